@@ -1,0 +1,100 @@
+"""Errors, grouped by what the loop does about them.
+
+    BotError
+    ├── ConfigError            refuse to start; every problem in one message; exit 2
+    ├── StartRefused           refuse to start for any other reason the owner must see
+    │   ├── AccountRefused     the account is not the one this configuration may trade
+    │   ├── BookDamaged        a complete line of the record does not parse
+    │   └── AlreadyRunning     another daemon holds the lock
+    ├── TemporaryError         skip this check, try the next one
+    │   ├── PricesUnavailable
+    │   ├── StalePrices
+    │   ├── BrokerUnavailable
+    │   └── OrderRejected      the order is dead, and known to be
+    ├── OrderOutcomeUnknown    sent and not answered: never resent, looked for until found
+    └── TradingHalted          stop trading, keep observing, notify, wait for a person
+        ├── LedgerMismatch
+        ├── UnexpectedPosition
+        ├── DidNotSettle
+        └── CalendarEnded
+
+Programming errors are not in this tree and are not caught. Foreign exceptions become one of these at the border
+where they arrive, and nowhere else.
+"""
+
+from collections.abc import Sequence
+
+
+class BotError(Exception):
+    """Anything this program raises on purpose."""
+
+
+class ConfigError(BotError):
+    """The configuration cannot be used.
+
+    `problems` holds one sentence each: where, what was expected, what was found.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class StartRefused(BotError):
+    """The daemon must not start; the message says why and what to do."""
+
+
+class AccountRefused(StartRefused):
+    """The broker's account is not one that this configuration may trade."""
+
+
+class BookDamaged(StartRefused):
+    """A complete line of a record does not parse; the message names file and line."""
+
+
+class AlreadyRunning(StartRefused):
+    """Another daemon holds the lock on the same logs folder."""
+
+
+class TemporaryError(BotError):
+    """This check cannot be made; the next one may."""
+
+
+class PricesUnavailable(TemporaryError):
+    """No answer, an incomplete answer or a nonsensical answer about prices."""
+
+
+class StalePrices(TemporaryError):
+    """An answer about prices that is older than a decision may use."""
+
+
+class BrokerUnavailable(TemporaryError):
+    """No complete answer from the broker. It is never read as "nothing there"."""
+
+
+class OrderRejected(TemporaryError):
+    """The broker, or our own last check, refused the order before it could live."""
+
+
+class OrderOutcomeUnknown(BotError):
+    """Sent and not answered. Never resent; looked for by order_ref until found."""
+
+
+class TradingHalted(BotError):
+    """Trading stops until a person has looked."""
+
+
+class LedgerMismatch(TradingHalted):
+    """The account holds other shares than the book says."""
+
+
+class UnexpectedPosition(TradingHalted):
+    """A position that no rule of ours can produce, such as a short one."""
+
+
+class DidNotSettle(TradingHalted):
+    """The rounds of one check ran out before the account reached the target."""
+
+
+class CalendarEnded(TradingHalted):
+    """The table of sessions does not reach the present moment."""

@@ -1,0 +1,150 @@
+"""The fold of the book's rows into a Portfolio. Pure: a row in, the next state out.
+
+Rows are what the book's file holds, one JSON object each (`kind` tells them apart, a trade where it is absent):
+
+    capital     amount: total_capital was set or changed by this much (a deposit, or a withdrawal where negative)
+    trade       side, symbol, quantity, amount (exact price times shares), commission, exec_ids, position, timestamp
+    commission  amount: a commission that the broker told after the trade was recorded
+    correction  quantity, amount: signed changes to a recorded trade, by a corrected execution
+    adopt       symbol, quantity (signed change of the bot's shares), price: the account was right
+    leave       symbol, quantity (signed change): shares in the account that are not the bot's
+    split       symbol, ratio, date
+
+Executions are counted once by exec_id. Only the newest exec_ids are remembered: the broker repeats executions for days,
+not for years, and a book may have a million rows.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from qqqbot.model import SYMBOLS, Holding, Portfolio, Side
+
+Row = Mapping[str, Any]
+
+EXEC_IDS_REMEMBERED = 10_000
+
+
+class Ledger:
+    """State of one mode and account, row by row."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.total_capital = Decimal(0)
+        self.cash = Decimal(0)
+        self.shares: dict[str, int] = dict.fromkeys(SYMBOLS, 0)
+        self.foreign: dict[str, int] = dict.fromkeys(SYMBOLS, 0)
+        self.cost: dict[str, Decimal] = dict.fromkeys(SYMBOLS, Decimal(0))
+        self.realized_pnl = Decimal(0)
+        self.trades = 0
+        self.moving_to = Holding.CASH
+        self.since: datetime | None = None
+        self.held_since: dict[str, date] = {}
+        self._splits: set[tuple[str, str]] = set()
+        self._exec_ids: dict[str, None] = {}
+
+    def apply(self, row: Row) -> None:
+        """Take one row in. Raises KeyError, ValueError or ArithmeticError for a row that is not one."""
+        _HANDLERS[row.get("kind", "trade")](self, row)
+        self.rows += 1
+        if self.since is None:
+            self.since = datetime.fromisoformat(row["timestamp"])
+
+    def portfolio(self) -> Portfolio:
+        return Portfolio(
+            total_capital=self.total_capital,
+            cash=self.cash,
+            shares=dict(self.shares),
+            foreign=dict(self.foreign),
+            cost=dict(self.cost),
+            realized_pnl=self.realized_pnl,
+            trades=self.trades,
+            moving_to=self.moving_to,
+            since=self.since,
+        )
+
+    def counted(self, exec_id: str) -> bool:
+        return exec_id in self._exec_ids
+
+    def has_split(self, symbol: str, day: date) -> bool:
+        return (symbol, day.isoformat()) in self._splits
+
+    def _capital(self, row: Row) -> None:
+        self.total_capital += _decimal(row["amount"])
+        self.cash += _decimal(row["amount"])
+
+    def _trade(self, row: Row) -> None:
+        symbol, quantity = row["symbol"], int(row["quantity"])
+        signed = quantity if Side(row["side"]) is Side.BUY else -quantity
+        self._move(symbol, signed, _decimal(row["amount"]), _decimal(row["commission"] or 0), row["timestamp"])
+        self._remember(row["exec_ids"])
+        self.moving_to = Holding(row["position"])
+        self.trades += 1
+
+    def _commission(self, row: Row) -> None:
+        self.cash -= _decimal(row["amount"])
+        self.realized_pnl -= _decimal(row["amount"])
+
+    def _correction(self, row: Row) -> None:
+        self._move(row["symbol"], int(row["quantity"]), abs(_decimal(row["amount"])), Decimal(0), row["timestamp"])
+        self._remember(row["exec_ids"])
+
+    def _adopt(self, row: Row) -> None:
+        quantity = int(row["quantity"])
+        self._move(row["symbol"], quantity, abs(quantity) * _decimal(row["price"]), Decimal(0), row["timestamp"])
+
+    def _leave(self, row: Row) -> None:
+        self.foreign[row["symbol"]] += int(row["quantity"])
+
+    def _split(self, row: Row) -> None:
+        symbol, ratio = row["symbol"], _decimal(row["ratio"])
+        self.shares[symbol] = int(self.shares[symbol] * ratio)
+        self.foreign[symbol] = int(self.foreign[symbol] * ratio)
+        self.cost[symbol] = self.cost[symbol] / ratio
+        self._splits.add((symbol, row["date"]))
+
+    def _move(self, symbol: str, signed: int, amount: Decimal, commission: Decimal, timestamp: str) -> None:
+        """Take `signed` shares for `amount` into the book, with average cost and realized profit."""
+        held = self.shares[symbol]
+        if signed > 0:
+            paid = self.cost[symbol] * held + amount + commission
+            self.cost[symbol] = paid / (held + signed) if held + signed else Decimal(0)
+            self.cash -= amount + commission
+            if held == 0:
+                self.held_since[symbol] = datetime.fromisoformat(timestamp).date()
+        else:
+            self.realized_pnl += amount - commission - self.cost[symbol] * -signed
+            self.cash += amount - commission
+        self.shares[symbol] = held + signed
+        if self.shares[symbol] == 0:
+            self.cost[symbol] = Decimal(0)
+            self.held_since.pop(symbol, None)
+
+    def _remember(self, exec_ids: Iterable[str]) -> None:
+        self._exec_ids.update(dict.fromkeys(exec_ids))
+        while len(self._exec_ids) > EXEC_IDS_REMEMBERED:
+            del self._exec_ids[next(iter(self._exec_ids))]
+
+
+_HANDLERS = {
+    "capital": Ledger._capital,
+    "trade": Ledger._trade,
+    "commission": Ledger._commission,
+    "correction": Ledger._correction,
+    "adopt": Ledger._adopt,
+    "leave": Ledger._leave,
+    "split": Ledger._split,
+}
+
+
+def fold(rows: Iterable[Row]) -> Ledger:
+    """The state after all `rows`, oldest first."""
+    ledger = Ledger()
+    for row in rows:
+        ledger.apply(row)
+    return ledger
+
+
+def _decimal(value: Any) -> Decimal:
+    return value if isinstance(value, Decimal) else Decimal(str(value))

@@ -1,0 +1,346 @@
+"""Values that the parts of the bot hand to each other. All frozen; standard library only.
+
+Indicators are `float`; money and prices of fills are `Decimal`; shares are `int`; times are aware UTC. A finished
+daily close is a `Bar`, a live price is a `Quote`: two types, so that a live price cannot slip in where a close belongs.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+
+QQQ = "QQQ"
+TQQQ = "TQQQ"
+SYMBOLS = (QQQ, TQQQ)
+
+
+class Holding(StrEnum):
+    """What the rule can want to own."""
+
+    TQQQ = "TQQQ"
+    QQQ = "QQQ"
+    CASH = "CASH"
+
+    @property
+    def symbol(self) -> str | None:
+        """The share to own, None for cash."""
+        return None if self is Holding.CASH else self.value
+
+
+class Mode(StrEnum):
+    """Whose money is moved; rows of different modes never mix."""
+
+    DRY_RUN = "dry_run"
+    PAPER = "paper"
+    LIVE = "live"
+
+
+class Side(StrEnum):
+    BUY = "BUY"
+    SELL = "SELL"
+
+
+class OrderType(StrEnum):
+    MARKET = "MKT"
+    LIMIT = "LMT"
+
+
+class OrderStatus(StrEnum):
+    """UNKNOWN is ours, and is not done."""
+
+    SUBMITTED = "SUBMITTED"
+    WORKING = "WORKING"
+    FILLED = "FILLED"
+    CANCELLED = "CANCELLED"
+    REJECTED = "REJECTED"
+    UNKNOWN = "UNKNOWN"
+
+    @property
+    def done(self) -> bool:
+        return self in (OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.REJECTED)
+
+
+class Decide(StrEnum):
+    """When the rule may trade: at each check, or once near the close."""
+
+    EVERY_CHECK = "every_check"
+    BEFORE_CLOSE = "before_close"
+
+
+class Action(StrEnum):
+    """HOLD: nothing to do. ROTATE: orders to send. WAIT: something forbids trading now."""
+
+    HOLD = "HOLD"
+    ROTATE = "ROTATE"
+    WAIT = "WAIT"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One trading day of the exchange: open inclusive, close exclusive, both aware UTC."""
+
+    date: date
+    open: datetime
+    close: datetime
+
+    def contains(self, moment: datetime) -> bool:
+        return self.open <= moment < self.close
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A finished daily session and its close, adjusted for dividends and splits (NaN where the source had none)."""
+
+    date: date
+    close: float
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A live price and the moment the exchange printed it."""
+
+    symbol: str
+    price: float
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """`ratio` new shares for each old one, from `date` on."""
+
+    symbol: str
+    date: date
+    ratio: float
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """One answer of the price source, as it came: nothing is repaired, sorted or left out.
+
+    `bars` are QQQ's daily rows without today's; `newest_row` is the date of the last row of the raw answer (today's
+    while the exchange is open); `tqqq_previous_close` is TQQQ's close of the session before `newest_row`, on the same
+    split basis as its quote, None where the answer had none.
+    """
+
+    bars: tuple[Bar, ...]
+    newest_row: date
+    qqq: Quote
+    tqqq: Quote
+    tqqq_previous_close: float | None
+    splits: tuple[Split, ...] = ()
+
+    def quote(self, symbol: str) -> Quote:
+        return self.qqq if symbol == QQQ else self.tqqq
+
+
+@dataclass(frozen=True, slots=True)
+class FlipPrices:
+    """QQQ prices at which the rule's answer changes, from the finished closes alone.
+
+    `leave_tqqq` and `enter_tqqq` differ only where a band is configured. `trend` is the price at which the two averages
+    are equal: above it there is an uptrend.
+    """
+
+    leave_tqqq: float
+    enter_tqqq: float
+    trend: float
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """What the rule wants, and what would change its mind."""
+
+    target: Holding
+    price: float
+    short_ma: float
+    long_ma: float
+    reason: str
+    flips: FlipPrices
+
+
+@dataclass(frozen=True, slots=True)
+class OrderIntent:
+    """An order as decided. It exists, on disk, before the broker hears of it.
+
+    `decision_price` is the live price the decision saw, `limit_price` the collar of a marketable limit order.
+    """
+
+    order_ref: str
+    session: date
+    decided_at: datetime
+    side: Side
+    symbol: str
+    quantity: int
+    order_type: OrderType
+    limit_price: Decimal | None
+    decision_price: Decimal
+    target: Holding
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """One execution, countable once by `exec_id`. `commission` is None until the broker has told it."""
+
+    exec_id: str
+    order_ref: str
+    symbol: str
+    side: Side
+    quantity: int
+    price: Decimal
+    commission: Decimal | None
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the broker made of an intent. `message` is the broker's own text where it gave one."""
+
+    order_ref: str
+    status: OrderStatus
+    fills: tuple[Fill, ...] = ()
+    message: str = ""
+
+    @property
+    def filled(self) -> int:
+        return sum(fill.quantity for fill in self.fills)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSnapshot:
+    """What the broker says, complete or not at all.
+
+    `spendable` is the cash that a buy may use without borrowing; `unsettled` is cash that comes with the settlement of
+    earlier sales; `positions` holds whole shares of QQQ and TQQQ, 0 where there are none. `open_order_refs` are orders
+    of ours that the broker still works on.
+    """
+
+    account: str
+    mode: Mode
+    net_liquidation: Decimal
+    spendable: Decimal
+    positions: Mapping[str, int]
+    open_order_refs: tuple[str, ...]
+    taken_at: datetime
+    unsettled: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Portfolio:
+    """What our own fills add up to, starting from `total_capital` in cash.
+
+    `shares` are the bot's; `foreign` are shares in the same account that the owner told us to leave alone. `cost` is
+    the average price paid for the bot's shares, commissions included.
+    """
+
+    total_capital: Decimal
+    cash: Decimal
+    shares: Mapping[str, int]
+    foreign: Mapping[str, int]
+    cost: Mapping[str, Decimal]
+    realized_pnl: Decimal
+    trades: int
+    moving_to: Holding = Holding.CASH
+    since: datetime | None = None
+
+    def equity(self, prices: Mapping[str, Decimal]) -> Decimal:
+        """Cash plus the bot's shares at `prices`."""
+        return self.cash + sum((prices[s] * n for s, n in self.shares.items() if n), Decimal(0))
+
+    @property
+    def holding(self) -> Holding:
+        """The share of which the bot owns any; TQQQ first where it owns both; CASH where none."""
+        for held in (Holding.TQQQ, Holding.QQQ):
+            if self.shares.get(held.value, 0):
+                return held
+        return Holding.CASH
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The part of the configuration that decisions depend on. Fractions, not per cent; durations in seconds."""
+
+    short_period: int = 30
+    long_period: int = 120
+    band: float = 0.0
+    decide: Decide = Decide.EVERY_CHECK
+    decide_seconds_before_close: int = 15 * 60
+    trading_hours_only: bool = True
+    position_size: Decimal = Decimal("0.95")
+    order_type: OrderType = OrderType.MARKET
+    limit_collar: Decimal = Decimal("0.0020")
+    max_orders_per_session: int = 12
+    no_trade_seconds_after_open: int = 5 * 60
+    max_quote_age_seconds: int = 20 * 60
+    max_daily_move: float = 0.20
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One condition of trading: passed or not, what was found, and the sentence for the owner.
+
+    `code` is the name of the error that a failure amounts to (see `errors`), empty for a failure that is no error, such
+    as a closed exchange.
+    """
+
+    name: str
+    passed: bool
+    found: str
+    sentence: str
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything that `decide` may look at.
+
+    `session` is the one that is open now or, while the exchange is closed, the last one that has closed; `expected` are
+    the dates of the averaging window's finished sessions, oldest first, as the calendar knows them. `decided_target` is
+    the holding that was settled on in this session's decision window, None where none was. `unfinished` is the symbol
+    of a buy of ours that ended with only a part filled. `broker_quotes` are the broker's own prices where it has any.
+    """
+
+    now: datetime
+    session: Session
+    exchange_open: bool
+    expected: tuple[date, ...]
+    market: Market
+    account: AccountSnapshot
+    portfolio: Portfolio
+    unresolved: tuple[OrderIntent, ...]
+    orders_this_session: int
+    needs_open_exchange: bool
+    halted: str | None
+    disk_free_bytes: int
+    decided_target: Holding | None = None
+    unfinished: str | None = None
+    broker_quotes: Mapping[str, Quote] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedOrder:
+    """An order of a plan, before it has a reference."""
+
+    side: Side
+    symbol: str
+    quantity: int
+    decision_price: Decimal
+    limit_price: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do now. `sentence` is for the owner; `gates` holds every verdict the plan rests on.
+
+    `signal` is None where the prices do not allow one. `blocked_by` is the gate that forbids trading, if one does.
+    `settles` is the target that this check fixes for the rest of the session, None where it fixes nothing.
+    """
+
+    action: Action
+    signal: Signal | None
+    sentence: str
+    gates: tuple[Gate, ...]
+    orders: tuple[PlannedOrder, ...] = ()
+    blocked_by: Gate | None = None
+    settles: Holding | None = None
