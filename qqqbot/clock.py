@@ -1,0 +1,83 @@
+"""The only place that reads the machine's clock, and the only place that sleeps.
+
+`SystemClock` is the daemon's, `VirtualClock` the demo's and the simulation's. A wait ends when its time has passed or
+when a stop has been asked for. The stop is a pipe and not a threading.Event: a signal handler that sets an Event can
+deadlock with the main thread waiting on the same Event (both take its lock), while writing a byte to a pipe takes none.
+"""
+
+import contextlib
+import os
+import select
+import time
+from datetime import UTC, datetime, timedelta
+
+
+class StopRequest:
+    """Asked for from a signal handler or another thread; once set it stays set."""
+
+    def __init__(self) -> None:
+        self._read_end, self._write_end = os.pipe()
+        os.set_blocking(self._write_end, False)
+
+    def set(self) -> None:
+        with contextlib.suppress(BlockingIOError):  # a full pipe has been set long ago
+            os.write(self._write_end, b"s")
+
+    def is_set(self) -> bool:
+        return self.wait(0)
+
+    def wait(self, seconds: float) -> bool:
+        """True as soon as a stop is asked for, False after `seconds`."""
+        readable, _, _ = select.select([self._read_end], [], [], max(0.0, seconds))
+        return bool(readable)
+
+    def close(self) -> None:
+        os.close(self._read_end)
+        os.close(self._write_end)
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def __init__(self, stop: StopRequest | None = None) -> None:
+        self._stop = stop or StopRequest()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def wait(self, seconds: float) -> bool:
+        return self._stop.wait(seconds)
+
+    def stopping(self) -> bool:
+        return self._stop.is_set()
+
+
+class VirtualClock:
+    """A clock that jumps: a wait returns at once and time has passed. `stop_at` asks for a stop at that moment."""
+
+    def __init__(self, start: datetime, stop_at: datetime | None = None) -> None:
+        self._now = start
+        self._start = start
+        self.stop_at = stop_at
+
+    def now(self) -> datetime:
+        return self._now
+
+    def monotonic(self) -> float:
+        return (self._now - self._start).total_seconds()
+
+    def wait(self, seconds: float) -> bool:
+        if not self.stopping():
+            self.advance(timedelta(seconds=max(0.0, seconds)))
+        return self.stopping()
+
+    def stopping(self) -> bool:
+        return self.stop_at is not None and self._now >= self.stop_at
+
+    def advance(self, by: timedelta) -> None:
+        """Let time pass, at most up to `stop_at`."""
+        later = self._now + by
+        self._now = min(later, self.stop_at) if self.stop_at is not None else later
