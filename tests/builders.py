@@ -184,6 +184,10 @@ def intent(side: Side = Side.BUY, symbol: str = QQQ, quantity: int = 211, **over
         "decision_price": price,
         "target": Holding(symbol) if side is Side.BUY else Holding.CASH,
         "reason": "a test",
+        "qqq_price": PRICE,
+        "tqqq_price": TQQQ_PRICE,
+        "short_ma": 452.18,
+        "long_ma": 443.79,
     }
     return OrderIntent(**{**values, **overrides})
 
