@@ -1,6 +1,6 @@
 """config.json: every key, its type, range and default, and every problem of a file in one message.
 
-Keys that start with `_` are comments. Anything else unknown, mistyped or out of range is an error; so is a missing file,
+Keys that start with `_` are comments. Anything else unknown, mistyped or out of range is an error; a missing file too,
 never silent defaults. Secrets do not belong here.
 """
 

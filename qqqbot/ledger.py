@@ -3,9 +3,11 @@
 Rows are what the book's file holds, one JSON object each (`kind` tells them apart, a trade where it is absent):
 
     capital     amount: total_capital was set or changed by this much (a deposit, or a withdrawal where negative)
-    trade       side, symbol, quantity, amount (exact price times shares), commission, exec_ids, position, timestamp
-    commission  amount: a commission that the broker told after the trade was recorded
-    correction  quantity, amount: signed changes to a recorded trade, by a corrected execution
+    trade       side, symbol, quantity, amount (exact price times shares), commission (null: not told yet), exec_ids,
+                order_ref, position, timestamp
+    commission  order_ref, amount: a commission that the broker told after the trade was recorded
+    correction  symbol, quantity, amount (signed changes of shares and cash), order_ref, order_quantity_change,
+                order_amount_change, exec_ids: the broker corrected an execution
     adopt       symbol, quantity (signed change of the bot's shares), price: the account was right
     leave       symbol, quantity (signed change): shares in the account that are not the bot's
     split       symbol, ratio, date
@@ -18,12 +20,14 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from qqqbot.model import SYMBOLS, Holding, Portfolio, Side
+from qqqbot.model import SYMBOLS, Holding, Portfolio, Side, Split
 
 Row = Mapping[str, Any]
 
-EXEC_IDS_REMEMBERED = 10_000
+REMEMBERED = 10_000
+NEW_YORK = ZoneInfo("America/New_York")
 
 
 class Ledger:
@@ -41,6 +45,10 @@ class Ledger:
         self.moving_to = Holding.CASH
         self.since: datetime | None = None
         self.held_since: dict[str, date] = {}
+        """symbol -> New York date of the buy that began the present holding"""
+        self.awaiting_commission: set[str] = set()
+        self.order_totals: dict[str, tuple[int, Decimal]] = {}
+        """order_ref -> shares and exact amount in the book, for the newest orders"""
         self._splits: set[tuple[str, str]] = set()
         self._exec_ids: dict[str, None] = {}
 
@@ -79,15 +87,27 @@ class Ledger:
         signed = quantity if Side(row["side"]) is Side.BUY else -quantity
         self._move(symbol, signed, _decimal(row["amount"]), _decimal(row["commission"] or 0), row["timestamp"])
         self._remember(row["exec_ids"])
+        self._total(row["order_ref"], quantity, _decimal(row["amount"]))
+        if row["commission"] is None:
+            self.awaiting_commission.add(row["order_ref"])
         self.moving_to = Holding(row["position"])
         self.trades += 1
 
     def _commission(self, row: Row) -> None:
         self.cash -= _decimal(row["amount"])
         self.realized_pnl -= _decimal(row["amount"])
+        self.awaiting_commission.discard(row["order_ref"])
 
     def _correction(self, row: Row) -> None:
-        self._move(row["symbol"], int(row["quantity"]), abs(_decimal(row["amount"])), Decimal(0), row["timestamp"])
+        symbol, quantity, amount = row["symbol"], int(row["quantity"]), _decimal(row["amount"])
+        held = self.shares[symbol]
+        self.shares[symbol] = held + quantity
+        self.cash += amount
+        if self.shares[symbol]:
+            self.cost[symbol] = (self.cost[symbol] * held - amount) / self.shares[symbol]
+        else:
+            self.realized_pnl += amount
+        self._total(row["order_ref"], int(row["order_quantity_change"]), _decimal(row["order_amount_change"]))
         self._remember(row["exec_ids"])
 
     def _adopt(self, row: Row) -> None:
@@ -112,7 +132,7 @@ class Ledger:
             self.cost[symbol] = paid / (held + signed) if held + signed else Decimal(0)
             self.cash -= amount + commission
             if held == 0:
-                self.held_since[symbol] = datetime.fromisoformat(timestamp).date()
+                self.held_since[symbol] = datetime.fromisoformat(timestamp).astimezone(NEW_YORK).date()
         else:
             self.realized_pnl += amount - commission - self.cost[symbol] * -signed
             self.cash += amount - commission
@@ -121,10 +141,14 @@ class Ledger:
             self.cost[symbol] = Decimal(0)
             self.held_since.pop(symbol, None)
 
+    def _total(self, order_ref: str, quantity: int, amount: Decimal) -> None:
+        known_quantity, known_amount = self.order_totals.pop(order_ref, (0, Decimal(0)))
+        self.order_totals[order_ref] = known_quantity + quantity, known_amount + amount
+        _forget_oldest(self.order_totals)
+
     def _remember(self, exec_ids: Iterable[str]) -> None:
         self._exec_ids.update(dict.fromkeys(exec_ids))
-        while len(self._exec_ids) > EXEC_IDS_REMEMBERED:
-            del self._exec_ids[next(iter(self._exec_ids))]
+        _forget_oldest(self._exec_ids)
 
 
 _HANDLERS = {
@@ -144,6 +168,22 @@ def fold(rows: Iterable[Row]) -> Ledger:
     for row in rows:
         ledger.apply(row)
     return ledger
+
+
+def pending_splits(ledger: Ledger, splits: Iterable[Split]) -> tuple[Split, ...]:
+    """Those of `splits` that came while the bot held the share and are not in the book yet."""
+    return tuple(
+        split
+        for split in splits
+        if split.symbol in ledger.held_since
+        and ledger.held_since[split.symbol] < split.date
+        and not ledger.has_split(split.symbol, split.date)
+    )
+
+
+def _forget_oldest(newest_last: dict[str, Any]) -> None:
+    while len(newest_last) > REMEMBERED:
+        del newest_last[next(iter(newest_last))]
 
 
 def _decimal(value: Any) -> Decimal:

@@ -16,6 +16,7 @@ from qqqbot.model import Session
 NEW_YORK = ZoneInfo("America/New_York")
 # A regular session lasts six and a half hours; anything shorter is a half-day.
 REGULAR_LENGTH = timedelta(hours=6, minutes=30)
+RESOLUTION = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,28 +86,37 @@ class SessionTable:
 class Timetable:
     """When checks are made: every `interval` from a session's open, and at the start of the decision window.
 
-    `window` is the length of the decision window before the close, None where every check decides. With `always` checks
-    go on, on the same grid, while the exchange is closed.
+    No check falls into the first `quiet` of a session, in which nothing may trade and prices are not settled. `window`
+    is the length of the decision window before the close, None where every check decides. With `always` checks go on,
+    on the same grid, while the exchange is closed.
     """
 
     interval: timedelta
+    quiet: timedelta = timedelta(0)
     window: timedelta | None = None
     always: bool = False
 
     def next_check(self, table: SessionTable, now: datetime) -> datetime:
-        """The first check after `now`. Missed ones are skipped. Raises CalendarEnded."""
-        upcoming = table.next_open(now)
-        session = table.open_session(now)
-        if session is None and not self.always:
-            return upcoming.open
-        anchor = session.open if session else table.last_closed(now).open
-        candidates = [anchor + ((now - anchor) // self.interval + 1) * self.interval]
-        if session is not None and self.window is not None and session.close - self.window > now:
-            candidates.append(session.close - self.window)
-        tick = min(candidates)
-        if session is not None and tick >= session.close and not self.always:
-            return upcoming.open
-        return min(tick, upcoming.open)
+        """The first check after `now`; missed ones are skipped. Raises CalendarEnded."""
+        session, coming = table.open_session(now), table.next_open(now)
+        candidates = [tick for s in (session, coming) if s for tick in self._of_session(s, now)]
+        if self.always:
+            anchor = (session or table.last_closed(now)).open
+            tick = self._grid_after(anchor, max(now, anchor + self.quiet - RESOLUTION))
+            candidates += [tick] if tick < coming.open else []
+        return min(candidates)
+
+    def _of_session(self, session: Session, now: datetime) -> list[datetime]:
+        """The next check of `session` after `now`, if it has one, and its decision window's start if that is ahead."""
+        earliest = session.open + self.quiet
+        tick = self._grid_after(session.open, max(now, earliest - RESOLUTION))
+        ticks = [tick] if tick < session.close else [session.open + self.quiet]
+        if self.window is not None:
+            ticks.append(session.close - self.window)
+        return [t for t in ticks if t > now]
+
+    def _grid_after(self, anchor: datetime, moment: datetime) -> datetime:
+        return anchor + ((moment - anchor) // self.interval + 1) * self.interval
 
 
 def new_york_date(moment: datetime) -> date:

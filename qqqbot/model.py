@@ -163,7 +163,8 @@ class Signal:
 class OrderIntent:
     """An order as decided. It exists, on disk, before the broker hears of it.
 
-    `decision_price` is the live price the decision saw, `limit_price` the collar of a marketable limit order.
+    `decision_price` is the live price the decision saw, `limit_price` the collar of a marketable limit order. The last
+    four are the numbers that the rule was asked with; the book's row carries them too.
     """
 
     order_ref: str
@@ -177,6 +178,10 @@ class OrderIntent:
     decision_price: Decimal
     target: Holding
     reason: str
+    qqq_price: float
+    tqqq_price: float
+    short_ma: float
+    long_ma: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,7 +338,8 @@ class PlannedOrder:
 class Plan:
     """What to do now. `sentence` is for the owner; `gates` holds every verdict the plan rests on.
 
-    `signal` is None where the prices do not allow one. `blocked_by` is the gate that forbids trading, if one does.
+    `signal` is None where the prices do not allow one; `target` is the holding being moved to, which is the signal's or
+    the one that this session's decision window has fixed, None where nothing is. `blocked_by` is the gate that forbids trading, if one does.
     `settles` is the target that this check fixes for the rest of the session, None where it fixes nothing.
     """
 
@@ -342,5 +348,6 @@ class Plan:
     sentence: str
     gates: tuple[Gate, ...]
     orders: tuple[PlannedOrder, ...] = ()
+    target: Holding | None = None
     blocked_by: Gate | None = None
     settles: Holding | None = None

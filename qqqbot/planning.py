@@ -126,7 +126,7 @@ def _rotation(
     rules: Rules,
 ) -> Plan:
     action, sentence, orders = _next_step(snapshot, target, rules)
-    return Plan(action, signal, f"{signal.reason}; {sentence}", verdicts, orders, settles=settles)
+    return Plan(action, signal, f"{signal.reason}; {sentence}", verdicts, orders, target, settles=settles)
 
 
 Step = tuple[Action, str, tuple[PlannedOrder, ...]]

@@ -1,0 +1,76 @@
+"""An Engine put together from its parts, over the records of a logs folder. Starting is loading; nothing is sent."""
+
+import logging
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from qqqbot.append_file import AppendOnlyFile
+from qqqbot.book import Book
+from qqqbot.engine import Engine, Records
+from qqqbot.errors import ConfigError
+from qqqbot.execution import Executor
+from qqqbot.halt import HaltSwitch
+from qqqbot.journal import OrderJournal
+from qqqbot.model import Mode, Rules
+from qqqbot.notify import Alerts
+from qqqbot.ports import Broker, Clock, Notifier, PriceSource
+
+log = logging.getLogger("qqqbot.assembly")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Whose records these are."""
+
+    mode: Mode
+    account: str
+
+
+def load_records(logs: Path, identity: Identity, clock: Clock, notifier: Notifier) -> Records:
+    """Open the records of `logs`, reporting what was set aside. Raises BookDamaged, OSError."""
+    book = Book(AppendOnlyFile(logs / "trades.jsonl"), identity.mode, identity.account)
+    journal = OrderJournal(AppendOnlyFile(logs / "orders.jsonl"), identity.mode, identity.account)
+    decisions = AppendOnlyFile(logs / "decisions.jsonl")
+    now = clock.now()
+    for aside in (book.load(now), journal.load(now), decisions.open(now)):
+        if aside:
+            notifier.notify("torn_record", aside)
+    return Records(book, journal, decisions, HaltSwitch(logs / "HALT"))
+
+
+def set_capital(book: Book, capital: Decimal, clock: Clock) -> None:
+    """Record total_capital where it is new or has changed.
+
+    Raises ConfigError for a withdrawal of more cash than the book has: the rest is in shares.
+    """
+    change = capital - book.ledger.total_capital
+    if change < 0 and book.ledger.cash + change < 0:
+        raise ConfigError(
+            [
+                f"config.json: total_capital: lowered by {-change:,.2f} to {capital:,.2f}, but only "
+                f"{book.ledger.cash:,.2f} of the bot's money is in cash; lower it by less, or when the bot is in cash"
+            ]
+        )
+    if row := book.set_capital(capital, clock.now()):
+        log.info("total_capital recorded: %s", row["total_capital"])
+
+
+def assemble(
+    logs: Path,
+    records: Records,
+    rules: Rules,
+    order_timeout: timedelta,
+    clock: Clock,
+    prices: PriceSource,
+    broker: Broker,
+    notifier: Notifier,
+    disk_free: Callable[[], int] | None = None,
+) -> Engine:
+    """`disk_free` is asked at each check; by default it is the free space of the logs folder's disk."""
+    executor = Executor(clock, broker, records.book, records.journal, records.switch, notifier, rules, order_timeout)
+    free = disk_free or (lambda: shutil.disk_usage(logs).free)
+    return Engine(clock, prices, broker, executor, records, Alerts(notifier), rules, free)

@@ -1,0 +1,204 @@
+"""Orders from intent to outcome.
+
+Rule 1: an intent is on disk on the line above the one that sends it.
+Rule 2: an outcome is what the broker's executions and orders say. A failed send, an error, a timeout or no answer is
+        not one: the intent stays unresolved, nothing else is sent, and it is looked for until it is found.
+Rule 3: "not there" is believed only from complete answers that say so for as long as the broker asks for.
+Rule 4: fills go to the book before the outcome goes to the journal: a death in between repeats the book's step, which
+        counts nothing twice.
+"""
+
+import logging
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from qqqbot.book import Book
+from qqqbot.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRejected
+from qqqbot.halt import HaltSwitch
+from qqqbot.journal import OrderJournal
+from qqqbot.ledger import pending_splits
+from qqqbot.logs import pairs
+from qqqbot.model import (
+    Market,
+    Order,
+    OrderIntent,
+    OrderStatus,
+    Plan,
+    PlannedOrder,
+    Rules,
+    Signal,
+    Snapshot,
+)
+from qqqbot.ports import Broker, Clock, Notifier
+from qqqbot.preflight import refusal
+
+log = logging.getLogger("qqqbot.execution")
+
+# Looking for an outcome: soon at first, a market order is filled within milliseconds; then a few times a second.
+FIRST_PAUSE_SECONDS = 0.005
+LONGEST_PAUSE_SECONDS = 0.25
+# A cancel is answered within seconds or not in this check.
+CANCEL_GRACE_SECONDS = 20
+
+
+class Executor:
+    """Sends orders one at a time and finds out what became of them."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        broker: Broker,
+        book: Book,
+        journal: OrderJournal,
+        switch: HaltSwitch,
+        notifier: Notifier,
+        rules: Rules,
+        timeout: timedelta,
+    ) -> None:
+        self._clock = clock
+        self._broker = broker
+        self._book = book
+        self._journal = journal
+        self._switch = switch
+        self._notifier = notifier
+        self._rules = rules
+        self._timeout = timeout
+        self._absent_since: dict[str, datetime] = {}
+
+    def resolve(self) -> None:
+        """Look once for the outcome of every unresolved intent, and take late executions into the book.
+
+        Raises BrokerUnavailable, OSError.
+        """
+        for intent in self._journal.unresolved():
+            self._look(intent)
+        for order in self._broker.recent_orders():
+            known = self._journal.intent(order.order_ref)
+            if known is not None:
+                self._absorb(known, order)
+
+    def execute(self, plan: Plan, snapshot: Snapshot) -> None:
+        """Send the orders of `plan`, which was decided on `snapshot`, each after the one before is done.
+
+        Raises OrderRejected where one is refused, OrderOutcomeUnknown where one is not done in time or a stop was asked
+        for while it was open, BrokerUnavailable, OSError.
+        """
+        assert plan.signal is not None
+        for planned in plan.orders:
+            intent = self._intent(planned, plan, plan.signal, snapshot)
+            if reason := refusal(intent, self._as_now(snapshot), self._rules, self._broker.account, self._clock.now()):
+                raise OrderRejected(f"not sent: {reason}")
+            self._send(intent)
+            self._await_outcome(intent)
+
+    def record_splits(self, market: Market, positions: dict[str, int]) -> None:
+        """Record a split where the price source and the account agree on it exactly; otherwise change nothing."""
+        for split in pending_splits(self._book.ledger, market.splits):
+            before = self._book.ledger.shares[split.symbol] + self._book.ledger.foreign[split.symbol]
+            if split.date <= market.newest_row and positions[split.symbol] == before * split.ratio:
+                self._book.record_split(split, self._clock.now())
+                self._notifier.notify("split", f"{split.symbol} was split {split.ratio:g}:1 on {split.date}; recorded")
+
+    def _as_now(self, snapshot: Snapshot) -> Snapshot:
+        """`snapshot` with what may have changed since: the halt, and the count of orders, after the plan's first."""
+        count = self._journal.orders_in(snapshot.session.date)
+        return replace(snapshot, halted=self._switch.reason(), orders_this_session=count)
+
+    def _intent(self, planned: PlannedOrder, plan: Plan, signal: Signal, snapshot: Snapshot) -> OrderIntent:
+        return OrderIntent(
+            order_ref=self._journal.next_ref(snapshot.session.date),
+            session=snapshot.session.date,
+            decided_at=snapshot.now,
+            side=planned.side,
+            symbol=planned.symbol,
+            quantity=planned.quantity,
+            order_type=self._rules.order_type,
+            limit_price=planned.limit_price,
+            decision_price=planned.decision_price,
+            target=plan.target or signal.target,
+            reason=plan.sentence,
+            qqq_price=signal.price,
+            tqqq_price=snapshot.market.tqqq.price,
+            short_ma=signal.short_ma,
+            long_ma=signal.long_ma,
+        )
+
+    def _send(self, intent: OrderIntent) -> None:
+        self._journal.intended(intent)
+        try:
+            self._broker.submit(intent)
+        except OrderRejected as rejected:
+            self._conclude(intent, Order(intent.order_ref, OrderStatus.REJECTED, message=str(rejected)))
+            raise
+        self._journal.sent(intent, self._clock.now())
+        log.info(pairs(order=intent.order_ref, side=intent.side, quantity=intent.quantity, symbol=intent.symbol))
+
+    def _await_outcome(self, intent: OrderIntent) -> None:
+        """Until the order is done; cancelled after the timeout. Raises as `execute` does."""
+        started, pause, cancelled = self._clock.monotonic(), FIRST_PAUSE_SECONDS, False
+        while (order := self._look_patiently(intent)) is None:
+            waited = self._clock.monotonic() - started
+            if waited >= self._timeout.total_seconds() + CANCEL_GRACE_SECONDS:
+                raise OrderOutcomeUnknown(
+                    f"{intent.order_ref}: no outcome after {waited:.0f} s; looked for at each check"
+                )
+            if waited >= self._timeout.total_seconds() and not cancelled:
+                cancelled = self._cancel(intent)
+            if self._clock.wait(pause):
+                raise OrderOutcomeUnknown(
+                    f"{intent.order_ref}: stopped while it was open; looked for at the next start"
+                )
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+        if order.status is OrderStatus.REJECTED:
+            raise OrderRejected(f"{intent.order_ref}: {order.message or 'refused by the broker'}")
+
+    def _look_patiently(self, intent: OrderIntent) -> Order | None:
+        try:
+            return self._look(intent)
+        except BrokerUnavailable as unavailable:
+            log.info(pairs(order=intent.order_ref, waiting=str(unavailable)))
+            return None
+
+    def _look(self, intent: OrderIntent) -> Order | None:
+        """The order where it is done and recorded, None where it is not done or not known to be."""
+        order = self._broker.find(intent)
+        if order is None:
+            return self._absent(intent)
+        self._absent_since.pop(intent.order_ref, None)
+        if not order.status.done:
+            return None
+        self._conclude(intent, order)
+        return order
+
+    def _absent(self, intent: OrderIntent) -> Order | None:
+        now = self._clock.now()
+        since = self._absent_since.setdefault(intent.order_ref, now)
+        if now - since < self._broker.absence_is_final_after:
+            return None
+        text = f"the broker does not know the order; asked from {since.isoformat()} to {now.isoformat()}"
+        order = Order(intent.order_ref, OrderStatus.REJECTED, message=text)
+        self._conclude(intent, order)
+        return order
+
+    def _cancel(self, intent: OrderIntent) -> bool:
+        """Whether the cancel was sent; what it did is learnt from the outcome."""
+        try:
+            self._broker.cancel(intent)
+        except BrokerUnavailable as unavailable:
+            log.info(pairs(order=intent.order_ref, cancel=str(unavailable)))
+            return False
+        return True
+
+    def _conclude(self, intent: OrderIntent, order: Order) -> None:
+        self._absorb(intent, order)
+        self._journal.outcome(intent, order, self._clock.now())
+        self._absent_since.pop(intent.order_ref, None)
+        log.info(pairs(order=intent.order_ref, status=order.status, filled=order.filled, message=order.message))
+        if order.status is OrderStatus.REJECTED:
+            self._notifier.notify("order_refused", f"{intent.side} {intent.quantity} {intent.symbol}: {order.message}")
+
+    def _absorb(self, intent: OrderIntent, order: Order) -> None:
+        for row in self._book.absorb(intent, order, self._clock.now()):
+            if row.get("kind", "trade") == "trade":
+                trade = f"{row['side']} {row['quantity']:,} {row['symbol']} at {row['price']:,.4f}"
+                self._notifier.notify("trade", f"{trade}, moving to {row['position']}")
