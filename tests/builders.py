@@ -37,8 +37,12 @@ PRICE = 450.0
 TQQQ_PRICE = 60.0
 RULES = Rules()
 
-# The exchange's closures and 13:00 closes from 2026 to the end of 2027: https://www.nyse.com/markets/hours-calendars
+# The exchange's closures and 13:00 closes from July 2025 to the end of 2027: https://www.nyse.com/markets/hours-calendars
 HOLIDAYS = {
+    date(2025, 7, 4): "Independence Day",
+    date(2025, 9, 1): "Labor Day",
+    date(2025, 11, 27): "Thanksgiving",
+    date(2025, 12, 25): "Christmas",
     date(2026, 1, 1): "New Year's Day",
     date(2026, 1, 19): "Martin Luther King, Jr. Day",
     date(2026, 2, 16): "Washington's Birthday",
@@ -60,7 +64,14 @@ HOLIDAYS = {
     date(2027, 11, 25): "Thanksgiving",
     date(2027, 12, 24): "Christmas, observed",
 }
-HALF_DAYS = (date(2026, 11, 27), date(2026, 12, 24), date(2027, 11, 26))
+HALF_DAYS = (
+    date(2025, 7, 3),
+    date(2025, 11, 28),
+    date(2025, 12, 24),
+    date(2026, 11, 27),
+    date(2026, 12, 24),
+    date(2027, 11, 26),
+)
 
 
 def new_york(day: date, hour: int, minute: int = 0, second: int = 0) -> datetime:
@@ -82,7 +93,7 @@ def session_days(first: date, last: date) -> tuple[date, ...]:
     return tuple(d for d in days if d.weekday() < 5 and d not in HOLIDAYS)
 
 
-def table(first: date = date(2026, 1, 2), last: date = date(2027, 12, 31)) -> SessionTable:
+def table(first: date = date(2025, 7, 1), last: date = date(2027, 12, 31)) -> SessionTable:
     return SessionTable.build(session(day) for day in session_days(first, last))
 
 
