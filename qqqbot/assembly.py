@@ -10,7 +10,7 @@ from pathlib import Path
 
 from qqqbot.append_file import AppendOnlyFile
 from qqqbot.book import Book
-from qqqbot.engine import Engine, Records
+from qqqbot.engine import Engine, Records, State
 from qqqbot.errors import ConfigError
 from qqqbot.execution import Executor
 from qqqbot.halt import HaltSwitch
@@ -69,8 +69,12 @@ def assemble(
     broker: Broker,
     notifier: Notifier,
     disk_free: Callable[[], int] | None = None,
+    state: State | None = None,
 ) -> Engine:
-    """`disk_free` is asked at each check; by default it is the free space of the logs folder's disk."""
+    """`state` is shared with what must see the newest prices, which is the simulated account.
+
+    `disk_free` is asked at each check; by default it is the free space of the logs folder's disk.
+    """
     executor = Executor(clock, broker, records.book, records.journal, records.switch, notifier, rules, order_timeout)
     free = disk_free or (lambda: shutil.disk_usage(logs).free)
-    return Engine(clock, prices, broker, executor, records, Alerts(notifier), rules, free)
+    return Engine(clock, prices, broker, executor, records, Alerts(notifier), rules, free, state or State())

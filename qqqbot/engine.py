@@ -6,6 +6,7 @@ and a manual trade are one case, and starting is the way of recovery. Every deci
 """
 
 import logging
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,7 +27,19 @@ from qqqbot.halt import HaltSwitch
 from qqqbot.journal import OrderJournal
 from qqqbot.logs import pairs
 from qqqbot.market_calendar import SessionTable
-from qqqbot.model import SYMBOLS, AccountSnapshot, Action, Decide, Market, Plan, Quote, Rules, Session, Snapshot
+from qqqbot.model import (
+    SYMBOLS,
+    AccountSnapshot,
+    Action,
+    Decide,
+    Market,
+    Plan,
+    Portfolio,
+    Quote,
+    Rules,
+    Session,
+    Snapshot,
+)
 from qqqbot.notify import Alerts
 from qqqbot.planning import decide
 from qqqbot.ports import Broker, Clock, PriceSource
@@ -255,17 +268,18 @@ def decision_values(snapshot: Snapshot, plan: Plan) -> dict[str, Any]:
         ],
         "cash": portfolio.cash,
         "shares": dict(portfolio.shares),
-        "equity": equity_at(snapshot),
+        "equity": equity_of(portfolio, {s: market.quote(s).price for s in SYMBOLS}),
     }
 
 
-def equity_at(snapshot: Snapshot) -> float | None:
-    """The bot's equity at the live prices, None where a price that it needs is not a number."""
-    prices = {s: snapshot.market.quote(s).price for s in SYMBOLS}
-    held = {s: n for s, n in snapshot.portfolio.shares.items() if n}
-    value = float(snapshot.portfolio.cash) + sum(prices[s] * n for s, n in held.items())
+def equity_of(portfolio: Portfolio, prices: Mapping[str, float] | None) -> float | None:
+    """The bot's equity at `prices`, None where a price that it needs is missing or not a number."""
+    held = {s: n for s, n in portfolio.shares.items() if n}
+    if held and prices is None:
+        return None
+    value = float(portfolio.cash) + sum((prices or {})[s] * n for s, n in held.items())
     return _finite(round(value, 2))
 
 
 def _finite(value: float) -> float | None:
-    return value if abs(value) < float("inf") else None
+    return value if math.isfinite(value) else None

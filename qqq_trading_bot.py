@@ -1,0 +1,236 @@
+#!/usr/bin/env python3
+"""The daemon: arguments, wiring, lock, stop requests, and the loop until it is told to stop.
+
+Exit codes: 0 after a stop that was asked for, 1 for a refusal to start or a check that failed (--once), 2 for a
+configuration that cannot be used.
+"""
+
+import argparse
+import logging
+import os
+import random
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Protocol
+
+from qqqbot import config, ownership
+from qqqbot.assembly import Identity, assemble, load_records, set_capital
+from qqqbot.book import Book
+from qqqbot.clock import StopRequest, SystemClock
+from qqqbot.config import Config
+from qqqbot.engine import Engine, State
+from qqqbot.errors import BotError, ConfigError, StartRefused
+from qqqbot.heartbeat import Heartbeat
+from qqqbot.lock import PID_FILE, Lock
+from qqqbot.logs import pairs, set_up
+from qqqbot.market_calendar import Timetable
+from qqqbot.model import SYMBOLS, Mode
+from qqqbot.notify import LogNotifier
+from qqqbot.paper_broker import ACCOUNT, PaperBroker
+from qqqbot.polling import poll, timetable
+from qqqbot.ports import Broker, Clock, PriceSource
+from qqqbot.prices import ChildPrices
+
+HERE = Path(__file__).resolve().parent
+SHOWN_SETTINGS = ("short_ma_period", "long_ma_period", "check_interval_minutes", "decide", "band_pct", "order_type")
+ACCOUNT_WAIT_SECONDS = 5.0
+
+log = logging.getLogger("qqqbot.daemon")
+
+
+class Account(Protocol):
+    """The account to trade, before the records that belong to it are known."""
+
+    def identity(self, wait_seconds: float) -> Identity | None:
+        """Whose account it is; None where that is not known yet. Raises StartRefused, ConfigError."""
+        ...
+
+    def problem(self) -> str | None: ...
+
+    def broker(self, book: Book, state: State) -> Broker: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass
+class SimulatedAccount:
+    """The embedded default: no broker, no network, its state is the book."""
+
+    clock: Clock
+    slippage_bps: Decimal
+
+    def identity(self, wait_seconds: float) -> Identity | None:
+        return Identity(Mode.DRY_RUN, ACCOUNT)
+
+    def problem(self) -> str | None:
+        return None
+
+    def broker(self, book: Book, state: State) -> Broker:
+        return PaperBroker(book, self.clock, lambda: state.market, self.slippage_bps)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def open_account(settings: Config, clock: Clock) -> Account:
+    """The account that the configuration names; ibapi is imported only where it is Interactive Brokers'."""
+    if settings.dry_run:
+        return SimulatedAccount(clock, Decimal(str(settings.paper_slippage_bps)))
+    from ib_account_entry import InteractiveBrokersAccount
+
+    return InteractiveBrokersAccount(settings, clock)
+
+
+@dataclass
+class Daemon:
+    settings: Config
+    logs: Path
+    clock: Clock
+    prices: PriceSource
+    account: Account
+
+    def __post_init__(self) -> None:
+        self.notifier = LogNotifier(self.clock)
+        self.heartbeat = Heartbeat(self.logs / "status.json", self.clock, self._constants(), self.notifier)
+
+    def run(self) -> None:
+        """Poll until a stop is asked for. Raises StartRefused, ConfigError."""
+        self.heartbeat.beat("starting")
+        engine = self._engine()
+        if engine is not None:
+            poll(engine, self.clock, self._timetable(), lambda due: self.heartbeat.beat("running", due))
+        self.heartbeat.beat("stopped")
+        log.info(pairs(stopped=True))
+
+    def once(self) -> bool:
+        """One check. Whether it could be made. Raises StartRefused, ConfigError."""
+        engine = self._engine()
+        if engine is None:
+            return False
+        engine.step()
+        return (engine.state.last_check or {}).get("action") != "FAILED"
+
+    def settle(self, answer: str) -> list[str]:
+        """Record the owner's answer to a difference between account and book. Raises BotError."""
+        engine = self._engine()
+        if engine is None:
+            return []
+        engine.executor.resolve()
+        account, book, now = engine.broker.snapshot(), engine.records.book, self.clock.now()
+        if answer == "leave":
+            return ownership.leave(book, account, now)
+        market = self.prices.market(now)
+        prices = {s: Decimal(str(round(market.quote(s).price, 4))) for s in SYMBOLS}
+        return ownership.adopt(book, account, prices, now)
+
+    def _engine(self) -> Engine | None:
+        """The engine over this account's records; None where a stop came before the account was known."""
+        identity = self._identity()
+        if identity is None:
+            return None
+        records = load_records(self.logs, identity, self.clock, self.notifier)
+        set_capital(records.book, self.settings.capital, self.clock)
+        state = State()
+        engine = assemble(
+            self.logs,
+            records,
+            self.settings.rules,
+            timedelta(seconds=self.settings.order_timeout_seconds),
+            self.clock,
+            self.prices,
+            self.account.broker(records.book, state),
+            self.notifier,
+            state=state,
+        )
+        self.heartbeat.engine = engine
+        log.info(pairs(started=True, mode=identity.mode, account=identity.account, config=self.settings.fingerprint))
+        return engine
+
+    def _identity(self) -> Identity | None:
+        while not self.clock.stopping():
+            if identity := self.account.identity(ACCOUNT_WAIT_SECONDS):
+                self.heartbeat.problem = None
+                return identity
+            self.heartbeat.problem = self.account.problem()
+            self.heartbeat.beat("starting")
+        return None
+
+    def _timetable(self) -> Timetable:
+        return timetable(self.settings.rules, timedelta(minutes=self.settings.check_interval_minutes))
+
+    def _constants(self) -> dict[str, Any]:
+        shown = {key: getattr(self.settings, key) for key in SHOWN_SETTINGS}
+        return {"config_hash": self.settings.fingerprint, "config": shown}
+
+
+def main(arguments: Sequence[str] | None = None, clock: Clock | None = None, prices: PriceSource | None = None) -> int:
+    """Run what `arguments` ask for; `clock` and `prices` are the machine's and Yahoo's where they are not given."""
+    options = _parse(arguments)
+    stop = StopRequest()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        settings = config.load(options.config)
+        if options.check_config:
+            return 0
+        return _run(options, settings, clock or SystemClock(stop), prices)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except (BotError, OSError) as error:
+        print(f"{_kind(error)}: {error}", file=sys.stderr)
+        return 1
+
+
+def _run(options: argparse.Namespace, settings: Config, clock: Clock, prices: PriceSource | None) -> int:
+    logs: Path = options.logs
+    logs.mkdir(parents=True, exist_ok=True)
+    lock = Lock(logs / PID_FILE)
+    lock.acquire()
+    set_up(logs, clock, settings.log_keep_days, stderr=options.once or sys.stderr.isatty())
+    account = open_account(settings, clock)
+    source = prices or ChildPrices(clock, random.Random(), settings.long_ma_period, settings.closures)
+    daemon = Daemon(settings, logs, clock, source, account)
+    try:
+        if options.settle:
+            print("\n".join(daemon.settle(options.settle)) or "the account agrees with the book: nothing to record")
+            return 0
+        if options.once:
+            return 0 if daemon.once() else 1
+        daemon.run()
+        return 0
+    except BaseException:
+        log.exception("ended by an error")
+        raise
+    finally:
+        account.close()
+        lock.release()
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="qqq_trading_bot.py", description="The trading daemon.")
+    parser.add_argument("--config", type=Path, default=_from_environment("QQQBOT_CONFIG", "config.json"))
+    parser.add_argument("--logs", type=Path, default=_from_environment("QQQBOT_LOGS", "logs"))
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--check-config", action="store_true", help="say what is wrong with the configuration, and end")
+    what.add_argument("--once", action="store_true", help="make one check, print it, and end")
+    what.add_argument("--adopt", dest="settle", action="store_const", const="adopt", help="the account is right")
+    what.add_argument("--leave", dest="settle", action="store_const", const="leave", help="those shares are mine")
+    return parser.parse_args(arguments)
+
+
+def _from_environment(variable: str, name: str) -> Path:
+    return Path(os.environ.get(variable) or HERE / name)
+
+
+def _kind(error: Exception) -> str:
+    return "did not start" if isinstance(error, StartRefused) else type(error).__name__
+
+
+if __name__ == "__main__":
+    sys.exit(main())
