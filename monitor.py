@@ -1,0 +1,159 @@
+#!/usr/bin/env python3
+"""Shows what the daemon did, does and will do, from the files of its logs folder alone, so also while it is dead.
+
+It never imports a price source, a broker or a number library: looking must be cheap and must not be able to trade.
+"""
+
+import argparse
+import io
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+from qqqbot import report, screens, status_report, status_screen
+from qqqbot.clock import SystemClock
+from qqqbot.errors import StartRefused
+from qqqbot.lock import holder
+from qqqbot.logs_folder import Folder, identity, whose
+from qqqbot.ports import Clock
+from qqqbot.tailing import follow
+from qqqbot.terminal import Screen, show
+
+DEFAULT_LOGS = Path(__file__).resolve().parent / "logs"
+UNREADABLE = 1
+
+
+def main(
+    arguments: Sequence[str] | None = None,
+    clock: Clock | None = None,
+    out: TextIO | None = None,
+    lock_holder: Callable[[Path], int | None] = holder,
+) -> int:
+    """Run one view; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    clock, out = clock or SystemClock(), out or sys.stdout
+    folder = Folder(options.logs_dir, lock_holder)
+    try:
+        return _view(options, folder, clock, out)
+    except BrokenPipeError:  # `monitor.py --trades | head -3`: the reader has seen enough
+        _swallow_further_output(out)
+        return 0
+    except StartRefused as refused:  # the lock cannot be told
+        print(f"monitor: {refused}", file=sys.stderr)
+        return UNREADABLE
+    except OSError as error:
+        print(f"monitor: cannot read {error.filename or folder.path}: {error.strerror or error}", file=sys.stderr)
+        return UNREADABLE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="monitor.py",
+        description="Shows what the trading daemon did, does and will do. Reads files only; works while it is dead.",
+        epilog="--status exits 0 where all is well, 1 where the daemon is dead or hangs, 3 where it is stopped or was "
+        "never started, 4 where trading is halted. --json prints account ids in full, the screens mask them.",
+    )
+    view = parser.add_mutually_exclusive_group()
+    view.add_argument("--status", action="store_true", help="alive? owned? wrong? next? (the default)")
+    view.add_argument("--trades", action="store_true", help="the newest trades, newest last")
+    view.add_argument("--logs", action="store_true", help="the newest lines of the log")
+    view.add_argument("--tail", action="store_true", help="follow the log, across midnight, until Ctrl-C")
+    view.add_argument("--performance", action="store_true", help="what the whole book adds up to")
+    view.add_argument(
+        "--why", nargs="?", const="last", metavar="DATE", help="the last decision, or those of a New York date"
+    )
+    parser.add_argument("--limit", type=_positive, default=10, metavar="N", help="trades to show (10)")
+    parser.add_argument("--lines", type=_positive, default=30, metavar="N", help="lines of the log to show (30)")
+    parser.add_argument("--json", action="store_true", help="the same as JSON, times in UTC")
+    parser.add_argument(
+        "--logs-dir",
+        type=Path,
+        default=Path(os.environ.get("QQQBOT_LOGS") or DEFAULT_LOGS),
+        metavar="DIR",
+        help="the logs folder (QQQBOT_LOGS, else logs beside this script)",
+    )
+    return parser
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, was {value}")
+    return value
+
+
+def _view(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO) -> int:
+    if options.tail:
+        return _tail(options, folder, clock, out)
+    if options.trades:
+        _print(options, out, report.trades(folder, options.limit), screens.trades)
+    elif options.performance:
+        _print(options, out, report.performance(folder, clock.now()), screens.performance)
+    elif options.why:
+        _print(options, out, report.why(folder, _day(options.why)), screens.why)
+    elif options.logs:
+        _print(options, out, report.logs(folder, options.lines), screens.logs)
+    else:
+        facts = status_report.status(folder, clock.now())
+        _print(options, out, facts, status_screen.status)
+        return int(facts["exit_code"])
+    return 0
+
+
+def _day(text: str) -> date | None:
+    if text == "last":
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        print(f"monitor: --why: expected a date like 2026-11-25, found {text}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def _print(
+    options: argparse.Namespace, out: TextIO, facts: Mapping[str, Any], screen: Callable[[Mapping[str, Any]], Screen]
+) -> None:
+    if options.json:
+        out.write(json.dumps(facts, indent=2, default=_json_value) + "\n")
+        out.flush()
+    else:
+        show(screen(facts), out)
+
+
+def _json_value(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no place in an answer")
+
+
+def _tail(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO) -> int:
+    """Follow the log until Ctrl-C or a stop; waits for a first file where there is none."""
+    who = whose(identity(folder, folder.status()[0]))
+    with suppress(KeyboardInterrupt):
+        if not options.json:
+            show(screens.heading(who), out)
+        for path, line in follow(folder.newest_log, clock.wait, options.lines):
+            if options.json:
+                out.write(json.dumps({"file": path.name, **report.log_line(line)}) + "\n")
+                out.flush()
+            else:
+                show((screens.log_line(report.log_line(line)),), out)
+    if not options.json:
+        show(screens.ending(who), out)
+    return 0
+
+
+def _swallow_further_output(out: TextIO) -> None:
+    """The interpreter flushes once more at its end; that must not complain about the closed pipe again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
+
+
+if __name__ == "__main__":
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 shows escapes, not a traceback
+    sys.exit(main())

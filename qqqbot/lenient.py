@@ -1,0 +1,56 @@
+"""Values out of files that an older version may have written: what is not there is None, never an error."""
+
+import math
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+# Ids of Interactive Brokers: U1234567, F1234567, DU1234567, DUH123456 and their like.
+_ACCOUNT = re.compile(r"\b(D?[UFI][A-Z]?)\d{2,}(\d{3})\b")
+SIMULATED_ACCOUNT = "simulated"
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """`value` where it is a JSON object, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def sequence(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def number(value: Any) -> float | None:
+    """A finite number; texts, booleans and NaN are none."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+def text(value: Any) -> str | None:
+    """`value` where it is a text of at least one character."""
+    return value if isinstance(value, str) and value else None
+
+
+def moment(value: Any) -> datetime | None:
+    """An ISO 8601 time as aware UTC; one without an offset is taken as UTC, as all our files are."""
+    if not isinstance(value, str):
+        return None
+    try:
+        parsed = datetime.fromisoformat(value)
+        return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def masked(account: str) -> str:
+    """An account id for the eyes of whoever stands behind the owner: 'DU***567'; the simulated account as it is."""
+    if account == SIMULATED_ACCOUNT:
+        return account
+    prefix = re.match(r"[A-Z]{0,3}", account)
+    return f"{prefix.group() if prefix else ''}***{account[-3:]}"
+
+
+def without_accounts(line: str) -> str:
+    """`line` with every account id in it masked."""
+    return _ACCOUNT.sub(r"\1***\2", line)

@@ -1,0 +1,173 @@
+"""The status screen: what `report.status` found, in words, for 80 columns."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from qqqbot.framing import framed, time_in_fields
+from qqqbot.lenient import without_accounts
+from qqqbot.market_calendar import new_york_date
+from qqqbot.terminal import Field, Fields, Screen, Tone
+from qqqbot.wording import count, day_and_time, percent, span, time_near, until, usd, words
+
+HOW_TO_START = "./bot_control.sh start"
+HOW_TO_STOP = "./bot_control.sh stop (safe at any moment; what is held stays held)"
+HOW_TO_HALT = "./bot_control.sh halt (stays on and watches, but trades nothing until resume)"
+
+_HEALTH_TONES = {"healthy": Tone.GOOD, "starting": Tone.GOOD, "halted": Tone.WARNING, "stopped": Tone.WARNING}
+_ACTION_TONES = {"ROTATE": Tone.GOOD, "WAIT": Tone.WARNING, "FAILED": Tone.WARNING}
+
+Facts = Mapping[str, Any]
+
+
+def status(facts: Facts) -> Screen:
+    """One screen that answers: alive? what do I own? anything wrong? what next? how do I stop it?"""
+    if facts["health"] == "never started":
+        return framed(
+            facts,
+            Fields(
+                (
+                    Field("Alive", "no: it has never been started with this logs folder", Tone.WARNING),
+                    Field("Start it", HOW_TO_START),
+                    Field("", "It begins in dry run: real prices, a simulated account, nothing to lose."),
+                    Field("Try it", "./bot_control.sh demo (half a minute, no network, simulated prices)"),
+                    *_problem_fields(facts),
+                )
+            ),
+        )
+    return framed(
+        facts,
+        Fields(
+            (
+                *_alive_fields(facts),
+                *_own_fields(facts),
+                *time_in_fields(facts["time_in"]),
+                *_problem_fields(facts),
+                *_signal_fields(facts),
+                *_next_fields(facts),
+                *_stop_fields(facts),
+            )
+        ),
+    )
+
+
+def _alive_fields(facts: Facts) -> list[Field]:
+    process, health, now = facts["process"], facts["health"], facts["now"]
+    tone = _HEALTH_TONES.get(health, Tone.BAD)
+    beat = process["heartbeat_at"]
+    if health in ("stopped", "dead"):
+        since = f", last heartbeat {day_and_time(beat)} ({until(beat, now)})" if beat else ""
+        return [Field("Alive", f"no: {health}{since}", tone)]
+    parts = ["yes" if health == "healthy" else f"yes, {health}" if health != "stale" else "it does not answer"]
+    parts[0] += f": pid {process['pid']}"
+    if process["uptime_seconds"] is not None and process["started_at"]:
+        parts.append(f"up {span(now - process['started_at'])}")
+    if beat:
+        parts.append(f"heartbeat {until(beat, now)}")
+    second = [f"version {process['version']}"] if process["version"] else []
+    second += [f"config {process['config_hash']}"] if process["config_hash"] else []
+    return [Field("Alive", ", ".join([*parts, *second]), tone)]
+
+
+def _own_fields(facts: Facts) -> list[Field]:
+    own, now = facts["own"], facts["now"]
+    if own is None:
+        return [Field("Owned", "not known: the daemon has not told its portfolio yet", Tone.FAINT)]
+    held = [f"{count(n)} {symbol}" for symbol, n in sorted(own["shares"].items(), reverse=True) if n]
+    fields = [Field("Owned", " + ".join([*held, f"{usd(own['cash'])} USD cash"]))]
+    if own["moving_to"] and own["holding"] and own["moving_to"] != own["holding"]:
+        fields.append(Field("", f"on the way from {own['holding']} to {own['moving_to']}", Tone.WARNING))
+    if left := [f"{count(n)} {symbol}" for symbol, n in own["foreign"].items() if n]:
+        fields.append(Field("", f"not counted: {', '.join(left)} in the account that are yours", Tone.FAINT))
+    for order in own["open_orders"]:
+        told = f"{order['side']} {order['quantity']} {order['symbol']}, {order['order_ref']}"
+        fields.append(Field("", f"order not done yet: {told}", Tone.WARNING))
+    return [*fields, _broker_field(facts, own, now), *_value_fields(own)]
+
+
+def _broker_field(facts: Facts, own: Facts, now: datetime) -> Field:
+    broker = own["broker"]
+    who = "the simulated account" if facts["mode"] == "dry_run" else "the broker"
+    if broker is None or own["agrees"] is None:
+        return Field("Broker", f"{who} has not been asked yet", Tone.FAINT)
+    asked = f"asked {time_near(broker['taken_at'], now)}" if broker["taken_at"] else "time not told"
+    if own["agrees"]:
+        return Field("Broker", f"{who} agrees ({asked})", Tone.GOOD)
+    says = ", ".join(f"{count(n)} {symbol}" for symbol, n in sorted(broker["positions"].items(), reverse=True))
+    return Field("Broker", f"{who} DISAGREES: it says {says or 'no shares'} ({asked})", Tone.BAD)
+
+
+def _value_fields(own: Facts) -> list[Field]:
+    if own["equity"] is None:
+        return []
+    since = f" since {new_york_date(own['since']):%a %Y-%m-%d}" if own["since"] else ""
+    change = f", {usd(own['change'], sign=True)} USD ({percent(own['change_pct'], sign=True)}){since}"
+    tone = Tone.GOOD if (own["change"] or 0) > 0 else Tone.PLAIN
+    return [Field("Value", f"{usd(own['equity'])} USD{change if own['change'] is not None else ''}", tone)]
+
+
+def _problem_fields(facts: Facts) -> list[Field]:
+    if not facts["problems"]:
+        return [Field("Wrong", "nothing", Tone.GOOD)]
+    fields: list[Field] = []
+    for problem in facts["problems"]:
+        fields.append(Field("" if fields else "Wrong", words(without_accounts(problem["text"])), Tone.BAD))
+        if problem["advice"]:
+            fields.append(Field("", f"-> {problem['advice']}"))
+    return fields
+
+
+def _signal_fields(facts: Facts) -> list[Field]:
+    check, signal, now = facts["last_check"], facts["last_signal"], facts["now"]
+    if check is None and signal is None:
+        return [Field("Checked", "not yet", Tone.FAINT)]
+    fields = []
+    if check is not None:
+        fields.append(Field("Checked", _decision_text(check, now), _ACTION_TONES.get(check["action"], Tone.PLAIN)))
+    if signal is not None and (check is None or signal["at"] != check["at"]):
+        fields.append(Field("Signal", _decision_text(signal, now)))
+    return fields
+
+
+def _decision_text(decision: Facts, now: datetime) -> str:
+    sentence = without_accounts(decision["sentence"] or "no sentence")
+    return f"{time_near(decision['at'], now)} {decision['action'] or ''}: {sentence}"
+
+
+def _next_fields(facts: Facts) -> list[Field]:
+    coming, now = facts["next"], facts["now"]
+    parts = []
+    if coming["check_at"]:
+        parts.append(f"check {time_near(coming['check_at'], now)} ({until(coming['check_at'], now)})")
+    if coming["closes_at"]:
+        parts.append(f"exchange open until {time_near(coming['closes_at'], now)}")
+    elif coming["opens_at"]:
+        opens = coming["opens_at"]
+        parts.append(f"exchange closed; opens {day_and_time(opens)} ({until(opens, now)})")
+    if facts["health"] in ("stopped", "dead"):
+        parts.insert(0, "nothing until it is started")
+    fields = [Field("Next", "; ".join(parts) or "not known yet")]
+    if coming["half_day_closes_at"]:
+        closes = coming["half_day_closes_at"]
+        told = f"{new_york_date(closes):%a %Y-%m-%d} is a half-day (closes {day_and_time(closes)[-8:]})"
+        fields.append(Field("", told, Tone.WARNING))
+    return [*fields, *_flip_fields(coming["flip"], facts, now)]
+
+
+def _flip_fields(flip: Facts | None, facts: Facts, now: datetime) -> list[Field]:
+    if flip is None:
+        return (
+            [Field("Flip", "no price of QQQ near enough changes the answer", Tone.FAINT)]
+            if facts["last_signal"]
+            else []
+        )
+    side = "below" if flip["distance_pct"] < 0 else "above"
+    distance = f"{percent(abs(flip['distance_pct']))} {side} the price then"
+    seen = f"seen {time_near(flip['seen_at'], now)}" if flip["seen_at"] else ""
+    return [Field("Flip", f"QQQ at {usd(flip['price'])}, {distance}, would mean {flip['target']} ({seen})")]
+
+
+def _stop_fields(facts: Facts) -> list[Field]:
+    if facts["health"] in ("stopped", "dead"):
+        return [Field("Start it", HOW_TO_START)]
+    return [Field("Stop it", HOW_TO_STOP), Field("", HOW_TO_HALT)]

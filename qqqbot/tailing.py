@@ -1,0 +1,180 @@
+"""Reading the end of a file at a cost that does not grow with the file, and following one that grows.
+
+Files are read backwards in blocks. What follows the last newline is a line that somebody did not finish writing: it is
+set aside and told. A line that is no JSON object is counted and passed over: a view of the record must not die of it
+(the daemon, which must not guess, refuses to start instead).
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+BLOCK_BYTES = 64 * 1024
+# A row of ours has some kilobytes. Longer than this is damage (a hole of zeros after a power cut): given in pieces.
+LONGEST_LINE_BYTES = 1024 * 1024
+# Rows of other modes and accounts that are passed over in search of the wanted ones, before giving up.
+PATIENCE_ROWS = 20_000
+POLL_SECONDS = 0.5
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The newest rows of a file, oldest first, and what was wrong with it.
+
+    `whole` says that the file's beginning was reached: there are no older rows than these.
+    """
+
+    rows: tuple[Row, ...] = ()
+    torn: bool = False
+    garbage: int = 0
+    whole: bool = True
+
+
+class RowReader:
+    """JSON objects of a file line by line, counting the lines that are none."""
+
+    def __init__(self) -> None:
+        self.torn = False
+        self.garbage = 0
+
+    def backwards(self, file: BinaryIO) -> Iterator[Row]:
+        """Newest first."""
+        lines = lines_backwards(file)
+        self.torn = bool(next(lines, b"").strip())
+        for line in lines:
+            if (row := self._parsed(line)) is not None:
+                yield row
+
+    def forwards(self, file: BinaryIO) -> Iterator[Row]:
+        """Oldest first, one line in memory at a time."""
+        for line in file:
+            if not line.endswith(b"\n"):
+                self.torn = True
+            elif (row := self._parsed(line)) is not None:
+                yield row
+
+    def _parsed(self, line: bytes) -> Row | None:
+        if not line.strip():
+            return None
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            row = None
+        if isinstance(row, dict):
+            return row
+        self.garbage += 1
+        return None
+
+
+def lines_backwards(file: BinaryIO) -> Iterator[bytes]:
+    """Lines without their newlines, the last one first.
+
+    The first answer is what follows the last newline: empty where the file ends with one.
+    """
+    position = file.seek(0, os.SEEK_END)
+    rest = b""
+    while position:
+        size = min(BLOCK_BYTES, position)
+        position -= size
+        file.seek(position)
+        rest, *lines = (file.read(size) + rest).split(b"\n")
+        yield from reversed(lines)
+        if len(rest) > LONGEST_LINE_BYTES:
+            yield rest
+            rest = b""
+    yield rest
+
+
+def any_row(row: Row) -> bool:
+    return True
+
+
+def last_rows(path: Path, count: int, wanted: Callable[[Row], bool] = any_row) -> Rows:
+    """The newest `count` rows that are `wanted`; none where there is no file. Raises OSError."""
+    try:
+        with path.open("rb", buffering=0) as file:
+            return last_rows_of(file, count, wanted)
+    except FileNotFoundError:
+        return Rows()
+
+
+def last_rows_of(file: BinaryIO, count: int, wanted: Callable[[Row], bool] = any_row) -> Rows:
+    """As `last_rows`, of an open file."""
+    reader = RowReader()
+    found: list[Row] = []
+    passed_over, whole = 0, True
+    for row in reader.backwards(file):
+        if len(found) == count or passed_over == PATIENCE_ROWS:
+            whole = False
+            break
+        if wanted(row):
+            found.append(row)
+        else:
+            passed_over += 1
+    return Rows(tuple(reversed(found)), reader.torn, reader.garbage, whole)
+
+
+def last_lines(path: Path, count: int) -> list[str]:
+    """The newest `count` lines of a text, oldest first, an unfinished one included. Raises OSError."""
+    found: list[bytes] = []
+    with path.open("rb", buffering=0) as file:
+        for ordinal, line in enumerate(lines_backwards(file)):
+            if len(found) == count:
+                break
+            if line or ordinal:  # an empty first answer is no line: the file ends with a newline
+                found.append(line)
+    return [line.decode(errors="backslashreplace") for line in reversed(found)]
+
+
+def follow(
+    newest: Callable[[], Path | None], wait: Callable[[float], bool], backlog: int
+) -> Iterator[tuple[Path, str]]:
+    """Lines of the newest file as they are written, after the last `backlog` that are there; ends when `wait` says so.
+
+    A file whose name sorts later takes over once the one before it has been read to its end; one that has become
+    shorter, or another file of the same name, is read from its beginning.
+    """
+    current = newest()
+    mark = _Mark()
+    if current is not None:
+        mark, lines = _Mark.at_end(current), last_lines(current, backlog)
+        yield from ((current, line) for line in lines)
+    while True:
+        latest = newest()
+        if current is not None:
+            yield from ((current, line) for line in mark.new_lines(current))
+        if latest is not None and (current is None or latest.name > current.name):
+            current, mark = latest, _Mark()
+        elif wait(POLL_SECONDS):
+            return
+
+
+class _Mark:
+    """How far a growing file has been read."""
+
+    def __init__(self, inode: int = 0, position: int = 0) -> None:
+        self._inode, self._position, self._unfinished = inode, position, b""
+
+    @classmethod
+    def at_end(cls, path: Path) -> "_Mark":
+        found = path.stat()
+        return cls(found.st_ino, found.st_size)
+
+    def new_lines(self, path: Path) -> list[str]:
+        try:
+            with path.open("rb") as file:
+                found = os.fstat(file.fileno())
+                if found.st_ino != self._inode or found.st_size < self._position:
+                    self._inode, self._position, self._unfinished = found.st_ino, 0, b""
+                file.seek(self._position)
+                data = file.read()
+        except FileNotFoundError:
+            return []
+        self._position += len(data)
+        *lines, self._unfinished = (self._unfinished + data).split(b"\n")
+        return [line.decode(errors="backslashreplace") for line in lines]

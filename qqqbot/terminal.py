@@ -1,0 +1,133 @@
+"""Putting a screen before a person: plain text into a pipe, rich's tables and colours on a terminal.
+
+A screen is a sequence of blocks. Plain text has one line for each row whatever its length, so that it can be searched
+and cut; on a terminal long texts are wrapped. rich is imported only where there is a terminal to draw on.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TextIO
+
+
+class Tone(StrEnum):
+    """What a text means; how it looks is the terminal's business."""
+
+    PLAIN = ""
+    TITLE = "bold"
+    GOOD = "green"
+    WARNING = "yellow"
+    BAD = "bold red"
+    FAINT = "dim"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    text: str
+    tone: Tone = Tone.PLAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A value under its label; lines that follow under the same label have an empty one."""
+
+    label: str
+    text: str
+    tone: Tone = Tone.PLAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    rows: tuple[Field, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """`right` are the indices of columns of numbers; `tones` colours whole rows."""
+
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    right: frozenset[int] = frozenset()
+    tones: tuple[Tone, ...] = field(default=())
+
+
+Block = Line | Fields | Table
+Screen = Sequence[Block]
+
+
+def show(screen: Screen, out: TextIO) -> None:
+    """Print `screen` in the way that suits `out`. Raises OSError (a pipe that nobody reads any more)."""
+    if is_terminal(out):
+        _show_rich(screen, out)
+    else:
+        out.write(plain(screen))
+    out.flush()
+
+
+def is_terminal(out: TextIO) -> bool:
+    return out.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def plain(screen: Screen) -> str:
+    """`screen` as text without colours, boxes or wrapping."""
+    lines: list[str] = []
+    for block in screen:
+        match block:
+            case Line(text):
+                lines.append(text)
+            case Fields(rows):
+                width = max(len(row.label) for row in rows)
+                lines += [f"{row.label:<{width}}  {row.text}".rstrip() for row in rows]
+            case Table(headings, rows, right):
+                lines += _aligned([headings, *rows], right)
+    return "\n".join(lines) + "\n"
+
+
+def _aligned(rows: Sequence[tuple[str, ...]], right: frozenset[int]) -> list[str]:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+
+    def cell(text: str, i: int) -> str:
+        return text.rjust(widths[i]) if i in right else text.ljust(widths[i])
+
+    return ["  ".join(cell(text, i) for i, text in enumerate(row)).rstrip() for row in rows]
+
+
+def _show_rich(screen: Screen, out: TextIO) -> None:
+    from rich.console import Console  # 60 ms that a pipe and --json need not pay
+
+    console = Console(file=out, highlight=False, markup=False, emoji=False)
+    for block in screen:
+        match block:
+            case Line(text, tone):
+                console.print(text, style=tone.value)
+            case Fields(rows):
+                console.print(_rich_fields(rows))
+            case Table():
+                console.print(_rich_table(block))
+
+
+def _rich_fields(rows: Sequence[Field]) -> object:
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    grid = RichTable.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for row in rows:
+        grid.add_row(Text(row.label), Text(row.text, style=row.tone.value))
+    return grid
+
+
+def _rich_table(block: Table) -> object:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    table = RichTable(box=SIMPLE_HEAD, border_style="dim", padding=(0, 1, 0, 0), show_edge=False, header_style="bold")
+    for i, heading in enumerate(block.headings):
+        table.add_column(heading, justify="right" if i in block.right else "left", overflow="fold")
+    tones = block.tones or (Tone.PLAIN,) * len(block.rows)
+    for row, tone in zip(block.rows, tones, strict=True):
+        table.add_row(*(Text(text) for text in row), style=tone.value)
+    return table
