@@ -100,13 +100,13 @@ class Ledger:
 
     def _correction(self, row: Row) -> None:
         symbol, quantity, amount = row["symbol"], int(row["quantity"]), _decimal(row["amount"])
-        held = self.shares[symbol]
-        self.shares[symbol] = held + quantity
+        paid, held = self.cost[symbol] * self.shares[symbol] - amount, self.shares[symbol] + quantity
         self.cash += amount
-        if self.shares[symbol]:
-            self.cost[symbol] = (self.cost[symbol] * held - amount) / self.shares[symbol]
-        else:
-            self.realized_pnl += amount
+        self.shares[symbol] = held
+        self.cost[symbol] = paid / held if held else Decimal(0)
+        if held == 0:
+            self.realized_pnl -= paid
+            self.held_since.pop(symbol, None)
         self._total(row["order_ref"], int(row["order_quantity_change"]), _decimal(row["order_amount_change"]))
         self._remember(row["exec_ids"])
 
