@@ -207,7 +207,7 @@ def fill(of: OrderIntent | None = None, **overrides: Any) -> Fill:
     """A whole execution of the intent `of` at its decision price, one dollar of commission."""
     of = of or intent()
     values: dict[str, Any] = {
-        "exec_id": f"{of.order_ref}.1",
+        "exec_id": f"0000e0d5.{of.order_ref}.01.01",
         "order_ref": of.order_ref,
         "symbol": of.symbol,
         "side": of.side,
@@ -230,6 +230,7 @@ def trade_row(side: Side, symbol: str, quantity: int, price: Any, **overrides: A
         "price": Decimal(str(price)),
         "commission": Decimal("1.00"),
         "exec_ids": [],
+        "order_ref": "qqqbot-20261124-01",
         "position": symbol if side is Side.BUY else "CASH",
     }
     return {**values, **overrides}
