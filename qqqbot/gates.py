@@ -19,6 +19,8 @@ CLOCK_TOLERANCE = timedelta(seconds=60)
 # of 1000, and 2.5 % on 2010-05-21 and 2020-03-17 alone. A missed split or a bad tick is far outside.
 LEVERAGE_TOLERANCE = 0.025
 BROKER_QUOTE_TOLERANCE = 0.01
+# What one share may cost, in USD. Outside it a price is a mistake, and arithmetic in hundredths of a cent breaks down.
+LOWEST_PRICE, HIGHEST_PRICE = 0.01, 1_000_000.0
 MIN_FREE_DISK_BYTES = 50 * 1024 * 1024
 
 GateCheck = Callable[[Snapshot, Rules], Gate]
@@ -102,7 +104,7 @@ def newest_row(snapshot: Snapshot, rules: Rules) -> Gate:
 
 def quotes_sound(snapshot: Snapshot, rules: Rules) -> Gate:
     prices = {s: snapshot.market.quote(s).price for s in SYMBOLS}
-    sound = all(math.isfinite(p) and p > 0 for p in prices.values())
+    sound = all(LOWEST_PRICE <= p <= HIGHEST_PRICE for p in prices.values())
     found = ", ".join(f"{s} {p}" for s, p in prices.items())
     return Gate(
         "quotes", sound, found, f"live prices {found} are {'usable' if sound else 'not usable'}", "PricesUnavailable"
