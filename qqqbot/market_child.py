@@ -11,8 +11,8 @@ prints one JSON document on standard output, and nothing else there:
 
 with times in ISO 8601, UTC. A failure is {"schema": 1, "error": {"code": .., "text": ..}} and status 1; the codes are
 those of SENTENCES. Rows are as Yahoo answered them, in its order, with the client's adjusted closes (null where there
-is none): nothing is repaired here. The only seam is the HTTP session that the unmodified client is given (`new_session`).
-Importing this module is light.
+is none): nothing is repaired here. The only seam is the HTTP session that the unmodified client is given, see
+`new_session`. Importing this module is light.
 """
 
 import argparse
@@ -131,11 +131,11 @@ def daily_history(
     return History([stamp.date() for stamp in frame.index], *(frame[name].astype(float).tolist() for name in wanted))
 
 
-def new_session(**options: Any) -> Any:
+def new_session(timeout_seconds: float = REQUEST_TIMEOUT_SECONDS, **options: Any) -> Any:
     """The HTTP session given to the client: curl_cffi's, with `options` such as proxies= and verify=.
 
     It keeps the last answer about prices, because the client hands on neither its status nor the dates of its rows, and
-    it lets no request wait longer than REQUEST_TIMEOUT_SECONDS.
+    it lets no request wait longer than `timeout_seconds`.
     """
     from curl_cffi.requests import Session as CurlSession
 
@@ -143,11 +143,11 @@ def new_session(**options: Any) -> Any:
         chart: Any = None
 
         def request(self, method: Any, url: str, **kwargs: Any) -> Any:  # type: ignore[override]
-            wanted = kwargs.pop("timeout", None) or REQUEST_TIMEOUT_SECONDS
+            wanted = min(kwargs.pop("timeout", None) or timeout_seconds, timeout_seconds)
             if CHART_PATH not in url:
-                return super().request(method, url, timeout=min(wanted, REQUEST_TIMEOUT_SECONDS), **kwargs)
+                return super().request(method, url, timeout=wanted, **kwargs)
             self.chart = None
-            self.chart = super().request(method, url, timeout=min(wanted, REQUEST_TIMEOUT_SECONDS), **kwargs)
+            self.chart = super().request(method, url, timeout=wanted, **kwargs)
             return self.chart
 
     return RecordingSession(impersonate="chrome", **options)
@@ -281,18 +281,16 @@ def _remove(file: Path) -> None:
         file.with_name(name).unlink(missing_ok=True)
 
 
-def document(what: str, start: date | None, end: date | None, period: str) -> dict[str, Any]:
+def document(what: str, start: date | None, end: date | None, period: str, session: Any = None) -> dict[str, Any]:
     """The whole document, without raising SourceFailed: what failed is under `error`."""
     answer: dict[str, Any] = {"schema": SCHEMA}
     try:
         if what != "prices" and start is not None and end is not None:
             answer["sessions"] = session_rows(sessions(start, end))
         if what != "sessions":
-            answer["prices"] = prices(period)
+            answer["prices"] = prices(period, session)
     except SourceFailed as failure:
         answer["error"] = {"code": failure.code, "text": str(failure)}
-        if what != "sessions":
-            _forget_cache()
     return answer
 
 
@@ -313,6 +311,8 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
         answer = document(args.what, args.start, args.end, args.period)
         json.dump(answer, output, allow_nan=False)
+    if "error" in answer and args.what != "sessions":
+        _forget_cache()
     return 1 if "error" in answer else 0
 
 
