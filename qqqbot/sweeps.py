@@ -1,0 +1,180 @@
+"""Many pairs of averages at once: a picture of fragility, not an optimiser.
+
+For one short average and one day the return of an uptrend's holding is the same whatever the long average is: TQQQ's
+where the price is above the short one, QQQ's where not. A long average only says on which days there is an uptrend. So
+each pair is a few dozen uptrends, each a difference of two prefix sums; the work is to find where they begin and end. The
+sessions may be cut into segments, whose sums then add up to those of any stretch of them (walk-forward).
+Costs are exact: one leg into and out of an uptrend, two at each change inside it. Cash earns nothing here, fills are at
+the close, equal prices are not told apart beyond rounding.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from qqqbot.metrics import SESSIONS_A_YEAR, Floats
+from qqqbot.price_table import Prices
+from qqqbot.signals import moving_average
+
+Ints = npt.NDArray[np.intp]
+
+SHORTS = np.arange(5, 61)
+LONGS = np.arange(80, 201)
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Figures of each pair, arrays of [shorts, longs]; NaN where the short average is not below the long one."""
+
+    shorts: Ints
+    longs: Ints
+    final: Floats
+    cagr: Floats
+    volatility: Floats
+    sharpe: Floats
+    rotations: Floats
+
+    def rank(self, figure: Floats, short: int, long: int) -> float:
+        """Share of the pairs that do worse than (`short`, `long`). Raises KeyError where it is not among them."""
+        rows, columns = np.flatnonzero(self.shorts == short), np.flatnonzero(self.longs == long)
+        if not len(rows) or not len(columns):
+            raise KeyError((short, long))
+        known = figure[np.isfinite(figure)]
+        return float((known < figure[rows[0], columns[0]]).mean())
+
+
+@dataclass(frozen=True, slots=True)
+class SweepTable:
+    """What all pairs share: closes and returns of the examined sessions, and each average, [periods, sessions]."""
+
+    qqq: Floats
+    tqqq: Floats
+    close: Floats
+    averages: dict[int, Floats]
+    years: float
+
+
+def sweep_table(prices: Prices, periods: Ints, cut: slice, years: float) -> SweepTable:
+    """The averages of `periods` over the sessions of `cut`, each from one cumulative sum of all closes before them."""
+    closes = prices.qqq.close
+    tqqq = prices.tqqq.close[cut]
+    close = closes[cut]
+    return SweepTable(
+        qqq=close[1:] / close[:-1] - 1,
+        tqqq=tqqq[1:] / tqqq[:-1] - 1,
+        close=close,
+        averages={int(n): moving_average(closes, int(n))[cut] for n in periods},
+        years=years,
+    )
+
+
+def sweep(table: SweepTable, shorts: Ints = SHORTS, longs: Ints = LONGS, cost: float = 0.0) -> Sweep:
+    """Every pair of `shorts` x `longs`; `cost` is the fraction lost in each leg."""
+    whole = np.array([0, len(table.close) - 1])
+    sums = segment_sums(table, shorts, longs, whole, cost)[:, :, :, 0]
+    return _figures(table, shorts, longs, sums)
+
+
+def segment_sums(table: SweepTable, shorts: Ints, longs: Ints, bounds: Ints, cost: float) -> Floats:
+    """Sums of log growth, return, squared return and count of rotations, [4, shorts, longs, segments].
+
+    Segment k is from close bounds[k] to close bounds[k + 1]; what is held at a bound is held on, at no cost.
+    """
+    sums = np.empty((4, len(shorts), len(longs), len(bounds) - 1))
+    long_table = np.stack([table.averages[int(n)] for n in longs])
+    layout = _Layout(bounds, len(longs))
+    for row, short in enumerate(shorts.tolist()):
+        sums[:, row] = _one_short(table, table.averages[short], long_table, layout, cost)
+    sums[:, shorts[:, None] >= longs[None, :]] = np.nan
+    return sums
+
+
+def sharpe_of(sums: Floats, days: int) -> Floats:
+    """Sharpe ratio (no risk-free rate) from sums over `days` sessions, [4, ...]."""
+    mean = sums[1] / days
+    deviation = np.sqrt(np.maximum(sums[2] - days * mean * mean, 0.0) / (days - 1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(mean / deviation * np.sqrt(SESSIONS_A_YEAR))
+
+
+class _Layout:
+    """A row of columns for each long average: the closes of each segment, both bounds included, and a gap after it."""
+
+    def __init__(self, bounds: Ints, rows: int) -> None:
+        self.rows = rows
+        self.segments = list(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True))
+        closes = [np.append(np.arange(first, last + 1), last + 1) for first, last in self.segments]
+        self.close_of = np.concatenate(closes)
+        self.segment_of = np.repeat(np.arange(len(closes)), [len(c) for c in closes])
+        self.width = len(self.close_of)
+        self.last_of = bounds[1:]
+        self.up = np.zeros((rows, self.width), dtype=bool)
+
+    def uptrends(self, short: Floats, longs: Floats) -> tuple[Ints, Ints, Ints, Ints]:
+        """Row, segment, first close and first close after, of each run of short > long inside a segment."""
+        at = 0
+        for first, last in self.segments:
+            cut = slice(first, last + 1)
+            np.greater(short[cut], longs[:, cut], out=self.up[:, at : at + last + 1 - first])
+            at += last + 2 - first
+        flat = self.up.ravel()
+        edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+        if flat[0]:
+            edges = np.concatenate((np.zeros(1, dtype=np.intp), edges))
+        row = edges[::2] // self.width
+        begin, end = edges[::2] - row * self.width, edges[1::2] - row * self.width
+        return row, self.segment_of[begin], self.close_of[begin], self.close_of[end]
+
+
+def _one_short(table: SweepTable, short: Floats, longs: Floats, layout: _Layout, cost: float) -> Floats:
+    """The sums of one short average, [4, longs, segments]."""
+    inside, leaving = _day_sums(table, table.close > short, cost)
+    row, segment, begin, end = layout.uptrends(short, longs)
+    ended = end <= layout.last_of[segment]
+    last = end - 1
+    first_of = np.array([first for first, _ in layout.segments])[segment]
+    entered = (begin > first_of) | (segment == 0)
+    each = inside[:, last] - inside[:, begin]
+    each += np.where(ended, leaving[:, np.minimum(end, len(short) - 1)], 0.0)
+    each += np.where(entered, np.array([np.log1p(-cost), -cost, cost * cost, 1.0])[:, None], 0.0)
+    places = len(layout.segments)
+    at = row * places + segment
+    sums = np.empty((4, layout.rows * places))
+    for figure, total in zip(each, sums, strict=True):
+        total[:] = np.bincount(at, weights=figure, minlength=len(total))
+    return sums.reshape(4, layout.rows, places)
+
+
+def _day_sums(table: SweepTable, above: npt.NDArray[np.bool_], cost: float) -> tuple[Floats, Floats]:
+    """Prefix sums of the days inside an uptrend, and the figures of a day that leaves one, [4, sessions].
+
+    Figures are log growth, return, squared return and rotations; index t is the day that ends at close t.
+    """
+    earned = np.where(above[:-1], table.tqqq, table.qqq)
+    changed = above[1:] != above[:-1]
+    stay = (1 + earned) * np.where(changed, (1 - cost) ** 2, 1.0)
+    inside, leaving = np.zeros((4, len(above))), np.zeros((4, len(above)))
+    np.cumsum(_figures_of_day(stay, changed), axis=1, out=inside[:, 1:])
+    leaving[:, 1:] = _figures_of_day((1 + earned) * (1 - cost), np.ones_like(changed))
+    return inside, leaving
+
+
+def _figures_of_day(growth: Floats, moved: npt.NDArray[np.bool_]) -> Floats:
+    returns = growth - 1
+    return np.stack((np.log(growth), returns, returns * returns, moved))
+
+
+def _figures(table: SweepTable, shorts: Ints, longs: Ints, sums: Floats) -> Sweep:
+    days = len(table.qqq)
+    mean = sums[1] / days
+    deviation = np.sqrt(np.maximum(sums[2] - days * mean * mean, 0.0) / (days - 1))
+    return Sweep(
+        shorts=shorts,
+        longs=longs,
+        final=np.exp(sums[0]),
+        cagr=np.exp(sums[0] / table.years) - 1,
+        volatility=deviation * np.sqrt(SESSIONS_A_YEAR),
+        sharpe=sharpe_of(sums, days),
+        rotations=sums[3],
+    )
