@@ -1,0 +1,91 @@
+"""The market: prices, the session, halts, and at what price an order trades."""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from .contracts import Contract
+from .orders import Behaviour, Order
+
+NEW_YORK = ZoneInfo("America/New_York")
+
+
+@dataclass(frozen=True)
+class Quote:
+    """None: no such price, which a client is told as -1 with size 0."""
+
+    bid: Decimal | None = None
+    ask: Decimal | None = None
+    last: Decimal | None = None
+    close: Decimal | None = None
+    size: int = 400
+
+
+QuoteSource = Callable[[str, datetime], Quote | None]
+
+
+class Exchange:
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._quotes: dict[str, Quote] = {}
+        self.source: QuoteSource | None = None
+        """asked first, where given: `source(symbol, now)`"""
+        self.open: bool | Callable[[datetime], bool] = True
+        self.halted: set[str] = set()
+        self.behaviour = Behaviour()
+        self.next_behaviours: deque[Behaviour] = deque()
+
+    def set_quote(self, symbol: str, bid: Decimal | None, ask: Decimal | None, last: Decimal | None,
+                  close: Decimal | None) -> None:
+        self._quotes[symbol] = Quote(bid, ask, last, close)
+
+    def quote(self, symbol: str) -> Quote:
+        asked = self.source(symbol, self._clock()) if self.source else None
+        return asked or self._quotes.get(symbol, Quote())
+
+    def mark(self, contract: Contract) -> Decimal:
+        quote = self.quote(contract.symbol)
+        if not contract.is_stock:
+            return Decimal(0)
+        return quote.last or quote.bid or quote.close or Decimal(0)
+
+    def is_open(self) -> bool:
+        return self.open(self._clock()) if callable(self.open) else self.open
+
+    def take_behaviour(self) -> Behaviour:
+        return self.next_behaviours.popleft() if self.next_behaviours else replace(self.behaviour)
+
+    def price_for(self, order: Order) -> Decimal | None:
+        """Where the order would trade now; None while it cannot."""
+        if not self.is_open() or order.contract.symbol in self.halted:
+            return None
+        quote = self.quote(order.contract.symbol)
+        price = quote.ask if order.action == "BUY" else quote.bid
+        if price is None:
+            return None
+        if order.order_type == "LMT" and order.limit is not None:
+            crosses = price <= order.limit if order.action == "BUY" else price >= order.limit
+            if not crosses:
+                return None
+        return order.behaviour.price or price
+
+    def hours(self, first: str, last: str, days: int = 6) -> str:
+        """The tradingHours text of contract details: "20260406:0930-20260406:1600;20260411:CLOSED"."""
+        today = self._clock().astimezone(NEW_YORK).date()
+        texts = []
+        for day in (today + timedelta(days=n) for n in range(days)):
+            stamp = f"{day:%Y%m%d}"
+            texts.append(f"{stamp}:CLOSED" if day.weekday() >= 5 else f"{stamp}:{first}-{stamp}:{last}")
+        return ";".join(texts)
+
+    def next_open_text(self) -> str:
+        now = self._clock().astimezone(NEW_YORK)
+        opening = now.replace(hour=9, minute=30, second=0, microsecond=0)
+        if opening <= now:
+            opening += timedelta(days=1)
+        while opening.weekday() >= 5:
+            opening += timedelta(days=1)
+        return f"{opening:%Y-%m-%d %H:%M:%S} US/Eastern"
