@@ -217,17 +217,22 @@ is_ready() {
         grep -qE "\"pid\": *$1([^0-9]|\$)" "$LOGS/status.json"
 }
 
-# 0 as soon as process $1 is ready, 1 as soon as it is gone, 2 when it is neither within the time.
+# 0 as soon as process $1 is ready, 1 as soon as `$2 $1` fails, 2 when neither happens within the time.
 wait_until_ready() {
     local deadline=$((SECONDS + READY_SECONDS))
     until is_ready "$1"; do
-        is_alive "$1" || return 1
+        "$2" "$1" || return 1
         [ $SECONDS -lt $deadline ] || return 2
         sleep 0.1
     done
 }
 
 is_alive() { kill -0 "$1" 2>/dev/null || ps -p "$1" >/dev/null 2>&1; }
+
+holds_lock() {
+    local pid
+    holder && [ "$pid" = "$1" ]
+}
 
 # A folder that cannot be written is found here, with its reason, not in a daemon that has nowhere to say so.
 check_logs() {
@@ -266,7 +271,7 @@ os.execv(sys.argv[2], sys.argv[2:])' "$HERE" "$PY" "$DAEMON" </dev/null >>"$OUTP
 
 # Waits for one that is starting, and for one that is stopping.
 already_running() {
-    holder && { wait_until_ready "$pid" || [ $? -eq 2 ]; } && say "already running (pid $pid)"
+    holder && { wait_until_ready "$pid" holds_lock || [ $? -eq 2 ]; } && say "already running (pid $pid)"
 }
 
 start() {
@@ -276,7 +281,7 @@ start() {
     check_config
     check_logs
     launch
-    wait_until_ready "$child" || code=$?
+    wait_until_ready "$child" is_alive || code=$?
     if [ $code -eq 1 ]; then
         wait "$child" || code=$?
         # The other of two starts at once won the lock.
@@ -304,8 +309,8 @@ is_our_daemon() {
 
 # 0 as soon as process $1 no longer holds the lock, 1 when it still does after STOP_SECONDS.
 wait_until_gone() {
-    local deadline=$((SECONDS + STOP_SECONDS)) pid
-    while holder && [ "$pid" = "$1" ]; do
+    local deadline=$((SECONDS + STOP_SECONDS))
+    while holds_lock "$1"; do
         [ $SECONDS -lt $deadline ] || return 1
         sleep 0.1
     done

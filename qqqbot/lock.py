@@ -19,8 +19,8 @@ from qqqbot.errors import AlreadyRunning, StartRefused
 PID_FILE = "bot.pid"
 
 # A probe holds its shared lock for microseconds, and a new holder writes its pid at once; 0.3 s is ample.
-TRIES = 30
-PAUSE_SECONDS = 0.01
+TRIES = 150
+PAUSE_SECONDS = 0.002
 
 
 class Lock:

@@ -1,0 +1,21 @@
+"""Fixtures that more than one file of tests needs."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from checkout import Checkout
+
+
+@pytest.fixture
+def fresh_checkout(tmp_path: Path) -> Iterator[Checkout]:
+    """The project in a folder with a space in its name, not yet set up."""
+    checkout = Checkout(tmp_path / "trading bot")
+    yield checkout
+    checkout.clean_up()
+
+
+@pytest.fixture
+def checkout(fresh_checkout: Checkout) -> Checkout:
+    """The same, set up."""
+    return fresh_checkout.with_ready_environment()

@@ -1,0 +1,80 @@
+"""Keeps the daemon's contract with bot_control.sh and nothing else; takes its place where a test is about the script.
+
+The environment tells it how to misbehave:
+
+    STANDIN_SECONDS      until ready
+    STANDIN_DIES         exit code, instead of becoming ready
+    STANDIN_STOP         seconds from TERM to the end; "never": TERM is ignored
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+from qqqbot.config import load
+from qqqbot.errors import ConfigError, StartRefused
+from qqqbot.lock import Lock
+
+HERE = Path(__file__).parent
+LOGS = Path(os.environ.get("QQQBOT_LOGS", HERE / "logs"))
+CONFIG = Path(os.environ.get("QQQBOT_CONFIG", HERE / "config.json"))
+
+
+def report(state: str) -> None:
+    fresh = LOGS / "status.new"
+    fresh.write_text(json.dumps({"state": state, "pid": os.getpid()}))
+    fresh.replace(LOGS / "status.json")
+
+
+def note(text: str) -> None:
+    """One line in calls.log for what was run, with which arguments, by which process."""
+    with open(LOGS / "calls.log", "a", encoding="utf-8") as file:
+        file.write(f"{os.getpid()} {text}\n")
+
+
+def end(number: int, frame: FrameType | None) -> None:
+    note("TERM")
+    wish = os.environ.get("STANDIN_STOP", "0")
+    if wish != "never":
+        report("stopping")
+        time.sleep(float(wish))
+        report("stopped")
+        sys.exit(0)
+
+
+def main() -> int:
+    try:
+        load(CONFIG)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if "--check-config" in sys.argv:
+        return 0
+    LOGS.mkdir(exist_ok=True)
+    try:
+        with Lock(LOGS / "bot.pid"):
+            note(" ".join(sys.argv[1:]) or "daemon")
+            return 0 if sys.argv[1:] else serve()
+    except StartRefused as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def serve() -> int:
+    signal.signal(signal.SIGTERM, end)
+    report("starting")
+    time.sleep(float(os.environ.get("STANDIN_SECONDS", "0")))
+    if code := os.environ.get("STANDIN_DIES"):
+        print("the last words of the daemon", file=sys.stderr)
+        return int(code)
+    report("running")
+    while True:
+        signal.pause()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
