@@ -1,6 +1,5 @@
 """Faults of the stand-in: what they are, when they apply, and what those of the data do to a chart answer."""
 
-import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -232,7 +231,3 @@ KINDS = frozenset((*CONNECTION_KINDS, *WIRE_KINDS, *STATUS_BODIES, *DATA_KINDS))
 
 def faults_from_json(entries: Sequence[Json]) -> list[Fault]:
     return [Fault(**entry) for entry in entries]
-
-
-def faults_to_json(faults: Sequence[Fault]) -> str:
-    return json.dumps([{name: getattr(f, name) for name in Fault.__slots__} for f in faults])

@@ -59,7 +59,8 @@ class StandIn:
         self.exchange = exchange
         self.requests: list[Asked] = []
         self._now = now or (lambda: datetime.now(UTC))
-        self._control, self._control_text, self._log = control, "", log
+        self._control, self._log = control, log
+        self._controlled: dict[str, Any] = {}
         self._faults = Faults()
         self._stop = threading.Event()
         self._lock = threading.Lock()
@@ -126,16 +127,15 @@ class StandIn:
         return self._now() + timedelta(seconds=control.get("offset_seconds", 0))
 
     def _read_control(self) -> dict[str, Any]:
+        """The control file's values; the former ones where it is being written just now."""
         if self._control is None or not self._control.exists():
             return {}
-        text = self._control.read_text()
-        control: dict[str, Any] = json.loads(text)
-        wanted = json.dumps(control.get("faults", []))
-        with self._lock:
-            if wanted != self._control_text:
-                self._control_text = wanted
-                self._faults.set(faults_from_json(control.get("faults", [])))
-        return control
+        with self._lock, contextlib.suppress(json.JSONDecodeError):
+            values: dict[str, Any] = json.loads(self._control.read_text())
+            if values.get("faults", []) != self._controlled.get("faults", []):
+                self._faults.set(faults_from_json(values.get("faults", [])))
+            self._controlled = values
+        return self._controlled
 
     def _await(self, done: Callable[[], bool]) -> None:
         for _ in range(100):
@@ -174,7 +174,10 @@ class StandIn:
         # A client that goes away, or does not trust us, ends its own connection only.
         with contextlib.suppress(OSError, ssl.SSLError, ValueError), connection:
             connection.settimeout(HANG_SECONDS)
-            host = _read_head(connection)[0].split()[1].rsplit(":", 1)[0]
+            head = _read_head(connection)
+            if not head:
+                return
+            host = head[0].split()[1].rsplit(":", 1)[0]
             connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
             strange = bool(self._faults.take(["tls"], "any", None))
             context = self._stranger if strange else self._trusted
@@ -255,7 +258,11 @@ class StandIn:
 
 
 def write_control(path: Path, **values: Any) -> None:
-    """Replace the control file at once: now= (ISO text or datetime), offset_seconds=, faults= (list of dicts)."""
+    """Replace the control file at once: now= (ISO text or datetime), offset_seconds=, faults= (list of dicts).
+
+    Raises ValueError for a fault that does not exist.
+    """
+    faults_from_json(values.get("faults", []))
     if isinstance(values.get("now"), datetime):
         values["now"] = values["now"].isoformat()
     new = path.with_name(path.name + ".new")
