@@ -29,12 +29,16 @@ def refusal(intent: OrderIntent, snapshot: Snapshot, rules: Rules, account: str,
         (snapshot.orders_this_session >= rules.max_orders_per_session, "TOO_MANY_ORDERS in this session"),
         (intent.symbol not in SYMBOLS, f"WRONG_SYMBOL: {intent.symbol}"),
         (intent.quantity < 1, f"BAD_QUANTITY: {intent.quantity}"),
-        (intent.decision_price <= 0, f"BAD_PRICE: {intent.decision_price}"),
+        (not _is_price(intent.decision_price), f"BAD_PRICE: {intent.decision_price}"),
         (_bad_limit(intent), f"BAD_LIMIT: {intent.limit_price} for {intent.decision_price}"),
         (_short_sale(intent, snapshot), f"SHORT_SALE: sells {intent.quantity} {intent.symbol}, more than is owned"),
         (_borrows(intent, snapshot), f"EXCEEDS_CASH: buys {intent.quantity} {intent.symbol}, more than can be paid"),
     )
     return next((reason for refused, reason in checks if refused), None)
+
+
+def _is_price(value: Decimal) -> bool:
+    return value.is_finite() and value > 0
 
 
 def _session_open(snapshot: Snapshot, now: datetime) -> bool:
@@ -44,7 +48,8 @@ def _session_open(snapshot: Snapshot, now: datetime) -> bool:
 def _bad_limit(intent: OrderIntent) -> bool:
     if intent.order_type is OrderType.MARKET:
         return intent.limit_price is not None
-    return intent.limit_price is None or abs(intent.limit_price / intent.decision_price - 1) > MAX_LIMIT_DISTANCE
+    limit, price = intent.limit_price, intent.decision_price
+    return limit is None or not (_is_price(limit) and _is_price(price)) or abs(limit / price - 1) > MAX_LIMIT_DISTANCE
 
 
 def _short_sale(intent: OrderIntent, snapshot: Snapshot) -> bool:
@@ -54,4 +59,5 @@ def _short_sale(intent: OrderIntent, snapshot: Snapshot) -> bool:
 
 def _borrows(intent: OrderIntent, snapshot: Snapshot) -> bool:
     payable = min(snapshot.portfolio.cash, snapshot.account.spendable, snapshot.account.net_liquidation)
-    return intent.side is Side.BUY and intent.quantity * (intent.limit_price or intent.decision_price) > payable
+    price = intent.limit_price or intent.decision_price
+    return intent.side is Side.BUY and (not _is_price(price) or intent.quantity * price > payable)
