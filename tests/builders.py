@@ -7,6 +7,7 @@ place that knows price histories for which the rule wants a given holding.
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -93,6 +94,7 @@ def session_days(first: date, last: date) -> tuple[date, ...]:
     return tuple(d for d in days if d.weekday() < 5 and d not in HOLIDAYS)
 
 
+@cache
 def table(first: date = date(2025, 7, 1), last: date = date(2027, 12, 31)) -> SessionTable:
     return SessionTable.build(session(day) for day in session_days(first, last))
 
@@ -100,7 +102,7 @@ def table(first: date = date(2025, 7, 1), last: date = date(2027, 12, 31)) -> Se
 def closes(target: Holding, price: float = PRICE, count: int = 119) -> list[float]:
     """`count` finished closes for which the rule, at its default periods, wants `target` at a live `price`."""
     older, recent = {Holding.TQQQ: (0.96, 0.99), Holding.QQQ: (0.98, 1.005), Holding.CASH: (1.03, 1.005)}[target]
-    return [round(price * older, 2)] * (count - 29) + [round(price * recent, 2)] * 29
+    return [round(price * older, 6)] * (count - 29) + [round(price * recent, 6)] * 29
 
 
 def bars(values: Iterable[float], day: date = DAY) -> tuple[Bar, ...]:
@@ -193,7 +195,7 @@ def intent(side: Side = Side.BUY, symbol: str = QQQ, quantity: int = 211, **over
         "order_type": OrderType.MARKET,
         "limit_price": None,
         "decision_price": price,
-        "target": Holding(symbol) if side is Side.BUY else Holding.CASH,
+        "target": Holding.__members__.get(symbol, Holding.CASH) if side is Side.BUY else Holding.CASH,
         "reason": "a test",
         "qqq_price": PRICE,
         "tqqq_price": TQQQ_PRICE,
