@@ -7,6 +7,7 @@ never silent defaults. Secrets do not belong here.
 import difflib
 import hashlib
 import json
+import re
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -17,8 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from qqqbot.errors import ConfigError
 from qqqbot.model import Decide, OrderType, Rules
 
-Percent = Annotated[float, Field(ge=0, le=100)]
 PositivePercent = Annotated[float, Field(gt=0, le=100)]
+DAY_PATTERN = r"^\d{4}-\d{2}-\d{2}$"
 
 
 class Config(BaseModel):
@@ -51,7 +52,7 @@ class Config(BaseModel):
     max_daily_move_pct: PositivePercent = 20
     paper_slippage_bps: float = Field(1, ge=0, le=100)
     log_keep_days: int = Field(90, ge=1, le=36500)
-    closed_on: tuple[Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")], ...] = Field((), strict=False)
+    closed_on: tuple[Annotated[str, Field(pattern=DAY_PATTERN)], ...] = Field((), strict=False)
 
     @property
     def capital(self) -> Decimal:
@@ -114,6 +115,8 @@ def _read(path: Path) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise ConfigError([f"{path}: not valid JSON at {place}: {error.msg}"]) from None
+    except (ValueError, RecursionError) as error:  # thousands of digits, or of brackets
+        raise ConfigError([f"{path}: cannot be read: {error}"]) from None
     if not isinstance(values, dict):
         raise ConfigError([f"{path}: expected an object {{...}} of keys and values, found {type(values).__name__}"])
     return {key: value for key, value in values.items() if not key.startswith("_")}
@@ -177,11 +180,17 @@ def _contradictions(path: Path, values: dict[str, Any]) -> list[str]:
             "set one of them to true"
         )
     for day in value["closed_on"] if isinstance(value["closed_on"], list | tuple) else ():
-        try:
-            date.fromisoformat(day)
-        except (TypeError, ValueError):
+        if isinstance(day, str) and re.match(DAY_PATTERN, day) and not _is_date(day):
             problems.append(f'{path.name}: closed_on: must hold dates like "2025-01-09", was {json.dumps(day)}')
     return list(dict.fromkeys(problems))
+
+
+def _is_date(day: str) -> bool:
+    try:
+        date.fromisoformat(day)
+    except ValueError:
+        return False
+    return True
 
 
 def _hundredth(percent: float) -> Decimal:
