@@ -64,7 +64,7 @@ class SimulatedAccount:
     clock: Clock
     slippage_bps: Decimal
 
-    def identity(self, wait_seconds: float) -> Identity | None:
+    def identity(self, wait_seconds: float) -> Identity | None:  # noqa: ARG002 (it is known at once)
         return Identity(Mode.DRY_RUN, ACCOUNT)
 
     def problem(self) -> str | None:
@@ -77,13 +77,43 @@ class SimulatedAccount:
         """Nothing is open."""
 
 
+class Brokerage(Broker, Protocol):
+    """A broker that is reached over a connection, in the background."""
+
+    def identity(self, wait_seconds: float) -> tuple[Mode, str] | None: ...
+
+    def problem(self) -> str | None: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass
+class BrokerageAccount:
+    """An account at a broker; who it is, is known once the connection stands."""
+
+    brokerage: Brokerage
+
+    def identity(self, wait_seconds: float) -> Identity | None:
+        found = self.brokerage.identity(wait_seconds)
+        return Identity(*found) if found else None
+
+    def problem(self) -> str | None:
+        return self.brokerage.problem()
+
+    def broker(self, book: Book, state: State) -> Broker:  # noqa: ARG002 (it has no use for either)
+        return self.brokerage
+
+    def close(self) -> None:
+        self.brokerage.close()
+
+
 def open_account(settings: Config, clock: Clock) -> Account:
     """The account that the configuration names; ibapi is imported only where it is Interactive Brokers'."""
     if settings.dry_run:
         return SimulatedAccount(clock, Decimal(str(settings.paper_slippage_bps)))
-    from ib_account_entry import InteractiveBrokersAccount
+    from ib_broker import open_account as open_interactive_brokers
 
-    return InteractiveBrokersAccount(settings, clock)
+    return BrokerageAccount(open_interactive_brokers(settings, clock))
 
 
 @dataclass
@@ -157,7 +187,7 @@ class Daemon:
                 self.heartbeat.problem = None
                 return identity
             self.heartbeat.problem = self.account.problem()
-            self.heartbeat.beat("starting")
+            self.heartbeat.beat("waiting")
         return None
 
     def _timetable(self) -> Timetable:
@@ -194,7 +224,9 @@ def _run(options: argparse.Namespace, settings: Config, clock: Clock, prices: Pr
     lock.acquire()
     set_up(logs, clock, settings.log_keep_days, stderr=options.once or sys.stderr.isatty())
     account = open_account(settings, clock)
-    source = prices or ChildPrices(clock, random.Random(), settings.long_ma_period, settings.closures)
+    source = prices or ChildPrices(
+        clock, random.Random(), long_period=settings.long_ma_period, closed_on=settings.closures
+    )
     daemon = Daemon(settings, logs, clock, source, account)
     try:
         if options.settle:

@@ -193,7 +193,8 @@ class Executor:
         self._absorb(intent, order)
         self._journal.outcome(intent, order, self._clock.now())
         self._absent_since.pop(intent.order_ref, None)
-        log.info(pairs(order=intent.order_ref, status=order.status, filled=order.filled, message=order.message))
+        message = {"message": order.message} if order.message else {}
+        log.info(pairs(order=intent.order_ref, status=order.status, filled=order.filled, **message))
         if order.status is OrderStatus.REJECTED:
             self._notifier.notify("order_refused", f"{intent.side} {intent.quantity} {intent.symbol}: {order.message}")
 

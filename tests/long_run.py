@@ -1,0 +1,200 @@
+"""The whole product over many sessions on real prices: python -m tests.long_run --help
+
+A copy of the checkout is started by its own script, fed by the stand-in for Yahoo with the daily rows of two CSV files,
+on a clock that skips the waiting (see shifted_clock). Each day at a random moment the daemon may be killed with -9 and
+started again. At the end the account of the book is compared with an independent one, and every decision with the rule
+worked out anew from the files. This is for trying the whole by hand; it takes minutes and is not part of the suite.
+"""
+
+import argparse
+import csv
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as time_of_day
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from tests.yahoo.series import read_daily_csv
+
+ROOT = Path(__file__).resolve().parents[1]
+NEW_YORK = ZoneInfo("America/New_York")
+
+
+def main() -> int:
+    args = _arguments()
+    with tempfile.TemporaryDirectory(prefix="qqqbot long run ") as folder:
+        run = Run(Path(folder), args)
+        with run.yahoo():
+            run.play()
+        return run.judge()
+
+
+class Run:
+    def __init__(self, folder: Path, args: argparse.Namespace) -> None:
+        self.args = args
+        self.checkout = folder / "checkout"
+        self.control = folder / "control.json"
+        self.random = random.Random(args.seed)
+        self.days = [row.date for row in read_daily_csv(args.qqq) if row.date >= args.start][: args.sessions]
+        begin = datetime.combine(self.days[0], time_of_day(9, 20), NEW_YORK)
+        self._write_offset((begin - datetime.now(UTC)).total_seconds())
+        self.environment = dict(os.environ)
+        self._copy_checkout()
+
+    @contextmanager
+    def yahoo(self) -> Iterator[None]:
+        command = [sys.executable, "-m", "tests.yahoo", "--control", str(self.control), "--until-eof"]
+        command += ["--qqq", str(self.args.qqq), "--tqqq", str(self.args.tqqq)]
+        process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.strip() == "READY":
+                break
+            name, _, value = line.strip().partition("=")
+            self.environment[name] = value
+        self.environment |= {
+            "QQQBOT_TEST_CLOCK": str(self.control),
+            "QQQBOT_VENV": str(Path(sys.prefix)),
+            "PYTHONPATH": f"{ROOT / 'tests' / 'shifted_clock'}{os.pathsep}{self.checkout}",
+        }
+        try:
+            yield
+        finally:
+            process.communicate()
+
+    def play(self) -> None:
+        self.script("start")
+        end = datetime.combine(self.days[-1], time_of_day(16, 5), NEW_YORK)
+        while self.now() < end:
+            time.sleep(self.random.uniform(1, 6))
+            if self.args.kill and self.random.random() < self.args.kill:
+                self.kill()
+                self.script("start", quiet=True)
+        self.script("status")
+        self.script("stop")
+
+    def kill(self) -> None:
+        pid = int((self.logs / "bot.pid").read_text())
+        print(f"kill -9 at {self.now().astimezone(NEW_YORK):%a %Y-%m-%d %H:%M:%S} ET", flush=True)
+        os.kill(pid, signal.SIGKILL)
+
+    def judge(self) -> int:
+        self.script("trades", "--limit", "100")
+        self.script("logs", "--lines", "40")
+        problems = list(self.wrong_decisions()) + list(self.wrong_books())
+        print("\n".join(problems) or f"every decision of {len(self.days)} sessions is the rule's, and the book adds up")
+        return 1 if problems else 0
+
+    def wrong_decisions(self) -> Iterator[str]:
+        """Decisions that differ from the rule, worked out from the file's closes on the decision's own basis."""
+        history = self._adjusted()
+        seen = 0
+        for row in self._rows("decisions.jsonl"):
+            if row.get("short_ma") is None or not row["exchange_open"]:
+                continue
+            day = date.fromisoformat(row["session"])
+            closes = [close for d, close in history if d < day]
+            basis = dict(history)[max(d for d, _ in history if d < day)]
+            known = self._adjusted_basis(day)
+            closes = [c * known / basis for c in closes]
+            short = (sum(closes[-29:]) + row["price"]) / 30
+            long = (sum(closes[-119:]) + row["price"]) / 120
+            wanted = ("TQQQ" if row["price"] > short else "QQQ") if short > long else "CASH"
+            near = min(abs(short / long - 1), abs(row["price"] / short - 1)) < 1e-5
+            seen += 1
+            if row["target"] != wanted and not near:
+                yield f"{row['timestamp']}: decided {row['target']}, the rule says {wanted}"
+        print(f"{seen} decisions checked")
+
+    def wrong_books(self) -> Iterator[str]:
+        """The book's cash and shares, added up anew from its rows."""
+        cash, shares = 0.0, {"QQQ": 0, "TQQQ": 0}
+        refs: set[str] = set()
+        for row in self._rows("trades.jsonl"):
+            if row.get("kind") == "capital":
+                cash += row["amount"]
+            elif row.get("kind") == "split":
+                shares[row["symbol"]] = round(shares[row["symbol"]] * row["ratio"])
+            elif row.get("kind", "trade") == "trade":
+                sign = 1 if row["side"] == "BUY" else -1
+                cash -= sign * row["quantity"] * row["price"] + row["commission"]
+                shares[row["symbol"]] += sign * row["quantity"]
+                if row["order_ref"] in refs:
+                    yield f"{row['order_ref']} is in the book twice"
+                refs.add(row["order_ref"])
+                if abs(cash - row["cash"]) > 0.05 or cash < 0 or min(shares.values()) < 0:
+                    yield f"{row['order_ref']}: cash {row['cash']}, added up {cash:.2f}; shares {shares}"
+        status = json.loads((self.logs / "status.json").read_text())
+        if status["portfolio"]["shares"] != shares:
+            yield f"the status says {status['portfolio']['shares']}, the book {shares}"
+
+    def script(self, *arguments: str, quiet: bool = False) -> None:
+        out = subprocess.DEVNULL if quiet else None
+        if not quiet:
+            print(f"$ ./bot_control.sh {' '.join(arguments)}", flush=True)
+        subprocess.run(
+            ["./bot_control.sh", *arguments], cwd=self.checkout, env=self.environment, stdout=out, check=False
+        )
+
+    @property
+    def logs(self) -> Path:
+        return self.checkout / "logs"
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=json.loads(self.control.read_text())["offset_seconds"])
+
+    def _adjusted(self) -> list[tuple[date, float]]:
+        with self.args.qqq.open() as file:
+            return [(date.fromisoformat(r["date"]), float(r["adj_close"])) for r in csv.DictReader(file)]
+
+    def _adjusted_basis(self, day: date) -> float:
+        """The last close before `day` as Yahoo showed it on `day`: less a dividend that went ex on it."""
+        with self.args.qqq.open() as file:
+            rows = list(csv.DictReader(file))
+        at = next(i for i, r in enumerate(rows) if r["date"] == day.isoformat())
+        before, today = rows[at - 1], rows[at]
+        return float(before["close"]) * float(before["adj_factor"]) / float(today["adj_factor"])
+
+    def _rows(self, name: str) -> list[dict]:  # type: ignore[type-arg]
+        return [json.loads(line) for line in (self.logs / name).read_text().splitlines()]
+
+    def _write_offset(self, seconds: float) -> None:
+        self.control.write_text(json.dumps({"offset_seconds": seconds}))
+
+    def _copy_checkout(self) -> None:
+        names = subprocess.run(
+            ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        for name in names.stdout.splitlines():
+            if (ROOT / name).is_file():
+                target = self.checkout / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(ROOT / name, target)
+        config = json.loads((self.checkout / "config.json").read_text()) | json.loads(self.args.config)
+        (self.checkout / "config.json").write_text(json.dumps(config, indent=2))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.long_run", description=__doc__)
+    parser.add_argument("--qqq", type=Path, required=True, help="CSV of daily rows with dividends and splits")
+    parser.add_argument("--tqqq", type=Path, required=True)
+    parser.add_argument("--start", type=date.fromisoformat, required=True)
+    parser.add_argument("--sessions", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--kill", type=float, default=0.0, help="chance of a kill -9 every few seconds")
+    parser.add_argument("--config", default="{}", help="JSON of configuration keys that differ from config.json")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
