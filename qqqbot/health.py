@@ -15,7 +15,7 @@ from qqqbot.market_calendar import new_york_text
 
 # The daemon beats at least once a minute; two missed beats may be a slow disk, more is a hang.
 STALE_AFTER = timedelta(minutes=3)
-HALTING_CODES = ("LedgerMismatch", "UnexpectedPosition", "TradingHalted")
+HALTING_CODES = {"LedgerMismatch", "UnexpectedPosition", "TradingHalted", "DidNotSettle", "CalendarEnded"}
 
 
 class Health(Enum):
@@ -62,6 +62,10 @@ class Evidence:
     damage: tuple[Problem, ...] = ()
 
 
+NEWEST_ALERTS = 3
+# Kinds of alerts that repeat what the last check's own failures say.
+OF_THE_LAST_CHECK = ("halt", "broker", "checks_failing")
+
 _ADVICE = {
     "TradingHalted": "look at the reason; ./bot_control.sh resume lets it trade again",
     "LedgerMismatch": "./bot_control.sh adopt (the account is right) or leave (those shares are mine)",
@@ -70,6 +74,7 @@ _ADVICE = {
     "CalendarEnded": "./bot_control.sh update",
     "BrokerUnavailable": "is the gateway running and logged in? test_ib_connection.py looks step by step",
     "OrderRejected": "the message above is the broker's; the next check plans afresh",
+    "DiskError": "make room on the disk of the logs folder and let this user write there",
     "PricesUnavailable": "nothing to do: the next check asks again; it never trades on bad prices",
     "StalePrices": "nothing to do: the next check asks again; it never trades on old prices",
 }
@@ -85,17 +90,20 @@ def judge(evidence: Evidence, now: datetime) -> Health:
         return Health.STOPPED if status.get("state") == "stopped" else Health.DEAD
     if now - _last_sign_of_life(evidence, now) > STALE_AFTER:
         return Health.STALE
-    if evidence.halt is not None or text(status.get("halted")) or blocking_code(status) in HALTING_CODES:
+    codes = {code for code, _ in failures(mapping(status.get("last_check")))}
+    if evidence.halt is not None or text(status.get("halted")) or codes & HALTING_CODES:
         return Health.HALTED
     return Health.STARTING if _not_reported_yet(evidence) else Health.HEALTHY
 
 
-def blocking_code(status: Mapping[str, Any]) -> str | None:
-    """The code of the gate that blocked the last check, None where none did or the failure is no error."""
-    for gate in sequence(mapping(status.get("last_check")).get("gates")):
-        if mapping(gate).get("passed") is False:
-            return text(mapping(gate).get("code"))
-    return None
+def failures(check: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Code and sentence of each failed gate of `check` that amounts to an error; of a check that failed, its own."""
+    gates = [mapping(gate) for gate in sequence(check.get("gates"))]
+    failed = [gate for gate in gates if gate.get("passed") is False and text(gate.get("code"))]
+    if failed:
+        return [(gate["code"], text(gate.get("sentence")) or gate["code"]) for gate in failed]
+    code = text(check.get("error"))
+    return [(code, text(check.get("sentence")) or code)] if code else []
 
 
 def problems(evidence: Evidence, health: Health, now: datetime) -> tuple[Problem, ...]:
@@ -118,36 +126,30 @@ def _of_life(evidence: Evidence, health: Health, now: datetime) -> Iterable[Prob
 
 def _of_trading(evidence: Evidence) -> Iterable[Problem]:
     status = evidence.status
-    if reason := evidence.halt if evidence.halt is not None else text(status.get("halted")):
-        yield Problem(f"trading is halted: {reason}", _ADVICE["TradingHalted"])
+    halt = evidence.halt if evidence.halt is not None else text(status.get("halted"))
+    if halt is not None:
+        yield Problem(f"trading is halted: {halt}", _ADVICE["TradingHalted"])
     if found := text(status.get("problem")):
         yield Problem(found)
-    if status.get("agrees") is False:
+    failed = failures(mapping(status.get("last_check")))
+    if status.get("agrees") is False and "LedgerMismatch" not in dict(failed):
         yield Problem("the account's shares differ from the book", _ADVICE["LedgerMismatch"])
-    yield from _of_last_check(status)
-    for alert in sequence(status.get("alerts"))[-3:]:
-        if told := text(mapping(alert).get("text")):
-            at = moment(mapping(alert).get("at"))
-            yield Problem(f"{told} ({new_york_text(at)})" if at else told)
+    for code, sentence in failed:
+        if code != "TradingHalted" or halt is None:
+            yield Problem(f"the last check could not trade: {sentence}", _ADVICE.get(code, ""))
+    count = int(number(status.get("failures_in_row")) or 0)
+    if count > 1:
+        yield Problem(f"{count} checks in a row could not be made")
+    yield from _of_alerts(status, told_already=bool(failed) or halt is not None)
 
 
-def _of_last_check(status: Mapping[str, Any]) -> Iterable[Problem]:
-    check = mapping(status.get("last_check"))
-    code = text(check.get("error")) or blocking_code(status)
-    failures = int(number(status.get("failures_in_row")) or 0)
-    if code is None or (code == "TradingHalted" and text(status.get("halted"))):
-        return
-    if code == "LedgerMismatch" and status.get("agrees") is False:
-        return
-    times = f" ({failures} checks in a row failed)" if failures > 1 else ""
-    yield Problem(f"the last check could not trade: {_blocking_sentence(check) or code}{times}", _ADVICE.get(code, ""))
-
-
-def _blocking_sentence(check: Mapping[str, Any]) -> str | None:
-    for gate in sequence(check.get("gates")):
-        if mapping(gate).get("passed") is False:
-            return text(mapping(gate).get("sentence"))
-    return text(check.get("sentence"))
+def _of_alerts(status: Mapping[str, Any], told_already: bool) -> Iterable[Problem]:
+    """What the owner has been notified of and has not ended; not what the last check says by itself."""
+    for alert in map(mapping, sequence(status.get("alerts"))[-NEWEST_ALERTS:]):
+        told = text(alert.get("text"))
+        if told and not (told_already and alert.get("kind") in OF_THE_LAST_CHECK):
+            at = moment(alert.get("at"))
+            yield Problem(f"{told} (since {new_york_text(at)})" if at else told)
 
 
 def _not_reported_yet(evidence: Evidence) -> bool:

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from string import ascii_uppercase
 from typing import Any
 
 # Ids of Interactive Brokers: U1234567, F1234567, DU1234567, DUH123456 and their like.
@@ -47,8 +48,9 @@ def masked(account: str) -> str:
     """An account id for the eyes of whoever stands behind the owner: 'DU***567'; the simulated account as it is."""
     if account == SIMULATED_ACCOUNT:
         return account
-    prefix = re.match(r"[A-Z]{0,3}", account)
-    return f"{prefix.group() if prefix else ''}***{account[-3:]}"
+    digits = account.lstrip(ascii_uppercase)
+    prefix = account[: len(account) - len(digits)]
+    return f"{prefix}***{digits[-3:] if len(digits) > 3 else ''}"
 
 
 def without_accounts(line: str) -> str:

@@ -80,7 +80,7 @@ def performance(facts: Facts) -> Screen:
         Field("Slippage", slippage),
         Field("Trades", f"{count(facts['trades'])} in {count(facts['rotations'])} rotations"),
         *(Field(f"Won in {symbol}", _won(rounds)) for symbol, rounds in sorted(facts["rounds"].items(), reverse=True)),
-        Field("Drawdown", f"{percent(facts['max_drawdown_pct'])} at worst, seen at trades only"),
+        Field("Drawdown", f"{percent(facts['max_drawdown_pct'])} at worst, looked at after each trade"),
         *time_in_fields(facts["time_in"]),
     )
     return framed(facts, Fields(rows), *_notes(facts))
@@ -157,7 +157,8 @@ def _rule_text(row: Facts) -> str:
     flips = [number(row.get(f"flip_{name}")) for name in ("leave_tqqq", "enter_tqqq", "trend")]
     lines = usd(flips[0]) if flips[0] == flips[1] else f"{usd(flips[0])} to leave, {usd(flips[1])} to enter"
     numbers = f"QQQ {usd(price)}, short average {short}, long average {long}"
-    return f"wants {row.get('target') or NONE}: {numbers}; TQQQ line {lines}, trend line {usd(flips[2])}"
+    trend = usd(flips[2]) if flips[2] is not None and flips[2] > 0 else "at no price"
+    return f"wants {row.get('target') or NONE}: {numbers}; TQQQ line {lines}, trend line {trend}"
 
 
 def _account_text(row: Facts) -> str:

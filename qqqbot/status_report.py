@@ -12,7 +12,7 @@ from typing import Any
 from qqqbot import performance
 from qqqbot.halt import HaltSwitch
 from qqqbot.health import Evidence, Health, judge, problems
-from qqqbot.lenient import mapping, moment, number, text
+from qqqbot.lenient import mapping, moment, number, sequence, text
 from qqqbot.logs_folder import Folder, Identity, damage, identity, present, whose
 from qqqbot.model import FlipPrices, Holding
 from qqqbot.strategy import nearest_flip
@@ -22,6 +22,9 @@ from qqqbot.tailing import Rows, last_rows
 NEWEST_TRADES = 200
 # An order without an outcome is among the newest few; older ones were resolved before these were sent.
 ORDER_ROWS = 50
+# Checks of some days, looked at only until the first signal of a new daemon.
+NEWEST_DECISIONS = 100
+TOLD_LATELY = timedelta(days=1)
 HALF_DAY_NOTICE = timedelta(days=10)
 
 Facts = dict[str, Any]
@@ -41,15 +44,17 @@ def status(folder: Folder, now: datetime) -> Facts:
         damage=(*damaged, *damage(folder.trades, newest_trades)),
     )
     health = judge(evidence, now)
-    check, signal = mapping(found.get("last_check")), mapping(found.get("last_signal"))
+    check, signal = mapping(found.get("last_check")), _last_signal(found, folder, who)
     return {
         **whose(who),
+        "logs_dir": str(folder.path),
         "now": now,
         "health": health.word,
         "exit_code": health.exit_code,
         "process": _process(evidence, now),
         "own": _own(found, _open_orders(folder, who)),
         "problems": [{"text": p.text, "advice": p.advice} for p in problems(evidence, health, now)],
+        "notices": _notices(found, now),
         "last_check": _decision(check) if check else None,
         "last_signal": _decision(signal) if signal else None,
         "next": _next(found, signal, now, running=health in (Health.HEALTHY, Health.STARTING, Health.HALTED)),
@@ -110,6 +115,24 @@ def _open_orders(folder: Folder, who: Identity) -> list[Facts]:
         elif row.get("event") == "outcome":
             alive.pop(reference, None)
     return list(alive.values())
+
+
+def _last_signal(status: Mapping[str, Any], folder: Folder, who: Identity) -> Mapping[str, Any]:
+    """Of this daemon or, where it has made none yet, of the one before it; empty where there is none."""
+    if known := mapping(status.get("last_signal")):
+        return known
+    newest = last_rows(folder.decisions, NEWEST_DECISIONS, who.owns).rows
+    return next((row for row in reversed(newest) if number(row.get("short_ma")) is not None), {})
+
+
+def _notices(status: Mapping[str, Any], now: datetime) -> list[Facts]:
+    """What the owner was told lately, oldest first."""
+    told = [(moment(n.get("at")), n) for n in map(mapping, sequence(status.get("notices")))]
+    return [
+        {"at": at, "kind": text(notice.get("kind")), "text": text(notice.get("text"))}
+        for at, notice in told
+        if at is not None and now - at < TOLD_LATELY
+    ]
 
 
 def _decision(row: Mapping[str, Any]) -> Facts:

@@ -1,18 +1,21 @@
 """The status screen: what `report.status` found, in words, for 80 columns."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from qqqbot.framing import framed, time_in_fields
 from qqqbot.lenient import without_accounts
 from qqqbot.market_calendar import new_york_date
 from qqqbot.terminal import Field, Fields, Screen, Tone
-from qqqbot.wording import count, day_and_time, percent, span, time_near, until, usd, words
+from qqqbot.wording import clock_time, count, day_and_time, percent, span, time_near, until, usd, words
 
 HOW_TO_START = "./bot_control.sh start"
 HOW_TO_STOP = "./bot_control.sh stop (safe at any moment; what is held stays held)"
 HOW_TO_HALT = "./bot_control.sh halt (stays on and watches, but trades nothing until resume)"
+NOTICES_SHOWN = 3
+# A flip price older than this may rest on another window than the coming check's.
+SEEN_LATELY = timedelta(hours=2)
 
 _HEALTH_TONES = {"healthy": Tone.GOOD, "starting": Tone.GOOD, "halted": Tone.WARNING, "stopped": Tone.WARNING}
 _ACTION_TONES = {"ROTATE": Tone.GOOD, "WAIT": Tone.WARNING, "FAILED": Tone.WARNING}
@@ -27,7 +30,7 @@ def status(facts: Facts) -> Screen:
             facts,
             Fields(
                 (
-                    Field("Alive", "no: it has never been started with this logs folder", Tone.WARNING),
+                    Field("Alive", f"no: it was never started with {facts['logs_dir']}", Tone.WARNING),
                     Field("Start it", HOW_TO_START),
                     Field("", "It begins in dry run: real prices, a simulated account, nothing to lose."),
                     Field("Try it", "./bot_control.sh demo (half a minute, no network, simulated prices)"),
@@ -43,6 +46,7 @@ def status(facts: Facts) -> Screen:
                 *_own_fields(facts),
                 *time_in_fields(facts["time_in"]),
                 *_problem_fields(facts),
+                *_notice_fields(facts),
                 *_signal_fields(facts),
                 *_next_fields(facts),
                 *_stop_fields(facts),
@@ -64,9 +68,17 @@ def _alive_fields(facts: Facts) -> list[Field]:
         parts.append(f"up {span(now - process['started_at'])}")
     if beat:
         parts.append(f"heartbeat {until(beat, now)}")
-    second = [f"version {process['version']}"] if process["version"] else []
-    second += [f"config {process['config_hash']}"] if process["config_hash"] else []
-    return [Field("Alive", ", ".join([*parts, *second]), tone)]
+    return [Field("Alive", ", ".join(parts), tone), *_version_fields(process)]
+
+
+def _version_fields(process: Facts) -> list[Field]:
+    config = process["config"]
+    told = [f"version {process['version']}"] if process["version"] else []
+    told += [f"config {process['config_hash']}"] if process["config_hash"] else []
+    if config.get("short_ma_period") and config.get("long_ma_period"):
+        told.append(f"averages of {config['short_ma_period']} and {config['long_ma_period']} days")
+    told += [f"decides {str(config['decide']).replace('_', ' ')}"] if config.get("decide") else []
+    return [Field("", ", ".join(told), Tone.FAINT)] if told else []
 
 
 def _own_fields(facts: Facts) -> list[Field]:
@@ -92,14 +104,15 @@ def _broker_field(facts: Facts, own: Facts, now: datetime) -> Field:
         return Field("Broker", f"{who} has not been asked yet", Tone.FAINT)
     asked = f"asked {time_near(broker['taken_at'], now)}" if broker["taken_at"] else "time not told"
     if own["agrees"]:
-        return Field("Broker", f"{who} agrees ({asked})", Tone.GOOD)
+        verb = "agreed when last asked" if facts["health"] in ("stopped", "dead") else "agrees"
+        return Field("Broker", f"{who} {verb} ({asked})", Tone.GOOD)
     says = ", ".join(f"{count(n)} {symbol}" for symbol, n in sorted(broker["positions"].items(), reverse=True))
     return Field("Broker", f"{who} DISAGREES: it says {says or 'no shares'} ({asked})", Tone.BAD)
 
 
 def _value_fields(own: Facts) -> list[Field]:
     if own["equity"] is None:
-        return []
+        return [Field("Value", f"not known before the first prices; {usd(own['total_capital'])} USD were put in")]
     since = f" since {new_york_date(own['since']):%a %Y-%m-%d}" if own["since"] else ""
     change = f", {usd(own['change'], sign=True)} USD ({percent(own['change_pct'], sign=True)}){since}"
     tone = Tone.GOOD if (own["change"] or 0) > 0 else Tone.PLAIN
@@ -112,8 +125,16 @@ def _problem_fields(facts: Facts) -> list[Field]:
     fields: list[Field] = []
     for problem in facts["problems"]:
         fields.append(Field("" if fields else "Wrong", words(without_accounts(problem["text"])), Tone.BAD))
-        if problem["advice"]:
+        if problem["advice"] and "./bot_control.sh" not in problem["text"]:
             fields.append(Field("", f"-> {problem['advice']}"))
+    return fields
+
+
+def _notice_fields(facts: Facts) -> list[Field]:
+    fields: list[Field] = []
+    for notice in facts["notices"][-NOTICES_SHOWN:]:
+        told = f"{time_near(notice['at'], facts['now'])} {without_accounts(notice['text'] or '')}"
+        fields.append(Field("" if fields else "Told", told, Tone.FAINT))
     return fields
 
 
@@ -123,7 +144,11 @@ def _signal_fields(facts: Facts) -> list[Field]:
         return [Field("Checked", "not yet", Tone.FAINT)]
     fields = []
     if check is not None:
-        fields.append(Field("Checked", _decision_text(check, now), _ACTION_TONES.get(check["action"], Tone.PLAIN)))
+        told_above = any(check["sentence"] and check["sentence"] in problem["text"] for problem in facts["problems"])
+        text = (
+            f"{time_near(check['at'], now)} {check['action']}, see above" if told_above else _decision_text(check, now)
+        )
+        fields.append(Field("Checked", text, _ACTION_TONES.get(check["action"], Tone.PLAIN)))
     if signal is not None and (check is None or signal["at"] != check["at"]):
         fields.append(Field("Signal", _decision_text(signal, now)))
     return fields
@@ -136,38 +161,37 @@ def _decision_text(decision: Facts, now: datetime) -> str:
 
 def _next_fields(facts: Facts) -> list[Field]:
     coming, now = facts["next"], facts["now"]
-    parts = []
-    if coming["check_at"]:
-        parts.append(f"check {time_near(coming['check_at'], now)} ({until(coming['check_at'], now)})")
+    opens, check = coming["opens_at"], coming["check_at"]
+    parts = ["nothing until it is started"] if facts["health"] in ("stopped", "dead") else []
     if coming["closes_at"]:
+        parts += [f"check {time_near(check, now)} ({until(check, now)})"] if check else []
         parts.append(f"exchange open until {time_near(coming['closes_at'], now)}")
-    elif coming["opens_at"]:
-        opens = coming["opens_at"]
+    elif opens:
         parts.append(f"exchange closed; opens {day_and_time(opens)} ({until(opens, now)})")
-    if facts["health"] in ("stopped", "dead"):
-        parts.insert(0, "nothing until it is started")
+        parts += [f"check {time_near(check, now)} ({until(check, now)})"] if check and check < opens else []
+    elif check:
+        parts.append(f"check {time_near(check, now)} ({until(check, now)})")
     fields = [Field("Next", "; ".join(parts) or "not known yet")]
-    if coming["half_day_closes_at"]:
-        closes = coming["half_day_closes_at"]
-        told = f"{new_york_date(closes):%a %Y-%m-%d} is a half-day (closes {day_and_time(closes)[-8:]})"
+    if half := coming["half_day_closes_at"]:
+        told = f"{new_york_date(half):%a %Y-%m-%d} is a half-day (closes {clock_time(half)})"
         fields.append(Field("", told, Tone.WARNING))
     return [*fields, *_flip_fields(coming["flip"], facts, now)]
 
 
 def _flip_fields(flip: Facts | None, facts: Facts, now: datetime) -> list[Field]:
+    if flip is None and facts["last_signal"] is None:
+        return []
     if flip is None:
-        return (
-            [Field("Flip", "no price of QQQ near enough changes the answer", Tone.FAINT)]
-            if facts["last_signal"]
-            else []
-        )
-    side = "below" if flip["distance_pct"] < 0 else "above"
-    distance = f"{percent(abs(flip['distance_pct']))} {side} the price then"
-    seen = f"seen {time_near(flip['seen_at'], now)}" if flip["seen_at"] else ""
-    return [Field("Flip", f"QQQ at {usd(flip['price'])}, {distance}, would mean {flip['target']} ({seen})")]
+        return [Field("Flip", "no price of QQQ would change the answer", Tone.FAINT)]
+    distance = f"{percent(abs(flip['distance_pct']))} {'lower' if flip['distance_pct'] < 0 else 'higher'}"
+    fields = [Field("Flip", f"QQQ at {usd(flip['price'])} ({distance}) would mean {flip['target']}")]
+    if flip["seen_at"] and now - flip["seen_at"] > SEEN_LATELY:
+        fields.append(Field("", f"as of {day_and_time(flip['seen_at'])}; each close moves it a little", Tone.FAINT))
+    return fields
 
 
 def _stop_fields(facts: Facts) -> list[Field]:
     if facts["health"] in ("stopped", "dead"):
-        return [Field("Start it", HOW_TO_START)]
+        what = " (with real prices; this was a demonstration)" if facts["simulated_prices"] else ""
+        return [Field("Start it", HOW_TO_START + what)]
     return [Field("Stop it", HOW_TO_STOP), Field("", HOW_TO_HALT)]

@@ -174,6 +174,7 @@ class _Mark:
                 file.seek(self._position)
                 data = file.read()
         except FileNotFoundError:
+            self._inode, self._position, self._unfinished = 0, 0, b""  # its successor may get the same inode
             return []
         self._position += len(data)
         *lines, self._unfinished = (self._unfinished + data).split(b"\n")

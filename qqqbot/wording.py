@@ -25,12 +25,17 @@ def day_and_time(moment: datetime | None) -> str:
     return NONE if moment is None else new_york_text(moment)
 
 
+def clock_time(moment: datetime) -> str:
+    """'13:00 ET'."""
+    return f"{moment.astimezone(NEW_YORK):%H:%M} ET"
+
+
 def time_near(moment: datetime | None, now: datetime) -> str:
     """'13:00 ET' today, else with the day."""
     if moment is None:
         return NONE
     same_day = new_york_date(moment) == new_york_date(now)
-    return f"{moment.astimezone(NEW_YORK):%H:%M} ET" if same_day else new_york_text(moment)
+    return clock_time(moment) if same_day else new_york_text(moment)
 
 
 def column_time(moment: datetime | None) -> str:

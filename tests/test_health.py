@@ -1,0 +1,151 @@
+"""The verdict on the daemon, and the sentences about what is wrong."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from builders import NOW
+from monitor_samples import PID, blocked, status_values
+
+from qqqbot.health import STALE_AFTER, Evidence, Health, Problem, failures, judge, problems
+
+MINUTE = timedelta(minutes=1)
+FAILED = {"action": "FAILED", "error": "PricesUnavailable", "sentence": "no answer within 30 s"}
+
+
+def evidence(
+    holder: int | None = PID, locked_at: datetime | None = NOW, halt: str | None = None, **status: Any
+) -> Evidence:
+    return Evidence({**status_values(), **status}, holder, locked_at, halt)
+
+
+def texts(found: Evidence, now: datetime = NOW) -> list[str]:
+    return [problem.text for problem in problems(found, judge(found, now), now)]
+
+
+def test_a_held_lock_and_a_fresh_heartbeat_are_health() -> None:
+    assert judge(evidence(), NOW) is Health.HEALTHY
+    assert texts(evidence()) == []
+
+
+def test_no_lock_is_death_whatever_the_status_says() -> None:
+    assert judge(evidence(holder=None), NOW) is Health.DEAD
+    assert texts(evidence(holder=None)) == ["the daemon died without saying so; last seen Tue 2026-11-24 11:59 ET"]
+
+
+def test_no_lock_after_a_farewell_is_a_stop() -> None:
+    assert judge(evidence(holder=None, state="stopped"), NOW) is Health.STOPPED
+
+
+def test_nothing_at_all_was_never_started() -> None:
+    assert judge(Evidence({}, None, None, None), NOW) is Health.NEVER_STARTED
+
+
+def test_a_damaged_status_without_a_lock_is_not_taken_for_a_first_start() -> None:
+    assert judge(Evidence({}, None, NOW, None, (Problem("status.json is damaged"),)), NOW) is Health.DEAD
+
+
+@pytest.mark.parametrize(("late", "verdict"), [(timedelta(0), Health.HEALTHY), (timedelta(seconds=1), Health.STALE)])
+def test_a_heartbeat_is_stale_after_three_minutes(late: timedelta, verdict: Health) -> None:
+    beat = (NOW - STALE_AFTER - late).isoformat()
+    assert judge(evidence(heartbeat_at=beat), NOW) is verdict
+
+
+def test_a_daemon_that_has_just_taken_the_lock_is_starting_though_the_old_heartbeat_is_stale() -> None:
+    yesterday = (NOW - timedelta(days=1)).isoformat()
+    fresh = evidence(state="stopped", heartbeat_at=yesterday, holder=PID + 1)
+    assert judge(fresh, NOW + MINUTE) is Health.STARTING
+    assert judge(fresh, NOW + STALE_AFTER + MINUTE) is Health.STALE
+
+
+def test_a_same_pid_in_a_container_is_not_taken_for_the_old_daemon() -> None:
+    assert judge(evidence(state="stopped"), NOW) is Health.STARTING
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        evidence(halt="by hand"),
+        evidence(halted="the account did not settle"),
+        evidence(last_check=blocked("book", "they differ", "LedgerMismatch")),
+        evidence(last_check=blocked("book", "a short position", "UnexpectedPosition")),
+        evidence(last_check=blocked("halt", "halted", "TradingHalted")),
+    ],
+)
+def test_what_needs_a_person_is_a_halt(found: Evidence) -> None:
+    assert judge(found, NOW) is Health.HALTED
+    assert len(texts(found)) == 1
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        FAILED,
+        blocked("quote_age", "the price is old", "StalePrices"),
+        blocked("exchange", "the exchange is closed", ""),
+        None,
+        {"gates": "rubbish"},
+    ],
+)
+def test_a_check_that_could_not_be_made_is_no_halt(check: Any) -> None:
+    assert judge(evidence(last_check=check), NOW) is Health.HEALTHY
+
+
+def test_a_closed_exchange_does_not_hide_a_mismatch_behind_it() -> None:
+    check = blocked("exchange", "the exchange is closed", "")
+    check["gates"].append({"name": "book", "passed": False, "code": "LedgerMismatch", "sentence": "they differ"})
+    assert judge(evidence(last_check=check), NOW) is Health.HALTED
+    assert failures(check) == [("LedgerMismatch", "they differ")]
+
+
+def test_the_dead_and_the_silent_come_before_the_halted() -> None:
+    assert judge(evidence(holder=None, halt="by hand"), NOW) is Health.DEAD
+    assert judge(evidence(heartbeat_at=(NOW - timedelta(hours=1)).isoformat(), halt="by hand"), NOW) is Health.STALE
+
+
+def test_a_stopped_bot_still_tells_of_its_halt() -> None:
+    found = evidence(holder=None, state="stopped", halt="by hand")
+    assert judge(found, NOW).exit_code == 3
+    assert texts(found) == ["trading is halted: by hand"]
+
+
+def test_failed_checks_are_told_once_with_their_number() -> None:
+    alert = {"kind": "checks_failing", "text": "5 checks in a row: no answer", "at": NOW.isoformat()}
+    found = evidence(last_check=FAILED, failures_in_row=5, alerts=[alert])
+    assert texts(found) == [
+        "the last check could not trade: no answer within 30 s",
+        "5 checks in a row could not be made",
+    ]
+
+
+def test_alerts_of_other_kinds_are_told_beside_the_check() -> None:
+    alert = {"kind": "disk", "text": "the disk is nearly full", "at": NOW.isoformat()}
+    assert texts(evidence(alerts=[alert])) == ["the disk is nearly full (since Tue 2026-11-24 12:00 ET)"]
+
+
+def test_shares_that_differ_are_told_where_the_check_did_not_get_to_say_so() -> None:
+    assert texts(evidence(agrees=False)) == ["the account's shares differ from the book"]
+    check = blocked("book", "they differ", "LedgerMismatch")
+    assert texts(evidence(agrees=False, last_check=check)) == ["the last check could not trade: they differ"]
+
+
+def test_every_problem_of_trading_has_its_advice() -> None:
+    for code in ("LedgerMismatch", "UnexpectedPosition", "TradingHalted", "PricesUnavailable", "StalePrices"):
+        found = evidence(last_check=blocked("gate", "a sentence", code))
+        assert [p for p in problems(found, judge(found, NOW), NOW) if not p.advice] == []
+
+
+@pytest.mark.parametrize(
+    ("health", "code"),
+    [
+        (Health.HEALTHY, 0),
+        (Health.STARTING, 0),
+        (Health.DEAD, 1),
+        (Health.STALE, 1),
+        (Health.STOPPED, 3),
+        (Health.NEVER_STARTED, 3),
+        (Health.HALTED, 4),
+    ],
+)
+def test_scripts_see_the_verdict(health: Health, code: int) -> None:
+    assert health.exit_code == code

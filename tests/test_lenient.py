@@ -1,0 +1,62 @@
+"""Values out of damaged or older files, and account ids on screens."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from qqqbot.lenient import mapping, masked, moment, number, sequence, text, without_accounts
+
+
+@pytest.mark.parametrize("value", [None, [], "x", 1, True])
+def test_what_is_no_object_is_an_empty_one(value: Any) -> None:
+    assert mapping(value) == {}
+
+
+@pytest.mark.parametrize("value", [None, {}, "x", 1])
+def test_what_is_no_list_is_an_empty_one(value: Any) -> None:
+    assert sequence(value) == []
+
+
+@pytest.mark.parametrize("value", [None, "1", True, float("nan"), float("inf"), [], {}])
+def test_what_is_no_number_is_none(value: Any) -> None:
+    assert number(value) is None
+
+
+@pytest.mark.parametrize("value", [None, 1, "", [], {}])
+def test_what_is_no_text_is_none(value: Any) -> None:
+    assert text(value) is None
+
+
+@pytest.mark.parametrize("value", [None, 1, "", "yesterday", "2026-13-01T00:00:00", "0001-01-01T00:00:00+14:00"])
+def test_what_is_no_time_is_none(value: Any) -> None:
+    assert moment(value) is None
+
+
+@pytest.mark.parametrize(
+    "value", ["2026-11-24T17:00:00+00:00", "2026-11-24T17:00:00", "2026-11-24T17:00:00Z", "2026-11-24T12:00:00-05:00"]
+)
+def test_a_time_is_utc(value: str) -> None:
+    assert moment(value) == datetime(2026, 11, 24, 17, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("account", "shown"),
+    [
+        ("DU1234567", "DU***567"),
+        ("U7654321", "U***321"),
+        ("DUH123456", "DUH***456"),
+        ("simulated", "simulated"),
+        ("12345", "***345"),
+        ("U12", "U***"),
+    ],
+)
+def test_an_account_is_masked_but_for_its_end(account: str, shown: str) -> None:
+    assert masked(account) == shown
+
+
+def test_accounts_inside_a_sentence_are_masked() -> None:
+    line = "account DU1234567 is not U7654321; QQQ 612.34, order qqqbot-20261124-01, exec 0000e0d5.U12"
+    assert without_accounts(line) == (
+        "account DU***567 is not U***321; QQQ 612.34, order qqqbot-20261124-01, exec 0000e0d5.U12"
+    )
