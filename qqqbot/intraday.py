@@ -1,9 +1,9 @@
 """What deciding during the session costs: the daemon's checks replayed on bars of some minutes.
 
-A check sees the price at which the bar before it closed, and is filled at that price plus slippage. The averages are of
-the finished daily closes before the session and that price, as in the daemon. The checks in the first minutes, which may
-not trade yet, and the one at the close, which may not trade any more, are left out. The cap on orders a session is not
-played: without it the busiest day shows itself.
+A check sees the price at which the bar before it closed, and is filled at that price plus slippage. The averages are
+of the finished daily closes before the session and that price, as in the daemon. The checks in the first minutes, which
+may not trade yet, and the one at the close, which may not trade any more, are left out. The cap on orders a session is
+not played: without it the busiest day shows itself.
 """
 
 from dataclasses import dataclass, replace

@@ -97,14 +97,17 @@ def walk_forward(
     segment: int = SEGMENT_SESSIONS,
 ) -> WalkForward | None:
     """The best pair by Sharpe ratio of the `train` segments before each segment; None where there are too few."""
+    first = int(np.searchsorted(prices.dates, days.dates[0]))
+    if first < longs.max() - 1:
+        missing = int(longs.max()) - 1 - first
+        if len(days) <= missing:
+            return None
+        days, first = days.since(missing), first + missing
     bounds = np.arange(0, len(days), segment)
     if len(bounds) < train + 2:
         return None
     if len(days) - 1 > bounds[-1]:
         bounds = np.append(bounds, len(days) - 1)
-    first = int(np.searchsorted(prices.dates, days.dates[0]))
-    if first < int(longs.max()) - 1:
-        return None
     table = sweep_table(prices, np.union1d(shorts, longs), slice(first, first + len(days)), days.years)
     sums = segment_sums(table, shorts, longs, bounds, terms.slippage)
     pairs = [

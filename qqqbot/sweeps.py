@@ -2,10 +2,10 @@
 
 For one short average and one day the return of an uptrend's holding is the same whatever the long average is: TQQQ's
 where the price is above the short one, QQQ's where not. A long average only says on which days there is an uptrend. So
-each pair is a few dozen uptrends, each a difference of two prefix sums; the work is to find where they begin and end. The
-sessions may be cut into segments, whose sums then add up to those of any stretch of them (walk-forward).
+each pair is a few dozen uptrends, each a difference of two prefix sums; the work is to find where they begin and end.
+The sessions may be cut into segments, whose sums then add up to those of any stretch of them (walk-forward).
 Costs are exact: one leg into and out of an uptrend, two at each change inside it. Cash earns nothing here, fills are at
-the close, equal prices are not told apart beyond rounding.
+the close, and what is equal to the last digits (a price on the line) may fall on either side.
 """
 
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
 """An after-tax view and a count of wash sales. A view, not advice.
 
-Each stay in QQQ or TQQQ is one lot. Since 2010 none has lasted half a year, so all gains are short-term: they are taxed at
-one rate at the end of the year in which they were realized, losses are carried forward. QQQ held is not taxed until it is
-sold.
+Each stay in QQQ or TQQQ is one lot. Since 2010 none has lasted half a year, so all gains are short-term: they are taxed
+at one rate at the end of the year in which they were realized, losses are carried forward. QQQ held is not taxed until
+it is sold.
 """
 
 from dataclasses import dataclass

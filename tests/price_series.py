@@ -1,0 +1,49 @@
+"""Daily prices for the tests of the backtest: made, never recorded. TQQQ's day is three times QQQ's, a little off."""
+
+from pathlib import Path
+
+import numpy as np
+
+from qqqbot.price_table import Floats, Prices, Series, align
+
+FIRST_DAY = np.datetime64("2004-01-05")
+
+
+def weekdays(count: int, first: np.datetime64 = FIRST_DAY) -> np.ndarray:
+    """`count` weekdays from `first` on."""
+    return np.busday_offset(first, np.arange(count), roll="forward")
+
+
+def series(symbol: str, closes: Floats | list[float], opens: Floats | list[float] | None = None) -> Series:
+    """A series without splits or dividends; opens are the closes where none are given."""
+    close = np.asarray(closes, dtype=np.float64)
+    open_ = close if opens is None else np.asarray(opens, dtype=np.float64)
+    ones = np.ones(len(close))
+    return Series(symbol, weekdays(len(close)), open_, close, ones, ones)
+
+
+def random_prices(count: int = 900, seed: int = 1, tqqq_first: int = 0, digits: int = 2) -> Prices:
+    """A market with trends, in cents or finer `digits`; TQQQ exists from session `tqqq_first` on."""
+    rng = np.random.default_rng(seed)
+    drift = 0.004 * np.sin(np.arange(count) / 70.0)
+    day = rng.normal(0.0004, 0.011, count) + drift
+    night = rng.normal(0.0, 0.004, count)
+    close = np.round(100 * np.cumprod(1 + day), digits)
+    open_ = np.round(np.append(close[:1], close[:-1]) * (1 + night), 2)
+    real = close[1:] / close[:-1] - 1
+    tqqq = np.round(50 * np.cumprod(1 + np.append(0.0, 3 * real - 0.0001 + rng.normal(0, 0.0008, count - 1))), 4)
+    tqqq_open = np.round(np.append(tqqq[:1], tqqq[:-1]) * (1 + 3 * night), 4)
+    whole = series("TQQQ", tqqq, tqqq_open)
+    cut = slice(tqqq_first, None)
+    late = Series("TQQQ", *(getattr(whole, n)[cut] for n in ("dates", "open", "close", "factor", "splits")))
+    return align(series("QQQ", close, open_), late)
+
+
+def write_csv(path: Path, prices: Series, first: int = 0) -> Path:
+    """`prices` as a file of date, open and close, from session `first` on."""
+    rows = zip(prices.dates[first:], prices.open[first:], prices.close[first:], strict=True)
+    path.write_text(
+        "date,open,close\n"
+        + "".join(f"{d},{o!r},{c!r}\n" for d, o, c in rows).replace("np.float64(", "").replace(")", "")
+    )
+    return path
