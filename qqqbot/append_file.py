@@ -31,6 +31,7 @@ class AppendOnlyFile:
         """Make the file ready for appending. Returns what was set aside, None where nothing was. Raises OSError."""
         # Account data: readable by the owner alone.
         self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        _sync_folder(self.path.parent)
         return self._set_torn_tail_aside(now)
 
     def append(self, row: Row) -> None:
@@ -66,7 +67,7 @@ class AppendOnlyFile:
     def _parse(self, line: bytes, number: int) -> Row:
         try:
             row = json.loads(line, parse_float=Decimal)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise BookDamaged(f"{self.path}, line {number}: not JSON ({error}); repair or remove that line") from None
         if not isinstance(row, dict):
             raise BookDamaged(f"{self.path}, line {number}: expected an object, found {type(row).__name__}")
@@ -80,7 +81,8 @@ class AppendOnlyFile:
             return None
         torn = os.pread(self._descriptor, size - start, start)
         aside = self.path.with_name(f"{self.path.name}.torn-{now:%Y%m%dT%H%M%S}")
-        aside.write_bytes(torn)
+        with aside.open("ab") as kept:  # not "wb": the same second may have seen another one
+            kept.write(torn)
         os.ftruncate(self._descriptor, start)
         os.fsync(self._descriptor)
         return f"{self.path.name}: an incomplete last line of {len(torn)} bytes was set aside in {aside.name}"
@@ -90,6 +92,15 @@ def as_read(row: Row) -> Row:
     """`row` as it will be read back from the file."""
     read: Row = json.loads(json.dumps(row, default=_plain), parse_float=Decimal)
     return read
+
+
+def _sync_folder(folder: Path) -> None:
+    """A new file is lost with its folder's entry, however often the file itself was synced."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _start_of_last_line(descriptor: int, size: int) -> int:
