@@ -121,10 +121,11 @@ class Book:
         )
 
     def _record_commission(self, intent: OrderIntent, fills: tuple[Fill, ...], now: datetime) -> list[Row]:
+        """What the order's commissions have come to, less what the book has of them already."""
         known = [fill.commission for fill in fills if fill.commission is not None]
         if len(known) < len(fills) or not fills:
             return []
-        amount = sum(known, Decimal(0))
+        amount = sum(known, Decimal(0)) - self.ledger.commissions.get(intent.order_ref, Decimal(0))
         return [self._append(now, kind="commission", order_ref=intent.order_ref, amount=amount)]
 
     def _after(self, values: Mapping[str, Any]) -> dict[str, Any]:

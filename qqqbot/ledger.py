@@ -49,6 +49,8 @@ class Ledger:
         self.awaiting_commission: set[str] = set()
         self.order_totals: dict[str, tuple[int, Decimal]] = {}
         """order_ref -> shares and exact amount in the book, for the newest orders"""
+        self.commissions: dict[str, Decimal] = {}
+        """order_ref -> commission in the book, for the newest orders"""
         self._splits: set[tuple[str, str]] = set()
         self._exec_ids: dict[str, None] = {}
 
@@ -88,6 +90,7 @@ class Ledger:
         self._move(symbol, signed, _decimal(row["amount"]), _decimal(row["commission"] or 0), row["timestamp"])
         self._remember(row["exec_ids"])
         self._total(row["order_ref"], quantity, _decimal(row["amount"]))
+        self._charge(row["order_ref"], _decimal(row["commission"] or 0))
         if row["commission"] is None:
             self.awaiting_commission.add(row["order_ref"])
         self.moving_to = Holding(row["position"])
@@ -96,6 +99,7 @@ class Ledger:
     def _commission(self, row: Row) -> None:
         self.cash -= _decimal(row["amount"])
         self.realized_pnl -= _decimal(row["amount"])
+        self._charge(row["order_ref"], _decimal(row["amount"]))
         self.awaiting_commission.discard(row["order_ref"])
 
     def _correction(self, row: Row) -> None:
@@ -145,6 +149,10 @@ class Ledger:
         known_quantity, known_amount = self.order_totals.pop(order_ref, (0, Decimal(0)))
         self.order_totals[order_ref] = known_quantity + quantity, known_amount + amount
         _forget_oldest(self.order_totals)
+
+    def _charge(self, order_ref: str, commission: Decimal) -> None:
+        self.commissions[order_ref] = self.commissions.pop(order_ref, Decimal(0)) + commission
+        _forget_oldest(self.commissions)
 
     def _remember(self, exec_ids: Iterable[str]) -> None:
         self._exec_ids.update(dict.fromkeys(exec_ids))
