@@ -86,16 +86,16 @@ class Answers:
 
     # Ids, accounts' names, time
 
-    def _ids(self, to: Connection, request: Request) -> None:
+    def _ids(self, to: Connection, _: Request) -> None:
         to.say(Message("nextValidId", {"orderId": self._house.book.next_id(to.client_id or 0)}))
 
-    def _managed_accounts(self, to: Connection, request: Request) -> None:
+    def _managed_accounts(self, to: Connection, _: Request) -> None:
         to.say(Message("managedAccounts", {"accountsList": ",".join(self._house.book.accounts)}))
 
-    def _time(self, to: Connection, request: Request) -> None:
+    def _time(self, to: Connection, _: Request) -> None:
         to.say(Message("currentTime", {"currentTime": int(self._house.clock().timestamp())}))
 
-    def _time_in_millis(self, to: Connection, request: Request) -> None:
+    def _time_in_millis(self, to: Connection, _: Request) -> None:
         now = int(self._house.clock().timestamp() * 1000)
         to.say(Message("currentTimeInMillis", {"currentTimeInMillis": now}))
 
@@ -107,17 +107,17 @@ class Answers:
     def _cancel(self, to: Connection, request: Request) -> None:
         self._house.desk.cancel(to.client_id or 0, request.integer("orderId"))
 
-    def _global_cancel(self, to: Connection, request: Request) -> None:
+    def _global_cancel(self, to: Connection, _: Request) -> None:
         self._house.desk.cancel_all(to.client_id or 0)
 
-    def _own_open_orders(self, to: Connection, request: Request) -> None:
+    def _own_open_orders(self, to: Connection, _: Request) -> None:
         own = [order for order in self._house.book.live() if order.client_id == to.client_id]
         self._say_open_orders(to, own)
 
-    def _all_open_orders(self, to: Connection, request: Request) -> None:
+    def _all_open_orders(self, to: Connection, _: Request) -> None:
         self._say_open_orders(to, self._house.book.live())
 
-    def _auto_open_orders(self, to: Connection, request: Request) -> None:
+    def _auto_open_orders(self, to: Connection, _: Request) -> None:
         """Orders entered by hand can be bound by client 0 only; there is no end marker."""
         if to.client_id != MANUAL:
             self._error(to, 327, "Only clientId 0 can be set to auto bind orders.")
@@ -153,14 +153,14 @@ class Answers:
         return (callbacks.position(account.account_id, holding)
                 for holding in account.holdings.values() if holding.quantity)
 
-    def _positions(self, to: Connection, request: Request) -> None:
+    def _positions(self, to: Connection, _: Request) -> None:
         to.subscriptions.positions = True
         for account in self._house.book.accounts.values():
             for message in self._held(account):
                 to.say(message)
         to.say(Message("positionEnd"))
 
-    def _cancel_positions(self, to: Connection, request: Request) -> None:
+    def _cancel_positions(self, to: Connection, _: Request) -> None:
         to.subscriptions.positions = False
 
     def _positions_multi(self, to: Connection, request: Request) -> None:

@@ -134,7 +134,7 @@ class Desk:
             order.completed, order.completed_status = self.clock(), "Rejected"
             self.book.orders.append(order)
             messages = callbacks.acknowledgement(order)
-        self._tell(order, [*messages, callbacks.error(code, text, order.order_id, self.clock())])
+        self._tell(order, [callbacks.error(code, text, order.order_id, self.clock()), *messages])
 
     def _accept(self, order: Order) -> None:
         is_open = self.exchange.is_open()

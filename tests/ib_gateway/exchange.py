@@ -1,5 +1,6 @@
 """The market: prices, the session, halts, and at what price an order trades."""
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -24,6 +25,10 @@ class Quote:
     size: int = 400
 
 
+def around(price: Decimal, spread: Decimal = Decimal("0.02")) -> Quote:
+    return Quote(price - spread / 2, price + spread / 2, price, price)
+
+
 QuoteSource = Callable[[str, datetime], Quote | None]
 
 
@@ -31,6 +36,7 @@ class Exchange:
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
         self._quotes: dict[str, Quote] = {}
+        self._paths: dict[str, tuple[list[datetime], list[Decimal]]] = {}
         self.source: QuoteSource | None = None
         """asked first, where given: `source(symbol, now)`"""
         self.open: bool | Callable[[datetime], bool] = True
@@ -42,9 +48,17 @@ class Exchange:
                   close: Decimal | None) -> None:
         self._quotes[symbol] = Quote(bid, ask, last, close)
 
+    def set_path(self, symbol: str, prices: list[tuple[datetime, Decimal]]) -> None:
+        self._paths[symbol] = ([moment for moment, _ in prices], [price for _, price in prices])
+
     def quote(self, symbol: str) -> Quote:
         asked = self.source(symbol, self._clock()) if self.source else None
-        return asked or self._quotes.get(symbol, Quote())
+        return asked or self._on_path(symbol) or self._quotes.get(symbol, Quote())
+
+    def _on_path(self, symbol: str) -> Quote | None:
+        moments, prices = self._paths.get(symbol, ([], []))
+        at = bisect_right(moments, self._clock()) - 1
+        return around(prices[at]) if at >= 0 else None
 
     def mark(self, contract: Contract) -> Decimal:
         quote = self.quote(contract.symbol)

@@ -46,10 +46,12 @@ class Floor:
         self.download_open_orders = True
         self.time_zone_text = "US/Eastern"
         self.on_change: Callable[[], None] = lambda: None
+        """called whenever the book may have changed, before clients hear of it"""
         self._answers = Answers(self)
         self._connections: list[Connection] = []
         self._changed = threading.Condition(self.lock)
         self._crash: Exception | None = None
+        self._touched = False
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._timer_number = 0
         self._next_tick = 0.0
@@ -119,11 +121,14 @@ class Floor:
         """Something happens: under the lock, and what was said meanwhile is sent at its end."""
         with self.lock:
             yield
+            outside = threading.current_thread() is not self._thread
+            if outside or self._touched:
+                self._touched = False
+                self.on_change()
             self._commit()
             self._set_interest()
-            self.on_change()
             self._changed.notify_all()
-        if threading.current_thread() is not self._thread:
+        if outside:
             self._wake()
 
     def _wake(self) -> None:
@@ -265,6 +270,7 @@ class Floor:
         return True
 
     def _take(self, connection: Connection, payload: bytes) -> None:
+        self._touched = True
         try:
             request = decode_request(payload, connection.version)
         except Malformed as error:
@@ -366,6 +372,7 @@ class Floor:
     # What the desk needs
 
     def tell(self, client_id: int, messages: Iterable[Message]) -> None:
+        self._touched = True
         connection = self.session(client_id)
         if connection is not None:
             for message in self.faults.disturb(list(messages)):

@@ -1,13 +1,14 @@
 """The Python interface of the gateway stand-in. See README.md beside this file."""
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from . import callbacks
 from .accounts import Account, Holding
 from .book import MANUAL, Book
+from .clocks import system_clock
 from .codec import Message
 from .contracts import Contract
 from .exchange import Quote, QuoteSource
@@ -16,10 +17,6 @@ from .floor import Floor
 from .orders import Behaviour, Execution, Order
 
 Money = Decimal | int | str
-
-
-def system_clock() -> datetime:
-    return datetime.now(UTC)
 
 
 class IBGateway(Floor):
@@ -62,6 +59,16 @@ class IBGateway(Floor):
         with self.moment():
             self.exchange.open = is_open
             self.desk.tick()
+
+    def use_sessions(self, sessions: Iterable[tuple[datetime, datetime]]) -> None:
+        """The exchange is open from each opening (included) to its close (excluded), and else closed."""
+        table = [(opening, close) for opening, close in sessions]
+        self.set_open(lambda now: any(opening <= now < close for opening, close in table))
+
+    def use_prices(self, symbol: str, prices: Iterable[tuple[datetime, Money]]) -> None:
+        """The symbol's price over time: each holds from its moment until the next one's."""
+        with self.moment():
+            self.exchange.set_path(symbol, [(moment, Decimal(price)) for moment, price in prices])
 
     def halt(self, symbol: str) -> None:
         with self.moment():
