@@ -108,7 +108,9 @@ def sessions(start: date, end: date) -> list[Session]:
     import exchange_calendars  # type: ignore[import-untyped]
 
     try:
-        schedule = exchange_calendars.get_calendar("XNYS", start=start.isoformat(), end=end.isoformat()).schedule
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the library's use of pandas is not ours to mend
+            schedule = exchange_calendars.get_calendar("XNYS", start=start.isoformat(), end=end.isoformat()).schedule
     except (exchange_calendars.errors.CalendarError, ValueError) as error:
         raise SourceFailed("calendar", "exchange calendar", f"{start} to {end}: {error}") from error
     columns = zip(schedule.index, schedule["open"], schedule["close"], strict=True)

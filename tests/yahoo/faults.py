@@ -176,7 +176,7 @@ def _null_today(result: Json, fault: Fault) -> None:
 
 def _off(result: Json, fault: Fault) -> None:
     """The live price, in the row and in the quote, wrong by a factor."""
-    _set_live(result, result["meta"]["regularMarketPrice"] * float(fault.value or 0.75))
+    _set_live(result, result["meta"]["regularMarketPrice"] * float(0.75 if fault.value is None else fault.value))
 
 
 def _still(result: Json, fault: Fault) -> None:
