@@ -17,6 +17,8 @@ from typing import Any
 from qqqbot.errors import BookDamaged
 
 SCHEMA = 1
+UNUSABLE = (LookupError, ValueError, TypeError, ArithmeticError, AttributeError)
+"""What taking in a row raises where it is JSON and still not a row."""
 Row = Mapping[str, Any]
 
 

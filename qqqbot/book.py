@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from qqqbot.append_file import SCHEMA, AppendOnlyFile, Row, as_read
+from qqqbot.append_file import SCHEMA, UNUSABLE, AppendOnlyFile, Row, as_read
 from qqqbot.errors import BookDamaged
 from qqqbot.ledger import Ledger
 from qqqbot.model import SYMBOLS, Fill, Mode, Order, OrderIntent, Side, Split
@@ -48,7 +48,8 @@ class Book:
     def absorb(self, intent: OrderIntent, order: Order, now: datetime) -> list[Row]:
         """Record what `order` tells that the book does not have; returns the new rows. Raises OSError.
 
-        Called twice with the same order it does nothing the second time.
+        Called twice with the same order it does nothing the second time. Corrections and late commissions are reckoned
+        from the whole order, and wait for an answer that has every execution in the book.
         """
         fills = newest_revisions(order.fills)
         unknown = [f for f in fills if not self.ledger.counted(f.exec_id) and not self._superseded(f)]
@@ -56,9 +57,11 @@ class Book:
         rows = []
         if new := [fill for fill in unknown if fill not in corrected]:
             rows.append(self._record_trade(intent, new, now))
-        if corrected:
+        known = {_stem(exec_id) for exec_id in self._exec_ids.get(intent.order_ref, [])}
+        whole = known <= {_stem(fill.exec_id) for fill in fills}
+        if corrected and whole:
             rows.append(self._record_correction(intent, fills, corrected, now))
-        if not unknown and intent.order_ref in self.ledger.awaiting_commission:
+        if not unknown and whole and intent.order_ref in self.ledger.awaiting_commission:
             rows.extend(self._record_commission(intent, fills, now))
         return rows
 
@@ -172,7 +175,7 @@ class Book:
     def _take_checked(self, row: Row, number: int) -> None:
         try:
             self._take(row)
-        except (KeyError, ValueError, TypeError, ArithmeticError) as error:
+        except UNUSABLE as error:
             raise BookDamaged(f"{self._file.path}, line {number}: not a row of the book ({error!r})") from None
 
 

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from qqqbot.append_file import SCHEMA, AppendOnlyFile, Row, as_read
+from qqqbot.append_file import SCHEMA, UNUSABLE, AppendOnlyFile, Row, as_read
 from qqqbot.errors import BookDamaged
 from qqqbot.model import Holding, Mode, Order, OrderIntent, OrderType, Side
 
@@ -35,7 +35,7 @@ class OrderJournal:
         for number, row in enumerate(self._file.rows(), start=1):
             try:
                 self._take(row)
-            except (KeyError, ValueError, TypeError, ArithmeticError) as error:
+            except UNUSABLE as error:
                 raise BookDamaged(f"{self._file.path}, line {number}: not a row of the journal ({error!r})") from None
         return aside
 
