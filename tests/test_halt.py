@@ -1,0 +1,50 @@
+"""The kill switch is a file: what is there halts, whatever is in it."""
+
+from pathlib import Path
+
+import pytest
+
+from qqqbot.halt import HaltSwitch
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "HALT"
+
+
+def test_without_the_file_nothing_is_halted(path: Path) -> None:
+    assert HaltSwitch(path).reason() is None
+
+
+def test_a_halt_survives_a_restart(path: Path) -> None:
+    HaltSwitch(path).halt("the account did not settle")
+    assert HaltSwitch(path).reason() == "the account did not settle"
+    path.unlink()
+    assert HaltSwitch(path).reason() is None
+
+
+def test_the_first_reason_is_kept(path: Path) -> None:
+    HaltSwitch(path).halt("first")
+    HaltSwitch(path).halt("second")
+    assert HaltSwitch(path).reason() == "first"
+
+
+@pytest.mark.parametrize("content", [b"", b"\n\n", b"   "])
+def test_an_empty_file_halts_too(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    assert HaltSwitch(path).reason() == "no reason given"
+
+
+def test_only_the_first_line_is_the_reason(path: Path) -> None:
+    path.write_text("by hand\nwritten on Tuesday\n")
+    assert HaltSwitch(path).reason() == "by hand"
+
+
+def test_a_file_that_is_no_text_halts_too(path: Path) -> None:
+    path.write_bytes(b"\xff\xfe")
+    assert HaltSwitch(path).reason()
+
+
+def test_what_cannot_be_read_halts_too(path: Path) -> None:
+    path.mkdir()
+    assert "cannot be read" in str(HaltSwitch(path).reason())
