@@ -25,8 +25,11 @@ def timetable(rules: Rules, interval: timedelta) -> Timetable:
     return Timetable(interval, quiet, window, always=not rules.trading_hours_only)
 
 
-def poll(engine: Engine, clock: Clock, times: Timetable, beat: Beat) -> None:
-    """Run until a stop is asked for. The first check is made at once; `beat` is told when the next one is due."""
+def poll(engine: Engine, clock: Clock, times: Timetable, beat: Beat, heartbeat: timedelta = HEARTBEAT) -> None:
+    """Run until a stop is asked for. The first check is made at once; `beat` is told when the next one is due.
+
+    `heartbeat` is the longest time between two beats: longer where the clock is virtual and nobody waits for them.
+    """
     due = clock.now()
     while not clock.stopping():
         if clock.now() >= due:
@@ -35,7 +38,7 @@ def poll(engine: Engine, clock: Clock, times: Timetable, beat: Beat) -> None:
         # A clock that was set back must not leave a check an hour in the future.
         due = min(due, _next_due(engine, times, clock.now(), soon=False))
         beat(due)
-        clock.wait(min(HEARTBEAT, max(due - clock.now(), timedelta(0))).total_seconds())
+        clock.wait(min(heartbeat, max(due - clock.now(), timedelta(0))).total_seconds())
 
 
 def _next_due(engine: Engine, times: Timetable, now: datetime, soon: bool) -> datetime:
