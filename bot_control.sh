@@ -124,7 +124,7 @@ wanted() {
     cat "$HERE/requirements.txt" || return 1
     [ "$1" = requirements.txt ] || cat "$HERE/$1"
 }
-is_installed() { [ -x "$PY" ] && wanted "$1" | cmp -s - "$VENV/.installed-$1"; }
+is_installed() { [ -x "$PY" ] && [ "$(wanted "$1")" = "$(cat "$VENV/.installed-$1" 2>/dev/null)" ]; }
 
 # Two first starts at once: the second waits here until the first has installed. The kernel drops the lock with the last
 # process that has it, pip included, so none is ever left behind.

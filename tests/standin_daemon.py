@@ -5,6 +5,7 @@ The environment tells it how to misbehave:
     STANDIN_SECONDS      until ready
     STANDIN_DIES         exit code, instead of becoming ready
     STANDIN_STOP         seconds from TERM to the end; "never": TERM is ignored
+    STANDIN_NO_CONFIG    set: config.json is not read, as no library is there to read it with
 """
 
 import json
@@ -15,7 +16,6 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from qqqbot.config import load
 from qqqbot.errors import ConfigError, StartRefused
 from qqqbot.lock import Lock
 
@@ -36,6 +36,13 @@ def note(text: str) -> None:
         file.write(f"{os.getpid()} {text}\n")
 
 
+def check_config() -> None:
+    if "STANDIN_NO_CONFIG" not in os.environ:
+        from qqqbot.config import load
+
+        load(CONFIG)
+
+
 def end(number: int, frame: FrameType | None) -> None:
     note("TERM")
     wish = os.environ.get("STANDIN_STOP", "0")
@@ -48,7 +55,7 @@ def end(number: int, frame: FrameType | None) -> None:
 
 def main() -> int:
     try:
-        load(CONFIG)
+        check_config()
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
