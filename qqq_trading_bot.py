@@ -143,7 +143,11 @@ class Daemon:
         if engine is None:
             return False
         engine.step()
-        return (engine.state.last_check or {}).get("action") != "FAILED"
+        last = engine.state.last_check or {}
+        for notice in self.notifier.recent:
+            print(f"{notice['kind']}: {notice['text']}")
+        print(f"{last.get('action')}: {last.get('sentence')}")
+        return last.get("action") != "FAILED"
 
     def settle(self, answer: str) -> list[str]:
         """Record the owner's answer to a difference between account and book. Raises BotError."""
@@ -222,7 +226,7 @@ def _run(options: argparse.Namespace, settings: Config, clock: Clock, prices: Pr
     logs.mkdir(parents=True, exist_ok=True)
     lock = Lock(logs / PID_FILE)
     lock.acquire()
-    set_up(logs, clock, settings.log_keep_days, stderr=options.once or sys.stderr.isatty())
+    set_up(logs, clock, settings.log_keep_days, stderr=not options.once and sys.stderr.isatty())
     account = open_account(settings, clock)
     source = prices or ChildPrices(
         clock, random.Random(), long_period=settings.long_ma_period, closed_on=settings.closures
