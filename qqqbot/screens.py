@@ -40,12 +40,12 @@ def trades(facts: Facts) -> Screen:
     if not rows:
         return framed(facts, Line("No trades yet. ./bot_control.sh status says what it waits for."), *_notes(facts))
     table = Table(
-        headings=("Time (ET)", "Order", "Price", "Slip bp", "Profit", "Equity after"),
+        headings=("Time (ET)", "Order", "Price", "Bp", "Profit", "Equity after"),
         rows=tuple(_trade_row(row) for row in rows),
         right=frozenset({2, 3, 4, 5}),
     )
-    older = "; older ones: --limit" if facts["older"] else ""
-    footer = Line(f"{len(rows)} trades, newest last{older}. The reasons: --why [DATE]", Tone.FAINT)
+    older = "; older: --limit N" if facts["older"] else ""
+    footer = Line(f"Newest last{older}. Bp: slippage, basis points. Reasons: --why DATE", Tone.FAINT)
     return framed(facts, table, footer, *_notes(facts))
 
 

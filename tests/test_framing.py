@@ -1,0 +1,20 @@
+"""What every screen begins and ends with."""
+
+from qqqbot.framing import framed, mode_line
+from qqqbot.terminal import Line, plain
+
+
+def test_simulated_prices_frame_the_screen() -> None:
+    facts = {"mode": "dry_run", "account": "simulated", "simulated_prices": True}
+    text = plain(framed(facts, Line("between"))).splitlines()
+    assert text[0].startswith("SIMULATED PRICES. DRY RUN")
+    assert text[1:] == ["between", "SIMULATED PRICES"]
+
+
+def test_real_prices_are_not_called_anything() -> None:
+    assert len(framed({"mode": "paper", "account": "DU1234567", "simulated_prices": False}, Line("x"))) == 2
+
+
+def test_a_mode_of_another_version_is_shown_as_it_is() -> None:
+    assert mode_line("replay", "DU1234567").text == "replay: account DU***567"
+    assert mode_line("live", None).text == "LIVE: orders are for real money; account not known yet"
