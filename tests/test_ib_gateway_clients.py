@@ -74,7 +74,7 @@ def test_a_real_client_reads_the_account_trades_cancels_and_reads_it_all_back(py
 
 def test_further_client_packages_were_tried() -> None:
     if len(PYTHONS) == 1:
-        pytest.skip("QQQBOT_IB_PYTHONS names no environments with other versions of ibapi: only the project's was tried")
+        pytest.skip("QQQBOT_IB_PYTHONS names no other environments: only the project's own ibapi was tried")
     assert len({newest_version(python) for python in PYTHONS}) > 1
 
 

@@ -159,7 +159,7 @@ def _open(payload: bytes, version: int) -> tuple[int, list[str], bytes | None]:
 def _read_protobuf(layout: Layout, body: bytes) -> Values:
     try:
         return protobuf.decode(layout.protobuf, body)
-    except (protobuf.ProtobufError, UnicodeDecodeError) as error:
+    except protobuf.ProtobufError as error:
         raise Malformed(str(error), layout.kind) from None
 
 

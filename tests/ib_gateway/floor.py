@@ -73,6 +73,9 @@ class Floor:
         return self
 
     def stop(self) -> None:
+        """Close everything and end the thread; once is enough. Raises what ended the thread, if a bug did."""
+        if self._stopping:
+            return
         self._stopping = True
         self._wake()
         if self._thread:
@@ -261,9 +264,8 @@ class Floor:
         connection.greeted = True
         stamp = callbacks.time_text(self.clock(), "zone").rsplit(" ", 1)[0]
         reply = frame(f"{connection.version}\0{stamp} {self.time_zone_text}\0".encode())
-        if self.faults.split_handshake:
-            connection.transport = "split"
-        # In one send: the clients cannot put together a reply that comes in two segments.
+        # In one send, whatever the transport: the clients cannot put together a reply that comes in two segments.
+        connection.transport = "split" if self.faults.split_handshake else "plain"
         connection.say_bytes(reply)
         connection.commit()
         connection.transport = None
@@ -271,6 +273,7 @@ class Floor:
 
     def _take(self, connection: Connection, payload: bytes) -> None:
         self._touched = True
+        self._next_tick = min(self._next_tick, time.monotonic() + POLL_SECONDS)
         try:
             request = decode_request(payload, connection.version)
         except Malformed as error:

@@ -119,8 +119,10 @@ def decode(message: str, data: bytes) -> Values:
 
 
 def _decode_field(field: Field, wire: int, raw: Any, values: Values) -> None:
+    if (field.kind in MESSAGES or field.kind == "map") and wire != LENGTH:
+        raise ProtobufError(f"{field.name}: wire type {wire} for a message")
     if field.kind == "map":
-        pair = {number: value.decode() for number, _, value in raw_fields(raw)}
+        pair = {number: _string(value) for number, _, value in raw_fields(raw)}
         values.setdefault(field.name, {})[pair.get(1, "")] = pair.get(2, "")
     elif field.kind in MESSAGES and field.repeated:
         values.setdefault(field.name, []).append(decode(field.kind, raw))
@@ -137,6 +139,8 @@ def _integers(wire: int, raw: Any) -> Iterator[int]:
     if wire == VARINT:
         yield raw
         return
+    if wire != LENGTH:
+        raise ProtobufError(f"wire type {wire} for a list of integers")
     at = 0
     while at < len(raw):
         value, at = read_varint(raw, at)
@@ -153,4 +157,13 @@ def _decode_scalar(field: Field, wire: int, raw: Any) -> Any:
         return raw - (1 << 64) if raw >= 1 << 63 else raw
     if field.kind == "double":
         return struct.unpack("<d", raw)[0]
-    return raw.decode() if field.kind == "string" else raw
+    return _string(raw) if field.kind == "string" else raw
+
+
+def _string(raw: Any) -> str:
+    if not isinstance(raw, bytes):
+        raise ProtobufError("a number for a string")
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        raise ProtobufError(str(error)) from None

@@ -1,7 +1,7 @@
 """A small client on whichever `ibapi` is installed, from 9.81 to 10.51: it hears everything and decides nothing.
 
-As a script, `trader.py PORT CLIENT_ID`, it reads an account, trades, is filled in parts, cancels, reads it all back, and
-prints what it heard as JSON: the same script for every version of the client package.
+As a script, `trader.py PORT CLIENT_ID`, it reads an account, trades, is filled in parts, cancels, reads it all
+back, and prints what it heard as JSON: the same script for every version of the client package.
 """
 
 import inspect
@@ -79,11 +79,11 @@ class Trader(EWrapper, EClient):  # type: ignore[misc]
     def commissions(self) -> list[Any]:
         return [values[0] for values in self.all(COMMISSION)]
 
-    def buy(self, order_id: int, quantity: int, **changes: Any) -> None:
-        self.placeOrder(order_id, stock(), market_order("BUY", quantity, **changes))
+    def buy(self, order_id: int, quantity: int, symbol: str = "QQQ", exchange: str = "SMART", **changes: Any) -> None:
+        self.placeOrder(order_id, stock(symbol, exchange), market_order("BUY", quantity, **changes))
 
-    def sell(self, order_id: int, quantity: int, **changes: Any) -> None:
-        self.placeOrder(order_id, stock(), market_order("SELL", quantity, **changes))
+    def sell(self, order_id: int, quantity: int, symbol: str = "QQQ", **changes: Any) -> None:
+        self.placeOrder(order_id, stock(symbol), market_order("SELL", quantity, **changes))
 
     def cancel(self, order_id: int) -> None:
         """cancelOrder has had three forms."""
@@ -175,8 +175,8 @@ def _report(trader: Trader) -> dict[str, Any]:
         "executions": [[e.execId, e.side, float(e.shares), e.price, e.orderRef, e.permId, e.time, e.clientId]
                        for *_, e in trader.all("execDetails")],
         "statuses": [[v[0], v[1], float(v[2]), float(v[3])] for v in trader.all("orderStatus")],
-        "open": [[v[0], v[1].symbol, v[2].orderRef, v[2].orderType, float(v[2].totalQuantity), v[2].permId, v[2].account,
-                  v[3].status] for v in trader.all("openOrder")],
+        "open": [[v[0], v[1].symbol, v[2].orderRef, v[2].orderType, float(v[2].totalQuantity), v[2].permId,
+                  v[2].account, v[3].status] for v in trader.all("openOrder")],
         "positions": [[v[0], v[1].symbol, v[1].secType, v[1].exchange, float(v[2]), v[3]]
                       for v in trader.all("position")],
         "summary": {v[2]: v[3] for v in trader.all("accountSummary")},
