@@ -7,6 +7,7 @@
 set -u
 
 READY_SECONDS=${QQQBOT_READY_SECONDS:-120}
+ACCOUNT_SECONDS=${QQQBOT_ACCOUNT_SECONDS:-20}
 STOP_SECONDS=10
 
 usage() {
@@ -211,18 +212,21 @@ holder() {
     case $code in 0) return 0 ;; 3) return 1 ;; *) exit 1 ;; esac
 }
 
-# `status.json` of process $1 says that it runs: its first check is behind it.
-is_ready() {
-    grep -qE '"state": *"running"' "$LOGS/status.json" 2>/dev/null &&
+# `status.json` is of process $1 and its state is $2.
+is_state() {
+    grep -qE "\"state\": *\"($2)\"" "$LOGS/status.json" 2>/dev/null &&
         grep -qE "\"pid\": *$1([^0-9]|\$)" "$LOGS/status.json"
 }
 
-# 0 as soon as process $1 is ready, 1 as soon as `$2 $1` fails, 2 when neither happens within the time.
+# The first check of process $1 is behind it: 0 as soon as it is, 1 as soon as `$2 $1` fails, 2 when neither happens within
+# the time. "waiting" is for an account that does not answer, which may last until its owner has logged in.
 wait_until_ready() {
-    local deadline=$((SECONDS + READY_SECONDS))
-    until is_ready "$1"; do
+    local began=$SECONDS patience
+    until is_state "$1" running; do
         "$2" "$1" || return 1
-        [ $SECONDS -lt $deadline ] || return 2
+        patience=$READY_SECONDS
+        ! is_state "$1" waiting || patience=$ACCOUNT_SECONDS
+        [ $((SECONDS - began)) -lt "$patience" ] || return 2
         sleep 0.1
     done
 }
@@ -271,7 +275,8 @@ os.execv(sys.argv[2], sys.argv[2:])' "$HERE" "$PY" "$DAEMON" </dev/null >>"$OUTP
 
 # Waits for one that is starting, and for one that is stopping.
 already_running() {
-    holder && { wait_until_ready "$pid" holds_lock || [ $? -eq 2 ]; } && say "already running (pid $pid)"
+    holder && { is_state "$pid" waiting || wait_until_ready "$pid" holds_lock || [ $? -eq 2 ]; } &&
+        say "already running (pid $pid)"
 }
 
 start() {
@@ -292,8 +297,8 @@ start() {
         return $code
     fi
     if [ $code -eq 2 ]; then
-        warn "running (pid $child), but it has not finished its first check within $READY_SECONDS s; it goes on trying."
-        warn "See ./bot_control.sh logs, or end it with ./bot_control.sh stop."
+        warn "running (pid $child), but its first check is not behind it yet; it goes on trying. Its status:"
+        "$PY" "$MONITOR" --status >&2
         return 1
     fi
     say "started (pid $child)"

@@ -3,6 +3,7 @@
 The environment tells it how to misbehave:
 
     STANDIN_SECONDS      until ready
+    STANDIN_STATE        until then, instead of "starting"
     STANDIN_DIES         exit code, instead of becoming ready
     STANDIN_STOP         seconds from TERM to the end; "never": TERM is ignored
     STANDIN_NO_CONFIG    set: config.json is not read, as no library is there to read it with
@@ -73,7 +74,7 @@ def main() -> int:
 
 def serve() -> int:
     signal.signal(signal.SIGTERM, end)
-    report("starting")
+    report(os.environ.get("STANDIN_STATE", "starting"))
     time.sleep(float(os.environ.get("STANDIN_SECONDS", "0")))
     if code := os.environ.get("STANDIN_DIES"):
         print("the last words of the daemon", file=sys.stderr)
