@@ -256,7 +256,8 @@ def test_a_read_of_4096_bytes_and_silence_makes_the_unpatched_client_deaf(gatewa
 
 @pytest.mark.parametrize("frames", [1, 20])
 def test_padding_can_be_sent_at_any_time(gateway: IBGateway, raw: RawClient, frames: int) -> None:
-    before = gateway.recording.bytes_sent[1]
+    with gateway.lock:
+        before = gateway.recording.bytes_sent[1]
     gateway.send_padding(4096, frames=frames)
     for _ in range(frames):
         assert b"2119" in raw.read_frame()

@@ -79,7 +79,7 @@ def test_a_market_order_sounds_as_at_a_real_gateway(gateway: IBGateway, trader: 
     trader.buy(1, 100, orderRef="ref")
     assert settle(trader) == FILLED
     execution, = gateway.ledger
-    assert (execution.order_ref, execution.shares, execution.price) == ("ref", 100, Decimal("450.01"))
+    assert (execution.order_ref, execution.shares, execution.price) == ("ref", Decimal(100), Decimal("450.01"))
 
 
 def test_partial_fills_are_told_one_after_the_other(gateway: IBGateway, trader: Trader) -> None:
@@ -230,7 +230,7 @@ def test_an_order_can_stay_open_after_a_part(gateway: IBGateway, trader: Trader)
     trader.buy(1, 100)
     trader.buy(2, 100)
     settle(trader)
-    assert [(order.order_id, order.filled) for order in gateway.open_orders] == [(1, 40), (2, 0)]
+    assert [(order.order_id, order.filled) for order in gateway.open_orders] == [(1, Decimal(40)), (2, Decimal(0))]
 
 
 def test_a_cancel_is_pending_then_done_with_202(gateway: IBGateway, trader: Trader) -> None:
@@ -298,7 +298,8 @@ def test_a_rejection_comes_with_and_without_the_orders_state(gateway: IBGateway,
     gateway.next_order(reject=(201, "Order rejected - reason:no"), reject_status=status)
     trader.buy(1, 100)
     assert settle(trader) == talk
-    assert gateway.open_orders == gateway.ledger == []
+    assert gateway.open_orders == []
+    assert gateway.ledger == []
 
 
 REFUSALS: list[tuple[int, dict[str, Any]]] = [
@@ -405,8 +406,8 @@ def test_open_orders_are_downloaded_by_a_client_that_comes_back(gateway: IBGatew
 
 def test_executions_are_filtered_and_are_of_today_only(gateway: IBGateway, trader: Trader, clock: Clock) -> None:
     trader.buy(1, 10)
-    gateway.manual_trade("TQQQ", 5)
     settle(trader)
+    gateway.manual_trade("TQQQ", 5)
 
     def asked(**wanted: Any) -> list[str]:
         filtered = ExecutionFilter()
@@ -440,8 +441,8 @@ def test_the_time_of_an_execution_has_three_forms(gateway: IBGateway, trader: Tr
 def test_completed_orders_are_of_today_and_carry_no_order_id(gateway: IBGateway, trader: Trader,
                                                              clock: Clock) -> None:
     trader.buy(1, 10, orderRef="ref")
-    gateway.manual_trade("QQQ", 5)
     settle(trader)
+    gateway.manual_trade("QQQ", 5)
     trader.reqCompletedOrders(True)
     trader.wait("completedOrdersEnd")
     (_, order, state), = trader.all("completedOrder")

@@ -57,7 +57,7 @@ def test_prices_session_faults_and_ledger_are_reached_from_another_process() -> 
 
 def test_a_command_that_fails_says_why() -> None:
     with process() as (_, remote, _):
-        with pytest.raises(RuntimeError, match="AttributeError.*no_such_thing"):
+        with pytest.raises(RuntimeError, match=r"AttributeError.*no_such_thing"):
             remote.no_such_thing()
         with pytest.raises(RuntimeError, match="unknown fault"):
             remote.next_fault("placeOrder", "explode")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from .codec import Message, Request
 
-MOST_EVENTS = 100_000
+MOST_EVENTS = 20_000
 
 
 @dataclass(frozen=True, slots=True)

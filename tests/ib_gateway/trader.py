@@ -186,9 +186,12 @@ def _report(trader: Trader) -> dict[str, Any]:
                     for _, d in trader.all("contractDetails")],
         "prices": [[v[1], v[2]] for v in trader.all("tickPrice")],
         "time": trader.all("currentTime")[0][0],
-        "commissions": [[c.execId, float(getattr(c, "commissionAndFees", None) or getattr(c, "commission", 0)),
-                         float(c.realizedPNL)] for c in trader.commissions()],
+        "commissions": [[c.execId, float(paid(c)), float(c.realizedPNL)] for c in trader.commissions()],
     }
+
+
+def paid(report: Any) -> Any:
+    return report.commissionAndFees if hasattr(report, "commissionAndFees") else report.commission
 
 
 if __name__ == "__main__":
