@@ -192,7 +192,7 @@ def test_a_protobuf_client_trades_and_hears_protobuf() -> None:
         raw.send_protobuf("placeOrder", {
             "orderId": 1, "contract.symbol": "QQQ", "contract.secType": "STK", "contract.exchange": "SMART",
             "contract.currency": "USD", "order.action": "BUY", "order.totalQuantity": "100", "order.orderType": "MKT",
-            "order.tif": "DAY", "order.orderRef": "proto"})
+            "order.tif": "DAY", "order.orderRef": "proto", "order.transmit": True})
         told = raw.read_until("execDetails").values
         assert (told["reqId"], told["execution.shares"], told["execution.orderRef"]) == (-1, "100", "proto")
         assert "realizedPNL" not in raw.read_until("commissionReport").values
@@ -481,6 +481,7 @@ def test_everything_received_and_sent_is_recorded(gateway: IBGateway, trader: Tr
     assert list(gateway.recording.order_refs()) == ["seen"]
     assert [sent.kind for sent in gateway.recording.messages("execDetails", client_id=1)] == ["execDetails"]
     assert gateway.recording.connections == 1
+    assert gateway.recording.busiest_second() == 2
     received = sum(len(event.data) + 4 for event in gateway.recording.requests())
     assert gateway.recording.bytes_received[1] == received + len(b"API\0") + 4 + len("v100..157")
 

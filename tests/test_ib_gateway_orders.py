@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from ib_gateway import QQQ, QQQ_PUT, Account, IBGateway
+from ib_gateway import QQQ, QQQ_PUT, Account, IBGateway, Quote
 from ib_gateway.trader import Trader, stock
 from ibapi.execution import ExecutionFilter
 
@@ -206,6 +206,34 @@ def test_the_session_may_follow_the_clock(gateway: IBGateway, trader: Trader, cl
     clock.now += timedelta(hours=2)
     gateway.look()
     assert trader.wait_error(202)[0] == 2  # a DAY order ends with its session
+
+
+def test_prices_may_follow_the_clock_or_a_function(gateway: IBGateway, trader: Trader, clock: Clock) -> None:
+    gateway.use_prices("QQQ", [(NOON - timedelta(hours=1), 400), (NOON + timedelta(minutes=5), 410)])
+    trader.buy(1, 1)
+    settle(trader)
+    clock.now += timedelta(minutes=5)
+    trader.buy(2, 1)
+    settle(trader)
+    gateway.use_quotes(lambda symbol, now: Quote(ask=Decimal(now.minute)) if symbol == "QQQ" else None)
+    trader.buy(3, 1)
+    settle(trader)
+    assert [execution.price for execution in gateway.ledger] == [Decimal("400.01"), Decimal("410.01"), Decimal(5)]
+
+
+def test_a_client_is_told_the_sessions_of_the_table(gateway: IBGateway, trader: Trader) -> None:
+    half_day = NOON.replace(hour=17)
+    gateway.use_sessions([(NOON.replace(hour=13, minute=30), half_day)])
+    trader.reqContractDetails(1, stock())
+    details = trader.wait("contractDetails")[0][1]
+    assert details.liquidHours.startswith("20260406:0930-20260406:1300;20260407:CLOSED")
+    assert details.tradingHours.startswith("20260406:0400-20260406:1700")
+
+
+def test_early_statuses_can_come_before_the_acknowledgement(gateway: IBGateway, trader: Trader) -> None:
+    gateway.next_order(first_statuses=("ApiPending", "PendingSubmit"))
+    trader.buy(1, 100)
+    assert settle(trader) == ["orderStatus ApiPending 0", "orderStatus PendingSubmit 0", *FILLED]
 
 
 def test_a_limit_order_rests_until_the_price_comes(gateway: IBGateway, trader: Trader) -> None:

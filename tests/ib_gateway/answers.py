@@ -102,7 +102,7 @@ class Answers:
     # Orders and executions
 
     def _place(self, to: Connection, request: Request) -> None:
-        self._house.desk.place(to.client_id or 0, request, protobuf=to.version >= 203)
+        self._house.desk.place(to.client_id or 0, request)
 
     def _cancel(self, to: Connection, request: Request) -> None:
         self._house.desk.cancel(to.client_id or 0, request.integer("orderId"))

@@ -35,9 +35,8 @@ class Ticket:
     what_if: bool
 
 
-def read_ticket(request: Request, instruments: Instruments, accounts: dict[str, Account],
-                protobuf: bool = False) -> Ticket:
-    """Raises Refusal. A protobuf order leaves out what is at its default, `transmit` included."""
+def read_ticket(request: Request, instruments: Instruments, accounts: dict[str, Account]) -> Ticket:
+    """Raises Refusal. In protobuf a flag that is absent is false, `transmit` included."""
     _refuse_old_defaults(request)
     contract = _contract(request, instruments)
     order_type = request.text("order.orderType")
@@ -51,7 +50,7 @@ def read_ticket(request: Request, instruments: Instruments, accounts: dict[str, 
         _check_limit(limit)
     return Ticket(contract, _account(request, accounts), action, _quantity(request), order_type, limit,
                   request.text("order.tif"), request.text("order.orderRef"), request.flag("order.outsideRth"),
-                  request.flag("order.transmit", default=protobuf), request.flag("order.whatIf"))
+                  request.flag("order.transmit"), request.flag("order.whatIf"))
 
 
 def _refuse_old_defaults(request: Request) -> None:

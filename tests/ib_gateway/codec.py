@@ -76,9 +76,8 @@ class Request:
             raise Malformed(f'Error reading request. For input string: "{raw}"', self.kind, self.values) from None
         return None if abs(number) > Decimal("1e300") or number == 2**127 - 1 else number
 
-    def flag(self, name: str, default: bool = False) -> bool:
-        raw = self.text(name)
-        return default if raw == "" else raw not in ("0", "False", "false")
+    def flag(self, name: str) -> bool:
+        return self.text(name) not in ("", "0", "False", "false")
 
 
 def frame(payload: bytes) -> bytes:

@@ -46,10 +46,10 @@ class Desk:
 
     # Placing
 
-    def place(self, client_id: int, request: Request, protobuf: bool = False) -> None:
+    def place(self, client_id: int, request: Request) -> None:
         order_id = request.integer("orderId")
         try:
-            ticket = checks.read_ticket(request, self.instruments, self.book.accounts, protobuf)
+            ticket = checks.read_ticket(request, self.instruments, self.book.accounts)
             if ticket.what_if:
                 self._what_if(client_id, order_id, ticket)
                 return
@@ -141,7 +141,8 @@ class Desk:
         order.at_exchange = order.active_session = is_open
         starts_working = bool(order.behaviour.slices) or self.exchange.price_for(order) is None
         order.status = "Submitted" if is_open and starts_working else "PreSubmitted"
-        messages = callbacks.acknowledgement(order)
+        messages = [callbacks.order_status(replace(order, status=status)) for status in order.behaviour.first_statuses]
+        messages += callbacks.acknowledgement(order)
         messages += [callbacks.error(code, text, order.order_id, self.clock())
                      for code, text in self._notices(order)]
         if not is_open:
@@ -208,7 +209,8 @@ class Desk:
         execution = self._execute(order, shares, price)
         self._tell(order, callbacks.fill(order, execution, self.time_form))
         self._report_commission(order, execution)
-        self._outlet.position_changed(order.account, order.contract)
+        if self.connected:
+            self._outlet.position_changed(order.account, order.contract)
         if order.behaviour.correction is not None:
             self.correct(execution, order.behaviour.correction)
         if order.behaviour.drop_after_fill == order.slices_done:

@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -40,6 +40,7 @@ class Exchange:
         self.source: QuoteSource | None = None
         """asked first, where given: `source(symbol, now)`"""
         self.open: bool | Callable[[datetime], bool] = True
+        self._sessions: list[tuple[datetime, datetime]] = []
         self.halted: set[str] = set()
         self.behaviour = Behaviour()
         self.next_behaviours: deque[Behaviour] = deque()
@@ -66,6 +67,15 @@ class Exchange:
             return Decimal(0)
         return quote.last or quote.bid or quote.close or Decimal(0)
 
+    def set_sessions(self, sessions: list[tuple[datetime, datetime]]) -> None:
+        """Openings (included) and closes (excluded); days without one are holidays in the hours told to clients."""
+        self._sessions = sorted(sessions)
+        self.open = self._in_session
+
+    def _in_session(self, now: datetime) -> bool:
+        at = bisect_right(self._sessions, now, key=lambda session: session[0]) - 1
+        return at >= 0 and now < self._sessions[at][1]
+
     def is_open(self) -> bool:
         return self.open(self._clock()) if callable(self.open) else self.open
 
@@ -86,20 +96,27 @@ class Exchange:
                 return None
         return order.behaviour.price or price
 
-    def hours(self, first: str, last: str, days: int = 6) -> str:
-        """The tradingHours text of contract details: "20260406:0930-20260406:1600;20260411:CLOSED"."""
+    def hours(self, before: timedelta = timedelta(0), after: timedelta = timedelta(0), days: int = 6) -> str:
+        """The hours text of contract details: "20260406:0930-20260406:1600;20260411:CLOSED"."""
         today = self._clock().astimezone(NEW_YORK).date()
         texts = []
         for day in (today + timedelta(days=n) for n in range(days)):
-            stamp = f"{day:%Y%m%d}"
-            texts.append(f"{stamp}:CLOSED" if day.weekday() >= 5 else f"{stamp}:{first}-{stamp}:{last}")
+            session = self._session_on(day)
+            texts.append(f"{session[0] - before:%Y%m%d:%H%M}-{session[1] + after:%Y%m%d:%H%M}" if session
+                         else f"{day:%Y%m%d}:CLOSED")
         return ";".join(texts)
+
+    def _session_on(self, day: date) -> tuple[datetime, datetime] | None:
+        """In New York's time; without a table of sessions, every weekday from 9:30 to 16:00."""
+        if self._sessions:
+            local = ((opening.astimezone(NEW_YORK), close.astimezone(NEW_YORK)) for opening, close in self._sessions)
+            return next((session for session in local if session[0].date() == day), None)
+        if day.weekday() >= 5:
+            return None
+        return (datetime.combine(day, time(9, 30), NEW_YORK), datetime.combine(day, time(16), NEW_YORK))
 
     def next_open_text(self) -> str:
         now = self._clock().astimezone(NEW_YORK)
-        opening = now.replace(hour=9, minute=30, second=0, microsecond=0)
-        if opening <= now:
-            opening += timedelta(days=1)
-        while opening.weekday() >= 5:
-            opening += timedelta(days=1)
+        sessions = (self._session_on(now.date() + timedelta(days=n)) for n in range(10))
+        opening = next((session[0] for session in sessions if session and session[0] > now), now)
         return f"{opening:%Y-%m-%d %H:%M:%S} US/Eastern"

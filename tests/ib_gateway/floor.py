@@ -24,6 +24,7 @@ from .recording import Received, Recording
 MOST_CLIENTS = 32
 POLL_SECONDS = 0.02  # how often a session or a clock that nobody announced is looked at while something depends on it
 IDLE_SECONDS = 0.5
+CHANGES_THE_BOOK = ("placeOrder", "cancelOrder", "reqGlobalCancel")
 
 
 class Floor:
@@ -272,7 +273,6 @@ class Floor:
         return True
 
     def _take(self, connection: Connection, payload: bytes) -> None:
-        self._touched = True
         self._next_tick = min(self._next_tick, time.monotonic() + POLL_SECONDS)
         try:
             request = decode_request(payload, connection.version)
@@ -280,6 +280,7 @@ class Floor:
             self._take_malformed(connection, payload, error)
             return
         self._record(connection, request, payload)
+        self._touched = self._touched or request.kind in CHANGES_THE_BOOK
         fault = self.faults.take(request.kind, connection.client_id)
         try:
             if fault is None:

@@ -62,8 +62,9 @@ class IBGateway(Floor):
 
     def use_sessions(self, sessions: Iterable[tuple[datetime, datetime]]) -> None:
         """The exchange is open from each opening (included) to its close (excluded), and else closed."""
-        table = [(opening, close) for opening, close in sessions]
-        self.set_open(lambda now: any(opening <= now < close for opening, close in table))
+        with self.moment():
+            self.exchange.set_sessions([(opening, close) for opening, close in sessions])
+            self.desk.tick()
 
     def use_prices(self, symbol: str, prices: Iterable[tuple[datetime, Money]]) -> None:
         """The symbol's price over time: each holds from its moment until the next one's."""

@@ -24,6 +24,8 @@ class Behaviour:
     """the fill's price, where it is not to be the quote's"""
     sequence: str = "usual"
     """usual, status_first (Filled comes before the execution), no_status, commission_first"""
+    first_statuses: tuple[str, ...] = ()
+    """told before the acknowledgement, such as ApiPending and PendingSubmit"""
     silent: bool = False
     """a dialog in the gateway holds the order: nobody is told, and it is not at the exchange until `confirm_dialog`"""
     reject: tuple[int, str] | None = None

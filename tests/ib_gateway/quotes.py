@@ -1,6 +1,7 @@
 """Prices, portfolio lines and contract details as messages, and why prices are refused."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
 from typing import Protocol
 
@@ -13,6 +14,7 @@ FRACTIONAL_SIZES = 163  # clients below this version get no data for stocks that
 
 LIVE = {"bid": 1, "ask": 2, "last": 4, "close": 9}
 DELAYED = {"bid": 66, "ask": 67, "last": 68, "close": 75}
+EARLY, LATE = timedelta(hours=5, minutes=30), timedelta(hours=4)  # trading around the session, from 4:00 to 20:00
 MINUS_ONE = Decimal(-1)
 
 
@@ -65,8 +67,8 @@ def contract_details(req_id: int, contract: Contract, exchange: Exchange) -> Mes
     details = {
         "marketName": contract.trading_class, "minTick": Decimal("0.01"), "orderTypes": "ACTIVETIM,AD,ADJUST,LMT,MKT",
         "validExchanges": "SMART,AMEX,NYSE,CBOE,ARCA,NASDAQ,IBKRATS", "longName": contract.long_name,
-        "timeZoneId": "US/Eastern", "tradingHours": exchange.hours("0400", "2000"),
-        "liquidHours": exchange.hours("0930", "1600"), "marketRuleIds": "26,26,26,26,26,26,26", "stockType": "ETF",
+        "timeZoneId": "US/Eastern", "tradingHours": exchange.hours(EARLY, LATE),
+        "liquidHours": exchange.hours(), "marketRuleIds": "26,26,26,26,26,26,26", "stockType": "ETF",
         "priceMagnifier": 1, "aggGroup": 1, "minSize": Decimal("0.0001"), "sizeIncrement": Decimal("0.0001"),
         "suggestedSizeIncrement": Decimal(100),
     }

@@ -1,5 +1,6 @@
 """Everything that was received and sent, for a test to look at afterwards."""
 
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -60,6 +61,11 @@ class Recording:
 
     def order_refs(self) -> Iterator[str]:
         return (event.request.text("order.orderRef") for event in self.requests("placeOrder"))
+
+    def busiest_second(self, connection: int | None = None) -> int:
+        """The most requests that came within one second; the gateway's limit is 50."""
+        times = [event.at_ns for event in self.requests(connection=connection)]
+        return max((bisect_left(times, at + 10**9) - n for n, at in enumerate(times)), default=0)
 
     def clear(self) -> None:
         self.received.clear()
