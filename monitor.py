@@ -54,6 +54,7 @@ def main(
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="monitor.py",
+        formatter_class=_help_formatter,
         description="Shows what the trading daemon did, does and will do. Reads files only; works while it is dead.",
         epilog="--status exits 0 where all is well, 1 where the daemon is dead or hangs, 3 where it is stopped or was "
         "never started, 4 where trading is halted. --json prints account ids in full, the screens mask them.",
@@ -78,6 +79,11 @@ def _parser() -> argparse.ArgumentParser:
         help="the logs folder (QQQBOT_LOGS, else logs beside this script)",
     )
     return parser
+
+
+def _help_formatter(prog: str) -> argparse.HelpFormatter:
+    """Of a fixed width: to find out the terminal's, argparse would import what it does not need here."""
+    return argparse.HelpFormatter(prog, width=80)
 
 
 def _positive(text: str) -> int:

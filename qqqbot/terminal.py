@@ -1,14 +1,14 @@
 """Putting a screen before a person: plain text into a pipe, rich's tables and colours on a terminal.
 
 A screen is a sequence of blocks. Plain text has one line for each row whatever its length, so that it can be searched
-and cut; on a terminal long texts are wrapped. rich is imported only where there is a terminal to draw on.
+and cut; on a terminal long texts are wrapped. rich is imported only where there is a terminal to draw on, and blocks
+are named tuples, for the same reason: what a look costs is nearly all imports and making of classes.
 """
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TextIO
+from typing import NamedTuple, TextIO
 
 
 class Tone(StrEnum):
@@ -22,14 +22,12 @@ class Tone(StrEnum):
     FAINT = "dim"
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     text: str
     tone: Tone = Tone.PLAIN
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """A value under its label; lines that follow under the same label have an empty one."""
 
     label: str
@@ -37,19 +35,17 @@ class Field:
     tone: Tone = Tone.PLAIN
 
 
-@dataclass(frozen=True, slots=True)
-class Fields:
+class Fields(NamedTuple):
     rows: tuple[Field, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(NamedTuple):
     """`right` are the indices of columns of numbers; `tones` colours whole rows."""
 
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     right: frozenset[int] = frozenset()
-    tones: tuple[Tone, ...] = field(default=())
+    tones: tuple[Tone, ...] = ()
 
 
 Block = Line | Fields | Table
