@@ -11,7 +11,7 @@ from qqqbot.model import Rules, Side
 from qqqbot.planning import commission, shares_to_buy
 from qqqbot.price_files import series_from_rows
 from qqqbot.price_table import Prices, align
-from tests.price_series import random_prices, series, weekdays
+from price_series import random_prices, series, weekdays
 
 RULES = Rules(short_period=3, long_period=8)
 

@@ -17,7 +17,7 @@ from qqqbot.backtest_engine import (
 )
 from qqqbot.model import Rules
 from qqqbot.price_table import BadPrices, Prices, adjusted_to, align
-from tests.price_series import random_prices, series
+from price_series import random_prices, series
 
 RULES = Rules(short_period=3, long_period=8)
 # Positions by hand: wanted is given, so the averages do not matter.

@@ -8,7 +8,7 @@ from qqqbot.intraday import Bars, compare, replay, sessions_with_bars
 from qqqbot.model import Decide, Holding, Rules
 from qqqbot.price_table import BadPrices, Prices
 from qqqbot.strategy import LEVELS, evaluate
-from tests.price_series import random_prices
+from price_series import random_prices
 
 RULES = Rules(short_period=3, long_period=8)
 TERMS = Terms(rules=RULES)

@@ -9,7 +9,7 @@ from qqqbot.model import Rules
 from qqqbot.price_table import Prices
 from qqqbot.signals import averages
 from qqqbot.sweeps import segment_sums, sharpe_of, sweep, sweep_table
-from tests.price_series import random_prices
+from price_series import random_prices
 
 SHORTS, LONGS = np.array([2, 5, 9, 14]), np.array([9, 12, 30, 47])
 FIRST = 60

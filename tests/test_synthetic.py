@@ -5,7 +5,7 @@ import pytest
 
 from qqqbot.price_table import Prices, Series, align
 from qqqbot.synthetic import BILL_RATES, FIRST_RATE_YEAR, fit, with_synthetic
-from tests.price_series import random_prices
+from price_series import random_prices
 
 
 def made_with_fee(fee: float, tqqq_first: int) -> Prices:
