@@ -13,7 +13,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from qqqbot.config import Config
@@ -22,30 +23,39 @@ from qqqbot.ib_account import CURRENCY, SUMMARY_TAGS, PositionRow, SummaryRow
 from qqqbot.ib_codes import NO_REQUEST_IDS, Meaning, code, explain
 from qqqbot.ib_keeper import NotNow, Timing
 from qqqbot.ib_mailboxes import TOO_LATE, Mailbox, Mailboxes
-from qqqbot.ib_orders import Commission, Completed, Event, Execution, Notice, Status, parse_time
+from qqqbot.ib_orders import Commission, Completed, Event, Execution, Notice, Status, number_of, parse_time, whole
 from qqqbot.ib_port import IBBroker
 from qqqbot.ib_wire import MUTE, Wire
 from qqqbot.model import OrderIntent, OrderType, Side
 from qqqbot.ports import Clock
 
 try:
-    from ibapi import comm, decoder
+    from ibapi import comm
     from ibapi.client import EClient
     from ibapi.contract import Contract
     from ibapi.execution import ExecutionFilter
     from ibapi.order import Order as IBOrder
     from ibapi.wrapper import EWrapper
 except ImportError as missing:
+    # Also where protobuf is missing, which some packages of the client need and do not ask for.
     raise ConfigError(
         [f"use_interactive_brokers is true and the package ibapi cannot be loaded ({missing}): see IB_SETUP.md"]
     ) from missing
 
 log = logging.getLogger("qqqbot.ib")
+try:
+    from ibapi.common import PROTOBUF_MSG_ID
+    from ibapi.server_versions import MIN_SERVER_VER_PROTOBUF
+except ImportError:
+    PROTOBUF_MSG_ID = MIN_SERVER_VER_PROTOBUF = 0
+
 logging.getLogger("ibapi").setLevel(logging.WARNING)  # at INFO it logs every message, account ids and all
 
 # Numbers of requests; an order's number is never that high, so that an error's number says what it is about.
 FIRST_REQUEST_ID = 2_000_000_000
-UNSET = Decimal(2**127 - 1)
+READING = "connected; reading what happened since the last connection"
+# Ids that a gateway has rolled back were used before; the next attempt is well above them.
+DUPLICATE_ORDER_ID, IDS_SKIPPED = 103, 100
 LIVE_DATA, LAST = 1, 4
 
 
@@ -69,8 +79,9 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         self._next_request_id = FIRST_REQUEST_ID
         self._state = threading.Lock()
         self._ended = ""
-        self._line = "reading what happened since the last connection"
+        self._line = READING
         self._line_back = False
+        self._interruptions = 0
         EClient.__init__(self, self)
         self.msg_queue = _Straight(self._take_message)
 
@@ -125,9 +136,13 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         with self._state:
             return self._line_back
 
-    def trust(self) -> None:
+    def interruptions(self) -> int:
         with self._state:
-            if self._line_back or not self._line.startswith("1100"):
+            return self._interruptions
+
+    def trust(self, interruptions: int) -> None:
+        with self._state:
+            if self._interruptions == interruptions:
                 self._line, self._line_back = "", False
 
     def beat(self) -> None:
@@ -159,28 +174,45 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
             raise trouble
         return given
 
-    def summary(self) -> Mailbox:
-        return self.ask("the account summary", lambda n: self.reqAccountSummary(n, "All", ",".join(SUMMARY_TAGS)))
+    def read_account(self) -> tuple[list[SummaryRow], list[PositionRow], list[Status]]:
+        """Summary, positions and open orders of every client, each complete, in one go. Raises BrokerUnavailable."""
+        number = self._next_request_id
+        tags = ",".join(SUMMARY_TAGS)
+        summary = self.ask("the account summary", lambda n: self.reqAccountSummary(n, "All", tags))
+        positions = self.boxes.ask("positions", "positions", self.reqPositions)
+        rows = self.answers(summary, positions, self._ask_open_orders())
+        # Two subscriptions to summaries are all that a client may have.
+        self._send_in_passing(lambda: self.cancelAccountSummary(number))
+        self._send_in_passing(self.cancelPositions)
+        return rows[0], rows[1], rows[2]
 
-    def positions(self) -> Mailbox:
-        return self.boxes.ask("positions", "positions", self.reqPositions)
+    def read_orders(self) -> list[Status]:
+        """Open orders of every client; executions and completed orders of this day are told to the listener."""
+        completed = self.boxes.ask("completed", "completed orders", lambda: self.reqCompletedOrders(False))
+        return self.answers(self._ask_open_orders(), self._ask_executions(), completed)[0]
 
-    def open_orders(self) -> Mailbox:
-        """Of every client of the account."""
+    def read_executions(self) -> None:
+        """Of this day, with their commissions, to the listener."""
+        self.answers(self._ask_executions())
+
+    def _ask_open_orders(self) -> Mailbox:
         return self.boxes.ask("open", "open orders", self.reqAllOpenOrders)
 
-    def completed_orders(self) -> Mailbox:
-        return self.boxes.ask("completed", "completed orders", lambda: self.reqCompletedOrders(False))
-
-    def executions(self) -> Mailbox:
+    def _ask_executions(self) -> Mailbox:
         wanted = ExecutionFilter()
         wanted.acctCode = self.account
         return self.ask("executions", lambda n: self.reqExecutions(n, wanted))
 
+    def _send_in_passing(self, send: Callable[[], None]) -> None:
+        try:
+            send()
+        except OSError as error:
+            log.debug("not sent: %s", error)
+
     def quotes(self, symbols: Iterable[str], seconds: float) -> tuple[dict[str, dict[int, float]], str]:
         """Live ticks (tick type -> price) by symbol, as far as they came within `seconds`; and what the broker said."""
         until = time.monotonic() + seconds
-        self.reqMarketDataType(LIVE_DATA)
+        self._send_in_passing(lambda: self.reqMarketDataType(LIVE_DATA))
         boxes = {symbol: self._ask_quote(symbol) for symbol in symbols}
         found, trouble = {}, ""
         for symbol, (number, box) in boxes.items():
@@ -188,7 +220,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
                 self.boxes.answer(box, max(0.0, until - time.monotonic()))
             except BrokerUnavailable:
                 trouble = trouble or box.trouble
-                self.cancelMktData(number)
+                self._send_in_passing(partial(self.cancelMktData, number))
             if box.trouble in ("", TOO_LATE):
                 found[symbol] = dict(box.rows)
         return found, trouble
@@ -245,12 +277,9 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
 
     def _decode(self, message: bytes) -> None:
         """What the client's own loop does with a message, before and since raw message numbers."""
-        if len(inspect.signature(decoder.Decoder.interpret).parameters) == 2:
+        if not PROTOBUF_MSG_ID:
             self.decoder.interpret(comm.read_fields(message))
             return
-        from ibapi.common import PROTOBUF_MSG_ID
-        from ibapi.server_versions import MIN_SERVER_VER_PROTOBUF
-
         if self.serverVersion() >= MIN_SERVER_VER_PROTOBUF:
             number, body = int.from_bytes(message[:4], "big"), message[4:]
         else:
@@ -265,7 +294,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
 
     def nextValidId(self, orderId: int) -> None:
         with self._state:
-            self._next_order_id = max(self._next_order_id, orderId)
+            self._next_order_id = max(self._next_order_id, orderId, 1)
         self._greeted()
 
     def managedAccounts(self, accountsList: str) -> None:
@@ -287,10 +316,13 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         """(reqId, code, text[, json]), and since 10.37 (reqId, time, code, text[, json])."""
         about, number, text = (args[0], args[2], args[3]) if isinstance(args[2], int) else args[:3]
         meaning = code(number).meaning
+        if number == DUPLICATE_ORDER_ID:
+            with self._state:
+                self._next_order_id += IDS_SKIPPED
         if meaning is Meaning.LINE_LOST:
             self._set_line(explain(number, text), back=False)
         elif meaning is Meaning.LINE_RESTORED:
-            self._set_line("reading what happened while the gateway was not connected", back=True)
+            self._set_line(READING, back=True)
         elif meaning is Meaning.CONNECTION_ENDED:
             self.shut(explain(number, text))
         elif about in NO_REQUEST_IDS:
@@ -305,6 +337,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
     def _set_line(self, text: str, back: bool) -> None:
         with self._state:
             self._line, self._line_back = text, back
+            self._interruptions += 1
         self.attention.set()
 
     def _unnumbered_error(self, number: int, text: str) -> None:
@@ -409,20 +442,6 @@ class _Straight:
 
     def __init__(self, take: Callable[[bytes], None]) -> None:
         self.put = take
-
-
-def number_of(told: Any) -> Decimal | None:
-    """A quantity or an amount as the client gives it; None for its several ways of saying that there is none."""
-    try:
-        amount = Decimal(str(told))
-    except InvalidOperation:
-        return None
-    return amount if amount.is_finite() and abs(amount) < Decimal("1e300") and amount != UNSET else None
-
-
-def whole(told: Any) -> int | None:
-    amount = number_of(told)
-    return None if amount is None else int(amount)
 
 
 def contract_of(symbol: str) -> Contract:

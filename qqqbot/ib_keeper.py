@@ -65,8 +65,12 @@ class Link(Protocol):
         """Whether only reading what happened stands between it and its use."""
         ...
 
-    def trust(self) -> None:
-        """Everything has been read."""
+    def interruptions(self) -> int:
+        """How often the gateway's own line was lost or restored."""
+        ...
+
+    def trust(self, interruptions: int) -> None:
+        """Everything was read that happened before; it counts only where there was no interruption since."""
         ...
 
     def beat(self) -> None:
@@ -189,9 +193,10 @@ class Keeper(Generic[L]):
         return "closed by the bot"
 
     def _read_all(self, link: L) -> None:
+        before = link.interruptions()
         self._catch_up(link)
         with self._changed:
-            link.trust()
+            link.trust(before)
             self._link = link
             self.generation += 1
             self._problem = ""

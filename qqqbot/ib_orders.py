@@ -12,7 +12,7 @@ Rule 4: an error code ends only an order that was never acknowledged. "Inactive"
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -24,6 +24,7 @@ CANCELLED_STATUSES = frozenset({"Cancelled", "ApiCancelled"})
 ENDED_STATUSES = CANCELLED_STATUSES | {"Filled"}
 # The order is on its way, or it is not known whether it lives: no acknowledgement.
 SILENT_STATUSES = CANCELLED_STATUSES | {"", "ApiPending", "PendingSubmit", "Inactive", "PreCancelled", "WarnState"}
+UNSET = Decimal(2**127 - 1)
 NEW_YORK = ZoneInfo("America/New_York")
 
 # Far more than a day's orders, executions and callbacks of strangers.
@@ -187,6 +188,11 @@ class OrderBook:
             self._apply(ref, event)
             self._learn(ref, event)
 
+    def refused(self, order_ref: str) -> bool:
+        """Whether the broker refused it before it lived; such an order may stay in its list as inactive."""
+        facts = self._facts.get(order_ref)
+        return facts is not None and facts.meaning(Meaning.REFUSED) and not facts.acknowledged
+
     def order_id(self, order_ref: str) -> int | None:
         """The order's id in this connection, None where it has none here."""
         return next((number for number, ref in self._id_refs.items() if ref == order_ref), None)
@@ -232,14 +238,20 @@ class OrderBook:
 
     def _unfilled(self, ref: str, facts: _Facts, done: int, alive: frozenset[str] | None) -> Verdict:
         """Of an order that was heard of and whose executions do not add up to its quantity."""
-        lives = alive is not None and ref in alive
-        if lives:
+        if (
+            facts.meaning(Meaning.REFUSED)
+            and not facts.acknowledged
+            and not facts.statuses & ENDED_STATUSES
+            and not done
+        ):
+            return Verdict(self._order(ref, facts, OrderStatus.REJECTED))
+        if alive is not None and ref in alive:
             return Verdict(self._order(ref, facts, OrderStatus.WORKING), ask=self._said_ended(facts))
         if "Filled" in facts.statuses:
             return Verdict(self._order(ref, facts, OrderStatus.UNKNOWN), ask=True)
         if facts.statuses & CANCELLED_STATUSES or facts.meaning(Meaning.CANCELLED):
             return self._cancelled(ref, facts, done, alive is not None)
-        if facts.meaning(Meaning.REFUSED) and (not facts.acknowledged or alive is not None):
+        if facts.meaning(Meaning.REFUSED) and alive is not None:
             status = OrderStatus.REJECTED if done == 0 else OrderStatus.CANCELLED
             return Verdict(self._order(ref, facts, status))
         if alive is not None:
@@ -363,6 +375,20 @@ def parse_time(text: str, received: datetime) -> datetime:
         return datetime.strptime(f"{day} {clock}", "%Y%m%d %H:%M:%S").replace(tzinfo=zone).astimezone(UTC)
     except (ValueError, ZoneInfoNotFoundError):
         return received
+
+
+def number_of(told: Any) -> Decimal | None:
+    """A quantity or an amount as the client gives it; None for its several ways of saying that there is none."""
+    try:
+        amount = Decimal(str(told))
+    except InvalidOperation:
+        return None
+    return amount if amount.is_finite() and abs(amount) < Decimal("1e300") and amount != UNSET else None
+
+
+def whole(told: Any) -> int | None:
+    amount = number_of(told)
+    return None if amount is None else int(amount)
 
 
 def _stem(exec_id: str) -> str:

@@ -14,14 +14,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from qqqbot import ib_account
 from qqqbot.config import Config
 from qqqbot.errors import AccountRefused, BrokerUnavailable, OrderOutcomeUnknown, OrderRejected
+from qqqbot.ib_account import PositionRow, SummaryRow
 from qqqbot.ib_keeper import Keeper, Link, Timing
-from qqqbot.ib_mailboxes import Mailbox
 from qqqbot.ib_orders import ENDED_STATUSES, REF_PREFIX, Event, OrderBook, Sent, Status, Verdict
 from qqqbot.model import SYMBOLS, AccountSnapshot, Fill, Mode, Order, OrderIntent, OrderStatus, Quote, Side
 from qqqbot.ports import Clock
@@ -50,18 +50,15 @@ BID, ASK, LAST = 1, 2, 4
 
 
 class Gateway(Link, Protocol):
-    """What is needed of a connection; questions return mailboxes that `answers` waits for."""
+    """What is needed of a connection. Reading raises BrokerUnavailable where an answer is not complete."""
 
     account: str
     managed: tuple[str, ...]
 
     def open(self, host: str, port: int, client_id: int) -> None: ...
-    def answers(self, *boxes: Mailbox, seconds: float | None = None) -> list[list[Any]]: ...
-    def summary(self) -> Mailbox: ...
-    def positions(self) -> Mailbox: ...
-    def open_orders(self) -> Mailbox: ...
-    def completed_orders(self) -> Mailbox: ...
-    def executions(self) -> Mailbox: ...
+    def read_account(self) -> tuple[list[SummaryRow], list[PositionRow], list[Status]]: ...
+    def read_orders(self) -> list[Status]: ...
+    def read_executions(self) -> None: ...
     def quotes(self, symbols: Iterable[str], seconds: float) -> tuple[dict[str, dict[int, float]], str]: ...
     def take_order_id(self, above: int) -> int: ...
     def place(self, order_id: int, intent: OrderIntent) -> None: ...
@@ -90,7 +87,7 @@ class IBBroker:
         """one conversation at a time: answers without a number would be mixed up"""
         self._asked: dict[str, float] = {}
         """order_ref -> when a complete answer about it was asked for last"""
-        self._unknown_since: dict[str, tuple[int, float]] = {}
+        self._missing: dict[str, tuple[int, float]] = {}
         """order_ref -> generation of the connection, and the moment, in which it was first missing"""
         self._filled_at: dict[str, float] = {}
         self._sent_at: dict[str, float] = {}
@@ -156,8 +153,9 @@ class IBBroker:
         with self._asking:
             with self._news:
                 self._orders.look_again()
-            self._ask_for_orders(link)
-            link.answers(link.positions())
+            self._executions_at = self._clock.monotonic()
+            link.read_orders()
+            link.read_account()
 
     def _take(self, event: Event) -> None:
         with self._news:
@@ -171,19 +169,24 @@ class IBBroker:
         until = self._clock.monotonic() + LAG_SECONDS
         with self._asking:
             while True:
-                summary, positions, orders = link.answers(link.summary(), link.positions(), link.open_orders())
+                summary, positions, orders = link.read_account()
                 seen = self._seen(summary, positions)
                 behind = self._before is not None and not seen.caught_up(self._before)
                 if not behind or self._clock.monotonic() >= until or self._clock.wait(LAG_PAUSE_SECONDS):
                     break
+            self._keeper.sound()
         self._before = seen
         if parts := ib_account.fractions(positions, self.account):
             log.info("fractions of shares are left alone: %s", ", ".join(f"{p} {s}" for s, p in parts.items()))
         return ib_account.snapshot(
-            self.mode, self.account, summary, positions, _alive(orders), self._sold_today(), self._clock.now()
+            self.mode, self.account, summary, positions, self._open_refs(orders), self._sold_today(), self._clock.now()
         )
 
-    def _seen(self, summary: list[Any], positions: list[Any]) -> "_Before":
+    def _open_refs(self, orders: list[Status]) -> list[str]:
+        with self._news:
+            return [ref for ref in _alive(orders) if not self._orders.refused(ref)]
+
+    def _seen(self, summary: list[SummaryRow], positions: list[PositionRow]) -> "_Before":
         with self._news:
             fills = {fill.exec_id: fill for order in self._orders.with_executions() for fill in order.fills}
         cash = ib_account.amounts(summary, self.account)["TotalCashValue"]
@@ -241,17 +244,18 @@ class IBBroker:
 
     def find(self, intent: OrderIntent) -> Order | None:
         link = self._keeper.sound()
-        verdict = self._listen(intent)
+        verdict, asked = self._listen(intent), False
         if self._should_ask(intent.order_ref, verdict):
             self._asked[intent.order_ref] = self._clock.monotonic()
             alive = self._ask_for_orders(link)
             with self._news:
-                verdict = self._orders.judge(intent.order_ref, intent.quantity, alive)
-            if verdict.gone or verdict.order is None:
-                return self._missing(intent.order_ref, verdict.order)
-            self._unknown_since.pop(intent.order_ref, None)
+                verdict, asked = self._orders.judge(intent.order_ref, intent.quantity, alive), True
+        if asked and not verdict.gone and verdict.order is not None:
+            self._missing.pop(intent.order_ref, None)
+        elif asked or (verdict.ask and intent.order_ref in self._missing):
+            return self._missed(intent.order_ref, verdict.order, asked)
         if verdict.order is None:
-            return self._still_missing(intent.order_ref)
+            return Order(intent.order_ref, OrderStatus.UNKNOWN, message="not looked for completely yet")
         return self._with_commissions(verdict, verdict.order)
 
     def recent_orders(self) -> tuple[Order, ...]:
@@ -261,7 +265,7 @@ class IBBroker:
         if self._clock.monotonic() - self._executions_at >= (ASK_SECONDS if lacking else EXECUTIONS_SECONDS):
             self._executions_at = self._clock.monotonic()
             with self._asking:
-                link.answers(link.executions())
+                link.read_executions()
         since = self._clock.now() - RECENT
         with self._news:
             orders = self._orders.with_executions()
@@ -275,8 +279,8 @@ class IBBroker:
                 return self._orders.judge(intent.order_ref, intent.quantity)
 
             def settled() -> bool:
-                order = judge().order
-                return order is None or order.status.done
+                verdict = judge()
+                return verdict.order is None or (verdict.order.status.done and not verdict.lacks_commission)
 
             if intent.order_ref in self._sent_at:
                 self._news.wait_for(settled, self._timing.news)
@@ -296,30 +300,25 @@ class IBBroker:
         """Refs of living orders; executions and completed orders were read as well. Raises BrokerUnavailable."""
         with self._asking:
             self._executions_at = self._clock.monotonic()
-            answers = link.answers(link.open_orders(), link.executions(), link.completed_orders())
-        return frozenset(_alive(answers[0]))
+            alive = _alive(link.read_orders())
+            # What was answered while the gateway's line was lost is not believed.
+            self._keeper.sound()
+        return frozenset(alive)
 
-    def _missing(self, ref: str, order: Order | None) -> Order | None:
-        """An order that a complete answer does not have, or has no end for: see rule 4."""
+    def _missed(self, ref: str, order: Order | None, asked: bool) -> Order | None:
+        """Of an order that a complete answer does not have, or has no end for; see rule 4."""
         now, generation = self._clock.monotonic(), self._keeper.generation
-        known_generation, since = self._unknown_since.get(ref, (None, now))
-        if known_generation != generation:
-            self._unknown_since[ref] = generation, now
-            since = now
-        if now - since < GONE_SECONDS:
-            fills = order.fills if order else ()
+        if self._missing.get(ref, (None, now))[0] != generation:
+            if not asked:
+                del self._missing[ref]
+                return Order(ref, OrderStatus.UNKNOWN, message="not looked for completely yet")
+            self._missing[ref] = generation, now
+        if now - self._missing[ref][1] < GONE_SECONDS:
             text = "the broker does not list the order; looked for again"
-            return Order(ref, OrderStatus.UNKNOWN, fills, text)
+            return Order(ref, OrderStatus.UNKNOWN, order.fills if order else (), text)
         if order is not None and order.fills:
             return replace(order, status=OrderStatus.CANCELLED, message="the rest is not at the broker any more")
         return None
-
-    def _still_missing(self, ref: str) -> Order | None:
-        """Between two answers: None only where the last one was None on this stretch of connection."""
-        generation, since = self._unknown_since.get(ref, (None, 0.0))
-        if generation == self._keeper.generation and self._clock.monotonic() - since >= GONE_SECONDS:
-            return None
-        return Order(ref, OrderStatus.UNKNOWN, message="not looked for completely yet")
 
     def _with_commissions(self, verdict: Verdict, order: Order) -> Order:
         """A filled order waits a little for its commissions; without them it is done all the same."""

@@ -26,6 +26,11 @@ MUTE = (
     "{host} port {port} accepts the connection and does not answer within {seconds:g} s: a login or update dialog is "
     "open in the gateway, this computer is not among its trusted IPs, or it has hung; look at it, restart it in doubt"
 )
+CLOSED = "the gateway closed the connection; connecting anew"
+CLOSED_EARLY = (
+    "the gateway closes the connection before it has answered: this computer may not be among its trusted IPs "
+    "(Configure, API, Settings), or it is shutting down"
+)
 STRANGER = "{host} port {port} is not a gateway, it answers {said!r}: check ib_port"
 
 
@@ -112,7 +117,7 @@ class Wire:
             log.debug("read: %s", error)
             data = b""
         if not data:
-            self._on_end("the gateway closed the connection")
+            self._on_end(CLOSED if self._greeted else CLOSED_EARLY)
         return data
 
     def _receive_greeting(self) -> bytes:
