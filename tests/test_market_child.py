@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from pathlib import Path
@@ -120,6 +121,15 @@ def test_each_failure_has_its_code_and_its_sentence(world: World, kind: str, cod
     assert str(failure.value).startswith(f"QQQ: {market_child.SENTENCES[code]} [")
     world.yahoo.clear()
     assert world.prices()["QQQ"]["price"] > 0
+
+
+def test_no_request_waits_longer_than_the_session_allows(world: World) -> None:
+    """The client asks for its cookie with a time-out of 30 s, and for a time zone with 10 s."""
+    world.yahoo.fault("hang", on="any")
+    begun = time.monotonic()
+    with pytest.raises(market_child.SourceFailed):
+        world.prices()
+    assert time.monotonic() - begun < 8
 
 
 def test_a_failure_of_one_symbol_names_it(world: World) -> None:
@@ -278,6 +288,21 @@ def test_a_failing_process_still_prints_the_sessions_and_says_why(world: World) 
     assert answer["error"]["code"] == "rate_limited"
     assert len(answer["sessions"]) == 4
     assert "prices" not in answer
+
+
+def test_what_a_library_prints_is_kept_out_of_the_document(tmp_path: Path) -> None:
+    talkative = (
+        "import os, types\n"
+        "os.write(1, b'from C')\n"
+        "print('from Python', flush=True)\n"
+        "errors = types.SimpleNamespace(CalendarError=KeyError)\n"
+        "def get_calendar(*args, **kwargs): raise KeyError('no calendar here')\n"
+    )
+    (tmp_path / "exchange_calendars.py").write_text(talkative)
+    result = run({"PYTHONPATH": str(tmp_path)}, "sessions", "--start", "2026-11-23", "--end", "2026-11-27")
+    assert json.loads(result.stdout)["error"]["code"] == "calendar"
+    assert "from C" in result.stderr
+    assert "from Python" in result.stderr
 
 
 @pytest.mark.parametrize("content", [b"this is no database, it is " * 200, b""])

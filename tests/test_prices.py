@@ -409,6 +409,11 @@ def test_the_answer_of_a_child_is_its_status_output_and_last_words() -> None:
     assert (answer.status, answer.output, answer.last_words) == (1, b"out\n", "b")
 
 
+def test_only_the_end_of_a_childs_complaints_is_kept() -> None:
+    answer = run_child(child("import sys; sys.stderr.write('x' * (1 << 20))"), SystemClock(), 10)
+    assert len(answer.last_words) == prices.LAST_WORDS_BYTES
+
+
 # ---- back-off
 
 
@@ -438,7 +443,7 @@ def test_a_stop_is_no_failure_of_yahoo() -> None:
     stop.set()
     asked = source(child("import time; time.sleep(60)"), SystemClock(stop))
     for _ in range(2):
-        with pytest.raises(PricesUnavailable, match="the bot is stopping"):
+        with pytest.raises(PricesUnavailable, match=r"^the question for prices was dropped"):
             asked.market(NOON)
     stop.close()
 
