@@ -1,0 +1,93 @@
+"""Yahoo's history on disk: asked for when there is something new, kept when Yahoo is silent, never half a day."""
+
+import os
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from price_series import random_prices
+
+from qqqbot.errors import PricesUnavailable
+from qqqbot.market_child import History
+from qqqbot.price_cache import cached_prices
+from qqqbot.price_table import BadPrices
+
+PRICES = random_prices(300)
+LAST = date.fromisoformat(str(PRICES.dates[-1]))
+
+
+def new_york(day: date, hour: int, minute: int = 0) -> datetime:
+    """In winter, when New York is five hours behind."""
+    return datetime(day.year, day.month, day.day, hour + 5, minute, tzinfo=UTC)
+
+
+class FakeYahoo:
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.silent = False
+        self.extra: list[tuple[date, float]] = []
+
+    def __call__(self, symbol: str) -> History:
+        self.asked.append(symbol)
+        if self.silent:
+            raise PricesUnavailable("Yahoo refuses to answer for a while")
+        series = PRICES.qqq if symbol == "QQQ" else PRICES.tqqq
+        dates = [date.fromisoformat(text) for text in series.dates.astype(str).tolist()]
+        close, opened = series.close.tolist(), series.open.tolist()
+        for day, price in self.extra:
+            dates, close, opened = [*dates, day], [*close, price], [*opened, price]
+        zeros = [0.0] * len(dates)
+        return History(dates, opened, close, list(close), zeros, zeros)
+
+
+def written_at(folder: Path, moment: datetime) -> None:
+    for file in folder.iterdir():
+        os.utime(file, (moment.timestamp(), moment.timestamp()))
+
+
+def test_the_first_call_asks_and_keeps_the_next_one_reads(tmp_path: Path) -> None:
+    yahoo, now = FakeYahoo(), new_york(LAST, 18)
+    first = cached_prices(tmp_path / "prices", now, yahoo)
+    assert yahoo.asked == ["QQQ", "TQQQ"]
+    written_at(tmp_path / "prices", now)
+    again = cached_prices(tmp_path / "prices", now + timedelta(hours=12), yahoo)
+    assert yahoo.asked == ["QQQ", "TQQQ"]
+    assert again.qqq.close == pytest.approx(first.qqq.close, rel=1e-12)
+    assert len(first) == 300
+
+
+def test_a_newer_session_is_asked_for(tmp_path: Path) -> None:
+    yahoo, now = FakeYahoo(), new_york(LAST, 18)
+    cached_prices(tmp_path, now, yahoo)
+    written_at(tmp_path, now)
+    cached_prices(tmp_path, now + timedelta(days=7), yahoo)
+    assert len(yahoo.asked) == 4
+
+
+def test_todays_row_is_left_out_until_it_is_final(tmp_path: Path) -> None:
+    yahoo = FakeYahoo()
+    assert cached_prices(tmp_path, new_york(LAST, 15, 50), yahoo).dates[-1] == PRICES.dates[-2]
+    assert cached_prices(tmp_path / "later", new_york(LAST, 16, 31), yahoo).dates[-1] == PRICES.dates[-1]
+
+
+def test_a_row_without_a_price_is_no_session(tmp_path: Path) -> None:
+    yahoo = FakeYahoo()
+    yahoo.extra = [(LAST + timedelta(days=1), float("nan"))]
+    assert len(cached_prices(tmp_path, new_york(LAST + timedelta(days=2), 18), yahoo)) == 300
+
+
+def test_when_yahoo_is_silent_the_kept_prices_serve_and_that_is_said(tmp_path: Path) -> None:
+    yahoo, now, said = FakeYahoo(), new_york(LAST, 18), []
+    cached_prices(tmp_path, now, yahoo)
+    written_at(tmp_path, now)
+    yahoo.silent = True
+    kept = cached_prices(tmp_path, now + timedelta(days=7), yahoo, said.append)
+    assert len(kept) == 300
+    assert said == [f"Yahoo refuses to answer for a while; using the prices kept in {tmp_path}"]
+
+
+def test_without_yahoo_and_without_a_copy_files_are_asked_for(tmp_path: Path) -> None:
+    yahoo = FakeYahoo()
+    yahoo.silent = True
+    with pytest.raises(BadPrices, match=r"no prices are kept in .* give files: --prices qqq\.csv"):
+        cached_prices(tmp_path, new_york(LAST, 18), yahoo)
