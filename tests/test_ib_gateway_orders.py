@@ -192,6 +192,7 @@ def test_early_statuses_can_come_before_the_acknowledgement(gateway: IBGateway, 
     gateway.next_order(first_statuses=("ApiPending", "PendingSubmit"))
     trader.buy(1, 100)
     assert settle(trader) == ["orderStatus ApiPending 0", "orderStatus PendingSubmit 0", *FILLED]
+    assert [values[5] > 0 for values in trader.all("orderStatus")] == [False, False, True, True, True]
 
 
 def test_a_limit_order_rests_until_the_price_comes(gateway: IBGateway, trader: Trader) -> None:

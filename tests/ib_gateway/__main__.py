@@ -14,6 +14,8 @@ from .clocks import MovableClock
 from .control import ControlServer
 from .gateway import IBGateway
 
+ENDING = (signal.SIGTERM, signal.SIGINT)
+
 
 def _account(text: str) -> Account:
     name, *rest = text.split(":")
@@ -35,9 +37,8 @@ def _arguments() -> argparse.Namespace:
 
 def main() -> None:
     arguments = _arguments()
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    # Blocked here and waited for below: a handler that sets an Event can meet the Event's own lock, and hang.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     book = state.load(arguments.state) if arguments.state else None
     gateway = IBGateway(MovableClock(arguments.now, arguments.rate), arguments.cap, arguments.account, arguments.port,
                         book)
@@ -46,7 +47,7 @@ def main() -> None:
     with gateway, ControlServer(gateway, arguments.control_port) as control:
         threading.Thread(target=control.serve_forever, daemon=True).start()
         print(json.dumps({"port": gateway.port, "control": control.port}), flush=True)
-        stop.wait()
+        signal.sigwait(ENDING)
         control.shutdown()
 
 

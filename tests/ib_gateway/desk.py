@@ -141,7 +141,8 @@ class Desk:
         order.at_exchange = order.active_session = is_open
         starts_working = bool(order.behaviour.slices) or self.exchange.price_for(order) is None
         order.status = "Submitted" if is_open and starts_working else "PreSubmitted"
-        messages = [callbacks.order_status(replace(order, status=status)) for status in order.behaviour.first_statuses]
+        messages = [callbacks.order_status(replace(order, status=status, perm_id=0))  # permId comes with acceptance
+                    for status in order.behaviour.first_statuses]
         messages += callbacks.acknowledgement(order)
         messages += [callbacks.error(code, text, order.order_id, self.clock())
                      for code, text in self._notices(order)]

@@ -24,6 +24,7 @@ from .recording import Received, Recording
 MOST_CLIENTS = 32
 POLL_SECONDS = 0.02  # how often a session or a clock that nobody announced is looked at while something depends on it
 IDLE_SECONDS = 0.5
+SEGMENT_SECONDS = 0.2  # long enough for a client to have read the first part of a handshake alone
 CHANGES_THE_BOOK = ("placeOrder", "cancelOrder", "reqGlobalCancel")
 
 
@@ -266,9 +267,12 @@ class Floor:
         stamp = callbacks.time_text(self.clock(), "zone").rsplit(" ", 1)[0]
         reply = frame(f"{connection.version}\0{stamp} {self.time_zone_text}\0".encode())
         # In one send, whatever the transport: the clients cannot put together a reply that comes in two segments.
-        connection.transport = "split" if self.faults.split_handshake else "plain"
-        connection.say_bytes(reply)
-        connection.commit()
+        connection.transport = "plain"
+        for part in (reply[:9], reply[9:]) if self.faults.split_handshake else (reply,):
+            connection.say_bytes(part)
+            connection.commit()
+            if part is not reply:
+                connection.hush(SEGMENT_SECONDS)
         connection.transport = None
         return True
 
