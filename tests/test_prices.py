@@ -4,8 +4,8 @@ import gc
 import json
 import os
 import random
-import signal
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Iterator
@@ -332,7 +332,7 @@ def test_a_hanging_child_is_ended_at_the_deadline(hang: str) -> None:
     begun = time.monotonic()
     with pytest.raises(PricesUnavailable, match="did not answer before the deadline"):
         source(child(hang), SystemClock(), deadline_seconds=0.5).market(NOON)
-    assert time.monotonic() - begun < 1.5
+    assert time.monotonic() - begun < 3
 
 
 def test_a_child_that_closes_its_output_and_stays_is_ended(tmp_path: Path) -> None:
@@ -347,14 +347,15 @@ def test_a_stop_request_ends_the_wait_and_the_child_at_once(tmp_path: Path) -> N
     pid_file = tmp_path / "pid"
     script = f"import os, time; open({str(pid_file)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
     stop = StopRequest()
-    signal.signal(signal.SIGALRM, lambda *_: stop.set())
-    signal.setitimer(signal.ITIMER_REAL, 0.6)
+    timer = threading.Timer(1.0, stop.set)
+    timer.start()
     begun = time.monotonic()
     asked = source(child(script), SystemClock(stop))
     with pytest.raises(PricesUnavailable, match="the bot is stopping"):
         asked.market(NOON)
-    assert time.monotonic() - begun < 1.6
+    assert time.monotonic() - begun < 2
     assert gone(int(pid_file.read_text()))
+    timer.join()
     stop.close()
 
 
@@ -367,7 +368,7 @@ def test_the_whole_process_group_is_ended(tmp_path: Path) -> None:
         f"open({str(pid_file)!r}, 'w').write(str(p.pid))\n"
     )
     with pytest.raises(PricesUnavailable, match="deadline"):
-        source(child(script), SystemClock(), deadline_seconds=0.7).market(NOON)
+        source(child(script), SystemClock(), deadline_seconds=1.5).market(NOON)
     assert gone(int(pid_file.read_text()))
 
 
@@ -655,7 +656,7 @@ def test_an_answer_that_takes_minutes_is_cut_off_at_the_deadline(world: World) -
     begun = time.monotonic()
     with pytest.raises(PricesUnavailable, match="did not answer before the deadline"):
         asked.market(NOON)
-    assert time.monotonic() - begun < 4
+    assert time.monotonic() - begun < 6
 
 
 def led_to(yahoo: StandIn) -> tuple[str, ...]:
