@@ -141,6 +141,8 @@ def test_a_failing_disk_never_reaches_the_caller_and_is_told_afterwards(tmp_path
     told, written = (folder / "trading_bot_20261124.log").read_text().splitlines()
     assert "WARNING 2 lines before this one are lost" in told
     assert written.endswith(" written")
+    say("more")
+    assert (folder / "trading_bot_20261124.log").read_text().count("lost") == 1
 
 
 def test_a_full_disk_is_a_failing_disk(clock: VirtualClock, tmp_path: Path) -> None:

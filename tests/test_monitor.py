@@ -199,10 +199,16 @@ def test_the_folder_may_come_from_the_environment(logs: LogsFolder) -> None:
 
 def test_a_reader_that_leaves_early_is_no_error(logs: LogsFolder) -> None:
     logs.rows("trades.jsonl", [book_row("BUY", "QQQ", 1, 500.0, NOW)] * 20_000)
-    command = f"'{sys.executable}' '{ROOT}/monitor.py' --logs-dir '{logs.path}' --trades --limit 20000 | head -n 1"
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
-    assert done.stdout.startswith("DRY RUN")
-    assert done.stderr == ""
+    command = [sys.executable, str(ROOT / "monitor.py"), "--logs-dir", str(logs.path), "--trades", "--limit", "20000"]
+    # Unbuffered output swallows the error by itself.
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=buffered) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline().startswith("DRY RUN")
+        process.stdout.close()
+        assert process.stderr.read() == ""
+        assert process.wait(timeout=30) == 0
 
 
 def test_files_that_may_not_be_read_are_named(logs: LogsFolder) -> None:

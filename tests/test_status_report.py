@@ -117,12 +117,14 @@ def test_a_long_book_is_looked_at_from_its_end_only(logs: LogsFolder) -> None:
     for day in range(0, 998, 2):
         rows.append(book_row("BUY", QQQ, 10, 500.0, start + timedelta(days=day)))
         rows.append(book_row("SELL", QQQ, 10, 500.0, start + timedelta(days=day + 1)))
+    rows.append(book_row("BUY", QQQ, 10, 500.0, NOW - timedelta(days=2)))
     logs.rows("trades.jsonl", rows)
     logs.status()
     found = status(logs.folder, NOW)["time_in"]
     assert not found["whole"]
-    assert found["since"] == NOW - timedelta(days=2 + NEWEST_TRADES)
-    assert found["holdings"]["QQQ"]["days"] == NEWEST_TRADES / 2
+    assert found["since"] == NOW - timedelta(days=1 + NEWEST_TRADES)
+    # It begins with a sale, so QQQ was held before it, and ends with two days of QQQ.
+    assert found["holdings"]["QQQ"]["days"] == NEWEST_TRADES / 2 - 1 + 2
 
 
 def test_a_demonstration_is_looked_at_in_its_own_time(logs: LogsFolder) -> None:
