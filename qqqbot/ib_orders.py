@@ -326,7 +326,7 @@ class OrderBook:
             self._id_refs[event.order_id] = ref
         if not new:
             return
-        for waiting in [event for event in self._strangers if self._is_of(event, ref)]:
+        while waiting := next((event for event in self._strangers if self._is_of(event, ref)), None):
             del self._strangers[waiting]
             self.take(waiting)
 

@@ -1,0 +1,61 @@
+"""The table of Interactive Brokers' codes: what ends an order, and that every sentence helps."""
+
+import pytest
+from qqqbot.ib_codes import CODES, Meaning, code, explain
+
+# What users have lost money by reading as a cancel: https://github.com/robcarver17/pysystemtrade/issues/1580
+ALIVE_AFTER = (399, 404, 2102, 2109, 2137, 10311, 10329, 10349, 481, 105, 329, 462)
+REFUSED_BY = (103, 110, 200, 201, 203, 320, 321, 382, 383, 435, 460, 463, 10243, 10249, 10268, 10269, 10270)
+
+
+@pytest.mark.parametrize("number", ALIVE_AFTER)
+def test_a_notice_ends_no_order(number: int) -> None:
+    assert code(number).meaning is Meaning.NOTICE
+
+
+@pytest.mark.parametrize("number", REFUSED_BY)
+def test_a_refusal_is_known_as_one(number: int) -> None:
+    assert code(number).meaning is Meaning.REFUSED
+
+
+def test_a_cancel_that_found_nothing_is_not_a_cancellation() -> None:
+    assert {code(n).meaning for n in (135, 136, 161, 10147, 10148)} == {Meaning.NOT_CANCELLED}
+    assert code(202).meaning is Meaning.CANCELLED
+
+
+def test_the_line_to_the_broker_is_lost_and_restored() -> None:
+    assert {code(n).meaning for n in (1100, 2110)} == {Meaning.LINE_LOST}
+    assert {code(n).meaning for n in (1101, 1102)} == {Meaning.LINE_RESTORED}
+
+
+def test_a_client_id_in_use_ends_the_connection_and_says_what_to_do() -> None:
+    assert code(326).meaning is Meaning.CONNECTION_ENDED
+    assert "ib_client_id" in explain(326, "Unable to connect")
+
+
+def test_missing_quotes_are_no_failure_of_anything_else() -> None:
+    assert {code(n).meaning for n in (354, 10089, 10167, 10168, 10186, 10197, 10285)} == {Meaning.NO_QUOTES}
+
+
+def test_a_code_that_nobody_knows_is_neither_dead_nor_alive() -> None:
+    assert code(98765).meaning is Meaning.UNKNOWN
+    assert explain(98765, "something new").startswith("98765: a code that this program does not know (something new)")
+
+
+@pytest.mark.parametrize("number", sorted(CODES))
+def test_every_code_has_a_sentence_and_every_trouble_a_way_out(number: int) -> None:
+    known = CODES[number]
+    assert known.sentence
+    assert not known.sentence.endswith(".")
+    if known.meaning in (Meaning.REFUSED, Meaning.NO_QUOTES):
+        assert known.fix or number in (162, 300, 366, 10358)
+
+
+def test_the_brokers_text_comes_in_one_line() -> None:
+    assert explain(399, "Order Message:\nBUY 5 QQQ\nWarning: held") == (
+        "399: a message about the order, which lives (Order Message: BUY 5 QQQ Warning: held); read the broker's text"
+    )
+
+
+def test_no_text_leaves_no_empty_brackets() -> None:
+    assert explain(1101, "") == "1101: the gateway is connected to Interactive Brokers again, subscriptions lost"
