@@ -254,7 +254,7 @@ def run_child(command: Sequence[str], clock: Clock, deadline_seconds: float) -> 
         try:
             output, words = _read(child, clock, clock.monotonic() + deadline_seconds)
         finally:
-            # Before the child is reaped, so that its number is still its own. It changes nothing for one that has ended.
+            # Before the child is reaped, while its number is still its own; nothing changes for one that has ended.
             with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS says EPERM for a group of zombies
                 os.killpg(child.pid, signal.SIGKILL)
         status = child.wait()
