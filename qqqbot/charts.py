@@ -209,9 +209,14 @@ def _polyline(curve: Curve, across: _Scale, scale: _Scale) -> str:
     index = np.flatnonzero(np.isfinite(curve.values))
     x, y = across.many(index.astype(np.float64)), scale.many(curve.values[index])
     kept = _extremes(x, y)
-    points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x[kept].tolist(), y[kept].tolist(), strict=True))
-    dash = ' stroke-dasharray="5 4"' if curve.dashed else ""
-    return f'<polyline points="{points}" fill="none" stroke="{curve.colour}" stroke-width="1.5"{dash}/>'
+    # Tenths of a pixel as whole steps from point to point: half as long as coordinates.
+    tenths = np.rint(np.stack((x[kept], y[kept]), axis=1) * 10).astype(np.int64)
+    steps = " ".join(map(str, np.diff(tenths, axis=0).ravel().tolist()))
+    dash = ' stroke-dasharray="50 40"' if curve.dashed else ""
+    return (
+        f'<path transform="scale(.1)" d="M{tenths[0, 0]} {tenths[0, 1]}l{steps}" fill="none" stroke="{curve.colour}" '
+        f'stroke-width="15" stroke-linejoin="round"{dash}/>'
+    )
 
 
 def _extremes(x: Floats, y: Floats) -> npt.NDArray[np.intp]:

@@ -47,7 +47,7 @@ def holdings(study: Study, last_sessions: int | None = None) -> str:
     ]
     held = study.account.holding[cut]
     whole = "" if last_sessions is None else f", last {last_sessions} sessions"
-    title = f"QQQ and its averages, adjusted{whole}"
+    title = f"QQQ and averages{whole}"
     return charts.line_chart(days.dates[cut], curves, title, log=last_sessions is None, height=320, ribbon=held)
 
 

@@ -14,15 +14,22 @@ def weekdays(count: int, first: np.datetime64 = FIRST_DAY) -> np.ndarray:
     return np.busday_offset(first, np.arange(count), roll="forward")
 
 
-def series(symbol: str, closes: Floats | list[float], opens: Floats | list[float] | None = None) -> Series:
+def series(
+    symbol: str,
+    closes: Floats | list[float],
+    opens: Floats | list[float] | None = None,
+    first: np.datetime64 = FIRST_DAY,
+) -> Series:
     """A series without splits or dividends; opens are the closes where none are given."""
     close = np.asarray(closes, dtype=np.float64)
     open_ = close if opens is None else np.asarray(opens, dtype=np.float64)
     ones = np.ones(len(close))
-    return Series(symbol, weekdays(len(close)), open_, close, ones, ones)
+    return Series(symbol, weekdays(len(close), first), open_, close, ones, ones)
 
 
-def random_prices(count: int = 900, seed: int = 1, tqqq_first: int = 0, digits: int = 2) -> Prices:
+def random_prices(
+    count: int = 900, seed: int = 1, tqqq_first: int = 0, digits: int = 2, first: np.datetime64 = FIRST_DAY
+) -> Prices:
     """A market with trends, in cents or finer `digits`; TQQQ exists from session `tqqq_first` on."""
     rng = np.random.default_rng(seed)
     drift = 0.004 * np.sin(np.arange(count) / 70.0)
@@ -33,10 +40,10 @@ def random_prices(count: int = 900, seed: int = 1, tqqq_first: int = 0, digits: 
     real = close[1:] / close[:-1] - 1
     tqqq = np.round(50 * np.cumprod(1 + np.append(0.0, 3 * real - 0.0001 + rng.normal(0, 0.0008, count - 1))), 4)
     tqqq_open = np.round(np.append(tqqq[:1], tqqq[:-1]) * (1 + 3 * night), 4)
-    whole = series("TQQQ", tqqq, tqqq_open)
+    whole = series("TQQQ", tqqq, tqqq_open, first)
     cut = slice(tqqq_first, None)
     late = Series("TQQQ", *(getattr(whole, n)[cut] for n in ("dates", "open", "close", "factor", "splits")))
-    return align(series("QQQ", close, open_), late)
+    return align(series("QQQ", close, open_, first), late)
 
 
 def write_csv(path: Path, prices: Series, first: int = 0) -> Path:

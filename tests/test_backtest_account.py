@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
+from price_series import random_prices, series, weekdays
 
 from qqqbot.backtest_account import account, fee, run
 from qqqbot.backtest_engine import Commission, Days, Event, Fill, Terms, daily_events, days_between, examine, ideal
@@ -11,7 +12,6 @@ from qqqbot.model import Rules, Side
 from qqqbot.planning import commission, shares_to_buy
 from qqqbot.price_files import series_from_rows
 from qqqbot.price_table import Prices, align
-from price_series import random_prices, series, weekdays
 
 RULES = Rules(short_period=3, long_period=8)
 

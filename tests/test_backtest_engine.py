@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from price_series import random_prices, series
 
 from qqqbot.backtest_engine import (
     Fill,
@@ -17,7 +18,6 @@ from qqqbot.backtest_engine import (
 )
 from qqqbot.model import Rules
 from qqqbot.price_table import BadPrices, Prices, adjusted_to, align
-from price_series import random_prices, series
 
 RULES = Rules(short_period=3, long_period=8)
 # Positions by hand: wanted is given, so the averages do not matter.

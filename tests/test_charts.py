@@ -17,8 +17,9 @@ WALK = np.cumprod(1 + np.random.default_rng(1).normal(0, 0.01, len(DATES)))
 
 
 def points(svg: str) -> list[tuple[float, float]]:
-    text = re.search(r'points="([^"]*)"', svg).group(1)
-    return [tuple(map(float, pair.split(","))) for pair in text.split()]
+    start, steps = re.search(r' d="M([^l]*)l([^"]*)"', svg).groups()
+    numbers = np.array([int(n) for n in f"{start} {steps}".split()]).reshape(-1, 2)
+    return [tuple(point) for point in (np.cumsum(numbers, axis=0) / 10).tolist()]
 
 
 @pytest.mark.parametrize("log", [False, True])

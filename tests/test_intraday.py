@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
+from price_series import random_prices
 
 from qqqbot.backtest_engine import Terms
 from qqqbot.intraday import Bars, compare, replay, sessions_with_bars
 from qqqbot.model import Decide, Holding, Rules
 from qqqbot.price_table import BadPrices, Prices
 from qqqbot.strategy import LEVELS, evaluate
-from price_series import random_prices
 
 RULES = Rules(short_period=3, long_period=8)
 TERMS = Terms(rules=RULES)
@@ -16,11 +16,11 @@ BARS_A_DAY = 26
 FIRST = 40
 
 
-def bars_of(prices: Prices, seed: int = 3, half_day: int | None = None) -> tuple[Bars, Bars]:
-    """15-minute bars of every session from FIRST on, ending at its close; one session may end at 13:00."""
+def bars_of(prices: Prices, seed: int = 3, half_day: int | None = None, first: int = FIRST) -> tuple[Bars, Bars]:
+    """15-minute bars of every session from `first` on, ending at its close; one session may end at 13:00."""
     rng = np.random.default_rng(seed)
     times, qqq, tqqq = [], [], []
-    for day in range(FIRST, len(prices)):
+    for day in range(first, len(prices)):
         count = 14 if day == half_day else BARS_A_DAY
         start = prices.dates[day].astype("M8[m]") + np.timedelta64(570, "m")
         times.append(start + np.arange(count) * np.timedelta64(15, "m"))
