@@ -14,6 +14,8 @@ HOW_TO_START = "./bot_control.sh start"
 HOW_TO_STOP = "./bot_control.sh stop (safe at any moment; what is held stays held)"
 HOW_TO_HALT = "./bot_control.sh halt (stays on and watches, but trades nothing until resume)"
 NOTICES_SHOWN = 3
+# QQQ's largest move in a day since 2010 was 12 %.
+OUT_OF_REACH_PCT = 15
 # A flip price older than this may rest on another window than the coming check's.
 SEEN_LATELY = timedelta(hours=2)
 
@@ -184,7 +186,8 @@ def _flip_fields(flip: Facts | None, facts: Facts, now: datetime) -> list[Field]
     if flip is None:
         return [Field("Flip", "no price of QQQ would change the answer", Tone.FAINT)]
     distance = f"{percent(abs(flip['distance_pct']))} {'lower' if flip['distance_pct'] < 0 else 'higher'}"
-    fields = [Field("Flip", f"QQQ at {usd(flip['price'])} ({distance}) would mean {flip['target']}")]
+    reach = "; out of a day's reach" if abs(flip["distance_pct"]) > OUT_OF_REACH_PCT else ""
+    fields = [Field("Flip", f"QQQ at {usd(flip['price'])} ({distance}) would mean {flip['target']}{reach}")]
     if flip["seen_at"] and now - flip["seen_at"] > SEEN_LATELY:
         fields.append(Field("", f"as of {day_and_time(flip['seen_at'])}; each close moves it a little", Tone.FAINT))
     return fields

@@ -118,6 +118,12 @@ def test_notices_of_the_last_day_are_shown(logs: LogsFolder) -> None:
     assert not any(line.endswith(" old") for line in lines)
 
 
+def test_a_flip_price_that_no_day_reaches_is_said_to_be_out_of_reach(logs: LogsFolder) -> None:
+    far = {**decision_row(), "flip_leave_tqqq": 1000.0, "flip_enter_tqqq": 1000.0, "flip_trend": 0.0}
+    lines = shown(logs, last_signal=far)
+    assert "Flip     QQQ at 1,000.00 (122.22 % higher) would mean TQQQ; out of a day's reach" in lines
+
+
 def test_before_the_first_prices_the_value_is_not_invented(logs: LogsFolder) -> None:
     lines = shown(logs, portfolio={**status_values()["portfolio"], "equity": None})
     assert "Value    not known before the first prices; 100,000.00 USD were put in" in lines
