@@ -53,8 +53,7 @@ def test_a_third_account_summary_is_refused(trader: Trader) -> None:
     assert [values[0] for values in trader.wait("accountSummaryEnd", 3)] == [1, 2, 4]
 
 
-def test_an_account_summary_tells_changes_every_three_minutes(gateway: IBGateway, trader: Trader,
-                                                              clock: Clock) -> None:
+def test_an_account_summary_tells_changes_every_three_minutes(gateway: IBGateway, trader: Trader, clock: Clock) -> None:
     trader.reqAccountSummary(1, "All", "TotalCashValue,BuyingPower,AccruedCash")
     trader.wait("accountSummaryEnd")
     assert [values[2] for values in trader.all("accountSummary")] == ["AccruedCash", "BuyingPower", "TotalCashValue"]
@@ -98,8 +97,12 @@ def test_the_buying_power_of_a_margin_account_is_leveraged() -> None:
         trader.reqAccountSummary(1, "All", "NetLiquidation,AvailableFunds,BuyingPower,TotalCashValue")
         trader.wait("accountSummaryEnd")
         told = {values[2]: values[3] for values in trader.all("accountSummary")}
-        assert told == {"NetLiquidation": "100000.00", "AvailableFunds": "100000.00", "BuyingPower": "400000.00",
-                        "TotalCashValue": "100000.00"}
+        assert told == {
+            "NetLiquidation": "100000.00",
+            "AvailableFunds": "100000.00",
+            "BuyingPower": "400000.00",
+            "TotalCashValue": "100000.00",
+        }
         trader.buy(1, 300)
         trader.wait("execDetails")
         assert gateway.account().cash < 0
@@ -118,16 +121,23 @@ def test_live_quotes_come_as_a_snapshot_or_a_stream(gateway: IBGateway, trader: 
     trader.wait("tickPrice", 8)
     gateway.set_quote("QQQ", bid=None, ask="451", last="450.5")
     assert [(values[0], values[2]) for values in trader.wait("tickPrice", 12)[8:]] == [
-        (2, -1.0), (2, 451.0), (2, 450.5), (2, -1.0)]
+        (2, -1.0),
+        (2, 451.0),
+        (2, 450.5),
+        (2, -1.0),
+    ]
     trader.cancelMktData(2)
     trader.cancelMktData(2)
     assert trader.wait_error(300)[0] == 2
 
 
-@pytest.mark.parametrize(("kind", "wanted", "code"), [
-    ("delayed", 1, 354), ("none", 3, 10168), ("none", 1, 354), ("competing", 1, 10197), ("live", 1, 10285)])
-def test_quotes_are_refused_for_their_several_reasons(gateway: IBGateway, trader: Trader, kind: str, wanted: int,
-                                                      code: int) -> None:
+@pytest.mark.parametrize(
+    ("kind", "wanted", "code"),
+    [("delayed", 1, 354), ("none", 3, 10168), ("none", 1, 354), ("competing", 1, 10197), ("live", 1, 10285)],
+)
+def test_quotes_are_refused_for_their_several_reasons(
+    gateway: IBGateway, trader: Trader, kind: str, wanted: int, code: int
+) -> None:
     gateway.fractional_size_rules = code == 10285
     gateway.market_data = kind
     trader.reqMarketDataType(wanted)

@@ -52,15 +52,19 @@ def test_a_real_client_reads_the_account_trades_cancels_and_reads_it_all_back(py
     assert heard["version"] == min(newest_version(python), cap)
     assert [event.kind for event in gateway.recording.requests() if event.kind.startswith("malformed")] == []
     assert {tuple(row[:5]) for row in heard["executions"]} == {
-        (first.exec_id, "BOT", 40.0, 450.01, "ref-1"), (second.exec_id, "BOT", 60.0, 450.01, "ref-1")}
+        (first.exec_id, "BOT", 40.0, 450.01, "ref-1"),
+        (second.exec_id, "BOT", 60.0, 450.01, "ref-1"),
+    }
     assert {row[5] for row in heard["executions"]} == {first.perm_id}
     assert [first.order_id, "Filled", 100.0, 0.0] in heard["statuses"]
     assert [first.order_id + 1, "Cancelled", 0.0, 10.0] in heard["statuses"]
     assert ["DU1234567", "QQQ", "STK", "", 100.0, 450.02] in heard["positions"]
     assert heard["summary"]["TotalCashValue"] == "54998.00"
     assert heard["summary"]["NetLiquidation"] == "99998.00"
-    assert heard["completed"] == [["QQQ", "ref-1", 100.0, "Filled", "Filled Size: 100"],
-                                  ["QQQ", "ref-2", 0.0, "Cancelled", "Cancelled by Trader"]]
+    assert heard["completed"] == [
+        ["QQQ", "ref-1", 100.0, "Filled", "Filled Size: 100"],
+        ["QQQ", "ref-2", 0.0, "Cancelled", "Cancelled by Trader"],
+    ]
     assert heard["details"][0][:3] == [320227571, "NASDAQ", "US/Eastern"]
     assert heard["time"] == int(NOON.timestamp())
     assert {row[0]: row[1] for row in heard["commissions"]} == {first.exec_id: 1.0, second.exec_id: 0.0}
@@ -112,10 +116,10 @@ def test_ib_async_reads_the_account_and_its_positions(gateway: IBGateway) -> Non
         summary = {row.tag: row.value for row in await ib.accountSummaryAsync()}
         assert summary["NetLiquidation"] == "101800.00"
         assert summary["TotalCashValue"] == "100000.00"
-        held, = ib.positions()
+        (held,) = ib.positions()
         assert (held.contract.symbol, held.position, held.avgCost) == ("TQQQ", 30.0, 55.5)
         assert [item.contract.symbol for item in ib.portfolio()] == ["TQQQ"]
-        details, = await ib.reqContractDetailsAsync(ib_async.Stock("QQQ", "SMART", "USD"))
+        (details,) = await ib.reqContractDetailsAsync(ib_async.Stock("QQQ", "SMART", "USD"))
         assert details.timeZoneId == "US/Eastern"
         assert "20260406:0930-20260406:1600" in details.liquidHours
 

@@ -35,8 +35,11 @@ def raw(gateway: IBGateway) -> Iterator[RawClient]:
 
 # Connecting
 
-@pytest.mark.parametrize(("asked", "cap", "given"), [
-    (b"v100..157", 200, 157), (b"v100..226", 200, 200), (b"v100..226 +PACEAPI", 226, 226), (b"v157", 200, 157)])
+
+@pytest.mark.parametrize(
+    ("asked", "cap", "given"),
+    [(b"v100..157", 200, 157), (b"v100..226", 200, 200), (b"v100..226 +PACEAPI", 226, 226), (b"v157", 200, 157)],
+)
 def test_the_version_is_the_lower_of_both_maxima(asked: bytes, cap: int, given: int) -> None:
     with IBGateway(clock=lambda: NOON, cap=cap) as gateway, RawClient(gateway, asked, client_id=None) as raw:
         assert raw.version == given
@@ -129,14 +132,27 @@ def test_a_handshake_in_two_segments_makes_the_real_client_hang(gateway: IBGatew
 
 # Protobuf, from 213 on in both directions
 
+
 def test_a_protobuf_client_trades_and_hears_protobuf() -> None:
     with IBGateway(clock=lambda: NOON, cap=226) as gateway, RawClient(gateway, b"v100..226", client_id=None) as raw:
         raw.send_protobuf("startApi", {"clientId": 4})
         assert raw.read_until("nextValidId").values == {"orderId": 1}
-        raw.send_protobuf("placeOrder", {
-            "orderId": 1, "contract.symbol": "QQQ", "contract.secType": "STK", "contract.exchange": "SMART",
-            "contract.currency": "USD", "order.action": "BUY", "order.totalQuantity": "100", "order.orderType": "MKT",
-            "order.tif": "DAY", "order.orderRef": "proto", "order.transmit": True})
+        raw.send_protobuf(
+            "placeOrder",
+            {
+                "orderId": 1,
+                "contract.symbol": "QQQ",
+                "contract.secType": "STK",
+                "contract.exchange": "SMART",
+                "contract.currency": "USD",
+                "order.action": "BUY",
+                "order.totalQuantity": "100",
+                "order.orderType": "MKT",
+                "order.tif": "DAY",
+                "order.orderRef": "proto",
+                "order.transmit": True,
+            },
+        )
         told = raw.read_until("execDetails").values
         assert (told["reqId"], told["execution.shares"], told["execution.orderRef"]) == (-1, "100", "proto")
         assert "realizedPNL" not in raw.read_until("commissionReport").values
@@ -158,6 +174,7 @@ def test_a_protobuf_request_of_nonsense_gets_320() -> None:
 
 # The wire
 
+
 @pytest.mark.parametrize("transport", ["plain", "glued", "split", "slow"])
 def test_a_client_understands_frames_however_they_are_cut(gateway: IBGateway, transport: str) -> None:
     with connected(gateway) as trader:
@@ -177,8 +194,9 @@ def test_a_glued_answer_is_one_send(gateway: IBGateway, raw: RawClient) -> None:
 
 
 @pytest.mark.parametrize("size", [4096, 8192])
-def test_a_padded_answer_is_exactly_that_long_and_then_there_is_silence(gateway: IBGateway, raw: RawClient,
-                                                                        size: int) -> None:
+def test_a_padded_answer_is_exactly_that_long_and_then_there_is_silence(
+    gateway: IBGateway, raw: RawClient, size: int
+) -> None:
     gateway.next_fault("reqCurrentTime", "pad", size=size)
     raw.send(49, "1")
     raw.send(49, "1")
@@ -189,8 +207,7 @@ def test_a_padded_answer_is_exactly_that_long_and_then_there_is_silence(gateway:
         raw.sock.recv(1)
 
 
-def test_a_read_of_4096_bytes_and_silence_makes_the_unpatched_client_deaf(gateway: IBGateway,
-                                                                         trader: Trader) -> None:
+def test_a_read_of_4096_bytes_and_silence_makes_the_unpatched_client_deaf(gateway: IBGateway, trader: Trader) -> None:
     gateway.next_fault("reqCurrentTime", "pad")
     trader.reqCurrentTime()
     with pytest.raises(TimeoutError):

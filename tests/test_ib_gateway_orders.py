@@ -29,14 +29,22 @@ def trader(gateway: IBGateway) -> Iterator[Trader]:
         yield trader
 
 
-FILLED = ["openOrder PreSubmitted", "orderStatus PreSubmitted 0", "execDetails 100", "openOrder Filled",
-          "orderStatus Filled 100", "openOrder Filled with commission", "orderStatus Filled 100", "commissionReport"]
+FILLED = [
+    "openOrder PreSubmitted",
+    "orderStatus PreSubmitted 0",
+    "execDetails 100",
+    "openOrder Filled",
+    "orderStatus Filled 100",
+    "openOrder Filled with commission",
+    "orderStatus Filled 100",
+    "commissionReport",
+]
 
 
 def test_a_market_order_sounds_as_at_a_real_gateway(gateway: IBGateway, trader: Trader) -> None:
     trader.buy(1, 100, orderRef="ref")
     assert settle(trader) == FILLED
-    execution, = gateway.ledger
+    (execution,) = gateway.ledger
     assert (execution.order_ref, execution.shares, execution.price) == ("ref", Decimal(100), Decimal("450.01"))
 
 
@@ -45,11 +53,21 @@ def test_partial_fills_are_told_one_after_the_other(gateway: IBGateway, trader: 
     trader.buy(1, 100)
     trader.wait("commissionReport", 2)
     assert order_talk(trader) == [
-        "openOrder Submitted", "orderStatus Submitted 0",
-        "execDetails 40", "openOrder Submitted", "orderStatus Submitted 40", "openOrder Submitted with commission",
-        "orderStatus Submitted 40", "commissionReport",
-        "execDetails 60", "openOrder Filled", "orderStatus Filled 100", "openOrder Filled with commission",
-        "orderStatus Filled 100", "commissionReport"]
+        "openOrder Submitted",
+        "orderStatus Submitted 0",
+        "execDetails 40",
+        "openOrder Submitted",
+        "orderStatus Submitted 40",
+        "openOrder Submitted with commission",
+        "orderStatus Submitted 40",
+        "commissionReport",
+        "execDetails 60",
+        "openOrder Filled",
+        "orderStatus Filled 100",
+        "openOrder Filled with commission",
+        "orderStatus Filled 100",
+        "commissionReport",
+    ]
     assert [values[2].cumQty for values in trader.all("execDetails")] == [40.0, 100.0]
 
 
@@ -61,8 +79,9 @@ SEQUENCES = [
 
 
 @pytest.mark.parametrize(("sequence", "expected"), SEQUENCES)
-def test_callbacks_come_in_the_other_orders_that_were_seen(gateway: IBGateway, trader: Trader, sequence: str,
-                                                           expected: list[str]) -> None:
+def test_callbacks_come_in_the_other_orders_that_were_seen(
+    gateway: IBGateway, trader: Trader, sequence: str, expected: list[str]
+) -> None:
     gateway.next_order(sequence=sequence)
     trader.buy(1, 100)
     assert settle(trader)[2:] == expected
@@ -113,8 +132,9 @@ def test_the_fixed_plan_charges_an_order_once_for_its_minimum(gateway: IBGateway
     assert [execution.commission for execution in gateway.ledger] == [Decimal(1), Decimal("1.000"), Decimal("3.000")]
 
 
-def test_a_correction_is_a_second_execution_whose_id_differs_after_the_last_dot(gateway: IBGateway,
-                                                                                trader: Trader) -> None:
+def test_a_correction_is_a_second_execution_whose_id_differs_after_the_last_dot(
+    gateway: IBGateway, trader: Trader
+) -> None:
     gateway.next_order(correction=Decimal("449.50"))
     trader.buy(1, 100)
     settle(trader)
@@ -125,8 +145,9 @@ def test_a_correction_is_a_second_execution_whose_id_differs_after_the_last_dot(
     assert gateway.account().cash == Decimal(100_000) - Decimal("44950.00") - 1
 
 
-@pytest.mark.parametrize(("code", "text"), [(399, "Order Message"), (10349, "set to DAY"), (404, "shares located"),
-                                            (2137, "cross side")])
+@pytest.mark.parametrize(
+    ("code", "text"), [(399, "Order Message"), (10349, "set to DAY"), (404, "shares located"), (2137, "cross side")]
+)
 def test_a_notice_does_not_end_an_order(gateway: IBGateway, trader: Trader, code: int, text: str) -> None:
     gateway.next_order(notices=((code, text),))
     trader.buy(1, 100)
@@ -146,8 +167,14 @@ def test_an_order_without_time_in_force_is_told_its_preset(gateway: IBGateway, t
 def test_an_order_outside_the_session_waits_for_the_open(gateway: IBGateway, trader: Trader) -> None:
     gateway.set_open(False)
     trader.buy(1, 100, outsideRth=True)
-    assert settle(trader) == ["openOrder PreSubmitted", "orderStatus PreSubmitted 0", "error 2109", "error 399",
-                              "openOrder PreSubmitted", "orderStatus PreSubmitted 0"]
+    assert settle(trader) == [
+        "openOrder PreSubmitted",
+        "orderStatus PreSubmitted 0",
+        "error 2109",
+        "error 399",
+        "openOrder PreSubmitted",
+        "orderStatus PreSubmitted 0",
+    ]
     assert "2026-04-07 09:30:00 US/Eastern" in trader.wait_error(399)[2]
     gateway.set_open(True)
     trader.wait("execDetails")
@@ -257,8 +284,9 @@ def test_a_filled_order_cannot_be_cancelled(gateway: IBGateway, trader: Trader) 
     assert "state: Filled" in trader.wait_error(10148)[2]
 
 
-def test_a_global_cancel_ends_everybodys_orders_and_tells_161_for_ended_ones(gateway: IBGateway,
-                                                                            trader: Trader) -> None:
+def test_a_global_cancel_ends_everybodys_orders_and_tells_161_for_ended_ones(
+    gateway: IBGateway, trader: Trader
+) -> None:
     trader.buy(1, 100)
     trader.buy(2, 10, lmtPrice=400)
     gateway.foreign_order("QQQ", 5, limit=300)
@@ -275,13 +303,17 @@ def test_the_exchange_can_cancel_an_order_itself(gateway: IBGateway, trader: Tra
     assert settle(trader)[2:] == ["orderStatus PendingCancel 0"] * 2 + ["orderStatus Cancelled 0", "error 202"]
 
 
-@pytest.mark.parametrize(("status", "talk"), [
-    ("", ["error 201"]),
-    ("Inactive", ["error 201", "openOrder Inactive", "orderStatus Inactive 0"]),
-    ("Cancelled", ["error 201", "openOrder Cancelled", "orderStatus Cancelled 0"]),
-])
-def test_a_rejection_comes_with_and_without_the_orders_state(gateway: IBGateway, trader: Trader, status: str,
-                                                             talk: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("status", "talk"),
+    [
+        ("", ["error 201"]),
+        ("Inactive", ["error 201", "openOrder Inactive", "orderStatus Inactive 0"]),
+        ("Cancelled", ["error 201", "openOrder Cancelled", "orderStatus Cancelled 0"]),
+    ],
+)
+def test_a_rejection_comes_with_and_without_the_orders_state(
+    gateway: IBGateway, trader: Trader, status: str, talk: list[str]
+) -> None:
     gateway.next_order(reject=(201, "Order rejected - reason:no"), reject_status=status)
     trader.buy(1, 100)
     assert settle(trader) == talk
@@ -290,15 +322,21 @@ def test_a_rejection_comes_with_and_without_the_orders_state(gateway: IBGateway,
 
 
 REFUSALS: list[tuple[int, dict[str, Any]]] = [
-    (10268, {"eTradeOnly": True}), (10269, {"firmQuoteOnly": True}), (321, {"orderType": "FEELINGS"}),
-    (434, {"totalQuantity": 0}), (10243, {"totalQuantity": 1.5}), (321, {"account": "DU0"}),
-    (110, {"lmtPrice": 400.001}), (201, {"totalQuantity": 100_000}),
+    (10268, {"eTradeOnly": True}),
+    (10269, {"firmQuoteOnly": True}),
+    (321, {"orderType": "FEELINGS"}),
+    (434, {"totalQuantity": 0}),
+    (10243, {"totalQuantity": 1.5}),
+    (321, {"account": "DU0"}),
+    (110, {"lmtPrice": 400.001}),
+    (201, {"totalQuantity": 100_000}),
 ]
 
 
 @pytest.mark.parametrize(("code", "changes"), REFUSALS)
-def test_an_order_that_is_wrong_is_refused_with_the_gateways_code(gateway: IBGateway, trader: Trader, code: int,
-                                                                  changes: dict[str, Any]) -> None:
+def test_an_order_that_is_wrong_is_refused_with_the_gateways_code(
+    gateway: IBGateway, trader: Trader, code: int, changes: dict[str, Any]
+) -> None:
     trader.buy(1, 100, **changes)
     assert trader.wait_error(code)[0] == 1
     assert settle(trader) == [f"error {code}"]
@@ -313,8 +351,9 @@ def test_a_cash_account_cannot_go_short(gateway: IBGateway, trader: Trader) -> N
 
 
 @pytest.mark.parametrize(("code", "symbol", "exchange"), [(200, "QQQQ", "SMART"), (321, "QQQ", "")])
-def test_a_contract_that_is_unknown_or_has_no_exchange_is_refused(trader: Trader, code: int, symbol: str,
-                                                                  exchange: str) -> None:
+def test_a_contract_that_is_unknown_or_has_no_exchange_is_refused(
+    trader: Trader, code: int, symbol: str, exchange: str
+) -> None:
     trader.buy(1, 1, symbol=symbol, exchange=exchange)
     assert trader.wait_error(code)[0] == 1
 
@@ -345,16 +384,18 @@ def test_a_what_if_order_is_answered_once_and_is_no_order(gateway: IBGateway, tr
     assert trader.wait("nextValidId", 2)[-1] == (1,)
 
 
-def test_an_order_that_is_not_transmitted_is_not_heard_of_and_lost_in_a_restart(gateway: IBGateway,
-                                                                               trader: Trader) -> None:
+def test_an_order_that_is_not_transmitted_is_not_heard_of_and_lost_in_a_restart(
+    gateway: IBGateway, trader: Trader
+) -> None:
     trader.buy(1, 100, transmit=False)
     assert settle(trader) == []
     gateway.restart()
     assert gateway.orders == []
 
 
-def test_a_dialog_holds_an_order_silently_until_it_is_confirmed_or_dismissed(gateway: IBGateway,
-                                                                             trader: Trader) -> None:
+def test_a_dialog_holds_an_order_silently_until_it_is_confirmed_or_dismissed(
+    gateway: IBGateway, trader: Trader
+) -> None:
     gateway.next_order(silent=True)
     gateway.next_order(silent=True)
     trader.buy(1, 100)
@@ -416,8 +457,10 @@ def test_executions_are_filtered_and_are_of_today_only(gateway: IBGateway, trade
     assert asked() == []
 
 
-@pytest.mark.parametrize(("form", "text"), [("zone", "20260406 12:00:00 US/Eastern"), ("utc", "20260406-16:00:00"),
-                                            ("old", "20260406  12:00:00")])
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [("zone", "20260406 12:00:00 US/Eastern"), ("utc", "20260406-16:00:00"), ("old", "20260406  12:00:00")],
+)
 def test_the_time_of_an_execution_has_three_forms(gateway: IBGateway, trader: Trader, form: str, text: str) -> None:
     gateway.desk.time_form = form
     trader.buy(1, 1)
@@ -425,14 +468,13 @@ def test_the_time_of_an_execution_has_three_forms(gateway: IBGateway, trader: Tr
     assert trader.all("execDetails")[0][2].time == text
 
 
-def test_completed_orders_are_of_today_and_carry_no_order_id(gateway: IBGateway, trader: Trader,
-                                                             clock: Clock) -> None:
+def test_completed_orders_are_of_today_and_carry_no_order_id(gateway: IBGateway, trader: Trader, clock: Clock) -> None:
     trader.buy(1, 10, orderRef="ref")
     settle(trader)
     gateway.manual_trade("QQQ", 5)
     trader.reqCompletedOrders(True)
     trader.wait("completedOrdersEnd")
-    (_, order, state), = trader.all("completedOrder")
+    ((_, order, state),) = trader.all("completedOrder")
     assert (order.orderId, order.orderRef, order.totalQuantity, order.filledQuantity) == (0, "ref", 0.0, 10.0)
     assert (state.status, state.completedStatus) == ("Filled", "Filled Size: 10")
     clock.now += timedelta(days=1)

@@ -50,8 +50,7 @@ def test_prices_session_faults_and_ledger_are_reached_from_another_process() -> 
             remote.drop_clients()
             trader.wait("connectionClosed")
         first, second = remote.get("ledger")
-        assert (first.order_ref, first.shares, second.price, first.time) == (
-            "far", Decimal(4), Decimal("500.01"), NOON)
+        assert (first.order_ref, first.shares, second.price, first.time) == ("far", Decimal(4), Decimal("500.01"), NOON)
         assert [order.order_id for order in remote.get("open_orders")] == [2]
 
 

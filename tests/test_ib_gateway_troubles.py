@@ -38,11 +38,25 @@ def raw(gateway: IBGateway) -> Iterator[RawClient]:
 
 # Around an order
 
-@pytest.mark.parametrize(("fault", "trades"), [
-    ("drop_before", 0), ("swallow", 0), ("half_open", 0), ("restart_before", 0), ("error", 0),
-    ("drop_after", 1), ("half_open_after", 1), ("restart_after", 1), ("lose_answer", 1), ("then_drop", 1)])
-def test_an_order_is_acted_on_or_not_as_the_fault_says(gateway: IBGateway, trader: Trader, fault: str,
-                                                       trades: int) -> None:
+
+@pytest.mark.parametrize(
+    ("fault", "trades"),
+    [
+        ("drop_before", 0),
+        ("swallow", 0),
+        ("half_open", 0),
+        ("restart_before", 0),
+        ("error", 0),
+        ("drop_after", 1),
+        ("half_open_after", 1),
+        ("restart_after", 1),
+        ("lose_answer", 1),
+        ("then_drop", 1),
+    ],
+)
+def test_an_order_is_acted_on_or_not_as_the_fault_says(
+    gateway: IBGateway, trader: Trader, fault: str, trades: int
+) -> None:
     gateway.next_fault("placeOrder", fault)
     trader.buy(1, 100)
     gateway.wait_for(lambda: gateway.recording.requests("placeOrder"))
@@ -83,8 +97,9 @@ def test_a_fault_can_wait_for_one_client_and_last_some_times(gateway: IBGateway,
 
 
 @pytest.mark.parametrize("fields", [("4", "1", "1", ""), ("4", "1"), ("4",)])
-def test_a_cancel_in_the_shape_of_another_version_is_silently_ignored(gateway: IBGateway, fields: tuple[str, ...],
-                                                                      raw: RawClient) -> None:
+def test_a_cancel_in_the_shape_of_another_version_is_silently_ignored(
+    gateway: IBGateway, fields: tuple[str, ...], raw: RawClient
+) -> None:
     gateway.foreign_order("QQQ", 1, client_id=9, limit=400)
     raw.read_until("orderStatus")
     raw.send(*fields)
@@ -110,6 +125,7 @@ def test_a_request_that_cannot_be_read_gets_320(gateway: IBGateway, raw: RawClie
 
 # The gateway's own troubles
 
+
 def test_a_read_only_gateway_answers_321_and_no_end_marker(gateway: IBGateway, trader: Trader) -> None:
     gateway.read_only = True
     trader.buy(1, 100)
@@ -123,23 +139,32 @@ def test_a_read_only_gateway_answers_321_and_no_end_marker(gateway: IBGateway, t
     assert gateway.orders == []
 
 
-def test_fills_while_the_line_is_down_are_not_told_later(gateway: IBGateway, trader: Trader) -> None:
+def test_fills_while_the_line_is_down_are_told_only_to_who_asks_when_it_is_back(gateway: IBGateway,
+                                                                                  trader: Trader) -> None:
     trader.buy(1, 100, lmtPrice=445)
     trader.wait("orderStatus")
     gateway.lose_line()
     gateway.set_price("QQQ", 440)
+    trader.reqExecutions(1, ExecutionFilter())
+    trader.reqPositions()
+    trader.wait("execDetailsEnd")
+    trader.wait("positionEnd")
+    assert trader.all("position") == []
     gateway.restore_line(data_kept=False)
     trader.wait_error(1101)
     trader.reqCurrentTime()
     trader.wait("currentTime")
     assert [code for _, code, _ in trader.errors()[3:]] == [1100, 1101]
     assert trader.all("execDetails") == []
-    assert len(gateway.ledger) == 1
+    trader.reqExecutions(2, ExecutionFilter())
+    trader.wait("execDetailsEnd", 2)
+    assert [values[2].execId for values in trader.all("execDetails")] == [gateway.ledger[0].exec_id]
 
 
 @pytest.mark.parametrize(("kept", "trades"), [(True, 1), (False, 0)])
-def test_orders_sent_while_the_line_is_down_are_kept_or_vanish(gateway: IBGateway, trader: Trader, kept: bool,
-                                                               trades: int) -> None:
+def test_orders_sent_while_the_line_is_down_are_kept_or_vanish(
+    gateway: IBGateway, trader: Trader, kept: bool, trades: int
+) -> None:
     gateway.desk.keeps_orders_while_down = kept
     gateway.lose_line(2110)
     trader.buy(1, 100)
@@ -179,11 +204,12 @@ def test_trades_by_hand_change_the_account_and_tell_nobody(gateway: IBGateway, t
 
 # What is left behind
 
+
 def test_everything_received_and_sent_is_recorded(gateway: IBGateway, trader: Trader) -> None:
     before = time.monotonic_ns()
     trader.buy(1, 100, orderRef="seen")
     trader.wait("commissionReport")
-    placed, = gateway.recording.requests("placeOrder")
+    (placed,) = gateway.recording.requests("placeOrder")
     assert placed.request.text("order.orderRef") == "seen"
     assert before < placed.at_ns < time.monotonic_ns()
     assert gateway.recording.kinds() == ["startApi", "placeOrder"]

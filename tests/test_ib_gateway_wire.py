@@ -67,16 +67,26 @@ def test_a_negative_integer_takes_ten_bytes_and_comes_back() -> None:
 
 
 def test_submessages_maps_and_lists_come_back() -> None:
-    values = {"orderId": 7, "contract": True, "contract.symbol": "QQQ", "contract.strike": 0.0, "order": True,
-              "order.algoParams": {"adaptivePriority": "Normal"}, "order.transmit": True}
+    values = {
+        "orderId": 7,
+        "contract": True,
+        "contract.symbol": "QQQ",
+        "contract.strike": 0.0,
+        "order": True,
+        "order.algoParams": {"adaptivePriority": "Normal"},
+        "order.transmit": True,
+    }
     assert protobuf.decode("PlaceOrderRequest", protobuf.encode("PlaceOrderRequest", values)) == values
     dates = {"reqId": 1, "executionFilter": True, "executionFilter.specificDates": [20260406, 20260407]}
     assert protobuf.decode("ExecutionRequest", protobuf.encode("ExecutionRequest", dates)) == dates
 
 
 SCALARS = {
-    "int32": st.integers(-2**31, 2**31 - 1), "int64": st.integers(-2**63, 2**63 - 1), "bool": st.booleans(),
-    "double": st.floats(allow_nan=False), "string": st.text(min_size=1),
+    "int32": st.integers(-(2**31), 2**31 - 1),
+    "int64": st.integers(-(2**63), 2**63 - 1),
+    "bool": st.booleans(),
+    "double": st.floats(allow_nan=False),
+    "string": st.text(min_size=1),
 }
 
 
@@ -139,14 +149,14 @@ def test_filler_has_exactly_the_size_asked_for(version: int, size: int) -> None:
     assert len(data) == size
     while data:
         length = int.from_bytes(data[:4])
-        assert codec.decode_message(data[4:4 + length], version).values["errorCode"] in (2119, "2119")
-        data = data[4 + length:]
+        assert codec.decode_message(data[4 : 4 + length], version).values["errorCode"] in (2119, "2119")
+        data = data[4 + length :]
 
 
 @settings(deadline=None)
 @given(st.lists(st.binary(min_size=1, max_size=3000), max_size=4))
 def test_a_padded_answer_ends_exactly_on_the_boundary(frames: list[bytes]) -> None:
-    piece, = padded(frames, 4096, 200)
+    (piece,) = padded(frames, 4096, 200)
     assert len(piece) % 4096 == 0
     assert piece.endswith(b"".join(frames))
 
@@ -163,6 +173,7 @@ def test_an_unknown_fault_is_refused_with_the_names_there_are() -> None:
 
 
 # Frames of real gateways; they are not part of this project, and the tests say so where they are not at hand.
+
 
 def recorded(name: str) -> tuple[int, list[tuple[str, str, bytes]]]:
     path = RECORDINGS / name
@@ -186,13 +197,31 @@ def test_what_a_real_gateway_at_version_200_leaves_at_its_default_is_our_default
     data = next(data for _, kind, data in frames if kind.startswith("openOrder"))
     real = codec.decode_message(data[4:], version).values
     ours: dict[str, Any] = {token.name: token.default for token in INCOMING["openOrder"].at(version)}
-    given_by_orders = {"orderId", "sharesAllocation", "order.action", "order.totalQuantity", "order.orderType",
-                       "order.tif", "order.account", "order.orderRef", "order.clientId", "order.permId",
-                       "order.submitter", "orderState.status", "contract.conId", "contract.symbol", "contract.secType",
-                       "contract.exchange", "contract.currency", "contract.localSymbol", "contract.tradingClass",
-                       "contract.strike"}
+    given_by_orders = {
+        "orderId",
+        "sharesAllocation",
+        "order.action",
+        "order.totalQuantity",
+        "order.orderType",
+        "order.tif",
+        "order.account",
+        "order.orderRef",
+        "order.clientId",
+        "order.permId",
+        "order.submitter",
+        "orderState.status",
+        "contract.conId",
+        "contract.symbol",
+        "contract.secType",
+        "contract.exchange",
+        "contract.currency",
+        "contract.localSymbol",
+        "contract.tradingClass",
+        "contract.strike",
+    }
     assert {name: real[name] for name in ours.keys() - given_by_orders} == {
-        name: ours[name] for name in ours.keys() - given_by_orders}
+        name: ours[name] for name in ours.keys() - given_by_orders
+    }
 
 
 def test_frames_of_a_real_gateway_and_its_client_at_version_203_are_read() -> None:
@@ -211,5 +240,8 @@ def test_the_real_version_203_order_carries_what_ours_does() -> None:
     requests = [codec.decode_request(data[4:], version) for sender, _, data in frames if sender == "client"]
     placed = requests[0]
     assert (placed.integer("orderId"), placed.text("contract.symbol"), placed.decimal("order.lmtPrice")) == (
-        448, "AAPL", Decimal("50.0"))
+        448,
+        "AAPL",
+        Decimal("50.0"),
+    )
     assert requests[1].integer("orderId") == 448

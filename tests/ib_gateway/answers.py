@@ -35,6 +35,9 @@ class House(Protocol):
     exchange: Exchange
     instruments: Instruments
 
+    @property
+    def shown(self) -> Book: ...
+
     def clock(self) -> datetime: ...
 
 
@@ -111,11 +114,11 @@ class Answers:
         self._house.desk.cancel_all(to.client_id or 0)
 
     def _own_open_orders(self, to: Connection, _: Request) -> None:
-        own = [order for order in self._house.book.live() if order.client_id == to.client_id]
+        own = [order for order in self._house.shown.live() if order.client_id == to.client_id]
         self._say_open_orders(to, own)
 
     def _all_open_orders(self, to: Connection, _: Request) -> None:
-        self._say_open_orders(to, self._house.book.live())
+        self._say_open_orders(to, self._house.shown.live())
 
     def _auto_open_orders(self, to: Connection, _: Request) -> None:
         """Orders entered by hand can be bound by client 0 only; there is no end marker."""
@@ -132,7 +135,7 @@ class Answers:
 
     def _completed_orders(self, to: Connection, request: Request) -> None:
         """Of the current day only."""
-        for order in self._house.book.completed_on(new_york_date(self._house.clock())):
+        for order in self._house.shown.completed_on(new_york_date(self._house.clock())):
             if order.order_id or not request.flag("apiOnly"):
                 to.say(callbacks.completed_order(order))
         to.say(Message("completedOrdersEnd"))
@@ -140,7 +143,7 @@ class Answers:
     def _executions(self, to: Connection, request: Request) -> None:
         """Of the current day only, of every client of the account; each with its commission once that is known."""
         req_id = request.integer("reqId")
-        for execution in self._house.book.executions_on(new_york_date(self._house.clock())):
+        for execution in self._house.shown.executions_on(new_york_date(self._house.clock())):
             if _passes(execution, request):
                 to.say(callbacks.exec_details(execution, self._house.desk.time_form, req_id))
                 if execution.commission_reported:
@@ -155,7 +158,7 @@ class Answers:
 
     def _positions(self, to: Connection, _: Request) -> None:
         to.subscriptions.positions = True
-        for account in self._house.book.accounts.values():
+        for account in self._house.shown.accounts.values():
             for message in self._held(account):
                 to.say(message)
         to.say(Message("positionEnd"))
@@ -166,7 +169,7 @@ class Answers:
     def _positions_multi(self, to: Connection, request: Request) -> None:
         req_id, wanted = request.integer("reqId"), request.text("account")
         to.subscriptions.positions_multi[req_id] = wanted
-        for account in self._house.book.accounts.values():
+        for account in self._house.shown.accounts.values():
             if wanted in ("", account.account_id):
                 for message in self._held(account):
                     to.say(Message("positionMulti", message.values | {"reqId": req_id}))
@@ -195,7 +198,7 @@ class Answers:
                                  "exceeded", req_id)
         else:
             tags = tuple(tag.strip() for tag in request.text("tags").split(",") if tag.strip())
-            summary = Summary(tuple(self._house.book.accounts), tags)
+            summary = Summary(tuple(self._house.shown.accounts), tags)
             to.subscriptions.summaries[req_id] = summary
             self._say_summary(to, req_id, summary)
             to.say(Message("accountSummaryEnd", {"reqId": req_id}))
@@ -205,7 +208,7 @@ class Answers:
         now = self._house.clock()
         summary.told_at = now.timestamp()
         for name in summary.accounts:
-            account = self._house.book.accounts[name]
+            account = self._house.shown.accounts[name]
             values = account.values(self._house.exchange, new_york_date(now))
             for tag in sorted(set(summary.tags) & set(values)):
                 if summary.told.get((name, tag)) != values[tag]:
@@ -224,8 +227,8 @@ class Answers:
                 self._say_summary(to, req_id, summary)
 
     def _account_updates(self, to: Connection, request: Request) -> None:
-        name = request.text("acctCode") or next(iter(self._house.book.accounts))
-        account = self._house.book.accounts.get(name)
+        name = request.text("acctCode") or next(iter(self._house.shown.accounts))
+        account = self._house.shown.accounts.get(name)
         if account is None or not request.flag("subscribe"):
             return
         now = self._house.clock()
@@ -240,7 +243,7 @@ class Answers:
 
     def _account_updates_multi(self, to: Connection, request: Request) -> None:
         req_id, wanted = request.integer("reqId"), request.text("account")
-        for name, account in self._house.book.accounts.items():
+        for name, account in self._house.shown.accounts.items():
             if wanted in ("", name):
                 values = account.values(self._house.exchange, new_york_date(self._house.clock()))
                 for key, value in values.items():

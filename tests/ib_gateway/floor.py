@@ -49,6 +49,7 @@ class Floor:
         self.time_zone_text = "US/Eastern"
         self.on_change: Callable[[], None] = lambda: None
         """called whenever the book may have changed, before clients hear of it"""
+        self.stale: Book | None = None
         self._answers = Answers(self)
         self._connections: list[Connection] = []
         self._changed = threading.Condition(self.lock)
@@ -393,6 +394,11 @@ class Floor:
     def quote_changed(self, symbol: str) -> None:
         for connection in self.sessions():
             self._answers.quote_changed(connection, symbol)
+
+    @property
+    def shown(self) -> Book:
+        """What questions are answered from: while the line to IB is down, the book as it was when it broke."""
+        return self.book if self.desk.connected or self.stale is None else self.stale
 
     def drop(self, client_id: int) -> None:
         """Close the client's connection, after it has been sent what was said to it."""

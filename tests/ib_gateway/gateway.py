@@ -1,5 +1,6 @@
 """The Python interface of the gateway stand-in. See README.md beside this file."""
 
+import copy
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
@@ -194,11 +195,13 @@ class IBGateway(Floor):
     # The line between the gateway and IB
 
     def lose_line(self, code: int = 1100) -> None:
-        """1100 (or 2110): trading goes on at the exchange, but nothing about orders reaches a client any more."""
+        """1100 (or 2110): trading goes on at the exchange, and the gateway knows and tells nothing of it."""
         text = {1100: "Connectivity between IBKR and Trader Workstation has been lost.",
                 2110: "Connectivity between Trader Workstation and server is broken. It will be restored "
                       "automatically."}[code]
         with self.moment():
+            if self.desk.connected:
+                self.stale = copy.deepcopy(self.book)
             self.desk.connected = False
             self._tell_everybody(callbacks.error(code, text, now=self.clock()))
 
