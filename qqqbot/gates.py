@@ -29,7 +29,7 @@ GateCheck = Callable[[Snapshot, Rules], Gate]
 def window_problem(snapshot: Snapshot) -> str | None:
     """Why QQQ's daily rows cannot be averaged: None where each expected session is there once, in order and sound."""
     bars, expected = snapshot.market.bars, snapshot.expected
-    dates = [bar.date for bar in bars]
+    dates, wanted = [bar.date for bar in bars], set(expected)
     if len(set(dates)) != len(dates):
         twice = next(d for d in dates if dates.count(d) > 1)
         return f"the row of {twice} is there twice"
@@ -38,7 +38,7 @@ def window_problem(snapshot: Snapshot) -> str | None:
     known = {bar.date: bar.close for bar in bars}
     if missing := [d for d in expected if d not in known]:
         return f"no row for {_dates(missing)}"
-    if strangers := [d for d in dates if expected and d >= expected[0] and d not in set(expected)]:
+    if strangers := [d for d in dates if expected and d >= expected[0] and d not in wanted]:
         return f"a row for {_dates(strangers)}, on which the exchange was closed"
     if unsound := [d for d in expected if not (math.isfinite(known[d]) and known[d] > 0)]:
         return f"no usable close for {_dates(unsound)} ({known[unsound[0]]})"
