@@ -15,6 +15,7 @@ from typing import Any
 
 from builders import ACCOUNT, NOW, PRICE, RULES, TQQQ_PRICE, market, table
 
+from qqqbot.append_file import AppendOnlyFile, Row
 from qqqbot.assembly import Identity, assemble, load_records, set_capital
 from qqqbot.clock import VirtualClock
 from qqqbot.engine import Engine, Records
@@ -87,7 +88,8 @@ class FakeBroker:
     cancelled: list[str] = field(default_factory=list)
     behaviours: list["Behaviour"] = field(default_factory=list)
     on_submit: Callable[[OrderIntent], None] = lambda _: None
-    on_find: Callable[[OrderIntent], None] = lambda _: None
+    late_fills: int = 0
+    """shares of the first cancelled order that are filled after everybody has seen it cancelled"""
     deaf_to_cancel: bool = False
     silent: bool = False
     commission: Decimal | None = Decimal("1.00")
@@ -117,18 +119,21 @@ class FakeBroker:
 
     def find(self, intent: OrderIntent) -> Order | None:
         self._answer()
-        self.on_find(intent)
         return self.orders.get(intent.order_ref)
 
     def cancel(self, intent: OrderIntent) -> None:
         self._answer()
         self.cancelled.append(intent.order_ref)
-        order = self.orders[intent.order_ref]
-        if not self.deaf_to_cancel and not order.status.done:
+        order = self.orders.get(intent.order_ref)
+        if order is not None and not self.deaf_to_cancel and not order.status.done:
             self.orders[intent.order_ref] = replace(order, status=OrderStatus.CANCELLED)
 
     def recent_orders(self) -> tuple[Order, ...]:
         self._answer()
+        for intent in self.submitted:
+            if self.late_fills and self.orders[intent.order_ref].status is OrderStatus.CANCELLED:
+                quantity, self.late_fills = self.late_fills, 0
+                self.trade(intent, quantity)
         return tuple(order for order in self.orders.values() if order.fills)
 
     def trade(self, intent: OrderIntent, quantity: int) -> None:
@@ -203,6 +208,13 @@ def answer_lost(broker: FakeBroker, intent: OrderIntent) -> None:
     raise OrderOutcomeUnknown("the connection broke after sending")
 
 
+class FullDisk(AppendOnlyFile):
+    """A record on a disk that takes nothing more."""
+
+    def append(self, row: Row) -> None:
+        raise OSError(28, f"No space left on device for {len(row)} values")
+
+
 @dataclass
 class World:
     """Files, clock, prices and broker that outlive the bot. `start` is what a start of the daemon does."""
@@ -221,8 +233,8 @@ class World:
     def records(self) -> Records:
         return load_records(self.logs, Identity(self.broker.mode, self.broker.account), self.clock, self.notifier)
 
-    def start(self) -> Engine:
-        records = self.records()
+    def start(self, records: Records | None = None) -> Engine:
+        records = records or self.records()
         set_capital(records.book, self.capital, self.clock)
         return assemble(
             self.logs,

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 from builders import ACCOUNT, DAY, NOW, fill, intent
+from fakes import FullDisk
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qqqbot.append_file import AppendOnlyFile, Row
+from qqqbot.append_file import AppendOnlyFile
 from qqqbot.book import ORDERS_REMEMBERED, Book, newest_revisions
 from qqqbot.errors import BookDamaged
 from qqqbot.model import QQQ, TQQQ, Fill, Holding, Mode, Order, OrderIntent, OrderStatus, Side, Split
@@ -222,10 +223,6 @@ def test_damage_in_the_middle_stops_the_start_with_its_number(book: Book, tmp_pa
 
 
 def test_what_could_not_be_written_is_not_in_the_ledger(tmp_path: Path) -> None:
-    class FullDisk(AppendOnlyFile):
-        def append(self, row: Row) -> None:
-            raise OSError(28, f"No space left on device for {len(row)} values")
-
     book = Book(FullDisk(tmp_path / "trades.jsonl"), Mode.PAPER, ACCOUNT)
     book.load(NOW)
     with pytest.raises(OSError, match="No space"):
