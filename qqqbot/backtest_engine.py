@@ -21,6 +21,8 @@ from qqqbot.signals import CASH, NO_SIGNAL, Levels, averages, levels_from
 
 DAYS_A_YEAR = 365.25
 BASIS_POINT = 1e-4
+# Two to change funds, and the first purchase, which may fall on the same day of the curve.
+MOST_LEGS = 3
 NAMES = ("CASH", "QQQ", "TQQQ")
 
 
@@ -102,7 +104,6 @@ def examine(prices: Prices, rules: Rules, start: np.datetime64 | None = None, en
     Raises BadPrices where there are fewer than two of them, or a date lies outside the prices.
     """
     _require_dates(prices, start, end)
-    short, long = averages(prices.qqq.close, rules)
     first = max(prices.first, rules.long_period - 1)
     if start is not None:
         first = max(first, int(np.searchsorted(prices.dates, start)))
@@ -113,6 +114,9 @@ def examine(prices: Prices, rules: Rules, start: np.datetime64 | None = None, en
             f"{prices.dates[prices.first]}) leave {max(0, last - first)} to examine with an average of "
             f"{rules.long_period} days; at least 2 are needed: use longer files or a shorter average"
         )
+    needed = slice(first - rules.long_period + 1, last)
+    short, long = np.full(len(prices), np.nan), np.full(len(prices), np.nan)
+    short[needed], long[needed] = averages(prices.qqq.close[needed], rules)
     return days_between(prices, short, long, rules, slice(first, last))
 
 
@@ -159,18 +163,18 @@ def ideal(days: Days, terms: Terms, wanted: Levels | None = None) -> Floats:
     at_open[lag:] = target[:-lag]  # held through the night into this session
     day_lag = 2 if terms.fill is Fill.NEXT_CLOSE else 1
     at_close[day_lag:] = target[:-day_lag]  # held from this session's open to its close
-    index = np.arange(count)
     growth: Floats = np.ones(count)
     if terms.fill is Fill.NEXT_OPEN:
-        growth[1:] = (days.open[:, 1:] / days.close[:, :-1])[at_open[1:], index[:-1]]
-        growth[1:] *= (days.close[:, 1:] / days.open[:, 1:])[at_close[1:], index[:-1]]
+        growth[1:] = _of_held(at_open[1:], days.open[:, 1:], days.close[:, :-1])
+        growth[1:] *= _of_held(at_close[1:], days.close[:, 1:], days.open[:, 1:])
     else:
-        growth[1:] = (days.close[:, 1:] / days.close[:, :-1])[at_close[1:], index[:-1]]
+        growth[1:] = _of_held(at_close[1:], days.close[:, 1:], days.close[:, :-1])
     if terms.cash_yield:
         money = cash_growth(days.dates, terms.cash_yield)
         growth[1:] *= np.where(at_close[1:] == CASH, money[1:] / money[:-1], 1.0)
     paid = _legs_paid(target, terms.fill)
-    return np.multiply.accumulate(growth * np.power(1 - terms.slippage, paid))
+    kept = (1 - terms.slippage) ** np.arange(MOST_LEGS + 1)
+    return np.multiply.accumulate(growth * kept[paid])
 
 
 def look_ahead(days: Days) -> Floats:
@@ -179,7 +183,7 @@ def look_ahead(days: Days) -> Floats:
     It begins at 1 before the first session, whose return is earned too where the closes before it are known.
     """
     growth: Floats = np.ones(len(days))
-    growth[1:] = (days.close[:, 1:] / days.close[:, :-1])[days.wanted[1:], np.arange(len(days) - 1)]
+    growth[1:] = _of_held(days.wanted[1:], days.close[:, 1:], days.close[:, :-1])
     if np.isfinite(days.previous).all():
         growth[0] = days.close[days.wanted[0], 0] / days.previous[days.wanted[0]]
     return np.multiply.accumulate(growth)
@@ -197,6 +201,14 @@ def daily_events(days: Days, fill: Fill, wanted: Levels | None = None) -> tuple[
         for day in moved.tolist()
         if day + later < len(days) and target[day] != NO_SIGNAL
     )
+
+
+def _of_held(held: Levels, after: Floats, before: Floats) -> Floats:
+    """after / before of what is held in each place, [3, n] each; 1 for cash."""
+    ratios = after / before
+    index = held.astype(np.intp) * ratios.shape[1] + np.arange(ratios.shape[1])
+    held_ratios: Floats = ratios.ravel().take(index)
+    return held_ratios
 
 
 def _legs_paid(target: Levels, fill: Fill) -> npt.NDArray[np.int64]:

@@ -20,17 +20,13 @@ NO_SIGNAL = -1
 
 def moving_average(closes: Floats, period: int) -> Floats:
     """Mean of the last `period` closes, today's included; NaN where there are fewer."""
-    sums = np.cumsum(closes)
-    average = np.full(len(closes), np.nan)
-    average[period - 1 : period] = sums[period - 1 : period]
-    average[period:] = sums[period:] - sums[:-period]
-    average /= period
-    return average
+    return _window_means(np.cumsum(closes), period)
 
 
 def averages(closes: Floats, rules: Rules) -> tuple[Floats, Floats]:
-    """Short and long average of each day; NaN before there are enough closes, and from a NaN close on."""
-    short, long = moving_average(closes, rules.short_period), moving_average(closes, rules.long_period)
+    """Short and long average of each day; NaN before there are enough closes."""
+    sums = np.cumsum(closes)
+    short, long = _window_means(sums, rules.short_period), _window_means(sums, rules.long_period)
     for day in _close_calls(closes, short, long, rules):
         window = closes[day - rules.long_period + 1 : day].tolist()
         short[day], long[day] = exact_averages(window, float(closes[day]), rules)
@@ -69,6 +65,15 @@ def confirmed(wanted: Levels, days: int) -> Levels:
     return _carried(wanted, same)
 
 
+def _window_means(sums: Floats, period: int) -> Floats:
+    average: Floats = np.empty(len(sums))
+    average[: period - 1] = np.nan
+    average[period - 1 : period] = sums[period - 1 : period]
+    np.subtract(sums[period:], sums[:-period], out=average[period:])
+    average *= 1 / period
+    return average
+
+
 def _level(prices: Floats, short: Floats, long: Floats, held: Holding, rules: Rules) -> Levels:
     line = tqqq_line(short, rules.band, held)  # type: ignore[arg-type]  # operators alone: floats or arrays
     result: Levels = level(prices, short, long, line).astype(np.int8)
@@ -94,11 +99,11 @@ def _close_calls(closes: Floats, short: Floats, long: Floats, rules: Rules) -> l
     """Days on which the rounding of the cumulative sum could change the answer."""
     if not len(closes):
         return []
-    total = float(np.nansum(closes))
+    total = float(closes.sum())
     tolerance = 2 * len(closes) * float(np.finfo(np.float64).eps) * total / rules.short_period
-    near = np.abs(short - long) <= tolerance
+    near = np.abs(short - long) <= tolerance  # NaN is near to nothing
     for factor in {1 - rules.band, 1 + rules.band}:
         near |= np.abs(closes - factor * short) <= tolerance
-    near &= np.isfinite(long)
+    near[: rules.long_period - 1] = False
     days: list[int] = np.flatnonzero(near).tolist()
     return days

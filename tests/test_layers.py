@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 HOUSE = """
     8  qqq_trading_bot monitor test_ib_connection
     8  ib_broker
-    7  backtest simulated_market
+    7  backtest notebook simulated_market
     7  backtest_report
     7  study_pictures study_tables
     7  study
