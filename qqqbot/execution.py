@@ -10,7 +10,7 @@ Rule 4: fills go to the book before the outcome goes to the journal: a death in 
 
 import logging
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from qqqbot.book import Book
 from qqqbot.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRejected
@@ -63,15 +63,19 @@ class Executor:
         self._notifier = notifier
         self._rules = rules
         self._timeout = timeout
-        self._absent_since: dict[str, datetime] = {}
+        self._absent_since: dict[str, float] = {}
+        """order_ref -> monotonic seconds: a clock that is set must not make five minutes of five seconds"""
 
     def resolve(self) -> None:
         """Look once for the outcome of every unresolved intent, and take late executions into the book.
 
-        Raises BrokerUnavailable, OSError.
+        An order that is still open after its time, because the process that waited for it is gone or its cancel got
+        lost, is cancelled. Raises BrokerUnavailable, OSError.
         """
         for intent in self._journal.unresolved():
-            self._look(intent)
+            still_open = self._look(intent) is None and intent.order_ref not in self._absent_since
+            if still_open and self._clock.now() - intent.decided_at >= self._timeout:
+                self._broker.cancel(intent)
         for order in self._broker.recent_orders():
             known = self._journal.intent(order.order_ref)
             if known is not None:
@@ -171,11 +175,11 @@ class Executor:
         return order
 
     def _absent(self, intent: OrderIntent) -> Order | None:
-        now = self._clock.now()
-        since = self._absent_since.setdefault(intent.order_ref, now)
-        if now - since < self._broker.absence_is_final_after:
+        now = self._clock.monotonic()
+        absent = timedelta(seconds=now - self._absent_since.setdefault(intent.order_ref, now))
+        if absent < self._broker.absence_is_final_after:
             return None
-        text = f"the broker does not know the order; asked from {since.isoformat()} to {now.isoformat()}"
+        text = f"the broker does not know the order, and has not for {absent.total_seconds():.0f} s"
         order = Order(intent.order_ref, OrderStatus.REJECTED, message=text)
         self._conclude(intent, order)
         return order

@@ -4,13 +4,14 @@ An intent without an outcome is unresolved, whatever else is known about it: it 
 unique in the whole file, whatever the mode: the session's date and an ordinal.
 """
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from qqqbot.append_file import SCHEMA, UNUSABLE, AppendOnlyFile, Row, as_read
 from qqqbot.errors import BookDamaged
-from qqqbot.model import Holding, Mode, Order, OrderIntent, OrderType, Side
+from qqqbot.model import Holding, Mode, Order, OrderIntent, OrderStatus, OrderType, Side
 
 # Orders whose late executions the broker may still tell of.
 ORDERS_REMEMBERED = 1000
@@ -27,7 +28,8 @@ class OrderJournal:
         self._sent_in_session: dict[str, int] = {}
         self._decided: dict[str, Holding] = {}
         self._recent: dict[str, OrderIntent] = {}
-        self._unfinished: str | None = None
+        self._newest: tuple[OrderIntent, OrderStatus] | None = None
+        """the newest order that came to an end, and which"""
 
     def load(self, now: datetime) -> str | None:
         """Open the file and take its rows in; returns what was set aside. Raises BookDamaged, OSError."""
@@ -79,9 +81,17 @@ class OrderJournal:
         """The intent of one of the newest orders, None for a stranger."""
         return self._recent.get(order_ref)
 
-    def unfinished_buy(self) -> str | None:
-        """The symbol of the newest order where it was a buy that ended with only a part filled."""
-        return self._unfinished
+    def unfinished_buy(self, booked: Mapping[str, tuple[int, Decimal]]) -> str | None:
+        """The symbol of the newest order where it was a buy that ended with less than it was sent for.
+
+        `booked` has the shares of each order that are in the book: executions may come after an order's end.
+        """
+        if self._newest is None:
+            return None
+        intent, status = self._newest
+        shares = booked.get(intent.order_ref, (0, Decimal(0)))[0]
+        part = intent.side is Side.BUY and status is not OrderStatus.FILLED and shares < intent.quantity
+        return intent.symbol if part else None
 
     def close(self) -> None:
         self._file.close()
@@ -105,7 +115,8 @@ class OrderJournal:
                 self._sent_in_session = {session: self._sent_in_session.get(session, 0) + 1}
             case "outcome":
                 self._unresolved.pop(row["order_ref"], None)
-                self._unfinished = self._part_filled_buy(row)
+                if known := self._recent.get(row["order_ref"]):
+                    self._newest = known, OrderStatus(row["status"])
             case "decided":
                 self._decided = {session: Holding(row["target"])}
 
@@ -113,11 +124,6 @@ class OrderJournal:
         self._recent[intent.order_ref] = intent
         while len(self._recent) > ORDERS_REMEMBERED:
             del self._recent[next(iter(self._recent))]
-
-    def _part_filled_buy(self, row: Row) -> str | None:
-        intent = self._recent.get(row["order_ref"])
-        part = intent is not None and intent.side is Side.BUY and 0 < row["filled"] < intent.quantity
-        return intent.symbol if intent and part else None
 
 
 def _intent_row(intent: OrderIntent) -> dict[str, Any]:
