@@ -30,11 +30,20 @@ class Identity:
     account: str
 
 
-def load_records(logs: Path, identity: Identity, clock: Clock, notifier: Notifier) -> Records:
-    """Open the records of `logs`, reporting what was set aside. Raises BookDamaged, OSError."""
-    book = Book(AppendOnlyFile(logs / "trades.jsonl"), identity.mode, identity.account)
-    journal = OrderJournal(AppendOnlyFile(logs / "orders.jsonl"), identity.mode, identity.account)
-    decisions = AppendOnlyFile(logs / "decisions.jsonl")
+def load_records(
+    logs: Path,
+    identity: Identity,
+    clock: Clock,
+    notifier: Notifier,
+    file: Callable[[Path], AppendOnlyFile] = AppendOnlyFile,
+) -> Records:
+    """Open the records of `logs`, reporting what was set aside. Raises BookDamaged, OSError.
+
+    `file` makes each of them: the simulation's fail and die at chosen moments.
+    """
+    book = Book(file(logs / "trades.jsonl"), identity.mode, identity.account)
+    journal = OrderJournal(file(logs / "orders.jsonl"), identity.mode, identity.account)
+    decisions = file(logs / "decisions.jsonl")
     now = clock.now()
     for aside in (book.load(now), journal.load(now), decisions.open(now)):
         if aside:
