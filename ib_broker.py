@@ -95,7 +95,8 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
     def conn(self, made: Any) -> None:
         """Whatever connection the client makes for itself, ours is used."""
         if made is not None:
-            self._wire = Wire(made.host, made.port, self._timing.connect, self.shut)
+            # Half of the time for the host to answer, so that the reason that is given is the right one.
+            self._wire = Wire(made.host, made.port, self._timing.connect / 2, self.shut)
 
     def open(self, host: str, port: int, client_id: int) -> None:
         """Connected is: order ids and accounts received. Raises BrokerUnavailable."""
