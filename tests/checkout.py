@@ -93,7 +93,7 @@ class Checkout:
             os.kill(pid, signal.SIGKILL)
 
 
-def finished(process: "subprocess.Popen[str]", timeout: float = 60) -> "subprocess.CompletedProcess[str]":
+def finished(process: "subprocess.Popen[str]", timeout: float = 120) -> "subprocess.CompletedProcess[str]":
     try:
         out, err = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
@@ -102,8 +102,8 @@ def finished(process: "subprocess.Popen[str]", timeout: float = 60) -> "subproce
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
-def eventually(happened: Callable[[], bool], what: str, seconds: float = 10) -> None:
+def eventually(happened: Callable[[], bool], what: str, seconds: float = 30, pause: float = 0.02) -> None:
     deadline = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.02)
+        time.sleep(pause)

@@ -5,6 +5,11 @@ from pathlib import Path
 
 import pytest
 from checkout import Checkout
+from hypothesis import settings
+
+# How long one example takes says more about what else the machine does than about the code.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 
 @pytest.fixture

@@ -252,7 +252,7 @@ def test_a_daemon_that_does_not_stop_is_killed_only_by_force(bot: Checkout, tmp_
         began = time.monotonic()
         polite, force = bot.begin("stop"), forced.begin("stop", "--force")
         refused, done = finished(polite), finished(force)
-        assert 9 < time.monotonic() - began < 14
+        assert 9 < time.monotonic() - began < 30
         assert refused.returncode == 1
         assert "not stopped yet after 10 s" in refused.stderr
         assert "stop --force" in refused.stderr
