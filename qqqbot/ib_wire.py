@@ -45,6 +45,8 @@ class Wire:
         self.host = host
         self.port = port
         self.socket: socket.socket | None = None
+        self.unreachable: OSError | None = None
+        """what the connect failed of"""
         self.wrapper = None
         self.lock = threading.Lock()
         self._seconds = seconds
@@ -59,6 +61,7 @@ class Wire:
         try:
             made = socket.create_connection((self.host, self.port), self._seconds)
         except OSError as error:
+            self.unreachable = error
             self._on_end(self._unreachable(error))
             raise
         # Without it the second message of a pair leaves 41 ms late on a fresh connection.
