@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Shows what the daemon did, does and will do, from the files of its logs folder alone, so also while it is dead.
 
-It never imports a price source, a broker or a number library: looking must be cheap and must not be able to trade.
+It never imports a price source or a broker: looking must be cheap and must not be able to trade. A number library is
+loaded only for --drift, and for --performance where the backtest has kept prices to hold the book against.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from typing import Any, TextIO
 
 from qqqbot import report, screens, status_report, status_screen
 from qqqbot.clock import SystemClock
-from qqqbot.errors import StartRefused
+from qqqbot.errors import BotError, StartRefused
 from qqqbot.lock import holder
 from qqqbot.logs_folder import Folder, identity, whose
 from qqqbot.ports import Clock
@@ -25,6 +26,8 @@ from qqqbot.tailing import follow
 from qqqbot.terminal import Screen, show
 
 DEFAULT_LOGS = Path(__file__).resolve().parent / "logs"
+KEPT_PRICES = Path(".cache") / "prices"
+"""where the backtest keeps prices, beside the logs folder"""
 UNREADABLE = 1
 
 
@@ -65,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     view.add_argument("--logs", action="store_true", help="the newest lines of the log")
     view.add_argument("--tail", action="store_true", help="follow the log, across midnight, until Ctrl-C")
     view.add_argument("--performance", action="store_true", help="what the whole book adds up to")
+    view.add_argument("--drift", action="store_true", help="decisions and fills beside the official closes")
     view.add_argument(
         "--why", nargs="?", const="last", metavar="DATE", help="the last decision, or those of a New York date"
     )
@@ -99,7 +103,9 @@ def _view(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO
     if options.trades:
         _print(options, out, report.trades(folder, options.limit), screens.trades)
     elif options.performance:
-        _print(options, out, report.performance(folder, clock.now()), screens.performance)
+        _performance(options, folder, clock, out)
+    elif options.drift:
+        return _drift(options, folder, out)
     elif options.why:
         _print(options, out, report.why(folder, _day(options.why)), screens.why)
     elif options.logs:
@@ -108,6 +114,31 @@ def _view(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO
         facts = status_report.status(folder, clock.now())
         _print(options, out, facts, status_screen.status)
         return int(facts["exit_code"])
+    return 0
+
+
+def _performance(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO) -> None:
+    facts = report.performance(folder, clock.now())
+    prices = folder.path.parent / KEPT_PRICES
+    if not prices.exists():
+        _print(options, out, facts, screens.performance)
+        return
+    from qqqbot import live_view
+
+    beside = live_view.performance_facts(folder, prices)
+    _print(options, out, {**facts, **beside}, lambda f: (*screens.performance(f), *live_view.performance_screen(f)))
+
+
+def _drift(options: argparse.Namespace, folder: Folder, out: TextIO) -> int:
+    from qqqbot import live_view
+
+    house = folder.path.parent
+    try:
+        facts = live_view.drift_facts(folder, house / KEPT_PRICES, house / "config.json")
+    except BotError as reason:
+        print(f"monitor: --drift: {reason}", file=sys.stderr)
+        return UNREADABLE
+    _print(options, out, facts, live_view.drift_screen)
     return 0
 
 

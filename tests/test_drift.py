@@ -154,3 +154,33 @@ def test_without_kept_prices_it_is_said_how_to_get_them(logs: Path, tmp_path: Pa
     facts = live_view.performance_facts(folder, tmp_path)
     assert facts["beside"] == {}
     assert "no prices are kept" in plain(live_view.performance_screen(facts))
+
+
+def test_the_monitor_shows_both_and_says_what_is_missing(
+    logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import io
+    import json
+
+    import monitor
+
+    house = tmp_path / "house"
+    (house / ".cache" / "prices").mkdir(parents=True)
+    (house / "logs").symlink_to(logs)
+
+    def look(*view: str) -> tuple[int, str]:
+        out = io.StringIO()
+        return monitor.main(
+            [*view, "--logs-dir", str(house / "logs")], out=out, lock_holder=lambda _: None
+        ), out.getvalue()
+
+    config_of(house)
+    assert look("--drift") == (1, "")
+    assert "no prices are kept" in capsys.readouterr().err
+    cache_of(house / ".cache" / "prices")
+    status, text = look("--drift")
+    assert status == 0
+    assert "as the official close says" in text
+    assert json.loads(look("--drift", "--json")[1])["sessions"] == SESSIONS - 119
+    assert "Beside holding" in look("--performance")[1]
+    assert set(json.loads(look("--performance", "--json")[1])["beside"]) == {"bot", "QQQ held", "TQQQ held"}

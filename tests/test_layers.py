@@ -27,7 +27,8 @@ HOUSE = """
     7  sweeps backtest_engine
     6  assembly heartbeat polling
     6  engine
-    5  execution report status_report
+    5  live_view
+    5  drift execution live_curve report status_report
     4  ib_port screens status_screen
     4  ib_keeper ib_mailboxes logs_folder ownership paper_broker price_cache
     4  book clock config framing halt ib_account ib_orders ib_wire journal lock logs market_child notify prices status
