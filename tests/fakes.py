@@ -209,10 +209,17 @@ def answer_lost(broker: FakeBroker, intent: OrderIntent) -> None:
 
 
 class FullDisk(AppendOnlyFile):
-    """A record on a disk that takes nothing more."""
+    """A record on a disk that takes `room` more lines."""
+
+    def __init__(self, path: Path, room: int = 0) -> None:
+        super().__init__(path)
+        self.room = room
 
     def append(self, row: Row) -> None:
-        raise OSError(28, f"No space left on device for {len(row)} values")
+        if self.room == 0:
+            raise OSError(28, "No space left on device")
+        self.room -= 1
+        super().append(row)
 
 
 @dataclass

@@ -25,6 +25,7 @@ from fakes import (
     works,
 )
 
+from qqqbot.book import Book
 from qqqbot.engine import Engine
 from qqqbot.errors import OrderOutcomeUnknown, OrderRejected
 from qqqbot.journal import OrderJournal
@@ -75,6 +76,16 @@ class TestBeforeTheWire:
         world.start(replace(world.records(), journal=journal)).step()
         assert world.broker.submitted == []
         assert world.rows("decisions.jsonl")[-1]["error"] == "DiskError"
+
+    def test_an_order_whose_fills_the_book_could_not_take_is_not_done(self, world: World) -> None:
+        """Fills before outcome: else a full disk, or a death in between, loses a trade for ever."""
+        book = Book(FullDisk(world.logs / "trades.jsonl", room=1), world.broker.mode, world.broker.account)
+        book.load(NOW)
+        world.start(replace(world.records(), book=book)).step()
+        assert world.events() == ["intended", "sent"]
+        world.start().step()
+        assert world.events() == ["intended", "sent", "outcome"]
+        world.assert_book_is_the_brokers()
 
 
 class TestRefused:
@@ -299,6 +310,16 @@ class TestLateNews:
         world.assert_book_is_the_brokers()
         # And what the late part has left unfinished is bought.
         assert [row["quantity"] for row in world.trades()] == [50, 161]
+
+    def test_a_status_that_is_ahead_of_its_executions_is_not_believed(self, world: World) -> None:
+        world.broker.behaviours = [lambda broker, intent: broker.finish(intent, OrderStatus.FILLED)]
+        engine = world.start()
+        engine.step()
+        assert engine.records.journal.unresolved()
+        world.broker.trade(world.broker.submitted[0], 211)
+        engine.step()
+        assert len(world.broker.submitted) == 1
+        world.assert_book_is_the_brokers()
 
     def test_fills_while_we_were_away_are_found(self, world: World) -> None:
         world.broker.behaviours = [works]

@@ -1,0 +1,352 @@
+"""Mistakes that the tests must notice: each a small replacement in one module, and the tests that must then fail.
+
+To add one, add an entry: a sentence for its name, the module, the text as it stands there exactly once, the text of the
+mistake, and the few tests that are about it (pytest's node ids or files, below tests/).
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Mutant:
+    name: str
+    module: str
+    original: str
+    mutated: str
+    tests: tuple[str, ...]
+
+
+RULE = ("test_strategy.py",)
+GATES = ("test_gates.py",)
+PLANNING = ("test_planning.py",)
+PREFLIGHT = ("test_preflight.py",)
+CALENDAR = ("test_market_calendar.py",)
+LEDGER = ("test_ledger.py",)
+BOOK = ("test_book.py",)
+JOURNAL = ("test_journal.py",)
+ENGINE = ("test_engine.py",)
+
+
+def execution(test: str) -> tuple[str, ...]:
+    return (f"test_execution.py::{test}",)
+
+
+MUTANTS = (
+    Mutant(
+        "a price at its average counts as above it",
+        "strategy",
+        "(1 + (price > line))\n\n\ndef tqqq_line",
+        "(1 + (price >= line))\n\n\ndef tqqq_line",
+        RULE,
+    ),
+    Mutant("equal averages count as an uptrend", "strategy", "(short_ma > long_ma) *", "(short_ma >= long_ma) *", RULE),
+    Mutant(
+        "today's price is left out of the short average",
+        "strategy",
+        "(_sum_of_last(closes, rules.short_period - 1) + price) / rules.short_period",
+        "_sum_of_last(closes, rules.short_period) / rules.short_period",
+        RULE,
+    ),
+    Mutant(
+        "today's price is left out of the long average",
+        "strategy",
+        "(_sum_of_last(closes, rules.long_period - 1) + price) / rules.long_period",
+        "_sum_of_last(closes, rules.long_period - 1) / (rules.long_period - 1)",
+        RULE,
+    ),
+    Mutant(
+        "the band works the wrong way round",
+        "strategy",
+        "1 - band if held is Holding.TQQQ else 1 + band",
+        "1 + band if held is Holding.TQQQ else 1 - band",
+        RULE,
+    ),
+    Mutant(
+        "the farther flip price is shown",
+        "strategy",
+        "return min(different,",
+        "return max(different,",
+        RULE,
+    ),
+    Mutant(
+        "New York's date is the host's",
+        "market_calendar",
+        "return moment.astimezone(NEW_YORK).date()",
+        "return moment.astimezone().date()",
+        CALENDAR,
+    ),
+    Mutant(
+        "a half-day is as long as any other",
+        "market_calendar",
+        "return latest if latest is not None and latest.contains(now) else None",
+        "return latest if latest is not None and now < latest.open + REGULAR_LENGTH else None",
+        CALENDAR,
+    ),
+    Mutant(
+        "the close belongs to the session",
+        "model",
+        "return self.open <= moment < self.close",
+        "return self.open <= moment <= self.close",
+        ("test_model.py",),
+    ),
+    Mutant(
+        "missed checks are caught up",
+        "market_calendar",
+        "return anchor + ((moment - anchor) // self.interval + 1) * self.interval",
+        "return anchor + ((moment - anchor) // self.interval) * self.interval",
+        CALENDAR,
+    ),
+    Mutant(
+        "the end of the calendar is not noticed",
+        "market_calendar",
+        "        if now >= self.ends():",
+        "        if now >= self.ends() + REGULAR_LENGTH:",
+        CALENDAR,
+    ),
+    Mutant("a commission is forgotten", "ledger", "self.cash -= amount + commission", "self.cash -= amount", LEDGER),
+    Mutant(
+        "a sale's commission is forgotten",
+        "ledger",
+        "self.cash += amount - commission",
+        "self.cash += amount",
+        LEDGER,
+    ),
+    Mutant(
+        "a split leaves the cost as it was",
+        "ledger",
+        "self.cost[symbol] = self.cost[symbol] / ratio",
+        "self.cost[symbol] = self.cost[symbol] / 1",
+        LEDGER,
+    ),
+    Mutant(
+        "shares of the owner are the bot's",
+        "ledger",
+        'self.foreign[row["symbol"]] += int(row["quantity"])',
+        'self.shares[row["symbol"]] += int(row["quantity"])',
+        LEDGER,
+    ),
+    Mutant(
+        "missing rows of the window are ignored",
+        "gates",
+        "if missing := [d for d in expected if d not in known]:",
+        "if missing := [d for d in expected[:0] if d not in known]:",
+        GATES,
+    ),
+    Mutant(
+        "closes that are no numbers are ignored",
+        "gates",
+        "if unsound := [d for d in expected if not",
+        "if unsound := [d for d in expected[:0] if not",
+        GATES,
+    ),
+    Mutant(
+        "a calendar of too few sessions is ignored",
+        "gates",
+        "len(snapshot.expected) < rules.long_period - 1",
+        "len(snapshot.expected) < rules.short_period - 1",
+        GATES,
+    ),
+    Mutant(
+        "yesterday's row is taken for today's",
+        "gates",
+        'return Gate("newest_row", newest == wanted,',
+        'return Gate("newest_row", newest <= wanted,',
+        GATES,
+    ),
+    Mutant(
+        "old prices are used",
+        "gates",
+        'return Gate("quote_age", age <= limit,',
+        'return Gate("quote_age", True,',
+        GATES,
+    ),
+    Mutant(
+        "a split of TQQQ is not noticed",
+        "gates",
+        "LEVERAGE_TOLERANCE = 0.025",
+        "LEVERAGE_TOLERANCE = 25.0",
+        GATES,
+    ),
+    Mutant("the kill switch is ignored", "gates", "        reason is None,\n", "        True,\n", GATES),
+    Mutant("unresolved orders are ignored", "gates", "    no_open_order,\n", "", PLANNING),
+    Mutant("the book's difference is ignored", "gates", "    book_agrees,\n", "", PLANNING),
+    Mutant("a closed exchange is ignored", "gates", "    exchange_open,\n", "", PLANNING),
+    Mutant(
+        "the last minute trades",
+        "gates",
+        "if left <= LAST_SAFE_SECONDS:",
+        "if left <= 0:",
+        GATES,
+    ),
+    Mutant(
+        "the buy is planned with the sell",
+        "planning",
+        '        return Action.ROTATE, f"{_orders_text(sells)} on the way to {target}", sells\n',
+        "        more = _buy(snapshot, target.symbol, rules)[2] if target.symbol else ()\n"
+        '        return Action.ROTATE, f"{_orders_text(sells)} on the way to {target}", sells + more\n',
+        PLANNING,
+    ),
+    Mutant(
+        "a held target is rebalanced",
+        "planning",
+        "if snapshot.portfolio.shares[symbol] and snapshot.unfinished != symbol:",
+        "if snapshot.portfolio.shares[symbol] and snapshot.unfinished == symbol:",
+        PLANNING,
+    ),
+    Mutant(
+        "the broker's cash is not asked",
+        "planning",
+        "spendable = min(portfolio.cash, account.spendable)",
+        "spendable = portfolio.cash",
+        PLANNING,
+    ),
+    Mutant(
+        "a market order may cost no more than its price",
+        "planning",
+        'MARKET_ORDER_CUSHION = Decimal("0.01")',
+        'MARKET_ORDER_CUSHION = Decimal("0")',
+        PLANNING,
+    ),
+    Mutant(
+        "the window of the decision is ignored",
+        "planning",
+        "if snapshot.exchange_open and left > rules.decide_seconds_before_close:",
+        "if snapshot.exchange_open and left > 6 * 3600:",
+        PLANNING,
+    ),
+    Mutant(
+        "a decision of the window is made again",
+        "planning",
+        "    if snapshot.decided_target is not None:\n",
+        "    if snapshot.decided_target is signal.target:\n",
+        PLANNING,
+    ),
+    Mutant(
+        "short sales are not refused",
+        "preflight",
+        "return intent.side is Side.SELL and intent.quantity > owned",
+        "return intent.side is Side.SELL and intent.quantity > 10 * owned + 1",
+        PREFLIGHT,
+    ),
+    Mutant(
+        "the account's shares are not asked before a sale",
+        "preflight",
+        "owned = min(snapshot.portfolio.shares.get(intent.symbol, 0), "
+        "snapshot.account.positions.get(intent.symbol, 0))",
+        "owned = snapshot.portfolio.shares.get(intent.symbol, 0)",
+        PREFLIGHT,
+    ),
+    Mutant(
+        "a buy may exceed the cash",
+        "preflight",
+        "intent.quantity * price > payable)",
+        "intent.quantity * price > 4 * payable)",
+        PREFLIGHT,
+    ),
+    Mutant(
+        "an execution is counted each time it is told",
+        "book",
+        "if not self.ledger.counted(f.exec_id) and not self._superseded(f)]",
+        "if not self._superseded(f)]",
+        BOOK,
+    ),
+    Mutant(
+        "a late commission is charged with those known before",
+        "book",
+        "amount = sum(known, Decimal(0)) - self.ledger.commissions.get(intent.order_ref, Decimal(0))",
+        "amount = sum(known, Decimal(0))",
+        BOOK,
+    ),
+    Mutant(
+        "accounts share a book",
+        "book",
+        'if row.get("mode") == self._identity["mode"] and row.get("account") == self._identity["account"]:',
+        'if row.get("mode") == self._identity["mode"]:',
+        BOOK,
+    ),
+    Mutant(
+        "references are counted for each account",
+        "journal",
+        'int(row["order_ref"].rsplit("-", 1)[1]))\n',
+        'int(row["order_ref"].rsplit("-", 1)[1]) if row["account"] == self._identity["account"] else 0)\n',
+        JOURNAL,
+    ),
+    Mutant(
+        "a torn line stays where it is",
+        "append_file",
+        "        os.ftruncate(self._descriptor, start)\n",
+        "",
+        ("test_append_file.py",),
+    ),
+    Mutant(
+        "half a line stays in the file",
+        "append_file",
+        "                os.ftruncate(self._descriptor, before)\n",
+        "                os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size)\n",
+        ("test_append_file.py",),
+    ),
+    Mutant(
+        "the journal is written after the order is sent",
+        "execution",
+        "        self._journal.intended(intent)\n        try:\n            self._broker.submit(intent)\n",
+        "        try:\n            self._broker.submit(intent)\n            self._journal.intended(intent)\n",
+        execution("TestBeforeTheWire"),
+    ),
+    Mutant(
+        "one answer that does not know an order ends it",
+        "execution",
+        "if absent < self._broker.absence_is_final_after:",
+        "if absent < timedelta(0):",
+        execution("TestUnknown"),
+    ),
+    Mutant(
+        "no answer while looking is taken for an absence",
+        "execution",
+        "        order = self._broker.find(intent)\n",
+        "        try:\n            order = self._broker.find(intent)\n"
+        "        except BrokerUnavailable:\n            order = None\n",
+        execution("TestUnknown"),
+    ),
+    Mutant(
+        "an order that is not done counts as done",
+        "execution",
+        "if not order.status.done or (order.status is OrderStatus.FILLED and order.filled < intent.quantity):",
+        "if order.status is OrderStatus.FILLED and order.filled < intent.quantity:",
+        execution("TestTimeouts"),
+    ),
+    Mutant(
+        "a status is believed before its executions are there",
+        "execution",
+        " or (order.status is OrderStatus.FILLED and order.filled < intent.quantity):",
+        ":",
+        execution("TestLateNews"),
+    ),
+    Mutant(
+        "late executions are not looked for",
+        "execution",
+        "for order in self._broker.recent_orders():",
+        "for order in self._broker.recent_orders()[:0]:",
+        execution("TestLateNews"),
+    ),
+    Mutant(
+        "the last check is not made",
+        "execution",
+        "            if reason := refusal(",
+        "            if reason := None and refusal(",
+        execution("TestRefused"),
+    ),
+    Mutant(
+        "a split is believed from the prices alone",
+        "execution",
+        "split.date <= market.newest_row and positions[split.symbol] == before * split.ratio",
+        "split.date <= market.newest_row",
+        execution("TestSplits"),
+    ),
+    Mutant(
+        "the outcome is written before the fills are in the book",
+        "execution",
+        "        self._absorb(intent, order)\n        self._journal.outcome(intent, order, self._clock.now())\n",
+        "        self._journal.outcome(intent, order, self._clock.now())\n        self._absorb(intent, order)\n",
+        execution("TestBeforeTheWire"),
+    ),
+)
