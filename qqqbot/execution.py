@@ -12,7 +12,7 @@ import logging
 from dataclasses import replace
 from datetime import timedelta
 
-from qqqbot.book import Book
+from qqqbot.book import Book, newest_revisions
 from qqqbot.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRejected
 from qqqbot.halt import HaltSwitch
 from qqqbot.journal import OrderJournal
@@ -169,8 +169,9 @@ class Executor:
         if order is None:
             return self._absent(intent)
         self._absent_since.pop(intent.order_ref, None)
-        if not order.status.done:
-            return None
+        order = replace(order, fills=newest_revisions(order.fills))
+        if not order.status.done or (order.status is OrderStatus.FILLED and order.filled < intent.quantity):
+            return None  # a status that is ahead of its executions is not believed: the book would lack them
         self._conclude(intent, order)
         return order
 

@@ -1,14 +1,15 @@
 """What a process leaves behind is taken up by the next one, and brought to an end."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from builders import NOW
-from fakes import World, fills_part, is_rejected, lost_on_the_way, works
+from fakes import FakeBroker, World, fills_part, is_rejected, lost_on_the_way, works
 
 from qqqbot.clock import VirtualClock
-from qqqbot.model import QQQ, OrderStatus
+from qqqbot.model import QQQ, OrderIntent, OrderStatus
 
 
 @pytest.fixture
@@ -69,3 +70,32 @@ def test_a_rotation_whose_rest_was_refused_is_finished_by_the_next_check(world: 
     engine.step()
     assert world.broker.positions[QQQ] == 211
     world.assert_book_is_the_brokers()
+
+
+def test_a_status_that_is_ahead_of_its_executions_is_not_believed(world: World) -> None:
+    def says_filled(broker: FakeBroker, order: OrderIntent) -> None:
+        broker.finish(order, OrderStatus.FILLED)
+
+    world.broker.behaviours = [says_filled]
+    engine = world.start()
+    engine.step()
+    engine.step()
+    assert len(world.broker.submitted) == 1
+    assert engine.records.journal.unresolved()
+    world.broker.trade(world.broker.submitted[0], 211)
+    engine.step()
+    assert engine.records.journal.unresolved() == ()
+    world.assert_book_is_the_brokers()
+
+
+def test_an_execution_told_twice_in_one_answer_counts_once_in_the_journal_too(world: World) -> None:
+    def twice(broker: FakeBroker, order: OrderIntent) -> None:
+        broker.trade(order, 110)
+        told = broker.orders[order.order_ref]
+        broker.orders[order.order_ref] = replace(told, fills=told.fills * 2, status=OrderStatus.CANCELLED)
+
+    world.broker.behaviours = [twice]
+    engine = world.start()
+    engine.step()
+    assert [row["filled"] for row in world.rows("orders.jsonl") if row["event"] == "outcome"] == [110, 101]
+    assert world.broker.positions[QQQ] == 211
