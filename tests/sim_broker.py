@@ -1,0 +1,283 @@
+"""A broker with a ledger of its own, outside the bot: it outlives every crash and knows what really happened.
+
+Everything that will become of an order is drawn when it is submitted: when it arrives, when it is executed and at what
+price, when its executions and commissions can be seen. What the broker knows at a moment is then a function of that
+moment, and what it *says* may be less. `submit` is where the laws of the house are checked: it stands for the wire.
+"""
+
+import random
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from qqqbot.errors import OrderOutcomeUnknown, OrderRejected
+from qqqbot.model import (
+    SYMBOLS,
+    AccountSnapshot,
+    Fill,
+    Mode,
+    Order,
+    OrderIntent,
+    OrderStatus,
+    OrderType,
+    Quote,
+    Side,
+)
+from qqqbot.simulated_prices import SimulatedPrices
+
+ACCOUNT = "DU7654321"
+ABSENCE_IS_FINAL_AFTER = timedelta(minutes=5)
+# No order arrives later than this; it must be less than the time after which its absence is believed.
+LATEST_ARRIVAL_SECONDS = 240
+NEVER = timedelta(days=3650)
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One execution; `corrected_at` is when the broker replaces its price by `corrected_price`."""
+
+    number: int
+    at: datetime
+    quantity: int
+    price: Decimal
+    seen_at: datetime
+    commission_seen_at: datetime
+    corrected_at: datetime | None = None
+    corrected_price: Decimal = Decimal(0)
+
+    def price_at(self, now: datetime) -> Decimal:
+        return self.corrected_price if self.corrected_at is not None and self.corrected_at <= now else self.price
+
+    @property
+    def commission(self) -> Decimal:
+        return max(Decimal("0.35"), self.quantity * Decimal("0.005")).quantize(Decimal("0.01"))
+
+
+@dataclass
+class SimOrder:
+    """`arrives` is None for an order that the wire swallowed; `ahead`: its status is told before its executions."""
+
+    intent: OrderIntent
+    arrives: datetime | None
+    expires: datetime
+    executions: tuple[Execution, ...] = ()
+    refused: bool = False
+    ahead: bool = False
+    cancelled_at: datetime | None = None
+
+    def executed(self, now: datetime) -> tuple[Execution, ...]:
+        """What has really happened at `now`."""
+        end = min(self.expires, self.cancelled_at or self.expires)
+        return tuple(e for e in self.executions if e.at <= now and e.at < end)
+
+    def seen(self, now: datetime) -> tuple[Execution, ...]:
+        return tuple(e for e in self.executed(now) if e.seen_at <= now)
+
+    def status(self, now: datetime) -> OrderStatus | None:
+        """None where the broker does not know the order (yet)."""
+        if self.arrives is None or now < self.arrives:
+            return None
+        if self.refused:
+            return OrderStatus.REJECTED
+        if sum(e.quantity for e in self.executed(now)) == self.intent.quantity:
+            return OrderStatus.FILLED
+        if now >= min(self.expires, self.cancelled_at or self.expires):
+            return OrderStatus.CANCELLED
+        return OrderStatus.WORKING
+
+    def told_status(self, now: datetime) -> OrderStatus | None:
+        """A broker that is sound tells no end of an order before it tells the executions."""
+        late = len(self.seen(now)) < len(self.executed(now))
+        status = self.status(now)
+        return OrderStatus.WORKING if late and not self.ahead and status is not None else status
+
+    def cancelled_ahead(self, now: datetime) -> bool:
+        """Whether it is told to be cancelled while executions of it cannot be seen yet."""
+        hidden = len(self.seen(now)) < len(self.executed(now))
+        return hidden and self.told_status(now) is OrderStatus.CANCELLED
+
+    def alive(self, now: datetime) -> bool:
+        """Whether it can still be executed, at the broker or on its way there."""
+        if self.arrives is None or self.refused:
+            return False
+        status = self.status(now)
+        return status is None or not status.done
+
+
+@dataclass
+class Unkindness:
+    """How often, from 0 to 1, the broker does something else than fill at once; `rng` decides."""
+
+    p: float
+    rng: random.Random
+
+    def happens(self, weight: float = 1.0) -> bool:
+        return self.p > 0 and self.rng.random() < self.p * weight
+
+
+@dataclass
+class SimBroker:
+    """`now` is the world's time, whatever the bot's clock says; `law` is called with each order before it leaves."""
+
+    now: Callable[[], datetime]
+    let_pass: Callable[[timedelta], None]
+    prices: SimulatedPrices
+    unkind: Unkindness
+    law: Callable[[OrderIntent], None]
+    capital: Decimal
+    orders: dict[str, SimOrder] = field(default_factory=dict)
+    by_hand: list[tuple[str, int, Decimal]] = field(default_factory=list)
+    """the owner's own trades: symbol, signed shares, price"""
+    mode: Mode = Mode.PAPER
+    account: str = ACCOUNT
+    needs_open_exchange: bool = True
+    absence_is_final_after: timedelta = ABSENCE_IS_FINAL_AFTER
+
+    # What is true
+
+    def alive(self) -> list[str]:
+        return [ref for ref, order in self.orders.items() if order.alive(self.now())]
+
+    def shares(self, now: datetime, by_hand: bool = True) -> dict[str, int]:
+        held = dict.fromkeys(SYMBOLS, 0)
+        for order in self.orders.values():
+            sign = 1 if order.intent.side is Side.BUY else -1
+            held[order.intent.symbol] += sign * sum(e.quantity for e in order.executed(now))
+        for symbol, quantity, _ in self.by_hand if by_hand else ():
+            held[symbol] += quantity
+        return held
+
+    def cash(self, now: datetime, by_hand: bool = True) -> Decimal:
+        cash = self.capital
+        for order in self.orders.values():
+            sign = 1 if order.intent.side is Side.BUY else -1
+            for e in order.executed(now):
+                cash -= sign * e.quantity * e.price_at(now) + e.commission
+        for _, quantity, price in self.by_hand if by_hand else ():
+            cash -= quantity * price
+        return cash
+
+    # What is said
+
+    def snapshot(self) -> AccountSnapshot:
+        self._latency()
+        now = self.now()
+        # The account may lag behind the executions by some seconds; but a broker that told an order's end before its
+        # executions and then also showed the account of before them could not be dealt with by anybody.
+        hidden = any(o.cancelled_ahead(now) for o in self.orders.values())
+        lags = self.unkind.happens(0.3) and not hidden
+        as_of = now - timedelta(seconds=3) if lags else now
+        held, cash = self.shares(as_of), self.cash(as_of)
+        value = sum((Decimal(str(self.prices.price(s, now))) * n for s, n in held.items()), cash)
+        return AccountSnapshot(
+            account=ACCOUNT,
+            mode=Mode.PAPER,
+            net_liquidation=value,
+            spendable=max(cash, Decimal(0)),
+            positions=held,
+            open_order_refs=tuple(r for r, o in self.orders.items() if o.told_status(now) is OrderStatus.WORKING),
+            taken_at=now,
+        )
+
+    def quotes(self) -> Mapping[str, Quote]:
+        return {}
+
+    def find(self, intent: OrderIntent) -> Order | None:
+        self._latency()
+        order = self.orders.get(intent.order_ref)
+        return self._told(order) if order is not None else None
+
+    def recent_orders(self) -> tuple[Order, ...]:
+        self._latency()
+        told = [self._told(order) for order in self.orders.values()]
+        return tuple(order for order in told if order is not None and order.fills)
+
+    def cancel(self, intent: OrderIntent) -> None:
+        self._latency()
+        order = self.orders[intent.order_ref]
+        if order.cancelled_at is None and not self.unkind.happens(0.5):  # some cancels get lost
+            # Whatever is executed until the cancel arrives is executed.
+            order.cancelled_at = self.now() + timedelta(seconds=2 if self.unkind.happens() else 0.1)
+
+    def submit(self, intent: OrderIntent) -> None:
+        self.law(intent)
+        assert intent.order_ref not in self.orders, f"{intent.order_ref} was sent twice"
+        unkind = self.unkind
+        if unkind.happens(0.5):
+            raise OrderRejected("the simulated broker does not want it")
+        order = self._drawn(intent)
+        self.orders[intent.order_ref] = order
+        answer_lost = order.arrives is None or unkind.happens(0.5)
+        self._latency()
+        if answer_lost and unkind.rng.random() < 0.7:
+            raise OrderOutcomeUnknown("the answer was lost")
+
+    def _latency(self) -> None:
+        if self.unkind.happens():
+            self.let_pass(timedelta(seconds=self.unkind.rng.choice((0.2, 2, 20))))
+
+    def _drawn(self, intent: OrderIntent) -> SimOrder:
+        """The whole life of a new order."""
+        unkind, rng, now = self.unkind, self.unkind.rng, self.now()
+        session = self.prices.table.open_session(now)
+        assert session is not None
+        arrives = now + timedelta(seconds=rng.uniform(1, LATEST_ARRIVAL_SECONDS) if unkind.happens(0.5) else 0.001)
+        if unkind.happens(0.5):
+            return SimOrder(intent, None, session.close)
+        if unkind.happens(0.3):
+            return SimOrder(intent, arrives, session.close, refused=True)
+        parts = self._executions(intent, arrives)
+        return SimOrder(intent, arrives, session.close, tuple(parts), ahead=unkind.happens())
+
+    def _executions(self, intent: OrderIntent, arrives: datetime) -> Iterable[Execution]:
+        unkind, rng = self.unkind, self.unkind.rng
+        pieces = rng.choice((2, 3, 4)) if unkind.happens(2) else 1
+        at = arrives
+        for number, quantity in enumerate(_split(intent.quantity, pieces), start=1):
+            at += timedelta(seconds=rng.choice((0.1, 5, 40, 4000)) if unkind.happens(2) else 0.001)
+            if (price := self._price(intent, at)) is None:
+                return
+            seen_at = at + timedelta(seconds=rng.choice((1, 30, 150)) if unkind.happens() else 0)
+            commission_at = seen_at + timedelta(seconds=rng.choice((1, 60, 600)) if unkind.happens() else 0)
+            corrected_at = seen_at + timedelta(seconds=rng.choice((0, 50, 900))) if unkind.happens(0.5) else None
+            corrected = price + Decimal("0.0100")
+            yield Execution(number, at, quantity, price, seen_at, commission_at, corrected_at, corrected)
+
+    def _price(self, intent: OrderIntent, at: datetime) -> Decimal | None:
+        """The market's price and a basis point; None where a limit forbids it."""
+        sign = 1 if intent.side is Side.BUY else -1
+        price = Decimal(str(self.prices.price(intent.symbol, at))) * (1 + sign * Decimal("0.0001"))
+        price = price.quantize(Decimal("0.0001"))
+        if intent.order_type is OrderType.LIMIT and intent.limit_price is not None:
+            return price if sign * (intent.limit_price - price) >= 0 else None
+        return price
+
+    def _told(self, order: SimOrder) -> Order | None:
+        now = self.now()
+        status = order.told_status(now)
+        if status is None:
+            return None
+        fills = [self._fill(order, e, now) for e in order.seen(now)]
+        if fills and self.unkind.happens():
+            fills += fills[: self.unkind.rng.randint(1, len(fills))]
+        return Order(order.intent.order_ref, status, tuple(fills), "refused" if order.refused else "")
+
+    def _fill(self, order: SimOrder, e: Execution, now: datetime) -> Fill:
+        corrected = e.corrected_at is not None and e.corrected_at <= now
+        return Fill(
+            exec_id=f"{order.intent.order_ref}.{e.number:02d}.{2 if corrected else 1:02d}",
+            order_ref=order.intent.order_ref,
+            symbol=order.intent.symbol,
+            side=order.intent.side,
+            quantity=e.quantity,
+            price=e.price_at(now),
+            commission=e.commission if e.commission_seen_at <= now else None,
+            time=e.at,
+        )
+
+
+def _split(quantity: int, pieces: int) -> list[int]:
+    size = max(1, quantity // pieces)
+    parts = [size] * (min(pieces, quantity) - 1)
+    return [*parts, quantity - sum(parts)]

@@ -1,0 +1,603 @@
+"""The whole loop in a world that fails: `simulate(seed, p, crash_at, broker)` runs it, holds it to the laws, and tells
+how it ended. The same arguments give the same run, to the last byte; a run that fails prints them.
+
+`p` is how unkind the world is while it is: prices that are missing, stale or wrong, a broker that does not answer,
+answers late, twice or in part, a full disk, a clock that steps, an owner who halts and trades by hand, and deaths of
+the process. `crash_at` is the number of the one point at which the process dies in a world that is kind otherwise: each
+call that leaves the process has one before it, one after it and, for what is written, one in the middle. A death is an
+exception that the bot cannot catch; afterwards a new Engine starts over the same files.
+"""
+
+import errno
+import functools
+import json
+import math
+import os
+import random
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from sim_broker import ACCOUNT, SimBroker, Unkindness
+
+from qqqbot import ownership
+from qqqbot.append_file import AppendOnlyFile, Row
+from qqqbot.assembly import Identity, assemble, load_records, set_capital
+from qqqbot.clock import VirtualClock
+from qqqbot.engine import State
+from qqqbot.errors import BrokerUnavailable, PricesUnavailable, StalePrices
+from qqqbot.halt import HaltSwitch
+from qqqbot.ledger import fold
+from qqqbot.market_calendar import SessionTable
+from qqqbot.model import (
+    SYMBOLS,
+    AccountSnapshot,
+    Action,
+    Market,
+    Mode,
+    Order,
+    OrderIntent,
+    OrderType,
+    Quote,
+    Rules,
+    Side,
+)
+from qqqbot.paper_broker import ACCOUNT as PAPER_ACCOUNT
+from qqqbot.paper_broker import PaperBroker
+from qqqbot.polling import poll, timetable
+from qqqbot.ports import Broker
+from qqqbot.simulated_prices import SimulatedPrices
+from qqqbot.status import write_status
+
+CAPITAL = Decimal(100_000)
+RULES = Rules(short_period=3, long_period=8, max_orders_per_session=40)
+INTERVAL = timedelta(minutes=30)
+# Where each point of a run is tried, fewer checks are enough.
+SWEEP_INTERVAL = timedelta(minutes=65)
+BEAT = timedelta(hours=12)
+ORDER_TIMEOUT = timedelta(seconds=60)
+RESTART = timedelta(seconds=20)
+# Records in memory where the system has it: what is proved here is the order of writes, not the speed of a disk.
+FOLDERS = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+SESSIONS_BEFORE = 20
+UNKIND_SESSIONS = 3
+
+
+class Death(BaseException):
+    """The process dies here. Nothing in the bot may catch it."""
+
+
+class OwnerStops(BaseException):
+    """The owner stops the daemon to answer a difference between account and book."""
+
+
+class SteppingClock(VirtualClock):
+    """A clock that may be wrong: `offset` is added to what the bot sees, not to what is true."""
+
+    offset = timedelta(0)
+
+    def now(self) -> datetime:
+        return super().now() + self.offset
+
+    def true_now(self) -> datetime:
+        return super().now()
+
+
+class Silence:
+    def notify(self, kind: str, text: str) -> None:
+        """Nobody listens."""
+
+
+@dataclass
+class World:
+    """What outlives the process: time, prices, the broker, the files, and the fault that comes next."""
+
+    seed: int
+    p: float
+    crash_at: int | None
+    broker_outside: bool
+    logs: Path
+
+    def __post_init__(self) -> None:
+        self.rng = random.Random(f"{self.seed}/{self.p}")
+        self.interval = INTERVAL if self.p else SWEEP_INTERVAL
+        # In the kind world the price moves overnight only, so that a restart decides on the same price.
+        self.prices = _prices(self.seed, still=self.p == 0)
+        sessions = self.prices.table.sessions[SESSIONS_BEFORE:]
+        # In the middle of a session: what is alive then must be brought to its end by the bot, not by the night.
+        self.kind_from = sessions[UNKIND_SESSIONS].open + timedelta(minutes=self.rng.randint(30, 180))
+        self.settled_from = self.kind_from + 2 * INTERVAL
+        self.clock = SteppingClock(
+            sessions[0].open - timedelta(minutes=20), sessions[UNKIND_SESSIONS].close + timedelta(minutes=20)
+        )
+        self.unkind = Unkindness(self.p, self.rng)
+        limits = self.p > 0 and self.rng.random() < 0.3
+        self.rules = replace(RULES, order_type=OrderType.LIMIT) if limits else RULES
+        self.broker = SimBroker(
+            self.clock.true_now, self._let_pass, self.prices, self.unkind, self.check_sent, CAPITAL + Decimal(20_000)
+        )
+        self.points = self.deaths = self.sent = 0
+        self.market_was_sound = True
+        self.refs: set[str] = set()
+        self.hand_trade: tuple[str, int] | None = None
+        self._became_kind = False
+        self._checked = 0  # bytes of the book that have been checked
+
+    # Faults
+
+    def kind(self) -> bool:
+        """Whether the faults are over; from then on the clock is right and the owner has done his part."""
+        if self.p and not self._became_kind and self.clock.true_now() >= self.kind_from:
+            self._became_kind, self.unkind.p, self.clock.offset = True, 0, timedelta(0)
+            (self.logs / "HALT").unlink(missing_ok=True)
+            self.undo_hand_trade()
+        return self.p == 0 or self._became_kind
+
+    def settled(self) -> bool:
+        """Whether two checks have been made since the last fault."""
+        return self.p > 0 and self.clock.true_now() >= self.settled_from
+
+    def happens(self, weight: float = 1.0) -> bool:
+        return not self.kind() and self.unkind.happens(weight)
+
+    def may_die(self, ways: int) -> int | None:
+        """Counts `ways` points at which the process may die; the one at which it does, if it does."""
+        first = self.points + 1
+        self.points += ways
+        if self.crash_at is not None and first <= self.crash_at <= self.points:
+            return self.crash_at - first
+        return self.rng.randrange(ways) if self.happens(0.05) else None
+
+    def die_before(self) -> None:
+        if self.may_die(1) is not None:
+            raise Death
+
+    def step_clock(self) -> None:
+        if self.happens(0.03):
+            self.clock.offset = timedelta(0) if self.clock.offset else -timedelta(hours=1)
+
+    # The owner
+
+    def owner_acts(self) -> None:
+        halt = self.logs / "HALT"
+        if halt.exists() and self.rng.random() < 0.3:
+            halt.unlink()
+        elif self.happens(0.1):
+            halt.write_text("the owner wants a break\n")
+        if self.hand_trade is not None:
+            if self.rng.random() < 0.5:
+                self.undo_hand_trade()
+            elif not self.unsettled_executions():
+                raise OwnerStops
+        elif self.broker_outside and self.happens(0.1) and not self.broker.alive():
+            self.trade_by_hand()
+
+    def trade_by_hand(self) -> None:
+        symbol = self.rng.choice(SYMBOLS)
+        held = self.broker.shares(self.clock.true_now())[symbol]
+        quantity = -self.rng.randint(1, held) if held and self.rng.random() < 0.5 else self.rng.randint(1, 5)
+        self._by_hand(symbol, quantity)
+        self.hand_trade = symbol, quantity
+
+    def undo_hand_trade(self) -> None:
+        if self.hand_trade is not None:
+            self._by_hand(self.hand_trade[0], -self.hand_trade[1])
+            self.hand_trade = None
+
+    def unsettled_executions(self) -> bool:
+        now = self.clock.true_now()
+        orders = self.broker.orders.values()
+        return any(o.alive(now) or len(o.seen(now)) < len(o.executed(now)) for o in orders)
+
+    # Laws
+
+    def check_sent(self, intent: OrderIntent) -> None:
+        """What must hold when an order leaves the process, from what is on disk and what is true at the broker."""
+        ref, journal = intent.order_ref, rows(self.logs / "orders.jsonl")
+        intended = [row["order_ref"] for row in journal if row["event"] == "intended"]
+        done = {row["order_ref"] for row in journal if row["event"] == "outcome"}
+        assert intended.count(ref) == 1, f"{ref} is on the wire and {intended.count(ref)} times in the journal"
+        assert ref not in self.refs, f"{ref} was sent before"
+        assert not set(intended) - done - {ref}, f"{ref} sent while {set(intended) - done - {ref}} had no outcome"
+        assert not (self.logs / "HALT").exists(), f"{ref} was sent while halted"
+        assert self.prices.table.open_session(self.clock.true_now()), f"{ref} was sent while the exchange was closed"
+        assert self.market_was_sound, f"{ref} was sent on bad prices"
+        decision = rows(self.logs / "decisions.jsonl")[-1]
+        assert decision["action"] == "ROTATE", f"{ref} was sent without its decision on disk"
+        assert {order["side"] for order in decision["orders"]} == {intent.side.value}, f"{ref}: a buy beside a sell"
+        if self.settled():
+            assert decision["target"] != decision["held"], f"{ref} was sent though {decision['held']} was reached"
+        if self.broker_outside:
+            self._check_affordable(intent)
+        self.refs.add(ref)
+        self.sent += 1
+
+    def check_books(self) -> None:
+        """Each fill once, with its price; nothing that did not happen; nothing short, nothing borrowed."""
+        size = (self.logs / "trades.jsonl").stat().st_size
+        if size == self._checked:
+            return
+        self._checked, book = size, rows(self.logs / "trades.jsonl")
+        ids = [exec_id for row in book for exec_id in row.get("exec_ids", ())]
+        assert len(ids) == len(set(ids)), f"counted twice: {[i for i, n in Counter(ids).items() if n > 1]}"
+        ledger = fold(book)
+        assert min(ledger.shares.values()) >= 0, f"the book is short: {ledger.shares}"
+        assert ledger.cash >= 0, f"the book has borrowed: {ledger.cash}"
+        if self.broker_outside:
+            self._check_against_broker(set(ids), ledger.order_totals)
+
+    def _check_against_broker(self, ids: set[str], totals: Mapping[str, tuple[int, Decimal]]) -> None:
+        now = self.clock.true_now()
+        for ref, order in self.broker.orders.items():
+            quantity, amount = 0, Decimal(0)
+            for e in order.executed(now):
+                revisions = [r for r in (1, 2) if f"{ref}.{e.number:02d}.{r:02d}" in ids]
+                ids -= {f"{ref}.{e.number:02d}.{r:02d}" for r in revisions}
+                if revisions:
+                    quantity += e.quantity
+                    amount += e.quantity * (e.corrected_price if 2 in revisions else e.price)
+            booked = totals.get(ref, (0, Decimal(0)))
+            assert (quantity, float(amount)) == (booked[0], round(float(booked[1]), 6)), f"{ref}: {booked} in the book"
+        assert not ids, f"in the book and not at the broker: {ids}"
+
+    def check_account(self) -> None:
+        now = self.clock.true_now()
+        assert min(self.broker.shares(now).values()) >= 0, f"the account is short: {self.broker.shares(now)}"
+        assert self.broker.cash(now) >= 0, f"the account has borrowed: {self.broker.cash(now)}"
+
+    def _check_affordable(self, intent: OrderIntent) -> None:
+        now, ref = self.clock.true_now(), intent.order_ref
+        assert not self.broker.alive(), f"{ref} was sent while {self.broker.alive()} was alive"
+        if intent.side is Side.SELL:
+            held = min(self.broker.shares(now)[intent.symbol], fold_of(self.logs).shares[intent.symbol])
+            assert intent.quantity <= held, f"{ref} sells {intent.quantity} of {held}"
+        else:
+            cash = min(self.broker.cash(now), fold_of(self.logs).cash)
+            assert intent.quantity * intent.decision_price <= cash, f"{ref} costs more than {cash}"
+
+    def _let_pass(self, span: timedelta) -> None:
+        self.clock.advance(span)
+
+    def _by_hand(self, symbol: str, quantity: int) -> None:
+        price = Decimal(str(self.prices.price(symbol, self.clock.true_now())))
+        self.broker.by_hand.append((symbol, quantity, price))
+
+
+class FailingFile(AppendOnlyFile):
+    """A file on a disk that fills up, in a process that dies before, in the middle of and after a write."""
+
+    def __init__(self, path: Path, world: World) -> None:
+        super().__init__(path)
+        self._world = world
+
+    def open(self, now: datetime) -> str | None:
+        self._world.die_before()
+        aside = super().open(now)
+        self._world.die_before()
+        return aside
+
+    def append(self, row: Row) -> None:
+        way = self._world.may_die(3)
+        if way == 0:
+            raise Death
+        if way == 1:
+            line = json.dumps(row, default=float).encode()
+            with self.path.open("ab") as file:
+                file.write(line[: self._world.rng.randint(1, len(line))])
+            raise Death
+        if self._world.happens(0.1):
+            raise OSError(errno.ENOSPC, "No space left on device", str(self.path))
+        super().append(row)
+        if way == 2:
+            raise Death
+
+
+class FailingSwitch(HaltSwitch):
+    def __init__(self, path: Path, world: World) -> None:
+        super().__init__(path)
+        self._world = world
+
+    def halt(self, reason: str) -> None:
+        self._world.die_before()
+        super().halt(reason)
+        self._world.die_before()
+
+
+class FailingPrices:
+    """The simulated prices, and everything that is known to be wrong with a free source."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def sessions(self, now: datetime) -> SessionTable:
+        self._world.die_before()
+        self._world.step_clock()
+        if self._world.happens(0.2):
+            raise PricesUnavailable("no table of sessions")
+        return self._world.prices.sessions(now)
+
+    def market(self, now: datetime) -> Market:
+        world = self._world
+        world.die_before()
+        world.step_clock()
+        true = world.clock.true_now()
+        sound = world.prices.market(true)
+        world.market_was_sound = not world.happens()
+        return sound if world.market_was_sound else _spoilt(sound, now, world.rng)
+
+
+class FailingBroker:
+    """`inner`, in a process that dies before and after each call, on a connection that fails."""
+
+    def __init__(self, inner: Broker, world: World) -> None:
+        self._inner, self._world = inner, world
+        self.mode, self.account = inner.mode, inner.account
+        self.needs_open_exchange, self.absence_is_final_after = inner.needs_open_exchange, inner.absence_is_final_after
+
+    def snapshot(self) -> AccountSnapshot:
+        self._call()
+        return self._inner.snapshot()
+
+    def quotes(self) -> Mapping[str, Quote]:
+        return self._inner.quotes()
+
+    def submit(self, intent: OrderIntent) -> None:
+        way = self._world.may_die(2)
+        if way == 0:
+            raise Death
+        if not self._world.broker_outside:
+            self._world.check_sent(intent)
+        self._inner.submit(intent)
+        if way == 1:
+            raise Death
+
+    def find(self, intent: OrderIntent) -> Order | None:
+        self._call()
+        return self._inner.find(intent)
+
+    def cancel(self, intent: OrderIntent) -> None:
+        self._call()
+        self._inner.cancel(intent)
+        self._world.die_before()
+
+    def recent_orders(self) -> tuple[Order, ...]:
+        self._call()
+        return self._inner.recent_orders()
+
+    def _call(self) -> None:
+        self._world.die_before()
+        self._world.step_clock()
+        if self._world.broker_outside and self._world.happens():
+            raise BrokerUnavailable("the connection is down")
+
+
+class Life:
+    """One process: an Engine over the world's files."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        identity = Identity(Mode.PAPER, ACCOUNT) if world.broker_outside else Identity(Mode.DRY_RUN, PAPER_ACCOUNT)
+        self._files: list[FailingFile] = []
+        state, notifier = State(), Silence()
+        try:
+            records = load_records(world.logs, identity, world.clock, notifier, self._file)
+            set_capital(records.book, CAPITAL, world.clock)
+        except BaseException:
+            self.end()
+            raise
+        records = replace(records, switch=FailingSwitch(world.logs / "HALT", world))
+        inner: Broker = (
+            world.broker
+            if world.broker_outside
+            else PaperBroker(records.book, world.clock, lambda: state.market, Decimal(1))
+        )
+        self.engine = assemble(
+            world.logs,
+            records,
+            world.rules,
+            ORDER_TIMEOUT,
+            world.clock,
+            FailingPrices(world),
+            FailingBroker(inner, world),
+            notifier,
+            disk_free=lambda: 0 if world.happens(0.1) else 10**10,
+            state=state,
+        )
+
+    def live(self) -> None:
+        """Poll until the world ends. Raises Death, OwnerStops."""
+        world = self._world
+        poll(self.engine, world.clock, timetable(world.rules, world.interval), self._beat, BEAT)
+
+    def settle_ownership(self) -> None:
+        """What `adopt` and `leave` do while the daemon is stopped. Raises BotError, OSError, Death."""
+        world, book = self._world, self.engine.records.book
+        self.engine.executor.resolve()
+        account = self.engine.broker.snapshot()
+        if self.engine.records.journal.unresolved() or world.unsettled_executions():
+            return
+        assert world.hand_trade is not None
+        if world.hand_trade[1] > 0 and world.rng.random() < 0.5:
+            ownership.leave(book, account, world.clock.now())
+        else:
+            now = world.clock.true_now()
+            prices = {s: Decimal(str(world.prices.price(s, now))) for s in SYMBOLS}
+            ownership.adopt(book, account, prices, world.clock.now())
+        world.hand_trade = None
+
+    def end(self) -> None:
+        for file in self._files:
+            file.close()
+
+    def _file(self, path: Path) -> FailingFile:
+        self._files.append(FailingFile(path, self._world))
+        return self._files[-1]
+
+    def _beat(self, due: datetime) -> None:
+        self._write_status(due)
+        world = self._world
+        world.check_books()
+        world.check_account()
+        if not world.kind():
+            world.owner_acts()
+        elif world.settled():
+            self._check_settled()
+
+    def _check_settled(self) -> None:
+        """From the second check after the last fault on, each one ends on the rule's holding."""
+        last = self.engine.state.last_check
+        if last is not None and last["exchange_open"] and last["timestamp"] >= self._world.settled_from.isoformat():
+            assert last["action"] == Action.HOLD, f"not settled: {last['sentence']}"
+            assert last["target"] == last["held"], f"holds {last['held']}, wants {last['target']}: {last['sentence']}"
+            assert not self.engine.records.journal.unresolved()
+
+    def _write_status(self, due: datetime) -> None:
+        path, way = self._world.logs / "status.json", self._world.may_die(3)
+        if way == 0:
+            raise Death
+        if way == 1:
+            path.with_name("status.json.new").write_text('{"state": "runn')
+            raise Death
+        write_status(path, {"state": "running", "next_check_at": due.isoformat()})
+        assert json.loads(path.read_text())["state"] == "running"
+        if way == 2:
+            raise Death
+
+
+@dataclass(frozen=True)
+class End:
+    """How a run ended. `fills` counts what was traded, as side, symbol and quantity."""
+
+    shares: Mapping[str, int]
+    fills: Mapping[tuple[str, str, int], int]
+    points: int
+    deaths: int
+    orders: int
+    holdings: frozenset[str]
+
+
+def simulate(seed: int, p: float = 0.0, crash_at: int | None = None, broker: bool = True) -> End:
+    """One run. `broker`: a broker outside the process; otherwise the simulated account, whose state is the book."""
+    folder = Path(tempfile.mkdtemp(prefix="simulation-", dir=FOLDERS))
+    try:
+        world = World(seed, p, crash_at, broker, folder)
+        _run(world)
+        return _end(world)
+    except Exception as error:
+        error.add_note(f"again: simulate(seed={seed}, p={p}, crash_at={crash_at}, broker={broker})")
+        raise
+    finally:
+        shutil.rmtree(folder)
+
+
+def _run(world: World) -> None:
+    life: Life | None = None
+    stopped_by_owner = False
+    while not world.clock.stopping():
+        try:
+            life = Life(world)
+            if stopped_by_owner:
+                stopped_by_owner = False
+                life.settle_ownership()
+            life.live()
+        except Death:
+            world.deaths += 1
+        except OwnerStops:
+            stopped_by_owner = True
+        except (BrokerUnavailable, OSError):
+            pass  # the start, or the owner's answer, failed aloud: it is tried again
+        finally:
+            if life is not None:
+                life.end()
+            life = None
+        world.clock.advance(RESTART)
+
+
+def _end(world: World) -> End:
+    world.check_books()
+    book, now = rows(world.logs / "trades.jsonl"), world.clock.true_now()
+    ledger = fold(book)
+    if world.broker_outside:
+        _check_equal(world, ledger.shares, ledger.foreign, ledger.cash, book, now)
+    assert sum(n > 0 for n in ledger.shares.values()) <= 1, f"left over: {ledger.shares}"
+    trades = [row for row in book if row.get("kind", "trade") == "trade"]
+    return End(
+        shares=dict(ledger.shares),
+        fills=Counter((row["side"], row["symbol"], row["quantity"]) for row in trades),
+        points=world.points,
+        deaths=world.deaths,
+        orders=world.sent,
+        holdings=frozenset(row["held"] for row in rows(world.logs / "decisions.jsonl") if row.get("held")),
+    )
+
+
+def _check_equal(
+    world: World, shares: Mapping[str, int], foreign: Mapping[str, int], cash: Decimal, book: list[Row], now: datetime
+) -> None:
+    """When all is told, the book is the broker's ledger of our orders, and what the owner has had adopted."""
+    adopted = [row for row in book if row.get("kind") == "adopt"]
+    ours = world.broker.shares(now, by_hand=False)
+    for symbol in SYMBOLS:
+        expected = ours[symbol] + sum(row["quantity"] for row in adopted if row["symbol"] == symbol)
+        assert shares[symbol] == expected, f"{symbol}: {shares[symbol]} in the book, {expected} at the broker"
+        assert shares[symbol] + foreign[symbol] == world.broker.shares(now)[symbol]
+    paid = sum((Decimal(str(row["price"])) * row["quantity"] for row in adopted), Decimal(0))
+    expected_cash = world.broker.cash(now, by_hand=False) - (world.broker.capital - CAPITAL) - paid
+    assert math.isclose(cash, expected_cash, abs_tol=0.001), f"{cash} in the book, {expected_cash} at the broker"
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    """The complete rows of a file; a torn last line is left out."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+
+
+def fold_of(logs: Path) -> Any:
+    return fold(rows(logs / "trades.jsonl"))
+
+
+@functools.lru_cache(maxsize=64)
+def _prices(seed: int, still: bool) -> SimulatedPrices:
+    # Another seed begins in another stretch of the market; a rough one crosses the lines within the day.
+    first = date(2025, 10, 20) - timedelta(days=37 * (seed % 5))
+    last = first + timedelta(days=50)
+    return SimulatedPrices(seed, first, last, 1.0, 0.0) if still else SimulatedPrices(seed, first, last, 0.3, 3.0)
+
+
+def _spoilt(market: Market, now: datetime, rng: random.Random) -> Market:
+    """`market` with one thing wrong that must be seen. Raises PricesUnavailable or StalePrices for no answer at all."""
+    bars, qqq, tqqq = market.bars, market.qqq, market.tqqq
+    day = rng.randrange(len(bars) - RULES.long_period + 1, len(bars))
+    match rng.randrange(12):
+        case 0:
+            raise PricesUnavailable("429")
+        case 1:
+            raise StalePrices("the same answer as an hour ago")
+        case 2:
+            return replace(market, bars=bars[:day] + bars[day + 1 :])
+        case 3:
+            return replace(market, bars=(*bars[:day], replace(bars[day], close=math.nan), *bars[day + 1 :]))
+        case 4:
+            return replace(market, bars=(*bars[:day], bars[day], *bars[day:]))
+        case 5:
+            return replace(market, bars=(*bars[: day - 1], bars[day], bars[day - 1], *bars[day + 1 :]))
+        case 6:
+            return replace(market, newest_row=bars[-1].date)
+        case 7:
+            return replace(market, qqq=replace(qqq, price=math.nan))
+        case 8:
+            return replace(market, qqq=replace(qqq, price=qqq.price * rng.choice((0.75, 1.25))))
+        case 9:
+            return replace(market, tqqq=replace(tqqq, price=tqqq.price * rng.choice((0.5, 0.9, 2))))
+        case 10:
+            old = now - timedelta(minutes=40)
+            return replace(market, qqq=replace(qqq, time=old), tqqq=replace(tqqq, time=old))
+        case _:
+            return replace(market, tqqq_previous_close=None)
