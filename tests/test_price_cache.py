@@ -5,10 +5,12 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from builders import new_york as at_new_york
 from price_series import random_prices
+from yahoo import Exchange, StandIn, market_series, with_event
 
 from qqqbot.errors import PricesUnavailable
-from qqqbot.market_child import History
+from qqqbot.market_child import History, daily_history, new_session
 from qqqbot.price_cache import cached_prices
 from qqqbot.price_table import BadPrices
 
@@ -91,3 +93,27 @@ def test_without_yahoo_and_without_a_copy_files_are_asked_for(tmp_path: Path) ->
     yahoo.silent = True
     with pytest.raises(BadPrices, match=r"no prices are kept in .* give files: --prices qqq\.csv"):
         cached_prices(tmp_path, new_york(LAST, 18), yahoo)
+
+
+def test_the_real_client_brings_splits_and_dividends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Yahoo's stand-in over TLS: a TQQQ split and a QQQ dividend, kept and read back."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    made = market_series(seed=7, first=date(2025, 1, 2), last=date(2026, 12, 31))
+    split, paid = date(2026, 3, 2), date(2026, 6, 1)
+    exchange = Exchange(
+        {"QQQ": with_event(made["QQQ"], paid, dividend=2.0), "TQQQ": with_event(made["TQQQ"], split, split=2.0)}
+    )
+    now = at_new_york(date(2026, 11, 24), 18)
+    with StandIn(exchange, now=lambda: now) as stand_in:
+        session = new_session(timeout_seconds=5.0, **stand_in.session_options)
+        found = cached_prices(tmp_path / "prices", now, lambda symbol: daily_history(symbol, "max", session=session))
+    assert (str(found.dates[0]), str(found.dates[-1])) == ("2025-01-02", "2026-11-24")
+    printed = {series.symbol: (series.close * series.factor).tolist() for series in (found.qqq, found.tqqq)}
+    before_split = found.dates.astype(str).tolist().index("2026-02-27")
+    assert printed["TQQQ"][before_split] == pytest.approx(made["TQQQ"][before_split].close, rel=1e-5)
+    assert printed["TQQQ"][-1] == pytest.approx(made["TQQQ"][len(found) - 1].close / 2, rel=1e-5)
+    before_payment = found.dates.astype(str).tolist().index("2026-05-29")
+    assert found.qqq.factor[before_payment] == pytest.approx(
+        1 / (1 - 2.0 / made["QQQ"][before_payment].close), rel=1e-4
+    )
+    assert found.qqq.factor[-1] == 1.0
