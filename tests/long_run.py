@@ -2,8 +2,10 @@
 
 A copy of the checkout is started by its own script, fed by the stand-in for Yahoo with the daily rows of two CSV files,
 on a clock that skips the waiting (see shifted_clock). Each day at a random moment the daemon may be killed with -9 and
-started again. At the end the account of the book is compared with an independent one, and every decision with the rule
-worked out anew from the files. This is for trying the whole by hand; it takes minutes and is not part of the suite.
+started again. With --gateway the account is one at the stand-in for Interactive Brokers' gateway, which restarts every
+night and forgets order ids. At the end the account of the book is compared with an independent one, or with the
+gateway's own ledger, and every decision with the rule worked out anew from the files. This is for trying the whole by
+hand; it takes minutes and is not part of the suite.
 """
 
 import argparse
@@ -16,14 +18,19 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
+from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from tests.ib_gateway import Account, IBGateway
+from tests.yahoo.exchange import hours
 from tests.yahoo.series import read_daily_csv
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,9 +41,9 @@ def main() -> int:
     args = _arguments()
     with tempfile.TemporaryDirectory(prefix="qqqbot long run ") as folder:
         run = Run(Path(folder), args)
-        with run.yahoo():
+        with run.yahoo(), run.gateway():
             run.play()
-        return run.judge()
+            return run.judge()
 
 
 class Run:
@@ -49,6 +56,8 @@ class Run:
         begin = datetime.combine(self.days[0], time_of_day(9, 20), NEW_YORK)
         self._write_offset((begin - datetime.now(UTC)).total_seconds())
         self.environment = dict(os.environ)
+        self.series = {"QQQ": read_daily_csv(args.qqq), "TQQQ": read_daily_csv(args.tqqq)}
+        self.broker: IBGateway | None = None
         self._copy_checkout()
 
     @contextmanager
@@ -64,13 +73,68 @@ class Run:
             self.environment[name] = value
         self.environment |= {
             "QQQBOT_TEST_CLOCK": str(self.control),
-            "QQQBOT_VENV": str(Path(sys.prefix)),
+            "QQQBOT_VENV": str(self.args.venv),
             "PYTHONPATH": f"{ROOT / 'tests' / 'shifted_clock'}{os.pathsep}{self.checkout}",
         }
         try:
             yield
         finally:
             process.communicate()
+
+    @contextmanager
+    def gateway(self) -> Iterator[None]:
+        """A margin account at the stand-in, quoting the same prices; its nights and its clock are kept by a thread."""
+        if not self.args.gateway:
+            yield
+            return
+        account = Account("DU1234567", Decimal(100_000), Decimal(4))
+        with IBGateway(self.now, self.args.gateway, [account]) as self.broker:
+            self.broker.use_sessions([(h.open, h.close) for h in map(hours, self._days_around())])
+            self.broker.behave(slices=(60, 40), slice_delay=0.01)
+            self._configure(dry_run=False, use_interactive_brokers=True, ib_port=self.broker.port)
+            ended = threading.Event()
+            thread = threading.Thread(target=self._keep_gateway, args=(self.broker, ended))
+            thread.start()
+            try:
+                yield
+            finally:
+                ended.set()
+                thread.join()
+
+    def _keep_gateway(self, broker: IBGateway, ended: threading.Event) -> None:
+        night = self.days[0]
+        while not ended.wait(0.003):
+            now = self.now()
+            for symbol in self.series:
+                broker.set_price(symbol, str(round(self._price(symbol, now), 2)))
+            broker.look()
+            local = now.astimezone(NEW_YORK)
+            if local.hour == 23 and local.date() >= night:
+                night = local.date() + timedelta(days=1)
+                self._restart_gateway(broker)
+
+    def _restart_gateway(self, broker: IBGateway) -> None:
+        hold = self.control.with_suffix(".hold")
+        hold.touch()
+        print(f"the gateway restarts at {self.now().astimezone(NEW_YORK):%a %Y-%m-%d %H:%M} ET", flush=True)
+        broker.go_down(roll_back_ids=3)
+        time.sleep(1)
+        broker.come_up()
+        broker.wait_for(lambda: broker.client_ids, 60)
+        time.sleep(1)
+        hold.unlink()
+
+    def _price(self, symbol: str, now: datetime) -> float:
+        """A straight line from open to close, as the stand-in for Yahoo draws it."""
+        day = now.astimezone(NEW_YORK).date()
+        rows = self.series[symbol]
+        row = rows[bisect_right(rows, day, key=lambda r: r.date) - 1]
+        span = hours(row.date)
+        part = min(1.0, max(0.0, (now - span.open) / (span.close - span.open)))
+        return row.open + (row.close - row.open) * part
+
+    def _days_around(self) -> list[date]:
+        return [r.date for r in self.series["QQQ"] if abs((r.date - self.days[0]).days) < 400]
 
     def play(self) -> None:
         self.script("start")
@@ -91,7 +155,7 @@ class Run:
     def judge(self) -> int:
         self.script("trades", "--limit", "100")
         self.script("logs", "--lines", "40")
-        problems = list(self.wrong_decisions()) + list(self.wrong_books())
+        problems = [*self.wrong_decisions(), *self.wrong_ledgers(), *self.wrong_books()]
         print("\n".join(problems) or f"every decision of {len(self.days)} sessions is the rule's, and the book adds up")
         return 1 if problems else 0
 
@@ -115,6 +179,23 @@ class Run:
             if row["target"] != wanted and not near:
                 yield f"{row['timestamp']}: decided {row['target']}, the rule says {wanted}"
         print(f"{seen} decisions checked")
+
+    def wrong_ledgers(self) -> Iterator[str]:
+        """Executions that are not in the book exactly once, share for share, at the gateway's price."""
+        if self.broker is None:
+            return
+        theirs: dict[str, tuple[int, float]] = {}
+        for execution in self.broker.ledger:
+            known = theirs.get(execution.order_ref, (0, 0.0))
+            shares, price = int(execution.shares), float(execution.price)
+            theirs[execution.order_ref] = known[0] + shares, known[1] + shares * price
+        ours = {r["order_ref"]: (r["quantity"], r["amount"]) for r in self._rows("trades.jsonl") if "order_ref" in r}
+        print(f"{'order':<22}{'gateway: shares, USD':>28}{'book: shares, USD':>28}")
+        for ref in sorted(theirs.keys() | ours.keys()):
+            (n, usd), (m, paid) = theirs.get(ref, (0, 0.0)), ours.get(ref, (0, 0.0))
+            print(f"{ref:<22}{n:>12,}{usd:>16,.2f}{m:>12,}{paid:>16,.2f}")
+            if n != m or abs(usd - paid) > 0.01:
+                yield f"{ref} differs"
 
     def wrong_books(self) -> Iterator[str]:
         """The book's cash and shares, added up anew from its rows."""
@@ -180,8 +261,11 @@ class Run:
                 target = self.checkout / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, target)
-        config = json.loads((self.checkout / "config.json").read_text()) | json.loads(self.args.config)
-        (self.checkout / "config.json").write_text(json.dumps(config, indent=2))
+        self._configure(**json.loads(self.args.config))
+
+    def _configure(self, **settings: object) -> None:
+        path = self.checkout / "config.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | settings, indent=2))
 
 
 def _arguments() -> argparse.Namespace:
@@ -192,6 +276,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--sessions", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kill", type=float, default=0.0, help="chance of a kill -9 every few seconds")
+    parser.add_argument("--gateway", type=int, help="trade at the stand-in gateway, of this newest server version")
+    parser.add_argument("--venv", type=Path, default=Path(sys.prefix), help="the environment of the bot")
     parser.add_argument("--config", default="{}", help="JSON of configuration keys that differ from config.json")
     return parser.parse_args()
 

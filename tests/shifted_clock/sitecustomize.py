@@ -2,8 +2,9 @@
 
 Put this folder on PYTHONPATH and name a control file in QQQBOT_TEST_CLOCK. Time there is the machine's plus an offset,
 which every wait of more than a second adds to instead of waiting; the file is shared with the stand-in for Yahoo and
-with every process of the run, so a process that is started later goes on where the others are. The product knows
-nothing of this.
+with every process of the run, so a process that is started later goes on where the others are. While a file of the same
+name with the suffix .hold is there, nothing is skipped: for what takes its real time, like a gateway's restart. The
+product knows nothing of this.
 """
 
 import json
@@ -25,6 +26,8 @@ def _install(control: Path) -> None:
         def wait(self, seconds: float) -> bool:
             if seconds <= LONGEST_REAL_WAIT:
                 return super().wait(seconds)
+            if control.with_suffix(".hold").exists():
+                return super().wait(0.05)
             stopped = super().wait(0.0005)
             if not stopped:
                 _write_offset(_offset() + seconds)
