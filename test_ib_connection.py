@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+"""Checks the connection to Interactive Brokers step by step, and says whether the bot could trade over it.
+
+It only looks: no order is ever placed. It reads config.json, and looks also while dry_run is true. Exit codes: 0 where
+the bot could trade, 1 where it could not, 2 for a configuration that cannot be used.
+
+Started with a Python that lacks what it needs, it starts itself again with the project's own. So nothing of the project
+is imported before that, and the file stays readable for older Pythons.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import logging
+import os
+import sys
+import textwrap
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from qqqbot.config import Config
+    from qqqbot.ib_checkup import Checkup, Patience, Report
+    from qqqbot.ib_ladder import Rung
+    from qqqbot.ports import Clock
+    from qqqbot.terminal import Line
+
+HERE = Path(__file__).resolve().parent
+STARTED_AGAIN = "QQQBOT_STARTED_AGAIN"
+NOT_SET_UP = "not set up yet ({}): ./bot_control.sh start sets everything up, ./bot_control.sh update does it anew"
+SCHEMA = 1
+WIDTH, TEXT_AT = 80, 25
+
+
+def main(
+    arguments: Sequence[str] | None = None,
+    clock: Clock | None = None,
+    out: TextIO | None = None,
+    patience: Patience | None = None,
+) -> int:
+    """Check what `arguments` ask for; returns the exit code."""
+    from qqqbot import config
+    from qqqbot.clock import SystemClock
+    from qqqbot.errors import ConfigError, StartRefused
+    from qqqbot.ib_checkup import Patience
+    from qqqbot.lock import PID_FILE, holder
+
+    options = _parse(arguments)
+    try:
+        settings = config.load(options.config)
+        daemon = holder(options.logs / PID_FILE)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except StartRefused as refused:
+        print(refused, file=sys.stderr)
+        return 1
+    return _check(options, settings, daemon, clock or SystemClock(), out or sys.stdout, patience or Patience())
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="test_ib_connection.py",
+        description="Checks the connection to Interactive Brokers step by step. It places no order.",
+        epilog="Exits 0 where the bot could trade, 1 where it could not, 2 for a configuration that cannot be used. "
+        "--json prints account ids in full, the screen masks them.",
+    )
+    parser.add_argument(
+        "--config", type=Path, default=_from_environment("QQQBOT_CONFIG", "config.json"), metavar="FILE"
+    )
+    parser.add_argument(
+        "--logs",
+        type=Path,
+        default=_from_environment("QQQBOT_LOGS", "logs"),
+        metavar="DIR",
+        help="the daemon's logs folder; while it runs, another client id is used for looking",
+    )
+    parser.add_argument(
+        "--what-if",
+        action="store_true",
+        help="also ask what the broker would say to an order for one share; it is not placed",
+    )
+    parser.add_argument("--json", action="store_true", help="the same as JSON, at the end")
+    return parser.parse_args(arguments)
+
+
+def _from_environment(variable: str, name: str) -> Path:
+    return Path(os.environ.get(variable) or HERE / name)
+
+
+def _check(
+    options: argparse.Namespace,
+    settings: Config,
+    daemon: int | None,
+    clock: Clock,
+    out: TextIO,
+    patience: Patience,
+) -> int:
+    from qqqbot.ib_checkup import Checkup
+    from qqqbot.terminal import Line, Tone, show
+
+    def show_rung(rung: Rung, accounts: tuple[str, ...]) -> None:
+        if not options.json:
+            show(_lines(rung, accounts), out)
+
+    if not options.json:
+        where = f"Interactive Brokers at {settings.ib_host} port {settings.ib_port}; only looking, no order is placed"
+        show((Line(where, Tone.TITLE), Line("")), out)
+    checkup = Checkup(settings, clock, patience, show_rung, options.what_if, daemon)
+    report = _climbed(checkup, clock, patience)
+    if options.json:
+        out.write(json.dumps(_facts(report, settings), indent=2) + "\n")
+    else:
+        show(_ending(report), out)
+    return 0 if report.could_trade else 1
+
+
+def _climbed(checkup: Checkup, clock: Clock, patience: Patience) -> Report:
+    try:
+        from qqqbot.ib_probe import Probe, client_release
+    except ImportError as missing:
+        # Also where protobuf is missing, which some packages of the client need and do not ask for.
+        return checkup.without_package(f"the package ibapi cannot be loaded ({missing})")
+    return checkup.climb(Probe(clock, patience.connect), *client_release())
+
+
+def _lines(rung: Rung, accounts: tuple[str, ...]) -> tuple[Line, ...]:
+    """One rung in 80 columns: verdict, name and what was found; below it the meaning and what to do."""
+    from qqqbot.terminal import Line, Tone
+
+    tone = {"ok": Tone.GOOD, "note": Tone.WARNING, "FAILED": Tone.BAD}[rung.verdict]
+    head, *more = _wrapped(rung.found, accounts)
+    lines = [Line(f"{rung.verdict:<8}{rung.name:<{TEXT_AT - 8}}{head}", tone)]
+    fix = f"Do: {rung.fix}" if rung.fix else ""
+    texts = [*more, *_wrapped(rung.meaning, accounts), *_wrapped(fix, accounts)]
+    return (*lines, *(Line(" " * TEXT_AT + text) for text in texts))
+
+
+def _ending(report: Report) -> tuple[Line, ...]:
+    from qqqbot.terminal import Line, Tone
+
+    lines = [Line("")]
+    if report.not_reached:
+        lines += [Line(text) for text in textwrap.wrap(f"Not reached: {', '.join(report.not_reached)}.", WIDTH)]
+    tone = Tone.GOOD if report.could_trade else Tone.BAD
+    conclusion = _masked(report.conclusion, report.accounts)
+    return (*lines, *(Line(text, tone) for text in textwrap.wrap(conclusion, WIDTH)))
+
+
+def _wrapped(text: str, accounts: tuple[str, ...]) -> list[str]:
+    return textwrap.wrap(_masked(text, accounts), WIDTH - TEXT_AT, break_on_hyphens=False)
+
+
+def _masked(text: str, accounts: tuple[str, ...]) -> str:
+    from qqqbot.lenient import masked, without_accounts
+
+    for account in sorted(accounts, key=len, reverse=True):
+        text = text.replace(account, masked(account))
+    return without_accounts(text)
+
+
+def _facts(report: Report, settings: Config) -> dict[str, object]:
+    return {
+        "schema": SCHEMA,
+        "could_trade": report.could_trade,
+        "conclusion": report.conclusion,
+        "host": settings.ib_host,
+        "port": settings.ib_port,
+        "account": report.account or None,
+        "rungs": [asdict(rung) for rung in report.rungs],
+        "not_reached": list(report.not_reached),
+    }
+
+
+def use_own_python() -> None:
+    """Start again with the project's own Python where this one lacks what is needed. Raises SystemExit."""
+    lacking = [name for name in ("pydantic", "ibapi") if importlib.util.find_spec(name) is None]
+    if sys.version_info < (3, 11):  # noqa: UP036 (whoever starts this may have an older one)
+        lacking.insert(0, "Python 3.11")
+    own = _from_environment("QQQBOT_VENV", ".venv") / "bin" / "python"
+    if lacking and own.exists() and STARTED_AGAIN not in os.environ:
+        os.environ[STARTED_AGAIN] = "1"
+        os.execv(own, [str(own), *sys.argv])
+    if lacking and lacking != ["ibapi"]:
+        print(NOT_SET_UP.format(", ".join(lacking) + " is missing"), file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    use_own_python()
+    logging.getLogger().addHandler(logging.NullHandler())  # what matters is on the screen
+    sys.exit(main())
