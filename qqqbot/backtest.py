@@ -40,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--prices", nargs=2, type=Path, metavar=("QQQ", "TQQQ"), help="CSV files instead of Yahoo")
     p.add_argument("--bars", nargs=2, type=Path, metavar=("QQQ", "TQQQ"), help="CSV files of intraday bars")
+    p.add_argument("--bars-from-yahoo", action="store_true", help="the last 60 days of 15-minute bars, from Yahoo")
     p.add_argument("--start", type=_day, help="first session, like 2020-06-24")
     p.add_argument("--end", type=_day, help="last session; prices are then adjusted to that day")
     p.add_argument(
@@ -106,9 +107,12 @@ def _prices(args: argparse.Namespace, err: TextIO) -> tuple[Prices, tuple[Bars, 
     if args.prices:
         prices = load_prices(*args.prices)
     else:
-        from qqqbot.price_cache import cached_prices  # the price client takes a second to load
+        from qqqbot.price_cache import cached_prices, recent_bars  # they are not needed with files
 
-        prices = cached_prices(CACHE, SystemClock().now(), say=lambda text: print(text, file=err))
+        now = SystemClock().now()
+        prices = cached_prices(CACHE, now, say=lambda text: print(text, file=err))
+        if bars is None and (args.fill is Fill.INTRADAY or args.bars_from_yahoo):
+            bars = recent_bars(now, say=lambda text: print(text, file=err))
     if args.end is not None and prices.dates[prices.first] <= args.end < prices.dates[-1]:
         prices = adjusted_to(prices, args.end)
         args.end = None

@@ -133,6 +133,13 @@ def daily_history(
     return History([stamp.date() for stamp in frame.index], *(frame[name].astype(float).tolist() for name in wanted))
 
 
+def quarter_hours(symbol: str, session: Any = None) -> tuple[list[datetime], list[float], list[float]]:
+    """Start (aware), open and close of the regular 15-minute bars of the last 60 days. Raises SourceFailed."""
+    frame, _ = _fetch(symbol, session or new_session(), period="60d", interval="15m", auto_adjust=False)
+    starts = [stamp.to_pydatetime() for stamp in frame.index]
+    return starts, frame["Open"].astype(float).tolist(), frame["Close"].astype(float).tolist()
+
+
 def new_session(timeout_seconds: float = REQUEST_TIMEOUT_SECONDS, **options: Any) -> Any:
     """The HTTP session given to the client: curl_cffi's, with `options` such as proxies= and verify=.
 
@@ -179,8 +186,8 @@ def _symbol_prices(symbol: str, period: str, session: Any) -> dict[str, Any]:
     }
 
 
-def _fetch(symbol: str, session: Any, **options: Any) -> tuple[Any, Mapping[str, Any]]:
-    """The client's frame of daily rows (none dropped), and its metadata. Raises SourceFailed."""
+def _fetch(symbol: str, session: Any, interval: str = "1d", **options: Any) -> tuple[Any, Mapping[str, Any]]:
+    """The client's frame of rows (none dropped), and its metadata. Raises SourceFailed."""
     import yfinance  # type: ignore[import-untyped]
 
     _prepare_cache()
@@ -191,7 +198,7 @@ def _fetch(symbol: str, session: Any, **options: Any) -> tuple[Any, Mapping[str,
     with warnings.catch_warnings(), _failures_of(symbol, session):
         warnings.simplefilter("ignore")  # the client's use of pandas is not ours to mend
         ticker = yfinance.Ticker(symbol, session=session)
-        frame = ticker.history(interval="1d", actions=True, keepna=True, **options)
+        frame = ticker.history(interval=interval, actions=True, keepna=True, **options)
         meta: Mapping[str, Any] = ticker.history_metadata
     if frame.empty:
         raise SourceFailed("empty", symbol, "no rows")

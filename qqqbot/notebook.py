@@ -1,7 +1,7 @@
 """What the cells of backtest.ipynb call, so that they hold a story and no logic.
 
 Pictures and tables are the report's own. Prices come from the files named in QQQBOT_PRICES and QQQBOT_BARS (two paths
-each, separated by the system's path separator), else from Yahoo; bars are then left out.
+each, separated by the system's path separator), else from Yahoo.
 """
 
 import html
@@ -16,7 +16,7 @@ from qqqbot import study_tables
 from qqqbot.backtest_engine import Terms
 from qqqbot.clock import SystemClock
 from qqqbot.intraday import Bars
-from qqqbot.price_cache import cached_prices
+from qqqbot.price_cache import cached_prices, recent_bars
 from qqqbot.price_files import load_intraday, load_prices
 from qqqbot.price_table import BadPrices, Prices, adjusted_to
 from qqqbot.study import Question, Study, study
@@ -44,7 +44,8 @@ def prices_of_this_run(environment: Mapping[str, str] = os.environ) -> tuple[Pri
         bars = (load_intraday(files[0]), load_intraday(files[1]))
     if files := _two(environment, "QQQBOT_PRICES"):
         return load_prices(*files), bars
-    return cached_prices(CACHE, SystemClock().now(), say=print), bars
+    now = SystemClock().now()
+    return cached_prices(CACHE, now, say=print), bars or recent_bars(now, say=print)
 
 
 def examined(

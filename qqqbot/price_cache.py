@@ -12,16 +12,18 @@ import numpy as np
 
 from qqqbot.errors import PricesUnavailable
 from qqqbot.market_calendar import NEW_YORK
-from qqqbot.market_child import History, daily_history
+from qqqbot.market_child import History, daily_history, quarter_hours
 from qqqbot.model import SYMBOLS
 from qqqbot.price_files import load_prices, save_series, series_from_rows
-from qqqbot.price_table import BadPrices, Prices, Series
+from qqqbot.price_table import BadPrices, Dates, Floats, Prices, Series
 
 # Yahoo's row of a session is final some minutes after the close; a half-day's is final earlier.
 ROW_IS_FINAL = time(16, 30)
 
 Fetch = Callable[[str], History]
 Say = Callable[[str], None]
+RawBars = tuple[list[datetime], list[float], list[float]]
+Bars = tuple[Dates, Floats, Floats]
 
 
 def yahoo(symbol: str) -> History:
@@ -42,6 +44,32 @@ def cached_prices(folder: Path, now: datetime, fetch: Fetch = yahoo, say: Say = 
             for file, series in zip(files, fetched, strict=True):
                 save_series(file, series)
     return load_prices(*files)
+
+
+def yahoo_bars(symbol: str) -> RawBars:
+    """The 15-minute bars that Yahoo has of `symbol`. Raises PricesUnavailable."""
+    return quarter_hours(symbol)
+
+
+def recent_bars(
+    now: datetime, fetch: Callable[[str], RawBars] = yahoo_bars, say: Say = lambda _: None
+) -> tuple[Bars, Bars] | None:
+    """Both symbols' bars of the finished sessions of the last 60 days; None, and why, where there are none."""
+    try:
+        qqq, tqqq = (_bars(fetch(symbol), now) for symbol in SYMBOLS)
+    except PricesUnavailable as failure:
+        say(f"{failure}; the table of when to decide is left out")
+        return None
+    return qqq, tqqq
+
+
+def _bars(raw: RawBars, now: datetime) -> Bars:
+    starts = [start.astimezone(NEW_YORK).replace(tzinfo=None).isoformat(timespec="minutes") for start in raw[0]]
+    times = np.array(starts, dtype="datetime64[m]")
+    opens, closes = np.array(raw[1]), np.array(raw[2])
+    finished = times.astype("datetime64[D]") <= np.datetime64(_newest_finished(now).isoformat())
+    sound = finished & np.isfinite(opens) & np.isfinite(closes)
+    return times[sound], opens[sound], closes[sound]
 
 
 def _fresh(file: Path, now: datetime) -> bool:

@@ -181,7 +181,10 @@ def _account(prices: Prices, question: Question, bars: tuple[Bars, Bars] | None)
         days = examine(prices, terms.rules, question.start, question.end)
         return days, run(days, terms)
     if bars is None:
-        raise BadPrices("--fill intraday needs bars: give --bars qqq_15min.csv tqqq_15min.csv, or leave --prices out")
+        raise BadPrices(
+            "--fill intraday needs bars: give --bars qqq_15min.csv tqqq_15min.csv, or leave --prices out and Yahoo is "
+            "asked for those of the last 60 days"
+        )
     days, checks = sessions_with_bars(prices, terms.rules, *bars)
     return days, replay("account", days, checks, terms).account
 

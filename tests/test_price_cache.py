@@ -11,7 +11,7 @@ from yahoo import Exchange, StandIn, market_series, with_event
 
 from qqqbot.errors import PricesUnavailable
 from qqqbot.market_child import History, daily_history, new_session
-from qqqbot.price_cache import cached_prices
+from qqqbot.price_cache import cached_prices, recent_bars
 from qqqbot.price_table import BadPrices
 
 PRICES = random_prices(300)
@@ -117,3 +117,24 @@ def test_the_real_client_brings_splits_and_dividends(tmp_path: Path, monkeypatch
         1 / (1 - 2.0 / made["QQQ"][before_payment].close), rel=1e-4
     )
     assert found.qqq.factor[-1] == 1.0
+
+
+def test_bars_are_in_new_york_time_and_of_finished_sessions() -> None:
+    def fetch(symbol: str) -> tuple[list[datetime], list[float], list[float]]:
+        starts = [new_york(day, 9, 30) for day in (LAST - timedelta(days=1), LAST)]
+        return [*starts, new_york(LAST, 9, 45)], [1.0, 2.0, 3.0], [1.5, float("nan"), 3.5]
+
+    qqq, tqqq = recent_bars(new_york(LAST, 18), fetch) or pytest.fail("no bars")
+    assert qqq[0].astype(str).tolist() == [f"{LAST - timedelta(days=1)}T09:30", f"{LAST}T09:45"]
+    assert qqq[2].tolist() == tqqq[2].tolist() == [1.5, 3.5]
+    during, _ = recent_bars(new_york(LAST, 12), fetch) or pytest.fail("no bars")
+    assert during[0].astype(str).tolist() == [f"{LAST - timedelta(days=1)}T09:30"]
+
+
+def test_silence_about_bars_is_said_and_stops_nothing() -> None:
+    def fetch(symbol: str) -> tuple[list[datetime], list[float], list[float]]:
+        raise PricesUnavailable("Yahoo refuses to answer for a while")
+
+    said: list[str] = []
+    assert recent_bars(new_york(LAST, 18), fetch, said.append) is None
+    assert said == ["Yahoo refuses to answer for a while; the table of when to decide is left out"]
