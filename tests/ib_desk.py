@@ -4,7 +4,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -15,6 +15,7 @@ from ib_gateway import Account, IBGateway
 
 import ib_broker
 from qqqbot.config import Config
+from qqqbot.errors import BrokerUnavailable
 from qqqbot.ib_keeper import Timing
 from qqqbot.ib_port import IBBroker
 from qqqbot.model import Order, OrderIntent, OrderStatus
@@ -109,6 +110,17 @@ class Desk:
                 return order
             self.clock.wait(0.25)
         raise AssertionError(f"no outcome: {order}")
+
+    def done_in_the_end(self, intent: OrderIntent, seconds: float = 15.0) -> Order:
+        """The outcome, however often the connection ends meanwhile."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            with suppress(BrokerUnavailable):
+                order = self.broker.find(intent)
+                if order is not None and order.status.done:
+                    return order
+            self.clock.wait(0.25)
+        raise AssertionError(f"no outcome; {self.broker.problem()}")
 
     def looked_for(self, intent: OrderIntent, looks: int) -> Order | None:
         """What is known after some looks, a quarter of a second apart."""

@@ -1,5 +1,6 @@
 """The Broker port over real sockets, with the official client, against the gateway stand-in: orders and accounts."""
 
+import threading
 from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
@@ -123,6 +124,37 @@ def test_a_cash_account_waits_for_settlement() -> None:
         seen = at.broker.snapshot()
         assert seen.spendable == pytest.approx(Decimal(999), abs=2)
         assert seen.unsettled == pytest.approx(Decimal(44_999), abs=2)
+
+
+@pytest.mark.parametrize("late", ["shares", "cash"])
+def test_shares_and_cash_that_lag_behind_a_fill_are_waited_for(late: str) -> None:
+    with desk() as at:
+        at.broker.snapshot()
+        intent = order(quantity=10)
+        at.broker.submit(intent)
+        at.done(intent)
+        account = at.gateway.account()
+        shares, cash = account.holdings.copy(), account.cash
+        if late == "shares":
+            account.holdings.clear()
+        else:
+            account.cash = Decimal(100_000)
+        threading.Timer(0.2, lambda: (account.holdings.update(shares), setattr(account, "cash", cash))).start()
+        seen = at.broker.snapshot()
+        assert (seen.positions["QQQ"], seen.spendable) == (10, cash)
+
+
+def test_shares_that_never_follow_a_fill_are_told_as_they_are() -> None:
+    with desk() as at:
+        at.broker.snapshot()
+        intent = order(quantity=10)
+        at.broker.submit(intent)
+        at.done(intent)
+        at.gateway.account().holdings.clear()
+        assert at.broker.snapshot().positions["QQQ"] == 0
+        began = at.clock.monotonic()
+        assert at.broker.snapshot().positions["QQQ"] == 0
+        assert at.clock.monotonic() - began < 1
 
 
 def test_orders_of_others_are_seen_by_nobody() -> None:
@@ -503,9 +535,7 @@ def test_an_order_whose_answer_is_lost_is_found(fault: str) -> None:
         intent = order()
         with suppress(OrderOutcomeUnknown):  # where the end is seen while it is sent
             at.broker.submit(intent)
-        eventually(lambda: _done(at, intent), 15)
-        done = at.broker.find(intent)
-        assert done is not None
+        done = at.done_in_the_end(intent)
         assert (done.status, done.filled) == (FILLED, 100)
         assert len(at.gateway.orders) == 1
 
@@ -530,9 +560,7 @@ def test_fills_while_we_were_away_are_read_when_we_are_back(fills: int) -> None:
         if not fills:
             at.gateway.wait_for(lambda: at.gateway.orders)
             at.gateway.drop_clients()
-        eventually(lambda: _done(at, intent), 15)
-        done = at.broker.find(intent)
-        assert done is not None
+        done = at.done_in_the_end(intent)
         assert (done.status, [fill.quantity for fill in done.fills]) == (FILLED, [40, 60])
 
 
@@ -596,15 +624,6 @@ def test_what_happened_while_the_line_was_lost_is_read_before_anything_is_served
         assert found is not None
         assert (found.filled, found.fills[0].price) == (100, 449)
         assert at.gateway.recording.connections == 1
-
-
-def _done(at: Desk, intent: Any) -> bool:
-    try:
-        found = at.broker.find(intent)
-    except BrokerUnavailable:
-        return False
-    at.clock.move(0.25)
-    return found is not None and found.status.done
 
 
 def _absent(at: Desk, intent: Any) -> bool:

@@ -1,0 +1,32 @@
+"""The same broker on every version of the official client.
+
+QQQBOT_IB_PYTHONS names Python executables of environments that have another `ibapi`, and pydantic, pytest and
+hypothesis: /a/bin/python:/b/bin/python. Without it only the client of this environment is tried, by the other files.
+"""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+PYTHONS = [path for path in os.environ.get("QQQBOT_IB_PYTHONS", "").split(":") if path]
+FILES = ("test_ib_broker.py", "test_ib_keeper.py", "test_ib_rotation.py")
+# Protobuf where the client speaks it, the newest text protocol, and that of 10.19.
+CAPS = (226, 200, 176)
+
+
+def run(python: str, cap: int, *files: str) -> subprocess.CompletedProcess[str]:
+    paths = f"{TESTS.parent}:{TESTS}"
+    environment = os.environ | {"PYTHONPATH": paths, "QQQBOT_IB_CAP": str(cap), "QQQBOT_IB_PYTHONS": ""}
+    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files]
+    return subprocess.run(command, cwd=TESTS, env=environment, capture_output=True, text=True, timeout=900)
+
+
+@pytest.mark.skipif(not PYTHONS, reason="QQQBOT_IB_PYTHONS names no environment with another version of ibapi")
+@pytest.mark.parametrize("cap", CAPS)
+@pytest.mark.parametrize("python", PYTHONS)
+def test_the_broker_works_on_this_client(python: str, cap: int) -> None:
+    result = run(python, cap, *(FILES if cap == CAPS[0] else FILES[:1]))
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-1000:]
