@@ -14,6 +14,7 @@ from qqqbot.engine import Engine, Records, State
 from qqqbot.errors import ConfigError
 from qqqbot.execution import Executor
 from qqqbot.halt import HaltSwitch
+from qqqbot.input_log import InputLog
 from qqqbot.journal import OrderJournal
 from qqqbot.model import Mode, Rules
 from qqqbot.notify import Alerts
@@ -48,7 +49,7 @@ def load_records(
     for aside in (book.load(now), journal.load(now), decisions.open(now)):
         if aside:
             notifier.notify("torn_record", aside)
-    return Records(book, journal, decisions, HaltSwitch(logs / "HALT"))
+    return Records(book, journal, decisions, HaltSwitch(logs / "HALT"), InputLog(logs / "inputs.jsonl"))
 
 
 def set_capital(book: Book, capital: Decimal, clock: Clock) -> None:

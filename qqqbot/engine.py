@@ -24,6 +24,7 @@ from qqqbot.errors import (
 )
 from qqqbot.execution import Executor
 from qqqbot.halt import HaltSwitch
+from qqqbot.input_log import InputLog
 from qqqbot.journal import OrderJournal
 from qqqbot.logs import pairs
 from qqqbot.market_calendar import SessionTable
@@ -74,6 +75,7 @@ class Records:
     journal: OrderJournal
     decisions: AppendOnlyFile
     switch: HaltSwitch
+    inputs: InputLog
 
 
 @dataclass
@@ -161,6 +163,7 @@ class Engine:
         """The decision's line, before its orders; and what the owner must be told. Raises OSError."""
         row = self._row(began, number, snapshot.now) | decision_values(snapshot, plan)
         self.records.decisions.append(row)
+        self.records.inputs.record(snapshot, self.rules, self.broker.mode, self.broker.account)
         self._log(row)
         self.state.last_check = row
         if plan.signal is not None:
@@ -231,7 +234,8 @@ class Engine:
 
     def _session(self) -> Session | None:
         table, now = self.state.table, self.clock.now()
-        return table.open_session(now) if table is not None and now < table.ends() else None
+        reaches = table is not None and bool(table.sessions) and now < table.ends()
+        return table.open_session(now) if table is not None and reaches else None
 
     def _log(self, row: Mapping[str, Any]) -> None:
         keys = ("action", "error", "target", "held", "price", "short_ma", "long_ma", "equity", "sentence")
@@ -266,6 +270,7 @@ def decision_values(snapshot: Snapshot, plan: Plan) -> dict[str, Any]:
             {"side": o.side.value, "symbol": o.symbol, "quantity": o.quantity, "price": o.decision_price}
             for o in plan.orders
         ],
+        "total_capital": portfolio.total_capital,
         "cash": portfolio.cash,
         "shares": dict(portfolio.shares),
         "equity": equity_of(portfolio, {s: market.quote(s).price for s in SYMBOLS}),

@@ -37,7 +37,15 @@ from qqqbot.simulated_prices import SimulatedPrices, sessions_between
 ROOT = Path(__file__).resolve().parent.parent
 SIMULATED = "SIMULATED PRICES"
 MARKER = "SIMULATED_PRICES"
-MADE_HERE = ("trades.jsonl", "orders.jsonl", "decisions.jsonl", "status.json", "status.json.new", "HALT")
+MADE_HERE = (
+    "trades.jsonl",
+    "orders.jsonl",
+    "decisions.jsonl",
+    "inputs.jsonl",
+    "status.json",
+    "status.json.new",
+    "HALT",
+)
 MADE_HERE_PATTERNS = ("trading_bot_????????.log", "*.jsonl.torn-*")
 
 SEED = 7
