@@ -9,6 +9,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from builders import NOW
+
 from qqqbot.ib_orders import Commission, Completed, Event, Execution, Notice, Sent, Status
 from qqqbot.model import OrderStatus, Side
 
