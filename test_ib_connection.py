@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import io
 import json
 import logging
 import os
@@ -59,7 +60,12 @@ def main(
     except StartRefused as refused:
         print(refused, file=sys.stderr)
         return 1
-    return _check(options, settings, daemon, clock or SystemClock(), out or sys.stdout, patience or Patience())
+    out = out or sys.stdout
+    try:
+        return _check(options, settings, daemon, clock or SystemClock(), out, patience or Patience())
+    except BrokenPipeError:  # `test_ib_connection.py | head -3`: the interpreter's last flush must not complain again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
+        return 1
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -193,4 +199,9 @@ def use_own_python() -> None:
 if __name__ == "__main__":
     use_own_python()
     logging.getLogger().addHandler(logging.NullHandler())  # what matters is on the screen
-    sys.exit(main())
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 shows escapes, not a traceback
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("interrupted; nothing was ordered")

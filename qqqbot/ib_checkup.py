@@ -12,6 +12,7 @@ from typing import Protocol
 from qqqbot import ib_ladder as ladder
 from qqqbot.config import Config
 from qqqbot.ib_ladder import Answer, Rung, Verdict
+from qqqbot.ib_wire import MUTE
 from qqqbot.model import SYMBOLS, TQQQ
 from qqqbot.ports import Clock
 
@@ -80,9 +81,8 @@ class Report:
     def conclusion(self) -> str:
         if not self.could_trade:
             return f"The bot could NOT trade: {', '.join(self.failed)}. Put right the first FAILED, and run this again."
-        if self.dry_run:
-            return f"The bot could trade {self.account}. It does not yet: dry_run is true."
-        return f"The bot could trade {self.account}."
+        whose = f"The bot could trade {self.account}, {ladder.money(self.account)}."
+        return f"{whose} It does not yet: dry_run is true." if self.dry_run else whose
 
 
 class Checkup:
@@ -131,7 +131,8 @@ class Checkup:
             self._add(ladder.greeted(gateway.server_version or 0))
             return self._add(ladder.client_id_taken(number, ended))
         if ended or gateway.server_version is None:
-            return self._add(ladder.not_greeted(ended, gateway.server_version))
+            mute = ended == MUTE.format(host=host, port=port, seconds=self._patience.connect)
+            return self._add(ladder.not_greeted(ended, gateway.server_version, mute))
         self._add(ladder.greeted(gateway.server_version))
         return self._add(ladder.client_id(number, self._daemon))
 

@@ -16,6 +16,7 @@ from qqqbot.config import Config
 from qqqbot.errors import AccountRefused, BrokerUnavailable
 from qqqbot.ib_account import PositionRow, SummaryRow
 from qqqbot.ib_codes import code
+from qqqbot.ib_mailboxes import TOO_LATE
 from qqqbot.ib_orders import REF_PREFIX
 from qqqbot.market_calendar import new_york_date
 from qqqbot.model import SYMBOLS, Mode
@@ -138,9 +139,17 @@ def unreachable(host: str, port: int, error: OSError, seconds: float) -> Rung:
     return Rung(PORT, Verdict.FAILED, f"{where}: {error.strerror or error}", fix="check ib_host and the network")
 
 
-def not_greeted(ended: str, server_version: int | None) -> Rung:
+def not_greeted(ended: str, server_version: int | None, mute: bool) -> Rung:
     """`ended` is the reason with which the connection ended; its part after the last colon says what to do."""
-    found, colon, fix = ended.removesuffix("; connecting anew").rpartition(": ")
+    if mute and server_version:
+        return Rung(
+            HANDSHAKE,
+            Verdict.FAILED,
+            f"server version {server_version}, and then neither accounts nor order numbers",
+            "the gateway has answered and its login is not finished",
+            "look at its window: finish the login, confirm the second factor, close every dialog",
+        )
+    found, colon, fix = ended.rpartition(": ")
     if not colon:
         found, fix = fix, "look at the gateway's window for a dialog, and try again; restart it in doubt"
     said = f" (server version {server_version})" if server_version else ""
@@ -217,8 +226,12 @@ def kind(chosen: str, port: int) -> Rung:
         mode, _ = ib_account.choose_account((chosen,), "", port, allow_live=True)
     except AccountRefused as refused:
         return _refused(KIND, refused, "the bot does not start like this")
-    money = "no real money" if mode is Mode.PAPER else "REAL MONEY"
-    return Rung(KIND, Verdict.OK, f"{mode}: {money}", "the account's id says so, and the port does not contradict")
+    return Rung(KIND, Verdict.OK, f"{mode}: {money(chosen)}", "the account's id says so, and the port agrees")
+
+
+def money(chosen: str) -> str:
+    mode, _ = ib_account.choose_account((chosen,), "", port=0, allow_live=True)
+    return "no real money" if mode is Mode.PAPER else "REAL MONEY"
 
 
 def keys(chosen: str, settings: Config) -> Rung:
@@ -288,7 +301,7 @@ def summary(answer: Answer, chosen: str, settings: Config) -> Rung:
     try:
         amounts = ib_account.amounts(rows, chosen)
     except BrokerUnavailable as unusable:
-        found, _, fix = str(unusable).partition(": ")
+        found, _, fix = str(unusable).partition("; asked again")[0].partition(": ")
         return Rung(SUMMARY, Verdict.FAILED, found, "the bot does not trade on half of an answer", fix)
     cash = ib_account.is_cash_account(amounts)
     told = {"net liquidation": "NetLiquidation", "cash": "TotalCashValue", "settled": "SettledCash"}
@@ -413,7 +426,8 @@ def precautions(answer: Answer | None, symbol: str, doubtful: Sequence[str] = ()
         return Rung(PRECAUTIONS, Verdict.NOTE, "the API does not tell them", meaning, fix)
     if answer.trouble:
         meaning = "the order itself would not have come through; nothing was placed"
-        return Rung(PRECAUTIONS, Verdict.FAILED, f"{what}: {answer.trouble}", meaning, _fix(answer))
+        fix = PRECAUTIONS_FIX if answer.trouble == TOO_LATE else _fix(answer)
+        return Rung(PRECAUTIONS, Verdict.FAILED, f"{what}: {answer.trouble}", meaning, fix)
     told: WhatIf = answer.rows[-1]
     found = f"{what}: margin {_amount(told.margin)}, commission {_amount(told.commission)}; nothing was placed"
     if told.warnings:

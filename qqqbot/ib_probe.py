@@ -49,7 +49,7 @@ class Probe(IBGateway):
         try:
             self.open(host, port, client_id)
         except BrokerUnavailable:
-            return self.ended()
+            return _here(self.ended())
         return ""
 
     @property
@@ -108,7 +108,7 @@ class Probe(IBGateway):
         try:
             return Answer(tuple(self.boxes.answer(box, max(0.0, seconds))))
         except BrokerUnavailable:
-            return Answer(trouble=box.trouble)
+            return Answer(trouble=_here(box.trouble))
 
     # Callbacks
 
@@ -145,6 +145,11 @@ class Probe(IBGateway):
             self._warnings.append(f"{event.number}: {event.text}")
         else:
             self.boxes.fail(WHAT_IF, explain(event.number, event.text))
+
+
+def _here(trouble: str) -> str:
+    """Unlike the bot, this connection is not made anew."""
+    return trouble.removesuffix("; connecting anew")
 
 
 def _one_share(symbol: str, now: datetime) -> OrderIntent:
