@@ -57,7 +57,6 @@ def confirmed(wanted: Levels, days: int) -> Levels:
     same = np.ones(len(wanted), dtype=bool)
     for back in range(1, days):
         same[back:] &= wanted[back:] == wanted[:-back]
-    same[: days - 1] = False
     known = np.flatnonzero(wanted >= 0)
     if not len(known):
         return wanted

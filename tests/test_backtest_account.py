@@ -75,6 +75,8 @@ def test_shares_are_counted_at_the_printed_price_and_survive_a_split() -> None:
     bought, sold = result.trades
     assert (bought.price, bought.quantity) == (60, 1583)
     assert (sold.price, sold.quantity) == (Decimal("30.9"), 3166)
+    _, sold = account(days, moves(days, [2, 0, 0, 0]), Terms(slippage=0.0)).trades
+    assert (sold.price, sold.quantity) == (Decimal("61.8"), 1583)
 
 
 def test_dividends_are_earned() -> None:
