@@ -59,11 +59,12 @@ class FakePrices:
     price: float = PRICE
     changes: dict[str, Any] = field(default_factory=dict)
     trouble: Exception | None = None
+    known: SessionTable = field(default_factory=table)
     calls: int = 0
 
     def sessions(self, now: datetime) -> SessionTable:
         assert now == self.clock.now()
-        return table()
+        return self.known
 
     def market(self, now: datetime) -> Market:
         self.calls += 1
@@ -92,11 +93,14 @@ class FakeBroker:
     """shares of the first cancelled order that are filled after everybody has seen it cancelled"""
     deaf_to_cancel: bool = False
     silent: bool = False
+    account_silent: bool = False
     commission: Decimal | None = Decimal("1.00")
     broker_quotes: Mapping[str, Quote] = field(default_factory=dict)
 
     def snapshot(self) -> AccountSnapshot:
         self._answer()
+        if self.account_silent:
+            raise BrokerUnavailable("no complete answer about the account")
         prices = {QQQ: Decimal(str(PRICE)), TQQQ: Decimal(str(TQQQ_PRICE))}
         return AccountSnapshot(
             account=self.account,

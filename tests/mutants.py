@@ -24,7 +24,10 @@ CALENDAR = ("test_market_calendar.py",)
 LEDGER = ("test_ledger.py",)
 BOOK = ("test_book.py",)
 JOURNAL = ("test_journal.py",)
-ENGINE = ("test_engine.py",)
+
+
+def engine(test: str) -> tuple[str, ...]:
+    return (f"test_engine.py::{test}",)
 
 
 def execution(test: str) -> tuple[str, ...]:
@@ -348,5 +351,58 @@ MUTANTS = (
         "        self._absorb(intent, order)\n        self._journal.outcome(intent, order, self._clock.now())\n",
         "        self._journal.outcome(intent, order, self._clock.now())\n        self._absorb(intent, order)\n",
         execution("TestBeforeTheWire"),
+    ),
+    Mutant(
+        "a failed read is taken for an empty account",
+        "engine",
+        "        account = self.state.account = self.broker.snapshot()\n",
+        "        try:\n            account = self.state.account = self.broker.snapshot()\n"
+        "        except BrokerUnavailable:\n"
+        "            account = AccountSnapshot(\n"
+        "                self.broker.account, self.broker.mode, 0, 0, {}, (), market.qqq.time\n"
+        "            )\n",
+        engine("TestNothingIsBelievedThatWasNotSeen"),
+    ),
+    Mutant(
+        "unresolved orders are not told to the decision",
+        "engine",
+        "unresolved=journal.unresolved(),",
+        "unresolved=(),",
+        execution("TestUnknown"),
+    ),
+    Mutant(
+        "the kill switch is not told to the decision",
+        "engine",
+        "halted=self.records.switch.reason(),",
+        "halted=None,",
+        engine("TestHalt"),
+    ),
+    Mutant(
+        "the window of the averages ends a day early",
+        "engine",
+        "expected=table.before(session.date, self.rules.long_period - 1),",
+        "expected=table.before(session.date, self.rules.long_period)[:-1],",
+        engine("TestACheck"),
+    ),
+    Mutant(
+        "what a window has decided is not written down",
+        "engine",
+        "if plan.settles is not None:",
+        "if plan.settles is not None and number > 1:",
+        engine("TestBeforeClose"),
+    ),
+    Mutant(
+        "an account that does not settle goes on trading",
+        "engine",
+        "        self.records.switch.halt(reason)\n",
+        "",
+        engine("TestHalt"),
+    ),
+    Mutant(
+        "yesterday's bar is taken for today's",
+        "prices",
+        "newest_row=rows[-1].date,",
+        "newest_row=today,",
+        ("test_prices.py::test_no_fault_of_the_data_is_traded_on[stale-newest_row]",),
     ),
 )
