@@ -164,7 +164,6 @@ install_locked() {
     if ! PIP_USER=0 "$PY" -m pip install --no-input --disable-pip-version-check "$@" -r "$HERE/$requirements" \
         >"$log" 2>&1 </dev/null; then
         explain_pip "$log"
-        torn || rm -f "$log"
         return 1
     fi
     if ! { wanted "$requirements" >"$VENV/.stamp" && mv -f "$VENV/.stamp" "$VENV/.installed-$requirements"; }; then
@@ -206,7 +205,7 @@ explain_pip() {
 holder() {
     local python=$PY code=0
     pid=''
-    [ -e "$LOGS/bot.pid" ] || return 1
+    [ -e "$LOGS/bot.pid" ] || [ -L "$LOGS/bot.pid" ] || return 1
     [ -x "$python" ] || python=$(find_python) || exit 1
     pid=$(PYTHONPATH=$HERE "$python" -P -m qqqbot.lock "$LOGS") || code=$?
     case $code in 0) return 0 ;; 3) return 1 ;; *) exit 1 ;; esac

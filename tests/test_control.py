@@ -275,11 +275,13 @@ def test_logs_that_cannot_be_made_are_said_before_anything_starts(bot: Checkout)
 
 def test_a_lock_that_cannot_be_read_is_not_taken_for_free(bot: Checkout) -> None:
     bot.logs.mkdir()
-    (bot.logs / "bot.pid").mkdir()
+    (bot.logs / "bot.pid").symlink_to(bot.logs / "bot.pid")  # what no user can open, not even root
     started = bot.run("start")
     assert started.returncode == 1
     assert "bot.pid: cannot be opened" in started.stderr
     assert bot.calls() == []
+    stopped = bot.run("stop")
+    assert (stopped.returncode, stopped.stdout) == (1, "")
 
 
 @pytest.mark.parametrize(

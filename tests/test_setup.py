@@ -132,6 +132,7 @@ def test_an_environment_whose_python_is_gone_is_made_anew(half_made: Checkout) -
 def test_no_network_is_named_and_the_next_try_succeeds(half_made: Checkout) -> None:
     good = (half_made.folder / "requirements.txt").read_text()
     require(half_made, "tinything-that-is-nowhere==1.0")
+    assert half_made.run("start").returncode == 1
     failed = half_made.run("start")
     assert failed.returncode == 1
     assert "The package index does not answer: check the network" in failed.stderr
@@ -168,12 +169,12 @@ def test_a_python_that_is_too_old_is_named_with_its_version(clone: Checkout, tmp
     assert "Python 3.11 or later is needed; found only python3, version 3.9.2." in result.stderr
 
 
-def test_a_shim_that_cannot_run_is_passed_over(half_made: Checkout, tmp_path: Path) -> None:
+def test_a_shim_that_cannot_run_and_an_old_python_are_passed_over(clone: Checkout, tmp_path: Path) -> None:
     """pyenv puts a python3.13 on PATH that fails wherever 3.13 is not the chosen version."""
-    del half_made.environment["PYTHON"]
-    path = path_with(tmp_path / "path", python3_13="exit 127", python3=f'exec "{sys.executable}" "$@"')
-    result = half_made.run("once", PATH=path)
-    assert result.returncode == 0, result.stderr
+    del clone.environment["PYTHON"]
+    scripts = {"python3_13": "exit 127", "python3_11": 'echo "bare 3.11.7"', "python3": 'echo "old 3.9.2"'}
+    result = clone.run("once", PATH=path_with(tmp_path / "path", **scripts))
+    assert "Found python3.11, version 3.11.7, but its venv module is missing" in result.stderr
 
 
 def test_a_missing_venv_module_is_named_with_the_package_that_has_it(clone: Checkout, tmp_path: Path) -> None:
