@@ -12,17 +12,19 @@ import random
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
 
-from qqqbot import config, ownership
+from qqqbot import config, ownership, private_files, secret_urls
 from qqqbot.assembly import Identity, assemble, load_records, set_capital
 from qqqbot.book import Book
+from qqqbot.channels import Channels
 from qqqbot.clock import StopRequest, SystemClock
 from qqqbot.config import Config
+from qqqbot.deadman import DeadMan, Ping
 from qqqbot.engine import Engine, State
 from qqqbot.errors import BotError, ConfigError, StartRefused
 from qqqbot.heartbeat import Heartbeat
@@ -35,6 +37,9 @@ from qqqbot.paper_broker import ACCOUNT, PaperBroker
 from qqqbot.polling import poll, timetable
 from qqqbot.ports import Broker, Clock, PriceSource
 from qqqbot.prices import ChildPrices
+from qqqbot.sd_notify import Supervisor
+from qqqbot.secret_urls import SecretUrls
+from qqqbot.watch import Watch
 
 HERE = Path(__file__).resolve().parent
 SHOWN_SETTINGS = ("short_ma_period", "long_ma_period", "check_interval_minutes", "decide", "band_pct", "order_type")
@@ -123,19 +128,41 @@ class Daemon:
     clock: Clock
     prices: PriceSource
     account: Account
+    secrets: SecretUrls = field(default_factory=SecretUrls)
+    supervisor: Supervisor = field(default_factory=lambda: Supervisor({}))
 
     def __post_init__(self) -> None:
         self.notifier = LogNotifier(self.clock)
         self.heartbeat = Heartbeat(self.logs / "status.json", self.clock, self._constants(), self.notifier)
+        rules, urls, ping = self.settings.rules, self.secrets.notify, self.secrets.ping
+        self.watch = Watch(
+            self.logs,
+            self.clock,
+            self.notifier,
+            rules,
+            self.account.problem,
+            Channels(urls).outbox() if urls else None,
+            DeadMan(Ping(ping).outbox()) if ping else None,
+        )
 
     def run(self) -> None:
         """Poll until a stop is asked for. Raises StartRefused, ConfigError."""
-        self.heartbeat.beat("starting")
+        self._beat("starting")
         engine = self._engine()
         if engine is not None:
-            poll(engine, self.clock, self._timetable(), lambda due: self.heartbeat.beat("running", due))
-        self.heartbeat.beat("stopped")
+            poll(engine, self.clock, self._timetable(), lambda due: self._beat("running", due))
+        self._beat("stopped")
         log.info(pairs(stopped=True))
+
+    def close(self) -> None:
+        """Nothing of this daemon goes on."""
+        self.watch.close()
+        self.account.close()
+
+    def _beat(self, state: str, due: datetime | None = None) -> None:
+        self.heartbeat.beat(state, due)
+        self.watch.look()
+        self.supervisor.tell(state, self.watch.status_line(state))
 
     def once(self) -> bool:
         """One check. Whether it could be made. Raises StartRefused, ConfigError."""
@@ -143,6 +170,7 @@ class Daemon:
         if engine is None:
             return False
         engine.step()
+        self.watch.look()
         last = engine.state.last_check or {}
         for notice in self.notifier.recent:
             print(f"{notice['kind']}: {notice['text']}")
@@ -167,7 +195,7 @@ class Daemon:
         identity = self._identity()
         if identity is None:
             return None
-        records = load_records(self.logs, identity, self.clock, self.notifier)
+        records = load_records(self.logs, identity, self.clock, self.watch)
         set_capital(records.book, self.settings.capital, self.clock)
         state = State()
         engine = assemble(
@@ -178,10 +206,10 @@ class Daemon:
             self.clock,
             self.prices,
             self.account.broker(records.book, state),
-            self.notifier,
+            self.watch,
             state=state,
         )
-        self.heartbeat.engine = engine
+        self.heartbeat.engine = self.watch.engine = engine
         log.info(pairs(started=True, mode=identity.mode, account=identity.account, config=self.settings.fingerprint))
         return engine
 
@@ -191,7 +219,7 @@ class Daemon:
                 self.heartbeat.problem = None
                 return identity
             self.heartbeat.problem = self.account.problem()
-            self.heartbeat.beat("waiting")
+            self._beat("waiting")
         return None
 
     def _timetable(self) -> Timetable:
@@ -210,9 +238,10 @@ def main(arguments: Sequence[str] | None = None, clock: Clock | None = None, pri
         signal.signal(number, lambda *_: stop.set())
     try:
         settings = config.load(options.config)
+        secrets = secret_urls.take(os.environ, options.config.parent)
         if options.check_config:
             return 0
-        return _run(options, settings, clock or SystemClock(stop), prices)
+        return _run(options, settings, secrets, clock or SystemClock(stop), prices)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
@@ -221,17 +250,21 @@ def main(arguments: Sequence[str] | None = None, clock: Clock | None = None, pri
         return 1
 
 
-def _run(options: argparse.Namespace, settings: Config, clock: Clock, prices: PriceSource | None) -> int:
+def _run(
+    options: argparse.Namespace, settings: Config, secrets: SecretUrls, clock: Clock, prices: PriceSource | None
+) -> int:
+    private_files.from_now_on()
     logs: Path = options.logs
     logs.mkdir(parents=True, exist_ok=True)
     lock = Lock(logs / PID_FILE)
     lock.acquire()
     set_up(logs, clock, settings.log_keep_days, stderr=not options.once and sys.stderr.isatty())
+    private_files.close_to_others(logs)
     account = open_account(settings, clock)
     source = prices or ChildPrices(
         clock, random.Random(), long_period=settings.long_ma_period, closed_on=settings.closures
     )
-    daemon = Daemon(settings, logs, clock, source, account)
+    daemon = Daemon(settings, logs, clock, source, account, secrets, Supervisor(os.environ))
     try:
         if options.settle:
             print("\n".join(daemon.settle(options.settle)) or "the account agrees with the book: nothing to record")
@@ -244,7 +277,7 @@ def _run(options: argparse.Namespace, settings: Config, clock: Clock, prices: Pr
         log.exception("ended by an error")
         raise
     finally:
-        account.close()
+        daemon.close()
         lock.release()
 
 

@@ -51,7 +51,8 @@ log = logging.getLogger("qqqbot.engine")
 MAX_ROUNDS = 6
 FAILURES_BEFORE_NOTICE = 3
 PRICE_ERRORS = ("PricesUnavailable", "StalePrices")
-PERSON_NEEDED = ("LedgerMismatch", "UnexpectedPosition", "TradingHalted")
+PERSON_NEEDED = {"halt": ("TradingHalted",), "mismatch": ("LedgerMismatch", "UnexpectedPosition")}
+"""kind of alert -> the gates' codes that amount to it"""
 
 
 @dataclass
@@ -173,8 +174,9 @@ class Engine:
         self._count_failure(code in PRICE_ERRORS, plan.sentence, snapshot.exchange_open)
         self.alerts.end("broker")
         if "book" in {gate.name for gate in plan.gates}:
-            troubles = [gate.sentence for gate in plan.gates if not gate.passed and gate.code in PERSON_NEEDED]
-            self._lasting("halt", bool(troubles), "; ".join(troubles))
+            for kind, codes in PERSON_NEEDED.items():
+                troubles = [gate.sentence for gate in plan.gates if not gate.passed and gate.code in codes]
+                self._lasting(kind, bool(troubles), "; ".join(troubles))
 
     def _failed(self, began: datetime, error: Exception) -> None:
         """The line of a check that could not be made, even where the disk does not take it."""

@@ -64,7 +64,7 @@ class Evidence:
 
 NEWEST_ALERTS = 3
 # Kinds of alerts that repeat what the last check's own failures say.
-OF_THE_LAST_CHECK = ("halt", "broker", "checks_failing")
+OF_THE_LAST_CHECK = ("halt", "mismatch", "broker", "checks_failing")
 
 _ADVICE = {
     "TradingHalted": "look at the reason; ./bot_control.sh resume lets it trade again",

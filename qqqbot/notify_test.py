@@ -1,0 +1,52 @@
+"""python -m qqqbot.notify_test: one message to each channel, one call of the dead man's address, and how it went.
+
+Exit codes: 0 all delivered, 1 something was not, 2 nothing is configured or what is cannot be used.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from qqqbot.channels import Channels, Message
+from qqqbot.deadman import Ping
+from qqqbot.errors import ConfigError
+from qqqbot.secret_urls import NOTIFY_FILE, NOTIFY_VARIABLE, PING_FILE, PING_VARIABLE, channel, take
+
+HERE = Path(__file__).resolve().parent.parent
+MESSAGE = Message("qqqbot: a test", "Sent by ./bot_control.sh notify-test. If you read this, the channel works.")
+
+
+def main() -> int:
+    config = Path(os.environ.get("QQQBOT_CONFIG") or HERE / "config.json")
+    try:
+        secrets = take(os.environ, config.parent)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if not secrets.notify and secrets.ping is None:
+        print(_how(config.parent), file=sys.stderr)
+        return 2
+    failed = False
+    problems = Channels(secrets.notify).problems(MESSAGE) if secrets.notify else {}
+    for number, url in enumerate(secrets.notify):
+        problem = problems.get(number)
+        failed |= problem is not None
+        print(f"{channel(number + 1, url)}: {problem or 'delivered'}")
+    if secrets.ping is not None:
+        problem = Ping(secrets.ping).problem()
+        failed |= problem is not None
+        print(f"dead man's address: {problem or 'answered'}")
+    return 1 if failed else 0
+
+
+def _how(folder: Path) -> str:
+    file = folder / NOTIFY_FILE
+    return (
+        "No channel of notification is configured. Put one address on each line of a file that only you can read:\n"
+        f"  touch '{file}'; chmod 600 '{file}'; then write into it, as: ntfy://ntfy.sh/a-topic-nobody-guesses\n"
+        f"or set {NOTIFY_VARIABLE}. The dead man's address likewise: {PING_FILE} or {PING_VARIABLE}."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

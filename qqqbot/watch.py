@@ -1,0 +1,188 @@
+"""What the owner, the dead man's switch and systemd are told, looked at after each check and at least once a minute.
+
+Takes the place of the Notifier behind the engine: what happens is logged and collected; what lasts is read from the
+engine itself at each look. Nothing here may stop a trade: deliveries are handed over and forgotten.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from qqqbot.channels import Message
+from qqqbot.deadman import DeadMan
+from qqqbot.digest import ended_week, letter
+from qqqbot.engine import Engine, equity_of
+from qqqbot.errors import CalendarEnded
+from qqqbot.market_calendar import SessionTable, new_york_date
+from qqqbot.model import SYMBOLS, Mode, Rules
+from qqqbot.notice_memory import NoticeMemory
+from qqqbot.notices import (
+    LASTING,
+    Memory,
+    News,
+    Trouble,
+    decision_near,
+    is_night,
+    login_due,
+    masked,
+    paragraph,
+    select,
+)
+from qqqbot.notify import LogNotifier
+from qqqbot.outbox import Outbox
+from qqqbot.ports import Clock
+
+log = logging.getLogger("qqqbot.watch")
+
+MODES = {Mode.DRY_RUN: "DRY RUN", Mode.PAPER: "PAPER", Mode.LIVE: "LIVE"}
+# Pieces of news that wait for the morning.
+MOST_WAITING = 50
+CLOSE_SECONDS = 3.0
+NO_WEEK_YET = "none yet"
+
+
+@dataclass
+class Watch:
+    """`problem` says what keeps the account from answering, None where nothing does."""
+
+    logs: Path
+    clock: Clock
+    log_notifier: LogNotifier
+    rules: Rules
+    problem: Callable[[], str | None]
+    outbox: Outbox[Message] | None = None
+    deadman: DeadMan | None = None
+    engine: Engine | None = None
+    _news: deque[News] = field(default_factory=lambda: deque(maxlen=MOST_WAITING))
+    _down_since: datetime | None = None
+    _failure: str | None = None
+    _complete: bool = False
+    """a check since the start has looked at everything that could be wrong: what is not there is over"""
+
+    def __post_init__(self) -> None:
+        self._memory = NoticeMemory(self.logs)
+
+    def notify(self, kind: str, text: str) -> None:
+        """Log it, and tell the owner at the next look. What lasts is told from the engine's state instead."""
+        self.log_notifier.notify(kind, text)
+        if kind in LASTING or self.outbox is None:
+            return
+        engine = self.engine
+        if kind == "trade" and engine is not None and engine.records.book.ledger.portfolio().trades == 1:
+            kind = "first_trade"
+        self._news.append(News(kind, text, self.clock.now()))
+
+    def look(self) -> None:
+        """Tell what is to be told now."""
+        now, engine = self.clock.now(), self.engine
+        table = engine.state.table if engine else None
+        is_open = _is_open(table, now)
+        if self.deadman is not None and engine is not None:
+            self.deadman.look(engine.state.last_check, table is not None and not is_open, now)
+        if self.outbox is None:
+            return
+        self._say_where_nothing_is_delivered(self.outbox)
+        problem = self._problem_now(now)
+        if is_night(now) and not is_open:
+            return
+        if engine is not None:
+            self._memory.belongs_to(f"{engine.broker.mode.value} {engine.broker.account}")
+            self._complete |= _looked_at_everything(engine.state.last_check)
+        memory = self._memory.memory
+        troubles = self._troubles(problem, decision_near(now, table, self.rules))
+        lines = select(memory, troubles, self._news, self._complete, now)
+        self._news.clear()
+        lines += self._of_the_week(memory, problem, [trouble.text for trouble in troubles], now)
+        if lines:
+            self.outbox.put(self._message(lines))
+        self._memory.save()
+
+    def status_line(self, state: str) -> str:
+        """One line for systemd."""
+        last = (self.engine.state.last_check if self.engine else None) or {}
+        told = f"{last.get('action')}: {last.get('sentence')}" if last else self.problem() or state
+        return self._masked(f"{self._who()}, {state}. {told}")
+
+    def close(self) -> None:
+        if self.deadman is not None:
+            self.deadman.close()
+        if self.outbox is not None:
+            self.outbox.close(CLOSE_SECONDS)
+
+    def _troubles(self, problem: str | None, near: bool) -> list[Trouble]:
+        lasting = self.engine.alerts.lasting() if self.engine else []
+        found = {a["kind"]: Trouble(a["kind"], a["text"], datetime.fromisoformat(a["at"])) for a in lasting}
+        if problem is not None and self._down_since is not None:
+            found["broker"] = Trouble("broker", problem, self._down_since)
+        if "broker" in found:
+            broker = found["broker"]
+            found["broker"] = Trouble("broker", broker.text, broker.since, threatens=near)
+        return list(found.values())
+
+    def _problem_now(self, now: datetime) -> str | None:
+        problem = self.problem()
+        if problem is None:
+            self._down_since = None
+        elif self._down_since is None:
+            self._down_since = now
+        return problem
+
+    def _of_the_week(self, memory: Memory, problem: str | None, wrong: list[str], now: datetime) -> list[str]:
+        lines = []
+        if login_due(memory, problem, now):
+            memory.login = new_york_date(now).isoformat()
+            lines.append(paragraph("login", problem or ""))
+        if (text := self._letter(memory, wrong, now)) is not None:
+            lines.append(paragraph("digest", text))
+        return lines
+
+    def _letter(self, memory: Memory, wrong: list[str], now: datetime) -> str | None:
+        engine = self.engine
+        if engine is None or engine.state.last_check is None:
+            return None
+        week = ended_week(engine.state.table, now)
+        if memory.digest and (week is None or memory.digest == week.ended):
+            return None
+        portfolio, market = engine.records.book.ledger.portfolio(), engine.state.market
+        equity = equity_of(portfolio, {s: market.quote(s).price for s in SYMBOLS} if market else None)
+        first, before = not memory.digest, (memory.equity, memory.trades)
+        memory.digest, memory.equity, memory.trades = week.ended if week else NO_WEEK_YET, equity, portfolio.trades
+        # At the very first start a week that is over was not this bot's.
+        if first or week is None:
+            return None
+        return letter(week, portfolio, equity, engine.state.last_signal, before, wrong)
+
+    def _message(self, lines: list[str]) -> Message:
+        heads = list(dict.fromkeys(line.partition(":")[0].partition(",")[0] for line in lines))
+        shown = "; ".join(heads[:2]) + ("; ..." if len(heads) > 2 else "")
+        return Message(self._masked(f"qqqbot {self._who()}: {shown}"), self._masked("\n\n".join(lines)))
+
+    def _who(self) -> str:
+        if self.engine is None:
+            return "no account yet"
+        broker = self.engine.broker
+        return MODES[broker.mode] if broker.mode is Mode.DRY_RUN else f"{MODES[broker.mode]} {broker.account}"
+
+    def _masked(self, text: str) -> str:
+        return masked(text, self.engine.broker.account if self.engine else "")
+
+    def _say_where_nothing_is_delivered(self, outbox: Outbox[Message]) -> None:
+        """On the status page, once: a message that cannot be delivered cannot tell so itself."""
+        if outbox.failure != self._failure:
+            self._failure = outbox.failure
+            self.log_notifier.notify("notifications", self._failure or "delivered again")
+
+
+def _looked_at_everything(check: Mapping[str, Any] | None) -> bool:
+    return any(gate["name"] == "book" for gate in (check or {}).get("gates", ()))
+
+
+def _is_open(table: SessionTable | None, now: datetime) -> bool:
+    try:
+        return table is not None and table.open_session(now) is not None
+    except CalendarEnded:
+        return False
