@@ -80,7 +80,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         self._state = threading.Lock()
         self._ended = ""
         self._line = READING
-        self._line_back = False
+        self._line_lost = self._line_back = False
         self._interruptions = 0
         EClient.__init__(self, self)
         self.msg_queue = _Straight(self._take_message)
@@ -143,7 +143,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
 
     def trust(self, interruptions: int) -> None:
         with self._state:
-            if self._interruptions == interruptions:
+            if self._interruptions == interruptions and not self._line_lost:
                 self._line, self._line_back = "", False
 
     def beat(self) -> None:
@@ -159,7 +159,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         return self.boxes.ask(number, question, lambda: send(number))
 
     def answers(self, *boxes: Mailbox, seconds: float | None = None) -> list[list[Any]]:
-        """All of them, or BrokerUnavailable. A question that is left open ends the connection: its end may come yet.
+        """All of them, or BrokerUnavailable. A question without its answer ends the connection: its end may come yet.
 
         Without that, the late end of one question would end the next one of its kind before its rows were there.
         """
@@ -169,9 +169,8 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
                 given.append(self.boxes.answer(box, self._timing.answer if seconds is None else seconds))
             except BrokerUnavailable as unavailable:
                 trouble = trouble or unavailable
-                if box.trouble == TOO_LATE:
-                    self.shut(f"the gateway does not answer for {box.question}")
         if trouble:
+            self.shut(str(trouble))
             raise trouble
         return given
 
@@ -337,17 +336,17 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
 
     def _set_line(self, text: str, back: bool) -> None:
         with self._state:
-            self._line, self._line_back = text, back
+            self._line, self._line_back, self._line_lost = text, back, not back
             self._interruptions += 1
         self.attention.set()
 
     def _unnumbered_error(self, number: int, text: str) -> None:
         """A read-only gateway answers the questions for orders so; which one was refused it does not say."""
-        if code(number).meaning is not Meaning.REFUSED:
-            log.debug("gateway: %s", explain(number, text))
-            return
-        refused = [self.boxes.fail(key, explain(number, text)) for key in ("open", "completed", "positions")]
-        log.log(logging.DEBUG if any(refused) else logging.WARNING, "gateway: %s", explain(number, text))
+        known = code(number).meaning is not Meaning.UNKNOWN
+        log.log(logging.DEBUG if known else logging.INFO, "gateway: %s", explain(number, text))
+        if code(number).meaning is Meaning.REFUSED:
+            for question in ("open", "completed", "positions"):
+                self.boxes.fail(question, explain(number, text))
 
     def accountSummary(self, reqId: int, account: str, tag: str, value: str, currency: str) -> None:
         self.boxes.put(reqId, SummaryRow(account, tag, value, currency))

@@ -194,6 +194,8 @@ class Keeper(Generic[L]):
 
     def _read_all(self, link: L) -> None:
         before = link.interruptions()
+        # What the gateway tells by itself at a connect, an end of open orders too, comes before its answer to this.
+        link.beat()
         self._catch_up(link)
         with self._changed:
             link.trust(before)

@@ -93,6 +93,7 @@ class IBBroker:
         self._sent_at: dict[str, float] = {}
         self._executions_at = -EXECUTIONS_SECONDS
         self._before: _Before | None = None
+        self._fractions: dict[str, Decimal] = {}
         self._no_quotes: tuple[float, str] | None = None
 
     # Life
@@ -176,11 +177,17 @@ class IBBroker:
                     break
             self._keeper.sound()
         self._before = seen
-        if parts := ib_account.fractions(positions, self.account):
-            log.info("fractions of shares are left alone: %s", ", ".join(f"{p} {s}" for s, p in parts.items()))
+        self._tell_fractions(positions)
         return ib_account.snapshot(
             self.mode, self.account, summary, positions, self._open_refs(orders), self._sold_today(), self._clock.now()
         )
+
+    def _tell_fractions(self, positions: list[PositionRow]) -> None:
+        """Once, and again when they change."""
+        parts = ib_account.fractions(positions, self.account)
+        if parts and parts != self._fractions:
+            log.info("fractions of shares are left alone: %s", ", ".join(f"{p} {s}" for s, p in parts.items()))
+        self._fractions = parts
 
     def _open_refs(self, orders: list[Status]) -> list[str]:
         with self._news:
@@ -349,8 +356,12 @@ class _Before:
 
 
 def _alive(orders: Iterable[Status]) -> set[str]:
-    """Refs of the bot's orders that are listed as open, whatever client sent them."""
-    return {o.order_ref for o in orders if o.order_ref.startswith(REF_PREFIX) and o.status not in ENDED_STATUSES}
+    """Refs of the bot's orders that are listed as open, whatever client sent them.
+
+    What was told of its own accord meanwhile is in the list too, so the newest line of an order counts.
+    """
+    newest = {order.order_ref: order.status for order in orders}
+    return {ref for ref, status in newest.items() if ref.startswith(REF_PREFIX) and status not in ENDED_STATUSES}
 
 
 def _price(ticks: Mapping[int, float]) -> float | None:

@@ -37,7 +37,7 @@ STRANGER = "{host} port {port} is not a gateway, it answers {said!r}: check ib_p
 class Wire:
     """A socket that connects by a deadline, reads without losing, sends whole messages, and ends at once.
 
-    Reads block without a timeout: an idle connection wakes nobody. `close_down` from any thread ends them.
+    Reads block without a timeout: an idle connection wakes nobody. `disconnect` from any thread ends them.
     """
 
     def __init__(self, host: str, port: int, seconds: float, on_end: Callable[[str], None]) -> None:
@@ -48,7 +48,7 @@ class Wire:
         self.unreachable: OSError | None = None
         """what the connect failed of"""
         self.wrapper = None
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
         self._seconds = seconds
         self._on_end = on_end
         self._greeting = bytearray()
@@ -81,7 +81,9 @@ class Wire:
                 ending.shutdown(socket.SHUT_RDWR)
             except OSError:
                 log.debug("the gateway was gone already")
-            ending.close()
+            # Not under a send: its descriptor could be somebody else's by then. The shutdown has ended the send.
+            with self.lock:
+                ending.close()
 
     @property
     def attempts(self) -> int:

@@ -213,6 +213,14 @@ TAPES = (
         prices=(),
     ),
     Tape(
+        "acknowledged, then inactive",
+        (SENT, opened("PreSubmitted"), status("PreSubmitted"), opened("Inactive"), status("Inactive")),
+        OrderStatus.UNKNOWN,
+        0,
+        ask=True,
+        prices=(),
+    ),
+    Tape(
         "inactive and still listed",
         (SENT, opened("Inactive"), status("Inactive")),
         OrderStatus.WORKING,

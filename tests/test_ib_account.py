@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 from builders import ACCOUNT, NOW
+
 from qqqbot.errors import AccountRefused, BrokerUnavailable
 from qqqbot.ib_account import (
     PositionRow,

@@ -1,6 +1,7 @@
 """The table of Interactive Brokers' codes: what ends an order, and that every sentence helps."""
 
 import pytest
+
 from qqqbot.ib_codes import CODES, Meaning, code, explain
 
 # What users have lost money by reading as a cancel: https://github.com/robcarver17/pysystemtrade/issues/1580

@@ -18,6 +18,7 @@ import ib_broker
 from qqqbot.config import Config
 from qqqbot.errors import BrokerUnavailable
 from qqqbot.ib_keeper import Timing
+from qqqbot.ib_orders import Notice
 from qqqbot.model import OrderStatus
 
 
@@ -311,6 +312,58 @@ def test_pauses_grow_and_are_said_once(caplog: pytest.LogCaptureFixture) -> None
         eventually(lambda: broker.problem() != "not connected to the gateway yet")
         time.sleep(0.3)
     assert sum("no gateway answers" in record.message for record in caplog.records) == 1
+
+
+def test_a_refused_question_is_not_ended_by_the_late_end_of_another() -> None:
+    """The gateway does not say which question it refuses: those that were open then are asked over a new connection."""
+    with desk() as at:
+        at.gateway.next_fault("reqPositions", "error", code=322, text="cannot process")
+        with pytest.raises(BrokerUnavailable, match="322: the gateway could not process"):
+            at.broker.snapshot()
+        at.reconnected()
+        assert at.broker.snapshot().spendable == 100_000
+
+
+def test_an_unsolicited_end_of_open_orders_at_the_connect_ends_no_question_of_ours() -> None:
+    clock = MovedClock()
+    with gateway_at(clock) as gateway:
+        gateway.foreign_order("QQQ", 10, client_id=1, limit=1, order_ref="qqqbot-20261124-09")
+        with broker_at(gateway, clock) as broker:
+            assert broker.identity(5)
+            kinds = [kind for kind in gateway.recording.kinds() if kind.startswith("req")]
+            assert kinds.index("reqCurrentTime") < kinds.index("reqAllOpenOrders")
+            assert broker.snapshot().open_order_refs == ("qqqbot-20261124-09",)
+
+
+def client() -> ib_broker.IBGateway:
+    return ib_broker.IBGateway(MovedClock(), QUICK, lambda _: None)
+
+
+def test_a_line_that_was_lost_while_everything_was_read_is_not_trusted() -> None:
+    link = client()
+    before = link.interruptions()
+    link.error(-1, 1100, "lost")
+    link.error(-1, 1102, "restored")
+    link.trust(before)
+    assert link.line_is_back()
+    assert link.interrupted()
+    link.trust(link.interruptions())
+    assert link.interrupted() == ""
+
+
+def test_a_line_that_is_lost_is_not_trusted_however_much_was_read() -> None:
+    link = client()
+    link.error(-1, 1700000000000, 2110, "broken", "")
+    link.trust(link.interruptions())
+    assert link.interrupted().startswith("2110: ")
+
+
+def test_errors_of_every_shape_are_understood() -> None:
+    told: list[Any] = []
+    link = ib_broker.IBGateway(MovedClock(), QUICK, told.append)
+    for shape in ((5, 201, "no"), (5, 201, "no", "{}"), (5, 0, 201, "no"), (5, 1700000000000, 201, "no", "{}")):
+        link.error(*shape)
+    assert told == [Notice(5, 201, "no")] * 4
 
 
 def test_our_names_hide_none_of_the_clients() -> None:

@@ -23,6 +23,7 @@ from ib_tapes import (
     opened,
     status,
 )
+
 from qqqbot.ib_orders import (
     Completed,
     Event,
