@@ -110,8 +110,9 @@ def walk_forward(
         bounds = np.append(bounds, len(days) - 1)
     table = sweep_table(prices, np.union1d(shorts, longs), slice(first, first + len(days)), days.years)
     sums = segment_sums(table, shorts, longs, bounds, terms.slippage)
+    until = np.concatenate((np.zeros((*sums.shape[:3], 1)), np.cumsum(sums, axis=3)), axis=3)
     pairs = [
-        _best_pair(sums[:3, :, :, k - train : k].sum(axis=3), train * segment, shorts, longs)
+        _best_pair(until[..., k] - until[..., k - train], train * segment, shorts, longs)
         for k in range(train, len(bounds) - 1)
     ]
     return _followed(prices, days, terms, pairs, bounds[train:])
