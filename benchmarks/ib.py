@@ -44,7 +44,7 @@ ORDERS = 200
 PAIRS = 12
 ROUND_TRIPS = 500
 IDLE_SECONDS = 20.0
-# Below the client's pace of 40 messages a second, so that the pace is not what is measured.
+# Below the client's pace of 45 messages a second, so that the pace is not what is measured.
 PAUSE_SECONDS = 0.03
 
 

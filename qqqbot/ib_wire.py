@@ -17,7 +17,7 @@ from collections.abc import Callable
 log = logging.getLogger("qqqbot.ib")
 
 # Below IB's 50 messages a second. https://interactivebrokers.github.io/tws-api/order_limitations.html
-MOST_SENDS_A_SECOND = 40
+MOST_SENDS_A_SECOND = 45
 # Far more than a gateway's greeting has.
 LONGEST_GREETING = 1024
 SEND_SECONDS = 5

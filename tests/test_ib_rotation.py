@@ -39,14 +39,15 @@ class Prices:
 class Trader:
     """An engine on a desk, with its records on disk."""
 
-    def __init__(self, at: Desk, logs: Path, limit: bool = False) -> None:
+    def __init__(self, at: Desk, logs: Path, limit: bool = False, orders: int = 12) -> None:
         self.at = at
         self.prices = Prices(Holding.QQQ)
         self.notifier = LogNotifier(at.clock)
         mode, account = at.broker.identity(5) or pytest.fail("not connected")
         self.records = load_records(logs, Identity(mode, account), at.clock, self.notifier)
         set_capital(self.records.book, Decimal(100_000), at.clock)
-        rules = replace(RULES, order_type=OrderType.LIMIT) if limit else RULES
+        order_type = OrderType.LIMIT if limit else OrderType.MARKET
+        rules = replace(RULES, order_type=order_type, max_orders_per_session=orders)
         self.engine: Engine = assemble(
             logs, self.records, rules, timedelta(seconds=20), at.clock, self.prices, at.broker, self.notifier
         )
