@@ -279,7 +279,7 @@ class TestDifferences:
         assert last(world)["error"] == "LedgerMismatch"
         assert last(world)["target"] == "TQQQ"
         assert engine.state.agrees is False
-        assert world.notifier.kinds().count("halt") == 1
+        assert world.notifier.kinds().count("mismatch") == 1
 
     def test_adopt_takes_the_accounts_shares_and_trading_goes_on(self, world: World) -> None:
         engine = self.differing(world, QQQ=150)
@@ -288,7 +288,7 @@ class TestDifferences:
         engine.step()
         assert world.broker.positions[QQQ] == 0
         assert world.broker.positions[TQQQ] > 0
-        assert any(kind == "halt" and text.startswith("over: ") for kind, text in world.notifier.told)
+        assert any(kind == "mismatch" and text.startswith("over: ") for kind, text in world.notifier.told)
 
     def test_adopt_survives_a_restart(self, world: World) -> None:
         engine = self.differing(world, TQQQ=10)

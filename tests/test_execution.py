@@ -475,9 +475,9 @@ def run_killed_at(step: Callable[[], object], moment: int | None) -> list[tuple[
 
 
 def moments(begun: list[tuple[str, int]]) -> list[int]:
-    """The first and the last time that each line was begun, counted from 1."""
+    """The first time that each line was begun, and the last time of those of the execution, counted from 1."""
     first = {place: n for n, place in reversed(list(enumerate(begun, start=1)))}
-    last = {place: n for n, place in enumerate(begun, start=1)}
+    last = {place: n for n, place in enumerate(begun, start=1) if place[0] == "execution.py"}
     return sorted({*first.values(), *last.values()})
 
 
