@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -29,6 +29,7 @@ DEFAULT_LOGS = Path(__file__).resolve().parent / "logs"
 KEPT_PRICES = Path(".cache") / "prices"
 """where the backtest keeps prices, beside the logs folder"""
 UNREADABLE = 1
+WRONG_ARGUMENT = 2
 
 
 def main(
@@ -60,7 +61,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=_help_formatter,
         description="Shows what the trading daemon did, does and will do. Reads files only; works while it is dead.",
         epilog="--status exits 0 where all is well, 1 where the daemon is dead or hangs, 3 where it is stopped or was "
-        "never started, 4 where trading is halted. --json prints account ids in full, the screens mask them.",
+        "never started, 4 where trading is halted. --why and --replay take a New York date (2026-11-25: all its "
+        "checks), a time of today (15:45: the last check up to then), both, or nothing (the last check); --replay "
+        "exits 1 where today's code decides otherwise. --json prints account ids in full, the screens mask them.",
     )
     view = parser.add_mutually_exclusive_group()
     view.add_argument("--status", action="store_true", help="alive? owned? wrong? next? (the default)")
@@ -69,9 +72,8 @@ def _parser() -> argparse.ArgumentParser:
     view.add_argument("--tail", action="store_true", help="follow the log, across midnight, until Ctrl-C")
     view.add_argument("--performance", action="store_true", help="what the whole book adds up to")
     view.add_argument("--drift", action="store_true", help="decisions and fills beside the official closes")
-    view.add_argument(
-        "--why", nargs="?", const="last", metavar="DATE", help="the last decision, or those of a New York date"
-    )
+    view.add_argument("--why", nargs="*", metavar="DATE|TIME", help="a decision with all its numbers; see below")
+    view.add_argument("--replay", nargs="*", metavar="DATE|TIME", help="would today's code decide the same?")
     parser.add_argument("--limit", type=_positive, default=10, metavar="N", help="trades to show (10)")
     parser.add_argument("--lines", type=_positive, default=30, metavar="N", help="lines of the log to show (30)")
     parser.add_argument("--json", action="store_true", help="the same as JSON, times in UTC")
@@ -106,8 +108,8 @@ def _view(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO
         _performance(options, folder, clock, out)
     elif options.drift:
         return _drift(options, folder, out)
-    elif options.why:
-        _print(options, out, report.why(folder, _day(options.why)), screens.why)
+    elif options.why is not None or options.replay is not None:
+        return _why(options, folder, clock, out)
     elif options.logs:
         _print(options, out, report.logs(folder, options.lines), screens.logs)
     else:
@@ -142,14 +144,23 @@ def _drift(options: argparse.Namespace, folder: Folder, out: TextIO) -> int:
     return 0
 
 
-def _day(text: str) -> date | None:
-    if text == "last":
-        return None
+def _why(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO) -> int:
+    from qqqbot import explanation, why_screen  # with the planner in it, which other views do without
+
+    asked = options.why if options.replay is None else options.replay
     try:
-        return date.fromisoformat(text)
+        when = explanation.When.parse(asked)
     except ValueError:
-        print(f"monitor: --why: expected a date like 2026-11-25, found {text}", file=sys.stderr)
-        raise SystemExit(2) from None
+        flag = "--why" if options.replay is None else "--replay"
+        expected = "a date like 2026-11-25, a time like 15:45, or both"
+        print(f"monitor: {flag}: expected {expected}, found {' '.join(asked)}", file=sys.stderr)
+        return WRONG_ARGUMENT
+    if options.replay is None:
+        _print(options, out, explanation.why(folder, when, clock.now()), why_screen.why)
+        return 0
+    facts = explanation.replay(folder, when, clock.now())
+    _print(options, out, facts, why_screen.replay)
+    return UNREADABLE if facts["different"] else 0
 
 
 def _print(

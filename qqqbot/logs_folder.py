@@ -30,6 +30,10 @@ class Folder:
         return self.path / "decisions.jsonl"
 
     @property
+    def inputs(self) -> Path:
+        return self.path / "inputs.jsonl"
+
+    @property
     def orders(self) -> Path:
         return self.path / "orders.jsonl"
 

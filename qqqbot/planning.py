@@ -125,14 +125,14 @@ def _rotation(
     verdicts: tuple[Gate, ...],
     rules: Rules,
 ) -> Plan:
-    action, sentence, orders = _next_step(snapshot, target, rules)
+    action, sentence, orders = next_step(snapshot, target, rules)
     return Plan(action, signal, f"{signal.reason}; {sentence}", verdicts, orders, target, settles=settles)
 
 
 Step = tuple[Action, str, tuple[PlannedOrder, ...]]
 
 
-def _next_step(snapshot: Snapshot, target: Holding, rules: Rules) -> Step:
+def next_step(snapshot: Snapshot, target: Holding, rules: Rules) -> Step:
     """The next thing to do on the way to `target`: sell all else, or else buy, or else nothing."""
     if sells := _sells(snapshot, target, rules):
         return Action.ROTATE, f"{_orders_text(sells)} on the way to {target}", sells

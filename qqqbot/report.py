@@ -1,21 +1,18 @@
-"""What the monitor's screens show, except the status, as plain values, from the files of the logs folder alone.
+"""What the monitor's screens show, except status and reasons, as plain values, from the files of the logs folder alone.
 
 The answers are dictionaries that `--json` prints as they are (times aware UTC) and `screens` puts into words. Nothing
 here reads more of a file than it shows, except `performance`, which reads the whole book as a stream. Rows of one mode
 and account are shown: those of status.json or, where there is none, of the book's newest row.
 """
 
-import itertools
-from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from qqqbot import performance as book_performance
 from qqqbot.lenient import mapping, moment, number
 from qqqbot.logs_folder import Folder, damage, identity, present, whose
-from qqqbot.market_calendar import new_york_date
-from qqqbot.tailing import Row, RowReader, Rows, last_lines, last_rows
+from qqqbot.tailing import RowReader, Rows, last_lines, last_rows
 
 Facts = dict[str, Any]
 
@@ -29,24 +26,6 @@ def trades(folder: Folder, limit: int) -> Facts:
         "trades": list(found.rows),
         "older": not found.whole,
         "notes": [problem.text for problem in damage(folder.trades, found)],
-    }
-
-
-def why(folder: Folder, day: date | None) -> Facts:
-    """The decisions of a New York date, oldest first; the last one where `day` is None. Raises OSError."""
-    who = identity(folder, folder.status()[0])
-    reader = RowReader()
-    rows: list[Row] = []
-    if folder.decisions.exists():
-        with folder.decisions.open("rb", buffering=0) as file:
-            newest_first = (row for row in reader.backwards(file) if who.owns(row))
-            rows = [*itertools.islice(newest_first, 1)] if day is None else list(_of_day(newest_first, day))
-    rows.reverse()
-    return {
-        **whose(who),
-        "date": day.isoformat() if day else None,
-        "decisions": rows,
-        "notes": [p.text for p in damage(folder.decisions, Rows((), reader.torn, reader.garbage))],
     }
 
 
@@ -124,14 +103,3 @@ def _results(book: book_performance.Performance, now: datetime) -> Facts:
         "max_drawdown_pct": book.max_drawdown * 100,
         "time_in": book_performance.time_in(book, now),
     }
-
-
-def _of_day(newest_first: Iterable[Row], day: date) -> Iterable[Row]:
-    """The rows of `day` in New York; the search ends at the first older one."""
-    for row in newest_first:
-        at = moment(row.get("timestamp"))
-        if at is None or new_york_date(at) > day:
-            continue
-        if new_york_date(at) < day:
-            return
-        yield row

@@ -1,7 +1,8 @@
 """What the status screen shows, as plain values, from the files of the logs folder.
 
 status.json tells nearly all of it; the lock tells whether its writer lives, HALT whether it may trade, the end of the
-order journal what is under way, and the newest trades how long each holding was held.
+order journal what is under way, the newest trades how long each holding was held, and the inputs of the last decision
+what would be done at another price.
 """
 
 import math
@@ -14,7 +15,9 @@ from qqqbot.halt import HaltSwitch
 from qqqbot.health import Evidence, Health, judge, problems
 from qqqbot.lenient import mapping, moment, number, sequence, text
 from qqqbot.logs_folder import Folder, Identity, damage, identity, present, whose
-from qqqbot.model import FlipPrices, Holding
+from qqqbot.model import Decide, FlipPrices, Holding
+from qqqbot.outlook import outlook
+from qqqbot.recorded import NotRecorded, inputs_at
 from qqqbot.strategy import nearest_flip
 from qqqbot.tailing import Rows, last_rows
 
@@ -57,7 +60,11 @@ def status(folder: Folder, now: datetime) -> Facts:
         "notices": _notices(found, now),
         "last_check": _decision(check) if check else None,
         "last_signal": _decision(signal) if signal else None,
-        "next": _next(found, signal, now, running=health in (Health.HEALTHY, Health.STARTING, Health.HALTED)),
+        "next": {
+            **_next(found, now, running=health in (Health.HEALTHY, Health.STARTING, Health.HALTED)),
+            "flip": _flip_of_inputs(folder, signal, who, now) or _flip(signal),
+            "decides_near_close": mapping(found.get("config")).get("decide") == Decide.BEFORE_CLOSE,
+        },
         "time_in": _time_in_of_newest(newest_trades, now),
     }
 
@@ -143,7 +150,7 @@ def _decision(row: Mapping[str, Any]) -> Facts:
     }
 
 
-def _next(status: Mapping[str, Any], signal: Mapping[str, Any], now: datetime, running: bool) -> Facts:
+def _next(status: Mapping[str, Any], now: datetime, running: bool) -> Facts:
     """What comes next and when. A calendar that a dead daemon left behind may have run out: then it is not told."""
     calendar = mapping(status.get("calendar"))
     session, half = mapping(calendar.get("session")), mapping(calendar.get("half_day"))
@@ -157,12 +164,35 @@ def _next(status: Mapping[str, Any], signal: Mapping[str, Any], now: datetime, r
         "closes_at": closes if is_open else None,
         "opens_at": opens if opens is not None and opens > now else None,
         "half_day_closes_at": half_closes if soon else None,
-        "flip": _flip(signal),
+    }
+
+
+def _flip_of_inputs(folder: Folder, signal: Mapping[str, Any], who: Identity, now: datetime) -> Facts | None:
+    """The nearest price that changes the answer, of the coming session once today's is over, and what would be done.
+
+    None where the inputs of the last signal were not recorded, or no price changes the answer.
+    """
+    if (at := moment(signal.get("timestamp"))) is None:
+        return None
+    try:
+        seen = outlook(*inputs_at(folder.inputs, at, who), now)
+    except NotRecorded:
+        return None
+    if seen is None:
+        return None
+    return {
+        "price": seen.flip,
+        "distance_pct": (seen.flip / seen.seen_price - 1) * 100,
+        "target": seen.target.value,
+        "orders": [{"side": o.side.value, "symbol": o.symbol, "quantity": o.quantity} for o in seen.orders],
+        "seen_price": seen.seen_price,
+        "seen_at": seen.seen_at,
+        "coming": seen.coming,
     }
 
 
 def _flip(signal: Mapping[str, Any]) -> Facts | None:
-    """The nearest price of QQQ that changes the rule's answer; None where none does or there is no signal."""
+    """As the last signal tells it, from before inputs were recorded; None where no price changes the answer."""
     price = number(signal.get("price"))
     lines = [number(signal.get(f"flip_{name}")) for name in ("leave_tqqq", "enter_tqqq", "trend")]
     leave, enter, trend = (math.inf if line is None else line for line in lines)
@@ -177,8 +207,10 @@ def _flip(signal: Mapping[str, Any]) -> Facts | None:
         "price": change[0],
         "distance_pct": (change[0] / price - 1) * 100,
         "target": change[1].value,
+        "orders": None,
+        "seen_price": price,
         "seen_at": moment(signal.get("timestamp")),
-        "session": text(signal.get("flip_session")) or text(signal.get("session")),
+        "coming": False,
     }
 
 

@@ -185,12 +185,29 @@ def _flip_fields(flip: Facts | None, facts: Facts, now: datetime) -> list[Field]
         return []
     if flip is None:
         return [Field("Flip", "no price of QQQ would change the answer", Tone.FAINT)]
-    distance = f"{percent(abs(flip['distance_pct']))} {'lower' if flip['distance_pct'] < 0 else 'higher'}"
-    reach = "; out of a day's reach" if abs(flip["distance_pct"]) > OUT_OF_REACH_PCT else ""
-    fields = [Field("Flip", f"QQQ at {usd(flip['price'])} ({distance}) would mean {flip['target']}{reach}")]
-    if flip["seen_at"] and now - flip["seen_at"] > SEEN_LATELY:
+    fields = [Field("Flip", flip_text(flip, facts["next"]["decides_near_close"]))]
+    if flip["coming"]:
+        told = f"in the coming session, {day_and_time(flip['seen_at'])}'s price taken for that day's close"
+        fields.append(Field("", told, Tone.FAINT))
+    elif flip["seen_at"] and now - flip["seen_at"] > SEEN_LATELY:
         fields.append(Field("", f"as of {day_and_time(flip['seen_at'])}; each close moves it a little", Tone.FAINT))
     return fields
+
+
+def flip_text(flip: Facts, decides_near_close: bool) -> str:
+    """'QQQ 612.40. Below 606.10 (-1.0 %) at a check: sell 1,053 TQQQ, buy 198 QQQ'."""
+    side = "Below" if flip["distance_pct"] < 0 else "Above"
+    when = "at the decision before the close" if decides_near_close else "at a check"
+    reach = "; out of a day's reach" if abs(flip["distance_pct"]) > OUT_OF_REACH_PCT else ""
+    where = f"{side} {usd(flip['price'])} ({percent(flip['distance_pct'], sign=True, digits=1)}) {when}"
+    return f"QQQ {usd(flip['seen_price'])}. {where}: {_orders_text(flip)}{reach}"
+
+
+def _orders_text(flip: Facts) -> str:
+    orders = [f"{o['side'].lower()} {count(o['quantity'])} {o['symbol']}" for o in flip["orders"] or ()]
+    if orders:
+        return ", ".join(orders)
+    return f"the answer is {flip['target']}" + ("" if flip["orders"] is None else ", no order needed")
 
 
 def _stop_fields(facts: Facts) -> list[Field]:

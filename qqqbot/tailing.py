@@ -42,12 +42,12 @@ class RowReader:
         self.torn = False
         self.garbage = 0
 
-    def backwards(self, file: BinaryIO) -> Iterator[Row]:
-        """Newest first."""
-        lines = lines_backwards(file)
+    def backwards(self, file: BinaryIO, end: int | None = None) -> Iterator[Row]:
+        """Newest first; of the part before the byte `end`, at which a line begins, where one is given."""
+        lines = lines_backwards(file, end)
         self.torn = bool(next(lines, b"").strip())
         for line in lines:
-            if (row := self._parsed(line)) is not None:
+            if (row := self.parsed(line)) is not None:
                 yield row
 
     def forwards(self, file: BinaryIO) -> Iterator[Row]:
@@ -55,10 +55,11 @@ class RowReader:
         for line in file:
             if not line.endswith(b"\n"):
                 self.torn = True
-            elif (row := self._parsed(line)) is not None:
+            elif (row := self.parsed(line)) is not None:
                 yield row
 
-    def _parsed(self, line: bytes) -> Row | None:
+    def parsed(self, line: bytes) -> Row | None:
+        """The object of `line`; None, counted, where it is none; None for an empty line."""
         if not line.strip():
             return None
         try:
@@ -71,12 +72,12 @@ class RowReader:
         return None
 
 
-def lines_backwards(file: BinaryIO) -> Iterator[bytes]:
-    """Lines without their newlines, the last one first.
+def lines_backwards(file: BinaryIO, end: int | None = None) -> Iterator[bytes]:
+    """Lines without their newlines, the last one first; of the part before the byte `end` where one is given.
 
     The first answer is what follows the last newline: empty where the file ends with one.
     """
-    position = file.seek(0, os.SEEK_END)
+    position = file.seek(0, os.SEEK_END) if end is None else end
     rest = b""
     while position:
         size = min(BLOCK_BYTES, position)

@@ -104,7 +104,10 @@ def test_a_status_of_rubbish_is_said_without_a_traceback(logs: LogsFolder) -> No
     assert done.stderr == ""
 
 
-VIEWS = (["--status"], ["--trades"], ["--logs"], ["--performance"], ["--why"], ["--why", "2026-11-24"])
+VIEWS = (
+    *(["--status"], ["--trades"], ["--logs"], ["--performance"]),
+    *(["--why"], ["--why", "2026-11-24"], ["--why", "2026-11-24", "12:00"], ["--replay", "2026-11-24"]),
+)
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=" ".join)
@@ -113,7 +116,7 @@ def test_a_pipe_gets_plain_text(logs: LogsFolder, view: list[str]) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.isascii()
     assert "\x1b" not in done.stdout
-    assert len(done.stdout.splitlines()) > 5
+    assert len(done.stdout.splitlines()) >= (4 if view[0] == "--replay" else 6)
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=" ".join)
@@ -183,7 +186,14 @@ def test_limit_and_lines_choose_how_much(logs: LogsFolder) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--limit", "0"], ["--lines", "many"], ["--trades", "--logs"], ["--why", "yesterday"], ["--unheard-of"]],
+    [
+        ["--limit", "0"],
+        ["--lines", "many"],
+        ["--trades", "--logs"],
+        ["--why", "yesterday"],
+        ["--replay", "12"],
+        ["--unheard-of"],
+    ],
     ids=" ".join,
 )
 def test_a_wrong_argument_is_exit_2_in_a_sentence(tmp_path: Path, arguments: list[str]) -> None:

@@ -1,12 +1,11 @@
 """What the monitor finds in the files: trades, decisions, the whole book, the log."""
 
 import os
-from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from builders import DAY, NOW, new_york
-from monitor_samples import IDENTITY, LogsFolder, book, book_row, capital_row, decision_row
+from builders import NOW
+from monitor_samples import IDENTITY, LogsFolder, book, book_row, capital_row
 
 from qqqbot import report
 from qqqbot.model import QQQ, TQQQ
@@ -71,28 +70,6 @@ def test_damage_is_told_and_the_rest_is_shown(logs: LogsFolder) -> None:
 
 def test_no_book_has_no_trades(logs: LogsFolder) -> None:
     assert report.trades(logs.folder, 10)["trades"] == []
-
-
-def test_why_is_the_last_decision(logs: LogsFolder) -> None:
-    rows = [decision_row(NOW - timedelta(minutes=15)), decision_row(NOW), decision_row(NOW, row=OTHER)]
-    logs.rows("decisions.jsonl", rows)
-    logs.status()
-    (found,) = report.why(logs.folder, None)["decisions"]
-    assert found == rows[1]
-
-
-def test_why_of_a_date_is_new_york_s_date(logs: LogsFolder) -> None:
-    late = new_york(DAY, 23, 30)  # the next day in UTC
-    moments = [
-        new_york(DAY - timedelta(days=1), 23, 59),
-        new_york(DAY, 9, 30),
-        late,
-        new_york(DAY, 23) + timedelta(hours=2),
-    ]
-    logs.rows("decisions.jsonl", [{**decision_row(), "timestamp": m.isoformat()} for m in moments])
-    found = report.why(logs.folder, DAY)["decisions"]
-    assert [row["timestamp"] for row in found] == [m.isoformat() for m in moments[1:3]]
-    assert report.why(logs.folder, date(2020, 1, 1))["decisions"] == []
 
 
 def test_performance_adds_up_the_whole_book(logs: LogsFolder) -> None:

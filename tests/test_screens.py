@@ -1,14 +1,13 @@
 """Trades, performance, reasons and the log, in words."""
 
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from builders import DAY, NOW
-from monitor_samples import LogsFolder, blocked, book, book_row, decision_row
+from builders import NOW
+from monitor_samples import LogsFolder, book, book_row
 
 from qqqbot import report, screens
-from qqqbot.model import TQQQ, Holding
+from qqqbot.model import TQQQ
 from qqqbot.terminal import Screen, plain
 
 
@@ -68,44 +67,6 @@ def test_performance_in_words(logs: LogsFolder) -> None:
         "Drawdown     -4.72 % at worst, looked at after each trade",
         "Time in      TQQQ 20.0 d (50 %), QQQ 10.0 d (25 %), CASH 10.0 d (25 %)",
     ]
-
-
-def test_why_shows_every_gate_with_its_verdict(logs: LogsFolder) -> None:
-    row = decision_row(target=Holding.TQQQ)
-    logs.rows("decisions.jsonl", [row])
-    text = plain(screens.why(report.why(logs.folder, None)))
-    assert "Decided  Tue 2026-11-24 12:00 ET ROTATE" in text
-    assert "Orders   SELL 200 QQQ at about 450.00" in text
-    assert [line.split()[0] for line in text.splitlines() if "  ok  " in line] == [g["name"] for g in row["gates"]]
-
-
-def test_a_failed_gate_is_shown_with_its_sentence(logs: LogsFolder) -> None:
-    logs.rows("decisions.jsonl", [blocked("quote_age", "the price of TQQQ is older than 20 minutes", "StalePrices")])
-    text = plain(screens.why(report.why(logs.folder, None)))
-    assert "quote_age   NO  the price of TQQQ is older than 20 minutes" in text
-
-
-def test_why_of_a_day_is_a_table_and_the_decisions_that_ordered(logs: LogsFolder) -> None:
-    quiet, ordered, last = (
-        decision_row(NOW + timedelta(minutes=15 * n), target)
-        for n, target in enumerate((Holding.QQQ, Holding.TQQQ, Holding.QQQ))
-    )
-    failed = {**quiet, "gates": [], "price": None, "target": None, "action": "FAILED", "error": "PricesUnavailable"}
-    logs.rows("decisions.jsonl", [quiet, failed, ordered, last])
-    text = plain(screens.why(report.why(logs.folder, DAY)))
-    assert text.splitlines()[1:6] == [
-        "ET     Action  Target     QQQ  Stopped by",
-        "12:00  HOLD    QQQ     450.00  -",
-        "12:00  FAILED  -            -  PricesUnavailable",
-        "12:15  ROTATE  TQQQ    450.00  -",
-        "12:30  HOLD    QQQ     450.00  -",
-    ]
-    assert text.count("Decided  ") == 2
-
-
-def test_why_without_decisions(logs: LogsFolder) -> None:
-    assert "No decisions yet." in plain(screens.why(report.why(logs.folder, None)))
-    assert "No decisions on 2026-11-24 (New York)." in plain(screens.why(report.why(logs.folder, DAY)))
 
 
 def test_log_lines_are_as_written_but_for_account_ids(logs: LogsFolder) -> None:

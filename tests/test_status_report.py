@@ -1,15 +1,28 @@
 """What the monitor finds out about the daemon, from files in every state."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import DAY, NOW, new_york
-from monitor_samples import IDENTITY, SUNDAY, LogsFolder, book, book_row, capital_row, decision_row, status_values
+from builders import DAY, NOW, RULES, new_york, portfolio, snapshot
+from monitor_samples import (
+    IDENTITY,
+    SUNDAY,
+    LogsFolder,
+    as_json,
+    book,
+    book_row,
+    capital_row,
+    decision_row,
+    status_values,
+)
 
-from qqqbot.model import QQQ, TQQQ, Holding
+from qqqbot.engine import decision_values
+from qqqbot.input_log import InputLog
+from qqqbot.model import QQQ, TQQQ, Holding, Mode
+from qqqbot.planning import decide
 from qqqbot.status_report import NEWEST_TRADES, status
 from qqqbot.status_screen import status as status_screen
 from qqqbot.terminal import plain
@@ -42,6 +55,40 @@ def test_the_nearest_flip_is_told_with_its_distance(logs: LogsFolder) -> None:
     assert flip["target"] == "TQQQ"
     assert flip["price"] == row["flip_enter_tqqq"]
     assert flip["distance_pct"] == pytest.approx((row["flip_enter_tqqq"] / row["price"] - 1) * 100)
+
+
+def with_inputs(logs: LogsFolder, now: datetime, **overrides: Any) -> dict[str, Any]:
+    """A last signal at `now` in TQQQ, its inputs recorded."""
+    seen = snapshot(Holding.TQQQ, now=now, portfolio=portfolio(tqqq=1583))
+    InputLog(logs.folder.inputs).record(seen, RULES, Mode.DRY_RUN, "simulated")
+    values = decision_values(seen, decide(seen, RULES))
+    row = as_json({"timestamp": now.isoformat(), **IDENTITY, **values})
+    logs.status(**status_values(now, last_signal=row, **overrides))
+    return row
+
+
+def test_the_flip_is_told_with_what_would_then_be_done(logs: LogsFolder) -> None:
+    row = with_inputs(logs, NOW)
+    flip = status(logs.folder, NOW)["next"]["flip"]
+    assert (flip["price"], flip["target"]) == (row["flip_leave_tqqq"], "QQQ")
+    assert [(o["side"], o["symbol"]) for o in flip["orders"]] == [("SELL", "TQQQ"), ("BUY", "QQQ")]
+    text = plain(status_screen(status(logs.folder, NOW)))
+    assert "Flip     QQQ 450.00. Below 445.50 (-1.0 %) at a check: sell 1,583 TQQQ, buy 207 QQQ\n" in text
+
+
+def test_where_it_decides_near_the_close_the_flip_says_so(logs: LogsFolder) -> None:
+    with_inputs(logs, NOW, config={"decide": "before_close"})
+    assert "(-1.0 %) at the decision before the close: sell" in plain(status_screen(status(logs.folder, NOW)))
+
+
+def test_once_the_exchange_has_closed_the_flip_is_the_coming_session_s(logs: LogsFolder) -> None:
+    row = with_inputs(logs, new_york(DAY, 15, 45))
+    before, after = (status(logs.folder, new_york(DAY, 15, 59) + timedelta(minutes=n)) for n in (0, 1))
+    assert before["next"]["flip"]["price"] == row["flip_leave_tqqq"]
+    assert after["next"]["flip"]["price"] != row["flip_leave_tqqq"]
+    told = "in the coming session, Tue 2026-11-24 15:45 ET's price taken for that day's close"
+    assert told in plain(status_screen(after))
+    assert told not in plain(status_screen(before))
 
 
 def test_a_line_that_is_at_no_price_is_no_flip(logs: LogsFolder) -> None:

@@ -40,7 +40,7 @@ def test_the_five_questions_are_answered(logs: LogsFolder) -> None:
         "the 30-day average: QQQ; QQQ is held already",
         "Next     check 12:12 ET (in 12 min); exchange open until 16:00 ET",
         "         Fri 2026-11-27 is a half-day (closes 13:00 ET)",
-        "Flip     QQQ at 452.25 (0.50 % higher) would mean TQQQ",
+        "Flip     QQQ 450.00. Above 452.25 (+0.5 %) at a check: the answer is TQQQ",
         "Stop it  ./bot_control.sh stop (safe at any moment; what is held stays held)",
         "         ./bot_control.sh halt (stays on and watches, but trades nothing until resume)",
     ]
@@ -52,7 +52,7 @@ def test_a_sunday_is_no_empty_screen(logs: LogsFolder) -> None:
     lines = shown(logs, now=SUNDAY, last_check=friday, last_signal=friday, next_check_at=opens)
     assert "Next     exchange closed; opens Mon 2026-11-23 09:30 ET (in 33 h)" in lines
     assert "         Fri 2026-11-27 is a half-day (closes 13:00 ET)" in lines
-    assert "Flip     QQQ at 452.25 (0.50 % higher) would mean TQQQ" in lines
+    assert "Flip     QQQ 450.00. Above 452.25 (+0.5 %) at a check: the answer is TQQQ" in lines
     assert "         as of Fri 2026-11-20 15:45 ET; each close moves it a little" in lines
     assert any(line.startswith("Checked  Fri 2026-11-20 15:45 ET HOLD: uptrend") for line in lines)
 
@@ -121,7 +121,9 @@ def test_notices_of_the_last_day_are_shown(logs: LogsFolder) -> None:
 def test_a_flip_price_that_no_day_reaches_is_said_to_be_out_of_reach(logs: LogsFolder) -> None:
     far = {**decision_row(), "flip_leave_tqqq": 1000.0, "flip_enter_tqqq": 1000.0, "flip_trend": 0.0}
     lines = shown(logs, last_signal=far)
-    assert "Flip     QQQ at 1,000.00 (122.22 % higher) would mean TQQQ; out of a day's reach" in lines
+    assert (
+        "Flip     QQQ 450.00. Above 1,000.00 (+122.2 %) at a check: the answer is TQQQ; out of a day's reach" in lines
+    )
 
 
 def test_before_the_first_prices_the_value_is_not_invented(logs: LogsFolder) -> None:
