@@ -83,9 +83,9 @@ def segment_sums(table: SweepTable, shorts: Ints, longs: Ints, bounds: Ints, cos
     """
     sums = np.empty((4, len(shorts), len(longs), len(bounds) - 1))
     long_table = np.stack([table.averages[int(n)] for n in longs])
-    layout = _Layout(bounds, len(longs))
+    segments = _Segments(bounds, len(longs))
     for row, short in enumerate(shorts.tolist()):
-        sums[:, row] = _one_short(table, table.averages[short], long_table, layout, cost)
+        sums[:, row] = _one_short(table, table.averages[short], long_table, segments, cost)
     sums[:, shorts[:, None] >= longs[None, :]] = np.nan
     return sums
 
@@ -98,52 +98,55 @@ def sharpe_of(sums: Floats, days: int) -> Floats:
         return np.asarray(mean / deviation * np.sqrt(SESSIONS_A_YEAR))
 
 
-class _Layout:
-    """A row of columns for each long average: the closes of each segment, both bounds included, and a gap after it."""
+class _Segments:
+    """Day t, which ends at close t, is of segment k where bounds[k] < t <= bounds[k + 1]."""
 
     def __init__(self, bounds: Ints, rows: int) -> None:
+        self.bounds = bounds
+        self.count = len(bounds) - 1
         self.rows = rows
-        self.segments = list(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True))
-        closes = [np.append(np.arange(first, last + 1), last + 1) for first, last in self.segments]
-        self.close_of = np.concatenate(closes)
-        self.segment_of = np.repeat(np.arange(len(closes)), [len(c) for c in closes])
-        self.width = len(self.close_of)
-        self.last_of = bounds[1:]
-        self.up = np.zeros((rows, self.width), dtype=bool)
+        self.of_day = np.maximum(np.searchsorted(bounds, np.arange(bounds[-1] + 1)) - 1, 0)
+        self.up = np.zeros((rows, bounds[-1] + 2), dtype=bool)
+        """a row for each long average, and a column of False that ends the last uptrend"""
 
-    def uptrends(self, short: Floats, longs: Floats) -> tuple[Ints, Ints, Ints, Ints]:
-        """Row, segment, first close and first close after, of each run of short > long inside a segment."""
-        at = 0
-        for first, last in self.segments:
-            cut = slice(first, last + 1)
-            np.greater(short[cut], longs[:, cut], out=self.up[:, at : at + last + 1 - first])
-            at += last + 2 - first
-        flat = self.up.ravel()
+    def uptrends(self, short: Floats, longs: Floats) -> tuple[Ints, Ints, Ints]:
+        """Row, first close and first close after, of each run of short > long."""
+        np.greater(short, longs, out=self.up[:, :-1])
+        flat, width = self.up.ravel(), self.up.shape[1]
         edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
         if flat[0]:
             edges = np.concatenate((np.zeros(1, dtype=np.intp), edges))
-        row = edges[::2] // self.width
-        begin, end = edges[::2] - row * self.width, edges[1::2] - row * self.width
-        return row, self.segment_of[begin], self.close_of[begin], self.close_of[end]
+        row = edges[::2] // width
+        return row, edges[::2] - row * width, edges[1::2] - row * width
+
+    def pieces(self, begin: Ints, last: Ints) -> tuple[Ints, Ints, Ints, Ints]:
+        """The uptrends cut at the bounds: index of the uptrend, segment, and the two closes between which it earns."""
+        first, final = self.of_day[np.minimum(begin + 1, last)], self.of_day[last]
+        parts = final - first + 1
+        which = np.repeat(np.arange(len(begin)), parts)
+        segment = first[which] + np.arange(len(which)) - np.repeat(np.cumsum(parts) - parts, parts)
+        low = np.maximum(begin[which], self.bounds[segment])
+        return which, segment, low, np.minimum(last[which], self.bounds[segment + 1])
 
 
-def _one_short(table: SweepTable, short: Floats, longs: Floats, layout: _Layout, cost: float) -> Floats:
+def _one_short(table: SweepTable, short: Floats, longs: Floats, segments: _Segments, cost: float) -> Floats:
     """The sums of one short average, [4, longs, segments]."""
     inside, leaving = _day_sums(table, table.close > short, cost)
-    row, segment, begin, end = layout.uptrends(short, longs)
-    ended = end <= layout.last_of[segment]
-    last = end - 1
-    first_of = np.array([first for first, _ in layout.segments])[segment]
-    entered = (begin > first_of) | (segment == 0)
-    each = inside[:, last] - inside[:, begin]
-    each += np.where(ended, leaving[:, np.minimum(end, len(short) - 1)], 0.0)
-    each += np.where(entered, np.array([np.log1p(-cost), -cost, cost * cost, 1.0])[:, None], 0.0)
-    places = len(layout.segments)
-    at = row * places + segment
-    sums = np.empty((4, layout.rows * places))
-    for figure, total in zip(each, sums, strict=True):
-        total[:] = np.bincount(at, weights=figure, minlength=len(total))
-    return sums.reshape(4, layout.rows, places)
+    row, begin, end = segments.uptrends(short, longs)
+    which, segment, low, high = segments.pieces(begin, end - 1)
+    ended = end < len(short)
+    exits, exit_rows = end[ended], row[ended]
+    at_exit = exit_rows * segments.count + segments.of_day[exits]
+    at_piece = row[which] * segments.count + segment
+    size = segments.rows * segments.count
+    entries = np.bincount(row * segments.count + segments.of_day[begin], minlength=size)
+    entered = (np.log1p(-cost), -cost, cost * cost, 1.0)
+    sums = np.empty((4, size))
+    for figure, total in enumerate(sums):
+        total[:] = np.bincount(at_piece, inside[figure, high] - inside[figure, low], size)
+        total += np.bincount(at_exit, leaving[figure, exits], size)
+        total += entered[figure] * entries
+    return sums.reshape(4, segments.rows, segments.count)
 
 
 def _day_sums(table: SweepTable, above: npt.NDArray[np.bool_], cost: float) -> tuple[Floats, Floats]:
