@@ -257,12 +257,12 @@ class IBBroker:
             alive = self._ask_for_orders(link)
             with self._news:
                 verdict, asked = self._orders.judge(intent.order_ref, intent.quantity, alive), True
-        if asked and not verdict.gone and verdict.order is not None:
-            self._missing.pop(intent.order_ref, None)
-        elif asked or (verdict.ask and intent.order_ref in self._missing):
-            return self._missed(intent.order_ref, verdict.order, asked)
-        if verdict.order is None:
-            return Order(intent.order_ref, OrderStatus.UNKNOWN, message="not looked for completely yet")
+        if asked and (verdict.gone or verdict.order is None):
+            return self._missed(intent.order_ref, verdict.order)
+        if verdict.ask and not asked:
+            return self._between_answers(intent.order_ref, verdict)
+        self._missing.pop(intent.order_ref, None)
+        assert verdict.order is not None
         return self._with_commissions(verdict, verdict.order)
 
     def recent_orders(self) -> tuple[Order, ...]:
@@ -312,20 +312,26 @@ class IBBroker:
             self._keeper.sound()
         return frozenset(alive)
 
-    def _missed(self, ref: str, order: Order | None, asked: bool) -> Order | None:
+    def _missed(self, ref: str, order: Order | None) -> Order | None:
         """Of an order that a complete answer does not have, or has no end for; see rule 4."""
         now, generation = self._clock.monotonic(), self._keeper.generation
-        if self._missing.get(ref, (None, now))[0] != generation:
-            if not asked:
-                del self._missing[ref]
-                return Order(ref, OrderStatus.UNKNOWN, message="not looked for completely yet")
-            self._missing[ref] = generation, now
-        if now - self._missing[ref][1] < GONE_SECONDS:
-            text = "the broker does not list the order; looked for again"
-            return Order(ref, OrderStatus.UNKNOWN, order.fills if order else (), text)
-        if order is not None and order.fills:
-            return replace(order, status=OrderStatus.CANCELLED, message="the rest is not at the broker any more")
+        known = self._missing.get(ref)
+        if known is None or known[0] != generation:
+            known = self._missing[ref] = generation, now
+        fills = order.fills if order else ()
+        if now - known[1] < GONE_SECONDS:
+            return Order(ref, OrderStatus.UNKNOWN, fills, "the broker does not list the order; looked for again")
+        if fills:
+            return Order(ref, OrderStatus.CANCELLED, fills, "the rest of the order is not at the broker any more")
         return None
+
+    def _between_answers(self, ref: str, verdict: Verdict) -> Order | None:
+        """Until the next complete answer: None only where the last ones were that, on this stretch of connection."""
+        generation, since = self._missing.get(ref, (None, 0.0))
+        filled = verdict.order is not None and verdict.order.fills
+        if generation == self._keeper.generation and self._clock.monotonic() - since >= GONE_SECONDS and not filled:
+            return None
+        return verdict.order or Order(ref, OrderStatus.UNKNOWN, message="not looked for completely yet")
 
     def _with_commissions(self, verdict: Verdict, order: Order) -> Order:
         """A filled order waits a little for its commissions; without them it is done all the same."""

@@ -7,6 +7,8 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 from ib_desk import HASTY, QUICK, MovedClock, broker_at, desk, eventually, gateway_at, order
 
 import ib_broker
+from ib_broker import FIRST_REQUEST_ID
 from qqqbot.config import Config
 from qqqbot.errors import BrokerUnavailable
 from qqqbot.ib_keeper import Timing
@@ -260,7 +263,8 @@ def test_whatever_a_gateway_says_the_broker_survives(junk: bytes, framed: bool) 
 
 
 def test_an_answer_that_no_callback_can_take_ends_the_connection_and_not_the_bot() -> None:
-    with desk() as at:
+    """At once, not when the silence of a dead reader is noticed."""
+    with desk(timing=replace(QUICK, heartbeat=60.0)) as at:
         # nextValidId in protobuf, spoilt; to a client that speaks text, a message without a number.
         at.gateway.send_bytes(b"\x00\x00\x00\x07" + b"\x00\x00\x00\xd1" + b"\xff\xff\xff")
         at.reconnected()
@@ -364,6 +368,37 @@ def test_errors_of_every_shape_are_understood() -> None:
     for shape in ((5, 201, "no"), (5, 201, "no", "{}"), (5, 0, 201, "no"), (5, 1700000000000, 201, "no", "{}")):
         link.error(*shape)
     assert told == [Notice(5, 201, "no")] * 4
+
+
+def test_callbacks_of_another_account_or_instrument_are_not_heard() -> None:
+    told: list[Any] = []
+    link = ib_broker.IBGateway(MovedClock(), QUICK, told.append)
+    link.account, link.clientId = "DU1", 1
+    stock = SimpleNamespace(symbol="QQQ", secType="STK", currency="USD")
+    execution = {"execId": "a.1", "permId": 5, "clientId": 1, "orderId": 7, "orderRef": "qqqbot-20261124-01"}
+    execution |= {"side": "BOT", "shares": 10, "price": 450.0, "time": "20261124-17:00:00", "acctNumber": "DU1"}
+    bought = {"account": "DU1", "whatIf": False, "permId": 5, "clientId": 1, "orderRef": "qqqbot-20261124-01"}
+    state = SimpleNamespace(status="Submitted", warningText="", completedStatus="")
+    for account in ("DU2", "DU1"):
+        order_there = SimpleNamespace(**bought | {"account": account, "filledQuantity": 0})
+        link.openOrder(7, stock, order_there, state)
+        link.completedOrder(stock, order_there, state)
+        link.execDetails(-1, stock, SimpleNamespace(**execution | {"acctNumber": account}))
+        assert len(told) == (3 if account == "DU1" else 0)
+    for other in ({"secType": "OPT"}, {"currency": "MXN"}):
+        link.execDetails(-1, SimpleNamespace(**vars(stock) | other), SimpleNamespace(**execution))
+    link.openOrder(7, stock, SimpleNamespace(**bought | {"whatIf": True}), state)
+    assert len(told) == 3
+
+
+@pytest.mark.parametrize("kind", [2, 3, 4])
+def test_frozen_and_delayed_prices_are_no_live_prices(kind: int) -> None:
+    link = client()
+    box = link.ask("a price", lambda _: None)
+    link.marketDataType(FIRST_REQUEST_ID, kind)
+    link.tickPrice(FIRST_REQUEST_ID, 4, 450.0, None)
+    with pytest.raises(BrokerUnavailable, match="only delayed prices"):
+        link.boxes.answer(box, 1)
 
 
 def test_our_names_hide_none_of_the_clients() -> None:
