@@ -151,7 +151,8 @@ def _ending(report: Report) -> tuple[Line, ...]:
 
     lines = [Line("")]
     if report.not_reached:
-        lines += [Line(text) for text in textwrap.wrap(f"Not reached: {', '.join(report.not_reached)}.", WIDTH)]
+        missed = f"Not reached: {', '.join(report.not_reached)}."
+        lines += [Line(text) for text in textwrap.wrap(missed, WIDTH, break_on_hyphens=False)]
     tone = Tone.GOOD if report.could_trade else Tone.BAD
     conclusion = _masked(report.conclusion, report.accounts)
     return (*lines, *(Line(text, tone) for text in textwrap.wrap(conclusion, WIDTH)))

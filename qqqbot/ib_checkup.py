@@ -11,8 +11,8 @@ from typing import Protocol
 
 from qqqbot import ib_ladder as ladder
 from qqqbot.config import Config
-from qqqbot.ib_ladder import Answer, Rung, Verdict
-from qqqbot.ib_wire import MUTE
+from qqqbot.ib_ladder import Answer, Rung, Silence, Verdict
+from qqqbot.ib_wire import CLOSED_EARLY, MUTE
 from qqqbot.model import SYMBOLS, TQQQ
 from qqqbot.ports import Clock
 
@@ -131,8 +131,9 @@ class Checkup:
             self._add(ladder.greeted(gateway.server_version or 0))
             return self._add(ladder.client_id_taken(number, ended))
         if ended or gateway.server_version is None:
-            mute = ended == MUTE.format(host=host, port=port, seconds=self._patience.connect)
-            return self._add(ladder.not_greeted(ended, gateway.server_version, mute))
+            mute = MUTE.format(host=host, port=port, seconds=self._patience.connect)
+            silence = {mute: Silence.MUTE, CLOSED_EARLY: Silence.CLOSED}.get(ended)
+            return self._add(ladder.not_greeted(ended, gateway.server_version, silence))
         self._add(ladder.greeted(gateway.server_version))
         return self._add(ladder.client_id(number, self._daemon))
 

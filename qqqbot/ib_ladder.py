@@ -42,6 +42,14 @@ PRECAUTIONS_FIX = (
     "in the gateway: Configure, Settings, API, Precautions: tick 'Bypass Order Precautions for API Orders' and every "
     "other API precaution"
 )
+TRUSTED_IPS = "Configure, Settings, API, Settings: 'Trusted IPs' must hold this computer's address"
+
+
+class Silence(StrEnum):
+    """How a gateway that was reached did not greet."""
+
+    MUTE = "mute"
+    CLOSED = "closed"
 
 
 class Verdict(StrEnum):
@@ -139,21 +147,23 @@ def unreachable(host: str, port: int, error: OSError, seconds: float) -> Rung:
     return Rung(PORT, Verdict.FAILED, f"{where}: {error.strerror or error}", fix="check ib_host and the network")
 
 
-def not_greeted(ended: str, server_version: int | None, mute: bool) -> Rung:
-    """`ended` is the reason with which the connection ended; its part after the last colon says what to do."""
-    if mute and server_version:
-        return Rung(
-            HANDSHAKE,
-            Verdict.FAILED,
-            f"server version {server_version}, and then neither accounts nor order numbers",
-            "the gateway has answered and its login is not finished",
-            "look at its window: finish the login, confirm the second factor, close every dialog",
-        )
+def not_greeted(ended: str, server_version: int | None, silence: Silence | None) -> Rung:
+    """`ended` is the reason with which the connection ended; where it tells a fix, that follows its last colon."""
     found, colon, fix = ended.rpartition(": ")
     if not colon:
-        found, fix = fix, "look at the gateway's window for a dialog, and try again; restart it in doubt"
-    said = f" (server version {server_version})" if server_version else ""
-    return Rung(HANDSHAKE, Verdict.FAILED, found + said, "no session with a gateway came about", fix)
+        found, fix = fix, "look at the gateway's window, and try again; restart it in doubt"
+    meaning = "no session with a gateway came about"
+    if silence is Silence.MUTE and server_version:
+        found = f"server version {server_version}, and then neither accounts nor order numbers"
+        meaning = "the gateway has answered, and its login is not finished"
+        fix = "look at its window: finish the login, confirm the second factor, close every dialog"
+    elif silence is Silence.MUTE:
+        meaning = "a login or update dialog is open in the gateway, it does not trust this computer, or it has hung"
+        fix = f"look at its window; {TRUSTED_IPS}; restart it in doubt"
+    elif silence is Silence.CLOSED:
+        meaning = "the gateway does not trust this computer, or it is just starting or ending"
+        fix = f"{TRUSTED_IPS}; otherwise wait a minute and try again"
+    return Rung(HANDSHAKE, Verdict.FAILED, found, meaning, fix)
 
 
 def greeted(server_version: int) -> Rung:

@@ -239,7 +239,7 @@ def test_a_gateway_that_closes_at_once_may_not_trust_this_computer(tmp_path: Pat
         threading.Thread(target=lambda: server.accept()[0].close(), daemon=True).start()
         said = at_port(tmp_path, server.getsockname()[1], QUICK)
     assert (said.exit_code, said.failed) == (1, ["Handshake"])
-    assert "trusted IPs" in said.text("Handshake")
+    assert "Trusted IPs" in said.text("Handshake")
 
 
 def test_a_stranger_on_the_port_is_quoted(tmp_path: Path) -> None:

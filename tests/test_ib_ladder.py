@@ -16,7 +16,7 @@ from qqqbot import ib_ladder as ladder
 from qqqbot.config import Config
 from qqqbot.ib_account import PositionRow, SummaryRow
 from qqqbot.ib_checkup import LARGEST_CLIENT_ID, Checkup, Patience, Report
-from qqqbot.ib_ladder import Answer, Contract, OpenOrder, Rung, Verdict, WhatIf
+from qqqbot.ib_ladder import Answer, Contract, OpenOrder, Rung, Silence, Verdict, WhatIf
 from qqqbot.terminal import Tone
 
 OK, NOTE, FAILED = Verdict.OK, Verdict.NOTE, Verdict.FAILED
@@ -200,8 +200,8 @@ def test_every_failure_says_what_to_do() -> None:
         ladder.unreachable("h", 1, refused, 8),
         ladder.unreachable("h", 1, TimeoutError("timed out"), 8),
         ladder.unreachable("h", 1, OSError(-2, "Name or service not known"), 8),
-        ladder.not_greeted("the gateway closed the connection", None, mute=False),
-        ladder.not_greeted("h port 1 accepts and does not answer: look", 157, mute=True),
+        ladder.not_greeted("the gateway closed the connection", None, None),
+        ladder.not_greeted("h port 1 accepts and does not answer: look", 157, Silence.MUTE),
         ladder.client_id_taken(1, "326: taken (text); fix"),
         ladder.clock(None, "x"),
         ladder.clock(timedelta(minutes=2)),
