@@ -6,6 +6,7 @@ hypothesis: /a/bin/python:/b/bin/python. Without it only the client of this envi
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,23 @@ def run(python: str, cap: int, *files: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PYTHONPATH": paths, "QQQBOT_IB_CAP": str(cap), "QQQBOT_IB_PYTHONS": ""}
     command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files]
     return subprocess.run(command, cwd=TESTS, env=environment, capture_output=True, text=True, timeout=900)
+
+
+@pytest.mark.parametrize("package", ["ibapi", "ibapi.client"])
+def test_a_client_that_cannot_be_loaded_is_a_sentence_and_no_trace(package: str) -> None:
+    """Not installed, or installed without the protobuf that it needs."""
+    program = f"""
+import sys
+sys.modules["{package}"] = None
+from qqqbot.errors import ConfigError
+try:
+    import ib_broker
+except ConfigError as error:
+    print(error)
+"""
+    result = subprocess.run([sys.executable, "-c", program], cwd=TESTS.parent, capture_output=True, text=True)
+    assert "the package ibapi cannot be loaded" in result.stdout
+    assert "see IB_SETUP.md" in result.stdout
 
 
 @pytest.mark.skipif(not PYTHONS, reason="QQQBOT_IB_PYTHONS names no environment with another version of ibapi")
