@@ -278,7 +278,7 @@ def read_only(orders: Answer) -> Rung:
         return Rung(
             READ_ONLY,
             Verdict.FAILED,
-            f"on: {orders.trouble.partition(';')[0]}",
+            f"on: {_trouble(orders)}",
             "the gateway refuses orders, and also the question which are open",
             "in the gateway: Configure, Settings, API, Settings: untick 'Read-Only API'; with ibc: ReadOnlyApi=no",
         )
@@ -362,8 +362,7 @@ def _kinds(rows: Iterable[PositionRow]) -> str:
 
 def _no_answer(name: str, answer: Answer) -> Rung:
     meaning = "no complete answer is no answer: the bot would not trade"
-    fix = "try again; if it stays, look at the gateway's window and restart it"
-    return Rung(name, Verdict.FAILED, answer.trouble, meaning, fix)
+    return Rung(name, Verdict.FAILED, _trouble(answer), meaning, _fix(answer))
 
 
 # Instruments and prices
@@ -373,7 +372,9 @@ def contracts(answers: Mapping[str, Answer], order_type: str, now: datetime) -> 
     """Exactly one share for each symbol, and the order type that the bot would use."""
     for symbol, answer in answers.items():
         if answer.trouble:
-            return Rung(CONTRACTS, Verdict.FAILED, f"{symbol}: {answer.trouble}", "it cannot be ordered", _fix(answer))
+            return Rung(
+                CONTRACTS, Verdict.FAILED, f"{symbol}: {_trouble(answer)}", "it cannot be ordered", _fix(answer)
+            )
         shares = [found for found in answer.rows if found.sec_type == "STK"]
         if len(shares) != 1:
             found = f"{symbol}: {len(shares)} shares fit the description, expected one"
@@ -437,7 +438,7 @@ def precautions(answer: Answer | None, symbol: str, doubtful: Sequence[str] = ()
     if answer.trouble:
         meaning = "the order itself would not have come through; nothing was placed"
         fix = PRECAUTIONS_FIX if answer.trouble == TOO_LATE else _fix(answer)
-        return Rung(PRECAUTIONS, Verdict.FAILED, f"{what}: {answer.trouble}", meaning, fix)
+        return Rung(PRECAUTIONS, Verdict.FAILED, f"{what}: {_trouble(answer)}", meaning, fix)
     told: WhatIf = answer.rows[-1]
     found = f"{what}: margin {_amount(told.margin)}, commission {_amount(told.commission)}; nothing was placed"
     if told.warnings:
@@ -449,7 +450,13 @@ def precautions(answer: Answer | None, symbol: str, doubtful: Sequence[str] = ()
 def _fix(answer: Answer) -> str:
     """What the table of codes says, where the trouble begins with a code."""
     number = answer.trouble.partition(":")[0]
-    return code(int(number)).fix if number.isdigit() else "try again"
+    known = code(int(number)).fix if number.isdigit() else ""
+    return known or "try again; if it stays, look at the gateway's window and restart it"
+
+
+def _trouble(answer: Answer) -> str:
+    """Without the fix that follows it where it is a code's."""
+    return answer.trouble.removesuffix(f"; {_fix(answer)}")
 
 
 def _amount(amount: Decimal | None) -> str:

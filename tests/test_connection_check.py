@@ -362,7 +362,8 @@ def test_a_read_only_gateway_is_told_and_the_rest_is_looked_at_as_well(tmp_path:
         said = at.check("--what-if")
         assert at.gateway.recording.requests("placeOrder") == []
     assert (said.exit_code, said.failed, said.facts["not_reached"]) == (1, ["Read-only API"], ["Open orders"])
-    assert "untick 'Read-Only API'" in said.text("Read-only API")
+    assert said.rung("Read-only API")["found"].startswith("on: 321: ")
+    assert "untick 'Read-Only API'" in said.rung("Read-only API")["fix"]
     assert said.rung("Account summary")["verdict"] == "ok"
 
 
@@ -438,6 +439,13 @@ def test_orders_are_told_apart_by_whose_they_are(tmp_path: Path) -> None:
     assert foreign.rung("Open orders")["found"] == "0 of the bot's, 1 of others"
     assert ours.rung("Open orders")["found"] == "1 of the bot's, 1 of others"
     assert "qqqbot-20261124-01" in ours.text("Open orders")
+
+
+def test_orders_of_another_account_are_not_looked_at(tmp_path: Path) -> None:
+    with desk(tmp_path, margin_account("DU1"), margin_account("DU2")) as at:
+        at.gateway.foreign_order("QQQ", 10, limit=1, account="DU1")
+        said = at.check(ib_account="DU2")
+    assert said.rung("Open orders")["found"] == "0 of the bot's, 0 of others"
 
 
 # Contracts, prices, precautions
@@ -523,6 +531,22 @@ def test_a_what_if_without_an_answer_may_be_held_by_a_dialog(tmp_path: Path) -> 
         said = at.check("--what-if", patience=HASTY)
     assert (said.exit_code, said.failed) == (1, ["Precautions"])
     assert "Bypass Order Precautions" in said.rung("Precautions")["fix"]
+
+
+def test_a_notice_about_a_what_if_is_no_refusal(tmp_path: Path) -> None:
+    with desk(tmp_path) as at:
+        at.gateway.next_fault("placeOrder", "swallow")
+
+        def remark() -> None:
+            at.gateway.wait_for(lambda: at.gateway.recording.requests("placeOrder"))
+            about = at.gateway.recording.requests("placeOrder")[0].request.integer("orderId")
+            at.gateway.notify(399, "will not be placed until the open", about)
+
+        thread = threading.Thread(target=remark, daemon=True)
+        thread.start()
+        said = at.check("--what-if", patience=Patience(what_if=1))
+        thread.join(5)
+    assert "no complete answer came in time" in said.rung("Precautions")["found"]
 
 
 # The command

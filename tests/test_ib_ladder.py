@@ -90,7 +90,7 @@ def test_what_is_less_than_the_capital_is_noted() -> None:
 
 
 def test_positions_of_others_are_not_counted() -> None:
-    rows = (PositionRow("DU7", "QQQ", "STK", "USD", Decimal(5)), PositionRow(ACCOUNT, "QQQ", "STK", "EUR", Decimal(6)))
+    rows = (PositionRow("DU7", "QQQ", "OPT", "USD", Decimal(5)), PositionRow(ACCOUNT, "QQQ", "STK", "EUR", Decimal(6)))
     rung = ladder.positions(Answer(rows), ACCOUNT)
     assert rung.found == "0 QQQ, 0 TQQQ; 1 other position ignored (QQQ STK)"
 
