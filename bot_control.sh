@@ -30,12 +30,15 @@ usage: ./bot_control.sh COMMAND
   adopt            stopped by shares that do not agree with the book: the account is right, record it
   leave            stopped by shares that do not agree with the book: they are mine, do not touch them
 
+  notify-test      send a test to each notification channel and call the dead man's address
+  install-service  run it as a systemd user service: starts with the machine, comes back by itself
+
   run              run in the foreground (systemd, Docker)
   once             make one check and show what it decides
   demo             a simulated market in fast motion; needs no network and no account
   backtest         what the rule would have earned
   test             install what the tests need and run them
-  update           install newer releases of the libraries, within the allowed ranges
+  update           install newer releases of the libraries than the lock file's, within the ranges of requirements.txt
   help             this text
 
 environment:
@@ -43,6 +46,7 @@ environment:
   QQQBOT_LOGS      the folder of logs and books (logs/ beside this script)
   QQQBOT_VENV      the folder of the Python environment (.venv beside this script)
   PYTHON           the Python 3.11+ to make that environment with
+  QQQBOT_NOTIFY_URLS, QQQBOT_PING_URL   secrets, where they are not in files: see the README, "Notifications"
 END
 }
 
@@ -124,7 +128,10 @@ find_python() {
 wanted() {
     cat "$HERE/requirements.txt" || return 1
     [ "$1" = requirements.txt ] || cat "$HERE/$1"
+    [ ! -e "$(lock_of "$1")" ] || cat "$(lock_of "$1")"
 }
+# The exact releases and the hashes of their files; pip refuses any other file.
+lock_of() { printf '%s\n' "$HERE/${1%.txt}.lock"; }
 is_installed() { [ -x "$PY" ] && [ "$(wanted "$1")" = "$(cat "$VENV/.installed-$1" 2>/dev/null)" ]; }
 
 # Two first starts at once: the second waits here until the first has installed. The kernel drops the lock with the last
@@ -154,14 +161,20 @@ install() {
 install_locked() {
     local python=$1 requirements=$2 log=$VENV/.unfinished
     shift 2
-    [ $# -gt 0 ] || ! is_installed "$requirements" || return 0
+    # An update asks for newer releases than the lock's.
+    if [ $# -eq 0 ] && [ -e "$(lock_of "$requirements")" ]; then
+        set -- --require-hashes -r "$(lock_of "$requirements")"
+    else
+        set -- "$@" -r "$HERE/$requirements"
+    fi
+    [ "$1" = --upgrade ] || ! is_installed "$requirements" || return 0
     if torn || ! "$PY" -m pip --version >/dev/null 2>&1; then
         warn "Setting up in $VENV; this takes a minute."
         make_environment "$python" || return 1
     else
         warn "Installing what $requirements names; this takes a moment."
     fi
-    if ! PIP_USER=0 "$PY" -m pip install --no-input --disable-pip-version-check "$@" -r "$HERE/$requirements" \
+    if ! PIP_USER=0 "$PY" -m pip install --no-input --disable-pip-version-check "$@" \
         >"$log" 2>&1 </dev/null; then
         explain_pip "$log"
         return 1
@@ -193,6 +206,9 @@ explain_pip() {
         warn "The disk is full: free about 500 MB, then try again."
     elif grep -qE 'Permission denied|Read-only file system' "$1"; then
         warn "Make $VENV writable, or name another folder with QQQBOT_VENV."
+    elif grep -q 'DO NOT MATCH THE HASHES' "$1"; then
+        warn "A package is not the one that the lock file names; nothing was installed. Get the lock file anew (git pull), or"
+        warn "find out who changed the package: a proxy, a mirror, or somebody who should not."
     elif grep -qE 'connection broken|from versions: none|ConnectionError|Could not fetch URL|timed out' "$1"; then
         warn "The package index does not answer: check the network (behind a proxy, set HTTPS_PROXY), then try again."
     fi
@@ -240,6 +256,7 @@ holds_lock() {
 # A folder that cannot be written is found here, with its reason, not in a daemon that has nowhere to say so.
 check_logs() {
     local probe=$LOGS/.write-test problem
+    umask 077  # account data; for the daemon's output too
     if ! problem=$({ mkdir -p "$LOGS" && printf '%4096s' '' >"$probe" && rm -f "$probe"; } 2>&1); then
         rm -f "$probe" 2>/dev/null
         warn "The bot cannot write in $LOGS: ${problem##*: }."
@@ -368,6 +385,7 @@ with_daemon_stopped() {
 
 # Needs neither Python nor free space for its text: the file counts, not what is in it.
 halt() {
+    umask 077
     if [ ! -e "$LOGS/HALT" ] && ! { mkdir -p "$LOGS" && : >"$LOGS/HALT"; }; then
         die "NOT halted: cannot make $LOGS/HALT. Use ./bot_control.sh stop."
     fi
@@ -405,6 +423,25 @@ update() {
     ! holder || say "The running daemon keeps the old ones until ./bot_control.sh restart."
 }
 
+# A unit that names this folder, for the user's own systemd; no root is needed but for running without a login.
+install_service() {
+    local unit=${XDG_CONFIG_HOME:-$HOME/.config}/systemd/user/qqqbot.service problem
+    set_up
+    command -v systemctl >/dev/null || die "systemd is not here. macOS: ./bot_control.sh start from a login item; Docker: deploy/."
+    check_config
+    if ! problem=$({ mkdir -p "$(dirname "$unit")" && run_module qqqbot.service_unit >"$unit.new" &&
+        mv -f "$unit.new" "$unit" && systemctl --user daemon-reload && systemctl --user enable qqqbot.service; } 2>&1); then
+        rm -f "$unit.new"
+        warn "The service could not be installed in $unit: ${problem:-unknown}"
+        die "systemd's user manager must run for this user: log in as that user (not with su or sudo), then try again."
+    fi
+    stop || return $?
+    systemctl --user restart qqqbot.service || die "It does not start: journalctl --user -u qqqbot -n 20"
+    say "installed in $unit and started; it comes back by itself after a crash"
+    say "see it: systemctl --user status qqqbot   stop it: ./bot_control.sh stop   remove it: systemctl --user disable --now qqqbot"
+    loginctl enable-linger >/dev/null 2>&1 || warn "To run while you are not logged in: sudo loginctl enable-linger $(id -un)"
+}
+
 bad_usage() {
     warn "$@"
     usage >&2
@@ -419,7 +456,7 @@ main() {
     shift
     case $command in
         stop | restart) [ "$*" = --force ] || no_arguments "$command" "$@" ;;
-        start | resume | adopt | leave | update) no_arguments "$command" "$@" ;;
+        start | resume | adopt | leave | update | notify-test | install-service) no_arguments "$command" "$@" ;;
     esac
     case $command in
         start) start ;;
@@ -429,6 +466,8 @@ main() {
         resume) resume ;;
         adopt | leave) with_daemon_stopped "--$command" ;;
         status | trades | logs | tail | performance | why) set_up && exec "$PY" "$MONITOR" "--$command" "$@" ;;
+        notify-test) set_up && run_module qqqbot.notify_test ;;
+        install-service) install_service ;;
         run) set_up && exec "$PY" "$DAEMON" "$@" ;;
         once) set_up && exec "$PY" "$DAEMON" --once "$@" ;;
         demo) set_up && run_module qqqbot.simulated_market "$@" ;;

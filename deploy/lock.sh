@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Makes requirements.lock and requirements-dev.lock anew: the newest releases within the ranges of the .txt files, each
+# with the hashes of all its files, for Linux and macOS and every Python from 3.11 on. Run it, run the tests, commit both.
+set -eu
+cd "$(dirname "$0")/.."
+
+tool=$(mktemp -d)
+trap 'rm -rf "$tool"' EXIT
+"${PYTHON:-python3}" -m venv "$tool"
+"$tool/bin/pip" install -q --disable-pip-version-check 'uv>=0.9,<1'
+
+for name in requirements requirements-dev; do
+    "$tool/bin/uv" pip compile "$name.txt" --output-file "$name.lock" --upgrade --quiet \
+        --universal --python-version 3.11 --generate-hashes --no-annotate \
+        --custom-compile-command deploy/lock.sh
+done
