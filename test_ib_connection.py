@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, TextIO
 if TYPE_CHECKING:
     from qqqbot.config import Config
     from qqqbot.ib_checkup import Checkup, Patience, Report
-    from qqqbot.ib_ladder import Rung
+    from qqqbot.ib_rungs import Rung
     from qqqbot.ports import Clock
     from qqqbot.terminal import Line
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from qqqbot import ib_account_rungs as rungs
 from qqqbot import ib_ladder as ladder
 from qqqbot.config import Config
-from qqqbot.ib_ladder import Answer, Rung, Silence, Verdict
+from qqqbot.ib_rungs import NAMES, Answer, Rung, Silence, Verdict
 from qqqbot.ib_wire import CLOSED_EARLY, MUTE
 from qqqbot.model import SYMBOLS, TQQQ
 from qqqbot.ports import Clock
@@ -67,7 +68,7 @@ class Report:
     @property
     def not_reached(self) -> tuple[str, ...]:
         seen = {rung.name for rung in self.rungs}
-        return tuple(name for name in ladder.NAMES if name not in seen)
+        return tuple(name for name in NAMES if name not in seen)
 
     @property
     def failed(self) -> tuple[str, ...]:
@@ -169,24 +170,24 @@ class Checkup:
 
     def _read(self, gateway: Gateway) -> None:
         orders = gateway.open_orders(self._patience.orders)
-        if self._add(ladder.read_only(orders)):
-            self._add(ladder.open_orders(orders))
+        if self._add(rungs.read_only(orders)):
+            self._add(rungs.open_orders(orders))
         summary, positions, contracts = gateway.look(SYMBOLS, self._patience.look)
-        self._add(ladder.summary(summary, self._account, self._settings))
-        self._add(ladder.positions(positions, self._account))
-        self._add(ladder.contracts(contracts, self._settings.order_type, self._clock.now()))
+        self._add(rungs.summary(summary, self._account, self._settings))
+        self._add(rungs.positions(positions, self._account))
+        self._add(rungs.contracts(contracts, self._settings.order_type, self._clock.now()))
         ticks, trouble = gateway.quotes(SYMBOLS, self._patience.quotes)
-        self._add(ladder.line(gateway.line()))
-        self._add(ladder.quotes(ticks, trouble))
+        self._add(rungs.line(gateway.line()))
+        self._add(rungs.quotes(ticks, trouble))
         self._add(self._precautions(gateway))
 
     def _precautions(self, gateway: Gateway) -> Rung:
         """A what-if is sent only where it was wished for and nothing else is doubtful."""
         if not self._what_if:
-            return ladder.precautions(None, TQQQ)
+            return rungs.precautions(None, TQQQ)
         if failed := self._report().failed:
-            return ladder.precautions(None, TQQQ, failed)
-        return ladder.precautions(gateway.what_if(TQQQ, self._clock.now(), self._patience.what_if), TQQQ)
+            return rungs.precautions(None, TQQQ, failed)
+        return rungs.precautions(gateway.what_if(TQQQ, self._clock.now(), self._patience.what_if), TQQQ)
 
     def _add(self, rung: Rung) -> bool:
         """Whether it holds."""

@@ -20,9 +20,9 @@ from qqqbot.errors import BrokerUnavailable
 from qqqbot.ib_account import SUMMARY_TAGS
 from qqqbot.ib_codes import Meaning, code, explain
 from qqqbot.ib_keeper import Timing
-from qqqbot.ib_ladder import Answer, Contract, OpenOrder, WhatIf
 from qqqbot.ib_mailboxes import Mailbox
 from qqqbot.ib_orders import Event, Notice, number_of
+from qqqbot.ib_rungs import Answer, Contract, OpenOrder, WhatIf
 from qqqbot.model import Holding, OrderIntent, OrderType, Side
 from qqqbot.ports import Clock
 

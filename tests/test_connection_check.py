@@ -22,7 +22,7 @@ from ib_gateway import QQQ_PUT, TQQQ, Account, Contract, IBGateway
 
 import test_ib_connection
 from qqqbot.ib_checkup import Patience
-from qqqbot.ib_ladder import NAMES
+from qqqbot.ib_rungs import NAMES
 from qqqbot.lock import PID_FILE, Lock
 from qqqbot.ports import Clock
 

@@ -12,11 +12,12 @@ from builders import ACCOUNT, NOW
 from ib_desk import MovedClock
 
 import test_ib_connection
+from qqqbot import ib_account_rungs as rungs
 from qqqbot import ib_ladder as ladder
 from qqqbot.config import Config
 from qqqbot.ib_account import PositionRow, SummaryRow
 from qqqbot.ib_checkup import LARGEST_CLIENT_ID, Checkup, Patience, Report
-from qqqbot.ib_ladder import Answer, Contract, OpenOrder, Rung, Silence, Verdict, WhatIf
+from qqqbot.ib_rungs import KIND, NAMES, PACKAGE, PORT, Answer, Contract, OpenOrder, Rung, Silence, Verdict, WhatIf
 from qqqbot.terminal import Tone
 
 OK, NOTE, FAILED = Verdict.OK, Verdict.NOTE, Verdict.FAILED
@@ -69,49 +70,49 @@ def test_another_zone_or_none_is_a_note(greeting: str) -> None:
 @pytest.mark.parametrize("tag", ["AvailableFunds", "BuyingPower", "NetLiquidation", "TotalCashValue"])
 def test_a_summary_that_lacks_an_amount_is_not_complete(tag: str) -> None:
     rows = tuple(row for row in summary_of().rows if row.tag != tag)
-    rung = ladder.summary(Answer(rows), ACCOUNT, Config())
+    rung = rungs.summary(Answer(rows), ACCOUNT, Config())
     assert rung.verdict is FAILED
     assert tag in rung.found
 
 
 def test_the_summary_of_another_account_is_no_answer() -> None:
-    assert ladder.summary(summary_of(), "DU7", Config()).verdict is FAILED
+    assert rungs.summary(summary_of(), "DU7", Config()).verdict is FAILED
 
 
 def test_a_margin_account_is_well_and_a_cash_account_a_note() -> None:
-    assert ladder.summary(summary_of(), ACCOUNT, Config()).verdict is OK
-    assert ladder.summary(summary_of(BuyingPower="100000"), ACCOUNT, Config()).verdict is NOTE
+    assert rungs.summary(summary_of(), ACCOUNT, Config()).verdict is OK
+    assert rungs.summary(summary_of(BuyingPower="100000"), ACCOUNT, Config()).verdict is NOTE
 
 
 def test_what_is_less_than_the_capital_is_noted() -> None:
-    rung = ladder.summary(summary_of(NetLiquidation="99999.99"), ACCOUNT, Config())
+    rung = rungs.summary(summary_of(NetLiquidation="99999.99"), ACCOUNT, Config())
     assert rung.verdict is NOTE
     assert "lower total_capital" in rung.fix
 
 
 def test_positions_of_others_are_not_counted() -> None:
     rows = (PositionRow("DU7", "QQQ", "OPT", "USD", Decimal(5)), PositionRow(ACCOUNT, "QQQ", "STK", "EUR", Decimal(6)))
-    rung = ladder.positions(Answer(rows), ACCOUNT)
+    rung = rungs.positions(Answer(rows), ACCOUNT)
     assert rung.found == "0 QQQ, 0 TQQQ; 1 other position ignored (QQQ STK)"
 
 
 def test_own_shares_are_well_and_the_book_is_mentioned() -> None:
-    rung = ladder.positions(positions_of(QQQ="211"), ACCOUNT)
+    rung = rungs.positions(positions_of(QQQ="211"), ACCOUNT)
     assert (rung.verdict, rung.found) == (OK, "211 QQQ, 0 TQQQ")
     assert "adopt or leave" in rung.meaning
 
 
 def test_an_order_of_a_stranger_in_another_share_is_no_news() -> None:
-    assert ladder.open_orders(Answer((OpenOrder("SPY", "x"),))).verdict is OK
-    assert ladder.open_orders(Answer((OpenOrder("QQQ", "x"),))).verdict is NOTE
+    assert rungs.open_orders(Answer((OpenOrder("SPY", "x"),))).verdict is OK
+    assert rungs.open_orders(Answer((OpenOrder("QQQ", "x"),))).verdict is NOTE
 
 
 def test_contracts_need_one_share_each_that_takes_the_order_type() -> None:
-    assert ladder.contracts(both(), "MKT", NOW).verdict is OK
-    refused = ladder.contracts(both(order_types=("LMT",)), "MKT", NOW)
+    assert rungs.contracts(both(), "MKT", NOW).verdict is OK
+    refused = rungs.contracts(both(order_types=("LMT",)), "MKT", NOW)
     assert (refused.verdict, refused.fix) == (FAILED, "set order_type to LMT")
-    assert ladder.contracts(both(sec_type="OPT"), "MKT", NOW).verdict is FAILED
-    assert ladder.contracts({**both(), "TQQQ": Answer()}, "MKT", NOW).verdict is FAILED
+    assert rungs.contracts(both(sec_type="OPT"), "MKT", NOW).verdict is FAILED
+    assert rungs.contracts({**both(), "TQQQ": Answer()}, "MKT", NOW).verdict is FAILED
 
 
 @pytest.mark.parametrize(
@@ -124,35 +125,35 @@ def test_contracts_need_one_share_each_that_takes_the_order_type() -> None:
     ],
 )
 def test_the_hours_of_this_day_are_read_out_of_the_brokers_text(day: int, told: str) -> None:
-    assert ladder.hours_today(SHARE, datetime(2026, 11, day, 17, tzinfo=UTC)) == told
+    assert rungs.hours_today(SHARE, datetime(2026, 11, day, 17, tzinfo=UTC)) == told
 
 
 def test_hours_in_a_form_that_is_not_known_are_left_out() -> None:
     odd = Contract("STK", 1, None, (), "20261124:garbage", "US/Eastern")
-    assert ladder.hours_today(odd, NOW) == ""
+    assert rungs.hours_today(odd, NOW) == ""
 
 
 @pytest.mark.parametrize(("number", "fix"), [(354, "subscribe"), (10168, "subscribe"), (10197, "log out there")])
 def test_quotes_are_never_a_failure(number: int, fix: str) -> None:
-    rung = ladder.quotes({}, f"{number}: anything (the broker's text)")
+    rung = rungs.quotes({}, f"{number}: anything (the broker's text)")
     assert rung.verdict is NOTE
     assert fix in rung.fix
 
 
 def test_one_price_of_two_is_not_enough_for_a_second_opinion() -> None:
-    assert ladder.quotes({"QQQ": {4: 450.0}}, "").verdict is NOTE
-    assert ladder.quotes({"QQQ": {4: 450.0}, "TQQQ": {4: -1.0}}, "").verdict is NOTE
-    assert ladder.quotes({"QQQ": {4: 450.0}, "TQQQ": {4: 60.0}}, "").verdict is OK
+    assert rungs.quotes({"QQQ": {4: 450.0}}, "").verdict is NOTE
+    assert rungs.quotes({"QQQ": {4: 450.0}, "TQQQ": {4: -1.0}}, "").verdict is NOTE
+    assert rungs.quotes({"QQQ": {4: 450.0}, "TQQQ": {4: 60.0}}, "").verdict is OK
 
 
 def test_a_lost_line_fails_and_a_quiet_one_is_well() -> None:
-    assert ladder.line("").verdict is OK
-    rung = ladder.line("1100: the gateway has lost its connection to Interactive Brokers; wait: it comes back")
+    assert rungs.line("").verdict is OK
+    rung = rungs.line("1100: the gateway has lost its connection to Interactive Brokers; wait: it comes back")
     assert (rung.verdict, rung.found) == (FAILED, "1100: the gateway has lost its connection to Interactive Brokers")
 
 
 def test_warnings_to_a_what_if_are_told_and_numbers_that_are_missing_too() -> None:
-    warned = ladder.precautions(Answer((WhatIf(None, Decimal("0.6"), ("it is a leveraged fund",)),)), "TQQQ")
+    warned = rungs.precautions(Answer((WhatIf(None, Decimal("0.6"), ("it is a leveraged fund",)),)), "TQQQ")
     assert warned.verdict is NOTE
     assert "margin not told, commission 0.60 USD" in warned.found
     assert "it is a leveraged fund" in warned.meaning
@@ -208,13 +209,13 @@ def test_every_failure_says_what_to_do() -> None:
         ladder.account((), "")[0],
         ladder.kind(ACCOUNT, 4001),
         ladder.keys("U1234567", Config(dry_run=False, use_interactive_brokers=True)),
-        ladder.read_only(Answer(trouble="321: read-only; fix")),
-        ladder.read_only(Answer(trouble="late")),
-        ladder.summary(Answer(trouble="late"), ACCOUNT, Config()),
-        ladder.positions(positions_of(QQQ="-1"), ACCOUNT),
-        ladder.contracts({"QQQ": Answer(trouble="late")}, "MKT", NOW),
-        ladder.line("1100: lost"),
-        ladder.precautions(Answer(trouble="203: x"), "TQQQ"),
+        rungs.read_only(Answer(trouble="321: read-only; fix")),
+        rungs.read_only(Answer(trouble="late")),
+        rungs.summary(Answer(trouble="late"), ACCOUNT, Config()),
+        rungs.positions(positions_of(QQQ="-1"), ACCOUNT),
+        rungs.contracts({"QQQ": Answer(trouble="late")}, "MKT", NOW),
+        rungs.line("1100: lost"),
+        rungs.precautions(Answer(trouble="203: x"), "TQQQ"),
     ]
     assert [rung.name for rung in failures if rung.verdict is not FAILED or not rung.fix] == []
 
@@ -227,14 +228,14 @@ def report(*rungs: Rung, dry_run: bool = False) -> Report:
 
 
 def every(verdict: Verdict) -> list[Rung]:
-    return [Rung(name, verdict, "") for name in ladder.NAMES]
+    return [Rung(name, verdict, "") for name in NAMES]
 
 
 def test_the_bot_could_trade_only_where_every_rung_was_reached_and_none_failed() -> None:
     assert report(*every(OK)).could_trade
     assert report(*every(NOTE)).could_trade
     assert not report(*every(OK)[:-1]).could_trade
-    assert not report(*every(OK)[:-1], Rung(ladder.NAMES[-1], FAILED, "")).could_trade
+    assert not report(*every(OK)[:-1], Rung(NAMES[-1], FAILED, "")).could_trade
     assert not report().could_trade
 
 
@@ -271,17 +272,17 @@ def test_a_running_daemons_client_id_is_left_to_it(own: int, daemon: int | None,
     )
     found = checkup.climb(gateway, "ibapi 9", 157)
     assert gateway.client_id == used
-    assert seen == [ladder.PACKAGE, ladder.PORT]
-    assert found.failed == (ladder.PORT,)
+    assert seen == [PACKAGE, PORT]
+    assert found.failed == (PORT,)
 
 
 # The screen
 
 
 def test_a_rung_is_wrapped_masked_and_coloured_by_its_verdict() -> None:
-    rung = Rung(ladder.ACCOUNT, FAILED, f"{ACCOUNT} " + "word " * 30, "a meaning", "a fix")
+    rung = Rung(KIND, FAILED, f"{ACCOUNT} " + "word " * 30, "a meaning", "a fix")
     lines = test_ib_connection._lines(rung, (ACCOUNT,))
-    assert lines[0].text.startswith("FAILED  Account          DU***567 word")
+    assert lines[0].text.startswith("FAILED  Paper or live    DU***567 word")
     assert (lines[0].tone, lines[-1].tone) == (Tone.BAD, Tone.PLAIN)
     assert max(len(line.text) for line in lines) <= 80
     assert [line.text.strip() for line in lines[-2:]] == ["a meaning", "Do: a fix"]
@@ -293,8 +294,8 @@ def test_an_account_id_of_an_unusual_form_is_masked_too() -> None:
 
 def test_json_holds_every_rung_and_what_was_not_reached() -> None:
     facts = test_ib_connection._facts(report(*every(OK)[:3]), Config())
-    assert json.loads(json.dumps(facts))["not_reached"] == list(ladder.NAMES[3:])
-    assert [rung["name"] for rung in json.loads(json.dumps(facts))["rungs"]] == list(ladder.NAMES[:3])
+    assert json.loads(json.dumps(facts))["not_reached"] == list(NAMES[3:])
+    assert [rung["name"] for rung in json.loads(json.dumps(facts))["rungs"]] == list(NAMES[:3])
 
 
 def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:

@@ -30,13 +30,13 @@ HOUSE = """
     6  assembly heartbeat ib_checkup polling
     6  engine
     5  live_view
-    5  drift execution explanation ib_ladder live_curve report status_report
+    5  drift execution explanation ib_account_rungs ib_ladder live_curve report status_report
     4  ib_port notify_test recorded screens status_screen why_screen
     4  channels deadman ib_keeper ib_mailboxes logs_folder ownership paper_broker price_cache private_files
     4  bisecting book clock config framing halt ib_account ib_orders ib_wire input_log journal lock logs
     4  market_child notice_memory notify prices status
     4  notify_child outbox ping_child
-    4  append_file charts child_job ib_codes price_files sd_notify secret_urls service_unit simulated_prices tailing terminal wording
+    4  append_file charts child_job ib_codes ib_rungs price_files sd_notify secret_urls service_unit simulated_prices tailing terminal wording
     3  ports
     2  outlook replay
     2  digest health notices performance planning preflight signals synthetic taxes
