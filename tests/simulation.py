@@ -127,7 +127,8 @@ class World:
         self.refs: set[str] = set()
         self.hand_trade: tuple[str, int] | None = None
         self._became_kind = False
-        self._checked = 0  # bytes of the book that have been checked
+        self._down_until = self.clock.true_now()
+        self._checked = 0  # bytes of book and journal that have been checked
 
     # Faults
 
@@ -161,6 +162,13 @@ class World:
     def step_clock(self) -> None:
         if self.happens(0.03):
             self.clock.offset = timedelta(0) if self.clock.offset else -timedelta(hours=1)
+
+    def connection_is_down(self) -> bool:
+        """For one call, or for longer than an absence takes to be believed."""
+        now = self.clock.true_now()
+        if self.happens(0.1):
+            self._down_until = now + timedelta(minutes=self.rng.choice((1, 6, 20)))
+        return not self.kind() and (now < self._down_until or self.happens())
 
     # The owner
 
@@ -208,6 +216,7 @@ class World:
         assert not (self.logs / "HALT").exists(), f"{ref} was sent while halted"
         assert self.prices.table.open_session(self.clock.true_now()), f"{ref} was sent while the exchange was closed"
         assert self.market_was_sound, f"{ref} was sent on bad prices"
+        assert self.hand_trade is None, f"{ref} was sent while the account differed from the book"
         decision = rows(self.logs / "decisions.jsonl")[-1]
         assert decision["action"] == "ROTATE", f"{ref} was sent without its decision on disk"
         assert {order["side"] for order in decision["orders"]} == {intent.side.value}, f"{ref}: a buy beside a sell"
@@ -220,9 +229,10 @@ class World:
 
     def check_books(self) -> None:
         """Each fill once, with its price; nothing that did not happen; nothing short, nothing borrowed."""
-        size = (self.logs / "trades.jsonl").stat().st_size
+        size = sum((self.logs / name).stat().st_size for name in ("trades.jsonl", "orders.jsonl"))
         if size == self._checked:
             return
+        self.check_outcomes()
         self._checked, book = size, rows(self.logs / "trades.jsonl")
         ids = [exec_id for row in book for exec_id in row.get("exec_ids", ())]
         assert len(ids) == len(set(ids)), f"counted twice: {[i for i, n in Counter(ids).items() if n > 1]}"
@@ -245,6 +255,15 @@ class World:
             booked = totals.get(ref, (0, Decimal(0)))
             assert (quantity, float(amount)) == (booked[0], round(float(booked[1]), 6)), f"{ref}: {booked} in the book"
         assert not ids, f"in the book and not at the broker: {ids}"
+
+    def check_outcomes(self) -> None:
+        """No order is alive that the journal calls done; what it calls filled is in the book."""
+        ended = {row["order_ref"]: row for row in rows(self.logs / "orders.jsonl") if row["event"] == "outcome"}
+        alive = ended.keys() & set(self.broker.alive())
+        assert not alive, f"alive, and believed done: {alive}"
+        booked = fold_of(self.logs).order_totals
+        missing = [ref for ref, row in ended.items() if booked.get(ref, (0,))[0] < row["filled"]]
+        assert not missing, f"filled, and not in the book: {missing}"
 
     def check_account(self) -> None:
         now = self.clock.true_now()
@@ -373,7 +392,7 @@ class FailingBroker:
     def _call(self) -> None:
         self._world.die_before()
         self._world.step_clock()
-        if self._world.broker_outside and self._world.happens():
+        if self._world.broker_outside and self._world.connection_is_down():
             raise BrokerUnavailable("the connection is down")
 
 
@@ -456,6 +475,13 @@ class Life:
             assert last["action"] == Action.HOLD, f"not settled: {last['sentence']}"
             assert last["target"] == last["held"], f"holds {last['held']}, wants {last['target']}: {last['sentence']}"
             assert not self.engine.records.journal.unresolved()
+            self._check_invested(last)
+
+    def _check_invested(self, last: Mapping[str, Any]) -> None:
+        """What is held is the whole of what the rule asks for, unless the owner took a part of it himself."""
+        book = rows(self._world.logs / "trades.jsonl")
+        if last["held"] in SYMBOLS and not any(row.get("kind") == "adopt" for row in book):
+            assert last["cash"] < 0.15 * last["equity"], f"{last['cash']} of {last['equity']} is still in cash"
 
     def _write_status(self, due: datetime) -> None:
         path, way = self._world.logs / "status.json", self._world.may_die(3)
@@ -508,6 +534,7 @@ def _run(world: World) -> None:
             life.live()
         except Death:
             world.deaths += 1
+            world.check_outcomes()
         except OwnerStops:
             stopped_by_owner = True
         except (BrokerUnavailable, OSError):
