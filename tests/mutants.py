@@ -34,6 +34,11 @@ def execution(test: str) -> tuple[str, ...]:
     return (f"test_execution.py::{test}",)
 
 
+def simulated(first_seed: int) -> tuple[str, ...]:
+    """Ten runs of the whole loop in an unkind world."""
+    return (f"test_simulation.py::test_in_an_unkind_world_nothing_is_done_twice_and_nothing_lost[{first_seed}]",)
+
+
 MUTANTS = (
     Mutant(
         "a price at its average counts as above it",
@@ -404,5 +409,73 @@ MUTANTS = (
         "newest_row=rows[-1].date,",
         "newest_row=today,",
         ("test_prices.py::test_no_fault_of_the_data_is_traded_on[stale-newest_row]",),
+    ),
+    Mutant(
+        "the simulation: the journal is written after the order is sent",
+        "execution",
+        "        self._journal.intended(intent)\n        try:\n            self._broker.submit(intent)\n",
+        "        try:\n            self._broker.submit(intent)\n            self._journal.intended(intent)\n",
+        simulated(0),
+    ),
+    Mutant(
+        "the simulation: a failed read is taken for an order that is not there",
+        "execution",
+        "        order = self._broker.find(intent)\n",
+        "        try:\n            order = self._broker.find(intent)\n"
+        "        except BrokerUnavailable:\n            order = None\n",
+        simulated(0),
+    ),
+    Mutant(
+        "the simulation: an absence is believed at once",
+        "execution",
+        "if absent < self._broker.absence_is_final_after:",
+        "if absent < timedelta(0):",
+        simulated(0),
+    ),
+    Mutant(
+        "the simulation: the buy is planned with the sell",
+        "planning",
+        "    if sells := _sells(snapshot, target, rules):\n",
+        "    if sells := _sells(snapshot, target, rules):\n        if target.symbol:\n"
+        "            sells += _buy(snapshot, target.symbol, rules)[2]\n",
+        simulated(0),
+    ),
+    Mutant(
+        "the simulation: unresolved orders are ignored",
+        "engine",
+        "unresolved=journal.unresolved(),",
+        "unresolved=(),",
+        simulated(0),
+    ),
+    Mutant(
+        "the simulation: the outcome is written before the fills are in the book",
+        "execution",
+        "        self._absorb(intent, order)\n        self._journal.outcome(intent, order, self._clock.now())\n",
+        "        self._journal.outcome(intent, order, self._clock.now())\n        self._absorb(intent, order)\n",
+        simulated(0),
+    ),
+    Mutant(
+        "the simulation: an order without an answer is sent again",
+        "execution",
+        "            self._broker.submit(intent)\n        except OrderRejected as rejected:\n",
+        "            try:\n                self._broker.submit(intent)\n            except OrderOutcomeUnknown:\n"
+        "                self._broker.submit(intent)\n        except OrderRejected as rejected:\n",
+        simulated(0),
+    ),
+    Mutant(
+        "the simulation: a cancel that was sent counts as done",
+        "execution",
+        "                cancelled = self._cancel(intent)\n",
+        "                cancelled = self._cancel(intent)\n"
+        "                self._conclude(intent, Order(intent.order_ref, OrderStatus.CANCELLED))\n"
+        "                return\n",
+        simulated(0),
+    ),
+    Mutant(
+        "the simulation: a torn line is kept",
+        "append_file",
+        "        return self._set_torn_tail_aside(now)\n",
+        "        return None\n",
+        simulated(30),
     ),
 )
