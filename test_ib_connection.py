@@ -76,7 +76,11 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--json prints account ids in full, the screen masks them.",
     )
     parser.add_argument(
-        "--config", type=Path, default=_from_environment("QQQBOT_CONFIG", "config.json"), metavar="FILE"
+        "--config",
+        type=Path,
+        default=_from_environment("QQQBOT_CONFIG", "config.json"),
+        metavar="FILE",
+        help="the configuration (QQQBOT_CONFIG, else config.json beside this script)",
     )
     parser.add_argument(
         "--logs",
