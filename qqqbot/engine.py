@@ -156,7 +156,7 @@ class Engine:
             halted=self.records.switch.reason(),
             disk_free_bytes=self.disk_free(),
             decided_target=journal.decided_in(session.date),
-            unfinished=journal.unfinished_buy(self.records.book.ledger.order_totals),
+            unfinished=journal.unfinished(self.records.book.ledger.order_totals),
             broker_quotes=quotes,
         )
 

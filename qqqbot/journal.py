@@ -11,7 +11,7 @@ from typing import Any
 
 from qqqbot.append_file import SCHEMA, UNUSABLE, AppendOnlyFile, Row, as_read
 from qqqbot.errors import BookDamaged
-from qqqbot.model import Holding, Mode, Order, OrderIntent, OrderStatus, OrderType, Side
+from qqqbot.model import Holding, Mode, Order, OrderIntent, OrderType, Side
 
 # Orders whose late executions the broker may still tell of.
 ORDERS_REMEMBERED = 1000
@@ -28,8 +28,6 @@ class OrderJournal:
         self._sent_in_session: dict[str, int] = {}
         self._decided: dict[str, Holding] = {}
         self._recent: dict[str, OrderIntent] = {}
-        self._newest: tuple[OrderIntent, OrderStatus] | None = None
-        """the newest order that came to an end, and which"""
 
     def load(self, now: datetime) -> str | None:
         """Open the file and take its rows in; returns what was set aside. Raises BookDamaged, OSError."""
@@ -81,17 +79,16 @@ class OrderJournal:
         """The intent of one of the newest orders, None for a stranger."""
         return self._recent.get(order_ref)
 
-    def unfinished_buy(self, booked: Mapping[str, tuple[int, Decimal]]) -> str | None:
-        """The symbol of the newest order where it was a buy that ended with less than it was sent for.
+    def unfinished(self, booked: Mapping[str, tuple[int, Decimal]]) -> str | None:
+        """The symbol of the newest order that was executed at all, where that was in part only; None otherwise.
 
         `booked` has the shares of each order that are in the book: executions may come after an order's end.
         """
-        if self._newest is None:
-            return None
-        intent, status = self._newest
-        shares = booked.get(intent.order_ref, (0, Decimal(0)))[0]
-        part = intent.side is Side.BUY and status is not OrderStatus.FILLED and shares < intent.quantity
-        return intent.symbol if part else None
+        for intent in reversed(self._recent.values()):
+            shares = booked.get(intent.order_ref, (0, Decimal(0)))[0]
+            if shares:
+                return intent.symbol if shares < intent.quantity else None
+        return None
 
     def close(self) -> None:
         self._file.close()
@@ -115,8 +112,6 @@ class OrderJournal:
                 self._sent_in_session = {session: self._sent_in_session.get(session, 0) + 1}
             case "outcome":
                 self._unresolved.pop(row["order_ref"], None)
-                if known := self._recent.get(row["order_ref"]):
-                    self._newest = known, OrderStatus(row["status"])
             case "decided":
                 self._decided = {session: Holding(row["target"])}
 

@@ -303,7 +303,7 @@ class Snapshot:
     `session` is the one that is open now or, while the exchange is closed, the last one that has closed; `expected` are
     the dates of the averaging window's finished sessions, oldest first, as the calendar knows them. `decided_target` is
     the holding that was settled on in this session's decision window, None where none was. `unfinished` is the symbol
-    of a buy of ours that ended with only a part filled. `broker_quotes` are the broker's own prices where it has any.
+    of our newest executed order where that was filled in part only. `broker_quotes` are the broker's own prices where it has any.
     """
 
     now: datetime

@@ -38,7 +38,7 @@ def test_an_empty_journal_knows_nothing(tmp_path: Path) -> None:
     assert journal.unresolved() == ()
     assert journal.orders_in(DAY) == 0
     assert journal.decided_in(DAY) is None
-    assert journal.unfinished_buy({}) is None
+    assert journal.unfinished({}) is None
     assert journal.next_ref(DAY) == "qqqbot-20261124-01"
 
 
@@ -128,37 +128,38 @@ def test_the_decision_of_a_session_survives_a_restart_and_ends_with_it(tmp_path:
     ("order", "status", "filled", "unfinished"),
     [
         (intent(), OrderStatus.CANCELLED, 100, QQQ),
-        (intent(), OrderStatus.CANCELLED, 0, QQQ),
+        (intent(), OrderStatus.CANCELLED, 0, None),
         (intent(), OrderStatus.FILLED, 211, None),
-        (intent(), OrderStatus.REJECTED, 0, QQQ),
-        (intent(Side.SELL, QQQ, 211), OrderStatus.CANCELLED, 100, None),
+        (intent(), OrderStatus.REJECTED, 0, None),
+        (intent(Side.SELL, QQQ, 211), OrderStatus.CANCELLED, 100, QQQ),
+        (intent(Side.SELL, QQQ, 211), OrderStatus.FILLED, 211, None),
         (intent(Side.BUY, TQQQ, 10), OrderStatus.CANCELLED, 1, TQQQ),
     ],
 )
-def test_a_buy_that_ended_with_less_than_it_was_sent_for_is_unfinished(
+def test_an_order_that_was_filled_in_part_is_unfinished(
     tmp_path: Path, order: OrderIntent, status: OrderStatus, filled: int, unfinished: str | None
 ) -> None:
     journal = opened(tmp_path)
     journal.intended(order)
     journal.outcome(order, ended(order, status, filled), NOW)
     booked = {order.order_ref: (filled, Decimal(1))} if filled else {}
-    assert journal.unfinished_buy(booked) == opened(tmp_path).unfinished_buy(booked) == unfinished
+    assert journal.unfinished(booked) == opened(tmp_path).unfinished(booked) == unfinished
 
 
 def test_executions_that_came_after_the_end_of_an_order_finish_it(tmp_path: Path) -> None:
     journal, order = opened(tmp_path), intent(quantity=211)
     journal.intended(order)
     journal.outcome(order, ended(order, OrderStatus.CANCELLED, 100), NOW)
-    assert journal.unfinished_buy({order.order_ref: (211, Decimal(1))}) is None
+    assert journal.unfinished({order.order_ref: (211, Decimal(1))}) is None
 
 
-def test_a_refused_rest_leaves_the_buy_unfinished(tmp_path: Path) -> None:
+def test_a_refused_rest_leaves_the_order_unfinished(tmp_path: Path) -> None:
     journal = opened(tmp_path)
     for number, status, filled, quantity in ((1, OrderStatus.CANCELLED, 100, 211), (2, OrderStatus.REJECTED, 0, 111)):
         order = numbered(number, quantity=quantity)
         journal.intended(order)
         journal.outcome(order, ended(order, status, filled), NOW)
-    assert opened(tmp_path).unfinished_buy({numbered(1).order_ref: (100, Decimal(1))}) == QQQ
+    assert opened(tmp_path).unfinished({numbered(1).order_ref: (100, Decimal(1))}) == QQQ
 
 
 def test_a_later_order_ends_what_was_unfinished(tmp_path: Path) -> None:
@@ -167,7 +168,7 @@ def test_a_later_order_ends_what_was_unfinished(tmp_path: Path) -> None:
         order = numbered(number, quantity=quantity)
         journal.intended(order)
         journal.outcome(order, ended(order, OrderStatus.CANCELLED, filled), NOW)
-    assert opened(tmp_path).unfinished_buy({numbered(2).order_ref: (111, Decimal(1))}) is None
+    assert opened(tmp_path).unfinished({numbered(2).order_ref: (111, Decimal(1))}) is None
 
 
 def test_the_newest_intents_are_known_by_their_reference(tmp_path: Path) -> None:

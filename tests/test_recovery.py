@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from builders import NOW
+from builders import NOW, PRICE
 from fakes import FakeBroker, World, fills_part, is_rejected, lost_on_the_way, works
 
 from qqqbot.clock import VirtualClock
-from qqqbot.model import QQQ, OrderIntent, OrderStatus
+from qqqbot.model import QQQ, Holding, OrderIntent, OrderStatus
 
 
 @pytest.fixture
@@ -70,6 +70,30 @@ def test_a_rotation_whose_rest_was_refused_is_finished_by_the_next_check(world: 
     engine.step()
     assert world.broker.positions[QQQ] == 211
     world.assert_book_is_the_brokers()
+
+
+def test_a_sale_that_stopped_half_way_is_bought_back_when_the_rule_comes_back(world: World) -> None:
+    engine = world.start()
+    engine.step()
+    world.prices.target = Holding.CASH
+    world.broker.behaviours = [fills_part(150, OrderStatus.CANCELLED), is_rejected]
+    engine.step()
+    assert world.broker.positions[QQQ] == 61
+    world.prices.target = Holding.QQQ
+    engine.step()
+    assert world.broker.positions[QQQ] == 211
+    world.assert_book_is_the_brokers()
+
+
+def test_executions_that_make_an_order_whole_after_its_end_leave_nothing_to_buy(world: World) -> None:
+    world.broker.behaviours = [fills_part(100, OrderStatus.CANCELLED), is_rejected]
+    engine = world.start()
+    engine.step()
+    world.broker.trade(world.broker.submitted[0], 111)
+    world.prices.price = PRICE * 0.9  # so cheap that the same budget would buy one more
+    engine.step()
+    assert world.broker.positions[QQQ] == 211
+    assert len(world.broker.submitted) == 2
 
 
 def test_a_status_that_is_ahead_of_its_executions_is_not_believed(world: World) -> None:
