@@ -19,8 +19,8 @@ FIXED_HOLIDAYS = ((1, 1), (6, 19), (7, 4), (12, 25))
 # TQQQ's yearly costs, as a part of its value, over the sessions of a year.
 DAILY_FEE = 0.0095 / 252
 FIRST_QQQ, FIRST_TQQQ = 480.0, 70.0
-# As many rows as two years of sessions, which is what is asked of Yahoo.
-ROWS = 500
+# Rows of an answer: more than the longest usual average needs, as in Yahoo's.
+ROWS = 300
 WAVES = 6
 
 
