@@ -26,7 +26,7 @@ from qqqbot.clock import StopRequest, SystemClock
 from qqqbot.config import Config
 from qqqbot.deadman import DeadMan, Ping
 from qqqbot.engine import Engine, State
-from qqqbot.errors import BotError, ConfigError, StartRefused
+from qqqbot.errors import BotError, ConfigError, OrderOutcomeUnknown, StartRefused
 from qqqbot.heartbeat import Heartbeat
 from qqqbot.lock import PID_FILE, Lock
 from qqqbot.logs import pairs, set_up
@@ -184,6 +184,11 @@ class Daemon:
             return []
         engine.executor.resolve()
         account, book, now = engine.broker.snapshot(), engine.records.book, self.clock.now()
+        if alive := {i.order_ref for i in engine.records.journal.unresolved()} | {*account.open_order_refs}:
+            raise OrderOutcomeUnknown(
+                f"{', '.join(sorted(alive))} may still be executed, and its shares would then be counted twice: "
+                "./bot_control.sh start, wait until status shows no open order, stop, and answer again"
+            )
         if answer == "leave":
             return ownership.leave(book, account, now)
         market = self.prices.market(now)
