@@ -145,7 +145,13 @@ class Keeper(Generic[L]):
 
     def _run(self) -> None:
         while not self._closing.is_set():
-            pause = self._one_connection()
+            try:
+                pause = self._one_connection()
+            except Exception as error:
+                # A thread that dies here would leave the bot without a broker and without a word.
+                log.exception("a mistake in this program or in the client")
+                self._down(f"a mistake in this program or in the client, see the log ({error!r}); connecting anew")
+                pause = self._timing.pauses[-1]
             self._closing.wait(pause)
 
     def _one_connection(self) -> float:

@@ -135,7 +135,7 @@ class Wire:
             self._greeting += data
         size = 4 + self._greeting_size()
         greeting, self._greeting = bytes(self._greeting[:size]), self._greeting[size:]
-        if greeting.count(b"\0", 4) != 2:
+        if greeting.count(b"\0", 4) != 2 or not greeting[4 : greeting.index(b"\0", 4)].isdigit():
             raise self._stranger(greeting)
         self._greeted = True
         return greeting

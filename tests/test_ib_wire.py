@@ -55,7 +55,9 @@ def test_a_read_that_is_followed_by_silence_loses_nothing(size: int) -> None:
         assert received == b"x" * size
 
 
-@pytest.mark.parametrize("said", [b"HTTP/1.1 400 Bad Request\r\n\r\n", frame(b"hello"), frame(b"a\x00b\x00c\x00")])
+@pytest.mark.parametrize(
+    "said", [b"HTTP/1.1 400 Bad Request\r\n\r\n", frame(b"hello"), frame(b"a\x00b\x00c\x00"), frame(b"a\x00b\x00")]
+)
 def test_what_is_no_greeting_is_told(said: bytes) -> None:
     with wired() as (wire, other, ends):
         other.sendall(said)
