@@ -114,10 +114,24 @@ def orders(port: int, remote: RemoteGateway) -> None:
     arrived = {r.request.values["order.orderRef"]: r.at_ns for r in remote.do("recording.requests", "placeOrder")}
     filled = {m.message.values["execution.orderRef"]: m.at_ns for m in remote.do("recording.messages", "execDetails")}
     print(f"\n{ORDERS} orders, milliseconds{'':25}p50      p99")
+    row("yardstick: a bare append and fdatasync", bare_appends())
     row("decided -> journal on disk", [m[1] - m[0] for m in marks.values()])
     row("journal on disk -> bytes at the gateway", [arrived[ref] - m[1] for ref, m in marks.items()])
     row("decided -> bytes at the gateway", [arrived[ref] - m[0] for ref, m in marks.items()])
     row("fill at the gateway -> row in the book, on disk", [m[3] - filled[ref] for ref, m in marks.items()])
+
+
+def bare_appends() -> list[int]:
+    """What the disk takes for a line as long as the journal's, at the same pace."""
+    taken = []
+    with tempfile.NamedTemporaryFile() as file:
+        for _ in range(ORDERS):
+            began = time.monotonic_ns()
+            os.write(file.fileno(), b"x" * 400)
+            os.fdatasync(file.fileno())
+            taken.append(time.monotonic_ns() - began)
+            time.sleep(PAUSE_SECONDS)
+    return taken
 
 
 def pairs(port: int, remote: RemoteGateway) -> None:
