@@ -303,7 +303,8 @@ class Snapshot:
     `session` is the one that is open now or, while the exchange is closed, the last one that has closed; `expected` are
     the dates of the averaging window's finished sessions, oldest first, as the calendar knows them. `decided_target` is
     the holding that was settled on in this session's decision window, None where none was. `unfinished` is the symbol
-    of our newest executed order where that was filled in part only. `broker_quotes` are the broker's own prices where it has any.
+    of our newest executed order where that was filled in part only. `broker_quotes` are the broker's own prices where
+    it has any.
     """
 
     now: datetime
@@ -339,7 +340,8 @@ class Plan:
     """What to do now. `sentence` is for the owner; `gates` holds every verdict the plan rests on.
 
     `signal` is None where the prices do not allow one; `target` is the holding being moved to, which is the signal's or
-    the one that this session's decision window has fixed, None where nothing is. `blocked_by` is the gate that forbids trading, if one does.
+    the one that this session's decision window has fixed, None where nothing is. `blocked_by` is the gate that forbids
+    trading, if one does.
     `settles` is the target that this check fixes for the rest of the session, None where it fixes nothing.
     """
 

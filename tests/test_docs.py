@@ -67,7 +67,9 @@ def test_every_error_is_explained() -> None:
     assert explained == told | {"DiskError"}
 
 
-@pytest.mark.parametrize("flag", ["--status", "--trades", "--logs", "--tail", "--performance", "--why", "--replay", "--json"])
+@pytest.mark.parametrize(
+    "flag", ["--status", "--trades", "--logs", "--tail", "--performance", "--why", "--replay", "--json"]
+)
 def test_the_flags_of_the_monitor_are_in_its_help_and_in_the_manual(flag: str) -> None:
     assert flag in help_of(sys.executable, "monitor.py", "--help")
     assert flag in README

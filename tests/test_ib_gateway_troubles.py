@@ -139,8 +139,9 @@ def test_a_read_only_gateway_answers_321_and_no_end_marker(gateway: IBGateway, t
     assert gateway.orders == []
 
 
-def test_fills_while_the_line_is_down_are_told_only_to_who_asks_when_it_is_back(gateway: IBGateway,
-                                                                                  trader: Trader) -> None:
+def test_fills_while_the_line_is_down_are_told_only_to_who_asks_when_it_is_back(
+    gateway: IBGateway, trader: Trader
+) -> None:
     trader.buy(1, 100, lmtPrice=445)
     trader.wait("orderStatus")
     gateway.lose_line()

@@ -36,7 +36,8 @@ HOUSE = """
     4  bisecting book clock config framing halt ib_account ib_orders ib_wire input_log journal lock logs
     4  market_child notice_memory notify prices status
     4  notify_child outbox ping_child
-    4  append_file charts child_job ib_codes ib_rungs price_files sd_notify secret_urls service_unit simulated_prices tailing terminal wording
+    4  append_file charts child_job ib_codes ib_rungs price_files sd_notify secret_urls service_unit simulated_prices
+    4  tailing terminal wording
     3  ports
     2  outlook replay
     2  digest health notices performance planning preflight signals synthetic taxes

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from price_series import random_prices, write_csv
 
 from qqqbot.price_files import load_intraday, load_prices, load_series, save_series, series_from_rows
 from qqqbot.price_table import BadPrices
-from price_series import random_prices, write_csv
 
 PRICES = random_prices(40)
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from price_series import random_prices
 
 from qqqbot.backtest_engine import Terms, days_between, ideal, rotations_of
 from qqqbot.metrics import measure
@@ -9,7 +10,6 @@ from qqqbot.model import Rules
 from qqqbot.price_table import Prices
 from qqqbot.signals import averages
 from qqqbot.sweeps import segment_sums, sharpe_of, sweep, sweep_table
-from price_series import random_prices
 
 SHORTS, LONGS = np.array([2, 5, 9, 14]), np.array([9, 12, 30, 47])
 FIRST = 60

@@ -9,5 +9,18 @@ from .faults import Fault
 from .gateway import IBGateway
 from .orders import Behaviour, Execution, Order
 
-__all__ = ["QQQ", "QQQ_PUT", "TQQQ", "Account", "Behaviour", "Contract", "Execution", "Fault", "IBGateway", "Message",
-           "Order", "Quote", "RemoteGateway"]
+__all__ = [
+    "QQQ",
+    "QQQ_PUT",
+    "TQQQ",
+    "Account",
+    "Behaviour",
+    "Contract",
+    "Execution",
+    "Fault",
+    "IBGateway",
+    "Message",
+    "Order",
+    "Quote",
+    "RemoteGateway",
+]

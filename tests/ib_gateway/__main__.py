@@ -19,7 +19,7 @@ ENDING = (signal.SIGTERM, signal.SIGINT)
 
 def _account(text: str) -> Account:
     name, *rest = text.split(":")
-    cash, leverage = [*rest, *("100000", "1")[len(rest):]]
+    cash, leverage = [*rest, *("100000", "1")[len(rest) :]]
     return Account(name, Decimal(cash), Decimal(leverage))
 
 
@@ -40,8 +40,9 @@ def main() -> None:
     # Blocked here and waited for below: a handler that sets an Event can meet the Event's own lock, and hang.
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     book = state.load(arguments.state) if arguments.state else None
-    gateway = IBGateway(MovableClock(arguments.now, arguments.rate), arguments.cap, arguments.account, arguments.port,
-                        book)
+    gateway = IBGateway(
+        MovableClock(arguments.now, arguments.rate), arguments.cap, arguments.account, arguments.port, book
+    )
     if arguments.state:
         gateway.on_change = lambda: state.save(arguments.state, gateway.book)
     with gateway, ControlServer(gateway, arguments.control_port) as control:

@@ -82,15 +82,23 @@ class Account:
         available = self.available(prices, today)
         margin = market.copy_abs() / self.leverage
         money = {
-            "AccruedCash": Decimal(0), "AvailableFunds": available, "BuyingPower": self.buying_power(prices, today),
-            "EquityWithLoanValue": net, "ExcessLiquidity": available, "GrossPositionValue": market.copy_abs(),
-            "InitMarginReq": margin, "MaintMarginReq": margin, "NetLiquidation": net,
-            "SettledCash": self.settled(today), "TotalCashValue": self.cash,
+            "AccruedCash": Decimal(0),
+            "AvailableFunds": available,
+            "BuyingPower": self.buying_power(prices, today),
+            "EquityWithLoanValue": net,
+            "ExcessLiquidity": available,
+            "GrossPositionValue": market.copy_abs(),
+            "InitMarginReq": margin,
+            "MaintMarginReq": margin,
+            "NetLiquidation": net,
+            "SettledCash": self.settled(today),
+            "TotalCashValue": self.cash,
         }
         return {tag: format(amount.quantize(CENT), "f") for tag, amount in money.items()}
 
-    def trade(self, contract: Contract, shares: Decimal, price: Decimal, commission: Decimal,
-              today: date) -> Decimal | None:
+    def trade(
+        self, contract: Contract, shares: Decimal, price: Decimal, commission: Decimal, today: date
+    ) -> Decimal | None:
         """Book signed shares; the realized profit or loss where the trade closed something, else None."""
         holding = self.holdings.setdefault(contract.con_id, Holding(contract))
         size = Decimal(contract.multiplier or 1)

@@ -18,8 +18,15 @@ from .orders import Execution, Order
 
 MOST_SUMMARIES = 2
 SUMMARY_SECONDS = 180.0  # changed values of an account summary come every three minutes
-READ_ONLY_REQUESTS = ("placeOrder", "cancelOrder", "reqGlobalCancel", "reqOpenOrders", "reqAllOpenOrders",
-                      "reqAutoOpenOrders", "reqCompletedOrders")
+READ_ONLY_REQUESTS = (
+    "placeOrder",
+    "cancelOrder",
+    "reqGlobalCancel",
+    "reqOpenOrders",
+    "reqAllOpenOrders",
+    "reqAutoOpenOrders",
+    "reqCompletedOrders",
+)
 
 Handler = Callable[[Connection, Request], None]
 
@@ -45,17 +52,30 @@ class Answers:
     def __init__(self, house: House) -> None:
         self._house = house
         self._handlers: dict[str, Handler] = {
-            "reqIds": self._ids, "reqManagedAccts": self._managed_accounts, "reqCurrentTime": self._time,
-            "reqCurrentTimeInMillis": self._time_in_millis, "placeOrder": self._place, "cancelOrder": self._cancel,
-            "reqGlobalCancel": self._global_cancel, "reqOpenOrders": self._own_open_orders,
-            "reqAllOpenOrders": self._all_open_orders, "reqAutoOpenOrders": self._auto_open_orders,
-            "reqCompletedOrders": self._completed_orders, "reqExecutions": self._executions,
-            "reqPositions": self._positions, "cancelPositions": self._cancel_positions,
-            "reqPositionsMulti": self._positions_multi, "cancelPositionsMulti": self._cancel_positions_multi,
-            "reqAccountSummary": self._summary, "cancelAccountSummary": self._cancel_summary,
-            "reqAccountUpdates": self._account_updates, "reqAccountUpdatesMulti": self._account_updates_multi,
-            "reqContractDetails": self._contract_details, "reqMktData": self._quotes,
-            "cancelMktData": self._cancel_quotes, "reqMarketDataType": self._market_data_type,
+            "reqIds": self._ids,
+            "reqManagedAccts": self._managed_accounts,
+            "reqCurrentTime": self._time,
+            "reqCurrentTimeInMillis": self._time_in_millis,
+            "placeOrder": self._place,
+            "cancelOrder": self._cancel,
+            "reqGlobalCancel": self._global_cancel,
+            "reqOpenOrders": self._own_open_orders,
+            "reqAllOpenOrders": self._all_open_orders,
+            "reqAutoOpenOrders": self._auto_open_orders,
+            "reqCompletedOrders": self._completed_orders,
+            "reqExecutions": self._executions,
+            "reqPositions": self._positions,
+            "cancelPositions": self._cancel_positions,
+            "reqPositionsMulti": self._positions_multi,
+            "cancelPositionsMulti": self._cancel_positions_multi,
+            "reqAccountSummary": self._summary,
+            "cancelAccountSummary": self._cancel_summary,
+            "reqAccountUpdates": self._account_updates,
+            "reqAccountUpdatesMulti": self._account_updates_multi,
+            "reqContractDetails": self._contract_details,
+            "reqMktData": self._quotes,
+            "cancelMktData": self._cancel_quotes,
+            "reqMarketDataType": self._market_data_type,
         }
 
     def answer(self, to: Connection, request: Request) -> None:
@@ -75,9 +95,11 @@ class Answers:
                 self._say_open_orders(to, own)
         self._managed_accounts(to, Request(""))
         self._ids(to, Request(""))
-        for code, text in ((2104, "Market data farm connection is OK:usfarm"),
-                           (2106, "HMDS data farm connection is OK:ushmds"),
-                           (2158, "Sec-def data farm connection is OK:secdefnj")):
+        for code, text in (
+            (2104, "Market data farm connection is OK:usfarm"),
+            (2106, "HMDS data farm connection is OK:ushmds"),
+            (2158, "Sec-def data farm connection is OK:secdefnj"),
+        ):
             self._error(to, code, text)
 
     def _error(self, to: Connection, code: int, text: str, req_id: int = -1) -> None:
@@ -153,8 +175,9 @@ class Answers:
     # Accounts
 
     def _held(self, account: Account) -> Iterator[Message]:
-        return (callbacks.position(account.account_id, holding)
-                for holding in account.holdings.values() if holding.quantity)
+        return (
+            callbacks.position(account.account_id, holding) for holding in account.holdings.values() if holding.quantity
+        )
 
     def _positions(self, to: Connection, _: Request) -> None:
         to.subscriptions.positions = True
@@ -191,11 +214,19 @@ class Answers:
     def _summary(self, to: Connection, request: Request) -> None:
         req_id = request.integer("reqId")
         if req_id in to.subscriptions.summaries:
-            self._error(to, 322, "Error processing request.-'bN' : cause - Duplicate ticker ID for API account "
-                                 "summary request", req_id)
+            self._error(
+                to,
+                322,
+                "Error processing request.-'bN' : cause - Duplicate ticker ID for API account summary request",
+                req_id,
+            )
         elif len(to.subscriptions.summaries) >= MOST_SUMMARIES:
-            self._error(to, 322, "Error processing request.-'bN' : cause - Maximum number of account summary requests "
-                                 "exceeded", req_id)
+            self._error(
+                to,
+                322,
+                "Error processing request.-'bN' : cause - Maximum number of account summary requests exceeded",
+                req_id,
+            )
         else:
             tags = tuple(tag.strip() for tag in request.text("tags").split(",") if tag.strip())
             summary = Summary(tuple(self._house.shown.accounts), tags)
@@ -213,8 +244,18 @@ class Answers:
             for tag in sorted(set(summary.tags) & set(values)):
                 if summary.told.get((name, tag)) != values[tag]:
                     summary.told[name, tag] = values[tag]
-                    to.say(Message("accountSummary", {"reqId": req_id, "account": name, "tag": tag,
-                                                      "value": values[tag], "currency": account.currency}))
+                    to.say(
+                        Message(
+                            "accountSummary",
+                            {
+                                "reqId": req_id,
+                                "account": name,
+                                "tag": tag,
+                                "value": values[tag],
+                                "currency": account.currency,
+                            },
+                        )
+                    )
 
     def _cancel_summary(self, to: Connection, request: Request) -> None:
         to.subscriptions.summaries.pop(request.integer("reqId"), None)
@@ -233,8 +274,9 @@ class Answers:
             return
         now = self._house.clock()
         for key, value in account.values(self._house.exchange, new_york_date(now)).items():
-            to.say(Message("accountValue", {"key": key, "value": value, "currency": account.currency,
-                                            "accountName": name}))
+            to.say(
+                Message("accountValue", {"key": key, "value": value, "currency": account.currency, "accountName": name})
+            )
         for holding in account.holdings.values():
             if holding.quantity:
                 to.say(quotes.portfolio_value(name, holding, self._house.exchange))
@@ -247,8 +289,18 @@ class Answers:
             if wanted in ("", name):
                 values = account.values(self._house.exchange, new_york_date(self._house.clock()))
                 for key, value in values.items():
-                    to.say(Message("accountUpdateMulti", {"reqId": req_id, "account": name, "key": key, "value": value,
-                                                          "currency": account.currency}))
+                    to.say(
+                        Message(
+                            "accountUpdateMulti",
+                            {
+                                "reqId": req_id,
+                                "account": name,
+                                "key": key,
+                                "value": value,
+                                "currency": account.currency,
+                            },
+                        )
+                    )
         to.say(Message("accountUpdateMultiEnd", {"reqId": req_id}))
 
     # Instruments and prices
@@ -264,8 +316,12 @@ class Answers:
         to.say(Message("contractDetailsEnd", {"reqId": req_id}))
 
     def _find(self, request: Request) -> list[Contract]:
-        return self._house.instruments.find(request.integer("contract.conId"), request.text("contract.symbol"),
-                                            request.text("contract.secType"), request.text("contract.currency"))
+        return self._house.instruments.find(
+            request.integer("contract.conId"),
+            request.text("contract.symbol"),
+            request.text("contract.secType"),
+            request.text("contract.currency"),
+        )
 
     def _quotes(self, to: Connection, request: Request) -> None:
         req_id = request.integer("reqId")
@@ -286,8 +342,12 @@ class Answers:
         if delayed:
             self._error(to, 10167, "Requested market data is not subscribed. Displaying delayed market data.", req_id)
         to.say(Message("marketDataType", {"reqId": req_id, "marketDataType": 3 if delayed else 1}))
-        to.say(Message("tickReqParams", {"reqId": req_id, "minTick": Decimal("0.01"), "bboExchange": "9c0001",
-                                         "snapshotPermissions": 3}))
+        to.say(
+            Message(
+                "tickReqParams",
+                {"reqId": req_id, "minTick": Decimal("0.01"), "bboExchange": "9c0001", "snapshotPermissions": 3},
+            )
+        )
         for message in quotes.ticks(req_id, self._house.exchange.quote(contract.symbol), delayed):
             to.say(message)
         if snapshot:
@@ -312,12 +372,18 @@ class Answers:
 
 def _passes(execution: Execution, request: Request) -> bool:
     """The filter of reqExecutions; what is empty, or client 0, lets everything through."""
-    wanted = {"acctCode": execution.account, "symbol": execution.contract.symbol,
-              "secType": execution.contract.sec_type}
+    wanted = {
+        "acctCode": execution.account,
+        "symbol": execution.contract.symbol,
+        "secType": execution.contract.sec_type,
+    }
     fits = all(request.text(f"executionFilter.{name}") in ("", value) for name, value in wanted.items())
     side = request.text("executionFilter.side").upper()
     client_id = request.integer("executionFilter.clientId")
     since = request.text("executionFilter.time").replace("-", " ")
-    return (fits and side in ("", {"BOT": "BUY", "SLD": "SELL"}[execution.side], execution.side)
-            and client_id in (0, execution.client_id)
-            and callbacks.time_text(execution.time, "zone")[:17] >= " ".join(since.split()[:2]))
+    return (
+        fits
+        and side in ("", {"BOT": "BUY", "SLD": "SELL"}[execution.side], execution.side)
+        and client_id in (0, execution.client_id)
+        and callbacks.time_text(execution.time, "zone")[:17] >= " ".join(since.split()[:2])
+    )

@@ -7,7 +7,7 @@ from .accounts import Account, commission_for
 from .codec import Request
 from .contracts import Contract, Instruments
 
-READ_ONLY = ("Error validating request.-'b1' : cause - The API interface is currently in Read-Only mode.")
+READ_ONLY = "Error validating request.-'b1' : cause - The API interface is currently in Read-Only mode."
 ORDER_TYPES = ("MKT", "LMT")
 
 
@@ -48,9 +48,19 @@ def read_ticket(request: Request, instruments: Instruments, accounts: dict[str, 
     limit = request.decimal("order.lmtPrice") if order_type == "LMT" else None
     if order_type == "LMT":
         _check_limit(limit)
-    return Ticket(contract, _account(request, accounts), action, _quantity(request), order_type, limit,
-                  request.text("order.tif"), request.text("order.orderRef"), request.flag("order.outsideRth"),
-                  request.flag("order.transmit"), request.flag("order.whatIf"))
+    return Ticket(
+        contract,
+        _account(request, accounts),
+        action,
+        _quantity(request),
+        order_type,
+        limit,
+        request.text("order.tif"),
+        request.text("order.orderRef"),
+        request.flag("order.outsideRth"),
+        request.flag("order.transmit"),
+        request.flag("order.whatIf"),
+    )
 
 
 def _refuse_old_defaults(request: Request) -> None:
@@ -64,8 +74,12 @@ def _refuse_old_defaults(request: Request) -> None:
 
 
 def _contract(request: Request, instruments: Instruments) -> Contract:
-    found = instruments.find(request.integer("contract.conId"), request.text("contract.symbol"),
-                             request.text("contract.secType"), request.text("contract.currency"))
+    found = instruments.find(
+        request.integer("contract.conId"),
+        request.text("contract.symbol"),
+        request.text("contract.secType"),
+        request.text("contract.currency"),
+    )
     if not request.text("contract.exchange"):
         raise Refusal(321, "Error validating request.-'bF' : cause - Missing order exchange")
     if len(found) != 1:
@@ -105,10 +119,16 @@ def check_funds(ticket: Ticket, account: Account, price: Decimal, buying_power: 
     held = account.quantity(ticket.contract)
     if ticket.action == "SELL":
         if not account.is_margin and held < ticket.quantity:
-            raise Refusal(201, "Order rejected - reason:The account does not have enough shares; "
-                               "short sales are not allowed in a cash account.")
+            raise Refusal(
+                201,
+                "Order rejected - reason:The account does not have enough shares; "
+                "short sales are not allowed in a cash account.",
+            )
         return
     cost = ticket.quantity * price + commission_for(ticket.quantity, price)
     if cost > buying_power:
-        raise Refusal(201, "Order rejected - reason:We are unable to accept your order. Your available funds are "
-                           f"insufficient to cover the cost of the order, {cost:.2f} {account.currency}.")
+        raise Refusal(
+            201,
+            "Order rejected - reason:We are unable to accept your order. Your available funds are "
+            f"insufficient to cover the cost of the order, {cost:.2f} {account.currency}.",
+        )

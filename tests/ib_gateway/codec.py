@@ -62,7 +62,7 @@ class Request:
             number = int(raw)
         except ValueError:
             raise Malformed(f'Error reading request. For input string: "{raw}"', self.kind, self.values) from None
-        if not -2**31 <= number < 2**31:
+        if not -(2**31) <= number < 2**31:
             raise Malformed(f'Error reading request. For input string: "{raw}"', self.kind, self.values)
         return number
 

@@ -95,8 +95,8 @@ class Connection:
                 raise ConnectionLost(f"a frame of {size} bytes")
             if len(self._inbox) < 4 + size:
                 return
-            payload = bytes(self._inbox[4:4 + size])
-            del self._inbox[:4 + size]
+            payload = bytes(self._inbox[4 : 4 + size])
+            del self._inbox[: 4 + size]
             yield payload
             self.frame_at_ns = self._chunk_at_ns
 
@@ -111,8 +111,8 @@ class Connection:
             raise ConnectionLost("greeting too long")
         if len(self._inbox) < 8 + size:
             return None
-        match = _GREETING.fullmatch(bytes(self._inbox[8:8 + size]))
-        del self._inbox[:8 + size]
+        match = _GREETING.fullmatch(bytes(self._inbox[8 : 8 + size]))
+        del self._inbox[: 8 + size]
         if match is None:
             raise ConnectionLost("no version in the greeting")
         lowest = int(match[1])
@@ -156,7 +156,7 @@ class Connection:
                 yield 0.0, data
                 continue
             for at in range(0, len(data), size):
-                yield self._faults.slow_interval, data[at:at + size]
+                yield self._faults.slow_interval, data[at : at + size]
 
     def hush(self, seconds: float = SILENCE_SECONDS) -> None:
         """Whatever is said from now on leaves only after this pause."""
@@ -199,5 +199,3 @@ class Connection:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.closing = True
         self.sock.close()
-
-

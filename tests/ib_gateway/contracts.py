@@ -27,19 +27,35 @@ class Contract:
     def values(self, exchange: str) -> dict[str, Any]:
         """The wire's contract fields; positions carry an empty exchange, executions the venue, orders SMART."""
         return {
-            "contract.conId": self.con_id, "contract.symbol": self.symbol, "contract.secType": self.sec_type,
-            "contract.lastTradeDateOrContractMonth": self.expiry, "contract.strike": self.strike,
-            "contract.right": self.right or None, "contract.multiplier": self.multiplier or None,
-            "contract.exchange": exchange, "contract.currency": self.currency,
-            "contract.localSymbol": self.local_symbol or self.symbol, "contract.tradingClass": self.trading_class,
+            "contract.conId": self.con_id,
+            "contract.symbol": self.symbol,
+            "contract.secType": self.sec_type,
+            "contract.lastTradeDateOrContractMonth": self.expiry,
+            "contract.strike": self.strike,
+            "contract.right": self.right or None,
+            "contract.multiplier": self.multiplier or None,
+            "contract.exchange": exchange,
+            "contract.currency": self.currency,
+            "contract.localSymbol": self.local_symbol or self.symbol,
+            "contract.tradingClass": self.trading_class,
         }
 
 
 QQQ = Contract(320227571, "QQQ", "INVESCO QQQ TRUST SERIES 1")
 TQQQ = Contract(72539702, "TQQQ", "PROSHARES ULTRAPRO QQQ")
-QQQ_PUT = Contract(728937835, "QQQ", "INVESCO QQQ TRUST SERIES 1", sec_type="OPT", expiry="20270115",
-                   strike=Decimal(500), right="P", multiplier="100", primary="", local_symbol="QQQ   270115P00500000",
-                   trading_class="QQQ")
+QQQ_PUT = Contract(
+    728937835,
+    "QQQ",
+    "INVESCO QQQ TRUST SERIES 1",
+    sec_type="OPT",
+    expiry="20270115",
+    strike=Decimal(500),
+    right="P",
+    multiplier="100",
+    primary="",
+    local_symbol="QQQ   270115P00500000",
+    trading_class="QQQ",
+)
 
 
 class Instruments:
@@ -64,5 +80,8 @@ class Instruments:
         """Every instrument that a client's description fits."""
         if con_id:
             return [self._known[con_id]] if con_id in self._known else []
-        return [contract for contract in self._known.values()
-                if contract.symbol == symbol and contract.sec_type == sec_type and currency in ("", contract.currency)]
+        return [
+            contract
+            for contract in self._known.values()
+            if contract.symbol == symbol and contract.sec_type == sec_type and currency in ("", contract.currency)
+        ]

@@ -43,10 +43,14 @@ def to_plain(value: Any) -> Any:
 def _from_plain(pairs: dict[str, Any]) -> Any:
     """The object_hook of json.loads."""
     wrapped: dict[str, Callable[[Any], Any]] = {
-        "$decimal": Decimal, "$time": datetime.fromisoformat, "$bytes": bytes.fromhex,
-        "$date": date.fromisoformat, "$fields": lambda inner: SimpleNamespace(**inner)}
+        "$decimal": Decimal,
+        "$time": datetime.fromisoformat,
+        "$bytes": bytes.fromhex,
+        "$date": date.fromisoformat,
+        "$fields": lambda inner: SimpleNamespace(**inner),
+    }
     if len(pairs) == 1:
-        (key, value), = pairs.items()
+        ((key, value),) = pairs.items()
         if key in wrapped:
             return wrapped[key](value)
     return pairs

@@ -27,8 +27,15 @@ class Outlet(Protocol):
 
 
 class Desk:
-    def __init__(self, book: Book, exchange: Exchange, instruments: Instruments, clock: Callable[[], datetime],
-                 outlet: Outlet, later: Later) -> None:
+    def __init__(
+        self,
+        book: Book,
+        exchange: Exchange,
+        instruments: Instruments,
+        clock: Callable[[], datetime],
+        outlet: Outlet,
+        later: Later,
+    ) -> None:
         self.book = book
         self.exchange = exchange
         self.instruments = instruments
@@ -80,10 +87,23 @@ class Desk:
         return price or quote.last or quote.close or Decimal(0)
 
     def _new_order(self, client_id: int, order_id: int, ticket: Ticket, behaviour: Behaviour) -> Order:
-        return Order(self.book.new_perm_id(), client_id, order_id, ticket.account, ticket.contract, ticket.action,
-                     ticket.quantity, ticket.order_type, ticket.limit, ticket.tif or "DAY", ticket.order_ref,
-                     ticket.outside_rth, self.clock(), behaviour=self._with_preset(behaviour, ticket),
-                     transmitted=ticket.transmit)
+        return Order(
+            self.book.new_perm_id(),
+            client_id,
+            order_id,
+            ticket.account,
+            ticket.contract,
+            ticket.action,
+            ticket.quantity,
+            ticket.order_type,
+            ticket.limit,
+            ticket.tif or "DAY",
+            ticket.order_ref,
+            ticket.outside_rth,
+            self.clock(),
+            behaviour=self._with_preset(behaviour, ticket),
+            transmitted=ticket.transmit,
+        )
 
     def _with_preset(self, behaviour: Behaviour, ticket: Ticket) -> Behaviour:
         if ticket.tif or not self.preset_notice:
@@ -97,8 +117,13 @@ class Desk:
         values = account.values(self.exchange, new_york_date(self.clock()))
         order = self._new_order(client_id, order_id, ticket, Behaviour())
         change = ticket.quantity * price / account.leverage * (1 if ticket.action == "BUY" else -1)
-        message = callbacks.what_if(order, commission_for(ticket.quantity, price), Decimal(values["InitMarginReq"]),
-                                    change, Decimal(values["EquityWithLoanValue"]))
+        message = callbacks.what_if(
+            order,
+            commission_for(ticket.quantity, price),
+            Decimal(values["InitMarginReq"]),
+            change,
+            Decimal(values["EquityWithLoanValue"]),
+        )
         self._outlet.tell(client_id, [message])
 
     def _modify(self, order: Order, ticket: Ticket) -> None:
@@ -141,11 +166,12 @@ class Desk:
         order.at_exchange = order.active_session = is_open
         starts_working = bool(order.behaviour.slices) or self.exchange.price_for(order) is None
         order.status = "Submitted" if is_open and starts_working else "PreSubmitted"
-        messages = [callbacks.order_status(replace(order, status=status, perm_id=0))  # permId comes with acceptance
-                    for status in order.behaviour.first_statuses]
+        messages = [
+            callbacks.order_status(replace(order, status=status, perm_id=0))  # permId comes with acceptance
+            for status in order.behaviour.first_statuses
+        ]
         messages += callbacks.acknowledgement(order)
-        messages += [callbacks.error(code, text, order.order_id, self.clock())
-                     for code, text in self._notices(order)]
+        messages += [callbacks.error(code, text, order.order_id, self.clock()) for code, text in self._notices(order)]
         if not is_open:
             messages += callbacks.acknowledgement(order)
         self._tell(order, messages)
@@ -156,12 +182,22 @@ class Desk:
     def _notices(self, order: Order) -> Iterable[tuple[int, str]]:
         yield from order.behaviour.notices
         if order.outside_rth and order.order_type == "MKT":
-            yield 2109, ("Order Event Warning:Attribute 'Outside Regular Trading Hours' is ignored based on the order "
-                         "type and destination. PlaceOrder is now being processed.")
+            yield (
+                2109,
+                (
+                    "Order Event Warning:Attribute 'Outside Regular Trading Hours' is ignored based on the order "
+                    "type and destination. PlaceOrder is now being processed."
+                ),
+            )
         if not order.at_exchange:
-            yield 399, (f"Order Message:\n{order.action} {order.quantity:f} {order.contract.symbol} NASDAQ.NMS\n"
-                        "Warning: Your order will not be placed at the exchange until "
-                        f"{self.exchange.next_open_text()}.")
+            yield (
+                399,
+                (
+                    f"Order Message:\n{order.action} {order.quantity:f} {order.contract.symbol} NASDAQ.NMS\n"
+                    "Warning: Your order will not be placed at the exchange until "
+                    f"{self.exchange.next_open_text()}."
+                ),
+            )
 
     # Working
 
@@ -233,9 +269,23 @@ class Desk:
         account = self.book.accounts[order.account]
         realized = account.trade(order.contract, signed, price, fee, new_york_date(self.clock()))
         execution = Execution(
-            self.book.new_exec_id(), order.perm_id, order.client_id, order.order_id, order.order_ref, order.account,
-            order.contract, "BOT" if order.action == "BUY" else "SLD", shares, price, total, order.average,
-            self.clock(), fee, realized, commission_reported=order.behaviour.commission == "usual")
+            self.book.new_exec_id(),
+            order.perm_id,
+            order.client_id,
+            order.order_id,
+            order.order_ref,
+            order.account,
+            order.contract,
+            "BOT" if order.action == "BUY" else "SLD",
+            shares,
+            price,
+            total,
+            order.average,
+            self.clock(),
+            fee,
+            realized,
+            commission_reported=order.behaviour.commission == "usual",
+        )
         self.book.executions.append(execution)
         return execution
 
@@ -250,14 +300,21 @@ class Desk:
     def correct(self, execution: Execution, price: Decimal) -> Execution:
         """The exchange corrects a trade's price: a second execution, its id differing after the last dot only."""
         number = int(execution.exec_id.rpartition(".")[2]) + 1
-        corrected = replace(execution, exec_id=f"{execution.root}.{number:02d}", price=price, average=price,
-                            superseded_by=None, commission_reported=True)
+        corrected = replace(
+            execution,
+            exec_id=f"{execution.root}.{number:02d}",
+            price=price,
+            average=price,
+            superseded_by=None,
+            commission_reported=True,
+        )
         execution.superseded_by = corrected.exec_id
         self.book.executions.append(corrected)
         self._rebook(execution, corrected)
         form = self.time_form
-        self._outlet.tell(execution.client_id, [callbacks.exec_details(corrected, form),
-                                                callbacks.commission_report(corrected)])
+        self._outlet.tell(
+            execution.client_id, [callbacks.exec_details(corrected, form), callbacks.commission_report(corrected)]
+        )
         return corrected
 
     def _rebook(self, old: Execution, new: Execution) -> None:
@@ -292,8 +349,7 @@ class Desk:
         """Every living order, manual ones and those of other clients too; 161 for each that has already ended."""
         for order in self.book.completed_on(new_york_date(self.clock())):
             if order.client_id == client_id:
-                text = ("Cancel attempted when order is not in a cancellable state.  "
-                        f"Order permId ={order.perm_id}")
+                text = f"Cancel attempted when order is not in a cancellable state.  Order permId ={order.perm_id}"
                 self._outlet.tell(client_id, [callbacks.error(161, text, order.order_id, self.clock())])
         for order in self.book.live():
             self._cancel_live(order)

@@ -45,8 +45,9 @@ class Exchange:
         self.behaviour = Behaviour()
         self.next_behaviours: deque[Behaviour] = deque()
 
-    def set_quote(self, symbol: str, bid: Decimal | None, ask: Decimal | None, last: Decimal | None,
-                  close: Decimal | None) -> None:
+    def set_quote(
+        self, symbol: str, bid: Decimal | None, ask: Decimal | None, last: Decimal | None, close: Decimal | None
+    ) -> None:
         self._quotes[symbol] = Quote(bid, ask, last, close)
 
     def set_path(self, symbol: str, prices: list[tuple[datetime, Decimal]]) -> None:
@@ -102,8 +103,11 @@ class Exchange:
         texts = []
         for day in (today + timedelta(days=n) for n in range(days)):
             session = self._session_on(day)
-            texts.append(f"{session[0] - before:%Y%m%d:%H%M}-{session[1] + after:%Y%m%d:%H%M}" if session
-                         else f"{day:%Y%m%d}:CLOSED")
+            texts.append(
+                f"{session[0] - before:%Y%m%d:%H%M}-{session[1] + after:%Y%m%d:%H%M}"
+                if session
+                else f"{day:%Y%m%d}:CLOSED"
+            )
         return ";".join(texts)
 
     def _session_on(self, day: date) -> tuple[datetime, datetime] | None:

@@ -126,7 +126,7 @@ def _wrong_length(data: bytes) -> bytes:
 
 def _too_few(data: bytes) -> bytes:
     payload = data[4:]
-    return frame(payload[:max(5, len(payload) // 2)].rsplit(b"\0", 1)[0] + b"\0")
+    return frame(payload[: max(5, len(payload) // 2)].rsplit(b"\0", 1)[0] + b"\0")
 
 
 def _bad_number(data: bytes) -> bytes:

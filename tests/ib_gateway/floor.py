@@ -297,8 +297,9 @@ class Floor:
             self._say_error(connection, 320, str(error), req_id)
 
     def _record(self, connection: Connection, request: Request, payload: bytes) -> None:
-        self.recording.received.append(Received(connection.frame_at_ns, connection.number, connection.client_id,
-                                                request, payload))
+        self.recording.received.append(
+            Received(connection.frame_at_ns, connection.number, connection.client_id, request, payload)
+        )
 
     def _take_malformed(self, connection: Connection, payload: bytes, error: Malformed) -> None:
         """A cancel in the shape of another version is ignored without a word, as the real gateway does."""

@@ -23,8 +23,14 @@ Money = Decimal | int | str
 class IBGateway(Floor):
     """A gateway on a loopback port. Every method may be called from any thread while clients are connected."""
 
-    def __init__(self, clock: Callable[[], datetime] = system_clock, cap: int = 200,
-                 accounts: Iterable[Account] = (), port: int = 0, book: Book | None = None) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], datetime] = system_clock,
+        cap: int = 200,
+        accounts: Iterable[Account] = (),
+        port: int = 0,
+        book: Book | None = None,
+    ) -> None:
         """`cap`: the newest server version it speaks; a client of a lower maximum gets its own."""
         given = list(accounts) or [Account("DU1234567")]
         super().__init__(clock, book or Book({account.account_id: account for account in given}), cap, port)
@@ -38,8 +44,14 @@ class IBGateway(Floor):
         last, half = Decimal(price), Decimal(spread) / 2
         self.set_quote(symbol, last - half, last + half, last, last)
 
-    def set_quote(self, symbol: str, bid: Money | None = None, ask: Money | None = None, last: Money | None = None,
-                  close: Money | None = None) -> None:
+    def set_quote(
+        self,
+        symbol: str,
+        bid: Money | None = None,
+        ask: Money | None = None,
+        last: Money | None = None,
+        close: Money | None = None,
+    ) -> None:
         """Exactly these prices; None is "no such price"."""
         with self.moment():
             self.exchange.set_quote(symbol, *(None if p is None else Decimal(p) for p in (bid, ask, last, close)))
@@ -101,8 +113,9 @@ class IBGateway(Floor):
     def account(self, account_id: str = "") -> Account:
         return self.book.accounts[account_id or next(iter(self.book.accounts))]
 
-    def hold(self, symbol: str, quantity: Money, cost: Money = 1, account: str = "",
-             contract: Contract | None = None) -> None:
+    def hold(
+        self, symbol: str, quantity: Money, cost: Money = 1, account: str = "", contract: Contract | None = None
+    ) -> None:
         """Put a position there, as if it had always been."""
         with self.moment():
             held = contract or self._stock(symbol)
@@ -122,8 +135,16 @@ class IBGateway(Floor):
             at = price if price is not None else (quote.ask if quantity > 0 else quote.bid) or Decimal(1)
             return self.desk.fill(order, abs(Decimal(quantity)), Decimal(at))
 
-    def foreign_order(self, symbol: str, quantity: int, client_id: int = 97, limit: Money | None = None,
-                      account: str = "", order_ref: str = "", **behaviour: Any) -> Order:
+    def foreign_order(
+        self,
+        symbol: str,
+        quantity: int,
+        client_id: int = 97,
+        limit: Money | None = None,
+        account: str = "",
+        order_ref: str = "",
+        **behaviour: Any,
+    ) -> Order:
         """Signed shares ordered by another client of the account."""
         with self.moment():
             order_id = self.book.next_id(client_id)
@@ -135,11 +156,24 @@ class IBGateway(Floor):
             self.desk.enter(order)
             return order
 
-    def _outside_order(self, client_id: int, order_id: int, symbol: str, quantity: int, account: str,
-                       order_ref: str) -> Order:
-        return Order(self.book.new_perm_id(), client_id, order_id, self.account(account).account_id,
-                     self._stock(symbol), "BUY" if quantity > 0 else "SELL", abs(Decimal(quantity)), "MKT", None, "DAY",
-                     order_ref, False, self.clock())
+    def _outside_order(
+        self, client_id: int, order_id: int, symbol: str, quantity: int, account: str, order_ref: str
+    ) -> Order:
+        return Order(
+            self.book.new_perm_id(),
+            client_id,
+            order_id,
+            self.account(account).account_id,
+            self._stock(symbol),
+            "BUY" if quantity > 0 else "SELL",
+            abs(Decimal(quantity)),
+            "MKT",
+            None,
+            "DAY",
+            order_ref,
+            False,
+            self.clock(),
+        )
 
     def _stock(self, symbol: str) -> Contract:
         contract = self.instruments.stock(symbol)
@@ -196,9 +230,10 @@ class IBGateway(Floor):
 
     def lose_line(self, code: int = 1100) -> None:
         """1100 (or 2110): trading goes on at the exchange, and the gateway knows and tells nothing of it."""
-        text = {1100: "Connectivity between IBKR and Trader Workstation has been lost.",
-                2110: "Connectivity between Trader Workstation and server is broken. It will be restored "
-                      "automatically."}[code]
+        text = {
+            1100: "Connectivity between IBKR and Trader Workstation has been lost.",
+            2110: "Connectivity between Trader Workstation and server is broken. It will be restored automatically.",
+        }[code]
         with self.moment():
             if self.desk.connected:
                 self.stale = copy.deepcopy(self.book)
@@ -207,14 +242,18 @@ class IBGateway(Floor):
 
     def restore_line(self, data_kept: bool = True) -> None:
         """1102 or 1101; callbacks missed meanwhile do not come again, orders kept meanwhile are submitted."""
-        code, text = ((1102, "maintained") if data_kept else (1101, "lost"))
+        code, text = (1102, "maintained") if data_kept else (1101, "lost")
         with self.moment():
             if not data_kept:
                 for connection in self.sessions():
                     connection.subscriptions.quotes.clear()
-            self._tell_everybody(callbacks.error(
-                code, f"Connectivity between IBKR and Trader Workstation has been restored - data {text}.",
-                now=self.clock()))
+            self._tell_everybody(
+                callbacks.error(
+                    code,
+                    f"Connectivity between IBKR and Trader Workstation has been restored - data {text}.",
+                    now=self.clock(),
+                )
+            )
             self.desk.line_restored()
 
     def notify(self, code: int, text: str, req_id: int = -1, client_id: int | None = None) -> None:
@@ -295,5 +334,3 @@ class IBGateway(Floor):
                 connection.say_bytes(b"".join(pieces))
                 connection.commit()
                 connection.hush()
-
-

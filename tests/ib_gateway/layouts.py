@@ -50,8 +50,12 @@ def _token(word: str) -> Token:
     if match is None:
         raise ValueError(f"not a layout token: {word}")
     default = match["default"] or ""
-    return Token(match["name"], UNSET_DOUBLE if default == "U" else default,
-                 int(match["since"] or 0), int(match["until"] or 10_000))
+    return Token(
+        match["name"],
+        UNSET_DOUBLE if default == "U" else default,
+        int(match["since"] or 0),
+        int(match["until"] or 10_000),
+    )
 
 
 def _layouts(table: str) -> dict[str, Layout]:
@@ -64,12 +68,15 @@ def _layouts(table: str) -> dict[str, Layout]:
     return layouts
 
 
-_STOCK = ("contract.conId:0 contract.symbol contract.secType contract.lastTradeDateOrContractMonth contract.strike:0.0 "
-          "contract.right contract.multiplier")
+_STOCK = (
+    "contract.conId:0 contract.symbol contract.secType contract.lastTradeDateOrContractMonth contract.strike:0.0 "
+    "contract.right contract.multiplier"
+)
 _POSITION = f"{_STOCK} contract.exchange contract.currency contract.localSymbol contract.tradingClass"
 _ORDERED = _POSITION.replace("contract.right", "contract.right:?")  # as real gateways write a stock's
-_WANTED = (f"{_STOCK} contract.exchange contract.primaryExch contract.currency contract.localSymbol "
-           "contract.tradingClass")
+_WANTED = (
+    f"{_STOCK} contract.exchange contract.primaryExch contract.currency contract.localSymbol contract.tradingClass"
+)
 
 _ORDER_HEAD = """
     order.action order.totalQuantity order.orderType order.lmtPrice:0.0 order.auxPrice:0.0 order.tif order.ocaGroup
@@ -79,9 +86,20 @@ _DELTA_NEUTRAL_OPEN = """
     order.deltaNeutralSettlingFirm order.deltaNeutralClearingAccount order.deltaNeutralClearingIntent
     order.deltaNeutralOpenClose:? order.deltaNeutralShortSale:0 order.deltaNeutralShortSaleSlot:0
     order.deltaNeutralDesignatedLocation"""
-_MARGINS = " ".join(f"orderState.{name}{{suffix}}:U{{gate}}" for name in (
-    "initMarginBefore", "maintMarginBefore", "equityWithLoanBefore", "initMarginChange", "maintMarginChange",
-    "equityWithLoanChange", "initMarginAfter", "maintMarginAfter", "equityWithLoanAfter"))
+_MARGINS = " ".join(
+    f"orderState.{name}{{suffix}}:U{{gate}}"
+    for name in (
+        "initMarginBefore",
+        "maintMarginBefore",
+        "equityWithLoanBefore",
+        "initMarginChange",
+        "maintMarginChange",
+        "equityWithLoanChange",
+        "initMarginAfter",
+        "maintMarginAfter",
+        "equityWithLoanAfter",
+    )
+)
 
 # A real gateway sends the delta-neutral type "None", and then its eight fields: 155 fields at version 200.
 _OPEN_ORDER = f"""openOrder 5 203 OpenOrder | orderId {_ORDERED} {_ORDER_HEAD}

@@ -72,7 +72,7 @@ def _encode_field(field: Field, values: Values) -> bytes:
 def _below(name: str, values: Values) -> Values | None:
     """The part of `values` that belongs to the sub-message `name`; None if it is absent altogether."""
     prefix = name + "."
-    inner = {key[len(prefix):]: value for key, value in values.items() if key.startswith(prefix)}
+    inner = {key[len(prefix) :]: value for key, value in values.items() if key.startswith(prefix)}
     return inner if inner or name in values else None
 
 
@@ -103,7 +103,7 @@ def raw_fields(data: bytes) -> Iterator[tuple[int, int, Any]]:
             raise ProtobufError(f"wire type {wire}")
         if at + size > len(data):
             raise ProtobufError("field runs over the end")
-        yield number, wire, data[at:at + size]
+        yield number, wire, data[at : at + size]
         at += size
 
 

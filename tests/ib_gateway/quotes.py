@@ -27,8 +27,9 @@ class Entitlements(Protocol):
 
 def refusal(house: Entitlements, version: int, wanted_type: int) -> tuple[int, str] | None:
     if house.fractional_size_rules and version < FRACTIONAL_SIZES:
-        return 10285, ("Your API version does not support fractional size rules. Please upgrade to a minimum version "
-                       "163.")
+        return 10285, (
+            "Your API version does not support fractional size rules. Please upgrade to a minimum version 163."
+        )
     if house.market_data == "competing":
         return 10197, "No market data during competing live session"
     if house.market_data == "live":
@@ -37,8 +38,10 @@ def refusal(house: Entitlements, version: int, wanted_type: int) -> tuple[int, s
     if house.market_data == "none" and wants_delayed:
         return 10168, "Requested market data is not subscribed. Delayed market data is not enabled."
     if not wants_delayed:
-        return 354, ("Requested market data is not subscribed. Check API status by selecting the Account menu then "
-                     "under Management choose Market Data Subscription Manager and/or availability of delayed data.")
+        return 354, (
+            "Requested market data is not subscribed. Check API status by selecting the Account menu then "
+            "under Management choose Market Data Subscription Manager and/or availability of delayed data."
+        )
     return None
 
 
@@ -47,32 +50,62 @@ def ticks(req_id: int, quote: Quote, delayed: bool) -> Iterator[Message]:
     for name, tick_type in types.items():
         price = getattr(quote, name)
         size = 0 if price is None or name == "close" else quote.size
-        yield Message("tickPrice", {"reqId": req_id, "tickType": tick_type, "size": Decimal(size), "attrMask": 0,
-                                    "price": MINUS_ONE if price is None else price})
+        yield Message(
+            "tickPrice",
+            {
+                "reqId": req_id,
+                "tickType": tick_type,
+                "size": Decimal(size),
+                "attrMask": 0,
+                "price": MINUS_ONE if price is None else price,
+            },
+        )
 
 
 def portfolio_value(account: str, holding: Holding, exchange: Exchange) -> Message:
     price = exchange.mark(holding.contract)
     size = Decimal(holding.contract.multiplier or 1)
     worth = price * holding.quantity * size
-    return Message("portfolioValue", {
-        **holding.contract.values(""), "contract.primaryExch": holding.contract.primary, "position": holding.quantity,
-        "marketPrice": price, "marketValue": worth, "averageCost": holding.average_cost,
-        "unrealizedPNL": worth - holding.average_cost * holding.quantity, "realizedPNL": Decimal(0),
-        "accountName": account,
-    })
+    return Message(
+        "portfolioValue",
+        {
+            **holding.contract.values(""),
+            "contract.primaryExch": holding.contract.primary,
+            "position": holding.quantity,
+            "marketPrice": price,
+            "marketValue": worth,
+            "averageCost": holding.average_cost,
+            "unrealizedPNL": worth - holding.average_cost * holding.quantity,
+            "realizedPNL": Decimal(0),
+            "accountName": account,
+        },
+    )
 
 
 def contract_details(req_id: int, contract: Contract, exchange: Exchange) -> Message:
     details = {
-        "marketName": contract.trading_class, "minTick": Decimal("0.01"), "orderTypes": "ACTIVETIM,AD,ADJUST,LMT,MKT",
-        "validExchanges": "SMART,AMEX,NYSE,CBOE,ARCA,NASDAQ,IBKRATS", "longName": contract.long_name,
-        "timeZoneId": "US/Eastern", "tradingHours": exchange.hours(EARLY, LATE),
-        "liquidHours": exchange.hours(), "marketRuleIds": "26,26,26,26,26,26,26", "stockType": "ETF",
-        "priceMagnifier": 1, "aggGroup": 1, "minSize": Decimal("0.0001"), "sizeIncrement": Decimal("0.0001"),
+        "marketName": contract.trading_class,
+        "minTick": Decimal("0.01"),
+        "orderTypes": "ACTIVETIM,AD,ADJUST,LMT,MKT",
+        "validExchanges": "SMART,AMEX,NYSE,CBOE,ARCA,NASDAQ,IBKRATS",
+        "longName": contract.long_name,
+        "timeZoneId": "US/Eastern",
+        "tradingHours": exchange.hours(EARLY, LATE),
+        "liquidHours": exchange.hours(),
+        "marketRuleIds": "26,26,26,26,26,26,26",
+        "stockType": "ETF",
+        "priceMagnifier": 1,
+        "aggGroup": 1,
+        "minSize": Decimal("0.0001"),
+        "sizeIncrement": Decimal("0.0001"),
         "suggestedSizeIncrement": Decimal(100),
     }
-    return Message("contractDetails", {
-        "reqId": req_id, **contract.values("SMART"), "contract.primaryExch": contract.primary,
-        **{f"contractDetails.{name}": value for name, value in details.items()},
-    })
+    return Message(
+        "contractDetails",
+        {
+            "reqId": req_id,
+            **contract.values("SMART"),
+            "contract.primaryExch": contract.primary,
+            **{f"contractDetails.{name}": value for name, value in details.items()},
+        },
+    )

@@ -49,8 +49,7 @@ class Recording:
     connections: int = 0
 
     def requests(self, kind: str = "", client_id: int | None = None, connection: int | None = None) -> list[Received]:
-        return [event for event in list(self.received)
-                if _fits(event, kind, client_id, connection)]
+        return [event for event in list(self.received) if _fits(event, kind, client_id, connection)]
 
     def messages(self, kind: str = "", client_id: int | None = None, connection: int | None = None) -> list[Sent]:
         return [event for event in list(self.sent) if _fits(event, kind, client_id, connection)]
@@ -73,5 +72,4 @@ class Recording:
 
 
 def _fits(event: Received | Sent, kind: str, client_id: int | None, connection: int | None) -> bool:
-    return (kind in ("", event.kind) and client_id in (None, event.client_id)
-            and connection in (None, event.connection))
+    return kind in ("", event.kind) and client_id in (None, event.client_id) and connection in (None, event.connection)

@@ -159,8 +159,16 @@ def _ask_everything(trader: Trader, first: int) -> None:
     trader.cancel_all()
     trader.reqIds(1)
     trader.reqCurrentTime()
-    ends = ("positionEnd", "accountSummaryEnd", "execDetailsEnd", "completedOrdersEnd", "contractDetailsEnd",
-            "positionMultiEnd", "accountDownloadEnd", "currentTime")
+    ends = (
+        "positionEnd",
+        "accountSummaryEnd",
+        "execDetailsEnd",
+        "completedOrdersEnd",
+        "contractDetailsEnd",
+        "positionMultiEnd",
+        "accountDownloadEnd",
+        "currentTime",
+    )
     for name in ends:
         trader.wait(name)
     trader.wait("openOrderEnd", 2)
@@ -172,18 +180,36 @@ def _report(trader: Trader) -> dict[str, Any]:
         "version": trader.serverVersion(),
         "names": trader.names(),
         "errors": trader.errors(),
-        "executions": [[e.execId, e.side, float(e.shares), e.price, e.orderRef, e.permId, e.time, e.clientId]
-                       for *_, e in trader.all("execDetails")],
+        "executions": [
+            [e.execId, e.side, float(e.shares), e.price, e.orderRef, e.permId, e.time, e.clientId]
+            for *_, e in trader.all("execDetails")
+        ],
         "statuses": [[v[0], v[1], float(v[2]), float(v[3])] for v in trader.all("orderStatus")],
-        "open": [[v[0], v[1].symbol, v[2].orderRef, v[2].orderType, float(v[2].totalQuantity), v[2].permId,
-                  v[2].account, v[3].status] for v in trader.all("openOrder")],
-        "positions": [[v[0], v[1].symbol, v[1].secType, v[1].exchange, float(v[2]), v[3]]
-                      for v in trader.all("position")],
+        "open": [
+            [
+                v[0],
+                v[1].symbol,
+                v[2].orderRef,
+                v[2].orderType,
+                float(v[2].totalQuantity),
+                v[2].permId,
+                v[2].account,
+                v[3].status,
+            ]
+            for v in trader.all("openOrder")
+        ],
+        "positions": [
+            [v[0], v[1].symbol, v[1].secType, v[1].exchange, float(v[2]), v[3]] for v in trader.all("position")
+        ],
         "summary": {v[2]: v[3] for v in trader.all("accountSummary")},
-        "completed": [[v[0].symbol, v[1].orderRef, float(v[1].filledQuantity), v[2].status, v[2].completedStatus]
-                      for v in trader.all("completedOrder")],
-        "details": [[d.contract.conId, d.contract.primaryExchange, d.timeZoneId, d.liquidHours, d.minTick]
-                    for _, d in trader.all("contractDetails")],
+        "completed": [
+            [v[0].symbol, v[1].orderRef, float(v[1].filledQuantity), v[2].status, v[2].completedStatus]
+            for v in trader.all("completedOrder")
+        ],
+        "details": [
+            [d.contract.conId, d.contract.primaryExchange, d.timeZoneId, d.liquidHours, d.minTick]
+            for _, d in trader.all("contractDetails")
+        ],
         "prices": [[v[1], v[2]] for v in trader.all("tickPrice")],
         "time": trader.all("currentTime")[0][0],
         "commissions": [[c.execId, float(paid(c)), float(c.realizedPNL)] for c in trader.commissions()],
