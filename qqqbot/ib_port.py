@@ -286,8 +286,11 @@ class IBBroker:
                 return self._orders.judge(intent.order_ref, intent.quantity)
 
             def settled() -> bool:
+                """Nothing more is to come: commissions of a fill, the broker's reason for any other end."""
                 verdict = judge()
-                return verdict.order is None or (verdict.order.status.done and not verdict.lacks_commission)
+                if verdict.order is None or verdict.order.status is OrderStatus.FILLED:
+                    return not verdict.lacks_commission
+                return verdict.order.status.done and bool(verdict.order.message)
 
             if intent.order_ref in self._sent_at:
                 self._news.wait_for(settled, self._timing.news)
