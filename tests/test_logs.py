@@ -81,7 +81,10 @@ def test_midnight_begins_a_new_file(tmp_path: Path, daily: DailyLog, clock: Virt
 
 
 def test_a_text_of_many_lines_and_controls_stays_one_line(tmp_path: Path, daily: DailyLog) -> None:
-    log.info("first\r\nsecond\x1b[31m\u2028third\udc80")
+    # Handed over directly: what a logger says is captured and sent between the processes of the suite, which takes no
+    # lone surrogate.
+    text = "first\r\nsecond\x1b[31m\u2028third\udc80"
+    daily.handle(logging.LogRecord(log.name, logging.INFO, __file__, 1, text, None, None))
     lines = (tmp_path / "trading_bot_20261124.log").read_bytes().splitlines()
     assert lines == [b"2026-11-24T12:00:00.000-05:00 INFO first | second\\x1b[31m | third\\udc80"]
 
