@@ -23,7 +23,9 @@ usage: ./bot_control.sh COMMAND
   logs [--lines N]     the newest lines of the log
   tail             follow the log
   performance      what the bot earned so far
-  why [DATE]       why it traded, or did not
+  why [DATE] [TIME]    why it traded, or did not
+  web [--port N]   the dashboard, for a browser on this machine; Ctrl-C ends it
+  live             the same at a glance in this terminal; q ends it
 
   halt [REASON]    stop trading at once, keep watching; open orders are left to finish
   resume           trade again
@@ -465,7 +467,7 @@ main() {
         halt) halt "$@" ;;
         resume) resume ;;
         adopt | leave) with_daemon_stopped "--$command" ;;
-        status | trades | logs | tail | performance | why) set_up && exec "$PY" "$MONITOR" "--$command" "$@" ;;
+        status | trades | logs | tail | performance | why | web | live) set_up && exec "$PY" "$MONITOR" "--$command" "$@" ;;
         notify-test) set_up && run_module qqqbot.notify_test ;;
         install-service) install_service ;;
         run) set_up && exec "$PY" "$DAEMON" "$@" ;;

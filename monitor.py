@@ -18,12 +18,12 @@ from typing import Any, TextIO
 
 from qqqbot import report, screens, status_report, status_screen
 from qqqbot.clock import SystemClock
-from qqqbot.errors import BotError, StartRefused
+from qqqbot.errors import BotError, ConfigError, StartRefused
 from qqqbot.lock import holder
 from qqqbot.logs_folder import Folder, identity, whose
 from qqqbot.ports import Clock
 from qqqbot.tailing import follow
-from qqqbot.terminal import Screen, show
+from qqqbot.terminal import Screen, is_terminal, show
 
 DEFAULT_LOGS = Path(__file__).resolve().parent / "logs"
 KEPT_PRICES = Path(".cache") / "prices"
@@ -47,6 +47,9 @@ def main(
     except BrokenPipeError:  # `monitor.py --trades | head -3`: the reader has seen enough
         _swallow_further_output(out)
         return 0
+    except ConfigError as problem:  # a token that will not do
+        print(f"monitor: {problem}", file=sys.stderr)
+        return WRONG_ARGUMENT
     except StartRefused as refused:  # the lock cannot be told
         print(f"monitor: {refused}", file=sys.stderr)
         return UNREADABLE
@@ -74,6 +77,12 @@ def _parser() -> argparse.ArgumentParser:
     view.add_argument("--drift", action="store_true", help="decisions and fills beside the official closes")
     view.add_argument("--why", nargs="*", metavar="DATE|TIME", help="a decision with all its numbers; see below")
     view.add_argument("--replay", nargs="*", metavar="DATE|TIME", help="would today's code decide the same?")
+    view.add_argument("--web", action="store_true", help="the dashboard, as a page for a browser, until Ctrl-C")
+    view.add_argument("--live", action="store_true", help="the dashboard in this terminal, until q or Ctrl-C")
+    parser.add_argument("--port", type=_port, default=8787, metavar="N", help="of --web (8787)")
+    parser.add_argument(
+        "--bind", default="127.0.0.1", metavar="ADDRESS", help="of --web (127.0.0.1: this machine alone); else a token"
+    )
     parser.add_argument("--limit", type=_positive, default=10, metavar="N", help="trades to show (10)")
     parser.add_argument("--lines", type=_positive, default=30, metavar="N", help="lines of the log to show (30)")
     parser.add_argument("--json", action="store_true", help="the same as JSON, times in UTC")
@@ -99,9 +108,20 @@ def _positive(text: str) -> int:
     return value
 
 
+def _port(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 65535:
+        raise argparse.ArgumentTypeError(f"must be 0 to 65535, was {value}")
+    return value
+
+
 def _view(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO) -> int:
     if options.tail:
         return _tail(options, folder, clock, out)
+    if options.web:
+        return _web(options, folder, clock, out)
+    if options.live:
+        return _live(folder, clock, out)
     if options.trades:
         _print(options, out, report.trades(folder, options.limit), screens.trades)
     elif options.performance:
@@ -161,6 +181,50 @@ def _why(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO)
     facts = explanation.replay(folder, when, clock.now())
     _print(options, out, facts, why_screen.replay)
     return UNREADABLE if facts["different"] else 0
+
+
+def _web(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO) -> int:
+    from qqqbot import web, web_token
+    from qqqbot.dashboard import Dashboard
+
+    token, told = None, "for this machine alone"
+    if not web_token.is_loopback(options.bind):
+        token = web_token.chosen(os.environ, DEFAULT_LOGS.parent)
+        told = "asks for the token that you have chosen; any name will do"
+        if token is None:
+            token = web_token.fresh()
+            told = f"asks for this token as the password, until it ends: {token}"
+
+    def ready(port: int) -> None:
+        host = f"[{options.bind}]" if ":" in options.bind else options.bind
+        out.write(f"http://{host}:{port}/  {told}. Ctrl-C ends it.\n")
+        if token is not None:
+            out.write("It is not encrypted: use it in a network you trust, or through ssh -L or a VPN.\n")
+        out.flush()
+
+    try:
+        web.serve(web.application(Dashboard(folder), clock, token), options.bind, options.port, ready)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        print(
+            f"monitor: --web: cannot listen on {options.bind}, port {options.port}: {reason}; choose another with "
+            "--port or --bind",
+            file=sys.stderr,
+        )
+        return UNREADABLE
+    return 0
+
+
+def _live(folder: Folder, clock: Clock, out: TextIO) -> int:
+    if not is_terminal(out):
+        print("monitor: --live draws on a terminal; into a pipe or a file use --status", file=sys.stderr)
+        return WRONG_ARGUMENT
+    from qqqbot import live_terminal
+    from qqqbot.dashboard import Dashboard
+
+    dashboard = Dashboard(folder)
+    live_terminal.show(lambda: dashboard.glance(clock.now()), out)
+    return 0
 
 
 def _print(

@@ -14,8 +14,6 @@ from qqqbot.tailing import Row, RowReader
 
 # A base is at most one session older than the rows that refer to it: a hundred checks with their rounds.
 ROWS_TO_A_BASE = 2_000
-# Rows at the end of the file, the newest of which is looked for.
-NEWEST_ROWS = 100
 
 Inputs = tuple[Snapshot, Rules]
 
@@ -39,26 +37,14 @@ def inputs_at(path: Path, when: datetime, who: Identity) -> Inputs:
     raise NotRecorded("its inputs were not recorded")
 
 
-def newest_inputs(path: Path, who: Identity) -> Inputs:
-    """The inputs of the newest decision. Raises NotRecorded, OSError."""
-    try:
-        with path.open("rb") as file:
-            for row in itertools.islice(RowReader().backwards(file), NEWEST_ROWS):
-                if who.owns(row) and "change" in row:
-                    return _rebuilt(file, None, row)
-    except FileNotFoundError:
-        pass
-    raise NotRecorded("no inputs are recorded")
-
-
-def _rebuilt(file: BinaryIO, end: int | None, row: Row) -> Inputs:
+def _rebuilt(file: BinaryIO, end: int, row: Row) -> Inputs:
     try:
         return snapshot_and_rules(merged(_base(file, end, row.get("base")), row["change"]))
     except UNREADABLE as error:
         raise NotRecorded(f"its recorded inputs cannot be read: {error}") from None
 
 
-def _base(file: BinaryIO, end: int | None, name: Any) -> Any:
+def _base(file: BinaryIO, end: int, name: Any) -> Any:
     """The values of the newest base of that name before the byte `end`. Raises one of UNREADABLE."""
     for row in itertools.islice(RowReader().backwards(file, end), ROWS_TO_A_BASE):
         if row.get("kind") == "base" and row.get("base") == name and (pack := text(row.get("packed"))):

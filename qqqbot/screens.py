@@ -1,6 +1,6 @@
 """The monitor's screens, except the status: what `report` found, in words, for 80 columns."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qqqbot.framing import framed, time_in_fields
@@ -39,14 +39,17 @@ def trades(facts: Facts) -> Screen:
     rows = facts["trades"]
     if not rows:
         return framed(facts, Line("No trades yet. ./bot_control.sh status says what it waits for."), *_notes(facts))
-    table = Table(
+    older = "; older: --limit N" if facts["older"] else ""
+    footer = Line(f"Newest last{older}. Bp: slippage, basis points. Reasons: --why DATE", Tone.FAINT)
+    return framed(facts, trade_table(rows), footer, *_notes(facts))
+
+
+def trade_table(rows: Sequence[Facts]) -> Table:
+    return Table(
         headings=("Time (ET)", "Order", "Price", "Bp", "Profit", "Equity after"),
         rows=tuple(_trade_row(row) for row in rows),
         right=frozenset({2, 3, 4, 5}),
     )
-    older = "; older: --limit N" if facts["older"] else ""
-    footer = Line(f"Newest last{older}. Bp: slippage, basis points. Reasons: --why DATE", Tone.FAINT)
-    return framed(facts, table, footer, *_notes(facts))
 
 
 def _trade_row(row: Facts) -> tuple[str, ...]:

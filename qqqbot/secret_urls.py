@@ -69,7 +69,7 @@ def _read(
         return [(f"{variable}, address {n}", url) for n, url in enumerate(value.split(), start=1)]
     path = Path(named) if named else beside
     try:
-        text = _private_text(path)
+        text = private_text(path)
     except FileNotFoundError:
         if named:
             problems.append(f"{path}: there is no such file; {variable}{FILE_SUFFIX} names it")
@@ -87,7 +87,7 @@ def _lines(path: Path, lines: Iterable[str]) -> Iterable[tuple[str, str]]:
             yield f"{path}, line {number}", url
 
 
-def _private_text(path: Path) -> str:
+def private_text(path: Path) -> str:
     """The text of a file that only its owner can read. Raises ValueError with the remedy, OSError."""
     # The mode of the opened file, not of the name: nothing can change in between.
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)

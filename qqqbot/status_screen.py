@@ -20,7 +20,7 @@ OUT_OF_REACH_PCT = 15
 SEEN_LATELY = timedelta(hours=2)
 
 _HEALTH_TONES = {"healthy": Tone.GOOD, "starting": Tone.GOOD, "halted": Tone.WARNING, "stopped": Tone.WARNING}
-_ACTION_TONES = {"ROTATE": Tone.GOOD, "WAIT": Tone.WARNING, "FAILED": Tone.WARNING}
+ACTION_TONES = {"ROTATE": Tone.GOOD, "WAIT": Tone.WARNING, "FAILED": Tone.WARNING}
 
 Facts = Mapping[str, Any]
 
@@ -150,7 +150,7 @@ def _signal_fields(facts: Facts) -> list[Field]:
         text = (
             f"{time_near(check['at'], now)} {check['action']}, see above" if told_above else _decision_text(check, now)
         )
-        fields.append(Field("Checked", text, _ACTION_TONES.get(check["action"], Tone.PLAIN)))
+        fields.append(Field("Checked", text, ACTION_TONES.get(check["action"], Tone.PLAIN)))
     if signal is not None and (check is None or signal["at"] != check["at"]):
         fields.append(Field("Signal", _decision_text(signal, now)))
     return fields

@@ -8,7 +8,10 @@ are named tuples, for the same reason: what a look costs is nearly all imports a
 import os
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import NamedTuple, TextIO
+from typing import TYPE_CHECKING, NamedTuple, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Group, RenderableType
 
 
 class Tone(StrEnum):
@@ -92,18 +95,29 @@ def _aligned(rows: Sequence[tuple[str, ...]], right: frozenset[int]) -> list[str
 def _show_rich(screen: Screen, out: TextIO) -> None:
     from rich.console import Console  # 60 ms that a pipe and --json need not pay
 
-    console = Console(file=out, highlight=False, markup=False, emoji=False)
-    for block in screen:
-        match block:
-            case Line(text, tone):
-                console.print(text, style=tone.value)
-            case Fields(rows):
-                console.print(_rich_fields(rows))
-            case Table():
-                console.print(_rich_table(block))
+    Console(file=out, highlight=False, markup=False, emoji=False).print(drawn(screen))
 
 
-def _rich_fields(rows: Sequence[Field]) -> object:
+def drawn(screen: Screen) -> "Group":
+    """`screen` as rich draws it."""
+    from rich.console import Group
+
+    return Group(*(_rich_block(block) for block in screen))
+
+
+def _rich_block(block: Block) -> "RenderableType":
+    from rich.text import Text
+
+    match block:
+        case Line(text, tone):
+            return Text(text, style=tone.value)
+        case Fields(rows):
+            return _rich_fields(rows)
+        case Table():
+            return _rich_table(block)
+
+
+def _rich_fields(rows: Sequence[Field]) -> "RenderableType":
     from rich.table import Table as RichTable
     from rich.text import Text
 
@@ -115,7 +129,7 @@ def _rich_fields(rows: Sequence[Field]) -> object:
     return grid
 
 
-def _rich_table(block: Table) -> object:
+def _rich_table(block: Table) -> "RenderableType":
     from rich.box import SIMPLE_HEAD
     from rich.table import Table as RichTable
     from rich.text import Text

@@ -68,7 +68,8 @@ def test_every_error_is_explained() -> None:
 
 
 @pytest.mark.parametrize(
-    "flag", ["--status", "--trades", "--logs", "--tail", "--performance", "--why", "--replay", "--json"]
+    "flag",
+    ["--status", "--trades", "--logs", "--tail", "--performance", "--why", "--replay", "--web", "--live", "--json"],
 )
 def test_the_flags_of_the_monitor_are_in_its_help_and_in_the_manual(flag: str) -> None:
     assert flag in help_of(sys.executable, "monitor.py", "--help")
@@ -119,5 +120,5 @@ def test_every_key_on_the_setup_page_exists() -> None:
 def test_the_manual_names_no_file_that_is_not_there(page: str) -> None:
     named = set(re.findall(r"`([A-Za-z_]+\.(?:py|sh|md|json|txt|ipynb))`", page))
     made_by_the_daemon = {"status.json", "notices.json"}
-    made_by_the_owner = {"notify_urls.txt", "ping_url.txt"}
+    made_by_the_owner = {"notify_urls.txt", "ping_url.txt", "web_token.txt"}
     assert {name for name in named - made_by_the_daemon - made_by_the_owner if not (ROOT / name).exists()} == set()

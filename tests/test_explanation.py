@@ -15,7 +15,7 @@ from qqqbot.input_log import InputLog
 from qqqbot.logs_folder import Identity
 from qqqbot.model import Holding, Mode
 from qqqbot.planning import decide
-from qqqbot.recorded import NotRecorded, inputs_at, newest_inputs
+from qqqbot.recorded import NotRecorded, inputs_at
 from qqqbot.terminal import plain
 
 OTHER = {"mode": "live", "account": "U1234567"}
@@ -177,8 +177,6 @@ def test_inputs_of_another_account_are_not_ours(logs: LogsFolder) -> None:
     recorded(logs, 1)
     with pytest.raises(NotRecorded, match="not recorded"):
         inputs_at(logs.folder.inputs, NOW, Identity("live", "U1234567"))
-    with pytest.raises(NotRecorded, match="no inputs"):
-        newest_inputs(logs.folder.inputs, Identity("live", "U1234567"))
 
 
 @pytest.mark.parametrize(
@@ -206,7 +204,7 @@ def test_inputs_of_years_are_found_at_once_and_rebuilt(logs: LogsFolder) -> None
         log.record(one, RULES, Mode.DRY_RUN, "simulated")
     who = Identity("dry_run", "simulated")
     assert inputs_at(logs.folder.inputs, seen[77].now, who) == (seen[77], RULES)
-    assert newest_inputs(logs.folder.inputs, who) == (seen[-1], RULES)
+    assert inputs_at(logs.folder.inputs, seen[-1].now, who) == (seen[-1], RULES)
 
 
 def test_why_shows_every_gate_with_its_verdict(logs: LogsFolder) -> None:

@@ -26,14 +26,15 @@ HOUSE = """
     7  intraday
     7  backtest_account robustness
     7  sweeps backtest_engine
-    6  watch
+    6  live_terminal watch web
     6  assembly heartbeat ib_checkup polling
     6  engine
-    5  live_view
-    5  drift execution explanation ib_account_rungs ib_ladder live_curve report status_report
-    4  ib_port notify_test recorded screens status_screen why_screen
+    5  dashboard live_view
+    5  drift execution explanation ib_account_rungs ib_ladder live_curve report status_report track
+    4  live_screen page
+    4  ib_port notify_test page_charts recorded screens status_screen why_screen
     4  channels deadman ib_keeper ib_mailboxes logs_folder ownership paper_broker price_cache private_files
-    4  bisecting book clock config framing halt ib_account ib_orders ib_wire input_log journal lock logs
+    4  bisecting book clock config framing halt ib_account ib_orders ib_wire input_log journal lock logs web_token
     4  market_child notice_memory notify prices status
     4  notify_child outbox ping_child
     4  append_file charts child_job ib_codes ib_rungs price_files sd_notify secret_urls service_unit simulated_prices
@@ -41,8 +42,8 @@ HOUSE = """
     3  ports
     2  outlook replay
     2  digest health notices performance planning preflight signals synthetic taxes
-    1  gates ledger market_calendar metrics price_table snapshot_codec strategy
-    0  errors lenient model
+    1  gates ledger line_chart market_calendar metrics price_table snapshot_codec strategy
+    0  errors lenient markup model
 """
 ROWS = [line.split()[1:] for line in HOUSE.split("\n") if line.strip()]
 HEIGHT = {module: len(ROWS) - number for number, row in enumerate(ROWS) for module in row}

@@ -1,0 +1,55 @@
+"""The live terminal's screen: the status, then as many decisions, trades and lines of the log as there is room for."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from qqqbot import screens, status_screen
+from qqqbot.lenient import moment, text, without_accounts
+from qqqbot.market_calendar import NEW_YORK
+from qqqbot.terminal import Block, Line, Screen, Tone
+from qqqbot.wording import NONE, column_time, words
+
+# Lines that a status takes on 80 columns, its long sentences wrapped.
+STATUS_LINES = 22
+SHORTEST_LIST = 3
+
+Facts = Mapping[str, Any]
+
+
+def live(facts: Facts, height: int) -> Screen:
+    """Of at most `height` lines where the status allows it; what comes first matters most."""
+    blocks = [*status_screen.status(facts["status"])]
+    room = height - STATUS_LINES
+    for title, rows, block in _lists(facts):
+        shown = min(len(rows), room - 2)
+        if shown >= min(SHORTEST_LIST, len(rows)) and shown > 0:
+            blocks += [Line(""), Line(title, Tone.TITLE), *block(rows[-shown:])]
+            room -= shown + 3
+    now = facts["status"]["now"]
+    return [*blocks, Line(f"{now.astimezone(NEW_YORK):%H:%M:%S} ET; q quits", Tone.FAINT)]
+
+
+def _lists(facts: Facts) -> list[tuple[str, Sequence[Any], Any]]:
+    return [
+        ("Decisions, newest last", facts["decisions"], _decisions),
+        ("Trades, newest last", facts["trades"]["trades"], lambda rows: [screens.trade_table(rows)]),
+        ("Log", facts["log"]["lines"], lambda lines: [_one_line(screens.log_line(line)) for line in lines]),
+    ]
+
+
+def _decisions(rows: Sequence[Facts]) -> list[Block]:
+    return [
+        _one_line(
+            Line(
+                f"{column_time(moment(row.get('timestamp')))} {text(row.get('action')) or NONE:<6} "
+                f"{words(without_accounts(text(row.get('sentence')) or 'no sentence'))}",
+                status_screen.ACTION_TONES.get(row.get("action") or "", Tone.PLAIN),
+            )
+        )
+        for row in rows
+    ]
+
+
+def _one_line(line: Line, width: int = 79) -> Line:
+    """What is longer is cut: a list keeps its lines."""
+    return line if len(line.text) <= width else Line(f"{line.text[: width - 3]}...", line.tone)

@@ -1,0 +1,37 @@
+"""HTML and SVG that no text can break: what is written into them is escaped unless it is Markup already. Pure."""
+
+import html
+from collections.abc import Iterable
+
+VOID = {"meta", "link", "br"}
+"""HTML elements without an end; those of SVG need one."""
+
+
+class Markup(str):
+    """Text that is HTML already."""
+
+    __slots__ = ()
+
+
+Child = str | None | Iterable["Child"]
+
+
+def tag(name: str, /, *children: Child, **attributes: object) -> Markup:
+    """<name ...>children</name>. In names of attributes `class_` is class and `_` is -; None leaves one out."""
+    told = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{html.escape(str(value))}"'
+        for key, value in attributes.items()
+        if value is not None
+    )
+    return Markup(f"<{name}{told}>" if name in VOID and not children else f"<{name}{told}>{joined(children)}</{name}>")
+
+
+def joined(children: Child) -> Markup:
+    """`children` one after the other, texts among them escaped."""
+    if children is None:
+        return Markup()
+    if isinstance(children, Markup):
+        return children
+    if isinstance(children, str):
+        return Markup(html.escape(children))
+    return Markup("".join(joined(child) for child in children))
