@@ -13,7 +13,7 @@ import pytest
 
 TESTS = Path(__file__).parent
 PYTHONS = [path for path in os.environ.get("QQQBOT_IB_PYTHONS", "").split(":") if path]
-FILES = ("test_ib_broker.py", "test_ib_keeper.py", "test_ib_rotation.py")
+FILES = ("test_ib_broker.py", "test_ib_outages.py", "test_ib_keeper.py", "test_ib_rotation.py")
 # Protobuf where the client speaks it, the newest text protocol, and that of 10.19.
 CAPS = (226, 200, 176)
 
@@ -46,5 +46,5 @@ except ConfigError as error:
 @pytest.mark.parametrize("cap", CAPS)
 @pytest.mark.parametrize("python", PYTHONS)
 def test_the_broker_works_on_this_client(python: str, cap: int) -> None:
-    result = run(python, cap, *(FILES if cap == CAPS[0] else FILES[:1]))
+    result = run(python, cap, *(FILES if cap == CAPS[0] else FILES[:2]))
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-1000:]
