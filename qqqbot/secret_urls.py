@@ -91,7 +91,7 @@ def private_text(path: Path) -> str:
     """The text of a file that only its owner can read. Raises ValueError with the remedy, OSError."""
     # The mode of the opened file, not of the name: nothing can change in between.
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise ValueError("not a file; put one address on each line of a text file")
@@ -102,7 +102,9 @@ def private_text(path: Path) -> str:
             raise ValueError(f"others may read it (mode {mode:03o}), and it holds secrets; run: chmod 600 '{path}'")
         if found.st_size > LARGEST_FILE_BYTES:
             raise ValueError(f"{found.st_size:,} bytes are no list of addresses; expected one address on each line")
-        return file.read(LARGEST_FILE_BYTES).decode("utf-8-sig")
+        return os.read(descriptor, LARGEST_FILE_BYTES).decode("utf-8-sig")
+    finally:
+        os.close(descriptor)
 
 
 def _why(error: OSError | ValueError) -> str:

@@ -1,0 +1,132 @@
+"""The outbox: handed over at once, tried again with a bound, closed in time."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from receiver import until
+
+from qqqbot.outbox import Outbox
+
+PAUSES = (0.01, 0.01)
+
+
+class Courier:
+    """Delivers numbers; fails as often as told; waits at a gate."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.failures = failures
+        self.tried: list[int] = []
+        self.delivered: list[int] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self.aborted = False
+
+    def deliver(self, item: int) -> tuple[int | None, str]:
+        self.tried.append(item)
+        self.gate.wait(20)
+        if self.failures:
+            self.failures -= 1
+            return item, "nobody is at home"
+        self.delivered.append(item)
+        return None, ""
+
+    def abort(self) -> None:
+        self.aborted = True
+        self.gate.set()
+
+    def outbox(self, pauses: tuple[float, ...] = PAUSES, capacity: int = 3) -> Outbox[int]:
+        return Outbox("test", self.deliver, self.abort, pauses, capacity)
+
+
+@pytest.fixture
+def stuck() -> Iterator[Courier]:
+    courier = Courier()
+    courier.gate.clear()
+    yield courier
+    courier.gate.set()
+
+
+def outbox_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name == "outbox-test"]
+
+
+def test_items_are_delivered_in_order_by_a_thread_that_then_ends() -> None:
+    courier = Courier()
+    outbox = courier.outbox()
+    for number in range(3):
+        outbox.put(number)
+    until(lambda: courier.delivered == [0, 1, 2])
+    until(lambda: not outbox_threads())
+    outbox.put(3)
+    until(lambda: courier.delivered == [0, 1, 2, 3])
+
+
+def test_a_failed_delivery_is_tried_again() -> None:
+    courier = Courier(failures=2)
+    outbox = courier.outbox()
+    outbox.put(1)
+    until(lambda: courier.delivered == [1])
+    assert courier.tried == [1, 1, 1]
+    assert outbox.failure is None
+
+
+def test_the_tries_are_bounded_and_the_last_failure_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    courier = Courier(failures=3)
+    outbox = courier.outbox()
+    outbox.put(1)
+    until(lambda: outbox.failure == "nobody is at home")
+    assert courier.tried == [1, 1, 1]
+    assert "given up after 3 tries: nobody is at home" in caplog.text
+    outbox.put(2)
+    until(lambda: courier.delivered == [2])
+    until(lambda: outbox.failure is None)
+
+
+def test_the_oldest_is_dropped_when_too_many_wait(stuck: Courier, caplog: pytest.LogCaptureFixture) -> None:
+    outbox = stuck.outbox()
+    outbox.put(0)
+    until(lambda: stuck.tried == [0])
+    for number in range(1, 6):
+        outbox.put(number)
+    stuck.gate.set()
+    until(lambda: stuck.delivered == [0, 3, 4, 5])
+    assert caplog.text.count("the oldest was dropped") == 2
+
+
+def test_a_hand_over_does_not_wait_for_a_delivery_that_hangs(stuck: Courier) -> None:
+    """A twentieth of a second for a hundred of them leaves room for a busy machine; the delivery takes for ever."""
+    outbox = stuck.outbox()
+    outbox.put(0)
+    until(lambda: stuck.tried == [0])
+    begun = time.perf_counter()
+    for number in range(100):
+        outbox.put(number)
+    assert time.perf_counter() - begun < 0.05
+
+
+def test_closing_lets_a_delivery_end_and_tries_nothing_again() -> None:
+    courier = Courier(failures=1)
+    outbox = courier.outbox(pauses=(60.0,))
+    outbox.put(1)
+    until(lambda: courier.tried == [1])
+    begun = time.monotonic()
+    outbox.close(10)
+    assert time.monotonic() - begun < 5
+    assert not courier.aborted
+
+
+def test_closing_ends_a_delivery_that_hangs(stuck: Courier) -> None:
+    outbox = stuck.outbox()
+    outbox.put(1)
+    until(lambda: stuck.tried == [1])
+    begun = time.monotonic()
+    outbox.close(0.05)
+    assert time.monotonic() - begun < 5
+    assert stuck.aborted
+    assert not outbox_threads()
+
+
+def test_closing_an_empty_outbox_is_nothing() -> None:
+    Courier().outbox().close(10)

@@ -1,0 +1,93 @@
+"""sd_notify over a real socket; what is expected comes from sd_notify(3)."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from qqqbot.sd_notify import LONGEST_STATUS, Supervisor
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[tuple[socket.socket, str]]:
+    """systemd's end, and its name."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
+        end.bind(str(tmp_path / "notify"))
+        end.setblocking(False)
+        yield end, str(tmp_path / "notify")
+
+
+def heard(end: socket.socket) -> list[str]:
+    return end.recv(4096).decode().split("\n")
+
+
+def test_ready_is_told_once_with_a_life_sign_each_time(manager: tuple[socket.socket, str]) -> None:
+    end, name = manager
+    supervisor = Supervisor({"NOTIFY_SOCKET": name})
+    supervisor.tell("starting", "not yet")
+    assert heard(end) == ["WATCHDOG=1", "STATUS=not yet"]
+    supervisor.tell("running", "HOLD: all is well")
+    assert heard(end) == ["WATCHDOG=1", "READY=1", "STATUS=HOLD: all is well"]
+    supervisor.tell("running", "HOLD: still")
+    assert heard(end) == ["WATCHDOG=1", "STATUS=HOLD: still"]
+    supervisor.tell("stopped", "bye")
+    assert heard(end) == ["STOPPING=1", "STATUS=bye"]
+
+
+def test_a_daemon_that_waits_for_its_account_is_ready(manager: tuple[socket.socket, str]) -> None:
+    end, name = manager
+    Supervisor({"NOTIFY_SOCKET": name}).tell("waiting", "for a login")
+    assert "READY=1" in heard(end)
+
+
+def test_a_status_is_one_short_line(manager: tuple[socket.socket, str]) -> None:
+    """A line end in it would be a command of its own."""
+    end, name = manager
+    Supervisor({"NOTIFY_SOCKET": name}).tell("running", "a\nMAINPID=1\n" + "x" * 1000)
+    lines = heard(end)
+    assert len(lines) == 3
+    assert lines[2].startswith("STATUS=a MAINPID=1 x")
+    assert len(lines[2]) == len("STATUS=") + LONGEST_STATUS
+
+
+def test_an_abstract_address_is_understood() -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
+        try:
+            end.bind("\0qqqbot-test-abstract")
+        except OSError:
+            pytest.skip("this system has no abstract addresses")
+        end.setblocking(False)
+        Supervisor({"NOTIFY_SOCKET": "@qqqbot-test-abstract"}).tell("running", "here")
+        assert "STATUS=here" in heard(end)
+
+
+@pytest.mark.parametrize("environment", [{}, {"NOTIFY_SOCKET": ""}])
+def test_without_systemd_nothing_is_sent(environment: dict[str, str], caplog: pytest.LogCaptureFixture) -> None:
+    Supervisor(environment).tell("running", "nobody listens")
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("name", ["/nowhere/notify", "vsock:2:1", "x" * 500, "@" + "x" * 500, "/a\0b"])
+def test_an_address_that_cannot_be_reached_is_told_once(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    supervisor = Supervisor({"NOTIFY_SOCKET": name})
+    for _ in range(3):
+        supervisor.tell("running", "nobody listens")
+    assert len(caplog.records) == 1
+
+
+def test_a_manager_that_does_not_read_is_not_waited_for(manager: tuple[socket.socket, str]) -> None:
+    """Its buffer full, a blocking send would hang here for ever. What it missed is told again: READY above all."""
+    end, name = manager
+    flooding = Supervisor({"NOTIFY_SOCKET": name})
+    for _ in range(2000):
+        flooding.tell("running", "x" * 200)
+    late = Supervisor({"NOTIFY_SOCKET": name})
+    late.tell("running", "missed")
+    while True:
+        try:
+            end.recv(4096)
+        except BlockingIOError:
+            break
+    late.tell("running", "heard")
+    assert "READY=1" in heard(end)
