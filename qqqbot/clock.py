@@ -6,9 +6,11 @@ deadlock with the main thread waiting on the same Event (both take its lock), wh
 """
 
 import contextlib
+import math
 import os
 import select
 import time
+import weakref
 from datetime import UTC, datetime, timedelta
 
 
@@ -18,6 +20,7 @@ class StopRequest:
     def __init__(self) -> None:
         self._read_end, self._write_end = os.pipe()
         os.set_blocking(self._write_end, False)
+        self.close = weakref.finalize(self, _close_all, self._read_end, self._write_end)
 
     def set(self) -> None:
         with contextlib.suppress(BlockingIOError):  # a full pipe has been set long ago
@@ -28,12 +31,9 @@ class StopRequest:
 
     def wait(self, seconds: float) -> bool:
         """True as soon as a stop is asked for, False after `seconds`."""
-        readable, _, _ = select.select([self._read_end], [], [], max(0.0, seconds))
-        return bool(readable)
-
-    def close(self) -> None:
-        os.close(self._read_end)
-        os.close(self._write_end)
+        waiting = select.poll()  # select() knows no descriptor above 1023
+        waiting.register(self._read_end, select.POLLIN)
+        return bool(waiting.poll(math.ceil(max(0.0, seconds) * 1000)))
 
 
 class SystemClock:
@@ -81,3 +81,8 @@ class VirtualClock:
         """Let time pass, at most up to `stop_at`."""
         later = self._now + by
         self._now = min(later, self.stop_at) if self.stop_at is not None else later
+
+
+def _close_all(*descriptors: int) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)

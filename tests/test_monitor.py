@@ -23,7 +23,7 @@ from qqqbot.clock import SystemClock, VirtualClock
 
 ROOT = Path(__file__).resolve().parent.parent
 # Time passes while a test runs: the daemon of these tests beat just now, whenever that is.
-TODAY = SystemClock().now()
+CLOCK = SystemClock()
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def logs(tmp_path: Path) -> Iterator[LogsFolder]:
 
 
 def beat(logs: LogsFolder, **overrides: Any) -> None:
-    logs.status(**status_values(TODAY, **{"pid": os.getpid(), **overrides}))
+    logs.status(**status_values(CLOCK.now(), **{"pid": os.getpid(), **overrides}))
 
 
 def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -66,7 +66,7 @@ def test_a_healthy_daemon_is_exit_0(logs: LogsFolder) -> None:
 
 
 def test_a_stale_heartbeat_is_exit_1(logs: LogsFolder) -> None:
-    beat(logs, heartbeat_at=(TODAY - timedelta(minutes=4)).isoformat())
+    beat(logs, heartbeat_at=(CLOCK.now() - timedelta(minutes=4)).isoformat())
     assert of(logs, "--status").returncode == 1
 
 
