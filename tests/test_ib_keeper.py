@@ -19,7 +19,7 @@ from ib_desk import HASTY, QUICK, MovedClock, broker_at, desk, eventually, gatew
 import ib_broker
 from ib_broker import FIRST_REQUEST_ID
 from qqqbot.config import Config
-from qqqbot.errors import BrokerUnavailable
+from qqqbot.errors import BrokerUnavailable, OrderOutcomeUnknown
 from qqqbot.ib_keeper import Keeper, Timing
 from qqqbot.ib_orders import Notice
 from qqqbot.model import OrderStatus
@@ -242,7 +242,8 @@ def test_a_spoilt_answer_is_survived(fault: str, request_kind: str) -> None:
     with desk(timing=HASTY) as at:
         at.gateway.next_fault(request_kind, fault)
         intent = order()
-        at.broker.submit(intent)
+        with suppress(OrderOutcomeUnknown):  # where the spoilt answer overtakes the end of the sending
+            at.broker.submit(intent)
         with suppress(BrokerUnavailable):
             at.broker.snapshot()
         assert at.done_in_the_end(intent).status is OrderStatus.FILLED
