@@ -102,27 +102,59 @@ class Run:
                 thread.join()
 
     def _keep_gateway(self, broker: IBGateway, ended: threading.Event) -> None:
-        night = self.days[0]
+        noon = night = self.days[0]
         while not ended.wait(0.003):
             now = self.now()
             for symbol in self.series:
                 broker.set_price(symbol, str(round(self._price(symbol, now), 2)))
             broker.look()
             local = now.astimezone(NEW_YORK)
+            if local.hour == 12 and local.date() >= noon:
+                noon = local.date() + timedelta(days=1)
+                self._trouble(broker)
             if local.hour == 23 and local.date() >= night:
                 night = local.date() + timedelta(days=1)
                 self._restart_gateway(broker)
 
     def _restart_gateway(self, broker: IBGateway) -> None:
+        with self._real_time(broker, "the gateway restarts"):
+            broker.go_down(roll_back_ids=3)
+            time.sleep(1)
+            broker.come_up()
+
+    def _trouble(self, broker: IBGateway) -> None:
+        """Something of what happens to a connection at any time of day, or nothing."""
+        match self.random.choice(("drop", "line", "spoilt", "nothing")):
+            case "drop":
+                with self._real_time(broker, "the connection is dropped"):
+                    broker.drop_clients()
+            case "line":
+                with self._real_time(broker, "the gateway loses its line for a second"):
+                    broker.lose_line(1100)
+                    time.sleep(1)
+                    broker.restore_line(data_kept=False)
+            case "spoilt":
+                print("the next answer about the account will be spoilt", flush=True)
+                broker.next_fault("reqAccountSummary", "garbage")
+
+    @contextmanager
+    def _real_time(self, broker: IBGateway, what: str) -> Iterator[None]:
+        """Nothing is skipped until the bot is connected again."""
         hold = self.control.with_suffix(".hold")
         hold.touch()
-        print(f"the gateway restarts at {self.now().astimezone(NEW_YORK):%a %Y-%m-%d %H:%M} ET", flush=True)
-        broker.go_down(roll_back_ids=3)
-        time.sleep(1)
-        broker.come_up()
+        print(f"{what} at {self.now().astimezone(NEW_YORK):%a %Y-%m-%d %H:%M} ET; {self._weight()}", flush=True)
+        yield
         broker.wait_for(lambda: broker.client_ids, 60)
         time.sleep(1)
         hold.unlink()
+
+    def _weight(self) -> str:
+        """What the daemon holds at this moment: a leak shows as a number that grows."""
+        pid = (self.logs / "bot.pid").read_text().strip()
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        values = {name: rest.split()[0] for name, _, rest in (line.partition(":") for line in lines) if rest.split()}
+        descriptors = len(os.listdir(f"/proc/{pid}/fd"))
+        return f"{int(values['VmRSS']) / 1024:.1f} MB, {values['Threads']} threads, {descriptors} descriptors"
 
     def _price(self, symbol: str, now: datetime) -> float:
         """A straight line from open to close, as the stand-in for Yahoo draws it."""
