@@ -9,8 +9,13 @@ trap 'rm -rf "$tool"' EXIT
 "${PYTHON:-python3}" -m venv "$tool"
 "$tool/bin/pip" install -q --disable-pip-version-check 'uv>=0.9,<1'
 
-for name in requirements requirements-dev; do
+lock() {
+    local name=$1
+    shift
     "$tool/bin/uv" pip compile "$name.txt" --output-file "$name.lock" --upgrade --quiet \
-        --universal --python-version 3.11 --generate-hashes --no-annotate \
-        --custom-compile-command deploy/lock.sh
-done
+        --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command deploy/lock.sh "$@"
+}
+
+# The owner gets the releases that the tests run on.
+lock requirements-dev
+lock requirements --constraints requirements-dev.lock

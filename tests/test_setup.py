@@ -4,6 +4,7 @@ What is installed is a tiny wheel of our own, so that no test needs an index; th
 on a clean machine by .ci/run.
 """
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -221,3 +222,39 @@ def test_a_full_disk_is_named(half_made: Checkout, tmp_path: Path) -> None:
     assert result.returncode == 1
     assert "The disk is full" in result.stderr, result.stderr
     assert half_made.calls() == []
+
+
+def lock(checkout: Checkout, made: Path, digest: str) -> None:
+    (checkout.folder / "requirements.lock").write_text(f"{made.as_uri()} --hash=sha256:{digest}\n")
+
+
+def test_the_lock_is_what_is_installed_and_a_new_one_is_installed_again(half_made: Checkout) -> None:
+    """requirements.txt asks for 1.0, the lock has 2.0 and then 3.0."""
+    for version in ("2.0", "3.0"):
+        made = wheel(half_made.folder, "tinything", version)
+        lock(half_made, made, hashlib.sha256(made.read_bytes()).hexdigest())
+        done = half_made.run("once")
+        assert (done.returncode, done.stderr) == (0, "Installing what requirements.txt names; this takes a moment.\n")
+        assert installed_version(half_made) == version
+        assert half_made.run("once").stderr == "", "once is enough"
+
+
+def test_a_package_that_is_not_the_locked_one_is_refused_with_its_reason(half_made: Checkout) -> None:
+    lock(half_made, wheel(half_made.folder, "tinything", "2.0"), "0" * 64)
+    refused = half_made.run("once")
+    assert refused.returncode == 1
+    assert "A package is not the one that the lock file names; nothing was installed." in refused.stderr
+    assert installed_version(half_made) == ""
+
+
+def test_an_update_takes_the_ranges_and_leaves_the_lock_aside(half_made: Checkout) -> None:
+    made = wheel(half_made.folder, "tinything", "2.0")
+    lock(half_made, made, hashlib.sha256(made.read_bytes()).hexdigest())
+    require(half_made, wheel(half_made.folder, "tinything", "4.0").as_uri())
+    assert half_made.run("once").returncode == 0
+    assert installed_version(half_made) == "2.0"
+    updated = half_made.run("update")
+    assert updated.returncode == 0, updated.stderr
+    assert installed_version(half_made) == "4.0"
+    assert half_made.run("once").stderr == "", "an update lasts until the lock changes"
+    assert installed_version(half_made) == "4.0"
