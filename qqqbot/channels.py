@@ -32,7 +32,7 @@ class Channels:
         self._jobs = ChildJobs()
 
     def outbox(self, pauses: tuple[float, ...] = PAUSES_SECONDS) -> Outbox[Message]:
-        return Outbox("notification", self.deliver, self._jobs.abort, pauses, CAPACITY)
+        return Outbox("notification", self.deliver, self._jobs.abort, pauses, CAPACITY).start()
 
     def deliver(self, message: Message) -> tuple[Message | None, str]:
         """Try once. Returns what is left to do, None for nothing, and what went wrong."""

@@ -27,7 +27,7 @@ class Ping:
 
     def outbox(self, pauses: tuple[float, ...] = PAUSES_SECONDS) -> Outbox[datetime]:
         """One place: a newer call makes an older one that still waits needless."""
-        return Outbox("dead man's ping", self.deliver, self._jobs.abort, pauses, capacity=1)
+        return Outbox("dead man's ping", self.deliver, self._jobs.abort, pauses, capacity=1).start()
 
     def deliver(self, moment: datetime) -> tuple[datetime | None, str]:
         problem = self.problem()
