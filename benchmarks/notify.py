@@ -73,7 +73,7 @@ def _hand_overs() -> list[tuple[str, str, str]]:
 
 def _bare_queue() -> list[float]:
     bare: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
-    reader = threading.Thread(target=lambda: [_ for _ in iter(bare.get, None)])
+    reader = threading.Thread(target=lambda: list(iter(bare.get, None)))
     reader.start()
     took = []
     for _ in range(HAND_OVERS):

@@ -45,12 +45,12 @@ def deliver(job: dict[str, Any]) -> dict[str, Any]:
         if not channels.add(url):
             return "is not an address that apprise knows; see https://github.com/caronc/apprise/wiki"
         delivered = channels.notify(title=job["title"], body=job["body"], body_format=NotifyFormat.TEXT)
-        return None if delivered else _reason(words.heard)
+        return None if delivered else reason(words.heard)
 
     return {"results": [one(url) for url in job["urls"]]}
 
 
-def _reason(heard: list[str]) -> str:
+def reason(heard: list[str]) -> str:
     for pattern, sentence in _REASONS:
         for line in heard:
             if found := pattern.search(line):

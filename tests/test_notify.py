@@ -16,6 +16,7 @@ from qqqbot.channels import Channels, Message
 from qqqbot.child_job import ChildJobs, JobFailed
 from qqqbot.clock import VirtualClock
 from qqqbot.notify import KEPT, Alerts, LogNotifier
+from qqqbot.notify_child import reason
 
 TOKEN = "hunter2hunter2"
 MESSAGE = Message("qqqbot LIVE ...567: traded", "SELL 5 QQQ\nsecond line")
@@ -71,6 +72,19 @@ def test_what_is_wrong_is_told_without_the_address() -> None:
     assert "channel 2 (tgram) is not an address that apprise knows" in problem
     assert "channel 3 (json) cannot be reached" in problem
     assert "channel 4 (json) cannot be reached" in problem
+
+
+@pytest.mark.parametrize(
+    ("heard", "told"),
+    [
+        (["Failed to send it: Forbidden, error=403."], "refused it with HTTP status 403"),
+        (["A Connection error occurred sending to hunter2."], "cannot be reached"),
+        (["Unparseable URL tgram://hunter2", "hunter2 said no"], "did not take it"),
+        ([], "did not take it"),
+    ],
+)
+def test_of_what_the_library_says_only_our_own_words_are_passed_on(heard: list[str], told: str) -> None:
+    assert reason(heard) == told
 
 
 def test_a_receiver_that_hangs_is_given_up_at_the_deadline() -> None:

@@ -1,6 +1,7 @@
 """What others could learn or do: files, messages and refusals of a real daemon, fed by the stand-in for Yahoo."""
 
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -82,6 +83,37 @@ def test_a_day_leaves_no_file_open_to_others_and_no_secret_anywhere(bot: Checkou
     names = {path.name.split("-")[0] for path in bot.logs.iterdir()}
     assert {"HALT", "nohup.log", "bot.pid", "notices.json", "decisions.jsonl.torn", "trades.jsonl"} <= names
     assert readable_by_others(bot.logs) == []
+
+
+def open_umask(bot: Checkout) -> Path:
+    """A shell that starts the script as one that leaves files open to all."""
+    shell = bot.folder.parent / "shell"
+    shell.write_text(f'#!/bin/sh\numask 0\nexec "{bot.script}" "$@"\n')
+    shell.chmod(0o755)
+    bot.script = shell
+    return bot.logs
+
+
+def test_in_the_foreground_the_daemon_itself_closes_what_it_makes(bot: Checkout, receiver: Receiver) -> None:
+    logs = open_umask(bot)
+    running = bot.begin("run")
+    eventually(lambda: bool(receiver.messages), "a trade is told", seconds=60)
+    running.terminate()
+    assert finished(running).returncode == 0
+    assert logs.stat().st_mode & 0o777 == 0o700
+    assert readable_by_others(logs) == []
+
+
+def test_the_script_closes_what_it_makes(bot: Checkout) -> None:
+    """The folder at a first start that fails, and the halt."""
+    logs = open_umask(bot)
+    bot.run("halt", "a rainy day")
+    assert (logs.stat().st_mode & 0o777, readable_by_others(logs)) == (0o700, [])
+    shutil.rmtree(logs)
+    (bot.folder / "qqq_trading_bot.py").write_text("import sys\nsys.exit('--check-config' not in sys.argv)\n")
+    assert bot.run("start").returncode == 1
+    assert (logs.stat().st_mode & 0o777, readable_by_others(logs)) == (0o700, [])
+    assert (logs / "nohup.log").exists()
 
 
 def test_a_good_check_calls_the_dead_mans_address(bot: Checkout, receiver: Receiver) -> None:
