@@ -54,7 +54,7 @@ def draw(chart: Chart, width: int, height: int, css: str = "") -> Markup | None:
         "svg",
         tag("title", chart.title),
         [_grid(frame, value, chart.y_text) for value in frame.ticks],
-        [_x_label(frame, x, text) for x, text in _apart(chart.x_labels, frame)],
+        [_x_label(frame, place, text) for place, text in _apart(chart.x_labels, frame)],
         [_curve(frame, curve) for curve in chart.curves if curve.points],
         _level(frame, chart.level),
         [_mark(frame, mark) for mark in chart.marks],
@@ -114,16 +114,21 @@ def _grid(frame: _Frame, value: float, y_text: Callable[[float], str]) -> tuple[
 
 
 def _apart(labels: Sequence[tuple[float, str]], frame: _Frame) -> list[tuple[float, str]]:
-    """The labels that leave each other room."""
+    """Places and texts of the labels that leave each other room."""
     kept: list[tuple[float, str]] = []
     for x, text in labels:
-        if frame.low_x <= x <= frame.high_x and (not kept or frame.x(x) - frame.x(kept[-1][0]) >= 9 * len(text)):
-            kept.append((x, text))
+        place = _label_place(frame, x, text)
+        if frame.low_x <= x <= frame.high_x and (not kept or place - kept[-1][0] >= 9 * len(text)):
+            kept.append((place, text))
     return kept
 
 
-def _x_label(frame: _Frame, x: float, text: str) -> Markup:
-    place = min(max(frame.x(x), LEFT + 3.5 * len(text)), frame.width - 3.5 * len(text))
+def _label_place(frame: _Frame, x: float, text: str) -> float:
+    """Below its x, but not out of the picture."""
+    return min(max(frame.x(x), LEFT + 3.5 * len(text)), frame.width - 3.5 * len(text))
+
+
+def _x_label(frame: _Frame, place: float, text: str) -> Markup:
     return tag("text", text, class_="axis middle", x=f"{place:.1f}", y=frame.height - 5)
 
 

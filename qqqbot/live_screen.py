@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qqqbot import screens, status_screen
-from qqqbot.lenient import moment, text, without_accounts
+from qqqbot.lenient import moment, number, text, without_accounts
 from qqqbot.market_calendar import NEW_YORK
 from qqqbot.terminal import Block, Line, Screen, Tone
-from qqqbot.wording import NONE, column_time, words
+from qqqbot.wording import NONE, column_time, usd
 
 # Lines that a status takes on 80 columns, its long sentences wrapped.
 STATUS_LINES = 22
@@ -38,16 +38,15 @@ def _lists(facts: Facts) -> list[tuple[str, Sequence[Any], Any]]:
 
 
 def _decisions(rows: Sequence[Facts]) -> list[Block]:
-    return [
-        _one_line(
-            Line(
-                f"{column_time(moment(row.get('timestamp')))} {text(row.get('action')) or NONE:<6} "
-                f"{words(without_accounts(text(row.get('sentence')) or 'no sentence'))}",
-                status_screen.ACTION_TONES.get(row.get("action") or "", Tone.PLAIN),
-            )
-        )
-        for row in rows
-    ]
+    return [_one_line(_decision(row)) for row in rows]
+
+
+def _decision(row: Facts) -> Line:
+    """Of the sentence its end, which says what follows from it."""
+    sentence = without_accounts(text(row.get("sentence")) or "no sentence").rpartition("; ")[2]
+    at, action = column_time(moment(row.get("timestamp"))), text(row.get("action")) or NONE
+    told = f"{at} {action:<6} {text(row.get('target')) or NONE:<4} QQQ {usd(number(row.get('price'))):>8}  {sentence}"
+    return Line(told, status_screen.ACTION_TONES.get(action, Tone.PLAIN))
 
 
 def _one_line(line: Line, width: int = 79) -> Line:

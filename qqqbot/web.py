@@ -5,6 +5,7 @@ at, no address is made from a request, nothing is kept of one. On loopback only 
 answered, so that no page from elsewhere can make a browser fetch this one under a name of its own (DNS rebinding).
 """
 
+import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -70,6 +71,7 @@ def serve(app: "WSGIApplication", host: str, port: int, ready: Callable[[int], N
     """Answer until Ctrl-C; `ready` is told the port. Raises OSError where it cannot be listened on."""
     from waitress import create_server
 
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # two requests at once are nothing to tell
     server = create_server(
         app,
         host=host,
