@@ -1,0 +1,174 @@
+"""How quick the page is, and what the live terminal costs: python -m benchmarks.dashboard
+
+The page of the real process over real HTTP, for a folder with nothing in it, for a hundred rows and for a million, in the
+book and in the decisions each. Two kinds of request: the first after a decision, which gathers the lines of the charts
+anew, and those that follow.
+"""
+
+import http.client
+import json
+import os
+import platform
+import pty
+import re
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+MILLION = 1_000_000
+REQUESTS = 300
+LIVE_SECONDS = 30.0
+NOW = datetime(2026, 11, 24, 17, tzinfo=UTC)
+WHO = {"schema": 1, "mode": "dry_run", "account": "simulated"}
+
+
+def main() -> None:
+    print(f"{platform.node()}, {platform.machine()}, Python {platform.python_version()}")
+    with tempfile.TemporaryDirectory() as folder:
+        empty, small, million = (Path(folder) / name for name in ("empty", "small", "million"))
+        empty.mkdir()
+        write(small, 100)
+        write(million, MILLION)
+        size = sum(path.stat().st_size for path in million.iterdir()) / 2**20
+        for name, logs in (("empty", empty), ("100 rows", small), (f"a million rows, {size:,.0f} MiB", million)):
+            page(name, logs)
+        live(small)
+
+
+def write(folder: Path, count: int) -> None:
+    """A book and decisions of `count` rows, a quarter of an hour apart, the last one now."""
+    folder.mkdir()
+    last: dict[str, Any] = {}
+    with (folder / "decisions.jsonl").open("w") as decisions, (folder / "trades.jsonl").open("w") as trades:
+        for n in range(count):
+            last = decision(NOW - timedelta(minutes=15) * (count - 1 - n), n)
+            decisions.write(json.dumps(last) + "\n")
+            trades.write(json.dumps(trade(last["timestamp"], n)) + "\n")
+    status = {**WHO, "state": "stopped", "heartbeat_at": NOW.isoformat(), "last_signal": last, "last_check": last}
+    (folder / "status.json").write_text(json.dumps(status))
+
+
+def decision(at: datetime, n: int) -> dict[str, Any]:
+    price = 450.0 + n % 97 / 10
+    sentence = "uptrend (30-day average 445.10 over 120-day average 430.55), QQQ is above the 30-day average: TQQQ"
+    values = {"price": price, "short_ma": 445.1, "long_ma": 430.55, "equity": 100_000.0 + n % 89, "held": "QQQ"}
+    gates = [
+        {"name": f"gate{k}", "passed": True, "found": "ok", "sentence": "it is well", "code": ""} for k in range(6)
+    ]
+    return {**WHO, "timestamp": at.isoformat(), "action": "HOLD", "sentence": sentence, **values, "gates": gates}
+
+
+def trade(at: str, n: int) -> dict[str, Any]:
+    side = "BUY" if n % 2 == 0 else "SELL"
+    return {**WHO, "timestamp": at, "side": side, "symbol": "QQQ", "quantity": 211, "price": 450.05, "amount": 94960.55}
+
+
+def page(name: str, logs: Path) -> None:
+    with server(logs) as (port, pid):
+        first = ask(port)
+        warm = [ask(port) for _ in range(REQUESTS)]
+        drawn = []
+        for n in range(30):
+            grow(logs, n)
+            drawn.append(ask(port))
+        memory = resident(pid)
+    told(f"page, {name}", warm, f"first {first:.1f} ms, {memory:.0f} MiB resident")
+    if (logs / "decisions.jsonl").exists():
+        told("  after each new decision", drawn)
+
+
+def grow(logs: Path, n: int) -> None:
+    if (logs / "decisions.jsonl").exists():
+        with (logs / "decisions.jsonl").open("a") as file:
+            file.write(json.dumps(decision(NOW + timedelta(seconds=n + 1), n)) + "\n")
+
+
+def told(name: str, taken: list[float], beside: str = "") -> None:
+    ordered = sorted(taken)
+    tail = ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
+    print(f"{name:<40}median {statistics.median(taken):6.1f} ms   p99 {tail:6.1f} ms   {beside}")
+
+
+@contextmanager
+def server(logs: Path) -> Iterator[tuple[int, int]]:
+    command = [sys.executable, str(ROOT / "monitor.py"), "--logs-dir", str(logs), "--web", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        found = re.search(r":(\d+)/", process.stdout.readline())
+        assert found
+        try:
+            yield int(found[1]), process.pid
+        finally:
+            process.terminate()
+
+
+def ask(port: int) -> float:
+    """Milliseconds of one request, connection included."""
+    began = time.perf_counter()
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    connection.request("GET", "/fragment")
+    answer = connection.getresponse()
+    answer.read()
+    assert answer.status == 200
+    connection.close()
+    return (time.perf_counter() - began) * 1000
+
+
+def live(logs: Path) -> None:
+    """Processor time of --live on a terminal, its start left out."""
+    if not Path("/proc/self/stat").exists():
+        print("--live: this system does not tell the processor time of a process")
+        return
+    import fcntl
+    import termios
+
+    controller, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 80, 0, 0))
+    command = [sys.executable, str(ROOT / "monitor.py"), "--logs-dir", str(logs), "--live"]
+    with subprocess.Popen(
+        command, stdin=terminal, stdout=terminal, env={**os.environ, "TERM": "xterm-256color"}
+    ) as process:
+        read_for(controller, 3.0)
+        before = processor_seconds(process.pid)
+        read_for(controller, LIVE_SECONDS)
+        used = processor_seconds(process.pid) - before
+        memory = resident(process.pid)
+        os.write(controller, b"q")
+        read_for(controller, 1.0)
+    print(f"{'--live':<40}{used / LIVE_SECONDS:6.2%} of a core   {memory:.0f} MiB resident   aim: under 2 %")
+
+
+def read_for(controller: int, seconds: float) -> None:
+    import select
+
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if select.select([controller], [], [], 0.2)[0]:
+            os.read(controller, 65536)
+
+
+def processor_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident(pid: int) -> float:
+    """MiB; nan where the system does not tell."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except FileNotFoundError:
+        return float("nan")
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+if __name__ == "__main__":
+    main()
