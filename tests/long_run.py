@@ -58,6 +58,7 @@ class Run:
         self.environment = dict(os.environ)
         self.series = {"QQQ": read_daily_csv(args.qqq), "TQQQ": read_daily_csv(args.tqqq)}
         self.broker: IBGateway | None = None
+        self.over = threading.Event()
         self._copy_checkout()
 
     @contextmanager
@@ -92,18 +93,17 @@ class Run:
             self.broker.use_sessions([(h.open, h.close) for h in map(hours, self._days_around())])
             self.broker.behave(slices=(60, 40), slice_delay=0.01)
             self._configure(dry_run=False, use_interactive_brokers=True, ib_port=self.broker.port)
-            ended = threading.Event()
-            thread = threading.Thread(target=self._keep_gateway, args=(self.broker, ended))
+            thread = threading.Thread(target=self._keep_gateway, args=(self.broker,))
             thread.start()
             try:
                 yield
             finally:
-                ended.set()
+                self.over.set()
                 thread.join()
 
-    def _keep_gateway(self, broker: IBGateway, ended: threading.Event) -> None:
+    def _keep_gateway(self, broker: IBGateway) -> None:
         noon = night = self.days[0]
-        while not ended.wait(0.003):
+        while not self.over.wait(0.003):
             now = self.now()
             for symbol in self.series:
                 broker.set_price(symbol, str(round(self._price(symbol, now), 2)))
@@ -144,7 +144,7 @@ class Run:
         hold.touch()
         print(f"{what} at {self.now().astimezone(NEW_YORK):%a %Y-%m-%d %H:%M} ET; {self._weight()}", flush=True)
         yield
-        broker.wait_for(lambda: broker.client_ids, 60)
+        broker.wait_for(lambda: broker.client_ids or self.over.is_set(), 60)
         time.sleep(1)
         hold.unlink()
 
@@ -176,6 +176,7 @@ class Run:
             if self.args.kill and self.random.random() < self.args.kill:
                 self.kill()
                 self.script("start", quiet=True)
+        self.over.set()
         self.script("status")
         self.script("stop")
 
