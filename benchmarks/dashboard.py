@@ -1,8 +1,8 @@
 """How quick the page is, and what the live terminal costs: python -m benchmarks.dashboard
 
-The page of the real process over real HTTP, for a folder with nothing in it, for a hundred rows and for a million, in the
-book and in the decisions each. Two kinds of request: the first after a decision, which gathers the lines of the charts
-anew, and those that follow.
+The page of the real process over real HTTP, for a folder with nothing in it, for a hundred rows and for a million, each
+in the book and in the decisions. Two kinds of request: the first after a decision, which gathers the lines of the
+charts anew, and those that follow.
 """
 
 import http.client

@@ -25,7 +25,7 @@ _HEALTH = {"healthy": "good", "starting": "good", "halted": "warning", "stopped"
 _TONES = {Tone.GOOD: "good", Tone.WARNING: "warning", Tone.BAD: "bad", Tone.FAINT: "faint", Tone.TITLE: "strong"}
 _ACTIONS = {"ROTATE": "good", "WAIT": "warning", "FAILED": "bad"}
 _LEVELS = {"WARNING": "warning", "ERROR": "bad", "CRITICAL": "bad"}
-_DOWN = ("dead", "stale")
+_GONE = ("dead", "stale")
 # Told elsewhere on the page.
 _TOLD_ABOVE = ("Wrong", "Flip", "Start it", "Stop it")
 
@@ -66,7 +66,7 @@ def fragment(facts: Facts) -> str:
         _footer(status),
         id="page",
         data_title=_title(facts),
-        class_=f"{status['mode'] or 'none'}{' down' if status['health'] in _DOWN else ''}",
+        class_=f"{status['mode'] or 'none'}{' gone' if status['health'] in _GONE else ''}",
     )
     return without_accounts(content)
 
@@ -91,12 +91,12 @@ def _banner(status: Facts) -> Markup:
 
 
 def _problems(status: Facts) -> Markup:
-    dead = status["health"] in _DOWN
+    dead = status["health"] in _GONE
     return joined(
         tag(
             "p",
             tag("strong", words(problem["text"])),
-            f" {problem['advice']}" if problem["advice"] else None,
+            tag("span", problem["advice"], class_="advice") if problem["advice"] else None,
             class_="alarm" if dead or status["mode"] == "live" else "alarm soft",
         )
         for problem in status["problems"]

@@ -134,7 +134,14 @@ def test_the_page_says_whose_money_and_how_it_is(logs: LogsFolder) -> None:
     assert said == f"http://127.0.0.1:{port}/  for this machine alone. Ctrl-C ends it.\n"
     assert status == 200
     assert headers["content-type"] == "text/html; charset=utf-8"
-    for wanted in ("<h1>DRY RUN</h1>", ">HEALTHY<", "200 QQQ", "sell 200 QQQ, buy ", "QQQ held from the same day", "<svg"):
+    for wanted in (
+        "<h1>DRY RUN</h1>",
+        ">HEALTHY<",
+        "200 QQQ",
+        "sell 200 QQQ, buy ",
+        "QQQ held from the same day",
+        "<svg",
+    ):
         assert wanted in text, wanted
 
 
@@ -353,6 +360,10 @@ def test_in_a_browser_it_loads_refreshes_and_shows_a_halt_and_a_death(tmp_path: 
         alive.close()
         page.until("document.title.startsWith('DEAD')")
         assert "The daemon died without saying so" in page.text()
+        look = "getComputedStyle(document.querySelector('.health'))"
+        assert page.evaluate(f"[{look}.color, {look}.backgroundColor]") == ["rgb(255, 255, 255)", "rgb(179, 38, 30)"]
+        plain = "getComputedStyle(document.querySelector('.decisions td:last-child'))"
+        assert page.evaluate(f"{plain}.color") == "rgb(28, 33, 40)"
         red = page.evaluate("getComputedStyle(document.querySelector('.alarm:not([hidden])')).backgroundColor")
         assert red == "rgb(179, 38, 30)"
         assert page.said == []
