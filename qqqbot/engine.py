@@ -164,7 +164,7 @@ class Engine:
         """The decision's line, before its orders; and what the owner must be told. Raises OSError."""
         row = self._row(began, number, snapshot.now) | decision_values(snapshot, plan)
         self.records.decisions.append(row)
-        self.records.inputs.record(snapshot, self.rules, self.broker.mode, self.broker.account)
+        self.records.inputs.record(snapshot, self.rules, row)
         self._log(row)
         self.state.last_check = row
         if plan.signal is not None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from qqqbot.bisecting import offset_of, rows_from
-from qqqbot.lenient import moment, sequence, text
+from qqqbot.lenient import mapping, moment, number, sequence, text
 from qqqbot.logs_folder import Folder, Identity, damage, identity, present, whose
 from qqqbot.market_calendar import NEW_YORK, new_york_date
 from qqqbot.recorded import NotRecorded, inputs_at
@@ -140,11 +140,12 @@ def _made(folder: Folder, decision: Row, who: Identity) -> list[Facts]:
     at = moment(decision.get("timestamp"))
     if at is None or not sequence(decision.get("orders")):
         return []
+    planned = [_shares(mapping(order)) for order in sequence(decision["orders"])]
     journal = [row for row in _following(folder.orders, at) if who.owns(row)]
     orders = {
         str(row.get("order_ref")): _order(row)
         for row in journal
-        if row.get("event") == "intended" and moment(row.get("timestamp")) == at
+        if row.get("event") == "intended" and moment(row.get("timestamp")) == at and _shares(row) in planned
     }
     for row in journal:
         if row.get("event") == "outcome" and (order := orders.get(str(row.get("order_ref")))):
@@ -154,6 +155,10 @@ def _made(folder: Folder, decision: Row, who: Identity) -> list[Facts]:
             if who.owns(row) and (order := orders.get(str(row.get("order_ref")))):
                 order["fills"].append(row)
     return list(orders.values())
+
+
+def _shares(order: Mapping[str, Any]) -> tuple[Any, ...]:
+    return order.get("side"), order.get("symbol"), order.get("quantity")
 
 
 def _order(row: Mapping[str, Any]) -> Facts:
@@ -177,7 +182,7 @@ def _again(folder: Folder, row: Row, who: Identity) -> Facts:
         return {**told, "same": None, "problem": "the check failed before it could decide", "differences": []}
     at = moment(row.get("timestamp"))
     try:
-        snapshot, rules = inputs_at(folder.inputs, at, who) if at else _no_time()
+        snapshot, rules = inputs_at(folder.inputs, at, who, number(row.get("round"))) if at else _no_time()
     except NotRecorded as problem:
         return {**told, "same": None, "problem": str(problem), "differences": []}
     found = differences(row, snapshot, rules)

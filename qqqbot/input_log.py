@@ -10,15 +10,17 @@ import json
 import logging
 import os
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from qqqbot.append_file import SCHEMA
-from qqqbot.model import Mode, Rules, Snapshot
+from qqqbot.model import Rules, Snapshot
 from qqqbot.snapshot_codec import Plain, difference, packed, plain_inputs
 
 log = logging.getLogger("qqqbot.inputs")
+
+OF_THE_DECISION = ("schema", "timestamp", "round", "mode", "account")
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,12 @@ class InputLog:
         self._base: Base | None = None
         self._failing = False
 
-    def record(self, snapshot: Snapshot, rules: Rules, mode: Mode, account: str) -> None:
-        """One row, and before it a base where the session or its finished closes are new. Never raises OSError."""
-        who = {"schema": SCHEMA, "timestamp": snapshot.now.isoformat(), "mode": mode.value, "account": account}
+    def record(self, snapshot: Snapshot, rules: Rules, decision: Mapping[str, Any]) -> None:
+        """One row, and before it a base where the session or its finished closes are new. Never raises OSError.
+
+        `decision` is the decision's own row, whose time, round and account it shares.
+        """
+        who = {key: decision.get(key) for key in OF_THE_DECISION}
         known = self._base
         base = known if known and known.window == _window(snapshot) else _base(snapshot, rules)
         rows = [] if base is known else [{**who, "kind": "base", "base": base.name, "packed": packed(base.values)}]

@@ -22,16 +22,22 @@ class NotRecorded(Exception):
     """The inputs are not there or cannot be read; the text says which."""
 
 
-def inputs_at(path: Path, when: datetime, who: Identity) -> Inputs:
-    """The inputs of the decision at exactly `when`. Raises NotRecorded, OSError."""
+def inputs_at(path: Path, when: datetime, who: Identity, number: float | None = None) -> Inputs:
+    """The inputs of the decision at exactly `when`, of the round `number`; of the last one where none is named.
+
+    Rounds within one clock tick share their time. Raises NotRecorded, OSError.
+    """
+    found: list[tuple[int, Row]] = []
     try:
         with path.open("rb") as file:
             for offset, row in rows_from(file, offset_of(file, when), RowReader()):
                 at = moment(row.get("timestamp"))
                 if at is not None and at > when:
                     break
-                if at == when and who.owns(row) and "change" in row:
-                    return _rebuilt(file, offset, row)
+                if at == when and who.owns(row) and "change" in row and number in (None, row.get("round")):
+                    found.append((offset, row))
+            if found:
+                return _rebuilt(file, *found[-1])
     except FileNotFoundError:
         pass
     raise NotRecorded("its inputs were not recorded")

@@ -175,7 +175,7 @@ def _flip_of_inputs(folder: Folder, signal: Mapping[str, Any], who: Identity, no
     if (at := moment(signal.get("timestamp"))) is None:
         return None
     try:
-        seen = outlook(*inputs_at(folder.inputs, at, who), now)
+        seen = outlook(*inputs_at(folder.inputs, at, who, number(signal.get("round"))), now)
     except NotRecorded:
         return None
     if seen is None:

@@ -63,6 +63,11 @@ def test_a_large_file_is_not_read() -> None:
     assert file.taken < 100_000 < len(lines) / 100
 
 
+def test_of_many_rows_with_one_time_the_first_is_found() -> None:
+    file = io.BytesIO(b"".join(line(second) for second in [0] * 100 + [1] * 5000 + [2] * 100))
+    assert offset_of(file, NOW + SECOND) == 100 * len(line(0))
+
+
 def test_samples_are_spread_over_the_file_oldest_first() -> None:
     file = io.BytesIO(b"".join(line(second, second % 100) for second in range(10_000)))
     found = [row["timestamp"] for row in samples(file, 0, 100)]

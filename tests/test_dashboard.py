@@ -11,7 +11,6 @@ from qqqbot import page
 from qqqbot.dashboard import DECISIONS, Dashboard
 from qqqbot.engine import decision_values
 from qqqbot.input_log import InputLog
-from qqqbot.model import Mode
 from qqqbot.planning import decide
 
 
@@ -29,7 +28,7 @@ def check(logs: LogsFolder, count: int) -> None:
         seen = snapshot(now=NOW + timedelta(minutes=n), portfolio=portfolio(qqq=200))
         values = decision_values(seen, decide(seen, RULES))
         rows.append(as_json({"timestamp": seen.now.isoformat(), **IDENTITY, **values}))
-        log.record(seen, RULES, Mode.DRY_RUN, "simulated")
+        log.record(seen, RULES, {"timestamp": seen.now.isoformat(), **IDENTITY})
     logs.rows("decisions.jsonl", rows)
     logs.status(last_signal=rows[-1], last_check=rows[-1])
 

@@ -13,7 +13,7 @@ from qqqbot.engine import decision_values
 from qqqbot.explanation import When, replay, why
 from qqqbot.input_log import InputLog
 from qqqbot.logs_folder import Identity
-from qqqbot.model import Holding, Mode
+from qqqbot.model import Holding
 from qqqbot.planning import decide
 from qqqbot.recorded import NotRecorded, inputs_at
 from qqqbot.terminal import plain
@@ -34,7 +34,7 @@ def recorded(logs: LogsFolder, count: int, target: Holding = Holding.QQQ, **over
         seen = snapshot(target, now=NOW + n * QUARTER, portfolio=portfolio(qqq=200), **overrides)
         values = decision_values(seen, decide(seen, RULES))
         rows.append(as_json({"timestamp": seen.now.isoformat(), "check": seen.now.isoformat(), **IDENTITY, **values}))
-        log.record(seen, RULES, Mode.DRY_RUN, "simulated")
+        log.record(seen, RULES, {"timestamp": seen.now.isoformat(), **IDENTITY})
     logs.rows("decisions.jsonl", rows)
     logs.status()
     return rows
@@ -173,6 +173,24 @@ def test_checks_without_inputs_are_not_guessed_about(logs: LogsFolder) -> None:
     assert "of 2 it cannot be said" in plain(why_screen.replay(facts))
 
 
+def test_rounds_that_share_their_time_are_told_apart(logs: LogsFolder) -> None:
+    log, rows, journal = InputLog(logs.folder.inputs), [], []
+    books = (portfolio(qqq=200), portfolio(cash=99_000))
+    for n, book in enumerate(books, start=1):
+        seen = snapshot(Holding.TQQQ, portfolio=book)
+        plan = decide(seen, RULES)
+        at = {"timestamp": NOW.isoformat(), "check": NOW.isoformat(), "round": n, **IDENTITY}
+        rows.append(as_json({**at, **decision_values(seen, plan)}))
+        log.record(seen, RULES, at)
+        order = {"side": plan.orders[0].side, "symbol": plan.orders[0].symbol, "quantity": plan.orders[0].quantity}
+        journal.append({**at, "event": "intended", "order_ref": f"a-0{n}", **order})
+    logs.rows("decisions.jsonl", rows)
+    logs.rows("orders.jsonl", journal)
+    assert replay(logs.folder, When(DAY), NOW)["same"] == 2
+    made = [row["made"] for row in why(logs.folder, When(DAY), NOW)["decisions"]]
+    assert [[order["order_ref"] for order in orders] for orders in made] == [["a-01"], ["a-02"]]
+
+
 def test_inputs_of_another_account_are_not_ours(logs: LogsFolder) -> None:
     recorded(logs, 1)
     with pytest.raises(NotRecorded, match="not recorded"):
@@ -201,7 +219,7 @@ def test_inputs_of_years_are_found_at_once_and_rebuilt(logs: LogsFolder) -> None
     log = InputLog(logs.folder.inputs)
     seen = [snapshot(now=NOW + timedelta(minutes=n), orders_this_session=n) for n in range(200)]
     for one in seen:
-        log.record(one, RULES, Mode.DRY_RUN, "simulated")
+        log.record(one, RULES, {"timestamp": one.now.isoformat(), **IDENTITY})
     who = Identity("dry_run", "simulated")
     assert inputs_at(logs.folder.inputs, seen[77].now, who) == (seen[77], RULES)
     assert inputs_at(logs.folder.inputs, seen[-1].now, who) == (seen[-1], RULES)

@@ -12,13 +12,15 @@ import pytest
 from builders import DAY, NOW, RULES, new_york, snapshot
 
 from qqqbot.input_log import InputLog
-from qqqbot.model import Mode, Snapshot
+from qqqbot.model import Snapshot
 from qqqbot.snapshot_codec import merged, snapshot_and_rules, unpacked
+
+WHO = {"schema": 1, "mode": "paper", "account": "DU1234567"}
 
 
 def write(log: InputLog, *snapshots: Snapshot) -> None:
     for seen in snapshots:
-        log.record(seen, RULES, Mode.PAPER, "DU1234567")
+        log.record(seen, RULES, {"timestamp": seen.now.isoformat(), "round": 1, **WHO, "action": "HOLD"})
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
@@ -90,6 +92,18 @@ def test_a_disk_that_refuses_is_told_once_and_hinders_nothing(tmp_path: Path, ca
     path.parent.mkdir()
     write(log, *checks(1))
     assert [row.get("kind") for row in rows(path)] == ["base", None]
+
+
+def test_after_a_failure_nothing_refers_to_a_base_that_may_be_gone(tmp_path: Path) -> None:
+    folder, aside = tmp_path / "logs", tmp_path / "aside"
+    folder.mkdir()
+    log = InputLog(folder / "inputs.jsonl")
+    write(log, *checks(1))
+    folder.rename(aside)
+    write(log, *checks(2))
+    folder.mkdir()
+    write(log, *checks(3)[2:])
+    assert [row.get("kind") for row in rows(folder / "inputs.jsonl")] == ["base", None]
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")

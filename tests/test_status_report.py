@@ -21,7 +21,7 @@ from monitor_samples import (
 
 from qqqbot.engine import decision_values
 from qqqbot.input_log import InputLog
-from qqqbot.model import QQQ, TQQQ, Holding, Mode
+from qqqbot.model import QQQ, TQQQ, Holding
 from qqqbot.planning import decide
 from qqqbot.status_report import NEWEST_TRADES, status
 from qqqbot.status_screen import status as status_screen
@@ -60,7 +60,7 @@ def test_the_nearest_flip_is_told_with_its_distance(logs: LogsFolder) -> None:
 def with_inputs(logs: LogsFolder, now: datetime, **overrides: Any) -> dict[str, Any]:
     """A last signal at `now` in TQQQ, its inputs recorded."""
     seen = snapshot(Holding.TQQQ, now=now, portfolio=portfolio(tqqq=1583))
-    InputLog(logs.folder.inputs).record(seen, RULES, Mode.DRY_RUN, "simulated")
+    InputLog(logs.folder.inputs).record(seen, RULES, {"timestamp": seen.now.isoformat(), **IDENTITY})
     values = decision_values(seen, decide(seen, RULES))
     row = as_json({"timestamp": now.isoformat(), **IDENTITY, **values})
     logs.status(**status_values(now, last_signal=row, **overrides))

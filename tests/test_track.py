@@ -11,7 +11,6 @@ from monitor_samples import IDENTITY, LogsFolder, as_json, book_row
 from qqqbot.engine import decision_values
 from qqqbot.input_log import InputLog
 from qqqbot.logs_folder import Identity
-from qqqbot.model import Mode
 from qqqbot.planning import decide
 from qqqbot.track import POINTS, life, months
 
@@ -70,7 +69,7 @@ def test_nothing_recorded_draws_nothing(logs: LogsFolder) -> None:
 
 def test_the_last_months_are_the_window_of_the_last_decision(logs: LogsFolder) -> None:
     check = snapshot(portfolio=portfolio(qqq=200))
-    InputLog(logs.folder.inputs).record(check, RULES, Mode.DRY_RUN, "simulated")
+    InputLog(logs.folder.inputs).record(check, RULES, {"timestamp": check.now.isoformat(), **IDENTITY})
     plan = decide(check, RULES)
     row = as_json({"timestamp": NOW.isoformat(), **IDENTITY, **decision_values(check, plan)})
     logs.rows("decisions.jsonl", [row])
@@ -90,7 +89,7 @@ def test_the_last_months_are_the_window_of_the_last_decision(logs: LogsFolder) -
 
 def test_the_long_average_comes_from_the_decisions_of_those_days(logs: LogsFolder) -> None:
     check = snapshot()
-    InputLog(logs.folder.inputs).record(check, RULES, Mode.DRY_RUN, "simulated")
+    InputLog(logs.folder.inputs).record(check, RULES, {"timestamp": check.now.isoformat(), **IDENTITY})
     days = [seen(-n, 1.0, 1.0, long_ma=100.0 - n) for n in (4, 1, 0)]
     logs.rows("decisions.jsonl", [seen(-400, 1.0, 1.0, long_ma=1.0), *days])
     facts = months(logs.folder, WHO, NOW)

@@ -24,7 +24,6 @@ from monitor_samples import IDENTITY, LogsFolder, as_json, book, status_values
 from qqqbot.clock import SystemClock
 from qqqbot.engine import decision_values
 from qqqbot.input_log import InputLog
-from qqqbot.model import Mode
 from qqqbot.planning import decide
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,7 +46,7 @@ def lived(path: Path) -> LogsFolder:
         seen = snapshot(now=NOW + timedelta(minutes=n), portfolio=portfolio(qqq=200, cash=10_000 + n))
         values = decision_values(seen, decide(seen, RULES))
         rows.append(as_json({"timestamp": seen.now.isoformat(), **IDENTITY, **values}))
-        log.record(seen, RULES, Mode.DRY_RUN, "simulated")
+        log.record(seen, RULES, {"timestamp": seen.now.isoformat(), **IDENTITY})
     found.rows("decisions.jsonl", rows)
     found.rows("trades.jsonl", book())
     found.text("trading_bot_20261124.log", "2026-11-24T12:00:00.000-05:00 INFO DU1234567 <script>alert(1)</script>\n")
