@@ -8,6 +8,7 @@ file is opened for writing, and reported; a complete line that does not parse st
 import contextlib
 import json
 import os
+import weakref
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -33,6 +34,7 @@ class AppendOnlyFile:
         """Make the file ready for appending. Returns what was set aside, None where nothing was. Raises OSError."""
         # Account data: readable by the owner alone.
         self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._give_back = weakref.finalize(self, os.close, self._descriptor)
         _sync_folder(self.path.parent)
         return self._set_torn_tail_aside(now)
 
@@ -63,7 +65,7 @@ class AppendOnlyFile:
 
     def close(self) -> None:
         if self._descriptor is not None:
-            os.close(self._descriptor)
+            self._give_back()
             self._descriptor = None
 
     def _parse(self, line: bytes, number: int) -> Row:

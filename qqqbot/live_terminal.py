@@ -38,10 +38,11 @@ def show(facts: Callable[[], dict[str, Any]], out: TextIO) -> None:
 
 def _asked_to_quit(keys: int | None, seconds: float) -> bool:
     """Waits; True as soon as q is pressed or the terminal is gone. Another key redraws at once."""
-    readable, _, _ = select.select([] if keys is None else [keys], [], [], seconds)
-    if not readable:
+    waiting = select.poll()  # select() knows no descriptor above 1023
+    if keys is not None:
+        waiting.register(keys, select.POLLIN)
+    if not waiting.poll(int(seconds * 1000)) or keys is None:
         return False
-    assert keys is not None
     pressed = os.read(keys, 64)
     return not pressed or any(key in QUIT for key in pressed)
 

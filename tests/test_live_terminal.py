@@ -61,7 +61,9 @@ class Terminal:
         self._process.send_signal(number)
 
     def _read(self) -> None:
-        if select.select([self._controller], [], [], 0.1)[0]:
+        waiting = select.poll()
+        waiting.register(self._controller, select.POLLIN)
+        if waiting.poll(100):
             self.shown += os.read(self._controller, 65536).decode(errors="replace")
 
 
