@@ -173,7 +173,10 @@ class Engine:
         code = plan.blocked_by.code if plan.blocked_by else ""
         self._count_failure(code in PRICE_ERRORS, plan.sentence, snapshot.exchange_open)
         self.alerts.end("broker")
-        if "book" in {gate.name for gate in plan.gates}:
+        looked_at = {gate.name: gate for gate in plan.gates}
+        if disk := looked_at.get("disk"):
+            self._lasting("disk", not disk.passed, disk.sentence)
+        if "book" in looked_at:
             for kind, codes in PERSON_NEEDED.items():
                 troubles = [gate.sentence for gate in plan.gates if not gate.passed and gate.code in codes]
                 self._lasting(kind, bool(troubles), "; ".join(troubles))
@@ -192,6 +195,8 @@ class Engine:
         self._log(row)
         self._count_failure(True, f"{name}: {error}", self._session() is not None)
         self._lasting("broker", isinstance(error, BrokerUnavailable), str(error))
+        if isinstance(error, OSError):
+            self.alerts.begin("disk", f"the records cannot be written: {error}", self.clock.now())
         if isinstance(error, TradingHalted):
             self.alerts.begin("halt", str(error), self.clock.now())
         try:

@@ -52,7 +52,8 @@ class Evidence:
 
     `holder` is the pid that holds the lock, None where nobody does; `locked_at` is when the lock's file was written;
     `halt` is the reason in HALT, None where there is no such file; `status` is empty where there is none;
-    `damage` says what is wrong with the files themselves.
+    `damage` says what is wrong with the files themselves; `touched_at` is when the status was written or, by a daemon
+    that could not write it, at least touched.
     """
 
     status: Mapping[str, Any]
@@ -60,11 +61,12 @@ class Evidence:
     locked_at: datetime | None
     halt: str | None
     damage: tuple[Problem, ...] = ()
+    touched_at: datetime | None = None
 
 
 NEWEST_ALERTS = 3
 # Kinds of alerts that repeat what the last check's own failures say.
-OF_THE_LAST_CHECK = ("halt", "mismatch", "broker", "checks_failing")
+OF_THE_LAST_CHECK = ("halt", "mismatch", "disk", "broker", "checks_failing")
 
 _ADVICE = {
     "TradingHalted": "look at the reason; ./bot_control.sh resume lets it trade again",
@@ -119,9 +121,13 @@ def _of_life(evidence: Evidence, health: Health, now: datetime) -> Iterable[Prob
         advice = "./bot_control.sh start; what it said last: ./bot_control.sh logs, and logs/nohup.log"
         yield Problem(f"the daemon died without saying so{seen}", advice)
     if health is Health.STALE:
-        age = now - _last_sign_of_life(evidence, now)
-        found = f"no heartbeat for {age // timedelta(minutes=1)} minutes: the daemon hangs"
-        yield Problem(found, "./bot_control.sh restart (stop --force where it does not answer)")
+        minutes = (now - _last_sign_of_life(evidence, now)) // timedelta(minutes=1)
+        if _cannot_write(evidence, now):
+            found = f"the daemon lives, but for {minutes} minutes it could not write its status"
+            yield Problem(found, _ADVICE["DiskError"])
+        else:
+            found = f"no heartbeat for {minutes} minutes: the daemon hangs"
+            yield Problem(found, "./bot_control.sh restart (stop --force where it does not answer)")
 
 
 def _of_trading(evidence: Evidence) -> Iterable[Problem]:
@@ -156,6 +162,12 @@ def _not_reported_yet(evidence: Evidence) -> bool:
     """Whether the lock's holder has not written a status of its own."""
     status = evidence.status
     return status.get("state") in ("stopped", "starting", None) or number(status.get("pid")) != evidence.holder
+
+
+def _cannot_write(evidence: Evidence, now: datetime) -> bool:
+    """Whether the status is old and its file was touched just now, which takes no room on a full disk."""
+    touched = evidence.touched_at
+    return touched is not None and timedelta(0) <= now - touched <= STALE_AFTER
 
 
 def _last_sign_of_life(evidence: Evidence, now: datetime) -> datetime:

@@ -1,5 +1,6 @@
 """What the daemon tells about itself in status.json, at every check and at least once a minute."""
 
+import contextlib
 import logging
 import os
 from dataclasses import dataclass
@@ -34,13 +35,19 @@ class Heartbeat:
         self._failing = False
 
     def beat(self, state: str, next_check: datetime | None = None) -> None:
-        """Replace the file. A disk that refuses is told of once in the log: the check itself has its own gate."""
+        """Replace the file. A disk that refuses is told of once in the log: the check itself has its own gate.
+
+        The old file is then touched, which takes no room: a reader sees that the daemon lives.
+        """
         try:
             write_status(self.path, self._values(state, next_check))
         except OSError as error:
             if not self._failing:
                 log.error("status.json cannot be written: %s", error)
             self._failing = True
+            now = self.clock.now().timestamp()
+            with contextlib.suppress(OSError):  # the disk is read-only, or there is no file yet
+                os.utime(self.path, (now, now))
         else:
             self._failing = False
 

@@ -70,10 +70,10 @@ class Folder:
         return {}, (Problem(f"{path} is empty or damaged", "the daemon writes a new one within a minute of its start"),)
 
     def locked_at(self) -> datetime | None:
-        try:
-            return datetime.fromtimestamp(self.lock.stat().st_mtime, UTC)
-        except FileNotFoundError:
-            return None
+        return _changed_at(self.lock)
+
+    def touched_at(self) -> datetime | None:
+        return _changed_at(self.path / "status.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,13 @@ class Identity:
 
     def owns(self, row: Row) -> bool:
         return row.get("mode") == self.mode and row.get("account") == self.account
+
+
+def _changed_at(path: Path) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except FileNotFoundError:
+        return None
 
 
 def identity(folder: Folder, status: Mapping[str, Any]) -> Identity:

@@ -22,14 +22,15 @@ AGAIN_AFTER = timedelta(hours=1)
 # The gateway comes back by itself from most breaks, within this.
 GRACE = {"broker": timedelta(minutes=3)}
 # Their text changes with every try, and says nothing new.
-WAVERING = frozenset({"broker", "checks_failing"})
-LASTING = frozenset({"halt", "mismatch", "broker", "checks_failing"})
+WAVERING = frozenset({"broker", "checks_failing", "disk"})
+LASTING = frozenset({"halt", "mismatch", "disk", "broker", "checks_failing"})
 SUNDAY = 6
 SUNDAY_EVENING = time(18)
 
 HEADS = {
     "halt": "trading is stopped",
     "mismatch": "account and book differ",
+    "disk": "the disk is full or cannot be written",
     "broker": "the broker cannot be reached",
     "checks_failing": "checks are failing",
     "trade": "traded",
@@ -44,6 +45,7 @@ HEADS = {
 ADVICE = {
     "halt": "It goes on watching. Look at the reason, then ./bot_control.sh resume.",
     "mismatch": "Nothing is traded until you answer: ./bot_control.sh adopt (the account is right) or leave.",
+    "disk": "Nothing is traded that cannot be written down first. Make room, or let the bot write in its logs folder.",
     "broker": "See that the gateway runs and is logged in; ./bot_control.sh status says what it waits for.",
     "checks_failing": "It never trades on bad data. Nothing to do unless it lasts; then ./bot_control.sh logs.",
     "order_refused": "The next check plans afresh; read the reason.",

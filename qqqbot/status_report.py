@@ -45,6 +45,7 @@ def status(folder: Folder, now: datetime) -> Facts:
         locked_at=folder.locked_at(),
         halt=HaltSwitch(folder.halt).reason(),
         damage=(*damaged, *damage(folder.trades, newest_trades)),
+        touched_at=folder.touched_at(),
     )
     health = judge(evidence, now)
     check, signal = mapping(found.get("last_check")), _last_signal(found, folder, who)

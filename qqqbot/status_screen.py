@@ -64,7 +64,7 @@ def _alive_fields(facts: Facts) -> list[Field]:
     if health in ("stopped", "dead"):
         since = f", last heartbeat {day_and_time(beat)} ({until(beat, now)})" if beat else ""
         return [Field("Alive", f"no: {health}{since}", tone)]
-    parts = ["yes" if health == "healthy" else f"yes, {health}" if health != "stale" else "it does not answer"]
+    parts = ["yes" if health == "healthy" else f"yes, {health}" if health != "stale" else "it is silent"]
     parts[0] += f": pid {process['pid']}"
     if process["uptime_seconds"] is not None and process["started_at"]:
         parts.append(f"up {span(now - process['started_at'])}")

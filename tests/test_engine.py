@@ -181,6 +181,20 @@ class TestTheRecord:
         assert engine.state.last_check is not None
         assert engine.state.last_check["error"] == "DiskError"
 
+    def test_a_full_disk_is_told_at_once_and_until_there_is_room(self, world: World) -> None:
+        engine = world.start()
+        full = FullDisk(world.logs / "decisions.jsonl")
+        full.open(NOW)
+        sound, engine.records = engine.records, replace(engine.records, decisions=full)
+        engine.step()
+        assert [alert["kind"] for alert in engine.alerts.lasting()] == ["disk"]
+        engine.records, world.prices.trouble = sound, StalePrices("old")
+        engine.step()
+        assert [alert["kind"] for alert in engine.alerts.lasting()] == ["disk"], "this check has not looked at the disk"
+        world.prices.trouble = None
+        engine.step()
+        assert engine.alerts.lasting() == []
+
 
 class TestNothingIsBelievedThatWasNotSeen:
     def test_no_answer_is_not_flat(self, world: World) -> None:

@@ -1,5 +1,6 @@
 """The verdict on the daemon, and the sentences about what is wrong."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -101,6 +102,23 @@ def test_a_closed_exchange_does_not_hide_a_mismatch_behind_it() -> None:
 def test_the_dead_and_the_silent_come_before_the_halted() -> None:
     assert judge(evidence(holder=None, halt="by hand"), NOW) is Health.DEAD
     assert judge(evidence(heartbeat_at=(NOW - timedelta(hours=1)).isoformat(), halt="by hand"), NOW) is Health.STALE
+
+
+@pytest.mark.parametrize(
+    ("touched", "told"),
+    [
+        (MINUTE, "the daemon lives, but for 60 minutes it could not write its status"),
+        (timedelta(hours=1), "no heartbeat for 60 minutes: the daemon hangs"),
+        (-MINUTE, "no heartbeat for 60 minutes: the daemon hangs"),
+        (None, "no heartbeat for 60 minutes: the daemon hangs"),
+    ],
+)
+def test_a_status_that_is_old_and_was_touched_just_now_is_a_full_disk(touched: timedelta | None, told: str) -> None:
+    beat = (NOW - timedelta(hours=1)).isoformat()
+    at = None if touched is None else NOW - touched
+    found = replace(evidence(heartbeat_at=beat), touched_at=at)
+    assert judge(found, NOW).exit_code == 1
+    assert texts(found) == [told]
 
 
 def test_a_stopped_bot_still_tells_of_its_halt() -> None:
