@@ -130,6 +130,7 @@ class Daemon:
     account: Account
     secrets: SecretUrls = field(default_factory=SecretUrls)
     supervisor: Supervisor = field(default_factory=lambda: Supervisor({}))
+    lock: Lock | None = None
 
     def __post_init__(self) -> None:
         self.notifier = LogNotifier(self.clock)
@@ -150,7 +151,7 @@ class Daemon:
         self._beat("starting")
         engine = self._engine()
         if engine is not None:
-            poll(engine, self.clock, self._timetable(), lambda due: self._beat("running", due))
+            poll(engine, self.clock, self._timetable(), lambda due: self._beat("running", due), guard=self._stay_alone)
         self._beat("stopped")
         log.info(pairs(stopped=True))
 
@@ -158,6 +159,11 @@ class Daemon:
         """Nothing of this daemon goes on."""
         self.watch.close()
         self.account.close()
+
+    def _stay_alone(self) -> None:
+        """Raises StartRefused where another daemon runs over these records, or they were moved away."""
+        if self.lock is not None and self.lock.secure():
+            log.warning("%s had been removed or replaced; the lock was taken anew", PID_FILE)
 
     def _beat(self, state: str, due: datetime | None = None) -> None:
         self.heartbeat.beat(state, due)
@@ -269,7 +275,7 @@ def _run(
     source = prices or ChildPrices(
         clock, random.Random(), long_period=settings.long_ma_period, closed_on=settings.closures
     )
-    daemon = Daemon(settings, logs, clock, source, account, secrets, Supervisor(os.environ))
+    daemon = Daemon(settings, logs, clock, source, account, secrets, Supervisor(os.environ), lock)
     try:
         if options.settle:
             print("\n".join(daemon.settle(options.settle)) or "the account agrees with the book: nothing to record")
@@ -278,6 +284,9 @@ def _run(
             return 0 if daemon.once() else 1
         daemon.run()
         return 0
+    except BotError as error:
+        log.error("ended: %s: %s", type(error).__name__, error)
+        raise
     except BaseException:
         log.exception("ended by an error")
         raise

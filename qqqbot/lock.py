@@ -29,6 +29,8 @@ class Lock:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: int | None = None
+        self._folder: tuple[int, int] | None = None
+        """device and number of the folder in which the lock was taken"""
 
     def acquire(self) -> None:
         """Raises AlreadyRunning, or StartRefused where the file cannot be made or written."""
@@ -39,7 +41,7 @@ class Lock:
         except BaseException:
             os.close(file)
             raise
-        self._file = file
+        self._file, self._folder = file, _identity_of(self._path.parent)
 
     def _lock(self, file: int) -> None:
         for _ in range(TRIES):
@@ -59,6 +61,30 @@ class Lock:
         try:
             return os.path.samestat(os.fstat(self._file), os.stat(self._path))
         except FileNotFoundError:
+            return False
+
+    def secure(self) -> bool:
+        """Take the lock anew where its file was removed or replaced; whether it had been.
+
+        Raises AlreadyRunning where a second daemon was faster, StartRefused where the folder is gone or another one.
+        """
+        if self.intact():
+            return False
+        if not self._in_its_folder():
+            raise StartRefused(
+                f"{self._path.parent} was moved or removed while the daemon ran, and its records with it; "
+                "put it back, or start anew: ./bot_control.sh start"
+            )
+        successor = Lock(self._path)
+        successor.acquire()
+        self.release()
+        self._file, self._folder = successor._file, successor._folder
+        return True
+
+    def _in_its_folder(self) -> bool:
+        try:
+            return self._folder == _identity_of(self._path.parent)
+        except OSError:
             return False
 
     def release(self) -> None:
@@ -114,6 +140,11 @@ def _locked(file: int, kind: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _identity_of(folder: Path) -> tuple[int, int]:
+    found = os.stat(folder)
+    return found.st_dev, found.st_ino
 
 
 def _write_pid(file: int, path: Path) -> None:

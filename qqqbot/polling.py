@@ -25,13 +25,22 @@ def timetable(rules: Rules, interval: timedelta) -> Timetable:
     return Timetable(interval, quiet, window, always=not rules.trading_hours_only)
 
 
-def poll(engine: Engine, clock: Clock, times: Timetable, beat: Beat, heartbeat: timedelta = HEARTBEAT) -> None:
+def poll(
+    engine: Engine,
+    clock: Clock,
+    times: Timetable,
+    beat: Beat,
+    heartbeat: timedelta = HEARTBEAT,
+    guard: Callable[[], None] = lambda: None,
+) -> None:
     """Run until a stop is asked for. The first check is made at once; `beat` is told when the next one is due.
 
     `heartbeat` is the longest time between two beats: longer where the clock is virtual and nobody waits for them.
+    `guard` is called after each wait, before a check that may be due; what it raises ends the loop.
     """
     due = clock.now()
     while not clock.stopping():
+        guard()
         if clock.now() >= due:
             soon = engine.step()
             due = _next_due(engine, times, clock.now(), soon)

@@ -113,6 +113,38 @@ def test_a_removed_file_is_noticed_by_its_holder(tmp_path: Path) -> None:
     lock.release()
 
 
+def test_a_lock_whose_file_was_removed_is_taken_anew(tmp_path: Path) -> None:
+    path = tmp_path / "bot.pid"
+    with Lock(path) as lock:
+        assert not lock.secure()
+        path.unlink()
+        assert lock.secure()
+        assert lock.intact()
+        assert holder(path) == os.getpid()
+    assert holder(path) is None
+
+
+def test_a_lock_that_somebody_else_has_meanwhile_is_not_taken_from_him(tmp_path: Path) -> None:
+    path = tmp_path / "bot.pid"
+    with Lock(path) as lock:
+        path.unlink()
+        with Lock(path), pytest.raises(AlreadyRunning, match="another daemon"):
+            lock.secure()
+
+
+@pytest.mark.parametrize("successor", [False, True], ids=["no folder", "another folder"])
+def test_a_lock_is_not_taken_in_another_folder_than_that_of_the_records(tmp_path: Path, successor: bool) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    with Lock(logs / "bot.pid") as lock:
+        logs.rename(tmp_path / "old logs")
+        if successor:
+            logs.mkdir()
+        with pytest.raises(StartRefused, match="was moved or removed while the daemon ran"):
+            lock.secure()
+        assert not (logs / "bot.pid").exists()
+
+
 def test_a_lock_that_cannot_be_told_is_not_free(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "bot.pid"
     path.mkdir()
