@@ -38,6 +38,7 @@ usage: ./bot_control.sh COMMAND
   run              run in the foreground (systemd, Docker)
   once             make one check and show what it decides
   demo             a simulated market in fast motion; needs no network and no account
+  drill [SCENE]    what you would see when things go wrong, played in a sandbox: dead gateway, full disk, kill -9 and more
   backtest         what the rule would have earned
   test             install what the tests need and run them
   update           install newer releases of the libraries than the lock file's, within the ranges of requirements.txt
@@ -326,7 +327,8 @@ start() {
 # The lock's pid may count in another world: a container that shares this folder.
 is_our_daemon() {
     local command
-    command=$(ps -p "$1" -o args= 2>/dev/null || tr '\0' ' ' <"/proc/$1/cmdline" 2>/dev/null) || return 0
+    # -ww: a narrow COLUMNS, or macOS, would cut the line before the program's name.
+    command=$(ps -ww -p "$1" -o args= 2>/dev/null || tr '\0' ' ' <"/proc/$1/cmdline" 2>/dev/null) || return 0
     case $command in *qqq_trading_bot*) return 0 ;; *) return 1 ;; esac
 }
 
@@ -409,6 +411,14 @@ resume() {
     say "resumed: the next check may trade"
 }
 
+# With the stand-ins of the tests; of the environment's QQQBOT_ variables none reaches the sandbox.
+drill() {
+    [ -d "$HERE/tests/drill" ] || die "The drill needs the folder tests/, which is not here: run it in a whole checkout."
+    set_up requirements-dev.txt
+    cd "$HERE" || exit 1
+    exec "$PY" -m tests.drill "$@"
+}
+
 run_tests() {
     local workers
     set_up requirements-dev.txt
@@ -473,6 +483,7 @@ main() {
         run) set_up && exec "$PY" "$DAEMON" "$@" ;;
         once) set_up && exec "$PY" "$DAEMON" --once "$@" ;;
         demo) set_up && run_module qqqbot.simulated_market "$@" ;;
+        drill) drill "$@" ;;
         backtest) set_up && run_module qqqbot.backtest "$@" ;;
         test) run_tests "$@" ;;
         update) update ;;

@@ -187,6 +187,11 @@ def test_a_pid_that_a_stranger_has_now_is_neither_believed_nor_signalled(
     assert stranger.poll() is None
 
 
+def test_a_narrow_terminal_does_not_hide_whose_process_it_is(bot: Checkout) -> None:
+    assert bot.run("start").returncode == 0
+    assert bot.run("stop", COLUMNS="20").stdout == "stopped\n"
+
+
 def test_a_lock_held_by_another_program_is_not_signalled(bot: Checkout) -> None:
     """As where the daemon runs in a container that shares the folder: its pid means something else here."""
     bot.logs.mkdir()

@@ -3,8 +3,8 @@
 Put this folder on PYTHONPATH and name a control file in QQQBOT_TEST_CLOCK. Time there is the machine's plus an offset,
 which every wait of more than a second adds to instead of waiting; the file is shared with the stand-in for Yahoo and
 with every process of the run, so a process that is started later goes on where the others are. While a file of the same
-name with the suffix .hold is there, nothing is skipped: for what takes its real time, like a gateway's restart. The
-product knows nothing of this.
+name with the suffix .hold is there, nothing is skipped: for what takes its real time, like a gateway's restart, and for
+a drill, which moves the time itself and tells by how much in `jumped_seconds`. The product knows nothing of this.
 """
 
 import json
@@ -21,7 +21,10 @@ def _install(control: Path) -> None:
 
     class ShiftedClock(clock.SystemClock):
         def now(self) -> datetime:
-            return datetime.now(UTC) + timedelta(seconds=_offset())
+            return datetime.now(UTC) + timedelta(seconds=_value("offset_seconds"))
+
+        def monotonic(self) -> float:
+            return super().monotonic() + _value("jumped_seconds")
 
         def wait(self, seconds: float) -> bool:
             if seconds <= LONGEST_REAL_WAIT:
@@ -30,11 +33,11 @@ def _install(control: Path) -> None:
                 return super().wait(0.05)
             stopped = super().wait(0.0005)
             if not stopped:
-                _write_offset(_offset() + seconds)
+                _write_offset(_value("offset_seconds") + seconds)
             return stopped
 
-    def _offset() -> float:
-        return float(json.loads(control.read_text())["offset_seconds"])
+    def _value(name: str) -> float:
+        return float(json.loads(control.read_text()).get(name, 0))
 
     def _write_offset(seconds: float) -> None:
         values = json.loads(control.read_text()) | {"offset_seconds": seconds}
