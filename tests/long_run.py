@@ -2,10 +2,11 @@
 
 A copy of the checkout is started by its own script, fed by the stand-in for Yahoo with the daily rows of two CSV files,
 on a clock that skips the waiting (see shifted_clock). Each day at a random moment the daemon may be killed with -9 and
-started again. With --gateway the account is one at the stand-in for Interactive Brokers' gateway, which restarts every
-night and forgets order ids. At the end the account of the book is compared with an independent one, or with the
-gateway's own ledger, and every decision with the rule worked out anew from the files. This is for trying the whole by
-hand; it takes minutes and is not part of the suite.
+started again, by hand or, with --supervised, by a stand-in for systemd. With --gateway the account is one at the
+stand-in for Interactive Brokers' gateway, which restarts every night, forgets order ids and wants a login on Sundays. At
+the end the account of the book is compared with an independent one, or with the gateway's own ledger, and every
+decision with the rule worked out anew from the files; the notifications of all that time are listed. This is for trying
+the whole by hand; it takes minutes and is not part of the suite.
 """
 
 import argparse
@@ -21,27 +22,33 @@ import tempfile
 import threading
 import time
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
 from decimal import Decimal
 from pathlib import Path
+from textwrap import indent
 from zoneinfo import ZoneInfo
 
+from tests import audit
 from tests.ib_gateway import Account, IBGateway
+from tests.receiver import Receiver, receiving
+from tests.supervisor import Supervisor
 from tests.yahoo.exchange import hours
 from tests.yahoo.series import read_daily_csv
 
 ROOT = Path(__file__).resolve().parents[1]
 NEW_YORK = ZoneInfo("America/New_York")
+SUNDAY = 6
 
 
 def main() -> int:
     args = _arguments()
     with tempfile.TemporaryDirectory(prefix="qqqbot long run ") as folder:
         run = Run(Path(folder), args)
-        with run.yahoo(), run.gateway():
+        with run.yahoo(), run.gateway(), receiving() as run.phone:
             run.play()
             return run.judge()
 
@@ -58,6 +65,8 @@ class Run:
         self.environment = dict(os.environ)
         self.series = {"QQQ": read_daily_csv(args.qqq), "TQQQ": read_daily_csv(args.tqqq)}
         self.broker: IBGateway | None = None
+        self.supervisor: Supervisor | None = None
+        self.phone = Receiver()
         self.over = threading.Event()
         self._copy_checkout()
 
@@ -102,7 +111,7 @@ class Run:
                 thread.join()
 
     def _keep_gateway(self, broker: IBGateway) -> None:
-        noon = night = self.days[0]
+        noon = night = sunday = self.days[0]
         while not self.over.wait(0.003):
             now = self.now()
             for symbol in self.series:
@@ -115,6 +124,18 @@ class Run:
             if local.hour == 23 and local.date() >= night:
                 night = local.date() + timedelta(days=1)
                 self._restart_gateway(broker)
+            if local.weekday() == SUNDAY and local.hour >= 1 and local.date() >= sunday:
+                sunday = local.date() + timedelta(days=1)
+                self._await_login(broker, datetime.combine(local.date(), time_of_day(19, 30), NEW_YORK))
+
+    def _await_login(self, broker: IBGateway, until: datetime) -> None:
+        """IB has ended the login, as on every Sunday at 01:00, and the owner logs in again in the evening."""
+        print(f"the gateway's login ends at {self.now().astimezone(NEW_YORK):%a %H:%M} ET", flush=True)
+        broker.go_down(roll_back_ids=3)
+        while self.now() < until and not self.over.wait(0.003):
+            broker.look()
+        with self._real_time(broker, "the owner logs in"):
+            broker.come_up()
 
     def _restart_gateway(self, broker: IBGateway) -> None:
         with self._real_time(broker, "the gateway restarts"):
@@ -169,26 +190,51 @@ class Run:
         return [r.date for r in self.series["QQQ"] if abs((r.date - self.days[0]).days) < 400]
 
     def play(self) -> None:
-        self.script("start")
-        end = datetime.combine(self.days[-1], time_of_day(16, 5), NEW_YORK)
+        self._start()
+        end = datetime.combine(self.days[-1], time_of_day(18), NEW_YORK)
         while self.now() < end:
             time.sleep(self.random.uniform(1, 6))
             if self.args.kill and self.random.random() < self.args.kill:
                 self.kill()
-                self.script("start", quiet=True)
         self.over.set()
         self.script("status")
-        self.script("stop")
+        self._stop()
+
+    def _start(self) -> None:
+        self.environment |= {
+            "QQQBOT_NOTIFY_URLS": self.phone.json_url(),
+            "QQQBOT_PING_URL": self.phone.url("ping"),
+        }
+        if not self.args.supervised:
+            self.script("start")
+            return
+        command = [str(self.checkout / "bot_control.sh"), "run"]
+        self.supervisor = Supervisor(command, self.environment, self.checkout, lambda: time.sleep(0.1))
+        self.supervisor.start()
+        print("$ systemctl start qqqbot", flush=True)
+
+    def _stop(self) -> None:
+        if self.supervisor is None:
+            self.script("stop")
+            return
+        print(f"$ systemctl status qqqbot\n{self.supervisor.status}\n$ systemctl stop qqqbot", flush=True)
+        self.supervisor.stop()
+        told = ", ".join(f"{count} {name}" for name, count in self.supervisor.told.items())
+        print(f"the supervisor saw {len(self.supervisor.exits)} ends, {self.supervisor.exits}, and was told {told}")
 
     def kill(self) -> None:
         pid = int((self.logs / "bot.pid").read_text())
         print(f"kill -9 at {self.now().astimezone(NEW_YORK):%a %Y-%m-%d %H:%M:%S} ET", flush=True)
         os.kill(pid, signal.SIGKILL)
+        if self.supervisor is None:
+            self.script("start", quiet=True)
 
     def judge(self) -> int:
         self.script("trades", "--limit", "100")
-        self.script("logs", "--lines", "40")
-        problems = [*self.wrong_decisions(), *self.wrong_ledgers(), *self.wrong_books()]
+        self.show_ledgers()
+        self.show_messages()
+        executions = self.broker.ledger if self.broker else None
+        problems = [*self.wrong_decisions(), *audit.problems(self.logs, executions)]
         print("\n".join(problems) or f"every decision of {len(self.days)} sessions is the rule's, and the book adds up")
         return 1 if problems else 0
 
@@ -196,61 +242,39 @@ class Run:
         """Decisions that differ from the rule, worked out from the file's closes on the decision's own basis."""
         history = self._adjusted()
         seen = 0
-        for row in self._rows("decisions.jsonl"):
+        for row in audit.rows(self.logs / "decisions.jsonl"):
             if row.get("short_ma") is None or not row["exchange_open"]:
                 continue
             day = date.fromisoformat(row["session"])
             closes = [close for d, close in history if d < day]
             basis = dict(history)[max(d for d, _ in history if d < day)]
             known = self._adjusted_basis(day)
-            closes = [c * known / basis for c in closes]
-            short = (sum(closes[-29:]) + row["price"]) / 30
-            long = (sum(closes[-119:]) + row["price"]) / 120
-            wanted = ("TQQQ" if row["price"] > short else "QQQ") if short > long else "CASH"
-            near = min(abs(short / long - 1), abs(row["price"] / short - 1)) < 1e-5
+            closes, price = [c * known / basis for c in closes], float(row["price"])
+            short = (sum(closes[-29:]) + price) / 30
+            long = (sum(closes[-119:]) + price) / 120
+            wanted = ("TQQQ" if price > short else "QQQ") if short > long else "CASH"
+            near = min(abs(short / long - 1), abs(price / short - 1)) < 1e-5
             seen += 1
             if row["target"] != wanted and not near:
                 yield f"{row['timestamp']}: decided {row['target']}, the rule says {wanted}"
         print(f"{seen} decisions checked")
 
-    def wrong_ledgers(self) -> Iterator[str]:
-        """Executions that are not in the book exactly once, share for share, at the gateway's price."""
+    def show_ledgers(self) -> None:
+        """Each order as the gateway and as the book has it."""
         if self.broker is None:
             return
-        theirs: dict[str, tuple[int, float]] = {}
+        theirs: Counter[str] = Counter()
         for execution in self.broker.ledger:
-            known = theirs.get(execution.order_ref, (0, 0.0))
-            shares, price = int(execution.shares), float(execution.price)
-            theirs[execution.order_ref] = known[0] + shares, known[1] + shares * price
-        ours = {r["order_ref"]: (r["quantity"], r["amount"]) for r in self._rows("trades.jsonl") if "order_ref" in r}
-        print(f"{'order':<22}{'gateway: shares, USD':>28}{'book: shares, USD':>28}")
+            theirs[execution.order_ref] += int(execution.shares)
+        ours = {row["order_ref"]: row["quantity"] for row in audit.trades(self.logs)}
+        print(f"{'order':<22}{'shares: gateway':>18}{'book':>8}")
         for ref in sorted(theirs.keys() | ours.keys()):
-            (n, usd), (m, paid) = theirs.get(ref, (0, 0.0)), ours.get(ref, (0, 0.0))
-            print(f"{ref:<22}{n:>12,}{usd:>16,.2f}{m:>12,}{paid:>16,.2f}")
-            if n != m or abs(usd - paid) > 0.01:
-                yield f"{ref} differs"
+            print(f"{ref:<22}{theirs[ref]:>18,}{ours.get(ref, 0):>8,}")
 
-    def wrong_books(self) -> Iterator[str]:
-        """The book's cash and shares, added up anew from its rows."""
-        cash, shares = 0.0, {"QQQ": 0, "TQQQ": 0}
-        refs: set[str] = set()
-        for row in self._rows("trades.jsonl"):
-            if row.get("kind") == "capital":
-                cash += row["amount"]
-            elif row.get("kind") == "split":
-                shares[row["symbol"]] = round(shares[row["symbol"]] * row["ratio"])
-            elif row.get("kind", "trade") == "trade":
-                sign = 1 if row["side"] == "BUY" else -1
-                cash -= sign * row["quantity"] * row["price"] + row["commission"]
-                shares[row["symbol"]] += sign * row["quantity"]
-                if row["order_ref"] in refs:
-                    yield f"{row['order_ref']} is in the book twice"
-                refs.add(row["order_ref"])
-                if abs(cash - row["cash"]) > 0.05 or cash < 0 or min(shares.values()) < 0:
-                    yield f"{row['order_ref']}: cash {row['cash']}, added up {cash:.2f}; shares {shares}"
-        status = json.loads((self.logs / "status.json").read_text())
-        if status["portfolio"]["shares"] != shares:
-            yield f"the status says {status['portfolio']['shares']}, the book {shares}"
+    def show_messages(self) -> None:
+        print(f"\n{len(self.phone.messages)} notifications, {len(self.phone.calls)} calls of the dead man's address:")
+        for message in self.phone.messages:
+            print(f"\n  {message['title']}\n" + indent(message["message"], "    "))
 
     def script(self, *arguments: str, quiet: bool = False) -> None:
         out = subprocess.DEVNULL if quiet else None
@@ -279,9 +303,6 @@ class Run:
         before, today = rows[at - 1], rows[at]
         return float(before["close"]) * float(before["adj_factor"]) / float(today["adj_factor"])
 
-    def _rows(self, name: str) -> list[dict]:  # type: ignore[type-arg]
-        return [json.loads(line) for line in (self.logs / name).read_text().splitlines()]
-
     def _write_offset(self, seconds: float) -> None:
         self.control.write_text(json.dumps({"offset_seconds": seconds}))
 
@@ -309,6 +330,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--sessions", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kill", type=float, default=0.0, help="chance of a kill -9 every few seconds")
+    parser.add_argument("--supervised", action="store_true", help="run by a stand-in for systemd, which restarts it")
     parser.add_argument("--gateway", type=int, help="trade at the stand-in gateway, of this newest server version")
     parser.add_argument("--venv", type=Path, default=Path(sys.prefix), help="the environment of the bot")
     parser.add_argument("--config", default="{}", help="JSON of configuration keys that differ from config.json")

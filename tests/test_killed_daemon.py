@@ -10,14 +10,12 @@ import os
 import random
 import signal
 import time
-from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 import pytest
+from audit import problems, trades
 from builders import new_york
 from checkout import TESTS, Checkout, eventually, finished
 from yahoo import Exchange, StandIn
@@ -81,10 +79,6 @@ class World:
         path = self.bot.logs / "decisions.jsonl"
         return path.stat().st_size if path.exists() else 0
 
-    def rows(self, name: str) -> list[dict[str, Any]]:
-        lines = (self.bot.logs / name).read_text().splitlines()
-        return [json.loads(line, parse_float=Decimal) for line in lines]
-
 
 @pytest.fixture
 def world(checkout: Checkout, tmp_path: Path) -> Iterator[World]:
@@ -98,22 +92,6 @@ def world(checkout: Checkout, tmp_path: Path) -> Iterator[World]:
         yield world
 
 
-def added_up(rows: list[dict[str, Any]]) -> tuple[Decimal, dict[str, int]]:
-    """Cash and shares of the book, by an account of our own."""
-    cash, shares = Decimal(0), {"QQQ": 0, "TQQQ": 0}
-    for row in rows:
-        if row.get("kind") == "capital":
-            cash += row["amount"]
-        else:
-            sign = 1 if row["side"] == "BUY" else -1
-            cash -= sign * row["quantity"] * row["price"] + row["commission"]
-            shares[row["symbol"]] += sign * row["quantity"]
-        assert cash >= 0
-        assert min(shares.values()) >= 0
-        assert 0 in shares.values(), "never both at once"
-    return cash, shares
-
-
 def test_killed_at_random_moments_it_neither_repeats_nor_forgets_a_trade(world: World) -> None:
     for number, day in enumerate(DATES[FIRST : FIRST + LIVES]):
         world.noon_of(day)
@@ -122,21 +100,8 @@ def test_killed_at_random_moments_it_neither_repeats_nor_forgets_a_trade(world: 
     started = world.bot.run("start")
     assert started.returncode == 0, started.stderr
     status = json.loads((world.bot.logs / "status.json").read_text())
-    book, orders = world.rows("trades.jsonl"), world.rows("orders.jsonl")
-
-    cash, shares = added_up(book)
-    assert shares == status["portfolio"]["shares"]
-    assert cash == pytest.approx(Decimal(str(status["portfolio"]["cash"])), abs=Decimal("0.01"))
-    trades = [row for row in book if row.get("kind", "trade") == "trade"]
-    assert max(Counter(row["order_ref"] for row in trades).values()) == 1
-    assert max(Counter(e for row in trades for e in row["exec_ids"]).values()) == 1
-
-    intended = [row["order_ref"] for row in orders if row["event"] == "intended"]
-    ended = {row["order_ref"]: row["filled"] for row in orders if row["event"] == "outcome"}
-    assert len(set(intended)) == len(intended)
-    assert set(ended) == set(intended), "every order has an outcome"
-    assert {ref for ref, filled in ended.items() if filled} == {row["order_ref"] for row in trades}
-    assert len(trades) >= 3, "the market was restless enough for the test to mean anything"
+    assert problems(world.bot.logs) == []
+    assert len(trades(world.bot.logs)) >= 3, "the market was restless enough for the test to mean anything"
 
     last = status["last_check"]
     assert last["action"] == "HOLD"
