@@ -3,8 +3,8 @@
 A copy of the checkout is started by its own script, fed by the stand-in for Yahoo with the daily rows of two CSV files,
 on a clock that skips the waiting (see shifted_clock). Each day at a random moment the daemon may be killed with -9 and
 started again, by hand or, with --supervised, by a stand-in for systemd. With --gateway the account is one at the
-stand-in for Interactive Brokers' gateway, which restarts every night, forgets order ids and wants a login on Sundays. At
-the end the account of the book is compared with an independent one, or with the gateway's own ledger, and every
+stand-in for Interactive Brokers' gateway, which restarts every night, forgets order ids and wants a login on Sundays.
+At the end the account of the book is compared with an independent one, or with the gateway's own ledger, and every
 decision with the rule worked out anew from the files; the notifications of all that time are listed. This is for trying
 the whole by hand; it takes minutes and is not part of the suite.
 """
