@@ -1,4 +1,4 @@
-"""The only place that reads the machine's clock, and the only place that sleeps.
+"""The only place that reads the machine's date and time; the daemon's waits are here too.
 
 `SystemClock` is the daemon's, `VirtualClock` the demo's and the simulation's. A wait ends when its time has passed or
 when a stop has been asked for. The stop is a pipe and not a threading.Event: a signal handler that sets an Event can

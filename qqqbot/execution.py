@@ -65,6 +65,7 @@ class Executor:
         self._timeout = timeout
         self._absent_since: dict[str, float] = {}
         """order_ref -> monotonic seconds: a clock that is set must not make five minutes of five seconds"""
+        self._waiting_for = ""
 
     def resolve(self) -> None:
         """Look once for the outcome of every unresolved intent, and take late executions into the book.
@@ -128,6 +129,7 @@ class Executor:
         )
 
     def _send(self, intent: OrderIntent) -> None:
+        self._waiting_for = ""
         self._journal.intended(intent)
         try:
             self._broker.submit(intent)
@@ -160,7 +162,9 @@ class Executor:
         try:
             return self._look(intent)
         except BrokerUnavailable as unavailable:
-            log.info(pairs(order=intent.order_ref, waiting=str(unavailable)))
+            if str(unavailable) != self._waiting_for:  # it is looked for four times a second
+                self._waiting_for = str(unavailable)
+                log.info(pairs(order=intent.order_ref, waiting=self._waiting_for))
             return None
 
     def _look(self, intent: OrderIntent) -> Order | None:

@@ -478,4 +478,32 @@ MUTANTS = (
         "        return None\n",
         simulated(30),
     ),
+    Mutant(
+        "a daemon checks on though another has its records",
+        "polling",
+        "        guard()\n",
+        "        pass\n",
+        ("test_polling.py::test_a_guard_that_objects_at_once_lets_no_check_be_made",),
+    ),
+    Mutant(
+        "a lock that somebody else has meanwhile is believed",
+        "lock",
+        "return os.path.samestat(os.fstat(self._file), os.stat(self._path))",
+        "return self._path.exists()",
+        ("test_lock.py::test_a_lock_that_somebody_else_has_meanwhile_is_not_taken_from_him",),
+    ),
+    Mutant(
+        "a lock is taken in the folder that has come in the place of the records'",
+        "lock",
+        "if not self._in_its_folder():",
+        "if not self._path.parent.exists():",
+        ("test_lock.py::test_a_lock_is_not_taken_in_another_folder_than_that_of_the_records",),
+    ),
+    Mutant(
+        "a full disk is told by nobody",
+        "engine",
+        "if isinstance(error, OSError):\n            self.alerts",
+        "if isinstance(error, TradingHalted):\n            self.alerts",
+        engine("TestTheRecord::test_a_full_disk_is_told_at_once_and_until_there_is_room"),
+    ),
 )

@@ -23,7 +23,7 @@ settings.load_profile("mutants")
 """
 
 
-def test_files() -> list[str]:
+def files_of_tests() -> list[str]:
     """Files of tests that the mutants name."""
     return sorted({test.partition("::")[0] for mutant in MUTANTS for test in mutant.tests})
 
@@ -39,7 +39,7 @@ def copied(folder: Path, module: str = "") -> Path:
         else:
             (package / source.name).symlink_to(source)
     for source in (PROJECT / "tests").iterdir():
-        if source.name in test_files() or not source.name.startswith(("test_", "conftest", "__", ".")):
+        if source.name in files_of_tests() or not source.name.startswith(("test_", "conftest", "__", ".")):
             (tests / source.name).symlink_to(source)
     (tests / "conftest.py").write_text(CONFTEST)
     (folder / "pytest.ini").write_text("[pytest]\n")
