@@ -57,6 +57,10 @@ class Account(Protocol):
 
     def problem(self) -> str | None: ...
 
+    def refused(self) -> str | None:
+        """Why the account that is there now may not be traded; None where it may, or where none is there."""
+        ...
+
     def broker(self, book: Book, state: State) -> Broker: ...
 
     def close(self) -> None: ...
@@ -75,6 +79,9 @@ class SimulatedAccount:
     def problem(self) -> str | None:
         return None
 
+    def refused(self) -> str | None:
+        return None
+
     def broker(self, book: Book, state: State) -> Broker:
         return PaperBroker(book, self.clock, lambda: state.market, self.slippage_bps)
 
@@ -88,6 +95,8 @@ class Brokerage(Broker, Protocol):
     def identity(self, wait_seconds: float) -> tuple[Mode, str] | None: ...
 
     def problem(self) -> str | None: ...
+
+    def refused(self) -> str | None: ...
 
     def close(self) -> None: ...
 
@@ -104,6 +113,9 @@ class BrokerageAccount:
 
     def problem(self) -> str | None:
         return self.brokerage.problem()
+
+    def refused(self) -> str | None:
+        return self.brokerage.refused()
 
     def broker(self, book: Book, state: State) -> Broker:  # noqa: ARG002 (it has no use for either)
         return self.brokerage
@@ -144,6 +156,7 @@ class Daemon:
             self.account.problem,
             Channels(urls).outbox() if urls else None,
             DeadMan(Ping(ping).outbox()) if ping else None,
+            refused=self.account.refused,
         )
 
     def run(self) -> None:

@@ -135,6 +135,11 @@ class Keeper(Generic[L]):
             return str(unavailable)
         return None
 
+    def refused(self) -> str | None:
+        """Why the account that the gateway has now may not be traded; None where that is not what is wrong."""
+        with self._changed:
+            return str(self._refused) if self._refused else None
+
     def wait(self, seconds: float) -> bool:
         """Whether a sound connection is there within `seconds`. Raises AccountRefused."""
         with self._changed:
@@ -208,6 +213,7 @@ class Keeper(Generic[L]):
             self._link = link
             self.generation += 1
             self._problem = ""
+            self._refused = None
             self._changed.notify_all()
         self._say("connected")
 

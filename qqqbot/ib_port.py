@@ -113,6 +113,10 @@ class IBBroker:
         """What keeps it from working at this moment, with what to do about it."""
         return self._keeper.problem()
 
+    def refused(self) -> str | None:
+        """Why the account that the gateway is logged in to may not be traded: a person must log it in anew."""
+        return self._keeper.refused()
+
     def quotes_problem(self) -> str | None:
         """Why the broker's own prices are not to be had."""
         return self._no_quotes[1] if self._no_quotes else None

@@ -47,7 +47,10 @@ NO_WEEK_YET = "none yet"
 
 @dataclass
 class Watch:
-    """`problem` says what keeps the account from answering, None where nothing does."""
+    """`problem` says what keeps the account from answering, None where nothing does.
+
+    `refused` says why the account that is there may not be traded, which no patience will mend.
+    """
 
     logs: Path
     clock: Clock
@@ -57,6 +60,7 @@ class Watch:
     outbox: Outbox[Message] | None = None
     deadman: DeadMan | None = None
     engine: Engine | None = None
+    refused: Callable[[], str | None] = lambda: None
     _news: deque[News] = field(default_factory=lambda: deque(maxlen=MOST_WAITING))
     _down_since: datetime | None = None
     _failure: str | None = None
@@ -121,6 +125,8 @@ class Watch:
         if "broker" in found:
             broker = found["broker"]
             found["broker"] = Trouble("broker", broker.text, broker.since, threatens=near)
+            if (refused := self.refused()) is not None:
+                found["account"] = Trouble("account", refused, found.pop("broker").since)
         return list(found.values())
 
     def _problem_now(self, now: datetime) -> str | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from builders import NOW
-from ib_desk import HASTY, Desk, MovedClock, broker_at, desk, eventually, gateway_at, order
+from ib_desk import HASTY, Desk, MovedClock, broker_at, desk, eventually, gateway_at, margin_account, order
 
 from qqqbot.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRejected
 from qqqbot.model import OrderStatus
@@ -141,3 +141,21 @@ def _absent(at: Desk, intent: Any) -> bool:
         return False
     at.clock.move(0.25)
     return found is None
+
+
+def test_a_gateway_that_comes_back_with_another_account_is_refused_until_it_has_the_right_one() -> None:
+    with desk() as at:
+        assert at.broker.refused() is None
+        right = dict(at.gateway.book.accounts)
+        at.gateway.go_down()
+        at.gateway.book.accounts = {"U7654321": margin_account("U7654321")}
+        at.gateway.come_up()
+        eventually(lambda: "is a live account" in (at.broker.refused() or ""), 10)
+        assert at.broker.problem() == at.broker.refused()
+        with pytest.raises(BrokerUnavailable, match="is a live account"):
+            at.broker.snapshot()
+        at.gateway.go_down()
+        at.gateway.book.accounts = right
+        at.gateway.come_up()
+        at.sound()
+        assert at.broker.refused() is None

@@ -26,6 +26,9 @@ class FakeAccount:
     def problem(self) -> None:
         return None
 
+    def refused(self) -> None:
+        return None
+
     def broker(self, book: Book, state: State) -> FakeBroker:
         assert book.ledger.total_capital
         assert state.market is None

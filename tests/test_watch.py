@@ -50,6 +50,7 @@ class Life:
     post: Post = field(default_factory=Post)
     calls: Calls = field(default_factory=Calls)
     problem: str | None = None
+    refused: str | None = None
 
     def __post_init__(self) -> None:
         self.start()
@@ -58,7 +59,10 @@ class Life:
         world = self.world
         log = LogNotifier(world.clock)
         problem = lambda: self.problem  # noqa: E731
-        self.watch = Watch(world.logs, world.clock, log, world.rules, problem, self.post, DeadMan(self.calls))
+        self.watch = Watch(
+            *(world.logs, world.clock, log, world.rules, problem, self.post, DeadMan(self.calls)),
+            refused=lambda: self.refused,
+        )
         world.notifier = self.watch
         if engine:
             self.engine: Engine = world.start()
@@ -199,6 +203,20 @@ def test_the_gateways_night_is_silent_and_a_morning_without_it_is_not(life: Life
     assert life.at(new_york(monday, 9)) == []
     life.problem = None
     assert life.at(new_york(monday, 9, 1)) == [f"{WHO}: Over"]
+
+
+def test_a_wrong_account_is_told_at_once_though_the_gateways_loss_has_been_told(life: Life) -> None:
+    settled(life)
+    life.problem = "the gateway closed the connection"
+    life.at(NOW + timedelta(minutes=1))
+    assert life.at(NOW + timedelta(minutes=5)) == [f"{WHO}: The broker cannot be reached"]
+    life.problem = life.refused = "U***321 is a live account and allow_live is false"
+    titles = life.at(NOW + timedelta(minutes=6))
+    assert titles == [f"{WHO}: The gateway is logged in to the wrong account; Over"]
+    assert "U***321 is a live account" in life.bodies[0]
+    assert life.at(NOW + timedelta(hours=2)) == []
+    life.problem = life.refused = None
+    assert life.at(NOW + timedelta(hours=2, minutes=1)) == [f"{WHO}: Over"]
 
 
 def test_news_of_the_night_waits_for_the_morning(life: Life) -> None:

@@ -13,7 +13,7 @@ from datetime import date
 from pathlib import Path
 from typing import TextIO
 
-from tests.drill.stage import Stage, stage
+from tests.drill.stage import LIVE_ACCOUNT, PAPER_ACCOUNT, Stage, stage
 
 TUESDAY, WEDNESDAY, HALF_DAY = date(2026, 11, 24), date(2026, 11, 25), date(2026, 11, 27)
 MONDAY = date(2026, 11, 30)
@@ -105,8 +105,7 @@ def split(on: Stage) -> None:
     before = shares(on)["TQQQ"]
     on.tell("Overnight TQQQ is split 2:1; its price is half of yesterday's.")
     on.later("10:00", WEDNESDAY)
-    on.status()
-    on.owner("trades")
+    on.status("Owned", "Broker", "Wrong", "Told", "Checked")
     on.prove(
         f"{before:,} shares became {2 * before:,}, and none was traded",
         shares(on)["TQQQ"] == 2 * before,
@@ -234,6 +233,28 @@ def sold_by_hand(on: Stage) -> None:
     on.prove("the account's shares are the book's", {s: on.gateway.position(s) for s in shares(on)} == shares(on))
 
 
+def wrong_account(on: Stage) -> None:
+    holding_tqqq(on)
+    on.tell("The gateway is restarted, and by mistake logged in to the account with the real money. QQQ falls 2.5 %.")
+    on.gateway.go_down()
+    on.log_in(LIVE_ACCOUNT)
+    on.gateway.come_up()
+    on.wait_for(lambda: on.gateway.recording.connections > 1, "the bot to connect again")
+    on.later("11:00", move=FALLEN)
+    on.later("11:15")
+    on.status()
+    on.prove("the owner was told", on.message("logged in to the wrong account", "is a live account"))
+    on.prove("nothing was sent to it", {order.account for order in on.gateway.orders} == {PAPER_ACCOUNT})
+    on.tell("He logs in to the paper account again.")
+    on.gateway.go_down()
+    on.log_in(PAPER_ACCOUNT)
+    on.gateway.come_up()
+    on.wait_for(lambda: bool(on.gateway.client_ids), "the bot to connect again")
+    on.later("11:30")
+    on.prove("the rotation was made, once", on.trades()[1:] == rotation(on))
+    on.prove_that_nothing_was_lost()
+
+
 SCENES: Mapping[str, Scene] = {
     "gateway": Scene("The gateway dies", dead_gateway, gateway=True),
     "yahoo": Scene("Yahoo is down", yahoo_down),
@@ -243,6 +264,7 @@ SCENES: Mapping[str, Scene] = {
     "double-start": Scene("Started twice", double_start),
     "kill": Scene("Killed in mid-rotation", killed_in_mid_rotation, gateway=True),
     "by-hand": Scene("A sale by hand", sold_by_hand, gateway=True),
+    "wrong-account": Scene("The wrong account", wrong_account, gateway=True),
     "disk": Scene("The disk is full", full_disk, impossible=NO_LIMITS),
     "halt": Scene("Halt and resume", halt_and_resume),
 }

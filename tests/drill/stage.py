@@ -29,7 +29,7 @@ from tests.yahoo import StandIn, write_control
 from tests.yahoo.exchange import hours
 from tests.yahoo.series import NEW_YORK, session_dates
 
-PAPER_ACCOUNT = "DU1234567"
+PAPER_ACCOUNT, LIVE_ACCOUNT = "DU1234567", "U7654321"
 # The newest protocol that is tried; an older client speaks its own.
 NEWEST_PROTOCOL = 226
 PATIENCE_SECONDS = 60
@@ -57,9 +57,15 @@ class Stage:
     def trade_at(self, gateway: IBGateway) -> None:
         """Let the bot trade an account at `gateway`, whose prices then follow the market."""
         self._gateway = gateway
+        self._accounts = dict(gateway.book.accounts)
         path = self.bot.folder / "config.json"
         settings = {"dry_run": False, "use_interactive_brokers": True, "ib_port": gateway.port}
         path.write_text(json.dumps(json.loads(path.read_text()) | settings, indent=2))
+
+    def log_in(self, account: str) -> None:
+        """Let the gateway, which must be down, come up with `account`; each keeps what is in it."""
+        self._accounts.setdefault(account, _account(account))
+        self.gateway.book.accounts = {account: self._accounts[account]}
 
     # Time and prices
 
@@ -238,10 +244,15 @@ def stage(folder: Path, out: TextIO, split: date | None = None, gateway: bool = 
 
 
 def _gateway(made: Stage) -> IBGateway:
-    gateway = IBGateway(made.now, NEWEST_PROTOCOL, [Account(PAPER_ACCOUNT, Decimal(100_000), Decimal(4))])
+    gateway = IBGateway(made.now, NEWEST_PROTOCOL, [_account(PAPER_ACCOUNT)])
     days = session_dates(date(2026, 11, 2), date(2026, 12, 31))
     gateway.use_sessions([(h.open, h.close) for h in map(hours, days)])
     return gateway
+
+
+def _account(account_id: str) -> Account:
+    """A margin account with cash of 100,000 USD."""
+    return Account(account_id, Decimal(100_000), Decimal(4))
 
 
 def _moment(day: date, at: str) -> datetime:
