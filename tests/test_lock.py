@@ -128,8 +128,29 @@ def test_a_lock_that_somebody_else_has_meanwhile_is_not_taken_from_him(tmp_path:
     path = tmp_path / "bot.pid"
     with Lock(path) as lock:
         path.unlink()
-        with Lock(path), pytest.raises(AlreadyRunning, match="another daemon"):
-            lock.secure()
+        process = other_process(path)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        try:
+            with pytest.raises(AlreadyRunning, match=f"pid {process.pid}"):
+                lock.secure()
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+
+
+def test_a_lock_file_whose_number_changes_is_still_its_holders(tmp_path: Path) -> None:
+    """As sshfs has it: another inode, and the same lock on it."""
+    path = tmp_path / "bot.pid"
+
+    class Renumbered(Lock):
+        def intact(self) -> bool:
+            return False
+
+    with Renumbered(path) as lock:
+        assert not lock.secure()
+        assert holder(path) == os.getpid()
 
 
 @pytest.mark.parametrize("successor", [False, True], ids=["no folder", "another folder"])
