@@ -53,9 +53,8 @@ def dead_gateway(on: Stage) -> None:
     on.wait_for(lambda: bool(on.gateway.client_ids), "the bot to connect again")
     on.later("11:30")
     on.status("Owned", "Broker", "Wrong")
-    on.prove("the rotation was made, once", on.trades()[1:] == rotation(on))
     on.prove("the owner was told that it is over", on.message("Over, nothing to do"))
-    on.prove_that_nothing_was_lost()
+    prove_one_rotation(on, "the rotation was made, once")
 
 
 def yahoo_down(on: Stage) -> None:
@@ -71,9 +70,8 @@ def yahoo_down(on: Stage) -> None:
     on.yahoo.clear()
     on.later("12:30")
     on.status("Owned", "Wrong", "Checked")
-    on.prove("the rotation was made at the next check", on.trades()[1:] == rotation(on))
     on.prove("the owner was told that it is over", on.message("Over, nothing to do"))
-    on.prove_that_nothing_was_lost()
+    prove_one_rotation(on, "the rotation was made at the next check")
 
 
 def stale_prices(on: Stage) -> None:
@@ -96,8 +94,7 @@ def stale_prices(on: Stage) -> None:
     )
     on.yahoo.clear()
     on.later("12:45")
-    on.prove("with sound prices the rotation was made", on.trades()[1:] == rotation(on))
-    on.prove_that_nothing_was_lost()
+    prove_one_rotation(on, "with sound prices the rotation was made")
 
 
 def split(on: Stage) -> None:
@@ -131,8 +128,7 @@ def half_day(on: Stage) -> None:
     on.status("Alive", "Owned", "Next")
     on.prove("nothing was made up for before the open", not on.checked_since("00:00"), on.orders() == 1)
     on.later("09:45")
-    on.prove("the first check of Monday decided on Monday's price", on.trades()[1:] == rotation(on))
-    on.prove_that_nothing_was_lost()
+    prove_one_rotation(on, "the first check of Monday decided on Monday's price")
 
 
 def double_start(on: Stage) -> None:
@@ -156,8 +152,7 @@ def double_start(on: Stage) -> None:
     on.owner("logs", "--lines", "3")
     on.later("11:00", move=FALLEN)
     on.owner("trades")
-    on.prove("one daemon made the rotation, once", on.trades()[1:] == rotation(on))
-    on.prove_that_nothing_was_lost()
+    prove_one_rotation(on, "one daemon made the rotation, once")
 
 
 def killed_in_mid_rotation(on: Stage) -> None:
@@ -176,8 +171,7 @@ def killed_in_mid_rotation(on: Stage) -> None:
     on.wait_for(lambda: not on.gateway.open_orders, "the second part of the sale")
     on.owner("start")
     on.owner("trades")
-    on.prove("the sale is in the book once and whole, and the purchase was made once", on.trades()[1:] == rotation(on))
-    on.prove_that_nothing_was_lost()
+    prove_one_rotation(on, "the sale is in the book once and whole, and the purchase was made once")
 
 
 def full_disk(on: Stage) -> None:
@@ -193,9 +187,8 @@ def full_disk(on: Stage) -> None:
     on.empty_disk()
     on.later("11:30")
     on.status("Alive", "Owned", "Wrong")
-    on.prove("the rotation was made", on.trades()[1:] == rotation(on))
     on.prove("the owner was told that it is over", on.message("Over, nothing to do: the disk"))
-    on.prove_that_nothing_was_lost()
+    prove_one_rotation(on, "the rotation was made")
 
 
 def halt_and_resume(on: Stage) -> None:
@@ -212,8 +205,7 @@ def halt_and_resume(on: Stage) -> None:
     on.owner("resume")
     on.later("12:00")
     on.status("Owned", "Wrong", "Checked")
-    on.prove("after resume the rotation was made", on.trades()[1:] == rotation(on))
-    on.prove_that_nothing_was_lost()
+    prove_one_rotation(on, "after resume the rotation was made")
 
 
 def sold_by_hand(on: Stage) -> None:
@@ -251,8 +243,7 @@ def wrong_account(on: Stage) -> None:
     on.gateway.come_up()
     on.wait_for(lambda: bool(on.gateway.client_ids), "the bot to connect again")
     on.later("11:30")
-    on.prove("the rotation was made, once", on.trades()[1:] == rotation(on))
-    on.prove_that_nothing_was_lost()
+    prove_one_rotation(on, "the rotation was made, once")
 
 
 SCENES: Mapping[str, Scene] = {
@@ -286,7 +277,8 @@ def shares(on: Stage) -> Mapping[str, int]:
     return on.account().shares
 
 
-def rotation(on: Stage) -> list[str]:
-    """The trades that move the whole of TQQQ to QQQ."""
+def prove_one_rotation(on: Stage, sentence: str) -> None:
+    """The whole of TQQQ was sold and QQQ bought for it, each once; and the records are sound."""
     bought = on.trades()[0].removeprefix("BUY ")
-    return [f"SELL {bought}", f"BUY {shares(on)['QQQ']:,} QQQ"]
+    on.prove(sentence, on.trades()[1:] == [f"SELL {bought}", f"BUY {shares(on)['QQQ']:,} QQQ"])
+    on.prove_that_nothing_was_lost()
