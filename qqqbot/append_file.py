@@ -39,9 +39,12 @@ class AppendOnlyFile:
         return self._set_torn_tail_aside(now)
 
     def append(self, row: Row) -> None:
-        """One line, on disk when this returns. Raises OSError, and then the file is as it was before."""
-        if self._descriptor is None:
-            raise RuntimeError(f"{self.path} was not opened")
+        """One line, on disk when this returns. Raises OSError, and then the file is as it was before.
+
+        That is also raised where another file has come in its place, as a restored backup does.
+        """
+        self.verify()
+        assert self._descriptor is not None
         line = (json.dumps(row, default=_plain, separators=(",", ":"), allow_nan=False) + "\n").encode()
         before = os.fstat(self._descriptor).st_size
         try:
@@ -53,6 +56,20 @@ class AppendOnlyFile:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._descriptor, before)
             raise
+
+    def verify(self) -> None:
+        """What is written into a file that was replaced or removed meanwhile is lost with it. Raises OSError."""
+        if self._descriptor is None:
+            raise RuntimeError(f"{self.path} was not opened")
+        try:
+            same = os.path.samestat(os.fstat(self._descriptor), os.stat(self.path))
+        except FileNotFoundError:
+            same = False
+        if not same:
+            raise OSError(
+                f"{self.path} was replaced or removed while the bot was running: put the right one there, "
+                "then ./bot_control.sh restart"
+            )
 
     def rows(self) -> Iterator[Row]:
         """All complete rows, oldest first, read as a stream. Raises BookDamaged for a complete line that is not one."""

@@ -37,13 +37,14 @@ def load_records(
     clock: Clock,
     notifier: Notifier,
     file: Callable[[Path], AppendOnlyFile] = AppendOnlyFile,
+    tag: str = "",
 ) -> Records:
     """Open the records of `logs`, reporting what was set aside. Raises BookDamaged, OSError.
 
-    `file` makes each of them: the simulation's fail and die at chosen moments.
+    `file` makes each of them: the simulation's fail and die at chosen moments. `tag` is in this start's order_refs.
     """
     book = Book(file(logs / "trades.jsonl"), identity.mode, identity.account)
-    journal = OrderJournal(file(logs / "orders.jsonl"), identity.mode, identity.account)
+    journal = OrderJournal(file(logs / "orders.jsonl"), identity.mode, identity.account, tag)
     decisions = file(logs / "decisions.jsonl")
     now = clock.now()
     for aside in (book.load(now), journal.load(now), decisions.open(now)):

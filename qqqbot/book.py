@@ -38,6 +38,10 @@ class Book:
                 self._take_checked(row, number)
         return aside
 
+    def verify(self) -> None:
+        """Raises OSError where the file was replaced under us."""
+        self._file.verify()
+
     def close(self) -> None:
         self._file.close()
 

@@ -78,6 +78,11 @@ class Records:
     switch: HaltSwitch
     inputs: InputLog
 
+    def verify(self) -> None:
+        """Raises OSError where the book or the journal was replaced under us: nothing may be sent then."""
+        self.book.verify()
+        self.journal.verify()
+
 
 @dataclass
 class Engine:
@@ -105,7 +110,7 @@ class Engine:
         except (TemporaryError, OrderOutcomeUnknown, TradingHalted, OSError) as error:
             self._failed(began, error)
             # A refused order is not tried again within minutes: what refused it will still be there.
-            settled = self._round == 1 or isinstance(error, OrderRejected)
+            settled = isinstance(error, OrderRejected) or (self._round == 1 and not self._half_done())
         begun = not settled or bool(self.records.journal.unresolved()) or self._window_open()
         return begun and self._session() is not None
 
@@ -119,11 +124,25 @@ class Engine:
             if plan.settles is not None:
                 self.records.journal.decided(snapshot.session.date, plan.settles, snapshot.now)
             if plan.action is not Action.ROTATE:
-                return number == 1 or plan.blocked_by is None
+                return self._settled(plan, number)
+            self.records.verify()
             self.executor.execute(plan, snapshot)
         reason = f"the account did not reach the target in {MAX_ROUNDS} rounds of one check; look at it, then resume"
         self.records.switch.halt(reason)
         raise DidNotSettle(reason)
+
+    def _settled(self, plan: Plan, number: int) -> bool:
+        """Whether a plan without orders leaves nothing to come back to within minutes."""
+        if plan.blocked_by is None:
+            return True
+        return number == 1 and not (plan.blocked_by.code in PRICE_ERRORS and self._half_done())
+
+    def _half_done(self) -> bool:
+        """Whether the newest trade was on the way to a holding that has not been reached. From the records alone."""
+        ledger = self.records.book.ledger
+        portfolio = ledger.portfolio()
+        on_the_way = portfolio.trades > 0 and portfolio.moving_to is not portfolio.holding
+        return on_the_way or self.records.journal.unfinished(ledger.order_totals) is not None
 
     def _observe(self) -> Snapshot:
         """Everything a decision may look at, each part complete. Raises BotError, OSError."""
@@ -176,6 +195,8 @@ class Engine:
         looked_at = {gate.name: gate for gate in plan.gates}
         if disk := looked_at.get("disk"):
             self._lasting("disk", not disk.passed, disk.sentence)
+        if orders := looked_at.get("orders"):
+            self._lasting("order_limit", not orders.passed, orders.sentence)
         if "book" in looked_at:
             for kind, codes in PERSON_NEEDED.items():
                 troubles = [gate.sentence for gate in plan.gates if not gate.passed and gate.code in codes]

@@ -21,6 +21,7 @@ LEVERAGE_TOLERANCE = 0.025
 BROKER_QUOTE_TOLERANCE = 0.01
 # What one share may cost, in USD. Outside it a price is a mistake, and arithmetic in hundredths of a cent breaks down.
 LOWEST_PRICE, HIGHEST_PRICE = 0.01, 1_000_000.0
+ORDER_LIMIT = "OrderLimit"
 MIN_FREE_DISK_BYTES = 50 * 1024 * 1024
 
 GateCheck = Callable[[Snapshot, Rules], Gate]
@@ -200,7 +201,18 @@ def book_agrees(snapshot: Snapshot, rules: Rules) -> Gate:
 def orders_left(snapshot: Snapshot, rules: Rules) -> Gate:
     made, allowed = snapshot.orders_this_session, rules.max_orders_per_session
     sentence = f"{made} of {allowed} orders of this session are used"
-    return Gate("orders", made < allowed, f"{made} of {allowed}", sentence)
+    return Gate("orders", made < allowed, f"{made} of {allowed}", sentence, ORDER_LIMIT)
+
+
+def orders_for_all_of_it(snapshot: Snapshot, rules: Rules, needed: int) -> Gate:
+    """Enough orders left for a whole rotation: half of one would be the wrong holding until tomorrow.
+
+    The first of a session is begun anyway: a limit smaller than a rotation must not forbid all of them.
+    """
+    made, allowed = snapshot.orders_this_session, rules.max_orders_per_session
+    enough = made == 0 or made + needed <= allowed
+    sentence = f"{made} of {allowed} orders of this session are used, and this rotation takes {needed}"
+    return Gate("orders", enough, f"{made} of {allowed}", sentence, ORDER_LIMIT)
 
 
 def free_disk(snapshot: Snapshot, rules: Rules) -> Gate:
@@ -208,7 +220,7 @@ def free_disk(snapshot: Snapshot, rules: Rules) -> Gate:
     enough = free >= MIN_FREE_DISK_BYTES
     found = f"{free // 1024 // 1024} MiB free"
     sentence = f"the disk of the logs folder has {found}{'' if enough else ': make room'}"
-    return Gate("disk", enough, found, sentence)
+    return Gate("disk", enough, found, sentence, "DiskError")
 
 
 PRICE_GATES: tuple[GateCheck, ...] = (

@@ -66,7 +66,7 @@ class Evidence:
 
 NEWEST_ALERTS = 3
 # Kinds of alerts that repeat what the last check's own failures say.
-OF_THE_LAST_CHECK = ("halt", "mismatch", "disk", "broker", "checks_failing")
+OF_THE_LAST_CHECK = ("halt", "mismatch", "disk", "order_limit", "broker", "checks_failing")
 
 _ADVICE = {
     "TradingHalted": "look at the reason; ./bot_control.sh resume lets it trade again",
@@ -76,6 +76,7 @@ _ADVICE = {
     "CalendarEnded": "./bot_control.sh update",
     "BrokerUnavailable": "is the gateway running and logged in? test_ib_connection.py looks step by step",
     "OrderRejected": "the message above is the broker's; the next check plans afresh",
+    "OrderLimit": "nothing more is sent in this session; what made so many: ./bot_control.sh why DATE",
     "DiskError": "make room on the disk of the logs folder and let this user write there",
     "PricesUnavailable": "nothing to do: the next check asks again; it never trades on bad prices",
     "StalePrices": "nothing to do: the next check asks again; it never trades on old prices",

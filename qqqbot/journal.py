@@ -1,7 +1,8 @@
 """orders.jsonl: what was intended, sent and learnt, on disk before the broker hears of it.
 
-An intent without an outcome is unresolved, whatever else is known about it: it may be on the wire. order_refs are
-unique in the whole file, whatever the mode: the session's date and an ordinal.
+An intent without an outcome is unresolved, whatever else is known about it: it may be on the wire. An order_ref is the
+session's date, a tag of this start of the bot, and an ordinal that is unique in the whole file, whatever the mode. The
+tag keeps apart what one account may see of several files: of a folder begun anew, a restored backup, a second bot.
 """
 
 from collections.abc import Mapping
@@ -20,8 +21,9 @@ ORDERS_REMEMBERED = 1000
 class OrderJournal:
     """The journal of one mode and account."""
 
-    def __init__(self, file: AppendOnlyFile, mode: Mode, account: str) -> None:
+    def __init__(self, file: AppendOnlyFile, mode: Mode, account: str, tag: str = "") -> None:
         self._file = file
+        self._tag = f"{tag}-" if tag else ""
         self._identity = {"schema": SCHEMA, "mode": mode.value, "account": account}
         self._ordinals: dict[str, int] = {}
         self._unresolved: dict[str, OrderIntent] = {}
@@ -41,7 +43,7 @@ class OrderJournal:
 
     def next_ref(self, session: date) -> str:
         """A reference that no order of this file has."""
-        return f"qqqbot-{session:%Y%m%d}-{self._ordinals.get(session.isoformat(), 0) + 1:02d}"
+        return f"qqqbot-{session:%Y%m%d}-{self._tag}{self._ordinals.get(session.isoformat(), 0) + 1:02d}"
 
     def intended(self, intent: OrderIntent) -> None:
         """On disk before the broker hears of it. Raises OSError, and then the order must not be sent."""
@@ -89,6 +91,10 @@ class OrderJournal:
             if shares:
                 return intent.symbol if shares < intent.quantity else None
         return None
+
+    def verify(self) -> None:
+        """Raises OSError where the file was replaced under us."""
+        self._file.verify()
 
     def close(self) -> None:
         self._file.close()

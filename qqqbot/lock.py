@@ -68,8 +68,7 @@ class Lock:
 
         Raises AlreadyRunning where a second daemon was faster, StartRefused where the folder is gone or another one.
         """
-        # Some file systems in user space give a file another number now and then; the lock on it is still ours.
-        if self.intact() or holder(self._path) == os.getpid():
+        if self.intact():
             return False
         if not self._in_its_folder():
             raise StartRefused(

@@ -126,6 +126,12 @@ def _rotation(
     rules: Rules,
 ) -> Plan:
     action, sentence, orders = next_step(snapshot, target, rules)
+    sells = any(order.side is Side.SELL for order in orders)
+    left = gates.orders_for_all_of_it(snapshot, rules, len(orders) + (sells and target is not Holding.CASH))
+    if orders and not left.passed:
+        verdicts = tuple(left if gate.name == left.name else gate for gate in verdicts)
+        told = f"{left.sentence}; the rule says: {signal.reason}"
+        return Plan(Action.WAIT, signal, told, verdicts, target=target, blocked_by=left)
     return Plan(action, signal, f"{signal.reason}; {sentence}", verdicts, orders, target, settles=settles)
 
 

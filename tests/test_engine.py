@@ -181,6 +181,23 @@ class TestTheRecord:
         assert engine.state.last_check is not None
         assert engine.state.last_check["error"] == "DiskError"
 
+    @pytest.mark.parametrize("name", ["trades.jsonl", "orders.jsonl", "decisions.jsonl"])
+    def test_nothing_is_sent_once_a_record_was_replaced_under_the_bot(self, world: World, name: str) -> None:
+        """As rsync or a restored backup does: what is written then goes into a file that nobody finds again."""
+        engine = world.start()
+        engine.step()
+        restored = world.logs / "restored"
+        restored.write_bytes((world.logs / name).read_bytes())
+        restored.replace(world.logs / name)
+        world.prices.target = Holding.TQQQ
+        engine.step()
+        assert len(world.broker.submitted) == 1
+        assert engine.state.last_check is not None
+        assert engine.state.last_check["error"] == "DiskError"
+        assert "was replaced or removed while the bot was running" in engine.state.last_check["sentence"]
+        world.start().step()
+        assert world.broker.positions == {QQQ: 0, TQQQ: 1583}, "a restart takes up what is there"
+
     def test_a_full_disk_is_told_at_once_and_until_there_is_room(self, world: World) -> None:
         engine = world.start()
         full = FullDisk(world.logs / "decisions.jsonl")
@@ -399,6 +416,57 @@ class TestSoon:
         world.prices.trouble = None
         engine.step()
         assert world.broker.positions == {QQQ: 0, TQQQ: 1583}
+
+    @pytest.mark.parametrize("trouble", ["no prices", "a stale price"])
+    def test_a_half_done_rotation_is_taken_up_soon_until_it_is_done(self, world: World, trouble: str) -> None:
+        engine = world.start()
+        engine.step()
+        world.prices.target = Holding.TQQQ
+
+        def prices_fail_after(broker: Any, intent: Any) -> None:
+            broker.trade(intent, intent.quantity)
+            if trouble == "no prices":
+                world.prices.trouble = PricesUnavailable("429")
+            else:
+                world.prices.changes = {"newest_row": DAY - timedelta(days=1)}
+
+        world.broker.behaviours = [prices_fail_after]
+        assert [engine.step(), engine.step(), world.start().step(), world.start().step()] == [True] * 4
+        assert world.broker.positions == {QQQ: 0, TQQQ: 0}
+        world.prices.trouble, world.prices.changes = None, {}
+        assert world.start().step() is False
+        assert world.broker.positions == {QQQ: 0, TQQQ: 1583}
+        world.prices.trouble = PricesUnavailable("429")
+        assert world.start().step() is False, "nothing is half done any more"
+
+    def test_a_sale_that_was_filled_in_part_is_taken_up_soon_until_it_is_done(self, world: World) -> None:
+        engine = world.start()
+        engine.step()
+        world.prices.target = Holding.CASH
+
+        def prices_fail_after_a_part(broker: Any, intent: Any) -> None:
+            fills_part(50, OrderStatus.CANCELLED)(broker, intent)
+            world.prices.trouble = PricesUnavailable("429")
+
+        world.broker.behaviours = [prices_fail_after_a_part]
+        assert [engine.step(), engine.step(), world.start().step()] == [True] * 3
+        assert world.broker.positions[QQQ] == 161
+        world.prices.trouble = None
+        engine.step()
+        assert world.broker.positions[QQQ] == 0
+
+    def test_a_half_done_rotation_does_not_hurry_a_bot_that_is_halted(self, world: World) -> None:
+        engine = world.start()
+        engine.step()
+        world.prices.target = Holding.TQQQ
+
+        def halted_after(broker: Any, intent: Any) -> None:
+            broker.trade(intent, intent.quantity)
+            engine.records.switch.halt("by hand")
+
+        world.broker.behaviours = [halted_after]
+        engine.step()
+        assert engine.step() is False
 
     def test_failed_prices_are_not_asked_for_soon(self, world: World) -> None:
         world.prices.trouble = PricesUnavailable("429")

@@ -42,6 +42,19 @@ def test_an_empty_journal_knows_nothing(tmp_path: Path) -> None:
     assert journal.next_ref(DAY) == "qqqbot-20261124-01"
 
 
+def test_the_tag_of_a_start_keeps_the_references_of_two_folders_apart(tmp_path: Path) -> None:
+    """One account may see orders of a folder begun anew, of a restored backup, of a second bot."""
+    (tmp_path / "old").mkdir()
+    old = opened(tmp_path / "old")
+    old.intended(numbered(1))
+    anew = OrderJournal(AppendOnlyFile(tmp_path / "orders.jsonl"), Mode.PAPER, ACCOUNT, tag="3f9a")
+    anew.load(NOW)
+    assert anew.next_ref(DAY) == "qqqbot-20261124-3f9a-01"
+    anew.intended(intent(order_ref=anew.next_ref(DAY)))
+    assert anew.next_ref(DAY) == "qqqbot-20261124-3f9a-02"
+    assert opened(tmp_path).next_ref(DAY) == "qqqbot-20261124-02", "ordinals go on over another start's tag"
+
+
 def test_an_intent_is_on_disk_when_it_is_intended(tmp_path: Path) -> None:
     opened(tmp_path).intended(intent())
     row = json.loads((tmp_path / "orders.jsonl").read_text())

@@ -140,19 +140,6 @@ def test_a_lock_that_somebody_else_has_meanwhile_is_not_taken_from_him(tmp_path:
             process.stdout.close()
 
 
-def test_a_lock_file_whose_number_changes_is_still_its_holders(tmp_path: Path) -> None:
-    """As sshfs has it: another inode, and the same lock on it."""
-    path = tmp_path / "bot.pid"
-
-    class Renumbered(Lock):
-        def intact(self) -> bool:
-            return False
-
-    with Renumbered(path) as lock:
-        assert not lock.secure()
-        assert holder(path) == os.getpid()
-
-
 @pytest.mark.parametrize("successor", [False, True], ids=["no folder", "another folder"])
 def test_a_lock_is_not_taken_in_another_folder_than_that_of_the_records(tmp_path: Path, successor: bool) -> None:
     logs = tmp_path / "logs"
