@@ -9,6 +9,7 @@ import argparse
 import logging
 import os
 import random
+import secrets as randomness
 import signal
 import sys
 from collections.abc import Sequence
@@ -143,6 +144,8 @@ class Daemon:
     secrets: SecretUrls = field(default_factory=SecretUrls)
     supervisor: Supervisor = field(default_factory=lambda: Supervisor({}))
     lock: Lock | None = None
+    tag: str = ""
+    """in the references of this start's orders, so that no other start, of whatever folder, has the same"""
 
     def __post_init__(self) -> None:
         self.notifier = LogNotifier(self.clock)
@@ -219,7 +222,7 @@ class Daemon:
         identity = self._identity()
         if identity is None:
             return None
-        records = load_records(self.logs, identity, self.clock, self.watch)
+        records = load_records(self.logs, identity, self.clock, self.watch, tag=self.tag)
         set_capital(records.book, self.settings.capital, self.clock)
         state = State()
         engine = assemble(
@@ -288,7 +291,7 @@ def _run(
     source = prices or ChildPrices(
         clock, random.Random(), long_period=settings.long_ma_period, closed_on=settings.closures
     )
-    daemon = Daemon(settings, logs, clock, source, account, secrets, Supervisor(os.environ), lock)
+    daemon = Daemon(settings, logs, clock, source, account, secrets, Supervisor(os.environ), lock, randomness.token_hex(2))
     try:
         if options.settle:
             print("\n".join(daemon.settle(options.settle)) or "the account agrees with the book: nothing to record")
