@@ -9,7 +9,6 @@ import argparse
 import logging
 import os
 import random
-import secrets as randomness
 import signal
 import sys
 from collections.abc import Sequence
@@ -291,7 +290,8 @@ def _run(
     source = prices or ChildPrices(
         clock, random.Random(), long_period=settings.long_ma_period, closed_on=settings.closures
     )
-    daemon = Daemon(settings, logs, clock, source, account, secrets, Supervisor(os.environ), lock, randomness.token_hex(2))
+    tag = f"{random.getrandbits(16):04x}"
+    daemon = Daemon(settings, logs, clock, source, account, secrets, Supervisor(os.environ), lock, tag)
     try:
         if options.settle:
             print("\n".join(daemon.settle(options.settle)) or "the account agrees with the book: nothing to record")
