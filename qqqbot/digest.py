@@ -39,14 +39,18 @@ def letter(
     portfolio: Portfolio,
     equity: float | None,
     signal: Mapping[str, Any] | None,
+    coming: FlipPrices | None,
     before: tuple[float | None, int],
     wrong: list[str],
 ) -> str:
-    """`before` is equity and number of trades at the last letter; `signal` the newest row that had a signal."""
+    """`before` is equity and number of trades at the last letter; `signal` the newest row that had a signal.
+
+    `coming` are the flip prices of the next session, the signal's price taken for the close of its day.
+    """
     lines = [f"to {week.ended}", _value(portfolio, equity, before[0]), f"Owned: {_owned(portfolio)}."]
     lines.append(f"Trades since the last letter: {max(0, portfolio.trades - before[1])}.")
-    if signal is not None:
-        lines.append(_flip(signal))
+    if signal is not None and coming is not None:
+        lines.append(_flip(signal, coming))
     lines.append(f"Wrong now: {'; '.join(wrong)}." if wrong else "Nothing is wrong.")
     return "\n".join(lines)
 
@@ -65,16 +69,12 @@ def _owned(portfolio: Portfolio) -> str:
     return " + ".join([*shares, f"{portfolio.cash:,.2f} USD cash"])
 
 
-def _flip(signal: Mapping[str, Any]) -> str:
+def _flip(signal: Mapping[str, Any], coming: FlipPrices) -> str:
     price = float(signal["price"])
-    # A price that no day reaches is None in the row.
-    leave, enter, trend = (
-        float("inf") if (value := signal.get(f"flip_{name}")) is None else float(value)
-        for name in ("leave_tqqq", "enter_tqqq", "trend")
-    )
-    found = nearest_flip(price, FlipPrices(leave, enter, trend), Holding(signal["held"]))
+    found = nearest_flip(price, coming, Holding(signal["held"]))
     at = new_york_text(datetime.fromisoformat(signal["timestamp"]))
     if found is None:
         return f"QQQ {price:,.2f} ({at}); no price would change the rule's answer."
     flip, target = found
-    return f"QQQ {price:,.2f} ({at}). At {flip:,.2f} ({flip / price - 1:+.2%}) the rule would want {target}."
+    move = f"{flip:,.2f} ({flip / price - 1:+.2%})"
+    return f"QQQ {price:,.2f} ({at}). At {move} in the next session the rule would want {target}."

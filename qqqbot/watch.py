@@ -35,6 +35,7 @@ from qqqbot.notices import (
 from qqqbot.notify import LogNotifier
 from qqqbot.outbox import Outbox
 from qqqbot.ports import Clock
+from qqqbot.strategy import flip_prices
 
 log = logging.getLogger("qqqbot.watch")
 
@@ -160,7 +161,8 @@ class Watch:
         # At the very first start a week that is over was not this bot's.
         if first or week is None:
             return None
-        return letter(week, portfolio, equity, engine.state.last_signal, before, wrong)
+        coming = flip_prices([*(bar.close for bar in market.bars), market.qqq.price], self.rules) if market else None
+        return letter(week, portfolio, equity, engine.state.last_signal, coming, before, wrong)
 
     def _message(self, lines: list[str]) -> Message:
         heads = list(dict.fromkeys(line.partition(":")[0].partition(",")[0] for line in lines))

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from builders import ACCOUNT, NOW, new_york, table
+from builders import ACCOUNT, NOW, PRICE, RULES, closes, new_york, table
 from fakes import World, is_rejected
 
 from qqqbot.channels import Message
@@ -17,6 +17,7 @@ from qqqbot.errors import PricesUnavailable
 from qqqbot.model import Holding, Mode
 from qqqbot.notify import LogNotifier
 from qqqbot.outbox import Outbox
+from qqqbot.strategy import flip_prices
 from qqqbot.watch import Watch
 
 FRIDAY = date(2026, 12, 4)
@@ -261,7 +262,9 @@ def test_the_week_is_told_after_its_last_session_once(life: Life) -> None:
     assert "Value: 99,999.00 USD, +0.00% since the last letter, -1.00 USD (-0.00%) since the start." in body
     assert "Owned: 211 QQQ + 5,049.00 USD cash." in body
     assert "Trades since the last letter: 0." in body
-    assert "the rule would want" in body
+    flips = flip_prices([*closes(Holding.QQQ), PRICE], RULES)
+    assert f"At {flips.enter_tqqq:,.2f} " in body, "of the session that comes, as the status page has it"
+    assert "in the next session the rule would want TQQQ" in body
     assert "Nothing is wrong." in body
     life.start()
     assert life.at(new_york(friday, 14), check=True) == []
