@@ -439,10 +439,14 @@ class TestSoon:
         world.prices.trouble = PricesUnavailable("429")
         assert world.start().step() is False, "nothing is half done any more"
 
-    def test_a_sale_that_was_filled_in_part_is_taken_up_soon_until_it_is_done(self, world: World) -> None:
+    @pytest.mark.parametrize(("held", "target", "part", "whole"), [(211, "CASH", 161, 0), (0, "QQQ", 50, 211)])
+    def test_an_order_that_was_filled_in_part_is_taken_up_soon_until_it_is_done(
+        self, world: World, held: int, target: str, part: int, whole: int
+    ) -> None:
         engine = world.start()
-        engine.step()
-        world.prices.target = Holding.CASH
+        if held:
+            engine.step()
+        world.prices.target = Holding(target)
 
         def prices_fail_after_a_part(broker: Any, intent: Any) -> None:
             fills_part(50, OrderStatus.CANCELLED)(broker, intent)
@@ -450,10 +454,10 @@ class TestSoon:
 
         world.broker.behaviours = [prices_fail_after_a_part]
         assert [engine.step(), engine.step(), world.start().step()] == [True] * 3
-        assert world.broker.positions[QQQ] == 161
+        assert world.broker.positions[QQQ] == part
         world.prices.trouble = None
         engine.step()
-        assert world.broker.positions[QQQ] == 0
+        assert world.broker.positions[QQQ] == whole
 
     def test_a_half_done_rotation_does_not_hurry_a_bot_that_is_halted(self, world: World) -> None:
         engine = world.start()
