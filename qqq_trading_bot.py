@@ -28,10 +28,11 @@ from qqqbot.deadman import DeadMan, Ping
 from qqqbot.engine import Engine, State
 from qqqbot.errors import BotError, ConfigError, OrderOutcomeUnknown, StartRefused
 from qqqbot.heartbeat import Heartbeat
+from qqqbot.ledger import pending_splits
 from qqqbot.lock import PID_FILE, Lock
 from qqqbot.logs import pairs, set_up
 from qqqbot.market_calendar import Timetable
-from qqqbot.model import SYMBOLS, Mode
+from qqqbot.model import SYMBOLS, AccountSnapshot, Market, Mode
 from qqqbot.notify import LogNotifier
 from qqqbot.paper_broker import ACCOUNT, PaperBroker
 from qqqbot.polling import poll, timetable
@@ -204,17 +205,34 @@ class Daemon:
         if engine is None:
             return []
         engine.executor.resolve()
+        market = self._market(engine, answer)
         account, book, now = engine.broker.snapshot(), engine.records.book, self.clock.now()
-        if alive := {i.order_ref for i in engine.records.journal.unresolved()} | {*account.open_order_refs}:
-            raise OrderOutcomeUnknown(
-                f"{', '.join(sorted(alive))} may still be executed, and its shares would then be counted twice: "
-                "./bot_control.sh start, wait until status shows no open order, stop, and answer again"
-            )
+        _refuse_with_an_open_order(engine, account)
+        done = []
+        if market is not None:
+            done = _record_splits(engine, market, account)
+            ownership.refuse_split(book, account, market)
         if answer == "leave":
-            return ownership.leave(book, account, now)
-        market = self.prices.market(now)
+            return done + ownership.leave(book, account, now)
+        assert market is not None
+        if ownership.differences(book, account):
+            ownership.refuse_unsound_prices(engine.seen(market, account), self.settings.rules)
         prices = {s: Decimal(str(round(market.quote(s).price, 4))) for s in SYMBOLS}
-        return ownership.adopt(book, account, prices, now)
+        return done + ownership.adopt(book, account, prices, now)
+
+    def _market(self, engine: Engine, answer: str) -> Market | None:
+        """The market, also where the simulated account looks for it; "leave" books no price, and goes on without any.
+
+        Raises BotError.
+        """
+        try:
+            self.prices.sessions(self.clock.now())  # the first table comes with the prices, in one go
+            engine.state.market = self.prices.market(self.clock.now())
+        except BotError as error:
+            if answer != "leave" or self.clock.stopping():
+                raise
+            log.warning("no prices, so a split cannot be told from shares of yours: %s", error)
+        return engine.state.market
 
     def _engine(self) -> Engine | None:
         """The engine over this account's records; None where a stop came before the account was known."""
@@ -222,7 +240,8 @@ class Daemon:
         if identity is None:
             return None
         records = load_records(self.logs, identity, self.clock, self.watch, tag=self.tag)
-        set_capital(records.book, self.settings.capital, self.clock)
+        if later := set_capital(records.book, self.settings.capital, self.clock, records.journal.unresolved()):
+            self.watch.notify("total_capital", later)
         state = State()
         engine = assemble(
             self.logs,
@@ -254,6 +273,24 @@ class Daemon:
     def _constants(self) -> dict[str, Any]:
         shown = {key: getattr(self.settings, key) for key in SHOWN_SETTINGS}
         return {"config_hash": self.settings.fingerprint, "config": shown}
+
+
+def _refuse_with_an_open_order(engine: Engine, account: AccountSnapshot) -> None:
+    """Raises OrderOutcomeUnknown."""
+    if alive := {i.order_ref for i in engine.records.journal.unresolved()} | {*account.open_order_refs}:
+        raise OrderOutcomeUnknown(
+            f"{', '.join(sorted(alive))} may still be executed, and its shares would then be counted twice: "
+            "./bot_control.sh start, wait until status shows no open order, stop, and answer again"
+        )
+
+
+def _record_splits(engine: Engine, market: Market, account: AccountSnapshot) -> list[str]:
+    """Record what a check would; returns a sentence for each split. Raises OSError."""
+    ledger = engine.records.book.ledger
+    waiting = pending_splits(ledger, market.splits)
+    engine.executor.record_splits(market, dict(account.positions))
+    recorded = [split for split in waiting if ledger.has_split(split.symbol, split.date)]
+    return [f"{s.symbol}: the split of {s.date}, {s.ratio:g}:1, recorded in the book" for s in recorded]
 
 
 def main(arguments: Sequence[str] | None = None, clock: Clock | None = None, prices: PriceSource | None = None) -> int:

@@ -2,7 +2,7 @@
 
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -16,7 +16,7 @@ from qqqbot.execution import Executor
 from qqqbot.halt import HaltSwitch
 from qqqbot.input_log import InputLog
 from qqqbot.journal import OrderJournal
-from qqqbot.model import Mode, Rules
+from qqqbot.model import Mode, OrderIntent, Rules
 from qqqbot.notify import Alerts
 from qqqbot.ports import Broker, Clock, Notifier, PriceSource
 
@@ -53,12 +53,20 @@ def load_records(
     return Records(book, journal, decisions, HaltSwitch(logs / "HALT"), InputLog(logs / "inputs.jsonl"))
 
 
-def set_capital(book: Book, capital: Decimal, clock: Clock) -> None:
-    """Record total_capital where it is new or has changed.
+def set_capital(book: Book, capital: Decimal, clock: Clock, unresolved: Sequence[OrderIntent] = ()) -> str | None:
+    """Record total_capital where it is new or has changed. Returns why a withdrawal has to wait, None where none does.
 
-    Raises ConfigError for a withdrawal of more cash than the book has: the rest is in shares.
+    Raises ConfigError for a withdrawal of more cash than the book has: the rest is in shares. With an order in flight
+    nobody knows how much that is: what the book still takes for cash may be spent.
     """
     change = capital - book.ledger.total_capital
+    if change < 0 and unresolved:
+        refs = ", ".join(intent.order_ref for intent in unresolved)
+        return (
+            f"stays at {book.ledger.total_capital:,.2f}: the outcome of {refs} is not known yet, and it may have to be "
+            f"paid. {capital:,.2f} is taken at the next start without an order in flight: ./bot_control.sh restart, "
+            "when status shows none"
+        )
     if change < 0 and book.ledger.cash + change < 0:
         raise ConfigError(
             [
@@ -68,6 +76,7 @@ def set_capital(book: Book, capital: Decimal, clock: Clock) -> None:
         )
     if row := book.set_capital(capital, clock.now()):
         log.info("total_capital recorded: %s", row["total_capital"])
+    return None
 
 
 def assemble(

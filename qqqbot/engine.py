@@ -270,6 +270,10 @@ class Engine:
         line = pairs(**{key: row.get(key) for key in keys if row.get(key) is not None})
         log.log(logging.WARNING if row["action"] == "FAILED" else logging.INFO, line)
 
+    def seen(self, market: Market, account: AccountSnapshot) -> Snapshot:
+        """What a check would decide on, given these answers. Raises PricesUnavailable, CalendarEnded."""
+        return self._snapshot(self.prices.sessions(self.clock.now()), market, account, self.broker.quotes())
+
 
 def decision_values(snapshot: Snapshot, plan: Plan) -> dict[str, Any]:
     """What a decision rested on and came to, as one flat row of JSON values."""

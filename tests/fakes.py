@@ -246,7 +246,8 @@ class World:
 
     def start(self, records: Records | None = None) -> Engine:
         records = records or self.records()
-        set_capital(records.book, self.capital, self.clock)
+        if later := set_capital(records.book, self.capital, self.clock, records.journal.unresolved()):
+            self.notifier.notify("total_capital", later)
         return assemble(
             self.logs,
             records,
