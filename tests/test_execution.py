@@ -115,13 +115,14 @@ class TestRefused:
         assert world.broker.submitted == []
 
     def test_the_second_order_of_a_plan_counts_the_first(self, tmp_path: Path) -> None:
-        world = World(tmp_path, rules=replace(RULES, max_orders_per_session=2))
+        world = World(tmp_path, rules=replace(RULES, max_orders_per_session=1))
         engine = in_qqq(world)
         records = engine.records
         records.book.adopt(TQQQ, 10, Decimal(60), NOW)
         world.broker.positions[TQQQ] = 10
         world.prices.target = Holding.CASH
-        engine.step()  # both are to be sold, and one order is left
+        world.pass_time(days=1)
+        engine.step()  # both are to be sold, the first rotation of a session is begun, and one order is all it has
         assert [intent.side for intent in world.broker.submitted] == [Side.BUY, Side.SELL]
         assert "TOO_MANY_ORDERS" in world.rows("decisions.jsonl")[-1]["sentence"]
 
