@@ -191,6 +191,12 @@ class TestSplits:
         split(world, 0.5, QQQ)
         refused(world, "adopt", LedgerMismatch, r"100 shares, exactly 1/2 times .* 900\.00 after 450\.\d\d")
 
+    def test_a_third_of_the_shares_sold_by_hand_is_no_split(self, world: World) -> None:
+        world.broker.positions[QQQ] = 210
+        daemon(world).settle("adopt")
+        world.broker.positions[QQQ] = 140
+        assert daemon(world).settle("adopt") == ["QQQ: -70 shares recorded in the book at 450.00"]
+
     def test_half_of_the_shares_sold_by_hand_at_an_unchanged_price_are_no_split(self, world: World) -> None:
         world.broker.positions[QQQ] = 200
         daemon(world).settle("adopt")
