@@ -3,6 +3,7 @@
 import io
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -23,16 +24,36 @@ def test_a_scene_goes_as_it_must(name: str, tmp_path: Path) -> None:
     assert "$ ./bot_control.sh " in out.getvalue()
 
 
-def test_a_bot_that_trades_on_stale_prices_fails_its_drill(tmp_path: Path) -> None:
-    scene, out = SCENES["stale"], io.StringIO()
-    with stage(tmp_path / "bot", out) as made:
-        gates = made.bot.folder / "qqqbot" / "gates.py"
-        sound = gates.read_text()
-        gates.write_text(sound.replace('Gate("quote_age", age <= limit', 'Gate("quote_age", True'))
-        assert gates.read_text() != sound
-        scene.play(made)
-    assert "an old price is called old, and not traded on" in made.failures
-    assert "FAILED: an old price" in out.getvalue()
+FAULTS = {
+    "stale": (
+        ("qqqbot/gates.py", 'Gate("quote_age", age <= limit', 'Gate("quote_age", True'),
+        "an old price is called old, and not traded on",
+    ),
+    "half-day": (
+        ("qqqbot/market_calendar.py", "s.close.isoformat()", "(s.open + timedelta(hours=6.5)).isoformat()"),
+        "no check was made after the early close, and no order",
+    ),
+    "disk": (
+        ("qqqbot/append_file.py", "            raise\n", "            return\n"),
+        "nothing was sent that could not be written down first",
+    ),
+}
+"""scene -> a mistake in the bot, and the proof that must then fail"""
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_bot_at_fault_fails_its_drill(name: str, tmp_path: Path) -> None:
+    scene, out, ((module, original, mistake), proof) = SCENES[name], io.StringIO(), FAULTS[name]
+    if scene.impossible:
+        pytest.skip(scene.impossible)
+    with stage(tmp_path / "bot", out, gateway=scene.gateway) as made:
+        file = made.bot.folder / module
+        assert original in file.read_text()
+        file.write_text(file.read_text().replace(original, mistake, 1))
+        made.patience_seconds = 15
+        with suppress(AssertionError):  # later scenes may not be able to go on
+            scene.play(made)
+    assert proof in made.failures, out.getvalue()
 
 
 def test_it_sums_up_and_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -119,12 +119,14 @@ def half_day(on: Stage) -> None:
     on.later("12:45")
     on.tell("The exchange closes at 13:00 today. QQQ falls 2.5 % after that.")
     on.later("13:30", move=FALLEN, checked=False)
+    on.wait_for_heartbeat("13:30")
     on.later("15:45", checked=False)
+    on.wait_for_heartbeat("15:45")
     on.status("Alive", "Owned", "Wrong", "Checked", "Next")
     on.prove("no check was made after the early close, and no order", not on.checked_since("13:00"), on.orders() == 1)
     on.tell("The machine sleeps from Friday to Monday, before the open, and wakes up.")
     on.later("08:00", MONDAY, checked=False)
-    on.wait_for(lambda: on.beaten_since("08:00"), "a heartbeat on Monday")
+    on.wait_for_heartbeat("08:00")
     on.status("Alive", "Owned", "Next")
     on.prove("nothing was made up for before the open", not on.checked_since("00:00"), on.orders() == 1)
     on.later("09:45")
@@ -256,7 +258,7 @@ SCENES: Mapping[str, Scene] = {
     "kill": Scene("Killed in mid-rotation", killed_in_mid_rotation, gateway=True),
     "by-hand": Scene("A sale by hand", sold_by_hand, gateway=True),
     "wrong-account": Scene("The wrong account", wrong_account, gateway=True),
-    "disk": Scene("The disk is full", full_disk, impossible=NO_LIMITS),
+    "disk": Scene("The disk is full", full_disk, gateway=True, impossible=NO_LIMITS),
     "halt": Scene("Halt and resume", halt_and_resume),
 }
 

@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime
 from datetime import time as time_of_day
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from subprocess import CompletedProcess
 from textwrap import fill
@@ -32,7 +33,6 @@ from tests.yahoo.series import NEW_YORK, session_dates
 PAPER_ACCOUNT, LIVE_ACCOUNT = "DU1234567", "U7654321"
 # The newest protocol that is tried; an older client speaks its own.
 NEWEST_PROTOCOL = 226
-PATIENCE_SECONDS = 60
 MARGIN, WIDTH = " " * 6, 116
 LABEL_WIDTH = len("Checked  ")
 
@@ -43,6 +43,7 @@ class Stage:
     def __init__(self, bot: Checkout, control: Path, market: Market, yahoo: StandIn, phone: Receiver, out: TextIO):
         self.bot, self.market, self.yahoo = bot, market, yahoo
         self.failures: list[str] = []
+        self.patience_seconds = 60.0
         self.proofs = 0
         self._control, self._phone, self._out = control, phone, out
         self._gateway: IBGateway | None = None
@@ -136,8 +137,9 @@ class Stage:
         return [f"{row['side']} {row['quantity']:,} {row['symbol']}" for row in audit.trades(self.bot.logs)]
 
     def orders(self) -> int:
-        """How many were ever decided."""
-        return sum(row["event"] == "intended" for row in audit.rows(self.bot.logs / "orders.jsonl"))
+        """How many there ever were: those that were decided or those that the gateway has seen, whichever are more."""
+        decided = sum(row["event"] == "intended" for row in audit.rows(self.bot.logs / "orders.jsonl"))
+        return max(decided, len(self._gateway.orders) if self._gateway else 0)
 
     def account(self) -> audit.Account:
         return audit.Account(audit.rows(self.bot.logs / "trades.jsonl"))
@@ -149,8 +151,12 @@ class Stage:
         """Whether a check was made today at `at` or later."""
         return datetime.fromisoformat(self.last_check()["timestamp"]) >= self._today(at)
 
-    def beaten_since(self, at: str) -> bool:
-        return datetime.fromisoformat(self._last_status()["heartbeat_at"]) >= self._today(at)
+    def wait_for_heartbeat(self, at: str) -> None:
+        """Two of them: the daemon has then looked at what is due at that moment, and has had its chance to do it."""
+        since = self._today(at)
+        for _ in range(2):
+            self.wait_for(partial(self._beaten_after, since), f"a heartbeat at {at}")
+            since = self._beat()
 
     # What is done to the machine
 
@@ -175,7 +181,7 @@ class Stage:
     # Waiting
 
     def happens(self, event: Callable[[], bool], show: Callable[[], None] | None = None) -> bool:
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + self.patience_seconds
         while not (happened := event()) and time.monotonic() < deadline:
             time.sleep(0.005)
         if show is not None:
@@ -184,7 +190,7 @@ class Stage:
 
     def wait_for(self, event: Callable[[], bool], what: str) -> None:
         if not self.happens(event):
-            raise AssertionError(f"the drill waited {PATIENCE_SECONDS} s in vain for {what}")
+            raise AssertionError(f"the drill waited {self.patience_seconds:.0f} s in vain for {what}")
 
     def _today(self, at: str) -> datetime:
         return _moment(self.now().astimezone(NEW_YORK).date(), at)
@@ -192,6 +198,12 @@ class Stage:
     def _checked_since(self, moment: datetime) -> bool:
         last = self.last_check()
         return bool(last) and datetime.fromisoformat(last["timestamp"]) >= moment and self._is_quiet()
+
+    def _beaten_after(self, moment: datetime) -> bool:
+        return self._beat() > moment
+
+    def _beat(self) -> datetime:
+        return datetime.fromisoformat(self._last_status()["heartbeat_at"])
 
     def _is_quiet(self) -> bool:
         """Between two checks: what the last one has begun is written down."""
