@@ -18,7 +18,7 @@ usage: ./bot_control.sh COMMAND
   stop [--force]   stop it (within 10 s); --force kills it when it does not
   restart          stop, then start; a bad config.json is found before anything is stopped
   status [--json]  is it alive, what does it own, what will it do next
-                   exit code: 0 healthy, 1 dead or silent, 3 stopped, 4 halted
+                   exit code: 0 healthy, 1 dead or silent, 3 stopped, 4 halted, 5 failing (can decide nothing)
   trades [--limit N]   the executed orders
   logs [--lines N]     the newest lines of the log
   tail             follow the log
@@ -317,7 +317,7 @@ start() {
     fi
     if [ $code -eq 2 ]; then
         warn "running (pid $child), but its first check is not behind it yet; it goes on trying. Its status:"
-        "$PY" "$MONITOR" --status >&2
+        "$PY" "$MONITOR" --status >&2 || true
         return 1
     fi
     say "started (pid $child)"

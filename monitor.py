@@ -64,9 +64,10 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=_help_formatter,
         description="Shows what the trading daemon did, does and will do. Reads files only; works while it is dead.",
         epilog="--status exits 0 where all is well, 1 where the daemon is dead or hangs, 3 where it is stopped or was "
-        "never started, 4 where trading is halted. --why and --replay take a New York date (2026-11-25: all its "
-        "checks), a time of today (15:45: the last check up to then), both, or nothing (the last check); --replay "
-        "exits 1 where today's code decides otherwise. --json prints account ids in full, the screens mask them.",
+        "never started, 4 where trading is halted, 5 where decisions are due and it can make none. --why and --replay "
+        "take a New York date (2026-11-25: all its checks), a time of today (15:45: the last check up to then), both, "
+        "or nothing (the last check); --replay exits 1 where today's code decides otherwise. --json prints account ids "
+        "in full, the screens mask them.",
     )
     view = parser.add_mutually_exclusive_group()
     view.add_argument("--status", action="store_true", help="alive? owned? wrong? next? (the default)")

@@ -182,6 +182,7 @@ class Daemon:
             log.warning("%s had been removed or replaced; the lock was taken anew", PID_FILE)
 
     def _beat(self, state: str, due: datetime | None = None) -> None:
+        self.heartbeat.problem = self.account.problem()
         self.heartbeat.beat(state, due)
         self.watch.look()
         self.supervisor.tell(state, self.watch.status_line(state))
@@ -261,9 +262,7 @@ class Daemon:
     def _identity(self) -> Identity | None:
         while not self.clock.stopping():
             if identity := self.account.identity(ACCOUNT_WAIT_SECONDS):
-                self.heartbeat.problem = None
                 return identity
-            self.heartbeat.problem = self.account.problem()
             self._beat("waiting")
         return None
 

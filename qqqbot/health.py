@@ -6,13 +6,21 @@ write that it died.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from enum import Enum
 from typing import Any
 
 from qqqbot.lenient import mapping, moment, number, sequence, text
-from qqqbot.market_calendar import new_york_text
+from qqqbot.market_calendar import NEW_YORK, new_york_text
 
+# One check that fails is followed by the next; so many in a row are an outage.
+FAILURES_OF_AN_OUTAGE = 3
+# The gateway comes back by itself from most breaks, within this.
+PATIENCE = timedelta(minutes=5)
+# Time enough to log in before the first decision of a day.
+AHEAD = timedelta(hours=1)
+# A session's hours where no calendar is told of: a daemon that waits for its account has none.
+USUAL_OPEN, USUAL_CLOSE = time(9, 30), time(16)
 # The daemon beats at least once a minute; two missed beats may be a slow disk, more is a hang.
 STALE_AFTER = timedelta(minutes=3)
 HALTING_CODES = {"LedgerMismatch", "UnexpectedPosition", "TradingHalted", "DidNotSettle", "CalendarEnded"}
@@ -28,6 +36,8 @@ class Health(Enum):
     STOPPED = ("stopped", 3)
     NEVER_STARTED = ("never started", 3)
     HALTED = ("halted", 4)
+    FAILING = ("failing", 5)
+    """it lives, and can decide nothing while decisions are due"""
 
     @property
     def word(self) -> str:
@@ -65,6 +75,7 @@ class Evidence:
 
 
 NEWEST_ALERTS = 3
+SATURDAY = 5
 # Kinds of alerts that repeat what the last check's own failures say.
 OF_THE_LAST_CHECK = ("halt", "mismatch", "disk", "order_limit", "broker", "checks_failing")
 
@@ -96,7 +107,9 @@ def judge(evidence: Evidence, now: datetime) -> Health:
     codes = {code for code, _ in failures(mapping(status.get("last_check")))}
     if evidence.halt is not None or text(status.get("halted")) or codes & HALTING_CODES:
         return Health.HALTED
-    return Health.STARTING if _not_reported_yet(evidence) else Health.HEALTHY
+    if _not_reported_yet(evidence):
+        return Health.STARTING
+    return Health.FAILING if _decides_nothing(status, now) else Health.HEALTHY
 
 
 def failures(check: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -136,27 +149,74 @@ def _of_trading(evidence: Evidence) -> Iterable[Problem]:
     halt = evidence.halt if evidence.halt is not None else text(status.get("halted"))
     if halt is not None:
         yield Problem(f"trading is halted: {halt}", _ADVICE["TradingHalted"])
-    if found := text(status.get("problem")):
-        yield Problem(found)
+    problem = text(status.get("problem"))
+    if problem is not None:
+        yield Problem(problem)
     failed = failures(mapping(status.get("last_check")))
     if status.get("agrees") is False and "LedgerMismatch" not in dict(failed):
         yield Problem("the account's shares differ from the book", _ADVICE["LedgerMismatch"])
     for code, sentence in failed:
-        if code != "TradingHalted" or halt is None:
+        told = halt is not None if code == "TradingHalted" else (code, sentence) == ("BrokerUnavailable", problem)
+        if not told:
             yield Problem(f"the last check could not trade: {sentence}", _ADVICE.get(code, ""))
     count = int(number(status.get("failures_in_row")) or 0)
     if count > 1:
         yield Problem(f"{count} checks in a row could not be made")
-    yield from _of_alerts(status, told_already=bool(failed) or halt is not None)
+    told_above: tuple[str, ...] = ("broker",) if problem is not None else ()
+    yield from _of_alerts(status, OF_THE_LAST_CHECK if failed or halt is not None else told_above)
 
 
-def _of_alerts(status: Mapping[str, Any], told_already: bool) -> Iterable[Problem]:
-    """What the owner has been notified of and has not ended; not what the last check says by itself."""
+def _of_alerts(status: Mapping[str, Any], told_above: tuple[str, ...]) -> Iterable[Problem]:
+    """What the owner has been notified of and has not ended, but for the kinds that are `told_above`."""
     for alert in map(mapping, sequence(status.get("alerts"))[-NEWEST_ALERTS:]):
         told = text(alert.get("text"))
-        if told and not (told_already and alert.get("kind") in OF_THE_LAST_CHECK):
+        if told and alert.get("kind") not in told_above:
             at = moment(alert.get("at"))
             yield Problem(f"{told} (since {new_york_text(at)})" if at else told)
+
+
+def _decides_nothing(status: Mapping[str, Any], now: datetime) -> bool:
+    """Whether a decision that is due, or soon will be, cannot be made. In the night nothing is missed.
+
+    What failed before the session's open says nothing of today: the first check of the day does.
+    """
+    check, since = mapping(status.get("last_check")), _without_account_since(status)
+    opened = _open_since(status, now)
+    failures_in_row, checked = number(status.get("failures_in_row")) or 0, moment(check.get("timestamp"))
+    if opened is not None and checked is not None and checked >= opened and failures_in_row >= FAILURES_OF_AN_OUTAGE:
+        return True
+    lasting = since is not None and now - since > PATIENCE
+    return lasting and (opened is not None or _opens_soon(status, now))
+
+
+def _without_account_since(status: Mapping[str, Any]) -> datetime | None:
+    """When the account ceased to answer, of a daemon that has none yet its start; None where it answers."""
+    since, waiting = moment(status.get("problem_since")), status.get("state") == "waiting"
+    return moment(status.get("started_at")) if waiting and since is None else since
+
+
+def _open_since(status: Mapping[str, Any], now: datetime) -> datetime | None:
+    """When the session that is under way opened; None while the exchange is closed."""
+    session = mapping(mapping(status.get("calendar")).get("session"))
+    opened, closes = moment(session.get("open")), moment(session.get("close"))
+    if opened is None or closes is None:
+        opened, closes = _usual_hours(now)
+    return opened if opened <= now < closes else None
+
+
+def _opens_soon(status: Mapping[str, Any], now: datetime) -> bool:
+    """Whether a decision may fall due within the hour: where all fall near the close, the open is none."""
+    if mapping(status.get("config")).get("decide") == "before_close":
+        return False
+    coming = moment(mapping(status.get("calendar")).get("next_open")) or _usual_hours(now)[0]
+    return coming - AHEAD <= now < coming
+
+
+def _usual_hours(now: datetime) -> tuple[datetime, datetime]:
+    """Open and close of a session on the day of `now` in New York, on a Saturday or Sunday Monday's."""
+    day = now.astimezone(NEW_YORK).date()
+    day += timedelta(days=7 - day.weekday() if day.weekday() >= SATURDAY else 0)
+    return datetime.combine(day, USUAL_OPEN, NEW_YORK), datetime.combine(day, USUAL_CLOSE, NEW_YORK)
 
 
 def _not_reported_yet(evidence: Evidence) -> bool:

@@ -28,11 +28,12 @@ class Heartbeat:
     notices: LogNotifier
     engine: Engine | None = None
     problem: str | None = None
-    """what keeps the daemon from working, beside what the engine knows"""
+    """what keeps the account from answering now; None where nothing does"""
 
     def __post_init__(self) -> None:
         self._started_at = self.clock.now()
         self._failing = False
+        self._problem_since: datetime | None = None
 
     def beat(self, state: str, next_check: datetime | None = None) -> None:
         """Replace the file. A disk that refuses is told of once in the log: the check itself has its own gate.
@@ -53,6 +54,7 @@ class Heartbeat:
 
     def _values(self, state: str, next_check: datetime | None) -> dict[str, Any]:
         now = self.clock.now()
+        self._problem_since = (self._problem_since or now) if self.problem else None
         return {
             "state": state,
             "pid": os.getpid(),
@@ -61,6 +63,7 @@ class Heartbeat:
             "heartbeat_at": now.isoformat(),
             "next_check_at": next_check.isoformat() if next_check else None,
             "problem": self.problem,
+            "problem_since": self._problem_since.isoformat() if self._problem_since else None,
             "notices": list(self.notices.recent),
             **self.constants,
             **(self._engine_values(self.engine, now) if self.engine else {}),

@@ -21,11 +21,19 @@ _MODES = {
     "paper": ("PAPER", "Interactive Brokers paper trading, no real money"),
     "live": ("LIVE", "orders are for real money"),
 }
-_HEALTH = {"healthy": "good", "starting": "good", "halted": "warning", "stopped": "warning", "never started": "faint"}
+_HEALTH = {
+    "healthy": "good",
+    "starting": "good",
+    "halted": "warning",
+    "stopped": "warning",
+    "failing": "bad",
+    "never started": "faint",
+}
 _TONES = {Tone.GOOD: "good", Tone.WARNING: "warning", Tone.BAD: "bad", Tone.FAINT: "faint", Tone.TITLE: "strong"}
 _ACTIONS = {"ROTATE": "good", "WAIT": "warning", "FAILED": "bad"}
 _LEVELS = {"WARNING": "warning", "ERROR": "bad", "CRITICAL": "bad"}
 _GONE = ("dead", "stale")
+_LOUD = (*_GONE, "failing")
 # Told elsewhere on the page.
 _TOLD_ABOVE = ("Wrong", "Flip", "Start it", "Stop it")
 
@@ -91,13 +99,13 @@ def _banner(status: Facts) -> Markup:
 
 
 def _problems(status: Facts) -> Markup:
-    dead = status["health"] in _GONE
+    loud = status["health"] in _LOUD or status["mode"] == "live"
     return joined(
         tag(
             "p",
             tag("strong", words(problem["text"])),
             tag("span", problem["advice"], class_="advice") if problem["advice"] else None,
-            class_="alarm" if dead or status["mode"] == "live" else "alarm soft",
+            class_="alarm" if loud else "alarm soft",
         )
         for problem in status["problems"]
     )
@@ -111,17 +119,24 @@ def _tiles(status: Facts) -> Markup:
         tone = "good" if (own["change"] or 0) > 0 else "bad" if (own["change"] or 0) < 0 else "faint"
         tiles.append(_tile("Value, USD", usd(own["equity"]), rest if own["change"] is not None else "", tone))
         held = [f"{count(n)} {symbol}" for symbol, n in sorted(own["shares"].items(), reverse=True) if n]
-        agreed = "agrees" if coming["check_at"] else "agreed when last asked"
-        agrees = {True: f"the account {agreed}", False: "the account DISAGREES", None: "the account was not asked yet"}
-        tone = {True: "faint", False: "bad", None: "faint"}[own["agrees"]]
-        tiles.append(
-            _tile("Holds", " + ".join(held) or "cash", f"{usd(own['cash'])} USD cash; {agrees[own['agrees']]}", tone)
-        )
+        agrees, tone = _agreement(own, running=coming["check_at"] is not None)
+        tiles.append(_tile("Holds", " + ".join(held) or "cash", f"{usd(own['cash'])} USD cash; {agrees}", tone))
     if signal is not None:
         averages = f"short average {usd(signal['short_ma'])}, long {usd(signal['long_ma'])}"
         tiles.append(_tile(f"QQQ, {_near(signal['at'], status)}", usd(signal["price"]), averages, "faint"))
         tiles.append(_tile("The rule wants", signal["target"] or NONE, _next_check(coming, status), "faint"))
     return tag("section", tiles, class_="tiles") if tiles else Markup()
+
+
+def _agreement(own: Facts, running: bool) -> tuple[str, str]:
+    """What the account says of the book, and its colour."""
+    if own["agrees"] is None:
+        return "the account was not asked yet", "faint"
+    if not own["agrees"]:
+        return "the account DISAGREES", "bad"
+    if running and not own["answers"]:
+        return "the account does not answer now, it agreed when last asked", "warning"
+    return f"the account {'agrees' if running else 'agreed when last asked'}", "faint"
 
 
 def _tile(label: str, value: str, rest: str, tone: str) -> Markup:

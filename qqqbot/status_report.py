@@ -27,6 +27,7 @@ NEWEST_TRADES = 200
 ORDER_ROWS = 50
 # Checks of some days, looked at only until the first signal of a new daemon.
 NEWEST_DECISIONS = 100
+RUNNING = (Health.HEALTHY, Health.STARTING, Health.HALTED, Health.FAILING)
 TOLD_LATELY = timedelta(days=1)
 HALF_DAY_NOTICE = timedelta(days=10)
 
@@ -62,7 +63,7 @@ def status(folder: Folder, now: datetime) -> Facts:
         "last_check": _decision(check) if check else None,
         "last_signal": _decision(signal) if signal else None,
         "next": {
-            **_next(found, now, running=health in (Health.HEALTHY, Health.STARTING, Health.HALTED)),
+            **_next(found, now, running=health in RUNNING),
             "flip": _flip_of_inputs(folder, signal, who, now) or _flip(signal),
             "decides_near_close": mapping(found.get("config")).get("decide") == Decide.BEFORE_CLOSE,
         },
@@ -109,6 +110,7 @@ def _own(status: Mapping[str, Any], open_orders: list[Facts]) -> Facts | None:
         if broker
         else None,
         "agrees": agrees if isinstance(agrees, bool) else None,
+        "answers": text(status.get("problem")) is None,
         "open_orders": open_orders,
     }
 

@@ -19,7 +19,13 @@ OUT_OF_REACH_PCT = 15
 # A flip price older than this may rest on another window than the coming check's.
 SEEN_LATELY = timedelta(hours=2)
 
-_HEALTH_TONES = {"healthy": Tone.GOOD, "starting": Tone.GOOD, "halted": Tone.WARNING, "stopped": Tone.WARNING}
+_HEALTH_TONES = {
+    "healthy": Tone.GOOD,
+    "starting": Tone.GOOD,
+    "halted": Tone.WARNING,
+    "stopped": Tone.WARNING,
+    "failing": Tone.BAD,
+}
 ACTION_TONES = {"ROTATE": Tone.GOOD, "WAIT": Tone.WARNING, "FAILED": Tone.WARNING}
 
 Facts = Mapping[str, Any]
@@ -106,8 +112,11 @@ def _broker_field(facts: Facts, own: Facts, now: datetime) -> Field:
         return Field("Broker", f"{who} has not been asked yet", Tone.FAINT)
     asked = f"asked {time_near(broker['taken_at'], now)}" if broker["taken_at"] else "time not told"
     if own["agrees"]:
-        verb = "agreed when last asked" if facts["health"] in ("stopped", "dead") else "agrees"
-        return Field("Broker", f"{who} {verb} ({asked})", Tone.GOOD)
+        if facts["health"] in ("stopped", "dead"):
+            return Field("Broker", f"{who} agreed when last asked ({asked})", Tone.GOOD)
+        if not own["answers"]:
+            return Field("Broker", f"{who} does not answer now; it agreed when last asked ({asked})", Tone.WARNING)
+        return Field("Broker", f"{who} agrees ({asked})", Tone.GOOD)
     says = ", ".join(f"{count(n)} {symbol}" for symbol, n in sorted(broker["positions"].items(), reverse=True))
     return Field("Broker", f"{who} DISAGREES: it says {says or 'no shares'} ({asked})", Tone.BAD)
 

@@ -1,14 +1,15 @@
 """The verdict on the daemon, and the sentences about what is wrong."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
-from builders import NOW
+from builders import DAY, NOW, new_york, table
 from monitor_samples import PID, blocked, status_values
 
-from qqqbot.health import STALE_AFTER, Evidence, Health, Problem, failures, judge, problems
+from qqqbot.health import PATIENCE, STALE_AFTER, Evidence, Health, Problem, failures, judge, problems
+from qqqbot.status import calendar_values
 
 MINUTE = timedelta(minutes=1)
 FAILED = {"action": "FAILED", "error": "PricesUnavailable", "sentence": "no answer within 30 s"}
@@ -163,7 +164,108 @@ def test_every_problem_of_trading_has_its_advice() -> None:
         (Health.STOPPED, 3),
         (Health.NEVER_STARTED, 3),
         (Health.HALTED, 4),
+        (Health.FAILING, 5),
     ],
 )
 def test_scripts_see_the_verdict(health: Health, code: int) -> None:
     assert health.exit_code == code
+
+
+GONE = "nothing listens at 127.0.0.1:4002: start the gateway"
+TUESDAY, MONDAY = DAY, DAY - timedelta(days=1)
+
+
+def at(day: date, hour: int, minute: int = 0, holder: int | None = PID, **status: Any) -> tuple[Evidence, datetime]:
+    """A daemon that beats at that time in New York, and the time."""
+    now = new_york(day, hour, minute)
+    own = {"heartbeat_at": now.isoformat(), "calendar": calendar_values(table(), now)}
+    return evidence(holder, now, **{**own, **status}), now
+
+
+def failed_at(day: date, hour: int, minute: int = 0) -> dict[str, str]:
+    return {**FAILED, "timestamp": new_york(day, hour, minute).isoformat()}
+
+
+def without_account(since: datetime) -> dict[str, Any]:
+    return {"problem": GONE, "problem_since": since.isoformat()}
+
+
+@pytest.mark.parametrize(("in_row", "verdict"), [(2, Health.HEALTHY), (3, Health.FAILING), (6, Health.FAILING)])
+def test_three_checks_in_a_row_that_could_not_be_made_are_a_failure(in_row: int, verdict: Health) -> None:
+    assert judge(*at(TUESDAY, 15, failures_in_row=in_row, last_check=failed_at(TUESDAY, 14, 45))) is verdict
+
+
+def test_failed_checks_are_no_failure_once_the_exchange_is_closed() -> None:
+    assert judge(*at(TUESDAY, 17, failures_in_row=6, last_check=failed_at(TUESDAY, 15, 45))) is Health.HEALTHY
+
+
+def test_yesterdays_failed_checks_say_nothing_before_todays_first_check() -> None:
+    assert judge(*at(TUESDAY, 9, 33, failures_in_row=6, last_check=failed_at(MONDAY, 15, 45))) is Health.HEALTHY
+    assert judge(*at(TUESDAY, 9, 46, failures_in_row=7, last_check=failed_at(TUESDAY, 9, 45))) is Health.FAILING
+
+
+@pytest.mark.parametrize(
+    ("hour", "minute", "decide", "verdict"),
+    [
+        (3, 0, "every_check", Health.HEALTHY),
+        (8, 29, "every_check", Health.HEALTHY),
+        (8, 30, "every_check", Health.FAILING),
+        (8, 45, "before_close", Health.HEALTHY),
+        (9, 30, "before_close", Health.FAILING),
+        (15, 45, "every_check", Health.FAILING),
+        (16, 0, "every_check", Health.HEALTHY),
+        (23, 45, "every_check", Health.HEALTHY),
+    ],
+)
+def test_an_account_that_does_not_answer_is_a_failure_while_decisions_are_due(
+    hour: int, minute: int, decide: str, verdict: Health
+) -> None:
+    gone = without_account(new_york(MONDAY, 20))
+    assert judge(*at(TUESDAY, hour, minute, config={"decide": decide}, **gone)) is verdict
+
+
+def test_a_break_of_a_few_minutes_is_no_failure() -> None:
+    since = new_york(TUESDAY, 15, 45)
+    found, _ = at(TUESDAY, 15, 50, **without_account(since))
+    assert judge(found, since + PATIENCE) is Health.HEALTHY
+    assert judge(found, since + PATIENCE + timedelta(seconds=1)) is Health.FAILING
+
+
+@pytest.mark.parametrize(
+    ("day", "hour", "minute", "verdict"),
+    [
+        (TUESDAY, 8, 29, Health.HEALTHY),
+        (TUESDAY, 8, 30, Health.FAILING),
+        (TUESDAY, 15, 45, Health.FAILING),
+        (TUESDAY, 16, 0, Health.HEALTHY),
+        (TUESDAY - timedelta(days=2), 12, 0, Health.HEALTHY),
+        (TUESDAY - timedelta(days=3), 9, 0, Health.HEALTHY),
+    ],
+)
+def test_a_daemon_that_waits_for_its_account_goes_by_the_usual_hours(
+    day: date, hour: int, minute: int, verdict: Health
+) -> None:
+    waiting = {"state": "waiting", "calendar": None, "last_check": None, **without_account(new_york(day, 3))}
+    assert judge(*at(day, hour, minute, **waiting)) is verdict
+
+
+def test_a_daemon_that_has_just_begun_to_wait_is_no_failure() -> None:
+    begun = {"state": "waiting", "started_at": new_york(TUESDAY, 15, 44).isoformat(), "calendar": None}
+    assert judge(*at(TUESDAY, 15, 45, **begun)) is Health.HEALTHY
+    assert judge(*at(TUESDAY, 15, 50, **begun)) is Health.FAILING
+
+
+def test_death_and_a_halt_come_before_a_failure() -> None:
+    gone = without_account(new_york(MONDAY, 20))
+    assert judge(*at(TUESDAY, 12, holder=None, **gone)) is Health.DEAD
+    assert judge(*at(TUESDAY, 12, halted="by hand", **gone)) is Health.HALTED
+
+
+def test_an_account_that_does_not_answer_is_told_once() -> None:
+    alert = {"kind": "broker", "text": GONE, "at": NOW.isoformat()}
+    check = {**FAILED, "error": "BrokerUnavailable", "sentence": GONE}
+    assert texts(evidence(problem=GONE, alerts=[alert])) == [GONE]
+    assert texts(evidence(problem=GONE, alerts=[alert], last_check=check)) == [GONE]
+    other = {**check, "sentence": "the summary came without a value"}
+    told = [GONE, "the last check could not trade: the summary came without a value"]
+    assert texts(evidence(problem=GONE, last_check=other)) == told
