@@ -5,12 +5,13 @@ Rule 1: facts are only ever added, and adding one twice or in another order chan
 Rule 2: an order belongs to us by its order_ref, then by its permId. The broker's integer order ids are given out again
         after some restarts (QuantConnect/Lean.Brokerages.InteractiveBrokers#242): each connection forgets them.
 Rule 3: executions are the truth. An order that is said to be filled is filled when its executions add up; one that is
-        said to be cancelled has ended when its executions match what was said to be filled.
+        said to be cancelled has ended when its executions match what was said to be filled. One that was made smaller
+        at the broker is "Filled" with fewer shares than were ordered; only a complete answer is believed in that.
 Rule 4: an error code ends only an order that was never acknowledged. "Inactive" may be a refusal or a held order.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -120,13 +121,17 @@ class _Facts:
     statuses: set[str] = field(default_factory=set)
     filled: int | None = None
     """the most that a status said"""
+    filled_whole: int | None = None
+    """the most that was said together with "Filled\""""
     executions: dict[str, Execution] = field(default_factory=dict)
     notices: dict[tuple[int, str], None] = field(default_factory=dict)
     texts: set[str] = field(default_factory=set)
 
-    def said_filled(self, count: int | None) -> None:
+    def said_filled(self, status: str, count: int | None) -> None:
         if count is not None:
-            self.filled = count if self.filled is None else max(self.filled, count)
+            self.filled = max(count, self.filled or 0)
+            if status == "Filled":
+                self.filled_whole = max(count, self.filled_whole or 0)
 
     @property
     def heard(self) -> bool:
@@ -234,9 +239,9 @@ class OrderBook:
         if not facts.heard:
             missing = alive is not None and order_ref not in alive
             return Verdict(self._order(order_ref, facts, OrderStatus.SUBMITTED), ask=alive is None, gone=missing)
-        return self._unfilled(order_ref, facts, done, alive)
+        return self._unfilled(order_ref, facts, quantity, done, alive)
 
-    def _unfilled(self, ref: str, facts: _Facts, done: int, alive: frozenset[str] | None) -> Verdict:
+    def _unfilled(self, ref: str, facts: _Facts, quantity: int, done: int, alive: frozenset[str] | None) -> Verdict:
         """Of an order that was heard of and whose executions do not add up to its quantity."""
         if (
             facts.meaning(Meaning.REFUSED)
@@ -248,7 +253,7 @@ class OrderBook:
         if alive is not None and ref in alive:
             return Verdict(self._order(ref, facts, OrderStatus.WORKING), ask=self._said_ended(facts))
         if "Filled" in facts.statuses:
-            return Verdict(self._order(ref, facts, OrderStatus.UNKNOWN), ask=True)
+            return self._said_filled(ref, facts, quantity, done, alive is not None)
         if facts.statuses & CANCELLED_STATUSES or facts.meaning(Meaning.CANCELLED):
             return self._cancelled(ref, facts, done, alive is not None)
         if facts.meaning(Meaning.REFUSED) and alive is not None:
@@ -260,6 +265,14 @@ class OrderBook:
         if facts.here and facts.acknowledged and not unsure:
             return Verdict(self._order(ref, facts, OrderStatus.WORKING))
         return Verdict(self._order(ref, facts, OrderStatus.UNKNOWN), ask=True)
+
+    def _said_filled(self, ref: str, facts: _Facts, quantity: int, done: int, answered: bool) -> Verdict:
+        """Executions are missing; or it was made smaller, where a complete answer has as many shares as were said."""
+        order = self._order(ref, facts, OrderStatus.UNKNOWN)
+        if answered and 0 < done == facts.filled_whole == facts.filled:
+            message = f"the order was made smaller at the broker: {done} of {quantity}"
+            return Verdict(replace(order, status=OrderStatus.CANCELLED, message=message))
+        return Verdict(order, ask=True)
 
     def _cancelled(self, ref: str, facts: _Facts, done: int, answered: bool) -> Verdict:
         """Ended, where its executions match what was said to be filled; executions that were asked for may be more."""
@@ -291,7 +304,7 @@ class OrderBook:
             case Status():
                 facts.here = True
                 facts.statuses.add(event.status)
-                facts.said_filled(event.filled)
+                facts.said_filled(event.status, event.filled)
                 if event.text:
                     facts.texts.add(event.text)
             case Execution():
@@ -306,7 +319,7 @@ class OrderBook:
     def _complete(facts: _Facts, event: Completed) -> None:
         """A completed order has ended; one that was refused is listed as Inactive."""
         facts.statuses.add("Cancelled" if event.status == "Inactive" else event.status)
-        facts.said_filled(event.filled)
+        facts.said_filled(event.status, event.filled)
         if event.text:
             facts.texts.add(event.text)
 

@@ -198,6 +198,12 @@ def test_a_completed_order_says_in_the_brokers_words_how_it_ended() -> None:
     assert order.message == "Cancelled by System:price band"
 
 
+def test_an_order_that_was_made_smaller_says_so_and_louder_than_any_notice() -> None:
+    order = play((SENT, notice(481, "size reduced"), execution(40), status("Filled", 40)), frozenset()).order
+    assert order is not None
+    assert order.message == "the order was made smaller at the broker: 40 of 100"
+
+
 def test_old_orders_are_forgotten_in_the_end() -> None:
     book = OrderBook()
     for number in range(600):

@@ -94,7 +94,7 @@ class Desk:
             ticket.account,
             ticket.contract,
             ticket.action,
-            ticket.quantity,
+            ticket.quantity if behaviour.reduced_to is None else Decimal(behaviour.reduced_to),
             ticket.order_type,
             ticket.limit,
             ticket.tif or "DAY",

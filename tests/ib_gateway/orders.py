@@ -13,6 +13,8 @@ TERMINAL = ("Filled", "Cancelled", "ApiCancelled", "Inactive")
 class Behaviour:
     """How one order is treated. The default: acknowledged and filled at once, with the callbacks of a real gateway."""
 
+    reduced_to: int | None = None
+    """shares: made smaller before it is executed, by a size limit (add the notice 481) or by hand in TWS"""
     slices: tuple[int, ...] = ()
     """shares of each partial fill; what is left over is filled last, unless `keeps_rest_open`"""
     keeps_rest_open: bool = False
