@@ -3,7 +3,8 @@
 Rule 1: an intent is on disk on the line above the one that sends it.
 Rule 2: an outcome is what the broker's executions and orders say. A failed send, an error, a timeout or no answer is
         not one: the intent stays unresolved, nothing else is sent, and it is looked for until it is found.
-Rule 3: "not there" is believed only from complete answers that say so for as long as the broker asks for.
+Rule 3: "not there" is believed only from complete answers that say so for as long as the broker asks for. Of an order
+        of a past session it says nothing: a broker tells of the present day alone. Such an order is lost, not refused.
 Rule 4: fills go to the book before the outcome goes to the journal: a death in between repeats the book's step, which
         counts nothing twice.
 """
@@ -18,7 +19,9 @@ from qqqbot.halt import HaltSwitch
 from qqqbot.journal import OrderJournal
 from qqqbot.ledger import pending_splits
 from qqqbot.logs import pairs
+from qqqbot.market_calendar import new_york_date
 from qqqbot.model import (
+    Fill,
     Market,
     Order,
     OrderIntent,
@@ -71,11 +74,12 @@ class Executor:
         """Look once for the outcome of every unresolved intent, and take late executions into the book.
 
         An order that is still open after its time, because the process that waited for it is gone or its cancel got
-        lost, is cancelled. Raises BrokerUnavailable, OSError.
+        lost, is cancelled; not one of a past session, which has ended with it. Raises BrokerUnavailable, OSError.
         """
         for intent in self._journal.unresolved():
             still_open = self._look(intent) is None and intent.order_ref not in self._absent_since
-            if still_open and self._clock.now() - intent.decided_at >= self._timeout:
+            overdue = self._clock.now() - intent.decided_at >= self._timeout
+            if still_open and overdue and not self._is_past(intent):
                 self._broker.cancel(intent)
         for order in self._broker.recent_orders():
             known = self._journal.intent(order.order_ref)
@@ -85,8 +89,8 @@ class Executor:
     def execute(self, plan: Plan, snapshot: Snapshot) -> None:
         """Send the orders of `plan`, which was decided on `snapshot`, each after the one before is done.
 
-        Raises OrderRejected where one is refused, OrderOutcomeUnknown where one is not done in time or a stop was asked
-        for while it was open, BrokerUnavailable, OSError.
+        Raises OrderRejected where one is refused or ends without a fill, OrderOutcomeUnknown where one is not done in
+        time or a stop was asked for while it was open, BrokerUnavailable, OSError.
         """
         assert plan.signal is not None
         for planned in plan.orders:
@@ -157,6 +161,11 @@ class Executor:
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
         if order.status is OrderStatus.REJECTED:
             raise OrderRejected(f"{intent.order_ref}: {order.message or 'refused by the broker'}")
+        if not order.filled:
+            # Nobody trades now, as in a pause of the exchange: a new order at once would fare no better.
+            late = f"not filled within {self._timeout.total_seconds():.0f} s and cancelled"
+            found = late if cancelled else f"cancelled without a fill ({order.message or 'the broker says no reason'})"
+            raise OrderRejected(f"{intent.order_ref}: {found}; the next check plans afresh")
 
     def _look_patiently(self, intent: OrderIntent) -> Order | None:
         try:
@@ -172,21 +181,42 @@ class Executor:
         order = self._broker.find(intent)
         if order is None:
             return self._absent(intent)
-        self._absent_since.pop(intent.order_ref, None)
         order = replace(order, fills=newest_revisions(order.fills))
+        # A status that is ahead of its executions is not believed: the book would lack them.
         if not order.status.done or (order.status is OrderStatus.FILLED and order.filled < intent.quantity):
-            return None  # a status that is ahead of its executions is not believed: the book would lack them
+            if self._is_past(intent) and order.status is not OrderStatus.WORKING:
+                return self._absent(intent, order.fills)  # its missing executions will not be told any more
+            self._absent_since.pop(intent.order_ref, None)
+            return None
         self._conclude(intent, order)
         return order
 
-    def _absent(self, intent: OrderIntent) -> Order | None:
+    def _is_past(self, intent: OrderIntent) -> bool:
+        """Of a session before the present day, at a broker that forgets; the simulated account's book never does."""
+        return self._broker.needs_open_exchange and intent.session < new_york_date(self._clock.now())
+
+    def _absent(self, intent: OrderIntent, fills: tuple[Fill, ...] = ()) -> Order | None:
+        """Of an order that the broker does not know, or knows no end of; `fills` are what it has told of it."""
         now = self._clock.monotonic()
         absent = timedelta(seconds=now - self._absent_since.setdefault(intent.order_ref, now))
         if absent < self._broker.absence_is_final_after:
             return None
+        if self._is_past(intent):
+            return self._lost(intent, fills)
         text = f"the broker does not know the order, and has not for {absent.total_seconds():.0f} s"
         order = Order(intent.order_ref, OrderStatus.REJECTED, message=text)
         self._conclude(intent, order)
+        return order
+
+    def _lost(self, intent: OrderIntent, fills: tuple[Fill, ...]) -> Order:
+        """It has ended with its session; whether it was executed, only the account's shares can say."""
+        text = (
+            f"sent on {intent.session}; the broker no longer tells what became of it: "
+            "if it was executed, the account differs from the book, and adopt is the answer"
+        )
+        order = Order(intent.order_ref, OrderStatus.CANCELLED, fills, text)
+        self._conclude(intent, order)
+        self._notifier.notify("order_lost", f"{intent.side} {intent.quantity} {intent.symbol}, {text}")
         return order
 
     def _cancel(self, intent: OrderIntent) -> bool:

@@ -12,7 +12,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -205,7 +205,7 @@ class IBBroker:
 
     def _sold_today(self) -> Decimal:
         """What the bot's own sales of this day brought."""
-        today = self._clock.now().astimezone(NEW_YORK).date()
+        today = self._today()
         with self._news:
             fills = [fill for order in self._orders.with_executions() for fill in order.fills]
         sales = (f for f in fills if f.side is Side.SELL and f.time.astimezone(NEW_YORK).date() == today)
@@ -262,7 +262,7 @@ class IBBroker:
             with self._news:
                 verdict, asked = self._orders.judge(intent.order_ref, intent.quantity, alive), True
         if asked and (verdict.gone or verdict.order is None):
-            return self._missed(intent.order_ref, verdict.order)
+            return self._missed(intent, verdict.order)
         if verdict.ask and not asked:
             return self._between_answers(intent.order_ref, verdict)
         self._missing.pop(intent.order_ref, None)
@@ -319,18 +319,24 @@ class IBBroker:
             self._keeper.sound()
         return frozenset(alive)
 
-    def _missed(self, ref: str, order: Order | None) -> Order | None:
+    def _missed(self, intent: OrderIntent, order: Order | None) -> Order | None:
         """Of an order that a complete answer does not have, or has no end for; see rule 4."""
-        now, generation = self._clock.monotonic(), self._keeper.generation
+        ref, now, generation = intent.order_ref, self._clock.monotonic(), self._keeper.generation
         known = self._missing.get(ref)
         if known is None or known[0] != generation:
             known = self._missing[ref] = generation, now
         fills = order.fills if order else ()
         if now - known[1] < GONE_SECONDS:
             return Order(ref, OrderStatus.UNKNOWN, fills, "the broker does not list the order; looked for again")
+        if fills and intent.session < self._today():
+            # The answer has this day's executions alone: there may have been more of them.
+            return Order(ref, OrderStatus.UNKNOWN, fills, "the broker no longer tells what became of the rest")
         if fills:
             return Order(ref, OrderStatus.CANCELLED, fills, "the rest of the order is not at the broker any more")
         return None
+
+    def _today(self) -> date:
+        return self._clock.now().astimezone(NEW_YORK).date()
 
     def _between_answers(self, ref: str, verdict: Verdict) -> Order | None:
         """Until the next complete answer: None only where the last ones were that, on this stretch of connection."""

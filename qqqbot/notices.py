@@ -37,6 +37,7 @@ HEADS = {
     "trade": "traded",
     "first_trade": "first trade of this account and mode",
     "order_refused": "an order was refused",
+    "order_lost": "what became of an order is not known",
     "split": "a split was recorded",
     "torn_record": "an incomplete line was set aside",
     "login": "the gateway needs your login",
@@ -51,6 +52,7 @@ ADVICE = {
     "broker": "See that the gateway runs and is logged in; ./bot_control.sh status says what it waits for.",
     "checks_failing": "It never trades on bad data. Nothing to do unless it lasts; then ./bot_control.sh logs.",
     "order_refused": "The next check plans afresh; read the reason.",
+    "order_lost": "If account and book differ, it was executed: answer ./bot_control.sh adopt; leave buys again.",
     "first_trade": "Compare it with the account once: from now on it trades by itself.",
     "login": "Log in (IBKR Mobile asks for the second factor) before Monday's open, or its decisions are missed.",
 }

@@ -222,12 +222,67 @@ class TestTimeouts:
         world.broker.behaviours = [works]
         engine = world.start()
         engine.step()
-        (first, *_) = world.broker.submitted
+        (first,) = world.broker.submitted
         assert world.broker.cancelled == [first.order_ref]
         assert world.broker.orders[first.order_ref].status is OrderStatus.CANCELLED
         assert world.clock.now() >= NOW + timedelta(seconds=60)
         assert world.clock.now() <= NOW + timedelta(seconds=62)
         world.assert_book_is_the_brokers()
+
+    def test_an_order_that_nobody_fills_ends_the_check_and_the_next_one_plans_afresh(self, world: World) -> None:
+        world.broker.behaviours = [works]
+        engine = world.start()
+        engine.step()
+        assert (len(world.broker.submitted), world.broker.positions[QQQ]) == (1, 0)
+        row = world.rows("decisions.jsonl")[-1]
+        assert (row["error"], row["sentence"]) == (
+            "OrderRejected",
+            "qqqbot-20261124-01: not filled within 60 s and cancelled; the next check plans afresh",
+        )
+        assert [row["status"] for row in world.rows("orders.jsonl") if row["event"] == "outcome"] == ["CANCELLED"]
+        engine.step()
+        assert world.broker.positions[QQQ] == 211
+        world.assert_book_is_the_brokers()
+
+    def test_a_pause_of_the_exchange_halts_nothing_and_is_over_when_it_is(self, world: World) -> None:
+        """A circuit breaker lasts a quarter of an hour or longer; the bot wants out of TQQQ meanwhile."""
+        world.prices.target = Holding.TQQQ
+        engine = world.start()
+        engine.step()
+        world.prices.target = Holding.CASH
+        world.broker.behaviours = [works] * 3
+        for _ in range(3):
+            world.pass_time(minutes=15)
+            engine.step()
+        assert world.broker.positions[TQQQ] == 1583
+        assert engine.records.switch.reason() is None
+        world.pass_time(minutes=15)
+        engine.step()
+        assert world.broker.positions == {QQQ: 0, TQQQ: 0}
+        assert [intent.side for intent in world.broker.submitted] == [Side.BUY, *[Side.SELL] * 4]
+        world.assert_book_is_the_brokers()
+
+    def test_an_order_that_somebody_else_cancels_unfilled_ends_the_check_with_the_reason(self, world: World) -> None:
+        def outside_the_price_band(broker: FakeBroker, intent: OrderIntent) -> None:
+            broker.finish(intent, OrderStatus.CANCELLED, "outside the price band")
+
+        world.broker.behaviours = [outside_the_price_band]
+        engine = world.start()
+        engine.step()
+        assert len(world.broker.submitted) == 1
+        assert world.broker.cancelled == []
+        assert world.rows("decisions.jsonl")[-1]["sentence"] == (
+            "qqqbot-20261124-01: cancelled without a fill (outside the price band); the next check plans afresh"
+        )
+        engine.step()
+        assert world.broker.positions[QQQ] == 211
+
+    def test_a_sale_that_nobody_fills_is_followed_by_no_buy(self, world: World) -> None:
+        engine = in_qqq(world)
+        world.prices.target = Holding.TQQQ
+        world.broker.behaviours = [works]
+        engine.step()
+        assert [intent.side for intent in world.broker.submitted] == [Side.BUY, Side.SELL]
 
     def test_a_partial_fill_is_recorded_and_the_rest_planned_from_what_is(self, world: World) -> None:
         world.broker.behaviours = [fills_part(100)]

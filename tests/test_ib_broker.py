@@ -315,6 +315,37 @@ def test_a_part_is_not_the_whole() -> None:
         assert (done.status, done.filled) == (CANCELLED, 40)
 
 
+def test_an_order_that_was_made_smaller_at_the_broker_is_done_with_what_was_filled() -> None:
+    with desk() as at:
+        at.gateway.next_order(reduced_to=60, slices=(40,), notices=((481, "size reduced"),))
+        intent = order()
+        at.broker.submit(intent)
+        done = at.done(intent, looks=40)
+        assert (done.status, [fill.quantity for fill in done.fills]) == (CANCELLED, [40, 20])
+        assert done.message == "the order was made smaller at the broker: 60 of 100"
+
+
+def test_what_is_known_of_yesterdays_order_is_not_believed_to_be_all_of_it() -> None:
+    """The answer of the next day has none of its executions: the rest may have been filled."""
+    with desk() as at:
+        at.gateway.next_order(slices=(40,), keeps_rest_open=True)
+        intent = order()
+        at.broker.submit(intent)
+        assert at.status(intent, 4) is OrderStatus.WORKING
+        at.gateway.go_down()
+        at.gateway.set_open(False)
+        at.gateway.look()
+        assert not at.gateway.open_orders
+        at.clock.move(22 * 3600)
+        at.gateway.come_up()
+        at.reconnected()
+        with pytest.raises(AssertionError, match="no outcome"):
+            at.done(intent, looks=100)
+        found = at.broker.find(intent)
+        assert found is not None
+        assert (found.status, found.filled) == (OrderStatus.UNKNOWN, 40)
+
+
 def test_a_late_commission_is_waited_for() -> None:
     with desk() as at:
         at.gateway.next_order(commission="late", commission_delay=0.1)

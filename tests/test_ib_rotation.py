@@ -140,6 +140,28 @@ def test_an_order_that_stops_half_way_is_cancelled_and_the_rest_bought(tmp_path:
         trader.assert_true_to_the_gateway()
 
 
+def test_an_order_that_nobody_fills_is_cancelled_and_tried_again_by_the_next_check(tmp_path: Path) -> None:
+    with trading(tmp_path) as trader:
+        trader.at.gateway.next_order(fills=False)
+        trader.check(Holding.QQQ)
+        assert "not filled within 20 s and cancelled" in (trader.engine.state.last_check or {})["sentence"]
+        assert len(trader.at.gateway.recording.requests("placeOrder")) == 1
+        trader.check(Holding.QQQ)
+        assert trader.settled(Holding.QQQ)
+        trader.assert_true_to_the_gateway()
+
+
+def test_an_order_that_was_made_smaller_at_the_broker_is_followed_by_one_for_the_rest(tmp_path: Path) -> None:
+    with trading(tmp_path) as trader:
+        trader.at.gateway.next_order(reduced_to=100, notices=((481, "size reduced"),))
+        trader.check(Holding.QQQ)
+        assert trader.settled(Holding.QQQ)
+        assert [order.filled for order in trader.at.gateway.orders] == [100, 111]
+        trader.check(Holding.CASH)
+        assert trader.settled(Holding.CASH)
+        trader.assert_true_to_the_gateway()
+
+
 @pytest.mark.parametrize("status", ["", "Inactive", "Cancelled"])
 def test_a_refused_order_is_not_tried_again_in_the_same_check(tmp_path: Path, status: str) -> None:
     with trading(tmp_path) as trader:
@@ -265,4 +287,35 @@ def test_a_new_process_goes_on_where_the_old_one_died(tmp_path: Path) -> None:
             new.settle(Holding.QQQ)
             assert len(gateway.orders) == 1
             new.assert_true_to_the_gateway()
+            new.close()
+
+
+def test_a_fill_that_nobody_read_on_its_day_is_told_as_lost_and_not_as_refused(tmp_path: Path) -> None:
+    """The machine dies after the order and is started the next morning, when the gateway lists that day alone."""
+    clock = MovedClock()
+    with gateway_at(clock) as gateway:
+        with broker_at(gateway, clock) as broker:
+            old = Trader(Desk(gateway, broker, clock), tmp_path)
+            gateway.next_order(delay=0.2)
+            clock.stop = True
+            old.check(Holding.QQQ)
+            clock.stop = False
+            assert old.records.journal.unresolved()
+            old.close()
+        gateway.wait_for(lambda: gateway.position("QQQ") == 211)
+        clock.move(22 * 3600)
+        gateway.restart()
+        with broker_at(gateway, clock) as broker:
+            at = Desk(gateway, broker, clock)
+            at.sound()
+            new = Trader(at, tmp_path)
+            for _ in range(8):
+                new.check(Holding.QQQ)
+                assert (new.engine.state.last_check or {})["error"] == "LedgerMismatch"
+                clock.move(60)
+                at.sound()
+            assert not new.records.journal.unresolved()
+            told = [item["kind"] for item in new.notifier.recent]
+            assert ("order_lost" in told, "order_refused" in told, "broker" in told) == (True, False, False)
+            assert len(gateway.orders) == 1
             new.close()

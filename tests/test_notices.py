@@ -124,6 +124,12 @@ def test_the_same_refusal_is_told_once_an_hour() -> None:
     ]
 
 
+def test_an_order_that_was_lost_is_told_with_the_answer_that_does_not_double_it() -> None:
+    line = select(Memory(), (), [News("order_lost", "BUY 211 QQQ, sent on 2026-11-24", NOW)], True, NOW)[0]
+    assert line.startswith("What became of an order is not known: BUY 211 QQQ, sent on 2026-11-24")
+    assert "./bot_control.sh adopt; leave buys again" in line
+
+
 def test_every_lasting_kind_says_what_to_do() -> None:
     assert LASTING <= ADVICE.keys() <= HEADS.keys()
 
