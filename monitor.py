@@ -173,7 +173,7 @@ def _why(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO)
         when = explanation.When.parse(asked)
     except ValueError:
         flag = "--why" if options.replay is None else "--replay"
-        expected = "a date like 2026-11-25, a time like 15:45, or both"
+        expected = "a date like 2026-11-25 (of 1970 to 9000), a time like 15:45, or both"
         print(f"monitor: {flag}: expected {expected}, found {' '.join(asked)}", file=sys.stderr)
         return WRONG_ARGUMENT
     if options.replay is None:
@@ -188,23 +188,18 @@ def _web(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO)
     from qqqbot import web, web_token
     from qqqbot.dashboard import Dashboard
 
-    token, told = None, "for this machine alone"
-    if not web_token.is_loopback(options.bind):
-        token = web_token.chosen(os.environ, DEFAULT_LOGS.parent)
-        told = "asks for the token that you have chosen; any name will do"
-        if token is None:
-            token = web_token.fresh()
-            told = f"asks for this token as the password, until it ends: {token}"
-
-    def ready(port: int) -> None:
-        host = f"[{options.bind}]" if ":" in options.bind else options.bind
-        out.write(f"http://{host}:{port}/  {told}. Ctrl-C ends it.\n")
-        if token is not None:
-            out.write("It is not encrypted: use it in a network you trust, or through ssh -L or a VPN.\n")
-        out.flush()
-
     try:
-        web.serve(web.application(Dashboard(folder), clock, token), options.bind, options.port, ready)
+        hosts = web.addresses(options.bind)
+        # The addresses decide, not the name: /etc/hosts may give localhost one that others reach.
+        token, told = _token(all(map(web_token.is_loopback, hosts)))
+
+        def ready(port: int) -> None:
+            out.write(f"{web.url(options.bind, port)}  {told}. Ctrl-C ends it.\n")
+            if token is not None:
+                out.write("It is not encrypted: use it in a network you trust, or through ssh -L or a VPN.\n")
+            out.flush()
+
+        web.serve(web.application(Dashboard(folder), clock, token), hosts, options.port, ready)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         print(
@@ -214,6 +209,18 @@ def _web(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO)
         )
         return UNREADABLE
     return 0
+
+
+def _token(for_this_machine_alone: bool) -> tuple[str | None, str]:
+    """The page's token, None where it needs none, and what is told of it. Raises ConfigError."""
+    from qqqbot import web_token
+
+    if for_this_machine_alone:
+        return None, "for this machine alone"
+    if (chosen := web_token.chosen(os.environ, DEFAULT_LOGS.parent)) is not None:
+        return chosen, "asks for the token that you have chosen; any name will do"
+    fresh = web_token.fresh()
+    return fresh, f"asks for this token as the password, until it ends: {fresh}"
 
 
 def _live(folder: Folder, clock: Clock, out: TextIO) -> int:

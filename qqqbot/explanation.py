@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from qqqbot.bisecting import offset_of, rows_from
-from qqqbot.lenient import mapping, moment, number, sequence, text
+from qqqbot.errors import BotError
+from qqqbot.lenient import FIRST_YEAR, LAST_YEAR, mapping, moment, number, sequence, text
 from qqqbot.logs_folder import Folder, Identity, damage, identity, present, whose
 from qqqbot.market_calendar import NEW_YORK, new_york_date
+from qqqbot.model import Rules, Snapshot
 from qqqbot.recorded import NotRecorded, inputs_at
 from qqqbot.replay import differences
+from qqqbot.snapshot_codec import UNREADABLE
 from qqqbot.tailing import Row, RowReader, Rows, last_rows
 
 # A clock that was set back puts rows out of order; it is looked for this far around a day.
@@ -45,12 +48,18 @@ class When:
             case [one] if ":" in one:
                 return cls(at=time.fromisoformat(one).replace(second=0, microsecond=0, tzinfo=None))
             case [one]:
-                return cls(day=date.fromisoformat(one))
+                return cls(day=_day(one))
             case [day, at]:
-                return cls(
-                    date.fromisoformat(day), time.fromisoformat(at).replace(second=0, microsecond=0, tzinfo=None)
-                )
+                return cls(_day(day), time.fromisoformat(at).replace(second=0, microsecond=0, tzinfo=None))
         raise ValueError(f"expected a date and a time at most, found {' '.join(parts)}")
+
+
+def _day(text: str) -> date:
+    """Raises ValueError, also outside of the years in which a record can be."""
+    day = date.fromisoformat(text)
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise ValueError(f"expected a year from {FIRST_YEAR} to {LAST_YEAR}, found {text}")
+    return day
 
 
 def why(folder: Folder, when: When, now: datetime) -> Facts:
@@ -182,11 +191,18 @@ def _again(folder: Folder, row: Row, who: Identity) -> Facts:
         return {**told, "same": None, "problem": "the check failed before it could decide", "differences": []}
     at = moment(row.get("timestamp"))
     try:
-        snapshot, rules = inputs_at(folder.inputs, at, who, number(row.get("round"))) if at else _no_time()
+        found = _differences(row, *(inputs_at(folder.inputs, at, who, number(row.get("round"))) if at else _no_time()))
     except NotRecorded as problem:
         return {**told, "same": None, "problem": str(problem), "differences": []}
-    found = differences(row, snapshot, rules)
     return {**told, "same": not found, "problem": None, "differences": found}
+
+
+def _differences(row: Row, snapshot: Snapshot, rules: Rules) -> list[str]:
+    """Raises NotRecorded for inputs that are complete and yet none that a decision can be made from."""
+    try:
+        return differences(row, snapshot, rules)
+    except (*UNREADABLE, BotError) as error:
+        raise NotRecorded(f"its recorded inputs cannot be used: {error}") from None
 
 
 def _no_time() -> Any:

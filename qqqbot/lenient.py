@@ -10,6 +10,8 @@ from typing import Any
 # Ids of Interactive Brokers: U1234567, F1234567, DU1234567, DUH123456 and their like.
 _ACCOUNT = re.compile(r"\b(D?[UFI][A-Z]?)\d{2,}(\d{3})\b")
 SIMULATED_ACCOUNT = "simulated"
+# A time outside of these years is a mistake, and near the ends of what a datetime can be no day may be added to it.
+FIRST_YEAR, LAST_YEAR = 1970, 9000
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
@@ -22,10 +24,14 @@ def sequence(value: Any) -> list[Any]:
 
 
 def number(value: Any) -> float | None:
-    """A finite number; texts, booleans and NaN are none."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    """A finite number; texts, booleans, NaN and integers beyond all floats are none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value)
+    try:
+        found = float(value)
+    except OverflowError:
+        return None
+    return found if math.isfinite(found) else None
 
 
 def text(value: Any) -> str | None:
@@ -34,14 +40,18 @@ def text(value: Any) -> str | None:
 
 
 def moment(value: Any) -> datetime | None:
-    """An ISO 8601 time as aware UTC; one without an offset is taken as UTC, as all our files are."""
+    """An ISO 8601 time as aware UTC; one without an offset is taken as UTC, as all our files are.
+
+    None outside of the years in which one can reckon with it.
+    """
     if not isinstance(value, str):
         return None
     try:
         parsed = datetime.fromisoformat(value)
-        return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
+        found = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+    return found if FIRST_YEAR <= found.year <= LAST_YEAR else None
 
 
 def masked(account: str) -> str:

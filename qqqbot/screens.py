@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from qqqbot.framing import framed, time_in_fields
-from qqqbot.lenient import moment, number, without_accounts
+from qqqbot.lenient import moment, number, text, without_accounts
 from qqqbot.terminal import Block, Field, Fields, Line, Screen, Table, Tone
 from qqqbot.wording import NONE, column_time, count, day_and_time, percent, span, usd
 
@@ -55,10 +55,11 @@ def trade_table(rows: Sequence[Facts]) -> Table:
 def _trade_row(row: Facts) -> tuple[str, ...]:
     quantity = number(row.get("quantity"))
     slippage = number(row.get("slippage_bps"))
-    profit = number(row.get("realized_pnl")) if row.get("side") == "SELL" else None
+    side, symbol = text(row.get("side")) or NONE, text(row.get("symbol")) or NONE
+    profit = number(row.get("realized_pnl")) if side == "SELL" else None
     return (
         column_time(moment(row.get("timestamp"))),
-        f"{row.get('side') or NONE:<4} {count(quantity):>5} {row.get('symbol') or NONE}",
+        f"{side:<4} {count(quantity):>5} {symbol}",
         usd(number(row.get("price"))),
         NONE if slippage is None else f"{slippage:+.1f}",
         usd(profit, sign=True),

@@ -27,7 +27,7 @@ WHOLE = "="
 Plain = Any
 """JSON: None, bool, int, finite float, str, list, dict"""
 
-UNREADABLE = (ValueError, TypeError, KeyError, ArithmeticError, AttributeError, zlib.error)
+UNREADABLE = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, zlib.error)
 """What `snapshot_and_rules`, `unpacked` and `merged` raise for what is no record."""
 
 
@@ -106,11 +106,21 @@ def from_plain(kind: Any, value: Plain) -> Any:
         return {key: from_plain(inner[1], item) for key, item in value.items()}
     if is_dataclass(kind):
         return _object(typing.cast(type, kind), value)
-    if kind in (datetime, date):
-        return kind.fromisoformat(value)
+    if kind is datetime:
+        return _moment(value)
+    if kind is date:
+        return date.fromisoformat(value)
     if kind in (bool, str) and not isinstance(value, kind):
         raise TypeError(f"expected {kind.__name__}, found {value!r}")
     return kind(value)
+
+
+def _moment(value: str) -> datetime:
+    """An aware time: another one cannot be compared with them. Raises ValueError, TypeError."""
+    found = datetime.fromisoformat(value)
+    if found.tzinfo is None:
+        raise ValueError(f"expected a time with its offset, found {value}")
+    return found
 
 
 def _object(kind: type, value: Mapping[str, Plain]) -> Any:

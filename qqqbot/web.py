@@ -5,8 +5,12 @@ at, no address is made from a request, nothing is kept of one. On loopback only 
 answered, so that no page from elsewhere can make a browser fetch this one under a name of its own (DNS rebinding).
 """
 
+import errno
 import logging
-from collections.abc import Callable, Iterable
+import os
+import socket
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 HERE = Path(__file__).resolve().parent
+ANYWHERE = "*"
 # A handful of browsers; a request that does not come to its end is dropped.
 THREADS, CONNECTIONS, PATIENCE_SECONDS, LONGEST_HEADER_BYTES = 4, 50, 20, 16 * 1024
 
@@ -67,25 +72,60 @@ def application(dashboard: Dashboard, clock: Clock, token: str | None) -> "WSGIA
     return answer
 
 
-def serve(app: "WSGIApplication", host: str, port: int, ready: Callable[[int], None]) -> None:
-    """Answer until Ctrl-C; `ready` is told the port. Raises OSError where it cannot be listened on."""
+def addresses(host: str) -> list[str]:
+    """What `host` means on this machine, '*' all of its addresses. Raises OSError where it means nothing."""
+    name = None if host == ANYWHERE else host.strip("[]")
+    found = socket.getaddrinfo(name, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+def url(host: str, port: int) -> str:
+    """What a browser asks for, where `host` was bound."""
+    name = socket.gethostname() if host == ANYWHERE else host.strip("[]")
+    return f"http://{f'[{name}]' if ':' in name else name}:{port}/"
+
+
+def serve(app: "WSGIApplication", hosts: Sequence[str], port: int, ready: Callable[[int], None]) -> None:
+    """Answer at the addresses `hosts` until Ctrl-C; `ready` is told the port. Raises OSError where none can be had."""
     from waitress import create_server
 
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # two requests at once are nothing to tell
-    server = create_server(
-        app,
-        host=host,
-        port=port,
-        threads=THREADS,
-        connection_limit=CONNECTIONS,
-        channel_timeout=PATIENCE_SECONDS,
-        max_request_header_size=LONGEST_HEADER_BYTES,
-        max_request_body_size=LONGEST_HEADER_BYTES,
-        ident=None,
-        clear_untrusted_proxy_headers=True,
-    )
-    ready(server.effective_port)
-    server.run()
+    with ExitStack() as sockets:
+        bound = _bound(hosts, port, sockets)
+        server = create_server(
+            app,
+            sockets=bound,
+            threads=THREADS,
+            connection_limit=CONNECTIONS,
+            channel_timeout=PATIENCE_SECONDS,
+            max_request_header_size=LONGEST_HEADER_BYTES,
+            max_request_body_size=LONGEST_HEADER_BYTES,
+            ident=None,
+            clear_untrusted_proxy_headers=True,
+        )
+        ready(bound[0].getsockname()[1])
+        server.run()
+
+
+def _bound(hosts: Sequence[str], port: int, kept: ExitStack) -> list[socket.socket]:
+    """A socket at each of `hosts`, all of one port; a kind of address that this machine lacks is left out.
+
+    Raises OSError.
+    """
+    found: list[socket.socket] = []
+    for host in hosts:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            one = kept.enter_context(socket.create_server((host, port), family=family))
+        except OSError as error:  # its text holds more than the reason
+            if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                raise OSError(error.errno, os.strerror(error.errno or 0)) from None
+            continue
+        found.append(one)
+        port = one.getsockname()[1]
+    if not found:
+        raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
+    return found
 
 
 def _routes(dashboard: Dashboard, clock: Clock) -> dict[str, Route]:

@@ -73,6 +73,15 @@ def test_the_dead_are_told_in_red_and_not_said_to_agree_now(logs: LogsFolder) ->
     assert "./bot_control.sh start" in text
 
 
+def test_a_bot_that_can_decide_nothing_is_told_in_red_and_its_account_not_said_to_agree(logs: LogsFolder) -> None:
+    logs.status(problem="nothing listens there", problem_since=(NOW - timedelta(hours=1)).isoformat())
+    text = page.fragment(Dashboard(logs.folder).whole(NOW))
+    assert '<span class="health bad">FAILING</span>' in text
+    assert '<p class="alarm"><strong>Nothing listens there' in text
+    assert '<p class="warning">10,000.00 USD cash; the account does not answer now, it agreed when last asked' in text
+    assert "the account agrees" not in text
+
+
 def test_a_demonstration_says_so(logs: LogsFolder) -> None:
     logs.status(simulated_prices=True)
     assert '<p class="simulated">SIMULATED PRICES</p>' in page.fragment(Dashboard(logs.folder).whole(NOW))

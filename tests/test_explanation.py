@@ -55,7 +55,12 @@ def test_a_date_a_time_or_both(asked: list[str], meant: When) -> None:
     assert When.parse(asked) == meant
 
 
-@pytest.mark.parametrize("asked", [["yesterday"], ["15:45", "2026-11-25"], ["2026-13-01"], ["25:00"], ["1", "2", "3"]])
+TOO_FAR = [["0001-01-01"], ["9999-12-31"], ["9999-12-31", "15:45"], ["1969-12-31T10:00"]]
+
+
+@pytest.mark.parametrize(
+    "asked", [["yesterday"], ["15:45", "2026-11-25"], ["2026-13-01"], ["25:00"], ["1", "2", "3"], *TOO_FAR]
+)
 def test_anything_else_is_refused(asked: list[str]) -> None:
     with pytest.raises(ValueError, match=r"."):
         When.parse(asked)

@@ -7,6 +7,15 @@ import pytest
 
 from qqqbot.lenient import mapping, masked, moment, number, sequence, text, without_accounts
 
+TOO_FAR = (
+    "0001-01-01T00:00:00+14:00",
+    "0001-01-01T00:00:00+00:00",
+    "1969-12-31T23:59:59+00:00",
+    "1970-01-01T00:00:00+14:00",
+    "9001-01-01T00:00:00",
+    "9999-12-31T23:59:59+00:00",
+)
+
 
 @pytest.mark.parametrize("value", [None, [], "x", 1, True])
 def test_what_is_no_object_is_an_empty_one(value: Any) -> None:
@@ -18,7 +27,7 @@ def test_what_is_no_list_is_an_empty_one(value: Any) -> None:
     assert sequence(value) == []
 
 
-@pytest.mark.parametrize("value", [None, "1", True, float("nan"), float("inf"), [], {}])
+@pytest.mark.parametrize("value", [None, "1", True, float("nan"), float("inf"), 10**400, -(10**400), [], {}])
 def test_what_is_no_number_is_none(value: Any) -> None:
     assert number(value) is None
 
@@ -28,7 +37,7 @@ def test_what_is_no_text_is_none(value: Any) -> None:
     assert text(value) is None
 
 
-@pytest.mark.parametrize("value", [None, 1, "", "yesterday", "2026-13-01T00:00:00", "0001-01-01T00:00:00+14:00"])
+@pytest.mark.parametrize("value", [None, 1, "", "yesterday", "2026-13-01T00:00:00", *TOO_FAR])
 def test_what_is_no_time_is_none(value: Any) -> None:
     assert moment(value) is None
 

@@ -97,6 +97,24 @@ def test_a_book_that_differs_is_exit_4(logs: LogsFolder) -> None:
     assert of(logs, "--status").returncode == 4
 
 
+def test_an_account_that_does_not_answer_while_decisions_are_due_is_exit_5(logs: LogsFolder) -> None:
+    now, hour = CLOCK.now(), timedelta(hours=1)
+    session = {"open": (now - hour).isoformat(), "close": (now + hour).isoformat()}
+    gone = {"problem": "nothing listens there", "problem_since": (now - hour).isoformat()}
+    beat(logs, calendar={"session": session}, **gone)
+    done = of(logs, "--status")
+    assert done.returncode == 5
+    assert "failing" in done.stdout
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+def test_a_day_that_no_record_can_be_of_is_refused_in_words(logs: LogsFolder, day: str) -> None:
+    done = of(logs, "--why", day)
+    assert done.returncode == 2
+    assert f"expected a date like 2026-11-25 (of 1970 to 9000), a time like 15:45, or both, found {day}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_status_of_rubbish_is_said_without_a_traceback(logs: LogsFolder) -> None:
     logs.text("status.json", '{"state": "run')
     done = of(logs)

@@ -10,7 +10,7 @@ from monitor_samples import SUNDAY, LogsFolder, blocked, book, decision_row, sta
 
 from qqqbot.status_report import status
 from qqqbot.status_screen import status as screen
-from qqqbot.terminal import plain
+from qqqbot.terminal import Fields, Tone, plain
 
 
 @pytest.fixture
@@ -93,6 +93,28 @@ def test_a_disagreement_shows_what_the_broker_says(logs: LogsFolder) -> None:
     assert "Broker   the simulated account DISAGREES: it says 0 TQQQ, 311 QQQ (asked 12:00 ET)" in lines
     assert "Wrong    The last check could not trade: QQQ account 311, book 200: DU***567" in lines
     assert "Checked  12:00 ET HOLD, see above" in lines
+
+
+GONE = {"problem": "nothing listens there", "problem_since": (NOW - timedelta(hours=1)).isoformat()}
+
+
+def test_an_account_that_does_not_answer_is_not_said_to_agree(logs: LogsFolder) -> None:
+    lines = shown(logs, **GONE)
+    assert lines[1].startswith("Alive    yes, failing: pid 4711")
+    told = "Broker   the simulated account does not answer now; it agreed when last asked (asked 11:57 ET)"
+    assert told in lines
+    assert "Wrong    Nothing listens there" in lines
+    assert {"Alive": Tone.BAD, "Broker": Tone.WARNING}.items() <= tones(logs).items()
+
+
+def test_an_account_that_did_not_answer_a_dead_bot_agreed_when_last_asked(logs: LogsFolder) -> None:
+    logs.alive = False
+    assert "Broker    the simulated account agreed when last asked (asked 11:57 ET)" in shown(logs, **GONE)
+
+
+def tones(logs: LogsFolder) -> dict[str, Tone]:
+    blocks = screen(status(logs.folder, NOW))
+    return {row.label: row.tone for block in blocks if isinstance(block, Fields) for row in block.rows}
 
 
 def test_an_unfinished_rotation_and_an_open_order_are_told(logs: LogsFolder) -> None:

@@ -21,10 +21,12 @@ from browser import chromium
 from builders import NOW, RULES, portfolio, snapshot
 from monitor_samples import IDENTITY, LogsFolder, as_json, book, status_values
 
+from qqqbot import web
 from qqqbot.clock import SystemClock
 from qqqbot.engine import decision_values
 from qqqbot.input_log import InputLog
 from qqqbot.planning import decide
+from qqqbot.web_token import is_loopback
 
 ROOT = Path(__file__).resolve().parent.parent
 TOKEN = "correct-horse-battery-staple"
@@ -266,6 +268,71 @@ def test_bound_elsewhere_without_a_token_a_random_one_is_made_and_printed_once(l
         if command.exists():
             for child in command.read_text().split():
                 assert found[1] not in Path(f"/proc/{child}/cmdline").read_text()
+
+
+HAS_IPV6 = socket.has_ipv6 and Path("/proc/net/if_inet6").exists()
+
+
+def test_every_address_at_once_asks_for_the_token_at_each(logs: LogsFolder) -> None:
+    with server(logs, "--bind", "*", QQQBOT_WEB_TOKEN=TOKEN) as (port, said):
+        assert said.startswith(f"http://{socket.gethostname()}:{port}/  asks for the token")
+        for host in ("127.0.0.1", *(["::1"] if HAS_IPV6 else [])):
+            connection = http.client.HTTPConnection(host, port, timeout=10)
+            connection.request("GET", "/")
+            assert connection.getresponse().status == 401
+            connection.close()
+        assert ask(port, Authorization=basic(TOKEN))[0] == 200
+
+
+def test_a_name_of_several_addresses_is_served_at_each_on_one_port() -> None:
+    hosts = ["127.0.0.2", "127.0.0.1", *(["::1"] if HAS_IPV6 else [])]
+
+    class Told(Exception):
+        pass
+
+    def ready(port: int) -> None:
+        for host in hosts:
+            with socket.create_connection((host, port), timeout=10):
+                pass
+        raise Told
+
+    with pytest.raises(Told):
+        web.serve(lambda _, __: [], hosts, 0, ready)
+
+
+def test_an_address_that_this_machine_lacks_does_not_cost_the_others() -> None:
+    class Told(Exception):
+        pass
+
+    def ready(port: int) -> None:
+        with socket.create_connection(("127.0.0.1", port), timeout=10):
+            raise Told
+
+    lacking = "192.0.2.1"  # of a net that is for manuals only
+    with pytest.raises(Told):
+        web.serve(lambda _, __: [], [lacking, "127.0.0.1"], 0, ready)
+    with pytest.raises(OSError, match="Cannot assign requested address"):
+        web.serve(lambda _, __: [], [lacking], 0, ready)
+
+
+@pytest.mark.parametrize(
+    ("host", "meant", "shown"),
+    [
+        ("127.0.0.1", ["127.0.0.1"], "http://127.0.0.1:8787/"),
+        ("::1", ["::1"], "http://[::1]:8787/"),
+        ("[::1]", ["::1"], "http://[::1]:8787/"),
+        ("[fe80::1]", ["fe80::1"], "http://[fe80::1]:8787/"),
+    ],
+)
+def test_an_address_may_stand_in_brackets_and_is_shown_in_them_once(host: str, meant: list[str], shown: str) -> None:
+    assert web.addresses(host) == meant
+    assert web.url(host, 8787) == shown
+
+
+def test_all_addresses_are_more_than_this_machine() -> None:
+    assert "0.0.0.0" in web.addresses(web.ANYWHERE)
+    assert not all(map(is_loopback, web.addresses(web.ANYWHERE)))
+    assert all(map(is_loopback, web.addresses("localhost")))
 
 
 def test_a_token_that_will_not_do_starts_nothing(logs: LogsFolder) -> None:
