@@ -1,5 +1,6 @@
 """A copy of the project in a folder of its own, driven through bot_control.sh as its owner would."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -7,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from qqqbot.lock import PID_FILE, holder
@@ -87,19 +88,47 @@ class Checkout:
         return str(json.loads((self.logs / "status.json").read_text())["state"])
 
     def clean_up(self) -> None:
-        """No daemon outlives its test. A lock that cannot be told is a test's own doing and has no daemon."""
+        """No daemon outlives its test: neither the one that holds the lock, nor one that is only about to take it."""
+        # A lock that cannot be told is a test's own doing and has no daemon.
         pid = self.holder() if (self.logs / PID_FILE).is_file() else None
         if pid is not None:
-            os.kill(pid, signal.SIGKILL)
+            kill(pid)
+        eventually(lambda: not any([kill(each) for each in self._processes()]), f"nothing of {self.folder} runs")
+
+    def _processes(self) -> list[int]:
+        """The script and the daemon, whoever started them; each has its file in this folder among its arguments."""
+        names = (f"{self.script} ", f"{self.folder / 'qqq_trading_bot.py'} ")
+        return [pid for pid, command in commands() if any(name in f"{command} " for name in names)]
+
+
+def commands() -> Iterator[tuple[int, str]]:
+    """Each process of this machine, with its arguments."""
+    if Path("/proc/self/cmdline").exists():
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):  # it has just ended
+                yield int(path.parent.name), path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    else:
+        listed = subprocess.run(["ps", "-axww", "-o", "pid=,args="], capture_output=True, text=True, check=True)
+        for pid, *command in (line.split(None, 1) for line in listed.stdout.splitlines()):
+            yield int(pid), " ".join(command)
 
 
 def finished(process: "subprocess.Popen[str]", timeout: float = 120) -> "subprocess.CompletedProcess[str]":
     try:
         out, err = process.communicate(timeout=timeout)
-    except subprocess.TimeoutExpired:
+    except BaseException:
         process.kill()
         raise
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def kill(pid: int) -> bool:
+    """Whether there was such a process."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def eventually(happened: Callable[[], bool], what: str, seconds: float = 30, pause: float = 0.02) -> None:

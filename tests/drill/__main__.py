@@ -2,9 +2,11 @@
 
 import argparse
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
+from types import FrameType
 from typing import TextIO
 
 from tests.drill.scenes import SCENES, Scene
@@ -14,6 +16,15 @@ FIRE DRILL: this bot, as it is in this folder, in a sandbox among stand-ins for 
 Your account, your logs/ and your config.json are not touched, nothing goes to the network, and nothing is really sold.
 The time is made up: Thanksgiving week of 2026. What is indented under a "$" is what you would see."""
 
+ENDINGS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+
+
+def end(number: int, frame: FrameType | None) -> None:
+    """Leave the scene on its usual way, which stops the daemon and removes the sandbox; a second signal waits for that."""
+    for each in ENDINGS:
+        signal.signal(each, signal.SIG_IGN)
+    sys.exit(128 + number)
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="drill", description=__doc__)
@@ -22,6 +33,9 @@ def main() -> int:
     options = parser.parse_args()
     if unknown := [name for name in options.scenes if name not in SCENES]:
         parser.error(f"there is no scene {', '.join(unknown)}; there are: {', '.join(SCENES)}")
+    for number in ENDINGS:
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup, a background job
+            signal.signal(number, end)
     folder = Path(tempfile.mkdtemp(prefix="qqqbot drill "))
     try:
         return drill({name: SCENES[name] for name in options.scenes or SCENES}, folder, sys.stdout)
