@@ -157,7 +157,7 @@ class Daemon:
             self.notifier,
             rules,
             self.account.problem,
-            Channels(urls).outbox() if urls else None,
+            Channels(urls).start() if urls else None,
             DeadMan(Ping(ping).outbox()) if ping else None,
             refused=self.account.refused,
         )

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from qqqbot.channels import Channels, Message
+from qqqbot.channels import Channel, Message
 from qqqbot.outbox import Outbox
 from tests.receiver import receiving
 
@@ -31,9 +31,9 @@ def resident():
     return next(line for line in open("/proc/self/status") if line.startswith("VmRSS")).split()[1]
 
 print(resident())
-outbox = Channels((sys.argv[1],)).outbox()
-outbox.put(Message("one", "message"))
-outbox.close(30)
+channels = Channels((sys.argv[1],)).start()
+channels.put(Message("one", "message"))
+channels.close(30)
 print(resident())
 from apprise import Apprise
 channels = Apprise()
@@ -54,9 +54,8 @@ def main() -> None:
 def _hand_overs() -> list[tuple[str, str, str]]:
     gate = threading.Event()
 
-    def waits(_: Message) -> tuple[None, str]:
+    def waits(_: Message) -> None:
         gate.wait(60)
-        return None, ""
 
     took = {}
     for name, pause in (("hand-over to a sleeping thread", 0.005), ("hand-over, a delivery hangs", 0.0)):
@@ -93,8 +92,8 @@ def _in_the_loop() -> list[tuple[str, str, str]]:
         first.add(receiver.json_url())
         imports = time.perf_counter() - begun
         took = [_seconds(lambda: first.notify(title=MESSAGE.title, body=MESSAGE.body)) for _ in range(IN_THE_LOOP)]
-        channels = Channels((receiver.json_url(),))
-        child = [_seconds(lambda: channels.deliver(MESSAGE)) for _ in range(5)]
+        channel = Channel(1, receiver.json_url())
+        child = [_seconds(lambda: channel.problem(MESSAGE)) for _ in range(5)]
     return [
         ("apprise in the loop, a receiver that answers at once", _shown(took), "yardstick; up to its time-out else"),
         ("apprise imported in the loop", f"{imports * 1e3:.0f} ms", "yardstick, once"),

@@ -2,7 +2,8 @@
 
 Called after each good check and, while the exchange is closed, every half hour as long as the last check was good. A
 check that failed, could not trade because something is wrong, or was never made is therefore noticed elsewhere,
-whatever became of this machine. It is not called while trading is halted: no decisions are made then.
+whatever became of this machine. Never called while trading is halted, whether the exchange is open or not: no decisions
+are made then. Nor while the account has been without an answer for longer than its own nights need.
 """
 
 from collections.abc import Mapping
@@ -13,6 +14,10 @@ from qqqbot.child_job import ChildJobs, JobFailed
 from qqqbot.outbox import Outbox
 
 IDLE_EVERY = timedelta(minutes=30)
+# Interactive Brokers resets its servers from 00:15 to 01:45 New York time, on Friday nights from 23:00 to 03:00, and
+# the gateway restarts itself at about midnight. Four hours are the longest of these, so that none of them rings; and
+# what dies before 04:30 and stays dead still rings before 09:30, with an hour of the monitoring service's own patience.
+ACCOUNT_NIGHT = timedelta(hours=4)
 PAUSES_SECONDS = (5.0, 30.0)
 DEADLINE_SECONDS = 20.0
 
@@ -29,9 +34,9 @@ class Ping:
         """One place: a newer call makes an older one that still waits needless."""
         return Outbox("dead man's ping", self.deliver, self._jobs.abort, pauses, capacity=1).start()
 
-    def deliver(self, moment: datetime) -> tuple[datetime | None, str]:
+    def deliver(self, _: datetime) -> str | None:
         problem = self.problem()
-        return (None, "") if problem is None else (moment, f"the address {problem}")
+        return None if problem is None else f"the address {problem}"
 
     def problem(self) -> str | None:
         """Call once. None where it was answered well."""
@@ -51,9 +56,19 @@ class DeadMan:
         self._check: str | None = None
         self._called: datetime | None = None
 
-    def look(self, last_check: Mapping[str, Any] | None, exchange_closed: bool, now: datetime) -> None:
-        """`last_check` is the row of the newest check, as in decisions.jsonl."""
-        if last_check is None or not is_good(last_check):
+    def look(
+        self,
+        last_check: Mapping[str, Any] | None,
+        exchange_closed: bool,
+        now: datetime,
+        halted: bool = False,
+        down_since: datetime | None = None,
+    ) -> None:
+        """`last_check` is the row of the newest check, as in decisions.jsonl.
+
+        `down_since`: when the account ceased to answer, None where it answers.
+        """
+        if last_check is None or not is_good(last_check) or halted or _longer_than_a_night(down_since, now):
             return
         fresh = last_check["timestamp"] != self._check
         due = self._called is None or not timedelta(0) <= now - self._called < IDLE_EVERY
@@ -68,3 +83,7 @@ class DeadMan:
 def is_good(check: Mapping[str, Any]) -> bool:
     """Whether nothing was wrong: a closed exchange is not an error, a halt is."""
     return check.get("action") != "FAILED" and check.get("error") is None
+
+
+def _longer_than_a_night(down_since: datetime | None, now: datetime) -> bool:
+    return down_since is not None and now - down_since > ACCOUNT_NIGHT

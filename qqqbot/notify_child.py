@@ -1,7 +1,7 @@
-"""Hands one message to its channels through apprise, and ends: python -m qqqbot.notify_child SECONDS.
+"""Hands one message to one channel through apprise, and ends: python -m qqqbot.notify_child SECONDS.
 
-stdin:  {"urls": [...], "title": "...", "body": "..."}
-stdout: {"results": [null, "cannot be reached", ...]}, one for each url, null where it was delivered
+stdin:  {"url": "...", "title": "...", "body": "..."}
+stdout: {"problem": "cannot be reached"}, null where it was delivered
 
 apprise quotes addresses in what it logs, so nothing of that is passed on: a failure is told in words of our own.
 """
@@ -39,15 +39,11 @@ def deliver(job: dict[str, Any]) -> dict[str, Any]:
     words = Words()
     logging.getLogger().addHandler(words)
 
-    def one(url: str) -> str | None:
-        words.heard.clear()
-        channels = Apprise(asset=asset)
-        if not channels.add(url):
-            return "is not an address that apprise knows; see https://github.com/caronc/apprise/wiki"
-        delivered = channels.notify(title=job["title"], body=job["body"], body_format=NotifyFormat.TEXT)
-        return None if delivered else reason(words.heard)
-
-    return {"results": [one(url) for url in job["urls"]]}
+    channels = Apprise(asset=asset)
+    if not channels.add(job["url"]):
+        return {"problem": "is not an address that apprise knows; see https://github.com/caronc/apprise/wiki"}
+    delivered = channels.notify(title=job["title"], body=job["body"], body_format=NotifyFormat.TEXT)
+    return {"problem": None if delivered else reason(words.heard)}
 
 
 def reason(heard: list[str]) -> str:

@@ -7,10 +7,10 @@ import os
 import sys
 from pathlib import Path
 
-from qqqbot.channels import Channels, Message
+from qqqbot.channels import Channel, Message
 from qqqbot.deadman import Ping
 from qqqbot.errors import ConfigError
-from qqqbot.secret_urls import NOTIFY_FILE, NOTIFY_VARIABLE, PING_FILE, PING_VARIABLE, channel, take
+from qqqbot.secret_urls import NOTIFY_FILE, NOTIFY_VARIABLE, PING_FILE, PING_VARIABLE, take
 
 HERE = Path(__file__).resolve().parent.parent
 MESSAGE = Message("qqqbot: a test", "Sent by ./bot_control.sh notify-test. If you read this, the channel works.")
@@ -27,11 +27,11 @@ def main() -> int:
         print(_how(config.parent), file=sys.stderr)
         return 2
     failed = False
-    problems = Channels(secrets.notify).problems(MESSAGE) if secrets.notify else {}
-    for number, url in enumerate(secrets.notify):
-        problem = problems.get(number)
+    for number, url in enumerate(secrets.notify, 1):
+        channel = Channel(number, url)
+        problem = channel.problem(MESSAGE)
         failed |= problem is not None
-        print(f"{channel(number + 1, url)}: {problem or 'delivered'}")
+        print(f"{channel.name}: {problem or 'delivered'}", flush=True)
     if secrets.ping is not None:
         problem = Ping(secrets.ping).problem()
         failed |= problem is not None

@@ -2,7 +2,7 @@
 
 Bounded in every way: the oldest item is dropped when there are too many, and each is tried a fixed number of times with
 growing pauses. One thread does it, asleep while there is nothing to deliver: starting one for each item would make the
-loop wait until it runs.
+loop wait until it runs. Whoever hands over may learn what became of each item.
 """
 
 import logging
@@ -14,25 +14,33 @@ from typing import Generic, Self, TypeVar
 log = logging.getLogger("qqqbot.outbox")
 
 T = TypeVar("T")
-# An item's delivery returns what is left of it, None for nothing, and what went wrong.
-Delivery = Callable[[T], tuple[T | None, str]]
+# An item's delivery returns what went wrong, None where it arrived.
+Delivery = Callable[[T], str | None]
 KILL_SECONDS = 2.0
 
 
 class Outbox(Generic[T]):
     """`deliver` runs in the outbox's thread, once started; `abort` makes it end at once.
 
-    `pauses` are seconds between the tries.
+    `pauses` are seconds between the tries. `ended` is told of each item whether it was delivered, in the outbox's
+    thread, or in the one that hands over where it is dropped for a newer one. What still waits at a death is not told.
     """
 
     def __init__(
-        self, name: str, deliver: Delivery[T], abort: Callable[[], None], pauses: Sequence[float], capacity: int
+        self,
+        name: str,
+        deliver: Delivery[T],
+        abort: Callable[[], None],
+        pauses: Sequence[float],
+        capacity: int,
+        ended: Callable[[T, bool], None] = lambda _item, _delivered: None,
     ) -> None:
         self._name = name
         self._deliver = deliver
         self._abort = abort
         self._pauses = pauses
         self._capacity = capacity
+        self._ended = ended
         self._items: deque[T] = deque()
         self._arrived = threading.Condition()
         self._closing = threading.Event()
@@ -48,18 +56,21 @@ class Outbox(Generic[T]):
         """Hand over. Never raises, never waits for a delivery."""
         with self._arrived:
             self._items.append(item)
-            crowded = len(self._items) > self._capacity
-            if crowded:
-                self._items.popleft()
+            dropped = [self._items.popleft()] if len(self._items) > self._capacity else []
             self._arrived.notify()
-        if crowded:
+        for old in dropped:
             log.warning("%s: too many wait to be delivered; the oldest was dropped", self._name)
+            self._ended(old, False)
 
-    def close(self, seconds: float) -> None:
-        """Let what is under way end within `seconds`, then end it. Nothing is tried again."""
+    def finish(self) -> None:
+        """Try what waits once more, nothing again, and end; without waiting for it."""
         self._closing.set()
         with self._arrived:
             self._arrived.notify()
+
+    def close(self, seconds: float) -> None:
+        """Let what is under way end within `seconds`, then end it. Nothing is tried again."""
+        self.finish()
         if not self._thread.is_alive():
             return
         self._thread.join(seconds)
@@ -76,18 +87,26 @@ class Outbox(Generic[T]):
                 if not self._items:
                     return
                 item = self._items.popleft()
-            self._try(item)
+            self._ended(item, self._try(item))
 
-    def _try(self, item: T) -> None:
-        rest: T | None = item
-        problem = ""
+    def _try(self, item: T) -> bool:
+        """Whether it was delivered."""
+        tries = 0
         for pause in (*self._pauses, None):
-            assert rest is not None
-            rest, problem = self._deliver(rest)
-            if rest is None:
+            problem = self._problem(item)
+            if problem is None:
                 self.failure = None
-                return
+                return True
+            tries += 1
             if pause is None or self._closing.wait(pause):
                 break
         self.failure = problem
-        log.warning("%s: given up after %d tries: %s", self._name, len(self._pauses) + 1, problem)
+        log.warning("%s: given up after %s: %s", self._name, "1 try" if tries == 1 else f"{tries} tries", problem)
+        return False
+
+    def _problem(self, item: T) -> str | None:
+        """An unforeseen error is a failed try: this thread's end would be the end of all that comes later."""
+        try:
+            return self._deliver(item)
+        except Exception as error:  # noqa: BLE001 (its text may quote an address, so only its kind is told)
+            return f"the try ended with {type(error).__name__}"

@@ -1,20 +1,21 @@
 """What the owner, the dead man's switch and systemd are told, looked at after each check and at least once a minute.
 
 Takes the place of the Notifier behind the engine: what happens is logged and collected; what lasts is read from the
-engine itself at each look. Nothing here may stop a trade: deliveries are handed over and forgotten.
+engine itself at each look. Nothing here may stop a trade: deliveries are handed over, and what was told is remembered
+once a channel has it, whenever that is.
 """
 
 import logging
-from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from qqqbot.channels import Message
+from qqqbot.channels import Channels, Message
 from qqqbot.deadman import DeadMan
-from qqqbot.digest import ended_week, letter
+from qqqbot.digest import Week, ended_week, letter
 from qqqbot.engine import Engine, equity_of
 from qqqbot.errors import CalendarEnded
 from qqqbot.market_calendar import SessionTable, new_york_date
@@ -33,15 +34,12 @@ from qqqbot.notices import (
     select,
 )
 from qqqbot.notify import LogNotifier
-from qqqbot.outbox import Outbox
 from qqqbot.ports import Clock
 from qqqbot.strategy import flip_prices
 
 log = logging.getLogger("qqqbot.watch")
 
 MODES = {Mode.DRY_RUN: "DRY RUN", Mode.PAPER: "PAPER", Mode.LIVE: "LIVE"}
-# Pieces of news that wait for the morning.
-MOST_WAITING = 50
 CLOSE_SECONDS = 3.0
 NO_WEEK_YET = "none yet"
 
@@ -58,11 +56,10 @@ class Watch:
     log_notifier: LogNotifier
     rules: Rules
     problem: Callable[[], str | None]
-    outbox: Outbox[Message] | None = None
+    channels: Channels | None = None
     deadman: DeadMan | None = None
     engine: Engine | None = None
     refused: Callable[[], str | None] = lambda: None
-    _news: deque[News] = field(default_factory=lambda: deque(maxlen=MOST_WAITING))
     _down_since: datetime | None = None
     _failure: str | None = None
     _complete: bool = False
@@ -74,37 +71,31 @@ class Watch:
     def notify(self, kind: str, text: str) -> None:
         """Log it, and tell the owner at the next look. What lasts is told from the engine's state instead."""
         self.log_notifier.notify(kind, text)
-        if kind in LASTING or self.outbox is None:
+        if kind in LASTING or self.channels is None:
             return
         engine = self.engine
+        self._recognize()
         if kind == "trade" and engine is not None and engine.records.book.ledger.portfolio().trades == 1:
             kind = "first_trade"
-        self._news.append(News(kind, text, self.clock.now()))
+        self._memory.add(News(kind, text, self.clock.now()))
 
     def look(self) -> None:
         """Tell what is to be told now."""
         now, engine = self.clock.now(), self.engine
         table = engine.state.table if engine else None
         is_open = _is_open(table, now)
-        if self.deadman is not None and engine is not None:
-            self.deadman.look(engine.state.last_check, table is not None and not is_open, now)
-        if self.outbox is None:
-            return
-        self._say_where_nothing_is_delivered(self.outbox)
         problem = self._problem_now(now)
+        if self.deadman is not None and engine is not None:
+            halted = engine.records.switch.reason() is not None
+            self.deadman.look(engine.state.last_check, table is not None and not is_open, now, halted, self._down_since)
+        if self.channels is None:
+            return
+        self._say_where_nothing_is_delivered(self.channels)
         if is_night(now) and not is_open:
             return
-        if engine is not None:
-            self._memory.belongs_to(f"{engine.broker.mode.value} {engine.broker.account}")
-            self._complete |= _looked_at_everything(engine.state.last_check)
-        memory = self._memory.memory
-        troubles = self._troubles(problem, decision_near(now, table, self.rules))
-        lines = select(memory, troubles, self._news, self._complete, now)
-        self._news.clear()
-        lines += self._of_the_week(memory, problem, [trouble.text for trouble in troubles], now)
-        if lines:
-            self.outbox.put(self._message(lines))
-        self._memory.save()
+        self._recognize()
+        self._complete |= engine is not None and _looked_at_everything(engine.state.last_check)
+        self._tell(self.channels, problem, self._troubles(problem, decision_near(now, table, self.rules)), now)
 
     def status_line(self, state: str) -> str:
         """One line for systemd."""
@@ -115,8 +106,24 @@ class Watch:
     def close(self) -> None:
         if self.deadman is not None:
             self.deadman.close()
-        if self.outbox is not None:
-            self.outbox.close(CLOSE_SECONDS)
+        if self.channels is not None:
+            self.channels.close(CLOSE_SECONDS)
+
+    def _recognize(self) -> None:
+        """Whose memory it is, once that is known."""
+        if self.engine is not None:
+            self._memory.belongs_to(f"{self.engine.broker.mode.value} {self.engine.broker.account}")
+
+    def _tell(self, channels: Channels, problem: str | None, troubles: list[Trouble], now: datetime) -> None:
+        week = self._week(now)
+        before, news = self._memory.view()
+        after = replace(before, told=dict(before.told))
+        lines = select(after, troubles, news, self._complete, now)
+        lines += self._of_the_week(after, week, problem, [trouble.text for trouble in troubles], now)
+        if not lines:
+            self._memory.drop(news)
+        elif (flight := self._memory.flight(before, after, news, now)) is not None:
+            channels.put(self._message(lines), partial(self._memory.settle, flight))
 
     def _troubles(self, problem: str | None, near: bool) -> list[Trouble]:
         lasting = self.engine.alerts.lasting() if self.engine else []
@@ -138,29 +145,33 @@ class Watch:
             self._down_since = now
         return problem
 
-    def _of_the_week(self, memory: Memory, problem: str | None, wrong: list[str], now: datetime) -> list[str]:
+    def _of_the_week(
+        self, memory: Memory, week: Week | None, problem: str | None, wrong: list[str], now: datetime
+    ) -> list[str]:
         lines = []
         if login_due(memory, problem, now):
             memory.login = new_york_date(now).isoformat()
             lines.append(paragraph("login", problem or ""))
-        if (text := self._letter(memory, wrong, now)) is not None:
-            lines.append(paragraph("digest", text))
+        if week is not None and week.ended != memory.digest and self.engine is not None:
+            lines.append(paragraph("digest", self._letter(self.engine, memory, week, wrong)))
         return lines
 
-    def _letter(self, memory: Memory, wrong: list[str], now: datetime) -> str | None:
+    def _week(self, now: datetime) -> Week | None:
+        """The week that is over and has had this bot in it, once a check has been made."""
         engine = self.engine
         if engine is None or engine.state.last_check is None:
             return None
         week = ended_week(engine.state.table, now)
-        if memory.digest and (week is None or memory.digest == week.ended):
-            return None
-        portfolio, market = engine.records.book.ledger.portfolio(), engine.state.market
-        equity = equity_of(portfolio, {s: market.quote(s).price for s in SYMBOLS} if market else None)
-        first, before = not memory.digest, (memory.equity, memory.trades)
-        memory.digest, memory.equity, memory.trades = week.ended if week else NO_WEEK_YET, equity, portfolio.trades
         # At the very first start a week that is over was not this bot's.
-        if first or week is None:
-            return None
+        self._memory.begin_weeks(
+            week.ended if week else NO_WEEK_YET, _equity(engine), engine.records.book.ledger.portfolio().trades
+        )
+        return week
+
+    def _letter(self, engine: Engine, memory: Memory, week: Week, wrong: list[str]) -> str:
+        portfolio, market, equity = engine.records.book.ledger.portfolio(), engine.state.market, _equity(engine)
+        before = (memory.equity, memory.trades)
+        memory.digest, memory.equity, memory.trades = week.ended, equity, portfolio.trades
         coming = flip_prices([*(bar.close for bar in market.bars), market.qqq.price], self.rules) if market else None
         return letter(week, portfolio, equity, engine.state.last_signal, coming, before, wrong)
 
@@ -178,11 +189,18 @@ class Watch:
     def _masked(self, text: str) -> str:
         return masked(text, self.engine.broker.account if self.engine else "")
 
-    def _say_where_nothing_is_delivered(self, outbox: Outbox[Message]) -> None:
+    def _say_where_nothing_is_delivered(self, channels: Channels) -> None:
         """On the status page, once: a message that cannot be delivered cannot tell so itself."""
-        if outbox.failure != self._failure:
-            self._failure = outbox.failure
+        if (failure := channels.failure) != self._failure:
+            self._failure = failure
             self.log_notifier.notify("notifications", self._failure or "delivered again")
+
+
+def _equity(engine: Engine) -> float | None:
+    market = engine.state.market
+    return equity_of(
+        engine.records.book.ledger.portfolio(), {s: market.quote(s).price for s in SYMBOLS} if market else None
+    )
 
 
 def _looked_at_everything(check: Mapping[str, Any] | None) -> bool:

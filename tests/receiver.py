@@ -1,5 +1,6 @@
 """A web server on loopback that takes notifications (apprise's json://) and the dead man's calls, and can misbehave."""
 
+import contextlib
 import json
 import threading
 import time
@@ -12,11 +13,12 @@ from typing import Any
 
 @dataclass
 class Receiver:
-    """`statuses` are given one by one, then 200; while `hangs` an answer is never given."""
+    """`statuses` are given one by one, then 200; while `hangs` no answer is given, while `drips` one without an end."""
 
     port: int = 0
     statuses: list[int] = field(default_factory=list)
     hangs: bool = False
+    drips: bool = False
     calls: list[str] = field(default_factory=list)
     """paths asked for with GET"""
     messages: list[dict[str, Any]] = field(default_factory=list)
@@ -50,9 +52,19 @@ def receiving() -> Iterator[Receiver]:
             if receiver.hangs:
                 receiver.released.wait(60)
                 return
+            if receiver.drips:
+                self._drip()
+                return
             self.send_response(receiver.statuses.pop(0) if receiver.statuses else 200)
             self.send_header("Content-Length", "0")
             self.end_headers()
+
+        def _drip(self) -> None:
+            """A byte now and then, so that no time-out of a single read ends it."""
+            with contextlib.suppress(OSError):
+                self.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
+                while not receiver.released.wait(0.2):
+                    self.wfile.write(b"a")
 
         def log_message(self, format: str, *arguments: Any) -> None:
             """Nothing to standard error."""

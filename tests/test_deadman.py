@@ -8,7 +8,7 @@ import pytest
 from builders import NOW
 from receiver import receiving, until
 
-from qqqbot.deadman import IDLE_EVERY, DeadMan, Ping
+from qqqbot.deadman import ACCOUNT_NIGHT, IDLE_EVERY, DeadMan, Ping
 from qqqbot.outbox import Outbox
 
 TOKEN = "hunter2hunter2"
@@ -17,7 +17,7 @@ CLOSED, OPEN = True, False
 
 class Calls(Outbox[datetime]):
     def __init__(self) -> None:
-        super().__init__("calls", lambda _: (None, ""), lambda: None, (), 1)
+        super().__init__("calls", lambda _: None, lambda: None, (), 1)
         self.made: list[datetime] = []
 
     def put(self, item: datetime) -> None:
@@ -73,6 +73,27 @@ def test_a_session_without_checks_is_silent_and_a_closed_exchange_is_not() -> No
     for minute in range(100, 200):
         deadman.look(check(), CLOSED, minutes(minute))
     assert calls.made == [NOW, minutes(100), minutes(130), minutes(160), minutes(190)]
+
+
+@pytest.mark.parametrize("closed", [OPEN, CLOSED])
+def test_a_halt_is_none_though_the_last_check_was_good(closed: bool) -> None:
+    calls = Calls()
+    deadman = DeadMan(calls)
+    deadman.look(check(), closed, NOW, halted=True)
+    deadman.look(check(minutes(15)), closed, minutes(15), halted=True)
+    assert calls.made == []
+    deadman.look(check(minutes(15)), closed, minutes(16))
+    assert calls.made == [minutes(16)], "resumed"
+
+
+@pytest.mark.parametrize("closed", [OPEN, CLOSED])
+def test_an_account_without_an_answer_is_none_once_its_longest_night_is_over(closed: bool) -> None:
+    calls = Calls()
+    deadman = DeadMan(calls)
+    moments = [NOW + timedelta(minutes=5 * number) for number in range(100)]
+    for moment in moments:
+        deadman.look(check(moment), closed, moment, down_since=NOW)
+    assert calls.made == [moment for moment in moments if moment - NOW <= ACCOUNT_NIGHT]
 
 
 def test_a_clock_that_was_set_back_does_not_silence_it() -> None:

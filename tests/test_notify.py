@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from builders import NOW
 from fakes import FakeNotifier
 from receiver import Receiver, receiving, until
 
-from qqqbot.channels import Channels, Message
+from qqqbot.channels import Channel, Channels, Letter, Message
 from qqqbot.child_job import ChildJobs, JobFailed
 from qqqbot.clock import VirtualClock
 from qqqbot.notify import KEPT, Alerts, LogNotifier
@@ -46,32 +48,123 @@ def test_a_trouble_is_told_when_it_begins_and_when_it_is_over() -> None:
 # ---- channels
 
 
-def test_a_message_arrives_on_every_channel() -> None:
-    with receiving() as one, receiving() as other:
-        assert Channels((one.json_url(TOKEN), other.json_url())).deliver(MESSAGE) == (None, "")
+class Settled:
+    """What a hand-over was told of its message."""
+
+    def __init__(self) -> None:
+        self.heard: list[bool] = []
+
+    def __call__(self, delivered: bool) -> None:
+        self.heard.append(delivered)
+
+
+@contextmanager
+def channels(*urls: str, deadline: float = 30, pauses: tuple[float, ...] = ()) -> Iterator[Channels]:
+    made = Channels(urls, deadline, pauses).start()
+    try:
+        yield made
+    finally:
+        made.close(0)
+
+
+def test_a_message_arrives_on_every_channel_and_is_delivered_once() -> None:
+    settled = Settled()
+    with receiving() as one, receiving() as other, channels(one.json_url(TOKEN), other.json_url()) as sent:
+        sent.put(MESSAGE, settled)
         for receiver in (one, other):
+            until(lambda receiver=receiver: receiver.messages)
             assert [(m["title"], m["message"]) for m in receiver.messages] == [(MESSAGE.title, MESSAGE.body)]
+        sent.close(20)
+        assert settled.heard == [True]
+        assert sent.failure is None
 
 
 def test_only_the_channel_that_failed_is_tried_again() -> None:
     with receiving() as good, receiving() as bad:
         bad.statuses = [503]
-        channels = Channels((good.json_url(), bad.json_url(TOKEN)))
-        rest, problem = channels.deliver(MESSAGE)
-        assert rest == Message(MESSAGE.title, MESSAGE.body, frozenset({0}))
-        assert problem == ("channel 2 (json) refused it with HTTP status 503; try it with ./bot_control.sh notify-test")
-        assert channels.deliver(rest) == (None, "")
-        assert (len(good.messages), len(bad.messages)) == (1, 2)
+        with channels(good.json_url(), bad.json_url(TOKEN), pauses=(0.1,)) as sent:
+            sent.put(MESSAGE)
+            until(lambda: len(bad.messages) == 2)
+            sent.close(20)
+        assert len(good.messages) == 1
 
 
-def test_what_is_wrong_is_told_without_the_address() -> None:
-    urls = (f"nonsense://{TOKEN}", f"tgram://{TOKEN}", f"json://127.0.0.1:9/{TOKEN}", f"json://{TOKEN}.invalid/")
-    _, problem = Channels(urls).deliver(MESSAGE)
-    assert TOKEN not in problem
-    assert "channel 1 (nonsense) is not an address that apprise knows" in problem
-    assert "channel 2 (tgram) is not an address that apprise knows" in problem
-    assert "channel 3 (json) cannot be reached" in problem
-    assert "channel 4 (json) cannot be reached" in problem
+def test_a_channel_that_refuses_delays_no_other_and_is_named() -> None:
+    settled = Settled()
+    with receiving() as good, receiving() as bad:
+        bad.statuses = [401] * 9
+        with channels(good.json_url(), bad.json_url(TOKEN), pauses=(60.0,)) as sent:
+            for _ in range(3):
+                sent.put(MESSAGE, settled)
+            until(lambda: settled.heard == [True] * 3)
+            assert len(good.messages) == 3
+            assert len(bad.messages) <= 1, "its first message waits for its second try"
+            sent.close(20)
+        assert sent.failure == (
+            "channel 2 (json) refused it with HTTP status 401; try it with ./bot_control.sh notify-test"
+        )
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["hangs first", "hangs last"])
+@pytest.mark.parametrize("way", ["hangs", "drips"])
+def test_a_channel_that_hangs_or_drips_silences_no_other(first: bool, way: str) -> None:
+    settled = Settled()
+    with receiving() as good, receiving() as bad:
+        setattr(bad, way, True)
+        urls = (bad.json_url(), good.json_url())
+        with channels(*(urls if first else urls[::-1]), deadline=30) as sent:
+            for _ in range(2):
+                sent.put(MESSAGE, settled)
+            until(lambda: settled.heard == [True, True])
+            assert len(good.messages) == 2
+            assert len(bad.messages) <= 1, "its own deadline is not over"
+
+
+def test_a_message_that_no_channel_takes_is_told_as_undelivered_and_every_channel_is_named() -> None:
+    settled = Settled()
+    with receiving() as bad:
+        bad.statuses = [503] * 9
+        with channels(bad.json_url(TOKEN), f"json://127.0.0.1:9/{TOKEN}", pauses=(0.01,)) as sent:
+            sent.put(MESSAGE, settled)
+            until(lambda: settled.heard == [False])
+            assert sent.failure == (
+                "channel 1 (json) refused it with HTTP status 503; channel 2 (json) cannot be reached; "
+                "try it with ./bot_control.sh notify-test"
+            )
+            bad.statuses = []
+            sent.put(MESSAGE, settled)
+            until(lambda: settled.heard == [False, True])
+            until(lambda: (sent.failure or "").startswith("channel 2 (json) cannot be reached; try"))
+
+
+def test_many_channels_that_hang_are_closed_in_the_time_of_one() -> None:
+    settled = Settled()
+    with receiving() as receiver:
+        receiver.hangs = True
+        sent = Channels((receiver.json_url(),) * 3, deadline_seconds=60).start()
+        sent.put(MESSAGE, settled)
+        until(lambda: len(receiver.messages) == 3)
+        begun = time.monotonic()
+        sent.close(1)
+        assert time.monotonic() - begun < 2.5
+        assert settled.heard == [False], "which the next process tells"
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        (f"nonsense://{TOKEN}", "is not an address that apprise knows"),
+        (f"tgram://{TOKEN}", "is not an address that apprise knows"),
+        (f"json://127.0.0.1:9/{TOKEN}", "cannot be reached"),
+        (f"json://{TOKEN}.invalid/", "cannot be reached"),
+    ],
+)
+def test_what_is_wrong_is_told_without_the_address(url: str, problem: str) -> None:
+    channel = Channel(2, url)
+    told = channel.deliver(Letter(MESSAGE, 1, Settled()))
+    assert told is not None
+    assert told.startswith(f"channel 2 ({url.partition(':')[0]}) {problem}")
+    assert TOKEN not in told
 
 
 @pytest.mark.parametrize(
@@ -91,10 +184,9 @@ def test_a_receiver_that_hangs_is_given_up_at_the_deadline() -> None:
     with receiving() as receiver:
         receiver.hangs = True
         begun = time.monotonic()
-        rest, problem = Channels((receiver.json_url(TOKEN),), deadline_seconds=3).deliver(MESSAGE)
+        problem = Channel(1, receiver.json_url(TOKEN), deadline_seconds=3).problem(MESSAGE)
         assert time.monotonic() - begun < 15
-        assert rest is not None
-        assert problem.startswith("channel 1 (json) did not take it: no answer within 3 s")
+        assert problem == "did not take it: no answer within 3 s"
 
 
 def command_lines() -> str:
@@ -116,14 +208,14 @@ def environments_of(name: str) -> list[bytes]:
 def test_no_secret_is_in_a_command_line_or_an_environment() -> None:
     with receiving() as receiver:
         receiver.hangs = True
-        outbox = Channels((receiver.json_url(TOKEN),), deadline_seconds=30).outbox()
-        outbox.put(MESSAGE)
+        sent = Channels((receiver.json_url(TOKEN),), deadline_seconds=30).start()
+        sent.put(MESSAGE)
         until(lambda: receiver.messages)
         seen = command_lines()
         assert "qqqbot.notify_child" in seen, "the child that holds the secret runs at this moment"
         assert TOKEN not in seen
         assert not any(TOKEN.encode() in environment for environment in environments_of("notify_child"))
-        outbox.close(0)
+        sent.close(0)
         until(lambda: "qqqbot.notify_child" not in command_lines())
 
 
@@ -146,7 +238,7 @@ def test_an_aborted_runner_starts_no_child() -> None:
     jobs = ChildJobs()
     jobs.abort()
     with pytest.raises(JobFailed, match="stopping"):
-        jobs.run("notify_child", {"urls": []}, 30)
+        jobs.run("notify_child", {}, 30)
 
 
 def test_a_child_whose_parent_died_ends_by_itself() -> None:

@@ -19,25 +19,27 @@ class Courier:
         self.failures = failures
         self.tried: list[int] = []
         self.delivered: list[int] = []
+        self.ended: list[tuple[int, bool]] = []
         self.gate = threading.Event()
         self.gate.set()
         self.aborted = False
 
-    def deliver(self, item: int) -> tuple[int | None, str]:
+    def deliver(self, item: int) -> str | None:
         self.tried.append(item)
         self.gate.wait(20)
         if self.failures:
             self.failures -= 1
-            return item, "nobody is at home"
+            return "nobody is at home"
         self.delivered.append(item)
-        return None, ""
+        return None
 
     def abort(self) -> None:
         self.aborted = True
         self.gate.set()
 
     def outbox(self, pauses: tuple[float, ...] = PAUSES, capacity: int = 3) -> Outbox[int]:
-        return Outbox("test", self.deliver, self.abort, pauses, capacity).start()
+        end = lambda *what: self.ended.append(what)  # noqa: E731
+        return Outbox("test", self.deliver, self.abort, pauses, capacity, end).start()
 
 
 @pytest.fixture
@@ -125,3 +127,51 @@ def test_closing_ends_a_delivery_that_hangs(stuck: Courier) -> None:
 
 def test_closing_an_empty_outbox_is_nothing() -> None:
     Courier().outbox().close(10)
+
+
+# ---- what became of each
+
+
+def test_it_is_told_of_each_item_whether_it_was_delivered() -> None:
+    courier = Courier(failures=3)
+    outbox = courier.outbox()
+    outbox.put(1)
+    outbox.put(2)
+    until(lambda: courier.ended == [(1, False), (2, True)])
+
+
+def test_an_item_that_is_dropped_was_not_delivered(stuck: Courier) -> None:
+    outbox = stuck.outbox(capacity=1)
+    outbox.put(0)
+    until(lambda: stuck.tried == [0])
+    outbox.put(1)
+    outbox.put(2)
+    assert stuck.ended == [(1, False)]
+
+
+def test_what_is_ended_by_closing_was_not_delivered() -> None:
+    courier = Courier(failures=9)
+    outbox = courier.outbox(pauses=(60.0,))
+    outbox.put(1)
+    outbox.put(2)
+    until(lambda: courier.tried)
+    outbox.close(10)
+    assert courier.ended == [(1, False), (2, False)]
+    assert courier.tried == [1, 2], "each once, nothing again"
+
+
+def test_a_delivery_that_breaks_is_a_failed_try_and_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    courier = Courier()
+    broken = [ValueError("https://token@secret"), ValueError("https://token@secret")]
+
+    def deliver(item: int) -> str | None:
+        if broken:
+            raise broken.pop()
+        return courier.deliver(item)
+
+    outbox = Outbox("test", deliver, courier.abort, (0.01,), 3).start()
+    outbox.put(1)
+    until(lambda: outbox.failure == "the try ended with ValueError")
+    outbox.put(2)
+    until(lambda: courier.delivered == [2])
+    assert "secret" not in caplog.text

@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 from builders import ACCOUNT, NOW, PRICE, RULES, closes, new_york, table
 from fakes import World, is_rejected
+from receiver import receiving, until
 
-from qqqbot.channels import Message
+from qqqbot.channels import Channels, Message, Settled
 from qqqbot.clock import VirtualClock
 from qqqbot.deadman import DeadMan
 from qqqbot.engine import Engine
 from qqqbot.errors import PricesUnavailable
 from qqqbot.model import Holding, Mode
+from qqqbot.notice_memory import MOST_WAITING
 from qqqbot.notify import LogNotifier
 from qqqbot.outbox import Outbox
 from qqqbot.strategy import flip_prices
@@ -23,20 +25,31 @@ from qqqbot.watch import Watch
 FRIDAY = date(2026, 12, 4)
 
 
-class Post(Outbox[Message]):
-    """Keeps what is handed over."""
+class Post(Channels):
+    """Keeps what is handed over. It arrives at once; not while `works` is False, and later while it is None."""
 
     def __init__(self) -> None:
-        super().__init__("post", lambda _: (None, ""), lambda: None, (), 1)
+        super().__init__(())
         self.sent: list[Message] = []
+        self.works: bool | None = True
+        self.flying: list[Settled] = []
+        self.trouble: str | None = None
 
-    def put(self, item: Message) -> None:
-        self.sent.append(item)
+    def put(self, message: Message, settled: Settled = lambda _: None) -> None:
+        self.sent.append(message)
+        if self.works is None:
+            self.flying.append(settled)
+        else:
+            settled(self.works)
+
+    @property
+    def failure(self) -> str | None:
+        return self.trouble
 
 
 class Calls(Outbox[datetime]):
     def __init__(self) -> None:
-        super().__init__("calls", lambda _: (None, ""), lambda: None, (), 1)
+        super().__init__("calls", lambda _: None, lambda: None, (), 1)
         self.count = 0
 
     def put(self, item: datetime) -> None:  # noqa: ARG002 (only how often counts)
@@ -330,19 +343,258 @@ def test_a_memory_that_cannot_be_written_stops_nothing(life: Life) -> None:
     assert life.new() == [f"{WHO}: Trading is stopped"]
 
 
+# ---- told is what has arrived
+
+
+TOLD_IN_VAIN = [f"{WHO}: Trading is stopped"]
+
+
+def open_troubles(life: Life) -> list[str]:
+    told = json.loads((life.world.logs / "notices.json").read_text())["told"]
+    return [kind for kind, row in told.items() if row["open"]]
+
+
+def halted_in_vain(life: Life) -> Life:
+    """Trading is halted at NOW, and no channel took the message of it."""
+    settled(life)
+    life.post.works = False
+    life.engine.records.switch.halt("by hand")
+    life.check()
+    assert life.new() == TOLD_IN_VAIN
+    assert open_troubles(life) == []
+    return life
+
+
+def test_what_no_channel_took_is_told_again_an_hour_later_and_not_before(life: Life) -> None:
+    halted_in_vain(life)
+    life.post.works = True
+    assert life.at(NOW + timedelta(minutes=59)) == []
+    assert life.at(NOW + timedelta(minutes=60)) == TOLD_IN_VAIN
+    assert open_troubles(life) == ["halt"]
+    assert life.at(NOW + timedelta(minutes=180)) == []
+
+
+def test_a_day_without_a_channel_is_a_try_an_hour(life: Life) -> None:
+    halted_in_vain(life)
+    tries = [len(life.at(NOW + timedelta(minutes=minute))) for minute in range(1, 8 * 60)]
+    assert sum(tries) == 7
+
+
+def test_what_is_new_takes_along_what_no_channel_took(life: Life) -> None:
+    halted_in_vain(life)
+    life.post.works = True
+    life.world.broker.positions["TQQQ"] += 5
+    life.check()
+    assert life.new() == [f"{WHO}: Trading is stopped; Account and book differ"]
+    assert life.at(NOW + timedelta(hours=2)) == []
+
+
+def test_what_no_channel_took_and_is_over_is_not_told(life: Life) -> None:
+    halted_in_vain(life)
+    life.post.works = True
+    (life.world.logs / "HALT").unlink()
+    life.check()
+    assert life.at(NOW + timedelta(hours=1)) == []
+
+
+def test_the_end_of_a_trouble_is_told_again_too(life: Life) -> None:
+    settled(life)
+    life.engine.records.switch.halt("by hand")
+    life.check()
+    life.post.works = False
+    (life.world.logs / "HALT").unlink()
+    life.check()
+    life.new()
+    life.post.works = True
+    assert life.at(NOW + timedelta(hours=1)) == [f"{WHO}: Over"]
+    assert life.at(NOW + timedelta(hours=2)) == []
+
+
+def test_what_was_under_way_at_a_death_is_told_by_the_next_process(life: Life) -> None:
+    settled(life)
+    life.post.works = None
+    life.engine.records.switch.halt("by hand")
+    life.check()
+    life.watch.look()
+    assert life.new() == TOLD_IN_VAIN, "once, though it has not arrived yet"
+    life.post.works = True
+    life.start()
+    life.check()
+    assert life.new() == TOLD_IN_VAIN
+    life.start()
+    life.check()
+    assert life.new() == []
+
+
+def test_a_message_that_arrives_is_remembered_at_once_and_without_another_look(life: Life) -> None:
+    settled(life)
+    life.post.works = None
+    life.engine.records.switch.halt("by hand")
+    life.check()
+    life.post.flying.pop()(True)
+    assert open_troubles(life) == ["halt"]
+    life.post.works = True
+    life.new()
+    life.start()
+    life.check()
+    assert life.new() == [], "killed before it looked again, and still nothing is repeated"
+
+
+def test_trades_that_no_channel_took_are_told_in_one_message_with_the_next(life: Life) -> None:
+    settled(life)
+    life.post.works = False
+    life.world.prices.target = Holding.TQQQ
+    assert life.at(NOW + timedelta(minutes=15), check=True) == [f"{WHO}: Traded"]
+    life.post.works = True
+    life.start()
+    life.world.prices.target = Holding.QQQ
+    assert life.at(NOW + timedelta(minutes=30), check=True) == [f"{WHO}: Traded"]
+    assert life.bodies[0].count("Traded: ") == 4, "both legs of both, over a restart"
+    assert life.at(NOW + timedelta(hours=3)) == []
+
+
+def test_news_is_kept_from_the_moment_it_happens(life: Life) -> None:
+    settled(life)
+    life.watch.notify("split", "QQQ 2:1")
+    life.start()
+    life.check()
+    assert life.new() == [f"{WHO}: A split was recorded"]
+    life.start()
+    life.check()
+    assert life.new() == []
+
+
+def test_of_the_news_that_waits_the_newest_fifty_are_kept(life: Life) -> None:
+    halted_in_vain(life)
+    for number in range(MOST_WAITING + 5):
+        life.watch.notify("split", f"number {number}.")
+    life.post.works = True
+    life.watch.look()
+    assert len(life.new()) == 1
+    assert "number 4." not in life.bodies[0]
+    assert [f"number {n}." in life.bodies[0] for n in (5, MOST_WAITING + 4)] == [True, True]
+
+
+def test_another_accounts_news_is_not_told_as_this_ones(life: Life) -> None:
+    settled(life)
+    life.watch.notify("split", "QQQ 2:1")
+    life.world.broker.account = "DU7654321"
+    life.world.broker.positions["QQQ"] = 0
+    life.start()
+    life.check()
+    assert life.new() == ["qqqbot PAPER ...321: First trade of this account and mode"]
+
+
+def test_a_week_that_no_channel_took_is_told_again_with_the_same_beginning(life: Life) -> None:
+    settled(life)
+    friday = date(2026, 11, 27)
+    life.at(new_york(friday, 12, 45), check=True)
+    life.post.works = False
+    assert life.at(new_york(friday, 13, 10)) == [f"{WHO}: The week"]
+    first = life.bodies[0]
+    life.post.works = True
+    life.start()
+    assert life.at(new_york(friday, 14), check=True) == [f"{WHO}: The week"]
+    assert life.bodies[0].partition("\n")[0] == first.partition("\n")[0]
+    assert "since the last letter" in life.bodies[0]
+    assert life.at(new_york(friday, 16)) == []
+
+
+def test_a_first_week_is_told_though_no_channel_ever_worked_in_it(tmp_path: Path) -> None:
+    life = Life(World(tmp_path))
+    life.post.works = False
+    life.check()
+    life.at(new_york(date(2026, 11, 27), 12, 45), check=True)
+    life.new()
+    life.post.works = True
+    assert life.at(new_york(date(2026, 11, 27), 13, 10)) == [f"{WHO}: First trade of this account and mode; The week"]
+
+
+def test_a_login_that_no_channel_took_is_asked_for_again(life: Life) -> None:
+    settled(life)
+    sunday = date(2026, 11, 29)
+    life.at(new_york(date(2026, 11, 27), 17))
+    life.problem = "awaiting the second factor"
+    life.post.works = False
+    assert life.at(new_york(sunday, 18, 1)) == [f"{WHO}: The gateway needs your login"]
+    life.post.works = True
+    life.new()
+    assert life.at(new_york(sunday, 18, 59)) == []
+    assert life.at(new_york(sunday, 19, 1)) == [f"{WHO}: The gateway needs your login"]
+    assert life.at(new_york(sunday, 19, 30)) == []
+
+
+def test_messages_that_arrive_in_another_order_leave_the_newest_state(life: Life) -> None:
+    settled(life)
+    life.post.works = None
+    life.engine.records.switch.halt("by hand")
+    life.check()
+    (life.world.logs / "HALT").unlink()
+    life.check()
+    assert life.new() == [*TOLD_IN_VAIN, f"{WHO}: Over"]
+    began, over = life.post.flying
+    over(True)
+    began(True)
+    assert open_troubles(life) == []
+    life.post.works = True
+    life.start()
+    life.check()
+    assert life.new() == []
+
+
+def test_a_halt_is_told_over_real_channels_once_one_of_them_works(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    with receiving() as phone:
+        phone.statuses = [503] * 2
+        life = Life(world)
+        settled(life)
+        life.watch.channels = channels = Channels((phone.json_url(),), pauses=(0.01,)).start()
+        life.engine.records.switch.halt("by hand")
+        life.check()
+        until(lambda: channels.failure)
+        assert open_troubles(life) == []
+        life.watch.look()
+        assert len(phone.messages) == 2, "tried twice, given up, and silent for an hour"
+        world.clock.advance(timedelta(hours=1))
+        life.watch.look()
+        until(lambda: open_troubles(life) == ["halt"])
+        life.watch.close()
+        assert phone.titles() == TOLD_IN_VAIN * 3
+
+
+def test_a_stop_in_the_middle_of_a_delivery_leaves_it_to_the_next_process(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    with receiving() as phone:
+        life = Life(world)
+        settled(life)
+        phone.hangs = True
+        life.watch.channels = Channels((phone.json_url(),)).start()
+        life.engine.records.switch.halt("by hand")
+        life.check()
+        until(lambda: phone.messages)
+        life.watch.close()
+        assert open_troubles(life) == []
+        phone.hangs = False
+        life.start()
+        life.watch.channels = Channels((phone.json_url(),)).start()
+        life.check()
+        until(lambda: open_troubles(life) == ["halt"])
+        life.watch.close()
+
+
 def test_a_channel_that_fails_is_shown_in_the_status_once(life: Life) -> None:
     settled(life)
-    life.post.failure = "channel 1 (json) cannot be reached"
+    life.post.trouble = "channel 1 (json) cannot be reached"
     for _ in range(3):
         life.watch.look()
-    life.post.failure = None
+    life.post.trouble = None
     life.watch.look()
     told = [notice["text"] for notice in life.watch.log_notifier.recent if notice["kind"] == "notifications"]
     assert told == ["channel 1 (json) cannot be reached", "delivered again"]
 
 
 def test_the_dead_mans_address_is_called_for_good_checks_even_without_channels(life: Life) -> None:
-    life.watch.outbox = None
+    life.watch.channels = None
     life.check()
     assert life.calls.count == 1
     life.engine.records.switch.halt("by hand")
@@ -359,3 +611,38 @@ def test_in_a_closed_night_it_is_called_every_half_hour(life: Life) -> None:
         life.at(new_york(date(2026, 11, 24), 16) + timedelta(minutes=minute))
     assert life.calls.count - before == 6
     assert not table().open_session(life.world.clock.now())
+
+
+def calls_in(life: Life, *moments: datetime) -> int:
+    before = life.calls.count
+    for moment in moments:
+        life.at(moment)
+    return life.calls.count - before
+
+
+def test_while_trading_is_halted_it_is_not_called_in_a_closed_night_either(life: Life) -> None:
+    settled(life)
+    day = date(2026, 11, 24)
+    life.at(new_york(day, 15, 45), check=True)
+    assert calls_in(life, new_york(day, 16, 20)) == 1
+    life.engine.records.switch.halt("at night")
+    assert calls_in(life, *(new_york(day, 17 + hour) for hour in range(6))) == 0
+    (life.world.logs / "HALT").unlink()
+    assert calls_in(life, new_york(day, 23)) == 1
+
+
+@pytest.mark.parametrize("channels", [True, False])
+def test_the_accounts_own_nights_do_not_ring_and_a_dead_one_does_before_the_open(life: Life, channels: bool) -> None:
+    settled(life)
+    if not channels:
+        life.watch.channels = None
+    friday, saturday = date(2026, 11, 27), date(2026, 11, 28)
+    life.at(new_york(friday, 12, 45), check=True)
+    life.at(new_york(friday, 22, 59))
+    life.problem = "the servers are reset"
+    night = [new_york(friday, 23) + timedelta(minutes=minute) for minute in range(0, 4 * 60 + 1, 10)]
+    assert calls_in(life, *night) == 8, "every half hour until 03:00"
+    dead = [new_york(saturday, 3) + timedelta(minutes=minute) for minute in range(10, 24 * 60, 10)]
+    assert calls_in(life, *dead) == 0
+    life.problem = None
+    assert calls_in(life, new_york(date(2026, 11, 29), 3)) == 1
