@@ -11,14 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from qqqbot.bisecting import offset_of, rows_from
-from qqqbot.errors import BotError
 from qqqbot.lenient import FIRST_YEAR, LAST_YEAR, mapping, moment, number, sequence, text
 from qqqbot.logs_folder import Folder, Identity, damage, identity, present, whose
 from qqqbot.market_calendar import NEW_YORK, new_york_date
-from qqqbot.model import Rules, Snapshot
-from qqqbot.recorded import NotRecorded, inputs_at
+from qqqbot.recorded import NotRecorded, inputs_at, reckoned
 from qqqbot.replay import differences
-from qqqbot.snapshot_codec import UNREADABLE
 from qqqbot.tailing import Row, RowReader, Rows, last_rows
 
 # A clock that was set back puts rows out of order; it is looked for this far around a day.
@@ -191,18 +188,11 @@ def _again(folder: Folder, row: Row, who: Identity) -> Facts:
         return {**told, "same": None, "problem": "the check failed before it could decide", "differences": []}
     at = moment(row.get("timestamp"))
     try:
-        found = _differences(row, *(inputs_at(folder.inputs, at, who, number(row.get("round"))) if at else _no_time()))
+        snapshot, rules = inputs_at(folder.inputs, at, who, number(row.get("round"))) if at else _no_time()
+        found = reckoned(lambda: differences(row, snapshot, rules))
     except NotRecorded as problem:
         return {**told, "same": None, "problem": str(problem), "differences": []}
     return {**told, "same": not found, "problem": None, "differences": found}
-
-
-def _differences(row: Row, snapshot: Snapshot, rules: Rules) -> list[str]:
-    """Raises NotRecorded for inputs that are complete and yet none that a decision can be made from."""
-    try:
-        return differences(row, snapshot, rules)
-    except (*UNREADABLE, BotError) as error:
-        raise NotRecorded(f"its recorded inputs cannot be used: {error}") from None
 
 
 def _no_time() -> Any:

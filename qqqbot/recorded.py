@@ -1,11 +1,13 @@
 """The inputs of a recorded decision, rebuilt from inputs.jsonl at a cost that does not grow with the file."""
 
 import itertools
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from qqqbot.bisecting import offset_of, rows_from
+from qqqbot.errors import BotError
 from qqqbot.lenient import moment, text
 from qqqbot.logs_folder import Identity
 from qqqbot.model import Rules, Snapshot
@@ -16,6 +18,7 @@ from qqqbot.tailing import Row, RowReader
 ROWS_TO_A_BASE = 2_000
 
 Inputs = tuple[Snapshot, Rules]
+Result = TypeVar("Result")
 
 
 class NotRecorded(Exception):
@@ -41,6 +44,14 @@ def inputs_at(path: Path, when: datetime, who: Identity, number: float | None = 
     except FileNotFoundError:
         pass
     raise NotRecorded("its inputs were not recorded")
+
+
+def reckoned(reckon: Callable[[], Result]) -> Result:
+    """What `reckon` makes of recorded inputs. Raises NotRecorded where they are complete, and yet make no sense."""
+    try:
+        return reckon()
+    except (*UNREADABLE, BotError) as error:
+        raise NotRecorded(f"its recorded inputs cannot be used: {type(error).__name__}: {error}") from None
 
 
 def _rebuilt(file: BinaryIO, end: int, row: Row) -> Inputs:

@@ -41,6 +41,8 @@ def snapshot_and_rules(inputs: Mapping[str, Plain]) -> tuple[Snapshot, Rules]:
     snapshot, rules = from_plain(Snapshot, inputs["snapshot"]), from_plain(Rules, inputs["rules"])
     assert isinstance(snapshot, Snapshot)
     assert isinstance(rules, Rules)
+    if not 1 <= rules.short_period < rules.long_period:
+        raise ValueError(f"no averages are of {rules.short_period} and {rules.long_period} days")
     return snapshot, rules
 
 

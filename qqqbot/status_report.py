@@ -17,7 +17,7 @@ from qqqbot.lenient import mapping, moment, number, sequence, text
 from qqqbot.logs_folder import Folder, Identity, damage, identity, present, whose
 from qqqbot.model import Decide, FlipPrices, Holding
 from qqqbot.outlook import outlook
-from qqqbot.recorded import NotRecorded, inputs_at
+from qqqbot.recorded import NotRecorded, inputs_at, reckoned
 from qqqbot.strategy import nearest_flip
 from qqqbot.tailing import Rows, last_rows
 
@@ -178,7 +178,8 @@ def _flip_of_inputs(folder: Folder, signal: Mapping[str, Any], who: Identity, no
     if (at := moment(signal.get("timestamp"))) is None:
         return None
     try:
-        seen = outlook(*inputs_at(folder.inputs, at, who, number(signal.get("round"))), now)
+        snapshot, rules = inputs_at(folder.inputs, at, who, number(signal.get("round")))
+        seen = reckoned(lambda: outlook(snapshot, rules, now))
     except NotRecorded:
         return None
     if seen is None:

@@ -5,6 +5,7 @@ finished closes that the last decision rested on.
 """
 
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time
 from typing import Any, NamedTuple
@@ -36,7 +37,7 @@ class Moment(NamedTuple):
 def months(folder: Folder, who: Identity, seen_at: datetime | None) -> Facts | None:
     """QQQ of the averaging window that the signal of `seen_at` rested on, its averages and the trades in it.
 
-    None where its inputs are not recorded.
+    None where its inputs are not recorded, or hold prices that cannot be drawn.
 
     `days` and `closes` end with the last price; `short` and `long` are (index of the day, value). Raises OSError.
     """
@@ -53,6 +54,8 @@ def months(folder: Folder, who: Identity, seen_at: datetime | None) -> Facts | N
         return None
     days.append(snapshot.session.date)
     closes.append(snapshot.market.qqq.price)
+    if not math.isfinite(sum(map(abs, closes))):
+        return None
     index = {day: n for n, day in enumerate(days)}
     return {
         "days": days,

@@ -1,5 +1,6 @@
 """Why: any check ever made, with the orders and fills it led to; and whether it would be decided again."""
 
+import json
 from datetime import date, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from qqqbot.input_log import InputLog
 from qqqbot.logs_folder import Identity
 from qqqbot.model import Holding
 from qqqbot.planning import decide
-from qqqbot.recorded import NotRecorded, inputs_at
+from qqqbot.recorded import NotRecorded, inputs_at, reckoned
+from qqqbot.snapshot_codec import packed, unpacked
 from qqqbot.terminal import plain
 
 OTHER = {"mode": "live", "account": "U1234567"}
@@ -266,3 +268,34 @@ def test_why_of_a_day_is_a_table_and_the_decisions_that_ordered(logs: LogsFolder
 def test_why_without_decisions(logs: LogsFolder) -> None:
     assert "No decisions yet." in plain(why_screen.why(why(logs.folder, When(), NOW)))
     assert "No decisions on 2026-11-24 (New York)." in plain(why_screen.why(why(logs.folder, When(DAY), NOW)))
+
+
+def with_changed_inputs(logs: LogsFolder, *place: str | int, value: Any) -> None:
+    """One recorded check whose base holds `value` in that place."""
+    recorded(logs, 1)
+    rows = [json.loads(line) for line in logs.folder.inputs.read_text().splitlines()]
+    base = inner = unpacked(rows[0]["packed"])
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    logs.rows("inputs.jsonl", [{**rows[0], "packed": packed(base)}, *rows[1:]])
+
+
+def test_a_time_without_its_offset_among_the_inputs_is_no_record(logs: LogsFolder) -> None:
+    with_changed_inputs(logs, "snapshot", "market", "qqq", "time", value="2026-11-24T11:59:00")
+    (again,) = replay(logs.folder, When(), NOW)["decisions"]
+    assert again["same"] is None
+    told = "expected a time with its offset, found 2026-11-24T11:59:00"
+    assert again["problem"] == f"its recorded inputs cannot be read: {told}"
+
+
+@pytest.mark.parametrize(("short", "told"), [(0, "0 and 120"), (-1, "-1 and 120"), (120, "120 and 120")])
+def test_averages_of_no_days_among_the_inputs_are_no_record(logs: LogsFolder, short: int, told: str) -> None:
+    with_changed_inputs(logs, "rules", "short_period", value=short)
+    (again,) = replay(logs.folder, When(), NOW)["decisions"]
+    assert again["problem"] == f"its recorded inputs cannot be read: no averages are of {told} days"
+
+
+def test_inputs_that_can_be_read_and_make_no_sense_are_told_as_such() -> None:
+    with pytest.raises(NotRecorded, match=r"its recorded inputs cannot be used: ZeroDivisionError: "):
+        reckoned(lambda: 1 // 0)

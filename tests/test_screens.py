@@ -40,6 +40,12 @@ def test_millions_stay_within_eighty_columns(logs: LogsFolder) -> None:
     assert max(map(len, lines(screens.trades(report.trades(logs.folder, 3))))) <= 80
 
 
+def test_a_side_and_a_symbol_that_are_no_texts_are_not_told(logs: LogsFolder) -> None:
+    odd = {**book_row("BUY", TQQQ, 1, 50.0, NOW), "side": ["BUY"], "symbol": {"TQQQ": 1}}
+    logs.rows("trades.jsonl", [odd])
+    assert lines(screens.trades(report.trades(logs.folder, 3)))[2].startswith("2026-11-24 12:00  -        1 -")
+
+
 def test_a_row_that_lacks_values_is_shown_with_dashes(logs: LogsFolder) -> None:
     logs.rows("trades.jsonl", [{"mode": "dry_run", "account": "simulated"}])
     assert lines(screens.trades(report.trades(logs.folder, 3)))[2].split() == ["-"] * 8
