@@ -47,7 +47,8 @@ usage: ./bot_control.sh COMMAND
 environment:
   QQQBOT_CONFIG    the configuration (config.json beside this script)
   QQQBOT_LOGS      the folder of logs and books (logs/ beside this script)
-  QQQBOT_VENV      the folder of the Python environment (.venv beside this script)
+  QQQBOT_VENV      the folder of the Python environment (.venv beside this script); drill and test have one of their own,
+                   of the same name with -dev
   PYTHON           the Python 3.11+ to make that environment with
   QQQBOT_NOTIFY_URLS, QQQBOT_PING_URL   secrets, where they are not in files: see the README, "Notifications"
 END
@@ -75,10 +76,16 @@ VENV=$(absolute "${QQQBOT_VENV:-$HERE/.venv}")
 LOGS=$(absolute "${QQQBOT_LOGS:-$HERE/logs}")
 export QQQBOT_LOGS=$LOGS
 [ -z "${QQQBOT_CONFIG:-}" ] || QQQBOT_CONFIG=$(absolute "$QQQBOT_CONFIG")
+[ -z "${QQQBOT_VENV:-}" ] || QQQBOT_VENV=$VENV
+[ -z "${QQQBOT_NOTIFY_URLS_FILE:-}" ] || QQQBOT_NOTIFY_URLS_FILE=$(absolute "$QQQBOT_NOTIFY_URLS_FILE")
+[ -z "${QQQBOT_PING_URL_FILE:-}" ] || QQQBOT_PING_URL_FILE=$(absolute "$QQQBOT_PING_URL_FILE")
 PY=$VENV/bin/python
+RUNTIME_PY=$PY
 DAEMON=$HERE/qqq_trading_bot.py
 MONITOR=$HERE/monitor.py
 OUTPUT=$LOGS/nohup.log
+SERVICE=qqqbot.service
+UNIT=${XDG_CONFIG_HOME:-${HOME:-}/.config}/systemd/user/$SERVICE
 
 # A module of the package, from any working directory, whatever lies in it.
 run_module() { PYTHONPATH="$HERE${PYTHONPATH:+:$PYTHONPATH}" "$PY" -P -m "$@"; }
@@ -101,7 +108,7 @@ else:
 # Prints a Python that can make the environment. A name on PATH proves nothing (pyenv leaves shims): each is run.
 find_python() {
     local candidate answer old='' bare=''
-    for candidate in ${PYTHON:+"$PYTHON"} python3.13 python3.12 python3.11 python3 "$PY"; do
+    for candidate in ${PYTHON:+"$PYTHON"} python3.13 python3.12 python3.11 python3 "$PY" "$RUNTIME_PY"; do
         answer=$("$candidate" -c "$PROBE" 2>/dev/null) || answer=''
         case $answer in
             good*) printf '%s\n' "$candidate"; return 0 ;;
@@ -148,6 +155,13 @@ with contextlib.suppress(OSError):  # a file system without locks: then nobody w
 os.execv(sys.argv[2], sys.argv[2:])
 '
 
+# Beside the daemon's environment, so that no test changes what trades.
+set_up_tests() {
+    VENV=$VENV-dev
+    PY=$VENV/bin/python
+    set_up requirements-dev.txt
+}
+
 set_up() {
     local requirements=${1:-requirements.txt}
     is_installed "$requirements" || install "$requirements"
@@ -157,7 +171,7 @@ install() {
     local python
     python=$(find_python) || exit 1
     mkdir -p "$VENV" || die "Cannot make $VENV. Make its folder writable, or name another one with QQQBOT_VENV."
-    "$python" -c "$LOCKED" "$VENV" "$BASH" "$SELF" _install "$python" "$@" || exit 1
+    QQQBOT_VENV=$VENV "$python" -c "$LOCKED" "$VENV" "$BASH" "$SELF" _install "$python" "$@" || exit 1
 }
 
 # Runs under the lock. `.unfinished` is pip's output, and stays when it was interrupted.
@@ -299,11 +313,24 @@ already_running() {
 }
 
 start() {
-    local pid seen child code=0
+    local pid
     set_up
     ! already_running || return 0
-    check_config
+    check_start
     check_logs
+    if is_service; then start_service; else start_alone; fi
+}
+
+# Everything that a start would refuse; nothing has been stopped yet.
+check_start() {
+    check_config
+    ! is_service || unit_has QQQBOT_CONFIG "${QQQBOT_CONFIG:-$HERE/config.json}" "$HERE/config.json" ||
+        die "The service was installed with another configuration than ${QQQBOT_CONFIG:-$HERE/config.json}: set QQQBOT_CONFIG as" \
+            "in $UNIT, or run ./bot_control.sh install-service again."
+}
+
+start_alone() {
+    local pid seen child code=0
     launch
     wait_until_ready "$child" is_alive || code=$?
     if [ $code -eq 1 ]; then
@@ -320,9 +347,94 @@ start() {
         "$PY" "$MONITOR" --status >&2 || true
         return 1
     fi
-    say "started (pid $child)"
+    started "$child"
+}
+
+started() {
+    say "started (pid $1)"
     "$PY" "$MONITOR" --status || true  # a halted bot has started all the same
 }
+
+# ---- the daemon as a service of systemd, which would undo what is done beside it
+
+# A login by su, and cron, do not name the folder where the user's systemd listens.
+systemd() { XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-/run/user/$(id -u)} systemctl --user "$@"; }
+
+# One word of the unit, as qqqbot.service_unit writes it.
+unit_word() { printf '"%s"\n' "$(printf '%s\n' "$1" | sed 's/[\\"]/\\&/g; s/%/%%/g')"; }
+
+# The unit gives variable $1 the value $2, or none where that is the default, $3.
+unit_has() {
+    if grep -q "^Environment=\"$1=" "$UNIT"; then
+        grep -qxF "Environment=$(unit_word "$1=$2")" "$UNIT"
+    else
+        [ "$2" = "$3" ]
+    fi
+}
+
+# Whether systemd keeps the daemon of this script and these logs: its unit is there and enabled, or runs.
+is_service() {
+    local answer
+    [ -f "$UNIT" ] && command -v systemctl >/dev/null && grep -qxF "ExecStart=$(unit_word "$SELF") run" "$UNIT" &&
+        unit_has QQQBOT_LOGS "$LOGS" "$HERE/logs" || return 1
+    ! answer=$(systemd is-enabled "$SERVICE" 2>/dev/null) || return 0
+    ! service_runs || return 0
+    [ -n "$answer" ] || [ -n "${warned:-}" ] ||
+        warn "$SERVICE is installed, but systemd's user manager does not answer here, so this is done without it: log in as" \
+            "that user (not with su or sudo) to have it done by systemd."
+    warned=yes
+    return 1
+}
+
+# "activating" is also the time between a crash and the next try, when nobody holds the lock.
+service_runs() {
+    case $(systemd is-active "$SERVICE" 2>/dev/null) in active | activating | deactivating | reloading) return 0 ;; esac
+    return 1
+}
+
+# The process that systemd regards as the daemon; 0 for none.
+service_pid() {
+    local answer
+    answer=$(systemd show -p MainPID "$SERVICE" 2>/dev/null) || answer=''
+    printf '%s\n' "${answer#MainPID=}"
+}
+
+start_service() {
+    local pid job code=0
+    systemd start "$SERVICE" &
+    job=$!
+    wait_for_service "$job" || code=$?
+    if [ $code -eq 0 ]; then
+        started "$pid"
+        return 0
+    fi
+    kill "$job" 2>/dev/null  # it only waited; the start itself goes on
+    if holder; then
+        warn "running under systemd (pid $pid), but its first check is not behind it yet; it goes on trying. Its status:"
+        "$PY" "$MONITOR" --status >&2 || true
+    else
+        warn "does not run yet; systemd may try again, until ./bot_control.sh stop. Its newest lines:"
+        journalctl --user -u "$SERVICE" -n 20 --no-pager -o cat >&2 2>/dev/null || warn "journalctl --user -u $SERVICE"
+    fi
+    return 1
+}
+
+# Sets $pid. 0 as soon as the first check is behind it, 1 as soon as systemd's job $1 fails, 2 when neither happens in time.
+wait_for_service() {
+    local job=$1 began=$SECONDS patience
+    until holder && is_state "$pid" running; do
+        if [ -n "$job" ] && ! is_alive "$job"; then
+            wait "$job" || return 1
+            job=''
+        fi
+        patience=$READY_SECONDS
+        [ -z "$pid" ] || ! is_state "$pid" waiting || patience=$ACCOUNT_SECONDS
+        [ $((SECONDS - began)) -lt "$patience" ] || return 2
+        sleep 0.1
+    done
+}
+
+# ---- stopping
 
 # The lock's pid may count in another world: a container that shares this folder.
 is_our_daemon() {
@@ -342,32 +454,50 @@ wait_until_gone() {
 }
 
 stop() {
-    local pid force=${1:-}
+    local pid force=${1:-} service='' main=0
+    if is_service; then
+        service=yes
+        stop_service || warn "systemd was asked to stop $SERVICE and refused; it may start the daemon again."
+    fi
     if ! holder; then
-        say "not running"
+        if [ "$service" = ran ]; then say "stopped"; else say "not running"; fi
         return 0
     fi
     is_our_daemon "$pid" || die "The lock is held by process $pid, which is another program here: the daemon runs in a" \
         "container or on another machine. Stop it there."
-    if ! kill -TERM "$pid" 2>/dev/null && is_alive "$pid"; then
+    if [ "$pid" != "$main" ] && ! kill -TERM "$pid" 2>/dev/null && is_alive "$pid"; then
         die "Process $pid belongs to another user; stop it as that user, or with sudo."
     fi
     if wait_until_gone "$pid"; then
         say "stopped"
     elif [ -z "$force" ]; then
         warn "not stopped yet after $STOP_SECONDS s (pid $pid); it may be finishing an order: see ./bot_control.sh status."
+        [ "$pid" != "$main" ] || warn "systemd kills it when it has not stopped 30 s after it was asked."
         warn "Kill it with ./bot_control.sh stop --force; orders on their way are looked for at the next start."
         return 1
     else
+        [ -z "$service" ] || systemd kill -s KILL "$SERVICE" 2>/dev/null
         kill -KILL "$pid" 2>/dev/null
         wait_until_gone "$pid" || die "Process $pid cannot be killed; it hangs in the operating system."
         say "killed (pid $pid); orders on their way are looked for at the next start"
     fi
 }
 
+# Also between a crash and the next try. Sets $main to the process that systemd ends, and $service to "ran" where one was.
+# Not waited for where a daemon holds the lock: systemd's patience is longer than a stop's.
+stop_service() {
+    ! service_runs || service=ran
+    if (holder) 2>/dev/null; then
+        main=$(service_pid)
+        systemd stop "$SERVICE" --no-block
+    else
+        systemd stop "$SERVICE"
+    fi
+}
+
 restart() {
     set_up
-    check_config
+    check_start
     stop "$@" || return $?
     start
 }
@@ -376,8 +506,9 @@ restart() {
 with_daemon_stopped() {
     local pid was_running='' code=0
     set_up
-    if holder; then
+    if holder || { is_service && service_runs; }; then
         was_running=yes
+        check_start
         stop || return $?
     fi
     "$PY" "$DAEMON" "$@" || code=$?
@@ -414,42 +545,42 @@ resume() {
 # With the stand-ins of the tests; of the environment's QQQBOT_ variables none reaches the sandbox.
 drill() {
     [ -d "$HERE/tests/drill" ] || die "The drill needs the folder tests/, which is not here: run it in a whole checkout."
-    set_up requirements-dev.txt
+    set_up_tests
     cd "$HERE" || exit 1
     exec "$PY" -m tests.drill "$@"
 }
 
 run_tests() {
     local workers
-    set_up requirements-dev.txt
+    set_up_tests
     workers=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
     cd "$HERE" || exit 1
     exec "$PY" -m pytest -n "$workers" "$@"
 }
 
 update() {
-    local pid requirements='requirements.txt'
-    [ ! -e "$VENV/.installed-requirements-dev.txt" ] || requirements='requirements-dev.txt'
-    install "$requirements" --upgrade --upgrade-strategy eager
+    local pid
+    install requirements.txt --upgrade --upgrade-strategy eager
     say "The libraries are up to date."
     ! holder || say "The running daemon keeps the old ones until ./bot_control.sh restart."
 }
 
 # A unit that names this folder, for the user's own systemd; no root is needed but for running without a login.
 install_service() {
-    local unit=${XDG_CONFIG_HOME:-$HOME/.config}/systemd/user/qqqbot.service problem
+    local problem
     set_up
     command -v systemctl >/dev/null || die "systemd is not here. macOS: ./bot_control.sh start from a login item; Docker: deploy/."
     check_config
-    if ! problem=$({ mkdir -p "$(dirname "$unit")" && run_module qqqbot.service_unit >"$unit.new" &&
-        mv -f "$unit.new" "$unit" && systemctl --user daemon-reload && systemctl --user enable qqqbot.service; } 2>&1); then
-        rm -f "$unit.new"
-        warn "The service could not be installed in $unit: ${problem:-unknown}"
+    run_module qqqbot.service_unit >/dev/null || exit 2
+    if ! problem=$({ mkdir -p "$(dirname "$UNIT")" && run_module qqqbot.service_unit >"$UNIT.new" &&
+        mv -f "$UNIT.new" "$UNIT" && systemd daemon-reload && systemd enable "$SERVICE"; } 2>&1); then
+        rm -f "$UNIT.new"
+        warn "The service could not be installed in $UNIT: ${problem:-unknown}"
         die "systemd's user manager must run for this user: log in as that user (not with su or sudo), then try again."
     fi
     stop || return $?
-    systemctl --user restart qqqbot.service || die "It does not start: journalctl --user -u qqqbot -n 20"
-    say "installed in $unit and started; it comes back by itself after a crash"
+    systemd restart "$SERVICE" || die "It does not start: journalctl --user -u qqqbot -n 20"
+    say "installed in $UNIT and started; it comes back by itself after a crash"
     say "see it: systemctl --user status qqqbot   stop it: ./bot_control.sh stop   remove it: systemctl --user disable --now qqqbot"
     loginctl enable-linger >/dev/null 2>&1 || warn "To run while you are not logged in: sudo loginctl enable-linger $(id -un)"
 }

@@ -93,7 +93,7 @@ class Checkout:
         pid = self.holder() if (self.logs / PID_FILE).is_file() else None
         if pid is not None:
             kill(pid)
-        eventually(lambda: not any([kill(each) for each in self._processes()]), f"nothing of {self.folder} runs")
+        eventually(lambda: not sum(map(kill, self._processes())), f"nothing of {self.folder} runs")
 
     def _processes(self) -> list[int]:
         """The script and the daemon, whoever started them; each has its file in this folder among its arguments."""

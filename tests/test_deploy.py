@@ -49,7 +49,9 @@ def installed_unit(machine: Checkout) -> Path:
 
 
 def systemctl_calls(machine: Checkout) -> list[str]:
-    return (machine.folder.parent / "tools/calls").read_text().splitlines()
+    """What it was asked to do; not what it was only asked."""
+    lines = (machine.folder.parent / "tools/calls").read_text().splitlines()
+    return [line for line in lines if not re.match("--user (is-enabled|is-active|show)", line)]
 
 
 # ---- systemd
@@ -61,6 +63,7 @@ def test_the_service_is_installed_enabled_and_started(machine: Checkout) -> None
     assert systemctl_calls(machine) == [
         "--user daemon-reload",
         "--user enable qqqbot.service",
+        "--user stop qqqbot.service",
         "--user restart qqqbot.service",
         "enable-linger",
     ]
@@ -100,6 +103,43 @@ def test_a_refusal_of_systemd_is_told_and_leaves_no_half_unit(machine: Checkout)
 def test_a_bad_configuration_installs_nothing(machine: Checkout) -> None:
     (machine.folder / "config.json").write_text("{}}")
     assert machine.run("install-service").returncode == 2
+    assert not installed_unit(machine).exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "file"), [("QQQBOT_NOTIFY_URLS", "notify_urls.txt"), ("QQQBOT_PING_URL", "ping_url.txt")]
+)
+def test_alarms_that_the_service_would_not_have_are_refused_before_anything_is_installed(
+    machine: Checkout, name: str, file: str
+) -> None:
+    refused = machine.run("install-service", **{name: "https://example.invalid/hunter2"})
+    assert refused.returncode == 2
+    assert refused.stderr.startswith(f"Nothing was installed.\n{name} is set, and a service does not see it")
+    assert f"'{machine.folder / file}', readable by you alone (touch it, then chmod 600)" in refused.stderr
+    assert "hunter2" not in refused.stdout + refused.stderr
+    assert not installed_unit(machine).exists()
+    assert not (machine.folder.parent / "tools/calls").exists()
+
+
+def test_relative_paths_of_secrets_mean_the_callers_in_the_unit_too(machine: Checkout, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    relative = {"QQQBOT_VENV": "../trading bot/.venv"}
+    for name, text in (("NOTIFY_URLS", "ntfy://ntfy.sh/a-topic"), ("PING_URL", "https://example.invalid/")):
+        (elsewhere / name).write_text(text)
+        (elsewhere / name).chmod(0o600)
+        relative[f"QQQBOT_{name}_FILE"] = name
+    done = machine.run("install-service", cwd=elsewhere, **relative)
+    assert done.returncode == 0, done.stderr
+    lines = installed_unit(machine).read_text().splitlines()
+    for name, path in relative.items():
+        assert f'Environment="{name}={elsewhere}/{path}"' in lines
+
+
+def test_a_file_of_secrets_that_is_not_there_installs_nothing(machine: Checkout, tmp_path: Path) -> None:
+    refused = machine.run("install-service", cwd=tmp_path, QQQBOT_PING_URL_FILE="ping")
+    assert refused.returncode == 2
+    assert f"{tmp_path}/ping: there is no such file" in refused.stderr
     assert not installed_unit(machine).exists()
 
 

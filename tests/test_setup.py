@@ -258,3 +258,56 @@ def test_an_update_takes_the_ranges_and_leaves_the_lock_aside(half_made: Checkou
     assert installed_version(half_made) == "4.0"
     assert half_made.run("once").stderr == "", "an update lasts until the lock changes"
     assert installed_version(half_made) == "4.0"
+
+
+# ---- the tests' own environment
+
+
+@pytest.fixture
+def tested(half_made: Checkout, bare_environment: Path) -> Checkout:
+    """A clone with tests that need another release than the daemon, and a pytest that tells where it runs."""
+    (half_made.folder / "tests" / "drill").mkdir(parents=True)
+    for package in ("tests", "tests/drill"):
+        (half_made.folder / package / "__init__.py").touch()
+    told = "import sys, tinything\nprint(sys.prefix, tinything.version)\n"
+    (half_made.folder / "tests" / "drill" / "__main__.py").write_text(told)
+    (half_made.folder / "pytest.py").write_text(told)
+    dev = wheel(half_made.folder, "tinything", "2.0")
+    (half_made.folder / "requirements-dev.txt").write_text(dev.as_uri() + "\n")
+    shutil.copytree(bare_environment, half_made.folder / ".venv-dev", symlinks=True)
+    return half_made
+
+
+@pytest.mark.parametrize("command", ["drill", "test"])
+def test_tests_have_an_environment_of_their_own_and_leave_the_daemons_alone(tested: Checkout, command: str) -> None:
+    assert tested.run("once").returncode == 0
+    before = {path: path.stat().st_mtime_ns for path in (tested.folder / ".venv").rglob("*") if path.is_file()}
+    done = tested.run(command)
+    assert done.stdout.strip() == f"{tested.folder}/.venv-dev 2.0", done.stderr
+    assert {path: path.stat().st_mtime_ns for path in (tested.folder / ".venv").rglob("*") if path.is_file()} == before
+    assert tested.run(command).stderr == "", "once is enough"
+    assert tested.run("once").stderr == ""
+    assert installed_version(tested) == "1.0"
+
+
+def test_the_tests_need_no_environment_of_the_daemon_and_follow_its_name(tested: Checkout, tmp_path: Path) -> None:
+    shutil.move(tested.folder / ".venv-dev", tmp_path / "mine-dev")
+    done = tested.run("test", cwd=tmp_path, QQQBOT_VENV="mine")
+    assert done.stdout.strip() == f"{tmp_path}/mine-dev 2.0", done.stderr
+    assert not (tmp_path / "mine").exists()
+
+
+def test_a_torn_environment_of_the_tests_is_made_anew(tested: Checkout) -> None:
+    (tested.folder / ".venv-dev/.unfinished").write_text("Installing collected packages: tinything\n")
+    done = tested.run("drill")
+    assert done.stdout.strip() == f"{tested.folder}/.venv-dev 2.0", done.stderr
+    assert done.stderr == f"Setting up in {tested.folder}/.venv-dev; this takes a minute.\n"
+
+
+def test_an_update_concerns_the_daemons_libraries_alone(tested: Checkout) -> None:
+    assert tested.run("test").returncode == 0
+    require(tested, wheel(tested.folder, "tinything", "4.0").as_uri())
+    before = (tested.folder / ".venv-dev/.installed-requirements-dev.txt").read_text()
+    assert tested.run("update").returncode == 0
+    assert installed_version(tested) == "4.0"
+    assert (tested.folder / ".venv-dev/.installed-requirements-dev.txt").read_text() == before

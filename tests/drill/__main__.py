@@ -20,7 +20,7 @@ ENDINGS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 def end(number: int, frame: FrameType | None) -> None:
-    """Leave the scene on its usual way, which stops the daemon and removes the sandbox; a second signal waits for that."""
+    """Leave the scene as at its end, which stops the daemon and removes the sandbox; a second signal waits for that."""
     for each in ENDINGS:
         signal.signal(each, signal.SIG_IGN)
     sys.exit(128 + number)
