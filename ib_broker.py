@@ -248,9 +248,9 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         except OSError as error:
             log.info("placeOrder: %s", error)
         if wire is None or wire.attempts == before:
-            raise OrderRejected(
-                f"{intent.order_ref} was not sent: {self.ended() or 'the client refused it; see the log'}"
-            )
+            why = self.ended()
+            text = f"{intent.order_ref} was not sent: {why or 'the client refused it; see the log'}"
+            raise OrderRejected(text, again_soon=bool(why))
         if ended := self.ended():
             raise OrderOutcomeUnknown(f"{intent.order_ref}: the connection ended while it was sent: {ended}")
 

@@ -90,11 +90,14 @@ def assemble(
     notifier: Notifier,
     disk_free: Callable[[], int] | None = None,
     state: State | None = None,
+    pulse: Callable[[], None] = lambda: None,
 ) -> Engine:
-    """`state` is shared with what must see the newest prices, which is the simulated account.
+    """`state` is shared with what must see the newest prices, which is the simulated account; `pulse` see Executor.
 
     `disk_free` is asked at each check; by default it is the free space of the logs folder's disk.
     """
-    executor = Executor(clock, broker, records.book, records.journal, records.switch, notifier, rules, order_timeout)
+    executor = Executor(
+        clock, broker, records.book, records.journal, records.switch, notifier, rules, order_timeout, pulse
+    )
     free = disk_free or (lambda: shutil.disk_usage(logs).free)
     return Engine(clock, prices, broker, executor, records, Alerts(notifier), rules, free, state or State())

@@ -110,7 +110,8 @@ class Engine:
         except (TemporaryError, OrderOutcomeUnknown, TradingHalted, OSError) as error:
             self._failed(began, error)
             # A refused order is not tried again within minutes: what refused it will still be there.
-            settled = isinstance(error, OrderRejected) or (self._round == 1 and not self._half_done())
+            refused = isinstance(error, OrderRejected) and not error.again_soon
+            settled = refused or (self._round == 1 and not self._half_done())
         begun = not settled or bool(self.records.journal.unresolved()) or self._window_open()
         return begun and self._session() is not None
 
@@ -118,6 +119,7 @@ class Engine:
         """Whether nothing is left to do that an earlier round has begun."""
         for number in range(1, MAX_ROUNDS + 1):
             self._round = number
+            self.executor.pulse()
             snapshot = self._observe()
             plan = decide(snapshot, self.rules)
             self._record(began, number, snapshot, plan)
@@ -138,11 +140,13 @@ class Engine:
         return number == 1 and not (plan.blocked_by.code in PRICE_ERRORS and self._half_done())
 
     def _half_done(self) -> bool:
-        """Whether the newest trade was on the way to a holding that has not been reached. From the records alone."""
-        ledger = self.records.book.ledger
+        """Whether a holding that was traded towards, or decided on, has not been reached. From the records alone."""
+        ledger, journal, session = self.records.book.ledger, self.records.journal, self._session()
         portfolio = ledger.portfolio()
         on_the_way = portfolio.trades > 0 and portfolio.moving_to is not portfolio.holding
-        return on_the_way or self.records.journal.unfinished(ledger.order_totals) is not None
+        decided = journal.decided_in(session.date) if session else None
+        waiting = decided is not None and decided is not portfolio.holding
+        return on_the_way or waiting or journal.unfinished(ledger.order_totals) is not None
 
     def _observe(self) -> Snapshot:
         """Everything a decision may look at, each part complete. Raises BotError, OSError."""

@@ -73,7 +73,14 @@ class BrokerUnavailable(TemporaryError):
 
 
 class OrderRejected(TemporaryError):
-    """The broker, or our own last check, refused the order before it could live."""
+    """The broker, or our own last check, refused the order before it could live, or it ended without a fill.
+
+    `again_soon`: nothing speaks against another one within minutes, since nobody has refused it.
+    """
+
+    def __init__(self, text: str, again_soon: bool = False) -> None:
+        self.again_soon = again_soon
+        super().__init__(text)
 
 
 class OrderOutcomeUnknown(BotError):

@@ -10,6 +10,7 @@ Rule 4: fills go to the book before the outcome goes to the journal: a death in 
 """
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -57,6 +58,7 @@ class Executor:
         notifier: Notifier,
         rules: Rules,
         timeout: timedelta,
+        pulse: Callable[[], None] = lambda: None,
     ) -> None:
         self._clock = clock
         self._broker = broker
@@ -66,6 +68,8 @@ class Executor:
         self._notifier = notifier
         self._rules = rules
         self._timeout = timeout
+        self.pulse = pulse
+        """called again and again while something is waited for: the process lives"""
         self._absent_since: dict[str, float] = {}
         """order_ref -> monotonic seconds: a clock that is set must not make five minutes of five seconds"""
         self._waiting_for = ""
@@ -159,13 +163,14 @@ class Executor:
                     f"{intent.order_ref}: stopped while it was open; looked for at the next start"
                 )
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            self.pulse()
         if order.status is OrderStatus.REJECTED:
             raise OrderRejected(f"{intent.order_ref}: {order.message or 'refused by the broker'}")
         if not order.filled:
             # Nobody trades now, as in a pause of the exchange: a new order at once would fare no better.
             late = f"not filled within {self._timeout.total_seconds():.0f} s and cancelled"
             found = late if cancelled else f"cancelled without a fill ({order.message or 'the broker says no reason'})"
-            raise OrderRejected(f"{intent.order_ref}: {found}; the next check plans afresh")
+            raise OrderRejected(f"{intent.order_ref}: {found}; the next check plans afresh", again_soon=True)
 
     def _look_patiently(self, intent: OrderIntent) -> Order | None:
         try:

@@ -234,7 +234,7 @@ class IBBroker:
         try:
             link = self._keeper.sound()
         except BrokerUnavailable as unavailable:
-            raise OrderRejected(f"{intent.order_ref} was not sent: {unavailable}") from None
+            raise OrderRejected(f"{intent.order_ref} was not sent: {unavailable}", again_soon=True) from None
         with self._news:
             if self._orders.was_sent(intent.order_ref):
                 raise OrderOutcomeUnknown(f"{intent.order_ref} was sent before; it is not sent again")

@@ -23,7 +23,7 @@ AGAIN_AFTER = timedelta(hours=1)
 GRACE = {"broker": timedelta(minutes=3)}
 # Their text changes with every try, and says nothing new.
 WAVERING = frozenset({"broker", "checks_failing", "disk"})
-LASTING = frozenset({"halt", "mismatch", "disk", "account", "broker", "checks_failing"})
+LASTING = frozenset({"halt", "mismatch", "disk", "order_limit", "account", "broker", "checks_failing"})
 SUNDAY = 6
 SUNDAY_EVENING = time(18)
 
@@ -31,6 +31,7 @@ HEADS = {
     "halt": "trading is stopped",
     "mismatch": "account and book differ",
     "disk": "the disk is full or cannot be written",
+    "order_limit": "no more orders in this session",
     "account": "the gateway is logged in to the wrong account",
     "broker": "the broker cannot be reached",
     "checks_failing": "checks are failing",
@@ -48,6 +49,7 @@ ADVICE = {
     "halt": "It goes on watching. Look at the reason, then ./bot_control.sh resume.",
     "mismatch": "Nothing is traded until you answer: ./bot_control.sh adopt (the account is right) or leave.",
     "disk": "Nothing is traded that cannot be written down first. Make room, or let the bot write in its logs folder.",
+    "order_limit": "It goes on in the next session. See what made so many: ./bot_control.sh why, max_orders_per_session.",
     "account": "Nothing is sent to it. Log the gateway in to the right account, or change config.json and restart.",
     "broker": "See that the gateway runs and is logged in; ./bot_control.sh status says what it waits for.",
     "checks_failing": "It never trades on bad data. Nothing to do unless it lasts; then ./bot_control.sh logs.",

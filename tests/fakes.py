@@ -196,7 +196,7 @@ def fills_part(quantity: int, then: OrderStatus = OrderStatus.WORKING) -> Behavi
 
 
 def never_leaves(broker: FakeBroker, intent: OrderIntent) -> None:
-    raise OrderRejected("not connected")
+    raise OrderRejected("not connected", again_soon=True)
 
 
 def is_rejected(broker: FakeBroker, intent: OrderIntent) -> None:

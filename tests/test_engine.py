@@ -1,15 +1,16 @@
 """One check from beginning to end: what it decides is written down, what fails changes nothing, what lasts is told."""
 
+import itertools
 import math
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from builders import DAY, HALF_DAYS, NOW, PRICE, RULES, TQQQ_PRICE, bars, closes, new_york, session, table
-from fakes import FullDisk, World, answer_lost, fills_part, is_rejected, lost_on_the_way, works
+from fakes import FullDisk, World, answer_lost, fills, fills_part, is_rejected, lost_on_the_way, never_leaves, works
 
 from qqqbot.assembly import set_capital
 from qqqbot.clock import VirtualClock
@@ -458,6 +459,38 @@ class TestSoon:
         world.prices.trouble = None
         engine.step()
         assert world.broker.positions[QQQ] == whole
+
+    def test_an_order_that_never_left_between_sale_and_purchase_is_tried_again_soon(self, world: World) -> None:
+        engine = world.start()
+        engine.step()
+        world.prices.target = Holding.TQQQ
+        world.broker.behaviours = [fills, never_leaves]
+        assert engine.step() is True
+        assert engine.step() is False
+        assert world.broker.positions == {QQQ: 0, TQQQ: 1583}
+
+    def test_an_order_that_nobody_fills_waits_for_the_next_tick_and_in_the_window_for_a_minute(
+        self, world: World, tmp_path: Path
+    ) -> None:
+        world.broker.behaviours = [works]
+        assert world.start().step() is False
+        (tmp_path / "window").mkdir()
+        other = at(tmp_path / "window", 15, 46, BEFORE_CLOSE)
+        other.broker.behaviours = [works]
+        engine = other.start()
+        assert engine.step() is True, "its window has no next tick"
+        engine.step()
+        assert other.broker.positions[QQQ] == 211
+
+    def test_while_an_order_is_waited_for_the_process_shows_that_it_lives(self, world: World) -> None:
+        world.broker.behaviours = [works]
+        engine, beats = world.start(), list[datetime]()
+        engine.executor.pulse = lambda: beats.append(world.clock.now())
+        began = world.clock.now()
+        engine.step()
+        assert world.clock.now() - began >= world.timeout
+        gaps = [after - before for before, after in itertools.pairwise([began, *beats, world.clock.now()])]
+        assert max(gaps) < timedelta(seconds=5)
 
     def test_a_half_done_rotation_does_not_hurry_a_bot_that_is_halted(self, world: World) -> None:
         engine = world.start()
