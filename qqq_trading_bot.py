@@ -45,6 +45,7 @@ from qqqbot.watch import Watch
 HERE = Path(__file__).resolve().parent
 SHOWN_SETTINGS = ("short_ma_period", "long_ma_period", "check_interval_minutes", "decide", "band_pct", "order_type")
 ACCOUNT_WAIT_SECONDS = 5.0
+PULSE_SECONDS = 30.0
 
 log = logging.getLogger("qqqbot.daemon")
 
@@ -148,6 +149,8 @@ class Daemon:
     """in the references of this start's orders, so that no other start, of whatever folder, has the same"""
 
     def __post_init__(self) -> None:
+        self._state: str | None = None
+        self._beaten_at = self.clock.monotonic()
         self.notifier = LogNotifier(self.clock)
         self.heartbeat = Heartbeat(self.logs / "status.json", self.clock, self._constants(), self.notifier)
         rules, urls, ping = self.settings.rules, self.secrets.notify, self.secrets.ping
@@ -181,7 +184,13 @@ class Daemon:
         if self.lock is not None and self.lock.secure():
             log.warning("%s had been removed or replaced; the lock was taken anew", PID_FILE)
 
+    def _pulse(self) -> None:
+        """A sign of life within a check, which may wait for several orders: else it would be taken for a hang."""
+        if self._state is not None and self.clock.monotonic() - self._beaten_at >= PULSE_SECONDS:
+            self._beat(self._state)
+
     def _beat(self, state: str, due: datetime | None = None) -> None:
+        self._state, self._beaten_at = state, self.clock.monotonic()
         self.heartbeat.problem = self.account.problem()
         self.heartbeat.beat(state, due)
         self.watch.look()
@@ -254,6 +263,7 @@ class Daemon:
             self.account.broker(records.book, state),
             self.watch,
             state=state,
+            pulse=self._pulse,
         )
         self.heartbeat.engine = self.watch.engine = engine
         log.info(pairs(started=True, mode=identity.mode, account=identity.account, config=self.settings.fingerprint))
