@@ -542,6 +542,22 @@ def test_messages_that_arrive_in_another_order_leave_the_newest_state(life: Life
     assert life.new() == []
 
 
+def test_what_no_channel_took_is_told_again_at_once_where_a_later_message_arrived(life: Life) -> None:
+    settled(life)
+    life.post.works = None
+    life.engine.records.switch.halt("by hand")
+    life.check()
+    life.world.broker.positions["TQQQ"] += 5
+    life.check()
+    assert life.new() == [*TOLD_IN_VAIN, f"{WHO}: Account and book differ"]
+    lost, arrives = life.post.flying
+    lost(False)
+    arrives(True)
+    life.post.works = True
+    life.watch.look()
+    assert life.new() == TOLD_IN_VAIN, "the channel works again"
+
+
 def test_a_halt_is_told_over_real_channels_once_one_of_them_works(tmp_path: Path) -> None:
     world = World(tmp_path)
     with receiving() as phone:
