@@ -6,6 +6,8 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,15 @@ import pytest
 import yaml
 from checkout import ROOT, Checkout
 from packaging.requirements import Requirement
+from receiver import receiving
 
 from qqqbot.service_unit import unit
 
 DEPLOY = ROOT / "deploy"
 COMPOSE = DEPLOY / "compose.yaml"
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text()
-SERVICES: dict[str, Any] = yaml.safe_load(COMPOSE.read_text())["services"]
+TOP: dict[str, Any] = yaml.safe_load(COMPOSE.read_text())
+SERVICES: dict[str, Any] = TOP["services"]
 
 SYSTEMCTL = """#!/bin/sh
 echo "$@" >>"$CALLS"
@@ -217,6 +221,96 @@ def test_the_bots_container_can_write_nothing_but_its_logs() -> None:
     assert [volume for volume in bot["volumes"] if not volume.endswith(":ro")] == ["../logs:/logs"]
 
 
+def head_of_compose() -> list[str]:
+    """What stands before the file's first key, without the comment signs."""
+    return [line.lstrip("# ") for line in COMPOSE.read_text().partition("\nname:")[0].splitlines()]
+
+
+def test_the_commands_at_the_head_make_every_folder_and_secret_that_is_mounted(tmp_path: Path) -> None:
+    """A folder that Docker has to make is root's, and neither container could write in it."""
+    commands = [line for line in head_of_compose() if line.startswith(("install -d", "for f in"))]
+    subprocess.run(["sh", "-ec", "mkdir deploy\n" + "\n".join(commands)], cwd=tmp_path, check=True)
+    secrets = [tmp_path / "deploy" / entry["file"] for entry in TOP["secrets"].values()]
+    assert [oct(path.stat().st_mode & 0o777) for path in secrets] == ["0o600"] * 3
+    gateway = SERVICES["gateway"]["volumes"][0]
+    folders = [tmp_path / "deploy" / gateway["source"], tmp_path / "logs"]
+    assert [oct(path.stat().st_mode & 0o777) for path in folders] == ["0o700"] * 2
+
+
+def test_the_gateway_writes_into_a_folder_of_the_host_that_docker_never_makes() -> None:
+    gateway = SERVICES["gateway"]
+    assert gateway["volumes"] == [
+        {
+            "type": "bind",
+            "source": "./gateway",
+            "target": gateway["environment"]["TWS_SETTINGS_PATH"],
+            "bind": {"create_host_path": False},
+        }
+    ]
+    assert "volumes" not in TOP
+    assert "sudo chown 1000:1000 deploy/gateway deploy/secrets/ib_password.txt" in head_of_compose()
+
+
+def test_the_owners_commands_at_the_head_exist_and_are_the_manuals() -> None:
+    told = re.findall(r"docker compose -f deploy/compose\.yaml (?:exec|run --rm) bot (python .*)", COMPOSE.read_text())
+    assert told == ["python -m qqqbot.notify_test", "python monitor.py --status", "python qqq_trading_bot.py --adopt"]
+    manual = (ROOT / "README.md").read_text()
+    assert all(f"bot {command}" in manual for command in told)
+
+
+@pytest.fixture
+def container(checkout: Checkout, tmp_path: Path) -> Callable[..., "subprocess.CompletedProcess[str]"]:
+    """Run a command as it runs in the container: in the folder of the program, with the image's and the file's
+    environment; what is mounted there is in folders of the test's own."""
+    places = {"/config": tmp_path / "config", "/logs": tmp_path / "logs", "/run/secrets": tmp_path / "secrets"}
+    for folder in places.values():
+        folder.mkdir()
+    shutil.copy(ROOT / "config.json", places["/config"])
+    for name in ("notify_urls", "ping_url"):
+        (places["/run/secrets"] / name).touch(mode=0o600)
+    given = dict(re.findall(r"(QQQBOT_[A-Z_]+)=(\S+)", DOCKERFILE)) | SERVICES["bot"]["environment"]
+    for inside, outside in places.items():
+        given = {name: re.sub(f"^{inside}(?=/|$)", str(outside), value) for name, value in given.items()}
+    assert {name for name, value in given.items() if str(tmp_path) in value} == {
+        *("QQQBOT_CONFIG", "QQQBOT_LOGS", "QQQBOT_NOTIFY_URLS_FILE", "QQQBOT_PING_URL_FILE")
+    }
+
+    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=checkout.folder,
+            env={**checkout.environment, **given},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+def test_in_the_container_the_alarms_can_be_tested(
+    container: Callable[..., "subprocess.CompletedProcess[str]"], tmp_path: Path
+) -> None:
+    nothing = container("-m", "qqqbot.notify_test")
+    assert (nothing.returncode, "No channel of notification is configured" in nothing.stderr) == (2, True)
+    with receiving() as phone:
+        (tmp_path / "secrets/notify_urls").write_text(phone.json_url())
+        done = container("-m", "qqqbot.notify_test")
+    assert (done.returncode, done.stdout) == (0, "channel 1 (json): delivered\n"), done.stderr
+    assert len(phone.messages) == 1
+
+
+@pytest.mark.parametrize("answer", ["--adopt", "--leave"])
+def test_in_the_container_an_answer_reaches_the_book_that_is_mounted(
+    container: Callable[..., "subprocess.CompletedProcess[str]"], tmp_path: Path, checkout: Checkout, answer: str
+) -> None:
+    done = container("qqq_trading_bot.py", answer)
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / "logs/bot.pid").exists()
+    assert not checkout.logs.exists()
+    assert container("monitor.py", "--status").returncode in (1, 3)
+
+
 def test_the_image_runs_as_nobody_special_and_is_judged_by_the_monitor() -> None:
     instructions = [line.split(None, 1) for line in DOCKERFILE.splitlines() if re.match(r"[A-Z]+ ", line)]
     after_user = instructions[instructions.index(["USER", "bot"]) :]
@@ -236,7 +330,14 @@ def test_the_image_is_made_of_what_is_there_and_what_the_ignore_file_lets_in() -
 def test_secrets_are_ignored_by_git() -> None:
     if not (ROOT / ".git").exists():
         pytest.skip("not a git checkout")
-    names = ["notify_urls.txt", "ping_url.txt", "deploy/secrets/notify_urls.txt", "deploy/.env", "logs/trades.jsonl"]
+    names = [
+        "notify_urls.txt",
+        "ping_url.txt",
+        "deploy/secrets/notify_urls.txt",
+        "deploy/gateway/jts.ini",
+        "deploy/.env",
+        "logs/trades.jsonl",
+    ]
     done = subprocess.run(["git", "check-ignore", *names], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stdout.split() == names
 
