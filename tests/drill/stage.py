@@ -137,9 +137,9 @@ class Stage:
         return [f"{row['side']} {row['quantity']:,} {row['symbol']}" for row in audit.trades(self.bot.logs)]
 
     def orders(self) -> int:
-        """How many there ever were: those that were decided or those that the gateway has seen, whichever are more."""
+        """How many of the bot's there ever were: those decided or those the gateway has seen, whichever are more."""
         decided = sum(row["event"] == "intended" for row in audit.rows(self.bot.logs / "orders.jsonl"))
-        return max(decided, len(self._gateway.orders) if self._gateway else 0)
+        return max(decided, sum(bool(order.order_ref) for order in self._gateway.orders) if self._gateway else 0)
 
     def account(self) -> audit.Account:
         return audit.Account(audit.rows(self.bot.logs / "trades.jsonl"))
