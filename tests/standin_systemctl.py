@@ -19,28 +19,32 @@ PID, ENABLED, WAITING, STOPPING = (FOLDER / name for name in ("pid", "enabled", 
 
 
 def main_pid() -> int:
-    try:
-        pid = int(PID.read_text())
-        os.kill(pid, 0)
-    except (OSError, ValueError):
-        return 0
+    """0 where none runs; one that was asked to stop is given a moment."""
+    deadline = time.monotonic() + 2
+    while (pid := running()) and STOPPING.exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
     return pid
+
+
+def running() -> int:
+    """A process that has ended, and that nobody has fetched yet, does not run."""
+    pid = PID.read_text() if PID.exists() else ""
+    state = subprocess.run(["ps", "-o", "stat=", "-p", pid or "0"], capture_output=True, text=True, check=False).stdout
+    return int(pid) if pid and state.strip() and not state.startswith("Z") else 0
 
 
 def send(number: signal.Signals) -> None:
     STOPPING.touch()
     WAITING.unlink(missing_ok=True)
-    if pid := main_pid():
+    if pid := running():
         os.kill(pid, number)
 
 
 def start() -> None:
     WAITING.unlink(missing_ok=True)
-    while STOPPING.exists() and main_pid():
-        time.sleep(0.01)
-    STOPPING.unlink(missing_ok=True)
     if main_pid():
         return
+    STOPPING.unlink(missing_ok=True)
     lines = [line.partition("=") for line in UNIT.read_text().splitlines()]
     words = {
         key: [w for k, _, value in lines if k == key for w in shlex.split(value)]
