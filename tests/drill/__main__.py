@@ -5,6 +5,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 from pathlib import Path
 from types import FrameType
 from typing import TextIO
@@ -43,7 +44,15 @@ def main() -> int:
         if options.keep:
             print(f"The sandbox is in {folder}.")
         else:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove(folder)
+
+
+def remove(folder: Path) -> None:
+    """A child of a killed daemon may write a last file while this is under way; it ends by itself."""
+    deadline = time.monotonic() + 10
+    while folder.exists() and time.monotonic() < deadline:
+        shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(0.02)
 
 
 def drill(scenes: dict[str, Scene], folder: Path, out: TextIO) -> int:
