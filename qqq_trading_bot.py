@@ -185,15 +185,21 @@ class Daemon:
             log.warning("%s had been removed or replaced; the lock was taken anew", PID_FILE)
 
     def _pulse(self) -> None:
-        """A sign of life within a check, which may wait for several orders: else it would be taken for a hang."""
+        """A sign of life within a check, which may wait for several orders: else it would be taken for a hang.
+
+        What is to be told waits for the check's end, so that a rotation is told as one.
+        """
         if self._state is not None and self.clock.monotonic() - self._beaten_at >= PULSE_SECONDS:
-            self._beat(self._state)
+            self._show_life(self._state)
 
     def _beat(self, state: str, due: datetime | None = None) -> None:
+        self._show_life(state, due)
+        self.watch.look()
+
+    def _show_life(self, state: str, due: datetime | None = None) -> None:
         self._state, self._beaten_at = state, self.clock.monotonic()
         self.heartbeat.problem = self.account.problem()
         self.heartbeat.beat(state, due)
-        self.watch.look()
         self.supervisor.tell(state, self.watch.status_line(state))
 
     def once(self) -> bool:

@@ -66,7 +66,7 @@ class DeadMan:
     ) -> None:
         """`last_check` is the row of the newest check, as in decisions.jsonl.
 
-        `down_since`: when the account ceased to answer, None where it answers.
+        `down_since`: when the account ceased to answer, None where it answers or is not missed yet.
         """
         if last_check is None or not is_good(last_check) or halted or _longer_than_a_night(down_since, now):
             return

@@ -49,7 +49,7 @@ ADVICE = {
     "halt": "It goes on watching. Look at the reason, then ./bot_control.sh resume.",
     "mismatch": "Nothing is traded until you answer: ./bot_control.sh adopt (the account is right) or leave.",
     "disk": "Nothing is traded that cannot be written down first. Make room, or let the bot write in its logs folder.",
-    "order_limit": "It goes on in the next session. What made so many: ./bot_control.sh why (limit: max_orders_per_session).",
+    "order_limit": "It goes on in the next session. What made so many: ./bot_control.sh why DATE.",
     "account": "Nothing is sent to it. Log the gateway in to the right account, or change config.json and restart.",
     "broker": "See that the gateway runs and is logged in; ./bot_control.sh status says what it waits for.",
     "checks_failing": "It never trades on bad data. Nothing to do unless it lasts; then ./bot_control.sh logs.",

@@ -8,7 +8,7 @@ once a channel has it, whenever that is.
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,8 @@ log = logging.getLogger("qqqbot.watch")
 
 MODES = {Mode.DRY_RUN: "DRY RUN", Mode.PAPER: "PAPER", Mode.LIVE: "LIVE"}
 CLOSE_SECONDS = 3.0
+# The owner's evening before a session, in which he is told of a login that is missing.
+ACCOUNT_MISSED = timedelta(hours=16)
 NO_WEEK_YET = "none yet"
 
 
@@ -87,7 +89,8 @@ class Watch:
         problem = self._problem_now(now)
         if self.deadman is not None and engine is not None:
             halted = engine.records.switch.reason() is not None
-            self.deadman.look(engine.state.last_check, table is not None and not is_open, now, halted, self._down_since)
+            down_since = self._down_since if _opens_soon(table, now) else None
+            self.deadman.look(engine.state.last_check, table is not None and not is_open, now, halted, down_since)
         if self.channels is None:
             return
         self._say_where_nothing_is_delivered(self.channels)
@@ -205,6 +208,14 @@ def _equity(engine: Engine) -> float | None:
 
 def _looked_at_everything(check: Mapping[str, Any] | None) -> bool:
     return any(gate["name"] == "book" for gate in (check or {}).get("gates", ()))
+
+
+def _opens_soon(table: SessionTable | None, now: datetime) -> bool:
+    """Whether an account that does not answer is missed: not over a weekend, whose Sunday wants a login by hand."""
+    try:
+        return table is None or table.open_session(now) is not None or table.next_open(now).open - now <= ACCOUNT_MISSED
+    except CalendarEnded:
+        return True
 
 
 def _is_open(table: SessionTable | None, now: datetime) -> bool:

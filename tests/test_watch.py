@@ -658,7 +658,22 @@ def test_the_accounts_own_nights_do_not_ring_and_a_dead_one_does_before_the_open
     life.problem = "the servers are reset"
     night = [new_york(friday, 23) + timedelta(minutes=minute) for minute in range(0, 4 * 60 + 1, 10)]
     assert calls_in(life, *night) == 8, "every half hour until 03:00"
-    dead = [new_york(saturday, 3) + timedelta(minutes=minute) for minute in range(10, 24 * 60, 10)]
-    assert calls_in(life, *dead) == 0
+    weekend = [new_york(saturday, 3, 30) + timedelta(minutes=30 * n) for n in range(2 * 38)]
+    assert calls_in(life, *weekend) == len(weekend), "a login that is missing on Sunday morning is not missed yet"
+    sunday = date(2026, 11, 29)
+    evening = [new_york(sunday, 17, 40) + timedelta(minutes=10 * n) for n in range(6 * 6)]
+    assert calls_in(life, *evening) == 0
     life.problem = None
-    assert calls_in(life, new_york(date(2026, 11, 29), 3)) == 1
+    assert calls_in(life, new_york(date(2026, 11, 30), 3)) == 1
+
+
+def test_an_account_that_is_dead_after_a_night_of_the_week_rings_before_the_open(life: Life) -> None:
+    settled(life)
+    tuesday, wednesday = date(2026, 11, 24), date(2026, 11, 25)
+    life.at(new_york(tuesday, 15, 45), check=True)
+    life.at(new_york(tuesday, 23))
+    life.problem = "the gateway's restart has failed"
+    restart = [new_york(tuesday, 23, 30) + timedelta(minutes=30 * n) for n in range(9)]
+    assert calls_in(life, *restart) == len(restart)
+    morning = [new_york(wednesday, 3, 40) + timedelta(minutes=10 * n) for n in range(30)]
+    assert calls_in(life, *morning) == 0
