@@ -51,7 +51,7 @@ def dead_gateway(on: Stage) -> None:
     on.prove("nothing was sent, and no answer was not taken for an empty account", on.orders() == 1)
     on.tell("The gateway comes back, and begins its order numbers anew, as after its nightly restart.")
     on.gateway.come_up()
-    on.wait_for(lambda: bool(on.gateway.client_ids), "the bot to connect again")
+    on.wait_for(on.account_answers, "the bot to connect again")
     on.later("11:30")
     on.status("Owned", "Broker", "Wrong")
     on.prove("the owner was told that it is over", on.message("Over, nothing to do"))

@@ -147,6 +147,10 @@ class Stage:
     def last_check(self) -> dict[str, Any]:
         return self._last_status().get("last_check") or {}
 
+    def account_answers(self) -> bool:
+        """As of the newest heartbeat: connected is not enough, it must have read what happened meanwhile."""
+        return self._last_status().get("problem") is None
+
     def checked_since(self, at: str) -> bool:
         """Whether a check was made today at `at` or later."""
         return datetime.fromisoformat(self.last_check()["timestamp"]) >= self._today(at)
