@@ -246,8 +246,9 @@ holder() {
 
 # `status.json` is of process $1 and its state is $2.
 is_state() {
-    grep -qE "\"state\": *\"($2)\"" "$LOGS/status.json" 2>/dev/null &&
-        grep -qE "\"pid\": *$1([^0-9]|\$)" "$LOGS/status.json"
+    # The process first: the file may be replaced in between, and a former daemon's state is not this one's.
+    grep -qE "\"pid\": *$1([^0-9]|\$)" "$LOGS/status.json" 2>/dev/null &&
+        grep -qE "\"state\": *\"($2)\"" "$LOGS/status.json"
 }
 
 # The first check of process $1 is behind it: 0 as soon as it is, 1 as soon as `$2 $1` fails, 2 when neither happens within
