@@ -71,35 +71,40 @@ class Account:
             self.problems.append(f"{ref}: the row says {row['cash']} USD of cash, its book adds up to {self.cash}")
 
 
-def problems(logs: Path, executions: Iterable[Execution] | None = None, settled: bool = True) -> list[str]:
-    """What is wrong with the records of `logs`, nothing where nothing is.
+def problems(logs: Path, executions: Iterable[Execution] | None = None) -> list[str]:
+    """What is wrong with the records of `logs`, nothing where nothing is. Every order must have its outcome by then.
 
-    `executions` are those of the gateway, where there is one. `settled`: no order may be without an outcome.
+    `executions` are those of the gateway, where there is one.
     """
     account = Account(rows(logs / "trades.jsonl"))
-    found = [*account.problems, *_orders(logs, settled), *_status(logs, account)]
+    found = [*account.problems, *_orders(logs), *_status(logs, account)]
     return found if executions is None else [*found, *_against(executions, logs)]
 
 
-def _orders(logs: Path, settled: bool) -> Iterator[str]:
+def _orders(logs: Path) -> Iterator[str]:
     journal, booked = rows(logs / "orders.jsonl"), trades(logs)
     intended = Counter(row["order_ref"] for row in journal if row["event"] == "intended")
     ended = {row["order_ref"]: row["filled"] for row in journal if row["event"] == "outcome"}
     yield from (f"{ref} was decided {count} times" for ref, count in intended.items() if count > 1)
-    if settled:
-        yield from (f"{ref} has no outcome" for ref in intended.keys() - ended.keys())
+    yield from (f"{ref} has no outcome" for ref in intended.keys() - ended.keys())
+    yield from (f"{ref} has an outcome and was never decided" for ref in ended.keys() - intended.keys())
     in_book = Counter(row["order_ref"] for row in booked)
     fills = Counter(exec_id for row in booked for exec_id in row["exec_ids"])
+    filled = {ref for ref, shares in ended.items() if shares}
+    yield from (f"{ref} is in the book {count} times" for ref, count in in_book.items() if count > 1)
     yield from (f"fill {exec_id} is in the book {count} times" for exec_id, count in fills.items() if count > 1)
     yield from (f"{ref} is in the book and was never decided" for ref in in_book.keys() - intended.keys())
-    yield from (f"{ref} was filled and is not in the book" for ref in {r for r, n in ended.items() if n} - set(in_book))
+    yield from (f"{ref} was filled and is not in the book" for ref in filled - in_book.keys())
+    yield from (f"{ref} is in the book and ended without a fill" for ref in (in_book.keys() & ended.keys()) - filled)
 
 
 def _status(logs: Path, account: Account) -> Iterator[str]:
     status = json.loads((logs / "status.json").read_text(), parse_float=Decimal)
     told = status.get("portfolio")
-    if told and {s: told["shares"][s] for s in account.shares} != account.shares:
+    if told and told["shares"] != account.shares:
         yield f"the status says {told['shares']}, the book {account.shares}"
+    if told and abs(told["cash"] - account.cash) > CENT:
+        yield f"the status says {told['cash']} USD of cash, the book {account.cash}"
 
 
 def _against(executions: Iterable[Execution], logs: Path) -> Iterator[str]:
