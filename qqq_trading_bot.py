@@ -28,7 +28,6 @@ from qqqbot.deadman import DeadMan, Ping
 from qqqbot.engine import Engine, State
 from qqqbot.errors import BotError, ConfigError, OrderOutcomeUnknown, StartRefused
 from qqqbot.heartbeat import Heartbeat
-from qqqbot.ledger import pending_splits
 from qqqbot.lock import PID_FILE, Lock
 from qqqbot.logs import pairs, set_up
 from qqqbot.market_calendar import Timetable
@@ -226,7 +225,8 @@ class Daemon:
         _refuse_with_an_open_order(engine, account)
         done = []
         if market is not None:
-            done = _record_splits(engine, market, account)
+            splits = engine.executor.record_splits(market, dict(account.positions))
+            done = [f"{s.symbol}: the split of {s.date}, {s.ratio:g}:1, recorded in the book" for s in splits]
             ownership.refuse_split(book, account, market)
         if answer == "leave":
             return done + ownership.leave(book, account, now)
@@ -297,15 +297,6 @@ def _refuse_with_an_open_order(engine: Engine, account: AccountSnapshot) -> None
             f"{', '.join(sorted(alive))} may still be executed, and its shares would then be counted twice: "
             "./bot_control.sh start, wait until status shows no open order, stop, and answer again"
         )
-
-
-def _record_splits(engine: Engine, market: Market, account: AccountSnapshot) -> list[str]:
-    """Record what a check would; returns a sentence for each split. Raises OSError."""
-    ledger = engine.records.book.ledger
-    waiting = pending_splits(ledger, market.splits)
-    engine.executor.record_splits(market, dict(account.positions))
-    recorded = [split for split in waiting if ledger.has_split(split.symbol, split.date)]
-    return [f"{s.symbol}: the split of {s.date}, {s.ratio:g}:1, recorded in the book" for s in recorded]
 
 
 def main(arguments: Sequence[str] | None = None, clock: Clock | None = None, prices: PriceSource | None = None) -> int:

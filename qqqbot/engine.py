@@ -15,6 +15,7 @@ from typing import Any
 from qqqbot.append_file import SCHEMA, AppendOnlyFile
 from qqqbot.book import Book
 from qqqbot.errors import (
+    PRICE_ERRORS,
     BrokerUnavailable,
     DidNotSettle,
     OrderOutcomeUnknown,
@@ -23,6 +24,7 @@ from qqqbot.errors import (
     TradingHalted,
 )
 from qqqbot.execution import Executor
+from qqqbot.gates import ORDER_LIMIT
 from qqqbot.halt import HaltSwitch
 from qqqbot.input_log import InputLog
 from qqqbot.journal import OrderJournal
@@ -50,9 +52,13 @@ log = logging.getLogger("qqqbot.engine")
 # Sell, buy and see that all is done are three; the rest is for partial fills.
 MAX_ROUNDS = 6
 FAILURES_BEFORE_NOTICE = 3
-PRICE_ERRORS = ("PricesUnavailable", "StalePrices")
-PERSON_NEEDED = {"halt": ("TradingHalted",), "mismatch": ("LedgerMismatch", "UnexpectedPosition")}
-"""kind of alert -> the gates' codes that amount to it"""
+LASTING_GATES = {
+    "halt": ("TradingHalted",),
+    "mismatch": ("LedgerMismatch", "UnexpectedPosition"),
+    "disk": ("DiskError",),
+    "order_limit": (ORDER_LIMIT,),
+}
+"""kind of alert -> the codes of the trade gates that amount to it"""
 
 
 @dataclass
@@ -77,11 +83,6 @@ class Records:
     decisions: AppendOnlyFile
     switch: HaltSwitch
     inputs: InputLog
-
-    def verify(self) -> None:
-        """Raises OSError where the book or the journal was replaced under us: nothing may be sent then."""
-        self.book.verify()
-        self.journal.verify()
 
 
 @dataclass
@@ -127,7 +128,7 @@ class Engine:
                 self.records.journal.decided(snapshot.session.date, plan.settles, snapshot.now)
             if plan.action is not Action.ROTATE:
                 return self._settled(plan, number)
-            self.records.verify()
+            self.records.book.verify()  # it is written only after the order; the journal looks before
             self.executor.execute(plan, snapshot)
         reason = f"the account did not reach the target in {MAX_ROUNDS} rounds of one check; look at it, then resume"
         self.records.switch.halt(reason)
@@ -196,13 +197,8 @@ class Engine:
         code = plan.blocked_by.code if plan.blocked_by else ""
         self._count_failure(code in PRICE_ERRORS, plan.sentence, snapshot.exchange_open)
         self.alerts.end("broker")
-        looked_at = {gate.name: gate for gate in plan.gates}
-        if disk := looked_at.get("disk"):
-            self._lasting("disk", not disk.passed, disk.sentence)
-        if orders := looked_at.get("orders"):
-            self._lasting("order_limit", not orders.passed, orders.sentence)
-        if "book" in looked_at:
-            for kind, codes in PERSON_NEEDED.items():
+        if "book" in {gate.name for gate in plan.gates}:
+            for kind, codes in LASTING_GATES.items():
                 troubles = [gate.sentence for gate in plan.gates if not gate.passed and gate.code in codes]
                 self._lasting(kind, bool(troubles), "; ".join(troubles))
 

@@ -22,7 +22,7 @@ Programming errors are not in this tree and are not caught. Foreign exceptions b
 where they arrive, and nowhere else.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
 class BotError(Exception):
@@ -66,6 +66,10 @@ class PricesUnavailable(TemporaryError):
 
 class StalePrices(TemporaryError):
     """An answer about prices that is older than a decision may use."""
+
+
+PRICE_ERRORS: Mapping[str, type[TemporaryError]] = {kind.__name__: kind for kind in (PricesUnavailable, StalePrices)}
+"""code of a gate about prices -> the error that it amounts to"""
 
 
 class BrokerUnavailable(TemporaryError):

@@ -32,6 +32,7 @@ from qqqbot.model import (
     Rules,
     Signal,
     Snapshot,
+    Split,
 )
 from qqqbot.ports import Broker, Clock, Notifier
 from qqqbot.preflight import refusal
@@ -104,13 +105,19 @@ class Executor:
             self._send(intent)
             self._await_outcome(intent)
 
-    def record_splits(self, market: Market, positions: dict[str, int]) -> None:
-        """Record a split where the price source and the account agree on it exactly; otherwise change nothing."""
+    def record_splits(self, market: Market, positions: dict[str, int]) -> list[Split]:
+        """Record a split where the price source and the account agree on it exactly; otherwise change nothing.
+
+        Returns those that were recorded. Raises OSError.
+        """
+        recorded = []
         for split in pending_splits(self._book.ledger, market.splits):
             before = self._book.ledger.shares[split.symbol] + self._book.ledger.foreign[split.symbol]
             if split.date <= market.newest_row and positions[split.symbol] == before * split.ratio:
                 self._book.record_split(split, self._clock.now())
                 self._notifier.notify("split", f"{split.symbol} was split {split.ratio:g}:1 on {split.date}; recorded")
+                recorded.append(split)
+        return recorded
 
     def _as_now(self, snapshot: Snapshot) -> Snapshot:
         """`snapshot` with what may have changed since: the halt, and the count of orders, after the plan's first."""

@@ -15,7 +15,6 @@ from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Protocol
-from zoneinfo import ZoneInfo
 
 from qqqbot import ib_account
 from qqqbot.config import Config
@@ -23,12 +22,12 @@ from qqqbot.errors import AccountRefused, BrokerUnavailable, OrderOutcomeUnknown
 from qqqbot.ib_account import PositionRow, SummaryRow
 from qqqbot.ib_keeper import Keeper, Link, Timing
 from qqqbot.ib_orders import ENDED_STATUSES, REF_PREFIX, Event, OrderBook, Sent, Status, Verdict
+from qqqbot.market_calendar import new_york_date
 from qqqbot.model import SYMBOLS, AccountSnapshot, Fill, Mode, Order, OrderIntent, OrderStatus, Quote, Side
 from qqqbot.ports import Clock
 
 log = logging.getLogger("qqqbot.ib")
 
-NEW_YORK = ZoneInfo("America/New_York")
 # A complete answer about orders is asked for at most that often, and a silent order is given that long to speak.
 ASK_SECONDS = 2.0
 # An order that works on in silence is asked for that often: callbacks get lost around the nightly reset.
@@ -208,7 +207,7 @@ class IBBroker:
         today = self._today()
         with self._news:
             fills = [fill for order in self._orders.with_executions() for fill in order.fills]
-        sales = (f for f in fills if f.side is Side.SELL and f.time.astimezone(NEW_YORK).date() == today)
+        sales = (f for f in fills if f.side is Side.SELL and new_york_date(f.time) == today)
         return sum((f.price * f.quantity for f in sales), Decimal(0))
 
     def quotes(self) -> Mapping[str, Quote]:
@@ -336,7 +335,7 @@ class IBBroker:
         return None
 
     def _today(self) -> date:
-        return self._clock.now().astimezone(NEW_YORK).date()
+        return new_york_date(self._clock.now())
 
     def _between_answers(self, ref: str, verdict: Verdict) -> Order | None:
         """Until the next complete answer: None only where the last ones were that, on this stretch of connection."""

@@ -92,10 +92,6 @@ class OrderJournal:
                 return intent.symbol if shares < intent.quantity else None
         return None
 
-    def verify(self) -> None:
-        """Raises OSError where the file was replaced under us."""
-        self._file.verify()
-
     def close(self) -> None:
         self._file.close()
 

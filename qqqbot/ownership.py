@@ -11,14 +11,9 @@ from fractions import Fraction
 
 from qqqbot import gates
 from qqqbot.book import Book
-from qqqbot.errors import LedgerMismatch, PricesUnavailable, StalePrices, TemporaryError
+from qqqbot.errors import PRICE_ERRORS, LedgerMismatch
 from qqqbot.model import SYMBOLS, AccountSnapshot, Market, Rules, Snapshot
 
-PRICE_ERRORS: Mapping[str, type[TemporaryError]] = {
-    "PricesUnavailable": PricesUnavailable,
-    "StalePrices": StalePrices,
-}
-"""code of a gate -> the error that it amounts to"""
 # QQQ and TQQQ were split 2:1 and 3:1 so far. Larger ones are rarer, and then a purchase by hand is the likelier story.
 LARGEST_SPLIT = 5
 # How far a price may have moved since the shares were bought, beside the split itself.
