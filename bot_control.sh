@@ -251,15 +251,20 @@ is_state() {
         grep -qE "\"state\": *\"($2)\"" "$LOGS/status.json"
 }
 
-# The first check of process $1 is behind it: 0 as soon as it is, 1 as soon as `$2 $1` fails, 2 when neither happens within
-# the time. "waiting" is for an account that does not answer, which may last until its owner has logged in.
+# Process $1, where one is known, has had more time for its first check since $2 than it should need. "waiting" is for an
+# account that does not answer, which may last until its owner has logged in.
+is_overdue() {
+    local patience=$READY_SECONDS
+    [ -z "$1" ] || ! is_state "$1" waiting || patience=$ACCOUNT_SECONDS
+    [ $((SECONDS - $2)) -ge "$patience" ]
+}
+
+# The first check of process $1 is behind it: 0 as soon as it is, 1 as soon as `$2 $1` fails, 2 when neither happens in time.
 wait_until_ready() {
-    local began=$SECONDS patience
+    local began=$SECONDS
     until is_state "$1" running; do
         "$2" "$1" || return 1
-        patience=$READY_SECONDS
-        ! is_state "$1" waiting || patience=$ACCOUNT_SECONDS
-        [ $((SECONDS - began)) -lt "$patience" ] || return 2
+        ! is_overdue "$1" "$began" || return 2
         sleep 0.1
     done
 }
@@ -344,11 +349,15 @@ start_alone() {
         return $code
     fi
     if [ $code -eq 2 ]; then
-        warn "running (pid $child), but its first check is not behind it yet; it goes on trying. Its status:"
-        "$PY" "$MONITOR" --status >&2 || true
+        still_trying "running (pid $child)"
         return 1
     fi
     started "$child"
+}
+
+still_trying() {
+    warn "$1, but its first check is not behind it yet; it goes on trying. Its status:"
+    "$PY" "$MONITOR" --status >&2 || true
 }
 
 started() {
@@ -411,8 +420,7 @@ start_service() {
     fi
     kill "$job" 2>/dev/null  # it only waited; the start itself goes on
     if holder; then
-        warn "running under systemd (pid $pid), but its first check is not behind it yet; it goes on trying. Its status:"
-        "$PY" "$MONITOR" --status >&2 || true
+        still_trying "running under systemd (pid $pid)"
     else
         warn "does not run yet; systemd may try again, until ./bot_control.sh stop. Its newest lines:"
         journalctl --user -u "$SERVICE" -n 20 --no-pager -o cat >&2 2>/dev/null || warn "journalctl --user -u $SERVICE"
@@ -422,15 +430,13 @@ start_service() {
 
 # Sets $pid. 0 as soon as the first check is behind it, 1 as soon as systemd's job $1 fails, 2 when neither happens in time.
 wait_for_service() {
-    local job=$1 began=$SECONDS patience
+    local job=$1 began=$SECONDS
     until holder && is_state "$pid" running; do
         if [ -n "$job" ] && ! is_alive "$job"; then
             wait "$job" || return 1
             job=''
         fi
-        patience=$READY_SECONDS
-        [ -z "$pid" ] || ! is_state "$pid" waiting || patience=$ACCOUNT_SECONDS
-        [ $((SECONDS - began)) -lt "$patience" ] || return 2
+        ! is_overdue "$pid" "$began" || return 2
         sleep 0.1
     done
 }
