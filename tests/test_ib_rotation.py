@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from builders import RULES, market, table
 from ib_desk import HASTY, QUICK, Desk, MovedClock, broker_at, desk, eventually, gateway_at
-from ib_gateway import Account
+from ib_gateway import Account, IBGateway
 
 from qqqbot.assembly import Identity, assemble, load_records, set_capital
 from qqqbot.engine import Engine
@@ -269,18 +269,23 @@ def test_a_cash_account_buys_when_the_sale_has_settled(tmp_path: Path) -> None:
         trader.assert_true_to_the_gateway()
 
 
+def dies_after_its_order(gateway: IBGateway, clock: MovedClock, folder: Path) -> None:
+    """A process that sends an order and is gone before it knows the outcome."""
+    with broker_at(gateway, clock) as broker:
+        trader = Trader(Desk(gateway, broker, clock), folder)
+        gateway.next_order(delay=0.2)
+        clock.stop = True
+        trader.check(Holding.QQQ)
+        clock.stop = False
+        assert trader.records.journal.unresolved()
+        trader.close()
+
+
 def test_a_new_process_goes_on_where_the_old_one_died(tmp_path: Path) -> None:
     """Between the order and its outcome: the intent is on disk, the fill is at the broker."""
     clock = MovedClock()
     with gateway_at(clock) as gateway:
-        with broker_at(gateway, clock) as broker:
-            old = Trader(Desk(gateway, broker, clock), tmp_path)
-            gateway.next_order(delay=0.2)
-            clock.stop = True
-            old.check(Holding.QQQ)
-            clock.stop = False
-            assert old.records.journal.unresolved()
-            old.close()
+        dies_after_its_order(gateway, clock, tmp_path)
         gateway.wait_for(lambda: gateway.ledger)
         with broker_at(gateway, clock) as broker:
             new = Trader(Desk(gateway, broker, clock), tmp_path)
@@ -294,14 +299,7 @@ def test_a_fill_that_nobody_read_on_its_day_is_told_as_lost_and_not_as_refused(t
     """The machine dies after the order and is started the next morning, when the gateway lists that day alone."""
     clock = MovedClock()
     with gateway_at(clock) as gateway:
-        with broker_at(gateway, clock) as broker:
-            old = Trader(Desk(gateway, broker, clock), tmp_path)
-            gateway.next_order(delay=0.2)
-            clock.stop = True
-            old.check(Holding.QQQ)
-            clock.stop = False
-            assert old.records.journal.unresolved()
-            old.close()
+        dies_after_its_order(gateway, clock, tmp_path)
         gateway.wait_for(lambda: gateway.position("QQQ") == 211)
         clock.move(22 * 3600)
         gateway.restart()

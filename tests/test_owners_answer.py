@@ -191,17 +191,14 @@ class TestSplits:
         split(world, 0.5, QQQ)
         refused(world, "adopt", LedgerMismatch, r"100 shares, exactly 1/2 times .* 900\.00 after 450\.\d\d")
 
-    def test_a_third_of_the_shares_sold_by_hand_is_no_split(self, world: World) -> None:
-        world.broker.positions[QQQ] = 210
+    @pytest.mark.parametrize(("before", "after", "sold"), [(210, 140, 70), (200, 100, 100)], ids=["a third", "half"])
+    def test_a_part_of_the_shares_sold_by_hand_at_an_unchanged_price_is_no_split(
+        self, world: World, before: int, after: int, sold: int
+    ) -> None:
+        world.broker.positions[QQQ] = before
         daemon(world).settle("adopt")
-        world.broker.positions[QQQ] = 140
-        assert daemon(world).settle("adopt") == ["QQQ: -70 shares recorded in the book at 450.00"]
-
-    def test_half_of_the_shares_sold_by_hand_at_an_unchanged_price_are_no_split(self, world: World) -> None:
-        world.broker.positions[QQQ] = 200
-        daemon(world).settle("adopt")
-        world.broker.positions[QQQ] = 100
-        assert daemon(world).settle("adopt") == ["QQQ: -100 shares recorded in the book at 450.00"]
+        world.broker.positions[QQQ] = after
+        assert daemon(world).settle("adopt") == [f"QQQ: -{sold} shares recorded in the book at 450.00"]
 
     def test_all_shares_sold_by_hand_are_no_split(self, world: World) -> None:
         world.broker.positions[QQQ] = 0

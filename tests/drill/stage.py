@@ -95,9 +95,9 @@ class Stage:
     def tell(self, text: str) -> None:
         print(f"\n  {_clock(self.now())}  {text}", file=self._out, flush=True)
 
-    def owner(self, *arguments: str, lines: tuple[str, ...] = (), **environment: str) -> "CompletedProcess[str]":
+    def owner(self, *arguments: str, lines: tuple[str, ...] = ()) -> "CompletedProcess[str]":
         """A command of the owner's, and what it prints; of a status only the fields that `lines` names."""
-        done = self.bot.run(*arguments, **environment)
+        done = self.bot.run(*arguments)
         printed = done.stdout + done.stderr
         shown = _fields(printed, lines) if lines else printed
         code = f"exit code {done.returncode}" if done.returncode else ""
@@ -113,7 +113,9 @@ class Stage:
 
     def message(self, *words: str) -> bool:
         """Whether a notification with all of `words` arrives; each new one is shown."""
-        return self.happens(lambda: any(all(w in m for w in words) for m in self._messages()), show=self._show_phone)
+        arrived = self.happens(lambda: any(all(w in m for w in words) for m in self._messages()))
+        self._show_phone()
+        return arrived
 
     def prove(self, sentence: str, *held: bool) -> None:
         self.proofs += 1
@@ -184,12 +186,10 @@ class Stage:
 
     # Waiting
 
-    def happens(self, event: Callable[[], bool], show: Callable[[], None] | None = None) -> bool:
+    def happens(self, event: Callable[[], bool]) -> bool:
         deadline = time.monotonic() + self.patience_seconds
         while not (happened := event()) and time.monotonic() < deadline:
             time.sleep(0.005)
-        if show is not None:
-            show()
         return happened
 
     def wait_for(self, event: Callable[[], bool], what: str) -> None:
