@@ -240,7 +240,7 @@ holder() {
     pid=''
     [ -e "$LOGS/bot.pid" ] || [ -L "$LOGS/bot.pid" ] || return 1
     [ -x "$python" ] || python=$(find_python) || exit 1
-    pid=$(PYTHONPATH=$HERE "$python" -P -m qqqbot.lock "$LOGS") || code=$?
+    pid=$(PYTHONPATH=$HERE "$python" -P -m qqqbot.runtime.lock "$LOGS") || code=$?
     case $code in 0) return 0 ;; 3) return 1 ;; *) exit 1 ;; esac
 }
 
@@ -370,7 +370,7 @@ started() {
 # A login by su, and cron, do not name the folder where the user's systemd listens.
 systemd() { XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-/run/user/$(id -u)} systemctl --user "$@"; }
 
-# One word of the unit, as qqqbot.service_unit writes it.
+# One word of the unit, as qqqbot.runtime.service_unit writes it.
 unit_word() { printf '"%s"\n' "$(printf '%s\n' "$1" | sed 's/[\\"]/\\&/g; s/%/%%/g')"; }
 
 # The unit gives variable $1 the value $2, or none where that is the default, $3.
@@ -579,8 +579,8 @@ install_service() {
     set_up
     command -v systemctl >/dev/null || die "systemd is not here. macOS: ./bot_control.sh start from a login item; Docker: deploy/."
     check_config
-    run_module qqqbot.service_unit >/dev/null || exit 2
-    if ! problem=$({ mkdir -p "$(dirname "$UNIT")" && run_module qqqbot.service_unit >"$UNIT.new" &&
+    run_module qqqbot.runtime.service_unit >/dev/null || exit 2
+    if ! problem=$({ mkdir -p "$(dirname "$UNIT")" && run_module qqqbot.runtime.service_unit >"$UNIT.new" &&
         mv -f "$UNIT.new" "$UNIT" && systemd daemon-reload && systemd enable "$SERVICE"; } 2>&1); then
         rm -f "$UNIT.new"
         warn "The service could not be installed in $UNIT: ${problem:-unknown}"
@@ -617,11 +617,11 @@ main() {
         resume) resume ;;
         adopt | leave) with_daemon_stopped "--$command" ;;
         status | trades | logs | tail | performance | why | web | live) set_up && exec "$PY" "$MONITOR" "--$command" "$@" ;;
-        notify-test) set_up && run_module qqqbot.notify_test ;;
+        notify-test) set_up && run_module qqqbot.notifications.send_test ;;
         install-service) install_service ;;
         run) set_up && exec "$PY" "$DAEMON" "$@" ;;
         once) set_up && exec "$PY" "$DAEMON" --once "$@" ;;
-        demo) set_up && run_module qqqbot.simulated_market "$@" ;;
+        demo) set_up && run_module qqqbot.demo "$@" ;;
         drill) drill "$@" ;;
         backtest) set_up && run_module qqqbot.backtest "$@" ;;
         test) run_tests "$@" ;;

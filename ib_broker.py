@@ -1,10 +1,10 @@
 """Interactive Brokers' gateway, through the official client.
 
-`IBGateway` is one connection to one TWS or IB Gateway; `IBBroker`, in `qqqbot.ib_port`, is the account; `open_account`
-puts them together. This file alone imports ibapi, and is imported only where Interactive Brokers is used. It runs on
-ibapi 9.81.1 and on the current 10.x: wherever they differ, what is there is looked at, not the version. The client's
-traps are met here and in `qqqbot.ib_wire`: its connect that never ends, its loop that dies of an exception and wakes up
-six times a second, its isConnected that lies. Each connection has a new client; nothing of it is ever used again.
+`IBGateway` is one connection to one TWS or IB Gateway; `IBBroker`, in `qqqbot.adapters.ib.broker`, is the account;
+`open_account` puts them together. This file alone imports ibapi, and is imported only where Interactive Brokers is
+used. It runs on ibapi 9.81.1 and on the current 10.x: it looks at what is there, not at the version. The client's
+traps are met here and in `qqqbot.adapters.ib.transport`: a connect that never ends, a loop that dies of an exception
+and wakes up six times a second, an isConnected that lies.
 """
 # ruff: noqa: ARG002  (the parameters of callbacks are the client's)
 
@@ -17,17 +17,27 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from qqqbot.config import Config
-from qqqbot.errors import BrokerUnavailable, ConfigError, OrderOutcomeUnknown, OrderRejected
-from qqqbot.ib_account import CURRENCY, SUMMARY_TAGS, PositionRow, SummaryRow
-from qqqbot.ib_codes import NO_REQUEST_IDS, Meaning, code, explain
-from qqqbot.ib_keeper import NotNow, Timing
-from qqqbot.ib_mailboxes import TOO_LATE, Mailbox, Mailboxes
-from qqqbot.ib_orders import Commission, Completed, Event, Execution, Notice, Status, number_of, parse_time, whole
-from qqqbot.ib_port import IBBroker
-from qqqbot.ib_wire import MUTE, Wire
-from qqqbot.model import OrderIntent, OrderType, Side
-from qqqbot.ports import Clock
+from qqqbot.adapters.ib.account import CURRENCY, SUMMARY_TAGS, PositionRow, SummaryRow
+from qqqbot.adapters.ib.broker import IBBroker
+from qqqbot.adapters.ib.connection import NotNow, Timing
+from qqqbot.adapters.ib.error_codes import NO_REQUEST_IDS, Meaning, code, explain
+from qqqbot.adapters.ib.order_tracker import (
+    Commission,
+    Completed,
+    Event,
+    Execution,
+    Notice,
+    Status,
+    number_of,
+    parse_time,
+    whole,
+)
+from qqqbot.adapters.ib.requests import TOO_LATE, Mailbox, Mailboxes
+from qqqbot.adapters.ib.transport import MUTE, Wire
+from qqqbot.model.errors import BrokerUnavailable, ConfigError, OrderOutcomeUnknown, OrderRejected
+from qqqbot.model.ports import Clock
+from qqqbot.model.values import OrderIntent, OrderType, Side
+from qqqbot.runtime.config import Config
 
 try:
     from ibapi import comm
@@ -42,7 +52,7 @@ except ImportError as missing:
         [f"use_interactive_brokers is true and the package ibapi cannot be loaded ({missing}): see IB_SETUP.md"]
     ) from missing
 
-log = logging.getLogger("qqqbot.ib")
+log = logging.getLogger("qqqbot.adapters.ib")
 try:
     from ibapi.common import PROTOBUF_MSG_ID
     from ibapi.server_versions import MIN_SERVER_VER_PROTOBUF

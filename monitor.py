@@ -16,14 +16,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from qqqbot import report, screens, status_report, status_screen
-from qqqbot.clock import SystemClock
-from qqqbot.errors import BotError, ConfigError, StartRefused
-from qqqbot.lock import holder
-from qqqbot.logs_folder import Folder, identity, whose
-from qqqbot.ports import Clock
-from qqqbot.tailing import follow
-from qqqbot.terminal import Screen, is_terminal, show
+from qqqbot.display.terminal import Screen, is_terminal, show
+from qqqbot.model.errors import BotError, ConfigError, StartRefused
+from qqqbot.model.ports import Clock
+from qqqbot.monitoring.facts import status as status_report
+from qqqbot.monitoring.facts import trades as report
+from qqqbot.monitoring.screens import status as status_screen
+from qqqbot.monitoring.screens import trades as screens
+from qqqbot.records.folder import Folder, identity, whose
+from qqqbot.records.tail import follow
+from qqqbot.runtime.clock import SystemClock
+from qqqbot.runtime.lock import holder
 
 DEFAULT_LOGS = Path(__file__).resolve().parent / "logs"
 KEPT_PRICES = Path(".cache") / "prices"
@@ -146,14 +149,14 @@ def _performance(options: argparse.Namespace, folder: Folder, clock: Clock, out:
     if not prices.exists():
         _print(options, out, facts, screens.performance)
         return
-    from qqqbot import live_view
+    from qqqbot.backtest import live_comparison as live_view
 
     beside = live_view.performance_facts(folder, prices)
     _print(options, out, {**facts, **beside}, lambda f: (*screens.performance(f), *live_view.performance_screen(f)))
 
 
 def _drift(options: argparse.Namespace, folder: Folder, out: TextIO) -> int:
-    from qqqbot import live_view
+    from qqqbot.backtest import live_comparison as live_view
 
     house = folder.path.parent
     try:
@@ -166,7 +169,8 @@ def _drift(options: argparse.Namespace, folder: Folder, out: TextIO) -> int:
 
 
 def _why(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO) -> int:
-    from qqqbot import explanation, why_screen  # with the planner in it, which other views do without
+    from qqqbot.monitoring.facts import why as explanation
+    from qqqbot.monitoring.screens import why as why_screen  # with the planner in it, which other views do without
 
     asked = options.why if options.replay is None else options.replay
     try:
@@ -185,8 +189,9 @@ def _why(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO)
 
 
 def _web(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO) -> int:
-    from qqqbot import web, web_token
-    from qqqbot.dashboard import Dashboard
+    from qqqbot.monitoring.facts.dashboard import Dashboard
+    from qqqbot.monitoring.web import auth as web_token
+    from qqqbot.monitoring.web import server as web
 
     try:
         hosts = web.addresses(options.bind)
@@ -213,7 +218,7 @@ def _web(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO)
 
 def _token(for_this_machine_alone: bool) -> tuple[str | None, str]:
     """The page's token, None where it needs none, and what is told of it. Raises ConfigError."""
-    from qqqbot import web_token
+    from qqqbot.monitoring.web import auth as web_token
 
     if for_this_machine_alone:
         return None, "for this machine alone"
@@ -227,8 +232,8 @@ def _live(folder: Folder, clock: Clock, out: TextIO) -> int:
     if not is_terminal(out):
         print("monitor: --live draws on a terminal; into a pipe or a file use --status", file=sys.stderr)
         return WRONG_ARGUMENT
-    from qqqbot import live_terminal
-    from qqqbot.dashboard import Dashboard
+    from qqqbot.monitoring.facts.dashboard import Dashboard
+    from qqqbot.monitoring.screens import live_terminal
 
     dashboard = Dashboard(folder)
     live_terminal.show(lambda: dashboard.glance(clock.now()), out)

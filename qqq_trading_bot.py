@@ -18,28 +18,31 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
 
-from qqqbot import config, ownership, private_files, secret_urls
-from qqqbot.assembly import Identity, assemble, load_records, set_capital
-from qqqbot.book import Book
-from qqqbot.channels import Channels
-from qqqbot.clock import StopRequest, SystemClock
-from qqqbot.config import Config
-from qqqbot.deadman import DeadMan, Ping
-from qqqbot.engine import Engine, State
-from qqqbot.errors import BotError, ConfigError, OrderOutcomeUnknown, StartRefused
-from qqqbot.heartbeat import Heartbeat
-from qqqbot.lock import PID_FILE, Lock
-from qqqbot.logs import pairs, set_up
-from qqqbot.market_calendar import Timetable
-from qqqbot.model import SYMBOLS, AccountSnapshot, Market, Mode
-from qqqbot.notify import LogNotifier
-from qqqbot.paper_broker import ACCOUNT, PaperBroker
-from qqqbot.polling import poll, timetable
-from qqqbot.ports import Broker, Clock, PriceSource
-from qqqbot.prices import ChildPrices
-from qqqbot.sd_notify import Supervisor
-from qqqbot.secret_urls import SecretUrls
-from qqqbot.watch import Watch
+from qqqbot.adapters.simulated.broker import ACCOUNT, PaperBroker
+from qqqbot.adapters.yahoo.price_source import ChildPrices
+from qqqbot.model.errors import BotError, ConfigError, OrderOutcomeUnknown, StartRefused
+from qqqbot.model.ports import Broker, Clock, PriceSource
+from qqqbot.model.sessions import Timetable
+from qqqbot.model.values import SYMBOLS, AccountSnapshot, Market, Mode
+from qqqbot.notifications.channels import Channels
+from qqqbot.notifications.dead_man_switch import DeadMan, Ping
+from qqqbot.notifications.notifier import Watch
+from qqqbot.records.book import Book
+from qqqbot.runtime import config
+from qqqbot.runtime import permissions as private_files
+from qqqbot.runtime import secret_files as secret_urls
+from qqqbot.runtime.clock import StopRequest, SystemClock
+from qqqbot.runtime.config import Config
+from qqqbot.runtime.daily_log import pairs, set_up
+from qqqbot.runtime.lock import PID_FILE, Lock
+from qqqbot.runtime.secret_files import SecretUrls
+from qqqbot.runtime.systemd import Supervisor
+from qqqbot.trading import adoption as ownership
+from qqqbot.trading.alerts import LogNotifier
+from qqqbot.trading.assembly import Identity, assemble, load_records, set_capital
+from qqqbot.trading.engine import Engine, State
+from qqqbot.trading.heartbeat import Heartbeat
+from qqqbot.trading.loop import poll, timetable
 
 HERE = Path(__file__).resolve().parent
 SHOWN_SETTINGS = ("short_ma_period", "long_ma_period", "check_interval_minutes", "decide", "band_pct", "order_type")

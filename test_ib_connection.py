@@ -24,11 +24,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
-    from qqqbot.config import Config
-    from qqqbot.ib_checkup import Checkup, Patience, Report
-    from qqqbot.ib_rungs import Rung
-    from qqqbot.ports import Clock
-    from qqqbot.terminal import Line
+    from qqqbot.adapters.ib.doctor.checkup import Checkup, Patience, Report
+    from qqqbot.adapters.ib.doctor.result import Rung
+    from qqqbot.display.terminal import Line
+    from qqqbot.model.ports import Clock
+    from qqqbot.runtime.config import Config
 
 HERE = Path(__file__).resolve().parent
 STARTED_AGAIN = "QQQBOT_STARTED_AGAIN"
@@ -44,11 +44,11 @@ def main(
     patience: Patience | None = None,
 ) -> int:
     """Check what `arguments` ask for; returns the exit code."""
-    from qqqbot import config
-    from qqqbot.clock import SystemClock
-    from qqqbot.errors import ConfigError, StartRefused
-    from qqqbot.ib_checkup import Patience
-    from qqqbot.lock import PID_FILE, holder
+    from qqqbot.adapters.ib.doctor.checkup import Patience
+    from qqqbot.model.errors import ConfigError, StartRefused
+    from qqqbot.runtime import config
+    from qqqbot.runtime.clock import SystemClock
+    from qqqbot.runtime.lock import PID_FILE, holder
 
     options = _parse(arguments)
     try:
@@ -110,8 +110,8 @@ def _check(
     out: TextIO,
     patience: Patience,
 ) -> int:
-    from qqqbot.ib_checkup import Checkup
-    from qqqbot.terminal import Line, Tone, show
+    from qqqbot.adapters.ib.doctor.checkup import Checkup
+    from qqqbot.display.terminal import Line, Tone, show
 
     def show_rung(rung: Rung, accounts: tuple[str, ...]) -> None:
         if not options.json:
@@ -131,7 +131,7 @@ def _check(
 
 def _climbed(checkup: Checkup, clock: Clock, patience: Patience) -> Report:
     try:
-        from qqqbot.ib_probe import Probe, client_release
+        from qqqbot.adapters.ib.doctor.probe import Probe, client_release
     except ImportError as missing:
         # Also where protobuf is missing, which some packages of the client need and do not ask for.
         return checkup.without_package(f"the package ibapi cannot be loaded ({missing})")
@@ -140,7 +140,7 @@ def _climbed(checkup: Checkup, clock: Clock, patience: Patience) -> Report:
 
 def _lines(rung: Rung, accounts: tuple[str, ...]) -> tuple[Line, ...]:
     """One rung in 80 columns: verdict, name and what was found; below it the meaning and what to do."""
-    from qqqbot.terminal import Line, Tone
+    from qqqbot.display.terminal import Line, Tone
 
     tone = {"ok": Tone.GOOD, "note": Tone.WARNING, "FAILED": Tone.BAD}[rung.verdict]
     head, *more = _wrapped(rung.found, accounts)
@@ -151,7 +151,7 @@ def _lines(rung: Rung, accounts: tuple[str, ...]) -> tuple[Line, ...]:
 
 
 def _ending(report: Report) -> tuple[Line, ...]:
-    from qqqbot.terminal import Line, Tone
+    from qqqbot.display.terminal import Line, Tone
 
     lines = [Line("")]
     if report.not_reached:
@@ -167,7 +167,7 @@ def _wrapped(text: str, accounts: tuple[str, ...]) -> list[str]:
 
 
 def _masked(text: str, accounts: tuple[str, ...]) -> str:
-    from qqqbot.lenient import masked, without_accounts
+    from qqqbot.records.coerce import masked, without_accounts
 
     for account in sorted(accounts, key=len, reverse=True):
         text = text.replace(account, masked(account))

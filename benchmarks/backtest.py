@@ -21,12 +21,12 @@ for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import numpy as np  # noqa: E402  (after its threads are settled)
 
-from qqqbot.backtest_account import run  # noqa: E402
-from qqqbot.backtest_engine import Terms, examine, ideal  # noqa: E402
-from qqqbot.model import Rules  # noqa: E402
-from qqqbot.price_table import Prices, Series, align  # noqa: E402
-from qqqbot.robustness import walk_forward  # noqa: E402
-from qqqbot.sweeps import LONGS, SHORTS, sweep, sweep_table  # noqa: E402
+from qqqbot.backtest.account import run  # noqa: E402
+from qqqbot.backtest.prices.table import Prices, Series, align  # noqa: E402
+from qqqbot.backtest.robustness import walk_forward  # noqa: E402
+from qqqbot.backtest.sweeps import LONGS, SHORTS, sweep, sweep_table  # noqa: E402
+from qqqbot.backtest.vectorized import Terms, examine, ideal  # noqa: E402
+from qqqbot.model.values import Rules  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 SESSIONS, WARM_UP = 4157, 200
@@ -135,9 +135,9 @@ def _command(folder: Path) -> None:
 
 COLD = """
 import numpy as np
-from qqqbot.backtest_engine import Terms, examine, ideal
-from qqqbot.model import Rules
-from qqqbot.price_table import Series, align
+from qqqbot.backtest.vectorized import Terms, examine, ideal
+from qqqbot.model.values import Rules
+from qqqbot.backtest.prices.table import Series, align
 d = np.load({file!r})
 o = np.ones(len(d["all_qqq"]))
 make = lambda n, c: Series(n, d["all_dates"], c, c, o, o)
@@ -146,8 +146,8 @@ print(ideal(examine(prices, Rules(), d["dates"][0]), Terms(slippage=float(d["cos
 """
 SWEEP = """
 import numpy as np
-from qqqbot.price_table import Series, align
-from qqqbot.sweeps import LONGS, SHORTS, sweep, sweep_table
+from qqqbot.backtest.prices.table import Series, align
+from qqqbot.backtest.sweeps import LONGS, SHORTS, sweep, sweep_table
 d = np.load({file!r})
 o = np.ones(len(d["all_qqq"]))
 make = lambda n, c: Series(n, d["all_dates"], c, c, o, o)

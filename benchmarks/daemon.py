@@ -20,7 +20,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
-from qqqbot.append_file import AppendOnlyFile
+from qqqbot.records.jsonl import AppendOnlyFile
 from tests.yahoo.exchange import Exchange
 from tests.yahoo.series import market_series
 from tests.yahoo.server import StandIn

@@ -30,14 +30,14 @@ from ibapi.client import EClient  # noqa: E402
 from ibapi.wrapper import EWrapper  # noqa: E402
 
 import ib_broker  # noqa: E402
-from qqqbot.append_file import AppendOnlyFile  # noqa: E402
-from qqqbot.book import Book  # noqa: E402
-from qqqbot.clock import SystemClock  # noqa: E402
-from qqqbot.config import Config  # noqa: E402
-from qqqbot.ib_keeper import Timing  # noqa: E402
-from qqqbot.ib_port import IBBroker  # noqa: E402
-from qqqbot.journal import OrderJournal  # noqa: E402
-from qqqbot.model import Mode, OrderIntent, Side  # noqa: E402
+from qqqbot.adapters.ib.broker import IBBroker  # noqa: E402
+from qqqbot.adapters.ib.connection import Timing  # noqa: E402
+from qqqbot.model.values import Mode, OrderIntent, Side  # noqa: E402
+from qqqbot.records.book import Book  # noqa: E402
+from qqqbot.records.journal import OrderJournal  # noqa: E402
+from qqqbot.records.jsonl import AppendOnlyFile  # noqa: E402
+from qqqbot.runtime.clock import SystemClock  # noqa: E402
+from qqqbot.runtime.config import Config  # noqa: E402
 
 ACCOUNT = "DU1234567"
 ORDERS = 200

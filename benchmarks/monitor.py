@@ -20,7 +20,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from qqqbot.tailing import last_rows
+from qqqbot.records.tail import last_rows
 
 ROOT = Path(__file__).resolve().parents[1]
 BARE = "Python that does nothing"

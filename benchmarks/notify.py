@@ -16,10 +16,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from qqqbot.channels import Channel, Message
-from qqqbot.notice_memory import NoticeMemory
-from qqqbot.notices import News
-from qqqbot.outbox import Outbox
+from qqqbot.notifications.channels import Channel, Message
+from qqqbot.notifications.memory import NoticeMemory
+from qqqbot.notifications.outbox import Outbox
+from qqqbot.notifications.policy import News
 from tests.receiver import receiving
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -30,7 +30,7 @@ RESIDENT = """
 import sys
 sys.path.insert(0, ".")
 import qqq_trading_bot
-from qqqbot.channels import Channels, Message
+from qqqbot.notifications.channels import Channels, Message
 
 def resident():
     return next(line for line in open("/proc/self/status") if line.startswith("VmRSS")).split()[1]

@@ -11,8 +11,8 @@ from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from qqqbot.market_calendar import SessionTable
-from qqqbot.model import (
+from qqqbot.model.sessions import SessionTable
+from qqqbot.model.values import (
     QQQ,
     TQQQ,
     AccountSnapshot,

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from qqqbot.lock import PID_FILE, holder
+from qqqbot.runtime.lock import PID_FILE, holder
 
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = ROOT / "tests"

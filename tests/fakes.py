@@ -15,13 +15,9 @@ from typing import Any
 
 from builders import ACCOUNT, NOW, PRICE, RULES, TQQQ_PRICE, market, table
 
-from qqqbot.append_file import AppendOnlyFile, Row
-from qqqbot.assembly import Identity, assemble, load_records, set_capital
-from qqqbot.clock import VirtualClock
-from qqqbot.engine import Engine, Records
-from qqqbot.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRejected
-from qqqbot.market_calendar import SessionTable
-from qqqbot.model import (
+from qqqbot.model.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRejected
+from qqqbot.model.sessions import SessionTable
+from qqqbot.model.values import (
     QQQ,
     SYMBOLS,
     TQQQ,
@@ -37,6 +33,10 @@ from qqqbot.model import (
     Rules,
     Side,
 )
+from qqqbot.records.jsonl import AppendOnlyFile, Row
+from qqqbot.runtime.clock import VirtualClock
+from qqqbot.trading.assembly import Identity, assemble, load_records, set_capital
+from qqqbot.trading.engine import Engine, Records
 
 
 class FakeNotifier:

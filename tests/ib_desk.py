@@ -14,11 +14,11 @@ from builders import intent as sound_intent
 from ib_gateway import Account, IBGateway
 
 import ib_broker
-from qqqbot.config import Config
-from qqqbot.errors import BrokerUnavailable
-from qqqbot.ib_keeper import Timing
-from qqqbot.ib_port import IBBroker
-from qqqbot.model import Order, OrderIntent, OrderStatus
+from qqqbot.adapters.ib.broker import IBBroker
+from qqqbot.adapters.ib.connection import Timing
+from qqqbot.model.errors import BrokerUnavailable
+from qqqbot.model.values import Order, OrderIntent, OrderStatus
+from qqqbot.runtime.config import Config
 
 # A gateway speaks the newest version that it and the client know; CI sets this to go through all of them.
 CAP = int(os.environ.get("QQQBOT_IB_CAP", "226"))

@@ -10,8 +10,8 @@ from decimal import Decimal
 
 from builders import NOW
 
-from qqqbot.ib_orders import Commission, Completed, Event, Execution, Notice, Sent, Status
-from qqqbot.model import OrderStatus, Side
+from qqqbot.adapters.ib.order_tracker import Commission, Completed, Event, Execution, Notice, Sent, Status
+from qqqbot.model.values import OrderStatus, Side
 
 REF = "qqqbot-20261124-01"
 OTHER_REF = "qqqbot-20261124-02"

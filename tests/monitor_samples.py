@@ -8,11 +8,11 @@ from typing import Any
 
 from builders import DAY, NOW, account, new_york, portfolio, snapshot, table
 
-from qqqbot.engine import decision_values
-from qqqbot.logs_folder import Folder
-from qqqbot.model import QQQ, TQQQ, Gate, Holding, Plan, Rules
-from qqqbot.planning import decide
-from qqqbot.status import account_values, calendar_values, portfolio_values, write_status
+from qqqbot.model.values import QQQ, TQQQ, Gate, Holding, Plan, Rules
+from qqqbot.records.folder import Folder
+from qqqbot.records.status_file import account_values, calendar_values, portfolio_values, write_status
+from qqqbot.strategy.planning import decide
+from qqqbot.trading.engine import decision_values
 
 PID = 4711
 SUNDAY = new_york(DAY - timedelta(days=2), 0, 30)

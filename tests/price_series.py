@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from qqqbot.price_table import Floats, Prices, Series, align
+from qqqbot.backtest.prices.table import Floats, Prices, Series, align
 
 FIRST_DAY = np.datetime64("2004-01-05")
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from qqqbot.errors import OrderOutcomeUnknown, OrderRejected
-from qqqbot.model import (
+from qqqbot.adapters.simulated.prices import SimulatedPrices
+from qqqbot.model.errors import OrderOutcomeUnknown, OrderRejected
+from qqqbot.model.values import (
     SYMBOLS,
     AccountSnapshot,
     Fill,
@@ -24,7 +25,6 @@ from qqqbot.model import (
     Quote,
     Side,
 )
-from qqqbot.simulated_prices import SimulatedPrices
 
 ACCOUNT = "DU7654321"
 ABSENCE_IS_FINAL_AFTER = timedelta(minutes=5)

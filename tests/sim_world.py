@@ -13,16 +13,16 @@ from typing import Any
 
 from sim_broker import SimBroker, Unkindness
 
-from qqqbot.clock import VirtualClock
-from qqqbot.ledger import fold
-from qqqbot.model import (
+from qqqbot.adapters.simulated.prices import SimulatedPrices
+from qqqbot.model.values import (
     SYMBOLS,
     OrderIntent,
     OrderType,
     Rules,
     Side,
 )
-from qqqbot.simulated_prices import SimulatedPrices
+from qqqbot.records.ledger import fold
+from qqqbot.runtime.clock import VirtualClock
 
 CAPITAL = Decimal(100_000)
 RULES = Rules(short_period=3, long_period=8, max_orders_per_session=40)

@@ -26,15 +26,12 @@ from typing import Any
 from sim_broker import ACCOUNT
 from sim_world import CAPITAL, RULES, Death, OwnerStops, World, rows
 
-from qqqbot import ownership
-from qqqbot.append_file import AppendOnlyFile, Row
-from qqqbot.assembly import Identity, assemble, load_records, set_capital
-from qqqbot.engine import State
-from qqqbot.errors import BrokerUnavailable, PricesUnavailable, StalePrices
-from qqqbot.halt import HaltSwitch
-from qqqbot.ledger import fold
-from qqqbot.market_calendar import SessionTable
-from qqqbot.model import (
+from qqqbot.adapters.simulated.broker import ACCOUNT as PAPER_ACCOUNT
+from qqqbot.adapters.simulated.broker import PaperBroker
+from qqqbot.model.errors import BrokerUnavailable, PricesUnavailable, StalePrices
+from qqqbot.model.ports import Broker
+from qqqbot.model.sessions import SessionTable
+from qqqbot.model.values import (
     SYMBOLS,
     AccountSnapshot,
     Action,
@@ -44,11 +41,14 @@ from qqqbot.model import (
     OrderIntent,
     Quote,
 )
-from qqqbot.paper_broker import ACCOUNT as PAPER_ACCOUNT
-from qqqbot.paper_broker import PaperBroker
-from qqqbot.polling import poll, timetable
-from qqqbot.ports import Broker
-from qqqbot.status import write_status
+from qqqbot.records.halt import HaltSwitch
+from qqqbot.records.jsonl import AppendOnlyFile, Row
+from qqqbot.records.ledger import fold
+from qqqbot.records.status_file import write_status
+from qqqbot.trading import adoption as ownership
+from qqqbot.trading.assembly import Identity, assemble, load_records, set_capital
+from qqqbot.trading.engine import State
+from qqqbot.trading.loop import poll, timetable
 
 BEAT = timedelta(hours=12)
 ORDER_TIMEOUT = timedelta(seconds=60)

@@ -17,8 +17,8 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from qqqbot.errors import ConfigError, StartRefused
-from qqqbot.lock import Lock
+from qqqbot.model.errors import ConfigError, StartRefused
+from qqqbot.runtime.lock import Lock
 
 HERE = Path(__file__).parent
 LOGS = Path(os.environ.get("QQQBOT_LOGS", HERE / "logs"))
@@ -39,7 +39,7 @@ def note(text: str) -> None:
 
 def check_config() -> None:
     if "STANDIN_NO_CONFIG" not in os.environ:
-        from qqqbot.config import load
+        from qqqbot.runtime.config import load
 
         load(CONFIG)
 

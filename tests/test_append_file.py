@@ -12,8 +12,8 @@ from builders import NOW
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qqqbot.append_file import AppendOnlyFile, as_read
-from qqqbot.errors import BookDamaged
+from qqqbot.model.errors import BookDamaged
+from qqqbot.records.jsonl import AppendOnlyFile, as_read
 
 
 @pytest.fixture

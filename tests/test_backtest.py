@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from price_series import random_prices, write_csv
 
-from qqqbot.backtest import main
-from qqqbot.backtest_engine import Terms, examine, ideal, look_ahead
-from qqqbot.model import Rules
-from qqqbot.price_table import Prices
+from qqqbot.backtest.__main__ import main
+from qqqbot.backtest.prices.table import Prices
+from qqqbot.backtest.vectorized import Terms, examine, ideal, look_ahead
+from qqqbot.model.values import Rules
 
 ROOT = Path(__file__).resolve().parent.parent
 REAL = ROOT.parent / "shared" / "data"

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from price_series import random_prices, series, weekdays
 
-from qqqbot.backtest_account import account, fee, run
-from qqqbot.backtest_engine import Commission, Days, Event, Fill, Terms, daily_events, days_between, examine, ideal
-from qqqbot.model import Rules, Side
-from qqqbot.planning import commission, shares_to_buy
-from qqqbot.price_files import series_from_rows
-from qqqbot.price_table import Prices, align
+from qqqbot.backtest.account import account, fee, run
+from qqqbot.backtest.prices.csv_files import series_from_rows
+from qqqbot.backtest.prices.table import Prices, align
+from qqqbot.backtest.vectorized import Commission, Days, Event, Fill, Terms, daily_events, days_between, examine, ideal
+from qqqbot.model.values import Rules, Side
+from qqqbot.strategy.planning import commission, shares_to_buy
 
 RULES = Rules(short_period=3, long_period=8)
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from price_series import random_prices, series
 
-from qqqbot.backtest_engine import (
+from qqqbot.backtest.prices.table import BadPrices, Prices, adjusted_to, align
+from qqqbot.backtest.vectorized import (
     Fill,
     Terms,
     cash_growth,
@@ -16,8 +17,7 @@ from qqqbot.backtest_engine import (
     look_ahead,
     rotations_of,
 )
-from qqqbot.model import Rules
-from qqqbot.price_table import BadPrices, Prices, adjusted_to, align
+from qqqbot.model.values import Rules
 
 RULES = Rules(short_period=3, long_period=8)
 # Positions by hand: wanted is given, so the averages do not matter.

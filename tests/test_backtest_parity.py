@@ -9,16 +9,16 @@ import pytest
 from fakes import FakeNotifier
 from price_series import random_prices
 
-from qqqbot.assembly import Identity, assemble, load_records, set_capital
-from qqqbot.backtest_account import run
-from qqqbot.backtest_engine import Terms, examine
-from qqqbot.clock import VirtualClock
-from qqqbot.engine import State
-from qqqbot.market_calendar import NEW_YORK, SessionTable
-from qqqbot.model import Bar, Decide, Market, Mode, Quote, Rules, Session
-from qqqbot.paper_broker import ACCOUNT, PaperBroker
-from qqqbot.price_table import Prices
-from qqqbot.strategy import LEVELS
+from qqqbot.adapters.simulated.broker import ACCOUNT, PaperBroker
+from qqqbot.backtest.account import run
+from qqqbot.backtest.prices.table import Prices
+from qqqbot.backtest.vectorized import Terms, examine
+from qqqbot.model.sessions import NEW_YORK, SessionTable
+from qqqbot.model.values import Bar, Decide, Market, Mode, Quote, Rules, Session
+from qqqbot.runtime.clock import VirtualClock
+from qqqbot.strategy.rule import LEVELS
+from qqqbot.trading.assembly import Identity, assemble, load_records, set_capital
+from qqqbot.trading.engine import State
 
 CAPITAL = Decimal(100_000)
 BEFORE_CLOSE = timedelta(minutes=5)

@@ -9,8 +9,8 @@ from builders import NOW
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qqqbot.bisecting import offset_of, rows_from, samples
-from qqqbot.tailing import RowReader
+from qqqbot.records.tail import RowReader
+from qqqbot.records.time_search import offset_of, rows_from, samples
 
 SECOND = timedelta(seconds=1)
 

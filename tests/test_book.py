@@ -14,10 +14,10 @@ from fakes import FullDisk
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qqqbot.append_file import AppendOnlyFile
-from qqqbot.book import ORDERS_REMEMBERED, Book, newest_revisions
-from qqqbot.errors import BookDamaged
-from qqqbot.model import QQQ, TQQQ, Fill, Holding, Mode, Order, OrderIntent, OrderStatus, Side, Split
+from qqqbot.model.errors import BookDamaged
+from qqqbot.model.values import QQQ, TQQQ, Fill, Holding, Mode, Order, OrderIntent, OrderStatus, Side, Split
+from qqqbot.records.book import ORDERS_REMEMBERED, Book, newest_revisions
+from qqqbot.records.jsonl import AppendOnlyFile
 
 BUY = intent()
 

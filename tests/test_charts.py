@@ -9,8 +9,8 @@ import zlib
 import numpy as np
 import pytest
 
-from qqqbot import charts
-from qqqbot.charts import BLUE, GREEN, Curve
+from qqqbot.backtest import charts
+from qqqbot.backtest.charts import BLUE, GREEN, Curve
 
 DATES = np.arange("2020-01-01", "2026-01-01", dtype="datetime64[D]")
 WALK = np.cumprod(1 + np.random.default_rng(1).normal(0, 0.01, len(DATES)))

@@ -16,8 +16,8 @@ from builders import NOW
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qqqbot.clock import StopRequest, SystemClock, VirtualClock
-from qqqbot.ports import Clock
+from qqqbot.model.ports import Clock
+from qqqbot.runtime.clock import StopRequest, SystemClock, VirtualClock
 
 PACKAGE = Path(__file__).parent.parent / "qqqbot"
 
@@ -69,7 +69,7 @@ def test_a_negative_wait_is_none(stop: StopRequest) -> None:
 
 SLEEPER = """
 import signal, sys
-from qqqbot.clock import StopRequest, SystemClock
+from qqqbot.runtime.clock import StopRequest, SystemClock
 stop = StopRequest()
 signal.signal(signal.SIGTERM, lambda *_: stop.set())
 print("ready", flush=True)

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from qqqbot.config import Config, load
-from qqqbot.errors import ConfigError
-from qqqbot.model import Decide, OrderType, Rules
+from qqqbot.model.errors import ConfigError
+from qqqbot.model.values import Decide, OrderType, Rules
+from qqqbot.runtime.config import Config, load
 
 PROJECT = Path(__file__).parent.parent
 

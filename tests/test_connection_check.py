@@ -21,10 +21,10 @@ from ib_desk import CAP, MovedClock, margin_account
 from ib_gateway import QQQ_PUT, TQQQ, Account, Contract, IBGateway
 
 import test_ib_connection
-from qqqbot.ib_checkup import Patience
-from qqqbot.ib_rungs import NAMES
-from qqqbot.lock import PID_FILE, Lock
-from qqqbot.ports import Clock
+from qqqbot.adapters.ib.doctor.checkup import Patience
+from qqqbot.adapters.ib.doctor.result import NAMES
+from qqqbot.model.ports import Clock
+from qqqbot.runtime.lock import PID_FILE, Lock
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / "test_ib_connection.py"
@@ -262,7 +262,7 @@ def test_a_stranger_on_the_port_is_quoted(tmp_path: Path) -> None:
 
 @contextmanager
 def another_client(port: int, client_id: int) -> Iterator[None]:
-    from qqqbot.ib_probe import Probe
+    from qqqbot.adapters.ib.doctor.probe import Probe
 
     other = Probe(MovedClock(), 3)
     assert other.greet("127.0.0.1", port, client_id) == ""

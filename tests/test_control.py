@@ -196,7 +196,7 @@ def test_a_lock_held_by_another_program_is_not_signalled(bot: Checkout) -> None:
     """As where the daemon runs in a container that shares the folder: its pid means something else here."""
     bot.logs.mkdir()
     hold = (
-        "import sys, time; from pathlib import Path; from qqqbot.lock import Lock;"
+        "import sys, time; from pathlib import Path; from qqqbot.runtime.lock import Lock;"
         "lock = Lock(Path(sys.argv[1])); lock.acquire(); time.sleep(60)"
     )
     other = subprocess.Popen([sys.executable, "-c", hold, str(bot.logs / "bot.pid")], cwd=ROOT)

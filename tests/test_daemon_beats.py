@@ -11,9 +11,9 @@ from fakes import World, works
 from test_owners_answer import FakeAccount
 
 from qqq_trading_bot import Daemon
-from qqqbot.clock import VirtualClock
-from qqqbot.config import Config
-from qqqbot.health import STALE_AFTER
+from qqqbot.monitoring.health import STALE_AFTER
+from qqqbot.runtime.clock import VirtualClock
+from qqqbot.runtime.config import Config
 
 
 @dataclass

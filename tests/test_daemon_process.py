@@ -22,7 +22,7 @@ MONDAY_OPEN = "2026-11-23T14:30:00+00:00"
 # The machine's clock of every process of a test, put forward by a fixed time; waits are real.
 SHIFT = """
 import datetime
-from qqqbot import clock
+from qqqbot.runtime import clock
 
 class Shifted(clock.SystemClock):
     def now(self):
@@ -106,7 +106,7 @@ def test_stop_ends_a_call_to_yahoo_that_hangs_and_leaves_no_process(checkout: Ch
     starting = checkout.begin("start")
     eventually(lambda: bool(yahoo.requests), "Yahoo has been asked", seconds=30)
     daemon = checkout.daemon()
-    children = {pid for pid, (parent, command) in processes().items() if parent == daemon and "market_child" in command}
+    children = {pid for pid, (parent, command) in processes().items() if parent == daemon and "yahoo.child" in command}
     assert len(children) == 1
     assert seconds_to_stop(checkout) < 10
     start = finished(starting)

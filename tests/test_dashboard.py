@@ -7,11 +7,11 @@ import pytest
 from builders import NOW, RULES, portfolio, snapshot
 from monitor_samples import IDENTITY, LogsFolder, as_json, book
 
-from qqqbot import page
-from qqqbot.dashboard import DECISIONS, Dashboard
-from qqqbot.engine import decision_values
-from qqqbot.input_log import InputLog
-from qqqbot.planning import decide
+from qqqbot.monitoring.facts.dashboard import DECISIONS, Dashboard
+from qqqbot.monitoring.web import page
+from qqqbot.records.inputs import InputLog
+from qqqbot.strategy.planning import decide
+from qqqbot.trading.engine import decision_values
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import pytest
 from builders import NOW
 from receiver import receiving, until
 
-from qqqbot.deadman import ACCOUNT_NIGHT, IDLE_EVERY, DeadMan, Ping
-from qqqbot.outbox import Outbox
+from qqqbot.notifications.dead_man_switch import ACCOUNT_NIGHT, IDLE_EVERY, DeadMan, Ping
+from qqqbot.notifications.outbox import Outbox
 
 TOKEN = "hunter2hunter2"
 CLOSED, OPEN = True, False

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from qqqbot import simulated_market
-from qqqbot.errors import StartRefused
+from qqqbot import demo as simulated_market
+from qqqbot.model.errors import StartRefused
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -19,7 +19,7 @@ def run_demo(logs: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     # A proxy that is not there: whoever asked the network would fail.
     nowhere = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
     return subprocess.run(
-        [sys.executable, "-m", "qqqbot.simulated_market", "--logs", str(logs), *arguments],
+        [sys.executable, "-m", "qqqbot.demo", "--logs", str(logs), *arguments],
         cwd=ROOT,
         env={**os.environ, **nowhere},
         capture_output=True,

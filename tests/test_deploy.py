@@ -17,7 +17,7 @@ from checkout import ROOT, Checkout
 from packaging.requirements import Requirement
 from receiver import receiving
 
-from qqqbot.service_unit import unit
+from qqqbot.runtime.service_unit import unit
 
 DEPLOY = ROOT / "deploy"
 COMPOSE = DEPLOY / "compose.yaml"
@@ -253,7 +253,11 @@ def test_the_gateway_writes_into_a_folder_of_the_host_that_docker_never_makes() 
 
 def test_the_owners_commands_at_the_head_exist_and_are_the_manuals() -> None:
     told = re.findall(r"docker compose -f deploy/compose\.yaml (?:exec|run --rm) bot (python .*)", COMPOSE.read_text())
-    assert told == ["python -m qqqbot.notify_test", "python monitor.py --status", "python qqq_trading_bot.py --adopt"]
+    assert told == [
+        "python -m qqqbot.notifications.send_test",
+        "python monitor.py --status",
+        "python qqq_trading_bot.py --adopt",
+    ]
     manual = (ROOT / "README.md").read_text()
     assert all(f"bot {command}" in manual for command in told)
 
@@ -291,11 +295,11 @@ def container(checkout: Checkout, tmp_path: Path) -> Callable[..., "subprocess.C
 def test_in_the_container_the_alarms_can_be_tested(
     container: Callable[..., "subprocess.CompletedProcess[str]"], tmp_path: Path
 ) -> None:
-    nothing = container("-m", "qqqbot.notify_test")
+    nothing = container("-m", "qqqbot.notifications.send_test")
     assert (nothing.returncode, "No channel of notification is configured" in nothing.stderr) == (2, True)
     with receiving() as phone:
         (tmp_path / "secrets/notify_urls").write_text(phone.json_url())
-        done = container("-m", "qqqbot.notify_test")
+        done = container("-m", "qqqbot.notifications.send_test")
     assert (done.returncode, done.stdout) == (0, "channel 1 (json): delivered\n"), done.stderr
     assert len(phone.messages) == 1
 

@@ -14,9 +14,9 @@ from ib_gateway import IBGateway
 from ibapi.client import MAX_CLIENT_VER
 
 import test_ib_connection
-from qqqbot import errors
-from qqqbot.config import Config
-from qqqbot.ib_codes import CODES
+from qqqbot.adapters.ib.error_codes import CODES
+from qqqbot.model import errors
+from qqqbot.runtime.config import Config
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

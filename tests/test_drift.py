@@ -9,15 +9,15 @@ import pytest
 from price_series import random_prices, write_csv
 from test_backtest_parity import CAPITAL, drive
 
-from qqqbot import live_view
-from qqqbot.backtest_account import run
-from qqqbot.backtest_engine import Terms, examine
-from qqqbot.drift import drift, printed_close
-from qqqbot.live_curve import live_curve
-from qqqbot.logs_folder import Folder
-from qqqbot.model import Decide, Rules
-from qqqbot.price_table import BadPrices
-from qqqbot.terminal import plain
+from qqqbot.backtest import live_comparison as live_view
+from qqqbot.backtest.account import run
+from qqqbot.backtest.drift import drift, printed_close
+from qqqbot.backtest.live_curve import live_curve
+from qqqbot.backtest.prices.table import BadPrices
+from qqqbot.backtest.vectorized import Terms, examine
+from qqqbot.display.terminal import plain
+from qqqbot.model.values import Decide, Rules
+from qqqbot.records.folder import Folder
 
 SESSIONS = 330
 PRICES = random_prices(SESSIONS, seed=4)

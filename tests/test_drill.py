@@ -26,15 +26,15 @@ def test_a_scene_goes_as_it_must(name: str, tmp_path: Path) -> None:
 
 FAULTS = {
     "stale": (
-        ("qqqbot/gates.py", 'Gate("quote_age", age <= limit', 'Gate("quote_age", True'),
+        ("qqqbot/strategy/gates.py", 'Gate("quote_age", age <= limit', 'Gate("quote_age", True'),
         "an old price is called old, and not traded on",
     ),
     "half-day": (
-        ("qqqbot/market_calendar.py", "s.close.isoformat()", "(s.open + timedelta(hours=6.5)).isoformat()"),
+        ("qqqbot/model/sessions.py", "s.close.isoformat()", "(s.open + timedelta(hours=6.5)).isoformat()"),
         "no check was made after the early close, and no order",
     ),
     "disk": (
-        ("qqqbot/append_file.py", "            raise\n", "            return\n"),
+        ("qqqbot/records/jsonl.py", "            raise\n", "            return\n"),
         "nothing was sent that could not be written down first",
     ),
 }

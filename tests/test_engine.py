@@ -12,13 +12,13 @@ import pytest
 from builders import DAY, HALF_DAYS, NOW, PRICE, RULES, TQQQ_PRICE, bars, closes, new_york, session, table
 from fakes import FullDisk, World, answer_lost, fills, fills_part, is_rejected, lost_on_the_way, never_leaves, works
 
-from qqqbot.assembly import set_capital
-from qqqbot.clock import VirtualClock
-from qqqbot.engine import MAX_ROUNDS, Engine
-from qqqbot.errors import CalendarEnded, ConfigError, LedgerMismatch, PricesUnavailable, StalePrices
-from qqqbot.market_calendar import SessionTable
-from qqqbot.model import QQQ, TQQQ, Decide, Holding, Mode, OrderStatus, Quote, Rules, Side
-from qqqbot.ownership import adopt, leave
+from qqqbot.model.errors import CalendarEnded, ConfigError, LedgerMismatch, PricesUnavailable, StalePrices
+from qqqbot.model.sessions import SessionTable
+from qqqbot.model.values import QQQ, TQQQ, Decide, Holding, Mode, OrderStatus, Quote, Rules, Side
+from qqqbot.runtime.clock import VirtualClock
+from qqqbot.trading.adoption import adopt, leave
+from qqqbot.trading.assembly import set_capital
+from qqqbot.trading.engine import MAX_ROUNDS, Engine
 
 BEFORE_CLOSE = replace(RULES, decide=Decide.BEFORE_CLOSE)
 PRICES = {QQQ: Decimal(450), TQQQ: Decimal(60)}

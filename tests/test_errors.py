@@ -5,8 +5,9 @@ import re
 import pytest
 from builders import RULES, market, portfolio, snapshot
 
-from qqqbot import errors, gates
-from qqqbot.model import Holding
+from qqqbot.model import errors
+from qqqbot.model.values import Holding
+from qqqbot.strategy import gates
 
 
 def drawn_tree() -> dict[str, str]:

@@ -25,13 +25,13 @@ from fakes import (
     works,
 )
 
-from qqqbot.book import Book
-from qqqbot.engine import Engine
-from qqqbot.errors import OrderOutcomeUnknown, OrderRejected
-from qqqbot.journal import OrderJournal
-from qqqbot.model import QQQ, TQQQ, Holding, OrderIntent, OrderStatus, Side, Snapshot, Split
-from qqqbot.paper_broker import PaperBroker
-from qqqbot.planning import decide
+from qqqbot.adapters.simulated.broker import PaperBroker
+from qqqbot.model.errors import OrderOutcomeUnknown, OrderRejected
+from qqqbot.model.values import QQQ, TQQQ, Holding, OrderIntent, OrderStatus, Side, Snapshot, Split
+from qqqbot.records.book import Book
+from qqqbot.records.journal import OrderJournal
+from qqqbot.strategy.planning import decide
+from qqqbot.trading.engine import Engine
 
 
 @pytest.fixture
@@ -504,7 +504,7 @@ class Killed(BaseException):
     """Stands for kill -9: nothing in the bot may catch it."""
 
 
-SWEPT = ("execution.py", "journal.py", "book.py", "append_file.py")
+SWEPT = ("executor.py", "journal.py", "book.py", "jsonl.py")
 
 
 def run_killed_at(step: Callable[[], object], moment: int | None) -> list[tuple[str, int]]:
@@ -533,7 +533,7 @@ def run_killed_at(step: Callable[[], object], moment: int | None) -> list[tuple[
 def moments(begun: list[tuple[str, int]]) -> list[int]:
     """The first time that each line was begun, and the last time of those of the execution, counted from 1."""
     first = {place: n for n, place in reversed(list(enumerate(begun, start=1)))}
-    last = {place: n for n, place in enumerate(begun, start=1) if place[0] == "execution.py"}
+    last = {place: n for n, place in enumerate(begun, start=1) if place[0] == "executor.py"}
     return sorted({*first.values(), *last.values()})
 
 

@@ -9,16 +9,16 @@ import pytest
 from builders import DAY, NOW, RULES, new_york, portfolio, snapshot
 from monitor_samples import IDENTITY, LogsFolder, as_json, blocked, book_row, decision_row
 
-from qqqbot import why_screen
-from qqqbot.engine import decision_values
-from qqqbot.explanation import When, replay, why
-from qqqbot.input_log import InputLog
-from qqqbot.logs_folder import Identity
-from qqqbot.model import Holding
-from qqqbot.planning import decide
-from qqqbot.recorded import NotRecorded, inputs_at, reckoned
-from qqqbot.snapshot_codec import packed, unpacked
-from qqqbot.terminal import plain
+from qqqbot.display.terminal import plain
+from qqqbot.model.values import Holding
+from qqqbot.monitoring.facts.why import When, replay, why
+from qqqbot.monitoring.screens import why as why_screen
+from qqqbot.records.codec import packed, unpacked
+from qqqbot.records.folder import Identity
+from qqqbot.records.inputs import InputLog
+from qqqbot.records.recorded_inputs import NotRecorded, inputs_at, reckoned
+from qqqbot.strategy.planning import decide
+from qqqbot.trading.engine import decision_values
 
 OTHER = {"mode": "live", "account": "U1234567"}
 QUARTER = timedelta(minutes=15)

@@ -1,7 +1,7 @@
 """What every screen begins and ends with."""
 
-from qqqbot.framing import framed, mode_line
-from qqqbot.terminal import Line, plain
+from qqqbot.display.terminal import Line, plain
+from qqqbot.monitoring.screens.frame import framed, mode_line
 
 
 def test_simulated_prices_frame_the_screen() -> None:

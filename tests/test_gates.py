@@ -27,8 +27,8 @@ from builders import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qqqbot import gates
-from qqqbot.model import QQQ, TQQQ, Bar, Gate, Holding, Quote, Rules, Snapshot
+from qqqbot.model.values import QQQ, TQQQ, Bar, Gate, Holding, Quote, Rules, Snapshot
+from qqqbot.strategy import gates
 
 SECOND = timedelta(seconds=1)
 NAN, INFINITY = float("nan"), float("inf")

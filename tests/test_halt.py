@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from qqqbot.halt import HaltSwitch
+from qqqbot.records.halt import HaltSwitch
 
 
 @pytest.fixture

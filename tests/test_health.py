@@ -8,8 +8,9 @@ import pytest
 from builders import DAY, NOW, new_york, table
 from monitor_samples import PID, blocked, status_values
 
-from qqqbot.health import PATIENCE, STALE_AFTER, Evidence, Health, Problem, failures, judge, problems
-from qqqbot.status import calendar_values
+from qqqbot.monitoring.health import PATIENCE, STALE_AFTER, Evidence, Health, failures, judge, problems
+from qqqbot.records.folder import Problem
+from qqqbot.records.status_file import calendar_values
 
 MINUTE = timedelta(minutes=1)
 FAILED = {"action": "FAILED", "error": "PricesUnavailable", "sentence": "no answer within 30 s"}

@@ -10,10 +10,10 @@ from builders import NOW
 from fakes import FakeBroker, World
 
 from qqq_trading_bot import Daemon
-from qqqbot.assembly import Identity
-from qqqbot.book import Book
-from qqqbot.config import Config
-from qqqbot.engine import State
+from qqqbot.records.book import Book
+from qqqbot.runtime.config import Config
+from qqqbot.trading.assembly import Identity
+from qqqbot.trading.engine import State
 
 GONE = "nothing listens there"
 MINUTE = timedelta(minutes=1)

@@ -5,8 +5,7 @@ from decimal import Decimal
 import pytest
 from builders import ACCOUNT, NOW
 
-from qqqbot.errors import AccountRefused, BrokerUnavailable
-from qqqbot.ib_account import (
+from qqqbot.adapters.ib.account import (
     PositionRow,
     SummaryRow,
     amounts,
@@ -17,7 +16,8 @@ from qqqbot.ib_account import (
     snapshot,
     spendable,
 )
-from qqqbot.model import Mode
+from qqqbot.model.errors import AccountRefused, BrokerUnavailable
+from qqqbot.model.values import Mode
 
 MARGIN = {"NetLiquidation": "100000", "TotalCashValue": "40000", "AvailableFunds": "70000", "BuyingPower": "280000"}
 CASH = {

@@ -9,8 +9,8 @@ from builders import ACCOUNT, NOW
 from ib_desk import HASTY, Desk, MovedClock, broker_at, desk, eventually, gateway_at, margin_account, order
 from ib_gateway import QQQ_PUT, Account
 
-from qqqbot.errors import AccountRefused, BrokerUnavailable
-from qqqbot.model import Mode, OrderStatus, OrderType, Side
+from qqqbot.model.errors import AccountRefused, BrokerUnavailable
+from qqqbot.model.values import Mode, OrderStatus, OrderType, Side
 
 FILLED, CANCELLED, REJECTED = OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.REJECTED
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from qqqbot.ib_codes import CODES, Meaning, code, explain
+from qqqbot.adapters.ib.error_codes import CODES, Meaning, code, explain
 
 # What users have lost money by reading as a cancel: https://github.com/robcarver17/pysystemtrade/issues/1580
 ALIVE_AFTER = (399, 404, 2102, 2109, 2137, 10311, 10329, 10349, 481, 105, 329, 462)

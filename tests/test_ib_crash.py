@@ -26,8 +26,8 @@ from ib_gateway.control import RemoteGateway
 from test_ib_rotation import Trader
 
 import ib_broker
-from qqqbot.config import Config
-from qqqbot.model import Holding
+from qqqbot.model.values import Holding
+from qqqbot.runtime.config import Config
 
 ROOT = Path(__file__).parent.parent
 POINTS = int(os.environ.get("QQQBOT_CRASH_POINTS", "25"))

@@ -18,11 +18,11 @@ from ib_desk import HASTY, QUICK, MovedClock, broker_at, desk, eventually, gatew
 
 import ib_broker
 from ib_broker import FIRST_REQUEST_ID
-from qqqbot.config import Config
-from qqqbot.errors import BrokerUnavailable, OrderOutcomeUnknown
-from qqqbot.ib_keeper import Keeper, Timing
-from qqqbot.ib_orders import Notice
-from qqqbot.model import OrderStatus
+from qqqbot.adapters.ib.connection import Keeper, Timing
+from qqqbot.adapters.ib.order_tracker import Notice
+from qqqbot.model.errors import BrokerUnavailable, OrderOutcomeUnknown
+from qqqbot.model.values import OrderStatus
+from qqqbot.runtime.config import Config
 
 
 @contextmanager
@@ -313,7 +313,7 @@ def test_pauses_grow_and_are_said_once(caplog: pytest.LogCaptureFixture) -> None
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     timing = Timing(connect=1, pauses=(0.0, 0.01, 0.02, 5.0))
-    with caplog.at_level("INFO", "qqqbot.ib"), broker_on(port, timing) as broker:
+    with caplog.at_level("INFO", "qqqbot.adapters.ib"), broker_on(port, timing) as broker:
         eventually(lambda: broker.problem() != "not connected to the gateway yet")
         time.sleep(0.3)
     assert sum("no gateway answers" in record.message for record in caplog.records) == 1

@@ -12,13 +12,25 @@ from builders import ACCOUNT, NOW
 from ib_desk import MovedClock
 
 import test_ib_connection
-from qqqbot import ib_account_rungs as rungs
-from qqqbot import ib_ladder as ladder
-from qqqbot.config import Config
-from qqqbot.ib_account import PositionRow, SummaryRow
-from qqqbot.ib_checkup import LARGEST_CLIENT_ID, Checkup, Patience, Report
-from qqqbot.ib_rungs import KIND, NAMES, PACKAGE, PORT, Answer, Contract, OpenOrder, Rung, Silence, Verdict, WhatIf
-from qqqbot.terminal import Tone
+from qqqbot.adapters.ib.account import PositionRow, SummaryRow
+from qqqbot.adapters.ib.doctor import account_checks as rungs
+from qqqbot.adapters.ib.doctor import connection_checks as ladder
+from qqqbot.adapters.ib.doctor.checkup import LARGEST_CLIENT_ID, Checkup, Patience, Report
+from qqqbot.adapters.ib.doctor.result import (
+    KIND,
+    NAMES,
+    PACKAGE,
+    PORT,
+    Answer,
+    Contract,
+    OpenOrder,
+    Rung,
+    Silence,
+    Verdict,
+    WhatIf,
+)
+from qqqbot.display.terminal import Tone
+from qqqbot.runtime.config import Config
 
 OK, NOTE, FAILED = Verdict.OK, Verdict.NOTE, Verdict.FAILED
 HOURS = "20261123:0930-20261123:1600;20261124:0930-20261124:1600;20261125:CLOSED;20261127:0930-20261127:1300"

@@ -7,9 +7,9 @@ import pytest
 from builders import NOW
 from ib_desk import MovedClock
 
-from qqqbot.clock import VirtualClock
-from qqqbot.errors import BrokerUnavailable
-from qqqbot.ib_mailboxes import Mailboxes
+from qqqbot.adapters.ib.requests import Mailboxes
+from qqqbot.model.errors import BrokerUnavailable
+from qqqbot.runtime.clock import VirtualClock
 
 
 def boxes() -> Mailboxes:

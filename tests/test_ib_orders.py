@@ -24,7 +24,7 @@ from ib_tapes import (
     status,
 )
 
-from qqqbot.ib_orders import (
+from qqqbot.adapters.ib.order_tracker import (
     Completed,
     Event,
     Execution,
@@ -36,7 +36,7 @@ from qqqbot.ib_orders import (
     parse_time,
     whole,
 )
-from qqqbot.model import OrderStatus, Side
+from qqqbot.model.values import OrderStatus, Side
 
 each_tape = pytest.mark.parametrize("tape", TAPES, ids=lambda tape: tape.name)
 

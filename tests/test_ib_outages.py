@@ -9,8 +9,8 @@ import pytest
 from builders import NOW
 from ib_desk import HASTY, Desk, MovedClock, broker_at, desk, eventually, gateway_at, margin_account, order
 
-from qqqbot.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRejected
-from qqqbot.model import OrderStatus
+from qqqbot.model.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRejected
+from qqqbot.model.values import OrderStatus
 
 FILLED, CANCELLED = OrderStatus.FILLED, OrderStatus.CANCELLED
 

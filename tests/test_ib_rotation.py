@@ -15,11 +15,11 @@ from builders import RULES, market, table
 from ib_desk import HASTY, QUICK, Desk, MovedClock, broker_at, desk, eventually, gateway_at
 from ib_gateway import Account, IBGateway
 
-from qqqbot.assembly import Identity, assemble, load_records, set_capital
-from qqqbot.engine import Engine
-from qqqbot.market_calendar import SessionTable
-from qqqbot.model import Holding, Market, OrderType
-from qqqbot.notify import LogNotifier
+from qqqbot.model.sessions import SessionTable
+from qqqbot.model.values import Holding, Market, OrderType
+from qqqbot.trading.alerts import LogNotifier
+from qqqbot.trading.assembly import Identity, assemble, load_records, set_capital
+from qqqbot.trading.engine import Engine
 
 
 class Prices:

@@ -31,7 +31,7 @@ def test_a_client_that_cannot_be_loaded_is_a_sentence_and_no_trace(package: str)
     program = f"""
 import sys
 sys.modules["{package}"] = None
-from qqqbot.errors import ConfigError
+from qqqbot.model.errors import ConfigError
 try:
     import ib_broker
 except ConfigError as error:

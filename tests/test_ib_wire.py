@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from qqqbot.ib_wire import LONGEST_GREETING, MOST_SENDS_A_SECOND, Wire
+from qqqbot.adapters.ib.transport import LONGEST_GREETING, MOST_SENDS_A_SECOND, Wire
 
 
 def frame(payload: bytes) -> bytes:

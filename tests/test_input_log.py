@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from builders import DAY, NOW, RULES, new_york, snapshot
 
-from qqqbot.input_log import InputLog
-from qqqbot.model import Snapshot
-from qqqbot.snapshot_codec import merged, snapshot_and_rules, unpacked
+from qqqbot.model.values import Snapshot
+from qqqbot.records.codec import merged, snapshot_and_rules, unpacked
+from qqqbot.records.inputs import InputLog
 
 WHO = {"schema": 1, "mode": "paper", "account": "DU1234567"}
 

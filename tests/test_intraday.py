@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from price_series import random_prices
 
-from qqqbot.backtest_engine import Terms
-from qqqbot.intraday import Bars, compare, replay, sessions_with_bars
-from qqqbot.model import Decide, Holding, Rules
-from qqqbot.price_table import BadPrices, Prices
-from qqqbot.strategy import LEVELS, evaluate
+from qqqbot.backtest.intraday import Bars, compare, replay, sessions_with_bars
+from qqqbot.backtest.prices.table import BadPrices, Prices
+from qqqbot.backtest.vectorized import Terms
+from qqqbot.model.values import Decide, Holding, Rules
+from qqqbot.strategy.rule import LEVELS, evaluate
 
 RULES = Rules(short_period=3, long_period=8)
 TERMS = Terms(rules=RULES)

@@ -10,10 +10,10 @@ import pytest
 from builders import ACCOUNT, DAY, NOW, fill, intent
 from fakes import FullDisk
 
-from qqqbot.append_file import AppendOnlyFile
-from qqqbot.errors import BookDamaged
-from qqqbot.journal import ORDERS_REMEMBERED, OrderJournal
-from qqqbot.model import QQQ, TQQQ, Holding, Mode, Order, OrderIntent, OrderStatus, OrderType, Side
+from qqqbot.model.errors import BookDamaged
+from qqqbot.model.values import QQQ, TQQQ, Holding, Mode, Order, OrderIntent, OrderStatus, OrderType, Side
+from qqqbot.records.journal import ORDERS_REMEMBERED, OrderJournal
+from qqqbot.records.jsonl import AppendOnlyFile
 
 TOMORROW = DAY + timedelta(days=1)
 

@@ -10,8 +10,8 @@ from builders import NOW, portfolio, trade_row
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qqqbot.ledger import REMEMBERED, Ledger, fold, pending_splits
-from qqqbot.model import QQQ, SYMBOLS, TQQQ, Holding, Side, Split
+from qqqbot.model.values import QQQ, SYMBOLS, TQQQ, Holding, Side, Split
+from qqqbot.records.ledger import REMEMBERED, Ledger, fold, pending_splits
 
 STAMP = NOW.isoformat()
 DEPOSIT = {"kind": "capital", "amount": 100_000, "timestamp": STAMP}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from qqqbot.lenient import mapping, masked, moment, number, sequence, text, without_accounts
+from qqqbot.records.coerce import mapping, masked, moment, number, sequence, text, without_accounts
 
 TOO_FAR = (
     "0001-01-01T00:00:00+14:00",

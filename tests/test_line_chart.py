@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qqqbot.line_chart import Chart, Curve, Mark, draw, nice_ticks
+from qqqbot.monitoring.web.line_chart import Chart, Curve, Mark, draw, nice_ticks
 
 values = st.floats(-1e6, 1e7, allow_nan=False)
 

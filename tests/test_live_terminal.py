@@ -19,9 +19,9 @@ import pytest
 from builders import NOW
 from monitor_samples import LogsFolder, book, decision_row
 
-from qqqbot import live_screen
-from qqqbot.dashboard import Dashboard
-from qqqbot.terminal import plain
+from qqqbot.display.terminal import plain
+from qqqbot.monitoring.facts.dashboard import Dashboard
+from qqqbot.monitoring.screens import live as live_screen
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from checkout import ROOT, eventually
 
-from qqqbot.errors import AlreadyRunning, StartRefused
-from qqqbot.lock import Lock, holder, main
+from qqqbot.model.errors import AlreadyRunning, StartRefused
+from qqqbot.runtime.lock import Lock, holder, main
 
 # Takes the lock, says so, and keeps it; with a child that outlives it where asked to.
 HOLD = """
 import subprocess, sys, time
 from pathlib import Path
-from qqqbot.lock import Lock
+from qqqbot.runtime.lock import Lock
 lock = Lock(Path(sys.argv[1]))
 lock.acquire()
 if sys.argv[2:] == ["child"]:

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from builders import new_york
 
-from qqqbot.clock import VirtualClock
-from qqqbot.logs import DailyLog, pairs, set_up
-from qqqbot.model import Action
+from qqqbot.model.values import Action
+from qqqbot.runtime.clock import VirtualClock
+from qqqbot.runtime.daily_log import DailyLog, pairs, set_up
 
 ROOT = Path(__file__).resolve().parent.parent
 DAY = date(2026, 11, 24)
@@ -59,8 +59,9 @@ def test_the_file_is_of_the_date_in_new_york(tmp_path: Path, moment: datetime, n
 
 def test_the_date_does_not_depend_on_the_host_s_zone(tmp_path: Path) -> None:
     code = (
-        "import logging, pathlib, sys; from datetime import datetime, UTC; from qqqbot.clock import VirtualClock;"
-        "from qqqbot.logs import set_up; set_up(pathlib.Path(sys.argv[1]),"
+        "import logging, pathlib, sys; from datetime import datetime, UTC;"
+        "from qqqbot.runtime.clock import VirtualClock;"
+        "from qqqbot.runtime.daily_log import set_up; set_up(pathlib.Path(sys.argv[1]),"
         "VirtualClock(datetime(2026, 11, 25, 4, 30, tzinfo=UTC)), 90);"
         "logging.getLogger('qqqbot').info('x')"
     )

@@ -6,8 +6,8 @@ from pathlib import Path
 from builders import NOW
 from monitor_samples import LogsFolder, book_row, decision_row
 
-from qqqbot.logs_folder import Identity, damage, identity, present
-from qqqbot.tailing import Rows
+from qqqbot.records.folder import Identity, damage, identity, present
+from qqqbot.records.tail import Rows
 
 
 def test_logs_are_in_the_order_of_their_dates_and_nothing_else_is_a_log(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from builders import HALF_DAYS, HOLIDAYS, new_york, session, table
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qqqbot.errors import CalendarEnded
-from qqqbot.market_calendar import (
+from qqqbot.model.errors import CalendarEnded
+from qqqbot.model.sessions import (
     SessionTable,
     Timetable,
     new_york_date,
@@ -281,8 +281,8 @@ sys.path[:0] = {paths!r}
 time.tzset()
 from datetime import date, timedelta
 from builders import RULES, HALF_DAYS, Holding, new_york, snapshot, table
-from qqqbot.market_calendar import Timetable, new_york_date, new_york_text
-from qqqbot.planning import decide
+from qqqbot.model.sessions import Timetable, new_york_date, new_york_text
+from qqqbot.strategy.planning import decide
 times = Timetable(timedelta(minutes=15), window=timedelta(minutes=20))
 for day in (date(2026, 3, 6), date(2026, 3, 9), date(2026, 10, 30), date(2026, 11, 2), *HALF_DAYS[2:5]):
     for hour in (0, 9, 12, 15, 23):

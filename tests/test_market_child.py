@@ -16,9 +16,9 @@ import pytest
 from builders import new_york
 from yahoo import Exchange, StandIn, market_series, with_event
 
-from qqqbot import market_child
-from qqqbot.errors import PricesUnavailable
-from qqqbot.market_calendar import session_rows
+from qqqbot.adapters.yahoo import child as market_child
+from qqqbot.model.errors import PricesUnavailable
+from qqqbot.model.sessions import session_rows
 
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN = Path(__file__).parent / "golden" / "xnys_sessions.csv"
@@ -265,7 +265,7 @@ def test_the_named_exceptions_exist_in_the_installed_libraries() -> None:
 
 
 def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "qqqbot.market_child", *arguments]
+    command = [sys.executable, "-m", "qqqbot.adapters.yahoo.child", *arguments]
     return subprocess.run(
         command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False
     )
@@ -350,7 +350,7 @@ def test_sessions_do_not_depend_on_the_hosts_zone() -> None:
 
 def test_importing_the_module_is_light() -> None:
     script = (
-        "import sys, qqqbot.market_child, qqqbot.prices\n"
+        "import sys, qqqbot.adapters.yahoo.child, qqqbot.adapters.yahoo.price_source\n"
         "heavy = {'pandas', 'numpy', 'yfinance', 'exchange_calendars', 'curl_cffi', 'peewee'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qqqbot.markup import Markup, joined, tag
+from qqqbot.display.markup import Markup, joined, tag
 
 
 class Reader(HTMLParser):

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from qqqbot import metrics
+from qqqbot.backtest import metrics
 
 EQUITY = np.array([100.0, 110.0, 99.0, 118.8])  # +10 %, -10 %, +20 %
 RETURNS = [0.10, -0.10, 0.20]

@@ -7,8 +7,8 @@ from decimal import Decimal
 import pytest
 from builders import DAY, fill, intent, market, portfolio, session, snapshot
 
-from qqqbot import model
-from qqqbot.model import QQQ, TQQQ, Holding, Order, OrderStatus
+from qqqbot.model import values as model
+from qqqbot.model.values import QQQ, TQQQ, Holding, Order, OrderStatus
 
 
 def test_a_session_includes_its_open_and_excludes_its_close() -> None:

@@ -19,7 +19,7 @@ from builders import NOW
 from monitor_samples import LogsFolder, blocked, book, book_row, decision_row, status_values
 
 import monitor
-from qqqbot.clock import SystemClock, VirtualClock
+from qqqbot.runtime.clock import SystemClock, VirtualClock
 
 ROOT = Path(__file__).resolve().parent.parent
 # Time passes while a test runs: the daemon of these tests beat just now, whenever that is.
@@ -253,7 +253,8 @@ def test_nothing_heavy_and_nothing_that_trades_is_loaded(logs: LogsFolder) -> No
     unwanted = "pandas numpy yfinance exchange_calendars ibapi pydantic rich apprise ib_broker"
     code = (
         "import io, sys, monitor; monitor.main(sys.argv[1:], out=io.StringIO());"
-        f"print([m for m in sys.modules if m.split('.')[0] in {unwanted.split()} or m == 'qqqbot.prices'])"
+        f"unwanted = {unwanted.split()};"
+        "print([m for m in sys.modules if m.split('.')[0] in unwanted or m.startswith('qqqbot.adapters')])"
     )
     for view in (*VIEWS, ["--status", "--json"]):
         done = subprocess.run(

@@ -33,11 +33,13 @@ def copied(folder: Path, module: str = "") -> Path:
     package, tests = folder / "qqqbot", folder / "tests"
     package.mkdir(parents=True)
     tests.mkdir()
-    for source in (PROJECT / "qqqbot").glob("*.py"):
-        if source.stem == module:
-            shutil.copy(source, package / source.name)
+    for source in (PROJECT / "qqqbot").rglob("*.py"):
+        place = package / source.relative_to(PROJECT / "qqqbot")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if place.relative_to(package) == Path(f"{module}.py"):
+            shutil.copy(source, place)
         else:
-            (package / source.name).symlink_to(source)
+            place.symlink_to(source)
     for source in (PROJECT / "tests").iterdir():
         if source.name in files_of_tests() or not source.name.startswith(("test_", "conftest", "__", ".")):
             (tests / source.name).symlink_to(source)

@@ -10,8 +10,8 @@ import pytest
 from price_series import random_prices, write_csv
 from test_intraday import bars_of
 
-from qqqbot.notebook import Shown, examined, intraday, picture, prices_of_this_run
-from qqqbot.price_table import BadPrices
+from qqqbot.backtest.notebook import Shown, examined, intraday, picture, prices_of_this_run
+from qqqbot.backtest.prices.table import BadPrices
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOK = ROOT / "backtest.ipynb"

@@ -10,9 +10,9 @@ from fakes import World
 from receiver import receiving, until
 from watch_life import WHO, Life, settled
 
-from qqqbot.channels import Channels
-from qqqbot.model import Holding
-from qqqbot.notice_memory import MOST_WAITING
+from qqqbot.model.values import Holding
+from qqqbot.notifications.channels import Channels
+from qqqbot.notifications.memory import MOST_WAITING
 
 
 @pytest.fixture

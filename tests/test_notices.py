@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from builders import NOW, RULES, new_york, table
 
-from qqqbot.model import Decide
-from qqqbot.notices import (
+from qqqbot.model.values import Decide
+from qqqbot.notifications.policy import (
     ADVICE,
     HEADS,
     LASTING,

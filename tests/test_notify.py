@@ -14,11 +14,11 @@ from builders import NOW
 from fakes import FakeNotifier
 from receiver import Receiver, receiving, until
 
-from qqqbot.channels import Channel, Channels, Letter, Message
-from qqqbot.child_job import ChildJobs, JobFailed
-from qqqbot.clock import VirtualClock
-from qqqbot.notify import KEPT, Alerts, LogNotifier
-from qqqbot.notify_child import reason
+from qqqbot.notifications.channels import Channel, Channels, Letter, Message
+from qqqbot.notifications.deliver_child import reason
+from qqqbot.runtime.child_process import ChildJobs, JobFailed
+from qqqbot.runtime.clock import VirtualClock
+from qqqbot.trading.alerts import KEPT, Alerts, LogNotifier
 
 TOKEN = "hunter2hunter2"
 MESSAGE = Message("qqqbot LIVE ...567: traded", "SELL 5 QQQ\nsecond line")
@@ -212,15 +212,15 @@ def test_no_secret_is_in_a_command_line_or_an_environment() -> None:
         sent.put(MESSAGE)
         until(lambda: receiver.messages)
         seen = command_lines()
-        assert "qqqbot.notify_child" in seen, "the child that holds the secret runs at this moment"
+        assert "qqqbot.notifications.deliver_child" in seen, "the child that holds the secret runs at this moment"
         assert TOKEN not in seen
-        assert not any(TOKEN.encode() in environment for environment in environments_of("notify_child"))
+        assert not any(TOKEN.encode() in environment for environment in environments_of("deliver_child"))
         sent.close(0)
-        until(lambda: "qqqbot.notify_child" not in command_lines())
+        until(lambda: "qqqbot.notifications.deliver_child" not in command_lines())
 
 
 def test_the_heavy_library_stays_in_the_child() -> None:
-    code = "import sys, qqqbot.channels, qqqbot.deadman; print(*sys.modules)"
+    code = "import sys, qqqbot.notifications.channels, qqqbot.notifications.dead_man_switch; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"apprise", "requests", "ssl", "http.client"} & set(loaded)
 
@@ -230,7 +230,7 @@ def test_the_heavy_library_stays_in_the_child() -> None:
 
 def test_a_job_that_is_nonsense_is_a_failure_that_quotes_nothing() -> None:
     with pytest.raises(JobFailed) as failed:
-        ChildJobs().run("notify_child", {TOKEN: TOKEN}, 30)
+        ChildJobs().run("notifications.deliver_child", {TOKEN: TOKEN}, 30)
     assert str(failed.value) == "the process ended with status 1 and without an answer"
 
 
@@ -238,7 +238,7 @@ def test_an_aborted_runner_starts_no_child() -> None:
     jobs = ChildJobs()
     jobs.abort()
     with pytest.raises(JobFailed, match="stopping"):
-        jobs.run("notify_child", {}, 30)
+        jobs.run("notifications.deliver_child", {}, 30)
 
 
 def test_a_child_whose_parent_died_ends_by_itself() -> None:
@@ -246,7 +246,7 @@ def test_a_child_whose_parent_died_ends_by_itself() -> None:
     with receiving() as receiver:
         receiver.hangs = True
         job = json.dumps({"url": receiver.url(""), "timeout": 60})
-        child = subprocess.Popen([sys.executable, "-m", "qqqbot.ping_child", "0"], stdin=subprocess.PIPE)
+        child = subprocess.Popen([sys.executable, "-m", "qqqbot.notifications.ping_child", "0"], stdin=subprocess.PIPE)
         assert child.stdin is not None
         child.stdin.write(job.encode())
         child.stdin.close()
@@ -260,7 +260,7 @@ def notify_test(folder: Path, **environment: str) -> "subprocess.CompletedProces
     from checkout import ROOT
 
     return subprocess.run(
-        [sys.executable, "-m", "qqqbot.notify_test"],
+        [sys.executable, "-m", "qqqbot.notifications.send_test"],
         cwd=ROOT,
         env={"PATH": "/usr/bin:/bin", "QQQBOT_CONFIG": str(folder / "config.json"), **environment},
         capture_output=True,

@@ -14,15 +14,16 @@ from hypothesis import strategies as st
 from monitor_samples import IDENTITY, PID, LogsFolder, as_json, book, status_values
 
 import monitor
-from qqqbot import live_screen, page
-from qqqbot.clock import VirtualClock
-from qqqbot.dashboard import Dashboard
-from qqqbot.engine import decision_values
-from qqqbot.input_log import InputLog
-from qqqbot.model import Holding
-from qqqbot.planning import decide
-from qqqbot.snapshot_codec import packed, unpacked
-from qqqbot.terminal import plain
+from qqqbot.display.terminal import plain
+from qqqbot.model.values import Holding
+from qqqbot.monitoring.facts.dashboard import Dashboard
+from qqqbot.monitoring.screens import live as live_screen
+from qqqbot.monitoring.web import page
+from qqqbot.records.codec import packed, unpacked
+from qqqbot.records.inputs import InputLog
+from qqqbot.runtime.clock import VirtualClock
+from qqqbot.strategy.planning import decide
+from qqqbot.trading.engine import decision_values
 
 VIEWS = ("--status", "--status --json", "--trades", "--performance", "--why", "--why 2026-11-24", "--replay", "--logs")
 TIMES = ("0001-01-01T00:00:00+00:00", "9999-12-31T23:59:59+00:00", "2026-01-01T00:00:00", "2026-11-24T17:00:00+00:00")

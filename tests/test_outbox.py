@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from receiver import until
 
-from qqqbot.outbox import Outbox
+from qqqbot.notifications.outbox import Outbox
 
 PAUSES = (0.01, 0.01)
 

@@ -9,11 +9,11 @@ from builders import NOW, PRICE, RULES, TQQQ_PRICE, account, market, new_york, p
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qqqbot.gates import closes_of_window
-from qqqbot.model import QQQ, TQQQ, Bar, Holding, Quote, Side, Snapshot
-from qqqbot.outlook import orders_at, outlook
-from qqqbot.planning import commission, decide
-from qqqbot.strategy import evaluate, flip_prices
+from qqqbot.model.values import QQQ, TQQQ, Bar, Holding, Quote, Side, Snapshot
+from qqqbot.strategy.flip import orders_at, outlook
+from qqqbot.strategy.gates import closes_of_window
+from qqqbot.strategy.planning import commission, decide
+from qqqbot.strategy.rule import evaluate, flip_prices
 
 IN_TQQQ = snapshot(Holding.TQQQ, portfolio=portfolio(tqqq=1583))
 AFTER = new_york(NOW.date(), 16)

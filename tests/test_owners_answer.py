@@ -11,12 +11,12 @@ from builders import DAY, PRICE, TQQQ_PRICE, market, new_york
 from fakes import FakeBroker, FakePrices, World, works
 
 from qqq_trading_bot import Daemon, SimulatedAccount
-from qqqbot.assembly import Identity
-from qqqbot.book import Book
-from qqqbot.config import Config
-from qqqbot.engine import State
-from qqqbot.errors import LedgerMismatch, OrderOutcomeUnknown, PricesUnavailable, StalePrices
-from qqqbot.model import QQQ, TQQQ, Holding, Market, Quote, Split
+from qqqbot.model.errors import LedgerMismatch, OrderOutcomeUnknown, PricesUnavailable, StalePrices
+from qqqbot.model.values import QQQ, TQQQ, Holding, Market, Quote, Split
+from qqqbot.records.book import Book
+from qqqbot.runtime.config import Config
+from qqqbot.trading.assembly import Identity
+from qqqbot.trading.engine import State
 
 
 @dataclass

@@ -8,12 +8,24 @@ from pathlib import Path
 import pytest
 from builders import DAY, NOW, fill, intent, market
 
-from qqqbot.append_file import AppendOnlyFile
-from qqqbot.book import Book
-from qqqbot.clock import VirtualClock
-from qqqbot.model import QQQ, TQQQ, Holding, Market, Mode, Order, OrderIntent, OrderStatus, OrderType, Side, Split
-from qqqbot.paper_broker import ACCOUNT, PaperBroker
-from qqqbot.planning import commission
+from qqqbot.adapters.simulated.broker import ACCOUNT, PaperBroker
+from qqqbot.model.values import (
+    QQQ,
+    TQQQ,
+    Holding,
+    Market,
+    Mode,
+    Order,
+    OrderIntent,
+    OrderStatus,
+    OrderType,
+    Side,
+    Split,
+)
+from qqqbot.records.book import Book
+from qqqbot.records.jsonl import AppendOnlyFile
+from qqqbot.runtime.clock import VirtualClock
+from qqqbot.strategy.planning import commission
 
 
 def opened(folder: Path) -> Book:

@@ -8,8 +8,8 @@ import pytest
 from builders import NOW
 from monitor_samples import book, book_row, capital_row
 
-from qqqbot.model import QQQ, TQQQ, Holding
-from qqqbot.performance import BAD_ROW, Performance, change, shares_before, time_in
+from qqqbot.model.values import QQQ, TQQQ, Holding
+from qqqbot.monitoring.performance import BAD_ROW, Performance, change, shares_before, time_in
 
 DAY = timedelta(days=1)
 

@@ -27,7 +27,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_gates import odd_snapshots
 
-from qqqbot.model import (
+from qqqbot.model.values import (
     QQQ,
     SYMBOLS,
     TQQQ,
@@ -42,8 +42,8 @@ from qqqbot.model import (
     Side,
     Snapshot,
 )
-from qqqbot.planning import commission, decide, limit_price, shares_to_buy, worst_price
-from qqqbot.strategy import flip_prices
+from qqqbot.strategy.planning import commission, decide, limit_price, shares_to_buy, worst_price
+from qqqbot.strategy.rule import flip_prices
 
 BEFORE_CLOSE = replace(RULES, decide=Decide.BEFORE_CLOSE)
 LIMITED = replace(RULES, order_type=OrderType.LIMIT)

@@ -8,9 +8,9 @@ import pytest
 from builders import NOW, RULES
 from fakes import World
 
-from qqqbot.clock import VirtualClock
-from qqqbot.errors import AlreadyRunning
-from qqqbot.polling import SOON, poll, timetable
+from qqqbot.model.errors import AlreadyRunning
+from qqqbot.runtime.clock import VirtualClock
+from qqqbot.trading.loop import SOON, poll, timetable
 
 QUARTER = timedelta(minutes=15)
 TIMES = timetable(RULES, QUARTER)

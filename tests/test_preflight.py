@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_planning import all_rules, sound_snapshots
 
-from qqqbot.model import QQQ, SYMBOLS, TQQQ, Holding, OrderIntent, OrderType, PlannedOrder, Rules, Side, Snapshot
-from qqqbot.planning import decide
-from qqqbot.preflight import MAX_DECISION_AGE, refusal
+from qqqbot.model.values import QQQ, SYMBOLS, TQQQ, Holding, OrderIntent, OrderType, PlannedOrder, Rules, Side, Snapshot
+from qqqbot.strategy.planning import decide
+from qqqbot.strategy.risk import MAX_DECISION_AGE, refusal
 
 HOLDS_QQQ = snapshot(portfolio=portfolio(qqq=100))
 LIMIT_BUY = {"order_type": OrderType.LIMIT, "limit_price": Decimal("450.90")}

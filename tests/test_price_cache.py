@@ -9,10 +9,10 @@ from builders import new_york as at_new_york
 from price_series import random_prices
 from yahoo import Exchange, StandIn, market_series, with_event
 
-from qqqbot.errors import PricesUnavailable
-from qqqbot.market_child import History, daily_history, new_session
-from qqqbot.price_cache import cached_prices, recent_bars
-from qqqbot.price_table import BadPrices
+from qqqbot.adapters.yahoo.child import History, daily_history, new_session
+from qqqbot.backtest.prices.cache import cached_prices, recent_bars
+from qqqbot.backtest.prices.table import BadPrices
+from qqqbot.model.errors import PricesUnavailable
 
 PRICES = random_prices(300)
 LAST = date.fromisoformat(str(PRICES.dates[-1]))

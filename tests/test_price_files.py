@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from price_series import random_prices, write_csv
 
-from qqqbot.price_files import load_intraday, load_prices, load_series, save_series, series_from_rows
-from qqqbot.price_table import BadPrices
+from qqqbot.backtest.prices.csv_files import load_intraday, load_prices, load_series, save_series, series_from_rows
+from qqqbot.backtest.prices.table import BadPrices
 
 PRICES = random_prices(40)
 

@@ -17,13 +17,14 @@ import pytest
 from builders import HALF_DAYS, new_york, session, snapshot, table
 from yahoo import Exchange, StandIn, session_dates, shaped_series, with_event
 
-from qqqbot import market_child, prices
-from qqqbot.clock import StopRequest, SystemClock, VirtualClock
-from qqqbot.errors import CalendarEnded, PricesUnavailable
-from qqqbot.market_calendar import SessionTable, new_york_date, session_rows
-from qqqbot.model import QQQ, TQQQ, Action, Market, Plan, Rules, Snapshot, Split
-from qqqbot.planning import decide
-from qqqbot.prices import Backoff, ChildPrices, read_market, run_child
+from qqqbot.adapters.yahoo import child as market_child
+from qqqbot.adapters.yahoo import price_source as prices
+from qqqbot.adapters.yahoo.price_source import Backoff, ChildPrices, read_market, run_child
+from qqqbot.model.errors import CalendarEnded, PricesUnavailable
+from qqqbot.model.sessions import SessionTable, new_york_date, session_rows
+from qqqbot.model.values import QQQ, TQQQ, Action, Market, Plan, Rules, Snapshot, Split
+from qqqbot.runtime.clock import StopRequest, SystemClock, VirtualClock
+from qqqbot.strategy.planning import decide
 
 DAY, BEFORE = date(2026, 11, 24), date(2026, 11, 23)
 NOON = new_york(DAY, 12)

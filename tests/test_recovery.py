@@ -10,10 +10,10 @@ import pytest
 from builders import NOW, PRICE
 from fakes import FakeBroker, World, answer_lost, fills_part, is_rejected, lost_on_the_way, works
 
-from qqqbot.clock import VirtualClock
-from qqqbot.engine import Engine
-from qqqbot.model import QQQ, TQQQ, Holding, OrderIntent, OrderStatus
-from qqqbot.ownership import adopt
+from qqqbot.model.values import QQQ, TQQQ, Holding, OrderIntent, OrderStatus
+from qqqbot.runtime.clock import VirtualClock
+from qqqbot.trading.adoption import adopt
+from qqqbot.trading.engine import Engine
 
 
 @pytest.fixture

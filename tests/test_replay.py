@@ -5,10 +5,10 @@ from dataclasses import replace
 from builders import RULES, portfolio, snapshot
 from monitor_samples import as_json
 
-from qqqbot.engine import decision_values
-from qqqbot.model import Holding
-from qqqbot.planning import decide
-from qqqbot.replay import differences
+from qqqbot.model.values import Holding
+from qqqbot.monitoring.facts.replay import differences
+from qqqbot.strategy.planning import decide
+from qqqbot.trading.engine import decision_values
 
 SEEN = snapshot(Holding.TQQQ, portfolio=portfolio(qqq=200))
 ROW = as_json(decision_values(SEEN, decide(SEEN, RULES)))

@@ -7,9 +7,9 @@ import pytest
 from builders import NOW
 from monitor_samples import IDENTITY, LogsFolder, book, book_row, capital_row
 
-from qqqbot import report
-from qqqbot.model import QQQ, TQQQ
-from qqqbot.tailing import PATIENCE_ROWS
+from qqqbot.model.values import QQQ, TQQQ
+from qqqbot.monitoring.facts import trades as report
+from qqqbot.records.tail import PATIENCE_ROWS
 
 OTHER = {"mode": "live", "account": "U1234567"}
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from price_series import random_prices, series
 
-from qqqbot.backtest_engine import Terms, examine, ideal, legs
-from qqqbot.model import Rules
-from qqqbot.price_table import Prices, align
-from qqqbot.robustness import band_variants, confirmation_variants, null_test, walk_forward
+from qqqbot.backtest.prices.table import Prices, align
+from qqqbot.backtest.robustness import band_variants, confirmation_variants, null_test, walk_forward
+from qqqbot.backtest.vectorized import Terms, examine, ideal, legs
+from qqqbot.model.values import Rules
 
 RULES = Rules(short_period=5, long_period=20)
 TERMS = Terms(rules=RULES, slippage=0.0005)

@@ -6,9 +6,10 @@ import pytest
 from builders import NOW
 from monitor_samples import LogsFolder, book, book_row
 
-from qqqbot import report, screens
-from qqqbot.model import TQQQ
-from qqqbot.terminal import Screen, plain
+from qqqbot.display.terminal import Screen, plain
+from qqqbot.model.values import TQQQ
+from qqqbot.monitoring.facts import trades as report
+from qqqbot.monitoring.screens import trades as screens
 
 
 @pytest.fixture

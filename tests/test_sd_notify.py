@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from qqqbot.sd_notify import LONGEST_STATUS, Supervisor
+from qqqbot.runtime.systemd import LONGEST_STATUS, Supervisor
 
 
 @pytest.fixture

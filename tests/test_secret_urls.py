@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from qqqbot.errors import ConfigError
-from qqqbot.secret_urls import LARGEST_FILE_BYTES, MOST_URLS, SecretUrls, channel, take
+from qqqbot.model.errors import ConfigError
+from qqqbot.runtime.secret_files import LARGEST_FILE_BYTES, MOST_URLS, SecretUrls, channel, take
 
 SECRET = "tgram://12345:AAtoken/678"
 

@@ -14,8 +14,8 @@ from receiver import Receiver, receiving
 from test_daemon_process import SHIFT, TUESDAY_NOON
 from yahoo import Exchange, StandIn, market_series
 
-from qqqbot.append_file import AppendOnlyFile
-from qqqbot.halt import HaltSwitch
+from qqqbot.records.halt import HaltSwitch
+from qqqbot.records.jsonl import AppendOnlyFile
 
 TOKEN = "hunter2hunter2"
 # In an uptrend on that Tuesday: the first check buys.

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qqqbot.model import Holding, Rules
-from qqqbot.signals import averages, confirmed, levels, moving_average
-from qqqbot.strategy import LEVELS, evaluate
-from qqqbot.strategy import averages as exact_averages
+from qqqbot.backtest.signals import averages, confirmed, levels, moving_average
+from qqqbot.model.values import Holding, Rules
+from qqqbot.strategy.rule import LEVELS, evaluate
+from qqqbot.strategy.rule import averages as exact_averages
 
 # Cents, quarters and thirds: equal averages and prices on the line are common, and so are roundings.
 PRICES = st.one_of(

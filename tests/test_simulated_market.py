@@ -5,12 +5,12 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from qqqbot.errors import PricesUnavailable
-from qqqbot.market_calendar import REGULAR_LENGTH
-from qqqbot.model import QQQ, TQQQ, Holding, Rules
-from qqqbot.simulated_market import FIRST_DAY, FIRST_ROW, LAST_DAY, LAST_ROW, RULES
-from qqqbot.simulated_prices import DAILY_FEE, SimulatedPrices, sessions_between
-from qqqbot.strategy import evaluate
+from qqqbot.adapters.simulated.prices import DAILY_FEE, SimulatedPrices, sessions_between
+from qqqbot.demo import FIRST_DAY, FIRST_ROW, LAST_DAY, LAST_ROW, RULES
+from qqqbot.model.errors import PricesUnavailable
+from qqqbot.model.sessions import REGULAR_LENGTH
+from qqqbot.model.values import QQQ, TQQQ, Holding, Rules
+from qqqbot.strategy.rule import evaluate
 
 PRICES = SimulatedPrices(1, date(2025, 1, 2), date(2025, 12, 31))
 MONDAY_NOON = datetime(2025, 11, 24, 17, tzinfo=UTC)

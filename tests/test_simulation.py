@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 from simulation import FOLDERS, End, Silence, simulate
 
-from qqqbot.assembly import Identity, assemble, load_records, set_capital
-from qqqbot.clock import VirtualClock
-from qqqbot.engine import State
-from qqqbot.model import QQQ, Mode, Rules
-from qqqbot.paper_broker import ACCOUNT, PaperBroker
-from qqqbot.simulated_prices import SimulatedPrices
-from qqqbot.strategy import LEVELS, level
+from qqqbot.adapters.simulated.broker import ACCOUNT, PaperBroker
+from qqqbot.adapters.simulated.prices import SimulatedPrices
+from qqqbot.model.values import QQQ, Mode, Rules
+from qqqbot.runtime.clock import VirtualClock
+from qqqbot.strategy.rule import LEVELS, level
+from qqqbot.trading.assembly import Identity, assemble, load_records, set_capital
+from qqqbot.trading.engine import State
 
 SEEDS_A_TEST = 10
 UNKIND_SEEDS = range(400)

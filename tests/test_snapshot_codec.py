@@ -12,9 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_gates import odd_snapshots
 
-from qqqbot.model import Decide, Holding, Rules, Snapshot, Split
-from qqqbot.planning import decide
-from qqqbot.snapshot_codec import (
+from qqqbot.model.values import Decide, Holding, Rules, Snapshot, Split
+from qqqbot.records.codec import (
     UNREADABLE,
     difference,
     merged,
@@ -23,6 +22,7 @@ from qqqbot.snapshot_codec import (
     snapshot_and_rules,
     unpacked,
 )
+from qqqbot.strategy.planning import decide
 
 RICH = snapshot(
     Holding.TQQQ,

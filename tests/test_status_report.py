@@ -19,13 +19,13 @@ from monitor_samples import (
     status_values,
 )
 
-from qqqbot.engine import decision_values
-from qqqbot.input_log import InputLog
-from qqqbot.model import QQQ, TQQQ, Holding
-from qqqbot.planning import decide
-from qqqbot.status_report import NEWEST_TRADES, status
-from qqqbot.status_screen import status as status_screen
-from qqqbot.terminal import plain
+from qqqbot.display.terminal import plain
+from qqqbot.model.values import QQQ, TQQQ, Holding
+from qqqbot.monitoring.facts.status import NEWEST_TRADES, status
+from qqqbot.monitoring.screens.status import status as status_screen
+from qqqbot.records.inputs import InputLog
+from qqqbot.strategy.planning import decide
+from qqqbot.trading.engine import decision_values
 
 HALF_DAY_CLOSE = new_york(DAY + timedelta(days=3), 13)
 

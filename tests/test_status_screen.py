@@ -8,9 +8,9 @@ import pytest
 from builders import DAY, NOW, new_york
 from monitor_samples import SUNDAY, LogsFolder, blocked, book, decision_row, status_values
 
-from qqqbot.status_report import status
-from qqqbot.status_screen import status as screen
-from qqqbot.terminal import Fields, Tone, plain
+from qqqbot.display.terminal import Fields, Tone, plain
+from qqqbot.monitoring.facts.status import status
+from qqqbot.monitoring.screens.status import status as screen
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from builders import RULES, closes
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from qqqbot.model import Holding, Rules
-from qqqbot.strategy import LEVELS, averages, evaluate, flip_prices, level, nearest_flip, target_at, tqqq_line
+from qqqbot.model.values import Holding, Rules
+from qqqbot.strategy.rule import LEVELS, averages, evaluate, flip_prices, level, nearest_flip, target_at, tqqq_line
 
 CASH, QQQ, TQQQ = Holding.CASH, Holding.QQQ, Holding.TQQQ
 

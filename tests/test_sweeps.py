@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from price_series import random_prices
 
-from qqqbot.backtest_engine import Terms, days_between, ideal, rotations_of
-from qqqbot.metrics import measure
-from qqqbot.model import Rules
-from qqqbot.price_table import Prices
-from qqqbot.signals import averages
-from qqqbot.sweeps import segment_sums, sharpe_of, sweep, sweep_table
+from qqqbot.backtest.metrics import measure
+from qqqbot.backtest.prices.table import Prices
+from qqqbot.backtest.signals import averages
+from qqqbot.backtest.sweeps import segment_sums, sharpe_of, sweep, sweep_table
+from qqqbot.backtest.vectorized import Terms, days_between, ideal, rotations_of
+from qqqbot.model.values import Rules
 
 SHORTS, LONGS = np.array([2, 5, 9, 14]), np.array([9, 12, 30, 47])
 FIRST = 60

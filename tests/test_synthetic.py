@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from price_series import random_prices
 
-from qqqbot.price_table import Prices, Series, align
-from qqqbot.synthetic import BILL_RATES, FIRST_RATE_YEAR, fit, with_synthetic
+from qqqbot.backtest.prices.table import Prices, Series, align
+from qqqbot.backtest.synthetic import BILL_RATES, FIRST_RATE_YEAR, fit, with_synthetic
 
 
 def made_with_fee(fee: float, tqqq_first: int) -> Prices:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from qqqbot.tailing import (
+from qqqbot.records.tail import (
     BLOCK_BYTES,
     LONGEST_LINE_BYTES,
     PATIENCE_ROWS,

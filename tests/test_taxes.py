@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from qqqbot.taxes import after_tax, wash_sales
+from qqqbot.backtest.taxes import after_tax, wash_sales
 
 
 def test_a_years_gain_is_taxed_once_and_losses_are_carried() -> None:

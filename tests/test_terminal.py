@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from qqqbot.terminal import Field, Fields, Line, Table, Tone, is_terminal, plain, show
+from qqqbot.display.terminal import Field, Fields, Line, Table, Tone, is_terminal, plain, show
 
 ROOT = Path(__file__).resolve().parent.parent
 LONG = "a sentence of more than eighty characters " * 3
@@ -74,7 +74,7 @@ def test_brackets_in_a_text_are_no_markup() -> None:
 
 def test_rich_is_not_loaded_for_a_pipe() -> None:
     code = (
-        "import sys; from qqqbot.terminal import Line, show; show([Line('x')], sys.stdout);"
+        "import sys; from qqqbot.display.terminal import Line, show; show([Line('x')], sys.stdout);"
         "print([m for m in sys.modules if m.startswith('rich')])"
     )
     done = subprocess.run(

@@ -8,11 +8,11 @@ import pytest
 from builders import NOW, RULES, portfolio, snapshot
 from monitor_samples import IDENTITY, LogsFolder, as_json, book_row
 
-from qqqbot.engine import decision_values
-from qqqbot.input_log import InputLog
-from qqqbot.logs_folder import Identity
-from qqqbot.planning import decide
-from qqqbot.track import POINTS, life, months
+from qqqbot.monitoring.facts.charts import POINTS, life, months
+from qqqbot.records.folder import Identity
+from qqqbot.records.inputs import InputLog
+from qqqbot.strategy.planning import decide
+from qqqbot.trading.engine import decision_values
 
 WHO = Identity("dry_run", "simulated")
 

@@ -8,10 +8,10 @@ from builders import ACCOUNT, NOW, PRICE, RULES, closes, new_york, table
 from fakes import World, is_rejected
 from watch_life import WHO, Life, settled
 
-from qqqbot.clock import VirtualClock
-from qqqbot.errors import PricesUnavailable
-from qqqbot.model import Holding, Mode
-from qqqbot.strategy import flip_prices
+from qqqbot.model.errors import PricesUnavailable
+from qqqbot.model.values import Holding, Mode
+from qqqbot.runtime.clock import VirtualClock
+from qqqbot.strategy.rule import flip_prices
 
 FRIDAY = date(2026, 12, 4)
 

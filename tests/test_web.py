@@ -21,12 +21,12 @@ from browser import chromium
 from builders import NOW, RULES, portfolio, snapshot
 from monitor_samples import IDENTITY, LogsFolder, as_json, book, status_values
 
-from qqqbot import web
-from qqqbot.clock import SystemClock
-from qqqbot.engine import decision_values
-from qqqbot.input_log import InputLog
-from qqqbot.planning import decide
-from qqqbot.web_token import is_loopback
+from qqqbot.monitoring.web import server as web
+from qqqbot.monitoring.web.auth import is_loopback
+from qqqbot.records.inputs import InputLog
+from qqqbot.runtime.clock import SystemClock
+from qqqbot.strategy.planning import decide
+from qqqbot.trading.engine import decision_values
 
 ROOT = Path(__file__).resolve().parent.parent
 TOKEN = "correct-horse-battery-staple"

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qqqbot.errors import ConfigError
-from qqqbot.web_token import chosen, fresh, is_loopback, is_right
+from qqqbot.model.errors import ConfigError
+from qqqbot.monitoring.web.auth import chosen, fresh, is_loopback, is_right
 
 TOKEN = "correct-horse-battery-staple"
 

@@ -9,9 +9,9 @@ from fakes import FakeBroker, World, answer_lost, lost_on_the_way, works
 from test_owners_answer import FakeAccount
 
 from qqq_trading_bot import Daemon
-from qqqbot.config import Config
-from qqqbot.errors import ConfigError
-from qqqbot.model import QQQ, OrderIntent
+from qqqbot.model.errors import ConfigError
+from qqqbot.model.values import QQQ, OrderIntent
+from qqqbot.runtime.config import Config
 
 CASH_AFTER_THE_BUY = Decimal(5_049)
 

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 from builders import NOW, new_york
 
-from qqqbot.wording import column_time, count, day_and_time, percent, span, time_near, until, usd, words
+from qqqbot.display.formatting import column_time, count, day_and_time, percent, span, time_near, until, usd, words
 
 DAY = date(2026, 11, 27)
 

@@ -5,12 +5,12 @@ from datetime import datetime
 
 from fakes import World
 
-from qqqbot.channels import Channels, Message, Settled
-from qqqbot.deadman import DeadMan
-from qqqbot.engine import Engine
-from qqqbot.notify import LogNotifier
-from qqqbot.outbox import Outbox
-from qqqbot.watch import Watch
+from qqqbot.notifications.channels import Channels, Message, Settled
+from qqqbot.notifications.dead_man_switch import DeadMan
+from qqqbot.notifications.notifier import Watch
+from qqqbot.notifications.outbox import Outbox
+from qqqbot.trading.alerts import LogNotifier
+from qqqbot.trading.engine import Engine
 
 WHO = "qqqbot PAPER ...567"
 

@@ -17,7 +17,7 @@ LONGEST_REAL_WAIT = 1.0
 
 
 def _install(control: Path) -> None:
-    from qqqbot import clock
+    from qqqbot.runtime import clock
 
     class ShiftedClock(clock.SystemClock):
         def now(self) -> datetime:

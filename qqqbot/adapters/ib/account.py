@@ -1,0 +1,173 @@
+"""What an account of Interactive Brokers may do and holds: pure functions of the broker's rows.
+
+The account's id decides whose money it is, never the port: ids that start with D are simulated (DU, DF and their
+longer forms), all others are real. https://interactivebrokers.github.io/tws-api/initial_setup.html
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+
+from qqqbot.model.errors import AccountRefused, BrokerUnavailable
+from qqqbot.model.values import SYMBOLS, AccountSnapshot, Mode
+
+SUMMARY_TAGS = ("AvailableFunds", "BuyingPower", "NetLiquidation", "SettledCash", "TotalCashValue")
+NEEDED_TAGS = ("AvailableFunds", "BuyingPower", "NetLiquidation", "TotalCashValue")
+LIVE_PORTS = (7496, 4001)
+PAPER_PORTS = (7497, 4002)
+CURRENCY = "USD"
+
+# A cash account's buying power is its cash; that of a margin account is at least twice its funds. In between is
+# rounding and interest.
+LEVERAGED = Decimal("1.5")
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryRow:
+    account: str
+    tag: str
+    value: str
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class PositionRow:
+    account: str
+    symbol: str
+    sec_type: str
+    currency: str
+    quantity: Decimal
+
+
+def choose_account(managed: Sequence[str], wanted: str, port: int, allow_live: bool) -> tuple[Mode, str]:
+    """The one account that may be traded. Raises AccountRefused with what is wrong and what to do.
+
+    `managed` are the accounts of the login, `wanted` is ib_account (empty: the only one).
+    """
+    account = _named(managed, wanted)
+    mode = Mode.PAPER if account.startswith("D") else Mode.LIVE
+    if mode is Mode.LIVE and not allow_live:
+        raise AccountRefused(
+            f"{account} is a live account and allow_live is false: real money is not touched; log the gateway in to "
+            "the paper account, or set allow_live to true in config.json if you mean it"
+        )
+    if port in (LIVE_PORTS if mode is Mode.PAPER else PAPER_PORTS):
+        usual = "live" if mode is Mode.PAPER else "paper"
+        raise AccountRefused(
+            f"ib_port {port} is the usual port of a {usual} account, and {account} is a {mode} account: one of them is "
+            "not what you think; check the gateway's login, then set the gateway's port and ib_port to match it"
+        )
+    return mode, account
+
+
+def _named(managed: Sequence[str], wanted: str) -> str:
+    listed = ", ".join(managed) or "none"
+    if wanted and wanted not in managed:
+        raise AccountRefused(
+            f"ib_account is {wanted}, and the gateway's login manages {listed}: correct ib_account in config.json, or "
+            "log the gateway in as the right user"
+        )
+    if not managed:
+        raise AccountRefused("the gateway's login manages no account: log in again with a trading user")
+    if not wanted and len(managed) > 1:
+        raise AccountRefused(
+            f"the gateway's login manages several accounts ({listed}): name the one to trade in ib_account"
+        )
+    return wanted or managed[0]
+
+
+def amounts(rows: Iterable[SummaryRow], account: str) -> dict[str, Decimal]:
+    """Tag -> amount of `account` alone.
+
+    Raises BrokerUnavailable for an answer that lacks a needed tag, is no number or is not in US dollars.
+    """
+    own = [row for row in rows if row.account == account and row.tag in SUMMARY_TAGS]
+    found = {row.tag: _amount(row) for row in own}
+    if missing := [tag for tag in NEEDED_TAGS if tag not in found]:
+        raise BrokerUnavailable(f"the account summary of {account} came without {', '.join(missing)}; asked again soon")
+    if foreign := {row.currency for row in own} - {CURRENCY}:
+        raise BrokerUnavailable(
+            f"the account {account} is kept in {', '.join(sorted(foreign))}: the bot reckons in US dollars; "
+            "change the base currency in Client Portal, Settings, Account Settings"
+        )
+    return found
+
+
+def _amount(row: SummaryRow) -> Decimal:
+    try:
+        amount = Decimal(row.value)
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite() or abs(amount) >= Decimal("1e300"):
+        raise BrokerUnavailable(f"the account summary says {row.tag} {row.value!r}, which is no amount; asked again")
+    return amount
+
+
+def is_cash_account(found: Mapping[str, Decimal]) -> bool:
+    """Whether the account cannot borrow: its buying power is not a multiple of its funds.
+
+    An account without funds counts as one too; it can buy nothing either way.
+    """
+    funds = max(found["AvailableFunds"], Decimal(0))
+    return found["BuyingPower"] <= funds * LEVERAGED
+
+
+def spendable(found: Mapping[str, Decimal], sold_today: Decimal) -> tuple[Decimal, Decimal]:
+    """(cash that a buy may use without borrowing, cash that comes with settlement).
+
+    `sold_today` is what the bot's own sales of this day brought. In a cash account it settles on the next business day;
+    the broker's pages do not agree on whether SettledCash leaves it out, so the lower number counts.
+    """
+    total = found["TotalCashValue"]
+    free = min(total, found["AvailableFunds"])
+    if not is_cash_account(found):
+        return free, Decimal(0)
+    settled = min(found.get("SettledCash", total), total - sold_today)
+    return min(free, settled), max(Decimal(0), total - settled)
+
+
+def shares(rows: Iterable[PositionRow], account: str) -> dict[str, int]:
+    """Whole shares of QQQ and TQQQ in `account`; options and other listings of the same symbol are not stock."""
+    held = dict.fromkeys(SYMBOLS, Decimal(0))
+    for row in rows:
+        if row.account == account and row.sec_type == "STK" and row.currency == CURRENCY and row.symbol in held:
+            held[row.symbol] = row.quantity
+    return {symbol: math.floor(quantity) for symbol, quantity in held.items()}
+
+
+def fractions(rows: Iterable[PositionRow], account: str) -> dict[str, Decimal]:
+    """The parts of shares that `shares` leaves out, where there are any."""
+    rows = tuple(rows)
+    whole = shares(rows, account)
+    parts = {
+        row.symbol: row.quantity - whole[row.symbol]
+        for row in rows
+        if row.account == account and row.sec_type == "STK" and row.currency == CURRENCY and row.symbol in whole
+    }
+    return {symbol: part for symbol, part in parts.items() if part}
+
+
+def snapshot(
+    mode: Mode,
+    account: str,
+    summary: Iterable[SummaryRow],
+    positions: Iterable[PositionRow],
+    open_order_refs: Iterable[str],
+    sold_today: Decimal,
+    now: datetime,
+) -> AccountSnapshot:
+    """Raises BrokerUnavailable for an answer that cannot be used."""
+    found = amounts(summary, account)
+    free, unsettled = spendable(found, sold_today)
+    return AccountSnapshot(
+        account=account,
+        mode=mode,
+        net_liquidation=found["NetLiquidation"],
+        spendable=free,
+        positions=shares(positions, account),
+        open_order_refs=tuple(sorted(set(open_order_refs))),
+        taken_at=now,
+        unsettled=unsettled,
+    )

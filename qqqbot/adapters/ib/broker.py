@@ -1,0 +1,390 @@
+"""An account of Interactive Brokers behind the Broker port.
+
+Rule 1: it answers only over a connection on which everything was read, and only with complete answers.
+Rule 2: it sends an order once and never changes one. Orders, positions and accounts that are not the bot's are neither
+        touched nor counted.
+Rule 3: what became of an order is what `ib_orders` makes of all callbacks; where they do not say, it is asked for.
+Rule 4: an order is believed to be unknown to the broker only from answers on one unbroken stretch of connection: a
+        gateway may keep an order while it is off-line and send it later.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Protocol
+
+from qqqbot.adapters.ib import account as ib_account
+from qqqbot.adapters.ib.account import PositionRow, SummaryRow
+from qqqbot.adapters.ib.connection import Keeper, Link, Timing
+from qqqbot.adapters.ib.order_tracker import ENDED_STATUSES, REF_PREFIX, Event, OrderBook, Sent, Status, Verdict
+from qqqbot.model.errors import AccountRefused, BrokerUnavailable, OrderOutcomeUnknown, OrderRejected
+from qqqbot.model.ports import Clock
+from qqqbot.model.sessions import new_york_date
+from qqqbot.model.values import SYMBOLS, AccountSnapshot, Fill, Mode, Order, OrderIntent, OrderStatus, Quote, Side
+from qqqbot.runtime.config import Config
+
+log = logging.getLogger(__name__)
+
+# A complete answer about orders is asked for at most that often, and a silent order is given that long to speak.
+ASK_SECONDS = 2.0
+# An order that works on in silence is asked for that often: callbacks get lost around the nightly reset.
+ASK_WORKING_SECONDS = 10.0
+# An order that a complete answer has lost without saying how it ended is looked for once more after that long.
+GONE_SECONDS = 10.0
+# Commissions come up to some seconds after their execution, or not at all.
+COMMISSION_SECONDS = 4.0
+# Executions are read again that often even where none seems to be missing.
+EXECUTIONS_SECONDS = 60.0
+# How long positions and cash may lag behind an execution that is known already.
+LAG_SECONDS = 5.0
+LAG_PAUSE_SECONDS = 0.2
+# The broker is not asked for quotes again so soon after it had none.
+NO_QUOTES_SECONDS = 30 * 60.0
+# Orders that the broker told of that long ago have nothing new for the book.
+RECENT = timedelta(hours=36)
+BID, ASK, LAST = 1, 2, 4
+
+
+class Gateway(Link, Protocol):
+    """What is needed of a connection. Reading raises BrokerUnavailable where an answer is not complete."""
+
+    account: str
+    managed: tuple[str, ...]
+
+    def open(self, host: str, port: int, client_id: int) -> None: ...
+    def read_account(self) -> tuple[list[SummaryRow], list[PositionRow], list[Status]]: ...
+    def read_orders(self) -> list[Status]: ...
+    def read_executions(self) -> None: ...
+    def quotes(self, symbols: Iterable[str], seconds: float) -> tuple[dict[str, dict[int, float]], str]: ...
+    def take_order_id(self, above: int) -> int: ...
+    def place(self, order_id: int, intent: OrderIntent) -> None: ...
+    def withdraw(self, order_id: int) -> None: ...
+
+
+class IBBroker:
+    """`make` makes a new, unconnected gateway object that tells its listener of orders."""
+
+    needs_open_exchange = True
+    absence_is_final_after = timedelta(minutes=5)
+
+    def __init__(
+        self, config: Config, clock: Clock, timing: Timing, make: Callable[[Callable[[Event], None]], Gateway]
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._timing = timing
+        self._make = make
+        self._keeper: Keeper[Gateway] = Keeper(self._connect, self._catch_up, clock, timing)
+        self._identity: tuple[Mode, str] | None = None
+        self._orders = OrderBook()
+        self._news = threading.Condition()
+        """guards `_orders`"""
+        self._asking = threading.RLock()
+        """one conversation at a time: answers without a number would be mixed up"""
+        self._asked: dict[str, float] = {}
+        """order_ref -> when a complete answer about it was asked for last"""
+        self._missing: dict[str, tuple[int, float]] = {}
+        """order_ref -> generation of the connection, and the moment, in which it was first missing"""
+        self._filled_at: dict[str, float] = {}
+        self._sent_at: dict[str, float] = {}
+        self._executions_at = -EXECUTIONS_SECONDS
+        self._before: _Before | None = None
+        self._fractions: dict[str, Decimal] = {}
+        self._no_quotes: tuple[float, str] | None = None
+
+    # Life
+
+    def start(self) -> None:
+        self._keeper.start()
+
+    def close(self) -> None:
+        """Disconnect. Orders that are alive stay alive."""
+        self._keeper.close()
+
+    def identity(self, wait_seconds: float) -> tuple[Mode, str] | None:
+        """Whose account it is; None while no connection has been sound yet. Raises AccountRefused."""
+        return self._identity if self._keeper.wait(wait_seconds) else None
+
+    def problem(self) -> str | None:
+        """What keeps it from working at this moment, with what to do about it."""
+        return self._keeper.problem()
+
+    def refused(self) -> str | None:
+        """Why the account that the gateway is logged in to may not be traded: a person must log it in anew."""
+        return self._keeper.refused()
+
+    def quotes_problem(self) -> str | None:
+        """Why the broker's own prices are not to be had."""
+        return self._no_quotes[1] if self._no_quotes else None
+
+    @property
+    def mode(self) -> Mode:
+        return self._known()[0]
+
+    @property
+    def account(self) -> str:
+        return self._known()[1]
+
+    def _known(self) -> tuple[Mode, str]:
+        if self._identity is None:
+            raise BrokerUnavailable(self._keeper.problem() or "the account is not known yet")
+        return self._identity
+
+    def _connect(self) -> Gateway:
+        """A connection to the right account. Raises BrokerUnavailable, AccountRefused."""
+        config = self._config
+        link = self._make(self._take)
+        link.open(config.ib_host, config.ib_port, config.ib_client_id)
+        try:
+            allowed = config.allow_live and not config.dry_run
+            chosen = ib_account.choose_account(link.managed, config.ib_account, config.ib_port, allowed)
+            if self._identity not in (None, chosen):
+                raise AccountRefused(f"the gateway's login has changed: it was {self._known()[1]}, now {chosen[1]}")
+        except AccountRefused as refused:
+            link.close(str(refused))
+            raise
+        self._identity = chosen
+        link.account = chosen[1]
+        with self._news:
+            self._orders.new_connection()
+        return link
+
+    def _catch_up(self, link: Gateway) -> None:
+        """Read whatever may have been missed. Raises BrokerUnavailable."""
+        with self._asking:
+            with self._news:
+                self._orders.look_again()
+            self._executions_at = self._clock.monotonic()
+            link.read_orders()
+            link.read_account()
+
+    def _take(self, event: Event) -> None:
+        with self._news:
+            self._orders.take(event)
+            self._news.notify_all()
+
+    # The account
+
+    def snapshot(self) -> AccountSnapshot:
+        link = self._keeper.sound()
+        until = self._clock.monotonic() + LAG_SECONDS
+        with self._asking:
+            while True:
+                summary, positions, orders = link.read_account()
+                seen = self._seen(summary, positions)
+                behind = self._before is not None and not seen.caught_up(self._before)
+                if not behind or self._clock.monotonic() >= until or self._clock.wait(LAG_PAUSE_SECONDS):
+                    break
+            self._keeper.sound()
+        self._before = seen
+        self._tell_fractions(positions)
+        return ib_account.snapshot(
+            self.mode, self.account, summary, positions, self._open_refs(orders), self._sold_today(), self._clock.now()
+        )
+
+    def _tell_fractions(self, positions: list[PositionRow]) -> None:
+        """Once, and again when they change."""
+        parts = ib_account.fractions(positions, self.account)
+        if parts and parts != self._fractions:
+            log.info("fractions of shares are left alone: %s", ", ".join(f"{p} {s}" for s, p in parts.items()))
+        self._fractions = parts
+
+    def _open_refs(self, orders: list[Status]) -> list[str]:
+        with self._news:
+            return [ref for ref in _alive(orders) if not self._orders.refused(ref)]
+
+    def _seen(self, summary: list[SummaryRow], positions: list[PositionRow]) -> "_Before":
+        with self._news:
+            fills = {fill.exec_id: fill for order in self._orders.with_executions() for fill in order.fills}
+        cash = ib_account.amounts(summary, self.account)["TotalCashValue"]
+        return _Before(ib_account.shares(positions, self.account), cash, fills)
+
+    def _sold_today(self) -> Decimal:
+        """What the bot's own sales of this day brought."""
+        today = self._today()
+        with self._news:
+            fills = [fill for order in self._orders.with_executions() for fill in order.fills]
+        sales = (f for f in fills if f.side is Side.SELL and new_york_date(f.time) == today)
+        return sum((f.price * f.quantity for f in sales), Decimal(0))
+
+    def quotes(self) -> Mapping[str, Quote]:
+        now = self._clock.monotonic()
+        if self._no_quotes and now < self._no_quotes[0]:
+            return {}
+        try:
+            ticks, trouble = self._keeper.sound().quotes(SYMBOLS, self._timing.quotes)
+        except BrokerUnavailable as unavailable:
+            log.debug("quotes: %s", unavailable)
+            return {}
+        prices = {symbol: price for symbol in SYMBOLS if (price := _price(ticks.get(symbol, {})))}
+        if len(prices) == len(SYMBOLS):
+            self._no_quotes = None
+        else:
+            self._no_quotes = now + NO_QUOTES_SECONDS, trouble or "the broker sent no live prices in time"
+            log.info("no quotes from the broker for a while: %s", self._no_quotes[1])
+        return {symbol: Quote(symbol, price, self._clock.now()) for symbol, price in prices.items()}
+
+    # Orders
+
+    def submit(self, intent: OrderIntent) -> None:
+        try:
+            link = self._keeper.sound()
+        except BrokerUnavailable as unavailable:
+            raise OrderRejected(f"{intent.order_ref} was not sent: {unavailable}", again_soon=True) from None
+        with self._news:
+            if self._orders.was_sent(intent.order_ref):
+                raise OrderOutcomeUnknown(f"{intent.order_ref} was sent before; it is not sent again")
+            order_id = link.take_order_id(self._orders.highest_order_id())
+            self._orders.take(Sent(intent.order_ref, order_id))
+        self._sent_at[intent.order_ref] = self._clock.monotonic()
+        link.place(order_id, intent)
+
+    def cancel(self, intent: OrderIntent) -> None:
+        link = self._keeper.sound()
+        with self._news:
+            order_id = self._orders.order_id(intent.order_ref)
+        if order_id is None:
+            raise BrokerUnavailable(
+                f"{intent.order_ref} cannot be cancelled from here: this client id has no such order at the gateway now"
+            )
+        link.withdraw(order_id)
+
+    def find(self, intent: OrderIntent) -> Order | None:
+        link = self._keeper.sound()
+        verdict, asked = self._listen(intent), False
+        if self._should_ask(intent.order_ref, verdict):
+            self._asked[intent.order_ref] = self._clock.monotonic()
+            alive = self._ask_for_orders(link)
+            with self._news:
+                verdict, asked = self._orders.judge(intent.order_ref, intent.quantity, alive), True
+        if asked and (verdict.gone or verdict.order is None):
+            return self._missed(intent, verdict.order)
+        if verdict.ask and not asked:
+            return self._between_answers(intent.order_ref, verdict)
+        self._missing.pop(intent.order_ref, None)
+        assert verdict.order is not None
+        return self._with_commissions(verdict, verdict.order)
+
+    def recent_orders(self) -> tuple[Order, ...]:
+        link = self._keeper.sound()
+        with self._news:
+            lacking = self._orders.lacks_commissions()
+        if self._clock.monotonic() - self._executions_at >= (ASK_SECONDS if lacking else EXECUTIONS_SECONDS):
+            self._executions_at = self._clock.monotonic()
+            with self._asking:
+                link.read_executions()
+        since = self._clock.now() - RECENT
+        with self._news:
+            orders = self._orders.with_executions()
+        return tuple(order for order in orders if max(fill.time for fill in order.fills) > since)
+
+    def _listen(self, intent: OrderIntent) -> Verdict:
+        """What is known; for an order on its way, after a moment's wait for the callbacks that end it."""
+        with self._news:
+
+            def judge() -> Verdict:
+                return self._orders.judge(intent.order_ref, intent.quantity)
+
+            def settled() -> bool:
+                """Nothing more is to come: commissions of a fill, the broker's reason for any other end."""
+                verdict = judge()
+                if verdict.order is None or verdict.order.status is OrderStatus.FILLED:
+                    return not verdict.lacks_commission
+                return verdict.order.status.done and bool(verdict.order.message)
+
+            if intent.order_ref in self._sent_at:
+                self._news.wait_for(settled, self._timing.news)
+            return judge()
+
+    def _should_ask(self, ref: str, verdict: Verdict) -> bool:
+        now = self._clock.monotonic()
+        since_asked = now - self._asked.get(ref, -ASK_WORKING_SECONDS)
+        if verdict.order is not None and verdict.order.status is OrderStatus.SUBMITTED:
+            since_asked = min(since_asked, now - self._sent_at.get(ref, now - ASK_SECONDS))
+        if verdict.ask:
+            return since_asked >= ASK_SECONDS
+        working = verdict.order is not None and not verdict.order.status.done
+        return working and min(since_asked, now - self._sent_at.get(ref, 0.0)) >= ASK_WORKING_SECONDS
+
+    def _ask_for_orders(self, link: Gateway) -> frozenset[str]:
+        """Refs of living orders; executions and completed orders were read as well. Raises BrokerUnavailable."""
+        with self._asking:
+            self._executions_at = self._clock.monotonic()
+            alive = _alive(link.read_orders())
+            # What was answered while the gateway's line was lost is not believed.
+            self._keeper.sound()
+        return frozenset(alive)
+
+    def _missed(self, intent: OrderIntent, order: Order | None) -> Order | None:
+        """Of an order that a complete answer does not have, or has no end for; see rule 4."""
+        ref, now, generation = intent.order_ref, self._clock.monotonic(), self._keeper.generation
+        known = self._missing.get(ref)
+        if known is None or known[0] != generation:
+            known = self._missing[ref] = generation, now
+        fills = order.fills if order else ()
+        if now - known[1] < GONE_SECONDS:
+            return Order(ref, OrderStatus.UNKNOWN, fills, "the broker does not list the order; looked for again")
+        if fills and intent.session < self._today():
+            # The answer has this day's executions alone: there may have been more of them.
+            return Order(ref, OrderStatus.UNKNOWN, fills, "the broker no longer tells what became of the rest")
+        if fills:
+            return Order(ref, OrderStatus.CANCELLED, fills, "the rest of the order is not at the broker any more")
+        return None
+
+    def _today(self) -> date:
+        return new_york_date(self._clock.now())
+
+    def _between_answers(self, ref: str, verdict: Verdict) -> Order | None:
+        """Until the next complete answer: None only where the last ones were that, on this stretch of connection."""
+        generation, since = self._missing.get(ref, (None, 0.0))
+        filled = verdict.order is not None and verdict.order.fills
+        if generation == self._keeper.generation and self._clock.monotonic() - since >= GONE_SECONDS and not filled:
+            return None
+        return verdict.order or Order(ref, OrderStatus.UNKNOWN, message="not looked for completely yet")
+
+    def _with_commissions(self, verdict: Verdict, order: Order) -> Order:
+        """A filled order waits a little for its commissions; without them it is done all the same."""
+        if not verdict.lacks_commission:
+            return order
+        now = self._clock.monotonic()
+        if now - self._filled_at.setdefault(order.order_ref, now) < COMMISSION_SECONDS:
+            return replace(order, status=OrderStatus.WORKING)
+        return order
+
+
+class _Before:
+    """What a snapshot saw: shares, cash and the executions that were known."""
+
+    def __init__(self, shares: Mapping[str, int], cash: Decimal, fills: Mapping[str, Fill]) -> None:
+        self.shares = shares
+        self.cash = cash
+        self.fills = fills
+
+    def caught_up(self, before: "_Before") -> bool:
+        """Whether shares and cash have moved since `before` as the executions since then say."""
+        new = [fill for exec_id, fill in self.fills.items() if exec_id not in before.fills]
+        moved = dict.fromkeys(SYMBOLS, 0)
+        for fill in new:
+            moved[fill.symbol] += fill.quantity if fill.side is Side.BUY else -fill.quantity
+        shares_moved = all(self.shares[s] - before.shares[s] == moved[s] for s in SYMBOLS)
+        return not new or (shares_moved and self.cash != before.cash)
+
+
+def _alive(orders: Iterable[Status]) -> set[str]:
+    """Refs of the bot's orders that are listed as open, whatever client sent them.
+
+    What was told of its own accord meanwhile is in the list too, so the newest line of an order counts.
+    """
+    newest = {order.order_ref: order.status for order in orders}
+    return {ref for ref, status in newest.items() if ref.startswith(REF_PREFIX) and status not in ENDED_STATUSES}
+
+
+def _price(ticks: Mapping[int, float]) -> float | None:
+    """The last trade, or else the middle of bid and ask."""
+    if ticks.get(LAST, 0) > 0:
+        return ticks[LAST]
+    bid, ask = ticks.get(BID, 0), ticks.get(ASK, 0)
+    return (bid + ask) / 2 if bid > 0 and ask > 0 else None

@@ -1,0 +1,232 @@
+"""Keeps one connection to a gateway in the background: connects, reads what happened meanwhile, listens for its heart.
+
+Rule 1: a connection serves nobody before everything has been read that may have been missed, after each connect and
+        after each 1101 or 1102.
+Rule 2: it tries for ever, with growing pauses, and says so only when what is wrong changes. A gateway that accepts and
+        does not answer is given ten seconds at least: handshakes in a tight loop can wedge it for good
+        (nautechsystems/nautilus_trader#4796).
+Rule 3: a connection counts as alive while it answers, whatever the client's isConnected() says.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from qqqbot.model.errors import AccountRefused, BrokerUnavailable
+from qqqbot.model.ports import Clock
+from qqqbot.runtime.daily_log import pairs
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Real seconds, whatever the clock says: they measure a network."""
+
+    connect: float = 10.0
+    """from the first packet to the end of the greeting"""
+    answer: float = 10.0
+    """An account summary comes within two seconds on a quiet day."""
+    heartbeat: float = 20.0
+    """between two questions for the time"""
+    beat: float = 5.0
+    pauses: tuple[float, ...] = (1, 2, 5, 10, 20, 30, 60)
+    mute_pause: float = 10.0
+    quotes: float = 1.5
+    news: float = 0.05
+    """how long a look for an outcome waits for the next callback"""
+
+
+class NotNow(BrokerUnavailable):
+    """A connection failed in a way that must not be tried again sooner than `pause` seconds."""
+
+    def __init__(self, text: str, pause: float) -> None:
+        super().__init__(text)
+        self.pause = pause
+
+
+class Link(Protocol):
+    """One connection."""
+
+    attention: threading.Event
+    """set when `ended` or `interrupted` may have changed"""
+
+    def ended(self) -> str:
+        """Why it is of no use any more; empty while it is."""
+        ...
+
+    def interrupted(self) -> str:
+        """Why it must not be used now; empty where it may."""
+        ...
+
+    def line_is_back(self) -> bool:
+        """Whether only reading what happened stands between it and its use."""
+        ...
+
+    def interruptions(self) -> int:
+        """How often the gateway's own line was lost or restored."""
+        ...
+
+    def trust(self, interruptions: int) -> None:
+        """Everything was read that happened before; it counts only where there was no interruption since."""
+        ...
+
+    def beat(self) -> None:
+        """Raises BrokerUnavailable where no sign of life comes in time."""
+        ...
+
+    def close(self, why: str) -> None: ...
+
+
+L = TypeVar("L", bound=Link)
+
+
+class Keeper(Generic[L]):
+    """`connect` makes a connection, `catch_up` reads what may have been missed; both raise BrokerUnavailable."""
+
+    def __init__(
+        self, connect: Callable[[], L], catch_up: Callable[[L], None], clock: Clock, timing: Timing | None = None
+    ) -> None:
+        self._connect = connect
+        self._catch_up = catch_up
+        self._clock = clock
+        self._timing = timing or Timing()
+        self._changed = threading.Condition()
+        self._closing = threading.Event()
+        self._link: L | None = None
+        self._refused: AccountRefused | None = None
+        self._problem = "not connected to the gateway yet"
+        self._said = ""
+        self._failures = 0
+        self.generation = 0
+        """counts how often everything was read anew"""
+        self._thread = threading.Thread(target=self._run, name="ib-keeper", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        self._closing.set()
+        with self._changed:
+            link = self._link
+            self._changed.notify_all()
+        if link is not None:
+            link.close("closed by the bot")
+        if self._thread.is_alive():
+            # A connect in progress ends by its own deadline; the thread does not keep the process alive.
+            self._thread.join(1)
+
+    def sound(self) -> L:
+        """The connection, fit for use at this moment. Raises BrokerUnavailable with what is wrong and what to do."""
+        with self._changed:
+            link, problem = self._link, self._problem
+        if link is None:
+            raise BrokerUnavailable(problem)
+        if trouble := link.ended() or link.interrupted():
+            raise BrokerUnavailable(trouble)
+        return link
+
+    def problem(self) -> str | None:
+        try:
+            self.sound()
+        except BrokerUnavailable as unavailable:
+            return str(unavailable)
+        return None
+
+    def refused(self) -> str | None:
+        """Why the account that the gateway has now may not be traded; None where that is not what is wrong."""
+        with self._changed:
+            return str(self._refused) if self._refused else None
+
+    def wait(self, seconds: float) -> bool:
+        """Whether a sound connection is there within `seconds`. Raises AccountRefused."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._link or self._refused or self._closing.is_set(), seconds)
+            if self._refused and not self.generation:
+                raise self._refused
+            return self._link is not None
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            try:
+                pause = self._one_connection()
+            except Exception as error:
+                # A thread that dies here would leave the bot without a broker and without a word.
+                log.exception("a mistake in this program or in the client")
+                self._down(f"a mistake in this program or in the client, see the log ({error!r}); connecting anew")
+                pause = self._timing.pauses[-1]
+            self._closing.wait(pause)
+
+    def _one_connection(self) -> float:
+        """From connect to the end; returns the seconds to wait before the next."""
+        began = self._clock.monotonic()
+        try:
+            link = self._connect()
+        except AccountRefused as refused:
+            self._down(str(refused), refused)
+            return self._timing.pauses[-1]
+        except NotNow as later:
+            self._down(str(later))
+            return max(self._pause(), later.pause)
+        except BrokerUnavailable as unavailable:
+            self._down(str(unavailable))
+            return self._pause()
+        why = self._tend(link)
+        link.close(why)
+        self._down(why)
+        if self._clock.monotonic() - began > self._timing.pauses[-1]:
+            self._failures = 0
+        return self._pause()
+
+    def _pause(self) -> float:
+        pauses = self._timing.pauses
+        self._failures += 1
+        return pauses[min(self._failures, len(pauses)) - 1]
+
+    def _tend(self, link: L) -> str:
+        """Until the connection ends; returns why."""
+        try:
+            self._read_all(link)
+            while not self._closing.is_set():
+                link.attention.wait(self._timing.heartbeat)
+                link.attention.clear()
+                if ended := link.ended():
+                    return ended
+                if link.line_is_back():
+                    self._read_all(link)
+                elif interrupted := link.interrupted():
+                    self._say(interrupted)
+                link.beat()
+        except BrokerUnavailable as unavailable:
+            return link.ended() or str(unavailable)
+        return "closed by the bot"
+
+    def _read_all(self, link: L) -> None:
+        before = link.interruptions()
+        # What the gateway tells by itself at a connect, an end of open orders too, comes before its answer to this.
+        link.beat()
+        self._catch_up(link)
+        with self._changed:
+            link.trust(before)
+            self._link = link
+            self.generation += 1
+            self._problem = ""
+            self._refused = None
+            self._changed.notify_all()
+        self._say("connected")
+
+    def _down(self, problem: str, refused: AccountRefused | None = None) -> None:
+        with self._changed:
+            self._link = None
+            self._problem = problem
+            self._refused = refused
+            self._changed.notify_all()
+        if not self._closing.is_set():
+            self._say(problem)
+
+    def _say(self, text: str) -> None:
+        if text != self._said:
+            self._said = text
+            log.info(pairs(gateway=text))

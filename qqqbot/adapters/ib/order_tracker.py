@@ -1,0 +1,418 @@
+"""What Interactive Brokers' callbacks say of our orders, folded into an `Order`. Pure, but for what it remembers.
+
+Rule 1: facts are only ever added, and adding one twice or in another order changes nothing: callbacks come doubled,
+        late and out of turn, and again after each reconnect.
+Rule 2: an order belongs to us by its order_ref, then by its permId. The broker's integer order ids are given out again
+        after some restarts (QuantConnect/Lean.Brokerages.InteractiveBrokers#242): each connection forgets them.
+Rule 3: executions are the truth. An order that is said to be filled is filled when its executions add up; one that is
+        said to be cancelled has ended when its executions match what was said to be filled. One that was made smaller
+        at the broker is "Filled" with fewer shares than were ordered; only a complete answer is believed in that.
+Rule 4: an error code ends only an order that was never acknowledged. "Inactive" may be a refusal or a held order.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from qqqbot.adapters.ib.error_codes import Meaning, code, explain
+from qqqbot.model.values import Fill, Order, OrderStatus, Side
+
+REF_PREFIX = "qqqbot-"
+CANCELLED_STATUSES = frozenset({"Cancelled", "ApiCancelled"})
+ENDED_STATUSES = CANCELLED_STATUSES | {"Filled"}
+# The order is on its way, or it is not known whether it lives: no acknowledgement.
+SILENT_STATUSES = CANCELLED_STATUSES | {"", "ApiPending", "PendingSubmit", "Inactive", "PreCancelled", "WarnState"}
+UNSET = Decimal(2**127 - 1)
+NEW_YORK = ZoneInfo("America/New_York")
+
+# Far more than a day's orders, executions and callbacks of strangers.
+ORDERS_REMEMBERED = 500
+COMMISSIONS_REMEMBERED = 5000
+STRANGERS_REMEMBERED = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """We have given this order to the client, under this id of this connection."""
+
+    order_ref: str
+    order_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Of openOrder (which knows the ref) and orderStatus (which knows what is filled)."""
+
+    perm_id: int
+    order_id: int
+    """0 where it is not an id of this connection's client"""
+    status: str
+    order_ref: str = ""
+    filled: int | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    exec_id: str
+    perm_id: int
+    order_id: int
+    order_ref: str
+    symbol: str
+    side: Side
+    shares: int
+    price: Decimal
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Commission:
+    exec_id: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """An order of this day that has ended, in the answer to reqCompletedOrders."""
+
+    perm_id: int
+    order_ref: str
+    status: str
+    filled: int | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A code under an order's id."""
+
+    order_id: int
+    number: int
+    text: str
+
+
+Event = Sent | Status | Execution | Commission | Completed | Notice
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`order` is None where nothing was heard of it.
+
+    `ask`: only a complete answer can tell more. `gone`: a complete answer does not have it any more and does not say
+    how it ended. `lacks_commission`: it is filled, and a commission has not been told.
+    """
+
+    order: Order | None
+    ask: bool = False
+    gone: bool = False
+    lacks_commission: bool = False
+
+
+@dataclass
+class _Facts:
+    """All that was said of one order."""
+
+    sent: bool = False
+    here: bool = False
+    """heard of since the connection was last sound from its beginning"""
+    statuses: set[str] = field(default_factory=set)
+    filled: int | None = None
+    """the most that a status said"""
+    filled_whole: int | None = None
+    """the most that was said together with "Filled\""""
+    executions: dict[str, Execution] = field(default_factory=dict)
+    notices: dict[tuple[int, str], None] = field(default_factory=dict)
+    texts: set[str] = field(default_factory=set)
+
+    def said_filled(self, status: str, count: int | None) -> None:
+        if count is not None:
+            self.filled = max(count, self.filled or 0)
+            if status == "Filled":
+                self.filled_whole = max(count, self.filled_whole or 0)
+
+    @property
+    def heard(self) -> bool:
+        return bool(self.statuses or self.executions or self.notices)
+
+    @property
+    def acknowledged(self) -> bool:
+        return bool(self.statuses - SILENT_STATUSES or self.executions)
+
+    def meaning(self, *meanings: Meaning) -> bool:
+        return any(code(number).meaning in meanings for number, _ in self.notices)
+
+    @property
+    def message(self) -> str:
+        """The broker's own words: of what ended the order where something did, or else the newest."""
+        ending = [n for n in self.notices if code(n[0]).meaning in (Meaning.REFUSED, Meaning.CANCELLED)]
+        spoken = ending or list(self.notices)
+        if spoken:
+            return explain(*max(spoken))
+        return max(self.texts, default="")
+
+
+class OrderBook:
+    """The orders of one account; callbacks of others must not be put in."""
+
+    def __init__(self) -> None:
+        self._facts: dict[str, _Facts] = {}
+        """order_ref -> what was said of it"""
+        self._perm_refs: dict[int, str] = {}
+        self._id_refs: dict[int, str] = {}
+        """order id of this connection -> order_ref"""
+        self._highest_id = 0
+        self._commissions: dict[str, Decimal] = {}
+        """exec_id -> commission"""
+        self._strangers: dict[Event, None] = {}
+        """what cannot be attributed yet"""
+
+    def new_connection(self) -> None:
+        """Order ids mean nothing from here on, and what was said of living orders is old."""
+        self._id_refs.clear()
+        self.look_again()
+        self._strangers = {event: None for event in self._strangers if isinstance(event, Execution)}
+
+    def look_again(self) -> None:
+        """Callbacks may have been lost: a living order counts as living only when it is heard of again."""
+        for facts in self._facts.values():
+            facts.here = False
+
+    def take(self, event: Event) -> None:
+        if isinstance(event, Commission):
+            self._commissions[event.exec_id] = event.amount
+            _forget_oldest(self._commissions, COMMISSIONS_REMEMBERED)
+            return
+        ref = self._ref_of(event)
+        if ref is None:
+            self._strangers[event] = None
+            _forget_oldest(self._strangers, STRANGERS_REMEMBERED)
+        elif ref.startswith(REF_PREFIX):
+            self._apply(ref, event)
+            self._learn(ref, event)
+
+    def refused(self, order_ref: str) -> bool:
+        """Whether the broker refused it before it lived; such an order may stay in its list as inactive."""
+        facts = self._facts.get(order_ref)
+        return facts is not None and facts.meaning(Meaning.REFUSED) and not facts.acknowledged
+
+    def order_id(self, order_ref: str) -> int | None:
+        """The order's id in this connection, None where it has none here."""
+        return next((number for number, ref in self._id_refs.items() if ref == order_ref), None)
+
+    def was_sent(self, order_ref: str) -> bool:
+        facts = self._facts.get(order_ref)
+        return facts is not None and (facts.sent or facts.heard)
+
+    def highest_order_id(self) -> int:
+        """Of all that this client was seen to have used."""
+        return self._highest_id
+
+    def with_executions(self) -> tuple[Order, ...]:
+        """Orders that have executions, as they are known; nothing is asked."""
+        return tuple(
+            self._order(ref, facts, OrderStatus.UNKNOWN) for ref, facts in self._facts.items() if facts.executions
+        )
+
+    def executions(self) -> tuple[Execution, ...]:
+        """The newest revision of every execution of ours."""
+        return tuple(e for facts in self._facts.values() for e in newest_revisions(facts.executions.values()))
+
+    def lacks_commissions(self) -> bool:
+        return any(self._commission(execution) is None for execution in self.executions())
+
+    def judge(self, order_ref: str, quantity: int, alive: frozenset[str] | None = None) -> Verdict:
+        """What became of the order of `quantity` shares.
+
+        `alive` are the refs that a complete answer of the broker lists as open, where that answer was asked for after
+        everything else here was known, executions and completed orders included; None without such an answer.
+        """
+        facts = self._facts.get(order_ref)
+        if facts is None or not (facts.heard or facts.sent):
+            return Verdict(None, ask=alive is None)
+        done = sum(e.shares for e in newest_revisions(facts.executions.values()))
+        if done >= quantity:
+            lacking = any(self._commission(e) is None for e in newest_revisions(facts.executions.values()))
+            return Verdict(self._order(order_ref, facts, OrderStatus.FILLED), lacks_commission=lacking)
+        if not facts.heard:
+            missing = alive is not None and order_ref not in alive
+            return Verdict(self._order(order_ref, facts, OrderStatus.SUBMITTED), ask=alive is None, gone=missing)
+        return self._unfilled(order_ref, facts, quantity, done, alive)
+
+    def _unfilled(self, ref: str, facts: _Facts, quantity: int, done: int, alive: frozenset[str] | None) -> Verdict:
+        """Of an order that was heard of and whose executions do not add up to its quantity."""
+        if (
+            facts.meaning(Meaning.REFUSED)
+            and not facts.acknowledged
+            and not facts.statuses & ENDED_STATUSES
+            and not done
+        ):
+            return Verdict(self._order(ref, facts, OrderStatus.REJECTED))
+        if alive is not None and ref in alive:
+            return Verdict(self._order(ref, facts, OrderStatus.WORKING), ask=self._said_ended(facts))
+        if "Filled" in facts.statuses:
+            return self._said_filled(ref, facts, quantity, done, alive is not None)
+        if facts.statuses & CANCELLED_STATUSES or facts.meaning(Meaning.CANCELLED):
+            return self._cancelled(ref, facts, done, alive is not None)
+        if facts.meaning(Meaning.REFUSED) and alive is not None:
+            status = OrderStatus.REJECTED if done == 0 else OrderStatus.CANCELLED
+            return Verdict(self._order(ref, facts, status))
+        if alive is not None:
+            return Verdict(self._order(ref, facts, OrderStatus.UNKNOWN), gone=True)
+        unsure = facts.meaning(Meaning.REFUSED, Meaning.NOT_CANCELLED, Meaning.UNKNOWN) or "Inactive" in facts.statuses
+        if facts.here and facts.acknowledged and not unsure:
+            return Verdict(self._order(ref, facts, OrderStatus.WORKING))
+        return Verdict(self._order(ref, facts, OrderStatus.UNKNOWN), ask=True)
+
+    def _said_filled(self, ref: str, facts: _Facts, quantity: int, done: int, answered: bool) -> Verdict:
+        """Executions are missing; or it was made smaller, where a complete answer has as many shares as were said."""
+        order = self._order(ref, facts, OrderStatus.UNKNOWN)
+        if answered and 0 < done == facts.filled_whole == facts.filled:
+            message = f"the order was made smaller at the broker: {done} of {quantity}"
+            return Verdict(replace(order, status=OrderStatus.CANCELLED, message=message))
+        return Verdict(order, ask=True)
+
+    def _cancelled(self, ref: str, facts: _Facts, done: int, answered: bool) -> Verdict:
+        """Ended, where its executions match what was said to be filled; executions that were asked for may be more."""
+        said = facts.filled
+        matches = done == said or (answered and (said is None or done > said))
+        if not matches:
+            return Verdict(self._order(ref, facts, OrderStatus.UNKNOWN), ask=True)
+        refused = done == 0 and facts.meaning(Meaning.REFUSED)
+        return Verdict(self._order(ref, facts, OrderStatus.REJECTED if refused else OrderStatus.CANCELLED))
+
+    @staticmethod
+    def _said_ended(facts: _Facts) -> bool:
+        return bool(facts.statuses & ENDED_STATUSES) or facts.meaning(Meaning.CANCELLED, Meaning.REFUSED)
+
+    def _ref_of(self, event: Sent | Status | Execution | Completed | Notice) -> str | None:
+        """Whose event it is, None where nobody can tell yet."""
+        if not isinstance(event, Notice):
+            if event.order_ref:
+                return event.order_ref
+            if not isinstance(event, Sent) and event.perm_id in self._perm_refs:
+                return self._perm_refs[event.perm_id]
+        return self._id_refs.get(event.order_id) if not isinstance(event, Completed) else None
+
+    def _apply(self, ref: str, event: Event) -> None:
+        facts = self._facts.setdefault(ref, _Facts())
+        match event:
+            case Sent():
+                facts.sent = True
+            case Status():
+                facts.here = True
+                facts.statuses.add(event.status)
+                facts.said_filled(event.status, event.filled)
+                if event.text:
+                    facts.texts.add(event.text)
+            case Execution():
+                facts.executions[event.exec_id] = event
+            case Completed():
+                self._complete(facts, event)
+            case Notice():
+                facts.notices[event.number, event.text] = None
+        _forget_oldest(self._facts, ORDERS_REMEMBERED)
+
+    @staticmethod
+    def _complete(facts: _Facts, event: Completed) -> None:
+        """A completed order has ended; one that was refused is listed as Inactive."""
+        facts.statuses.add("Cancelled" if event.status == "Inactive" else event.status)
+        facts.said_filled(event.status, event.filled)
+        if event.text:
+            facts.texts.add(event.text)
+
+    def _learn(self, ref: str, event: Event) -> None:
+        """Remember the ids that `event` ties to `ref`, and take in what was waiting for them."""
+        new = False
+        if not isinstance(event, Sent | Notice | Commission) and event.perm_id:
+            new = self._perm_refs.get(event.perm_id) != ref
+            self._perm_refs[event.perm_id] = ref
+            _forget_oldest(self._perm_refs, STRANGERS_REMEMBERED)
+        if isinstance(event, Sent | Status | Execution):
+            self._highest_id = max(self._highest_id, event.order_id)
+        if isinstance(event, Sent) or (
+            isinstance(event, Status) and event.order_id and event.order_id not in self._id_refs
+        ):
+            new = True
+            self._id_refs[event.order_id] = ref
+        if not new:
+            return
+        while waiting := next((event for event in self._strangers if self._is_of(event, ref)), None):
+            del self._strangers[waiting]
+            self.take(waiting)
+
+    def _is_of(self, event: Event, ref: str) -> bool:
+        return not isinstance(event, Commission) and self._ref_of(event) == ref
+
+    def _order(self, ref: str, facts: _Facts, status: OrderStatus) -> Order:
+        fills = tuple(
+            Fill(e.exec_id, ref, e.symbol, e.side, e.shares, e.price, self._commission(e), e.time)
+            for e in sorted(newest_revisions(facts.executions.values()), key=lambda e: (e.time, e.exec_id))
+        )
+        return Order(ref, status, fills, facts.message)
+
+    def _commission(self, execution: Execution) -> Decimal | None:
+        """Of the execution, or of the newest of its earlier revisions that has one."""
+        if execution.exec_id in self._commissions:
+            return self._commissions[execution.exec_id]
+        stem = _stem(execution.exec_id)
+        known = [e for e in self._commissions if _stem(e) == stem]
+        return self._commissions[max(known, key=_revision)] if known else None
+
+
+def newest_revisions(executions: Iterable[Execution]) -> list[Execution]:
+    """One for each trade: a correction has the exec_id of the corrected one up to the last dot.
+
+    https://interactivebrokers.github.io/tws-api/executions_commissions.html
+    """
+    newest: dict[str, Execution] = {}
+    for execution in executions:
+        known = newest.get(_stem(execution.exec_id))
+        if known is None or _revision(execution.exec_id) >= _revision(known.exec_id):
+            newest[_stem(execution.exec_id)] = execution
+    return list(newest.values())
+
+
+def parse_time(text: str, received: datetime) -> datetime:
+    """The moment of an execution, aware UTC; `received` where the text or its zone is not understood.
+
+    Seen: "20260413 15:27:04 US/Eastern", "20260611-13:30:30" (UTC), "20260413  15:27:04" (the exchange's, taken for).
+    """
+    try:
+        if "-" in text:
+            return datetime.strptime(text, "%Y%m%d-%H:%M:%S").replace(tzinfo=UTC)
+        day, clock, *named = text.split()
+        zone = ZoneInfo(named[0]) if named else NEW_YORK
+        return datetime.strptime(f"{day} {clock}", "%Y%m%d %H:%M:%S").replace(tzinfo=zone).astimezone(UTC)
+    except (ValueError, ZoneInfoNotFoundError):
+        return received
+
+
+def number_of(told: Any) -> Decimal | None:
+    """A quantity or an amount as the client gives it; None for its several ways of saying that there is none."""
+    try:
+        amount = Decimal(str(told))
+    except InvalidOperation:
+        return None
+    return amount if amount.is_finite() and abs(amount) < Decimal("1e300") and amount != UNSET else None
+
+
+def whole(told: Any) -> int | None:
+    amount = number_of(told)
+    return None if amount is None else int(amount)
+
+
+def _stem(exec_id: str) -> str:
+    return exec_id.rpartition(".")[0] or exec_id
+
+
+def _revision(exec_id: str) -> int:
+    last = exec_id.rpartition(".")[2]
+    return int(last) if last.isdigit() else 0
+
+
+def _forget_oldest(newest_last: dict[Any, Any], count: int) -> None:
+    while len(newest_last) > count:
+        del newest_last[next(iter(newest_last))]

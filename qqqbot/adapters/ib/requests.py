@@ -1,0 +1,104 @@
+"""Questions to a gateway and their answers: a mailbox is there before its question is sent.
+
+Only an answer with its end is an answer. A question whose end does not come in time, or whose connection ends, raises
+BrokerUnavailable; what had come in until then is thrown away.
+"""
+
+import threading
+from collections.abc import Callable, Hashable
+from typing import Any
+
+from qqqbot.model.errors import BrokerUnavailable
+from qqqbot.model.ports import Clock
+
+# How often a wait looks whether the daemon is being stopped; only while an answer is waited for.
+LOOK_SECONDS = 0.25
+TOO_LATE = "no complete answer came in time"
+
+
+class Mailbox:
+    """One question's answer as it comes in."""
+
+    def __init__(self, question: str) -> None:
+        self.question = question
+        self.rows: list[Any] = []
+        self.trouble = ""
+        self.arrived = threading.Event()
+
+
+class Mailboxes:
+    """Mailboxes by key: a request's number, or the question itself where its answer carries none."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._open: dict[Hashable, Mailbox] = {}
+        self._closed = ""
+
+    def ask(self, key: Hashable, question: str, send: Callable[[], None]) -> Mailbox:
+        """Register the mailbox, then send. A key that is in use is a mistake of the caller's."""
+        box = Mailbox(question)
+        with self._lock:
+            assert key not in self._open, f"{question} was asked already"
+            if self._closed:
+                box.trouble = self._closed
+                box.arrived.set()
+                return box
+            self._open[key] = box
+        try:
+            send()
+        except OSError as error:
+            self.fail(key, f"the connection broke ({error})")
+        return box
+
+    def answer(self, box: Mailbox, seconds: float) -> list[Any]:
+        """The rows of a complete answer. Raises BrokerUnavailable."""
+        while not box.arrived.wait(min(LOOK_SECONDS, seconds)):
+            seconds -= LOOK_SECONDS
+            if seconds <= 0 or self._clock.stopping():
+                self._give_up(box)
+        if box.trouble:
+            raise BrokerUnavailable(f"the gateway did not answer for {box.question}: {box.trouble}")
+        return box.rows
+
+    def put(self, key: Hashable, row: Any) -> bool:
+        """Whether somebody waits for it."""
+        with self._lock:
+            box = self._open.get(key)
+            if box is not None:
+                box.rows.append(row)
+            return box is not None
+
+    def end(self, key: Hashable) -> None:
+        self._finish(key, "")
+
+    def fail(self, key: Hashable, trouble: str) -> bool:
+        """Whether somebody waited for it."""
+        return self._finish(key, trouble)
+
+    def close(self, trouble: str) -> None:
+        """Nothing will come any more."""
+        with self._lock:
+            self._closed = self._closed or trouble
+            boxes, self._open = list(self._open.values()), {}
+        for box in boxes:
+            box.trouble = trouble
+            box.arrived.set()
+
+    def waiting(self, key: Hashable) -> bool:
+        with self._lock:
+            return key in self._open
+
+    def _finish(self, key: Hashable, trouble: str) -> bool:
+        with self._lock:
+            box = self._open.pop(key, None)
+        if box is not None:
+            box.trouble = trouble
+            box.arrived.set()
+        return box is not None
+
+    def _give_up(self, box: Mailbox) -> None:
+        with self._lock:
+            keys = [key for key, other in self._open.items() if other is box]
+        for key in keys:
+            self._finish(key, TOO_LATE)

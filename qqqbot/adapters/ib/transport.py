@@ -1,0 +1,163 @@
+"""The socket between the official client and a gateway, in the place of the client's own Connection.
+
+The client's own waits for ever for a host that swallows packets or a gateway that does not answer, loses a read of
+exactly 4096 bytes that is followed by a silence, cannot put together a greeting that comes in two pieces, may send a
+part of a message, wakes up once a second for nothing, and leaves a socket open for up to a second after its end. This
+one has the same methods and none of that.
+"""
+
+import logging
+import socket
+import struct
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+log = logging.getLogger(__name__)
+
+# Below IB's 50 messages a second. https://interactivebrokers.github.io/tws-api/order_limitations.html
+MOST_SENDS_A_SECOND = 45
+# Far more than a gateway's greeting has.
+LONGEST_GREETING = 1024
+SEND_SECONDS = 5
+
+MUTE = (
+    "{host} port {port} accepts the connection and does not answer within {seconds:g} s: a login or update dialog is "
+    "open in the gateway, this computer is not among its trusted IPs, or it has hung; look at it, restart it in doubt"
+)
+CLOSED = "the gateway closed the connection; connecting anew"
+CLOSED_EARLY = (
+    "the gateway closes the connection before it has answered: this computer may not be among its trusted IPs "
+    "(Configure, API, Settings), or it is shutting down"
+)
+STRANGER = "{host} port {port} is not a gateway, it answers {said!r}: check ib_port"
+
+
+class Wire:
+    """A socket that connects by a deadline, reads without losing, sends whole messages, and ends at once.
+
+    Reads block without a timeout: an idle connection wakes nobody. `disconnect` from any thread ends them.
+    """
+
+    def __init__(self, host: str, port: int, seconds: float, on_end: Callable[[str], None]) -> None:
+        """`seconds` bound the connect; the greeting is bounded by whoever calls `disconnect`."""
+        self.host = host
+        self.port = port
+        self.socket: socket.socket | None = None
+        self.unreachable: OSError | None = None
+        """what the connect failed of"""
+        self.wrapper = None
+        self.lock = threading.RLock()
+        self._seconds = seconds
+        self._on_end = on_end
+        self._greeting = bytearray()
+        self._greeted = False
+        self._sends: deque[float] = deque(maxlen=MOST_SENDS_A_SECOND)
+        self._attempts = threading.local()
+
+    def connect(self) -> None:
+        """Raises OSError."""
+        try:
+            made = socket.create_connection((self.host, self.port), self._seconds)
+        except OSError as error:
+            self.unreachable = error
+            self._on_end(self._unreachable(error))
+            raise
+        # Without it the second message of a pair leaves 41 ms late on a fresh connection.
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_SECONDS, 0))
+        made.settimeout(None)
+        self.socket = made
+
+    def isConnected(self) -> bool:
+        return self.socket is not None
+
+    def disconnect(self) -> None:
+        """Unlike the client's own, it wakes a read that is under way, and frees the client id at once."""
+        ending, self.socket = self.socket, None
+        if ending is not None:
+            try:
+                ending.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                log.debug("the gateway was gone already")
+            # Not under a send: its descriptor could be somebody else's by then. The shutdown has ended the send.
+            with self.lock:
+                ending.close()
+
+    @property
+    def attempts(self) -> int:
+        """Messages whose first byte this thread may have put on the wire."""
+        return getattr(self._attempts, "count", 0)
+
+    def sendMsg(self, msg: bytes) -> int:
+        """Raises OSError, and then the connection has ended."""
+        self._pace()
+        with self.lock:
+            sending = self.socket
+            if sending is None:
+                raise ConnectionError("the connection has ended")
+            self._attempts.count = self.attempts + 1
+            try:
+                sending.sendall(msg)
+            except OSError as error:
+                self._on_end(f"the connection to the gateway broke while sending ({error})")
+                raise
+        return len(msg)
+
+    def recvMsg(self) -> bytes:
+        """What has arrived; empty at the end. The greeting comes alone and whole, however it was cut."""
+        if not self._greeted:
+            return self._receive_greeting()
+        if self._greeting:
+            rest, self._greeting = bytes(self._greeting), bytearray()
+            return rest
+        return self._receive()
+
+    def _receive(self) -> bytes:
+        reading = self.socket
+        try:
+            data: bytes = reading.recv(65536) if reading else b""
+        except OSError as error:
+            log.debug("read: %s", error)
+            data = b""
+        if not data:
+            self._on_end(CLOSED if self._greeted else CLOSED_EARLY)
+        return data
+
+    def _receive_greeting(self) -> bytes:
+        """Raises OSError for what is no greeting."""
+        while len(self._greeting) < 4 or len(self._greeting) < 4 + self._greeting_size():
+            data = self._receive()
+            if not data:
+                self.disconnect()
+                return b""
+            self._greeting += data
+        size = 4 + self._greeting_size()
+        greeting, self._greeting = bytes(self._greeting[:size]), self._greeting[size:]
+        if greeting.count(b"\0", 4) != 2 or not greeting[4 : greeting.index(b"\0", 4)].isdigit():
+            raise self._stranger(greeting)
+        self._greeted = True
+        return greeting
+
+    def _greeting_size(self) -> int:
+        size: int = struct.unpack(">I", self._greeting[:4])[0]
+        if size > LONGEST_GREETING:
+            raise self._stranger(bytes(self._greeting))
+        return size
+
+    def _stranger(self, said: bytes) -> OSError:
+        self._on_end(STRANGER.format(host=self.host, port=self.port, said=said[:40]))
+        return ConnectionError("not a gateway")
+
+    def _pace(self) -> None:
+        """The gateway counts real seconds, whatever clock the bot runs on."""
+        while len(self._sends) == MOST_SENDS_A_SECOND and (wait := self._sends[0] + 1 - time.monotonic()) > 0:
+            threading.Event().wait(wait)
+        self._sends.append(time.monotonic())
+
+    def _unreachable(self, error: OSError) -> str:
+        return (
+            f"no gateway answers at {self.host} port {self.port} ({error.strerror or error}): start TWS or IB Gateway "
+            "and log in; check ib_host and ib_port, and in the gateway Configure, API, Settings, 'Socket port'"
+        )

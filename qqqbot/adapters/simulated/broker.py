@@ -1,0 +1,115 @@
+"""The simulated account. Its only state is the book: what is not in the book has not happened.
+
+An order is filled when it is submitted, at the price it was decided on plus slippage. Should the process die before the
+fill is in the book, the order never existed, and after the restart a complete answer says so at once.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from decimal import ROUND_HALF_UP, Decimal
+
+from qqqbot.model.ports import Clock
+from qqqbot.model.values import (
+    SYMBOLS,
+    AccountSnapshot,
+    Fill,
+    Market,
+    Mode,
+    Order,
+    OrderIntent,
+    OrderStatus,
+    Quote,
+    Side,
+)
+from qqqbot.records.book import Book
+from qqqbot.records.jsonl import Row
+from qqqbot.records.ledger import pending_splits
+from qqqbot.strategy.planning import commission
+
+ACCOUNT = "simulated"
+PRICE_STEP = Decimal("0.0001")
+
+
+class PaperBroker:
+    """`market` gives the newest prices and splits, None before the first answer."""
+
+    mode = Mode.DRY_RUN
+    account = ACCOUNT
+    needs_open_exchange = False
+    absence_is_final_after = timedelta(0)
+
+    def __init__(self, book: Book, clock: Clock, market: Callable[[], Market | None], slippage_bps: Decimal) -> None:
+        self._book = book
+        self._clock = clock
+        self._market = market
+        self._slippage = slippage_bps / 10_000
+        self._filled: dict[str, Order] = {}
+
+    def snapshot(self) -> AccountSnapshot:
+        portfolio = self._book.ledger.portfolio()
+        market = self._market()
+        prices = {s: Decimal(str(market.quote(s).price)) for s in SYMBOLS} if market else portfolio.cost
+        return AccountSnapshot(
+            account=ACCOUNT,
+            mode=Mode.DRY_RUN,
+            net_liquidation=portfolio.equity(prices),
+            spendable=portfolio.cash,
+            positions={s: self._position(s, market) for s in SYMBOLS},
+            open_order_refs=(),
+            taken_at=self._clock.now(),
+        )
+
+    def quotes(self) -> Mapping[str, Quote]:
+        return {}
+
+    def submit(self, intent: OrderIntent) -> None:
+        sign = 1 if intent.side is Side.BUY else -1
+        price = (intent.decision_price * (1 + sign * self._slippage)).quantize(PRICE_STEP, ROUND_HALF_UP)
+        if intent.limit_price is not None:
+            price = min(price, intent.limit_price) if intent.side is Side.BUY else max(price, intent.limit_price)
+        fill = Fill(
+            exec_id=f"sim-{intent.order_ref}",
+            order_ref=intent.order_ref,
+            symbol=intent.symbol,
+            side=intent.side,
+            quantity=intent.quantity,
+            price=price,
+            commission=commission(intent.quantity, price),
+            time=self._clock.now(),
+        )
+        self._filled[intent.order_ref] = Order(intent.order_ref, OrderStatus.FILLED, (fill,))
+
+    def find(self, intent: OrderIntent) -> Order | None:
+        if order := self._filled.get(intent.order_ref):
+            return order
+        row = self._book.trade_row(intent.order_ref)
+        return _order_of(intent, row, self._clock) if row else None
+
+    def cancel(self, intent: OrderIntent) -> None:
+        """Nothing to do: an order here is filled or does not exist."""
+
+    def recent_orders(self) -> tuple[Order, ...]:
+        return ()
+
+    def _position(self, symbol: str, market: Market | None) -> int:
+        """The book's shares, and what a split that the book does not have yet has made of them, as at a real broker."""
+        ledger = self._book.ledger
+        count = Decimal(ledger.shares[symbol] + ledger.foreign[symbol])
+        for split in pending_splits(ledger, market.splits if market else ()):
+            if split.symbol == symbol:
+                count *= Decimal(str(split.ratio))
+        return int(count)
+
+
+def _order_of(intent: OrderIntent, row: Row, clock: Clock) -> Order:
+    fill = Fill(
+        exec_id=row["exec_ids"][0],
+        order_ref=intent.order_ref,
+        symbol=row["symbol"],
+        side=Side(row["side"]),
+        quantity=row["quantity"],
+        price=Decimal(str(row["price"])),
+        commission=Decimal(str(row["commission"])),
+        time=clock.now(),
+    )
+    return Order(intent.order_ref, OrderStatus.FILLED, (fill,))

@@ -1,0 +1,162 @@
+"""QQQ and TQQQ as they might have been: a seeded history of days, and a price for every moment of each of them.
+
+Everything is a function of the seed and of the moment asked for, so that two runs see the same prices however often
+and in whatever order they ask. The prices are invented; the calendar is a simplified one of the exchange's kind, with
+weekends, five holidays and half-days. Standard library only.
+"""
+
+import math
+import random
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from qqqbot.model.errors import PricesUnavailable
+from qqqbot.model.sessions import NEW_YORK, SessionTable
+from qqqbot.model.values import QQQ, TQQQ, Bar, Market, Quote, Session
+
+OPEN, CLOSE, EARLY_CLOSE = time(9, 30), time(16), time(13)
+FIXED_HOLIDAYS = ((1, 1), (6, 19), (7, 4), (12, 25))
+# TQQQ's yearly costs, as a part of its value, over the sessions of a year.
+DAILY_FEE = 0.0095 / 252
+FIRST_QQQ, FIRST_TQQQ = 480.0, 70.0
+# Rows of an answer: more than the longest usual average needs, as in Yahoo's.
+ROWS = 300
+WAVES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Regime:
+    """A stretch of the market: about `days` sessions with a mean daily log return and its standard deviation."""
+
+    days: int
+    drift: float
+    deviation: float
+
+
+CYCLE = (
+    Regime(40, 0.0060, 0.010),
+    Regime(25, 0.0020, 0.009),
+    Regime(12, -0.0065, 0.009),
+    Regime(30, 0.0025, 0.009),
+    Regime(35, -0.0060, 0.013),
+)
+"""Recovery, advance, setback, advance, decline; then again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One session's path: log return, the part of it that is there at the open, and waves that vanish at both ends."""
+
+    session: Session
+    log_return: float
+    gap: float
+    waves: tuple[float, ...]
+
+    def log_move(self, moment: datetime) -> float:
+        """Log of the price at `moment` over the previous close."""
+        x = (moment - self.session.open) / (self.session.close - self.session.open)
+        x = min(max(x, 0.0), 1.0)
+        bridge = sum(a * math.sin(k * math.pi * x) for k, a in enumerate(self.waves, start=1))
+        return self.gap + (self.log_return - self.gap) * x + bridge
+
+
+def sessions_between(first: date, last: date) -> tuple[Session, ...]:
+    """The sessions of the simplified calendar, both ends included."""
+    days = (first + timedelta(days=n) for n in range((last - first).days + 1))
+    return tuple(_session(day) for day in days if day.weekday() < 5 and not _holiday(day))
+
+
+class SimulatedPrices:
+    """A PriceSource whose table begins with `first` and ends with `last`.
+
+    `gap` is the part of a day's move that is made overnight; `roughness` scales the waves within the day. With a gap of
+    1 and no roughness the price stands still all day.
+    """
+
+    def __init__(self, seed: int, first: date, last: date, gap: float = 0.4, roughness: float = 1.0) -> None:
+        self.table = SessionTable.build(sessions_between(first, last))
+        self._days = _days(random.Random(seed), self.table.sessions, gap, roughness)
+        self._closes: dict[str, list[float]] = {QQQ: [FIRST_QQQ], TQQQ: [FIRST_TQQQ]}
+        """symbol -> the close before the first session, then one for each session"""
+        for number, day in enumerate(self._days):
+            for symbol in (QQQ, TQQQ):
+                self._closes[symbol].append(self._price(symbol, number, day.session.close))
+        self._bars = tuple(Bar(d.session.date, c) for d, c in zip(self._days, self._closes[QQQ][1:], strict=True))
+
+    def sessions(self, now: datetime) -> SessionTable:  # noqa: ARG002 (the table is whole from the start)
+        return self.table
+
+    def market(self, now: datetime) -> Market:
+        number = self._session_number(now)
+        moment = min(now, self._days[number].session.close)
+        return Market(
+            bars=self._bars[max(0, number - ROWS) : number],
+            newest_row=self._days[number].session.date,
+            qqq=Quote(QQQ, self._price(QQQ, number, moment), moment),
+            tqqq=Quote(TQQQ, self._price(TQQQ, number, moment), moment),
+            tqqq_previous_close=self._closes[TQQQ][number],
+        )
+
+    def price(self, symbol: str, now: datetime) -> float:
+        """The price at `now`; while the exchange is closed, the last close."""
+        number = self._session_number(now)
+        return self._price(symbol, number, min(now, self._days[number].session.close))
+
+    def closes(self, symbol: str) -> list[float]:
+        """One close for each session of the table."""
+        return self._closes[symbol][1:]
+
+    def _session_number(self, now: datetime) -> int:
+        """Of the session that is open or, while the exchange is closed, that closed last."""
+        session = self.table.open_session(now) or self.table.last_closed(now)
+        number = len(self.table.before(session.date, len(self._days)))
+        if number == 0:
+            raise PricesUnavailable(f"the simulated history begins on {session.date}: there is no close before it")
+        return number
+
+    def _price(self, symbol: str, number: int, moment: datetime) -> float:
+        move = math.expm1(self._days[number].log_move(moment))
+        previous = self._closes[symbol][number]
+        return round(previous * (1 + (move if symbol == QQQ else 3 * move - DAILY_FEE)), 2)
+
+
+def _days(rng: random.Random, sessions: tuple[Session, ...], gap: float, roughness: float) -> list[Day]:
+    """One Day for each of `sessions`, the regimes following each other."""
+    days: list[Day] = []
+    while len(days) < len(sessions):
+        for regime in CYCLE:
+            ahead = sessions[len(days) : len(days) + round(regime.days * rng.uniform(0.85, 1.15))]
+            log_returns = _log_returns(rng, regime, len(ahead))
+            days += [_day(rng, s, r, regime, gap, roughness) for s, r in zip(ahead, log_returns, strict=True)]
+    return days
+
+
+def _log_returns(rng: random.Random, regime: Regime, count: int) -> list[float]:
+    """Random ones around a mean that is exactly the regime's: the seed shapes the days, not where they lead."""
+    draws = [rng.gauss(0, regime.deviation) for _ in range(count)]
+    return [regime.drift + draw - sum(draws) / count for draw in draws]
+
+
+def _day(rng: random.Random, session: Session, log_return: float, regime: Regime, gap: float, roughness: float) -> Day:
+    # A Brownian bridge from the open to the close, as the first terms of its series of sines.
+    scale = roughness * regime.deviation * math.sqrt(2) / math.pi
+    waves = tuple(rng.gauss(0, scale / k) for k in range(1, WAVES + 1))
+    return Day(session, log_return, gap * log_return, waves)
+
+
+def _session(day: date) -> Session:
+    early = _thanksgiving(day - timedelta(days=1)) or (day.month, day.day) == (12, 24)
+    return Session(day, _utc(day, OPEN), _utc(day, EARLY_CLOSE if early else CLOSE))
+
+
+def _holiday(day: date) -> bool:
+    return (day.month, day.day) in FIXED_HOLIDAYS or _thanksgiving(day)
+
+
+def _thanksgiving(day: date) -> bool:
+    """The fourth Thursday of November."""
+    return day.month == 11 and day.weekday() == 3 and 22 <= day.day <= 28
+
+
+def _utc(day: date, wall: time) -> datetime:
+    return datetime.combine(day, wall, NEW_YORK).astimezone(UTC)

@@ -1,0 +1,351 @@
+"""The price source of the daemon: a child process that is asked, given a deadline, and not believed without a look.
+
+`ChildPrices` runs market_child, which answers with one JSON document. Whatever the child does (hang, crash, flood,
+print nonsense), the daemon gets a Market or a SessionTable, or a PricesUnavailable that says what was wrong. A stop
+request ends the wait, and the child with it. Rows are handed on as they came; the gates judge them.
+"""
+
+import contextlib
+import json
+import logging
+import math
+import os
+import random
+import selectors
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from qqqbot.model.errors import CalendarEnded, PricesUnavailable
+from qqqbot.model.ports import Clock
+from qqqbot.model.sessions import SessionTable, new_york_date, new_york_text, sessions_from_rows
+from qqqbot.model.values import QQQ, TQQQ, Bar, Market, Quote, Split
+
+log = logging.getLogger(__name__)
+
+SCHEMA = 1
+CHILD = (sys.executable, "-m", "qqqbot.adapters.yahoo.child")
+ROOT = Path(__file__).resolve().parents[3]
+# A check against Yahoo takes 1 to 3 s; the client's own time-outs add up to 40 s.
+DEADLINE_SECONDS = 60.0
+POLL_SECONDS = 0.2
+# Two years of two symbols and three of sessions are 85 kB.
+MAX_ANSWER_BYTES = 4 * 1024 * 1024
+LAST_WORDS_BYTES = 2000
+
+HORIZON = timedelta(days=365)
+RENEW_BEFORE_END = timedelta(days=60)
+RENEW_AFTER = timedelta(days=1)
+# Yahoo's 2y holds about 502 sessions; an average needs its own length less one, and some room.
+LONGEST_FOR_TWO_YEARS = 480
+# An answer that came with the first table of sessions serves the check it was asked for.
+EARLY_ANSWER_SECONDS = 30.0
+
+# First pause, longest pause, in seconds. The longest is shorter than the default interval of checks, so that a check
+# near the close is never lost to the failures of the morning; a 429 is left more time (it can last for days).
+PAUSES = {"rate_limited": (120.0, 900.0)}
+DEFAULT_PAUSES = (20.0, 300.0)
+JITTER = 0.25
+
+Document = Mapping[str, Any]
+
+
+class Stopped(PricesUnavailable):
+    """The question was dropped because a stop has been asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a child process left behind: status (negative: the signal that ended it), output, its last words."""
+
+    status: int
+    output: bytes
+    last_words: str
+
+
+class Backoff:
+    """When to ask again after failures: a pause that doubles with each, with jitter, ended by a success."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+        self.failures = 0
+        self.until = 0.0
+        self.reason = ""
+
+    def failed(self, monotonic: float, code: str, reason: str) -> None:
+        first, longest = PAUSES.get(code, DEFAULT_PAUSES)
+        pause = min(longest, first * 2 ** min(self.failures, 30))
+        self.failures += 1
+        self.until = monotonic + pause * self._rng.uniform(1 - JITTER, 1)
+        self.reason = reason
+
+    def succeeded(self) -> None:
+        self.failures, self.until, self.reason = 0, 0.0, ""
+
+    def left(self, monotonic: float) -> float:
+        """Seconds until the next try, 0 where it may be made now."""
+        return max(0.0, self.until - monotonic) if self.failures else 0.0
+
+
+class ChildPrices:
+    """The PriceSource of the daemon. `long_period` is the longest average, `closed_on` the owner's extra closures."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        rng: random.Random,
+        *,
+        long_period: int = 120,
+        closed_on: Iterable[date] = (),
+        command: Sequence[str] = CHILD,
+        deadline_seconds: float = DEADLINE_SECONDS,
+    ) -> None:
+        self._clock = clock
+        self._long_period = long_period
+        self._years = 2 if long_period <= LONGEST_FOR_TWO_YEARS else 5
+        self._closed_on = tuple(closed_on)
+        self._command = tuple(command)
+        self._deadline = deadline_seconds
+        self._backoff = Backoff(rng)
+        self._table: SessionTable | None = None
+        self._built_at: datetime | None = None
+        self._early: tuple[float, Document] | None = None
+        self._good: Market | None = None
+        self._splits: tuple[Split, ...] = ()
+
+    def sessions(self, now: datetime) -> SessionTable:
+        """The table of sessions from two years (five for long averages) before `now` to one year after.
+
+        Raises PricesUnavailable, or CalendarEnded where the library does not reach `now`.
+        """
+        table = self._table
+        if table is None or self._due(table, now):
+            try:
+                table = self._renewed(now)
+            except PricesUnavailable as failure:
+                if table is None or isinstance(failure, Stopped) or not _covers(table, now):
+                    raise
+                log.warning("the table of sessions of %s is used for longer: %s", self._built_at, failure)
+            self._table = table
+        if table.ends() <= now:
+            raise CalendarEnded(f"the calendar library ends before {new_york_text(now)}: ./bot_control.sh update")
+        return table
+
+    def market(self, now: datetime) -> Market:
+        """Rows and live prices, as Yahoo gave them. Raises PricesUnavailable."""
+        document = self._early_answer() or self._asked(now)
+        try:
+            market = read_market(document)
+        except PricesUnavailable as failure:
+            self._backoff.failed(self._clock.monotonic(), str(_error(document).get("code")), str(failure))
+            raise
+        self._backoff.succeeded()
+        self._splits = market.splits
+        return self._with_good_history(market)
+
+    def splits(self) -> tuple[Split, ...]:
+        """The splits of the last answer that was one, of both symbols."""
+        return self._splits
+
+    def _asked(self, now: datetime) -> Document:
+        """Ask for prices. Raises PricesUnavailable, without asking while the last failure's pause lasts."""
+        left = self._backoff.left(self._clock.monotonic())
+        if left:
+            then = new_york_text(now + timedelta(seconds=left))
+            raise PricesUnavailable(f"Yahoo is not asked again before {then}; {self._backoff.reason}")
+        try:
+            return self._ask("prices", "--period", f"{self._years}y")
+        except Stopped:
+            raise
+        except PricesUnavailable as failure:
+            self._backoff.failed(self._clock.monotonic(), "", str(failure))
+            raise
+
+    def _due(self, table: SessionTable, now: datetime) -> bool:
+        old = self._built_at is None or abs(now - self._built_at) > RENEW_AFTER
+        return old or not _covers(table, now + RENEW_BEFORE_END)
+
+    def _renewed(self, now: datetime) -> SessionTable:
+        """A new table. The first comes with prices in one go: importing the libraries twice takes a second."""
+        first = self._table is None and not self._backoff.failures
+        today = new_york_date(now)
+        start, end = today - timedelta(days=366 * self._years), today + HORIZON
+        what = ("all", "--period", f"{self._years}y") if first else ("sessions",)
+        document = self._ask(*what, "--start", start.isoformat(), "--end", end.isoformat())
+        if "sessions" not in document:
+            raise _failure_of(document)
+        try:
+            table = SessionTable.build(sessions_from_rows(document["sessions"]), self._closed_on)
+        except (ValueError, TypeError) as error:
+            raise PricesUnavailable(f"the table of sessions cannot be read: {error}") from error
+        self._built_at = now
+        if first:
+            self._early = (self._clock.monotonic(), document)
+        return table
+
+    def _early_answer(self) -> Document | None:
+        """The prices that came with the first table of sessions, once, while they are fresh."""
+        early, self._early = self._early, None
+        if early is None or self._clock.monotonic() - early[0] > EARLY_ANSWER_SECONDS:
+            return None
+        return early[1]
+
+    def _with_good_history(self, market: Market) -> Market:
+        """`market`, with the finished bars of an earlier answer where its own are incomplete.
+
+        Only within one session: what was finished in the morning is the same in the afternoon, while Yahoo loses rows
+        at any time. After a dividend or split, which come between sessions, the earlier bars would be on another basis.
+        """
+        if self._complete(market):
+            self._good = market
+        elif self._good is not None and _same_session(self._good, market):
+            log.warning("Yahoo's history has become incomplete; the one of earlier today is used")
+            good = self._good
+            return replace(market, bars=good.bars, tqqq_previous_close=good.tqqq_previous_close)
+        return market
+
+    def _complete(self, market: Market) -> bool:
+        if self._table is None:
+            return False
+        closes = {bar.date: bar.close for bar in market.bars}
+        dates = [bar.date for bar in market.bars]
+        wanted = self._table.before(market.newest_row, self._long_period - 1)
+        sound = all(math.isfinite(closes.get(day, math.nan)) and closes[day] > 0 for day in wanted)
+        return sound and dates == sorted(set(dates)) and len(wanted) == self._long_period - 1
+
+    def _ask(self, *arguments: str) -> Document:
+        """The document of one child process. Raises PricesUnavailable."""
+        # The child also ends by itself, should this process be killed while it hangs.
+        limit = ("--deadline", str(math.ceil(self._deadline) + 5))
+        answer = run_child((*self._command, *arguments, *limit), self._clock, self._deadline)
+        try:
+            document = json.loads(answer.output)
+        except ValueError:
+            document = None
+        if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+            ended = f"signal {-answer.status}" if answer.status < 0 else f"status {answer.status}"
+            words = f": {answer.last_words}" if answer.last_words else ""
+            raise PricesUnavailable(f"the price process ended with {ended} and without an answer{words}")
+        return document
+
+
+def run_child(command: Sequence[str], clock: Clock, deadline_seconds: float) -> Answer:
+    """Run `command` to its end. Raises PricesUnavailable at the deadline or beyond the size, Stopped at a stop request.
+
+    The whole process group of the child is gone when this returns or raises.
+    """
+    try:
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=ROOT,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise PricesUnavailable(f"the price process cannot be started: {error}") from error
+    with child:
+        try:
+            output, words = _read(child, clock, clock.monotonic() + deadline_seconds)
+        finally:
+            # Before the child is reaped, while its number is still its own; nothing changes for one that has ended.
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS says EPERM for a group of zombies
+                os.killpg(child.pid, signal.SIGKILL)
+        status = child.wait()
+    lines = words.decode("utf-8", "replace").strip().splitlines()
+    return Answer(status, output, lines[-1] if lines else "")
+
+
+def _read(child: subprocess.Popen[bytes], clock: Clock, deadline: float) -> tuple[bytes, bytes]:
+    """Standard output whole and the end of standard error, read side by side so that neither pipe fills up."""
+    assert child.stdout is not None
+    assert child.stderr is not None
+    output, words = bytearray(), bytearray()
+    with selectors.DefaultSelector() as selector:
+        selector.register(child.stdout, selectors.EVENT_READ, output)
+        selector.register(child.stderr, selectors.EVENT_READ, words)
+        while selector.get_map():
+            if clock.stopping():
+                raise Stopped("the question for prices was dropped: the bot is stopping")
+            if clock.monotonic() >= deadline:
+                raise PricesUnavailable("Yahoo did not answer before the deadline; the price process was ended")
+            for key, _ in selector.select(POLL_SECONDS):
+                if chunk := os.read(key.fd, 65536):
+                    key.data.extend(chunk)
+                else:
+                    selector.unregister(key.fileobj)
+            del words[:-LAST_WORDS_BYTES]
+            if len(output) > MAX_ANSWER_BYTES:
+                raise PricesUnavailable(f"the price process's answer is larger than {MAX_ANSWER_BYTES:,} bytes")
+    return bytes(output), bytes(words)
+
+
+def _failure_of(document: Document) -> PricesUnavailable | CalendarEnded:
+    """What the document's error amounts to."""
+    error = _error(document)
+    text = str(error.get("text", "the price process answered without what it was asked for"))
+    return CalendarEnded(text) if error.get("code") == "calendar" else PricesUnavailable(text)
+
+
+def _error(document: Document) -> Mapping[str, Any]:
+    error = document.get("error")
+    return error if isinstance(error, dict) else {}
+
+
+def read_market(document: Document) -> Market:
+    """The document's prices. Raises PricesUnavailable."""
+    if "prices" not in document:
+        raise _failure_of(document)
+    try:
+        qqq, tqqq = document["prices"][QQQ], document["prices"][TQQQ]
+        quotes = {symbol: _quote(symbol, part) for symbol, part in ((QQQ, qqq), (TQQQ, tqqq))}
+        today = new_york_date(quotes[QQQ].time)
+        rows = [Bar(date.fromisoformat(day), _close(close)) for day, close in qqq["rows"]]
+        bars = tuple(bar for bar in rows if bar.date != today)
+        splits = tuple(
+            Split(symbol, date.fromisoformat(day), float(ratio))
+            for symbol, part in ((QQQ, qqq), (TQQQ, tqqq))
+            for day, ratio in part["splits"]
+        )
+        return Market(
+            bars=bars,
+            newest_row=rows[-1].date,
+            qqq=quotes[QQQ],
+            tqqq=quotes[TQQQ],
+            tqqq_previous_close=_previous_close(tqqq["rows"], bars),
+            splits=splits,
+        )
+    except (LookupError, TypeError, ValueError) as error:
+        problem = f"{type(error).__name__}: {error}"
+        raise PricesUnavailable(f"the price process's answer cannot be read: {problem}") from error
+
+
+def _quote(symbol: str, part: Document) -> Quote:
+    moment = datetime.fromisoformat(part["time"])
+    if moment.tzinfo is None:
+        raise ValueError(f"{symbol}'s time has no zone: {moment}")
+    return Quote(symbol, _close(part["price"]), moment)
+
+
+def _close(value: float | None) -> float:
+    return math.nan if value is None else float(value)
+
+
+def _previous_close(rows: Iterable[tuple[str, float | None]], bars: Sequence[Bar]) -> float | None:
+    """TQQQ's close of QQQ's last finished session; None where there is none."""
+    closes = {day: close for day, close in rows if close is not None}
+    return closes.get(bars[-1].date.isoformat()) if bars else None
+
+
+def _same_session(one: Market, other: Market) -> bool:
+    return one.newest_row == other.newest_row and new_york_date(one.qqq.time) == new_york_date(other.qqq.time)
+
+
+def _covers(table: SessionTable, moment: datetime) -> bool:
+    return bool(table.sessions) and table.sessions[0].open <= moment < table.ends()

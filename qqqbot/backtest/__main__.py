@@ -1,0 +1,194 @@
+"""python -m qqqbot.backtest: what the rule would have earned, told honestly.
+
+Prices come from Yahoo and are kept in .cache/prices, or from two files (--prices). Bad prices and bad dates end with
+one sentence and status 2.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+
+from qqqbot.backtest.intraday import Bars
+from qqqbot.backtest.prices.csv_files import load_intraday, load_prices
+from qqqbot.backtest.prices.table import BadPrices, Prices, adjusted_to
+from qqqbot.backtest.study import Question, Study, study
+from qqqbot.backtest.tables import as_json, screen
+from qqqbot.backtest.vectorized import BASIS_POINT, Commission, Fill, Terms
+from qqqbot.display.terminal import is_terminal, show
+from qqqbot.model.errors import BotError, ConfigError
+from qqqbot.model.values import Decide
+from qqqbot.runtime.clock import SystemClock
+from qqqbot.runtime.config import Config, load
+
+ROOT = Path(__file__).resolve().parents[2]
+CACHE = ROOT / ".cache" / "prices"
+BAD_INPUT = 2
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every option, with its default in the help."""
+    p = argparse.ArgumentParser(
+        prog="./bot_control.sh backtest", description="What the rule would have earned, without look-ahead."
+    )
+    p.add_argument("--prices", nargs=2, type=Path, metavar=("QQQ", "TQQQ"), help="CSV files instead of Yahoo")
+    p.add_argument("--bars", nargs=2, type=Path, metavar=("QQQ", "TQQQ"), help="CSV files of intraday bars")
+    p.add_argument("--bars-from-yahoo", action="store_true", help="the last 60 days of 15-minute bars, from Yahoo")
+    p.add_argument("--start", type=_day, help="first session, like 2020-06-24")
+    p.add_argument("--end", type=_day, help="last session; prices are then adjusted to that day")
+    p.add_argument(
+        "--fill", choices=list(Fill), default=Fill.CLOSE, type=Fill, help="when a decision is filled (close)"
+    )
+    p.add_argument("--slippage-bps", type=_bps, metavar="BPS", help="lost in each leg (config's paper_slippage_bps)")
+    p.add_argument("--commission", choices=list(Commission), default=Commission.IB_FIXED, type=Commission)
+    p.add_argument("--cash-yield", type=_percent, default=0.0, metavar="PCT", help="what cash earns, %% a year (0)")
+    p.add_argument("--risk-free", type=_percent, default=0.0, metavar="PCT", help="rate in the Sharpe ratio, %% (0)")
+    p.add_argument("--short", type=_period, metavar="DAYS", help="short average (config's)")
+    p.add_argument("--long", type=_period, metavar="DAYS", help="long average (config's)")
+    p.add_argument("--band", type=_percent, metavar="PCT", help="band round the short average, %% (config's)")
+    p.add_argument("--decide", choices=list(Decide), type=Decide, help="with --fill intraday (config's)")
+    p.add_argument("--capital", type=_capital, metavar="USD", help="what is put in (config's total_capital)")
+    p.add_argument("--look-ahead", action="store_true", help="show the popular, wrong arithmetic beside the right one")
+    p.add_argument("--json", action="store_true", help="numbers instead of tables")
+    p.add_argument("--out", type=Path, metavar="FILE", help="write the report, one HTML page")
+    p.add_argument("--config", type=Path, default=ROOT / "config.json", help=argparse.SUPPRESS)
+    return p
+
+
+def main(arguments: Sequence[str] | None = None, out: TextIO = sys.stdout, err: TextIO = sys.stderr) -> int:
+    """0, or 2 for anything that cannot be examined."""
+    args = parser().parse_args(arguments)
+    try:
+        question = _question(args, load(args.config))
+        prices, bars = _prices(args, err)
+        result = study(prices, question, bars, _progress(err))
+        if args.out is not None:
+            _write_report(args.out, result)
+    except BotError as error:
+        print(error, file=err)
+        return BAD_INPUT
+    try:
+        _print(result, args, out)
+        out.flush()
+    except BrokenPipeError:  # `backtest | head` has seen enough; the interpreter must not try to flush again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _question(args: argparse.Namespace, config: Config) -> Question:
+    short = args.short or config.short_ma_period
+    long = args.long or config.long_ma_period
+    if short >= long:
+        raise ConfigError([f"--short must be below --long, was {short} and {long}"])
+    band = config.rules.band if args.band is None else args.band
+    rules = replace(config.rules, short_period=short, long_period=long, band=band)
+    if args.decide is not None:
+        rules = replace(rules, decide=args.decide)
+    terms = Terms(
+        rules=rules,
+        capital=args.capital or config.capital,
+        fill=args.fill,
+        slippage=config.paper_slippage_bps * BASIS_POINT if args.slippage_bps is None else args.slippage_bps,
+        commission=args.commission,
+        cash_yield=args.cash_yield,
+    )
+    return Question(terms, args.start, args.end, args.risk_free, args.look_ahead)
+
+
+def _prices(args: argparse.Namespace, err: TextIO) -> tuple[Prices, tuple[Bars, Bars] | None]:
+    bars = (load_intraday(args.bars[0]), load_intraday(args.bars[1])) if args.bars else None
+    if args.prices:
+        prices = load_prices(*args.prices)
+    else:
+        from qqqbot.backtest.prices.cache import cached_prices, recent_bars  # they are not needed with files
+
+        now = SystemClock().now()
+        prices = cached_prices(CACHE, now, say=lambda text: print(text, file=err))
+        if bars is None and (args.fill is Fill.INTRADAY or args.bars_from_yahoo):
+            bars = recent_bars(now, say=lambda text: print(text, file=err))
+    if args.end is not None and prices.dates[prices.first] <= args.end < prices.dates[-1]:
+        prices = adjusted_to(prices, args.end)
+        args.end = None
+    return prices, bars
+
+
+def _write_report(path: Path, result: Study) -> None:
+    from qqqbot.backtest.report import write
+
+    try:
+        write(path, result)
+    except OSError as error:
+        raise BadPrices(f"--out {path}: the report cannot be written: {error.strerror}") from None
+
+
+def _print(result: Study, args: argparse.Namespace, out: TextIO) -> None:
+    if args.json:
+        json.dump(as_json(result), out, indent=1, allow_nan=False)
+        out.write("\n")
+        return
+    show(screen(result), out)
+    if args.out is not None:
+        out.write(f"\nreport: {args.out}\n")
+
+
+def _progress(err: TextIO) -> "_Steps":
+    return _Steps(err if is_terminal(err) else None)
+
+
+class _Steps:
+    """What is being computed, on one line of a terminal that is overwritten."""
+
+    def __init__(self, out: TextIO | None) -> None:
+        self._out = out
+
+    def __call__(self, step: str) -> None:
+        if self._out is not None:
+            self._out.write(f"\r\x1b[K{step} ..." if step else "\r\x1b[K")
+            self._out.flush()
+
+
+def _day(text: str) -> np.datetime64:
+    try:
+        return np.datetime64(text, "D")
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date; expected one like 2020-06-24") from None
+
+
+def _number(text: str, low: float, high: float) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+    if not low <= value <= high:
+        raise argparse.ArgumentTypeError(f"must be from {low:g} to {high:g}, was {text}")
+    return value
+
+
+def _percent(text: str) -> float:
+    return _number(text, 0, 20) / 100
+
+
+def _bps(text: str) -> float:
+    return _number(text, 0, 1000) * BASIS_POINT
+
+
+def _period(text: str) -> int:
+    value = _number(text, 1, 1000)
+    if value != int(value):
+        raise argparse.ArgumentTypeError(f"must be a whole number of days, was {text}")
+    return int(value)
+
+
+def _capital(text: str) -> Decimal:
+    return Decimal(str(_number(text, 1, 1e12)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,151 @@
+"""The account as the daemon would have run it: whole shares at printed prices, its own sizing, commissions and buffer.
+
+Shares are bought with `planning.shares_to_buy` and charged by `planning.commission`, in Decimal, as in life; the equity
+between two orders is vectorised. Slippage is paid on each order, at the printed price.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+
+import numpy as np
+
+from qqqbot.backtest.prices.table import Floats
+from qqqbot.backtest.signals import CASH, Levels
+from qqqbot.backtest.vectorized import NAMES, Commission, Days, Event, Terms, cash_growth, daily_events
+from qqqbot.model.values import Side
+from qqqbot.strategy.planning import commission, shares_to_buy
+
+# Interactive Brokers' tiered plan up to 300,000 shares a month: 0.0035 USD a share, at least 0.35 USD, at most 1 % of
+# the trade; and about 0.0032 USD a share for exchange and clearing where the order takes liquidity.
+# https://www.interactivebrokers.com/en/pricing/commissions-stocks.php
+TIERED_PER_SHARE, TIERED_MINIMUM, TIERED_MAXIMUM = Decimal("0.0035"), Decimal("0.35"), Decimal("0.01")
+TIERED_FEES = Decimal("0.0032")
+CENT = Decimal("0.01")
+PRICE_STEP = Decimal("0.0001")  # the simulated account's
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """One order of the account. `price` is what was paid, `slippage` what that cost beside the quoted price, in USD."""
+
+    date: np.datetime64
+    side: Side
+    symbol: str
+    quantity: int
+    price: Decimal
+    commission: Decimal
+    slippage: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Equity at each close in USD, the first being the capital; holding at each close; every order."""
+
+    equity: Floats
+    holding: Levels
+    trades: tuple[Trade, ...]
+    events: tuple[Event, ...]
+
+    @property
+    def commissions(self) -> Decimal:
+        return sum((t.commission for t in self.trades), Decimal(0))
+
+    @property
+    def slippage(self) -> Decimal:
+        return sum((t.slippage for t in self.trades), Decimal(0))
+
+
+def account(days: Days, events: Iterable[Event], terms: Terms) -> Account:
+    """The account through `events`, marked at each close."""
+    book = _Book(days, terms)
+    moves = tuple(events)
+    for event in moves:
+        book.move(event)
+    book.mark(len(days))
+    book.equity[0] = float(terms.capital)
+    return Account(book.equity, book.holding, tuple(book.trades), moves)
+
+
+def run(days: Days, terms: Terms) -> Account:
+    """The account of the daily rule under `terms`."""
+    return account(days, daily_events(days, terms.fill), terms)
+
+
+def fee(plan: Commission, quantity: int, price: Decimal) -> Decimal:
+    """USD for one trade."""
+    if plan is Commission.IB_FIXED:
+        return commission(quantity, price)
+    if plan is Commission.NONE or quantity == 0:
+        return Decimal(0)
+    least = max(TIERED_PER_SHARE * quantity, TIERED_MINIMUM)
+    return (min(least, TIERED_MAXIMUM * quantity * price) + TIERED_FEES * quantity).quantize(CENT)
+
+
+class _Book:
+    """Cash and one holding. `units` are adjusted shares: units x adjusted price = shares x printed price."""
+
+    def __init__(self, days: Days, terms: Terms) -> None:
+        self.days = days
+        self.terms = terms
+        self.cash = terms.capital
+        self.units = 0.0
+        self.held = CASH
+        self.marked = 0
+        self.equity = np.empty(len(days))
+        self.holding = np.empty(len(days), np.int8)
+        self.trades: list[Trade] = []
+        self._money = cash_growth(days.dates, terms.cash_yield)
+        self._slippage = Decimal(repr(terms.slippage))
+
+    def mark(self, until: int) -> None:
+        """Equity and holding of the closes not marked yet, up to `until`."""
+        cut = slice(self.marked, until)
+        if until > self.marked:
+            money = self._money[cut] / self._money[max(0, self.marked - 1)]
+            self.equity[cut] = float(self.cash) * money + self.units * self.days.close[self.held, cut]
+            self.holding[cut] = self.held
+            if self.terms.cash_yield:
+                self.cash *= Decimal(repr(float(money[-1])))
+            self.marked = until
+
+    def move(self, event: Event) -> None:
+        """Sell what is held, buy what is wanted, with the daemon's sizing; the sale's proceeds are in the purchase."""
+        self.mark(event.day)
+        if event.target == self.held:
+            return
+        if self.held != CASH:
+            self._sell(event)
+        if event.target != CASH:
+            self._buy(event)
+        self.held = event.target
+
+    def _sell(self, event: Event) -> None:
+        price = self._printed(event, self.held)
+        shares = self.units / float(self.days.factor[self.held, event.day])
+        whole = int(
+            shares + 1e-6
+        )  # 211.9999999 is 212 shares; what is beyond a whole share are dividends, paid in cash
+        self._trade(event, Side.SELL, self.held, whole, price)
+        self.cash += Decimal(repr(max(0.0, shares - whole))) * price
+        self.units = 0.0
+
+    def _buy(self, event: Event) -> None:
+        price = self._printed(event, event.target)
+        quantity = shares_to_buy(self.cash, Decimal(0), self.cash, price, self.terms.rules)
+        if quantity:
+            self._trade(event, Side.BUY, event.target, quantity, price)
+        self.units = quantity * float(self.days.factor[event.target, event.day])
+
+    def _trade(self, event: Event, side: Side, level: int, quantity: int, quoted: Decimal) -> None:
+        worse = self._slippage if side is Side.BUY else -self._slippage
+        price = (quoted * (1 + worse)).quantize(PRICE_STEP, ROUND_HALF_UP)
+        charged = fee(self.terms.commission, quantity, price)
+        self.cash += (price * quantity) * (-1 if side is Side.BUY else 1) - charged
+        slipped = abs(price - quoted) * quantity
+        date = self.days.dates[event.day]
+        self.trades.append(Trade(date, side, NAMES[level], quantity, price, charged, slipped))
+
+    def _printed(self, event: Event, level: int) -> Decimal:
+        printed = event.prices[level] * float(self.days.factor[level, event.day])
+        return Decimal(repr(printed)).quantize(PRICE_STEP)

@@ -1,0 +1,148 @@
+"""What deciding during the session costs: the daemon's checks replayed on bars of some minutes.
+
+A check sees the price at which the bar before it closed, and is filled at that price plus slippage. The averages are
+of the finished daily closes before the session and that price, as in the daemon. The checks in the first minutes, which
+may not trade yet, and the one at the close, which may not trade any more, are left out. The cap on orders a session is
+not played: without it the busiest day shows itself.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from qqqbot.backtest.account import Account, account
+from qqqbot.backtest.metrics import Floats
+from qqqbot.backtest.prices.table import BadPrices, Dates, Prices, Series
+from qqqbot.backtest.signals import CASH, Levels, levels_from
+from qqqbot.backtest.vectorized import Days, Event, Terms, daily_events, examine
+from qqqbot.model.values import Decide, Rules
+
+BASIS_TOLERANCE = 0.02
+Bars = tuple[Dates, Floats, Floats]
+"""starts, opens and closes, as `price_files.load_intraday` gives them"""
+Indexes = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """Every check of the examined sessions: `day` is the index of its session, prices are on the daily basis."""
+
+    day: Indexes
+    minutes_left: Floats
+    qqq: Floats
+    tqqq: Floats
+    short_ma: Floats
+    long_ma: Floats
+
+    def only(self, chosen: npt.NDArray[np.bool_]) -> "Checks":
+        return Checks(*(getattr(self, name)[chosen] for name in self.__slots__))
+
+
+@dataclass(frozen=True, slots=True)
+class IntradayRun:
+    """One way of deciding: its account, and how often it moved."""
+
+    name: str
+    account: Account
+    rotations: int
+    most_in_a_day: int
+    busy_days: int
+    """days with two rotations or more"""
+
+
+def sessions_with_bars(prices: Prices, rules: Rules, qqq: Bars, tqqq: Bars) -> tuple[Days, Checks]:
+    """The sessions that have bars, and the checks in them. Raises BadPrices where bars and daily prices disagree."""
+    qqq, tqqq = _common(qqq, tqqq)
+    dates = np.unique(qqq[0].astype("datetime64[D]"))
+    known = dates[np.isin(dates, prices.dates[prices.first :])]
+    if len(known) < 2:
+        raise BadPrices(
+            f"the bars from {dates[0]} to {dates[-1]} and the daily prices from {prices.dates[0]} to "
+            f"{prices.dates[-1]} have fewer than two sessions in common"
+        )
+    days = examine(prices, rules, known[0], known[-1])
+    return days, _checks(prices, days, rules, qqq, tqqq)
+
+
+def compare(prices: Prices, terms: Terms, qqq: Bars, tqqq: Bars, bands: tuple[float, ...]) -> tuple[IntradayRun, ...]:
+    """Every check, each check with a band, once before the close, and on the official close."""
+    days, checks = sessions_with_bars(prices, terms.rules, qqq, tqqq)
+    runs = []
+    for band in bands:
+        rules = replace(terms.rules, band=band, decide=Decide.EVERY_CHECK)
+        name = "every check" + (f", band {band:.2%}" if band else "")
+        runs.append(replay(name, days, checks, replace(terms, rules=rules)))
+    before_close = replace(terms.rules, band=0.0, decide=Decide.BEFORE_CLOSE)
+    runs.append(replay("before the close", days, checks, replace(terms, rules=before_close)))
+    runs.append(_summary("at the official close", account(days, daily_events(days, terms.fill), terms)))
+    return tuple(runs)
+
+
+def replay(name: str, days: Days, checks: Checks, terms: Terms) -> IntradayRun:
+    """The account that decided at `checks` as `terms.rules.decide` says."""
+    if terms.rules.decide is Decide.BEFORE_CLOSE:
+        checks = checks.only(_decision_checks(checks, terms.rules))
+    wanted = levels_from(checks.qqq, checks.short_ma, checks.long_ma, terms.rules)
+    return _summary(name, account(days, _events(checks, wanted), terms))
+
+
+def _common(qqq: Bars, tqqq: Bars) -> tuple[Bars, Bars]:
+    """The bars that both have: a check without one of the prices is no check."""
+    times, ours, theirs = np.intersect1d(qqq[0], tqqq[0], return_indices=True)
+    if not len(times):
+        raise BadPrices("the intraday files of QQQ and TQQQ have no bar in common")
+    return (times, qqq[1][ours], qqq[2][ours]), (times, tqqq[1][theirs], tqqq[2][theirs])
+
+
+def _checks(prices: Prices, days: Days, rules: Rules, qqq: Bars, tqqq: Bars) -> Checks:
+    starts = qqq[0]
+    date = starts.astype("datetime64[D]")
+    last_of_day = np.append(date[1:] != date[:-1], True)
+    closes_at = np.repeat(starts[last_of_day], np.diff(np.flatnonzero(last_of_day), prepend=-1))
+    opens_at = np.repeat(starts[np.roll(last_of_day, 1)], np.diff(np.flatnonzero(last_of_day), prepend=-1))
+    ends = np.append(starts[1:], starts[-1:])  # of a session's last bar nothing is asked
+    early = (ends - opens_at).astype(np.float64) * 60 < rules.no_trade_seconds_after_open
+    chosen = np.isin(date, days.dates) & ~last_of_day & ~early
+    day = np.searchsorted(days.dates, date[chosen])
+    today = day + int(np.searchsorted(prices.dates, days.dates[0]))
+    price = qqq[2][chosen] * _basis(prices.qqq, qqq, today, chosen)
+    sums = np.concatenate(([0.0], np.cumsum(prices.qqq.close)))
+    short = (sums[today] - sums[today - rules.short_period + 1] + price) / rules.short_period
+    long = (sums[today] - sums[today - rules.long_period + 1] + price) / rules.long_period
+    left = (closes_at + np.diff(starts).min() - ends)[chosen].astype(np.float64)
+    return Checks(day, left, price, tqqq[2][chosen] * _basis(prices.tqqq, tqqq, today, chosen), short, long)
+
+
+def _basis(series: Series, bars: Bars, today: Indexes, chosen: npt.NDArray[np.bool_]) -> Floats:
+    """What turns a bar's price into the daily table's: bars are as printed, or adjusted for splits alone."""
+    close, factor = series.close[today], series.factor[today]
+    for unadjusted in (factor, factor / series.splits[today]):
+        apart = np.abs(bars[2][chosen] / (close * unadjusted) - 1)
+        if np.median(apart) < BASIS_TOLERANCE:
+            return 1 / unadjusted
+    raise BadPrices(
+        f"the intraday prices of {series.symbol} are not those of the daily file: on {series.dates[today[0]]} a bar "
+        f"closed at {bars[2][chosen][0]:g} and the day at {close[0] * factor[0]:g}"
+    )
+
+
+def _decision_checks(checks: Checks, rules: Rules) -> npt.NDArray[np.bool_]:
+    """The first check of each session that lies inside the decision window."""
+    inside = checks.minutes_left * 60 <= rules.decide_seconds_before_close
+    first = np.ones(len(inside), dtype=bool)
+    first[1:] = (checks.day[1:] != checks.day[:-1]) | ~inside[:-1]
+    return inside & first
+
+
+def _events(checks: Checks, wanted: Levels) -> tuple[Event, ...]:
+    moved = np.flatnonzero(np.diff(wanted, prepend=np.int8(CASH)))
+    return tuple(
+        Event(int(checks.day[at]), int(wanted[at]), (1.0, float(checks.qqq[at]), float(checks.tqqq[at])))
+        for at in moved.tolist()
+    )
+
+
+def _summary(name: str, result: Account) -> IntradayRun:
+    per_day = np.bincount([event.day for event in result.events]) if result.events else np.zeros(1, np.intp)
+    return IntradayRun(name, result, len(result.events), int(per_day.max()), int((per_day >= 2).sum()))

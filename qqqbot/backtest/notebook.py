@@ -1,0 +1,127 @@
+"""What the cells of backtest.ipynb call, so that they hold a story and no logic.
+
+Pictures and tables are the report's own. Prices come from the files named in QQQBOT_PRICES and QQQBOT_BARS (two paths
+each, separated by the system's path separator), else from Yahoo.
+"""
+
+import html
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from qqqbot.backtest import tables as study_tables
+from qqqbot.backtest.intraday import Bars
+from qqqbot.backtest.prices.cache import cached_prices, recent_bars
+from qqqbot.backtest.prices.csv_files import load_intraday, load_prices
+from qqqbot.backtest.prices.table import BadPrices, Prices, adjusted_to
+from qqqbot.backtest.study import Question, Study, study
+from qqqbot.backtest.vectorized import Terms
+from qqqbot.runtime.clock import SystemClock
+
+CACHE = Path(__file__).resolve().parents[2] / ".cache" / "prices"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Something a notebook displays: a picture or a table, and the same as text."""
+
+    markup: str
+    text: str = ""
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        if self.markup.startswith("<svg"):
+            return {"image/svg+xml": self.markup, "text/plain": self.text}
+        return {"text/html": self.markup, "text/plain": self.text}
+
+
+def prices_of_this_run(environment: Mapping[str, str] = os.environ) -> tuple[Prices, tuple[Bars, Bars] | None]:
+    """Daily prices, and bars where there are any. Raises BadPrices."""
+    bars = None
+    if files := _two(environment, "QQQBOT_BARS"):
+        bars = (load_intraday(files[0]), load_intraday(files[1]))
+    if files := _two(environment, "QQQBOT_PRICES"):
+        return load_prices(*files), bars
+    now = SystemClock().now()
+    return cached_prices(CACHE, now, say=print), bars or recent_bars(now, say=print)
+
+
+def examined(
+    prices: Prices,
+    bars: tuple[Bars, Bars] | None = None,
+    start: str | None = None,
+    end: str | None = None,
+    look_ahead: bool = False,
+) -> Study:
+    """The study of the default rule, from `start` to `end`, on prices adjusted to that end. Raises BadPrices."""
+    if end is not None:
+        prices = adjusted_to(prices, np.datetime64(end))
+    first = None if start is None else np.datetime64(start)
+    return study(prices, Question(Terms(), first, None, look_ahead=look_ahead), bars)
+
+
+def summary(found: Study) -> Shown:
+    return _table(*study_tables.summary(found))
+
+
+def stays(found: Study) -> Shown:
+    return _table(*study_tables.holdings(found))
+
+
+def findings(found: Study) -> Shown:
+    return _table(("", "found"), study_tables.findings(found))
+
+
+def look_ahead(found: Study) -> Shown:
+    return _table(*study_tables.look_ahead(found))
+
+
+def intraday(found: Study) -> Shown:
+    return _table(*study_tables.intraday(found)) if found.intraday else _note("There are no bars in this run.")
+
+
+def fills(found: Study) -> Shown:
+    return _table(*study_tables.variants(found.fills, "fills"))
+
+
+def bands(found: Study) -> Shown:
+    return _table(*study_tables.variants(found.bands, "band"))
+
+
+def confirmations(found: Study) -> Shown:
+    return _table(*study_tables.variants(found.confirmations, "followed after"))
+
+
+def eras(found: Study) -> Shown:
+    if found.long_view is None:
+        return _note("There are no years before TQQQ in these prices.")
+    return _table(*study_tables.eras(found.long_view.eras))
+
+
+def picture(svg: str) -> Shown:
+    """One of `study_pictures`; empty where the prices do not suffice for it."""
+    return Shown(svg, "a picture") if svg else _note("The prices do not suffice for this picture.")
+
+
+def _note(text: str) -> Shown:
+    return Shown(f"<p>{text}</p>", text)
+
+
+def _table(head: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> Shown:
+    def line(tag: str, cells: tuple[str, ...]) -> str:
+        return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+
+    markup = "<table>" + line("th", head) + "".join(line("td", row) for row in rows) + "</table>"
+    return Shown(markup, "\n".join("  ".join(row) for row in (head, *rows)))
+
+
+def _two(environment: Mapping[str, str], name: str) -> tuple[Path, Path] | None:
+    value = environment.get(name, "")
+    if not value:
+        return None
+    parts = value.split(os.pathsep)
+    if len(parts) != 2:
+        raise BadPrices(f"{name} must name two files, QQQ's and TQQQ's, separated by {os.pathsep!r}; was {value!r}")
+    return Path(parts[0]), Path(parts[1])

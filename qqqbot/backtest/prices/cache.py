@@ -1,0 +1,108 @@
+"""Yahoo's full daily history, kept on disk and refreshed when there is a newer finished session to be had.
+
+The whole history is fetched each time, never extended: each dividend rewrites all adjusted prices before it. If Yahoo
+does not answer, the kept prices are used, and that is said.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from qqqbot.adapters.yahoo.child import History, daily_history, quarter_hours
+from qqqbot.backtest.prices.csv_files import load_prices, save_series, series_from_rows
+from qqqbot.backtest.prices.table import BadPrices, Dates, Floats, Prices, Series
+from qqqbot.model.errors import PricesUnavailable
+from qqqbot.model.sessions import NEW_YORK
+from qqqbot.model.values import SYMBOLS
+
+# Yahoo's row of a session is final some minutes after the close; a half-day's is final earlier.
+ROW_IS_FINAL = time(16, 30)
+
+Fetch = Callable[[str], History]
+Say = Callable[[str], None]
+RawBars = tuple[list[datetime], list[float], list[float]]
+Bars = tuple[Dates, Floats, Floats]
+
+
+def yahoo(symbol: str) -> History:
+    """All daily rows that Yahoo has of `symbol`. Raises PricesUnavailable."""
+    return daily_history(symbol, period="max")
+
+
+def cached_prices(folder: Path, now: datetime, fetch: Fetch = yahoo, say: Say = lambda _: None) -> Prices:
+    """Both symbols up to the last finished session. Raises BadPrices where there is neither an answer nor a copy."""
+    files = [folder / f"{symbol.lower()}.csv" for symbol in SYMBOLS]
+    if not all(_fresh(file, now) for file in files):
+        try:
+            fetched = [_series(symbol, fetch(symbol), now) for symbol in SYMBOLS]
+        except PricesUnavailable as failure:
+            _require_copies(files, failure)
+            say(f"{failure}; using the prices kept in {folder}")
+        else:
+            for file, series in zip(files, fetched, strict=True):
+                save_series(file, series)
+    return load_prices(*files)
+
+
+def yahoo_bars(symbol: str) -> RawBars:
+    """The 15-minute bars that Yahoo has of `symbol`. Raises PricesUnavailable."""
+    return quarter_hours(symbol)
+
+
+def recent_bars(
+    now: datetime, fetch: Callable[[str], RawBars] = yahoo_bars, say: Say = lambda _: None
+) -> tuple[Bars, Bars] | None:
+    """Both symbols' bars of the finished sessions of the last 60 days; None, and why, where there are none."""
+    try:
+        qqq, tqqq = (_bars(fetch(symbol), now) for symbol in SYMBOLS)
+    except PricesUnavailable as failure:
+        say(f"{failure}; the table of when to decide is left out")
+        return None
+    return qqq, tqqq
+
+
+def _bars(raw: RawBars, now: datetime) -> Bars:
+    starts = [start.astimezone(NEW_YORK).replace(tzinfo=None).isoformat(timespec="minutes") for start in raw[0]]
+    times = np.array(starts, dtype="datetime64[m]")
+    opens, closes = np.array(raw[1]), np.array(raw[2])
+    finished = times.astype("datetime64[D]") <= np.datetime64(_newest_finished(now).isoformat())
+    sound = finished & np.isfinite(opens) & np.isfinite(closes)
+    return times[sound], opens[sound], closes[sound]
+
+
+def _fresh(file: Path, now: datetime) -> bool:
+    """Whether the file was written after the last row of Yahoo's that can be final."""
+    return file.exists() and datetime.fromtimestamp(file.stat().st_mtime, UTC) >= _last_final(now)
+
+
+def _last_final(now: datetime) -> datetime:
+    """The newest weekday's 16:30 in New York that has passed; holidays make no harm but a fetch."""
+    here = now.astimezone(NEW_YORK)
+    day = here.date() if here.time() >= ROW_IS_FINAL else here.date() - timedelta(days=1)
+    while day.weekday() >= 5:
+        day -= timedelta(days=1)
+    return datetime.combine(day, ROW_IS_FINAL, NEW_YORK)
+
+
+def _series(symbol: str, history: History, now: datetime) -> Series:
+    """The finished rows. Yahoo's rows without a price (it has some) are left out; what is missing then shows itself."""
+    newest = _newest_finished(now)
+    dates = np.array([d.isoformat() for d in history.dates], dtype="datetime64[D]")
+    columns = [np.array(c) for c in (history.open, history.close, history.adj_close, history.splits)]
+    sound = np.isfinite(np.stack(columns)).all(axis=0) & (dates <= np.datetime64(newest.isoformat()))
+    opens, closes, adjusted, splits = (column[sound] for column in columns)
+    return series_from_rows(symbol, dates[sound], opens, closes, adjusted, splits)
+
+
+def _newest_finished(now: datetime) -> date:
+    return _last_final(now).date()
+
+
+def _require_copies(files: list[Path], failure: PricesUnavailable) -> None:
+    if not all(file.exists() for file in files):
+        raise BadPrices(
+            f"{failure}; and no prices are kept in {files[0].parent}. Try again later, or give files: "
+            "--prices qqq.csv tqqq.csv"
+        ) from None

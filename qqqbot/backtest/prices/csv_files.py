@@ -1,0 +1,147 @@
+"""Daily prices from CSV files, and the copies kept of what Yahoo answered.
+
+Columns by name, in any order and case: `date`, `open`, `close`; `adj_close` (or "Adj Close") where dividends are to be
+counted; `split` (or "Stock Splits"), the ratio on the day a split took effect. `open` and `close` are adjusted for
+splits, as Yahoo's are. Other columns are ignored. Without `adj_close` dividends are not counted, without `split` the
+close is taken for the printed price.
+"""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from qqqbot.backtest.prices.table import BadPrices, Dates, Floats, Prices, Series, align, check_series
+
+NEEDED = ("date", "open", "close")
+NAMES = {"adj_close": "adj_close", "adjclose": "adj_close", "stock_splits": "split", "splits": "split"}
+INTRADAY_TIME = ("datetime_et", "datetime", "time", "date")
+
+
+def load_prices(qqq: Path, tqqq: Path) -> Prices:
+    """Both files, aligned. Raises BadPrices with a sentence that names the file."""
+    try:
+        return align(load_series(qqq, "QQQ"), load_series(tqqq, "TQQQ"))
+    except BadPrices as bad:
+        raise BadPrices(f"{qqq.name}, {tqqq.name}: {bad}") from None
+
+
+def load_series(path: Path, symbol: str) -> Series:
+    """One file. Raises BadPrices where it cannot be read as prices."""
+    columns = _read(path, NEEDED)
+    dates = _dates(path, columns["date"])
+    opens, closes = _numbers(path, "open", columns, dates), _numbers(path, "close", columns, dates)
+    adjusted = _numbers(path, "adj_close", columns, dates) if "adj_close" in columns else closes
+    splits = _numbers(path, "split", columns, dates) if "split" in columns else np.zeros(len(closes))
+    series = series_from_rows(symbol, dates, opens, closes, adjusted, splits)
+    check_series(series)
+    return series
+
+
+def series_from_rows(
+    symbol: str, dates: Dates, opens: Floats, closes: Floats, adjusted: Floats, splits: Floats
+) -> Series:
+    """A series from split-adjusted opens and closes, dividend-adjusted closes, and split ratios (0 where none)."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        dividends = adjusted / closes
+        ratios = np.where(splits > 0, splits, 1.0)
+        later = np.cumprod(np.append(ratios, 1.0)[::-1])[::-1][1:]
+        return Series(symbol, dates, opens * dividends, adjusted, later / dividends, later)
+
+
+def save_series(path: Path, series: Series) -> None:
+    """Keep `series` as a file that `load_series` reads back; the old file stays until the new one is whole."""
+    unadjust = series.factor / series.splits
+    ratios = np.append(series.splits[:1], series.splits[:-1]) / series.splits
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = zip(
+        series.dates.astype(str).tolist(),
+        (series.open * unadjust).tolist(),
+        (series.close * unadjust).tolist(),
+        series.close.tolist(),
+        np.where(ratios == 1, 0.0, ratios).tolist(),
+        strict=True,
+    )
+    partial = path.with_suffix(".part")
+    with partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("date", "open", "close", "adj_close", "split"))
+        writer.writerows(rows)
+    partial.replace(path)
+
+
+def load_intraday(path: Path) -> tuple[Dates, Floats, Floats]:
+    """Start of each bar in New York time (datetime64[m]), its open and its close. Raises BadPrices."""
+    columns = _read(path, ("open", "close"))
+    name = next((name for name in INTRADAY_TIME if name in columns), None)
+    if name is None:
+        raise BadPrices(f"{path.name}: no column of bar times; expected one of {', '.join(INTRADAY_TIME)}")
+    try:
+        times = np.array([text.replace(" ", "T")[:16] for text in columns[name]], dtype="datetime64[m]")
+    except ValueError:
+        wrong = next((text for text in columns[name] if not _is_time(text)), columns[name][0])
+        raise BadPrices(f"{path.name}: {wrong!r} is no bar time; expected 2025-05-12 09:30 in New York time") from None
+    opens, closes = _numbers(path, "open", columns, times), _numbers(path, "close", columns, times)
+    ones = np.ones(len(times))
+    check_series(Series(path.name, times, opens, closes, ones, ones))
+    return times, opens, closes
+
+
+def _read(path: Path, needed: Sequence[str]) -> dict[str, list[str]]:
+    """Columns of text by their names in lower case."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = [row for row in csv.reader(file) if row]
+    except FileNotFoundError:
+        raise BadPrices(f"{path}: there is no such file") from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise BadPrices(f"{path}: cannot be read as CSV: {error}") from None
+    if not rows:
+        raise BadPrices(f"{path}: the file is empty; expected a header with {', '.join(needed)} and one row a session")
+    header = [name.strip().lower().replace(" ", "_") for name in rows[0]]
+    header = [NAMES.get(name, name) for name in header]
+    if absent := [name for name in needed if name not in header]:
+        raise BadPrices(f"{path}: no column {', '.join(absent)}; found {', '.join(header)}")
+    if len(rows) == 1:
+        raise BadPrices(f"{path}: there is a header and no row of prices")
+    ragged = next((number for number, row in enumerate(rows, 1) if len(row) != len(header)), None)
+    if ragged:
+        raise BadPrices(
+            f"{path}: line {ragged} has {len(rows[ragged - 1])} values, "
+            f"the header has {len(header)}; the file is damaged"
+        )
+    return {name: list(column) for name, column in zip(header, zip(*rows[1:], strict=True), strict=True)}
+
+
+def _dates(path: Path, texts: list[str]) -> Dates:
+    try:
+        return np.array([text[:10] for text in texts], dtype="datetime64[D]")
+    except ValueError:
+        wrong = next(text for text in texts if not _is_time(text[:10]))
+        raise BadPrices(f"{path}: {wrong!r} is no date; expected 2025-12-05") from None
+
+
+def _is_time(text: str) -> bool:
+    try:
+        np.datetime64(text.replace(" ", "T")[:16])
+    except ValueError:
+        return False
+    return True
+
+
+def _numbers(path: Path, name: str, columns: dict[str, list[str]], dates: Dates) -> Floats:
+    texts = columns[name]
+    try:
+        return np.array(texts, dtype=np.float64)
+    except ValueError:
+        at = next(i for i, text in enumerate(texts) if not _is_number(text))
+        raise BadPrices(f"{path}: the {name} of {dates[at]} is {texts[at]!r}; expected a number") from None
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,265 @@
+"""Everything the backtest says, computed once: what the terminal, the JSON, the report and the notebook show.
+
+The order is that of the story: what the rule earned and what holding on earned, then whether that was more than luck,
+what other settings would have done, and what the years before TQQQ would have been like.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from qqqbot.backtest import metrics, sweeps
+from qqqbot.backtest.account import Account, run
+from qqqbot.backtest.intraday import Bars, IntradayRun, compare, replay, sessions_with_bars
+from qqqbot.backtest.metrics import HoldingFigures, Metrics
+from qqqbot.backtest.prices.table import BadPrices, Floats, Prices
+from qqqbot.backtest.robustness import (
+    NullTest,
+    Variant,
+    WalkForward,
+    band_variants,
+    confirmation_variants,
+    null_test,
+    walk_forward,
+)
+from qqqbot.backtest.signals import CASH, QQQ, TQQQ
+from qqqbot.backtest.synthetic import Fit, fit, with_synthetic
+from qqqbot.backtest.taxes import RATES, AfterTax, WashSales, after_tax, wash_sales
+from qqqbot.backtest.vectorized import Days, Fill, Terms, daily_events, examine, ideal, look_ahead, rotations_of
+
+INTRADAY_BANDS = (0.0, 0.001, 0.0025, 0.005, 0.01)
+# Below a year and a half a sweep, a null test and taxes say nothing.
+ENOUGH_SESSIONS = 378
+BEAR_MARKETS = (
+    ("2000-03-27", "2002-10-09", "dot-com"),
+    ("2007-10-31", "2009-03-09", "2008"),
+)
+
+Progress = Callable[[str], None]
+"""Told what is being computed now; an empty text at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked: the terms, the stretch of time, the yearly risk-free rate, whether to show the wrong sum."""
+
+    terms: Terms
+    start: np.datetime64 | None = None
+    end: np.datetime64 | None = None
+    risk_free: float = 0.0
+    look_ahead: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One curve in USD at each close, and its figures. `rotations` is None for what is only held."""
+
+    name: str
+    equity: Floats
+    metrics: Metrics
+    rotations: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LookAhead:
+    """The popular table and the same table without the error. `sharpe` is CAGR / volatility, as that table has it."""
+
+    rows: int
+    switches: int
+    days_in: tuple[int, int, int]
+    total_return: float
+    max_drawdown: float
+    sharpe: float
+    right_total_return: float
+    right_max_drawdown: float
+    right_sharpe: float
+    curve: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Era:
+    """A stretch of the years with the model of TQQQ: total return and deepest drawdown of rule, QQQ and three times."""
+
+    name: str
+    first: np.datetime64
+    last: np.datetime64
+    returns: tuple[float, float, float]
+    drawdowns: tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class LongView:
+    fit: Fit
+    days: Days
+    curves: tuple[Floats, Floats, Floats]
+    eras: tuple[Era, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """The answers; None where the prices do not suffice for one."""
+
+    question: Question
+    prices: Prices
+    days: Days
+    account: Account
+    own: Line
+    ideal: Line
+    qqq: Line
+    tqqq: Line
+    holdings: tuple[HoldingFigures, HoldingFigures, HoldingFigures]
+    turnover: float
+    fills: tuple[Variant, ...]
+    wrong: LookAhead | None
+    null: NullTest | None
+    sweep: sweeps.Sweep | None
+    bands: tuple[Variant, ...]
+    confirmations: tuple[Variant, ...]
+    walk: WalkForward | None
+    taxes: tuple[AfterTax, ...]
+    wash: WashSales
+    long_view: LongView | None
+    intraday: tuple[IntradayRun, ...]
+
+
+def study(
+    prices: Prices, question: Question, bars: tuple[Bars, Bars] | None = None, progress: Progress = lambda _: None
+) -> Study:
+    """Answer `question`. Raises BadPrices where the prices do not allow it."""
+    terms = question.terms
+    progress("the account")
+    days, result = _account(prices, question, bars)
+    perfect = replace(terms, fill=Fill.CLOSE) if terms.fill is Fill.INTRADAY else terms
+    followed = ideal(days, perfect)
+    capital = float(terms.capital)
+    enough = len(days) >= ENOUGH_SESSIONS
+    events = len(result.events)
+    progress("other ways of filling, bands, confirmation")
+    fills = tuple(_fill_variant(days, perfect, fill) for fill in (Fill.CLOSE, Fill.NEXT_OPEN, Fill.NEXT_CLOSE))
+    bands = band_variants(prices, days, perfect)
+    confirmations = confirmation_variants(days, perfect)
+    progress("circular shifts")
+    null = null_test(days, terms.slippage) if enough else None
+    progress("every pair of averages")
+    swept = _sweep(prices, days, terms) if enough else None
+    progress("walk-forward")
+    walk = walk_forward(prices, days, replace(perfect, fill=Fill.CLOSE))
+    progress("the years before TQQQ")
+    long_view = _long_view(prices, question) if enough and prices.first > 0 else None
+    progress("intraday checks")
+    answer = Study(
+        question=question,
+        prices=prices,
+        days=days,
+        account=result,
+        own=_line("Rule, your account", result.equity, days, question, events),
+        ideal=_line("Rule, ideal", followed * capital, days, question, rotations_of(days.wanted)),
+        qqq=_line("QQQ held", days.close[QQQ] / days.close[QQQ, 0] * capital, days, question),
+        tqqq=_line("TQQQ held", days.close[TQQQ] / days.close[TQQQ, 0] * capital, days, question),
+        holdings=_holdings(result),
+        turnover=metrics.turnover(_traded(result), result.equity, days.years),
+        fills=fills,
+        wrong=_look_ahead(days, perfect) if question.look_ahead else None,
+        null=null,
+        sweep=swept,
+        bands=bands,
+        confirmations=confirmations,
+        walk=walk,
+        taxes=tuple(after_tax(days.dates, followed, days.wanted, rate) for rate in RATES) if enough else (),
+        wash=wash_sales(days.dates, followed, days.wanted, TQQQ),
+        long_view=long_view,
+        intraday=compare(prices, replace(terms, fill=Fill.CLOSE), *bars, INTRADAY_BANDS) if bars else (),
+    )
+    progress("")
+    return answer
+
+
+def _account(prices: Prices, question: Question, bars: tuple[Bars, Bars] | None) -> tuple[Days, Account]:
+    terms = question.terms
+    if terms.fill is not Fill.INTRADAY:
+        days = examine(prices, terms.rules, question.start, question.end)
+        return days, run(days, terms)
+    if bars is None:
+        raise BadPrices(
+            "--fill intraday needs bars: give --bars qqq_15min.csv tqqq_15min.csv, or leave --prices out and Yahoo is "
+            "asked for those of the last 60 days"
+        )
+    days, checks = sessions_with_bars(prices, terms.rules, *bars)
+    return days, replay("account", days, checks, terms).account
+
+
+def _line(name: str, equity: Floats, days: Days, question: Question, rotations: int | None = None) -> Line:
+    return Line(name, equity, metrics.measure(equity, days.years, question.risk_free), rotations)
+
+
+def _holdings(result: Account) -> tuple[HoldingFigures, HoldingFigures, HoldingFigures]:
+    cash, qqq, tqqq = (metrics.holding_figures(result.equity, result.holding, k) for k in (CASH, QQQ, TQQQ))
+    return cash, qqq, tqqq
+
+
+def _traded(result: Account) -> float:
+    return float(sum(trade.price * trade.quantity for trade in result.trades))
+
+
+def _fill_variant(days: Days, terms: Terms, fill: Fill) -> Variant:
+    equity = ideal(days, replace(terms, fill=fill))
+    count = len(daily_events(days, fill))
+    return Variant(fill.value, count, metrics.measure(equity, days.years))
+
+
+def _look_ahead(days: Days, terms: Terms) -> LookAhead:
+    wrong, right = look_ahead(days), ideal(days, replace(terms, slippage=0.0))
+    counts = np.bincount(days.wanted, minlength=3).tolist()
+    return LookAhead(
+        rows=len(days),
+        switches=int(np.count_nonzero(np.diff(days.wanted))),
+        days_in=(counts[CASH], counts[QQQ], counts[TQQQ]),
+        total_return=float(wrong[-1] - 1),
+        max_drawdown=metrics.max_drawdown(wrong),
+        sharpe=_popular_sharpe(np.append(1.0, wrong)),
+        right_total_return=float(right[-1] - 1),
+        right_max_drawdown=metrics.max_drawdown(right),
+        right_sharpe=_popular_sharpe(np.append(1.0, right)),
+        curve=wrong,
+    )
+
+
+def _popular_sharpe(equity: Floats) -> float:
+    """CAGR over 252-session years / volatility: not a Sharpe ratio, and larger than one where volatility is high."""
+    returns = metrics.daily_returns(equity)
+    return metrics.cagr(equity, len(returns) / metrics.SESSIONS_A_YEAR) / metrics.volatility(returns)
+
+
+def _sweep(prices: Prices, days: Days, terms: Terms) -> sweeps.Sweep | None:
+    """All pairs, the configured one among them, over the examined sessions that have the longest average."""
+    rules = terms.rules
+    shorts = np.union1d(sweeps.SHORTS, [rules.short_period])
+    longs = np.union1d(sweeps.LONGS, [rules.long_period])
+    first = int(np.searchsorted(prices.dates, days.dates[0]))
+    start = max(first, int(longs.max()) - 1)
+    cut = slice(start, first + len(days))
+    if cut.stop - cut.start < ENOUGH_SESSIONS:
+        return None
+    years = float((prices.dates[cut.stop - 1] - prices.dates[start]).astype(int)) / 365.25
+    table = sweeps.sweep_table(prices, np.union1d(shorts, longs), cut, years)
+    return sweeps.sweep(table, shorts, longs, terms.slippage)
+
+
+def _long_view(prices: Prices, question: Question) -> LongView:
+    found = fit(prices)
+    terms = replace(question.terms, fill=Fill.CLOSE)
+    days = examine(with_synthetic(prices, found.fee), terms.rules, end=question.end)
+    curves = (ideal(days, terms), days.close[QQQ] / days.close[QQQ, 0], days.close[TQQQ] / days.close[TQQQ, 0])
+    whole = ("whole", days.dates[0], days.dates[-1])
+    stretches = [whole] + [(n, np.datetime64(a), np.datetime64(b)) for a, b, n in BEAR_MARKETS]
+    eras = [_era(name, first, last, days, curves) for name, first, last in stretches if first >= days.dates[0]]
+    return LongView(found, days, curves, tuple(eras))
+
+
+def _era(name: str, first: np.datetime64, last: np.datetime64, days: Days, curves: tuple[Floats, ...]) -> Era:
+    cut = slice(int(np.searchsorted(days.dates, first)), int(np.searchsorted(days.dates, last, side="right")))
+    parts = [curve[cut] for curve in curves]
+    rule, qqq, three = (metrics.total_return(part) for part in parts)
+    falls = tuple(metrics.max_drawdown(part) for part in parts)
+    return Era(name, days.dates[cut][0], days.dates[cut][-1], (rule, qqq, three), (falls[0], falls[1], falls[2]))

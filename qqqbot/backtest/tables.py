@@ -1,0 +1,287 @@
+"""A study as tables of text, and as plain values for JSON. No arithmetic here, only words and places."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from qqqbot.backtest.metrics import Metrics, rotations_a_year
+from qqqbot.backtest.study import Era, Line, Study
+from qqqbot.backtest.vectorized import NAMES, Terms
+from qqqbot.display.terminal import Field, Fields, Screen, Table, Tone
+from qqqbot.display.terminal import Line as TextLine
+
+Rows = tuple[tuple[str, ...], ...]
+
+
+def screen(study: Study) -> Screen:
+    """What the terminal shows."""
+    blocks: list[Any] = [
+        TextLine(headline(study), Tone.TITLE),
+        TextLine(terms_text(study.question.terms)),
+        TextLine(""),
+    ]
+    blocks.append(_table(*summary(study)))
+    blocks += [TextLine(""), _table(*holdings(study)), TextLine("")]
+    blocks.append(Fields(tuple(Field(label, text) for label, text in findings(study))))
+    if study.wrong is not None:
+        blocks += [TextLine(""), TextLine("Look-ahead, WRONG, for comparison only", Tone.BAD)]
+        blocks.append(_table(*look_ahead(study)))
+    if study.intraday:
+        blocks += [TextLine(""), TextLine(intraday_title(study), Tone.TITLE), _table(*intraday(study))]
+    return tuple(blocks)
+
+
+def headline(study: Study) -> str:
+    days = study.days
+    return f"{days.dates[0]} to {days.dates[-1]}: {len(days):,} sessions, {days.years:.1f} years"
+
+
+def terms_text(terms: Terms) -> str:
+    rules = terms.rules
+    band = f", band {rules.band:.2%}" if rules.band else ""
+    return (
+        f"{rules.short_period}/{rules.long_period} days{band}, fills {terms.fill.value}, {terms.slippage * 1e4:g} bp a "
+        f"leg, commission {terms.commission.value}, {float(rules.position_size):.0%} of {terms.capital:,.0f}"
+    )
+
+
+def verdict(study: Study) -> str:
+    """The sentence that matters."""
+    own, qqq = study.own.metrics, study.qqq.metrics
+    better = "more" if own.cagr > qqq.cagr else "less"
+    deeper = "deeper" if own.max_drawdown < qqq.max_drawdown else "shallower"
+    return (
+        f"The rule earned {own.cagr:.1%} a year and fell by {-own.max_drawdown:.0%} on the way; QQQ held earned "
+        f"{qqq.cagr:.1%} and fell by {-qqq.max_drawdown:.0%}. That is {better} than holding QQQ, with a {deeper} fall, "
+        "before tax."
+    )
+
+
+def summary(study: Study) -> tuple[tuple[str, ...], Rows]:
+    head = ("", "final USD", "CAGR", "vol", "Sharpe", "Sortino", "max DD", "moves")
+    lines = (study.own, study.ideal, study.qqq, study.tqqq)
+    return head, tuple(_summary_row(line) for line in lines)
+
+
+def holdings(study: Study) -> tuple[tuple[str, ...], Rows]:
+    head = ("held", "time", "stays", "won", "mean win", "mean loss", "median sessions")
+    rows = []
+    for name, figures in zip(NAMES, study.holdings, strict=True):
+        known = (percent(figures.win_rate, 0), percent(figures.average_win), percent(figures.average_loss))
+        won = ("", "", "") if name == "CASH" else known
+        median = "" if math.isnan(figures.median_sessions) else f"{figures.median_sessions:g}"
+        rows.append((name, percent(figures.time, 0), str(figures.stays), *won, median))
+    return head, tuple(rows)
+
+
+def findings(study: Study) -> tuple[tuple[str, str], ...]:
+    """Label and sentence of everything that is no table."""
+    own, account = study.own, study.account
+    found = [
+        ("verdict", verdict(study)),
+        (
+            "costs",
+            f"{float(account.commissions):,.0f} USD of commissions and {float(account.slippage):,.0f} of slippage in "
+            f"{len(account.trades)} orders; {rotations_a_year(own.rotations or 0, study.days.years):.1f} moves a year, "
+            f"turnover {study.turnover:.1f} times a year",
+        ),
+        (
+            "worst",
+            f"worst day {own.metrics.worst_day:.1%}, longest time under water {own.metrics.longest_drawdown:,} "
+            f"sessions, Calmar {own.metrics.calmar:.2f}",
+        ),
+    ]
+    if study.null is not None:
+        found.append(("luck", null_text(study)))
+    if study.sweep is not None:
+        found.append(("fragility", sweep_text(study)))
+    if study.walk is not None:
+        found.append(("hindsight", walk_text(study)))
+    if study.taxes:
+        found.append(("tax", tax_text(study)))
+    if study.long_view is not None:
+        found.append(("before TQQQ", long_view_text(study)))
+    return tuple(found)
+
+
+def null_text(study: Study) -> str:
+    assert study.null is not None
+    low, middle, high = np.percentile(study.null.shifted, [5, 50, 95]).tolist()
+    return (
+        f"the same positions moved round in time: {study.null.p_value:.0%} of {len(study.null.shifted):,} shifts did "
+        f"at least as well (p = {study.null.p_value:.2f}); their CAGR is {middle:.1%} in the middle, {low:.0%} to "
+        f"{high:.0%} for nine of ten"
+    )
+
+
+def sweep_text(study: Study) -> str:
+    assert study.sweep is not None
+    swept, rules = study.sweep, study.question.terms.rules
+    pair = (rules.short_period, rules.long_period)
+    low, high = float(np.nanmin(swept.cagr)), float(np.nanmax(swept.cagr))
+    by_cagr, by_sharpe = swept.rank(swept.cagr, *pair), swept.rank(swept.sharpe, *pair)
+    return (
+        f"{np.isfinite(swept.cagr).sum():,} pairs of averages earn from {low:.1%} to {high:.1%} a year; "
+        f"{pair[0]}/{pair[1]} is better than {by_cagr:.0%} of them by CAGR, {by_sharpe:.0%} by Sharpe ratio"
+    )
+
+
+def walk_text(study: Study) -> str:
+    assert study.walk is not None
+    walk = study.walk
+    years = float((walk.dates[-1] - walk.dates[0]).astype(int)) / 365.25
+    chosen, fixed = ((curve[-1] / curve[0]) ** (1 / years) - 1 for curve in (walk.equity, walk.fixed))
+    return (
+        f"the best pair of the five years before, chosen anew each half-year ({len(walk.chosen)} times), earned "
+        f"{chosen:.1%} a year; the fixed pair {fixed:.1%} meanwhile"
+    )
+
+
+def tax_text(study: Study) -> str:
+    after = ", ".join(f"{t.cagr:.1%} at {t.rate:.0%}" for t in study.taxes)
+    wash = study.wash
+    return (
+        f"CAGR of the ideal line {study.ideal.metrics.cagr:.1%} before tax, {after} on each year's gains; "
+        f"{wash.washed} of {wash.losing} losing TQQQ lots were bought again within 30 days (wash sales). Not advice"
+    )
+
+
+def long_view_text(study: Study) -> str:
+    assert study.long_view is not None
+    view, found = study.long_view, study.long_view.fit
+    whole = view.eras[0]
+    return (
+        f"with a model of TQQQ (three times QQQ's day less financing and {found.fee:.1%} a year; tracking error "
+        f"{found.tracking_error:.1%} a year) from {whole.first}: the rule fell by {-whole.drawdowns[0]:.0%}, QQQ by "
+        f"{-whole.drawdowns[1]:.0%}, three times QQQ by {-whole.drawdowns[2]:.2%}"
+    )
+
+
+def look_ahead(study: Study) -> tuple[tuple[str, ...], Rows]:
+    assert study.wrong is not None
+    wrong = study.wrong
+    cash, qqq, tqqq = wrong.days_in
+    right = ("the same, right", wrong.right_total_return, wrong.right_max_drawdown, wrong.right_sharpe)
+    rows = [
+        (name, f"{wrong.rows}", f"{wrong.switches}", f"{tqqq}/{cash}/{qqq}", f"{r:.2%}", f"{d:.2%}", f"{s:.2f}")
+        for name, r, d, s in (
+            ("look-ahead: WRONG", wrong.total_return, wrong.max_drawdown, wrong.sharpe),
+            right,
+        )
+    ]
+    return ("no costs", "rows", "switches", "TQQQ/Cash/QQQ days", "return", "max DD", "CAGR/vol"), tuple(rows)
+
+
+def intraday_title(study: Study) -> str:
+    return f"When to decide: {len(study.intraday[0].account.equity)} sessions, on bars"
+
+
+def intraday(study: Study) -> tuple[tuple[str, ...], Rows]:
+    head = ("decides", "moves", "most a day", "days with 2+", "costs USD", "result")
+    rows = []
+    for item in study.intraday:
+        cost = float(item.account.commissions + item.account.slippage)
+        result = item.account.equity[-1] / item.account.equity[0] - 1
+        rows.append(
+            (
+                item.name,
+                str(item.rotations),
+                str(item.most_in_a_day),
+                str(item.busy_days),
+                f"{cost:,.0f}",
+                f"{result:+.1%}",
+            )
+        )
+    return head, tuple(rows)
+
+
+def variants(items: Iterable[Any], first: str) -> tuple[tuple[str, ...], Rows]:
+    head = (first, "moves", "CAGR", "vol", "Sharpe", "max DD")
+    rows = [(v.name, str(v.rotations), *_variant_figures(v.metrics)) for v in items]
+    return head, tuple(rows)
+
+
+def _variant_figures(m: Metrics) -> tuple[str, str, str, str]:
+    return percent(m.cagr), percent(m.volatility, 0), f"{m.sharpe:.2f}", percent(m.max_drawdown, 0)
+
+
+def eras(items: Iterable[Era]) -> tuple[tuple[str, ...], Rows]:
+    head = ("", "from", "to", "rule", "QQQ", "3 x", "rule DD", "QQQ DD", "3 x DD")
+    rows = [
+        (e.name, str(e.first), str(e.last), *(f"{r:+,.0%}" for r in e.returns), *(f"{d:.2%}" for d in e.drawdowns))
+        for e in items
+    ]
+    return head, tuple(rows)
+
+
+def percent(value: float, digits: int = 1) -> str:
+    return "" if math.isnan(value) else f"{value:.{digits}%}"
+
+
+def as_json(study: Study) -> dict[str, Any]:
+    """The numbers of the study; curves are left out, they are as long as the prices."""
+    terms = study.question.terms
+    document: dict[str, Any] = {
+        "first": str(study.days.dates[0]),
+        "last": str(study.days.dates[-1]),
+        "sessions": len(study.days),
+        "terms": terms_text(terms),
+        "lines": {line.name: _metrics(line.metrics) for line in (study.own, study.ideal, study.qqq, study.tqqq)},
+        "rotations": study.own.rotations,
+        "orders": len(study.account.trades),
+        "commissions": float(study.account.commissions),
+        "slippage": float(study.account.slippage),
+        "turnover": study.turnover,
+        "holdings": {name: _slots(figures) for name, figures in zip(NAMES, study.holdings, strict=True)},
+        "fills": {v.name: _metrics(v.metrics) for v in study.fills},
+        "bands": {v.name: {"rotations": v.rotations} | _metrics(v.metrics) for v in study.bands},
+        "confirmations": {v.name: {"rotations": v.rotations} | _metrics(v.metrics) for v in study.confirmations},
+        "taxes": [_slots(tax) for tax in study.taxes],
+        "wash_sales": _slots(study.wash),
+    }
+    if study.null is not None:
+        document["null_test"] = {"p_value": study.null.p_value, "observed": study.null.observed}
+    if study.sweep is not None:
+        pair = (terms.rules.short_period, terms.rules.long_period)
+        document["sweep"] = {n: study.sweep.rank(getattr(study.sweep, n), *pair) for n in ("cagr", "sharpe")}
+    if study.wrong is not None:
+        document["look_ahead"] = {k: v for k, v in _slots(study.wrong).items() if k != "curve"} | {"wrong": True}
+    if study.intraday:
+        head, rows = intraday(study)
+        document["intraday"] = [dict(zip(head, row, strict=True)) for row in rows]
+    if study.long_view is not None:
+        document["synthetic"] = {
+            k: str(v) if k in ("first", "last") else v for k, v in _slots(study.long_view.fit).items()
+        }
+    return _finite(document)  # type: ignore[no-any-return]
+
+
+def _metrics(figures: Metrics) -> dict[str, float]:
+    return _slots(figures)
+
+
+def _slots(value: Any) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in value.__slots__}
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no word for a number that is not one: None."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _summary_row(line: Line) -> tuple[str, ...]:
+    m = line.metrics
+    return (
+        *(line.name, f"{line.equity[-1]:,.0f}", percent(m.cagr), percent(m.volatility, 0), f"{m.sharpe:.2f}"),
+        *(f"{m.sortino:.2f}", percent(m.max_drawdown), "" if line.rotations is None else str(line.rotations)),
+    )
+
+
+def _table(headings: tuple[str, ...], rows: Rows) -> Table:
+    return Table(headings, rows, frozenset(range(1, len(headings))))

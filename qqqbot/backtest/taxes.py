@@ -1,0 +1,67 @@
+"""An after-tax view and a count of wash sales. A view, not advice.
+
+Each stay in QQQ or TQQQ is one lot. Since 2010 none has lasted half a year, so all gains are short-term: they are taxed
+at one rate at the end of the year in which they were realized, losses are carried forward. QQQ held is not taxed until
+it is sold.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from qqqbot.backtest.metrics import Floats, Levels, cagr, stays
+from qqqbot.backtest.prices.table import Dates
+
+RATES = (0.24, 0.32, 0.37)
+WASH_SALE_DAYS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class AfterTax:
+    rate: float
+    cagr: float
+    final: float
+
+
+@dataclass(frozen=True, slots=True)
+class WashSales:
+    """Lots of one fund: how many, how many lost, and how many of those were bought again within 30 days."""
+
+    lots: int
+    losing: int
+    washed: int
+    longest_days: int
+
+
+def after_tax(dates: Dates, equity: Floats, holding: Levels, rate: float) -> AfterTax:
+    """The curve less `rate` of each year's realized gains, paid out of the account on the year's last session."""
+    years = dates.astype("datetime64[Y]").astype(int)
+    first, last = stays(holding)
+    own = holding[first] > 0
+    own[-1] = False  # the lot that is still held has realized nothing
+    realized = np.bincount(years[last[own]] - years[0], (equity[last] - equity[first])[own], years[-1] - years[0] + 1)
+    ends = np.append(np.flatnonzero(np.diff(years)), len(years) - 1)
+    kept, carried = 1.0, 0.0
+    for end in ends.tolist():
+        gain = kept * float(realized[years[end] - years[0]]) + carried
+        carried = min(gain, 0.0)
+        kept -= rate * max(gain, 0.0) / float(equity[end])
+    final = kept * float(equity[-1] / equity[0])
+    elapsed = float((dates[-1] - dates[0]).astype(int)) / 365.25
+    return AfterTax(rate, cagr(np.array([1.0, final]), elapsed), final)
+
+
+def wash_sales(dates: Dates, equity: Floats, holding: Levels, level: int) -> WashSales:
+    """Losing lots of one fund that was bought again within 30 days of the sale."""
+    first, last = stays(holding)
+    own = np.flatnonzero(holding[first] == level)
+    if not len(own):
+        return WashSales(0, 0, 0, 0)
+    finished = own[last[own] < len(holding) - 1]
+    bought, sold = dates[first[own]], dates[last[finished]]
+    lost = equity[last[finished]] < equity[first[finished]]
+    after = np.searchsorted(bought, sold, side="left")
+    gap = (bought[np.minimum(after, len(bought) - 1)] - sold).astype(int)
+    washed = lost & (after < len(bought)) & (gap <= WASH_SALE_DAYS)
+    length = (dates[last[own]] - dates[first[own]]).astype(int)
+    return WashSales(len(finished), int(lost.sum()), int(washed.sum()), int(length.max()))

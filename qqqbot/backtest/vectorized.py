@@ -1,0 +1,232 @@
+"""What the rule would have earned: sessions, decisions, the moves they ask for, and the curve of a perfect follower.
+
+`ideal` is fully invested in fractions of shares and pays a fixed part of the value for each leg: quick, free of scale,
+and what other tools compute; `backtest_account` counts whole shares. Decisions are made at closes; none sees a later
+price.
+
+Fills at the close it decided on are kinder than life: the real decision is taken minutes earlier, and the real fill
+comes later and worse. Dividends are taken as reinvested in the same fund on the ex-day.
+"""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from qqqbot.backtest.prices.table import BadPrices, Dates, Floats, Prices
+from qqqbot.backtest.signals import CASH, NO_SIGNAL, Levels, averages, levels_from
+from qqqbot.model.values import Rules
+
+DAYS_A_YEAR = 365.25
+BASIS_POINT = 1e-4
+# Two to change funds, and the first purchase, which may fall on the same day of the curve.
+MOST_LEGS = 3
+NAMES = ("CASH", "QQQ", "TQQQ")
+
+
+class Fill(StrEnum):
+    """When an order decided at a close is filled."""
+
+    CLOSE = "close"
+    NEXT_OPEN = "next_open"
+    NEXT_CLOSE = "next_close"
+    INTRADAY = "intraday"
+
+
+class Commission(StrEnum):
+    IB_FIXED = "ib_fixed"
+    IB_TIERED = "ib_tiered"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What trading costs and what is traded with. `slippage` is a fraction of the price, for each leg."""
+
+    rules: Rules = field(default_factory=Rules)
+    capital: Decimal = Decimal(100_000)
+    fill: Fill = Fill.CLOSE
+    slippage: float = BASIS_POINT
+    commission: Commission = Commission.IB_FIXED
+    cash_yield: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """The sessions that are examined: prices, averages and what the rule wanted at each close, arrays of one length."""
+
+    dates: Dates
+    close: Floats
+    """[3, days]: of cash (always 1), QQQ and TQQQ, adjusted"""
+    open: Floats
+    factor: Floats
+    short_ma: Floats
+    long_ma: Floats
+    wanted: Levels
+    previous: Floats
+    """[3]: the closes before the first session, NaN where there are none"""
+
+    def __len__(self) -> int:
+        return len(self.dates)
+
+    @property
+    def years(self) -> float:
+        return float((self.dates[-1] - self.dates[0]).astype(int)) / DAYS_A_YEAR
+
+    def since(self, start: int) -> "Days":
+        """The sessions from index `start` (1 or later) on."""
+        return Days(
+            dates=self.dates[start:],
+            close=self.close[:, start:],
+            open=self.open[:, start:],
+            factor=self.factor[:, start:],
+            short_ma=self.short_ma[start:],
+            long_ma=self.long_ma[start:],
+            wanted=self.wanted[start:],
+            previous=self.close[:, start - 1],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A move to `target` during session `day` (or at its close), at these adjusted prices of cash, QQQ and TQQQ."""
+
+    day: int
+    target: int
+    prices: tuple[float, float, float]
+
+
+def examine(prices: Prices, rules: Rules, start: np.datetime64 | None = None, end: np.datetime64 | None = None) -> Days:
+    """The sessions from `start` to `end` on which there are both averages and both prices.
+
+    Raises BadPrices where there are fewer than two of them, or a date lies outside the prices.
+    """
+    _require_dates(prices, start, end)
+    first = max(prices.first, rules.long_period - 1)
+    if start is not None:
+        first = max(first, int(np.searchsorted(prices.dates, start)))
+    last = len(prices) if end is None else int(np.searchsorted(prices.dates, end, side="right"))
+    if last - first < 2:
+        raise BadPrices(
+            f"{len(prices)} sessions from {prices.dates[0]} to {prices.dates[-1]} (TQQQ from "
+            f"{prices.dates[prices.first]}) leave {max(0, last - first)} to examine with an average of "
+            f"{rules.long_period} days; at least 2 are needed: use longer files or a shorter average"
+        )
+    needed = slice(first - rules.long_period + 1, last)
+    short, long = np.full(len(prices), np.nan), np.full(len(prices), np.nan)
+    short[needed], long[needed] = averages(prices.qqq.close[needed], rules)
+    return days_between(prices, short, long, rules, slice(first, last))
+
+
+def days_between(prices: Prices, short: Floats, long: Floats, rules: Rules, cut: slice) -> Days:
+    """The sessions of `cut`, their averages being known; the account is in cash before the first."""
+    qqq, tqqq = prices.qqq, prices.tqqq
+    ones = np.ones(len(qqq.close[cut]))
+    wanted = levels_from(qqq.close[cut], short[cut], long[cut], rules)
+    return Days(
+        dates=prices.dates[cut],
+        close=np.stack((ones, qqq.close[cut], tqqq.close[cut])),
+        open=np.stack((ones, qqq.open[cut], tqqq.open[cut])),
+        factor=np.stack((ones, qqq.factor[cut], tqqq.factor[cut])),
+        short_ma=short[cut],
+        long_ma=long[cut],
+        wanted=wanted,
+        previous=np.array([1.0, *(s.close[cut.start - 1] if cut.start else np.nan for s in (qqq, tqqq))]),
+    )
+
+
+def cash_growth(dates: Dates, cash_yield: float) -> Floats:
+    """What a dollar of cash on the first day has become on each day."""
+    elapsed = (dates - dates[0]).astype(np.float64)
+    growth: Floats = np.power(1 + cash_yield, elapsed / DAYS_A_YEAR)
+    return growth
+
+
+def legs(before: Levels, after: Levels) -> npt.NDArray[np.int64]:
+    """Orders that each move needs: one to or from cash, two between the funds, none for staying."""
+    return np.where(before != after, (before > CASH).astype(np.int64) + (after > CASH), 0)
+
+
+def rotations_of(wanted: Levels) -> int:
+    """Moves from one holding to another, the first purchase included."""
+    return int(np.count_nonzero(np.diff(wanted, prepend=np.int8(CASH))))
+
+
+def ideal(days: Days, terms: Terms, wanted: Levels | None = None) -> Floats:
+    """Equity at each close from 1, fully invested in fractions of shares, `slippage` of the value lost in each leg."""
+    target = days.wanted if wanted is None else wanted
+    count = len(days)
+    at_close, at_open = np.zeros(count, np.int8), np.zeros(count, np.int8)
+    lag = 1 if terms.fill is Fill.CLOSE else 2
+    at_open[lag:] = target[:-lag]  # held through the night into this session
+    day_lag = 2 if terms.fill is Fill.NEXT_CLOSE else 1
+    at_close[day_lag:] = target[:-day_lag]  # held from this session's open to its close
+    growth: Floats = np.ones(count)
+    if terms.fill is Fill.NEXT_OPEN:
+        growth[1:] = _of_held(at_open[1:], days.open[:, 1:], days.close[:, :-1])
+        growth[1:] *= _of_held(at_close[1:], days.close[:, 1:], days.open[:, 1:])
+    else:
+        growth[1:] = _of_held(at_close[1:], days.close[:, 1:], days.close[:, :-1])
+    if terms.cash_yield:
+        money = cash_growth(days.dates, terms.cash_yield)
+        growth[1:] *= np.where(at_close[1:] == CASH, money[1:] / money[:-1], 1.0)
+    paid = _legs_paid(target, terms.fill)
+    kept = (1 - terms.slippage) ** np.arange(MOST_LEGS + 1)
+    return np.multiply.accumulate(growth * kept[paid])
+
+
+def look_ahead(days: Days) -> Floats:
+    """WRONG, for comparison only: each day's return earned with the position computed from that day's own close.
+
+    It begins at 1 before the first session, whose return is earned too where the closes before it are known.
+    """
+    growth: Floats = np.ones(len(days))
+    growth[1:] = _of_held(days.wanted[1:], days.close[:, 1:], days.close[:, :-1])
+    if np.isfinite(days.previous).all():
+        growth[0] = days.close[days.wanted[0], 0] / days.previous[days.wanted[0]]
+    return np.multiply.accumulate(growth)
+
+
+def daily_events(days: Days, fill: Fill, wanted: Levels | None = None) -> tuple[Event, ...]:
+    """The moves of the account, from cash, at the prices that `fill` says."""
+    target = days.wanted if wanted is None else wanted
+    moved = np.flatnonzero(np.diff(target, prepend=np.int8(CASH)))
+    later = 0 if fill is Fill.CLOSE else 1
+    table = days.open if fill is Fill.NEXT_OPEN else days.close
+    columns = table.T.tolist()
+    return tuple(
+        Event(day + later, int(target[day]), tuple(columns[day + later]))
+        for day in moved.tolist()
+        if day + later < len(days) and target[day] != NO_SIGNAL
+    )
+
+
+def _of_held(held: Levels, after: Floats, before: Floats) -> Floats:
+    """after / before of what is held in each place, [3, n] each; 1 for cash."""
+    ratios = after / before
+    index = held.astype(np.intp) * ratios.shape[1] + np.arange(ratios.shape[1])
+    held_ratios: Floats = ratios.ravel().take(index)
+    return held_ratios
+
+
+def _legs_paid(target: Levels, fill: Fill) -> npt.NDArray[np.int64]:
+    """Legs paid for in each day's growth; those of the first close are paid on the next day, equity beginning at 1."""
+    made = legs(np.concatenate((np.zeros(1, np.int8), target[:-1])), target)
+    paid = np.zeros(len(target), np.int64)
+    if fill is Fill.CLOSE:
+        paid[1:] = made[1:]
+        paid[1] += made[0]
+    else:
+        paid[1:] = made[:-1]
+    return paid
+
+
+def _require_dates(prices: Prices, start: np.datetime64 | None, end: np.datetime64 | None) -> None:
+    first, last = prices.dates[prices.first], prices.dates[-1]
+    for name, day in (("start", start), ("end", end)):
+        if day is not None and not first <= day <= last:
+            raise BadPrices(f"--{name} {day} is outside the prices, which hold both symbols from {first} to {last}")
+    if start is not None and end is not None and start >= end:
+        raise BadPrices(f"--start {start} is not before --end {end}")

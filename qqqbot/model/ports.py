@@ -1,0 +1,97 @@
+"""What the bot needs from outside, as Protocols: daemon, demo, backtest and tests differ by what stands behind them."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from qqqbot.model.sessions import SessionTable
+from qqqbot.model.values import AccountSnapshot, Market, Mode, Order, OrderIntent, Quote
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """The present moment, aware UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds since some fixed instant; never steps back."""
+        ...
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep; True at once when a stop has been asked for, False when the time has passed."""
+        ...
+
+    def stopping(self) -> bool:
+        """Whether a stop has been asked for."""
+        ...
+
+
+class PriceSource(Protocol):
+    def sessions(self, now: datetime) -> SessionTable:
+        """The table of sessions around `now`.
+
+        Raises PricesUnavailable where the source did not answer, CalendarEnded where it cannot reach `now`.
+        """
+        ...
+
+    def market(self, now: datetime) -> Market:
+        """Daily rows and live prices, as they came. Raises PricesUnavailable or StalePrices."""
+        ...
+
+
+class Broker(Protocol):
+    """One account. No answer is an exception, never an empty answer."""
+
+    @property
+    def mode(self) -> Mode: ...
+
+    @property
+    def account(self) -> str:
+        """The account's id; rows of the book carry it."""
+        ...
+
+    @property
+    def needs_open_exchange(self) -> bool:
+        """Whether an order may be sent only while the exchange is open."""
+        ...
+
+    @property
+    def absence_is_final_after(self) -> timedelta:
+        """How long complete answers must go on not knowing an order before it is believed never to have existed."""
+        ...
+
+    def snapshot(self) -> AccountSnapshot:
+        """Money, positions and our open orders, complete. Raises BrokerUnavailable."""
+        ...
+
+    def quotes(self) -> Mapping[str, Quote]:
+        """The broker's own live prices; empty where it gives none. Never raises for missing data."""
+        ...
+
+    def submit(self, intent: OrderIntent) -> None:
+        """Send the order and return at once.
+
+        Raises OrderRejected where it certainly never left, OrderOutcomeUnknown where it may have.
+        """
+        ...
+
+    def find(self, intent: OrderIntent) -> Order | None:
+        """What became of the order: None where a complete answer does not know it. Raises BrokerUnavailable."""
+        ...
+
+    def cancel(self, intent: OrderIntent) -> None:
+        """Ask for the order to be cancelled; its outcome is learnt from `find`. Raises BrokerUnavailable."""
+        ...
+
+    def recent_orders(self) -> tuple[Order, ...]:
+        """Orders of ours, by order_ref, that have executions the broker still remembers. Raises BrokerUnavailable.
+
+        Late executions and corrections arrive this way; the book takes from them what it does not have.
+        """
+        ...
+
+
+class Notifier(Protocol):
+    def notify(self, kind: str, text: str) -> None:
+        """Tell the owner. Never raises, never blocks."""
+        ...

@@ -1,0 +1,233 @@
+"""Is the daemon alive, and is anything wrong? A verdict and sentences from what the files say. Pure.
+
+The truth about life is the lock, not the pid and not the state that the daemon wrote: a process that was killed cannot
+write that it died.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from enum import Enum
+from typing import Any
+
+from qqqbot.model.sessions import NEW_YORK, new_york_text
+from qqqbot.records.coerce import mapping, moment, number, sequence, text
+from qqqbot.records.folder import Problem
+
+# One check that fails is followed by the next; so many in a row are an outage.
+FAILURES_OF_AN_OUTAGE = 3
+# The gateway comes back by itself from most breaks, within this.
+PATIENCE = timedelta(minutes=5)
+# Time enough to log in before the first decision of a day.
+AHEAD = timedelta(hours=1)
+# A session's hours where no calendar is told of: a daemon that waits for its account has none.
+USUAL_OPEN, USUAL_CLOSE = time(9, 30), time(16)
+# The daemon beats at least once a minute; two missed beats may be a slow disk, more is a hang.
+STALE_AFTER = timedelta(minutes=3)
+HALTING_CODES = {"LedgerMismatch", "UnexpectedPosition", "TradingHalted", "DidNotSettle", "CalendarEnded"}
+
+
+class Health(Enum):
+    """The verdict, and the exit code that scripts see."""
+
+    HEALTHY = ("healthy", 0)
+    STARTING = ("starting", 0)
+    DEAD = ("dead", 1)
+    STALE = ("stale", 1)
+    STOPPED = ("stopped", 3)
+    NEVER_STARTED = ("never started", 3)
+    HALTED = ("halted", 4)
+    FAILING = ("failing", 5)
+    """it lives, and can decide nothing while decisions are due"""
+
+    @property
+    def word(self) -> str:
+        return self.value[0]
+
+    @property
+    def exit_code(self) -> int:
+        return self.value[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What there is to judge by.
+
+    `holder` is the pid that holds the lock, None where nobody does; `locked_at` is when the lock's file was written;
+    `halt` is the reason in HALT, None where there is no such file; `status` is empty where there is none;
+    `damage` says what is wrong with the files themselves; `touched_at` is when the status was written or, by a daemon
+    that could not write it, at least touched.
+    """
+
+    status: Mapping[str, Any]
+    holder: int | None
+    locked_at: datetime | None
+    halt: str | None
+    damage: tuple[Problem, ...] = ()
+    touched_at: datetime | None = None
+
+
+NEWEST_ALERTS = 3
+SATURDAY = 5
+# Kinds of alerts that repeat what the last check's own failures say.
+OF_THE_LAST_CHECK = ("halt", "mismatch", "disk", "order_limit", "broker", "checks_failing")
+
+_ADVICE = {
+    "TradingHalted": "look at the reason; ./bot_control.sh resume lets it trade again",
+    "LedgerMismatch": "./bot_control.sh adopt (the account is right) or leave (those shares are mine)",
+    "UnexpectedPosition": "look at the account at your broker, then ./bot_control.sh adopt or leave",
+    "DidNotSettle": "look at the account and the log, then ./bot_control.sh resume",
+    "CalendarEnded": "./bot_control.sh update",
+    "BrokerUnavailable": "is the gateway running and logged in? test_ib_connection.py looks step by step",
+    "OrderRejected": "the message above is the broker's; the next check plans afresh",
+    "OrderLimit": "nothing more is sent in this session; what made so many: ./bot_control.sh why DATE",
+    "DiskError": "make room on the disk of the logs folder and let this user write there",
+    "PricesUnavailable": "nothing to do: the next check asks again; it never trades on bad prices",
+    "StalePrices": "nothing to do: the next check asks again; it never trades on old prices",
+}
+"""code of a gate or an error -> what to do"""
+
+
+def judge(evidence: Evidence, now: datetime) -> Health:
+    """The verdict at `now`."""
+    status = evidence.status
+    if evidence.holder is None:
+        if not status and not evidence.damage:
+            return Health.NEVER_STARTED
+        return Health.STOPPED if status.get("state") == "stopped" else Health.DEAD
+    if now - _last_sign_of_life(evidence, now) > STALE_AFTER:
+        return Health.STALE
+    codes = {code for code, _ in failures(mapping(status.get("last_check")))}
+    if evidence.halt is not None or text(status.get("halted")) or codes & HALTING_CODES:
+        return Health.HALTED
+    if _not_reported_yet(evidence):
+        return Health.STARTING
+    return Health.FAILING if _decides_nothing(status, now) else Health.HEALTHY
+
+
+def failures(check: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Code and sentence of each failed gate of `check` that amounts to an error; of a check that failed, its own."""
+    gates = [mapping(gate) for gate in sequence(check.get("gates"))]
+    failed = [gate for gate in gates if gate.get("passed") is False and text(gate.get("code"))]
+    if failed:
+        return [(gate["code"], text(gate.get("sentence")) or gate["code"]) for gate in failed]
+    code = text(check.get("error"))
+    return [(code, text(check.get("sentence")) or code)] if code else []
+
+
+def problems(evidence: Evidence, health: Health, now: datetime) -> tuple[Problem, ...]:
+    """What is wrong, the worst first; empty where nothing is."""
+    found = [*_of_life(evidence, health, now), *_of_trading(evidence), *evidence.damage]
+    return tuple({problem.text: problem for problem in found}.values())
+
+
+def _of_life(evidence: Evidence, health: Health, now: datetime) -> Iterable[Problem]:
+    if health is Health.DEAD:
+        beat = moment(evidence.status.get("heartbeat_at"))
+        seen = f"; last seen {new_york_text(beat)}" if beat else ""
+        advice = "./bot_control.sh start; what it said last: ./bot_control.sh logs, and logs/nohup.log"
+        yield Problem(f"the daemon died without saying so{seen}", advice)
+    if health is Health.STALE:
+        minutes = (now - _last_sign_of_life(evidence, now)) // timedelta(minutes=1)
+        if _cannot_write(evidence, now):
+            found = f"the daemon lives, but for {minutes} minutes it could not write its status"
+            yield Problem(found, _ADVICE["DiskError"])
+        else:
+            found = f"no heartbeat for {minutes} minutes: the daemon hangs"
+            yield Problem(found, "./bot_control.sh restart (stop --force where it does not answer)")
+
+
+def _of_trading(evidence: Evidence) -> Iterable[Problem]:
+    status = evidence.status
+    halt = evidence.halt if evidence.halt is not None else text(status.get("halted"))
+    if halt is not None:
+        yield Problem(f"trading is halted: {halt}", _ADVICE["TradingHalted"])
+    problem = text(status.get("problem"))
+    if problem is not None:
+        yield Problem(problem)
+    failed = failures(mapping(status.get("last_check")))
+    if status.get("agrees") is False and "LedgerMismatch" not in dict(failed):
+        yield Problem("the account's shares differ from the book", _ADVICE["LedgerMismatch"])
+    for code, sentence in failed:
+        told = halt is not None if code == "TradingHalted" else (code, sentence) == ("BrokerUnavailable", problem)
+        if not told:
+            yield Problem(f"the last check could not trade: {sentence}", _ADVICE.get(code, ""))
+    count = int(number(status.get("failures_in_row")) or 0)
+    if count > 1:
+        yield Problem(f"{count} checks in a row could not be made")
+    told_above: tuple[str, ...] = ("broker",) if problem is not None else ()
+    yield from _of_alerts(status, OF_THE_LAST_CHECK if failed or halt is not None else told_above)
+
+
+def _of_alerts(status: Mapping[str, Any], told_above: tuple[str, ...]) -> Iterable[Problem]:
+    """What the owner has been notified of and has not ended, but for the kinds that are `told_above`."""
+    for alert in map(mapping, sequence(status.get("alerts"))[-NEWEST_ALERTS:]):
+        told = text(alert.get("text"))
+        if told and alert.get("kind") not in told_above:
+            at = moment(alert.get("at"))
+            yield Problem(f"{told} (since {new_york_text(at)})" if at else told)
+
+
+def _decides_nothing(status: Mapping[str, Any], now: datetime) -> bool:
+    """Whether a decision that is due, or soon will be, cannot be made. In the night nothing is missed.
+
+    What failed before the session's open says nothing of today: the first check of the day does.
+    """
+    check, since = mapping(status.get("last_check")), _without_account_since(status)
+    opened = _open_since(status, now)
+    failures_in_row, checked = number(status.get("failures_in_row")) or 0, moment(check.get("timestamp"))
+    if opened is not None and checked is not None and checked >= opened and failures_in_row >= FAILURES_OF_AN_OUTAGE:
+        return True
+    lasting = since is not None and now - since > PATIENCE
+    return lasting and (opened is not None or _opens_soon(status, now))
+
+
+def _without_account_since(status: Mapping[str, Any]) -> datetime | None:
+    """When the account ceased to answer, of a daemon that has none yet its start; None where it answers."""
+    since, waiting = moment(status.get("problem_since")), status.get("state") == "waiting"
+    return moment(status.get("started_at")) if waiting and since is None else since
+
+
+def _open_since(status: Mapping[str, Any], now: datetime) -> datetime | None:
+    """When the session that is under way opened; None while the exchange is closed."""
+    session = mapping(mapping(status.get("calendar")).get("session"))
+    opened, closes = moment(session.get("open")), moment(session.get("close"))
+    if opened is None or closes is None:
+        opened, closes = _usual_hours(now)
+    return opened if opened <= now < closes else None
+
+
+def _opens_soon(status: Mapping[str, Any], now: datetime) -> bool:
+    """Whether a decision may fall due within the hour: where all fall near the close, the open is none."""
+    if mapping(status.get("config")).get("decide") == "before_close":
+        return False
+    coming = moment(mapping(status.get("calendar")).get("next_open")) or _usual_hours(now)[0]
+    return coming - AHEAD <= now < coming
+
+
+def _usual_hours(now: datetime) -> tuple[datetime, datetime]:
+    """Open and close of a session on the day of `now` in New York, on a Saturday or Sunday Monday's."""
+    day = now.astimezone(NEW_YORK).date()
+    day += timedelta(days=7 - day.weekday() if day.weekday() >= SATURDAY else 0)
+    return datetime.combine(day, USUAL_OPEN, NEW_YORK), datetime.combine(day, USUAL_CLOSE, NEW_YORK)
+
+
+def _not_reported_yet(evidence: Evidence) -> bool:
+    """Whether the lock's holder has not written a status of its own."""
+    status = evidence.status
+    return status.get("state") in ("stopped", "starting", None) or number(status.get("pid")) != evidence.holder
+
+
+def _cannot_write(evidence: Evidence, now: datetime) -> bool:
+    """Whether the status is old and its file was touched just now, which takes no room on a full disk."""
+    touched = evidence.touched_at
+    return touched is not None and timedelta(0) <= now - touched <= STALE_AFTER
+
+
+def _last_sign_of_life(evidence: Evidence, now: datetime) -> datetime:
+    """The heartbeat; for a daemon that has not beaten yet, the moment it took the lock."""
+    beat = moment(evidence.status.get("heartbeat_at"))
+    if _not_reported_yet(evidence) or beat is None:
+        signs = [sign for sign in (beat, evidence.locked_at) if sign is not None]
+        return max(signs, default=now)
+    return beat

@@ -1,0 +1,143 @@
+"""What the book's rows add up to beyond the portfolio: time in each holding, wins, costs, drawdown. Pure; row by row.
+
+A cut book (its newest rows only) can be read too: `shares_before` tells what was held at the cut.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from qqqbot.model.values import SYMBOLS, Holding, Side
+from qqqbot.records.ledger import Ledger
+
+Row = Mapping[str, Any]
+
+BAD_ROW = (KeyError, ValueError, TypeError, ArithmeticError)
+"""What `Performance.apply` raises for a row that is not one."""
+
+
+class Performance:
+    """State of one mode and account, rows taken in oldest first."""
+
+    def __init__(self, opening: Mapping[str, int] | None = None) -> None:
+        self.ledger = Ledger()
+        self.ledger.shares.update(opening or {})
+        self.first: datetime | None = None
+        self.rotations = 0
+        self.commissions = Decimal(0)
+        self.slippage = Decimal(0)
+        self.traded = Decimal(0)
+        self.wins: dict[str, int] = dict.fromkeys(SYMBOLS, 0)
+        self.rounds: dict[str, int] = dict.fromkeys(SYMBOLS, 0)
+        self.max_drawdown = 0.0
+        self._seconds: dict[Holding, float] = dict.fromkeys(Holding, 0.0)
+        self._last: datetime | None = None
+        self._realized_at_opening: dict[str, Decimal] = {}
+        self._equity = Decimal(0)
+        self._growth, self._peak = 1.0, 1.0
+
+    def apply(self, row: Row) -> None:
+        """Take one row in. Raises one of BAD_ROW."""
+        moment = datetime.fromisoformat(row["timestamp"])
+        held, moving_to = dict(self.ledger.shares), self.ledger.moving_to
+        realized, capital = self.ledger.realized_pnl, self.ledger.total_capital
+        holding = self.holding
+        self.ledger.apply(row)
+        self._spend(holding, moment)
+        self.rotations += self.ledger.moving_to is not moving_to
+        self._equity += self.ledger.total_capital - capital
+        self._count_rounds(held, realized)
+        self._count_costs(row)
+        if row.get("equity") is not None:
+            self.value(Decimal(str(row["equity"])))
+
+    @property
+    def holding(self) -> Holding:
+        """What is held after the rows taken in so far."""
+        owned = (h for h in (Holding.TQQQ, Holding.QQQ) if self.ledger.shares[h.value] > 0)
+        return next(owned, Holding.CASH)
+
+    def seconds_in(self, now: datetime) -> dict[Holding, float]:
+        """Holding -> seconds spent in it, from the first row to `now`."""
+        seconds = dict(self._seconds)
+        if self._last is not None and now > self._last:
+            seconds[self.holding] += (now - self._last).total_seconds()
+        return seconds
+
+    def value(self, equity: Decimal) -> None:
+        """The account's value after the last row or now; deposits and withdrawals are no growth."""
+        if self._equity > 0:
+            self._growth *= float(equity / self._equity)
+            self._peak = max(self._peak, self._growth)
+            self.max_drawdown = min(self.max_drawdown, self._growth / self._peak - 1)
+        self._equity = equity
+
+    @property
+    def equity(self) -> Decimal:
+        """The account's value as last told."""
+        return self._equity
+
+    def _spend(self, holding: Holding, moment: datetime) -> None:
+        if self._last is None:
+            self.first = moment
+        elif moment > self._last:
+            self._seconds[holding] += (moment - self._last).total_seconds()
+        self._last = max(moment, self._last or moment)
+
+    def _count_rounds(self, held: Mapping[str, int], realized: Decimal) -> None:
+        """A round goes from no share of a symbol to none again; it is won where it made money after commissions."""
+        for symbol in SYMBOLS:
+            before, after = held[symbol], self.ledger.shares[symbol]
+            if before == 0 and after > 0:
+                self._realized_at_opening[symbol] = realized
+            elif before > 0 and after == 0 and symbol in self._realized_at_opening:
+                self.rounds[symbol] += 1
+                self.wins[symbol] += self.ledger.realized_pnl > self._realized_at_opening.pop(symbol)
+
+    def _count_costs(self, row: Row) -> None:
+        kind = row.get("kind", "trade")
+        if kind == "commission":
+            self.commissions += Decimal(str(row["amount"]))
+        elif kind == "trade":
+            self.commissions += Decimal(str(row.get("commission") or 0))
+            amount = Decimal(str(row["amount"]))
+            self.traded += amount
+            self.slippage += amount * Decimal(str(row.get("slippage_bps") or 0)) / 10_000
+
+
+def shares_before(rows: Iterable[Row]) -> dict[str, int]:
+    """Shares of each symbol held before `rows`, taking it that at some point among them none was held.
+
+    A window of many rotations leaves each symbol many times; the least sum on the way is then minus the opening.
+    """
+    total, least = dict.fromkeys(SYMBOLS, 0.0), dict.fromkeys(SYMBOLS, 0.0)
+    ratio = dict.fromkeys(SYMBOLS, 1.0)
+    for row in rows:
+        kind, symbol = row.get("kind", "trade"), row.get("symbol")
+        if symbol not in SYMBOLS:
+            continue
+        if kind == "split":
+            ratio[symbol] *= float(row["ratio"])
+        elif kind in ("trade", "correction", "adopt"):
+            sign = -1 if kind == "trade" and row["side"] == Side.SELL else 1
+            total[symbol] += sign * float(row["quantity"]) / ratio[symbol]
+            least[symbol] = min(least[symbol], total[symbol])
+    return {symbol: round(-least[symbol]) for symbol in SYMBOLS}
+
+
+def change(equity: float | None, capital: float | None) -> dict[str, float | None]:
+    """Since the start: against the capital that was put in, in USD and in per cent."""
+    if equity is None or not capital:
+        return {"change": None, "change_pct": None}
+    return {"change": equity - capital, "change_pct": (equity / capital - 1) * 100}
+
+
+def time_in(book: Performance, now: datetime, whole: bool = True) -> dict[str, Any] | None:
+    """Days and per cent of the time in each holding since the first row; `whole` where that is the book's first."""
+    seconds = book.seconds_in(now)
+    total = sum(seconds.values())
+    if book.first is None or total <= 0:
+        return None
+    holdings = {h.value: {"days": s / 86400, "pct": s / total * 100} for h, s in seconds.items()}
+    return {"since": book.first, "whole": whole, "holdings": holdings}

@@ -1,0 +1,43 @@
+"""What screens have in common: whose money this is, whether the prices are real, and the time in each holding."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from qqqbot.display.terminal import Block, Field, Line, Screen, Tone
+from qqqbot.model.sessions import new_york_date
+from qqqbot.records.coerce import masked
+
+SIMULATED = "SIMULATED PRICES"
+
+Facts = Mapping[str, Any]
+
+
+def framed(facts: Facts, *blocks: Block) -> Screen:
+    """`blocks` under the line that says whose money this is; simulated prices are named first and last."""
+    first = mode_line(facts.get("mode"), facts.get("account"))
+    if not facts.get("simulated_prices"):
+        return (first, *blocks)
+    return (Line(f"{SIMULATED}. {first.text}", Tone.WARNING), *blocks, Line(SIMULATED, Tone.WARNING))
+
+
+def mode_line(mode: str | None, account: str | None) -> Line:
+    whose = f"account {masked(account)}" if account else "account not known yet"
+    match mode:
+        case "dry_run":
+            return Line("DRY RUN: simulated account, no order can reach a broker", Tone.TITLE)
+        case "paper":
+            return Line(f"PAPER: Interactive Brokers paper trading, no real money; {whose}", Tone.TITLE)
+        case "live":
+            return Line(f"LIVE: orders are for real money; {whose}", Tone.BAD)
+        case None:
+            return Line("Nothing recorded here yet", Tone.TITLE)
+        case _:
+            return Line(f"{mode}: {whose}", Tone.TITLE)
+
+
+def time_in_fields(time_in: Facts | None) -> list[Field]:
+    if time_in is None:
+        return []
+    parts = [f"{name} {spent['days']:,.1f} d ({spent['pct']:.0f} %)" for name, spent in time_in["holdings"].items()]
+    start = "" if time_in["whole"] else f" (newest trades only, since {new_york_date(time_in['since'])})"
+    return [Field("Time in", ", ".join(parts) + start)]

@@ -1,0 +1,260 @@
+"""The dashboard as HTML: what `dashboard` found, in the words of the other screens. Pure.
+
+Everything that could be an account id is masked in the whole text at the end, whatever file it came from.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from qqqbot.display.formatting import NONE, column_time, count, percent, time_near, until, usd, words
+from qqqbot.display.markup import Markup, joined, tag
+from qqqbot.display.terminal import Fields, Tone
+from qqqbot.model.sessions import NEW_YORK
+from qqqbot.monitoring.screens import status as status_screen
+from qqqbot.monitoring.screens.frame import SIMULATED
+from qqqbot.monitoring.web.page_charts import charts
+from qqqbot.records.coerce import masked, moment, number, text, without_accounts
+
+_MODES = {
+    "dry_run": ("DRY RUN", "simulated account, no order can reach a broker"),
+    "paper": ("PAPER", "Interactive Brokers paper trading, no real money"),
+    "live": ("LIVE", "orders are for real money"),
+}
+_HEALTH = {
+    "healthy": "good",
+    "starting": "good",
+    "halted": "warning",
+    "stopped": "warning",
+    "failing": "bad",
+    "never started": "faint",
+}
+_TONES = {Tone.GOOD: "good", Tone.WARNING: "warning", Tone.BAD: "bad", Tone.FAINT: "faint", Tone.TITLE: "strong"}
+_ACTIONS = {"ROTATE": "good", "WAIT": "warning", "FAILED": "bad"}
+_LEVELS = {"WARNING": "warning", "ERROR": "bad", "CRITICAL": "bad"}
+_GONE = ("dead", "stale")
+_LOUD = (*_GONE, "failing")
+# Told elsewhere on the page.
+_TOLD_ABOVE = ("Wrong", "Flip", "Start it", "Stop it")
+
+Facts = Mapping[str, Any]
+
+
+def document(facts: Facts) -> str:
+    """The whole page."""
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="color-scheme", content="light dark"),
+        tag("title", _title(facts)),
+        tag("link", rel="icon", href="icon.svg", type="image/svg+xml"),
+        tag("link", rel="stylesheet", href="dashboard.css"),
+        tag("script", src="dashboard.js", defer="defer"),
+        tag("noscript", tag("meta", http_equiv="refresh", content="30")),
+    )
+    lost = tag("p", "", id="lost", class_="alarm", hidden="hidden")
+    return f"<!doctype html>\n{tag('html', head, tag('body', lost, Markup(fragment(facts))), lang='en')}\n"
+
+
+def fragment(facts: Facts) -> str:
+    """What is replaced while the page is open."""
+    status = facts["status"]
+    content = tag(
+        "main",
+        _banner(status),
+        _problems(status),
+        _tiles(status),
+        _flip(status),
+        [_section(title, picture) for title, picture in charts(facts)],
+        _section("Decisions", _decisions(facts["decisions"])),
+        _section("Trades", _trades(facts["trades"]["trades"])),
+        _section("Status", _status(status)),
+        _section("Log", _log(facts["log"])),
+        _footer(status),
+        id="page",
+        data_title=_title(facts),
+        class_=f"{status['mode'] or 'none'}{' gone' if status['health'] in _GONE else ''}",
+    )
+    return without_accounts(content)
+
+
+def _title(facts: Facts) -> str:
+    mode, _ = _MODES.get(facts["status"]["mode"], (str(facts["status"]["mode"] or "nothing yet"), ""))
+    return f"{facts['status']['health'].upper()} - {mode} - qqqbot"
+
+
+def _banner(status: Facts) -> Markup:
+    mode, told = _MODES.get(status["mode"], (str(status["mode"] or "NOTHING YET"), "nothing is recorded here"))
+    account = f"account {masked(status['account'])}" if status["account"] else "account not known yet"
+    health = status["health"]
+    return tag(
+        "header",
+        tag("p", SIMULATED, class_="simulated") if status["simulated_prices"] else None,
+        tag("h1", mode),
+        tag("p", tag("span", health.upper(), class_=f"health {_HEALTH.get(health, 'bad')}"), class_="state"),
+        tag("p", told if status["mode"] == "dry_run" else f"{told}; {account}", class_="told"),
+        tag("p", f"as of {column_time(status['now'])}:{status['now'].astimezone(NEW_YORK):%S} ET", class_="asof faint"),
+    )
+
+
+def _problems(status: Facts) -> Markup:
+    loud = status["health"] in _LOUD or status["mode"] == "live"
+    return joined(
+        tag(
+            "p",
+            tag("strong", words(problem["text"])),
+            tag("span", problem["advice"], class_="advice") if problem["advice"] else None,
+            class_="alarm" if loud else "alarm soft",
+        )
+        for problem in status["problems"]
+    )
+
+
+def _tiles(status: Facts) -> Markup:
+    own, signal, coming = status["own"], status["last_signal"], status["next"]
+    tiles = []
+    if own is not None:
+        rest = f"{usd(own['change'], sign=True)} USD ({percent(own['change_pct'], sign=True)})"
+        tone = "good" if (own["change"] or 0) > 0 else "bad" if (own["change"] or 0) < 0 else "faint"
+        tiles.append(_tile("Value, USD", usd(own["equity"]), rest if own["change"] is not None else "", tone))
+        held = [f"{count(n)} {symbol}" for symbol, n in sorted(own["shares"].items(), reverse=True) if n]
+        agrees, tone = _agreement(own, running=coming["check_at"] is not None)
+        tiles.append(_tile("Holds", " + ".join(held) or "cash", f"{usd(own['cash'])} USD cash; {agrees}", tone))
+    if signal is not None:
+        averages = f"short average {usd(signal['short_ma'])}, long {usd(signal['long_ma'])}"
+        tiles.append(_tile(f"QQQ, {_near(signal['at'], status)}", usd(signal["price"]), averages, "faint"))
+        tiles.append(_tile("The rule wants", signal["target"] or NONE, _next_check(coming, status), "faint"))
+    return tag("section", tiles, class_="tiles") if tiles else Markup()
+
+
+def _agreement(own: Facts, running: bool) -> tuple[str, str]:
+    """What the account says of the book, and its colour."""
+    if own["agrees"] is None:
+        return "the account was not asked yet", "faint"
+    if not own["agrees"]:
+        return "the account DISAGREES", "bad"
+    if running and not own["answers"]:
+        return "the account does not answer now, it agreed when last asked", "warning"
+    return f"the account {'agrees' if running else 'agreed when last asked'}", "faint"
+
+
+def _tile(label: str, value: str, rest: str, tone: str) -> Markup:
+    return tag(
+        "div",
+        tag("p", label, class_="label"),
+        tag("p", value, class_="value"),
+        tag("p", rest, class_=tone),
+        class_="tile",
+    )
+
+
+def _near(at: datetime | None, status: Facts) -> str:
+    return time_near(at, status["now"])
+
+
+def _next_check(coming: Facts, status: Facts) -> str:
+    if coming["check_at"]:
+        return f"next check {_near(coming['check_at'], status)} ({until(coming['check_at'], status['now'])})"
+    return "no check is coming: it does not run"
+
+
+def _flip(status: Facts) -> Markup:
+    flip = status["next"]["flip"]
+    if flip is None:
+        return Markup()
+    told = status_screen.flip_text(flip, status["next"]["decides_near_close"])
+    seen = f"as of {_near(flip['seen_at'], status)}"
+    if flip["coming"]:
+        seen = f"for the coming session, with the price of {_near(flip['seen_at'], status)} as that day's close"
+    return tag(
+        "p",
+        tag("strong", "What would change its mind: "),
+        told,
+        tag("span", f" ({seen})", class_="faint"),
+        class_="flip",
+    )
+
+
+def _section(title: str, content: Markup | None) -> Markup:
+    return tag("section", tag("h2", title), content, class_="card") if content else Markup()
+
+
+def _decisions(rows: Sequence[Facts]) -> Markup:
+    if not rows:
+        return tag("p", "None yet.", class_="faint")
+    return _table(("Time (ET)", "", "Why"), [_decision(row) for row in reversed(rows)], "decisions")
+
+
+def _decision(row: Facts) -> Markup:
+    action = text(row.get("action")) or NONE
+    return tag(
+        "tr",
+        tag("td", column_time(moment(row.get("timestamp"))), class_="time"),
+        tag("td", tag("span", action, class_=f"action {_ACTIONS.get(action, 'faint')}")),
+        tag("td", words(text(row.get("sentence")) or "no sentence")),
+    )
+
+
+def _trades(rows: Sequence[Facts]) -> Markup:
+    if not rows:
+        return tag("p", "None yet.", class_="faint")
+    headings = ("Time (ET)", "Order", "Price", "Profit", "Value after")
+    return _table(headings, [_trade(row) for row in reversed(rows)], "trades")
+
+
+def _trade(row: Facts) -> Markup:
+    side = text(row.get("side")) or NONE
+    profit = number(row.get("realized_pnl")) if side == "SELL" else None
+    order = f"{count(number(row.get('quantity')))} {text(row.get('symbol')) or NONE}"
+    return tag(
+        "tr",
+        tag("td", column_time(moment(row.get("timestamp"))), class_="time"),
+        tag("td", tag("span", side, class_="up" if side == "BUY" else "down"), f" {order}"),
+        tag("td", usd(number(row.get("price"))), class_="number"),
+        tag("td", usd(profit, sign=True), class_=f"number {'good' if (profit or 0) > 0 else 'bad' if profit else ''}"),
+        tag("td", usd(number(row.get("equity"))), class_="number"),
+    )
+
+
+def _table(headings: Sequence[str], rows: Sequence[Markup], css: str) -> Markup:
+    head = tag("thead", tag("tr", [tag("th", heading) for heading in headings]))
+    return tag("div", tag("table", head, tag("tbody", rows), class_=css), class_="scroll", id=f"{css}-table")
+
+
+def _status(status: Facts) -> Markup:
+    """The terminal's own words, but for what stands above in large letters."""
+    label, items = "", []
+    for block in status_screen.status(status):
+        for row in block.rows if isinstance(block, Fields) else ():
+            label = row.label or label
+            if label not in _TOLD_ABOVE:
+                name = words(row.label) if row.label else ""
+                items.append(joined([tag("dt", name), tag("dd", row.text, class_=_TONES.get(row.tone))]))
+    return tag("dl", items)
+
+
+def _log(log: Facts) -> Markup:
+    lines = [_log_line(line) for line in log["lines"]] or [Markup("No log yet.")]
+    notes = [tag("p", note, class_="warning") for note in log["notes"]]
+    return joined([notes, tag("pre", lines, id="log-lines")])
+
+
+def _log_line(line: Facts) -> Markup:
+    at = moment(line["at"])
+    told = (
+        f"{column_time(at)}:{at.astimezone(NEW_YORK):%S} {line['level']} {line['text']}\n"
+        if at
+        else f"{line['text']}\n"
+    )
+    return tag("span", told, class_=_LEVELS.get(line["level"] or ""))
+
+
+def _footer(status: Facts) -> Markup:
+    down = status["health"] in ("stopped", "dead", "never started")
+    how = [status_screen.HOW_TO_START] if down else [status_screen.HOW_TO_STOP, status_screen.HOW_TO_HALT]
+    return tag(
+        "footer",
+        [tag("p", tag("code", line)) for line in how],
+        tag("p", "This page only reads; nothing on it can trade, stop or change anything.", class_="faint"),
+    )

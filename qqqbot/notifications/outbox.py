@@ -1,0 +1,112 @@
+"""What is to be delivered to strangers, handed over in microseconds and delivered behind the loop's back.
+
+Bounded in every way: the oldest item is dropped when there are too many, and each is tried a fixed number of times with
+growing pauses. One thread does it, asleep while there is nothing to deliver: starting one for each item would make the
+loop wait until it runs. Whoever hands over may learn what became of each item.
+"""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Generic, Self, TypeVar
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+# An item's delivery returns what went wrong, None where it arrived.
+Delivery = Callable[[T], str | None]
+KILL_SECONDS = 2.0
+
+
+class Outbox(Generic[T]):
+    """`deliver` runs in the outbox's thread, once started; `abort` makes it end at once.
+
+    `pauses` are seconds between the tries. `ended` is told of each item whether it was delivered, in the outbox's
+    thread, or in the one that hands over where it is dropped for a newer one. What still waits at a death is not told.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        deliver: Delivery[T],
+        abort: Callable[[], None],
+        pauses: Sequence[float],
+        capacity: int,
+        ended: Callable[[T, bool], None] = lambda _item, _delivered: None,
+    ) -> None:
+        self._name = name
+        self._deliver = deliver
+        self._abort = abort
+        self._pauses = pauses
+        self._capacity = capacity
+        self._ended = ended
+        self._items: deque[T] = deque()
+        self._arrived = threading.Condition()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"outbox-{name}", daemon=True)
+        self.failure: str | None = None
+        """why the newest delivery was given up, None where it succeeded"""
+
+    def start(self) -> Self:
+        self._thread.start()
+        return self
+
+    def put(self, item: T) -> None:
+        """Hand over. Never raises, never waits for a delivery."""
+        with self._arrived:
+            self._items.append(item)
+            dropped = [self._items.popleft()] if len(self._items) > self._capacity else []
+            self._arrived.notify()
+        for old in dropped:
+            log.warning("%s: too many wait to be delivered; the oldest was dropped", self._name)
+            self._ended(old, False)
+
+    def finish(self) -> None:
+        """Try what waits once more, nothing again, and end; without waiting for it."""
+        self._closing.set()
+        with self._arrived:
+            self._arrived.notify()
+
+    def close(self, seconds: float) -> None:
+        """Let what is under way end within `seconds`, then end it. Nothing is tried again."""
+        self.finish()
+        if not self._thread.is_alive():
+            return
+        self._thread.join(seconds)
+        if self._thread.is_alive():
+            self._abort()
+            self._thread.join(KILL_SECONDS)
+            log.warning("%s: given up, the daemon is stopping", self._name)
+
+    def _run(self) -> None:
+        """Until closed and empty."""
+        while True:
+            with self._arrived:
+                self._arrived.wait_for(lambda: self._items or self._closing.is_set())
+                if not self._items:
+                    return
+                item = self._items.popleft()
+            self._ended(item, self._try(item))
+
+    def _try(self, item: T) -> bool:
+        """Whether it was delivered."""
+        tries = 0
+        for pause in (*self._pauses, None):
+            problem = self._problem(item)
+            if problem is None:
+                self.failure = None
+                return True
+            tries += 1
+            if pause is None or self._closing.wait(pause):
+                break
+        self.failure = problem
+        log.warning("%s: given up after %s: %s", self._name, "1 try" if tries == 1 else f"{tries} tries", problem)
+        return False
+
+    def _problem(self, item: T) -> str | None:
+        """An unforeseen error is a failed try: this thread's end would be the end of all that comes later."""
+        try:
+            return self._deliver(item)
+        except Exception as error:  # noqa: BLE001 (its text may quote an address, so only its kind is told)
+            return f"the try ended with {type(error).__name__}"

@@ -1,0 +1,53 @@
+"""python -m qqqbot.notifications.send_test: one message to each channel, one call of the dead man's address, and how
+it went.
+
+Exit codes: 0 all delivered, 1 something was not, 2 nothing is configured or what is cannot be used.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from qqqbot.model.errors import ConfigError
+from qqqbot.notifications.channels import Channel, Message
+from qqqbot.notifications.dead_man_switch import Ping
+from qqqbot.runtime.secret_files import NOTIFY_FILE, NOTIFY_VARIABLE, PING_FILE, PING_VARIABLE, take
+
+HERE = Path(__file__).resolve().parents[2]
+MESSAGE = Message("qqqbot: a test", "Sent by ./bot_control.sh notify-test. If you read this, the channel works.")
+
+
+def main() -> int:
+    config = Path(os.environ.get("QQQBOT_CONFIG") or HERE / "config.json")
+    try:
+        secrets = take(os.environ, config.parent)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if not secrets.notify and secrets.ping is None:
+        print(_how(config.parent), file=sys.stderr)
+        return 2
+    failed = False
+    for number, url in enumerate(secrets.notify, 1):
+        channel = Channel(number, url)
+        problem = channel.problem(MESSAGE)
+        failed |= problem is not None
+        print(f"{channel.name}: {problem or 'delivered'}", flush=True)
+    if secrets.ping is not None:
+        problem = Ping(secrets.ping).problem()
+        failed |= problem is not None
+        print(f"dead man's address: {problem or 'answered'}")
+    return 1 if failed else 0
+
+
+def _how(folder: Path) -> str:
+    file = folder / NOTIFY_FILE
+    return (
+        "No channel of notification is configured. Put one address on each line of a file that only you can read:\n"
+        f"  touch '{file}'; chmod 600 '{file}'; then write into it, as: ntfy://ntfy.sh/a-topic-nobody-guesses\n"
+        f"or set {NOTIFY_VARIABLE}. The dead man's address likewise: {PING_FILE} or {PING_VARIABLE}."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

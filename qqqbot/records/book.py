@@ -1,0 +1,221 @@
+"""trades.jsonl, the book: the rows of one mode and account, and the Ledger they fold into.
+
+The book takes fills from what the broker says of an order, each once, whichever way and however often they arrive: an
+execution it does not have becomes a trade row, a corrected one a correction row, a late commission a commission row.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from qqqbot.model.errors import BookDamaged
+from qqqbot.model.values import SYMBOLS, Fill, Mode, Order, OrderIntent, Side, Split
+from qqqbot.records.jsonl import SCHEMA, UNUSABLE, AppendOnlyFile, Row, as_read
+from qqqbot.records.ledger import Ledger
+
+# Orders whose rows are kept in memory: the broker tells of an execution again for a day, not for a hundred orders.
+ORDERS_REMEMBERED = 100
+
+
+class Book:
+    """`load` before anything else."""
+
+    def __init__(self, file: AppendOnlyFile, mode: Mode, account: str) -> None:
+        self._file = file
+        self._identity = {"schema": SCHEMA, "mode": mode.value, "account": account}
+        self._newest: dict[str, Row] = {}
+        """order_ref -> its newest trade row"""
+        self._exec_ids: dict[str, list[str]] = {}
+        """order_ref -> exec_ids of all its rows"""
+        self.ledger = Ledger()
+
+    def load(self, now: datetime) -> str | None:
+        """Open the file and fold its rows; returns what was set aside. Raises BookDamaged, OSError."""
+        aside = self._file.open(now)
+        for number, row in enumerate(self._file.rows(), start=1):
+            if row.get("mode") == self._identity["mode"] and row.get("account") == self._identity["account"]:
+                self._take_checked(row, number)
+        return aside
+
+    def verify(self) -> None:
+        """Raises OSError where the file was replaced under us."""
+        self._file.verify()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def trade_row(self, order_ref: str) -> Row | None:
+        """The newest trade row of one of the newest orders."""
+        return self._newest.get(order_ref)
+
+    def absorb(self, intent: OrderIntent, order: Order, now: datetime) -> list[Row]:
+        """Record what `order` tells that the book does not have; returns the new rows. Raises OSError.
+
+        Called twice with the same order it does nothing the second time. Corrections and late commissions are reckoned
+        from the whole order, and wait for an answer that has every execution in the book.
+        """
+        fills = newest_revisions(order.fills)
+        unknown = [f for f in fills if not self.ledger.counted(f.exec_id) and not self._superseded(f)]
+        corrected = [fill for fill in unknown if self._revisions_known(fill)]
+        rows = []
+        if new := [fill for fill in unknown if fill not in corrected]:
+            rows.append(self._record_trade(intent, new, now))
+        known = {_stem(exec_id) for exec_id in self._exec_ids.get(intent.order_ref, [])}
+        whole = known <= {_stem(fill.exec_id) for fill in fills}
+        if corrected and whole:
+            rows.append(self._record_correction(intent, fills, corrected, now))
+        if not unknown and whole and intent.order_ref in self.ledger.awaiting_commission:
+            rows.extend(self._record_commission(intent, fills, now))
+        return rows
+
+    def set_capital(self, capital: Decimal, now: datetime) -> Row | None:
+        """Record a first or changed total_capital as the deposit or withdrawal it is."""
+        change = capital - self.ledger.total_capital
+        return self._append(now, kind="capital", amount=change, total_capital=capital) if change else None
+
+    def adopt(self, symbol: str, quantity: int, price: Decimal, now: datetime) -> Row:
+        """The account was right: change the bot's shares by `quantity` at `price`."""
+        return self._append(now, kind="adopt", symbol=symbol, quantity=quantity, price=price)
+
+    def leave(self, symbol: str, quantity: int, now: datetime) -> Row:
+        """`quantity` more shares of the account are not the bot's."""
+        return self._append(now, kind="leave", symbol=symbol, quantity=quantity)
+
+    def record_split(self, split: Split, now: datetime) -> Row:
+        return self._append(now, kind="split", symbol=split.symbol, ratio=split.ratio, date=split.date.isoformat())
+
+    def _record_trade(self, intent: OrderIntent, fills: list[Fill], now: datetime) -> Row:
+        quantity = sum(fill.quantity for fill in fills)
+        amount = sum((fill.price * fill.quantity for fill in fills), Decimal(0))
+        commissions = [fill.commission for fill in fills]
+        known = [c for c in commissions if c is not None]
+        values = {
+            "side": intent.side.value,
+            "symbol": intent.symbol,
+            "quantity": quantity,
+            "price": (amount / quantity).quantize(Decimal("0.000001")),
+            "amount": amount,
+            "commission": sum(known, Decimal(0)) if len(known) == len(commissions) else None,
+            "order_ref": intent.order_ref,
+            "order_quantity": intent.quantity,
+            "exec_ids": [fill.exec_id for fill in fills],
+            "position": intent.target.value,
+            "reason": intent.reason,
+            **_decision_numbers(intent, amount / quantity),
+        }
+        after = self._after(values)
+        return self._append(max(fill.time for fill in fills), **values, **after, recorded_at=now.isoformat())
+
+    def _record_correction(
+        self, intent: OrderIntent, fills: tuple[Fill, ...], corrected: list[Fill], now: datetime
+    ) -> Row:
+        """Bring the book's totals of the order to those of the newest revisions of its executions."""
+        known_quantity, known_amount = self.ledger.order_totals[intent.order_ref]
+        quantity = sum(fill.quantity for fill in fills) - known_quantity
+        amount = sum((fill.price * fill.quantity for fill in fills), Decimal(0)) - known_amount
+        sign = 1 if intent.side is Side.BUY else -1
+        return self._append(
+            now,
+            kind="correction",
+            symbol=intent.symbol,
+            quantity=sign * quantity,
+            amount=-sign * amount,
+            order_ref=intent.order_ref,
+            order_quantity_change=quantity,
+            order_amount_change=amount,
+            exec_ids=[fill.exec_id for fill in corrected],
+        )
+
+    def _record_commission(self, intent: OrderIntent, fills: tuple[Fill, ...], now: datetime) -> list[Row]:
+        """What the order's commissions have come to, less what the book has of them already."""
+        known = [fill.commission for fill in fills if fill.commission is not None]
+        if len(known) < len(fills) or not fills:
+            return []
+        amount = sum(known, Decimal(0)) - self.ledger.commissions.get(intent.order_ref, Decimal(0))
+        return [self._append(now, kind="commission", order_ref=intent.order_ref, amount=amount)]
+
+    def _after(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Cash, equity and realized profit that the ledger will have with the trade in it."""
+        before = self.ledger.portfolio()
+        buys = values["side"] == Side.BUY.value
+        quantity, amount = values["quantity"], values["amount"]
+        commission = values["commission"] or Decimal(0)
+        cash = before.cash - commission + (-amount if buys else amount)
+        shares = dict(before.shares)
+        shares[values["symbol"]] += quantity if buys else -quantity
+        prices = {"QQQ": values["qqq_price"], "TQQQ": values["tqqq_price"], values["symbol"]: values["price"]}
+        equity = cash + sum((Decimal(str(prices[s])) * shares[s] for s in SYMBOLS), Decimal(0))
+        realized = Decimal(0) if buys else amount - commission - before.cost[values["symbol"]] * quantity
+        cent = Decimal("0.01")
+        return {"realized_pnl": realized.quantize(cent), "cash": cash.quantize(cent), "equity": equity.quantize(cent)}
+
+    def _revisions_known(self, fill: Fill) -> list[int]:
+        """Revisions of the same execution that are in the book."""
+        known = self._exec_ids.get(fill.order_ref, [])
+        return [_revision(exec_id) for exec_id in known if _stem(exec_id) == _stem(fill.exec_id)]
+
+    def _superseded(self, fill: Fill) -> bool:
+        return max(self._revisions_known(fill), default=-1) > _revision(fill.exec_id)
+
+    def _append(self, now: datetime, **values: Any) -> Row:
+        """One row, in the file and in the ledger. Raises OSError, and then it is in neither."""
+        row = {"timestamp": now.isoformat(), **values, **self._identity}
+        self._file.append(row)
+        self._take(as_read(row))
+        return row
+
+    def _take(self, row: Row) -> None:
+        self.ledger.apply(row)
+        if "exec_ids" in row:
+            self._exec_ids.setdefault(row["order_ref"], []).extend(row["exec_ids"])
+            if len(self._exec_ids) > ORDERS_REMEMBERED:
+                del self._exec_ids[next(iter(self._exec_ids))]
+        if row.get("kind", "trade") == "trade":
+            self._newest[row["order_ref"]] = row
+            if len(self._newest) > ORDERS_REMEMBERED:
+                del self._newest[next(iter(self._newest))]
+
+    def _take_checked(self, row: Row, number: int) -> None:
+        try:
+            self._take(row)
+        except UNUSABLE as error:
+            raise BookDamaged(f"{self._file.path}, line {number}: not a row of the book ({error!r})") from None
+
+
+def newest_revisions(fills: tuple[Fill, ...]) -> tuple[Fill, ...]:
+    """One fill for each execution: a correction has the exec_id of the corrected one up to the last dot.
+
+    https://interactivebrokers.github.io/tws-api/executions_commissions.html
+    """
+    newest: dict[str, Fill] = {}
+    for fill in fills:
+        known = newest.get(_stem(fill.exec_id))
+        if known is None or _revision(fill.exec_id) >= _revision(known.exec_id):
+            newest[_stem(fill.exec_id)] = fill
+    return tuple(newest.values())
+
+
+def _stem(exec_id: str) -> str:
+    return exec_id.rpartition(".")[0] or exec_id
+
+
+def _revision(exec_id: str) -> int:
+    last = exec_id.rpartition(".")[2]
+    return int(last) if last.isdigit() else 0
+
+
+def _decision_numbers(intent: OrderIntent, price: Decimal) -> dict[str, Any]:
+    """What the rule was asked with, and what the fill cost against the decision's price (positive: worse)."""
+    sign = 1 if intent.side is Side.BUY else -1
+    slippage = sign * (price / intent.decision_price - 1) * 10_000
+    return {
+        "qqq_price": intent.qqq_price,
+        "tqqq_price": intent.tqqq_price,
+        "short_ma": intent.short_ma,
+        "long_ma": intent.long_ma,
+        "price_to_short_ma": round((intent.qqq_price / intent.short_ma - 1) * 100, 4),
+        "short_to_long_ma": round((intent.short_ma / intent.long_ma - 1) * 100, 4),
+        "decision_price": intent.decision_price,
+        "slippage_bps": slippage.quantize(Decimal("0.01")),
+    }

@@ -1,0 +1,144 @@
+"""The inputs of a decision as plain JSON values and back, exactly, so that the decision can be made again years later.
+
+Written by what the classes say of themselves: a field that is added to `Snapshot` or `Rules` later is recorded at once,
+and a record from before it is read with the field's default. Decimals are texts, since a double may not hold their
+places. What stays the same within a session is told once, as a base; a check is told as its difference from it.
+"""
+
+import base64
+import json
+import math
+import types
+import typing
+import zlib
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from functools import cache
+from typing import Any
+
+from qqqbot.model.values import Rules, Snapshot
+
+WHOLE = "="
+"""The only key of a difference that replaces an object instead of changing parts of it."""
+
+Plain = Any
+"""JSON: None, bool, int, finite float, str, list, dict"""
+
+UNREADABLE = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, zlib.error)
+"""What `snapshot_and_rules`, `unpacked` and `merged` raise for what is no record."""
+
+
+def plain_inputs(snapshot: Snapshot, rules: Rules) -> dict[str, Plain]:
+    """{"snapshot": ..., "rules": ...}"""
+    return {"snapshot": to_plain(snapshot), "rules": to_plain(rules)}
+
+
+def snapshot_and_rules(inputs: Mapping[str, Plain]) -> tuple[Snapshot, Rules]:
+    """The inverse of `plain_inputs`. Raises one of UNREADABLE."""
+    snapshot, rules = from_plain(Snapshot, inputs["snapshot"]), from_plain(Rules, inputs["rules"])
+    assert isinstance(snapshot, Snapshot)
+    assert isinstance(rules, Rules)
+    if not 1 <= rules.short_period < rules.long_period:
+        raise ValueError(f"no averages are of {rules.short_period} and {rules.long_period} days")
+    return snapshot, rules
+
+
+def packed(value: Plain) -> str:
+    """Compressed and in base64: one JSON string."""
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
+
+
+def unpacked(text: str) -> Plain:
+    """The inverse of `packed`. Raises one of UNREADABLE."""
+    return json.loads(zlib.decompress(base64.b64decode(text, validate=True)))
+
+
+def difference(base: Plain, value: Plain) -> Plain:
+    """What makes `base` into `value`: of objects with the same keys, the keys whose values differ."""
+    if not (isinstance(base, dict) and isinstance(value, dict)):
+        return value
+    if base.keys() != value.keys():
+        return {WHOLE: value}
+    return {key: difference(base[key], value[key]) for key in value if base[key] != value[key]}
+
+
+def merged(base: Plain, change: Plain) -> Plain:
+    """The inverse of `difference`. Raises KeyError for a change of another base."""
+    if not isinstance(change, dict) or not isinstance(base, dict):
+        return change
+    if change.keys() == {WHOLE}:
+        return change[WHOLE]
+    return {**base, **{key: merged(base[key], part) for key, part in change.items()}}
+
+
+def to_plain(value: Any) -> Plain:
+    """`value` of one of the model's types as JSON. Raises TypeError for another one."""
+    match value:
+        case Enum():
+            return value.value
+        case None | bool() | int() | str():
+            return value
+        case float():
+            return value if math.isfinite(value) else str(value)
+        case Decimal():
+            return str(value)
+        case date():  # a datetime is one too
+            return value.isoformat()
+        case tuple():
+            return [to_plain(item) for item in value]
+        case Mapping():
+            return {str(key): to_plain(item) for key, item in value.items()}
+    if is_dataclass(value):
+        return {name: to_plain(getattr(value, name)) for name, _, _ in _shape(value.__class__)}
+    raise TypeError(f"{type(value).__name__} has no place in a record")
+
+
+def from_plain(kind: Any, value: Plain) -> Any:
+    """The inverse of `to_plain` for a value of `kind`. Raises one of UNREADABLE."""
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if origin is types.UnionType or origin is typing.Union:
+        return None if value is None else from_plain(next(k for k in inner if k is not type(None)), value)
+    if origin is tuple:
+        return tuple(from_plain(inner[0], item) for item in value)
+    if origin is Mapping:
+        return {key: from_plain(inner[1], item) for key, item in value.items()}
+    if is_dataclass(kind):
+        return _object(typing.cast(type, kind), value)
+    if kind is datetime:
+        return _moment(value)
+    if kind is date:
+        return date.fromisoformat(value)
+    if kind in (bool, str) and not isinstance(value, kind):
+        raise TypeError(f"expected {kind.__name__}, found {value!r}")
+    return kind(value)
+
+
+def _moment(value: str) -> datetime:
+    """An aware time: another one cannot be compared with them. Raises ValueError, TypeError."""
+    found = datetime.fromisoformat(value)
+    if found.tzinfo is None:
+        raise ValueError(f"expected a time with its offset, found {value}")
+    return found
+
+
+def _object(kind: type, value: Mapping[str, Plain]) -> Any:
+    """Fields that the record lacks get their defaults; a field without one must be there."""
+    missing = [name for name, _, field in _shape(kind) if name not in value and _required(field)]
+    if missing:
+        raise ValueError(f"the record lacks {', '.join(missing)} of {kind.__name__}")
+    return kind(**{name: from_plain(hint, value[name]) for name, hint, _ in _shape(kind) if name in value})
+
+
+def _required(field: "Field[Any]") -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
+
+
+@cache
+def _shape(kind: Any) -> tuple[tuple[str, Any, "Field[Any]"], ...]:
+    """Name, type and field of each field of a dataclass."""
+    hints = typing.get_type_hints(kind)
+    return tuple((field.name, hints[field.name], field) for field in fields(kind))

@@ -1,0 +1,137 @@
+"""The daemon's files as a reader finds them: where they are, whose rows they hold, and what of them is damaged."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from qqqbot.records.coerce import moment, text
+from qqqbot.records.tail import Row, Rows, last_rows
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What was found, and what the owner can do about it (empty: nothing needs doing)."""
+
+    text: str
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """The logs folder. `holder` tells the pid that holds the lock file at a path, None where nobody does."""
+
+    path: Path
+    holder: Callable[[Path], int | None]
+
+    @property
+    def trades(self) -> Path:
+        return self.path / "trades.jsonl"
+
+    @property
+    def decisions(self) -> Path:
+        return self.path / "decisions.jsonl"
+
+    @property
+    def inputs(self) -> Path:
+        return self.path / "inputs.jsonl"
+
+    @property
+    def orders(self) -> Path:
+        return self.path / "orders.jsonl"
+
+    @property
+    def halt(self) -> Path:
+        return self.path / "HALT"
+
+    @property
+    def lock(self) -> Path:
+        return self.path / "bot.pid"
+
+    @property
+    def nohup(self) -> Path:
+        return self.path / "nohup.log"
+
+    def log_files(self) -> list[Path]:
+        """The daemon's logs, oldest first: their names carry their dates."""
+        return sorted(self.path.glob("trading_bot_????????.log"))
+
+    def newest_log(self) -> Path | None:
+        return max(self.log_files(), default=None)
+
+    def status(self) -> tuple[Mapping[str, Any], tuple[Problem, ...]]:
+        """status.json, empty where there is none, and what is wrong with it. Raises OSError for one that is shut."""
+        path = self.path / "status.json"
+        try:
+            found = json.loads(path.read_bytes())
+        except FileNotFoundError:
+            return {}, ()
+        except (ValueError, RecursionError):
+            found = None
+        if isinstance(found, dict) and found:
+            return found, ()
+        return {}, (Problem(f"{path} is empty or damaged", "the daemon writes a new one within a minute of its start"),)
+
+    def locked_at(self) -> datetime | None:
+        return _changed_at(self.lock)
+
+    def touched_at(self) -> datetime | None:
+        return _changed_at(self.path / "status.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whose rows are shown; rows of modes and accounts never mix. `simulated_prices` marks a demonstration."""
+
+    mode: str | None
+    account: str | None
+    simulated_prices: bool = False
+
+    def owns(self, row: Row) -> bool:
+        return row.get("mode") == self.mode and row.get("account") == self.account
+
+
+def _changed_at(path: Path) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    except FileNotFoundError:
+        return None
+
+
+def identity(folder: Folder, status: Mapping[str, Any]) -> Identity:
+    """Of the daemon's status or, where it says none, of the newest row of the book."""
+    simulated = status.get("simulated_prices") is True
+    if mode := text(status.get("mode")):
+        return Identity(mode, text(status.get("account")), simulated)
+    newest = last_rows(folder.trades, 1).rows or last_rows(folder.decisions, 1).rows
+    row = newest[0] if newest else {}
+    return Identity(text(row.get("mode")), text(row.get("account")), simulated)
+
+
+def present(status: Mapping[str, Any], now: datetime) -> datetime:
+    """`now`; in a demonstration, whose clock is virtual, the moment at which it was written."""
+    return (status.get("simulated_prices") is True and moment(status.get("heartbeat_at"))) or now
+
+
+def whose(who: Identity) -> dict[str, Any]:
+    """What every answer begins with."""
+    return {
+        "schema": SCHEMA,
+        "simulated_prices": who.simulated_prices,
+        "mode": who.mode,
+        "account": who.account,
+    }
+
+
+def damage(path: Path, found: Rows) -> tuple[Problem, ...]:
+    """What was wrong with the rows of the file at `path`."""
+    told = []
+    if found.torn:
+        told.append(Problem(f"{path.name}: the last line is incomplete; it is not shown"))
+    if found.garbage:
+        told.append(Problem(f"{path.name}: {found.garbage} lines are not readable; they are passed over"))
+    return tuple(told)

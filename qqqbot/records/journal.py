@@ -1,0 +1,163 @@
+"""orders.jsonl: what was intended, sent and learnt, on disk before the broker hears of it.
+
+An intent without an outcome is unresolved, whatever else is known about it: it may be on the wire. An order_ref is the
+session's date, a tag of this start of the bot, and an ordinal that is unique in the whole file, whatever the mode. The
+tag keeps apart what one account may see of several files: of a folder begun anew, a restored backup, a second bot.
+"""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from qqqbot.model.errors import BookDamaged
+from qqqbot.model.values import Holding, Mode, Order, OrderIntent, OrderType, Side
+from qqqbot.records.jsonl import SCHEMA, UNUSABLE, AppendOnlyFile, Row, as_read
+
+# Orders whose late executions the broker may still tell of.
+ORDERS_REMEMBERED = 1000
+
+
+class OrderJournal:
+    """The journal of one mode and account."""
+
+    def __init__(self, file: AppendOnlyFile, mode: Mode, account: str, tag: str = "") -> None:
+        self._file = file
+        self._tag = f"{tag}-" if tag else ""
+        self._identity = {"schema": SCHEMA, "mode": mode.value, "account": account}
+        self._ordinals: dict[str, int] = {}
+        self._unresolved: dict[str, OrderIntent] = {}
+        self._sent_in_session: dict[str, int] = {}
+        self._decided: dict[str, Holding] = {}
+        self._recent: dict[str, OrderIntent] = {}
+
+    def load(self, now: datetime) -> str | None:
+        """Open the file and take its rows in; returns what was set aside. Raises BookDamaged, OSError."""
+        aside = self._file.open(now)
+        for number, row in enumerate(self._file.rows(), start=1):
+            try:
+                self._take(row)
+            except UNUSABLE as error:
+                raise BookDamaged(f"{self._file.path}, line {number}: not a row of the journal ({error!r})") from None
+        return aside
+
+    def next_ref(self, session: date) -> str:
+        """A reference that no order of this file has."""
+        return f"qqqbot-{session:%Y%m%d}-{self._tag}{self._ordinals.get(session.isoformat(), 0) + 1:02d}"
+
+    def intended(self, intent: OrderIntent) -> None:
+        """On disk before the broker hears of it. Raises OSError, and then the order must not be sent."""
+        self._write(intent.decided_at, event="intended", **_intent_row(intent))
+
+    def sent(self, intent: OrderIntent, now: datetime) -> None:
+        self._write(now, event="sent", order_ref=intent.order_ref, session=intent.session.isoformat())
+
+    def outcome(self, intent: OrderIntent, order: Order, now: datetime) -> None:
+        self._write(
+            now,
+            event="outcome",
+            order_ref=intent.order_ref,
+            session=intent.session.isoformat(),
+            status=order.status.value,
+            filled=order.filled,
+            exec_ids=[fill.exec_id for fill in order.fills],
+            message=order.message,
+        )
+
+    def decided(self, session: date, target: Holding, now: datetime) -> None:
+        """The target of this session's decision window is settled."""
+        self._write(now, event="decided", session=session.isoformat(), target=target.value)
+
+    def unresolved(self) -> tuple[OrderIntent, ...]:
+        return tuple(self._unresolved.values())
+
+    def orders_in(self, session: date) -> int:
+        return self._sent_in_session.get(session.isoformat(), 0)
+
+    def decided_in(self, session: date) -> Holding | None:
+        return self._decided.get(session.isoformat())
+
+    def intent(self, order_ref: str) -> OrderIntent | None:
+        """The intent of one of the newest orders, None for a stranger."""
+        return self._recent.get(order_ref)
+
+    def unfinished(self, booked: Mapping[str, tuple[int, Decimal]]) -> str | None:
+        """The symbol of the newest order that was executed at all, where that was in part only; None otherwise.
+
+        `booked` has the shares of each order that are in the book: executions may come after an order's end.
+        """
+        for intent in reversed(self._recent.values()):
+            shares = booked.get(intent.order_ref, (0, Decimal(0)))[0]
+            if shares:
+                return intent.symbol if shares < intent.quantity else None
+        return None
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _write(self, now: datetime, **values: Any) -> None:
+        row = {"timestamp": now.isoformat(), **values, **self._identity}
+        self._file.append(row)
+        self._take(as_read(row))
+
+    def _take(self, row: Row) -> None:
+        session = row["session"]
+        if row["event"] == "intended":
+            self._ordinals[session] = max(self._ordinals.get(session, 0), int(row["order_ref"].rsplit("-", 1)[1]))
+        if row["mode"] != self._identity["mode"] or row["account"] != self._identity["account"]:
+            return
+        match row["event"]:
+            case "intended":
+                intent = _intent_from_row(row)
+                self._unresolved[intent.order_ref] = intent
+                self._remember(intent)
+                self._sent_in_session = {session: self._sent_in_session.get(session, 0) + 1}
+            case "outcome":
+                self._unresolved.pop(row["order_ref"], None)
+            case "decided":
+                self._decided = {session: Holding(row["target"])}
+
+    def _remember(self, intent: OrderIntent) -> None:
+        self._recent[intent.order_ref] = intent
+        while len(self._recent) > ORDERS_REMEMBERED:
+            del self._recent[next(iter(self._recent))]
+
+
+def _intent_row(intent: OrderIntent) -> dict[str, Any]:
+    return {
+        "order_ref": intent.order_ref,
+        "session": intent.session.isoformat(),
+        "side": intent.side.value,
+        "symbol": intent.symbol,
+        "quantity": intent.quantity,
+        "order_type": intent.order_type.value,
+        "limit_price": intent.limit_price,
+        "decision_price": intent.decision_price,
+        "target": intent.target.value,
+        "reason": intent.reason,
+        "qqq_price": intent.qqq_price,
+        "tqqq_price": intent.tqqq_price,
+        "short_ma": intent.short_ma,
+        "long_ma": intent.long_ma,
+    }
+
+
+def _intent_from_row(row: Row) -> OrderIntent:
+    limit = row["limit_price"]
+    return OrderIntent(
+        order_ref=row["order_ref"],
+        session=date.fromisoformat(row["session"]),
+        decided_at=datetime.fromisoformat(row["timestamp"]),
+        side=Side(row["side"]),
+        symbol=row["symbol"],
+        quantity=row["quantity"],
+        order_type=OrderType(row["order_type"]),
+        limit_price=None if limit is None else Decimal(str(limit)),
+        decision_price=Decimal(str(row["decision_price"])),
+        target=Holding(row["target"]),
+        reason=row["reason"],
+        qqq_price=float(row["qqq_price"]),
+        tqqq_price=float(row["tqqq_price"]),
+        short_ma=float(row["short_ma"]),
+        long_ma=float(row["long_ma"]),
+    )

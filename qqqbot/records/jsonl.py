@@ -1,0 +1,143 @@
+"""A file of JSON lines that only grows, on disk before anything depends on it.
+
+Why append and fsync: a power cut loses at most the line being written, and that line is recognised as torn. Why nothing
+is rewritten: a file that only grows cannot lose what it held. A torn last line is set aside beside its file when the
+file is opened for writing, and reported; a complete line that does not parse stops the start, with its number.
+"""
+
+import contextlib
+import json
+import os
+import weakref
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from qqqbot.model.errors import BookDamaged
+
+SCHEMA = 1
+UNUSABLE = (LookupError, ValueError, TypeError, ArithmeticError, AttributeError)
+"""What taking in a row raises where it is JSON and still not a row."""
+Row = Mapping[str, Any]
+
+
+class AppendOnlyFile:
+    """One file of JSON lines. Use `open` before `append`; reading needs neither."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._descriptor: int | None = None
+
+    def open(self, now: datetime) -> str | None:
+        """Make the file ready for appending. Returns what was set aside, None where nothing was. Raises OSError."""
+        # Account data: readable by the owner alone.
+        self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._give_back = weakref.finalize(self, os.close, self._descriptor)
+        _sync_folder(self.path.parent)
+        return self._set_torn_tail_aside(now)
+
+    def append(self, row: Row) -> None:
+        """One line, on disk when this returns. Raises OSError, and then the file is as it was before.
+
+        That is also raised where another file has come in its place, as a restored backup does.
+        """
+        self.verify()
+        assert self._descriptor is not None
+        line = (json.dumps(row, default=_plain, separators=(",", ":"), allow_nan=False) + "\n").encode()
+        before = os.fstat(self._descriptor).st_size
+        try:
+            if os.write(self._descriptor, line) != len(line):
+                raise OSError(f"{self.path}: the disk took only a part of a line")
+            os.fdatasync(self._descriptor) if hasattr(os, "fdatasync") else os.fsync(self._descriptor)
+        except OSError:
+            # Half a line would swallow the next one.
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._descriptor, before)
+            raise
+
+    def verify(self) -> None:
+        """What is written into a file that was replaced or removed meanwhile is lost with it. Raises OSError."""
+        if self._descriptor is None:
+            raise RuntimeError(f"{self.path} was not opened")
+        try:
+            same = os.path.samestat(os.fstat(self._descriptor), os.stat(self.path))
+        except FileNotFoundError:
+            same = False
+        if not same:
+            raise OSError(
+                f"{self.path} was replaced or removed while the bot was running: put the right one there, "
+                "then ./bot_control.sh restart"
+            )
+
+    def rows(self) -> Iterator[Row]:
+        """All complete rows, oldest first, read as a stream. Raises BookDamaged for a complete line that is not one."""
+        if not self.path.exists():
+            return
+        with self.path.open("rb") as lines:
+            for number, line in enumerate(lines, start=1):
+                if line.endswith(b"\n"):
+                    yield self._parse(line, number)
+
+    def close(self) -> None:
+        if self._descriptor is not None:
+            self._give_back()
+            self._descriptor = None
+
+    def _parse(self, line: bytes, number: int) -> Row:
+        try:
+            row = json.loads(line, parse_float=Decimal)
+        except (ValueError, RecursionError) as error:
+            raise BookDamaged(f"{self.path}, line {number}: not JSON ({error}); repair or remove that line") from None
+        if not isinstance(row, dict):
+            raise BookDamaged(f"{self.path}, line {number}: expected an object, found {type(row).__name__}")
+        return row
+
+    def _set_torn_tail_aside(self, now: datetime) -> str | None:
+        assert self._descriptor is not None
+        size = os.fstat(self._descriptor).st_size
+        start = _start_of_last_line(self._descriptor, size)
+        if start == size:
+            return None
+        torn = os.pread(self._descriptor, size - start, start)
+        aside = self.path.with_name(f"{self.path.name}.torn-{now:%Y%m%dT%H%M%S}")
+        with aside.open("ab") as kept:  # not "wb": the same second may have seen another one
+            kept.write(torn)
+        os.ftruncate(self._descriptor, start)
+        os.fsync(self._descriptor)
+        return f"{self.path.name}: an incomplete last line of {len(torn)} bytes was set aside in {aside.name}"
+
+
+def as_read(row: Row) -> Row:
+    """`row` as it will be read back from the file."""
+    read: Row = json.loads(json.dumps(row, default=_plain), parse_float=Decimal)
+    return read
+
+
+def _sync_folder(folder: Path) -> None:
+    """A new file is lost with its folder's entry, however often the file itself was synced."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _start_of_last_line(descriptor: int, size: int) -> int:
+    """Offset behind the last newline; `size` where the file ends with one or is empty."""
+    end = size
+    while end > 0:
+        start = max(0, end - 65536)
+        newline = os.pread(descriptor, end - start, start).rfind(b"\n")
+        if newline >= 0:
+            return start + newline + 1
+        end = start
+    return 0
+
+
+def _plain(value: Any) -> Any:
+    """Decimals as JSON numbers: their shortest double has every digit that money and prices use."""
+    if isinstance(value, Decimal):
+        return float(value)
+    raise TypeError(f"{type(value).__name__} has no place in a record")

@@ -1,0 +1,198 @@
+"""The fold of the book's rows into a Portfolio. Pure: a row in, the next state out.
+
+Rows are what the book's file holds, one JSON object each (`kind` tells them apart, a trade where it is absent):
+
+    capital     amount: total_capital was set or changed by this much (a deposit, or a withdrawal where negative)
+    trade       side, symbol, quantity, amount (exact price times shares), commission (null: not told yet), exec_ids,
+                order_ref, position, timestamp
+    commission  order_ref, amount: a commission that the broker told after the trade was recorded
+    correction  symbol, quantity, amount (signed changes of shares and cash), order_ref, order_quantity_change,
+                order_amount_change, exec_ids: the broker corrected an execution
+    adopt       symbol, quantity (signed change of the bot's shares), price: the account was right
+    leave       symbol, quantity (signed change): shares in the account that are not the bot's
+    split       symbol, ratio, date
+
+Executions are counted once by exec_id. Only the newest exec_ids are remembered: the broker repeats executions for days,
+not for years, and a book may have a million rows.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from qqqbot.model.values import SYMBOLS, Holding, Portfolio, Side, Split
+
+Row = Mapping[str, Any]
+
+REMEMBERED = 10_000
+NEW_YORK = ZoneInfo("America/New_York")
+
+
+class Ledger:
+    """State of one mode and account, row by row."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.total_capital = Decimal(0)
+        self.cash = Decimal(0)
+        self.shares: dict[str, int] = dict.fromkeys(SYMBOLS, 0)
+        self.foreign: dict[str, int] = dict.fromkeys(SYMBOLS, 0)
+        self.cost: dict[str, Decimal] = dict.fromkeys(SYMBOLS, Decimal(0))
+        self.realized_pnl = Decimal(0)
+        self.trades = 0
+        self.moving_to = Holding.CASH
+        self.since: datetime | None = None
+        self.held_since: dict[str, date] = {}
+        """symbol -> New York date of the buy that began the present holding"""
+        self.awaiting_commission: set[str] = set()
+        self.order_totals: dict[str, tuple[int, Decimal]] = {}
+        """order_ref -> shares and exact amount in the book, for the newest orders"""
+        self.commissions: dict[str, Decimal] = {}
+        """order_ref -> commission in the book, for the newest orders"""
+        self._splits: set[tuple[str, str]] = set()
+        self._exec_ids: dict[str, None] = {}
+
+    def apply(self, row: Row) -> None:
+        """Take one row in. Raises KeyError, ValueError or ArithmeticError for a row that is not one."""
+        _HANDLERS[row.get("kind", "trade")](self, row)
+        self.rows += 1
+        if self.since is None:
+            self.since = datetime.fromisoformat(row["timestamp"])
+
+    def portfolio(self) -> Portfolio:
+        return Portfolio(
+            total_capital=self.total_capital,
+            cash=self.cash,
+            shares=dict(self.shares),
+            foreign=dict(self.foreign),
+            cost=dict(self.cost),
+            realized_pnl=self.realized_pnl,
+            trades=self.trades,
+            moving_to=self.moving_to,
+            since=self.since,
+        )
+
+    def counted(self, exec_id: str) -> bool:
+        return exec_id in self._exec_ids
+
+    def has_split(self, symbol: str, day: date) -> bool:
+        return (symbol, day.isoformat()) in self._splits
+
+    def _capital(self, row: Row) -> None:
+        self.total_capital += _decimal(row["amount"])
+        self.cash += _decimal(row["amount"])
+
+    def _trade(self, row: Row) -> None:
+        symbol, quantity = row["symbol"], int(row["quantity"])
+        signed = quantity if Side(row["side"]) is Side.BUY else -quantity
+        self._move(symbol, signed, _decimal(row["amount"]), _decimal(row["commission"] or 0), row["timestamp"])
+        self._remember(row["exec_ids"])
+        self._total(row["order_ref"], quantity, _decimal(row["amount"]))
+        self._charge(row["order_ref"], _decimal(row["commission"] or 0))
+        if row["commission"] is None:
+            self.awaiting_commission.add(row["order_ref"])
+        self.moving_to = Holding(row["position"])
+        self.trades += 1
+
+    def _commission(self, row: Row) -> None:
+        self.cash -= _decimal(row["amount"])
+        self.realized_pnl -= _decimal(row["amount"])
+        self._charge(row["order_ref"], _decimal(row["amount"]))
+        self.awaiting_commission.discard(row["order_ref"])
+
+    def _correction(self, row: Row) -> None:
+        symbol, quantity, amount = row["symbol"], int(row["quantity"]), _decimal(row["amount"])
+        paid, held = self.cost[symbol] * self.shares[symbol] - amount, self.shares[symbol] + quantity
+        self.cash += amount
+        self.shares[symbol] = held
+        self.cost[symbol] = paid / held if held else Decimal(0)
+        if held == 0:
+            self.realized_pnl -= paid
+            self.held_since.pop(symbol, None)
+        self._total(row["order_ref"], int(row["order_quantity_change"]), _decimal(row["order_amount_change"]))
+        self._remember(row["exec_ids"])
+
+    def _adopt(self, row: Row) -> None:
+        quantity = int(row["quantity"])
+        self._move(row["symbol"], quantity, abs(quantity) * _decimal(row["price"]), Decimal(0), row["timestamp"])
+
+    def _leave(self, row: Row) -> None:
+        self.foreign[row["symbol"]] += int(row["quantity"])
+
+    def _split(self, row: Row) -> None:
+        symbol, ratio = row["symbol"], _decimal(row["ratio"])
+        self.shares[symbol] = int(self.shares[symbol] * ratio)
+        self.foreign[symbol] = int(self.foreign[symbol] * ratio)
+        self.cost[symbol] = self.cost[symbol] / ratio
+        self._splits.add((symbol, row["date"]))
+
+    def _move(self, symbol: str, signed: int, amount: Decimal, commission: Decimal, timestamp: str) -> None:
+        """Take `signed` shares for `amount` into the book, with average cost and realized profit."""
+        held = self.shares[symbol]
+        if signed > 0:
+            paid = self.cost[symbol] * held + amount + commission
+            self.cost[symbol] = paid / (held + signed) if held + signed else Decimal(0)
+            self.cash -= amount + commission
+            if held == 0:
+                self.held_since[symbol] = datetime.fromisoformat(timestamp).astimezone(NEW_YORK).date()
+        else:
+            self.realized_pnl += amount - commission - self.cost[symbol] * -signed
+            self.cash += amount - commission
+        self.shares[symbol] = held + signed
+        if self.shares[symbol] == 0:
+            self.cost[symbol] = Decimal(0)
+            self.held_since.pop(symbol, None)
+
+    def _total(self, order_ref: str, quantity: int, amount: Decimal) -> None:
+        known_quantity, known_amount = self.order_totals.pop(order_ref, (0, Decimal(0)))
+        self.order_totals[order_ref] = known_quantity + quantity, known_amount + amount
+        _forget_oldest(self.order_totals)
+
+    def _charge(self, order_ref: str, commission: Decimal) -> None:
+        self.commissions[order_ref] = self.commissions.pop(order_ref, Decimal(0)) + commission
+        _forget_oldest(self.commissions)
+
+    def _remember(self, exec_ids: Iterable[str]) -> None:
+        self._exec_ids.update(dict.fromkeys(exec_ids))
+        _forget_oldest(self._exec_ids)
+
+
+_HANDLERS = {
+    "capital": Ledger._capital,
+    "trade": Ledger._trade,
+    "commission": Ledger._commission,
+    "correction": Ledger._correction,
+    "adopt": Ledger._adopt,
+    "leave": Ledger._leave,
+    "split": Ledger._split,
+}
+
+
+def fold(rows: Iterable[Row]) -> Ledger:
+    """The state after all `rows`, oldest first."""
+    ledger = Ledger()
+    for row in rows:
+        ledger.apply(row)
+    return ledger
+
+
+def pending_splits(ledger: Ledger, splits: Iterable[Split]) -> tuple[Split, ...]:
+    """Those of `splits` that came while the bot held the share and are not in the book yet."""
+    return tuple(
+        split
+        for split in splits
+        if split.symbol in ledger.held_since
+        and ledger.held_since[split.symbol] < split.date
+        and not ledger.has_split(split.symbol, split.date)
+    )
+
+
+def _forget_oldest(newest_last: dict[str, Any]) -> None:
+    while len(newest_last) > REMEMBERED:
+        del newest_last[next(iter(newest_last))]
+
+
+def _decimal(value: Any) -> Decimal:
+    return value if isinstance(value, Decimal) else Decimal(str(value))

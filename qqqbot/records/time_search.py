@@ -1,0 +1,71 @@
+"""Finding rows by their time in a file of a million of them: halving the file by byte offsets, not reading it.
+
+Rows are in the order of their timestamps but for a clock that was set back; who looks for a day begins a little before.
+"""
+
+import os
+from collections.abc import Iterator
+from datetime import datetime
+from typing import BinaryIO
+
+from qqqbot.records.coerce import moment
+from qqqbot.records.tail import LONGEST_LINE_BYTES, Row, RowReader
+
+# A found offset is exact to a row; below this many bytes reading on is as quick as halving.
+NEAR_BYTES = 16 * 1024
+
+
+def offset_of(file: BinaryIO, when: datetime) -> int:
+    """Where the first row at or after `when` begins; the file's size where there is none."""
+    low, high = 0, file.seek(0, os.SEEK_END)
+    while high - low > NEAR_BYTES:
+        middle = (low + high) // 2
+        start, at = _first_row_from(file, middle, high)
+        if at is None or at >= when:
+            high = middle
+        else:
+            low = start
+    for start, row in rows_from(file, low, RowReader()):
+        if (at := moment(row.get("timestamp"))) is not None and at >= when:
+            return start
+    return file.seek(0, os.SEEK_END)
+
+
+def rows_from(file: BinaryIO, offset: int, reader: RowReader) -> Iterator[tuple[int, Row]]:
+    """Offset and row of each complete line from `offset` on, where a line must begin."""
+    file.seek(offset)
+    while line := file.readline(LONGEST_LINE_BYTES):
+        if not line.endswith(b"\n") and len(line) < LONGEST_LINE_BYTES:
+            reader.torn = True
+            return
+        if (row := reader.parsed(line)) is not None:
+            yield offset, row
+        offset += len(line)
+
+
+def samples(file: BinaryIO, start: int, count: int) -> Iterator[Row]:
+    """At most `count` rows spread evenly over the bytes from `start` on, oldest first."""
+    end = file.seek(0, os.SEEK_END)
+    seen = -1
+    for number in range(count):
+        position = start + (end - start) * number // count
+        file.seek(position)
+        begins = position if position == start else position + len(file.readline(LONGEST_LINE_BYTES))
+        if begins == seen:
+            continue
+        seen = begins
+        row = next((row for _, row in rows_from(file, begins, RowReader())), None)
+        if row is not None:
+            yield row
+
+
+def _first_row_from(file: BinaryIO, position: int, end: int) -> tuple[int, datetime | None]:
+    """The first row with a time that begins after `position` and before `end`: its offset and time."""
+    file.seek(position)
+    begins = position + len(file.readline(LONGEST_LINE_BYTES))
+    for start, row in rows_from(file, begins, RowReader()):
+        if start >= end:
+            break
+        if (at := moment(row.get("timestamp"))) is not None:
+            return start, at
+    return end, None

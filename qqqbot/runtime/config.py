@@ -1,0 +1,197 @@
+"""config.json: every key, its type, range and default, and every problem of a file in one message.
+
+Keys that start with `_` are comments. Anything else unknown, mistyped or out of range is an error; a missing file too,
+never silent defaults. Secrets do not belong here.
+"""
+
+import difflib
+import hashlib
+import json
+import re
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from qqqbot.model.errors import ConfigError
+from qqqbot.model.values import Decide, OrderType, Rules
+
+PositivePercent = Annotated[float, Field(gt=0, le=100)]
+DAY_PATTERN = r"^\d{4}-\d{2}-\d{2}$"
+
+
+class Config(BaseModel):
+    """One value for each key of config.json, as written there."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    short_ma_period: int = Field(30, ge=1, le=1000)
+    long_ma_period: int = Field(120, ge=2, le=1000)
+    check_interval_minutes: int = Field(15, ge=1, le=390)
+    trading_hours_only: bool = True
+    decide: Literal["every_check", "before_close"] = "every_check"
+    decide_minutes_before_close: int = Field(15, ge=2, le=180)
+    band_pct: float = Field(0, ge=0, le=20)
+    dry_run: bool = True
+    use_interactive_brokers: bool = False
+    ib_host: str = Field("127.0.0.1", min_length=1)
+    ib_port: int = Field(7497, ge=1, le=65535)
+    ib_client_id: int = Field(1, ge=1, le=2_147_483_647)
+    ib_account: str = ""
+    allow_live: bool = False
+    total_capital: float = Field(100_000, gt=0, le=1e12)
+    position_size_pct: PositivePercent = 95
+    order_type: Literal["MKT", "LMT"] = "MKT"
+    limit_collar_bps: float = Field(20, gt=0, le=500)
+    order_timeout_seconds: int = Field(60, ge=5, le=600)
+    max_orders_per_session: int = Field(12, ge=1, le=100)
+    no_trade_minutes_after_open: int = Field(5, ge=0, le=180)
+    max_quote_age_minutes: int = Field(20, ge=1, le=120)
+    max_daily_move_pct: PositivePercent = 20
+    paper_slippage_bps: float = Field(1, ge=0, le=100)
+    log_keep_days: int = Field(90, ge=1, le=36500)
+    closed_on: tuple[Annotated[str, Field(pattern=DAY_PATTERN)], ...] = Field((), strict=False)
+
+    @property
+    def capital(self) -> Decimal:
+        return Decimal(str(self.total_capital))
+
+    @property
+    def closures(self) -> tuple[date, ...]:
+        """Days on which the exchange is closed though the calendar library does not know it."""
+        return tuple(date.fromisoformat(day) for day in self.closed_on)
+
+    @property
+    def rules(self) -> Rules:
+        return Rules(
+            short_period=self.short_ma_period,
+            long_period=self.long_ma_period,
+            band=self.band_pct / 100,
+            decide=Decide(self.decide),
+            decide_seconds_before_close=self.decide_minutes_before_close * 60,
+            trading_hours_only=self.trading_hours_only,
+            position_size=_hundredth(self.position_size_pct),
+            order_type=OrderType(self.order_type),
+            limit_collar=_hundredth(self.limit_collar_bps) / 100,
+            max_orders_per_session=self.max_orders_per_session,
+            no_trade_seconds_after_open=self.no_trade_minutes_after_open * 60,
+            max_quote_age_seconds=self.max_quote_age_minutes * 60,
+            max_daily_move=self.max_daily_move_pct / 100,
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """Eight characters that differ between configurations."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:8]
+
+
+def load(path: Path) -> Config:
+    """The configuration in `path`. Raises ConfigError with every problem of the file."""
+    values = _read(path)
+    try:
+        config = Config(**values)
+    except ValidationError as invalid:
+        raise ConfigError(
+            [_sentence(path, error) for error in invalid.errors()] + _contradictions(path, values)
+        ) from None
+    if problems := _contradictions(path, config.model_dump()):
+        raise ConfigError(problems)
+    return config
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigError([f"{path}: there is no such file; copy the config.json of the project and edit it"]) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError([f"{path}: cannot be read: {error}"]) from None
+    try:
+        values = json.loads(text, object_pairs_hook=_no_duplicates)
+    except _DuplicateKey as duplicate:
+        raise ConfigError([f"{path}: {duplicate} is there twice; keep one"]) from None
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise ConfigError([f"{path}: not valid JSON at {place}: {error.msg}"]) from None
+    except (ValueError, RecursionError) as error:  # thousands of digits, or of brackets
+        raise ConfigError([f"{path}: cannot be read: {error}"]) from None
+    if not isinstance(values, dict):
+        raise ConfigError([f"{path}: expected an object {{...}} of keys and values, found {type(values).__name__}"])
+    return {key: value for key, value in values.items() if not key.startswith("_")}
+
+
+class _DuplicateKey(Exception):
+    pass
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    seen: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in seen and not key.startswith("_"):
+            raise _DuplicateKey(key)
+        seen[key] = value
+    return seen
+
+
+def _sentence(path: Path, error: Any) -> str:
+    """'config.json: check_interval_minutes: must be at least 1, was 0'."""
+    key = str(error["loc"][0])
+    where = f"{path.name}: {'.'.join(str(part) for part in error['loc'])}"
+    context, found = error.get("ctx", {}), json.dumps(error["input"], default=str)
+    match error["type"]:
+        case "extra_forbidden":
+            near = difflib.get_close_matches(key, Config.model_fields, n=1)
+            return f"{path.name}: {key}: unknown key" + (f"; did you mean {near[0]}?" if near else "; see the README")
+        case "greater_than_equal":
+            return f"{where}: must be at least {context['ge']:g}, was {found}"
+        case "less_than_equal":
+            return f"{where}: must be at most {context['le']:g}, was {found}"
+        case "greater_than":
+            return f"{where}: must be above {context['gt']:g}, was {found}"
+        case "literal_error":
+            return f"{where}: must be {context['expected']}, was {found}"
+        case "int_type" | "int_from_float":
+            return f"{where}: must be a whole number, was {found}"
+        case "float_type":
+            return f"{where}: must be a number, was {found}"
+        case "bool_type":
+            return f"{where}: must be true or false, was {found}"
+        case "string_type":
+            return f"{where}: must be a text in quotes, was {found}"
+        case "string_pattern_mismatch":
+            return f'{where}: must be a date like "2025-01-09", was {found}'
+        case _:
+            return f"{where}: {error['msg']}, was {found}"
+
+
+def _contradictions(path: Path, values: dict[str, Any]) -> list[str]:
+    """Keys that are sound one by one and not together; wrongly typed values are somebody else's problem."""
+    defaults = {name: field.default for name, field in Config.model_fields.items()}
+    value = {**defaults, **values}
+    problems = []
+    short, long = value["short_ma_period"], value["long_ma_period"]
+    if isinstance(short, int) and isinstance(long, int) and short >= long:
+        problems.append(f"{path.name}: short_ma_period must be below long_ma_period, was {short} and {long}")
+    if value["dry_run"] is False and value["use_interactive_brokers"] is False:
+        problems.append(
+            f"{path.name}: dry_run is false and use_interactive_brokers is false: there is no account to trade; "
+            "set one of them to true"
+        )
+    for day in value["closed_on"] if isinstance(value["closed_on"], list | tuple) else ():
+        if isinstance(day, str) and re.match(DAY_PATTERN, day) and not _is_date(day):
+            problems.append(f'{path.name}: closed_on: must hold dates like "2025-01-09", was {json.dumps(day)}')
+    return list(dict.fromkeys(problems))
+
+
+def _is_date(day: str) -> bool:
+    try:
+        date.fromisoformat(day)
+    except ValueError:
+        return False
+    return True
+
+
+def _hundredth(percent: float) -> Decimal:
+    return Decimal(str(percent)) / 100

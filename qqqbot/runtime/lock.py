@@ -1,0 +1,181 @@
+"""One daemon for each logs folder: flock on `bot.pid`, with the holder's pid inside.
+
+The truth is the lock, which the kernel drops with its process; the number in the file only names whom to signal, and is
+read only while the lock is held. So a file left behind by a crash, or a pid that a stranger has now, means nothing.
+
+    python -m qqqbot.runtime.lock LOGS      prints the holder's pid, exit 0; exit 3 when free; anything else: unknown
+"""
+
+import fcntl
+import os
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from qqqbot.model.errors import AlreadyRunning, StartRefused
+
+PID_FILE = "bot.pid"
+
+# A probe holds its shared lock for microseconds, and a new holder writes its pid at once; 0.3 s is ample.
+TRIES = 150
+PAUSE_SECONDS = 0.002
+
+
+class Lock:
+    """Held from `acquire` until `release` or the end of the process; children do not inherit it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: int | None = None
+        self._folder: tuple[int, int] | None = None
+        """device and number of the folder in which the lock was taken"""
+
+    def acquire(self) -> None:
+        """Raises AlreadyRunning, or StartRefused where the file cannot be made or written."""
+        file = _opened(self._path, os.O_RDWR | os.O_CREAT)
+        try:
+            self._lock(file)
+            _write_pid(file, self._path)
+        except BaseException:
+            os.close(file)
+            raise
+        self._file, self._folder = file, _identity_of(self._path.parent)
+
+    def _lock(self, file: int) -> None:
+        for _ in range(TRIES):
+            if _locked(file, fcntl.LOCK_EX):
+                return
+            time.sleep(PAUSE_SECONDS)
+        pid = holder(self._path)
+        raise AlreadyRunning(
+            f"another daemon{f' (pid {pid})' if pid else ''} holds {self._path}; "
+            "look at it with ./bot_control.sh status, end it with ./bot_control.sh stop"
+        )
+
+    def intact(self) -> bool:
+        """False once the file was removed or replaced under us: a second daemon could then lock its successor."""
+        if self._file is None:
+            return False
+        try:
+            return os.path.samestat(os.fstat(self._file), os.stat(self._path))
+        except FileNotFoundError:
+            return False
+
+    def secure(self) -> bool:
+        """Take the lock anew where its file was removed or replaced; whether it had been.
+
+        Raises AlreadyRunning where a second daemon was faster, StartRefused where the folder is gone or another one.
+        """
+        if self.intact():
+            return False
+        if not self._in_its_folder():
+            raise StartRefused(
+                f"{self._path.parent} was moved or removed while the daemon ran, and its records with it; "
+                "put it back, or start anew: ./bot_control.sh start"
+            )
+        successor = Lock(self._path)
+        successor.acquire()
+        self.release()
+        self._file, self._folder = successor._file, successor._folder
+        return True
+
+    def _in_its_folder(self) -> bool:
+        try:
+            return self._folder == _identity_of(self._path.parent)
+        except OSError:
+            return False
+
+    def release(self) -> None:
+        """The file stays: removing it could remove the successor's."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def __enter__(self) -> Self:
+        self.acquire()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.release()
+
+
+def holder(path: Path) -> int | None:
+    """The pid of the live holder of the lock, or None. Raises StartRefused where that cannot be told."""
+    try:
+        file = _opened(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return None
+    try:
+        for _ in range(TRIES):
+            if _locked(file, fcntl.LOCK_SH):
+                return None
+            pid = _read_pid(file)
+            time.sleep(PAUSE_SECONDS)
+            # The same number twice: once may be the last holder's, microseconds before the new one is written.
+            if pid is not None and pid == _read_pid(file):
+                return pid
+    finally:
+        os.close(file)
+    raise StartRefused(f"{path}: locked, but there is no pid in it; find its holder with: lsof {path}")
+
+
+def _opened(path: Path, flags: int) -> int:
+    try:
+        return os.open(path, flags, 0o644)
+    except FileNotFoundError:
+        if flags & os.O_CREAT:
+            raise StartRefused(f"{path}: there is no folder {path.parent}; make it, or name another one") from None
+        raise
+    except OSError as error:
+        raise StartRefused(
+            f"{path}: cannot be opened: {error.strerror}; its folder must be writable for the user who runs the daemon"
+        ) from None
+
+
+def _locked(file: int, kind: int) -> bool:
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _identity_of(folder: Path) -> tuple[int, int]:
+    found = os.stat(folder)
+    return found.st_dev, found.st_ino
+
+
+def _write_pid(file: int, path: Path) -> None:
+    """In place, then cut: a reader always finds a whole first line."""
+    line = f"{os.getpid()}\n".encode()
+    try:
+        os.pwrite(file, line, 0)
+        os.ftruncate(file, len(line))
+    except OSError as error:
+        raise StartRefused(f"{path}: cannot be written: {error.strerror}; free some space, then start again") from None
+
+
+def _read_pid(file: int) -> int | None:
+    line, newline, _ = os.pread(file, 32, 0).partition(b"\n")
+    return int(line) if newline and line.isdigit() else None
+
+
+def main(arguments: list[str]) -> int:
+    if len(arguments) != 1:
+        print("usage: python -m qqqbot.runtime.lock LOGS", file=sys.stderr)
+        return 2
+    try:
+        pid = holder(Path(arguments[0]) / PID_FILE)
+    except (StartRefused, OSError) as refused:
+        print(refused, file=sys.stderr)
+        return 2
+    if pid is None:
+        return 3
+    print(pid)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,94 @@
+"""What would be done at another price of QQQ, from the inputs of the last check. Pure.
+
+The shares come from the planner itself, asked twice: for the sells, and with their proceeds for the buy. TQQQ is taken
+to have moved three times as far as QQQ since then.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+from qqqbot.model.values import AccountSnapshot, FlipPrices, Holding, PlannedOrder, Portfolio, Rules, Side, Snapshot
+from qqqbot.strategy.gates import LOWEST_PRICE, closes_of_window, window_problem
+from qqqbot.strategy.planning import commission, next_step
+from qqqbot.strategy.rule import flip_prices, nearest_flip
+
+LEVERAGE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """The nearest price that changes the rule's answer. `orders` are what would then be sent, in this order.
+
+    `seen_price` is QQQ's price at `seen_at`, from which the distance is counted. `coming` says that the prices are
+    those of the session after `seen_at`, `seen_price` having been taken for the close of that day.
+    """
+
+    flip: float
+    target: Holding
+    orders: tuple[PlannedOrder, ...]
+    seen_price: float
+    seen_at: datetime
+    coming: bool
+
+
+def outlook(snapshot: Snapshot, rules: Rules, now: datetime) -> Outlook | None:
+    """As seen in `snapshot`; None where no price changes the answer, or the recorded closes do not allow one."""
+    if window_problem(snapshot) or len(snapshot.expected) < rules.long_period - 1:
+        return None
+    price, held = snapshot.market.qqq.price, snapshot.portfolio.holding
+    coming = now >= snapshot.session.close
+    flips = _flips(snapshot, rules, coming)
+    change = nearest_flip(price, flips, held) if price > 0 else None
+    if change is None:
+        return None
+    flip, target = change
+    return Outlook(flip, target, orders_at(snapshot, rules, flip, target), price, snapshot.now, coming)
+
+
+def orders_at(snapshot: Snapshot, rules: Rules, price: float, target: Holding) -> tuple[PlannedOrder, ...]:
+    """The sells and the buy on the way to `target` with QQQ at `price`; empty where none is to be made."""
+    then = _moved(snapshot, price)
+    if min(then.market.qqq.price, then.market.tqqq.price) < LOWEST_PRICE:
+        return ()
+    first = next_step(then, target, rules)[2]
+    sells = tuple(order for order in first if order.side is Side.SELL)
+    return first if not sells else sells + next_step(_sold(then, sells), target, rules)[2]
+
+
+def _flips(snapshot: Snapshot, rules: Rules, coming: bool) -> FlipPrices:
+    closes = closes_of_window(snapshot)
+    return flip_prices([*closes, snapshot.market.qqq.price] if coming else closes, rules)
+
+
+def _moved(snapshot: Snapshot, price: float) -> Snapshot:
+    """`snapshot` with other live prices, and the account's value that they give."""
+    market = snapshot.market
+    move = price / market.qqq.price - 1
+    tqqq = max(0.0, market.tqqq.price * (1 + LEVERAGE * move))
+    then = replace(market, qqq=replace(market.qqq, price=price), tqqq=replace(market.tqqq, price=tqqq))
+    account = _revalued(snapshot.account, {"QQQ": price - market.qqq.price, "TQQQ": tqqq - market.tqqq.price})
+    return replace(snapshot, market=then, account=account)
+
+
+def _revalued(account: AccountSnapshot, changes: Mapping[str, float]) -> AccountSnapshot:
+    gain = sum((Decimal(str(change)) * account.positions.get(s, 0) for s, change in changes.items()), Decimal(0))
+    return replace(account, net_liquidation=account.net_liquidation + gain)
+
+
+def _sold(snapshot: Snapshot, sells: tuple[PlannedOrder, ...]) -> Snapshot:
+    """`snapshot` after `sells`, each filled at its decision price, commission paid."""
+    proceeds = sum(
+        (o.quantity * o.decision_price - commission(o.quantity, o.decision_price) for o in sells), Decimal(0)
+    )
+    portfolio, account = snapshot.portfolio, snapshot.account
+    gone = {order.symbol: order.quantity for order in sells}
+    shares = {s: n - gone.get(s, 0) for s, n in portfolio.shares.items()}
+    positions = {s: n - gone.get(s, 0) for s, n in account.positions.items()}
+    book: Portfolio = replace(portfolio, cash=portfolio.cash + proceeds, shares=shares)
+    return replace(
+        snapshot,
+        portfolio=book,
+        account=replace(account, spendable=account.spendable + proceeds, positions=positions, unsettled=Decimal(0)),
+    )

@@ -1,0 +1,268 @@
+"""The conditions of trading, each a pure function of the snapshot with its own name, finding and sentence.
+
+A failed gate forbids trading and repairs nothing. `code` says what the failure amounts to: PricesUnavailable and
+StalePrices make the check a failed one, LedgerMismatch and UnexpectedPosition need a person, no code means that nothing
+is wrong (a closed exchange, an order still open).
+"""
+
+import math
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+
+from qqqbot.model.values import SYMBOLS, Gate, Quote, Rules, Snapshot
+
+# No order in the session's last minute: what is sent there may be filled in the auction or tomorrow.
+LAST_SAFE_SECONDS = 60
+# A host's clock and the exchange's may differ by seconds; a minute is a fault (a clock set back, a wrong zone).
+CLOCK_TOLERANCE = timedelta(seconds=60)
+# TQQQ's day against three times QQQ's, 2010-02 to 2026-08: the difference exceeded 0.77 % on 1 day of 100, 1.7 % on 1
+# of 1000, and 2.5 % on 2010-05-21 and 2020-03-17 alone. A missed split or a bad tick is far outside.
+LEVERAGE_TOLERANCE = 0.025
+BROKER_QUOTE_TOLERANCE = 0.01
+# What one share may cost, in USD. Outside it a price is a mistake, and arithmetic in hundredths of a cent breaks down.
+LOWEST_PRICE, HIGHEST_PRICE = 0.01, 1_000_000.0
+ORDER_LIMIT = "OrderLimit"
+MIN_FREE_DISK_BYTES = 50 * 1024 * 1024
+
+GateCheck = Callable[[Snapshot, Rules], Gate]
+
+
+def window_problem(snapshot: Snapshot) -> str | None:
+    """Why QQQ's daily rows cannot be averaged: None where each expected session is there once, in order and sound."""
+    bars, expected = snapshot.market.bars, snapshot.expected
+    dates, wanted = [bar.date for bar in bars], set(expected)
+    if len(set(dates)) != len(dates):
+        twice = next(d for d in dates if dates.count(d) > 1)
+        return f"the row of {twice} is there twice"
+    if dates != sorted(dates):
+        return "the rows are not in the order of their dates"
+    known = {bar.date: bar.close for bar in bars}
+    if missing := [d for d in expected if d not in known]:
+        return f"no row for {_dates(missing)}"
+    if strangers := [d for d in dates if expected and d >= expected[0] and d not in wanted]:
+        return f"a row for {_dates(strangers)}, on which the exchange was closed"
+    if unsound := [d for d in expected if not (math.isfinite(known[d]) and known[d] > 0)]:
+        return f"no usable close for {_dates(unsound)} ({known[unsound[0]]})"
+    return None
+
+
+def closes_of_window(snapshot: Snapshot) -> list[float]:
+    """The finished closes of the averaging window, oldest first; only where `window_problem` finds none."""
+    known = {bar.date: bar.close for bar in snapshot.market.bars}
+    return [known[day] for day in snapshot.expected]
+
+
+def halt(snapshot: Snapshot, rules: Rules) -> Gate:
+    reason = snapshot.halted
+    return Gate(
+        "halt",
+        reason is None,
+        reason or "none",
+        f"trading is halted ({reason}): ./bot_control.sh resume ends it" if reason else "not halted",
+        "TradingHalted" if reason else "",
+    )
+
+
+def exchange_open(snapshot: Snapshot, rules: Rules) -> Gate:
+    needed = rules.trading_hours_only or snapshot.needs_open_exchange
+    found = "open" if snapshot.exchange_open else "closed"
+    return Gate("exchange", snapshot.exchange_open or not needed, found, f"the exchange is {found}")
+
+
+def quiet_minutes(snapshot: Snapshot, rules: Rules) -> Gate:
+    """Not in the first minutes of a session, nor in its last."""
+    if not snapshot.exchange_open:
+        return Gate("minutes", True, "no session", "no session is open")
+    opened = (snapshot.now - snapshot.session.open).total_seconds()
+    left = (snapshot.session.close - snapshot.now).total_seconds()
+    found = f"{opened / 60:.0f} min after the open, {left / 60:.0f} min before the close"
+    if opened < rules.no_trade_seconds_after_open:
+        return Gate(
+            "minutes", False, found, f"no trading in the first {rules.no_trade_seconds_after_open // 60} minutes"
+        )
+    if left <= LAST_SAFE_SECONDS:
+        return Gate("minutes", False, found, "no trading in the last minute of the session")
+    return Gate("minutes", True, found, "inside the trading part of the session")
+
+
+def window_complete(snapshot: Snapshot, rules: Rules) -> Gate:
+    problem = window_problem(snapshot)
+    if problem is None and len(snapshot.expected) < rules.long_period - 1:
+        problem = f"only {len(snapshot.expected)} sessions known, {rules.long_period - 1} needed"
+    sentence = (
+        f"QQQ's daily prices are incomplete: {problem}" if problem else "every session of the window is there once"
+    )
+    return Gate(
+        "window", problem is None, problem or f"{len(snapshot.expected)} sessions", sentence, "PricesUnavailable"
+    )
+
+
+def newest_row(snapshot: Snapshot, rules: Rules) -> Gate:
+    newest, wanted = snapshot.market.newest_row, snapshot.session.date
+    sentence = f"the newest daily row is of {newest}, {'as' if newest == wanted else 'not'} of the session {wanted}"
+    return Gate("newest_row", newest == wanted, str(newest), sentence, "StalePrices")
+
+
+def quotes_sound(snapshot: Snapshot, rules: Rules) -> Gate:
+    prices = {s: snapshot.market.quote(s).price for s in SYMBOLS}
+    sound = all(LOWEST_PRICE <= p <= HIGHEST_PRICE for p in prices.values())
+    found = ", ".join(f"{s} {p}" for s, p in prices.items())
+    return Gate(
+        "quotes", sound, found, f"live prices {found} are {'usable' if sound else 'not usable'}", "PricesUnavailable"
+    )
+
+
+def quote_age(snapshot: Snapshot, rules: Rules) -> Gate:
+    """Live prices young enough, counted in time in which the exchange was open, and none from the future."""
+    oldest = min((snapshot.market.quote(s) for s in SYMBOLS), key=lambda q: q.time)
+    newest = max((snapshot.market.quote(s) for s in SYMBOLS), key=lambda q: q.time)
+    age = _open_age(oldest, snapshot)
+    found = f"{oldest.symbol} {age.total_seconds() / 60:.1f} min old"
+    if newest.time > snapshot.now + CLOCK_TOLERANCE:
+        ahead = (newest.time - snapshot.now).total_seconds() / 60
+        sentence = f"{newest.symbol}'s price is {ahead:.1f} min in the future: this machine's clock is behind"
+        return Gate("quote_age", False, f"{ahead:.1f} min ahead", sentence, "StalePrices")
+    limit = timedelta(seconds=rules.max_quote_age_seconds)
+    verdict = "young enough" if age <= limit else f"older than {limit.total_seconds() / 60:.0f} minutes"
+    return Gate("quote_age", age <= limit, found, f"the price of {oldest.symbol} is {verdict} ({found})", "StalePrices")
+
+
+def daily_move(snapshot: Snapshot, rules: Rules) -> Gate:
+    """No one-day move of QQQ in the window, today's included, beyond what a real day makes."""
+    closes = [*closes_of_window(snapshot), snapshot.market.qqq.price] if window_problem(snapshot) is None else []
+    dates = [*snapshot.expected, snapshot.session.date]
+    moves = [(abs(after / before - 1), day) for before, after, day in zip(closes, closes[1:], dates[1:], strict=False)]
+    largest, day = max(moves, default=(0.0, snapshot.session.date))
+    sound = largest <= rules.max_daily_move
+    found = f"largest move {largest:.1%} on {day}"
+    verdict = "within" if sound else "beyond"
+    sentence = f"QQQ moved {largest:.1%} on {day}, {verdict} the {rules.max_daily_move:.0%} of a real day"
+    return Gate("daily_move", sound, found, sentence, "PricesUnavailable")
+
+
+def leverage(snapshot: Snapshot, rules: Rules) -> Gate:
+    """TQQQ's move since its last close near three times QQQ's: a split, a bad tick or a stale price breaks it."""
+    previous_tqqq = snapshot.market.tqqq_previous_close
+    previous_qqq = snapshot.market.bars[-1].close if snapshot.market.bars else None
+    if not previous_tqqq or not previous_qqq:
+        return Gate(
+            "leverage", False, "no previous close", "TQQQ's or QQQ's previous close is missing", "PricesUnavailable"
+        )
+    qqq = snapshot.market.qqq.price / previous_qqq - 1
+    tqqq = snapshot.market.tqqq.price / previous_tqqq - 1
+    near = abs(tqqq - 3 * qqq) <= LEVERAGE_TOLERANCE
+    found = f"TQQQ {tqqq:+.2%}, QQQ {qqq:+.2%}"
+    verdict = "near" if near else "not near"
+    sentence = f"TQQQ moved {tqqq:+.2%} and QQQ {qqq:+.2%} since their last close: {verdict} three to one"
+    return Gate("leverage", near, found, sentence, "PricesUnavailable")
+
+
+def broker_quotes(snapshot: Snapshot, rules: Rules) -> Gate:
+    """Where the broker quotes prices too, they agree."""
+    ours = {s: snapshot.market.quote(s).price for s in snapshot.broker_quotes}
+    apart = {s: abs(q.price / ours[s] - 1) for s, q in snapshot.broker_quotes.items() if ours[s] > 0}
+    agree = all(a <= BROKER_QUOTE_TOLERANCE for a in apart.values())
+    found = ", ".join(f"{s} {a:.2%} apart" for s, a in apart.items()) or "the broker quotes none"
+    return Gate(
+        "broker_quotes",
+        agree,
+        found,
+        f"the broker's prices {'agree' if agree else 'disagree'} ({found})",
+        "PricesUnavailable",
+    )
+
+
+def no_open_order(snapshot: Snapshot, rules: Rules) -> Gate:
+    refs = [i.order_ref for i in snapshot.unresolved] + list(snapshot.account.open_order_refs)
+    found = ", ".join(dict.fromkeys(refs)) or "none"
+    sentence = f"the outcome of {found} is not known yet" if refs else "no order of ours is open"
+    return Gate("open_orders", not refs, found, sentence)
+
+
+def book_agrees(snapshot: Snapshot, rules: Rules) -> Gate:
+    """The account's shares are the book's shares and those the owner told us to leave."""
+    account, portfolio = snapshot.account.positions, snapshot.portfolio
+    if short := [s for s in SYMBOLS if account.get(s, 0) < 0 or portfolio.shares[s] < 0]:
+        found = ", ".join(f"{s} account {account.get(s, 0)}, book {portfolio.shares[s]}" for s in short)
+        return Gate(
+            "book", False, found, f"a short position ({found}): close it by hand, then adopt", "UnexpectedPosition"
+        )
+    differences = [s for s in SYMBOLS if account.get(s, 0) != portfolio.shares[s] + portfolio.foreign[s]]
+    found = "; ".join(_difference(s, snapshot) for s in differences) or "equal"
+    sentence = (
+        f"the account differs from the book: {found}. './bot_control.sh adopt' if the account is right, "
+        "'leave' if those shares are yours and not the bot's"
+        if differences
+        else "the account agrees with the book"
+    )
+    return Gate("book", not differences, found, sentence, "LedgerMismatch")
+
+
+def orders_left(snapshot: Snapshot, rules: Rules) -> Gate:
+    made, allowed = snapshot.orders_this_session, rules.max_orders_per_session
+    sentence = f"{made} of {allowed} orders of this session are used"
+    return Gate("orders", made < allowed, f"{made} of {allowed}", sentence, ORDER_LIMIT)
+
+
+def orders_for_all_of_it(snapshot: Snapshot, rules: Rules, needed: int) -> Gate:
+    """Enough orders left for a whole rotation: half of one would be the wrong holding until tomorrow.
+
+    The first of a session is begun anyway: a limit smaller than a rotation must not forbid all of them.
+    """
+    made, allowed = snapshot.orders_this_session, rules.max_orders_per_session
+    enough = made == 0 or made + needed <= allowed
+    sentence = f"{made} of {allowed} orders of this session are used, and this rotation takes {needed}"
+    return Gate("orders", enough, f"{made} of {allowed}", sentence, ORDER_LIMIT)
+
+
+def free_disk(snapshot: Snapshot, rules: Rules) -> Gate:
+    free = snapshot.disk_free_bytes
+    enough = free >= MIN_FREE_DISK_BYTES
+    found = f"{free // 1024 // 1024} MiB free"
+    sentence = f"the disk of the logs folder has {found}{'' if enough else ': make room'}"
+    return Gate("disk", enough, found, sentence, "DiskError")
+
+
+PRICE_GATES: tuple[GateCheck, ...] = (
+    window_complete,
+    newest_row,
+    quotes_sound,
+    quote_age,
+    daily_move,
+    leverage,
+    broker_quotes,
+)
+"""What must hold before the rule is even asked."""
+
+TRADE_GATES: tuple[GateCheck, ...] = (
+    exchange_open,
+    quiet_minutes,
+    halt,
+    book_agrees,
+    no_open_order,
+    orders_left,
+    free_disk,
+)
+"""What must hold, beside the prices, before an order is planned."""
+
+
+def check(gates: tuple[GateCheck, ...], snapshot: Snapshot, rules: Rules) -> tuple[Gate, ...]:
+    """The verdict of each of `gates`, in order."""
+    return tuple(gate(snapshot, rules) for gate in gates)
+
+
+def _open_age(quote: Quote, snapshot: Snapshot) -> timedelta:
+    """Age of a price, not counting the time after the session's close."""
+    until: datetime = min(snapshot.now, snapshot.session.close)
+    return max(until - quote.time, timedelta(0))
+
+
+def _difference(symbol: str, snapshot: Snapshot) -> str:
+    portfolio = snapshot.portfolio
+    foreign = f" and {portfolio.foreign[symbol]} left to you" if portfolio.foreign[symbol] else ""
+    return f"{symbol} account {snapshot.account.positions.get(symbol, 0)}, book {portfolio.shares[symbol]}{foreign}"
+
+
+def _dates(days: list[date]) -> str:
+    shown = ", ".join(str(d) for d in days[:3])
+    return shown if len(days) <= 3 else f"{shown} and {len(days) - 3} more"

@@ -1,0 +1,196 @@
+"""decide(snapshot, rules) -> Plan: whatever decides an order is in this file, and this file changes nothing.
+
+Rule 1: it does not know whether it is live, simulated, a demo or a backtest.
+Rule 2: sells come first, alone: a buy sized on proceeds that never arrive is a margin loan. The buy is planned from the
+        next snapshot, with the proceeds in it.
+Rule 3: a held target is never rebalanced; only a rotation that is not finished is completed.
+"""
+
+from decimal import ROUND_DOWN, ROUND_UP, Decimal
+
+from qqqbot.model.values import (
+    SYMBOLS,
+    Action,
+    Decide,
+    Gate,
+    Holding,
+    OrderType,
+    Plan,
+    PlannedOrder,
+    Rules,
+    Side,
+    Signal,
+    Snapshot,
+)
+from qqqbot.strategy import gates
+from qqqbot.strategy.rule import evaluate, flip_prices
+
+# Interactive Brokers' fixed plan for US stocks: 0.005 USD a share, at least 1 USD, at most 1 % of the trade.
+# https://www.interactivebrokers.com/en/pricing/commissions-stocks.php
+COMMISSION_PER_SHARE = Decimal("0.005")
+COMMISSION_MINIMUM = Decimal("1.00")
+COMMISSION_MAXIMUM = Decimal("0.01")
+# What a market order may cost above the price it was decided on, as a fraction of it. TQQQ's mean five-minute range is
+# 30 to 90 basis points by time of day (5-minute bars, 2025-05 to 2026-03).
+MARKET_ORDER_CUSHION = Decimal("0.01")
+# A buy waits for settlement where less than this part of its budget can be paid for now.
+SETTLED_ENOUGH = Decimal("0.99")
+CENT = Decimal("0.01")
+
+
+def decide(snapshot: Snapshot, rules: Rules) -> Plan:
+    """What to do about `snapshot`. Total: bad prices make a plan that waits, never an exception."""
+    price_verdicts = gates.check(gates.PRICE_GATES, snapshot, rules)
+    if failed := _first_failed(price_verdicts):
+        return Plan(Action.WAIT, None, failed.sentence, price_verdicts, blocked_by=failed)
+    verdicts = price_verdicts + gates.check(gates.TRADE_GATES, snapshot, rules)
+    signal = _signal(snapshot, rules)
+    if failed := _first_failed(verdicts):
+        return Plan(
+            Action.WAIT, signal, f"{failed.sentence}; the rule says: {signal.reason}", verdicts, blocked_by=failed
+        )
+    target, settles = _target(snapshot, signal, rules)
+    if target is None:
+        minutes = rules.decide_seconds_before_close // 60
+        return Plan(Action.HOLD, signal, f"decides {minutes} minutes before the close; now: {signal.reason}", verdicts)
+    return _rotation(snapshot, signal, target, settles, verdicts, rules)
+
+
+def commission(quantity: int, price: Decimal) -> Decimal:
+    """Interactive Brokers' fixed-plan commission of a trade, in USD to the cent."""
+    least = max(COMMISSION_PER_SHARE * quantity, COMMISSION_MINIMUM)
+    return min(least, COMMISSION_MAXIMUM * quantity * price).quantize(CENT)
+
+
+def shares_to_buy(equity: Decimal, held_value: Decimal, spendable: Decimal, price: Decimal, rules: Rules) -> int:
+    """Whole shares: floor(min(equity x position_size - held_value, spendable) / price).
+
+    Never more than `spendable` pays for at the worst price the order may get, commission included.
+    """
+    budget = min(equity * rules.position_size - held_value, spendable)
+    worst = worst_price(Side.BUY, price, rules)
+    wanted = int(budget / price) if budget > 0 else 0
+    affordable = int(spendable / (worst + COMMISSION_PER_SHARE)) if spendable > 0 else 0
+    count = max(0, min(wanted, affordable))
+    while count and count * worst + commission(count, worst) > spendable:
+        count -= 1
+    return count
+
+
+def worst_price(side: Side, price: Decimal, rules: Rules) -> Decimal:
+    """The worst fill that an order decided at `price` is reckoned with: the collar of a limit, a cushion for MKT."""
+    if rules.order_type is OrderType.LIMIT:
+        return limit_price(side, price, rules)
+    return price * (1 + MARKET_ORDER_CUSHION if side is Side.BUY else 1 - MARKET_ORDER_CUSHION)
+
+
+def limit_price(side: Side, price: Decimal, rules: Rules) -> Decimal:
+    """A marketable limit `limit_collar` beyond `price`, rounded to the cent towards `price`."""
+    if side is Side.BUY:
+        return (price * (1 + rules.limit_collar)).quantize(CENT, ROUND_DOWN)
+    return (price * (1 - rules.limit_collar)).quantize(CENT, ROUND_UP)
+
+
+def _first_failed(verdicts: tuple[Gate, ...]) -> Gate | None:
+    return next((gate for gate in verdicts if not gate.passed), None)
+
+
+def _signal(snapshot: Snapshot, rules: Rules) -> Signal:
+    """The rule's answer now. While the exchange is closed its flip prices are those of the coming session."""
+    closes, price = gates.closes_of_window(snapshot), snapshot.market.qqq.price
+    signal = evaluate(closes, price, snapshot.portfolio.holding, rules)
+    if snapshot.exchange_open:
+        return signal
+    coming = flip_prices([*closes, price], rules)
+    return Signal(signal.target, signal.price, signal.short_ma, signal.long_ma, signal.reason, coming)
+
+
+def _target(snapshot: Snapshot, signal: Signal, rules: Rules) -> tuple[Holding | None, Holding | None]:
+    """The holding to move to, None where this check only observes; and the one that this check fixes, if it does."""
+    if rules.decide is Decide.EVERY_CHECK:
+        return signal.target, None
+    if snapshot.decided_target is not None:
+        return snapshot.decided_target, None
+    left = (snapshot.session.close - snapshot.now).total_seconds()
+    if snapshot.exchange_open and left > rules.decide_seconds_before_close:
+        return None, None
+    return signal.target, signal.target
+
+
+def _rotation(
+    snapshot: Snapshot,
+    signal: Signal,
+    target: Holding,
+    settles: Holding | None,
+    verdicts: tuple[Gate, ...],
+    rules: Rules,
+) -> Plan:
+    action, sentence, orders = next_step(snapshot, target, rules)
+    sells = any(order.side is Side.SELL for order in orders)
+    left = gates.orders_for_all_of_it(snapshot, rules, len(orders) + (sells and target is not Holding.CASH))
+    if orders and not left.passed:
+        verdicts = tuple(left if gate.name == left.name else gate for gate in verdicts)
+        told = f"{left.sentence}; the rule says: {signal.reason}"
+        return Plan(Action.WAIT, signal, told, verdicts, target=target, blocked_by=left)
+    return Plan(action, signal, f"{signal.reason}; {sentence}", verdicts, orders, target, settles=settles)
+
+
+Step = tuple[Action, str, tuple[PlannedOrder, ...]]
+
+
+def next_step(snapshot: Snapshot, target: Holding, rules: Rules) -> Step:
+    """The next thing to do on the way to `target`: sell all else, or else buy, or else nothing."""
+    if sells := _sells(snapshot, target, rules):
+        return Action.ROTATE, f"{_orders_text(sells)} on the way to {target}", sells
+    symbol = target.symbol
+    if symbol is None:
+        return Action.HOLD, "in cash already", ()
+    if snapshot.portfolio.shares[symbol] and snapshot.unfinished != symbol:
+        return Action.HOLD, f"{symbol} is held already", ()
+    return _buy(snapshot, symbol, rules)
+
+
+def _buy(snapshot: Snapshot, symbol: str, rules: Rules) -> Step:
+    portfolio, account = snapshot.portfolio, snapshot.account
+    prices = {s: _decimal(snapshot.market.quote(s).price) for s in SYMBOLS}
+    equity = min(portfolio.equity(prices), account.net_liquidation)
+    held_value = prices[symbol] * portfolio.shares[symbol]
+    spendable = min(portfolio.cash, account.spendable)
+    budget = min(equity * rules.position_size - held_value, portfolio.cash)
+    if account.unsettled > 0 and spendable < budget * SETTLED_ENOUGH:
+        sentence = f"the buy of {symbol} waits for settlement: {spendable:,.2f} of {budget:,.2f} can be paid now"
+        return Action.WAIT, sentence, ()
+    quantity = shares_to_buy(equity, held_value, spendable, prices[symbol], rules)
+    if quantity == 0:
+        sentence = f"{max(spendable, Decimal(0)):,.2f} of cash buys no whole share of {symbol} at {prices[symbol]:,.2f}"
+        return Action.HOLD, sentence, ()
+    order = _planned(Side.BUY, symbol, quantity, prices[symbol], rules)
+    return Action.ROTATE, _orders_text((order,)), (order,)
+
+
+def _sells(snapshot: Snapshot, target: Holding, rules: Rules) -> tuple[PlannedOrder, ...]:
+    return tuple(
+        _planned(
+            Side.SELL,
+            symbol,
+            min(snapshot.portfolio.shares[symbol], snapshot.account.positions.get(symbol, 0)),
+            _decimal(snapshot.market.quote(symbol).price),
+            rules,
+        )
+        for symbol in SYMBOLS
+        if symbol != target.symbol and snapshot.portfolio.shares[symbol] > 0
+    )
+
+
+def _planned(side: Side, symbol: str, quantity: int, price: Decimal, rules: Rules) -> PlannedOrder:
+    limit = limit_price(side, price, rules) if rules.order_type is OrderType.LIMIT else None
+    return PlannedOrder(side, symbol, quantity, price, limit)
+
+
+def _orders_text(orders: tuple[PlannedOrder, ...]) -> str:
+    return " and ".join(f"{o.side.lower()} {o.quantity:,} {o.symbol}" for o in orders)
+
+
+def _decimal(price: float) -> Decimal:
+    """A live price as money. Yahoo prints single precision as double (216.16000366210938): four places are real."""
+    return Decimal(str(price)).quantize(Decimal("0.0001"))

@@ -1,0 +1,63 @@
+"""The last check before an order leaves, in one pure function that every order passes.
+
+It repeats, in its own arithmetic and from the same snapshot, what planning must already have made sure of. It shares no
+code with planning on purpose: two mistakes would have to agree before an order that must not exist is sent.
+"""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from qqqbot.model.values import SYMBOLS, OrderIntent, OrderType, Rules, Side, Snapshot
+
+# Longer than any rotation's round takes; an intent older than this was decided in another world.
+MAX_DECISION_AGE = timedelta(minutes=5)
+# A limit further from the decision's price than this is not a collar.
+MAX_LIMIT_DISTANCE = Decimal("0.05")
+
+
+def refusal(intent: OrderIntent, snapshot: Snapshot, rules: Rules, account: str, now: datetime) -> str | None:
+    """Why `intent` must not be sent: a reason code and a sentence; None where it may.
+
+    `account` is the broker's account at this moment; `snapshot` is the one that the intent was decided on.
+    """
+    checks = (
+        (snapshot.halted is not None, f"HALTED: {snapshot.halted}"),
+        (account != snapshot.account.account, f"WRONG_ACCOUNT: {account} is not the account that was looked at"),
+        (not _session_open(snapshot, now), "EXCHANGE_CLOSED: orders are sent only while the exchange is open"),
+        (not timedelta(0) <= now - intent.decided_at <= MAX_DECISION_AGE, "OLD_DECISION: decided too long ago"),
+        (bool(snapshot.unresolved or snapshot.account.open_order_refs), "ORDER_ALIVE: an order of ours is not done"),
+        (snapshot.orders_this_session >= rules.max_orders_per_session, "TOO_MANY_ORDERS in this session"),
+        (intent.symbol not in SYMBOLS, f"WRONG_SYMBOL: {intent.symbol}"),
+        (intent.quantity < 1, f"BAD_QUANTITY: {intent.quantity}"),
+        (not _is_price(intent.decision_price), f"BAD_PRICE: {intent.decision_price}"),
+        (_bad_limit(intent), f"BAD_LIMIT: {intent.limit_price} for {intent.decision_price}"),
+        (_short_sale(intent, snapshot), f"SHORT_SALE: sells {intent.quantity} {intent.symbol}, more than is owned"),
+        (_borrows(intent, snapshot), f"EXCEEDS_CASH: buys {intent.quantity} {intent.symbol}, more than can be paid"),
+    )
+    return next((reason for refused, reason in checks if refused), None)
+
+
+def _is_price(value: Decimal) -> bool:
+    return value.is_finite() and value > 0
+
+
+def _session_open(snapshot: Snapshot, now: datetime) -> bool:
+    return not snapshot.needs_open_exchange or (snapshot.exchange_open and snapshot.session.contains(now))
+
+
+def _bad_limit(intent: OrderIntent) -> bool:
+    if intent.order_type is OrderType.MARKET:
+        return intent.limit_price is not None
+    limit, price = intent.limit_price, intent.decision_price
+    return limit is None or not (_is_price(limit) and _is_price(price)) or abs(limit / price - 1) > MAX_LIMIT_DISTANCE
+
+
+def _short_sale(intent: OrderIntent, snapshot: Snapshot) -> bool:
+    owned = min(snapshot.portfolio.shares.get(intent.symbol, 0), snapshot.account.positions.get(intent.symbol, 0))
+    return intent.side is Side.SELL and intent.quantity > owned
+
+
+def _borrows(intent: OrderIntent, snapshot: Snapshot) -> bool:
+    payable = min(snapshot.portfolio.cash, snapshot.account.spendable, snapshot.account.net_liquidation)
+    price = intent.limit_price or intent.decision_price
+    return intent.side is Side.BUY and (not _is_price(price) or intent.quantity * price > payable)

@@ -1,0 +1,103 @@
+"""An Engine put together from its parts, over the records of a logs folder. Starting is loading; nothing is sent."""
+
+import logging
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from qqqbot.model.errors import ConfigError
+from qqqbot.model.ports import Broker, Clock, Notifier, PriceSource
+from qqqbot.model.values import Mode, OrderIntent, Rules
+from qqqbot.records.book import Book
+from qqqbot.records.halt import HaltSwitch
+from qqqbot.records.inputs import InputLog
+from qqqbot.records.journal import OrderJournal
+from qqqbot.records.jsonl import AppendOnlyFile
+from qqqbot.trading.alerts import Alerts
+from qqqbot.trading.engine import Engine, Records, State
+from qqqbot.trading.executor import Executor
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Whose records these are."""
+
+    mode: Mode
+    account: str
+
+
+def load_records(
+    logs: Path,
+    identity: Identity,
+    clock: Clock,
+    notifier: Notifier,
+    file: Callable[[Path], AppendOnlyFile] = AppendOnlyFile,
+    tag: str = "",
+) -> Records:
+    """Open the records of `logs`, reporting what was set aside. Raises BookDamaged, OSError.
+
+    `file` makes each of them: the simulation's fail and die at chosen moments. `tag` is in this start's order_refs.
+    """
+    book = Book(file(logs / "trades.jsonl"), identity.mode, identity.account)
+    journal = OrderJournal(file(logs / "orders.jsonl"), identity.mode, identity.account, tag)
+    decisions = file(logs / "decisions.jsonl")
+    now = clock.now()
+    for aside in (book.load(now), journal.load(now), decisions.open(now)):
+        if aside:
+            notifier.notify("torn_record", aside)
+    return Records(book, journal, decisions, HaltSwitch(logs / "HALT"), InputLog(logs / "inputs.jsonl"))
+
+
+def set_capital(book: Book, capital: Decimal, clock: Clock, unresolved: Sequence[OrderIntent] = ()) -> str | None:
+    """Record total_capital where it is new or has changed. Returns why a withdrawal has to wait, None where none does.
+
+    Raises ConfigError for a withdrawal of more cash than the book has: the rest is in shares. With an order in flight
+    nobody knows how much that is: what the book still takes for cash may be spent.
+    """
+    change = capital - book.ledger.total_capital
+    if change < 0 and unresolved:
+        refs = ", ".join(intent.order_ref for intent in unresolved)
+        return (
+            f"stays at {book.ledger.total_capital:,.2f}: the outcome of {refs} is not known yet, and it may have to be "
+            f"paid. {capital:,.2f} is taken at the next start without an order in flight: ./bot_control.sh restart, "
+            "when status shows none"
+        )
+    if change < 0 and book.ledger.cash + change < 0:
+        raise ConfigError(
+            [
+                f"config.json: total_capital: lowered by {-change:,.2f} to {capital:,.2f}, but only "
+                f"{book.ledger.cash:,.2f} of the bot's money is in cash; lower it by less, or when the bot is in cash"
+            ]
+        )
+    if row := book.set_capital(capital, clock.now()):
+        log.info("total_capital recorded: %s", row["total_capital"])
+    return None
+
+
+def assemble(
+    logs: Path,
+    records: Records,
+    rules: Rules,
+    order_timeout: timedelta,
+    clock: Clock,
+    prices: PriceSource,
+    broker: Broker,
+    notifier: Notifier,
+    disk_free: Callable[[], int] | None = None,
+    state: State | None = None,
+    pulse: Callable[[], None] = lambda: None,
+) -> Engine:
+    """`state` is shared with what must see the newest prices, which is the simulated account; `pulse` see Executor.
+
+    `disk_free` is asked at each check; by default it is the free space of the logs folder's disk.
+    """
+    executor = Executor(
+        clock, broker, records.book, records.journal, records.switch, notifier, rules, order_timeout, pulse
+    )
+    free = disk_free or (lambda: shutil.disk_usage(logs).free)
+    return Engine(clock, prices, broker, executor, records, Alerts(notifier), rules, free, state or State())

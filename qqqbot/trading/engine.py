@@ -1,0 +1,322 @@
+"""Engine.step: observe, decide, execute, until settled.
+
+Level-triggered, like a thermostat: each round compares the account as it is with the holding the rule wants and does
+the next thing. Nothing is remembered between rounds that is not on disk, so a restart, a partial fill, a missed night
+and a manual trade are one case, and starting is the way of recovery. Every decision is written down before its orders.
+"""
+
+import logging
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from qqqbot.model.errors import (
+    PRICE_ERRORS,
+    BrokerUnavailable,
+    DidNotSettle,
+    OrderOutcomeUnknown,
+    OrderRejected,
+    TemporaryError,
+    TradingHalted,
+)
+from qqqbot.model.ports import Broker, Clock, PriceSource
+from qqqbot.model.sessions import SessionTable
+from qqqbot.model.values import (
+    SYMBOLS,
+    AccountSnapshot,
+    Action,
+    Decide,
+    Market,
+    Plan,
+    Portfolio,
+    Quote,
+    Rules,
+    Session,
+    Snapshot,
+)
+from qqqbot.records.book import Book
+from qqqbot.records.halt import HaltSwitch
+from qqqbot.records.inputs import InputLog
+from qqqbot.records.journal import OrderJournal
+from qqqbot.records.jsonl import SCHEMA, AppendOnlyFile
+from qqqbot.runtime.daily_log import pairs
+from qqqbot.strategy.gates import ORDER_LIMIT
+from qqqbot.strategy.planning import decide
+from qqqbot.trading.alerts import Alerts
+from qqqbot.trading.executor import Executor
+
+log = logging.getLogger(__name__)
+
+# Sell, buy and see that all is done are three; the rest is for partial fills.
+MAX_ROUNDS = 6
+FAILURES_BEFORE_NOTICE = 3
+LASTING_GATES = {
+    "halt": ("TradingHalted",),
+    "mismatch": ("LedgerMismatch", "UnexpectedPosition"),
+    "disk": ("DiskError",),
+    "order_limit": (ORDER_LIMIT,),
+}
+"""kind of alert -> the codes of the trade gates that amount to it"""
+
+
+@dataclass
+class State:
+    """What the last check saw, for the status page."""
+
+    table: SessionTable | None = None
+    account: AccountSnapshot | None = None
+    market: Market | None = None
+    last_check: dict[str, Any] | None = None
+    last_signal: dict[str, Any] | None = None
+    agrees: bool | None = None
+    failures_in_row: int = 0
+
+
+@dataclass(frozen=True)
+class Records:
+    """The files that outlive the process."""
+
+    book: Book
+    journal: OrderJournal
+    decisions: AppendOnlyFile
+    switch: HaltSwitch
+    inputs: InputLog
+
+
+@dataclass
+class Engine:
+    """One account, one rule. `disk_free` gives the free bytes of the logs folder."""
+
+    clock: Clock
+    prices: PriceSource
+    broker: Broker
+    executor: Executor
+    records: Records
+    alerts: Alerts
+    rules: Rules
+    disk_free: Callable[[], int]
+    state: State = field(default_factory=State)
+    _round: int = field(default=1, init=False)
+
+    def step(self) -> bool:
+        """One check, to its end: at most MAX_ROUNDS rounds. Never raises a BotError or an OSError.
+
+        Returns whether the next check should come soon: something was begun and is not finished.
+        """
+        began, self._round = self.clock.now(), 1
+        try:
+            settled = self._rounds(began)
+        except (TemporaryError, OrderOutcomeUnknown, TradingHalted, OSError) as error:
+            self._failed(began, error)
+            # A refused order is not tried again within minutes: what refused it will still be there.
+            refused = isinstance(error, OrderRejected) and not error.again_soon
+            settled = refused or (self._round == 1 and not self._half_done())
+        begun = not settled or bool(self.records.journal.unresolved()) or self._window_open()
+        return begun and self._session() is not None
+
+    def _rounds(self, began: datetime) -> bool:
+        """Whether nothing is left to do that an earlier round has begun."""
+        for number in range(1, MAX_ROUNDS + 1):
+            self._round = number
+            self.executor.pulse()
+            snapshot = self._observe()
+            plan = decide(snapshot, self.rules)
+            self._record(began, number, snapshot, plan)
+            if plan.settles is not None:
+                self.records.journal.decided(snapshot.session.date, plan.settles, snapshot.now)
+            if plan.action is not Action.ROTATE:
+                return self._settled(plan, number)
+            self.records.book.verify()  # it is written only after the order; the journal looks before
+            self.executor.execute(plan, snapshot)
+        reason = f"the account did not reach the target in {MAX_ROUNDS} rounds of one check; look at it, then resume"
+        self.records.switch.halt(reason)
+        raise DidNotSettle(reason)
+
+    def _settled(self, plan: Plan, number: int) -> bool:
+        """Whether a plan without orders leaves nothing to come back to within minutes."""
+        if plan.blocked_by is None:
+            return True
+        return number == 1 and not (plan.blocked_by.code in PRICE_ERRORS and self._half_done())
+
+    def _half_done(self) -> bool:
+        """Whether a holding that was traded towards, or decided on, has not been reached. From the records alone."""
+        ledger, journal, session = self.records.book.ledger, self.records.journal, self._session()
+        portfolio = ledger.portfolio()
+        on_the_way = portfolio.trades > 0 and portfolio.moving_to is not portfolio.holding
+        decided = journal.decided_in(session.date) if session else None
+        waiting = decided is not None and decided is not portfolio.holding
+        return on_the_way or waiting or journal.unfinished(ledger.order_totals) is not None
+
+    def _observe(self) -> Snapshot:
+        """Everything a decision may look at, each part complete. Raises BotError, OSError."""
+        table = self.state.table = self.prices.sessions(self.clock.now())
+        self.executor.resolve()
+        market = self.state.market = self.prices.market(self.clock.now())
+        account = self.state.account = self.broker.snapshot()
+        self.executor.record_splits(market, dict(account.positions))
+        quotes = self.broker.quotes()
+        return self._snapshot(table, market, account, quotes)
+
+    def _snapshot(
+        self, table: SessionTable, market: Market, account: AccountSnapshot, quotes: Mapping[str, Quote]
+    ) -> Snapshot:
+        now = self.clock.now()
+        open_now = table.open_session(now)
+        session = open_now or table.last_closed(now)
+        journal = self.records.journal
+        return Snapshot(
+            now=now,
+            session=session,
+            exchange_open=open_now is not None,
+            expected=table.before(session.date, self.rules.long_period - 1),
+            market=market,
+            account=account,
+            portfolio=self.records.book.ledger.portfolio(),
+            unresolved=journal.unresolved(),
+            orders_this_session=journal.orders_in(session.date),
+            needs_open_exchange=self.broker.needs_open_exchange,
+            halted=self.records.switch.reason(),
+            disk_free_bytes=self.disk_free(),
+            decided_target=journal.decided_in(session.date),
+            unfinished=journal.unfinished(self.records.book.ledger.order_totals),
+            broker_quotes=quotes,
+        )
+
+    def _record(self, began: datetime, number: int, snapshot: Snapshot, plan: Plan) -> None:
+        """The decision's line, before its orders; and what the owner must be told. Raises OSError."""
+        row = self._row(began, number, snapshot.now) | decision_values(snapshot, plan)
+        self.records.decisions.append(row)
+        self.records.inputs.record(snapshot, self.rules, row)
+        self._log(row)
+        self.state.last_check = row
+        if plan.signal is not None:
+            self.state.last_signal = row
+        self.state.agrees = next((gate.passed for gate in plan.gates if gate.name == "book"), self.state.agrees)
+        code = plan.blocked_by.code if plan.blocked_by else ""
+        self._count_failure(code in PRICE_ERRORS, plan.sentence, snapshot.exchange_open)
+        self.alerts.end("broker")
+        if "book" in {gate.name for gate in plan.gates}:
+            for kind, codes in LASTING_GATES.items():
+                troubles = [gate.sentence for gate in plan.gates if not gate.passed and gate.code in codes]
+                self._lasting(kind, bool(troubles), "; ".join(troubles))
+
+    def _failed(self, began: datetime, error: Exception) -> None:
+        """The line of a check that could not be made, even where the disk does not take it."""
+        name = type(error).__name__ if not isinstance(error, OSError) else "DiskError"
+        row = self._row(began, 0, self.clock.now()) | {
+            "session": None,
+            "exchange_open": None,
+            "action": "FAILED",
+            "sentence": str(error),
+            "error": name,
+        }
+        self.state.last_check = row
+        self._log(row)
+        self._count_failure(True, f"{name}: {error}", self._session() is not None)
+        self._lasting("broker", isinstance(error, BrokerUnavailable), str(error))
+        if isinstance(error, OSError):
+            self.alerts.begin("disk", f"the records cannot be written: {error}", self.clock.now())
+        if isinstance(error, TradingHalted):
+            self.alerts.begin("halt", str(error), self.clock.now())
+        try:
+            self.records.decisions.append(row)
+        except OSError as disk:
+            log.error(pairs(file=self.records.decisions.path.name, problem=str(disk)))
+
+    def _row(self, began: datetime, number: int, now: datetime) -> dict[str, Any]:
+        return {
+            "schema": SCHEMA,
+            "timestamp": now.isoformat(),
+            "check": began.isoformat(),
+            "round": number,
+            "mode": self.broker.mode.value,
+            "account": self.broker.account,
+        }
+
+    def _count_failure(self, failed: bool, sentence: str, exchange_open: bool) -> None:
+        self.state.failures_in_row = self.state.failures_in_row + 1 if failed else 0
+        enough = self.state.failures_in_row >= FAILURES_BEFORE_NOTICE and exchange_open
+        if enough:
+            self.alerts.begin(
+                "checks_failing", f"{self.state.failures_in_row} checks in a row: {sentence}", self.clock.now()
+            )
+        elif not failed:
+            self.alerts.end("checks_failing")
+
+    def _lasting(self, kind: str, present: bool, sentence: str) -> None:
+        if present:
+            self.alerts.begin(kind, sentence, self.clock.now())
+        else:
+            self.alerts.end(kind)
+
+    def _window_open(self) -> bool:
+        """Whether this session's decision window is open and has not decided yet."""
+        session = self._session()
+        if self.rules.decide is Decide.EVERY_CHECK or session is None:
+            return False
+        left = (session.close - self.clock.now()).total_seconds()
+        undecided = self.records.journal.decided_in(session.date) is None
+        return undecided and left <= self.rules.decide_seconds_before_close
+
+    def _session(self) -> Session | None:
+        table, now = self.state.table, self.clock.now()
+        reaches = table is not None and bool(table.sessions) and now < table.ends()
+        return table.open_session(now) if table is not None and reaches else None
+
+    def _log(self, row: Mapping[str, Any]) -> None:
+        keys = ("action", "error", "target", "held", "price", "short_ma", "long_ma", "equity", "sentence")
+        line = pairs(**{key: row.get(key) for key in keys if row.get(key) is not None})
+        log.log(logging.WARNING if row["action"] == "FAILED" else logging.INFO, line)
+
+    def seen(self, market: Market, account: AccountSnapshot) -> Snapshot:
+        """What a check would decide on, given these answers. Raises PricesUnavailable, CalendarEnded."""
+        return self._snapshot(self.prices.sessions(self.clock.now()), market, account, self.broker.quotes())
+
+
+def decision_values(snapshot: Snapshot, plan: Plan) -> dict[str, Any]:
+    """What a decision rested on and came to, as one flat row of JSON values."""
+    signal, market, portfolio = plan.signal, snapshot.market, snapshot.portfolio
+    return {
+        "session": snapshot.session.date.isoformat(),
+        "exchange_open": snapshot.exchange_open,
+        "action": plan.action.value,
+        "sentence": plan.sentence,
+        "error": (plan.blocked_by.code if plan.blocked_by else "") or None,
+        "target": (plan.target or (signal.target if signal else None)),
+        "held": portfolio.holding.value,
+        "price": _finite(market.qqq.price),
+        "tqqq_price": _finite(market.tqqq.price),
+        "quote_time": market.qqq.time.isoformat(),
+        "short_ma": signal.short_ma if signal else None,
+        "long_ma": signal.long_ma if signal else None,
+        "flip_leave_tqqq": _finite(signal.flips.leave_tqqq) if signal else None,
+        "flip_enter_tqqq": _finite(signal.flips.enter_tqqq) if signal else None,
+        "flip_trend": _finite(signal.flips.trend) if signal else None,
+        "gates": [
+            {"name": g.name, "passed": g.passed, "found": g.found, "sentence": g.sentence, "code": g.code}
+            for g in plan.gates
+        ],
+        "orders": [
+            {"side": o.side.value, "symbol": o.symbol, "quantity": o.quantity, "price": o.decision_price}
+            for o in plan.orders
+        ],
+        "total_capital": portfolio.total_capital,
+        "cash": portfolio.cash,
+        "shares": dict(portfolio.shares),
+        "equity": equity_of(portfolio, {s: market.quote(s).price for s in SYMBOLS}),
+    }
+
+
+def equity_of(portfolio: Portfolio, prices: Mapping[str, float] | None) -> float | None:
+    """The bot's equity at `prices`, None where a price that it needs is missing or not a number."""
+    held = {s: n for s, n in portfolio.shares.items() if n}
+    if held and prices is None:
+        return None
+    value = float(portfolio.cash) + sum((prices or {})[s] * n for s, n in held.items())
+    return _finite(round(value, 2))
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

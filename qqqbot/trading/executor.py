@@ -1,0 +1,256 @@
+"""Orders from intent to outcome.
+
+Rule 1: an intent is on disk on the line above the one that sends it.
+Rule 2: an outcome is what the broker's executions and orders say. A failed send, an error, a timeout or no answer is
+        not one: the intent stays unresolved, nothing else is sent, and it is looked for until it is found.
+Rule 3: "not there" is believed only from complete answers that say so for as long as the broker asks for. Of an order
+        of a past session it says nothing: a broker tells of the present day alone. Such an order is lost, not refused.
+Rule 4: fills go to the book before the outcome goes to the journal: a death in between repeats the book's step, which
+        counts nothing twice.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+from qqqbot.model.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRejected
+from qqqbot.model.ports import Broker, Clock, Notifier
+from qqqbot.model.sessions import new_york_date
+from qqqbot.model.values import (
+    Fill,
+    Market,
+    Order,
+    OrderIntent,
+    OrderStatus,
+    Plan,
+    PlannedOrder,
+    Rules,
+    Signal,
+    Snapshot,
+    Split,
+)
+from qqqbot.records.book import Book, newest_revisions
+from qqqbot.records.halt import HaltSwitch
+from qqqbot.records.journal import OrderJournal
+from qqqbot.records.ledger import pending_splits
+from qqqbot.runtime.daily_log import pairs
+from qqqbot.strategy.risk import refusal
+
+log = logging.getLogger(__name__)
+
+# Looking for an outcome: soon at first, a market order is filled within milliseconds; then a few times a second.
+FIRST_PAUSE_SECONDS = 0.005
+LONGEST_PAUSE_SECONDS = 0.25
+# A cancel is answered within seconds or not in this check.
+CANCEL_GRACE_SECONDS = 20
+
+
+class Executor:
+    """Sends orders one at a time and finds out what became of them."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        broker: Broker,
+        book: Book,
+        journal: OrderJournal,
+        switch: HaltSwitch,
+        notifier: Notifier,
+        rules: Rules,
+        timeout: timedelta,
+        pulse: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._clock = clock
+        self._broker = broker
+        self._book = book
+        self._journal = journal
+        self._switch = switch
+        self._notifier = notifier
+        self._rules = rules
+        self._timeout = timeout
+        self.pulse = pulse
+        """called again and again while something is waited for: the process lives"""
+        self._absent_since: dict[str, float] = {}
+        """order_ref -> monotonic seconds: a clock that is set must not make five minutes of five seconds"""
+        self._waiting_for = ""
+
+    def resolve(self) -> None:
+        """Look once for the outcome of every unresolved intent, and take late executions into the book.
+
+        An order that is still open after its time, because the process that waited for it is gone or its cancel got
+        lost, is cancelled; not one of a past session, which has ended with it. Raises BrokerUnavailable, OSError.
+        """
+        for intent in self._journal.unresolved():
+            still_open = self._look(intent) is None and intent.order_ref not in self._absent_since
+            overdue = self._clock.now() - intent.decided_at >= self._timeout
+            if still_open and overdue and not self._is_past(intent):
+                self._broker.cancel(intent)
+        for order in self._broker.recent_orders():
+            known = self._journal.intent(order.order_ref)
+            if known is not None:
+                self._absorb(known, order)
+
+    def execute(self, plan: Plan, snapshot: Snapshot) -> None:
+        """Send the orders of `plan`, which was decided on `snapshot`, each after the one before is done.
+
+        Raises OrderRejected where one is refused or ends without a fill, OrderOutcomeUnknown where one is not done in
+        time or a stop was asked for while it was open, BrokerUnavailable, OSError.
+        """
+        assert plan.signal is not None
+        for planned in plan.orders:
+            intent = self._intent(planned, plan, plan.signal, snapshot)
+            if reason := refusal(intent, self._as_now(snapshot), self._rules, self._broker.account, self._clock.now()):
+                raise OrderRejected(f"not sent: {reason}")
+            self._send(intent)
+            self._await_outcome(intent)
+
+    def record_splits(self, market: Market, positions: dict[str, int]) -> list[Split]:
+        """Record a split where the price source and the account agree on it exactly; otherwise change nothing.
+
+        Returns those that were recorded. Raises OSError.
+        """
+        recorded = []
+        for split in pending_splits(self._book.ledger, market.splits):
+            before = self._book.ledger.shares[split.symbol] + self._book.ledger.foreign[split.symbol]
+            if split.date <= market.newest_row and positions[split.symbol] == before * split.ratio:
+                self._book.record_split(split, self._clock.now())
+                self._notifier.notify("split", f"{split.symbol} was split {split.ratio:g}:1 on {split.date}; recorded")
+                recorded.append(split)
+        return recorded
+
+    def _as_now(self, snapshot: Snapshot) -> Snapshot:
+        """`snapshot` with what may have changed since: the halt, and the count of orders, after the plan's first."""
+        count = self._journal.orders_in(snapshot.session.date)
+        return replace(snapshot, halted=self._switch.reason(), orders_this_session=count)
+
+    def _intent(self, planned: PlannedOrder, plan: Plan, signal: Signal, snapshot: Snapshot) -> OrderIntent:
+        return OrderIntent(
+            order_ref=self._journal.next_ref(snapshot.session.date),
+            session=snapshot.session.date,
+            decided_at=snapshot.now,
+            side=planned.side,
+            symbol=planned.symbol,
+            quantity=planned.quantity,
+            order_type=self._rules.order_type,
+            limit_price=planned.limit_price,
+            decision_price=planned.decision_price,
+            target=plan.target or signal.target,
+            reason=plan.sentence,
+            qqq_price=signal.price,
+            tqqq_price=snapshot.market.tqqq.price,
+            short_ma=signal.short_ma,
+            long_ma=signal.long_ma,
+        )
+
+    def _send(self, intent: OrderIntent) -> None:
+        self._waiting_for = ""
+        self._journal.intended(intent)
+        try:
+            self._broker.submit(intent)
+        except OrderRejected as rejected:
+            self._conclude(intent, Order(intent.order_ref, OrderStatus.REJECTED, message=str(rejected)))
+            raise
+        self._journal.sent(intent, self._clock.now())
+        log.info(pairs(order=intent.order_ref, side=intent.side, quantity=intent.quantity, symbol=intent.symbol))
+
+    def _await_outcome(self, intent: OrderIntent) -> None:
+        """Until the order is done; cancelled after the timeout. Raises as `execute` does."""
+        started, pause, cancelled = self._clock.monotonic(), FIRST_PAUSE_SECONDS, False
+        while (order := self._look_patiently(intent)) is None:
+            waited = self._clock.monotonic() - started
+            if waited >= self._timeout.total_seconds() + CANCEL_GRACE_SECONDS:
+                raise OrderOutcomeUnknown(
+                    f"{intent.order_ref}: no outcome after {waited:.0f} s; looked for at each check"
+                )
+            if waited >= self._timeout.total_seconds() and not cancelled:
+                cancelled = self._cancel(intent)
+            if self._clock.wait(pause):
+                raise OrderOutcomeUnknown(
+                    f"{intent.order_ref}: stopped while it was open; looked for at the next start"
+                )
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            self.pulse()
+        if order.status is OrderStatus.REJECTED:
+            raise OrderRejected(f"{intent.order_ref}: {order.message or 'refused by the broker'}")
+        if not order.filled:
+            # Nobody trades now, as in a pause of the exchange: a new order at once would fare no better.
+            late = f"not filled within {self._timeout.total_seconds():.0f} s and cancelled"
+            found = late if cancelled else f"cancelled without a fill ({order.message or 'the broker says no reason'})"
+            raise OrderRejected(f"{intent.order_ref}: {found}; the next check plans afresh", again_soon=True)
+
+    def _look_patiently(self, intent: OrderIntent) -> Order | None:
+        try:
+            return self._look(intent)
+        except BrokerUnavailable as unavailable:
+            if str(unavailable) != self._waiting_for:  # it is looked for four times a second
+                self._waiting_for = str(unavailable)
+                log.info(pairs(order=intent.order_ref, waiting=self._waiting_for))
+            return None
+
+    def _look(self, intent: OrderIntent) -> Order | None:
+        """The order where it is done and recorded, None where it is not done or not known to be."""
+        order = self._broker.find(intent)
+        if order is None:
+            return self._absent(intent)
+        order = replace(order, fills=newest_revisions(order.fills))
+        # A status that is ahead of its executions is not believed: the book would lack them.
+        if not order.status.done or (order.status is OrderStatus.FILLED and order.filled < intent.quantity):
+            if self._is_past(intent) and order.status is not OrderStatus.WORKING:
+                return self._absent(intent, order.fills)  # its missing executions will not be told any more
+            self._absent_since.pop(intent.order_ref, None)
+            return None
+        self._conclude(intent, order)
+        return order
+
+    def _is_past(self, intent: OrderIntent) -> bool:
+        """Of a session before the present day, at a broker that forgets; the simulated account's book never does."""
+        return self._broker.needs_open_exchange and intent.session < new_york_date(self._clock.now())
+
+    def _absent(self, intent: OrderIntent, fills: tuple[Fill, ...] = ()) -> Order | None:
+        """Of an order that the broker does not know, or knows no end of; `fills` are what it has told of it."""
+        now = self._clock.monotonic()
+        absent = timedelta(seconds=now - self._absent_since.setdefault(intent.order_ref, now))
+        if absent < self._broker.absence_is_final_after:
+            return None
+        if self._is_past(intent):
+            return self._lost(intent, fills)
+        text = f"the broker does not know the order, and has not for {absent.total_seconds():.0f} s"
+        order = Order(intent.order_ref, OrderStatus.REJECTED, message=text)
+        self._conclude(intent, order)
+        return order
+
+    def _lost(self, intent: OrderIntent, fills: tuple[Fill, ...]) -> Order:
+        """It has ended with its session; whether it was executed, only the account's shares can say."""
+        text = (
+            f"sent on {intent.session}; the broker no longer tells what became of it: "
+            "if it was executed, the account differs from the book, and adopt is the answer"
+        )
+        order = Order(intent.order_ref, OrderStatus.CANCELLED, fills, text)
+        self._conclude(intent, order)
+        self._notifier.notify("order_lost", f"{intent.side} {intent.quantity} {intent.symbol}, {text}")
+        return order
+
+    def _cancel(self, intent: OrderIntent) -> bool:
+        """Whether the cancel was sent; what it did is learnt from the outcome."""
+        try:
+            self._broker.cancel(intent)
+        except BrokerUnavailable as unavailable:
+            log.info(pairs(order=intent.order_ref, cancel=str(unavailable)))
+            return False
+        return True
+
+    def _conclude(self, intent: OrderIntent, order: Order) -> None:
+        self._absorb(intent, order)
+        self._journal.outcome(intent, order, self._clock.now())
+        self._absent_since.pop(intent.order_ref, None)
+        message = {"message": order.message} if order.message else {}
+        log.info(pairs(order=intent.order_ref, status=order.status, filled=order.filled, **message))
+        if order.status is OrderStatus.REJECTED:
+            self._notifier.notify("order_refused", f"{intent.side} {intent.quantity} {intent.symbol}: {order.message}")
+
+    def _absorb(self, intent: OrderIntent, order: Order) -> None:
+        for row in self._book.absorb(intent, order, self._clock.now()):
+            if row.get("kind", "trade") == "trade":
+                trade = f"{row['side']} {row['quantity']:,} {row['symbol']} at {row['price']:,.4f}"
+                self._notifier.notify("trade", f"{trade}, moving to {row['position']}")

@@ -1,0 +1,59 @@
+"""The polling loop: check when a check is due, beat at least once a minute, wait, until a stop is asked for."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from qqqbot.model.errors import CalendarEnded
+from qqqbot.model.ports import Clock
+from qqqbot.model.sessions import Timetable
+from qqqbot.model.values import Decide, Rules
+from qqqbot.trading.engine import Engine
+
+HEARTBEAT = timedelta(seconds=60)
+# What was begun and is not finished is taken up again after this long, not at the next tick.
+SOON = timedelta(seconds=60)
+# Without a table of sessions there is no grid; the table is asked for again after this long.
+WITHOUT_CALENDAR = timedelta(minutes=5)
+
+Beat = Callable[[datetime], None]
+
+
+def timetable(rules: Rules, interval: timedelta) -> Timetable:
+    """The checks that `rules` ask for, every `interval`."""
+    window = timedelta(seconds=rules.decide_seconds_before_close) if rules.decide is Decide.BEFORE_CLOSE else None
+    quiet = timedelta(seconds=rules.no_trade_seconds_after_open)
+    return Timetable(interval, quiet, window, always=not rules.trading_hours_only)
+
+
+def poll(
+    engine: Engine,
+    clock: Clock,
+    times: Timetable,
+    beat: Beat,
+    heartbeat: timedelta = HEARTBEAT,
+    guard: Callable[[], None] = lambda: None,
+) -> None:
+    """Run until a stop is asked for. The first check is made at once; `beat` is told when the next one is due.
+
+    `heartbeat` is the longest time between two beats: longer where the clock is virtual and nobody waits for them.
+    `guard` is called after each wait, before a check that may be due; what it raises ends the loop.
+    """
+    due = clock.now()
+    while not clock.stopping():
+        guard()
+        if clock.now() >= due:
+            soon = engine.step()
+            due = _next_due(engine, times, clock.now(), soon)
+        # A clock that was set back must not leave a check an hour in the future.
+        due = min(due, _next_due(engine, times, clock.now(), soon=False))
+        beat(due)
+        clock.wait(min(heartbeat, max(due - clock.now(), timedelta(0))).total_seconds())
+
+
+def _next_due(engine: Engine, times: Timetable, now: datetime, soon: bool) -> datetime:
+    table = engine.state.table
+    try:
+        due = times.next_check(table, now) if table is not None else now + WITHOUT_CALENDAR
+    except CalendarEnded:
+        due = now + WITHOUT_CALENDAR
+    return min(due, now + SOON) if soon else due
