@@ -551,10 +551,10 @@ resume() {
 
 # With the stand-ins of the tests; of the environment's QQQBOT_ variables none reaches the sandbox.
 drill() {
-    [ -d "$HERE/tests/drill" ] || die "The drill needs the folder tests/, which is not here: run it in a whole checkout."
+    [ -d "$HERE/drill" ] || die "The drill needs the folder drill/, which is not here: run it in a whole checkout."
     set_up_tests
     cd "$HERE" || exit 1
-    exec "$PY" -m tests.drill "$@"
+    exec "$PY" -m drill "$@"
 }
 
 run_tests() {

@@ -21,9 +21,9 @@ from decimal import Decimal
 from pathlib import Path
 
 from qqqbot.records.jsonl import AppendOnlyFile
-from tests.yahoo.exchange import Exchange
-from tests.yahoo.series import market_series
-from tests.yahoo.server import StandIn
+from standins.yahoo.exchange import Exchange
+from standins.yahoo.series import market_series
+from standins.yahoo.server import StandIn
 
 ROOT = Path(__file__).resolve().parents[1]
 AFTERNOON = datetime(2026, 11, 24, 19, 0, tzinfo=UTC)
@@ -49,7 +49,10 @@ def main() -> None:
 
 
 def _environment(yahoo: Mapping[str, str], control: Path) -> dict[str, str]:
-    shifted = {"QQQBOT_TEST_CLOCK": str(control), "PYTHONPATH": f"{ROOT / 'tests' / 'shifted_clock'}{os.pathsep}{ROOT}"}
+    shifted = {
+        "QQQBOT_TEST_CLOCK": str(control),
+        "PYTHONPATH": f"{ROOT / 'standins' / 'shifted_clock'}{os.pathsep}{ROOT}",
+    }
     environment = {**os.environ, **yahoo, **shifted}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     return environment

@@ -24,8 +24,6 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import ib_async  # noqa: E402  (the tests' helpers are found by the path above)
-from builders import intent as sound_intent  # noqa: E402
-from ib_gateway.control import RemoteGateway  # noqa: E402
 from ibapi.client import EClient  # noqa: E402
 from ibapi.wrapper import EWrapper  # noqa: E402
 
@@ -38,6 +36,8 @@ from qqqbot.records.journal import OrderJournal  # noqa: E402
 from qqqbot.records.jsonl import AppendOnlyFile  # noqa: E402
 from qqqbot.runtime.clock import SystemClock  # noqa: E402
 from qqqbot.runtime.config import Config  # noqa: E402
+from standins.ib_gateway.control import RemoteGateway  # noqa: E402
+from tests.support.builders import intent as sound_intent  # noqa: E402
 
 ACCOUNT = "DU1234567"
 ORDERS = 200
@@ -65,7 +65,7 @@ def _client() -> str:
 
 @contextmanager
 def gateway() -> Iterator[tuple[int, RemoteGateway]]:
-    command = [sys.executable, "-m", "tests.ib_gateway", "--account", f"{ACCOUNT}:100000000:4", "--cap", "226"]
+    command = [sys.executable, "-m", "standins.ib_gateway", "--account", f"{ACCOUNT}:100000000:4", "--cap", "226"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         ports = json.loads(process.stdout.readline())

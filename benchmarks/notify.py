@@ -20,7 +20,7 @@ from qqqbot.notifications.channels import Channel, Message
 from qqqbot.notifications.memory import NoticeMemory
 from qqqbot.notifications.outbox import Outbox
 from qqqbot.notifications.policy import News
-from tests.receiver import receiving
+from standins.receiver import receiving
 
 ROOT = Path(__file__).resolve().parents[1]
 HAND_OVERS = 300

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from checkout import Checkout
 from hypothesis import settings
+
+from drill.checkout import Checkout
 
 # How long one example takes says more about what else the machine does than about the code.
 settings.register_profile("any machine", deadline=None)

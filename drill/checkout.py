@@ -1,0 +1,138 @@
+"""A copy of the project in a folder of its own, driven through bot_control.sh as its owner would."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from qqqbot.runtime.lock import PID_FILE, holder
+
+ROOT = Path(__file__).resolve().parents[1]
+STANDINS = ROOT / "standins"
+# Nothing answers there: a daemon that asks for prices is refused at once, and no test needs the internet.
+NOBODY = "http://127.0.0.1:9"
+
+
+class Checkout:
+    """`folder` holds the copy; `environment` is what its commands see and may be changed by a test."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.logs = folder / "logs"
+        self.script = folder / "bot_control.sh"
+        folder.mkdir(parents=True)
+        shutil.copytree(ROOT / "qqqbot", folder / "qqqbot", ignore=shutil.ignore_patterns("__pycache__"))
+        for path in [
+            *ROOT.glob("*.py"),
+            *ROOT.glob("requirements*.txt"),
+            ROOT / "config.json",
+            ROOT / "bot_control.sh",
+        ]:
+            shutil.copy(path, folder)
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+        self.environment = {**kept, "HTTPS_PROXY": NOBODY, "NO_COLOR": "1"}
+
+    def with_ready_environment(self) -> "Checkout":
+        """Use the Python that runs the tests, as if it had been set up here: a test of control installs nothing."""
+        environment = self.folder / ".venv"
+        (environment / "bin").mkdir(parents=True)
+        python = environment / "bin" / "python"
+        python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+        python.chmod(0o755)
+        shutil.copy(self.folder / "requirements.txt", environment / ".installed-requirements.txt")
+        return self
+
+    def with_standin_daemon(self) -> "Checkout":
+        shutil.copy(ROOT / "tests/support/standin_daemon.py", self.folder / "qqq_trading_bot.py")
+        (self.folder / "monitor.py").write_text("import sys\nprint('monitor', *sys.argv[1:])\n")
+        return self
+
+    def begin(self, *arguments: str, cwd: Path | None = None, **environment: str) -> "subprocess.Popen[str]":
+        """Start a command of the script and return at once."""
+        return subprocess.Popen(
+            [str(self.script), *arguments],
+            cwd=cwd or self.folder.parent,
+            env={**self.environment, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, *arguments: str, cwd: Path | None = None, **environment: str) -> "subprocess.CompletedProcess[str]":
+        """Run a command of the script to its end."""
+        process = self.begin(*arguments, cwd=cwd, **environment)
+        return finished(process)
+
+    def holder(self) -> int | None:
+        return holder(self.logs / PID_FILE)
+
+    def daemon(self) -> int:
+        """The pid of the daemon, which must run."""
+        pid = self.holder()
+        assert pid is not None, "no daemon runs"
+        return pid
+
+    def calls(self) -> list[str]:
+        """What the stand-in daemon was run with, in order; "daemon" for a run without arguments."""
+        path = self.logs / "calls.log"
+        return [line.split(" ", 1)[1] for line in path.read_text().splitlines()] if path.exists() else []
+
+    def state(self) -> str:
+        return str(json.loads((self.logs / "status.json").read_text())["state"])
+
+    def clean_up(self) -> None:
+        """No daemon outlives its test: neither the one that holds the lock, nor one that is only about to take it."""
+        # A lock that cannot be told is a test's own doing and has no daemon.
+        pid = self.holder() if (self.logs / PID_FILE).is_file() else None
+        if pid is not None:
+            kill(pid)
+        eventually(lambda: not sum(map(kill, self._processes())), f"nothing of {self.folder} runs")
+
+    def _processes(self) -> list[int]:
+        """The script and the daemon, whoever started them; each has its file in this folder among its arguments."""
+        names = (f"{self.script} ", f"{self.folder / 'qqq_trading_bot.py'} ")
+        return [pid for pid, command in commands() if any(name in f"{command} " for name in names)]
+
+
+def commands() -> Iterator[tuple[int, str]]:
+    """Each process of this machine, with its arguments."""
+    if Path("/proc/self/cmdline").exists():
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):  # it has just ended
+                yield int(path.parent.name), path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    else:
+        listed = subprocess.run(["ps", "-axww", "-o", "pid=,args="], capture_output=True, text=True, check=True)
+        for pid, *command in (line.split(None, 1) for line in listed.stdout.splitlines()):
+            yield int(pid), " ".join(command)
+
+
+def finished(process: "subprocess.Popen[str]", timeout: float = 120) -> "subprocess.CompletedProcess[str]":
+    try:
+        out, err = process.communicate(timeout=timeout)
+    except BaseException:
+        process.kill()
+        raise
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def kill(pid: int) -> bool:
+    """Whether there was such a process."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def eventually(happened: Callable[[], bool], what: str, seconds: float = 30, pause: float = 0.02) -> None:
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(pause)

@@ -1,0 +1,297 @@
+"""The stage of a scene: a copy of this project in a folder of its own, a market, and a clock that the drill moves.
+
+The bot on it is the real one, started and stopped by its own script, with the real clients of Yahoo and of Interactive
+Brokers; only who answers them is made up (`standins`), and what time it is (`standins/shifted_clock`). Everything that
+its owner would see is printed as he would see it.
+"""
+
+import json
+import os
+import resource
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, date, datetime
+from datetime import time as time_of_day
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from subprocess import CompletedProcess
+from textwrap import fill
+from typing import Any, TextIO
+
+from drill import audit
+from drill.checkout import STANDINS, Checkout
+from drill.market import SYMBOLS, Market
+from standins.ib_gateway import Account, IBGateway
+from standins.receiver import Receiver, receiving
+from standins.yahoo import StandIn, write_control
+from standins.yahoo.exchange import hours
+from standins.yahoo.series import NEW_YORK, session_dates
+
+PAPER_ACCOUNT, LIVE_ACCOUNT = "DU1234567", "U7654321"
+# The newest protocol that is tried; an older client speaks its own.
+NEWEST_PROTOCOL = 226
+MARGIN, WIDTH = " " * 6, 116
+LABEL_WIDTH = len("Checked  ")
+
+
+class Stage:
+    """What a scene plays with. `yahoo` and `gateway` are made to fail; `market` moves; `owner` types commands."""
+
+    def __init__(self, bot: Checkout, control: Path, market: Market, yahoo: StandIn, phone: Receiver, out: TextIO):
+        self.bot, self.market, self.yahoo = bot, market, yahoo
+        self.failures: list[str] = []
+        self.patience_seconds = 60.0
+        self.proofs = 0
+        self._control, self._phone, self._out = control, phone, out
+        self._gateway: IBGateway | None = None
+        self._offset = self._jumped = 0.0
+        self._shown = 0
+
+    @property
+    def gateway(self) -> IBGateway:
+        assert self._gateway is not None, "this scene has the simulated account"
+        return self._gateway
+
+    def trade_at(self, gateway: IBGateway) -> None:
+        """Let the bot trade an account at `gateway`, whose prices then follow the market."""
+        self._gateway = gateway
+        self._accounts = dict(gateway.book.accounts)
+        path = self.bot.folder / "config.json"
+        settings = {"dry_run": False, "use_interactive_brokers": True, "ib_port": gateway.port}
+        path.write_text(json.dumps(json.loads(path.read_text()) | settings, indent=2))
+
+    def log_in(self, account: str) -> None:
+        """Let the gateway, which must be down, come up with `account`; each keeps what is in it."""
+        self._accounts.setdefault(account, _account(account))
+        self.gateway.book.accounts = {account: self._accounts[account]}
+
+    # Time and prices
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(time.time() + self._offset, UTC)
+
+    def begin(self, day: date, at: str) -> None:
+        """The moment at which the scene opens."""
+        self._offset = (_moment(day, at) - datetime.now(UTC)).total_seconds()
+        self._write_clock()
+
+    def later(self, at: str, day: date | None = None, move: float | None = None, checked: bool = True) -> None:
+        """Let it be `at` in New York, QQQ having made `move` today; `checked`: wait until the daemon has looked."""
+        moment = _moment(day, at) if day else self._today(at)
+        if move is not None:
+            self.market.move = move
+        ahead = (moment - self.now()).total_seconds()
+        self._offset += ahead
+        self._jumped += ahead
+        self._write_clock()
+        if checked:
+            self.wait_for(lambda: self._checked_since(moment), f"a check at {at}")
+
+    # What people do and see
+
+    def tell(self, text: str) -> None:
+        print(f"\n  {_clock(self.now())}  {text}", file=self._out, flush=True)
+
+    def owner(self, *arguments: str, lines: tuple[str, ...] = ()) -> "CompletedProcess[str]":
+        """A command of the owner's, and what it prints; of a status only the fields that `lines` names."""
+        done = self.bot.run(*arguments)
+        printed = done.stdout + done.stderr
+        shown = _fields(printed, lines) if lines else printed
+        code = f"exit code {done.returncode}" if done.returncode else ""
+        self.show(f"$ ./bot_control.sh {' '.join(arguments)}", shown, code)
+        return done
+
+    def status(self, *lines: str) -> "CompletedProcess[str]":
+        return self.owner("status", lines=lines or ("Alive", "Owned", "Broker", "Wrong", "Checked"))
+
+    def show(self, head: str, body: str, foot: str = "") -> None:
+        lines = [head, *(f"  {line}" for line in body.strip("\n").splitlines()), *([f"({foot})"] if foot else [])]
+        print("\n" + "\n".join(_wrapped(line) for line in lines), file=self._out, flush=True)
+
+    def message(self, *words: str) -> bool:
+        """Whether a notification with all of `words` arrives; each new one is shown."""
+        arrived = self.happens(lambda: any(all(w in m for w in words) for m in self._messages()))
+        self._show_phone()
+        return arrived
+
+    def prove(self, sentence: str, *held: bool) -> None:
+        self.proofs += 1
+        good = all(held)
+        if not good:
+            self.failures.append(sentence)
+        print(f"      {'proved' if good else 'FAILED'}: {sentence}", file=self._out, flush=True)
+
+    def prove_that_nothing_was_lost(self) -> None:
+        if self._gateway is None:
+            wrong, sound = audit.problems(self.bot.logs), "the book adds up, and every order is in it once"
+        else:
+            wrong = audit.problems(self.bot.logs, self._gateway.ledger)
+            sound = "the book equals the gateway's own ledger, share for share and cent for cent"
+        self.prove("; ".join(wrong) or sound, not wrong)
+
+    # What is on disk
+
+    def trades(self) -> list[str]:
+        """'BUY 1,053 TQQQ' for each trade of the book."""
+        return [f"{row['side']} {row['quantity']:,} {row['symbol']}" for row in audit.trades(self.bot.logs)]
+
+    def orders(self) -> int:
+        """How many of the bot's there ever were: those decided or those the gateway has seen, whichever are more."""
+        decided = sum(row["event"] == "intended" for row in audit.rows(self.bot.logs / "orders.jsonl"))
+        return max(decided, sum(bool(order.order_ref) for order in self._gateway.orders) if self._gateway else 0)
+
+    def account(self) -> audit.Account:
+        return audit.Account(audit.rows(self.bot.logs / "trades.jsonl"))
+
+    def last_check(self) -> dict[str, Any]:
+        return self._last_status().get("last_check") or {}
+
+    def account_answers(self) -> bool:
+        """As of the newest heartbeat: connected is not enough, it must have read what happened meanwhile."""
+        return self._last_status().get("problem") is None
+
+    def checked_since(self, at: str) -> bool:
+        """Whether a check was made today at `at` or later."""
+        return datetime.fromisoformat(self.last_check()["timestamp"]) >= self._today(at)
+
+    def wait_for_heartbeat(self, at: str) -> None:
+        """Two of them: the daemon has then looked at what is due at that moment, and has had its chance to do it."""
+        since = self._today(at)
+        for _ in range(2):
+            self.wait_for(partial(self._beaten_after, since), f"a heartbeat at {at}")
+            since = self._beat()
+
+    # What is done to the machine
+
+    def kill(self) -> None:
+        os.kill(self.bot.daemon(), signal.SIGKILL)
+        self.wait_for(lambda: self.bot.holder() is None, "the system to take the lock from a killed process")
+
+    def lives(self, pid: int) -> bool:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
+
+    def fill_disk(self) -> None:
+        """The system lets the daemon write no further byte into any file, as a full disk does."""
+        resource.prlimit(self.bot.daemon(), resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+
+    def empty_disk(self) -> None:
+        resource.prlimit(self.bot.daemon(), resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+    # Waiting
+
+    def happens(self, event: Callable[[], bool]) -> bool:
+        deadline = time.monotonic() + self.patience_seconds
+        while not (happened := event()) and time.monotonic() < deadline:
+            time.sleep(0.005)
+        return happened
+
+    def wait_for(self, event: Callable[[], bool], what: str) -> None:
+        if not self.happens(event):
+            raise AssertionError(f"the drill waited {self.patience_seconds:.0f} s in vain for {what}")
+
+    def _today(self, at: str) -> datetime:
+        return _moment(self.now().astimezone(NEW_YORK).date(), at)
+
+    def _checked_since(self, moment: datetime) -> bool:
+        last = self.last_check()
+        return bool(last) and datetime.fromisoformat(last["timestamp"]) >= moment and self._is_quiet()
+
+    def _beaten_after(self, moment: datetime) -> bool:
+        return self._beat() > moment
+
+    def _beat(self) -> datetime:
+        return datetime.fromisoformat(self._last_status()["heartbeat_at"])
+
+    def _is_quiet(self) -> bool:
+        """Between two checks: what the last one has begun is written down."""
+        due = self._due()
+        return due is not None and due > self.now()
+
+    def _due(self) -> datetime | None:
+        due = self._last_status().get("next_check_at")
+        return datetime.fromisoformat(due) if due else None
+
+    def _last_status(self) -> dict[str, Any]:
+        path = self.bot.logs / "status.json"
+        return json.loads(path.read_text()) if path.exists() else {}
+
+    def _messages(self) -> list[str]:
+        return [f"{message['title']}\n{message['message']}" for message in self._phone.messages]
+
+    def _show_phone(self) -> None:
+        for message in self._messages()[self._shown :]:
+            self.show("message to the owner's telephone:", message)
+        self._shown = len(self._phone.messages)
+
+    def _write_clock(self) -> None:
+        write_control(self._control, offset_seconds=self._offset, jumped_seconds=self._jumped)
+        if self._gateway is not None:
+            for symbol in SYMBOLS:
+                self._gateway.set_price(symbol, str(round(self.market.price(symbol, self.now()), 2)))
+
+
+@contextmanager
+def stage(folder: Path, out: TextIO, split: date | None = None, gateway: bool = False) -> Iterator[Stage]:
+    """A stage in `folder`, which is made; with a paper account at a `gateway`, or with the simulated account."""
+    bot, control, market = Checkout(folder).with_ready_environment(), folder.with_suffix(".clock"), Market(split)
+    control.with_suffix(".hold").touch()  # nothing is skipped: the drill moves the clock
+    with ExitStack() as stack:
+        yahoo = stack.enter_context(StandIn(market.exchange, control=control))
+        phone = stack.enter_context(receiving())
+        made = Stage(bot, control, market, yahoo, phone, out)
+        bot.environment |= {
+            **yahoo.environment,
+            "PYTHONPATH": f"{STANDINS / 'shifted_clock'}{os.pathsep}{bot.folder}",
+            "QQQBOT_TEST_CLOCK": str(control),
+            "QQQBOT_NOTIFY_URLS": phone.json_url(),
+            "COLUMNS": "110",
+        }
+        if gateway:
+            made.trade_at(stack.enter_context(_gateway(made)))
+        stack.callback(bot.clean_up)
+        yield made
+
+
+def _gateway(made: Stage) -> IBGateway:
+    gateway = IBGateway(made.now, NEWEST_PROTOCOL, [_account(PAPER_ACCOUNT)])
+    days = session_dates(date(2026, 11, 2), date(2026, 12, 31))
+    gateway.use_sessions([(h.open, h.close) for h in map(hours, days)])
+    return gateway
+
+
+def _account(account_id: str) -> Account:
+    """A margin account with cash of 100,000 USD."""
+    return Account(account_id, Decimal(100_000), Decimal(4))
+
+
+def _moment(day: date, at: str) -> datetime:
+    return datetime.combine(day, time_of_day.fromisoformat(at), NEW_YORK).astimezone(UTC)
+
+
+def _clock(moment: datetime) -> str:
+    return f"{moment.astimezone(NEW_YORK):%a %H:%M} ET"
+
+
+def _wrapped(line: str) -> str:
+    """For a screen of usual width; further lines stand under the text of the first."""
+    body = line.lstrip(" ")
+    label = len(line) - len(body) + LABEL_WIDTH
+    return fill(line, WIDTH, initial_indent=MARGIN, subsequent_indent=MARGIN + " " * label)
+
+
+def _fields(printed: str, wanted: tuple[str, ...]) -> str:
+    """The first line, and the fields that are `wanted` with their further lines."""
+    first, *rest = printed.splitlines()
+    kept, keep = [first], False
+    for line in rest:
+        if not line.startswith(" "):
+            keep = line.startswith(wanted)
+        kept += [line] if keep else []
+    return "\n".join(kept)

@@ -1,0 +1,129 @@
+"""Accounts: cash that settles on the next business day, positions, and the values a client is told."""
+
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Protocol
+
+from standins.ib_gateway.contracts import Contract
+
+CENT = Decimal("0.01")
+
+
+class Prices(Protocol):
+    def mark(self, contract: Contract) -> Decimal: ...
+
+
+@dataclass
+class Holding:
+    contract: Contract
+    quantity: Decimal = Decimal(0)
+    average_cost: Decimal = Decimal(0)
+    """per share, commission included, as IB tells it"""
+
+
+def next_business_day(day: date) -> date:
+    day += timedelta(days=1)
+    while day.weekday() >= 5:
+        day += timedelta(days=1)
+    return day
+
+
+@dataclass
+class Account:
+    """`leverage` 1 is a cash account; a margin account tells a BuyingPower of several times its funds."""
+
+    account_id: str
+    cash: Decimal = Decimal(100_000)
+    leverage: Decimal = Decimal(1)
+    settles: bool = True
+    """sale proceeds are in SettledCash only on the next business day"""
+    refuses_unsettled: bool = False
+    """a buy beyond SettledCash is refused with 201, as a cash account may"""
+    currency: str = "USD"
+    holdings: dict[int, Holding] = field(default_factory=dict)
+    unsettled: list[tuple[date, Decimal]] = field(default_factory=list)
+    """(settlement day, proceeds)"""
+
+    @property
+    def is_margin(self) -> bool:
+        return self.leverage > 1
+
+    def quantity(self, contract: Contract) -> Decimal:
+        holding = self.holdings.get(contract.con_id)
+        return holding.quantity if holding else Decimal(0)
+
+    def settled(self, today: date) -> Decimal:
+        return self.cash - sum((amount for day, amount in self.unsettled if day > today), Decimal(0))
+
+    def settle(self, today: date) -> None:
+        self.unsettled = [(day, amount) for day, amount in self.unsettled if day > today]
+
+    def market_value(self, prices: Prices) -> Decimal:
+        return sum((_worth(holding, prices) for holding in self.holdings.values()), Decimal(0))
+
+    def net_liquidation(self, prices: Prices) -> Decimal:
+        return self.cash + self.market_value(prices)
+
+    def available(self, prices: Prices, today: date) -> Decimal:
+        if not self.is_margin:
+            return self.settled(today) if self.refuses_unsettled else self.cash
+        return self.net_liquidation(prices) - self.market_value(prices).copy_abs() / self.leverage
+
+    def buying_power(self, prices: Prices, today: date) -> Decimal:
+        return max(self.available(prices, today) * self.leverage, Decimal(0))
+
+    def can_pay(self, cost: Decimal, prices: Prices, today: date) -> bool:
+        return cost <= self.buying_power(prices, today)
+
+    def values(self, prices: Prices, today: date) -> dict[str, str]:
+        """Every tag of the account summary, by name."""
+        market, net = self.market_value(prices), self.net_liquidation(prices)
+        available = self.available(prices, today)
+        margin = market.copy_abs() / self.leverage
+        money = {
+            "AccruedCash": Decimal(0),
+            "AvailableFunds": available,
+            "BuyingPower": self.buying_power(prices, today),
+            "EquityWithLoanValue": net,
+            "ExcessLiquidity": available,
+            "GrossPositionValue": market.copy_abs(),
+            "InitMarginReq": margin,
+            "MaintMarginReq": margin,
+            "NetLiquidation": net,
+            "SettledCash": self.settled(today),
+            "TotalCashValue": self.cash,
+        }
+        return {tag: format(amount.quantize(CENT), "f") for tag, amount in money.items()}
+
+    def trade(
+        self, contract: Contract, shares: Decimal, price: Decimal, commission: Decimal, today: date
+    ) -> Decimal | None:
+        """Book signed shares; the realized profit or loss where the trade closed something, else None."""
+        holding = self.holdings.setdefault(contract.con_id, Holding(contract))
+        size = Decimal(contract.multiplier or 1)
+        amount = shares * price * size
+        closing = holding.quantity * shares < 0
+        realized = None
+        if closing:
+            closed = min(abs(shares), abs(holding.quantity)).copy_sign(-shares)
+            realized = (price * size - holding.average_cost) * closed - commission
+        else:
+            total = holding.average_cost * holding.quantity + amount + commission
+            holding.average_cost = total / (holding.quantity + shares)
+        holding.quantity += shares
+        if closing and holding.quantity * shares > 0:
+            holding.average_cost = price * size
+        self.cash -= amount + commission
+        if amount < 0 and self.settles:
+            self.unsettled.append((next_business_day(today), -amount - commission))
+        return realized
+
+
+def _worth(holding: Holding, prices: Prices) -> Decimal:
+    return holding.quantity * prices.mark(holding.contract) * Decimal(holding.contract.multiplier or 1)
+
+
+def commission_for(shares: Decimal, price: Decimal) -> Decimal:
+    """IBKR Pro fixed pricing for US stocks: 0.005 a share, at least 1, at most 1 % of the trade's value."""
+    return min(max(shares * Decimal("0.005"), Decimal(1)), shares * price / 100)

@@ -1,0 +1,336 @@
+"""The Python interface of the gateway stand-in. See README.md beside this file."""
+
+import copy
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from standins.ib_gateway import callbacks
+from standins.ib_gateway.accounts import Account, Holding
+from standins.ib_gateway.book import MANUAL, Book
+from standins.ib_gateway.clocks import system_clock
+from standins.ib_gateway.codec import Message
+from standins.ib_gateway.contracts import Contract
+from standins.ib_gateway.exchange import Quote, QuoteSource
+from standins.ib_gateway.faults import Fault, filler
+from standins.ib_gateway.floor import Floor
+from standins.ib_gateway.orders import Behaviour, Execution, Order
+
+Money = Decimal | int | str
+
+
+class IBGateway(Floor):
+    """A gateway on a loopback port. Every method may be called from any thread while clients are connected."""
+
+    def __init__(
+        self,
+        clock: Callable[[], datetime] = system_clock,
+        cap: int = 200,
+        accounts: Iterable[Account] = (),
+        port: int = 0,
+        book: Book | None = None,
+    ) -> None:
+        """`cap`: the newest server version it speaks; a client of a lower maximum gets its own."""
+        given = list(accounts) or [Account("DU1234567")]
+        super().__init__(clock, book or Book({account.account_id: account for account in given}), cap, port)
+        self.set_price("QQQ", 450)
+        self.set_price("TQQQ", 60)
+
+    # The market
+
+    def set_price(self, symbol: str, price: Money, spread: Money = "0.02") -> None:
+        """Bid and ask around a last price."""
+        last, half = Decimal(price), Decimal(spread) / 2
+        self.set_quote(symbol, last - half, last + half, last, last)
+
+    def set_quote(
+        self,
+        symbol: str,
+        bid: Money | None = None,
+        ask: Money | None = None,
+        last: Money | None = None,
+        close: Money | None = None,
+    ) -> None:
+        """Exactly these prices; None is "no such price"."""
+        with self.moment():
+            self.exchange.set_quote(symbol, *(None if p is None else Decimal(p) for p in (bid, ask, last, close)))
+            self.quote_changed(symbol)
+            self.desk.tick()
+
+    def quote(self, symbol: str) -> Quote:
+        with self.lock:
+            return self.exchange.quote(symbol)
+
+    def use_quotes(self, source: QuoteSource | None) -> None:
+        """Ask `source(symbol, now)` for prices; where it gives None, the ones that were set hold."""
+        with self.moment():
+            self.exchange.source = source
+
+    def set_open(self, is_open: bool | Callable[[datetime], bool]) -> None:
+        """The session: a fact, or a question asked of the clock's time."""
+        with self.moment():
+            self.exchange.open = is_open
+            self.desk.tick()
+
+    def use_sessions(self, sessions: Iterable[tuple[datetime, datetime]]) -> None:
+        """The exchange is open from each opening (included) to its close (excluded), and else closed."""
+        with self.moment():
+            self.exchange.set_sessions([(opening, close) for opening, close in sessions])
+            self.desk.tick()
+
+    def use_prices(self, symbol: str, prices: Iterable[tuple[datetime, Money]]) -> None:
+        """The symbol's price over time: each holds from its moment until the next one's."""
+        with self.moment():
+            self.exchange.set_path(symbol, [(moment, Decimal(price)) for moment, price in prices])
+
+    def halt(self, symbol: str) -> None:
+        with self.moment():
+            self.exchange.halted.add(symbol)
+
+    def resume(self, symbol: str) -> None:
+        with self.moment():
+            self.exchange.halted.discard(symbol)
+            self.desk.tick()
+
+    def look(self) -> None:
+        """Notice now that the clock has moved, instead of within some hundredths of a second."""
+        with self.moment():
+            self.tick()
+
+    def behave(self, **changes: Any) -> None:
+        """How every order is treated from now on; fields of Behaviour."""
+        with self.moment():
+            self.exchange.behaviour = Behaviour(**changes)
+
+    def next_order(self, **changes: Any) -> None:
+        """How the next order is treated, only; several calls queue up."""
+        with self.moment():
+            self.exchange.next_behaviours.append(Behaviour(**changes))
+
+    # Accounts and what happens without the client
+
+    def account(self, account_id: str = "") -> Account:
+        return self.book.accounts[account_id or next(iter(self.book.accounts))]
+
+    def hold(
+        self, symbol: str, quantity: Money, cost: Money = 1, account: str = "", contract: Contract | None = None
+    ) -> None:
+        """Put a position there, as if it had always been."""
+        with self.moment():
+            held = contract or self._stock(symbol)
+            self.account(account).holdings[held.con_id] = Holding(held, Decimal(quantity), Decimal(cost))
+
+    def position(self, symbol: str, account: str = "") -> Decimal:
+        with self.lock:
+            return self.account(account).quantity(self._stock(symbol))
+
+    def manual_trade(self, symbol: str, quantity: int, price: Money | None = None, account: str = "") -> Execution:
+        """Signed shares traded by hand, in the gateway's own window: client 0, order id 0, no reference."""
+        with self.moment():
+            order = self._outside_order(MANUAL, 0, symbol, quantity, account, "")
+            order.at_exchange = True
+            self.book.orders.append(order)
+            quote = self.exchange.quote(symbol)
+            at = price if price is not None else (quote.ask if quantity > 0 else quote.bid) or Decimal(1)
+            return self.desk.fill(order, abs(Decimal(quantity)), Decimal(at))
+
+    def foreign_order(
+        self,
+        symbol: str,
+        quantity: int,
+        client_id: int = 97,
+        limit: Money | None = None,
+        account: str = "",
+        order_ref: str = "",
+        **behaviour: Any,
+    ) -> Order:
+        """Signed shares ordered by another client of the account."""
+        with self.moment():
+            order_id = self.book.next_id(client_id)
+            self.book.use_id(client_id, order_id)
+            order = self._outside_order(client_id, order_id, symbol, quantity, account, order_ref)
+            order.behaviour = Behaviour(**behaviour)
+            if limit is not None:
+                order.order_type, order.limit = "LMT", Decimal(limit)
+            self.desk.enter(order)
+            return order
+
+    def _outside_order(
+        self, client_id: int, order_id: int, symbol: str, quantity: int, account: str, order_ref: str
+    ) -> Order:
+        return Order(
+            self.book.new_perm_id(),
+            client_id,
+            order_id,
+            self.account(account).account_id,
+            self._stock(symbol),
+            "BUY" if quantity > 0 else "SELL",
+            abs(Decimal(quantity)),
+            "MKT",
+            None,
+            "DAY",
+            order_ref,
+            False,
+            self.clock(),
+        )
+
+    def _stock(self, symbol: str) -> Contract:
+        contract = self.instruments.stock(symbol)
+        if contract is None:
+            raise KeyError(f"the gateway knows no stock {symbol}; add it with gateway.instruments.add")
+        return contract
+
+    def correct(self, exec_id: str, price: Money) -> Execution:
+        """The exchange corrects the price of an execution."""
+        with self.moment():
+            execution = next(e for e in self.book.executions if e.exec_id == exec_id)
+            return self.desk.correct(execution, Decimal(price))
+
+    def confirm_dialogs(self) -> None:
+        """Somebody clicks through the dialogs that hold orders."""
+        with self.moment():
+            self.desk.confirm_dialogs()
+
+    def dismiss_dialogs(self) -> None:
+        with self.moment():
+            self.desk.dismiss_dialogs()
+
+    # What happened
+
+    @property
+    def ledger(self) -> list[Execution]:
+        """Every execution as it stands after corrections, oldest first."""
+        with self.lock:
+            return self.book.effective()
+
+    @property
+    def executions(self) -> list[Execution]:
+        """Every execution, superseded ones too."""
+        with self.lock:
+            return list(self.book.executions)
+
+    @property
+    def orders(self) -> list[Order]:
+        """Every order the gateway ever took, refused ones not."""
+        with self.lock:
+            return list(self.book.orders)
+
+    @property
+    def open_orders(self) -> list[Order]:
+        with self.lock:
+            return [order for order in self.book.orders if order.live]
+
+    @property
+    def client_ids(self) -> list[int]:
+        with self.lock:
+            return [c.client_id for c in self.sessions() if c.client_id is not None]
+
+    # The line between the gateway and IB
+
+    def lose_line(self, code: int = 1100) -> None:
+        """1100 (or 2110): trading goes on at the exchange, and the gateway knows and tells nothing of it."""
+        text = {
+            1100: "Connectivity between IBKR and Trader Workstation has been lost.",
+            2110: "Connectivity between Trader Workstation and server is broken. It will be restored automatically.",
+        }[code]
+        with self.moment():
+            if self.desk.connected:
+                self.stale = copy.deepcopy(self.book)
+            self.desk.connected = False
+            self._tell_everybody(callbacks.error(code, text, now=self.clock()))
+
+    def restore_line(self, data_kept: bool = True) -> None:
+        """1102 or 1101; callbacks missed meanwhile do not come again, orders kept meanwhile are submitted."""
+        code, text = (1102, "maintained") if data_kept else (1101, "lost")
+        with self.moment():
+            if not data_kept:
+                for connection in self.sessions():
+                    connection.subscriptions.quotes.clear()
+            self._tell_everybody(
+                callbacks.error(
+                    code,
+                    f"Connectivity between IBKR and Trader Workstation has been restored - data {text}.",
+                    now=self.clock(),
+                )
+            )
+            self.desk.line_restored()
+
+    def notify(self, code: int, text: str, req_id: int = -1, client_id: int | None = None) -> None:
+        """Any error or notice to the client, or to all."""
+        with self.moment():
+            self._tell_everybody(callbacks.error(code, text, req_id, self.clock()), client_id)
+
+    def _tell_everybody(self, message: Message, client_id: int | None = None) -> None:
+        for connection in self.sessions(client_id):
+            connection.say(message)
+
+    # The wire
+
+    def next_fault(self, request: str, do: str, **options: Any) -> None:
+        """At the next such request, go wrong once (or `times`); see Fault."""
+        with self.moment():
+            self.faults.waiting.append(Fault(request, do, **options))
+
+    def refuse(self, on: bool = True) -> None:
+        """Close the port to new connections, or open it again; those that exist stay."""
+        with self.moment():
+            self.faults.refuse = on
+            if on:
+                self._unlisten()
+            else:
+                self._listen()
+
+    def mute(self, on: bool = True) -> None:
+        """Accept connections and never answer them."""
+        with self.moment():
+            self.faults.mute = on
+
+    def go_silent(self, client_id: int | None = None, holds_id: bool = False) -> None:
+        """Half-open: the sockets stay, nothing is read or written any more, for good."""
+        with self.moment():
+            for connection in self.sessions(client_id):
+                self.swallow(connection, holds_id)
+
+    def drop_clients(self, client_id: int | None = None, reset: bool = False) -> None:
+        with self.moment():
+            for connection in self.sessions(client_id):
+                self.close_connection(connection, reset)
+
+    def go_down(self, roll_back_ids: int = 0) -> None:
+        """The nightly restart begins: every socket closes, the port is shut, and order ids may roll back."""
+        with self.moment():
+            self._unlisten()
+            self.restart_now(roll_back_ids)
+
+    def come_up(self) -> None:
+        with self.moment():
+            self.desk.connected = True
+            self._listen()
+
+    def restart(self, roll_back_ids: int = 0) -> None:
+        self.go_down(roll_back_ids)
+        self.come_up()
+
+    def send(self, message: Message, client_id: int | None = None) -> None:
+        """Any message, at any time."""
+        with self.moment():
+            self._tell_everybody(message, client_id)
+
+    def send_bytes(self, data: bytes, client_id: int | None = None) -> None:
+        """Any bytes: garbage, half a frame, a frame with a wrong length."""
+        with self.moment():
+            for connection in self.sessions(client_id):
+                connection.say_bytes(data)
+
+    def send_padding(self, size: int = 4096, frames: int = 1, client_id: int | None = None) -> None:
+        """Harmless frames that make exactly `size` bytes in one send, and then a silence of over a second."""
+        with self.moment():
+            for connection in self.sessions(client_id):
+                share = size // frames
+                pieces = [filler(share, connection.version) for _ in range(frames - 1)]
+                pieces.append(filler(size - share * (frames - 1), connection.version))
+                connection.commit()
+                connection.say_bytes(b"".join(pieces))
+                connection.commit()
+                connection.hush()

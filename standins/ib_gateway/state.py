@@ -1,0 +1,25 @@
+"""The book in a file, so that a gateway process that was killed goes on where it stopped."""
+
+import os
+import pickle
+from pathlib import Path
+
+from standins.ib_gateway.book import Book
+
+
+def load(path: Path) -> Book | None:
+    if not path.exists():
+        return None
+    book = pickle.loads(path.read_bytes())
+    if not isinstance(book, Book):
+        raise TypeError(f"{path} holds no gateway's book")
+    for order in book.orders:
+        order.scheduled = False  # timers die with their process
+    return book
+
+
+def save(path: Path, book: Book) -> None:
+    """Replaced atomically, before any client hears of the change."""
+    fresh = path.with_name(path.name + ".new")
+    fresh.write_bytes(pickle.dumps(book))
+    os.replace(fresh, path)

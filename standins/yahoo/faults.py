@@ -1,0 +1,233 @@
+"""Faults of the stand-in: what they are, when they apply, and what those of the data do to a chart answer."""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+from standins.yahoo.series import NEW_YORK
+
+Json = dict[str, Any]
+
+CONNECTION_KINDS = ("refused", "tls")
+WIRE_KINDS = ("reset", "hang", "truncated", "cut")
+
+STATUS_BODIES: Mapping[str, tuple[int, str, str]] = {
+    "429": (429, "text/plain", "Edge: Too Many Requests"),
+    "401": (
+        401,
+        "application/json",
+        '{"finance":{"result":null,"error":{"code":"Unauthorized","description":"Invalid Crumb"}}}',
+    ),
+    "404": (
+        404,
+        "application/json",
+        '{"chart":{"result":null,"error":{"code":"Not Found","description":"No data found, symbol may be delisted"}}}',
+    ),
+    "500": (500, "text/html", "<html><body><h1>Internal Server Error</h1></body></html>"),
+    "502": (502, "text/html", "<html><body><h1>Bad Gateway</h1></body></html>"),
+    "html": (200, "text/html", "<!DOCTYPE html><html><body><h1>Sign in</h1></body></html>"),
+    "back_soon": (200, "text/html", "<html><body>Will be right back...</body></html>"),
+    "empty": (200, "application/json", '{"chart":{"result":[],"error":null}}'),
+    "error": (
+        200,
+        "application/json",
+        '{"chart":{"result":null,"error":{"code":"Internal Server Error","description":"Something broke inside"}}}',
+    ),
+}
+"""kind -> status, content type, body"""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """`times` None: for ever. `on` says which requests: chart, crumb, cookie, consent or any."""
+
+    kind: str
+    times: int | None = None
+    on: str = "chart"
+    symbol: str | None = None
+    value: Any = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"no such fault: {self.kind!r}; there are {', '.join(sorted(KINDS))}")
+
+
+class Faults:
+    """The active faults. Safe for the threads of the server."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._active: list[Fault] = []
+        self._used: list[int] = []
+
+    def set(self, faults: Sequence[Fault]) -> None:
+        with self._lock:
+            self._active = list(faults)
+            self._used = [0] * len(faults)
+
+    def add(self, fault: Fault) -> None:
+        with self._lock:
+            self._active.append(fault)
+            self._used.append(0)
+
+    def take(self, kinds: Sequence[str], on: str, symbol: str | None) -> list[Fault]:
+        """The faults of `kinds` that apply to this request, counted as used once more."""
+        with self._lock:
+            taken = []
+            for i, fault in enumerate(self._active):
+                if fault.kind in kinds and self._applies(i, on, symbol):
+                    self._used[i] += 1
+                    taken.append(fault)
+            return taken
+
+    def has(self, kind: str) -> bool:
+        with self._lock:
+            return any(
+                f.kind == kind and (f.times is None or self._used[i] < f.times) for i, f in enumerate(self._active)
+            )
+
+    def _applies(self, index: int, on: str, symbol: str | None) -> bool:
+        fault = self._active[index]
+        left = fault.times is None or self._used[index] < fault.times
+        return left and fault.on in (on, "any") and fault.symbol in (None, symbol)
+
+
+def corrupt(result: Json, fault: Fault) -> None:
+    """Apply one fault of the data to chart.result[0], in place."""
+    _DATA[fault.kind](result, fault)
+
+
+def _columns(result: Json) -> list[list[Any]]:
+    quote, adjusted = result["indicators"]["quote"][0], result["indicators"]["adjclose"][0]
+    return [result["timestamp"], *quote.values(), *adjusted.values()]
+
+
+def _dates(result: Json) -> list[date]:
+    return [datetime.fromtimestamp(t, UTC).astimezone(NEW_YORK).date() for t in result["timestamp"]]
+
+
+def _index(result: Json, fault: Fault) -> int:
+    """The row of the date in `value`; else of the last session before that of the quote."""
+    days = _dates(result)
+    if fault.value is not None:
+        return days.index(date.fromisoformat(str(fault.value)))
+    quoted = datetime.fromtimestamp(result["meta"]["regularMarketTime"], UTC).astimezone(NEW_YORK).date()
+    return max(i for i, day in enumerate(days) if day < quoted)
+
+
+def _missing(result: Json, fault: Fault) -> None:
+    if len(result["timestamp"]) > 1:
+        index = _index(result, fault)
+        for column in _columns(result):
+            del column[index]
+
+
+def _stale(result: Json, fault: Fault) -> None:
+    for column in _columns(result):
+        del column[-1]
+
+
+def _days_old(result: Json, fault: Fault) -> None:
+    """The whole answer, quote included, as it was `value` sessions ago (3 by default)."""
+    for column in _columns(result):
+        del column[-int(fault.value or 3) :]
+    close = result["indicators"]["quote"][0]["close"][-1]
+    result["meta"].update(regularMarketTime=result["timestamp"][-1] + 23_401, regularMarketPrice=round(close, 4))
+
+
+def _twice(result: Json, fault: Fault) -> None:
+    index = _index(result, fault)
+    for column in _columns(result):
+        column.insert(index, column[index])
+
+
+def _twice_differing(result: Json, fault: Fault) -> None:
+    index = _index(result, fault)
+    _twice(result, fault)
+    result["timestamp"][index + 1] += 60
+    for name in ("open", "high", "low", "close"):
+        result["indicators"]["quote"][0][name][index + 1] *= 1.07
+    result["indicators"]["adjclose"][0]["adjclose"][index + 1] *= 1.07
+
+
+def _shuffled(result: Json, fault: Fault) -> None:
+    for column in _columns(result):
+        column[10:20] = reversed(column[10:20])
+
+
+def _null(result: Json, fault: Fault) -> None:
+    index = _index(result, fault)
+    for column in _columns(result)[1:]:
+        column[index] = None
+
+
+def _zero(result: Json, fault: Fault) -> None:
+    index = _index(result, fault)
+    for column in _columns(result)[1:]:
+        column[index] = 0
+
+
+def _null_today(result: Json, fault: Fault) -> None:
+    for column in _columns(result)[1:]:
+        column[-1] = None
+
+
+def _off(result: Json, fault: Fault) -> None:
+    """The live price, in the row and in the quote, wrong by a factor."""
+    _set_live(result, result["meta"]["regularMarketPrice"] * float(0.75 if fault.value is None else fault.value))
+
+
+def _still(result: Json, fault: Fault) -> None:
+    _set_live(result, result["indicators"]["quote"][0]["close"][-2])
+
+
+def _set_live(result: Json, price: float) -> None:
+    result["meta"]["regularMarketPrice"] = round(price, 4)
+    result["indicators"]["quote"][0]["close"][-1] = price
+    result["indicators"]["adjclose"][0]["adjclose"][-1] = price
+
+
+def _no_price(result: Json, fault: Fault) -> None:
+    result["meta"]["regularMarketPrice"] = None
+
+
+def _no_timestamps(result: Json, fault: Fault) -> None:
+    result.pop("timestamp")
+    result["indicators"] = {"quote": [{}], "adjclose": [{}]}
+
+
+def _no_meta(result: Json, fault: Fault) -> None:
+    result["meta"] = {"symbol": result["meta"]["symbol"]}
+
+
+def _elsewhere(result: Json, fault: Fault) -> None:
+    """`old` and `split_late` are made where the answer is (see Exchange.chart)."""
+
+
+_DATA: Mapping[str, Callable[[Json, Fault], None]] = {
+    "missing": _missing,
+    "stale": _stale,
+    "days_old": _days_old,
+    "twice": _twice,
+    "twice_differing": _twice_differing,
+    "shuffled": _shuffled,
+    "null": _null,
+    "zero": _zero,
+    "null_today": _null_today,
+    "off": _off,
+    "still": _still,
+    "no_price": _no_price,
+    "no_timestamps": _no_timestamps,
+    "no_meta": _no_meta,
+    "old": _elsewhere,
+    "split_late": _elsewhere,
+}
+
+DATA_KINDS = tuple(_DATA)
+KINDS = frozenset((*CONNECTION_KINDS, *WIRE_KINDS, *STATUS_BODIES, *DATA_KINDS))
+
+
+def faults_from_json(entries: Sequence[Json]) -> list[Fault]:
+    return [Fault(**entry) for entry in entries]

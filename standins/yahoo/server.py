@@ -1,0 +1,317 @@
+"""The stand-in itself: a CONNECT proxy on loopback that is every Yahoo host at once."""
+
+import contextlib
+import json
+import socket
+import ssl
+import struct
+import tempfile
+import threading
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from standins.yahoo.certificates import make_authority
+from standins.yahoo.exchange import Exchange
+from standins.yahoo.faults import (
+    CONNECTION_KINDS,
+    DATA_KINDS,
+    STATUS_BODIES,
+    WIRE_KINDS,
+    Fault,
+    Faults,
+    corrupt,
+    faults_from_json,
+)
+
+HANG_SECONDS = 600
+POLL_SECONDS = 0.05
+CHART = "/v8/finance/chart/"
+COOKIE = "A3=d=stand-in&S=AQAAAx; Expires=Fri, 31 Dec 2055 00:00:00 GMT; Domain=.yahoo.com; Path=/; Secure"
+CONSENT_FORM = (
+    '<html><body><form method="post"><input type="hidden" name="csrfToken" value="t0ken">'
+    '<input type="hidden" name="sessionId" value="3_cc-session_1"></form></body></html>'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request and what it got: an HTTP status, or the name of the fault that ended it."""
+
+    host: str
+    path: str
+    query: dict[str, str]
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    status: int
+    content_type: str
+    body: str
+    cookie: str | None = None
+
+
+class StandIn:
+    """Serves `exchange` as of `now`. A context manager; see README.md."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        now: Callable[[], datetime] | None = None,
+        control: Path | None = None,
+        log: Path | None = None,
+    ) -> None:
+        self.exchange = exchange
+        self.requests: list[Asked] = []
+        self._now = now or (lambda: datetime.now(UTC))
+        self._control, self._log = control, log
+        self._controlled: dict[str, Any] = {}
+        self._faults = Faults()
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._open: set[socket.socket] = set()
+
+    def __enter__(self) -> "StandIn":
+        self._directory = tempfile.TemporaryDirectory(prefix="yahoo-stand-in-")
+        folder = Path(self._directory.name)
+        self.authority, self._trusted = make_authority(folder, "stand-in")
+        _, self._stranger = make_authority(folder, "stranger")
+        self._listener: socket.socket | None = self._listen(0)
+        self.port = self._listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._accept_loop, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        with self._lock:
+            for connection in self._open:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+        if self._listener is not None:
+            self._listener.close()
+        self._directory.cleanup()
+
+    @property
+    def proxy(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def session_options(self) -> dict[str, Any]:
+        """Arguments of a curl_cffi session that lead it here."""
+        return {"proxies": {"https": self.proxy, "http": self.proxy}, "verify": str(self.authority)}
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables that lead another process here, with a cache folder that nobody else uses."""
+        authority = str(self.authority)
+        cache = str(Path(self._directory.name) / "cache")
+        certificates = dict.fromkeys(("CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"), authority)
+        return {"HTTPS_PROXY": self.proxy, **certificates, "XDG_CACHE_HOME": cache}
+
+    def fault(
+        self, kind: str, times: int | None = None, on: str = "chart", symbol: str | None = None, value: Any = None
+    ) -> None:
+        """Switch a fault on, beside those that are. Faults of the connection apply to every host."""
+        fault = Fault(kind, times, "any" if kind in CONNECTION_KINDS else on, symbol, value)
+        self._faults.add(fault)
+        if kind == "refused":
+            self._await(lambda: self._listener is None)
+
+    def clear(self) -> None:
+        """Switch all faults off."""
+        self._faults.set([])
+        self._await(lambda: self._listener is not None)
+
+    def now(self) -> datetime:
+        """The present moment: the control file's, else the clock's."""
+        control = self._read_control()
+        if "now" in control:
+            return datetime.fromisoformat(control["now"])
+        return self._now() + timedelta(seconds=control.get("offset_seconds", 0))
+
+    def _read_control(self) -> dict[str, Any]:
+        """The control file's values; the former ones where it is being written just now."""
+        if self._control is None or not self._control.exists():
+            return {}
+        with self._lock, contextlib.suppress(json.JSONDecodeError):
+            values: dict[str, Any] = json.loads(self._control.read_text())
+            if values.get("faults", []) != self._controlled.get("faults", []):
+                self._faults.set(faults_from_json(values.get("faults", [])))
+            self._controlled = values
+        return self._controlled
+
+    def _await(self, done: Callable[[], bool]) -> None:
+        for _ in range(100):
+            if done():
+                return
+            self._stop.wait(POLL_SECONDS / 2)
+        raise RuntimeError("the stand-in's listener did not follow")
+
+    def _listen(self, port: int) -> socket.socket:
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        listener.listen(64)
+        listener.settimeout(POLL_SECONDS)
+        return listener
+
+    def _accept_loop(self) -> None:
+        while not self._stop.is_set():
+            self._read_control()
+            if self._faults.has("refused"):
+                if self._listener is not None:
+                    self._listener.close()
+                    self._listener = None
+                self._stop.wait(POLL_SECONDS)
+                continue
+            if self._listener is None:
+                self._listener = self._listen(self.port)
+            with contextlib.suppress(TimeoutError):
+                connection, _ = self._listener.accept()
+                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        """One connection: CONNECT, then TLS, then requests until the client has enough."""
+        with self._lock:
+            self._open.add(connection)
+        # A client that goes away, or does not trust us, ends its own connection only.
+        with contextlib.suppress(OSError, ssl.SSLError, ValueError), connection:
+            connection.settimeout(HANG_SECONDS)
+            head = _read_head(connection)
+            if not head:
+                return
+            host = head[0].split()[1].rsplit(":", 1)[0]
+            connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            strange = bool(self._faults.take(["tls"], "any", None))
+            context = self._stranger if strange else self._trusted
+            with context.wrap_socket(connection, server_side=True) as secure:
+                with self._lock:
+                    self._open.add(secure)
+                while self._answer_one(secure, host):
+                    pass
+        with self._lock:
+            self._open = {s for s in self._open if s.fileno() >= 0}
+
+    def _answer_one(self, secure: ssl.SSLSocket, host: str) -> bool:
+        head = _read_head(secure)
+        if not head:
+            return False
+        length = next((int(line.split(":")[1]) for line in head if line.lower().startswith("content-length:")), 0)
+        while length > 0:
+            length -= len(secure.recv(min(length, 65536)))
+        target = urlsplit(head[0].split()[1])
+        query = dict(parse_qsl(target.query))
+        moment = self.now()
+        on, symbol = _what(host, target.path)
+        wire = self._faults.take(WIRE_KINDS, on, symbol)
+        for fault in wire:
+            if fault.kind in ("reset", "hang"):
+                self._record(host, target.path, query, fault.kind)
+                self._break(secure, fault)
+                return False
+        reply = self._reply(on, symbol, moment, query)
+        self._record(host, target.path, query, str(reply.status))
+        return _send(secure, reply, {fault.kind for fault in wire})
+
+    def _break(self, secure: ssl.SSLSocket, fault: Fault) -> None:
+        if fault.kind == "hang":
+            self._stop.wait(float(fault.value or HANG_SECONDS))
+        else:
+            secure.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    def _reply(self, on: str, symbol: str | None, moment: datetime, query: dict[str, str]) -> Reply:
+        if failures := self._faults.take(list(STATUS_BODIES), on, symbol):
+            return Reply(*STATUS_BODIES[failures[0].kind])
+        if on == "cookie":
+            return Reply(404, "text/html", "", COOKIE)
+        if on == "crumb":
+            return Reply(200, "text/plain", "cRumb.12/34")
+        if on == "consent":
+            return Reply(200, "text/html", CONSENT_FORM, COOKIE)
+        if symbol is None:
+            return Reply(404, "text/html", "<html><body>Not Found</body></html>")
+        return self._chart(symbol, moment, query)
+
+    def _chart(self, symbol: str, moment: datetime, query: dict[str, str]) -> Reply:
+        if query.get("interval", "1d") != "1d":
+            error = {"code": "Unprocessable Entity", "description": "the stand-in has daily data only"}
+            return Reply(422, "application/json", json.dumps({"chart": {"result": None, "error": error}}))
+        faults = self._faults.take(DATA_KINDS, "chart", symbol)
+        old = next((f for f in faults if f.kind == "old"), None)
+        result = self.exchange.chart(
+            symbol,
+            moment,
+            query,
+            late=timedelta(seconds=float(old.value or 2400)) if old else None,
+            split_late=any(f.kind == "split_late" for f in faults),
+        )
+        if result is None:
+            return Reply(*STATUS_BODIES["404"])
+        for fault in faults:
+            corrupt(result, fault)
+        return Reply(200, "application/json;charset=utf-8", json.dumps({"chart": {"result": [result], "error": None}}))
+
+    def _record(self, host: str, path: str, query: dict[str, str], answer: str) -> None:
+        asked = Asked(host, path, query, answer)
+        with self._lock:
+            self.requests.append(asked)
+            if self._log is not None:
+                with self._log.open("a") as log:
+                    log.write(json.dumps(asdict(asked)) + "\n")
+
+
+def write_control(path: Path, **values: Any) -> None:
+    """Replace the control file at once: now= (ISO text or datetime), offset_seconds=, faults= (list of dicts).
+
+    Raises ValueError for a fault that does not exist.
+    """
+    faults_from_json(values.get("faults", []))
+    if isinstance(values.get("now"), datetime):
+        values["now"] = values["now"].isoformat()
+    new = path.with_name(path.name + ".new")
+    new.write_text(json.dumps(values))
+    new.replace(path)
+
+
+def _what(host: str, path: str) -> tuple[str, str | None]:
+    """Which kind of request it is, and the symbol of a chart."""
+    if path.startswith(CHART):
+        return "chart", path[len(CHART) :]
+    if path == "/v1/test/getcrumb":
+        return "crumb", None
+    if host in ("guce.yahoo.com", "consent.yahoo.com"):
+        return "consent", None
+    return ("cookie" if host == "fc.yahoo.com" else "other"), None
+
+
+def _read_head(connection: socket.socket) -> list[str]:
+    """The lines of a request's head; none at the end of the connection."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        byte = connection.recv(1)
+        if not byte:
+            return []
+        data += byte
+    return data.decode("latin-1").split("\r\n")[:-2]
+
+
+def _send(secure: ssl.SSLSocket, reply: Reply, broken: set[str]) -> bool:
+    """Send the reply; False where the connection ends with it."""
+    body = reply.body.encode()
+    if "truncated" in broken:
+        body = body[: len(body) // 2]
+    lines = [f"HTTP/1.1 {reply.status} Stand-in", f"Content-Type: {reply.content_type}", f"Content-Length: {len(body)}"]
+    if reply.cookie:
+        lines.append(f"Set-Cookie: {reply.cookie}")
+    head = "\r\n".join([*lines, "", ""])
+    if "cut" in broken:
+        secure.sendall(head.encode() + body[: len(body) // 2])
+        return False
+    secure.sendall(head.encode() + body)
+    return True

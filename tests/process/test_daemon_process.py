@@ -1,0 +1,147 @@
+"""The real daemon and monitor through bot_control.sh, fed by the stand-in for Yahoo, at moments of our choice."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, date, datetime
+
+import pytest
+
+from drill.checkout import Checkout, eventually, finished
+from standins.yahoo import Exchange, StandIn, market_series
+from tests.support.builders import new_york
+
+EXCHANGE = Exchange(market_series(seed=7, first=date(2024, 1, 2), last=date(2027, 1, 29)))
+SATURDAY_NOON = new_york(date(2026, 11, 21), 12)
+TUESDAY_NOON = new_york(date(2026, 11, 24), 12)
+MONDAY_OPEN = "2026-11-23T14:30:00+00:00"
+
+# The machine's clock of every process of a test, put forward by a fixed time; waits are real.
+SHIFT = """
+import datetime
+from qqqbot.runtime import clock
+
+class Shifted(clock.SystemClock):
+    def now(self):
+        return super().now() + datetime.timedelta(seconds={seconds})
+
+clock.SystemClock = Shifted
+"""
+
+World = Callable[[datetime], StandIn]
+
+
+@pytest.fixture
+def world(checkout: Checkout) -> Iterator[World]:
+    """Let it be a given moment for the daemon and for Yahoo, and time run on from there."""
+    with ExitStack() as stack:
+
+        def at(moment: datetime) -> StandIn:
+            ahead = moment - datetime.now(UTC)
+            yahoo = stack.enter_context(StandIn(EXCHANGE, now=lambda: datetime.now(UTC) + ahead))
+            site = checkout.folder.parent / "site"
+            site.mkdir()
+            (site / "sitecustomize.py").write_text(SHIFT.format(seconds=ahead.total_seconds()))
+            checkout.environment |= {**yahoo.environment, "PYTHONPATH": f"{site}:{checkout.folder}"}
+            return yahoo
+
+        yield at
+
+
+def seconds_to_stop(bot: Checkout) -> float:
+    began = time.monotonic()
+    stopped = bot.run("stop")
+    assert (stopped.returncode, stopped.stdout) == (0, "stopped\n"), stopped.stderr
+    return time.monotonic() - began
+
+
+def processes() -> dict[int, tuple[int, str]]:
+    """pid -> parent and command, of every process that still runs."""
+    command = ["ps", "-e", "-o", "pid=,ppid=,stat=,args="]
+    table = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    rows = [line.split(None, 3) for line in table.splitlines()]
+    return {int(row[0]): (int(row[1]), row[3]) for row in rows if not row[2].startswith("Z")}
+
+
+def test_a_life_under_control(checkout: Checkout, world: World) -> None:
+    """Never started, running, halted, killed, running again, stopped: each with its exit code of `status`."""
+    world(TUESDAY_NOON)
+    assert checkout.run("status").returncode == 3
+    started = checkout.run("start")
+    assert started.returncode == 0, started.stderr
+    assert "DRY RUN" in started.stdout
+    assert checkout.run("status").returncode == 0
+    book = (checkout.logs / "trades.jsonl").read_text()
+    checkout.run("halt", "a rainy day")
+    halted = checkout.run("status")
+    assert halted.returncode == 4
+    assert "a rainy day" in halted.stdout
+    checkout.run("resume")
+    os.kill(checkout.daemon(), signal.SIGKILL)
+    eventually(lambda: checkout.holder() is None, "the lock is free")
+    assert checkout.run("status").returncode == 1
+    starts = [checkout.begin("start") for _ in range(2)]
+    assert [finished(start).returncode for start in starts] == [0, 0]
+    assert checkout.run("status").returncode == 0
+    assert checkout.run("stop").stdout == "stopped\n"
+    assert checkout.run("status").returncode == 3
+    assert (checkout.logs / "trades.jsonl").read_text() == book, "a restart repeats no trade"
+
+
+def test_stop_ends_a_sleeping_weekend_at_once(checkout: Checkout, world: World) -> None:
+    world(SATURDAY_NOON)
+    assert checkout.run("start").returncode == 0
+    calendar = json.loads((checkout.logs / "status.json").read_text())["calendar"]
+    assert (calendar["open"], calendar["next_open"]) == (False, MONDAY_OPEN)
+    assert seconds_to_stop(checkout) < 10
+    assert checkout.state() == "stopped"
+
+
+def test_stop_ends_a_call_to_yahoo_that_hangs_and_leaves_no_process(checkout: Checkout, world: World) -> None:
+    yahoo = world(TUESDAY_NOON)
+    yahoo.fault("hang", on="any")
+    starting = checkout.begin("start")
+    eventually(lambda: bool(yahoo.requests), "Yahoo has been asked", seconds=30)
+    daemon = checkout.daemon()
+    children = {pid for pid, (parent, command) in processes().items() if parent == daemon and "yahoo.child" in command}
+    assert len(children) == 1
+    assert seconds_to_stop(checkout) < 10
+    start = finished(starting)
+    assert start.returncode != 0
+    assert "did not start" in start.stderr
+    eventually(lambda: not processes().keys() & {daemon, *children}, "nothing of it is left")
+
+
+def test_a_bad_config_is_refused_by_the_real_daemon(checkout: Checkout) -> None:
+    (checkout.folder / "config.json").write_text('{"dry_run": false, "check_interval_minutes": 0}')
+    for command in ("start", "run", "once"):
+        refused = checkout.run(command)
+        assert refused.returncode == 2, command
+        assert "check_interval_minutes: must be at least 1, was 0" in refused.stderr
+        assert "there is no account to trade" in refused.stderr
+    assert not checkout.logs.exists()
+
+
+def test_a_book_with_garbage_is_refused_with_its_line(checkout: Checkout) -> None:
+    checkout.logs.mkdir()
+    (checkout.logs / "trades.jsonl").write_text("garbage\n" * 2)
+    refused = checkout.run("start")
+    assert refused.returncode == 1
+    assert "the last lines of" in refused.stderr
+    assert "trades.jsonl" in refused.stderr
+    assert "line 1" in refused.stderr
+
+
+def test_once_prints_its_plan_and_refuses_beside_a_daemon(checkout: Checkout, world: World) -> None:
+    world(TUESDAY_NOON)
+    alone = checkout.run("once")
+    assert alone.returncode == 0, alone.stderr
+    assert alone.stdout
+    checkout.run("start")
+    beside = checkout.run("once")
+    assert beside.returncode == 1
+    assert f"another daemon (pid {checkout.daemon()})" in beside.stderr

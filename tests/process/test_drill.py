@@ -1,0 +1,79 @@
+"""The fire drill, scene by scene as its owner runs it; and that a scene fails where the bot is at fault."""
+
+import io
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from drill.checkout import ROOT
+from drill.scenes import SCENES
+from drill.stage import stage
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_a_scene_goes_as_it_must(name: str, tmp_path: Path) -> None:
+    scene, out = SCENES[name], io.StringIO()
+    if scene.impossible:
+        pytest.skip(scene.impossible)
+    played = scene.run(tmp_path / name, out)
+    assert played.failures == [], out.getvalue()
+    assert played.proofs >= 3
+    assert "$ ./bot_control.sh " in out.getvalue()
+
+
+FAULTS = {
+    "stale": (
+        ("qqqbot/strategy/gates.py", 'Gate("quote_age", age <= limit', 'Gate("quote_age", True'),
+        "an old price is called old, and not traded on",
+    ),
+    "half-day": (
+        ("qqqbot/model/sessions.py", "s.close.isoformat()", "(s.open + timedelta(hours=6.5)).isoformat()"),
+        "no check was made after the early close, and no order",
+    ),
+    "disk": (
+        ("qqqbot/records/jsonl.py", "            raise\n", "            return\n"),
+        "nothing was sent that could not be written down first",
+    ),
+}
+"""scene -> a mistake in the bot, and the proof that must then fail"""
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_bot_at_fault_fails_its_drill(name: str, tmp_path: Path) -> None:
+    scene, out, ((module, original, mistake), proof) = SCENES[name], io.StringIO(), FAULTS[name]
+    if scene.impossible:
+        pytest.skip(scene.impossible)
+    with stage(tmp_path / "bot", out, gateway=scene.gateway) as made:
+        file = made.bot.folder / module
+        assert original in file.read_text()
+        file.write_text(file.read_text().replace(original, mistake, 1))
+        made.patience_seconds = 15
+        with suppress(AssertionError):  # later scenes may not be able to go on
+            scene.play(made)
+    assert proof in made.failures, out.getvalue()
+
+
+def test_it_sums_up_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "drill", "half-day"],
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin", "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "All 1 scenes went as they must; 5 things were proved of them." in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_scene_that_does_not_exist_is_told_with_those_that_do() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "drill", "earthquake"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "there is no scene earthquake; there are: gateway, yahoo, stale" in done.stderr

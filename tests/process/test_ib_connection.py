@@ -1,0 +1,456 @@
+"""The connection to a gateway over real sockets: how it comes to be, how its end is noticed, how it comes back."""
+
+import gc
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import ib_broker
+from ib_broker import FIRST_REQUEST_ID
+from qqqbot.adapters.ib.connection import Keeper, Timing
+from qqqbot.adapters.ib.order_tracker import Notice
+from qqqbot.model.errors import BrokerUnavailable, OrderOutcomeUnknown
+from qqqbot.model.values import OrderStatus
+from qqqbot.runtime.config import Config
+from tests.support.ib_desk import HASTY, QUICK, MovedClock, broker_at, desk, eventually, gateway_at, order
+
+
+@contextmanager
+def stranger(answer: bytes = b"") -> Iterator[socket.socket]:
+    """A port that accepts, says `answer`, and nothing more."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        heard: list[socket.socket] = []
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    heard.append(connection)
+                    connection.sendall(answer)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield listener
+        for connection in heard:
+            connection.close()
+
+
+@contextmanager
+def broker_on(port: int, timing: Timing = HASTY) -> Iterator[Any]:
+    config = Config(dry_run=False, use_interactive_brokers=True, ib_port=port)
+    broker = ib_broker.open_account(config, MovedClock(), timing)
+    try:
+        yield broker
+    finally:
+        broker.close()
+
+
+# Coming to be
+
+
+def test_a_closed_port_says_what_to_start() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with broker_on(port) as broker:
+        eventually(lambda: f"no gateway answers at 127.0.0.1 port {port}" in (broker.problem() or ""))
+        assert "start TWS or IB Gateway" in (broker.problem() or "")
+
+
+def test_a_host_that_swallows_packets_is_given_up_in_time() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        port = listener.getsockname()[1]
+        waiting = [socket.socket() for _ in range(3)]
+        for knocking in waiting:  # the queue of the listener is full from here on: further packets are dropped
+            knocking.setblocking(False)
+            knocking.connect_ex(("127.0.0.1", port))
+        began = time.monotonic()
+        with broker_on(port) as broker:
+            eventually(lambda: "timed out" in (broker.problem() or ""))
+            assert time.monotonic() - began < 3
+        for knocking in waiting:
+            knocking.close()
+
+
+def test_a_gateway_that_accepts_and_never_answers_is_left_in_peace() -> None:
+    clock = MovedClock()
+    timing = Timing(connect=0.15, answer=0.2, pauses=(0.01,), mute_pause=0.5)
+    with gateway_at(clock) as gateway:
+        gateway.mute()
+        with broker_at(gateway, clock, timing) as broker:
+            eventually(lambda: "does not answer within 0.15 s" in (broker.problem() or ""))
+            assert "login or update dialog" in (broker.problem() or "")
+            time.sleep(0.7)
+            assert gateway.recording.connections == 2
+            gateway.mute(False)
+            assert broker.identity(5)
+
+
+def test_another_server_is_told_from_a_gateway() -> None:
+    with stranger(b"HTTP/1.1 400 Bad Request\r\n\r\n") as listener, broker_on(listener.getsockname()[1]) as broker:
+        eventually(lambda: "is not a gateway, it answers b'HTTP/1.1" in (broker.problem() or ""))
+
+
+def test_a_gateway_that_hangs_up_at_once_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=lambda: _hang_up(listener), daemon=True).start()
+        with broker_on(listener.getsockname()[1]) as broker:
+            eventually(lambda: "among its trusted IPs" in (broker.problem() or ""))
+
+
+def _hang_up(listener: socket.socket) -> None:
+    with suppress(OSError):
+        while True:
+            connection, _ = listener.accept()
+            connection.recv(100)
+            connection.close()
+
+
+def test_a_greeting_in_two_pieces_is_put_together() -> None:
+    clock = MovedClock()
+    with gateway_at(clock) as gateway:
+        gateway.faults.split_handshake = True
+        with broker_at(gateway, clock) as broker:
+            assert broker.identity(5)
+            assert gateway.recording.connections == 1
+
+
+def test_connected_is_ids_and_accounts_and_everything_read() -> None:
+    with desk() as at:
+        kinds = [kind for kind in at.gateway.recording.kinds() if kind.startswith("req")]
+        assert {"reqExecutions", "reqAllOpenOrders", "reqCompletedOrders", "reqPositions"} <= set(kinds)
+        assert "reqAutoOpenOrders" not in kinds
+        assert "reqGlobalCancel" not in kinds
+
+
+def test_a_client_id_in_use_is_explained_and_waited_for() -> None:
+    with desk() as at, broker_at(at.gateway, at.clock, HASTY) as second:
+        eventually(lambda: (second.problem() or "").startswith("326: "))
+        assert "ib_client_id" in (second.problem() or "")
+        at.broker.close()
+        assert second.identity(5)
+
+
+def test_a_closed_broker_frees_its_client_id_at_once() -> None:
+    clock = MovedClock()
+    with gateway_at(clock) as gateway:
+        for _ in range(3):
+            with broker_at(gateway, clock) as broker:
+                assert broker.identity(5)
+        assert gateway.recording.connections == 3
+
+
+# Staying
+
+
+@pytest.mark.parametrize("size", [4096, 8192, 12288])
+@pytest.mark.parametrize("frames", [1, 16])
+def test_a_read_of_exactly_4096_bytes_loses_nothing(size: int, frames: int) -> None:
+    with desk() as at:
+        at.gateway.send_padding(size, frames)
+        at.broker.snapshot()
+        assert at.gateway.recording.connections == 1
+
+
+@pytest.mark.parametrize("transport", ["glued", "split", "slow"])
+def test_frames_arrive_however_they_are_cut(transport: str) -> None:
+    with desk() as at:
+        at.gateway.faults.transport = transport
+        intent = order()
+        at.broker.submit(intent)
+        assert at.done(intent).status is OrderStatus.FILLED
+        assert at.broker.snapshot().positions["QQQ"] == 100
+        assert at.gateway.recording.connections == 1
+
+
+def test_an_idle_connection_wakes_nobody() -> None:
+    """The client's own loop and reader wake up six times a second."""
+    with desk(timing=Timing(pauses=(0.02,), heartbeat=20)):
+        before = _switches()
+        time.sleep(1.0)
+        woken = {name: count - before.get(name, 0) for name, count in _switches().items()}
+        assert sum(woken.values()) <= 2
+
+
+def _switches() -> dict[int, int]:
+    """How often each thread of the broker has gone to sleep by itself: thread -> voluntary switches."""
+    own = {t.native_id for t in threading.enumerate() if t.name == "ib-keeper" or type(t).__name__ == "EReader"}
+    counts = {}
+    for thread in own - {None}:
+        with open(f"/proc/self/task/{thread}/status", encoding="ascii") as status:
+            line = next(line for line in status if line.startswith("voluntary_ctxt_switches"))
+        counts[int(thread or 0)] = int(line.split()[1])
+    return counts
+
+
+def test_fifty_messages_a_second_are_never_sent() -> None:
+    with desk() as at:
+        for _ in range(12):
+            at.broker.snapshot()
+        sent = [event.at_ns for event in at.gateway.recording.requests()]
+        busiest = max(sum(1 for other in sent if 0 <= other - at_ns < 1e9) for at_ns in sent)
+        assert busiest < 50
+
+
+# Ending and coming back
+
+
+@pytest.mark.parametrize("reset", [False, True])
+def test_a_dropped_connection_comes_back(reset: bool) -> None:
+    with desk() as at:
+        at.gateway.drop_clients(reset=reset)
+        at.reconnected()
+        assert at.broker.snapshot().spendable == 100_000
+
+
+def test_a_restart_of_the_gateway_is_outlived() -> None:
+    with desk() as at:
+        at.gateway.go_down()
+        eventually(lambda: "no gateway answers" in (at.broker.problem() or ""))
+        with pytest.raises(BrokerUnavailable, match="start TWS or IB Gateway"):
+            at.broker.snapshot()
+        at.gateway.come_up()
+        at.reconnected()
+
+
+def test_a_half_open_connection_is_noticed_by_its_silence() -> None:
+    with desk(timing=HASTY) as at:
+        at.gateway.go_silent()
+        at.reconnected()
+        assert at.broker.snapshot().spendable == 100_000
+
+
+def test_a_dead_session_that_holds_the_client_id_is_waited_out() -> None:
+    with desk(timing=HASTY) as at:
+        at.gateway.go_silent(holds_id=True)
+        eventually(lambda: (at.broker.problem() or "").startswith("326"), 10)
+        at.gateway.drop_clients()
+        at.reconnected()
+
+
+@pytest.mark.parametrize("fault", ["garbage", "wrong_length", "too_few_fields", "bad_number"])
+@pytest.mark.parametrize("request_kind", ["reqPositions", "reqAccountSummary", "placeOrder"])
+def test_a_spoilt_answer_is_survived(fault: str, request_kind: str) -> None:
+    with desk(timing=HASTY) as at:
+        at.gateway.next_fault(request_kind, fault)
+        intent = order()
+        with suppress(OrderOutcomeUnknown):  # where the spoilt answer overtakes the end of the sending
+            at.broker.submit(intent)
+        with suppress(BrokerUnavailable):
+            at.broker.snapshot()
+        assert at.done_in_the_end(intent).status is OrderStatus.FILLED
+        at.sound()
+        assert at.broker.snapshot().positions["QQQ"] == 100
+        assert len(at.gateway.orders) == 1
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(junk=st.binary(min_size=1, max_size=200), framed=st.booleans())
+def test_whatever_a_gateway_says_the_broker_survives(junk: bytes, framed: bool) -> None:
+    """It says what it met, connects anew where it must, and serves again."""
+    with desk(timing=HASTY) as at:
+        at.gateway.send_bytes((len(junk).to_bytes(4, "big") + junk) if framed else junk)
+        at.gateway.drop_clients()
+        at.reconnected()
+        assert at.broker.snapshot().spendable == 100_000
+
+
+def test_an_answer_that_no_callback_can_take_ends_the_connection_and_not_the_bot() -> None:
+    """At once, not when the silence of a dead reader is noticed."""
+    with desk(timing=replace(QUICK, heartbeat=60.0)) as at:
+        # nextValidId in protobuf, spoilt; to a client that speaks text, a message without a number.
+        at.gateway.send_bytes(b"\x00\x00\x00\x07" + b"\x00\x00\x00\xd1" + b"\xff\xff\xff")
+        at.reconnected()
+        assert at.broker.snapshot().spendable == 100_000
+
+
+def test_a_port_that_was_changed_ends_the_connection() -> None:
+    with desk() as at:
+        at.gateway.notify(1300, "Socket port has been reset")
+        at.reconnected()
+
+
+def test_thirty_reconnects_leave_no_thread_and_no_socket() -> None:
+    with desk() as at:
+        at.reconnected(1)
+        gc.collect()
+        threads, files = threading.active_count(), len(os.listdir("/proc/self/fd"))
+        for number in range(2, 32):
+            at.gateway.drop_clients(reset=number % 2 == 0)
+            at.reconnected(number)
+        at.broker.snapshot()
+        eventually(lambda: threading.active_count() <= threads)
+        gc.collect()
+        eventually(lambda: len(os.listdir("/proc/self/fd")) <= files)
+
+
+def test_a_closed_broker_leaves_no_thread() -> None:
+    before = threading.active_count()
+    with desk():
+        assert threading.active_count() > before
+    eventually(lambda: threading.active_count() <= before)
+
+
+def test_a_stop_cuts_a_wait_for_an_answer_short() -> None:
+    with desk(timing=QUICK) as at:
+        at.gateway.next_fault("reqPositions", "swallow")
+        at.clock.stop = True
+        began = time.monotonic()
+        with pytest.raises(BrokerUnavailable):
+            at.broker.snapshot()
+        assert time.monotonic() - began < 2
+
+
+def test_pauses_grow_and_are_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    timing = Timing(connect=1, pauses=(0.0, 0.01, 0.02, 5.0))
+    with caplog.at_level("INFO", "qqqbot.adapters.ib"), broker_on(port, timing) as broker:
+        eventually(lambda: broker.problem() != "not connected to the gateway yet")
+        time.sleep(0.3)
+    assert sum("no gateway answers" in record.message for record in caplog.records) == 1
+
+
+def test_a_refused_question_is_not_ended_by_the_late_end_of_another() -> None:
+    """The gateway does not say which question it refuses: those that were open then are asked over a new connection."""
+    with desk() as at:
+        at.gateway.next_fault("reqPositions", "error", code=322, text="cannot process")
+        with pytest.raises(BrokerUnavailable, match="322: the gateway could not process"):
+            at.broker.snapshot()
+        at.reconnected()
+        assert at.broker.snapshot().spendable == 100_000
+
+
+def test_an_unsolicited_end_of_open_orders_at_the_connect_ends_no_question_of_ours() -> None:
+    clock = MovedClock()
+    with gateway_at(clock) as gateway:
+        gateway.foreign_order("QQQ", 10, client_id=1, limit=1, order_ref="qqqbot-20261124-09")
+        with broker_at(gateway, clock) as broker:
+            assert broker.identity(5)
+            kinds = [kind for kind in gateway.recording.kinds() if kind.startswith("req")]
+            assert kinds.index("reqCurrentTime") < kinds.index("reqAllOpenOrders")
+            assert broker.snapshot().open_order_refs == ("qqqbot-20261124-09",)
+
+
+def client() -> ib_broker.IBGateway:
+    return ib_broker.IBGateway(MovedClock(), QUICK, lambda _: None)
+
+
+def test_a_line_that_was_lost_while_everything_was_read_is_not_trusted() -> None:
+    link = client()
+    before = link.interruptions()
+    link.error(-1, 1100, "lost")
+    link.error(-1, 1102, "restored")
+    link.trust(before)
+    assert link.line_is_back()
+    assert link.interrupted()
+    link.trust(link.interruptions())
+    assert link.interrupted() == ""
+
+
+def test_a_line_that_is_lost_is_not_trusted_however_much_was_read() -> None:
+    link = client()
+    link.error(-1, 1700000000000, 2110, "broken", "")
+    link.trust(link.interruptions())
+    assert link.interrupted().startswith("2110: ")
+
+
+def test_errors_of_every_shape_are_understood() -> None:
+    told: list[Any] = []
+    link = ib_broker.IBGateway(MovedClock(), QUICK, told.append)
+    for shape in ((5, 201, "no"), (5, 201, "no", "{}"), (5, 0, 201, "no"), (5, 1700000000000, 201, "no", "{}")):
+        link.error(*shape)
+    assert told == [Notice(5, 201, "no")] * 4
+
+
+def test_callbacks_of_another_account_or_instrument_are_not_heard() -> None:
+    told: list[Any] = []
+    link = ib_broker.IBGateway(MovedClock(), QUICK, told.append)
+    link.account, link.clientId = "DU1", 1
+    stock = SimpleNamespace(symbol="QQQ", secType="STK", currency="USD")
+    execution = {"execId": "a.1", "permId": 5, "clientId": 1, "orderId": 7, "orderRef": "qqqbot-20261124-01"}
+    execution |= {"side": "BOT", "shares": 10, "price": 450.0, "time": "20261124-17:00:00", "acctNumber": "DU1"}
+    bought = {"account": "DU1", "whatIf": False, "permId": 5, "clientId": 1, "orderRef": "qqqbot-20261124-01"}
+    state = SimpleNamespace(status="Submitted", warningText="", completedStatus="")
+    for account in ("DU2", "DU1"):
+        order_there = SimpleNamespace(**bought | {"account": account, "filledQuantity": 0})
+        link.openOrder(7, stock, order_there, state)
+        link.completedOrder(stock, order_there, state)
+        link.execDetails(-1, stock, SimpleNamespace(**execution | {"acctNumber": account}))
+        assert len(told) == (3 if account == "DU1" else 0)
+    for other in ({"secType": "OPT"}, {"currency": "MXN"}):
+        link.execDetails(-1, SimpleNamespace(**vars(stock) | other), SimpleNamespace(**execution))
+    link.openOrder(7, stock, SimpleNamespace(**bought | {"whatIf": True}), state)
+    assert len(told) == 3
+
+
+@pytest.mark.parametrize("kind", [2, 3, 4])
+def test_frozen_and_delayed_prices_are_no_live_prices(kind: int) -> None:
+    link = client()
+    box = link.ask("a price", lambda _: None)
+    link.marketDataType(FIRST_REQUEST_ID, kind)
+    link.tickPrice(FIRST_REQUEST_ID, 4, 450.0, None)
+    with pytest.raises(BrokerUnavailable, match="only delayed prices"):
+        link.boxes.answer(box, 1)
+
+
+class Faulty:
+    """A connection that fails in a way that nobody has thought of, once."""
+
+    def __init__(self) -> None:
+        self.attention = threading.Event()
+        self.beats = 0
+
+    def ended(self) -> str:
+        return ""
+
+    def interrupted(self) -> str:
+        return ""
+
+    def line_is_back(self) -> bool:
+        return False
+
+    def interruptions(self) -> int:
+        return 0
+
+    def trust(self, interruptions: int) -> None:
+        assert interruptions == 0
+
+    def beat(self) -> None:
+        self.beats += 1
+        if self.beats == 1:
+            raise ZeroDivisionError
+
+    def close(self, why: str) -> None:
+        assert why
+        self.attention.set()
+
+
+def test_a_mistake_in_the_connections_own_thread_is_told_and_outlived(caplog: pytest.LogCaptureFixture) -> None:
+    link = Faulty()
+    keeper = Keeper(lambda: link, lambda _: None, MovedClock(), Timing(pauses=(0.01, 0.2)))
+    keeper.start()
+    eventually(lambda: "ZeroDivisionError" in (keeper.problem() or ""))
+    assert keeper.wait(5)
+    assert keeper.problem() is None
+    keeper.close()
+    assert "Traceback" in caplog.text
+
+
+def test_our_names_hide_none_of_the_clients() -> None:
+    """A method of ours with the name of one of the client's would be called in its place."""
+    own = {name for name in vars(ib_broker.IBGateway) if not name.startswith("__")}
+    from ibapi.client import EClient
+    from ibapi.wrapper import EWrapper
+
+    callbacks = {name for name in vars(EWrapper) if not name.startswith("_")}
+    assert not (own - callbacks) & set(vars(EClient))
+    assert {"openOrder", "orderStatus", "execDetails", "error"} <= own & callbacks

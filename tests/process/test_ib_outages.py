@@ -1,0 +1,171 @@
+"""Orders while the wire, the gateway or its line fails: each is found again, and none is sent twice."""
+
+from contextlib import suppress
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from qqqbot.model.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRejected
+from qqqbot.model.values import OrderStatus
+from tests.support.builders import NOW
+from tests.support.ib_desk import (
+    HASTY,
+    Desk,
+    MovedClock,
+    broker_at,
+    desk,
+    eventually,
+    gateway_at,
+    margin_account,
+    order,
+)
+
+FILLED, CANCELLED = OrderStatus.FILLED, OrderStatus.CANCELLED
+
+
+def test_without_a_connection_an_order_certainly_never_left() -> None:
+    with desk() as at:
+        at.gateway.go_down()
+        eventually(lambda: at.broker.problem() is not None)
+        with pytest.raises(OrderRejected, match="was not sent"):
+            at.broker.submit(order())
+        at.gateway.come_up()
+        at.sound()
+        assert at.gateway.orders == []
+
+
+def test_an_order_is_sent_once() -> None:
+    with desk() as at:
+        intent = order()
+        at.broker.submit(intent)
+        with pytest.raises(OrderOutcomeUnknown, match="sent before"):
+            at.broker.submit(intent)
+        at.done(intent)
+        assert len(at.gateway.orders) == 1
+
+
+@pytest.mark.parametrize("fault", ["drop_after", "half_open_after", "restart_after", "then_drop", "lose_answer"])
+def test_an_order_whose_answer_is_lost_is_found(fault: str) -> None:
+    with desk(timing=HASTY) as at:
+        at.gateway.next_fault("placeOrder", fault)
+        intent = order()
+        with suppress(OrderOutcomeUnknown):  # where the end is seen while it is sent
+            at.broker.submit(intent)
+        done = at.done_in_the_end(intent)
+        assert (done.status, done.filled) == (FILLED, 100)
+        assert len(at.gateway.orders) == 1
+
+
+@pytest.mark.parametrize("fault", ["drop_before", "half_open", "restart_before", "swallow"])
+def test_an_order_that_the_gateway_never_took_is_absent_in_the_end(fault: str) -> None:
+    with desk(timing=HASTY) as at:
+        at.gateway.next_fault("placeOrder", fault)
+        intent = order()
+        with suppress(OrderOutcomeUnknown):  # where the end is seen while it is sent
+            at.broker.submit(intent)
+        eventually(lambda: _absent(at, intent), 15)
+        assert at.gateway.orders == []
+
+
+@pytest.mark.parametrize("fills", [0, 1, 2])
+def test_fills_while_we_were_away_are_read_when_we_are_back(fills: int) -> None:
+    with desk() as at:
+        at.gateway.next_order(slices=(40, 60), delay=0.05, slice_delay=0.05, drop_after_fill=fills or None)
+        intent = order()
+        at.broker.submit(intent)
+        if not fills:
+            at.gateway.wait_for(lambda: at.gateway.orders)
+            at.gateway.drop_clients()
+        done = at.done_in_the_end(intent)
+        assert (done.status, [fill.quantity for fill in done.fills]) == (FILLED, [40, 60])
+
+
+def test_a_new_process_finds_the_order_of_the_old_one() -> None:
+    clock = MovedClock()
+    intent, cancelled = order(), order(number=2)
+    with gateway_at(clock) as gateway:
+        with broker_at(gateway, clock) as broker:
+            assert broker.identity(5)
+            broker.submit(intent)
+            gateway.wait_for(lambda: gateway.ledger)
+            gateway.next_order(fills=False)
+            broker.submit(cancelled)
+            gateway.wait_for(lambda: gateway.open_orders)
+        with broker_at(gateway, clock) as broker:
+            at = Desk(gateway, broker, clock)
+            at.sound()
+            assert at.done(intent).status is FILLED
+            assert at.status(cancelled, 3) is OrderStatus.WORKING
+            broker.cancel(cancelled)
+            assert at.done(cancelled).status is CANCELLED
+
+
+def test_on_the_next_day_nobody_knows_yesterdays_order() -> None:
+    with desk() as at:
+        intent = replace(order(number=5), session=NOW.date())
+        at.clock.move(24 * 3600)
+        assert at.looked_for(intent, 60) is None
+
+
+def test_while_the_gateways_line_is_lost_nothing_is_said_and_nothing_sent() -> None:
+    with desk() as at:
+        intent = order()
+        at.broker.submit(intent)
+        at.done(intent)
+        at.gateway.lose_line()
+        eventually(lambda: at.broker.problem() is not None)
+        for call in (at.broker.snapshot, at.broker.recent_orders, lambda: at.broker.find(intent)):
+            with pytest.raises(BrokerUnavailable, match="1100: the gateway has lost its connection"):
+                call()
+        with pytest.raises(OrderRejected, match="1100"):
+            at.broker.submit(order(number=2))
+        assert at.broker.quotes() == {}
+
+
+@pytest.mark.parametrize(("lost", "kept"), [(1100, True), (1100, False), (2110, True)])
+def test_what_happened_while_the_line_was_lost_is_read_before_anything_is_served(lost: int, kept: bool) -> None:
+    with desk() as at:
+        at.gateway.next_order(fills=False)
+        intent = order()
+        at.broker.submit(intent)
+        at.looked_for(intent, 2)
+        at.gateway.lose_line(lost)
+        eventually(lambda: at.broker.problem() is not None)
+        filled = at.gateway.open_orders[0]
+        with at.gateway.moment():
+            at.gateway.desk.fill(filled, Decimal(100), Decimal(449))
+        at.gateway.restore_line(data_kept=kept)
+        at.sound()
+        found = at.broker.find(intent)
+        assert found is not None
+        assert (found.filled, found.fills[0].price) == (100, 449)
+        assert at.gateway.recording.connections == 1
+
+
+def _absent(at: Desk, intent: Any) -> bool:
+    try:
+        found = at.broker.find(intent)
+    except BrokerUnavailable:
+        return False
+    at.clock.move(0.25)
+    return found is None
+
+
+def test_a_gateway_that_comes_back_with_another_account_is_refused_until_it_has_the_right_one() -> None:
+    with desk() as at:
+        assert at.broker.refused() is None
+        right = dict(at.gateway.book.accounts)
+        at.gateway.go_down()
+        at.gateway.book.accounts = {"U7654321": margin_account("U7654321")}
+        at.gateway.come_up()
+        eventually(lambda: "is a live account" in (at.broker.refused() or ""), 10)
+        assert at.broker.problem() == at.broker.refused()
+        with pytest.raises(BrokerUnavailable, match="is a live account"):
+            at.broker.snapshot()
+        at.gateway.go_down()
+        at.gateway.book.accounts = right
+        at.gateway.come_up()
+        at.sound()
+        assert at.broker.refused() is None

@@ -1,0 +1,319 @@
+"""The real Engine on a gateway stand-in: rotations through whatever a broker does to an order.
+
+After each, the book equals the gateway's ledger of the bot's orders, and the account holds what the rule wants.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from qqqbot.model.sessions import SessionTable
+from qqqbot.model.values import Holding, Market, OrderType
+from qqqbot.trading.alerts import LogNotifier
+from qqqbot.trading.assembly import Identity, assemble, load_records, set_capital
+from qqqbot.trading.engine import Engine
+from standins.ib_gateway import Account, IBGateway
+from tests.support.builders import RULES, market, table
+from tests.support.ib_desk import HASTY, QUICK, Desk, MovedClock, broker_at, desk, eventually, gateway_at
+
+
+class Prices:
+    """A market in which the rule wants `target`."""
+
+    def __init__(self, target: Holding) -> None:
+        self.target = target
+
+    def sessions(self, now: datetime) -> SessionTable:
+        assert now < table().ends()
+        return table()
+
+    def market(self, now: datetime) -> Market:
+        return market(self.target, now=now)
+
+
+class Trader:
+    """An engine on a desk, with its records on disk."""
+
+    def __init__(self, at: Desk, logs: Path, limit: bool = False, orders: int = 12) -> None:
+        self.at = at
+        self.prices = Prices(Holding.QQQ)
+        self.notifier = LogNotifier(at.clock)
+        mode, account = at.broker.identity(5) or pytest.fail("not connected")
+        self.records = load_records(logs, Identity(mode, account), at.clock, self.notifier)
+        set_capital(self.records.book, Decimal(100_000), at.clock)
+        order_type = OrderType.LIMIT if limit else OrderType.MARKET
+        rules = replace(RULES, order_type=order_type, max_orders_per_session=orders)
+        self.engine: Engine = assemble(
+            logs, self.records, rules, timedelta(seconds=20), at.clock, self.prices, at.broker, self.notifier
+        )
+
+    def check(self, target: Holding | None = None) -> None:
+        self.prices.target = target or self.prices.target
+        self.engine.step()
+
+    def settle(self, target: Holding, checks: int = 6) -> None:
+        """As many checks as the market needs, a quarter of an hour apart at most."""
+        for _ in range(checks):
+            self.check(target)
+            if self.settled(target):
+                return
+            self.at.clock.move(60)
+            eventually(lambda: self.at.broker.problem() is None, 10)
+        raise AssertionError(self.engine.state.last_check)
+
+    def settled(self, target: Holding) -> bool:
+        portfolio = self.records.book.ledger.portfolio()
+        held = {symbol for symbol, count in portfolio.shares.items() if count}
+        return held == ({target.value} - {"CASH"}) and not self.records.journal.unresolved()
+
+    def assert_true_to_the_gateway(self) -> None:
+        """Shares, exec_ids and commissions are the gateway's; no reference was used twice."""
+        book, gateway = self.records.book, self.at.gateway
+        ours = [e for e in gateway.ledger if e.order_ref.startswith("qqqbot-")]
+        for symbol, count in book.ledger.shares.items():
+            assert count == gateway.position(symbol)
+            signed = [e.shares if e.side == "BOT" else -e.shares for e in ours if e.contract.symbol == symbol]
+            assert count == sum(signed)
+        assert all(book.ledger.counted(e.exec_id) for e in ours)
+        refs = [order.order_ref for order in gateway.orders if order.order_ref]
+        assert len(refs) == len(set(refs))
+        assert book.ledger.cash == gateway.account().cash
+        assert not gateway.open_orders
+
+    def close(self) -> None:
+        for part in (self.records.book, self.records.journal, self.records.decisions):
+            part.close()
+
+
+@contextmanager
+def trading(logs: Path, *accounts: Account, limit: bool = False, hasty: bool = False) -> Iterator[Trader]:
+    with desk(*accounts, timing=HASTY if hasty else QUICK) as at:
+        trader = Trader(at, logs, limit)
+        try:
+            yield trader
+        finally:
+            trader.close()
+
+
+@pytest.mark.parametrize("limit", [False, True])
+def test_a_rotation_is_finished_within_its_check(tmp_path: Path, limit: bool) -> None:
+    with trading(tmp_path, limit=limit) as trader:
+        trader.check(Holding.QQQ)
+        assert trader.at.gateway.position("QQQ") == 211
+        trader.check(Holding.TQQQ)
+        assert trader.settled(Holding.TQQQ)
+        trader.check(Holding.CASH)
+        assert trader.settled(Holding.CASH)
+        trader.assert_true_to_the_gateway()
+        sides = [(order.action, order.contract.symbol) for order in trader.at.gateway.orders]
+        assert sides == [("BUY", "QQQ"), ("SELL", "QQQ"), ("BUY", "TQQQ"), ("SELL", "TQQQ")]
+
+
+def test_a_settled_account_asks_for_nothing_more(tmp_path: Path) -> None:
+    with trading(tmp_path) as trader:
+        for _ in range(3):
+            trader.check(Holding.QQQ)
+            trader.at.clock.move(900)
+        assert len(trader.at.gateway.orders) == 1
+
+
+def test_partial_fills_are_completed(tmp_path: Path) -> None:
+    with trading(tmp_path) as trader:
+        trader.at.gateway.behave(slices=(50, 60))
+        trader.check(Holding.QQQ)
+        trader.check(Holding.TQQQ)
+        assert trader.settled(Holding.TQQQ)
+        trader.assert_true_to_the_gateway()
+
+
+def test_an_order_that_stops_half_way_is_cancelled_and_the_rest_bought(tmp_path: Path) -> None:
+    with trading(tmp_path) as trader:
+        trader.at.gateway.next_order(slices=(100,), keeps_rest_open=True)
+        trader.settle(Holding.QQQ)
+        assert [order.status for order in trader.at.gateway.orders] == ["Cancelled", "Filled"]
+        assert trader.at.gateway.position("QQQ") == 211
+        trader.assert_true_to_the_gateway()
+
+
+def test_an_order_that_nobody_fills_is_cancelled_and_tried_again_by_the_next_check(tmp_path: Path) -> None:
+    with trading(tmp_path) as trader:
+        trader.at.gateway.next_order(fills=False)
+        trader.check(Holding.QQQ)
+        assert "not filled within 20 s and cancelled" in (trader.engine.state.last_check or {})["sentence"]
+        assert len(trader.at.gateway.recording.requests("placeOrder")) == 1
+        trader.check(Holding.QQQ)
+        assert trader.settled(Holding.QQQ)
+        trader.assert_true_to_the_gateway()
+
+
+def test_an_order_that_was_made_smaller_at_the_broker_is_followed_by_one_for_the_rest(tmp_path: Path) -> None:
+    with trading(tmp_path) as trader:
+        trader.at.gateway.next_order(reduced_to=100, notices=((481, "size reduced"),))
+        trader.check(Holding.QQQ)
+        assert trader.settled(Holding.QQQ)
+        assert [order.filled for order in trader.at.gateway.orders] == [100, 111]
+        trader.check(Holding.CASH)
+        assert trader.settled(Holding.CASH)
+        trader.assert_true_to_the_gateway()
+
+
+@pytest.mark.parametrize("status", ["", "Inactive", "Cancelled"])
+def test_a_refused_order_is_not_tried_again_in_the_same_check(tmp_path: Path, status: str) -> None:
+    with trading(tmp_path) as trader:
+        trader.at.gateway.next_order(reject=(201, "no funds"), reject_status=status)
+        trader.check(Holding.QQQ)
+        assert len(trader.at.gateway.recording.requests("placeOrder")) == 1
+        assert "no funds" in (trader.engine.state.last_check or {})["sentence"]
+        trader.check(Holding.QQQ)
+        assert trader.settled(Holding.QQQ)
+        trader.assert_true_to_the_gateway()
+
+
+@pytest.mark.parametrize("fault", ["drop_after", "restart_after", "half_open_after", "lose_answer", "then_drop"])
+@pytest.mark.parametrize("nth", [1, 2, 3])
+def test_a_lost_answer_makes_no_second_order(tmp_path: Path, fault: str, nth: int) -> None:
+    """At the first buy, at the sell and at the second buy of a rotation."""
+    with trading(tmp_path, hasty=True) as trader:
+        for number, target in enumerate((Holding.QQQ, Holding.TQQQ), start=1):
+            if number == min(nth, 2):
+                for _ in range(nth - 2):
+                    trader.at.gateway.next_fault("placeOrder", "split")
+                trader.at.gateway.next_fault("placeOrder", fault)
+            trader.settle(target)
+        assert [order.action for order in trader.at.gateway.orders] == ["BUY", "SELL", "BUY"]
+        trader.assert_true_to_the_gateway()
+
+
+@pytest.mark.parametrize("fault", ["drop_before", "restart_before", "swallow"])
+def test_an_order_that_was_never_taken_is_sent_again_only_after_it_is_known_to_be_absent(
+    tmp_path: Path, fault: str
+) -> None:
+    with trading(tmp_path, hasty=True) as trader:
+        trader.at.gateway.next_fault("placeOrder", fault)
+        trader.check(Holding.QQQ)
+        assert len(trader.at.gateway.recording.requests("placeOrder")) == 1
+        began = trader.at.clock.monotonic()
+        trader.settle(Holding.QQQ, checks=20)
+        assert trader.at.clock.monotonic() - began >= 300
+        assert len(trader.at.gateway.orders) == 1
+        trader.assert_true_to_the_gateway()
+
+
+def test_a_line_that_is_lost_in_a_rotation_leaves_one_order_and_its_outcome(tmp_path: Path) -> None:
+    with trading(tmp_path) as trader:
+        gateway = trader.at.gateway
+        gateway.next_order(fills=False)
+        trader.check(Holding.QQQ)
+        gateway.lose_line()
+        eventually(lambda: trader.at.broker.problem() is not None)
+        trader.check(Holding.QQQ)
+        assert (trader.engine.state.last_check or {})["error"] == "BrokerUnavailable"
+        gateway.restore_line(data_kept=False)
+        trader.settle(Holding.QQQ)
+        trader.assert_true_to_the_gateway()
+
+
+def test_shares_bought_by_hand_stop_the_trading(tmp_path: Path) -> None:
+    with trading(tmp_path) as trader:
+        trader.check(Holding.QQQ)
+        trader.at.gateway.manual_trade("QQQ", 5)
+        trader.check(Holding.TQQQ)
+        assert (trader.engine.state.last_check or {})["error"] == "LedgerMismatch"
+        assert len(trader.at.gateway.recording.requests("placeOrder")) == 1
+
+
+def test_other_instruments_and_accounts_are_not_counted(tmp_path: Path) -> None:
+    with trading(tmp_path) as trader:
+        trader.at.gateway.foreign_order("QQQ", 10, limit=1)
+        trader.check(Holding.QQQ)
+        assert trader.settled(Holding.QQQ)
+        assert len(trader.at.gateway.open_orders) == 1
+
+
+def test_a_late_commission_reaches_the_book(tmp_path: Path) -> None:
+    with trading(tmp_path) as trader:
+        trader.at.gateway.next_order(commission="never")
+        trader.check(Holding.QQQ)
+        assert trader.records.book.ledger.awaiting_commission
+        for execution in trader.at.gateway.book.executions:
+            execution.commission_reported = True
+        trader.at.clock.move(120)
+        trader.check(Holding.QQQ)
+        assert not trader.records.book.ledger.awaiting_commission
+        trader.assert_true_to_the_gateway()
+
+
+def test_a_corrected_execution_reaches_the_book(tmp_path: Path) -> None:
+    with trading(tmp_path) as trader:
+        trader.check(Holding.QQQ)
+        trader.at.gateway.correct(trader.at.gateway.ledger[0].exec_id, "449.50")
+        trader.at.clock.move(120)
+        trader.check(Holding.QQQ)
+        trader.assert_true_to_the_gateway()
+
+
+def test_a_cash_account_buys_when_the_sale_has_settled(tmp_path: Path) -> None:
+    with trading(tmp_path, Account("DU1234567", cash=Decimal(100_000))) as trader:
+        trader.check(Holding.QQQ)
+        trader.check(Holding.TQQQ)
+        assert "waits for settlement" in (trader.engine.state.last_check or {})["sentence"]
+        assert trader.at.gateway.position("TQQQ") == 0
+        trader.at.clock.move(24 * 3600)
+        trader.check(Holding.TQQQ)
+        assert trader.settled(Holding.TQQQ)
+        trader.assert_true_to_the_gateway()
+
+
+def dies_after_its_order(gateway: IBGateway, clock: MovedClock, folder: Path) -> None:
+    """A process that sends an order and is gone before it knows the outcome."""
+    with broker_at(gateway, clock) as broker:
+        trader = Trader(Desk(gateway, broker, clock), folder)
+        gateway.next_order(delay=0.2)
+        clock.stop = True
+        trader.check(Holding.QQQ)
+        clock.stop = False
+        assert trader.records.journal.unresolved()
+        trader.close()
+
+
+def test_a_new_process_goes_on_where_the_old_one_died(tmp_path: Path) -> None:
+    """Between the order and its outcome: the intent is on disk, the fill is at the broker."""
+    clock = MovedClock()
+    with gateway_at(clock) as gateway:
+        dies_after_its_order(gateway, clock, tmp_path)
+        gateway.wait_for(lambda: gateway.ledger)
+        with broker_at(gateway, clock) as broker:
+            new = Trader(Desk(gateway, broker, clock), tmp_path)
+            new.settle(Holding.QQQ)
+            assert len(gateway.orders) == 1
+            new.assert_true_to_the_gateway()
+            new.close()
+
+
+def test_a_fill_that_nobody_read_on_its_day_is_told_as_lost_and_not_as_refused(tmp_path: Path) -> None:
+    """The machine dies after the order and is started the next morning, when the gateway lists that day alone."""
+    clock = MovedClock()
+    with gateway_at(clock) as gateway:
+        dies_after_its_order(gateway, clock, tmp_path)
+        gateway.wait_for(lambda: gateway.position("QQQ") == 211)
+        clock.move(22 * 3600)
+        gateway.restart()
+        with broker_at(gateway, clock) as broker:
+            at = Desk(gateway, broker, clock)
+            at.sound()
+            new = Trader(at, tmp_path)
+            for _ in range(8):
+                new.check(Holding.QQQ)
+                assert (new.engine.state.last_check or {})["error"] == "LedgerMismatch"
+                clock.move(60)
+                at.sound()
+            assert not new.records.journal.unresolved()
+            told = [item["kind"] for item in new.notifier.recent]
+            assert ("order_lost" in told, "order_refused" in told, "broker" in told) == (True, False, False)
+            assert len(gateway.orders) == 1
+            new.close()

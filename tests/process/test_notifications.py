@@ -1,0 +1,293 @@
+"""The log's notifier, lasting troubles, and the channels over real processes and a real receiver on loopback."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from qqqbot.notifications.channels import Channel, Channels, Letter, Message
+from qqqbot.notifications.deliver_child import reason
+from qqqbot.runtime.child_process import ChildJobs, JobFailed
+from qqqbot.runtime.clock import VirtualClock
+from qqqbot.trading.alerts import KEPT, Alerts, LogNotifier
+from standins.receiver import Receiver, receiving, until
+from tests.support.builders import NOW
+from tests.support.fakes import FakeNotifier
+
+TOKEN = "hunter2hunter2"
+MESSAGE = Message("qqqbot LIVE ...567: traded", "SELL 5 QQQ\nsecond line")
+
+
+def test_the_log_has_every_notice_and_the_status_the_newest(caplog: pytest.LogCaptureFixture) -> None:
+    notifier = LogNotifier(VirtualClock(NOW))
+    for number in range(KEPT + 1):
+        notifier.notify("trade", f"number {number}")
+    assert len(caplog.records) == KEPT + 1
+    assert len(notifier.recent) == KEPT
+    assert notifier.recent[-1] == {"kind": "trade", "text": f"number {KEPT}", "at": NOW.isoformat()}
+
+
+def test_a_trouble_is_told_when_it_begins_and_when_it_is_over() -> None:
+    told = FakeNotifier()
+    alerts = Alerts(told)
+    alerts.begin("broker", "no answer", NOW)
+    alerts.begin("broker", "still no answer", NOW + timedelta(minutes=15))
+    assert alerts.lasting() == [{"kind": "broker", "text": "still no answer", "at": NOW.isoformat()}]
+    alerts.end("broker")
+    alerts.end("broker")
+    assert told.told == [("broker", "no answer"), ("broker", "over: still no answer")]
+    assert alerts.lasting() == []
+
+
+# ---- channels
+
+
+class Settled:
+    """What a hand-over was told of its message."""
+
+    def __init__(self) -> None:
+        self.heard: list[bool] = []
+
+    def __call__(self, delivered: bool) -> None:
+        self.heard.append(delivered)
+
+
+@contextmanager
+def channels(*urls: str, deadline: float = 30, pauses: tuple[float, ...] = ()) -> Iterator[Channels]:
+    made = Channels(urls, deadline, pauses).start()
+    try:
+        yield made
+    finally:
+        made.close(0)
+
+
+def test_a_message_arrives_on_every_channel_and_is_delivered_once() -> None:
+    settled = Settled()
+    with receiving() as one, receiving() as other, channels(one.json_url(TOKEN), other.json_url()) as sent:
+        sent.put(MESSAGE, settled)
+        for receiver in (one, other):
+            until(lambda receiver=receiver: receiver.messages)
+            assert [(m["title"], m["message"]) for m in receiver.messages] == [(MESSAGE.title, MESSAGE.body)]
+        sent.close(20)
+        assert settled.heard == [True]
+        assert sent.failure is None
+
+
+def test_only_the_channel_that_failed_is_tried_again() -> None:
+    with receiving() as good, receiving() as bad:
+        bad.statuses = [503]
+        with channels(good.json_url(), bad.json_url(TOKEN), pauses=(0.1,)) as sent:
+            sent.put(MESSAGE)
+            until(lambda: len(bad.messages) == 2)
+            sent.close(20)
+        assert len(good.messages) == 1
+
+
+def test_a_channel_that_refuses_delays_no_other_and_is_named() -> None:
+    settled = Settled()
+    with receiving() as good, receiving() as bad:
+        bad.statuses = [401] * 9
+        with channels(good.json_url(), bad.json_url(TOKEN), pauses=(60.0,)) as sent:
+            for _ in range(3):
+                sent.put(MESSAGE, settled)
+            until(lambda: settled.heard == [True] * 3)
+            assert len(good.messages) == 3
+            assert len(bad.messages) <= 1, "its first message waits for its second try"
+            sent.close(20)
+        assert sent.failure == (
+            "channel 2 (json) refused it with HTTP status 401; try it with ./bot_control.sh notify-test"
+        )
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["hangs first", "hangs last"])
+@pytest.mark.parametrize("way", ["hangs", "drips"])
+def test_a_channel_that_hangs_or_drips_silences_no_other(first: bool, way: str) -> None:
+    settled = Settled()
+    with receiving() as good, receiving() as bad:
+        setattr(bad, way, True)
+        urls = (bad.json_url(), good.json_url())
+        with channels(*(urls if first else urls[::-1]), deadline=30) as sent:
+            for _ in range(2):
+                sent.put(MESSAGE, settled)
+            until(lambda: settled.heard == [True, True])
+            assert len(good.messages) == 2
+            assert len(bad.messages) <= 1, "its own deadline is not over"
+
+
+def test_a_message_that_no_channel_takes_is_told_as_undelivered_and_every_channel_is_named() -> None:
+    settled = Settled()
+    with receiving() as bad:
+        bad.statuses = [503] * 9
+        with channels(bad.json_url(TOKEN), f"json://127.0.0.1:9/{TOKEN}", pauses=(0.01,)) as sent:
+            sent.put(MESSAGE, settled)
+            until(lambda: settled.heard == [False])
+            assert sent.failure == (
+                "channel 1 (json) refused it with HTTP status 503; channel 2 (json) cannot be reached; "
+                "try it with ./bot_control.sh notify-test"
+            )
+            bad.statuses = []
+            sent.put(MESSAGE, settled)
+            until(lambda: settled.heard == [False, True])
+            until(lambda: (sent.failure or "").startswith("channel 2 (json) cannot be reached; try"))
+
+
+def test_many_channels_that_hang_are_closed_in_the_time_of_one() -> None:
+    settled = Settled()
+    with receiving() as receiver:
+        receiver.hangs = True
+        sent = Channels((receiver.json_url(),) * 3, deadline_seconds=60).start()
+        sent.put(MESSAGE, settled)
+        until(lambda: len(receiver.messages) == 3)
+        begun = time.monotonic()
+        sent.close(1)
+        assert time.monotonic() - begun < 2.5
+        assert settled.heard == [False], "which the next process tells"
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        (f"nonsense://{TOKEN}", "is not an address that apprise knows"),
+        (f"tgram://{TOKEN}", "is not an address that apprise knows"),
+        (f"json://127.0.0.1:9/{TOKEN}", "cannot be reached"),
+        (f"json://{TOKEN}.invalid/", "cannot be reached"),
+    ],
+)
+def test_what_is_wrong_is_told_without_the_address(url: str, problem: str) -> None:
+    channel = Channel(2, url)
+    told = channel.deliver(Letter(MESSAGE, 1, Settled()))
+    assert told is not None
+    assert told.startswith(f"channel 2 ({url.partition(':')[0]}) {problem}")
+    assert TOKEN not in told
+
+
+@pytest.mark.parametrize(
+    ("heard", "told"),
+    [
+        (["Failed to send it: Forbidden, error=403."], "refused it with HTTP status 403"),
+        (["A Connection error occurred sending to hunter2."], "cannot be reached"),
+        (["Unparseable URL tgram://hunter2", "hunter2 said no"], "did not take it"),
+        ([], "did not take it"),
+    ],
+)
+def test_of_what_the_library_says_only_our_own_words_are_passed_on(heard: list[str], told: str) -> None:
+    assert reason(heard) == told
+
+
+def test_a_receiver_that_hangs_is_given_up_at_the_deadline() -> None:
+    with receiving() as receiver:
+        receiver.hangs = True
+        begun = time.monotonic()
+        problem = Channel(1, receiver.json_url(TOKEN), deadline_seconds=3).problem(MESSAGE)
+        assert time.monotonic() - begun < 15
+        assert problem == "did not take it: no answer within 3 s"
+
+
+def command_lines() -> str:
+    return subprocess.run(["ps", "-eww", "-o", "args="], capture_output=True, text=True, check=True).stdout
+
+
+def environments_of(name: str) -> list[bytes]:
+    """Environment of each process whose command line has `name`, where this system shows it."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if name.encode() in (process / "cmdline").read_bytes():
+                found.append((process / "environ").read_bytes())
+        except OSError:
+            continue
+    return found
+
+
+def test_no_secret_is_in_a_command_line_or_an_environment() -> None:
+    with receiving() as receiver:
+        receiver.hangs = True
+        sent = Channels((receiver.json_url(TOKEN),), deadline_seconds=30).start()
+        sent.put(MESSAGE)
+        until(lambda: receiver.messages)
+        seen = command_lines()
+        assert "qqqbot.notifications.deliver_child" in seen, "the child that holds the secret runs at this moment"
+        assert TOKEN not in seen
+        assert not any(TOKEN.encode() in environment for environment in environments_of("deliver_child"))
+        sent.close(0)
+        until(lambda: "qqqbot.notifications.deliver_child" not in command_lines())
+
+
+def test_the_heavy_library_stays_in_the_child() -> None:
+    code = "import sys, qqqbot.notifications.channels, qqqbot.notifications.dead_man_switch; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"apprise", "requests", "ssl", "http.client"} & set(loaded)
+
+
+# ---- the child
+
+
+def test_a_job_that_is_nonsense_is_a_failure_that_quotes_nothing() -> None:
+    with pytest.raises(JobFailed) as failed:
+        ChildJobs().run("notifications.deliver_child", {TOKEN: TOKEN}, 30)
+    assert str(failed.value) == "the process ended with status 1 and without an answer"
+
+
+def test_an_aborted_runner_starts_no_child() -> None:
+    jobs = ChildJobs()
+    jobs.abort()
+    with pytest.raises(JobFailed, match="stopping"):
+        jobs.run("notifications.deliver_child", {}, 30)
+
+
+def test_a_child_whose_parent_died_ends_by_itself() -> None:
+    """Its own alarm: the deadline, here 0 s, and its grace."""
+    with receiving() as receiver:
+        receiver.hangs = True
+        job = json.dumps({"url": receiver.url(""), "timeout": 60})
+        child = subprocess.Popen([sys.executable, "-m", "qqqbot.notifications.ping_child", "0"], stdin=subprocess.PIPE)
+        assert child.stdin is not None
+        child.stdin.write(job.encode())
+        child.stdin.close()
+        assert child.wait(20) < 0
+
+
+# ---- notify-test
+
+
+def notify_test(folder: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+    from drill.checkout import ROOT
+
+    return subprocess.run(
+        [sys.executable, "-m", "qqqbot.notifications.send_test"],
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin", "QQQBOT_CONFIG": str(folder / "config.json"), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_notify_test_without_channels_says_how_to_make_one(tmp_path: Path) -> None:
+    done = notify_test(tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"chmod 600 '{tmp_path}/notify_urls.txt'" in done.stderr
+
+
+def test_notify_test_sends_to_all_and_says_how_each_went(tmp_path: Path) -> None:
+    with receiving() as receiver:
+        urls = f"{receiver.json_url(TOKEN)} json://127.0.0.1:9/{TOKEN}"
+        done = notify_test(tmp_path, QQQBOT_NOTIFY_URLS=urls, QQQBOT_PING_URL=receiver.url(TOKEN))
+        assert done.stdout.splitlines() == [
+            "channel 1 (json): delivered",
+            "channel 2 (json): cannot be reached",
+            "dead man's address: answered",
+        ]
+        assert done.returncode == 1
+        assert TOKEN not in done.stdout + done.stderr
+        assert _is_test(receiver)
+
+
+def _is_test(receiver: Receiver) -> bool:
+    return receiver.titles() == ["qqqbot: a test"] and receiver.calls == [f"/{TOKEN}"]

@@ -1,0 +1,358 @@
+"""The market child through the real client and its real HTTP and TLS stack, over the stand-in; and its calendar."""
+
+import csv
+import importlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qqqbot.adapters.yahoo import child as market_child
+from qqqbot.model.errors import PricesUnavailable
+from qqqbot.model.sessions import session_rows
+from standins.yahoo import Exchange, StandIn, market_series, with_event
+from tests.support.builders import new_york
+
+ROOT = Path(__file__).resolve().parents[2]
+GOLDEN = ROOT / "standins/xnys_sessions.csv"
+DAY, BEFORE = date(2026, 11, 24), date(2026, 11, 23)
+NOON = new_york(DAY, 12)
+SERIES = market_series(seed=7, first=date(2024, 1, 2), last=date(2027, 1, 29))
+
+
+class World:
+    """A stand-in with a hand on its clock, and a session that leads there."""
+
+    def __init__(self, yahoo: StandIn, set_now: Callable[[datetime], None]) -> None:
+        self.yahoo = yahoo
+        self.set_now = set_now
+        self.session = market_child.new_session(timeout_seconds=1.0, **yahoo.session_options)
+
+    def prices(self) -> dict[str, Any]:
+        return market_child.prices("2y", self.session)
+
+    def charts_asked(self) -> list[tuple[str, str]]:
+        asked = [a for a in self.yahoo.requests if a.path.startswith(market_child.CHART_PATH)]
+        return [(a.path.removeprefix(market_child.CHART_PATH), a.query.get("range", "")) for a in asked]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache_of_our_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    before = os.environ.get("XDG_CACHE_HOME")
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+    yield
+    os.environ.pop("XDG_CACHE_HOME")
+    if before is not None:
+        os.environ["XDG_CACHE_HOME"] = before
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    moment = [NOON]
+
+    def set_now(now: datetime) -> None:
+        moment[0] = now
+
+    with StandIn(Exchange(SERIES), now=lambda: moment[0]) as yahoo:
+        yield World(yahoo, set_now)
+
+
+def series_with(symbol: str, day: date, **event: float) -> Exchange:
+    return Exchange({**SERIES, symbol: with_event(SERIES[symbol], day, **event)})
+
+
+# ---- prices
+
+
+def test_a_good_answer_has_every_row_the_quote_and_its_moment(world: World) -> None:
+    answer = world.prices()
+    qqq, tqqq = answer["QQQ"], answer["TQQQ"]
+    known = [r for r in SERIES["QQQ"] if date(2024, 11, 24) <= r.date <= DAY]
+    assert [row[0] for row in qqq["rows"]] == [r.date.isoformat() for r in known]
+    assert [row[1] for row in qqq["rows"][:-1]] == pytest.approx([r.close for r in known[:-1]], rel=1e-6)
+    assert qqq["time"] == tqqq["time"] == "2026-11-24T16:59:57+00:00"
+    assert qqq["price"] == pytest.approx(qqq["rows"][-1][1], abs=1e-3)
+    assert len(tqqq["rows"]) in range(245, 260)
+    assert qqq["splits"] == tqqq["splits"] == []
+
+
+def test_one_history_call_and_one_light_call_are_made(world: World) -> None:
+    world.prices()  # the first also learns each symbol's time zone
+    world.yahoo.requests.clear()
+    world.prices()
+    assert world.charts_asked() == [("QQQ", "2y"), ("TQQQ", "1y")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        ("429", "rate_limited"),
+        ("401", "refused"),
+        ("404", "not_found"),
+        ("500", "server_error"),
+        ("502", "server_error"),
+        ("back_soon", "server_error"),
+        ("error", "server_error"),
+        ("html", "unreadable"),
+        ("truncated", "unreadable"),
+        ("no_meta", "unreadable"),
+        ("cut", "connection"),
+        ("reset", "connection"),
+        ("refused", "connection"),
+        ("tls", "tls"),
+        ("empty", "empty"),
+        ("no_timestamps", "empty"),
+        ("no_price", "empty"),
+        ("hang", "too_slow"),
+    ],
+)
+def test_each_failure_has_its_code_and_its_sentence(world: World, kind: str, code: str) -> None:
+    world.yahoo.fault(kind)
+    with pytest.raises(market_child.SourceFailed) as failure:
+        world.prices()
+    assert failure.value.code == code
+    assert str(failure.value).startswith(f"QQQ: {market_child.SENTENCES[code]} [")
+    world.yahoo.clear()
+    assert world.prices()["QQQ"]["price"] > 0
+
+
+def test_no_request_waits_longer_than_the_session_allows(world: World) -> None:
+    """The client asks for its cookie with a time-out of 30 s, and for a time zone with 10 s."""
+    world.yahoo.fault("hang", on="any")
+    begun = time.monotonic()
+    with pytest.raises(market_child.SourceFailed):
+        world.prices()
+    assert time.monotonic() - begun < 8
+
+
+def test_a_failure_of_one_symbol_names_it(world: World) -> None:
+    world.yahoo.fault("404", symbol="TQQQ")
+    with pytest.raises(PricesUnavailable, match=r"^TQQQ: Yahoo does not know the symbol \(404\)"):
+        world.prices()
+
+
+@pytest.mark.parametrize("kind", ["429", "500"])
+def test_a_single_failure_is_overcome_by_the_client(world: World, kind: str) -> None:
+    world.yahoo.fault(kind, times=1)
+    assert world.prices()["TQQQ"]["price"] > 0
+
+
+@pytest.mark.parametrize("on", ["crumb", "cookie"])
+def test_prices_come_without_crumb_and_cookie(world: World, on: str) -> None:
+    world.yahoo.fault("429", on=on)
+    assert world.prices()["QQQ"]["price"] > 0
+
+
+def test_a_null_close_stays_in_its_place(world: World) -> None:
+    world.yahoo.fault("null", symbol="QQQ")
+    assert world.prices()["QQQ"]["rows"][-2] == [BEFORE.isoformat(), None]
+
+
+def test_a_zero_close_stays_zero(world: World) -> None:
+    world.yahoo.fault("zero", symbol="QQQ")
+    assert world.prices()["QQQ"]["rows"][-2] == [BEFORE.isoformat(), 0.0]
+
+
+def test_a_null_last_row_does_not_make_yesterday_the_last(world: World) -> None:
+    world.yahoo.fault("null_today", symbol="QQQ")
+    assert world.prices()["QQQ"]["rows"][-1] == [DAY.isoformat(), None]
+
+
+def test_rows_that_the_client_would_merge_or_sort_are_told_as_they_came(world: World) -> None:
+    world.yahoo.fault("twice_differing", symbol="QQQ")
+    days = [row[0] for row in world.prices()["QQQ"]["rows"]]
+    assert days[-3:] == [BEFORE.isoformat(), BEFORE.isoformat(), DAY.isoformat()]
+    world.yahoo.clear()
+    world.yahoo.fault("shuffled", symbol="QQQ")
+    days = [row[0] for row in world.prices()["QQQ"]["rows"]]
+    assert days != sorted(days)
+
+
+def test_a_dividend_before_its_first_row_adds_no_row(world: World) -> None:
+    """The client makes an empty row for an event of a day that Yahoo has no row for yet."""
+    world.yahoo.exchange = series_with("QQQ", DAY, dividend=0.8)
+    world.set_now(new_york(DAY, 8))
+    rows = world.prices()["QQQ"]["rows"]
+    assert rows[-1][0] == BEFORE.isoformat()
+    assert rows[-1][1] is not None
+
+
+def test_closes_are_adjusted_for_the_dividend_of_this_morning(world: World) -> None:
+    world.yahoo.exchange = series_with("QQQ", DAY, dividend=4.5)
+    printed = next(r.close for r in SERIES["QQQ"] if r.date == BEFORE)
+    assert world.prices()["QQQ"]["rows"][-2][1] == pytest.approx(printed - 4.5, rel=1e-6)
+
+
+def test_the_split_of_this_morning_is_told_and_both_days_are_on_its_basis(world: World) -> None:
+    world.yahoo.exchange = series_with("TQQQ", DAY, split=2.0)
+    tqqq = world.prices()["TQQQ"]
+    assert tqqq["splits"] == [[DAY.isoformat(), 2.0]]
+    assert tqqq["price"] == pytest.approx(tqqq["rows"][-2][1], rel=0.2)
+
+
+# ---- history for the backtest
+
+
+def test_a_long_history_comes_with_both_closes_dividends_and_splits(world: World) -> None:
+    exchange = series_with("TQQQ", date(2026, 3, 2), split=2.0)
+    world.yahoo.exchange = Exchange({"TQQQ": with_event(exchange.series["TQQQ"], date(2026, 6, 1), dividend=1.0)})
+    world.set_now(new_york(DAY, 21))
+    history = market_child.daily_history("TQQQ", start=date(2025, 1, 1), end=DAY, session=world.session)
+    columns = (history.open, history.close, history.adj_close, history.dividends, history.splits)
+    assert {len(column) for column in columns} == {len(history.dates)}
+    assert (history.dates[0], history.dates[-1]) == (date(2025, 1, 2), BEFORE)
+    split, paid = history.dates.index(date(2026, 3, 2)), history.dates.index(date(2026, 6, 1))
+    assert {i: r for i, r in enumerate(history.splits) if r} == {split: 2.0}
+    assert {i: d for i, d in enumerate(history.dividends) if d} == {paid: 1.0}
+    assert history.close[split - 1] == pytest.approx(history.close[split], rel=0.2)
+    assert history.adj_close[paid - 1] == pytest.approx(history.close[paid - 1] - 1.0, rel=1e-6)
+    assert history.adj_close[paid] == history.close[paid]
+
+
+def test_a_failed_history_is_not_kept_for_the_next_question(world: World) -> None:
+    """The client keeps failed answers about the past for the life of the process."""
+    world.yahoo.fault("500", times=2)
+    with pytest.raises(market_child.SourceFailed):
+        market_child.daily_history("QQQ", start=date(2025, 1, 1), end=DAY, session=world.session)
+    assert market_child.daily_history("QQQ", start=date(2025, 1, 1), end=DAY, session=world.session).dates
+
+
+def test_the_whole_history_begins_with_the_first_row(world: World) -> None:
+    history = market_child.daily_history("QQQ", period="max", session=world.session)
+    assert history.dates[0] == date(2024, 1, 2)
+
+
+# ---- sessions
+
+
+def test_sessions_agree_with_another_library() -> None:
+    """Holidays, half-days, both DST weeks, storms (2012-10-29) and days of mourning (2018-12-05, 2025-01-09)."""
+    with GOLDEN.open() as file:
+        rows = [(r["date"], r["open"], r["close"]) for r in csv.DictReader(r for r in file if not r.startswith("#"))]
+    ours = session_rows(market_child.sessions(date(2010, 1, 1), date(2030, 12, 31)))
+    assert [(day, opens[11:16], closes[11:16]) for day, opens, closes in ours] == rows
+    assert {text[-6:] for _, opens, closes in ours for text in (opens, closes)} == {"+00:00"}
+
+
+def test_days_without_sessions_are_a_calendar_failure() -> None:
+    with pytest.raises(market_child.SourceFailed) as failure:
+        market_child.sessions(date(2026, 11, 28), date(2026, 11, 29))
+    assert failure.value.code == "calendar"
+
+
+# ---- the table of failures
+
+
+def test_every_code_has_a_sentence() -> None:
+    used = {*market_child.CODES.values(), *market_child.STATUS_CODES.values(), "unreadable", "calendar"}
+    assert used == set(market_child.SENTENCES)
+
+
+def test_the_named_exceptions_exist_in_the_installed_libraries() -> None:
+    modules = ("yfinance.exceptions", "curl_cffi.requests.exceptions", "peewee", "pickle", "builtins")
+    found = {name for module in modules for name in vars(importlib.import_module(module))}
+    assert set(market_child.CODES) <= found
+
+
+# ---- the process
+
+
+def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "qqqbot.adapters.yahoo.child", *arguments]
+    return subprocess.run(
+        command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_process_prints_one_document_and_nothing_else(world: World) -> None:
+    result = run(world.yahoo.environment, "all", "--start", "2026-11-23", "--end", "2026-11-27", "--period", "2y")
+    answer = json.loads(result.stdout)
+    assert result.returncode == 0
+    assert answer["schema"] == market_child.SCHEMA
+    assert [row[0] for row in answer["sessions"]] == ["2026-11-23", "2026-11-24", "2026-11-25", "2026-11-27"]
+    assert set(answer["prices"]) == {"QQQ", "TQQQ"}
+
+
+def test_a_failing_process_still_prints_the_sessions_and_says_why(world: World) -> None:
+    world.yahoo.fault("429")
+    result = run(world.yahoo.environment, "all", "--start", "2026-11-23", "--end", "2026-11-27")
+    answer = json.loads(result.stdout)
+    assert result.returncode == 1
+    assert answer["error"]["code"] == "rate_limited"
+    assert len(answer["sessions"]) == 4
+    assert "prices" not in answer
+
+
+def test_what_a_library_prints_is_kept_out_of_the_document(tmp_path: Path) -> None:
+    talkative = (
+        "import os, types\n"
+        "os.write(1, b'from C')\n"
+        "print('from Python', flush=True)\n"
+        "errors = types.SimpleNamespace(CalendarError=KeyError)\n"
+        "def get_calendar(*args, **kwargs): raise KeyError('no calendar here')\n"
+    )
+    (tmp_path / "exchange_calendars.py").write_text(talkative)
+    result = run({"PYTHONPATH": str(tmp_path)}, "sessions", "--start", "2026-11-23", "--end", "2026-11-27")
+    assert json.loads(result.stdout)["error"]["code"] == "calendar"
+    assert "from C" in result.stderr
+    assert "from Python" in result.stderr
+
+
+@pytest.mark.parametrize("content", [b"this is no database, it is " * 200, b""])
+def test_a_damaged_cache_heals_itself(world: World, content: bytes) -> None:
+    environment = world.yahoo.environment
+    folder = Path(environment["XDG_CACHE_HOME"]) / "qqqbot" / "yfinance"
+    folder.mkdir(parents=True)
+    for name in market_child.CACHE_FILES:
+        (folder / name).write_bytes(content)
+    assert json.loads(run(environment, "prices").stdout)["prices"]["QQQ"]["price"] > 0
+    assert all((folder / name).read_bytes().startswith(b"SQLite format 3") for name in market_child.CACHE_FILES)
+
+
+def test_a_cache_that_cannot_be_written_is_done_without(world: World, tmp_path: Path) -> None:
+    occupied = tmp_path / "a file where a folder belongs"
+    occupied.write_text("")
+    result = run({**world.yahoo.environment, "XDG_CACHE_HOME": str(occupied)}, "prices")
+    assert json.loads(result.stdout)["prices"]["QQQ"]["price"] > 0
+    assert "no cache for the price client" in result.stderr
+
+
+def test_a_failure_throws_the_cookie_away(world: World) -> None:
+    environment = world.yahoo.environment
+    folder = Path(environment["XDG_CACHE_HOME"]) / "qqqbot" / "yfinance"
+    assert run(environment, "prices").returncode == 0
+    assert (folder / "cookies.db").exists()
+    world.yahoo.fault("401")
+    assert run(environment, "prices").returncode == 1
+    assert not (folder / "cookies.db").exists()
+
+
+def test_the_process_ends_itself_at_its_own_deadline(world: World) -> None:
+    world.yahoo.fault("hang", on="any")
+    result = run(world.yahoo.environment, "prices", "--deadline", "2")
+    assert result.returncode == -14  # SIGALRM
+    assert result.stdout == ""
+
+
+def test_sessions_do_not_depend_on_the_hosts_zone() -> None:
+    arguments = ("sessions", "--start", "2026-10-26", "--end", "2026-11-06")
+    outputs = {run({"TZ": zone}, *arguments).stdout for zone in ("Asia/Tokyo", "America/Los_Angeles")}
+    (output,) = outputs
+    assert ["2026-11-02", "2026-11-02T14:30:00+00:00", "2026-11-02T21:00:00+00:00"] in json.loads(output)["sessions"]
+
+
+def test_importing_the_module_is_light() -> None:
+    script = (
+        "import sys, qqqbot.adapters.yahoo.child, qqqbot.adapters.yahoo.price_source\n"
+        "heavy = {'pandas', 'numpy', 'yfinance', 'exchange_calendars', 'curl_cffi', 'peewee'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout == "[]\n"

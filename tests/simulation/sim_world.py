@@ -1,0 +1,265 @@
+"""What outlives the process in the simulation: time, prices, broker, files, the faults to come, and the laws."""
+
+import functools
+import json
+import random
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from qqqbot.adapters.simulated.prices import SimulatedPrices
+from qqqbot.model.values import (
+    SYMBOLS,
+    OrderIntent,
+    OrderType,
+    Rules,
+    Side,
+)
+from qqqbot.records.ledger import fold
+from qqqbot.runtime.clock import VirtualClock
+from tests.simulation.sim_broker import SimBroker, Unkindness
+
+CAPITAL = Decimal(100_000)
+RULES = Rules(short_period=3, long_period=8, max_orders_per_session=40)
+INTERVAL = timedelta(minutes=30)
+# Where each point of a run is tried, fewer checks are enough.
+SWEEP_INTERVAL = timedelta(minutes=65)
+SESSIONS_BEFORE = 20
+UNKIND_SESSIONS = 3
+
+
+class Death(BaseException):
+    """The process dies here. Nothing in the bot may catch it."""
+
+
+class OwnerStops(BaseException):
+    """The owner stops the daemon to answer a difference between account and book."""
+
+
+class SteppingClock(VirtualClock):
+    """A clock that may be wrong: `offset` is added to what the bot sees, not to what is true."""
+
+    offset = timedelta(0)
+
+    def now(self) -> datetime:
+        return super().now() + self.offset
+
+    def true_now(self) -> datetime:
+        return super().now()
+
+
+@dataclass
+class World:
+    """What outlives the process: time, prices, the broker, the files, and the fault that comes next."""
+
+    seed: int
+    p: float
+    crash_at: int | None
+    broker_outside: bool
+    logs: Path
+
+    def __post_init__(self) -> None:
+        self.rng = random.Random(f"{self.seed}/{self.p}")
+        self.interval = INTERVAL if self.p else SWEEP_INTERVAL
+        # In the kind world the price moves overnight only, so that a restart decides on the same price.
+        self.prices = _prices(self.seed, still=self.p == 0)
+        sessions = self.prices.table.sessions[SESSIONS_BEFORE:]
+        # In the middle of a session: what is alive then must be brought to its end by the bot, not by the night.
+        self.kind_from = sessions[UNKIND_SESSIONS].open + timedelta(minutes=self.rng.randint(30, 180))
+        self.settled_from = self.kind_from + 2 * INTERVAL
+        self.clock = SteppingClock(
+            sessions[0].open - timedelta(minutes=20), sessions[UNKIND_SESSIONS].close + timedelta(minutes=20)
+        )
+        self.unkind = Unkindness(self.p, self.rng)
+        limits = self.p > 0 and self.rng.random() < 0.3
+        self.rules = replace(RULES, order_type=OrderType.LIMIT) if limits else RULES
+        self.broker = SimBroker(
+            self.clock.true_now, self._let_pass, self.prices, self.unkind, self.check_sent, CAPITAL + Decimal(20_000)
+        )
+        self.points = self.deaths = self.sent = 0
+        self.market_was_sound = True
+        self.refs: set[str] = set()
+        self.hand_trade: tuple[str, int] | None = None
+        self._became_kind = False
+        self._down_until = self.clock.true_now()
+        self._checked = 0  # bytes of book and journal that have been checked
+
+    # Faults
+
+    def kind(self) -> bool:
+        """Whether the faults are over; from then on the clock is right and the owner has done his part."""
+        if self.p and not self._became_kind and self.clock.true_now() >= self.kind_from:
+            self._became_kind, self.unkind.p, self.clock.offset = True, 0, timedelta(0)
+            (self.logs / "HALT").unlink(missing_ok=True)
+            self.undo_hand_trade()
+        return self.p == 0 or self._became_kind
+
+    def settled(self) -> bool:
+        """Whether two checks have been made since the last fault."""
+        return self.p > 0 and self.clock.true_now() >= self.settled_from
+
+    def happens(self, weight: float = 1.0) -> bool:
+        return not self.kind() and self.unkind.happens(weight)
+
+    def may_die(self, ways: int) -> int | None:
+        """Counts `ways` points at which the process may die; the one at which it does, if it does."""
+        first = self.points + 1
+        self.points += ways
+        if self.crash_at is not None and first <= self.crash_at <= self.points:
+            return self.crash_at - first
+        return self.rng.randrange(ways) if self.happens(0.05) else None
+
+    def die_before(self) -> None:
+        if self.may_die(1) is not None:
+            raise Death
+
+    def step_clock(self) -> None:
+        if self.happens(0.03):
+            self.clock.offset = timedelta(0) if self.clock.offset else -timedelta(hours=1)
+
+    def connection_is_down(self) -> bool:
+        """For one call, or for longer than an absence takes to be believed."""
+        now = self.clock.true_now()
+        if self.happens(0.1):
+            self._down_until = now + timedelta(minutes=self.rng.choice((1, 6, 20)))
+        return not self.kind() and (now < self._down_until or self.happens())
+
+    # The owner
+
+    def owner_acts(self) -> None:
+        halt = self.logs / "HALT"
+        if halt.exists() and self.rng.random() < 0.3:
+            halt.unlink()
+        elif self.happens(0.1):
+            halt.write_text("the owner wants a break\n")
+        if self.hand_trade is not None:
+            if self.rng.random() < 0.5:
+                self.undo_hand_trade()
+            elif not self.unsettled_executions():
+                raise OwnerStops
+        elif self.broker_outside and self.happens(0.1) and not self.broker.alive():
+            self.trade_by_hand()
+
+    def trade_by_hand(self) -> None:
+        symbol = self.rng.choice(SYMBOLS)
+        held = self.broker.shares(self.clock.true_now())[symbol]
+        quantity = -self.rng.randint(1, held) if held and self.rng.random() < 0.5 else self.rng.randint(1, 5)
+        self._by_hand(symbol, quantity)
+        self.hand_trade = symbol, quantity
+
+    def undo_hand_trade(self) -> None:
+        if self.hand_trade is not None:
+            self._by_hand(self.hand_trade[0], -self.hand_trade[1])
+            self.hand_trade = None
+
+    def unsettled_executions(self) -> bool:
+        now = self.clock.true_now()
+        orders = self.broker.orders.values()
+        return any(o.alive(now) or len(o.seen(now)) < len(o.executed(now)) for o in orders)
+
+    # Laws
+
+    def check_sent(self, intent: OrderIntent) -> None:
+        """What must hold when an order leaves the process, from what is on disk and what is true at the broker."""
+        ref, journal = intent.order_ref, rows(self.logs / "orders.jsonl")
+        intended = [row["order_ref"] for row in journal if row["event"] == "intended"]
+        done = {row["order_ref"] for row in journal if row["event"] == "outcome"}
+        assert intended.count(ref) == 1, f"{ref} is on the wire and {intended.count(ref)} times in the journal"
+        assert ref not in self.refs, f"{ref} was sent before"
+        assert not set(intended) - done - {ref}, f"{ref} sent while {set(intended) - done - {ref}} had no outcome"
+        assert not (self.logs / "HALT").exists(), f"{ref} was sent while halted"
+        assert self.prices.table.open_session(self.clock.true_now()), f"{ref} was sent while the exchange was closed"
+        assert self.market_was_sound, f"{ref} was sent on bad prices"
+        assert self.hand_trade is None, f"{ref} was sent while the account differed from the book"
+        decision = rows(self.logs / "decisions.jsonl")[-1]
+        assert decision["action"] == "ROTATE", f"{ref} was sent without its decision on disk"
+        assert {order["side"] for order in decision["orders"]} == {intent.side.value}, f"{ref}: a buy beside a sell"
+        if self.settled():
+            assert decision["target"] != decision["held"], f"{ref} was sent though {decision['held']} was reached"
+        if self.broker_outside:
+            self._check_affordable(intent)
+        self.refs.add(ref)
+        self.sent += 1
+
+    def check_books(self) -> None:
+        """Each fill once, with its price; nothing that did not happen; nothing short, nothing borrowed."""
+        size = sum((self.logs / name).stat().st_size for name in ("trades.jsonl", "orders.jsonl"))
+        if size == self._checked:
+            return
+        self.check_outcomes()
+        self._checked, book = size, rows(self.logs / "trades.jsonl")
+        ids = [exec_id for row in book for exec_id in row.get("exec_ids", ())]
+        assert len(ids) == len(set(ids)), f"counted twice: {[i for i, n in Counter(ids).items() if n > 1]}"
+        ledger = fold(book)
+        assert min(ledger.shares.values()) >= 0, f"the book is short: {ledger.shares}"
+        assert ledger.cash >= 0, f"the book has borrowed: {ledger.cash}"
+        if self.broker_outside:
+            self._check_against_broker(set(ids), ledger.order_totals)
+
+    def _check_against_broker(self, ids: set[str], totals: Mapping[str, tuple[int, Decimal]]) -> None:
+        now = self.clock.true_now()
+        for ref, order in self.broker.orders.items():
+            quantity, amount = 0, Decimal(0)
+            for e in order.executed(now):
+                revisions = [r for r in (1, 2) if f"{ref}.{e.number:02d}.{r:02d}" in ids]
+                ids -= {f"{ref}.{e.number:02d}.{r:02d}" for r in revisions}
+                if revisions:
+                    quantity += e.quantity
+                    amount += e.quantity * (e.corrected_price if 2 in revisions else e.price)
+            booked = totals.get(ref, (0, Decimal(0)))
+            assert (quantity, float(amount)) == (booked[0], round(float(booked[1]), 6)), f"{ref}: {booked} in the book"
+        assert not ids, f"in the book and not at the broker: {ids}"
+
+    def check_outcomes(self) -> None:
+        """No order is alive that the journal calls done; what it calls filled is in the book."""
+        ended = {row["order_ref"]: row for row in rows(self.logs / "orders.jsonl") if row["event"] == "outcome"}
+        alive = ended.keys() & set(self.broker.alive())
+        assert not alive, f"alive, and believed done: {alive}"
+        booked = fold_of(self.logs).order_totals
+        missing = [ref for ref, row in ended.items() if booked.get(ref, (0,))[0] < row["filled"]]
+        assert not missing, f"filled, and not in the book: {missing}"
+
+    def check_account(self) -> None:
+        now = self.clock.true_now()
+        assert min(self.broker.shares(now).values()) >= 0, f"the account is short: {self.broker.shares(now)}"
+        assert self.broker.cash(now) >= 0, f"the account has borrowed: {self.broker.cash(now)}"
+
+    def _check_affordable(self, intent: OrderIntent) -> None:
+        now, ref = self.clock.true_now(), intent.order_ref
+        assert not self.broker.alive(), f"{ref} was sent while {self.broker.alive()} was alive"
+        if intent.side is Side.SELL:
+            held = min(self.broker.shares(now)[intent.symbol], fold_of(self.logs).shares[intent.symbol])
+            assert intent.quantity <= held, f"{ref} sells {intent.quantity} of {held}"
+        else:
+            cash = min(self.broker.cash(now), fold_of(self.logs).cash)
+            assert intent.quantity * intent.decision_price <= cash, f"{ref} costs more than {cash}"
+
+    def _let_pass(self, span: timedelta) -> None:
+        self.clock.advance(span)
+
+    def _by_hand(self, symbol: str, quantity: int) -> None:
+        price = Decimal(str(self.prices.price(symbol, self.clock.true_now())))
+        self.broker.by_hand.append((symbol, quantity, price))
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    """The complete rows of a file; a torn last line is left out."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+
+
+def fold_of(logs: Path) -> Any:
+    return fold(rows(logs / "trades.jsonl"))
+
+
+@functools.lru_cache(maxsize=64)
+def _prices(seed: int, still: bool) -> SimulatedPrices:
+    # Another seed begins in another stretch of the market; a rough one crosses the lines within the day.
+    first = date(2025, 10, 20) - timedelta(days=37 * (seed % 5))
+    last = first + timedelta(days=50)
+    return SimulatedPrices(seed, first, last, 1.0, 0.0) if still else SimulatedPrices(seed, first, last, 0.3, 3.0)

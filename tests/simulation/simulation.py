@@ -1,0 +1,384 @@
+"""The whole loop in a world that fails: `simulate(seed, p, crash_at, broker)` runs it, holds it to the laws, and tells
+how it ended. The same arguments give the same run, to the last byte; a run that fails prints them.
+
+`p` is how unkind the world is while it is: prices that are missing, stale or wrong, a broker that does not answer,
+answers late, twice or in part, a full disk, a clock that steps, an owner who halts and trades by hand, and deaths of
+the process. `crash_at` is the number of the one point at which the process dies in a world that is kind otherwise: each
+call that leaves the process has one before it, one after it and, for what is written, one in the middle. A death is an
+exception that the bot cannot catch; afterwards a new Engine starts over the same files.
+"""
+
+import errno
+import json
+import math
+import os
+import random
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from qqqbot.adapters.simulated.broker import ACCOUNT as PAPER_ACCOUNT
+from qqqbot.adapters.simulated.broker import PaperBroker
+from qqqbot.model.errors import BrokerUnavailable, PricesUnavailable, StalePrices
+from qqqbot.model.ports import Broker
+from qqqbot.model.sessions import SessionTable
+from qqqbot.model.values import (
+    SYMBOLS,
+    AccountSnapshot,
+    Action,
+    Market,
+    Mode,
+    Order,
+    OrderIntent,
+    Quote,
+)
+from qqqbot.records.halt import HaltSwitch
+from qqqbot.records.jsonl import AppendOnlyFile, Row
+from qqqbot.records.ledger import fold
+from qqqbot.records.status_file import write_status
+from qqqbot.trading import adoption as ownership
+from qqqbot.trading.assembly import Identity, assemble, load_records, set_capital
+from qqqbot.trading.engine import State
+from qqqbot.trading.loop import poll, timetable
+from tests.simulation.sim_broker import ACCOUNT
+from tests.simulation.sim_world import CAPITAL, RULES, Death, OwnerStops, World, rows
+
+BEAT = timedelta(hours=12)
+ORDER_TIMEOUT = timedelta(seconds=60)
+RESTART = timedelta(seconds=20)
+# Records in memory where the system has it: what is proved here is the order of writes, not the speed of a disk.
+FOLDERS = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+
+class Silence:
+    def notify(self, kind: str, text: str) -> None:
+        """Nobody listens."""
+
+
+class FailingFile(AppendOnlyFile):
+    """A file on a disk that fills up, in a process that dies before, in the middle of and after a write."""
+
+    def __init__(self, path: Path, world: World) -> None:
+        super().__init__(path)
+        self._world = world
+
+    def open(self, now: datetime) -> str | None:
+        self._world.die_before()
+        aside = super().open(now)
+        self._world.die_before()
+        return aside
+
+    def append(self, row: Row) -> None:
+        way = self._world.may_die(3)
+        if way == 0:
+            raise Death
+        if way == 1:
+            line = json.dumps(row, default=float).encode()
+            with self.path.open("ab") as file:
+                file.write(line[: self._world.rng.randint(1, len(line))])
+            raise Death
+        if self._world.happens(0.1):
+            raise OSError(errno.ENOSPC, "No space left on device", str(self.path))
+        super().append(row)
+        if way == 2:
+            raise Death
+
+
+class FailingSwitch(HaltSwitch):
+    def __init__(self, path: Path, world: World) -> None:
+        super().__init__(path)
+        self._world = world
+
+    def halt(self, reason: str) -> None:
+        self._world.die_before()
+        super().halt(reason)
+        self._world.die_before()
+
+
+class FailingPrices:
+    """The simulated prices, and everything that is known to be wrong with a free source."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def sessions(self, now: datetime) -> SessionTable:
+        self._world.die_before()
+        self._world.step_clock()
+        if self._world.happens(0.2):
+            raise PricesUnavailable("no table of sessions")
+        return self._world.prices.sessions(now)
+
+    def market(self, now: datetime) -> Market:
+        world = self._world
+        world.die_before()
+        world.step_clock()
+        true = world.clock.true_now()
+        sound = world.prices.market(true)
+        world.market_was_sound = not world.happens()
+        return sound if world.market_was_sound else _spoilt(sound, now, world.rng)
+
+
+class FailingBroker:
+    """`inner`, in a process that dies before and after each call, on a connection that fails."""
+
+    def __init__(self, inner: Broker, world: World) -> None:
+        self._inner, self._world = inner, world
+        self.mode, self.account = inner.mode, inner.account
+        self.needs_open_exchange, self.absence_is_final_after = inner.needs_open_exchange, inner.absence_is_final_after
+
+    def snapshot(self) -> AccountSnapshot:
+        self._call()
+        return self._inner.snapshot()
+
+    def quotes(self) -> Mapping[str, Quote]:
+        return self._inner.quotes()
+
+    def submit(self, intent: OrderIntent) -> None:
+        way = self._world.may_die(2)
+        if way == 0:
+            raise Death
+        if not self._world.broker_outside:
+            self._world.check_sent(intent)
+        self._inner.submit(intent)
+        if way == 1:
+            raise Death
+
+    def find(self, intent: OrderIntent) -> Order | None:
+        self._call()
+        return self._inner.find(intent)
+
+    def cancel(self, intent: OrderIntent) -> None:
+        self._call()
+        self._inner.cancel(intent)
+        self._world.die_before()
+
+    def recent_orders(self) -> tuple[Order, ...]:
+        self._call()
+        return self._inner.recent_orders()
+
+    def _call(self) -> None:
+        self._world.die_before()
+        self._world.step_clock()
+        if self._world.broker_outside and self._world.connection_is_down():
+            raise BrokerUnavailable("the connection is down")
+
+
+class Life:
+    """One process: an Engine over the world's files."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        identity = Identity(Mode.PAPER, ACCOUNT) if world.broker_outside else Identity(Mode.DRY_RUN, PAPER_ACCOUNT)
+        self._files: list[FailingFile] = []
+        state, notifier = State(), Silence()
+        try:
+            records = load_records(world.logs, identity, world.clock, notifier, self._file)
+            set_capital(records.book, CAPITAL, world.clock)
+        except BaseException:
+            self.end()
+            raise
+        records = replace(records, switch=FailingSwitch(world.logs / "HALT", world))
+        inner: Broker = (
+            world.broker
+            if world.broker_outside
+            else PaperBroker(records.book, world.clock, lambda: state.market, Decimal(1))
+        )
+        self.engine = assemble(
+            world.logs,
+            records,
+            world.rules,
+            ORDER_TIMEOUT,
+            world.clock,
+            FailingPrices(world),
+            FailingBroker(inner, world),
+            notifier,
+            disk_free=lambda: 0 if world.happens(0.1) else 10**10,
+            state=state,
+        )
+
+    def live(self) -> None:
+        """Poll until the world ends. Raises Death, OwnerStops."""
+        world = self._world
+        poll(self.engine, world.clock, timetable(world.rules, world.interval), self._beat, BEAT)
+
+    def settle_ownership(self) -> None:
+        """What `adopt` and `leave` do while the daemon is stopped. Raises BotError, OSError, Death."""
+        world, book = self._world, self.engine.records.book
+        self.engine.executor.resolve()
+        account = self.engine.broker.snapshot()
+        if self.engine.records.journal.unresolved() or world.unsettled_executions():
+            return
+        assert world.hand_trade is not None
+        if world.hand_trade[1] > 0 and world.rng.random() < 0.5:
+            ownership.leave(book, account, world.clock.now())
+        else:
+            now = world.clock.true_now()
+            prices = {s: Decimal(str(world.prices.price(s, now))) for s in SYMBOLS}
+            ownership.adopt(book, account, prices, world.clock.now())
+        world.hand_trade = None
+
+    def end(self) -> None:
+        for file in self._files:
+            file.close()
+
+    def _file(self, path: Path) -> FailingFile:
+        self._files.append(FailingFile(path, self._world))
+        return self._files[-1]
+
+    def _beat(self, due: datetime) -> None:
+        self._write_status(due)
+        world = self._world
+        world.check_books()
+        world.check_account()
+        if not world.kind():
+            world.owner_acts()
+        elif world.settled():
+            self._check_settled()
+
+    def _check_settled(self) -> None:
+        """From the second check after the last fault on, each one ends on the rule's holding."""
+        last = self.engine.state.last_check
+        if last is not None and last["exchange_open"] and last["timestamp"] >= self._world.settled_from.isoformat():
+            assert last["action"] == Action.HOLD, f"not settled: {last['sentence']}"
+            assert last["target"] == last["held"], f"holds {last['held']}, wants {last['target']}: {last['sentence']}"
+            assert not self.engine.records.journal.unresolved()
+            self._check_invested(last)
+
+    def _check_invested(self, last: Mapping[str, Any]) -> None:
+        """What is held is the whole of what the rule asks for, unless the owner took a part of it himself."""
+        book = rows(self._world.logs / "trades.jsonl")
+        if last["held"] in SYMBOLS and not any(row.get("kind") == "adopt" for row in book):
+            assert last["cash"] < 0.15 * last["equity"], f"{last['cash']} of {last['equity']} is still in cash"
+
+    def _write_status(self, due: datetime) -> None:
+        path, way = self._world.logs / "status.json", self._world.may_die(3)
+        if way == 0:
+            raise Death
+        if way == 1:
+            path.with_name("status.json.new").write_text('{"state": "runn')
+            raise Death
+        write_status(path, {"state": "running", "next_check_at": due.isoformat()})
+        assert json.loads(path.read_text())["state"] == "running"
+        if way == 2:
+            raise Death
+
+
+@dataclass(frozen=True)
+class End:
+    """How a run ended. `fills` counts what was traded, as side, symbol and quantity."""
+
+    shares: Mapping[str, int]
+    fills: Mapping[tuple[str, str, int], int]
+    points: int
+    deaths: int
+    orders: int
+    holdings: frozenset[str]
+
+
+def simulate(seed: int, p: float = 0.0, crash_at: int | None = None, broker: bool = True) -> End:
+    """One run. `broker`: a broker outside the process; otherwise the simulated account, whose state is the book."""
+    folder = Path(tempfile.mkdtemp(prefix="simulation-", dir=FOLDERS))
+    try:
+        world = World(seed, p, crash_at, broker, folder)
+        _run(world)
+        return _end(world)
+    except Exception as error:
+        error.add_note(f"again: simulate(seed={seed}, p={p}, crash_at={crash_at}, broker={broker})")
+        raise
+    finally:
+        shutil.rmtree(folder)
+
+
+def _run(world: World) -> None:
+    life: Life | None = None
+    stopped_by_owner = False
+    while not world.clock.stopping():
+        try:
+            life = Life(world)
+            if stopped_by_owner:
+                stopped_by_owner = False
+                life.settle_ownership()
+            life.live()
+        except Death:
+            world.deaths += 1
+            world.check_outcomes()
+        except OwnerStops:
+            stopped_by_owner = True
+        except (BrokerUnavailable, OSError):
+            pass  # the start, or the owner's answer, failed aloud: it is tried again
+        finally:
+            if life is not None:
+                life.end()
+            life = None
+        world.clock.advance(RESTART)
+
+
+def _end(world: World) -> End:
+    world.check_books()
+    book, now = rows(world.logs / "trades.jsonl"), world.clock.true_now()
+    ledger = fold(book)
+    if world.broker_outside:
+        _check_equal(world, ledger.shares, ledger.foreign, ledger.cash, book, now)
+    assert sum(n > 0 for n in ledger.shares.values()) <= 1, f"left over: {ledger.shares}"
+    trades = [row for row in book if row.get("kind", "trade") == "trade"]
+    return End(
+        shares=dict(ledger.shares),
+        fills=Counter((row["side"], row["symbol"], row["quantity"]) for row in trades),
+        points=world.points,
+        deaths=world.deaths,
+        orders=world.sent,
+        holdings=frozenset(row["held"] for row in rows(world.logs / "decisions.jsonl") if row.get("held")),
+    )
+
+
+def _check_equal(
+    world: World, shares: Mapping[str, int], foreign: Mapping[str, int], cash: Decimal, book: list[Row], now: datetime
+) -> None:
+    """When all is told, the book is the broker's ledger of our orders, and what the owner has had adopted."""
+    adopted = [row for row in book if row.get("kind") == "adopt"]
+    ours = world.broker.shares(now, by_hand=False)
+    for symbol in SYMBOLS:
+        expected = ours[symbol] + sum(row["quantity"] for row in adopted if row["symbol"] == symbol)
+        assert shares[symbol] == expected, f"{symbol}: {shares[symbol]} in the book, {expected} at the broker"
+        assert shares[symbol] + foreign[symbol] == world.broker.shares(now)[symbol]
+    paid = sum((Decimal(str(row["price"])) * row["quantity"] for row in adopted), Decimal(0))
+    expected_cash = world.broker.cash(now, by_hand=False) - (world.broker.capital - CAPITAL) - paid
+    assert math.isclose(cash, expected_cash, abs_tol=0.001), f"{cash} in the book, {expected_cash} at the broker"
+
+
+def _spoilt(market: Market, now: datetime, rng: random.Random) -> Market:
+    """`market` with one thing wrong that must be seen. Raises PricesUnavailable or StalePrices for no answer at all."""
+    bars, qqq, tqqq = market.bars, market.qqq, market.tqqq
+    day = rng.randrange(len(bars) - RULES.long_period + 1, len(bars))
+    match rng.randrange(12):
+        case 0:
+            raise PricesUnavailable("429")
+        case 1:
+            raise StalePrices("the same answer as an hour ago")
+        case 2:
+            return replace(market, bars=bars[:day] + bars[day + 1 :])
+        case 3:
+            return replace(market, bars=(*bars[:day], replace(bars[day], close=math.nan), *bars[day + 1 :]))
+        case 4:
+            return replace(market, bars=(*bars[:day], bars[day], *bars[day:]))
+        case 5:
+            return replace(market, bars=(*bars[: day - 1], bars[day], bars[day - 1], *bars[day + 1 :]))
+        case 6:
+            return replace(market, newest_row=bars[-1].date)
+        case 7:
+            return replace(market, qqq=replace(qqq, price=math.nan))
+        case 8:
+            return replace(market, qqq=replace(qqq, price=qqq.price * rng.choice((0.75, 1.25))))
+        case 9:
+            return replace(market, tqqq=replace(tqqq, price=tqqq.price * rng.choice((0.5, 0.9, 2))))
+        case 10:
+            old = now - timedelta(minutes=40)
+            return replace(market, qqq=replace(qqq, time=old), tqqq=replace(tqqq, time=old))
+        case _:
+            return replace(market, tqqq_previous_close=None)

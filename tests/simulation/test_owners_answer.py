@@ -1,0 +1,298 @@
+"""`adopt` and `leave`: the daemon's way from the owner's answer to the book, and when it must refuse."""
+
+from dataclasses import dataclass, fields
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qqq_trading_bot import Daemon, SimulatedAccount
+from qqqbot.model.errors import LedgerMismatch, OrderOutcomeUnknown, PricesUnavailable, StalePrices
+from qqqbot.model.values import QQQ, TQQQ, Holding, Market, Quote, Split
+from qqqbot.records.book import Book
+from qqqbot.runtime.config import Config
+from qqqbot.trading.assembly import Identity
+from qqqbot.trading.engine import State
+from tests.support.builders import DAY, PRICE, TQQQ_PRICE, market, new_york
+from tests.support.fakes import FakeBroker, FakePrices, World, works
+
+
+@dataclass
+class FakeAccount:
+    inner: FakeBroker
+
+    def identity(self, wait_seconds: float) -> Identity:
+        assert wait_seconds > 0
+        return Identity(self.inner.mode, self.inner.account)
+
+    def problem(self) -> None:
+        return None
+
+    def refused(self) -> None:
+        return None
+
+    def broker(self, book: Book, state: State) -> FakeBroker:
+        assert book.ledger.total_capital
+        assert state.market is None
+        return self.inner
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class InterruptedPrices(FakePrices):
+    """Ctrl-C comes while they are asked."""
+
+    def market(self, now: datetime) -> Market:
+        self.clock.stop_at = now
+        raise PricesUnavailable("stopped while Yahoo was asked")
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    world = World(tmp_path)
+    world.start().step()
+    assert world.broker.positions[QQQ] == 211
+    return world
+
+
+@pytest.fixture
+def leveraged(tmp_path: Path) -> World:
+    """1,583 TQQQ at 60.00, and the day after."""
+    world = World(tmp_path)
+    world.prices.target = Holding.TQQQ
+    world.start().step()
+    assert world.broker.positions[TQQQ] == 1583
+    world.pass_time(days=1)
+    return world
+
+
+def daemon(world: World, config: Config | None = None) -> Daemon:
+    return Daemon(config or Config(), world.logs, world.clock, world.prices, FakeAccount(world.broker))
+
+
+def split(world: World, ratio: float, symbol: str = TQQQ) -> Split:
+    """The account's shares and the prices after a split; the price source's row of it, which it does not tell yet."""
+    world.broker.positions[symbol] = int(world.broker.positions[symbol] * ratio)
+    if symbol == TQQQ:
+        world.prices.changes = now_at(world, tqqq_price=TQQQ_PRICE / ratio)
+    else:
+        world.prices.price = PRICE / ratio
+    return Split(symbol, DAY + timedelta(days=1), ratio)
+
+
+def now_at(world: World, moment: datetime | None = None, **overrides: Any) -> dict[str, Any]:
+    """The fields of a market that was last traded at `moment`."""
+    told = market(world.prices.target, world.prices.price, moment or world.clock.now(), **overrides)
+    return {field.name: getattr(told, field.name) for field in fields(told)}
+
+
+def book_of(world: World) -> str:
+    return (world.logs / "trades.jsonl").read_text()
+
+
+def refused(world: World, answer: str, error: type[Exception], match: str) -> None:
+    before = book_of(world)
+    with pytest.raises(error, match=match):
+        daemon(world).settle(answer)
+    assert book_of(world) == before, "refused, and recorded all the same"
+
+
+def test_a_sale_by_hand_is_adopted(world: World) -> None:
+    world.broker.positions[QQQ] -= 11
+    assert daemon(world).settle("adopt") == ["QQQ: -11 shares recorded in the book at 450.00"]
+    assert world.records().book.ledger.shares[QQQ] == 200
+
+
+def test_the_owners_own_shares_are_left_alone(world: World) -> None:
+    world.broker.positions[QQQ] += 40
+    assert daemon(world).settle("leave") == ["QQQ: +40 shares left alone"]
+    ledger = world.records().book.ledger
+    assert (ledger.shares[QQQ], ledger.foreign[QQQ]) == (211, 40)
+
+
+def test_missing_shares_cannot_be_left_alone(world: World) -> None:
+    world.broker.positions[QQQ] -= 11
+    with pytest.raises(LedgerMismatch, match="adopt"):
+        daemon(world).settle("leave")
+
+
+@pytest.mark.parametrize("answer", ["adopt", "leave"])
+def test_nothing_is_settled_while_an_order_may_still_be_executed(tmp_path: Path, answer: str) -> None:
+    world = World(tmp_path)
+    world.broker.behaviours, world.broker.deaf_to_cancel = [works], True
+    world.start().step()
+    world.broker.positions[QQQ] += 100  # executed, and not told yet
+    before = (tmp_path / "trades.jsonl").read_text()
+    with pytest.raises(OrderOutcomeUnknown, match="counted twice"):
+        daemon(world).settle(answer)
+    assert (tmp_path / "trades.jsonl").read_text() == before
+
+
+def test_nothing_is_refused_where_nothing_differs(world: World) -> None:
+    world.prices.changes = {"qqq": Quote(QQQ, PRICE * 10, world.clock.now())}
+    assert daemon(world).settle("adopt") == []
+
+
+class TestSplits:
+    @pytest.mark.parametrize("answer", ["adopt", "leave"])
+    def test_one_that_the_price_source_tells_is_recorded_as_that_and_nothing_was_bought(
+        self, leveraged: World, answer: str
+    ) -> None:
+        cash = leveraged.records().book.ledger.cash
+        told = split(leveraged, 2.0)
+        leveraged.prices.changes["splits"] = (told,)
+        assert daemon(leveraged).settle(answer) == ["TQQQ: the split of 2026-11-25, 2:1, recorded in the book"]
+        ledger = leveraged.records().book.ledger
+        assert (ledger.shares[TQQQ], ledger.foreign[TQQQ], ledger.cash) == (3166, 0, cash)
+        assert daemon(leveraged).settle(answer) == []
+
+    def test_what_differs_beside_the_split_is_adopted_after_it(self, leveraged: World) -> None:
+        told = split(leveraged, 2.0)
+        leveraged.prices.changes["splits"] = (told,)
+        leveraged.broker.positions[QQQ] += 10
+        assert daemon(leveraged).settle("adopt") == [
+            "TQQQ: the split of 2026-11-25, 2:1, recorded in the book",
+            "QQQ: +10 shares recorded in the book at 450.00",
+        ]
+        assert leveraged.records().book.ledger.shares == {QQQ: 10, TQQQ: 3166}
+
+    def test_the_simulated_account_is_split_too(self, tmp_path: Path) -> None:
+        world = World(tmp_path)
+        world.prices.target = Holding.TQQQ
+        simulated = Daemon(Config(), tmp_path, world.clock, world.prices, SimulatedAccount(world.clock, Decimal(1)))
+        assert simulated.once()
+        world.pass_time(days=1)
+        told = split(world, 2.0)
+        world.prices.changes["splits"] = (told,)
+        assert simulated.settle("adopt") == ["TQQQ: the split of 2026-11-25, 2:1, recorded in the book"]
+
+    @pytest.mark.parametrize("answer", ["adopt", "leave"])
+    @pytest.mark.parametrize("ratio", [2.0, 3.0, 4.0, 5.0])
+    def test_what_looks_like_one_that_is_not_told_yet_waits_for_the_price_source(
+        self, leveraged: World, ratio: float, answer: str
+    ) -> None:
+        split(leveraged, ratio)
+        refused(leveraged, answer, LedgerMismatch, rf"exactly {ratio:g} times .* looks like a split .* Wait")
+
+    @pytest.mark.parametrize("moved", [0.7, 1.3])
+    def test_it_is_recognised_although_the_price_has_moved_since_the_purchase(
+        self, leveraged: World, moved: float
+    ) -> None:
+        split(leveraged, 2.0)
+        leveraged.prices.changes = now_at(leveraged, tqqq_price=TQQQ_PRICE / 2 * moved)
+        refused(leveraged, "adopt", LedgerMismatch, "looks like a split")
+
+    def test_a_reverse_split_is_recognised_too(self, world: World) -> None:
+        world.broker.positions[QQQ] = 200
+        daemon(world).settle("adopt")
+        split(world, 0.5, QQQ)
+        refused(world, "adopt", LedgerMismatch, r"100 shares, exactly 1/2 times .* 900\.00 after 450\.\d\d")
+
+    @pytest.mark.parametrize(("before", "after", "sold"), [(210, 140, 70), (200, 100, 100)], ids=["a third", "half"])
+    def test_a_part_of_the_shares_sold_by_hand_at_an_unchanged_price_is_no_split(
+        self, world: World, before: int, after: int, sold: int
+    ) -> None:
+        world.broker.positions[QQQ] = before
+        daemon(world).settle("adopt")
+        world.broker.positions[QQQ] = after
+        assert daemon(world).settle("adopt") == [f"QQQ: -{sold} shares recorded in the book at 450.00"]
+
+    def test_all_shares_sold_by_hand_are_no_split(self, world: World) -> None:
+        world.broker.positions[QQQ] = 0
+        assert daemon(world).settle("adopt") == ["QQQ: -211 shares recorded in the book at 450.00"]
+
+    def test_an_exact_multiple_is_no_split_where_the_bot_has_no_shares_of_it(self, world: World) -> None:
+        world.broker.positions[TQQQ] = 100
+        daemon(world).settle("leave")
+        world.broker.positions[TQQQ] = 200
+        assert daemon(world).settle("leave") == ["TQQQ: +100 shares left alone"]
+
+
+class TestDebt:
+    def test_what_the_bot_could_not_have_paid_for_is_not_adopted(self, world: World) -> None:
+        world.broker.positions[QQQ] += 40
+        refused(world, "adopt", LedgerMismatch, r"\+40 QQQ at 450\.00.* has 5,049\.00 .* owe 12,951\.00.* leave")
+
+    def test_it_is_where_its_owner_adds_what_is_missing(self, world: World) -> None:
+        world.broker.positions[QQQ] += 40
+        richer = daemon(world, Config(total_capital=112_951))
+        assert richer.settle("adopt") == ["QQQ: +40 shares recorded in the book at 450.00"]
+        assert world.records().book.ledger.cash == 0
+
+    def test_a_rotation_by_hand_pays_for_itself(self, world: World) -> None:
+        world.broker.positions.update({QQQ: 0, TQQQ: 1500})
+        assert daemon(world).settle("adopt") == [
+            "QQQ: -211 shares recorded in the book at 450.00",
+            "TQQQ: +1,500 shares recorded in the book at 60.00",
+        ]
+
+    def test_after_a_split_and_a_sale_at_once_nothing_is_guessed(self, leveraged: World) -> None:
+        told = split(leveraged, 2.0)
+        leveraged.prices.changes["splits"] = (told,)
+        leveraged.broker.positions[TQQQ] -= 100
+        refused(leveraged, "adopt", LedgerMismatch, r"\+1,483 TQQQ at 30\.00")
+
+
+class TestPrices:
+    @pytest.mark.parametrize(
+        ("price", "age", "error", "match"),
+        [
+            (PRICE, timedelta(days=3), StalePrices, "older than 20 minutes"),
+            (PRICE * 10, timedelta(0), PricesUnavailable, r"QQQ moved .* beyond"),
+            (PRICE * 1.05, timedelta(0), PricesUnavailable, "not near three to one"),
+            (0.0, timedelta(0), PricesUnavailable, "not usable"),
+            (float("nan"), timedelta(0), PricesUnavailable, "not usable"),
+        ],
+    )
+    def test_nothing_is_adopted_at_a_price_that_no_check_would_trade_on(
+        self, world: World, price: float, age: timedelta, error: type[Exception], match: str
+    ) -> None:
+        world.broker.positions[QQQ] -= 11
+        world.prices.changes = {"qqq": Quote(QQQ, price, world.clock.now() - age)}
+        refused(world, "adopt", error, f"{match}.* nothing was recorded: answer again")
+
+    def test_nor_where_the_broker_quotes_another_one(self, world: World) -> None:
+        world.broker.positions[QQQ] -= 11
+        world.broker.broker_quotes = {QQQ: Quote(QQQ, PRICE * 1.02, world.clock.now())}
+        refused(world, "adopt", PricesUnavailable, "the broker's prices disagree")
+
+    def test_nor_without_prices(self, world: World) -> None:
+        world.broker.positions[QQQ] -= 11
+        world.prices.trouble = PricesUnavailable("Yahoo did not answer")
+        refused(world, "adopt", PricesUnavailable, "Yahoo did not answer")
+
+    @pytest.mark.parametrize(
+        ("now", "last_traded"),
+        [
+            (new_york(DAY, 20), new_york(DAY, 16)),
+            (new_york(DAY + timedelta(days=1), 7), new_york(DAY, 16)),
+            (new_york(date(2026, 11, 26), 12), new_york(date(2026, 11, 25), 16)),
+            (new_york(date(2026, 11, 29), 12), new_york(date(2026, 11, 27), 13)),
+        ],
+        ids=["evening", "morning", "Thanksgiving", "Sunday after a half-day"],
+    )
+    def test_while_the_exchange_is_closed_the_last_sessions_prices_do(
+        self, world: World, now: datetime, last_traded: datetime
+    ) -> None:
+        world.broker.positions[QQQ] -= 11
+        world.clock.advance(now - world.clock.now())
+        world.prices.changes = now_at(world, last_traded)
+        assert daemon(world).settle("adopt") == ["QQQ: -11 shares recorded in the book at 450.00"]
+
+    def test_leaving_shares_alone_needs_no_prices(self, world: World) -> None:
+        world.broker.positions[QQQ] += 40
+        world.prices.trouble = PricesUnavailable("Yahoo did not answer")
+        assert daemon(world).settle("leave") == ["QQQ: +40 shares left alone"]
+
+    def test_nor_sound_ones(self, world: World) -> None:
+        world.broker.positions[QQQ] += 211
+        world.prices.changes = {"qqq": Quote(QQQ, float("nan"), world.clock.now())}
+        assert daemon(world).settle("leave") == ["QQQ: +211 shares left alone"]
+
+    def test_an_answer_that_was_interrupted_is_not_recorded(self, world: World) -> None:
+        world.broker.positions[QQQ] += 40
+        world.prices = InterruptedPrices(world.clock)
+        refused(world, "leave", PricesUnavailable, "stopped")

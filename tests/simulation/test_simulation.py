@@ -1,0 +1,109 @@
+"""The loop in a world that fails, by seed; a death at every point of a run; ten years against the vectorised rule.
+
+What is held to on the way, after every step and before every order, is in `simulation.World`. A failing run prints the
+call that repeats it.
+"""
+
+import logging
+import tempfile
+from collections.abc import Iterator
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from qqqbot.adapters.simulated.broker import ACCOUNT, PaperBroker
+from qqqbot.adapters.simulated.prices import SimulatedPrices
+from qqqbot.model.values import QQQ, Mode, Rules
+from qqqbot.runtime.clock import VirtualClock
+from qqqbot.strategy.rule import LEVELS, level
+from qqqbot.trading.assembly import Identity, assemble, load_records, set_capital
+from qqqbot.trading.engine import State
+from tests.simulation.simulation import FOLDERS, End, Silence, simulate
+
+SEEDS_A_TEST = 10
+UNKIND_SEEDS = range(400)
+P = (0.03, 0.1, 0.15, 0.3)
+# Runs with rotations between all holdings, each some 300 points long: every one of them is tried.
+SWEPT = ((0, True), (0, False), (4, True), (4, False))
+SLICES = 12
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """Thousands of warnings are what these runs are made of."""
+    logger = logging.getLogger("qqqbot")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    yield
+    logger.setLevel(before)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(dir=FOLDERS) as made:
+        yield Path(made)
+
+
+@pytest.mark.parametrize("first", UNKIND_SEEDS[::SEEDS_A_TEST])
+def test_in_an_unkind_world_nothing_is_done_twice_and_nothing_lost(first: int) -> None:
+    for seed in range(first, first + SEEDS_A_TEST):
+        simulate(seed, p=P[seed % len(P)], broker=seed % 5 != 0)
+
+
+def test_the_unkind_world_is_unkind_and_the_bot_trades_in_it() -> None:
+    ends = [simulate(seed, p=0.15) for seed in range(12)]
+    assert sum(end.deaths for end in ends) > 20
+    assert sum(end.orders for end in ends) > 40
+    assert frozenset().union(*(end.holdings for end in ends)) == {"TQQQ", "QQQ", "CASH"}
+
+
+def test_the_same_arguments_give_the_same_run() -> None:
+    assert simulate(3, p=0.3) == simulate(3, p=0.3)
+
+
+@pytest.mark.parametrize("part", range(SLICES))
+@pytest.mark.parametrize(("seed", "broker"), SWEPT)
+def test_a_death_at_any_point_changes_nothing_in_the_end(seed: int, broker: bool, part: int) -> None:
+    undisturbed = simulate(seed, broker=broker)
+    for crash_at in range(part + 1, undisturbed.points + 1, SLICES):
+        end = simulate(seed, crash_at=crash_at, broker=broker)
+        again = f"simulate(seed={seed}, crash_at={crash_at}, broker={broker})"
+        assert end.deaths == 1, again
+        assert (end.shares, end.fills) == (undisturbed.shares, undisturbed.fills), again
+
+
+def test_at_least_a_thousand_points_of_death_are_tried() -> None:
+    ends: list[End] = [simulate(seed, broker=broker) for seed, broker in SWEPT]
+    assert sum(end.points for end in ends) >= 1_000
+    assert all(end.holdings == {"TQQQ", "QQQ", "CASH"} for end in ends)
+
+
+def test_over_ten_years_the_engine_decides_what_the_vectorised_rule_says(folder: Path) -> None:
+    """One check a day, shortly before the close, on prices that stand still all day."""
+    prices, rules = SimulatedPrices(11, date(2015, 1, 2), date(2025, 12, 31), gap=1.0, roughness=0.0), Rules()
+    wanted = _levels(np.array(prices.closes(QQQ)), rules)
+    sessions = prices.table.sessions
+    days = range(rules.long_period - 1, len(sessions) - 1)
+    clock, state, silence = VirtualClock(sessions[days[0]].open), State(), Silence()
+    records = load_records(folder, Identity(Mode.DRY_RUN, ACCOUNT), clock, silence)
+    set_capital(records.book, Decimal(100_000), clock)
+    broker = PaperBroker(records.book, clock, lambda: state.market, Decimal(1))
+    engine = assemble(folder, records, rules, timedelta(seconds=60), clock, prices, broker, silence, state=state)
+    for day in days:
+        clock.advance(sessions[day].close - timedelta(minutes=5) - clock.now())
+        engine.step()
+        assert records.book.ledger.portfolio().holding is LEVELS[wanted[day]], sessions[day].date
+    assert len(days) > 2_400
+    assert {LEVELS[n] for n in wanted[rules.long_period - 1 :]} == set(LEVELS)
+
+
+def _levels(closes: np.ndarray, rules: Rules) -> np.ndarray:
+    def average(period: int) -> np.ndarray:
+        means = np.lib.stride_tricks.sliding_window_view(closes, period).mean(axis=1)
+        return np.concatenate([np.full(period - 1, np.nan), means])
+
+    short, long = average(rules.short_period), average(rules.long_period)
+    return level(closes, short, long, short).astype(int)

@@ -1,0 +1,90 @@
+"""total_capital lowered while an order may still be executed: the money that it costs is not there to be withdrawn."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from qqq_trading_bot import Daemon
+from qqqbot.model.errors import ConfigError
+from qqqbot.model.values import QQQ, OrderIntent
+from qqqbot.runtime.config import Config
+from tests.simulation.test_owners_answer import FakeAccount
+from tests.support.fakes import FakeBroker, World, answer_lost, lost_on_the_way, works
+
+CASH_AFTER_THE_BUY = Decimal(5_049)
+
+
+def capitals(world: World) -> list[Decimal]:
+    return [row["total_capital"] for row in world.rows("trades.jsonl") if row.get("kind") == "capital"]
+
+
+@pytest.fixture
+def in_flight(tmp_path: Path) -> World:
+    """A buy of 211 QQQ was executed, and the process died before it heard of that."""
+    world = World(tmp_path)
+    world.broker.behaviours = [answer_lost]
+    engine = world.start()
+    engine.step()
+    assert engine.records.journal.unresolved()
+    assert engine.records.book.ledger.cash == 100_000
+    assert world.broker.cash == CASH_AFTER_THE_BUY
+    return world
+
+
+def test_a_withdrawal_waits_for_the_order_in_flight_and_its_owner_is_told(in_flight: World) -> None:
+    in_flight.capital = Decimal(20_000)
+    engine = in_flight.start()
+    told = [text for kind, text in in_flight.notifier.told if kind == "total_capital"]
+    assert len(told) == 1
+    assert told[0].startswith("stays at 100,000.00: the outcome of qqqbot-20261124-01 is not known yet")
+    assert "20,000.00 is taken at the next start" in told[0]
+    engine.step()
+    assert capitals(in_flight) == [100_000]
+    in_flight.assert_book_is_the_brokers()
+
+
+def test_it_is_refused_at_the_next_start_where_the_order_has_spent_the_money(in_flight: World) -> None:
+    in_flight.capital = Decimal(20_000)
+    in_flight.start().step()
+    with pytest.raises(ConfigError, match=r"only 5,049\.00"):
+        in_flight.start()
+
+
+def test_it_is_recorded_at_the_next_start_where_the_money_is_there(in_flight: World) -> None:
+    in_flight.capital = Decimal(96_000)
+    in_flight.start().step()
+    assert in_flight.start().records.book.ledger.cash == CASH_AFTER_THE_BUY - 4_000
+    assert capitals(in_flight) == [100_000, 96_000]
+
+
+def test_a_deposit_waits_for_nothing(in_flight: World) -> None:
+    in_flight.capital = Decimal(150_000)
+    in_flight.start().step()
+    assert capitals(in_flight) == [100_000, 150_000]
+    assert in_flight.records().book.ledger.cash == CASH_AFTER_THE_BUY + 50_000
+
+
+@pytest.mark.parametrize("behaviour", [answer_lost, works, lost_on_the_way])
+@pytest.mark.parametrize("starts", [1, 3])
+def test_no_order_in_flight_lets_a_withdrawal_make_the_cash_negative(
+    tmp_path: Path, behaviour: Callable[[FakeBroker, OrderIntent], None], starts: int
+) -> None:
+    world = World(tmp_path)
+    world.broker.behaviours, world.broker.deaf_to_cancel = [behaviour], True
+    world.start().step()
+    world.capital = Decimal(20_000)
+    for _ in range(starts):
+        assert world.start().records.book.ledger.total_capital == 100_000
+    assert capitals(world) == [100_000]
+
+
+def test_the_daemon_starts_with_the_old_capital_and_says_so(in_flight: World) -> None:
+    config = Config(total_capital=20_000)
+    daemon = Daemon(config, in_flight.logs, in_flight.clock, in_flight.prices, FakeAccount(in_flight.broker))
+    assert daemon.once()
+    assert [notice["kind"] for notice in daemon.notifier.recent][:1] == ["total_capital"]
+    ledger = in_flight.records().book.ledger
+    assert (ledger.total_capital, ledger.cash) == (Decimal(100_000), CASH_AFTER_THE_BUY)
+    assert ledger.shares[QQQ] == 211

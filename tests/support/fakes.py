@@ -1,0 +1,288 @@
+"""What stands behind the ports in tests: prices that say what a test wants, a broker with a memory of its own.
+
+`FakeBroker` is the broker's side of the world: it outlives the bot, so a test may throw an Engine away at any point and
+build another one over the same files. What it does with an order is a `Behaviour`, taken from `behaviours` one by one;
+without one it fills the order at once.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from qqqbot.model.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRejected
+from qqqbot.model.sessions import SessionTable
+from qqqbot.model.values import (
+    QQQ,
+    SYMBOLS,
+    TQQQ,
+    AccountSnapshot,
+    Fill,
+    Holding,
+    Market,
+    Mode,
+    Order,
+    OrderIntent,
+    OrderStatus,
+    Quote,
+    Rules,
+    Side,
+)
+from qqqbot.records.jsonl import AppendOnlyFile, Row
+from qqqbot.runtime.clock import VirtualClock
+from qqqbot.trading.assembly import Identity, assemble, load_records, set_capital
+from qqqbot.trading.engine import Engine, Records
+from tests.support.builders import ACCOUNT, NOW, PRICE, RULES, TQQQ_PRICE, market, table
+
+
+class FakeNotifier:
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str]] = []
+
+    def notify(self, kind: str, text: str) -> None:
+        self.told.append((kind, text))
+
+    def kinds(self) -> list[str]:
+        return [kind for kind, _ in self.told]
+
+
+@dataclass
+class FakePrices:
+    """QQQ at `price` in a history in which the rule wants `target`; `trouble` is raised instead where there is one."""
+
+    clock: VirtualClock
+    target: Holding = Holding.QQQ
+    price: float = PRICE
+    changes: dict[str, Any] = field(default_factory=dict)
+    trouble: Exception | None = None
+    known: SessionTable = field(default_factory=table)
+    calls: int = 0
+
+    def sessions(self, now: datetime) -> SessionTable:
+        assert now == self.clock.now()
+        return self.known
+
+    def market(self, now: datetime) -> Market:
+        self.calls += 1
+        if self.trouble is not None:
+            raise self.trouble
+        return replace(market(self.target, self.price, now), **self.changes)
+
+
+@dataclass
+class FakeBroker:
+    """An account of 100,000 in cash that trades at the decision's prices."""
+
+    clock: VirtualClock
+    mode: Mode = Mode.PAPER
+    account: str = ACCOUNT
+    needs_open_exchange: bool = True
+    absence_is_final_after: timedelta = timedelta(minutes=5)
+    cash: Decimal = Decimal(100_000)
+    positions: dict[str, int] = field(default_factory=lambda: dict.fromkeys(SYMBOLS, 0))
+    orders: dict[str, Order] = field(default_factory=dict)
+    submitted: list[OrderIntent] = field(default_factory=list)
+    cancelled: list[str] = field(default_factory=list)
+    behaviours: list["Behaviour"] = field(default_factory=list)
+    on_submit: Callable[[OrderIntent], None] = lambda _: None
+    late_fills: int = 0
+    """shares of the first cancelled order that are filled after everybody has seen it cancelled"""
+    deaf_to_cancel: bool = False
+    silent: bool = False
+    account_silent: bool = False
+    commission: Decimal | None = Decimal("1.00")
+    broker_quotes: Mapping[str, Quote] = field(default_factory=dict)
+
+    def snapshot(self) -> AccountSnapshot:
+        self._answer()
+        if self.account_silent:
+            raise BrokerUnavailable("no complete answer about the account")
+        prices = {QQQ: Decimal(str(PRICE)), TQQQ: Decimal(str(TQQQ_PRICE))}
+        return AccountSnapshot(
+            account=self.account,
+            mode=self.mode,
+            net_liquidation=self.cash + sum((prices[s] * n for s, n in self.positions.items()), Decimal(0)),
+            spendable=self.cash,
+            positions=dict(self.positions),
+            open_order_refs=tuple(ref for ref, order in self.orders.items() if not order.status.done),
+            taken_at=self.clock.now(),
+        )
+
+    def quotes(self) -> Mapping[str, Quote]:
+        return self.broker_quotes
+
+    def submit(self, intent: OrderIntent) -> None:
+        self.on_submit(intent)
+        self.submitted.append(intent)
+        behaviour = self.behaviours.pop(0) if self.behaviours else fills
+        behaviour(self, intent)
+
+    def find(self, intent: OrderIntent) -> Order | None:
+        self._answer()
+        return self.orders.get(intent.order_ref)
+
+    def cancel(self, intent: OrderIntent) -> None:
+        self._answer()
+        self.cancelled.append(intent.order_ref)
+        order = self.orders.get(intent.order_ref)
+        if order is not None and not self.deaf_to_cancel and not order.status.done:
+            self.orders[intent.order_ref] = replace(order, status=OrderStatus.CANCELLED)
+
+    def recent_orders(self) -> tuple[Order, ...]:
+        self._answer()
+        for intent in self.submitted:
+            if self.late_fills and self.orders[intent.order_ref].status is OrderStatus.CANCELLED:
+                quantity, self.late_fills = self.late_fills, 0
+                self.trade(intent, quantity)
+        return tuple(order for order in self.orders.values() if order.fills)
+
+    def trade(self, intent: OrderIntent, quantity: int) -> None:
+        """Execute `quantity` of the order, whatever its state."""
+        order = self.orders.get(intent.order_ref, Order(intent.order_ref, OrderStatus.WORKING))
+        part = Fill(
+            exec_id=f"{intent.order_ref}.{len(order.fills) + 1:02d}.01",
+            order_ref=intent.order_ref,
+            symbol=intent.symbol,
+            side=intent.side,
+            quantity=quantity,
+            price=intent.decision_price,
+            commission=self.commission,
+            time=self.clock.now(),
+        )
+        sign = 1 if intent.side is Side.BUY else -1
+        self.positions[intent.symbol] += sign * quantity
+        self.cash -= sign * quantity * intent.decision_price + (self.commission or 0)
+        order = replace(order, fills=(*order.fills, part))
+        done = OrderStatus.FILLED if order.filled == intent.quantity else order.status
+        self.orders[intent.order_ref] = replace(order, status=done)
+
+    def finish(self, intent: OrderIntent, status: OrderStatus, message: str = "") -> None:
+        order = self.orders.get(intent.order_ref, Order(intent.order_ref, status))
+        self.orders[intent.order_ref] = replace(order, status=status, message=message)
+
+    def fills(self) -> list[Fill]:
+        return [fill for order in self.orders.values() for fill in order.fills]
+
+    def _answer(self) -> None:
+        if self.silent:
+            raise BrokerUnavailable("no answer")
+
+
+Behaviour = Callable[[FakeBroker, OrderIntent], None]
+
+
+def fills(broker: FakeBroker, intent: OrderIntent) -> None:
+    broker.trade(intent, intent.quantity)
+
+
+def works(broker: FakeBroker, intent: OrderIntent) -> None:
+    broker.finish(intent, OrderStatus.WORKING)
+
+
+def fills_part(quantity: int, then: OrderStatus = OrderStatus.WORKING) -> Behaviour:
+    """Only `quantity` is filled; the rest works on, or is cancelled by the exchange."""
+
+    def behaviour(broker: FakeBroker, intent: OrderIntent) -> None:
+        broker.finish(intent, OrderStatus.WORKING)
+        broker.trade(intent, quantity)
+        if not broker.orders[intent.order_ref].status.done:
+            broker.finish(intent, then)
+
+    return behaviour
+
+
+def never_leaves(broker: FakeBroker, intent: OrderIntent) -> None:
+    raise OrderRejected("not connected", again_soon=True)
+
+
+def is_rejected(broker: FakeBroker, intent: OrderIntent) -> None:
+    broker.finish(intent, OrderStatus.REJECTED, "not enough buying power")
+
+
+def lost_on_the_way(broker: FakeBroker, intent: OrderIntent) -> None:
+    raise OrderOutcomeUnknown("the connection broke while sending")
+
+
+def answer_lost(broker: FakeBroker, intent: OrderIntent) -> None:
+    broker.trade(intent, intent.quantity)
+    raise OrderOutcomeUnknown("the connection broke after sending")
+
+
+class FullDisk(AppendOnlyFile):
+    """A record on a disk that takes `room` more lines."""
+
+    def __init__(self, path: Path, room: int = 0) -> None:
+        super().__init__(path)
+        self.room = room
+
+    def append(self, row: Row) -> None:
+        if self.room == 0:
+            raise OSError(28, "No space left on device")
+        self.room -= 1
+        super().append(row)
+
+
+@dataclass
+class World:
+    """Files, clock, prices and broker that outlive the bot. `start` is what a start of the daemon does."""
+
+    logs: Path
+    rules: Rules = RULES
+    clock: VirtualClock = field(default_factory=lambda: VirtualClock(NOW))
+    capital: Decimal = Decimal(100_000)
+    timeout: timedelta = timedelta(seconds=60)
+
+    def __post_init__(self) -> None:
+        self.prices = FakePrices(self.clock)
+        self.broker = FakeBroker(self.clock)
+        self.notifier = FakeNotifier()
+
+    def records(self) -> Records:
+        return load_records(self.logs, Identity(self.broker.mode, self.broker.account), self.clock, self.notifier)
+
+    def start(self, records: Records | None = None) -> Engine:
+        records = records or self.records()
+        if later := set_capital(records.book, self.capital, self.clock, records.journal.unresolved()):
+            self.notifier.notify("total_capital", later)
+        return assemble(
+            self.logs,
+            records,
+            self.rules,
+            self.timeout,
+            self.clock,
+            self.prices,
+            self.broker,
+            self.notifier,
+            disk_free=lambda: 10 * 1024**3,
+        )
+
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        """The complete rows of one of the records."""
+        path = self.logs / name
+        lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+        return [json.loads(line, parse_float=Decimal) for line in lines if line.endswith("\n")]
+
+    def trades(self) -> list[dict[str, Any]]:
+        return [row for row in self.rows("trades.jsonl") if "kind" not in row]
+
+    def events(self) -> list[str]:
+        """The journal as 'event' words, in order."""
+        return [row["event"] for row in self.rows("orders.jsonl")]
+
+    def pass_time(self, **parts: float) -> None:
+        self.clock.advance(timedelta(**parts))
+
+    def assert_book_is_the_brokers(self) -> None:
+        """Every execution is in the book once, and shares and cash are the broker's."""
+        ledger = self.records().book.ledger
+        told = [exec_id for row in self.rows("trades.jsonl") for exec_id in row.get("exec_ids", ())]
+        assert sorted(told) == sorted(fill.exec_id for fill in self.broker.fills())
+        assert ledger.shares == self.broker.positions
+        assert ledger.cash == self.broker.cash
+        assert min(ledger.shares.values()) >= 0
+        assert ledger.cash >= 0
+        refs = [intent.order_ref for intent in self.broker.submitted]
+        assert len(set(refs)) == len(refs)

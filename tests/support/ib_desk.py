@@ -1,0 +1,156 @@
+"""What tests of the Interactive Brokers part share: a broker on a gateway stand-in, and a clock that can be moved."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import ib_broker
+from qqqbot.adapters.ib.broker import IBBroker
+from qqqbot.adapters.ib.connection import Timing
+from qqqbot.model.errors import BrokerUnavailable
+from qqqbot.model.values import Order, OrderIntent, OrderStatus
+from qqqbot.runtime.config import Config
+from standins.ib_gateway import Account, IBGateway
+from tests.support.builders import ACCOUNT, NOW
+from tests.support.builders import intent as sound_intent
+
+# A gateway speaks the newest version that it and the client know; CI sets this to go through all of them.
+CAP = int(os.environ.get("QQQBOT_IB_CAP", "226"))
+QUICK = Timing(
+    connect=3.0, answer=3.0, heartbeat=1.0, beat=1.0, pauses=(0.02, 0.05), mute_pause=0.1, quotes=1.0, news=0.05
+)
+# Deadlines that a test waits for.
+HASTY = Timing(
+    connect=0.3, answer=0.4, heartbeat=0.1, beat=0.3, pauses=(0.02, 0.05), mute_pause=0.1, quotes=0.3, news=0.05
+)
+
+
+class MovedClock:
+    """Runs with the machine's seconds from a noon in New York, and can be moved on; a wait moves it."""
+
+    def __init__(self, start: datetime = NOW) -> None:
+        self._start = start
+        self._began = time.monotonic()
+        self._moved = 0.0
+        self.stop = False
+
+    def monotonic(self) -> float:
+        return time.monotonic() - self._began + self._moved
+
+    def now(self) -> datetime:
+        return self._start + timedelta(seconds=self.monotonic())
+
+    def wait(self, seconds: float) -> bool:
+        """The rest of the wait is skipped, after a moment in which callbacks can arrive."""
+        threading.Event().wait(min(seconds, 0.005))
+        self._moved += max(0.0, seconds - 0.005)
+        return self.stop
+
+    def stopping(self) -> bool:
+        return self.stop
+
+    def move(self, seconds: float) -> None:
+        self._moved += seconds
+
+
+def margin_account(account_id: str = ACCOUNT, cash: int = 100_000) -> Account:
+    return Account(account_id, cash=Decimal(cash), leverage=Decimal(4))
+
+
+def config(gateway: IBGateway, **changes: Any) -> Config:
+    return Config(**{"dry_run": False, "use_interactive_brokers": True, "ib_port": gateway.port} | changes)
+
+
+@contextmanager
+def gateway_at(clock: MovedClock, *accounts: Account, **options: Any) -> Iterator[IBGateway]:
+    """A gateway with a margin account of 100,000, unless told otherwise."""
+    with IBGateway(clock=clock.now, cap=CAP, accounts=accounts or [margin_account()], **options) as gateway:
+        yield gateway
+
+
+@contextmanager
+def broker_at(gateway: IBGateway, clock: MovedClock, timing: Timing = QUICK, **changes: Any) -> Iterator[IBBroker]:
+    """A broker, connecting."""
+    broker = ib_broker.open_account(config(gateway, **changes), clock, timing)
+    try:
+        yield broker
+    finally:
+        broker.close()
+
+
+class Desk:
+    """A connected broker, its gateway and their clock."""
+
+    def __init__(self, gateway: IBGateway, broker: IBBroker, clock: MovedClock) -> None:
+        self.gateway = gateway
+        self.broker = broker
+        self.clock = clock
+
+    def sound(self, seconds: float = 10.0) -> None:
+        """Wait until it is connected again."""
+        eventually(lambda: self.broker.problem() is None, seconds, lambda: str(self.broker.problem()))
+
+    def reconnected(self, connections: int = 2) -> None:
+        """Wait until it is connected for the second time, or as often as said."""
+        eventually(lambda: self.gateway.recording.connections >= connections, 10)
+        self.sound()
+
+    def done(self, intent: OrderIntent, looks: int = 400) -> Order:
+        """Look for the outcome until there is one."""
+        order: Order | None = None
+        for _ in range(looks):
+            order = self.broker.find(intent)
+            if order is not None and order.status.done:
+                return order
+            self.clock.wait(0.25)
+        raise AssertionError(f"no outcome: {order}")
+
+    def done_in_the_end(self, intent: OrderIntent, seconds: float = 15.0) -> Order:
+        """The outcome, however often the connection ends meanwhile."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            with suppress(BrokerUnavailable):
+                order = self.broker.find(intent)
+                if order is not None and order.status.done:
+                    return order
+            self.clock.wait(0.25)
+        raise AssertionError(f"no outcome; {self.broker.problem()}")
+
+    def looked_for(self, intent: OrderIntent, looks: int) -> Order | None:
+        """What is known after some looks, a quarter of a second apart."""
+        order = self.broker.find(intent)
+        for _ in range(looks):
+            self.clock.wait(0.25)
+            order = self.broker.find(intent)
+        return order
+
+    def status(self, intent: OrderIntent, looks: int) -> OrderStatus | None:
+        order = self.looked_for(intent, looks)
+        return order.status if order else None
+
+
+@contextmanager
+def desk(*accounts: Account, timing: Timing = QUICK, **changes: Any) -> Iterator[Desk]:
+    clock = MovedClock()
+    with gateway_at(clock, *accounts) as gateway, broker_at(gateway, clock, timing, **changes) as broker:
+        made = Desk(gateway, broker, clock)
+        made.sound()
+        yield made
+
+
+def order(quantity: int = 100, number: int = 1, **changes: Any) -> OrderIntent:
+    return sound_intent(quantity=quantity, order_ref=f"qqqbot-20261124-{number:02d}", **changes)
+
+
+def eventually(condition: Any, seconds: float = 5.0, found: Any = lambda: "it did not happen") -> None:
+    """Wait for something in another thread. Raises AssertionError."""
+    until = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > until:
+            raise AssertionError(found())
+        threading.Event().wait(0.005)

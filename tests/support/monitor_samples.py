@@ -1,0 +1,143 @@
+"""Logs folders as a daemon leaves them, written by its own writers, for the tests of what reads them."""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from qqqbot.model.values import QQQ, TQQQ, Gate, Holding, Plan, Rules
+from qqqbot.records.folder import Folder
+from qqqbot.records.status_file import account_values, calendar_values, portfolio_values, write_status
+from qqqbot.strategy.planning import decide
+from qqqbot.trading.engine import decision_values
+from tests.support.builders import DAY, NOW, account, new_york, portfolio, snapshot, table
+
+PID = 4711
+SUNDAY = new_york(DAY - timedelta(days=2), 0, 30)
+IDENTITY = {"schema": 1, "mode": "dry_run", "account": "simulated"}
+
+
+class LogsFolder:
+    """A logs folder in the making. `alive` is whether somebody holds its lock."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.alive = True
+        path.mkdir(exist_ok=True)
+
+    @property
+    def folder(self) -> Folder:
+        return Folder(self.path, self._holder)
+
+    def _holder(self, lock: Path) -> int | None:
+        assert lock == self.path / "bot.pid"
+        return PID if self.alive else None
+
+    def status(self, **overrides: Any) -> dict[str, Any]:
+        """Write status.json, healthy unless overridden; returns what was written, as read back."""
+        write_status(self.path / "status.json", {**status_values(), **overrides})
+        found: dict[str, Any] = json.loads((self.path / "status.json").read_text())
+        return found
+
+    def rows(self, name: str, rows: Iterable[Mapping[str, Any]], end: str = "") -> Path:
+        path = self.path / name
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows) + end)
+        return path
+
+    def text(self, name: str, text: str) -> Path:
+        path = self.path / name
+        path.write_text(text)
+        return path
+
+
+def status_values(now: datetime = NOW, **overrides: Any) -> dict[str, Any]:
+    """What a healthy daemon in dry run tells at `now`, 200 shares of QQQ held."""
+    book = portfolio(qqq=200, since=now - timedelta(days=30), moving_to=Holding.QQQ, trades=1)
+    check = decision_row(now - timedelta(minutes=3))
+    values: dict[str, Any] = {
+        "state": "running",
+        "pid": PID,
+        "version": "1.0.0",
+        "started_at": (now - timedelta(days=3)).isoformat(),
+        "heartbeat_at": (now - timedelta(seconds=12)).isoformat(),
+        "mode": IDENTITY["mode"],
+        "account": IDENTITY["account"],
+        "config_hash": "1a2b3c4d",
+        "config": {"short_ma_period": 30, "long_ma_period": 120, "decide": "every_check", "check_interval_minutes": 15},
+        "next_check_at": (now + timedelta(minutes=12)).isoformat(),
+        "calendar": calendar_values(table(), now),
+        "last_check": check,
+        "last_signal": check,
+        "portfolio": portfolio_values(book, 101_234.56),
+        "account_says": account_values(account(book, taken_at=now - timedelta(minutes=3))),
+        "agrees": True,
+        "halted": None,
+        "failures_in_row": 0,
+        "alerts": [],
+        "notices": [],
+        "problem": None,
+    }
+    return {**values, **overrides}
+
+
+def decision_row(now: datetime = NOW, target: Holding = Holding.QQQ, **overrides: Any) -> dict[str, Any]:
+    """A row of decisions.jsonl; `overrides` for the snapshot the plan is made from, `row` for the row itself."""
+    own: Mapping[str, Any] = overrides.pop("row", {})
+    seen = snapshot(target, now=now, **{"portfolio": portfolio(qqq=200, moving_to=Holding.QQQ), **overrides})
+    plan = decide(seen, Rules())
+    return as_json({"timestamp": now.isoformat(), **IDENTITY, **decision_values(seen, plan), **own})
+
+
+def blocked(name: str, sentence: str, code: str) -> dict[str, Any]:
+    """A row of a check that one failed gate forbade to trade."""
+    seen = snapshot(portfolio=portfolio(qqq=200))
+    gate = Gate(name, False, "found", sentence, code)
+    plan = decide(seen, Rules())
+    stopped = Plan(plan.action, plan.signal, sentence, (*plan.gates[:3], gate), blocked_by=gate)
+    return as_json({"timestamp": NOW.isoformat(), **IDENTITY, **decision_values(seen, stopped)})
+
+
+def capital_row(now: datetime, amount: float = 100_000, **overrides: Any) -> dict[str, Any]:
+    return {**IDENTITY, "timestamp": now.isoformat(), "kind": "capital", "amount": amount, **overrides}
+
+
+def book_row(side: str, symbol: str, quantity: int, price: float, now: datetime, **overrides: Any) -> dict[str, Any]:
+    """A trade in the book, one dollar of commission, slippage of one basis point."""
+    values: dict[str, Any] = {
+        **IDENTITY,
+        "timestamp": now.isoformat(),
+        "side": side,
+        "symbol": symbol,
+        "quantity": quantity,
+        "order_quantity": quantity,
+        "price": price,
+        "amount": price * quantity,
+        "commission": 1.0,
+        "order_ref": f"qqqbot-{now:%Y%m%d}-01",
+        "exec_ids": [f"{now:%Y%m%d%H%M%S}-{side}"],
+        "position": symbol if side == "BUY" else "CASH",
+        "slippage_bps": 1.0,
+        "realized_pnl": None,
+        "cash": None,
+        "equity": None,
+    }
+    return {**values, **overrides}
+
+
+def book(first: datetime = NOW - timedelta(days=40)) -> list[dict[str, Any]]:
+    """Ten days each in cash, TQQQ (won), QQQ (lost) and then TQQQ again."""
+    day = timedelta(days=1)
+    return [
+        capital_row(first),
+        book_row("BUY", TQQQ, 1000, 60.0, first + 10 * day, equity=99_999.0),
+        book_row("SELL", TQQQ, 1000, 66.0, first + 20 * day, equity=105_998.0, realized_pnl=5_998.0, position=QQQ),
+        book_row("BUY", QQQ, 200, 500.0, first + 20 * day, equity=105_997.0),
+        book_row("SELL", QQQ, 200, 475.0, first + 30 * day, equity=100_996.0, realized_pnl=-5_002.0, position=TQQQ),
+        book_row("BUY", TQQQ, 1500, 62.0, first + 30 * day, equity=100_995.0),
+    ]
+
+
+def as_json(row: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(json.dumps(row, default=float))
+    return found

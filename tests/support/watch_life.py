@@ -1,0 +1,98 @@
+"""A watch over a real engine with a virtual clock, one process after another, and the owner's telephone."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from qqqbot.notifications.channels import Channels, Message, Settled
+from qqqbot.notifications.dead_man_switch import DeadMan
+from qqqbot.notifications.notifier import Watch
+from qqqbot.notifications.outbox import Outbox
+from qqqbot.trading.alerts import LogNotifier
+from qqqbot.trading.engine import Engine
+from tests.support.fakes import World
+
+WHO = "qqqbot PAPER ...567"
+
+
+class Post(Channels):
+    """Keeps what is handed over. It arrives at once; not while `works` is False, and later while it is None."""
+
+    def __init__(self) -> None:
+        super().__init__(())
+        self.sent: list[Message] = []
+        self.works: bool | None = True
+        self.flying: list[Settled] = []
+        self.trouble: str | None = None
+
+    def put(self, message: Message, settled: Settled = lambda _: None) -> None:
+        self.sent.append(message)
+        if self.works is None:
+            self.flying.append(settled)
+        else:
+            settled(self.works)
+
+    @property
+    def failure(self) -> str | None:
+        return self.trouble
+
+
+class Calls(Outbox[datetime]):
+    def __init__(self) -> None:
+        super().__init__("calls", lambda _: None, lambda: None, (), 1)
+        self.count = 0
+
+    def put(self, item: datetime) -> None:  # noqa: ARG002 (only how often counts)
+        self.count += 1
+
+
+@dataclass
+class Life:
+    """One daemon after another over the same files."""
+
+    world: World
+    post: Post = field(default_factory=Post)
+    calls: Calls = field(default_factory=Calls)
+    problem: str | None = None
+    refused: str | None = None
+
+    def __post_init__(self) -> None:
+        self.start()
+
+    def start(self, engine: bool = True) -> None:
+        world = self.world
+        log = LogNotifier(world.clock)
+        problem = lambda: self.problem  # noqa: E731
+        self.watch = Watch(
+            *(world.logs, world.clock, log, world.rules, problem, self.post, DeadMan(self.calls)),
+            refused=lambda: self.refused,
+        )
+        world.notifier = self.watch
+        if engine:
+            self.engine: Engine = world.start()
+            self.watch.engine = self.engine
+
+    def check(self) -> None:
+        self.engine.step()
+        self.watch.look()
+
+    def at(self, moment: datetime, check: bool = False) -> list[str]:
+        """Let it be `moment`, look, and return the titles of what was sent."""
+        self.world.clock.advance(moment - self.world.clock.now())
+        if check:
+            self.engine.step()
+        self.watch.look()
+        return self.new()
+
+    def new(self) -> list[str]:
+        titles = [message.title for message in self.post.sent]
+        self.bodies = [message.body for message in self.post.sent]
+        self.post.sent.clear()
+        return titles
+
+
+def settled(life: Life) -> Life:
+    """The first check has bought, and that has been told."""
+    life.check()
+    life.check()
+    life.new()
+    return life

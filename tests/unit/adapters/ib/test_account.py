@@ -1,0 +1,163 @@
+"""Whose account it is, what it may spend and what it holds, from the broker's rows."""
+
+from decimal import Decimal
+
+import pytest
+
+from qqqbot.adapters.ib.account import (
+    PositionRow,
+    SummaryRow,
+    amounts,
+    choose_account,
+    fractions,
+    is_cash_account,
+    shares,
+    snapshot,
+    spendable,
+)
+from qqqbot.model.errors import AccountRefused, BrokerUnavailable
+from qqqbot.model.values import Mode
+from tests.support.builders import ACCOUNT, NOW
+
+MARGIN = {"NetLiquidation": "100000", "TotalCashValue": "40000", "AvailableFunds": "70000", "BuyingPower": "280000"}
+CASH = {
+    "NetLiquidation": "100000",
+    "TotalCashValue": "40000",
+    "SettledCash": "40000",
+    "AvailableFunds": "40000",
+    "BuyingPower": "40000",
+}
+
+
+def rows(values: dict[str, str], account: str = ACCOUNT, currency: str = "USD") -> list[SummaryRow]:
+    return [SummaryRow(account, tag, value, currency) for tag, value in values.items()]
+
+
+def money(values: dict[str, str]) -> dict[str, Decimal]:
+    return amounts(rows(values), ACCOUNT)
+
+
+def stock(quantity: str, symbol: str = "QQQ", **changes: str) -> PositionRow:
+    values = {"account": ACCOUNT, "sec_type": "STK", "currency": "USD"} | changes
+    return PositionRow(values["account"], symbol, values["sec_type"], values["currency"], Decimal(quantity))
+
+
+@pytest.mark.parametrize("account", ["DU1234567", "DUP770846", "DUE1", "DF99"])
+def test_an_id_that_starts_with_d_is_paper(account: str) -> None:
+    assert choose_account([account], "", 7497, False) == (Mode.PAPER, account)
+
+
+@pytest.mark.parametrize("account", ["U1234567", "F42", "I7"])
+def test_every_other_id_is_real_money_and_needs_allow_live(account: str) -> None:
+    assert choose_account([account], "", 7496, True) == (Mode.LIVE, account)
+    with pytest.raises(AccountRefused, match="allow_live is false"):
+        choose_account([account], "", 7496, False)
+
+
+@pytest.mark.parametrize(("account", "port"), [("DU1", 7496), ("DU1", 4001), ("U1", 7497), ("U1", 4002)])
+def test_a_port_of_the_other_kind_refuses(account: str, port: int) -> None:
+    with pytest.raises(AccountRefused, match=f"ib_port {port} is the usual port"):
+        choose_account([account], "", port, True)
+
+
+def test_any_other_port_says_nothing_about_the_account() -> None:
+    assert choose_account(["DU1"], "", 4004, True) == (Mode.PAPER, "DU1")
+
+
+def test_several_accounts_want_one_named() -> None:
+    with pytest.raises(AccountRefused, match="several accounts \\(DU1, DU2\\)"):
+        choose_account(["DU1", "DU2"], "", 7497, False)
+    assert choose_account(["DU1", "DU2"], "DU2", 7497, False) == (Mode.PAPER, "DU2")
+
+
+def test_an_account_that_is_not_managed_refuses() -> None:
+    with pytest.raises(AccountRefused, match="ib_account is DU3, and the gateway's login manages DU1, DU2"):
+        choose_account(["DU1", "DU2"], "DU3", 7497, False)
+
+
+def test_no_account_at_all_refuses() -> None:
+    with pytest.raises(AccountRefused, match="manages no account"):
+        choose_account([], "", 7497, False)
+
+
+def test_amounts_of_another_account_are_not_counted() -> None:
+    assert amounts(rows(CASH) + rows(MARGIN, "DU9"), ACCOUNT)["BuyingPower"] == 40000
+
+
+@pytest.mark.parametrize("tag", sorted(MARGIN))
+def test_an_answer_without_a_needed_amount_is_no_answer(tag: str) -> None:
+    with pytest.raises(BrokerUnavailable, match=f"without {tag}"):
+        money({t: v for t, v in MARGIN.items() if t != tag})
+
+
+@pytest.mark.parametrize("text", ["", "n/a", "NaN", "Infinity", "1.7976931348623157E308"])
+def test_an_amount_that_is_no_number_is_no_answer(text: str) -> None:
+    with pytest.raises(BrokerUnavailable, match="is no amount"):
+        money(MARGIN | {"TotalCashValue": text})
+
+
+def test_an_account_in_another_currency_is_not_reckoned_with() -> None:
+    with pytest.raises(BrokerUnavailable, match="kept in EUR"):
+        amounts(rows(CASH, currency="EUR"), ACCOUNT)
+
+
+def test_leverage_tells_a_margin_account() -> None:
+    assert not is_cash_account(money(MARGIN))
+    assert is_cash_account(money(CASH))
+    assert is_cash_account(money(CASH | {"AvailableFunds": "0", "BuyingPower": "0"}))
+
+
+def test_a_margin_account_never_borrows() -> None:
+    assert spendable(money(MARGIN), Decimal(0)) == (Decimal(40000), Decimal(0))
+    assert spendable(money(MARGIN | {"TotalCashValue": "90000"}), Decimal(0)) == (Decimal(70000), Decimal(0))
+    assert spendable(money(MARGIN | {"TotalCashValue": "-500"}), Decimal(0)) == (Decimal(-500), Decimal(0))
+
+
+def test_a_margin_account_may_spend_what_was_sold_today() -> None:
+    assert spendable(money(MARGIN | {"SettledCash": "0"}), Decimal(40000)) == (Decimal(40000), Decimal(0))
+
+
+def test_a_cash_account_spends_settled_cash_only() -> None:
+    assert spendable(money(CASH | {"SettledCash": "15000"}), Decimal(0)) == (Decimal(15000), Decimal(25000))
+
+
+def test_where_the_broker_counts_todays_sale_as_settled_the_lower_number_holds() -> None:
+    assert spendable(money(CASH), Decimal(30000)) == (Decimal(10000), Decimal(30000))
+
+
+def test_a_cash_account_without_settled_cash_counts_what_it_can() -> None:
+    unsettled = {tag: value for tag, value in CASH.items() if tag != "SettledCash"}
+    assert spendable(money(unsettled), Decimal(1000)) == (Decimal(39000), Decimal(1000))
+
+
+def test_only_stock_in_dollars_of_this_account_counts() -> None:
+    held = [
+        stock("10"),
+        stock("7", sec_type="OPT"),
+        stock("8", currency="MXN"),
+        stock("9", account="DU9"),
+        stock("11", "SPY"),
+        stock("3", "TQQQ"),
+    ]
+    assert shares(held, ACCOUNT) == {"QQQ": 10, "TQQQ": 3}
+
+
+def test_nothing_listed_is_nothing_held() -> None:
+    assert shares([], ACCOUNT) == {"QQQ": 0, "TQQQ": 0}
+
+
+def test_fractions_are_left_alone_and_told() -> None:
+    held = [stock("10.75"), stock("3", "TQQQ"), stock("0.5", sec_type="OPT")]
+    assert shares(held, ACCOUNT) == {"QQQ": 10, "TQQQ": 3}
+    assert fractions(held, ACCOUNT) == {"QQQ": Decimal("0.75")}
+
+
+def test_a_short_position_stays_negative() -> None:
+    assert shares([stock("-0.5"), stock("-3", "TQQQ")], ACCOUNT) == {"QQQ": -1, "TQQQ": -3}
+
+
+def test_a_snapshot_puts_it_together() -> None:
+    seen = snapshot(Mode.PAPER, ACCOUNT, rows(CASH), [stock("5")], ["qqqbot-2", "qqqbot-1"], Decimal(100), NOW)
+    assert (seen.account, seen.mode, seen.taken_at) == (ACCOUNT, Mode.PAPER, NOW)
+    assert (seen.net_liquidation, seen.spendable, seen.unsettled) == (100000, 39900, 100)
+    assert (seen.positions, seen.open_order_refs) == ({"QQQ": 5, "TQQQ": 0}, ("qqqbot-1", "qqqbot-2"))

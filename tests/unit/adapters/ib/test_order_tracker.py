@@ -1,0 +1,238 @@
+"""Callbacks folded into orders: whole, one by one, doubled, out of turn, and across connections."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qqqbot.adapters.ib.order_tracker import (
+    Completed,
+    Event,
+    Execution,
+    OrderBook,
+    Sent,
+    Status,
+    Verdict,
+    number_of,
+    parse_time,
+    whole,
+)
+from qqqbot.model.values import OrderStatus, Side
+from tests.support.builders import NOW
+from tests.support.ib_tapes import (
+    ORDER_ID,
+    OTHER_REF,
+    PERM_ID,
+    QUANTITY,
+    REF,
+    SENT,
+    TAPES,
+    Tape,
+    commission,
+    execution,
+    notice,
+    opened,
+    status,
+)
+
+each_tape = pytest.mark.parametrize("tape", TAPES, ids=lambda tape: tape.name)
+
+
+def play(events: tuple[Event, ...] | list[Event], alive: frozenset[str] | None = None) -> Verdict:
+    book = OrderBook()
+    for event in events:
+        book.take(event)
+    return book.judge(REF, QUANTITY, alive)
+
+
+@each_tape
+def test_a_tape_ends_as_it_should(tape: Tape) -> None:
+    verdict = play(tape.events, tape.alive)
+    assert verdict.order is not None
+    assert (verdict.order.status, verdict.order.filled, verdict.ask) == (tape.status, tape.filled, tape.ask)
+    assert tuple(str(fill.price) for fill in verdict.order.fills) == tape.prices
+
+
+@each_tape
+def test_every_callback_twice_changes_nothing(tape: Tape) -> None:
+    doubled = [event for event in tape.events for _ in range(2)]
+    assert play(doubled, tape.alive) == play(tape.events, tape.alive)
+    assert play(tape.events + tape.events, tape.alive) == play(tape.events, tape.alive)
+
+
+@each_tape
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_any_order_of_callbacks_gives_the_same_order(tape: Tape, data: st.DataObject) -> None:
+    shuffled = data.draw(st.permutations(tape.events + tape.events[: len(tape.events) // 2]))
+    assert play(shuffled, tape.alive) == play(tape.events, tape.alive)
+
+
+@each_tape
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_an_order_that_is_done_early_has_the_fills_it_ends_with(tape: Tape, data: st.DataObject) -> None:
+    """Judged after each callback, in any order: whoever acts on the first end does not act on half the truth."""
+    whole_order = play(tape.events, tape.alive).order
+    assert whole_order is not None
+    shuffled = data.draw(st.permutations(tape.events))
+    book = OrderBook()
+    for event in shuffled:
+        book.take(event)
+        seen = book.judge(REF, QUANTITY).order
+        refused = seen is not None and seen.status is OrderStatus.REJECTED
+        if seen is not None and seen.status.done and not refused and tape.name != "an execution corrected":
+            assert seen.filled == whole_order.filled
+
+
+def test_the_commission_of_a_fill_may_come_later_or_never() -> None:
+    late = play((SENT, execution()))
+    assert late.lacks_commission
+    assert late.order is not None
+    assert late.order.fills[0].commission is None
+    told = play((SENT, execution(), commission(amount="1.25")))
+    assert not told.lacks_commission
+    assert told.order is not None
+    assert told.order.fills[0].commission == Decimal("1.25")
+
+
+def test_a_corrected_execution_keeps_its_commission_where_no_new_one_is_told() -> None:
+    order = play((SENT, execution(), commission(), execution(price="449.50", revision=2))).order
+    assert order is not None
+    assert [(fill.price, fill.commission) for fill in order.fills] == [(Decimal("449.50"), Decimal("1.00"))]
+
+
+def test_an_order_nobody_has_heard_of_is_asked_for() -> None:
+    assert play(()) == Verdict(None, ask=True)
+    assert play((), frozenset()) == Verdict(None)
+
+
+def test_a_living_order_that_an_answer_does_not_list_is_gone_and_not_done() -> None:
+    verdict = play((SENT, opened("Submitted"), status("Submitted", 40), execution(40)), frozenset())
+    assert verdict.gone
+    assert verdict.order is not None
+    assert (verdict.order.status, verdict.order.filled) == (OrderStatus.UNKNOWN, 40)
+
+
+def test_an_order_that_is_listed_as_open_is_not_done_whatever_was_said_before() -> None:
+    verdict = play((SENT, status("Submitted"), status("Cancelled")), frozenset({REF}))
+    assert verdict.order is not None
+    assert (verdict.order.status, verdict.ask) == (OrderStatus.WORKING, True)
+
+
+def test_after_a_reconnect_a_living_order_counts_only_when_it_is_heard_of_again() -> None:
+    book = OrderBook()
+    for event in (SENT, opened("Submitted"), status("Submitted")):
+        book.take(event)
+    assert not book.judge(REF, QUANTITY).ask
+    book.new_connection()
+    assert book.judge(REF, QUANTITY).ask
+    book.take(opened("Submitted", order_id=3))
+    assert not book.judge(REF, QUANTITY).ask
+    assert book.order_id(REF) == 3
+
+
+def test_an_order_id_that_is_given_out_again_belongs_to_the_new_order() -> None:
+    book = OrderBook()
+    for event in (SENT, opened("Submitted"), execution(), commission()):
+        book.take(event)
+    book.new_connection()
+    assert book.order_id(REF) is None
+    book.take(Sent(OTHER_REF, ORDER_ID))
+    book.take(notice(201, "no funds"))
+    other, first = book.judge(OTHER_REF, QUANTITY).order, book.judge(REF, QUANTITY).order
+    assert other is not None
+    assert first is not None
+    assert (other.status, first.status, first.message) == (OrderStatus.REJECTED, OrderStatus.FILLED, "")
+
+
+def test_a_status_of_another_permanent_id_is_not_ours_though_the_order_id_is_the_same() -> None:
+    """After a roll-back the old order's executions come with the id that the new order has now."""
+    book = OrderBook()
+    book.take(execution())
+    book.take(Sent(OTHER_REF, ORDER_ID))
+    book.take(status("Filled", 100))
+    other = book.judge(OTHER_REF, QUANTITY).order
+    assert other is not None
+    assert other.status is OrderStatus.SUBMITTED
+
+
+def test_the_next_order_id_is_above_all_that_were_seen() -> None:
+    book = OrderBook()
+    book.take(opened("Submitted", order_id=12))
+    book.take(Execution("x.1", 5, 31, OTHER_REF, "QQQ", Side.SELL, 1, Decimal(1), NOW))
+    book.new_connection()
+    assert book.highest_order_id() == 31
+
+
+def test_orders_of_others_are_neither_kept_nor_mixed_up() -> None:
+    book = OrderBook()
+    book.take(Execution("m.1", 99, 0, "", "QQQ", Side.BUY, 100, Decimal(450), NOW))
+    book.take(Execution("m.2", 98, 0, "somebody-7", "QQQ", Side.BUY, 100, Decimal(450), NOW))
+    book.take(Status(99, 0, "Filled", "", 100))
+    book.take(SENT)
+    assert book.with_executions() == ()
+    assert book.judge(REF, QUANTITY).order == play((SENT,)).order
+
+
+def test_an_execution_without_a_reference_is_found_by_its_permanent_id() -> None:
+    bare = Execution("0000e0d5.69dd7401.01.01", PERM_ID, 0, "", "QQQ", Side.BUY, 100, Decimal("450.01"), NOW)
+    for events in ((SENT, opened("Submitted"), bare), (bare, SENT, opened("Submitted"))):
+        order = play(events).order
+        assert order is not None
+        assert order.status is OrderStatus.FILLED
+
+
+def test_a_refusal_speaks_louder_than_a_notice() -> None:
+    order = play((SENT, notice(399, "held"), notice(201, "no funds"), notice(2109, "ignored"))).order
+    assert order is not None
+    assert order.message.startswith("201: the broker rejected the order (no funds)")
+
+
+def test_a_completed_order_says_in_the_brokers_words_how_it_ended() -> None:
+    order = play((Completed(PERM_ID, REF, "Cancelled", 0, "Cancelled by System:price band"),), frozenset()).order
+    assert order is not None
+    assert order.message == "Cancelled by System:price band"
+
+
+def test_an_order_that_was_made_smaller_says_so_and_louder_than_any_notice() -> None:
+    order = play((SENT, notice(481, "size reduced"), execution(40), status("Filled", 40)), frozenset()).order
+    assert order is not None
+    assert order.message == "the order was made smaller at the broker: 40 of 100"
+
+
+def test_old_orders_are_forgotten_in_the_end() -> None:
+    book = OrderBook()
+    for number in range(600):
+        book.take(Execution(f"a{number}.1", number + 1, 0, f"qqqbot-x-{number}", "QQQ", Side.BUY, 1, Decimal(1), NOW))
+    assert len(book.with_executions()) == 500
+
+
+@pytest.mark.parametrize(
+    "text", ["20261124 12:00:00 US/Eastern", "20261124-17:00:00", "20261124  12:00:00", "20261124 18:00:00 CET"]
+)
+def test_every_form_of_an_executions_time_is_understood(text: str) -> None:
+    assert parse_time(text, datetime(2000, 1, 1, tzinfo=UTC)) == NOW
+
+
+@pytest.mark.parametrize(
+    "text", ["", "soon", "20261124 18:00:00 Central European Standard Time", "20261124 18:00:00 Mars/Base"]
+)
+def test_a_time_that_is_not_understood_is_the_time_of_receipt(text: str) -> None:
+    assert parse_time(text, NOW) == NOW
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [1.7976931348623157e308, "1.7976931348623157E308", Decimal(2**127 - 1), float("nan"), None, "", float("inf")],
+)
+def test_every_way_of_saying_no_number_is_none(nothing: Any) -> None:
+    assert number_of(nothing) is None
+
+
+@pytest.mark.parametrize(("told", "count"), [(100.0, 100), (Decimal("100"), 100), ("40", 40), (0, 0)])
+def test_quantities_of_every_client_are_whole_numbers(told: Any, count: int) -> None:
+    assert whole(told) == count

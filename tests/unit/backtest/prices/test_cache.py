@@ -1,0 +1,140 @@
+"""Yahoo's history on disk: asked for when there is something new, kept when Yahoo is silent, never half a day."""
+
+import os
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from qqqbot.adapters.yahoo.child import History, daily_history, new_session
+from qqqbot.backtest.prices.cache import cached_prices, recent_bars
+from qqqbot.backtest.prices.table import BadPrices
+from qqqbot.model.errors import PricesUnavailable
+from standins.yahoo import Exchange, StandIn, market_series, with_event
+from tests.support.builders import new_york as at_new_york
+from tests.support.price_series import random_prices
+
+PRICES = random_prices(300)
+LAST = date.fromisoformat(str(PRICES.dates[-1]))
+
+
+def new_york(day: date, hour: int, minute: int = 0) -> datetime:
+    """In winter, when New York is five hours behind."""
+    return datetime(day.year, day.month, day.day, hour + 5, minute, tzinfo=UTC)
+
+
+class FakeYahoo:
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.silent = False
+        self.extra: list[tuple[date, float]] = []
+
+    def __call__(self, symbol: str) -> History:
+        self.asked.append(symbol)
+        if self.silent:
+            raise PricesUnavailable("Yahoo refuses to answer for a while")
+        series = PRICES.qqq if symbol == "QQQ" else PRICES.tqqq
+        dates = [date.fromisoformat(text) for text in series.dates.astype(str).tolist()]
+        close, opened = series.close.tolist(), series.open.tolist()
+        for day, price in self.extra:
+            dates, close, opened = [*dates, day], [*close, price], [*opened, price]
+        zeros = [0.0] * len(dates)
+        return History(dates, opened, close, list(close), zeros, zeros)
+
+
+def written_at(folder: Path, moment: datetime) -> None:
+    for file in folder.iterdir():
+        os.utime(file, (moment.timestamp(), moment.timestamp()))
+
+
+def test_the_first_call_asks_and_keeps_the_next_one_reads(tmp_path: Path) -> None:
+    yahoo, now = FakeYahoo(), new_york(LAST, 18)
+    first = cached_prices(tmp_path / "prices", now, yahoo)
+    assert yahoo.asked == ["QQQ", "TQQQ"]
+    written_at(tmp_path / "prices", now)
+    again = cached_prices(tmp_path / "prices", now + timedelta(hours=12), yahoo)
+    assert yahoo.asked == ["QQQ", "TQQQ"]
+    assert again.qqq.close == pytest.approx(first.qqq.close, rel=1e-12)
+    assert len(first) == 300
+
+
+def test_a_newer_session_is_asked_for(tmp_path: Path) -> None:
+    yahoo, now = FakeYahoo(), new_york(LAST, 18)
+    cached_prices(tmp_path, now, yahoo)
+    written_at(tmp_path, now)
+    cached_prices(tmp_path, now + timedelta(days=7), yahoo)
+    assert len(yahoo.asked) == 4
+
+
+def test_todays_row_is_left_out_until_it_is_final(tmp_path: Path) -> None:
+    yahoo = FakeYahoo()
+    assert cached_prices(tmp_path, new_york(LAST, 15, 50), yahoo).dates[-1] == PRICES.dates[-2]
+    assert cached_prices(tmp_path / "later", new_york(LAST, 16, 31), yahoo).dates[-1] == PRICES.dates[-1]
+
+
+def test_a_row_without_a_price_is_no_session(tmp_path: Path) -> None:
+    yahoo = FakeYahoo()
+    yahoo.extra = [(LAST + timedelta(days=1), float("nan"))]
+    assert len(cached_prices(tmp_path, new_york(LAST + timedelta(days=2), 18), yahoo)) == 300
+
+
+def test_when_yahoo_is_silent_the_kept_prices_serve_and_that_is_said(tmp_path: Path) -> None:
+    yahoo, now, said = FakeYahoo(), new_york(LAST, 18), []
+    cached_prices(tmp_path, now, yahoo)
+    written_at(tmp_path, now)
+    yahoo.silent = True
+    kept = cached_prices(tmp_path, now + timedelta(days=7), yahoo, said.append)
+    assert len(kept) == 300
+    assert said == [f"Yahoo refuses to answer for a while; using the prices kept in {tmp_path}"]
+
+
+def test_without_yahoo_and_without_a_copy_files_are_asked_for(tmp_path: Path) -> None:
+    yahoo = FakeYahoo()
+    yahoo.silent = True
+    with pytest.raises(BadPrices, match=r"no prices are kept in .* give files: --prices qqq\.csv"):
+        cached_prices(tmp_path, new_york(LAST, 18), yahoo)
+
+
+def test_the_real_client_brings_splits_and_dividends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Yahoo's stand-in over TLS: a TQQQ split and a QQQ dividend, kept and read back."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    made = market_series(seed=7, first=date(2025, 1, 2), last=date(2026, 12, 31))
+    split, paid = date(2026, 3, 2), date(2026, 6, 1)
+    exchange = Exchange(
+        {"QQQ": with_event(made["QQQ"], paid, dividend=2.0), "TQQQ": with_event(made["TQQQ"], split, split=2.0)}
+    )
+    now = at_new_york(date(2026, 11, 24), 18)
+    with StandIn(exchange, now=lambda: now) as stand_in:
+        session = new_session(timeout_seconds=5.0, **stand_in.session_options)
+        found = cached_prices(tmp_path / "prices", now, lambda symbol: daily_history(symbol, "max", session=session))
+    assert (str(found.dates[0]), str(found.dates[-1])) == ("2025-01-02", "2026-11-24")
+    printed = {series.symbol: (series.close * series.factor).tolist() for series in (found.qqq, found.tqqq)}
+    before_split = found.dates.astype(str).tolist().index("2026-02-27")
+    assert printed["TQQQ"][before_split] == pytest.approx(made["TQQQ"][before_split].close, rel=1e-5)
+    assert printed["TQQQ"][-1] == pytest.approx(made["TQQQ"][len(found) - 1].close / 2, rel=1e-5)
+    before_payment = found.dates.astype(str).tolist().index("2026-05-29")
+    assert found.qqq.factor[before_payment] == pytest.approx(
+        1 / (1 - 2.0 / made["QQQ"][before_payment].close), rel=1e-4
+    )
+    assert found.qqq.factor[-1] == 1.0
+
+
+def test_bars_are_in_new_york_time_and_of_finished_sessions() -> None:
+    def fetch(symbol: str) -> tuple[list[datetime], list[float], list[float]]:
+        starts = [new_york(day, 9, 30) for day in (LAST - timedelta(days=1), LAST)]
+        return [*starts, new_york(LAST, 9, 45)], [1.0, 2.0, 3.0], [1.5, float("nan"), 3.5]
+
+    qqq, tqqq = recent_bars(new_york(LAST, 18), fetch) or pytest.fail("no bars")
+    assert qqq[0].astype(str).tolist() == [f"{LAST - timedelta(days=1)}T09:30", f"{LAST}T09:45"]
+    assert qqq[2].tolist() == tqqq[2].tolist() == [1.5, 3.5]
+    during, _ = recent_bars(new_york(LAST, 12), fetch) or pytest.fail("no bars")
+    assert during[0].astype(str).tolist() == [f"{LAST - timedelta(days=1)}T09:30"]
+
+
+def test_silence_about_bars_is_said_and_stops_nothing() -> None:
+    def fetch(symbol: str) -> tuple[list[datetime], list[float], list[float]]:
+        raise PricesUnavailable("Yahoo refuses to answer for a while")
+
+    said: list[str] = []
+    assert recent_bars(new_york(LAST, 18), fetch, said.append) is None
+    assert said == ["Yahoo refuses to answer for a while; the table of when to decide is left out"]

@@ -1,0 +1,186 @@
+"""Life against backtest: a book written by the real Engine near each close, and rows made by hand."""
+
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from qqqbot.backtest import live_comparison as live_view
+from qqqbot.backtest.account import run
+from qqqbot.backtest.drift import drift, printed_close
+from qqqbot.backtest.live_curve import live_curve
+from qqqbot.backtest.prices.table import BadPrices
+from qqqbot.backtest.vectorized import Terms, examine
+from qqqbot.display.terminal import plain
+from qqqbot.model.values import Decide, Rules
+from qqqbot.records.folder import Folder
+from tests.simulation.test_backtest_parity import CAPITAL, drive
+from tests.support.price_series import random_prices, write_csv
+
+SESSIONS = 330
+PRICES = random_prices(SESSIONS, seed=4)
+RULES = Rules(decide=Decide.BEFORE_CLOSE)
+DAY = date.fromisoformat(str(PRICES.dates[200]))
+QQQ, TQQQ = float(PRICES.qqq.close[200]), float(PRICES.tqqq.close[200])
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("logs")
+    drive(folder, PRICES, RULES, 119)
+    return folder
+
+
+def rows(path: Path) -> list[dict]:
+    import json
+
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def trade(**changes: object) -> dict:
+    made = {
+        "timestamp": f"{DAY}T20:55:00+00:00",
+        "side": "BUY",
+        "symbol": "TQQQ",
+        "quantity": 100,
+        "decision_price": 50.0,
+        "price": 50.1,
+    }
+    return {**made, **changes}
+
+
+def test_a_daemon_that_saw_the_close_agrees_with_the_backtest_every_day(logs: Path) -> None:
+    found = drift(rows(logs / "decisions.jsonl"), rows(logs / "trades.jsonl"), PRICES, RULES)
+    assert len(found.decisions) == SESSIONS - 119
+    assert all(d.agrees for d in found.decisions)
+    assert len(found.fills) == len(run(examine(PRICES, RULES), Terms(rules=RULES)).trades) > 5
+    assert found.slippage_usd == pytest.approx(found.close_usd, abs=0.2)
+    assert all(fill.slippage_bps == pytest.approx(1.0, abs=0.05) for fill in found.fills)
+
+
+def test_its_curve_is_the_accounts_equity(logs: Path) -> None:
+    curve = live_curve(rows(logs / "trades.jsonl"), PRICES)
+    expected = run(examine(PRICES, RULES), Terms(rules=RULES, capital=CAPITAL)).equity
+    assert curve is not None
+    # The book begins with what the first purchase cost; the backtest's first close is the capital.
+    assert curve.bot[1:] / curve.bot[1] == pytest.approx(expected[1:] / expected[1], rel=1e-6)
+    assert curve.qqq == pytest.approx(PRICES.qqq.close[119:] / PRICES.qqq.close[119])
+    assert set(curve.figures()) == {"bot", "QQQ held", "TQQQ held"}
+
+
+def test_slippage_is_a_loss_for_buys_above_and_for_sales_below_the_decision() -> None:
+    found = drift([], [trade(), trade(side="SELL", price=49.9), trade(side="SELL", price=50.2)], PRICES, RULES)
+    assert [fill.slippage_usd for fill in found.fills] == pytest.approx([10.0, 10.0, -20.0])
+    assert [fill.slippage_bps for fill in found.fills] == pytest.approx([20.0, 20.0, -40.0])
+    assert [fill.close_usd for fill in found.fills] == pytest.approx(
+        [100 * (50.1 - TQQQ), 100 * (TQQQ - 49.9), 100 * (TQQQ - 50.2)]
+    )
+
+
+def test_a_decision_that_the_close_overturned_is_named() -> None:
+    wanted = examine(PRICES, RULES).wanted[200 - 119]
+    other = {0: "TQQQ", 1: "CASH", 2: "QQQ"}[int(wanted)]
+    early = {"session": str(DAY), "target": "CASH", "exchange_open": True}
+    found = drift([early, {**early, "target": other}], [], PRICES, RULES)
+    (only,) = found.decisions
+    assert (only.session, only.decided, only.agrees) == (DAY, other, False)
+
+
+def test_sessions_beyond_the_prices_wait() -> None:
+    tomorrow = {"session": "2039-01-03", "target": "QQQ", "exchange_open": True}
+    found = drift([tomorrow], [trade(timestamp="2039-01-03T20:55:00+00:00")], PRICES, RULES)
+    assert (found.decisions, found.not_closed) == ((), 1)
+    assert found.fills[0].close_usd is None
+
+
+def test_rows_that_are_none_are_left_out() -> None:
+    damaged = [trade(price=None), trade(symbol="SPY"), trade(kind="capital"), trade(decision_price=None)]
+    closed = {"session": str(DAY), "target": "QQQ", "exchange_open": False}
+    found = drift([{}, {"session": str(DAY)}, closed], damaged, PRICES, RULES)
+    assert (found.decisions, found.fills) == ((), ())
+
+
+def test_the_printed_close_is_unadjusted() -> None:
+    series = random_prices(10).qqq
+    series.factor[:] = 2.0
+    day = date.fromisoformat(str(series.dates[3]))
+    assert printed_close(series, day) == pytest.approx(2 * series.close[3])
+    assert printed_close(series, date(1990, 1, 1)) is None
+
+
+def test_a_deposit_is_no_return() -> None:
+    def capital(day: int, amount: int) -> dict:
+        return {"kind": "capital", "amount": amount, "timestamp": f"{PRICES.dates[day]}T20:00:00+00:00"}
+
+    curve = live_curve([capital(200, 1000), capital(210, 5000), capital(220, -2000)], PRICES)
+    assert curve is not None
+    assert np.unique(curve.bot).tolist() == [1.0]
+
+
+def test_a_new_book_has_no_curve_yet() -> None:
+    late = {"kind": "capital", "amount": Decimal(1000), "timestamp": f"{PRICES.dates[-2]}T20:00:00+00:00"}
+    assert live_curve([late], PRICES) is None
+    assert live_curve([], PRICES) is None
+
+
+def cache_of(folder: Path) -> Path:
+    for name, series in (("qqq.csv", PRICES.qqq), ("tqqq.csv", PRICES.tqqq)):
+        write_csv(folder / name, series)
+    return folder
+
+
+def config_of(folder: Path) -> Path:
+    (folder / "config.json").write_text('{"decide": "before_close"}')
+    return folder / "config.json"
+
+
+def test_the_screens_show_sums_and_the_newest_fills(logs: Path, tmp_path: Path) -> None:
+    folder = Folder(logs, lambda _: None)
+    facts = live_view.drift_facts(folder, cache_of(tmp_path), config_of(tmp_path))
+    text = plain(live_view.drift_screen(facts))
+    assert f"{SESSIONS - 119} of {SESSIONS - 119} as the official close says" in text
+    assert f"in {len(facts['fills'])} trades" in text
+    beside = plain(live_view.performance_screen(live_view.performance_facts(folder, tmp_path)))
+    for words in ("bot", "QQQ held", "TQQQ held", "Sharpe", "max DD"):
+        assert words in beside
+
+
+def test_without_kept_prices_it_is_said_how_to_get_them(logs: Path, tmp_path: Path) -> None:
+    folder = Folder(logs, lambda _: None)
+    with pytest.raises(BadPrices, match=r"no prices are kept .* \./bot_control\.sh backtest fetches them"):
+        live_view.drift_facts(folder, tmp_path, config_of(tmp_path))
+    facts = live_view.performance_facts(folder, tmp_path)
+    assert facts["beside"] == {}
+    assert "no prices are kept" in plain(live_view.performance_screen(facts))
+
+
+def test_the_monitor_shows_both_and_says_what_is_missing(
+    logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import io
+    import json
+
+    import monitor
+
+    house = tmp_path / "house"
+    (house / ".cache" / "prices").mkdir(parents=True)
+    (house / "logs").symlink_to(logs)
+
+    def look(*view: str) -> tuple[int, str]:
+        out = io.StringIO()
+        return monitor.main(
+            [*view, "--logs-dir", str(house / "logs")], out=out, lock_holder=lambda _: None
+        ), out.getvalue()
+
+    config_of(house)
+    assert look("--drift") == (1, "")
+    assert "no prices are kept" in capsys.readouterr().err
+    cache_of(house / ".cache" / "prices")
+    status, text = look("--drift")
+    assert status == 0
+    assert "as the official close says" in text
+    assert json.loads(look("--drift", "--json")[1])["sessions"] == SESSIONS - 119
+    assert "Beside holding" in look("--performance")[1]
+    assert set(json.loads(look("--performance", "--json")[1])["beside"]) == {"bot", "QQQ held", "TQQQ held"}

@@ -1,0 +1,252 @@
+"""The command a person runs: tables, JSON, report; a sentence and status 2 for what it cannot examine."""
+
+import io
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from qqqbot.backtest.__main__ import main
+from qqqbot.backtest.prices.table import Prices
+from qqqbot.backtest.vectorized import Terms, examine, ideal, look_ahead
+from qqqbot.model.values import Rules
+from tests.support.price_series import random_prices, write_csv
+
+ROOT = Path(__file__).resolve().parents[3]
+REAL = ROOT.parent / "shared" / "data"
+PRICES = random_prices(1400, tqqq_first=300)
+
+
+def files_of(folder: Path, prices: Prices = PRICES) -> list[str]:
+    qqq = write_csv(folder / "qqq.csv", prices.qqq)
+    tqqq = write_csv(folder / "tqqq.csv", prices.tqqq, prices.first)
+    return ["--prices", str(qqq), str(tqqq)]
+
+
+def run(*arguments: str) -> tuple[int, str, str]:
+    out, err = io.StringIO(), io.StringIO()
+    return main(list(arguments), out, err), out.getvalue(), err.getvalue()
+
+
+def refused(*arguments: str) -> str:
+    """The one sentence on standard error; nothing on standard output, status 2."""
+    status, out, err = run(*arguments)
+    assert (status, out) == (2, "")
+    assert len(err.splitlines()) == 1
+    return err
+
+
+def as_json(*arguments: str) -> dict:
+    status, out, _ = run(*arguments, "--json")
+    assert status == 0
+    return json.loads(out)
+
+
+def test_the_tables_say_what_was_earned_and_what_holding_earned(tmp_path: Path) -> None:
+    status, out, _ = run(*files_of(tmp_path))
+    assert status == 0
+    for words in ("Rule, your account", "QQQ held", "TQQQ held", "max DD", "p =", "pairs of averages", "wash sales"):
+        assert words in out
+    assert "WRONG" not in out
+
+
+def test_the_numbers_are_those_of_the_engine(tmp_path: Path) -> None:
+    found = as_json(*files_of(tmp_path), "--slippage-bps", "5")
+    days = examine(PRICES, Rules())
+    expected = ideal(days, Terms(slippage=0.0005))[-1]
+    assert found["lines"]["Rule, ideal"]["final"] == pytest.approx(expected, rel=1e-9)
+    assert found["sessions"] == len(days)
+
+
+def test_every_way_of_filling_is_answered(tmp_path: Path) -> None:
+    given = files_of(tmp_path)
+    finals = {
+        fill: as_json(*given, "--fill", fill)["lines"]["Rule, ideal"]["final"]
+        for fill in ("close", "next_open", "next_close")
+    }
+    assert len(set(finals.values())) == 3
+
+
+def test_options_reach_the_rule(tmp_path: Path) -> None:
+    given = files_of(tmp_path)
+    base = as_json(*given)
+    for options in (
+        ["--short", "10"],
+        ["--long", "60"],
+        ["--band", "1"],
+        ["--cash-yield", "4"],
+        ["--commission", "none"],
+    ):
+        changed = as_json(*given, *options)
+        assert changed["lines"]["Rule, your account"]["final"] != base["lines"]["Rule, your account"]["final"]
+    assert as_json(*given, "--risk-free", "5")["lines"]["QQQ held"]["sharpe"] < base["lines"]["QQQ held"]["sharpe"]
+    assert "of 5,000" in as_json(*given, "--capital", "5000")["terms"]
+
+
+def test_look_ahead_is_shown_only_when_asked_for_and_called_wrong(tmp_path: Path) -> None:
+    _, out, _ = run(*files_of(tmp_path), "--look-ahead")
+    assert "Look-ahead, WRONG, for comparison only" in out
+    found = as_json(*files_of(tmp_path), "--look-ahead")["look_ahead"]
+    wrong = look_ahead(examine(PRICES, Rules()))
+    assert found["wrong"] is True
+    assert found["total_return"] == pytest.approx(wrong[-1] - 1)
+    assert found["total_return"] > found["right_total_return"]
+
+
+def test_the_report_is_one_file_that_asks_for_nothing(tmp_path: Path) -> None:
+    report = tmp_path / "new folder" / "report.html"
+    status, out, _ = run(*files_of(tmp_path), "--look-ahead", "--out", str(report))
+    assert status == 0
+    assert f"report: {report}" in out
+    page = report.read_text()
+    assert page.count("<svg") == page.count("</svg>") == 10
+    assert not re.search(r'(src|href)="(?!data:)', page)
+    assert "<script" not in page
+    assert "url(" not in page
+    for words in (
+        "log scale",
+        "Drawdown",
+        "held: TQQQ",
+        "Return of each year",
+        "Result of each stay",
+        "fragility",
+        "WRONG",
+    ):
+        assert words in page
+    assert "nan" not in re.sub(r"base64,[^\"]*", "", page).lower().replace("finance", "").replace("financing", "")
+
+
+def test_a_report_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    assert "the report cannot be written" in refused(*files_of(tmp_path), "--out", str(tmp_path / "qqq.csv" / "r.html"))
+
+
+def test_bars_answer_when_to_decide(tmp_path: Path) -> None:
+    from tests.unit.backtest.test_intraday import bars_of
+
+    prices = random_prices(400)
+    names = []
+    for name, (times, opens, closes) in zip(("q15.csv", "t15.csv"), bars_of(prices), strict=True):
+        rows = zip(times.astype(str), opens.tolist(), closes.tolist(), strict=True)
+        (tmp_path / name).write_text("datetime,open,close\n" + "".join(f"{t},{o},{c}\n" for t, o, c in rows))
+        names.append(str(tmp_path / name))
+    given = [*files_of(tmp_path, prices), "--bars", *names]
+    found = as_json(*given)
+    assert found["intraday"][0]["decides"] == "every check"
+    every, once = (as_json(*given, "--fill", "intraday", "--decide", d) for d in ("every_check", "before_close"))
+    assert every["rotations"] > once["rotations"]
+    assert str(every["rotations"]) == found["intraday"][0]["moves"]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--start", "1990-01-01"], "--start 1990-01-01 is outside the prices"),
+        (["--end", "2040-01-01"], "--end 2040-01-01 is outside the prices"),
+        (["--long", "1000"], None),
+        (["--short", "120", "--long", "30"], "--short must be below --long, was 120 and 30"),
+        (["--fill", "intraday"], "--fill intraday needs bars"),
+        (["--bars", "no.csv", "no.csv"], "no.csv: there is no such file"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(tmp_path: Path, options: list[str], sentence: str | None) -> None:
+    given = files_of(tmp_path, random_prices(900))
+    assert (sentence or "leave 0 to examine with an average of 1000 days") in refused(*given, *options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--start", "yesterday"],
+        ["--slippage-bps", "-1"],
+        ["--cash-yield", "x"],
+        ["--short", "2.5"],
+        ["--fill", "magic"],
+    ],
+)
+def test_a_mistyped_option_ends_with_status_two(options: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run(*options)
+    assert ended.value.code == 2
+
+
+def test_bad_files_are_refused(tmp_path: Path) -> None:
+    good = files_of(tmp_path)
+    lines = (tmp_path / "qqq.csv").read_text().splitlines()
+    bad = tmp_path / "bad.csv"
+    cases = {
+        "": "is empty",
+        "\n".join(lines[:50]): "TQQQ's first one on",
+        "\n".join([lines[0], *lines[:0:-1]]): "sort the rows by date",
+        "\n".join([*lines[:9], *lines[8:]]): "is there twice",
+        "\n".join(lines).replace(lines[700].split(",")[2], "twelve"): "'twelve'; expected a number",
+        "\n".join([*lines[:900], *lines[901:]]): "QQQ has no row for",
+    }
+    for text, sentence in cases.items():
+        bad.write_text(text)
+        assert sentence in refused("--prices", str(bad), good[2])
+    assert "in the wrong order" in refused("--prices", *files_of(tmp_path, random_prices(900))[:0:-1])
+
+
+def test_a_pipe_that_is_closed_early_is_no_error(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "qqqbot.backtest", *files_of(tmp_path), "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(30) == 0
+        assert process.stderr.read() == b""
+
+
+def test_a_later_history_changes_no_past_answer(tmp_path: Path) -> None:
+    end = str(PRICES.dates[1000])
+    whole = as_json(*files_of(tmp_path), "--end", end)
+    (tmp_path / "short").mkdir()
+    short = random_prices(1400, tqqq_first=300)
+    given = files_of(tmp_path / "short", short)
+    for name in ("qqq.csv", "tqqq.csv"):
+        path = tmp_path / "short" / name
+        path.write_text(
+            "".join(line for line in path.read_text().splitlines(True) if line[:10] <= end or line[0] == "d")
+        )
+    assert as_json(*given) == whole
+
+
+@pytest.mark.skipif(not REAL.exists(), reason="the recorded prices are not on this machine")
+def test_the_popular_table_is_reproduced_on_the_same_prices() -> None:
+    given = ["--prices", str(REAL / "qqq_daily.csv"), str(REAL / "tqqq_daily.csv")]
+    found = as_json(*given, "--start", "2020-06-24", "--end", "2025-12-05", "--look-ahead")["look_ahead"]
+    assert (found["rows"], found["switches"], found["days_in"]) == (1371, 97, [311, 281, 779])
+    assert f"{found['total_return']:.2%} {found['max_drawdown']:.2%} {found['sharpe']:.2f}" == "5869.26% -33.29% 2.98"
+    assert found["right_total_return"] + 1 == pytest.approx(3.46, abs=0.005)
+
+
+@pytest.mark.skipif(not REAL.exists(), reason="the recorded prices are not on this machine")
+@pytest.mark.parametrize(
+    ("fill", "final", "cagr", "volatility", "sharpe", "drawdown"),
+    [("close", 16.84, 18.64, 34.6, 0.67, -53.1), ("next_open", 20.17, 19.94, 34.7, 0.70, -56.6)],
+)
+def test_real_prices_give_the_known_figures(
+    fill: str, final: float, cagr: float, volatility: float, sharpe: float, drawdown: float
+) -> None:
+    given = ["--prices", str(REAL / "qqq_daily.csv"), str(REAL / "tqqq_daily.csv")]
+    found = as_json(*given, "--fill", fill)
+    line = found["lines"]["Rule, ideal"]
+    assert (found["rotations"], round(line["final"], 2)) == (346, final)
+    assert [round(100 * line[n], d) for n, d in (("cagr", 2), ("volatility", 1), ("max_drawdown", 1))] == [
+        cagr,
+        volatility,
+        drawdown,
+    ]
+    assert round(line["sharpe"], 2) == sharpe
+    assert round(found["lines"]["QQQ held"]["final"], 2) == 18.84
+    assert round(found["lines"]["TQQQ held"]["final"], 1) == 346.2
+
+
+def test_the_report_shows_a_short_history_without_what_it_cannot_know(tmp_path: Path) -> None:
+    report = tmp_path / "r.html"
+    status, out, _ = run(*files_of(tmp_path, random_prices(200)), "--out", str(report))
+    assert status == 0
+    assert "p =" not in out
+    assert "Too few sessions" in report.read_text()

@@ -1,0 +1,90 @@
+"""Screens as text for a pipe and as colours for a terminal."""
+
+import io
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from qqqbot.display.terminal import Field, Fields, Line, Table, Tone, is_terminal, plain, show
+
+ROOT = Path(__file__).resolve().parents[3]
+LONG = "a sentence of more than eighty characters " * 3
+SCREEN = (
+    Line("PAPER", Tone.TITLE),
+    Fields((Field("Alive", "yes", Tone.GOOD), Field("", LONG.strip()), Field("Next one", "12:00 ET"))),
+    Table(("Time", "Price", "Note"), (("12:00", "9.50", ""), ("12:15", "1,009.50", "late")), frozenset({1})),
+)
+
+
+def test_plain_text_has_one_line_for_each_row_and_no_space_at_its_end() -> None:
+    assert plain(SCREEN).split("\n") == [
+        "PAPER",
+        "Alive     yes",
+        f"          {LONG.strip()}",
+        "Next one  12:00 ET",
+        "Time      Price  Note",
+        "12:00      9.50",
+        "12:15  1,009.50  late",
+        "",
+    ]
+
+
+def test_what_is_no_terminal_gets_plain_text() -> None:
+    out = io.StringIO()
+    show(SCREEN, out)
+    assert out.getvalue() == plain(SCREEN)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_gets_colours_and_a_dumb_one_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    out = Terminal()
+    show(SCREEN, out)
+    assert "\x1b[" in out.getvalue()
+    monkeypatch.setenv("TERM", "dumb")
+    assert not is_terminal(out)
+
+
+def test_a_terminal_of_eighty_columns_is_never_overrun(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("NO_COLOR", "1")
+    out = Terminal()
+    show(SCREEN, out)
+    text = out.getvalue().replace("\x1b[1m", "").replace("\x1b[2m", "").replace("\x1b[0m", "")
+    assert max(len(line) for line in text.splitlines()) <= 80
+    assert "1,009.50" in text
+
+
+def test_brackets_in_a_text_are_no_markup() -> None:
+    out = Terminal()
+    show((Line("[red]not red[/red] :smile:"),), out)
+    assert "[red]not red[/red] :smile:" in out.getvalue()
+
+
+def test_rich_is_not_loaded_for_a_pipe() -> None:
+    code = (
+        "import sys; from qqqbot.display.terminal import Line, show; show([Line('x')], sys.stdout);"
+        "print([m for m in sys.modules if m.startswith('rich')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True
+    )
+    assert done.stdout == "x\n[]\n"
+
+
+def test_a_real_terminal_is_recognised() -> None:
+    controller, terminal = pty.openpty()
+    with os.fdopen(terminal, "w") as out:
+        assert is_terminal(out) or os.environ.get("TERM") == "dumb"
+    os.close(controller)

@@ -1,0 +1,272 @@
+"""The verdict on the daemon, and the sentences about what is wrong."""
+
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from qqqbot.monitoring.health import PATIENCE, STALE_AFTER, Evidence, Health, failures, judge, problems
+from qqqbot.records.folder import Problem
+from qqqbot.records.status_file import calendar_values
+from tests.support.builders import DAY, NOW, new_york, table
+from tests.support.monitor_samples import PID, blocked, status_values
+
+MINUTE = timedelta(minutes=1)
+FAILED = {"action": "FAILED", "error": "PricesUnavailable", "sentence": "no answer within 30 s"}
+
+
+def evidence(
+    holder: int | None = PID, locked_at: datetime | None = NOW, halt: str | None = None, **status: Any
+) -> Evidence:
+    return Evidence({**status_values(), **status}, holder, locked_at, halt)
+
+
+def texts(found: Evidence, now: datetime = NOW) -> list[str]:
+    return [problem.text for problem in problems(found, judge(found, now), now)]
+
+
+def test_a_held_lock_and_a_fresh_heartbeat_are_health() -> None:
+    assert judge(evidence(), NOW) is Health.HEALTHY
+    assert texts(evidence()) == []
+
+
+def test_no_lock_is_death_whatever_the_status_says() -> None:
+    assert judge(evidence(holder=None), NOW) is Health.DEAD
+    assert texts(evidence(holder=None)) == ["the daemon died without saying so; last seen Tue 2026-11-24 11:59 ET"]
+
+
+def test_no_lock_after_a_farewell_is_a_stop() -> None:
+    assert judge(evidence(holder=None, state="stopped"), NOW) is Health.STOPPED
+
+
+def test_nothing_at_all_was_never_started() -> None:
+    assert judge(Evidence({}, None, None, None), NOW) is Health.NEVER_STARTED
+
+
+def test_a_damaged_status_without_a_lock_is_not_taken_for_a_first_start() -> None:
+    assert judge(Evidence({}, None, NOW, None, (Problem("status.json is damaged"),)), NOW) is Health.DEAD
+
+
+@pytest.mark.parametrize(("late", "verdict"), [(timedelta(0), Health.HEALTHY), (timedelta(seconds=1), Health.STALE)])
+def test_a_heartbeat_is_stale_after_three_minutes(late: timedelta, verdict: Health) -> None:
+    beat = (NOW - STALE_AFTER - late).isoformat()
+    assert judge(evidence(heartbeat_at=beat), NOW) is verdict
+
+
+def test_a_daemon_that_has_just_taken_the_lock_is_starting_though_the_old_heartbeat_is_stale() -> None:
+    yesterday = (NOW - timedelta(days=1)).isoformat()
+    fresh = evidence(state="stopped", heartbeat_at=yesterday, holder=PID + 1)
+    assert judge(fresh, NOW + MINUTE) is Health.STARTING
+    assert judge(fresh, NOW + STALE_AFTER + MINUTE) is Health.STALE
+
+
+def test_a_same_pid_in_a_container_is_not_taken_for_the_old_daemon() -> None:
+    assert judge(evidence(state="stopped"), NOW) is Health.STARTING
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        evidence(halt="by hand"),
+        evidence(halted="the account did not settle"),
+        evidence(last_check=blocked("book", "they differ", "LedgerMismatch")),
+        evidence(last_check=blocked("book", "a short position", "UnexpectedPosition")),
+        evidence(last_check=blocked("halt", "halted", "TradingHalted")),
+    ],
+)
+def test_what_needs_a_person_is_a_halt(found: Evidence) -> None:
+    assert judge(found, NOW) is Health.HALTED
+    assert len(texts(found)) == 1
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        FAILED,
+        blocked("quote_age", "the price is old", "StalePrices"),
+        blocked("exchange", "the exchange is closed", ""),
+        None,
+        {"gates": "rubbish"},
+    ],
+)
+def test_a_check_that_could_not_be_made_is_no_halt(check: Any) -> None:
+    assert judge(evidence(last_check=check), NOW) is Health.HEALTHY
+
+
+def test_a_closed_exchange_does_not_hide_a_mismatch_behind_it() -> None:
+    check = blocked("exchange", "the exchange is closed", "")
+    check["gates"].append({"name": "book", "passed": False, "code": "LedgerMismatch", "sentence": "they differ"})
+    assert judge(evidence(last_check=check), NOW) is Health.HALTED
+    assert failures(check) == [("LedgerMismatch", "they differ")]
+
+
+def test_the_dead_and_the_silent_come_before_the_halted() -> None:
+    assert judge(evidence(holder=None, halt="by hand"), NOW) is Health.DEAD
+    assert judge(evidence(heartbeat_at=(NOW - timedelta(hours=1)).isoformat(), halt="by hand"), NOW) is Health.STALE
+
+
+@pytest.mark.parametrize(
+    ("touched", "told"),
+    [
+        (MINUTE, "the daemon lives, but for 60 minutes it could not write its status"),
+        (timedelta(hours=1), "no heartbeat for 60 minutes: the daemon hangs"),
+        (-MINUTE, "no heartbeat for 60 minutes: the daemon hangs"),
+        (None, "no heartbeat for 60 minutes: the daemon hangs"),
+    ],
+)
+def test_a_status_that_is_old_and_was_touched_just_now_is_a_full_disk(touched: timedelta | None, told: str) -> None:
+    beat = (NOW - timedelta(hours=1)).isoformat()
+    at = None if touched is None else NOW - touched
+    found = replace(evidence(heartbeat_at=beat), touched_at=at)
+    assert judge(found, NOW).exit_code == 1
+    assert texts(found) == [told]
+
+
+def test_a_stopped_bot_still_tells_of_its_halt() -> None:
+    found = evidence(holder=None, state="stopped", halt="by hand")
+    assert judge(found, NOW).exit_code == 3
+    assert texts(found) == ["trading is halted: by hand"]
+
+
+def test_failed_checks_are_told_once_with_their_number() -> None:
+    alert = {"kind": "checks_failing", "text": "5 checks in a row: no answer", "at": NOW.isoformat()}
+    found = evidence(last_check=FAILED, failures_in_row=5, alerts=[alert])
+    assert texts(found) == [
+        "the last check could not trade: no answer within 30 s",
+        "5 checks in a row could not be made",
+    ]
+
+
+def test_alerts_of_other_kinds_are_told_beside_the_check() -> None:
+    alert = {"kind": "disk", "text": "the disk is nearly full", "at": NOW.isoformat()}
+    assert texts(evidence(alerts=[alert])) == ["the disk is nearly full (since Tue 2026-11-24 12:00 ET)"]
+
+
+def test_shares_that_differ_are_told_where_the_check_did_not_get_to_say_so() -> None:
+    assert texts(evidence(agrees=False)) == ["the account's shares differ from the book"]
+    check = blocked("book", "they differ", "LedgerMismatch")
+    assert texts(evidence(agrees=False, last_check=check)) == ["the last check could not trade: they differ"]
+
+
+def test_every_problem_of_trading_has_its_advice() -> None:
+    for code in ("LedgerMismatch", "UnexpectedPosition", "TradingHalted", "PricesUnavailable", "StalePrices"):
+        found = evidence(last_check=blocked("gate", "a sentence", code))
+        assert [p for p in problems(found, judge(found, NOW), NOW) if not p.advice] == []
+
+
+@pytest.mark.parametrize(
+    ("health", "code"),
+    [
+        (Health.HEALTHY, 0),
+        (Health.STARTING, 0),
+        (Health.DEAD, 1),
+        (Health.STALE, 1),
+        (Health.STOPPED, 3),
+        (Health.NEVER_STARTED, 3),
+        (Health.HALTED, 4),
+        (Health.FAILING, 5),
+    ],
+)
+def test_scripts_see_the_verdict(health: Health, code: int) -> None:
+    assert health.exit_code == code
+
+
+GONE = "nothing listens at 127.0.0.1:4002: start the gateway"
+TUESDAY, MONDAY = DAY, DAY - timedelta(days=1)
+
+
+def at(day: date, hour: int, minute: int = 0, holder: int | None = PID, **status: Any) -> tuple[Evidence, datetime]:
+    """A daemon that beats at that time in New York, and the time."""
+    now = new_york(day, hour, minute)
+    own = {"heartbeat_at": now.isoformat(), "calendar": calendar_values(table(), now)}
+    return evidence(holder, now, **{**own, **status}), now
+
+
+def failed_at(day: date, hour: int, minute: int = 0) -> dict[str, str]:
+    return {**FAILED, "timestamp": new_york(day, hour, minute).isoformat()}
+
+
+def without_account(since: datetime) -> dict[str, Any]:
+    return {"problem": GONE, "problem_since": since.isoformat()}
+
+
+@pytest.mark.parametrize(("in_row", "verdict"), [(2, Health.HEALTHY), (3, Health.FAILING), (6, Health.FAILING)])
+def test_three_checks_in_a_row_that_could_not_be_made_are_a_failure(in_row: int, verdict: Health) -> None:
+    assert judge(*at(TUESDAY, 15, failures_in_row=in_row, last_check=failed_at(TUESDAY, 14, 45))) is verdict
+
+
+def test_failed_checks_are_no_failure_once_the_exchange_is_closed() -> None:
+    assert judge(*at(TUESDAY, 17, failures_in_row=6, last_check=failed_at(TUESDAY, 15, 45))) is Health.HEALTHY
+
+
+def test_yesterdays_failed_checks_say_nothing_before_todays_first_check() -> None:
+    assert judge(*at(TUESDAY, 9, 33, failures_in_row=6, last_check=failed_at(MONDAY, 15, 45))) is Health.HEALTHY
+    assert judge(*at(TUESDAY, 9, 46, failures_in_row=7, last_check=failed_at(TUESDAY, 9, 45))) is Health.FAILING
+
+
+@pytest.mark.parametrize(
+    ("hour", "minute", "decide", "verdict"),
+    [
+        (3, 0, "every_check", Health.HEALTHY),
+        (8, 29, "every_check", Health.HEALTHY),
+        (8, 30, "every_check", Health.FAILING),
+        (8, 45, "before_close", Health.HEALTHY),
+        (9, 30, "before_close", Health.FAILING),
+        (15, 45, "every_check", Health.FAILING),
+        (16, 0, "every_check", Health.HEALTHY),
+        (23, 45, "every_check", Health.HEALTHY),
+    ],
+)
+def test_an_account_that_does_not_answer_is_a_failure_while_decisions_are_due(
+    hour: int, minute: int, decide: str, verdict: Health
+) -> None:
+    gone = without_account(new_york(MONDAY, 20))
+    assert judge(*at(TUESDAY, hour, minute, config={"decide": decide}, **gone)) is verdict
+
+
+def test_a_break_of_a_few_minutes_is_no_failure() -> None:
+    since = new_york(TUESDAY, 15, 45)
+    found, _ = at(TUESDAY, 15, 50, **without_account(since))
+    assert judge(found, since + PATIENCE) is Health.HEALTHY
+    assert judge(found, since + PATIENCE + timedelta(seconds=1)) is Health.FAILING
+
+
+@pytest.mark.parametrize(
+    ("day", "hour", "minute", "verdict"),
+    [
+        (TUESDAY, 8, 29, Health.HEALTHY),
+        (TUESDAY, 8, 30, Health.FAILING),
+        (TUESDAY, 15, 45, Health.FAILING),
+        (TUESDAY, 16, 0, Health.HEALTHY),
+        (TUESDAY - timedelta(days=2), 12, 0, Health.HEALTHY),
+        (TUESDAY - timedelta(days=3), 9, 0, Health.HEALTHY),
+    ],
+)
+def test_a_daemon_that_waits_for_its_account_goes_by_the_usual_hours(
+    day: date, hour: int, minute: int, verdict: Health
+) -> None:
+    waiting = {"state": "waiting", "calendar": None, "last_check": None, **without_account(new_york(day, 3))}
+    assert judge(*at(day, hour, minute, **waiting)) is verdict
+
+
+def test_a_daemon_that_has_just_begun_to_wait_is_no_failure() -> None:
+    begun = {"state": "waiting", "started_at": new_york(TUESDAY, 15, 44).isoformat(), "calendar": None}
+    assert judge(*at(TUESDAY, 15, 45, **begun)) is Health.HEALTHY
+    assert judge(*at(TUESDAY, 15, 50, **begun)) is Health.FAILING
+
+
+def test_death_and_a_halt_come_before_a_failure() -> None:
+    gone = without_account(new_york(MONDAY, 20))
+    assert judge(*at(TUESDAY, 12, holder=None, **gone)) is Health.DEAD
+    assert judge(*at(TUESDAY, 12, halted="by hand", **gone)) is Health.HALTED
+
+
+def test_an_account_that_does_not_answer_is_told_once() -> None:
+    alert = {"kind": "broker", "text": GONE, "at": NOW.isoformat()}
+    check = {**FAILED, "error": "BrokerUnavailable", "sentence": GONE}
+    assert texts(evidence(problem=GONE, alerts=[alert])) == [GONE]
+    assert texts(evidence(problem=GONE, alerts=[alert], last_check=check)) == [GONE]
+    other = {**check, "sentence": "the summary came without a value"}
+    told = [GONE, "the last check could not trade: the summary came without a value"]
+    assert texts(evidence(problem=GONE, last_check=other)) == told

@@ -1,0 +1,316 @@
+"""Told is what has arrived: what was told survives the process, and what no channel took is told again."""
+
+import json
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from qqqbot.model.values import Holding
+from qqqbot.notifications.channels import Channels
+from qqqbot.notifications.memory import MOST_WAITING
+from standins.receiver import receiving, until
+from tests.support.builders import NOW, new_york
+from tests.support.fakes import World
+from tests.support.watch_life import WHO, Life, settled
+
+
+@pytest.fixture
+def life(tmp_path: Path) -> Life:
+    return Life(World(tmp_path))
+
+
+def test_the_memory_is_the_owners_alone_and_another_accounts_is_begun_anew(life: Life) -> None:
+    settled(life)
+    file = life.world.logs / "notices.json"
+    assert file.stat().st_mode & 0o777 == 0o600
+    life.engine.records.switch.halt("by hand")
+    life.check()
+    assert len(life.new()) == 1
+    life.world.broker.account = "DU7654321"
+    life.world.broker.positions["QQQ"] = 0
+    life.start()
+    life.check()
+    assert life.new() == ["qqqbot PAPER ...321: Trading is stopped"]
+
+
+DAMAGES = [
+    "",
+    "{",
+    "[]",
+    '{"whose": "x"}',
+    '{"told": {"halt": 5}}',
+    '{"told": {}, "digest": 1, "login": 1}',
+    "[" * 99999,
+]
+
+
+@pytest.mark.parametrize("text", DAMAGES)
+def test_a_damaged_memory_stops_nothing(life: Life, text: str) -> None:
+    settled(life)
+    (life.world.logs / "notices.json").write_text(text)
+    life.start()
+    life.engine.records.switch.halt("by hand")
+    life.check()
+    assert life.new() == [f"{WHO}: Trading is stopped"]
+    assert json.loads((life.world.logs / "notices.json").read_text())["told"]["halt"]["open"]
+
+
+def test_a_memory_that_cannot_be_written_stops_nothing(life: Life) -> None:
+    settled(life)
+    (life.world.logs / "notices.json.new").mkdir()
+    life.engine.records.switch.halt("by hand")
+    life.check()
+    assert life.new() == [f"{WHO}: Trading is stopped"]
+
+
+TOLD_IN_VAIN = [f"{WHO}: Trading is stopped"]
+
+
+def open_troubles(life: Life) -> list[str]:
+    told = json.loads((life.world.logs / "notices.json").read_text())["told"]
+    return [kind for kind, row in told.items() if row["open"]]
+
+
+def halted_in_vain(life: Life) -> Life:
+    """Trading is halted at NOW, and no channel took the message of it."""
+    settled(life)
+    life.post.works = False
+    life.engine.records.switch.halt("by hand")
+    life.check()
+    assert life.new() == TOLD_IN_VAIN
+    assert open_troubles(life) == []
+    return life
+
+
+def test_what_no_channel_took_is_told_again_an_hour_later_and_not_before(life: Life) -> None:
+    halted_in_vain(life)
+    life.post.works = True
+    assert life.at(NOW + timedelta(minutes=59)) == []
+    assert life.at(NOW + timedelta(minutes=60)) == TOLD_IN_VAIN
+    assert open_troubles(life) == ["halt"]
+    assert life.at(NOW + timedelta(minutes=180)) == []
+
+
+def test_a_day_without_a_channel_is_a_try_an_hour(life: Life) -> None:
+    halted_in_vain(life)
+    tries = [len(life.at(NOW + timedelta(minutes=minute))) for minute in range(1, 8 * 60)]
+    assert sum(tries) == 7
+
+
+def test_what_is_new_takes_along_what_no_channel_took(life: Life) -> None:
+    halted_in_vain(life)
+    life.post.works = True
+    life.world.broker.positions["TQQQ"] += 5
+    life.check()
+    assert life.new() == [f"{WHO}: Trading is stopped; Account and book differ"]
+    assert life.at(NOW + timedelta(hours=2)) == []
+
+
+def test_what_no_channel_took_and_is_over_is_not_told(life: Life) -> None:
+    halted_in_vain(life)
+    life.post.works = True
+    (life.world.logs / "HALT").unlink()
+    life.check()
+    assert life.at(NOW + timedelta(hours=1)) == []
+
+
+def test_the_end_of_a_trouble_is_told_again_too(life: Life) -> None:
+    settled(life)
+    life.engine.records.switch.halt("by hand")
+    life.check()
+    life.post.works = False
+    (life.world.logs / "HALT").unlink()
+    life.check()
+    life.new()
+    life.post.works = True
+    assert life.at(NOW + timedelta(hours=1)) == [f"{WHO}: Over"]
+    assert life.at(NOW + timedelta(hours=2)) == []
+
+
+def test_what_was_under_way_at_a_death_is_told_by_the_next_process(life: Life) -> None:
+    settled(life)
+    life.post.works = None
+    life.engine.records.switch.halt("by hand")
+    life.check()
+    life.watch.look()
+    assert life.new() == TOLD_IN_VAIN, "once, though it has not arrived yet"
+    life.post.works = True
+    life.start()
+    life.check()
+    assert life.new() == TOLD_IN_VAIN
+    life.start()
+    life.check()
+    assert life.new() == []
+
+
+def test_a_message_that_arrives_is_remembered_at_once_and_without_another_look(life: Life) -> None:
+    settled(life)
+    life.post.works = None
+    life.engine.records.switch.halt("by hand")
+    life.check()
+    life.post.flying.pop()(True)
+    assert open_troubles(life) == ["halt"]
+    life.post.works = True
+    life.new()
+    life.start()
+    life.check()
+    assert life.new() == [], "killed before it looked again, and still nothing is repeated"
+
+
+def test_trades_that_no_channel_took_are_told_in_one_message_with_the_next(life: Life) -> None:
+    settled(life)
+    life.post.works = False
+    life.world.prices.target = Holding.TQQQ
+    assert life.at(NOW + timedelta(minutes=15), check=True) == [f"{WHO}: Traded"]
+    life.post.works = True
+    life.start()
+    life.world.prices.target = Holding.QQQ
+    assert life.at(NOW + timedelta(minutes=30), check=True) == [f"{WHO}: Traded"]
+    assert life.bodies[0].count("Traded: ") == 4, "both legs of both, over a restart"
+    assert life.at(NOW + timedelta(hours=3)) == []
+
+
+def test_news_is_kept_from_the_moment_it_happens(life: Life) -> None:
+    settled(life)
+    life.watch.notify("split", "QQQ 2:1")
+    life.start()
+    life.check()
+    assert life.new() == [f"{WHO}: A split was recorded"]
+    life.start()
+    life.check()
+    assert life.new() == []
+
+
+def test_of_the_news_that_waits_the_newest_fifty_are_kept(life: Life) -> None:
+    halted_in_vain(life)
+    for number in range(MOST_WAITING + 5):
+        life.watch.notify("split", f"number {number}.")
+    life.post.works = True
+    life.watch.look()
+    assert len(life.new()) == 1
+    assert "number 4." not in life.bodies[0]
+    assert [f"number {n}." in life.bodies[0] for n in (5, MOST_WAITING + 4)] == [True, True]
+
+
+def test_another_accounts_news_is_not_told_as_this_ones(life: Life) -> None:
+    settled(life)
+    life.watch.notify("split", "QQQ 2:1")
+    life.world.broker.account = "DU7654321"
+    life.world.broker.positions["QQQ"] = 0
+    life.start()
+    life.check()
+    assert life.new() == ["qqqbot PAPER ...321: First trade of this account and mode"]
+
+
+def test_a_week_that_no_channel_took_is_told_again_with_the_same_beginning(life: Life) -> None:
+    settled(life)
+    friday = date(2026, 11, 27)
+    life.at(new_york(friday, 12, 45), check=True)
+    life.post.works = False
+    assert life.at(new_york(friday, 13, 10)) == [f"{WHO}: The week"]
+    first = life.bodies[0]
+    life.post.works = True
+    life.start()
+    assert life.at(new_york(friday, 14), check=True) == [f"{WHO}: The week"]
+    assert life.bodies[0].partition("\n")[0] == first.partition("\n")[0]
+    assert "since the last letter" in life.bodies[0]
+    assert life.at(new_york(friday, 16)) == []
+
+
+def test_a_first_week_is_told_though_no_channel_ever_worked_in_it(tmp_path: Path) -> None:
+    life = Life(World(tmp_path))
+    life.post.works = False
+    life.check()
+    life.at(new_york(date(2026, 11, 27), 12, 45), check=True)
+    life.new()
+    life.post.works = True
+    assert life.at(new_york(date(2026, 11, 27), 13, 10)) == [f"{WHO}: First trade of this account and mode; The week"]
+
+
+def test_a_login_that_no_channel_took_is_asked_for_again(life: Life) -> None:
+    settled(life)
+    sunday = date(2026, 11, 29)
+    life.at(new_york(date(2026, 11, 27), 17))
+    life.problem = "awaiting the second factor"
+    life.post.works = False
+    assert life.at(new_york(sunday, 18, 1)) == [f"{WHO}: The gateway needs your login"]
+    life.post.works = True
+    life.new()
+    assert life.at(new_york(sunday, 18, 59)) == []
+    assert life.at(new_york(sunday, 19, 1)) == [f"{WHO}: The gateway needs your login"]
+    assert life.at(new_york(sunday, 19, 30)) == []
+
+
+def test_messages_that_arrive_in_another_order_leave_the_newest_state(life: Life) -> None:
+    settled(life)
+    life.post.works = None
+    life.engine.records.switch.halt("by hand")
+    life.check()
+    (life.world.logs / "HALT").unlink()
+    life.check()
+    assert life.new() == [*TOLD_IN_VAIN, f"{WHO}: Over"]
+    began, over = life.post.flying
+    over(True)
+    began(True)
+    assert open_troubles(life) == []
+    life.post.works = True
+    life.start()
+    life.check()
+    assert life.new() == []
+
+
+def test_what_no_channel_took_is_told_again_at_once_where_a_later_message_arrived(life: Life) -> None:
+    settled(life)
+    life.post.works = None
+    life.engine.records.switch.halt("by hand")
+    life.check()
+    life.world.broker.positions["TQQQ"] += 5
+    life.check()
+    assert life.new() == [*TOLD_IN_VAIN, f"{WHO}: Account and book differ"]
+    lost, arrives = life.post.flying
+    lost(False)
+    arrives(True)
+    life.post.works = True
+    life.watch.look()
+    assert life.new() == TOLD_IN_VAIN, "the channel works again"
+
+
+def test_a_halt_is_told_over_real_channels_once_one_of_them_works(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    with receiving() as phone:
+        phone.statuses = [503] * 2
+        life = Life(world)
+        settled(life)
+        life.watch.channels = channels = Channels((phone.json_url(),), pauses=(0.01,)).start()
+        life.engine.records.switch.halt("by hand")
+        life.check()
+        until(lambda: channels.failure)
+        assert open_troubles(life) == []
+        life.watch.look()
+        assert len(phone.messages) == 2, "tried twice, given up, and silent for an hour"
+        world.clock.advance(timedelta(hours=1))
+        life.watch.look()
+        until(lambda: open_troubles(life) == ["halt"])
+        life.watch.close()
+        assert phone.titles() == TOLD_IN_VAIN * 3
+
+
+def test_a_stop_in_the_middle_of_a_delivery_leaves_it_to_the_next_process(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    with receiving() as phone:
+        life = Life(world)
+        settled(life)
+        phone.hangs = True
+        life.watch.channels = Channels((phone.json_url(),)).start()
+        life.engine.records.switch.halt("by hand")
+        life.check()
+        until(lambda: phone.messages)
+        life.watch.close()
+        assert open_troubles(life) == []
+        phone.hangs = False
+        life.start()
+        life.watch.channels = Channels((phone.json_url(),)).start()
+        life.check()
+        until(lambda: open_troubles(life) == ["halt"])
+        life.watch.close()

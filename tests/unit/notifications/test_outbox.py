@@ -1,0 +1,177 @@
+"""The outbox: handed over at once, tried again with a bound, closed in time."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from qqqbot.notifications.outbox import Outbox
+from standins.receiver import until
+
+PAUSES = (0.01, 0.01)
+
+
+class Courier:
+    """Delivers numbers; fails as often as told; waits at a gate."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.failures = failures
+        self.tried: list[int] = []
+        self.delivered: list[int] = []
+        self.ended: list[tuple[int, bool]] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self.aborted = False
+
+    def deliver(self, item: int) -> str | None:
+        self.tried.append(item)
+        self.gate.wait(20)
+        if self.failures:
+            self.failures -= 1
+            return "nobody is at home"
+        self.delivered.append(item)
+        return None
+
+    def abort(self) -> None:
+        self.aborted = True
+        self.gate.set()
+
+    def outbox(self, pauses: tuple[float, ...] = PAUSES, capacity: int = 3) -> Outbox[int]:
+        end = lambda *what: self.ended.append(what)  # noqa: E731
+        return Outbox("test", self.deliver, self.abort, pauses, capacity, end).start()
+
+
+@pytest.fixture
+def stuck() -> Iterator[Courier]:
+    courier = Courier()
+    courier.gate.clear()
+    yield courier
+    courier.gate.set()
+
+
+def test_items_are_delivered_in_order_and_the_last_ones_before_it_is_closed() -> None:
+    courier = Courier()
+    outbox = courier.outbox()
+    for number in range(3):
+        outbox.put(number)
+    until(lambda: courier.delivered == [0, 1, 2])
+    outbox.put(3)
+    outbox.close(10)
+    assert courier.delivered == [0, 1, 2, 3]
+
+
+def test_a_failed_delivery_is_tried_again() -> None:
+    courier = Courier(failures=2)
+    outbox = courier.outbox()
+    outbox.put(1)
+    until(lambda: courier.delivered == [1])
+    assert courier.tried == [1, 1, 1]
+    assert outbox.failure is None
+
+
+def test_the_tries_are_bounded_and_the_last_failure_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    courier = Courier(failures=3)
+    outbox = courier.outbox()
+    outbox.put(1)
+    until(lambda: outbox.failure == "nobody is at home")
+    assert courier.tried == [1, 1, 1]
+    assert "given up after 3 tries: nobody is at home" in caplog.text
+    outbox.put(2)
+    until(lambda: courier.delivered == [2])
+    until(lambda: outbox.failure is None)
+
+
+def test_the_oldest_is_dropped_when_too_many_wait(stuck: Courier, caplog: pytest.LogCaptureFixture) -> None:
+    outbox = stuck.outbox()
+    outbox.put(0)
+    until(lambda: stuck.tried == [0])
+    for number in range(1, 6):
+        outbox.put(number)
+    stuck.gate.set()
+    until(lambda: stuck.delivered == [0, 3, 4, 5])
+    assert caplog.text.count("the oldest was dropped") == 2
+
+
+def test_a_hand_over_does_not_wait_for_a_delivery_that_hangs(stuck: Courier) -> None:
+    """A twentieth of a second for a hundred of them leaves room for a busy machine; the delivery takes for ever."""
+    outbox = stuck.outbox()
+    outbox.put(0)
+    until(lambda: stuck.tried == [0])
+    begun = time.perf_counter()
+    for number in range(100):
+        outbox.put(number)
+    assert time.perf_counter() - begun < 0.05
+
+
+def test_closing_lets_a_delivery_end_and_tries_nothing_again() -> None:
+    courier = Courier(failures=1)
+    outbox = courier.outbox(pauses=(60.0,))
+    outbox.put(1)
+    until(lambda: courier.tried == [1])
+    begun = time.monotonic()
+    outbox.close(10)
+    assert time.monotonic() - begun < 5
+    assert not courier.aborted
+
+
+def test_closing_ends_a_delivery_that_hangs(stuck: Courier) -> None:
+    outbox = stuck.outbox()
+    outbox.put(1)
+    until(lambda: stuck.tried == [1])
+    begun = time.monotonic()
+    outbox.close(0.05)
+    assert time.monotonic() - begun < 5
+    assert stuck.aborted
+
+
+def test_closing_an_empty_outbox_is_nothing() -> None:
+    Courier().outbox().close(10)
+
+
+# ---- what became of each
+
+
+def test_it_is_told_of_each_item_whether_it_was_delivered() -> None:
+    courier = Courier(failures=3)
+    outbox = courier.outbox()
+    outbox.put(1)
+    outbox.put(2)
+    until(lambda: courier.ended == [(1, False), (2, True)])
+
+
+def test_an_item_that_is_dropped_was_not_delivered(stuck: Courier) -> None:
+    outbox = stuck.outbox(capacity=1)
+    outbox.put(0)
+    until(lambda: stuck.tried == [0])
+    outbox.put(1)
+    outbox.put(2)
+    assert stuck.ended == [(1, False)]
+
+
+def test_what_is_ended_by_closing_was_not_delivered() -> None:
+    courier = Courier(failures=9)
+    outbox = courier.outbox(pauses=(60.0,))
+    outbox.put(1)
+    outbox.put(2)
+    until(lambda: courier.tried)
+    outbox.close(10)
+    assert courier.ended == [(1, False), (2, False)]
+    assert courier.tried == [1, 2], "each once, nothing again"
+
+
+def test_a_delivery_that_breaks_is_a_failed_try_and_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    courier = Courier()
+    broken = [ValueError("https://token@secret"), ValueError("https://token@secret")]
+
+    def deliver(item: int) -> str | None:
+        if broken:
+            raise broken.pop()
+        return courier.deliver(item)
+
+    outbox = Outbox("test", deliver, courier.abort, (0.01,), 3).start()
+    outbox.put(1)
+    until(lambda: outbox.failure == "the try ended with ValueError")
+    outbox.put(2)
+    until(lambda: courier.delivered == [2])
+    assert "secret" not in caplog.text

@@ -1,0 +1,210 @@
+"""Which events the owner is told, and when: pure, a minute of a test's choice at a time."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from qqqbot.model.values import Decide
+from qqqbot.notifications.policy import (
+    ADVICE,
+    HEADS,
+    LASTING,
+    Memory,
+    News,
+    Trouble,
+    decision_near,
+    is_night,
+    login_due,
+    masked,
+    paragraph,
+    select,
+)
+from tests.support.builders import NOW, RULES, new_york, table
+
+HALT = Trouble("halt", "by hand", NOW)
+SUNDAY = date(2026, 11, 22)
+THANKSGIVING = date(2026, 11, 26)
+HALF_DAY = date(2026, 11, 27)
+
+
+def after(minutes: float) -> datetime:
+    return NOW + timedelta(minutes=minutes)
+
+
+def told(memory: Memory, *troubles: Trouble, at: datetime = NOW, complete: bool = True) -> list[str]:
+    return select(memory, troubles, (), complete, at)
+
+
+# ---- troubles
+
+
+def test_a_trouble_is_told_once_and_its_end_once() -> None:
+    memory = Memory()
+    assert told(memory, HALT) == [paragraph("halt", "by hand (since Tue 2026-11-24 12:00 ET)")]
+    assert told(memory, HALT, at=after(5)) == []
+    assert told(memory, HALT, at=after(6000)) == []
+    assert told(memory, at=after(6001)) == ["Over, nothing to do: trading is stopped (by hand)"]
+    assert told(memory, at=after(6002)) == []
+
+
+def test_a_new_reason_is_told_at_once() -> None:
+    memory = Memory()
+    told(memory, HALT)
+    assert len(told(memory, replace(HALT, text="did not settle"), at=after(1))) == 1
+
+
+@pytest.mark.parametrize("kind", ["broker", "checks_failing"])
+def test_a_text_that_wavers_is_no_news(kind: str) -> None:
+    memory = Memory()
+    assert len(told(memory, Trouble(kind, "try 3", NOW), at=after(5))) == 1
+    assert told(memory, Trouble(kind, "try 4", NOW), at=after(6)) == []
+
+
+def test_what_comes_back_within_the_hour_waits_and_is_told_if_it_lasts() -> None:
+    memory = Memory()
+    told(memory, Trouble("broker", "down", NOW), at=after(5))
+    assert len(told(memory, at=after(10))) == 1
+    again = Trouble("broker", "down again", after(20))
+    assert told(memory, again, at=after(30)) == []
+    assert told(memory, at=after(31)) == [], "what was not told is not said to be over"
+    assert told(memory, again, at=after(69)) == []
+    assert len(told(memory, again, at=after(71))) == 1
+
+
+def test_a_broken_line_has_three_minutes_to_come_back() -> None:
+    memory = Memory()
+    down = Trouble("broker", "down", NOW)
+    assert told(memory, down, at=after(2.9)) == []
+    assert len(told(memory, down, at=after(3))) == 1
+
+
+def test_a_broker_lost_with_no_decision_near_waits_for_one() -> None:
+    memory = Memory()
+    down = Trouble("broker", "down", NOW, threatens=False)
+    assert told(memory, down, at=after(300)) == []
+    assert told(memory, at=after(301)) == []
+    assert len(told(memory, replace(down, threatens=True), at=after(302))) == 1
+    assert told(memory, down, at=after(303)) == [], "it goes on, though nothing is due"
+    assert len(told(memory, at=after(304))) == 1
+
+
+def test_nothing_is_said_to_be_over_before_everything_was_looked_at() -> None:
+    memory = Memory()
+    told(memory, HALT)
+    assert told(memory, at=after(1), complete=False) == []
+    assert len(told(memory, at=after(2), complete=True)) == 1
+
+
+def test_a_clock_that_was_set_back_silences_nothing() -> None:
+    memory = Memory()
+    told(memory, Trouble("broker", "down", NOW), at=after(5))
+    told(memory, at=after(10))
+    years_ago = NOW - timedelta(days=1000)
+    assert len(told(memory, Trouble("broker", "down", NOW), at=years_ago)) == 1
+
+
+# ---- news
+
+
+def test_each_trade_is_news() -> None:
+    trade = News("trade", "BUY 5 QQQ", NOW)
+    lines = select(Memory(), (), [trade, trade], True, NOW)
+    assert lines == ["Traded: BUY 5 QQQ (Tue 2026-11-24 12:00 ET)"] * 2
+
+
+def test_the_same_refusal_is_told_once_an_hour() -> None:
+    memory = Memory()
+
+    def refused(minute: float, text: str = "no margin") -> int:
+        return len(select(memory, (), [News("order_refused", text, after(minute))], True, after(minute)))
+
+    assert [refused(0), refused(15), refused(30, "another"), refused(59, "another"), refused(91, "another")] == [
+        *(1, 0, 1, 0, 1)
+    ]
+
+
+def test_an_order_that_was_lost_is_told_with_the_answer_that_does_not_double_it() -> None:
+    line = select(Memory(), (), [News("order_lost", "BUY 211 QQQ, sent on 2026-11-24", NOW)], True, NOW)[0]
+    assert line.startswith("What became of an order is not known: BUY 211 QQQ, sent on 2026-11-24")
+    assert "./bot_control.sh adopt; leave buys again" in line
+
+
+def test_every_lasting_kind_says_what_to_do() -> None:
+    assert LASTING <= ADVICE.keys() <= HEADS.keys()
+
+
+# ---- when
+
+
+@pytest.mark.parametrize(
+    ("hour", "minute", "night"), [(7, 59, True), (8, 0, False), (19, 59, False), (20, 0, True), (0, 30, True)]
+)
+def test_the_night_is_new_yorks(hour: int, minute: int, night: bool) -> None:
+    for day in (date(2026, 7, 14), date(2026, 12, 14)):  # both sides of daylight saving
+        assert is_night(new_york(day, hour, minute)) is night
+
+
+WINDOW = replace(RULES, decide=Decide.BEFORE_CLOSE)
+NEAR = [
+    (RULES, date(2026, 11, 24), (8, 29), False),
+    (RULES, date(2026, 11, 24), (8, 30), True),
+    (RULES, date(2026, 11, 24), (15, 59), True),
+    (RULES, date(2026, 11, 24), (16, 0), False),
+    (RULES, THANKSGIVING, (12, 0), False),
+    (RULES, SUNDAY, (12, 0), False),
+    (RULES, HALF_DAY, (13, 0), False),
+    (WINDOW, date(2026, 11, 24), (14, 44), False),
+    (WINDOW, date(2026, 11, 24), (14, 45), True),
+    (WINDOW, HALF_DAY, (11, 44), False),
+    (WINDOW, HALF_DAY, (11, 45), True),
+]
+
+
+@pytest.mark.parametrize(("rules", "day", "at", "near"), NEAR)
+def test_a_decision_is_near_within_the_hour(rules: object, day: date, at: tuple[int, int], near: bool) -> None:
+    assert decision_near(new_york(day, *at), table(), rules) is near
+
+
+@pytest.mark.parametrize("known", [None, table(date(2026, 11, 2), date(2026, 11, 6))], ids=["no table", "old table"])
+def test_without_a_calendar_every_weekday_may_be_one(known: object) -> None:
+    assert decision_near(new_york(THANKSGIVING, 9), known, RULES)
+    assert not decision_near(new_york(THANKSGIVING, 8, 59), known, RULES)
+    assert not decision_near(new_york(SUNDAY, 12), known, RULES)
+
+
+def test_the_login_is_asked_for_on_sunday_evening_once_and_only_if_needed() -> None:
+    memory = Memory()
+    assert not login_due(memory, "logged out", new_york(SUNDAY, 17, 59))
+    assert not login_due(memory, None, new_york(SUNDAY, 18))
+    assert login_due(memory, "logged out", new_york(SUNDAY, 18))
+    assert not login_due(memory, "logged out", new_york(SUNDAY, 20))
+    assert not login_due(memory, "logged out", new_york(date(2026, 11, 23), 18))
+    memory.login = SUNDAY.isoformat()
+    assert not login_due(memory, "logged out", new_york(SUNDAY, 19))
+    assert login_due(memory, "logged out", new_york(SUNDAY, 18) + timedelta(days=7))
+
+
+# ---- accounts
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("account DU1234567 is paper", "account ...567 is paper"),
+        ("U7654321, DF999888", "...321, ...888"),
+        ("QQQ 612.40, TQQQ, HTTP 503, 2026-11-24", "QQQ 612.40, TQQQ, HTTP 503, 2026-11-24"),
+    ],
+)
+def test_account_ids_keep_three_characters(text: str, shown: str) -> None:
+    assert masked(text) == shown
+
+
+def test_the_account_is_masked_whatever_its_id_looks_like() -> None:
+    assert masked("my x-99-abc has it", "x-99-abc") == "my ...abc has it"
+    assert masked("simulated it is", "simulated") == "simulated it is", "no id of a person"
+
+
+def test_times_are_given_in_new_york() -> None:
+    line = select(Memory(), (), [News("split", "3:1", datetime(2026, 7, 1, 14, 30, tzinfo=UTC))], True, NOW)[0]
+    assert "(Wed 2026-07-01 10:30 ET)" in line

@@ -1,0 +1,113 @@
+"""inputs.jsonl: small, whole after any accident, and never in the way of a decision."""
+
+import json
+import logging
+import os
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qqqbot.model.values import Snapshot
+from qqqbot.records.codec import merged, snapshot_and_rules, unpacked
+from qqqbot.records.inputs import InputLog
+from tests.support.builders import DAY, NOW, RULES, new_york, snapshot
+
+WHO = {"schema": 1, "mode": "paper", "account": "DU1234567"}
+
+
+def write(log: InputLog, *snapshots: Snapshot) -> None:
+    for seen in snapshots:
+        log.record(seen, RULES, {"timestamp": seen.now.isoformat(), "round": 1, **WHO, "action": "HOLD"})
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def checks(count: int) -> list[Snapshot]:
+    return [snapshot(now=NOW + timedelta(minutes=15 * n), orders_this_session=n) for n in range(count)]
+
+
+def test_the_closes_are_told_once_in_a_session(tmp_path: Path) -> None:
+    path = tmp_path / "inputs.jsonl"
+    tomorrow = snapshot(now=new_york(DAY + timedelta(days=1), 12))
+    write(InputLog(path), *checks(3), tomorrow)
+    assert [row.get("kind") for row in rows(path)] == ["base", None, None, None, "base", None]
+    assert all(row["mode"] == "paper" and row["account"] == "DU1234567" for row in rows(path))
+    assert len(path.read_text().splitlines()[2]) < 600
+
+
+def test_every_check_is_rebuilt_from_its_row_and_its_base(tmp_path: Path) -> None:
+    path = tmp_path / "inputs.jsonl"
+    seen = checks(3)
+    write(InputLog(path), *seen)
+    base, *changes = rows(path)
+    values = unpacked(base["packed"])
+    assert [snapshot_and_rules(merged(values, row["change"])) for row in changes] == [(s, RULES) for s in seen]
+    assert {row["base"] for row in changes} == {base["base"]}
+
+
+def test_closes_that_were_revised_within_a_session_are_a_new_base(tmp_path: Path) -> None:
+    path = tmp_path / "inputs.jsonl"
+    first, second = checks(2)
+    bars = second.market.bars
+    revised = replace(second, market=replace(second.market, bars=(*bars[:-1], replace(bars[-1], close=1.0))))
+    write(InputLog(path), first, revised)
+    assert [row.get("kind") for row in rows(path)] == ["base", None, "base", None]
+    assert rows(path)[0]["base"] != rows(path)[2]["base"]
+
+
+def test_a_new_process_begins_with_a_base_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "inputs.jsonl"
+    write(InputLog(path), *checks(1))
+    write(InputLog(path), *checks(1))
+    assert [row.get("kind") for row in rows(path)] == ["base", None, "base", None]
+
+
+def test_a_line_that_a_power_cut_left_unfinished_stays_a_line_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "inputs.jsonl"
+    path.write_text('{"timestamp": "2026-')
+    write(InputLog(path), *checks(1))
+    torn, *good = path.read_text().splitlines()
+    assert torn == '{"timestamp": "2026-'
+    assert [json.loads(line).get("kind") for line in good] == ["base", None]
+
+
+def test_it_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "inputs.jsonl"
+    write(InputLog(path), *checks(1))
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_disk_that_refuses_is_told_once_and_hinders_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "gone" / "inputs.jsonl"
+    log = InputLog(path)
+    with caplog.at_level(logging.ERROR):
+        write(log, *checks(3))
+    assert len(caplog.records) == 1
+    assert "--replay will miss these checks" in caplog.text
+    path.parent.mkdir()
+    write(log, *checks(1))
+    assert [row.get("kind") for row in rows(path)] == ["base", None]
+
+
+def test_after_a_failure_nothing_refers_to_a_base_that_may_be_gone(tmp_path: Path) -> None:
+    folder, aside = tmp_path / "logs", tmp_path / "aside"
+    folder.mkdir()
+    log = InputLog(folder / "inputs.jsonl")
+    write(log, *checks(1))
+    folder.rename(aside)
+    write(log, *checks(2))
+    folder.mkdir()
+    write(log, *checks(3)[2:])
+    assert [row.get("kind") for row in rows(folder / "inputs.jsonl")] == ["base", None]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+def test_a_full_disk_is_told_and_hinders_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.ERROR):
+        write(InputLog(Path("/dev/full")), *checks(1))
+    assert "No space left" in caplog.text

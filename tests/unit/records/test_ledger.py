@@ -1,0 +1,283 @@
+"""The fold of the book's rows, against an account kept in the plainest way there is."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qqqbot.model.values import QQQ, SYMBOLS, TQQQ, Holding, Side, Split
+from qqqbot.records.ledger import REMEMBERED, Ledger, fold, pending_splits
+from tests.support.builders import NOW, portfolio, trade_row
+
+STAMP = NOW.isoformat()
+DEPOSIT = {"kind": "capital", "amount": 100_000, "timestamp": STAMP}
+
+
+def row(kind: str, **values: Any) -> Mapping[str, Any]:
+    return {"kind": kind, "timestamp": STAMP, **values}
+
+
+def commission_row(amount: Any, order_ref: str = "qqqbot-20261124-01") -> Mapping[str, Any]:
+    return row("commission", amount=amount, order_ref=order_ref)
+
+
+def correction(symbol: str, quantity: int, amount: Any) -> Mapping[str, Any]:
+    return row(
+        "correction",
+        symbol=symbol,
+        quantity=quantity,
+        amount=Decimal(str(amount)),
+        order_ref="qqqbot-20261124-01",
+        order_quantity_change=abs(quantity),
+        order_amount_change=abs(Decimal(str(amount))),
+        exec_ids=["a.02"],
+    )
+
+
+def test_an_empty_book_is_nothing() -> None:
+    ledger = fold([])
+    assert ledger.portfolio() == portfolio(cash=0, total_capital=Decimal(0))
+    assert ledger.since is None
+
+
+def test_capital_is_cash() -> None:
+    ledger = fold([DEPOSIT, row("capital", amount=-20_000)])
+    assert ledger.cash == ledger.total_capital == 80_000
+    assert ledger.since == datetime.fromisoformat(STAMP)
+
+
+def test_a_round_trip_earns_what_it_earned() -> None:
+    rows = [DEPOSIT, trade_row(Side.BUY, QQQ, 211, "450.00"), trade_row(Side.SELL, QQQ, 211, "460.00")]
+    ledger = fold(rows)
+    assert ledger.shares == {QQQ: 0, TQQQ: 0}
+    assert ledger.realized_pnl == 2110 - 2
+    assert ledger.cash == 100_000 + 2110 - 2
+    assert ledger.trades == 2
+
+
+def test_cost_is_the_average_paid_with_commissions() -> None:
+    ledger = fold([DEPOSIT, trade_row(Side.BUY, QQQ, 1, 100), trade_row(Side.BUY, QQQ, 3, 110)])
+    assert ledger.cost[QQQ] == Decimal(100 + 330 + 2) / 4
+
+
+def test_a_partial_sale_keeps_the_cost_of_the_rest() -> None:
+    ledger = fold([DEPOSIT, trade_row(Side.BUY, QQQ, 10, 100), trade_row(Side.SELL, QQQ, 4, 120)])
+    assert ledger.cost[QQQ] == Decimal("100.1")
+    assert ledger.realized_pnl == 480 - 1 - Decimal("400.4")
+    assert ledger.shares[QQQ] == 6
+
+
+def test_a_trade_says_where_the_book_is_moving() -> None:
+    assert fold([DEPOSIT, trade_row(Side.SELL, QQQ, 0, 1, position="TQQQ")]).moving_to is Holding.TQQQ
+
+
+def test_a_commission_not_told_yet_costs_nothing_until_it_is_told() -> None:
+    ledger = fold([DEPOSIT, trade_row(Side.BUY, QQQ, 1, 100, commission=None)])
+    assert ledger.cash == 99_900
+    assert ledger.awaiting_commission == {"qqqbot-20261124-01"}
+    ledger.apply(commission_row("1.25"))
+    assert ledger.cash == Decimal("99898.75")
+    assert ledger.realized_pnl == Decimal("-1.25")
+    assert not ledger.awaiting_commission
+
+
+def test_a_corrected_price_changes_cash_and_cost_alone() -> None:
+    ledger = fold([DEPOSIT, trade_row(Side.BUY, QQQ, 10, 100), correction(QQQ, 0, "-5")])
+    assert ledger.cash == 100_000 - 1000 - 1 - 5
+    assert ledger.cost[QQQ] == Decimal("100.6")
+    assert ledger.shares[QQQ] == 10
+    assert ledger.realized_pnl == 0
+
+
+def test_a_corrected_sale_after_all_is_sold_is_profit() -> None:
+    rows = [DEPOSIT, trade_row(Side.BUY, QQQ, 10, 100), trade_row(Side.SELL, QQQ, 10, 110), correction(QQQ, 0, 20)]
+    assert fold(rows).realized_pnl == 1100 - 1 - 1001 + 20
+
+
+def test_a_correction_that_sells_the_rest_leaves_no_cost_behind() -> None:
+    rows = [DEPOSIT, trade_row(Side.BUY, QQQ, 10, 100), trade_row(Side.SELL, QQQ, 9, 110), correction(QQQ, -1, 110)]
+    ledger = fold(rows)
+    assert ledger.cost[QQQ] == 0
+    assert ledger.realized_pnl == 1100 - 1 - 1001
+    assert QQQ not in ledger.held_since
+
+
+def test_a_correction_counts_its_executions() -> None:
+    ledger = fold([DEPOSIT, trade_row(Side.BUY, QQQ, 10, 100, exec_ids=["a.01"]), correction(QQQ, 1, -100)])
+    assert ledger.counted("a.01")
+    assert ledger.counted("a.02")
+    assert not ledger.counted("a.03")
+    assert ledger.order_totals["qqqbot-20261124-01"] == (11, 1100)
+
+
+def test_adopted_shares_are_the_bots_at_their_price() -> None:
+    ledger = fold([DEPOSIT, row("adopt", symbol=TQQQ, quantity=100, price=60)])
+    assert ledger.shares[TQQQ] == 100
+    assert ledger.cost[TQQQ] == 60
+    assert ledger.cash == 94_000
+
+
+def test_an_adopted_sale_takes_the_shares_out() -> None:
+    ledger = fold([DEPOSIT, trade_row(Side.BUY, QQQ, 10, 100), row("adopt", symbol=QQQ, quantity=-10, price=120)])
+    assert ledger.shares[QQQ] == 0
+    assert ledger.realized_pnl == 1200 - 1001
+    assert ledger.cash == 100_000 - 1001 + 1200
+
+
+def test_left_shares_are_not_the_bots() -> None:
+    ledger = fold([DEPOSIT, row("leave", symbol=QQQ, quantity=50), row("leave", symbol=QQQ, quantity=-20)])
+    assert ledger.foreign == {QQQ: 30, TQQQ: 0}
+    assert ledger.shares == {QQQ: 0, TQQQ: 0}
+    assert ledger.portfolio().holding is Holding.CASH
+
+
+def test_a_split_multiplies_shares_and_divides_cost() -> None:
+    rows = [
+        DEPOSIT,
+        trade_row(Side.BUY, TQQQ, 100, 60, commission=0),
+        row("leave", symbol=TQQQ, quantity=7),
+        row("split", symbol=TQQQ, ratio=Decimal(2), date="2026-11-25"),
+    ]
+    ledger = fold(rows)
+    assert ledger.shares == {QQQ: 0, TQQQ: 200}
+    assert ledger.foreign[TQQQ] == 14
+    assert ledger.cost[TQQQ] == 30
+    assert ledger.cash == 94_000
+    assert ledger.has_split(TQQQ, date(2026, 11, 25))
+    assert not ledger.has_split(QQQ, date(2026, 11, 25))
+
+
+def test_a_split_is_pending_where_it_came_while_the_share_was_held() -> None:
+    splits = [Split(TQQQ, date(2026, 11, day), 2.0) for day in (23, 24, 25)] + [Split(QQQ, date(2026, 11, 25), 2.0)]
+    rows = [DEPOSIT, trade_row(Side.BUY, TQQQ, 100, 60)]
+    # Bought on the 24th: that day's price was already the split one.
+    assert pending_splits(fold(rows), splits) == (splits[2],)
+    recorded = [*rows, row("split", symbol=TQQQ, ratio=2, date="2026-11-25")]
+    assert pending_splits(fold(recorded), splits) == ()
+    assert pending_splits(fold([*rows, trade_row(Side.SELL, TQQQ, 100, 60)]), splits) == ()
+
+
+def test_the_day_of_a_buy_is_new_yorks() -> None:
+    late = trade_row(Side.BUY, TQQQ, 100, 60, timestamp="2026-11-25T02:00:00+00:00")
+    assert fold([DEPOSIT, late]).held_since == {TQQQ: date(2026, 11, 24)}
+
+
+def test_only_the_newest_executions_are_remembered() -> None:
+    ids = [f"e{n}.01" for n in range(REMEMBERED + 5)]
+    ledger = fold([DEPOSIT, trade_row(Side.BUY, QQQ, 1, 100, exec_ids=ids)])
+    assert not ledger.counted(ids[4])
+    assert ledger.counted(ids[5])
+    assert ledger.counted(ids[-1])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {},
+        row("unheard_of"),
+        row("capital"),
+        row("capital", amount="many"),
+        trade_row(Side.BUY, "SPY", 1, 100),
+        {**trade_row(Side.BUY, QQQ, 1, 100), "side": "HOLD"},
+        trade_row(Side.BUY, QQQ, 1, 100, position="GOLD"),
+        {k: v for k, v in trade_row(Side.BUY, QQQ, 1, 100).items() if k != "commission"},
+    ],
+)
+def test_a_row_that_is_none_is_an_error(wrong: Mapping[str, Any]) -> None:
+    with pytest.raises((KeyError, ValueError, ArithmeticError)):
+        fold([DEPOSIT, wrong])
+
+
+money = st.decimals(1, 900, places=4)
+fees = st.none() | st.decimals(0, 5, places=2)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Mapping[str, Any]]:
+    """A random but possible history: never a sale of more than is held."""
+    rows: list[Mapping[str, Any]] = [DEPOSIT]
+    held = dict.fromkeys(SYMBOLS, 0)
+    for number in range(draw(st.integers(0, 25))):
+        symbol = draw(st.sampled_from(SYMBOLS))
+        kinds = ["buy", "capital", "leave", "adopt", *(["sell", "adopt_out", "split"] if held[symbol] else [])]
+        match draw(st.sampled_from(kinds)):
+            case "buy":
+                held[symbol] += (quantity := draw(st.integers(1, 500)))
+                rows.append(trade_row(Side.BUY, symbol, quantity, draw(money), commission=draw(fees)))
+            case "sell":
+                held[symbol] -= (quantity := draw(st.integers(1, held[symbol])))
+                rows.append(trade_row(Side.SELL, symbol, quantity, draw(money), commission=draw(fees)))
+            case "adopt":
+                held[symbol] += (quantity := draw(st.integers(1, 500)))
+                rows.append(row("adopt", symbol=symbol, quantity=quantity, price=draw(money)))
+            case "adopt_out":
+                held[symbol] -= (quantity := draw(st.integers(1, held[symbol])))
+                rows.append(row("adopt", symbol=symbol, quantity=-quantity, price=draw(money)))
+            case "capital":
+                rows.append(row("capital", amount=draw(st.integers(-1000, 1000))))
+            case "leave":
+                rows.append(row("leave", symbol=symbol, quantity=draw(st.integers(0, 50))))
+            case "split":
+                held[symbol] *= (ratio := draw(st.sampled_from([2, 3])))
+                rows.append(row("split", symbol=symbol, ratio=ratio, date=f"2026-01-{number + 1:02d}"))
+    return rows
+
+
+def plain_account(rows: list[Mapping[str, Any]]) -> tuple[Decimal, dict[str, int], Decimal]:
+    """Cash, shares and capital by adding up, one kind of row after the other."""
+    cash, capital, shares = Decimal(0), Decimal(0), dict.fromkeys(SYMBOLS, 0)
+    for entry in rows:
+        kind = entry.get("kind", "trade")
+        if kind == "capital":
+            cash += entry["amount"]
+            capital += entry["amount"]
+        elif kind == "split":
+            shares[entry["symbol"]] *= entry["ratio"]
+        elif kind == "adopt":
+            shares[entry["symbol"]] += entry["quantity"]
+            cash -= entry["quantity"] * entry["price"]
+        elif kind == "trade":
+            sign = 1 if entry["side"] == "BUY" else -1
+            shares[entry["symbol"]] += sign * entry["quantity"]
+            cash -= sign * entry["quantity"] * entry["price"] + (entry["commission"] or 0)
+    return cash, shares, capital
+
+
+@given(histories())
+def test_the_fold_adds_up_like_a_plain_account(rows: list[Mapping[str, Any]]) -> None:
+    ledger = fold(rows)
+    cash, shares, capital = plain_account(rows)
+    assert (ledger.cash, ledger.shares, ledger.total_capital) == (cash, shares, capital)
+    assert ledger.trades == sum(1 for r in rows if "kind" not in r)
+    assert ledger.rows == len(rows)
+
+
+@given(histories())
+def test_profit_and_cost_explain_all_the_money(rows: list[Mapping[str, Any]]) -> None:
+    """What was put in plus what was earned is the cash and the cost of what is held."""
+    ledger = fold(rows)
+    at_cost = ledger.portfolio().equity(ledger.cost)
+    assert abs(at_cost - (ledger.total_capital + ledger.realized_pnl)) < Decimal("1e-15")
+    assert all(ledger.cost[s] == 0 for s in SYMBOLS if ledger.shares[s] == 0)
+    assert set(ledger.held_since) == {s for s in SYMBOLS if ledger.shares[s]}
+
+
+@given(histories(), st.integers(0, 25))
+def test_the_fold_goes_on_where_it_stopped(rows: list[Mapping[str, Any]], cut: int) -> None:
+    whole, pieces = fold(rows), fold(rows[:cut])
+    for entry in rows[cut:]:
+        pieces.apply(entry)
+    assert pieces.portfolio() == whole.portfolio()
+
+
+def test_a_portfolio_is_not_changed_by_later_rows() -> None:
+    ledger = Ledger()
+    ledger.apply(DEPOSIT)
+    before = ledger.portfolio()
+    ledger.apply(trade_row(Side.BUY, QQQ, 10, 100))
+    assert before.shares[QQQ] == 0
+    assert before.cash == 100_000

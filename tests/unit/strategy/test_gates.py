@@ -1,0 +1,410 @@
+"""Each condition of trading passes and fails at its exact edge, with its code and its sentence; none ever raises."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qqqbot.model.values import QQQ, TQQQ, Bar, Gate, Holding, Quote, Rules, Snapshot
+from qqqbot.strategy import gates
+from tests.support.builders import (
+    DAY,
+    HALF_DAYS,
+    NOW,
+    PRICE,
+    RULES,
+    TQQQ_PRICE,
+    account,
+    bars,
+    closes,
+    intent,
+    market,
+    new_york,
+    portfolio,
+    session,
+    snapshot,
+    table,
+)
+
+SECOND = timedelta(seconds=1)
+NAN, INFINITY = float("nan"), float("inf")
+
+
+def with_market(**changes: Any) -> Snapshot:
+    return snapshot(market=replace(market(), **changes))
+
+
+def with_bars(changed: Sequence[Bar]) -> Snapshot:
+    return with_market(bars=tuple(changed))
+
+
+def assert_fails(gate: Gate, code: str, *words: str) -> None:
+    assert not gate.passed
+    assert gate.code == code
+    for word in words:
+        assert word in gate.sentence
+
+
+@pytest.mark.parametrize("target", list(Holding))
+def test_a_sound_snapshot_passes_every_gate(target: Holding) -> None:
+    for verdict in gates.check(gates.PRICE_GATES + gates.TRADE_GATES, snapshot(target), RULES):
+        assert verdict.passed, verdict
+        assert verdict.sentence
+        assert verdict.found
+
+
+def test_gates_have_names_of_their_own() -> None:
+    names = [g.name for g in gates.check(gates.PRICE_GATES + gates.TRADE_GATES, snapshot(), RULES)]
+    assert len(set(names)) == len(names) == 14
+
+
+class TestWindow:
+    HISTORY = bars(closes(Holding.QQQ))
+
+    def test_a_missing_row_is_named(self) -> None:
+        missing = self.HISTORY[:50] + self.HISTORY[51:]
+        assert_fails(
+            gates.window_complete(with_bars(missing), RULES),
+            "PricesUnavailable",
+            f"no row for {self.HISTORY[50].date}",
+        )
+
+    def test_yesterdays_missing_row_is_not_taken_for_the_day_before(self) -> None:
+        assert_fails(gates.window_complete(with_bars(self.HISTORY[:-1]), RULES), "PricesUnavailable", "2026-11-23")
+
+    def test_many_missing_rows_are_counted(self) -> None:
+        sentence = gates.window_complete(with_bars(self.HISTORY[10:]), RULES).sentence
+        assert sentence.endswith("and 7 more")
+
+    def test_no_rows_at_all_are_no_window(self) -> None:
+        assert_fails(gates.window_complete(with_bars([]), RULES), "PricesUnavailable", "and 116 more")
+
+    def test_a_row_there_twice_is_refused(self) -> None:
+        twice = (*self.HISTORY[:5], self.HISTORY[4], *self.HISTORY[5:])
+        assert_fails(gates.window_complete(with_bars(twice), RULES), "PricesUnavailable", "twice")
+
+    def test_rows_out_of_order_are_refused(self) -> None:
+        assert_fails(
+            gates.window_complete(with_bars(self.HISTORY[::-1]), RULES), "PricesUnavailable", "not in the order"
+        )
+
+    def test_a_row_of_a_holiday_is_refused(self) -> None:
+        stranger = Bar(date(2026, 9, 7), PRICE)
+        rows = sorted([*self.HISTORY, stranger], key=lambda bar: bar.date)
+        assert_fails(gates.window_complete(with_bars(rows), RULES), "PricesUnavailable", "2026-09-07", "closed")
+
+    def test_todays_row_among_the_finished_ones_is_refused(self) -> None:
+        assert not gates.window_complete(with_bars([*self.HISTORY, Bar(DAY, PRICE)]), RULES).passed
+
+    def test_rows_older_than_the_window_do_not_matter(self) -> None:
+        older = Bar(date(2026, 1, 1), NAN)
+        assert gates.window_complete(with_bars([older, *self.HISTORY]), RULES).passed
+
+    @pytest.mark.parametrize("close", [NAN, INFINITY, 0.0, -450.0])
+    @pytest.mark.parametrize("at", [0, 60, 118])
+    def test_a_close_that_is_no_price_is_refused(self, close: float, at: int) -> None:
+        rows = [*self.HISTORY[:at], Bar(self.HISTORY[at].date, close), *self.HISTORY[at + 1 :]]
+        assert_fails(gates.window_complete(with_bars(rows), RULES), "PricesUnavailable", "no usable close")
+
+    def test_a_calendar_that_knows_too_few_sessions_is_refused(self) -> None:
+        short = snapshot(expected=table().before(DAY, 118))
+        assert_fails(gates.window_complete(short, RULES), "PricesUnavailable", "only 118 sessions known, 119 needed")
+
+    def test_a_calendar_that_knows_nothing_is_refused(self) -> None:
+        assert_fails(gates.window_complete(snapshot(expected=()), RULES), "PricesUnavailable", "only 0 sessions")
+
+    def test_the_closes_of_the_window_are_those_of_its_sessions(self) -> None:
+        assert gates.closes_of_window(snapshot(Holding.QQQ)) == closes(Holding.QQQ)
+
+
+class TestNewestRow:
+    def test_todays_session_is_needed(self) -> None:
+        assert gates.newest_row(with_market(newest_row=DAY), RULES).passed
+
+    @pytest.mark.parametrize("day", [DAY - timedelta(days=1), DAY + timedelta(days=1)])
+    def test_any_other_day_is_stale(self, day: date) -> None:
+        assert_fails(gates.newest_row(with_market(newest_row=day), RULES), "StalePrices", str(day), str(DAY))
+
+
+class TestQuotes:
+    @pytest.mark.parametrize("price", [NAN, INFINITY, -INFINITY, 0.0, -1.0, 0.00001, 1e25])
+    @pytest.mark.parametrize("name", ["qqq", "tqqq"])
+    def test_a_price_that_is_none_is_refused(self, name: str, price: float) -> None:
+        assert_fails(
+            gates.quotes_sound(with_market(**{name: Quote(name.upper(), price, NOW)}), RULES),
+            "PricesUnavailable",
+            "not usable",
+        )
+
+    @pytest.mark.parametrize("price", [0.01, 1_000_000.0])
+    def test_the_edges_of_what_a_share_may_cost(self, price: float) -> None:
+        assert gates.quotes_sound(with_market(tqqq=Quote(TQQQ, price, NOW)), RULES).passed
+
+
+class TestQuoteAge:
+    def aged(self, age: timedelta, **changes: Any) -> Snapshot:
+        return snapshot(market=replace(market(), tqqq=Quote(TQQQ, TQQQ_PRICE, NOW - age)), **changes)
+
+    def test_twenty_minutes_are_young_enough(self) -> None:
+        assert gates.quote_age(self.aged(timedelta(minutes=20)), RULES).passed
+
+    def test_a_second_more_is_stale(self) -> None:
+        assert_fails(
+            gates.quote_age(self.aged(timedelta(minutes=20) + SECOND), RULES),
+            "StalePrices",
+            "TQQQ is older than 20 minutes",
+        )
+
+    def test_the_older_of_the_two_counts(self) -> None:
+        old = with_market(qqq=Quote(QQQ, PRICE, NOW - timedelta(minutes=40)))
+        assert_fails(gates.quote_age(old, RULES), "StalePrices", "QQQ is older", "40.0 min old")
+
+    def test_a_clock_a_minute_behind_is_tolerated(self) -> None:
+        assert gates.quote_age(self.aged(-timedelta(seconds=60)), RULES).passed
+
+    def test_a_price_from_the_future_is_a_clock_set_back(self) -> None:
+        assert_fails(
+            gates.quote_age(self.aged(-timedelta(seconds=61)), RULES), "StalePrices", "in the future", "clock is behind"
+        )
+        assert_fails(gates.quote_age(self.aged(-timedelta(hours=1)), RULES), "StalePrices", "60.0 min")
+
+    def test_the_night_does_not_age_a_closing_price(self) -> None:
+        night = snapshot(
+            now=new_york(DAY, 23),
+            market=market(now=new_york(DAY, 15, 59), day=DAY),
+        )
+        assert gates.quote_age(night, RULES).passed
+
+    def test_a_price_that_was_old_at_the_close_stays_old(self) -> None:
+        night = snapshot(now=new_york(DAY, 23), market=market(now=new_york(DAY, 15, 30), day=DAY))
+        assert not gates.quote_age(night, RULES).passed
+
+
+class TestDailyMove:
+    def moved(self, at: int, factor: float) -> Snapshot:
+        values = [PRICE / factor] * at + [PRICE] * (119 - at)
+        return with_bars(bars(values))
+
+    def test_a_move_at_the_limit_is_a_real_day(self) -> None:
+        assert gates.daily_move(self.moved(60, 1.2), replace(RULES, max_daily_move=0.2001)).passed
+
+    @pytest.mark.parametrize("factor", [1.25, 0.75, 0.5])
+    def test_a_larger_one_is_a_split_or_a_bad_row(self, factor: float) -> None:
+        assert_fails(
+            gates.daily_move(self.moved(60, factor), RULES),
+            "PricesUnavailable",
+            str(bars([1.0] * 119)[60].date),
+            "beyond the 20%",
+        )
+
+    def test_todays_move_counts(self) -> None:
+        today = with_market(qqq=Quote(QQQ, PRICE * 1.3, NOW))
+        assert_fails(gates.daily_move(today, RULES), "PricesUnavailable", str(DAY))
+
+    def test_exactly_the_limit_passes_and_just_above_fails(self) -> None:
+        at_limit = with_bars(bars([400.0] * 118 + [450.0]))
+        assert gates.daily_move(at_limit, replace(RULES, max_daily_move=0.125)).passed
+        assert not gates.daily_move(at_limit, replace(RULES, max_daily_move=0.1249)).passed
+
+    def test_an_incomplete_window_is_another_gates_matter(self) -> None:
+        assert gates.daily_move(with_bars([]), RULES).passed
+
+
+class TestLeverage:
+    def quoted(self, tqqq: float, previous: float | None = TQQQ_PRICE) -> Snapshot:
+        """QQQ unchanged since yesterday, so that TQQQ's own move is the difference."""
+        flat = replace(market(), bars=bars([PRICE] * 119), tqqq_previous_close=previous)
+        return snapshot(market=replace(flat, tqqq=Quote(TQQQ, tqqq, NOW)))
+
+    def test_near_three_to_one_passes_and_beyond_the_tolerance_fails(self) -> None:
+        for sign in (1, -1):
+            assert gates.leverage(self.quoted(TQQQ_PRICE * (1 + sign * 0.0249)), RULES).passed
+            assert_fails(
+                gates.leverage(self.quoted(TQQQ_PRICE * (1 + sign * 0.0251)), RULES),
+                "PricesUnavailable",
+                "not near three to one",
+            )
+
+    def test_a_split_this_morning_breaks_it(self) -> None:
+        assert not gates.leverage(self.quoted(TQQQ_PRICE / 2), RULES).passed
+
+    def test_three_times_a_large_day_passes(self) -> None:
+        crash = replace(
+            market(),
+            bars=bars([PRICE / 0.88] * 119),
+            tqqq_previous_close=TQQQ_PRICE / 0.655,  # 2020-03-16: QQQ -12 %, TQQQ -34.5 %
+        )
+        assert gates.leverage(snapshot(market=crash), RULES).passed
+
+    @pytest.mark.parametrize("previous", [None, 0.0, NAN, INFINITY, -60.0])
+    def test_without_a_previous_close_there_is_no_second_opinion(self, previous: float | None) -> None:
+        assert_fails(gates.leverage(self.quoted(TQQQ_PRICE, previous), RULES), "PricesUnavailable")
+
+    def test_without_rows_there_is_no_second_opinion(self) -> None:
+        assert_fails(gates.leverage(with_bars([]), RULES), "PricesUnavailable", "missing")
+
+
+class TestBrokerQuotes:
+    def quoted(self, price: float, symbol: str = QQQ) -> Snapshot:
+        return snapshot(broker_quotes={symbol: Quote(symbol, price, NOW)})
+
+    def test_none_is_no_objection(self) -> None:
+        assert gates.broker_quotes(snapshot(), RULES).passed
+
+    def test_one_per_cent_apart_agrees_and_more_does_not(self) -> None:
+        assert gates.broker_quotes(self.quoted(PRICE * 1.0099), RULES).passed
+        assert gates.broker_quotes(self.quoted(PRICE * 0.9901), RULES).passed
+        assert_fails(gates.broker_quotes(self.quoted(PRICE * 1.0101), RULES), "PricesUnavailable", "disagree", "1.01%")
+        assert not gates.broker_quotes(self.quoted(TQQQ_PRICE * 0.9899, TQQQ), RULES).passed
+
+    @pytest.mark.parametrize("price", [NAN, INFINITY, 0.0, -1.0])
+    def test_a_quote_that_is_none_does_not_agree(self, price: float) -> None:
+        assert not gates.broker_quotes(self.quoted(price), RULES).passed
+
+
+class TestExchange:
+    def closed(self, **changes: Any) -> Snapshot:
+        return snapshot(now=new_york(DAY, 16), market=market(now=new_york(DAY, 15, 59), day=DAY), **changes)
+
+    def test_closed_is_no_error_and_no_trade(self) -> None:
+        assert_fails(gates.exchange_open(self.closed(), RULES), "", "closed")
+
+    def test_the_simulated_account_may_trade_at_any_hour_where_the_owner_says_so(self) -> None:
+        any_hour = Rules(trading_hours_only=False)
+        assert gates.exchange_open(self.closed(needs_open_exchange=False), any_hour).passed
+        assert not gates.exchange_open(self.closed(needs_open_exchange=True), any_hour).passed
+        assert not gates.exchange_open(self.closed(needs_open_exchange=False), RULES).passed
+
+
+class TestMinutes:
+    def at(self, hour: int, minute: int, second: int = 0, day: date = DAY) -> Gate:
+        return gates.quiet_minutes(snapshot(now=new_york(day, hour, minute, second)), RULES)
+
+    def test_the_first_minutes_are_quiet(self) -> None:
+        assert_fails(self.at(9, 30), "", "first 5 minutes")
+        assert not self.at(9, 34, 59).passed
+        assert self.at(9, 35).passed
+
+    def test_the_last_minute_is_quiet(self) -> None:
+        assert self.at(15, 58, 59).passed
+        assert_fails(self.at(15, 59), "", "last minute")
+        assert not self.at(15, 59, 59).passed
+
+    def test_a_half_day_has_its_own_last_minute(self) -> None:
+        half_day = HALF_DAYS[3]
+        assert self.at(12, 58, 59, half_day).passed
+        assert not self.at(12, 59, 0, half_day).passed
+
+    def test_no_quiet_minutes_may_be_asked_for(self) -> None:
+        assert gates.quiet_minutes(snapshot(now=session().open), Rules(no_trade_seconds_after_open=0)).passed
+
+    def test_a_closed_exchange_is_another_gates_matter(self) -> None:
+        assert gates.quiet_minutes(snapshot(now=new_york(DAY, 20), exchange_open=False), RULES).passed
+
+
+class TestOthers:
+    def test_a_halt_names_its_reason_and_its_end(self) -> None:
+        assert_fails(
+            gates.halt(snapshot(halted="by hand"), RULES), "TradingHalted", "by hand", "./bot_control.sh resume"
+        )
+
+    def test_an_empty_reason_is_a_halt_too(self) -> None:
+        assert not gates.halt(snapshot(halted=""), RULES).passed
+
+    def test_an_unresolved_intent_forbids(self) -> None:
+        assert_fails(gates.no_open_order(snapshot(unresolved=(intent(),)), RULES), "", "qqqbot-20261124-01")
+
+    def test_an_open_order_forbids(self) -> None:
+        assert_fails(gates.no_open_order(snapshot(account=account(open_order_refs=("x-1", "x-2"))), RULES), "", "x-2")
+
+    def test_orders_of_the_session_are_limited(self) -> None:
+        assert gates.orders_left(snapshot(orders_this_session=11), RULES).passed
+        assert_fails(gates.orders_left(snapshot(orders_this_session=12), RULES), "OrderLimit", "12 of 12")
+
+    def test_a_rotation_is_not_begun_where_it_could_not_be_ended(self) -> None:
+        assert gates.orders_for_all_of_it(snapshot(orders_this_session=10), RULES, 2).passed
+        assert_fails(gates.orders_for_all_of_it(snapshot(orders_this_session=11), RULES, 2), "OrderLimit", "takes 2")
+        assert gates.orders_for_all_of_it(snapshot(orders_this_session=11), RULES, 1).passed
+
+    def test_a_limit_smaller_than_a_rotation_forbids_only_half_of_it(self) -> None:
+        one = replace(RULES, max_orders_per_session=1)
+        assert gates.orders_for_all_of_it(snapshot(orders_this_session=0), one, 2).passed
+
+    def test_a_full_disk_forbids(self) -> None:
+        assert gates.free_disk(snapshot(disk_free_bytes=50 * 1024**2), RULES).passed
+        assert_fails(gates.free_disk(snapshot(disk_free_bytes=50 * 1024**2 - 1), RULES), "DiskError", "make room")
+
+
+class TestBook:
+    def test_shares_that_are_not_the_books_halt(self) -> None:
+        book = portfolio(qqq=100)
+        for found in (0, 99, 101):
+            differs = snapshot(portfolio=book, account=account(book, positions={QQQ: found, TQQQ: 0}))
+            assert_fails(
+                gates.book_agrees(differs, RULES), "LedgerMismatch", f"account {found}, book 100", "adopt", "leave"
+            )
+
+    def test_what_the_owner_left_is_counted_out(self) -> None:
+        book = portfolio(qqq=100, foreign={QQQ: 0, TQQQ: 50})
+        assert gates.book_agrees(snapshot(portfolio=book, account=account(book)), RULES).passed
+        more = account(book, positions={QQQ: 100, TQQQ: 51})
+        assert_fails(
+            gates.book_agrees(snapshot(portfolio=book, account=more), RULES), "LedgerMismatch", "and 50 left to you"
+        )
+
+    def test_a_position_that_is_not_told_is_none(self) -> None:
+        assert gates.book_agrees(snapshot(account=account(positions={})), RULES).passed
+        book = portfolio(qqq=1)
+        assert not gates.book_agrees(snapshot(portfolio=book, account=account(book, positions={})), RULES).passed
+
+    def test_a_short_position_is_never_ours(self) -> None:
+        short = snapshot(account=account(positions={QQQ: -5, TQQQ: 0}))
+        assert_fails(gates.book_agrees(short, RULES), "UnexpectedPosition", "short", "-5")
+        book = portfolio(qqq=-5)
+        assert_fails(gates.book_agrees(snapshot(portfolio=book), RULES), "UnexpectedPosition", "book -5")
+
+
+odd_numbers = st.sampled_from([NAN, INFINITY, -INFINITY, 0.0, -0.0, 5e-324, 1e308, -1.0]) | st.floats()
+
+
+@st.composite
+def odd_snapshots(draw: st.DrawFn) -> Snapshot:
+    """Any numbers, any rows, any calendar."""
+    history = list(bars(closes(Holding.QQQ)))
+    for at in draw(st.lists(st.integers(0, 118), max_size=4)):
+        history[at] = Bar(history[at].date, draw(odd_numbers))
+    history = history[: draw(st.sampled_from([0, 1, 118, 119, 119, 119]))]
+    if draw(st.booleans()):
+        draw(st.randoms(use_true_random=False)).shuffle(history)
+    now = NOW + timedelta(seconds=draw(st.integers(-100_000, 100_000)))
+    prices = {
+        "qqq": Quote(QQQ, draw(odd_numbers | st.just(PRICE)), NOW + timedelta(seconds=draw(st.integers(-9999, 9999)))),
+        "tqqq": Quote(TQQQ, draw(odd_numbers | st.just(TQQQ_PRICE)), NOW),
+        "tqqq_previous_close": draw(st.none() | odd_numbers | st.just(TQQQ_PRICE)),
+    }
+    return snapshot(
+        now=NOW,
+        market=replace(market(), bars=tuple(history), **prices),
+        expected=table().before(DAY, draw(st.sampled_from([0, 1, 118, 119, 119, 200]))),
+        exchange_open=session().contains(now),
+        broker_quotes={QQQ: Quote(QQQ, draw(odd_numbers), NOW)} if draw(st.booleans()) else {},
+    )
+
+
+@given(odd_snapshots())
+def test_no_gate_ever_raises(odd: Snapshot) -> None:
+    for verdict in gates.check(gates.PRICE_GATES + gates.TRADE_GATES, odd, RULES):
+        assert isinstance(verdict.passed, bool)
+        assert verdict.sentence
+
+
+@given(odd_snapshots())
+def test_prices_that_pass_are_numbers_that_can_be_used(odd: Snapshot) -> None:
+    if all(gate.passed for gate in gates.check(gates.PRICE_GATES, odd, RULES)):
+        used = [*gates.closes_of_window(odd), odd.market.qqq.price, odd.market.tqqq.price]
+        assert len(used) >= 121
+        assert all(0 < value < INFINITY for value in used)

@@ -1,0 +1,459 @@
+"""What is decided: never more than the account can pay, never a sell and a buy at once, never from a guess."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qqqbot.model.values import (
+    QQQ,
+    SYMBOLS,
+    TQQQ,
+    Action,
+    Decide,
+    Holding,
+    OrderType,
+    Plan,
+    PlannedOrder,
+    Quote,
+    Rules,
+    Side,
+    Snapshot,
+)
+from qqqbot.strategy.planning import commission, decide, limit_price, shares_to_buy, worst_price
+from qqqbot.strategy.rule import flip_prices
+from tests.support.builders import (
+    DAY,
+    HALF_DAYS,
+    NOW,
+    PRICE,
+    RULES,
+    TQQQ_PRICE,
+    account,
+    bars,
+    closes,
+    intent,
+    market,
+    new_york,
+    portfolio,
+    snapshot,
+)
+from tests.unit.strategy.test_gates import odd_snapshots
+
+BEFORE_CLOSE = replace(RULES, decide=Decide.BEFORE_CLOSE)
+LIMITED = replace(RULES, order_type=OrderType.LIMIT)
+
+
+def bought(plan: Plan) -> tuple[str, int]:
+    (order,) = plan.orders
+    assert order.side is Side.BUY
+    return order.symbol, order.quantity
+
+
+class TestSizes:
+    def test_the_example_of_the_seed(self) -> None:
+        assert bought(decide(snapshot(Holding.QQQ, 450.0), RULES)) == (QQQ, 211)
+
+    @pytest.mark.parametrize(
+        ("equity", "spendable", "price", "wanted"),
+        [
+            ("100000", "100000", "450", 211),
+            ("100000", "94949", "450", 208),  # 94949 / 454.505: the cushion of a market order is reckoned in
+            ("100000", "0", "450", 0),
+            ("100000", "-5", "450", 0),
+            ("450", "450", "450", 0),
+            ("0", "1000", "450", 0),
+            ("-100", "1000", "450", 0),
+        ],
+    )
+    def test_whole_shares_rounded_down(self, equity: str, spendable: str, price: str, wanted: int) -> None:
+        assert shares_to_buy(Decimal(equity), Decimal(0), Decimal(spendable), Decimal(price), RULES) == wanted
+
+    def test_what_is_held_counts_against_the_size(self) -> None:
+        assert shares_to_buy(Decimal(100_000), Decimal(45_000), Decimal(55_000), Decimal(450), RULES) == 111
+
+    @given(
+        st.decimals(-1000, 1_000_000, places=2),
+        st.decimals(0, 1_000_000, places=2),
+        st.decimals(-1000, 1_000_000, places=2),
+        st.decimals("0.01", 5000, places=4),
+        st.integers(1, 100),
+        st.sampled_from(OrderType),
+        st.integers(1, 500),
+    )
+    def test_never_more_than_the_cash_at_the_worst_price(
+        self,
+        equity: Decimal,
+        held: Decimal,
+        spendable: Decimal,
+        price: Decimal,
+        size: int,
+        kind: OrderType,
+        collar: int,
+    ) -> None:
+        rules = replace(
+            RULES, position_size=Decimal(size) / 100, order_type=kind, limit_collar=Decimal(collar) / 10_000
+        )
+        count = shares_to_buy(equity, held, spendable, price, rules)
+        worst = worst_price(Side.BUY, price, rules)
+        assert count >= 0
+        assert count == 0 or count * worst + commission(count, worst) <= spendable
+        assert count == 0 or count * price + held <= equity * rules.position_size + Decimal("1e-9")
+
+    @given(st.decimals(1000, 1_000_000, places=2), st.decimals(1, 900, places=2))
+    def test_with_cash_enough_it_is_the_formula(self, equity: Decimal, price: Decimal) -> None:
+        wanted = int(equity * Decimal("0.95") // price)
+        assert shares_to_buy(equity, Decimal(0), equity * 2, price, RULES) == wanted
+
+
+class TestCommission:
+    @pytest.mark.parametrize(
+        ("quantity", "price", "wanted"),
+        [
+            (211, "450", "1.06"),
+            (1, "450", "1.00"),
+            (200, "450", "1.00"),
+            (201, "450", "1.00"),  # 1.005 to the even cent
+            (1000, "60", "5.00"),
+            (1, "50", "0.50"),  # never more than one per cent
+            (0, "50", "0.00"),
+        ],
+    )
+    def test_the_fixed_plan(self, quantity: int, price: str, wanted: str) -> None:
+        assert commission(quantity, Decimal(price)) == Decimal(wanted)
+
+
+class TestLimits:
+    def test_a_collar_beyond_the_price_to_the_cent_towards_it(self) -> None:
+        assert limit_price(Side.BUY, Decimal("449.99"), RULES) == Decimal("450.88")
+        assert limit_price(Side.SELL, Decimal("449.99"), RULES) == Decimal("449.10")
+
+    @pytest.mark.parametrize("rules", [RULES, LIMITED])
+    def test_the_worst_price_is_worse(self, rules: Rules) -> None:
+        price = Decimal("60")
+        assert worst_price(Side.SELL, price, rules) < price < worst_price(Side.BUY, price, rules)
+
+    def test_market_orders_have_no_limit_and_limit_orders_have_one(self) -> None:
+        assert decide(snapshot(), RULES).orders[0].limit_price is None
+        order = decide(snapshot(), LIMITED).orders[0]
+        assert order.limit_price == Decimal("450.90")
+        assert order.decision_price == 450
+        held = portfolio(tqqq=100)
+        assert decide(snapshot(Holding.CASH, portfolio=held), LIMITED).orders[0].limit_price == Decimal("59.88")
+
+
+class TestRotation:
+    @pytest.mark.parametrize("held", [Holding.QQQ, Holding.TQQQ])
+    @pytest.mark.parametrize("target", list(Holding))
+    def test_a_sell_comes_before_the_buy_and_alone(self, held: Holding, target: Holding) -> None:
+        book = portfolio(qqq=211) if held is Holding.QQQ else portfolio(tqqq=1500)
+        plan = decide(snapshot(target, portfolio=book), RULES)
+        if held is target:
+            assert plan.action is Action.HOLD
+            assert plan.orders == ()
+        else:
+            (order,) = plan.orders
+            assert plan.action is Action.ROTATE
+            assert (order.side, order.symbol, order.quantity) == (Side.SELL, held.value, book.shares[held.value])
+            assert f"on the way to {target}" in plan.sentence
+
+    def test_after_the_sell_the_proceeds_are_bought_with(self) -> None:
+        plan = decide(snapshot(Holding.TQQQ, portfolio=portfolio(cash=90_000)), RULES)
+        assert bought(plan) == (TQQQ, int(90_000 * 0.95 / 60))
+        assert plan.target is Holding.TQQQ
+
+    def test_in_cash_and_wanting_cash_nothing_is_done(self) -> None:
+        plan = decide(snapshot(Holding.CASH), RULES)
+        assert (plan.action, plan.orders) == (Action.HOLD, ())
+        assert plan.sentence.endswith("in cash already")
+
+    def test_both_shares_are_sold_for_cash_and_only_the_wrong_one_otherwise(self) -> None:
+        both = portfolio(qqq=50, tqqq=300)
+        sells = decide(snapshot(Holding.CASH, portfolio=both), RULES).orders
+        assert [(o.side, o.symbol, o.quantity) for o in sells] == [(Side.SELL, QQQ, 50), (Side.SELL, TQQQ, 300)]
+        (sell,) = decide(snapshot(Holding.QQQ, portfolio=both), RULES).orders
+        assert (sell.side, sell.symbol) == (Side.SELL, TQQQ)
+
+    def test_only_the_bots_shares_are_sold(self) -> None:
+        book = portfolio(qqq=50, foreign={QQQ: 1000, TQQQ: 20})
+        (order,) = decide(snapshot(Holding.CASH, portfolio=book), RULES).orders
+        assert (order.symbol, order.quantity) == (QQQ, 50)
+
+    @pytest.mark.parametrize("shares", [1, 100, 211, 222])
+    def test_a_held_target_is_never_rebalanced(self, shares: int) -> None:
+        plan = decide(snapshot(Holding.QQQ, portfolio=portfolio(qqq=shares)), RULES)
+        assert (plan.action, plan.orders) == (Action.HOLD, ())
+        assert plan.sentence.endswith("QQQ is held already")
+
+    def test_an_unfinished_buy_is_completed(self) -> None:
+        plan = decide(snapshot(Holding.QQQ, portfolio=portfolio(qqq=100), unfinished=QQQ), RULES)
+        assert bought(plan) == (QQQ, 111)
+
+    def test_an_unfinished_buy_of_the_other_share_is_not(self) -> None:
+        assert not decide(snapshot(Holding.QQQ, portfolio=portfolio(qqq=100), unfinished=TQQQ), RULES).orders
+
+    def test_an_unfinished_buy_without_a_share_left_to_buy_holds(self) -> None:
+        assert not decide(snapshot(Holding.QQQ, portfolio=portfolio(qqq=211), unfinished=QQQ), RULES).orders
+
+    def test_too_little_money_for_a_share_holds_and_says_so(self) -> None:
+        plan = decide(snapshot(Holding.QQQ, portfolio=portfolio(cash=400)), RULES)
+        assert (plan.action, plan.orders) == (Action.HOLD, ())
+        assert "buys no whole share of QQQ" in plan.sentence
+
+    def test_the_brokers_smaller_account_is_the_limit(self) -> None:
+        small = account(net_liquidation=Decimal(50_000))
+        assert bought(decide(snapshot(account=small), RULES)) == (QQQ, 105)
+        poor = account(spendable=Decimal(10_000))
+        assert bought(decide(snapshot(account=poor), RULES)) == (QQQ, 22)
+
+    def test_a_larger_account_is_not_the_bots(self) -> None:
+        rich = account(net_liquidation=Decimal(5_000_000), spendable=Decimal(5_000_000))
+        assert bought(decide(snapshot(account=rich), RULES)) == (QQQ, 211)
+
+    def test_a_buy_waits_for_settlement(self) -> None:
+        unsettled = account(spendable=Decimal(5_000), unsettled=Decimal(95_000))
+        plan = decide(snapshot(account=unsettled), RULES)
+        assert (plan.action, plan.orders, plan.blocked_by) == (Action.WAIT, (), None)
+        assert "waits for settlement: 5,000.00 of 95,000.00" in plan.sentence
+
+    def test_a_buy_does_not_wait_for_the_last_hundredth(self) -> None:
+        nearly = account(spendable=Decimal(94_100), unsettled=Decimal(900))
+        assert bought(decide(snapshot(account=nearly), RULES)) == (QQQ, 207)
+
+    def test_the_band_keeps_what_is_held(self) -> None:
+        """Just below the average: sold without a band, kept with one."""
+        held = portfolio(tqqq=1500)
+        assert decide(snapshot(Holding.QQQ, portfolio=held), RULES).action is Action.ROTATE
+        assert decide(snapshot(Holding.QQQ, portfolio=held), replace(RULES, band=0.01)).action is Action.HOLD
+
+    def test_single_precision_prices_become_money(self) -> None:
+        odd = replace(market(), qqq=Quote(QQQ, 450.16000366210938, NOW))
+        assert decide(snapshot(market=odd), RULES).orders[0].decision_price == Decimal("450.1600")
+
+
+class TestBeforeClose:
+    def at(self, hour: int, minute: int, day: date = DAY, second: int = 0, **changes: Any) -> Plan:
+        return decide(snapshot(Holding.QQQ, now=new_york(day, hour, minute, second), **changes), BEFORE_CLOSE)
+
+    def test_before_the_window_it_only_observes(self) -> None:
+        for moment in ((9, 36), (12, 0), (15, 44)):
+            plan = self.at(*moment)
+            assert (plan.action, plan.orders, plan.target, plan.settles) == (Action.HOLD, (), None, None)
+            assert "decides 15 minutes before the close" in plan.sentence
+            assert plan.signal is not None
+        assert not self.at(15, 44, second=59).orders
+
+    def test_in_the_window_it_trades_and_settles_on_the_target(self) -> None:
+        for moment in ((15, 45), (15, 58)):
+            plan = self.at(*moment)
+            assert bought(plan) == (QQQ, 211)
+            assert plan.target is plan.settles is Holding.QQQ
+
+    def test_a_half_days_window_is_before_one(self) -> None:
+        half_day = HALF_DAYS[3]
+        assert not self.at(12, 44, half_day).orders
+        assert self.at(12, 45, half_day).settles is Holding.QQQ
+
+    def test_what_was_decided_stays_decided(self) -> None:
+        plan = self.at(15, 50, decided_target=Holding.TQQQ)
+        assert bought(plan) == (TQQQ, 1583)
+        assert plan.target is Holding.TQQQ
+        assert plan.settles is None
+        assert plan.signal is not None
+        assert plan.signal.target is Holding.QQQ
+
+    def test_a_decided_target_that_is_reached_is_held(self) -> None:
+        plan = self.at(15, 50, decided_target=Holding.CASH)
+        assert (plan.action, plan.orders) == (Action.HOLD, ())
+
+    def test_a_target_held_already_settles_too(self) -> None:
+        plan = self.at(15, 50, portfolio=portfolio(qqq=211))
+        assert plan.action is Action.HOLD
+        assert plan.settles is Holding.QQQ
+
+    def test_a_blocked_check_in_the_window_settles_nothing(self) -> None:
+        assert self.at(15, 50, halted="by hand").settles is None
+
+    def test_every_check_ignores_the_window(self) -> None:
+        assert decide(snapshot(Holding.QQQ, decided_target=Holding.CASH), RULES).target is Holding.QQQ
+
+
+BLOCKERS: Mapping[str, Mapping[str, Any]] = {
+    "exchange": {"exchange_open": False},
+    "halt": {"halted": "by hand"},
+    "book": {"account": account(positions={QQQ: 1, TQQQ: 0})},
+    "open_orders": {"unresolved": (intent(),)},
+    "orders": {"orders_this_session": 12},
+    "disk": {"disk_free_bytes": 0},
+    "window": {"market": replace(market(), bars=market().bars[:-1])},
+    "newest_row": {"market": replace(market(), newest_row=DAY - timedelta(days=1))},
+    "quotes": {"market": replace(market(), tqqq=Quote(TQQQ, 0.0, NOW))},
+    "quote_age": {"market": replace(market(), qqq=Quote(QQQ, PRICE, NOW - timedelta(minutes=40)))},
+    "daily_move": {"market": replace(market(), bars=bars([300.0] * 60 + [450.0] * 59), tqqq_previous_close=60.0)},
+    "leverage": {"market": replace(market(), tqqq_previous_close=120.0)},
+    "broker_quotes": {"broker_quotes": {QQQ: Quote(QQQ, 500.0, NOW)}},
+}
+
+
+class TestBlocked:
+    @pytest.mark.parametrize("name", sorted(BLOCKERS))
+    def test_a_failed_gate_makes_the_plan_wait(self, name: str) -> None:
+        plan = decide(snapshot(**BLOCKERS[name]), RULES)
+        assert (plan.action, plan.orders, plan.settles) == (Action.WAIT, (), None)
+        assert plan.blocked_by is not None
+        assert plan.blocked_by.name == name
+        assert plan.blocked_by.sentence in plan.sentence
+
+    def test_the_last_order_of_a_session_is_not_spent_on_half_a_rotation(self) -> None:
+        used = {"orders_this_session": 11}
+        half = decide(snapshot(Holding.QQQ, portfolio=portfolio(tqqq=1583), **used), RULES)
+        assert (half.action, half.orders) == (Action.WAIT, ())
+        assert half.blocked_by is not None
+        assert half.blocked_by.sentence == "11 of 12 orders of this session are used, and this rotation takes 2"
+        assert [gate.passed for gate in half.gates if gate.name == "orders"] == [False]
+        out = decide(snapshot(Holding.CASH, portfolio=portfolio(tqqq=1583), **used), RULES)
+        assert [order.side for order in out.orders] == [Side.SELL], "the way out takes one"
+        rest = decide(snapshot(Holding.QQQ, portfolio=portfolio(), **used), RULES)
+        assert [order.side for order in rest.orders] == [Side.BUY], "and so does the second half"
+
+    def test_the_minutes_gate_blocks_too(self) -> None:
+        plan = decide(snapshot(now=new_york(DAY, 9, 31)), RULES)
+        assert plan.blocked_by is not None
+        assert plan.blocked_by.name == "minutes"
+
+    def test_bad_prices_give_no_signal_and_a_closed_exchange_does(self) -> None:
+        assert decide(snapshot(**BLOCKERS["window"]), RULES).signal is None
+        closed = decide(snapshot(**BLOCKERS["exchange"]), RULES)
+        assert closed.signal is not None
+        assert f"the rule says: {closed.signal.reason}" in closed.sentence
+
+    def test_while_the_exchange_is_closed_flip_prices_are_of_the_coming_session(self) -> None:
+        closed = decide(snapshot(**BLOCKERS["exchange"]), RULES)
+        assert closed.signal is not None
+        assert closed.signal.flips == flip_prices([*closes(Holding.QQQ), PRICE], RULES)
+        opened = decide(snapshot(), RULES)
+        assert opened.signal is not None
+        assert opened.signal.flips == flip_prices(closes(Holding.QQQ), RULES)
+
+    def test_every_verdict_is_in_the_plan(self) -> None:
+        assert len(decide(snapshot(), RULES).gates) == 14
+        assert [g.name for g in decide(snapshot(**BLOCKERS["halt"]), RULES).gates if not g.passed] == ["halt"]
+
+
+all_rules = st.builds(
+    Rules,
+    band=st.sampled_from([0.0, 0.01]),
+    decide=st.sampled_from(Decide),
+    trading_hours_only=st.booleans(),
+    position_size=st.integers(1, 100).map(lambda p: Decimal(p) / 100),
+    order_type=st.sampled_from(OrderType),
+    limit_collar=st.integers(1, 500).map(lambda b: Decimal(b) / 10_000),
+)
+
+
+@st.composite
+def sound_snapshots(draw: st.DrawFn) -> Snapshot:
+    """Prices, money and holdings at random, all of them possible."""
+    target = draw(st.sampled_from(Holding))
+    price = draw(st.floats(50, 900).map(lambda p: round(p, 2)))
+    tqqq = draw(st.floats(5, 300).map(lambda p: round(p, 2)))
+    cash = draw(st.decimals(0, 300_000, places=2))
+    book = portfolio(
+        qqq=draw(st.sampled_from([0, 0, 1, 250])),
+        tqqq=draw(st.sampled_from([0, 0, 1, 1700])),
+        cash=cash,
+        foreign={QQQ: draw(st.sampled_from([0, 0, 30])), TQQQ: 0},
+    )
+    worth = book.equity({QQQ: Decimal(str(price)), TQQQ: Decimal(str(tqqq))})
+    return snapshot(
+        target,
+        price,
+        draw(st.sampled_from([NOW, new_york(DAY, 15, 50)])),
+        portfolio=book,
+        account=account(
+            book,
+            net_liquidation=worth * draw(st.sampled_from([1, 2])),
+            spendable=cash * draw(st.sampled_from([Decimal(1), Decimal("0.5"), Decimal(0), Decimal(3)])),
+            unsettled=draw(st.sampled_from([Decimal(0), Decimal(1000)])),
+        ),
+        market=market(target, price, NOW, tqqq_price=tqqq),
+        unfinished=draw(st.sampled_from([None, QQQ, TQQQ])),
+        decided_target=draw(st.none() | st.sampled_from(Holding)),
+    )
+
+
+def cost(orders: tuple[PlannedOrder, ...]) -> Decimal:
+    return sum((o.quantity * (o.limit_price or o.decision_price) for o in orders if o.side is Side.BUY), Decimal(0))
+
+
+@given(sound_snapshots(), all_rules)
+def test_a_plan_never_spends_what_is_not_there_nor_sells_what_is_not_owned(at: Snapshot, rules: Rules) -> None:
+    plan = decide(at, rules)
+    sells = [o for o in plan.orders if o.side is Side.SELL]
+    buys = [o for o in plan.orders if o.side is Side.BUY]
+    assert not (sells and buys)
+    assert len(buys) <= 1
+    assert all(o.quantity >= 1 for o in plan.orders)
+    assert cost(plan.orders) <= min(at.portfolio.cash, at.account.spendable)
+    for order in sells:
+        assert order.quantity <= min(at.portfolio.shares[order.symbol], at.account.positions[order.symbol])
+    assert (plan.action is Action.ROTATE) == bool(plan.orders)
+
+
+@given(sound_snapshots(), all_rules)
+def test_carried_out_a_plan_leads_to_its_target_and_then_asks_for_nothing(at: Snapshot, rules: Rules) -> None:
+    """Fill what is planned at the decision's prices: within three rounds only the target is held, and it is left."""
+    for _ in range(3):
+        plan = decide(at, rules)
+        at = carried_out(at, plan)
+    final = decide(at, rules)
+    assert final.orders == ()
+    if final.target is not None:
+        held = {s for s in SYMBOLS if at.portfolio.shares[s]}
+        assert held <= {final.target.symbol}
+
+
+def carried_out(at: Snapshot, plan: Plan) -> Snapshot:
+    shares, cash = dict(at.portfolio.shares), at.portfolio.cash
+    for order in plan.orders:
+        sign = 1 if order.side is Side.BUY else -1
+        shares[order.symbol] += sign * order.quantity
+        cash -= sign * order.quantity * order.decision_price
+    book = replace(at.portfolio, shares=shares, cash=cash)
+    spent = at.portfolio.cash - cash
+    positions = {s: shares[s] + book.foreign[s] for s in SYMBOLS}
+    seen = replace(at.account, positions=positions, spendable=at.account.spendable - spent)
+    unfinished = None if plan.orders else at.unfinished
+    return replace(at, portfolio=book, account=seen, unfinished=unfinished)
+
+
+@given(odd_snapshots(), all_rules)
+def test_no_market_data_makes_it_raise(odd: Snapshot, rules: Rules) -> None:
+    plan = decide(odd, rules)
+    assert plan.sentence
+    assert plan.action is Action.ROTATE or plan.orders == ()
+
+
+@given(st.floats(0.001, 1e7), st.floats(0.001, 1e7), st.sampled_from(Holding), all_rules)
+def test_no_scale_of_prices_makes_it_raise(price: float, tqqq: float, target: Holding, rules: Rules) -> None:
+    assert decide(snapshot(target, price, market=market(target, price, tqqq_price=tqqq)), rules).sentence
+
+
+@given(odd_snapshots() | sound_snapshots(), all_rules)
+def test_the_same_snapshot_gives_the_same_plan(at: Snapshot, rules: Rules) -> None:
+    assert repr(decide(at, rules)) == repr(decide(at, rules))
+
+
+@given(sound_snapshots(), all_rules, st.integers(0, 59))
+def test_within_a_minute_time_alone_changes_no_order(at: Snapshot, rules: Rules, seconds: int) -> None:
+    later: datetime = at.now + timedelta(seconds=seconds)
+    assert decide(replace(at, now=later), rules).orders == decide(at, rules).orders
+
+
+def test_the_prices_of_the_builders_are_the_ones_of_the_example() -> None:
+    assert (PRICE, TQQQ_PRICE) == (450.0, 60.0)

@@ -1,0 +1,608 @@
+"""From intent to outcome: on disk before the wire, never sent twice, looked for until found."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from qqqbot.adapters.simulated.broker import PaperBroker
+from qqqbot.model.errors import OrderOutcomeUnknown, OrderRejected
+from qqqbot.model.values import QQQ, TQQQ, Holding, OrderIntent, OrderStatus, Side, Snapshot, Split
+from qqqbot.records.book import Book
+from qqqbot.records.journal import OrderJournal
+from qqqbot.strategy.planning import decide
+from qqqbot.trading.engine import Engine
+from tests.support.builders import DAY, NOW, RULES, market, snapshot
+from tests.support.fakes import (
+    FakeBroker,
+    FullDisk,
+    World,
+    answer_lost,
+    fills_part,
+    is_rejected,
+    lost_on_the_way,
+    never_leaves,
+    works,
+)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def in_qqq(world: World) -> Engine:
+    """An engine whose account holds QQQ."""
+    engine = world.start()
+    engine.step()
+    assert world.broker.positions == {QQQ: 211, TQQQ: 0}
+    return engine
+
+
+class TestBeforeTheWire:
+    def test_an_intent_is_on_disk_when_the_broker_hears_of_it(self, world: World) -> None:
+        seen: list[dict[str, Any]] = []
+
+        def look(intent: OrderIntent) -> None:
+            last = world.rows("orders.jsonl")[-1]
+            assert (last["event"], last["order_ref"]) == ("intended", intent.order_ref)
+            assert (last["side"], last["symbol"]) == (intent.side, intent.symbol)
+            assert last["quantity"] == intent.quantity
+            seen.append(last)
+
+        world.broker.on_submit = look
+        engine = in_qqq(world)
+        world.prices.target = Holding.TQQQ
+        engine.step()
+        assert [row["side"] for row in seen] == ["BUY", "SELL", "BUY"]
+
+    def test_its_decision_is_on_disk_too(self, world: World) -> None:
+        decisions: list[int] = []
+        world.broker.on_submit = lambda _: decisions.append(len(world.rows("decisions.jsonl")))
+        in_qqq(world)
+        assert decisions == [1]
+
+    def test_what_the_disk_does_not_take_is_not_sent(self, world: World) -> None:
+        journal = OrderJournal(FullDisk(world.logs / "orders.jsonl"), world.broker.mode, world.broker.account)
+        journal.load(NOW)
+        world.start(replace(world.records(), journal=journal)).step()
+        assert world.broker.submitted == []
+        assert world.rows("decisions.jsonl")[-1]["error"] == "DiskError"
+
+    def test_an_order_whose_fills_the_book_could_not_take_is_not_done(self, world: World) -> None:
+        """Fills before outcome: else a full disk, or a death in between, loses a trade for ever."""
+        book = Book(FullDisk(world.logs / "trades.jsonl", room=1), world.broker.mode, world.broker.account)
+        book.load(NOW)
+        world.start(replace(world.records(), book=book)).step()
+        assert world.events() == ["intended", "sent"]
+        world.start().step()
+        assert world.events() == ["intended", "sent", "outcome"]
+        world.assert_book_is_the_brokers()
+
+
+class TestRefused:
+    def execute(self, world: World, at: Snapshot) -> None:
+        world.start().executor.execute(decide(at, RULES), at)
+
+    def test_the_kill_switch_counts_at_the_last_moment(self, world: World) -> None:
+        engine, at = world.start(), snapshot()
+        plan = decide(at, RULES)
+        (world.logs / "HALT").write_text("by hand\n")
+        with pytest.raises(OrderRejected, match="not sent: HALTED: by hand"):
+            engine.executor.execute(plan, at)
+        assert world.broker.submitted == []
+        assert world.events() == []
+
+    def test_another_account_at_the_last_moment_is_refused(self, world: World) -> None:
+        world.broker.account = "DU7654321"
+        with pytest.raises(OrderRejected, match="WRONG_ACCOUNT"):
+            self.execute(world, snapshot())
+        assert world.broker.submitted == []
+
+    def test_a_decision_that_has_grown_old_is_refused(self, world: World) -> None:
+        at = snapshot()
+        world.pass_time(minutes=6)
+        with pytest.raises(OrderRejected, match="OLD_DECISION"):
+            self.execute(world, at)
+        assert world.broker.submitted == []
+
+    def test_the_second_order_of_a_plan_counts_the_first(self, tmp_path: Path) -> None:
+        world = World(tmp_path, rules=replace(RULES, max_orders_per_session=1))
+        engine = in_qqq(world)
+        records = engine.records
+        records.book.adopt(TQQQ, 10, Decimal(60), NOW)
+        world.broker.positions[TQQQ] = 10
+        world.prices.target = Holding.CASH
+        world.pass_time(days=1)
+        engine.step()  # both are to be sold, the first rotation of a session is begun, and one order is all it has
+        assert [intent.side for intent in world.broker.submitted] == [Side.BUY, Side.SELL]
+        assert "TOO_MANY_ORDERS" in world.rows("decisions.jsonl")[-1]["sentence"]
+
+
+class TestUnknown:
+    def test_what_was_lost_on_the_way_is_never_resent(self, world: World) -> None:
+        world.broker.behaviours = [lost_on_the_way]
+        engine = world.start()
+        engine.step()
+        for _ in range(4):
+            world.pass_time(minutes=1)
+            engine.step()
+        assert len(world.broker.submitted) == 1
+        assert world.events() == ["intended"]
+        assert "outcome of qqqbot-20261124-01 is not known" in world.rows("decisions.jsonl")[-1]["sentence"]
+
+    def test_absence_is_believed_after_five_minutes_of_complete_answers(self, world: World) -> None:
+        world.broker.behaviours = [lost_on_the_way]
+        engine = world.start()
+        engine.step()
+        engine.step()  # the first complete answer that does not know it
+        world.pass_time(minutes=4, seconds=59)
+        engine.step()
+        assert engine.records.journal.unresolved()
+        world.pass_time(seconds=1)
+        engine.step()
+        assert [intent.order_ref for intent in world.broker.submitted] == ["qqqbot-20261124-01", "qqqbot-20261124-02"]
+        assert world.broker.positions[QQQ] == 211
+        world.assert_book_is_the_brokers()
+
+    def test_no_answer_is_not_an_absence(self, world: World) -> None:
+        world.broker.behaviours = [lost_on_the_way]
+        engine = world.start()
+        engine.step()
+        world.broker.silent = True
+        for _ in range(12):
+            world.pass_time(minutes=5)
+            engine.step()
+        assert len(world.broker.submitted) == 1
+        assert engine.records.journal.unresolved()
+        world.broker.silent = False
+        engine.step()
+        assert engine.records.journal.unresolved(), "one complete answer is not enough"
+
+    def test_a_restart_begins_to_look_anew(self, world: World) -> None:
+        world.broker.behaviours = [lost_on_the_way]
+        world.start().step()
+        world.pass_time(minutes=30)
+        engine = world.start()
+        engine.step()
+        assert engine.records.journal.unresolved()
+        assert len(world.broker.submitted) == 1
+
+    def test_an_order_that_turns_up_again_was_never_absent(self, world: World) -> None:
+        """Absent, then working, then absent: the five minutes count from the last appearance."""
+        world.broker.behaviours = [lost_on_the_way]
+        engine = world.start()
+        engine.step()
+        engine.step()
+        (order,) = world.broker.submitted
+        world.pass_time(minutes=4)
+        world.broker.finish(order, OrderStatus.WORKING)
+        engine.step()
+        del world.broker.orders[order.order_ref]
+        world.pass_time(minutes=2)
+        engine.step()
+        assert engine.records.journal.unresolved()
+
+    def test_an_answer_that_was_lost_is_found_and_counted_once(self, world: World) -> None:
+        world.broker.behaviours = [answer_lost]
+        engine = world.start()
+        engine.step()
+        engine.step()
+        assert len(world.broker.submitted) == 1
+        assert [row["quantity"] for row in world.trades()] == [211]
+        assert world.events() == ["intended", "outcome"]
+        world.assert_book_is_the_brokers()
+
+    def test_the_unknown_is_looked_for_after_a_restart(self, world: World) -> None:
+        world.broker.behaviours = [answer_lost]
+        world.start().step()
+        world.start().step()
+        assert len(world.broker.submitted) == 1
+        world.assert_book_is_the_brokers()
+
+    def test_submitted_and_never_known_to_the_broker_is_not_sent_again_in_the_same_wait(self, world: World) -> None:
+        """The broker took the order without a word and does not know it: neither filled nor refused."""
+        world.broker.behaviours = [lambda *_: None]
+        engine = world.start()
+        engine.step()
+        assert len(world.broker.submitted) == 1
+        assert engine.records.journal.unresolved()
+
+
+class TestTimeouts:
+    def test_an_order_that_is_not_done_is_cancelled_once_and_its_outcome_awaited(self, world: World) -> None:
+        world.broker.behaviours = [works]
+        engine = world.start()
+        engine.step()
+        (first,) = world.broker.submitted
+        assert world.broker.cancelled == [first.order_ref]
+        assert world.broker.orders[first.order_ref].status is OrderStatus.CANCELLED
+        assert world.clock.now() >= NOW + timedelta(seconds=60)
+        assert world.clock.now() <= NOW + timedelta(seconds=62)
+        world.assert_book_is_the_brokers()
+
+    def test_an_order_that_nobody_fills_ends_the_check_and_the_next_one_plans_afresh(self, world: World) -> None:
+        world.broker.behaviours = [works]
+        engine = world.start()
+        engine.step()
+        assert (len(world.broker.submitted), world.broker.positions[QQQ]) == (1, 0)
+        row = world.rows("decisions.jsonl")[-1]
+        assert (row["error"], row["sentence"]) == (
+            "OrderRejected",
+            "qqqbot-20261124-01: not filled within 60 s and cancelled; the next check plans afresh",
+        )
+        assert [row["status"] for row in world.rows("orders.jsonl") if row["event"] == "outcome"] == ["CANCELLED"]
+        engine.step()
+        assert world.broker.positions[QQQ] == 211
+        world.assert_book_is_the_brokers()
+
+    def test_a_pause_of_the_exchange_halts_nothing_and_is_over_when_it_is(self, world: World) -> None:
+        """A circuit breaker lasts a quarter of an hour or longer; the bot wants out of TQQQ meanwhile."""
+        world.prices.target = Holding.TQQQ
+        engine = world.start()
+        engine.step()
+        world.prices.target = Holding.CASH
+        world.broker.behaviours = [works] * 3
+        for _ in range(3):
+            world.pass_time(minutes=15)
+            engine.step()
+        assert world.broker.positions[TQQQ] == 1583
+        assert engine.records.switch.reason() is None
+        world.pass_time(minutes=15)
+        engine.step()
+        assert world.broker.positions == {QQQ: 0, TQQQ: 0}
+        assert [intent.side for intent in world.broker.submitted] == [Side.BUY, *[Side.SELL] * 4]
+        world.assert_book_is_the_brokers()
+
+    def test_an_order_that_somebody_else_cancels_unfilled_ends_the_check_with_the_reason(self, world: World) -> None:
+        def outside_the_price_band(broker: FakeBroker, intent: OrderIntent) -> None:
+            broker.finish(intent, OrderStatus.CANCELLED, "outside the price band")
+
+        world.broker.behaviours = [outside_the_price_band]
+        engine = world.start()
+        engine.step()
+        assert len(world.broker.submitted) == 1
+        assert world.broker.cancelled == []
+        assert world.rows("decisions.jsonl")[-1]["sentence"] == (
+            "qqqbot-20261124-01: cancelled without a fill (outside the price band); the next check plans afresh"
+        )
+        engine.step()
+        assert world.broker.positions[QQQ] == 211
+
+    def test_a_sale_that_nobody_fills_is_followed_by_no_buy(self, world: World) -> None:
+        engine = in_qqq(world)
+        world.prices.target = Holding.TQQQ
+        world.broker.behaviours = [works]
+        engine.step()
+        assert [intent.side for intent in world.broker.submitted] == [Side.BUY, Side.SELL]
+
+    def test_a_partial_fill_is_recorded_and_the_rest_planned_from_what_is(self, world: World) -> None:
+        world.broker.behaviours = [fills_part(100)]
+        in_qqq(world)
+        assert [intent.quantity for intent in world.broker.submitted] == [211, 111]
+        assert [row["quantity"] for row in world.trades()] == [100, 111]
+        assert world.broker.cancelled == ["qqqbot-20261124-01"]
+        world.assert_book_is_the_brokers()
+
+    def test_a_partial_sale_is_completed_before_anything_is_bought(self, world: World) -> None:
+        engine = in_qqq(world)
+        world.prices.target = Holding.TQQQ
+        world.broker.behaviours = [fills_part(200)]
+        engine.step()
+        assert [(i.side, i.symbol, i.quantity) for i in world.broker.submitted[1:3]] == [
+            (Side.SELL, QQQ, 211),
+            (Side.SELL, QQQ, 11),
+        ]
+        assert world.broker.positions[QQQ] == 0
+        assert world.broker.positions[TQQQ] > 1500
+        world.assert_book_is_the_brokers()
+
+    def test_a_cancel_that_does_nothing_leaves_the_order_unknown_and_alone(self, world: World) -> None:
+        world.broker.behaviours = [works]
+        world.broker.deaf_to_cancel = True
+        engine = world.start()
+        engine.step()
+        assert timedelta(seconds=80) <= world.clock.now() - NOW < timedelta(seconds=82)
+        (order,) = world.broker.submitted
+        for _ in range(3):
+            world.pass_time(minutes=15)
+            engine.step()
+        assert len(world.broker.submitted) == 1
+        assert world.events() == ["intended", "sent"]
+        world.broker.trade(order, 211)
+        engine.step()
+        world.assert_book_is_the_brokers()
+        assert engine.records.journal.unresolved() == ()
+
+    def test_silence_while_waiting_is_no_outcome(self, world: World) -> None:
+        calls: list[str] = []
+
+        def goes_silent(broker: FakeBroker, intent: OrderIntent) -> None:
+            broker.trade(intent, intent.quantity)
+            broker.silent = True
+            calls.append(intent.order_ref)
+
+        world.broker.behaviours = [goes_silent]
+        engine = world.start()
+        engine.step()
+        assert world.events() == ["intended", "sent"]
+        world.broker.silent = False
+        engine.step()
+        assert calls == ["qqqbot-20261124-01"]
+        world.assert_book_is_the_brokers()
+
+    def test_a_stop_in_the_middle_of_waiting_leaves_the_order_to_the_next_start(self, world: World) -> None:
+        world.broker.behaviours = [works]
+        world.clock.stop_at = NOW + timedelta(seconds=10)
+        engine = world.start()
+        engine.step()
+        assert world.clock.now() == NOW + timedelta(seconds=10)
+        assert world.broker.cancelled == []
+        assert world.events() == ["intended", "sent"]
+        world.clock.stop_at = None
+        world.broker.trade(world.broker.submitted[0], 211)
+        world.start().step()
+        assert len(world.broker.submitted) == 1
+        world.assert_book_is_the_brokers()
+
+
+class TestLateNews:
+    def test_late_fills_are_recorded_once(self, world: World) -> None:
+        """The cancel was confirmed, and still a part was filled."""
+        world.broker.behaviours, world.broker.late_fills = [works], 50
+        engine = world.start()
+        for _ in range(3):
+            engine.step()
+        world.start().step()
+        assert world.broker.late_fills == 0
+        world.assert_book_is_the_brokers()
+        # And what the late part has left unfinished is bought.
+        assert [row["quantity"] for row in world.trades()] == [50, 161]
+
+    def test_a_status_that_is_ahead_of_its_executions_is_not_believed(self, world: World) -> None:
+        world.broker.behaviours = [lambda broker, intent: broker.finish(intent, OrderStatus.FILLED)]
+        engine = world.start()
+        engine.step()
+        assert engine.records.journal.unresolved()
+        world.broker.trade(world.broker.submitted[0], 211)
+        engine.step()
+        assert len(world.broker.submitted) == 1
+        world.assert_book_is_the_brokers()
+
+    def test_fills_while_we_were_away_are_found(self, world: World) -> None:
+        world.broker.behaviours = [works]
+        world.broker.deaf_to_cancel = True
+        world.start().step()
+        world.broker.trade(world.broker.submitted[0], 211)
+        world.pass_time(days=1)
+        world.start().step()
+        assert len(world.broker.submitted) == 1
+        world.assert_book_is_the_brokers()
+
+    def test_strangers_orders_are_not_counted(self, world: World) -> None:
+        engine = in_qqq(world)
+        stranger = replace(world.broker.submitted[0], order_ref="by-hand")
+        world.broker.trade(stranger, 5)
+        engine.step()
+        assert engine.records.book.ledger.shares[QQQ] == 211
+
+    def test_commissions_that_come_late_are_charged(self, world: World) -> None:
+        world.broker.commission = None
+        engine = in_qqq(world)
+        order = world.broker.orders["qqqbot-20261124-01"]
+        told = tuple(replace(fill, commission=Decimal("1.06")) for fill in order.fills)
+        world.broker.orders[order.order_ref] = replace(order, fills=told)
+        world.broker.cash -= Decimal("1.06")
+        engine.step()
+        engine.step()
+        world.assert_book_is_the_brokers()
+
+
+class TestRejected:
+    def test_an_order_that_never_left_is_dead_and_the_next_check_tries_anew(self, world: World) -> None:
+        world.broker.behaviours = [never_leaves]
+        engine = world.start()
+        engine.step()
+        assert world.events() == ["intended", "outcome"]
+        assert world.rows("orders.jsonl")[-1]["status"] == "REJECTED"
+        assert len(world.broker.submitted) == 1, "not again within the same check"
+        engine.step()
+        assert [i.order_ref[-2:] for i in world.broker.submitted] == ["01", "02"]
+        world.assert_book_is_the_brokers()
+
+    def test_a_refusal_by_the_broker_is_told_to_the_owner(self, world: World) -> None:
+        world.broker.behaviours = [is_rejected]
+        world.start().step()
+        assert ("order_refused", "BUY 211 QQQ: not enough buying power") in world.notifier.told
+        assert world.rows("decisions.jsonl")[-1]["error"] == "OrderRejected"
+
+    def test_an_order_that_is_refused_for_ever_ends_with_the_sessions_count(self, world: World) -> None:
+        world.broker.behaviours = [is_rejected] * 100
+        engine = world.start()
+        for _ in range(30):
+            engine.step()
+        assert len(world.broker.submitted) == RULES.max_orders_per_session
+        assert "12 of 12 orders of this session are used" in world.rows("decisions.jsonl")[-1]["sentence"]
+
+    def test_a_refused_sale_is_followed_by_no_buy(self, world: World) -> None:
+        engine = in_qqq(world)
+        world.prices.target = Holding.TQQQ
+        world.broker.behaviours = [is_rejected]
+        engine.step()
+        assert [i.side for i in world.broker.submitted] == [Side.BUY, Side.SELL]
+
+
+class TestSplits:
+    SPLIT = Split(TQQQ, DAY + timedelta(days=1), 2.0)
+
+    def in_tqqq_next_day(self, world: World) -> Engine:
+        world.prices.target = Holding.TQQQ
+        engine = world.start()
+        engine.step()
+        world.pass_time(days=1)
+        world.prices.changes["splits"] = (self.SPLIT,)
+        return engine
+
+    def test_where_prices_and_account_agree_it_is_recorded_by_itself(self, world: World) -> None:
+        engine = self.in_tqqq_next_day(world)
+        world.broker.positions[TQQQ] *= 2
+        engine.step()
+        assert engine.records.book.ledger.shares[TQQQ] == 2 * 1583
+        assert "split" in world.notifier.kinds()
+        engine.step()
+        world.start().step()
+        assert engine.records.book.ledger.shares[TQQQ] == 2 * 1583
+        assert [row.get("kind") for row in world.rows("trades.jsonl")].count("split") == 1
+
+    def test_where_the_account_has_not_split_yet_nothing_is_recorded_and_nothing_halts(self, world: World) -> None:
+        engine = self.in_tqqq_next_day(world)
+        engine.step()
+        assert engine.records.book.ledger.shares[TQQQ] == 1583
+        assert "split" not in [row.get("kind") for row in world.rows("trades.jsonl")]
+
+    @pytest.mark.parametrize("found", [1583 * 2 - 1, 1583 * 2 + 1, 1583 * 3, 0])
+    def test_where_they_do_not_agree_exactly_trading_halts(self, world: World, found: int) -> None:
+        engine = self.in_tqqq_next_day(world)
+        world.broker.positions[TQQQ] = found
+        engine.step()
+        assert world.rows("decisions.jsonl")[-1]["error"] == "LedgerMismatch"
+        assert engine.records.book.ledger.shares[TQQQ] == 1583
+
+    def test_without_a_split_of_the_prices_the_account_alone_is_not_believed(self, world: World) -> None:
+        engine = self.in_tqqq_next_day(world)
+        world.prices.changes.clear()
+        world.broker.positions[TQQQ] *= 2
+        engine.step()
+        assert world.rows("decisions.jsonl")[-1]["error"] == "LedgerMismatch"
+
+    def test_a_split_before_the_buy_is_not_ours(self, world: World) -> None:
+        world.prices.target = Holding.TQQQ
+        world.prices.changes["splits"] = (replace(self.SPLIT, date=DAY),)
+        engine = world.start()
+        engine.step()
+        engine.step()
+        assert engine.records.book.ledger.shares[TQQQ] == 1583
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory where the system has one: thousands of fsyncs say nothing about these tests."""
+    shared = Path("/dev/shm")
+    with TemporaryDirectory(dir=shared if shared.is_dir() else tmp_path) as folder:
+        yield Path(folder)
+
+
+class Killed(BaseException):
+    """Stands for kill -9: nothing in the bot may catch it."""
+
+
+SWEPT = ("executor.py", "journal.py", "book.py", "jsonl.py")
+
+
+def run_killed_at(step: Callable[[], object], moment: int | None) -> list[tuple[str, int]]:
+    """Run `step`, killing it before the `moment`-th line of the swept modules; returns file and line of each."""
+    begun: list[tuple[str, int]] = []
+
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        name = Path(frame.f_code.co_filename).name
+        if name not in SWEPT:
+            return None
+        if event == "line":
+            begun.append((name, frame.f_lineno))
+            if len(begun) == moment:
+                raise Killed
+        return trace
+
+    outer = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        step()
+    finally:
+        sys.settrace(outer)
+    return begun
+
+
+def moments(begun: list[tuple[str, int]]) -> list[int]:
+    """The first time that each line was begun, and the last time of those of the execution, counted from 1."""
+    first = {place: n for n, place in reversed(list(enumerate(begun, start=1)))}
+    last = {place: n for n, place in enumerate(begun, start=1) if place[0] == "executor.py"}
+    return sorted({*first.values(), *last.values()})
+
+
+def rotation(folder: Path, moment: int | None) -> tuple[World, list[tuple[str, int]]]:
+    """From QQQ to TQQQ, killed at `moment`, then started again until the account has settled."""
+    folder.mkdir()
+    world = World(folder)
+    engine = in_qqq(world)
+    world.prices.target = Holding.TQQQ
+    world.broker.behaviours = [fills_part(150, then=OrderStatus.CANCELLED)]
+    begun: list[tuple[str, int]] = []
+    with suppress(Killed):
+        begun = run_killed_at(engine.step, moment)
+    for record in (engine.records.book, engine.records.journal, engine.records.decisions):
+        record.close()
+    engine = world.start()
+    for _ in range(3):  # what was never sent is believed so after five minutes
+        engine.step()
+        world.pass_time(minutes=6)
+    return world, begun
+
+
+def test_killed_between_any_two_lines_it_ends_as_if_it_had_not_been(memory: Path) -> None:
+    whole, begun = rotation(memory / "whole", None)
+    assert whole.broker.positions == {QQQ: 0, TQQQ: 1583}
+    assert len(moments(begun)) > 150
+    for moment in moments(begun):
+        world, _ = rotation(memory / str(moment), moment)
+        where = f"killed before {begun[moment - 1]}, the {moment}th line"
+        assert world.broker.positions == whole.broker.positions, where
+        world.assert_book_is_the_brokers()
+        orders = [(i.side, i.symbol, i.quantity) for i in world.broker.submitted]
+        assert orders == [(i.side, i.symbol, i.quantity) for i in whole.broker.submitted], where
+
+
+def test_the_simulated_account_killed_between_any_two_lines_trades_once(memory: Path) -> None:
+    def run(folder: Path, moment: int | None) -> tuple[World, list[tuple[str, int]]]:
+        folder.mkdir()
+        world = World(folder)
+        engine = with_paper(world)
+        begun: list[tuple[str, int]] = []
+        with suppress(Killed):
+            begun = run_killed_at(engine.step, moment)
+        for _ in range(2):
+            with_paper(world).step()
+        return world, begun
+
+    whole, begun = run(memory / "whole", None)
+    assert [row["quantity"] for row in whole.trades()] == [211]
+    for moment in moments(begun)[::2]:
+        world, _ = run(memory / str(moment), moment)
+        where = f"killed before {begun[moment - 1]}, the {moment}th line"
+        assert [row["quantity"] for row in world.trades()] == [211], where
+        assert [row["cash"] for row in world.trades()] == [row["cash"] for row in whole.trades()]
+
+
+def with_paper(world: World) -> Engine:
+    """A start of the daemon in dry run."""
+    world.broker.mode, world.broker.account = PaperBroker.mode, PaperBroker.account
+    engine = world.start()
+    paper = PaperBroker(engine.records.book, world.clock, lambda: market(Holding.QQQ), Decimal(1))
+    engine.broker = paper
+    engine.executor._broker = paper
+    return engine
+
+
+def test_an_unknown_outcome_says_what_happens_next(world: World) -> None:
+    world.broker.behaviours = [works]
+    world.broker.deaf_to_cancel = True
+    at = snapshot()
+    with pytest.raises(OrderOutcomeUnknown, match=r"qqqbot-20261124-01: no outcome after 8\d s; looked for at each"):
+        world.start().executor.execute(decide(at, RULES), at)

@@ -1,0 +1,83 @@
+"""The loop around the engine: when checks are made, and what ends it."""
+
+import itertools
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from qqqbot.model.errors import AlreadyRunning
+from qqqbot.runtime.clock import VirtualClock
+from qqqbot.trading.loop import SOON, poll, timetable
+from tests.support.builders import NOW, RULES
+from tests.support.fakes import World
+
+QUARTER = timedelta(minutes=15)
+TIMES = timetable(RULES, QUARTER)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path, clock=VirtualClock(NOW, stop_at=NOW + timedelta(hours=1)))
+
+
+def checks(world: World) -> list[datetime]:
+    """When each check was made."""
+    return sorted({datetime.fromisoformat(row["check"]) for row in world.rows("decisions.jsonl")})
+
+
+def test_the_first_check_is_made_at_once_and_the_others_on_the_grid(world: World) -> None:
+    poll(world.start(), world.clock, TIMES, lambda _: None)
+    assert checks(world) == [NOW + n * QUARTER for n in range(4)]
+
+
+def test_a_beat_comes_after_each_check_and_each_minute_and_knows_the_next_check(world: World) -> None:
+    beats: list[tuple[datetime, datetime]] = []
+    poll(world.start(), world.clock, TIMES, lambda due: beats.append((world.clock.now(), due)))
+    assert beats[0] == (NOW, NOW + QUARTER)
+    assert {after - before for (before, _), (after, _) in itertools.pairwise(beats)} == {timedelta(minutes=1)}
+    assert all(due > at for at, due in beats)
+
+
+def test_what_was_begun_and_is_not_finished_is_taken_up_within_a_minute(world: World) -> None:
+    world.broker.on_submit = lambda _: setattr(world.broker, "account_silent", True)
+    poll(world.start(), world.clock, TIMES, lambda _: None)
+    assert checks(world)[:2] == [NOW, NOW + SOON]
+
+
+def test_a_guard_that_objects_ends_the_loop_before_the_next_check(world: World) -> None:
+    waits = 0
+
+    def guard() -> None:
+        nonlocal waits
+        waits += 1
+        if waits == 3:
+            raise AlreadyRunning("somebody else is here")
+
+    with pytest.raises(AlreadyRunning):
+        poll(world.start(), world.clock, TIMES, lambda _: None, guard=guard)
+    assert checks(world) == [NOW]
+    assert world.clock.now() == NOW + timedelta(minutes=2)
+
+
+def test_a_guard_that_objects_at_once_lets_no_check_be_made(world: World) -> None:
+    def guard() -> None:
+        raise AlreadyRunning("somebody else is here")
+
+    with pytest.raises(AlreadyRunning):
+        poll(world.start(), world.clock, TIMES, lambda _: None, guard=guard)
+    assert checks(world) == []
+    assert world.broker.submitted == []
+
+
+def test_a_clock_that_is_set_back_leaves_no_check_in_the_far_future(world: World) -> None:
+    clock = world.clock
+    beats: list[datetime] = []
+
+    def beat(due: datetime) -> None:
+        if not beats:
+            clock.advance(-timedelta(minutes=30))
+        beats.append(due)
+
+    poll(world.start(), clock, TIMES, beat)
+    assert beats[1] <= NOW - timedelta(minutes=30) + QUARTER
