@@ -7,6 +7,7 @@ TQQQ, and QQQ once the price has fallen by 2 %.
 import itertools
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from functools import partial
 
 from standins.yahoo import Exchange, Row, session_dates, shaped_series, with_event
 from standins.yahoo.series import NEW_YORK
@@ -27,7 +28,7 @@ class Market:
             series["TQQQ"] = with_event(series["TQQQ"], split, split=2)
         self.move = 0.002
         self._before = {symbol: _closes_before(series[symbol]) for symbol in SYMBOLS}
-        self.exchange = Exchange(series, intraday={s: lambda seen, s=s: self.price(s, seen) for s in SYMBOLS})
+        self.exchange = Exchange(series, intraday={s: partial(self.price, s) for s in SYMBOLS})
 
     def price(self, symbol: str, moment: datetime) -> float:
         before = self._before[symbol][moment.astimezone(NEW_YORK).date()]

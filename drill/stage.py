@@ -140,8 +140,9 @@ class Stage:
 
     def orders(self) -> int:
         """How many of the bot's there ever were: those decided or those the gateway has seen, whichever are more."""
-        decided = sum(row["event"] == "intended" for row in audit.rows(self.bot.logs / "orders.jsonl"))
-        return max(decided, sum(bool(order.order_ref) for order in self._gateway.orders) if self._gateway else 0)
+        decided = [row for row in audit.rows(self.bot.logs / "orders.jsonl") if row["event"] == "intended"]
+        sent = [order for order in self._gateway.orders if order.order_ref] if self._gateway else []
+        return max(len(decided), len(sent))
 
     def account(self) -> audit.Account:
         return audit.Account(audit.rows(self.bot.logs / "trades.jsonl"))

@@ -20,6 +20,10 @@ def main() -> None:
     def ask_to_stop(number: int, frame: FrameType | None) -> None:
         stop.set()
 
+    def stop_at_eof() -> None:
+        sys.stdin.read()
+        stop.set()
+
     signal.signal(signal.SIGTERM, ask_to_stop)
     signal.signal(signal.SIGINT, ask_to_stop)
     with StandIn(Exchange(_series(args)), control=args.control, log=args.log) as yahoo:
@@ -27,7 +31,7 @@ def main() -> None:
             print(f"{name}={value}")
         print("READY", flush=True)
         if args.until_eof:
-            threading.Thread(target=lambda: (sys.stdin.read(), stop.set()), daemon=True).start()
+            threading.Thread(target=stop_at_eof, daemon=True).start()
         while not stop.wait(0.2):
             pass
 

@@ -118,10 +118,13 @@ def read_daily_csv(path: Path, first: date | None = None) -> list[Row]:
         rows = [
             Row(
                 date.fromisoformat(r["date"]),
-                *(float(r[c]) for c in ("open", "high", "low", "close")),
-                int(float(r["volume"])),
-                float(r["dividend"] or 0),
-                0.0 if float(r["split"] or 0) in (0.0, 1.0) else float(r["split"]),
+                open=float(r["open"]),
+                high=float(r["high"]),
+                low=float(r["low"]),
+                close=float(r["close"]),
+                volume=int(float(r["volume"])),
+                dividend=float(r["dividend"] or 0),
+                split=0.0 if float(r["split"] or 0) in (0.0, 1.0) else float(r["split"]),
             )
             for r in csv.DictReader(file)
         ]

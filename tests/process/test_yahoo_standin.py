@@ -16,6 +16,7 @@ import pytest
 
 from standins.yahoo import (
     Exchange,
+    Row,
     StandIn,
     as_printed,
     market_series,
@@ -118,7 +119,8 @@ def test_a_dividend_changes_the_adjusted_closes_from_its_morning_on() -> None:
 def test_split_adjusted_rows_become_those_of_their_day() -> None:
     split = with_event(SERIES["TQQQ"], DAY, split=3.0)
     adjusted = [
-        r if r.date >= DAY else type(r)(r.date, *(p / 3 for p in (r.open, r.high, r.low, r.close))) for r in split
+        r if r.date >= DAY else Row(r.date, open=r.open / 3, high=r.high / 3, low=r.low / 3, close=r.close / 3)
+        for r in split
     ]
     assert [r.close for r in as_printed(adjusted)] == pytest.approx([r.close for r in split])
 

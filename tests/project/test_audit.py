@@ -64,7 +64,9 @@ def test_what_is_wrong_is_found(tmp_path: Path, book: list[Any], orders: list[An
     assert any(found in problem for problem in audited(tmp_path, book, orders, shares))
 
 
-@pytest.mark.parametrize("theirs", [THEIRS[:1], [*THEIRS, THEIRS[0]], [THEIRS[0], Execution("a-02", Decimal(2), 1)]])
+@pytest.mark.parametrize(
+    "theirs", [THEIRS[:1], [*THEIRS, THEIRS[0]], [THEIRS[0], Execution("a-02", Decimal(2), Decimal(1))]]
+)
 def test_a_book_that_is_not_the_gateways_ledger_is_found(tmp_path: Path, theirs: list[Any]) -> None:
     found = audited(tmp_path, [CAPITAL, BUY, SELL], ORDERS, executions=theirs)
     assert [problem for problem in found if "the gateway says" in problem]

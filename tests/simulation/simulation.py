@@ -16,7 +16,7 @@ import random
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -338,7 +338,12 @@ def _end(world: World) -> End:
 
 
 def _check_equal(
-    world: World, shares: Mapping[str, int], foreign: Mapping[str, int], cash: Decimal, book: list[Row], now: datetime
+    world: World,
+    shares: Mapping[str, int],
+    foreign: Mapping[str, int],
+    cash: Decimal,
+    book: Sequence[Row],
+    now: datetime,
 ) -> None:
     """When all is told, the book is the broker's ledger of our orders, and what the owner has had adopted."""
     adopted = [row for row in book if row.get("kind") == "adopt"]

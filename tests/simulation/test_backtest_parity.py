@@ -4,6 +4,7 @@ import json
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,7 +53,7 @@ def _session(day: date) -> Session:
     return Session(day, opens, closes)
 
 
-def drive(logs: Path, prices: Prices, rules: Rules, first: int) -> tuple[list[dict], list[dict]]:
+def drive(logs: Path, prices: Prices, rules: Rules, first: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The rows of the book and of the decisions after one check near each close from session `first` on."""
     source = DailyBars(prices)
     clock, state = VirtualClock(source.table.sessions[first].close - BEFORE_CLOSE), State()
@@ -68,7 +69,7 @@ def drive(logs: Path, prices: Prices, rules: Rules, first: int) -> tuple[list[di
     return _rows(logs / "trades.jsonl"), _rows(logs / "decisions.jsonl")
 
 
-def _rows(path: Path) -> list[dict]:
+def _rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 

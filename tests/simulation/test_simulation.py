@@ -106,4 +106,5 @@ def _levels(closes: np.ndarray, rules: Rules) -> np.ndarray:
         return np.concatenate([np.full(period - 1, np.nan), means])
 
     short, long = average(rules.short_period), average(rules.long_period)
-    return level(closes, short, long, short).astype(int)
+    levels: np.ndarray = level(closes, short, long, short).astype(int)
+    return levels

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from qqqbot.model.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRejected
+from qqqbot.model.ports import Notifier
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import (
     QQQ,
@@ -239,14 +240,15 @@ class World:
         self.prices = FakePrices(self.clock)
         self.broker = FakeBroker(self.clock)
         self.notifier = FakeNotifier()
+        self.listener: Notifier = self.notifier
 
     def records(self) -> Records:
-        return load_records(self.logs, Identity(self.broker.mode, self.broker.account), self.clock, self.notifier)
+        return load_records(self.logs, Identity(self.broker.mode, self.broker.account), self.clock, self.listener)
 
     def start(self, records: Records | None = None) -> Engine:
         records = records or self.records()
         if later := set_capital(records.book, self.capital, self.clock, records.journal.unresolved()):
-            self.notifier.notify("total_capital", later)
+            self.listener.notify("total_capital", later)
         return assemble(
             self.logs,
             records,
@@ -255,7 +257,7 @@ class World:
             self.clock,
             self.prices,
             self.broker,
-            self.notifier,
+            self.listener,
             disk_free=lambda: 10 * 1024**3,
         )
 

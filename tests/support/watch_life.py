@@ -66,7 +66,7 @@ class Life:
             *(world.logs, world.clock, log, world.rules, problem, self.post, DeadMan(self.calls)),
             refused=lambda: self.refused,
         )
-        world.notifier = self.watch
+        world.listener = self.watch
         if engine:
             self.engine: Engine = world.start()
             self.watch.engine = self.engine
