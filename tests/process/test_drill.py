@@ -11,6 +11,7 @@ import pytest
 from drill.checkout import ROOT
 from drill.scenes import SCENES
 from drill.stage import stage
+from tests.support.mutants import Mutant
 
 
 @pytest.mark.parametrize("name", SCENES)
@@ -25,35 +26,44 @@ def test_a_scene_goes_as_it_must(name: str, tmp_path: Path) -> None:
 
 
 FAULTS = {
-    "stale": (
-        ("qqqbot/strategy/gates.py", 'Gate("quote_age", age <= limit', 'Gate("quote_age", True'),
+    "stale": Mutant(
         "an old price is called old, and not traded on",
+        "strategy/gates.py::quote_age",
+        'Gate("quote_age", age <= limit',
+        'Gate("quote_age", True',
     ),
-    "half-day": (
-        ("qqqbot/model/sessions.py", "s.close.isoformat()", "(s.open + timedelta(hours=6.5)).isoformat()"),
+    "half-day": Mutant(
         "no check was made after the early close, and no order",
+        "model/sessions.py::session_rows",
+        "s.close.isoformat()",
+        "(s.open + timedelta(hours=6.5)).isoformat()",
     ),
-    "disk": (
-        ("qqqbot/records/jsonl.py", "            raise\n", "            return\n"),
+    "disk": Mutant(
         "nothing was sent that could not be written down first",
+        "records/jsonl.py::AppendOnlyFile.append",
+        "raise\n",
+        "return\n",
     ),
 }
-"""scene -> a mistake in the bot, and the proof that must then fail"""
+"""scene -> a mistake in the bot, with the claim of the drill that must then fail for its name"""
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_the_mistakes_can_be_made(name: str) -> None:
+    assert FAULTS[name].applied((ROOT / "qqqbot" / FAULTS[name].file).read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_bot_at_fault_fails_its_drill(name: str, tmp_path: Path) -> None:
-    scene, out, ((module, original, mistake), proof) = SCENES[name], io.StringIO(), FAULTS[name]
+    scene, out, fault = SCENES[name], io.StringIO(), FAULTS[name]
     if scene.impossible:
         pytest.skip(scene.impossible)
     with stage(tmp_path / "bot", out, gateway=scene.gateway) as made:
-        file = made.bot.folder / module
-        assert original in file.read_text()
-        file.write_text(file.read_text().replace(original, mistake, 1))
+        fault.apply(made.bot.folder / "qqqbot")
         made.patience_seconds = 15
         with suppress(AssertionError):  # later scenes may not be able to go on
             scene.play(made)
-    assert proof in made.failures, out.getvalue()
+    assert fault.name in made.failures, out.getvalue()
 
 
 def test_it_sums_up_and_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Each mistake of `mutants.py`, made on purpose in a copy of the package, is noticed by the tests that it names."""
+"""Each mistake in `mutants`, made on purpose in a copy of the package, is noticed by the tests that it names."""
 
 import os
 import re
@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.mutants import MUTANTS, Mutant
+from tests.simulation.mutants import MUTANTS
+from tests.support.mutants import Mutant
 
 PROJECT = Path(__file__).resolve().parents[2]
 TIME_LIMIT_SECONDS = 300
+SIMULATION = "simulation/test_simulation.py::test_in_an_unkind_world_nothing_is_done_twice_and_nothing_lost"
 # The same examples in every run, and fewer: a mutant that only luck can find is not found.
 CONFTEST = """
 from hypothesis import Phase, settings
@@ -24,15 +26,15 @@ settings.load_profile("mutants")
 """
 
 
-def copied(folder: Path, module: str = "") -> Path:
-    """A project of links to the package and its tests, in which `module` alone is a file of its own."""
+def copied(folder: Path, file: str = "") -> Path:
+    """A project of links to the package and its tests, in which `file` alone is not a link but a copy."""
     package, tests = folder / "qqqbot", folder / "tests"
     package.mkdir(parents=True)
     tests.mkdir()
     for source in (PROJECT / "qqqbot").rglob("*.py"):
         place = package / source.relative_to(PROJECT / "qqqbot")
         place.parent.mkdir(parents=True, exist_ok=True)
-        if place.relative_to(package) == Path(f"{module}.py"):
+        if place.relative_to(package) == Path(file):
             shutil.copy(source, place)
         else:
             place.symlink_to(source)
@@ -53,7 +55,7 @@ def run(folder: Path, tests: Sequence[str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*command, *(f"tests/{test}" for test in tests)],
         cwd=folder,
-        # Two tests of one run in one folder would otherwise share compiled files of the unmutated module.
+        # Otherwise a run could use the compiled file of the module without the mistake.
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
@@ -61,27 +63,41 @@ def run(folder: Path, tests: Sequence[str]) -> subprocess.CompletedProcess[str]:
     )
 
 
-def apply(mutant: Mutant, folder: Path) -> None:
-    path = folder / "qqqbot" / f"{mutant.module}.py"
-    text = path.read_text()
-    assert text.count(mutant.original) == 1, f"{mutant.module}.py has this text {text.count(mutant.original)} times"
-    path.write_text(text.replace(mutant.original, mutant.mutated))
-
-
-def test_unmutated_all_of_them_pass(tmp_path: Path) -> None:
-    result = run(copied(tmp_path / "project"), sorted({test for mutant in MUTANTS for test in mutant.tests}))
-    assert result.returncode == 0, result.stdout[-3000:]
-
-
-@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name.replace(" ", "_"))
-def test_the_mistake_is_noticed(mutant: Mutant, tmp_path: Path) -> None:
-    folder = copied(tmp_path / "project", mutant.module)
-    apply(mutant, folder)
-    result = run(folder, mutant.tests)
-    assert result.returncode == 1, f"nobody noticed: {result.stdout[-1500:]}{result.stderr[-1500:]}"
-    assert re.search(r"\d+ failed", result.stdout), result.stdout[-1500:]
+# Each mistake, and the tests that must fail for it; a run of the simulation is one of its own.
+CASES = {
+    **{mutant.name: (mutant, mutant.noticed_by) for mutant in MUTANTS},
+    **{
+        f"the simulation: {mutant.name}": (mutant, (f"{SIMULATION}[{mutant.seed}]",))
+        for mutant in MUTANTS
+        if mutant.seed is not None
+    },
+}
 
 
 def test_every_mistake_has_a_name_of_its_own() -> None:
     names = [mutant.name for mutant in MUTANTS]
     assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name.replace(" ", "_"))
+def test_the_mistake_can_be_made_and_its_tests_exist(mutant: Mutant) -> None:
+    assert mutant.applied((PROJECT / "qqqbot" / mutant.file).read_text(encoding="utf-8"))
+    for test in mutant.noticed_by:
+        file, *names = test.partition("[")[0].split("::")
+        text = (PROJECT / "tests" / file).read_text(encoding="utf-8")
+        assert [name for name in names if not re.search(rf"(class|def) {name}\b", text)] == []
+
+
+def test_unmutated_all_of_them_pass(tmp_path: Path) -> None:
+    result = run(copied(tmp_path / "project"), sorted({test for _, tests in CASES.values() for test in tests}))
+    assert result.returncode == 0, result.stdout[-3000:]
+
+
+@pytest.mark.parametrize("name", CASES, ids=lambda name: name.replace(" ", "_"))
+def test_the_mistake_is_noticed(name: str, tmp_path: Path) -> None:
+    mutant, tests = CASES[name]
+    folder = copied(tmp_path / "project", mutant.file)
+    mutant.apply(folder / "qqqbot")
+    result = run(folder, tests)
+    assert result.returncode == 1, f"nobody noticed: {result.stdout[-1500:]}{result.stderr[-1500:]}"
+    assert re.search(r"\d+ failed", result.stdout), result.stdout[-1500:]

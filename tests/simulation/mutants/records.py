@@ -1,0 +1,87 @@
+"""Mistakes in what the files say."""
+
+from tests.support.mutants import Mutant
+
+MUTANTS = (
+    Mutant(
+        "a commission is forgotten",
+        "records/ledger.py::Ledger._move",
+        "self.cash -= amount + commission",
+        "self.cash -= amount",
+    ),
+    Mutant(
+        "a sale's commission is forgotten",
+        "records/ledger.py::Ledger._move",
+        "self.cash += amount - commission",
+        "self.cash += amount",
+    ),
+    Mutant(
+        "a split leaves the cost as it was",
+        "records/ledger.py::Ledger._split",
+        "self.cost[symbol] / ratio",
+        "self.cost[symbol] / 1",
+    ),
+    Mutant(
+        "shares of the owner are the bot's",
+        "records/ledger.py::Ledger._leave",
+        'self.foreign[row["symbol"]] +=',
+        'self.shares[row["symbol"]] +=',
+    ),
+    Mutant(
+        "an execution is counted each time it is reported",
+        "records/book.py::Book.absorb",
+        "if not self.ledger.counted(f.exec_id) and not self._superseded(f)]",
+        "if not self._superseded(f)]",
+    ),
+    Mutant(
+        "a late commission is charged together with those known before",
+        "records/book.py::Book._record_commission",
+        "sum(known, Decimal(0)) - self.ledger.commissions.get(intent.order_ref, Decimal(0))",
+        "sum(known, Decimal(0))",
+    ),
+    Mutant(
+        "accounts share a book",
+        "records/book.py::Book.load",
+        ' and row.get("account") == self._identity["account"]',
+        "",
+    ),
+    Mutant(
+        "references are counted for each account",
+        "records/journal.py::OrderJournal._take",
+        'int(row["order_ref"].rsplit("-", 1)[1])',
+        'int(row["order_ref"].rsplit("-", 1)[1]) if row["account"] == self._identity["account"] else 0',
+    ),
+    Mutant(
+        "two starts give the same references",
+        "records/journal.py::OrderJournal.__init__",
+        'f"{tag}-" if tag else ""',
+        '""',
+        ("unit/records/test_journal.py::test_the_tag_of_a_start_keeps_the_references_of_two_folders_apart",),
+    ),
+    Mutant(
+        "a torn line stays where it is",
+        "records/jsonl.py::AppendOnlyFile._set_torn_tail_aside",
+        "os.ftruncate(self._descriptor, start)",
+        "pass",
+    ),
+    Mutant(
+        "a torn line is not looked for",
+        "records/jsonl.py::AppendOnlyFile.open",
+        "return self._set_torn_tail_aside(now)",
+        "return None",
+        seed=30,
+    ),
+    Mutant(
+        "half a line stays in the file",
+        "records/jsonl.py::AppendOnlyFile.append",
+        "os.ftruncate(self._descriptor, before)",
+        "os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size)",
+    ),
+    Mutant(
+        "a record that was replaced under the bot is written to all the same",
+        "records/jsonl.py::AppendOnlyFile.verify",
+        "if not same:",
+        "if same is None:",
+        ("unit/trading/test_engine.py::TestTheRecord::test_nothing_is_sent_once_a_record_was_replaced_under_the_bot",),
+    ),
+)

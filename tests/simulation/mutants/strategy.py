@@ -1,0 +1,179 @@
+"""Mistakes in what to hold, and in which order comes next."""
+
+from tests.support.mutants import Mutant
+
+PLANNING = ("unit/strategy/test_planning.py",)
+
+MUTANTS = (
+    Mutant(
+        "a price at its average counts as above it",
+        "strategy/rule.py::level",
+        "(price > line)",
+        "(price >= line)",
+    ),
+    Mutant(
+        "equal averages count as an uptrend",
+        "strategy/rule.py::level",
+        "(short_ma > long_ma)",
+        "(short_ma >= long_ma)",
+    ),
+    Mutant(
+        "today's price is left out of the short average",
+        "strategy/rule.py::averages",
+        "(_sum_of_last(closes, rules.short_period - 1) + price) / rules.short_period",
+        "_sum_of_last(closes, rules.short_period) / rules.short_period",
+    ),
+    Mutant(
+        "today's price is left out of the long average",
+        "strategy/rule.py::averages",
+        "(_sum_of_last(closes, rules.long_period - 1) + price) / rules.long_period",
+        "_sum_of_last(closes, rules.long_period - 1) / (rules.long_period - 1)",
+    ),
+    Mutant(
+        "the band works the wrong way round",
+        "strategy/rule.py::tqqq_line",
+        "1 - band if held is Holding.TQQQ else 1 + band",
+        "1 + band if held is Holding.TQQQ else 1 - band",
+    ),
+    Mutant(
+        "the farther flip price is shown",
+        "strategy/rule.py::nearest_flip",
+        "return min(",
+        "return max(",
+    ),
+    Mutant(
+        "missing rows of the window are ignored",
+        "strategy/gates.py::window_problem",
+        "[d for d in expected if d not in known]",
+        "[d for d in expected[:0] if d not in known]",
+    ),
+    Mutant(
+        "closes that are no numbers are ignored",
+        "strategy/gates.py::window_problem",
+        "[d for d in expected if not",
+        "[d for d in expected[:0] if not",
+    ),
+    Mutant(
+        "a calendar of too few sessions is ignored",
+        "strategy/gates.py::window_complete",
+        "len(snapshot.expected) < rules.long_period - 1",
+        "len(snapshot.expected) < rules.short_period - 1",
+    ),
+    Mutant(
+        "yesterday's row passes as today's",
+        "strategy/gates.py::newest_row",
+        '"newest_row", newest == wanted',
+        '"newest_row", newest <= wanted',
+    ),
+    Mutant(
+        "old prices are used",
+        "strategy/gates.py::quote_age",
+        '"quote_age", age <= limit',
+        '"quote_age", True',
+    ),
+    Mutant(
+        "a split of TQQQ is not noticed",
+        "strategy/gates.py::LEVERAGE_TOLERANCE",
+        "0.025",
+        "25.0",
+    ),
+    Mutant(
+        "the kill switch is ignored",
+        "strategy/gates.py::halt",
+        "reason is None,",
+        "True,",
+    ),
+    Mutant(
+        "unresolved orders are ignored",
+        "strategy/gates.py::TRADE_GATES",
+        "no_open_order,",
+        "",
+        PLANNING,
+    ),
+    Mutant(
+        "the book's difference is ignored",
+        "strategy/gates.py::TRADE_GATES",
+        "book_agrees,",
+        "",
+        PLANNING,
+    ),
+    Mutant(
+        "a closed exchange is ignored",
+        "strategy/gates.py::TRADE_GATES",
+        "exchange_open,",
+        "",
+        PLANNING,
+    ),
+    Mutant(
+        "the last minute trades",
+        "strategy/gates.py::quiet_minutes",
+        "left <= LAST_SAFE_SECONDS",
+        "left <= 0",
+    ),
+    Mutant(
+        "the buy is planned with the sell",
+        "strategy/planning.py::next_step",
+        "if sells := _sells(snapshot, target, rules):\n",
+        "if sells := _sells(snapshot, target, rules):\n"
+        "        if target.symbol:\n"
+        "            sells += _buy(snapshot, target.symbol, rules)[2]\n",
+        seed=0,
+    ),
+    Mutant(
+        "a held target is rebalanced",
+        "strategy/planning.py::next_step",
+        "snapshot.unfinished != symbol",
+        "snapshot.unfinished == symbol",
+    ),
+    Mutant(
+        "the broker's cash is not considered",
+        "strategy/planning.py::_buy",
+        "min(portfolio.cash, account.spendable)",
+        "portfolio.cash",
+    ),
+    Mutant(
+        "a market order may cost no more than its price",
+        "strategy/planning.py::MARKET_ORDER_CUSHION",
+        'Decimal("0.01")',
+        'Decimal("0")',
+    ),
+    Mutant(
+        "the decision window is ignored",
+        "strategy/planning.py::_target",
+        "left > rules.decide_seconds_before_close",
+        "left > 6 * 3600",
+    ),
+    Mutant(
+        "the decision of a window is made again",
+        "strategy/planning.py::_target",
+        "if snapshot.decided_target is not None:",
+        "if snapshot.decided_target is signal.target:",
+    ),
+    Mutant(
+        "the last order of a session is spent on half a rotation",
+        "strategy/planning.py::_rotation",
+        "if orders and not left.passed:",
+        "if not left.passed and not orders:",
+        (
+            "unit/strategy/test_planning.py::TestBlocked::test_the_last_order_of_a_session_is_not_spent_on_half_a_rotation",
+        ),
+    ),
+    Mutant(
+        "short sales are not refused",
+        "strategy/risk.py::_short_sale",
+        "intent.quantity > owned",
+        "intent.quantity > 10 * owned + 1",
+    ),
+    Mutant(
+        "the account's shares are not considered before a sale",
+        "strategy/risk.py::_short_sale",
+        "min(snapshot.portfolio.shares.get(intent.symbol, 0), snapshot.account.positions.get(intent.symbol, 0))",
+        "snapshot.portfolio.shares.get(intent.symbol, 0)",
+    ),
+    Mutant(
+        "a buy may exceed the cash",
+        "strategy/risk.py::_borrows",
+        "intent.quantity * price > payable",
+        "intent.quantity * price > 4 * payable",
+    ),
+)

@@ -1,0 +1,214 @@
+"""Mistakes in one check, from what is observed to what is sent and recorded."""
+
+from tests.support.mutants import Mutant
+
+
+def engine(test: str) -> tuple[str, ...]:
+    return (f"unit/trading/test_engine.py::{test}",)
+
+
+def executor(test: str) -> tuple[str, ...]:
+    return (f"unit/trading/test_executor.py::{test}",)
+
+
+def recovery(test: str) -> tuple[str, ...]:
+    return (f"simulation/test_recovery.py::{test}",)
+
+
+EXECUTOR = (
+    Mutant(
+        "the journal is written after the order is sent",
+        "trading/executor.py::Executor._send",
+        "    self._journal.intended(intent)\n    try:\n        self._broker.submit(intent)\n",
+        "    try:\n        self._broker.submit(intent)\n        self._journal.intended(intent)\n",
+        executor("TestBeforeTheWire"),
+        seed=0,
+    ),
+    Mutant(
+        "an order without an answer is sent again",
+        "trading/executor.py::Executor._send",
+        "        self._broker.submit(intent)\n",
+        "        try:\n            self._broker.submit(intent)\n"
+        "        except OrderOutcomeUnknown:\n            self._broker.submit(intent)\n",
+        executor("TestUnknown"),
+        seed=0,
+    ),
+    Mutant(
+        "one answer that does not know an order ends it",
+        "trading/executor.py::Executor._absent",
+        "absent < self._broker.absence_is_final_after",
+        "absent < timedelta(0)",
+        executor("TestUnknown"),
+        seed=0,
+    ),
+    Mutant(
+        "no answer while looking counts as an absence",
+        "trading/executor.py::Executor._look",
+        "    order = self._broker.find(intent)\n",
+        "    try:\n        order = self._broker.find(intent)\n    except BrokerUnavailable:\n        order = None\n",
+        executor("TestUnknown"),
+        seed=0,
+    ),
+    Mutant(
+        "an order that is not done counts as done",
+        "trading/executor.py::Executor._look",
+        "not order.status.done or (",
+        "(",
+        executor("TestTimeouts"),
+    ),
+    Mutant(
+        "a status is believed before its executions have arrived",
+        "trading/executor.py::Executor._look",
+        " or (order.status is OrderStatus.FILLED and order.filled < intent.quantity)",
+        "",
+        executor("TestLateNews"),
+    ),
+    Mutant(
+        "late executions are not looked for",
+        "trading/executor.py::Executor.resolve",
+        "self._broker.recent_orders()",
+        "self._broker.recent_orders()[:0]",
+        executor("TestLateNews"),
+    ),
+    Mutant(
+        "the last check is not made",
+        "trading/executor.py::Executor.execute",
+        "if reason := refusal(",
+        "if reason := None and refusal(",
+        executor("TestRefused"),
+    ),
+    Mutant(
+        "a split is believed from the prices alone",
+        "trading/executor.py::Executor.record_splits",
+        " and positions[split.symbol] == before * split.ratio",
+        "",
+        executor("TestSplits"),
+    ),
+    Mutant(
+        "the outcome is written before the fills are in the book",
+        "trading/executor.py::Executor._conclude",
+        "    self._absorb(intent, order)\n    self._journal.outcome(intent, order, self._clock.now())\n",
+        "    self._journal.outcome(intent, order, self._clock.now())\n    self._absorb(intent, order)\n",
+        executor("TestBeforeTheWire"),
+        seed=10,
+    ),
+    Mutant(
+        "an order of yesterday is cancelled",
+        "trading/executor.py::Executor.resolve",
+        " and not self._is_past(intent)",
+        "",
+        recovery("test_an_order_of_yesterday_is_never_cancelled"),
+    ),
+    Mutant(
+        "an order that was lost overnight counts as refused",
+        "trading/executor.py::Executor._absent",
+        "if self._is_past(intent):",
+        "if False:",
+        recovery("test_a_fill_that_was_not_read_on_its_day_is_told_as_lost_and_not_as_refused"),
+    ),
+    Mutant(
+        "the simulated account forgets overnight",
+        "trading/executor.py::Executor._is_past",
+        "self._broker.needs_open_exchange and ",
+        "",
+        recovery("test_a_broker_that_forgets_nothing_is_believed_about_any_day"),
+    ),
+    Mutant(
+        "an order that nobody fills is sent again at once",
+        "trading/executor.py::Executor._await_outcome",
+        "if not order.filled:",
+        "if not order.filled and not cancelled:",
+        executor("TestTimeouts"),
+    ),
+    Mutant(
+        "a cancel that was sent counts as done",
+        "trading/executor.py::Executor._await_outcome",
+        "            cancelled = self._cancel(intent)\n",
+        "            cancelled = self._cancel(intent)\n"
+        "            self._conclude(intent, Order(intent.order_ref, OrderStatus.CANCELLED))\n"
+        "            return\n",
+        executor("TestTimeouts"),
+        seed=0,
+    ),
+)
+
+ENGINE = (
+    Mutant(
+        "a failed read counts as an empty account",
+        "trading/engine.py::Engine._observe",
+        "    account = self.state.account = self.broker.snapshot()\n",
+        "    try:\n        account = self.state.account = self.broker.snapshot()\n"
+        "    except BrokerUnavailable:\n"
+        "        account = AccountSnapshot(self.broker.account, self.broker.mode, 0, 0, {}, (), market.qqq.time)\n",
+        engine("TestNothingIsBelievedThatWasNotSeen"),
+    ),
+    Mutant(
+        "the decision does not learn of unresolved orders",
+        "trading/engine.py::Engine._snapshot",
+        "unresolved=journal.unresolved(),",
+        "unresolved=(),",
+        executor("TestUnknown"),
+        seed=0,
+    ),
+    Mutant(
+        "the decision does not learn of the kill switch",
+        "trading/engine.py::Engine._snapshot",
+        "halted=self.records.switch.reason(),",
+        "halted=None,",
+        engine("TestHalt"),
+    ),
+    Mutant(
+        "the window of the averages ends a day early",
+        "trading/engine.py::Engine._snapshot",
+        "table.before(session.date, self.rules.long_period - 1)",
+        "table.before(session.date, self.rules.long_period)[:-1]",
+        engine("TestACheck"),
+    ),
+    Mutant(
+        "what a window has decided is not written down",
+        "trading/engine.py::Engine._rounds",
+        "if plan.settles is not None:",
+        "if plan.settles is not None and number > 1:",
+        engine("TestBeforeClose"),
+    ),
+    Mutant(
+        "an account that does not settle goes on trading",
+        "trading/engine.py::Engine._rounds",
+        "self.records.switch.halt(reason)",
+        "pass",
+        engine("TestHalt"),
+    ),
+    Mutant(
+        "nobody is told of a full disk",
+        "trading/engine.py::Engine._failed",
+        "if isinstance(error, OSError):",
+        "if isinstance(error, TradingHalted):",
+        engine("TestTheRecord::test_a_full_disk_is_told_at_once_and_until_there_is_room"),
+    ),
+    Mutant(
+        "a half-done rotation is forgotten after a failed check",
+        "trading/engine.py::Engine._half_done",
+        "return on_the_way or ",
+        "return ",
+        engine("TestSoon::test_a_half_done_rotation_is_taken_up_soon_until_it_is_done"),
+    ),
+    Mutant(
+        "a purchase that was filled in part is forgotten after a failed check",
+        "trading/engine.py::Engine._half_done",
+        " or journal.unfinished(ledger.order_totals) is not None",
+        "",
+        engine("TestSoon::test_an_order_that_was_filled_in_part_is_taken_up_soon_until_it_is_done"),
+    ),
+)
+
+LOOP = (
+    Mutant(
+        "a daemon goes on checking though another one has its records",
+        "trading/loop.py::poll",
+        "guard()",
+        "pass",
+        ("unit/trading/test_loop.py::test_a_guard_that_objects_at_once_lets_no_check_be_made",),
+    ),
+)
+
+MUTANTS = (*EXECUTOR, *ENGINE, *LOOP)
