@@ -35,7 +35,7 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True)
 class HoldingFigures:
-    """What the stays in one holding came to; means are NaN where there is nothing to average."""
+    """What the periods in one holding came to; means are NaN where there is nothing to average."""
 
     time: float
     stays: int
@@ -137,21 +137,21 @@ def time_in(holding: Levels, level: int) -> float:
     return float((holding == level).mean())
 
 
-def stays(holding: Levels) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """First close of each unbroken stay in one holding, and the close that ends it (the last one for the last stay)."""
+def held_periods(holding: Levels) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """First close of each unbroken period in one holding, and the close that ends it (for the last one: the last)."""
     first = np.flatnonzero(np.diff(holding, prepend=np.int8(-1)))
     return first, np.append(first[1:], len(holding) - 1)
 
 
-def stay_returns(equity: Floats, holding: Levels) -> Floats:
-    """equity at the end of each stay / equity at its first close - 1, costs of the way in and out as they fell."""
-    first, last = stays(holding)
+def held_period_returns(equity: Floats, holding: Levels) -> Floats:
+    """equity at the end of each held period / equity at its first close - 1, after the costs in it."""
+    first, last = held_periods(holding)
     return equity[last] / equity[first] - 1
 
 
 def holding_figures(equity: Floats, holding: Levels, level: int) -> HoldingFigures:
-    """Win rate = stays that gained / stays; average win, loss = mean return of those that gained, and of the rest."""
-    first, last = stays(holding)
+    """Win rate = periods that gained / periods; average win, loss = mean return of those that gained, of the rest."""
+    first, last = held_periods(holding)
     own = holding[first] == level
     returns = (equity[last] / equity[first] - 1)[own]
     wins, losses = returns[returns > 0], returns[returns <= 0]

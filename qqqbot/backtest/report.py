@@ -79,8 +79,8 @@ def _curves(study: Study) -> str:
         "<h2>The years</h2>"
         + "".join(map(_card, pictures))
         + _card(f"<b>The rule, your account: return of each month</b>{_months(study)}")
-        + "<h2>The stays</h2>"
-        + _card(study_pictures.stays(study))
+        + "<h2>The held periods</h2>"
+        + _card(study_pictures.held_periods(study))
         + _card(_table(*study_tables.holdings(study)))
     )
 
@@ -137,7 +137,9 @@ def _costs(study: Study) -> str:
     head, rows = _rotations(study)
     return (
         f"<h2>Costs, tax and every rotation</h2><dl>{listed}</dl>"
-        + _card(f"<details><summary>All {len(rows)} stays in QQQ and TQQQ</summary>{_table(head, rows)}</details>")
+        + _card(
+            f"<details><summary>All {len(rows)} held periods in QQQ and TQQQ</summary>{_table(head, rows)}</details>"
+        )
         + _card(f"<details><summary>All {len(study.account.trades)} orders</summary>{_orders(study)}</details>")
     )
 
@@ -172,7 +174,7 @@ def _month_cell(value: float | None) -> str:
 
 def _rotations(study: Study) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     days, holding, equity = study.days, study.account.holding, study.own.equity
-    first, last = metrics.stays(holding)
+    first, last = metrics.held_periods(holding)
     rows: list[tuple[str, ...]] = []
     for begin, end in zip(first.tolist(), last.tolist(), strict=True):
         if holding[begin] == 0:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qqqbot.backtest.metrics import Floats, Levels, cagr, stays
+from qqqbot.backtest.metrics import Floats, Levels, cagr, held_periods
 from qqqbot.backtest.prices.table import Dates
 
 RATES = (0.24, 0.32, 0.37)
@@ -36,7 +36,7 @@ class WashSales:
 def after_tax(dates: Dates, equity: Floats, holding: Levels, rate: float) -> AfterTax:
     """The curve less `rate` of each year's realized gains, paid out of the account on the year's last session."""
     years = dates.astype("datetime64[Y]").astype(int)
-    first, last = stays(holding)
+    first, last = held_periods(holding)
     own = holding[first] > 0
     own[-1] = False  # the lot that is still held has realized nothing
     realized = np.bincount(years[last[own]] - years[0], (equity[last] - equity[first])[own], years[-1] - years[0] + 1)
@@ -53,7 +53,7 @@ def after_tax(dates: Dates, equity: Floats, holding: Levels, rate: float) -> Aft
 
 def wash_sales(dates: Dates, equity: Floats, holding: Levels, level: int) -> WashSales:
     """Losing lots of one fund that was bought again within 30 days of the sale."""
-    first, last = stays(holding)
+    first, last = held_periods(holding)
     own = np.flatnonzero(holding[first] == level)
     if not len(own):
         return WashSales(0, 0, 0, 0)

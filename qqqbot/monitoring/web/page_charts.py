@@ -1,16 +1,17 @@
 """The dashboard's pictures: QQQ with its averages and the trades, the value beside QQQ held, the drawdown. Pure."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, time
 from typing import Any
 
 from qqqbot.display.markup import Markup, joined, tag
+from qqqbot.display.svg import Chart, Curve, Mark, Size, line_chart
 from qqqbot.model.sessions import NEW_YORK
-from qqqbot.monitoring.web.line_chart import Chart, Curve, Mark, draw
 
 # The same picture for a wide screen and for a telephone, whose texts would else be unreadably small.
 WIDE, NARROW = 920, 360
 HEIGHT, NARROW_HEIGHT, LOW = 300, 230, 150
+USD = "{:,.0f}".format
 
 Facts = Mapping[str, Any]
 
@@ -30,40 +31,45 @@ def _months(months: Facts | None, status: Facts) -> Markup | None:
         return None
     flip = status["next"]["flip"]
     days: Sequence[Any] = months["days"]
-    starts = [(n, f"{day:%b}") for n, day in enumerate(days) if n and day.month != days[n - 1].month]
+    times = [(n, datetime.combine(day, time(), NEW_YORK)) for n, day in enumerate(days)]
     marks = [
         Mark(t["day"], t["price"], t["side"] == "BUY", f"{t['side']} {t['quantity']} {t['symbol']} {t['timestamp']}")
         for t in months["trades"]
     ]
     curves = [
-        Curve("long", months["long"]),
-        Curve("short", months["short"]),
-        Curve("price", [*enumerate(months["closes"])]),
+        _curve("long", months["long"]),
+        _curve("short", months["short"]),
+        _curve("price", [*enumerate(months["closes"])]),
     ]
     told = "QQQ's closes and last price with its short and long average, the flip price and the trades"
-    chart = Chart(told, curves, starts, flip["price"] if flip else None, marks)
+    chart = Chart(told, curves, times, USD, level=flip["price"] if flip else None, marks=marks)
     names = [("price", "QQQ"), ("short", "short average"), ("long", "long average"), ("level", "flip price")]
     names += [("buy", "buy"), ("sell", "sell")] if marks else []
     return _with_legend(names, _pictures(chart, HEIGHT))
 
 
 def _value(life: Facts) -> Markup | None:
-    curves = [Curve("held", _by_time(life["held"])), Curve("equity", _by_time(life["equity"]))]
-    chart = Chart("The bot's value and QQQ held instead, in USD", curves, _dates(life["equity"]))
+    curves = [_curve("held", _by_time(life["held"])), _curve("equity", _by_time(life["equity"]))]
+    chart = Chart("The bot's value and QQQ held instead, in USD", curves, _times(life["equity"]), USD)
     names = [("equity", "the bot"), ("held", "QQQ held from the same day, without dividends")]
     return _with_legend(names, _pictures(chart, HEIGHT))
 
 
 def _drawdown(life: Facts) -> Chart:
-    curve = Curve("fall", _by_time(life["drawdown"]), filled=True)
-    return Chart(
-        "How far the value is below its highest, in per cent", [curve], _dates(life["drawdown"]), y_text="{:.1f}".format
-    )
+    curve = Curve("drawdown", _by_time(life["drawdown"]), css="fall", filled=True)
+    title = "How far the value is below its highest, in per cent"
+    return Chart(title, [curve], _times(life["drawdown"]), "{:g}%".format)
 
 
 def _pictures(chart: Chart, height: int) -> Markup | None:
-    wide, narrow = draw(chart, WIDE, height, "wide"), draw(chart, NARROW, min(height, NARROW_HEIGHT), "narrow")
+    wide = line_chart(chart, Size(WIDE, height, titled=False, css="wide"))
+    narrow = line_chart(chart, Size(NARROW, min(height, NARROW_HEIGHT), titled=False, css="narrow"))
     return joined([wide, narrow]) if wide and narrow else None
+
+
+def _curve(css: str, points: Sequence[tuple[float, float]]) -> Curve:
+    """The style sheet knows its colour, the legend its name."""
+    return Curve(css, points, css=css)
 
 
 def _with_legend(names: Sequence[tuple[str, str]], picture: Markup | None) -> Markup | None:
@@ -77,10 +83,5 @@ def _by_time(points: Sequence[tuple[datetime, float]]) -> list[tuple[float, floa
     return [(at.timestamp(), value) for at, value in points]
 
 
-def _dates(points: Sequence[tuple[datetime, float]]) -> list[tuple[float, str]]:
-    """Every point is a candidate for a label; the chart keeps those that leave each other room."""
-    if not points:
-        return []
-    span = points[-1][0] - points[0][0]
-    form = "%H:%M" if span.days < 2 else "%d %b" if span.days < 200 else "%b %Y"
-    return [(at.timestamp(), f"{at.astimezone(NEW_YORK):{form}}") for at, _ in points[:: max(1, len(points) // 8)]]
+def _times(points: Sequence[tuple[datetime, float]]) -> list[tuple[float, datetime]]:
+    return [(at.timestamp(), at.astimezone(NEW_YORK)) for at, _ in points]

@@ -1,0 +1,483 @@
+"""Charts as SVG text: small, sharp, readable offline, and without a plotting library to wait for. Pure.
+
+The dashboard's charts and the backtest's are drawn here. Each element carries a class and a colour: a style sheet that
+knows the class decides (light or dark); without one, in the report and the notebook, the colour holds.
+"""
+
+import base64
+import itertools
+import math
+import struct
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from qqqbot.display.markup import Child, Markup, tag
+
+LEFT, RIGHT, TITLED_TOP, PLAIN_TOP, BOTTOM = 64, 16, 34, 10, 24
+STRIP = 18
+LABEL_WIDTH = 60
+INK, FAINT, GRID = "#24292f", "#57606a", "#e4e7eb"
+# Okabe and Ito's palette: colour-blind readers can tell these apart too.
+BLUE, GREEN, ORANGE, PURPLE, GREY = "#0072b2", "#009e73", "#d55e00", "#aa4499", "#b6bcc4"
+# Six points of the viridis colour map.
+VIRIDIS = ((68, 1, 84), (65, 68, 135), (42, 120, 142), (34, 168, 132), (122, 209, 81), (253, 231, 37))
+NICE_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
+
+Point = tuple[float, float]
+Format = Callable[[float], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Pixels. `titled` pictures stand alone: title and legend are drawn in them, on a white ground."""
+
+    width: int = 920
+    height: int = 300
+    titled: bool = True
+    css: str | None = None
+
+
+HIGH, MEDIUM, LOW, MAP = Size(), Size(height=260), Size(height=240), Size(height=330)
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Finite points from left to right. `dashed` for what is not to be believed; `filled` fills to zero."""
+
+    name: str
+    points: Sequence[Point]
+    colour: str = INK
+    css: str = ""
+    dashed: bool = False
+    filled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Values that share a name and a colour, for bars."""
+
+    name: str
+    values: Sequence[float]
+    colour: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A trade at a point: an arrow pointing up for a buy, down for a sell. `title` appears on hovering."""
+
+    x: float
+    y: float
+    up: bool
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A part of the strip below the curves, which shows what was held when."""
+
+    first: float
+    last: float
+    name: str
+    colour: str
+    css: str = ""
+
+
+def percent(value: float) -> str:
+    """12%, with a decimal if it is small."""
+    return f"{value:.0%}" if abs(value) >= 0.095 or value == 0 else f"{value:.1%}"
+
+
+def amount(value: float) -> str:
+    """1.2M, 340k, 95."""
+    for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:.3g}{letter}"
+    return f"{value:.3g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Curves over time, and what is drawn with them. `level` is a horizontal line of its own."""
+
+    title: str
+    curves: Sequence[Curve]
+    times: Sequence[tuple[float, datetime]] = ()
+    """the moment at each x, for the labels below"""
+    form: Format = amount
+    log: bool = False
+    level: float | None = None
+    marks: Sequence[Mark] = ()
+    strip: Sequence[Stretch] = ()
+
+
+def line_chart(chart: Chart, size: Size = HIGH) -> Markup | None:
+    """None if there are not two points to draw."""
+    xs = [x for curve in chart.curves for x, _ in curve.points]
+    if len(set(xs)) < 2:
+        return None
+    bottom = size.height - BOTTOM - (STRIP if chart.strip else 0)
+    across = _Axis(min(xs), max(xs), LEFT, size.width - RIGHT)
+    ticks, up = _vertical(chart, _top(size), bottom)
+    parts = [
+        _grid(ticks, up, chart.form, size),
+        _time_labels(chart.times, across, up),
+        [_curve(curve, across, up) for curve in chart.curves if curve.points],
+        _level(chart.level, up, size),
+        [_mark(across(mark.x), up(mark.y), mark) for mark in chart.marks],
+        [_stretch(stretch, across, bottom + 20) for stretch in chart.strip],
+    ]
+    names = {stretch.name: (f"held: {stretch.name}", stretch.colour, False) for stretch in chart.strip}
+    return _picture(chart.title, parts, [*((c.name, c.colour, c.dashed) for c in chart.curves), *names.values()], size)
+
+
+def bar_chart(labels: Sequence[str], groups: Sequence[Group], title: str, size: Size = MEDIUM) -> Markup:
+    """For each label one bar of each group; values are fractions."""
+    known = [value for group in groups for value in group.values]
+    ticks, up = _scaled(min(0.0, *known), max(0.0, *known), _top(size), size.height - BOTTOM)
+    slot = (size.width - LEFT - RIGHT) / len(labels)
+    wide = slot * 0.8 / len(groups)
+    bars, texts = [], []
+    for i, label in enumerate(labels):
+        start = LEFT + (i + 0.1) * slot
+        texts.append(_text(start + slot * 0.4, size.height - 8, label))
+        for j, group in enumerate(groups):
+            hint = f"{group.name} {label}: {group.values[i]:+.1%}"
+            bars.append(_bar(start + j * wide, wide * 0.92, up(0.0), up(group.values[i]), group.colour, hint))
+    parts = [_grid(ticks, up, percent, size), _labels(texts), bars]
+    return _picture(title, parts, [(g.name, g.colour, False) for g in groups], size)
+
+
+def histogram(
+    groups: Sequence[Group],
+    title: str,
+    limits: tuple[float, float],
+    mark: tuple[float, str] | None = None,
+    size: Size = LOW,
+) -> Markup:
+    """How often values (fractions) fall into each interval; those beyond `limits` count in the outermost ones.
+
+    `mark` is a value to point at, and its name.
+    """
+    low, high = (min(limits[0], mark[0]), max(limits[1], mark[0])) if mark else limits
+    edges = ticks_within(low, high, 40)
+    edges = (2 * edges[0] - edges[1], *edges, 2 * edges[-1] - edges[-2])
+    counts = [_counts(group.values, edges) for group in groups]
+    across = _Axis(edges[0], edges[-1], LEFT, size.width - RIGHT)
+    ticks, up = _scaled(0.0, max(map(max, counts)), _top(size), size.height - BOTTOM)
+    wide = (across(edges[1]) - LEFT) / len(groups)
+    bars = [
+        _bar(across(edge) + j * wide, wide * 0.9, up(0.0), up(count), group.colour, f"{count} from {edge:.1%}")
+        for j, group in enumerate(groups)
+        for edge, count in zip(edges[:-1], counts[j], strict=True)
+        if count
+    ]
+    texts = [_text(across(tick), size.height - 8, percent(tick)) for tick in ticks_within(edges[0], edges[-1], 10)]
+    parts = [_grid(ticks, up, "{:g}".format, size), _labels(texts), bars, _pointer(mark, across, up)]
+    return _picture(title, parts, [(g.name, g.colour, False) for g in groups], size)
+
+
+@dataclass(frozen=True, slots=True)
+class HeatMap:
+    """`rows` of values, the first row lowest, NaN for none; `mark` is the (column, row) to point at."""
+
+    title: str
+    columns: Sequence[int]
+    rows: Sequence[int]
+    values: Sequence[Sequence[float]]
+    names: tuple[str, str]
+    mark: tuple[int, int] | None = None
+    form: Format = percent
+
+
+def heat_map(chart: HeatMap, size: Size = MAP) -> Markup:
+    """Values as colours."""
+    top, bottom, right = _top(size), size.height - 44, size.width - 110
+    known = [value for row in chart.values for value in row if math.isfinite(value)]
+    low, high = min(known), max(known)
+    across = _Axis(-0.5, len(chart.columns) - 0.5, LEFT, right)
+    up = _Axis(-0.5, len(chart.rows) - 0.5, bottom, top)
+    picture = tag(
+        "image",
+        x=LEFT,
+        y=top,
+        width=right - LEFT,
+        height=bottom - top,
+        preserveAspectRatio="none",
+        style="image-rendering:pixelated",
+        href=f"data:image/png;base64,{_png(chart.values[::-1], low, high)}",
+    )
+    texts = [_text(across(i), bottom + 15, f"{n}") for i, n in _round_ones(chart.columns, 8)]
+    texts += [_text(LEFT - 8, up(i) + 4, f"{n}", "end") for i, n in _round_ones(chart.rows, 6)]
+    texts.append(_text((LEFT + right) / 2, size.height - 8, chart.names[0]))
+    turned = f"translate(16 {(top + bottom) / 2:.0f}) rotate(-90)"
+    texts.append(tag("text", chart.names[1], transform=turned, text_anchor="middle"))
+    ring = _ring(chart, across, up)
+    bar = _colour_bar(right + 24, _Axis(low, high, bottom, top), chart.form)
+    return _picture(chart.title, [picture, _labels(texts), ring, bar], [], size)
+
+
+def ticks_within(low: float, high: float, about: int) -> tuple[float, ...]:
+    """About so many round numbers that cover `low` to `high` but for part of a step at each end; at least two."""
+    if high - low < 1e-9 * max(1.0, abs(high)):
+        pad = max(abs(high) * 0.01, 1.0)
+        low, high = low - pad, high + pad
+    size = 10.0 ** math.floor(math.log10((high - low) / about))
+    step = next(s * size for s in NICE_STEPS if s * size * about >= high - low)
+    first, last = math.ceil(low / step - 0.01), math.floor(high / step + 0.01)
+    if last - first < 1:
+        first, last = math.floor(low / step), math.ceil(high / step)
+    return tuple(round(n * step, 12) for n in range(first, last + 1))
+
+
+def log_ticks(low: float, high: float) -> tuple[float, ...]:
+    """Powers of ten from `low` to `high`, with steps between them if there are few; at least two numbers."""
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    steps = (1.0, 2.0, 5.0) if last - first <= 3 else (1.0, 3.0) if last - first <= 4 else (1.0,)
+    inside = [t for power in range(first, last + 1) for step in steps if low <= (t := 10.0**power * step) <= high]
+    return tuple(inside) if len(inside) >= 2 else (low, high)
+
+
+def time_labels(times: Sequence[tuple[float, datetime]], most: int) -> list[tuple[float, str]]:
+    """Where a new hour, day, week, month, quarter or year begins: the smallest unit that gives at most so many."""
+    starts: list[tuple[float, str]] = []
+    short = bool(times) and times[-1][1] - times[0][1] < timedelta(days=2)
+    for key, form in _UNITS[0 if short else 1 :]:
+        steps = itertools.pairwise(times)
+        starts = [(x, f"{at:{form}}") for (_, before), (x, at) in steps if key(at) != key(before)]
+        if len(starts) <= most:
+            break
+    return starts
+
+
+_UNITS: tuple[tuple[Callable[[datetime], object], str], ...] = (
+    (lambda at: (at.toordinal(), at.hour), "%H:%M"),
+    (lambda at: at.toordinal(), "%d %b"),
+    (lambda at: at.isocalendar()[:2], "%d %b"),
+    (lambda at: (at.year, at.month), "%b %Y"),
+    (lambda at: (at.year, (at.month - 1) // 3), "%b %Y"),
+    (lambda at: at.year, "%Y"),
+    (lambda at: at.year // 2, "%Y"),
+    (lambda at: at.year // 5, "%Y"),
+    (lambda at: at.year // 10, "%Y"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """From values to pixels."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+    log: bool = False
+
+    def __call__(self, value: float) -> float:
+        low, high = self.low, self.high
+        if self.log:
+            low, high, value = math.log(low), math.log(high), math.log(value)
+        return self.start + (value - low) / ((high - low) or 1.0) * (self.end - self.start)
+
+
+def _top(size: Size) -> int:
+    return TITLED_TOP if size.titled else PLAIN_TOP
+
+
+def _vertical(chart: Chart, top: int, bottom: int) -> tuple[tuple[float, ...], _Axis]:
+    ys = [y for curve in chart.curves for _, y in curve.points] + [mark.y for mark in chart.marks]
+    ys += [0.0] if any(curve.filled for curve in chart.curves) else []
+    low, high = min(ys), max(ys)
+    if chart.log:
+        return log_ticks(low, high), _Axis(low, high, bottom, top, log=True)
+    if chart.level is not None and low - (high - low) / 2 <= chart.level <= high + (high - low) / 2:
+        low, high = min(low, chart.level), max(high, chart.level)
+    return _scaled(low, high, top, bottom)
+
+
+def _scaled(low: float, high: float, top: int, bottom: int) -> tuple[tuple[float, ...], _Axis]:
+    ticks = ticks_within(low, high, max(3, (bottom - top) // 45))
+    return ticks, _Axis(min(low, ticks[0]), max(high, ticks[-1]), bottom, top)
+
+
+def _curve(curve: Curve, across: _Axis, up: _Axis) -> Child:
+    """In tenths of a pixel, as whole steps from point to point: half as long as coordinates."""
+    places = [(round(x * 10), round(up(y) * 10)) for x, y in _extremes(curve.points, across)]
+    steps = " ".join(f"{x - a} {y - b}" for (a, b), (x, y) in itertools.pairwise(places))
+    path = f"M{places[0][0]} {places[0][1]}l{steps}"
+    line = tag(
+        "path",
+        class_=f"curve {curve.css}".rstrip(),
+        transform="scale(.1)",
+        d=path,
+        fill="none",
+        stroke=curve.colour,
+        stroke_width=15,
+        stroke_linejoin="round",
+        stroke_dasharray="50 40" if curve.dashed else None,
+    )
+    if not curve.filled:
+        x, y = places[-1]
+        return line, tag("circle", class_=f"dot {curve.css}".rstrip(), cx=x / 10, cy=y / 10, r=2.5, fill=curve.colour)
+    zero = round(up(0.0) * 10)
+    area = f"{path}V{zero}H{places[0][0]}z"
+    css = f"area {curve.css}".rstrip()
+    return tag("path", class_=css, transform="scale(.1)", d=area, fill=curve.colour, fill_opacity=".22"), line
+
+
+def _extremes(points: Sequence[Point], across: _Axis) -> list[Point]:
+    """Pixel across and value of the lowest and the highest point of each pixel, and of the last point."""
+    kept: list[Point] = []
+    for _, group in itertools.groupby(((across(x), y) for x, y in points), key=lambda place: int(place[0])):
+        column = [*group]
+        kept += sorted({min(column, key=lambda place: place[1]), max(column, key=lambda place: place[1])})
+    last = (across(points[-1][0]), points[-1][1])
+    return kept if kept[-1] == last else [*kept, last]
+
+
+def _grid(ticks: Sequence[float], up: _Axis, form: Format, size: Size) -> Child:
+    right = size.width - RIGHT
+    lines = [tag("line", x1=LEFT, x2=right, y1=f"{up(t):.1f}", y2=f"{up(t):.1f}") for t in ticks]
+    texts = [_text(LEFT - 8, up(tick) + 4, form(tick), "end") for tick in ticks]
+    return tag("g", lines, class_="grid", stroke=GRID), _labels(texts)
+
+
+def _time_labels(times: Sequence[tuple[float, datetime]], across: _Axis, up: _Axis) -> Child:
+    """A line and a text for each label that leaves the one before it room."""
+    lines, texts, free = [], [], 0.0
+    for value, text in time_labels(times, int((across.end - across.start) // LABEL_WIDTH)):
+        x = across(value)
+        lines.append(tag("line", x1=f"{x:.1f}", x2=f"{x:.1f}", y1=f"{up.end:g}", y2=f"{up.start:g}"))
+        left = min(max(x, LEFT), across.end + RIGHT - 3.5 * len(text))
+        if left - 3.5 * len(text) >= free:
+            texts.append(_text(left, up.start + 16, text))
+            free = left + 3.5 * len(text)
+    return tag("g", lines, class_="grid", stroke=GRID), _labels(texts)
+
+
+def _level(level: float | None, up: _Axis, size: Size) -> Child:
+    """A dashed line; nothing if it is far outside the picture."""
+    if level is None or not up.low <= level <= up.high:
+        return None
+    y = f"{up(level):.1f}"
+    return tag("line", class_="level", x1=LEFT, x2=size.width - RIGHT, y1=y, y2=y, stroke=INK, stroke_dasharray="5 4")
+
+
+def _mark(x: float, y: float, mark: Mark) -> Markup:
+    way, css, colour = (1, "buy", GREEN) if mark.up else (-1, "sell", ORANGE)
+    tip, base = y + way * 4, y + way * 13
+    corners = f"{x:.1f},{tip:.1f} {x - 5:.1f},{base:.1f} {x + 5:.1f},{base:.1f}"
+    return tag("polygon", tag("title", mark.title), class_=css, points=corners, fill=colour)
+
+
+def _stretch(stretch: Stretch, across: _Axis, y: float) -> Markup:
+    left = across(stretch.first)
+    wide = max(across(stretch.last) - left, 0.4)
+    css = f"stretch {stretch.css}".rstrip()
+    return tag("rect", class_=css, x=f"{left:.1f}", y=f"{y:.0f}", width=f"{wide:.1f}", height=12, fill=stretch.colour)
+
+
+def _bar(x: float, wide: float, zero: float, y: float, colour: str, hint: str = "") -> Markup:
+    place = {"x": f"{x:.1f}", "y": f"{min(y, zero):.1f}", "width": f"{wide:.1f}", "height": f"{abs(y - zero):.1f}"}
+    return tag("rect", tag("title", hint) if hint else None, **place, fill=colour)
+
+
+def _counts(values: Iterable[float], edges: Sequence[float]) -> list[int]:
+    counts = [0] * (len(edges) - 1)
+    for value in values:
+        place = int((value - edges[0]) / (edges[1] - edges[0]))
+        counts[min(max(place, 0), len(counts) - 1)] += 1
+    return counts
+
+
+def _pointer(mark: tuple[float, str] | None, across: _Axis, up: _Axis) -> Child:
+    if mark is None:
+        return None
+    x = across(mark[0])
+    line = tag("line", x1=f"{x:.1f}", x2=f"{x:.1f}", y1=f"{up.end:g}", y2=f"{up.start:g}", stroke=INK, stroke_width=2)
+    return line, tag("text", mark[1], x=f"{x + 6:.1f}", y=f"{up.end + 12:g}", fill=INK)
+
+
+def _round_ones(numbers: Sequence[int], about: int) -> list[tuple[int, int]]:
+    """Index and value of the round ones among `numbers`."""
+    wanted = set(ticks_within(numbers[0], numbers[-1], about))
+    return [(i, n) for i, n in enumerate(numbers) if n in wanted]
+
+
+def _ring(chart: HeatMap, across: _Axis, up: _Axis) -> Child:
+    if chart.mark is None or chart.mark[0] not in chart.columns or chart.mark[1] not in chart.rows:
+        return None
+    x, y = across(chart.columns.index(chart.mark[0])), up(chart.rows.index(chart.mark[1]))
+    place = {"cx": f"{x:.1f}", "cy": f"{y:.1f}", "r": 8, "fill": "none"}
+    return tag("circle", **place, stroke="#fff", stroke_width=4), tag("circle", **place, stroke="#d00", stroke_width=2)
+
+
+def _colour_bar(x: float, up: _Axis, form: Format) -> Child:
+    steps = 40
+    tall = (up.start - up.end) / steps
+    parts = [
+        _bar(x, 16, up.start - i * tall, up.start - (i + 1) * tall - 0.5, "rgb({},{},{})".format(*colour))
+        for i, colour in enumerate(_colour(i / (steps - 1)) for i in range(steps))
+    ]
+    ticks = [tick for tick in ticks_within(up.low, up.high, 5) if up.low <= tick <= up.high]
+    return parts, _labels([_text(x + 22, up(tick) + 4, form(tick), "start") for tick in ticks])
+
+
+def _colour(part: float) -> tuple[int, int, int]:
+    at = min(max(part, 0.0), 1.0) * (len(VIRIDIS) - 1)
+    below = min(int(at), len(VIRIDIS) - 2)
+    pairs = zip(VIRIDIS[below], VIRIDIS[below + 1], strict=True)
+    red, green, blue = (round(a + (b - a) * (at - below)) for a, b in pairs)
+    return red, green, blue
+
+
+def _png(values: Sequence[Sequence[float]], low: float, high: float) -> str:
+    """One pixel for each value, as base64; white where it is NaN."""
+    span = (high - low) or 1.0
+    index = [bytes(round((v - low) / span * 254) if math.isfinite(v) else 255 for v in row) for row in values]
+    palette = b"".join(bytes(_colour(i / 254)) for i in range(255)) + b"\xff\xff\xff"
+    head = struct.pack(">IIBBBBB", len(index[0]), len(index), 8, 3, 0, 0, 0)
+    rows = b"".join(b"\x00" + row for row in index)
+    chunks = ((b"IHDR", head), (b"PLTE", palette), (b"IDAT", zlib.compress(rows, 9)), (b"IEND", b""))
+    body = b"".join(struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in chunks)
+    return base64.b64encode(b"\x89PNG\r\n\x1a\n" + body).decode()
+
+
+def _text(x: float, y: float, text: str, anchor: str = "middle") -> Markup:
+    return tag("text", text, x=f"{x:.1f}", y=f"{y:.1f}", text_anchor=anchor)
+
+
+def _labels(texts: Sequence[Markup]) -> Markup:
+    return tag("g", texts, class_="axis", fill=FAINT)
+
+
+def _legend(names: Sequence[tuple[str, str, bool]], size: Size) -> Child:
+    parts, x = [], float(size.width - RIGHT)
+    for name, colour, dashed in reversed(names):
+        x -= 6.4 * len(name) + 34
+        place = {"x1": f"{x:.0f}", "x2": f"{x + 16:.0f}", "y1": 16, "y2": 16}
+        dash = "4 3" if dashed else None
+        parts.append(tag("line", **place, stroke=colour, stroke_width=3, stroke_dasharray=dash))
+        parts.append(tag("text", name, x=f"{x + 20:.0f}", y=20, fill=INK))
+    return parts
+
+
+def _picture(title: str, parts: Child, names: Sequence[tuple[str, str, bool]], size: Size) -> Markup:
+    head: Child = None
+    if size.titled:
+        ground = tag("rect", width=size.width, height=size.height, fill="#fff")
+        head = ground, tag("text", title, x=8, y=20, font_size=14, font_weight=600, fill=INK), _legend(names, size)
+    return tag(
+        "svg",
+        head,
+        parts,
+        xmlns="http://www.w3.org/2000/svg",
+        viewBox=f"0 0 {size.width} {size.height}",
+        width="100%",
+        role="img",
+        aria_label=title,
+        class_=size.css,
+        font_family="system-ui,sans-serif",
+        font_size=11,
+    )
