@@ -11,9 +11,8 @@ from qqq_trading_bot import Daemon
 from qqqbot.monitoring.health import STALE_AFTER
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.runtime.config import Config
-from tests.simulation.test_owners_answer import FakeAccount
 from tests.support.builders import DAY, new_york
-from tests.support.fakes import World, works
+from tests.support.fakes import FakeAccount, World, works
 
 
 @dataclass

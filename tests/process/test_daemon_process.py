@@ -14,23 +14,11 @@ import pytest
 from drill.checkout import Checkout, eventually, finished
 from standins.yahoo import Exchange, StandIn, market_series
 from tests.support.builders import new_york
+from tests.support.later import TUESDAY_NOON, put_forward
 
 EXCHANGE = Exchange(market_series(seed=7, first=date(2024, 1, 2), last=date(2027, 1, 29)))
 SATURDAY_NOON = new_york(date(2026, 11, 21), 12)
-TUESDAY_NOON = new_york(date(2026, 11, 24), 12)
 MONDAY_OPEN = "2026-11-23T14:30:00+00:00"
-
-# The machine's clock of every process of a test, put forward by a fixed time; waits are real.
-SHIFT = """
-import datetime
-from qqqbot.runtime import clock
-
-class Shifted(clock.SystemClock):
-    def now(self):
-        return super().now() + datetime.timedelta(seconds={seconds})
-
-clock.SystemClock = Shifted
-"""
 
 World = Callable[[datetime], StandIn]
 
@@ -44,8 +32,7 @@ def world(checkout: Checkout) -> Iterator[World]:
             ahead = moment - datetime.now(UTC)
             yahoo = stack.enter_context(StandIn(EXCHANGE, now=lambda: datetime.now(UTC) + ahead))
             site = checkout.folder.parent / "site"
-            site.mkdir()
-            (site / "sitecustomize.py").write_text(SHIFT.format(seconds=ahead.total_seconds()))
+            put_forward(site, ahead)
             checkout.environment |= {**yahoo.environment, "PYTHONPATH": f"{site}:{checkout.folder}"}
             return yahoo
 

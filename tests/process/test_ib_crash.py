@@ -25,9 +25,9 @@ import ib_broker
 from qqqbot.model.values import Holding
 from qqqbot.runtime.config import Config
 from standins.ib_gateway.control import RemoteGateway
-from tests.process.test_ib_rotation import Trader
 from tests.support.builders import ACCOUNT, NOW
 from tests.support.ib_desk import CAP, QUICK, Desk, MovedClock
+from tests.support.ib_trader import Trader
 
 ROOT = Path(__file__).resolve().parents[2]
 POINTS = int(os.environ.get("QQQBOT_CRASH_POINTS", "25"))

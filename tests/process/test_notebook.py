@@ -10,8 +10,7 @@ import pytest
 
 from qqqbot.backtest.notebook import Shown, examined, intraday, picture, prices_of_this_run
 from qqqbot.backtest.prices.table import BadPrices
-from tests.support.price_series import random_prices, write_csv
-from tests.unit.backtest.test_intraday import bars_of
+from tests.support.price_series import bars_of, random_prices, write_csv
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOK = ROOT / "backtest.ipynb"

@@ -15,7 +15,7 @@ from qqqbot.records.halt import HaltSwitch
 from qqqbot.records.jsonl import AppendOnlyFile
 from standins.receiver import Receiver, receiving
 from standins.yahoo import Exchange, StandIn, market_series
-from tests.process.test_daemon_process import SHIFT, TUESDAY_NOON
+from tests.support.later import TUESDAY_NOON, put_forward
 
 TOKEN = "hunter2hunter2"
 # In an uptrend on that Tuesday: the first check buys.
@@ -35,8 +35,7 @@ def bot(checkout: Checkout, receiver: Receiver) -> Iterator[Checkout]:
     with ExitStack() as stack:
         yahoo = stack.enter_context(StandIn(RISING, now=lambda: datetime.now(UTC) + ahead))
         site = checkout.folder.parent / "site"
-        site.mkdir()
-        (site / "sitecustomize.py").write_text(SHIFT.format(seconds=ahead.total_seconds()))
+        put_forward(site, ahead)
         checkout.environment |= {
             **yahoo.environment,
             "PYTHONPATH": f"{site}:{checkout.folder}",

@@ -1,6 +1,6 @@
 """`adopt` and `leave`: the daemon's way from the owner's answer to the book, and when it must refuse."""
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -11,35 +11,9 @@ import pytest
 from qqq_trading_bot import Daemon, SimulatedAccount
 from qqqbot.model.errors import LedgerMismatch, OrderOutcomeUnknown, PricesUnavailable, StalePrices
 from qqqbot.model.values import QQQ, TQQQ, Holding, Market, Quote, Split
-from qqqbot.records.book import Book
 from qqqbot.runtime.config import Config
-from qqqbot.trading.assembly import Identity
-from qqqbot.trading.engine import State
 from tests.support.builders import DAY, PRICE, TQQQ_PRICE, market, new_york
-from tests.support.fakes import FakeBroker, FakePrices, World, works
-
-
-@dataclass
-class FakeAccount:
-    inner: FakeBroker
-
-    def identity(self, wait_seconds: float) -> Identity:
-        assert wait_seconds > 0
-        return Identity(self.inner.mode, self.inner.account)
-
-    def problem(self) -> None:
-        return None
-
-    def refused(self) -> None:
-        return None
-
-    def broker(self, book: Book, state: State) -> FakeBroker:
-        assert book.ledger.total_capital
-        assert state.market is None
-        return self.inner
-
-    def close(self) -> None:
-        """Nothing is open."""
+from tests.support.fakes import FakeAccount, FakePrices, World, works
 
 
 class InterruptedPrices(FakePrices):

@@ -10,8 +10,7 @@ from qqq_trading_bot import Daemon
 from qqqbot.model.errors import ConfigError
 from qqqbot.model.values import QQQ, OrderIntent
 from qqqbot.runtime.config import Config
-from tests.simulation.test_owners_answer import FakeAccount
-from tests.support.fakes import FakeBroker, World, answer_lost, lost_on_the_way, works
+from tests.support.fakes import FakeAccount, FakeBroker, World, answer_lost, lost_on_the_way, works
 
 CASH_AFTER_THE_BUY = Decimal(5_049)
 

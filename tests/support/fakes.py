@@ -32,10 +32,11 @@ from qqqbot.model.values import (
     Rules,
     Side,
 )
+from qqqbot.records.book import Book
 from qqqbot.records.jsonl import AppendOnlyFile, Row
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.trading.assembly import Identity, assemble, load_records, set_capital
-from qqqbot.trading.engine import Engine, Records
+from qqqbot.trading.engine import Engine, Records, State
 from tests.support.builders import ACCOUNT, NOW, PRICE, RULES, TQQQ_PRICE, market, table
 
 
@@ -210,6 +211,31 @@ def lost_on_the_way(broker: FakeBroker, intent: OrderIntent) -> None:
 def answer_lost(broker: FakeBroker, intent: OrderIntent) -> None:
     broker.trade(intent, intent.quantity)
     raise OrderOutcomeUnknown("the connection broke after sending")
+
+
+@dataclass
+class FakeAccount:
+    """What the daemon opens: an account at `inner`."""
+
+    inner: FakeBroker
+
+    def identity(self, wait_seconds: float) -> Identity:
+        assert wait_seconds > 0
+        return Identity(self.inner.mode, self.inner.account)
+
+    def problem(self) -> None:
+        return None
+
+    def refused(self) -> None:
+        return None
+
+    def broker(self, book: Book, state: State) -> FakeBroker:
+        assert book.ledger.total_capital
+        assert state.market is None
+        return self.inner
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 class FullDisk(AppendOnlyFile):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from qqqbot.backtest.intraday import Bars
 from qqqbot.backtest.prices.table import Floats, Prices, Series, align
 
 FIRST_DAY = np.datetime64("2004-01-05")
@@ -44,6 +45,26 @@ def random_prices(
     cut = slice(tqqq_first, None)
     late = Series("TQQQ", *(getattr(whole, n)[cut] for n in ("dates", "open", "close", "factor", "splits")))
     return align(series("QQQ", close, open_, first), late)
+
+
+BARS_A_DAY = 26
+
+
+def bars_of(prices: Prices, seed: int = 3, half_day: int | None = None, first: int = 40) -> tuple[Bars, Bars]:
+    """15-minute bars of every session from `first` on, ending at its close; one session may end at 13:00."""
+    rng = np.random.default_rng(seed)
+    times, qqq, tqqq = [], [], []
+    for day in range(first, len(prices)):
+        count = 14 if day == half_day else BARS_A_DAY
+        start = prices.dates[day].astype("M8[m]") + np.timedelta64(570, "m")
+        times.append(start + np.arange(count) * np.timedelta64(15, "m"))
+        wiggle = np.append(rng.normal(0, 0.006, count - 1), 0.0)
+        before = prices.qqq.close[day - 1]
+        path = np.linspace(before, prices.qqq.close[day], count) * (1 + wiggle)
+        qqq.append(path)
+        tqqq.append(prices.tqqq.close[day - 1] * (1 + 3 * (path / before - 1)))
+    at, close, other = np.concatenate(times), np.concatenate(qqq), np.concatenate(tqqq)
+    return (at, close, close), (at, other, other)
 
 
 def write_csv(path: Path, prices: Series, first: int = 0) -> Path:

@@ -16,7 +16,7 @@ from qqqbot.backtest.vectorized import Terms, examine
 from qqqbot.display.terminal import plain
 from qqqbot.model.values import Decide, Rules
 from qqqbot.records.folder import Folder
-from tests.simulation.test_backtest_parity import CAPITAL, drive
+from tests.support.daily_bars import CAPITAL, drive
 from tests.support.price_series import random_prices, write_csv
 
 SESSIONS = 330

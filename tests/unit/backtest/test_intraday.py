@@ -3,34 +3,16 @@
 import numpy as np
 import pytest
 
-from qqqbot.backtest.intraday import Bars, compare, replay, sessions_with_bars
-from qqqbot.backtest.prices.table import BadPrices, Prices
+from qqqbot.backtest.intraday import compare, replay, sessions_with_bars
+from qqqbot.backtest.prices.table import BadPrices
 from qqqbot.backtest.vectorized import Terms
 from qqqbot.model.values import Decide, Holding, Rules
 from qqqbot.strategy.rule import LEVELS, evaluate
-from tests.support.price_series import random_prices
+from tests.support.price_series import BARS_A_DAY, bars_of, random_prices
 
 RULES = Rules(short_period=3, long_period=8)
 TERMS = Terms(rules=RULES)
-BARS_A_DAY = 26
 FIRST = 40
-
-
-def bars_of(prices: Prices, seed: int = 3, half_day: int | None = None, first: int = FIRST) -> tuple[Bars, Bars]:
-    """15-minute bars of every session from `first` on, ending at its close; one session may end at 13:00."""
-    rng = np.random.default_rng(seed)
-    times, qqq, tqqq = [], [], []
-    for day in range(first, len(prices)):
-        count = 14 if day == half_day else BARS_A_DAY
-        start = prices.dates[day].astype("M8[m]") + np.timedelta64(570, "m")
-        times.append(start + np.arange(count) * np.timedelta64(15, "m"))
-        wiggle = np.append(rng.normal(0, 0.006, count - 1), 0.0)
-        before = prices.qqq.close[day - 1]
-        path = np.linspace(before, prices.qqq.close[day], count) * (1 + wiggle)
-        qqq.append(path)
-        tqqq.append(prices.tqqq.close[day - 1] * (1 + 3 * (path / before - 1)))
-    at, close, other = np.concatenate(times), np.concatenate(qqq), np.concatenate(tqqq)
-    return (at, close, close), (at, other, other)
 
 
 def test_every_check_says_what_the_daemon_would() -> None:

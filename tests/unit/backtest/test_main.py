@@ -11,7 +11,7 @@ from qqqbot.backtest.__main__ import main
 from qqqbot.backtest.prices.table import Prices
 from qqqbot.backtest.vectorized import Terms, examine, ideal, look_ahead
 from qqqbot.model.values import Rules
-from tests.support.price_series import random_prices, write_csv
+from tests.support.price_series import bars_of, random_prices, write_csv
 
 ROOT = Path(__file__).resolve().parents[3]
 REAL = ROOT.parent / "shared" / "data"
@@ -122,7 +122,6 @@ def test_a_report_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 
 
 def test_bars_answer_when_to_decide(tmp_path: Path) -> None:
-    from tests.unit.backtest.test_intraday import bars_of
 
     prices = random_prices(400)
     names = []

@@ -22,7 +22,7 @@ from qqqbot.records.codec import (
 )
 from qqqbot.strategy.planning import decide
 from tests.support.builders import DAY, NOW, RULES, intent, market, portfolio, snapshot
-from tests.unit.strategy.test_gates import odd_snapshots
+from tests.support.snapshots import odd_snapshots
 
 RICH = snapshot(
     Holding.TQQQ,

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from qqqbot.model.values import QQQ, TQQQ, Bar, Gate, Holding, Quote, Rules, Snapshot
 from qqqbot.strategy import gates
@@ -29,9 +28,9 @@ from tests.support.builders import (
     snapshot,
     table,
 )
+from tests.support.snapshots import INFINITY, NAN, odd_snapshots
 
 SECOND = timedelta(seconds=1)
-NAN, INFINITY = float("nan"), float("inf")
 
 
 def with_market(**changes: Any) -> Snapshot:
@@ -366,33 +365,6 @@ class TestBook:
         assert_fails(gates.book_agrees(short, RULES), "UnexpectedPosition", "short", "-5")
         book = portfolio(qqq=-5)
         assert_fails(gates.book_agrees(snapshot(portfolio=book), RULES), "UnexpectedPosition", "book -5")
-
-
-odd_numbers = st.sampled_from([NAN, INFINITY, -INFINITY, 0.0, -0.0, 5e-324, 1e308, -1.0]) | st.floats()
-
-
-@st.composite
-def odd_snapshots(draw: st.DrawFn) -> Snapshot:
-    """Any numbers, any rows, any calendar."""
-    history = list(bars(closes(Holding.QQQ)))
-    for at in draw(st.lists(st.integers(0, 118), max_size=4)):
-        history[at] = Bar(history[at].date, draw(odd_numbers))
-    history = history[: draw(st.sampled_from([0, 1, 118, 119, 119, 119]))]
-    if draw(st.booleans()):
-        draw(st.randoms(use_true_random=False)).shuffle(history)
-    now = NOW + timedelta(seconds=draw(st.integers(-100_000, 100_000)))
-    prices = {
-        "qqq": Quote(QQQ, draw(odd_numbers | st.just(PRICE)), NOW + timedelta(seconds=draw(st.integers(-9999, 9999)))),
-        "tqqq": Quote(TQQQ, draw(odd_numbers | st.just(TQQQ_PRICE)), NOW),
-        "tqqq_previous_close": draw(st.none() | odd_numbers | st.just(TQQQ_PRICE)),
-    }
-    return snapshot(
-        now=NOW,
-        market=replace(market(), bars=tuple(history), **prices),
-        expected=table().before(DAY, draw(st.sampled_from([0, 1, 118, 119, 119, 200]))),
-        exchange_open=session().contains(now),
-        broker_quotes={QQQ: Quote(QQQ, draw(odd_numbers), NOW)} if draw(st.booleans()) else {},
-    )
 
 
 @given(odd_snapshots())

@@ -43,7 +43,7 @@ from tests.support.builders import (
     portfolio,
     snapshot,
 )
-from tests.unit.strategy.test_gates import odd_snapshots
+from tests.support.snapshots import all_rules, odd_snapshots, valid_snapshots
 
 BEFORE_CLOSE = replace(RULES, decide=Decide.BEFORE_CLOSE)
 LIMITED = replace(RULES, order_type=OrderType.LIMIT)
@@ -345,53 +345,11 @@ class TestBlocked:
         assert [g.name for g in decide(snapshot(**BLOCKERS["halt"]), RULES).gates if not g.passed] == ["halt"]
 
 
-all_rules = st.builds(
-    Rules,
-    band=st.sampled_from([0.0, 0.01]),
-    decide=st.sampled_from(Decide),
-    trading_hours_only=st.booleans(),
-    position_size=st.integers(1, 100).map(lambda p: Decimal(p) / 100),
-    order_type=st.sampled_from(OrderType),
-    limit_collar=st.integers(1, 500).map(lambda b: Decimal(b) / 10_000),
-)
-
-
-@st.composite
-def sound_snapshots(draw: st.DrawFn) -> Snapshot:
-    """Prices, money and holdings at random, all of them possible."""
-    target = draw(st.sampled_from(Holding))
-    price = draw(st.floats(50, 900).map(lambda p: round(p, 2)))
-    tqqq = draw(st.floats(5, 300).map(lambda p: round(p, 2)))
-    cash = draw(st.decimals(0, 300_000, places=2))
-    book = portfolio(
-        qqq=draw(st.sampled_from([0, 0, 1, 250])),
-        tqqq=draw(st.sampled_from([0, 0, 1, 1700])),
-        cash=cash,
-        foreign={QQQ: draw(st.sampled_from([0, 0, 30])), TQQQ: 0},
-    )
-    worth = book.equity({QQQ: Decimal(str(price)), TQQQ: Decimal(str(tqqq))})
-    return snapshot(
-        target,
-        price,
-        draw(st.sampled_from([NOW, new_york(DAY, 15, 50)])),
-        portfolio=book,
-        account=account(
-            book,
-            net_liquidation=worth * draw(st.sampled_from([1, 2])),
-            spendable=cash * draw(st.sampled_from([Decimal(1), Decimal("0.5"), Decimal(0), Decimal(3)])),
-            unsettled=draw(st.sampled_from([Decimal(0), Decimal(1000)])),
-        ),
-        market=market(target, price, NOW, tqqq_price=tqqq),
-        unfinished=draw(st.sampled_from([None, QQQ, TQQQ])),
-        decided_target=draw(st.none() | st.sampled_from(Holding)),
-    )
-
-
 def cost(orders: tuple[PlannedOrder, ...]) -> Decimal:
     return sum((o.quantity * (o.limit_price or o.decision_price) for o in orders if o.side is Side.BUY), Decimal(0))
 
 
-@given(sound_snapshots(), all_rules)
+@given(valid_snapshots(), all_rules)
 def test_a_plan_never_spends_what_is_not_there_nor_sells_what_is_not_owned(at: Snapshot, rules: Rules) -> None:
     plan = decide(at, rules)
     sells = [o for o in plan.orders if o.side is Side.SELL]
@@ -405,7 +363,7 @@ def test_a_plan_never_spends_what_is_not_there_nor_sells_what_is_not_owned(at: S
     assert (plan.action is Action.ROTATE) == bool(plan.orders)
 
 
-@given(sound_snapshots(), all_rules)
+@given(valid_snapshots(), all_rules)
 def test_carried_out_a_plan_leads_to_its_target_and_then_asks_for_nothing(at: Snapshot, rules: Rules) -> None:
     """Fill what is planned at the decision's prices: within three rounds only the target is held, and it is left."""
     for _ in range(3):
@@ -444,12 +402,12 @@ def test_no_scale_of_prices_makes_it_raise(price: float, tqqq: float, target: Ho
     assert decide(snapshot(target, price, market=market(target, price, tqqq_price=tqqq)), rules).sentence
 
 
-@given(odd_snapshots() | sound_snapshots(), all_rules)
+@given(odd_snapshots() | valid_snapshots(), all_rules)
 def test_the_same_snapshot_gives_the_same_plan(at: Snapshot, rules: Rules) -> None:
     assert repr(decide(at, rules)) == repr(decide(at, rules))
 
 
-@given(sound_snapshots(), all_rules, st.integers(0, 59))
+@given(valid_snapshots(), all_rules, st.integers(0, 59))
 def test_within_a_minute_time_alone_changes_no_order(at: Snapshot, rules: Rules, seconds: int) -> None:
     later: datetime = at.now + timedelta(seconds=seconds)
     assert decide(replace(at, now=later), rules).orders == decide(at, rules).orders

@@ -14,7 +14,7 @@ from qqqbot.model.values import QQQ, SYMBOLS, TQQQ, Holding, OrderIntent, OrderT
 from qqqbot.strategy.planning import decide
 from qqqbot.strategy.risk import MAX_DECISION_AGE, refusal
 from tests.support.builders import ACCOUNT, DAY, NOW, RULES, account, intent, new_york, portfolio, session, snapshot
-from tests.unit.strategy.test_planning import all_rules, sound_snapshots
+from tests.support.snapshots import all_rules, valid_snapshots
 
 HOLDS_QQQ = snapshot(portfolio=portfolio(qqq=100))
 LIMIT_BUY = {"order_type": OrderType.LIMIT, "limit_price": Decimal("450.90")}
@@ -175,13 +175,13 @@ def intent_of(planned: PlannedOrder, at: Snapshot, rules: Rules) -> OrderIntent:
     )
 
 
-@given(sound_snapshots(), all_rules)
+@given(valid_snapshots(), all_rules)
 def test_what_is_planned_passes(at: Snapshot, rules: Rules) -> None:
     for planned in decide(at, rules).orders:
         assert refusal(intent_of(planned, at, rules), at, rules, ACCOUNT, at.now) is None
 
 
-@given(sound_snapshots(), all_rules, st.integers(1, 100_000))
+@given(valid_snapshots(), all_rules, st.integers(1, 100_000))
 def test_more_than_is_owned_or_can_be_paid_never_passes(at: Snapshot, rules: Rules, extra: int) -> None:
     for symbol in SYMBOLS:
         owned = min(at.portfolio.shares[symbol], at.account.positions[symbol])
@@ -191,7 +191,7 @@ def test_more_than_is_owned_or_can_be_paid_never_passes(at: Snapshot, rules: Rul
     assert code(intent(Side.BUY, TQQQ, too_many, decided_at=at.now), at, at.now) == "EXCEEDS_CASH"
 
 
-@given(sound_snapshots(), all_rules)
+@given(valid_snapshots(), all_rules)
 def test_what_was_planned_is_refused_once_anything_is_alive_or_halted(at: Snapshot, rules: Rules) -> None:
     for planned in decide(at, rules).orders:
         order = intent_of(planned, at, rules)

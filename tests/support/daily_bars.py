@@ -1,0 +1,67 @@
+"""The real Engine over daily bars, with the simulated account: one check near each close."""
+
+import json
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from qqqbot.adapters.simulated.broker import ACCOUNT, PaperBroker
+from qqqbot.backtest.prices.table import Prices
+from qqqbot.model.sessions import NEW_YORK, SessionTable
+from qqqbot.model.values import Bar, Market, Mode, Quote, Rules, Session
+from qqqbot.runtime.clock import VirtualClock
+from qqqbot.trading.assembly import Identity, assemble, load_records, set_capital
+from qqqbot.trading.engine import State
+from tests.support.fakes import FakeNotifier
+
+CAPITAL = Decimal(100_000)
+BEFORE_CLOSE = timedelta(minutes=5)
+
+
+class DailyBars:
+    """A PriceSource that knows the closes before today, and today's close as its live price."""
+
+    def __init__(self, prices: Prices) -> None:
+        self.dates = [date.fromisoformat(text) for text in prices.dates.astype(str).tolist()]
+        self.qqq, self.tqqq = prices.qqq.close.tolist(), prices.tqqq.close.tolist()
+        self.table = SessionTable.build(_session(day) for day in [*self.dates, self.dates[-1] + timedelta(days=9)])
+        self.bars = [Bar(day, close) for day, close in zip(self.dates, self.qqq, strict=True)]
+
+    def sessions(self, now: datetime) -> SessionTable:  # noqa: ARG002 (the port's signature)
+        return self.table
+
+    def market(self, now: datetime) -> Market:
+        today = self.dates.index(now.astimezone(NEW_YORK).date())
+        return Market(
+            bars=tuple(self.bars[max(0, today - 200) : today]),
+            newest_row=self.dates[today],
+            qqq=Quote("QQQ", self.qqq[today], now),
+            tqqq=Quote("TQQQ", self.tqqq[today], now),
+            tqqq_previous_close=self.tqqq[today - 1],
+        )
+
+
+def _session(day: date) -> Session:
+    opens, closes = (datetime.combine(day, at, NEW_YORK).astimezone(UTC) for at in (time(9, 30), time(16)))
+    return Session(day, opens, closes)
+
+
+def drive(logs: Path, prices: Prices, rules: Rules, first: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The rows of the book and of the decisions after one check near each close from session `first` on."""
+    source = DailyBars(prices)
+    clock, state = VirtualClock(source.table.sessions[first].close - BEFORE_CLOSE), State()
+    records = load_records(logs, Identity(Mode.DRY_RUN, ACCOUNT), clock, FakeNotifier())
+    set_capital(records.book, CAPITAL, clock)
+    broker = PaperBroker(records.book, clock, lambda: state.market, Decimal(1))
+    engine = assemble(
+        logs, records, rules, timedelta(seconds=60), clock, source, broker, FakeNotifier(), lambda: 10**12, state
+    )
+    for session in source.table.sessions[first : len(prices)]:
+        clock.advance(session.close - BEFORE_CLOSE - clock.now())
+        engine.step()
+    return _rows(logs / "trades.jsonl"), _rows(logs / "decisions.jsonl")
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]

@@ -1,0 +1,97 @@
+"""The real Engine on a gateway stand-in, for tests that let it trade there."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from qqqbot.model.sessions import SessionTable
+from qqqbot.model.values import Holding, Market, OrderType
+from qqqbot.trading.alerts import LogNotifier
+from qqqbot.trading.assembly import Identity, assemble, load_records, set_capital
+from qqqbot.trading.engine import Engine
+from standins.ib_gateway import Account
+from tests.support.builders import RULES, market, table
+from tests.support.ib_desk import HASTY, QUICK, Desk, desk, eventually
+
+
+class Prices:
+    """A market in which the rule wants `target`."""
+
+    def __init__(self, target: Holding) -> None:
+        self.target = target
+
+    def sessions(self, now: datetime) -> SessionTable:
+        assert now < table().ends()
+        return table()
+
+    def market(self, now: datetime) -> Market:
+        return market(self.target, now=now)
+
+
+class Trader:
+    """An engine on a desk, with its records on disk."""
+
+    def __init__(self, at: Desk, logs: Path, limit: bool = False, orders: int = 12) -> None:
+        self.at = at
+        self.prices = Prices(Holding.QQQ)
+        self.notifier = LogNotifier(at.clock)
+        mode, account = at.broker.identity(5) or pytest.fail("not connected")
+        self.records = load_records(logs, Identity(mode, account), at.clock, self.notifier)
+        set_capital(self.records.book, Decimal(100_000), at.clock)
+        order_type = OrderType.LIMIT if limit else OrderType.MARKET
+        rules = replace(RULES, order_type=order_type, max_orders_per_session=orders)
+        self.engine: Engine = assemble(
+            logs, self.records, rules, timedelta(seconds=20), at.clock, self.prices, at.broker, self.notifier
+        )
+
+    def check(self, target: Holding | None = None) -> None:
+        self.prices.target = target or self.prices.target
+        self.engine.step()
+
+    def settle(self, target: Holding, checks: int = 6) -> None:
+        """As many checks as the market needs, a quarter of an hour apart at most."""
+        for _ in range(checks):
+            self.check(target)
+            if self.settled(target):
+                return
+            self.at.clock.move(60)
+            eventually(lambda: self.at.broker.problem() is None, 10)
+        raise AssertionError(self.engine.state.last_check)
+
+    def settled(self, target: Holding) -> bool:
+        portfolio = self.records.book.ledger.portfolio()
+        held = {symbol for symbol, count in portfolio.shares.items() if count}
+        return held == ({target.value} - {"CASH"}) and not self.records.journal.unresolved()
+
+    def assert_true_to_the_gateway(self) -> None:
+        """Shares, exec_ids and commissions are the gateway's; no reference was used twice."""
+        book, gateway = self.records.book, self.at.gateway
+        ours = [e for e in gateway.ledger if e.order_ref.startswith("qqqbot-")]
+        for symbol, count in book.ledger.shares.items():
+            assert count == gateway.position(symbol)
+            signed = [e.shares if e.side == "BOT" else -e.shares for e in ours if e.contract.symbol == symbol]
+            assert count == sum(signed)
+        assert all(book.ledger.counted(e.exec_id) for e in ours)
+        refs = [order.order_ref for order in gateway.orders if order.order_ref]
+        assert len(refs) == len(set(refs))
+        assert book.ledger.cash == gateway.account().cash
+        assert not gateway.open_orders
+
+    def close(self) -> None:
+        for part in (self.records.book, self.records.journal, self.records.decisions):
+            part.close()
+
+
+@contextmanager
+def trading(logs: Path, *accounts: Account, limit: bool = False, hasty: bool = False) -> Iterator[Trader]:
+    with desk(*accounts, timing=HASTY if hasty else QUICK) as at:
+        trader = Trader(at, logs, limit)
+        try:
+            yield trader
+        finally:
+            trader.close()
