@@ -1,16 +1,79 @@
-"""status.json: the daemon's heartbeat, replaced atomically at every check and at least once a minute."""
+"""status.json: the daemon's heartbeat, replaced atomically at every check and at least once a minute.
+
+Always there: schema, state (starting, waiting, running, stopped), pid, version, started_at, heartbeat_at,
+next_check_at, problem (why the account does not answer) and problem_since, notices (the newest), config_hash, config.
+Once the account is known: mode, account, calendar, last_check and last_signal (rows of decisions.jsonl), portfolio,
+account_says, agrees, halted, failures_in_row, alerts (what is wrong now), flip (see `Flips`).
+
+A value that this start of the daemon does not know yet is null. Files of earlier versions lack keys: read a missing key
+as null. `flip` is null until a check has had a signal; earlier versions did not write it.
+"""
 
 import json
+import math
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from qqqbot.model.sessions import SessionTable
-from qqqbot.model.values import AccountSnapshot, Portfolio, Session
+from qqqbot.model.values import AccountSnapshot, Holding, Portfolio, Session, Side
+from qqqbot.records.codec import UNREADABLE, from_plain, to_plain
 from qqqbot.records.jsonl import SCHEMA
+
+
+@dataclass(frozen=True, slots=True)
+class FlipOrder:
+    side: Side
+    symbol: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """The nearest price of QQQ that changes the rule's answer to `target`, and the orders that a check would send."""
+
+    price: float
+    target: Holding
+    orders: tuple[FlipOrder, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Flips:
+    """As of `seen_at`, when QQQ stood at `seen_price`; the key `flip` has these fields under these names.
+
+    `today` holds until `closes_at`, the close of the session of `seen_at`; `coming` holds from then on, in the next
+    session, and treats `seen_price` as the close of that day. Either is null if no price would change the answer.
+    """
+
+    seen_at: datetime
+    seen_price: float
+    closes_at: datetime
+    today: Flip | None
+    coming: Flip | None
+
+    def is_coming(self, now: datetime) -> bool:
+        return now >= self.closes_at
+
+    def at(self, now: datetime) -> Flip | None:
+        return self.coming if self.is_coming(now) else self.today
+
+
+def flip_values(flips: Flips | None) -> dict[str, Any] | None:
+    return None if flips is None else dict(to_plain(flips))
+
+
+def flips_in(status: Mapping[str, Any]) -> Flips | None:
+    """The flip prices of a status; None if they are not known: no signal yet, an earlier version, or not readable."""
+    try:
+        found: Flips = from_plain(Flips, status["flip"])
+    except UNREADABLE:
+        return None
+    prices = (found.seen_price, *(flip.price for flip in (found.today, found.coming) if flip is not None))
+    return found if all(0 < price < math.inf for price in prices) else None
 
 
 def calendar_values(table: SessionTable | None, now: datetime) -> dict[str, Any] | None:

@@ -41,7 +41,9 @@ from qqqbot.records.halt import HaltSwitch
 from qqqbot.records.inputs import InputLog
 from qqqbot.records.journal import OrderJournal
 from qqqbot.records.jsonl import SCHEMA, AppendOnlyFile
+from qqqbot.records.status_file import Flip, FlipOrder, Flips
 from qqqbot.runtime.daily_log import pairs
+from qqqbot.strategy.flip import outlook
 from qqqbot.strategy.gates import ORDER_LIMIT
 from qqqbot.strategy.planning import decide
 from qqqbot.trading.alerts import Alerts
@@ -70,6 +72,8 @@ class State:
     market: Market | None = None
     last_check: dict[str, Any] | None = None
     last_signal: dict[str, Any] | None = None
+    flips: Flips | None = None
+    """of the last check that had a signal; None until one had"""
     agrees: bool | None = None
     failures_in_row: int = 0
 
@@ -99,6 +103,8 @@ class Engine:
     disk_free: Callable[[], int]
     state: State = field(default_factory=State)
     _round: int = field(default=1, init=False)
+    _signalled: Snapshot | None = field(default=None, init=False)
+    """what the last signal was computed from"""
 
     def step(self) -> bool:
         """One check, to its end: at most MAX_ROUNDS rounds. Never raises a BotError or an OSError.
@@ -113,6 +119,8 @@ class Engine:
             # A refused order is not tried again within minutes: what refused it will still be there.
             refused = isinstance(error, OrderRejected) and not error.again_soon
             settled = refused or (self._round == 1 and not self._half_done())
+        if self._signalled is not None:
+            self.state.flips = flips(self._signalled, self.rules)
         begun = not settled or bool(self.records.journal.unresolved()) or self._window_open()
         return begun and self._session() is not None
 
@@ -192,7 +200,7 @@ class Engine:
         self._log(row)
         self.state.last_check = row
         if plan.signal is not None:
-            self.state.last_signal = row
+            self.state.last_signal, self._signalled = row, snapshot
         self.state.agrees = next((gate.passed for gate in plan.gates if gate.name == "book"), self.state.agrees)
         code = plan.blocked_by.code if plan.blocked_by else ""
         self._count_failure(code in PRICE_ERRORS, plan.sentence, snapshot.exchange_open)
@@ -273,6 +281,21 @@ class Engine:
     def seen(self, market: Market, account: AccountSnapshot) -> Snapshot:
         """What a check would decide on, given these answers. Raises PricesUnavailable, CalendarEnded."""
         return self._snapshot(self.prices.sessions(self.clock.now()), market, account, self.broker.quotes())
+
+
+def flips(seen: Snapshot, rules: Rules) -> Flips:
+    """The nearest flip price as of `seen`, for the rest of its session and for the next one."""
+    closes_at = seen.session.close
+    today = _flip(seen, rules, seen.now) if seen.now < closes_at else None
+    return Flips(seen.now, seen.market.qqq.price, closes_at, today, _flip(seen, rules, closes_at))
+
+
+def _flip(seen: Snapshot, rules: Rules, now: datetime) -> Flip | None:
+    found = outlook(seen, rules, now)
+    if found is None:
+        return None
+    orders = tuple(FlipOrder(order.side, order.symbol, order.quantity) for order in found.orders)
+    return Flip(found.flip, found.target, orders)
 
 
 def decision_values(snapshot: Snapshot, plan: Plan) -> dict[str, Any]:

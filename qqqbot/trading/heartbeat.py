@@ -11,7 +11,7 @@ from typing import Any
 from qqqbot import __version__
 from qqqbot.model.ports import Clock
 from qqqbot.model.values import SYMBOLS
-from qqqbot.records.status_file import account_values, calendar_values, portfolio_values, write_status
+from qqqbot.records.status_file import account_values, calendar_values, flip_values, portfolio_values, write_status
 from qqqbot.trading.alerts import LogNotifier
 from qqqbot.trading.engine import Engine, equity_of
 
@@ -79,6 +79,7 @@ class Heartbeat:
             "calendar": calendar_values(seen.table, now),
             "last_check": seen.last_check,
             "last_signal": seen.last_signal,
+            "flip": flip_values(seen.flips),
             "portfolio": portfolio_values(portfolio, equity_of(portfolio, prices)),
             "account_says": account_values(seen.account),
             "agrees": seen.agrees,

@@ -224,6 +224,41 @@ class TestTheRecord:
         assert engine.alerts.lasting() == []
 
 
+class TestFlipPrices:
+    def test_before_the_first_check_they_are_not_known(self, world: World) -> None:
+        world.start().step()
+        assert world.start().state.flips is None
+
+    def test_after_a_check_they_are_those_of_the_holding_it_ended_with(self, world: World) -> None:
+        engine = world.start()
+        engine.step()
+        found = engine.state.flips
+        assert found is not None
+        assert (found.seen_at, found.seen_price, found.closes_at) == (NOW, PRICE, session().close)
+        assert found.today is not None
+        assert found.today.target is Holding.TQQQ
+        assert [(order.side, order.symbol) for order in found.today.orders] == [(Side.SELL, QQQ), (Side.BUY, TQQQ)]
+        assert found.coming is not None
+        assert found.coming.price != found.today.price
+
+    def test_a_check_without_prices_leaves_those_of_the_last_signal(self, world: World) -> None:
+        engine = world.start()
+        engine.step()
+        before = engine.state.flips
+        world.pass_time(minutes=15)
+        world.prices.trouble = StalePrices("old")
+        engine.step()
+        assert engine.state.flips == before
+
+    def test_after_the_close_only_the_coming_session_has_one(self, tmp_path: Path) -> None:
+        world = at(tmp_path, 17, 0)
+        engine = world.start()
+        engine.step()
+        assert engine.state.flips is not None
+        assert engine.state.flips.today is None
+        assert engine.state.flips.coming is not None
+
+
 class TestNothingIsBelievedThatWasNotSeen:
     def test_no_answer_is_not_flat(self, world: World) -> None:
         engine = world.start()

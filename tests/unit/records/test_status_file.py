@@ -1,0 +1,63 @@
+"""What status.json holds is read back as it was written, and files of earlier versions can still be read."""
+
+import json
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qqqbot.model.values import QQQ, TQQQ, Holding, Side
+from qqqbot.records.status_file import Flip, FlipOrder, Flips, flip_values, flips_in, write_status
+from tests.support.builders import NOW
+
+ORDERS = (FlipOrder(Side.SELL, TQQQ, 900), FlipOrder(Side.BUY, QQQ, 156))
+FLIPS = Flips(
+    seen_at=NOW,
+    seen_price=599.65,
+    closes_at=NOW + timedelta(hours=4),
+    today=Flip(583.19, Holding.QQQ, ORDERS),
+    coming=None,
+)
+
+
+def test_flip_prices_are_read_back_as_they_were_written(tmp_path: Path) -> None:
+    write_status(tmp_path / "status.json", {"flip": flip_values(FLIPS)})
+    assert flips_in(json.loads((tmp_path / "status.json").read_text())) == FLIPS
+
+
+def test_the_coming_session_has_its_own_flip_price_from_the_close_on() -> None:
+    assert FLIPS.at(FLIPS.closes_at - timedelta(seconds=1)) is FLIPS.today
+    assert FLIPS.at(FLIPS.closes_at) is None
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        {},
+        {"flip": flip_values(None)},
+        {"flip": "x"},
+        {"flip": {"seen_price": 1.0}},
+        {"flip": {**(flip_values(FLIPS) or {}), "seen_price": 0}},
+        {"flip": {**(flip_values(FLIPS) or {}), "seen_price": "nan"}},
+        {"flip": {**(flip_values(FLIPS) or {}), "seen_at": "2026-11-24"}},
+        {"flip": {**(flip_values(FLIPS) or {}), "seen_price": 10**400}},
+    ],
+)
+def test_what_an_earlier_version_or_a_damaged_file_says_is_not_known(status: dict[str, Any]) -> None:
+    assert flips_in(status) is None
+
+
+def test_the_file_is_replaced_whole_and_only_the_owner_can_read_it(tmp_path: Path) -> None:
+    path = tmp_path / "status.json"
+    path.write_text("something old and longer than what replaces it " * 9)
+    write_status(path, {"cash": Decimal("5.25")})
+    assert json.loads(path.read_text()) == {"schema": 1, "cash": 5.25}
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [found.name for found in tmp_path.iterdir()] == ["status.json"]
+
+
+def test_a_value_without_a_place_in_the_file_is_a_mistake(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="has no place in"):
+        write_status(tmp_path / "status.json", {"when": NOW})
