@@ -1,1 +1,1 @@
-"""The fire drill: ./bot_control.sh drill. This very bot, in a sandbox folder, among stand-ins that go wrong."""
+"""The fire drill, ./bot_control.sh drill: this very bot, in a sandbox folder, among stand-ins that fail."""

@@ -1,4 +1,4 @@
-"""Plays the scenes one after the other, each in a folder of its own: python -m drill --help"""
+"""Plays the scenes one after another, each in a folder of its own: python -m drill --help"""
 
 import argparse
 import shutil
@@ -13,15 +13,15 @@ from typing import TextIO
 from drill.scenes import SCENES, Scene
 
 INTRODUCTION = """\
-FIRE DRILL: this bot, as it is in this folder, in a sandbox among stand-ins for Yahoo and IB's gateway that go wrong.
-Your account, your logs/ and your config.json are not touched, nothing goes to the network, and nothing is really sold.
-The time is made up: Thanksgiving week of 2026. What is indented under a "$" is what you would see."""
+FIRE DRILL: this bot, exactly as it is in this folder, in a sandbox with stand-ins for Yahoo and IB's gateway that fail.
+Your account, your logs/ and your config.json are not touched, nothing leaves this machine, and nothing is really sold.
+The time is simulated: Thanksgiving week of 2026. The lines below each "$" command are what you would see."""
 
 ENDINGS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 def end(number: int, frame: FrameType | None) -> None:
-    """Leave the scene as at its end, which stops the daemon and removes the sandbox; a second signal waits for that."""
+    """End the scene early, which stops the daemon and removes the sandbox; further signals are ignored meanwhile."""
     for each in ENDINGS:
         signal.signal(each, signal.SIG_IGN)
     sys.exit(128 + number)
@@ -29,11 +29,11 @@ def end(number: int, frame: FrameType | None) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="drill", description=__doc__)
-    parser.add_argument("scenes", nargs="*", metavar="SCENE", help=f"only these: {', '.join(SCENES)}")
-    parser.add_argument("--keep", action="store_true", help="leave the sandbox, to look at its records")
+    parser.add_argument("scenes", nargs="*", metavar="SCENE", help=f"play only these: {', '.join(SCENES)}")
+    parser.add_argument("--keep", action="store_true", help="keep the sandbox, so that you can look at its records")
     options = parser.parse_args()
     if unknown := [name for name in options.scenes if name not in SCENES]:
-        parser.error(f"there is no scene {', '.join(unknown)}; there are: {', '.join(SCENES)}")
+        parser.error(f"unknown scene: {', '.join(unknown)}; the scenes are: {', '.join(SCENES)}")
     for number in ENDINGS:
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup, a background job
             signal.signal(number, end)
@@ -48,7 +48,7 @@ def main() -> int:
 
 
 def remove(folder: Path) -> None:
-    """A child of a killed daemon may write a last file while this is under way; it ends by itself."""
+    """A child of a killed daemon may still write a last file meanwhile; it ends on its own."""
     deadline = time.monotonic() + 10
     while folder.exists() and time.monotonic() < deadline:
         shutil.rmtree(folder, ignore_errors=True)
@@ -56,27 +56,31 @@ def remove(folder: Path) -> None:
 
 
 def drill(scenes: dict[str, Scene], folder: Path, out: TextIO) -> int:
-    """Play `scenes` in `folder` and sum up. The exit code: 1 where anything was not as it must be."""
+    """Play `scenes` in `folder` and sum up; returns the exit code: 1 if any claim did not hold."""
     print(INTRODUCTION, file=out)
-    proofs, failed = 0, list[str]()
+    passed, proofs, failed = 0, 0, list[str]()
     for number, (name, scene) in enumerate(scenes.items(), start=1):
         print(f"\n\n{number} of {len(scenes)}: {scene.title}", file=out, flush=True)
         if scene.impossible:
-            print(f"\n      left out: {scene.impossible}", file=out)
+            print(f"\n      skipped: {scene.impossible}", file=out)
             continue
         try:
             played = scene.run(folder / name, out)
         except AssertionError as broken:
             failed.append(f"{scene.title}: {broken}")
         else:
+            passed += not played.failures
             proofs += played.proofs
             failed += [f"{scene.title}: {sentence}" for sentence in played.failures]
     if failed:
-        print("\n\nNOT as it must be:", *failed, sep="\n  ", file=out)
+        print("\n\nFAILED:", *failed, sep="\n  ", file=out)
         return 1
-    played_scenes = sum(not scene.impossible for scene in scenes.values())
-    print(f"\n\nAll {played_scenes} scenes went as they must; {proofs} things were proved of them.", file=out)
+    print(f"\n\n{counted(passed, 'scene')} passed; {counted(proofs, 'claim')} proved.", file=out)
     return 0
+
+
+def counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What must be true of a folder of records whatever happened to the daemon, worked out by an account of its own."""
+"""What must be true of the records whatever happened to the daemon, computed independently of it."""
 
 import json
 from collections import Counter
@@ -12,7 +12,7 @@ CENT = Decimal("0.01")
 
 
 class Execution(Protocol):
-    """What a gateway says of one fill."""
+    """What a gateway says about one fill."""
 
     order_ref: str
     shares: Decimal
@@ -20,7 +20,7 @@ class Execution(Protocol):
 
 
 def rows(path: Path) -> list[Row]:
-    """The complete rows of a record; none where there is no file."""
+    """The complete rows of a record; none if there is no file."""
     if not path.exists():
         return []
     lines = path.read_text().splitlines(keepends=True)
@@ -64,7 +64,7 @@ class Account:
         if self.cash < 0:
             self.problems.append(f"{ref}: {self.cash} USD of cash")
         if min(self.shares.values()) < 0:
-            self.problems.append(f"{ref}: fewer than no shares, {self.shares}")
+            self.problems.append(f"{ref}: a negative number of shares, {self.shares}")
         if all(self.shares.values()):
             self.problems.append(f"{ref}: QQQ and TQQQ at once, {self.shares}")
         if row["commission"] is not None and abs(self.cash - row["cash"]) > CENT:
@@ -72,9 +72,9 @@ class Account:
 
 
 def problems(logs: Path, executions: Iterable[Execution] | None = None) -> list[str]:
-    """What is wrong with the records of `logs`, nothing where nothing is. Every order must have its outcome by then.
+    """Everything that is wrong with the records in `logs`. By then every order must have its outcome.
 
-    `executions` are those of the gateway, where there is one.
+    `executions` are those of the gateway, if there is one.
     """
     account = Account(rows(logs / "trades.jsonl"))
     found = [*account.problems, *_orders(logs), *_status(logs, account)]
@@ -100,11 +100,11 @@ def _orders(logs: Path) -> Iterator[str]:
 
 def _status(logs: Path, account: Account) -> Iterator[str]:
     status = json.loads((logs / "status.json").read_text(), parse_float=Decimal)
-    told = status.get("portfolio")
-    if told and told["shares"] != account.shares:
-        yield f"the status says {told['shares']}, the book {account.shares}"
-    if told and abs(told["cash"] - account.cash) > CENT:
-        yield f"the status says {told['cash']} USD of cash, the book {account.cash}"
+    shown = status.get("portfolio")
+    if shown and shown["shares"] != account.shares:
+        yield f"the status says {shown['shares']}, the book {account.shares}"
+    if shown and abs(shown["cash"] - account.cash) > CENT:
+        yield f"the status says {shown['cash']} USD of cash, the book {account.cash}"
 
 
 def _against(executions: Iterable[Execution], logs: Path) -> Iterator[str]:

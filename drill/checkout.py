@@ -10,17 +10,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Self
 
 from qqqbot.runtime.lock import PID_FILE, holder
 
 ROOT = Path(__file__).resolve().parents[1]
 STANDINS = ROOT / "standins"
-# Nothing answers there: a daemon that asks for prices is refused at once, and no test needs the internet.
+# Nothing answers there: a daemon that asks for prices is refused at once, and nothing needs the internet.
 NOBODY = "http://127.0.0.1:9"
 
 
 class Checkout:
-    """`folder` holds the copy; `environment` is what its commands see and may be changed by a test."""
+    """`folder` holds the copy; `environment` is what its commands see, and may be changed."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -38,19 +39,14 @@ class Checkout:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
         self.environment = {**kept, "HTTPS_PROXY": NOBODY, "NO_COLOR": "1"}
 
-    def with_ready_environment(self) -> "Checkout":
-        """Use the Python that runs the tests, as if it had been set up here: a test of control installs nothing."""
+    def with_ready_environment(self) -> Self:
+        """Use the Python that runs this, as if it had been set up here: nothing is installed."""
         environment = self.folder / ".venv"
         (environment / "bin").mkdir(parents=True)
         python = environment / "bin" / "python"
         python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
         python.chmod(0o755)
         shutil.copy(self.folder / "requirements.txt", environment / ".installed-requirements.txt")
-        return self
-
-    def with_standin_daemon(self) -> "Checkout":
-        shutil.copy(ROOT / "tests/support/standin_daemon.py", self.folder / "qqq_trading_bot.py")
-        (self.folder / "monitor.py").write_text("import sys\nprint('monitor', *sys.argv[1:])\n")
         return self
 
     def begin(self, *arguments: str, cwd: Path | None = None, **environment: str) -> "subprocess.Popen[str]":
@@ -79,17 +75,12 @@ class Checkout:
         assert pid is not None, "no daemon runs"
         return pid
 
-    def calls(self) -> list[str]:
-        """What the stand-in daemon was run with, in order; "daemon" for a run without arguments."""
-        path = self.logs / "calls.log"
-        return [line.split(" ", 1)[1] for line in path.read_text().splitlines()] if path.exists() else []
-
     def state(self) -> str:
         return str(json.loads((self.logs / "status.json").read_text())["state"])
 
     def clean_up(self) -> None:
-        """No daemon outlives its test: neither the one that holds the lock, nor one that is only about to take it."""
-        # A lock that cannot be told is a test's own doing and has no daemon.
+        """Leave no daemon behind, neither the one that holds the lock nor one that is about to take it."""
+        # A lock file that is not a file is a test's own doing; there is no daemon then.
         pid = self.holder() if (self.logs / PID_FILE).is_file() else None
         if pid is not None:
             kill(pid)
@@ -102,7 +93,7 @@ class Checkout:
 
 
 def commands() -> Iterator[tuple[int, str]]:
-    """Each process of this machine, with its arguments."""
+    """Every process on this machine, with its arguments."""
     if Path("/proc/self/cmdline").exists():
         for path in Path("/proc").glob("[0-9]*/cmdline"):
             with contextlib.suppress(OSError):  # it has just ended

@@ -1,7 +1,7 @@
-"""The drill's market: QQQ has risen by a tenth of a per cent a day for a year, and today it does as it is told.
+"""The drill's market: QQQ has risen by a tenth of a per cent a day for a year, and today it does what the drill says.
 
-With such a past the 30-day average is about 1.4 % below yesterday's close and above the 120-day average: the rule wants
-TQQQ, and QQQ once the price has fallen by 2 %.
+With such a history the 30-day average is about 1.4 % below yesterday's close and above the 120-day average: the rule
+wants TQQQ, and QQQ once the price has fallen by 2 %.
 """
 
 import itertools
@@ -19,7 +19,7 @@ LEVERAGE = {"QQQ": 1, "TQQQ": 3}
 
 
 class Market:
-    """`move` is QQQ's so far today, as a part of yesterday's close; TQQQ makes three times that."""
+    """`move` is QQQ's so far today, as a fraction of yesterday's close; TQQQ moves three times as far."""
 
     def __init__(self, split: date | None = None) -> None:
         dates = session_dates(FIRST, LAST)

@@ -1,7 +1,7 @@
-"""What can go wrong, one scene each: what happens, what the owner sees, and what is proved of it.
+"""What can go wrong, one scene each: what happens, what the owner sees, and what is then proved.
 
-Each begins on Tuesday, 24 November 2026 (the half-day on the Friday after). Unless it is about something else it holds
-TQQQ and lets QQQ fall by 2.5 %, so that a rotation is due while something is wrong.
+Each begins on Tuesday, 24 November 2026 (the half-day on the Friday after). Unless a scene is about something else, the
+bot holds TQQQ and QQQ falls by 2.5 %, so that a rotation is due while something is wrong.
 """
 
 import os
@@ -18,7 +18,7 @@ from drill.stage import LIVE_ACCOUNT, PAPER_ACCOUNT, Stage, stage
 TUESDAY, WEDNESDAY, HALF_DAY = date(2026, 11, 24), date(2026, 11, 25), date(2026, 11, 27)
 MONDAY = date(2026, 11, 30)
 FALLEN = -0.025
-NO_LIMITS = "" if hasattr(resource, "prlimit") else "only Linux takes the disk away from one process alone"
+NO_LIMITS = "" if hasattr(resource, "prlimit") else "only Linux can make the disk full for a single process"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,10 @@ class Scene:
     gateway: bool = False
     split: date | None = None
     impossible: str = ""
-    """why this system cannot play it"""
+    """why it cannot be played on this system"""
 
     def run(self, folder: Path, out: TextIO) -> Stage:
-        """Play it in `folder`, which is made. Raises AssertionError where it cannot go on."""
+        """Play it in `folder`, which is created. Raises AssertionError if it cannot go on."""
         with stage(folder, out, self.split, self.gateway) as made:
             self.play(made)
             made.owner("stop")
@@ -40,7 +40,7 @@ class Scene:
 
 def dead_gateway(on: Stage) -> None:
     holding_tqqq(on)
-    on.tell("The gateway dies. QQQ falls 2.5 %: a rotation is due, and there is nobody to send it to.")
+    on.tell("The gateway dies. QQQ falls 2.5 %: a rotation is due, and there is nothing to send it to.")
     on.gateway.go_down(roll_back_ids=3)
     on.later("11:00", move=FALLEN, checked=False)
     on.wait_for(lambda: on.last_check().get("error") == "BrokerUnavailable", "a check without a gateway")
@@ -48,64 +48,68 @@ def dead_gateway(on: Stage) -> None:
     on.later("11:15")
     on.status()
     on.prove("the owner was told", on.message("broker cannot be reached"))
-    on.prove("nothing was sent, and no answer was not taken for an empty account", on.orders() == 1)
-    on.tell("The gateway comes back, and begins its order numbers anew, as after its nightly restart.")
+    on.prove("nothing was sent, and a missing answer did not count as an empty account", on.orders() == 1)
+    on.tell("The gateway comes back with its order numbers reset, as after its nightly restart.")
     on.gateway.come_up()
     on.wait_for(on.account_answers, "the bot to connect again")
     on.later("11:30")
     on.status("Owned", "Broker", "Wrong")
-    on.prove("the owner was told that it is over", on.message("Over, nothing to do"))
+    on.prove("the owner was told that it was over", on.message("Over, nothing to do"))
     prove_one_rotation(on, "the rotation was made, once")
 
 
 def yahoo_down(on: Stage) -> None:
     holding_tqqq(on)
-    on.tell("Yahoo refuses every question (429), as on 29 April 2025. QQQ falls 2.5 %.")
+    on.tell("Yahoo refuses every request (429), as it did on 29 April 2025. QQQ falls 2.5 %.")
     on.yahoo.fault("429", on="any")
     for at in ("11:00", "11:30", "12:00"):
         on.later(at, move=FALLEN)
     on.status()
     on.prove("the owner was told after the third check", on.message("Checks are failing"))
-    on.prove("nothing was traded on prices of the morning", on.orders() == 1)
+    on.prove("nothing was traded on the morning's prices", on.orders() == 1)
     on.tell("Yahoo answers again.")
     on.yahoo.clear()
     on.later("12:30")
     on.status("Owned", "Wrong", "Checked")
-    on.prove("the owner was told that it is over", on.message("Over, nothing to do"))
+    on.prove("the owner was told that it was over", on.message("Over, nothing to do"))
     prove_one_rotation(on, "the rotation was made at the next check")
 
 
 def stale_prices(on: Stage) -> None:
     holding_tqqq(on)
-    on.tell("Yahoo answers, but with the price of 40 minutes ago. It says that QQQ has fallen 2.5 %.")
+    on.tell("Yahoo answers, but with a price that is 40 minutes old. It says that QQQ has fallen 2.5 %.")
     on.yahoo.fault("old")
     on.later("12:00", move=FALLEN)
     on.status()
     on.prove(
-        "an old price is called old, and not traded on", on.last_check()["error"] == "StalePrices", on.orders() == 1
+        "the old price was recognized as old, and not traded on",
+        on.last_check()["error"] == "StalePrices",
+        on.orders() == 1,
     )
-    on.tell("And worse: yesterday's session is missing from the history, the price itself is fresh.")
+    on.tell("Worse: the price is fresh, but yesterday's session is missing from the history.")
     on.yahoo.clear()
     on.yahoo.fault("missing")
-    on.owner("restart", lines=("restarted", "stopped"))  # without the good history that it remembers
+    on.owner("restart", lines=("restarted", "stopped"))  # which makes it forget the good history
     on.later("12:15")
     on.status("Wrong", "Checked")
     on.prove(
-        "a missing day is noticed, and not traded on", on.last_check()["error"] == "PricesUnavailable", on.orders() == 1
+        "the missing day was noticed, and nothing was traded on it",
+        on.last_check()["error"] == "PricesUnavailable",
+        on.orders() == 1,
     )
     on.yahoo.clear()
     on.later("12:45")
-    prove_one_rotation(on, "with sound prices the rotation was made")
+    prove_one_rotation(on, "once prices were valid again, the rotation was made")
 
 
 def split(on: Stage) -> None:
     holding_tqqq(on)
     before = shares(on)["TQQQ"]
-    on.tell("Overnight TQQQ is split 2:1; its price is half of yesterday's.")
+    on.tell("Overnight TQQQ is split 2:1; its price is half of what it was yesterday.")
     on.later("10:00", WEDNESDAY)
     on.status("Owned", "Broker", "Wrong", "Told", "Checked")
     on.prove(
-        f"{before:,} shares became {2 * before:,}, and none was traded",
+        f"{before:,} shares became {2 * before:,}, and none were traded",
         shares(on)["TQQQ"] == 2 * before,
         on.orders() == 1,
     )
@@ -124,34 +128,34 @@ def half_day(on: Stage) -> None:
     on.later("15:45", checked=False)
     on.wait_for_heartbeat("15:45")
     on.status("Alive", "Owned", "Wrong", "Checked", "Next")
-    on.prove("no check was made after the early close, and no order", not on.checked_since("13:00"), on.orders() == 1)
+    on.prove("after the early close there was no check and no order", not on.checked_since("13:00"), on.orders() == 1)
     on.tell("The machine sleeps from Friday to Monday, before the open, and wakes up.")
     on.later("08:00", MONDAY, checked=False)
     on.wait_for_heartbeat("08:00")
     on.status("Alive", "Owned", "Next")
-    on.prove("nothing was made up for before the open", not on.checked_since("00:00"), on.orders() == 1)
+    on.prove("nothing was caught up on before the open", not on.checked_since("00:00"), on.orders() == 1)
     on.later("09:45")
-    prove_one_rotation(on, "the first check of Monday decided on Monday's price")
+    prove_one_rotation(on, "Monday's first check decided on Monday's price")
 
 
 def double_start(on: Stage) -> None:
     holding_tqqq(on)
     pid = on.bot.daemon()
-    on.tell("Somebody starts it again.")
+    on.tell("Somebody starts it a second time.")
     again = on.owner("start")
-    on.prove("the second start found the first", f"already running (pid {pid})" in again.stdout, again.returncode == 0)
-    on.tell("Somebody starts the program itself, beside the script.")
-    beside = on.owner("run")
-    on.prove("it refuses", beside.returncode == 1, "another daemon" in beside.stderr)
-    on.tell(
-        "The first one hangs. Somebody removes the file with its lock, and starts a second one; then the first goes on."
+    on.prove(
+        "the second start found the first daemon", f"already running (pid {pid})" in again.stdout, again.returncode == 0
     )
+    on.tell("Somebody starts a second daemon in the foreground.")
+    beside = on.owner("run")
+    on.prove("it refuses to run", beside.returncode == 1, "another daemon" in beside.stderr)
+    on.tell("The first daemon hangs. Somebody deletes its lock file and starts a second one; then the first wakes up.")
     os.kill(pid, signal.SIGSTOP)
     (on.bot.logs / "bot.pid").unlink()
     on.owner("start", lines=("DRY RUN", "Owned"))
     second = on.bot.daemon()
     os.kill(pid, signal.SIGCONT)
-    on.prove("the first has ended by itself", on.happens(lambda: not on.lives(pid)), second != pid)
+    on.prove("the first one ended on its own", on.happens(lambda: not on.lives(pid)), second != pid)
     on.owner("logs", "--lines", "3")
     on.later("11:00", move=FALLEN)
     on.owner("trades")
@@ -161,25 +165,25 @@ def double_start(on: Stage) -> None:
 def killed_in_mid_rotation(on: Stage) -> None:
     holding_tqqq(on)
     on.gateway.next_order(slices=(40, 60), delay=0.3, slice_delay=1.5)
-    on.tell("QQQ falls 2.5 %. The sale of TQQQ is filled in two parts; the process is killed (kill -9) between them,")
+    on.tell("QQQ falls 2.5 %. The sale of TQQQ is filled in two parts; between them the daemon is killed (kill -9),")
     on.later("11:00", move=FALLEN, checked=False)
     on.wait_for(lambda: len(on.gateway.executions) == 2, "the first part of the sale")
     on.kill()
-    on.tell("and the last line of the record of orders is cut in two, as a power cut does it.")
+    on.tell("and the last line of orders.jsonl is torn, as it would be by a power cut.")
     with (on.bot.logs / "orders.jsonl").open("a") as torn:
         torn.write('{"timestamp": "2026-11-24T16:00:0')
     dead = on.status("Alive", "Owned", "Wrong", "Start")
     on.prove("status says that it is dead", dead.returncode == 1)
-    on.tell("The rest of the sale is filled while nobody listens. Then the bot is started again.")
+    on.tell("The rest of the sale is filled while nothing is listening. Then the bot is started again.")
     on.wait_for(lambda: not on.gateway.open_orders, "the second part of the sale")
     on.owner("start")
     on.owner("trades")
-    prove_one_rotation(on, "the sale is in the book once and whole, and the purchase was made once")
+    prove_one_rotation(on, "the whole sale is in the book exactly once, and the purchase was made once")
 
 
 def full_disk(on: Stage) -> None:
     holding_tqqq(on)
-    on.tell("The disk takes no more byte. QQQ falls 2.5 %.")
+    on.tell("The disk is full. QQQ falls 2.5 %.")
     on.fill_disk()
     on.later("11:00", move=FALLEN, checked=False)
     on.prove("the owner was told", on.message("The disk is full or cannot be written"))
@@ -190,7 +194,7 @@ def full_disk(on: Stage) -> None:
     on.empty_disk()
     on.later("11:30")
     on.status("Alive", "Owned", "Wrong")
-    on.prove("the owner was told that it is over", on.message("Over, nothing to do: the disk"))
+    on.prove("the owner was told that it was over", on.message("Over, nothing to do: the disk"))
     prove_one_rotation(on, "the rotation was made")
 
 
@@ -201,36 +205,39 @@ def halt_and_resume(on: Stage) -> None:
     on.later("11:00", move=FALLEN)
     halted = on.status()
     on.prove("status says so, with exit code 4", halted.returncode == 4, "earnings week" in halted.stdout)
-    on.prove("and so does a message", on.message("Trading is stopped", "earnings week"))
+    on.prove("and a notification says so too", on.message("Trading is stopped", "earnings week"))
     on.owner("restart", lines=("restarted", "stopped"))
     on.later("11:30")
-    on.prove("a restart changes nothing: still nothing was sent", on.orders() == 1)
+    on.prove("a restart changed nothing: still nothing was sent", on.orders() == 1)
     on.owner("resume")
     on.later("12:00")
     on.status("Owned", "Wrong", "Checked")
-    prove_one_rotation(on, "after resume the rotation was made")
+    prove_one_rotation(on, "after resume, the rotation was made")
 
 
 def sold_by_hand(on: Stage) -> None:
     holding_tqqq(on)
     bought = shares(on)["TQQQ"]
-    on.tell("The owner sells 100 TQQQ in the gateway's own window. QQQ falls 2.5 %.")
+    on.tell("The owner sells 100 TQQQ in TWS, by hand. QQQ falls 2.5 %.")
     on.gateway.manual_trade("TQQQ", -100)
     on.later("11:00", move=FALLEN)
     halted = on.status()
-    on.prove("it does not trade on a book that the account contradicts", halted.returncode == 4, on.orders() == 1)
+    on.prove("nothing was traded while the account contradicted the book", halted.returncode == 4, on.orders() == 1)
     on.prove("the owner was asked", on.message("Account and book differ", "adopt"))
-    on.tell("He answers that the account is right.")
+    on.tell("The owner answers that the account is right.")
     on.owner("adopt", lines=("TQQQ", "started"))
     on.later("11:30")
     on.status("Owned", "Broker", "Wrong")
-    on.prove("what was left was sold, and nothing else", on.trades()[1:2] == [f"SELL {bought - 100:,} TQQQ"])
-    on.prove("the account's shares are the book's", {s: on.gateway.position(s) for s in shares(on)} == shares(on))
+    on.prove("the remaining shares were sold, and nothing else", on.trades()[1:2] == [f"SELL {bought - 100:,} TQQQ"])
+    on.prove(
+        "the account holds exactly the shares that the book says",
+        {s: on.gateway.position(s) for s in shares(on)} == shares(on),
+    )
 
 
 def wrong_account(on: Stage) -> None:
     holding_tqqq(on)
-    on.tell("The gateway is restarted, and by mistake logged in to the account with the real money. QQQ falls 2.5 %.")
+    on.tell("The gateway is restarted and logged in to the real-money account by mistake. QQQ falls 2.5 %.")
     on.gateway.go_down()
     on.log_in(LIVE_ACCOUNT)
     on.gateway.come_up()
@@ -239,9 +246,9 @@ def wrong_account(on: Stage) -> None:
     on.later("11:15")
     on.status()
     on.prove("the owner was told", on.message("logged in to the wrong account", "is a live account"))
-    on.prove("nothing was sent to it", {order.account for order in on.gateway.orders} == {PAPER_ACCOUNT})
+    on.prove("nothing was sent to that account", {order.account for order in on.gateway.orders} == {PAPER_ACCOUNT})
     on.tell(
-        "He logs in to the paper account again, and restarts the bot so as not to wait for its next try in a minute."
+        "The owner logs in to the paper account again, and restarts the bot rather than wait a minute for its next try."
     )
     on.gateway.go_down()
     on.log_in(PAPER_ACCOUNT)
@@ -282,7 +289,7 @@ def shares(on: Stage) -> Mapping[str, int]:
 
 
 def prove_one_rotation(on: Stage, sentence: str) -> None:
-    """The whole of TQQQ was sold and QQQ bought for it, each once; and the records are sound."""
+    """The whole of TQQQ was sold and QQQ bought for it, each once; and the records add up."""
     bought = on.trades()[0].removeprefix("BUY ")
     on.prove(sentence, on.trades()[1:] == [f"SELL {bought}", f"BUY {shares(on)['QQQ']:,} QQQ"])
     on.prove_that_nothing_was_lost()

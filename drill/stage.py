@@ -1,8 +1,8 @@
 """The stage of a scene: a copy of this project in a folder of its own, a market, and a clock that the drill moves.
 
 The bot on it is the real one, started and stopped by its own script, with the real clients of Yahoo and of Interactive
-Brokers; only who answers them is made up (`standins`), and what time it is (`standins/shifted_clock`). Everything that
-its owner would see is printed as he would see it.
+Brokers; only who answers them is simulated (`standins`), and what time it is (`standins/shifted_clock`). Everything
+that its owner would see is printed the way the owner would see it.
 """
 
 import json
@@ -31,14 +31,14 @@ from standins.yahoo.exchange import hours
 from standins.yahoo.series import NEW_YORK, session_dates
 
 PAPER_ACCOUNT, LIVE_ACCOUNT = "DU1234567", "U7654321"
-# The newest protocol that is tried; an older client speaks its own.
+# The newest protocol that the stand-in offers; an older client negotiates its own.
 NEWEST_PROTOCOL = 226
 MARGIN, WIDTH = " " * 6, 116
 LABEL_WIDTH = len("Checked  ")
 
 
 class Stage:
-    """What a scene plays with. `yahoo` and `gateway` are made to fail; `market` moves; `owner` types commands."""
+    """What a scene works with. `yahoo` and `gateway` are made to fail; `market` moves; `owner` types commands."""
 
     def __init__(self, bot: Checkout, control: Path, market: Market, yahoo: StandIn, phone: Receiver, out: TextIO):
         self.bot, self.market, self.yahoo = bot, market, yahoo
@@ -64,7 +64,7 @@ class Stage:
         path.write_text(json.dumps(json.loads(path.read_text()) | settings, indent=2))
 
     def log_in(self, account: str) -> None:
-        """Let the gateway, which must be down, come up with `account`; each keeps what is in it."""
+        """Let the gateway, which must be down, come up with `account`; each account keeps its contents."""
         self._accounts.setdefault(account, _account(account))
         self.gateway.book.accounts = {account: self._accounts[account]}
 
@@ -79,7 +79,7 @@ class Stage:
         self._write_clock()
 
     def later(self, at: str, day: date | None = None, move: float | None = None, checked: bool = True) -> None:
-        """Let it be `at` in New York, QQQ having made `move` today; `checked`: wait until the daemon has looked."""
+        """Make it `at` in New York, QQQ having moved by `move` today; `checked`: wait until the daemon has checked."""
         moment = _moment(day, at) if day else self._today(at)
         if move is not None:
             self.market.move = move
@@ -96,7 +96,7 @@ class Stage:
         print(f"\n  {_clock(self.now())}  {text}", file=self._out, flush=True)
 
     def owner(self, *arguments: str, lines: tuple[str, ...] = ()) -> "CompletedProcess[str]":
-        """A command of the owner's, and what it prints; of a status only the fields that `lines` names."""
+        """Run a command as the owner would and show what it prints; of a status, only the fields named in `lines`."""
         done = self.bot.run(*arguments)
         printed = done.stdout + done.stderr
         shown = _fields(printed, lines) if lines else printed
@@ -112,7 +112,7 @@ class Stage:
         print("\n" + "\n".join(_wrapped(line) for line in lines), file=self._out, flush=True)
 
     def message(self, *words: str) -> bool:
-        """Whether a notification with all of `words` arrives; each new one is shown."""
+        """Whether a notification that contains all of `words` arrives; each new one is shown."""
         arrived = self.happens(lambda: any(all(w in m for w in words) for m in self._messages()))
         self._show_phone()
         return arrived
@@ -126,10 +126,10 @@ class Stage:
 
     def prove_that_nothing_was_lost(self) -> None:
         if self._gateway is None:
-            wrong, sound = audit.problems(self.bot.logs), "the book adds up, and every order is in it once"
+            wrong, sound = audit.problems(self.bot.logs), "the book adds up, and contains every order once"
         else:
             wrong = audit.problems(self.bot.logs, self._gateway.ledger)
-            sound = "the book equals the gateway's own ledger, share for share and cent for cent"
+            sound = "the book equals the gateway's own ledger to the share and the cent"
         self.prove("; ".join(wrong) or sound, not wrong)
 
     # What is on disk
@@ -139,7 +139,7 @@ class Stage:
         return [f"{row['side']} {row['quantity']:,} {row['symbol']}" for row in audit.trades(self.bot.logs)]
 
     def orders(self) -> int:
-        """How many of the bot's there ever were: those decided or those the gateway has seen, whichever are more."""
+        """How many orders the bot ever made: those decided or those the gateway has seen, whichever are more."""
         decided = [row for row in audit.rows(self.bot.logs / "orders.jsonl") if row["event"] == "intended"]
         sent = [order for order in self._gateway.orders if order.order_ref] if self._gateway else []
         return max(len(decided), len(sent))
@@ -151,7 +151,7 @@ class Stage:
         return self._last_status().get("last_check") or {}
 
     def account_answers(self) -> bool:
-        """As of the newest heartbeat: connected is not enough, it must have read what happened meanwhile."""
+        """As of the newest heartbeat: being connected is not enough, it must have read what happened meanwhile."""
         return self._last_status().get("problem") is None
 
     def checked_since(self, at: str) -> bool:
@@ -159,7 +159,7 @@ class Stage:
         return datetime.fromisoformat(self.last_check()["timestamp"]) >= self._today(at)
 
     def wait_for_heartbeat(self, at: str) -> None:
-        """Two of them: the daemon has then looked at what is due at that moment, and has had its chance to do it."""
+        """Wait for two: by then the daemon has seen what is due at that moment, and has had the chance to do it."""
         since = self._today(at)
         for _ in range(2):
             self.wait_for(partial(self._beaten_after, since), f"a heartbeat at {at}")
@@ -169,7 +169,7 @@ class Stage:
 
     def kill(self) -> None:
         os.kill(self.bot.daemon(), signal.SIGKILL)
-        self.wait_for(lambda: self.bot.holder() is None, "the system to take the lock from a killed process")
+        self.wait_for(lambda: self.bot.holder() is None, "the system to release the lock of a killed process")
 
     def lives(self, pid: int) -> bool:
         try:
@@ -179,7 +179,7 @@ class Stage:
         return True
 
     def fill_disk(self) -> None:
-        """The system lets the daemon write no further byte into any file, as a full disk does."""
+        """Make the system refuse the daemon every further byte in any file, as a full disk does."""
         resource.prlimit(self.bot.daemon(), resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
 
     def empty_disk(self) -> None:
@@ -195,7 +195,7 @@ class Stage:
 
     def wait_for(self, event: Callable[[], bool], what: str) -> None:
         if not self.happens(event):
-            raise AssertionError(f"the drill waited {self.patience_seconds:.0f} s in vain for {what}")
+            raise AssertionError(f"the drill waited {self.patience_seconds:.0f} s for {what}, and it did not happen")
 
     def _today(self, at: str) -> datetime:
         return _moment(self.now().astimezone(NEW_YORK).date(), at)
@@ -211,7 +211,7 @@ class Stage:
         return datetime.fromisoformat(self._last_status()["heartbeat_at"])
 
     def _is_quiet(self) -> bool:
-        """Between two checks: what the last one has begun is written down."""
+        """Between two checks: whatever the last one began has been recorded."""
         due = self._due()
         return due is not None and due > self.now()
 
@@ -228,7 +228,7 @@ class Stage:
 
     def _show_phone(self) -> None:
         for message in self._messages()[self._shown :]:
-            self.show("message to the owner's telephone:", message)
+            self.show("message to the owner's phone:", message)
         self._shown = len(self._phone.messages)
 
     def _write_clock(self) -> None:
@@ -240,9 +240,9 @@ class Stage:
 
 @contextmanager
 def stage(folder: Path, out: TextIO, split: date | None = None, gateway: bool = False) -> Iterator[Stage]:
-    """A stage in `folder`, which is made; with a paper account at a `gateway`, or with the simulated account."""
+    """A stage in `folder`, which is created; with a paper account at a `gateway`, or with the simulated account."""
     bot, control, market = Checkout(folder).with_ready_environment(), folder.with_suffix(".clock"), Market(split)
-    control.with_suffix(".hold").touch()  # nothing is skipped: the drill moves the clock
+    control.with_suffix(".hold").touch()  # no wait is skipped: the drill moves the clock
     with ExitStack() as stack:
         yahoo = stack.enter_context(StandIn(market.exchange, control=control))
         phone = stack.enter_context(receiving())
@@ -281,14 +281,14 @@ def _clock(moment: datetime) -> str:
 
 
 def _wrapped(line: str) -> str:
-    """For a screen of usual width; further lines stand under the text of the first."""
+    """For a screen of the usual width; further lines are aligned with the text of the first."""
     body = line.lstrip(" ")
     label = len(line) - len(body) + LABEL_WIDTH
     return fill(line, WIDTH, initial_indent=MARGIN, subsequent_indent=MARGIN + " " * label)
 
 
 def _fields(printed: str, wanted: tuple[str, ...]) -> str:
-    """The first line, and the fields that are `wanted` with their further lines."""
+    """The first line, and the `wanted` fields with their continuation lines."""
     first, *rest = printed.splitlines()
     kept, keep = [first], False
     for line in rest:

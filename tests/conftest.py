@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from drill.checkout import Checkout
+from tests.support.checkout import Checkout
 
 # How long one example takes says more about what else the machine does than about the code.
 settings.register_profile("any machine", deadline=None)

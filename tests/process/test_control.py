@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from drill.checkout import ROOT, Checkout, eventually, finished
+from drill.checkout import ROOT, eventually, finished
+from tests.support.checkout import Checkout
 
 DAEMON = "daemon"
 

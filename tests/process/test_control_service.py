@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from drill.checkout import ROOT, STANDINS, Checkout, eventually
+from drill.checkout import ROOT, STANDINS, eventually
+from tests.support.checkout import Checkout
 
 QUERIES = ("is-enabled", "is-active", "show")
 

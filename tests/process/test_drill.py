@@ -1,4 +1,4 @@
-"""The fire drill, scene by scene as its owner runs it; and that a scene fails where the bot is at fault."""
+"""The fire drill, scene by scene as the owner runs it; and a scene fails if the bot makes a mistake."""
 
 import io
 import subprocess
@@ -15,7 +15,7 @@ from tests.support.mutants import Mutant
 
 
 @pytest.mark.parametrize("name", SCENES)
-def test_a_scene_goes_as_it_must(name: str, tmp_path: Path) -> None:
+def test_every_claim_of_a_scene_holds(name: str, tmp_path: Path) -> None:
     scene, out = SCENES[name], io.StringIO()
     if scene.impossible:
         pytest.skip(scene.impossible)
@@ -27,13 +27,13 @@ def test_a_scene_goes_as_it_must(name: str, tmp_path: Path) -> None:
 
 FAULTS = {
     "stale": Mutant(
-        "an old price is called old, and not traded on",
+        "the old price was recognized as old, and not traded on",
         "strategy/gates.py::quote_age",
         'Gate("quote_age", age <= limit',
         'Gate("quote_age", True',
     ),
     "half-day": Mutant(
-        "no check was made after the early close, and no order",
+        "after the early close there was no check and no order",
         "model/sessions.py::session_rows",
         "s.close.isoformat()",
         "(s.open + timedelta(hours=6.5)).isoformat()",
@@ -61,7 +61,7 @@ def test_a_bot_at_fault_fails_its_drill(name: str, tmp_path: Path) -> None:
     with stage(tmp_path / "bot", out, gateway=scene.gateway) as made:
         fault.apply(made.bot.folder / "qqqbot")
         made.patience_seconds = 15
-        with suppress(AssertionError):  # later scenes may not be able to go on
+        with suppress(AssertionError):  # the rest of the scene may be unable to go on
             scene.play(made)
     assert fault.name in made.failures, out.getvalue()
 
@@ -77,13 +77,13 @@ def test_it_sums_up_and_leaves_nothing_behind(tmp_path: Path) -> None:
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert "All 1 scenes went as they must; 5 things were proved of them." in done.stdout
+    assert "1 scene passed; 5 claims proved." in done.stdout
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_scene_that_does_not_exist_is_told_with_those_that_do() -> None:
+def test_an_unknown_scene_is_refused_and_the_known_ones_are_listed() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "drill", "earthquake"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
-    assert "there is no scene earthquake; there are: gateway, yahoo, stale" in done.stderr
+    assert "unknown scene: earthquake; the scenes are: gateway, yahoo, stale" in done.stderr

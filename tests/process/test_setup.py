@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from drill.checkout import NOBODY, Checkout, finished
+from drill.checkout import NOBODY, finished
+from tests.support.checkout import Checkout
 
 TOOLS = (
     *("bash", "env", "sh", "dirname", "basename", "readlink", "mkdir", "cat", "grep", "tail"),

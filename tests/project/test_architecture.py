@@ -99,7 +99,8 @@ def test_each_module_has_its_unit_tests_and_each_unit_test_file_its_module() -> 
     modules = {place_of_module(path) for path in MODULES}
     tests = {place_of_unit_tests(path) for path in UNIT.rglob("test_*.py")}
     assert modules - tests - STILL_MISSING == set(TESTED_ELSEWHERE), "tests/unit/<room>/test_<module>.py is missing"
-    assert tests - modules == set(), "there is no qqqbot/<room>/<module>.py for these tests"
+    around = {f"drill/{path.stem.strip('_')}" for path in (ROOT / "drill").glob("*.py")}
+    assert tests - modules - around == set(), "there is no qqqbot/<room>/<module>.py for these tests"
 
 
 def test_the_contracts_of_the_rooms_are_kept() -> None:
@@ -125,8 +126,17 @@ def test_no_module_and_no_function_is_too_long(path: Path) -> None:
     assert {name: length for name, length in lengths.items() if length > LONGEST_FUNCTION} == {}
 
 
+def modules_after_importing(name: str) -> set[str]:
+    code = f"import sys; sys.path.insert(0, '.'); import {name}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_the_drill_needs_nothing_of_the_test_environment() -> None:
+    loaded = modules_after_importing("drill.__main__")
+    assert loaded & {"_pytest", "hypothesis", "ib_async", "pytest", "tests"} == set()
+
+
 @pytest.mark.parametrize("entry", ["qqq_trading_bot", "monitor"])
 def test_the_start_up_path_is_free_of_heavy_libraries(entry: str) -> None:
-    code = f"import sys; sys.path.insert(0, '.'); import {entry}; print(*sorted(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert set(done.stdout.split()) & HEAVY == set()
+    assert modules_after_importing(entry) & HEAVY == set()

@@ -1,4 +1,4 @@
-"""The audit of the drill and of the long runs notices what it is there to notice."""
+"""The audit, which the drill and the long runs use, notices every kind of wrong record."""
 
 import json
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ def audited(
     return problems(logs, **options)
 
 
-def test_sound_records_have_no_problems(tmp_path: Path) -> None:
+def test_valid_records_have_no_problems(tmp_path: Path) -> None:
     assert audited(tmp_path, [CAPITAL, BUY, SELL], ORDERS, executions=THEIRS) == []
 
 
@@ -56,7 +56,7 @@ def test_sound_records_have_no_problems(tmp_path: Path) -> None:
         ([CAPITAL, BUY, SELL], [*ORDERS, {**ORDERS[1], "order_ref": "a-03"}], 0, "a-03 has an outcome and was never"),
         ([CAPITAL, BUY, SELL], [*ORDERS[:3], {**ORDERS[3], "filled": 0}], 0, "a-02 is in the book and ended without"),
         ([CAPITAL, {**BUY, "cash": 800}, SELL], ORDERS, 0, "the row says 800 USD of cash, its book adds up to 799"),
-        ([CAPITAL, SELL], ORDERS, -2, "fewer than no shares"),
+        ([CAPITAL, SELL], ORDERS, -2, "a negative number of shares"),
         ([{**CAPITAL, "amount": 100}, BUY, SELL], ORDERS, 0, "-101 USD of cash"),
     ],
 )
