@@ -19,6 +19,7 @@ from qqqbot.model.errors import ConfigError
 from qqqbot.model.values import Decide, OrderType, Rules
 
 PositivePercent = Annotated[float, Field(gt=0, le=100)]
+COMMENT = "Every key is explained in README.md. Keys that start with _ are comments."
 DAY_PATTERN = r"^\d{4}-\d{2}-\d{2}$"
 
 
@@ -101,17 +102,26 @@ def load(path: Path) -> Config:
     return config
 
 
+def write_defaults(path: Path) -> None:
+    """A new file with every key at its default. Raises FileExistsError, OSError."""
+    values = {"_comment": COMMENT, **json.loads(Config().model_dump_json())}
+    with open(path, "x", encoding="utf-8") as file:
+        file.write(json.dumps(values, indent=2) + "\n")
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise ConfigError([f"{path}: there is no such file; copy the config.json of the project and edit it"]) from None
+        raise ConfigError(
+            [f"{path}: there is no such file; ./bot_control.sh init writes one with every key at its default"]
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError([f"{path}: cannot be read: {error}"]) from None
     try:
         values = json.loads(text, object_pairs_hook=_no_duplicates)
     except _DuplicateKey as duplicate:
-        raise ConfigError([f"{path}: {duplicate} is there twice; keep one"]) from None
+        raise ConfigError([f"{path}: {duplicate} appears twice; keep one"]) from None
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise ConfigError([f"{path}: not valid JSON at {place}: {error.msg}"]) from None
@@ -167,7 +177,7 @@ def _sentence(path: Path, error: Any) -> str:
 
 
 def _contradictions(path: Path, values: dict[str, Any]) -> list[str]:
-    """Keys that are sound one by one and not together; wrongly typed values are somebody else's problem."""
+    """Keys that are valid one by one but not together; wrongly typed values are reported elsewhere."""
     defaults = {name: field.default for name, field in Config.model_fields.items()}
     value = {**defaults, **values}
     problems = []

@@ -1,17 +1,55 @@
-"""What systemd is told: READY, STATUS, WATCHDOG, STOPPING; nothing where it does not listen.
+"""What this program writes for systemd: the unit of its service, and sd_notify(3) messages while it runs.
 
-The protocol is one datagram to the socket that NOTIFY_SOCKET names (sd_notify(3)); a leading @ stands for the zero byte
-of an abstract address. It is never waited for: a supervisor that does not read must not stop a trade.
+The messages are READY, STATUS, WATCHDOG and STOPPING; none is sent unless systemd listens. Each is one datagram to the
+socket that NOTIFY_SOCKET names; a leading @ stands for the zero byte of an abstract address. Sending never waits: a
+supervisor that does not read must not stop a trade.
 """
 
 import logging
-import socket
 from collections.abc import Mapping
+from pathlib import Path
 
 log = logging.getLogger(__name__)
 
+TEMPLATE = Path(__file__).with_name("qqqbot.service")
+# What the unit keeps of the caller's environment. A unit is no place for secrets: every user may read it.
+KEPT = ("QQQBOT_CONFIG", "QQQBOT_LOGS", "QQQBOT_VENV", "QQQBOT_NOTIFY_URLS_FILE", "QQQBOT_PING_URL_FILE")
+# The daemon's secrets, and the file beside config.json that can hold each of them instead.
+SECRETS = {"QQQBOT_NOTIFY_URLS": "notify_urls.txt", "QQQBOT_PING_URL": "ping_url.txt"}
+
 VARIABLE = "NOTIFY_SOCKET"
 LONGEST_STATUS = 200
+
+
+def unit(template: str, command: Path, folder: Path, environment: Mapping[str, str]) -> str:
+    """The unit file of a service that runs `command` in `folder`."""
+    kept = [assignment(name, environment[name]) for name in KEPT if environment.get(name)]
+    return (
+        template.replace("@SCRIPT@", quoted(str(command)))
+        .replace("@FOLDER@", str(folder).replace("%", "%%"))
+        .replace("@ENVIRONMENT@", "\n".join(kept))
+    )
+
+
+def assignment(name: str, value: str) -> str:
+    """The line of a unit that sets a variable of the service's environment."""
+    return f"Environment={quoted(f'{name}={value}')}"
+
+
+def quoted(text: str) -> str:
+    """One word of a unit file: systemd.syntax(7), specifiers included."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    return f'"{escaped}"'
+
+
+def lost_secrets(config_folder: Path, environment: Mapping[str, str]) -> list[str]:
+    """What the service would have to run without, each with what to do instead."""
+    return [
+        f"{name} is set, but a service does not see it, and a unit is no place for a secret. Put its value into "
+        f"'{config_folder / file}', readable by you alone (touch it, then chmod 600), unset {name}, and install again."
+        for name, file in SECRETS.items()
+        if environment.get(name, "").strip()
+    ]
 
 
 class Supervisor:
@@ -29,19 +67,21 @@ class Supervisor:
         if state == "stopped":
             lines = ["STOPPING=1"]
         elif state in ("running", "waiting") and not self._ready:
-            # An account that does not answer may last until its owner has logged in; the daemon itself is ready.
+            # An account may not answer until its owner has logged in; the daemon itself is ready.
             lines.append("READY=1")
         lines.append(f"STATUS={' '.join(status.split())[:LONGEST_STATUS]}")
         self._ready = self._send("\n".join(lines)) and (self._ready or "READY=1" in lines)
 
     def _send(self, text: str) -> bool:
+        import socket  # the commands need the unit alone
+
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
                 out.setblocking(False)
                 out.sendto(text.encode(), self._address)
         except (OSError, ValueError) as error:  # ValueError: a zero byte in a path
             if not self._failed:
-                log.warning("systemd cannot be told: %s", error)
+                log.warning("systemd cannot be notified: %s", error)
             self._failed = True
             return self._ready
         self._failed = False

@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 
 from drill.checkout import ROOT, eventually, finished
+from qqqbot.runtime import place
+from qqqbot.runtime.control import Control
+from qqqbot.runtime.processes import SystemProcesses
 from tests.support.checkout import Checkout
 
 DAEMON = "daemon"
@@ -233,7 +236,7 @@ def test_a_daemon_that_is_not_ready_in_time_is_left_running_and_shown(bot: Check
     bot.environment[f"QQQBOT_{limit}_SECONDS"] = "1"
     started = bot.run("start", STANDIN_STATE=state, STANDIN_SECONDS="30")
     assert (started.returncode, started.stdout) == (1, "")
-    assert "its first check is not behind it yet; it goes on trying." in started.stderr
+    assert "it has not finished its first check yet and is still trying." in started.stderr
     assert started.stderr.endswith("monitor --status\n")
     eventually(lambda: bot.holder() is not None, "a slow machine's daemon has come to its lock")
     again = bot.run("start")
@@ -377,15 +380,20 @@ def test_an_unknown_command_shows_the_usage(bot: Checkout) -> None:
 def test_help_names_every_command(bot: Checkout) -> None:
     told = bot.run("help")
     assert told.returncode == 0
-    dispatch = bot.script.read_text().rpartition("case $command in")[2]
-    commands = re.findall(r"^        ([a-z][a-z |]*)\)", dispatch, re.MULTILINE)
-    names = {name for group in commands for name in group.split(" | ")}
-    assert {"start", "why", "backtest", "test"} <= names
-    for name in names:
-        assert re.search(rf"^  {name}\b", told.stdout, re.MULTILINE), name
+    listed = set(re.findall(r"^  ([a-z][a-z-]*)\b", told.stdout, re.MULTILINE))
+    known = Control(place.checkout(bot.script, {}), {}, SystemProcesses()).commands
+    assert listed == set(known)
 
 
-@pytest.mark.parametrize("command", ["status", "trades", "logs", "tail", "performance", "why"])
+def test_every_command_that_needs_the_libraries_has_them_installed_by_the_script(bot: Checkout) -> None:
+    """The script names them: what it does not name must do without."""
+    known = Control(place.checkout(bot.script, {}), {}, SystemProcesses()).commands
+    named = re.findall(r"^    ([a-z][a-z |\\\n-]*)\)", bot.script.read_text(), re.MULTILINE)
+    words = {word for group in named for word in re.findall(r"[a-z-]+", group)}
+    assert set(known) - words == {"stop", "resume", "status", "help"}
+
+
+@pytest.mark.parametrize("command", ["status", "trades", "logs", "tail", "performance", "why", "drift", "replay"])
 def test_the_views_hand_their_options_to_the_monitor(bot: Checkout, command: str) -> None:
     assert bot.run(command, "--limit", "3 4").stdout == f"monitor --{command} --limit 3 4\n"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from drill.checkout import ROOT, STANDINS, eventually
+from drill.checkout import STANDINS, eventually
 from tests.support.checkout import Checkout
 
 QUERIES = ("is-enabled", "is-active", "show")
@@ -17,7 +17,6 @@ QUERIES = ("is-enabled", "is-active", "show")
 @pytest.fixture
 def machine(checkout: Checkout) -> Checkout:
     """A machine with a systemd that starts and ends processes, on which nothing is installed yet."""
-    shutil.copytree(ROOT / "deploy", checkout.folder / "deploy")
     tools = checkout.folder.parent / "tools"
     tools.mkdir()
     (tools / "systemctl").write_text(f'#!/bin/sh\nexec "{sys.executable}" "{STANDINS / "systemctl.py"}" "$@"\n')
@@ -150,7 +149,7 @@ def test_a_service_that_dies_at_its_start_is_told(service: Checkout) -> None:
     service.run("stop")
     started = service.run("start", STANDIN_DIES="7", QQQBOT_READY_SECONDS="3")
     assert started.returncode == 1
-    assert "does not run yet; systemd may try again, until ./bot_control.sh stop." in started.stderr
+    assert "The daemon does not run yet; systemd may try again, until ./bot_control.sh stop." in started.stderr
 
 
 def test_a_configuration_that_the_service_does_not_have_is_refused_before_anything_is_stopped(

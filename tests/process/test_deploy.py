@@ -16,7 +16,7 @@ import yaml
 from packaging.requirements import Requirement
 
 from drill.checkout import ROOT, Checkout
-from qqqbot.runtime.service_unit import unit
+from qqqbot.runtime.systemd import unit
 from standins.receiver import receiving
 
 DEPLOY = ROOT / "deploy"
@@ -34,7 +34,6 @@ if [ -n "$SYSTEMCTL_FAILS" ]; then echo "Failed to connect to bus" >&2; exit 1; 
 @pytest.fixture
 def machine(checkout: Checkout) -> Checkout:
     """The project on a machine with a systemctl that notes what it is asked for."""
-    shutil.copytree(DEPLOY, checkout.folder / "deploy")
     tools = checkout.folder.parent / "tools"
     tools.mkdir()
     for name in ("systemctl", "loginctl"):
@@ -118,7 +117,7 @@ def test_alarms_that_the_service_would_not_have_are_refused_before_anything_is_i
 ) -> None:
     refused = machine.run("install-service", **{name: "https://example.invalid/hunter2"})
     assert refused.returncode == 2
-    assert refused.stderr.startswith(f"Nothing was installed.\n{name} is set, and a service does not see it")
+    assert refused.stderr.startswith(f"Nothing was installed.\n{name} is set, but a service does not see it")
     assert f"'{machine.folder / file}', readable by you alone (touch it, then chmod 600)" in refused.stderr
     assert "hunter2" not in refused.stdout + refused.stderr
     assert not installed_unit(machine).exists()
@@ -153,7 +152,8 @@ def test_a_unit_keeps_odd_paths_and_no_secret() -> None:
         "QQQBOT_NOTIFY_URLS": "tgram://hunter2",
         "QQQBOT_PING_URL": "hunter2",
     }
-    text = unit("@ENVIRONMENT@\nExecStart=@SCRIPT@\nWorkingDirectory=@FOLDER@", Path("/50% bot"), environment)
+    template = "@ENVIRONMENT@\nExecStart=@SCRIPT@\nWorkingDirectory=@FOLDER@"
+    text = unit(template, Path("/50% bot/bot_control.sh"), Path("/50% bot"), environment)
     assert text.splitlines() == [
         r'Environment="QQQBOT_LOGS=/a b/100%%/\"x\""',
         'ExecStart="/50%% bot/bot_control.sh"',

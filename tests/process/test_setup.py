@@ -103,13 +103,15 @@ def test_changed_requirements_are_installed_again(half_made: Checkout) -> None:
     assert installed_version(half_made) == "2.0"
 
 
-def test_stop_and_halt_install_nothing(clone: Checkout) -> None:
+def test_what_must_work_at_once_installs_nothing(clone: Checkout) -> None:
     assert clone.run("stop").stdout == "not running\n"
     assert clone.run("halt").returncode == 0
+    assert clone.run("resume").stdout == "resumed: the next check may trade\n"
+    assert clone.run("status").stdout == "monitor --status\n"
     assert not (clone.folder / ".venv").exists()
 
 
-def test_an_install_that_was_interrupted_while_writing_is_made_anew(half_made: Checkout) -> None:
+def test_an_install_that_was_interrupted_while_writing_is_made_again(half_made: Checkout) -> None:
     """As pip leaves it when it is killed: the package counts as installed, and a part of it is missing."""
     assert half_made.run("once").returncode == 0
     environment = half_made.folder / ".venv"
@@ -122,7 +124,7 @@ def test_an_install_that_was_interrupted_while_writing_is_made_anew(half_made: C
     assert not (environment / ".unfinished").exists()
 
 
-def test_an_environment_whose_python_is_gone_is_made_anew(half_made: Checkout) -> None:
+def test_an_environment_whose_python_is_gone_is_made_again(half_made: Checkout) -> None:
     """As after an upgrade of the system's Python."""
     assert half_made.run("once").returncode == 0
     python = half_made.folder / ".venv/bin/python"
@@ -249,7 +251,7 @@ def test_a_package_that_is_not_the_locked_one_is_refused_with_its_reason(half_ma
     assert installed_version(half_made) == ""
 
 
-def test_an_update_takes_the_ranges_and_leaves_the_lock_aside(half_made: Checkout) -> None:
+def test_an_update_takes_the_ranges_and_ignores_the_lock(half_made: Checkout) -> None:
     made = wheel(half_made.folder, "tinything", "2.0")
     lock(half_made, made, hashlib.sha256(made.read_bytes()).hexdigest())
     require(half_made, wheel(half_made.folder, "tinything", "4.0").as_uri())
@@ -279,16 +281,22 @@ def tested(half_made: Checkout, bare_environment: Path) -> Checkout:
     return half_made
 
 
-@pytest.mark.parametrize("command", ["drill", "test"])
-def test_tests_have_an_environment_of_their_own_and_leave_the_daemons_alone(tested: Checkout, command: str) -> None:
+def test_tests_have_an_environment_of_their_own_and_leave_the_daemons_alone(tested: Checkout) -> None:
     assert tested.run("once").returncode == 0
     before = {path: path.stat().st_mtime_ns for path in (tested.folder / ".venv").rglob("*") if path.is_file()}
-    done = tested.run(command)
+    done = tested.run("test")
     assert done.stdout.strip() == f"{tested.folder}/.venv-dev 2.0", done.stderr
     assert {path: path.stat().st_mtime_ns for path in (tested.folder / ".venv").rglob("*") if path.is_file()} == before
-    assert tested.run(command).stderr == "", "once is enough"
+    assert tested.run("test").stderr == "", "once is enough"
     assert tested.run("once").stderr == ""
     assert installed_version(tested) == "1.0"
+
+
+def test_the_drill_needs_no_environment_but_the_daemons(tested: Checkout) -> None:
+    shutil.rmtree(tested.folder / ".venv-dev")
+    done = tested.run("drill")
+    assert done.stdout.strip() == f"{tested.folder}/.venv 1.0", done.stderr
+    assert not (tested.folder / ".venv-dev").exists()
 
 
 def test_the_tests_need_no_environment_of_the_daemon_and_follow_its_name(tested: Checkout, tmp_path: Path) -> None:
@@ -298,9 +306,9 @@ def test_the_tests_need_no_environment_of_the_daemon_and_follow_its_name(tested:
     assert not (tmp_path / "mine").exists()
 
 
-def test_a_torn_environment_of_the_tests_is_made_anew(tested: Checkout) -> None:
+def test_a_torn_environment_of_the_tests_is_made_again(tested: Checkout) -> None:
     (tested.folder / ".venv-dev/.unfinished").write_text("Installing collected packages: tinything\n")
-    done = tested.run("drill")
+    done = tested.run("test")
     assert done.stdout.strip() == f"{tested.folder}/.venv-dev 2.0", done.stderr
     assert done.stderr == f"Setting up in {tested.folder}/.venv-dev; this takes a minute.\n"
 

@@ -1,0 +1,176 @@
+"""The commands of ./bot_control.sh and of `qqqbot`: one table from a command's word to its code.
+
+Nothing is imported here but the standard library and light modules of ours, so that `stop`, `halt`, `resume` and
+`status` work with any Python 3.11, before anything is installed and when the environment is broken.
+"""
+
+import os
+import runpy
+import sys
+from collections.abc import Callable, MutableMapping, Sequence
+from pathlib import Path
+
+from qqqbot.model.errors import StartRefused
+from qqqbot.runtime import kill_switch, place
+from qqqbot.runtime.clock import SystemClock
+from qqqbot.runtime.console import refused, say, warn
+from qqqbot.runtime.daemon_process import DaemonProcess, Patience
+from qqqbot.runtime.help_text import help_text
+from qqqbot.runtime.lifecycle import Lifecycle
+from qqqbot.runtime.place import DAEMON, MONITOR, Place
+from qqqbot.runtime.processes import Processes, SystemProcesses
+from qqqbot.runtime.service import Service
+
+VIEWS = ("status", "trades", "logs", "tail", "performance", "drift", "why", "replay", "web", "live")
+MODULES = {"notify-test": "qqqbot.notifications.send_test", "backtest": "qqqbot.backtest"}
+WITHOUT_ARGUMENTS = ("start", "resume", "adopt", "leave", "init", "update", "notify-test", "install-service")
+USAGE = 2
+
+
+class Control:
+    def __init__(
+        self,
+        where: Place,
+        environment: MutableMapping[str, str],
+        processes: Processes,
+        clock: SystemClock | None = None,
+    ) -> None:
+        self.place = where
+        self._environment = environment
+        self._processes = processes
+        self._service = Service(where, environment, processes)
+        clock = clock or SystemClock()
+        daemon = DaemonProcess(where.logs, clock, Patience.of(environment))
+        self._daemon = daemon
+        self._lifecycle = Lifecycle(where, daemon, self._service, processes, clock)
+        self.commands: dict[str, Callable[[Sequence[str]], int]] = {
+            "start": lambda _: self._lifecycle.start(),
+            "stop": lambda arguments: self._lifecycle.stop(force="--force" in arguments),
+            "restart": lambda arguments: self._lifecycle.restart(force="--force" in arguments),
+            "halt": lambda reason: kill_switch.halt(where.logs, " ".join(reason), where.program),
+            "resume": lambda _: kill_switch.resume(where.logs),
+            "adopt": lambda _: self._lifecycle.answer("--adopt"),
+            "leave": lambda _: self._lifecycle.answer("--leave"),
+            "install-service": self._install_service,
+            "init": self._init,
+            "run": lambda arguments: become(str(DAEMON), *arguments),
+            "once": lambda arguments: become(str(DAEMON), "--once", *arguments),
+            "demo": lambda arguments: run_module("qqqbot.demo", "--logs", str(where.home / "logs/demo"), *arguments),
+            "drill": self._drill,
+            "test": self._test,
+            "update": self._updated,
+            "help": self._help,
+            **{view: self._view(view) for view in VIEWS},
+            **{word: self._module(module) for word, module in MODULES.items()},
+        }
+
+    def main(self, arguments: Sequence[str]) -> int:
+        """Run one command; returns its exit code."""
+        if not arguments:
+            return self._bad_usage("a command is missing")
+        word, rest = arguments[0], arguments[1:]
+        command = self.commands.get("help" if word in ("--help", "-h") else word)
+        if command is None:
+            return self._bad_usage(f"unknown command: {word}")
+        bare = word in WITHOUT_ARGUMENTS or (word in ("stop", "restart") and list(rest) != ["--force"])
+        if bare and rest:
+            return self._bad_usage(f"{word} takes no arguments, was given: {' '.join(rest)}")
+        try:
+            return command(rest)
+        except StartRefused as reason:  # nobody can tell who holds the lock
+            return refused(str(reason))
+
+    def _view(self, word: str) -> Callable[[Sequence[str]], int]:
+        return lambda arguments: run_script(MONITOR, f"--{word}", *arguments)
+
+    def _module(self, module: str) -> Callable[[Sequence[str]], int]:
+        return lambda arguments: run_module(module, *arguments)
+
+    def _install_service(self, _: Sequence[str]) -> int:
+        from qqqbot.runtime.install_service import install_service
+
+        return install_service(self.place, self._environment, self._lifecycle, self._service, self._processes)
+
+    def _init(self, _: Sequence[str]) -> int:
+        from qqqbot.runtime.config import write_defaults
+
+        path = self.place.config
+        try:
+            write_defaults(path)
+        except FileExistsError:
+            return refused(f"{path} exists already; nothing was changed.")
+        except OSError as error:
+            return refused(f"{path} cannot be written: {error.strerror}.")
+        say(f"wrote {path}: a simulated account and real prices; {self.place.program} start begins")
+        return 0
+
+    def _drill(self, arguments: Sequence[str]) -> int:
+        folder = place.PROGRAM_FOLDER
+        if not (folder / "drill").is_dir():
+            return refused("The drill needs the folder drill/, which is not here: run it in a whole checkout.")
+        os.chdir(folder)
+        return become("-m", "drill", *arguments)
+
+    def _test(self, arguments: Sequence[str]) -> int:
+        if not self.place.in_checkout:
+            return refused("The tests are in a checkout of the project; run ./bot_control.sh test there.")
+        chosen = ["tests/unit", *arguments[1:]] if arguments[:1] == ["unit"] else arguments
+        os.chdir(self.place.home)
+        # One more than there are cores: many tests wait for processes and sockets.
+        return become("-m", "pytest", "-n", str((os.cpu_count() or 2) + 1), *chosen)
+
+    def _updated(self, _: Sequence[str]) -> int:
+        """The script has installed the new releases."""
+        if not self.place.in_checkout:
+            return refused("Update it with the program that installed it: pip install --upgrade, or pipx upgrade.")
+        say("The libraries are up to date.")
+        if self._daemon.pid() is not None:
+            say(f"The running daemon keeps the old ones until {self.place.program} restart.")
+        return 0
+
+    def _help(self, _: Sequence[str]) -> int:
+        sys.stdout.write(help_text(self.place))
+        return 0
+
+    def _bad_usage(self, problem: str) -> int:
+        warn(problem, help_text(self.place).rstrip("\n"))
+        return USAGE
+
+
+def run_script(script: Path, *arguments: str) -> int:
+    """Run another program of ours in this interpreter: a second one would cost a `status` its speed."""
+    sys.argv = [str(script), *arguments]
+    runpy.run_path(str(script), run_name="__main__")
+    return 0
+
+
+def run_module(module: str, *arguments: str) -> int:
+    sys.argv = [module, *arguments]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    return 0
+
+
+def become(*arguments: str) -> int:
+    """Replace this process: systemd watches its number, and `stop` knows the daemon by its command line."""
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, *arguments])
+
+
+def main(arguments: Sequence[str], where: Place) -> int:
+    caller = Path(os.path.abspath("."))
+    os.environ.update(place.environment_for(where, os.environ, caller))
+    try:
+        return Control(where, os.environ, SystemProcesses()).main(arguments)
+    except KeyboardInterrupt:
+        return 130
+
+
+def from_script(arguments: Sequence[str]) -> int:
+    """`arguments` begins with the path of bot_control.sh."""
+    return main(arguments[1:], place.checkout(Path(arguments[0]), os.environ))
+
+
+def from_console() -> int:
+    """The console script `qqqbot`."""
+    command = Path(os.path.abspath(sys.argv[0]))
+    return main(sys.argv[1:], place.installed(command, Path(os.path.abspath(".")), os.environ))

@@ -1,0 +1,93 @@
+"""The daemon as its owner's commands see it: who holds the lock, how far its start or its stop has come.
+
+The truth is the lock on bot.pid, never the number in it; status.json counts only if it was written by the process that
+holds the lock.
+"""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qqqbot.runtime.lock import PID_FILE, holder
+
+if TYPE_CHECKING:  # a command must not wait for imports that it does not need
+    from qqqbot.model.ports import Clock
+
+PAUSE_SECONDS = 0.1
+
+
+class Readiness(Enum):
+    """How the wait for the first check ended."""
+
+    READY = auto()
+    GONE = auto()
+    LATE = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a command waits. An account that does not answer may do so until its owner has logged in."""
+
+    ready_seconds: float = 120
+    account_seconds: float = 20
+    stop_seconds: float = 10
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> "Patience":
+        return cls(
+            ready_seconds=float(environment.get("QQQBOT_READY_SECONDS") or cls().ready_seconds),
+            account_seconds=float(environment.get("QQQBOT_ACCOUNT_SECONDS") or cls().account_seconds),
+        )
+
+
+class DaemonProcess:
+    def __init__(self, logs: Path, clock: "Clock", patience: Patience) -> None:
+        self._lock = logs / PID_FILE
+        self._status = logs / "status.json"
+        self._clock = clock
+        self.patience = patience
+
+    def pid(self) -> int | None:
+        """Of the process that holds the lock. Raises StartRefused if that cannot be determined."""
+        return holder(self._lock) if os.path.lexists(self._lock) else None
+
+    def holds_lock(self, pid: int) -> bool:
+        return self.pid() == pid
+
+    def state(self, pid: int | None) -> str | None:
+        """The state that process `pid` wrote last; a former daemon's is not this one's."""
+        try:
+            found = json.loads(self._status.read_bytes())
+        except (OSError, ValueError, RecursionError):
+            return None
+        return found.get("state") if pid and isinstance(found, dict) and found.get("pid") == pid else None
+
+    def wait_until_ready(self, pid: int, alive: Callable[[int], bool]) -> Readiness:
+        """READY as soon as the first check of process `pid` is complete, GONE as soon as `alive` denies it."""
+        began = self._clock.monotonic()
+        while self.state(pid) != "running":
+            if not alive(pid):
+                return Readiness.GONE
+            if self.is_late(pid, began):
+                return Readiness.LATE
+            self._clock.wait(PAUSE_SECONDS)
+        return Readiness.READY
+
+    def is_late(self, pid: int | None, began: float) -> bool:
+        """Whether the daemon has had more time for its first check since `began` than it should need."""
+        waiting = self.state(pid) == "waiting"
+        patience = self.patience.account_seconds if waiting else self.patience.ready_seconds
+        return self._clock.monotonic() - began >= patience
+
+    def wait_until_gone(self, pid: int) -> bool:
+        """True as soon as process `pid` has released the lock, False if it still holds it when patience ends."""
+        deadline = self._clock.monotonic() + self.patience.stop_seconds
+        while self.holds_lock(pid):
+            if self._clock.monotonic() >= deadline:
+                return False
+            self._clock.wait(PAUSE_SECONDS)
+        return True

@@ -1,0 +1,66 @@
+"""help: the commands of ./bot_control.sh, and of `qqqbot` where the program was installed by pip."""
+
+from qqqbot.runtime.place import Place
+
+COMMANDS = """\
+usage: {program} COMMAND
+
+  start            start the bot in the background; prints its first status
+  stop [--force]   stop it (within 10 s); --force kills it if it does not
+  restart          stop, then start; a bad config.json is found before anything is stopped
+  status [--json]  is it running, what does it hold, what will it do next
+                   exit code: 0 healthy, 1 dead or silent, 3 stopped, 4 halted, 5 failing (cannot decide)
+  trades [--limit N]   the executed orders
+  logs [--lines N]     the newest lines of the log
+  tail             follow the log
+  performance      what the bot has earned so far
+  drift            its decisions and fills beside the official closes
+  why [DATE] [TIME]    why it traded, or did not
+  replay [DATE] [TIME] whether today's code would decide the same; exit code 1 if it would not
+  web [--port N]   the dashboard, for a browser on this machine; Ctrl-C ends it
+  live             the same at a glance in this terminal; q ends it
+
+  halt [REASON]    stop trading at once, keep watching; open orders are left to finish
+  resume           trade again
+  adopt            stopped because the shares differ from the book: the account is right, record it
+  leave            stopped because the shares differ from the book: they are mine, do not touch them
+
+  notify-test      send a test to each notification channel and call the dead man's address
+  install-service  run it as a systemd user service: starts with the machine, restarts after a crash
+
+  init             write a config.json with every key at its default
+  run              run in the foreground (systemd, Docker)
+  once             make one check and show what it decides
+  demo             a simulated market in fast motion; needs no network and no account
+  drill [SCENE]    what you would see when things go wrong, in a sandbox: dead gateway, full disk, kill -9 and more
+  backtest         what the rule would have earned
+  test [unit]      install what the tests need and run them; unit: only the quick ones; further arguments go to pytest
+  update           install newer releases of the libraries than the lock file's, within the ranges of requirements.txt
+  help             this text
+
+environment:
+  QQQBOT_CONFIG    the configuration (config.json {here})
+  QQQBOT_LOGS      the folder of logs and books (logs/ {here})
+"""
+
+IN_A_CHECKOUT = """\
+  QQQBOT_VENV      the folder of the Python environment (.venv beside this script); the tests have one of their own, of
+                   the same name with -dev
+  PYTHON           the Python 3.11+ to make that environment with
+"""
+
+SECRETS = """\
+  QQQBOT_NOTIFY_URLS, QQQBOT_PING_URL   secrets, if they are not in files: see the README, "Notifications"
+"""
+
+INSTALLED = """\
+
+Your files are in the folder in which you call {program}. `{program} init` makes a config.json there to begin with.
+Messages that say ./bot_control.sh mean {program}; drill, test and update need a checkout of the project.
+"""
+
+
+def help_text(place: Place) -> str:
+    here = "beside this script" if place.in_checkout else "in this folder"
+    rest = IN_A_CHECKOUT + SECRETS if place.in_checkout else SECRETS + INSTALLED.format(program=place.program)
+    return COMMANDS.format(program=place.program, here=here) + rest

@@ -1,0 +1,52 @@
+"""halt and resume, the owner's side of logs/HALT: the file is what counts, not the words in it."""
+
+import os
+from pathlib import Path
+
+from qqqbot.runtime.console import refused, say, warn
+
+FILE = "HALT"
+NO_REASON = "halted by its owner"
+
+
+def halt(logs: Path, reason: str, program: str) -> int:
+    """Stop trading, keeping the reason of an earlier halt. The exit code."""
+    os.umask(0o077)
+    path = logs / FILE
+    try:
+        logs.mkdir(parents=True, exist_ok=True)
+        path.open("a").close()
+    except OSError as error:
+        return refused(f"NOT halted: cannot make {path}: {error.strerror}. Use {program} stop.")
+    if earlier := _text(path):
+        say(f"already halted: {earlier}")
+    else:
+        _write(path, reason or NO_REASON)
+        say(f"halted: no new orders until {program} resume")
+    say("An order that is open at the broker is not touched: it can still be filled. What the bot holds stays held.")
+    return 0
+
+
+def resume(logs: Path) -> int:
+    """Trade again. The exit code."""
+    path = logs / FILE
+    try:
+        path.unlink()
+    except (FileNotFoundError, NotADirectoryError):
+        say("not halted")
+    except OSError as error:
+        return refused(f"STILL halted: cannot remove {path}: {error.strerror}.")
+    else:
+        say("resumed: the next check may trade")
+    return 0
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace").strip()
+
+
+def _write(path: Path, reason: str) -> None:
+    try:
+        path.write_text(reason + "\n", encoding="utf-8", errors="replace")
+    except OSError:  # a full disk: the bot is halted all the same
+        warn("The reason could not be written.")

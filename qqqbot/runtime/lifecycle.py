@@ -1,0 +1,215 @@
+"""start, stop, restart, and what needs the daemon stopped: by systemd if it keeps the daemon, else directly.
+
+Each returns an exit code, having said on stderr why it is not 0. StartRefused is raised if it cannot be determined who
+holds the lock.
+"""
+
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from qqqbot.model.errors import StartRefused
+from qqqbot.runtime.console import refused, say, warn
+from qqqbot.runtime.daemon_process import PAUSE_SECONDS, DaemonProcess, Readiness
+from qqqbot.runtime.place import DAEMON, MONITOR, Place
+from qqqbot.runtime.processes import Job, Processes, exit_code
+from qqqbot.runtime.service import NAME, Service
+
+if TYPE_CHECKING:  # a command must not wait for imports that it does not need
+    from qqqbot.model.ports import Clock
+
+LONGEST_OUTPUT_BYTES = 1_000_000
+LINES_SHOWN = 20
+
+
+class Lifecycle:
+    def __init__(
+        self, place: Place, daemon: DaemonProcess, service: Service, processes: Processes, clock: "Clock"
+    ) -> None:
+        self._place = place
+        self._daemon = daemon
+        self._service = service
+        self._processes = processes
+        self._clock = clock
+        self._output = place.logs / "nohup.log"
+
+    def start(self) -> int:
+        if self._already_running():
+            return 0
+        if (code := self.check()) or (code := self._check_logs()):
+            return code
+        return self._start_service() if self._service.is_ours() else self._start_alone()
+
+    def stop(self, force: bool = False) -> int:
+        by_systemd = self._service.is_ours()
+        ran, main_pid = self._stop_service() if by_systemd else (False, 0)
+        pid = self._daemon.pid()
+        if pid is None:
+            say("stopped" if ran else "not running")
+            return 0
+        if code := self._terminate(pid, asked=pid == main_pid):
+            return code
+        if self._daemon.wait_until_gone(pid):
+            say("stopped")
+            return 0
+        if force:
+            return self._kill(pid, by_systemd)
+        return self._not_stopped(pid, by_systemd=pid == main_pid)
+
+    def restart(self, force: bool = False) -> int:
+        return self.check() or self.stop(force) or self.start()
+
+    def answer(self, option: str) -> int:
+        """adopt and leave write to the book, which has one writer: the daemon is stopped meanwhile."""
+        was_running = self._daemon.pid() is not None or (self._service.is_ours() and self._service.runs())
+        if was_running and (code := self.check() or self.stop()):
+            return code
+        code = self._processes.show((sys.executable, str(DAEMON), option))
+        return (self.start() or code) if was_running else code
+
+    def check(self) -> int:
+        """What a start would refuse, said while nothing has been stopped yet."""
+        if code := self.check_config():
+            return code
+        if self._service.is_ours() and not self._service.has_our_configuration():
+            return refused(
+                f"The service was installed with another configuration than {self._place.config}: set QQQBOT_CONFIG as "
+                f"in {self._service.unit}, or run {self._place.program} install-service again."
+            )
+        return 0
+
+    def check_config(self) -> int:
+        done = self._processes.run((sys.executable, str(DAEMON), "--check-config"))
+        if done.code != 0:
+            warn((done.out + done.err).rstrip("\n"))
+        return exit_code(done.code)
+
+    def _check_logs(self) -> int:
+        """A folder that cannot be written is found here, with its reason, not in a daemon that cannot report it."""
+        os.umask(0o077)  # account data; for the daemon's output too
+        probe = self._place.logs / ".write-test"
+        try:
+            self._place.logs.mkdir(parents=True, exist_ok=True)
+            probe.write_bytes(b" " * 4096)
+        except OSError as error:
+            return refused(
+                f"The bot cannot write in {self._place.logs}: {error.strerror}.",
+                "Free some space or make the folder writable; QQQBOT_LOGS names another one.",
+            )
+        finally:
+            if probe.exists():
+                probe.unlink()
+        return 0
+
+    def _already_running(self) -> bool:
+        """Waits for one that is starting, and for one that is stopping."""
+        pid = self._daemon.pid()
+        if pid is None:
+            return False
+        waiting = self._daemon.state(pid) == "waiting"
+        if not waiting and self._daemon.wait_until_ready(pid, self._daemon.holds_lock) is Readiness.GONE:
+            return False
+        say(f"already running (pid {pid})")
+        return True
+
+    def _start_alone(self) -> int:
+        seen = self._make_room_for_output()
+        child = self._processes.launch((sys.executable, str(DAEMON)), self._place.home, self._output)
+        found = self._daemon.wait_until_ready(child.pid, lambda _: child.poll() is None)
+        if found is Readiness.READY:
+            return self._started(child.pid)
+        if found is Readiness.LATE:
+            return self._still_trying(f"running (pid {child.pid})")
+        if self._already_running():  # the other of two starts at once won the lock
+            return 0
+        text = self._output.read_bytes()[seen:].decode(errors="replace")
+        warn(f"did not start; the last lines of {self._output}:", *text.splitlines()[-LINES_SHOWN:])
+        return exit_code(child.poll() or 1)
+
+    def _make_room_for_output(self) -> int:
+        """The size of the output so far."""
+        size = self._output.stat().st_size if self._output.exists() else 0
+        if size <= LONGEST_OUTPUT_BYTES:
+            return size
+        self._output.replace(self._output.with_name(self._output.name + ".1"))
+        return 0
+
+    def _start_service(self) -> int:
+        job = self._service.start()
+        pid, found = self._wait_for_service(job)
+        if found is Readiness.READY and pid:
+            return self._started(pid)
+        if job.poll() is None:
+            job.terminate()  # it only waited; the start itself goes on
+        if pid := self._daemon.pid():
+            return self._still_trying(f"running under systemd (pid {pid})")
+        warn(f"The daemon does not run yet; systemd may try again, until {self._place.program} stop. Its newest lines:")
+        self._service.show_newest_lines()
+        return 1
+
+    def _wait_for_service(self, job: Job) -> tuple[int | None, Readiness]:
+        began = self._clock.monotonic()
+        while self._daemon.state(pid := self._daemon.pid()) != "running":
+            if job.poll():
+                return pid, Readiness.GONE
+            if self._daemon.is_late(pid, began):
+                return pid, Readiness.LATE
+            self._clock.wait(PAUSE_SECONDS)
+        return pid, Readiness.READY
+
+    def _started(self, pid: int) -> int:
+        say(f"started (pid {pid})")
+        self._processes.show((sys.executable, str(MONITOR), "--status"))
+        return 0  # a halted bot has started all the same
+
+    def _still_trying(self, what: str) -> int:
+        warn(f"{what}, but it has not finished its first check yet and is still trying. Its status:")
+        self._processes.show((sys.executable, str(MONITOR), "--status"), on_stderr=True)
+        return 1
+
+    def _stop_service(self) -> tuple[bool, int]:
+        """Whether the service ran, and the process that systemd now ends; between a crash and the next attempt too."""
+        ran = self._service.runs()
+        # Not waited for while a daemon holds the lock: systemd's patience is longer than a stop's.
+        held = self._lock_is_held()
+        main_pid = self._service.main_pid() if held else 0
+        if not self._service.stop(wait=not held):
+            warn(f"systemd was asked to stop {NAME} and refused; it may start the daemon again.")
+        return ran, main_pid
+
+    def _lock_is_held(self) -> bool:
+        try:
+            return self._daemon.pid() is not None
+        except StartRefused:  # systemd is to stop it all the same
+            return False
+
+    def _terminate(self, pid: int, asked: bool) -> int:
+        # The lock's pid may count in another world: a container that shares this folder.
+        if "qqq_trading_bot" not in (self._processes.arguments(pid) or "qqq_trading_bot"):
+            return refused(
+                f"The lock is held by process {pid}, which is another program here: the daemon runs in a container or "
+                "on another machine. Stop it there."
+            )
+        if not asked and not self._processes.send(pid, signal.SIGTERM):
+            return refused(f"Process {pid} belongs to another user; stop it as that user, or with sudo.")
+        return 0
+
+    def _not_stopped(self, pid: int, by_systemd: bool) -> int:
+        warn(
+            f"not stopped yet after {self._daemon.patience.stop_seconds:g} s (pid {pid}); "
+            f"it may be finishing an order: see {self._place.program} status."
+        )
+        if by_systemd:
+            warn("systemd kills it if it has not stopped 30 s after it was asked.")
+        warn(f"Kill it with {self._place.program} stop --force; the next start looks for orders in flight.")
+        return 1
+
+    def _kill(self, pid: int, by_systemd: bool) -> int:
+        if by_systemd:
+            self._service.kill()
+        self._processes.send(pid, signal.SIGKILL)
+        if not self._daemon.wait_until_gone(pid):
+            return refused(f"Process {pid} cannot be killed; it hangs in the operating system.")
+        say(f"killed (pid {pid}); the next start looks for orders in flight")
+        return 0

@@ -1,0 +1,62 @@
+"""Where a command runs: the program's own files, and the folder of the owner's configuration and records.
+
+In a checkout both are one folder, that of bot_control.sh. A program installed by pip has its files in a Python
+environment; the owner's are in the folder in which `qqqbot` is called, unless QQQBOT_CONFIG and QQQBOT_LOGS say otherwise.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+PROGRAM_FOLDER = Path(__file__).resolve().parents[2]
+DAEMON = PROGRAM_FOLDER / "qqq_trading_bot.py"
+MONITOR = PROGRAM_FOLDER / "monitor.py"
+
+CONFIG, LOGS = "QQQBOT_CONFIG", "QQQBOT_LOGS"
+# Relative paths in these mean the caller's folder; the daemon runs in another one.
+PATHS = (CONFIG, LOGS, "QQQBOT_VENV", "QQQBOT_NOTIFY_URLS_FILE", "QQQBOT_PING_URL_FILE")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    home: Path
+    """the folder that holds config.json and logs/ unless the environment names others"""
+    command: Path
+    """what was called: bot_control.sh, or the console script"""
+    in_checkout: bool
+    logs: Path
+    config: Path
+
+    @property
+    def program(self) -> str:
+        """The command as messages name it."""
+        return "./bot_control.sh" if self.in_checkout else self.command.name
+
+
+def checkout(script: Path, environment: Mapping[str, str]) -> Place:
+    return _place(script.parent, script, True, environment)
+
+
+def installed(command: Path, folder: Path, environment: Mapping[str, str]) -> Place:
+    return _place(folder, command, False, environment)
+
+
+def environment_for(place: Place, environment: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """What the daemon and the views need of `environment`: every path absolute, `folder` being the caller's."""
+    paths = {name: str(folder / environment[name]) for name in PATHS if environment.get(name)}
+    paths[LOGS] = str(place.logs)
+    if not place.in_checkout:
+        paths[CONFIG] = str(place.config)
+    return paths
+
+
+def _place(home: Path, command: Path, in_checkout: bool, environment: Mapping[str, str]) -> Place:
+    caller = Path(os.path.abspath("."))
+    return Place(
+        home,
+        command,
+        in_checkout,
+        logs=caller / environment[LOGS] if environment.get(LOGS) else home / "logs",
+        config=caller / environment[CONFIG] if environment.get(CONFIG) else home / "config.json",
+    )

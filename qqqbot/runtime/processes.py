@@ -1,0 +1,131 @@
+"""Other processes of this machine, as the commands need them: run, start in the background, look at, signal."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a command that has ended printed, and its exit code."""
+
+    code: int
+    out: str = ""
+    err: str = ""
+
+
+class Job(Protocol):
+    """A process that was started and may still run."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def poll(self) -> int | None:
+        """Its exit code, None while it runs."""
+
+    def terminate(self) -> None: ...
+
+
+class Processes(Protocol):
+    def run(self, command: Sequence[str], **environment: str) -> Done:
+        """Run `command` to its end and keep what it prints; code 127 if it cannot be run."""
+
+    def show(self, command: Sequence[str], on_stderr: bool = False) -> int:
+        """Run `command` to its end; what it prints goes to our own output."""
+
+    def begin(self, command: Sequence[str], **environment: str) -> Job:
+        """Start `command` and return at once."""
+
+    def launch(self, command: Sequence[str], folder: Path, output: Path) -> Job:
+        """Start `command` so that it outlives this process, its terminal and its files."""
+
+    def is_alive(self, pid: int) -> bool: ...
+
+    def arguments(self, pid: int) -> str | None:
+        """The command line of a process, None if this machine does not show it."""
+
+    def send(self, pid: int, number: signal.Signals) -> bool:
+        """Whether the signal was sent, or the process is gone; False if it belongs to another user."""
+
+    def has(self, program: str) -> bool:
+        """Whether `program` is on the PATH."""
+
+
+class SystemProcesses:
+    """The operating system's."""
+
+    def run(self, command: Sequence[str], **environment: str) -> Done:
+        try:
+            done = subprocess.run(
+                command,
+                env=_with(environment),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+            )
+        except OSError as error:
+            return Done(127, err=f"{command[0]}: {error.strerror}")
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def show(self, command: Sequence[str], on_stderr: bool = False) -> int:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        return exit_code(subprocess.run(command, stdout=sys.stderr if on_stderr else None).returncode)
+
+    def begin(self, command: Sequence[str], **environment: str) -> Job:
+        return subprocess.Popen(command, env=_with(environment), stdin=subprocess.DEVNULL)
+
+    def launch(self, command: Sequence[str], folder: Path, output: Path) -> Job:
+        with open(output, "ab") as out:
+            return subprocess.Popen(
+                command, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+            )
+
+    def is_alive(self, pid: int) -> bool:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:  # another user's
+            return True
+        return True
+
+    def arguments(self, pid: int) -> str | None:
+        # -ww: a narrow COLUMNS, or macOS, would cut the line before the program's name.
+        done = self.run(("ps", "-ww", "-p", str(pid), "-o", "args="))
+        if done.code == 0 and done.out.strip():
+            return done.out.strip()
+        try:
+            return (
+                Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip() or None
+            )
+        except OSError:
+            return None
+
+    def send(self, pid: int, number: signal.Signals) -> bool:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            return True
+        except PermissionError:
+            return False
+        return True
+
+    def has(self, program: str) -> bool:
+        return shutil.which(program) is not None
+
+
+def exit_code(code: int) -> int:
+    """As a shell reports it: 128 and the signal's number if a signal ended the process."""
+    return 128 - code if code < 0 else code
+
+
+def _with(environment: Mapping[str, str]) -> dict[str, str]:
+    return {**os.environ, **environment}
