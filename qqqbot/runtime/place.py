@@ -1,7 +1,7 @@
 """Where a command runs: the program's own files, and the folder of the owner's configuration and records.
 
 In a checkout both are one folder, that of bot_control.sh. A program installed by pip has its files in a Python
-environment; the owner's are in the folder in which `qqqbot` is called, unless QQQBOT_CONFIG and QQQBOT_LOGS say otherwise.
+environment; the owner's are in the caller's folder, unless QQQBOT_CONFIG and QQQBOT_LOGS say otherwise.
 """
 
 import os

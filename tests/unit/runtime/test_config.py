@@ -12,7 +12,7 @@ import pytest
 
 from qqqbot.model.errors import ConfigError
 from qqqbot.model.values import Decide, OrderType, Rules
-from qqqbot.runtime.config import Config, load
+from qqqbot.runtime.config import Config, load, write_defaults
 
 PROJECT = Path(__file__).resolve().parents[3]
 
@@ -252,8 +252,15 @@ def test_what_is_no_date_is_one_problem(tmp_path: Path, day: Any) -> None:
 
 class TestFiles:
     def test_a_missing_file_is_not_silent_defaults(self, tmp_path: Path) -> None:
-        with pytest.raises(ConfigError, match=r"nowhere\.json: there is no such file; copy the config\.json"):
+        with pytest.raises(ConfigError, match=r"nowhere\.json: there is no such file; \./bot_control\.sh init"):
             load(tmp_path / "nowhere.json")
+
+    def test_a_new_file_holds_every_key_at_its_default_and_replaces_none(self, tmp_path: Path) -> None:
+        write_defaults(tmp_path / "config.json")
+        assert load(tmp_path / "config.json") == Config()
+        assert set(json.loads((tmp_path / "config.json").read_text())) == {"_comment", *Config.model_fields}
+        with pytest.raises(FileExistsError):
+            write_defaults(tmp_path / "config.json")
 
     def test_a_folder_is_not_a_file(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match="cannot be read"):
@@ -293,7 +300,7 @@ class TestFiles:
 
     def test_a_key_there_twice_is_refused(self, tmp_path: Path) -> None:
         (problem,) = problems(tmp_path, '{"dry_run": true, "band_pct": 1, "dry_run": false}')
-        assert problem.endswith("dry_run is there twice; keep one")
+        assert problem.endswith("dry_run appears twice; keep one")
 
     def test_comments_are_left_out_even_twice(self, tmp_path: Path) -> None:
         text = '{"_": 1, "_": {"dry_run": false}, "_band_pct": "x", "band_pct": 1}'
