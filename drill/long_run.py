@@ -1,12 +1,12 @@
-"""The whole product over many sessions on real prices: python -m drill.long_run --help
+"""The whole product over many sessions of real prices: python -m drill.long_run --help
 
 A copy of the checkout is started by its own script, fed by the stand-in for Yahoo with the daily rows of two CSV files,
-on a clock that skips the waiting (see shifted_clock). Each day at a random moment the daemon may be killed with -9 and
-started again, by hand or, with --supervised, by a stand-in for systemd. With --gateway the account is one at the
-stand-in for Interactive Brokers' gateway, which restarts every night, forgets order ids and wants a login on Sundays.
-At the end the account of the book is compared with an independent one, or with the gateway's own ledger, and every
-decision with the rule worked out anew from the files; the notifications of all that time are listed. This is for trying
-the whole by hand; it takes minutes and is not part of the suite.
+on a clock that skips the waiting (see shifted_clock). At random moments the daemon may be killed with -9 and started
+again, by hand or, with --supervised, by a stand-in for systemd. With --gateway the account is one at the stand-in for
+Interactive Brokers' gateway, which restarts every night, forgets order ids and needs a login on Sundays. At the end the
+book is compared with an independent account, or with the gateway's own ledger, and every decision with the rule computed
+from the files; all notifications of that time are listed. This is for trying out the whole by hand; it takes minutes and
+is not part of the test suite.
 """
 
 import argparse
@@ -42,7 +42,7 @@ from standins.yahoo.series import read_daily_csv
 ROOT = Path(__file__).resolve().parents[1]
 NEW_YORK = ZoneInfo("America/New_York")
 SUNDAY = 6
-# The keeper's longest pause is a minute; days are minutes here, so its connections look short-lived to it.
+# The longest pause between attempts is a minute; a day takes minutes here, so each connection looks short-lived.
 RECONNECTED_SECONDS = 120
 
 
@@ -95,7 +95,7 @@ class Run:
 
     @contextmanager
     def gateway(self) -> Iterator[None]:
-        """A margin account at the stand-in, quoting the same prices; its nights and its clock are kept by a thread."""
+        """A margin account at the stand-in, which quotes the same prices; a thread plays its nights and its troubles."""
         if not self.args.gateway:
             yield
             return
@@ -146,8 +146,8 @@ class Run:
             broker.come_up()
 
     def _trouble(self, broker: IBGateway) -> None:
-        """Something of what happens to a connection at any time of day, or nothing."""
-        match self.random.choice(("drop", "line", "spoilt", "nothing")):
+        """One of the things that can happen to a connection at any time of day, or nothing."""
+        match self.random.choice(("drop", "line", "garbage", "nothing")):
             case "drop":
                 with self._real_time(broker, "the connection is dropped"):
                     broker.drop_clients()
@@ -156,8 +156,8 @@ class Run:
                     broker.lose_line(1100)
                     time.sleep(1)
                     broker.restore_line(data_kept=False)
-            case "spoilt":
-                print("the next answer about the account will be spoilt", flush=True)
+            case "garbage":
+                print("the next answer about the account will be garbage", flush=True)
                 broker.next_fault("reqAccountSummary", "garbage")
 
     @contextmanager
@@ -172,7 +172,7 @@ class Run:
         hold.unlink()
 
     def _weight(self) -> str:
-        """What the daemon holds at this moment: a leak shows as a number that grows."""
+        """What the daemon uses at this moment: a leak shows as a number that grows."""
         pid = (self.logs / "bot.pid").read_text().strip()
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
         values = {name: rest.split()[0] for name, _, rest in (line.partition(":") for line in lines) if rest.split()}
@@ -221,8 +221,10 @@ class Run:
             return
         print(f"$ systemctl status qqqbot\n{self.supervisor.status}\n$ systemctl stop qqqbot", flush=True)
         self.supervisor.stop()
-        told = ", ".join(f"{count} {name}" for name, count in self.supervisor.told.items())
-        print(f"the supervisor saw {len(self.supervisor.exits)} ends, {self.supervisor.exits}, and was told {told}")
+        received = ", ".join(f"{count} {name}" for name, count in self.supervisor.received.items())
+        print(
+            f"the supervisor saw {len(self.supervisor.exits)} exits, {self.supervisor.exits}, and received {received}"
+        )
 
     def kill(self) -> None:
         pid = int((self.logs / "bot.pid").read_text())
@@ -237,11 +239,14 @@ class Run:
         self.show_messages()
         executions = self.broker.ledger if self.broker else None
         problems = [*self.wrong_decisions(), *audit.problems(self.logs, executions)]
-        print("\n".join(problems) or f"every decision of {len(self.days)} sessions is the rule's, and the book adds up")
+        print(
+            "\n".join(problems)
+            or f"every decision of {len(self.days)} sessions agrees with the rule, and the book adds up"
+        )
         return 1 if problems else 0
 
     def wrong_decisions(self) -> Iterator[str]:
-        """Decisions that differ from the rule, worked out from the file's closes on the decision's own basis."""
+        """Decisions that differ from the rule, computed from the file's closes on the decision's own basis."""
         history = self._adjusted()
         seen = 0
         for row in audit.rows(self.logs / "decisions.jsonl"):
@@ -274,7 +279,7 @@ class Run:
             print(f"{ref:<22}{theirs[ref]:>18,}{ours.get(ref, 0):>8,}")
 
     def show_messages(self) -> None:
-        print(f"\n{len(self.phone.messages)} notifications, {len(self.phone.calls)} calls of the dead man's address:")
+        print(f"\n{len(self.phone.messages)} notifications, {len(self.phone.calls)} pings of the dead man's switch:")
         for message in self.phone.messages:
             print(f"\n  {message['title']}\n" + indent(message["message"], "    "))
 
@@ -332,8 +337,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--sessions", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--kill", type=float, default=0.0, help="chance of a kill -9 every few seconds")
-    parser.add_argument("--supervised", action="store_true", help="run by a stand-in for systemd, which restarts it")
-    parser.add_argument("--gateway", type=int, help="trade at the stand-in gateway, of this newest server version")
+    parser.add_argument("--supervised", action="store_true", help="run under a stand-in for systemd, which restarts it")
+    parser.add_argument("--gateway", type=int, help="trade at the stand-in gateway, with this newest server version")
     parser.add_argument("--venv", type=Path, default=Path(sys.prefix), help="the environment of the bot")
     parser.add_argument("--config", default="{}", help="JSON of configuration keys that differ from config.json")
     return parser.parse_args()

@@ -1,4 +1,4 @@
-"""A web server on loopback that takes notifications (apprise's json://) and the dead man's calls, and can misbehave."""
+"""A web server on loopback that receives notifications (apprise's json://) and dead man's pings, and can misbehave."""
 
 import contextlib
 import json
@@ -13,16 +13,16 @@ from typing import Any
 
 @dataclass
 class Receiver:
-    """`statuses` are given one by one, then 200; while `hangs` no answer is given, while `drips` one without an end."""
+    """Answers with `statuses` one by one, then with 200; does not answer while `hangs`, and without end while `drips`."""
 
     port: int = 0
     statuses: list[int] = field(default_factory=list)
     hangs: bool = False
     drips: bool = False
     calls: list[str] = field(default_factory=list)
-    """paths asked for with GET"""
+    """paths requested with GET"""
     messages: list[dict[str, Any]] = field(default_factory=list)
-    """bodies that came with POST, those that were refused too"""
+    """bodies received with POST, including those that were refused"""
     released: threading.Event = field(default_factory=threading.Event)
 
     def json_url(self, path: str = "") -> str:
@@ -60,14 +60,14 @@ def receiving() -> Iterator[Receiver]:
             self.end_headers()
 
         def _drip(self) -> None:
-            """A byte now and then, so that no time-out of a single read ends it."""
+            """A byte now and then, so that no timeout of a single read ends it."""
             with contextlib.suppress(OSError):
                 self.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
                 while not receiver.released.wait(0.2):
                     self.wfile.write(b"a")
 
         def log_message(self, format: str, *arguments: Any) -> None:
-            """Nothing to standard error."""
+            """Keep standard error clean."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     receiver.port = server.server_address[1]

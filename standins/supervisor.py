@@ -1,6 +1,6 @@
-"""A stand-in for systemd that keeps one service as `deploy/qqqbot.service` asks: Type=notify, Restart=on-failure.
+"""A stand-in for systemd that runs one service the way `deploy/qqqbot.service` asks: Type=notify, Restart=on-failure.
 
-It counts what it is told (sd_notify(3)) and starts the service again after it has failed, until it is asked to stop.
+It counts the notifications it receives (sd_notify(3)) and restarts the service after a failure, until asked to stop.
 """
 
 import re
@@ -17,12 +17,12 @@ STOP_SECONDS = 30  # TimeoutStopSec
 
 
 class Supervisor:
-    """`pause` waits as long as RestartSec says, on whatever clock the service lives by."""
+    """`pause` waits as long as RestartSec says, on whatever clock the service uses."""
 
     def __init__(
         self, command: Sequence[str], environment: Mapping[str, str], folder: Path, pause: Callable[[], None]
     ) -> None:
-        self.told: Counter[str] = Counter()
+        self.received: Counter[str] = Counter()
         self.exits: list[int] = []
         self.status = ""
         self._command, self._folder, self._pause = command, folder, pause
@@ -55,6 +55,6 @@ class Supervisor:
     def _listen(self) -> None:
         while text := self._socket.recv(4096).decode():
             for line in text.splitlines():
-                self.told[re.sub("=.*", "", line)] += 1
+                self.received[re.sub("=.*", "", line)] += 1
                 if line.startswith("STATUS="):
                     self.status = line.removeprefix("STATUS=")

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Takes the place of systemctl --user for one service: it starts and ends what the unit names, and notes what is asked.
+"""Replaces systemctl --user for one service: it starts and ends what the unit names, and records every call.
 
-$SYSTEMD is its folder: `calls` (what it was asked), `enabled`, `pid` (of the daemon), `waiting` (between a crash and
-the next try), `stopping` (until the next start) and `deaf` (there is no user manager that answers).
+$SYSTEMD is its folder: `calls` (its arguments), `enabled`, `pid` (of the daemon), `waiting` (between a crash and the
+next attempt), `stopping` (until the next start) and `deaf` (no user manager answers).
 """
 
 import os
@@ -19,7 +19,7 @@ PID, ENABLED, WAITING, STOPPING = (FOLDER / name for name in ("pid", "enabled", 
 
 
 def main_pid() -> int:
-    """0 where none runs; one that was asked to stop is given a moment."""
+    """0 if none runs; one that was asked to stop is given a moment."""
     deadline = time.monotonic() + 2
     while (pid := running()) and STOPPING.exists() and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -27,7 +27,7 @@ def main_pid() -> int:
 
 
 def running() -> int:
-    """A process that has ended, and that nobody has fetched yet, does not run."""
+    """A process that has ended but has not been waited for yet does not run."""
     pid = PID.read_text() if PID.exists() else ""
     state = subprocess.run(["ps", "-o", "stat=", "-p", pid or "0"], capture_output=True, text=True, check=False).stdout
     return int(pid) if pid and state.strip() and not state.startswith("Z") else 0

@@ -1,4 +1,4 @@
-"""Accounts: cash that settles on the next business day, positions, and the values a client is told."""
+"""Accounts: cash that settles on the next business day, positions, and the values that a client is sent."""
 
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -19,7 +19,7 @@ class Holding:
     contract: Contract
     quantity: Decimal = Decimal(0)
     average_cost: Decimal = Decimal(0)
-    """per share, commission included, as IB tells it"""
+    """per share, commission included, as IB reports it"""
 
 
 def next_business_day(day: date) -> date:
@@ -31,7 +31,7 @@ def next_business_day(day: date) -> date:
 
 @dataclass
 class Account:
-    """`leverage` 1 is a cash account; a margin account tells a BuyingPower of several times its funds."""
+    """`leverage` 1 is a cash account; a margin account reports a BuyingPower of several times its funds."""
 
     account_id: str
     cash: Decimal = Decimal(100_000)
@@ -99,7 +99,7 @@ class Account:
     def trade(
         self, contract: Contract, shares: Decimal, price: Decimal, commission: Decimal, today: date
     ) -> Decimal | None:
-        """Book signed shares; the realized profit or loss where the trade closed something, else None."""
+        """Book signed shares; returns the realized profit or loss if the trade closed something, else None."""
         holding = self.holdings.setdefault(contract.con_id, Holding(contract))
         size = Decimal(contract.multiplier or 1)
         amount = shares * price * size

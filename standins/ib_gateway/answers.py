@@ -17,7 +17,7 @@ from standins.ib_gateway.exchange import Exchange
 from standins.ib_gateway.orders import Execution, Order
 
 MOST_SUMMARIES = 2
-SUMMARY_SECONDS = 180.0  # changed values of an account summary come every three minutes
+SUMMARY_SECONDS = 180.0  # an account summary reports changed values every three minutes
 READ_ONLY_REQUESTS = (
     "placeOrder",
     "cancelOrder",
@@ -32,7 +32,7 @@ Handler = Callable[[Connection, Request], None]
 
 
 class House(Protocol):
-    """What the answers need of the gateway."""
+    """What the answers need from the gateway."""
 
     read_only: bool
     market_data: str
@@ -79,7 +79,7 @@ class Answers:
         }
 
     def answer(self, to: Connection, request: Request) -> None:
-        """Act on a request and say the answer; a request nobody handles is ignored, as the gateway does."""
+        """Execute a request and send the answer; a request without a handler is ignored, as the gateway does."""
         if self._house.read_only and request.kind in READ_ONLY_REQUESTS:
             self._refuse_read_only(to, request)
             return
@@ -88,7 +88,7 @@ class Answers:
             handler(to, request)
 
     def greet(self, to: Connection, download_open_orders: bool) -> None:
-        """What a client is told as soon as it has started."""
+        """What a client is sent as soon as it has started."""
         if download_open_orders and not self._house.read_only:
             own = [order for order in self._house.book.live() if order.client_id == to.client_id]
             if own:
@@ -202,7 +202,7 @@ class Answers:
         to.subscriptions.positions_multi.pop(request.integer("reqId"), None)
 
     def position_changed(self, to: Connection, account_id: str, contract: Contract) -> None:
-        """A position that was closed is told with 0."""
+        """A closed position is reported with 0."""
         holding = self._house.book.accounts[account_id].holdings[contract.con_id]
         message = callbacks.position(account_id, holding)
         if to.subscriptions.positions:
@@ -235,15 +235,15 @@ class Answers:
             to.say(Message("accountSummaryEnd", {"reqId": req_id}))
 
     def _say_summary(self, to: Connection, req_id: int, summary: Summary) -> None:
-        """What has changed since it was told last: at first, everything, in the tags' alphabetical order."""
+        """What has changed since the last report; the first one has everything, in the alphabetical order of the tags."""
         now = self._house.clock()
-        summary.told_at = now.timestamp()
+        summary.reported_at = now.timestamp()
         for name in summary.accounts:
             account = self._house.shown.accounts[name]
             values = account.values(self._house.exchange, new_york_date(now))
             for tag in sorted(set(summary.tags) & set(values)):
-                if summary.told.get((name, tag)) != values[tag]:
-                    summary.told[name, tag] = values[tag]
+                if summary.reported.get((name, tag)) != values[tag]:
+                    summary.reported[name, tag] = values[tag]
                     to.say(
                         Message(
                             "accountSummary",
@@ -261,10 +261,10 @@ class Answers:
         to.subscriptions.summaries.pop(request.integer("reqId"), None)
 
     def tick(self, to: Connection) -> None:
-        """What subscriptions say as time passes."""
+        """What subscriptions report as time passes."""
         now = self._house.clock().timestamp()
         for req_id, summary in to.subscriptions.summaries.items():
-            if now - summary.told_at >= SUMMARY_SECONDS:
+            if now - summary.reported_at >= SUMMARY_SECONDS:
                 self._say_summary(to, req_id, summary)
 
     def _account_updates(self, to: Connection, request: Request) -> None:
@@ -371,7 +371,7 @@ class Answers:
 
 
 def _passes(execution: Execution, request: Request) -> bool:
-    """The filter of reqExecutions; what is empty, or client 0, lets everything through."""
+    """The filter of reqExecutions; an empty field, or client 0, lets everything through."""
     wanted = {
         "acctCode": execution.account,
         "symbol": execution.contract.symbol,

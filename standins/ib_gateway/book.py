@@ -1,4 +1,4 @@
-"""What survives disconnects and restarts: accounts, orders, executions and the ids that were given out."""
+"""What survives disconnects and restarts: accounts, orders, executions and the ids that were assigned."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ class Book:
         self.next_ids[client_id] = max(self.next_id(client_id), order_id + 1)
 
     def roll_back_ids(self, count: int) -> None:
-        """As after some nightly restarts: the last ids of every client are given out again."""
+        """As after some nightly restarts: the last ids of every client are assigned again."""
         self.next_ids = {client: max(1, number - count) for client, number in self.next_ids.items()}
 
     def new_perm_id(self) -> int:
@@ -42,7 +42,7 @@ class Book:
         return f"0000e0d5.{0x69DD7410 + self.executions_made:08x}.01.01"
 
     def find(self, client_id: int, order_id: int) -> Order | None:
-        """The newest order of that client with that id: ids can be given out twice."""
+        """The newest order of that client with that id: ids can be assigned twice."""
         return next((o for o in reversed(self.orders) if o.key == (client_id, order_id)), None)
 
     def by_perm_id(self, perm_id: int) -> Order | None:

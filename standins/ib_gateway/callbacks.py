@@ -1,4 +1,4 @@
-"""What a client is told about an order, an execution or an account: messages, and the sequences a real gateway sends.
+"""What a client is sent about an order, an execution or an account: messages, and the sequences a real gateway sends.
 
 The sequences follow live captures of IBKR paper gateways (versions 200 and 203): duplicates are the rule.
 """
@@ -90,7 +90,7 @@ def open_order(
 
 
 def completed_order(order: Order) -> Message:
-    """A filled order is told with totalQuantity 0 and its shares in filledQuantity, and without an order id."""
+    """A filled order is reported with totalQuantity 0, its shares in filledQuantity, and no order id."""
     done = f"{order.completed.astimezone(NEW_YORK):%Y%m%d %H:%M:%S} America/New_York" if order.completed else ""
     quantity = Decimal(0) if order.status == "Filled" else order.quantity
     return Message(
@@ -107,7 +107,7 @@ def completed_order(order: Order) -> Message:
 
 
 def time_text(moment: datetime, form: str) -> str:
-    """The three forms seen: with the zone's name, in UTC (a setting of the gateway), and the old one without."""
+    """The three forms observed: with the name of the zone, in UTC (a setting of the gateway), and the old one without."""
     if form == "utc":
         return f"{moment.astimezone(UTC):%Y%m%d-%H:%M:%S}"
     local = moment.astimezone(NEW_YORK)
@@ -157,18 +157,18 @@ def acknowledgement(order: Order) -> list[Message]:
 
 
 def fill(order: Order, execution: Execution, form: str) -> list[Message]:
-    """One fill, the order being as it is after it."""
-    told, paid = exec_details(execution, form), commission_report(execution)
+    """One fill; `order` is in the state after it."""
+    details, paid = exec_details(execution, form), commission_report(execution)
     pair = [open_order(order), order_status(order)]
     again = [open_order(order, commission=order.commission), order_status(order)]
     report = [paid] if order.behaviour.commission == "usual" else []
     if order.behaviour.sequence == "status_first":
-        return [*pair, told, *report]
+        return [*pair, details, *report]
     if order.behaviour.sequence == "no_status":
-        return [told, *report]
+        return [details, *report]
     if order.behaviour.sequence == "commission_first":
-        return [*report, told, *pair]
-    return [told, *pair, *again, *report]
+        return [*report, details, *pair]
+    return [details, *pair, *again, *report]
 
 
 def cancelled(order: Order, text: str, now: datetime, with_202: bool = True) -> list[Message]:
@@ -183,7 +183,7 @@ def pending_cancel(order: Order) -> Message:
 
 
 def position(account: str, holding: Holding) -> Message:
-    """A position's contract has no exchange: ordering with it as it came is refused."""
+    """A position's contract has no exchange: an order that uses it unchanged is refused."""
     return Message(
         "position",
         {

@@ -20,7 +20,7 @@ class Refusal(Exception):
 
 @dataclass(frozen=True)
 class Ticket:
-    """A placeOrder request that made sense."""
+    """A placeOrder request that could be parsed."""
 
     contract: Contract
     account: str
@@ -115,7 +115,7 @@ def _check_limit(limit: Decimal | None) -> None:
 
 
 def check_funds(ticket: Ticket, account: Account, price: Decimal, buying_power: Decimal) -> None:
-    """Raises Refusal 201 where the account cannot pay for a buy, or a cash account would go short."""
+    """Raises Refusal 201 if the account cannot pay for a buy, or a cash account would go short."""
     held = account.quantity(ticket.contract)
     if ticket.action == "SELL":
         if not account.is_margin and held < ticket.quantity:

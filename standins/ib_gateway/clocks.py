@@ -9,7 +9,7 @@ def system_clock() -> datetime:
 
 
 class MovableClock:
-    """Stands at a moment, or runs on from it at `rate` seconds a second; the system's time until it is set."""
+    """Stands at a moment, or runs on from it at `rate` seconds per second; the system's time until it is set."""
 
     def __init__(self, moment: datetime | None = None, rate: float = 0.0) -> None:
         self._moment, self._rate, self._anchor = moment, rate, time.monotonic()

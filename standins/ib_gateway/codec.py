@@ -27,7 +27,7 @@ UNSET_TEXT = ("", UNSET_INTEGER, "9223372036854775807", "-9223372036854775808")
 
 
 class Malformed(ValueError):
-    """A message that does not have the shape its number promises."""
+    """A message whose shape does not match its number."""
 
     def __init__(self, text: str, kind: str = "", values: Values | None = None) -> None:
         super().__init__(text)
@@ -45,7 +45,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Request:
-    """What a client asks. Values are text or typed, as they came; the readers below do not mind which."""
+    """What a client asks. Values are text or typed, as received; the readers below accept both."""
 
     kind: str
     values: Values = field(default_factory=dict)
@@ -133,7 +133,7 @@ def decode_request(payload: bytes, version: int) -> Request:
 
 
 def decode_message(payload: bytes, version: int) -> Message:
-    """What a gateway sent; for the tests that hold real frames against this codec."""
+    """What a gateway sent; for the tests that compare real frames with this codec."""
     number, fields, body = _open(payload, version)
     layout = INCOMING_BY_NUMBER[number]
     values = read_text(layout, fields, version) if body is None else _read_protobuf(layout, body)
@@ -174,14 +174,14 @@ def read_text(layout: Layout, fields: list[str], version: int) -> Values:
     except StopIteration:
         raise Malformed("too few fields", layout.kind, values) from None
     except ValueError:
-        raise Malformed("a count that is no number", layout.kind, values) from None
+        raise Malformed("a count that is not a number", layout.kind, values) from None
     if (rest := sum(1 for _ in left)) > 0:
         raise Malformed(f"{rest} fields too many", layout.kind, values)
     return values
 
 
 def _read_section(name: str, values: Values, left: Any) -> None:
-    """The optional fields that follow some fields of placeOrder, where those are filled in."""
+    """The optional fields that follow some fields of placeOrder, if those are filled in."""
     skipped = 0
     if name == "order.deltaNeutralAuxPrice" and values["order.deltaNeutralOrderType"]:
         skipped = 8

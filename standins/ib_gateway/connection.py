@@ -1,4 +1,4 @@
-"""One client's socket: frames in, frames out, and the ways in which a wire can misbehave."""
+"""One client's socket: frames in, frames out, and the ways in which a connection can misbehave."""
 
 import re
 import socket
@@ -21,12 +21,12 @@ _GREETING = re.compile(rb"v(\d+)(?:\.\.(\d+))?(?: .*)?")
 
 
 class ConnectionLost(Exception):
-    """The peer is gone, or talks nonsense."""
+    """The peer has gone, or sends nonsense."""
 
 
 @dataclass
 class Subscriptions:
-    """What this client wants to hear of."""
+    """What this client has subscribed to."""
 
     positions: bool = False
     positions_multi: dict[int, str] = field(default_factory=dict)
@@ -40,8 +40,8 @@ class Subscriptions:
 class Summary:
     accounts: tuple[str, ...]
     tags: tuple[str, ...]
-    told: dict[tuple[str, str], str] = field(default_factory=dict)
-    told_at: float = 0.0
+    reported: dict[tuple[str, str], str] = field(default_factory=dict)
+    reported_at: float = 0.0
 
 
 class Connection:
@@ -71,7 +71,7 @@ class Connection:
     # Reading
 
     def receive(self) -> None:
-        """Take what has arrived. Raises ConnectionLost."""
+        """Read what has arrived. Raises ConnectionLost."""
         try:
             data = self.sock.recv(65536)
         except BlockingIOError:
@@ -88,7 +88,7 @@ class Connection:
         self._recording.bytes_received[self.number] = self._recording.bytes_received.get(self.number, 0) + len(data)
 
     def payloads(self) -> Iterator[bytes]:
-        """The complete frames received so far. Raises ConnectionLost at a frame that is too long to be true."""
+        """The complete frames received so far. Raises ConnectionLost if a frame is implausibly long."""
         while not self.swallowing and not self.closing and len(self._inbox) >= 4:
             size = struct.unpack_from(">I", self._inbox)[0]
             if size > LONGEST_FRAME:
@@ -133,7 +133,7 @@ class Connection:
         self._frames.clear()
 
     def commit(self) -> None:
-        """Send what was said in this moment, in the way the transport is set to. Raises ConnectionLost."""
+        """Send what was queued at this moment, the way the transport is set to. Raises ConnectionLost."""
         frames, self._frames = self._frames, []
         if self.mangle and frames:
             frames, self.mangle = self.mangle(frames), None
@@ -159,7 +159,7 @@ class Connection:
                 yield self._faults.slow_interval, data[at : at + size]
 
     def hush(self, seconds: float = SILENCE_SECONDS) -> None:
-        """Whatever is said from now on leaves only after this pause."""
+        """Whatever is queued from now on leaves only after this pause."""
         self._next_due = time.monotonic() + seconds
 
     def pump(self) -> None:

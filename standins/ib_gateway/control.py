@@ -1,4 +1,4 @@
-"""A gateway in another process, commanded over a second loopback port: one JSON line a command, one an answer.
+"""A gateway in another process, controlled over a second loopback port: one JSON line per command, one per answer.
 
     {"do": "set_price", "args": ["QQQ", 451], "options": {}}       -> {"result": null}
     {"get": "ledger"}                                              -> {"result": [...]}
@@ -87,7 +87,7 @@ class _Handler(socketserver.StreamRequestHandler):
     def _answer(self, line: bytes) -> dict[str, Any]:
         try:
             return {"result": _run(self.server.gateway, decode(line))}
-        except Exception as error:  # noqa: BLE001  the commander is told, whatever it was
+        except Exception as error:  # noqa: BLE001  the caller is told, whatever it was
             return {"error": f"{type(error).__name__}: {error}"}
 
 
@@ -136,7 +136,7 @@ class RemoteGateway:
             self._file.flush()
             line = self._file.readline()
         if not line:
-            raise ConnectionError("the gateway process is gone")
+            raise ConnectionError("the gateway process has ended")
         answer = decode(line)
         if "error" in answer:
             raise RuntimeError(answer["error"])

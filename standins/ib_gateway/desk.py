@@ -1,4 +1,4 @@
-"""The life of an order: accepted or refused, held, filled in slices, cancelled, corrected; and who is told."""
+"""The life of an order: accepted or refused, held, filled in slices, cancelled, corrected; and who is notified."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -45,9 +45,9 @@ class Desk:
         self.connected = True
         """the gateway's own line to IB"""
         self.keeps_orders_while_down = True
-        """orders sent while the line is down are submitted when it is back; otherwise they vanish"""
+        """whether orders sent while the line is down are submitted when it is back; otherwise they vanish"""
         self.preset_notice = False
-        """tell 10349 for an order that came without a time in force"""
+        """send 10349 for an order that came without a time in force"""
         self.time_form = "zone"
         self._while_down: list[Order] = []
 
@@ -127,7 +127,7 @@ class Desk:
         self._outlet.tell(client_id, [message])
 
     def _modify(self, order: Order, ticket: Ticket) -> None:
-        """The same id and reference again, while the order lives, is a change of that order."""
+        """The same id and reference again, while the order is live, modify that order."""
         order.quantity, order.order_type, order.limit = ticket.quantity, ticket.order_type, ticket.limit
         newly_sent, order.transmitted = not order.transmitted and ticket.transmit, ticket.transmit
         if newly_sent:
@@ -137,7 +137,7 @@ class Desk:
         self.advance(order)
 
     def enter(self, order: Order, known: bool = False) -> None:
-        """Take an order in, whoever it comes from."""
+        """Accept an order, whoever sent it."""
         if not self.connected:
             if self.keeps_orders_while_down:
                 self._while_down.append(order)
@@ -202,7 +202,7 @@ class Desk:
     # Working
 
     def tick(self) -> None:
-        """Look at every living order again: the price, the session or the halt may have changed."""
+        """Look at every live order again: the price, the session or the halt may have changed."""
         is_open = self.exchange.is_open()
         for order in self.book.live():
             if is_open and not order.at_exchange:
@@ -298,7 +298,7 @@ class Desk:
             self._later(order.behaviour.commission_delay, report)
 
     def correct(self, execution: Execution, price: Decimal) -> Execution:
-        """The exchange corrects a trade's price: a second execution, its id differing after the last dot only."""
+        """The exchange corrects a trade's price: a second execution, whose id differs only after the last dot."""
         number = int(execution.exec_id.rpartition(".")[2]) + 1
         corrected = replace(
             execution,
@@ -346,7 +346,7 @@ class Desk:
             self._cancel_live(order)
 
     def cancel_all(self, client_id: int) -> None:
-        """Every living order, manual ones and those of other clients too; 161 for each that has already ended."""
+        """Every live order, manual ones and those of other clients too; 161 for each that has already ended."""
         for order in self.book.completed_on(new_york_date(self.clock())):
             if order.client_id == client_id:
                 text = f"Cancel attempted when order is not in a cancellable state.  Order permId ={order.perm_id}"
@@ -393,7 +393,7 @@ class Desk:
         return [order for order in self.book.orders if order.live and not order.visible]
 
     def forget_untransmitted(self) -> None:
-        """A restart loses what was never transmitted, and what a dialog still held."""
+        """A restart loses what was never transmitted and what a dialog still holds."""
         self.book.orders = [o for o in self.book.orders if not o.live or (o.visible and o.transmitted)]
         self._while_down.clear()
 

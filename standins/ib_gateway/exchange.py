@@ -16,7 +16,7 @@ NEW_YORK = ZoneInfo("America/New_York")
 
 @dataclass(frozen=True)
 class Quote:
-    """None: no such price, which a client is told as -1 with size 0."""
+    """None: no such price, which is reported to a client as -1 with size 0."""
 
     bid: Decimal | None = None
     ask: Decimal | None = None
@@ -38,7 +38,7 @@ class Exchange:
         self._quotes: dict[str, Quote] = {}
         self._paths: dict[str, tuple[list[datetime], list[Decimal]]] = {}
         self.source: QuoteSource | None = None
-        """asked first, where given: `source(symbol, now)`"""
+        """asked first, if given: `source(symbol, now)`"""
         self.open: bool | Callable[[datetime], bool] = True
         self._sessions: list[tuple[datetime, datetime]] = []
         self.halted: set[str] = set()
@@ -69,7 +69,7 @@ class Exchange:
         return quote.last or quote.bid or quote.close or Decimal(0)
 
     def set_sessions(self, sessions: list[tuple[datetime, datetime]]) -> None:
-        """Openings (included) and closes (excluded); days without one are holidays in the hours told to clients."""
+        """Openings (included) and closes (excluded); days without one are holidays in the hours reported to clients."""
         self._sessions = sorted(sessions)
         self.open = self._in_session
 

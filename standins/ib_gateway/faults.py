@@ -40,7 +40,7 @@ class Fault:
 
     def __post_init__(self) -> None:
         if self.do not in KINDS:
-            raise ValueError(f"unknown fault {self.do!r}; there are {', '.join(KINDS)}")
+            raise ValueError(f"unknown fault {self.do!r}; the known ones are {', '.join(KINDS)}")
 
 
 @dataclass
@@ -56,9 +56,9 @@ class Faults:
     slow_interval: float = 0.001
     split_handshake: bool = False
     doubled: bool = False
-    """every callback about orders comes twice"""
+    """every callback about orders is sent twice"""
     shuffled: int | None = None
-    """a seed: the callbacks of one moment come in another order"""
+    """a seed: the callbacks of one moment are sent in another order"""
     waiting: list[Fault] = field(default_factory=list)
     _shuffler: Random | None = None
 
@@ -110,7 +110,7 @@ def padded(frames: list[bytes], size: int, version: int) -> list[bytes]:
 
 
 def mangler(fault: Fault, version: int) -> Mangler | None:
-    """How this fault spoils the frames of an answer."""
+    """How this fault corrupts the frames of an answer."""
     return {
         "garbage": lambda frames: [b"\x00\x00\x00\x10" + bytes(range(0x80, 0x90)), b"\xff\xfe\x07garbage\x00", *frames],
         "wrong_length": lambda frames: [_wrong_length(frames[0]), *frames[1:]] if frames else [],

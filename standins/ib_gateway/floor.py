@@ -22,14 +22,14 @@ from standins.ib_gateway.faults import ACTED_UNANSWERED, NOT_ACTED, Fault, Fault
 from standins.ib_gateway.recording import Received, Recording
 
 MOST_CLIENTS = 32
-POLL_SECONDS = 0.02  # how often a session or a clock that nobody announced is looked at while something depends on it
+POLL_SECONDS = 0.02  # how often the session and the clock are polled while something depends on them
 IDLE_SECONDS = 0.5
 SEGMENT_SECONDS = 0.2  # long enough for a client to have read the first part of a handshake alone
 CHANGES_THE_BOOK = ("placeOrder", "cancelOrder", "reqGlobalCancel")
 
 
 class Floor:
-    """Sockets, timers and the thread that serves them. Everything that happens, happens under `lock`."""
+    """Sockets, timers and the thread that serves them. Everything happens under `lock`."""
 
     def __init__(self, clock: Callable[[], datetime], book: Book, cap: int, port: int) -> None:
         self.clock = clock
@@ -48,7 +48,7 @@ class Floor:
         self.download_open_orders = True
         self.time_zone_text = "US/Eastern"
         self.on_change: Callable[[], None] = lambda: None
-        """called whenever the book may have changed, before clients hear of it"""
+        """called whenever the book may have changed, before clients learn of it"""
         self.stale: Book | None = None
         self._answers = Answers(self)
         self._connections: list[Connection] = []
@@ -76,7 +76,7 @@ class Floor:
         return self
 
     def stop(self) -> None:
-        """Close everything and end the thread; once is enough. Raises what ended the thread, if a bug did."""
+        """Close everything and end the thread; may be called again. Raises the bug that ended the thread, if one did."""
         if self._stopping:
             return
         self._stopping = True
@@ -96,7 +96,7 @@ class Floor:
         """Wait until something has happened here. Raises TimeoutError."""
         with self.lock:
             if not self._changed.wait_for(condition, timeout):
-                raise TimeoutError("the gateway did not see it")
+                raise TimeoutError("the gateway did not see it happen")
 
     def __enter__(self) -> Self:
         return self.start()
@@ -124,7 +124,7 @@ class Floor:
 
     @contextmanager
     def moment(self) -> Iterator[None]:
-        """Something happens: under the lock, and what was said meanwhile is sent at its end."""
+        """Something happens: under the lock, and what was queued meanwhile is sent at its end."""
         with self.lock:
             yield
             outside = threading.current_thread() is not self._thread
@@ -225,7 +225,7 @@ class Floor:
         assert self._listener is not None
         try:
             sock, _ = self._listener.accept()
-        except OSError:  # the client has given up already
+        except OSError:  # the client has already given up
             return
         if len(self._connections) >= MOST_CLIENTS:
             sock.close()
@@ -267,7 +267,7 @@ class Floor:
         connection.greeted = True
         stamp = callbacks.time_text(self.clock(), "zone").rsplit(" ", 1)[0]
         reply = frame(f"{connection.version}\0{stamp} {self.time_zone_text}\0".encode())
-        # In one send, whatever the transport: the clients cannot put together a reply that comes in two segments.
+        # In one send, whatever the transport: the clients cannot reassemble a reply that comes in two segments.
         connection.transport = "plain"
         for part in (reply[:9], reply[9:]) if self.faults.split_handshake else (reply,):
             connection.say_bytes(part)
@@ -367,14 +367,14 @@ class Floor:
             self.restart_now()
 
     def swallow(self, connection: Connection, holds_id: bool = False) -> None:
-        """Neither read nor write any more, and do not close. Its client id is free unless `holds_id`."""
+        """Stop reading and writing, and do not close. Its client id is free unless `holds_id`."""
         connection.swallowing = True
         connection.forget_unsaid()
         if not holds_id:
             connection.started = False
 
     def restart_now(self, roll_back_ids: int = 0) -> None:
-        """All sockets closed at once; what was not transmitted is lost."""
+        """Close all sockets at once; what was not transmitted is lost."""
         self._close_all()
         self.desk.forget_untransmitted()
         self.book.roll_back_ids(roll_back_ids)
@@ -398,11 +398,11 @@ class Floor:
 
     @property
     def shown(self) -> Book:
-        """What questions are answered from: while the line to IB is down, the book as it was when it broke."""
+        """What requests are answered from: while the line to IB is down, the book as it was when it broke."""
         return self.book if self.desk.connected or self.stale is None else self.stale
 
     def drop(self, client_id: int) -> None:
-        """Close the client's connection, after it has been sent what was said to it."""
+        """Close the client's connection, after sending what was queued for it."""
         connection = self.session(client_id)
         if connection is not None:
             self._attempt(connection, connection.commit)

@@ -1,4 +1,4 @@
-"""The Python interface of the gateway stand-in. See README.md beside this file."""
+"""The Python interface of the gateway stand-in. See README.md in this folder."""
 
 import copy
 from collections.abc import Callable, Iterable
@@ -31,7 +31,7 @@ class IBGateway(Floor):
         port: int = 0,
         book: Book | None = None,
     ) -> None:
-        """`cap`: the newest server version it speaks; a client of a lower maximum gets its own."""
+        """`cap`: the newest server version it speaks; a client with a lower maximum gets its own."""
         given = list(accounts) or [Account("DU1234567")]
         super().__init__(clock, book or Book({account.account_id: account for account in given}), cap, port)
         self.set_price("QQQ", 450)
@@ -63,24 +63,24 @@ class IBGateway(Floor):
             return self.exchange.quote(symbol)
 
     def use_quotes(self, source: QuoteSource | None) -> None:
-        """Ask `source(symbol, now)` for prices; where it gives None, the ones that were set hold."""
+        """Ask `source(symbol, now)` for prices; if it returns None, the prices that were set apply."""
         with self.moment():
             self.exchange.source = source
 
     def set_open(self, is_open: bool | Callable[[datetime], bool]) -> None:
-        """The session: a fact, or a question asked of the clock's time."""
+        """Whether the exchange is open: a fact, or a function of the clock's time."""
         with self.moment():
             self.exchange.open = is_open
             self.desk.tick()
 
     def use_sessions(self, sessions: Iterable[tuple[datetime, datetime]]) -> None:
-        """The exchange is open from each opening (included) to its close (excluded), and else closed."""
+        """The exchange is open from each opening (included) to its close (excluded), and closed otherwise."""
         with self.moment():
             self.exchange.set_sessions([(opening, close) for opening, close in sessions])
             self.desk.tick()
 
     def use_prices(self, symbol: str, prices: Iterable[tuple[datetime, Money]]) -> None:
-        """The symbol's price over time: each holds from its moment until the next one's."""
+        """The symbol's price over time: each applies from its moment until the next one's."""
         with self.moment():
             self.exchange.set_path(symbol, [(moment, Decimal(price)) for moment, price in prices])
 
@@ -94,7 +94,7 @@ class IBGateway(Floor):
             self.desk.tick()
 
     def look(self) -> None:
-        """Notice now that the clock has moved, instead of within some hundredths of a second."""
+        """Notice now that the clock has moved, rather than within a few hundredths of a second."""
         with self.moment():
             self.tick()
 
@@ -104,7 +104,7 @@ class IBGateway(Floor):
             self.exchange.behaviour = Behaviour(**changes)
 
     def next_order(self, **changes: Any) -> None:
-        """How the next order is treated, only; several calls queue up."""
+        """How only the next order is treated; several calls queue up."""
         with self.moment():
             self.exchange.next_behaviours.append(Behaviour(**changes))
 
@@ -116,7 +116,7 @@ class IBGateway(Floor):
     def hold(
         self, symbol: str, quantity: Money, cost: Money = 1, account: str = "", contract: Contract | None = None
     ) -> None:
-        """Put a position there, as if it had always been."""
+        """Add a position, as if it had always been there."""
         with self.moment():
             held = contract or self._stock(symbol)
             self.account(account).holdings[held.con_id] = Holding(held, Decimal(quantity), Decimal(cost))
@@ -126,7 +126,7 @@ class IBGateway(Floor):
             return self.account(account).quantity(self._stock(symbol))
 
     def manual_trade(self, symbol: str, quantity: int, price: Money | None = None, account: str = "") -> Execution:
-        """Signed shares traded by hand, in the gateway's own window: client 0, order id 0, no reference."""
+        """Signed shares traded by hand in TWS: client 0, order id 0, no reference."""
         with self.moment():
             order = self._outside_order(MANUAL, 0, symbol, quantity, account, "")
             order.at_exchange = True
@@ -212,7 +212,7 @@ class IBGateway(Floor):
 
     @property
     def orders(self) -> list[Order]:
-        """Every order the gateway ever took, refused ones not."""
+        """Every order that the gateway ever accepted."""
         with self.lock:
             return list(self.book.orders)
 
@@ -229,7 +229,7 @@ class IBGateway(Floor):
     # The line between the gateway and IB
 
     def lose_line(self, code: int = 1100) -> None:
-        """1100 (or 2110): trading goes on at the exchange, and the gateway knows and tells nothing of it."""
+        """1100 (or 2110): trading goes on at the exchange, and the gateway neither knows nor reports anything of it."""
         text = {
             1100: "Connectivity between IBKR and Trader Workstation has been lost.",
             2110: "Connectivity between Trader Workstation and server is broken. It will be restored automatically.",
@@ -241,7 +241,7 @@ class IBGateway(Floor):
             self._tell_everybody(callbacks.error(code, text, now=self.clock()))
 
     def restore_line(self, data_kept: bool = True) -> None:
-        """1102 or 1101; callbacks missed meanwhile do not come again, orders kept meanwhile are submitted."""
+        """1102 or 1101; callbacks missed meanwhile are not repeated, orders kept meanwhile are submitted."""
         code, text = (1102, "maintained") if data_kept else (1101, "lost")
         with self.moment():
             if not data_kept:
@@ -268,12 +268,12 @@ class IBGateway(Floor):
     # The wire
 
     def next_fault(self, request: str, do: str, **options: Any) -> None:
-        """At the next such request, go wrong once (or `times`); see Fault."""
+        """Fail at the next such request, once or `times` times; see Fault."""
         with self.moment():
             self.faults.waiting.append(Fault(request, do, **options))
 
     def refuse(self, on: bool = True) -> None:
-        """Close the port to new connections, or open it again; those that exist stay."""
+        """Close the port to new connections, or open it again; existing ones stay."""
         with self.moment():
             self.faults.refuse = on
             if on:
@@ -287,7 +287,7 @@ class IBGateway(Floor):
             self.faults.mute = on
 
     def go_silent(self, client_id: int | None = None, holds_id: bool = False) -> None:
-        """Half-open: the sockets stay, nothing is read or written any more, for good."""
+        """Half-open: the sockets stay open, but nothing is ever read or written again."""
         with self.moment():
             for connection in self.sessions(client_id):
                 self.swallow(connection, holds_id)
@@ -324,7 +324,7 @@ class IBGateway(Floor):
                 connection.say_bytes(data)
 
     def send_padding(self, size: int = 4096, frames: int = 1, client_id: int | None = None) -> None:
-        """Harmless frames that make exactly `size` bytes in one send, and then a silence of over a second."""
+        """Harmless frames that add up to exactly `size` bytes in one send, and then a silence of over a second."""
         with self.moment():
             for connection in self.sessions(client_id):
                 share = size // frames

@@ -14,29 +14,29 @@ class Behaviour:
     """How one order is treated. The default: acknowledged and filled at once, with the callbacks of a real gateway."""
 
     reduced_to: int | None = None
-    """shares: made smaller before it is executed, by a size limit (add the notice 481) or by hand in TWS"""
+    """shares to which it is reduced before it is executed, by a size limit (add the notice 481) or by hand in TWS"""
     slices: tuple[int, ...] = ()
-    """shares of each partial fill; what is left over is filled last, unless `keeps_rest_open`"""
+    """shares of each partial fill; the rest is filled last, unless `keeps_rest_open`"""
     keeps_rest_open: bool = False
     fills: bool = True
     delay: float = 0.0
     """seconds from the acknowledgement to the first fill"""
     slice_delay: float = 0.0
     price: Decimal | None = None
-    """the fill's price, where it is not to be the quote's"""
+    """the fill's price, instead of the quote's"""
     sequence: str = "usual"
     """usual, status_first (Filled comes before the execution), no_status, commission_first"""
     first_statuses: tuple[str, ...] = ()
-    """told before the acknowledgement, such as ApiPending and PendingSubmit"""
+    """sent before the acknowledgement, such as ApiPending and PendingSubmit"""
     silent: bool = False
-    """a dialog in the gateway holds the order: nobody is told, and it is not at the exchange until `confirm_dialog`"""
+    """a dialog in the gateway holds the order: no one is notified, and it is not at the exchange until `confirm_dialog`"""
     reject: tuple[int, str] | None = None
     reject_status: str = ""
-    """"Inactive" or "Cancelled": a rejection that openOrder and orderStatus tell as well"""
+    """"Inactive" or "Cancelled": a rejection that openOrder and orderStatus report as well"""
     cancelled_by_system: str | None = None
     """accepted, then cancelled by the exchange with this text and code 202"""
     notices: tuple[tuple[int, str], ...] = ()
-    """codes with text for this order's id that do not end it"""
+    """codes with text that are sent for this order's id and do not end it"""
     commission: str = "usual"
     """usual, late (after `commission_delay`), never"""
     commission_delay: float = 0.05
@@ -65,7 +65,7 @@ class Execution:
     time: datetime
     commission: Decimal = Decimal(0)
     realized: Decimal | None = None
-    """profit or loss of a closing trade; an opening one has none"""
+    """profit or loss of a closing trade; an opening trade has none"""
     commission_reported: bool = False
     superseded_by: str | None = None
     venue: str = "IBKRATS"

@@ -108,7 +108,7 @@ def raw_fields(data: bytes) -> Iterator[tuple[int, int, Any]]:
 
 
 def decode(message: str, data: bytes) -> Values:
-    """The flat values of `data`; unknown field numbers are an error, since a test must notice them."""
+    """The flat values of `data`; unknown field numbers are an error, so that a test notices them."""
     fields = {field.number: field for field in MESSAGES[message]}
     values: Values = {}
     for number, wire, raw in raw_fields(data):

@@ -10,7 +10,7 @@ from standins.ib_gateway.codec import Message
 from standins.ib_gateway.contracts import Contract
 from standins.ib_gateway.exchange import Exchange, Quote
 
-FRACTIONAL_SIZES = 163  # clients below this version get no data for stocks that trade in fractions
+FRACTIONAL_SIZES = 163  # older clients get no data for stocks that trade in fractions
 
 LIVE = {"bid": 1, "ask": 2, "last": 4, "close": 9}
 DELAYED = {"bid": 66, "ask": 67, "last": 68, "close": 75}

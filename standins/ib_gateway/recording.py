@@ -1,4 +1,4 @@
-"""Everything that was received and sent, for a test to look at afterwards."""
+"""Everything that was received and sent, for a test to inspect afterwards."""
 
 from bisect import bisect_left
 from collections import deque
@@ -39,7 +39,7 @@ class Sent:
 
 @dataclass
 class Recording:
-    """The newest events; older ones than `MOST_EVENTS` are forgotten, so that a long run stays small."""
+    """The newest events; older ones than `MOST_EVENTS` are forgotten, so that a long run needs little memory."""
 
     received: deque[Received] = field(default_factory=lambda: deque(maxlen=MOST_EVENTS))
     sent: deque[Sent] = field(default_factory=lambda: deque(maxlen=MOST_EVENTS))
@@ -55,14 +55,14 @@ class Recording:
         return [event for event in list(self.sent) if _fits(event, kind, client_id, connection)]
 
     def kinds(self) -> list[str]:
-        """The names of all requests, in the order they came."""
+        """The names of all requests, in the order of arrival."""
         return [event.kind for event in list(self.received)]
 
     def order_refs(self) -> Iterator[str]:
         return (event.request.text("order.orderRef") for event in self.requests("placeOrder"))
 
     def busiest_second(self, connection: int | None = None) -> int:
-        """The most requests that came within one second; the gateway's limit is 50."""
+        """The most requests that arrived within one second; the gateway's limit is 50."""
         times = [event.at_ns for event in self.requests(connection=connection)]
         return max((bisect_left(times, at + 10**9) - n for n, at in enumerate(times)), default=0)
 

@@ -1,7 +1,7 @@
-"""A small client on whichever `ibapi` is installed, from 9.81 to 10.51: it hears everything and decides nothing.
+"""A small client on whichever `ibapi` is installed, from 9.81 to 10.51: it records everything and decides nothing.
 
 As a script, `trader.py PORT CLIENT_ID`, it reads an account, trades, is filled in parts, cancels, reads it all
-back, and prints what it heard as JSON: the same script for every version of the client package.
+back, and prints what it received as JSON: the same script for every version of the client package.
 """
 
 import inspect
@@ -63,7 +63,7 @@ class Trader(EWrapper, EClient):  # type: ignore[misc]
     def wait(self, name: str, count: int = 1, timeout: float = 3.0) -> list[tuple[Any, ...]]:
         with self._news:
             if not self._news.wait_for(lambda: len(self.all(name)) >= count, timeout):
-                raise TimeoutError(f"{name} did not come {count} times; heard {self.names()}")
+                raise TimeoutError(f"{name} did not arrive {count} times; received {self.names()}")
         return self.all(name)
 
     def errors(self) -> list[tuple[int, int, str]]:

@@ -1,10 +1,10 @@
 """For whole processes in a long run: a machine's clock that skips the waiting.
 
 Put this folder on PYTHONPATH and name a control file in QQQBOT_TEST_CLOCK. Time there is the machine's plus an offset,
-which every wait of more than a second adds to instead of waiting; the file is shared with the stand-in for Yahoo and
-with every process of the run, so a process that is started later goes on where the others are. While a file of the same
-name with the suffix .hold is there, nothing is skipped: for what takes its real time, like a gateway's restart, and for
-a drill, which moves the time itself and tells by how much in `jumped_seconds`. The product knows nothing of this.
+to which every wait of more than a second is added instead of waiting; the file is shared with the stand-in for Yahoo and
+with every process of the run, so a process that is started later joins the others in time. While a file of the same
+name with the suffix .hold exists, no wait is skipped: for what takes real time, like a gateway's restart, and for a
+drill, which moves the time itself and says by how much in `jumped_seconds`. The product knows nothing of this.
 """
 
 import json

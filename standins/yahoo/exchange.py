@@ -20,14 +20,14 @@ RANGES: Mapping[str, int] = {"1mo": 1, "3mo": 3, "6mo": 6, "1y": 12, "2y": 24, "
 """range -> months"""
 VALID_RANGES = ["1d", "5d", "1mo", "3mo", "6mo", "1y", "2y", "5y", "10y", "ytd", "max"]
 EVENTS_KNOWN_AT = time(4)
-# In the evening Yahoo replaces the last live row by the settled one, stamped with the open and its volume rounded.
+# In the evening Yahoo replaces the last live row with the settled one, stamped with the open and its volume rounded.
 SETTLED_AT = time(20)
 LAG = timedelta(seconds=3)
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """`series` of all time; the clock decides what of it is known.
+    """`series` for all of time; the clock decides how much of it is known.
 
     `intraday` gives live prices, as printed, by symbol, instead of a straight line from open to close.
     """
@@ -226,7 +226,7 @@ def _meta(symbol: str, moment: datetime) -> Json:
 
 
 def _trading_period(local: datetime, zone: Json) -> Json:
-    """Pre, regular and post of the present session or, where it is none, of the coming one."""
+    """Pre, regular and post of the present session or, if there is none, of the next one."""
     day = next((d for d in exchange_hours() if d >= local.date()), local.date())
     span = hours(day)
     early = int(datetime.combine(day, EVENTS_KNOWN_AT, NEW_YORK).timestamp())

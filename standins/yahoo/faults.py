@@ -41,7 +41,7 @@ STATUS_BODIES: Mapping[str, tuple[int, str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`times` None: for ever. `on` says which requests: chart, crumb, cookie, consent or any."""
+    """`times` None: forever. `on` says which requests: chart, crumb, cookie, consent or any."""
 
     kind: str
     times: int | None = None
@@ -109,7 +109,7 @@ def _dates(result: Json) -> list[date]:
 
 
 def _index(result: Json, fault: Fault) -> int:
-    """The row of the date in `value`; else of the last session before that of the quote."""
+    """The row of the date in `value`; without one, of the last session before that of the quote."""
     days = _dates(result)
     if fault.value is not None:
         return days.index(date.fromisoformat(str(fault.value)))
@@ -203,7 +203,7 @@ def _no_meta(result: Json, fault: Fault) -> None:
 
 
 def _elsewhere(result: Json, fault: Fault) -> None:
-    """`old` and `split_late` are made where the answer is (see Exchange.chart)."""
+    """`old` and `split_late` are applied where the answer is made (see Exchange.chart)."""
 
 
 _DATA: Mapping[str, Callable[[Json, Fault], None]] = {

@@ -44,7 +44,7 @@ Series = Mapping[str, Sequence[Row]]
 
 @cache
 def exchange_hours() -> Mapping[date, Hours]:
-    """The exchange's sessions, from the answer sheet of the tests."""
+    """The exchange's sessions, from `xnys_sessions.csv`."""
     with SESSIONS_FILE.open() as file:
         lines = [line for line in file if not line.startswith("#")]
     found = {}
@@ -55,7 +55,7 @@ def exchange_hours() -> Mapping[date, Hours]:
 
 
 def regular_hours(day: date) -> Hours:
-    """09:30 to 16:00, for days that the answer sheet does not reach."""
+    """09:30 to 16:00, for days beyond the end of that file."""
     return Hours(*(datetime.combine(day, t, NEW_YORK).astimezone(UTC) for t in (time(9, 30), time(16))))
 
 
@@ -104,7 +104,7 @@ def with_event(rows: Sequence[Row], day: date, *, split: float = 0.0, dividend: 
 
 
 def as_printed(rows: Sequence[Row]) -> list[Row]:
-    """Rows whose prices and dividends are adjusted for all later splits, turned into the ones of their day."""
+    """Rows whose prices and dividends are adjusted for all later splits, turned into the rows printed on their day."""
     factor, printed = 1.0, []
     for row in reversed(rows):
         printed.append(replace(_scaled(row, factor), dividend=row.dividend * factor))

@@ -39,7 +39,7 @@ CONSENT_FORM = (
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One request and what it got: an HTTP status, or the name of the fault that ended it."""
+    """One request and its result: an HTTP status, or the name of the fault that ended it."""
 
     host: str
     path: str
@@ -103,12 +103,12 @@ class StandIn:
 
     @property
     def session_options(self) -> dict[str, Any]:
-        """Arguments of a curl_cffi session that lead it here."""
+        """Arguments of a curl_cffi session that make it use this stand-in."""
         return {"proxies": {"https": self.proxy, "http": self.proxy}, "verify": str(self.authority)}
 
     @property
     def environment(self) -> dict[str, str]:
-        """Variables that lead another process here, with a cache folder that nobody else uses."""
+        """Variables that make another process use this stand-in, with a cache folder of its own."""
         authority = str(self.authority)
         cache = str(Path(self._directory.name) / "cache")
         certificates = dict.fromkeys(("CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"), authority)
@@ -117,7 +117,7 @@ class StandIn:
     def fault(
         self, kind: str, times: int | None = None, on: str = "chart", symbol: str | None = None, value: Any = None
     ) -> None:
-        """Switch a fault on, beside those that are. Faults of the connection apply to every host."""
+        """Switch a fault on, in addition to the active ones. Faults of the connection apply to every host."""
         fault = Fault(kind, times, "any" if kind in CONNECTION_KINDS else on, symbol, value)
         self._faults.add(fault)
         if kind == "refused":
@@ -129,14 +129,14 @@ class StandIn:
         self._await(lambda: self._listener is not None)
 
     def now(self) -> datetime:
-        """The present moment: the control file's, else the clock's."""
+        """The present moment: the control file's, or else the clock's."""
         control = self._read_control()
         if "now" in control:
             return datetime.fromisoformat(control["now"])
         return self._now() + timedelta(seconds=control.get("offset_seconds", 0))
 
     def _read_control(self) -> dict[str, Any]:
-        """The control file's values; the former ones where it is being written just now."""
+        """The control file's values; the previous ones if it is just being written."""
         if self._control is None or not self._control.exists():
             return {}
         with self._lock, contextlib.suppress(json.JSONDecodeError):
@@ -177,10 +177,10 @@ class StandIn:
                 threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        """One connection: CONNECT, then TLS, then requests until the client has enough."""
+        """One connection: CONNECT, then TLS, then requests until the client is done."""
         with self._lock:
             self._open.add(connection)
-        # A client that goes away, or does not trust us, ends its own connection only.
+        # A client that goes away, or does not trust us, ends only its own connection.
         with contextlib.suppress(OSError, ssl.SSLError, ValueError), connection:
             connection.settimeout(HANG_SECONDS)
             head = _read_head(connection)
@@ -267,7 +267,7 @@ class StandIn:
 
 
 def write_control(path: Path, **values: Any) -> None:
-    """Replace the control file at once: now= (ISO text or datetime), offset_seconds=, faults= (list of dicts).
+    """Replace the control file atomically: now= (ISO text or datetime), offset_seconds=, faults= (list of dicts).
 
     Raises ValueError for a fault that does not exist.
     """
@@ -302,7 +302,7 @@ def _read_head(connection: socket.socket) -> list[str]:
 
 
 def _send(secure: ssl.SSLSocket, reply: Reply, broken: set[str]) -> bool:
-    """Send the reply; False where the connection ends with it."""
+    """Send the reply; False if the connection ends with it."""
     body = reply.body.encode()
     if "truncated" in broken:
         body = body[: len(body) // 2]
