@@ -4,9 +4,9 @@ A copy of the checkout is started by its own script, fed by the stand-in for Yah
 on a clock that skips the waiting (see shifted_clock). At random moments the daemon may be killed with -9 and started
 again, by hand or, with --supervised, by a stand-in for systemd. With --gateway the account is one at the stand-in for
 Interactive Brokers' gateway, which restarts every night, forgets order ids and needs a login on Sundays. At the end the
-book is compared with an independent account, or with the gateway's own ledger, and every decision with the rule computed
-from the files; all notifications of that time are listed. This is for trying out the whole by hand; it takes minutes and
-is not part of the test suite.
+book is compared with an independent account, or with the gateway's own ledger, and every decision with the rule
+computed from the files; all notifications of that time are listed. This is for trying out the whole by hand; it takes
+minutes and is not part of the test suite.
 """
 
 import argparse
@@ -95,7 +95,7 @@ class Run:
 
     @contextmanager
     def gateway(self) -> Iterator[None]:
-        """A margin account at the stand-in, which quotes the same prices; a thread plays its nights and its troubles."""
+        """A margin account at the stand-in, quoting the same prices; a thread plays its nights and its troubles."""
         if not self.args.gateway:
             yield
             return

@@ -13,7 +13,7 @@ from typing import Any
 
 @dataclass
 class Receiver:
-    """Answers with `statuses` one by one, then with 200; does not answer while `hangs`, and without end while `drips`."""
+    """Answers with `statuses` one by one, then with 200; not at all while `hangs`, and without end while `drips`."""
 
     port: int = 0
     statuses: list[int] = field(default_factory=list)

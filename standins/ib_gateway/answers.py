@@ -235,7 +235,7 @@ class Answers:
             to.say(Message("accountSummaryEnd", {"reqId": req_id}))
 
     def _say_summary(self, to: Connection, req_id: int, summary: Summary) -> None:
-        """What has changed since the last report; the first one has everything, in the alphabetical order of the tags."""
+        """What has changed since the last report; the first has everything, in alphabetical order of the tags."""
         now = self._house.clock()
         summary.reported_at = now.timestamp()
         for name in summary.accounts:

@@ -107,7 +107,7 @@ def completed_order(order: Order) -> Message:
 
 
 def time_text(moment: datetime, form: str) -> str:
-    """The three forms observed: with the name of the zone, in UTC (a setting of the gateway), and the old one without."""
+    """The three observed forms: with the zone's name, in UTC (a setting of the gateway), and the old one."""
     if form == "utc":
         return f"{moment.astimezone(UTC):%Y%m%d-%H:%M:%S}"
     local = moment.astimezone(NEW_YORK)

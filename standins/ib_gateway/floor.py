@@ -76,7 +76,7 @@ class Floor:
         return self
 
     def stop(self) -> None:
-        """Close everything and end the thread; may be called again. Raises the bug that ended the thread, if one did."""
+        """Close everything and end the thread; may be called again. Raises the bug that ended the thread, if any."""
         if self._stopping:
             return
         self._stopping = True

@@ -29,7 +29,7 @@ class Behaviour:
     first_statuses: tuple[str, ...] = ()
     """sent before the acknowledgement, such as ApiPending and PendingSubmit"""
     silent: bool = False
-    """a dialog in the gateway holds the order: no one is notified, and it is not at the exchange until `confirm_dialog`"""
+    """a dialog in the gateway holds the order: nothing is sent, and it is not at the exchange until `confirm_dialog`"""
     reject: tuple[int, str] | None = None
     reject_status: str = ""
     """"Inactive" or "Cancelled": a rejection that openOrder and orderStatus report as well"""

@@ -1,8 +1,8 @@
 """For whole processes in a long run: a machine's clock that skips the waiting.
 
 Put this folder on PYTHONPATH and name a control file in QQQBOT_TEST_CLOCK. Time there is the machine's plus an offset,
-to which every wait of more than a second is added instead of waiting; the file is shared with the stand-in for Yahoo and
-with every process of the run, so a process that is started later joins the others in time. While a file of the same
+to which every wait of more than a second is added instead of waiting; the file is shared with the stand-in for Yahoo
+and with every process of the run, so a process that is started later joins the others in time. While a file of the same
 name with the suffix .hold exists, no wait is skipped: for what takes real time, like a gateway's restart, and for a
 drill, which moves the time itself and says by how much in `jumped_seconds`. The product knows nothing of this.
 """
