@@ -25,10 +25,10 @@ from qqqbot.monitoring.screens import status as status_screen
 from qqqbot.monitoring.screens import trades as screens
 from qqqbot.records.folder import Folder, identity, whose
 from qqqbot.records.tail import follow
+from qqqbot.runtime import place
 from qqqbot.runtime.clock import SystemClock
 from qqqbot.runtime.lock import holder
 
-DEFAULT_LOGS = Path(__file__).resolve().parent / "logs"
 KEPT_PRICES = Path(".cache") / "prices"
 """where the backtest keeps prices, beside the logs folder"""
 UNREADABLE = 1
@@ -93,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--logs-dir",
         type=Path,
-        default=Path(os.environ.get("QQQBOT_LOGS") or DEFAULT_LOGS),
+        default=Path(os.environ.get("QQQBOT_LOGS") or place.home(os.environ) / "logs"),
         metavar="DIR",
         help="the logs folder (QQQBOT_LOGS, else logs beside this script)",
     )
@@ -222,7 +222,7 @@ def _token(for_this_machine_alone: bool) -> tuple[str | None, str]:
 
     if for_this_machine_alone:
         return None, "for this machine alone"
-    if (chosen := web_token.chosen(os.environ, DEFAULT_LOGS.parent)) is not None:
+    if (chosen := web_token.chosen(os.environ, place.home(os.environ))) is not None:
         return chosen, "asks for the token that you have chosen; any name will do"
     fresh = web_token.fresh()
     return fresh, f"asks for this token as the password, until it ends: {fresh}"

@@ -28,7 +28,7 @@ from qqqbot.notifications.channels import Channels
 from qqqbot.notifications.dead_man_switch import DeadMan, Ping
 from qqqbot.notifications.notifier import Watch
 from qqqbot.records.book import Book
-from qqqbot.runtime import config
+from qqqbot.runtime import config, place
 from qqqbot.runtime import permissions as private_files
 from qqqbot.runtime import secret_files as secret_urls
 from qqqbot.runtime.clock import StopRequest, SystemClock
@@ -44,7 +44,6 @@ from qqqbot.trading.engine import Engine, State
 from qqqbot.trading.heartbeat import Heartbeat
 from qqqbot.trading.loop import poll, timetable
 
-HERE = Path(__file__).resolve().parent
 SHOWN_SETTINGS = ("short_ma_period", "long_ma_period", "check_interval_minutes", "decide", "band_pct", "order_type")
 ACCOUNT_WAIT_SECONDS = 5.0
 PULSE_SECONDS = 30.0
@@ -370,7 +369,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _from_environment(variable: str, name: str) -> Path:
-    return Path(os.environ.get(variable) or HERE / name)
+    return Path(os.environ.get(variable) or place.home(os.environ) / name)
 
 
 def _kind(error: Exception) -> str:

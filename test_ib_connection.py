@@ -23,6 +23,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from qqqbot.runtime import place
+
 if TYPE_CHECKING:
     from qqqbot.adapters.ib.doctor.checkup import Checkup, Patience, Report
     from qqqbot.adapters.ib.doctor.result import Rung
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
     from qqqbot.model.ports import Clock
     from qqqbot.runtime.config import Config
 
-HERE = Path(__file__).resolve().parent
 STARTED_AGAIN = "QQQBOT_STARTED_AGAIN"
 NOT_SET_UP = "not set up yet ({}): ./bot_control.sh start sets everything up, ./bot_control.sh update does it anew"
 SCHEMA = 1
@@ -99,7 +100,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _from_environment(variable: str, name: str) -> Path:
-    return Path(os.environ.get(variable) or HERE / name)
+    return Path(os.environ.get(variable) or place.home(os.environ) / name)
 
 
 def _check(

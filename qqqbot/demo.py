@@ -25,6 +25,7 @@ from qqqbot.model.errors import BotError, StartRefused
 from qqqbot.model.ports import PriceSource
 from qqqbot.model.sessions import NEW_YORK, REGULAR_LENGTH, SessionTable, new_york_text
 from qqqbot.model.values import Holding, Market, Mode, Rules
+from qqqbot.runtime import place
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.runtime.daily_log import set_up
 from qqqbot.runtime.lock import PID_FILE, Lock
@@ -123,7 +124,9 @@ class Teller:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="demo", description="The bot over simulated prices: no network, no account.")
-    parser.add_argument("--logs", type=Path, default=ROOT / "logs" / "demo", help="where its records go (logs/demo)")
+    parser.add_argument(
+        "--logs", type=Path, default=place.home(os.environ) / "logs" / "demo", help="where its records go (logs/demo)"
+    )
     parser.add_argument("--seed", type=int, default=SEED, help=f"another seed, another market ({SEED})")
     options = parser.parse_args(arguments)
     try:

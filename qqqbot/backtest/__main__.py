@@ -25,11 +25,12 @@ from qqqbot.backtest.vectorized import BASIS_POINT, Commission, Fill, Terms
 from qqqbot.display.terminal import is_terminal, show
 from qqqbot.model.errors import BotError, ConfigError
 from qqqbot.model.values import Decide
+from qqqbot.runtime import place
 from qqqbot.runtime.clock import SystemClock
 from qqqbot.runtime.config import Config, load
 
-ROOT = Path(__file__).resolve().parents[2]
-CACHE = ROOT / ".cache" / "prices"
+HOME = place.home(os.environ)
+CACHE = HOME / ".cache" / "prices"
 BAD_INPUT = 2
 
 
@@ -58,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--look-ahead", action="store_true", help="show the popular, wrong arithmetic beside the right one")
     p.add_argument("--json", action="store_true", help="numbers instead of tables")
     p.add_argument("--out", type=Path, metavar="FILE", help="write the report, one HTML page")
-    p.add_argument("--config", type=Path, default=ROOT / "config.json", help=argparse.SUPPRESS)
+    p.add_argument("--config", type=Path, default=HOME / "config.json", help=argparse.SUPPRESS)
     return p
 
 

@@ -11,14 +11,14 @@ from pathlib import Path
 from qqqbot.model.errors import ConfigError
 from qqqbot.notifications.channels import Channel, Message
 from qqqbot.notifications.dead_man_switch import Ping
+from qqqbot.runtime import place
 from qqqbot.runtime.secret_files import NOTIFY_FILE, NOTIFY_VARIABLE, PING_FILE, PING_VARIABLE, take
 
-HERE = Path(__file__).resolve().parents[2]
 MESSAGE = Message("qqqbot: a test", "Sent by ./bot_control.sh notify-test. If you read this, the channel works.")
 
 
 def main() -> int:
-    config = Path(os.environ.get("QQQBOT_CONFIG") or HERE / "config.json")
+    config = Path(os.environ.get("QQQBOT_CONFIG") or place.home(os.environ) / "config.json")
     try:
         secrets = take(os.environ, config.parent)
     except ConfigError as error:

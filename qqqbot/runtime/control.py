@@ -22,7 +22,11 @@ from qqqbot.runtime.processes import Processes, SystemProcesses
 from qqqbot.runtime.service import Service
 
 VIEWS = ("status", "trades", "logs", "tail", "performance", "drift", "why", "replay", "web", "live")
-MODULES = {"notify-test": "qqqbot.notifications.send_test", "backtest": "qqqbot.backtest"}
+MODULES = {
+    "notify-test": "qqqbot.notifications.send_test",
+    "demo": "qqqbot.demo",
+    "backtest": "qqqbot.backtest",
+}
 WITHOUT_ARGUMENTS = ("start", "resume", "adopt", "leave", "init", "update", "notify-test", "install-service")
 USAGE = 2
 
@@ -55,7 +59,6 @@ class Control:
             "init": self._init,
             "run": lambda arguments: become(str(DAEMON), *arguments),
             "once": lambda arguments: become(str(DAEMON), "--once", *arguments),
-            "demo": lambda arguments: run_module("qqqbot.demo", "--logs", str(where.home / "logs/demo"), *arguments),
             "drill": self._drill,
             "test": self._test,
             "update": self._updated,

@@ -13,7 +13,7 @@ PROGRAM_FOLDER = Path(__file__).resolve().parents[2]
 DAEMON = PROGRAM_FOLDER / "qqq_trading_bot.py"
 MONITOR = PROGRAM_FOLDER / "monitor.py"
 
-CONFIG, LOGS = "QQQBOT_CONFIG", "QQQBOT_LOGS"
+HOME, CONFIG, LOGS = "QQQBOT_HOME", "QQQBOT_CONFIG", "QQQBOT_LOGS"
 # Relative paths in these mean the caller's folder; the daemon runs in another one.
 PATHS = (CONFIG, LOGS, "QQQBOT_VENV", "QQQBOT_NOTIFY_URLS_FILE", "QQQBOT_PING_URL_FILE")
 
@@ -34,6 +34,11 @@ class Place:
         return "./bot_control.sh" if self.in_checkout else self.command.name
 
 
+def home(environment: Mapping[str, str]) -> Path:
+    """The owner's folder, for a program that a command has started; in a checkout also without one."""
+    return Path(environment.get(HOME) or PROGRAM_FOLDER)
+
+
 def checkout(script: Path, environment: Mapping[str, str]) -> Place:
     return _place(script.parent, script, True, environment)
 
@@ -45,10 +50,7 @@ def installed(command: Path, folder: Path, environment: Mapping[str, str]) -> Pl
 def environment_for(place: Place, environment: Mapping[str, str], folder: Path) -> dict[str, str]:
     """What the daemon and the views need of `environment`: every path absolute, `folder` being the caller's."""
     paths = {name: str(folder / environment[name]) for name in PATHS if environment.get(name)}
-    paths[LOGS] = str(place.logs)
-    if not place.in_checkout:
-        paths[CONFIG] = str(place.config)
-    return paths
+    return {**paths, HOME: str(place.home), LOGS: str(place.logs)}
 
 
 def _place(home: Path, command: Path, in_checkout: bool, environment: Mapping[str, str]) -> Place:
