@@ -1,4 +1,4 @@
-"""A stand-in for systemd that runs one service the way `qqqbot/runtime/qqqbot.service` asks: Type=notify, Restart=on-failure.
+"""A stand-in for systemd that runs one service the way the unit qqqbot.service asks: Type=notify, Restart=on-failure.
 
 It counts the notifications it receives (sd_notify(3)) and restarts the service after a failure, until asked to stop.
 """
