@@ -1,8 +1,8 @@
 """A broker with a ledger of its own, outside the bot: it outlives every crash and knows what really happened.
 
-Everything that will become of an order is drawn when it is submitted: when it arrives, when it is executed and at what
-price, when its executions and commissions can be seen. What the broker knows at a moment is then a function of that
-moment, and what it *says* may be less. `submit` is where the laws of the house are checked: it stands for the wire.
+The whole fate of an order is drawn when it is submitted: when it arrives, when it is executed and at what price, when
+its executions and commissions can be seen. What the broker knows at a moment is then a function of that moment, and
+what it *reports* may be less. `submit` is where the laws of the project are checked: it stands for the wire.
 """
 
 import random
@@ -56,7 +56,7 @@ class Execution:
 
 @dataclass
 class SimOrder:
-    """`arrives` is None for an order that the wire swallowed; `ahead`: its status is told before its executions."""
+    """`arrives` is None for an order that was lost on the way; `ahead`: its status is reported before its executions."""
 
     intent: OrderIntent
     arrives: datetime | None
@@ -75,7 +75,7 @@ class SimOrder:
         return tuple(e for e in self.executed(now) if e.seen_at <= now)
 
     def status(self, now: datetime) -> OrderStatus | None:
-        """None where the broker does not know the order (yet)."""
+        """None if the broker does not know the order (yet)."""
         if self.arrives is None or now < self.arrives:
             return None
         if self.refused:
@@ -86,16 +86,16 @@ class SimOrder:
             return OrderStatus.CANCELLED
         return OrderStatus.WORKING
 
-    def told_status(self, now: datetime) -> OrderStatus | None:
-        """A broker that is sound tells no end of an order before it tells the executions."""
+    def reported_status(self, now: datetime) -> OrderStatus | None:
+        """A broker that works properly does not report the end of an order before its executions."""
         late = len(self.seen(now)) < len(self.executed(now))
         status = self.status(now)
         return OrderStatus.WORKING if late and not self.ahead and status is not None else status
 
     def cancelled_ahead(self, now: datetime) -> bool:
-        """Whether it is told to be cancelled while executions of it cannot be seen yet."""
+        """Whether it is reported as cancelled while some of its executions cannot be seen yet."""
         hidden = len(self.seen(now)) < len(self.executed(now))
-        return hidden and self.told_status(now) is OrderStatus.CANCELLED
+        return hidden and self.reported_status(now) is OrderStatus.CANCELLED
 
     def alive(self, now: datetime) -> bool:
         """Whether it can still be executed, at the broker or on its way there."""
@@ -107,7 +107,7 @@ class SimOrder:
 
 @dataclass
 class Unkindness:
-    """How often, from 0 to 1, the broker does something else than fill at once; `rng` decides."""
+    """How often, from 0 to 1, the broker does anything but fill at once; `rng` decides."""
 
     p: float
     rng: random.Random
@@ -158,13 +158,13 @@ class SimBroker:
             cash -= quantity * price
         return cash
 
-    # What is said
+    # What is reported
 
     def snapshot(self) -> AccountSnapshot:
         self._latency()
         now = self.now()
-        # The account may lag behind the executions by some seconds; but a broker that told an order's end before its
-        # executions and then also showed the account of before them could not be dealt with by anybody.
+        # The account may lag behind the executions by some seconds; but a broker that reported an order's end before
+        # its executions and also showed the account as it was before them could not be handled by anybody.
         hidden = any(o.cancelled_ahead(now) for o in self.orders.values())
         lags = self.unkind.happens(0.3) and not hidden
         as_of = now - timedelta(seconds=3) if lags else now
@@ -176,7 +176,7 @@ class SimBroker:
             net_liquidation=value,
             spendable=max(cash, Decimal(0)),
             positions=held,
-            open_order_refs=tuple(r for r, o in self.orders.items() if o.told_status(now) is OrderStatus.WORKING),
+            open_order_refs=tuple(r for r, o in self.orders.items() if o.reported_status(now) is OrderStatus.WORKING),
             taken_at=now,
         )
 
@@ -186,12 +186,12 @@ class SimBroker:
     def find(self, intent: OrderIntent) -> Order | None:
         self._latency()
         order = self.orders.get(intent.order_ref)
-        return self._told(order) if order is not None else None
+        return self._reported(order) if order is not None else None
 
     def recent_orders(self) -> tuple[Order, ...]:
         self._latency()
-        told = [self._told(order) for order in self.orders.values()]
-        return tuple(order for order in told if order is not None and order.fills)
+        reported = [self._reported(order) for order in self.orders.values()]
+        return tuple(order for order in reported if order is not None and order.fills)
 
     def cancel(self, intent: OrderIntent) -> None:
         self._latency()
@@ -205,7 +205,7 @@ class SimBroker:
         assert intent.order_ref not in self.orders, f"{intent.order_ref} was sent twice"
         unkind = self.unkind
         if unkind.happens(0.5):
-            raise OrderRejected("the simulated broker does not want it")
+            raise OrderRejected("the simulated broker refuses it")
         order = self._drawn(intent)
         self.orders[intent.order_ref] = order
         answer_lost = order.arrives is None or unkind.happens(0.5)
@@ -245,7 +245,7 @@ class SimBroker:
             yield Execution(number, at, quantity, price, seen_at, commission_at, corrected_at, corrected)
 
     def _price(self, intent: OrderIntent, at: datetime) -> Decimal | None:
-        """The market's price and a basis point; None where a limit forbids it."""
+        """The market's price plus or minus a basis point; None if a limit forbids it."""
         sign = 1 if intent.side is Side.BUY else -1
         price = Decimal(str(self.prices.price(intent.symbol, at))) * (1 + sign * Decimal("0.0001"))
         price = price.quantize(Decimal("0.0001"))
@@ -253,9 +253,9 @@ class SimBroker:
             return price if sign * (intent.limit_price - price) >= 0 else None
         return price
 
-    def _told(self, order: SimOrder) -> Order | None:
+    def _reported(self, order: SimOrder) -> Order | None:
         now = self.now()
-        status = order.told_status(now)
+        status = order.reported_status(now)
         if status is None:
             return None
         fills = [self._fill(order, e, now) for e in order.seen(now)]

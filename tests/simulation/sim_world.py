@@ -26,7 +26,7 @@ from tests.simulation.sim_broker import SimBroker, Unkindness
 CAPITAL = Decimal(100_000)
 RULES = Rules(short_period=3, long_period=8, max_orders_per_session=40)
 INTERVAL = timedelta(minutes=30)
-# Where each point of a run is tried, fewer checks are enough.
+# If every point of a run is tried, fewer checks are enough.
 SWEEP_INTERVAL = timedelta(minutes=65)
 SESSIONS_BEFORE = 20
 UNKIND_SESSIONS = 3
@@ -54,7 +54,7 @@ class SteppingClock(VirtualClock):
 
 @dataclass
 class World:
-    """What outlives the process: time, prices, the broker, the files, and the fault that comes next."""
+    """What outlives the process: time, prices, the broker, the files, and the next fault."""
 
     seed: int
     p: float
@@ -68,7 +68,7 @@ class World:
         # In the kind world the price moves overnight only, so that a restart decides on the same price.
         self.prices = _prices(self.seed, still=self.p == 0)
         sessions = self.prices.table.sessions[SESSIONS_BEFORE:]
-        # In the middle of a session: what is alive then must be brought to its end by the bot, not by the night.
+        # In the middle of a session: what is still open then must be ended by the bot, not by the night.
         self.kind_from = sessions[UNKIND_SESSIONS].open + timedelta(minutes=self.rng.randint(30, 180))
         self.settled_from = self.kind_from + 2 * INTERVAL
         self.clock = SteppingClock(
@@ -81,7 +81,7 @@ class World:
             self.clock.true_now, self._let_pass, self.prices, self.unkind, self.check_sent, CAPITAL + Decimal(20_000)
         )
         self.points = self.deaths = self.sent = 0
-        self.market_was_sound = True
+        self.market_was_valid = True
         self.refs: set[str] = set()
         self.hand_trade: tuple[str, int] | None = None
         self._became_kind = False
@@ -91,7 +91,7 @@ class World:
     # Faults
 
     def kind(self) -> bool:
-        """Whether the faults are over; from then on the clock is right and the owner has done his part."""
+        """Whether the faults are over; from then on the clock is right and the owner has done what is asked of him."""
         if self.p and not self._became_kind and self.clock.true_now() >= self.kind_from:
             self._became_kind, self.unkind.p, self.clock.offset = True, 0, timedelta(0)
             (self.logs / "HALT").unlink(missing_ok=True)
@@ -122,7 +122,7 @@ class World:
             self.clock.offset = timedelta(0) if self.clock.offset else -timedelta(hours=1)
 
     def connection_is_down(self) -> bool:
-        """For one call, or for longer than an absence takes to be believed."""
+        """For one call, or for longer than it takes until an absence is believed."""
         now = self.clock.true_now()
         if self.happens(0.1):
             self._down_until = now + timedelta(minutes=self.rng.choice((1, 6, 20)))
@@ -173,7 +173,7 @@ class World:
         assert not set(intended) - done - {ref}, f"{ref} sent while {set(intended) - done - {ref}} had no outcome"
         assert not (self.logs / "HALT").exists(), f"{ref} was sent while halted"
         assert self.prices.table.open_session(self.clock.true_now()), f"{ref} was sent while the exchange was closed"
-        assert self.market_was_sound, f"{ref} was sent on bad prices"
+        assert self.market_was_valid, f"{ref} was sent on bad prices"
         assert self.hand_trade is None, f"{ref} was sent while the account differed from the book"
         decision = rows(self.logs / "decisions.jsonl")[-1]
         assert decision["action"] == "ROTATE", f"{ref} was sent without its decision on disk"

@@ -1,11 +1,11 @@
-"""The whole loop in a world that fails: `simulate(seed, p, crash_at, broker)` runs it, holds it to the laws, and tells
-how it ended. The same arguments give the same run, to the last byte; a run that fails prints them.
+"""The whole loop in a world that fails: `simulate(seed, p, crash_at, broker)` runs it, checks the laws on the way, and
+returns how it ended. The same arguments give the same run, to the last byte; a run that fails prints them.
 
-`p` is how unkind the world is while it is: prices that are missing, stale or wrong, a broker that does not answer,
-answers late, twice or in part, a full disk, a clock that steps, an owner who halts and trades by hand, and deaths of
-the process. `crash_at` is the number of the one point at which the process dies in a world that is kind otherwise: each
-call that leaves the process has one before it, one after it and, for what is written, one in the middle. A death is an
-exception that the bot cannot catch; afterwards a new Engine starts over the same files.
+`p` is how unkind the world is until it becomes kind: prices that are missing, stale or wrong, a broker that does not
+answer, answers late, twice or in part, a full disk, a clock that steps, an owner who halts and trades by hand, and
+deaths of the process. `crash_at` is the number of the one point at which the process dies in a world that is otherwise
+kind: each call that leaves the process has one before it, one after it and, for writes, one in the middle. A death is
+an exception that the bot cannot catch; afterwards a new Engine starts with the same files.
 """
 
 import errno
@@ -52,13 +52,13 @@ from tests.simulation.sim_world import CAPITAL, RULES, Death, OwnerStops, World,
 BEAT = timedelta(hours=12)
 ORDER_TIMEOUT = timedelta(seconds=60)
 RESTART = timedelta(seconds=20)
-# Records in memory where the system has it: what is proved here is the order of writes, not the speed of a disk.
+# Records in memory if the system offers it: what is proved here is the order of writes, not the speed of a disk.
 FOLDERS = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
 class Silence:
     def notify(self, kind: str, text: str) -> None:
-        """Nobody listens."""
+        """Nobody is listening."""
 
 
 class FailingFile(AppendOnlyFile):
@@ -102,7 +102,7 @@ class FailingSwitch(HaltSwitch):
 
 
 class FailingPrices:
-    """The simulated prices, and everything that is known to be wrong with a free source."""
+    """The simulated prices, with everything that is known to go wrong with a free source."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -119,9 +119,9 @@ class FailingPrices:
         world.die_before()
         world.step_clock()
         true = world.clock.true_now()
-        sound = world.prices.market(true)
-        world.market_was_sound = not world.happens()
-        return sound if world.market_was_sound else _spoilt(sound, now, world.rng)
+        valid = world.prices.market(true)
+        world.market_was_valid = not world.happens()
+        return valid if world.market_was_valid else _spoilt(valid, now, world.rng)
 
 
 class FailingBroker:
@@ -170,7 +170,7 @@ class FailingBroker:
 
 
 class Life:
-    """One process: an Engine over the world's files."""
+    """One process: an Engine with the world's files."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -242,7 +242,7 @@ class Life:
             self._check_settled()
 
     def _check_settled(self) -> None:
-        """From the second check after the last fault on, each one ends on the rule's holding."""
+        """From the second check after the last fault on, each one ends in the rule's holding."""
         last = self.engine.state.last_check
         if last is not None and last["exchange_open"] and last["timestamp"] >= self._world.settled_from.isoformat():
             assert last["action"] == Action.HOLD, f"not settled: {last['sentence']}"
@@ -251,7 +251,7 @@ class Life:
             self._check_invested(last)
 
     def _check_invested(self, last: Mapping[str, Any]) -> None:
-        """What is held is the whole of what the rule asks for, unless the owner took a part of it himself."""
+        """All of the money is in what the rule wants, unless the owner took some of it himself."""
         book = rows(self._world.logs / "trades.jsonl")
         if last["held"] in SYMBOLS and not any(row.get("kind") == "adopt" for row in book):
             assert last["cash"] < 0.15 * last["equity"], f"{last['cash']} of {last['equity']} is still in cash"
@@ -289,7 +289,7 @@ def simulate(seed: int, p: float = 0.0, crash_at: int | None = None, broker: boo
         _run(world)
         return _end(world)
     except Exception as error:
-        error.add_note(f"again: simulate(seed={seed}, p={p}, crash_at={crash_at}, broker={broker})")
+        error.add_note(f"to repeat it: simulate(seed={seed}, p={p}, crash_at={crash_at}, broker={broker})")
         raise
     finally:
         shutil.rmtree(folder)
@@ -311,7 +311,7 @@ def _run(world: World) -> None:
         except OwnerStops:
             stopped_by_owner = True
         except (BrokerUnavailable, OSError):
-            pass  # the start, or the owner's answer, failed aloud: it is tried again
+            pass  # the start, or the owner's answer, failed with a message: it is tried again
         finally:
             if life is not None:
                 life.end()
@@ -345,7 +345,7 @@ def _check_equal(
     book: Sequence[Row],
     now: datetime,
 ) -> None:
-    """When all is told, the book is the broker's ledger of our orders, and what the owner has had adopted."""
+    """In the end the book equals the broker's ledger of our orders plus what the owner had adopted."""
     adopted = [row for row in book if row.get("kind") == "adopt"]
     ours = world.broker.shares(now, by_hand=False)
     for symbol in SYMBOLS:
@@ -358,7 +358,7 @@ def _check_equal(
 
 
 def _spoilt(market: Market, now: datetime, rng: random.Random) -> Market:
-    """`market` with one thing wrong that must be seen. Raises PricesUnavailable or StalePrices for no answer at all."""
+    """`market` with one thing wrong that must be noticed. Raises PricesUnavailable or StalePrices instead of an answer."""
     bars, qqq, tqqq = market.bars, market.qqq, market.tqqq
     day = rng.randrange(len(bars) - RULES.long_period + 1, len(bars))
     match rng.randrange(12):

@@ -1,4 +1,4 @@
-"""What a process leaves behind is taken up by the next one, and brought to an end."""
+"""What a process leaves unfinished is taken up by the next one, and finished."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -28,7 +28,7 @@ def test_an_order_that_a_dead_process_left_open_is_cancelled_once_its_time_is_ov
     world.clock.stop_at = None
     engine = world.start()
     engine.step()
-    assert world.broker.cancelled == [], "sixty seconds are its own"
+    assert world.broker.cancelled == [], "it is given sixty seconds"
     world.pass_time(seconds=60)
     engine.step()
     assert world.broker.cancelled == [world.broker.submitted[0].order_ref]

@@ -1,7 +1,7 @@
 """The loop in a world that fails, by seed; a death at every point of a run; ten years against the vectorised rule.
 
-What is held to on the way, after every step and before every order, is in `simulation.World`. A failing run prints the
-call that repeats it.
+The laws that are checked on the way, after every step and before every order, are in `sim_world.World`. A failing run
+prints the call that repeats it.
 """
 
 import logging
@@ -26,14 +26,14 @@ from tests.simulation.simulation import FOLDERS, End, Silence, simulate
 SEEDS_A_TEST = 10
 UNKIND_SEEDS = range(400)
 P = (0.03, 0.1, 0.15, 0.3)
-# Runs with rotations between all holdings, each some 300 points long: every one of them is tried.
+# Runs with rotations between all holdings, each about 300 points long: every point is tried.
 SWEPT = ((0, True), (0, False), (4, True), (4, False))
 SLICES = 12
 
 
 @pytest.fixture(autouse=True)
 def quiet() -> Iterator[None]:
-    """Thousands of warnings are what these runs are made of."""
+    """These runs log thousands of warnings."""
     logger = logging.getLogger("qqqbot")
     before = logger.level
     logger.setLevel(logging.CRITICAL)
@@ -70,9 +70,9 @@ def test_a_death_at_any_point_changes_nothing_in_the_end(seed: int, broker: bool
     undisturbed = simulate(seed, broker=broker)
     for crash_at in range(part + 1, undisturbed.points + 1, SLICES):
         end = simulate(seed, crash_at=crash_at, broker=broker)
-        again = f"simulate(seed={seed}, crash_at={crash_at}, broker={broker})"
-        assert end.deaths == 1, again
-        assert (end.shares, end.fills) == (undisturbed.shares, undisturbed.fills), again
+        repeated = f"simulate(seed={seed}, crash_at={crash_at}, broker={broker})"
+        assert end.deaths == 1, repeated
+        assert (end.shares, end.fills) == (undisturbed.shares, undisturbed.fills), repeated
 
 
 def test_at_least_a_thousand_points_of_death_are_tried() -> None:

@@ -1,4 +1,4 @@
-"""Sound values for tests: a Tuesday before Thanksgiving, noon in New York, an account of 100,000 in cash.
+"""Valid values for tests: a Tuesday before Thanksgiving, noon in New York, an account of 100,000 in cash.
 
 Each function builds a value that passes every gate and takes overrides for what a test is about. `closes` is the one
 place that knows price histories for which the rule wants a given holding.
@@ -129,7 +129,7 @@ def market(target: Holding = Holding.QQQ, price: float = PRICE, now: datetime = 
 
 
 def portfolio(qqq: int = 0, tqqq: int = 0, cash: Any = None, **overrides: Any) -> Portfolio:
-    """A book of shares bought at today's prices, the rest of 100,000 in cash unless `cash` says otherwise."""
+    """A book of shares bought at today's prices, and the rest of 100,000 in cash unless `cash` is given."""
     spent = qqq * Decimal(str(PRICE)) + tqqq * Decimal(str(TQQQ_PRICE))
     values: dict[str, Any] = {
         "total_capital": Decimal(100_000),
@@ -222,7 +222,7 @@ def fill(of: OrderIntent | None = None, **overrides: Any) -> Fill:
 
 
 def trade_row(side: Side, symbol: str, quantity: int, price: Any, **overrides: Any) -> Mapping[str, Any]:
-    """A row of the book as its file gives it back."""
+    """A row of the book as read from its file."""
     values: dict[str, Any] = {
         "timestamp": NOW.isoformat(),
         "side": side.value,

@@ -1,8 +1,8 @@
-"""What stands behind the ports in tests: prices that say what a test wants, a broker with a memory of its own.
+"""What is behind the ports in tests: prices that a test chooses, a broker with a memory of its own.
 
-`FakeBroker` is the broker's side of the world: it outlives the bot, so a test may throw an Engine away at any point and
-build another one over the same files. What it does with an order is a `Behaviour`, taken from `behaviours` one by one;
-without one it fills the order at once.
+`FakeBroker` is the broker's side of the world: it outlives the bot, so a test may discard an Engine at any point and
+build another one with the same files. What it does with an order is a `Behaviour`, taken from `behaviours` one by one;
+without one, it fills the order at once.
 """
 
 import json
@@ -53,7 +53,7 @@ class FakeNotifier:
 
 @dataclass
 class FakePrices:
-    """QQQ at `price` in a history in which the rule wants `target`; `trouble` is raised instead where there is one."""
+    """QQQ at `price` in a history in which the rule wants `target`; `trouble`, if any, is raised instead."""
 
     clock: VirtualClock
     target: Holding = Holding.QQQ
@@ -91,7 +91,7 @@ class FakeBroker:
     behaviours: list["Behaviour"] = field(default_factory=list)
     on_submit: Callable[[OrderIntent], None] = lambda _: None
     late_fills: int = 0
-    """shares of the first cancelled order that are filled after everybody has seen it cancelled"""
+    """shares of the first cancelled order that are filled after it was reported as cancelled"""
     deaf_to_cancel: bool = False
     silent: bool = False
     account_silent: bool = False
@@ -215,7 +215,7 @@ def answer_lost(broker: FakeBroker, intent: OrderIntent) -> None:
 
 @dataclass
 class FakeAccount:
-    """What the daemon opens: an account at `inner`."""
+    """The account that the daemon opens, at `inner`."""
 
     inner: FakeBroker
 
@@ -239,7 +239,7 @@ class FakeAccount:
 
 
 class FullDisk(AppendOnlyFile):
-    """A record on a disk that takes `room` more lines."""
+    """A record on a disk with room for `room` more lines."""
 
     def __init__(self, path: Path, room: int = 0) -> None:
         super().__init__(path)

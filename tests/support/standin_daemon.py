@@ -1,12 +1,12 @@
-"""Keeps the daemon's contract with bot_control.sh and nothing else; takes its place where a test is about the script.
+"""Keeps the daemon's contract with bot_control.sh and nothing else; replaces it in tests that are about the script.
 
-The environment tells it how to misbehave:
+The environment says how it misbehaves:
 
     STANDIN_SECONDS      until ready
     STANDIN_STATE        until then, instead of "starting"
     STANDIN_DIES         exit code, instead of becoming ready
     STANDIN_STOP         seconds from TERM to the end; "never": TERM is ignored
-    STANDIN_NO_CONFIG    set: config.json is not read, as no library is there to read it with
+    STANDIN_NO_CONFIG    set: config.json is not read, as if no library could read it
 """
 
 import json

@@ -1,4 +1,4 @@
-"""A watch over a real engine with a virtual clock, one process after another, and the owner's telephone."""
+"""Notifications about a real engine with a virtual clock, one process after another, and the owner's phone."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,7 +15,7 @@ WHO = "qqqbot PAPER ...567"
 
 
 class Post(Channels):
-    """Keeps what is handed over. It arrives at once; not while `works` is False, and later while it is None."""
+    """Keeps what is handed over, which arrives at once; it does not while `works` is False, and later if it is None."""
 
     def __init__(self) -> None:
         super().__init__(())
@@ -47,7 +47,7 @@ class Calls(Outbox[datetime]):
 
 @dataclass
 class Life:
-    """One daemon after another over the same files."""
+    """One daemon after another with the same files."""
 
     world: World
     post: Post = field(default_factory=Post)
@@ -91,7 +91,7 @@ class Life:
 
 
 def settled(life: Life) -> Life:
-    """The first check has bought, and that has been told."""
+    """The first check has bought, and the owner has been told."""
     life.check()
     life.check()
     life.new()
