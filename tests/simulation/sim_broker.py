@@ -56,7 +56,7 @@ class Execution:
 
 @dataclass
 class SimOrder:
-    """`arrives` is None for an order that was lost on the way; `ahead`: its status is reported before its executions."""
+    """`arrives` is None for an order lost on the way; `ahead`: its status is reported before its executions."""
 
     intent: OrderIntent
     arrives: datetime | None

@@ -358,7 +358,7 @@ def _check_equal(
 
 
 def _spoilt(market: Market, now: datetime, rng: random.Random) -> Market:
-    """`market` with one thing wrong that must be noticed. Raises PricesUnavailable or StalePrices instead of an answer."""
+    """`market` with one error that must be noticed. Raises PricesUnavailable or StalePrices instead of an answer."""
     bars, qqq, tqqq = market.bars, market.qqq, market.tqqq
     day = rng.randrange(len(bars) - RULES.long_period + 1, len(bars))
     match rng.randrange(12):
