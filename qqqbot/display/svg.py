@@ -85,8 +85,8 @@ class Stretch:
 
 
 def percent(value: float) -> str:
-    """12%, with a decimal if it is small."""
-    return f"{value:.0%}" if abs(value) >= 0.095 or value == 0 else f"{value:.1%}"
+    """12%, with a decimal if there is one."""
+    return f"{round(value * 100, 1) + 0.0:g}%"
 
 
 def amount(value: float) -> str:
@@ -297,7 +297,7 @@ def _vertical(chart: Chart, top: int, bottom: int) -> tuple[tuple[float, ...], _
 
 
 def _scaled(low: float, high: float, top: int, bottom: int) -> tuple[tuple[float, ...], _Axis]:
-    ticks = ticks_within(low, high, max(3, (bottom - top) // 45))
+    ticks = ticks_within(low, high, max(3, (bottom - top) // 33))
     return ticks, _Axis(min(low, ticks[0]), max(high, ticks[-1]), bottom, top)
 
 
