@@ -149,22 +149,24 @@ def _performance(options: argparse.Namespace, folder: Folder, clock: Clock, out:
     if not prices.exists():
         _print(options, out, facts, screens.performance)
         return
-    from qqqbot.backtest import live_comparison as live_view
+    from qqqbot.backtest import live_comparison
 
-    beside = live_view.performance_facts(folder, prices)
-    _print(options, out, {**facts, **beside}, lambda f: (*screens.performance(f), *live_view.performance_screen(f)))
+    beside = live_comparison.performance_facts(folder, prices)
+    _print(
+        options, out, {**facts, **beside}, lambda f: (*screens.performance(f), *live_comparison.performance_screen(f))
+    )
 
 
 def _drift(options: argparse.Namespace, folder: Folder, out: TextIO) -> int:
-    from qqqbot.backtest import live_comparison as live_view
+    from qqqbot.backtest import live_comparison
 
     house = folder.path.parent
     try:
-        facts = live_view.drift_facts(folder, house / KEPT_PRICES, house / "config.json")
+        facts = live_comparison.drift_facts(folder, house / KEPT_PRICES, house / "config.json")
     except BotError as reason:
         print(f"monitor: --drift: {reason}", file=sys.stderr)
         return UNREADABLE
-    _print(options, out, facts, live_view.drift_screen)
+    _print(options, out, facts, live_comparison.drift_screen)
     return 0
 
 

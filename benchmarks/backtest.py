@@ -23,8 +23,13 @@ import numpy as np  # noqa: E402  (after its threads are settled)
 
 from qqqbot.backtest.account import run  # noqa: E402
 from qqqbot.backtest.prices.table import Prices, Series, align  # noqa: E402
-from qqqbot.backtest.robustness import walk_forward  # noqa: E402
-from qqqbot.backtest.sweeps import LONGS, SHORTS, sweep, sweep_table  # noqa: E402
+from qqqbot.backtest.robustness import (  # noqa: E402
+    LONGS,
+    SHORTS,
+    sweep,
+    sweep_table,
+    walk_forward,
+)
 from qqqbot.backtest.vectorized import Terms, examine, ideal  # noqa: E402
 from qqqbot.model.values import Rules  # noqa: E402
 
@@ -147,7 +152,7 @@ print(ideal(examine(prices, Rules(), d["dates"][0]), Terms(slippage=float(d["cos
 SWEEP = """
 import numpy as np
 from qqqbot.backtest.prices.table import Series, align
-from qqqbot.backtest.sweeps import LONGS, SHORTS, sweep, sweep_table
+from qqqbot.backtest.robustness import LONGS, SHORTS, sweep, sweep_table
 d = np.load({file!r})
 o = np.ones(len(d["all_qqq"]))
 make = lambda n, c: Series(n, d["all_dates"], c, c, o, o)

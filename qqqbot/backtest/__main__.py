@@ -1,7 +1,7 @@
-"""python -m qqqbot.backtest: what the rule would have earned, told honestly.
+"""python -m qqqbot.backtest: what the rule would have earned, without look-ahead.
 
-Prices come from Yahoo and are kept in .cache/prices, or from two files (--prices). Bad prices and bad dates end with
-one sentence and status 2.
+Prices come from Yahoo and are kept in .cache/prices, or come from two files (--prices). Bad prices and bad dates end
+with one sentence and status 2.
 """
 
 import argparse
@@ -16,12 +16,11 @@ from typing import TextIO
 
 import numpy as np
 
-from qqqbot.backtest.intraday import Bars
 from qqqbot.backtest.prices.csv_files import load_intraday, load_prices
-from qqqbot.backtest.prices.table import BadPrices, Prices, adjusted_to
+from qqqbot.backtest.prices.table import BadPrices, Bars, Prices, adjusted_to
 from qqqbot.backtest.study import Question, Study, study
 from qqqbot.backtest.tables import as_json, screen
-from qqqbot.backtest.vectorized import BASIS_POINT, Commission, Fill, Terms
+from qqqbot.backtest.vectorized import BASIS_POINT, CommissionPlan, FillAt, Terms
 from qqqbot.display.terminal import is_terminal, show
 from qqqbot.model.errors import BotError, ConfigError
 from qqqbot.model.values import Decide
@@ -45,26 +44,26 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--start", type=_day, help="first session, like 2020-06-24")
     p.add_argument("--end", type=_day, help="last session; prices are then adjusted to that day")
     p.add_argument(
-        "--fill", choices=list(Fill), default=Fill.CLOSE, type=Fill, help="when a decision is filled (close)"
+        "--fill", choices=list(FillAt), default=FillAt.CLOSE, type=FillAt, help="when a decision is filled (close)"
     )
-    p.add_argument("--slippage-bps", type=_bps, metavar="BPS", help="lost in each leg (config's paper_slippage_bps)")
-    p.add_argument("--commission", choices=list(Commission), default=Commission.IB_FIXED, type=Commission)
+    p.add_argument("--slippage-bps", type=_bps, metavar="BPS", help="slippage a leg (config's paper_slippage_bps)")
+    p.add_argument("--commission", choices=list(CommissionPlan), default=CommissionPlan.IB_FIXED, type=CommissionPlan)
     p.add_argument("--cash-yield", type=_percent, default=0.0, metavar="PCT", help="what cash earns, %% a year (0)")
     p.add_argument("--risk-free", type=_percent, default=0.0, metavar="PCT", help="rate in the Sharpe ratio, %% (0)")
     p.add_argument("--short", type=_period, metavar="DAYS", help="short average (config's)")
     p.add_argument("--long", type=_period, metavar="DAYS", help="long average (config's)")
-    p.add_argument("--band", type=_percent, metavar="PCT", help="band round the short average, %% (config's)")
+    p.add_argument("--band", type=_percent, metavar="PCT", help="band around the short average, %% (config's)")
     p.add_argument("--decide", choices=list(Decide), type=Decide, help="with --fill intraday (config's)")
-    p.add_argument("--capital", type=_capital, metavar="USD", help="what is put in (config's total_capital)")
-    p.add_argument("--look-ahead", action="store_true", help="show the popular, wrong arithmetic beside the right one")
-    p.add_argument("--json", action="store_true", help="numbers instead of tables")
-    p.add_argument("--out", type=Path, metavar="FILE", help="write the report, one HTML page")
+    p.add_argument("--capital", type=_capital, metavar="USD", help="capital at the start (config's total_capital)")
+    p.add_argument("--look-ahead", action="store_true", help="show the popular, wrong arithmetic next to the right one")
+    p.add_argument("--json", action="store_true", help="print numbers instead of tables")
+    p.add_argument("--out", type=Path, metavar="FILE", help="write the report, a single HTML page")
     p.add_argument("--config", type=Path, default=HOME / "config.json", help=argparse.SUPPRESS)
     return p
 
 
 def main(arguments: Sequence[str] | None = None, out: TextIO = sys.stdout, err: TextIO = sys.stderr) -> int:
-    """0, or 2 for anything that cannot be examined."""
+    """Exit status: 0, or 2 for anything that cannot be examined."""
     args = parser().parse_args(arguments)
     try:
         question = _question(args, load(args.config))
@@ -78,7 +77,7 @@ def main(arguments: Sequence[str] | None = None, out: TextIO = sys.stdout, err: 
     try:
         _print(result, args, out)
         out.flush()
-    except BrokenPipeError:  # `backtest | head` has seen enough; the interpreter must not try to flush again
+    except BrokenPipeError:  # `backtest | head` has seen enough; the interpreter must not flush again
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
@@ -108,11 +107,11 @@ def _prices(args: argparse.Namespace, err: TextIO) -> tuple[Prices, tuple[Bars, 
     if args.prices:
         prices = load_prices(*args.prices)
     else:
-        from qqqbot.backtest.prices.cache import cached_prices, recent_bars  # they are not needed with files
+        from qqqbot.backtest.prices.cache import cached_prices, recent_bars  # not needed with files
 
         now = SystemClock().now()
         prices = cached_prices(CACHE, now, say=lambda text: print(text, file=err))
-        if bars is None and (args.fill is Fill.INTRADAY or args.bars_from_yahoo):
+        if bars is None and (args.fill is FillAt.INTRADAY or args.bars_from_yahoo):
             bars = recent_bars(now, say=lambda text: print(text, file=err))
     if args.end is not None and prices.dates[prices.first] <= args.end < prices.dates[-1]:
         prices = adjusted_to(prices, args.end)
@@ -144,7 +143,7 @@ def _progress(err: TextIO) -> "_Steps":
 
 
 class _Steps:
-    """What is being computed, on one line of a terminal that is overwritten."""
+    """Shows what is being computed, on one line of a terminal that is overwritten."""
 
     def __init__(self, out: TextIO | None) -> None:
         self._out = out
@@ -159,14 +158,14 @@ def _day(text: str) -> np.datetime64:
     try:
         return np.datetime64(text, "D")
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no date; expected one like 2020-06-24") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date; expected one like 2020-06-24") from None
 
 
 def _number(text: str, low: float, high: float) -> float:
     try:
         value = float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
     if not low <= value <= high:
         raise argparse.ArgumentTypeError(f"must be from {low:g} to {high:g}, was {text}")
     return value

@@ -1,7 +1,7 @@
 """The account as the daemon would have run it: whole shares at printed prices, its own sizing, commissions and buffer.
 
-Shares are bought with `planning.shares_to_buy` and charged by `planning.commission`, in Decimal, as in life; the equity
-between two orders is vectorised. Slippage is paid on each order, at the printed price.
+Shares are bought with `shares_to_buy` and charged by `commission`, the daemon's own functions, in Decimal; the equity
+between two orders is vectorized. Slippage is paid on each order, at the printed price.
 """
 
 from collections.abc import Iterable
@@ -12,12 +12,12 @@ import numpy as np
 
 from qqqbot.backtest.prices.table import Floats
 from qqqbot.backtest.signals import CASH, Levels
-from qqqbot.backtest.vectorized import NAMES, Commission, Days, Event, Terms, cash_growth, daily_events
+from qqqbot.backtest.vectorized import NAMES, CommissionPlan, Days, Event, Terms, cash_growth, daily_events
 from qqqbot.model.values import Side
 from qqqbot.strategy.planning import commission, shares_to_buy
 
 # Interactive Brokers' tiered plan up to 300,000 shares a month: 0.0035 USD a share, at least 0.35 USD, at most 1 % of
-# the trade; and about 0.0032 USD a share for exchange and clearing where the order takes liquidity.
+# the trade; and about 0.0032 USD a share for exchange and clearing if the order takes liquidity.
 # https://www.interactivebrokers.com/en/pricing/commissions-stocks.php
 TIERED_PER_SHARE, TIERED_MINIMUM, TIERED_MAXIMUM = Decimal("0.0035"), Decimal("0.35"), Decimal("0.01")
 TIERED_FEES = Decimal("0.0032")
@@ -27,7 +27,7 @@ PRICE_STEP = Decimal("0.0001")  # the simulated account's
 
 @dataclass(frozen=True, slots=True)
 class Trade:
-    """One order of the account. `price` is what was paid, `slippage` what that cost beside the quoted price, in USD."""
+    """One order of the account. `price` is what was paid, `slippage` its cost against the quoted price, in USD."""
 
     date: np.datetime64
     side: Side
@@ -39,7 +39,7 @@ class Trade:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class AccountHistory:
     """Equity at each close in USD, the first being the capital; holding at each close; every order."""
 
     equity: Floats
@@ -56,27 +56,27 @@ class Account:
         return sum((t.slippage for t in self.trades), Decimal(0))
 
 
-def account(days: Days, events: Iterable[Event], terms: Terms) -> Account:
+def account(days: Days, events: Iterable[Event], terms: Terms) -> AccountHistory:
     """The account through `events`, marked at each close."""
     book = _Book(days, terms)
-    moves = tuple(events)
-    for event in moves:
-        book.move(event)
+    rotations = tuple(events)
+    for event in rotations:
+        book.rotate(event)
     book.mark(len(days))
     book.equity[0] = float(terms.capital)
-    return Account(book.equity, book.holding, tuple(book.trades), moves)
+    return AccountHistory(book.equity, book.holding, tuple(book.trades), rotations)
 
 
-def run(days: Days, terms: Terms) -> Account:
+def run(days: Days, terms: Terms) -> AccountHistory:
     """The account of the daily rule under `terms`."""
     return account(days, daily_events(days, terms.fill), terms)
 
 
-def fee(plan: Commission, quantity: int, price: Decimal) -> Decimal:
+def fee(plan: CommissionPlan, quantity: int, price: Decimal) -> Decimal:
     """USD for one trade."""
-    if plan is Commission.IB_FIXED:
+    if plan is CommissionPlan.IB_FIXED:
         return commission(quantity, price)
-    if plan is Commission.NONE or quantity == 0:
+    if plan is CommissionPlan.NONE or quantity == 0:
         return Decimal(0)
     least = max(TIERED_PER_SHARE * quantity, TIERED_MINIMUM)
     return (min(least, TIERED_MAXIMUM * quantity * price) + TIERED_FEES * quantity).quantize(CENT)
@@ -99,7 +99,7 @@ class _Book:
         self._slippage = Decimal(repr(terms.slippage))
 
     def mark(self, until: int) -> None:
-        """Equity and holding of the closes not marked yet, up to `until`."""
+        """Equity and holding of the closes that are not marked yet, up to `until`."""
         cut = slice(self.marked, until)
         if until > self.marked:
             money = self._money[cut] / self._money[max(0, self.marked - 1)]
@@ -109,8 +109,8 @@ class _Book:
                 self.cash *= Decimal(repr(float(money[-1])))
             self.marked = until
 
-    def move(self, event: Event) -> None:
-        """Sell what is held, buy what is wanted, with the daemon's sizing; the sale's proceeds are in the purchase."""
+    def rotate(self, event: Event) -> None:
+        """Sell what is held, buy what is wanted, with the daemon's sizing; the sale's proceeds are spent."""
         self.mark(event.day)
         if event.target == self.held:
             return
@@ -123,9 +123,7 @@ class _Book:
     def _sell(self, event: Event) -> None:
         price = self._printed(event, self.held)
         shares = self.units / float(self.days.factor[self.held, event.day])
-        whole = int(
-            shares + 1e-6
-        )  # 211.9999999 is 212 shares; what is beyond a whole share are dividends, paid in cash
+        whole = int(shares + 1e-6)  # 211.9999999 is 212 shares; what exceeds whole shares are dividends, paid in cash
         self._trade(event, Side.SELL, self.held, whole, price)
         self.cash += Decimal(repr(max(0.0, shares - whole))) * price
         self.units = 0.0

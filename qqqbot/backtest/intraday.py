@@ -1,9 +1,9 @@
 """What deciding during the session costs: the daemon's checks replayed on bars of some minutes.
 
-A check sees the price at which the bar before it closed, and is filled at that price plus slippage. The averages are
-of the finished daily closes before the session and that price, as in the daemon. The checks in the first minutes, which
-may not trade yet, and the one at the close, which may not trade any more, are left out. The cap on orders a session is
-not played: without it the busiest day shows itself.
+A check sees the price at which the bar before it closed, and is filled at that price plus slippage. As in the daemon,
+the averages are those of the finished daily closes before the session and that price. The checks in the first minutes,
+which may not trade yet, and the one at the close, which no longer may, are left out. The cap on orders per session is
+not applied, so that the busiest day shows.
 """
 
 from dataclasses import dataclass, replace
@@ -11,16 +11,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from qqqbot.backtest.account import Account, account
-from qqqbot.backtest.metrics import Floats
-from qqqbot.backtest.prices.table import BadPrices, Dates, Prices, Series
+from qqqbot.backtest.account import AccountHistory, account
+from qqqbot.backtest.prices.table import BadPrices, Bars, Floats, Prices, Series
 from qqqbot.backtest.signals import CASH, Levels, levels_from
 from qqqbot.backtest.vectorized import Days, Event, Terms, daily_events, examine
 from qqqbot.model.values import Decide, Rules
 
 BASIS_TOLERANCE = 0.02
-Bars = tuple[Dates, Floats, Floats]
-"""starts, opens and closes, as `price_files.load_intraday` gives them"""
 Indexes = npt.NDArray[np.intp]
 
 
@@ -41,10 +38,10 @@ class Checks:
 
 @dataclass(frozen=True, slots=True)
 class IntradayRun:
-    """One way of deciding: its account, and how often it moved."""
+    """One way of deciding: its account, and how often it rotated."""
 
     name: str
-    account: Account
+    account: AccountHistory
     rotations: int
     most_in_a_day: int
     busy_days: int
@@ -52,7 +49,7 @@ class IntradayRun:
 
 
 def sessions_with_bars(prices: Prices, rules: Rules, qqq: Bars, tqqq: Bars) -> tuple[Days, Checks]:
-    """The sessions that have bars, and the checks in them. Raises BadPrices where bars and daily prices disagree."""
+    """The sessions that have bars, and the checks in them. Raises BadPrices if bars and daily prices disagree."""
     qqq, tqqq = _common(qqq, tqqq)
     dates = np.unique(qqq[0].astype("datetime64[D]"))
     known = dates[np.isin(dates, prices.dates[prices.first :])]
@@ -88,7 +85,7 @@ def replay(name: str, days: Days, checks: Checks, terms: Terms) -> IntradayRun:
 
 
 def _common(qqq: Bars, tqqq: Bars) -> tuple[Bars, Bars]:
-    """The bars that both have: a check without one of the prices is no check."""
+    """The bars that both have: a check needs both prices."""
     times, ours, theirs = np.intersect1d(qqq[0], tqqq[0], return_indices=True)
     if not len(times):
         raise BadPrices("the intraday files of QQQ and TQQQ have no bar in common")
@@ -101,7 +98,7 @@ def _checks(prices: Prices, days: Days, rules: Rules, qqq: Bars, tqqq: Bars) -> 
     last_of_day = np.append(date[1:] != date[:-1], True)
     closes_at = np.repeat(starts[last_of_day], np.diff(np.flatnonzero(last_of_day), prepend=-1))
     opens_at = np.repeat(starts[np.roll(last_of_day, 1)], np.diff(np.flatnonzero(last_of_day), prepend=-1))
-    ends = np.append(starts[1:], starts[-1:])  # of a session's last bar nothing is asked
+    ends = np.append(starts[1:], starts[-1:])  # a session's last bar is not used
     early = (ends - opens_at).astype(np.float64) * 60 < rules.no_trade_seconds_after_open
     chosen = np.isin(date, days.dates) & ~last_of_day & ~early
     day = np.searchsorted(days.dates, date[chosen])
@@ -115,7 +112,7 @@ def _checks(prices: Prices, days: Days, rules: Rules, qqq: Bars, tqqq: Bars) -> 
 
 
 def _basis(series: Series, bars: Bars, today: Indexes, chosen: npt.NDArray[np.bool_]) -> Floats:
-    """What turns a bar's price into the daily table's: bars are as printed, or adjusted for splits alone."""
+    """What turns a bar's price into the daily table's: bars are as printed, or adjusted for splits only."""
     close, factor = series.close[today], series.factor[today]
     for unadjusted in (factor, factor / series.splits[today]):
         apart = np.abs(bars[2][chosen] / (close * unadjusted) - 1)
@@ -143,6 +140,6 @@ def _events(checks: Checks, wanted: Levels) -> tuple[Event, ...]:
     )
 
 
-def _summary(name: str, result: Account) -> IntradayRun:
+def _summary(name: str, result: AccountHistory) -> IntradayRun:
     per_day = np.bincount([event.day for event in result.events]) if result.events else np.zeros(1, np.intp)
     return IntradayRun(name, result, len(result.events), int(per_day.max()), int((per_day >= 2).sum()))

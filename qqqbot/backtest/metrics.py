@@ -1,7 +1,7 @@
-"""What a curve of equity amounts to. numpy alone; each formula in its docstring.
+"""The figures of an equity curve. numpy only; each formula is in its docstring.
 
 `equity` is the value at each close, the first being what was put in; `returns` are equity[t] / equity[t-1] - 1. A year
-has 252 sessions where returns are scaled, and 365.25 days where time is counted.
+has 252 sessions when returns are scaled, and 365.25 days when time is counted.
 """
 
 import math
@@ -10,15 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Levels = npt.NDArray[np.int8]
+from qqqbot.backtest.prices.table import Floats
+from qqqbot.backtest.signals import Levels
 
 SESSIONS_A_YEAR = 252
 
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """One curve's figures; fractions, not per cent. `longest_drawdown` is in sessions."""
+    """One curve's figures; fractions, not percentages. `longest_drawdown` is in sessions."""
 
     final: float
     total_return: float
@@ -35,7 +35,7 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True)
 class HoldingFigures:
-    """What the periods in one holding came to; means are NaN where there is nothing to average."""
+    """The results of the periods in one holding; means are NaN if there is nothing to average."""
 
     time: float
     stays: int
@@ -74,7 +74,7 @@ def total_return(equity: Floats) -> float:
 
 
 def cagr(equity: Floats, years: float) -> float:
-    """(last / first) ** (1 / years) - 1; NaN for no time at all."""
+    """(last / first) ** (1 / years) - 1; NaN if no time has passed."""
     if years <= 0:
         return math.nan
     return float((equity[-1] / equity[0]) ** (1 / years) - 1)
@@ -103,7 +103,7 @@ def sortino(returns: Floats, risk_free: float = 0.0) -> float:
 
 
 def calmar(equity: Floats, years: float) -> float:
-    """CAGR / |max drawdown|; NaN where there was none."""
+    """CAGR / |max drawdown|; NaN if there was none."""
     return _ratio(cagr(equity, years), abs(max_drawdown(equity)))
 
 
@@ -114,7 +114,7 @@ def drawdowns(equity: Floats) -> Floats:
 
 
 def max_drawdown(equity: Floats) -> float:
-    """The lowest of the drawdowns; 0 where the curve never fell."""
+    """The lowest of the drawdowns; 0 if the curve never fell."""
     return float(drawdowns(equity).min())
 
 
@@ -125,11 +125,6 @@ def longest_drawdown(equity: Floats) -> int:
     waits = gaps.copy()
     waits[:-1][gaps[:-1] == 1] = 0  # the next close is a new peak: never under water
     return int(waits.max(initial=0))
-
-
-def exposure(holding: Levels) -> float:
-    """Closes at which anything but cash was held / all closes."""
-    return float((holding > 0).mean())
 
 
 def time_in(holding: Levels, level: int) -> float:
@@ -166,7 +161,7 @@ def holding_figures(equity: Floats, holding: Levels, level: int) -> HoldingFigur
 
 
 def rotations_a_year(rotations: int, years: float) -> float:
-    """Moves from one holding to another / years."""
+    """Rotations / years."""
     return _ratio(rotations, years)
 
 

@@ -1,10 +1,9 @@
 """What the cells of backtest.ipynb call, so that they hold a story and no logic.
 
 Pictures and tables are the report's own. Prices come from the files named in QQQBOT_PRICES and QQQBOT_BARS (two paths
-each, separated by the system's path separator), else from Yahoo.
+each, separated by the system's path separator), otherwise from Yahoo.
 """
 
-import html
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from qqqbot.backtest import tables as study_tables
-from qqqbot.backtest.intraday import Bars
+from qqqbot.backtest import tables
 from qqqbot.backtest.prices.cache import cached_prices, recent_bars
 from qqqbot.backtest.prices.csv_files import load_intraday, load_prices
-from qqqbot.backtest.prices.table import BadPrices, Prices, adjusted_to
+from qqqbot.backtest.prices.table import BadPrices, Bars, Prices, adjusted_to
 from qqqbot.backtest.study import Question, Study, study
 from qqqbot.backtest.vectorized import Terms
+from qqqbot.display.markup import table, tag
 from qqqbot.runtime.clock import SystemClock
 
 CACHE = Path(__file__).resolve().parents[2] / ".cache" / "prices"
@@ -38,7 +37,7 @@ class Shown:
 
 
 def prices_of_this_run(environment: Mapping[str, str] = os.environ) -> tuple[Prices, tuple[Bars, Bars] | None]:
-    """Daily prices, and bars where there are any. Raises BadPrices."""
+    """Daily prices, and intraday bars if there are any. Raises BadPrices."""
     bars = None
     if files := _two(environment, "QQQBOT_BARS"):
         bars = (load_intraday(files[0]), load_intraday(files[1]))
@@ -63,58 +62,54 @@ def examined(
 
 
 def summary(found: Study) -> Shown:
-    return _table(*study_tables.summary(found))
+    return _table(*tables.summary(found))
 
 
-def stays(found: Study) -> Shown:
-    return _table(*study_tables.holdings(found))
+def held_periods(found: Study) -> Shown:
+    return _table(*tables.holdings(found))
 
 
 def findings(found: Study) -> Shown:
-    return _table(("", "found"), study_tables.findings(found))
+    return _table(("", "found"), tables.findings(found))
 
 
 def look_ahead(found: Study) -> Shown:
-    return _table(*study_tables.look_ahead(found))
+    return _table(*tables.look_ahead(found))
 
 
 def intraday(found: Study) -> Shown:
-    return _table(*study_tables.intraday(found)) if found.intraday else _note("There are no bars in this run.")
+    return _table(*tables.intraday(found)) if found.intraday else _note("There are no bars in this run.")
 
 
 def fills(found: Study) -> Shown:
-    return _table(*study_tables.variants(found.fills, "fills"))
+    return _table(*tables.variants(found.fills, "fills"))
 
 
 def bands(found: Study) -> Shown:
-    return _table(*study_tables.variants(found.bands, "band"))
+    return _table(*tables.variants(found.bands, "band"))
 
 
 def confirmations(found: Study) -> Shown:
-    return _table(*study_tables.variants(found.confirmations, "followed after"))
+    return _table(*tables.variants(found.confirmations, "followed after"))
 
 
 def eras(found: Study) -> Shown:
     if found.long_view is None:
         return _note("There are no years before TQQQ in these prices.")
-    return _table(*study_tables.eras(found.long_view.eras))
+    return _table(*tables.eras(found.long_view.eras))
 
 
 def picture(svg: str) -> Shown:
-    """One of `study_pictures`; empty where the prices do not suffice for it."""
+    """One of `figures`; it is empty if the prices do not suffice for it."""
     return Shown(svg, "a picture") if svg else _note("The prices do not suffice for this picture.")
 
 
 def _note(text: str) -> Shown:
-    return Shown(f"<p>{text}</p>", text)
+    return Shown(tag("p", text), text)
 
 
 def _table(head: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> Shown:
-    def line(tag: str, cells: tuple[str, ...]) -> str:
-        return "<tr>" + "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells) + "</tr>"
-
-    markup = "<table>" + line("th", head) + "".join(line("td", row) for row in rows) + "</table>"
-    return Shown(markup, "\n".join("  ".join(row) for row in (head, *rows)))
+    return Shown(table(head, rows), "\n".join("  ".join(row) for row in (head, *rows)))
 
 
 def _two(environment: Mapping[str, str], name: str) -> tuple[Path, Path] | None:

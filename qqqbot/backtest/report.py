@@ -1,18 +1,14 @@
 """One HTML page with everything inside it: no script from elsewhere, no font, no request. It opens offline."""
 
-import html
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
-from qqqbot.backtest import figures as study_pictures
-from qqqbot.backtest import metrics
-from qqqbot.backtest import tables as study_tables
+from qqqbot.backtest import figures, metrics, tables
 from qqqbot.backtest.study import Study
 from qqqbot.backtest.vectorized import NAMES
+from qqqbot.display.markup import Child, Markup, table, tag
 
-Rows = Iterable[tuple[str, ...]]
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 STYLE = """
@@ -39,140 +35,151 @@ def write(path: Path, study: Study) -> None:
 
 def page(study: Study) -> str:
     """The whole page."""
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("title", "QQQ/TQQQ rotation: honest backtest"),
+        tag("meta", name="viewport", content="width=device-width,initial-scale=1"),
+        tag("style", Markup(STYLE)),
+    )
     parts = [_opening(study), _curves(study), _when(study), _luck(study), _before(study), _costs(study), _fine_print()]
+    return "<!doctype html>" + tag("html", head, tag("body", tag("main", parts)), lang="en")
+
+
+def _opening(study: Study) -> Child:
+    terms = tables.terms_text(study.question.terms)
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>QQQ/TQQQ rotation: honest backtest</title>'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<style>{STYLE}</style></head><body><main>{''.join(parts)}</main></body></html>"
+        tag("h1", "What the rule is really worth"),
+        tag("p", f"{tables.headline(study)}. {terms}. No decision here knows a later price.", class_="faint"),
+        tag("div", tables.verdict(study), class_="card verdict"),
+        _card(table(*tables.summary(study))),
+        tag(
+            "p",
+            "Your account: whole shares, the daemon's cash buffer and commissions. Ideal: fully invested in fractions "
+            "of shares, slippage only; this is the line that other tools would show. Held lines pay no costs.",
+            class_="faint",
+        ),
+        _look_ahead(study),
     )
 
 
-def _opening(study: Study) -> str:
-    text = [
-        "<h1>What the rule is really worth</h1>",
-        f'<p class="faint">{_safe(study_tables.headline(study))}. '
-        f"{_safe(study_tables.terms_text(study.question.terms))} USD. No decision here knows a later price.</p>",
-        f'<div class="card verdict">{_safe(study_tables.verdict(study))}</div>',
-        _card(_table(*study_tables.summary(study))),
-        '<p class="faint">Your account: whole shares, the cash buffer and commissions of the daemon. Ideal: fully '
-        "invested in fractions of shares, slippage alone; this is the line that other tools would show. Held lines pay "
-        "no costs.</p>",
-    ]
-    if study.wrong is not None:
-        text.append(
-            '<div class="card wrong"><b>Look-ahead: wrong, for comparison only.</b> The popular backtest earns each '
-            "day's return with the position computed from that day's own close. The same days without that error "
-            f"stand below it.{_table(*study_tables.look_ahead(study))}</div>"
-        )
-    return "".join(text)
+def _look_ahead(study: Study) -> Child:
+    if study.wrong is None:
+        return None
+    return tag(
+        "div",
+        tag("b", "Look-ahead: wrong, for comparison only."),
+        " The popular backtest credits each day's return to a position chosen at that same day's close: it buys in the "
+        "morning what it learns in the evening. The second row shows the same days without that error.",
+        table(*tables.look_ahead(study)),
+        class_="card wrong",
+    )
 
 
-def _curves(study: Study) -> str:
+def _curves(study: Study) -> Child:
     pictures = (
-        study_pictures.equity(study),
-        study_pictures.drawdown(study),
-        study_pictures.holdings(study),
-        study_pictures.holdings(study, min(500, len(study.days))),
-        study_pictures.yearly(study),
+        figures.equity(study),
+        figures.drawdown(study),
+        figures.holdings(study),
+        figures.holdings(study, min(500, len(study.days))),
+        figures.yearly(study),
     )
     return (
-        "<h2>The years</h2>"
-        + "".join(map(_card, pictures))
-        + _card(f"<b>The rule, your account: return of each month</b>{_months(study)}")
-        + "<h2>The held periods</h2>"
-        + _card(study_pictures.held_periods(study))
-        + _card(_table(*study_tables.holdings(study)))
+        tag("h2", "The years"),
+        [_picture(picture) for picture in pictures],
+        _card(tag("b", "The rule, your account: return of each month"), _months(study)),
+        tag("h2", "The held periods"),
+        _picture(figures.held_periods(study)),
+        _card(table(*tables.holdings(study))),
     )
 
 
-def _when(study: Study) -> str:
-    text = ["<h2>When to decide, and how fast</h2>"]
+def _when(study: Study) -> Child:
+    text: list[Child] = [tag("h2", "When to decide, and how fast")]
     if study.intraday:
-        head, rows = study_tables.intraday(study)
-        text.append(_card(f"<b>{_safe(study_tables.intraday_title(study))}</b>{_table(head, rows)}"))
-        text.append("<p>Every check that may trade is a check that may be fooled. Once before the close is enough.</p>")
-    text.append(_card(_table(*study_tables.variants(study.fills, "fills (ideal line)"))))
-    text.append(_card(_table(*study_tables.variants(study.bands, "band round the short average"))))
-    text.append(_card(_table(*study_tables.variants(study.confirmations, "followed after"))))
-    text.append('<p class="faint">Chosen with hindsight, each of these rows; none is a promise.</p>')
-    return "".join(text)
+        text.append(_card(tag("b", tables.intraday_title(study)), table(*tables.intraday(study))))
+        text.append(tag("p", "Every check that may trade may be fooled. Once before the close is enough."))
+    text.append(_card(table(*tables.variants(study.fills, "filled (ideal line)"))))
+    text.append(_card(table(*tables.variants(study.bands, "band around the short average"))))
+    text.append(_card(table(*tables.variants(study.confirmations, "followed after"))))
+    return text, tag("p", "Each of these rows is chosen with hindsight; none is a promise.", class_="faint")
 
 
-def _luck(study: Study) -> str:
-    text = ["<h2>Skill, luck and fragility</h2>"]
+def _luck(study: Study) -> Child:
+    text: list[Child] = []
     if study.null is not None:
-        text += [_card(study_pictures.luck(study)), f"<p>{_sentence(study_tables.null_text(study))}</p>"]
+        text += [_picture(figures.luck(study)), _sentence(tables.null_text(study))]
     if study.sweep is not None:
-        text += [_card(study_pictures.heat(study, "cagr")), _card(study_pictures.heat(study, "sharpe"))]
-        text.append(f"<p>{_sentence(study_tables.sweep_text(study))} The ring is the configured pair.</p>")
+        text += [_picture(figures.heat(study, "cagr")), _picture(figures.heat(study, "sharpe"))]
+        text.append(_sentence(tables.sweep_text(study), " The ring marks the configured pair."))
     if study.walk is not None:
-        text += [_card(study_pictures.walk_forward(study)), f"<p>{_sentence(study_tables.walk_text(study))}</p>"]
-    if len(text) == 1:
-        text.append("<p>Too few sessions to say anything about it.</p>")
-    return "".join(text)
+        text += [_picture(figures.walk_forward(study)), _sentence(f"walk-forward: {tables.walk_text(study)}")]
+    return tag("h2", "Skill, luck and fragility"), text or tag("p", "Too few sessions to say anything about it.")
 
 
-def _before(study: Study) -> str:
+def _before(study: Study) -> Child:
     if study.long_view is None:
-        return ""
+        return None
     fit = study.long_view.fit
     model = (
-        f"Three times QQQ's day, less interest on two parts of three at the Treasury bill's rate, less a fee of "
+        f"Three times QQQ's day, less interest on the borrowed two thirds at the Treasury bill's rate, less a fee of "
         f"{fit.fee:.2%} a year that makes the model end where the fund ended ({fit.first} to {fit.last}). Its error "
-        f"there: {fit.tracking_error:.1%} a year of tracking error, days correlated {fit.correlation:.4f}, the worst "
-        f"year {fit.worst_year[0]} with {fit.worst_year[1]:+.1%}."
+        f"there: a tracking error of {fit.tracking_error:.1%} a year, a correlation of days of {fit.correlation:.4f}, "
+        f"the worst year {fit.worst_year[0]} with {fit.worst_year[1]:+.1%}."
     )
     return (
-        "<h2>2000 and 2008</h2>"
-        + _card(study_pictures.long_view(study))
-        + _card(_table(*study_tables.eras(study.long_view.eras)))
-        + f"<p>{_safe(model)}</p>"
+        tag("h2", "2000 and 2008"),
+        _picture(figures.long_view(study)),
+        _card(table(*tables.eras(study.long_view.eras))),
+        tag("p", model),
     )
 
 
-def _costs(study: Study) -> str:
-    found = dict(study_tables.findings(study))
+def _costs(study: Study) -> Child:
+    found = dict(tables.findings(study))
     items = [("Costs", found["costs"]), ("Tax", found.get("tax", "")), ("Worst", found["worst"])]
-    listed = "".join(f"<dt>{name}</dt><dd>{_sentence(text)}</dd>" for name, text in items if text)
-    head, rows = _rotations(study)
+    head, rows = _held_periods(study)
     return (
-        f"<h2>Costs, tax and every rotation</h2><dl>{listed}</dl>"
-        + _card(
-            f"<details><summary>All {len(rows)} held periods in QQQ and TQQQ</summary>{_table(head, rows)}</details>"
-        )
-        + _card(f"<details><summary>All {len(study.account.trades)} orders</summary>{_orders(study)}</details>")
+        tag("h2", "Costs, tax and every rotation"),
+        tag("dl", [(tag("dt", name), tag("dd", _full(text))) for name, text in items if text]),
+        _details(f"All {len(rows):,} held periods in QQQ and TQQQ", table(head, rows)),
+        _details(f"All {len(study.account.trades):,} orders", _orders(study)),
     )
 
 
-def _fine_print() -> str:
+def _fine_print() -> Child:
     return (
-        '<h2>What this is not</h2><p class="faint">Fills at the close it decided on are kinder than life: the real '
-        "decision is taken minutes before the close, and the real fill comes later and worse. Dividends are taken as "
-        "reinvested on the ex-day. Prices are Yahoo's. The past is one path of many; nothing here is advice.</p>"
+        tag("h2", "What this is not"),
+        tag(
+            "p",
+            "Fills at the close it decided on are kinder than life: the real decision is made minutes before the "
+            "close, and the real fill comes later and worse. Dividends count as reinvested on the ex-day. Prices are "
+            "Yahoo's. The past is one path of many; nothing here is advice.",
+            class_="faint",
+        ),
     )
 
 
-def _months(study: Study) -> str:
+def _months(study: Study) -> Markup:
     months = study.days.dates.astype("datetime64[M]").astype(np.int64)
     which, returns = metrics.period_returns(study.own.equity, months)
     by_month = dict(zip(which.tolist(), returns.tolist(), strict=True))
-    rows = []
-    for year in range(which[0] // 12, which[-1] // 12 + 1):
-        cells = "".join(_month_cell(by_month.get(year * 12 + m)) for m in range(12))
-        rows.append(f"<tr><td>{1970 + year}</td>{cells}</tr>")
-    head = "".join(f"<th>{name}</th>" for name in ("", *MONTHS))
-    return f'<table class="months"><tr>{head}</tr>{"".join(rows)}</table>'
+    rows = [
+        tag("tr", tag("td", str(1970 + year)), [_month_cell(by_month.get(year * 12 + m)) for m in range(12)])
+        for year in range(which[0] // 12, which[-1] // 12 + 1)
+    ]
+    return tag("table", tag("tr", [tag("th", name) for name in ("", *MONTHS)]), rows, class_="months")
 
 
-def _month_cell(value: float | None) -> str:
+def _month_cell(value: float | None) -> Markup:
     if value is None:
-        return "<td></td>"
+        return tag("td")
     strength = min(abs(value) / 0.2, 1.0) * 0.55
-    colour = f"rgba(0,158,115,{strength:.2f})" if value >= 0 else f"rgba(213,94,0,{strength:.2f})"
-    return f'<td style="background:{colour}">{value * 100:+.1f}</td>'
+    colour = "0,158,115" if value >= 0 else "213,94,0"
+    return tag("td", f"{value * 100:+.1f}", style=f"background:rgba({colour},{strength:.2f})")
 
 
-def _rotations(study: Study) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+def _held_periods(study: Study) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     days, holding, equity = study.days, study.account.holding, study.own.equity
     first, last = metrics.held_periods(holding)
     rows: list[tuple[str, ...]] = []
@@ -185,27 +192,30 @@ def _rotations(study: Study) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     return ("from", "to", "held", "sessions", "result", "USD"), rows
 
 
-def _orders(study: Study) -> str:
+def _orders(study: Study) -> Markup:
     rows = (
         (str(t.date), t.side.value, t.symbol, f"{t.quantity:,}", f"{t.price:,.4f}", f"{t.commission:,.2f}")
         for t in study.account.trades
     )
-    return _table(("date", "side", "symbol", "shares", "price", "commission"), rows)
+    return table(("date", "side", "symbol", "shares", "price", "commission"), rows)
 
 
-def _card(content: str) -> str:
-    return f'<div class="card">{content}</div>' if content else ""
+def _card(*content: Child) -> Markup:
+    return tag("div", content, class_="card")
 
 
-def _table(head: tuple[str, ...], rows: Rows) -> str:
-    titles = "".join(f"<th>{_safe(name)}</th>" for name in head)
-    lines = "".join("<tr>" + "".join(f"<td>{_safe(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<table><tr>{titles}</tr>{lines}</table>"
+def _picture(svg: str) -> Child:
+    """Nothing if the prices do not suffice for it."""
+    return _card(Markup(svg)) if svg else None
 
 
-def _sentence(text: str) -> str:
-    return _safe(text[:1].upper() + text[1:].rstrip(".") + ".")
+def _details(summary: str, content: Markup) -> Markup:
+    return _card(tag("details", tag("summary", summary), content))
 
 
-def _safe(text: str) -> str:
-    return html.escape(text)
+def _sentence(text: str, more: str = "") -> Markup:
+    return tag("p", _full(text) + more)
+
+
+def _full(text: str) -> str:
+    return text[:1].upper() + text[1:].rstrip(".") + "."

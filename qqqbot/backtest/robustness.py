@@ -1,17 +1,30 @@
-"""How much of a result is luck: shifted positions, other bands, slower decisions, averages chosen without hindsight."""
+"""How much of a result is luck: shifted positions, other averages and bands, slower decisions, walk-forward choices.
+
+The sweep is a picture of fragility, not an optimiser. For one short average and one day the return of an uptrend's
+holding is the same whatever the long average is: TQQQ's if the price is above the short one, QQQ's if not. A long
+average only says on which days there is an uptrend. So each pair is a few dozen uptrends, each a difference of two
+prefix sums; the work is to find where they begin and end. The sessions may be cut into segments, whose sums then add up
+to those of any stretch of them (walk-forward). Costs are exact: one leg into and out of an uptrend, two at each change
+inside it. Cash earns nothing here, fills are at the close, and a price on the line to the last digit may fall on either
+side.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
-from qqqbot.backtest.metrics import Metrics, cagr, measure
-from qqqbot.backtest.prices.table import Dates, Floats, Prices
-from qqqbot.backtest.signals import averages, confirmed
-from qqqbot.backtest.sweeps import LONGS, SHORTS, Ints, segment_sums, sharpe_of, sweep_table
+from qqqbot.backtest.metrics import SESSIONS_A_YEAR, Metrics, cagr, measure
+from qqqbot.backtest.prices.table import Dates, Floats, Prices, years_of
+from qqqbot.backtest.signals import averages, confirmed, moving_average
 from qqqbot.backtest.vectorized import Days, Terms, days_between, ideal, legs, rotations_of
 from qqqbot.model.values import Rules
 
+Ints = npt.NDArray[np.intp]
+
+SHORTS = np.arange(5, 61)
+LONGS = np.arange(80, 201)
 BANDS = (0.0, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03)
 CONFIRMATIONS = (1, 2, 3, 4, 5)
 # Five years to choose in, then half a year to live with the choice.
@@ -21,9 +34,9 @@ SEGMENT_SESSIONS = 126
 
 @dataclass(frozen=True, slots=True)
 class NullTest:
-    """CAGR of the position pattern moved round in time by every possible number of sessions.
+    """CAGR of the same positions, shifted in time by every possible number of sessions.
 
-    `p_value` is the share of all shifts, the true one among them, that did at least as well as the true one.
+    `p_value` is the share of all shifts, including the true one, that did at least as well as the true one.
     """
 
     observed: float
@@ -33,7 +46,7 @@ class NullTest:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One setting of the rule and what it came to."""
+    """One setting of the rule and its result."""
 
     name: str
     rotations: int
@@ -44,7 +57,7 @@ class Variant:
 class WalkForward:
     """The pair that was best in the years before each half-year, and the curve of following those choices.
 
-    `chosen` is (first session, short, long, CAGR in the half-year) of each; `fixed` is the configured pair meanwhile.
+    `chosen` is (first session, short, long, CAGR in the half-year) of each; `fixed` is the configured pair.
     """
 
     dates: Dates
@@ -54,7 +67,7 @@ class WalkForward:
 
 
 def null_test(days: Days, cost: float) -> NullTest:
-    """Every circular shift of the positions, with the same number of moves and the same costs.
+    """Every circular shift of the positions, with the same number of rotations and the same costs.
 
     The sum over days of position x log growth is, for all shifts at once, a circular correlation.
     """
@@ -71,7 +84,7 @@ def null_test(days: Days, cost: float) -> NullTest:
 
 
 def band_variants(prices: Prices, days: Days, terms: Terms, bands: Sequence[float] = BANDS) -> tuple[Variant, ...]:
-    """The rule with each band round its TQQQ line."""
+    """The rule with each band around its TQQQ line."""
     variants = []
     for band in bands:
         rules = replace(terms.rules, band=band)
@@ -80,7 +93,7 @@ def band_variants(prices: Prices, days: Days, terms: Terms, bands: Sequence[floa
 
 
 def confirmation_variants(days: Days, terms: Terms, counts: Sequence[int] = CONFIRMATIONS) -> tuple[Variant, ...]:
-    """The rule followed only once it has said the same on so many closes in a row."""
+    """The rule followed only once it has given the same answer at so many closes in a row."""
     return tuple(
         _variant("at once" if n == 1 else f"{n} closes", replace(days, wanted=confirmed(days.wanted, n)), terms)
         for n in counts
@@ -96,7 +109,7 @@ def walk_forward(
     train: int = TRAIN_SEGMENTS,
     segment: int = SEGMENT_SESSIONS,
 ) -> WalkForward | None:
-    """The best pair by Sharpe ratio of the `train` segments before each segment; None where there are too few."""
+    """The best pair by Sharpe ratio of the `train` segments before each segment; None if there are too few."""
     first = int(np.searchsorted(prices.dates, days.dates[0]))
     if first < longs.max() - 1:
         missing = int(longs.max()) - 1 - first
@@ -134,7 +147,7 @@ def _followed(prices: Prices, days: Days, terms: Terms, pairs: list[tuple[int, i
     equity, fixed = ideal(tail, terms, wanted[start:]), ideal(tail, terms)
     chosen = []
     for (short, long), first, last in zip(pairs, bounds[:-1] - start, bounds[1:] - start, strict=True):
-        years = float((tail.dates[last] - tail.dates[first]).astype(int)) / 365.25
+        years = years_of(tail.dates[first : last + 1])
         chosen.append((tail.dates[first], short, long, cagr(equity[first : last + 1], years)))
     return WalkForward(tail.dates, equity, fixed, tuple(chosen))
 
@@ -147,3 +160,166 @@ def _same_days(prices: Prices, days: Days, rules: Rules) -> Days:
 
 def _variant(name: str, days: Days, terms: Terms) -> Variant:
     return Variant(name, rotations_of(days.wanted), measure(ideal(days, terms), days.years))
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Figures of each pair, arrays of [shorts, longs]; NaN if the short average is not shorter than the long one."""
+
+    shorts: Ints
+    longs: Ints
+    final: Floats
+    cagr: Floats
+    volatility: Floats
+    sharpe: Floats
+    rotations: Floats
+
+    def rank(self, figure: Floats, short: int, long: int) -> float:
+        """Share of the pairs that do worse than (`short`, `long`). Raises KeyError if it is not among them."""
+        rows, columns = np.flatnonzero(self.shorts == short), np.flatnonzero(self.longs == long)
+        if not len(rows) or not len(columns):
+            raise KeyError((short, long))
+        known = figure[np.isfinite(figure)]
+        return float((known < figure[rows[0], columns[0]]).mean())
+
+
+@dataclass(frozen=True, slots=True)
+class SweepTable:
+    """What all pairs share: closes and returns of the examined sessions, and each average, [periods, sessions]."""
+
+    qqq: Floats
+    tqqq: Floats
+    close: Floats
+    averages: dict[int, Floats]
+    years: float
+
+
+def sweep_table(prices: Prices, periods: Ints, cut: slice, years: float) -> SweepTable:
+    """The averages of `periods` over the sessions of `cut`, each from one cumulative sum of all closes before them."""
+    closes = prices.qqq.close
+    tqqq = prices.tqqq.close[cut]
+    close = closes[cut]
+    return SweepTable(
+        qqq=close[1:] / close[:-1] - 1,
+        tqqq=tqqq[1:] / tqqq[:-1] - 1,
+        close=close,
+        averages={int(n): moving_average(closes, int(n))[cut] for n in periods},
+        years=years,
+    )
+
+
+def sweep(table: SweepTable, shorts: Ints = SHORTS, longs: Ints = LONGS, cost: float = 0.0) -> Sweep:
+    """Every pair of `shorts` x `longs`; `cost` is the fraction lost in each leg."""
+    whole = np.array([0, len(table.close) - 1])
+    sums = segment_sums(table, shorts, longs, whole, cost)[:, :, :, 0]
+    return _figures(table, shorts, longs, sums)
+
+
+def segment_sums(table: SweepTable, shorts: Ints, longs: Ints, bounds: Ints, cost: float) -> Floats:
+    """Sums of log growth, return, squared return and count of rotations, [4, shorts, longs, segments].
+
+    Segment k is from close bounds[k] to close bounds[k + 1]; what is held at a bound stays held, at no cost.
+    """
+    sums = np.empty((4, len(shorts), len(longs), len(bounds) - 1))
+    long_table = np.stack([table.averages[int(n)] for n in longs])
+    segments = _Segments(bounds, len(longs))
+    for row, short in enumerate(shorts.tolist()):
+        sums[:, row] = _one_short(table, table.averages[short], long_table, segments, cost)
+    sums[:, shorts[:, None] >= longs[None, :]] = np.nan
+    return sums
+
+
+def sharpe_of(sums: Floats, days: int) -> Floats:
+    """Sharpe ratio (no risk-free rate) from sums over `days` sessions, [4, ...]."""
+    mean, deviation = _mean_and_deviation(sums, days)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(mean / deviation * np.sqrt(SESSIONS_A_YEAR))
+
+
+def _mean_and_deviation(sums: Floats, days: int) -> tuple[Floats, Floats]:
+    mean = sums[1] / days
+    return mean, np.sqrt(np.maximum(sums[2] - days * mean * mean, 0.0) / (days - 1))
+
+
+class _Segments:
+    """Day t, which ends at close t, belongs to segment k if bounds[k] < t <= bounds[k + 1]."""
+
+    def __init__(self, bounds: Ints, rows: int) -> None:
+        self.bounds = bounds
+        self.count = len(bounds) - 1
+        self.rows = rows
+        self.of_day = np.maximum(np.searchsorted(bounds, np.arange(bounds[-1] + 1)) - 1, 0)
+        self.up = np.zeros((rows, bounds[-1] + 2), dtype=bool)
+        """a row for each long average, and a column of False that ends the last uptrend"""
+
+    def uptrends(self, short: Floats, longs: Floats) -> tuple[Ints, Ints, Ints]:
+        """Row, first close and first close after, of each run of short > long."""
+        np.greater(short, longs, out=self.up[:, :-1])
+        flat, width = self.up.ravel(), self.up.shape[1]
+        edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+        if flat[0]:
+            edges = np.concatenate((np.zeros(1, dtype=np.intp), edges))
+        row = edges[::2] // width
+        return row, edges[::2] - row * width, edges[1::2] - row * width
+
+    def pieces(self, begin: Ints, last: Ints) -> tuple[Ints, Ints, Ints, Ints]:
+        """The uptrends cut at the bounds: index of the uptrend, segment, and the two closes between which it earns."""
+        first, final = self.of_day[np.minimum(begin + 1, last)], self.of_day[last]
+        parts = final - first + 1
+        which = np.repeat(np.arange(len(begin)), parts)
+        segment = first[which] + np.arange(len(which)) - np.repeat(np.cumsum(parts) - parts, parts)
+        low = np.maximum(begin[which], self.bounds[segment])
+        return which, segment, low, np.minimum(last[which], self.bounds[segment + 1])
+
+
+def _one_short(table: SweepTable, short: Floats, longs: Floats, segments: _Segments, cost: float) -> Floats:
+    """The sums of one short average, [4, longs, segments]."""
+    inside, leaving = _day_sums(table, table.close > short, cost)
+    row, begin, end = segments.uptrends(short, longs)
+    which, segment, low, high = segments.pieces(begin, end - 1)
+    ended = end < len(short)
+    exits, exit_rows = end[ended], row[ended]
+    at_exit = exit_rows * segments.count + segments.of_day[exits]
+    at_piece = row[which] * segments.count + segment
+    size = segments.rows * segments.count
+    entries = np.bincount(row * segments.count + segments.of_day[begin], minlength=size)
+    entered = (np.log1p(-cost), -cost, cost * cost, 1.0)
+    sums = np.empty((4, size))
+    for figure, total in enumerate(sums):
+        total[:] = np.bincount(at_piece, inside[figure, high] - inside[figure, low], size)
+        total += np.bincount(at_exit, leaving[figure, exits], size)
+        total += entered[figure] * entries
+    return sums.reshape(4, segments.rows, segments.count)
+
+
+def _day_sums(table: SweepTable, above: npt.NDArray[np.bool_], cost: float) -> tuple[Floats, Floats]:
+    """Prefix sums of the days inside an uptrend, and the figures of a day that leaves one, [4, sessions].
+
+    Figures are log growth, return, squared return and rotations; index t is the day that ends at close t.
+    """
+    earned = np.where(above[:-1], table.tqqq, table.qqq)
+    changed = above[1:] != above[:-1]
+    stay = (1 + earned) * np.where(changed, (1 - cost) ** 2, 1.0)
+    inside, leaving = np.zeros((4, len(above))), np.zeros((4, len(above)))
+    np.cumsum(_figures_of_day(stay, changed), axis=1, out=inside[:, 1:])
+    leaving[:, 1:] = _figures_of_day((1 + earned) * (1 - cost), np.ones_like(changed))
+    return inside, leaving
+
+
+def _figures_of_day(growth: Floats, rotated: npt.NDArray[np.bool_]) -> Floats:
+    returns = growth - 1
+    return np.stack((np.log(growth), returns, returns * returns, rotated))
+
+
+def _figures(table: SweepTable, shorts: Ints, longs: Ints, sums: Floats) -> Sweep:
+    days = len(table.qqq)
+    _, deviation = _mean_and_deviation(sums, days)
+    return Sweep(
+        shorts=shorts,
+        longs=longs,
+        final=np.exp(sums[0]),
+        cagr=np.exp(sums[0] / table.years) - 1,
+        volatility=deviation * np.sqrt(SESSIONS_A_YEAR),
+        sharpe=sharpe_of(sums, days),
+        rotations=sums[3],
+    )

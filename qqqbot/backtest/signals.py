@@ -1,8 +1,8 @@
-"""The daemon's rule over whole histories: `strategy.level` on arrays.
+"""The daemon's rule over whole histories: `strategy.rule.level` on arrays.
 
-Averages come from one cumulative sum, which rounds otherwise than the daemon's exact sums. Where that rounding could
-change an answer (a price on the line, equal averages) the day is computed again by the daemon's own `averages`, so that
-both answers are the same on every day and not on almost every day.
+Averages come from one cumulative sum, which rounds differently from the daemon's exact sums. If that rounding could
+change an answer (a price on the line, equal averages), the day is recomputed by the daemon's own `averages`, so that
+both answers are the same on every day, not on almost every day.
 """
 
 import numpy as np
@@ -19,7 +19,7 @@ NO_SIGNAL = -1
 
 
 def moving_average(closes: Floats, period: int) -> Floats:
-    """Mean of the last `period` closes, today's included; NaN where there are fewer."""
+    """Mean of the last `period` closes, including today's; NaN if there are fewer."""
     return _window_means(np.cumsum(closes), period)
 
 
@@ -34,13 +34,13 @@ def averages(closes: Floats, rules: Rules) -> tuple[Floats, Floats]:
 
 
 def levels(closes: Floats, rules: Rules) -> Levels:
-    """What the rule wants at each close: 0 cash, 1 QQQ, 2 TQQQ; -1 where there is no long average yet."""
+    """What the rule wants at each close: 0 cash, 1 QQQ, 2 TQQQ; -1 if there is no long average yet."""
     short, long = averages(closes, rules)
     return levels_from(closes, short, long, rules)
 
 
 def levels_from(prices: Floats, short: Floats, long: Floats, rules: Rules) -> Levels:
-    """Like `levels`, the averages being known; the holding of each day is that of the day before it, cash at first."""
+    """Like `levels` with the averages given; what a day starts with is the answer of the day before, at first cash."""
     known = np.isfinite(long)
     entering = _level(prices, short, long, Holding.CASH, rules)
     if rules.band:
@@ -51,7 +51,7 @@ def levels_from(prices: Floats, short: Floats, long: Floats, rules: Rules) -> Le
 
 
 def confirmed(wanted: Levels, days: int) -> Levels:
-    """`wanted`, taken up only once it has been the same on `days` days in a row; the first answer at once."""
+    """`wanted`, followed only once it has been the same on `days` days in a row; the first answer at once."""
     if days <= 1 or not len(wanted):
         return wanted
     same = np.ones(len(wanted), dtype=bool)
@@ -89,7 +89,7 @@ def _remembering(entering: Levels, staying: Levels) -> Levels:
 
 
 def _carried(values: Levels, fresh: npt.NDArray[np.bool_]) -> Levels:
-    """Each value that is not fresh replaced by the last fresh one before it (kept where there is none)."""
+    """Each value that is not fresh replaced by the last fresh one before it (kept if there is none)."""
     last = np.maximum.accumulate(np.where(fresh, np.arange(len(values)), -1))
     return np.where(last >= 0, values[np.maximum(last, 0)], values).astype(np.int8)
 
@@ -100,7 +100,7 @@ def _close_calls(closes: Floats, short: Floats, long: Floats, rules: Rules) -> l
         return []
     total = float(closes.sum())
     tolerance = 2 * len(closes) * float(np.finfo(np.float64).eps) * total / rules.short_period
-    near = np.abs(short - long) <= tolerance  # NaN is near to nothing
+    near = np.abs(short - long) <= tolerance  # NaN is near nothing
     for factor in {1 - rules.band, 1 + rules.band}:
         near |= np.abs(closes - factor * short) <= tolerance
     near[: rules.long_period - 1] = False

@@ -1,7 +1,7 @@
 """Everything the backtest says, computed once: what the terminal, the JSON, the report and the notebook show.
 
-The order is that of the story: what the rule earned and what holding on earned, then whether that was more than luck,
-what other settings would have done, and what the years before TQQQ would have been like.
+The order is that of the story: what the rule earned and what holding earned, then whether that was more than luck, what
+other settings would have done, and what the years before TQQQ would have been like.
 """
 
 from collections.abc import Callable
@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from qqqbot.backtest import metrics, sweeps
-from qqqbot.backtest.account import Account, run
-from qqqbot.backtest.intraday import Bars, IntradayRun, compare, replay, sessions_with_bars
+from qqqbot.backtest import metrics, robustness
+from qqqbot.backtest.account import AccountHistory, run
+from qqqbot.backtest.intraday import IntradayRun, compare, replay, sessions_with_bars
 from qqqbot.backtest.metrics import HoldingFigures, Metrics
-from qqqbot.backtest.prices.table import BadPrices, Floats, Prices
+from qqqbot.backtest.prices.table import BadPrices, Bars, Floats, Prices, years_of
 from qqqbot.backtest.robustness import (
     NullTest,
     Variant,
@@ -26,7 +26,7 @@ from qqqbot.backtest.robustness import (
 from qqqbot.backtest.signals import CASH, QQQ, TQQQ
 from qqqbot.backtest.synthetic import Fit, fit, with_synthetic
 from qqqbot.backtest.taxes import RATES, AfterTax, WashSales, after_tax, wash_sales
-from qqqbot.backtest.vectorized import Days, Fill, Terms, daily_events, examine, ideal, look_ahead, rotations_of
+from qqqbot.backtest.vectorized import Days, FillAt, Terms, daily_events, examine, ideal, look_ahead, rotations_of
 
 INTRADAY_BANDS = (0.0, 0.001, 0.0025, 0.005, 0.01)
 # Below a year and a half a sweep, a null test and taxes say nothing.
@@ -37,7 +37,7 @@ BEAR_MARKETS = (
 )
 
 Progress = Callable[[str], None]
-"""Told what is being computed now; an empty text at the end."""
+"""Called with what is being computed now, and with an empty text at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,8 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One curve in USD at each close, and its figures. `rotations` is None for what is only held."""
+class EquityLine:
+    """One curve in USD at each close, and its figures. `rotations` is None for a fund that is only held."""
 
     name: str
     equity: Floats
@@ -63,7 +63,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class LookAhead:
-    """The popular table and the same table without the error. `sharpe` is CAGR / volatility, as that table has it."""
+    """The popular table and the same table without the error. `sharpe` is CAGR / volatility, as in that table."""
 
     rows: int
     switches: int
@@ -98,22 +98,22 @@ class LongView:
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """The answers; None where the prices do not suffice for one."""
+    """The answers; None if the prices do not suffice for one."""
 
     question: Question
     prices: Prices
     days: Days
-    account: Account
-    own: Line
-    ideal: Line
-    qqq: Line
-    tqqq: Line
+    account: AccountHistory
+    own: EquityLine
+    ideal: EquityLine
+    qqq: EquityLine
+    tqqq: EquityLine
     holdings: tuple[HoldingFigures, HoldingFigures, HoldingFigures]
     turnover: float
     fills: tuple[Variant, ...]
     wrong: LookAhead | None
     null: NullTest | None
-    sweep: sweeps.Sweep | None
+    sweep: robustness.Sweep | None
     bands: tuple[Variant, ...]
     confirmations: tuple[Variant, ...]
     walk: WalkForward | None
@@ -126,17 +126,17 @@ class Study:
 def study(
     prices: Prices, question: Question, bars: tuple[Bars, Bars] | None = None, progress: Progress = lambda _: None
 ) -> Study:
-    """Answer `question`. Raises BadPrices where the prices do not allow it."""
+    """Answer `question`. Raises BadPrices if the prices do not allow it."""
     terms = question.terms
     progress("the account")
     days, result = _account(prices, question, bars)
-    perfect = replace(terms, fill=Fill.CLOSE) if terms.fill is Fill.INTRADAY else terms
+    perfect = replace(terms, fill=FillAt.CLOSE) if terms.fill is FillAt.INTRADAY else terms
     followed = ideal(days, perfect)
     capital = float(terms.capital)
     enough = len(days) >= ENOUGH_SESSIONS
     events = len(result.events)
     progress("other ways of filling, bands, confirmation")
-    fills = tuple(_fill_variant(days, perfect, fill) for fill in (Fill.CLOSE, Fill.NEXT_OPEN, Fill.NEXT_CLOSE))
+    fills = tuple(_fill_variant(days, perfect, fill) for fill in (FillAt.CLOSE, FillAt.NEXT_OPEN, FillAt.NEXT_CLOSE))
     bands = band_variants(prices, days, perfect)
     confirmations = confirmation_variants(days, perfect)
     progress("circular shifts")
@@ -144,7 +144,7 @@ def study(
     progress("every pair of averages")
     swept = _sweep(prices, days, terms) if enough else None
     progress("walk-forward")
-    walk = walk_forward(prices, days, replace(perfect, fill=Fill.CLOSE))
+    walk = walk_forward(prices, days, replace(perfect, fill=FillAt.CLOSE))
     progress("the years before TQQQ")
     long_view = _long_view(prices, question) if enough and prices.first > 0 else None
     progress("intraday checks")
@@ -169,40 +169,40 @@ def study(
         taxes=tuple(after_tax(days.dates, followed, days.wanted, rate) for rate in RATES) if enough else (),
         wash=wash_sales(days.dates, followed, days.wanted, TQQQ),
         long_view=long_view,
-        intraday=compare(prices, replace(terms, fill=Fill.CLOSE), *bars, INTRADAY_BANDS) if bars else (),
+        intraday=compare(prices, replace(terms, fill=FillAt.CLOSE), *bars, INTRADAY_BANDS) if bars else (),
     )
     progress("")
     return answer
 
 
-def _account(prices: Prices, question: Question, bars: tuple[Bars, Bars] | None) -> tuple[Days, Account]:
+def _account(prices: Prices, question: Question, bars: tuple[Bars, Bars] | None) -> tuple[Days, AccountHistory]:
     terms = question.terms
-    if terms.fill is not Fill.INTRADAY:
+    if terms.fill is not FillAt.INTRADAY:
         days = examine(prices, terms.rules, question.start, question.end)
         return days, run(days, terms)
     if bars is None:
         raise BadPrices(
-            "--fill intraday needs bars: give --bars qqq_15min.csv tqqq_15min.csv, or leave --prices out and Yahoo is "
-            "asked for those of the last 60 days"
+            "--fill intraday needs bars: give --bars qqq_15min.csv tqqq_15min.csv, or leave out --prices, and those of "
+            "the last 60 days come from Yahoo"
         )
     days, checks = sessions_with_bars(prices, terms.rules, *bars)
     return days, replay("account", days, checks, terms).account
 
 
-def _line(name: str, equity: Floats, days: Days, question: Question, rotations: int | None = None) -> Line:
-    return Line(name, equity, metrics.measure(equity, days.years, question.risk_free), rotations)
+def _line(name: str, equity: Floats, days: Days, question: Question, rotations: int | None = None) -> EquityLine:
+    return EquityLine(name, equity, metrics.measure(equity, days.years, question.risk_free), rotations)
 
 
-def _holdings(result: Account) -> tuple[HoldingFigures, HoldingFigures, HoldingFigures]:
+def _holdings(result: AccountHistory) -> tuple[HoldingFigures, HoldingFigures, HoldingFigures]:
     cash, qqq, tqqq = (metrics.holding_figures(result.equity, result.holding, k) for k in (CASH, QQQ, TQQQ))
     return cash, qqq, tqqq
 
 
-def _traded(result: Account) -> float:
+def _traded(result: AccountHistory) -> float:
     return float(sum(trade.price * trade.quantity for trade in result.trades))
 
 
-def _fill_variant(days: Days, terms: Terms, fill: Fill) -> Variant:
+def _fill_variant(days: Days, terms: Terms, fill: FillAt) -> Variant:
     equity = ideal(days, replace(terms, fill=fill))
     count = len(daily_events(days, fill))
     return Variant(fill.value, count, metrics.measure(equity, days.years))
@@ -231,29 +231,32 @@ def _popular_sharpe(equity: Floats) -> float:
     return metrics.cagr(equity, len(returns) / metrics.SESSIONS_A_YEAR) / metrics.volatility(returns)
 
 
-def _sweep(prices: Prices, days: Days, terms: Terms) -> sweeps.Sweep | None:
+def _sweep(prices: Prices, days: Days, terms: Terms) -> robustness.Sweep | None:
     """All pairs, the configured one among them, over the examined sessions that have the longest average."""
     rules = terms.rules
-    shorts = np.union1d(sweeps.SHORTS, [rules.short_period])
-    longs = np.union1d(sweeps.LONGS, [rules.long_period])
+    shorts = np.union1d(robustness.SHORTS, [rules.short_period])
+    longs = np.union1d(robustness.LONGS, [rules.long_period])
     first = int(np.searchsorted(prices.dates, days.dates[0]))
     start = max(first, int(longs.max()) - 1)
     cut = slice(start, first + len(days))
     if cut.stop - cut.start < ENOUGH_SESSIONS:
         return None
-    years = float((prices.dates[cut.stop - 1] - prices.dates[start]).astype(int)) / 365.25
-    table = sweeps.sweep_table(prices, np.union1d(shorts, longs), cut, years)
-    return sweeps.sweep(table, shorts, longs, terms.slippage)
+    table = robustness.sweep_table(prices, np.union1d(shorts, longs), cut, years_of(prices.dates[cut]))
+    return robustness.sweep(table, shorts, longs, terms.slippage)
 
 
 def _long_view(prices: Prices, question: Question) -> LongView:
     found = fit(prices)
-    terms = replace(question.terms, fill=Fill.CLOSE)
+    terms = replace(question.terms, fill=FillAt.CLOSE)
     days = examine(with_synthetic(prices, found.fee), terms.rules, end=question.end)
     curves = (ideal(days, terms), days.close[QQQ] / days.close[QQQ, 0], days.close[TQQQ] / days.close[TQQQ, 0])
     whole = ("whole", days.dates[0], days.dates[-1])
     stretches = [whole] + [(n, np.datetime64(a), np.datetime64(b)) for a, b, n in BEAR_MARKETS]
-    eras = [_era(name, first, last, days, curves) for name, first, last in stretches if first >= days.dates[0]]
+    eras = [
+        _era(name, first, last, days, curves)
+        for name, first, last in stretches
+        if days.dates[0] <= first < days.dates[-1]
+    ]
     return LongView(found, days, curves, tuple(eras))
 
 

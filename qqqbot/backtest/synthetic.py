@@ -1,50 +1,18 @@
-"""TQQQ before it existed: three times QQQ's day, less the cost of borrowing two parts of three, less a fee.
+"""TQQQ before it existed: three times QQQ's day, less the cost of borrowing two thirds of it, less a fee.
 
-The fee is fitted on the years that have both funds, and the error of the model on the same years is part of the answer.
-It is a model: it has no creation spreads, no halted markets and no counterparty of 2008.
+The fee is fitted to the years that have both funds, and the model's error in the same years is part of the answer. It
+is a model: it knows no creation spreads, no halted markets and no counterparty of 2008.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from qqqbot.backtest.metrics import SESSIONS_A_YEAR
 from qqqbot.backtest.prices.table import LEVERAGE, Dates, Floats, Prices, Series
 
-# Mean of the 3-month US Treasury bill in each year from 1998 on (2026: to August), per cent. Board of Governors of the
-# Federal Reserve System, series DTB3, https://fred.stlouisfed.org/series/DTB3. Other years take the nearest one.
-FIRST_RATE_YEAR = 1998
-BILL_RATES = (
-    4.78,
-    4.64,
-    5.82,
-    3.40,
-    1.61,
-    1.01,
-    1.37,
-    3.15,
-    4.73,
-    4.36,
-    1.37,
-    0.15,
-    0.14,
-    0.05,
-    0.09,
-    0.06,
-    0.03,
-    0.05,
-    0.32,
-    0.93,
-    1.94,
-    2.06,
-    0.35,
-    0.05,
-    2.02,
-    5.07,
-    4.97,
-    4.07,
-    3.62,
-)
+BILL_RATES = Path(__file__).with_name("treasury_bills.csv")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +31,7 @@ class Fit:
 
 
 def fit(prices: Prices) -> Fit:
-    """The fee for which the model ends where the fund ends, over all sessions that have both."""
+    """The fee that makes the model end where the fund ends, over all sessions that have both."""
     cut = slice(prices.first, None)
     tqqq = prices.tqqq.close[cut]
     real = tqqq[1:] / tqqq[:-1] - 1
@@ -83,6 +51,12 @@ def fit(prices: Prices) -> Fit:
         first=prices.dates[prices.first],
         last=prices.dates[-1],
     )
+
+
+def bill_rates() -> tuple[int, Floats]:
+    """First year, and the mean rate of the Treasury bill in it and in each year after it; others take the nearest."""
+    rows = [line.split(",") for line in BILL_RATES.read_text(encoding="utf-8").splitlines() if line[0].isdigit()]
+    return int(rows[0][0]), np.array([float(rate) for _, rate in rows]) / 100
 
 
 def with_synthetic(prices: Prices, fee: float) -> Prices:
@@ -109,7 +83,7 @@ def with_synthetic(prices: Prices, fee: float) -> Prices:
 
 
 def _daily_fee(gross: Floats, log_growth: float) -> float:
-    """The daily fee that makes `gross` grow by `log_growth`: Newton's steps, the sum being nearly linear in it."""
+    """The daily fee that makes `gross` grow by `log_growth`: Newton's method; the sum is nearly linear in it."""
     daily = 0.0
     for _ in range(5):
         net = 1 + gross - daily
@@ -118,8 +92,8 @@ def _daily_fee(gross: Floats, log_growth: float) -> float:
 
 
 def _gross(qqq: Floats, dates: Dates) -> Floats:
-    """Three times QQQ's day less a day's interest on two parts."""
+    """Three times QQQ's day less a day's interest on the borrowed two thirds."""
+    first, rates = bill_rates()
     years = dates.astype("datetime64[Y]").astype(int) + 1970
-    rates = np.array(BILL_RATES) / 100
-    rate = rates[np.clip(years - FIRST_RATE_YEAR, 0, len(rates) - 1)]
+    rate = rates[np.clip(years - first, 0, len(rates) - 1)]
     return np.asarray(LEVERAGE * (qqq[1:] / qqq[:-1] - 1) - (LEVERAGE - 1) * rate / SESSIONS_A_YEAR)

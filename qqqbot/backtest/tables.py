@@ -1,4 +1,4 @@
-"""A study as tables of text, and as plain values for JSON. No arithmetic here, only words and places."""
+"""A study as tables of text, and as plain values for JSON. No arithmetic here, only words and layout."""
 
 import math
 from collections.abc import Iterable
@@ -6,30 +6,40 @@ from typing import Any
 
 import numpy as np
 
-from qqqbot.backtest.metrics import Metrics, rotations_a_year
-from qqqbot.backtest.study import Era, Line, Study
-from qqqbot.backtest.vectorized import NAMES, Terms
-from qqqbot.display.terminal import Field, Fields, Screen, Table, Tone
-from qqqbot.display.terminal import Line as TextLine
+from qqqbot.backtest.metrics import Metrics, cagr, rotations_a_year
+from qqqbot.backtest.prices.table import years_of
+from qqqbot.backtest.study import EquityLine, Era, Study
+from qqqbot.backtest.vectorized import NAMES, CommissionPlan, FillAt, Terms
+from qqqbot.display.terminal import Field, Fields, Line, Screen, Table, Tone
 
 Rows = tuple[tuple[str, ...], ...]
+FILLED = {
+    FillAt.CLOSE: "at the close",
+    FillAt.NEXT_OPEN: "at the next open",
+    FillAt.NEXT_CLOSE: "at the next close",
+    FillAt.INTRADAY: "during the session",
+}
+CHARGED = {
+    CommissionPlan.IB_FIXED: "IB fixed commissions",
+    CommissionPlan.IB_TIERED: "IB tiered commissions",
+    CommissionPlan.NONE: "no commissions",
+}
+INTRADAY_KEYS = ("decides", "moves", "most a day", "days with 2+", "costs USD", "result")
+"""of the JSON; the columns of the table have the same order"""
 
 
 def screen(study: Study) -> Screen:
     """What the terminal shows."""
     blocks: list[Any] = [
-        TextLine(headline(study), Tone.TITLE),
-        TextLine(terms_text(study.question.terms)),
-        TextLine(""),
+        *(Line(headline(study), Tone.TITLE), Line(terms_text(study.question.terms)), Line("")),
+        *(_table(*summary(study)), Line(""), _table(*holdings(study)), Line("")),
+        Fields(tuple(Field(label, text) for label, text in findings(study))),
     ]
-    blocks.append(_table(*summary(study)))
-    blocks += [TextLine(""), _table(*holdings(study)), TextLine("")]
-    blocks.append(Fields(tuple(Field(label, text) for label, text in findings(study))))
     if study.wrong is not None:
-        blocks += [TextLine(""), TextLine("Look-ahead, WRONG, for comparison only", Tone.BAD)]
+        blocks += [Line(""), Line("Look-ahead, WRONG, for comparison only", Tone.BAD)]
         blocks.append(_table(*look_ahead(study)))
     if study.intraday:
-        blocks += [TextLine(""), TextLine(intraday_title(study), Tone.TITLE), _table(*intraday(study))]
+        blocks += [Line(""), Line(intraday_title(study), Tone.TITLE), _table(*intraday(study))]
     return tuple(blocks)
 
 
@@ -41,9 +51,10 @@ def headline(study: Study) -> str:
 def terms_text(terms: Terms) -> str:
     rules = terms.rules
     band = f", band {rules.band:.2%}" if rules.band else ""
+    pair = f"{rules.short_period}/{rules.long_period}"
     return (
-        f"{rules.short_period}/{rules.long_period} days{band}, fills {terms.fill.value}, {terms.slippage * 1e4:g} bp a "
-        f"leg, commission {terms.commission.value}, {float(rules.position_size):.0%} of {terms.capital:,.0f}"
+        f"{pair} days{band}, filled {FILLED[terms.fill]}, {terms.slippage * 1e4:g} bp slippage a leg, "
+        f"{CHARGED[terms.commission]}, {float(rules.position_size):.0%} of {terms.capital:,.0f} USD"
     )
 
 
@@ -60,31 +71,32 @@ def verdict(study: Study) -> str:
 
 
 def summary(study: Study) -> tuple[tuple[str, ...], Rows]:
-    head = ("", "final USD", "CAGR", "vol", "Sharpe", "Sortino", "max DD", "moves")
+    head = ("", "final USD", "CAGR", "vol", "Sharpe", "Sortino", "max DD", "rotations")
     lines = (study.own, study.ideal, study.qqq, study.tqqq)
     return head, tuple(_summary_row(line) for line in lines)
 
 
 def holdings(study: Study) -> tuple[tuple[str, ...], Rows]:
-    head = ("held", "time", "stays", "won", "mean win", "mean loss", "median sessions")
+    head = ("held", "time", "periods", "won", "mean win", "mean loss", "median sessions")
     rows = []
     for name, figures in zip(NAMES, study.holdings, strict=True):
         known = (percent(figures.win_rate, 0), percent(figures.average_win), percent(figures.average_loss))
         won = ("", "", "") if name == "CASH" else known
         median = "" if math.isnan(figures.median_sessions) else f"{figures.median_sessions:g}"
-        rows.append((name, percent(figures.time, 0), str(figures.stays), *won, median))
+        rows.append((name, percent(figures.time, 0), f"{figures.stays:,}", *won, median))
     return head, tuple(rows)
 
 
 def findings(study: Study) -> tuple[tuple[str, str], ...]:
-    """Label and sentence of everything that is no table."""
+    """Label and sentence of everything that is not a table."""
     own, account = study.own, study.account
+    a_year = rotations_a_year(own.rotations or 0, study.days.years)
     found = [
         ("verdict", verdict(study)),
         (
             "costs",
             f"{float(account.commissions):,.0f} USD of commissions and {float(account.slippage):,.0f} of slippage in "
-            f"{len(account.trades)} orders; {rotations_a_year(own.rotations or 0, study.days.years):.1f} moves a year, "
+            f"{len(account.trades)} orders; {a_year:.1f} rotations a year, "
             f"turnover {study.turnover:.1f} times a year",
         ),
         (
@@ -98,7 +110,7 @@ def findings(study: Study) -> tuple[tuple[str, str], ...]:
     if study.sweep is not None:
         found.append(("fragility", sweep_text(study)))
     if study.walk is not None:
-        found.append(("hindsight", walk_text(study)))
+        found.append(("walk-forward", walk_text(study)))
     if study.taxes:
         found.append(("tax", tax_text(study)))
     if study.long_view is not None:
@@ -110,9 +122,9 @@ def null_text(study: Study) -> str:
     assert study.null is not None
     low, middle, high = np.percentile(study.null.shifted, [5, 50, 95]).tolist()
     return (
-        f"the same positions moved round in time: {study.null.p_value:.0%} of {len(study.null.shifted):,} shifts did "
-        f"at least as well (p = {study.null.p_value:.2f}); their CAGR is {middle:.1%} in the middle, {low:.0%} to "
-        f"{high:.0%} for nine of ten"
+        f"the same positions started on {len(study.null.shifted):,} other days did at least as well in "
+        f"{study.null.p_value:.0%} of cases (p = {study.null.p_value:.2f}). Median CAGR {middle:.1%}; nine in ten "
+        f"between {low:.0%} and {high:.0%}"
     )
 
 
@@ -131,11 +143,11 @@ def sweep_text(study: Study) -> str:
 def walk_text(study: Study) -> str:
     assert study.walk is not None
     walk = study.walk
-    years = float((walk.dates[-1] - walk.dates[0]).astype(int)) / 365.25
-    chosen, fixed = ((curve[-1] / curve[0]) ** (1 / years) - 1 for curve in (walk.equity, walk.fixed))
+    rules = study.question.terms.rules
+    chosen, fixed = (cagr(curve, years_of(walk.dates)) for curve in (walk.equity, walk.fixed))
     return (
-        f"the best pair of the five years before, chosen anew each half-year ({len(walk.chosen)} times), earned "
-        f"{chosen:.1%} a year; the fixed pair {fixed:.1%} meanwhile"
+        f"re-choosing, every six months, the best pair of the previous five years ({len(walk.chosen)} choices) earned "
+        f"{chosen:.1%} a year; {rules.short_period}/{rules.long_period} earned {fixed:.1%} over the same years"
     )
 
 
@@ -165,40 +177,32 @@ def look_ahead(study: Study) -> tuple[tuple[str, ...], Rows]:
     cash, qqq, tqqq = wrong.days_in
     right = ("the same, right", wrong.right_total_return, wrong.right_max_drawdown, wrong.right_sharpe)
     rows = [
-        (name, f"{wrong.rows}", f"{wrong.switches}", f"{tqqq}/{cash}/{qqq}", f"{r:.2%}", f"{d:.2%}", f"{s:.2f}")
+        (name, f"{wrong.rows:,}", f"{wrong.switches:,}", f"{tqqq:,}/{cash:,}/{qqq:,}", gain(r), f"{d:.2%}", f"{s:.2f}")
         for name, r, d, s in (
             ("look-ahead: WRONG", wrong.total_return, wrong.max_drawdown, wrong.sharpe),
             right,
         )
     ]
-    return ("no costs", "rows", "switches", "TQQQ/Cash/QQQ days", "return", "max DD", "CAGR/vol"), tuple(rows)
+    return ("no costs", "rows", "rotations", "TQQQ/Cash/QQQ days", "return", "max DD", "CAGR/vol"), tuple(rows)
 
 
 def intraday_title(study: Study) -> str:
-    return f"When to decide: {len(study.intraday[0].account.equity)} sessions, on bars"
+    return f"When to decide: {len(study.intraday[0].account.equity):,} sessions, on intraday bars"
 
 
 def intraday(study: Study) -> tuple[tuple[str, ...], Rows]:
-    head = ("decides", "moves", "most a day", "days with 2+", "costs USD", "result")
+    head = ("decides", "rotations", "most a day", "days with 2+", "costs USD", "result")
     rows = []
     for item in study.intraday:
         cost = float(item.account.commissions + item.account.slippage)
         result = item.account.equity[-1] / item.account.equity[0] - 1
-        rows.append(
-            (
-                item.name,
-                str(item.rotations),
-                str(item.most_in_a_day),
-                str(item.busy_days),
-                f"{cost:,.0f}",
-                f"{result:+.1%}",
-            )
-        )
+        counts = (str(item.rotations), str(item.most_in_a_day), str(item.busy_days))
+        rows.append((item.name, *counts, f"{cost:,.0f}", f"{result:+.1%}"))
     return head, tuple(rows)
 
 
 def variants(items: Iterable[Any], first: str) -> tuple[tuple[str, ...], Rows]:
-    head = (first, "moves", "CAGR", "vol", "Sharpe", "max DD")
+    head = (first, "rotations", "CAGR", "vol", "Sharpe", "max DD")
     rows = [(v.name, str(v.rotations), *_variant_figures(v.metrics)) for v in items]
     return head, tuple(rows)
 
@@ -220,6 +224,11 @@ def percent(value: float, digits: int = 1) -> str:
     return "" if math.isnan(value) else f"{value:.{digits}%}"
 
 
+def gain(value: float) -> str:
+    """12.34%, 10,325,705%."""
+    return f"{value:,.2%}" if abs(value) < 100 else f"{value:,.0%}"
+
+
 def as_json(study: Study) -> dict[str, Any]:
     """The numbers of the study; curves are left out, they are as long as the prices."""
     terms = study.question.terms
@@ -228,16 +237,16 @@ def as_json(study: Study) -> dict[str, Any]:
         "last": str(study.days.dates[-1]),
         "sessions": len(study.days),
         "terms": terms_text(terms),
-        "lines": {line.name: _metrics(line.metrics) for line in (study.own, study.ideal, study.qqq, study.tqqq)},
+        "lines": {line.name: _slots(line.metrics) for line in (study.own, study.ideal, study.qqq, study.tqqq)},
         "rotations": study.own.rotations,
         "orders": len(study.account.trades),
         "commissions": float(study.account.commissions),
         "slippage": float(study.account.slippage),
         "turnover": study.turnover,
         "holdings": {name: _slots(figures) for name, figures in zip(NAMES, study.holdings, strict=True)},
-        "fills": {v.name: _metrics(v.metrics) for v in study.fills},
-        "bands": {v.name: {"rotations": v.rotations} | _metrics(v.metrics) for v in study.bands},
-        "confirmations": {v.name: {"rotations": v.rotations} | _metrics(v.metrics) for v in study.confirmations},
+        "fills": {v.name: _slots(v.metrics) for v in study.fills},
+        "bands": {v.name: {"rotations": v.rotations} | _slots(v.metrics) for v in study.bands},
+        "confirmations": {v.name: {"rotations": v.rotations} | _slots(v.metrics) for v in study.confirmations},
         "taxes": [_slots(tax) for tax in study.taxes],
         "wash_sales": _slots(study.wash),
     }
@@ -249,8 +258,8 @@ def as_json(study: Study) -> dict[str, Any]:
     if study.wrong is not None:
         document["look_ahead"] = {k: v for k, v in _slots(study.wrong).items() if k != "curve"} | {"wrong": True}
     if study.intraday:
-        head, rows = intraday(study)
-        document["intraday"] = [dict(zip(head, row, strict=True)) for row in rows]
+        _, rows = intraday(study)
+        document["intraday"] = [dict(zip(INTRADAY_KEYS, row, strict=True)) for row in rows]
     if study.long_view is not None:
         document["synthetic"] = {
             k: str(v) if k in ("first", "last") else v for k, v in _slots(study.long_view.fit).items()
@@ -258,16 +267,12 @@ def as_json(study: Study) -> dict[str, Any]:
     return _finite(document)  # type: ignore[no-any-return]
 
 
-def _metrics(figures: Metrics) -> dict[str, float]:
-    return _slots(figures)
-
-
 def _slots(value: Any) -> dict[str, Any]:
     return {name: getattr(value, name) for name in value.__slots__}
 
 
 def _finite(value: Any) -> Any:
-    """JSON has no word for a number that is not one: None."""
+    """JSON cannot write NaN or infinity: None."""
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -275,7 +280,7 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _summary_row(line: Line) -> tuple[str, ...]:
+def _summary_row(line: EquityLine) -> tuple[str, ...]:
     m = line.metrics
     return (
         *(line.name, f"{line.equity[-1]:,.0f}", percent(m.cagr), percent(m.volatility, 0), f"{m.sharpe:.2f}"),

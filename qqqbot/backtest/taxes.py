@@ -1,16 +1,17 @@
 """An after-tax view and a count of wash sales. A view, not advice.
 
-Each stay in QQQ or TQQQ is one lot. Since 2010 none has lasted half a year, so all gains are short-term: they are taxed
-at one rate at the end of the year in which they were realized, losses are carried forward. QQQ held is not taxed until
-it is sold.
+Each period in QQQ or TQQQ is one lot. Since 2010 none has lasted half a year, so all gains are short-term: they are
+taxed at one rate at the end of the year in which they were realized; losses are carried forward. QQQ held is not taxed
+until it is sold.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from qqqbot.backtest.metrics import Floats, Levels, cagr, held_periods
-from qqqbot.backtest.prices.table import Dates
+from qqqbot.backtest.metrics import cagr, held_periods
+from qqqbot.backtest.prices.table import Dates, Floats, years_of
+from qqqbot.backtest.signals import Levels
 
 RATES = (0.24, 0.32, 0.37)
 WASH_SALE_DAYS = 30
@@ -38,7 +39,7 @@ def after_tax(dates: Dates, equity: Floats, holding: Levels, rate: float) -> Aft
     years = dates.astype("datetime64[Y]").astype(int)
     first, last = held_periods(holding)
     own = holding[first] > 0
-    own[-1] = False  # the lot that is still held has realized nothing
+    own[-1] = False  # a lot that is still held has realized nothing
     realized = np.bincount(years[last[own]] - years[0], (equity[last] - equity[first])[own], years[-1] - years[0] + 1)
     ends = np.append(np.flatnonzero(np.diff(years)), len(years) - 1)
     kept, carried = 1.0, 0.0
@@ -47,8 +48,7 @@ def after_tax(dates: Dates, equity: Floats, holding: Levels, rate: float) -> Aft
         carried = min(gain, 0.0)
         kept -= rate * max(gain, 0.0) / float(equity[end])
     final = kept * float(equity[-1] / equity[0])
-    elapsed = float((dates[-1] - dates[0]).astype(int)) / 365.25
-    return AfterTax(rate, cagr(np.array([1.0, final]), elapsed), final)
+    return AfterTax(rate, cagr(np.array([1.0, final]), years_of(dates)), final)
 
 
 def wash_sales(dates: Dates, equity: Floats, holding: Levels, level: int) -> WashSales:

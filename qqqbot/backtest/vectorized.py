@@ -1,11 +1,11 @@
-"""What the rule would have earned: sessions, decisions, the moves they ask for, and the curve of a perfect follower.
+"""What the rule would have earned: sessions, decisions, the rotations they cause, and the curve of a perfect follower.
 
-`ideal` is fully invested in fractions of shares and pays a fixed part of the value for each leg: quick, free of scale,
-and what other tools compute; `backtest_account` counts whole shares. Decisions are made at closes; none sees a later
-price.
+`ideal` is fully invested in fractions of shares and loses a fixed part of the value in each leg: quick, independent of
+the capital, and what other tools compute; `account` counts whole shares. Decisions are made at closes; none sees a
+later price.
 
 Fills at the close it decided on are kinder than life: the real decision is taken minutes earlier, and the real fill
-comes later and worse. Dividends are taken as reinvested in the same fund on the ex-day.
+comes later and worse. Dividends count as reinvested in the same fund on the ex-day.
 """
 
 from dataclasses import dataclass, field
@@ -15,18 +15,17 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from qqqbot.backtest.prices.table import BadPrices, Dates, Floats, Prices
+from qqqbot.backtest.prices.table import DAYS_A_YEAR, BadPrices, Dates, Floats, Prices, years_of
 from qqqbot.backtest.signals import CASH, NO_SIGNAL, Levels, averages, levels_from
 from qqqbot.model.values import Rules
 
-DAYS_A_YEAR = 365.25
 BASIS_POINT = 1e-4
 # Two to change funds, and the first purchase, which may fall on the same day of the curve.
 MOST_LEGS = 3
 NAMES = ("CASH", "QQQ", "TQQQ")
 
 
-class Fill(StrEnum):
+class FillAt(StrEnum):
     """When an order decided at a close is filled."""
 
     CLOSE = "close"
@@ -35,7 +34,7 @@ class Fill(StrEnum):
     INTRADAY = "intraday"
 
 
-class Commission(StrEnum):
+class CommissionPlan(StrEnum):
     IB_FIXED = "ib_fixed"
     IB_TIERED = "ib_tiered"
     NONE = "none"
@@ -47,9 +46,9 @@ class Terms:
 
     rules: Rules = field(default_factory=Rules)
     capital: Decimal = Decimal(100_000)
-    fill: Fill = Fill.CLOSE
+    fill: FillAt = FillAt.CLOSE
     slippage: float = BASIS_POINT
-    commission: Commission = Commission.IB_FIXED
+    commission: CommissionPlan = CommissionPlan.IB_FIXED
     cash_yield: float = 0.0
 
 
@@ -66,14 +65,14 @@ class Days:
     long_ma: Floats
     wanted: Levels
     previous: Floats
-    """[3]: the closes before the first session, NaN where there are none"""
+    """[3]: the closes before the first session, NaN if there are none"""
 
     def __len__(self) -> int:
         return len(self.dates)
 
     @property
     def years(self) -> float:
-        return float((self.dates[-1] - self.dates[0]).astype(int)) / DAYS_A_YEAR
+        return years_of(self.dates)
 
     def since(self, start: int) -> "Days":
         """The sessions from index `start` (1 or later) on."""
@@ -91,7 +90,7 @@ class Days:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A move to `target` during session `day` (or at its close), at these adjusted prices of cash, QQQ and TQQQ."""
+    """A rotation to `target` during session `day` (or at its close), at these adjusted prices of cash, QQQ and TQQQ."""
 
     day: int
     target: int
@@ -101,7 +100,7 @@ class Event:
 def examine(prices: Prices, rules: Rules, start: np.datetime64 | None = None, end: np.datetime64 | None = None) -> Days:
     """The sessions from `start` to `end` on which there are both averages and both prices.
 
-    Raises BadPrices where there are fewer than two of them, or a date lies outside the prices.
+    Raises BadPrices if there are fewer than two of them, or a date lies outside the prices.
     """
     _require_dates(prices, start, end)
     first = max(prices.first, rules.long_period - 1)
@@ -121,7 +120,7 @@ def examine(prices: Prices, rules: Rules, start: np.datetime64 | None = None, en
 
 
 def days_between(prices: Prices, short: Floats, long: Floats, rules: Rules, cut: slice) -> Days:
-    """The sessions of `cut`, their averages being known; the account is in cash before the first."""
+    """The sessions of `cut` with the averages given; the account is in cash before the first."""
     qqq, tqqq = prices.qqq, prices.tqqq
     ones = np.ones(len(qqq.close[cut]))
     wanted = levels_from(qqq.close[cut], short[cut], long[cut], rules)
@@ -145,12 +144,12 @@ def cash_growth(dates: Dates, cash_yield: float) -> Floats:
 
 
 def legs(before: Levels, after: Levels) -> npt.NDArray[np.int64]:
-    """Orders that each move needs: one to or from cash, two between the funds, none for staying."""
+    """Orders that each rotation needs: one to or from cash, two between the funds, none if the holding stays."""
     return np.where(before != after, (before > CASH).astype(np.int64) + (after > CASH), 0)
 
 
 def rotations_of(wanted: Levels) -> int:
-    """Moves from one holding to another, the first purchase included."""
+    """Rotations, the first purchase included."""
     return int(np.count_nonzero(np.diff(wanted, prepend=np.int8(CASH))))
 
 
@@ -159,12 +158,12 @@ def ideal(days: Days, terms: Terms, wanted: Levels | None = None) -> Floats:
     target = days.wanted if wanted is None else wanted
     count = len(days)
     at_close, at_open = np.zeros(count, np.int8), np.zeros(count, np.int8)
-    lag = 1 if terms.fill is Fill.CLOSE else 2
+    lag = 1 if terms.fill is FillAt.CLOSE else 2
     at_open[lag:] = target[:-lag]  # held through the night into this session
-    day_lag = 2 if terms.fill is Fill.NEXT_CLOSE else 1
+    day_lag = 2 if terms.fill is FillAt.NEXT_CLOSE else 1
     at_close[day_lag:] = target[:-day_lag]  # held from this session's open to its close
     growth: Floats = np.ones(count)
-    if terms.fill is Fill.NEXT_OPEN:
+    if terms.fill is FillAt.NEXT_OPEN:
         growth[1:] = _of_held(at_open[1:], days.open[:, 1:], days.close[:, :-1])
         growth[1:] *= _of_held(at_close[1:], days.close[:, 1:], days.open[:, 1:])
     else:
@@ -180,7 +179,7 @@ def ideal(days: Days, terms: Terms, wanted: Levels | None = None) -> Floats:
 def look_ahead(days: Days) -> Floats:
     """WRONG, for comparison only: each day's return earned with the position computed from that day's own close.
 
-    It begins at 1 before the first session, whose return is earned too where the closes before it are known.
+    It begins at 1 before the first session, whose return is earned too if the closes before it are known.
     """
     growth: Floats = np.ones(len(days))
     growth[1:] = _of_held(days.wanted[1:], days.close[:, 1:], days.close[:, :-1])
@@ -189,12 +188,12 @@ def look_ahead(days: Days) -> Floats:
     return np.multiply.accumulate(growth)
 
 
-def daily_events(days: Days, fill: Fill, wanted: Levels | None = None) -> tuple[Event, ...]:
-    """The moves of the account, from cash, at the prices that `fill` says."""
+def daily_events(days: Days, fill: FillAt, wanted: Levels | None = None) -> tuple[Event, ...]:
+    """The rotations of the account, starting in cash, at the prices that `fill` names."""
     target = days.wanted if wanted is None else wanted
     moved = np.flatnonzero(np.diff(target, prepend=np.int8(CASH)))
-    later = 0 if fill is Fill.CLOSE else 1
-    table = days.open if fill is Fill.NEXT_OPEN else days.close
+    later = 0 if fill is FillAt.CLOSE else 1
+    table = days.open if fill is FillAt.NEXT_OPEN else days.close
     columns = table.T.tolist()
     return tuple(
         Event(day + later, int(target[day]), tuple(columns[day + later]))
@@ -211,11 +210,11 @@ def _of_held(held: Levels, after: Floats, before: Floats) -> Floats:
     return held_ratios
 
 
-def _legs_paid(target: Levels, fill: Fill) -> npt.NDArray[np.int64]:
-    """Legs paid for in each day's growth; those of the first close are paid on the next day, equity beginning at 1."""
+def _legs_paid(target: Levels, fill: FillAt) -> npt.NDArray[np.int64]:
+    """Legs paid for in each day's growth; those of the first close are paid on the next day: equity begins at 1."""
     made = legs(np.concatenate((np.zeros(1, np.int8), target[:-1])), target)
     paid = np.zeros(len(target), np.int64)
-    if fill is Fill.CLOSE:
+    if fill is FillAt.CLOSE:
         paid[1:] = made[1:]
         paid[1] += made[0]
     else:

@@ -1,7 +1,7 @@
 """HTML and SVG that no text can break: what is written into them is escaped unless it is Markup already. Pure."""
 
 import html
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 VOID = {"meta", "link", "br"}
 """HTML elements without an end; those of SVG need one."""
@@ -35,3 +35,9 @@ def joined(children: Child) -> Markup:
     if isinstance(children, str):
         return Markup(html.escape(children))
     return Markup("".join(joined(child) for child in children))
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[Child]]) -> Markup:
+    """A table of one line of headings and rows of cells."""
+    lines = [tag("tr", [tag("td", cell) for cell in row]) for row in rows]
+    return tag("table", tag("tr", [tag("th", heading) for heading in headings]), lines)

@@ -1,18 +1,20 @@
-"""Daily prices for the tests of the backtest: made, never recorded. TQQQ's day is three times QQQ's, a little off."""
+"""Prices for the tests of the backtest: generated, never recorded. TQQQ's day is three times QQQ's, a little off."""
 
 from pathlib import Path
 
 import numpy as np
 
-from qqqbot.backtest.intraday import Bars
-from qqqbot.backtest.prices.table import Floats, Prices, Series, align
+from qqqbot.backtest.prices.table import Bars, Dates, Floats, Prices, Series, align
 
 FIRST_DAY = np.datetime64("2004-01-05")
+BARS_A_DAY = 26
+FIRST_WITH_BARS = 40
 
 
-def weekdays(count: int, first: np.datetime64 = FIRST_DAY) -> np.ndarray:
+def weekdays(count: int, first: np.datetime64 = FIRST_DAY) -> Dates:
     """`count` weekdays from `first` on."""
-    return np.busday_offset(first, np.arange(count), roll="forward")
+    days: Dates = np.busday_offset(first, np.arange(count), roll="forward")
+    return days
 
 
 def series(
@@ -21,7 +23,7 @@ def series(
     opens: Floats | list[float] | None = None,
     first: np.datetime64 = FIRST_DAY,
 ) -> Series:
-    """A series without splits or dividends; opens are the closes where none are given."""
+    """A series without splits or dividends; opens are the closes if none are given."""
     close = np.asarray(closes, dtype=np.float64)
     open_ = close if opens is None else np.asarray(opens, dtype=np.float64)
     ones = np.ones(len(close))
@@ -47,10 +49,19 @@ def random_prices(
     return align(series("QQQ", close, open_, first), late)
 
 
-BARS_A_DAY = 26
+def write_csv(path: Path, prices: Series, first: int = 0) -> Path:
+    """`prices` as a file of date, open and close, from session `first` on."""
+    rows = zip(prices.dates[first:], prices.open[first:], prices.close[first:], strict=True)
+    path.write_text(
+        "date,open,close\n"
+        + "".join(f"{d},{o!r},{c!r}\n" for d, o, c in rows).replace("np.float64(", "").replace(")", "")
+    )
+    return path
 
 
-def bars_of(prices: Prices, seed: int = 3, half_day: int | None = None, first: int = 40) -> tuple[Bars, Bars]:
+def bars_of(
+    prices: Prices, seed: int = 3, half_day: int | None = None, first: int = FIRST_WITH_BARS
+) -> tuple[Bars, Bars]:
     """15-minute bars of every session from `first` on, ending at its close; one session may end at 13:00."""
     rng = np.random.default_rng(seed)
     times, qqq, tqqq = [], [], []
@@ -67,11 +78,10 @@ def bars_of(prices: Prices, seed: int = 3, half_day: int | None = None, first: i
     return (at, close, close), (at, other, other)
 
 
-def write_csv(path: Path, prices: Series, first: int = 0) -> Path:
-    """`prices` as a file of date, open and close, from session `first` on."""
-    rows = zip(prices.dates[first:], prices.open[first:], prices.close[first:], strict=True)
-    path.write_text(
-        "date,open,close\n"
-        + "".join(f"{d},{o!r},{c!r}\n" for d, o, c in rows).replace("np.float64(", "").replace(")", "")
-    )
-    return path
+def write_bars(folder: Path, bars: tuple[Bars, Bars]) -> list[Path]:
+    """`bars` as two files of bar time, open and close."""
+    files = [folder / "q15.csv", folder / "t15.csv"]
+    for file, (times, opens, closes) in zip(files, bars, strict=True):
+        rows = zip(times.astype(str), opens.tolist(), closes.tolist(), strict=True)
+        file.write_text("datetime,open,close\n" + "".join(f"{t},{o},{c}\n" for t, o, c in rows))
+    return files

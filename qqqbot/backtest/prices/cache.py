@@ -1,7 +1,7 @@
-"""Yahoo's full daily history, kept on disk and refreshed when there is a newer finished session to be had.
+"""Yahoo's full daily history, kept on disk and refreshed when a newer finished session is available.
 
 The whole history is fetched each time, never extended: each dividend rewrites all adjusted prices before it. If Yahoo
-does not answer, the kept prices are used, and that is said.
+does not answer, the kept prices are used, with a note.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ import numpy as np
 
 from qqqbot.adapters.yahoo.child import History, daily_history, quarter_hours
 from qqqbot.backtest.prices.csv_files import load_prices, save_series, series_from_rows
-from qqqbot.backtest.prices.table import BadPrices, Dates, Floats, Prices, Series
+from qqqbot.backtest.prices.table import BadPrices, Bars, Prices, Series
 from qqqbot.model.errors import PricesUnavailable
 from qqqbot.model.sessions import NEW_YORK
 from qqqbot.model.values import SYMBOLS
@@ -23,7 +23,6 @@ ROW_IS_FINAL = time(16, 30)
 Fetch = Callable[[str], History]
 Say = Callable[[str], None]
 RawBars = tuple[list[datetime], list[float], list[float]]
-Bars = tuple[Dates, Floats, Floats]
 
 
 def yahoo(symbol: str) -> History:
@@ -32,7 +31,7 @@ def yahoo(symbol: str) -> History:
 
 
 def cached_prices(folder: Path, now: datetime, fetch: Fetch = yahoo, say: Say = lambda _: None) -> Prices:
-    """Both symbols up to the last finished session. Raises BadPrices where there is neither an answer nor a copy."""
+    """Both symbols up to the last finished session. Raises BadPrices if there is neither an answer nor a copy."""
     files = [folder / f"{symbol.lower()}.csv" for symbol in SYMBOLS]
     if not all(_fresh(file, now) for file in files):
         try:
@@ -54,11 +53,11 @@ def yahoo_bars(symbol: str) -> RawBars:
 def recent_bars(
     now: datetime, fetch: Callable[[str], RawBars] = yahoo_bars, say: Say = lambda _: None
 ) -> tuple[Bars, Bars] | None:
-    """Both symbols' bars of the finished sessions of the last 60 days; None, and why, where there are none."""
+    """Both symbols' bars of the finished sessions of the last 60 days; None, and a note, if there are none."""
     try:
         qqq, tqqq = (_bars(fetch(symbol), now) for symbol in SYMBOLS)
     except PricesUnavailable as failure:
-        say(f"{failure}; the table of when to decide is left out")
+        say(f"{failure}; the table on when to decide is left out")
         return None
     return qqq, tqqq
 
@@ -68,17 +67,17 @@ def _bars(raw: RawBars, now: datetime) -> Bars:
     times = np.array(starts, dtype="datetime64[m]")
     opens, closes = np.array(raw[1]), np.array(raw[2])
     finished = times.astype("datetime64[D]") <= np.datetime64(_newest_finished(now).isoformat())
-    sound = finished & np.isfinite(opens) & np.isfinite(closes)
-    return times[sound], opens[sound], closes[sound]
+    good = finished & np.isfinite(opens) & np.isfinite(closes)
+    return times[good], opens[good], closes[good]
 
 
 def _fresh(file: Path, now: datetime) -> bool:
-    """Whether the file was written after the last row of Yahoo's that can be final."""
+    """Whether the file was written after Yahoo's last row that can be final."""
     return file.exists() and datetime.fromtimestamp(file.stat().st_mtime, UTC) >= _last_final(now)
 
 
 def _last_final(now: datetime) -> datetime:
-    """The newest weekday's 16:30 in New York that has passed; holidays make no harm but a fetch."""
+    """The newest weekday's 16:30 in New York that has passed; a holiday costs one fetch too many."""
     here = now.astimezone(NEW_YORK)
     day = here.date() if here.time() >= ROW_IS_FINAL else here.date() - timedelta(days=1)
     while day.weekday() >= 5:
@@ -87,13 +86,13 @@ def _last_final(now: datetime) -> datetime:
 
 
 def _series(symbol: str, history: History, now: datetime) -> Series:
-    """The finished rows. Yahoo's rows without a price (it has some) are left out; what is missing then shows itself."""
+    """The finished rows. Yahoo's rows without a price (it has some) are left out; the gap is then reported."""
     newest = _newest_finished(now)
     dates = np.array([d.isoformat() for d in history.dates], dtype="datetime64[D]")
     columns = [np.array(c) for c in (history.open, history.close, history.adj_close, history.splits)]
-    sound = np.isfinite(np.stack(columns)).all(axis=0) & (dates <= np.datetime64(newest.isoformat()))
-    opens, closes, adjusted, splits = (column[sound] for column in columns)
-    return series_from_rows(symbol, dates[sound], opens, closes, adjusted, splits)
+    good = np.isfinite(np.stack(columns)).all(axis=0) & (dates <= np.datetime64(newest.isoformat()))
+    opens, closes, adjusted, splits = (column[good] for column in columns)
+    return series_from_rows(symbol, dates[good], opens, closes, adjusted, splits)
 
 
 def _newest_finished(now: datetime) -> date:
@@ -103,6 +102,6 @@ def _newest_finished(now: datetime) -> date:
 def _require_copies(files: list[Path], failure: PricesUnavailable) -> None:
     if not all(file.exists() for file in files):
         raise BadPrices(
-            f"{failure}; and no prices are kept in {files[0].parent}. Try again later, or give files: "
+            f"{failure}; and no prices are kept in {files[0].parent}. Try again later, or name files: "
             "--prices qqq.csv tqqq.csv"
         ) from None

@@ -1,9 +1,9 @@
 """Daily prices from CSV files, and the copies kept of what Yahoo answered.
 
-Columns by name, in any order and case: `date`, `open`, `close`; `adj_close` (or "Adj Close") where dividends are to be
-counted; `split` (or "Stock Splits"), the ratio on the day a split took effect. `open` and `close` are adjusted for
+Columns by name, in any order and case: `date`, `open`, `close`; `adj_close` (or "Adj Close") to count dividends;
+`split` (or "Stock Splits"), the ratio on the day a split took effect. `open` and `close` are adjusted for
 splits, as Yahoo's are. Other columns are ignored. Without `adj_close` dividends are not counted, without `split` the
-close is taken for the printed price.
+close is treated as the printed price.
 """
 
 import csv
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from qqqbot.backtest.prices.table import BadPrices, Dates, Floats, Prices, Series, align, check_series
+from qqqbot.backtest.prices.table import BadPrices, Bars, Dates, Floats, Prices, Series, align, check_series
 
 NEEDED = ("date", "open", "close")
 NAMES = {"adj_close": "adj_close", "adjclose": "adj_close", "stock_splits": "split", "splits": "split"}
@@ -28,7 +28,7 @@ def load_prices(qqq: Path, tqqq: Path) -> Prices:
 
 
 def load_series(path: Path, symbol: str) -> Series:
-    """One file. Raises BadPrices where it cannot be read as prices."""
+    """One file. Raises BadPrices if it cannot be read as prices."""
     columns = _read(path, NEEDED)
     dates = _dates(path, columns["date"])
     opens, closes = _numbers(path, "open", columns, dates), _numbers(path, "close", columns, dates)
@@ -42,7 +42,7 @@ def load_series(path: Path, symbol: str) -> Series:
 def series_from_rows(
     symbol: str, dates: Dates, opens: Floats, closes: Floats, adjusted: Floats, splits: Floats
 ) -> Series:
-    """A series from split-adjusted opens and closes, dividend-adjusted closes, and split ratios (0 where none)."""
+    """A series from split-adjusted opens and closes, dividend-adjusted closes, and split ratios (0 for none)."""
     with np.errstate(divide="ignore", invalid="ignore"):
         dividends = adjusted / closes
         ratios = np.where(splits > 0, splits, 1.0)
@@ -51,7 +51,7 @@ def series_from_rows(
 
 
 def save_series(path: Path, series: Series) -> None:
-    """Keep `series` as a file that `load_series` reads back; the old file stays until the new one is whole."""
+    """Keep `series` as a file that `load_series` reads back; the old file stays until the new one is complete."""
     unadjust = series.factor / series.splits
     ratios = np.append(series.splits[:1], series.splits[:-1]) / series.splits
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -71,7 +71,7 @@ def save_series(path: Path, series: Series) -> None:
     partial.replace(path)
 
 
-def load_intraday(path: Path) -> tuple[Dates, Floats, Floats]:
+def load_intraday(path: Path) -> Bars:
     """Start of each bar in New York time (datetime64[m]), its open and its close. Raises BadPrices."""
     columns = _read(path, ("open", "close"))
     name = next((name for name in INTRADAY_TIME if name in columns), None)
@@ -81,7 +81,9 @@ def load_intraday(path: Path) -> tuple[Dates, Floats, Floats]:
         times = np.array([text.replace(" ", "T")[:16] for text in columns[name]], dtype="datetime64[m]")
     except ValueError:
         wrong = next((text for text in columns[name] if not _is_time(text)), columns[name][0])
-        raise BadPrices(f"{path.name}: {wrong!r} is no bar time; expected 2025-05-12 09:30 in New York time") from None
+        raise BadPrices(
+            f"{path.name}: {wrong!r} is not a bar time; expected 2025-05-12 09:30 in New York time"
+        ) from None
     opens, closes = _numbers(path, "open", columns, times), _numbers(path, "close", columns, times)
     ones = np.ones(len(times))
     check_series(Series(path.name, times, opens, closes, ones, ones))
@@ -98,13 +100,13 @@ def _read(path: Path, needed: Sequence[str]) -> dict[str, list[str]]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadPrices(f"{path}: cannot be read as CSV: {error}") from None
     if not rows:
-        raise BadPrices(f"{path}: the file is empty; expected a header with {', '.join(needed)} and one row a session")
+        raise BadPrices(f"{path}: the file is empty; expected a header with {', '.join(needed)} and a row per session")
     header = [name.strip().lower().replace(" ", "_") for name in rows[0]]
     header = [NAMES.get(name, name) for name in header]
     if absent := [name for name in needed if name not in header]:
         raise BadPrices(f"{path}: no column {', '.join(absent)}; found {', '.join(header)}")
     if len(rows) == 1:
-        raise BadPrices(f"{path}: there is a header and no row of prices")
+        raise BadPrices(f"{path}: there is a header, but no row of prices")
     ragged = next((number for number, row in enumerate(rows, 1) if len(row) != len(header)), None)
     if ragged:
         raise BadPrices(
@@ -119,7 +121,7 @@ def _dates(path: Path, texts: list[str]) -> Dates:
         return np.array([text[:10] for text in texts], dtype="datetime64[D]")
     except ValueError:
         wrong = next(text for text in texts if not _is_time(text[:10]))
-        raise BadPrices(f"{path}: {wrong!r} is no date; expected 2025-12-05") from None
+        raise BadPrices(f"{path}: {wrong!r} is not a date; expected one like 2025-12-05") from None
 
 
 def _is_time(text: str) -> bool:

@@ -1,8 +1,8 @@
-"""Daily prices of QQQ and TQQQ side by side, and what must be true of them before anything is computed. numpy only.
+"""Daily prices of QQQ and TQQQ side by side, and what must hold before anything is computed from them. numpy only.
 
 `close` and `open` are adjusted for splits and dividends, so that their ratios are what an owner earned with dividends
-reinvested on the ex-day. `factor` turns an adjusted price into the one printed on that day, which is what shares are
-counted and commissions charged in; `splits` is the part of it that comes from later splits.
+reinvested on the ex-day. `factor` turns an adjusted price into the one printed on that day, the one that
+shares are counted and commissions charged at; `splits` is the part of it that comes from later splits.
 """
 
 from dataclasses import dataclass
@@ -14,9 +14,13 @@ from qqqbot.model.errors import StartRefused
 
 Floats = npt.NDArray[np.float64]
 Dates = npt.NDArray[np.datetime64]
+Bars = tuple[Dates, Floats, Floats]
+"""starts, opens and closes of intraday bars"""
+
+DAYS_A_YEAR = 365.25
 
 # TQQQ's day against three times QQQ's, 2010-02 to 2026-08: half of the days are within 0.07 %, one of 1000 is beyond
-# 1.6 %, none beyond 6.5 %. Ten per cent on any day is a split that one row has and the next has not.
+# 1.6 %, none beyond 6.5 %. Ten per cent on any day is a split that one row knows and the next does not.
 STRANGER_MEDIAN = 0.004
 BROKEN_DAY = 0.10
 LEVERAGE = 3
@@ -54,29 +58,34 @@ class Prices:
         return len(self.dates)
 
 
+def years_of(dates: Dates) -> float:
+    """Time from the first date to the last."""
+    return float((dates[-1] - dates[0]).astype(int)) / DAYS_A_YEAR
+
+
 def check_series(series: Series) -> None:
-    """Raises BadPrices where a price is no positive number or the dates are not each once and in order."""
+    """Raises BadPrices if a price is not a positive number, or a date is repeated or out of order."""
     if not len(series):
-        raise BadPrices(f"{series.symbol}: there is no price at all")
+        raise BadPrices(f"{series.symbol}: there are no prices")
     for name, values in (("close", series.close), ("open", series.open)):
-        unsound = ~(np.isfinite(values) & (values > 0))
-        if unsound.any():
-            at = int(unsound.argmax())
+        invalid = ~(np.isfinite(values) & (values > 0))
+        if invalid.any():
+            at = int(invalid.argmax())
             raise BadPrices(
                 f"{series.symbol}: the {name} of {series.dates[at]} is {values[at]:g}; expected a positive number"
             )
     steps = np.diff(series.dates).astype(int)
     if (steps == 0).any():
-        raise BadPrices(f"{series.symbol}: {series.dates[int((steps == 0).argmax())]} is there twice; keep one row")
+        raise BadPrices(f"{series.symbol}: {series.dates[int((steps == 0).argmax())]} appears twice; keep one row")
     if (steps < 0).any():
         at = int((steps < 0).argmax())
         raise BadPrices(
-            f"{series.symbol}: {series.dates[at + 1]} stands after {series.dates[at]}; sort the rows by date"
+            f"{series.symbol}: {series.dates[at + 1]} comes after {series.dates[at]}; sort the rows by date"
         )
 
 
 def align(qqq: Series, tqqq: Series) -> Prices:
-    """Both series on QQQ's dates. Raises BadPrices where a session is missing, or TQQQ is not near three times QQQ."""
+    """Both series on QQQ's dates. Raises BadPrices if a session is missing, or TQQQ is not near three times QQQ."""
     check_series(qqq)
     check_series(tqqq)
     first = int(np.searchsorted(qqq.dates, tqqq.dates[0]))
@@ -87,7 +96,7 @@ def align(qqq: Series, tqqq: Series) -> Prices:
 
 
 def adjusted_to(prices: Prices, last: np.datetime64) -> Prices:
-    """The prices up to `last` as a source would have shown them on that day: adjusted price = printed price there."""
+    """The prices up to `last` as a source would have shown them then: the last adjusted price is the printed one."""
     end = int(np.searchsorted(prices.dates, last, side="right"))
     return Prices(prices.dates[:end], _rebased(prices.qqq, end), _rebased(prices.tqqq, end), prices.first)
 
@@ -113,7 +122,7 @@ def _require_same_sessions(ours: Dates, theirs: Dates, qqq: Series, tqqq: Series
         if len(missing):
             more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
             raise BadPrices(
-                f"{symbol} has no row for {missing[0]}{more}, where {beside} has one; both files must have the same "
+                f"{symbol} has no row for {missing[0]}{more}, but {beside} has one; both files must have the same "
                 "sessions from TQQQ's first one on"
             )
 
@@ -134,7 +143,7 @@ def _require_leverage(prices: Prices) -> None:
     if np.median(apart) > STRANGER_MEDIAN:
         swapped = float(np.median(np.abs(qqq_day - LEVERAGE * tqqq_day))) <= STRANGER_MEDIAN
         raise BadPrices(
-            "the two files are not QQQ and TQQQ: on a usual day the second one's move is "
+            "the two files are not QQQ and TQQQ: on a typical day the second one's move is "
             f"{float(np.median(apart)):.1%} away from three times the first one's"
             + ("; they are in the wrong order, QQQ comes first" if swapped else "")
         )
@@ -142,5 +151,5 @@ def _require_leverage(prices: Prices) -> None:
         at = int((apart > BROKEN_DAY).argmax())
         raise BadPrices(
             f"on {prices.dates[prices.first + at + 1]} TQQQ moved {tqqq_day[at]:+.1%} and QQQ {qqq_day[at]:+.1%}, "
-            "which is not near three to one: a split is in one row and not in the next, or a price is wrong"
+            "which is not near three to one: one row accounts for a split and the next does not, or a price is wrong"
         )

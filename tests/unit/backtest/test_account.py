@@ -8,7 +8,17 @@ import pytest
 from qqqbot.backtest.account import account, fee, run
 from qqqbot.backtest.prices.csv_files import series_from_rows
 from qqqbot.backtest.prices.table import Prices, align
-from qqqbot.backtest.vectorized import Commission, Days, Event, Fill, Terms, daily_events, days_between, examine, ideal
+from qqqbot.backtest.vectorized import (
+    CommissionPlan,
+    Days,
+    Event,
+    FillAt,
+    Terms,
+    daily_events,
+    days_between,
+    examine,
+    ideal,
+)
 from qqqbot.model.values import Rules, Side
 from qqqbot.strategy.planning import commission, shares_to_buy
 from tests.support.price_series import random_prices, series, weekdays
@@ -21,13 +31,13 @@ def days_of(prices: Prices) -> Days:
     return days_between(prices, nothing, nothing, RULES, slice(0, len(prices)))
 
 
-def moves(days: Days, wanted: list[int]) -> tuple[Event, ...]:
-    return daily_events(days, Fill.CLOSE, np.array(wanted, dtype=np.int8))
+def rotations(days: Days, wanted: list[int]) -> tuple[Event, ...]:
+    return daily_events(days, FillAt.CLOSE, np.array(wanted, dtype=np.int8))
 
 
 def test_the_seeds_example_buys_211_shares() -> None:
     days = days_of(align(series("QQQ", [450.0, 459.0]), series("TQQQ", [60.0, 63.6])))
-    result = account(days, moves(days, [1, 1]), Terms(slippage=0.0, commission=Commission.NONE))
+    result = account(days, rotations(days, [1, 1]), Terms(slippage=0.0, commission=CommissionPlan.NONE))
     (bought,) = result.trades
     assert (bought.side, bought.symbol, bought.quantity) == (Side.BUY, "QQQ", 211)
     assert result.equity.tolist() == pytest.approx([100_000, 100_000 + 211 * 9])
@@ -35,7 +45,7 @@ def test_the_seeds_example_buys_211_shares() -> None:
 
 def test_a_rotation_to_the_cent() -> None:
     days = days_of(align(series("QQQ", [450.0, 459.0, 459.0]), series("TQQQ", [60.0, 63.6, 63.6])))
-    result = account(days, moves(days, [1, 2, 0]), Terms(slippage=0.0001))
+    result = account(days, rotations(days, [1, 2, 0]), Terms(slippage=0.0001))
     bought, sold, other, last = result.trades
     assert (bought.price, bought.commission) == (Decimal("450.0450"), Decimal("1.06"))
     assert (sold.price, sold.commission) == (Decimal("458.9541"), Decimal("1.06"))
@@ -45,10 +55,8 @@ def test_a_rotation_to_the_cent() -> None:
     cash += other.quantity * (last.price - other.price) - other.commission - last.commission
     assert result.equity[-1] == pytest.approx(float(cash), abs=1e-6)
     assert result.commissions == sum(t.commission for t in result.trades)
-    assert result.slippage == sum(
-        abs(t.price - q) * t.quantity
-        for t, q in zip(result.trades, (450, 459, Decimal("63.6"), Decimal("63.6")), strict=True)
-    )
+    quoted = (Decimal(450), Decimal(459), Decimal("63.6"), Decimal("63.6"))
+    assert result.slippage == sum(abs(t.price - q) * t.quantity for t, q in zip(result.trades, quoted, strict=True))
 
 
 def test_cash_is_never_negative_and_the_buffer_stays() -> None:
@@ -71,11 +79,11 @@ def test_shares_are_counted_at_the_printed_price_and_survive_a_split() -> None:
     qqq = series_from_rows("QQQ", dates, qqq_close, qqq_close, qqq_close, none)
     tqqq = series_from_rows("TQQQ", dates, tqqq_close, tqqq_close, tqqq_close * ones, split)
     days = days_of(align(qqq, tqqq))
-    result = account(days, moves(days, [2, 2, 2, 0]), Terms(slippage=0.0))
+    result = account(days, rotations(days, [2, 2, 2, 0]), Terms(slippage=0.0))
     bought, sold = result.trades
-    assert (bought.price, bought.quantity) == (60, 1583)
+    assert (bought.price, bought.quantity) == (Decimal(60), 1583)
     assert (sold.price, sold.quantity) == (Decimal("30.9"), 3166)
-    _, sold = account(days, moves(days, [2, 0, 0, 0]), Terms(slippage=0.0)).trades
+    _, sold = account(days, rotations(days, [2, 0, 0, 0]), Terms(slippage=0.0)).trades
     assert (sold.price, sold.quantity) == (Decimal("61.8"), 1583)
 
 
@@ -86,16 +94,16 @@ def test_dividends_are_earned() -> None:
     tqqq = np.full(3, 50.0)
     flat = series_from_rows("TQQQ", dates, tqqq, tqqq, tqqq, np.zeros(3))
     days = days_of(align(series_from_rows("QQQ", dates, close, close, adjusted, np.zeros(3)), flat))
-    result = account(days, moves(days, [1, 1, 0]), Terms(slippage=0.0, commission=Commission.NONE))
+    result = account(days, rotations(days, [1, 1, 0]), Terms(slippage=0.0, commission=CommissionPlan.NONE))
     bought, _ = result.trades
-    assert (bought.price, bought.quantity) == (100, 950)
+    assert (bought.price, bought.quantity) == (Decimal(100), 950)
     assert result.equity[-1] == pytest.approx(100_000, abs=0.01)
 
 
 def test_a_large_account_follows_the_ideal_one() -> None:
     days = examine(random_prices(), Rules())
     rules = Rules(position_size=Decimal(1))
-    terms = Terms(rules=rules, capital=Decimal(10**9), commission=Commission.NONE)
+    terms = Terms(rules=rules, capital=Decimal(10**9), commission=CommissionPlan.NONE)
     # A market order's cushion keeps about one per cent of the cash back.
     ratio = run(days, terms).equity / (10**9 * ideal(days, terms))
     assert abs(np.log(ratio[-1])) < 0.02 * abs(np.log(ideal(days, terms)[-1])) + 0.002
@@ -103,14 +111,14 @@ def test_a_large_account_follows_the_ideal_one() -> None:
 
 def test_the_holding_is_marked_at_each_close() -> None:
     days = days_of(align(series("QQQ", [100.0] * 5), series("TQQQ", [50.0] * 5)))
-    result = account(days, moves(days, [0, 1, 1, 2, 0]), Terms())
+    result = account(days, rotations(days, [0, 1, 1, 2, 0]), Terms())
     assert result.holding.tolist() == [0, 1, 1, 2, 0]
 
 
-def test_two_moves_in_one_session_leave_the_last_holding() -> None:
+def test_two_rotations_in_one_session_leave_the_last_holding() -> None:
     days = days_of(align(series("QQQ", [100.0] * 3), series("TQQQ", [50.0] * 3)))
     events = (Event(1, 2, (1.0, 100.0, 50.0)), Event(1, 1, (1.0, 101.0, 51.5)))
-    result = account(days, events, Terms(slippage=0.0, commission=Commission.NONE))
+    result = account(days, events, Terms(slippage=0.0, commission=CommissionPlan.NONE))
     assert [t.symbol for t in result.trades] == ["TQQQ", "TQQQ", "QQQ"]
     assert result.holding.tolist() == [0, 1, 1]
     assert result.equity[0] == 100_000
@@ -119,7 +127,7 @@ def test_two_moves_in_one_session_leave_the_last_holding() -> None:
 def test_idle_cash_earns_its_yield() -> None:
     days = days_of(align(series("QQQ", [100.0] * 5), series("TQQQ", [50.0] * 5)))
     result = account(
-        days, moves(days, [0, 0, 1, 1, 0]), Terms(slippage=0.0, commission=Commission.NONE, cash_yield=0.05)
+        days, rotations(days, [0, 0, 1, 1, 0]), Terms(slippage=0.0, commission=CommissionPlan.NONE, cash_yield=0.05)
     )
     daily = 1.05 ** (1 / 365.25)
     cash = 100_000 * daily**2
@@ -128,8 +136,8 @@ def test_idle_cash_earns_its_yield() -> None:
 
 
 def test_commission_plans() -> None:
-    assert fee(Commission.IB_FIXED, 1000, Decimal(50)) == Decimal("5.00")
-    assert fee(Commission.IB_FIXED, 10, Decimal(50)) == Decimal("1.00")
-    assert fee(Commission.IB_TIERED, 1000, Decimal(50)) == Decimal("6.70")  # 3.50 and 3.20 for the exchange
-    assert fee(Commission.IB_TIERED, 10, Decimal(50)) == Decimal("0.38")
-    assert fee(Commission.NONE, 1000, Decimal(50)) == 0
+    assert fee(CommissionPlan.IB_FIXED, 1000, Decimal(50)) == Decimal("5.00")
+    assert fee(CommissionPlan.IB_FIXED, 10, Decimal(50)) == Decimal("1.00")
+    assert fee(CommissionPlan.IB_TIERED, 1000, Decimal(50)) == Decimal("6.70")  # 3.50 and 3.20 for the exchange
+    assert fee(CommissionPlan.IB_TIERED, 10, Decimal(50)) == Decimal("0.38")
+    assert fee(CommissionPlan.NONE, 1000, Decimal(50)) == 0

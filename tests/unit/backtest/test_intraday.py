@@ -8,23 +8,23 @@ from qqqbot.backtest.prices.table import BadPrices
 from qqqbot.backtest.vectorized import Terms
 from qqqbot.model.values import Decide, Holding, Rules
 from qqqbot.strategy.rule import LEVELS, evaluate
-from tests.support.price_series import BARS_A_DAY, bars_of, random_prices
+from tests.support.price_series import BARS_A_DAY, FIRST_WITH_BARS, bars_of, random_prices
 
 RULES = Rules(short_period=3, long_period=8)
 TERMS = Terms(rules=RULES)
-FIRST = 40
 
 
 def test_every_check_says_what_the_daemon_would() -> None:
     prices = random_prices(70)
     qqq, tqqq = bars_of(prices)
     _, checks = sessions_with_bars(prices, RULES, qqq, tqqq)
-    assert len(checks.day) == (70 - FIRST) * (BARS_A_DAY - 1)
+    assert len(checks.day) == (70 - FIRST_WITH_BARS) * (BARS_A_DAY - 1)
     run = replay("every check", *sessions_with_bars(prices, RULES, qqq, tqqq), TERMS)
     held, rotations = Holding.CASH, 0
-    for day in range(FIRST, 70):
+    for day in range(FIRST_WITH_BARS, 70):
         closes = prices.qqq.close[:day].tolist()
-        for price in qqq[2][(day - FIRST) * BARS_A_DAY : (day - FIRST + 1) * BARS_A_DAY - 1].tolist():
+        start = (day - FIRST_WITH_BARS) * BARS_A_DAY
+        for price in qqq[2][start : start + BARS_A_DAY - 1].tolist():
             wanted = evaluate(closes, price, held, RULES).target
             rotations += wanted is not held
             held = wanted
@@ -41,8 +41,8 @@ def test_before_the_close_is_one_check_a_session_at_a_quarter_to_four() -> None:
     assert run.most_in_a_day == 1
     assert run.busy_days == 0
     held, rotations = Holding.CASH, 0
-    for day in range(FIRST, 70):
-        quarter_to_four = qqq[2][(day - FIRST + 1) * BARS_A_DAY - 2]
+    for day in range(FIRST_WITH_BARS, 70):
+        quarter_to_four = qqq[2][(day - FIRST_WITH_BARS + 1) * BARS_A_DAY - 2]
         wanted = evaluate(prices.qqq.close[:day].tolist(), float(quarter_to_four), held, once).target
         rotations += wanted is not held
         held = wanted
@@ -52,7 +52,7 @@ def test_before_the_close_is_one_check_a_session_at_a_quarter_to_four() -> None:
 def test_the_window_of_a_half_day_is_before_its_own_close() -> None:
     prices = random_prices(70)
     _, checks = sessions_with_bars(prices, RULES, *bars_of(prices, half_day=50))
-    of_half_day = checks.minutes_left[checks.day == 50 - FIRST]
+    of_half_day = checks.minutes_left[checks.day == 50 - FIRST_WITH_BARS]
     assert of_half_day.tolist() == list(range(195, 0, -15))
 
 
@@ -68,7 +68,7 @@ def test_a_bar_that_one_of_them_lacks_is_no_check() -> None:
     qqq, tqqq = bars_of(prices)
     keep = np.arange(len(tqqq[0])) != 5
     _, checks = sessions_with_bars(prices, RULES, qqq, tuple(part[keep] for part in tqqq))
-    assert len(checks.day) == (70 - FIRST) * (BARS_A_DAY - 1) - 1
+    assert len(checks.day) == (70 - FIRST_WITH_BARS) * (BARS_A_DAY - 1) - 1
 
 
 def test_the_comparison_names_its_rows() -> None:

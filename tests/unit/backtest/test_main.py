@@ -4,6 +4,7 @@ import io
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from qqqbot.backtest.__main__ import main
 from qqqbot.backtest.prices.table import Prices
 from qqqbot.backtest.vectorized import Terms, examine, ideal, look_ahead
 from qqqbot.model.values import Rules
-from tests.support.price_series import bars_of, random_prices, write_csv
+from tests.support.price_series import bars_of, random_prices, write_bars, write_csv
 
 ROOT = Path(__file__).resolve().parents[3]
 REAL = ROOT.parent / "shared" / "data"
@@ -37,10 +38,11 @@ def refused(*arguments: str) -> str:
     return err
 
 
-def as_json(*arguments: str) -> dict:
+def as_json(*arguments: str) -> dict[str, Any]:
     status, out, _ = run(*arguments, "--json")
     assert status == 0
-    return json.loads(out)
+    found: dict[str, Any] = json.loads(out)
+    return found
 
 
 def test_the_tables_say_what_was_earned_and_what_holding_earned(tmp_path: Path) -> None:
@@ -122,14 +124,9 @@ def test_a_report_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 
 
 def test_bars_answer_when_to_decide(tmp_path: Path) -> None:
-
     prices = random_prices(400)
-    names = []
-    for name, (times, opens, closes) in zip(("q15.csv", "t15.csv"), bars_of(prices), strict=True):
-        rows = zip(times.astype(str), opens.tolist(), closes.tolist(), strict=True)
-        (tmp_path / name).write_text("datetime,open,close\n" + "".join(f"{t},{o},{c}\n" for t, o, c in rows))
-        names.append(str(tmp_path / name))
-    given = [*files_of(tmp_path, prices), "--bars", *names]
+    bars = write_bars(tmp_path, bars_of(prices))
+    given = [*files_of(tmp_path, prices), "--bars", *map(str, bars)]
     found = as_json(*given)
     assert found["intraday"][0]["decides"] == "every check"
     every, once = (as_json(*given, "--fill", "intraday", "--decide", d) for d in ("every_check", "before_close"))
@@ -177,7 +174,7 @@ def test_bad_files_are_refused(tmp_path: Path) -> None:
         "": "is empty",
         "\n".join(lines[:50]): "TQQQ's first one on",
         "\n".join([lines[0], *lines[:0:-1]]): "sort the rows by date",
-        "\n".join([*lines[:9], *lines[8:]]): "is there twice",
+        "\n".join([*lines[:9], *lines[8:]]): "appears twice",
         "\n".join(lines).replace(lines[700].split(",")[2], "twelve"): "'twelve'; expected a number",
         "\n".join([*lines[:900], *lines[901:]]): "QQQ has no row for",
     }

@@ -1,18 +1,35 @@
-"""Luck and hindsight: shifts counted by brute force, choices that know no later price."""
+"""Luck and hindsight: shifts by brute force, sweeps that equal single backtests, choices that know no later price."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from qqqbot.backtest.prices.table import Prices, align
-from qqqbot.backtest.robustness import band_variants, confirmation_variants, null_test, walk_forward
-from qqqbot.backtest.vectorized import Terms, examine, ideal, legs
+from qqqbot.backtest.metrics import measure
+from qqqbot.backtest.prices.table import Prices, align, years_of
+from qqqbot.backtest.robustness import (
+    Sweep,
+    SweepTable,
+    WalkForward,
+    band_variants,
+    confirmation_variants,
+    null_test,
+    segment_sums,
+    sharpe_of,
+    sweep,
+    sweep_table,
+    walk_forward,
+)
+from qqqbot.backtest.signals import averages
+from qqqbot.backtest.vectorized import Terms, days_between, examine, ideal, legs, rotations_of
 from qqqbot.model.values import Rules
 from tests.support.price_series import random_prices, series
 
 RULES = Rules(short_period=5, long_period=20)
 TERMS = Terms(rules=RULES, slippage=0.0005)
+SWEPT_SHORTS, SWEPT_LONGS = np.array([2, 5, 9, 14]), np.array([9, 12, 30, 47])
+FIRST = 60
+COST = 0.0007
 SHORTS, LONGS = np.array([3, 5, 8]), np.array([15, 20, 30])
 
 
@@ -50,8 +67,10 @@ def test_wider_bands_and_slower_decisions_move_less() -> None:
     assert slower[0].rotations > slower[1].rotations > slower[2].rotations
 
 
-def walk(prices: Prices) -> object:
-    return walk_forward(prices, examine(prices, RULES), TERMS, SHORTS, LONGS, train=3, segment=60)
+def walk(prices: Prices) -> WalkForward:
+    found = walk_forward(prices, examine(prices, RULES), TERMS, SHORTS, LONGS, train=3, segment=60)
+    assert found is not None
+    return found
 
 
 def test_a_choice_knows_only_the_segments_before_it() -> None:
@@ -99,3 +118,52 @@ def test_the_chosen_pair_is_the_best_of_its_training_years() -> None:
 def test_too_short_a_history_has_no_walk() -> None:
     prices = random_prices(200)
     assert walk_forward(prices, examine(prices, RULES), TERMS, SHORTS, LONGS, train=3, segment=60) is None
+
+
+def swept(prices: Prices) -> tuple[SweepTable, Sweep]:
+    periods, cut = np.union1d(SWEPT_SHORTS, SWEPT_LONGS), slice(FIRST, len(prices))
+    table = sweep_table(prices, periods, cut, years_of(prices.dates[cut]))
+    return table, sweep(table, SWEPT_SHORTS, SWEPT_LONGS, COST)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_every_pair_is_what_one_backtest_gives(seed: int) -> None:
+    prices = random_prices(900, seed, digits=9)  # no price on a line: the sweep does not tell such days apart
+    _, result = swept(prices)
+    for row, short in enumerate(SWEPT_SHORTS.tolist()):
+        for column, long in enumerate(SWEPT_LONGS.tolist()):
+            if short >= long:
+                assert np.isnan(result.final[row, column])
+                continue
+            rules = Rules(short_period=short, long_period=long)
+            averaged = averages(prices.qqq.close, rules)
+            days = days_between(prices, *averaged, rules, slice(FIRST, len(prices)))
+            one = measure(ideal(days, Terms(rules=rules, slippage=COST)), days.years)
+            assert result.final[row, column] == pytest.approx(one.final, rel=1e-12)
+            assert result.cagr[row, column] == pytest.approx(one.cagr, rel=1e-10)
+            # The entry on the first close is a day of its own here and part of the next one there.
+            assert result.volatility[row, column] == pytest.approx(one.volatility, rel=1e-4)
+            assert result.sharpe[row, column] == pytest.approx(one.sharpe, rel=2e-3, abs=1e-3)
+            assert result.rotations[row, column] == rotations_of(days.wanted)
+
+
+def test_segments_add_up_to_the_whole() -> None:
+    prices = random_prices(900)
+    table, result = swept(prices)
+    bounds = np.array([0, 100, 101, 350, 700, len(prices) - FIRST - 1])
+    parts = segment_sums(table, SWEPT_SHORTS, SWEPT_LONGS, bounds, COST)
+    assert parts.shape == (4, 4, 4, 5)
+    known = np.isfinite(result.final)
+    assert np.exp(parts[0].sum(axis=2))[known] == pytest.approx(result.final[known], rel=1e-12)
+    assert (parts[3].sum(axis=2) == result.rotations)[known].all()
+    days = len(prices) - FIRST - 1
+    assert sharpe_of(parts.sum(axis=3), days)[known] == pytest.approx(result.sharpe[known], rel=1e-9)
+
+
+def test_the_rank_is_the_share_of_worse_pairs() -> None:
+    _, result = swept(random_prices(900))
+    known = result.cagr[np.isfinite(result.cagr)]
+    rank = result.rank(result.cagr, 5, 30)
+    assert rank == pytest.approx((known < result.cagr[1, 2]).mean())
+    with pytest.raises(KeyError):
+        result.rank(result.cagr, 6, 30)

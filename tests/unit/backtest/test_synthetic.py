@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from qqqbot.backtest.prices.table import Prices, Series, align
-from qqqbot.backtest.synthetic import BILL_RATES, FIRST_RATE_YEAR, fit, with_synthetic
+from qqqbot.backtest.synthetic import bill_rates, fit, with_synthetic
 from tests.support.price_series import random_prices
 
 
@@ -12,11 +12,19 @@ def made_with_fee(fee: float, tqqq_first: int) -> Prices:
     """TQQQ made by the model itself; the year's rate is that of 2004 to 2007."""
     base = random_prices(900)
     years = base.dates.astype("M8[Y]").astype(int) + 1970
-    rate = np.array(BILL_RATES)[years - FIRST_RATE_YEAR] / 100
+    first, rates = bill_rates()
+    rate = rates[years - first]
     day = 3 * (base.qqq.close[1:] / base.qqq.close[:-1] - 1) - 2 * rate[1:] / 252 - fee / 252
     close = 50 * np.cumprod(np.append(1.0, 1 + day))[tqqq_first:]
     ones = np.ones(len(close))
     return align(base.qqq, Series("TQQQ", base.dates[tqqq_first:], close, close, ones, ones))
+
+
+def test_the_rates_of_the_treasury_bill_are_yearly_and_plausible() -> None:
+    first, rates = bill_rates()
+    assert (first, first + len(rates) - 1) == (1998, 2026)
+    assert rates[2000 - first] == pytest.approx(0.0582)
+    assert ((rates > 0) & (rates < 0.06)).all()
 
 
 def test_the_fee_is_found_again() -> None:
@@ -40,6 +48,6 @@ def test_an_error_of_the_model_is_reported() -> None:
     assert 0.99 < found.correlation < 1
 
 
-def test_nothing_is_spliced_where_the_fund_is_as_old_as_the_prices() -> None:
+def test_nothing_is_spliced_if_the_fund_is_as_old_as_the_prices() -> None:
     prices = random_prices(100)
     assert with_synthetic(prices, 0.02) is prices

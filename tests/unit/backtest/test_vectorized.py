@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from qqqbot.backtest.prices.table import BadPrices, Prices, adjusted_to, align
+from qqqbot.backtest.prices.table import BadPrices, Floats, align
 from qqqbot.backtest.vectorized import (
-    Fill,
+    Days,
+    FillAt,
     Terms,
     cash_growth,
     daily_events,
@@ -28,20 +29,20 @@ TQQQ_OPENS = [50.0, 57.5, 74.75, 71.9, 59.15]
 WANTED = np.array([2, 2, 1, 0, 0], dtype=np.int8)
 
 
-def five_days() -> tuple[Prices, object]:
+def five_days() -> Days:
     prices = align(series("QQQ", QQQ, OPENS), series("TQQQ", TQQQ, TQQQ_OPENS))
     nothing = np.full(5, np.nan)
-    return prices, days_between(prices, nothing, nothing, RULES, slice(0, 5))
+    return days_between(prices, nothing, nothing, RULES, slice(0, 5))
 
 
 def test_a_fill_at_the_close_earns_from_the_next_session_on() -> None:
-    _, days = five_days()
+    days = five_days()
     free = ideal(days, Terms(rules=RULES, slippage=0.0), WANTED)
     assert free.tolist() == pytest.approx([1, 1.3, 1.3 * 1.3, 1.69 * 0.9, 1.69 * 0.9])
 
 
 def test_each_leg_is_paid_for() -> None:
-    _, days = five_days()
+    days = five_days()
     paid = ideal(days, Terms(rules=RULES, slippage=0.01), WANTED)
     # bought on the first close; TQQQ to QQQ on the third, two legs; QQQ to cash on the fourth
     assert paid[-1] == pytest.approx(1.69 * 0.9 * 0.99**4)
@@ -49,8 +50,8 @@ def test_each_leg_is_paid_for() -> None:
 
 
 def test_a_fill_at_the_next_open_keeps_the_old_holding_through_the_night() -> None:
-    _, days = five_days()
-    equity = ideal(days, Terms(rules=RULES, slippage=0.0, fill=Fill.NEXT_OPEN), WANTED)
+    days = five_days()
+    equity = ideal(days, Terms(rules=RULES, slippage=0.0, fill=FillAt.NEXT_OPEN), WANTED)
     first = 65 / 57.5
     second = first * 84.5 / 65
     third = second * (71.9 / 84.5) * (108.9 / 115.0)
@@ -58,13 +59,13 @@ def test_a_fill_at_the_next_open_keeps_the_old_holding_through_the_night() -> No
 
 
 def test_a_fill_at_the_next_close_is_a_day_late() -> None:
-    _, days = five_days()
-    equity = ideal(days, Terms(rules=RULES, slippage=0.0, fill=Fill.NEXT_CLOSE), WANTED)
+    days = five_days()
+    equity = ideal(days, Terms(rules=RULES, slippage=0.0, fill=FillAt.NEXT_CLOSE), WANTED)
     assert equity.tolist() == pytest.approx([1, 1, 1.3, 1.3 * 0.7, 1.3 * 0.7])
 
 
 def test_cash_earns_its_yield() -> None:
-    _, days = five_days()
+    days = five_days()
     cash = np.zeros(5, dtype=np.int8)
     equity = ideal(days, Terms(rules=RULES, slippage=0.0, cash_yield=0.05), cash)
     assert equity[-1] == pytest.approx(1.05 ** (4 / 365.25))
@@ -80,14 +81,14 @@ def test_look_ahead_earns_the_day_it_decided_on() -> None:
     assert wrong[-1] > 3 * ideal(days, Terms(rules=RULES))[-1]
 
 
-@pytest.mark.parametrize("fill", [Fill.CLOSE, Fill.NEXT_OPEN, Fill.NEXT_CLOSE])
+@pytest.mark.parametrize("fill", [FillAt.CLOSE, FillAt.NEXT_OPEN, FillAt.NEXT_CLOSE])
 @pytest.mark.parametrize("band", [0.0, 0.01])
-def test_changing_every_later_bar_changes_no_past_equity(fill: Fill, band: float) -> None:
+def test_changing_every_later_bar_changes_no_past_equity(fill: FillAt, band: float) -> None:
     rules = Rules(short_period=3, long_period=8, band=band)
     prices, cut = random_prices(300), 200
     other = random_prices(300, seed=7)
 
-    def spliced(which: str) -> np.ndarray:
+    def spliced(which: str) -> tuple[Floats, Floats]:
         mine, theirs = getattr(prices, which), getattr(other, which)
         scale = mine.close[cut - 1] / theirs.close[cut - 1]
         return (
@@ -110,13 +111,13 @@ def test_legs_are_counted_between_the_funds_and_cash() -> None:
 
 
 def test_events_are_the_changes_at_the_price_of_the_fill() -> None:
-    _, days = five_days()
-    assert [(e.day, e.target, e.prices) for e in daily_events(days, Fill.CLOSE, WANTED)] == [
+    days = five_days()
+    assert [(e.day, e.target, e.prices) for e in daily_events(days, FillAt.CLOSE, WANTED)] == [
         (0, 2, (1.0, 100.0, 50.0)),
         (2, 1, (1.0, 121.0, 84.5)),
         (3, 0, (1.0, 108.9, 59.15)),
     ]
-    assert [(e.day, e.prices[1]) for e in daily_events(days, Fill.NEXT_OPEN, WANTED)] == [
+    assert [(e.day, e.prices[1]) for e in daily_events(days, FillAt.NEXT_OPEN, WANTED)] == [
         (1, 105),
         (3, 115),
         (4, 108.9),
@@ -155,12 +156,3 @@ def test_dates_outside_the_prices_are_refused(start: str | None, end: str | None
 def test_an_average_longer_than_the_history_is_refused() -> None:
     with pytest.raises(BadPrices, match="leave 0 to examine with an average of 120 days"):
         examine(random_prices(60), Rules())
-
-
-def test_prices_adjusted_to_a_day_end_there_at_the_printed_price() -> None:
-    prices = random_prices(60)
-    earlier = adjusted_to(prices, prices.dates[40])
-    assert len(earlier) == 41
-    assert earlier.qqq.factor[-1] == earlier.tqqq.factor[-1] == 1.0
-    rules = RULES
-    assert examine(earlier, rules).wanted.tolist() == examine(prices, rules).wanted[:34].tolist()

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qqqbot.display.markup import Markup, joined, tag
+from qqqbot.display.markup import Markup, joined, table, tag
 
 
 class Reader(HTMLParser):
@@ -21,7 +21,7 @@ class Reader(HTMLParser):
         self.text += data
 
 
-@given(st.text(st.characters(blacklist_characters="\r\0", blacklist_categories=("Cs",))))
+@given(st.text(st.characters(exclude_characters="\r\0", codec="utf-8")))
 def test_any_text_stays_text(text: str) -> None:
     reader = Reader()
     reader.feed(tag("p", text, title=text, class_="x"))
@@ -38,3 +38,9 @@ def test_children_are_joined_in_their_order_and_markup_is_kept() -> None:
 def test_an_element_without_an_end_has_none_and_names_are_translated() -> None:
     assert tag("meta", http_equiv="refresh", content=None) == '<meta http-equiv="refresh">'
     assert tag("line", x1=5) == '<line x1="5"></line>'  # HTML knows no void elements within SVG
+
+
+def test_a_table_has_headings_and_rows_of_cells() -> None:
+    assert table(("a", "<"), [("1", tag("b", "2"))]) == (
+        "<table><tr><th>a</th><th>&lt;</th></tr><tr><td>1</td><td><b>2</b></td></tr></table>"
+    )

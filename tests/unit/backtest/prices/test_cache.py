@@ -1,4 +1,4 @@
-"""Yahoo's history on disk: asked for when there is something new, kept when Yahoo is silent, never half a day."""
+"""Yahoo's history on disk: fetched when there is something new, kept while Yahoo is silent, never half a day."""
 
 import os
 from datetime import UTC, date, datetime, timedelta
@@ -6,12 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from qqqbot.adapters.yahoo.child import History, daily_history, new_session
+from qqqbot.adapters.yahoo.child import History
 from qqqbot.backtest.prices.cache import cached_prices, recent_bars
 from qqqbot.backtest.prices.table import BadPrices
 from qqqbot.model.errors import PricesUnavailable
-from standins.yahoo import Exchange, StandIn, market_series, with_event
-from tests.support.builders import new_york as at_new_york
 from tests.support.price_series import random_prices
 
 PRICES = random_prices(300)
@@ -79,7 +77,8 @@ def test_a_row_without_a_price_is_no_session(tmp_path: Path) -> None:
 
 
 def test_when_yahoo_is_silent_the_kept_prices_serve_and_that_is_said(tmp_path: Path) -> None:
-    yahoo, now, said = FakeYahoo(), new_york(LAST, 18), []
+    yahoo, now = FakeYahoo(), new_york(LAST, 18)
+    said: list[str] = []
     cached_prices(tmp_path, now, yahoo)
     written_at(tmp_path, now)
     yahoo.silent = True
@@ -91,32 +90,8 @@ def test_when_yahoo_is_silent_the_kept_prices_serve_and_that_is_said(tmp_path: P
 def test_without_yahoo_and_without_a_copy_files_are_asked_for(tmp_path: Path) -> None:
     yahoo = FakeYahoo()
     yahoo.silent = True
-    with pytest.raises(BadPrices, match=r"no prices are kept in .* give files: --prices qqq\.csv"):
+    with pytest.raises(BadPrices, match=r"no prices are kept in .* name files: --prices qqq\.csv"):
         cached_prices(tmp_path, new_york(LAST, 18), yahoo)
-
-
-def test_the_real_client_brings_splits_and_dividends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Yahoo's stand-in over TLS: a TQQQ split and a QQQ dividend, kept and read back."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    made = market_series(seed=7, first=date(2025, 1, 2), last=date(2026, 12, 31))
-    split, paid = date(2026, 3, 2), date(2026, 6, 1)
-    exchange = Exchange(
-        {"QQQ": with_event(made["QQQ"], paid, dividend=2.0), "TQQQ": with_event(made["TQQQ"], split, split=2.0)}
-    )
-    now = at_new_york(date(2026, 11, 24), 18)
-    with StandIn(exchange, now=lambda: now) as stand_in:
-        session = new_session(timeout_seconds=5.0, **stand_in.session_options)
-        found = cached_prices(tmp_path / "prices", now, lambda symbol: daily_history(symbol, "max", session=session))
-    assert (str(found.dates[0]), str(found.dates[-1])) == ("2025-01-02", "2026-11-24")
-    printed = {series.symbol: (series.close * series.factor).tolist() for series in (found.qqq, found.tqqq)}
-    before_split = found.dates.astype(str).tolist().index("2026-02-27")
-    assert printed["TQQQ"][before_split] == pytest.approx(made["TQQQ"][before_split].close, rel=1e-5)
-    assert printed["TQQQ"][-1] == pytest.approx(made["TQQQ"][len(found) - 1].close / 2, rel=1e-5)
-    before_payment = found.dates.astype(str).tolist().index("2026-05-29")
-    assert found.qqq.factor[before_payment] == pytest.approx(
-        1 / (1 - 2.0 / made["QQQ"][before_payment].close), rel=1e-4
-    )
-    assert found.qqq.factor[-1] == 1.0
 
 
 def test_bars_are_in_new_york_time_and_of_finished_sessions() -> None:
@@ -137,4 +112,4 @@ def test_silence_about_bars_is_said_and_stops_nothing() -> None:
 
     said: list[str] = []
     assert recent_bars(new_york(LAST, 18), fetch, said.append) is None
-    assert said == ["Yahoo refuses to answer for a while; the table of when to decide is left out"]
+    assert said == ["Yahoo refuses to answer for a while; the table on when to decide is left out"]

@@ -22,16 +22,16 @@ def file(tmp_path: Path, text: str, name: str = "qqq.csv") -> Path:
     ("text", "sentence"),
     [
         ("", "the file is empty"),
-        ("date,open,close\n", "a header and no row"),
+        ("date,open,close\n", "a header, but no row"),
         ("day,open,close\n2025-01-02,1,2\n", "no column date; found day, open, close"),
         ("date,open,close\n2025-01-02,1,2\n2025-01-03,1\n", "line 3 has 2 values, the header has 3"),
         ("date,open,close\n2025-01-02,1,abc\n", "the close of 2025-01-02 is 'abc'; expected a number"),
         ("date,open,close\n2025-01-02,,2\n", "the open of 2025-01-02 is ''; expected a number"),
-        ("date,open,close\n02.01.2025,1,2\n", "'02.01.2025' is no date; expected 2025-12-05"),
+        ("date,open,close\n02.01.2025,1,2\n", "'02.01.2025' is not a date; expected one like 2025-12-05"),
         ("date,open,close\n2025-01-02,1,nan\n", "the close of 2025-01-02 is nan; expected a positive number"),
         ("date,open,close\n2025-01-02,0,2\n", "the open of 2025-01-02 is 0; expected a positive number"),
-        ("date,open,close\n2025-01-02,1,2\n2025-01-02,1,2\n", "2025-01-02 is there twice"),
-        ("date,open,close\n2025-01-03,1,2\n2025-01-02,1,2\n", "2025-01-02 stands after 2025-01-03; sort the rows"),
+        ("date,open,close\n2025-01-02,1,2\n2025-01-02,1,2\n", "2025-01-02 appears twice"),
+        ("date,open,close\n2025-01-03,1,2\n2025-01-02,1,2\n", "2025-01-02 comes after 2025-01-03; sort the rows"),
     ],
 )
 def test_a_bad_file_is_refused_with_its_fault(tmp_path: Path, text: str, sentence: str) -> None:
@@ -80,7 +80,7 @@ def test_a_missing_session_names_its_day_and_its_file(tmp_path: Path) -> None:
     qqq, tqqq = write_csv(tmp_path / "qqq.csv", PRICES.qqq), write_csv(tmp_path / "tqqq.csv", PRICES.tqqq)
     rows = tqqq.read_text().splitlines()
     tqqq.write_text("\n".join(rows[:10] + rows[11:]))
-    with pytest.raises(BadPrices, match=f"TQQQ has no row for {PRICES.dates[9]}, where QQQ has one"):
+    with pytest.raises(BadPrices, match=f"TQQQ has no row for {PRICES.dates[9]}, but QQQ has one"):
         load_prices(qqq, tqqq)
 
 
@@ -109,5 +109,5 @@ def test_intraday_bars_need_times(tmp_path: Path) -> None:
     assert bars[0].astype(str).tolist() == ["2025-05-12T09:30", "2025-05-12T09:45"]
     with pytest.raises(BadPrices, match="no column of bar times"):
         load_intraday(file(tmp_path, "when,open,close\n2025-05-12 09:30:00,1,2\n"))
-    with pytest.raises(BadPrices, match="'noon' is no bar time"):
+    with pytest.raises(BadPrices, match="'noon' is not a bar time"):
         load_intraday(file(tmp_path, "datetime,open,close\nnoon,1,2\n"))

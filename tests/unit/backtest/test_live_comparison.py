@@ -1,16 +1,19 @@
-"""Life against backtest: a book written by the real Engine near each close, and rows made by hand."""
+"""The real book against the backtest: a book written by the real Engine near each close, and rows made by hand."""
 
+import io
+import json
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from qqqbot.backtest import live_comparison as live_view
+import monitor
+from qqqbot.backtest import live_comparison
 from qqqbot.backtest.account import run
-from qqqbot.backtest.drift import drift, printed_close
-from qqqbot.backtest.live_curve import live_curve
+from qqqbot.backtest.live_comparison import drift, live_curve, printed_close
 from qqqbot.backtest.prices.table import BadPrices
 from qqqbot.backtest.vectorized import Terms, examine
 from qqqbot.display.terminal import plain
@@ -33,13 +36,11 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def rows(path: Path) -> list[dict]:
-    import json
-
+def rows(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def trade(**changes: object) -> dict:
+def trade(**changes: object) -> dict[str, Any]:
     made = {
         "timestamp": f"{DAY}T20:55:00+00:00",
         "side": "BUY",
@@ -88,14 +89,14 @@ def test_a_decision_that_the_close_overturned_is_named() -> None:
     assert (only.session, only.decided, only.agrees) == (DAY, other, False)
 
 
-def test_sessions_beyond_the_prices_wait() -> None:
+def test_sessions_after_the_last_known_close_wait() -> None:
     tomorrow = {"session": "2039-01-03", "target": "QQQ", "exchange_open": True}
     found = drift([tomorrow], [trade(timestamp="2039-01-03T20:55:00+00:00")], PRICES, RULES)
     assert (found.decisions, found.not_closed) == ((), 1)
     assert found.fills[0].close_usd is None
 
 
-def test_rows_that_are_none_are_left_out() -> None:
+def test_unreadable_rows_are_skipped() -> None:
     damaged = [trade(price=None), trade(symbol="SPY"), trade(kind="capital"), trade(decision_price=None)]
     closed = {"session": str(DAY), "target": "QQQ", "exchange_open": False}
     found = drift([{}, {"session": str(DAY)}, closed], damaged, PRICES, RULES)
@@ -111,7 +112,7 @@ def test_the_printed_close_is_unadjusted() -> None:
 
 
 def test_a_deposit_is_no_return() -> None:
-    def capital(day: int, amount: int) -> dict:
+    def capital(day: int, amount: int) -> dict[str, Any]:
         return {"kind": "capital", "amount": amount, "timestamp": f"{PRICES.dates[day]}T20:00:00+00:00"}
 
     curve = live_curve([capital(200, 1000), capital(210, 5000), capital(220, -2000)], PRICES)
@@ -138,32 +139,27 @@ def config_of(folder: Path) -> Path:
 
 def test_the_screens_show_sums_and_the_newest_fills(logs: Path, tmp_path: Path) -> None:
     folder = Folder(logs, lambda _: None)
-    facts = live_view.drift_facts(folder, cache_of(tmp_path), config_of(tmp_path))
-    text = plain(live_view.drift_screen(facts))
-    assert f"{SESSIONS - 119} of {SESSIONS - 119} as the official close says" in text
+    facts = live_comparison.drift_facts(folder, cache_of(tmp_path), config_of(tmp_path))
+    text = plain(live_comparison.drift_screen(facts))
+    assert f"{SESSIONS - 119} of {SESSIONS - 119} agree with the official close" in text
     assert f"in {len(facts['fills'])} trades" in text
-    beside = plain(live_view.performance_screen(live_view.performance_facts(folder, tmp_path)))
+    beside = plain(live_comparison.performance_screen(live_comparison.performance_facts(folder, tmp_path)))
     for words in ("bot", "QQQ held", "TQQQ held", "Sharpe", "max DD"):
         assert words in beside
 
 
-def test_without_kept_prices_it_is_said_how_to_get_them(logs: Path, tmp_path: Path) -> None:
+def test_without_a_price_history_it_says_how_to_get_one(logs: Path, tmp_path: Path) -> None:
     folder = Folder(logs, lambda _: None)
-    with pytest.raises(BadPrices, match=r"no prices are kept .* \./bot_control\.sh backtest fetches them"):
-        live_view.drift_facts(folder, tmp_path, config_of(tmp_path))
-    facts = live_view.performance_facts(folder, tmp_path)
+    with pytest.raises(BadPrices, match=r"No price history yet.* Run \./bot_control\.sh backtest once"):
+        live_comparison.drift_facts(folder, tmp_path, config_of(tmp_path))
+    facts = live_comparison.performance_facts(folder, tmp_path)
     assert facts["beside"] == {}
-    assert "no prices are kept" in plain(live_view.performance_screen(facts))
+    assert "No price history yet" in plain(live_comparison.performance_screen(facts))
 
 
 def test_the_monitor_shows_both_and_says_what_is_missing(
     logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import io
-    import json
-
-    import monitor
-
     house = tmp_path / "house"
     (house / ".cache" / "prices").mkdir(parents=True)
     (house / "logs").symlink_to(logs)
@@ -176,11 +172,11 @@ def test_the_monitor_shows_both_and_says_what_is_missing(
 
     config_of(house)
     assert look("--drift") == (1, "")
-    assert "no prices are kept" in capsys.readouterr().err
+    assert "No price history yet" in capsys.readouterr().err
     cache_of(house / ".cache" / "prices")
     status, text = look("--drift")
     assert status == 0
-    assert "as the official close says" in text
+    assert "agree with the official close" in text
     assert json.loads(look("--drift", "--json")[1])["sessions"] == SESSIONS - 119
-    assert "Beside holding" in look("--performance")[1]
+    assert "Compared with holding" in look("--performance")[1]
     assert set(json.loads(look("--performance", "--json")[1])["beside"]) == {"bot", "QQQ held", "TQQQ held"}

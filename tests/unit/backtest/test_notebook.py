@@ -1,0 +1,51 @@
+"""What the notebook's cells call: pictures and tables that can be shown, and the prices of this run."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from qqqbot.backtest import notebook
+from qqqbot.backtest.notebook import Shown, examined, intraday, picture, prices_of_this_run
+from qqqbot.backtest.prices.table import BadPrices
+from tests.support.price_series import bars_of, random_prices, write_bars, write_csv
+
+PRICES = random_prices(200)
+
+
+def environment(folder: Path) -> dict[str, str]:
+    files = [write_csv(folder / "qqq.csv", PRICES.qqq), write_csv(folder / "tqqq.csv", PRICES.tqqq)]
+    bars = write_bars(folder, bars_of(PRICES, first=150))
+    return {"QQQBOT_PRICES": os.pathsep.join(map(str, files)), "QQQBOT_BARS": os.pathsep.join(map(str, bars))}
+
+
+def test_a_picture_that_cannot_be_drawn_says_so() -> None:
+    found = examined(PRICES)
+    assert picture("").text == "The prices do not suffice for this picture."
+    assert intraday(found) == Shown("<p>There are no bars in this run.</p>", "There are no bars in this run.")
+
+
+def test_one_file_where_two_are_needed_is_refused() -> None:
+    with pytest.raises(BadPrices, match="QQQBOT_PRICES must name two files"):
+        prices_of_this_run({"QQQBOT_PRICES": "qqq.csv"})
+
+
+def test_bars_are_read_with_the_daily_prices(tmp_path: Path) -> None:
+    prices, bars = prices_of_this_run(environment(tmp_path))
+    assert len(prices) == 200
+    assert bars is not None
+    assert len(bars[0][0]) == 50 * 26
+
+
+def test_a_table_is_shown_as_html_and_as_text() -> None:
+    shown = notebook.summary(examined(PRICES, end=str(PRICES.dates[180])))
+    bundle = shown._repr_mimebundle_()
+    assert bundle["text/html"].startswith("<table><tr><th></th><th>final USD</th>")
+    assert bundle["text/plain"].splitlines()[1].startswith("Rule, your account")
+    assert set(Shown("<svg/>", "a picture")._repr_mimebundle_()) == {"image/svg+xml", "text/plain"}
+
+
+def test_every_table_has_a_row_for_each_setting() -> None:
+    found = examined(PRICES)
+    tables = (notebook.held_periods, notebook.fills, notebook.bands, notebook.confirmations)
+    assert [len(table(found).text.splitlines()) - 1 for table in tables] == [3, 3, 7, 5]
