@@ -1,4 +1,4 @@
-"""Fixtures that more than one file of tests needs."""
+"""Fixtures that several test files use."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ from hypothesis import settings
 
 from tests.support.checkout import Checkout
 
-# How long one example takes says more about what else the machine does than about the code.
+# How long one example takes says more about what else the machine is doing than about the code.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
 

@@ -66,7 +66,7 @@ def test_a_bot_at_fault_fails_its_drill(name: str, tmp_path: Path) -> None:
     assert fault.name in made.failures, out.getvalue()
 
 
-def test_it_sums_up_and_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_it_prints_a_summary_and_leaves_nothing_behind(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "drill", "half-day"],
         cwd=ROOT,

@@ -1,4 +1,4 @@
-"""The fire drill, ended before its time: nothing of it is left, neither a process nor a file."""
+"""The fire drill, ended early: nothing of it is left, neither a process nor a file."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ def daemons(folder: Path) -> list[int]:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 @pytest.mark.parametrize("moment", ["while a daemon is started", "while it runs"])
-def test_a_drill_that_is_ended_takes_its_daemon_and_its_sandbox_with_it(
+def test_a_drill_that_is_ended_early_takes_its_daemon_and_its_sandbox_with_it(
     number: signal.Signals, moment: str, tmp_path: Path
 ) -> None:
     drill = subprocess.Popen(

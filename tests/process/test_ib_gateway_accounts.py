@@ -54,7 +54,9 @@ def test_a_third_account_summary_is_refused(trader: Trader) -> None:
     assert [values[0] for values in trader.wait("accountSummaryEnd", 3)] == [1, 2, 4]
 
 
-def test_an_account_summary_tells_changes_every_three_minutes(gateway: IBGateway, trader: Trader, clock: Clock) -> None:
+def test_an_account_summary_reports_changes_every_three_minutes(
+    gateway: IBGateway, trader: Trader, clock: Clock
+) -> None:
     trader.reqAccountSummary(1, "All", "TotalCashValue,BuyingPower,AccruedCash")
     trader.wait("accountSummaryEnd")
     assert [values[2] for values in trader.all("accountSummary")] == ["AccruedCash", "BuyingPower", "TotalCashValue"]
@@ -136,7 +138,7 @@ def test_live_quotes_come_as_a_snapshot_or_a_stream(gateway: IBGateway, trader: 
     ("kind", "wanted", "code"),
     [("delayed", 1, 354), ("none", 3, 10168), ("none", 1, 354), ("competing", 1, 10197), ("live", 1, 10285)],
 )
-def test_quotes_are_refused_for_their_several_reasons(
+def test_quotes_are_refused_for_each_reason(
     gateway: IBGateway, trader: Trader, kind: str, wanted: int, code: int
 ) -> None:
     gateway.fractional_size_rules = code == 10285

@@ -1,4 +1,4 @@
-"""Clients that we did not write trade at the gateway stand-in: ib_async, and every ibapi there is."""
+"""Clients that we did not write trade at the gateway stand-in: ib_async, and every installed ibapi."""
 
 import asyncio
 import json
@@ -36,7 +36,7 @@ def newest_version(python: str) -> int:
 
 
 def trades(python: str, cap: int) -> tuple[dict[str, Any], IBGateway]:
-    """What a client in this environment heard of a gateway of that version."""
+    """What a client in this environment received from a gateway of that version."""
     with IBGateway(clock=lambda: NOON, cap=cap) as gateway:
         gateway.next_order(slices=(40, 60), commission="late", commission_delay=0.01)
         heard = json.loads(run(python, str(SCRIPT), str(gateway.port), "7"))
@@ -77,7 +77,7 @@ def test_a_real_client_reads_the_account_trades_cancels_and_reads_it_all_back(py
         assert 10285 in {row[1] for row in heard["errors"]}
 
 
-def test_further_client_packages_were_tried() -> None:
+def test_other_client_packages_were_tried() -> None:
     if len(PYTHONS) == 1:
         pytest.skip("QQQBOT_IB_PYTHONS names no other environments: only the project's own ibapi was tried")
     assert len({newest_version(python) for python in PYTHONS}) > 1
@@ -143,7 +143,7 @@ def test_ib_async_trades_and_is_filled_in_parts(gateway: IBGateway) -> None:
     assert [execution.order_ref for execution in gateway.ledger] == ["async-1", "async-1"]
 
 
-def test_ib_async_cancels_an_order_that_rests(gateway: IBGateway) -> None:
+def test_ib_async_cancels_a_resting_order(gateway: IBGateway) -> None:
     async def use(ib: ib_async.IB) -> None:
         order = ib_async.LimitOrder("BUY", 10, 400, tif="DAY")
         trade = ib.placeOrder(ib_async.Stock("QQQ", "SMART", "USD"), order)
@@ -169,7 +169,7 @@ def test_ib_async_reads_executions_made_before_it_connected(gateway: IBGateway) 
     with_ib_async(gateway, use)
 
 
-def test_ib_async_hears_a_rejection(gateway: IBGateway) -> None:
+def test_ib_async_is_told_of_a_rejection(gateway: IBGateway) -> None:
     gateway.next_order(reject=(201, "Order rejected - reason:not today"), reject_status="Inactive")
 
     async def use(ib: ib_async.IB) -> None:

@@ -1,4 +1,4 @@
-"""What can go wrong on the wire between a client and the gateway stand-in, on real sockets."""
+"""What can go wrong on the connection between a client and the gateway stand-in, on real sockets."""
 
 import socket
 import struct
@@ -46,7 +46,7 @@ def test_the_version_is_the_lower_of_both_maxima(asked: bytes, cap: int, given: 
         assert raw.version == given
 
 
-def test_nothing_is_said_before_the_client_has_started(gateway: IBGateway) -> None:
+def test_nothing_is_sent_before_the_client_has_started(gateway: IBGateway) -> None:
     with RawClient(gateway, client_id=None) as raw:
         raw.send(49, "1")
         raw.sock.settimeout(0.1)
@@ -54,7 +54,7 @@ def test_nothing_is_said_before_the_client_has_started(gateway: IBGateway) -> No
             raw.sock.recv(1)
 
 
-def test_a_client_is_greeted_with_accounts_then_its_next_id_then_the_farms(gateway: IBGateway) -> None:
+def test_a_client_first_gets_accounts_then_its_next_id_then_the_farms(gateway: IBGateway) -> None:
     with connected(gateway) as trader:
         assert trader.names()[-5:] == ["managedAccounts", "nextValidId", "error", "error", "error"]
         assert [code for _, code, _ in trader.errors()] == [2104, 2106, 2158]
@@ -104,7 +104,7 @@ def test_a_mute_gateway_accepts_and_never_answers(gateway: IBGateway) -> None:
 
 
 @pytest.mark.parametrize("greeting", [b"GET / HTTP/1.1\r\n\r\n", b"API\0\0\0\0\x05hello", b"API\0\xff\xff\xff\xff"])
-def test_whoever_is_no_api_client_is_hung_up_on(gateway: IBGateway, greeting: bytes) -> None:
+def test_a_peer_that_is_not_an_api_client_is_disconnected(gateway: IBGateway, greeting: bytes) -> None:
     with socket.create_connection(("127.0.0.1", gateway.port), 1) as sock:
         sock.sendall(greeting)
         try:
@@ -113,7 +113,7 @@ def test_whoever_is_no_api_client_is_hung_up_on(gateway: IBGateway, greeting: by
             return
 
 
-def test_a_frame_too_long_to_be_true_ends_the_connection(gateway: IBGateway, raw: RawClient) -> None:
+def test_an_implausibly_long_frame_ends_the_connection(gateway: IBGateway, raw: RawClient) -> None:
     raw.sock.sendall(b"\x7f\xff\xff\xff")
     assert raw.sock.recv(1) == b""
 
@@ -134,7 +134,7 @@ def test_a_handshake_in_two_segments_makes_the_real_client_hang(gateway: IBGatew
 # Protobuf, from 213 on in both directions
 
 
-def test_a_protobuf_client_trades_and_hears_protobuf() -> None:
+def test_a_protobuf_client_trades_and_receives_protobuf() -> None:
     with IBGateway(clock=lambda: NOON, cap=226) as gateway, RawClient(gateway, b"v100..226", client_id=None) as raw:
         raw.send_protobuf("startApi", {"clientId": 4})
         assert raw.read_until("nextValidId").values == {"orderId": 1}
@@ -164,7 +164,7 @@ def test_a_protobuf_client_trades_and_hears_protobuf() -> None:
         assert raw.read_until("positionEnd").values == {}
 
 
-def test_a_protobuf_request_of_nonsense_gets_320() -> None:
+def test_a_nonsensical_protobuf_request_gets_320() -> None:
     with IBGateway(clock=lambda: NOON, cap=226) as gateway, RawClient(gateway, b"v100..226", client_id=None) as raw:
         raw.send_protobuf("startApi", {"clientId": 4})
         raw.read_until("nextValidId")
@@ -195,7 +195,7 @@ def test_a_glued_answer_is_one_send(gateway: IBGateway, raw: RawClient) -> None:
 
 
 @pytest.mark.parametrize("size", [4096, 8192])
-def test_a_padded_answer_is_exactly_that_long_and_then_there_is_silence(
+def test_a_padded_answer_has_exactly_that_length_and_is_followed_by_silence(
     gateway: IBGateway, raw: RawClient, size: int
 ) -> None:
     gateway.next_fault("reqCurrentTime", "pad", size=size)
@@ -241,7 +241,7 @@ def test_a_frame_can_have_a_wrong_length(gateway: IBGateway, raw: RawClient) -> 
     assert struct.unpack(">I", raw.read_exactly(4))[0] == len(b"49\x001\x001775491200\x00") + 3
 
 
-def test_a_message_can_have_too_few_fields_or_a_number_that_is_none(gateway: IBGateway, raw: RawClient) -> None:
+def test_a_message_can_have_too_few_fields_or_letters_for_a_number(gateway: IBGateway, raw: RawClient) -> None:
     gateway.next_fault("reqCurrentTime", "too_few_fields")
     raw.send(49, "1")
     assert raw.read_frame() == b"49\x001\x00"
@@ -259,7 +259,7 @@ def test_any_bytes_and_any_message_can_be_sent(gateway: IBGateway, raw: RawClien
     assert raw.read_frame().startswith(b"4\x002\x00-1\x002110")
 
 
-def test_a_half_open_connection_says_and_hears_nothing_and_stays(gateway: IBGateway, trader: Trader) -> None:
+def test_a_half_open_connection_stays_and_neither_sends_nor_reads(gateway: IBGateway, trader: Trader) -> None:
     gateway.go_silent()
     trader.buy(1, 100)
     with pytest.raises(TimeoutError):

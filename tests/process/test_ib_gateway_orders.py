@@ -1,4 +1,4 @@
-"""The life of orders at the gateway stand-in, as an unmodified ibapi client hears it."""
+"""The life of orders at the gateway stand-in, as an unmodified ibapi client sees it."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -42,14 +42,14 @@ FILLED = [
 ]
 
 
-def test_a_market_order_sounds_as_at_a_real_gateway(gateway: IBGateway, trader: Trader) -> None:
+def test_a_market_order_gets_the_callbacks_of_a_real_gateway(gateway: IBGateway, trader: Trader) -> None:
     trader.buy(1, 100, orderRef="ref")
     assert settle(trader) == FILLED
     (execution,) = gateway.ledger
     assert (execution.order_ref, execution.shares, execution.price) == ("ref", Decimal(100), Decimal("450.01"))
 
 
-def test_partial_fills_are_told_one_after_the_other(gateway: IBGateway, trader: Trader) -> None:
+def test_partial_fills_are_reported_one_after_another(gateway: IBGateway, trader: Trader) -> None:
     gateway.next_order(slices=(40,), slice_delay=0.01)
     trader.buy(1, 100)
     trader.wait("commissionReport", 2)
@@ -80,7 +80,7 @@ SEQUENCES = [
 
 
 @pytest.mark.parametrize(("sequence", "expected"), SEQUENCES)
-def test_callbacks_come_in_the_other_orders_that_were_seen(
+def test_callbacks_arrive_in_the_other_orders_that_were_observed(
     gateway: IBGateway, trader: Trader, sequence: str, expected: list[str]
 ) -> None:
     gateway.next_order(sequence=sequence)
@@ -158,7 +158,7 @@ def test_a_notice_does_not_end_an_order(gateway: IBGateway, trader: Trader, code
     assert len(gateway.ledger) == 1
 
 
-def test_an_order_without_time_in_force_is_told_its_preset(gateway: IBGateway, trader: Trader) -> None:
+def test_an_order_without_time_in_force_gets_a_notice_of_its_preset(gateway: IBGateway, trader: Trader) -> None:
     gateway.desk.preset_notice = True
     trader.buy(1, 100, tif="")
     assert trader.wait_error(10349)[0] == 1
@@ -207,7 +207,7 @@ def test_prices_may_follow_the_clock_or_a_function(gateway: IBGateway, trader: T
     assert [execution.price for execution in gateway.ledger] == [Decimal("400.01"), Decimal("410.01"), Decimal(5)]
 
 
-def test_a_client_is_told_the_sessions_of_the_table(gateway: IBGateway, trader: Trader) -> None:
+def test_contract_details_report_the_sessions_of_the_table(gateway: IBGateway, trader: Trader) -> None:
     half_day = NOON.replace(hour=17)
     gateway.use_sessions([(NOON.replace(hour=13, minute=30), half_day)])
     trader.reqContractDetails(1, stock())
@@ -223,7 +223,7 @@ def test_early_statuses_can_come_before_the_acknowledgement(gateway: IBGateway, 
     assert [values[5] > 0 for values in trader.all("orderStatus")] == [False, False, True, True, True]
 
 
-def test_a_limit_order_rests_until_the_price_comes(gateway: IBGateway, trader: Trader) -> None:
+def test_a_limit_order_rests_until_its_price_is_reached(gateway: IBGateway, trader: Trader) -> None:
     trader.buy(1, 100, lmtPrice=445)
     assert settle(trader) == ["openOrder Submitted", "orderStatus Submitted 0"]
     gateway.set_price("QQQ", "444.90")
@@ -239,7 +239,7 @@ def test_a_halted_symbol_trades_when_it_resumes(gateway: IBGateway, trader: Trad
     trader.wait("execDetails")
 
 
-def test_an_order_can_stay_open_after_a_part(gateway: IBGateway, trader: Trader) -> None:
+def test_an_order_can_stay_open_after_a_partial_fill(gateway: IBGateway, trader: Trader) -> None:
     gateway.next_order(slices=(40,), keeps_rest_open=True)
     gateway.next_order(fills=False)
     trader.buy(1, 100)
@@ -263,7 +263,7 @@ CANCELS = [
 
 
 @pytest.mark.parametrize(("how", "expected"), CANCELS)
-def test_a_cancel_can_end_otherwise(gateway: IBGateway, trader: Trader, how: str, expected: list[str]) -> None:
+def test_a_cancel_can_end_differently(gateway: IBGateway, trader: Trader, how: str, expected: list[str]) -> None:
     gateway.next_order(on_cancel=how, delay=60)
     trader.buy(1, 100)
     trader.cancel(1)
@@ -285,9 +285,7 @@ def test_a_filled_order_cannot_be_cancelled(gateway: IBGateway, trader: Trader) 
     assert "state: Filled" in trader.wait_error(10148)[2]
 
 
-def test_a_global_cancel_ends_everybodys_orders_and_tells_161_for_ended_ones(
-    gateway: IBGateway, trader: Trader
-) -> None:
+def test_a_global_cancel_ends_all_orders_and_sends_161_for_ended_ones(gateway: IBGateway, trader: Trader) -> None:
     trader.buy(1, 100)
     trader.buy(2, 10, lmtPrice=400)
     gateway.foreign_order("QQQ", 5, limit=300)
@@ -335,7 +333,7 @@ REFUSALS: list[tuple[int, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("code", "changes"), REFUSALS)
-def test_an_order_that_is_wrong_is_refused_with_the_gateways_code(
+def test_a_wrong_order_is_refused_with_the_code_of_the_gateway(
     gateway: IBGateway, trader: Trader, code: int, changes: dict[str, Any]
 ) -> None:
     trader.buy(1, 100, **changes)
@@ -368,7 +366,7 @@ def test_an_order_id_cannot_be_used_twice_or_be_lower_than_the_last(gateway: IBG
     assert [execution.order_ref for execution in gateway.ledger] == ["a"]
 
 
-def test_the_same_id_and_reference_again_changes_a_living_order(gateway: IBGateway, trader: Trader) -> None:
+def test_the_same_id_and_reference_again_modify_a_live_order(gateway: IBGateway, trader: Trader) -> None:
     trader.buy(1, 100, lmtPrice=400, orderRef="a")
     trader.buy(1, 100, lmtPrice=451, orderRef="a")
     trader.wait("execDetails")
@@ -385,9 +383,7 @@ def test_a_what_if_order_is_answered_once_and_is_no_order(gateway: IBGateway, tr
     assert trader.wait("nextValidId", 2)[-1] == (1,)
 
 
-def test_an_order_that_is_not_transmitted_is_not_heard_of_and_lost_in_a_restart(
-    gateway: IBGateway, trader: Trader
-) -> None:
+def test_an_untransmitted_order_is_not_reported_and_is_lost_in_a_restart(gateway: IBGateway, trader: Trader) -> None:
     trader.buy(1, 100, transmit=False)
     assert settle(trader) == []
     gateway.restart()
@@ -411,7 +407,7 @@ def test_a_dialog_holds_an_order_silently_until_it_is_confirmed_or_dismissed(
     assert len(gateway.ledger) == len(gateway.orders) == 1
 
 
-def test_orders_of_other_clients_come_with_order_id_0(gateway: IBGateway, trader: Trader) -> None:
+def test_orders_of_other_clients_have_order_id_0(gateway: IBGateway, trader: Trader) -> None:
     gateway.foreign_order("QQQ", 5, client_id=97, limit=300, order_ref="theirs")
     trader.reqOpenOrders()
     trader.wait("openOrderEnd")

@@ -1,4 +1,4 @@
-"""The gateway stand-in as a process: commanded over its control channel, and not forgetting when it is killed."""
+"""The gateway stand-in as a process: controlled over its control channel, and forgetting nothing if it is killed."""
 
 import json
 import os
@@ -92,7 +92,7 @@ def test_accounts_orders_ledger_and_ids_survive_a_kill(tmp_path: Path) -> None:
         assert len({execution.exec_id for execution in remote.get("ledger")}) == 2
 
 
-def test_it_ends_when_it_is_told_to() -> None:
+def test_it_ends_when_asked_to() -> None:
     with process() as (_, _, running):
         running.send_signal(signal.SIGTERM)
         assert running.wait(5) == 0

@@ -1,4 +1,4 @@
-"""Trouble around an order and inside the gateway stand-in, and what it leaves behind."""
+"""Trouble around an order and inside the gateway stand-in, and what remains afterwards."""
 
 import os
 import socket
@@ -55,7 +55,7 @@ def raw(gateway: IBGateway) -> Iterator[RawClient]:
         ("then_drop", 1),
     ],
 )
-def test_an_order_is_acted_on_or_not_as_the_fault_says(
+def test_an_order_is_executed_or_not_as_the_fault_says(
     gateway: IBGateway, trader: Trader, fault: str, trades: int
 ) -> None:
     gateway.next_fault("placeOrder", fault)
@@ -86,7 +86,7 @@ def test_the_connection_can_drop_between_two_fills(gateway: IBGateway, trader: T
     gateway.wait_for(lambda: len(gateway.ledger) == 2)
 
 
-def test_a_fault_can_wait_for_one_client_and_last_some_times(gateway: IBGateway, trader: Trader) -> None:
+def test_a_fault_can_wait_for_one_client_and_happen_several_times(gateway: IBGateway, trader: Trader) -> None:
     gateway.next_fault("reqCurrentTime", "swallow", client_id=2, times=2)
     with connected(gateway, 2) as other:
         for _ in range(3):
@@ -140,7 +140,7 @@ def test_a_read_only_gateway_answers_321_and_no_end_marker(gateway: IBGateway, t
     assert gateway.orders == []
 
 
-def test_fills_while_the_line_is_down_are_told_only_to_who_asks_when_it_is_back(
+def test_fills_while_the_line_is_down_are_reported_only_on_request_when_it_is_back(
     gateway: IBGateway, trader: Trader
 ) -> None:
     trader.buy(1, 100, lmtPrice=445)
@@ -177,7 +177,7 @@ def test_orders_sent_while_the_line_is_down_are_kept_or_vanish(
     assert len(gateway.ledger) == trades
 
 
-def test_a_nightly_restart_closes_everything_and_may_give_ids_out_again(gateway: IBGateway, trader: Trader) -> None:
+def test_a_nightly_restart_closes_everything_and_may_assign_ids_again(gateway: IBGateway, trader: Trader) -> None:
     for order_id in (1, 2, 3):
         trader.buy(order_id, 10)
     trader.wait("commissionReport", 3)
@@ -195,7 +195,7 @@ def test_a_nightly_restart_closes_everything_and_may_give_ids_out_again(gateway:
     assert gateway.account().cash == Decimal(100_000) - 40 * Decimal("450.01") - 4
 
 
-def test_trades_by_hand_change_the_account_and_tell_nobody(gateway: IBGateway, trader: Trader) -> None:
+def test_trades_by_hand_change_the_account_and_notify_nobody(gateway: IBGateway, trader: Trader) -> None:
     execution = gateway.manual_trade("TQQQ", 10)
     trader.reqCurrentTime()
     trader.wait("currentTime")

@@ -40,7 +40,7 @@ COUNTS = [(kind, version, count) for kind, row in FIELDS.items() for version, co
 
 
 @pytest.mark.parametrize(("kind", "version", "count"), COUNTS)
-def test_a_message_has_as_many_fields_as_its_version_wants(kind: str, version: int, count: int) -> None:
+def test_a_message_has_as_many_fields_as_its_version_requires(kind: str, version: int, count: int) -> None:
     assert len((INCOMING | OUTGOING)[kind].at(version)) == count
 
 
@@ -50,7 +50,7 @@ def test_every_layout_names_a_protobuf_message_that_exists() -> None:
 
 
 @pytest.mark.parametrize("message", MESSAGES)
-def test_field_numbers_of_a_message_are_distinct_and_rise(message: str) -> None:
+def test_field_numbers_of_a_message_are_distinct_and_ascending(message: str) -> None:
     numbers = [field.number for field in MESSAGES[message]]
     assert numbers == sorted(set(numbers))
 
@@ -61,13 +61,13 @@ def test_numbers_are_written_as_the_protobuf_specification_shows() -> None:
     assert protobuf.encode("AccountSummary", {"account": "testing"}) == bytes.fromhex("120774657374696e67")
 
 
-def test_a_negative_integer_takes_ten_bytes_and_comes_back() -> None:
+def test_a_negative_integer_takes_ten_bytes_and_is_read_back() -> None:
     data = protobuf.encode("ErrorMessage", {"id": -1})
     assert len(data) == 11
     assert protobuf.decode("ErrorMessage", data) == {"id": -1}
 
 
-def test_submessages_maps_and_lists_come_back() -> None:
+def test_submessages_maps_and_lists_are_read_back() -> None:
     values = {
         "orderId": 7,
         "contract": True,
@@ -131,21 +131,21 @@ def test_a_text_request_with_a_field_too_few_or_too_many_is_malformed() -> None:
             codec.decode_request(fields, 157)
 
 
-def test_unset_numbers_are_no_numbers() -> None:
+def test_unset_numbers_are_not_numbers() -> None:
     request = Request("x", {"a": "1.7976931348623157e+308", "b": "", "c": str(2**127 - 1), "d": "12.5"})
     assert [request.decimal(name) for name in "abcd"] == [None, None, None, Decimal("12.5")]
     assert request.integer("b", -1) == -1
 
 
 @pytest.mark.parametrize("raw", ["x", "1.5", str(2**31), "99999999999"])
-def test_a_number_that_is_no_int32_is_malformed(raw: str) -> None:
+def test_a_number_that_is_not_an_int32_is_malformed(raw: str) -> None:
     with pytest.raises(Malformed, match="For input string"):
         Request("x", {"orderId": raw}).integer("orderId")
 
 
 @pytest.mark.parametrize("version", [157, 176, 200, 226])
 @pytest.mark.parametrize("size", [100, 167, 168, 169, 170, 171, 1000, 4095, 4096])
-def test_filler_has_exactly_the_size_asked_for(version: int, size: int) -> None:
+def test_filler_has_exactly_the_requested_size(version: int, size: int) -> None:
     data = filler(size, version)
     assert len(data) == size
     while data:
@@ -162,18 +162,18 @@ def test_a_padded_answer_ends_exactly_on_the_boundary(frames: list[bytes]) -> No
     assert piece.endswith(b"".join(frames))
 
 
-def test_a_spoilt_number_spoils_only_text() -> None:
+def test_a_corrupted_number_affects_only_text() -> None:
     spoil = mangler(Fault("", "bad_number"), 157)
     assert spoil is not None
     assert spoil([codec.frame(b"9\x001\x00345\x00")]) == [codec.frame(b"9\x00x1\x00x1\x00")]
 
 
-def test_an_unknown_fault_is_refused_with_the_names_there_are() -> None:
+def test_an_unknown_fault_is_refused_with_the_known_names() -> None:
     with pytest.raises(ValueError, match="there are drop_before"):
         Fault("placeOrder", "explode")
 
 
-# Frames of real gateways; they are not part of this project, and the tests say so where they are not at hand.
+# Frames of real gateways; they are not part of this project, and the tests say so if they are not available.
 
 
 def recorded(name: str) -> tuple[int, list[tuple[str, str, bytes]]]:
@@ -193,7 +193,7 @@ def test_frames_of_a_real_gateway_at_version_200_are_read_and_written_back_uncha
         assert codec.encode(message, version) == data
 
 
-def test_what_a_real_gateway_at_version_200_leaves_at_its_default_is_our_default() -> None:
+def test_our_defaults_are_those_of_a_real_gateway_at_version_200() -> None:
     version, frames = recorded("sv200_market_fill.json")
     data = next(data for _, kind, data in frames if kind.startswith("openOrder"))
     real = codec.decode_message(data[4:], version).values

@@ -66,7 +66,7 @@ def test_there_is_no_row_for_today_before_the_open() -> None:
     assert close == pytest.approx(row("QQQ", BEFORE).close, rel=1e-6)
 
 
-def test_before_the_open_the_quote_is_yesterdays_close_and_the_coming_session_is_named() -> None:
+def test_before_the_open_the_quote_is_yesterdays_close_and_the_next_session_is_named() -> None:
     meta = chart(new_york(DAY, 8))["meta"]
     assert datetime.fromtimestamp(meta["regularMarketTime"], UTC) == new_york(BEFORE, 16, 0, 1)
     assert datetime.fromtimestamp(meta["currentTradingPeriod"]["regular"]["start"], UTC) == new_york(DAY, 9, 30)
@@ -162,7 +162,7 @@ def test_answers_have_the_keys_and_types_of_recorded_ones() -> None:
 
 
 @needs_prices
-def test_real_adjusted_closes_come_out_on_the_basis_of_their_date() -> None:
+def test_real_adjusted_closes_have_the_basis_of_their_date() -> None:
     path = SHARED / "data" / "qqq_daily.csv"
     exchange = Exchange({"QQQ": read_daily_csv(path)})
     answer = chart(new_york(date(2026, 8, 21), 21), exchange=exchange, period1="0")
@@ -181,7 +181,7 @@ def test_the_real_split_of_2025_appears_overnight() -> None:
     assert after == pytest.approx(before / 2, rel=1e-6)
 
 
-def test_a_fault_applies_as_often_as_asked_and_to_its_symbol() -> None:
+def test_a_fault_applies_as_often_as_requested_and_to_its_symbol() -> None:
     faults = Faults()
     faults.add(Fault("429", times=1))
     faults.add(Fault("null", symbol="TQQQ"))
@@ -201,7 +201,7 @@ def test_the_manual_names_every_fault() -> None:
     assert [kind for kind in sorted(KINDS) if f"`{kind}`" not in manual] == []
 
 
-def test_shaped_series_ends_where_it_is_told() -> None:
+def test_shaped_series_ends_at_the_given_close() -> None:
     dates = session_dates(date(2026, 11, 2), DAY)
     assert [r.close for r in shaped_series(dates, [400.0 + n for n in range(len(dates))])["QQQ"]][-1] == 399.0 + len(
         dates
@@ -229,7 +229,7 @@ def process(tmp_path: Path) -> Iterator[tuple[Path, Path, dict[str, str]]]:
 
 
 def ask(environment: dict[str, str], symbol: str = "QQQ") -> tuple[int, str]:
-    """What a plain HTTPS client gets, led by the environment alone."""
+    """What a plain HTTPS client gets that only has the environment."""
     script = (
         "import urllib.request, urllib.error, sys\n"
         "try:\n    r = urllib.request.urlopen(sys.argv[1])\n"
@@ -248,7 +248,9 @@ def ask(environment: dict[str, str], symbol: str = "QQQ") -> tuple[int, str]:
     return int(status), body
 
 
-def test_another_process_is_led_by_the_printed_environment(process: tuple[Path, Path, dict[str, str]]) -> None:
+def test_the_printed_environment_makes_another_process_use_the_stand_in(
+    process: tuple[Path, Path, dict[str, str]],
+) -> None:
     control, log, environment = process
     status, body = ask(environment)
     meta = json.loads(body)["chart"]["result"][0]["meta"]

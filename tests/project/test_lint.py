@@ -1,4 +1,4 @@
-"""The tools that read the code: each as one test, so that `./bot_control.sh test` is all there is to run."""
+"""The tools that read the code, each as one test, so that `./bot_control.sh test` runs everything."""
 
 import re
 import subprocess
@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.prefix) / "bin"
 SCRIPTS = [ROOT / "bot_control.sh", ROOT / ".ci/run", *sorted((ROOT / "deploy").glob("*.sh"))]
 
-# What bash 3.2, the one on macOS, does not know.
+# What bash 3.2, the version on macOS, does not support.
 NEWER_BASH = [
     r"\b(declare|local|typeset) +-[a-zA-Z]*[Anlu]",
     r"\b(mapfile|readarray|coproc)\b",
@@ -20,7 +20,7 @@ NEWER_BASH = [
     r"\bwait +-n|EPOCHSECONDS|EPOCHREALTIME|BASHPID|%\(.*\)T",
     r"\[\[? +-v ",
 ]
-# What only GNU or only Linux has.
+# What only GNU or only Linux offers.
 NOT_ON_MACOS = [
     r"\b(readlink|realpath) +-[fe]",
     r"\bsed +(-[a-z]+ +)*-i\b",
@@ -58,7 +58,7 @@ def test_shellcheck_finds_nothing(script: Path) -> None:
 
 
 def code_of(script: Path) -> list[str]:
-    """The lines without their comments."""
+    """Its lines without comments."""
     return [re.sub(r"(^|\s)#.*", "", line) for line in script.read_text().splitlines()]
 
 
