@@ -8,7 +8,6 @@ and wakes up six times a second, an isConnected that lies.
 """
 # ruff: noqa: ARG002  (the parameters of callbacks are the client's)
 
-import inspect
 import logging
 import threading
 import time
@@ -19,10 +18,10 @@ from typing import Any
 
 from qqqbot.adapters.ib.account import CURRENCY, SUMMARY_TAGS, PositionRow, SummaryRow
 from qqqbot.adapters.ib.broker import IBBroker
-from qqqbot.adapters.ib.connection import NotNow, Timing
+from qqqbot.adapters.ib.connection import READING, NotNow, Timing
 from qqqbot.adapters.ib.error_codes import NO_REQUEST_IDS, Meaning, code, explain
 from qqqbot.adapters.ib.order_tracker import (
-    Commission,
+    CommissionReport,
     Completed,
     Event,
     Execution,
@@ -32,20 +31,22 @@ from qqqbot.adapters.ib.order_tracker import (
     parse_time,
     whole,
 )
-from qqqbot.adapters.ib.requests import TOO_LATE, Mailbox, Mailboxes
-from qqqbot.adapters.ib.transport import MUTE, Wire
+from qqqbot.adapters.ib.requests import TOO_LATE, WHAT_IF, PendingRequest, PendingRequests
+from qqqbot.adapters.ib.transport import Transport, mute
 from qqqbot.model.errors import BrokerUnavailable, ConfigError, OrderOutcomeUnknown, OrderRejected
 from qqqbot.model.ports import Clock
-from qqqbot.model.values import OrderIntent, OrderType, Side
+from qqqbot.model.values import OrderIntent, Side
 from qqqbot.runtime.config import Config
 
 try:
-    from ibapi import comm
-    from ibapi.client import EClient
+    from ibapi import comm, get_version_string
+    from ibapi.client import MAX_CLIENT_VER, EClient
     from ibapi.contract import Contract
     from ibapi.execution import ExecutionFilter
     from ibapi.order import Order as IBOrder
     from ibapi.wrapper import EWrapper
+
+    from qqqbot.adapters.ib.orders import cancel_arguments, contract_of, order_of
 except ImportError as missing:
     # Also where protobuf is missing, which some packages of the client need and do not ask for.
     raise ConfigError(
@@ -63,10 +64,11 @@ logging.getLogger("ibapi").setLevel(logging.WARNING)  # at INFO it logs every me
 
 # Numbers of requests; an order's number is never that high, so that an error's number says what it is about.
 FIRST_REQUEST_ID = 2_000_000_000
-READING = "connected; reading what happened since the last connection"
 # Ids that a gateway has rolled back were used before; the next attempt is well above them.
 DUPLICATE_ORDER_ID, IDS_SKIPPED = 103, 100
 LIVE_DATA, LAST = 1, 4
+# What the connection check calls the client that is installed, and the newest server version that it speaks.
+CLIENT_RELEASE = f"ibapi {get_version_string()}", MAX_CLIENT_VER
 
 
 class IBGateway(EWrapper, EClient):  # type: ignore[misc]
@@ -77,11 +79,11 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
 
     def __init__(self, clock: Clock, timing: Timing, listener: Callable[[Event], None]) -> None:
         EWrapper.__init__(self)
-        self._wire: Wire | None = None
+        self._transport: Transport | None = None
         self._clock = clock
         self._timing = timing
         self._listener = listener
-        self.boxes = Mailboxes(clock)
+        self.requests = PendingRequests(clock)
         self.attention = threading.Event()
         self.account = ""
         self.managed: tuple[str, ...] = ()
@@ -93,34 +95,34 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         self._line_lost = self._line_back = False
         self._interruptions = 0
         EClient.__init__(self, self)
-        self.msg_queue = _Straight(self._take_message)
+        self.msg_queue = _DirectQueue(self._take_message)
 
     # Life
 
     @property
-    def conn(self) -> Wire | None:
-        return self._wire
+    def conn(self) -> Transport | None:
+        return self._transport
 
     @conn.setter
     def conn(self, made: Any) -> None:
         """Whatever connection the client makes for itself, ours is used."""
         if made is not None:
             # Half of the time for the host to answer, so that the reason that is given is the right one.
-            self._wire = Wire(made.host, made.port, self._timing.connect / 2, self.shut)
+            self._transport = Transport(made.host, made.port, self._timing.connect / 2, self.shut)
 
     def open(self, host: str, port: int, client_id: int) -> None:
         """Connected is: order ids and accounts received. Raises BrokerUnavailable."""
-        mute = MUTE.format(host=host, port=port, seconds=self._timing.connect)
+        silence = mute(host, port, self._timing.connect)
         # From outside: the client's connect waits for ever for an answer.
-        deadline = threading.Timer(self._timing.connect, self.shut, (mute,))
+        deadline = threading.Timer(self._timing.connect, self.shut, (silence,))
         deadline.daemon = True
         deadline.start()
         try:
-            box = self.boxes.ask("greeting", "its greeting", lambda: self.connect(host, port, client_id))
-            self.boxes.answer(box, self._timing.connect)
+            request = self.requests.ask("greeting", "its greeting", lambda: self.connect(host, port, client_id))
+            self.requests.answer(request, self._timing.connect)
         except BrokerUnavailable:
-            self.shut(mute)
-            patient = self._ended == mute or self._ended.startswith("326:")
+            self.shut(silence)
+            patient = self._ended == silence or self._ended.startswith("326:")
             kind = NotNow(self._ended, self._timing.mute_pause) if patient else BrokerUnavailable(self._ended)
             raise kind from None
         finally:
@@ -130,9 +132,9 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         """End the connection; the first reason stays."""
         with self._state:
             self._ended = self._ended or why
-        if self._wire is not None:
-            self._wire.disconnect()
-        self.boxes.close(self._ended)
+        if self._transport is not None:
+            self._transport.disconnect()
+        self.requests.close(self._ended)
         self.attention.set()
 
     close = shut
@@ -157,26 +159,25 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
                 self._line, self._line_back = "", False
 
     def beat(self) -> None:
-        box = self.boxes.ask("time", "the time", self.reqCurrentTime)
-        self.answers(box, seconds=self._timing.beat)
+        self.answers(self.ask_time(), seconds=self._timing.beat)
 
     # Questions
 
-    def ask(self, question: str, send: Callable[[int], None]) -> Mailbox:
+    def ask(self, question: str, send: Callable[[int], None]) -> PendingRequest:
         """A request that has a number."""
         number = self._next_request_id
         self._next_request_id += 1
-        return self.boxes.ask(number, question, lambda: send(number))
+        return self.requests.ask(number, question, lambda: send(number))
 
-    def answers(self, *boxes: Mailbox, seconds: float | None = None) -> list[list[Any]]:
+    def answers(self, *requests: PendingRequest, seconds: float | None = None) -> list[list[Any]]:
         """All of them, or BrokerUnavailable. A question without its answer ends the connection: its end may come yet.
 
         Without that, the late end of one question would end the next one of its kind before its rows were there.
         """
         given, trouble = [], None
-        for box in boxes:
+        for request in requests:
             try:
-                given.append(self.boxes.answer(box, self._timing.answer if seconds is None else seconds))
+                given.append(self.requests.answer(request, self._timing.answer if seconds is None else seconds))
             except BrokerUnavailable as unavailable:
                 trouble = trouble or unavailable
         if trouble:
@@ -184,34 +185,52 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
             raise trouble
         return given
 
+    def ask_time(self) -> PendingRequest:
+        return self.requests.ask("time", "the time", self.reqCurrentTime)
+
+    def ask_summary(self) -> PendingRequest:
+        tags = ",".join(SUMMARY_TAGS)
+        return self.ask("the account summary", lambda n: self.reqAccountSummary(n, "All", tags))
+
+    def ask_positions(self) -> PendingRequest:
+        return self.requests.ask("positions", "positions", self.reqPositions)
+
+    def ask_open_orders(self) -> PendingRequest:
+        """Of every client."""
+        return self.requests.ask("open", "open orders", self.reqAllOpenOrders)
+
+    def ask_executions(self) -> PendingRequest:
+        wanted = ExecutionFilter()
+        wanted.acctCode = self.account
+        return self.ask("executions", lambda n: self.reqExecutions(n, wanted))
+
+    def ask_contract(self, symbol: str) -> PendingRequest:
+        return self.ask(f"the contract of {symbol}", lambda n: self.reqContractDetails(n, contract_of(symbol)))
+
+    def ask_what_if(self, order_id: int, intent: OrderIntent) -> PendingRequest:
+        """The broker's estimate for an order that is not placed."""
+        order = order_of(intent, self.account)
+        order.whatIf = True
+        send = partial(self.placeOrder, order_id, contract_of(intent.symbol), order)
+        return self.requests.ask(WHAT_IF, "a what-if order", send)
+
     def read_account(self) -> tuple[list[SummaryRow], list[PositionRow], list[Status]]:
         """Summary, positions and open orders of every client, each complete, in one go. Raises BrokerUnavailable."""
         number = self._next_request_id
-        tags = ",".join(SUMMARY_TAGS)
-        summary = self.ask("the account summary", lambda n: self.reqAccountSummary(n, "All", tags))
-        positions = self.boxes.ask("positions", "positions", self.reqPositions)
-        rows = self.answers(summary, positions, self._ask_open_orders())
-        # Two subscriptions to summaries are all that a client may have.
+        rows = self.answers(self.ask_summary(), self.ask_positions(), self.ask_open_orders())
+        # A client may have only two subscriptions to summaries.
         self._send_in_passing(lambda: self.cancelAccountSummary(number))
         self._send_in_passing(self.cancelPositions)
         return rows[0], rows[1], rows[2]
 
     def read_orders(self) -> list[Status]:
-        """Open orders of every client; executions and completed orders of this day are told to the listener."""
-        completed = self.boxes.ask("completed", "completed orders", lambda: self.reqCompletedOrders(False))
-        return self.answers(self._ask_open_orders(), self._ask_executions(), completed)[0]
+        """Open orders of every client; the listener is given this day's executions and completed orders."""
+        completed = self.requests.ask("completed", "completed orders", lambda: self.reqCompletedOrders(False))
+        return self.answers(self.ask_open_orders(), self.ask_executions(), completed)[0]
 
     def read_executions(self) -> None:
-        """Of this day, with their commissions, to the listener."""
-        self.answers(self._ask_executions())
-
-    def _ask_open_orders(self) -> Mailbox:
-        return self.boxes.ask("open", "open orders", self.reqAllOpenOrders)
-
-    def _ask_executions(self) -> Mailbox:
-        wanted = ExecutionFilter()
-        wanted.acctCode = self.account
-        return self.ask("executions", lambda n: self.reqExecutions(n, wanted))
+        """The listener is given this day's, with their commissions."""
+        self.answers(self.ask_executions())
 
     def _send_in_passing(self, send: Callable[[], None]) -> None:
         try:
@@ -223,19 +242,19 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         """Live ticks (tick type -> price) by symbol, as far as they came within `seconds`; and what the broker said."""
         until = time.monotonic() + seconds
         self._send_in_passing(lambda: self.reqMarketDataType(LIVE_DATA))
-        boxes = {symbol: self._ask_quote(symbol) for symbol in symbols}
+        requests = {symbol: self._ask_quote(symbol) for symbol in symbols}
         found, trouble = {}, ""
-        for symbol, (number, box) in boxes.items():
+        for symbol, (number, request) in requests.items():
             try:
-                self.boxes.answer(box, max(0.0, until - time.monotonic()))
+                self.requests.answer(request, max(0.0, until - time.monotonic()))
             except BrokerUnavailable:
-                trouble = trouble or box.trouble
+                trouble = trouble or request.trouble
                 self._send_in_passing(partial(self.cancelMktData, number))
-            if box.trouble in ("", TOO_LATE):
-                found[symbol] = dict(box.rows)
+            if request.trouble in ("", TOO_LATE):
+                found[symbol] = dict(request.rows)
         return found, trouble
 
-    def _ask_quote(self, symbol: str) -> tuple[int, Mailbox]:
+    def _ask_quote(self, symbol: str) -> tuple[int, PendingRequest]:
         number = self._next_request_id
         contract = contract_of(symbol)
         return number, self.ask(f"{symbol}'s price", lambda n: self.reqMktData(n, contract, "", True, False, []))
@@ -251,7 +270,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
 
     def place(self, order_id: int, intent: OrderIntent) -> None:
         """Raises OrderRejected where no byte has left, OrderOutcomeUnknown where one may have."""
-        wire = self._wire
+        wire = self._transport
         before = wire.attempts if wire else 0
         try:
             self.placeOrder(order_id, contract_of(intent.symbol), order_of(intent, self.account))
@@ -267,7 +286,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
     def withdraw(self, order_id: int) -> None:
         """Raises BrokerUnavailable."""
         try:
-            self.cancelOrder(order_id, *_cancel_arguments())
+            self.cancelOrder(order_id, *cancel_arguments())
         except OSError as error:
             raise BrokerUnavailable(f"the cancel was not sent: {error}") from None
         if ended := self.ended():
@@ -283,7 +302,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
             self._decode(message)
         except Exception as error:
             log.exception("a message of the gateway could not be read: %r", message[:200])
-            self.shut(f"a message of the gateway could not be read ({error!r}); connecting anew")
+            self.shut(f"a message of the gateway could not be read ({error!r}); reconnecting")
 
     def _decode(self, message: bytes) -> None:
         """What the client's own loop does with a message, before and since raw message numbers."""
@@ -313,11 +332,11 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
 
     def _greeted(self) -> None:
         if self.managed and self._next_order_id:
-            self.boxes.end("greeting")
+            self.requests.end("greeting")
 
     def currentTime(self, time: int) -> None:
-        self.boxes.put("time", time)
-        self.boxes.end("time")
+        self.requests.put("time", time)
+        self.requests.end("time")
 
     def connectionClosed(self) -> None:
         self.shut("the connection was closed")
@@ -339,7 +358,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
             self._unnumbered_error(number, text)
         elif about >= FIRST_REQUEST_ID:
             if meaning is not Meaning.NOTICE:
-                self.boxes.fail(about, explain(number, text))
+                self.requests.fail(about, explain(number, text))
         else:
             log.info("order %s: %s", about, explain(number, text))
             self._listener(Notice(about, number, " ".join(text.split())))
@@ -356,34 +375,46 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         log.log(logging.DEBUG if known else logging.INFO, "gateway: %s", explain(number, text))
         if code(number).meaning is Meaning.REFUSED:
             for question in ("open", "completed", "positions"):
-                self.boxes.fail(question, explain(number, text))
+                self.requests.fail(question, explain(number, text))
 
     def accountSummary(self, reqId: int, account: str, tag: str, value: str, currency: str) -> None:
-        self.boxes.put(reqId, SummaryRow(account, tag, value, currency))
+        self.requests.put(reqId, SummaryRow(account, tag, value, currency))
 
     def accountSummaryEnd(self, reqId: int) -> None:
-        self.boxes.end(reqId)
+        self.requests.end(reqId)
 
     def position(self, account: str, contract: Contract, position: Any, avgCost: float) -> None:
         quantity = number_of(position) or Decimal(0)
-        self.boxes.put(
+        self.requests.put(
             "positions", PositionRow(account, contract.symbol, contract.secType, contract.currency, quantity)
         )
 
     def positionEnd(self) -> None:
-        self.boxes.end("positions")
+        self.requests.end("positions")
 
     def openOrder(self, orderId: int, contract: Contract, order: IBOrder, orderState: Any) -> None:
-        if order.account != self.account or order.whatIf:
+        if order.whatIf:
+            self.requests.put(WHAT_IF, orderState)
+            self.requests.end(WHAT_IF)
+            return
+        if order.account != self.account:
             return
         text = getattr(orderState, "rejectReason", "") or orderState.warningText or ""
         number = orderId if order.clientId == self.clientId else 0
-        status = Status(order.permId, max(0, number), orderState.status, order.orderRef, text=text)
+        status = Status(
+            order.permId, max(0, number), orderState.status, order.orderRef, text=text, symbol=contract.symbol
+        )
         self._listener(status)
-        self.boxes.put("open", status)
+        self.requests.put("open", status)
+
+    def contractDetails(self, reqId: int, contractDetails: Any) -> None:
+        self.requests.put(reqId, contractDetails)
+
+    def contractDetailsEnd(self, reqId: int) -> None:
+        self.requests.end(reqId)
 
     def openOrderEnd(self) -> None:
-        self.boxes.end("open")
+        self.requests.end("open")
 
     def orderStatus(
         self, orderId: int, status: str, filled: Any, remaining: Any, avgFillPrice: float, permId: int, *rest: Any
@@ -400,7 +431,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
             self._listener(done)
 
     def completedOrdersEnd(self) -> None:
-        self.boxes.end("completed")
+        self.requests.end("completed")
 
     def execDetails(self, reqId: int, contract: Contract, execution: Any) -> None:
         if execution.acctNumber != self.account or contract.secType != "STK" or contract.currency != CURRENCY:
@@ -420,7 +451,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         )
 
     def execDetailsEnd(self, reqId: int) -> None:
-        self.boxes.end(reqId)
+        self.requests.end(reqId)
 
     def commissionReport(self, commissionReport: Any) -> None:
         """Before 10.37."""
@@ -432,65 +463,26 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
     def _commission(self, exec_id: str, told: Any) -> None:
         amount = number_of(told)
         if amount is not None:
-            self._listener(Commission(exec_id, amount))
+            self._listener(CommissionReport(exec_id, amount))
 
     def marketDataType(self, reqId: int, marketDataType: int) -> None:
         if marketDataType != LIVE_DATA:
-            self.boxes.fail(reqId, explain(10167, ""))
+            self.requests.fail(reqId, explain(10167, ""))
 
     def tickPrice(self, reqId: int, tickType: int, price: float, attrib: Any) -> None:
-        self.boxes.put(reqId, (tickType, price))
+        self.requests.put(reqId, (tickType, price))
         if tickType == LAST and price > 0:
-            self.boxes.end(reqId)
+            self.requests.end(reqId)
 
     def tickSnapshotEnd(self, reqId: int) -> None:
-        self.boxes.end(reqId)
+        self.requests.end(reqId)
 
 
-class _Straight:
+class _DirectQueue:
     """In the place of the client's queue: a message is taken at once, in the reader's thread, without a second loop."""
 
     def __init__(self, take: Callable[[bytes], None]) -> None:
         self.put = take
-
-
-def contract_of(symbol: str) -> Contract:
-    """The share itself, wherever it trades; NASDAQ tells it from others of the same name."""
-    contract = Contract()
-    contract.symbol, contract.secType, contract.currency = symbol, "STK", CURRENCY
-    contract.exchange, contract.primaryExchange = "SMART", "NASDAQ"
-    return contract
-
-
-def order_of(intent: OrderIntent, account: str) -> IBOrder:
-    """For this day's regular session only, all of it said: presets of the gateway fill in what is left out."""
-    order = IBOrder()
-    order.action = intent.side.value
-    order.totalQuantity = Decimal(intent.quantity)
-    order.orderType = intent.order_type.value
-    if intent.order_type is OrderType.LIMIT and intent.limit_price is not None:
-        order.lmtPrice = float(intent.limit_price)
-    order.tif = "DAY"
-    order.account = account
-    order.orderRef = intent.order_ref
-    order.outsideRth = False
-    order.transmit = True
-    for refused in ("eTradeOnly", "firmQuoteOnly"):  # true by default in 9.81, and refused with 10268 and 10269
-        if hasattr(order, refused):
-            setattr(order, refused, False)
-    return order
-
-
-def _cancel_arguments() -> tuple[Any, ...]:
-    """What cancelOrder wants beside the id: nothing, a time, or since 10.30 an OrderCancel."""
-    wanted = list(inspect.signature(EClient.cancelOrder).parameters.values())[2:]
-    if not wanted:
-        return ()
-    if wanted[0].annotation is str:
-        return ("",)
-    from ibapi.order_cancel import OrderCancel
-
-    return (OrderCancel(),)
 
 
 def open_account(config: Config, clock: Clock, timing: Timing | None = None) -> IBBroker:

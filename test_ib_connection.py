@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Checks the connection to Interactive Brokers step by step, and says whether the bot could trade over it.
 
-It only looks: no order is ever placed. It reads config.json, and looks also while dry_run is true. Exit codes: 0 where
-the bot could trade, 1 where it could not, 2 for a configuration that cannot be used.
+It only reads: no order is ever placed. It uses config.json, and works while dry_run is true as well. Exit codes: 0 if
+the bot could trade, 1 if it could not, 2 for a configuration that cannot be used.
 
-Started with a Python that lacks what it needs, it starts itself again with the project's own. So nothing of the project
-is imported before that, and the file stays readable for older Pythons.
+Started with a Python that lacks what it needs, it restarts itself with the project's own. So nothing of the project is
+imported before that, and the file remains readable for older Pythons.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from qqqbot.runtime import place
 
 if TYPE_CHECKING:
     from qqqbot.adapters.ib.doctor.checkup import Checkup, Patience, Report
-    from qqqbot.adapters.ib.doctor.result import Rung
+    from qqqbot.adapters.ib.doctor.result import Result
     from qqqbot.display.terminal import Line
     from qqqbot.model.ports import Clock
     from qqqbot.runtime.config import Config
 
 STARTED_AGAIN = "QQQBOT_STARTED_AGAIN"
-NOT_SET_UP = "not set up yet ({}): ./bot_control.sh start sets everything up, ./bot_control.sh update does it anew"
+NOT_SET_UP = "not set up yet ({}): ./bot_control.sh start sets everything up, ./bot_control.sh update does it again"
 SCHEMA = 1
 WIDTH, TEXT_AT = 80, 25
 
@@ -73,29 +73,29 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="test_ib_connection.py",
         description="Checks the connection to Interactive Brokers step by step. It places no order.",
-        epilog="Exits 0 where the bot could trade, 1 where it could not, 2 for a configuration that cannot be used. "
-        "--json prints account ids in full, the screen masks them.",
+        epilog="Exits 0 if the bot could trade, 1 if it could not, 2 for a configuration that cannot be used. "
+        "--json prints account ids in full; the screen masks them.",
     )
     parser.add_argument(
         "--config",
         type=Path,
         default=_from_environment("QQQBOT_CONFIG", "config.json"),
         metavar="FILE",
-        help="the configuration (QQQBOT_CONFIG, else config.json beside this script)",
+        help="the configuration (QQQBOT_CONFIG, else config.json next to this script)",
     )
     parser.add_argument(
         "--logs",
         type=Path,
         default=_from_environment("QQQBOT_LOGS", "logs"),
         metavar="DIR",
-        help="the daemon's logs folder; while it runs, another client id is used for looking",
+        help="the daemon's logs folder; while the daemon is running, the check uses another client id",
     )
     parser.add_argument(
         "--what-if",
         action="store_true",
-        help="also ask what the broker would say to an order for one share; it is not placed",
+        help="also ask what the broker would say to an order for one share, without placing it",
     )
-    parser.add_argument("--json", action="store_true", help="the same as JSON, at the end")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON, at the end")
     return parser.parse_args(arguments)
 
 
@@ -114,15 +114,15 @@ def _check(
     from qqqbot.adapters.ib.doctor.checkup import Checkup
     from qqqbot.display.terminal import Line, Tone, show
 
-    def show_rung(rung: Rung, accounts: tuple[str, ...]) -> None:
+    def show_result(result: Result, accounts: tuple[str, ...]) -> None:
         if not options.json:
-            show(_lines(rung, accounts), out)
+            show(_lines(result, accounts), out)
 
     if not options.json:
-        where = f"Interactive Brokers at {settings.ib_host} port {settings.ib_port}; only looking, no order is placed"
+        where = f"Interactive Brokers at {settings.ib_host} port {settings.ib_port}; read only, no order is placed"
         show((Line(where, Tone.TITLE), Line("")), out)
-    checkup = Checkup(settings, clock, patience, show_rung, options.what_if, daemon)
-    report = _climbed(checkup, clock, patience)
+    checkup = Checkup(settings, clock, patience, show_result, options.what_if, daemon)
+    report = _run(checkup, clock, patience)
     if options.json:
         out.write(json.dumps(_facts(report, settings), indent=2) + "\n")
     else:
@@ -130,24 +130,28 @@ def _check(
     return 0 if report.could_trade else 1
 
 
-def _climbed(checkup: Checkup, clock: Clock, patience: Patience) -> Report:
+def _run(checkup: Checkup, clock: Clock, patience: Patience) -> Report:
+    from qqqbot.adapters.ib.connection import Timing
+    from qqqbot.adapters.ib.doctor.probe import Probe
+    from qqqbot.model.errors import ConfigError
+
     try:
-        from qqqbot.adapters.ib.doctor.probe import Probe, client_release
-    except ImportError as missing:
-        # Also where protobuf is missing, which some packages of the client need and do not ask for.
-        return checkup.without_package(f"the package ibapi cannot be loaded ({missing})")
-    return checkup.climb(Probe(clock, patience.connect), *client_release())
+        from ib_broker import CLIENT_RELEASE, IBGateway
+    except ConfigError as unloadable:
+        return checkup.without_package(f"the package ibapi cannot be loaded ({unloadable.__cause__})")
+    timing = Timing(connect=patience.connect)
+    return checkup.run(Probe(lambda listener: IBGateway(clock, timing, listener)), *CLIENT_RELEASE)
 
 
-def _lines(rung: Rung, accounts: tuple[str, ...]) -> tuple[Line, ...]:
-    """One rung in 80 columns: verdict, name and what was found; below it the meaning and what to do."""
+def _lines(result: Result, accounts: tuple[str, ...]) -> tuple[Line, ...]:
+    """One result in 80 columns: verdict, name and what was found; below it the meaning and what to do."""
     from qqqbot.display.terminal import Line, Tone
 
-    tone = {"ok": Tone.GOOD, "note": Tone.WARNING, "FAILED": Tone.BAD}[rung.verdict]
-    head, *more = _wrapped(rung.found, accounts)
-    lines = [Line(f"{rung.verdict:<8}{rung.name:<{TEXT_AT - 8}}{head}", tone)]
-    fix = f"Do: {rung.fix}" if rung.fix else ""
-    texts = [*more, *_wrapped(rung.meaning, accounts), *_wrapped(fix, accounts)]
+    tone = {"ok": Tone.GOOD, "note": Tone.WARNING, "FAILED": Tone.BAD}[result.verdict]
+    head, *more = _wrapped(result.found, accounts)
+    lines = [Line(f"{result.verdict:<8}{result.name:<{TEXT_AT - 8}}{head}", tone)]
+    fix = f"Do: {result.fix}" if result.fix else ""
+    texts = [*more, *_wrapped(result.meaning, accounts), *_wrapped(fix, accounts)]
     return (*lines, *(Line(" " * TEXT_AT + text) for text in texts))
 
 
@@ -183,13 +187,13 @@ def _facts(report: Report, settings: Config) -> dict[str, object]:
         "host": settings.ib_host,
         "port": settings.ib_port,
         "account": report.account or None,
-        "rungs": [asdict(rung) for rung in report.rungs],
+        "rungs": [asdict(result) for result in report.results],
         "not_reached": list(report.not_reached),
     }
 
 
 def use_own_python() -> None:
-    """Start again with the project's own Python where this one lacks what is needed. Raises SystemExit."""
+    """Start again with the project's own Python if this one lacks what is needed. Raises SystemExit."""
     lacking = [name for name in ("pydantic", "ibapi") if importlib.util.find_spec(name) is None]
     if sys.version_info < (3, 11):  # noqa: UP036 (whoever starts this may have an older one)
         lacking.insert(0, "Python 3.11")

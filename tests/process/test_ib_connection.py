@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import ib_broker
 from ib_broker import FIRST_REQUEST_ID
-from qqqbot.adapters.ib.connection import Keeper, Timing
+from qqqbot.adapters.ib.connection import ConnectionManager, Timing
 from qqqbot.adapters.ib.order_tracker import Notice
 from qqqbot.model.errors import BrokerUnavailable, OrderOutcomeUnknown
 from qqqbot.model.values import OrderStatus
@@ -182,7 +182,7 @@ def test_an_idle_connection_wakes_nobody() -> None:
 
 def _switches() -> dict[int, int]:
     """How often each thread of the broker has gone to sleep by itself: thread -> voluntary switches."""
-    own = {t.native_id for t in threading.enumerate() if t.name == "ib-keeper" or type(t).__name__ == "EReader"}
+    own = {t.native_id for t in threading.enumerate() if t.name == "ib-manager" or type(t).__name__ == "EReader"}
     counts = {}
     for thread in own - {None}:
         with open(f"/proc/self/task/{thread}/status", encoding="ascii") as status:
@@ -395,11 +395,11 @@ def test_callbacks_of_another_account_or_instrument_are_not_heard() -> None:
 @pytest.mark.parametrize("kind", [2, 3, 4])
 def test_frozen_and_delayed_prices_are_no_live_prices(kind: int) -> None:
     link = client()
-    box = link.ask("a price", lambda _: None)
+    request = link.ask("a price", lambda _: None)
     link.marketDataType(FIRST_REQUEST_ID, kind)
     link.tickPrice(FIRST_REQUEST_ID, 4, 450.0, None)
     with pytest.raises(BrokerUnavailable, match="only delayed prices"):
-        link.boxes.answer(box, 1)
+        link.requests.answer(request, 1)
 
 
 class Faulty:
@@ -436,12 +436,12 @@ class Faulty:
 
 def test_a_mistake_in_the_connections_own_thread_is_told_and_outlived(caplog: pytest.LogCaptureFixture) -> None:
     link = Faulty()
-    keeper = Keeper(lambda: link, lambda _: None, MovedClock(), Timing(pauses=(0.01, 0.2)))
-    keeper.start()
-    eventually(lambda: "ZeroDivisionError" in (keeper.problem() or ""))
-    assert keeper.wait(5)
-    assert keeper.problem() is None
-    keeper.close()
+    manager = ConnectionManager(lambda: link, lambda _: None, MovedClock(), Timing(pauses=(0.01, 0.2)))
+    manager.start()
+    eventually(lambda: "ZeroDivisionError" in (manager.problem() or ""))
+    assert manager.wait(5)
+    assert manager.problem() is None
+    manager.close()
     assert "Traceback" in caplog.text
 
 

@@ -72,7 +72,7 @@ def rotate(port: int, logs: Path, target: Holding, fuse: Fuse | None = None) -> 
     config = Config(dry_run=False, use_interactive_brokers=True, ib_port=port)
     broker = ib_broker.open_account(config, clock, QUICK)
     try:
-        at = Desk(None, broker, clock)  # type: ignore[arg-type]  (its gateway is in another process)
+        at = Desk(None, broker, clock)  # type: ignore[arg-type]  # its gateway is in another process
         at.sound()
         trader = Trader(at, logs, orders=10_000)
         if fuse is not None:

@@ -140,7 +140,7 @@ def test_what_happened_while_the_line_was_lost_is_read_before_anything_is_served
         at.sound()
         found = at.broker.find(intent)
         assert found is not None
-        assert (found.filled, found.fills[0].price) == (100, 449)
+        assert (found.filled, found.fills[0].price) == (100, Decimal(449))
         assert at.gateway.recording.connections == 1
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from qqqbot.adapters.ib.transport import LONGEST_GREETING, MOST_SENDS_A_SECOND, Wire
+from qqqbot.adapters.ib.transport import LONGEST_GREETING, MOST_SENDS_A_SECOND, Transport
 
 
 def frame(payload: bytes) -> bytes:
@@ -20,11 +20,11 @@ GREETING = frame(b"200\x0020261124 12:00:00 US/Eastern\x00")
 
 
 @contextmanager
-def wired() -> Iterator[tuple[Wire, socket.socket, list[str]]]:
+def wired() -> Iterator[tuple[Transport, socket.socket, list[str]]]:
     """A connected wire, the other end, and the reasons it gave for its end."""
     ends: list[str] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        wire = Wire("127.0.0.1", listener.getsockname()[1], 1.0, ends.append)
+        wire = Transport("127.0.0.1", listener.getsockname()[1], 1.0, ends.append)
         wire.connect()
         other, _ = listener.accept()
         try:
@@ -79,7 +79,7 @@ def test_the_other_end_going_away_is_an_end() -> None:
         wire.recvMsg()
         other.close()
         assert wire.recvMsg() == b""
-        assert ends == ["the gateway closed the connection; connecting anew"]
+        assert ends == ["the gateway closed the connection; reconnecting"]
 
 
 def test_disconnecting_wakes_a_read_that_is_under_way() -> None:
@@ -134,11 +134,11 @@ def test_a_refused_connection_says_where_and_what_to_do() -> None:
         port = listener.getsockname()[1]
     ends: list[str] = []
     with pytest.raises(OSError):
-        Wire("127.0.0.1", port, 1.0, ends.append).connect()
+        Transport("127.0.0.1", port, 1.0, ends.append).connect()
     assert f"127.0.0.1 port {port} (Connection refused)" in ends[0]
 
 
-def _send_until_it_breaks(wire: Wire) -> None:
+def _send_until_it_breaks(wire: Transport) -> None:
     for _ in range(20):
         wire.sendMsg(b"x")
         time.sleep(0.01)

@@ -27,10 +27,7 @@ TESTED_ELSEWHERE = {
 STILL_MISSING = {
     "adapters/ib/broker",
     "adapters/ib/connection",
-    "adapters/ib/doctor/account_checks",
-    "adapters/ib/doctor/checkup",
     "adapters/ib/doctor/probe",
-    "adapters/ib/doctor/result",
     "adapters/ib/transport",
     "adapters/simulated/prices",
     "adapters/yahoo/child",

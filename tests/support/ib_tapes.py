@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
-from qqqbot.adapters.ib.order_tracker import Commission, Completed, Event, Execution, Notice, Sent, Status
+from qqqbot.adapters.ib.order_tracker import CommissionReport, Completed, Event, Execution, Notice, Sent, Status
 from qqqbot.model.values import OrderStatus, Side
 from tests.support.builders import NOW
 
@@ -46,8 +46,8 @@ def execution(shares: int = QUANTITY, number: int = 1, price: str = "450.01", re
     )
 
 
-def commission(number: int = 1, amount: str = "1.00", revision: int = 1) -> Commission:
-    return Commission(f"0000e0d5.69dd74{number:02d}.01.{revision:02d}", Decimal(amount))
+def commission(number: int = 1, amount: str = "1.00", revision: int = 1) -> CommissionReport:
+    return CommissionReport(f"0000e0d5.69dd74{number:02d}.01.{revision:02d}", Decimal(amount))
 
 
 def notice(number: int, text: str = "") -> Notice:

@@ -3,7 +3,7 @@
 Rule 1: it answers only over a connection on which everything was read, and only with complete answers.
 Rule 2: it sends an order once and never changes one. Orders, positions and accounts that are not the bot's are neither
         touched nor counted.
-Rule 3: what became of an order is what `ib_orders` makes of all callbacks; where they do not say, it is asked for.
+Rule 3: what became of an order is what `order_tracker` makes of all callbacks; where they do not say, it is asked for.
 Rule 4: an order is believed to be unknown to the broker only from answers on one unbroken stretch of connection: a
         gateway may keep an order while it is off-line and send it later.
 """
@@ -18,8 +18,8 @@ from typing import Protocol
 
 from qqqbot.adapters.ib import account as ib_account
 from qqqbot.adapters.ib.account import PositionRow, SummaryRow
-from qqqbot.adapters.ib.connection import Keeper, Link, Timing
-from qqqbot.adapters.ib.order_tracker import ENDED_STATUSES, REF_PREFIX, Event, OrderBook, Sent, Status, Verdict
+from qqqbot.adapters.ib.connection import ConnectionManager, Link, Timing
+from qqqbot.adapters.ib.order_tracker import ENDED_STATUSES, REF_PREFIX, Event, Judgement, OrderTracker, Sent, Status
 from qqqbot.model.errors import AccountRefused, BrokerUnavailable, OrderOutcomeUnknown, OrderRejected
 from qqqbot.model.ports import Clock
 from qqqbot.model.sessions import new_york_date
@@ -77,9 +77,9 @@ class IBBroker:
         self._clock = clock
         self._timing = timing
         self._make = make
-        self._keeper: Keeper[Gateway] = Keeper(self._connect, self._catch_up, clock, timing)
+        self._connection: ConnectionManager[Gateway] = ConnectionManager(self._connect, self._catch_up, clock, timing)
         self._identity: tuple[Mode, str] | None = None
-        self._orders = OrderBook()
+        self._orders = OrderTracker()
         self._news = threading.Condition()
         """guards `_orders`"""
         self._asking = threading.RLock()
@@ -98,23 +98,23 @@ class IBBroker:
     # Life
 
     def start(self) -> None:
-        self._keeper.start()
+        self._connection.start()
 
     def close(self) -> None:
         """Disconnect. Orders that are alive stay alive."""
-        self._keeper.close()
+        self._connection.close()
 
     def identity(self, wait_seconds: float) -> tuple[Mode, str] | None:
         """Whose account it is; None while no connection has been sound yet. Raises AccountRefused."""
-        return self._identity if self._keeper.wait(wait_seconds) else None
+        return self._identity if self._connection.wait(wait_seconds) else None
 
     def problem(self) -> str | None:
         """What keeps it from working at this moment, with what to do about it."""
-        return self._keeper.problem()
+        return self._connection.problem()
 
     def refused(self) -> str | None:
         """Why the account that the gateway is logged in to may not be traded: a person must log it in anew."""
-        return self._keeper.refused()
+        return self._connection.refused()
 
     def quotes_problem(self) -> str | None:
         """Why the broker's own prices are not to be had."""
@@ -130,7 +130,7 @@ class IBBroker:
 
     def _known(self) -> tuple[Mode, str]:
         if self._identity is None:
-            raise BrokerUnavailable(self._keeper.problem() or "the account is not known yet")
+            raise BrokerUnavailable(self._connection.problem() or "the account is not known yet")
         return self._identity
 
     def _connect(self) -> Gateway:
@@ -169,7 +169,7 @@ class IBBroker:
     # The account
 
     def snapshot(self) -> AccountSnapshot:
-        link = self._keeper.sound()
+        link = self._connection.sound()
         until = self._clock.monotonic() + LAG_SECONDS
         with self._asking:
             while True:
@@ -178,7 +178,7 @@ class IBBroker:
                 behind = self._before is not None and not seen.caught_up(self._before)
                 if not behind or self._clock.monotonic() >= until or self._clock.wait(LAG_PAUSE_SECONDS):
                     break
-            self._keeper.sound()
+            self._connection.sound()
         self._before = seen
         self._tell_fractions(positions)
         return ib_account.snapshot(
@@ -189,7 +189,7 @@ class IBBroker:
         """Once, and again when they change."""
         parts = ib_account.fractions(positions, self.account)
         if parts and parts != self._fractions:
-            log.info("fractions of shares are left alone: %s", ", ".join(f"{p} {s}" for s, p in parts.items()))
+            log.info("fractional shares are left alone: %s", ", ".join(f"{p} {s}" for s, p in parts.items()))
         self._fractions = parts
 
     def _open_refs(self, orders: list[Status]) -> list[str]:
@@ -215,7 +215,7 @@ class IBBroker:
         if self._no_quotes and now < self._no_quotes[0]:
             return {}
         try:
-            ticks, trouble = self._keeper.sound().quotes(SYMBOLS, self._timing.quotes)
+            ticks, trouble = self._connection.sound().quotes(SYMBOLS, self._timing.quotes)
         except BrokerUnavailable as unavailable:
             log.debug("quotes: %s", unavailable)
             return {}
@@ -231,7 +231,7 @@ class IBBroker:
 
     def submit(self, intent: OrderIntent) -> None:
         try:
-            link = self._keeper.sound()
+            link = self._connection.sound()
         except BrokerUnavailable as unavailable:
             raise OrderRejected(f"{intent.order_ref} was not sent: {unavailable}", again_soon=True) from None
         with self._news:
@@ -243,7 +243,7 @@ class IBBroker:
         link.place(order_id, intent)
 
     def cancel(self, intent: OrderIntent) -> None:
-        link = self._keeper.sound()
+        link = self._connection.sound()
         with self._news:
             order_id = self._orders.order_id(intent.order_ref)
         if order_id is None:
@@ -253,23 +253,23 @@ class IBBroker:
         link.withdraw(order_id)
 
     def find(self, intent: OrderIntent) -> Order | None:
-        link = self._keeper.sound()
-        verdict, asked = self._listen(intent), False
-        if self._should_ask(intent.order_ref, verdict):
+        link = self._connection.sound()
+        judgement, asked = self._listen(intent), False
+        if self._should_ask(intent.order_ref, judgement):
             self._asked[intent.order_ref] = self._clock.monotonic()
             alive = self._ask_for_orders(link)
             with self._news:
-                verdict, asked = self._orders.judge(intent.order_ref, intent.quantity, alive), True
-        if asked and (verdict.gone or verdict.order is None):
-            return self._missed(intent, verdict.order)
-        if verdict.ask and not asked:
-            return self._between_answers(intent.order_ref, verdict)
+                judgement, asked = self._orders.judge(intent.order_ref, intent.quantity, alive), True
+        if asked and (judgement.gone or judgement.order is None):
+            return self._missed(intent, judgement.order)
+        if judgement.ask and not asked:
+            return self._between_answers(intent.order_ref, judgement)
         self._missing.pop(intent.order_ref, None)
-        assert verdict.order is not None
-        return self._with_commissions(verdict, verdict.order)
+        assert judgement.order is not None
+        return self._with_commissions(judgement, judgement.order)
 
     def recent_orders(self) -> tuple[Order, ...]:
-        link = self._keeper.sound()
+        link = self._connection.sound()
         with self._news:
             lacking = self._orders.lacks_commissions()
         if self._clock.monotonic() - self._executions_at >= (ASK_SECONDS if lacking else EXECUTIONS_SECONDS):
@@ -281,32 +281,32 @@ class IBBroker:
             orders = self._orders.with_executions()
         return tuple(order for order in orders if max(fill.time for fill in order.fills) > since)
 
-    def _listen(self, intent: OrderIntent) -> Verdict:
+    def _listen(self, intent: OrderIntent) -> Judgement:
         """What is known; for an order on its way, after a moment's wait for the callbacks that end it."""
         with self._news:
 
-            def judge() -> Verdict:
+            def judge() -> Judgement:
                 return self._orders.judge(intent.order_ref, intent.quantity)
 
             def settled() -> bool:
                 """Nothing more is to come: commissions of a fill, the broker's reason for any other end."""
-                verdict = judge()
-                if verdict.order is None or verdict.order.status is OrderStatus.FILLED:
-                    return not verdict.lacks_commission
-                return verdict.order.status.done and bool(verdict.order.message)
+                judgement = judge()
+                if judgement.order is None or judgement.order.status is OrderStatus.FILLED:
+                    return not judgement.lacks_commission
+                return judgement.order.status.done and bool(judgement.order.message)
 
             if intent.order_ref in self._sent_at:
                 self._news.wait_for(settled, self._timing.news)
             return judge()
 
-    def _should_ask(self, ref: str, verdict: Verdict) -> bool:
+    def _should_ask(self, ref: str, judgement: Judgement) -> bool:
         now = self._clock.monotonic()
         since_asked = now - self._asked.get(ref, -ASK_WORKING_SECONDS)
-        if verdict.order is not None and verdict.order.status is OrderStatus.SUBMITTED:
+        if judgement.order is not None and judgement.order.status is OrderStatus.SUBMITTED:
             since_asked = min(since_asked, now - self._sent_at.get(ref, now - ASK_SECONDS))
-        if verdict.ask:
+        if judgement.ask:
             return since_asked >= ASK_SECONDS
-        working = verdict.order is not None and not verdict.order.status.done
+        working = judgement.order is not None and not judgement.order.status.done
         return working and min(since_asked, now - self._sent_at.get(ref, 0.0)) >= ASK_WORKING_SECONDS
 
     def _ask_for_orders(self, link: Gateway) -> frozenset[str]:
@@ -315,12 +315,12 @@ class IBBroker:
             self._executions_at = self._clock.monotonic()
             alive = _alive(link.read_orders())
             # What was answered while the gateway's line was lost is not believed.
-            self._keeper.sound()
+            self._connection.sound()
         return frozenset(alive)
 
     def _missed(self, intent: OrderIntent, order: Order | None) -> Order | None:
         """Of an order that a complete answer does not have, or has no end for; see rule 4."""
-        ref, now, generation = intent.order_ref, self._clock.monotonic(), self._keeper.generation
+        ref, now, generation = intent.order_ref, self._clock.monotonic(), self._connection.generation
         known = self._missing.get(ref)
         if known is None or known[0] != generation:
             known = self._missing[ref] = generation, now
@@ -337,17 +337,17 @@ class IBBroker:
     def _today(self) -> date:
         return new_york_date(self._clock.now())
 
-    def _between_answers(self, ref: str, verdict: Verdict) -> Order | None:
+    def _between_answers(self, ref: str, judgement: Judgement) -> Order | None:
         """Until the next complete answer: None only where the last ones were that, on this stretch of connection."""
         generation, since = self._missing.get(ref, (None, 0.0))
-        filled = verdict.order is not None and verdict.order.fills
-        if generation == self._keeper.generation and self._clock.monotonic() - since >= GONE_SECONDS and not filled:
+        filled = judgement.order is not None and judgement.order.fills
+        if generation == self._connection.generation and self._clock.monotonic() - since >= GONE_SECONDS and not filled:
             return None
-        return verdict.order or Order(ref, OrderStatus.UNKNOWN, message="not looked for completely yet")
+        return judgement.order or Order(ref, OrderStatus.UNKNOWN, message="not looked for completely yet")
 
-    def _with_commissions(self, verdict: Verdict, order: Order) -> Order:
+    def _with_commissions(self, judgement: Judgement, order: Order) -> Order:
         """A filled order waits a little for its commissions; without them it is done all the same."""
-        if not verdict.lacks_commission:
+        if not judgement.lacks_commission:
             return order
         now = self._clock.monotonic()
         if now - self._filled_at.setdefault(order.order_ref, now) < COMMISSION_SECONDS:

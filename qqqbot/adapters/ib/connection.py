@@ -20,6 +20,8 @@ from qqqbot.runtime.daily_log import pairs
 
 log = logging.getLogger(__name__)
 
+READING = "connected; reading what happened since the last connection"
+
 
 @dataclass(frozen=True, slots=True)
 class Timing:
@@ -83,7 +85,7 @@ class Link(Protocol):
 L = TypeVar("L", bound=Link)
 
 
-class Keeper(Generic[L]):
+class ConnectionManager(Generic[L]):
     """`connect` makes a connection, `catch_up` reads what may have been missed; both raise BrokerUnavailable."""
 
     def __init__(
@@ -102,7 +104,7 @@ class Keeper(Generic[L]):
         self._failures = 0
         self.generation = 0
         """counts how often everything was read anew"""
-        self._thread = threading.Thread(target=self._run, name="ib-keeper", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="ib-manager", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
@@ -155,7 +157,7 @@ class Keeper(Generic[L]):
             except Exception as error:
                 # A thread that dies here would leave the bot without a broker and without a word.
                 log.exception("a mistake in this program or in the client")
-                self._down(f"a mistake in this program or in the client, see the log ({error!r}); connecting anew")
+                self._down(f"a mistake in this program or in the client, see the log ({error!r}); reconnecting")
                 pause = self._timing.pauses[-1]
             self._closing.wait(pause)
 

@@ -1,10 +1,10 @@
-"""Interactive Brokers' codes: what each one means for this bot, in a sentence, and what the owner can do about it.
+"""Interactive Brokers' codes: what each means for this bot, in one sentence, and what the owner can do about it.
 
 A code alone never ends an order that the broker has acknowledged: only its status, its executions or a complete answer
-do. A code that is not in the table means that nothing is known, and is looked into.
+do. A code that is not in the table means that nothing is known; the order is then looked up.
 
-Texts and classes: https://interactivebrokers.github.io/tws-api/message_codes.html, and for the codes that are not there
-the reports of users (robcarver17/pysystemtrade#1580 for 10349, which read as a cancel made fifteen fills twice).
+Texts and classes: https://interactivebrokers.github.io/tws-api/message_codes.html; for codes that are missing there,
+reports of users (robcarver17/pysystemtrade#1580 for 10349: treating it as a cancel caused fifteen duplicate fills).
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from enum import StrEnum
 
 class Meaning(StrEnum):
     NOTICE = "notice"
-    """Information. An order that it is about lives."""
+    """Information. The order that it concerns stays open."""
     REFUSED = "refused"
     """Ends a request, and an order that the broker has not acknowledged yet."""
     CANCELLED = "cancelled"
@@ -21,20 +21,20 @@ class Meaning(StrEnum):
     NOT_CANCELLED = "not cancelled"
     """A cancel found nothing to do: the order is looked up."""
     LINE_LOST = "line lost"
-    """The gateway has lost Interactive Brokers: nothing it says of orders is news."""
+    """The gateway has lost Interactive Brokers: nothing it says about orders is current."""
     LINE_RESTORED = "line restored"
-    """What happened meanwhile must be asked for."""
+    """What happened in the meantime must be requested."""
     CONNECTION_ENDED = "connection ended"
-    """Our own connection to the gateway is of no use any more."""
+    """Our own connection to the gateway is unusable."""
     NO_QUOTES = "no quotes"
-    """Live prices are not to be had from this broker now."""
+    """Live prices are not available from this broker now."""
     UNKNOWN = "unknown"
     """Not in the table."""
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """`sentence` says what the broker means, `fix` what the owner can do; both may be empty for plain notices."""
+    """`sentence` says what the broker means, `fix` what the owner can do; plain notices may have neither."""
 
     meaning: Meaning
     sentence: str = ""
@@ -42,29 +42,29 @@ class Code:
 
 
 _PRESETS = "in the gateway: Configure, API, Precautions: tick 'Bypass Order Precautions for API Orders'"
-_SUBSCRIBE = "subscribe to US market data in Client Portal, or do without: the bot trades on its own prices"
+_SUBSCRIBE = "subscribe to US market data in Client Portal, or ignore this: the bot trades on its own prices"
 
 CODES: dict[int, Code] = {
     100: Code(Meaning.NOTICE, "more than 50 messages a second were sent", "report this as a bug"),
     101: Code(Meaning.NO_QUOTES, "all market data lines are in use", "close other programs that watch prices"),
     102: Code(Meaning.REFUSED, "a request number was used twice", "report this as a bug"),
-    103: Code(Meaning.REFUSED, "the order number was used before", "nothing: the next order takes a higher one"),
+    103: Code(Meaning.REFUSED, "the order number was used before", "nothing: the next order uses a higher one"),
     104: Code(Meaning.NOT_CANCELLED, "a filled order cannot be changed"),
-    105: Code(Meaning.NOTICE, "a change of the order was refused"),
+    105: Code(Meaning.NOTICE, "a change to the order was refused"),
     106: Code(Meaning.REFUSED, "the order could not be transmitted", _PRESETS),
     107: Code(Meaning.REFUSED, "the order is incomplete and was not transmitted", "report this as a bug"),
     109: Code(Meaning.REFUSED, "the price is outside the limits of the gateway's presets", _PRESETS),
-    110: Code(Meaning.REFUSED, "the price does not fit the contract's price steps", "report this as a bug"),
+    110: Code(Meaning.REFUSED, "the price is not a multiple of the contract's price step", "report this as a bug"),
     113: Code(Meaning.REFUSED, "the order type needs a time in force of DAY", "report this as a bug"),
     133: Code(Meaning.REFUSED, "the order could not be submitted", "read the broker's text"),
-    135: Code(Meaning.NOT_CANCELLED, "the gateway does not find the order by its number"),
-    136: Code(Meaning.NOT_CANCELLED, "the order cannot be cancelled any more"),
-    161: Code(Meaning.NOT_CANCELLED, "the order is in no state in which it can be cancelled"),
-    162: Code(Meaning.REFUSED, "historical data were refused"),
+    135: Code(Meaning.NOT_CANCELLED, "the gateway cannot find the order by its number"),
+    136: Code(Meaning.NOT_CANCELLED, "the order can no longer be cancelled"),
+    161: Code(Meaning.NOT_CANCELLED, "the order is not in a state in which it can be cancelled"),
+    162: Code(Meaning.REFUSED, "historical data was refused"),
     163: Code(Meaning.REFUSED, "the price is further away than the gateway's presets allow", _PRESETS),
-    165: Code(Meaning.NOTICE, "a note of the historical data service"),
+    165: Code(Meaning.NOTICE, "a note from the historical data service"),
     168: Code(Meaning.REFUSED, "the order could not be transmitted", _PRESETS),
-    200: Code(Meaning.REFUSED, "the broker finds no such contract", "check that the account may trade US stocks"),
+    200: Code(Meaning.REFUSED, "the broker does not know this contract", "check that the account may trade US stocks"),
     201: Code(Meaning.REFUSED, "the broker rejected the order", "read the broker's reason; it is in the text"),
     202: Code(Meaning.CANCELLED, "the order was cancelled"),
     203: Code(
@@ -72,44 +72,48 @@ CODES: dict[int, Code] = {
         "the account may not trade this security",
         "Client Portal, Settings, Trading Permissions: allow US stocks and leveraged exchange traded funds",
     ),
-    300: Code(Meaning.REFUSED, "the broker does not know the request any more"),
-    320: Code(Meaning.REFUSED, "the gateway could not read the request", "install the API of the gateway's own line"),
+    300: Code(Meaning.REFUSED, "the broker no longer knows the request"),
+    320: Code(
+        Meaning.REFUSED, "the gateway could not read the request", "install the API version that matches the gateway"
+    ),
     321: Code(
         Meaning.REFUSED,
         "the gateway did not accept the request",
-        "where it speaks of Read-Only mode: Configure, API, Settings: untick 'Read-Only API'; otherwise read its text",
+        "if it mentions Read-Only mode: Configure, API, Settings: untick 'Read-Only API'; otherwise read its text",
     ),
-    322: Code(Meaning.REFUSED, "the gateway could not process the request", "if it lasts, restart the gateway"),
+    322: Code(Meaning.REFUSED, "the gateway could not process the request", "if this continues, restart the gateway"),
     326: Code(
         Meaning.CONNECTION_ENDED,
         "another program, or a dead session of this one, is connected with the same client id",
-        "close the other program or give this one another ib_client_id; a dead session goes away within a minute",
+        "close the other program or change ib_client_id; a dead session disappears within a minute",
     ),
     327: Code(Meaning.REFUSED, "only client 0 may bind orders entered by hand", "report this as a bug"),
-    329: Code(Meaning.NOTICE, "a change of the order was refused"),
-    354: Code(Meaning.NO_QUOTES, "there is no subscription for live prices", _SUBSCRIBE),
-    366: Code(Meaning.REFUSED, "no such request for historical data"),
+    329: Code(Meaning.NOTICE, "a change to the order was refused"),
+    354: Code(Meaning.NO_QUOTES, "there is no subscription to live prices", _SUBSCRIBE),
+    366: Code(Meaning.REFUSED, "there is no such request for historical data"),
     382: Code(Meaning.REFUSED, "the order is larger than the gateway's presets allow", _PRESETS),
     383: Code(Meaning.REFUSED, "the order is larger than the gateway's presets allow", _PRESETS),
     387: Code(Meaning.REFUSED, "the order type is not supported here", "set order_type to the other of MKT and LMT"),
     388: Code(Meaning.REFUSED, "the order is smaller than the minimum size", "raise total_capital"),
-    391: Code(Meaning.REFUSED, "the time of the order has a wrong form", "report this as a bug"),
-    399: Code(Meaning.NOTICE, "a message about the order, which lives", "read the broker's text"),
-    404: Code(Meaning.NOTICE, "the order is held while shares to borrow are located", "it should never sell short"),
-    412: Code(Meaning.REFUSED, "the contract cannot be traded now", "wait, or look at the contract by hand"),
-    434: Code(Meaning.REFUSED, "the size of the order is zero", "report this as a bug"),
+    391: Code(Meaning.REFUSED, "the time of the order has the wrong format", "report this as a bug"),
+    399: Code(Meaning.NOTICE, "a message about the order, which stays open", "read the broker's text"),
+    404: Code(
+        Meaning.NOTICE, "the order is held while shares to borrow are located", "the bot never sells short; investigate"
+    ),
+    412: Code(Meaning.REFUSED, "the contract cannot be traded now", "wait, or check the contract by hand"),
+    434: Code(Meaning.REFUSED, "the order's size is zero", "report this as a bug"),
     435: Code(Meaning.REFUSED, "the order names no account", "name the account in ib_account"),
     436: Code(Meaning.REFUSED, "the order names no allocation", "name a single account in ib_account"),
-    439: Code(Meaning.REFUSED, "the algorithm of the order is wrong", "report this as a bug"),
-    441: Code(Meaning.REFUSED, "the algorithm of the order is wrong", "report this as a bug"),
-    443: Code(Meaning.REFUSED, "the algorithm of the order is wrong", "report this as a bug"),
+    439: Code(Meaning.REFUSED, "the order's algorithm is invalid", "report this as a bug"),
+    441: Code(Meaning.REFUSED, "the order's algorithm is invalid", "report this as a bug"),
+    443: Code(Meaning.REFUSED, "the order's algorithm is invalid", "report this as a bug"),
     451: Code(Meaning.REFUSED, "the order could not be transmitted", _PRESETS),
     460: Code(Meaning.REFUSED, "the account has no permission for this trade", "Client Portal: Trading Permissions"),
     461: Code(Meaning.REFUSED, "the order's size is not accepted", "read the broker's text"),
-    462: Code(Meaning.NOTICE, "a change of the order was refused"),
+    462: Code(Meaning.NOTICE, "a change to the order was refused"),
     463: Code(Meaning.REFUSED, "a field of the order is not accepted", "read the broker's text"),
     481: Code(Meaning.NOTICE, "the order's size was reduced"),
-    501: Code(Meaning.NOTICE, "the client was connected already"),
+    501: Code(Meaning.NOTICE, "the client was already connected"),
     502: Code(
         Meaning.CONNECTION_ENDED,
         "no gateway answers at this host and port",
@@ -118,14 +122,18 @@ CODES: dict[int, Code] = {
     503: Code(Meaning.REFUSED, "the gateway is too old for this request", "update TWS or IB Gateway"),
     504: Code(Meaning.CONNECTION_ENDED, "the client is not connected"),
     505: Code(Meaning.NOTICE, "the gateway sent a message that this client does not know"),
-    1100: Code(Meaning.LINE_LOST, "the gateway has lost its connection to Interactive Brokers", "wait: it comes back"),
+    1100: Code(
+        Meaning.LINE_LOST,
+        "the gateway has lost its connection to Interactive Brokers",
+        "wait: it comes back on its own",
+    ),
     1101: Code(Meaning.LINE_RESTORED, "the gateway is connected to Interactive Brokers again, subscriptions lost"),
     1102: Code(Meaning.LINE_RESTORED, "the gateway is connected to Interactive Brokers again"),
     1300: Code(
         Meaning.CONNECTION_ENDED, "the gateway's port was changed", "set ib_port to the port shown in the gateway"
     ),
-    2100: Code(Meaning.NOTICE, "the account's updates were taken over by another request"),
-    2102: Code(Meaning.NOTICE, "the order cannot be changed while it is processed"),
+    2100: Code(Meaning.NOTICE, "another request took over the account's updates"),
+    2102: Code(Meaning.NOTICE, "the order cannot be changed while it is being processed"),
     2103: Code(Meaning.NOTICE, "a market data server is not connected"),
     2104: Code(Meaning.NOTICE, "a market data server is connected"),
     2105: Code(Meaning.NOTICE, "a historical data server is not connected"),
@@ -133,9 +141,15 @@ CODES: dict[int, Code] = {
     2107: Code(Meaning.NOTICE, "a historical data server is idle"),
     2108: Code(Meaning.NOTICE, "a market data server is idle"),
     2109: Code(Meaning.NOTICE, "'outside regular trading hours' is ignored for this order"),
-    2110: Code(Meaning.LINE_LOST, "the gateway has lost its connection to Interactive Brokers", "wait: it comes back"),
+    2110: Code(
+        Meaning.LINE_LOST,
+        "the gateway has lost its connection to Interactive Brokers",
+        "wait: it comes back on its own",
+    ),
     2119: Code(Meaning.NOTICE, "a market data server is being connected"),
-    2137: Code(Meaning.NOTICE, "the order would turn a long position into a short one", "it never should; look at it"),
+    2137: Code(
+        Meaning.NOTICE, "the order would turn a long position into a short one", "this should never happen; investigate"
+    ),
     2148: Code(Meaning.NOTICE, "a note about an attribute of the order"),
     2157: Code(Meaning.NOTICE, "the contract server is not connected"),
     2158: Code(Meaning.NOTICE, "the contract server is connected"),
@@ -143,42 +157,42 @@ CODES: dict[int, Code] = {
     2168: Code(Meaning.NOTICE, "a note about an attribute of the order"),
     2169: Code(Meaning.NOTICE, "a note about an attribute of the order"),
     2176: Code(Meaning.NOTICE, "sizes are cut to whole shares for this old API", "install the official API"),
-    10089: Code(Meaning.NO_QUOTES, "there is no subscription for live prices", _SUBSCRIBE),
-    10090: Code(Meaning.NO_QUOTES, "there is no subscription for a part of the live prices", _SUBSCRIBE),
-    10091: Code(Meaning.NO_QUOTES, "there is no subscription for a part of the live prices", _SUBSCRIBE),
+    10089: Code(Meaning.NO_QUOTES, "there is no subscription to live prices", _SUBSCRIBE),
+    10090: Code(Meaning.NO_QUOTES, "there is no subscription to some of the live prices", _SUBSCRIBE),
+    10091: Code(Meaning.NO_QUOTES, "there is no subscription to some of the live prices", _SUBSCRIBE),
     10147: Code(Meaning.NOT_CANCELLED, "the order to cancel was not found"),
     10148: Code(Meaning.NOT_CANCELLED, "the order cannot be cancelled in its present state"),
-    10167: Code(Meaning.NO_QUOTES, "only delayed prices are to be had", _SUBSCRIBE),
+    10167: Code(Meaning.NO_QUOTES, "only delayed prices are available", _SUBSCRIBE),
     10168: Code(Meaning.NO_QUOTES, "there is no subscription, and delayed prices are not enabled", _SUBSCRIBE),
     10186: Code(Meaning.NO_QUOTES, "there is no subscription, and delayed prices are not enabled", _SUBSCRIBE),
     10197: Code(
         Meaning.NO_QUOTES,
         "another session of the same user receives the live prices",
-        "log out there, or make a second user for the bot in Client Portal",
+        "log out there, or create a second user for the bot in Client Portal",
     ),
-    10243: Code(Meaning.REFUSED, "fractions of shares cannot be ordered", "report this as a bug"),
-    10268: Code(Meaning.REFUSED, "the order has an attribute that is not supported any more", "report this as a bug"),
-    10269: Code(Meaning.REFUSED, "the order has an attribute that is not supported any more", "report this as a bug"),
-    10270: Code(Meaning.REFUSED, "the order has an attribute that is not supported any more", "report this as a bug"),
+    10243: Code(Meaning.REFUSED, "fractional shares cannot be ordered", "report this as a bug"),
+    10268: Code(Meaning.REFUSED, "the order has an attribute that is no longer supported", "report this as a bug"),
+    10269: Code(Meaning.REFUSED, "the order has an attribute that is no longer supported", "report this as a bug"),
+    10270: Code(Meaning.REFUSED, "the order has an attribute that is no longer supported", "report this as a bug"),
     10285: Code(
         Meaning.NO_QUOTES,
-        "this API is too old for prices of stocks that trade in fractions",
-        "install the official API (ibapi 10.x), or do without: the bot trades on its own prices",
+        "this API is too old for prices of stocks that trade in fractional shares",
+        "install the official API (ibapi 10.x), or ignore this: the bot trades on its own prices",
     ),
     10311: Code(Meaning.NOTICE, "a note about the fees of direct routing"),
-    10318: Code(Meaning.REFUSED, "fractions of shares cannot be ordered", "report this as a bug"),
+    10318: Code(Meaning.REFUSED, "fractional shares cannot be ordered", "report this as a bug"),
     10329: Code(Meaning.NOTICE, "a note about the fees of direct routing"),
-    10349: Code(Meaning.NOTICE, "the time in force was set to DAY; the order lives"),
-    10358: Code(Meaning.REFUSED, "fundamental data are not served any more"),
+    10349: Code(Meaning.NOTICE, "the time in force was set to DAY; the order stays open"),
+    10358: Code(Meaning.REFUSED, "fundamental data is no longer provided"),
 }
 CODES |= {
-    code: Code(Meaning.REFUSED, "fractions of shares cannot be ordered here", "report this as a bug")
+    code: Code(Meaning.REFUSED, "fractional shares cannot be ordered here", "report this as a bug")
     for code in range(10246, 10253)
 }
 
-UNKNOWN_CODE = Code(Meaning.UNKNOWN, "a code that this program does not know", "read the broker's text")
+UNKNOWN_CODE = Code(Meaning.UNKNOWN, "this program does not know the code", "read the broker's text")
 
-# A request without a number of its own is refused under one of these.
+# The refusal of a request without a number of its own has one of these.
 # https://interactivebrokers.github.io/tws-api/message_codes.html
 NO_REQUEST_IDS = (-1, 0x7FFFFFFF)
 
@@ -191,5 +205,5 @@ def explain(number: int, text: str) -> str:
     """'326: another program ... is connected with the same client id (the broker's text); what to do'."""
     known = code(number)
     said = " ".join(text.split())
-    told = f"{known.sentence} ({said})" if said else known.sentence
-    return f"{number}: {told}" + (f"; {known.fix}" if known.fix else "")
+    sentence = f"{known.sentence} ({said})" if said else known.sentence
+    return f"{number}: {sentence}" + (f"; {known.fix}" if known.fix else "")

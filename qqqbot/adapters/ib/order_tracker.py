@@ -44,7 +44,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Of openOrder (which knows the ref) and orderStatus (which knows what is filled)."""
+    """Of openOrder (which knows the ref and the symbol) and orderStatus (which knows what is filled)."""
 
     perm_id: int
     order_id: int
@@ -53,6 +53,7 @@ class Status:
     order_ref: str = ""
     filled: int | None = None
     text: str = ""
+    symbol: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ class Execution:
 
 
 @dataclass(frozen=True, slots=True)
-class Commission:
+class CommissionReport:
     exec_id: str
     amount: Decimal
 
@@ -94,11 +95,11 @@ class Notice:
     text: str
 
 
-Event = Sent | Status | Execution | Commission | Completed | Notice
+Event = Sent | Status | Execution | CommissionReport | Completed | Notice
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Judgement:
     """`order` is None where nothing was heard of it.
 
     `ask`: only a complete answer can tell more. `gone`: a complete answer does not have it any more and does not say
@@ -154,7 +155,7 @@ class _Facts:
         return max(self.texts, default="")
 
 
-class OrderBook:
+class OrderTracker:
     """The orders of one account; callbacks of others must not be put in."""
 
     def __init__(self) -> None:
@@ -181,7 +182,7 @@ class OrderBook:
             facts.here = False
 
     def take(self, event: Event) -> None:
-        if isinstance(event, Commission):
+        if isinstance(event, CommissionReport):
             self._commissions[event.exec_id] = event.amount
             _forget_oldest(self._commissions, COMMISSIONS_REMEMBERED)
             return
@@ -223,7 +224,7 @@ class OrderBook:
     def lacks_commissions(self) -> bool:
         return any(self._commission(execution) is None for execution in self.executions())
 
-    def judge(self, order_ref: str, quantity: int, alive: frozenset[str] | None = None) -> Verdict:
+    def judge(self, order_ref: str, quantity: int, alive: frozenset[str] | None = None) -> Judgement:
         """What became of the order of `quantity` shares.
 
         `alive` are the refs that a complete answer of the broker lists as open, where that answer was asked for after
@@ -231,17 +232,17 @@ class OrderBook:
         """
         facts = self._facts.get(order_ref)
         if facts is None or not (facts.heard or facts.sent):
-            return Verdict(None, ask=alive is None)
+            return Judgement(None, ask=alive is None)
         done = sum(e.shares for e in newest_revisions(facts.executions.values()))
         if done >= quantity:
             lacking = any(self._commission(e) is None for e in newest_revisions(facts.executions.values()))
-            return Verdict(self._order(order_ref, facts, OrderStatus.FILLED), lacks_commission=lacking)
+            return Judgement(self._order(order_ref, facts, OrderStatus.FILLED), lacks_commission=lacking)
         if not facts.heard:
             missing = alive is not None and order_ref not in alive
-            return Verdict(self._order(order_ref, facts, OrderStatus.SUBMITTED), ask=alive is None, gone=missing)
+            return Judgement(self._order(order_ref, facts, OrderStatus.SUBMITTED), ask=alive is None, gone=missing)
         return self._unfilled(order_ref, facts, quantity, done, alive)
 
-    def _unfilled(self, ref: str, facts: _Facts, quantity: int, done: int, alive: frozenset[str] | None) -> Verdict:
+    def _unfilled(self, ref: str, facts: _Facts, quantity: int, done: int, alive: frozenset[str] | None) -> Judgement:
         """Of an order that was heard of and whose executions do not add up to its quantity."""
         if (
             facts.meaning(Meaning.REFUSED)
@@ -249,39 +250,39 @@ class OrderBook:
             and not facts.statuses & ENDED_STATUSES
             and not done
         ):
-            return Verdict(self._order(ref, facts, OrderStatus.REJECTED))
+            return Judgement(self._order(ref, facts, OrderStatus.REJECTED))
         if alive is not None and ref in alive:
-            return Verdict(self._order(ref, facts, OrderStatus.WORKING), ask=self._said_ended(facts))
+            return Judgement(self._order(ref, facts, OrderStatus.WORKING), ask=self._said_ended(facts))
         if "Filled" in facts.statuses:
             return self._said_filled(ref, facts, quantity, done, alive is not None)
         if facts.statuses & CANCELLED_STATUSES or facts.meaning(Meaning.CANCELLED):
             return self._cancelled(ref, facts, done, alive is not None)
         if facts.meaning(Meaning.REFUSED) and alive is not None:
             status = OrderStatus.REJECTED if done == 0 else OrderStatus.CANCELLED
-            return Verdict(self._order(ref, facts, status))
+            return Judgement(self._order(ref, facts, status))
         if alive is not None:
-            return Verdict(self._order(ref, facts, OrderStatus.UNKNOWN), gone=True)
+            return Judgement(self._order(ref, facts, OrderStatus.UNKNOWN), gone=True)
         unsure = facts.meaning(Meaning.REFUSED, Meaning.NOT_CANCELLED, Meaning.UNKNOWN) or "Inactive" in facts.statuses
         if facts.here and facts.acknowledged and not unsure:
-            return Verdict(self._order(ref, facts, OrderStatus.WORKING))
-        return Verdict(self._order(ref, facts, OrderStatus.UNKNOWN), ask=True)
+            return Judgement(self._order(ref, facts, OrderStatus.WORKING))
+        return Judgement(self._order(ref, facts, OrderStatus.UNKNOWN), ask=True)
 
-    def _said_filled(self, ref: str, facts: _Facts, quantity: int, done: int, answered: bool) -> Verdict:
+    def _said_filled(self, ref: str, facts: _Facts, quantity: int, done: int, answered: bool) -> Judgement:
         """Executions are missing; or it was made smaller, where a complete answer has as many shares as were said."""
         order = self._order(ref, facts, OrderStatus.UNKNOWN)
         if answered and 0 < done == facts.filled_whole == facts.filled:
             message = f"the order was made smaller at the broker: {done} of {quantity}"
-            return Verdict(replace(order, status=OrderStatus.CANCELLED, message=message))
-        return Verdict(order, ask=True)
+            return Judgement(replace(order, status=OrderStatus.CANCELLED, message=message))
+        return Judgement(order, ask=True)
 
-    def _cancelled(self, ref: str, facts: _Facts, done: int, answered: bool) -> Verdict:
+    def _cancelled(self, ref: str, facts: _Facts, done: int, answered: bool) -> Judgement:
         """Ended, where its executions match what was said to be filled; executions that were asked for may be more."""
         said = facts.filled
         matches = done == said or (answered and (said is None or done > said))
         if not matches:
-            return Verdict(self._order(ref, facts, OrderStatus.UNKNOWN), ask=True)
+            return Judgement(self._order(ref, facts, OrderStatus.UNKNOWN), ask=True)
         refused = done == 0 and facts.meaning(Meaning.REFUSED)
-        return Verdict(self._order(ref, facts, OrderStatus.REJECTED if refused else OrderStatus.CANCELLED))
+        return Judgement(self._order(ref, facts, OrderStatus.REJECTED if refused else OrderStatus.CANCELLED))
 
     @staticmethod
     def _said_ended(facts: _Facts) -> bool:
@@ -326,7 +327,7 @@ class OrderBook:
     def _learn(self, ref: str, event: Event) -> None:
         """Remember the ids that `event` ties to `ref`, and take in what was waiting for them."""
         new = False
-        if not isinstance(event, Sent | Notice | Commission) and event.perm_id:
+        if not isinstance(event, Sent | Notice | CommissionReport) and event.perm_id:
             new = self._perm_refs.get(event.perm_id) != ref
             self._perm_refs[event.perm_id] = ref
             _forget_oldest(self._perm_refs, STRANGERS_REMEMBERED)
@@ -344,7 +345,7 @@ class OrderBook:
             self.take(waiting)
 
     def _is_of(self, event: Event, ref: str) -> bool:
-        return not isinstance(event, Commission) and self._ref_of(event) == ref
+        return not isinstance(event, CommissionReport) and self._ref_of(event) == ref
 
     def _order(self, ref: str, facts: _Facts, status: OrderStatus) -> Order:
         fills = tuple(

@@ -14,9 +14,10 @@ from qqqbot.model.ports import Clock
 # How often a wait looks whether the daemon is being stopped; only while an answer is waited for.
 LOOK_SECONDS = 0.25
 TOO_LATE = "no complete answer came in time"
+WHAT_IF = "what-if"
 
 
-class Mailbox:
+class PendingRequest:
     """One question's answer as it comes in."""
 
     def __init__(self, question: str) -> None:
@@ -26,48 +27,48 @@ class Mailbox:
         self.arrived = threading.Event()
 
 
-class Mailboxes:
-    """Mailboxes by key: a request's number, or the question itself where its answer carries none."""
+class PendingRequests:
+    """PendingRequests by key: a request's number, or the question itself where its answer carries none."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._open: dict[Hashable, Mailbox] = {}
+        self._open: dict[Hashable, PendingRequest] = {}
         self._closed = ""
 
-    def ask(self, key: Hashable, question: str, send: Callable[[], None]) -> Mailbox:
+    def ask(self, key: Hashable, question: str, send: Callable[[], None]) -> PendingRequest:
         """Register the mailbox, then send. A key that is in use is a mistake of the caller's."""
-        box = Mailbox(question)
+        request = PendingRequest(question)
         with self._lock:
             assert key not in self._open, f"{question} was asked already"
             if self._closed:
-                box.trouble = self._closed
-                box.arrived.set()
-                return box
-            self._open[key] = box
+                request.trouble = self._closed
+                request.arrived.set()
+                return request
+            self._open[key] = request
         try:
             send()
         except OSError as error:
             self.fail(key, f"the connection broke ({error})")
-        return box
+        return request
 
-    def answer(self, box: Mailbox, seconds: float) -> list[Any]:
+    def answer(self, request: PendingRequest, seconds: float) -> list[Any]:
         """The rows of a complete answer. Raises BrokerUnavailable."""
-        while not box.arrived.wait(min(LOOK_SECONDS, seconds)):
+        while not request.arrived.wait(min(LOOK_SECONDS, seconds)):
             seconds -= LOOK_SECONDS
             if seconds <= 0 or self._clock.stopping():
-                self._give_up(box)
-        if box.trouble:
-            raise BrokerUnavailable(f"the gateway did not answer for {box.question}: {box.trouble}")
-        return box.rows
+                self._give_up(request)
+        if request.trouble:
+            raise BrokerUnavailable(f"the gateway did not answer for {request.question}: {request.trouble}")
+        return request.rows
 
     def put(self, key: Hashable, row: Any) -> bool:
         """Whether somebody waits for it."""
         with self._lock:
-            box = self._open.get(key)
-            if box is not None:
-                box.rows.append(row)
-            return box is not None
+            request = self._open.get(key)
+            if request is not None:
+                request.rows.append(row)
+            return request is not None
 
     def end(self, key: Hashable) -> None:
         self._finish(key, "")
@@ -80,25 +81,21 @@ class Mailboxes:
         """Nothing will come any more."""
         with self._lock:
             self._closed = self._closed or trouble
-            boxes, self._open = list(self._open.values()), {}
-        for box in boxes:
-            box.trouble = trouble
-            box.arrived.set()
-
-    def waiting(self, key: Hashable) -> bool:
-        with self._lock:
-            return key in self._open
+            requests, self._open = list(self._open.values()), {}
+        for request in requests:
+            request.trouble = trouble
+            request.arrived.set()
 
     def _finish(self, key: Hashable, trouble: str) -> bool:
         with self._lock:
-            box = self._open.pop(key, None)
-        if box is not None:
-            box.trouble = trouble
-            box.arrived.set()
-        return box is not None
+            request = self._open.pop(key, None)
+        if request is not None:
+            request.trouble = trouble
+            request.arrived.set()
+        return request is not None
 
-    def _give_up(self, box: Mailbox) -> None:
+    def _give_up(self, request: PendingRequest) -> None:
         with self._lock:
-            keys = [key for key, other in self._open.items() if other is box]
+            keys = [key for key, other in self._open.items() if other is request]
         for key in keys:
             self._finish(key, TOO_LATE)

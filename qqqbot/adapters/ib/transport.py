@@ -22,11 +22,7 @@ MOST_SENDS_A_SECOND = 45
 LONGEST_GREETING = 1024
 SEND_SECONDS = 5
 
-MUTE = (
-    "{host} port {port} accepts the connection and does not answer within {seconds:g} s: a login or update dialog is "
-    "open in the gateway, this computer is not among its trusted IPs, or it has hung; look at it, restart it in doubt"
-)
-CLOSED = "the gateway closed the connection; connecting anew"
+CLOSED = "the gateway closed the connection; reconnecting"
 CLOSED_EARLY = (
     "the gateway closes the connection before it has answered: this computer may not be among its trusted IPs "
     "(Configure, API, Settings), or it is shutting down"
@@ -34,7 +30,16 @@ CLOSED_EARLY = (
 STRANGER = "{host} port {port} is not a gateway, it answers {said!r}: check ib_port"
 
 
-class Wire:
+def mute(host: str, port: int, seconds: float) -> str:
+    """The gateway took the connection and never greeted."""
+    return (
+        f"{host} port {port} accepts the connection and does not answer within {seconds:g} s: a login or update dialog "
+        "is open in the gateway, this computer is not among its trusted IPs, or it has hung; look at it; if in doubt, "
+        "restart it"
+    )
+
+
+class Transport:
     """A socket that connects by a deadline, reads without losing, sends whole messages, and ends at once.
 
     Reads block without a timeout: an idle connection wakes nobody. `disconnect` from any thread ends them.

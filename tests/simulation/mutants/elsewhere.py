@@ -38,14 +38,14 @@ MUTANTS = (
     ),
     Mutant(
         "an order is believed smaller without a complete answer",
-        "adapters/ib/order_tracker.py::OrderBook._said_filled",
+        "adapters/ib/order_tracker.py::OrderTracker._said_filled",
         "answered and 0 < done",
         "0 < done",
         ORDERS,
     ),
     Mutant(
         "an order is believed smaller than its status says",
-        "adapters/ib/order_tracker.py::OrderBook._said_filled",
+        "adapters/ib/order_tracker.py::OrderTracker._said_filled",
         "0 < done == facts.filled_whole == facts.filled",
         "done > 0",
         ORDERS,

@@ -1,78 +1,57 @@
-"""Climbs the ladder of a connection check: asks a gateway one thing after the other and hands each verdict on.
+"""Runs the checks of a connection one after the other and hands each result on.
 
-A rung that makes the later ones impossible ends the climb; the others are climbed whatever was found before, so that
-one run tells all there is to put right.
+A check without which the later ones are impossible ends the run; the others are made whatever was found before, so that
+one run reports everything there is to fix.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING
 
-from qqqbot.adapters.ib.doctor import account_checks as rungs
-from qqqbot.adapters.ib.doctor import connection_checks as ladder
-from qqqbot.adapters.ib.doctor.result import NAMES, Answer, Rung, Silence, Verdict
-from qqqbot.adapters.ib.transport import CLOSED_EARLY, MUTE
+from qqqbot.adapters.ib.doctor import account_checks, connection_checks
+from qqqbot.adapters.ib.doctor.result import Check, Result, Verdict
 from qqqbot.model.ports import Clock
 from qqqbot.model.values import SYMBOLS, TQQQ
 from qqqbot.runtime.config import Config
 
-# A client id apart from all that people number by hand; the largest that a gateway takes is 2**31 - 1.
+if TYPE_CHECKING:
+    from qqqbot.adapters.ib.doctor.probe import Probe
+
+# A client id far from those that people choose by hand; the largest that a gateway accepts is 2**31 - 1.
 OTHER_CLIENT_ID, LARGEST_CLIENT_ID = 1000, 0x7FFFFFFF
 # The broker's time comes in whole seconds.
 HALF_A_SECOND = timedelta(seconds=0.5)
 
 
-class Gateway(Protocol):
-    """What is asked of a connection; no question raises."""
-
-    account: str
-    managed: tuple[str, ...]
-
-    @property
-    def unreachable(self) -> OSError | None: ...
-    @property
-    def server_version(self) -> int | None: ...
-    @property
-    def greeting(self) -> str: ...
-    def greet(self, host: str, port: int, client_id: int) -> str: ...
-    def line(self) -> str: ...
-    def time(self, seconds: float) -> Answer: ...
-    def open_orders(self, seconds: float) -> Answer: ...
-    def look(self, symbols: tuple[str, ...], seconds: float) -> tuple[Answer, Answer, dict[str, Answer]]: ...
-    def quotes(self, symbols: tuple[str, ...], seconds: float) -> tuple[dict[str, dict[int, float]], str]: ...
-    def what_if(self, symbol: str, now: datetime, seconds: float) -> Answer: ...
-    def shut(self, why: str) -> None: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds for each question; together below half a minute, whatever a gateway leaves unanswered."""
+    """Seconds for each request; together below half a minute, whatever a gateway leaves unanswered."""
 
     connect: float = 8.0
     time: float = 3.0
     orders: float = 4.0
-    look: float = 6.0
+    account: float = 6.0
     quotes: float = 3.0
     what_if: float = 4.0
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    rungs: tuple[Rung, ...]
+    results: tuple[Result, ...]
     accounts: tuple[str, ...]
-    """every account id that a text of the report may hold"""
+    """every account id that a text of the report may contain"""
     account: str
     dry_run: bool
 
     @property
     def not_reached(self) -> tuple[str, ...]:
-        seen = {rung.name for rung in self.rungs}
-        return tuple(name for name in NAMES if name not in seen)
+        seen = {result.name for result in self.results}
+        return tuple(name for name in Check if name not in seen)
 
     @property
     def failed(self) -> tuple[str, ...]:
-        return tuple(rung.name for rung in self.rungs if rung.verdict is Verdict.FAILED)
+        return tuple(result.name for result in self.results if result.verdict is Verdict.FAILED)
 
     @property
     def could_trade(self) -> bool:
@@ -81,20 +60,20 @@ class Report:
     @property
     def conclusion(self) -> str:
         if not self.could_trade:
-            return f"The bot could NOT trade: {', '.join(self.failed)}. Put right the first FAILED, and run this again."
-        whose = f"The bot could trade {self.account}, {ladder.money(self.account)}."
+            return f"The bot could NOT trade: {', '.join(self.failed)}. Fix the first FAILED, and run this again."
+        whose = f"The bot could trade {self.account}, {connection_checks.money(self.account)}."
         return f"{whose} It does not yet: dry_run is true." if self.dry_run else whose
 
 
 class Checkup:
-    """`daemon` is the pid of a running daemon, None where there is none; `show` is given each rung as it is climbed."""
+    """`daemon` is the pid of a running daemon, None if there is none; `show` is given each result as it is found."""
 
     def __init__(
         self,
         settings: Config,
         clock: Clock,
         patience: Patience,
-        show: Callable[[Rung, tuple[str, ...]], None],
+        show: Callable[[Result, tuple[str, ...]], None],
         what_if: bool = False,
         daemon: int | None = None,
     ) -> None:
@@ -104,96 +83,95 @@ class Checkup:
         self._show = show
         self._what_if = what_if
         self._daemon = daemon
-        self._rungs: list[Rung] = []
+        self._results: list[Result] = []
         self._accounts: tuple[str, ...] = tuple(filter(None, [settings.ib_account]))
         self._account = ""
 
     def without_package(self, problem: str) -> Report:
-        self._add(ladder.no_package(problem))
+        self._add(connection_checks.no_package(problem))
         return self._report()
 
-    def climb(self, gateway: Gateway, release: str, newest: int) -> Report:
-        """`release` and `newest` are the client's own name and the newest server version it speaks."""
-        self._add(ladder.package(release, newest))
+    def run(self, probe: "Probe", release: str, newest: int) -> Report:
+        """`release` and `newest` are the client's own name and the newest server version that it speaks."""
+        self._add(connection_checks.package(release, newest))
         try:
-            if self._connect(gateway) and self._know_time(gateway) and self._know_account(gateway):
-                self._read(gateway)
+            if self._connect(probe) and self._check_time(probe) and self._check_account(probe):
+                self._read(probe)
         finally:
-            gateway.shut("the check has ended")
+            probe.close()
         return self._report()
 
-    def _connect(self, gateway: Gateway) -> bool:
+    def _connect(self, probe: "Probe") -> bool:
         host, port, number = self._settings.ib_host, self._settings.ib_port, self._client_id()
-        ended = gateway.greet(host, port, number)
-        if gateway.unreachable is not None:
-            return self._add(ladder.unreachable(host, port, gateway.unreachable, self._patience.connect))
-        self._add(ladder.reached(host, port))
+        ended = probe.connect(host, port, number)
+        if probe.unreachable is not None:
+            return self._add(connection_checks.unreachable(host, port, probe.unreachable, self._patience.connect))
+        self._add(connection_checks.reached(host, port))
         if ended.startswith("326:"):
-            self._add(ladder.greeted(gateway.server_version or 0))
-            return self._add(ladder.client_id_taken(number, ended))
-        if ended or gateway.server_version is None:
-            mute = MUTE.format(host=host, port=port, seconds=self._patience.connect)
-            silence = {mute: Silence.MUTE, CLOSED_EARLY: Silence.CLOSED}.get(ended)
-            return self._add(ladder.not_greeted(ended, gateway.server_version, silence))
-        self._add(ladder.greeted(gateway.server_version))
-        return self._add(ladder.client_id(number, self._daemon))
+            self._add(connection_checks.greeted(probe.server_version or 0))
+            return self._add(connection_checks.client_id_taken(number, ended))
+        if ended or probe.server_version is None:
+            seconds = self._patience.connect
+            return self._add(connection_checks.no_greeting(host, port, ended, probe.server_version, seconds))
+        self._add(connection_checks.greeted(probe.server_version))
+        return self._add(connection_checks.client_id(number, self._daemon))
 
     def _client_id(self) -> int:
-        """The bot's own, or one that does not throw out a daemon that is connected with it."""
+        """The bot's own, or one that does not disconnect a daemon that uses it."""
         own = self._settings.ib_client_id
         if self._daemon is None:
             return own
         other = own + OTHER_CLIENT_ID
         return other if other <= LARGEST_CLIENT_ID else own - OTHER_CLIENT_ID
 
-    def _know_time(self, gateway: Gateway) -> bool:
-        answer = gateway.time(self._patience.time)
+    def _check_time(self, probe: "Probe") -> bool:
+        answer = probe.time(self._patience.time)
         skew = self._skew(answer.rows[-1]) if not answer.trouble else None
         answered = answer.trouble == ""
-        self._add(ladder.clock(skew, answer.trouble))
+        self._add(connection_checks.clock(skew, answer.trouble))
         if answered:
-            self._add(ladder.time_zone(gateway.greeting))
+            self._add(connection_checks.time_zone(probe.connected_at))
         return answered
 
-    def _skew(self, told: int) -> timedelta:
-        return self._clock.now() - (datetime.fromtimestamp(told, UTC) + HALF_A_SECOND)
+    def _skew(self, seconds: int) -> timedelta:
+        return self._clock.now() - (datetime.fromtimestamp(seconds, UTC) + HALF_A_SECOND)
 
-    def _know_account(self, gateway: Gateway) -> bool:
-        self._accounts = (*gateway.managed, *self._accounts)
-        rung, self._account = ladder.account(gateway.managed, self._settings.ib_account)
-        if not self._add(rung):
+    def _check_account(self, probe: "Probe") -> bool:
+        self._accounts = (*probe.managed, *self._accounts)
+        result, self._account = connection_checks.account(probe.managed, self._settings.ib_account)
+        if not self._add(result):
             return False
-        gateway.account = self._account
-        self._add(ladder.kind(self._account, self._settings.ib_port))
-        self._add(ladder.keys(self._account, self._settings))
+        probe.choose(self._account)
+        self._add(connection_checks.kind(self._account, self._settings.ib_port))
+        self._add(connection_checks.keys(self._account, self._settings))
         return True
 
-    def _read(self, gateway: Gateway) -> None:
-        orders = gateway.open_orders(self._patience.orders)
-        if self._add(rungs.read_only(orders)):
-            self._add(rungs.open_orders(orders))
-        summary, positions, contracts = gateway.look(SYMBOLS, self._patience.look)
-        self._add(rungs.summary(summary, self._account, self._settings))
-        self._add(rungs.positions(positions, self._account))
-        self._add(rungs.contracts(contracts, self._settings.order_type, self._clock.now()))
-        ticks, trouble = gateway.quotes(SYMBOLS, self._patience.quotes)
-        self._add(rungs.line(gateway.line()))
-        self._add(rungs.quotes(ticks, trouble))
-        self._add(self._precautions(gateway))
+    def _read(self, probe: "Probe") -> None:
+        orders = probe.open_orders(self._patience.orders)
+        if self._add(account_checks.read_only(orders)):
+            self._add(account_checks.open_orders(orders))
+        summary, positions, contracts = probe.account_data(SYMBOLS, self._patience.account)
+        self._add(account_checks.summary(summary, self._account, self._settings))
+        self._add(account_checks.positions(positions, self._account))
+        self._add(account_checks.contracts(contracts, self._settings.order_type, self._clock.now()))
+        ticks, trouble = probe.quotes(SYMBOLS, self._patience.quotes)
+        self._add(account_checks.line(probe.interrupted()))
+        self._add(account_checks.quotes(ticks, trouble))
+        self._add(self._precautions(probe))
 
-    def _precautions(self, gateway: Gateway) -> Rung:
-        """A what-if is sent only where it was wished for and nothing else is doubtful."""
+    def _precautions(self, probe: "Probe") -> Result:
+        """A what-if is sent only if it was requested and nothing else is doubtful."""
         if not self._what_if:
-            return rungs.precautions(None, TQQQ)
+            return account_checks.precautions(None, TQQQ)
         if failed := self._report().failed:
-            return rungs.precautions(None, TQQQ, failed)
-        return rungs.precautions(gateway.what_if(TQQQ, self._clock.now(), self._patience.what_if), TQQQ)
+            return account_checks.precautions(None, TQQQ, failed)
+        return account_checks.precautions(probe.what_if(TQQQ, self._clock.now(), self._patience.what_if), TQQQ)
 
-    def _add(self, rung: Rung) -> bool:
-        """Whether it holds."""
-        self._rungs.append(rung)
-        self._show(rung, self._accounts)
-        return rung.verdict is not Verdict.FAILED
+    def _add(self, result: Result) -> bool:
+        """Whether it did not fail."""
+        self._results.append(result)
+        self._show(result, self._accounts)
+        return result.verdict is not Verdict.FAILED
 
     def _report(self) -> Report:
-        return Report(tuple(self._rungs), self._accounts, self._account, self._settings.dry_run)
+        return Report(tuple(self._results), self._accounts, self._account, self._settings.dry_run)

@@ -1,159 +1,176 @@
-"""One connection to a gateway for looking only: the questions of a connection check, each with a deadline of its own.
+"""The questions of a connection check, put to one gateway connection, each with its own deadline.
 
-Rule 1: it places no order. The one message about an order that it can send is a what-if, which the broker answers with
+Rule 1: it places no order. The only message about an order that it can send is a what-if, which the broker answers with
         an estimate and forgets.
-Rule 2: a question that stays without an answer ends neither the connection nor the other questions.
+Rule 2: a question that gets no answer ends neither the connection nor the other questions.
 """
-# ruff: noqa: ARG002  (the parameters of callbacks are the client's)
 
 import time
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
-from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
-import ibapi
-from ibapi.client import MAX_CLIENT_VER
-
-from ib_broker import READING, IBGateway, contract_of, order_of
-from qqqbot.adapters.ib.account import SUMMARY_TAGS
-from qqqbot.adapters.ib.connection import Timing
-from qqqbot.adapters.ib.doctor.result import Answer, Contract, OpenOrder, WhatIf
+from qqqbot.adapters.ib.connection import READING
+from qqqbot.adapters.ib.doctor.result import ContractDetails, Reply, WhatIf
 from qqqbot.adapters.ib.error_codes import Meaning, code, explain
 from qqqbot.adapters.ib.order_tracker import Event, Notice, number_of
-from qqqbot.adapters.ib.requests import Mailbox
+from qqqbot.adapters.ib.requests import WHAT_IF, PendingRequest, PendingRequests
+from qqqbot.adapters.ib.transport import Transport
 from qqqbot.model.errors import BrokerUnavailable
-from qqqbot.model.ports import Clock
 from qqqbot.model.values import Holding, OrderIntent, OrderType, Side
 
-WHAT_IF = "what-if"
+Ticks = dict[str, dict[int, float]]
 
 
-def client_release() -> tuple[str, int]:
-    """('ibapi 9.81.1-1', the newest server version that it speaks)."""
-    return f"ibapi {ibapi.get_version_string()}", MAX_CLIENT_VER
+class GatewayClient(Protocol):
+    """What a probe uses of the client's connection (`IBGateway`). Callbacks answer the requests."""
+
+    account: str
+    managed: tuple[str, ...]
+    requests: PendingRequests
+
+    @property
+    def conn(self) -> Transport | None: ...
+    def serverVersion(self) -> int | None: ...
+    def twsConnectionTime(self) -> bytes | str | None: ...
+    def open(self, host: str, port: int, client_id: int) -> None: ...
+    def shut(self, why: str) -> None: ...
+    def ended(self) -> str: ...
+    def interrupted(self) -> str: ...
+    def ask_time(self) -> PendingRequest: ...
+    def ask_open_orders(self) -> PendingRequest: ...
+    def ask_summary(self) -> PendingRequest: ...
+    def ask_positions(self) -> PendingRequest: ...
+    def ask_contract(self, symbol: str) -> PendingRequest: ...
+    def ask_what_if(self, order_id: int, intent: OrderIntent) -> PendingRequest: ...
+    def take_order_id(self, above: int) -> int: ...
+    def quotes(self, symbols: Iterable[str], seconds: float) -> tuple[Ticks, str]: ...
 
 
-class Probe(IBGateway):
-    """`seconds` bound the connect, greeting included."""
+class Probe:
+    """`make` makes a new, unconnected gateway object that hands what it hears about orders to its listener."""
 
-    def __init__(self, clock: Clock, seconds: float) -> None:
-        super().__init__(clock, Timing(connect=seconds), self._hear)
+    def __init__(self, make: Callable[[Callable[[Event], None]], GatewayClient]) -> None:
+        self._gateway = make(self._hear)
         self._warnings: list[str] = []
         self._what_if_id = 0
 
-    # Questions
-
-    def greet(self, host: str, port: int, client_id: int) -> str:
-        """Connect; empty, or why there is no connection."""
+    def connect(self, host: str, port: int, client_id: int) -> str:
+        """Empty, or why there is no connection."""
         try:
-            self.open(host, port, client_id)
+            self._gateway.open(host, port, client_id)
         except BrokerUnavailable:
-            return _here(self.ended())
+            return _without_retry(self._gateway.ended())
         return ""
+
+    def close(self) -> None:
+        self._gateway.shut("the check has ended")
 
     @property
     def unreachable(self) -> OSError | None:
-        """Why the port could not be connected to, where that was it."""
-        return self.conn.unreachable if self.conn else None
+        """Why the port could not be connected to, if that was the reason."""
+        transport = self._gateway.conn
+        return transport.unreachable if transport else None
 
     @property
     def server_version(self) -> int | None:
         """Known once the gateway has greeted."""
-        return self.serverVersion() or None
+        return self._gateway.serverVersion() or None
 
     @property
-    def greeting(self) -> str:
-        """The gateway's own time and zone at the connect, as it writes them."""
-        told = self.twsConnectionTime() or ""
-        return told.decode(errors="replace") if isinstance(told, bytes) else str(told)
+    def connected_at(self) -> str:
+        """The gateway's own time and zone of the connection, as it writes them."""
+        text = self._gateway.twsConnectionTime() or ""
+        return text.decode(errors="replace") if isinstance(text, bytes) else str(text)
 
-    def line(self) -> str:
-        """What the gateway said of its own connection to the broker; empty where it said nothing."""
-        said = self.interrupted()
+    @property
+    def managed(self) -> tuple[str, ...]:
+        """The accounts of the gateway's login."""
+        return self._gateway.managed
+
+    def choose(self, account: str) -> None:
+        """From here on only this account's orders count."""
+        self._gateway.account = account
+
+    def interrupted(self) -> str:
+        """What the gateway said about its own connection to the broker; empty if it said nothing."""
+        said = self._gateway.interrupted()
         return "" if said == READING else said
 
-    def time(self, seconds: float) -> Answer:
-        return self._read(self.boxes.ask("time", "the time", self.reqCurrentTime), seconds)
+    def time(self, seconds: float) -> Reply:
+        return self._read(self._gateway.ask_time(), seconds)
 
-    def open_orders(self, seconds: float) -> Answer:
-        """Of every client. Alone: a read-only gateway's refusal does not say what it refuses."""
-        return self._read(self._ask_open_orders(), seconds)
+    def open_orders(self, seconds: float) -> Reply:
+        """Every client's. Asked alone: a read-only gateway's refusal does not say what it refuses."""
+        return self._read(self._gateway.ask_open_orders(), seconds)
 
-    def look(self, symbols: tuple[str, ...], seconds: float) -> tuple[Answer, Answer, dict[str, Answer]]:
-        """Account summary, positions and contract details, asked for at once, within `seconds` together."""
+    def account_data(self, symbols: tuple[str, ...], seconds: float) -> tuple[Reply, Reply, dict[str, Reply]]:
+        """Account summary, positions and contract details, requested together, within `seconds` in all."""
         until = time.monotonic() + seconds
-        tags = ",".join(SUMMARY_TAGS)
-        summary = self.ask("the account summary", lambda n: self.reqAccountSummary(n, "All", tags))
-        positions = self.boxes.ask("positions", "positions", self.reqPositions)
-        details = {symbol: self._ask_contract(symbol) for symbol in symbols}
+        summary, positions = self._gateway.ask_summary(), self._gateway.ask_positions()
+        contracts = {symbol: self._gateway.ask_contract(symbol) for symbol in symbols}
 
-        def read(box: Mailbox) -> Answer:
-            return self._read(box, until - time.monotonic())
+        def read(request: PendingRequest) -> Reply:
+            return self._read(request, until - time.monotonic())
 
-        return read(summary), read(positions), {symbol: read(box) for symbol, box in details.items()}
+        replies = read(summary), read(positions)
+        return *replies, {symbol: _details(read(request)) for symbol, request in contracts.items()}
 
-    def _ask_contract(self, symbol: str) -> Mailbox:
-        return self.ask(f"the contract of {symbol}", lambda n: self.reqContractDetails(n, contract_of(symbol)))
+    def quotes(self, symbols: tuple[str, ...], seconds: float) -> tuple[Ticks, str]:
+        return self._gateway.quotes(symbols, seconds)
 
-    def what_if(self, symbol: str, now: datetime, seconds: float) -> Answer:
+    def what_if(self, symbol: str, now: datetime, seconds: float) -> Reply:
         """What the broker would say to an order for one share at the market. Nothing is placed."""
-        order = order_of(_one_share(symbol, now), self.account)
-        order.whatIf = True
-        number = self._what_if_id = self.take_order_id(0)
-        send = partial(self.placeOrder, number, contract_of(symbol), order)
-        return self._read(self.boxes.ask(WHAT_IF, "a what-if order", send), seconds)
+        self._what_if_id = self._gateway.take_order_id(0)
+        reply = self._read(self._gateway.ask_what_if(self._what_if_id, _one_share(symbol, now)), seconds)
+        return Reply(tuple(_estimate(state, self._warnings) for state in reply.rows), reply.trouble)
 
-    def _read(self, box: Mailbox, seconds: float) -> Answer:
+    def _read(self, request: PendingRequest, seconds: float) -> Reply:
         try:
-            return Answer(tuple(self.boxes.answer(box, max(0.0, seconds))))
+            return Reply(tuple(self._gateway.requests.answer(request, max(0.0, seconds))))
         except BrokerUnavailable:
-            return Answer(trouble=_here(box.trouble))
-
-    # Callbacks
-
-    def contractDetails(self, reqId: int, contractDetails: Any) -> None:
-        told = contractDetails
-        found = Contract(
-            sec_type=told.contract.secType,
-            con_id=told.contract.conId,
-            min_tick=number_of(told.minTick),
-            order_types=tuple(told.orderTypes.split(",")),
-            hours=told.liquidHours,
-            zone=told.timeZoneId,
-        )
-        self.boxes.put(reqId, found)
-
-    def contractDetailsEnd(self, reqId: int) -> None:
-        self.boxes.end(reqId)
-
-    def openOrder(self, orderId: int, contract: Any, order: Any, orderState: Any) -> None:
-        if order.whatIf:
-            commission = getattr(orderState, "commissionAndFees", None) or getattr(orderState, "commission", None)
-            warnings = [*self._warnings, *filter(None, [" ".join(orderState.warningText.split())])]
-            told = WhatIf(number_of(orderState.initMarginChange), number_of(commission), tuple(warnings))
-            self.boxes.put(WHAT_IF, told)
-            self.boxes.end(WHAT_IF)
-        elif order.account == self.account:
-            self.boxes.put("open", OpenOrder(contract.symbol, order.orderRef))
+            return Reply(trouble=_without_retry(request.trouble))
 
     def _hear(self, event: Event) -> None:
-        """Of all that is told of orders only what is said about the what-if matters here."""
+        """Of everything said about orders only what concerns the what-if matters here."""
         if not isinstance(event, Notice) or event.order_id != self._what_if_id:
             return
         if code(event.number).meaning is Meaning.NOTICE:
             self._warnings.append(f"{event.number}: {event.text}")
         else:
-            self.boxes.fail(WHAT_IF, explain(event.number, event.text))
+            self._gateway.requests.fail(WHAT_IF, explain(event.number, event.text))
 
 
-def _here(trouble: str) -> str:
-    """Unlike the bot, this connection is not made anew."""
-    return trouble.removesuffix("; connecting anew")
+def _details(reply: Reply) -> Reply:
+    """The client's objects as our own."""
+    found = (
+        ContractDetails(
+            sec_type=details.contract.secType,
+            min_tick=number_of(details.minTick),
+            order_types=tuple(details.orderTypes.split(",")),
+            hours=details.liquidHours,
+            zone=details.timeZoneId,
+        )
+        for details in reply.rows
+    )
+    return Reply(tuple(found), reply.trouble)
+
+
+def _estimate(state: Any, warnings: list[str]) -> WhatIf:
+    """Of an OrderState, whose commission has a new name since 10.37."""
+    commission = getattr(state, "commissionAndFees", None) or getattr(state, "commission", None)
+    said = (*warnings, *filter(None, [" ".join(state.warningText.split())]))
+    return WhatIf(number_of(state.initMarginChange), number_of(commission), said)
+
+
+def _without_retry(trouble: str) -> str:
+    """Unlike the bot, a check does not reconnect."""
+    return trouble.removesuffix("; reconnecting")
 
 
 def _one_share(symbol: str, now: datetime) -> OrderIntent:
-    """An order as the bot would send it; the numbers of its decision play no part."""
+    """An order as the bot would send it; the figures of its decision play no part."""
     return OrderIntent(
         order_ref=WHAT_IF,
         session=now.date(),

@@ -1,27 +1,31 @@
-"""What a connection check is made of: its rungs by name, their verdicts, and what a gateway answered. Pure."""
+"""What a connection check consists of: its checks by name, their verdicts, and what a gateway replied. Pure."""
 
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-PACKAGE, PORT, HANDSHAKE, CLIENT_ID = "API package", "Host and port", "Handshake", "Client id"
-CLOCK, ZONE, ACCOUNT, KIND, KEYS = "Clock", "Time zone", "Account", "Paper or live", "Keys"
-READ_ONLY, ORDERS, SUMMARY, POSITIONS = "Read-only API", "Open orders", "Account summary", "Positions"
-CONTRACTS, LINE, QUOTES, PRECAUTIONS = "Contracts", "Line to IB", "Quotes", "Precautions"
-NAMES: tuple[str, ...] = (
-    *(PACKAGE, PORT, HANDSHAKE, CLIENT_ID),
-    *(CLOCK, ZONE, ACCOUNT, KIND, KEYS),
-    *(READ_ONLY, ORDERS, SUMMARY, POSITIONS),
-    *(CONTRACTS, LINE, QUOTES, PRECAUTIONS),
-)
 
+class Check(StrEnum):
+    """In the order in which they are made."""
 
-class Silence(StrEnum):
-    """How a gateway that was reached did not greet."""
-
-    MUTE = "mute"
-    CLOSED = "closed"
+    PACKAGE = "API package"
+    PORT = "Host and port"
+    HANDSHAKE = "Handshake"
+    CLIENT_ID = "Client id"
+    CLOCK = "Clock"
+    ZONE = "Time zone"
+    ACCOUNT = "Account"
+    KIND = "Paper or live"
+    KEYS = "Keys"
+    READ_ONLY = "Read-only API"
+    ORDERS = "Open orders"
+    SUMMARY = "Account summary"
+    POSITIONS = "Positions"
+    CONTRACTS = "Contracts"
+    LINE = "Line to IB"
+    QUOTES = "Quotes"
+    PRECAUTIONS = "Precautions"
 
 
 class Verdict(StrEnum):
@@ -31,28 +35,41 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Rung:
+class Result:
     """`found` is the fact, `meaning` what it means for the bot, `fix` what to do; the last two may be empty."""
 
-    name: str
+    name: Check
     verdict: Verdict
     found: str
     meaning: str = ""
     fix: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class OpenOrder:
-    symbol: str
-    order_ref: str
+def ok(name: Check, found: str, meaning: str = "") -> Result:
+    return Result(name, Verdict.OK, found, meaning)
+
+
+def note(name: Check, found: str, meaning: str, fix: str = "") -> Result:
+    return Result(name, Verdict.NOTE, found, meaning, fix)
+
+
+def failed(name: Check, found: str, meaning: str = "", fix: str = "") -> Result:
+    return Result(name, Verdict.FAILED, found, meaning, fix)
 
 
 @dataclass(frozen=True, slots=True)
-class Contract:
-    """One instrument that a description fits. `hours` is the broker's text of regular hours, day by day."""
+class Reply:
+    """`trouble` is empty if the reply is complete, and only then do its rows count."""
+
+    rows: tuple[Any, ...] = ()
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ContractDetails:
+    """One instrument that fits a description. `hours` is the broker's text of regular hours, day by day."""
 
     sec_type: str
-    con_id: int
     min_tick: Decimal | None
     order_types: tuple[str, ...]
     hours: str
@@ -61,16 +78,8 @@ class Contract:
 
 @dataclass(frozen=True, slots=True)
 class WhatIf:
-    """The broker's estimate for an order that is not placed; None where it gave no number."""
+    """The broker's estimate for an order that is not placed; None if it gave no number."""
 
     margin: Decimal | None
     commission: Decimal | None
     warnings: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """`trouble` is empty where the answer is complete, and only then are its rows worth anything."""
-
-    rows: tuple[Any, ...] = ()
-    trouble: str = ""

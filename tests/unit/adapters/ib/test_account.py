@@ -159,5 +159,5 @@ def test_a_short_position_stays_negative() -> None:
 def test_a_snapshot_puts_it_together() -> None:
     seen = snapshot(Mode.PAPER, ACCOUNT, rows(CASH), [stock("5")], ["qqqbot-2", "qqqbot-1"], Decimal(100), NOW)
     assert (seen.account, seen.mode, seen.taken_at) == (ACCOUNT, Mode.PAPER, NOW)
-    assert (seen.net_liquidation, seen.spendable, seen.unsettled) == (100000, 39900, 100)
+    assert (seen.net_liquidation, seen.spendable, seen.unsettled) == (Decimal(100000), Decimal(39900), Decimal(100))
     assert (seen.positions, seen.open_order_refs) == ({"QQQ": 5, "TQQQ": 0}, ("qqqbot-1", "qqqbot-2"))

@@ -40,7 +40,7 @@ def test_missing_quotes_are_no_failure_of_anything_else() -> None:
 
 def test_a_code_that_nobody_knows_is_neither_dead_nor_alive() -> None:
     assert code(98765).meaning is Meaning.UNKNOWN
-    assert explain(98765, "something new").startswith("98765: a code that this program does not know (something new)")
+    assert explain(98765, "something new").startswith("98765: this program does not know the code (something new)")
 
 
 @pytest.mark.parametrize("number", sorted(CODES))
@@ -54,7 +54,8 @@ def test_every_code_has_a_sentence_and_every_trouble_a_way_out(number: int) -> N
 
 def test_the_brokers_text_comes_in_one_line() -> None:
     assert explain(399, "Order Message:\nBUY 5 QQQ\nWarning: held") == (
-        "399: a message about the order, which lives (Order Message: BUY 5 QQQ Warning: held); read the broker's text"
+        "399: a message about the order, which stays open "
+        "(Order Message: BUY 5 QQQ Warning: held); read the broker's text"
     )
 
 

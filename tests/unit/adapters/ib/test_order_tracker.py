@@ -12,10 +12,10 @@ from qqqbot.adapters.ib.order_tracker import (
     Completed,
     Event,
     Execution,
-    OrderBook,
+    Judgement,
+    OrderTracker,
     Sent,
     Status,
-    Verdict,
     number_of,
     parse_time,
     whole,
@@ -41,8 +41,8 @@ from tests.support.ib_tapes import (
 each_tape = pytest.mark.parametrize("tape", TAPES, ids=lambda tape: tape.name)
 
 
-def play(events: tuple[Event, ...] | list[Event], alive: frozenset[str] | None = None) -> Verdict:
-    book = OrderBook()
+def play(events: tuple[Event, ...] | list[Event], alive: frozenset[str] | None = None) -> Judgement:
+    book = OrderTracker()
     for event in events:
         book.take(event)
     return book.judge(REF, QUANTITY, alive)
@@ -50,10 +50,10 @@ def play(events: tuple[Event, ...] | list[Event], alive: frozenset[str] | None =
 
 @each_tape
 def test_a_tape_ends_as_it_should(tape: Tape) -> None:
-    verdict = play(tape.events, tape.alive)
-    assert verdict.order is not None
-    assert (verdict.order.status, verdict.order.filled, verdict.ask) == (tape.status, tape.filled, tape.ask)
-    assert tuple(str(fill.price) for fill in verdict.order.fills) == tape.prices
+    judgement = play(tape.events, tape.alive)
+    assert judgement.order is not None
+    assert (judgement.order.status, judgement.order.filled, judgement.ask) == (tape.status, tape.filled, tape.ask)
+    assert tuple(str(fill.price) for fill in judgement.order.fills) == tape.prices
 
 
 @each_tape
@@ -79,7 +79,7 @@ def test_an_order_that_is_done_early_has_the_fills_it_ends_with(tape: Tape, data
     whole_order = play(tape.events, tape.alive).order
     assert whole_order is not None
     shuffled = data.draw(st.permutations(tape.events))
-    book = OrderBook()
+    book = OrderTracker()
     for event in shuffled:
         book.take(event)
         seen = book.judge(REF, QUANTITY).order
@@ -106,25 +106,25 @@ def test_a_corrected_execution_keeps_its_commission_where_no_new_one_is_told() -
 
 
 def test_an_order_nobody_has_heard_of_is_asked_for() -> None:
-    assert play(()) == Verdict(None, ask=True)
-    assert play((), frozenset()) == Verdict(None)
+    assert play(()) == Judgement(None, ask=True)
+    assert play((), frozenset()) == Judgement(None)
 
 
 def test_a_living_order_that_an_answer_does_not_list_is_gone_and_not_done() -> None:
-    verdict = play((SENT, opened("Submitted"), status("Submitted", 40), execution(40)), frozenset())
-    assert verdict.gone
-    assert verdict.order is not None
-    assert (verdict.order.status, verdict.order.filled) == (OrderStatus.UNKNOWN, 40)
+    judgement = play((SENT, opened("Submitted"), status("Submitted", 40), execution(40)), frozenset())
+    assert judgement.gone
+    assert judgement.order is not None
+    assert (judgement.order.status, judgement.order.filled) == (OrderStatus.UNKNOWN, 40)
 
 
 def test_an_order_that_is_listed_as_open_is_not_done_whatever_was_said_before() -> None:
-    verdict = play((SENT, status("Submitted"), status("Cancelled")), frozenset({REF}))
-    assert verdict.order is not None
-    assert (verdict.order.status, verdict.ask) == (OrderStatus.WORKING, True)
+    judgement = play((SENT, status("Submitted"), status("Cancelled")), frozenset({REF}))
+    assert judgement.order is not None
+    assert (judgement.order.status, judgement.ask) == (OrderStatus.WORKING, True)
 
 
 def test_after_a_reconnect_a_living_order_counts_only_when_it_is_heard_of_again() -> None:
-    book = OrderBook()
+    book = OrderTracker()
     for event in (SENT, opened("Submitted"), status("Submitted")):
         book.take(event)
     assert not book.judge(REF, QUANTITY).ask
@@ -136,7 +136,7 @@ def test_after_a_reconnect_a_living_order_counts_only_when_it_is_heard_of_again(
 
 
 def test_an_order_id_that_is_given_out_again_belongs_to_the_new_order() -> None:
-    book = OrderBook()
+    book = OrderTracker()
     for event in (SENT, opened("Submitted"), execution(), commission()):
         book.take(event)
     book.new_connection()
@@ -151,7 +151,7 @@ def test_an_order_id_that_is_given_out_again_belongs_to_the_new_order() -> None:
 
 def test_a_status_of_another_permanent_id_is_not_ours_though_the_order_id_is_the_same() -> None:
     """After a roll-back the old order's executions come with the id that the new order has now."""
-    book = OrderBook()
+    book = OrderTracker()
     book.take(execution())
     book.take(Sent(OTHER_REF, ORDER_ID))
     book.take(status("Filled", 100))
@@ -161,7 +161,7 @@ def test_a_status_of_another_permanent_id_is_not_ours_though_the_order_id_is_the
 
 
 def test_the_next_order_id_is_above_all_that_were_seen() -> None:
-    book = OrderBook()
+    book = OrderTracker()
     book.take(opened("Submitted", order_id=12))
     book.take(Execution("x.1", 5, 31, OTHER_REF, "QQQ", Side.SELL, 1, Decimal(1), NOW))
     book.new_connection()
@@ -169,7 +169,7 @@ def test_the_next_order_id_is_above_all_that_were_seen() -> None:
 
 
 def test_orders_of_others_are_neither_kept_nor_mixed_up() -> None:
-    book = OrderBook()
+    book = OrderTracker()
     book.take(Execution("m.1", 99, 0, "", "QQQ", Side.BUY, 100, Decimal(450), NOW))
     book.take(Execution("m.2", 98, 0, "somebody-7", "QQQ", Side.BUY, 100, Decimal(450), NOW))
     book.take(Status(99, 0, "Filled", "", 100))
@@ -205,7 +205,7 @@ def test_an_order_that_was_made_smaller_says_so_and_louder_than_any_notice() -> 
 
 
 def test_old_orders_are_forgotten_in_the_end() -> None:
-    book = OrderBook()
+    book = OrderTracker()
     for number in range(600):
         book.take(Execution(f"a{number}.1", number + 1, 0, f"qqqbot-x-{number}", "QQQ", Side.BUY, 1, Decimal(1), NOW))
     assert len(book.with_executions()) == 500

@@ -1,0 +1,147 @@
+"""The account checks as pure functions: what no gateway stand-in plays, and every edge of a verdict."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from qqqbot.adapters.ib.account import PositionRow, SummaryRow
+from qqqbot.adapters.ib.doctor import account_checks
+from qqqbot.adapters.ib.doctor.result import ContractDetails, Reply, Verdict, WhatIf
+from qqqbot.adapters.ib.order_tracker import Status
+from qqqbot.runtime.config import Config
+from tests.support.builders import ACCOUNT, NOW
+
+OK, NOTE, FAILED = Verdict.OK, Verdict.NOTE, Verdict.FAILED
+HOURS = "20261123:0930-20261123:1600;20261124:0930-20261124:1600;20261125:CLOSED;20261127:0930-20261127:1300"
+SHARE = ContractDetails("STK", Decimal("0.01"), ("LMT", "MKT"), HOURS, "US/Eastern")
+MONEY = {"AvailableFunds": "100000", "BuyingPower": "400000", "NetLiquidation": "100000", "TotalCashValue": "100000"}
+
+
+def open_order(symbol: str) -> Status:
+    return Status(1, 1, "Submitted", "x", symbol=symbol)
+
+
+def summary_of(**changes: str) -> Reply:
+    return Reply(tuple(SummaryRow(ACCOUNT, tag, value, "USD") for tag, value in {**MONEY, **changes}.items()))
+
+
+def positions_of(**quantities: str) -> Reply:
+    return Reply(tuple(PositionRow(ACCOUNT, s, "STK", "USD", Decimal(q)) for s, q in quantities.items()))
+
+
+def both(**changes: Any) -> dict[str, Reply]:
+    """The contract details of QQQ and TQQQ, the latter changed."""
+    return {"QQQ": Reply((SHARE,)), "TQQQ": Reply((replace(SHARE, **changes),))}
+
+
+@pytest.mark.parametrize("tag", ["AvailableFunds", "BuyingPower", "NetLiquidation", "TotalCashValue"])
+def test_a_summary_that_lacks_an_amount_is_not_complete(tag: str) -> None:
+    rows = tuple(row for row in summary_of().rows if row.tag != tag)
+    result = account_checks.summary(Reply(rows), ACCOUNT, Config())
+    assert result.verdict is FAILED
+    assert tag in result.found
+
+
+def test_the_summary_of_another_account_is_no_answer() -> None:
+    assert account_checks.summary(summary_of(), "DU7", Config()).verdict is FAILED
+
+
+def test_a_margin_account_is_well_and_a_cash_account_a_note() -> None:
+    assert account_checks.summary(summary_of(), ACCOUNT, Config()).verdict is OK
+    assert account_checks.summary(summary_of(BuyingPower="100000"), ACCOUNT, Config()).verdict is NOTE
+
+
+def test_what_is_less_than_the_capital_is_noted() -> None:
+    result = account_checks.summary(summary_of(NetLiquidation="99999.99"), ACCOUNT, Config())
+    assert result.verdict is NOTE
+    assert "lower total_capital" in result.fix
+
+
+def test_positions_of_others_are_not_counted() -> None:
+    rows = (PositionRow("DU7", "QQQ", "OPT", "USD", Decimal(5)), PositionRow(ACCOUNT, "QQQ", "STK", "EUR", Decimal(6)))
+    result = account_checks.positions(Reply(rows), ACCOUNT)
+    assert result.found == "0 QQQ, 0 TQQQ; 1 other position ignored (QQQ STK)"
+
+
+def test_own_shares_are_well_and_the_book_is_mentioned() -> None:
+    result = account_checks.positions(positions_of(QQQ="211"), ACCOUNT)
+    assert (result.verdict, result.found) == (OK, "211 QQQ, 0 TQQQ")
+    assert "adopt or leave" in result.meaning
+
+
+def test_an_order_of_a_stranger_in_another_share_is_no_news() -> None:
+    assert account_checks.open_orders(Reply((open_order("SPY"),))).verdict is OK
+    assert account_checks.open_orders(Reply((open_order("QQQ"),))).verdict is NOTE
+
+
+def test_contracts_need_one_share_each_that_takes_the_order_type() -> None:
+    assert account_checks.contracts(both(), "MKT", NOW).verdict is OK
+    refused = account_checks.contracts(both(order_types=("LMT",)), "MKT", NOW)
+    assert (refused.verdict, refused.fix) == (FAILED, "set order_type to LMT")
+    assert account_checks.contracts(both(sec_type="OPT"), "MKT", NOW).verdict is FAILED
+    assert account_checks.contracts({**both(), "TQQQ": Reply()}, "MKT", NOW).verdict is FAILED
+
+
+@pytest.mark.parametrize(
+    ("day", "told"),
+    [
+        (24, "; regular hours today 09:30-16:00 US/Eastern"),
+        (25, "; closed today"),
+        (27, "; regular hours today 09:30-13:00 US/Eastern"),
+        (28, ""),
+    ],
+)
+def test_the_hours_of_this_day_are_read_out_of_the_brokers_text(day: int, told: str) -> None:
+    assert account_checks.hours_today(SHARE, datetime(2026, 11, day, 17, tzinfo=UTC)) == told
+
+
+def test_hours_in_a_form_that_is_not_known_are_left_out() -> None:
+    odd = ContractDetails("STK", None, (), "20261124:garbage", "US/Eastern")
+    assert account_checks.hours_today(odd, NOW) == ""
+
+
+@pytest.mark.parametrize(("number", "fix"), [(354, "subscribe"), (10168, "subscribe"), (10197, "log out there")])
+def test_quotes_are_never_a_failure(number: int, fix: str) -> None:
+    result = account_checks.quotes({}, f"{number}: anything (the broker's text)")
+    assert result.verdict is NOTE
+    assert fix in result.fix
+
+
+def test_one_price_of_two_is_not_enough_for_a_second_opinion() -> None:
+    assert account_checks.quotes({"QQQ": {4: 450.0}}, "").verdict is NOTE
+    assert account_checks.quotes({"QQQ": {4: 450.0}, "TQQQ": {4: -1.0}}, "").verdict is NOTE
+    assert account_checks.quotes({"QQQ": {4: 450.0}, "TQQQ": {4: 60.0}}, "").verdict is OK
+
+
+def test_a_lost_line_fails_and_a_quiet_one_is_well() -> None:
+    assert account_checks.line("").verdict is OK
+    result = account_checks.line(
+        "1100: the gateway has lost its connection to Interactive Brokers; wait: it comes back"
+    )
+    assert (result.verdict, result.found) == (
+        FAILED,
+        "1100: the gateway has lost its connection to Interactive Brokers",
+    )
+
+
+def test_warnings_to_a_what_if_are_told_and_numbers_that_are_missing_too() -> None:
+    warned = account_checks.precautions(Reply((WhatIf(None, Decimal("0.6"), ("it is a leveraged fund",)),)), "TQQQ")
+    assert warned.verdict is NOTE
+    assert "margin not given, commission 0.60 USD" in warned.found
+    assert "it is a leveraged fund" in warned.meaning
+
+
+def test_every_failure_says_what_to_do() -> None:
+    failures = [
+        account_checks.read_only(Reply(trouble="321: read-only; fix")),
+        account_checks.read_only(Reply(trouble="late")),
+        account_checks.summary(Reply(trouble="late"), ACCOUNT, Config()),
+        account_checks.positions(positions_of(QQQ="-1"), ACCOUNT),
+        account_checks.contracts({"QQQ": Reply(trouble="late")}, "MKT", NOW),
+        account_checks.line("1100: lost"),
+        account_checks.precautions(Reply(trouble="203: x"), "TQQQ"),
+    ]
+    assert [result.name for result in failures if result.verdict is not FAILED or not result.fix] == []
