@@ -169,7 +169,7 @@ def test_a_corrupted_number_affects_only_text() -> None:
 
 
 def test_an_unknown_fault_is_refused_with_the_known_names() -> None:
-    with pytest.raises(ValueError, match="there are drop_before"):
+    with pytest.raises(ValueError, match="the known ones are drop_before"):
         Fault("placeOrder", "explode")
 
 
