@@ -1,8 +1,8 @@
-"""./bot_control.sh demo: the engine over simulated prices, months in seconds, without a network or an account.
+"""./bot_control.sh demo: the engine on simulated prices, months in seconds, without a network or an account.
 
 What runs here is what trades: the same engine, polling loop, simulated account, records and monitor. Only the prices,
-the calendar and the clock are made up, and three things are staged: one morning the prices are stale, the process dies
-in the middle of a rotation, and a new one starts over the same files. Everything printed says SIMULATED PRICES.
+the calendar and the clock are invented, and three things are staged: one morning the prices are stale, the process dies
+in the middle of a rotation, and a new one starts on the same files. Everything printed says SIMULATED PRICES.
 
     python -m qqqbot.demo [--logs DIR] [--seed N]
 """
@@ -35,7 +35,6 @@ from qqqbot.trading.engine import State
 from qqqbot.trading.heartbeat import Heartbeat
 from qqqbot.trading.loop import poll, timetable
 
-ROOT = Path(__file__).resolve().parent.parent
 SIMULATED = "SIMULATED PRICES"
 MARKER = "SIMULATED_PRICES"
 MADE_HERE = (
@@ -49,12 +48,12 @@ MADE_HERE = (
 )
 MADE_HERE_PATTERNS = ("trading_bot_????????.log", "*.jsonl.torn-*")
 
-SEED = 7
+SEED, OTHER_SEED = 7, 3
 FIRST_ROW, FIRST_DAY, LAST_DAY, LAST_ROW = date(2024, 11, 12), date(2025, 7, 1), date(2025, 12, 31), date(2026, 3, 31)
 STALE_MORNING = date(2025, 8, 12)
 STALE_BY = timedelta(minutes=40)
 CHECK_INTERVAL = timedelta(minutes=30)
-# Nobody waits for a beat here; the daemon beats once a minute.
+# Nobody watches the heartbeat here; the daemon's beats once a minute.
 BEAT = timedelta(hours=6)
 DEAD_FOR = timedelta(minutes=3)
 CAPITAL = Decimal(100_000)
@@ -63,12 +62,18 @@ ORDER_TIMEOUT = timedelta(seconds=60)
 RULES = Rules()
 
 
+HEAD = f"""\
+{SIMULATED}: a market made to be nasty, not a typical one. For another market: --seed {{other}}
+Seed {{seed}}, {FIRST_DAY} to {LAST_DAY}, a check every 30 minutes; checks that changed nothing are not shown.
+Each order with its reason: QQQ against its 30-day average (30d), and that against the 120-day average (120d)."""
+
+
 class PowerCut(BaseException):
-    """The staged death of the process: nothing in the bot may catch it."""
+    """The staged death of the process; nothing in the bot may catch it."""
 
 
 class StagedPrices:
-    """A PriceSource whose prices are stale one morning, and which cuts the power once, when `cut_now` says so."""
+    """A PriceSource whose prices are stale one morning, and which cuts the power when `cut_now` says so."""
 
     def __init__(self, source: PriceSource, cut_now: Callable[[], bool]) -> None:
         self._source = source
@@ -88,8 +93,8 @@ class StagedPrices:
         return replace(market, qqq=replace(market.qqq, time=old), tqqq=replace(market.tqqq, time=old))
 
 
-class Teller:
-    """Prints what comes into the decisions' file as it comes: rotations, refusals, the first check of a half-day."""
+class Narrator:
+    """Prints what is new in the file of decisions: orders, refusals, the first check of a half-day."""
 
     def __init__(self, decisions: Path, table: SessionTable, out: TextIO) -> None:
         decisions.touch()
@@ -98,9 +103,9 @@ class Teller:
         self._out = out
         self._refused: str | None = None
 
-    def tell_new(self) -> None:
+    def print_new(self) -> None:
         for line in self._lines:
-            self._tell(json.loads(line))
+            self._print(json.loads(line))
 
     def say(self, at: datetime, text: str) -> None:
         print(f"{new_york_text(at)}  {text}", file=self._out, flush=True)
@@ -108,7 +113,7 @@ class Teller:
     def close(self) -> None:
         self._lines.close()
 
-    def _tell(self, row: Mapping[str, Any]) -> None:
+    def _print(self, row: Mapping[str, Any]) -> None:
         at = datetime.fromisoformat(row["timestamp"])
         if row["exchange_open"] and (half := self._half_days.pop(row["session"], None)):
             self.say(at, f"a half-day: the exchange closes at {half.close.astimezone(NEW_YORK):%H:%M}")
@@ -123,11 +128,11 @@ class Teller:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="demo", description="The bot over simulated prices: no network, no account.")
+    parser = argparse.ArgumentParser(prog="demo", description="The bot on simulated prices: no network, no account.")
     parser.add_argument(
-        "--logs", type=Path, default=place.home(os.environ) / "logs" / "demo", help="where its records go (logs/demo)"
+        "--logs", type=Path, default=place.home(os.environ) / "logs" / "demo", help="folder for its records (logs/demo)"
     )
-    parser.add_argument("--seed", type=int, default=SEED, help=f"another seed, another market ({SEED})")
+    parser.add_argument("--seed", type=int, default=SEED, help=f"another seed is another market ({SEED})")
     options = parser.parse_args(arguments)
     try:
         options.logs.mkdir(parents=True, exist_ok=True)
@@ -135,7 +140,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             empty(options.logs)
             run(options.logs, options.seed, sys.stdout)
         show_monitor(options.logs)
-        print(f"\n{SIMULATED}. The records are in {options.logs}; nothing here was ever for sale.", flush=True)
+        print(f"\n{SIMULATED}. The records are in {options.logs}; these prices never existed.", flush=True)
     except BrokenPipeError:  # `demo | head -20`: the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (BotError, OSError) as error:
@@ -150,41 +155,39 @@ def empty(logs: Path) -> None:
     earlier = [logs / name for name in MADE_HERE if (logs / name).exists()]
     earlier += [path for pattern in MADE_HERE_PATTERNS for path in logs.glob(pattern)]
     if earlier and not marker.exists():
-        raise StartRefused(f"{logs} holds records that no demo has made ({earlier[0].name}); choose another --logs")
+        raise StartRefused(f"{logs} holds records that are not a demo's ({earlier[0].name}); choose another --logs")
     marker.write_text("Everything in this folder comes from ./bot_control.sh demo, which empties it first.\n")
     for path in earlier:
         path.unlink()
 
 
 def run(logs: Path, seed: int, out: TextIO) -> None:
-    """Six months of checks, told line by line."""
+    """Six months of checks, printed as they happen."""
     source = SimulatedPrices(seed, FIRST_ROW, LAST_ROW)
     first, last = (sessions_between(day, day)[0] for day in (FIRST_DAY, LAST_DAY))
     clock = VirtualClock(first.open, stop_at=last.close + CHECK_INTERVAL)
-    teller = Teller(logs / "decisions.jsonl", source.table, out)
-    print(f"{SIMULATED}, seed {seed}: {FIRST_DAY} to {LAST_DAY}, a check every 30 minutes", file=out)
-    print("Orders of the simulated account, and QQQ against its 30-day and its 120-day average.", file=out)
-    print("Checks that changed nothing are not shown.", file=out)
+    narrator = Narrator(logs / "decisions.jsonl", source.table, out)
+    print(HEAD.format(seed=seed, other=OTHER_SEED if seed != OTHER_SEED else SEED), file=out)
     set_up(logs, clock, keep_days=90)
     cuts_left = 1
     while not clock.stopping():
         life = Life(logs, clock, source, cuts_left)
         try:
-            life.live(teller)
+            life.live(narrator)
         except PowerCut:
             cuts_left -= 1
             life.end()
-            teller.tell_new()
-            teller.say(clock.now(), "the process dies between the sell and the buy; a new one starts in 3 minutes")
+            narrator.print_new()
+            narrator.say(clock.now(), "the process dies between the sell and the buy; a new one starts in 3 minutes")
             clock.advance(DEAD_FOR)
         else:
             life.heartbeat.beat("stopped")
             life.end()
-    teller.close()
+    narrator.close()
 
 
 class Life:
-    """One process's worth of state over the records in `logs`, put together as the daemon does it."""
+    """The state of one process over the records in `logs`, assembled as in the daemon."""
 
     def __init__(self, logs: Path, clock: VirtualClock, source: PriceSource, cuts_left: int) -> None:
         notifier = LogNotifier(clock)
@@ -199,40 +202,45 @@ class Life:
         constants = {"simulated_prices": True}
         self.heartbeat = Heartbeat(logs / "status.json", clock, constants, notifier, self._engine)
 
-    def live(self, teller: Teller) -> None:
+    def live(self, narrator: Narrator) -> None:
         """Poll until the clock asks for a stop. Raises PowerCut once."""
 
         def beat(due: datetime) -> None:
-            teller.tell_new()
+            narrator.print_new()
             self.heartbeat.beat("running", due)
 
         poll(self._engine, self._clock, timetable(RULES, CHECK_INTERVAL), beat, BEAT)
 
     def end(self) -> None:
-        """What the system does with a process that is gone: its files are closed."""
+        """What the system does when a process is gone: its files are closed."""
         self._records.book.close()
         self._records.journal.close()
         self._records.decisions.close()
 
     def _cut_now(self) -> bool:
-        """Whether a rotation stands between its sell and its buy, for the first time."""
+        """Whether a rotation is between its sell and its buy, for the first time."""
         ledger = self._records.book.ledger
         between = not any(ledger.shares.values()) and ledger.moving_to is not Holding.CASH
         return bool(self._cuts_left and between)
 
 
 def show_monitor(logs: Path) -> None:
-    """The monitor's own view of the records, on the same terminal or pipe."""
+    """The monitor's own views of the records, on the same terminal or pipe."""
     for view in ("--status", "--trades", "--performance"):
         print(f"\nmonitor.py {view}", flush=True)
-        subprocess.run([sys.executable, str(ROOT / "monitor.py"), view, "--logs-dir", str(logs)], check=False)
+        subprocess.run([sys.executable, str(place.MONITOR), view, "--logs-dir", str(logs)], check=False)
 
 
 def _rule(row: Mapping[str, Any]) -> str:
-    """'QQQ 636.00 > 571.82 > 569.25': the price, the short and the long average, as the rule compares them."""
+    """'QQQ 636.00 above 30d 571.82; 30d above 120d 569.25', as the rule compares them."""
     price, short, long = row["price"], row["short_ma"], row["long_ma"]
-    first, second = ">" if price > short else "<=", ">" if short > long else "<="
-    return f"QQQ {price:,.2f} {first} {short:,.2f} {second} {long:,.2f}"
+    names = f"{RULES.short_period}d", f"{RULES.long_period}d"
+    average = f"{names[0]} {_side(short, long)} {names[1]} {long:,.2f}"
+    return f"QQQ {price:,.2f} {_side(price, short)} {names[0]} {short:,.2f}; {average}"
+
+
+def _side(value: float, line: float) -> str:
+    return "above" if value > line else "below" if value < line else "at"
 
 
 if __name__ == "__main__":

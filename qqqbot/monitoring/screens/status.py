@@ -41,7 +41,7 @@ def status(facts: Facts) -> Screen:
                     Field("Alive", f"no: it was never started with {facts['logs_dir']}", Tone.WARNING),
                     Field("Start it", HOW_TO_START),
                     Field("", "It begins in dry run: real prices, a simulated account, nothing to lose."),
-                    Field("Try it", "./bot_control.sh demo (half a minute, no network, simulated prices)"),
+                    Field("Try it", "./bot_control.sh demo (takes seconds; no network, simulated prices)"),
                     *_problem_fields(facts),
                 )
             ),

@@ -1,4 +1,4 @@
-"""The simulated prices: repeatable, inside what the gates call sound, and shaped so that every holding occurs."""
+"""The simulated prices: repeatable, and within what the gates accept."""
 
 import itertools
 from datetime import UTC, date, datetime, timedelta
@@ -6,17 +6,15 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from qqqbot.adapters.simulated.prices import DAILY_FEE, SimulatedPrices, sessions_between
-from qqqbot.demo import FIRST_DAY, FIRST_ROW, LAST_DAY, LAST_ROW, RULES
 from qqqbot.model.errors import PricesUnavailable
 from qqqbot.model.sessions import REGULAR_LENGTH
-from qqqbot.model.values import QQQ, TQQQ, Holding, Rules
-from qqqbot.strategy.rule import evaluate
+from qqqbot.model.values import QQQ, TQQQ, Rules
 
 PRICES = SimulatedPrices(1, date(2025, 1, 2), date(2025, 12, 31))
 MONDAY_NOON = datetime(2025, 11, 24, 17, tzinfo=UTC)
 
 
-def test_a_seed_and_a_moment_give_one_price_in_whatever_order_they_are_asked() -> None:
+def test_a_seed_and_a_moment_give_one_price_in_any_order() -> None:
     moments = [MONDAY_NOON + timedelta(minutes=n) for n in range(90)]
     again = SimulatedPrices(1, date(2025, 1, 2), date(2025, 12, 31))
     backwards = [again.price(QQQ, moment) for moment in reversed(moments)]
@@ -70,16 +68,8 @@ def test_with_a_gap_of_one_and_no_roughness_the_price_stands_still_all_day() -> 
     assert len(set(still.closes(QQQ))) > 50
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_every_seed_of_the_demo_wants_all_three_holdings(seed: int) -> None:
-    prices = SimulatedPrices(seed, FIRST_ROW, LAST_ROW)
-    closes = prices.closes(QQQ)
-    days = [n for n, s in enumerate(prices.table.sessions) if FIRST_DAY <= s.date <= LAST_DAY]
-    assert {evaluate(closes[:n], closes[n], Holding.CASH, RULES).target for n in days} == set(Holding)
-
-
 @pytest.mark.parametrize("seed", range(10))
-def test_no_simulated_day_is_beyond_what_the_gates_call_real(seed: int) -> None:
+def test_no_simulated_day_moves_more_than_the_gates_accept(seed: int) -> None:
     closes = SimulatedPrices(seed, date(2015, 1, 2), date(2025, 12, 31)).closes(QQQ)
     assert max(abs(b / a - 1) for a, b in itertools.pairwise(closes)) < Rules().max_daily_move / 2
 
