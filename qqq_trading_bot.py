@@ -22,6 +22,7 @@ from qqqbot.adapters.simulated.broker import ACCOUNT, PaperBroker
 from qqqbot.adapters.yahoo.price_source import ChildPrices
 from qqqbot.model.errors import BotError, ConfigError, OrderOutcomeUnknown, StartRefused
 from qqqbot.model.ports import Broker, Clock, PriceSource
+from qqqbot.model.reasons import AlertKind
 from qqqbot.model.sessions import Timetable
 from qqqbot.model.values import SYMBOLS, AccountSnapshot, Market, Mode
 from qqqbot.notifications.channels import Channels
@@ -259,7 +260,7 @@ class Daemon:
             return None
         records = load_records(self.logs, identity, self.clock, self.watch, tag=self.tag)
         if later := set_capital(records.book, self.settings.capital, self.clock, records.journal.unresolved()):
-            self.watch.notify("total_capital", later)
+            self.watch.notify(AlertKind.TOTAL_CAPITAL, later)
         state = State()
         engine = assemble(
             self.logs,

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from qqqbot.model.reasons import AlertKind
 from qqqbot.notifications.channels import Channel, Message
 from qqqbot.notifications.memory import NoticeMemory
 from qqqbot.notifications.outbox import Outbox
@@ -92,7 +93,7 @@ def _news() -> tuple[str, str, str]:
     """What a trade adds to its check: written down, so that a death before the next look does not lose it."""
     with tempfile.TemporaryDirectory() as folder:
         memory = NoticeMemory(Path(folder))
-        trades = [News("trade", f"BUY 211 QQQ at 450.0000, number {n}", NOW) for n in range(HAND_OVERS)]
+        trades = [News(AlertKind.TRADE, f"BUY 211 QQQ at 450.0000, number {n}", NOW) for n in range(HAND_OVERS)]
         took = []
         for trade in trades:
             took.append(_seconds(lambda trade=trade: memory.add(trade)))

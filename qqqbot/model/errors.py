@@ -14,7 +14,6 @@
     ├── OrderOutcomeUnknown    sent and not answered: never resent, looked for until found
     └── TradingHalted          stop trading, keep observing, notify, wait for a person
         ├── LedgerMismatch
-        ├── UnexpectedPosition
         ├── DidNotSettle
         └── CalendarEnded
 
@@ -23,6 +22,8 @@ where they arrive, and nowhere else.
 """
 
 from collections.abc import Mapping, Sequence
+
+from qqqbot.model.reasons import Reason
 
 
 class BotError(Exception):
@@ -68,7 +69,10 @@ class StalePrices(TemporaryError):
     """An answer about prices that is older than a decision may use."""
 
 
-PRICE_ERRORS: Mapping[str, type[TemporaryError]] = {kind.__name__: kind for kind in (PricesUnavailable, StalePrices)}
+PRICE_ERRORS: Mapping[Reason | None, type[TemporaryError]] = {
+    Reason.PRICES_UNAVAILABLE: PricesUnavailable,
+    Reason.STALE_PRICES: StalePrices,
+}
 """code of a gate about prices -> the error that it amounts to"""
 
 
@@ -97,10 +101,6 @@ class TradingHalted(BotError):
 
 class LedgerMismatch(TradingHalted):
     """The account holds other shares than the book says."""
-
-
-class UnexpectedPosition(TradingHalted):
-    """A position that no rule of ours can produce, such as a short one."""
 
 
 class DidNotSettle(TradingHalted):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from qqqbot.model.reasons import AlertKind
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import AccountSnapshot, Market, Mode, Order, OrderIntent, Quote
 
@@ -92,6 +93,6 @@ class Broker(Protocol):
 
 
 class Notifier(Protocol):
-    def notify(self, kind: str, text: str) -> None:
+    def notify(self, kind: AlertKind, text: str) -> None:
         """Tell the owner. Never raises, never blocks."""
         ...

@@ -10,6 +10,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from qqqbot.model.reasons import Reason
+
 QQQ = "QQQ"
 TQQQ = "TQQQ"
 SYMBOLS = (QQQ, TQQQ)
@@ -285,15 +287,14 @@ class Rules:
 class Gate:
     """One condition of trading: passed or not, what was found, and the sentence for the owner.
 
-    `code` is the name of the error that a failure amounts to (see `errors`), empty for a failure that is no error, such
-    as a closed exchange.
+    `code` is what a failure amounts to, None for a failure that is not an error, such as a closed exchange.
     """
 
     name: str
     passed: bool
     found: str
     sentence: str
-    code: str = ""
+    code: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from datetime import datetime, time, timedelta
 from enum import Enum
 from typing import Any
 
+from qqqbot.model.reasons import ADVICE_OF_CODE, AlertKind, Reason
 from qqqbot.model.sessions import NEW_YORK, new_york_text
 from qqqbot.records.coerce import mapping, moment, number, sequence, text
 from qqqbot.records.folder import Problem
@@ -24,7 +25,7 @@ AHEAD = timedelta(hours=1)
 USUAL_OPEN, USUAL_CLOSE = time(9, 30), time(16)
 # The daemon beats at least once a minute; two missed beats may be a slow disk, more is a hang.
 STALE_AFTER = timedelta(minutes=3)
-HALTING_CODES = {"LedgerMismatch", "UnexpectedPosition", "TradingHalted", "DidNotSettle", "CalendarEnded"}
+HALTING_CODES = {reason.value for reason in Reason if reason.halts}
 
 
 class Health(Enum):
@@ -70,22 +71,9 @@ class Evidence:
 NEWEST_ALERTS = 3
 SATURDAY = 5
 # Kinds of alerts that repeat what the last check's own failures say.
-OF_THE_LAST_CHECK = ("halt", "mismatch", "disk", "order_limit", "broker", "checks_failing")
-
-_ADVICE = {
-    "TradingHalted": "look at the reason; ./bot_control.sh resume lets it trade again",
-    "LedgerMismatch": "./bot_control.sh adopt (the account is right) or leave (those shares are mine)",
-    "UnexpectedPosition": "look at the account at your broker, then ./bot_control.sh adopt or leave",
-    "DidNotSettle": "look at the account and the log, then ./bot_control.sh resume",
-    "CalendarEnded": "./bot_control.sh update",
-    "BrokerUnavailable": "is the gateway running and logged in? test_ib_connection.py looks step by step",
-    "OrderRejected": "the message above is the broker's; the next check plans afresh",
-    "OrderLimit": "nothing more is sent in this session; what made so many: ./bot_control.sh why DATE",
-    "DiskError": "make room on the disk of the logs folder and let this user write there",
-    "PricesUnavailable": "nothing to do: the next check asks again; it never trades on bad prices",
-    "StalePrices": "nothing to do: the next check asks again; it never trades on old prices",
-}
-"""code of a gate or an error -> what to do"""
+OF_THE_LAST_CHECK: tuple[str, ...] = tuple(
+    {reason.alert for reason in Reason} - {AlertKind.ORDER_REFUSED, AlertKind.ORDER_LOST}
+)
 
 
 def judge(evidence: Evidence, now: datetime) -> Health:
@@ -131,7 +119,7 @@ def _of_life(evidence: Evidence, health: Health, now: datetime) -> Iterable[Prob
         minutes = (now - _last_sign_of_life(evidence, now)) // timedelta(minutes=1)
         if _cannot_write(evidence, now):
             found = f"the daemon lives, but for {minutes} minutes it could not write its status"
-            yield Problem(found, _ADVICE["DiskError"])
+            yield Problem(found, Reason.DISK_ERROR.advice)
         else:
             found = f"no heartbeat for {minutes} minutes: the daemon hangs"
             yield Problem(found, "./bot_control.sh restart (stop --force where it does not answer)")
@@ -141,21 +129,22 @@ def _of_trading(evidence: Evidence) -> Iterable[Problem]:
     status = evidence.status
     halt = evidence.halt if evidence.halt is not None else text(status.get("halted"))
     if halt is not None:
-        yield Problem(f"trading is halted: {halt}", _ADVICE["TradingHalted"])
+        yield Problem(f"trading is halted: {halt}", Reason.TRADING_HALTED.advice)
     problem = text(status.get("problem"))
     if problem is not None:
         yield Problem(problem)
     failed = failures(mapping(status.get("last_check")))
-    if status.get("agrees") is False and "LedgerMismatch" not in dict(failed):
-        yield Problem("the account's shares differ from the book", _ADVICE["LedgerMismatch"])
+    if status.get("agrees") is False and Reason.LEDGER_MISMATCH not in dict(failed):
+        yield Problem("the account's shares differ from the book", Reason.LEDGER_MISMATCH.advice)
     for code, sentence in failed:
-        told = halt is not None if code == "TradingHalted" else (code, sentence) == ("BrokerUnavailable", problem)
-        if not told:
-            yield Problem(f"the last check could not trade: {sentence}", _ADVICE.get(code, ""))
+        halted = code == Reason.TRADING_HALTED
+        said = halt is not None if halted else (code, sentence) == (Reason.BROKER_UNAVAILABLE, problem)
+        if not said:
+            yield Problem(f"the last check could not trade: {sentence}", ADVICE_OF_CODE.get(code, ""))
     count = int(number(status.get("failures_in_row")) or 0)
     if count > 1:
         yield Problem(f"{count} checks in a row could not be made")
-    told_above: tuple[str, ...] = ("broker",) if problem is not None else ()
+    told_above: tuple[str, ...] = (AlertKind.BROKER,) if problem is not None else ()
     yield from _of_alerts(status, OF_THE_LAST_CHECK if failed or halt is not None else told_above)
 
 

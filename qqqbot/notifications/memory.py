@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from qqqbot.model.reasons import AlertKind
 from qqqbot.notifications.policy import AGAIN_AFTER, WAVERING, Memory, News, Told
 
 log = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ _OF_THE_WEEK = ("digest", "login", "equity", "trades")
 class Flight:
     """A message under way, and what will have been told once it has arrived: changes of the memory, and news."""
 
-    told: dict[str, Told]
+    told: dict[AlertKind, Told]
     rest: dict[str, Any]
     news: tuple[News, ...]
     at: datetime
@@ -183,7 +184,10 @@ def _values(whose: str, memory: Memory, news: Iterable[News]) -> dict[str, Any]:
 
 
 def _memory(found: Mapping[str, Any]) -> Memory:
-    told = {kind: Told(str(t["text"]), _aware(t["at"]), bool(t["open"])) for kind, t in dict(found["told"]).items()}
+    told = {
+        AlertKind(kind): Told(str(t["text"]), _aware(t["at"]), bool(t["open"]))
+        for kind, t in dict(found["told"]).items()
+    }
     equity = found["equity"]
     return Memory(
         told,
@@ -196,7 +200,7 @@ def _memory(found: Mapping[str, Any]) -> Memory:
 
 def _news(found: Mapping[str, Any]) -> list[News]:
     """A file of an earlier version has none."""
-    return [News(str(n["kind"]), str(n["text"]), _aware(n["at"])) for n in found.get("waiting", ())]
+    return [News(AlertKind(n["kind"]), str(n["text"]), _aware(n["at"])) for n in found.get("waiting", ())]
 
 
 def _aware(text: str) -> datetime:

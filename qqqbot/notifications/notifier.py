@@ -15,6 +15,7 @@ from typing import Any
 
 from qqqbot.model.errors import CalendarEnded
 from qqqbot.model.ports import Clock
+from qqqbot.model.reasons import AlertKind
 from qqqbot.model.sessions import SessionTable, new_york_date
 from qqqbot.model.values import SYMBOLS, Mode, Rules
 from qqqbot.notifications.channels import Channels, Message
@@ -22,7 +23,6 @@ from qqqbot.notifications.dead_man_switch import DeadMan
 from qqqbot.notifications.digest import Week, ended_week, letter
 from qqqbot.notifications.memory import NoticeMemory
 from qqqbot.notifications.policy import (
-    LASTING,
     Memory,
     News,
     Trouble,
@@ -70,15 +70,15 @@ class Watch:
     def __post_init__(self) -> None:
         self._memory = NoticeMemory(self.logs)
 
-    def notify(self, kind: str, text: str) -> None:
+    def notify(self, kind: AlertKind, text: str) -> None:
         """Log it, and tell the owner at the next look. What lasts is told from the engine's state instead."""
         self.log_notifier.notify(kind, text)
-        if kind in LASTING or self.channels is None:
+        if kind.lasts or self.channels is None:
             return
         engine = self.engine
         self._recognize()
-        if kind == "trade" and engine is not None and engine.records.book.ledger.portfolio().trades == 1:
-            kind = "first_trade"
+        if kind is AlertKind.TRADE and engine is not None and engine.records.book.ledger.portfolio().trades == 1:
+            kind = AlertKind.FIRST_TRADE
         self._memory.add(News(kind, text, self.clock.now()))
 
     def look(self) -> None:
@@ -132,12 +132,12 @@ class Watch:
         lasting = self.engine.alerts.lasting() if self.engine else []
         found = {a["kind"]: Trouble(a["kind"], a["text"], datetime.fromisoformat(a["at"])) for a in lasting}
         if problem is not None and self._down_since is not None:
-            found["broker"] = Trouble("broker", problem, self._down_since)
-        if "broker" in found:
-            broker = found["broker"]
-            found["broker"] = Trouble("broker", broker.text, broker.since, threatens=near)
+            found[AlertKind.BROKER] = Trouble(AlertKind.BROKER, problem, self._down_since)
+        if AlertKind.BROKER in found:
+            broker = found[AlertKind.BROKER]
+            found[AlertKind.BROKER] = Trouble(AlertKind.BROKER, broker.text, broker.since, threatens=near)
             if (refused := self.refused()) is not None:
-                found["account"] = Trouble("account", refused, found.pop("broker").since)
+                found[AlertKind.ACCOUNT] = Trouble(AlertKind.ACCOUNT, refused, found.pop(AlertKind.BROKER).since)
         return list(found.values())
 
     def _problem_now(self, now: datetime) -> str | None:
@@ -154,9 +154,9 @@ class Watch:
         lines = []
         if login_due(memory, problem, now):
             memory.login = new_york_date(now).isoformat()
-            lines.append(paragraph("login", problem or ""))
+            lines.append(paragraph(AlertKind.LOGIN, problem or ""))
         if week is not None and week.ended != memory.digest and self.engine is not None:
-            lines.append(paragraph("digest", self._letter(self.engine, memory, week, wrong)))
+            lines.append(paragraph(AlertKind.DIGEST, self._letter(self.engine, memory, week, wrong)))
         return lines
 
     def _week(self, now: datetime) -> Week | None:
@@ -196,7 +196,7 @@ class Watch:
         """On the status page, once: a message that cannot be delivered cannot tell so itself."""
         if (failure := channels.failure) != self._failure:
             self._failure = failure
-            self.log_notifier.notify("notifications", self._failure or "delivered again")
+            self.log_notifier.notify(AlertKind.NOTIFICATIONS, self._failure or "delivered again")
 
 
 def _equity(engine: Engine) -> float | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 
 from qqqbot.model.errors import CalendarEnded
+from qqqbot.model.reasons import AlertKind
 from qqqbot.model.sessions import NEW_YORK, SessionTable, new_york_text
 from qqqbot.model.values import Decide, Rules
 
@@ -20,52 +21,18 @@ NIGHT_BEGINS, NIGHT_ENDS = time(20), time(8)
 AHEAD = timedelta(hours=1)
 AGAIN_AFTER = timedelta(hours=1)
 # The gateway comes back by itself from most breaks, within this.
-GRACE = {"broker": timedelta(minutes=3)}
+GRACE = {AlertKind.BROKER: timedelta(minutes=3)}
 # Their text changes with every try, and says nothing new.
-WAVERING = frozenset({"broker", "checks_failing", "disk"})
-LASTING = frozenset({"halt", "mismatch", "disk", "order_limit", "account", "broker", "checks_failing"})
+WAVERING = frozenset({AlertKind.BROKER, AlertKind.CHECKS_FAILING, AlertKind.DISK})
 SUNDAY = 6
 SUNDAY_EVENING = time(18)
-
-HEADS = {
-    "halt": "trading is stopped",
-    "mismatch": "account and book differ",
-    "disk": "the disk is full or cannot be written",
-    "order_limit": "no more orders in this session",
-    "account": "the gateway is logged in to the wrong account",
-    "broker": "the broker cannot be reached",
-    "checks_failing": "checks are failing",
-    "trade": "traded",
-    "first_trade": "first trade of this account and mode",
-    "order_refused": "an order was refused",
-    "order_lost": "what became of an order is not known",
-    "split": "a split was recorded",
-    "torn_record": "an incomplete line was set aside",
-    "login": "the gateway needs your login",
-    "digest": "the week",
-}
-"""kind -> the words of its title"""
-ADVICE = {
-    "halt": "It goes on watching. Look at the reason, then ./bot_control.sh resume.",
-    "mismatch": "Nothing is traded until you answer: ./bot_control.sh adopt (the account is right) or leave.",
-    "disk": "Nothing is traded that cannot be written down first. Make room, or let the bot write in its logs folder.",
-    "order_limit": "It goes on in the next session. What made so many: ./bot_control.sh why DATE.",
-    "account": "Nothing is sent to it. Log the gateway in to the right account, or change config.json and restart.",
-    "broker": "See that the gateway runs and is logged in; ./bot_control.sh status says what it waits for.",
-    "checks_failing": "It never trades on bad data. Nothing to do unless it lasts; then ./bot_control.sh logs.",
-    "order_refused": "The next check plans afresh; read the reason.",
-    "order_lost": "If account and book differ, it was executed: answer ./bot_control.sh adopt; leave buys again.",
-    "first_trade": "Compare it with the account once: from now on it trades by itself.",
-    "login": "Log in (IBKR Mobile asks for the second factor) before Monday's open, or its decisions are missed.",
-}
-"""kind -> what the owner can do"""
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
     """Something wrong that lasts. `threatens` a decision, or else it waits until it does."""
 
-    kind: str
+    kind: AlertKind
     text: str
     since: datetime
     threatens: bool = True
@@ -75,7 +42,7 @@ class Trouble:
 class News:
     """Something that happened, once."""
 
-    kind: str
+    kind: AlertKind
     text: str
     at: datetime
 
@@ -91,7 +58,7 @@ class Told:
 class Memory:
     """What was told already, kept across restarts. `digest` and `login` are the days of the last ones."""
 
-    told: dict[str, Told] = field(default_factory=dict)
+    told: dict[AlertKind, Told] = field(default_factory=dict)
     digest: str = ""
     login: str = ""
     equity: float | None = None
@@ -140,14 +107,13 @@ def select(
     return lines
 
 
-def paragraph(kind: str, text: str) -> str:
-    advice = f"\n{ADVICE[kind]}" if kind in ADVICE else ""
+def paragraph(kind: AlertKind, text: str) -> str:
+    advice = f"\n{kind.advice}" if kind.advice else ""
     return f"{head(kind)}: {text}{advice}"
 
 
-def head(kind: str) -> str:
-    words = HEADS.get(kind, kind.replace("_", " "))
-    return words[:1].upper() + words[1:]
+def head(kind: AlertKind) -> str:
+    return kind.headline[:1].upper() + kind.headline[1:]
 
 
 def masked(text: str, account: str = "") -> str:
@@ -170,17 +136,17 @@ def _began(memory: Memory, trouble: Trouble, now: datetime) -> str:
     return paragraph(trouble.kind, f"{trouble.text} (since {new_york_text(trouble.since)})")
 
 
-def _ended(memory: Memory, kind: str, now: datetime) -> str:
+def _ended(memory: Memory, kind: AlertKind, now: datetime) -> str:
     text = memory.told[kind].text
     memory.told[kind] = Told(text, now, open=False)
-    return f"Over, nothing to do: {HEADS.get(kind, kind)} ({text})"
+    return f"Over, nothing to do: {kind.headline} ({text})"
 
 
 def _repeats(memory: Memory, item: News) -> bool:
     """The same words within the hour, where they are of a kind that a later check may produce again."""
     told = memory.told.get(item.kind)
     return (
-        item.kind == "order_refused"
+        item.kind is AlertKind.ORDER_REFUSED
         and told is not None
         and told.text == item.text
         and _within(AGAIN_AFTER, told.at, item.at)

@@ -1,7 +1,7 @@
 """The conditions of trading, each a pure function of the snapshot with its own name, finding and sentence.
 
-A failed gate forbids trading and repairs nothing. `code` says what the failure amounts to: PricesUnavailable and
-StalePrices make the check a failed one, LedgerMismatch and UnexpectedPosition need a person, no code means that nothing
+A failed gate forbids trading and repairs nothing. Its `code` says what the failure amounts to: PRICES_UNAVAILABLE and
+STALE_PRICES make the check a failed one, LEDGER_MISMATCH and UNEXPECTED_POSITION need a person, None means that nothing
 is wrong (a closed exchange, an order still open).
 """
 
@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
+from qqqbot.model.reasons import Reason
 from qqqbot.model.values import SYMBOLS, Gate, Quote, Rules, Snapshot
 
 # No order in the session's last minute: what is sent there may be filled in the auction or tomorrow.
@@ -21,7 +22,6 @@ LEVERAGE_TOLERANCE = 0.025
 BROKER_QUOTE_TOLERANCE = 0.01
 # What one share may cost, in USD. Outside it a price is a mistake, and arithmetic in hundredths of a cent breaks down.
 LOWEST_PRICE, HIGHEST_PRICE = 0.01, 1_000_000.0
-ORDER_LIMIT = "OrderLimit"
 MIN_FREE_DISK_BYTES = 50 * 1024 * 1024
 
 GateCheck = Callable[[Snapshot, Rules], Gate]
@@ -59,7 +59,7 @@ def halt(snapshot: Snapshot, rules: Rules) -> Gate:
         reason is None,
         reason or "none",
         f"trading is halted ({reason}): ./bot_control.sh resume ends it" if reason else "not halted",
-        "TradingHalted" if reason else "",
+        Reason.TRADING_HALTED if reason else None,
     )
 
 
@@ -92,24 +92,22 @@ def window_complete(snapshot: Snapshot, rules: Rules) -> Gate:
     sentence = (
         f"QQQ's daily prices are incomplete: {problem}" if problem else "every session of the window is there once"
     )
-    return Gate(
-        "window", problem is None, problem or f"{len(snapshot.expected)} sessions", sentence, "PricesUnavailable"
-    )
+    found = problem or f"{len(snapshot.expected)} sessions"
+    return Gate("window", problem is None, found, sentence, Reason.PRICES_UNAVAILABLE)
 
 
 def newest_row(snapshot: Snapshot, rules: Rules) -> Gate:
     newest, wanted = snapshot.market.newest_row, snapshot.session.date
     sentence = f"the newest daily row is of {newest}, {'as' if newest == wanted else 'not'} of the session {wanted}"
-    return Gate("newest_row", newest == wanted, str(newest), sentence, "StalePrices")
+    return Gate("newest_row", newest == wanted, str(newest), sentence, Reason.STALE_PRICES)
 
 
 def quotes_sound(snapshot: Snapshot, rules: Rules) -> Gate:
     prices = {s: snapshot.market.quote(s).price for s in SYMBOLS}
     sound = all(LOWEST_PRICE <= p <= HIGHEST_PRICE for p in prices.values())
     found = ", ".join(f"{s} {p}" for s, p in prices.items())
-    return Gate(
-        "quotes", sound, found, f"live prices {found} are {'usable' if sound else 'not usable'}", "PricesUnavailable"
-    )
+    sentence = f"live prices {found} are {'usable' if sound else 'not usable'}"
+    return Gate("quotes", sound, found, sentence, Reason.PRICES_UNAVAILABLE)
 
 
 def quote_age(snapshot: Snapshot, rules: Rules) -> Gate:
@@ -121,10 +119,11 @@ def quote_age(snapshot: Snapshot, rules: Rules) -> Gate:
     if newest.time > snapshot.now + CLOCK_TOLERANCE:
         ahead = (newest.time - snapshot.now).total_seconds() / 60
         sentence = f"{newest.symbol}'s price is {ahead:.1f} min in the future: this machine's clock is behind"
-        return Gate("quote_age", False, f"{ahead:.1f} min ahead", sentence, "StalePrices")
+        return Gate("quote_age", False, f"{ahead:.1f} min ahead", sentence, Reason.STALE_PRICES)
     limit = timedelta(seconds=rules.max_quote_age_seconds)
     verdict = "young enough" if age <= limit else f"older than {limit.total_seconds() / 60:.0f} minutes"
-    return Gate("quote_age", age <= limit, found, f"the price of {oldest.symbol} is {verdict} ({found})", "StalePrices")
+    sentence = f"the price of {oldest.symbol} is {verdict} ({found})"
+    return Gate("quote_age", age <= limit, found, sentence, Reason.STALE_PRICES)
 
 
 def daily_move(snapshot: Snapshot, rules: Rules) -> Gate:
@@ -137,7 +136,7 @@ def daily_move(snapshot: Snapshot, rules: Rules) -> Gate:
     found = f"largest move {largest:.1%} on {day}"
     verdict = "within" if sound else "beyond"
     sentence = f"QQQ moved {largest:.1%} on {day}, {verdict} the {rules.max_daily_move:.0%} of a real day"
-    return Gate("daily_move", sound, found, sentence, "PricesUnavailable")
+    return Gate("daily_move", sound, found, sentence, Reason.PRICES_UNAVAILABLE)
 
 
 def leverage(snapshot: Snapshot, rules: Rules) -> Gate:
@@ -145,16 +144,15 @@ def leverage(snapshot: Snapshot, rules: Rules) -> Gate:
     previous_tqqq = snapshot.market.tqqq_previous_close
     previous_qqq = snapshot.market.bars[-1].close if snapshot.market.bars else None
     if not previous_tqqq or not previous_qqq:
-        return Gate(
-            "leverage", False, "no previous close", "TQQQ's or QQQ's previous close is missing", "PricesUnavailable"
-        )
+        sentence = "TQQQ's or QQQ's previous close is missing"
+        return Gate("leverage", False, "no previous close", sentence, Reason.PRICES_UNAVAILABLE)
     qqq = snapshot.market.qqq.price / previous_qqq - 1
     tqqq = snapshot.market.tqqq.price / previous_tqqq - 1
     near = abs(tqqq - 3 * qqq) <= LEVERAGE_TOLERANCE
     found = f"TQQQ {tqqq:+.2%}, QQQ {qqq:+.2%}"
     verdict = "near" if near else "not near"
     sentence = f"TQQQ moved {tqqq:+.2%} and QQQ {qqq:+.2%} since their last close: {verdict} three to one"
-    return Gate("leverage", near, found, sentence, "PricesUnavailable")
+    return Gate("leverage", near, found, sentence, Reason.PRICES_UNAVAILABLE)
 
 
 def broker_quotes(snapshot: Snapshot, rules: Rules) -> Gate:
@@ -163,13 +161,8 @@ def broker_quotes(snapshot: Snapshot, rules: Rules) -> Gate:
     apart = {s: abs(q.price / ours[s] - 1) for s, q in snapshot.broker_quotes.items() if ours[s] > 0}
     agree = all(a <= BROKER_QUOTE_TOLERANCE for a in apart.values())
     found = ", ".join(f"{s} {a:.2%} apart" for s, a in apart.items()) or "the broker quotes none"
-    return Gate(
-        "broker_quotes",
-        agree,
-        found,
-        f"the broker's prices {'agree' if agree else 'disagree'} ({found})",
-        "PricesUnavailable",
-    )
+    sentence = f"the broker's prices {'agree' if agree else 'disagree'} ({found})"
+    return Gate("broker_quotes", agree, found, sentence, Reason.PRICES_UNAVAILABLE)
 
 
 def no_open_order(snapshot: Snapshot, rules: Rules) -> Gate:
@@ -184,9 +177,8 @@ def book_agrees(snapshot: Snapshot, rules: Rules) -> Gate:
     account, portfolio = snapshot.account.positions, snapshot.portfolio
     if short := [s for s in SYMBOLS if account.get(s, 0) < 0 or portfolio.shares[s] < 0]:
         found = ", ".join(f"{s} account {account.get(s, 0)}, book {portfolio.shares[s]}" for s in short)
-        return Gate(
-            "book", False, found, f"a short position ({found}): close it by hand, then adopt", "UnexpectedPosition"
-        )
+        sentence = f"a short position ({found}): close it by hand, then adopt"
+        return Gate("book", False, found, sentence, Reason.UNEXPECTED_POSITION)
     differences = [s for s in SYMBOLS if account.get(s, 0) != portfolio.shares[s] + portfolio.foreign[s]]
     found = "; ".join(_difference(s, snapshot) for s in differences) or "equal"
     sentence = (
@@ -195,13 +187,13 @@ def book_agrees(snapshot: Snapshot, rules: Rules) -> Gate:
         if differences
         else "the account agrees with the book"
     )
-    return Gate("book", not differences, found, sentence, "LedgerMismatch")
+    return Gate("book", not differences, found, sentence, Reason.LEDGER_MISMATCH)
 
 
 def orders_left(snapshot: Snapshot, rules: Rules) -> Gate:
     made, allowed = snapshot.orders_this_session, rules.max_orders_per_session
     sentence = f"{made} of {allowed} orders of this session are used"
-    return Gate("orders", made < allowed, f"{made} of {allowed}", sentence, ORDER_LIMIT)
+    return Gate("orders", made < allowed, f"{made} of {allowed}", sentence, Reason.ORDER_LIMIT)
 
 
 def orders_for_all_of_it(snapshot: Snapshot, rules: Rules, needed: int) -> Gate:
@@ -212,7 +204,7 @@ def orders_for_all_of_it(snapshot: Snapshot, rules: Rules, needed: int) -> Gate:
     made, allowed = snapshot.orders_this_session, rules.max_orders_per_session
     enough = made == 0 or made + needed <= allowed
     sentence = f"{made} of {allowed} orders of this session are used, and this rotation takes {needed}"
-    return Gate("orders", enough, f"{made} of {allowed}", sentence, ORDER_LIMIT)
+    return Gate("orders", enough, f"{made} of {allowed}", sentence, Reason.ORDER_LIMIT)
 
 
 def free_disk(snapshot: Snapshot, rules: Rules) -> Gate:
@@ -220,7 +212,7 @@ def free_disk(snapshot: Snapshot, rules: Rules) -> Gate:
     enough = free >= MIN_FREE_DISK_BYTES
     found = f"{free // 1024 // 1024} MiB free"
     sentence = f"the disk of the logs folder has {found}{'' if enough else ': make room'}"
-    return Gate("disk", enough, found, sentence, "DiskError")
+    return Gate("disk", enough, found, sentence, Reason.DISK_ERROR)
 
 
 PRICE_GATES: tuple[GateCheck, ...] = (

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from qqqbot.model.ports import Clock, Notifier
+from qqqbot.model.reasons import AlertKind
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ class LogNotifier:
         self._clock = clock
         self.recent: deque[dict[str, Any]] = deque(maxlen=KEPT)
 
-    def notify(self, kind: str, text: str) -> None:
+    def notify(self, kind: AlertKind, text: str) -> None:
         log.warning("%s: %s", kind, text)
         self.recent.append({"kind": kind, "text": text, "at": self._clock.now().isoformat()})
 
@@ -32,14 +33,14 @@ class Alerts:
 
     def __init__(self, notifier: Notifier) -> None:
         self._notifier = notifier
-        self._lasting: dict[str, tuple[str, datetime]] = {}
+        self._lasting: dict[AlertKind, tuple[str, datetime]] = {}
 
-    def begin(self, kind: str, text: str, now: datetime) -> None:
+    def begin(self, kind: AlertKind, text: str, now: datetime) -> None:
         if kind not in self._lasting:
             self._notifier.notify(kind, text)
         self._lasting[kind] = (text, self._lasting.get(kind, (text, now))[1])
 
-    def end(self, kind: str) -> None:
+    def end(self, kind: AlertKind) -> None:
         if known := self._lasting.pop(kind, None):
             self._notifier.notify(kind, f"over: {known[0]}")
 

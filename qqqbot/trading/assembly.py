@@ -10,6 +10,7 @@ from pathlib import Path
 
 from qqqbot.model.errors import ConfigError
 from qqqbot.model.ports import Broker, Clock, Notifier, PriceSource
+from qqqbot.model.reasons import AlertKind
 from qqqbot.model.values import Mode, OrderIntent, Rules
 from qqqbot.records.book import Book
 from qqqbot.records.halt import HaltSwitch
@@ -49,7 +50,7 @@ def load_records(
     now = clock.now()
     for aside in (book.load(now), journal.load(now), decisions.open(now)):
         if aside:
-            notifier.notify("torn_record", aside)
+            notifier.notify(AlertKind.TORN_RECORD, aside)
     return Records(book, journal, decisions, HaltSwitch(logs / "HALT"), InputLog(logs / "inputs.jsonl"))
 
 

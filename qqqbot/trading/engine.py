@@ -22,6 +22,7 @@ from qqqbot.model.errors import (
     TradingHalted,
 )
 from qqqbot.model.ports import Broker, Clock, PriceSource
+from qqqbot.model.reasons import AlertKind, Reason
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import (
     SYMBOLS,
@@ -44,7 +45,6 @@ from qqqbot.records.jsonl import SCHEMA, AppendOnlyFile
 from qqqbot.records.status_file import Flip, FlipOrder, Flips
 from qqqbot.runtime.daily_log import pairs
 from qqqbot.strategy.flip import outlook
-from qqqbot.strategy.gates import ORDER_LIMIT
 from qqqbot.strategy.planning import decide
 from qqqbot.trading.alerts import Alerts
 from qqqbot.trading.executor import Executor
@@ -54,13 +54,8 @@ log = logging.getLogger(__name__)
 # Sell, buy and see that all is done are three; the rest is for partial fills.
 MAX_ROUNDS = 6
 FAILURES_BEFORE_NOTICE = 3
-LASTING_GATES = {
-    "halt": ("TradingHalted",),
-    "mismatch": ("LedgerMismatch", "UnexpectedPosition"),
-    "disk": ("DiskError",),
-    "order_limit": (ORDER_LIMIT,),
-}
-"""kind of alert -> the codes of the trade gates that amount to it"""
+ALERTS_OF_GATES = (AlertKind.HALT, AlertKind.MISMATCH, AlertKind.DISK, AlertKind.ORDER_LIMIT)
+"""What the trade gates begin and end."""
 
 
 @dataclass
@@ -202,17 +197,18 @@ class Engine:
         if plan.signal is not None:
             self.state.last_signal, self._signalled = row, snapshot
         self.state.agrees = next((gate.passed for gate in plan.gates if gate.name == "book"), self.state.agrees)
-        code = plan.blocked_by.code if plan.blocked_by else ""
+        code = plan.blocked_by.code if plan.blocked_by else None
         self._count_failure(code in PRICE_ERRORS, plan.sentence, snapshot.exchange_open)
-        self.alerts.end("broker")
+        self.alerts.end(AlertKind.BROKER)
         if "book" in {gate.name for gate in plan.gates}:
-            for kind, codes in LASTING_GATES.items():
-                troubles = [gate.sentence for gate in plan.gates if not gate.passed and gate.code in codes]
+            failed = [gate for gate in plan.gates if not gate.passed]
+            for kind in ALERTS_OF_GATES:
+                troubles = [gate.sentence for gate in failed if gate.code is not None and gate.code.alert is kind]
                 self._lasting(kind, bool(troubles), "; ".join(troubles))
 
     def _failed(self, began: datetime, error: Exception) -> None:
         """The line of a check that could not be made, even where the disk does not take it."""
-        name = type(error).__name__ if not isinstance(error, OSError) else "DiskError"
+        name = Reason.of(error)
         row = self._row(began, 0, self.clock.now()) | {
             "session": None,
             "exchange_open": None,
@@ -223,11 +219,11 @@ class Engine:
         self.state.last_check = row
         self._log(row)
         self._count_failure(True, f"{name}: {error}", self._session() is not None)
-        self._lasting("broker", isinstance(error, BrokerUnavailable), str(error))
+        self._lasting(AlertKind.BROKER, isinstance(error, BrokerUnavailable), str(error))
         if isinstance(error, OSError):
-            self.alerts.begin("disk", f"the records cannot be written: {error}", self.clock.now())
+            self.alerts.begin(AlertKind.DISK, f"the records cannot be written: {error}", self.clock.now())
         if isinstance(error, TradingHalted):
-            self.alerts.begin("halt", str(error), self.clock.now())
+            self.alerts.begin(AlertKind.HALT, str(error), self.clock.now())
         try:
             self.records.decisions.append(row)
         except OSError as disk:
@@ -248,12 +244,12 @@ class Engine:
         enough = self.state.failures_in_row >= FAILURES_BEFORE_NOTICE and exchange_open
         if enough:
             self.alerts.begin(
-                "checks_failing", f"{self.state.failures_in_row} checks in a row: {sentence}", self.clock.now()
+                AlertKind.CHECKS_FAILING, f"{self.state.failures_in_row} checks in a row: {sentence}", self.clock.now()
             )
         elif not failed:
-            self.alerts.end("checks_failing")
+            self.alerts.end(AlertKind.CHECKS_FAILING)
 
-    def _lasting(self, kind: str, present: bool, sentence: str) -> None:
+    def _lasting(self, kind: AlertKind, present: bool, sentence: str) -> None:
         if present:
             self.alerts.begin(kind, sentence, self.clock.now())
         else:
@@ -306,7 +302,7 @@ def decision_values(snapshot: Snapshot, plan: Plan) -> dict[str, Any]:
         "exchange_open": snapshot.exchange_open,
         "action": plan.action.value,
         "sentence": plan.sentence,
-        "error": (plan.blocked_by.code if plan.blocked_by else "") or None,
+        "error": plan.blocked_by.code if plan.blocked_by else None,
         "target": (plan.target or (signal.target if signal else None)),
         "held": portfolio.holding.value,
         "price": _finite(market.qqq.price),
@@ -318,7 +314,7 @@ def decision_values(snapshot: Snapshot, plan: Plan) -> dict[str, Any]:
         "flip_enter_tqqq": _finite(signal.flips.enter_tqqq) if signal else None,
         "flip_trend": _finite(signal.flips.trend) if signal else None,
         "gates": [
-            {"name": g.name, "passed": g.passed, "found": g.found, "sentence": g.sentence, "code": g.code}
+            {"name": g.name, "passed": g.passed, "found": g.found, "sentence": g.sentence, "code": g.code or ""}
             for g in plan.gates
         ],
         "orders": [

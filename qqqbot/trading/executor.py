@@ -16,6 +16,7 @@ from datetime import timedelta
 
 from qqqbot.model.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRejected
 from qqqbot.model.ports import Broker, Clock, Notifier
+from qqqbot.model.reasons import AlertKind
 from qqqbot.model.sessions import new_york_date
 from qqqbot.model.values import (
     Fill,
@@ -115,7 +116,9 @@ class Executor:
             before = self._book.ledger.shares[split.symbol] + self._book.ledger.foreign[split.symbol]
             if split.date <= market.newest_row and positions[split.symbol] == before * split.ratio:
                 self._book.record_split(split, self._clock.now())
-                self._notifier.notify("split", f"{split.symbol} was split {split.ratio:g}:1 on {split.date}; recorded")
+                self._notifier.notify(
+                    AlertKind.SPLIT, f"{split.symbol} was split {split.ratio:g}:1 on {split.date}; recorded"
+                )
                 recorded.append(split)
         return recorded
 
@@ -228,7 +231,7 @@ class Executor:
         )
         order = Order(intent.order_ref, OrderStatus.CANCELLED, fills, text)
         self._conclude(intent, order)
-        self._notifier.notify("order_lost", f"{intent.side} {intent.quantity} {intent.symbol}, {text}")
+        self._notifier.notify(AlertKind.ORDER_LOST, f"{intent.side} {intent.quantity} {intent.symbol}, {text}")
         return order
 
     def _cancel(self, intent: OrderIntent) -> bool:
@@ -247,10 +250,12 @@ class Executor:
         message = {"message": order.message} if order.message else {}
         log.info(pairs(order=intent.order_ref, status=order.status, filled=order.filled, **message))
         if order.status is OrderStatus.REJECTED:
-            self._notifier.notify("order_refused", f"{intent.side} {intent.quantity} {intent.symbol}: {order.message}")
+            self._notifier.notify(
+                AlertKind.ORDER_REFUSED, f"{intent.side} {intent.quantity} {intent.symbol}: {order.message}"
+            )
 
     def _absorb(self, intent: OrderIntent, order: Order) -> None:
         for row in self._book.absorb(intent, order, self._clock.now()):
             if row.get("kind", "trade") == "trade":
                 trade = f"{row['side']} {row['quantity']:,} {row['symbol']} at {row['price']:,.4f}"
-                self._notifier.notify("trade", f"{trade}, moving to {row['position']}")
+                self._notifier.notify(AlertKind.TRADE, f"{trade}, moving to {row['position']}")

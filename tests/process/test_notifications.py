@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from qqqbot.model.reasons import AlertKind
 from qqqbot.notifications.channels import Channel, Channels, Letter, Message
 from qqqbot.notifications.deliver_child import reason
 from qqqbot.runtime.child_process import ChildJobs, JobFailed
@@ -27,7 +28,7 @@ MESSAGE = Message("qqqbot LIVE ...567: traded", "SELL 5 QQQ\nsecond line")
 def test_the_log_has_every_notice_and_the_status_the_newest(caplog: pytest.LogCaptureFixture) -> None:
     notifier = LogNotifier(VirtualClock(NOW))
     for number in range(KEPT + 1):
-        notifier.notify("trade", f"number {number}")
+        notifier.notify(AlertKind.TRADE, f"number {number}")
     assert len(caplog.records) == KEPT + 1
     assert len(notifier.recent) == KEPT
     assert notifier.recent[-1] == {"kind": "trade", "text": f"number {KEPT}", "at": NOW.isoformat()}
@@ -36,11 +37,11 @@ def test_the_log_has_every_notice_and_the_status_the_newest(caplog: pytest.LogCa
 def test_a_trouble_is_told_when_it_begins_and_when_it_is_over() -> None:
     told = FakeNotifier()
     alerts = Alerts(told)
-    alerts.begin("broker", "no answer", NOW)
-    alerts.begin("broker", "still no answer", NOW + timedelta(minutes=15))
+    alerts.begin(AlertKind.BROKER, "no answer", NOW)
+    alerts.begin(AlertKind.BROKER, "still no answer", NOW + timedelta(minutes=15))
     assert alerts.lasting() == [{"kind": "broker", "text": "still no answer", "at": NOW.isoformat()}]
-    alerts.end("broker")
-    alerts.end("broker")
+    alerts.end(AlertKind.BROKER)
+    alerts.end(AlertKind.BROKER)
     assert told.told == [("broker", "no answer"), ("broker", "over: still no answer")]
     assert alerts.lasting() == []
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from qqqbot.model.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRejected
 from qqqbot.model.ports import Notifier
+from qqqbot.model.reasons import AlertKind
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import (
     QQQ,
@@ -274,7 +275,7 @@ class World:
     def start(self, records: Records | None = None) -> Engine:
         records = records or self.records()
         if later := set_capital(records.book, self.capital, self.clock, records.journal.unresolved()):
-            self.listener.notify("total_capital", later)
+            self.listener.notify(AlertKind.TOTAL_CAPITAL, later)
         return assemble(
             self.logs,
             records,

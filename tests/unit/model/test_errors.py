@@ -5,6 +5,7 @@ import re
 import pytest
 
 from qqqbot.model import errors
+from qqqbot.model.reasons import Reason
 from qqqbot.model.values import Holding
 from qqqbot.strategy import gates
 from tests.support.builders import RULES, market, portfolio, snapshot
@@ -53,6 +54,6 @@ def test_the_codes_of_gates_are_errors(gate: gates.GateCheck) -> None:
         market=market(Holding.QQQ, bars=(), tqqq_previous_close=None), halted="by hand", portfolio=portfolio(qqq=-1)
     )
     code = gate(failing, RULES).code
-    assert code in ("", "DiskError", "OrderLimit") or issubclass(
+    assert code in (None, Reason.DISK_ERROR, Reason.ORDER_LIMIT, Reason.UNEXPECTED_POSITION) or issubclass(
         getattr(errors, code), errors.TemporaryError | errors.TradingHalted
     )

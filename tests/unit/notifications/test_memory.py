@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from qqqbot.model.reasons import AlertKind
 from qqqbot.model.values import Holding
 from qqqbot.notifications.channels import Channels
 from qqqbot.notifications.memory import MOST_WAITING
@@ -173,7 +174,7 @@ def test_trades_that_no_channel_took_are_told_in_one_message_with_the_next(life:
 
 def test_news_is_kept_from_the_moment_it_happens(life: Life) -> None:
     settled(life)
-    life.watch.notify("split", "QQQ 2:1")
+    life.watch.notify(AlertKind.SPLIT, "QQQ 2:1")
     life.start()
     life.check()
     assert life.new() == [f"{WHO}: A split was recorded"]
@@ -185,7 +186,7 @@ def test_news_is_kept_from_the_moment_it_happens(life: Life) -> None:
 def test_of_the_news_that_waits_the_newest_fifty_are_kept(life: Life) -> None:
     halted_in_vain(life)
     for number in range(MOST_WAITING + 5):
-        life.watch.notify("split", f"number {number}.")
+        life.watch.notify(AlertKind.SPLIT, f"number {number}.")
     life.post.works = True
     life.watch.look()
     assert len(life.new()) == 1
@@ -195,7 +196,7 @@ def test_of_the_news_that_waits_the_newest_fifty_are_kept(life: Life) -> None:
 
 def test_another_accounts_news_is_not_told_as_this_ones(life: Life) -> None:
     settled(life)
-    life.watch.notify("split", "QQQ 2:1")
+    life.watch.notify(AlertKind.SPLIT, "QQQ 2:1")
     life.world.broker.account = "DU7654321"
     life.world.broker.positions["QQQ"] = 0
     life.start()

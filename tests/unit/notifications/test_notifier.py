@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from qqqbot.model.errors import PricesUnavailable
+from qqqbot.model.reasons import AlertKind
 from qqqbot.model.values import Holding, Mode
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.strategy.rule import flip_prices
@@ -140,7 +141,7 @@ def test_a_wrong_account_is_told_at_once_though_the_gateways_loss_has_been_told(
 def test_news_of_the_night_waits_for_the_morning(life: Life) -> None:
     settled(life)
     life.at(new_york(date(2026, 11, 24), 22))
-    life.watch.notify("torn_record", "trades.jsonl: an incomplete last line")
+    life.watch.notify(AlertKind.TORN_RECORD, "trades.jsonl: an incomplete last line")
     assert life.at(new_york(date(2026, 11, 25), 3)) == []
     assert life.at(new_york(date(2026, 11, 25), 8)) == [f"{WHO}: An incomplete line was set aside"]
     assert "Tue 2026-11-24 22:00 ET" in life.bodies[0]

@@ -5,11 +5,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from qqqbot.model.reasons import AlertKind
 from qqqbot.model.values import Decide
 from qqqbot.notifications.policy import (
-    ADVICE,
-    HEADS,
-    LASTING,
     Memory,
     News,
     Trouble,
@@ -22,7 +20,7 @@ from qqqbot.notifications.policy import (
 )
 from tests.support.builders import NOW, RULES, new_york, table
 
-HALT = Trouble("halt", "by hand", NOW)
+HALT = Trouble(AlertKind.HALT, "by hand", NOW)
 SUNDAY = date(2026, 11, 22)
 THANKSGIVING = date(2026, 11, 26)
 HALF_DAY = date(2026, 11, 27)
@@ -41,7 +39,7 @@ def told(memory: Memory, *troubles: Trouble, at: datetime = NOW, complete: bool 
 
 def test_a_trouble_is_told_once_and_its_end_once() -> None:
     memory = Memory()
-    assert told(memory, HALT) == [paragraph("halt", "by hand (since Tue 2026-11-24 12:00 ET)")]
+    assert told(memory, HALT) == [paragraph(AlertKind.HALT, "by hand (since Tue 2026-11-24 12:00 ET)")]
     assert told(memory, HALT, at=after(5)) == []
     assert told(memory, HALT, at=after(6000)) == []
     assert told(memory, at=after(6001)) == ["Over, nothing to do: trading is stopped (by hand)"]
@@ -54,8 +52,8 @@ def test_a_new_reason_is_told_at_once() -> None:
     assert len(told(memory, replace(HALT, text="did not settle"), at=after(1))) == 1
 
 
-@pytest.mark.parametrize("kind", ["broker", "checks_failing"])
-def test_a_text_that_wavers_is_no_news(kind: str) -> None:
+@pytest.mark.parametrize("kind", [AlertKind.BROKER, AlertKind.CHECKS_FAILING])
+def test_a_text_that_wavers_is_no_news(kind: AlertKind) -> None:
     memory = Memory()
     assert len(told(memory, Trouble(kind, "try 3", NOW), at=after(5))) == 1
     assert told(memory, Trouble(kind, "try 4", NOW), at=after(6)) == []
@@ -63,9 +61,9 @@ def test_a_text_that_wavers_is_no_news(kind: str) -> None:
 
 def test_what_comes_back_within_the_hour_waits_and_is_told_if_it_lasts() -> None:
     memory = Memory()
-    told(memory, Trouble("broker", "down", NOW), at=after(5))
+    told(memory, Trouble(AlertKind.BROKER, "down", NOW), at=after(5))
     assert len(told(memory, at=after(10))) == 1
-    again = Trouble("broker", "down again", after(20))
+    again = Trouble(AlertKind.BROKER, "down again", after(20))
     assert told(memory, again, at=after(30)) == []
     assert told(memory, at=after(31)) == [], "what was not told is not said to be over"
     assert told(memory, again, at=after(69)) == []
@@ -74,14 +72,14 @@ def test_what_comes_back_within_the_hour_waits_and_is_told_if_it_lasts() -> None
 
 def test_a_broken_line_has_three_minutes_to_come_back() -> None:
     memory = Memory()
-    down = Trouble("broker", "down", NOW)
+    down = Trouble(AlertKind.BROKER, "down", NOW)
     assert told(memory, down, at=after(2.9)) == []
     assert len(told(memory, down, at=after(3))) == 1
 
 
 def test_a_broker_lost_with_no_decision_near_waits_for_one() -> None:
     memory = Memory()
-    down = Trouble("broker", "down", NOW, threatens=False)
+    down = Trouble(AlertKind.BROKER, "down", NOW, threatens=False)
     assert told(memory, down, at=after(300)) == []
     assert told(memory, at=after(301)) == []
     assert len(told(memory, replace(down, threatens=True), at=after(302))) == 1
@@ -98,17 +96,17 @@ def test_nothing_is_said_to_be_over_before_everything_was_looked_at() -> None:
 
 def test_a_clock_that_was_set_back_silences_nothing() -> None:
     memory = Memory()
-    told(memory, Trouble("broker", "down", NOW), at=after(5))
+    told(memory, Trouble(AlertKind.BROKER, "down", NOW), at=after(5))
     told(memory, at=after(10))
     years_ago = NOW - timedelta(days=1000)
-    assert len(told(memory, Trouble("broker", "down", NOW), at=years_ago)) == 1
+    assert len(told(memory, Trouble(AlertKind.BROKER, "down", NOW), at=years_ago)) == 1
 
 
 # ---- news
 
 
 def test_each_trade_is_news() -> None:
-    trade = News("trade", "BUY 5 QQQ", NOW)
+    trade = News(AlertKind.TRADE, "BUY 5 QQQ", NOW)
     lines = select(Memory(), (), [trade, trade], True, NOW)
     assert lines == ["Traded: BUY 5 QQQ (Tue 2026-11-24 12:00 ET)"] * 2
 
@@ -117,7 +115,7 @@ def test_the_same_refusal_is_told_once_an_hour() -> None:
     memory = Memory()
 
     def refused(minute: float, text: str = "no margin") -> int:
-        return len(select(memory, (), [News("order_refused", text, after(minute))], True, after(minute)))
+        return len(select(memory, (), [News(AlertKind.ORDER_REFUSED, text, after(minute))], True, after(minute)))
 
     assert [refused(0), refused(15), refused(30, "another"), refused(59, "another"), refused(91, "another")] == [
         *(1, 0, 1, 0, 1)
@@ -125,13 +123,13 @@ def test_the_same_refusal_is_told_once_an_hour() -> None:
 
 
 def test_an_order_that_was_lost_is_told_with_the_answer_that_does_not_double_it() -> None:
-    line = select(Memory(), (), [News("order_lost", "BUY 211 QQQ, sent on 2026-11-24", NOW)], True, NOW)[0]
+    line = select(Memory(), (), [News(AlertKind.ORDER_LOST, "BUY 211 QQQ, sent on 2026-11-24", NOW)], True, NOW)[0]
     assert line.startswith("What became of an order is not known: BUY 211 QQQ, sent on 2026-11-24")
     assert "./bot_control.sh adopt; leave buys again" in line
 
 
 def test_every_lasting_kind_says_what_to_do() -> None:
-    assert LASTING <= ADVICE.keys() <= HEADS.keys()
+    assert all(kind.advice and kind.headline for kind in AlertKind if kind.lasts)
 
 
 # ---- when
@@ -206,5 +204,5 @@ def test_the_account_is_masked_whatever_its_id_looks_like() -> None:
 
 
 def test_times_are_given_in_new_york() -> None:
-    line = select(Memory(), (), [News("split", "3:1", datetime(2026, 7, 1, 14, 30, tzinfo=UTC))], True, NOW)[0]
+    line = select(Memory(), (), [News(AlertKind.SPLIT, "3:1", datetime(2026, 7, 1, 14, 30, tzinfo=UTC))], True, NOW)[0]
     assert "(Wed 2026-07-01 10:30 ET)" in line

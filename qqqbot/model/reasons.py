@@ -1,0 +1,159 @@
+"""Why nothing was traded, and what the owner is notified of: every code and every kind, in one table.
+
+An `AlertKind` names what a notification is about, a `Reason` what a failed gate or a failed check amounts to. Both are
+written to files and to --json as the texts below, which therefore never change. Each has a headline and says what the
+owner can do; a reason without advice of its own has that of the alert it leads to.
+"""
+
+from enum import StrEnum
+from typing import Self
+
+
+class AlertKind(StrEnum):
+    """What a notification is about. `advice` is empty if there is nothing to do."""
+
+    headline: str
+    advice: str
+
+    def __new__(cls, value: str, headline: str = "", advice: str = "") -> Self:
+        kind = str.__new__(cls, value)
+        kind._value_, kind.headline, kind.advice = value, headline, advice
+        return kind
+
+    HALT = (
+        "halt",
+        "trading is stopped",
+        "The bot keeps watching. Look at the reason, then ./bot_control.sh resume.",
+    )
+    MISMATCH = (
+        "mismatch",
+        "account and book differ",
+        "Nothing is traded until you answer: ./bot_control.sh adopt (the account is right) "
+        "or leave (those shares are mine).",
+    )
+    DISK = (
+        "disk",
+        "the disk is full or cannot be written",
+        "Nothing is traded that cannot be written down first. Make room, or let this user write in the logs folder.",
+    )
+    ORDER_LIMIT = (
+        "order_limit",
+        "no more orders in this session",
+        "Trading goes on in the next session. To see what made so many: ./bot_control.sh why DATE.",
+    )
+    ACCOUNT = (
+        "account",
+        "the gateway is logged in to the wrong account",
+        "Nothing is sent to it. Log the gateway in to the right account, or change config.json and restart.",
+    )
+    BROKER = (
+        "broker",
+        "the broker cannot be reached",
+        "Is the gateway running and logged in? test_ib_connection.py checks it step by step.",
+    )
+    CHECKS_FAILING = (
+        "checks_failing",
+        "checks are failing",
+        "The bot never trades on bad data. Nothing to do unless it lasts; then ./bot_control.sh logs.",
+    )
+    TRADE = "trade", "traded"
+    FIRST_TRADE = (
+        "first_trade",
+        "first trade of this account and mode",
+        "Compare it with the account once: from now on the bot trades on its own.",
+    )
+    ORDER_REFUSED = "order_refused", "an order was refused", "Read the reason; the next check plans again."
+    ORDER_LOST = (
+        "order_lost",
+        "what became of an order is not known",
+        "If account and book differ, it was executed: answer ./bot_control.sh adopt; leave buys again.",
+    )
+    SPLIT = "split", "a split was recorded"
+    TORN_RECORD = "torn_record", "an incomplete line was set aside"
+    TOTAL_CAPITAL = "total_capital", "total capital"
+    LOGIN = (
+        "login",
+        "the gateway needs your login",
+        "Log in (IBKR Mobile asks for the second factor) before Monday's open, or its decisions are missed.",
+    )
+    DIGEST = "digest", "the week"
+    NOTIFICATIONS = "notifications", "notifications"
+
+    @property
+    def lasts(self) -> bool:
+        """Whether it is a trouble that goes on until it is over, rather than something that happened once."""
+        return self in _LASTING
+
+
+_LASTING = frozenset(
+    {
+        AlertKind.HALT,
+        AlertKind.MISMATCH,
+        AlertKind.DISK,
+        AlertKind.ORDER_LIMIT,
+        AlertKind.ACCOUNT,
+        AlertKind.BROKER,
+        AlertKind.CHECKS_FAILING,
+    }
+)
+
+_ASKED_AGAIN = "Nothing to do: the next check asks again; the bot never trades on bad prices."
+
+
+class Reason(StrEnum):
+    """What a failed gate or check amounts to: the name of an error (see `errors`), if it has one.
+
+    `alert` is the kind of notification that it leads to.
+    """
+
+    alert: AlertKind
+    advice: str
+    halts: bool
+
+    def __new__(
+        cls, value: str, alert: AlertKind = AlertKind.CHECKS_FAILING, advice: str = "", halts: bool = False
+    ) -> Self:
+        reason = str.__new__(cls, value)
+        reason._value_, reason.alert, reason.halts = value, alert, halts
+        reason.advice = advice or alert.advice
+        return reason
+
+    TRADING_HALTED = "TradingHalted", AlertKind.HALT, "", True
+    LEDGER_MISMATCH = "LedgerMismatch", AlertKind.MISMATCH, "", True
+    UNEXPECTED_POSITION = (
+        "UnexpectedPosition",
+        AlertKind.MISMATCH,
+        "Look at the account at your broker and close the position by hand, then ./bot_control.sh adopt.",
+        True,
+    )
+    DID_NOT_SETTLE = (
+        "DidNotSettle",
+        AlertKind.HALT,
+        "Look at the account and the log, then ./bot_control.sh resume.",
+        True,
+    )
+    CALENDAR_ENDED = "CalendarEnded", AlertKind.HALT, "./bot_control.sh update", True
+    BROKER_UNAVAILABLE = "BrokerUnavailable", AlertKind.BROKER
+    ORDER_REJECTED = "OrderRejected", AlertKind.ORDER_REFUSED
+    ORDER_OUTCOME_UNKNOWN = (
+        "OrderOutcomeUnknown",
+        AlertKind.ORDER_LOST,
+        "Nothing to do: each check looks for the order, and none is sent meanwhile.",
+    )
+    ORDER_LIMIT = "OrderLimit", AlertKind.ORDER_LIMIT
+    DISK_ERROR = "DiskError", AlertKind.DISK
+    PRICES_UNAVAILABLE = "PricesUnavailable", AlertKind.CHECKS_FAILING, _ASKED_AGAIN
+    STALE_PRICES = "StalePrices", AlertKind.CHECKS_FAILING, _ASKED_AGAIN
+
+    @classmethod
+    def of(cls, error: Exception) -> "Reason":
+        """What `error`, raised by a check, amounts to. Raises ValueError for an error that ends the program."""
+        return cls.DISK_ERROR if isinstance(error, OSError) else cls(type(error).__name__)
+
+    @property
+    def headline(self) -> str:
+        return self.alert.headline
+
+
+ADVICE_OF_CODE = {reason.value: reason.advice for reason in Reason}
+"""code as the files have it -> what to do; a file of a later version may have others"""

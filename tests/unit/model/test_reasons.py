@@ -1,0 +1,66 @@
+"""Every code and every kind of alert has its words, and no error of a check lacks a code."""
+
+import pytest
+
+from qqqbot.model import errors
+from qqqbot.model.reasons import ADVICE_OF_CODE, AlertKind, Reason
+
+OF_A_CHECK = (errors.TemporaryError, errors.TradingHalted, errors.OrderOutcomeUnknown)
+RAISED = [
+    kind
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, OF_A_CHECK) and kind is not errors.TemporaryError
+]
+
+
+@pytest.mark.parametrize("kind", RAISED)
+def test_every_error_of_a_check_has_its_reason(kind: type[errors.BotError]) -> None:
+    assert Reason.of(kind("why")) == kind.__name__
+
+
+def test_a_disk_that_refuses_is_a_disk_error() -> None:
+    assert Reason.of(PermissionError("read-only")) is Reason.DISK_ERROR
+
+
+def test_an_error_that_ends_the_program_has_no_reason() -> None:
+    with pytest.raises(ValueError, match="AccountRefused"):
+        Reason.of(errors.AccountRefused("not yours"))
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_every_reason_says_what_to_do(reason: Reason) -> None:
+    assert reason.advice
+    assert reason.headline == reason.alert.headline
+    assert ADVICE_OF_CODE[reason.value] == reason.advice
+
+
+@pytest.mark.parametrize("kind", list(AlertKind))
+def test_every_kind_of_alert_has_a_headline_and_a_lasting_one_says_what_to_do(kind: AlertKind) -> None:
+    assert kind.headline
+    assert kind.advice or not kind.lasts
+
+
+def test_the_texts_in_files_and_json_never_change() -> None:
+    assert sorted(Reason) == [
+        "BrokerUnavailable",
+        "CalendarEnded",
+        "DidNotSettle",
+        "DiskError",
+        "LedgerMismatch",
+        "OrderLimit",
+        "OrderOutcomeUnknown",
+        "OrderRejected",
+        "PricesUnavailable",
+        "StalePrices",
+        "TradingHalted",
+        "UnexpectedPosition",
+    ]
+    assert {kind for kind in AlertKind if kind.lasts} == {
+        *("halt", "mismatch", "disk", "order_limit", "account", "broker", "checks_failing")
+    }
+
+
+def test_what_halts_needs_a_person() -> None:
+    assert {reason for reason in Reason if reason.halts} == {
+        *("TradingHalted", "LedgerMismatch", "UnexpectedPosition", "DidNotSettle", "CalendarEnded")
+    }
