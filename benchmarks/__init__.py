@@ -1,1 +1,1 @@
-"""What is fast is measured here, beside what users would pick instead: python -m benchmarks.<name>"""
+"""Speed is measured here, next to what users would pick instead: python -m benchmarks.<name>"""

@@ -1,9 +1,9 @@
 """How fast the backtest is: python -m benchmarks.backtest
 
 A seeded market of real size: 16 years of one rotation with costs, a sweep of 6,776 pairs over 4,000 days, 22 windows of
-walk-forward, and the whole command with its report. Peers are other people's engines; they are measured where
-QQQBOT_PEERS names a Python that has vectorbt or bt installed, on the same prices, with the same positions
-and costs, in the same run, and their final equity stands beside ours. BLAS is kept on one thread.
+walk-forward, and the whole command with its report. Peers are other people's engines; they are measured if
+QQQBOT_PEERS names a Python that has vectorbt or bt installed: on the same prices, with the same positions and costs, in
+the same run, and their final equity is printed next to ours. BLAS is kept on one thread.
 """
 
 import json
@@ -15,14 +15,15 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[threads] = "1"
 
-import numpy as np  # noqa: E402  (after its threads are settled)
+import numpy as np  # noqa: E402  (its threads are set first)
 
 from qqqbot.backtest.account import run  # noqa: E402
-from qqqbot.backtest.prices.table import Prices, Series, align  # noqa: E402
+from qqqbot.backtest.prices.table import Prices, Series, align, years_of  # noqa: E402
 from qqqbot.backtest.robustness import (  # noqa: E402
     LONGS,
     SHORTS,
@@ -30,6 +31,7 @@ from qqqbot.backtest.robustness import (  # noqa: E402
     sweep_table,
     walk_forward,
 )
+from qqqbot.backtest.signals import Levels  # noqa: E402
 from qqqbot.backtest.vectorized import Terms, examine, ideal  # noqa: E402
 from qqqbot.model.values import Rules  # noqa: E402
 
@@ -64,7 +66,7 @@ def market(count: int) -> Prices:
     return align(Series("QQQ", dates, qqq, qqq, ones, ones), Series("TQQQ", dates, tqqq, tqqq, ones, ones))
 
 
-def save(folder: Path, prices: Prices) -> np.ndarray:
+def save(folder: Path, prices: Prices) -> Levels:
     """The same prices for other processes: arrays with the positions, and the two CSV files of the command."""
     days = examine(prices, Rules(), prices.dates[WARM_UP])
     np.savez(
@@ -108,7 +110,7 @@ def _one_backtest(prices: Prices, folder: Path) -> None:
 
 def _sweeps(prices: Prices, folder: Path) -> None:
     cut = slice(len(prices) - SWEPT_SESSIONS, len(prices))
-    years = float((prices.dates[-1] - prices.dates[cut.start]).astype(int)) / 365.25
+    years = years_of(prices.dates[cut])
     pairs = len(SHORTS) * len(LONGS)
 
     def whole_sweep() -> object:
@@ -163,7 +165,7 @@ print(np.nanmax(sweep(sweep_table(prices, np.union1d(SHORTS, LONGS), cut, 15.9),
 
 
 def _milliseconds(work: Callable[[], object], times: int) -> float:
-    """The least of warm runs: a busy machine only adds."""
+    """The fastest of the warm runs: a busy machine only adds."""
     work()
     taken = []
     for _ in range(times):
@@ -194,8 +196,8 @@ def _environment() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
 
-def _peer(name: str, folder: Path) -> dict[str, float] | None:
-    """What a peer says of the same rotation, from a process of its own; None where it is not installed."""
+def _peer(name: str, folder: Path) -> dict[str, Any] | None:
+    """A peer's answer for the same rotation, from a process of its own; None if it is not installed."""
     python = os.environ.get("QQQBOT_PEERS", sys.executable)
     script = str(ROOT / "benchmarks" / "peers.py")
     began = time.perf_counter()
@@ -208,7 +210,7 @@ def _peer(name: str, folder: Path) -> dict[str, float] | None:
     if done.returncode:
         print(f"{name:<39}failed: {done.stderr.strip().splitlines()[-1]}")
         return None
-    answer: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     answer["cold_s"] = time.perf_counter() - began - answer.pop("repeats_s")
     return answer
 

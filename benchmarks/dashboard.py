@@ -1,8 +1,8 @@
-"""How quick the page is, and what the live terminal costs: python -m benchmarks.dashboard
+"""How quickly the page is served, and what the live terminal costs: python -m benchmarks.dashboard
 
 The page of the real process over real HTTP, for a folder with nothing in it, for a hundred rows and for a million, each
-in the book and in the decisions. Two kinds of request: the first after a decision, which gathers the lines of the
-charts anew, and those that follow.
+in the book and in the decisions. Two kinds of request: the first after a decision, which gathers the
+charts' lines again, and those that follow.
 """
 
 import http.client
@@ -81,9 +81,9 @@ def page(name: str, logs: Path) -> None:
             grow(logs, n)
             drawn.append(ask(port))
         memory = resident(pid)
-    told(f"page, {name}", warm, f"first {first:.1f} ms, {memory:.0f} MiB resident")
+    report(f"page, {name}", warm, f"first {first:.1f} ms, {memory:.0f} MiB resident")
     if (logs / "decisions.jsonl").exists():
-        told("  after each new decision", drawn)
+        report("  after each new decision", drawn)
 
 
 def grow(logs: Path, n: int) -> None:
@@ -92,7 +92,7 @@ def grow(logs: Path, n: int) -> None:
             file.write(json.dumps(decision(NOW + timedelta(seconds=n + 1), n)) + "\n")
 
 
-def told(name: str, taken: list[float], beside: str = "") -> None:
+def report(name: str, taken: list[float], beside: str = "") -> None:
     ordered = sorted(taken)
     tail = ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
     print(f"{name:<40}median {statistics.median(taken):6.1f} ms   p99 {tail:6.1f} ms   {beside}")
@@ -124,9 +124,9 @@ def ask(port: int) -> float:
 
 
 def live(logs: Path) -> None:
-    """Processor time of --live on a terminal, its start left out."""
+    """Processor time of --live on a terminal, without its start."""
     if not Path("/proc/self/stat").exists():
-        print("--live: this system does not tell the processor time of a process")
+        print("--live: this system does not report the processor time of a process")
         return
     import fcntl
     import termios
@@ -162,7 +162,7 @@ def processor_seconds(pid: int) -> float:
 
 
 def resident(pid: int) -> float:
-    """MiB; nan where the system does not tell."""
+    """MiB; nan if the system does not report it."""
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     except FileNotFoundError:

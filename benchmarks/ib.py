@@ -1,8 +1,8 @@
-"""How quick an order is at Interactive Brokers: python -m benchmarks.ib
+"""How quickly an order reaches Interactive Brokers: python -m benchmarks.ib
 
-The gateway stand-in runs in a process of its own, on loopback; times are of the machine's one monotonic clock, taken
+The gateway stand-in runs in a process of its own, on loopback; times come from the machine's one monotonic clock, read
 here and, for what arrives, by the gateway when it has a message's first byte. Journal and book are the real ones,
-synced to the disk. ib_async and the bare official client ask the same gateway in the same run, in turns.
+synced to the disk. ib_async and the bare official client ask the same gateway in the same run, in turn.
 """
 # ruff: noqa: ARG002  (the parameters of callbacks are the client's)
 
@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path.insert(0, str(ROOT))
 
-import ib_async  # noqa: E402  (the tests' helpers are found by the path above)
+import ib_async  # noqa: E402  (ib_broker and the stand-ins are found by the path above)
 from ibapi.client import EClient  # noqa: E402
 from ibapi.wrapper import EWrapper  # noqa: E402
 
@@ -37,7 +37,7 @@ from qqqbot.records.jsonl import AppendOnlyFile  # noqa: E402
 from qqqbot.runtime.clock import SystemClock  # noqa: E402
 from qqqbot.runtime.config import Config  # noqa: E402
 from standins.ib_gateway.control import RemoteGateway  # noqa: E402
-from tests.support.builders import intent as sound_intent  # noqa: E402
+from tests.support.builders import intent as an_intent  # noqa: E402
 
 ACCOUNT = "DU1234567"
 ORDERS = 200
@@ -60,7 +60,7 @@ def main() -> None:
 def _client() -> str:
     import ibapi
 
-    return getattr(ibapi, "__version__", None) or ibapi.get_version_string()
+    return str(getattr(ibapi, "__version__", None) or ibapi.get_version_string())
 
 
 @contextmanager
@@ -86,11 +86,11 @@ def broker(port: int, client_id: int = 1) -> Iterator[IBBroker]:
 
 def numbered(number: int) -> OrderIntent:
     side = Side.BUY if number % 2 else Side.SELL
-    return replace(sound_intent(side=side, quantity=100), order_ref=f"qqqbot-20261124-{number}")
+    return replace(an_intent(side=side, quantity=100), order_ref=f"qqqbot-20261124-{number}")
 
 
 def orders(port: int, remote: RemoteGateway) -> None:
-    """One after the other, each seen through to its row in the book."""
+    """One after the other, each followed until its row is in the book."""
     clock = SystemClock()
     marks: dict[str, tuple[int, int, int, int]] = {}
     with tempfile.TemporaryDirectory() as folder, broker(port) as at:
@@ -136,7 +136,8 @@ def bare_appends() -> list[int]:
 
 def pairs(port: int, remote: RemoteGateway) -> None:
     """The first two orders of a fresh connection, one right behind the other, as a rotation without a wait would."""
-    first, second = [], []
+    first: list[int] = []
+    second: list[int] = []
     number = ORDERS
     for _ in range(PAIRS):
         with broker(port) as at:
@@ -159,18 +160,18 @@ class Bare(EWrapper, EClient):  # type: ignore[misc]
 
     def __init__(self) -> None:
         EClient.__init__(self, self)
-        self.told = threading.Event()
+        self.answered = threading.Event()
 
     def nextValidId(self, orderId: int) -> None:
-        self.told.set()
+        self.answered.set()
 
     def currentTime(self, time: int) -> None:
-        self.told.set()
+        self.answered.set()
 
     def ask(self) -> None:
-        self.told.clear()
+        self.answered.clear()
         self.reqCurrentTime()
-        self.told.wait(5)
+        self.answered.wait(5)
 
     def error(self, *args: Any) -> None:
         """Notices of data farms."""
@@ -184,7 +185,7 @@ def round_trips(port: int) -> None:
     bare = Bare()
     bare.connect("127.0.0.1", port, 13)
     threading.Thread(target=bare.run, daemon=True).start()
-    bare.told.wait(5)
+    bare.answered.wait(5)
     asked: dict[str, Callable[[], object]] = {"ours": ours.beat, "ib_async": other.reqCurrentTime, "bare": bare.ask}
     taken: dict[str, list[int]] = {name: [] for name in asked}
     names = list(asked)
@@ -198,7 +199,7 @@ def round_trips(port: int) -> None:
     ours.shut("done")
     other.disconnect()
     bare.disconnect()
-    print(f"\nreqCurrentTime, there and back, {ROUND_TRIPS} times in turns, ms      p50      p99")
+    print(f"\nreqCurrentTime, there and back, {ROUND_TRIPS} times in turn, ms       p50      p99")
     row("this bot's connection", taken["ours"])
     row("ib_async", taken["ib_async"])
     row("the official client, bare", taken["bare"])
@@ -217,7 +218,7 @@ def idle(port: int) -> None:
 
 
 def _switches() -> int:
-    """Times that any thread of this process has gone to sleep by itself."""
+    """How often a thread of this process has gone to sleep on its own."""
     total = 0
     for thread in os.listdir("/proc/self/task"):
         for line in Path(f"/proc/self/task/{thread}/status").read_text().splitlines():

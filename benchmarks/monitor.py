@@ -1,8 +1,8 @@
-"""How quick looking is: python -m benchmarks.monitor
+"""How quickly the monitor answers: python -m benchmarks.monitor
 
-Whole processes, beside two yardsticks in the same run: Python that does nothing, and Python that imports rich's console
-and tables as any terminal program with rich must. Runs are interleaved, so that a busy machine slows all alike, and the
-median is told. Byte code is cached as it is for a user.
+Whole processes, next to two yardsticks in the same run: Python that does nothing, and Python that imports rich's
+console and tables, as any terminal program with rich must. Runs are interleaved, so that a busy machine slows all
+alike, and the median is printed. Byte code is cached as it is for a user.
 """
 
 import json
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def _row(number: int) -> Mapping[str, Any]:
-    """A trade, now bought, now sold, as the daemon writes them."""
+    """A trade as the daemon writes it, a purchase and a sale in turn."""
     bought = number % 2 == 0
     return {
         "timestamp": (NOW - timedelta(days=30)).isoformat(),

@@ -1,7 +1,7 @@
-"""What telling the owner costs the daemon: python -m benchmarks.notify
+"""What a notification costs the daemon: python -m benchmarks.notify
 
-The hand-over (all that a check waits for) beside apprise called in the loop, as most bots do, and the memory of the
-daemon's process before and after a message, beside one that has imported apprise. The receiver is on loopback.
+The hand-over (all that a check waits for) next to apprise called in the loop, as most bots do, and the memory of the
+daemon's process before and after a message, next to one that has imported apprise. The receiver is on loopback.
 """
 
 import platform
@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from qqqbot.model.reasons import AlertKind
@@ -63,14 +64,14 @@ def _hand_overs() -> list[tuple[str, str, str]]:
     def waits(_: Message) -> None:
         gate.wait(60)
 
-    took = {}
+    took: dict[str, list[float]] = {}
     for name, pause in (("hand-over to a sleeping thread", 0.005), ("hand-over, a delivery hangs", 0.0)):
         gate.set() if pause else gate.clear()
         outbox = Outbox("benchmark", waits, gate.set, (), 2 * HAND_OVERS).start()
         took[name] = []
         for _ in range(HAND_OVERS):
             time.sleep(pause)
-            took[name].append(_seconds(lambda outbox=outbox: outbox.put(MESSAGE)))
+            took[name].append(_seconds(partial(outbox.put, MESSAGE)))
         gate.set()
     rows = [(name, _shown(seconds), "aim: under 1 ms") for name, seconds in took.items()]
     return [("bare queue to a sleeping thread", _shown(_bare_queue()), "yardstick: what this machine allows"), *rows]
@@ -90,13 +91,13 @@ def _bare_queue() -> list[float]:
 
 
 def _news() -> tuple[str, str, str]:
-    """What a trade adds to its check: written down, so that a death before the next look does not lose it."""
+    """What a trade adds to its check: written down, so that a crash before the next look does not lose it."""
     with tempfile.TemporaryDirectory() as folder:
         memory = NoticeMemory(Path(folder))
         trades = [News(AlertKind.TRADE, f"BUY 211 QQQ at 450.0000, number {n}", NOW) for n in range(HAND_OVERS)]
         took = []
         for trade in trades:
-            took.append(_seconds(lambda trade=trade: memory.add(trade)))
+            took.append(_seconds(partial(memory.add, trade)))
             memory.drop([trade])
     return ("a piece of news written down", _shown(took), "aim: under 1 ms")
 
@@ -113,7 +114,11 @@ def _in_the_loop() -> list[tuple[str, str, str]]:
         channel = Channel(1, receiver.json_url())
         child = [_seconds(lambda: channel.problem(MESSAGE)) for _ in range(5)]
     return [
-        ("apprise in the loop, a receiver that answers at once", _shown(took), "yardstick; up to its time-out else"),
+        (
+            "apprise in the loop, a receiver that answers at once",
+            _shown(took),
+            "yardstick; at worst its time-out",
+        ),
         ("apprise imported in the loop", f"{imports * 1e3:.0f} ms", "yardstick, once"),
         ("a delivery by a child, behind the loop", _shown(child), "nobody waits for it"),
     ]

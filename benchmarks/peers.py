@@ -1,8 +1,8 @@
-"""One peer's run of the rotation in market.npz: peers.py NAME FILE. Prints JSON; status 3 where it is not installed.
+"""One peer's run of the rotation in market.npz: peers.py NAME FILE. Prints JSON; status 3 if it is not installed.
 
 Runs under the Python that has the peer, so it imports nothing of the project. A leg costs the fraction c of the value:
 a sale of V brings V (1 - c), and V of cash buys V (1 - c) worth of shares, which is a commission of c / (1 - c) on what
-was bought. Each peer is told its prices, its positions and these two commissions in its own way.
+was bought. Each peer gets its prices, its positions and these two commissions in its own way.
 """
 
 import importlib.metadata
@@ -10,14 +10,19 @@ import json
 import sys
 import time
 import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
 CAPITAL = 100_000.0
 RUNS = 5
 
+Market = Mapping[str, Any]
+Run = Callable[[], float]
 
-def vectorbt(d):
+
+def vectorbt(d: Market) -> Run:
     import pandas as pd
     import vectorbt as vbt
 
@@ -34,8 +39,8 @@ def vectorbt(d):
         if held[at]:
             size[at, held[at] - 1], fees[at, held[at] - 1] = 1.0, cost / (1 - cost)
 
-    def run():
-        return vbt.Portfolio.from_orders(
+    def run() -> float:
+        final: float = vbt.Portfolio.from_orders(
             close,
             size,
             size_type="targetpercent",
@@ -46,11 +51,12 @@ def vectorbt(d):
             call_seq="auto",
             freq="1D",
         ).final_value()
+        return final
 
     return run
 
 
-def bt(d):
+def bt(d: Market) -> Run:
     import bt
     import pandas as pd
 
@@ -62,10 +68,10 @@ def bt(d):
         {"QQQ": (held[moved] == 1).astype(float), "TQQQ": (held[moved] == 2).astype(float)}, index=index[moved]
     )
 
-    def commission(quantity, price):
+    def commission(quantity: float, price: float) -> float:
         return abs(quantity) * price * (cost if quantity < 0 else cost / (1 - cost))
 
-    def run():
+    def run() -> float:
         strategy = bt.Strategy(
             "rotation", [bt.algos.RunOnDate(*weights.index), bt.algos.WeighTarget(weights), bt.algos.Rebalance()]
         )
@@ -82,7 +88,7 @@ def bt(d):
     return run
 
 
-def main():
+def main() -> None:
     name, file = sys.argv[1:]
     warnings.simplefilter("ignore")
     try:
