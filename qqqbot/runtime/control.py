@@ -5,21 +5,25 @@ Nothing is imported here but the standard library and light modules of ours, so 
 """
 
 import os
-import runpy
 import sys
 from collections.abc import Callable, MutableMapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qqqbot.model.errors import StartRefused
 from qqqbot.runtime import kill_switch, place
 from qqqbot.runtime.clock import SystemClock
 from qqqbot.runtime.console import refused, say, warn
 from qqqbot.runtime.daemon_process import DaemonProcess, Patience
+from qqqbot.runtime.hand_over import HandOver
 from qqqbot.runtime.help_text import help_text
 from qqqbot.runtime.lifecycle import Lifecycle
 from qqqbot.runtime.place import DAEMON, MONITOR, Place
 from qqqbot.runtime.processes import Processes, SystemProcesses
 from qqqbot.runtime.service import Service
+
+if TYPE_CHECKING:  # a command must not wait for imports that it does not need
+    from qqqbot.model.ports import Clock
 
 VIEWS = ("status", "trades", "logs", "tail", "performance", "drift", "why", "replay", "web", "live")
 MODULES = {
@@ -37,13 +41,15 @@ class Control:
         where: Place,
         environment: MutableMapping[str, str],
         processes: Processes,
-        clock: SystemClock | None = None,
+        clock: "Clock | None" = None,
+        hand_over: HandOver | None = None,
     ) -> None:
         self.place = where
         self._environment = environment
         self._processes = processes
         self._service = Service(where, environment, processes)
         clock = clock or SystemClock()
+        self._hand_over = hand_over or HandOver()
         daemon = DaemonProcess(where.logs, clock, Patience.of(environment))
         self._daemon = daemon
         self._lifecycle = Lifecycle(where, daemon, self._service, processes, clock)
@@ -57,8 +63,8 @@ class Control:
             "leave": lambda _: self._lifecycle.answer("--leave"),
             "install-service": self._install_service,
             "init": self._init,
-            "run": lambda arguments: become(str(DAEMON), *arguments),
-            "once": lambda arguments: become(str(DAEMON), "--once", *arguments),
+            "run": lambda arguments: self._hand_over.become(str(DAEMON), *arguments),
+            "once": lambda arguments: self._hand_over.become(str(DAEMON), "--once", *arguments),
             "drill": self._drill,
             "test": self._test,
             "update": self._updated,
@@ -84,10 +90,10 @@ class Control:
             return refused(str(reason))
 
     def _view(self, word: str) -> Callable[[Sequence[str]], int]:
-        return lambda arguments: run_script(MONITOR, f"--{word}", *arguments)
+        return lambda arguments: self._hand_over.script(MONITOR, f"--{word}", *arguments)
 
     def _module(self, module: str) -> Callable[[Sequence[str]], int]:
-        return lambda arguments: run_module(module, *arguments)
+        return lambda arguments: self._hand_over.module(module, *arguments)
 
     def _install_service(self, _: Sequence[str]) -> int:
         from qqqbot.runtime.install_service import install_service
@@ -112,7 +118,7 @@ class Control:
         if not (folder / "drill").is_dir():
             return refused("The drill needs the folder drill/, which is not here: run it in a whole checkout.")
         os.chdir(folder)
-        return become("-m", "drill", *arguments)
+        return self._hand_over.become("-m", "drill", *arguments)
 
     def _test(self, arguments: Sequence[str]) -> int:
         if not self.place.in_checkout:
@@ -120,7 +126,7 @@ class Control:
         chosen = ["tests/unit", *arguments[1:]] if arguments[:1] == ["unit"] else arguments
         os.chdir(self.place.home)
         # One more than there are cores: many tests wait for processes and sockets.
-        return become("-m", "pytest", "-n", str((os.cpu_count() or 2) + 1), *chosen)
+        return self._hand_over.become("-m", "pytest", "-n", str((os.cpu_count() or 2) + 1), *chosen)
 
     def _updated(self, _: Sequence[str]) -> int:
         """The script has installed the new releases."""
@@ -138,25 +144,6 @@ class Control:
     def _bad_usage(self, problem: str) -> int:
         warn(problem, help_text(self.place).rstrip("\n"))
         return USAGE
-
-
-def run_script(script: Path, *arguments: str) -> int:
-    """Run another program of ours in this interpreter: a second one would cost a `status` its speed."""
-    sys.argv = [str(script), *arguments]
-    runpy.run_path(str(script), run_name="__main__")
-    return 0
-
-
-def run_module(module: str, *arguments: str) -> int:
-    sys.argv = [module, *arguments]
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
-    return 0
-
-
-def become(*arguments: str) -> int:
-    """Replace this process: systemd watches its number, and `stop` knows the daemon by its command line."""
-    sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, *arguments])
 
 
 def main(arguments: Sequence[str], where: Place) -> int:

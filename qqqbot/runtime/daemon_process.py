@@ -45,15 +45,18 @@ class Patience:
 
 
 class DaemonProcess:
-    def __init__(self, logs: Path, clock: "Clock", patience: Patience) -> None:
+    def __init__(
+        self, logs: Path, clock: "Clock", patience: Patience, find_holder: Callable[[Path], int | None] = holder
+    ) -> None:
         self._lock = logs / PID_FILE
         self._status = logs / "status.json"
         self._clock = clock
+        self._find_holder = find_holder
         self.patience = patience
 
     def pid(self) -> int | None:
         """Of the process that holds the lock. Raises StartRefused if that cannot be determined."""
-        return holder(self._lock) if os.path.lexists(self._lock) else None
+        return self._find_holder(self._lock) if os.path.lexists(self._lock) else None
 
     def holds_lock(self, pid: int) -> bool:
         return self.pid() == pid

@@ -4,6 +4,7 @@ Each returns an exit code, having said on stderr why it is not 0. StartRefused i
 holds the lock.
 """
 
+import contextlib
 import os
 import signal
 import sys
@@ -98,7 +99,7 @@ class Lifecycle:
                 "Free some space or make the folder writable; QQQBOT_LOGS names another one.",
             )
         finally:
-            if probe.exists():
+            with contextlib.suppress(OSError):
                 probe.unlink()
         return 0
 

@@ -45,8 +45,6 @@ class Processes(Protocol):
     def launch(self, command: Sequence[str], folder: Path, output: Path) -> Job:
         """Start `command` so that it outlives this process, its terminal and its files."""
 
-    def is_alive(self, pid: int) -> bool: ...
-
     def arguments(self, pid: int) -> str | None:
         """The command line of a process, None if this machine does not show it."""
 
@@ -87,15 +85,6 @@ class SystemProcesses:
             return subprocess.Popen(
                 command, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
             )
-
-    def is_alive(self, pid: int) -> bool:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:  # another user's
-            return True
-        return True
 
     def arguments(self, pid: int) -> str | None:
         # -ww: a narrow COLUMNS, or macOS, would cut the line before the program's name.

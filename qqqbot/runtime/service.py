@@ -3,6 +3,7 @@
 The service is ours if its unit names this command and these logs; then systemd starts and stops the daemon.
 """
 
+import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -75,7 +76,8 @@ class Service:
             fresh.write_text(text, encoding="utf-8")
             fresh.replace(self.unit)
         except OSError as error:
-            fresh.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                fresh.unlink()
             return f"{error.filename}: {error.strerror}"
         for command in (("daemon-reload",), ("enable", NAME)):
             done = self._systemctl(*command)

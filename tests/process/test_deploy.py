@@ -16,7 +16,6 @@ import yaml
 from packaging.requirements import Requirement
 
 from drill.checkout import ROOT, Checkout
-from qqqbot.runtime.systemd import unit
 from standins.receiver import receiving
 
 DEPLOY = ROOT / "deploy"
@@ -144,21 +143,6 @@ def test_a_file_of_secrets_that_is_not_there_installs_nothing(machine: Checkout,
     assert refused.returncode == 2
     assert f"{tmp_path}/ping: there is no such file" in refused.stderr
     assert not installed_unit(machine).exists()
-
-
-def test_a_unit_keeps_odd_paths_and_no_secret() -> None:
-    environment = {
-        "QQQBOT_LOGS": '/a b/100%/"x"',
-        "QQQBOT_NOTIFY_URLS": "tgram://hunter2",
-        "QQQBOT_PING_URL": "hunter2",
-    }
-    template = "@ENVIRONMENT@\nExecStart=@SCRIPT@\nWorkingDirectory=@FOLDER@"
-    text = unit(template, Path("/50% bot/bot_control.sh"), Path("/50% bot"), environment)
-    assert text.splitlines() == [
-        r'Environment="QQQBOT_LOGS=/a b/100%%/\"x\""',
-        'ExecStart="/50%% bot/bot_control.sh"',
-        "WorkingDirectory=/50%% bot",
-    ]
 
 
 def test_the_daemon_tells_systemd_when_it_is_ready_and_when_it_stops(checkout: Checkout, tmp_path: Path) -> None:

@@ -1,0 +1,47 @@
+"""Other processes, real ones: what the commands rely on."""
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from drill.checkout import eventually
+from qqqbot.runtime.processes import Done, SystemProcesses
+
+
+def test_a_command_that_is_not_there_is_an_answer() -> None:
+    done = SystemProcesses().run(["/nowhere/systemctl", "start"])
+    assert done == Done(127, err="/nowhere/systemctl: No such file or directory")
+
+
+def test_what_a_command_prints_is_kept_with_its_exit_code() -> None:
+    program = "import os, sys; print(os.environ['BUS']); print('no', file=sys.stderr); sys.exit(3)"
+    assert SystemProcesses().run([sys.executable, "-c", program], BUS="here") == Done(3, "here\n", "no\n")
+
+
+def test_what_is_shown_goes_where_it_is_asked_to_go(capfd: pytest.CaptureFixture[str]) -> None:
+    program = [sys.executable, "-c", "print('status'); raise SystemExit(4)"]
+    assert SystemProcesses().show(program) == 4
+    assert capfd.readouterr().out == "status\n"
+
+
+def test_a_launched_process_writes_into_its_file_and_is_known_by_its_arguments(tmp_path: Path) -> None:
+    output = tmp_path / "nohup.log"
+    output.write_text("before\n")
+    program = "import os, time; print(os.getcwd(), flush=True); time.sleep(60)"
+    processes = SystemProcesses()
+    job = processes.launch([sys.executable, "-c", program, "a-name"], tmp_path, output)
+    eventually(lambda: output.read_text() == f"before\n{tmp_path}\n", "it has begun")
+    assert job.poll() is None
+    assert "a-name" in str(processes.arguments(job.pid))
+    job.terminate()
+    eventually(lambda: job.poll() == -15, "it ends")
+
+
+def test_a_job_is_not_waited_for() -> None:
+    began = time.monotonic()
+    job = SystemProcesses().begin([sys.executable, "-c", "import time; time.sleep(60)"])
+    assert time.monotonic() - began < 10
+    job.terminate()
+    eventually(lambda: job.poll() is not None, "it ends")

@@ -1,0 +1,164 @@
+"""The table of commands: which words there are, what they take, and what they hand over to."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from qqqbot.runtime import place
+from qqqbot.runtime.control import WITHOUT_ARGUMENTS, Control
+from qqqbot.runtime.hand_over import HandOver
+from qqqbot.runtime.place import DAEMON, MONITOR, PROGRAM_FOLDER
+from tests.support.control import EventClock, FakeProcesses
+
+
+class FakeHandOver(HandOver):
+    """Notes what this process would have become or run."""
+
+    def __init__(self) -> None:
+        self.became: list[tuple[str, ...]] = []
+        self.ran: list[tuple[str, ...]] = []
+        self.folder = ""
+
+    def become(self, *arguments: str) -> int:
+        self.became.append(arguments)
+        self.folder = os.getcwd()
+        return 0
+
+    def script(self, script: Path, *arguments: str) -> int:
+        self.ran.append((str(script), *arguments))
+        return 0
+
+    def module(self, module: str, *arguments: str) -> int:
+        self.ran.append((module, *arguments))
+        return 0
+
+
+@pytest.fixture(autouse=True)
+def same_folder_and_umask() -> Iterator[None]:
+    folder, umask = os.getcwd(), os.umask(0o022)
+    yield
+    os.chdir(folder)
+    os.umask(umask)
+
+
+@pytest.fixture
+def hand_over() -> FakeHandOver:
+    return FakeHandOver()
+
+
+@pytest.fixture
+def control(tmp_path: Path, hand_over: FakeHandOver) -> Control:
+    return Control(place.checkout(tmp_path / "bot_control.sh", {}), {}, FakeProcesses(), EventClock(), hand_over)
+
+
+@pytest.fixture
+def installed(tmp_path: Path, hand_over: FakeHandOver) -> Control:
+    where = place.installed(Path("/venv/bin/qqqbot"), tmp_path, {})
+    return Control(where, {}, FakeProcesses(), EventClock(), hand_over)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["strat"], [], ["start", "now"], ["stop", "--hard"], ["restart", "--force", "x"]]
+)
+def test_a_mistake_shows_the_usage(control: Control, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert control.main(arguments) == 2
+    assert "usage: ./bot_control.sh COMMAND" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("word", WITHOUT_ARGUMENTS)
+def test_what_takes_no_arguments_says_what_it_was_given(
+    control: Control, word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert control.main([word, "now", "please"]) == 2
+    assert capsys.readouterr().err.startswith(f"{word} takes no arguments, was given: now please\n")
+
+
+@pytest.mark.parametrize("word", ["help", "--help", "-h"])
+def test_help_is_an_answer_and_no_error(control: Control, word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert control.main([word]) == 0
+    assert capsys.readouterr().out.startswith("usage: ./bot_control.sh COMMAND\n")
+
+
+@pytest.mark.parametrize(
+    "view", ["status", "trades", "logs", "tail", "performance", "drift", "why", "replay", "web", "live"]
+)
+def test_the_views_are_the_monitors(control: Control, hand_over: FakeHandOver, view: str) -> None:
+    assert control.main([view, "--limit", "3 4"]) == 0
+    assert hand_over.ran == [(str(MONITOR), f"--{view}", "--limit", "3 4")]
+
+
+@pytest.mark.parametrize(
+    ("word", "module"),
+    [("demo", "qqqbot.demo"), ("backtest", "qqqbot.backtest"), ("notify-test", "qqqbot.notifications.send_test")],
+)
+def test_what_a_module_does_is_run_in_this_process(
+    control: Control, hand_over: FakeHandOver, word: str, module: str
+) -> None:
+    assert control.main([word]) == 0
+    assert hand_over.ran == [(module,)]
+
+
+def test_the_daemon_takes_the_place_of_this_process(control: Control, hand_over: FakeHandOver) -> None:
+    assert (control.main(["run"]), control.main(["once", "--config", "x"])) == (0, 0)
+    assert hand_over.became == [(str(DAEMON),), (str(DAEMON), "--once", "--config", "x")]
+
+
+def test_a_halt_takes_its_words_and_resume_removes_it(control: Control, tmp_path: Path) -> None:
+    assert control.main(["halt", "I", "smell", "smoke"]) == 0
+    assert (tmp_path / "logs/HALT").read_text() == "I smell smoke\n"
+    assert control.main(["resume"]) == 0
+    assert not (tmp_path / "logs/HALT").exists()
+
+
+def test_a_lock_that_cannot_be_read_is_a_refusal(
+    control: Control, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs/bot.pid").symlink_to(tmp_path / "logs/bot.pid")
+    assert (control.main(["stop"]), control.main(["start"])) == (1, 1)
+    assert "bot.pid: cannot be opened" in capsys.readouterr().err
+
+
+def test_init_writes_a_configuration_once(
+    installed: Control, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert installed.main(["init"]) == 0
+    assert "qqqbot start begins" in capsys.readouterr().out
+    (tmp_path / "config.json").write_text("mine")
+    assert installed.main(["init"]) == 1
+    assert (tmp_path / "config.json").read_text() == "mine"
+
+
+def test_tests_run_where_the_script_is(control: Control, hand_over: FakeHandOver, tmp_path: Path) -> None:
+    assert control.main(["test", "-k", "gates"]) == 0
+    assert hand_over.became[-1][:3] == ("-m", "pytest", "-n")
+    assert hand_over.became[-1][4:] == ("-k", "gates")
+    assert hand_over.folder == str(tmp_path)
+
+
+def test_test_unit_runs_the_quick_ones(control: Control, hand_over: FakeHandOver) -> None:
+    assert control.main(["test", "unit", "-x"]) == 0
+    assert hand_over.became[-1][4:] == ("tests/unit", "-x")
+
+
+def test_the_drill_runs_beside_the_package(control: Control, hand_over: FakeHandOver) -> None:
+    assert control.main(["drill", "kill", "--keep"]) == 0
+    assert hand_over.became == [("-m", "drill", "kill", "--keep")]
+    assert hand_over.folder == str(PROGRAM_FOLDER)
+
+
+def test_an_update_names_what_still_runs_with_the_old_libraries(
+    control: Control, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert control.main(["update"]) == 0
+    assert capsys.readouterr().out == "The libraries are up to date.\n"
+
+
+@pytest.mark.parametrize(("word", "cure"), [("test", "checkout"), ("update", "pip install --upgrade")])
+def test_what_needs_a_checkout_says_so(
+    installed: Control, word: str, cure: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert installed.main([word]) == 1
+    assert cure in capsys.readouterr().err

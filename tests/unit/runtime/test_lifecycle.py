@@ -1,0 +1,330 @@
+"""start, stop, restart, adopt and leave over a machine that exists only as values."""
+
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from qqqbot.runtime import place
+from qqqbot.runtime.daemon_process import DaemonProcess, Patience
+from qqqbot.runtime.lifecycle import Lifecycle
+from qqqbot.runtime.place import DAEMON, MONITOR
+from qqqbot.runtime.processes import Done
+from qqqbot.runtime.service import Service
+from tests.support.control import DAEMON_ARGUMENTS, FakeProcesses, Machine
+
+PID, OTHER = 4711, 4712
+STATUS = f"{MONITOR} --status"
+
+
+@dataclass
+class Bot:
+    lifecycle: Lifecycle
+    machine: Machine
+    processes: FakeProcesses
+    service: Service
+
+    def asked(self) -> list[str]:
+        """What systemd was asked to do."""
+        calls = [
+            call.removeprefix("systemctl --user ") for call in self.processes.asked if call.startswith("systemctl")
+        ]
+        return [call for call in calls if not call.startswith(("is-", "show"))]
+
+    def by_systemd(self) -> "Bot":
+        """Installed as a service, which runs the daemon if one runs."""
+        self.processes.programs.add("systemctl")
+        assert self.service.install() is None
+        self.processes.asked.clear()
+        self.processes.answers |= {
+            "is-active qqqbot.service": Done(0, "active\n"),
+            "show -p MainPID qqqbot.service": Done(0, f"MainPID={PID}\n"),
+        }
+        return self
+
+
+@pytest.fixture
+def bot(tmp_path: Path) -> Iterator[Bot]:
+    before = os.umask(0o022)
+    environment = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
+    where = place.checkout(tmp_path / "bot_control.sh", environment)
+    machine, processes = Machine(where.logs), FakeProcesses(arguments_of={PID: DAEMON_ARGUMENTS})
+    service = Service(where, environment, processes)
+    daemon = DaemonProcess(where.logs, machine.clock, Patience(), machine.find_holder)
+    yield Bot(Lifecycle(where, daemon, service, processes, machine.clock), machine, processes, service)
+    os.umask(before)
+
+
+class TestStart:
+    def test_it_waits_for_the_first_check_and_shows_the_status(
+        self, bot: Bot, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        bot.processes.on_launch = lambda: bot.machine.clock.after(2, lambda: bot.machine.run_daemon(PID))
+        assert bot.lifecycle.start() == 0
+        assert capsys.readouterr().out == f"started (pid {PID})\n"
+        assert bot.processes.shown == [STATUS]
+        assert bot.processes.launched == [(bot.machine.logs.parent, bot.machine.logs / "nohup.log")]
+
+    def test_a_running_daemon_is_left_alone(self, bot: Bot, capsys: pytest.CaptureFixture[str]) -> None:
+        bot.machine.run_daemon(PID)
+        assert bot.lifecycle.start() == 0
+        assert capsys.readouterr().out == f"already running (pid {PID})\n"
+        assert bot.processes.asked == []
+
+    def test_a_daemon_that_waits_for_its_account_runs_already(
+        self, bot: Bot, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        bot.machine.run_daemon(PID, "waiting")
+        assert bot.lifecycle.start() == 0
+        assert bot.machine.clock.monotonic() == 0
+        assert "already running" in capsys.readouterr().out
+
+    def test_one_that_is_stopping_is_waited_for_and_a_new_one_started(self, bot: Bot) -> None:
+        bot.machine.run_daemon(OTHER, "stopping")
+        bot.machine.clock.after(3, bot.machine.end_daemon)
+        bot.processes.on_launch = lambda: bot.machine.run_daemon(PID)
+        assert bot.lifecycle.start() == 0
+        assert len(bot.processes.launched) == 1
+
+    def test_a_bad_configuration_starts_nothing(self, bot: Bot, capsys: pytest.CaptureFixture[str]) -> None:
+        bot.processes.answers = {"--check-config": Done(2, "", "one problem\nanother\n")}
+        assert bot.lifecycle.start() == 2
+        assert capsys.readouterr().err == "one problem\nanother\n"
+        assert not bot.machine.logs.exists()
+
+    def test_logs_that_cannot_be_written_start_nothing(self, bot: Bot, capsys: pytest.CaptureFixture[str]) -> None:
+        bot.machine.logs.write_text("a file where the folder should be")
+        assert bot.lifecycle.start() == 1
+        assert f"The bot cannot write in {bot.machine.logs}: File exists." in capsys.readouterr().err
+        assert bot.processes.launched == []
+
+    def test_one_that_dies_is_quoted_from_where_it_began_with_its_own_exit_code(
+        self, bot: Bot, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        output = bot.machine.logs / "nohup.log"
+        bot.machine.logs.mkdir()
+        output.write_text("an older failure\n")
+
+        def die() -> None:
+            output.write_text(output.read_text() + "".join(f"line {n}\n" for n in range(30)))
+            bot.processes.job.code = 7
+
+        bot.processes.on_launch = die
+        assert bot.lifecycle.start() == 7
+        heading, *lines = capsys.readouterr().err.splitlines()
+        assert heading == f"did not start; the last lines of {output}:"
+        assert lines == [f"line {n}" for n in range(10, 30)]
+
+    @pytest.mark.parametrize(("code", "shown"), [(0, 1), (-9, 137)])
+    def test_an_end_without_an_exit_code_of_its_own_is_a_failure_too(self, bot: Bot, code: int, shown: int) -> None:
+        bot.processes.job.code = code
+        bot.processes.on_launch = (bot.machine.logs / "nohup.log").touch
+        assert bot.lifecycle.start() == shown
+
+    def test_the_loser_of_two_starts_at_once_succeeds(self, bot: Bot, capsys: pytest.CaptureFixture[str]) -> None:
+        def lose() -> None:
+            bot.machine.run_daemon(OTHER)
+            bot.processes.job.code = 1
+
+        bot.processes.on_launch = lose
+        assert bot.lifecycle.start() == 0
+        assert capsys.readouterr().out == f"already running (pid {OTHER})\n"
+
+    def test_one_that_is_late_is_left_running_and_shown(self, bot: Bot, capsys: pytest.CaptureFixture[str]) -> None:
+        bot.processes.on_launch = lambda: bot.machine.run_daemon(PID, "starting")
+        assert bot.lifecycle.start() == 1
+        told = capsys.readouterr()
+        assert told.out == ""
+        assert f"running (pid {PID}), but it has not finished its first check yet" in told.err
+        assert bot.processes.shown_on_stderr == [STATUS]
+        assert bot.processes.sent == []
+
+    def test_old_output_is_moved_aside_when_it_is_long(self, bot: Bot) -> None:
+        bot.machine.logs.mkdir()
+        (bot.machine.logs / "nohup.log").write_text("x" * 1_000_001)
+        bot.processes.on_launch = lambda: bot.machine.run_daemon(PID)
+        assert bot.lifecycle.start() == 0
+        assert (bot.machine.logs / "nohup.log.1").stat().st_size == 1_000_001
+
+
+class TestStop:
+    def test_without_a_daemon_nothing_is_done(self, bot: Bot, capsys: pytest.CaptureFixture[str]) -> None:
+        assert bot.lifecycle.stop() == 0
+        assert capsys.readouterr().out == "not running\n"
+
+    def test_it_asks_and_waits(self, bot: Bot, capsys: pytest.CaptureFixture[str]) -> None:
+        bot.machine.run_daemon(PID)
+        bot.processes.on_signal = lambda: bot.machine.clock.after(5, bot.machine.end_daemon)
+        assert bot.lifecycle.stop() == 0
+        assert bot.processes.sent == [(PID, signal.SIGTERM)]
+        assert capsys.readouterr().out == "stopped\n"
+
+    def test_another_program_is_never_signalled(self, bot: Bot, capsys: pytest.CaptureFixture[str]) -> None:
+        bot.machine.run_daemon(PID)
+        bot.processes.arguments_of = {PID: "sleep 60"}
+        assert bot.lifecycle.stop(force=True) == 1
+        assert "container or on another machine" in capsys.readouterr().err
+        assert bot.processes.sent == []
+
+    def test_a_process_whose_arguments_are_not_shown_is_believed_to_be_the_daemon(self, bot: Bot) -> None:
+        bot.machine.run_daemon(PID)
+        bot.processes.arguments_of = {}
+        bot.processes.on_signal = bot.machine.end_daemon
+        assert bot.lifecycle.stop() == 0
+
+    def test_a_process_of_another_user_is_named(self, bot: Bot, capsys: pytest.CaptureFixture[str]) -> None:
+        bot.machine.run_daemon(PID)
+        bot.processes.foreign = {PID}
+        assert bot.lifecycle.stop() == 1
+        assert f"Process {PID} belongs to another user" in capsys.readouterr().err
+
+    def test_one_that_does_not_stop_is_not_killed(self, bot: Bot, capsys: pytest.CaptureFixture[str]) -> None:
+        bot.machine.run_daemon(PID)
+        assert bot.lifecycle.stop() == 1
+        assert bot.processes.sent == [(PID, signal.SIGTERM)]
+        told = capsys.readouterr().err
+        assert "not stopped yet after 10 s" in told
+        assert "stop --force" in told
+
+    def test_force_kills_it_after_having_asked(self, bot: Bot, capsys: pytest.CaptureFixture[str]) -> None:
+        bot.machine.run_daemon(PID)
+
+        def end_when_killed() -> None:
+            if bot.processes.sent[-1] == (PID, signal.SIGKILL):
+                bot.machine.end_daemon()
+
+        bot.processes.on_signal = end_when_killed
+        assert bot.lifecycle.stop(force=True) == 0
+        assert [number for _, number in bot.processes.sent] == [signal.SIGTERM, signal.SIGKILL]
+        assert capsys.readouterr().out.startswith(f"killed (pid {PID})")
+
+    def test_one_that_cannot_be_killed_is_named(self, bot: Bot, capsys: pytest.CaptureFixture[str]) -> None:
+        bot.machine.run_daemon(PID)
+        assert bot.lifecycle.stop(force=True) == 1
+        assert "hangs in the operating system" in capsys.readouterr().err
+
+
+class TestRestart:
+    def test_a_bad_configuration_stops_nothing(self, bot: Bot) -> None:
+        bot.machine.run_daemon(PID)
+        bot.processes.answers = {"--check-config": Done(2)}
+        assert bot.lifecycle.restart() == 2
+        assert bot.processes.sent == []
+
+    def test_the_old_daemon_is_gone_before_the_new_one_starts(self, bot: Bot) -> None:
+        bot.machine.run_daemon(OTHER)
+        bot.processes.arguments_of[OTHER] = DAEMON_ARGUMENTS
+        bot.processes.on_signal = bot.machine.end_daemon
+        bot.processes.on_launch = lambda: bot.machine.run_daemon(PID)
+        assert bot.lifecycle.restart() == 0
+        assert bot.processes.sent == [(OTHER, signal.SIGTERM)]
+        assert bot.machine.holder == PID
+
+
+class TestAnswer:
+    def test_without_a_daemon_none_is_started(self, bot: Bot) -> None:
+        assert bot.lifecycle.answer("--adopt") == 0
+        assert bot.processes.shown == [f"{DAEMON} --adopt"]
+        assert bot.processes.launched == []
+
+    def test_the_daemon_is_stopped_meanwhile(self, bot: Bot) -> None:
+        bot.machine.run_daemon(PID)
+        bot.processes.on_signal = bot.machine.end_daemon
+        bot.processes.on_launch = lambda: bot.machine.run_daemon(PID)
+        assert bot.lifecycle.answer("--leave") == 0
+        assert bot.processes.shown == [f"{DAEMON} --leave", STATUS]
+
+    def test_an_answer_that_fails_is_reported_after_the_daemon_runs_again(self, bot: Bot) -> None:
+        bot.machine.run_daemon(PID)
+        bot.processes.on_signal = bot.machine.end_daemon
+        bot.processes.on_launch = lambda: bot.machine.run_daemon(PID)
+        bot.processes.answers = {"--adopt": Done(1)}
+        assert bot.lifecycle.answer("--adopt") == 1
+        assert bot.machine.holder == PID
+
+    def test_a_daemon_that_cannot_be_stopped_keeps_the_book_for_itself(self, bot: Bot) -> None:
+        bot.machine.run_daemon(PID)
+        assert bot.lifecycle.answer("--adopt") == 1
+        assert bot.processes.shown == []
+
+
+class TestService:
+    def test_start_is_systemds(self, bot: Bot, capsys: pytest.CaptureFixture[str]) -> None:
+        bot.by_systemd().processes.on_launch = lambda: bot.machine.run_daemon(PID)
+        assert bot.lifecycle.start() == 0
+        assert bot.asked() == ["start qqqbot.service"]
+        assert bot.processes.launched == []
+        assert capsys.readouterr().out == f"started (pid {PID})\n"
+
+    def test_a_start_that_systemd_gave_up_is_told(self, bot: Bot, capsys: pytest.CaptureFixture[str]) -> None:
+        bot.by_systemd().processes.job.code = 1
+        assert bot.lifecycle.start() == 1
+        assert "The daemon does not run yet; systemd may try again" in capsys.readouterr().err
+
+    def test_a_start_that_takes_long_is_left_to_systemd(self, bot: Bot, capsys: pytest.CaptureFixture[str]) -> None:
+        bot.by_systemd().processes.on_launch = lambda: bot.machine.run_daemon(PID, "starting")
+        assert bot.lifecycle.start() == 1
+        assert bot.processes.job.terminated, "only the wait"
+        assert f"running under systemd (pid {PID})" in capsys.readouterr().err
+
+    def test_another_configuration_is_refused_before_anything_is_stopped(
+        self, bot: Bot, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        bot.by_systemd().machine.run_daemon(PID)
+        text = bot.service.unit.read_text()
+        bot.service.unit.write_text(text + 'Environment="QQQBOT_CONFIG=/other.json"\n')
+        assert (bot.lifecycle.restart(), bot.lifecycle.answer("--adopt")) == (1, 1)
+        assert "The service was installed with another configuration" in capsys.readouterr().err
+        assert bot.asked() == []
+
+    def test_systemd_ends_its_daemon_and_nobody_else_signals_it(self, bot: Bot) -> None:
+        bot.by_systemd().machine.run_daemon(PID)
+        bot.machine.clock.after(2, bot.machine.end_daemon)
+        assert bot.lifecycle.stop() == 0
+        assert bot.asked() == ["stop qqqbot.service --no-block"]
+        assert bot.processes.sent == []
+
+    def test_a_daemon_beside_the_service_is_signalled(self, bot: Bot) -> None:
+        bot.by_systemd().machine.run_daemon(OTHER)
+        bot.processes.arguments_of[OTHER] = DAEMON_ARGUMENTS
+        bot.processes.on_signal = bot.machine.end_daemon
+        assert bot.lifecycle.stop() == 0
+        assert bot.processes.sent == [(OTHER, signal.SIGTERM)]
+
+    def test_between_a_crash_and_the_next_attempt_systemd_is_waited_for(
+        self, bot: Bot, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        bot.by_systemd().processes.answers["is-active qqqbot.service"] = Done(3, "activating\n")
+        assert bot.lifecycle.stop() == 0
+        assert bot.asked() == ["stop qqqbot.service"]
+        assert capsys.readouterr().out == "stopped\n"
+
+    def test_a_refusal_of_systemd_is_told_and_the_daemon_stopped_all_the_same(
+        self, bot: Bot, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        bot.by_systemd().machine.run_daemon(OTHER)
+        bot.processes.arguments_of[OTHER] = DAEMON_ARGUMENTS
+        bot.processes.answers["stop qqqbot.service --no-block"] = Done(1)
+        bot.processes.on_signal = bot.machine.end_daemon
+        assert bot.lifecycle.stop() == 0
+        assert "it may start the daemon again" in capsys.readouterr().err
+
+    def test_force_goes_through_systemd_too(self, bot: Bot) -> None:
+        bot.by_systemd().machine.run_daemon(PID)
+        bot.processes.on_signal = bot.machine.end_daemon
+        assert bot.lifecycle.stop(force=True) == 0
+        assert bot.asked() == ["stop qqqbot.service --no-block", "kill -s KILL qqqbot.service"]
+        assert bot.processes.sent == [(PID, signal.SIGKILL)]
+
+    def test_without_force_systemds_own_patience_is_named(self, bot: Bot, capsys: pytest.CaptureFixture[str]) -> None:
+        bot.by_systemd().machine.run_daemon(PID)
+        assert bot.lifecycle.stop() == 1
+        assert "systemd kills it if it has not stopped 30 s after it was asked." in capsys.readouterr().err
+
+    def test_an_answer_between_a_crash_and_the_next_attempt_has_the_book_for_itself(self, bot: Bot) -> None:
+        bot.by_systemd().processes.on_launch = lambda: bot.machine.run_daemon(PID)
+        assert bot.lifecycle.answer("--adopt") == 0
+        assert bot.asked() == ["stop qqqbot.service", "start qqqbot.service"]

@@ -1,0 +1,127 @@
+"""The service of the user's systemd: when it is this daemon's, and what it is asked."""
+
+from pathlib import Path
+
+import pytest
+
+from qqqbot.runtime import place
+from qqqbot.runtime.place import Place
+from qqqbot.runtime.processes import Done
+from qqqbot.runtime.service import Service
+from tests.support.control import FakeProcesses
+
+DISABLED, DEAF = Done(1, "disabled\n"), Done(1, "", "Failed to connect to bus\n")
+
+
+def a_place(tmp_path: Path, **variables: str) -> Place:
+    return place.checkout(tmp_path / "bot" / "bot_control.sh", variables)
+
+
+def service(tmp_path: Path, processes: FakeProcesses, where: Place | None = None, **variables: str) -> Service:
+    environment = {"XDG_CONFIG_HOME": str(tmp_path / "config"), "XDG_RUNTIME_DIR": "/run/me", **variables}
+    return Service(where or a_place(tmp_path), environment, processes)
+
+
+@pytest.fixture
+def processes() -> FakeProcesses:
+    return FakeProcesses(programs={"systemctl"}, answers={"is-enabled qqqbot.service": Done(0, "enabled\n")})
+
+
+def test_an_installed_unit_is_ours(tmp_path: Path, processes: FakeProcesses) -> None:
+    found = service(tmp_path, processes)
+    assert not found.is_ours()
+    assert found.install() is None
+    assert processes.asked == ["systemctl --user daemon-reload", "systemctl --user enable qqqbot.service"]
+    assert found.is_ours()
+    assert found.unit == tmp_path / "config/systemd/user/qqqbot.service"
+
+
+def test_other_copies_and_other_logs_have_no_service(tmp_path: Path, processes: FakeProcesses) -> None:
+    assert service(tmp_path, processes).install() is None
+    other = place.checkout(tmp_path / "copy" / "bot_control.sh", {})
+    elsewhere = a_place(tmp_path, QQQBOT_LOGS=str(tmp_path / "logs"))
+    processes.asked.clear()
+    assert not service(tmp_path, processes, other).is_ours()
+    assert not service(tmp_path, processes, elsewhere).is_ours()
+    assert processes.asked == [], "systemd is not asked about them"
+
+
+def test_odd_folders_are_recognised_in_the_unit(tmp_path: Path, processes: FakeProcesses) -> None:
+    logs = str(tmp_path / '50% of "the" logs')
+    where = a_place(tmp_path, QQQBOT_LOGS=logs)
+    found = service(tmp_path, processes, where, QQQBOT_LOGS=logs)
+    assert found.install() is None
+    assert found.is_ours()
+
+
+def test_without_systemctl_nothing_is_a_service(tmp_path: Path, processes: FakeProcesses) -> None:
+    assert service(tmp_path, processes).install() is None
+    processes.programs.clear()
+    assert not service(tmp_path, processes).is_ours()
+
+
+@pytest.mark.parametrize("state", ["active", "activating", "deactivating", "reloading"])
+def test_a_service_that_is_disabled_but_runs_is_ours(tmp_path: Path, processes: FakeProcesses, state: str) -> None:
+    assert service(tmp_path, processes).install() is None
+    processes.answers = {"is-enabled qqqbot.service": DISABLED, "is-active qqqbot.service": Done(3, state + "\n")}
+    assert service(tmp_path, processes).is_ours()
+
+
+def test_a_service_that_is_disabled_and_does_not_run_is_left_alone_quietly(
+    tmp_path: Path, processes: FakeProcesses, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert service(tmp_path, processes).install() is None
+    processes.answers = {"is-enabled qqqbot.service": DISABLED, "is-active qqqbot.service": Done(3, "inactive\n")}
+    assert not service(tmp_path, processes).is_ours()
+    assert capsys.readouterr().err == ""
+
+
+def test_a_systemd_that_does_not_answer_is_named_once(
+    tmp_path: Path, processes: FakeProcesses, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = service(tmp_path, processes)
+    assert found.install() is None
+    processes.answers = {"is-enabled qqqbot.service": DEAF, "is-active qqqbot.service": DEAF}
+    assert (found.is_ours(), found.is_ours()) == (False, False)
+    assert capsys.readouterr().err.count("systemd's user manager does not answer here") == 1
+
+
+def test_a_unit_with_another_configuration_is_noticed(tmp_path: Path, processes: FakeProcesses) -> None:
+    assert service(tmp_path, processes).install() is None
+    assert service(tmp_path, processes).has_our_configuration(), "none is the default one"
+    other = a_place(tmp_path, QQQBOT_CONFIG="/etc/bot.json")
+    assert not service(tmp_path, processes, other).has_our_configuration()
+    assert service(tmp_path, processes, other, QQQBOT_CONFIG="/etc/bot.json").install() is None
+    assert service(tmp_path, processes, other).has_our_configuration()
+
+
+@pytest.mark.parametrize(("answer", "pid"), [("MainPID=4711\n", 4711), ("MainPID=0\n", 0), ("", 0), ("MainPID=\n", 0)])
+def test_the_process_that_systemd_watches(tmp_path: Path, processes: FakeProcesses, answer: str, pid: int) -> None:
+    processes.answers = {"show -p MainPID qqqbot.service": Done(0, answer)}
+    assert service(tmp_path, processes).main_pid() == pid
+
+
+def test_a_login_without_a_runtime_folder_gets_the_usual_one(tmp_path: Path, processes: FakeProcesses) -> None:
+    Service(a_place(tmp_path), {"HOME": str(tmp_path)}, processes).runs()
+    assert processes.environments[-1]["XDG_RUNTIME_DIR"].startswith("/run/user/")
+
+
+def test_a_refusal_of_systemd_is_passed_on(tmp_path: Path, processes: FakeProcesses) -> None:
+    processes.answers = {"daemon-reload": DEAF}
+    assert service(tmp_path, processes).install() == "Failed to connect to bus"
+
+
+def test_a_folder_that_cannot_hold_the_unit_leaves_none_half_written(tmp_path: Path, processes: FakeProcesses) -> None:
+    (tmp_path / "config").write_text("a file where the folder should be")
+    assert "config" in str(service(tmp_path, processes).install())
+    assert processes.asked == []
+
+
+def test_its_newest_lines_or_how_to_see_them(
+    tmp_path: Path, processes: FakeProcesses, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service(tmp_path, processes).show_newest_lines()
+    assert capsys.readouterr().err == "journalctl --user -u qqqbot.service\n"
+    processes.programs.add("journalctl")
+    service(tmp_path, processes).show_newest_lines()
+    assert processes.shown_on_stderr[-1].startswith("--user -u qqqbot.service")
