@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from qqqbot.notifications.outbox import Outbox
-from qqqbot.runtime.child_process import ChildJobs, JobFailed
+from qqqbot.runtime.child_process import ChildFailed, ChildJobs
 from qqqbot.runtime.secret_files import channel
 
 # A tenth of an hour in all: longer than a router's restart, shorter than a session.
@@ -66,7 +66,7 @@ class Channel:
         job = {"url": self._url, "title": message.title, "body": message.body}
         try:
             problem: str | None = self.jobs.run("notifications.deliver_child", job, self._deadline)["problem"]
-        except JobFailed as failed:
+        except ChildFailed as failed:
             return f"did not take it: {failed}"
         return problem
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from qqqbot.notifications.outbox import Outbox
-from qqqbot.runtime.child_process import ChildJobs, JobFailed
+from qqqbot.runtime.child_process import ChildFailed, ChildJobs
 
 IDLE_EVERY = timedelta(minutes=30)
 # Interactive Brokers resets its servers from 00:15 to 01:45 New York time, on Friday nights from 23:00 to 03:00, and
@@ -44,7 +44,7 @@ class Ping:
             answer = self._jobs.run(
                 "notifications.ping_child", {"url": self._url, "timeout": self._deadline / 2}, self._deadline
             )
-        except JobFailed as failed:
+        except ChildFailed as failed:
             return f"was not reached: {failed}"
         problem: str | None = answer["problem"]
         return problem

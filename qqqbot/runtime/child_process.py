@@ -1,6 +1,6 @@
-"""One job done by a short-lived child process: its input on stdin, its answer on stdout, an end at the deadline.
+"""One child process, run to its end: its input on stdin, its answer on stdout, killed at the deadline.
 
-What talks to strangers runs there: a hang, a leak or a crash of it dies with it, and heavy libraries stay out of the
+What talks to the outside world runs there: a hang, a leak or a crash dies with it, and heavy libraries stay out of the
 daemon. Secrets travel through the pipe; the command line, which every user of the machine can read, holds none.
 """
 
@@ -8,77 +8,164 @@ import contextlib
 import json
 import math
 import os
+import selectors
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-# The child also ends by itself this long after its deadline, should this process be killed while it hangs.
+POLL_SECONDS = 0.2
+# The largest answer, two years of two symbols and three of sessions, is 85 kB.
+LARGEST_OUTPUT_BYTES = 4 * 1024 * 1024
+LAST_WORDS_BYTES = 2000
+# A write of no more than this does not block on a pipe that is ready for it.
+PIECE_BYTES = 512
+# The child also ends on its own this long after its deadline, should this process be killed while the child hangs.
 GRACE_SECONDS = 5
 
 
-class JobFailed(Exception):
-    """No answer. The text holds nothing of what the job was given."""
+class ChildFailed(Exception):
+    """No answer. The text contains nothing of what the child was given."""
+
+
+class ChildStopped(ChildFailed):
+    """A stop request ended the child before it answered, or kept it from starting."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChildOutput:
+    """What a child process left behind. `status` is negative if a signal ended it."""
+
+    status: int
+    output: bytes
+    last_words: str
+    """The end of its standard error. Libraries quote addresses there: not for a child that was given secrets."""
+
+    @property
+    def ended(self) -> str:
+        return f"ended with {f'signal {-self.status}' if self.status < 0 else f'status {self.status}'}"
+
+    def document(self) -> dict[str, Any]:
+        """The output as a JSON object. Raises ChildFailed."""
+        try:
+            found = json.loads(self.output)
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise ChildFailed(f"the process {self.ended} and without an answer")
+        return found
+
+
+def module_command(module: str) -> tuple[str, ...]:
+    """Runs `qqqbot.<module>`. -P keeps the working directory out of the path."""
+    return (sys.executable, "-P", "-m", f"qqqbot.{module}")
+
+
+def run_child(
+    command: Sequence[str], deadline_seconds: float, stopping: Callable[[], bool], given: bytes = b""
+) -> ChildOutput:
+    """Run `command` to its end. Raises ChildFailed, and ChildStopped soon after `stopping` says so.
+
+    The child's whole process group is gone when this returns or raises. The deadline is in real seconds.
+    """
+    if stopping():
+        raise ChildStopped("the daemon is stopping")
+    # The package is found through its own folder, whatever the working directory is.
+    known = os.environ.get("PYTHONPATH")
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{known}" if known else str(ROOT)}
+    deadline = time.monotonic() + deadline_seconds
+    pipe = subprocess.PIPE
+    try:
+        child = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, start_new_session=True)
+    except OSError as error:
+        raise ChildFailed(f"the process cannot be started: {error.strerror}") from None
+    with child:
+        try:
+            with contextlib.closing(_Exchange(child, given)) as exchange:
+                while not exchange.done():
+                    if stopping():
+                        raise ChildStopped("the daemon is stopping")
+                    if time.monotonic() >= deadline:
+                        raise ChildFailed(f"no answer within {deadline_seconds:g} s")
+                    exchange.step()
+        finally:
+            # Before the child is reaped, while its number is still its own; nothing changes for one that has ended.
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS says EPERM for a group of zombies
+                os.killpg(child.pid, signal.SIGKILL)
+        status = child.wait()
+    return ChildOutput(status, bytes(exchange.output), exchange.last_words())
+
+
+class _Exchange:
+    """The three pipes of a child, served side by side so that none of them fills up."""
+
+    def __init__(self, child: "subprocess.Popen[bytes]", given: bytes) -> None:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        assert child.stderr is not None
+        self._stdin, self._given = child.stdin, given
+        self.output, self._words = bytearray(), bytearray()
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(child.stdin, selectors.EVENT_WRITE)
+        self._selector.register(child.stdout, selectors.EVENT_READ, self.output)
+        self._selector.register(child.stderr, selectors.EVENT_READ, self._words)
+
+    def done(self) -> bool:
+        return not self._selector.get_map()
+
+    def step(self) -> None:
+        """Wait a little for the child, and take or give what can be. Raises ChildFailed for too large an answer."""
+        for key, _ in self._selector.select(POLL_SECONDS):
+            if key.data is None:
+                self._write()
+            elif piece := os.read(key.fd, 65536):
+                key.data.extend(piece)
+            else:
+                self._selector.unregister(key.fileobj)
+        del self._words[:-LAST_WORDS_BYTES]
+        if len(self.output) > LARGEST_OUTPUT_BYTES:
+            raise ChildFailed(f"the answer is larger than {LARGEST_OUTPUT_BYTES:,} bytes")
+
+    def _write(self) -> None:
+        try:
+            written = os.write(self._stdin.fileno(), self._given[:PIECE_BYTES]) if self._given else 0
+            self._given = self._given[written:]
+        except BrokenPipeError:
+            self._given = b""  # the child does not want the rest
+        if not self._given:
+            self._selector.unregister(self._stdin)
+            self._stdin.close()
+
+    def close(self) -> None:
+        self._selector.close()
+
+    def last_words(self) -> str:
+        lines = self._words.decode("utf-8", "replace").strip().splitlines()
+        return lines[-1] if lines else ""
 
 
 class ChildJobs:
-    """Runs one job at a time, from one thread; `abort` may be called from another."""
+    """Runs one job at a time; `abort`, from any thread, ends it and lets none start any more."""
 
     def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._child: subprocess.Popen[bytes] | None = None
-        self._aborted = False
+        self._aborted = threading.Event()
 
     def run(self, module: str, job: Mapping[str, Any], deadline_seconds: float) -> dict[str, Any]:
-        """What `python -m qqqbot.<module>` answers to `job`. Raises JobFailed."""
-        child = self._started([sys.executable, "-P", "-m", f"qqqbot.{module}", str(_whole(deadline_seconds))])
-        with child:
-            try:
-                output, _ = child.communicate(json.dumps(job).encode(), deadline_seconds)
-            except subprocess.TimeoutExpired:
-                raise JobFailed(f"no answer within {deadline_seconds:g} s") from None
-            finally:
-                self._end(child)
-        return _document(output, child.returncode)
+        """What `python -m qqqbot.<module>` answers to `job`. Raises ChildFailed."""
+        command = (*module_command(module), str(math.ceil(deadline_seconds)))
+        return run_child(command, deadline_seconds, self._aborted.is_set, json.dumps(job).encode()).document()
 
     def abort(self) -> None:
-        """End the job that runs, and start none any more."""
-        with self._guard:
-            self._aborted = True
-            if self._child is not None:
-                _kill_group(self._child)
-
-    def _started(self, command: list[str]) -> "subprocess.Popen[bytes]":
-        # -P keeps the working directory out of the path; the package is found through its own folder.
-        known = os.environ.get("PYTHONPATH")
-        environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{known}" if known else str(ROOT)}
-        with self._guard:
-            if self._aborted:
-                raise JobFailed("the daemon is stopping")
-            try:
-                self._child = subprocess.Popen(
-                    command,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.DEVNULL,  # libraries quote addresses there
-                    env=environment,
-                    start_new_session=True,
-                )
-            except OSError as error:
-                raise JobFailed(f"the process cannot be started: {error.strerror}") from None
-            return self._child
-
-    def _end(self, child: "subprocess.Popen[bytes]") -> None:
-        with self._guard:
-            _kill_group(child)
-            self._child = None
+        self._aborted.set()
 
 
-def answer(work: Any) -> int:
+def answer(work: Callable[[dict[str, Any]], dict[str, Any]]) -> int:
     """The child's side: read the job, do `work` on it, print the answer. The first argument is the deadline."""
     signal.alarm(int(sys.argv[1]) + GRACE_SECONDS if len(sys.argv) > 1 else 0)
     job = json.load(sys.stdin)
@@ -87,25 +174,3 @@ def answer(work: Any) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         json.dump(work(job), output)
     return 0
-
-
-def _document(output: bytes, status: int) -> dict[str, Any]:
-    try:
-        found = json.loads(output)
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        ended = f"signal {-status}" if status < 0 else f"status {status}"
-        raise JobFailed(f"the process ended with {ended} and without an answer")
-    return found
-
-
-def _kill_group(child: "subprocess.Popen[bytes]") -> None:
-    """Before the child is reaped, while its number is still its own."""
-    if child.returncode is None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS says EPERM for a group of zombies
-            os.killpg(child.pid, signal.SIGKILL)
-
-
-def _whole(seconds: float) -> int:
-    return math.ceil(seconds)

@@ -14,7 +14,7 @@ import pytest
 from qqqbot.model.reasons import AlertKind
 from qqqbot.notifications.channels import Channel, Channels, Letter, Message
 from qqqbot.notifications.deliver_child import reason
-from qqqbot.runtime.child_process import ChildJobs, JobFailed
+from qqqbot.runtime.child_process import ChildFailed, ChildJobs
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.trading.alerts import KEPT, Alerts, LogNotifier
 from standins.receiver import Receiver, receiving, until
@@ -230,7 +230,7 @@ def test_the_heavy_library_stays_in_the_child() -> None:
 
 
 def test_a_job_that_is_nonsense_is_a_failure_that_quotes_nothing() -> None:
-    with pytest.raises(JobFailed) as failed:
+    with pytest.raises(ChildFailed) as failed:
         ChildJobs().run("notifications.deliver_child", {TOKEN: TOKEN}, 30)
     assert str(failed.value) == "the process ended with status 1 and without an answer"
 
@@ -238,7 +238,7 @@ def test_a_job_that_is_nonsense_is_a_failure_that_quotes_nothing() -> None:
 def test_an_aborted_runner_starts_no_child() -> None:
     jobs = ChildJobs()
     jobs.abort()
-    with pytest.raises(JobFailed, match="stopping"):
+    with pytest.raises(ChildFailed, match="stopping"):
         jobs.run("notifications.deliver_child", {}, 30)
 
 

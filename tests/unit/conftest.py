@@ -21,7 +21,6 @@ FORBIDDEN = {
 
 # Temporary. These still do; the owner of each room moves the tests in question to tests/process and takes the name off.
 STILL_TO_MOVE = {
-    "adapters/yahoo/test_price_source.py",
     "display/test_terminal.py",
     "model/test_sessions.py",
     "notifications/test_memory.py",

@@ -1,42 +1,38 @@
-"""The price source of the daemon: a child process that is asked, given a deadline, and not believed without a look.
+"""The daemon's price source: a child process that is queried under a deadline; its answer is checked before use.
 
-`ChildPrices` runs market_child, which answers with one JSON document. Whatever the child does (hang, crash, flood,
-print nonsense), the daemon gets a Market or a SessionTable, or a PricesUnavailable that says what was wrong. A stop
-request ends the wait, and the child with it. Rows are handed on as they came; the gates judge them.
+`ChildPrices` runs `adapters.yahoo.child`, which answers with one JSON document. Whatever the child does (hang, crash,
+flood, print nonsense), the daemon gets a Market or a SessionTable, or a PricesUnavailable that says what was wrong. A
+stop request ends the wait, and the child with it. Rows are handed on as they came; the gates judge them.
 """
 
 import contextlib
-import json
 import logging
 import math
-import os
 import random
-import selectors
-import signal
-import subprocess
-import sys
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from qqqbot.model.errors import CalendarEnded, PricesUnavailable
 from qqqbot.model.ports import Clock
 from qqqbot.model.sessions import SessionTable, new_york_date, new_york_text, sessions_from_rows
 from qqqbot.model.values import QQQ, TQQQ, Bar, Market, Quote, Split
+from qqqbot.runtime.child_process import (
+    GRACE_SECONDS,
+    ChildFailed,
+    ChildOutput,
+    ChildStopped,
+    module_command,
+    run_child,
+)
 
 log = logging.getLogger(__name__)
 
 SCHEMA = 1
-CHILD = (sys.executable, "-m", "qqqbot.adapters.yahoo.child")
-ROOT = Path(__file__).resolve().parents[3]
+CHILD = module_command("adapters.yahoo.child")
 # A check against Yahoo takes 1 to 3 s; the client's own time-outs add up to 40 s.
 DEADLINE_SECONDS = 60.0
-POLL_SECONDS = 0.2
-# Two years of two symbols and three of sessions are 85 kB.
-MAX_ANSWER_BYTES = 4 * 1024 * 1024
-LAST_WORDS_BYTES = 2000
 
 HORIZON = timedelta(days=365)
 RENEW_BEFORE_END = timedelta(days=60)
@@ -53,19 +49,11 @@ DEFAULT_PAUSES = (20.0, 300.0)
 JITTER = 0.25
 
 Document = Mapping[str, Any]
+Runner = Callable[[Sequence[str], float, Callable[[], bool]], ChildOutput]
 
 
 class Stopped(PricesUnavailable):
-    """The question was dropped because a stop has been asked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a child process left behind: status (negative: the signal that ended it), output, its last words."""
-
-    status: int
-    output: bytes
-    last_words: str
+    """The request was dropped because of a stop request."""
 
 
 class Backoff:
@@ -104,6 +92,7 @@ class ChildPrices:
         closed_on: Iterable[date] = (),
         command: Sequence[str] = CHILD,
         deadline_seconds: float = DEADLINE_SECONDS,
+        run: Runner = run_child,
     ) -> None:
         self._clock = clock
         self._long_period = long_period
@@ -111,12 +100,12 @@ class ChildPrices:
         self._closed_on = tuple(closed_on)
         self._command = tuple(command)
         self._deadline = deadline_seconds
+        self._run = run
         self._backoff = Backoff(rng)
         self._table: SessionTable | None = None
         self._built_at: datetime | None = None
         self._early: tuple[float, Document] | None = None
         self._good: Market | None = None
-        self._splits: tuple[Split, ...] = ()
 
     def sessions(self, now: datetime) -> SessionTable:
         """The table of sessions from two years (five for long averages) before `now` to one year after.
@@ -145,12 +134,7 @@ class ChildPrices:
             self._backoff.failed(self._clock.monotonic(), str(_error(document).get("code")), str(failure))
             raise
         self._backoff.succeeded()
-        self._splits = market.splits
         return self._with_good_history(market)
-
-    def splits(self) -> tuple[Split, ...]:
-        """The splits of the last answer that was one, of both symbols."""
-        return self._splits
 
     def _asked(self, now: datetime) -> Document:
         """Ask for prices. Raises PricesUnavailable, without asking while the last failure's pause lasts."""
@@ -220,70 +204,24 @@ class ChildPrices:
 
     def _ask(self, *arguments: str) -> Document:
         """The document of one child process. Raises PricesUnavailable."""
-        # The child also ends by itself, should this process be killed while it hangs.
-        limit = ("--deadline", str(math.ceil(self._deadline) + 5))
-        answer = run_child((*self._command, *arguments, *limit), self._clock, self._deadline)
+        # The child also ends on its own, should this process be killed while the child hangs.
+        limit = ("--deadline", str(math.ceil(self._deadline) + GRACE_SECONDS))
         try:
-            document = json.loads(answer.output)
-        except ValueError:
-            document = None
-        if not isinstance(document, dict) or document.get("schema") != SCHEMA:
-            ended = f"signal {-answer.status}" if answer.status < 0 else f"status {answer.status}"
-            words = f": {answer.last_words}" if answer.last_words else ""
-            raise PricesUnavailable(f"the price process ended with {ended} and without an answer{words}")
-        return document
+            answer = self._run((*self._command, *arguments, *limit), self._deadline, self._clock.stopping)
+        except ChildStopped:
+            raise Stopped("the price request was dropped because the bot is stopping") from None
+        except ChildFailed as failed:
+            raise PricesUnavailable(f"Yahoo's prices could not be fetched: {failed}") from None
+        return _document(answer)
 
 
-def run_child(command: Sequence[str], clock: Clock, deadline_seconds: float) -> Answer:
-    """Run `command` to its end. Raises PricesUnavailable at the deadline or beyond the size, Stopped at a stop request.
-
-    The whole process group of the child is gone when this returns or raises.
-    """
-    try:
-        child = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=ROOT,
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise PricesUnavailable(f"the price process cannot be started: {error}") from error
-    with child:
-        try:
-            output, words = _read(child, clock, clock.monotonic() + deadline_seconds)
-        finally:
-            # Before the child is reaped, while its number is still its own; nothing changes for one that has ended.
-            with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS says EPERM for a group of zombies
-                os.killpg(child.pid, signal.SIGKILL)
-        status = child.wait()
-    lines = words.decode("utf-8", "replace").strip().splitlines()
-    return Answer(status, output, lines[-1] if lines else "")
-
-
-def _read(child: subprocess.Popen[bytes], clock: Clock, deadline: float) -> tuple[bytes, bytes]:
-    """Standard output whole and the end of standard error, read side by side so that neither pipe fills up."""
-    assert child.stdout is not None
-    assert child.stderr is not None
-    output, words = bytearray(), bytearray()
-    with selectors.DefaultSelector() as selector:
-        selector.register(child.stdout, selectors.EVENT_READ, output)
-        selector.register(child.stderr, selectors.EVENT_READ, words)
-        while selector.get_map():
-            if clock.stopping():
-                raise Stopped("the question for prices was dropped: the bot is stopping")
-            if clock.monotonic() >= deadline:
-                raise PricesUnavailable("Yahoo did not answer before the deadline; the price process was ended")
-            for key, _ in selector.select(POLL_SECONDS):
-                if chunk := os.read(key.fd, 65536):
-                    key.data.extend(chunk)
-                else:
-                    selector.unregister(key.fileobj)
-            del words[:-LAST_WORDS_BYTES]
-            if len(output) > MAX_ANSWER_BYTES:
-                raise PricesUnavailable(f"the price process's answer is larger than {MAX_ANSWER_BYTES:,} bytes")
-    return bytes(output), bytes(words)
+def _document(answer: ChildOutput) -> Document:
+    with contextlib.suppress(ChildFailed):
+        document = answer.document()
+        if document.get("schema") == SCHEMA:
+            return document
+    words = f": {answer.last_words}" if answer.last_words else ""
+    raise PricesUnavailable(f"the price process {answer.ended} and without an answer{words}")
 
 
 def _failure_of(document: Document) -> PricesUnavailable | CalendarEnded:

@@ -55,7 +55,7 @@ MUTANTS = (
         "adapters/yahoo/price_source.py::read_market",
         "newest_row=rows[-1].date,",
         "newest_row=today,",
-        ("unit/adapters/yahoo/test_price_source.py::test_no_fault_of_the_data_is_traded_on[stale-newest_row]",),
+        ("process/test_yahoo_prices.py::test_no_fault_of_the_data_is_traded_on[stale-newest_row]",),
     ),
     Mutant(
         "a lock that somebody else has meanwhile is believed",
