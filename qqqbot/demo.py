@@ -22,8 +22,9 @@ from typing import Any, TextIO
 from qqqbot.adapters.simulated.broker import ACCOUNT, PaperBroker
 from qqqbot.adapters.simulated.prices import SimulatedPrices, sessions_between
 from qqqbot.model.errors import BotError, StartRefused
+from qqqbot.model.new_york import NEW_YORK, new_york_text
 from qqqbot.model.ports import PriceSource
-from qqqbot.model.sessions import NEW_YORK, REGULAR_LENGTH, SessionTable, new_york_text
+from qqqbot.model.sessions import REGULAR_LENGTH, SessionTable
 from qqqbot.model.values import Holding, Market, Mode, Rules
 from qqqbot.runtime import place
 from qqqbot.runtime.clock import VirtualClock

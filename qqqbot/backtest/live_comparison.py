@@ -28,7 +28,7 @@ from qqqbot.backtest.prices.table import BadPrices, Dates, Floats, Prices, Serie
 from qqqbot.backtest.signals import NO_SIGNAL, levels
 from qqqbot.display.terminal import Field, Fields, Line, Screen, Table
 from qqqbot.model.errors import BotError
-from qqqbot.model.sessions import new_york_date
+from qqqbot.model.new_york import new_york_date
 from qqqbot.model.values import QQQ, SYMBOLS, TQQQ, Rules, Side
 from qqqbot.records.coerce import moment, number, text
 from qqqbot.records.folder import Folder, Identity, identity

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from qqqbot.model.sessions import NEW_YORK, new_york_date, new_york_text
+from qqqbot.model.new_york import NEW_YORK, new_york_date, new_york_text
 
 NONE = "-"
 

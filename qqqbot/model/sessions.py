@@ -8,12 +8,11 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from qqqbot.model.errors import CalendarEnded
+from qqqbot.model.new_york import new_york_text
 from qqqbot.model.values import Session
 
-NEW_YORK = ZoneInfo("America/New_York")
 # A regular session lasts six and a half hours; anything shorter is a half-day.
 REGULAR_LENGTH = timedelta(hours=6, minutes=30)
 RESOLUTION = timedelta(microseconds=1)
@@ -117,16 +116,6 @@ class Timetable:
 
     def _grid_after(self, anchor: datetime, moment: datetime) -> datetime:
         return anchor + ((moment - anchor) // self.interval + 1) * self.interval
-
-
-def new_york_date(moment: datetime) -> date:
-    """The date in New York at an aware `moment`."""
-    return moment.astimezone(NEW_YORK).date()
-
-
-def new_york_text(moment: datetime) -> str:
-    """'Fri 2026-11-27 13:00 ET', for people."""
-    return f"{moment.astimezone(NEW_YORK):%a %Y-%m-%d %H:%M} ET"
 
 
 def session_rows(sessions: Sequence[Session]) -> list[tuple[str, str, str]]:

@@ -10,8 +10,8 @@ from datetime import datetime, time, timedelta
 from enum import Enum
 from typing import Any
 
+from qqqbot.model.new_york import NEW_YORK, new_york_text
 from qqqbot.model.reasons import ADVICE_OF_CODE, AlertKind, Reason
-from qqqbot.model.sessions import NEW_YORK, new_york_text
 from qqqbot.records.coerce import mapping, moment, number, sequence, text
 from qqqbot.records.folder import Problem
 

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from qqqbot.model.errors import CalendarEnded
-from qqqbot.model.sessions import SessionTable, new_york_text
+from qqqbot.model.new_york import new_york_text
+from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import SYMBOLS, FlipPrices, Holding, Portfolio
 from qqqbot.strategy.rule import nearest_flip
 

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from qqqbot.model.errors import CalendarEnded
+from qqqbot.model.new_york import new_york_date
 from qqqbot.model.ports import Clock
 from qqqbot.model.reasons import AlertKind
-from qqqbot.model.sessions import SessionTable, new_york_date
+from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import SYMBOLS, Mode, Rules
 from qqqbot.notifications.channels import Channels, Message
 from qqqbot.notifications.dead_man_switch import DeadMan

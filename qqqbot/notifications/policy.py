@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 
 from qqqbot.model.errors import CalendarEnded
+from qqqbot.model.new_york import NEW_YORK, new_york_text
 from qqqbot.model.reasons import AlertKind
-from qqqbot.model.sessions import NEW_YORK, SessionTable, new_york_text
+from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import Decide, Rules
 
 # New York's evening to morning: the gateway's nightly restart and IB's own resets lie within it.

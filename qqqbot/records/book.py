@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from qqqbot.model.errors import BookDamaged
+from qqqbot.model.executions import forget_oldest, newest_revisions, revision, stem
 from qqqbot.model.values import SYMBOLS, Fill, Mode, Order, OrderIntent, Side, Split
 from qqqbot.records.jsonl import SCHEMA, UNUSABLE, AppendOnlyFile, Row, as_read
 from qqqbot.records.ledger import Ledger
@@ -61,8 +62,8 @@ class Book:
         rows = []
         if new := [fill for fill in unknown if fill not in corrected]:
             rows.append(self._record_trade(intent, new, now))
-        known = {_stem(exec_id) for exec_id in self._exec_ids.get(intent.order_ref, [])}
-        whole = known <= {_stem(fill.exec_id) for fill in fills}
+        known = {stem(exec_id) for exec_id in self._exec_ids.get(intent.order_ref, [])}
+        whole = known <= {stem(fill.exec_id) for fill in fills}
         if corrected and whole:
             rows.append(self._record_correction(intent, fills, corrected, now))
         if not unknown and whole and intent.order_ref in self.ledger.awaiting_commission:
@@ -153,10 +154,10 @@ class Book:
     def _revisions_known(self, fill: Fill) -> list[int]:
         """Revisions of the same execution that are in the book."""
         known = self._exec_ids.get(fill.order_ref, [])
-        return [_revision(exec_id) for exec_id in known if _stem(exec_id) == _stem(fill.exec_id)]
+        return [revision(exec_id) for exec_id in known if stem(exec_id) == stem(fill.exec_id)]
 
     def _superseded(self, fill: Fill) -> bool:
-        return max(self._revisions_known(fill), default=-1) > _revision(fill.exec_id)
+        return max(self._revisions_known(fill), default=-1) > revision(fill.exec_id)
 
     def _append(self, now: datetime, **values: Any) -> Row:
         """One row, in the file and in the ledger. Raises OSError, and then it is in neither."""
@@ -169,40 +170,16 @@ class Book:
         self.ledger.apply(row)
         if "exec_ids" in row:
             self._exec_ids.setdefault(row["order_ref"], []).extend(row["exec_ids"])
-            if len(self._exec_ids) > ORDERS_REMEMBERED:
-                del self._exec_ids[next(iter(self._exec_ids))]
+            forget_oldest(self._exec_ids, ORDERS_REMEMBERED)
         if row.get("kind", "trade") == "trade":
             self._newest[row["order_ref"]] = row
-            if len(self._newest) > ORDERS_REMEMBERED:
-                del self._newest[next(iter(self._newest))]
+            forget_oldest(self._newest, ORDERS_REMEMBERED)
 
     def _take_checked(self, row: Row, number: int) -> None:
         try:
             self._take(row)
         except UNUSABLE as error:
             raise BookDamaged(f"{self._file.path}, line {number}: not a row of the book ({error!r})") from None
-
-
-def newest_revisions(fills: tuple[Fill, ...]) -> tuple[Fill, ...]:
-    """One fill for each execution: a correction has the exec_id of the corrected one up to the last dot.
-
-    https://interactivebrokers.github.io/tws-api/executions_commissions.html
-    """
-    newest: dict[str, Fill] = {}
-    for fill in fills:
-        known = newest.get(_stem(fill.exec_id))
-        if known is None or _revision(fill.exec_id) >= _revision(known.exec_id):
-            newest[_stem(fill.exec_id)] = fill
-    return tuple(newest.values())
-
-
-def _stem(exec_id: str) -> str:
-    return exec_id.rpartition(".")[0] or exec_id
-
-
-def _revision(exec_id: str) -> int:
-    last = exec_id.rpartition(".")[2]
-    return int(last) if last.isdigit() else 0
 
 
 def _decision_numbers(intent: OrderIntent, price: Decimal) -> dict[str, Any]:

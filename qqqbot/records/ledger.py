@@ -20,14 +20,14 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
+from qqqbot.model.executions import forget_oldest
+from qqqbot.model.new_york import new_york_date
 from qqqbot.model.values import SYMBOLS, Holding, Portfolio, Side, Split
 
 Row = Mapping[str, Any]
 
 REMEMBERED = 10_000
-NEW_YORK = ZoneInfo("America/New_York")
 
 
 class Ledger:
@@ -136,7 +136,7 @@ class Ledger:
             self.cost[symbol] = paid / (held + signed) if held + signed else Decimal(0)
             self.cash -= amount + commission
             if held == 0:
-                self.held_since[symbol] = datetime.fromisoformat(timestamp).astimezone(NEW_YORK).date()
+                self.held_since[symbol] = new_york_date(datetime.fromisoformat(timestamp))
         else:
             self.realized_pnl += amount - commission - self.cost[symbol] * -signed
             self.cash += amount - commission
@@ -148,15 +148,15 @@ class Ledger:
     def _total(self, order_ref: str, quantity: int, amount: Decimal) -> None:
         known_quantity, known_amount = self.order_totals.pop(order_ref, (0, Decimal(0)))
         self.order_totals[order_ref] = known_quantity + quantity, known_amount + amount
-        _forget_oldest(self.order_totals)
+        forget_oldest(self.order_totals, REMEMBERED)
 
     def _charge(self, order_ref: str, commission: Decimal) -> None:
         self.commissions[order_ref] = self.commissions.pop(order_ref, Decimal(0)) + commission
-        _forget_oldest(self.commissions)
+        forget_oldest(self.commissions, REMEMBERED)
 
     def _remember(self, exec_ids: Iterable[str]) -> None:
         self._exec_ids.update(dict.fromkeys(exec_ids))
-        _forget_oldest(self._exec_ids)
+        forget_oldest(self._exec_ids, REMEMBERED)
 
 
 _HANDLERS = {
@@ -187,11 +187,6 @@ def pending_splits(ledger: Ledger, splits: Iterable[Split]) -> tuple[Split, ...]
         and ledger.held_since[split.symbol] < split.date
         and not ledger.has_split(split.symbol, split.date)
     )
-
-
-def _forget_oldest(newest_last: dict[str, Any]) -> None:
-    while len(newest_last) > REMEMBERED:
-        del newest_last[next(iter(newest_last))]
 
 
 def _decimal(value: Any) -> Decimal:

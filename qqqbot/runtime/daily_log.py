@@ -16,8 +16,8 @@ from datetime import date, datetime, timedelta
 from enum import Enum
 from pathlib import Path
 
+from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.ports import Clock
-from qqqbot.model.sessions import NEW_YORK
 
 LOGGER = "qqqbot"
 NAME = "trading_bot_{day:%Y%m%d}.log"

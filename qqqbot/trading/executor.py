@@ -15,9 +15,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 from qqqbot.model.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRejected
+from qqqbot.model.executions import newest_revisions
+from qqqbot.model.new_york import new_york_date
 from qqqbot.model.ports import Broker, Clock, Notifier
 from qqqbot.model.reasons import AlertKind
-from qqqbot.model.sessions import new_york_date
 from qqqbot.model.values import (
     Fill,
     Market,
@@ -31,7 +32,7 @@ from qqqbot.model.values import (
     Snapshot,
     Split,
 )
-from qqqbot.records.book import Book, newest_revisions
+from qqqbot.records.book import Book
 from qqqbot.records.halt import HaltSwitch
 from qqqbot.records.journal import OrderJournal
 from qqqbot.records.ledger import pending_splits

@@ -20,7 +20,8 @@ from qqqbot.adapters.yahoo import child as market_child
 from qqqbot.adapters.yahoo import price_source as prices
 from qqqbot.adapters.yahoo.price_source import ChildPrices, read_market
 from qqqbot.model.errors import PricesUnavailable
-from qqqbot.model.sessions import SessionTable, new_york_date
+from qqqbot.model.new_york import new_york_date
+from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import TQQQ, Action, Market, Plan, Rules, Snapshot, Split
 from qqqbot.runtime.clock import StopRequest, SystemClock, VirtualClock
 from qqqbot.strategy.planning import decide

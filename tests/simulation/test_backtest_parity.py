@@ -8,7 +8,7 @@ import pytest
 
 from qqqbot.backtest.account import run
 from qqqbot.backtest.vectorized import Terms, examine
-from qqqbot.model.sessions import NEW_YORK
+from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.values import Decide, Rules
 from qqqbot.strategy.rule import LEVELS
 from tests.support.daily_bars import CAPITAL, drive

@@ -8,7 +8,8 @@ from typing import Any
 
 from qqqbot.adapters.simulated.broker import ACCOUNT, PaperBroker
 from qqqbot.backtest.prices.table import Prices
-from qqqbot.model.sessions import NEW_YORK, SessionTable
+from qqqbot.model.new_york import NEW_YORK
+from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import Bar, Market, Mode, Quote, Rules, Session
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.trading.assembly import Identity, assemble, load_records, set_capital

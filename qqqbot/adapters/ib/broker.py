@@ -21,8 +21,8 @@ from qqqbot.adapters.ib.account import PositionRow, SummaryRow
 from qqqbot.adapters.ib.connection import ConnectionManager, Link, Timing
 from qqqbot.adapters.ib.order_tracker import ENDED_STATUSES, REF_PREFIX, Event, Judgement, OrderTracker, Sent, Status
 from qqqbot.model.errors import AccountRefused, BrokerUnavailable, OrderOutcomeUnknown, OrderRejected
+from qqqbot.model.new_york import new_york_date
 from qqqbot.model.ports import Clock
-from qqqbot.model.sessions import new_york_date
 from qqqbot.model.values import SYMBOLS, AccountSnapshot, Fill, Mode, Order, OrderIntent, OrderStatus, Quote, Side
 from qqqbot.runtime.config import Config
 

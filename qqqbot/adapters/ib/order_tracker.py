@@ -10,7 +10,6 @@ Rule 3: executions are the truth. An order that is said to be filled is filled w
 Rule 4: an error code ends only an order that was never acknowledged. "Inactive" may be a refusal or a held order.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -18,6 +17,8 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from qqqbot.adapters.ib.error_codes import Meaning, code, explain
+from qqqbot.model.executions import forget_oldest, newest_revisions, revision, stem
+from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.values import Fill, Order, OrderStatus, Side
 
 REF_PREFIX = "qqqbot-"
@@ -26,7 +27,6 @@ ENDED_STATUSES = CANCELLED_STATUSES | {"Filled"}
 # The order is on its way, or it is not known whether it lives: no acknowledgement.
 SILENT_STATUSES = CANCELLED_STATUSES | {"", "ApiPending", "PendingSubmit", "Inactive", "PreCancelled", "WarnState"}
 UNSET = Decimal(2**127 - 1)
-NEW_YORK = ZoneInfo("America/New_York")
 
 # Far more than a day's orders, executions and callbacks of strangers.
 ORDERS_REMEMBERED = 500
@@ -184,12 +184,12 @@ class OrderTracker:
     def take(self, event: Event) -> None:
         if isinstance(event, CommissionReport):
             self._commissions[event.exec_id] = event.amount
-            _forget_oldest(self._commissions, COMMISSIONS_REMEMBERED)
+            forget_oldest(self._commissions, COMMISSIONS_REMEMBERED)
             return
         ref = self._ref_of(event)
         if ref is None:
             self._strangers[event] = None
-            _forget_oldest(self._strangers, STRANGERS_REMEMBERED)
+            forget_oldest(self._strangers, STRANGERS_REMEMBERED)
         elif ref.startswith(REF_PREFIX):
             self._apply(ref, event)
             self._learn(ref, event)
@@ -314,7 +314,7 @@ class OrderTracker:
                 self._complete(facts, event)
             case Notice():
                 facts.notices[event.number, event.text] = None
-        _forget_oldest(self._facts, ORDERS_REMEMBERED)
+        forget_oldest(self._facts, ORDERS_REMEMBERED)
 
     @staticmethod
     def _complete(facts: _Facts, event: Completed) -> None:
@@ -330,7 +330,7 @@ class OrderTracker:
         if not isinstance(event, Sent | Notice | CommissionReport) and event.perm_id:
             new = self._perm_refs.get(event.perm_id) != ref
             self._perm_refs[event.perm_id] = ref
-            _forget_oldest(self._perm_refs, STRANGERS_REMEMBERED)
+            forget_oldest(self._perm_refs, STRANGERS_REMEMBERED)
         if isinstance(event, Sent | Status | Execution):
             self._highest_id = max(self._highest_id, event.order_id)
         if isinstance(event, Sent) or (
@@ -358,22 +358,9 @@ class OrderTracker:
         """Of the execution, or of the newest of its earlier revisions that has one."""
         if execution.exec_id in self._commissions:
             return self._commissions[execution.exec_id]
-        stem = _stem(execution.exec_id)
-        known = [e for e in self._commissions if _stem(e) == stem]
-        return self._commissions[max(known, key=_revision)] if known else None
-
-
-def newest_revisions(executions: Iterable[Execution]) -> list[Execution]:
-    """One for each trade: a correction has the exec_id of the corrected one up to the last dot.
-
-    https://interactivebrokers.github.io/tws-api/executions_commissions.html
-    """
-    newest: dict[str, Execution] = {}
-    for execution in executions:
-        known = newest.get(_stem(execution.exec_id))
-        if known is None or _revision(execution.exec_id) >= _revision(known.exec_id):
-            newest[_stem(execution.exec_id)] = execution
-    return list(newest.values())
+        trade = stem(execution.exec_id)
+        known = [exec_id for exec_id in self._commissions if stem(exec_id) == trade]
+        return self._commissions[max(known, key=revision)] if known else None
 
 
 def parse_time(text: str, received: datetime) -> datetime:
@@ -403,17 +390,3 @@ def number_of(told: Any) -> Decimal | None:
 def whole(told: Any) -> int | None:
     amount = number_of(told)
     return None if amount is None else int(amount)
-
-
-def _stem(exec_id: str) -> str:
-    return exec_id.rpartition(".")[0] or exec_id
-
-
-def _revision(exec_id: str) -> int:
-    last = exec_id.rpartition(".")[2]
-    return int(last) if last.isdigit() else 0
-
-
-def _forget_oldest(newest_last: dict[Any, Any], count: int) -> None:
-    while len(newest_last) > count:
-        del newest_last[next(iter(newest_last))]

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from qqqbot.model.errors import PricesUnavailable
-from qqqbot.model.sessions import NEW_YORK, SessionTable
+from qqqbot.model.new_york import NEW_YORK
+from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import QQQ, TQQQ, Bar, Market, Quote, Session
 
 OPEN, CLOSE, EARLY_CLOSE = time(9, 30), time(16), time(13)

@@ -33,7 +33,8 @@ from pathlib import Path
 from typing import Any
 
 from qqqbot.model.errors import PricesUnavailable
-from qqqbot.model.sessions import NEW_YORK, session_rows
+from qqqbot.model.new_york import NEW_YORK
+from qqqbot.model.sessions import session_rows
 from qqqbot.model.values import QQQ, TQQQ, Session
 
 SCHEMA = 1

@@ -15,8 +15,9 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from qqqbot.model.errors import CalendarEnded, PricesUnavailable
+from qqqbot.model.new_york import new_york_date, new_york_text
 from qqqbot.model.ports import Clock
-from qqqbot.model.sessions import SessionTable, new_york_date, new_york_text, sessions_from_rows
+from qqqbot.model.sessions import SessionTable, sessions_from_rows
 from qqqbot.model.values import QQQ, TQQQ, Bar, Market, Quote, Split
 from qqqbot.runtime.child_process import (
     GRACE_SECONDS,

@@ -14,7 +14,7 @@ from qqqbot.adapters.yahoo.child import History, daily_history, quarter_hours
 from qqqbot.backtest.prices.csv_files import load_prices, save_series, series_from_rows
 from qqqbot.backtest.prices.table import BadPrices, Bars, Prices, Series
 from qqqbot.model.errors import PricesUnavailable
-from qqqbot.model.sessions import NEW_YORK
+from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.values import SYMBOLS
 
 # Yahoo's row of a session is final some minutes after the close; a half-day's is final earlier.

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time
 from typing import Any, NamedTuple
 
-from qqqbot.model.sessions import new_york_date
+from qqqbot.model.new_york import new_york_date
 from qqqbot.model.values import Rules, Snapshot
 from qqqbot.records.coerce import moment, number
 from qqqbot.records.folder import Folder, Identity

@@ -10,7 +10,7 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
-from qqqbot.model.sessions import NEW_YORK, new_york_date
+from qqqbot.model.new_york import NEW_YORK, new_york_date
 from qqqbot.monitoring.facts.replay import differences
 from qqqbot.records.coerce import FIRST_YEAR, LAST_YEAR, mapping, moment, number, sequence, text
 from qqqbot.records.folder import Folder, Identity, damage, identity, present, whose

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from qqqbot.display.terminal import Block, Field, Line, Screen, Tone
-from qqqbot.model.sessions import new_york_date
+from qqqbot.model.new_york import new_york_date
 from qqqbot.records.coerce import masked
 
 SIMULATED = "SIMULATED PRICES"

@@ -5,7 +5,7 @@ from typing import Any
 
 from qqqbot.display.formatting import NONE, column_time, usd
 from qqqbot.display.terminal import Block, Line, Screen, Tone
-from qqqbot.model.sessions import NEW_YORK
+from qqqbot.model.new_york import NEW_YORK
 from qqqbot.monitoring.screens import status as status_screen
 from qqqbot.monitoring.screens import trades as screens
 from qqqbot.records.coerce import moment, number, text, without_accounts

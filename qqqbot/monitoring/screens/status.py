@@ -6,7 +6,7 @@ from typing import Any
 
 from qqqbot.display.formatting import clock_time, count, day_and_time, percent, span, time_near, until, usd, words
 from qqqbot.display.terminal import Field, Fields, Screen, Tone
-from qqqbot.model.sessions import new_york_date
+from qqqbot.model.new_york import new_york_date
 from qqqbot.monitoring.screens.frame import framed, time_in_fields
 from qqqbot.records.coerce import without_accounts
 

@@ -10,7 +10,7 @@ from typing import Any
 from qqqbot.display.formatting import NONE, column_time, count, percent, time_near, until, usd, words
 from qqqbot.display.markup import Markup, joined, tag
 from qqqbot.display.terminal import Fields, Tone
-from qqqbot.model.sessions import NEW_YORK
+from qqqbot.model.new_york import NEW_YORK
 from qqqbot.monitoring.screens import status as status_screen
 from qqqbot.monitoring.screens.frame import SIMULATED
 from qqqbot.monitoring.web.page_charts import charts

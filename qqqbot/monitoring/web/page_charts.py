@@ -6,7 +6,7 @@ from typing import Any
 
 from qqqbot.display.markup import Markup, joined, tag
 from qqqbot.display.svg import Chart, Curve, Mark, Size, line_chart
-from qqqbot.model.sessions import NEW_YORK
+from qqqbot.model.new_york import NEW_YORK
 
 # The same picture for a wide screen and for a telephone, whose texts would else be unreadably small.
 WIDE, NARROW = 920, 360

@@ -8,7 +8,7 @@ LOCK = "unit/runtime/test_lock.py::"
 MUTANTS = (
     Mutant(
         "New York's date is the host's",
-        "model/sessions.py::new_york_date",
+        "model/new_york.py::new_york_date",
         ".astimezone(NEW_YORK)",
         ".astimezone()",
     ),

@@ -1,24 +1,13 @@
 """Sessions from a table, and the moments of checks: holidays, half-days, both DST weeks, any host zone."""
 
-import os
-import subprocess
-import sys
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from qqqbot.model.errors import CalendarEnded
-from qqqbot.model.sessions import (
-    SessionTable,
-    Timetable,
-    new_york_date,
-    new_york_text,
-    session_rows,
-    sessions_from_rows,
-)
+from qqqbot.model.sessions import SessionTable, Timetable, session_rows, sessions_from_rows
 from tests.support.builders import HALF_DAYS, HOLIDAYS, new_york, session, table
 
 TABLE = table()
@@ -257,14 +246,6 @@ class TestNextCheck:
         assert timetable.next_check(TABLE, later) == tick
 
 
-def test_texts_are_in_new_york() -> None:
-    assert new_york_text(new_york(HALF_DAY, 13)) == "Fri 2026-11-27 13:00 ET"
-    assert new_york_date(datetime(2026, 11, 27, 4, 59, tzinfo=UTC)) == THANKSGIVING
-    assert new_york_date(datetime(2026, 11, 27, 5, 0, tzinfo=UTC)) == HALF_DAY
-    assert new_york_date(datetime(2026, 7, 2, 3, 59, tzinfo=UTC)) == date(2026, 7, 1)
-    assert new_york_date(datetime(2026, 7, 2, 4, 0, tzinfo=UTC)) == date(2026, 7, 2)
-
-
 def test_rows_of_sessions_come_back_as_they_were() -> None:
     assert sessions_from_rows(session_rows(TABLE.sessions)) == TABLE.sessions
 
@@ -273,40 +254,3 @@ def test_rows_of_sessions_come_back_as_they_were() -> None:
 def test_a_row_that_is_none_is_refused(row: tuple[str, ...]) -> None:
     with pytest.raises(ValueError):
         sessions_from_rows([row])
-
-
-ZONE_SCRIPT = """
-import sys, time
-sys.path[:0] = {paths!r}
-time.tzset()
-from datetime import date, timedelta
-from tests.support.builders import RULES, HALF_DAYS, Holding, new_york, snapshot, table
-from qqqbot.model.sessions import Timetable, new_york_date, new_york_text
-from qqqbot.strategy.planning import decide
-times = Timetable(timedelta(minutes=15), window=timedelta(minutes=20))
-for day in (date(2026, 3, 6), date(2026, 3, 9), date(2026, 10, 30), date(2026, 11, 2), *HALF_DAYS[2:5]):
-    for hour in (0, 9, 12, 15, 23):
-        now = new_york(day, hour, 31)
-        at = times.next_check(table(), now)
-        print(now.timestamp(), at.isoformat(), new_york_text(at), new_york_date(now), table().open_session(now))
-    print(decide(snapshot(Holding.QQQ, now=new_york(day, 12)), RULES))
-"""
-
-
-def test_the_hosts_zone_changes_nothing() -> None:
-    script = ZONE_SCRIPT.format(paths=[str(Path(__file__).resolve().parents[3])])
-
-    def printed(zone: str) -> str:
-        return subprocess.run(
-            [sys.executable, "-c", script],
-            env={**os.environ, "TZ": zone},
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=60,
-        ).stdout
-
-    reference = printed("UTC")
-    assert reference.count("Plan(action=<Action.ROTATE") == 7
-    for zone in ("Asia/Tokyo", "Europe/London", "America/Los_Angeles", "Pacific/Kiritimati"):
-        assert printed(zone) == reference

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 
 from qqqbot.model.errors import BookDamaged
 from qqqbot.model.values import QQQ, TQQQ, Fill, Holding, Mode, Order, OrderIntent, OrderStatus, Side, Split
-from qqqbot.records.book import ORDERS_REMEMBERED, Book, newest_revisions
+from qqqbot.records.book import ORDERS_REMEMBERED, Book
 from qqqbot.records.jsonl import AppendOnlyFile
 from tests.support.builders import ACCOUNT, DAY, NOW, fill, intent
 from tests.support.fakes import FullDisk
@@ -237,13 +236,6 @@ def test_the_newest_trade_rows_are_known_by_their_order(book: Book) -> None:
         book.absorb(other, order([fill(other, exec_id=f"e{number}.01")], other), NOW)
     assert book.trade_row("r-0") is None
     assert book.trade_row("r-1") is not None
-
-
-def test_only_the_newest_revision_of_an_execution_counts() -> None:
-    first, second, other = part("a", 10, 1), part("a", 9, 2), part("b", 1)
-    assert newest_revisions((second, first, other)) == newest_revisions((first, second, other)) == (second, other)
-    plain = replace(first, exec_id="no-dots")
-    assert newest_revisions((plain, plain)) == (plain,)
 
 
 @st.composite

@@ -16,7 +16,7 @@ from qqqbot.adapters.ib.order_tracker import REF_PREFIX
 from qqqbot.adapters.ib.requests import TOO_LATE
 from qqqbot.display.formatting import usd
 from qqqbot.model.errors import BrokerUnavailable
-from qqqbot.model.sessions import new_york_date
+from qqqbot.model.new_york import new_york_date
 from qqqbot.model.values import SYMBOLS
 from qqqbot.runtime.config import Config
 
