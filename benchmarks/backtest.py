@@ -1,7 +1,7 @@
 """How fast the backtest is: python -m benchmarks.backtest
 
 A seeded market of real size: 16 years of one rotation with costs, a sweep of 6,776 pairs over 4,000 days, 22 windows of
-walk-forward, and the whole command with its report. Peers are other people's engines; they are measured if
+walk-forward, and the whole command with its report. Peers are other projects' engines; they are measured if
 QQQBOT_PEERS names a Python that has vectorbt or bt installed: on the same prices, with the same positions and costs, in
 the same run, and their final equity is printed next to ours. BLAS is kept on one thread.
 """

@@ -18,7 +18,7 @@ USUAL = (1, 99)
 
 
 def equity(study: Study) -> str:
-    """What the capital became, log scale; with the wrong curve beside it if that was asked for."""
+    """What the capital became, log scale; with the wrong curve as well if that was asked for."""
     curves = [
         _curve("TQQQ held", study.tqqq.equity, ORANGE),
         _curve("QQQ held", study.qqq.equity, GREEN),
@@ -105,7 +105,7 @@ def luck(study: Study) -> str:
 
 
 def walk_forward(study: Study) -> str:
-    """Following the best pair of the previous five years, beside the fixed pair."""
+    """Following the best pair of the previous five years, and keeping the fixed pair."""
     if study.walk is None:
         return ""
     curves = [

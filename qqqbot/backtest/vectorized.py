@@ -4,7 +4,7 @@
 the capital, and what other tools compute; `account` counts whole shares. Decisions are made at closes; none sees a
 later price.
 
-Fills at the close it decided on are kinder than life: the real decision is taken minutes earlier, and the real fill
+Fills at the close it decided on are kinder than life: the real decision is made minutes earlier, and the real fill
 comes later and worse. Dividends count as reinvested in the same fund on the ex-day.
 """
 

@@ -241,26 +241,28 @@ def log_ticks(low: float, high: float) -> tuple[float, ...]:
 
 def time_labels(times: Sequence[tuple[float, datetime]], most: int) -> list[tuple[float, str]]:
     """Where a new hour, day, week, month, quarter or year begins: the smallest unit that gives at most so many."""
-    starts: list[tuple[float, str]] = []
-    short = bool(times) and times[-1][1] - times[0][1] < timedelta(days=2)
-    for key, form in _UNITS[0 if short else 1 :]:
-        steps = itertools.pairwise(times)
-        starts = [(x, f"{at:{form}}") for (_, before), (x, at) in steps if key(at) != key(before)]
+    span = times[-1][1] - times[0][1] if times else timedelta()
+    for length, key, form in _UNITS:
+        if span > 2 * most * length:
+            continue  # far too many of them
+        keys = [key(at) for _, at in times]
+        starts = [times[n] for n in range(1, len(times)) if keys[n] != keys[n - 1]]
         if len(starts) <= most:
-            break
-    return starts
+            return [(x, f"{at:{form}}") for x, at in starts]
+    return []
 
 
-_UNITS: tuple[tuple[Callable[[datetime], object], str], ...] = (
-    (lambda at: (at.toordinal(), at.hour), "%H:%M"),
-    (lambda at: at.toordinal(), "%d %b"),
-    (lambda at: at.isocalendar()[:2], "%d %b"),
-    (lambda at: (at.year, at.month), "%b %Y"),
-    (lambda at: (at.year, (at.month - 1) // 3), "%b %Y"),
-    (lambda at: at.year, "%Y"),
-    (lambda at: at.year // 2, "%Y"),
-    (lambda at: at.year // 5, "%Y"),
-    (lambda at: at.year // 10, "%Y"),
+_DAY = timedelta(days=1)
+_UNITS: tuple[tuple[timedelta, Callable[[datetime], object], str], ...] = (
+    (timedelta(hours=1), lambda at: (at.toordinal(), at.hour), "%H:%M"),
+    (_DAY, lambda at: at.toordinal(), "%d %b"),
+    (7 * _DAY, lambda at: at.isocalendar()[:2], "%d %b"),
+    (30 * _DAY, lambda at: (at.year, at.month), "%b %Y"),
+    (91 * _DAY, lambda at: (at.year, (at.month - 1) // 3), "%b %Y"),
+    (365 * _DAY, lambda at: at.year, "%Y"),
+    (730 * _DAY, lambda at: at.year // 2, "%Y"),
+    (1826 * _DAY, lambda at: at.year // 5, "%Y"),
+    (3652 * _DAY, lambda at: at.year // 10, "%Y"),
 )
 
 
@@ -275,10 +277,11 @@ class _Axis:
     log: bool = False
 
     def __call__(self, value: float) -> float:
-        low, high = self.low, self.high
         if self.log:
-            low, high, value = math.log(low), math.log(high), math.log(value)
-        return self.start + (value - low) / ((high - low) or 1.0) * (self.end - self.start)
+            part = math.log(value / self.low) / (math.log(self.high / self.low) or 1.0)
+        else:
+            part = (value - self.low) / ((self.high - self.low) or 1.0)
+        return self.start + part * (self.end - self.start)
 
 
 def _top(size: Size) -> int:
@@ -328,12 +331,18 @@ def _curve(curve: Curve, across: _Axis, up: _Axis) -> Child:
 
 def _extremes(points: Sequence[Point], across: _Axis) -> list[Point]:
     """Pixel across and value of the lowest and the highest point of each pixel, and of the last point."""
+    places = [(across(x), y) for x, y in points]
     kept: list[Point] = []
-    for _, group in itertools.groupby(((across(x), y) for x, y in points), key=lambda place: int(place[0])):
-        column = [*group]
-        kept += sorted({min(column, key=lambda place: place[1]), max(column, key=lambda place: place[1])})
-    last = (across(points[-1][0]), points[-1][1])
-    return kept if kept[-1] == last else [*kept, last]
+    low = high = places[0]
+    for place in places:
+        if int(place[0]) != int(low[0]):
+            kept += sorted({low, high})
+            low = high = place
+        elif place[1] < low[1]:
+            low = place
+        elif place[1] > high[1]:
+            high = place
+    return [*kept, *sorted({low, high, places[-1]})]
 
 
 def _grid(ticks: Sequence[float], up: _Axis, form: Format, size: Size) -> Child:
@@ -433,7 +442,7 @@ def _colour(part: float) -> tuple[int, int, int]:
 
 
 def _png(values: Sequence[Sequence[float]], low: float, high: float) -> str:
-    """One pixel for each value, as base64; white where it is NaN."""
+    """One pixel for each value, as base64; white if it is NaN."""
     span = (high - low) or 1.0
     index = [bytes(round((v - low) / span * 254) if math.isfinite(v) else 255 for v in row) for row in values]
     palette = b"".join(bytes(_colour(i / 254)) for i in range(255)) + b"\xff\xff\xff"

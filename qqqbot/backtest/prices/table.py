@@ -117,12 +117,12 @@ def _rebased(series: Series, end: int) -> Series:
 def _require_same_sessions(ours: Dates, theirs: Dates, qqq: Series, tqqq: Series) -> None:
     if len(ours) == len(theirs) and bool((ours == theirs).all()):
         return
-    for one, other, symbol, beside in ((theirs, ours, qqq.symbol, tqqq.symbol), (ours, theirs, tqqq.symbol, "QQQ")):
+    for one, other, symbol, fund in ((theirs, ours, qqq.symbol, tqqq.symbol), (ours, theirs, tqqq.symbol, "QQQ")):
         missing = np.setdiff1d(one, other)
         if len(missing):
             more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
             raise BadPrices(
-                f"{symbol} has no row for {missing[0]}{more}, but {beside} has one; both files must have the same "
+                f"{symbol} has no row for {missing[0]}{more}, but {fund} has one; both files must have the same "
                 "sessions from TQQQ's first one on"
             )
 

@@ -1,4 +1,4 @@
-"""Each figure on a series worked by hand, and beside a library that we did not write."""
+"""Each figure on a series worked by hand, and against an independent library."""
 
 import math
 

@@ -128,7 +128,7 @@ def swept(prices: Prices) -> tuple[SweepTable, Sweep]:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_every_pair_is_what_one_backtest_gives(seed: int) -> None:
-    prices = random_prices(900, seed, digits=9)  # no price on a line: the sweep does not tell such days apart
+    prices = random_prices(900, seed, digits=9)  # no price on a line: the sweep cannot decide such days
     _, result = swept(prices)
     for row, short in enumerate(SWEPT_SHORTS.tolist()):
         for column, long in enumerate(SWEPT_LONGS.tolist()):
