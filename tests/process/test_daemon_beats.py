@@ -1,7 +1,6 @@
 """A daemon that waits for orders is not taken for one that hangs."""
 
 import itertools
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -11,16 +10,18 @@ from qqq_trading_bot import Daemon
 from qqqbot.monitoring.health import STALE_AFTER
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.runtime.config import Config
+from qqqbot.runtime.systemd import Supervisor
 from tests.support.builders import DAY, new_york
 from tests.support.fakes import FakeAccount, World, works
 
 
-@dataclass
-class Heard:
-    """systemd's end: when something was told, and in which state."""
+class Heard(Supervisor):
+    """What systemd would receive: the moment and the state of each message."""
 
-    clock: VirtualClock
-    beats: list[tuple[datetime, str]] = field(default_factory=list)
+    def __init__(self, clock: VirtualClock) -> None:
+        super().__init__({})
+        self.clock = clock
+        self.beats: list[tuple[datetime, str]] = []
 
     def tell(self, state: str, status: str) -> None:
         assert status

@@ -114,7 +114,8 @@ def test_a_bad_configuration_installs_nothing(machine: Checkout) -> None:
 def test_alarms_that_the_service_would_not_have_are_refused_before_anything_is_installed(
     machine: Checkout, name: str, file: str
 ) -> None:
-    refused = machine.run("install-service", **{name: "https://example.invalid/hunter2"})
+    machine.environment[name] = "https://example.invalid/hunter2"
+    refused = machine.run("install-service")
     assert refused.returncode == 2
     assert refused.stderr.startswith(f"Nothing was installed.\n{name} is set, but a service does not see it")
     assert f"'{machine.folder / file}', readable by you alone (touch it, then chmod 600)" in refused.stderr

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any
 
 import pytest
 
@@ -288,7 +288,7 @@ def test_the_tail_follows_until_ctrl_c_and_leaves_quietly(logs: LogsFolder) -> N
     assert (rest, errors, process.returncode) == ("SIMULATED PRICES\n", "", 0)
 
 
-def read_line(stream: TextIO) -> str:
+def read_line(stream: IO[str]) -> str:
     return stream.readline().rstrip("\n")
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any
 
 import pytest
 
@@ -105,7 +105,7 @@ def server(
         assert errors == "" or tolerant
 
 
-def first_lines(stream: TextIO, count: int) -> str:
+def first_lines(stream: IO[str], count: int) -> str:
     return "".join(stream.readline() for _ in range(count))
 
 

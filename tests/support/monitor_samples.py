@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from qqqbot.model.reasons import Reason
 from qqqbot.model.values import QQQ, TQQQ, Gate, Holding, Plan, Rules
 from qqqbot.records.folder import Folder
 from qqqbot.records.status_file import account_values, calendar_values, portfolio_values, write_status
@@ -92,7 +93,7 @@ def decision_row(now: datetime = NOW, target: Holding = Holding.QQQ, **overrides
 def blocked(name: str, sentence: str, code: str) -> dict[str, Any]:
     """A row of a check that one failed gate forbade to trade."""
     seen = snapshot(portfolio=portfolio(qqq=200))
-    gate = Gate(name, False, "found", sentence, code)
+    gate = Gate(name, False, "found", sentence, Reason(code) if code else None)
     plan = decide(seen, Rules())
     stopped = Plan(plan.action, plan.signal, sentence, (*plan.gates[:3], gate), blocked_by=gate)
     return as_json({"timestamp": NOW.isoformat(), **IDENTITY, **decision_values(seen, stopped)})

@@ -246,12 +246,17 @@ def test_a_break_of_a_few_minutes_is_no_failure() -> None:
 def test_a_daemon_that_waits_for_its_account_goes_by_the_usual_hours(
     day: date, hour: int, minute: int, verdict: Health
 ) -> None:
-    waiting = {"state": "waiting", "calendar": None, "last_check": None, **without_account(new_york(day, 3))}
+    waiting: dict[str, Any] = {
+        "state": "waiting",
+        "calendar": None,
+        "last_check": None,
+        **without_account(new_york(day, 3)),
+    }
     assert judge(*at(day, hour, minute, **waiting)) is verdict
 
 
 def test_a_daemon_that_has_just_begun_to_wait_is_no_failure() -> None:
-    begun = {"state": "waiting", "started_at": new_york(TUESDAY, 15, 44).isoformat(), "calendar": None}
+    begun: dict[str, Any] = {"state": "waiting", "started_at": new_york(TUESDAY, 15, 44).isoformat(), "calendar": None}
     assert judge(*at(TUESDAY, 15, 45, **begun)) is Health.HEALTHY
     assert judge(*at(TUESDAY, 15, 50, **begun)) is Health.FAILING
 

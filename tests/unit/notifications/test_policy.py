@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from qqqbot.model.reasons import AlertKind
-from qqqbot.model.values import Decide
+from qqqbot.model.sessions import SessionTable
+from qqqbot.model.values import Decide, Rules
 from qqqbot.notifications.policy import (
     Memory,
     News,
@@ -160,12 +161,12 @@ NEAR = [
 
 
 @pytest.mark.parametrize(("rules", "day", "at", "near"), NEAR)
-def test_a_decision_is_near_within_the_hour(rules: object, day: date, at: tuple[int, int], near: bool) -> None:
+def test_a_decision_is_near_within_the_hour(rules: Rules, day: date, at: tuple[int, int], near: bool) -> None:
     assert decision_near(new_york(day, *at), table(), rules) is near
 
 
 @pytest.mark.parametrize("known", [None, table(date(2026, 11, 2), date(2026, 11, 6))], ids=["no table", "old table"])
-def test_without_a_calendar_every_weekday_may_be_one(known: object) -> None:
+def test_without_a_calendar_every_weekday_may_be_one(known: SessionTable | None) -> None:
     assert decision_near(new_york(THANKSGIVING, 9), known, RULES)
     assert not decision_near(new_york(THANKSGIVING, 8, 59), known, RULES)
     assert not decision_near(new_york(SUNDAY, 12), known, RULES)
