@@ -14,7 +14,7 @@ from qqqbot.backtest.prices.table import Floats
 from qqqbot.backtest.signals import CASH, Levels
 from qqqbot.backtest.vectorized import NAMES, CommissionPlan, Days, Event, Terms, cash_growth, daily_events
 from qqqbot.model.values import Side
-from qqqbot.strategy.planning import commission, shares_to_buy
+from qqqbot.strategy.sizing import commission, shares_to_buy
 
 # Interactive Brokers' tiered plan up to 300,000 shares a month: 0.0035 USD a share, at least 0.35 USD, at most 1 % of
 # the trade; and about 0.0032 USD a share for exchange and clearing if the order takes liquidity.

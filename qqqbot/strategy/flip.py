@@ -11,8 +11,9 @@ from decimal import Decimal
 
 from qqqbot.model.values import AccountSnapshot, FlipPrices, Holding, PlannedOrder, Portfolio, Rules, Side, Snapshot
 from qqqbot.strategy.gates import LOWEST_PRICE, closes_of_window, window_problem
-from qqqbot.strategy.planning import commission, next_step
+from qqqbot.strategy.planning import next_step
 from qqqbot.strategy.rule import flip_prices, nearest_flip
+from qqqbot.strategy.sizing import commission
 
 LEVERAGE = 3
 

@@ -6,7 +6,7 @@ Rule 2: sells come first, alone: a buy sized on proceeds that never arrive is a 
 Rule 3: a held target is never rebalanced; only a rotation that is not finished is completed.
 """
 
-from decimal import ROUND_DOWN, ROUND_UP, Decimal
+from decimal import Decimal
 
 from qqqbot.model.values import (
     SYMBOLS,
@@ -24,18 +24,10 @@ from qqqbot.model.values import (
 )
 from qqqbot.strategy import gates
 from qqqbot.strategy.rule import evaluate, flip_prices
+from qqqbot.strategy.sizing import limit_price, shares_to_buy, still_wanted
 
-# Interactive Brokers' fixed plan for US stocks: 0.005 USD a share, at least 1 USD, at most 1 % of the trade.
-# https://www.interactivebrokers.com/en/pricing/commissions-stocks.php
-COMMISSION_PER_SHARE = Decimal("0.005")
-COMMISSION_MINIMUM = Decimal("1.00")
-COMMISSION_MAXIMUM = Decimal("0.01")
-# What a market order may cost above the price it was decided on, as a fraction of it. TQQQ's mean five-minute range is
-# 30 to 90 basis points by time of day (5-minute bars, 2025-05 to 2026-03).
-MARKET_ORDER_CUSHION = Decimal("0.01")
 # A buy waits for settlement where less than this part of its budget can be paid for now.
 SETTLED_ENOUGH = Decimal("0.99")
-CENT = Decimal("0.01")
 
 
 def decide(snapshot: Snapshot, rules: Rules) -> Plan:
@@ -54,41 +46,6 @@ def decide(snapshot: Snapshot, rules: Rules) -> Plan:
         minutes = rules.decide_seconds_before_close // 60
         return Plan(Action.HOLD, signal, f"decides {minutes} minutes before the close; now: {signal.reason}", verdicts)
     return _rotation(snapshot, signal, target, settles, verdicts, rules)
-
-
-def commission(quantity: int, price: Decimal) -> Decimal:
-    """Interactive Brokers' fixed-plan commission of a trade, in USD to the cent."""
-    least = max(COMMISSION_PER_SHARE * quantity, COMMISSION_MINIMUM)
-    return min(least, COMMISSION_MAXIMUM * quantity * price).quantize(CENT)
-
-
-def shares_to_buy(equity: Decimal, held_value: Decimal, spendable: Decimal, price: Decimal, rules: Rules) -> int:
-    """Whole shares: floor(min(equity x position_size - held_value, spendable) / price).
-
-    Never more than `spendable` pays for at the worst price the order may get, commission included.
-    """
-    budget = min(equity * rules.position_size - held_value, spendable)
-    worst = worst_price(Side.BUY, price, rules)
-    wanted = int(budget / price) if budget > 0 else 0
-    affordable = int(spendable / (worst + COMMISSION_PER_SHARE)) if spendable > 0 else 0
-    count = max(0, min(wanted, affordable))
-    while count and count * worst + commission(count, worst) > spendable:
-        count -= 1
-    return count
-
-
-def worst_price(side: Side, price: Decimal, rules: Rules) -> Decimal:
-    """The worst fill that an order decided at `price` is reckoned with: the collar of a limit, a cushion for MKT."""
-    if rules.order_type is OrderType.LIMIT:
-        return limit_price(side, price, rules)
-    return price * (1 + MARKET_ORDER_CUSHION if side is Side.BUY else 1 - MARKET_ORDER_CUSHION)
-
-
-def limit_price(side: Side, price: Decimal, rules: Rules) -> Decimal:
-    """A marketable limit `limit_collar` beyond `price`, rounded to the cent towards `price`."""
-    if side is Side.BUY:
-        return (price * (1 + rules.limit_collar)).quantize(CENT, ROUND_DOWN)
-    return (price * (1 - rules.limit_collar)).quantize(CENT, ROUND_UP)
 
 
 def _first_failed(verdicts: tuple[Gate, ...]) -> Gate | None:
@@ -156,7 +113,7 @@ def _buy(snapshot: Snapshot, symbol: str, rules: Rules) -> Step:
     equity = min(portfolio.equity(prices), account.net_liquidation)
     held_value = prices[symbol] * portfolio.shares[symbol]
     spendable = min(portfolio.cash, account.spendable)
-    budget = min(equity * rules.position_size - held_value, portfolio.cash)
+    budget = min(still_wanted(equity, held_value, rules), portfolio.cash)
     if account.unsettled > 0 and spendable < budget * SETTLED_ENOUGH:
         sentence = f"the buy of {symbol} waits for settlement: {spendable:,.2f} of {budget:,.2f} can be paid now"
         return Action.WAIT, sentence, ()

@@ -24,7 +24,7 @@ from qqqbot.model.values import (
 from qqqbot.records.book import Book
 from qqqbot.records.jsonl import Row
 from qqqbot.records.ledger import pending_splits
-from qqqbot.strategy.planning import commission
+from qqqbot.strategy.sizing import commission
 
 ACCOUNT = "simulated"
 PRICE_STEP = Decimal("0.0001")

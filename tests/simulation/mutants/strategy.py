@@ -133,7 +133,7 @@ MUTANTS = (
     ),
     Mutant(
         "a market order may cost no more than its price",
-        "strategy/planning.py::MARKET_ORDER_CUSHION",
+        "strategy/sizing.py::MARKET_ORDER_CUSHION",
         'Decimal("0.01")',
         'Decimal("0")',
     ),

@@ -20,7 +20,7 @@ from qqqbot.backtest.vectorized import (
     ideal,
 )
 from qqqbot.model.values import Rules, Side
-from qqqbot.strategy.planning import commission, shares_to_buy
+from qqqbot.strategy.sizing import commission, shares_to_buy
 from tests.support.price_series import random_prices, series, weekdays
 
 RULES = Rules(short_period=3, long_period=8)

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from qqqbot.model.values import QQQ, TQQQ, Bar, Holding, Quote, Side, Snapshot
 from qqqbot.strategy.flip import orders_at, outlook
 from qqqbot.strategy.gates import closes_of_window
-from qqqbot.strategy.planning import commission, decide
+from qqqbot.strategy.planning import decide
 from qqqbot.strategy.rule import evaluate, flip_prices
+from qqqbot.strategy.sizing import commission
 from tests.support.builders import (
     NOW,
     PRICE,

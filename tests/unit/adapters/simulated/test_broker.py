@@ -24,7 +24,7 @@ from qqqbot.model.values import (
 from qqqbot.records.book import Book
 from qqqbot.records.jsonl import AppendOnlyFile
 from qqqbot.runtime.clock import VirtualClock
-from qqqbot.strategy.planning import commission
+from qqqbot.strategy.sizing import commission
 from tests.support.builders import DAY, NOW, fill, intent, market
 
 
