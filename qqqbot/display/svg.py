@@ -17,7 +17,7 @@ from qqqbot.display.markup import Child, Markup, tag
 
 LEFT, RIGHT, TITLED_TOP, PLAIN_TOP, BOTTOM = 64, 16, 34, 10, 24
 STRIP = 18
-LABEL_WIDTH = 60
+LABEL_WIDTH = 50
 INK, FAINT, GRID = "#24292f", "#57606a", "#e4e7eb"
 # Okabe and Ito's palette: colour-blind readers can tell these apart too.
 BLUE, GREEN, ORANGE, PURPLE, GREY = "#0072b2", "#009e73", "#d55e00", "#aa4499", "#b6bcc4"
