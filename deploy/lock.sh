@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes requirements.lock and requirements-dev.lock anew: the newest releases within the ranges of the .txt files, each
-# with the hashes of all its files, for Linux and macOS and every Python from 3.11 on. Run it, run the tests, commit both.
+# Rebuilds requirements.lock and requirements-dev.lock: the newest releases within the ranges of the .txt files, each with
+# the hashes of all its files, for Linux and macOS and every Python since 3.11. Run it, run the tests, commit both.
 set -eu
 cd "$(dirname "$0")/.."
 

@@ -1,8 +1,8 @@
 """The only place that reads the machine's date and time; the daemon's waits are here too.
 
-`SystemClock` is the daemon's, `VirtualClock` the demo's and the simulation's. A wait ends when its time has passed or
-when a stop has been asked for. The stop is a pipe and not a threading.Event: a signal handler that sets an Event can
-deadlock with the main thread waiting on the same Event (both take its lock), while writing a byte to a pipe takes none.
+The daemon uses `SystemClock`, the demo and the simulation `VirtualClock`. A wait ends when its time has passed or when
+a stop is requested. The stop is a pipe, not a threading.Event: a signal handler that sets an Event can deadlock with
+the main thread that waits on it (both take its lock), while writing a byte to a pipe takes no lock.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 
 class StopRequest:
-    """Asked for from a signal handler or another thread; once set it stays set."""
+    """Set by a signal handler or another thread; once set, it stays set."""
 
     def __init__(self) -> None:
         self._read_end, self._write_end = os.pipe()
@@ -23,15 +23,15 @@ class StopRequest:
         self.close = weakref.finalize(self, _close_all, self._read_end, self._write_end)
 
     def set(self) -> None:
-        with contextlib.suppress(BlockingIOError):  # a full pipe has been set long ago
+        with contextlib.suppress(BlockingIOError):  # a full pipe was set long ago
             os.write(self._write_end, b"s")
 
     def is_set(self) -> bool:
         return self.wait(0)
 
     def wait(self, seconds: float) -> bool:
-        """True as soon as a stop is asked for, False after `seconds`."""
-        waiting = select.poll()  # select() knows no descriptor above 1023
+        """True as soon as a stop is requested, False after `seconds`."""
+        waiting = select.poll()  # select() cannot watch a descriptor above 1023
         waiting.register(self._read_end, select.POLLIN)
         return bool(waiting.poll(math.ceil(max(0.0, seconds) * 1000)))
 
@@ -56,7 +56,7 @@ class SystemClock:
 
 
 class VirtualClock:
-    """A clock that jumps: a wait returns at once and time has passed. `stop_at` asks for a stop at that moment."""
+    """A clock that jumps: a wait returns at once, and its time has passed. `stop_at` requests a stop at that moment."""
 
     def __init__(self, start: datetime, stop_at: datetime | None = None) -> None:
         self._now = start

@@ -1,7 +1,7 @@
-"""config.json: every key, its type, range and default, and every problem of a file in one message.
+"""config.json: every key with its type, range and default; every problem of a file is reported in one message.
 
-Keys that start with `_` are comments. Anything else unknown, mistyped or out of range is an error; a missing file too,
-never silent defaults. Secrets do not belong here.
+Keys that start with `_` are comments. Anything else that is unknown, mistyped or out of range is an error, and so is a
+missing file: there are no silent defaults. Secrets do not belong here.
 """
 
 import difflib
@@ -24,7 +24,7 @@ DAY_PATTERN = r"^\d{4}-\d{2}-\d{2}$"
 
 
 class Config(BaseModel):
-    """One value for each key of config.json, as written there."""
+    """One value for each key of config.json, as it is written there."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -61,7 +61,7 @@ class Config(BaseModel):
 
     @property
     def closures(self) -> tuple[date, ...]:
-        """Days on which the exchange is closed though the calendar library does not know it."""
+        """Days on which the exchange is closed although the calendar library does not know it."""
         return tuple(date.fromisoformat(day) for day in self.closed_on)
 
     @property

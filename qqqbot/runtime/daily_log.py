@@ -1,10 +1,10 @@
 """The daemon's log: trading_bot_YYYYMMDD.log, one line for each record, in New York time.
 
-The file is opened for each record and closed again. A record comes every few minutes, and this way midnight, a file
-that somebody moved away and a disk that was full for an hour need no handling of their own. A disk that fails never
-stops the caller: the failure is remembered, shown in the status, and written down when the disk takes lines again.
+The file is opened and closed for each record. Records are minutes apart, and this way midnight, a file that was moved
+away and a disk that was full for an hour need no special handling. A disk that fails never stops the caller: the
+failure is remembered, shown in the status, and logged when the disk accepts lines again.
 
-Our own loggers, `qqqbot` and those below it, tell from INFO on; everybody else's from WARNING on.
+Our own loggers, `qqqbot` and those below it, log at INFO and above; all others at WARNING and above.
 """
 
 import contextlib
@@ -22,18 +22,18 @@ from qqqbot.model.ports import Clock
 LOGGER = "qqqbot"
 NAME = "trading_bot_{day:%Y%m%d}.log"
 _PATTERN = re.compile(r"trading_bot_(\d{8})\.log")
-# Controls would let a text from outside break the line, or play with the terminal that shows it.
+# Control characters would let a text from outside break the line, or manipulate the terminal that shows it.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NEEDS_QUOTES = re.compile(r"""[\s"'=\\]|^$""")
 
 
 def pairs(**values: object) -> str:
-    """'action=HOLD price=612.34 sentence="QQQ is held already"'; None is '-', numbers have at most four decimals."""
+    """'action=HOLD price=612.34 sentence="QQQ is held already"'; None is '-', numbers have up to four decimals."""
     return " ".join(f"{key}={_value(value)}" for key, value in values.items())
 
 
 def set_up(folder: Path, clock: Clock, keep_days: int, stderr: bool = False) -> "DailyLog":
-    """Send what is logged to `folder`, and to stderr too where asked; replaces an earlier set-up."""
+    """Log to `folder`, and to stderr too if `stderr`; replaces an earlier set-up."""
     root = logging.getLogger()
     for handler in [h for h in root.handlers if isinstance(h.formatter, LineFormatter)]:
         root.removeHandler(handler)
@@ -70,7 +70,7 @@ class LineFormatter(logging.Formatter):
 class DailyLog(logging.Handler):
     """One file for each New York date; files older than `keep_days` are deleted when a new day begins.
 
-    `failure` says why the last record could not be written, None where it was.
+    `failure` says why the last record could not be written; None if it was written.
     """
 
     def __init__(self, folder: Path, clock: Clock, keep_days: int) -> None:
@@ -97,7 +97,7 @@ class DailyLog(logging.Handler):
     def _append(self, path: Path, line: str, now: datetime) -> None:
         if self._lost:
             at = now.astimezone(NEW_YORK).isoformat(timespec="milliseconds")
-            line = f"{at} WARNING {self._lost} lines before this one are lost: the disk did not take them\n{line}"
+            line = f"{at} WARNING {self._lost} lines before this one are lost: the disk did not accept them\n{line}"
         data = f"{line}\n".encode(errors="backslashreplace")
         # Account data: readable by the owner alone.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -105,7 +105,7 @@ class DailyLog(logging.Handler):
             before = os.fstat(descriptor).st_size
             if os.write(descriptor, data) != len(data):
                 os.ftruncate(descriptor, before)
-                raise OSError("the disk took only a part of a line")
+                raise OSError("the disk accepted only a part of a line")
         finally:
             os.close(descriptor)
 
@@ -141,6 +141,6 @@ def _value(value: object) -> str:
 
 
 def _one_line(text: str) -> str:
-    """`text` with ' | ' for its line ends and other controls spelt out."""
+    """`text` with ' | ' for its line ends; other control characters are spelt out."""
     joined = " | ".join(part for part in text.splitlines() if part.strip())
     return _CONTROLS.sub(lambda found: f"\\x{ord(found.group()):02x}", joined)

@@ -1,14 +1,12 @@
 """One daemon for each logs folder: flock on `bot.pid`, with the holder's pid inside.
 
-The truth is the lock, which the kernel drops with its process; the number in the file only names whom to signal, and is
-read only while the lock is held. So a file left behind by a crash, or a pid that a stranger has now, means nothing.
-
-    python -m qqqbot.runtime.lock LOGS      prints the holder's pid, exit 0; exit 3 when free; anything else: unknown
+The truth is the lock, which the kernel releases when its process ends; the number in the file only says which process
+to signal, and is read only while the lock is held. So a file that a crash left behind, or a pid that now belongs to
+another program, means nothing.
 """
 
 import fcntl
 import os
-import sys
 import time
 from pathlib import Path
 from types import TracebackType
@@ -33,7 +31,7 @@ class Lock:
         """device and number of the folder in which the lock was taken"""
 
     def acquire(self) -> None:
-        """Raises AlreadyRunning, or StartRefused where the file cannot be made or written."""
+        """Raises AlreadyRunning, or StartRefused if the file cannot be made or written."""
         file = _opened(self._path, os.O_RDWR | os.O_CREAT)
         try:
             self._lock(file)
@@ -51,11 +49,11 @@ class Lock:
         pid = holder(self._path)
         raise AlreadyRunning(
             f"another daemon{f' (pid {pid})' if pid else ''} holds {self._path}; "
-            "look at it with ./bot_control.sh status, end it with ./bot_control.sh stop"
+            "see ./bot_control.sh status, and stop it with ./bot_control.sh stop"
         )
 
     def intact(self) -> bool:
-        """False once the file was removed or replaced under us: a second daemon could then lock its successor."""
+        """False once the file has been removed or replaced: a second daemon could then lock its successor."""
         if self._file is None:
             return False
         try:
@@ -64,16 +62,16 @@ class Lock:
             return False
 
     def secure(self) -> bool:
-        """Take the lock anew where its file was removed or replaced; whether it had been.
+        """Take the lock again if its file was removed or replaced; returns whether it was.
 
-        Raises AlreadyRunning where a second daemon was faster, StartRefused where the folder is gone or another one.
+        Raises AlreadyRunning if a second daemon was faster, StartRefused if the folder is gone or is another one.
         """
         if self.intact():
             return False
         if not self._in_its_folder():
             raise StartRefused(
                 f"{self._path.parent} was moved or removed while the daemon ran, and its records with it; "
-                "put it back, or start anew: ./bot_control.sh start"
+                "put it back, or start again: ./bot_control.sh start"
             )
         successor = Lock(self._path)
         successor.acquire()
@@ -102,7 +100,7 @@ class Lock:
 
 
 def holder(path: Path) -> int | None:
-    """The pid of the live holder of the lock, or None. Raises StartRefused where that cannot be told."""
+    """The pid of the process that holds the lock, or None. Raises StartRefused if that cannot be determined."""
     try:
         file = _opened(path, os.O_RDONLY)
     except FileNotFoundError:
@@ -118,7 +116,7 @@ def holder(path: Path) -> int | None:
                 return pid
     finally:
         os.close(file)
-    raise StartRefused(f"{path}: locked, but there is no pid in it; find its holder with: lsof {path}")
+    raise StartRefused(f"{path}: locked, but it holds no pid; find the process that holds it with: lsof {path}")
 
 
 def _opened(path: Path, flags: int) -> int:
@@ -126,11 +124,14 @@ def _opened(path: Path, flags: int) -> int:
         return os.open(path, flags, 0o644)
     except FileNotFoundError:
         if flags & os.O_CREAT:
-            raise StartRefused(f"{path}: there is no folder {path.parent}; make it, or name another one") from None
+            raise StartRefused(
+                f"{path}: the folder {path.parent} does not exist; make it, or name another one"
+            ) from None
         raise
     except OSError as error:
         raise StartRefused(
-            f"{path}: cannot be opened: {error.strerror}; its folder must be writable for the user who runs the daemon"
+            f"{path}: cannot be opened: {error.strerror}; "
+            "the user who runs the daemon must be able to write in its folder"
         ) from None
 
 
@@ -148,7 +149,7 @@ def _identity_of(folder: Path) -> tuple[int, int]:
 
 
 def _write_pid(file: int, path: Path) -> None:
-    """In place, then cut: a reader always finds a whole first line."""
+    """In place, then truncated: a reader always finds a complete first line."""
     line = f"{os.getpid()}\n".encode()
     try:
         os.pwrite(file, line, 0)
@@ -160,22 +161,3 @@ def _write_pid(file: int, path: Path) -> None:
 def _read_pid(file: int) -> int | None:
     line, newline, _ = os.pread(file, 32, 0).partition(b"\n")
     return int(line) if newline and line.isdigit() else None
-
-
-def main(arguments: list[str]) -> int:
-    if len(arguments) != 1:
-        print("usage: python -m qqqbot.runtime.lock LOGS", file=sys.stderr)
-        return 2
-    try:
-        pid = holder(Path(arguments[0]) / PID_FILE)
-    except (StartRefused, OSError) as refused:
-        print(refused, file=sys.stderr)
-        return 2
-    if pid is None:
-        return 3
-    print(pid)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

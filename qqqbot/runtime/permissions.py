@@ -1,4 +1,4 @@
-"""Files of an account are their owner's alone: what the daemon makes from here on, and what lies there already."""
+"""Files about an account are for their owner only: those the daemon will make, and those that exist already."""
 
 import logging
 import os
@@ -13,12 +13,12 @@ OTHERS = 0o077
 
 
 def from_now_on() -> None:
-    """Whatever this process and its children make is closed to others, whichever code makes it."""
+    """Close to others whatever this process and its children make, whichever code makes it."""
     os.umask(OTHERS)
 
 
 def close_to_others(folder: Path) -> None:
-    """Take from group and others what they may do with the files in `folder`: an earlier umask, a copy, a restore."""
+    """Take from group and others the rights on files in `folder` that an earlier umask, a copy or a restore gave."""
     for path in folder.iterdir():
         found = path.lstat()
         if not stat.S_ISREG(found.st_mode) or not found.st_mode & OTHERS:

@@ -1,8 +1,8 @@
 """Addresses that are secrets: where notifications go, and what the dead man's switch calls.
 
-They come from the environment or from a file that nobody but its owner can read, never from config.json. A URL of this
-kind *is* the password of its channel: a message about one names the place and the line, never what stands there, and
-what was taken from the environment is removed from it, so that no child process inherits it.
+They come from the environment or from a file that only its owner can read, never from config.json. A URL of this kind
+*is* the password of its channel: a message about one names the place and the line, never the value, and what was taken
+from the environment is removed from it, so that no child process inherits it.
 """
 
 import os
@@ -17,7 +17,7 @@ from qqqbot.model.errors import ConfigError
 NOTIFY_VARIABLE, NOTIFY_FILE = "QQQBOT_NOTIFY_URLS", "notify_urls.txt"
 PING_VARIABLE, PING_FILE = "QQQBOT_PING_URL", "ping_url.txt"
 FILE_SUFFIX = "_FILE"
-"""QQQBOT_NOTIFY_URLS_FILE and QQQBOT_PING_URL_FILE name the files where they are not beside config.json."""
+"""QQQBOT_NOTIFY_URLS_FILE and QQQBOT_PING_URL_FILE name the files if they are not beside config.json."""
 
 LARGEST_FILE_BYTES = 64 * 1024
 MOST_URLS = 20
@@ -27,7 +27,7 @@ _WEB_ADDRESS = re.compile(r"https?://[^/?#\s]+\S*", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class SecretUrls:
-    """Not shown by repr: a traceback or a log line that holds one says nothing."""
+    """Hidden from repr: a traceback or a log line that holds one reveals nothing."""
 
     notify: tuple[str, ...] = field(default=(), repr=False)
     ping: str | None = field(default=None, repr=False)
@@ -45,7 +45,7 @@ def take(environment: MutableMapping[str, str], folder: Path) -> SecretUrls:
         if not _WEB_ADDRESS.fullmatch(url):
             problems.append(f"{place}: not a web address; it must begin with https:// (or http://) and name a host")
     if len(notify) > MOST_URLS:
-        problems.append(f"{_source(notify)}: {len(notify)} addresses, at most {MOST_URLS} are used; remove some")
+        problems.append(f"{_source(notify)}: {len(notify)} addresses, but at most {MOST_URLS} are allowed; remove some")
     if len(ping) > 1:
         problems.append(f"{_source(ping)}: {len(ping)} addresses, expected one")
     if problems:
@@ -54,7 +54,7 @@ def take(environment: MutableMapping[str, str], folder: Path) -> SecretUrls:
 
 
 def channel(number: int, url: str) -> str:
-    """'channel 2 (tgram)': what of an address may be shown. `number` counts from 1."""
+    """'channel 2 (tgram)': the part of an address that may be shown. `number` counts from 1."""
     scheme = url.partition("://")[0].lower()
     return f"channel {number} ({scheme})"
 
@@ -62,7 +62,7 @@ def channel(number: int, url: str) -> str:
 def _read(
     environment: MutableMapping[str, str], variable: str, beside: Path, problems: list[str]
 ) -> list[tuple[str, str]]:
-    """Each address with the place where it stands."""
+    """Each address with its place."""
     value = environment.pop(variable, "")
     named = environment.pop(variable + FILE_SUFFIX, "")
     if value.strip():
@@ -75,7 +75,7 @@ def _read(
             problems.append(f"{path}: there is no such file; {variable}{FILE_SUFFIX} names it")
         return []
     except (OSError, UnicodeDecodeError, ValueError) as error:
-        # Not the error's own text where it is of decoding: it quotes the bytes.
+        # Not the text of a decoding error, which quotes the bytes.
         problems.append(f"{path}: {_why(error)}")
         return []
     return list(_lines(path, text.splitlines()))
@@ -99,9 +99,11 @@ def private_text(path: Path) -> str:
             raise ValueError(f"belongs to another user, who could read and change it; run: sudo chown $USER '{path}'")
         if found.st_mode & 0o077:
             mode = stat.S_IMODE(found.st_mode)
-            raise ValueError(f"others may read it (mode {mode:03o}), and it holds secrets; run: chmod 600 '{path}'")
+            raise ValueError(f"others can read it (mode {mode:03o}), and it holds secrets; run: chmod 600 '{path}'")
         if found.st_size > LARGEST_FILE_BYTES:
-            raise ValueError(f"{found.st_size:,} bytes are no list of addresses; expected one address on each line")
+            raise ValueError(
+                f"{found.st_size:,} bytes are too many for a list of addresses; expected one address on each line"
+            )
         return os.read(descriptor, LARGEST_FILE_BYTES).decode("utf-8-sig")
     finally:
         os.close(descriptor)
@@ -109,7 +111,7 @@ def private_text(path: Path) -> str:
 
 def _why(error: OSError | ValueError) -> str:
     if isinstance(error, UnicodeDecodeError):
-        return "not a text in UTF-8; put one address on each line"
+        return "not UTF-8 text; put one address on each line"
     if isinstance(error, OSError):
         return f"cannot be read: {error.strerror}; it must belong to the user who runs the daemon"
     return str(error)

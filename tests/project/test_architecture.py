@@ -45,7 +45,6 @@ STILL_MISSING = {
     "notifications/send_test",
     "records/recorded_inputs",
     "records/status_file",
-    "runtime/permissions",
     "trading/adoption",
     "trading/alerts",
     "trading/assembly",

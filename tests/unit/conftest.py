@@ -24,9 +24,6 @@ STILL_TO_MOVE = {
     "display/test_terminal.py",
     "model/test_sessions.py",
     "notifications/test_memory.py",
-    "runtime/test_clock.py",
-    "runtime/test_daily_log.py",
-    "runtime/test_lock.py",
 }
 
 

@@ -92,7 +92,7 @@ def test_the_defaults_are_the_table_of_the_manual() -> None:
     assert Config().model_dump() == DEFAULTS
 
 
-def test_the_projects_own_file_says_every_default() -> None:
+def test_the_shipped_file_holds_every_default() -> None:
     values = json.loads((PROJECT / "config.json").read_text())
     assert {k for k in values if not k.startswith("_")} == set(DEFAULTS)
     assert load(PROJECT / "config.json") == Config()
@@ -145,13 +145,13 @@ def test_a_value_of_another_type_is_refused(tmp_path: Path, key: str, value: Any
 
 @pytest.mark.parametrize("key", sorted(WHOLE))
 @pytest.mark.parametrize("value", [1.5, True, "30", "1"])
-def test_a_whole_number_is_nothing_else(tmp_path: Path, key: str, value: Any) -> None:
+def test_only_a_whole_number_is_a_whole_number(tmp_path: Path, key: str, value: Any) -> None:
     assert problems(tmp_path, {key: value})[0].startswith(f"config.json: {key}: must be a whole number, was ")
 
 
 @pytest.mark.parametrize("key", ["total_capital", "position_size_pct", "band_pct", "paper_slippage_bps"])
 @pytest.mark.parametrize("value", [True, "1"])
-def test_a_number_is_no_flag_and_no_text(tmp_path: Path, key: str, value: Any) -> None:
+def test_a_flag_or_a_text_is_not_a_number(tmp_path: Path, key: str, value: Any) -> None:
     assert problems(tmp_path, {key: value})[0].startswith(f"config.json: {key}: must be a number, was ")
 
 
@@ -176,7 +176,7 @@ def test_a_choice_is_one_of_its_words(tmp_path: Path, key: str) -> None:
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "-1e999"])
 @pytest.mark.parametrize("key", ["total_capital", "band_pct", "position_size_pct"])
-def test_a_number_that_is_none_is_refused(tmp_path: Path, key: str, number: str) -> None:
+def test_nan_and_infinity_are_refused(tmp_path: Path, key: str, number: str) -> None:
     assert problems(tmp_path, f'{{"{key}": {number}}}')[0].startswith(f"config.json: {key}: must be ")
 
 
@@ -190,11 +190,11 @@ def test_a_number_that_is_none_is_refused(tmp_path: Path, key: str, number: str)
         ("checkIntervalMinutes", "check_interval_minutes"),
     ],
 )
-def test_an_unknown_key_is_told_what_was_probably_meant(tmp_path: Path, wrong: str, meant: str) -> None:
+def test_an_unknown_key_comes_with_a_suggestion(tmp_path: Path, wrong: str, meant: str) -> None:
     assert problems(tmp_path, {wrong: 1}) == (f"config.json: {wrong}: unknown key; did you mean {meant}?",)
 
 
-def test_a_key_that_is_like_no_other_points_to_the_manual(tmp_path: Path) -> None:
+def test_a_key_unlike_any_other_points_to_the_manual(tmp_path: Path) -> None:
     assert problems(tmp_path, {"zzz": 1}) == ("config.json: zzz: unknown key; see the README",)
 
 
@@ -223,7 +223,7 @@ def test_the_short_average_is_shorter(tmp_path: Path, short: int, long: int) -> 
     )
 
 
-def test_the_default_counts_where_only_one_period_is_given(tmp_path: Path) -> None:
+def test_the_default_counts_if_only_one_period_is_given(tmp_path: Path) -> None:
     assert problems(tmp_path, {"long_ma_period": 30})[0].endswith("was 30 and 30")
     assert loaded(tmp_path, {"short_ma_period": 119}).short_ma_period == 119
 
@@ -244,7 +244,7 @@ def test_closures_are_dates(tmp_path: Path, days: list[str]) -> None:
 
 
 @pytest.mark.parametrize("day", ["2026-02-30", "9 January", "20260109", "2026-1-9", 20260109, "2026-01-09T00:00"])
-def test_what_is_no_date_is_one_problem(tmp_path: Path, day: Any) -> None:
+def test_what_is_not_a_date_is_one_problem(tmp_path: Path, day: Any) -> None:
     (problem,) = problems(tmp_path, {"closed_on": ["2026-01-09", day]})
     assert "closed_on" in problem
     assert json.dumps(day) in problem
@@ -284,25 +284,25 @@ class TestFiles:
     def test_what_is_not_json_is_refused_with_its_place(self, tmp_path: Path, text: str) -> None:
         assert "config.json: not valid JSON at line 1, column " in problems(tmp_path, text)[0]
 
-    def test_the_place_is_where_it_is(self, tmp_path: Path) -> None:
+    def test_the_place_of_the_error_is_named(self, tmp_path: Path) -> None:
         assert "line 3, column 3" in problems(tmp_path, '{\n  "dry_run": true\n  "band_pct": 0\n}')[0]
 
     @pytest.mark.parametrize("value", [[], "x", 1, None, True, [{}]])
-    def test_what_is_no_object_is_refused(self, tmp_path: Path, value: Any) -> None:
+    def test_what_is_not_an_object_is_refused(self, tmp_path: Path, value: Any) -> None:
         assert "expected an object" in problems(tmp_path, json.dumps(value))[0]
 
     @pytest.mark.parametrize("text", [b"\xff\xfe{}", b'{"ib_host": "\xe9"}', "{}".encode("utf-16")])
     def test_another_encoding_is_refused(self, tmp_path: Path, text: bytes) -> None:
         assert "cannot be read" in problems(tmp_path, text)[0]
 
-    def test_a_byte_order_mark_is_no_problem(self, tmp_path: Path) -> None:
+    def test_a_byte_order_mark_is_accepted(self, tmp_path: Path) -> None:
         assert load(written(tmp_path, b"\xef\xbb\xbf" + b'{"band_pct": 1}')).band_pct == 1
 
-    def test_a_key_there_twice_is_refused(self, tmp_path: Path) -> None:
+    def test_a_key_that_appears_twice_is_refused(self, tmp_path: Path) -> None:
         (problem,) = problems(tmp_path, '{"dry_run": true, "band_pct": 1, "dry_run": false}')
         assert problem.endswith("dry_run appears twice; keep one")
 
-    def test_comments_are_left_out_even_twice(self, tmp_path: Path) -> None:
+    def test_comments_are_ignored_even_if_they_appear_twice(self, tmp_path: Path) -> None:
         text = '{"_": 1, "_": {"dry_run": false}, "_band_pct": "x", "band_pct": 1}'
         assert load(written(tmp_path, text)) == Config(band_pct=1)
 
@@ -347,7 +347,7 @@ def test_capital_is_exact_money(tmp_path: Path) -> None:
     assert loaded(tmp_path, {"total_capital": 100000.1}).capital == Decimal("100000.1")
 
 
-def test_fingerprints_tell_configurations_apart(tmp_path: Path) -> None:
+def test_fingerprints_distinguish_configurations(tmp_path: Path) -> None:
     changed = loaded(tmp_path, {"band_pct": 0.5})
     assert changed.fingerprint != Config().fingerprint
     assert changed.fingerprint == Config(band_pct=0.5).fingerprint

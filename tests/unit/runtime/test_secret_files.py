@@ -1,4 +1,4 @@
-"""Secrets: where they may stand, and that nothing ever quotes them."""
+"""Secrets: where they may be kept, and that nothing ever quotes them."""
 
 import os
 from pathlib import Path
@@ -23,17 +23,17 @@ def refusal(environment: dict[str, str], folder: Path) -> str:
     return str(refused.value)
 
 
-def test_without_any_there_are_none(tmp_path: Path) -> None:
+def test_without_a_source_there_are_no_secrets(tmp_path: Path) -> None:
     assert take({}, tmp_path) == SecretUrls()
 
 
-def test_a_file_has_one_address_on_each_line_and_remarks(tmp_path: Path) -> None:
+def test_a_file_has_one_address_on_each_line_and_comments(tmp_path: Path) -> None:
     private(tmp_path / "notify_urls.txt", f"# mine\n\n  {SECRET}  \nntfy://host/topic\r\n")
     private(tmp_path / "ping_url.txt", "https://hc.example/uuid\n")
     assert take({}, tmp_path) == SecretUrls((SECRET, "ntfy://host/topic"), "https://hc.example/uuid")
 
 
-def test_an_empty_file_is_none(tmp_path: Path) -> None:
+def test_an_empty_file_holds_no_address(tmp_path: Path) -> None:
     private(tmp_path / "notify_urls.txt", "")
     assert take({}, tmp_path).notify == ()
 
@@ -50,7 +50,7 @@ def test_the_environment_may_name_the_file(tmp_path: Path) -> None:
     assert take({"QQQBOT_NOTIFY_URLS_FILE": str(file)}, tmp_path / "nowhere").notify == (SECRET,)
 
 
-def test_a_named_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_named_file_that_does_not_exist_is_reported(tmp_path: Path) -> None:
     told = refusal({"QQQBOT_PING_URL_FILE": str(tmp_path / "gone")}, tmp_path)
     assert f"{tmp_path}/gone: there is no such file; QQQBOT_PING_URL_FILE names it" in told
 
@@ -95,7 +95,7 @@ def test_a_ping_is_a_web_address(tmp_path: Path, address: str) -> None:
     assert "hunter2" not in told
 
 
-def test_there_is_one_ping(tmp_path: Path) -> None:
+def test_only_one_ping_address_is_allowed(tmp_path: Path) -> None:
     assert "2 addresses, expected one" in refusal({"QQQBOT_PING_URL": "https://a/b https://a/c"}, tmp_path)
 
 
@@ -106,7 +106,7 @@ def test_a_folder_or_a_pipe_in_its_place_is_named(tmp_path: Path) -> None:
     assert told.count("not a file") == 2
 
 
-def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
+def test_every_problem_is_reported_at_once(tmp_path: Path) -> None:
     private(tmp_path / "notify_urls.txt", "one\ntwo\n")
     told = refusal({"QQQBOT_PING_URL": "three"}, tmp_path)
     assert "line 1" in told

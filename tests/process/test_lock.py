@@ -1,0 +1,97 @@
+"""The lock on logs/bot.pid between processes: what the kernel says counts."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from drill.checkout import ROOT, eventually
+from qqqbot.model.errors import AlreadyRunning
+from qqqbot.runtime.lock import Lock, holder
+
+# Takes the lock, says so, and keeps it; with a child that outlives it where asked to.
+HOLD = """
+import subprocess, sys, time
+from pathlib import Path
+from qqqbot.runtime.lock import Lock
+lock = Lock(Path(sys.argv[1]))
+lock.acquire()
+if sys.argv[2:] == ["child"]:
+    print(subprocess.Popen(["sleep", "60"]).pid, flush=True)
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+def other_process(path: Path, *arguments: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-c", HOLD, str(path), *arguments]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+
+def test_a_reader_that_probes_at_that_moment_does_not_refuse_a_start(tmp_path: Path) -> None:
+    path = tmp_path / "bot.pid"
+    probing = subprocess.Popen(
+        [sys.executable, "-c", PROBE_A_WHILE, str(path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert probing.stdout is not None
+    assert probing.stdout.readline() == "probing\n"
+    with Lock(path):
+        assert holder(path) == os.getpid()
+    probing.communicate()
+
+
+PROBE_A_WHILE = """
+import fcntl, os, sys, time
+file = os.open(sys.argv[1], os.O_RDONLY | os.O_CREAT, 0o644)
+fcntl.flock(file, fcntl.LOCK_SH)
+print("probing", flush=True)
+time.sleep(0.1)
+"""
+
+
+def test_a_killed_holder_holds_nothing_even_while_its_child_lives(tmp_path: Path) -> None:
+    path = tmp_path / "bot.pid"
+    process = other_process(path, "child")
+    assert process.stdout is not None
+    child = int(process.stdout.readline())
+    assert process.stdout.readline() == "held\n"
+    try:
+        assert holder(path) == process.pid
+        process.kill()
+        process.wait()
+        assert holder(path) is None
+    finally:
+        os.kill(child, signal.SIGKILL)
+        process.stdout.close()
+
+
+def test_a_lock_that_somebody_else_has_meanwhile_is_not_taken_from_it(tmp_path: Path) -> None:
+    path = tmp_path / "bot.pid"
+    with Lock(path) as lock:
+        path.unlink()
+        process = other_process(path)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        try:
+            with pytest.raises(AlreadyRunning, match=f"pid {process.pid}"):
+                lock.secure()
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+
+
+def test_eight_simultaneous_starts_make_one_holder(tmp_path: Path) -> None:
+    path = tmp_path / "bot.pid"
+    processes = [other_process(path) for _ in range(8)]
+    try:
+        eventually(lambda: sum(process.poll() is not None for process in processes) == 7, "seven of eight refused")
+        survivor = [process for process in processes if process.poll() is None]
+        assert [process.pid for process in survivor] == [holder(path)]
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
