@@ -1,10 +1,10 @@
 """Interactive Brokers' gateway, through the official client.
 
 `IBGateway` is one connection to one TWS or IB Gateway; `IBBroker`, in `qqqbot.adapters.ib.broker`, is the account;
-`open_account` puts them together. This file alone imports ibapi, and is imported only where Interactive Brokers is
-used. It runs on ibapi 9.81.1 and on the current 10.x: it looks at what is there, not at the version. The client's
-traps are met here and in `qqqbot.adapters.ib.transport`: a connect that never ends, a loop that dies of an exception
-and wakes up six times a second, an isConnected that lies.
+`open_account` puts them together. Only this file and `qqqbot.adapters.ib.orders` import ibapi, and they are imported
+only if Interactive Brokers is used. Both run on ibapi 9.81.1 and on the current 10.x: they look at what the client has,
+not at its version. The client's traps are handled here and in `qqqbot.adapters.ib.transport`: a connect that never
+ends, a loop that dies of an exception and wakes up six times a second, an isConnected that lies.
 """
 # ruff: noqa: ARG002  (the parameters of callbacks are the client's)
 
@@ -48,7 +48,7 @@ try:
 
     from qqqbot.adapters.ib.orders import cancel_arguments, contract_of, order_of
 except ImportError as missing:
-    # Also where protobuf is missing, which some packages of the client need and do not ask for.
+    # Also if protobuf is missing, which some packages of the client need but do not require.
     raise ConfigError(
         [f"use_interactive_brokers is true and the package ibapi cannot be loaded ({missing}): see IB_SETUP.md"]
     ) from missing
@@ -62,7 +62,7 @@ except ImportError:
 
 logging.getLogger("ibapi").setLevel(logging.WARNING)  # at INFO it logs every message, account ids and all
 
-# Numbers of requests; an order's number is never that high, so that an error's number says what it is about.
+# Request numbers; an order's number is never that high, so an error's number says what it is about.
 FIRST_REQUEST_ID = 2_000_000_000
 # Ids that a gateway has rolled back were used before; the next attempt is well above them.
 DUPLICATE_ORDER_ID, IDS_SKIPPED = 103, 100
@@ -74,7 +74,7 @@ CLIENT_RELEASE = f"ibapi {get_version_string()}", MAX_CLIENT_VER
 class IBGateway(EWrapper, EClient):  # type: ignore[misc]
     """One connection, from `open` to its end. Callbacks run in the client's reader thread, one at a time.
 
-    `listener` is given what is said of orders of `account`, once that is set.
+    `listener` is given what is said about orders of `account`, once that is set.
     """
 
     def __init__(self, clock: Clock, timing: Timing, listener: Callable[[Event], None]) -> None:
@@ -107,13 +107,13 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
     def conn(self, made: Any) -> None:
         """Whatever connection the client makes for itself, ours is used."""
         if made is not None:
-            # Half of the time for the host to answer, so that the reason that is given is the right one.
+            # Half of the time for the host to answer, so that the reason given is the right one.
             self._transport = Transport(made.host, made.port, self._timing.connect / 2, self.shut)
 
     def open(self, host: str, port: int, client_id: int) -> None:
-        """Connected is: order ids and accounts received. Raises BrokerUnavailable."""
+        """Connected means: order ids and accounts received. Raises BrokerUnavailable."""
         silence = mute(host, port, self._timing.connect)
-        # From outside: the client's connect waits for ever for an answer.
+        # From outside: the client's connect waits forever for an answer.
         deadline = threading.Timer(self._timing.connect, self.shut, (silence,))
         deadline.daemon = True
         deadline.start()
@@ -122,14 +122,14 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
             self.requests.answer(request, self._timing.connect)
         except BrokerUnavailable:
             self.shut(silence)
-            patient = self._ended == silence or self._ended.startswith("326:")
-            kind = NotNow(self._ended, self._timing.mute_pause) if patient else BrokerUnavailable(self._ended)
+            wait_longer = self._ended == silence or self._ended.startswith("326:")
+            kind = NotNow(self._ended, self._timing.mute_pause) if wait_longer else BrokerUnavailable(self._ended)
             raise kind from None
         finally:
             deadline.cancel()
 
     def shut(self, why: str) -> None:
-        """End the connection; the first reason stays."""
+        """End the connection; the first reason is kept."""
         with self._state:
             self._ended = self._ended or why
         if self._transport is not None:
@@ -161,7 +161,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
     def beat(self) -> None:
         self.answers(self.ask_time(), seconds=self._timing.beat)
 
-    # Questions
+    # Requests
 
     def ask(self, question: str, send: Callable[[int], None]) -> PendingRequest:
         """A request that has a number."""
@@ -170,9 +170,9 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         return self.requests.ask(number, question, lambda: send(number))
 
     def answers(self, *requests: PendingRequest, seconds: float | None = None) -> list[list[Any]]:
-        """All of them, or BrokerUnavailable. A question without its answer ends the connection: its end may come yet.
+        """All of them, or BrokerUnavailable. A request without its answer ends the connection: its end may still come.
 
-        Without that, the late end of one question would end the next one of its kind before its rows were there.
+        Otherwise the late end of one request would end the next one of its kind before its rows had arrived.
         """
         given, trouble = [], None
         for request in requests:
@@ -239,7 +239,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
             log.debug("not sent: %s", error)
 
     def quotes(self, symbols: Iterable[str], seconds: float) -> tuple[dict[str, dict[int, float]], str]:
-        """Live ticks (tick type -> price) by symbol, as far as they came within `seconds`; and what the broker said."""
+        """Live ticks (tick type -> price) by symbol that came within `seconds`; and what the broker said."""
         until = time.monotonic() + seconds
         self._send_in_passing(lambda: self.reqMarketDataType(LIVE_DATA))
         requests = {symbol: self._ask_quote(symbol) for symbol in symbols}
@@ -269,7 +269,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
             return number
 
     def place(self, order_id: int, intent: OrderIntent) -> None:
-        """Raises OrderRejected where no byte has left, OrderOutcomeUnknown where one may have."""
+        """Raises OrderRejected if no byte has left, OrderOutcomeUnknown if one may have."""
         wire = self._transport
         before = wire.attempts if wire else 0
         try:
@@ -295,14 +295,14 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
     # Messages
 
     def _take_message(self, message: bytes) -> None:
-        """In the reader's thread. A message that cannot be read may have been a fill: the connection is given up."""
+        """In the reader's thread. A message that cannot be read may have been a fill: the connection is abandoned."""
         if self._ended:
             return
         try:
             self._decode(message)
         except Exception as error:
-            log.exception("a message of the gateway could not be read: %r", message[:200])
-            self.shut(f"a message of the gateway could not be read ({error!r}); reconnecting")
+            log.exception("a message from the gateway could not be read: %r", message[:200])
+            self.shut(f"a message from the gateway could not be read ({error!r}); reconnecting")
 
     def _decode(self, message: bytes) -> None:
         """What the client's own loop does with a message, before and since raw message numbers."""
@@ -370,7 +370,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         self.attention.set()
 
     def _unnumbered_error(self, number: int, text: str) -> None:
-        """A read-only gateway answers the questions for orders so; which one was refused it does not say."""
+        """A read-only gateway answers requests for orders like this; it does not say which one it refused."""
         known = code(number).meaning is not Meaning.UNKNOWN
         log.log(logging.DEBUG if known else logging.INFO, "gateway: %s", explain(number, text))
         if code(number).meaning is Meaning.REFUSED:
@@ -460,8 +460,8 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
     def commissionAndFeesReport(self, commissionAndFeesReport: Any) -> None:
         self._commission(commissionAndFeesReport.execId, commissionAndFeesReport.commissionAndFees)
 
-    def _commission(self, exec_id: str, told: Any) -> None:
-        amount = number_of(told)
+    def _commission(self, exec_id: str, commission: Any) -> None:
+        amount = number_of(commission)
         if amount is not None:
             self._listener(CommissionReport(exec_id, amount))
 
@@ -479,7 +479,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
 
 
 class _DirectQueue:
-    """In the place of the client's queue: a message is taken at once, in the reader's thread, without a second loop."""
+    """In place of the client's queue: a message is handled at once, in the reader's thread, without a second loop."""
 
     def __init__(self, take: Callable[[bytes], None]) -> None:
         self.put = take

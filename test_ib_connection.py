@@ -23,8 +23,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from qqqbot.runtime import place
-
 if TYPE_CHECKING:
     from qqqbot.adapters.ib.doctor.checkup import Checkup, Patience, Report
     from qqqbot.adapters.ib.doctor.result import Result
@@ -32,6 +30,7 @@ if TYPE_CHECKING:
     from qqqbot.model.ports import Clock
     from qqqbot.runtime.config import Config
 
+HERE = Path(__file__).resolve().parent
 STARTED_AGAIN = "QQQBOT_STARTED_AGAIN"
 NOT_SET_UP = "not set up yet ({}): ./bot_control.sh start sets everything up, ./bot_control.sh update does it again"
 SCHEMA = 1
@@ -100,7 +99,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _from_environment(variable: str, name: str) -> Path:
-    return Path(os.environ.get(variable) or place.home(os.environ) / name)
+    # As in qqqbot.runtime.place, which an older Python cannot import.
+    home = Path(os.environ.get("QQQBOT_HOME") or HERE)
+    return Path(os.environ.get(variable) or home / name)
 
 
 def _check(

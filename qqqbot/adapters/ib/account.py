@@ -50,7 +50,7 @@ def choose_account(managed: Sequence[str], wanted: str, port: int, allow_live: b
     mode = Mode.PAPER if account.startswith("D") else Mode.LIVE
     if mode is Mode.LIVE and not allow_live:
         raise AccountRefused(
-            f"{account} is a live account and allow_live is false: real money is not touched; log the gateway in to "
+            f"{account} is a live account, but allow_live is false: real money is not touched; log the gateway in to "
             "the paper account, or set allow_live to true in config.json if you mean it"
         )
     if port in (LIVE_PORTS if mode is Mode.PAPER else PAPER_PORTS):
@@ -66,7 +66,7 @@ def _named(managed: Sequence[str], wanted: str) -> str:
     listed = ", ".join(managed) or "none"
     if wanted and wanted not in managed:
         raise AccountRefused(
-            f"ib_account is {wanted}, and the gateway's login manages {listed}: correct ib_account in config.json, or "
+            f"ib_account is {wanted}, but the gateway's login manages {listed}: correct ib_account in config.json, or "
             "log the gateway in as the right user"
         )
     if not managed:
@@ -81,7 +81,7 @@ def _named(managed: Sequence[str], wanted: str) -> str:
 def amounts(rows: Iterable[SummaryRow], account: str) -> dict[str, Decimal]:
     """Tag -> amount of `account` alone.
 
-    Raises BrokerUnavailable for an answer that lacks a needed tag, is no number or is not in US dollars.
+    Raises BrokerUnavailable for an answer that lacks a needed tag, is not a number or is not in US dollars.
     """
     own = [row for row in rows if row.account == account and row.tag in SUMMARY_TAGS]
     found = {row.tag: _amount(row) for row in own}
@@ -89,7 +89,7 @@ def amounts(rows: Iterable[SummaryRow], account: str) -> dict[str, Decimal]:
         raise BrokerUnavailable(f"the account summary of {account} came without {', '.join(missing)}; asked again soon")
     if foreign := {row.currency for row in own} - {CURRENCY}:
         raise BrokerUnavailable(
-            f"the account {account} is kept in {', '.join(sorted(foreign))}: the bot reckons in US dollars; "
+            f"the account {account} is kept in {', '.join(sorted(foreign))}: the bot computes in US dollars; "
             "change the base currency in Client Portal, Settings, Account Settings"
         )
     return found
@@ -101,7 +101,9 @@ def _amount(row: SummaryRow) -> Decimal:
     except InvalidOperation:
         amount = Decimal("NaN")
     if not amount.is_finite() or abs(amount) >= Decimal("1e300"):
-        raise BrokerUnavailable(f"the account summary says {row.tag} {row.value!r}, which is no amount; asked again")
+        raise BrokerUnavailable(
+            f"the account summary says {row.tag} {row.value!r}, which is not an amount; asked again"
+        )
     return amount
 
 
@@ -115,10 +117,10 @@ def is_cash_account(found: Mapping[str, Decimal]) -> bool:
 
 
 def spendable(found: Mapping[str, Decimal], sold_today: Decimal) -> tuple[Decimal, Decimal]:
-    """(cash that a buy may use without borrowing, cash that comes with settlement).
+    """(cash that a buy may use without borrowing, cash that arrives with settlement).
 
-    `sold_today` is what the bot's own sales of this day brought. In a cash account it settles on the next business day;
-    the broker's pages do not agree on whether SettledCash leaves it out, so the lower number counts.
+    `sold_today` is the proceeds of the bot's own sales of this day. In a cash account they settle on the next business
+    day; the broker's pages do not agree on whether SettledCash leaves them out, so the lower number counts.
     """
     total = found["TotalCashValue"]
     free = min(total, found["AvailableFunds"])
@@ -138,7 +140,7 @@ def shares(rows: Iterable[PositionRow], account: str) -> dict[str, int]:
 
 
 def fractions(rows: Iterable[PositionRow], account: str) -> dict[str, Decimal]:
-    """The parts of shares that `shares` leaves out, where there are any."""
+    """The fractions of shares that `shares` leaves out, if there are any."""
     rows = tuple(rows)
     whole = shares(rows, account)
     parts = {

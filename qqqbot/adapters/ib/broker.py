@@ -3,9 +3,10 @@
 Rule 1: it answers only over a connection on which everything was read, and only with complete answers.
 Rule 2: it sends an order once and never changes one. Orders, positions and accounts that are not the bot's are neither
         touched nor counted.
-Rule 3: what became of an order is what `order_tracker` makes of all callbacks; where they do not say, it is asked for.
-Rule 4: an order is believed to be unknown to the broker only from answers on one unbroken stretch of connection: a
-        gateway may keep an order while it is off-line and send it later.
+Rule 3: what became of an order is what `order_tracker` concludes from all callbacks; if they do not say, the broker is
+        asked.
+Rule 4: an order is held to be unknown to the broker only after answers on one unbroken stretch of connection: a
+        gateway may keep an order while it is offline and send it later.
 """
 
 import logging
@@ -28,28 +29,28 @@ from qqqbot.runtime.config import Config
 
 log = logging.getLogger(__name__)
 
-# A complete answer about orders is asked for at most that often, and a silent order is given that long to speak.
+# A complete answer about orders is requested at most this often, and a silent order has this long to speak.
 ASK_SECONDS = 2.0
-# An order that works on in silence is asked for that often: callbacks get lost around the nightly reset.
+# An order that stays open in silence is looked up this often: callbacks get lost around the nightly reset.
 ASK_WORKING_SECONDS = 10.0
-# An order that a complete answer has lost without saying how it ended is looked for once more after that long.
+# An order that is missing from a complete answer without having ended is looked for once more after this long.
 GONE_SECONDS = 10.0
 # Commissions come up to some seconds after their execution, or not at all.
 COMMISSION_SECONDS = 4.0
-# Executions are read again that often even where none seems to be missing.
+# Executions are read again this often even if none seems to be missing.
 EXECUTIONS_SECONDS = 60.0
-# How long positions and cash may lag behind an execution that is known already.
+# How long positions and cash may lag behind an execution that is already known.
 LAG_SECONDS = 5.0
 LAG_PAUSE_SECONDS = 0.2
-# The broker is not asked for quotes again so soon after it had none.
+# After having no quotes, the broker is not asked again for this long.
 NO_QUOTES_SECONDS = 30 * 60.0
-# Orders that the broker told of that long ago have nothing new for the book.
+# Orders that the broker reported this long ago have nothing new for the book.
 RECENT = timedelta(hours=36)
 BID, ASK, LAST = 1, 2, 4
 
 
 class Gateway(Link, Protocol):
-    """What is needed of a connection. Reading raises BrokerUnavailable where an answer is not complete."""
+    """What is needed of a connection. Reading raises BrokerUnavailable if an answer is incomplete."""
 
     account: str
     managed: tuple[str, ...]
@@ -65,7 +66,7 @@ class Gateway(Link, Protocol):
 
 
 class IBBroker:
-    """`make` makes a new, unconnected gateway object that tells its listener of orders."""
+    """`make` makes a new, unconnected gateway object that hands what it hears about orders to its listener."""
 
     needs_open_exchange = True
     absence_is_final_after = timedelta(minutes=5)
@@ -83,9 +84,9 @@ class IBBroker:
         self._news = threading.Condition()
         """guards `_orders`"""
         self._asking = threading.RLock()
-        """one conversation at a time: answers without a number would be mixed up"""
+        """one conversation at a time: answers without a number would get mixed up"""
         self._asked: dict[str, float] = {}
-        """order_ref -> when a complete answer about it was asked for last"""
+        """order_ref -> when a complete answer about it was last requested"""
         self._missing: dict[str, tuple[int, float]] = {}
         """order_ref -> generation of the connection, and the moment, in which it was first missing"""
         self._filled_at: dict[str, float] = {}
@@ -101,24 +102,20 @@ class IBBroker:
         self._connection.start()
 
     def close(self) -> None:
-        """Disconnect. Orders that are alive stay alive."""
+        """Disconnect. Open orders stay open."""
         self._connection.close()
 
     def identity(self, wait_seconds: float) -> tuple[Mode, str] | None:
-        """Whose account it is; None while no connection has been sound yet. Raises AccountRefused."""
+        """Whose account it is; None until a connection has been ready. Raises AccountRefused."""
         return self._identity if self._connection.wait(wait_seconds) else None
 
     def problem(self) -> str | None:
-        """What keeps it from working at this moment, with what to do about it."""
+        """What keeps it from working at this moment, and what to do about it."""
         return self._connection.problem()
 
     def refused(self) -> str | None:
-        """Why the account that the gateway is logged in to may not be traded: a person must log it in anew."""
+        """Why the account that the gateway is logged in to may not be traded: a person must log it in again."""
         return self._connection.refused()
-
-    def quotes_problem(self) -> str | None:
-        """Why the broker's own prices are not to be had."""
-        return self._no_quotes[1] if self._no_quotes else None
 
     @property
     def mode(self) -> Mode:
@@ -142,7 +139,9 @@ class IBBroker:
             allowed = config.allow_live and not config.dry_run
             chosen = ib_account.choose_account(link.managed, config.ib_account, config.ib_port, allowed)
             if self._identity not in (None, chosen):
-                raise AccountRefused(f"the gateway's login has changed: it was {self._known()[1]}, now {chosen[1]}")
+                raise AccountRefused(
+                    f"the gateway's login has changed: it was {self._known()[1]} and is now {chosen[1]}"
+                )
         except AccountRefused as refused:
             link.close(str(refused))
             raise
@@ -169,7 +168,7 @@ class IBBroker:
     # The account
 
     def snapshot(self) -> AccountSnapshot:
-        link = self._connection.sound()
+        link = self._connection.ready()
         until = self._clock.monotonic() + LAG_SECONDS
         with self._asking:
             while True:
@@ -178,14 +177,14 @@ class IBBroker:
                 behind = self._before is not None and not seen.caught_up(self._before)
                 if not behind or self._clock.monotonic() >= until or self._clock.wait(LAG_PAUSE_SECONDS):
                     break
-            self._connection.sound()
+            self._connection.ready()
         self._before = seen
-        self._tell_fractions(positions)
+        self._log_fractions(positions)
         return ib_account.snapshot(
             self.mode, self.account, summary, positions, self._open_refs(orders), self._sold_today(), self._clock.now()
         )
 
-    def _tell_fractions(self, positions: list[PositionRow]) -> None:
+    def _log_fractions(self, positions: list[PositionRow]) -> None:
         """Once, and again when they change."""
         parts = ib_account.fractions(positions, self.account)
         if parts and parts != self._fractions:
@@ -203,7 +202,7 @@ class IBBroker:
         return _Before(ib_account.shares(positions, self.account), cash, fills)
 
     def _sold_today(self) -> Decimal:
-        """What the bot's own sales of this day brought."""
+        """The proceeds of the bot's own sales of this day."""
         today = self._today()
         with self._news:
             fills = [fill for order in self._orders.with_executions() for fill in order.fills]
@@ -215,7 +214,7 @@ class IBBroker:
         if self._no_quotes and now < self._no_quotes[0]:
             return {}
         try:
-            ticks, trouble = self._connection.sound().quotes(SYMBOLS, self._timing.quotes)
+            ticks, trouble = self._connection.ready().quotes(SYMBOLS, self._timing.quotes)
         except BrokerUnavailable as unavailable:
             log.debug("quotes: %s", unavailable)
             return {}
@@ -231,7 +230,7 @@ class IBBroker:
 
     def submit(self, intent: OrderIntent) -> None:
         try:
-            link = self._connection.sound()
+            link = self._connection.ready()
         except BrokerUnavailable as unavailable:
             raise OrderRejected(f"{intent.order_ref} was not sent: {unavailable}", again_soon=True) from None
         with self._news:
@@ -243,7 +242,7 @@ class IBBroker:
         link.place(order_id, intent)
 
     def cancel(self, intent: OrderIntent) -> None:
-        link = self._connection.sound()
+        link = self._connection.ready()
         with self._news:
             order_id = self._orders.order_id(intent.order_ref)
         if order_id is None:
@@ -253,7 +252,7 @@ class IBBroker:
         link.withdraw(order_id)
 
     def find(self, intent: OrderIntent) -> Order | None:
-        link = self._connection.sound()
+        link = self._connection.ready()
         judgement, asked = self._listen(intent), False
         if self._should_ask(intent.order_ref, judgement):
             self._asked[intent.order_ref] = self._clock.monotonic()
@@ -269,7 +268,7 @@ class IBBroker:
         return self._with_commissions(judgement, judgement.order)
 
     def recent_orders(self) -> tuple[Order, ...]:
-        link = self._connection.sound()
+        link = self._connection.ready()
         with self._news:
             lacking = self._orders.lacks_commissions()
         if self._clock.monotonic() - self._executions_at >= (ASK_SECONDS if lacking else EXECUTIONS_SECONDS):
@@ -282,14 +281,14 @@ class IBBroker:
         return tuple(order for order in orders if max(fill.time for fill in order.fills) > since)
 
     def _listen(self, intent: OrderIntent) -> Judgement:
-        """What is known; for an order on its way, after a moment's wait for the callbacks that end it."""
+        """What is known; for an order in flight, after a moment's wait for the callbacks that end it."""
         with self._news:
 
             def judge() -> Judgement:
                 return self._orders.judge(intent.order_ref, intent.quantity)
 
             def settled() -> bool:
-                """Nothing more is to come: commissions of a fill, the broker's reason for any other end."""
+                """Nothing more is to come: a fill has its commissions, any other end the broker's reason."""
                 judgement = judge()
                 if judgement.order is None or judgement.order.status is OrderStatus.FILLED:
                     return not judgement.lacks_commission
@@ -310,43 +309,43 @@ class IBBroker:
         return working and min(since_asked, now - self._sent_at.get(ref, 0.0)) >= ASK_WORKING_SECONDS
 
     def _ask_for_orders(self, link: Gateway) -> frozenset[str]:
-        """Refs of living orders; executions and completed orders were read as well. Raises BrokerUnavailable."""
+        """Refs of open orders; executions and completed orders are read as well. Raises BrokerUnavailable."""
         with self._asking:
             self._executions_at = self._clock.monotonic()
             alive = _alive(link.read_orders())
-            # What was answered while the gateway's line was lost is not believed.
-            self._connection.sound()
+            # An answer given while the gateway's line was lost is not trusted.
+            self._connection.ready()
         return frozenset(alive)
 
     def _missed(self, intent: OrderIntent, order: Order | None) -> Order | None:
-        """Of an order that a complete answer does not have, or has no end for; see rule 4."""
+        """For an order that a complete answer lacks, or gives no end for; see rule 4."""
         ref, now, generation = intent.order_ref, self._clock.monotonic(), self._connection.generation
         known = self._missing.get(ref)
         if known is None or known[0] != generation:
             known = self._missing[ref] = generation, now
         fills = order.fills if order else ()
         if now - known[1] < GONE_SECONDS:
-            return Order(ref, OrderStatus.UNKNOWN, fills, "the broker does not list the order; looked for again")
+            return Order(ref, OrderStatus.UNKNOWN, fills, "the broker does not list the order; it is looked for again")
         if fills and intent.session < self._today():
             # The answer has this day's executions alone: there may have been more of them.
-            return Order(ref, OrderStatus.UNKNOWN, fills, "the broker no longer tells what became of the rest")
+            return Order(ref, OrderStatus.UNKNOWN, fills, "the broker no longer reports what became of the rest")
         if fills:
-            return Order(ref, OrderStatus.CANCELLED, fills, "the rest of the order is not at the broker any more")
+            return Order(ref, OrderStatus.CANCELLED, fills, "the rest of the order is no longer at the broker")
         return None
 
     def _today(self) -> date:
         return new_york_date(self._clock.now())
 
     def _between_answers(self, ref: str, judgement: Judgement) -> Order | None:
-        """Until the next complete answer: None only where the last ones were that, on this stretch of connection."""
+        """Until the next complete answer: None only if the last ones lacked it, on this stretch of connection."""
         generation, since = self._missing.get(ref, (None, 0.0))
         filled = judgement.order is not None and judgement.order.fills
         if generation == self._connection.generation and self._clock.monotonic() - since >= GONE_SECONDS and not filled:
             return None
-        return judgement.order or Order(ref, OrderStatus.UNKNOWN, message="not looked for completely yet")
+        return judgement.order or Order(ref, OrderStatus.UNKNOWN, message="not completely looked for yet")
 
     def _with_commissions(self, judgement: Judgement, order: Order) -> Order:
-        """A filled order waits a little for its commissions; without them it is done all the same."""
+        """A filled order waits briefly for its commissions; it is done without them too."""
         if not judgement.lacks_commission:
             return order
         now = self._clock.monotonic()
@@ -364,7 +363,7 @@ class _Before:
         self.fills = fills
 
     def caught_up(self, before: "_Before") -> bool:
-        """Whether shares and cash have moved since `before` as the executions since then say."""
+        """Whether shares and cash have moved since `before` as the executions since then imply."""
         new = [fill for exec_id, fill in self.fills.items() if exec_id not in before.fills]
         moved = dict.fromkeys(SYMBOLS, 0)
         for fill in new:
@@ -376,7 +375,7 @@ class _Before:
 def _alive(orders: Iterable[Status]) -> set[str]:
     """Refs of the bot's orders that are listed as open, whatever client sent them.
 
-    What was told of its own accord meanwhile is in the list too, so the newest line of an order counts.
+    What the gateway sent unasked in the meantime is in the list too, so the newest line of an order counts.
     """
     newest = {order.order_ref: order.status for order in orders}
     return {ref for ref, status in newest.items() if ref.startswith(REF_PREFIX) and status not in ENDED_STATUSES}

@@ -1,9 +1,9 @@
-"""Keeps one connection to a gateway in the background: connects, reads what happened meanwhile, listens for its heart.
+"""Maintains one connection to a gateway in the background: connects, catches up, and checks that it is alive.
 
-Rule 1: a connection serves nobody before everything has been read that may have been missed, after each connect and
+Rule 1: a connection serves nobody until everything that may have been missed has been read, after each connect and
         after each 1101 or 1102.
-Rule 2: it tries for ever, with growing pauses, and says so only when what is wrong changes. A gateway that accepts and
-        does not answer is given ten seconds at least: handshakes in a tight loop can wedge it for good
+Rule 2: it tries forever, with growing pauses, and logs only when the problem changes. A gateway that accepts and does
+        not answer is given at least ten seconds: handshakes in a tight loop can wedge it for good
         (nautechsystems/nautilus_trader#4796).
 Rule 3: a connection counts as alive while it answers, whatever the client's isConnected() says.
 """
@@ -32,17 +32,17 @@ class Timing:
     answer: float = 10.0
     """An account summary comes within two seconds on a quiet day."""
     heartbeat: float = 20.0
-    """between two questions for the time"""
+    """between two requests for the time"""
     beat: float = 5.0
     pauses: tuple[float, ...] = (1, 2, 5, 10, 20, 30, 60)
     mute_pause: float = 10.0
     quotes: float = 1.5
     news: float = 0.05
-    """how long a look for an outcome waits for the next callback"""
+    """how long a search for an outcome waits for the next callback"""
 
 
 class NotNow(BrokerUnavailable):
-    """A connection failed in a way that must not be tried again sooner than `pause` seconds."""
+    """A connection failed in a way that must not be retried sooner than `pause` seconds."""
 
     def __init__(self, text: str, pause: float) -> None:
         super().__init__(text)
@@ -56,15 +56,15 @@ class Link(Protocol):
     """set when `ended` or `interrupted` may have changed"""
 
     def ended(self) -> str:
-        """Why it is of no use any more; empty while it is."""
+        """Why it is no longer usable; empty while it is."""
         ...
 
     def interrupted(self) -> str:
-        """Why it must not be used now; empty where it may."""
+        """Why it must not be used now; empty if it may be."""
         ...
 
     def line_is_back(self) -> bool:
-        """Whether only reading what happened stands between it and its use."""
+        """Whether it can be used as soon as what happened has been read."""
         ...
 
     def interruptions(self) -> int:
@@ -72,11 +72,11 @@ class Link(Protocol):
         ...
 
     def trust(self, interruptions: int) -> None:
-        """Everything was read that happened before; it counts only where there was no interruption since."""
+        """Everything that happened before was read; this counts only if there was no interruption since."""
         ...
 
     def beat(self) -> None:
-        """Raises BrokerUnavailable where no sign of life comes in time."""
+        """Raises BrokerUnavailable if there is no sign of life in time."""
         ...
 
     def close(self, why: str) -> None: ...
@@ -100,10 +100,10 @@ class ConnectionManager(Generic[L]):
         self._link: L | None = None
         self._refused: AccountRefused | None = None
         self._problem = "not connected to the gateway yet"
-        self._said = ""
+        self._logged = ""
         self._failures = 0
         self.generation = 0
-        """counts how often everything was read anew"""
+        """counts how often everything was read again"""
         self._thread = threading.Thread(target=self._run, name="ib-manager", daemon=True)
 
     def start(self) -> None:
@@ -120,8 +120,8 @@ class ConnectionManager(Generic[L]):
             # A connect in progress ends by its own deadline; the thread does not keep the process alive.
             self._thread.join(1)
 
-    def sound(self) -> L:
-        """The connection, fit for use at this moment. Raises BrokerUnavailable with what is wrong and what to do."""
+    def ready(self) -> L:
+        """The connection, usable at this moment. Raises BrokerUnavailable with what is wrong and what to do."""
         with self._changed:
             link, problem = self._link, self._problem
         if link is None:
@@ -132,18 +132,18 @@ class ConnectionManager(Generic[L]):
 
     def problem(self) -> str | None:
         try:
-            self.sound()
+            self.ready()
         except BrokerUnavailable as unavailable:
             return str(unavailable)
         return None
 
     def refused(self) -> str | None:
-        """Why the account that the gateway has now may not be traded; None where that is not what is wrong."""
+        """Why the account that the gateway has now may not be traded; None if that is not the problem."""
         with self._changed:
             return str(self._refused) if self._refused else None
 
     def wait(self, seconds: float) -> bool:
-        """Whether a sound connection is there within `seconds`. Raises AccountRefused."""
+        """Whether there is a connection that is ready, within `seconds`. Raises AccountRefused."""
         with self._changed:
             self._changed.wait_for(lambda: self._link or self._refused or self._closing.is_set(), seconds)
             if self._refused and not self.generation:
@@ -155,14 +155,14 @@ class ConnectionManager(Generic[L]):
             try:
                 pause = self._one_connection()
             except Exception as error:
-                # A thread that dies here would leave the bot without a broker and without a word.
-                log.exception("a mistake in this program or in the client")
-                self._down(f"a mistake in this program or in the client, see the log ({error!r}); reconnecting")
+                # A thread that dies here would silently leave the bot without a broker.
+                log.exception("a bug in this program or in the client")
+                self._down(f"a bug in this program or in the client, see the log ({error!r}); reconnecting")
                 pause = self._timing.pauses[-1]
             self._closing.wait(pause)
 
     def _one_connection(self) -> float:
-        """From connect to the end; returns the seconds to wait before the next."""
+        """From connect to the end; returns the seconds to wait before the next one."""
         began = self._clock.monotonic()
         try:
             link = self._connect()
@@ -175,7 +175,7 @@ class ConnectionManager(Generic[L]):
         except BrokerUnavailable as unavailable:
             self._down(str(unavailable))
             return self._pause()
-        why = self._tend(link)
+        why = self._supervise(link)
         link.close(why)
         self._down(why)
         if self._clock.monotonic() - began > self._timing.pauses[-1]:
@@ -187,7 +187,7 @@ class ConnectionManager(Generic[L]):
         self._failures += 1
         return pauses[min(self._failures, len(pauses)) - 1]
 
-    def _tend(self, link: L) -> str:
+    def _supervise(self, link: L) -> str:
         """Until the connection ends; returns why."""
         try:
             self._read_all(link)
@@ -199,7 +199,7 @@ class ConnectionManager(Generic[L]):
                 if link.line_is_back():
                     self._read_all(link)
                 elif interrupted := link.interrupted():
-                    self._say(interrupted)
+                    self._log(interrupted)
                 link.beat()
         except BrokerUnavailable as unavailable:
             return link.ended() or str(unavailable)
@@ -207,7 +207,7 @@ class ConnectionManager(Generic[L]):
 
     def _read_all(self, link: L) -> None:
         before = link.interruptions()
-        # What the gateway tells by itself at a connect, an end of open orders too, comes before its answer to this.
+        # What the gateway sends unasked at a connect, including an end of open orders, comes before its answer to this.
         link.beat()
         self._catch_up(link)
         with self._changed:
@@ -217,7 +217,7 @@ class ConnectionManager(Generic[L]):
             self._problem = ""
             self._refused = None
             self._changed.notify_all()
-        self._say("connected")
+        self._log("connected")
 
     def _down(self, problem: str, refused: AccountRefused | None = None) -> None:
         with self._changed:
@@ -226,9 +226,9 @@ class ConnectionManager(Generic[L]):
             self._refused = refused
             self._changed.notify_all()
         if not self._closing.is_set():
-            self._say(problem)
+            self._log(problem)
 
-    def _say(self, text: str) -> None:
-        if text != self._said:
-            self._said = text
+    def _log(self, text: str) -> None:
+        if text != self._logged:
+            self._logged = text
             log.info(pairs(gateway=text))

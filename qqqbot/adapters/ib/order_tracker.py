@@ -1,12 +1,12 @@
-"""What Interactive Brokers' callbacks say of our orders, folded into an `Order`. Pure, but for what it remembers.
+"""What Interactive Brokers' callbacks say about our orders, folded into an `Order`. Pure, except for what it remembers.
 
 Rule 1: facts are only ever added, and adding one twice or in another order changes nothing: callbacks come doubled,
         late and out of turn, and again after each reconnect.
-Rule 2: an order belongs to us by its order_ref, then by its permId. The broker's integer order ids are given out again
+Rule 2: an order belongs to us by its order_ref, then by its permId. The broker's integer order ids are reused
         after some restarts (QuantConnect/Lean.Brokerages.InteractiveBrokers#242): each connection forgets them.
-Rule 3: executions are the truth. An order that is said to be filled is filled when its executions add up; one that is
-        said to be cancelled has ended when its executions match what was said to be filled. One that was made smaller
-        at the broker is "Filled" with fewer shares than were ordered; only a complete answer is believed in that.
+Rule 3: executions are the truth. An order reported as filled is filled when its executions add up; one reported as
+        cancelled has ended when its executions match the reported filled quantity. One that was made smaller at the
+        broker is "Filled" with fewer shares than were ordered; only a complete answer is trusted in that.
 Rule 4: an error code ends only an order that was never acknowledged. "Inactive" may be a refusal or a held order.
 """
 
@@ -24,14 +24,14 @@ from qqqbot.model.values import Fill, Order, OrderStatus, Side
 REF_PREFIX = "qqqbot-"
 CANCELLED_STATUSES = frozenset({"Cancelled", "ApiCancelled"})
 ENDED_STATUSES = CANCELLED_STATUSES | {"Filled"}
-# The order is on its way, or it is not known whether it lives: no acknowledgement.
+# The order is in flight, or it is not known whether it is open: no acknowledgement.
 SILENT_STATUSES = CANCELLED_STATUSES | {"", "ApiPending", "PendingSubmit", "Inactive", "PreCancelled", "WarnState"}
 UNSET = Decimal(2**127 - 1)
 
-# Far more than a day's orders, executions and callbacks of strangers.
+# Far more than a day's orders, executions and unattributed callbacks.
 ORDERS_REMEMBERED = 500
 COMMISSIONS_REMEMBERED = 5000
-STRANGERS_REMEMBERED = 2000
+UNATTRIBUTED_REMEMBERED = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Status:
 
     perm_id: int
     order_id: int
-    """0 where it is not an id of this connection's client"""
+    """0 if it is not an id of this connection's client"""
     status: str
     order_ref: str = ""
     filled: int | None = None
@@ -100,10 +100,10 @@ Event = Sent | Status | Execution | CommissionReport | Completed | Notice
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """`order` is None where nothing was heard of it.
+    """`order` is None if nothing was heard of it.
 
-    `ask`: only a complete answer can tell more. `gone`: a complete answer does not have it any more and does not say
-    how it ended. `lacks_commission`: it is filled, and a commission has not been told.
+    `ask`: only a complete answer can say more. `gone`: a complete answer no longer has it and does not say how it
+    ended. `lacks_commission`: it is filled, and a commission has not been reported.
     """
 
     order: Order | None
@@ -114,16 +114,16 @@ class Judgement:
 
 @dataclass
 class _Facts:
-    """All that was said of one order."""
+    """Everything that was said about one order."""
 
     sent: bool = False
     here: bool = False
-    """heard of since the connection was last sound from its beginning"""
+    """heard of since the last connect or full read"""
     statuses: set[str] = field(default_factory=set)
     filled: int | None = None
-    """the most that a status said"""
+    """the most that a status reported"""
     filled_whole: int | None = None
-    """the most that was said together with "Filled\""""
+    """the most that was reported together with "Filled\""""
     executions: dict[str, Execution] = field(default_factory=dict)
     notices: dict[tuple[int, str], None] = field(default_factory=dict)
     texts: set[str] = field(default_factory=set)
@@ -147,7 +147,7 @@ class _Facts:
 
     @property
     def message(self) -> str:
-        """The broker's own words: of what ended the order where something did, or else the newest."""
+        """The broker's own words: about what ended the order if something did, else the newest."""
         ending = [n for n in self.notices if code(n[0]).meaning in (Meaning.REFUSED, Meaning.CANCELLED)]
         spoken = ending or list(self.notices)
         if spoken:
@@ -167,17 +167,17 @@ class OrderTracker:
         self._highest_id = 0
         self._commissions: dict[str, Decimal] = {}
         """exec_id -> commission"""
-        self._strangers: dict[Event, None] = {}
+        self._unattributed: dict[Event, None] = {}
         """what cannot be attributed yet"""
 
     def new_connection(self) -> None:
-        """Order ids mean nothing from here on, and what was said of living orders is old."""
+        """Order ids mean nothing from here on, and what was said about open orders is out of date."""
         self._id_refs.clear()
         self.look_again()
-        self._strangers = {event: None for event in self._strangers if isinstance(event, Execution)}
+        self._unattributed = {event: None for event in self._unattributed if isinstance(event, Execution)}
 
     def look_again(self) -> None:
-        """Callbacks may have been lost: a living order counts as living only when it is heard of again."""
+        """Callbacks may have been lost: an open order counts as open only when it is heard of again."""
         for facts in self._facts.values():
             facts.here = False
 
@@ -188,19 +188,19 @@ class OrderTracker:
             return
         ref = self._ref_of(event)
         if ref is None:
-            self._strangers[event] = None
-            forget_oldest(self._strangers, STRANGERS_REMEMBERED)
+            self._unattributed[event] = None
+            forget_oldest(self._unattributed, UNATTRIBUTED_REMEMBERED)
         elif ref.startswith(REF_PREFIX):
             self._apply(ref, event)
             self._learn(ref, event)
 
     def refused(self, order_ref: str) -> bool:
-        """Whether the broker refused it before it lived; such an order may stay in its list as inactive."""
+        """Whether the broker refused it before it was open; such an order may stay in its list as inactive."""
         facts = self._facts.get(order_ref)
         return facts is not None and facts.meaning(Meaning.REFUSED) and not facts.acknowledged
 
     def order_id(self, order_ref: str) -> int | None:
-        """The order's id in this connection, None where it has none here."""
+        """The order's id in this connection, None if it has none."""
         return next((number for number, ref in self._id_refs.items() if ref == order_ref), None)
 
     def was_sent(self, order_ref: str) -> bool:
@@ -208,11 +208,11 @@ class OrderTracker:
         return facts is not None and (facts.sent or facts.heard)
 
     def highest_order_id(self) -> int:
-        """Of all that this client was seen to have used."""
+        """Of all that this client is known to have used."""
         return self._highest_id
 
     def with_executions(self) -> tuple[Order, ...]:
-        """Orders that have executions, as they are known; nothing is asked."""
+        """Orders that have executions, as far as they are known; nothing is requested."""
         return tuple(
             self._order(ref, facts, OrderStatus.UNKNOWN) for ref, facts in self._facts.items() if facts.executions
         )
@@ -227,7 +227,7 @@ class OrderTracker:
     def judge(self, order_ref: str, quantity: int, alive: frozenset[str] | None = None) -> Judgement:
         """What became of the order of `quantity` shares.
 
-        `alive` are the refs that a complete answer of the broker lists as open, where that answer was asked for after
+        `alive` are the refs that a complete answer of the broker lists as open, if that answer was requested after
         everything else here was known, executions and completed orders included; None without such an answer.
         """
         facts = self._facts.get(order_ref)
@@ -243,7 +243,7 @@ class OrderTracker:
         return self._unfilled(order_ref, facts, quantity, done, alive)
 
     def _unfilled(self, ref: str, facts: _Facts, quantity: int, done: int, alive: frozenset[str] | None) -> Judgement:
-        """Of an order that was heard of and whose executions do not add up to its quantity."""
+        """For an order that was heard of and whose executions do not add up to its quantity."""
         if (
             facts.meaning(Meaning.REFUSED)
             and not facts.acknowledged
@@ -268,7 +268,7 @@ class OrderTracker:
         return Judgement(self._order(ref, facts, OrderStatus.UNKNOWN), ask=True)
 
     def _said_filled(self, ref: str, facts: _Facts, quantity: int, done: int, answered: bool) -> Judgement:
-        """Executions are missing; or it was made smaller, where a complete answer has as many shares as were said."""
+        """Executions are missing; or it was made smaller, if a complete answer has as many shares as were reported."""
         order = self._order(ref, facts, OrderStatus.UNKNOWN)
         if answered and 0 < done == facts.filled_whole == facts.filled:
             message = f"the order was made smaller at the broker: {done} of {quantity}"
@@ -276,7 +276,7 @@ class OrderTracker:
         return Judgement(order, ask=True)
 
     def _cancelled(self, ref: str, facts: _Facts, done: int, answered: bool) -> Judgement:
-        """Ended, where its executions match what was said to be filled; executions that were asked for may be more."""
+        """Ended, if its executions match the reported filled quantity; executions that were requested may be more."""
         said = facts.filled
         matches = done == said or (answered and (said is None or done > said))
         if not matches:
@@ -289,7 +289,7 @@ class OrderTracker:
         return bool(facts.statuses & ENDED_STATUSES) or facts.meaning(Meaning.CANCELLED, Meaning.REFUSED)
 
     def _ref_of(self, event: Sent | Status | Execution | Completed | Notice) -> str | None:
-        """Whose event it is, None where nobody can tell yet."""
+        """The order that the event concerns, None if that is not known yet."""
         if not isinstance(event, Notice):
             if event.order_ref:
                 return event.order_ref
@@ -325,12 +325,12 @@ class OrderTracker:
             facts.texts.add(event.text)
 
     def _learn(self, ref: str, event: Event) -> None:
-        """Remember the ids that `event` ties to `ref`, and take in what was waiting for them."""
+        """Remember the ids that `event` ties to `ref`, and apply what was waiting for them."""
         new = False
         if not isinstance(event, Sent | Notice | CommissionReport) and event.perm_id:
             new = self._perm_refs.get(event.perm_id) != ref
             self._perm_refs[event.perm_id] = ref
-            forget_oldest(self._perm_refs, STRANGERS_REMEMBERED)
+            forget_oldest(self._perm_refs, UNATTRIBUTED_REMEMBERED)
         if isinstance(event, Sent | Status | Execution):
             self._highest_id = max(self._highest_id, event.order_id)
         if isinstance(event, Sent) or (
@@ -340,8 +340,8 @@ class OrderTracker:
             self._id_refs[event.order_id] = ref
         if not new:
             return
-        while waiting := next((event for event in self._strangers if self._is_of(event, ref)), None):
-            del self._strangers[waiting]
+        while waiting := next((event for event in self._unattributed if self._is_of(event, ref)), None):
+            del self._unattributed[waiting]
             self.take(waiting)
 
     def _is_of(self, event: Event, ref: str) -> bool:
@@ -364,9 +364,9 @@ class OrderTracker:
 
 
 def parse_time(text: str, received: datetime) -> datetime:
-    """The moment of an execution, aware UTC; `received` where the text or its zone is not understood.
+    """The moment of an execution, aware UTC; `received` if the text or its zone is not understood.
 
-    Seen: "20260413 15:27:04 US/Eastern", "20260611-13:30:30" (UTC), "20260413  15:27:04" (the exchange's, taken for).
+    Seen: "20260413 15:27:04 US/Eastern", "20260611-13:30:30" (UTC), "20260413  15:27:04" (taken as the exchange's).
     """
     try:
         if "-" in text:
@@ -378,15 +378,15 @@ def parse_time(text: str, received: datetime) -> datetime:
         return received
 
 
-def number_of(told: Any) -> Decimal | None:
+def number_of(value: Any) -> Decimal | None:
     """A quantity or an amount as the client gives it; None for its several ways of saying that there is none."""
     try:
-        amount = Decimal(str(told))
+        amount = Decimal(str(value))
     except InvalidOperation:
         return None
     return amount if amount.is_finite() and abs(amount) < Decimal("1e300") and amount != UNSET else None
 
 
-def whole(told: Any) -> int | None:
-    amount = number_of(told)
+def whole(value: Any) -> int | None:
+    amount = number_of(value)
     return None if amount is None else int(amount)

@@ -1,7 +1,7 @@
-"""Questions to a gateway and their answers: a mailbox is there before its question is sent.
+"""Requests to a gateway and their answers: a pending request is registered before it is sent.
 
-Only an answer with its end is an answer. A question whose end does not come in time, or whose connection ends, raises
-BrokerUnavailable; what had come in until then is thrown away.
+Only an answer with its end is an answer. A request whose end does not come in time, or whose connection ends, raises
+BrokerUnavailable; what had arrived until then is discarded.
 """
 
 import threading
@@ -11,14 +11,14 @@ from typing import Any
 from qqqbot.model.errors import BrokerUnavailable
 from qqqbot.model.ports import Clock
 
-# How often a wait looks whether the daemon is being stopped; only while an answer is waited for.
+# How often a wait checks whether the daemon is being stopped; only while an answer is awaited.
 LOOK_SECONDS = 0.25
 TOO_LATE = "no complete answer came in time"
 WHAT_IF = "what-if"
 
 
 class PendingRequest:
-    """One question's answer as it comes in."""
+    """One request's answer as it comes in."""
 
     def __init__(self, question: str) -> None:
         self.question = question
@@ -28,7 +28,7 @@ class PendingRequest:
 
 
 class PendingRequests:
-    """PendingRequests by key: a request's number, or the question itself where its answer carries none."""
+    """By key: a request's number, or its name if the answer carries no number."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -37,10 +37,10 @@ class PendingRequests:
         self._closed = ""
 
     def ask(self, key: Hashable, question: str, send: Callable[[], None]) -> PendingRequest:
-        """Register the mailbox, then send. A key that is in use is a mistake of the caller's."""
+        """Register the request, then send it. A key that is in use is a mistake of the caller."""
         request = PendingRequest(question)
         with self._lock:
-            assert key not in self._open, f"{question} was asked already"
+            assert key not in self._open, f"{question} has already been requested"
             if self._closed:
                 request.trouble = self._closed
                 request.arrived.set()
@@ -63,7 +63,7 @@ class PendingRequests:
         return request.rows
 
     def put(self, key: Hashable, row: Any) -> bool:
-        """Whether somebody waits for it."""
+        """Whether somebody is waiting for it."""
         with self._lock:
             request = self._open.get(key)
             if request is not None:
@@ -74,11 +74,11 @@ class PendingRequests:
         self._finish(key, "")
 
     def fail(self, key: Hashable, trouble: str) -> bool:
-        """Whether somebody waited for it."""
+        """Whether somebody was waiting for it."""
         return self._finish(key, trouble)
 
     def close(self, trouble: str) -> None:
-        """Nothing will come any more."""
+        """Nothing more will come."""
         with self._lock:
             self._closed = self._closed or trouble
             requests, self._open = list(self._open.values()), {}

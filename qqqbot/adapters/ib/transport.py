@@ -1,9 +1,9 @@
-"""The socket between the official client and a gateway, in the place of the client's own Connection.
+"""The socket between the official client and a gateway, in place of the client's own Connection.
 
-The client's own waits for ever for a host that swallows packets or a gateway that does not answer, loses a read of
-exactly 4096 bytes that is followed by a silence, cannot put together a greeting that comes in two pieces, may send a
-part of a message, wakes up once a second for nothing, and leaves a socket open for up to a second after its end. This
-one has the same methods and none of that.
+The client's own waits forever for a host that drops packets or a gateway that does not answer, loses a read of exactly
+4096 bytes that is followed by a silence, cannot reassemble a greeting that comes in two pieces, may send part of a
+message, wakes up once a second for nothing, and leaves a socket open for up to a second after its end. This one has the
+same methods and none of these faults.
 """
 
 import logging
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 # Below IB's 50 messages a second. https://interactivebrokers.github.io/tws-api/order_limitations.html
 MOST_SENDS_A_SECOND = 45
-# Far more than a gateway's greeting has.
+# Far longer than a gateway's greeting.
 LONGEST_GREETING = 1024
 SEND_SECONDS = 5
 
@@ -40,18 +40,18 @@ def mute(host: str, port: int, seconds: float) -> str:
 
 
 class Transport:
-    """A socket that connects by a deadline, reads without losing, sends whole messages, and ends at once.
+    """A socket that connects by a deadline, reads without loss, sends whole messages, and ends at once.
 
     Reads block without a timeout: an idle connection wakes nobody. `disconnect` from any thread ends them.
     """
 
     def __init__(self, host: str, port: int, seconds: float, on_end: Callable[[str], None]) -> None:
-        """`seconds` bound the connect; the greeting is bounded by whoever calls `disconnect`."""
+        """`seconds` limits the connect; whoever calls `disconnect` limits the greeting."""
         self.host = host
         self.port = port
         self.socket: socket.socket | None = None
         self.unreachable: OSError | None = None
-        """what the connect failed of"""
+        """why the connect failed"""
         self.wrapper = None
         self.lock = threading.RLock()
         self._seconds = seconds
@@ -69,7 +69,7 @@ class Transport:
             self.unreachable = error
             self._on_end(self._unreachable(error))
             raise
-        # Without it the second message of a pair leaves 41 ms late on a fresh connection.
+        # Without it, the second message of a pair leaves 41 ms late on a fresh connection.
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_SECONDS, 0))
         made.settimeout(None)
@@ -79,20 +79,20 @@ class Transport:
         return self.socket is not None
 
     def disconnect(self) -> None:
-        """Unlike the client's own, it wakes a read that is under way, and frees the client id at once."""
+        """Unlike the client's own, it wakes a read in progress, and frees the client id at once."""
         ending, self.socket = self.socket, None
         if ending is not None:
             try:
                 ending.shutdown(socket.SHUT_RDWR)
             except OSError:
-                log.debug("the gateway was gone already")
+                log.debug("the gateway had already gone")
             # Not under a send: its descriptor could be somebody else's by then. The shutdown has ended the send.
             with self.lock:
                 ending.close()
 
     @property
     def attempts(self) -> int:
-        """Messages whose first byte this thread may have put on the wire."""
+        """Messages whose first byte this thread may have sent."""
         return getattr(self._attempts, "count", 0)
 
     def sendMsg(self, msg: bytes) -> int:
@@ -111,7 +111,7 @@ class Transport:
         return len(msg)
 
     def recvMsg(self) -> bytes:
-        """What has arrived; empty at the end. The greeting comes alone and whole, however it was cut."""
+        """What has arrived; empty at the end. The greeting comes alone and whole, however it was split."""
         if not self._greeted:
             return self._receive_greeting()
         if self._greeting:
@@ -131,7 +131,7 @@ class Transport:
         return data
 
     def _receive_greeting(self) -> bytes:
-        """Raises OSError for what is no greeting."""
+        """Raises OSError for anything that is not a greeting."""
         while len(self._greeting) < 4 or len(self._greeting) < 4 + self._greeting_size():
             data = self._receive()
             if not data:

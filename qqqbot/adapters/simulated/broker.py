@@ -1,6 +1,6 @@
-"""The simulated account. Its only state is the book: what is not in the book has not happened.
+"""The simulated account. Its only state is the book: what is not in the book did not happen.
 
-An order is filled when it is submitted, at the price it was decided on plus slippage. Should the process die before the
+An order is filled when it is submitted, at the price it was decided on plus slippage. If the process dies before the
 fill is in the book, the order never existed, and after the restart a complete answer says so at once.
 """
 
@@ -92,7 +92,7 @@ class PaperBroker:
         return ()
 
     def _position(self, symbol: str, market: Market | None) -> int:
-        """The book's shares, and what a split that the book does not have yet has made of them, as at a real broker."""
+        """The book's shares, adjusted for a split that the book does not have yet, as at a real broker."""
         ledger = self._book.ledger
         count = Decimal(ledger.shares[symbol] + ledger.foreign[symbol])
         for split in pending_splits(ledger, market.splits if market else ()):

@@ -1,7 +1,7 @@
-"""QQQ and TQQQ as they might have been: a seeded history of days, and a price for every moment of each of them.
+"""QQQ and TQQQ as they might have been: a seeded history of days, and a price for every moment of each day.
 
 Everything is a function of the seed and of the moment asked for, so that two runs see the same prices however often
-and in whatever order they ask. The prices are invented; the calendar is a simplified one of the exchange's kind, with
+and in whatever order they ask. The prices are invented; the calendar is a simplified version of the exchange's, with
 weekends, five holidays and half-days. Standard library only.
 """
 
@@ -133,7 +133,7 @@ def _days(rng: random.Random, sessions: tuple[Session, ...], gap: float, roughne
 
 
 def _log_returns(rng: random.Random, regime: Regime, count: int) -> list[float]:
-    """Random ones around a mean that is exactly the regime's: the seed shapes the days, not where they lead."""
+    """Random returns whose mean is exactly the regime's: the seed shapes the days, not where they lead."""
     draws = [rng.gauss(0, regime.deviation) for _ in range(count)]
     return [regime.drift + draw - sum(draws) / count for draw in draws]
 

@@ -1,4 +1,4 @@
-"""Asks Yahoo and the calendar library. As a process of its own it may hang, leak or crash without harm to the daemon.
+"""Queries Yahoo and the calendar library. As its own process it may hang, leak or crash without harm to the daemon.
 
     python -m qqqbot.adapters.yahoo.child sessions --start 2024-11-24 --end 2027-11-24
     python -m qqqbot.adapters.yahoo.child prices --period 2y
@@ -10,7 +10,7 @@ prints one JSON document on standard output, and nothing else there:
     symbol: {"price": .., "time": .., "rows": [[date, close], ...], "splits": [[date, ratio], ...]}
 
 with times in ISO 8601, UTC. A failure is {"schema": 1, "error": {"code": .., "text": ..}} and status 1; the codes are
-those of SENTENCES. Rows are as Yahoo answered them, in its order, with the client's adjusted closes (null where there
+those of SENTENCES. Rows are as Yahoo answered them, in its order, with the client's adjusted closes (null if there
 is none): nothing is repaired here. The only seam is the HTTP session that the unmodified client is given, see
 `new_session`. Importing this module is light.
 """
@@ -38,7 +38,7 @@ from qqqbot.model.sessions import session_rows
 from qqqbot.model.values import QQQ, TQQQ, Session
 
 SCHEMA = 1
-# The client asks for its cookie with 30 s and for a symbol's time zone with 10 s, whatever it is told.
+# The client asks for its cookie with 30 s and for a symbol's time zone with 10 s, whatever it is configured to.
 REQUEST_TIMEOUT_SECONDS = 10
 CHART_PATH = "/v8/finance/chart/"
 CACHE_FILES = ("tkr-tz.db", "cookies.db")
@@ -48,13 +48,13 @@ SENTENCES = {
     "rate_limited": "Yahoo refuses to answer for a while (429, too many requests)",
     "refused": "Yahoo refuses to answer (401 or 403)",
     "not_found": "Yahoo does not know the symbol (404)",
-    "server_error": "Yahoo reports an error of its own",
+    "server_error": "Yahoo reports an internal error",
     "unreadable": "Yahoo's answer is not what was expected",
-    "connection": "Yahoo cannot be reached: look at this machine's network",
-    "tls": "the certificate of Yahoo is not accepted: look at this machine's clock, proxy and certificates",
+    "connection": "Yahoo cannot be reached: check this machine's network",
+    "tls": "Yahoo's certificate is not accepted: check this machine's clock, proxy and certificates",
     "too_slow": "Yahoo did not answer in time",
     "empty": "Yahoo answered without prices",
-    "cache": "the price client's own files are damaged (they are thrown away now)",
+    "cache": "the price client's own files are damaged (deleting them)",
     "calendar": "the calendar library has no sessions for these days: update it (./bot_control.sh update)",
 }
 """code -> sentence for the owner"""
@@ -90,7 +90,7 @@ class SourceFailed(PricesUnavailable):
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Daily rows of one symbol, oldest first, as columns of equal length; NaN where Yahoo had nothing.
+    """Daily rows of one symbol, oldest first, as columns of equal length; NaN if Yahoo had nothing.
 
     `open` and `close` are adjusted for splits, `adj_close` for dividends too; `dividends` are split-adjusted dollars
     and `splits` ratios, 0 on other days.
@@ -110,7 +110,7 @@ def sessions(start: date, end: date) -> list[Session]:
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the library's use of pandas is not ours to mend
+            warnings.simplefilter("ignore")  # the library's use of pandas is not ours to fix
             schedule = exchange_calendars.get_calendar("XNYS", start=start.isoformat(), end=end.isoformat()).schedule
     except (exchange_calendars.errors.CalendarError, ValueError) as error:
         raise SourceFailed("calendar", "exchange calendar", f"{start} to {end}: {error}") from error
@@ -144,8 +144,8 @@ def quarter_hours(symbol: str, session: Any = None) -> tuple[list[datetime], lis
 def new_session(timeout_seconds: float = REQUEST_TIMEOUT_SECONDS, **options: Any) -> Any:
     """The HTTP session given to the client: curl_cffi's, with `options` such as proxies= and verify=.
 
-    It keeps the last answer about prices, because the client hands on neither its status nor the dates of its rows, and
-    it lets no request wait longer than `timeout_seconds`.
+    It keeps the last answer about prices, because the client passes on neither its status nor the dates of its rows,
+    and it lets no request wait longer than `timeout_seconds`.
     """
     from curl_cffi.requests import Session as CurlSession
 
@@ -164,7 +164,7 @@ def new_session(timeout_seconds: float = REQUEST_TIMEOUT_SECONDS, **options: Any
 
 
 def classify(error: Exception, status: int | None) -> str:
-    """The code of a failure, from the HTTP status where it tells one, else from the exception's class."""
+    """The code of a failure, from the HTTP status if that is an error, else from the exception's class."""
     if status is not None and status >= 400:
         return STATUS_CODES.get(status, "server_error" if status >= 500 else "refused")
     if getattr(error, "yahoo_reason", None):
@@ -192,12 +192,12 @@ def _fetch(symbol: str, session: Any, interval: str = "1d", **options: Any) -> t
     import yfinance  # type: ignore[import-untyped]
 
     _prepare_cache()
-    # Without this the client turns most failures into an empty frame.
+    # Without this, the client turns most failures into an empty frame.
     yfinance.config.debug.hide_exceptions = False
     # The client's own cache keeps failed answers too.
     yfinance.data.YfData.cache_get.cache_clear()
     with warnings.catch_warnings(), _failures_of(symbol, session):
-        warnings.simplefilter("ignore")  # the client's use of pandas is not ours to mend
+        warnings.simplefilter("ignore")  # the client's use of pandas is not ours to fix
         ticker = yfinance.Ticker(symbol, session=session)
         frame = ticker.history(interval=interval, actions=True, keepna=True, **options)
         meta: Mapping[str, Any] = ticker.history_metadata
@@ -226,13 +226,13 @@ def _failures_of(symbol: str, session: Any) -> Iterator[None]:
 
 
 def _answered_dates(session: Any) -> list[date]:
-    """The New York date of each row that Yahoo sent. The client sorts, merges and adds rows without a word."""
+    """The New York date of each row that Yahoo sent. The client sorts, merges and adds rows silently."""
     stamps = session.chart.json()["chart"]["result"][0]["timestamp"]
     return [datetime.fromtimestamp(stamp, NEW_YORK).date() for stamp in stamps]
 
 
 def _number(value: Any) -> float | None:
-    """A float, None for one that is not finite (JSON has no word for it)."""
+    """A float; None for one that is not finite (JSON cannot express it)."""
     number = float(value)
     return number if math.isfinite(number) else None
 
@@ -245,22 +245,22 @@ def cache_folder() -> Path:
 
 @functools.cache
 def _prepare_cache() -> None:
-    """Point the client to a sound cache, or to none. A damaged file would make each of its calls fail."""
+    """Point the client to an intact cache, or to none. A damaged file would make every call fail."""
     import yfinance
 
     folder = cache_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name in CACHE_FILES:
-            _require_sound(folder / name)
+            _require_intact(folder / name)
     except (OSError, sqlite3.Error) as error:
         print(f"no cache for the price client: {folder}: {error}", file=sys.stderr)
         folder = Path(os.devnull) / "none"
     yfinance.set_tz_cache_location(str(folder))
 
 
-def _require_sound(file: Path) -> None:
-    """Throw a damaged database away. Raises sqlite3.Error where this one cannot be written."""
+def _require_intact(file: Path) -> None:
+    """Delete a damaged database. Raises sqlite3.Error if it cannot be written."""
     try:
         _open_for_writing(file)
     except sqlite3.DatabaseError as error:
@@ -280,7 +280,7 @@ def _open_for_writing(file: Path) -> None:
 
 
 def _forget_cache() -> None:
-    """A cookie that pleased nobody, or that cannot be read, must not be sent again."""
+    """A cookie that was refused, or that cannot be read, must not be sent again."""
     for name in CACHE_FILES:
         with contextlib.suppress(OSError):
             _remove(cache_folder() / name)
@@ -292,7 +292,7 @@ def _remove(file: Path) -> None:
 
 
 def document(what: str, start: date | None, end: date | None, period: str, session: Any = None) -> dict[str, Any]:
-    """The whole document, without raising SourceFailed: what failed is under `error`."""
+    """The whole document, without raising SourceFailed: a failure is under `error`."""
     answer: dict[str, Any] = {"schema": SCHEMA}
     try:
         if what != "prices" and start is not None and end is not None:
@@ -305,7 +305,7 @@ def document(what: str, start: date | None, end: date | None, period: str, sessi
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the document; 0 where it holds what was asked for, else 1."""
+    """Print the document; 0 if it contains what was requested, else 1."""
     parser = argparse.ArgumentParser(
         prog="python -m qqqbot.adapters.yahoo.child", description="Prices and sessions as JSON."
     )
@@ -313,7 +313,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--start", type=date.fromisoformat, help="first day of the sessions")
     parser.add_argument("--end", type=date.fromisoformat, help="last day of the sessions")
     parser.add_argument("--period", default="2y", help="length of QQQ's history")
-    parser.add_argument("--deadline", type=int, default=0, help="end by SIGALRM after so many seconds; 0: never")
+    parser.add_argument("--deadline", type=int, default=0, help="end by SIGALRM after this many seconds; 0: never")
     args = parser.parse_args(arguments)
     if args.what != "prices" and (args.start is None or args.end is None):
         parser.error("sessions need --start and --end")

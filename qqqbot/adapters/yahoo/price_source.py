@@ -40,11 +40,11 @@ RENEW_BEFORE_END = timedelta(days=60)
 RENEW_AFTER = timedelta(days=1)
 # Yahoo's 2y holds about 502 sessions; an average needs its own length less one, and some room.
 LONGEST_FOR_TWO_YEARS = 480
-# An answer that came with the first table of sessions serves the check it was asked for.
+# An answer that came with the first table of sessions is used by the check that requested it.
 EARLY_ANSWER_SECONDS = 30.0
 
 # First pause, longest pause, in seconds. The longest is shorter than the default interval of checks, so that a check
-# near the close is never lost to the failures of the morning; a 429 is left more time (it can last for days).
+# near the close is never lost to failures in the morning; a 429 gets more time (it can last for days).
 PAUSES = {"rate_limited": (120.0, 900.0)}
 DEFAULT_PAUSES = (20.0, 300.0)
 JITTER = 0.25
@@ -58,7 +58,7 @@ class Stopped(PricesUnavailable):
 
 
 class Backoff:
-    """When to ask again after failures: a pause that doubles with each, with jitter, ended by a success."""
+    """When to ask again after failures: a pause that doubles with each one, with jitter, until a success ends it."""
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
@@ -77,7 +77,7 @@ class Backoff:
         self.failures, self.until, self.reason = 0, 0.0, ""
 
     def left(self, monotonic: float) -> float:
-        """Seconds until the next try, 0 where it may be made now."""
+        """Seconds until the next try, 0 if it may be made now."""
         return max(0.0, self.until - monotonic) if self.failures else 0.0
 
 
@@ -111,7 +111,7 @@ class ChildPrices:
     def sessions(self, now: datetime) -> SessionTable:
         """The table of sessions from two years (five for long averages) before `now` to one year after.
 
-        Raises PricesUnavailable, or CalendarEnded where the library does not reach `now`.
+        Raises PricesUnavailable, or CalendarEnded if the library does not reach `now`.
         """
         table = self._table
         if table is None or self._due(table, now):
@@ -120,7 +120,7 @@ class ChildPrices:
             except PricesUnavailable as failure:
                 if table is None or isinstance(failure, Stopped) or not _covers(table, now):
                     raise
-                log.warning("the table of sessions of %s is used for longer: %s", self._built_at, failure)
+                log.warning("the table of sessions of %s stays in use: %s", self._built_at, failure)
             self._table = table
         if table.ends() <= now:
             raise CalendarEnded(f"the calendar library ends before {new_york_text(now)}: ./bot_control.sh update")
@@ -138,7 +138,7 @@ class ChildPrices:
         return self._with_good_history(market)
 
     def _asked(self, now: datetime) -> Document:
-        """Ask for prices. Raises PricesUnavailable, without asking while the last failure's pause lasts."""
+        """Ask for prices. Raises PricesUnavailable, and does not ask while the last failure's pause lasts."""
         left = self._backoff.left(self._clock.monotonic())
         if left:
             then = new_york_text(now + timedelta(seconds=left))
@@ -181,15 +181,15 @@ class ChildPrices:
         return early[1]
 
     def _with_good_history(self, market: Market) -> Market:
-        """`market`, with the finished bars of an earlier answer where its own are incomplete.
+        """`market`, with the finished bars of an earlier answer if its own are incomplete.
 
-        Only within one session: what was finished in the morning is the same in the afternoon, while Yahoo loses rows
-        at any time. After a dividend or split, which come between sessions, the earlier bars would be on another basis.
+        Only within one session: what was finished in the morning is the same in the afternoon, and Yahoo loses rows at
+        any time. After a dividend or split, which come between sessions, the earlier bars would be on another basis.
         """
         if self._complete(market):
             self._good = market
         elif self._good is not None and _same_session(self._good, market):
-            log.warning("Yahoo's history has become incomplete; the one of earlier today is used")
+            log.warning("Yahoo's history has become incomplete; today's earlier one is used")
             good = self._good
             return replace(market, bars=good.bars, tqqq_previous_close=good.tqqq_previous_close)
         return market
@@ -200,8 +200,8 @@ class ChildPrices:
         closes = {bar.date: bar.close for bar in market.bars}
         dates = [bar.date for bar in market.bars]
         wanted = self._table.before(market.newest_row, self._long_period - 1)
-        sound = all(math.isfinite(closes.get(day, math.nan)) and closes[day] > 0 for day in wanted)
-        return sound and dates == sorted(set(dates)) and len(wanted) == self._long_period - 1
+        complete = all(math.isfinite(closes.get(day, math.nan)) and closes[day] > 0 for day in wanted)
+        return complete and dates == sorted(set(dates)) and len(wanted) == self._long_period - 1
 
     def _ask(self, *arguments: str) -> Document:
         """The document of one child process. Raises PricesUnavailable."""
@@ -228,7 +228,7 @@ def _document(answer: ChildOutput) -> Document:
 def _failure_of(document: Document) -> PricesUnavailable | CalendarEnded:
     """What the document's error amounts to."""
     error = _error(document)
-    text = str(error.get("text", "the price process answered without what it was asked for"))
+    text = str(error.get("text", "the price process answered without what was requested"))
     return CalendarEnded(text) if error.get("code") == "calendar" else PricesUnavailable(text)
 
 
@@ -277,7 +277,7 @@ def _close(value: float | None) -> float:
 
 
 def _previous_close(rows: Iterable[tuple[str, float | None]], bars: Sequence[Bar]) -> float | None:
-    """TQQQ's close of QQQ's last finished session; None where there is none."""
+    """TQQQ's close of QQQ's last finished session; None if there is none."""
     closes = {day: close for day, close in rows if close is not None}
     return closes.get(bars[-1].date.isoformat()) if bars else None
 

@@ -129,7 +129,7 @@ def test_a_wrong_account_is_told_at_once_though_the_gateways_loss_has_been_told(
     life.problem = "the gateway closed the connection"
     life.at(NOW + timedelta(minutes=1))
     assert life.at(NOW + timedelta(minutes=5)) == [f"{WHO}: The broker cannot be reached"]
-    life.problem = life.refused = "U***321 is a live account and allow_live is false"
+    life.problem = life.refused = "U***321 is a live account, but allow_live is false"
     titles = life.at(NOW + timedelta(minutes=6))
     assert titles == [f"{WHO}: The gateway is logged in to the wrong account; Over"]
     assert "U***321 is a live account" in life.bodies[0]

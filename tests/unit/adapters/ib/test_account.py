@@ -71,7 +71,7 @@ def test_several_accounts_want_one_named() -> None:
 
 
 def test_an_account_that_is_not_managed_refuses() -> None:
-    with pytest.raises(AccountRefused, match="ib_account is DU3, and the gateway's login manages DU1, DU2"):
+    with pytest.raises(AccountRefused, match="ib_account is DU3, but the gateway's login manages DU1, DU2"):
         choose_account(["DU1", "DU2"], "DU3", 7497, False)
 
 
@@ -92,7 +92,7 @@ def test_an_answer_without_a_needed_amount_is_no_answer(tag: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "n/a", "NaN", "Infinity", "1.7976931348623157E308"])
 def test_an_amount_that_is_no_number_is_no_answer(text: str) -> None:
-    with pytest.raises(BrokerUnavailable, match="is no amount"):
+    with pytest.raises(BrokerUnavailable, match="is not an amount"):
         money(MARGIN | {"TotalCashValue": text})
 
 

@@ -83,7 +83,7 @@ def test_a_question_that_cannot_be_sent_has_no_answer() -> None:
 def test_the_same_question_twice_at_once_is_a_mistake() -> None:
     pending = requests()
     pending.ask("open", "open orders", lambda: None)
-    with pytest.raises(AssertionError, match="asked already"):
+    with pytest.raises(AssertionError, match="already been requested"):
         pending.ask("open", "open orders", lambda: None)
 
 
