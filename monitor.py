@@ -151,10 +151,9 @@ def _performance(options: argparse.Namespace, folder: Folder, clock: Clock, out:
         return
     from qqqbot.backtest import live_comparison
 
-    beside = live_comparison.performance_facts(folder, prices)
-    _print(
-        options, out, {**facts, **beside}, lambda f: (*screens.performance(f), *live_comparison.performance_screen(f))
-    )
+    holding = live_comparison.holding_facts(folder, prices)
+    both = {**facts, **holding.as_json()}
+    _print(options, out, both, lambda f: (*screens.performance(f), *live_comparison.holding_screen(holding)))
 
 
 def _drift(options: argparse.Namespace, folder: Folder, out: TextIO) -> int:
@@ -166,7 +165,7 @@ def _drift(options: argparse.Namespace, folder: Folder, out: TextIO) -> int:
     except BotError as reason:
         print(f"monitor: --drift: {reason}", file=sys.stderr)
         return UNREADABLE
-    _print(options, out, facts, live_comparison.drift_screen)
+    _print(options, out, facts.as_json(), lambda _: live_comparison.drift_screen(facts))
     return 0
 
 

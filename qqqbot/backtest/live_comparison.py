@@ -14,7 +14,7 @@ only for these two views.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -38,7 +38,6 @@ from qqqbot.runtime.config import load
 from qqqbot.strategy.rule import LEVELS
 
 Row = Mapping[str, Any]
-Facts = Mapping[str, Any]
 FILES = ("qqq.csv", "tqqq.csv")
 REFRESH = "./bot_control.sh backtest fetches newer ones"
 NO_HISTORY = (
@@ -202,6 +201,40 @@ def _held(close: Floats, first: int) -> Floats:
     return np.asarray(close[first:] / close[first])
 
 
+@dataclass(frozen=True, slots=True)
+class DriftFacts:
+    """What --drift shows."""
+
+    prices_end: str
+    drift: Drift
+
+    @property
+    def differing(self) -> tuple[DecisionDrift, ...]:
+        return tuple(decision for decision in self.drift.decisions if not decision.agrees)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "prices_end": self.prices_end,
+            "sessions": len(self.drift.decisions),
+            "differing": [_texts(asdict(decision)) for decision in self.differing],
+            "not_closed": self.drift.not_closed,
+            "fills": [_texts(asdict(fill)) for fill in self.drift.fills],
+            "slippage_usd": self.drift.slippage_usd,
+            "close_usd": self.drift.close_usd,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class HoldingFacts:
+    """What --performance adds: the figures of the bot and of both funds held; the note says why there are none."""
+
+    note: str
+    figures: Mapping[str, Metrics] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        return {"beside": {name: asdict(figures) for name, figures in self.figures.items()}, "beside_note": self.note}
+
+
 def kept_prices(folder: Path) -> Prices:
     """The prices that the backtest keeps. Raises BadPrices if there are none."""
     files = [folder / name for name in FILES]
@@ -210,39 +243,26 @@ def kept_prices(folder: Path) -> Prices:
     return load_prices(*files)
 
 
-def drift_facts(folder: Folder, cache: Path, config: Path) -> dict[str, Any]:
+def drift_facts(folder: Folder, cache: Path, config: Path) -> DriftFacts:
     """The comparison of every decision and fill. Raises BotError, OSError."""
     prices = kept_prices(cache)
     who = identity(folder, folder.status()[0])
     found = drift(_rows(folder.decisions, who), _rows(folder.trades, who), prices, load(config).rules)
-    return {
-        "prices_end": str(prices.dates[-1]),
-        "sessions": len(found.decisions),
-        "differing": [_texts(asdict(d)) for d in found.decisions if not d.agrees],
-        "not_closed": found.not_closed,
-        "fills": [_texts(asdict(f)) for f in found.fills],
-        "slippage_usd": found.slippage_usd,
-        "close_usd": found.close_usd,
-    }
+    return DriftFacts(str(prices.dates[-1]), found)
 
 
-def drift_screen(facts: Facts) -> Screen:
+def drift_screen(facts: DriftFacts) -> Screen:
     """Sums first, then the sessions that differ, and the newest fills."""
-    fills, differing = facts["fills"], facts["differing"]
-    blocks: list[Any] = [
-        Fields(
-            (
-                Field("Decisions", _agreement(facts)),
-                Field(
-                    "Slippage", f"{facts['slippage_usd']:,.2f} USD lost from decision to fill in {len(fills)} trades"
-                ),
-                Field("Close", f"{facts['close_usd']:,.2f} USD worse than at the official closes"),
-                Field("Prices", f"end on {facts['prices_end']}; {REFRESH}"),
-            )
-        )
-    ]
+    found, fills, differing = facts.drift, facts.drift.fills, facts.differing
+    fields = (
+        Field("Decisions", _agreement(facts)),
+        Field("Slippage", f"{found.slippage_usd:,.2f} USD lost from decision to fill in {len(fills)} trades"),
+        Field("Close", f"{found.close_usd:,.2f} USD worse than at the official closes"),
+        Field("Prices", f"end on {facts.prices_end}; {REFRESH}"),
+    )
+    blocks: list[Any] = [Fields(fields)]
     if differing:
-        rows = tuple((d["session"], d["decided"], d["official"]) for d in differing[-SHOWN:])
+        rows = tuple((d.session.isoformat(), d.decided, d.official) for d in differing[-SHOWN:])
         blocks += [Line(""), Table(("session", "decided", "at official close"), rows)]
     if fills:
         rows_of_fills = tuple(_fill_row(fill) for fill in fills[-SHOWN:])
@@ -251,53 +271,50 @@ def drift_screen(facts: Facts) -> Screen:
     return tuple(blocks)
 
 
-def performance_facts(folder: Folder, cache: Path) -> dict[str, Any]:
+def holding_facts(folder: Folder, cache: Path) -> HoldingFacts:
     """Figures of the book, QQQ held and TQQQ held since the same day; the reason if there are none."""
     try:
         prices = kept_prices(cache)
         who = identity(folder, folder.status()[0])
         curve = live_curve(_rows(folder.trades, who), prices)
     except BotError as reason:
-        return {"beside": {}, "beside_note": str(reason)}
+        return HoldingFacts(str(reason))
     except (KeyError, ValueError, TypeError, ArithmeticError) as damage:
-        return {"beside": {}, "beside_note": f"a row of the book cannot be read: {damage!r}"}
+        return HoldingFacts(f"a row of the book cannot be read: {damage!r}")
     if curve is None:
-        return {"beside": {}, "beside_note": f"too few closes since the start; prices end on {prices.dates[-1]}"}
-    return {
-        "beside": {name: asdict(figures) for name, figures in curve.figures().items()},
-        "beside_note": f"{curve.dates[0]} to {curve.dates[-1]}, {len(curve.dates)} closes; {REFRESH}",
-    }
+        return HoldingFacts(f"too few closes since the start; prices end on {prices.dates[-1]}")
+    note = f"{curve.dates[0]} to {curve.dates[-1]}, {len(curve.dates):,} closes; {REFRESH}"
+    return HoldingFacts(note, curve.figures())
 
 
-def performance_screen(facts: Facts) -> Screen:
+def holding_screen(facts: HoldingFacts) -> Screen:
     """The same figures as in the report."""
     rows = tuple(
         (
-            *(name, f"{m['total_return']:+.1%}", f"{m['cagr']:.1%}", f"{m['volatility']:.0%}"),
-            *(f"{m['sharpe']:.2f}", f"{m['sortino']:.2f}", f"{m['max_drawdown']:.1%}"),
+            *(name, f"{m.total_return:+.1%}", f"{m.cagr:.1%}", f"{m.volatility:.0%}"),
+            *(f"{m.sharpe:.2f}", f"{m.sortino:.2f}", f"{m.max_drawdown:.1%}"),
         )
-        for name, m in facts["beside"].items()
+        for name, m in facts.figures.items()
     )
-    note = Line(f"Compared with holding: {facts['beside_note']}")
+    note = Line(f"Compared with holding: {facts.note}")
     if not rows:
         return (Line(""), note)
     head = ("", "return", "CAGR", "vol", "Sharpe", "Sortino", "max DD")
     return (Line(""), note, Table(head, rows, frozenset(range(1, len(head)))))
 
 
-def _agreement(facts: Facts) -> str:
-    total, differing = facts["sessions"], len(facts["differing"])
-    waiting = f"; {facts['not_closed']} not closed yet or not in the prices" if facts["not_closed"] else ""
+def _agreement(facts: DriftFacts) -> str:
+    total, differing, not_closed = len(facts.drift.decisions), len(facts.differing), facts.drift.not_closed
+    waiting = f"; {not_closed} not closed yet or not in the prices" if not_closed else ""
     return f"{total - differing} of {total} agree with the official close{waiting}"
 
 
-def _fill_row(fill: Facts) -> tuple[str, ...]:
-    close = "" if fill["close_usd"] is None else f"{fill['close_usd']:+,.2f}"
-    numbers = (f"{fill['decision_price']:,.2f}", f"{fill['price']:,.4f}", f"{fill['slippage_bps']:+.1f}")
+def _fill_row(fill: FillDrift) -> tuple[str, ...]:
+    close = "" if fill.close_usd is None else f"{fill.close_usd:+,.2f}"
     return (
-        *(fill["session"], fill["side"], fill["symbol"], f"{fill['quantity']:,}"),
-        *numbers,
-        *(f"{fill['slippage_usd']:+,.2f}", close),
+        *(fill.session.isoformat(), fill.side, fill.symbol, f"{fill.quantity:,}"),
+        *(f"{fill.decision_price:,.2f}", f"{fill.price:,.4f}", f"{fill.slippage_bps:+.1f}"),
+        *(f"{fill.slippage_usd:+,.2f}", close),
     )
 
 

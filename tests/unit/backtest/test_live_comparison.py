@@ -142,8 +142,8 @@ def test_the_screens_show_sums_and_the_newest_fills(logs: Path, tmp_path: Path) 
     facts = live_comparison.drift_facts(folder, cache_of(tmp_path), config_of(tmp_path))
     text = plain(live_comparison.drift_screen(facts))
     assert f"{SESSIONS - 119} of {SESSIONS - 119} agree with the official close" in text
-    assert f"in {len(facts['fills'])} trades" in text
-    beside = plain(live_comparison.performance_screen(live_comparison.performance_facts(folder, tmp_path)))
+    assert f"in {len(facts.drift.fills)} trades" in text
+    beside = plain(live_comparison.holding_screen(live_comparison.holding_facts(folder, tmp_path)))
     for words in ("bot", "QQQ held", "TQQQ held", "Sharpe", "max DD"):
         assert words in beside
 
@@ -152,9 +152,9 @@ def test_without_a_price_history_it_says_how_to_get_one(logs: Path, tmp_path: Pa
     folder = Folder(logs, lambda _: None)
     with pytest.raises(BadPrices, match=r"No price history yet.* Run \./bot_control\.sh backtest once"):
         live_comparison.drift_facts(folder, tmp_path, config_of(tmp_path))
-    facts = live_comparison.performance_facts(folder, tmp_path)
-    assert facts["beside"] == {}
-    assert "No price history yet" in plain(live_comparison.performance_screen(facts))
+    facts = live_comparison.holding_facts(folder, tmp_path)
+    assert facts.as_json()["beside"] == {}
+    assert "No price history yet" in plain(live_comparison.holding_screen(facts))
 
 
 def test_the_monitor_shows_both_and_says_what_is_missing(
