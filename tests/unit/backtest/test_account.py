@@ -35,7 +35,7 @@ def rotations(days: Days, wanted: list[int]) -> tuple[Event, ...]:
     return daily_events(days, FillAt.CLOSE, np.array(wanted, dtype=np.int8))
 
 
-def test_the_seeds_example_buys_211_shares() -> None:
+def test_the_popular_example_buys_211_shares() -> None:
     days = days_of(align(series("QQQ", [450.0, 459.0]), series("TQQQ", [60.0, 63.6])))
     result = account(days, rotations(days, [1, 1]), Terms(slippage=0.0, commission=CommissionPlan.NONE))
     (bought,) = result.trades

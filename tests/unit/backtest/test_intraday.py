@@ -1,4 +1,4 @@
-"""Checks replayed on bars: what the daemon would have said at each, and once before the close."""
+"""Checks replayed on bars: what the daemon would have decided at each, and once before the close."""
 
 import numpy as np
 import pytest
@@ -63,7 +63,7 @@ def test_checks_in_the_first_minutes_are_left_out() -> None:
     assert checks.minutes_left.max() == 390 - 45
 
 
-def test_a_bar_that_one_of_them_lacks_is_no_check() -> None:
+def test_a_bar_that_one_of_them_lacks_is_not_a_check() -> None:
     prices = random_prices(70)
     qqq, tqqq = bars_of(prices)
     keep = np.arange(len(tqqq[0])) != 5

@@ -119,7 +119,7 @@ def test_the_report_is_one_file_that_asks_for_nothing(tmp_path: Path) -> None:
     assert "nan" not in re.sub(r"base64,[^\"]*", "", page).lower().replace("finance", "").replace("financing", "")
 
 
-def test_a_report_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+def test_a_report_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     assert "the report cannot be written" in refused(*files_of(tmp_path), "--out", str(tmp_path / "qqq.csv" / "r.html"))
 
 

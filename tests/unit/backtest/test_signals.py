@@ -20,15 +20,15 @@ FEW_PRICES = st.lists(st.sampled_from([0.1, 0.2, 0.3, 0.7]), min_size=1, max_siz
 
 
 def daemon_levels(closes: list[float], rules: Rules) -> list[int]:
-    """What the daemon would have said at each close, holding what it said the day before."""
-    held, said = Holding.CASH, []
+    """What the daemon would have wanted at each close, holding what it wanted the day before."""
+    held, wanted = Holding.CASH, []
     for day in range(len(closes)):
         if day + 1 < rules.long_period:
-            said.append(-1)
+            wanted.append(-1)
             continue
         held = evaluate(closes[:day], closes[day], held, rules).target
-        said.append(LEVELS.index(held))
-    return said
+        wanted.append(LEVELS.index(held))
+    return wanted
 
 
 @settings(max_examples=300, deadline=None)

@@ -45,7 +45,7 @@ def written_at(folder: Path, moment: datetime) -> None:
         os.utime(file, (moment.timestamp(), moment.timestamp()))
 
 
-def test_the_first_call_asks_and_keeps_the_next_one_reads(tmp_path: Path) -> None:
+def test_the_first_call_fetches_and_the_next_one_reads_the_copy(tmp_path: Path) -> None:
     yahoo, now = FakeYahoo(), new_york(LAST, 18)
     first = cached_prices(tmp_path / "prices", now, yahoo)
     assert yahoo.asked == ["QQQ", "TQQQ"]
@@ -56,7 +56,7 @@ def test_the_first_call_asks_and_keeps_the_next_one_reads(tmp_path: Path) -> Non
     assert len(first) == 300
 
 
-def test_a_newer_session_is_asked_for(tmp_path: Path) -> None:
+def test_a_newer_session_is_fetched(tmp_path: Path) -> None:
     yahoo, now = FakeYahoo(), new_york(LAST, 18)
     cached_prices(tmp_path, now, yahoo)
     written_at(tmp_path, now)
@@ -70,13 +70,13 @@ def test_todays_row_is_left_out_until_it_is_final(tmp_path: Path) -> None:
     assert cached_prices(tmp_path / "later", new_york(LAST, 16, 31), yahoo).dates[-1] == PRICES.dates[-1]
 
 
-def test_a_row_without_a_price_is_no_session(tmp_path: Path) -> None:
+def test_a_row_without_a_price_is_not_a_session(tmp_path: Path) -> None:
     yahoo = FakeYahoo()
     yahoo.extra = [(LAST + timedelta(days=1), float("nan"))]
     assert len(cached_prices(tmp_path, new_york(LAST + timedelta(days=2), 18), yahoo)) == 300
 
 
-def test_when_yahoo_is_silent_the_kept_prices_serve_and_that_is_said(tmp_path: Path) -> None:
+def test_while_yahoo_is_silent_the_kept_prices_are_used_with_a_note(tmp_path: Path) -> None:
     yahoo, now = FakeYahoo(), new_york(LAST, 18)
     said: list[str] = []
     cached_prices(tmp_path, now, yahoo)
@@ -87,7 +87,7 @@ def test_when_yahoo_is_silent_the_kept_prices_serve_and_that_is_said(tmp_path: P
     assert said == [f"Yahoo refuses to answer for a while; using the prices kept in {tmp_path}"]
 
 
-def test_without_yahoo_and_without_a_copy_files_are_asked_for(tmp_path: Path) -> None:
+def test_without_yahoo_and_without_a_copy_it_asks_for_files(tmp_path: Path) -> None:
     yahoo = FakeYahoo()
     yahoo.silent = True
     with pytest.raises(BadPrices, match=r"no prices are kept in .* name files: --prices qqq\.csv"):
@@ -106,7 +106,7 @@ def test_bars_are_in_new_york_time_and_of_finished_sessions() -> None:
     assert during[0].astype(str).tolist() == [f"{LAST - timedelta(days=1)}T09:30"]
 
 
-def test_silence_about_bars_is_said_and_stops_nothing() -> None:
+def test_without_bars_their_table_is_left_out_with_a_note() -> None:
     def fetch(symbol: str) -> tuple[list[datetime], list[float], list[float]]:
         raise PricesUnavailable("Yahoo refuses to answer for a while")
 

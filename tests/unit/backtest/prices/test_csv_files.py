@@ -46,7 +46,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         load_series(tmp_path / "nowhere.csv", "QQQ")
 
 
-def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
+def test_bytes_that_are_not_text_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "qqq.csv"
     path.write_bytes(b"\xff\xfe\x00\x01" * 10)
     with pytest.raises(BadPrices, match="cannot be read as CSV"):
