@@ -1,26 +1,20 @@
 """From intent to outcome: on disk before the wire, never sent twice, looked for until found."""
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from types import FrameType
 from typing import Any
 
 import pytest
 
-from qqqbot.adapters.simulated.broker import PaperBroker
 from qqqbot.model.errors import OrderOutcomeUnknown, OrderRejected
 from qqqbot.model.values import QQQ, TQQQ, Holding, OrderIntent, OrderStatus, Side, Snapshot, Split
 from qqqbot.records.book import Book
 from qqqbot.records.journal import OrderJournal
 from qqqbot.strategy.planning import decide
 from qqqbot.trading.engine import Engine
-from tests.support.builders import DAY, NOW, RULES, market, snapshot
+from tests.support.builders import DAY, NOW, RULES, snapshot
 from tests.support.fakes import (
     FakeBroker,
     FullDisk,
@@ -490,114 +484,6 @@ class TestSplits:
         engine.step()
         engine.step()
         assert engine.records.book.ledger.shares[TQQQ] == 1583
-
-
-@pytest.fixture
-def memory(tmp_path: Path) -> Iterator[Path]:
-    """A folder in memory where the system has one: thousands of fsyncs say nothing about these tests."""
-    shared = Path("/dev/shm")
-    with TemporaryDirectory(dir=shared if shared.is_dir() else tmp_path) as folder:
-        yield Path(folder)
-
-
-class Killed(BaseException):
-    """Stands for kill -9: nothing in the bot may catch it."""
-
-
-SWEPT = ("executor.py", "journal.py", "book.py", "jsonl.py")
-
-
-def run_killed_at(step: Callable[[], object], moment: int | None) -> list[tuple[str, int]]:
-    """Run `step`, killing it before the `moment`-th line of the swept modules; returns file and line of each."""
-    begun: list[tuple[str, int]] = []
-
-    def trace(frame: FrameType, event: str, _: Any) -> Any:
-        name = Path(frame.f_code.co_filename).name
-        if name not in SWEPT:
-            return None
-        if event == "line":
-            begun.append((name, frame.f_lineno))
-            if len(begun) == moment:
-                raise Killed
-        return trace
-
-    outer = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        step()
-    finally:
-        sys.settrace(outer)
-    return begun
-
-
-def moments(begun: list[tuple[str, int]]) -> list[int]:
-    """The first time that each line was begun, and the last time of those of the execution, counted from 1."""
-    first = {place: n for n, place in reversed(list(enumerate(begun, start=1)))}
-    last = {place: n for n, place in enumerate(begun, start=1) if place[0] == "executor.py"}
-    return sorted({*first.values(), *last.values()})
-
-
-def rotation(folder: Path, moment: int | None) -> tuple[World, list[tuple[str, int]]]:
-    """From QQQ to TQQQ, killed at `moment`, then started again until the account has settled."""
-    folder.mkdir()
-    world = World(folder)
-    engine = in_qqq(world)
-    world.prices.target = Holding.TQQQ
-    world.broker.behaviours = [fills_part(150, then=OrderStatus.CANCELLED)]
-    begun: list[tuple[str, int]] = []
-    with suppress(Killed):
-        begun = run_killed_at(engine.step, moment)
-    for record in (engine.records.book, engine.records.journal, engine.records.decisions):
-        record.close()
-    engine = world.start()
-    for _ in range(3):  # what was never sent is believed so after five minutes
-        engine.step()
-        world.pass_time(minutes=6)
-    return world, begun
-
-
-def test_killed_between_any_two_lines_it_ends_as_if_it_had_not_been(memory: Path) -> None:
-    whole, begun = rotation(memory / "whole", None)
-    assert whole.broker.positions == {QQQ: 0, TQQQ: 1583}
-    assert len(moments(begun)) > 150
-    for moment in moments(begun):
-        world, _ = rotation(memory / str(moment), moment)
-        where = f"killed before {begun[moment - 1]}, the {moment}th line"
-        assert world.broker.positions == whole.broker.positions, where
-        world.assert_book_is_the_brokers()
-        orders = [(i.side, i.symbol, i.quantity) for i in world.broker.submitted]
-        assert orders == [(i.side, i.symbol, i.quantity) for i in whole.broker.submitted], where
-
-
-def test_the_simulated_account_killed_between_any_two_lines_trades_once(memory: Path) -> None:
-    def run(folder: Path, moment: int | None) -> tuple[World, list[tuple[str, int]]]:
-        folder.mkdir()
-        world = World(folder)
-        engine = with_paper(world)
-        begun: list[tuple[str, int]] = []
-        with suppress(Killed):
-            begun = run_killed_at(engine.step, moment)
-        for _ in range(2):
-            with_paper(world).step()
-        return world, begun
-
-    whole, begun = run(memory / "whole", None)
-    assert [row["quantity"] for row in whole.trades()] == [211]
-    for moment in moments(begun)[::2]:
-        world, _ = run(memory / str(moment), moment)
-        where = f"killed before {begun[moment - 1]}, the {moment}th line"
-        assert [row["quantity"] for row in world.trades()] == [211], where
-        assert [row["cash"] for row in world.trades()] == [row["cash"] for row in whole.trades()]
-
-
-def with_paper(world: World) -> Engine:
-    """A start of the daemon in dry run."""
-    world.broker.mode, world.broker.account = PaperBroker.mode, PaperBroker.account
-    engine = world.start()
-    paper = PaperBroker(engine.records.book, world.clock, lambda: market(Holding.QQQ), Decimal(1))
-    engine.broker = paper
-    engine.executor._broker = paper
-    return engine
 
 
 def test_an_unknown_outcome_says_what_happens_next(world: World) -> None:
