@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import ib_broker
 from ib_broker import FIRST_REQUEST_ID
-from qqqbot.adapters.ib.connection import ConnectionManager, Timing
+from qqqbot.adapters.ib.connection import Timing
 from qqqbot.adapters.ib.order_tracker import Notice
 from qqqbot.model.errors import BrokerUnavailable, OrderOutcomeUnknown
 from qqqbot.model.values import OrderStatus
@@ -400,49 +400,6 @@ def test_frozen_and_delayed_prices_are_no_live_prices(kind: int) -> None:
     link.tickPrice(FIRST_REQUEST_ID, 4, 450.0, None)
     with pytest.raises(BrokerUnavailable, match="only delayed prices"):
         link.requests.answer(request, 1)
-
-
-class Faulty:
-    """A connection that fails in a way that nobody has thought of, once."""
-
-    def __init__(self) -> None:
-        self.attention = threading.Event()
-        self.beats = 0
-
-    def ended(self) -> str:
-        return ""
-
-    def interrupted(self) -> str:
-        return ""
-
-    def line_is_back(self) -> bool:
-        return False
-
-    def interruptions(self) -> int:
-        return 0
-
-    def trust(self, interruptions: int) -> None:
-        assert interruptions == 0
-
-    def beat(self) -> None:
-        self.beats += 1
-        if self.beats == 1:
-            raise ZeroDivisionError
-
-    def close(self, why: str) -> None:
-        assert why
-        self.attention.set()
-
-
-def test_a_mistake_in_the_connections_own_thread_is_told_and_outlived(caplog: pytest.LogCaptureFixture) -> None:
-    link = Faulty()
-    manager = ConnectionManager(lambda: link, lambda _: None, MovedClock(), Timing(pauses=(0.01, 0.2)))
-    manager.start()
-    eventually(lambda: "ZeroDivisionError" in (manager.problem() or ""))
-    assert manager.wait(5)
-    assert manager.problem() is None
-    manager.close()
-    assert "Traceback" in caplog.text
 
 
 def test_our_names_hide_none_of_the_clients() -> None:

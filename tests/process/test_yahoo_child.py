@@ -250,11 +250,6 @@ def test_days_without_sessions_are_a_calendar_failure() -> None:
 # ---- the table of failures
 
 
-def test_every_code_has_a_sentence() -> None:
-    used = {*market_child.CODES.values(), *market_child.STATUS_CODES.values(), "unreadable", "calendar"}
-    assert used == set(market_child.SENTENCES)
-
-
 def test_the_named_exceptions_exist_in_the_installed_libraries() -> None:
     modules = ("yfinance.exceptions", "curl_cffi.requests.exceptions", "peewee", "pickle", "builtins")
     found = {name for module in modules for name in vars(importlib.import_module(module))}

@@ -1,0 +1,101 @@
+"""One connection in the background: when it is ready, and what ends it."""
+
+import threading
+
+import pytest
+
+from qqqbot.adapters.ib.connection import ConnectionManager, NotNow, Timing
+from qqqbot.model.errors import AccountRefused, BrokerUnavailable
+from tests.support.ib_desk import MovedClock, eventually
+
+
+class Faulty:
+    """A connection that fails in a way that nobody has thought of, once."""
+
+    def __init__(self) -> None:
+        self.attention = threading.Event()
+        self.beats = 0
+
+    def ended(self) -> str:
+        return ""
+
+    def interrupted(self) -> str:
+        return ""
+
+    def line_is_back(self) -> bool:
+        return False
+
+    def interruptions(self) -> int:
+        return 0
+
+    def trust(self, interruptions: int) -> None:
+        assert interruptions == 0
+
+    def beat(self) -> None:
+        self.beats += 1
+        if self.beats == 1:
+            raise ZeroDivisionError
+
+    def close(self, why: str) -> None:
+        assert why
+        self.attention.set()
+
+
+def test_a_bug_in_the_connections_own_thread_is_logged_and_survived(caplog: pytest.LogCaptureFixture) -> None:
+    link = Faulty()
+    manager = ConnectionManager(lambda: link, lambda _: None, MovedClock(), Timing(pauses=(0.01, 0.2)))
+    manager.start()
+    eventually(lambda: "ZeroDivisionError" in (manager.problem() or ""))
+    assert manager.wait(5)
+    assert manager.problem() is None
+    manager.close()
+    assert "Traceback" in caplog.text
+
+
+class Steady(Faulty):
+    """A connection without that fault."""
+
+    def beat(self) -> None:
+        """It is alive."""
+
+
+def never(_: Faulty) -> None:
+    raise BrokerUnavailable("executions did not come")
+
+
+def test_a_connection_is_not_ready_before_everything_has_been_read() -> None:
+    manager = ConnectionManager(Steady, never, MovedClock(), Timing(pauses=(0.01,)))
+    assert manager.problem() == "not connected to the gateway yet"
+    manager.start()
+    eventually(lambda: manager.problem() == "executions did not come")
+    assert not manager.wait(0.01)
+    with pytest.raises(BrokerUnavailable, match="executions did not come"):
+        manager.ready()
+    manager.close()
+
+
+def test_a_refused_account_is_raised_until_a_connection_was_ready() -> None:
+    def refuse() -> Faulty:
+        raise AccountRefused("it is somebody else's")
+
+    manager = ConnectionManager(refuse, lambda _: None, MovedClock(), Timing(pauses=(0.01,)))
+    manager.start()
+    with pytest.raises(AccountRefused, match="somebody else's"):
+        manager.wait(5)
+    assert manager.refused() == "it is somebody else's"
+    manager.close()
+
+
+def test_a_gateway_that_needs_time_is_not_tried_again_sooner() -> None:
+    tries: list[int] = []
+
+    def later() -> Faulty:
+        tries.append(1)
+        raise NotNow("it accepts and does not answer", pause=60)
+
+    manager = ConnectionManager(later, lambda _: None, MovedClock(), Timing(pauses=(0.001,)))
+    manager.start()
+    eventually(lambda: manager.problem() == "it accepts and does not answer")
+    threading.Event().wait(0.05)
+    assert len(tries) == 1
+    manager.close()
