@@ -26,24 +26,23 @@ from qqqbot.model.reasons import AlertKind
 from qqqbot.model.sessions import Timetable
 from qqqbot.model.values import SYMBOLS, AccountSnapshot, Market, Mode
 from qqqbot.notifications.channels import Channels
-from qqqbot.notifications.dead_man_switch import DeadMan, Ping
-from qqqbot.notifications.notifier import Watch
+from qqqbot.notifications.dead_man_switch import DeadManSwitch, Ping
+from qqqbot.notifications.notifier import OwnerNotifier
 from qqqbot.records.book import Book
-from qqqbot.runtime import config, place
-from qqqbot.runtime import permissions as private_files
-from qqqbot.runtime import secret_files as secret_urls
+from qqqbot.runtime import config, permissions, place, secret_files
 from qqqbot.runtime.clock import StopRequest, SystemClock
 from qqqbot.runtime.config import Config
 from qqqbot.runtime.daily_log import pairs, set_up
 from qqqbot.runtime.lock import PID_FILE, Lock
 from qqqbot.runtime.secret_files import SecretUrls
 from qqqbot.runtime.systemd import Supervisor
-from qqqbot.trading import adoption as ownership
-from qqqbot.trading.alerts import LogNotifier
+from qqqbot.trading import adoption
+from qqqbot.trading.alerts import LogNotifier, Outage
 from qqqbot.trading.assembly import Identity, assemble, load_records, set_capital
 from qqqbot.trading.engine import Engine, State
 from qqqbot.trading.heartbeat import Heartbeat
 from qqqbot.trading.loop import poll, timetable
+from qqqbot.trading.parts import Outside
 
 SHOWN_SETTINGS = ("short_ma_period", "long_ma_period", "check_interval_minutes", "decide", "band_pct", "order_type")
 ACCOUNT_WAIT_SECONDS = 5.0
@@ -153,17 +152,19 @@ class Daemon:
     def __post_init__(self) -> None:
         self._state: str | None = None
         self._beaten_at = self.clock.monotonic()
-        self.notifier = LogNotifier(self.clock)
-        self.heartbeat = Heartbeat(self.logs / "status.json", self.clock, self._constants(), self.notifier)
-        rules, urls, ping = self.settings.rules, self.secrets.notify, self.secrets.ping
-        self.watch = Watch(
+        self.outage = Outage()
+        self.log_notifier = LogNotifier(self.clock)
+        status = self.logs / "status.json"
+        self.heartbeat = Heartbeat(status, self.clock, self._constants(), self.log_notifier, outage=self.outage)
+        urls, ping = self.secrets.notify, self.secrets.ping
+        self.notifier = OwnerNotifier(
             self.logs,
             self.clock,
-            self.notifier,
-            rules,
-            self.account.problem,
+            self.log_notifier,
+            self.settings.rules,
+            self.outage,
             Channels(urls).start() if urls else None,
-            DeadMan(Ping(ping).outbox()) if ping else None,
+            DeadManSwitch(Ping(ping).outbox()) if ping else None,
             refused=self.account.refused,
         )
 
@@ -178,7 +179,7 @@ class Daemon:
 
     def close(self) -> None:
         """Nothing of this daemon goes on."""
-        self.watch.close()
+        self.notifier.close()
         self.account.close()
 
     def _stay_alone(self) -> None:
@@ -196,13 +197,13 @@ class Daemon:
 
     def _beat(self, state: str, due: datetime | None = None) -> None:
         self._show_life(state, due)
-        self.watch.look()
+        self.notifier.look()
 
     def _show_life(self, state: str, due: datetime | None = None) -> None:
         self._state, self._beaten_at = state, self.clock.monotonic()
-        self.heartbeat.problem = self.account.problem()
+        self.outage.update(self.account.problem(), self.clock.now())
         self.heartbeat.beat(state, due)
-        self.supervisor.tell(state, self.watch.status_line(state))
+        self.supervisor.tell(state, self.notifier.status_line(state))
 
     def once(self) -> bool:
         """One check. Whether it could be made. Raises StartRefused, ConfigError."""
@@ -210,12 +211,14 @@ class Daemon:
         if engine is None:
             return False
         engine.step()
-        self.watch.look()
-        last = engine.state.last_check or {}
-        for notice in self.notifier.recent:
-            print(f"{notice['kind']}: {notice['text']}")
-        print(f"{last.get('action')}: {last.get('sentence')}")
-        return last.get("action") != "FAILED"
+        self.outage.update(self.account.problem(), self.clock.now())
+        self.notifier.look()
+        for event in self.log_notifier.recent:
+            print(f"{event.kind}: {event.text}")
+        last = engine.state.last_check
+        assert last is not None
+        print(f"{last.action}: {last.sentence}")
+        return not last.failed
 
     def settle(self, answer: str) -> list[str]:
         """Record the owner's answer to a difference between account and book. Raises BotError."""
@@ -230,14 +233,14 @@ class Daemon:
         if market is not None:
             splits = engine.executor.record_splits(market, dict(account.positions))
             done = [f"{s.symbol}: the split of {s.date}, {s.ratio:g}:1, recorded in the book" for s in splits]
-            ownership.refuse_split(book, account, market)
+            adoption.refuse_split(book, account, market)
         if answer == "leave":
-            return done + ownership.leave(book, account, now)
+            return done + adoption.leave(book, account, now)
         assert market is not None
-        if ownership.differences(book, account):
-            ownership.refuse_unsound_prices(engine.seen(market, account), self.settings.rules)
+        if adoption.differences(book, account):
+            adoption.refuse_unsound_prices(engine.seen(market, account), self.settings.rules)
         prices = {s: Decimal(str(round(market.quote(s).price, 4))) for s in SYMBOLS}
-        return done + ownership.adopt(book, account, prices, now)
+        return done + adoption.adopt(book, account, prices, now)
 
     def _market(self, engine: Engine, answer: str) -> Market | None:
         """The market, also where the simulated account looks for it; "leave" books no price, and goes on without any.
@@ -258,23 +261,15 @@ class Daemon:
         identity = self._identity()
         if identity is None:
             return None
-        records = load_records(self.logs, identity, self.clock, self.watch, tag=self.tag)
+        records = load_records(self.logs, identity, self.clock, self.notifier, tag=self.tag)
         if later := set_capital(records.book, self.settings.capital, self.clock, records.journal.unresolved()):
-            self.watch.notify(AlertKind.TOTAL_CAPITAL, later)
+            self.notifier.notify(AlertKind.TOTAL_CAPITAL, later)
         state = State()
-        engine = assemble(
-            self.logs,
-            records,
-            self.settings.rules,
-            timedelta(seconds=self.settings.order_timeout_seconds),
-            self.clock,
-            self.prices,
-            self.account.broker(records.book, state),
-            self.watch,
-            state=state,
-            pulse=self._pulse,
-        )
-        self.heartbeat.engine = self.watch.engine = engine
+        broker = self.account.broker(records.book, state)
+        outside = Outside(self.clock, self.prices, broker, self.notifier, pulse=self._pulse)
+        order_timeout = timedelta(seconds=self.settings.order_timeout_seconds)
+        engine = assemble(records, outside, self.settings.rules, order_timeout, state)
+        self.heartbeat.engine = self.notifier.engine = engine
         log.info(pairs(started=True, mode=identity.mode, account=identity.account, config=self.settings.fingerprint))
         return engine
 
@@ -295,7 +290,7 @@ class Daemon:
 
 def _refuse_with_an_open_order(engine: Engine, account: AccountSnapshot) -> None:
     """Raises OrderOutcomeUnknown."""
-    if alive := {i.order_ref for i in engine.records.journal.unresolved()} | {*account.open_order_refs}:
+    if alive := {i.order_ref for i in engine.unresolved()} | {*account.open_order_refs}:
         raise OrderOutcomeUnknown(
             f"{', '.join(sorted(alive))} may still be executed, and its shares would then be counted twice: "
             "./bot_control.sh start, wait until status shows no open order, stop, and answer again"
@@ -310,7 +305,7 @@ def main(arguments: Sequence[str] | None = None, clock: Clock | None = None, pri
         signal.signal(number, lambda *_: stop.set())
     try:
         settings = config.load(options.config)
-        secrets = secret_urls.take(os.environ, options.config.parent)
+        secrets = secret_files.take(os.environ, options.config.parent)
         if options.check_config:
             return 0
         return _run(options, settings, secrets, clock or SystemClock(stop), prices)
@@ -325,13 +320,13 @@ def main(arguments: Sequence[str] | None = None, clock: Clock | None = None, pri
 def _run(
     options: argparse.Namespace, settings: Config, secrets: SecretUrls, clock: Clock, prices: PriceSource | None
 ) -> int:
-    private_files.from_now_on()
+    permissions.from_now_on()
     logs: Path = options.logs
     logs.mkdir(parents=True, exist_ok=True)
     lock = Lock(logs / PID_FILE)
     lock.acquire()
     set_up(logs, clock, settings.log_keep_days, stderr=not options.once and sys.stderr.isatty())
-    private_files.close_to_others(logs)
+    permissions.close_to_others(logs)
     account = open_account(settings, clock)
     source = prices or ChildPrices(
         clock, random.Random(), long_period=settings.long_ma_period, closed_on=settings.closures

@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ from qqqbot.model.reasons import AlertKind
 from qqqbot.notifications.channels import Channel, Message
 from qqqbot.notifications.memory import NoticeMemory
 from qqqbot.notifications.outbox import Outbox
-from qqqbot.notifications.policy import News
+from qqqbot.trading.alerts import Event
 from standins.receiver import receiving
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -94,11 +95,11 @@ def _news() -> tuple[str, str, str]:
     """What a trade adds to its check: written down, so that a crash before the next look does not lose it."""
     with tempfile.TemporaryDirectory() as folder:
         memory = NoticeMemory(Path(folder))
-        trades = [News(AlertKind.TRADE, f"BUY 211 QQQ at 450.0000, number {n}", NOW) for n in range(HAND_OVERS)]
+        trades = [Event(AlertKind.TRADE, f"BUY 211 QQQ at 450.0000, number {n}", NOW) for n in range(HAND_OVERS)]
         took = []
         for trade in trades:
             took.append(_seconds(partial(memory.add, trade)))
-            memory.drop([trade])
+            memory.accept(memory.history, replace(memory.history, waiting=()))
     return ("a piece of news written down", _shown(took), "aim: under 1 ms")
 
 

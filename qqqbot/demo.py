@@ -35,6 +35,7 @@ from qqqbot.trading.assembly import Identity, assemble, load_records, set_capita
 from qqqbot.trading.engine import State
 from qqqbot.trading.heartbeat import Heartbeat
 from qqqbot.trading.loop import poll, timetable
+from qqqbot.trading.parts import Outside
 
 SIMULATED = "SIMULATED PRICES"
 MARKER = "SIMULATED_PRICES"
@@ -199,7 +200,8 @@ class Life:
         state = State()
         broker = PaperBroker(self._records.book, clock, lambda: state.market, SLIPPAGE_BPS)
         prices = StagedPrices(source, self._cut_now)
-        self._engine = assemble(logs, self._records, RULES, ORDER_TIMEOUT, clock, prices, broker, notifier, state=state)
+        outside = Outside(clock, prices, broker, notifier)
+        self._engine = assemble(self._records, outside, RULES, ORDER_TIMEOUT, state)
         constants = {"simulated_prices": True}
         self.heartbeat = Heartbeat(logs / "status.json", clock, constants, notifier, self._engine)
 

@@ -1,22 +1,21 @@
-"""The dead man's switch: an outside address that is called while all is well, and rings when the calls stay away.
+"""The dead man's switch: an outside service that is called while all is well and alerts when the calls stop.
 
-Called after each good check and, while the exchange is closed, every half hour as long as the last check was good. A
-check that failed, could not trade because something is wrong, or was never made is therefore noticed elsewhere,
-whatever became of this machine. Never called while trading is halted, whether the exchange is open or not: no decisions
-are made then. Nor while the account has been without an answer for longer than its own nights need.
+It is called after each good check and, while the exchange is closed, every half hour as long as the last check was
+good. A check that failed, could not trade because something is wrong, or was never made is therefore noticed elsewhere,
+whatever happened to this machine. It is never called while trading is halted, whether the exchange is open or not: no
+decisions are made then. Nor is it while the account has not answered for longer than its nightly resets take.
 """
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 from qqqbot.notifications.outbox import Outbox
 from qqqbot.runtime.child_process import ChildFailed, ChildJobs
+from qqqbot.trading.engine import Check
 
 IDLE_EVERY = timedelta(minutes=30)
 # Interactive Brokers resets its servers from 00:15 to 01:45 New York time, on Friday nights from 23:00 to 03:00, and
-# the gateway restarts itself at about midnight. Four hours are the longest of these, so that none of them rings; and
-# what dies before 04:30 and stays dead still rings before 09:30, with an hour of the monitoring service's own patience.
+# the gateway restarts itself at about midnight. Four hours are the longest of these, so none of them raises an alert;
+# and what dies before 04:30 and stays dead still raises one before 09:30, with an hour of the service's own grace.
 ACCOUNT_NIGHT = timedelta(hours=4)
 PAUSES_SECONDS = (5.0, 30.0)
 DEADLINE_SECONDS = 20.0
@@ -31,7 +30,7 @@ class Ping:
         self._jobs = ChildJobs()
 
     def outbox(self, pauses: tuple[float, ...] = PAUSES_SECONDS) -> Outbox[datetime]:
-        """One place: a newer call makes an older one that still waits needless."""
+        """It holds one call: a newer call makes an older one that still waits unnecessary."""
         return Outbox("dead man's ping", self.deliver, self._jobs.abort, pauses, capacity=1).start()
 
     def deliver(self, _: datetime) -> str | None:
@@ -39,10 +38,10 @@ class Ping:
         return None if problem is None else f"the address {problem}"
 
     def problem(self) -> str | None:
-        """Call once. None where it was answered well."""
+        """Call once. Returns what went wrong, or None."""
         try:
             answer = self._jobs.run(
-                "notifications.ping_child", {"url": self._url, "timeout": self._deadline / 2}, self._deadline
+                "notifications.deliver", {"url": self._url, "timeout": self._deadline / 2}, self._deadline
             )
         except ChildFailed as failed:
             return f"was not reached: {failed}"
@@ -50,41 +49,33 @@ class Ping:
         return problem
 
 
-class DeadMan:
+class DeadManSwitch:
     """Decides when to call."""
 
     def __init__(self, outbox: Outbox[datetime]) -> None:
         self._outbox = outbox
-        self._check: str | None = None
+        self._check: datetime | None = None
         self._called: datetime | None = None
 
     def look(
         self,
-        last_check: Mapping[str, Any] | None,
+        last_check: Check | None,
         exchange_closed: bool,
         now: datetime,
         halted: bool = False,
         down_since: datetime | None = None,
     ) -> None:
-        """`last_check` is the row of the newest check, as in decisions.jsonl.
-
-        `down_since`: when the account ceased to answer, None where it answers or is not missed yet.
-        """
-        if last_check is None or not is_good(last_check) or halted or _longer_than_a_night(down_since, now):
+        """`down_since`: when the account stopped answering; None if it answers or is not needed yet."""
+        if last_check is None or not last_check.good or halted or _longer_than_a_night(down_since, now):
             return
-        fresh = last_check["timestamp"] != self._check
+        fresh = last_check.at != self._check
         due = self._called is None or not timedelta(0) <= now - self._called < IDLE_EVERY
         if fresh or (exchange_closed and due):
-            self._check, self._called = last_check["timestamp"], now
+            self._check, self._called = last_check.at, now
             self._outbox.put(now)
 
     def close(self) -> None:
         self._outbox.close(0)
-
-
-def is_good(check: Mapping[str, Any]) -> bool:
-    """Whether nothing was wrong: a closed exchange is not an error, a halt is."""
-    return check.get("action") != "FAILED" and check.get("error") is None
 
 
 def _longer_than_a_night(down_since: datetime | None, now: datetime) -> bool:

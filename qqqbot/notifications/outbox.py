@@ -1,8 +1,8 @@
-"""What is to be delivered to strangers, handed over in microseconds and delivered behind the loop's back.
+"""A queue of what is to be delivered to an outside address: handed over in microseconds, delivered by a thread.
 
-Bounded in every way: the oldest item is dropped when there are too many, and each is tried a fixed number of times with
-growing pauses. One thread does it, asleep while there is nothing to deliver: starting one for each item would make the
-loop wait until it runs. Whoever hands over may learn what became of each item.
+Bounded in every way: the oldest item is dropped if there are too many, and each is tried a fixed number of times with
+growing pauses. There is one thread, asleep while there is nothing to deliver: starting one for each item would make the
+loop wait until it runs.
 """
 
 import logging
@@ -14,17 +14,13 @@ from typing import Generic, Self, TypeVar
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-# An item's delivery returns what went wrong, None where it arrived.
+# The delivery of an item returns what went wrong, or None if it arrived.
 Delivery = Callable[[T], str | None]
 KILL_SECONDS = 2.0
 
 
 class Outbox(Generic[T]):
-    """`deliver` runs in the outbox's thread, once started; `abort` makes it end at once.
-
-    `pauses` are seconds between the tries. `ended` is told of each item whether it was delivered, in the outbox's
-    thread, or in the one that hands over where it is dropped for a newer one. What still waits at a death is not told.
-    """
+    """`deliver` runs in the outbox's thread, once started; `abort` makes it end at once. `pauses` are seconds."""
 
     def __init__(
         self,
@@ -33,20 +29,18 @@ class Outbox(Generic[T]):
         abort: Callable[[], None],
         pauses: Sequence[float],
         capacity: int,
-        ended: Callable[[T, bool], None] = lambda _item, _delivered: None,
     ) -> None:
         self._name = name
         self._deliver = deliver
         self._abort = abort
         self._pauses = pauses
         self._capacity = capacity
-        self._ended = ended
         self._items: deque[T] = deque()
         self._arrived = threading.Condition()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"outbox-{name}", daemon=True)
         self.failure: str | None = None
-        """why the newest delivery was given up, None where it succeeded"""
+        """why the newest delivery was given up; None if it succeeded"""
 
     def start(self) -> Self:
         self._thread.start()
@@ -56,20 +50,21 @@ class Outbox(Generic[T]):
         """Hand over. Never raises, never waits for a delivery."""
         with self._arrived:
             self._items.append(item)
-            dropped = [self._items.popleft()] if len(self._items) > self._capacity else []
+            full = len(self._items) > self._capacity
+            if full:
+                self._items.popleft()
             self._arrived.notify()
-        for old in dropped:
-            log.warning("%s: too many wait to be delivered; the oldest was dropped", self._name)
-            self._ended(old, False)
+        if full:
+            log.warning("%s: too many items wait to be delivered; the oldest was dropped", self._name)
 
     def finish(self) -> None:
-        """Try what waits once more, nothing again, and end; without waiting for it."""
+        """Try each waiting item once more and end, without waiting for that."""
         self._closing.set()
         with self._arrived:
             self._arrived.notify()
 
     def close(self, seconds: float) -> None:
-        """Let what is under way end within `seconds`, then end it. Nothing is tried again."""
+        """Let a delivery that is under way end within `seconds`, then abort it. Nothing is tried again."""
         self.finish()
         if not self._thread.is_alive():
             return
@@ -77,7 +72,7 @@ class Outbox(Generic[T]):
         if self._thread.is_alive():
             self._abort()
             self._thread.join(KILL_SECONDS)
-            log.warning("%s: given up, the daemon is stopping", self._name)
+            log.warning("%s: given up because the daemon is stopping", self._name)
 
     def _run(self) -> None:
         """Until closed and empty."""
@@ -87,26 +82,24 @@ class Outbox(Generic[T]):
                 if not self._items:
                     return
                 item = self._items.popleft()
-            self._ended(item, self._try(item))
+            self._try(item)
 
-    def _try(self, item: T) -> bool:
-        """Whether it was delivered."""
+    def _try(self, item: T) -> None:
         tries = 0
         for pause in (*self._pauses, None):
             problem = self._problem(item)
             if problem is None:
                 self.failure = None
-                return True
+                return
             tries += 1
             if pause is None or self._closing.wait(pause):
                 break
         self.failure = problem
         log.warning("%s: given up after %s: %s", self._name, "1 try" if tries == 1 else f"{tries} tries", problem)
-        return False
 
     def _problem(self, item: T) -> str | None:
-        """An unforeseen error is a failed try: this thread's end would be the end of all that comes later."""
+        """An unforeseen error is a failed try: if this thread ended, nothing would be delivered any more."""
         try:
             return self._deliver(item)
-        except Exception as error:  # noqa: BLE001 (its text may quote an address, so only its kind is told)
+        except Exception as error:  # noqa: BLE001 (its text may quote an address, so only its kind is reported)
             return f"the try ended with {type(error).__name__}"

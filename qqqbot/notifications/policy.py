@@ -1,13 +1,14 @@
-"""Which of the day's events the owner is told, and when. Pure, but for the `Memory` that a call brings up to date.
+"""Which events the owner is notified of, and when. Pure.
 
 Level-triggered like the loop: what is wrong now is compared with what was told, so a restart, a crash loop and a
-trouble that came and went in the night are one case. Rare and actionable: a trouble is told once, and once that it is
-over; what comes back within the hour waits for the hour to pass; the night is quiet unless the exchange is open.
+trouble that came and went in the night are one case. Rare and actionable: one message when a trouble begins and one
+when it is over; what comes back within the hour waits for the hour to pass; the night is quiet unless the exchange is
+open.
 """
 
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 
 from qqqbot.model.errors import CalendarEnded
@@ -15,15 +16,16 @@ from qqqbot.model.new_york import NEW_YORK, new_york_text
 from qqqbot.model.reasons import AlertKind
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import Decide, Rules
+from qqqbot.trading.alerts import Event
 
-# New York's evening to morning: the gateway's nightly restart and IB's own resets lie within it.
+# New York's evening to morning: the gateway's nightly restart and IB's own resets are within it.
 NIGHT_BEGINS, NIGHT_ENDS = time(20), time(8)
 # Time enough to log in before a decision.
 AHEAD = timedelta(hours=1)
 AGAIN_AFTER = timedelta(hours=1)
-# The gateway comes back by itself from most breaks, within this.
+# The gateway recovers on its own from most interruptions, within this.
 GRACE = {AlertKind.BROKER: timedelta(minutes=3)}
-# Their text changes with every try, and says nothing new.
+# Their text changes with every try and says nothing new.
 WAVERING = frozenset({AlertKind.BROKER, AlertKind.CHECKS_FAILING, AlertKind.DISK})
 SUNDAY = 6
 SUNDAY_EVENING = time(18)
@@ -31,21 +33,12 @@ SUNDAY_EVENING = time(18)
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Something wrong that lasts. `threatens` a decision, or else it waits until it does."""
+    """Something wrong that lasts. One that `threatens` no decision yet is not reported until it does."""
 
     kind: AlertKind
     text: str
     since: datetime
     threatens: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class News:
-    """Something that happened, once."""
-
-    kind: AlertKind
-    text: str
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +48,42 @@ class Told:
     open: bool
 
 
-@dataclass
-class Memory:
-    """What was told already, kept across restarts. `digest` and `login` are the days of the last ones."""
+@dataclass(frozen=True, slots=True)
+class History:
+    """What was told already and the news that waits to be. `digest` and `login` are the days of the last ones.
 
-    told: dict[AlertKind, Told] = field(default_factory=dict)
+    `whose` is the mode and account, empty until they are known. The fields are the keys of notices.json.
+    """
+
+    whose: str = ""
+    told: Mapping[AlertKind, Told] = field(default_factory=dict)
     digest: str = ""
     login: str = ""
     equity: float | None = None
     trades: int = 0
+    waiting: tuple[Event, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One paragraph of a message. `subject` is what it is about, whatever the words."""
+
+    kind: AlertKind
+    text: str
+    over: bool = False
+    subject: str = ""
+
+    @property
+    def head(self) -> str:
+        words = "over" if self.over else self.kind.headline
+        return words[:1].upper() + words[1:]
+
+    @property
+    def paragraph(self) -> str:
+        if self.over:
+            return f"Over, nothing to do: {self.kind.headline} ({self.text})"
+        advice = f"\n{self.kind.advice}" if self.kind.advice else ""
+        return f"{self.head}: {self.text}{advice}"
 
 
 def is_night(now: datetime) -> bool:
@@ -85,36 +105,32 @@ def decision_near(now: datetime, table: SessionTable | None, rules: Rules) -> bo
     return first - AHEAD <= now < session.close
 
 
-def login_due(memory: Memory, problem: str | None, now: datetime) -> bool:
-    """On Sunday evening, once, where the gateway has not come back from the night in which IB ends every login."""
+def login_due(history: History, problem: str | None, now: datetime) -> bool:
+    """On Sunday evening, once, if the gateway has not come back from the night in which IB ends every login."""
     local = now.astimezone(NEW_YORK)
     evening = local.weekday() == SUNDAY and local.time() >= SUNDAY_EVENING and not is_night(now)
-    return evening and problem is not None and memory.login != local.date().isoformat()
+    return evening and problem is not None and history.login != local.date().isoformat()
 
 
 def select(
-    memory: Memory, troubles: Sequence[Trouble], news: Iterable[News], complete: bool, now: datetime
-) -> list[str]:
-    """The paragraphs to send now, each 'Head: text'. `complete`: what is not among `troubles` is certainly over."""
-    lines = [_began(memory, trouble, now) for trouble in troubles if _is_new(memory, trouble, now)]
-    present = {trouble.kind for trouble in troubles}
+    history: History, troubles: Sequence[Trouble], complete: bool, now: datetime
+) -> tuple[History, list[Notice]]:
+    """What to send now, and the history once it has arrived.
+
+    `complete`: every possible trouble was checked, so one that is not among `troubles` is over.
+    """
+    told = dict(history.told)
+    notices = [_began(told, trouble, now) for trouble in troubles if _is_new(told, trouble, now)]
     if complete:
-        over = [kind for kind, told in memory.told.items() if told.open and kind not in present]
-        lines += [_ended(memory, kind, now) for kind in over]
-    for item in news:
-        if not _repeats(memory, item):
-            memory.told[item.kind] = Told(item.text, item.at, open=False)
-            lines.append(paragraph(item.kind, f"{item.text} ({new_york_text(item.at)})"))
-    return lines
-
-
-def paragraph(kind: AlertKind, text: str) -> str:
-    advice = f"\n{kind.advice}" if kind.advice else ""
-    return f"{head(kind)}: {text}{advice}"
-
-
-def head(kind: AlertKind) -> str:
-    return kind.headline[:1].upper() + kind.headline[1:]
+        present = {trouble.kind for trouble in troubles}
+        over = [kind for kind, known in told.items() if known.open and kind not in present]
+        notices += [_ended(told, kind, now) for kind in over]
+    for item in history.waiting:
+        if not _repeats(told, item):
+            told[item.kind] = Told(item.text, item.at, open=False)
+            text = f"{item.text} ({new_york_text(item.at)})"
+            notices.append(Notice(item.kind, text, subject=text))
+    return replace(history, told=told, waiting=()), notices
 
 
 def masked(text: str, account: str = "") -> str:
@@ -124,36 +140,37 @@ def masked(text: str, account: str = "") -> str:
     return re.sub(r"\b[A-Z]{1,3}\d{4,9}\b", lambda found: f"...{found.group()[-3:]}", text)
 
 
-def _is_new(memory: Memory, trouble: Trouble, now: datetime) -> bool:
-    told = memory.told.get(trouble.kind)
-    same = told is not None and (told.text == trouble.text or trouble.kind in WAVERING)
-    if told is not None and same and (told.open or _within(AGAIN_AFTER, told.at, now)):
+def _is_new(told: Mapping[AlertKind, Told], trouble: Trouble, now: datetime) -> bool:
+    known = told.get(trouble.kind)
+    same = known is not None and (known.text == trouble.text or trouble.kind in WAVERING)
+    if known is not None and same and (known.open or _within(AGAIN_AFTER, known.at, now)):
         return False
     return trouble.threatens and not _within(GRACE.get(trouble.kind, timedelta(0)), trouble.since, now)
 
 
-def _began(memory: Memory, trouble: Trouble, now: datetime) -> str:
-    memory.told[trouble.kind] = Told(trouble.text, now, open=True)
-    return paragraph(trouble.kind, f"{trouble.text} (since {new_york_text(trouble.since)})")
+def _began(told: dict[AlertKind, Told], trouble: Trouble, now: datetime) -> Notice:
+    told[trouble.kind] = Told(trouble.text, now, open=True)
+    subject = "it lasts" if trouble.kind in WAVERING else trouble.text
+    return Notice(trouble.kind, f"{trouble.text} (since {new_york_text(trouble.since)})", subject=subject)
 
 
-def _ended(memory: Memory, kind: AlertKind, now: datetime) -> str:
-    text = memory.told[kind].text
-    memory.told[kind] = Told(text, now, open=False)
-    return f"Over, nothing to do: {kind.headline} ({text})"
+def _ended(told: dict[AlertKind, Told], kind: AlertKind, now: datetime) -> Notice:
+    text = told[kind].text
+    told[kind] = Told(text, now, open=False)
+    return Notice(kind, text, over=True)
 
 
-def _repeats(memory: Memory, item: News) -> bool:
-    """The same words within the hour, where they are of a kind that a later check may produce again."""
-    told = memory.told.get(item.kind)
+def _repeats(told: Mapping[AlertKind, Told], item: Event) -> bool:
+    """Whether the same words were told within the hour, for a kind that a later check may produce again."""
+    known = told.get(item.kind)
     return (
         item.kind is AlertKind.ORDER_REFUSED
-        and told is not None
-        and told.text == item.text
-        and _within(AGAIN_AFTER, told.at, item.at)
+        and known is not None
+        and known.text == item.text
+        and _within(AGAIN_AFTER, known.at, item.at)
     )
 
 
 def _within(length: timedelta, past: datetime, now: datetime) -> bool:
-    """False too where `past` lies ahead: the clock was set back, and waiting for it could take years."""
+    """Also false if `past` lies ahead: the clock was set back, and waiting for it could take years."""
     return timedelta(0) <= now - past < length

@@ -105,7 +105,7 @@ def from_plain(kind: Any, value: Plain) -> Any:
     if origin is tuple:
         return tuple(from_plain(inner[0], item) for item in value)
     if origin is Mapping:
-        return {key: from_plain(inner[1], item) for key, item in value.items()}
+        return {from_plain(inner[0], key): from_plain(inner[1], item) for key, item in value.items()}
     if is_dataclass(kind):
         return _object(typing.cast(type, kind), value)
     if kind is datetime:

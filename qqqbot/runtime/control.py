@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # a command must not wait for imports that it does not need
 
 VIEWS = ("status", "trades", "logs", "tail", "performance", "drift", "why", "replay", "web", "live")
 MODULES = {
-    "notify-test": "qqqbot.notifications.send_test",
+    "notify-test": "qqqbot.notifications.try_channels",
     "demo": "qqqbot.demo",
     "backtest": "qqqbot.backtest",
 }

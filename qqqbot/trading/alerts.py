@@ -1,12 +1,12 @@
-"""Telling the owner, rarely: each kind of trouble once when it begins and once when it has ended.
+"""Reporting to the owner, rarely: each kind of trouble once when it begins and once when it is over.
 
-`LogNotifier` writes to the log and keeps the newest for the status page.
+`LogNotifier` writes to the log and keeps the newest events for the status page.
 """
 
 import logging
 from collections import deque
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from qqqbot.model.ports import Clock, Notifier
 from qqqbot.model.reasons import AlertKind
@@ -16,34 +16,57 @@ log = logging.getLogger(__name__)
 KEPT = 20
 
 
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened at `at`, or that has lasted since then."""
+
+    kind: AlertKind
+    text: str
+    at: datetime
+
+
 class LogNotifier:
     """Notifications as warnings in the log; `recent` holds the newest for status.json."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self.recent: deque[dict[str, Any]] = deque(maxlen=KEPT)
+        self.recent: deque[Event] = deque(maxlen=KEPT)
 
     def notify(self, kind: AlertKind, text: str) -> None:
         log.warning("%s: %s", kind, text)
-        self.recent.append({"kind": kind, "text": text, "at": self._clock.now().isoformat()})
+        self.recent.append(Event(kind, text, self._clock.now()))
 
 
 class Alerts:
-    """Troubles that last: told when they begin, when their text changes in kind, and when they are over."""
+    """Troubles that last: reported when they begin and when they are over."""
 
     def __init__(self, notifier: Notifier) -> None:
         self._notifier = notifier
-        self._lasting: dict[AlertKind, tuple[str, datetime]] = {}
+        self._lasting: dict[AlertKind, Event] = {}
 
     def begin(self, kind: AlertKind, text: str, now: datetime) -> None:
-        if kind not in self._lasting:
+        """From now on, or with another text than before."""
+        known = self._lasting.get(kind)
+        if known is None:
             self._notifier.notify(kind, text)
-        self._lasting[kind] = (text, self._lasting.get(kind, (text, now))[1])
+        self._lasting[kind] = Event(kind, text, known.at if known else now)
 
     def end(self, kind: AlertKind) -> None:
         if known := self._lasting.pop(kind, None):
-            self._notifier.notify(kind, f"over: {known[0]}")
+            self._notifier.notify(kind, f"over: {known.text}")
 
-    def lasting(self) -> list[dict[str, Any]]:
+    def lasting(self) -> tuple[Event, ...]:
         """What is wrong now, oldest first."""
-        return [{"kind": k, "text": text, "at": at.isoformat()} for k, (text, at) in self._lasting.items()]
+        return tuple(self._lasting.values())
+
+
+@dataclass
+class Outage:
+    """What keeps the account from answering, and since when; both None while it answers."""
+
+    problem: str | None = None
+    since: datetime | None = None
+
+    def update(self, problem: str | None, now: datetime) -> None:
+        self.since = None if problem is None else self.since or now
+        self.problem = problem

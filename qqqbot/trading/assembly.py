@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from qqqbot.model.errors import ConfigError
-from qqqbot.model.ports import Broker, Clock, Notifier, PriceSource
+from qqqbot.model.ports import Clock, Notifier
 from qqqbot.model.reasons import AlertKind
 from qqqbot.model.values import Mode, OrderIntent, Rules
 from qqqbot.records.book import Book
@@ -18,8 +18,9 @@ from qqqbot.records.inputs import InputLog
 from qqqbot.records.journal import OrderJournal
 from qqqbot.records.jsonl import AppendOnlyFile
 from qqqbot.trading.alerts import Alerts
-from qqqbot.trading.engine import Engine, Records, State
+from qqqbot.trading.engine import Engine, State
 from qqqbot.trading.executor import Executor
+from qqqbot.trading.parts import Outside, Records
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ def load_records(
     for aside in (book.load(now), journal.load(now), decisions.open(now)):
         if aside:
             notifier.notify(AlertKind.TORN_RECORD, aside)
-    return Records(book, journal, decisions, HaltSwitch(logs / "HALT"), InputLog(logs / "inputs.jsonl"))
+    return Records(logs, book, journal, decisions, HaltSwitch(logs / "HALT"), InputLog(logs / "inputs.jsonl"))
 
 
 def set_capital(book: Book, capital: Decimal, clock: Clock, unresolved: Sequence[OrderIntent] = ()) -> str | None:
@@ -81,24 +82,12 @@ def set_capital(book: Book, capital: Decimal, clock: Clock, unresolved: Sequence
 
 
 def assemble(
-    logs: Path,
-    records: Records,
-    rules: Rules,
-    order_timeout: timedelta,
-    clock: Clock,
-    prices: PriceSource,
-    broker: Broker,
-    notifier: Notifier,
-    disk_free: Callable[[], int] | None = None,
-    state: State | None = None,
-    pulse: Callable[[], None] = lambda: None,
+    records: Records, outside: Outside, rules: Rules, order_timeout: timedelta, state: State | None = None
 ) -> Engine:
-    """`state` is shared with what must see the newest prices, which is the simulated account; `pulse` see Executor.
-
-    `disk_free` is asked at each check; by default it is the free space of the logs folder's disk.
-    """
-    executor = Executor(
-        clock, broker, records.book, records.journal, records.switch, notifier, rules, order_timeout, pulse
+    """`state` is shared with what must see the newest prices, which is the simulated account."""
+    executor = Executor(records, outside, rules, order_timeout)
+    free = outside.disk_free or (lambda: shutil.disk_usage(records.folder).free)
+    alerts = Alerts(outside.notifier)
+    return Engine(
+        outside.clock, outside.prices, outside.broker, executor, records, alerts, rules, free, state or State()
     )
-    free = disk_free or (lambda: shutil.disk_usage(logs).free)
-    return Engine(clock, prices, broker, executor, records, Alerts(notifier), rules, free, state or State())

@@ -30,6 +30,7 @@ from qqqbot.model.values import (
     Action,
     Decide,
     Market,
+    OrderIntent,
     Plan,
     Portfolio,
     Quote,
@@ -37,25 +38,47 @@ from qqqbot.model.values import (
     Session,
     Snapshot,
 )
-from qqqbot.records.book import Book
-from qqqbot.records.halt import HaltSwitch
-from qqqbot.records.inputs import InputLog
-from qqqbot.records.journal import OrderJournal
-from qqqbot.records.jsonl import SCHEMA, AppendOnlyFile
+from qqqbot.records.jsonl import SCHEMA
 from qqqbot.records.status_file import Flip, FlipOrder, Flips
 from qqqbot.runtime.daily_log import pairs
 from qqqbot.strategy.flip import outlook
 from qqqbot.strategy.planning import decide
 from qqqbot.trading.alerts import Alerts
 from qqqbot.trading.executor import Executor
+from qqqbot.trading.parts import Records
 
 log = logging.getLogger(__name__)
 
 # Sell, buy and see that all is done are three; the rest is for partial fills.
 MAX_ROUNDS = 6
 FAILURES_BEFORE_NOTICE = 3
+FAILED = "FAILED"
+"""the action of a check that could not be made"""
 ALERTS_OF_GATES = (AlertKind.HALT, AlertKind.MISMATCH, AlertKind.DISK, AlertKind.ORDER_LIMIT)
 """What the trade gates begin and end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What the newest round of a check came to. `row` is its line in decisions.jsonl."""
+
+    at: datetime
+    action: str
+    sentence: str
+    error: Reason | None
+    """the code of what kept it from trading, None if nothing did"""
+    row: dict[str, Any]
+    complete: bool = False
+    """it looked at everything that can be wrong: no trouble that it did not report exists"""
+
+    @property
+    def failed(self) -> bool:
+        return self.action == FAILED
+
+    @property
+    def good(self) -> bool:
+        """Nothing was wrong: a closed exchange is not an error, a halt is."""
+        return not self.failed and self.error is None
 
 
 @dataclass
@@ -65,28 +88,17 @@ class State:
     table: SessionTable | None = None
     account: AccountSnapshot | None = None
     market: Market | None = None
-    last_check: dict[str, Any] | None = None
-    last_signal: dict[str, Any] | None = None
+    last_check: Check | None = None
+    last_signal: Check | None = None
     flips: Flips | None = None
     """of the last check that had a signal; None until one had"""
     agrees: bool | None = None
     failures_in_row: int = 0
 
 
-@dataclass(frozen=True)
-class Records:
-    """The files that outlive the process."""
-
-    book: Book
-    journal: OrderJournal
-    decisions: AppendOnlyFile
-    switch: HaltSwitch
-    inputs: InputLog
-
-
 @dataclass
 class Engine:
-    """One account, one rule. `disk_free` gives the free bytes of the logs folder."""
+    """One account, one rule. `disk_free` returns the free bytes of the disk that holds the records."""
 
     clock: Clock
     prices: PriceSource
@@ -193,14 +205,16 @@ class Engine:
         self.records.decisions.append(row)
         self.records.inputs.record(snapshot, self.rules, row)
         self._log(row)
-        self.state.last_check = row
-        if plan.signal is not None:
-            self.state.last_signal, self._signalled = row, snapshot
-        self.state.agrees = next((gate.passed for gate in plan.gates if gate.name == "book"), self.state.agrees)
         code = plan.blocked_by.code if plan.blocked_by else None
+        book = next((gate for gate in plan.gates if gate.name == "book"), None)
+        check = Check(snapshot.now, plan.action.value, plan.sentence, code, row, complete=book is not None)
+        self.state.last_check = check
+        if plan.signal is not None:
+            self.state.last_signal, self._signalled = check, snapshot
+        self.state.agrees = book.passed if book else self.state.agrees
         self._count_failure(code in PRICE_ERRORS, plan.sentence, snapshot.exchange_open)
         self.alerts.end(AlertKind.BROKER)
-        if "book" in {gate.name for gate in plan.gates}:
+        if check.complete:
             failed = [gate for gate in plan.gates if not gate.passed]
             for kind in ALERTS_OF_GATES:
                 troubles = [gate.sentence for gate in failed if gate.code is not None and gate.code.alert is kind]
@@ -209,14 +223,15 @@ class Engine:
     def _failed(self, began: datetime, error: Exception) -> None:
         """The line of a check that could not be made, even where the disk does not take it."""
         name = Reason.of(error)
-        row = self._row(began, 0, self.clock.now()) | {
+        now = self.clock.now()
+        row = self._row(began, 0, now) | {
             "session": None,
             "exchange_open": None,
-            "action": "FAILED",
+            "action": FAILED,
             "sentence": str(error),
             "error": name,
         }
-        self.state.last_check = row
+        self.state.last_check = Check(now, FAILED, str(error), name, row)
         self._log(row)
         self._count_failure(True, f"{name}: {error}", self._session() is not None)
         self._lasting(AlertKind.BROKER, isinstance(error, BrokerUnavailable), str(error))
@@ -272,7 +287,24 @@ class Engine:
     def _log(self, row: Mapping[str, Any]) -> None:
         keys = ("action", "error", "target", "held", "price", "short_ma", "long_ma", "equity", "sentence")
         line = pairs(**{key: row.get(key) for key in keys if row.get(key) is not None})
-        log.log(logging.WARNING if row["action"] == "FAILED" else logging.INFO, line)
+        log.log(logging.WARNING if row["action"] == FAILED else logging.INFO, line)
+
+    def portfolio(self) -> Portfolio:
+        """What the bot owns, by its own book."""
+        return self.records.book.ledger.portfolio()
+
+    def equity(self) -> float | None:
+        """The portfolio's value at the newest prices; None if it is not known."""
+        market = self.state.market
+        return equity_of(self.portfolio(), {s: market.quote(s).price for s in SYMBOLS} if market else None)
+
+    def halted(self) -> str | None:
+        """Why trading is halted; None if it is not."""
+        return self.records.switch.reason()
+
+    def unresolved(self) -> tuple[OrderIntent, ...]:
+        """Orders whose outcome is not known yet."""
+        return self.records.journal.unresolved()
 
     def seen(self, market: Market, account: AccountSnapshot) -> Snapshot:
         """What a check would decide on, given these answers. Raises PricesUnavailable, CalendarEnded."""

@@ -10,14 +10,12 @@ Rule 4: fills go to the book before the outcome goes to the journal: a death in 
 """
 
 import logging
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
 from qqqbot.model.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRejected
 from qqqbot.model.executions import newest_revisions
 from qqqbot.model.new_york import new_york_date
-from qqqbot.model.ports import Broker, Clock, Notifier
 from qqqbot.model.reasons import AlertKind
 from qqqbot.model.values import (
     Fill,
@@ -32,12 +30,10 @@ from qqqbot.model.values import (
     Snapshot,
     Split,
 )
-from qqqbot.records.book import Book
-from qqqbot.records.halt import HaltSwitch
-from qqqbot.records.journal import OrderJournal
 from qqqbot.records.ledger import pending_splits
 from qqqbot.runtime.daily_log import pairs
 from qqqbot.strategy.risk import refusal
+from qqqbot.trading.parts import Outside, Records
 
 log = logging.getLogger(__name__)
 
@@ -51,28 +47,12 @@ CANCEL_GRACE_SECONDS = 20
 class Executor:
     """Sends orders one at a time and finds out what became of them."""
 
-    def __init__(
-        self,
-        clock: Clock,
-        broker: Broker,
-        book: Book,
-        journal: OrderJournal,
-        switch: HaltSwitch,
-        notifier: Notifier,
-        rules: Rules,
-        timeout: timedelta,
-        pulse: Callable[[], None] = lambda: None,
-    ) -> None:
-        self._clock = clock
-        self._broker = broker
-        self._book = book
-        self._journal = journal
-        self._switch = switch
-        self._notifier = notifier
+    def __init__(self, records: Records, outside: Outside, rules: Rules, timeout: timedelta) -> None:
+        self._book, self._journal, self._switch = records.book, records.journal, records.switch
+        self._clock, self._broker, self._notifier = outside.clock, outside.broker, outside.notifier
+        self.pulse = outside.pulse
         self._rules = rules
         self._timeout = timeout
-        self.pulse = pulse
-        """called again and again while something is waited for: the process lives"""
         self._absent_since: dict[str, float] = {}
         """order_ref -> monotonic seconds: a clock that is set must not make five minutes of five seconds"""
         self._waiting_for = ""

@@ -78,7 +78,7 @@ def test_an_abort_from_another_thread_ends_the_job_that_runs() -> None:
     with receiving() as receiver:
         receiver.hangs = True
         with pytest.raises(ChildStopped, match="stopping"):
-            jobs.run("notifications.ping_child", {"url": receiver.url(""), "timeout": 60}, 60)
+            jobs.run("notifications.deliver", {"url": receiver.url(""), "timeout": 60}, 60)
     assert time.monotonic() - begun < 10
     timer.join()
     with pytest.raises(ChildProcessError):  # no child, and no zombie, is ours

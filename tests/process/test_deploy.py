@@ -239,7 +239,7 @@ def test_the_gateway_writes_into_a_folder_of_the_host_that_docker_never_makes() 
 def test_the_owners_commands_at_the_head_exist_and_are_the_manuals() -> None:
     told = re.findall(r"docker compose -f deploy/compose\.yaml (?:exec|run --rm) bot (python .*)", COMPOSE.read_text())
     assert told == [
-        "python -m qqqbot.notifications.send_test",
+        "python -m qqqbot.notifications.try_channels",
         "python monitor.py --status",
         "python qqq_trading_bot.py --adopt",
     ]
@@ -280,11 +280,11 @@ def container(checkout: Checkout, tmp_path: Path) -> Callable[..., "subprocess.C
 def test_in_the_container_the_alarms_can_be_tested(
     container: Callable[..., "subprocess.CompletedProcess[str]"], tmp_path: Path
 ) -> None:
-    nothing = container("-m", "qqqbot.notifications.send_test")
+    nothing = container("-m", "qqqbot.notifications.try_channels")
     assert (nothing.returncode, "No channel of notification is configured" in nothing.stderr) == (2, True)
     with receiving() as phone:
         (tmp_path / "secrets/notify_urls").write_text(phone.json_url())
-        done = container("-m", "qqqbot.notifications.send_test")
+        done = container("-m", "qqqbot.notifications.try_channels")
     assert (done.returncode, done.stdout) == (0, "channel 1 (json): delivered\n"), done.stderr
     assert len(phone.messages) == 1
 

@@ -58,7 +58,7 @@ def test_an_order_that_nobody_fills_is_cancelled_and_tried_again_by_the_next_che
     with trading(tmp_path) as trader:
         trader.at.gateway.next_order(fills=False)
         trader.check(Holding.QQQ)
-        assert "not filled within 20 s and cancelled" in (trader.engine.state.last_check or {})["sentence"]
+        assert "not filled within 20 s and cancelled" in trader.last_check().sentence
         assert len(trader.at.gateway.recording.requests("placeOrder")) == 1
         trader.check(Holding.QQQ)
         assert trader.settled(Holding.QQQ)
@@ -82,7 +82,7 @@ def test_a_refused_order_is_not_tried_again_in_the_same_check(tmp_path: Path, st
         trader.at.gateway.next_order(reject=(201, "no funds"), reject_status=status)
         trader.check(Holding.QQQ)
         assert len(trader.at.gateway.recording.requests("placeOrder")) == 1
-        assert "no funds" in (trader.engine.state.last_check or {})["sentence"]
+        assert "no funds" in trader.last_check().sentence
         trader.check(Holding.QQQ)
         assert trader.settled(Holding.QQQ)
         trader.assert_true_to_the_gateway()
@@ -126,7 +126,7 @@ def test_a_line_that_is_lost_in_a_rotation_leaves_one_order_and_its_outcome(tmp_
         gateway.lose_line()
         eventually(lambda: trader.at.broker.problem() is not None)
         trader.check(Holding.QQQ)
-        assert (trader.engine.state.last_check or {})["error"] == "BrokerUnavailable"
+        assert trader.last_check().error == "BrokerUnavailable"
         gateway.restore_line(data_kept=False)
         trader.settle(Holding.QQQ)
         trader.assert_true_to_the_gateway()
@@ -137,7 +137,7 @@ def test_shares_bought_by_hand_stop_the_trading(tmp_path: Path) -> None:
         trader.check(Holding.QQQ)
         trader.at.gateway.manual_trade("QQQ", 5)
         trader.check(Holding.TQQQ)
-        assert (trader.engine.state.last_check or {})["error"] == "LedgerMismatch"
+        assert trader.last_check().error == "LedgerMismatch"
         assert len(trader.at.gateway.recording.requests("placeOrder")) == 1
 
 
@@ -175,7 +175,7 @@ def test_a_cash_account_buys_when_the_sale_has_settled(tmp_path: Path) -> None:
     with trading(tmp_path, Account("DU1234567", cash=Decimal(100_000))) as trader:
         trader.check(Holding.QQQ)
         trader.check(Holding.TQQQ)
-        assert "waits for settlement" in (trader.engine.state.last_check or {})["sentence"]
+        assert "waits for settlement" in trader.last_check().sentence
         assert trader.at.gateway.position("TQQQ") == 0
         trader.at.clock.move(24 * 3600)
         trader.check(Holding.TQQQ)
@@ -223,11 +223,11 @@ def test_a_fill_that_nobody_read_on_its_day_is_told_as_lost_and_not_as_refused(t
             new = Trader(at, tmp_path)
             for _ in range(8):
                 new.check(Holding.QQQ)
-                assert (new.engine.state.last_check or {})["error"] == "LedgerMismatch"
+                assert new.last_check().error == "LedgerMismatch"
                 clock.move(60)
                 at.sound()
             assert not new.records.journal.unresolved()
-            told = [item["kind"] for item in new.notifier.recent]
+            told = [event.kind for event in new.notifier.recent]
             assert ("order_lost" in told, "order_refused" in told, "broker" in told) == (True, False, False)
             assert len(gateway.orders) == 1
             new.close()

@@ -1,4 +1,4 @@
-"""The log's notifier, lasting troubles, and the channels over real processes and a real receiver on loopback."""
+"""The channels over real processes and a real receiver on loopback."""
 
 import json
 import subprocess
@@ -11,52 +11,27 @@ from pathlib import Path
 
 import pytest
 
-from qqqbot.model.reasons import AlertKind
-from qqqbot.notifications.channels import Channel, Channels, Letter, Message
-from qqqbot.notifications.deliver_child import reason
+from qqqbot.notifications.channels import Channel, Channels, Message
 from qqqbot.runtime.child_process import ChildFailed, ChildJobs
-from qqqbot.runtime.clock import VirtualClock
-from qqqbot.trading.alerts import KEPT, Alerts, LogNotifier
 from standins.receiver import Receiver, receiving, until
-from tests.support.builders import NOW
-from tests.support.fakes import FakeNotifier
+from tests.support.fakes import World
+from tests.support.notified_life import WHO, Life, open_troubles, settled
 
 TOKEN = "hunter2hunter2"
 MESSAGE = Message("qqqbot LIVE ...567: traded", "SELL 5 QQQ\nsecond line")
 
 
-def test_the_log_has_every_notice_and_the_status_the_newest(caplog: pytest.LogCaptureFixture) -> None:
-    notifier = LogNotifier(VirtualClock(NOW))
-    for number in range(KEPT + 1):
-        notifier.notify(AlertKind.TRADE, f"number {number}")
-    assert len(caplog.records) == KEPT + 1
-    assert len(notifier.recent) == KEPT
-    assert notifier.recent[-1] == {"kind": "trade", "text": f"number {KEPT}", "at": NOW.isoformat()}
-
-
-def test_a_trouble_is_told_when_it_begins_and_when_it_is_over() -> None:
-    told = FakeNotifier()
-    alerts = Alerts(told)
-    alerts.begin(AlertKind.BROKER, "no answer", NOW)
-    alerts.begin(AlertKind.BROKER, "still no answer", NOW + timedelta(minutes=15))
-    assert alerts.lasting() == [{"kind": "broker", "text": "still no answer", "at": NOW.isoformat()}]
-    alerts.end(AlertKind.BROKER)
-    alerts.end(AlertKind.BROKER)
-    assert told.told == [("broker", "no answer"), ("broker", "over: still no answer")]
-    assert alerts.lasting() == []
-
-
 # ---- channels
 
 
-class Settled:
-    """What a hand-over was told of its message."""
+class Acceptances:
+    """Counts how often a channel said that it accepted the message."""
 
     def __init__(self) -> None:
-        self.heard: list[bool] = []
+        self.count = 0
 
-    def __call__(self, delivered: bool) -> None:
-        self.heard.append(delivered)
+    def __call__(self) -> None:
+        self.count += 1
 
 
 @contextmanager
@@ -69,14 +44,14 @@ def channels(*urls: str, deadline: float = 30, pauses: tuple[float, ...] = ()) -
 
 
 def test_a_message_arrives_on_every_channel_and_is_delivered_once() -> None:
-    settled = Settled()
+    accepted = Acceptances()
     with receiving() as one, receiving() as other, channels(one.json_url(TOKEN), other.json_url()) as sent:
-        sent.put(MESSAGE, settled)
+        sent.put(MESSAGE, accepted)
         for receiver in (one, other):
             until(lambda receiver=receiver: receiver.messages)
             assert [(m["title"], m["message"]) for m in receiver.messages] == [(MESSAGE.title, MESSAGE.body)]
         sent.close(20)
-        assert settled.heard == [True]
+        assert accepted.count == 2
         assert sent.failure is None
 
 
@@ -91,13 +66,13 @@ def test_only_the_channel_that_failed_is_tried_again() -> None:
 
 
 def test_a_channel_that_refuses_delays_no_other_and_is_named() -> None:
-    settled = Settled()
+    accepted = Acceptances()
     with receiving() as good, receiving() as bad:
         bad.statuses = [401] * 9
         with channels(good.json_url(), bad.json_url(TOKEN), pauses=(60.0,)) as sent:
             for _ in range(3):
-                sent.put(MESSAGE, settled)
-            until(lambda: settled.heard == [True] * 3)
+                sent.put(MESSAGE, accepted)
+            until(lambda: accepted.count == 3)
             assert len(good.messages) == 3
             assert len(bad.messages) <= 1, "its first message waits for its second try"
             sent.close(20)
@@ -109,46 +84,47 @@ def test_a_channel_that_refuses_delays_no_other_and_is_named() -> None:
 @pytest.mark.parametrize("first", [True, False], ids=["hangs first", "hangs last"])
 @pytest.mark.parametrize("way", ["hangs", "drips"])
 def test_a_channel_that_hangs_or_drips_silences_no_other(first: bool, way: str) -> None:
-    settled = Settled()
+    accepted = Acceptances()
     with receiving() as good, receiving() as bad:
         setattr(bad, way, True)
         urls = (bad.json_url(), good.json_url())
         with channels(*(urls if first else urls[::-1]), deadline=30) as sent:
             for _ in range(2):
-                sent.put(MESSAGE, settled)
-            until(lambda: settled.heard == [True, True])
+                sent.put(MESSAGE, accepted)
+            until(lambda: accepted.count == 2)
             assert len(good.messages) == 2
             assert len(bad.messages) <= 1, "its own deadline is not over"
 
 
-def test_a_message_that_no_channel_takes_is_told_as_undelivered_and_every_channel_is_named() -> None:
-    settled = Settled()
+def test_a_message_that_no_channel_accepts_is_not_called_accepted_and_every_channel_is_named() -> None:
+    accepted = Acceptances()
     with receiving() as bad:
         bad.statuses = [503] * 9
         with channels(bad.json_url(TOKEN), f"json://127.0.0.1:9/{TOKEN}", pauses=(0.01,)) as sent:
-            sent.put(MESSAGE, settled)
-            until(lambda: settled.heard == [False])
+            sent.put(MESSAGE, accepted)
+            until(lambda: "channel 1" in (sent.failure or "") and "channel 2" in (sent.failure or ""))
             assert sent.failure == (
                 "channel 1 (json) refused it with HTTP status 503; channel 2 (json) cannot be reached; "
                 "try it with ./bot_control.sh notify-test"
             )
+            assert accepted.count == 0
             bad.statuses = []
-            sent.put(MESSAGE, settled)
-            until(lambda: settled.heard == [False, True])
+            sent.put(MESSAGE, accepted)
+            until(lambda: accepted.count == 1)
             until(lambda: (sent.failure or "").startswith("channel 2 (json) cannot be reached; try"))
 
 
 def test_many_channels_that_hang_are_closed_in_the_time_of_one() -> None:
-    settled = Settled()
+    accepted = Acceptances()
     with receiving() as receiver:
         receiver.hangs = True
         sent = Channels((receiver.json_url(),) * 3, deadline_seconds=60).start()
-        sent.put(MESSAGE, settled)
+        sent.put(MESSAGE, accepted)
         until(lambda: len(receiver.messages) == 3)
         begun = time.monotonic()
         sent.close(1)
         assert time.monotonic() - begun < 2.5
-        assert settled.heard == [False], "which the next process tells"
+        assert accepted.count == 0
 
 
 @pytest.mark.parametrize(
@@ -162,23 +138,12 @@ def test_many_channels_that_hang_are_closed_in_the_time_of_one() -> None:
 )
 def test_what_is_wrong_is_told_without_the_address(url: str, problem: str) -> None:
     channel = Channel(2, url)
-    told = channel.deliver(Letter(MESSAGE, 1, Settled()))
+    accepted = Acceptances()
+    told = channel.deliver((MESSAGE, accepted))
+    assert accepted.count == 0
     assert told is not None
     assert told.startswith(f"channel 2 ({url.partition(':')[0]}) {problem}")
     assert TOKEN not in told
-
-
-@pytest.mark.parametrize(
-    ("heard", "told"),
-    [
-        (["Failed to send it: Forbidden, error=403."], "refused it with HTTP status 403"),
-        (["A Connection error occurred sending to hunter2."], "cannot be reached"),
-        (["Unparseable URL tgram://hunter2", "hunter2 said no"], "did not take it"),
-        ([], "did not take it"),
-    ],
-)
-def test_of_what_the_library_says_only_our_own_words_are_passed_on(heard: list[str], told: str) -> None:
-    assert reason(heard) == told
 
 
 def test_a_receiver_that_hangs_is_given_up_at_the_deadline() -> None:
@@ -187,7 +152,7 @@ def test_a_receiver_that_hangs_is_given_up_at_the_deadline() -> None:
         begun = time.monotonic()
         problem = Channel(1, receiver.json_url(TOKEN), deadline_seconds=3).problem(MESSAGE)
         assert time.monotonic() - begun < 15
-        assert problem == "did not take it: no answer within 3 s"
+        assert problem == "did not accept it: no answer within 3 s"
 
 
 def command_lines() -> str:
@@ -213,11 +178,11 @@ def test_no_secret_is_in_a_command_line_or_an_environment() -> None:
         sent.put(MESSAGE)
         until(lambda: receiver.messages)
         seen = command_lines()
-        assert "qqqbot.notifications.deliver_child" in seen, "the child that holds the secret runs at this moment"
+        assert "qqqbot.notifications.deliver" in seen, "the child that holds the secret runs at this moment"
         assert TOKEN not in seen
-        assert not any(TOKEN.encode() in environment for environment in environments_of("deliver_child"))
+        assert not any(TOKEN.encode() in environment for environment in environments_of("notifications.deliver"))
         sent.close(0)
-        until(lambda: "qqqbot.notifications.deliver_child" not in command_lines())
+        until(lambda: "qqqbot.notifications.deliver" not in command_lines())
 
 
 def test_the_heavy_library_stays_in_the_child() -> None:
@@ -226,12 +191,55 @@ def test_the_heavy_library_stays_in_the_child() -> None:
     assert not {"apprise", "requests", "ssl", "http.client"} & set(loaded)
 
 
+# ---- the notifier over real channels
+
+
+def test_a_halt_is_told_over_real_channels_once_one_of_them_works(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    with receiving() as phone:
+        phone.statuses = [503] * 2
+        life = Life(world)
+        settled(life)
+        life.notifier.channels = channels = Channels((phone.json_url(),), pauses=(0.01,)).start()
+        life.engine.records.switch.halt("by hand")
+        life.check()
+        until(lambda: channels.failure)
+        assert open_troubles(life) == []
+        life.look()
+        assert len(phone.messages) == 2, "tried twice, given up, and silent for an hour"
+        world.clock.advance(timedelta(hours=1))
+        life.look()
+        until(lambda: open_troubles(life) == ["halt"])
+        life.notifier.close()
+        assert phone.titles() == [f"{WHO}: Trading is stopped"] * 3
+
+
+def test_a_stop_in_the_middle_of_a_delivery_leaves_it_to_the_next_process(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    with receiving() as phone:
+        life = Life(world)
+        settled(life)
+        phone.hangs = True
+        life.notifier.channels = Channels((phone.json_url(),)).start()
+        life.engine.records.switch.halt("by hand")
+        life.check()
+        until(lambda: phone.messages)
+        life.notifier.close()
+        assert open_troubles(life) == []
+        phone.hangs = False
+        life.start()
+        life.notifier.channels = Channels((phone.json_url(),)).start()
+        life.check()
+        until(lambda: open_troubles(life) == ["halt"])
+        life.notifier.close()
+
+
 # ---- the child
 
 
 def test_a_job_that_is_nonsense_is_a_failure_that_quotes_nothing() -> None:
     with pytest.raises(ChildFailed) as failed:
-        ChildJobs().run("notifications.deliver_child", {TOKEN: TOKEN}, 30)
+        ChildJobs().run("notifications.deliver", {TOKEN: TOKEN}, 30)
     assert str(failed.value) == "the process ended with status 1 and without an answer"
 
 
@@ -239,7 +247,7 @@ def test_an_aborted_runner_starts_no_child() -> None:
     jobs = ChildJobs()
     jobs.abort()
     with pytest.raises(ChildFailed, match="stopping"):
-        jobs.run("notifications.deliver_child", {}, 30)
+        jobs.run("notifications.deliver", {}, 30)
 
 
 def test_a_child_whose_parent_died_ends_by_itself() -> None:
@@ -247,7 +255,7 @@ def test_a_child_whose_parent_died_ends_by_itself() -> None:
     with receiving() as receiver:
         receiver.hangs = True
         job = json.dumps({"url": receiver.url(""), "timeout": 60})
-        child = subprocess.Popen([sys.executable, "-m", "qqqbot.notifications.ping_child", "0"], stdin=subprocess.PIPE)
+        child = subprocess.Popen([sys.executable, "-m", "qqqbot.notifications.deliver", "0"], stdin=subprocess.PIPE)
         assert child.stdin is not None
         child.stdin.write(job.encode())
         child.stdin.close()
@@ -261,7 +269,7 @@ def notify_test(folder: Path, **environment: str) -> "subprocess.CompletedProces
     from drill.checkout import ROOT
 
     return subprocess.run(
-        [sys.executable, "-m", "qqqbot.notifications.send_test"],
+        [sys.executable, "-m", "qqqbot.notifications.try_channels"],
         cwd=ROOT,
         env={"PATH": "/usr/bin:/bin", "QQQBOT_CONFIG": str(folder / "config.json"), **environment},
         capture_output=True,

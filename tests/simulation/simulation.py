@@ -46,6 +46,7 @@ from qqqbot.trading import adoption as ownership
 from qqqbot.trading.assembly import Identity, assemble, load_records, set_capital
 from qqqbot.trading.engine import State
 from qqqbot.trading.loop import poll, timetable
+from qqqbot.trading.parts import Outside
 from tests.simulation.sim_broker import ACCOUNT
 from tests.simulation.sim_world import CAPITAL, RULES, Death, OwnerStops, World, rows
 
@@ -189,18 +190,14 @@ class Life:
             if world.broker_outside
             else PaperBroker(records.book, world.clock, lambda: state.market, Decimal(1))
         )
-        self.engine = assemble(
-            world.logs,
-            records,
-            world.rules,
-            ORDER_TIMEOUT,
+        outside = Outside(
             world.clock,
             FailingPrices(world),
             FailingBroker(inner, world),
             notifier,
             disk_free=lambda: 0 if world.happens(0.1) else 10**10,
-            state=state,
         )
+        self.engine = assemble(records, outside, world.rules, ORDER_TIMEOUT, state)
 
     def live(self) -> None:
         """Poll until the world ends. Raises Death, OwnerStops."""
@@ -243,7 +240,8 @@ class Life:
 
     def _check_settled(self) -> None:
         """From the second check after the last fault on, each one ends in the rule's holding."""
-        last = self.engine.state.last_check
+        check = self.engine.state.last_check
+        last = check.row if check is not None else None
         if last is not None and last["exchange_open"] and last["timestamp"] >= self._world.settled_from.isoformat():
             assert last["action"] == Action.HOLD, f"not settled: {last['sentence']}"
             assert last["target"] == last["held"], f"holds {last['held']}, wants {last['target']}: {last['sentence']}"

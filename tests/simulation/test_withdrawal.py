@@ -83,7 +83,7 @@ def test_the_daemon_starts_with_the_old_capital_and_says_so(in_flight: World) ->
     config = Config(total_capital=20_000)
     daemon = Daemon(config, in_flight.logs, in_flight.clock, in_flight.prices, FakeAccount(in_flight.broker))
     assert daemon.once()
-    assert [notice["kind"] for notice in daemon.notifier.recent][:1] == ["total_capital"]
+    assert [event.kind for event in daemon.log_notifier.recent][:1] == ["total_capital"]
     ledger = in_flight.records().book.ledger
     assert (ledger.total_capital, ledger.cash) == (Decimal(100_000), CASH_AFTER_THE_BUY)
     assert ledger.shares[QQQ] == 211

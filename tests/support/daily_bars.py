@@ -14,6 +14,7 @@ from qqqbot.model.values import Bar, Market, Mode, Quote, Rules, Session
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.trading.assembly import Identity, assemble, load_records, set_capital
 from qqqbot.trading.engine import State
+from qqqbot.trading.parts import Outside
 from tests.support.fakes import FakeNotifier
 
 CAPITAL = Decimal(100_000)
@@ -55,9 +56,8 @@ def drive(logs: Path, prices: Prices, rules: Rules, first: int) -> tuple[list[di
     records = load_records(logs, Identity(Mode.DRY_RUN, ACCOUNT), clock, FakeNotifier())
     set_capital(records.book, CAPITAL, clock)
     broker = PaperBroker(records.book, clock, lambda: state.market, Decimal(1))
-    engine = assemble(
-        logs, records, rules, timedelta(seconds=60), clock, source, broker, FakeNotifier(), lambda: 10**12, state
-    )
+    outside = Outside(clock, source, broker, FakeNotifier(), disk_free=lambda: 10**12)
+    engine = assemble(records, outside, rules, timedelta(seconds=60), state)
     for session in source.table.sessions[first : len(prices)]:
         clock.advance(session.close - BEFORE_CLOSE - clock.now())
         engine.step()

@@ -37,7 +37,8 @@ from qqqbot.records.book import Book
 from qqqbot.records.jsonl import AppendOnlyFile, Row
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.trading.assembly import Identity, assemble, load_records, set_capital
-from qqqbot.trading.engine import Engine, Records, State
+from qqqbot.trading.engine import Engine, State
+from qqqbot.trading.parts import Outside, Records
 from tests.support.builders import ACCOUNT, NOW, PRICE, RULES, TQQQ_PRICE, market, table
 
 
@@ -276,17 +277,8 @@ class World:
         records = records or self.records()
         if later := set_capital(records.book, self.capital, self.clock, records.journal.unresolved()):
             self.listener.notify(AlertKind.TOTAL_CAPITAL, later)
-        return assemble(
-            self.logs,
-            records,
-            self.rules,
-            self.timeout,
-            self.clock,
-            self.prices,
-            self.broker,
-            self.listener,
-            disk_free=lambda: 10 * 1024**3,
-        )
+        outside = Outside(self.clock, self.prices, self.broker, self.listener, disk_free=lambda: 10 * 1024**3)
+        return assemble(records, outside, self.rules, self.timeout)
 
     def rows(self, name: str) -> list[dict[str, Any]]:
         """The complete rows of one of the records."""

@@ -13,7 +13,8 @@ from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import Holding, Market, OrderType
 from qqqbot.trading.alerts import LogNotifier
 from qqqbot.trading.assembly import Identity, assemble, load_records, set_capital
-from qqqbot.trading.engine import Engine
+from qqqbot.trading.engine import Check, Engine
+from qqqbot.trading.parts import Outside
 from standins.ib_gateway import Account
 from tests.support.builders import RULES, market, table
 from tests.support.ib_desk import HASTY, QUICK, Desk, desk, eventually
@@ -45,9 +46,8 @@ class Trader:
         set_capital(self.records.book, Decimal(100_000), at.clock)
         order_type = OrderType.LIMIT if limit else OrderType.MARKET
         rules = replace(RULES, order_type=order_type, max_orders_per_session=orders)
-        self.engine: Engine = assemble(
-            logs, self.records, rules, timedelta(seconds=20), at.clock, self.prices, at.broker, self.notifier
-        )
+        outside = Outside(at.clock, self.prices, at.broker, self.notifier)
+        self.engine: Engine = assemble(self.records, outside, rules, timedelta(seconds=20))
 
     def check(self, target: Holding | None = None) -> None:
         self.prices.target = target or self.prices.target
@@ -81,6 +81,10 @@ class Trader:
         assert len(refs) == len(set(refs))
         assert book.ledger.cash == gateway.account().cash
         assert not gateway.open_orders
+
+    def last_check(self) -> Check:
+        assert self.engine.state.last_check is not None
+        return self.engine.state.last_check
 
     def close(self) -> None:
         for part in (self.records.book, self.records.journal, self.records.decisions):

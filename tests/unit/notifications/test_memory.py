@@ -1,4 +1,4 @@
-"""Told is what has arrived: what was told survives the process, and what no channel took is told again."""
+"""What was told survives the process; what no channel accepted is sent again."""
 
 import json
 from datetime import date, timedelta
@@ -8,12 +8,11 @@ import pytest
 
 from qqqbot.model.reasons import AlertKind
 from qqqbot.model.values import Holding
-from qqqbot.notifications.channels import Channels
+from qqqbot.notifications.channels import GIVEN_UP_AFTER
 from qqqbot.notifications.memory import MOST_WAITING
-from standins.receiver import receiving, until
 from tests.support.builders import NOW, new_york
 from tests.support.fakes import World
-from tests.support.watch_life import WHO, Life, settled
+from tests.support.notified_life import WHO, Life, open_troubles, settled
 
 
 @pytest.fixture
@@ -68,11 +67,6 @@ def test_a_memory_that_cannot_be_written_stops_nothing(life: Life) -> None:
 TOLD_IN_VAIN = [f"{WHO}: Trading is stopped"]
 
 
-def open_troubles(life: Life) -> list[str]:
-    told = json.loads((life.world.logs / "notices.json").read_text())["told"]
-    return [kind for kind, row in told.items() if row["open"]]
-
-
 def halted_in_vain(life: Life) -> Life:
     """Trading is halted at NOW, and no channel took the message of it."""
     settled(life)
@@ -104,7 +98,8 @@ def test_what_is_new_takes_along_what_no_channel_took(life: Life) -> None:
     life.post.works = True
     life.world.broker.positions["TQQQ"] += 5
     life.check()
-    assert life.new() == [f"{WHO}: Trading is stopped; Account and book differ"]
+    assert life.new() == [], "the channels may still be trying to send the first message"
+    assert life.at(NOW + GIVEN_UP_AFTER) == [f"{WHO}: Trading is stopped; Account and book differ"]
     assert life.at(NOW + timedelta(hours=2)) == []
 
 
@@ -134,7 +129,7 @@ def test_what_was_under_way_at_a_death_is_told_by_the_next_process(life: Life) -
     life.post.works = None
     life.engine.records.switch.halt("by hand")
     life.check()
-    life.watch.look()
+    life.look()
     assert life.new() == TOLD_IN_VAIN, "once, though it has not arrived yet"
     life.post.works = True
     life.start()
@@ -150,7 +145,7 @@ def test_a_message_that_arrives_is_remembered_at_once_and_without_another_look(l
     life.post.works = None
     life.engine.records.switch.halt("by hand")
     life.check()
-    life.post.flying.pop()(True)
+    life.post.flying.pop()()
     assert open_troubles(life) == ["halt"]
     life.post.works = True
     life.new()
@@ -174,7 +169,7 @@ def test_trades_that_no_channel_took_are_told_in_one_message_with_the_next(life:
 
 def test_news_is_kept_from_the_moment_it_happens(life: Life) -> None:
     settled(life)
-    life.watch.notify(AlertKind.SPLIT, "QQQ 2:1")
+    life.notifier.notify(AlertKind.SPLIT, "QQQ 2:1")
     life.start()
     life.check()
     assert life.new() == [f"{WHO}: A split was recorded"]
@@ -186,17 +181,16 @@ def test_news_is_kept_from_the_moment_it_happens(life: Life) -> None:
 def test_of_the_news_that_waits_the_newest_fifty_are_kept(life: Life) -> None:
     halted_in_vain(life)
     for number in range(MOST_WAITING + 5):
-        life.watch.notify(AlertKind.SPLIT, f"number {number}.")
+        life.notifier.notify(AlertKind.SPLIT, f"number {number}.")
     life.post.works = True
-    life.watch.look()
-    assert len(life.new()) == 1
+    assert len(life.at(NOW + GIVEN_UP_AFTER)) == 1
     assert "number 4." not in life.bodies[0]
     assert [f"number {n}." in life.bodies[0] for n in (5, MOST_WAITING + 4)] == [True, True]
 
 
 def test_another_accounts_news_is_not_told_as_this_ones(life: Life) -> None:
     settled(life)
-    life.watch.notify(AlertKind.SPLIT, "QQQ 2:1")
+    life.notifier.notify(AlertKind.SPLIT, "QQQ 2:1")
     life.world.broker.account = "DU7654321"
     life.world.broker.positions["QQQ"] = 0
     life.start()
@@ -215,7 +209,7 @@ def test_a_week_that_no_channel_took_is_told_again_with_the_same_beginning(life:
     life.start()
     assert life.at(new_york(friday, 14), check=True) == [f"{WHO}: The week"]
     assert life.bodies[0].partition("\n")[0] == first.partition("\n")[0]
-    assert "since the last letter" in life.bodies[0]
+    assert "since the last digest" in life.bodies[0]
     assert life.at(new_york(friday, 16)) == []
 
 
@@ -243,75 +237,59 @@ def test_a_login_that_no_channel_took_is_asked_for_again(life: Life) -> None:
     assert life.at(new_york(sunday, 19, 30)) == []
 
 
-def test_messages_that_arrive_in_another_order_leave_the_newest_state(life: Life) -> None:
+def test_a_trouble_that_ends_while_its_message_is_under_way_is_told_as_over_once_it_has_arrived(life: Life) -> None:
     settled(life)
     life.post.works = None
     life.engine.records.switch.halt("by hand")
     life.check()
+    assert life.new() == TOLD_IN_VAIN
     (life.world.logs / "HALT").unlink()
     life.check()
-    assert life.new() == [*TOLD_IN_VAIN, f"{WHO}: Over"]
-    began, over = life.post.flying
-    over(True)
-    began(True)
-    assert open_troubles(life) == []
+    assert life.new() == []
     life.post.works = True
+    life.post.flying.pop()()
+    life.look()
+    assert life.new() == [f"{WHO}: Over"]
     life.start()
     life.check()
     assert life.new() == []
 
 
-def test_what_no_channel_took_is_told_again_at_once_where_a_later_message_arrived(life: Life) -> None:
+def test_what_happens_while_a_message_is_under_way_is_told_once_it_has_arrived(life: Life) -> None:
     settled(life)
     life.post.works = None
     life.engine.records.switch.halt("by hand")
     life.check()
     life.world.broker.positions["TQQQ"] += 5
+    life.notifier.notify(AlertKind.SPLIT, "QQQ 2:1")
     life.check()
-    assert life.new() == [*TOLD_IN_VAIN, f"{WHO}: Account and book differ"]
-    lost, arrives = life.post.flying
-    lost(False)
-    arrives(True)
+    assert life.new() == TOLD_IN_VAIN
     life.post.works = True
-    life.watch.look()
-    assert life.new() == TOLD_IN_VAIN, "the channel works again"
+    life.post.flying.pop()()
+    life.look()
+    assert life.new() == [f"{WHO}: Account and book differ; A split was recorded"]
+    assert life.at(NOW + timedelta(hours=2)) == []
 
 
-def test_a_halt_is_told_over_real_channels_once_one_of_them_works(tmp_path: Path) -> None:
-    world = World(tmp_path)
-    with receiving() as phone:
-        phone.statuses = [503] * 2
-        life = Life(world)
-        settled(life)
-        life.watch.channels = channels = Channels((phone.json_url(),), pauses=(0.01,)).start()
-        life.engine.records.switch.halt("by hand")
-        life.check()
-        until(lambda: channels.failure)
-        assert open_troubles(life) == []
-        life.watch.look()
-        assert len(phone.messages) == 2, "tried twice, given up, and silent for an hour"
-        world.clock.advance(timedelta(hours=1))
-        life.watch.look()
-        until(lambda: open_troubles(life) == ["halt"])
-        life.watch.close()
-        assert phone.titles() == TOLD_IN_VAIN * 3
+def test_a_message_that_arrives_after_a_newer_one_was_sent_changes_nothing(life: Life) -> None:
+    settled(life)
+    life.post.works = None
+    life.engine.records.switch.halt("by hand")
+    life.check()
+    life.world.broker.positions["TQQQ"] += 5
+    life.engine.step()
+    life.new()
+    assert life.at(NOW + GIVEN_UP_AFTER) == [f"{WHO}: Trading is stopped; Account and book differ"]
+    late, newer = life.post.flying
+    late()
+    assert open_troubles(life) == []
+    newer()
+    newer()
+    assert open_troubles(life) == ["halt", "mismatch"], "a second channel that accepts it adds nothing"
+    assert life.at(NOW + timedelta(hours=2)) == []
 
 
-def test_a_stop_in_the_middle_of_a_delivery_leaves_it_to_the_next_process(tmp_path: Path) -> None:
-    world = World(tmp_path)
-    with receiving() as phone:
-        life = Life(world)
-        settled(life)
-        phone.hangs = True
-        life.watch.channels = Channels((phone.json_url(),)).start()
-        life.engine.records.switch.halt("by hand")
-        life.check()
-        until(lambda: phone.messages)
-        life.watch.close()
-        assert open_troubles(life) == []
-        phone.hangs = False
-        life.start()
-        life.watch.channels = Channels((phone.json_url(),)).start()
-        life.check()
-        until(lambda: open_troubles(life) == ["halt"])
-        life.watch.close()
+def test_a_clock_that_was_set_back_holds_no_message_back(life: Life) -> None:
+    halted_in_vain(life)
+    life.post.works = True
+    assert life.at(NOW - timedelta(hours=1)) == TOLD_IN_VAIN

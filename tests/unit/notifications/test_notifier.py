@@ -12,7 +12,7 @@ from qqqbot.runtime.clock import VirtualClock
 from qqqbot.strategy.rule import flip_prices
 from tests.support.builders import ACCOUNT, NOW, PRICE, RULES, closes, new_york, table
 from tests.support.fakes import World, is_rejected
-from tests.support.watch_life import WHO, Life, settled
+from tests.support.notified_life import WHO, Life, settled
 
 FRIDAY = date(2026, 12, 4)
 
@@ -40,7 +40,7 @@ def test_no_account_id_leaves_the_house(life: Life) -> None:
     life.check()
     assert life.new() == ["qqqbot LIVE ...567: Trading is stopped"]
     assert ACCOUNT not in life.bodies[0]
-    assert ACCOUNT not in life.watch.status_line("running")
+    assert ACCOUNT not in life.notifier.status_line("running")
 
 
 def test_a_halt_is_told_once_over_a_crash_loop_and_its_end_by_another_process(life: Life) -> None:
@@ -50,12 +50,12 @@ def test_a_halt_is_told_once_over_a_crash_loop_and_its_end_by_another_process(li
     assert life.new() == [f"{WHO}: Trading is stopped"]
     for _ in range(5):
         life.start()
-        life.watch.look()
+        life.look()
         life.check()
     assert life.new() == []
     (life.world.logs / "HALT").unlink()
     life.start()
-    life.watch.look()
+    life.look()
     assert life.new() == [], "before its first check a new process knows nothing"
     life.check()
     assert life.new() == [f"{WHO}: Over"]
@@ -141,7 +141,7 @@ def test_a_wrong_account_is_told_at_once_though_the_gateways_loss_has_been_told(
 def test_news_of_the_night_waits_for_the_morning(life: Life) -> None:
     settled(life)
     life.at(new_york(date(2026, 11, 24), 22))
-    life.watch.notify(AlertKind.TORN_RECORD, "trades.jsonl: an incomplete last line")
+    life.notifier.notify(AlertKind.TORN_RECORD, "trades.jsonl: an incomplete last line")
     assert life.at(new_york(date(2026, 11, 25), 3)) == []
     assert life.at(new_york(date(2026, 11, 25), 8)) == [f"{WHO}: An incomplete line was set aside"]
     assert "Tue 2026-11-24 22:00 ET" in life.bodies[0]
@@ -165,7 +165,7 @@ def test_a_daemon_that_waits_for_its_account_says_so_before_the_open(life: Life)
     assert life.at(new_york(date(2026, 11, 25), 9)) == ["qqqbot no account yet: The broker cannot be reached"]
     life.problem = None
     life.engine = life.world.start()
-    life.watch.engine = life.engine
+    life.notifier.engine = life.engine
     assert life.at(new_york(date(2026, 11, 25), 9, 35), check=True) == [f"{WHO}: Over"]
 
 
@@ -177,13 +177,13 @@ def test_the_week_is_told_after_its_last_session_once(life: Life) -> None:
     assert life.at(new_york(friday, 13, 10)) == [f"{WHO}: The week"]
     body = life.bodies[0]
     assert "to 2026-11-27" in body
-    assert "Value: 99,999.00 USD, +0.00% since the last letter, -1.00 USD (-0.00%) since the start." in body
-    assert "Owned: 211 QQQ + 5,049.00 USD cash." in body
-    assert "Trades since the last letter: 0." in body
+    assert "Value: 99,999.00 USD, +0.00% since the last digest, -1.00 USD (-0.00%) since the start." in body
+    assert "Held: 211 QQQ + 5,049.00 USD cash." in body
+    assert "Trades since the last digest: 0." in body
     flips = flip_prices([*closes(Holding.QQQ), PRICE], RULES)
     assert f"At {flips.enter_tqqq:,.2f} " in body, "of the session that comes, as the status page has it"
     assert "in the next session the rule would want TQQQ" in body
-    assert "Nothing is wrong." in body
+    assert "No problems." in body
     life.start()
     assert life.at(new_york(friday, 14), check=True) == []
     assert life.at(new_york(date(2026, 12, 3), 15), check=True) == []
@@ -191,7 +191,7 @@ def test_the_week_is_told_after_its_last_session_once(life: Life) -> None:
     life.check()
     life.new()
     assert life.at(new_york(FRIDAY, 16, 10)) == [f"{WHO}: The week"]
-    assert "Wrong now: " in life.bodies[0]
+    assert "Problems: " in life.bodies[0]
     assert "by hand" in life.bodies[0]
 
 
@@ -208,15 +208,15 @@ def test_a_channel_that_fails_is_shown_in_the_status_once(life: Life) -> None:
     settled(life)
     life.post.trouble = "channel 1 (json) cannot be reached"
     for _ in range(3):
-        life.watch.look()
+        life.look()
     life.post.trouble = None
-    life.watch.look()
-    told = [notice["text"] for notice in life.watch.log_notifier.recent if notice["kind"] == "notifications"]
+    life.look()
+    told = [event.text for event in life.notifier.log_notifier.recent if event.kind == "notifications"]
     assert told == ["channel 1 (json) cannot be reached", "delivered again"]
 
 
 def test_the_dead_mans_address_is_called_for_good_checks_even_without_channels(life: Life) -> None:
-    life.watch.channels = None
+    life.notifier.channels = None
     life.check()
     assert life.calls.count == 1
     life.engine.records.switch.halt("by hand")
@@ -257,7 +257,7 @@ def test_while_trading_is_halted_it_is_not_called_in_a_closed_night_either(life:
 def test_the_accounts_own_nights_do_not_ring_and_a_dead_one_does_before_the_open(life: Life, channels: bool) -> None:
     settled(life)
     if not channels:
-        life.watch.channels = None
+        life.notifier.channels = None
     friday, saturday = date(2026, 11, 27), date(2026, 11, 28)
     life.at(new_york(friday, 12, 45), check=True)
     life.at(new_york(friday, 22, 59))

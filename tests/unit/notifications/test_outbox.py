@@ -19,7 +19,6 @@ class Courier:
         self.failures = failures
         self.tried: list[int] = []
         self.delivered: list[int] = []
-        self.ended: list[tuple[int, bool]] = []
         self.gate = threading.Event()
         self.gate.set()
         self.aborted = False
@@ -38,8 +37,7 @@ class Courier:
         self.gate.set()
 
     def outbox(self, pauses: tuple[float, ...] = PAUSES, capacity: int = 3) -> Outbox[int]:
-        end = lambda *what: self.ended.append(what)  # noqa: E731
-        return Outbox("test", self.deliver, self.abort, pauses, capacity, end).start()
+        return Outbox("test", self.deliver, self.abort, pauses, capacity).start()
 
 
 @pytest.fixture
@@ -65,8 +63,9 @@ def test_a_failed_delivery_is_tried_again() -> None:
     courier = Courier(failures=2)
     outbox = courier.outbox()
     outbox.put(1)
-    until(lambda: courier.delivered == [1])
-    assert courier.tried == [1, 1, 1]
+    outbox.put(2)
+    until(lambda: courier.delivered == [1, 2])
+    assert courier.tried == [1, 1, 1, 2]
     assert outbox.failure is None
 
 
@@ -91,6 +90,16 @@ def test_the_oldest_is_dropped_when_too_many_wait(stuck: Courier, caplog: pytest
     stuck.gate.set()
     until(lambda: stuck.delivered == [0, 3, 4, 5])
     assert caplog.text.count("the oldest was dropped") == 2
+
+
+def test_an_outbox_for_one_item_keeps_the_newest(stuck: Courier) -> None:
+    outbox = stuck.outbox(capacity=1)
+    outbox.put(0)
+    until(lambda: stuck.tried == [0])
+    outbox.put(1)
+    outbox.put(2)
+    stuck.gate.set()
+    until(lambda: stuck.delivered == [0, 2])
 
 
 def test_a_hand_over_does_not_wait_for_a_delivery_that_hangs(stuck: Courier) -> None:
@@ -129,35 +138,15 @@ def test_closing_an_empty_outbox_is_nothing() -> None:
     Courier().outbox().close(10)
 
 
-# ---- what became of each
-
-
-def test_it_is_told_of_each_item_whether_it_was_delivered() -> None:
-    courier = Courier(failures=3)
-    outbox = courier.outbox()
-    outbox.put(1)
-    outbox.put(2)
-    until(lambda: courier.ended == [(1, False), (2, True)])
-
-
-def test_an_item_that_is_dropped_was_not_delivered(stuck: Courier) -> None:
-    outbox = stuck.outbox(capacity=1)
-    outbox.put(0)
-    until(lambda: stuck.tried == [0])
-    outbox.put(1)
-    outbox.put(2)
-    assert stuck.ended == [(1, False)]
-
-
-def test_what_is_ended_by_closing_was_not_delivered() -> None:
+def test_closing_tries_each_waiting_item_once_more_and_no_failed_one_again() -> None:
     courier = Courier(failures=9)
     outbox = courier.outbox(pauses=(60.0,))
     outbox.put(1)
     outbox.put(2)
     until(lambda: courier.tried)
     outbox.close(10)
-    assert courier.ended == [(1, False), (2, False)]
-    assert courier.tried == [1, 2], "each once, nothing again"
+    assert courier.tried == [1, 2]
+    assert courier.delivered == []
 
 
 def test_a_delivery_that_breaks_is_a_failed_try_and_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,5 +1,6 @@
 """Which events the owner is told, and when: pure, a minute of a test's choice at a time."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -9,16 +10,15 @@ from qqqbot.model.reasons import AlertKind
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import Decide, Rules
 from qqqbot.notifications.policy import (
-    Memory,
-    News,
+    History,
     Trouble,
     decision_near,
     is_night,
     login_due,
     masked,
-    paragraph,
     select,
 )
+from qqqbot.trading.alerts import Event
 from tests.support.builders import NOW, RULES, new_york, table
 
 HALT = Trouble(AlertKind.HALT, "by hand", NOW)
@@ -31,92 +31,108 @@ def after(minutes: float) -> datetime:
     return NOW + timedelta(minutes=minutes)
 
 
-def told(memory: Memory, *troubles: Trouble, at: datetime = NOW, complete: bool = True) -> list[str]:
-    return select(memory, troubles, (), complete, at)
+class Owner:
+    """Receives every message."""
+
+    def __init__(self) -> None:
+        self.history = History()
+
+    def told(
+        self, *troubles: Trouble, at: datetime = NOW, complete: bool = True, news: Sequence[Event] = ()
+    ) -> list[str]:
+        before = replace(self.history, waiting=tuple(news))
+        self.history, notices = select(before, troubles, complete, at)
+        assert self.history.waiting == ()
+        return [notice.paragraph for notice in notices]
+
+
+def hears(news: Event) -> str:
+    """The paragraph about `news`."""
+    (line,) = Owner().told(news=[news], at=news.at)
+    return line
 
 
 # ---- troubles
 
 
 def test_a_trouble_is_told_once_and_its_end_once() -> None:
-    memory = Memory()
-    assert told(memory, HALT) == [paragraph(AlertKind.HALT, "by hand (since Tue 2026-11-24 12:00 ET)")]
-    assert told(memory, HALT, at=after(5)) == []
-    assert told(memory, HALT, at=after(6000)) == []
-    assert told(memory, at=after(6001)) == ["Over, nothing to do: trading is stopped (by hand)"]
-    assert told(memory, at=after(6002)) == []
+    owner = Owner()
+    assert owner.told(HALT) == [f"Trading is stopped: by hand (since Tue 2026-11-24 12:00 ET)\n{AlertKind.HALT.advice}"]
+    assert owner.told(HALT, at=after(5)) == []
+    assert owner.told(HALT, at=after(6000)) == []
+    assert owner.told(at=after(6001)) == ["Over, nothing to do: trading is stopped (by hand)"]
+    assert owner.told(at=after(6002)) == []
 
 
 def test_a_new_reason_is_told_at_once() -> None:
-    memory = Memory()
-    told(memory, HALT)
-    assert len(told(memory, replace(HALT, text="did not settle"), at=after(1))) == 1
+    owner = Owner()
+    owner.told(HALT)
+    assert len(owner.told(replace(HALT, text="did not settle"), at=after(1))) == 1
 
 
 @pytest.mark.parametrize("kind", [AlertKind.BROKER, AlertKind.CHECKS_FAILING])
 def test_a_text_that_wavers_is_no_news(kind: AlertKind) -> None:
-    memory = Memory()
-    assert len(told(memory, Trouble(kind, "try 3", NOW), at=after(5))) == 1
-    assert told(memory, Trouble(kind, "try 4", NOW), at=after(6)) == []
+    owner = Owner()
+    assert len(owner.told(Trouble(kind, "try 3", NOW), at=after(5))) == 1
+    assert owner.told(Trouble(kind, "try 4", NOW), at=after(6)) == []
 
 
 def test_what_comes_back_within_the_hour_waits_and_is_told_if_it_lasts() -> None:
-    memory = Memory()
-    told(memory, Trouble(AlertKind.BROKER, "down", NOW), at=after(5))
-    assert len(told(memory, at=after(10))) == 1
+    owner = Owner()
+    owner.told(Trouble(AlertKind.BROKER, "down", NOW), at=after(5))
+    assert len(owner.told(at=after(10))) == 1
     again = Trouble(AlertKind.BROKER, "down again", after(20))
-    assert told(memory, again, at=after(30)) == []
-    assert told(memory, at=after(31)) == [], "what was not told is not said to be over"
-    assert told(memory, again, at=after(69)) == []
-    assert len(told(memory, again, at=after(71))) == 1
+    assert owner.told(again, at=after(30)) == []
+    assert owner.told(at=after(31)) == [], "what was not told is not said to be over"
+    assert owner.told(again, at=after(69)) == []
+    assert len(owner.told(again, at=after(71))) == 1
 
 
 def test_a_broken_line_has_three_minutes_to_come_back() -> None:
-    memory = Memory()
+    owner = Owner()
     down = Trouble(AlertKind.BROKER, "down", NOW)
-    assert told(memory, down, at=after(2.9)) == []
-    assert len(told(memory, down, at=after(3))) == 1
+    assert owner.told(down, at=after(2.9)) == []
+    assert len(owner.told(down, at=after(3))) == 1
 
 
 def test_a_broker_lost_with_no_decision_near_waits_for_one() -> None:
-    memory = Memory()
+    owner = Owner()
     down = Trouble(AlertKind.BROKER, "down", NOW, threatens=False)
-    assert told(memory, down, at=after(300)) == []
-    assert told(memory, at=after(301)) == []
-    assert len(told(memory, replace(down, threatens=True), at=after(302))) == 1
-    assert told(memory, down, at=after(303)) == [], "it goes on, though nothing is due"
-    assert len(told(memory, at=after(304))) == 1
+    assert owner.told(down, at=after(300)) == []
+    assert owner.told(at=after(301)) == []
+    assert len(owner.told(replace(down, threatens=True), at=after(302))) == 1
+    assert owner.told(down, at=after(303)) == [], "it goes on, though nothing is due"
+    assert len(owner.told(at=after(304))) == 1
 
 
 def test_nothing_is_said_to_be_over_before_everything_was_looked_at() -> None:
-    memory = Memory()
-    told(memory, HALT)
-    assert told(memory, at=after(1), complete=False) == []
-    assert len(told(memory, at=after(2), complete=True)) == 1
+    owner = Owner()
+    owner.told(HALT)
+    assert owner.told(at=after(1), complete=False) == []
+    assert len(owner.told(at=after(2), complete=True)) == 1
 
 
 def test_a_clock_that_was_set_back_silences_nothing() -> None:
-    memory = Memory()
-    told(memory, Trouble(AlertKind.BROKER, "down", NOW), at=after(5))
-    told(memory, at=after(10))
+    owner = Owner()
+    owner.told(Trouble(AlertKind.BROKER, "down", NOW), at=after(5))
+    owner.told(at=after(10))
     years_ago = NOW - timedelta(days=1000)
-    assert len(told(memory, Trouble(AlertKind.BROKER, "down", NOW), at=years_ago)) == 1
+    assert len(owner.told(Trouble(AlertKind.BROKER, "down", NOW), at=years_ago)) == 1
 
 
 # ---- news
 
 
 def test_each_trade_is_news() -> None:
-    trade = News(AlertKind.TRADE, "BUY 5 QQQ", NOW)
-    lines = select(Memory(), (), [trade, trade], True, NOW)
-    assert lines == ["Traded: BUY 5 QQQ (Tue 2026-11-24 12:00 ET)"] * 2
+    trade = Event(AlertKind.TRADE, "BUY 5 QQQ", NOW)
+    assert Owner().told(news=[trade, trade]) == ["Traded: BUY 5 QQQ (Tue 2026-11-24 12:00 ET)"] * 2
 
 
 def test_the_same_refusal_is_told_once_an_hour() -> None:
-    memory = Memory()
+    owner = Owner()
 
     def refused(minute: float, text: str = "no margin") -> int:
-        return len(select(memory, (), [News(AlertKind.ORDER_REFUSED, text, after(minute))], True, after(minute)))
+        return len(owner.told(news=[Event(AlertKind.ORDER_REFUSED, text, after(minute))], at=after(minute)))
 
     assert [refused(0), refused(15), refused(30, "another"), refused(59, "another"), refused(91, "another")] == [
         *(1, 0, 1, 0, 1)
@@ -124,7 +140,7 @@ def test_the_same_refusal_is_told_once_an_hour() -> None:
 
 
 def test_an_order_that_was_lost_is_told_with_the_answer_that_does_not_double_it() -> None:
-    line = select(Memory(), (), [News(AlertKind.ORDER_LOST, "BUY 211 QQQ, sent on 2026-11-24", NOW)], True, NOW)[0]
+    line = hears(Event(AlertKind.ORDER_LOST, "BUY 211 QQQ, sent on 2026-11-24", NOW))
     assert line.startswith("What became of an order is not known: BUY 211 QQQ, sent on 2026-11-24")
     assert "./bot_control.sh adopt; leave buys again" in line
 
@@ -173,15 +189,15 @@ def test_without_a_calendar_every_weekday_may_be_one(known: SessionTable | None)
 
 
 def test_the_login_is_asked_for_on_sunday_evening_once_and_only_if_needed() -> None:
-    memory = Memory()
-    assert not login_due(memory, "logged out", new_york(SUNDAY, 17, 59))
-    assert not login_due(memory, None, new_york(SUNDAY, 18))
-    assert login_due(memory, "logged out", new_york(SUNDAY, 18))
-    assert not login_due(memory, "logged out", new_york(SUNDAY, 20))
-    assert not login_due(memory, "logged out", new_york(date(2026, 11, 23), 18))
-    memory.login = SUNDAY.isoformat()
-    assert not login_due(memory, "logged out", new_york(SUNDAY, 19))
-    assert login_due(memory, "logged out", new_york(SUNDAY, 18) + timedelta(days=7))
+    history = History()
+    assert not login_due(history, "logged out", new_york(SUNDAY, 17, 59))
+    assert not login_due(history, None, new_york(SUNDAY, 18))
+    assert login_due(history, "logged out", new_york(SUNDAY, 18))
+    assert not login_due(history, "logged out", new_york(SUNDAY, 20))
+    assert not login_due(history, "logged out", new_york(date(2026, 11, 23), 18))
+    history = replace(history, login=SUNDAY.isoformat())
+    assert not login_due(history, "logged out", new_york(SUNDAY, 19))
+    assert login_due(history, "logged out", new_york(SUNDAY, 18) + timedelta(days=7))
 
 
 # ---- accounts
@@ -205,5 +221,5 @@ def test_the_account_is_masked_whatever_its_id_looks_like() -> None:
 
 
 def test_times_are_given_in_new_york() -> None:
-    line = select(Memory(), (), [News(AlertKind.SPLIT, "3:1", datetime(2026, 7, 1, 14, 30, tzinfo=UTC))], True, NOW)[0]
+    line = hears(Event(AlertKind.SPLIT, "3:1", datetime(2026, 7, 1, 14, 30, tzinfo=UTC)))
     assert "(Wed 2026-07-01 10:30 ET)" in line

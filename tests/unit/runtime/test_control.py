@@ -91,7 +91,7 @@ def test_the_views_are_the_monitors(control: Control, hand_over: FakeHandOver, v
 
 @pytest.mark.parametrize(
     ("word", "module"),
-    [("demo", "qqqbot.demo"), ("backtest", "qqqbot.backtest"), ("notify-test", "qqqbot.notifications.send_test")],
+    [("demo", "qqqbot.demo"), ("backtest", "qqqbot.backtest"), ("notify-test", "qqqbot.notifications.try_channels")],
 )
 def test_what_a_module_does_is_run_in_this_process(
     control: Control, hand_over: FakeHandOver, word: str, module: str

@@ -179,9 +179,9 @@ class TestTheRecord:
         world.prices.trouble = StalePrices("old")
         engine.step()
         assert engine.state.last_check is not None
-        assert engine.state.last_check["error"] == "StalePrices"
+        assert engine.state.last_check.error == "StalePrices"
         assert engine.state.last_signal is not None
-        assert engine.state.last_signal["target"] == "QQQ"
+        assert engine.state.last_signal.row["target"] == "QQQ"
 
     def test_a_full_disk_stops_trading_and_not_the_daemon(self, world: World) -> None:
         decisions = FullDisk(world.logs / "decisions.jsonl")
@@ -190,7 +190,7 @@ class TestTheRecord:
         assert engine.step() is False
         assert world.broker.submitted == []
         assert engine.state.last_check is not None
-        assert engine.state.last_check["error"] == "DiskError"
+        assert engine.state.last_check.error == "DiskError"
 
     @pytest.mark.parametrize("name", ["trades.jsonl", "orders.jsonl", "decisions.jsonl"])
     def test_nothing_is_sent_once_a_record_was_replaced_under_the_bot(self, world: World, name: str) -> None:
@@ -204,8 +204,8 @@ class TestTheRecord:
         engine.step()
         assert len(world.broker.submitted) == 1
         assert engine.state.last_check is not None
-        assert engine.state.last_check["error"] == "DiskError"
-        assert "was replaced or removed while the bot was running" in engine.state.last_check["sentence"]
+        assert engine.state.last_check.error == "DiskError"
+        assert "was replaced or removed while the bot was running" in engine.state.last_check.sentence
         world.start().step()
         assert world.broker.positions == {QQQ: 0, TQQQ: 1583}, "a restart takes up what is there"
 
@@ -215,13 +215,13 @@ class TestTheRecord:
         full.open(NOW)
         sound, engine.records = engine.records, replace(engine.records, decisions=full)
         engine.step()
-        assert [alert["kind"] for alert in engine.alerts.lasting()] == ["disk"]
+        assert [alert.kind for alert in engine.alerts.lasting()] == ["disk"]
         engine.records, world.prices.trouble = sound, StalePrices("old")
         engine.step()
-        assert [alert["kind"] for alert in engine.alerts.lasting()] == ["disk"], "this check has not looked at the disk"
+        assert [alert.kind for alert in engine.alerts.lasting()] == ["disk"], "this check has not looked at the disk"
         world.prices.trouble = None
         engine.step()
-        assert engine.alerts.lasting() == []
+        assert engine.alerts.lasting() == ()
 
 
 class TestFlipPrices:

@@ -1,13 +1,14 @@
-"""Notifications about a real engine with a virtual clock, one process after another, and the owner's phone."""
+"""The owner's notifier over a real engine with a virtual clock, one process after another, and the owner's phone."""
 
+import json
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from qqqbot.notifications.channels import Channels, Message, Settled
-from qqqbot.notifications.dead_man_switch import DeadMan
-from qqqbot.notifications.notifier import Watch
+from qqqbot.notifications.channels import Accepted, Channels, Message
+from qqqbot.notifications.dead_man_switch import DeadManSwitch
+from qqqbot.notifications.notifier import OwnerNotifier
 from qqqbot.notifications.outbox import Outbox
-from qqqbot.trading.alerts import LogNotifier
+from qqqbot.trading.alerts import LogNotifier, Outage
 from qqqbot.trading.engine import Engine
 from tests.support.fakes import World
 
@@ -21,15 +22,15 @@ class Post(Channels):
         super().__init__(())
         self.sent: list[Message] = []
         self.works: bool | None = True
-        self.flying: list[Settled] = []
+        self.flying: list[Accepted] = []
         self.trouble: str | None = None
 
-    def put(self, message: Message, settled: Settled = lambda _: None) -> None:
+    def put(self, message: Message, accepted: Accepted = lambda: None) -> None:
         self.sent.append(message)
         if self.works is None:
-            self.flying.append(settled)
-        else:
-            settled(self.works)
+            self.flying.append(accepted)
+        elif self.works:
+            accepted()
 
     @property
     def failure(self) -> str | None:
@@ -60,27 +61,30 @@ class Life:
 
     def start(self, engine: bool = True) -> None:
         world = self.world
-        log = LogNotifier(world.clock)
-        problem = lambda: self.problem  # noqa: E731
-        self.watch = Watch(
-            *(world.logs, world.clock, log, world.rules, problem, self.post, DeadMan(self.calls)),
+        log, self.outage = LogNotifier(world.clock), Outage()
+        self.notifier = OwnerNotifier(
+            *(world.logs, world.clock, log, world.rules, self.outage, self.post, DeadManSwitch(self.calls)),
             refused=lambda: self.refused,
         )
-        world.listener = self.watch
+        world.listener = self.notifier
         if engine:
             self.engine: Engine = world.start()
-            self.watch.engine = self.engine
+            self.notifier.engine = self.engine
+
+    def look(self) -> None:
+        self.outage.update(self.problem, self.world.clock.now())
+        self.notifier.look()
 
     def check(self) -> None:
         self.engine.step()
-        self.watch.look()
+        self.look()
 
     def at(self, moment: datetime, check: bool = False) -> list[str]:
         """Let it be `moment`, look, and return the titles of what was sent."""
         self.world.clock.advance(moment - self.world.clock.now())
         if check:
             self.engine.step()
-        self.watch.look()
+        self.look()
         return self.new()
 
     def new(self) -> list[str]:
@@ -96,3 +100,9 @@ def settled(life: Life) -> Life:
     life.check()
     life.new()
     return life
+
+
+def open_troubles(life: Life) -> list[str]:
+    """The troubles that the file says were told and are not over."""
+    told = json.loads((life.world.logs / "notices.json").read_text())["told"]
+    return [kind for kind, row in told.items() if row["open"]]

@@ -1,4 +1,4 @@
-"""python -m qqqbot.notifications.send_test: one message to each channel, one call of the dead man's address, and how
+"""python -m qqqbot.notifications.try_channels: one message to each channel, one call of the dead man's address, and how
 it went.
 
 Exit codes: 0 all delivered, 1 something was not, 2 nothing is configured or what is cannot be used.

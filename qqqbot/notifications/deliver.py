@@ -1,0 +1,80 @@
+"""One delivery in a process of its own, which then ends: python -m qqqbot.notifications.deliver SECONDS.
+
+stdin:  {"url": "...", "title": "...", "body": "..."} for a channel, through apprise
+        {"url": "...", "timeout": 10} for an address that is only called
+stdout: {"problem": "cannot be reached"}, null if it was delivered
+
+No text of a library is passed on, since it may quote the address: problems are reported in words of our own.
+"""
+
+import logging
+import re
+import sys
+from typing import Any
+
+from qqqbot.runtime.child_process import answer
+
+# apprise returns only true or false; its log tells failures apart.
+_REASONS = (
+    (re.compile(r"error=(\d{3})\b|\bHTTP (?:status|error)\D{0,3}(\d{3})\b"), "refused it with HTTP status {}"),
+    (re.compile(r"Connection error occurred", re.IGNORECASE), "cannot be reached"),
+)
+
+
+class Words(logging.Handler):
+    """Keeps what is logged, for this process alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.heard.append(record.getMessage())
+
+
+def deliver(job: dict[str, Any]) -> dict[str, Any]:
+    return {"problem": _call(job["url"], job["timeout"]) if "timeout" in job else _send(job)}
+
+
+def _send(job: dict[str, Any]) -> str | None:
+    # Half a second of imports: only here, in a process that ends.
+    from apprise import Apprise, AppriseAsset, NotifyFormat
+
+    words = Words()
+    logging.getLogger().addHandler(words)
+
+    channels = Apprise(asset=AppriseAsset(app_id="qqqbot", app_desc="qqqbot", async_mode=False))
+    if not channels.add(job["url"]):
+        return "is not an address that apprise knows; see https://github.com/caronc/apprise/wiki"
+    delivered = channels.notify(title=job["title"], body=job["body"], body_format=NotifyFormat.TEXT)
+    return None if delivered else reason(words.heard)
+
+
+def reason(heard: list[str]) -> str:
+    for pattern, sentence in _REASONS:
+        for line in heard:
+            if found := pattern.search(line):
+                return sentence.format(*(group for group in found.groups() if group))
+    return "did not accept it"
+
+
+def _call(url: str, timeout: float) -> str | None:
+    import requests
+
+    try:
+        # The body is not read: it might be endless.
+        with requests.get(url, timeout=timeout, stream=True) as found:
+            status = found.status_code
+    except requests.Timeout:
+        return "no answer in time"
+    except requests.exceptions.SSLError:
+        return "its certificate is not valid"
+    except requests.ConnectionError:
+        return "cannot be reached"
+    except (requests.RequestException, ValueError):
+        return "is not an address that can be called"
+    return None if 200 <= status < 300 else f"answered with HTTP status {status}"
+
+
+if __name__ == "__main__":
+    sys.exit(answer(deliver))

@@ -1,0 +1,40 @@
+"""What an engine is put together from: the files that outlive the process, and the outside world."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from qqqbot.model.ports import Broker, Clock, Notifier, PriceSource
+from qqqbot.records.book import Book
+from qqqbot.records.halt import HaltSwitch
+from qqqbot.records.inputs import InputLog
+from qqqbot.records.journal import OrderJournal
+from qqqbot.records.jsonl import AppendOnlyFile
+
+
+@dataclass(frozen=True)
+class Records:
+    """The files in `folder` that outlive the process."""
+
+    folder: Path
+    book: Book
+    journal: OrderJournal
+    decisions: AppendOnlyFile
+    switch: HaltSwitch
+    inputs: InputLog
+
+
+@dataclass(frozen=True)
+class Outside:
+    """The adapters of one engine.
+
+    `pulse` is called again and again while something is waited for, as a sign of life. `disk_free` returns the free
+    bytes of the disk, by default of the one that holds the records.
+    """
+
+    clock: Clock
+    prices: PriceSource
+    broker: Broker
+    notifier: Notifier
+    pulse: Callable[[], None] = lambda: None
+    disk_free: Callable[[], int] | None = None

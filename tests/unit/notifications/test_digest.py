@@ -1,0 +1,57 @@
+"""The weekly digest: when a week is over, and what is said of it."""
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from qqqbot.model.values import Holding
+from qqqbot.notifications.digest import Week, digest, ended_week
+from qqqbot.records.status_file import Flip, Flips
+from tests.support.builders import NOW, new_york, portfolio, table
+
+FRIDAY = date(2026, 11, 27)  # a half-day, closing at 13:00
+WEEK = Week("2026-11-27", new_york(FRIDAY, 13))
+BOOK = portfolio(qqq=211)
+FLIPS = Flips(NOW, 450.0, NOW + timedelta(hours=4), None, Flip(459.0, Holding.TQQQ, ()))
+
+
+@pytest.mark.parametrize(
+    ("now", "ended"),
+    [
+        (new_york(date(2026, 11, 24), 17), None),
+        (new_york(FRIDAY, 12), None),
+        (new_york(FRIDAY, 13, 9), None),
+        (new_york(FRIDAY, 13, 10), "2026-11-27"),
+        (new_york(date(2026, 11, 29), 12), "2026-11-27"),
+        (new_york(date(2026, 11, 30), 9, 29), "2026-11-27"),
+        (new_york(date(2026, 11, 30), 9, 30), None),
+    ],
+)
+def test_a_week_is_over_ten_minutes_after_its_last_session_until_the_next_one(now: datetime, ended: str | None) -> None:
+    found = ended_week(table(), now)
+    assert (found.ended if found else None) == ended
+
+
+def test_without_a_calendar_no_week_is_known() -> None:
+    assert ended_week(None, NOW) is None
+
+
+def test_the_price_that_changes_the_answer_is_the_coming_sessions() -> None:
+    text = digest(WEEK, BOOK, 99_999.0, FLIPS, (99_999.0, 1), [])
+    assert (
+        "QQQ 450.00 (Tue 2026-11-24 12:00 ET). At 459.00 (+2.00%) in the next session the rule would want TQQQ." in text
+    )
+    without = Flips(NOW, 450.0, NOW, None, None)
+    assert "no price would change the rule's answer" in digest(WEEK, BOOK, None, without, (None, 0), [])
+    assert "QQQ 450" not in digest(WEEK, BOOK, None, None, (None, 0), [])
+
+
+def test_it_says_what_the_account_is_worth_and_what_is_wrong() -> None:
+    text = digest(WEEK, BOOK, 101_000.0, None, (100_000.0, 0), ["trading is stopped", "the disk is full"])
+    assert "Value: 101,000.00 USD, +1.00% since the last digest" in text
+    assert f"Held: 211 QQQ + {BOOK.cash:,.2f} USD cash." in text
+    assert text.endswith("Problems: trading is stopped; the disk is full.")
+    assert digest(WEEK, BOOK, 101_000.0, None, (None, 0), []).endswith("No problems.")
+    assert "Value: unknown" in digest(WEEK, BOOK, None, None, (None, 0), [])
+    assert BOOK.total_capital == Decimal(100_000)
