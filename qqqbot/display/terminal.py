@@ -57,9 +57,7 @@ Screen = Sequence[Block]
 
 def show(screen: Screen, out: TextIO) -> None:
     """Print `screen` in the way that suits `out`. Raises OSError (a pipe that nobody reads any more)."""
-    if is_terminal(out):
-        _show_rich(screen, out)
-    else:
+    if not is_terminal(out) or not _show_rich(screen, out):
         out.write(plain(screen))
     out.flush()
 
@@ -92,10 +90,14 @@ def _aligned(rows: Sequence[tuple[str, ...]], right: frozenset[int]) -> list[str
     return ["  ".join(cell(text, i) for i, text in enumerate(row)).rstrip() for row in rows]
 
 
-def _show_rich(screen: Screen, out: TextIO) -> None:
-    from rich.console import Console  # 60 ms that a pipe and --json need not pay
-
+def _show_rich(screen: Screen, out: TextIO) -> bool:
+    """False if rich is not installed: a status must not depend on that."""
+    try:
+        from rich.console import Console  # 60 ms that a pipe and --json need not pay
+    except ModuleNotFoundError:
+        return False
     Console(file=out, highlight=False, markup=False, emoji=False).print(drawn(screen))
+    return True
 
 
 def drawn(screen: Screen) -> "Group":

@@ -150,7 +150,7 @@ def test_it_works_from_anywhere_and_through_links(bot: Checkout, tmp_path: Path)
     assert bot.calls().count(DAEMON) == 2
 
 
-def test_relative_folders_in_the_environment_mean_the_callers(bot: Checkout, tmp_path: Path) -> None:
+def test_relative_folders_in_the_environment_are_the_callers(bot: Checkout, tmp_path: Path) -> None:
     shutil.copy(bot.folder / "config.json", tmp_path / "mine.json")
     bot.run("start", cwd=tmp_path, QQQBOT_LOGS="my logs", QQQBOT_CONFIG="mine.json")
     assert (tmp_path / "my logs" / "bot.pid").exists()
@@ -179,7 +179,7 @@ def test_a_killed_daemon_is_started_again(bot: Checkout) -> None:
     assert bot.daemon() != old
 
 
-def test_a_pid_that_a_stranger_has_now_is_neither_believed_nor_signalled(
+def test_a_pid_that_now_belongs_to_a_stranger_is_neither_believed_nor_signalled(
     bot: Checkout, stranger: "subprocess.Popen[bytes]"
 ) -> None:
     bot.logs.mkdir()
@@ -198,7 +198,7 @@ def test_a_narrow_terminal_does_not_hide_whose_process_it_is(bot: Checkout) -> N
 
 
 def test_a_lock_held_by_another_program_is_not_signalled(bot: Checkout) -> None:
-    """As where the daemon runs in a container that shares the folder: its pid means something else here."""
+    """As when the daemon runs in a container that shares the folder: its pid means something else here."""
     bot.logs.mkdir()
     hold = (
         "import sys, time; from pathlib import Path; from qqqbot.runtime.lock import Lock;"
@@ -243,7 +243,7 @@ def test_a_daemon_that_is_not_ready_in_time_is_left_running_and_shown(bot: Check
     assert (again.returncode, again.stdout, again.stderr) == (0, f"already running (pid {bot.daemon()})\n", "")
 
 
-def test_every_problem_of_the_config_is_told_and_nothing_is_started(bot: Checkout) -> None:
+def test_every_problem_of_the_config_is_reported_and_nothing_is_started(bot: Checkout) -> None:
     (bot.folder / "config.json").write_text('{"check_interval_minutes": 0, "short_ma_perod": 30, "dry_run": "yes"}')
     started = bot.run("start")
     assert started.returncode == 2
@@ -275,7 +275,7 @@ def test_a_daemon_that_does_not_stop_is_killed_only_by_force(bot: Checkout, tmp_
         forced.clean_up()
 
 
-def test_logs_that_cannot_be_made_are_said_before_anything_starts(bot: Checkout) -> None:
+def test_logs_that_cannot_be_made_are_reported_before_anything_starts(bot: Checkout) -> None:
     bot.logs.write_text("a file where the folder should be")
     started = bot.run("start")
     assert started.returncode == 1
@@ -283,7 +283,7 @@ def test_logs_that_cannot_be_made_are_said_before_anything_starts(bot: Checkout)
     assert "QQQBOT_LOGS names another one" in started.stderr
 
 
-def test_a_lock_that_cannot_be_read_is_not_taken_for_free(bot: Checkout) -> None:
+def test_a_lock_that_cannot_be_read_is_not_treated_as_free(bot: Checkout) -> None:
     bot.logs.mkdir()
     (bot.logs / "bot.pid").symlink_to(bot.logs / "bot.pid")  # what no user can open, not even root
     started = bot.run("start")
@@ -378,9 +378,9 @@ def test_an_unknown_command_shows_the_usage(bot: Checkout) -> None:
 
 
 def test_help_names_every_command(bot: Checkout) -> None:
-    told = bot.run("help")
-    assert told.returncode == 0
-    listed = set(re.findall(r"^  ([a-z][a-z-]*)\b", told.stdout, re.MULTILINE))
+    shown = bot.run("help")
+    assert shown.returncode == 0
+    listed = set(re.findall(r"^  ([a-z][a-z-]*)\b", shown.stdout, re.MULTILINE))
     known = Control(place.checkout(bot.script, {}), {}, SystemProcesses()).commands
     assert listed == set(known)
 
@@ -396,6 +396,17 @@ def test_every_command_that_needs_the_libraries_has_them_installed_by_the_script
 @pytest.mark.parametrize("command", ["status", "trades", "logs", "tail", "performance", "why", "drift", "replay"])
 def test_the_views_hand_their_options_to_the_monitor(bot: Checkout, command: str) -> None:
     assert bot.run(command, "--limit", "3 4").stdout == f"monitor --{command} --limit 3 4\n"
+
+
+def test_a_status_on_a_terminal_needs_no_library(tmp_path: Path) -> None:
+    """-S: without site-packages, as before anything is installed."""
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-S", str(ROOT / "monitor.py"), "--status", "--logs-dir", str(tmp_path / "logs")]
+    shown = subprocess.run(command, env={"TERM": "xterm"}, stdout=theirs, stderr=subprocess.PIPE, text=True)
+    os.close(theirs)
+    assert (shown.returncode, shown.stderr) == (3, "")
+    assert "./bot_control.sh start" in os.read(ours, 65536).decode()
+    os.close(ours)
 
 
 def test_once_hands_its_options_to_the_daemon(bot: Checkout) -> None:

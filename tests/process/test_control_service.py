@@ -1,4 +1,4 @@
-"""bot_control.sh where the daemon is a service: every command asks systemd, which would undo what is done beside it."""
+"""bot_control.sh when the daemon is a service: every command asks systemd, which would undo what is done without it."""
 
 import os
 import shutil
@@ -71,7 +71,7 @@ STOP, STOP_SOON, START = (
 
 
 def crash(bot: Checkout) -> None:
-    """Kill the daemon; systemd now waits with its next try, and nobody holds the lock."""
+    """Kill the daemon; systemd now waits before its next attempt, and nobody holds the lock."""
     os.kill(bot.daemon(), signal.SIGKILL)
     eventually(lambda: bot.holder() is None, "the lock is free")
     (tools(bot) / "waiting").touch()
@@ -105,7 +105,7 @@ def test_the_new_daemon_is_systemds_again(service: Checkout, command: str) -> No
     assert asked(service) == [STOP_SOON, START]
 
 
-def test_a_stop_between_a_crash_and_the_next_try_ends_the_tries(service: Checkout) -> None:
+def test_a_stop_between_a_crash_and_the_next_attempt_ends_the_attempts(service: Checkout) -> None:
     crash(service)
     assert service.run("stop").stdout == "stopped\n"
     assert asked(service) == [STOP]
@@ -113,7 +113,7 @@ def test_a_stop_between_a_crash_and_the_next_try_ends_the_tries(service: Checkou
     assert service.run("stop").stdout == "not running\n"
 
 
-def test_an_answer_between_a_crash_and_the_next_try_has_the_book_for_itself_and_ends_with_a_daemon(
+def test_an_answer_between_a_crash_and_the_next_attempt_has_the_book_for_itself_and_ends_with_a_daemon(
     service: Checkout,
 ) -> None:
     crash(service)
@@ -145,7 +145,7 @@ def test_a_daemon_beside_the_service_is_stopped_too_and_restart_hands_it_to_syst
     assert is_systemds(service)
 
 
-def test_a_service_that_dies_at_its_start_is_told(service: Checkout) -> None:
+def test_a_service_that_dies_at_its_start_is_reported(service: Checkout) -> None:
     service.run("stop")
     started = service.run("start", STANDIN_DIES="7", QQQBOT_READY_SECONDS="3")
     assert started.returncode == 1
@@ -183,7 +183,7 @@ def test_what_the_unit_itself_runs_asks_systemd_nothing(service: Checkout) -> No
     assert not (tools(service) / "calls").exists()
 
 
-def test_other_logs_and_other_copies_are_no_business_of_the_service(service: Checkout, tmp_path: Path) -> None:
+def test_other_logs_and_other_copies_do_not_concern_the_service(service: Checkout, tmp_path: Path) -> None:
     pid = service.daemon()
     other = Checkout(tmp_path / "copy").with_ready_environment().with_standin_daemon()
     other.environment = dict(service.environment)
@@ -207,7 +207,7 @@ def test_a_service_that_is_not_enabled_is_left_alone(service: Checkout) -> None:
     assert asked(service) == []
 
 
-def test_a_systemd_that_does_not_answer_is_told_and_the_bot_runs_all_the_same(service: Checkout) -> None:
+def test_a_systemd_that_does_not_answer_is_reported_and_the_bot_runs_all_the_same(service: Checkout) -> None:
     service.run("stop")
     (tools(service) / "deaf").touch()
     started = service.run("start")
