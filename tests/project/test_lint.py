@@ -49,7 +49,7 @@ def test_the_code_is_formatted() -> None:
 
 
 def test_types_are_strict() -> None:
-    run(BIN / "mypy", "--strict", "qqqbot", "standins", "drill", *entries())
+    run(BIN / "mypy", "--strict", "qqqbot", "standins", "drill", "benchmarks", "tests", *entries())
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)

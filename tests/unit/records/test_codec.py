@@ -83,6 +83,7 @@ def test_a_record_from_before_a_field_was_added_gets_its_default() -> None:
 @pytest.mark.parametrize("key", ["now", "session", "portfolio", "account", "market"])
 def test_what_is_missing_or_of_a_wrong_type_is_told_as_unreadable(key: str) -> None:
     inputs = plain_inputs(RICH, RULES)
+    wrong: Any
     for wrong in ("x", 5, None, [], {}):
         with pytest.raises(UNREADABLE):
             snapshot_and_rules({**inputs, "snapshot": {**inputs["snapshot"], key: wrong}})

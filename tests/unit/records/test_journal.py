@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ def opened(folder: Path, mode: Mode = Mode.PAPER, account: str = ACCOUNT) -> Ord
     return journal
 
 
-def numbered(number: int, **changes: object) -> OrderIntent:
+def numbered(number: int, **changes: Any) -> OrderIntent:
     return intent(order_ref=f"qqqbot-20261124-{number:02d}", **changes)
 
 

@@ -111,7 +111,7 @@ def test_a_correction_counts_its_executions() -> None:
     assert ledger.counted("a.01")
     assert ledger.counted("a.02")
     assert not ledger.counted("a.03")
-    assert ledger.order_totals["qqqbot-20261124-01"] == (11, 1100)
+    assert ledger.order_totals["qqqbot-20261124-01"] == (11, Decimal(1100))
 
 
 def test_adopted_shares_are_the_bots_at_their_price() -> None:

@@ -54,8 +54,8 @@ def test_the_first_order_is_the_one_that_the_planner_gives_at_that_price() -> No
     found = outlook(IN_TQQQ, RULES, NOW)
     assert found is not None
     price = found.flip * (1 - 1e-9)
-    quotes = {"qqq": Quote(QQQ, price, NOW), "tqqq": Quote(TQQQ, TQQQ_PRICE * (1 + 3 * (price / PRICE - 1)), NOW)}
-    plan = decide(replace(IN_TQQQ, market=replace(IN_TQQQ.market, **quotes)), RULES)
+    qqq, tqqq = Quote(QQQ, price, NOW), Quote(TQQQ, TQQQ_PRICE * (1 + 3 * (price / PRICE - 1)), NOW)
+    plan = decide(replace(IN_TQQQ, market=replace(IN_TQQQ.market, qqq=qqq, tqqq=tqqq)), RULES)
     assert [(o.side, o.symbol, o.quantity) for o in plan.orders] == [
         (o.side, o.symbol, o.quantity) for o in found.orders[:1]
     ]

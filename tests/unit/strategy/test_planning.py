@@ -233,15 +233,14 @@ class TestBlocked:
         assert plan.blocked_by.sentence in plan.sentence
 
     def test_the_last_order_of_a_session_is_not_spent_on_half_a_rotation(self) -> None:
-        used = {"orders_this_session": 11}
-        half = decide(snapshot(Holding.QQQ, portfolio=portfolio(tqqq=1583), **used), RULES)
+        half = decide(snapshot(Holding.QQQ, portfolio=portfolio(tqqq=1583), orders_this_session=11), RULES)
         assert (half.action, half.orders) == (Action.WAIT, ())
         assert half.blocked_by is not None
         assert half.blocked_by.sentence == "11 of 12 orders of this session are used, and this rotation takes 2"
         assert [gate.passed for gate in half.gates if gate.name == "orders"] == [False]
-        out = decide(snapshot(Holding.CASH, portfolio=portfolio(tqqq=1583), **used), RULES)
+        out = decide(snapshot(Holding.CASH, portfolio=portfolio(tqqq=1583), orders_this_session=11), RULES)
         assert [order.side for order in out.orders] == [Side.SELL], "the way out takes one"
-        rest = decide(snapshot(Holding.QQQ, portfolio=portfolio(), **used), RULES)
+        rest = decide(snapshot(Holding.QQQ, portfolio=portfolio(), orders_this_session=11), RULES)
         assert [order.side for order in rest.orders] == [Side.BUY], "and so does the second half"
 
     def test_the_minutes_gate_blocks_too(self) -> None:

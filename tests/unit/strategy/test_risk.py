@@ -17,7 +17,7 @@ from tests.support.builders import ACCOUNT, DAY, NOW, RULES, account, intent, ne
 from tests.support.snapshots import all_rules, valid_snapshots
 
 HOLDS_QQQ = snapshot(portfolio=portfolio(qqq=100))
-LIMIT_BUY = {"order_type": OrderType.LIMIT, "limit_price": Decimal("450.90")}
+LIMIT_BUY: dict[str, Any] = {"order_type": OrderType.LIMIT, "limit_price": Decimal("450.90")}
 
 
 def code(order: OrderIntent, at: Snapshot, now: Any = NOW, rules: Rules = RULES, who: str = ACCOUNT) -> str | None:
