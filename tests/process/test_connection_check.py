@@ -51,7 +51,7 @@ def test_a_margin_account_on_paper_could_be_traded(tmp_path: Path) -> None:
     assert "regular hours today 09:30-16:00 US/Eastern" in said.text("Contracts")
 
 
-def test_a_cash_account_could_be_traded_and_is_told_that_it_will_wait(tmp_path: Path) -> None:
+def test_a_cash_account_could_be_traded_and_will_wait_for_settlement(tmp_path: Path) -> None:
     with desk(tmp_path, Account(ACCOUNT, cash=Decimal(100_000))) as at:
         said = at.check()
     assert (said.exit_code, said.notes) == (0, ["Account summary", "Precautions"])
@@ -67,7 +67,7 @@ def test_a_dry_run_is_checked_all_the_same_and_said(tmp_path: Path) -> None:
     assert "set dry_run to false" in said.text("Keys")
 
 
-def test_a_what_if_tells_margin_and_commission_and_places_nothing(tmp_path: Path) -> None:
+def test_a_what_if_reports_margin_and_commission_and_places_nothing(tmp_path: Path) -> None:
     with desk(tmp_path) as at:
         said = at.check("--what-if")
         sent = at.gateway.recording.requests("placeOrder")
@@ -106,7 +106,7 @@ def test_a_refused_connection_ends_the_check_and_says_what_to_start(tmp_path: Pa
     assert said.facts["conclusion"].startswith("The bot could NOT trade: Host and port.")
 
 
-def test_a_swallowed_packet_is_no_refusal(tmp_path: Path) -> None:
+def test_a_dropped_packet_is_not_a_refusal(tmp_path: Path) -> None:
     with listener(0) as full:
         fillers = [socket.socket() for _ in range(8)]
         for filler in fillers:
@@ -154,7 +154,7 @@ def test_a_gateway_that_closes_at_once_may_not_trust_this_computer(tmp_path: Pat
     assert "Trusted IPs" in said.text("Handshake")
 
 
-def test_a_stranger_on_the_port_is_quoted(tmp_path: Path) -> None:
+def test_another_program_on_the_port_is_quoted(tmp_path: Path) -> None:
     def answer(server: socket.socket) -> None:
         with server.accept()[0] as client:
             client.sendall(b"HTTP/1.1 400 Bad Request\r\nServer: x\r\n\r\n")
@@ -283,7 +283,7 @@ def test_a_python_without_the_packages_starts_the_projects_own(tmp_path: Path) -
     assert "could trade" in out
 
 
-def test_where_nothing_is_set_up_it_says_how_to(tmp_path: Path) -> None:
+def test_if_nothing_is_set_up_it_says_how_to_do_it(tmp_path: Path) -> None:
     with IBGateway() as gateway:
         code, out = command(tmp_path, gateway, bare_python(tmp_path), QQQBOT_VENV=str(tmp_path / "nothing"))
     assert code == 1
@@ -303,5 +303,5 @@ def test_a_client_package_that_cannot_be_loaded_fails_the_first_check(tmp_path: 
     assert "Not reached: Host and port, Handshake" in out
 
 
-def test_it_is_no_test_of_pytest() -> None:
+def test_it_is_not_a_test_of_pytest() -> None:
     assert [name for name in vars(test_ib_connection) if name.startswith("test")] == []

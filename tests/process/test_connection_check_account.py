@@ -55,7 +55,7 @@ def test_real_money_needs_its_key_and_is_named(tmp_path: Path) -> None:
     assert with_key.facts["conclusion"] == "The bot could trade U1234567, REAL MONEY."
 
 
-def test_a_read_only_gateway_is_told_and_the_rest_is_looked_at_as_well(tmp_path: Path) -> None:
+def test_a_read_only_gateway_fails_and_the_rest_is_checked_as_well(tmp_path: Path) -> None:
     with desk(tmp_path) as at:
         at.gateway.read_only = True
         said = at.check("--what-if")
@@ -66,7 +66,7 @@ def test_a_read_only_gateway_is_told_and_the_rest_is_looked_at_as_well(tmp_path:
     assert said.result("Account summary")["verdict"] == "ok"
 
 
-def test_an_account_in_another_currency_is_not_reckoned(tmp_path: Path) -> None:
+def test_an_account_in_another_currency_fails(tmp_path: Path) -> None:
     with desk(tmp_path, Account(ACCOUNT, currency="EUR", leverage=Decimal(4))) as at:
         said = at.check()
     assert (said.exit_code, said.failed) == (1, ["Account summary"])
@@ -128,7 +128,7 @@ def test_a_short_position_halts_the_bot(tmp_path: Path) -> None:
     assert "sold short" in said.text("Positions")
 
 
-def test_orders_are_told_apart_by_whose_they_are(tmp_path: Path) -> None:
+def test_orders_are_counted_by_their_owner(tmp_path: Path) -> None:
     with desk(tmp_path) as at:
         at.gateway.foreign_order("QQQ", 10, limit=1)
         foreign = at.check()
@@ -167,7 +167,7 @@ def test_two_shares_that_fit_one_description_are_one_too_many(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(("market_data", "code"), [("none", "354"), ("delayed", "354"), ("competing", "10197")])
-def test_quotes_that_are_not_to_be_had_are_a_note(tmp_path: Path, market_data: str, code: str) -> None:
+def test_unavailable_quotes_are_a_note(tmp_path: Path, market_data: str, code: str) -> None:
     with desk(tmp_path) as at:
         at.gateway.market_data = market_data
         said = at.check()
@@ -232,7 +232,7 @@ def test_a_what_if_without_an_answer_may_be_held_by_a_dialog(tmp_path: Path) -> 
     assert "Bypass Order Precautions" in said.result("Precautions")["fix"]
 
 
-def test_a_notice_about_a_what_if_is_no_refusal(tmp_path: Path) -> None:
+def test_a_notice_about_a_what_if_is_not_a_refusal(tmp_path: Path) -> None:
     with desk(tmp_path) as at:
         at.gateway.next_fault("placeOrder", "swallow")
 

@@ -36,13 +36,13 @@ def test_an_account_id_of_an_unusual_form_is_masked_too() -> None:
     assert "XY99887766" not in test_ib_connection._masked("XY99887766 is one of XY99887766", ("XY99887766",))
 
 
-def test_json_holds_every_result_and_what_was_not_reached() -> None:
+def test_json_has_every_result_and_what_was_not_reached() -> None:
     facts = test_ib_connection._facts(report(*every(OK)[:3]), Config())
     assert json.loads(json.dumps(facts))["not_reached"] == list(Check)[3:]
     assert [result["name"] for result in json.loads(json.dumps(facts))["rungs"]] == list(Check)[:3]
 
 
-def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
+def test_a_reader_that_leaves_early_is_not_an_error(tmp_path: Path) -> None:
     config = tmp_path / "config.json"
     config.write_text("{}")
     reading, writing = os.pipe()

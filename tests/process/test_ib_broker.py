@@ -161,7 +161,7 @@ def test_shares_and_cash_that_lag_behind_a_fill_are_waited_for(late: str) -> Non
         assert (seen.positions["QQQ"], seen.spendable) == (10, cash)
 
 
-def test_shares_that_never_follow_a_fill_are_told_as_they_are() -> None:
+def test_shares_that_never_follow_a_fill_are_reported_as_they_are() -> None:
     with desk() as at:
         at.broker.snapshot()
         intent = order(quantity=10)
@@ -206,7 +206,7 @@ def test_the_same_reference_in_another_account_is_another_order() -> None:
             assert at.looked_for(order(number=2), 60) is None
 
 
-def test_a_read_only_gateway_is_told_and_what_to_do() -> None:
+def test_a_read_only_gateway_is_reported_with_what_to_do() -> None:
     clock = MovedClock()
     with gateway_at(clock) as gateway:
         gateway.read_only = True
@@ -241,7 +241,7 @@ def test_quotes_that_are_not_live_are_none_and_not_asked_again_soon(kind: str) -
         assert len(at.broker.quotes()) == 2
 
 
-def test_a_price_of_minus_one_is_no_price() -> None:
+def test_a_price_of_minus_one_is_not_a_price() -> None:
     with desk(timing=HASTY) as at:
         at.gateway.fractional_size_rules = False
         at.gateway.set_quote("QQQ")

@@ -65,7 +65,7 @@ def test_a_closed_port_says_what_to_start() -> None:
         assert "start TWS or IB Gateway" in (broker.problem() or "")
 
 
-def test_a_host_that_swallows_packets_is_given_up_in_time() -> None:
+def test_a_host_that_drops_packets_is_abandoned_in_time() -> None:
     with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
         port = listener.getsockname()[1]
         waiting = [socket.socket() for _ in range(3)]
@@ -94,12 +94,12 @@ def test_a_gateway_that_accepts_and_never_answers_is_left_in_peace() -> None:
             assert broker.identity(5)
 
 
-def test_another_server_is_told_from_a_gateway() -> None:
+def test_another_server_is_distinguished_from_a_gateway() -> None:
     with stranger(b"HTTP/1.1 400 Bad Request\r\n\r\n") as listener, broker_on(listener.getsockname()[1]) as broker:
         eventually(lambda: "is not a gateway, it answers b'HTTP/1.1" in (broker.problem() or ""))
 
 
-def test_a_gateway_that_hangs_up_at_once_is_told() -> None:
+def test_a_gateway_that_hangs_up_at_once_is_reported() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=lambda: _hang_up(listener), daemon=True).start()
         with broker_on(listener.getsockname()[1]) as broker:
@@ -211,7 +211,7 @@ def test_a_dropped_connection_comes_back(reset: bool) -> None:
         assert at.broker.snapshot().spendable == 100_000
 
 
-def test_a_restart_of_the_gateway_is_outlived() -> None:
+def test_a_restart_of_the_gateway_is_survived() -> None:
     with desk() as at:
         at.gateway.go_down()
         eventually(lambda: "no gateway answers" in (at.broker.problem() or ""))
@@ -238,7 +238,7 @@ def test_a_dead_session_that_holds_the_client_id_is_waited_out() -> None:
 
 @pytest.mark.parametrize("fault", ["garbage", "wrong_length", "too_few_fields", "bad_number"])
 @pytest.mark.parametrize("request_kind", ["reqPositions", "reqAccountSummary", "placeOrder"])
-def test_a_spoilt_answer_is_survived(fault: str, request_kind: str) -> None:
+def test_a_corrupt_answer_is_survived(fault: str, request_kind: str) -> None:
     with desk(timing=HASTY) as at:
         at.gateway.next_fault(request_kind, fault)
         intent = order()

@@ -156,7 +156,7 @@ def test_a_corrected_execution_is_the_corrected_one() -> None:
 
 
 @pytest.mark.parametrize("code", [201, 203, 321, 320, 383, 460, 463, 10243, 10268])
-def test_a_refusal_ends_an_order_that_never_lived(code: int) -> None:
+def test_a_refusal_ends_an_order_that_was_never_open(code: int) -> None:
     with desk() as at:
         at.gateway.next_order(reject=(code, "because"))
         intent = order()
@@ -168,7 +168,7 @@ def test_a_refusal_ends_an_order_that_never_lived(code: int) -> None:
 
 
 @pytest.mark.parametrize("status", ["Inactive", "Cancelled"])
-def test_a_refusal_that_statuses_tell_as_well_is_one(status: str) -> None:
+def test_a_refusal_that_is_also_reported_as_a_status_is_one_refusal(status: str) -> None:
     with desk() as at:
         at.gateway.next_order(reject=(201, "no funds"), reject_status=status)
         intent = order()
@@ -189,7 +189,7 @@ def test_a_notice_ends_nothing(code: int) -> None:
         assert len(at.gateway.open_orders) == 1
 
 
-def test_a_code_that_nobody_knows_is_looked_into() -> None:
+def test_an_unknown_code_makes_the_bot_look_the_order_up() -> None:
     with desk() as at:
         at.gateway.next_order(notices=((98765, "something new"),), fills=False)
         intent = order()
@@ -242,7 +242,7 @@ def test_a_cancel_of_a_filled_order_changes_nothing() -> None:
         assert at.done(intent).status is FILLED
 
 
-def test_the_exchange_may_cancel_by_itself() -> None:
+def test_the_exchange_may_cancel_on_its_own() -> None:
     with desk() as at:
         at.gateway.next_order(cancelled_by_system="price band", fills=False)
         intent = order()
@@ -282,7 +282,7 @@ def test_an_order_that_was_never_sent_is_absent_only_after_complete_answers() ->
         assert at.broker.find(order()) is None
 
 
-def test_a_reconnect_starts_the_search_for_a_missing_order_anew() -> None:
+def test_a_reconnect_restarts_the_search_for_a_missing_order() -> None:
     """The gateway may have kept the order while it was off-line, and send it now."""
     with desk() as at:
         assert at.looked_for(order(), 60) is None

@@ -195,7 +195,7 @@ def dies_after_its_order(gateway: IBGateway, clock: MovedClock, folder: Path) ->
         trader.close()
 
 
-def test_a_new_process_goes_on_where_the_old_one_died(tmp_path: Path) -> None:
+def test_a_new_process_continues_where_the_old_one_died(tmp_path: Path) -> None:
     """Between the order and its outcome: the intent is on disk, the fill is at the broker."""
     clock = MovedClock()
     with gateway_at(clock) as gateway:
@@ -209,7 +209,7 @@ def test_a_new_process_goes_on_where_the_old_one_died(tmp_path: Path) -> None:
             new.close()
 
 
-def test_a_fill_that_nobody_read_on_its_day_is_told_as_lost_and_not_as_refused(tmp_path: Path) -> None:
+def test_a_fill_that_nobody_read_on_its_day_is_reported_as_lost_and_not_as_refused(tmp_path: Path) -> None:
     """The machine dies after the order and is started the next morning, when the gateway lists that day alone."""
     clock = MovedClock()
     with gateway_at(clock) as gateway:

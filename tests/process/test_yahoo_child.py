@@ -165,7 +165,7 @@ def test_a_null_last_row_does_not_make_yesterday_the_last(world: World) -> None:
     assert world.prices()["QQQ"]["rows"][-1] == [DAY.isoformat(), None]
 
 
-def test_rows_that_the_client_would_merge_or_sort_are_told_as_they_came(world: World) -> None:
+def test_rows_that_the_client_would_merge_or_sort_are_passed_on_as_they_came(world: World) -> None:
     world.yahoo.fault("twice_differing", symbol="QQQ")
     days = [row[0] for row in world.prices()["QQQ"]["rows"]]
     assert days[-3:] == [BEFORE.isoformat(), BEFORE.isoformat(), DAY.isoformat()]
@@ -190,7 +190,7 @@ def test_closes_are_adjusted_for_the_dividend_of_this_morning(world: World) -> N
     assert world.prices()["QQQ"]["rows"][-2][1] == pytest.approx(printed - 4.5, rel=1e-6)
 
 
-def test_the_split_of_this_morning_is_told_and_both_days_are_on_its_basis(world: World) -> None:
+def test_this_mornings_split_is_reported_and_both_days_are_on_its_basis(world: World) -> None:
     world.yahoo.exchange = series_with("TQQQ", DAY, split=2.0)
     tqqq = world.prices()["TQQQ"]
     assert tqqq["splits"] == [[DAY.isoformat(), 2.0]]
@@ -301,7 +301,7 @@ def test_what_a_library_prints_is_kept_out_of_the_document(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("content", [b"this is no database, it is " * 200, b""])
-def test_a_damaged_cache_heals_itself(world: World, content: bytes) -> None:
+def test_a_damaged_cache_is_replaced(world: World, content: bytes) -> None:
     environment = world.yahoo.environment
     folder = Path(environment["XDG_CACHE_HOME"]) / "qqqbot" / "yfinance"
     folder.mkdir(parents=True)
@@ -311,7 +311,7 @@ def test_a_damaged_cache_heals_itself(world: World, content: bytes) -> None:
     assert all((folder / name).read_bytes().startswith(b"SQLite format 3") for name in market_child.CACHE_FILES)
 
 
-def test_a_cache_that_cannot_be_written_is_done_without(world: World, tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_written_is_not_used(world: World, tmp_path: Path) -> None:
     occupied = tmp_path / "a file where a folder belongs"
     occupied.write_text("")
     result = run({**world.yahoo.environment, "XDG_CACHE_HOME": str(occupied)}, "prices")
@@ -319,7 +319,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(world: World, tmp_path: 
     assert "no cache for the price client" in result.stderr
 
 
-def test_a_failure_throws_the_cookie_away(world: World) -> None:
+def test_a_failure_deletes_the_cookie(world: World) -> None:
     environment = world.yahoo.environment
     folder = Path(environment["XDG_CACHE_HOME"]) / "qqqbot" / "yfinance"
     assert run(environment, "prices").returncode == 0

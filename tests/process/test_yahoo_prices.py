@@ -99,7 +99,7 @@ def blocked_by(plan: Plan) -> str:
     return plan.blocked_by.name
 
 
-def test_sound_prices_are_traded_on(world: World) -> None:
+def test_good_prices_are_traded_on(world: World) -> None:
     """Without this, every "does not trade" below would prove nothing."""
     plan = world.plan()
     assert (plan.action, [(o.side, o.symbol) for o in plan.orders]) == (Action.ROTATE, [("BUY", "TQQQ")])
@@ -164,7 +164,7 @@ def test_a_null_row_of_today_beside_a_live_quote_changes_nothing(world: World) -
     assert world.market() == sound
 
 
-def test_a_split_that_yahoo_knows_in_time_is_traded_on_and_told(world: World) -> None:
+def test_a_split_that_yahoo_knows_in_time_is_traded_on_and_reported(world: World) -> None:
     sound = world.market()
     world.yahoo.exchange = Exchange({**SERIES, "TQQQ": with_event(SERIES["TQQQ"], DAY, split=2.0)})
     market = world.market()
@@ -386,7 +386,7 @@ def test_a_crashing_child_is_left_alone_for_a_while_too(tmp_path: Path) -> None:
         asked.market(NOON)
 
 
-def test_a_stop_is_no_failure_of_yahoo() -> None:
+def test_a_stop_is_not_a_failure_of_yahoo() -> None:
     stop = StopRequest()
     stop.set()
     asked = prices_of(child("import time; time.sleep(60)"), SystemClock(stop))

@@ -91,17 +91,17 @@ def test_an_answer_without_a_needed_amount_is_no_answer(tag: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "n/a", "NaN", "Infinity", "1.7976931348623157E308"])
-def test_an_amount_that_is_no_number_is_no_answer(text: str) -> None:
+def test_an_amount_that_is_not_a_number_is_no_answer(text: str) -> None:
     with pytest.raises(BrokerUnavailable, match="is not an amount"):
         money(MARGIN | {"TotalCashValue": text})
 
 
-def test_an_account_in_another_currency_is_not_reckoned_with() -> None:
+def test_an_account_in_another_currency_is_not_used() -> None:
     with pytest.raises(BrokerUnavailable, match="kept in EUR"):
         amounts(rows(CASH, currency="EUR"), ACCOUNT)
 
 
-def test_leverage_tells_a_margin_account() -> None:
+def test_leverage_identifies_a_margin_account() -> None:
     assert not is_cash_account(money(MARGIN))
     assert is_cash_account(money(CASH))
     assert is_cash_account(money(CASH | {"AvailableFunds": "0", "BuyingPower": "0"}))
@@ -121,7 +121,7 @@ def test_a_cash_account_spends_settled_cash_only() -> None:
     assert spendable(money(CASH | {"SettledCash": "15000"}), Decimal(0)) == (Decimal(15000), Decimal(25000))
 
 
-def test_where_the_broker_counts_todays_sale_as_settled_the_lower_number_holds() -> None:
+def test_if_the_broker_counts_todays_sale_as_settled_the_lower_number_holds() -> None:
     assert spendable(money(CASH), Decimal(30000)) == (Decimal(10000), Decimal(30000))
 
 
@@ -146,7 +146,7 @@ def test_nothing_listed_is_nothing_held() -> None:
     assert shares([], ACCOUNT) == {"QQQ": 0, "TQQQ": 0}
 
 
-def test_fractions_are_left_alone_and_told() -> None:
+def test_fractions_are_left_alone_and_reported() -> None:
     held = [stock("10.75"), stock("3", "TQQQ"), stock("0.5", sec_type="OPT")]
     assert shares(held, ACCOUNT) == {"QQQ": 10, "TQQQ": 3}
     assert fractions(held, ACCOUNT) == {"QQQ": Decimal("0.75")}

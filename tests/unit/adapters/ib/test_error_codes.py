@@ -38,7 +38,7 @@ def test_missing_quotes_are_no_failure_of_anything_else() -> None:
     assert {code(n).meaning for n in (354, 10089, 10167, 10168, 10186, 10197, 10285)} == {Meaning.NO_QUOTES}
 
 
-def test_a_code_that_nobody_knows_is_neither_dead_nor_alive() -> None:
+def test_an_unknown_code_makes_an_order_neither_ended_nor_open() -> None:
     assert code(98765).meaning is Meaning.UNKNOWN
     assert explain(98765, "something new").startswith("98765: this program does not know the code (something new)")
 

@@ -42,10 +42,10 @@ each_tape = pytest.mark.parametrize("tape", TAPES, ids=lambda tape: tape.name)
 
 
 def play(events: tuple[Event, ...] | list[Event], alive: frozenset[str] | None = None) -> Judgement:
-    book = OrderTracker()
+    tracker = OrderTracker()
     for event in events:
-        book.take(event)
-    return book.judge(REF, QUANTITY, alive)
+        tracker.take(event)
+    return tracker.judge(REF, QUANTITY, alive)
 
 
 @each_tape
@@ -79,10 +79,10 @@ def test_an_order_that_is_done_early_has_the_fills_it_ends_with(tape: Tape, data
     whole_order = play(tape.events, tape.alive).order
     assert whole_order is not None
     shuffled = data.draw(st.permutations(tape.events))
-    book = OrderTracker()
+    tracker = OrderTracker()
     for event in shuffled:
-        book.take(event)
-        seen = book.judge(REF, QUANTITY).order
+        tracker.take(event)
+        seen = tracker.judge(REF, QUANTITY).order
         refused = seen is not None and seen.status is OrderStatus.REJECTED
         if seen is not None and seen.status.done and not refused and tape.name != "an execution corrected":
             assert seen.filled == whole_order.filled
@@ -99,7 +99,7 @@ def test_the_commission_of_a_fill_may_come_later_or_never() -> None:
     assert told.order.fills[0].commission == Decimal("1.25")
 
 
-def test_a_corrected_execution_keeps_its_commission_where_no_new_one_is_told() -> None:
+def test_a_corrected_execution_keeps_its_commission_if_no_new_one_is_reported() -> None:
     order = play((SENT, execution(), commission(), execution(price="449.50", revision=2))).order
     assert order is not None
     assert [(fill.price, fill.commission) for fill in order.fills] == [(Decimal("449.50"), Decimal("1.00"))]
@@ -124,26 +124,26 @@ def test_an_order_that_is_listed_as_open_is_not_done_whatever_was_said_before() 
 
 
 def test_after_a_reconnect_a_living_order_counts_only_when_it_is_heard_of_again() -> None:
-    book = OrderTracker()
+    tracker = OrderTracker()
     for event in (SENT, opened("Submitted"), status("Submitted")):
-        book.take(event)
-    assert not book.judge(REF, QUANTITY).ask
-    book.new_connection()
-    assert book.judge(REF, QUANTITY).ask
-    book.take(opened("Submitted", order_id=3))
-    assert not book.judge(REF, QUANTITY).ask
-    assert book.order_id(REF) == 3
+        tracker.take(event)
+    assert not tracker.judge(REF, QUANTITY).ask
+    tracker.new_connection()
+    assert tracker.judge(REF, QUANTITY).ask
+    tracker.take(opened("Submitted", order_id=3))
+    assert not tracker.judge(REF, QUANTITY).ask
+    assert tracker.order_id(REF) == 3
 
 
 def test_an_order_id_that_is_given_out_again_belongs_to_the_new_order() -> None:
-    book = OrderTracker()
+    tracker = OrderTracker()
     for event in (SENT, opened("Submitted"), execution(), commission()):
-        book.take(event)
-    book.new_connection()
-    assert book.order_id(REF) is None
-    book.take(Sent(OTHER_REF, ORDER_ID))
-    book.take(notice(201, "no funds"))
-    other, first = book.judge(OTHER_REF, QUANTITY).order, book.judge(REF, QUANTITY).order
+        tracker.take(event)
+    tracker.new_connection()
+    assert tracker.order_id(REF) is None
+    tracker.take(Sent(OTHER_REF, ORDER_ID))
+    tracker.take(notice(201, "no funds"))
+    other, first = tracker.judge(OTHER_REF, QUANTITY).order, tracker.judge(REF, QUANTITY).order
     assert other is not None
     assert first is not None
     assert (other.status, first.status, first.message) == (OrderStatus.REJECTED, OrderStatus.FILLED, "")
@@ -151,31 +151,31 @@ def test_an_order_id_that_is_given_out_again_belongs_to_the_new_order() -> None:
 
 def test_a_status_of_another_permanent_id_is_not_ours_though_the_order_id_is_the_same() -> None:
     """After a roll-back the old order's executions come with the id that the new order has now."""
-    book = OrderTracker()
-    book.take(execution())
-    book.take(Sent(OTHER_REF, ORDER_ID))
-    book.take(status("Filled", 100))
-    other = book.judge(OTHER_REF, QUANTITY).order
+    tracker = OrderTracker()
+    tracker.take(execution())
+    tracker.take(Sent(OTHER_REF, ORDER_ID))
+    tracker.take(status("Filled", 100))
+    other = tracker.judge(OTHER_REF, QUANTITY).order
     assert other is not None
     assert other.status is OrderStatus.SUBMITTED
 
 
 def test_the_next_order_id_is_above_all_that_were_seen() -> None:
-    book = OrderTracker()
-    book.take(opened("Submitted", order_id=12))
-    book.take(Execution("x.1", 5, 31, OTHER_REF, "QQQ", Side.SELL, 1, Decimal(1), NOW))
-    book.new_connection()
-    assert book.highest_order_id() == 31
+    tracker = OrderTracker()
+    tracker.take(opened("Submitted", order_id=12))
+    tracker.take(Execution("x.1", 5, 31, OTHER_REF, "QQQ", Side.SELL, 1, Decimal(1), NOW))
+    tracker.new_connection()
+    assert tracker.highest_order_id() == 31
 
 
 def test_orders_of_others_are_neither_kept_nor_mixed_up() -> None:
-    book = OrderTracker()
-    book.take(Execution("m.1", 99, 0, "", "QQQ", Side.BUY, 100, Decimal(450), NOW))
-    book.take(Execution("m.2", 98, 0, "somebody-7", "QQQ", Side.BUY, 100, Decimal(450), NOW))
-    book.take(Status(99, 0, "Filled", "", 100))
-    book.take(SENT)
-    assert book.with_executions() == ()
-    assert book.judge(REF, QUANTITY).order == play((SENT,)).order
+    tracker = OrderTracker()
+    tracker.take(Execution("m.1", 99, 0, "", "QQQ", Side.BUY, 100, Decimal(450), NOW))
+    tracker.take(Execution("m.2", 98, 0, "somebody-7", "QQQ", Side.BUY, 100, Decimal(450), NOW))
+    tracker.take(Status(99, 0, "Filled", "", 100))
+    tracker.take(SENT)
+    assert tracker.with_executions() == ()
+    assert tracker.judge(REF, QUANTITY).order == play((SENT,)).order
 
 
 def test_an_execution_without_a_reference_is_found_by_its_permanent_id() -> None:
@@ -205,10 +205,12 @@ def test_an_order_that_was_made_smaller_says_so_and_louder_than_any_notice() -> 
 
 
 def test_old_orders_are_forgotten_in_the_end() -> None:
-    book = OrderTracker()
+    tracker = OrderTracker()
     for number in range(600):
-        book.take(Execution(f"a{number}.1", number + 1, 0, f"qqqbot-x-{number}", "QQQ", Side.BUY, 1, Decimal(1), NOW))
-    assert len(book.with_executions()) == 500
+        tracker.take(
+            Execution(f"a{number}.1", number + 1, 0, f"qqqbot-x-{number}", "QQQ", Side.BUY, 1, Decimal(1), NOW)
+        )
+    assert len(tracker.with_executions()) == 500
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ def requests() -> PendingRequests:
     return PendingRequests(VirtualClock(NOW))
 
 
-def test_the_mailbox_is_there_before_the_question_is_sent() -> None:
+def test_a_request_is_registered_before_it_is_sent() -> None:
     pending = requests()
 
     def answered_at_once() -> None:
@@ -80,7 +80,7 @@ def test_a_question_that_cannot_be_sent_has_no_answer() -> None:
         pending.answer(pending.ask(1, "one", broken), 1)
 
 
-def test_the_same_question_twice_at_once_is_a_mistake() -> None:
+def test_the_same_request_twice_at_once_is_a_mistake() -> None:
     pending = requests()
     pending.ask("open", "open orders", lambda: None)
     with pytest.raises(AssertionError, match="already been requested"):

@@ -49,7 +49,7 @@ def test_the_summary_of_another_account_is_no_answer() -> None:
     assert account_checks.summary(summary_of(), "DU7", Config()).verdict is FAILED
 
 
-def test_a_margin_account_is_well_and_a_cash_account_a_note() -> None:
+def test_a_margin_account_is_ok_and_a_cash_account_a_note() -> None:
     assert account_checks.summary(summary_of(), ACCOUNT, Config()).verdict is OK
     assert account_checks.summary(summary_of(BuyingPower="100000"), ACCOUNT, Config()).verdict is NOTE
 
@@ -66,13 +66,13 @@ def test_positions_of_others_are_not_counted() -> None:
     assert result.found == "0 QQQ, 0 TQQQ; 1 other position ignored (QQQ STK)"
 
 
-def test_own_shares_are_well_and_the_book_is_mentioned() -> None:
+def test_own_shares_are_ok_and_the_book_is_mentioned() -> None:
     result = account_checks.positions(positions_of(QQQ="211"), ACCOUNT)
     assert (result.verdict, result.found) == (OK, "211 QQQ, 0 TQQQ")
     assert "adopt or leave" in result.meaning
 
 
-def test_an_order_of_a_stranger_in_another_share_is_no_news() -> None:
+def test_somebody_elses_order_matters_only_in_our_shares() -> None:
     assert account_checks.open_orders(Reply((open_order("SPY"),))).verdict is OK
     assert account_checks.open_orders(Reply((open_order("QQQ"),))).verdict is NOTE
 
@@ -94,7 +94,7 @@ def test_contracts_need_one_share_each_that_takes_the_order_type() -> None:
         (28, ""),
     ],
 )
-def test_the_hours_of_this_day_are_read_out_of_the_brokers_text(day: int, told: str) -> None:
+def test_this_days_hours_are_read_from_the_brokers_text(day: int, told: str) -> None:
     assert account_checks.hours_today(SHARE, datetime(2026, 11, day, 17, tzinfo=UTC)) == told
 
 
@@ -116,7 +116,7 @@ def test_one_price_of_two_is_not_enough_for_a_second_opinion() -> None:
     assert account_checks.quotes({"QQQ": {4: 450.0}, "TQQQ": {4: 60.0}}, "").verdict is OK
 
 
-def test_a_lost_line_fails_and_a_quiet_one_is_well() -> None:
+def test_a_lost_line_fails_and_a_quiet_one_is_ok() -> None:
     assert account_checks.line("").verdict is OK
     result = account_checks.line(
         "1100: the gateway has lost its connection to Interactive Brokers; wait: it comes back"
@@ -127,7 +127,7 @@ def test_a_lost_line_fails_and_a_quiet_one_is_well() -> None:
     )
 
 
-def test_warnings_to_a_what_if_are_told_and_numbers_that_are_missing_too() -> None:
+def test_warnings_about_a_what_if_are_shown_and_so_are_missing_numbers() -> None:
     warned = account_checks.precautions(Reply((WhatIf(None, Decimal("0.6"), ("it is a leveraged fund",)),)), "TQQQ")
     assert warned.verdict is NOTE
     assert "margin not given, commission 0.60 USD" in warned.found

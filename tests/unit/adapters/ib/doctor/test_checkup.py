@@ -25,7 +25,7 @@ def every(verdict: Verdict) -> list[Result]:
     return [Result(name, verdict, "") for name in Check]
 
 
-def test_the_bot_could_trade_only_where_every_result_was_reached_and_none_failed() -> None:
+def test_the_bot_could_trade_only_if_every_check_was_reached_and_none_failed() -> None:
     assert report(*every(OK)).could_trade
     assert report(*every(NOTE)).could_trade
     assert not report(*every(OK)[:-1]).could_trade

@@ -23,7 +23,7 @@ def test_a_clock_may_be_off_by_five_seconds_and_must_not_by_more_than_a_minute(
     assert connection_checks.clock(timedelta(seconds=seconds)).verdict is verdict
 
 
-def test_a_clock_that_was_not_told_is_no_sound_clock() -> None:
+def test_an_unknown_clock_fails() -> None:
     assert connection_checks.clock(None, "no complete answer came in time").verdict is FAILED
 
 
