@@ -20,10 +20,10 @@ import pytest
 
 from qqqbot.monitoring.web import server as web
 from qqqbot.monitoring.web.auth import is_loopback
+from qqqbot.records.decisions import decision_values
 from qqqbot.records.inputs import InputLog
 from qqqbot.runtime.clock import SystemClock
 from qqqbot.strategy.planning import decide
-from qqqbot.trading.engine import decision_values
 from tests.support.browser import chromium
 from tests.support.builders import NOW, RULES, portfolio, snapshot
 from tests.support.monitor_samples import IDENTITY, LogsFolder, as_json, book, status_values

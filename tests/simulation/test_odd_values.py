@@ -18,10 +18,10 @@ from qqqbot.monitoring.facts.dashboard import Dashboard
 from qqqbot.monitoring.screens import live as live_screen
 from qqqbot.monitoring.web import page
 from qqqbot.records.codec import packed, unpacked
+from qqqbot.records.decisions import decision_values
 from qqqbot.records.inputs import InputLog
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.strategy.planning import decide
-from qqqbot.trading.engine import decision_values
 from tests.support.builders import NOW, RULES, account, portfolio, snapshot
 from tests.support.monitor_samples import IDENTITY, PID, LogsFolder, as_json, book, status_values
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from qqqbot.model.reasons import Reason
 from qqqbot.model.values import QQQ, TQQQ, Gate, Holding, Plan, Rules
+from qqqbot.records.decisions import decision_values
 from qqqbot.records.folder import Folder
 from qqqbot.records.status_file import account_values, calendar_values, portfolio_values, write_status
 from qqqbot.strategy.planning import decide
-from qqqbot.trading.engine import decision_values
 from tests.support.builders import DAY, NOW, account, new_york, portfolio, snapshot, table
 
 PID = 4711

@@ -1,7 +1,6 @@
 """One check from beginning to end: what it decides is written down, what fails changes nothing, what lasts is told."""
 
 import itertools
-import math
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -10,14 +9,12 @@ from typing import Any
 
 import pytest
 
-from qqqbot.model.errors import CalendarEnded, ConfigError, LedgerMismatch, PricesUnavailable, StalePrices
+from qqqbot.model.errors import CalendarEnded, PricesUnavailable, StalePrices
 from qqqbot.model.sessions import SessionTable
-from qqqbot.model.values import QQQ, TQQQ, Decide, Holding, Mode, OrderStatus, Quote, Rules, Side
+from qqqbot.model.values import QQQ, TQQQ, Decide, Holding, Mode, OrderStatus, Rules, Side
 from qqqbot.runtime.clock import VirtualClock
-from qqqbot.trading.adoption import adopt, leave
-from qqqbot.trading.assembly import set_capital
-from qqqbot.trading.engine import MAX_ROUNDS, Engine
-from tests.support.builders import DAY, HALF_DAYS, NOW, PRICE, RULES, TQQQ_PRICE, bars, closes, new_york, session, table
+from qqqbot.trading.engine import MAX_ROUNDS
+from tests.support.builders import DAY, HALF_DAYS, NOW, RULES, bars, closes, new_york, session, table
 from tests.support.fakes import (
     FullDisk,
     World,
@@ -114,21 +111,6 @@ class TestACheck:
 
 
 class TestTheRecord:
-    def test_a_decision_tells_what_it_rested_on(self, world: World) -> None:
-        world.start().step()
-        first = world.rows("decisions.jsonl")[0]
-        assert first["timestamp"] == first["check"] == NOW.isoformat()
-        assert (first["session"], first["exchange_open"], first["round"]) == (str(DAY), True, 1)
-        assert (first["action"], first["target"], first["held"], first["error"]) == ("ROTATE", "QQQ", "CASH", None)
-        assert (first["price"], first["tqqq_price"]) == (PRICE, TQQQ_PRICE)
-        assert first["quote_time"] == NOW.isoformat()
-        assert math.isclose(first["flip_leave_tqqq"], 450 * 1.005)
-        assert (first["cash"], first["equity"], first["shares"]) == (100_000, 100_000, {"QQQ": 0, "TQQQ": 0})
-        assert first["orders"] == [{"side": "BUY", "symbol": "QQQ", "quantity": 211, "price": 450}]
-        assert len(first["gates"]) == 14
-        assert (first["mode"], first["account"]) == ("paper", "DU1234567")
-        assert first["sentence"].endswith("buy 211 QQQ")
-
     def test_the_rounds_of_a_check_belong_together(self, world: World) -> None:
         engine = world.start()
         engine.step()
@@ -137,28 +119,6 @@ class TestTheRecord:
         rows = world.rows("decisions.jsonl")
         assert [row["round"] for row in rows] == [1, 2, 1]
         assert [row["check"] for row in rows] == [NOW.isoformat()] * 2 + [(NOW + timedelta(minutes=15)).isoformat()]
-
-    def test_a_flip_at_infinity_is_no_number(self, tmp_path: Path) -> None:
-        world = World(tmp_path, rules=replace(RULES, short_period=1))
-        world.start().step()
-        assert last(world)["flip_enter_tqqq"] is None
-        assert last(world)["target"] == "QQQ"
-
-    @pytest.mark.parametrize("price", [float("nan"), float("inf"), -1.0, 0.0])
-    def test_a_price_that_is_none_is_written_down_and_nothing_done(self, world: World, price: float) -> None:
-        world.prices.changes = {"qqq": Quote(QQQ, price, NOW)}
-        world.start().step()
-        assert last(world)["error"] == "PricesUnavailable"
-        assert last(world)["price"] == (price if math.isfinite(price) else None)
-        assert world.broker.submitted == []
-
-    @pytest.mark.parametrize("price", [float("nan"), float("inf")])
-    def test_equity_at_no_price_is_unknown(self, world: World, price: float) -> None:
-        engine = world.start()
-        engine.step()
-        world.prices.changes = {"qqq": Quote(QQQ, price, NOW)}
-        engine.step()
-        assert last(world)["equity"] is None
 
     def test_a_failed_check_leaves_a_line_too(self, world: World) -> None:
         world.prices.trouble = PricesUnavailable("429 Too Many Requests")
@@ -222,41 +182,6 @@ class TestTheRecord:
         world.prices.trouble = None
         engine.step()
         assert engine.alerts.lasting() == ()
-
-
-class TestFlipPrices:
-    def test_before_the_first_check_they_are_not_known(self, world: World) -> None:
-        world.start().step()
-        assert world.start().state.flips is None
-
-    def test_after_a_check_they_are_those_of_the_holding_it_ended_with(self, world: World) -> None:
-        engine = world.start()
-        engine.step()
-        found = engine.state.flips
-        assert found is not None
-        assert (found.seen_at, found.seen_price, found.closes_at) == (NOW, PRICE, session().close)
-        assert found.today is not None
-        assert found.today.target is Holding.TQQQ
-        assert [(order.side, order.symbol) for order in found.today.orders] == [(Side.SELL, QQQ), (Side.BUY, TQQQ)]
-        assert found.coming is not None
-        assert found.coming.price != found.today.price
-
-    def test_a_check_without_prices_leaves_those_of_the_last_signal(self, world: World) -> None:
-        engine = world.start()
-        engine.step()
-        before = engine.state.flips
-        world.pass_time(minutes=15)
-        world.prices.trouble = StalePrices("old")
-        engine.step()
-        assert engine.state.flips == before
-
-    def test_after_the_close_only_the_coming_session_has_one(self, tmp_path: Path) -> None:
-        world = at(tmp_path, 17, 0)
-        engine = world.start()
-        engine.step()
-        assert engine.state.flips is not None
-        assert engine.state.flips.today is None
-        assert engine.state.flips.coming is not None
 
 
 class TestNothingIsBelievedThatWasNotSeen:
@@ -334,78 +259,6 @@ class TestTelling:
     def test_a_trade_is_told(self, world: World) -> None:
         world.start().step()
         assert ("trade", "BUY 211 QQQ at 450.0000, moving to QQQ") in world.notifier.told
-
-
-class TestDifferences:
-    def differing(self, world: World, **found: int) -> Engine:
-        engine = world.start()
-        engine.step()
-        world.broker.positions.update(found)
-        world.prices.target = Holding.TQQQ
-        engine.step()
-        return engine
-
-    @pytest.mark.parametrize("found", [{"QQQ": 0}, {"QQQ": 212}, {"TQQQ": 5}])
-    def test_a_difference_stops_trading_keeps_observing_and_is_told_once(
-        self, world: World, found: dict[str, int]
-    ) -> None:
-        engine = self.differing(world, **found)
-        for _ in range(3):
-            engine.step()
-        assert len(world.broker.submitted) == 1
-        assert last(world)["error"] == "LedgerMismatch"
-        assert last(world)["target"] == "TQQQ"
-        assert engine.state.agrees is False
-        assert world.notifier.kinds().count("mismatch") == 1
-
-    def test_adopt_takes_the_accounts_shares_and_trading_goes_on(self, world: World) -> None:
-        engine = self.differing(world, QQQ=150)
-        done = adopt(engine.records.book, world.broker.snapshot(), PRICES, NOW)
-        assert done == ["QQQ: -61 shares recorded in the book at 450.00"]
-        engine.step()
-        assert world.broker.positions[QQQ] == 0
-        assert world.broker.positions[TQQQ] > 0
-        assert any(kind == "mismatch" and text.startswith("over: ") for kind, text in world.notifier.told)
-
-    def test_adopt_survives_a_restart(self, world: World) -> None:
-        engine = self.differing(world, TQQQ=10)
-        adopt(engine.records.book, world.broker.snapshot(), PRICES, NOW)
-        assert world.start().records.book.ledger.shares == {QQQ: 211, TQQQ: 10}
-
-    def test_left_shares_are_never_sold(self, world: World) -> None:
-        engine = self.differing(world, QQQ=211 + 40)
-        assert leave(engine.records.book, world.broker.snapshot(), NOW) == ["QQQ: +40 shares left alone"]
-        engine.step()
-        assert world.broker.positions[QQQ] == 40
-        world.prices.target = Holding.CASH
-        world.start().step()
-        assert world.broker.positions == {QQQ: 40, TQQQ: 0}
-
-    def test_missing_shares_cannot_be_left(self, world: World) -> None:
-        engine = self.differing(world, QQQ=100)
-        with pytest.raises(LedgerMismatch, match=r"QQQ: .*fewer.*adopt"):
-            leave(engine.records.book, world.broker.snapshot(), NOW)
-        assert engine.records.book.ledger.foreign[QQQ] == 0
-
-    def test_shares_that_the_owner_has_sold_of_his_own_are_taken_off_his(self, world: World) -> None:
-        engine = self.differing(world, QQQ=211 + 40)
-        leave(engine.records.book, world.broker.snapshot(), NOW)
-        world.broker.positions[QQQ] = 211 + 15
-        assert leave(engine.records.book, world.broker.snapshot(), NOW) == ["QQQ: -25 shares left alone"]
-        assert engine.records.book.ledger.foreign[QQQ] == 15
-
-    def test_answers_without_a_difference_change_nothing(self, world: World) -> None:
-        engine = world.start()
-        engine.step()
-        rows = len(world.rows("trades.jsonl"))
-        assert adopt(engine.records.book, world.broker.snapshot(), PRICES, NOW) == []
-        assert leave(engine.records.book, world.broker.snapshot(), NOW) == []
-        assert len(world.rows("trades.jsonl")) == rows
-
-    def test_a_short_position_needs_a_person(self, world: World) -> None:
-        self.differing(world, TQQQ=-5)
-        assert last(world)["error"] == "UnexpectedPosition"
-        assert len(world.broker.submitted) == 1
 
 
 class TestHalt:
@@ -615,38 +468,6 @@ class TestBeforeClose:
         world.start().step()
         assert world.broker.positions[QQQ] == 211
         world.assert_book_is_the_brokers()
-
-
-class TestCapital:
-    def test_it_is_recorded_at_the_first_start_and_not_again(self, world: World) -> None:
-        world.start()
-        world.start()
-        assert [row["amount"] for row in world.rows("trades.jsonl")] == [100_000]
-
-    def test_a_deposit_is_spent_at_the_next_rotation_and_not_before(self, world: World) -> None:
-        world.start().step()
-        world.capital += 50_000
-        world.broker.cash += 50_000
-        engine = world.start()
-        engine.step()
-        assert len(world.broker.submitted) == 1
-        assert engine.records.book.ledger.total_capital == 150_000
-        world.prices.target = Holding.TQQQ
-        engine.step()
-        assert world.broker.submitted[-1].quantity == 2374  # 95 % of 149,998 at 60
-        world.assert_book_is_the_brokers()
-
-    def test_a_withdrawal_is_recorded_where_the_cash_is_there(self, world: World) -> None:
-        world.start()
-        world.capital = Decimal(60_000)
-        assert world.start().records.book.ledger.cash == 60_000
-
-    def test_more_than_the_cash_cannot_be_withdrawn(self, world: World) -> None:
-        engine = world.start()
-        engine.step()
-        with pytest.raises(ConfigError, match=r"total_capital: lowered by 50,000\.00 .* only 5,049\.00"):
-            set_capital(engine.records.book, Decimal(50_000), world.clock)
-        assert world.start().records.book.ledger.total_capital == 100_000
 
 
 def test_modes_and_accounts_share_a_folder_and_nothing_else(world: World) -> None:

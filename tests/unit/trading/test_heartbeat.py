@@ -1,4 +1,4 @@
-"""What the daemon tells of its account at each beat, the real loop on a virtual clock."""
+"""What the daemon reports at each beat, the real loop on a virtual clock; and the flip prices in it."""
 
 import json
 from dataclasses import dataclass
@@ -6,16 +6,26 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from qqq_trading_bot import Daemon
+from qqqbot.model.errors import StalePrices
+from qqqbot.model.values import QQQ, TQQQ, Holding, Side
 from qqqbot.records.book import Book
+from qqqbot.runtime.clock import VirtualClock
 from qqqbot.runtime.config import Config
 from qqqbot.trading.assembly import Identity
 from qqqbot.trading.engine import State
-from tests.support.builders import NOW
+from tests.support.builders import DAY, NOW, PRICE, new_york, session
 from tests.support.fakes import FakeBroker, World
 
 GONE = "nothing listens there"
 MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
 
 
 @dataclass
@@ -71,3 +81,40 @@ def test_an_account_that_was_never_there_is_told_since_the_start(tmp_path: Path)
     told = told_at_the_end(tmp_path, ends=8 * MINUTE, lost=timedelta(0))
     assert "mode" not in told
     assert (told["problem"], told["problem_since"]) == (GONE, NOW.isoformat())
+
+
+def test_before_the_first_check_they_are_not_known(world: World) -> None:
+    world.start().step()
+    assert world.start().state.flips is None
+
+
+def test_after_a_check_they_are_those_of_the_holding_it_ended_with(world: World) -> None:
+    engine = world.start()
+    engine.step()
+    found = engine.state.flips
+    assert found is not None
+    assert (found.seen_at, found.seen_price, found.closes_at) == (NOW, PRICE, session().close)
+    assert found.today is not None
+    assert found.today.target is Holding.TQQQ
+    assert [(order.side, order.symbol) for order in found.today.orders] == [(Side.SELL, QQQ), (Side.BUY, TQQQ)]
+    assert found.coming is not None
+    assert found.coming.price != found.today.price
+
+
+def test_a_check_without_prices_leaves_those_of_the_last_signal(world: World) -> None:
+    engine = world.start()
+    engine.step()
+    before = engine.state.flips
+    world.pass_time(minutes=15)
+    world.prices.trouble = StalePrices("old")
+    engine.step()
+    assert engine.state.flips == before
+
+
+def test_after_the_close_only_the_coming_session_has_one(tmp_path: Path) -> None:
+    world = World(tmp_path, clock=VirtualClock(new_york(DAY, 17)))
+    engine = world.start()
+    engine.step()
+    assert engine.state.flips is not None
+    assert engine.state.flips.today is None
+    assert engine.state.flips.coming is not None

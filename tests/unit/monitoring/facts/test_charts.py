@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from qqqbot.monitoring.facts.charts import POINTS, life, months
+from qqqbot.records.decisions import decision_values
 from qqqbot.records.folder import Identity
 from qqqbot.records.inputs import InputLog
 from qqqbot.strategy.planning import decide
-from qqqbot.trading.engine import decision_values
 from tests.support.builders import NOW, RULES, portfolio, snapshot
 from tests.support.monitor_samples import IDENTITY, LogsFolder, as_json, book_row
 

@@ -7,9 +7,9 @@ import pytest
 
 from qqqbot.monitoring.facts.dashboard import DECISIONS, Dashboard
 from qqqbot.monitoring.web import page
+from qqqbot.records.decisions import decision_values
 from qqqbot.records.inputs import InputLog
 from qqqbot.strategy.planning import decide
-from qqqbot.trading.engine import decision_values
 from tests.support.builders import NOW, RULES, portfolio, snapshot
 from tests.support.monitor_samples import IDENTITY, LogsFolder, as_json, book
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from qqqbot.model.values import Holding
 from qqqbot.monitoring.facts.replay import differences
+from qqqbot.records.decisions import decision_values
 from qqqbot.strategy.planning import decide
-from qqqbot.trading.engine import decision_values
 from tests.support.builders import RULES, portfolio, snapshot
 from tests.support.monitor_samples import as_json
 

@@ -11,9 +11,9 @@ from qqqbot.display.terminal import plain
 from qqqbot.model.values import QQQ, TQQQ, Holding
 from qqqbot.monitoring.facts.status import NEWEST_TRADES, status
 from qqqbot.monitoring.screens.status import status as status_screen
+from qqqbot.records.decisions import decision_values
 from qqqbot.records.inputs import InputLog
 from qqqbot.strategy.planning import decide
-from qqqbot.trading.engine import decision_values
 from tests.support.builders import DAY, NOW, RULES, new_york, portfolio, snapshot
 from tests.support.monitor_samples import (
     IDENTITY,

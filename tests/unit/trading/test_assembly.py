@@ -1,4 +1,4 @@
-"""total_capital lowered while an order may still be executed: the money that it costs is not there to be withdrawn."""
+"""total_capital at a start: recorded once; deposits at once; no withdrawal of money that an order may still cost."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -8,8 +8,9 @@ import pytest
 
 from qqq_trading_bot import Daemon
 from qqqbot.model.errors import ConfigError
-from qqqbot.model.values import QQQ, OrderIntent
+from qqqbot.model.values import QQQ, Holding, OrderIntent
 from qqqbot.runtime.config import Config
+from qqqbot.trading.assembly import set_capital
 from tests.support.fakes import FakeAccount, FakeBroker, World, answer_lost, lost_on_the_way, works
 
 CASH_AFTER_THE_BUY = Decimal(5_049)
@@ -17,6 +18,11 @@ CASH_AFTER_THE_BUY = Decimal(5_049)
 
 def capitals(world: World) -> list[Decimal]:
     return [row["total_capital"] for row in world.rows("trades.jsonl") if row.get("kind") == "capital"]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
 
 
 @pytest.fixture
@@ -87,3 +93,35 @@ def test_the_daemon_starts_with_the_old_capital_and_says_so(in_flight: World) ->
     ledger = in_flight.records().book.ledger
     assert (ledger.total_capital, ledger.cash) == (Decimal(100_000), CASH_AFTER_THE_BUY)
     assert ledger.shares[QQQ] == 211
+
+
+class TestCapital:
+    def test_it_is_recorded_at_the_first_start_and_not_again(self, world: World) -> None:
+        world.start()
+        world.start()
+        assert [row["amount"] for row in world.rows("trades.jsonl")] == [100_000]
+
+    def test_a_deposit_is_spent_at_the_next_rotation_and_not_before(self, world: World) -> None:
+        world.start().step()
+        world.capital += 50_000
+        world.broker.cash += 50_000
+        engine = world.start()
+        engine.step()
+        assert len(world.broker.submitted) == 1
+        assert engine.records.book.ledger.total_capital == 150_000
+        world.prices.target = Holding.TQQQ
+        engine.step()
+        assert world.broker.submitted[-1].quantity == 2374  # 95 % of 149,998 at 60
+        world.assert_book_is_the_brokers()
+
+    def test_a_withdrawal_is_recorded_where_the_cash_is_there(self, world: World) -> None:
+        world.start()
+        world.capital = Decimal(60_000)
+        assert world.start().records.book.ledger.cash == 60_000
+
+    def test_more_than_the_cash_cannot_be_withdrawn(self, world: World) -> None:
+        engine = world.start()
+        engine.step()
+        with pytest.raises(ConfigError, match=r"total_capital: lowered by 50,000\.00 .* only 5,049\.00"):
+            set_capital(engine.records.book, Decimal(50_000), world.clock)
+        assert world.start().records.book.ledger.total_capital == 100_000

@@ -12,8 +12,12 @@ from qqq_trading_bot import Daemon, SimulatedAccount
 from qqqbot.model.errors import LedgerMismatch, OrderOutcomeUnknown, PricesUnavailable, StalePrices
 from qqqbot.model.values import QQQ, TQQQ, Holding, Market, Quote, Split
 from qqqbot.runtime.config import Config
-from tests.support.builders import DAY, PRICE, TQQQ_PRICE, market, new_york
+from qqqbot.trading.adoption import adopt, leave
+from qqqbot.trading.engine import Engine
+from tests.support.builders import DAY, NOW, PRICE, TQQQ_PRICE, market, new_york
 from tests.support.fakes import FakeAccount, FakePrices, World, works
+
+PRICES = {QQQ: Decimal(450), TQQQ: Decimal(60)}
 
 
 class InterruptedPrices(FakePrices):
@@ -61,6 +65,10 @@ def now_at(world: World, moment: datetime | None = None, **overrides: Any) -> di
     """The fields of a market that was last traded at `moment`."""
     told = market(world.prices.target, world.prices.price, moment or world.clock.now(), **overrides)
     return {field.name: getattr(told, field.name) for field in fields(told)}
+
+
+def last(world: World) -> dict[str, Any]:
+    return world.rows("decisions.jsonl")[-1]
 
 
 def book_of(world: World) -> str:
@@ -270,3 +278,75 @@ class TestPrices:
         world.broker.positions[QQQ] += 40
         world.prices = InterruptedPrices(world.clock)
         refused(world, "leave", PricesUnavailable, "stopped")
+
+
+class TestDifferences:
+    def differing(self, world: World, **found: int) -> Engine:
+        engine = world.start()
+        engine.step()
+        world.broker.positions.update(found)
+        world.prices.target = Holding.TQQQ
+        engine.step()
+        return engine
+
+    @pytest.mark.parametrize("found", [{"QQQ": 0}, {"QQQ": 212}, {"TQQQ": 5}])
+    def test_a_difference_stops_trading_keeps_observing_and_is_told_once(
+        self, world: World, found: dict[str, int]
+    ) -> None:
+        engine = self.differing(world, **found)
+        for _ in range(3):
+            engine.step()
+        assert len(world.broker.submitted) == 1
+        assert last(world)["error"] == "LedgerMismatch"
+        assert last(world)["target"] == "TQQQ"
+        assert engine.state.agrees is False
+        assert world.notifier.kinds().count("mismatch") == 1
+
+    def test_adopt_takes_the_accounts_shares_and_trading_goes_on(self, world: World) -> None:
+        engine = self.differing(world, QQQ=150)
+        done = adopt(engine.records.book, world.broker.snapshot(), PRICES, NOW)
+        assert done == ["QQQ: -61 shares recorded in the book at 450.00"]
+        engine.step()
+        assert world.broker.positions[QQQ] == 0
+        assert world.broker.positions[TQQQ] > 0
+        assert any(kind == "mismatch" and text.startswith("over: ") for kind, text in world.notifier.told)
+
+    def test_adopt_survives_a_restart(self, world: World) -> None:
+        engine = self.differing(world, TQQQ=10)
+        adopt(engine.records.book, world.broker.snapshot(), PRICES, NOW)
+        assert world.start().records.book.ledger.shares == {QQQ: 211, TQQQ: 10}
+
+    def test_left_shares_are_never_sold(self, world: World) -> None:
+        engine = self.differing(world, QQQ=211 + 40)
+        assert leave(engine.records.book, world.broker.snapshot(), NOW) == ["QQQ: +40 shares left alone"]
+        engine.step()
+        assert world.broker.positions[QQQ] == 40
+        world.prices.target = Holding.CASH
+        world.start().step()
+        assert world.broker.positions == {QQQ: 40, TQQQ: 0}
+
+    def test_missing_shares_cannot_be_left(self, world: World) -> None:
+        engine = self.differing(world, QQQ=100)
+        with pytest.raises(LedgerMismatch, match=r"QQQ: .*fewer.*adopt"):
+            leave(engine.records.book, world.broker.snapshot(), NOW)
+        assert engine.records.book.ledger.foreign[QQQ] == 0
+
+    def test_shares_that_the_owner_has_sold_of_his_own_are_taken_off_his(self, world: World) -> None:
+        engine = self.differing(world, QQQ=211 + 40)
+        leave(engine.records.book, world.broker.snapshot(), NOW)
+        world.broker.positions[QQQ] = 211 + 15
+        assert leave(engine.records.book, world.broker.snapshot(), NOW) == ["QQQ: -25 shares left alone"]
+        assert engine.records.book.ledger.foreign[QQQ] == 15
+
+    def test_answers_without_a_difference_change_nothing(self, world: World) -> None:
+        engine = world.start()
+        engine.step()
+        rows = len(world.rows("trades.jsonl"))
+        assert adopt(engine.records.book, world.broker.snapshot(), PRICES, NOW) == []
+        assert leave(engine.records.book, world.broker.snapshot(), NOW) == []
+        assert len(world.rows("trades.jsonl")) == rows
+
+    def test_a_short_position_needs_a_person(self, world: World) -> None:
+        self.differing(world, TQQQ=-5)
+        assert last(world)["error"] == "UnexpectedPosition"
+        assert len(world.broker.submitted) == 1

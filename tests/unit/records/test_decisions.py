@@ -1,0 +1,62 @@
+"""The row of a decision has what it rested on, and only numbers that JSON has."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qqqbot.model.values import QQQ, Quote
+from tests.support.builders import DAY, NOW, PRICE, RULES, TQQQ_PRICE
+from tests.support.fakes import World
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def last(world: World) -> dict[str, Any]:
+    return world.rows("decisions.jsonl")[-1]
+
+
+def test_a_decision_tells_what_it_rested_on(world: World) -> None:
+    world.start().step()
+    first = world.rows("decisions.jsonl")[0]
+    assert first["timestamp"] == first["check"] == NOW.isoformat()
+    assert (first["session"], first["exchange_open"], first["round"]) == (str(DAY), True, 1)
+    assert (first["action"], first["target"], first["held"], first["error"]) == ("ROTATE", "QQQ", "CASH", None)
+    assert (first["price"], first["tqqq_price"]) == (PRICE, TQQQ_PRICE)
+    assert first["quote_time"] == NOW.isoformat()
+    assert math.isclose(first["flip_leave_tqqq"], 450 * 1.005)
+    assert (first["cash"], first["equity"], first["shares"]) == (100_000, 100_000, {"QQQ": 0, "TQQQ": 0})
+    assert first["orders"] == [{"side": "BUY", "symbol": "QQQ", "quantity": 211, "price": 450}]
+    assert len(first["gates"]) == 14
+    assert (first["mode"], first["account"]) == ("paper", "DU1234567")
+    assert first["sentence"].endswith("buy 211 QQQ")
+
+
+def test_a_flip_at_infinity_is_no_number(tmp_path: Path) -> None:
+    world = World(tmp_path, rules=replace(RULES, short_period=1))
+    world.start().step()
+    assert last(world)["flip_enter_tqqq"] is None
+    assert last(world)["target"] == "QQQ"
+
+
+@pytest.mark.parametrize("price", [float("nan"), float("inf"), -1.0, 0.0])
+def test_a_price_that_is_none_is_written_down_and_nothing_done(world: World, price: float) -> None:
+    world.prices.changes = {"qqq": Quote(QQQ, price, NOW)}
+    world.start().step()
+    assert last(world)["error"] == "PricesUnavailable"
+    assert last(world)["price"] == (price if math.isfinite(price) else None)
+    assert world.broker.submitted == []
+
+
+@pytest.mark.parametrize("price", [float("nan"), float("inf")])
+def test_equity_at_no_price_is_unknown(world: World, price: float) -> None:
+    engine = world.start()
+    engine.step()
+    world.prices.changes = {"qqq": Quote(QQQ, price, NOW)}
+    engine.step()
+    assert last(world)["equity"] is None
