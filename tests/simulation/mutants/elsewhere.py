@@ -62,7 +62,7 @@ MUTANTS = (
         "runtime/lock.py::Lock.intact",
         "return os.path.samestat(os.fstat(self._file), os.stat(self._path))",
         "return self._path.exists()",
-        (f"{LOCK}test_a_lock_that_somebody_else_has_meanwhile_is_not_taken_from_him",),
+        ("process/test_lock.py::test_a_lock_that_somebody_else_has_meanwhile_is_not_taken_from_it",),
     ),
     Mutant(
         "a lock is taken in the folder that has replaced the records' folder",
