@@ -46,7 +46,7 @@ class StartRefused(BotError):
 
 
 class AccountRefused(StartRefused):
-    """The broker's account is not one that this configuration may trade."""
+    """The account is not one that this configuration may trade."""
 
 
 class BookDamaged(StartRefused):
@@ -81,9 +81,9 @@ class BrokerUnavailable(TemporaryError):
 
 
 class OrderRejected(TemporaryError):
-    """The broker, or our own last check, refused the order before it could live, or it ended without a fill.
+    """The broker, or our own last check, refused the order before it was alive, or it ended without a fill.
 
-    `again_soon`: nothing speaks against another one within minutes, since nobody has refused it.
+    `again_soon`: nobody refused it, so another one may be tried within minutes.
     """
 
     def __init__(self, text: str, again_soon: bool = False) -> None:
@@ -100,7 +100,7 @@ class TradingHalted(BotError):
 
 
 class LedgerMismatch(TradingHalted):
-    """The account holds other shares than the book says."""
+    """The account does not hold the shares that the book says."""
 
 
 class DidNotSettle(TradingHalted):

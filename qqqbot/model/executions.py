@@ -1,7 +1,7 @@
 """Which executions are revisions of one another, and dictionaries that remember only the newest.
 
 A broker corrects an execution by reporting it again: the correction has the exec_id of the corrected one up to the last
-dot, and a higher number behind it. https://interactivebrokers.github.io/tws-api/executions_commissions.html
+dot, and a higher number after it. https://interactivebrokers.github.io/tws-api/executions_commissions.html
 """
 
 from collections.abc import Iterable

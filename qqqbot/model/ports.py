@@ -1,4 +1,4 @@
-"""What the bot needs from outside, as Protocols: daemon, demo, backtest and tests differ by what stands behind them."""
+"""What the bot needs from outside, as Protocols: daemon, demo, backtest and tests implement them differently."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -31,7 +31,7 @@ class PriceSource(Protocol):
     def sessions(self, now: datetime) -> SessionTable:
         """The table of sessions around `now`.
 
-        Raises PricesUnavailable where the source did not answer, CalendarEnded where it cannot reach `now`.
+        Raises PricesUnavailable if the source did not answer, CalendarEnded if the table cannot reach `now`.
         """
         ...
 
@@ -66,22 +66,22 @@ class Broker(Protocol):
         ...
 
     def quotes(self) -> Mapping[str, Quote]:
-        """The broker's own live prices; empty where it gives none. Never raises for missing data."""
+        """The broker's own live prices; empty if it gives none. Never raises for missing data."""
         ...
 
     def submit(self, intent: OrderIntent) -> None:
         """Send the order and return at once.
 
-        Raises OrderRejected where it certainly never left, OrderOutcomeUnknown where it may have.
+        Raises OrderRejected if it certainly never left, OrderOutcomeUnknown if it may have.
         """
         ...
 
     def find(self, intent: OrderIntent) -> Order | None:
-        """What became of the order: None where a complete answer does not know it. Raises BrokerUnavailable."""
+        """What became of the order: None if a complete answer does not know it. Raises BrokerUnavailable."""
         ...
 
     def cancel(self, intent: OrderIntent) -> None:
-        """Ask for the order to be cancelled; its outcome is learnt from `find`. Raises BrokerUnavailable."""
+        """Ask for the order to be cancelled; its outcome comes from `find`. Raises BrokerUnavailable."""
         ...
 
     def recent_orders(self) -> tuple[Order, ...]:

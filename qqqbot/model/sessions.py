@@ -1,7 +1,7 @@
-"""The exchange's sessions, answered from a table that somebody else has filled. Pure.
+"""The exchange's sessions, answered from a table that another module fills. Pure.
 
-The table comes from a calendar library in another process (see market_child); this module knows no holidays, no time
-zone rules and no present moment. Sessions are aware UTC inside; New York appears only in texts for people.
+The table comes from a calendar library in another process (see adapters/yahoo/child.py); this module knows no
+holidays, no time zone rules and no present moment. Sessions are aware UTC; New York appears only in texts for people.
 """
 
 from bisect import bisect_left, bisect_right
@@ -31,12 +31,12 @@ class SessionTable:
         return cls(tuple(sorted((s for s in sessions if s.date not in closures), key=lambda s: s.date)))
 
     def open_session(self, now: datetime) -> Session | None:
-        """The session open at `now`. Raises CalendarEnded where the table does not reach `now`."""
+        """The session open at `now`. Raises CalendarEnded if the table does not reach `now`."""
         latest = self._latest_opened(now)
         return latest if latest is not None and latest.contains(now) else None
 
     def last_closed(self, now: datetime) -> Session:
-        """The newest session that has closed at `now`. Raises CalendarEnded where the table has none."""
+        """The newest session that has closed at `now`. Raises CalendarEnded if the table has none."""
         closed = bisect_right(self.sessions, now, key=lambda s: s.close)
         self._require_reach(now)
         if closed == 0:
@@ -44,14 +44,14 @@ class SessionTable:
         return self.sessions[closed - 1]
 
     def next_open(self, now: datetime) -> Session:
-        """The first session that opens after `now`. Raises CalendarEnded where the table has none."""
+        """The first session that opens after `now`. Raises CalendarEnded if the table has none."""
         after = bisect_right(self.sessions, now, key=lambda s: s.open)
         if after == len(self.sessions):
             raise CalendarEnded(f"the table of sessions ends before {new_york_text(now)}")
         return self.sessions[after]
 
     def before(self, day: date, count: int) -> tuple[date, ...]:
-        """Dates of the `count` sessions before `day`, oldest first; fewer where the table begins later."""
+        """Dates of the `count` sessions before `day`, oldest first; fewer if the table begins later."""
         end = bisect_left(self.sessions, day, key=lambda s: s.date)
         return tuple(s.date for s in self.sessions[max(0, end - count) : end])
 
@@ -63,7 +63,7 @@ class SessionTable:
         return None
 
     def ends(self) -> datetime:
-        """The last moment about which the table knows anything. Raises CalendarEnded where it is empty."""
+        """The last moment about which the table knows anything. Raises CalendarEnded if it is empty."""
         if not self.sessions:
             raise CalendarEnded("the table of sessions is empty")
         return self.sessions[-1].close
@@ -86,7 +86,7 @@ class Timetable:
     """When checks are made: every `interval` from a session's open, and at the start of the decision window.
 
     No check falls into the first `quiet` of a session, in which nothing may trade and prices are not settled. `window`
-    is the length of the decision window before the close, None where every check decides. With `always` checks go on,
+    is the length of the decision window before the close, None if every check decides. With `always` checks go on,
     on the same grid, while the exchange is closed.
     """
 

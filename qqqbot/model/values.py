@@ -92,7 +92,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A finished daily session and its close, adjusted for dividends and splits (NaN where the source had none)."""
+    """A finished daily session and its close, adjusted for dividends and splits (NaN if the source had none)."""
 
     date: date
     close: float
@@ -122,7 +122,7 @@ class Market:
 
     `bars` are QQQ's daily rows without today's; `newest_row` is the date of the last row of the raw answer (today's
     while the exchange is open); `tqqq_previous_close` is TQQQ's close of the session before `newest_row`, on the same
-    split basis as its quote, None where the answer had none.
+    split basis as its quote, None if the answer had none.
     """
 
     bars: tuple[Bar, ...]
@@ -140,7 +140,7 @@ class Market:
 class FlipPrices:
     """QQQ prices at which the rule's answer changes, from the finished closes alone.
 
-    `leave_tqqq` and `enter_tqqq` differ only where a band is configured. `trend` is the price at which the two averages
+    `leave_tqqq` and `enter_tqqq` differ only if a band is configured. `trend` is the price at which the two averages
     are equal: above it there is an uptrend.
     """
 
@@ -188,7 +188,7 @@ class OrderIntent:
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """One execution, countable once by `exec_id`. `commission` is None until the broker has told it."""
+    """One execution, countable once by `exec_id`. `commission` is None until the broker has reported it."""
 
     exec_id: str
     order_ref: str
@@ -202,7 +202,7 @@ class Fill:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the broker made of an intent. `message` is the broker's own text where it gave one."""
+    """What the broker made of an intent. `message` is the broker's own text, if it gave one."""
 
     order_ref: str
     status: OrderStatus
@@ -219,8 +219,8 @@ class AccountSnapshot:
     """What the broker says, complete or not at all.
 
     `spendable` is the cash that a buy may use without borrowing; `unsettled` is cash that comes with the settlement of
-    earlier sales; `positions` holds whole shares of QQQ and TQQQ, 0 where there are none. `open_order_refs` are orders
-    of ours that the broker still works on.
+    earlier sales; `positions` holds whole shares of QQQ and TQQQ, 0 if there are none. `open_order_refs` are orders
+    of ours that the broker is still working on.
     """
 
     account: str
@@ -237,7 +237,7 @@ class AccountSnapshot:
 class Portfolio:
     """What our own fills add up to, starting from `total_capital` in cash.
 
-    `shares` are the bot's; `foreign` are shares in the same account that the owner told us to leave alone. `cost` is
+    `shares` are the bot's; `foreign` are shares in the same account that the owner asked us to leave alone. `cost` is
     the average price paid for the bot's shares, commissions included.
     """
 
@@ -257,7 +257,7 @@ class Portfolio:
 
     @property
     def holding(self) -> Holding:
-        """The share of which the bot owns any; TQQQ first where it owns both; CASH where none."""
+        """The share of which the bot owns any; TQQQ first if it owns both; CASH if none."""
         for held in (Holding.TQQQ, Holding.QQQ):
             if self.shares.get(held.value, 0):
                 return held
@@ -303,8 +303,8 @@ class Snapshot:
 
     `session` is the one that is open now or, while the exchange is closed, the last one that has closed; `expected` are
     the dates of the averaging window's finished sessions, oldest first, as the calendar knows them. `decided_target` is
-    the holding that was settled on in this session's decision window, None where none was. `unfinished` is the symbol
-    of our newest executed order where that was filled in part only. `broker_quotes` are the broker's own prices where
+    the holding that this session's decision window settled on, None if it has not. `unfinished` is the symbol
+    of our newest executed order if that was filled only in part. `broker_quotes` are the broker's own prices, if
     it has any.
     """
 
@@ -340,10 +340,10 @@ class PlannedOrder:
 class Plan:
     """What to do now. `sentence` is for the owner; `gates` holds every verdict the plan rests on.
 
-    `signal` is None where the prices do not allow one; `target` is the holding being moved to, which is the signal's or
-    the one that this session's decision window has fixed, None where nothing is. `blocked_by` is the gate that forbids
+    `signal` is None if the prices do not allow one; `target` is the holding being moved to, which is the signal's or
+    the one that this session's decision window has fixed, or None. `blocked_by` is the gate that forbids
     trading, if one does.
-    `settles` is the target that this check fixes for the rest of the session, None where it fixes nothing.
+    `settles` is the target that this check fixes for the rest of the session, None if it fixes nothing.
     """
 
     action: Action

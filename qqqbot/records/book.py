@@ -5,14 +5,15 @@ execution it does not have becomes a trade row, a corrected one a correction row
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from qqqbot.model.errors import BookDamaged
 from qqqbot.model.executions import forget_oldest, newest_revisions, revision, stem
-from qqqbot.model.values import SYMBOLS, Fill, Mode, Order, OrderIntent, Side, Split
-from qqqbot.records.jsonl import SCHEMA, UNUSABLE, AppendOnlyFile, Row, as_read
+from qqqbot.model.values import Fill, Mode, Order, OrderIntent, Side, Split
+from qqqbot.records.jsonl import SCHEMA, UNUSABLE, AppendOnlyFile, Row
 from qqqbot.records.ledger import Ledger
 
 # Orders whose rows are kept in memory: the broker tells of an execution again for a day, not for a hundred orders.
@@ -84,7 +85,7 @@ class Book:
         return self._append(now, kind="leave", symbol=symbol, quantity=quantity)
 
     def record_split(self, split: Split, now: datetime) -> Row:
-        return self._append(now, kind="split", symbol=split.symbol, ratio=split.ratio, date=split.date.isoformat())
+        return self._append(now, kind="split", symbol=split.symbol, ratio=split.ratio, date=split.date)
 
     def _record_trade(self, intent: OrderIntent, fills: list[Fill], now: datetime) -> Row:
         quantity = sum(fill.quantity for fill in fills)
@@ -92,7 +93,7 @@ class Book:
         commissions = [fill.commission for fill in fills]
         known = [c for c in commissions if c is not None]
         values = {
-            "side": intent.side.value,
+            "side": intent.side,
             "symbol": intent.symbol,
             "quantity": quantity,
             "price": (amount / quantity).quantize(Decimal("0.000001")),
@@ -101,7 +102,7 @@ class Book:
             "order_ref": intent.order_ref,
             "order_quantity": intent.quantity,
             "exec_ids": [fill.exec_id for fill in fills],
-            "position": intent.target.value,
+            "position": intent.target,
             "reason": intent.reason,
             **_decision_numbers(intent, amount / quantity),
         }
@@ -138,18 +139,15 @@ class Book:
 
     def _after(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Cash, equity and realized profit that the ledger will have with the trade in it."""
-        before = self.ledger.portfolio()
-        buys = values["side"] == Side.BUY.value
-        quantity, amount = values["quantity"], values["amount"]
-        commission = values["commission"] or Decimal(0)
-        cash = before.cash - commission + (-amount if buys else amount)
-        shares = dict(before.shares)
-        shares[values["symbol"]] += quantity if buys else -quantity
-        prices = {"QQQ": values["qqq_price"], "TQQQ": values["tqqq_price"], values["symbol"]: values["price"]}
-        equity = cash + sum((Decimal(str(prices[s])) * shares[s] for s in SYMBOLS), Decimal(0))
-        realized = Decimal(0) if buys else amount - commission - before.cost[values["symbol"]] * quantity
-        cent = Decimal("0.01")
-        return {"realized_pnl": realized.quantize(cent), "cash": cash.quantize(cent), "equity": equity.quantize(cent)}
+        symbol, before = values["symbol"], self.ledger.portfolio()
+        signed = values["quantity"] if values["side"] == Side.BUY else -values["quantity"]
+        move = self.ledger.move_of(symbol, signed, values["amount"], values["commission"] or Decimal(0))
+        shares = {**before.shares, symbol: before.shares[symbol] + signed}
+        after = replace(before, cash=before.cash + move.cash, shares=shares)
+        prices = {"QQQ": values["qqq_price"], "TQQQ": values["tqqq_price"], symbol: values["price"]}
+        equity = after.equity({s: Decimal(str(price)) for s, price in prices.items()})
+        money = {"realized_pnl": move.realized_pnl, "cash": after.cash, "equity": equity}
+        return {name: amount.quantize(Decimal("0.01")) for name, amount in money.items()}
 
     def _revisions_known(self, fill: Fill) -> list[int]:
         """Revisions of the same execution that are in the book."""
@@ -162,8 +160,7 @@ class Book:
     def _append(self, now: datetime, **values: Any) -> Row:
         """One row, in the file and in the ledger. Raises OSError, and then it is in neither."""
         row = {"timestamp": now.isoformat(), **values, **self._identity}
-        self._file.append(row)
-        self._take(as_read(row))
+        self._take(self._file.append(row))
         return row
 
     def _take(self, row: Row) -> None:

@@ -1,31 +1,53 @@
 """inputs.jsonl: what each decision rested on, whole, so that today's code can be asked what it would have decided.
 
 Law of this file: it never stands in the way of a decision. decisions.jsonl is the record that must succeed; this one is
-not synced, and a disk that refuses it is told once in the log. The finished closes are told once in a session,
-compressed. About 4 MB a year at a check every 15 minutes, so it is kept for ever.
+not synced, and a disk that refuses it is logged once. The finished closes are written once in a session, compressed: a
+base, from which the rows that follow are differences. About 4 MB a year at a check every 15 minutes, so it is kept for
+ever. Reading the inputs of one decision costs the same however large the file is.
 """
 
 import errno
+import itertools
 import json
 import logging
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TypeVar
 
+from qqqbot.model.errors import BotError
 from qqqbot.model.values import Rules, Snapshot
-from qqqbot.records.codec import Plain, difference, packed, plain_inputs
+from qqqbot.records.codec import (
+    UNREADABLE,
+    Plain,
+    difference,
+    merged,
+    packed,
+    plain_inputs,
+    snapshot_and_rules,
+    unpacked,
+)
+from qqqbot.records.coerce import moment, text
+from qqqbot.records.folder import Identity
+from qqqbot.records.tail import Row, RowReader
+from qqqbot.records.time_search import offset_of, rows_from
 
 log = logging.getLogger(__name__)
 
+# A base is at most one session older than the rows that refer to it: a hundred checks with their rounds.
+ROWS_TO_A_BASE = 2_000
 OF_THE_DECISION = ("schema", "timestamp", "round", "mode", "account")
+
+Inputs = tuple[Snapshot, Rules]
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class Base:
-    """What later rows are told as differences from. `name` is told in them."""
+    """What later rows are differences from; they carry its `name`."""
 
     name: str
     window: tuple[Any, ...]
@@ -58,6 +80,54 @@ class InputLog:
             if not self._failing:
                 log.error("%s cannot be written, so --replay will miss these checks: %s", self._path.name, error)
             self._failing = True
+
+
+class NotRecorded(Exception):
+    """The inputs are not there or cannot be read; the text says which."""
+
+
+def inputs_at(path: Path, when: datetime, who: Identity, number: float | None = None) -> Inputs:
+    """The inputs of the decision at exactly `when`, of the round `number`; of the last one where none is named.
+
+    Rounds within one clock tick share their time. Raises NotRecorded, OSError.
+    """
+    found: list[tuple[int, Row]] = []
+    try:
+        with path.open("rb") as file:
+            for offset, row in rows_from(file, offset_of(file, when), RowReader()):
+                at = moment(row.get("timestamp"))
+                if at is not None and at > when:
+                    break
+                if at == when and who.owns(row) and "change" in row and number in (None, row.get("round")):
+                    found.append((offset, row))
+            if found:
+                return _rebuilt(file, *found[-1])
+    except FileNotFoundError:
+        pass
+    raise NotRecorded("its inputs were not recorded")
+
+
+def reckoned(reckon: Callable[[], Result]) -> Result:
+    """What `reckon` makes of recorded inputs. Raises NotRecorded where they are complete, and yet make no sense."""
+    try:
+        return reckon()
+    except (*UNREADABLE, BotError) as error:
+        raise NotRecorded(f"its recorded inputs cannot be used: {type(error).__name__}: {error}") from None
+
+
+def _rebuilt(file: BinaryIO, end: int, row: Row) -> Inputs:
+    try:
+        return snapshot_and_rules(merged(_base_before(file, end, row.get("base")), row["change"]))
+    except UNREADABLE as error:
+        raise NotRecorded(f"its recorded inputs cannot be read: {error}") from None
+
+
+def _base_before(file: BinaryIO, end: int, name: Any) -> Any:
+    """The values of the newest base of that name before the byte `end`. Raises one of UNREADABLE."""
+    for row in itertools.islice(RowReader().backwards(file, end), ROWS_TO_A_BASE):
+        if row.get("kind") == "base" and row.get("base") == name and (pack := text(row.get("packed"))):
+            return unpacked(pack)
+    raise ValueError(f"there is no base {name}")
 
 
 def _window(snapshot: Snapshot) -> tuple[Any, ...]:

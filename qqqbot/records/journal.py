@@ -6,13 +6,16 @@ tag keeps apart what one account may see of several files: of a folder begun ane
 """
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from qqqbot.model.errors import BookDamaged
-from qqqbot.model.values import Holding, Mode, Order, OrderIntent, OrderType, Side
-from qqqbot.records.jsonl import SCHEMA, UNUSABLE, AppendOnlyFile, Row, as_read
+from qqqbot.model.executions import forget_oldest
+from qqqbot.model.values import Holding, Mode, Order, OrderIntent
+from qqqbot.records.codec import from_plain
+from qqqbot.records.jsonl import SCHEMA, UNUSABLE, AppendOnlyFile, Row
 
 # Orders whose late executions the broker may still tell of.
 ORDERS_REMEMBERED = 1000
@@ -47,18 +50,19 @@ class OrderJournal:
 
     def intended(self, intent: OrderIntent) -> None:
         """On disk before the broker hears of it. Raises OSError, and then the order must not be sent."""
-        self._write(intent.decided_at, event="intended", **_intent_row(intent))
+        values = asdict(intent)
+        self._write(values.pop("decided_at"), event="intended", **values)
 
     def sent(self, intent: OrderIntent, now: datetime) -> None:
-        self._write(now, event="sent", order_ref=intent.order_ref, session=intent.session.isoformat())
+        self._write(now, event="sent", order_ref=intent.order_ref, session=intent.session)
 
     def outcome(self, intent: OrderIntent, order: Order, now: datetime) -> None:
         self._write(
             now,
             event="outcome",
             order_ref=intent.order_ref,
-            session=intent.session.isoformat(),
-            status=order.status.value,
+            session=intent.session,
+            status=order.status,
             filled=order.filled,
             exec_ids=[fill.exec_id for fill in order.fills],
             message=order.message,
@@ -66,7 +70,7 @@ class OrderJournal:
 
     def decided(self, session: date, target: Holding, now: datetime) -> None:
         """The target of this session's decision window is settled."""
-        self._write(now, event="decided", session=session.isoformat(), target=target.value)
+        self._write(now, event="decided", session=session, target=target)
 
     def unresolved(self) -> tuple[OrderIntent, ...]:
         return tuple(self._unresolved.values())
@@ -97,8 +101,7 @@ class OrderJournal:
 
     def _write(self, now: datetime, **values: Any) -> None:
         row = {"timestamp": now.isoformat(), **values, **self._identity}
-        self._file.append(row)
-        self._take(as_read(row))
+        self._take(self._file.append(row))
 
     def _take(self, row: Row) -> None:
         session = row["session"]
@@ -108,7 +111,7 @@ class OrderJournal:
             return
         match row["event"]:
             case "intended":
-                intent = _intent_from_row(row)
+                intent: OrderIntent = from_plain(OrderIntent, {**row, "decided_at": row["timestamp"]})
                 self._unresolved[intent.order_ref] = intent
                 self._remember(intent)
                 self._sent_in_session = {session: self._sent_in_session.get(session, 0) + 1}
@@ -119,45 +122,4 @@ class OrderJournal:
 
     def _remember(self, intent: OrderIntent) -> None:
         self._recent[intent.order_ref] = intent
-        while len(self._recent) > ORDERS_REMEMBERED:
-            del self._recent[next(iter(self._recent))]
-
-
-def _intent_row(intent: OrderIntent) -> dict[str, Any]:
-    return {
-        "order_ref": intent.order_ref,
-        "session": intent.session.isoformat(),
-        "side": intent.side.value,
-        "symbol": intent.symbol,
-        "quantity": intent.quantity,
-        "order_type": intent.order_type.value,
-        "limit_price": intent.limit_price,
-        "decision_price": intent.decision_price,
-        "target": intent.target.value,
-        "reason": intent.reason,
-        "qqq_price": intent.qqq_price,
-        "tqqq_price": intent.tqqq_price,
-        "short_ma": intent.short_ma,
-        "long_ma": intent.long_ma,
-    }
-
-
-def _intent_from_row(row: Row) -> OrderIntent:
-    limit = row["limit_price"]
-    return OrderIntent(
-        order_ref=row["order_ref"],
-        session=date.fromisoformat(row["session"]),
-        decided_at=datetime.fromisoformat(row["timestamp"]),
-        side=Side(row["side"]),
-        symbol=row["symbol"],
-        quantity=row["quantity"],
-        order_type=OrderType(row["order_type"]),
-        limit_price=None if limit is None else Decimal(str(limit)),
-        decision_price=Decimal(str(row["decision_price"])),
-        target=Holding(row["target"]),
-        reason=row["reason"],
-        qqq_price=float(row["qqq_price"]),
-        tqqq_price=float(row["tqqq_price"]),
-        short_ma=float(row["short_ma"]),
-        long_ma=float(row["long_ma"]),
-    )
+        forget_oldest(self._recent, ORDERS_REMEMBERED)

@@ -10,7 +10,7 @@ import json
 import os
 import weakref
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -38,10 +38,11 @@ class AppendOnlyFile:
         _sync_folder(self.path.parent)
         return self._set_torn_tail_aside(now)
 
-    def append(self, row: Row) -> None:
-        """One line, on disk when this returns. Raises OSError, and then the file is as it was before.
+    def append(self, row: Row) -> Row:
+        """One line, on disk when this returns; the row as it will be read back.
 
-        That is also raised where another file has come in its place, as a restored backup does.
+        Raises OSError, and then the file is as it was before; also if another file has taken its place, as a restored
+        backup does.
         """
         self.verify()
         assert self._descriptor is not None
@@ -56,6 +57,7 @@ class AppendOnlyFile:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._descriptor, before)
             raise
+        return _parsed(line)
 
     def verify(self) -> None:
         """What is written into a file that was replaced or removed meanwhile is lost with it. Raises OSError."""
@@ -87,7 +89,7 @@ class AppendOnlyFile:
 
     def _parse(self, line: bytes, number: int) -> Row:
         try:
-            row = json.loads(line, parse_float=Decimal)
+            row = _parsed(line)
         except (ValueError, RecursionError) as error:
             raise BookDamaged(f"{self.path}, line {number}: not JSON ({error}); repair or remove that line") from None
         if not isinstance(row, dict):
@@ -109,10 +111,9 @@ class AppendOnlyFile:
         return f"{self.path.name}: an incomplete last line of {len(torn)} bytes was set aside in {aside.name}"
 
 
-def as_read(row: Row) -> Row:
-    """`row` as it will be read back from the file."""
-    read: Row = json.loads(json.dumps(row, default=_plain), parse_float=Decimal)
-    return read
+def _parsed(line: bytes) -> Row:
+    row: Row = json.loads(line, parse_float=Decimal)
+    return row
 
 
 def _sync_folder(folder: Path) -> None:
@@ -140,4 +141,6 @@ def _plain(value: Any) -> Any:
     """Decimals as JSON numbers: their shortest double has every digit that money and prices use."""
     if isinstance(value, Decimal):
         return float(value)
+    if isinstance(value, date):  # a datetime is one too
+        return value.isoformat()
     raise TypeError(f"{type(value).__name__} has no place in a record")

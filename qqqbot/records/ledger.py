@@ -17,6 +17,7 @@ not for years, and a book may have a million rows.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -28,6 +29,15 @@ from qqqbot.model.values import SYMBOLS, Holding, Portfolio, Side, Split
 Row = Mapping[str, Any]
 
 REMEMBERED = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Changes of cash and realized profit, and the average cost of the share afterwards."""
+
+    cash: Decimal
+    realized_pnl: Decimal
+    cost: Decimal
 
 
 class Ledger:
@@ -80,6 +90,16 @@ class Ledger:
     def has_split(self, symbol: str, day: date) -> bool:
         return (symbol, day.isoformat()) in self._splits
 
+    def move_of(self, symbol: str, signed: int, amount: Decimal, commission: Decimal) -> Move:
+        """What a purchase (`signed` is positive) or a sale of shares for `amount` does to the book's money."""
+        held, cost = self.shares[symbol], self.cost[symbol]
+        left = held + signed
+        if signed > 0:
+            paid = cost * held + amount + commission
+            return Move(-(amount + commission), Decimal(0), paid / left if left else Decimal(0))
+        realized = amount - commission - cost * -signed
+        return Move(amount - commission, realized, cost if left else Decimal(0))
+
     def _capital(self, row: Row) -> None:
         self.total_capital += _decimal(row["amount"])
         self.cash += _decimal(row["amount"])
@@ -129,20 +149,15 @@ class Ledger:
         self._splits.add((symbol, row["date"]))
 
     def _move(self, symbol: str, signed: int, amount: Decimal, commission: Decimal, timestamp: str) -> None:
-        """Take `signed` shares for `amount` into the book, with average cost and realized profit."""
-        held = self.shares[symbol]
-        if signed > 0:
-            paid = self.cost[symbol] * held + amount + commission
-            self.cost[symbol] = paid / (held + signed) if held + signed else Decimal(0)
-            self.cash -= amount + commission
-            if held == 0:
-                self.held_since[symbol] = new_york_date(datetime.fromisoformat(timestamp))
-        else:
-            self.realized_pnl += amount - commission - self.cost[symbol] * -signed
-            self.cash += amount - commission
-        self.shares[symbol] = held + signed
+        """Take `signed` shares for `amount` into the book."""
+        move = self.move_of(symbol, signed, amount, commission)
+        if signed > 0 and self.shares[symbol] == 0:
+            self.held_since[symbol] = new_york_date(datetime.fromisoformat(timestamp))
+        self.cash += move.cash
+        self.realized_pnl += move.realized_pnl
+        self.cost[symbol] = move.cost
+        self.shares[symbol] += signed
         if self.shares[symbol] == 0:
-            self.cost[symbol] = Decimal(0)
             self.held_since.pop(symbol, None)
 
     def _total(self, order_ref: str, quantity: int, amount: Decimal) -> None:
@@ -168,14 +183,6 @@ _HANDLERS = {
     "leave": Ledger._leave,
     "split": Ledger._split,
 }
-
-
-def fold(rows: Iterable[Row]) -> Ledger:
-    """The state after all `rows`, oldest first."""
-    ledger = Ledger()
-    for row in rows:
-        ledger.apply(row)
-    return ledger
 
 
 def pending_splits(ledger: Ledger, splits: Iterable[Split]) -> tuple[Split, ...]:

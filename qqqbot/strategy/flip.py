@@ -1,7 +1,7 @@
 """What would be done at another price of QQQ, from the inputs of the last check. Pure.
 
-The shares come from the planner itself, asked twice: for the sells, and with their proceeds for the buy. TQQQ is taken
-to have moved three times as far as QQQ since then.
+The shares come from the planner itself, asked twice: for the sells, and with their proceeds for the buy. TQQQ is
+assumed to have moved three times as far as QQQ since then.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ class Outlook:
     """The nearest price that changes the rule's answer. `orders` are what would then be sent, in this order.
 
     `seen_price` is QQQ's price at `seen_at`, from which the distance is counted. `coming` says that the prices are
-    those of the session after `seen_at`, `seen_price` having been taken for the close of that day.
+    those of the session after `seen_at`, with `seen_price` as the close of that day.
     """
 
     flip: float
@@ -35,7 +35,7 @@ class Outlook:
 
 
 def outlook(snapshot: Snapshot, rules: Rules, now: datetime) -> Outlook | None:
-    """As seen in `snapshot`; None where no price changes the answer, or the recorded closes do not allow one."""
+    """As seen in `snapshot`; None if no price changes the answer, or if the recorded closes do not allow one."""
     if window_problem(snapshot) or len(snapshot.expected) < rules.long_period - 1:
         return None
     price, held = snapshot.market.qqq.price, snapshot.portfolio.holding
@@ -49,7 +49,7 @@ def outlook(snapshot: Snapshot, rules: Rules, now: datetime) -> Outlook | None:
 
 
 def orders_at(snapshot: Snapshot, rules: Rules, price: float, target: Holding) -> tuple[PlannedOrder, ...]:
-    """The sells and the buy on the way to `target` with QQQ at `price`; empty where none is to be made."""
+    """The sells and the buy on the way to `target` with QQQ at `price`; empty if there are none."""
     then = _moved(snapshot, price)
     if min(then.market.qqq.price, then.market.tqqq.price) < LOWEST_PRICE:
         return ()

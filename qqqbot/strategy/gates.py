@@ -28,12 +28,12 @@ GateCheck = Callable[[Snapshot, Rules], Gate]
 
 
 def window_problem(snapshot: Snapshot) -> str | None:
-    """Why QQQ's daily rows cannot be averaged: None where each expected session is there once, in order and sound."""
+    """Why QQQ's daily rows cannot be averaged: None if each expected session is there once, in order and usable."""
     bars, expected = snapshot.market.bars, snapshot.expected
     dates, wanted = [bar.date for bar in bars], set(expected)
     if len(set(dates)) != len(dates):
         twice = next(d for d in dates if dates.count(d) > 1)
-        return f"the row of {twice} is there twice"
+        return f"the row of {twice} appears twice"
     if dates != sorted(dates):
         return "the rows are not in the order of their dates"
     known = {bar.date: bar.close for bar in bars}
@@ -41,13 +41,13 @@ def window_problem(snapshot: Snapshot) -> str | None:
         return f"no row for {_dates(missing)}"
     if strangers := [d for d in dates if expected and d >= expected[0] and d not in wanted]:
         return f"a row for {_dates(strangers)}, on which the exchange was closed"
-    if unsound := [d for d in expected if not (math.isfinite(known[d]) and known[d] > 0)]:
-        return f"no usable close for {_dates(unsound)} ({known[unsound[0]]})"
+    if unusable := [d for d in expected if not (math.isfinite(known[d]) and known[d] > 0)]:
+        return f"no usable close for {_dates(unusable)} ({known[unusable[0]]})"
     return None
 
 
 def closes_of_window(snapshot: Snapshot) -> list[float]:
-    """The finished closes of the averaging window, oldest first; only where `window_problem` finds none."""
+    """The finished closes of the averaging window, oldest first; only if `window_problem` finds none."""
     known = {bar.date: bar.close for bar in snapshot.market.bars}
     return [known[day] for day in snapshot.expected]
 
@@ -102,12 +102,12 @@ def newest_row(snapshot: Snapshot, rules: Rules) -> Gate:
     return Gate("newest_row", newest == wanted, str(newest), sentence, Reason.STALE_PRICES)
 
 
-def quotes_sound(snapshot: Snapshot, rules: Rules) -> Gate:
+def quotes_usable(snapshot: Snapshot, rules: Rules) -> Gate:
     prices = {s: snapshot.market.quote(s).price for s in SYMBOLS}
-    sound = all(LOWEST_PRICE <= p <= HIGHEST_PRICE for p in prices.values())
+    usable = all(LOWEST_PRICE <= p <= HIGHEST_PRICE for p in prices.values())
     found = ", ".join(f"{s} {p}" for s, p in prices.items())
-    sentence = f"live prices {found} are {'usable' if sound else 'not usable'}"
-    return Gate("quotes", sound, found, sentence, Reason.PRICES_UNAVAILABLE)
+    sentence = f"live prices {found} are {'usable' if usable else 'not usable'}"
+    return Gate("quotes", usable, found, sentence, Reason.PRICES_UNAVAILABLE)
 
 
 def quote_age(snapshot: Snapshot, rules: Rules) -> Gate:
@@ -132,11 +132,11 @@ def daily_move(snapshot: Snapshot, rules: Rules) -> Gate:
     dates = [*snapshot.expected, snapshot.session.date]
     moves = [(abs(after / before - 1), day) for before, after, day in zip(closes, closes[1:], dates[1:], strict=False)]
     largest, day = max(moves, default=(0.0, snapshot.session.date))
-    sound = largest <= rules.max_daily_move
+    real = largest <= rules.max_daily_move
     found = f"largest move {largest:.1%} on {day}"
-    verdict = "within" if sound else "beyond"
+    verdict = "within" if real else "beyond"
     sentence = f"QQQ moved {largest:.1%} on {day}, {verdict} the {rules.max_daily_move:.0%} of a real day"
-    return Gate("daily_move", sound, found, sentence, Reason.PRICES_UNAVAILABLE)
+    return Gate("daily_move", real, found, sentence, Reason.PRICES_UNAVAILABLE)
 
 
 def leverage(snapshot: Snapshot, rules: Rules) -> Gate:
@@ -156,7 +156,7 @@ def leverage(snapshot: Snapshot, rules: Rules) -> Gate:
 
 
 def broker_quotes(snapshot: Snapshot, rules: Rules) -> Gate:
-    """Where the broker quotes prices too, they agree."""
+    """If the broker quotes prices too, they agree."""
     ours = {s: snapshot.market.quote(s).price for s in snapshot.broker_quotes}
     apart = {s: abs(q.price / ours[s] - 1) for s, q in snapshot.broker_quotes.items() if ours[s] > 0}
     agree = all(a <= BROKER_QUOTE_TOLERANCE for a in apart.values())
@@ -173,7 +173,7 @@ def no_open_order(snapshot: Snapshot, rules: Rules) -> Gate:
 
 
 def book_agrees(snapshot: Snapshot, rules: Rules) -> Gate:
-    """The account's shares are the book's shares and those the owner told us to leave."""
+    """The account's shares are the book's shares and those the owner asked us to leave."""
     account, portfolio = snapshot.account.positions, snapshot.portfolio
     if short := [s for s in SYMBOLS if account.get(s, 0) < 0 or portfolio.shares[s] < 0]:
         found = ", ".join(f"{s} account {account.get(s, 0)}, book {portfolio.shares[s]}" for s in short)
@@ -218,7 +218,7 @@ def free_disk(snapshot: Snapshot, rules: Rules) -> Gate:
 PRICE_GATES: tuple[GateCheck, ...] = (
     window_complete,
     newest_row,
-    quotes_sound,
+    quotes_usable,
     quote_age,
     daily_move,
     leverage,
@@ -235,7 +235,7 @@ TRADE_GATES: tuple[GateCheck, ...] = (
     orders_left,
     free_disk,
 )
-"""What must hold, beside the prices, before an order is planned."""
+"""What must hold, besides the prices, before an order is planned."""
 
 
 def check(gates: tuple[GateCheck, ...], snapshot: Snapshot, rules: Rules) -> tuple[Gate, ...]:

@@ -26,7 +26,7 @@ from qqqbot.strategy import gates
 from qqqbot.strategy.rule import evaluate, flip_prices
 from qqqbot.strategy.sizing import limit_price, shares_to_buy, still_wanted
 
-# A buy waits for settlement where less than this part of its budget can be paid for now.
+# A buy waits for settlement if less than this part of its budget can be paid for now.
 SETTLED_ENOUGH = Decimal("0.99")
 
 
@@ -63,7 +63,7 @@ def _signal(snapshot: Snapshot, rules: Rules) -> Signal:
 
 
 def _target(snapshot: Snapshot, signal: Signal, rules: Rules) -> tuple[Holding | None, Holding | None]:
-    """The holding to move to, None where this check only observes; and the one that this check fixes, if it does."""
+    """The holding to move to, None if this check only observes; and the one that this check fixes, if any."""
     if rules.decide is Decide.EVERY_CHECK:
         return signal.target, None
     if snapshot.decided_target is not None:
@@ -82,14 +82,14 @@ def _rotation(
     verdicts: tuple[Gate, ...],
     rules: Rules,
 ) -> Plan:
-    action, sentence, orders = next_step(snapshot, target, rules)
+    action, step, orders = next_step(snapshot, target, rules)
     sells = any(order.side is Side.SELL for order in orders)
     left = gates.orders_for_all_of_it(snapshot, rules, len(orders) + (sells and target is not Holding.CASH))
     if orders and not left.passed:
         verdicts = tuple(left if gate.name == left.name else gate for gate in verdicts)
-        told = f"{left.sentence}; the rule says: {signal.reason}"
-        return Plan(Action.WAIT, signal, told, verdicts, target=target, blocked_by=left)
-    return Plan(action, signal, f"{signal.reason}; {sentence}", verdicts, orders, target, settles=settles)
+        sentence = f"{left.sentence}; the rule says: {signal.reason}"
+        return Plan(Action.WAIT, signal, sentence, verdicts, target=target, blocked_by=left)
+    return Plan(action, signal, f"{signal.reason}; {step}", verdicts, orders, target, settles=settles)
 
 
 Step = tuple[Action, str, tuple[PlannedOrder, ...]]

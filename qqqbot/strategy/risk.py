@@ -1,7 +1,7 @@
 """The last check before an order leaves, in one pure function that every order passes.
 
-It repeats, in its own arithmetic and from the same snapshot, what planning must already have made sure of. It shares no
-code with planning on purpose: two mistakes would have to agree before an order that must not exist is sent.
+It repeats, in its own arithmetic and from the same snapshot, what planning must already have ensured. It deliberately
+shares no code with planning: two mistakes would have to agree before an order that must not exist is sent.
 """
 
 from datetime import datetime, timedelta
@@ -9,14 +9,14 @@ from decimal import Decimal
 
 from qqqbot.model.values import SYMBOLS, OrderIntent, OrderType, Rules, Side, Snapshot
 
-# Longer than any rotation's round takes; an intent older than this was decided in another world.
+# Longer than any round of a rotation takes; an older intent was decided on a situation that is gone.
 MAX_DECISION_AGE = timedelta(minutes=5)
 # A limit further from the decision's price than this is not a collar.
 MAX_LIMIT_DISTANCE = Decimal("0.05")
 
 
 def refusal(intent: OrderIntent, snapshot: Snapshot, rules: Rules, account: str, now: datetime) -> str | None:
-    """Why `intent` must not be sent: a reason code and a sentence; None where it may.
+    """Why `intent` must not be sent: a reason code and a sentence; None if it may.
 
     `account` is the broker's account at this moment; `snapshot` is the one that the intent was decided on.
     """

@@ -35,7 +35,7 @@ def tqqq_line(short_ma: float, band: float, held: Holding) -> float:
 def averages(closes: Sequence[float], price: float, rules: Rules) -> tuple[float, float]:
     """Short and long average of the last finished `closes` and the live `price`.
 
-    Raises ValueError where there are fewer than long_period - 1 finished closes.
+    Raises ValueError if there are fewer than long_period - 1 finished closes.
     """
     if len(closes) < rules.long_period - 1:
         raise ValueError(f"{len(closes)} finished closes, {rules.long_period - 1} needed")
@@ -64,7 +64,7 @@ def flip_prices(closes: Sequence[float], rules: Rules) -> FlipPrices:
 def evaluate(closes: Sequence[float], price: float, held: Holding, rules: Rules) -> Signal:
     """The rule's answer at `price`, `closes` being finished sessions, oldest first.
 
-    Raises ValueError where there are fewer than long_period - 1 of them.
+    Raises ValueError if there are fewer than long_period - 1 of them.
     """
     short_ma, long_ma = averages(closes, price, rules)
     line = tqqq_line(short_ma, rules.band, held)
@@ -80,7 +80,7 @@ def target_at(price: float, flips: FlipPrices, held: Holding) -> Holding:
 
 
 def nearest_flip(price: float, flips: FlipPrices, held: Holding) -> tuple[float, Holding] | None:
-    """The nearest price at which the answer differs from the one at `price`, and that answer; None where none does."""
+    """The nearest price at which the answer differs from the one at `price`, and that answer; None if there is none."""
     now = target_at(price, flips, held)
     line = flips.leave_tqqq if held is Holding.TQQQ else flips.enter_tqqq
     beyond = [(c, c if c < price else math.nextafter(c, math.inf)) for c in (line, flips.trend) if 0 < c < math.inf]

@@ -19,9 +19,9 @@ from qqqbot.model.values import (
     Rules,
     Side,
 )
-from qqqbot.records.ledger import fold
 from qqqbot.runtime.clock import VirtualClock
 from tests.simulation.sim_broker import SimBroker, Unkindness
+from tests.support.builders import fold
 
 CAPITAL = Decimal(100_000)
 RULES = Rules(short_period=3, long_period=8, max_orders_per_session=40)

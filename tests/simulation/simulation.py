@@ -18,7 +18,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,6 @@ from qqqbot.model.values import (
 )
 from qqqbot.records.halt import HaltSwitch
 from qqqbot.records.jsonl import AppendOnlyFile, Row
-from qqqbot.records.ledger import fold
 from qqqbot.records.status_file import write_status
 from qqqbot.trading import adoption as ownership
 from qqqbot.trading.assembly import Identity, assemble, load_records, set_capital
@@ -49,6 +48,7 @@ from qqqbot.trading.loop import poll, timetable
 from qqqbot.trading.parts import Outside
 from tests.simulation.sim_broker import ACCOUNT
 from tests.simulation.sim_world import CAPITAL, RULES, Death, OwnerStops, World, rows
+from tests.support.builders import fold
 
 BEAT = timedelta(hours=12)
 ORDER_TIMEOUT = timedelta(seconds=60)
@@ -75,20 +75,21 @@ class FailingFile(AppendOnlyFile):
         self._world.die_before()
         return aside
 
-    def append(self, row: Row) -> None:
+    def append(self, row: Row) -> Row:
         way = self._world.may_die(3)
         if way == 0:
             raise Death
         if way == 1:
-            line = json.dumps(row, default=float).encode()
+            line = json.dumps(row, default=lambda v: v.isoformat() if isinstance(v, date) else float(v)).encode()
             with self.path.open("ab") as file:
                 file.write(line[: self._world.rng.randint(1, len(line))])
             raise Death
         if self._world.happens(0.1):
             raise OSError(errno.ENOSPC, "No space left on device", str(self.path))
-        super().append(row)
+        read = super().append(row)
         if way == 2:
             raise Death
+        return read
 
 
 class FailingSwitch(HaltSwitch):

@@ -30,6 +30,7 @@ from qqqbot.model.values import (
     Side,
     Snapshot,
 )
+from qqqbot.records.ledger import Ledger
 
 NEW_YORK = ZoneInfo("America/New_York")
 DAY = date(2026, 11, 24)
@@ -236,3 +237,11 @@ def trade_row(side: Side, symbol: str, quantity: int, price: Any, **overrides: A
         "position": symbol if side is Side.BUY else "CASH",
     }
     return {**values, **overrides}
+
+
+def fold(rows: Iterable[Mapping[str, Any]]) -> Ledger:
+    """The state of a book after all `rows`, oldest first."""
+    ledger = Ledger()
+    for row in rows:
+        ledger.apply(row)
+    return ledger

@@ -247,11 +247,11 @@ class FullDisk(AppendOnlyFile):
         super().__init__(path)
         self.room = room
 
-    def append(self, row: Row) -> None:
+    def append(self, row: Row) -> Row:
         if self.room == 0:
             raise OSError(28, "No space left on device")
         self.room -= 1
-        super().append(row)
+        return super().append(row)
 
 
 @dataclass

@@ -14,7 +14,7 @@ from qqqbot.model.new_york import new_york_date
 from qqqbot.model.values import Rules, Snapshot
 from qqqbot.records.coerce import moment, number
 from qqqbot.records.folder import Folder, Identity
-from qqqbot.records.recorded_inputs import NotRecorded, inputs_at
+from qqqbot.records.inputs import NotRecorded, inputs_at
 from qqqbot.records.tail import Row, RowReader, last_rows
 from qqqbot.records.time_search import offset_of, samples
 

@@ -16,7 +16,7 @@ from qqqbot.monitoring.health import Evidence, Health, judge, problems
 from qqqbot.records.coerce import mapping, moment, number, sequence, text
 from qqqbot.records.folder import Folder, Identity, damage, identity, present, whose
 from qqqbot.records.halt import HaltSwitch
-from qqqbot.records.recorded_inputs import NotRecorded, inputs_at, reckoned
+from qqqbot.records.inputs import NotRecorded, inputs_at, reckoned
 from qqqbot.records.tail import Rows, last_rows
 from qqqbot.strategy.flip import outlook
 from qqqbot.strategy.rule import nearest_flip

@@ -14,7 +14,7 @@ from qqqbot.model.new_york import NEW_YORK, new_york_date
 from qqqbot.monitoring.facts.replay import differences
 from qqqbot.records.coerce import FIRST_YEAR, LAST_YEAR, mapping, moment, number, sequence, text
 from qqqbot.records.folder import Folder, Identity, damage, identity, present, whose
-from qqqbot.records.recorded_inputs import NotRecorded, inputs_at, reckoned
+from qqqbot.records.inputs import NotRecorded, inputs_at, reckoned
 from qqqbot.records.tail import Row, RowReader, Rows, last_rows
 from qqqbot.records.time_search import offset_of, rows_from
 

@@ -5,15 +5,15 @@ from tests.support.mutants import Mutant
 MUTANTS = (
     Mutant(
         "a commission is forgotten",
-        "records/ledger.py::Ledger._move",
-        "self.cash -= amount + commission",
-        "self.cash -= amount",
+        "records/ledger.py::Ledger.move_of",
+        "Move(-(amount + commission)",
+        "Move(-amount",
     ),
     Mutant(
         "a sale's commission is forgotten",
-        "records/ledger.py::Ledger._move",
-        "self.cash += amount - commission",
-        "self.cash += amount",
+        "records/ledger.py::Ledger.move_of",
+        "Move(amount - commission",
+        "Move(amount",
     ),
     Mutant(
         "a split leaves the cost as it was",

@@ -2,13 +2,15 @@
 
 import math
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from qqqbot.model.values import QQQ, Quote
-from tests.support.builders import DAY, NOW, PRICE, RULES, TQQQ_PRICE
+from qqqbot.model.values import QQQ, Action, Gate, Holding, Plan, Quote
+from qqqbot.records.decisions import decision_values, equity_of
+from tests.support.builders import DAY, NOW, PRICE, RULES, TQQQ_PRICE, market, portfolio, snapshot
 from tests.support.fakes import World
 
 
@@ -60,3 +62,33 @@ def test_equity_at_no_price_is_unknown(world: World, price: float) -> None:
     world.prices.changes = {"qqq": Quote(QQQ, price, NOW)}
     engine.step()
     assert last(world)["equity"] is None
+
+
+PRICES = {"QQQ": 450.0, "TQQQ": 60.0}
+
+
+@pytest.mark.parametrize(
+    ("shares", "prices", "equity"),
+    [
+        ({}, PRICES, 1000.0),
+        ({}, None, 1000.0),
+        ({"QQQ": 2}, PRICES, 1900.0),
+        ({"QQQ": 2}, None, None),
+        ({"TQQQ": 1}, {**PRICES, "TQQQ": math.nan}, None),
+        ({"QQQ": 1}, {**PRICES, "TQQQ": math.nan}, 1450.0),
+    ],
+)
+def test_equity_needs_the_prices_of_what_is_held(
+    shares: dict[str, int], prices: dict[str, float] | None, equity: float | None
+) -> None:
+    held = replace(portfolio(cash=1000), shares={"QQQ": 0, "TQQQ": 0, **shares})
+    assert equity_of(held, prices) == equity
+
+
+def test_a_decision_without_a_signal_has_no_averages_and_a_code_that_is_never_null() -> None:
+    seen = snapshot(Holding.QQQ, market=market(Holding.QQQ, bars=()))
+    gate = Gate("exchange", False, "closed", "the exchange is closed")
+    row = decision_values(seen, Plan(Action.WAIT, None, gate.sentence, (gate,), blocked_by=gate))
+    assert row["short_ma"] is row["flip_trend"] is row["target"] is row["error"] is None
+    assert row["gates"][0]["code"] == ""
+    assert row["cash"] == Decimal(100_000)

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qqqbot.model.errors import BookDamaged
-from qqqbot.records.jsonl import AppendOnlyFile, as_read
+from qqqbot.model.values import Side
+from qqqbot.records.jsonl import AppendOnlyFile
 from tests.support.builders import NOW
 
 
@@ -157,8 +158,20 @@ numbers = st.decimals(-1_000_000, 1_000_000, places=4)
 
 
 @given(st.dictionaries(st.text(), st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text() | numbers))
-def test_a_row_is_read_back_as_it_was_written(row: dict[str, object]) -> None:
-    assert as_read(row) == row
+def test_a_row_is_read_back_as_it_was_written(tmp_path_factory: pytest.TempPathFactory, row: dict[str, object]) -> None:
+    file = AppendOnlyFile(tmp_path_factory.mktemp("row") / "rows.jsonl")
+    file.open(NOW)
+    assert file.append(row) == row
+    assert list(file.rows()) == [row]
+    file.close()
+
+
+def test_days_moments_and_members_are_written_as_texts(tmp_path: Path) -> None:
+    file = AppendOnlyFile(tmp_path / "rows.jsonl")
+    file.open(NOW)
+    read = file.append({"day": NOW.date(), "at": NOW, "side": Side.BUY, "price": Decimal("450.10")})
+    assert read == {"day": "2026-11-24", "at": NOW.isoformat(), "side": "BUY", "price": Decimal("450.10")}
+    assert list(file.rows()) == [read]
 
 
 @given(st.binary(max_size=300))

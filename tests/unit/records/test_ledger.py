@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qqqbot.model.values import QQQ, SYMBOLS, TQQQ, Holding, Side, Split
-from qqqbot.records.ledger import REMEMBERED, Ledger, fold, pending_splits
-from tests.support.builders import NOW, portfolio, trade_row
+from qqqbot.records.ledger import REMEMBERED, Ledger, pending_splits
+from tests.support.builders import NOW, fold, portfolio, trade_row
 
 STAMP = NOW.isoformat()
 DEPOSIT = {"kind": "capital", "amount": 100_000, "timestamp": STAMP}

@@ -134,14 +134,14 @@ class TestQuotes:
     @pytest.mark.parametrize("name", ["qqq", "tqqq"])
     def test_a_price_that_is_none_is_refused(self, name: str, price: float) -> None:
         assert_fails(
-            gates.quotes_sound(with_market(**{name: Quote(name.upper(), price, NOW)}), RULES),
+            gates.quotes_usable(with_market(**{name: Quote(name.upper(), price, NOW)}), RULES),
             "PricesUnavailable",
             "not usable",
         )
 
     @pytest.mark.parametrize("price", [0.01, 1_000_000.0])
     def test_the_edges_of_what_a_share_may_cost(self, price: float) -> None:
-        assert gates.quotes_sound(with_market(tqqq=Quote(TQQQ, price, NOW)), RULES).passed
+        assert gates.quotes_usable(with_market(tqqq=Quote(TQQQ, price, NOW)), RULES).passed
 
 
 class TestQuoteAge:

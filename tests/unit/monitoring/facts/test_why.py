@@ -14,8 +14,7 @@ from qqqbot.monitoring.screens import why as why_screen
 from qqqbot.records.codec import packed, unpacked
 from qqqbot.records.decisions import decision_values
 from qqqbot.records.folder import Identity
-from qqqbot.records.inputs import InputLog
-from qqqbot.records.recorded_inputs import NotRecorded, inputs_at, reckoned
+from qqqbot.records.inputs import InputLog, NotRecorded, inputs_at, reckoned
 from qqqbot.strategy.planning import decide
 from tests.support.builders import DAY, NOW, RULES, new_york, portfolio, snapshot
 from tests.support.monitor_samples import IDENTITY, LogsFolder, as_json, blocked, book_row, decision_row
