@@ -182,7 +182,7 @@ def test_an_idle_connection_wakes_nobody() -> None:
 
 def _switches() -> dict[int, int]:
     """How often each thread of the broker has gone to sleep by itself: thread -> voluntary switches."""
-    own = {t.native_id for t in threading.enumerate() if t.name == "ib-manager" or type(t).__name__ == "EReader"}
+    own = {t.native_id for t in threading.enumerate() if t.name == "ib-connection" or type(t).__name__ == "EReader"}
     counts = {}
     for thread in own - {None}:
         with open(f"/proc/self/task/{thread}/status", encoding="ascii") as status:

@@ -104,7 +104,7 @@ class ConnectionManager(Generic[L]):
         self._failures = 0
         self.generation = 0
         """counts how often everything was read again"""
-        self._thread = threading.Thread(target=self._run, name="ib-manager", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="ib-connection", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
