@@ -1,0 +1,18 @@
+"""What the rule would have earned, without look-ahead, and how the live book compares.
+
+    __main__          the command `backtest`
+    prices/           daily prices: from Yahoo, from files, and kept on disk
+    signals           the daemon's rule over whole histories
+    vectorized        the curve of a perfect follower
+    account           the account as the daemon would have run it, in whole shares
+    intraday          the daemon's checks replayed on 15-minute bars
+    metrics, taxes    the figures of a curve; a view after tax
+    robustness        how much of a result is luck
+    synthetic         TQQQ before it existed
+    study             everything the backtest says, computed once
+    tables, figures   a study in words and in pictures
+    report, notebook  one HTML page; the cells of backtest.ipynb
+    live_comparison   the commands `drift` and `performance`: the real book beside the official closes
+
+The rule, the sizing and the commissions are strategy's own functions: what is tested is what trades.
+"""

@@ -1,0 +1,15 @@
+"""Frozen values, sessions, errors, reasons and ports. Standard library only; no I/O, no clock.
+
+Every other room speaks in these words, so read `values` first.
+
+    values      the vocabulary on one page: Bar, Quote, Snapshot, Signal, Plan, OrderIntent, Order, Fill, Portfolio ...
+    sessions    when the exchange is open: Session, SessionTable, Timetable
+    new_york    New York's time, for dates, file names and texts for people; everything else is aware UTC
+    executions  which executions are revisions of one another
+    errors      the tree of errors, grouped by what the loop does about each
+    reasons     every reason not to trade and every kind of notification, each with its headline and advice
+    ports       what the bot needs from outside: Clock, PriceSource, Broker, Notifier
+
+A finished daily close is a `Bar`, a live price is a `Quote`: two types, so that a live price cannot slip in where a
+close belongs.
+"""

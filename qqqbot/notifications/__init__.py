@@ -1,0 +1,15 @@
+"""Which events the owner is told, when, through which channel, and what has arrived.
+
+    notifier         looks at the daemon at every beat and decides what is due
+    policy           what is sent, when, and in which words: pure
+    memory           what has reached the owner, and what waits; kept in notices.json
+    digest           the weekly message
+    channels         the owner's channels, one queue each
+    outbox           a queue with a thread, tries and pauses of its own
+    deliver_child    hands one message to one channel, in a process of its own
+    dead_man_switch  an outside address that is pinged while all is well
+    ping_child       one such ping, in a process of its own
+    send_test        the command notify-test
+
+The trading loop hands over in microseconds and never waits for a channel. No address is ever in a message or a log.
+"""

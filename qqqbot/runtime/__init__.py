@@ -1,0 +1,17 @@
+"""What this machine gives any program: configuration, clock, lock, processes, permissions, log file, service control.
+
+    control, help_text                    the commands of ./bot_control.sh and `qqqbot`: from a word to its code
+    lifecycle, daemon_process, processes  start, stop, restart; the daemon as these commands see it
+    kill_switch                           halt and resume, the owner's side
+    service, install_service, systemd     the daemon as a systemd user service
+    config                                config.json: every key with its type, range and default
+    place                                 where the program's files are, and where the owner's
+    secret_files                          addresses that are secrets, from files of mode 600 or the environment
+    clock                                 the only place that reads the machine's date and time
+    lock                                  one daemon for each logs folder
+    child_process                         one child process, run to its end or killed at its deadline
+    permissions, daily_log                files for their owner only; the log, one file a New York day
+    console, hand_over                    what a command prints; how it becomes another program
+
+Nothing here knows what is traded.
+"""

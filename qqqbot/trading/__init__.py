@@ -1,0 +1,14 @@
+"""One check from observation to settled account, the loop that repeats it, the owner's answers.
+
+    engine     Engine.step: observe, decide, execute, until nothing is left to do
+    executor   an order from intent to outcome; the intent is on disk on the line above the one that sends it
+    loop       when the next check is due
+    assembly   an Engine put together over the records of a logs folder
+    adoption   `adopt` and `leave`, the owner's answers when account and book differ
+    alerts     each kind of trouble reported once when it begins and once when it ends
+    heartbeat  what the daemon writes about itself into status.json
+
+Level-triggered, like a thermostat: each round compares the account as it *is* with the holding the rule *wants*.
+Nothing is remembered between rounds that is not on disk, so a restart, a partial fill, a missed night and a trade by
+hand are one case. No function here asks whether it is live: the objects it is given differ, not the code.
+"""
