@@ -6,10 +6,9 @@
     digest           the weekly message
     channels         the owner's channels, one queue each
     outbox           a queue with a thread, tries and pauses of its own
-    deliver_child    hands one message to one channel, in a process of its own
+    deliver          hands one message to one channel, and makes one ping: as processes of their own
     dead_man_switch  an outside address that is pinged while all is well
-    ping_child       one such ping, in a process of its own
-    send_test        the command notify-test
+    try_channels     the command notify-test
 
 The trading loop hands over in microseconds and never waits for a channel. No address is ever in a message or a log.
 """

@@ -3,6 +3,7 @@
     engine     Engine.step: observe, decide, execute, until nothing is left to do
     executor   an order from intent to outcome; the intent is on disk on the line above the one that sends it
     loop       when the next check is due
+    parts      values that belong together, and go from one part of the engine to another
     assembly   an Engine put together over the records of a logs folder
     adoption   `adopt` and `leave`, the owner's answers when account and book differ
     alerts     each kind of trouble reported once when it begins and once when it ends

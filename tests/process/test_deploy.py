@@ -243,7 +243,7 @@ def test_the_owners_commands_at_the_head_exist_and_are_the_manuals() -> None:
         "python monitor.py --status",
         "python qqq_trading_bot.py --adopt",
     ]
-    manual = (ROOT / "README.md").read_text()
+    manual = (ROOT / "docs/operating.md").read_text()
     assert all(f"bot {command}" in manual for command in told)
 
 

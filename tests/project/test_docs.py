@@ -1,11 +1,13 @@
-"""The manual is true: every key, command, flag and error of the program is in README.md, and nothing that is not."""
+"""The documents are true: every key, command, flag, error, module and link, and nothing that does not exist."""
 
+import ast
 import inspect
 import io
 import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -14,19 +16,26 @@ from ibapi.client import MAX_CLIENT_VER
 import test_ib_connection
 from qqqbot.adapters.ib.error_codes import CODES
 from qqqbot.model import errors
+from qqqbot.model.reasons import Reason
 from qqqbot.runtime.config import Config
 from standins.ib_gateway import IBGateway
 from tests.support.ib_desk import MovedClock, margin_account
 
 ROOT = Path(__file__).resolve().parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-IB_SETUP = (ROOT / "IB_SETUP.md").read_text(encoding="utf-8")
+PAGES = {
+    path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
+    for path in (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")))
+}
+IB_SETUP, ARCHITECTURE = PAGES["IB_SETUP.md"], PAGES["ARCHITECTURE.md"]
+MANUAL = PAGES["README.md"] + "".join(text for name, text in PAGES.items() if name.startswith("docs/"))
+PACKAGE = ROOT / "qqqbot"
+ROOMS = sorted(path.parent for path in PACKAGE.rglob("__init__.py") if path.parent != PACKAGE)
 PLAIN_CLIENT = 157  # the newest version that the client of requirements.txt speaks
 
 
-def section(title: str) -> str:
-    """The text of one section of the README, its subsections included."""
-    return README.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+def section(title: str, page: str = "docs/operating.md") -> str:
+    """The text of one section of a page, its subsections included."""
+    return PAGES[page].partition(f"\n## {title}\n")[2].partition("\n## ")[0]
 
 
 def first_cells(text: str) -> list[tuple[str, str]]:
@@ -39,7 +48,7 @@ def help_of(*command: str) -> str:
 
 
 def test_every_key_has_its_row_with_its_default() -> None:
-    rows = dict(first_cells(section("Configuration")))
+    rows = dict(first_cells(section("Keys", "docs/configuration.md")))
     defaults = {name: field.default for name, field in Config.model_fields.items()}
     assert list(rows) == list(defaults)
     shown = {key: json.loads(text) for key, text in rows.items()}
@@ -57,23 +66,37 @@ def test_every_command_of_the_script_has_its_row() -> None:
     assert sorted(documented) == sorted(set(listed))
 
 
-def test_every_error_is_explained() -> None:
+def test_every_error_and_every_reason_is_explained() -> None:
     explained = {cell for cell, _ in first_cells(section("When something is wrong"))}
-    told = {
+    raised = {
         name
         for name, kind in inspect.getmembers(errors, inspect.isclass)
         if issubclass(kind, errors.BotError) and name not in ("BotError", "TemporaryError")
     }
-    assert explained == told | {"DiskError", "OrderLimit"}
+    assert explained == raised | set(Reason)
 
 
 @pytest.mark.parametrize(
     "flag",
-    ["--status", "--trades", "--logs", "--tail", "--performance", "--why", "--replay", "--web", "--live", "--json"],
+    [
+        *(
+            "--status",
+            "--trades",
+            "--logs",
+            "--tail",
+            "--performance",
+            "--drift",
+            "--why",
+            "--replay",
+            "--web",
+            "--live",
+        ),
+        *("--json", "--port", "--bind", "--limit", "--lines"),
+    ],
 )
 def test_the_flags_of_the_monitor_are_in_its_help_and_in_the_manual(flag: str) -> None:
     assert flag in help_of(sys.executable, "monitor.py", "--help")
-    assert flag in README
+    assert flag in MANUAL
 
 
 def test_every_code_of_the_broker_that_the_bot_explains_has_its_row() -> None:
@@ -116,9 +139,88 @@ def test_every_key_on_the_setup_page_exists() -> None:
     assert {key for pair in named for key in pair if key} <= set(Config.model_fields)
 
 
-@pytest.mark.parametrize("page", [README, IB_SETUP], ids=["README", "IB_SETUP"])
-def test_the_manual_names_no_file_that_is_not_there(page: str) -> None:
-    named = set(re.findall(r"`([A-Za-z_]+\.(?:py|sh|md|json|txt|ipynb))`", page))
+def test_every_option_of_the_backtest_is_explained() -> None:
+    usage = help_of(sys.executable, "-m", "qqqbot.backtest", "--help")
+    options = set(re.findall(r"^  (--[a-z-]+)", usage, flags=re.MULTILINE))
+    assert options <= set(re.findall(r"--[a-z-]+", PAGES["docs/backtest.md"]))
+
+
+@pytest.mark.parametrize("page", [name for name in PAGES if name != "CHANGELOG.md"])
+def test_a_page_names_no_file_that_does_not_exist(page: str) -> None:
+    named = set(re.findall(r"`([A-Za-z_][A-Za-z_/-]*\.(?:py|sh|md|json|txt|ipynb|lock|yaml))`", PAGES[page]))
     made_by_the_daemon = {"status.json", "notices.json"}
     made_by_the_owner = {"notify_urls.txt", "ping_url.txt", "web_token.txt"}
-    assert {name for name in named - made_by_the_daemon - made_by_the_owner if not (ROOT / name).exists()} == set()
+    missing = {name for name in named if not any((folder / name).exists() for folder in (ROOT, PACKAGE))}
+    assert missing - made_by_the_daemon - made_by_the_owner == set()
+
+
+def anchors(page: str) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.*)$", PAGES[page], flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_of_a_page_leads_somewhere(page: str) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", PAGES[page]):
+        file, _, anchor = target.partition("#")
+        path = ((ROOT / page).parent / file).resolve() if file else ROOT / page
+        assert path.is_file(), target
+        assert not anchor or anchor in anchors(path.relative_to(ROOT).as_posix()), target
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_a_page_names_exists(page: str) -> None:
+    listed = set(re.findall(r"^  ([a-z-]+)(?: |$)", help_of("bash", "bot_control.sh", "help"), flags=re.MULTILINE))
+    assert set(re.findall(r"\./bot_control\.sh ([a-z-]+)", PAGES[page])) <= listed
+
+
+@pytest.mark.parametrize("page", [name for name in PAGES if name != "IB_SETUP.md"])
+def test_lines_of_a_page_fit_a_window(page: str) -> None:
+    assert [line for line in PAGES[page].splitlines() if len(line) > 130] == []
+
+
+def defined(module: Path) -> set[str]:
+    """Names of a module's top level, and of its classes as Class.name."""
+    found: set[str] = set()
+    for node in ast.parse(module.read_text(encoding="utf-8")).body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            found.add(node.name)
+        if isinstance(node, ast.ClassDef):
+            found |= {f"{node.name}.{part.name}" for part in node.body if isinstance(part, ast.FunctionDef)}
+    return found
+
+
+def test_every_module_and_function_on_the_page_about_the_architecture_exists() -> None:
+    named = re.findall(r"`([\w/]+\.py):([\w.]+)`", ARCHITECTURE)
+    assert len(named) > 20
+    for file, name in named:
+        module = next(path for path in (PACKAGE / file, ROOT / file) if path.exists())
+        assert name in defined(module), f"{file}:{name}"
+
+
+def test_the_floors_on_the_page_are_those_that_are_enforced() -> None:
+    floors = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]["layers"]
+    picture = "\n".join(f"    {floor}" for floor in floors)
+    assert picture in ARCHITECTURE
+    assert picture in (PACKAGE / "__init__.py").read_text(encoding="utf-8")
+
+
+def docstring(room: Path) -> str:
+    return ast.get_docstring(ast.parse((room / "__init__.py").read_text(encoding="utf-8"))) or ""
+
+
+def test_every_room_opens_with_its_law() -> None:
+    laws = dict(re.findall(r"^\| (\w+) \| (.*) \|$", section("Ten laws", "ARCHITECTURE.md"), flags=re.MULTILINE))
+    rooms = {room.name: docstring(room).splitlines()[0] for room in ROOMS if room.parent == PACKAGE}
+    assert {name: law for name, law in laws.items() if name != "room"} == rooms
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.relative_to(PACKAGE).as_posix())
+def test_a_room_says_what_is_in_each_of_its_modules(room: Path) -> None:
+    """Each module, and each room inside it, heads a line; nothing else does."""
+    heads = re.findall(r"^ *((?:\w+/?, )*\w+/?) {2,}\S", docstring(room), flags=re.MULTILINE)
+    said = [name.rstrip("/") for head in heads for name in head.split(", ")]
+    modules = {path.stem for path in room.glob("*.py")} - {"__init__"}
+    inside = {inner.name for inner in ROOMS if inner.parent == room}
+    assert sorted(said) == sorted(modules | inside)
