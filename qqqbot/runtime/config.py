@@ -19,7 +19,7 @@ from qqqbot.model.errors import ConfigError
 from qqqbot.model.values import Decide, OrderType, Rules
 
 PositivePercent = Annotated[float, Field(gt=0, le=100)]
-COMMENT = "Every key is explained in README.md. Keys that start with _ are comments."
+COMMENT = "Every key is explained in docs/configuration.md. Keys that start with _ are comments."
 DAY_PATTERN = r"^\d{4}-\d{2}-\d{2}$"
 
 
@@ -153,7 +153,9 @@ def _sentence(path: Path, error: Any) -> str:
     match error["type"]:
         case "extra_forbidden":
             near = difflib.get_close_matches(key, Config.model_fields, n=1)
-            return f"{path.name}: {key}: unknown key" + (f"; did you mean {near[0]}?" if near else "; see the README")
+            return f"{path.name}: {key}: unknown key" + (
+                f"; did you mean {near[0]}?" if near else "; see docs/configuration.md"
+            )
         case "greater_than_equal":
             return f"{where}: must be at least {context['ge']:g}, was {found}"
         case "less_than_equal":

@@ -50,7 +50,7 @@ IN_A_CHECKOUT = """\
 """
 
 SECRETS = """\
-  QQQBOT_NOTIFY_URLS, QQQBOT_PING_URL   secrets, if they are not in files: see the README, "Notifications"
+  QQQBOT_NOTIFY_URLS, QQQBOT_PING_URL   secrets, if they are not in files: see docs/notifications.md
 """
 
 INSTALLED = """\

@@ -40,7 +40,7 @@ def take(environment: MutableMapping[str, str], folder: Path) -> SecretUrls:
     ping = _read(environment, PING_VARIABLE, folder / PING_FILE, problems)
     for place, url in notify:
         if not _URL.fullmatch(url):
-            problems.append(f"{place}: not an address like ntfy://ntfy.sh/topic; every kind: README, Notifications")
+            problems.append(f"{place}: not an address like ntfy://ntfy.sh/topic; every kind: docs/notifications.md")
     for place, url in ping:
         if not _WEB_ADDRESS.fullmatch(url):
             problems.append(f"{place}: not a web address; it must begin with https:// (or http://) and name a host")

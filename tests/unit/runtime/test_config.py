@@ -195,7 +195,7 @@ def test_an_unknown_key_comes_with_a_suggestion(tmp_path: Path, wrong: str, mean
 
 
 def test_a_key_unlike_any_other_points_to_the_manual(tmp_path: Path) -> None:
-    assert problems(tmp_path, {"zzz": 1}) == ("config.json: zzz: unknown key; see the README",)
+    assert problems(tmp_path, {"zzz": 1}) == ("config.json: zzz: unknown key; see docs/configuration.md",)
 
 
 def test_every_problem_is_in_one_message(tmp_path: Path) -> None:
