@@ -3,6 +3,7 @@
     jsonl            a file of rows that is only ever appended to and synced; a torn last line is set aside
     book, ledger     trades.jsonl, and the fold of its rows into a Portfolio
     journal          orders.jsonl: each order before it is sent, when it was sent, and its outcome
+    decisions        decisions.jsonl: one row for each plan, and for each check that failed
     inputs           inputs.jsonl: what each decision rested on
     recorded_inputs  those inputs again, rebuilt for `replay`
     codec            frozen values as JSON, and back

@@ -153,9 +153,8 @@ def _sentence(path: Path, error: Any) -> str:
     match error["type"]:
         case "extra_forbidden":
             near = difflib.get_close_matches(key, Config.model_fields, n=1)
-            return f"{path.name}: {key}: unknown key" + (
-                f"; did you mean {near[0]}?" if near else "; see docs/configuration.md"
-            )
+            hint = f"did you mean {near[0]}?" if near else "see docs/configuration.md"
+            return f"{path.name}: {key}: unknown key; {hint}"
         case "greater_than_equal":
             return f"{where}: must be at least {context['ge']:g}, was {found}"
         case "less_than_equal":
