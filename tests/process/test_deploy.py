@@ -1,4 +1,4 @@
-"""The service, the container and the lock file, each read by the tool that will read it, where that is here."""
+"""The service, the container and the lock file, each read by the tool that will use it, if that is installed."""
 
 import os
 import re
@@ -94,7 +94,7 @@ def test_systemd_finds_nothing_wrong_with_the_unit(machine: Checkout, tmp_path: 
     assert done.returncode == 0
 
 
-def test_a_refusal_of_systemd_is_told_and_leaves_no_half_unit(machine: Checkout) -> None:
+def test_a_refusal_of_systemd_is_reported_and_leaves_no_half_written_unit(machine: Checkout) -> None:
     done = machine.run("install-service", SYSTEMCTL_FAILS="yes")
     assert done.returncode == 1
     assert "Failed to connect to bus" in done.stderr
@@ -124,7 +124,7 @@ def test_alarms_that_the_service_would_not_have_are_refused_before_anything_is_i
     assert not (machine.folder.parent / "tools/calls").exists()
 
 
-def test_relative_paths_of_secrets_mean_the_callers_in_the_unit_too(machine: Checkout, tmp_path: Path) -> None:
+def test_relative_paths_of_secrets_are_the_callers_in_the_unit_too(machine: Checkout, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     relative = {"QQQBOT_VENV": "../trading bot/.venv"}
@@ -139,7 +139,7 @@ def test_relative_paths_of_secrets_mean_the_callers_in_the_unit_too(machine: Che
         assert f'Environment="{name}={elsewhere}/{path}"' in lines
 
 
-def test_a_file_of_secrets_that_is_not_there_installs_nothing(machine: Checkout, tmp_path: Path) -> None:
+def test_a_missing_file_of_secrets_installs_nothing(machine: Checkout, tmp_path: Path) -> None:
     refused = machine.run("install-service", cwd=tmp_path, QQQBOT_PING_URL_FILE="ping")
     assert refused.returncode == 2
     assert f"{tmp_path}/ping: there is no such file" in refused.stderr
@@ -236,7 +236,7 @@ def test_the_gateway_writes_into_a_folder_of_the_host_that_docker_never_makes() 
     assert "sudo chown 1000:1000 deploy/gateway deploy/secrets/ib_password.txt" in head_of_compose()
 
 
-def test_the_owners_commands_at_the_head_exist_and_are_the_manuals() -> None:
+def test_the_owners_commands_at_the_head_are_those_of_the_manual() -> None:
     told = re.findall(r"docker compose -f deploy/compose\.yaml (?:exec|run --rm) bot (python .*)", COMPOSE.read_text())
     assert told == [
         "python -m qqqbot.notifications.try_channels",
@@ -308,7 +308,7 @@ def test_the_image_runs_as_nobody_special_and_is_judged_by_the_monitor() -> None
     assert "--require-hashes" in DOCKERFILE
 
 
-def test_the_image_is_made_of_what_is_there_and_what_the_ignore_file_lets_in() -> None:
+def test_the_image_is_made_of_files_that_exist_and_that_the_ignore_file_lets_in() -> None:
     let_in = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
     copied = re.findall(r"^COPY (?!--from)(.*) \S+$", DOCKERFILE, flags=re.MULTILINE)
     for name in " ".join(copied).split():

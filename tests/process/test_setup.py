@@ -153,7 +153,7 @@ def test_a_failed_install_leaves_the_old_environment_alone(half_made: Checkout) 
     assert installed_version(half_made) == "1.0"
 
 
-def test_pips_own_settings_for_users_do_no_harm(half_made: Checkout) -> None:
+def test_a_users_own_pip_settings_do_no_harm(half_made: Checkout) -> None:
     result = half_made.run("once", PIP_USER="1", PIP_REQUIRE_VIRTUALENV="1")
     assert result.returncode == 0, result.stderr
 
@@ -269,7 +269,7 @@ def test_an_update_takes_the_ranges_and_ignores_the_lock(half_made: Checkout) ->
 
 @pytest.fixture
 def tested(half_made: Checkout, bare_environment: Path) -> Checkout:
-    """A clone with tests that need another release than the daemon, and a pytest that tells where it runs."""
+    """A clone with tests that need another release than the daemon, and a pytest that prints where it runs."""
     (half_made.folder / "drill").mkdir()
     (half_made.folder / "drill" / "__init__.py").touch()
     told = "import sys, tinything\nprint(sys.prefix, tinything.version)\n"
@@ -313,7 +313,7 @@ def test_a_torn_environment_of_the_tests_is_made_again(tested: Checkout) -> None
     assert done.stderr == f"Setting up in {tested.folder}/.venv-dev; this takes a minute.\n"
 
 
-def test_an_update_concerns_the_daemons_libraries_alone(tested: Checkout) -> None:
+def test_an_update_changes_only_the_daemons_libraries(tested: Checkout) -> None:
     assert tested.run("test").returncode == 0
     require(tested, wheel(tested.folder, "tinything", "4.0").as_uri())
     before = (tested.folder / ".venv-dev/.installed-requirements-dev.txt").read_text()
