@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The daemon: arguments, wiring, lock, stop requests, and the loop until it is told to stop.
+"""The daemon: arguments, wiring, lock, stop requests, and the loop until a stop is requested.
 
 Exit codes: 0 after a stop that was asked for, 1 for a refusal to start or a check that failed (--once), 2 for a
 configuration that cannot be used.
@@ -55,13 +55,13 @@ class Account(Protocol):
     """The account to trade, before the records that belong to it are known."""
 
     def identity(self, wait_seconds: float) -> Identity | None:
-        """Whose account it is; None where that is not known yet. Raises StartRefused, ConfigError."""
+        """Whose account it is; None if that is not known yet. Raises StartRefused, ConfigError."""
         ...
 
     def problem(self) -> str | None: ...
 
     def refused(self) -> str | None:
-        """Why the account that is there now may not be traded; None where it may, or where none is there."""
+        """Why the account that is there now may not be traded; None if it may, or if there is none."""
         ...
 
     def broker(self, book: Book, state: State) -> Broker: ...
@@ -128,7 +128,7 @@ class BrokerageAccount:
 
 
 def open_account(settings: Config, clock: Clock) -> Account:
-    """The account that the configuration names; ibapi is imported only where it is Interactive Brokers'."""
+    """The account that the configuration names; ibapi is imported only if it is Interactive Brokers'."""
     if settings.dry_run:
         return SimulatedAccount(clock, Decimal(str(settings.paper_slippage_bps)))
     from ib_broker import open_account as open_interactive_brokers
@@ -183,14 +183,14 @@ class Daemon:
         self.account.close()
 
     def _stay_alone(self) -> None:
-        """Raises StartRefused where another daemon runs over these records, or they were moved away."""
+        """Raises StartRefused if another daemon runs over these records, or they were moved away."""
         if self.lock is not None and self.lock.secure():
             log.warning("%s had been removed or replaced; the lock was taken anew", PID_FILE)
 
     def _pulse(self) -> None:
-        """A sign of life within a check, which may wait for several orders: else it would be taken for a hang.
+        """A sign of life within a check, which may wait for several orders; otherwise it would look like a hang.
 
-        What is to be told waits for the check's end, so that a rotation is told as one.
+        Notifications wait for the end of the check, so that a rotation is one message.
         """
         if self._state is not None and self.clock.monotonic() - self._beaten_at >= PULSE_SECONDS:
             self._show_life(self._state)
@@ -238,12 +238,12 @@ class Daemon:
             return done + adoption.leave(book, account, now)
         assert market is not None
         if adoption.differences(book, account):
-            adoption.refuse_unsound_prices(engine.seen(market, account), self.settings.rules)
+            adoption.refuse_unusable_prices(engine.seen(market, account), self.settings.rules)
         prices = {s: Decimal(str(round(market.quote(s).price, 4))) for s in SYMBOLS}
         return done + adoption.adopt(book, account, prices, now)
 
     def _market(self, engine: Engine, answer: str) -> Market | None:
-        """The market, also where the simulated account looks for it; "leave" books no price, and goes on without any.
+        """The market, also put where the simulated account looks for it; "leave" books no price and needs none.
 
         Raises BotError.
         """
@@ -257,7 +257,7 @@ class Daemon:
         return engine.state.market
 
     def _engine(self) -> Engine | None:
-        """The engine over this account's records; None where a stop came before the account was known."""
+        """The engine over this account's records; None if a stop came before the account was known."""
         identity = self._identity()
         if identity is None:
             return None
@@ -298,7 +298,7 @@ def _refuse_with_an_open_order(engine: Engine, account: AccountSnapshot) -> None
 
 
 def main(arguments: Sequence[str] | None = None, clock: Clock | None = None, prices: PriceSource | None = None) -> int:
-    """Run what `arguments` ask for; `clock` and `prices` are the machine's and Yahoo's where they are not given."""
+    """Run what `arguments` ask for; `clock` and `prices` are the machine's and Yahoo's if they are not given."""
     options = _parse(arguments)
     stop = StopRequest()
     for number in (signal.SIGTERM, signal.SIGINT):

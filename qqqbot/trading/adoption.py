@@ -1,7 +1,7 @@
 """The owner's two answers when the account's shares differ from the book: adopt them, or leave them alone.
 
-Adopting books a purchase or a sale at the market's price. It is refused where there can have been none, because the bot
-could not have paid for it or because it looks like a split, and where no check would trade at that price.
+Adopting books a purchase or a sale at the market's price. It is refused if there can have been none, because the bot
+could not have paid for it or because it looks like a split, and if no check would trade at that price.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ SPLIT_TOLERANCE = 0.35
 def adopt(book: Book, account: AccountSnapshot, prices: Mapping[str, Decimal], now: datetime) -> list[str]:
     """The account is right: make the book agree, at `prices`. Returns a sentence for each change.
 
-    Raises LedgerMismatch, with nothing recorded, where the bot's cash would not have paid for it.
+    Raises LedgerMismatch, with nothing recorded, if the bot's cash would not have paid for it.
     """
     found = differences(book, account)
     # Shares that are missing were the bot's first: what the owner keeps apart is touched only when those are gone.
@@ -43,7 +43,7 @@ def adopt(book: Book, account: AccountSnapshot, prices: Mapping[str, Decimal], n
 def leave(book: Book, account: AccountSnapshot, now: datetime) -> list[str]:
     """Shares beyond the book's are the owner's. Returns a sentence for each change.
 
-    Raises LedgerMismatch where the account has fewer shares than the bot's: missing shares cannot be left alone.
+    Raises LedgerMismatch if the account has fewer shares than the bot's: missing shares cannot be left alone.
     """
     found = differences(book, account)
     if short := [s for s, d in found.items() if book.ledger.foreign[s] + d < 0]:
@@ -57,14 +57,14 @@ def leave(book: Book, account: AccountSnapshot, now: datetime) -> list[str]:
 
 
 def differences(book: Book, account: AccountSnapshot) -> dict[str, int]:
-    """The account's shares less those of the book and those left alone, for each symbol where they differ."""
+    """The account's shares less those of the book and those left alone, for each symbol that differs."""
     ledger = book.ledger
     found = {s: account.positions.get(s, 0) - ledger.shares[s] - ledger.foreign[s] for s in SYMBOLS}
     return {symbol: difference for symbol, difference in found.items() if difference}
 
 
-def refuse_unsound_prices(snapshot: Snapshot, rules: Rules) -> None:
-    """Raises PricesUnavailable or StalePrices where no check would trade on these prices: the book's are no worse."""
+def refuse_unusable_prices(snapshot: Snapshot, rules: Rules) -> None:
+    """Raises PricesUnavailable or StalePrices if no check would trade on these prices: the book's are no worse."""
     for gate in gates.check(gates.PRICE_GATES, snapshot, rules):
         if not gate.passed:
             raise PRICE_ERRORS[gate.code](
@@ -74,7 +74,7 @@ def refuse_unsound_prices(snapshot: Snapshot, rules: Rules) -> None:
 
 
 def refuse_split(book: Book, account: AccountSnapshot, market: Market) -> None:
-    """Raises LedgerMismatch where a difference looks like a split that the price source has not told yet.
+    """Raises LedgerMismatch if a difference looks like a split that the price source does not report yet.
 
     Recorded as anything else it would cost the bot half of its equity, and the true split would never be recognised.
     """
@@ -107,7 +107,7 @@ def _refuse_debt(book: Book, own: Mapping[str, int], prices: Mapping[str, Decima
 
 
 def _ratio(book: Book, account: AccountSnapshot, symbol: str) -> Fraction | None:
-    """How many shares there are now for each of the book's, where that is the ratio of a split."""
+    """How many shares there are now for each of the book's, if that is the ratio of a split."""
     before = book.ledger.shares[symbol] + book.ledger.foreign[symbol]
     after = account.positions.get(symbol, 0)
     if min(before, after) <= 0:

@@ -56,7 +56,7 @@ def load_records(
 
 
 def set_capital(book: Book, capital: Decimal, clock: Clock, unresolved: Sequence[OrderIntent] = ()) -> str | None:
-    """Record total_capital where it is new or has changed. Returns why a withdrawal has to wait, None where none does.
+    """Record total_capital if it is new or has changed. Returns why a withdrawal has to wait, or None.
 
     Raises ConfigError for a withdrawal of more cash than the book has: the rest is in shares. With an order in flight
     nobody knows how much that is: what the book still takes for cash may be spent.

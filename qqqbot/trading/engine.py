@@ -200,7 +200,7 @@ class Engine:
         )
 
     def _record(self, began: datetime, number: int, snapshot: Snapshot, plan: Plan) -> None:
-        """The decision's line, before its orders; and what the owner must be told. Raises OSError."""
+        """The decision's line, before its orders; and the alerts that it begins or ends. Raises OSError."""
         row = self._row(began, number, snapshot.now) | decision_values(snapshot, plan)
         self.records.decisions.append(row)
         self.records.inputs.record(snapshot, self.rules, row)
@@ -221,7 +221,7 @@ class Engine:
                 self._lasting(kind, bool(troubles), "; ".join(troubles))
 
     def _failed(self, began: datetime, error: Exception) -> None:
-        """The line of a check that could not be made, even where the disk does not take it."""
+        """The line of a check that could not be made, even if the disk refuses it."""
         name = Reason.of(error)
         now = self.clock.now()
         row = self._row(began, 0, now) | {

@@ -76,7 +76,7 @@ class Executor:
     def execute(self, plan: Plan, snapshot: Snapshot) -> None:
         """Send the orders of `plan`, which was decided on `snapshot`, each after the one before is done.
 
-        Raises OrderRejected where one is refused or ends without a fill, OrderOutcomeUnknown where one is not done in
+        Raises OrderRejected if one is refused or ends without a fill, OrderOutcomeUnknown if one is not done in
         time or a stop was asked for while it was open, BrokerUnavailable, OSError.
         """
         assert plan.signal is not None
@@ -88,7 +88,7 @@ class Executor:
             self._await_outcome(intent)
 
     def record_splits(self, market: Market, positions: dict[str, int]) -> list[Split]:
-        """Record a split where the price source and the account agree on it exactly; otherwise change nothing.
+        """Record a split if the price source and the account agree on it exactly; otherwise change nothing.
 
         Returns those that were recorded. Raises OSError.
         """
@@ -173,7 +173,7 @@ class Executor:
             return None
 
     def _look(self, intent: OrderIntent) -> Order | None:
-        """The order where it is done and recorded, None where it is not done or not known to be."""
+        """The order if it is done and recorded; None if it is not done or not known to be."""
         order = self._broker.find(intent)
         if order is None:
             return self._absent(intent)
@@ -181,7 +181,7 @@ class Executor:
         # A status that is ahead of its executions is not believed: the book would lack them.
         if not order.status.done or (order.status is OrderStatus.FILLED and order.filled < intent.quantity):
             if self._is_past(intent) and order.status is not OrderStatus.WORKING:
-                return self._absent(intent, order.fills)  # its missing executions will not be told any more
+                return self._absent(intent, order.fills)  # its missing executions will not be reported any more
             self._absent_since.pop(intent.order_ref, None)
             return None
         self._conclude(intent, order)
@@ -192,7 +192,7 @@ class Executor:
         return self._broker.needs_open_exchange and intent.session < new_york_date(self._clock.now())
 
     def _absent(self, intent: OrderIntent, fills: tuple[Fill, ...] = ()) -> Order | None:
-        """Of an order that the broker does not know, or knows no end of; `fills` are what it has told of it."""
+        """For an order that the broker does not know, or knows no end of; `fills` are those that it reported."""
         now = self._clock.monotonic()
         absent = timedelta(seconds=now - self._absent_since.setdefault(intent.order_ref, now))
         if absent < self._broker.absence_is_final_after:

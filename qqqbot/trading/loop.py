@@ -33,9 +33,9 @@ def poll(
     heartbeat: timedelta = HEARTBEAT,
     guard: Callable[[], None] = lambda: None,
 ) -> None:
-    """Run until a stop is asked for. The first check is made at once; `beat` is told when the next one is due.
+    """Run until a stop is requested. The first check is made at once; `beat` is given the time of the next one.
 
-    `heartbeat` is the longest time between two beats: longer where the clock is virtual and nobody waits for them.
+    `heartbeat` is the longest time between two beats: longer if the clock is virtual and nobody waits for them.
     `guard` is called after each wait, before a check that may be due; what it raises ends the loop.
     """
     due = clock.now()
