@@ -3,15 +3,11 @@
 import io
 import os
 import pty
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from qqqbot.display.terminal import Field, Fields, Line, Table, Tone, is_terminal, plain, show
 
-ROOT = Path(__file__).resolve().parents[3]
 LONG = "a sentence of more than eighty characters " * 3
 SCREEN = (
     Line("PAPER", Tone.TITLE),
@@ -70,17 +66,6 @@ def test_brackets_in_a_text_are_no_markup() -> None:
     out = Terminal()
     show((Line("[red]not red[/red] :smile:"),), out)
     assert "[red]not red[/red] :smile:" in out.getvalue()
-
-
-def test_rich_is_not_loaded_for_a_pipe() -> None:
-    code = (
-        "import sys; from qqqbot.display.terminal import Line, show; show([Line('x')], sys.stdout);"
-        "print([m for m in sys.modules if m.startswith('rich')])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=30, check=True
-    )
-    assert done.stdout == "x\n[]\n"
 
 
 def test_a_real_terminal_is_recognised() -> None:
