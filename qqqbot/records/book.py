@@ -16,7 +16,7 @@ from qqqbot.model.values import Fill, Mode, Order, OrderIntent, Side, Split
 from qqqbot.records.jsonl import SCHEMA, UNUSABLE, AppendOnlyFile, Row
 from qqqbot.records.ledger import Ledger
 
-# Orders whose rows are kept in memory: the broker tells of an execution again for a day, not for a hundred orders.
+# Orders whose rows are kept in memory: the broker repeats an execution for a day, not for a hundred orders.
 ORDERS_REMEMBERED = 100
 
 
@@ -41,7 +41,7 @@ class Book:
         return aside
 
     def verify(self) -> None:
-        """Raises OSError where the file was replaced under us."""
+        """Raises OSError if the file was replaced while it was open."""
         self._file.verify()
 
     def close(self) -> None:
@@ -52,9 +52,9 @@ class Book:
         return self._newest.get(order_ref)
 
     def absorb(self, intent: OrderIntent, order: Order, now: datetime) -> list[Row]:
-        """Record what `order` tells that the book does not have; returns the new rows. Raises OSError.
+        """Record what `order` reports and the book does not have; returns the new rows. Raises OSError.
 
-        Called twice with the same order it does nothing the second time. Corrections and late commissions are reckoned
+        Called twice with the same order it does nothing the second time. Corrections and late commissions are computed
         from the whole order, and wait for an answer that has every execution in the book.
         """
         fills = newest_revisions(order.fills)

@@ -1,8 +1,8 @@
 """The inputs of a decision as plain JSON values and back, exactly, so that the decision can be made again years later.
 
-Written by what the classes say of themselves: a field that is added to `Snapshot` or `Rules` later is recorded at once,
+Driven by the fields of the classes: a field that is added to `Snapshot` or `Rules` later is recorded at once,
 and a record from before it is read with the field's default. Decimals are texts, since a double may not hold their
-places. What stays the same within a session is told once, as a base; a check is told as its difference from it.
+places. What stays the same within a session is written once, as a base; a check is written as its difference from it.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""Values out of files that an older version may have written: what is not there is None, never an error."""
+"""Values out of files that an older version may have written: what is missing is None, never an error."""
 
 import math
 import re
@@ -15,7 +15,7 @@ FIRST_YEAR, LAST_YEAR = 1970, 9000
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
-    """`value` where it is a JSON object, else an empty one."""
+    """`value` if it is a JSON object, else an empty one."""
     return value if isinstance(value, dict) else {}
 
 
@@ -35,7 +35,7 @@ def number(value: Any) -> float | None:
 
 
 def text(value: Any) -> str | None:
-    """`value` where it is a text of at least one character."""
+    """`value` if it is a text of at least one character."""
     return value if isinstance(value, str) and value else None
 
 

@@ -42,7 +42,7 @@ def decision_values(snapshot: Snapshot, plan: Plan) -> dict[str, Any]:
 
 
 def equity_of(portfolio: Portfolio, prices: Mapping[str, float] | None) -> float | None:
-    """The bot's equity at `prices`, None where a price that it needs is missing or not a number."""
+    """The bot's equity at `prices`, None if a price that it needs is missing or not a number."""
     held = {s: n for s, n in portfolio.shares.items() if n}
     if held and prices is None:
         return None

@@ -1,4 +1,4 @@
-"""The daemon's files as a reader finds them: where they are, whose rows they hold, and what of them is damaged."""
+"""The daemon's files as a reader finds them: where they are, which account's rows they hold, and what is damaged."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """The logs folder. `holder` tells the pid that holds the lock file at a path, None where nobody does."""
+    """The logs folder. `holder` tells the pid that holds the lock file at a path, None if nobody does."""
 
     path: Path
     holder: Callable[[Path], int | None]
@@ -64,7 +64,7 @@ class Folder:
         return max(self.log_files(), default=None)
 
     def status(self) -> tuple[Mapping[str, Any], tuple[Problem, ...]]:
-        """status.json, empty where there is none, and what is wrong with it. Raises OSError for one that is shut."""
+        """status.json, empty if there is none, and what is wrong with it. Raises OSError if it may not be read."""
         path = self.path / "status.json"
         try:
             found = json.loads(path.read_bytes())
@@ -103,7 +103,7 @@ def _changed_at(path: Path) -> datetime | None:
 
 
 def identity(folder: Folder, status: Mapping[str, Any]) -> Identity:
-    """Of the daemon's status or, where it says none, of the newest row of the book."""
+    """From the daemon's status or, if that has none, from the newest row of the book."""
     simulated = status.get("simulated_prices") is True
     if mode := text(status.get("mode")):
         return Identity(mode, text(status.get("account")), simulated)
@@ -129,9 +129,9 @@ def whose(who: Identity) -> dict[str, Any]:
 
 def damage(path: Path, found: Rows) -> tuple[Problem, ...]:
     """What was wrong with the rows of the file at `path`."""
-    told = []
+    found_damaged = []
     if found.torn:
-        told.append(Problem(f"{path.name}: the last line is incomplete; it is not shown"))
+        found_damaged.append(Problem(f"{path.name}: the last line is incomplete; it is not shown"))
     if found.garbage:
-        told.append(Problem(f"{path.name}: {found.garbage} lines are not readable; they are passed over"))
-    return tuple(told)
+        found_damaged.append(Problem(f"{path.name}: {found.garbage} lines are not readable; they are passed over"))
+    return tuple(found_damaged)

@@ -10,7 +10,7 @@ class HaltSwitch:
         self._path = path
 
     def reason(self) -> str | None:
-        """Why trading is halted: the file's first line; None where it is not."""
+        """Why trading is halted: the file's first line; None if it is not."""
         try:
             text = self._path.read_text(encoding="utf-8", errors="replace")
         except FileNotFoundError:

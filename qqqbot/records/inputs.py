@@ -63,7 +63,7 @@ class InputLog:
         self._failing = False
 
     def record(self, snapshot: Snapshot, rules: Rules, decision: Mapping[str, Any]) -> None:
-        """One row, and before it a base where the session or its finished closes are new. Never raises OSError.
+        """One row, and before it a base if the session or its finished closes are new. Never raises OSError.
 
         `decision` is the decision's own row, whose time, round and account it shares.
         """
@@ -87,7 +87,7 @@ class NotRecorded(Exception):
 
 
 def inputs_at(path: Path, when: datetime, who: Identity, number: float | None = None) -> Inputs:
-    """The inputs of the decision at exactly `when`, of the round `number`; of the last one where none is named.
+    """The inputs of the decision at exactly `when`, of the round `number`; of the last one if none is named.
 
     Rounds within one clock tick share their time. Raises NotRecorded, OSError.
     """
@@ -108,7 +108,7 @@ def inputs_at(path: Path, when: datetime, who: Identity, number: float | None = 
 
 
 def reckoned(reckon: Callable[[], Result]) -> Result:
-    """What `reckon` makes of recorded inputs. Raises NotRecorded where they are complete, and yet make no sense."""
+    """What `reckon` makes of recorded inputs. Raises NotRecorded if they are complete and yet make no sense."""
     try:
         return reckon()
     except (*UNREADABLE, BotError) as error:

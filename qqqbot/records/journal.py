@@ -1,8 +1,8 @@
-"""orders.jsonl: what was intended, sent and learnt, on disk before the broker hears of it.
+"""orders.jsonl: what was intended, sent and answered, on disk before the broker hears of it.
 
 An intent without an outcome is unresolved, whatever else is known about it: it may be on the wire. An order_ref is the
 session's date, a tag of this start of the bot, and an ordinal that is unique in the whole file, whatever the mode. The
-tag keeps apart what one account may see of several files: of a folder begun anew, a restored backup, a second bot.
+tag keeps apart what one account may see of several files: of an emptied folder, a restored backup, a second bot.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from qqqbot.model.values import Holding, Mode, Order, OrderIntent
 from qqqbot.records.codec import from_plain
 from qqqbot.records.jsonl import SCHEMA, UNUSABLE, AppendOnlyFile, Row
 
-# Orders whose late executions the broker may still tell of.
+# Orders whose late executions the broker may still report.
 ORDERS_REMEMBERED = 1000
 
 
@@ -86,7 +86,7 @@ class OrderJournal:
         return self._recent.get(order_ref)
 
     def unfinished(self, booked: Mapping[str, tuple[int, Decimal]]) -> str | None:
-        """The symbol of the newest order that was executed at all, where that was in part only; None otherwise.
+        """The symbol of the newest order that has executions, if it was filled only in part; otherwise None.
 
         `booked` has the shares of each order that are in the book: executions may come after an order's end.
         """

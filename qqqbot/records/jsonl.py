@@ -19,7 +19,7 @@ from qqqbot.model.errors import BookDamaged
 
 SCHEMA = 1
 UNUSABLE = (LookupError, ValueError, TypeError, ArithmeticError, AttributeError)
-"""What taking in a row raises where it is JSON and still not a row."""
+"""What reading a row raises if it is JSON and still not a row."""
 Row = Mapping[str, Any]
 
 
@@ -31,7 +31,7 @@ class AppendOnlyFile:
         self._descriptor: int | None = None
 
     def open(self, now: datetime) -> str | None:
-        """Make the file ready for appending. Returns what was set aside, None where nothing was. Raises OSError."""
+        """Make the file ready for appending. Returns what was set aside, None if nothing was. Raises OSError."""
         # Account data: readable by the owner alone.
         self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self._give_back = weakref.finalize(self, os.close, self._descriptor)
@@ -126,7 +126,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _start_of_last_line(descriptor: int, size: int) -> int:
-    """Offset behind the last newline; `size` where the file ends with one or is empty."""
+    """The offset after the last newline; `size` if the file ends with one or is empty."""
     end = size
     while end > 0:
         start = max(0, end - 65536)

@@ -1,11 +1,11 @@
 """The fold of the book's rows into a Portfolio. Pure: a row in, the next state out.
 
-Rows are what the book's file holds, one JSON object each (`kind` tells them apart, a trade where it is absent):
+Rows are what the book's file holds, one JSON object each (`kind` tells them apart, a trade if it is absent):
 
-    capital     amount: total_capital was set or changed by this much (a deposit, or a withdrawal where negative)
-    trade       side, symbol, quantity, amount (exact price times shares), commission (null: not told yet), exec_ids,
-                order_ref, position, timestamp
-    commission  order_ref, amount: a commission that the broker told after the trade was recorded
+    capital     amount: total_capital was set or changed by this much (a deposit, or a withdrawal if negative)
+    trade       side, symbol, quantity, amount (exact price times shares), commission (null: not reported yet),
+                exec_ids, order_ref, position, timestamp
+    commission  order_ref, amount: a commission that the broker reported after the trade was recorded
     correction  symbol, quantity, amount (signed changes of shares and cash), order_ref, order_quantity_change,
                 order_amount_change, exec_ids: the broker corrected an execution
     adopt       symbol, quantity (signed change of the bot's shares), price: the account was right

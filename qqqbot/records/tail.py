@@ -1,7 +1,7 @@
 """Reading the end of a file at a cost that does not grow with the file, and following one that grows.
 
 Files are read backwards in blocks. What follows the last newline is a line that somebody did not finish writing: it is
-set aside and told. A line that is no JSON object is counted and passed over: a view of the record must not die of it
+set aside and reported. A line that is not a JSON object is counted and skipped: a view of the record must not die of it
 (the daemon, which must not guess, refuses to start instead).
 """
 
@@ -43,7 +43,7 @@ class RowReader:
         self.garbage = 0
 
     def backwards(self, file: BinaryIO, end: int | None = None) -> Iterator[Row]:
-        """Newest first; of the part before the byte `end`, at which a line begins, where one is given."""
+        """Newest first; of the part before the byte `end`, at which a line begins, if one is given."""
         lines = lines_backwards(file, end)
         self.torn = bool(next(lines, b"").strip())
         for line in lines:
@@ -59,7 +59,7 @@ class RowReader:
                 yield row
 
     def parsed(self, line: bytes) -> Row | None:
-        """The object of `line`; None, counted, where it is none; None for an empty line."""
+        """The object of `line`; None, counted, if it is not one; None for an empty line."""
         if not line.strip():
             return None
         try:
@@ -73,9 +73,9 @@ class RowReader:
 
 
 def lines_backwards(file: BinaryIO, end: int | None = None) -> Iterator[bytes]:
-    """Lines without their newlines, the last one first; of the part before the byte `end` where one is given.
+    """Lines without their newlines, the last one first; of the part before the byte `end` if one is given.
 
-    The first answer is what follows the last newline: empty where the file ends with one.
+    The first answer is what follows the last newline: empty if the file ends with one.
     """
     position = file.seek(0, os.SEEK_END) if end is None else end
     rest = b""
@@ -96,7 +96,7 @@ def any_row(row: Row) -> bool:
 
 
 def last_rows(path: Path, count: int, wanted: Callable[[Row], bool] = any_row) -> Rows:
-    """The newest `count` rows that are `wanted`; none where there is no file. Raises OSError."""
+    """The newest `count` rows that are `wanted`; none if there is no file. Raises OSError."""
     try:
         with path.open("rb", buffering=0) as file:
             return last_rows_of(file, count, wanted)

@@ -1,6 +1,6 @@
 """Finding rows by their time in a file of a million of them: halving the file by byte offsets, not reading it.
 
-Rows are in the order of their timestamps but for a clock that was set back; who looks for a day begins a little before.
+Rows are in the order of their timestamps unless a clock was set back, so a search for a day starts a little early.
 """
 
 import os
@@ -16,7 +16,7 @@ NEAR_BYTES = 16 * 1024
 
 
 def offset_of(file: BinaryIO, when: datetime) -> int:
-    """Where the first row at or after `when` begins; the file's size where there is none."""
+    """Where the first row at or after `when` begins; the file's size if there is none."""
     low, high = 0, file.seek(0, os.SEEK_END)
     while high - low > NEAR_BYTES:
         middle = (low + high) // 2
