@@ -12,18 +12,18 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
-from qqqbot.display.terminal import Screen, is_terminal, show
+from qqqbot.display.terminal import Screen, show
 from qqqbot.model.errors import BotError, ConfigError, StartRefused
 from qqqbot.model.ports import Clock
-from qqqbot.monitoring.facts import status as status_report
-from qqqbot.monitoring.facts import trades as report
+from qqqbot.monitoring.facts import status, trades
+from qqqbot.monitoring.facts.answer import Answer, json_values
 from qqqbot.monitoring.screens import status as status_screen
 from qqqbot.monitoring.screens import trades as screens
-from qqqbot.records.folder import Folder, identity, whose
+from qqqbot.records.folder import Folder, identity
 from qqqbot.records.tail import follow
 from qqqbot.runtime import place
 from qqqbot.runtime.clock import SystemClock
@@ -33,6 +33,7 @@ KEPT_PRICES = Path(".cache") / "prices"
 """where the backtest keeps prices, beside the logs folder"""
 UNREADABLE = 1
 WRONG_ARGUMENT = 2
+NO_LIVE = "there is no --live: use `watch -n5 ./bot_control.sh status` in a terminal, or --web for a page"
 
 
 def main(
@@ -82,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     view.add_argument("--why", nargs="*", metavar="DATE|TIME", help="a decision with all its numbers; see below")
     view.add_argument("--replay", nargs="*", metavar="DATE|TIME", help="would today's code decide the same?")
     view.add_argument("--web", action="store_true", help="the dashboard, as a page for a browser, until Ctrl-C")
-    view.add_argument("--live", action="store_true", help="the dashboard in this terminal, until q or Ctrl-C")
+    view.add_argument("--live", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--port", type=_port, default=8787, metavar="N", help="of --web (8787)")
     parser.add_argument(
         "--bind", default="127.0.0.1", metavar="ADDRESS", help="of --web (127.0.0.1: this machine alone); else a token"
@@ -125,9 +126,10 @@ def _view(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO
     if options.web:
         return _web(options, folder, clock, out)
     if options.live:
-        return _live(folder, clock, out)
+        print(f"monitor: {NO_LIVE}", file=sys.stderr)
+        return WRONG_ARGUMENT
     if options.trades:
-        _print(options, out, report.trades(folder, options.limit), screens.trades)
+        _print(options, out, trades.trades(folder, options.limit), screens.trades)
     elif options.performance:
         _performance(options, folder, clock, out)
     elif options.drift:
@@ -135,16 +137,16 @@ def _view(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO
     elif options.why is not None or options.replay is not None:
         return _why(options, folder, clock, out)
     elif options.logs:
-        _print(options, out, report.logs(folder, options.lines), screens.logs)
+        _print(options, out, trades.logs(folder, options.lines), screens.logs)
     else:
-        facts = status_report.status(folder, clock.now())
+        facts = status.status(folder, clock.now())
         _print(options, out, facts, status_screen.status)
-        return int(facts["exit_code"])
+        return facts.exit_code
     return 0
 
 
 def _performance(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO) -> None:
-    facts = report.performance(folder, clock.now())
+    facts = trades.performance(folder, clock.now())
     prices = folder.path.parent / KEPT_PRICES
     if not prices.exists():
         _print(options, out, facts, screens.performance)
@@ -152,8 +154,10 @@ def _performance(options: argparse.Namespace, folder: Folder, clock: Clock, out:
     from qqqbot.backtest import live_comparison
 
     holding = live_comparison.holding_facts(folder, prices)
-    both = {**facts, **holding.as_json()}
-    _print(options, out, both, lambda f: (*screens.performance(f), *live_comparison.holding_screen(holding)))
+    if options.json:
+        _write_json({**json_values(facts), **holding.as_json()}, out)
+    else:
+        show((*screens.performance(facts), *live_comparison.holding_screen(holding)), out)
 
 
 def _drift(options: argparse.Namespace, folder: Folder, out: TextIO) -> int:
@@ -165,7 +169,10 @@ def _drift(options: argparse.Namespace, folder: Folder, out: TextIO) -> int:
     except BotError as reason:
         print(f"monitor: --drift: {reason}", file=sys.stderr)
         return UNREADABLE
-    _print(options, out, facts.as_json(), lambda _: live_comparison.drift_screen(facts))
+    if options.json:
+        _write_json(facts.as_json(), out)
+    else:
+        show(live_comparison.drift_screen(facts), out)
     return 0
 
 
@@ -186,11 +193,11 @@ def _why(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO)
         return 0
     facts = explanation.replay(folder, when, clock.now())
     _print(options, out, facts, why_screen.replay)
-    return UNREADABLE if facts["different"] else 0
+    return UNREADABLE if facts.different else 0
 
 
 def _web(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO) -> int:
-    from qqqbot.monitoring.facts.dashboard import Dashboard
+    from qqqbot.monitoring.facts.dashboard import DashboardReader
     from qqqbot.monitoring.web import auth as web_token
     from qqqbot.monitoring.web import server as web
 
@@ -205,7 +212,7 @@ def _web(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO)
                 out.write("It is not encrypted: use it in a network you trust, or through ssh -L or a VPN.\n")
             out.flush()
 
-        web.serve(web.application(Dashboard(folder), clock, token), hosts, options.port, ready)
+        web.serve(web.application(DashboardReader(folder), clock, token), hosts, options.port, ready)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         print(
@@ -229,46 +236,33 @@ def _token(for_this_machine_alone: bool) -> tuple[str | None, str]:
     return fresh, f"asks for this token as the password, until it ends: {fresh}"
 
 
-def _live(folder: Folder, clock: Clock, out: TextIO) -> int:
-    if not is_terminal(out):
-        print("monitor: --live draws on a terminal; into a pipe or a file use --status", file=sys.stderr)
-        return WRONG_ARGUMENT
-    from qqqbot.monitoring.facts.dashboard import Dashboard
-    from qqqbot.monitoring.screens import live_terminal
-
-    dashboard = Dashboard(folder)
-    live_terminal.show(lambda: dashboard.glance(clock.now()), out)
-    return 0
+View = TypeVar("View", bound=Answer)
 
 
-def _print(
-    options: argparse.Namespace, out: TextIO, facts: Mapping[str, Any], screen: Callable[[Mapping[str, Any]], Screen]
-) -> None:
+def _print(options: argparse.Namespace, out: TextIO, facts: View, screen: Callable[[View], Screen]) -> None:
     if options.json:
-        out.write(json.dumps(facts, indent=2, default=_json_value) + "\n")
-        out.flush()
+        _write_json(json_values(facts), out)
     else:
         show(screen(facts), out)
 
 
-def _json_value(value: Any) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} has no place in an answer")
+def _write_json(values: Mapping[str, Any], out: TextIO) -> None:
+    out.write(json.dumps(values, indent=2) + "\n")
+    out.flush()
 
 
 def _tail(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO) -> int:
     """Follow the log until Ctrl-C or a stop; waits for a first file where there is none."""
-    who = whose(identity(folder, folder.status()[0]))
+    who = identity(folder, folder.status()[0])
     with suppress(KeyboardInterrupt):
         if not options.json:
             show(screens.heading(who), out)
         for path, line in follow(folder.newest_log, clock.wait, options.lines):
             if options.json:
-                out.write(json.dumps({"file": path.name, **report.log_line(line)}) + "\n")
+                out.write(json.dumps({"file": path.name, **asdict(trades.log_line(line))}) + "\n")
                 out.flush()
             else:
-                show((screens.log_line(report.log_line(line)),), out)
+                show((screens.log_line(trades.log_line(line)),), out)
     if not options.json:
         show(screens.ending(who), out)
     return 0

@@ -173,11 +173,9 @@ def _wrapped(text: str, accounts: tuple[str, ...]) -> list[str]:
 
 
 def _masked(text: str, accounts: tuple[str, ...]) -> str:
-    from qqqbot.records.coerce import masked, without_accounts
+    from qqqbot.display.masking import without_accounts
 
-    for account in sorted(accounts, key=len, reverse=True):
-        text = text.replace(account, masked(account))
-    return without_accounts(text)
+    return without_accounts(text, *accounts)
 
 
 def _facts(report: Report, settings: Config) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""How quickly the page is served, and what the live terminal costs: python -m benchmarks.dashboard
+"""How quickly the page is served: python -m benchmarks.dashboard
 
 The page of the real process over real HTTP, for a folder with nothing in it, for a hundred rows and for a million, each
 in the book and in the decisions. Two kinds of request: the first after a decision, which gathers the
@@ -9,10 +9,8 @@ import http.client
 import json
 import os
 import platform
-import pty
 import re
 import statistics
-import struct
 import subprocess
 import sys
 import tempfile
@@ -26,7 +24,6 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 MILLION = 1_000_000
 REQUESTS = 300
-LIVE_SECONDS = 30.0
 NOW = datetime(2026, 11, 24, 17, tzinfo=UTC)
 WHO = {"schema": 1, "mode": "dry_run", "account": "simulated"}
 
@@ -41,7 +38,6 @@ def main() -> None:
         size = sum(path.stat().st_size for path in million.iterdir()) / 2**20
         for name, logs in (("empty", empty), ("100 rows", small), (f"a million rows, {size:,.0f} MiB", million)):
             page(name, logs)
-        live(small)
 
 
 def write(folder: Path, count: int) -> None:
@@ -121,44 +117,6 @@ def ask(port: int) -> float:
     assert answer.status == 200
     connection.close()
     return (time.perf_counter() - began) * 1000
-
-
-def live(logs: Path) -> None:
-    """Processor time of --live on a terminal, without its start."""
-    if not Path("/proc/self/stat").exists():
-        print("--live: this system does not report the processor time of a process")
-        return
-    import fcntl
-    import termios
-
-    controller, terminal = pty.openpty()
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 80, 0, 0))
-    command = [sys.executable, str(ROOT / "monitor.py"), "--logs-dir", str(logs), "--live"]
-    with subprocess.Popen(
-        command, stdin=terminal, stdout=terminal, env={**os.environ, "TERM": "xterm-256color"}
-    ) as process:
-        read_for(controller, 3.0)
-        before = processor_seconds(process.pid)
-        read_for(controller, LIVE_SECONDS)
-        used = processor_seconds(process.pid) - before
-        memory = resident(process.pid)
-        os.write(controller, b"q")
-        read_for(controller, 1.0)
-    print(f"{'--live':<40}{used / LIVE_SECONDS:6.2%} of a core   {memory:.0f} MiB resident   aim: under 2 %")
-
-
-def read_for(controller: int, seconds: float) -> None:
-    import select
-
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if select.select([controller], [], [], 0.2)[0]:
-            os.read(controller, 65536)
-
-
-def processor_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def resident(pid: int) -> float:

@@ -53,7 +53,7 @@ def dead_gateway(on: Stage) -> None:
     on.gateway.come_up()
     on.wait_for(on.account_answers, "the bot to connect again")
     on.later("11:30")
-    on.status("Owned", "Broker", "Wrong")
+    on.status("Holdings", "Broker", "Problems")
     on.prove("the owner was told that it was over", on.message("Over, nothing to do"))
     prove_one_rotation(on, "the rotation was made, once")
 
@@ -70,7 +70,7 @@ def yahoo_down(on: Stage) -> None:
     on.tell("Yahoo answers again.")
     on.yahoo.clear()
     on.later("12:30")
-    on.status("Owned", "Wrong", "Checked")
+    on.status("Holdings", "Problems", "Last check")
     on.prove("the owner was told that it was over", on.message("Over, nothing to do"))
     prove_one_rotation(on, "the rotation was made at the next check")
 
@@ -91,7 +91,7 @@ def stale_prices(on: Stage) -> None:
     on.yahoo.fault("missing")
     on.owner("restart", lines=("restarted", "stopped"))  # which makes it forget the good history
     on.later("12:15")
-    on.status("Wrong", "Checked")
+    on.status("Problems", "Last check")
     on.prove(
         "the missing day was noticed, and nothing was traded on it",
         on.last_check()["error"] == "PricesUnavailable",
@@ -107,7 +107,7 @@ def split(on: Stage) -> None:
     before = shares(on)["TQQQ"]
     on.tell("Overnight TQQQ is split 2:1; its price is half of what it was yesterday.")
     on.later("10:00", WEDNESDAY)
-    on.status("Owned", "Broker", "Wrong", "Told", "Checked")
+    on.status("Holdings", "Broker", "Problems", "Notices", "Last check")
     on.prove(
         f"{before:,} shares became {2 * before:,}, and none were traded",
         shares(on)["TQQQ"] == 2 * before,
@@ -127,12 +127,12 @@ def half_day(on: Stage) -> None:
     on.wait_for_heartbeat("13:30")
     on.later("15:45", checked=False)
     on.wait_for_heartbeat("15:45")
-    on.status("Alive", "Owned", "Wrong", "Checked", "Next")
+    on.status("Running", "Holdings", "Problems", "Last check", "Next")
     on.prove("after the early close there was no check and no order", not on.checked_since("13:00"), on.orders() == 1)
     on.tell("The machine sleeps from Friday to Monday, before the open, and wakes up.")
     on.later("08:00", MONDAY, checked=False)
     on.wait_for_heartbeat("08:00")
-    on.status("Alive", "Owned", "Next")
+    on.status("Running", "Holdings", "Next")
     on.prove("nothing was caught up on before the open", not on.checked_since("00:00"), on.orders() == 1)
     on.later("09:45")
     prove_one_rotation(on, "Monday's first check decided on Monday's price")
@@ -152,7 +152,7 @@ def double_start(on: Stage) -> None:
     on.tell("The first daemon hangs. Somebody deletes its lock file and starts a second one; then the first wakes up.")
     os.kill(pid, signal.SIGSTOP)
     (on.bot.logs / "bot.pid").unlink()
-    on.owner("start", lines=("DRY RUN", "Owned"))
+    on.owner("start", lines=("DRY RUN", "Holdings"))
     second = on.bot.daemon()
     os.kill(pid, signal.SIGCONT)
     on.prove("the first one ended on its own", on.happens(lambda: not on.lives(pid)), second != pid)
@@ -172,7 +172,7 @@ def killed_in_mid_rotation(on: Stage) -> None:
     on.tell("and the last line of orders.jsonl is torn, as it would be by a power cut.")
     with (on.bot.logs / "orders.jsonl").open("a") as torn:
         torn.write('{"timestamp": "2026-11-24T16:00:0')
-    dead = on.status("Alive", "Owned", "Wrong", "Start")
+    dead = on.status("Running", "Holdings", "Problems", "Start")
     on.prove("status says that it is dead", dead.returncode == 1)
     on.tell("The rest of the sale is filled while nothing is listening. Then the bot is started again.")
     on.wait_for(lambda: not on.gateway.open_orders, "the second part of the sale")
@@ -193,7 +193,7 @@ def full_disk(on: Stage) -> None:
     on.tell("There is room again.")
     on.empty_disk()
     on.later("11:30")
-    on.status("Alive", "Owned", "Wrong")
+    on.status("Running", "Holdings", "Problems")
     on.prove("the owner was told that it was over", on.message("Over, nothing to do: the disk"))
     prove_one_rotation(on, "the rotation was made")
 
@@ -211,7 +211,7 @@ def halt_and_resume(on: Stage) -> None:
     on.prove("a restart changed nothing: still nothing was sent", on.orders() == 1)
     on.owner("resume")
     on.later("12:00")
-    on.status("Owned", "Wrong", "Checked")
+    on.status("Holdings", "Problems", "Last check")
     prove_one_rotation(on, "after resume, the rotation was made")
 
 
@@ -227,7 +227,7 @@ def sold_by_hand(on: Stage) -> None:
     on.tell("The owner answers that the account is right.")
     on.owner("adopt", lines=("TQQQ", "started"))
     on.later("11:30")
-    on.status("Owned", "Broker", "Wrong")
+    on.status("Holdings", "Broker", "Problems")
     on.prove("the remaining shares were sold, and nothing else", on.trades()[1:2] == [f"SELL {bought - 100:,} TQQQ"])
     on.prove(
         "the account holds exactly the shares that the book says",
@@ -253,7 +253,7 @@ def wrong_account(on: Stage) -> None:
     on.gateway.go_down()
     on.log_in(PAPER_ACCOUNT)
     on.gateway.come_up()
-    on.owner("restart", lines=("PAPER", "Owned", "Broker"))
+    on.owner("restart", lines=("PAPER", "Holdings", "Broker"))
     prove_one_rotation(on, "the rotation was made, once")
 
 
@@ -273,7 +273,7 @@ SCENES: Mapping[str, Scene] = {
 
 
 def start(on: Stage) -> None:
-    started = on.owner("start", lines=("DRY RUN", "PAPER", "Owned", "Checked"))
+    started = on.owner("start", lines=("DRY RUN", "PAPER", "Holdings", "Last check"))
     assert started.returncode == 0, started.stderr
 
 

@@ -34,7 +34,7 @@ PAPER_ACCOUNT, LIVE_ACCOUNT = "DU1234567", "U7654321"
 # The newest protocol that the stand-in offers; an older client negotiates its own.
 NEWEST_PROTOCOL = 226
 MARGIN, WIDTH = " " * 6, 116
-LABEL_WIDTH = len("Checked  ")
+LABEL_WIDTH = len("Last check  ")
 
 
 class Stage:
@@ -105,7 +105,7 @@ class Stage:
         return done
 
     def status(self, *lines: str) -> "CompletedProcess[str]":
-        return self.owner("status", lines=lines or ("Alive", "Owned", "Broker", "Wrong", "Checked"))
+        return self.owner("status", lines=lines or ("Running", "Holdings", "Broker", "Problems", "Last check"))
 
     def show(self, head: str, body: str, foot: str = "") -> None:
         lines = [head, *(f"  {line}" for line in body.strip("\n").splitlines()), *([f"({foot})"] if foot else [])]

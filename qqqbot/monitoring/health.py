@@ -7,8 +7,8 @@ write that it died.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from enum import Enum
-from typing import Any
+from enum import StrEnum
+from typing import Any, Self
 
 from qqqbot.model.new_york import NEW_YORK, new_york_text
 from qqqbot.model.reasons import ADVICE_OF_CODE, AlertKind, Reason
@@ -28,26 +28,25 @@ STALE_AFTER = timedelta(minutes=3)
 HALTING_CODES = {reason.value for reason in Reason if reason.halts}
 
 
-class Health(Enum):
+class Health(StrEnum):
     """The verdict, and the exit code that scripts see."""
 
-    HEALTHY = ("healthy", 0)
-    STARTING = ("starting", 0)
-    DEAD = ("dead", 1)
-    STALE = ("stale", 1)
-    STOPPED = ("stopped", 3)
-    NEVER_STARTED = ("never started", 3)
-    HALTED = ("halted", 4)
-    FAILING = ("failing", 5)
-    """it lives, and can decide nothing while decisions are due"""
+    exit_code: int
 
-    @property
-    def word(self) -> str:
-        return self.value[0]
+    def __new__(cls, word: str, exit_code: int = 0) -> Self:
+        health = str.__new__(cls, word)
+        health._value_, health.exit_code = word, exit_code
+        return health
 
-    @property
-    def exit_code(self) -> int:
-        return self.value[1]
+    HEALTHY = "healthy", 0
+    STARTING = "starting", 0
+    DEAD = "dead", 1
+    STALE = "stale", 1
+    STOPPED = "stopped", 3
+    NEVER_STARTED = "never started", 3
+    HALTED = "halted", 4
+    FAILING = "failing", 5
+    """it is running, but cannot decide while decisions are due"""
 
 
 @dataclass(frozen=True, slots=True)

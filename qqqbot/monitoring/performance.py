@@ -1,9 +1,10 @@
 """What the book's rows add up to beyond the portfolio: time in each holding, wins, costs, drawdown. Pure; row by row.
 
-A cut book (its newest rows only) can be read too: `shares_before` tells what was held at the cut.
+A book that is read from its newest rows only is fine too: `shares_before` finds what was held before them.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -17,8 +18,23 @@ BAD_ROW = (KeyError, ValueError, TypeError, ArithmeticError)
 """What `Performance.apply` raises for a row that is not one."""
 
 
+@dataclass(frozen=True, slots=True)
+class TimeSpent:
+    days: float
+    pct: float
+
+
+@dataclass(frozen=True, slots=True)
+class TimeIn:
+    """Holding -> time spent in it since `since`, which is the first row of the book if `whole`."""
+
+    since: datetime
+    whole: bool
+    holdings: Mapping[str, TimeSpent]
+
+
 class Performance:
-    """State of one mode and account, rows taken in oldest first."""
+    """The sums for one mode and account; rows are applied oldest first."""
 
     def __init__(self, opening: Mapping[str, int] | None = None) -> None:
         self.ledger = Ledger()
@@ -38,7 +54,7 @@ class Performance:
         self._growth, self._peak = 1.0, 1.0
 
     def apply(self, row: Row) -> None:
-        """Take one row in. Raises one of BAD_ROW."""
+        """Add one row. Raises one of BAD_ROW."""
         moment = datetime.fromisoformat(row["timestamp"])
         held, moving_to = dict(self.ledger.shares), self.ledger.moving_to
         realized, capital = self.ledger.realized_pnl, self.ledger.total_capital
@@ -54,7 +70,7 @@ class Performance:
 
     @property
     def holding(self) -> Holding:
-        """What is held after the rows taken in so far."""
+        """What is held after the rows applied so far."""
         owned = (h for h in (Holding.TQQQ, Holding.QQQ) if self.ledger.shares[h.value] > 0)
         return next(owned, Holding.CASH)
 
@@ -66,7 +82,7 @@ class Performance:
         return seconds
 
     def value(self, equity: Decimal) -> None:
-        """The account's value after the last row or now; deposits and withdrawals are no growth."""
+        """The account's value after the last row or now; deposits and withdrawals do not count as growth."""
         if self._equity > 0:
             self._growth *= float(equity / self._equity)
             self._peak = max(self._peak, self._growth)
@@ -75,7 +91,7 @@ class Performance:
 
     @property
     def equity(self) -> Decimal:
-        """The account's value as last told."""
+        """The account's value as last reported."""
         return self._equity
 
     def _spend(self, holding: Holding, moment: datetime) -> None:
@@ -86,7 +102,7 @@ class Performance:
         self._last = max(moment, self._last or moment)
 
     def _count_rounds(self, held: Mapping[str, int], realized: Decimal) -> None:
-        """A round goes from no share of a symbol to none again; it is won where it made money after commissions."""
+        """A round goes from no shares of a symbol to none again; it is won if it made money after commissions."""
         for symbol in SYMBOLS:
             before, after = held[symbol], self.ledger.shares[symbol]
             if before == 0 and after > 0:
@@ -107,9 +123,9 @@ class Performance:
 
 
 def shares_before(rows: Iterable[Row]) -> dict[str, int]:
-    """Shares of each symbol held before `rows`, taking it that at some point among them none was held.
+    """Shares of each symbol held before `rows`, assuming that at some point among them none was held.
 
-    A window of many rotations leaves each symbol many times; the least sum on the way is then minus the opening.
+    A window of many rotations leaves each symbol many times; the lowest running sum is then minus the opening.
     """
     total, least = dict.fromkeys(SYMBOLS, 0.0), dict.fromkeys(SYMBOLS, 0.0)
     ratio = dict.fromkeys(SYMBOLS, 1.0)
@@ -126,18 +142,17 @@ def shares_before(rows: Iterable[Row]) -> dict[str, int]:
     return {symbol: round(-least[symbol]) for symbol in SYMBOLS}
 
 
-def change(equity: float | None, capital: float | None) -> dict[str, float | None]:
+def change(equity: float | None, capital: float | None) -> tuple[float, float] | tuple[None, None]:
     """Since the start: against the capital that was put in, in USD and in per cent."""
     if equity is None or not capital:
-        return {"change": None, "change_pct": None}
-    return {"change": equity - capital, "change_pct": (equity / capital - 1) * 100}
+        return None, None
+    return equity - capital, (equity / capital - 1) * 100
 
 
-def time_in(book: Performance, now: datetime, whole: bool = True) -> dict[str, Any] | None:
-    """Days and per cent of the time in each holding since the first row; `whole` where that is the book's first."""
+def time_in(book: Performance, now: datetime, whole: bool = True) -> TimeIn | None:
+    """Days and per cent of the time in each holding since the first row; `whole` if that is the book's first."""
     seconds = book.seconds_in(now)
     total = sum(seconds.values())
     if book.first is None or total <= 0:
         return None
-    holdings = {h.value: {"days": s / 86400, "pct": s / total * 100} for h, s in seconds.items()}
-    return {"since": book.first, "whole": whole, "holdings": holdings}
+    return TimeIn(book.first, whole, {h.value: TimeSpent(s / 86400, s / total * 100) for h, s in seconds.items()})

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+from qqqbot.display.masking import without_accounts
 from qqqbot.model.errors import CalendarEnded
 from qqqbot.model.new_york import new_york_date
 from qqqbot.model.ports import Clock
@@ -30,7 +31,6 @@ from qqqbot.notifications.policy import (
     decision_near,
     is_night,
     login_due,
-    masked,
     select,
 )
 from qqqbot.trading.alerts import Event, LogNotifier, Outage
@@ -200,7 +200,7 @@ class OwnerNotifier:
         return MODES[broker.mode] if broker.mode is Mode.DRY_RUN else f"{MODES[broker.mode]} {broker.account}"
 
     def _masked(self, text: str) -> str:
-        return masked(text, self.engine.broker.account if self.engine else "")
+        return without_accounts(text, self.engine.broker.account if self.engine else "")
 
     def _report_failing_channels(self, channels: Channels) -> None:
         """On the status page, once: a message that cannot be delivered cannot report that itself."""

@@ -6,7 +6,6 @@ when it is over; what comes back within the hour waits for the hour to pass; the
 open.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
@@ -131,13 +130,6 @@ def select(
             text = f"{item.text} ({new_york_text(item.at)})"
             notices.append(Notice(item.kind, text, subject=text))
     return replace(history, told=told, waiting=()), notices
-
-
-def masked(text: str, account: str = "") -> str:
-    """`text` with account ids cut to their last three characters: 'DU1234567' is '...567'."""
-    if len(account) > 3:
-        text = text.replace(account, f"...{account[-3:]}") if any(c.isdigit() for c in account) else text
-    return re.sub(r"\b[A-Z]{1,3}\d{4,9}\b", lambda found: f"...{found.group()[-3:]}", text)
 
 
 def _is_new(told: Mapping[AlertKind, Told], trouble: Trouble, now: datetime) -> bool:

@@ -62,7 +62,7 @@ def test_a_healthy_daemon_is_exit_0(logs: LogsFolder) -> None:
     done = of(logs)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith("DRY RUN: simulated account, no order can reach a broker\n")
-    assert "Wrong    nothing\n" in done.stdout
+    assert "Problems    none\n" in done.stdout
 
 
 def test_a_stale_heartbeat_is_exit_1(logs: LogsFolder) -> None:
@@ -323,3 +323,10 @@ def test_a_book_of_a_million_rows_costs_what_one_of_a_thousand_does(logs: LogsFo
         for _ in range(1000):
             file.write(thousand)
     assert abs(bytes_read_by(logs, *view) - small) < 4096
+
+
+def test_live_names_what_took_its_place(logs: LogsFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    assert monitor.main(["--live", "--logs-dir", str(logs.path)]) == 2
+    assert capsys.readouterr().err == (
+        "monitor: there is no --live: use `watch -n5 ./bot_control.sh status` in a terminal, or --web for a page\n"
+    )

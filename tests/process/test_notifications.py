@@ -18,7 +18,7 @@ from tests.support.fakes import World
 from tests.support.notified_life import WHO, Life, open_troubles, settled
 
 TOKEN = "hunter2hunter2"
-MESSAGE = Message("qqqbot LIVE ...567: traded", "SELL 5 QQQ\nsecond line")
+MESSAGE = Message("qqqbot LIVE U***567: traded", "SELL 5 QQQ\nsecond line")
 
 
 # ---- channels

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any
@@ -22,8 +23,10 @@ from qqqbot.monitoring.web import server as web
 from qqqbot.monitoring.web.auth import is_loopback
 from qqqbot.records.decisions import decision_values
 from qqqbot.records.inputs import InputLog
+from qqqbot.records.status_file import flip_values
 from qqqbot.runtime.clock import SystemClock
 from qqqbot.strategy.planning import decide
+from qqqbot.trading.engine import flips
 from tests.support.browser import chromium
 from tests.support.builders import NOW, RULES, portfolio, snapshot
 from tests.support.monitor_samples import IDENTITY, LogsFolder, as_json, book, status_values
@@ -66,7 +69,10 @@ def lock_of(logs: LogsFolder) -> Iterator[None]:
 
 def beat(logs: LogsFolder, **overrides: Any) -> None:
     last = as_json(json.loads((logs.path / "decisions.jsonl").read_text().splitlines()[-1]))
-    known = {"pid": os.getpid(), "last_check": last, "last_signal": last}
+    flip = flips(snapshot(portfolio=portfolio(qqq=200)), RULES)
+    tomorrow = SystemClock().now() + timedelta(days=1)
+    known: dict[str, Any] = {"pid": os.getpid(), "last_check": last, "last_signal": last}
+    known["flip"] = flip_values(replace(flip, closes_at=tomorrow))
     logs.status(**status_values(SystemClock().now(), **{**known, **overrides}))
 
 
@@ -139,7 +145,7 @@ def test_the_page_says_whose_money_and_how_it_is(logs: LogsFolder) -> None:
         "<h1>DRY RUN</h1>",
         ">HEALTHY<",
         "200 QQQ",
-        "sell 200 QQQ, buy ",
+        "sells 200 QQQ and buys ",
         "QQQ held from the same day",
         "<svg",
     ):

@@ -89,7 +89,6 @@ def test_every_error_and_every_reason_is_explained() -> None:
             "--why",
             "--replay",
             "--web",
-            "--live",
         ),
         *("--json", "--port", "--bind", "--limit", "--lines"),
     ],

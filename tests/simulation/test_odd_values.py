@@ -12,16 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import monitor
-from qqqbot.display.terminal import plain
 from qqqbot.model.values import Holding
-from qqqbot.monitoring.facts.dashboard import Dashboard
-from qqqbot.monitoring.screens import live as live_screen
+from qqqbot.monitoring.facts.dashboard import DashboardReader
 from qqqbot.monitoring.web import page
 from qqqbot.records.codec import packed, unpacked
 from qqqbot.records.decisions import decision_values
 from qqqbot.records.inputs import InputLog
+from qqqbot.records.status_file import flip_values
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.strategy.planning import decide
+from qqqbot.trading.engine import flips
 from tests.support.builders import NOW, RULES, account, portfolio, snapshot
 from tests.support.monitor_samples import IDENTITY, PID, LogsFolder, as_json, book, status_values
 
@@ -52,7 +52,7 @@ class Files:
         self.logs.rows("decisions.jsonl", [row])
         self.logs.rows("trades.jsonl", book())
         self.logs.rows("orders.jsonl", [{**order, "symbol": "QQQ", "quantity": 200}])
-        self.logs.status(**status_values(NOW, last_check=row, last_signal=row))
+        self.logs.status(**status_values(NOW, last_check=row, last_signal=row, flip=flip_values(flips(seen, RULES))))
         self.whole = {path.name: path.read_text() for path in sorted(self.logs.path.iterdir())}
 
     def value(self, name: str) -> Any:
@@ -98,9 +98,8 @@ def changed(value: Any, at: Place, odd: Any) -> Any:
 def look(files: Files) -> None:
     """At everything that there is to see."""
     folder, clock = files.logs.folder, VirtualClock(NOW)
-    facts = Dashboard(folder).whole(NOW)
+    facts = DashboardReader(folder).read(NOW)
     assert page.document(facts)
-    assert plain(live_screen.live(facts, 50))
     for view in VIEWS:
         arguments = [*view.split(), "--logs-dir", str(folder.path)]
         code = monitor.main(arguments, clock, io.StringIO(), lock_holder=lambda _: PID)

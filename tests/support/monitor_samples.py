@@ -4,14 +4,22 @@ import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from qqqbot.model.reasons import Reason
 from qqqbot.model.values import QQQ, TQQQ, Gate, Holding, Plan, Rules
 from qqqbot.records.decisions import decision_values
 from qqqbot.records.folder import Folder
-from qqqbot.records.status_file import account_values, calendar_values, portfolio_values, write_status
+from qqqbot.records.inputs import InputLog
+from qqqbot.records.status_file import (
+    account_values,
+    calendar_values,
+    flip_values,
+    portfolio_values,
+    write_status,
+)
 from qqqbot.strategy.planning import decide
+from qqqbot.trading.engine import flips
 from tests.support.builders import DAY, NOW, account, new_york, portfolio, snapshot, table
 
 PID = 4711
@@ -142,3 +150,56 @@ def book(first: datetime = NOW - timedelta(days=40)) -> list[dict[str, Any]]:
 def as_json(row: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(json.dumps(row, default=float))
     return found
+
+
+def worked(path: Path) -> LogsFolder:
+    """A folder after some trades, its last decision an order that was filled, with all that a daemon leaves behind."""
+    logs = LogsFolder(path)
+    seen = snapshot(Holding.TQQQ, now=NOW, portfolio=portfolio(qqq=200), account=account(portfolio(qqq=200)))
+    row = as_json({"timestamp": NOW.isoformat(), **IDENTITY, **decision_values(seen, decide(seen, Rules()))})
+    earlier = decision_row(NOW - timedelta(minutes=15))
+    failed = {**IDENTITY, "timestamp": (NOW - timedelta(minutes=7)).isoformat(), "action": "FAILED"}
+    failed |= {"error": "PricesUnavailable", "sentence": "Yahoo cannot be reached"}
+    InputLog(logs.folder.inputs).record(seen, Rules(), {"timestamp": NOW.isoformat(), **IDENTITY})
+    order = {**IDENTITY, "timestamp": NOW.isoformat(), "order_ref": "qqqbot-20261124-01"}
+    sold = {"side": "SELL", "symbol": QQQ, "quantity": 200, "order_type": "MARKET", "limit_price": None}
+    outcome = {"event": "outcome", "status": "FILLED", "filled": 200, "message": ""}
+    logs.rows("decisions.jsonl", [earlier, failed, row])
+    logs.rows("orders.jsonl", [{**order, "event": "intended", **sold}, {**order, **outcome}])
+    logs.rows("trades.jsonl", [*book(), book_row("SELL", QQQ, 200, 450.0, NOW, order_ref=order["order_ref"])])
+    notice = {"kind": "trade", "text": "sold 200 QQQ", "at": NOW.isoformat()}
+    flip = flip_values(flips(seen, Rules()))
+    logs.status(last_check=row, last_signal=row, notices=[notice], flip=flip)
+    logs.text("trading_bot_20261124.log", f"{NOW.isoformat()} WARNING Yahoo cannot be reached\nno time\n")
+    return logs
+
+
+def failing(path: Path) -> LogsFolder:
+    """A folder whose daemon cannot decide: halted, account and book differ, an order open, an alert, damaged rows."""
+    logs = LogsFolder(path)
+    check = blocked("book", "QQQ account 311, book 200", "LedgerMismatch")
+    order = {**IDENTITY, "timestamp": NOW.isoformat(), "order_ref": "qqqbot-20261124-02"}
+    logs.rows("orders.jsonl", [{**order, "event": "intended", "side": "BUY", "symbol": TQQQ, "quantity": 10}])
+    logs.rows("trades.jsonl", book(), end='{"torn')
+    logs.rows("decisions.jsonl", [check])
+    logs.text("HALT", "vacation until Monday")
+    alert = {"kind": "broker", "text": "nothing listens there", "at": NOW.isoformat()}
+    book_values = {**status_values()["portfolio"], "moving_to": "TQQQ", "foreign": {"QQQ": 3, "TQQQ": 0}}
+    logs.status(agrees=False, last_check=check, alerts=[alert], failures_in_row=4, portfolio=book_values)
+    return logs
+
+
+def unused(path: Path) -> LogsFolder:
+    """A folder in which nothing was ever started."""
+    logs = LogsFolder(path)
+    logs.alive = False
+    return logs
+
+
+Value = TypeVar("Value")
+
+
+def known(value: Value | None) -> Value:
+    """`value`, which the test expects to be known."""
+    assert value is not None
+    return value

@@ -12,7 +12,7 @@ from qqqbot.trading.alerts import LogNotifier, Outage
 from qqqbot.trading.engine import Engine
 from tests.support.fakes import World
 
-WHO = "qqqbot PAPER ...567"
+WHO = "qqqbot PAPER DU***567"
 
 
 class Post(Channels):

@@ -1,17 +1,17 @@
 """The lines of the dashboard's charts, from the daemon's own records alone, at a cost that does not grow with them.
 
-Each point of a long life is a row met at an even distance in the file, not every row. QQQ's last months are the
-finished closes that the last decision rested on.
+The points of a long life are rows at even distances in the file, not every row. QQQ's last months are the finished
+closes that the last decision rested on.
 """
 
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from typing import Any, NamedTuple
 
 from qqqbot.model.new_york import new_york_date
-from qqqbot.model.values import Rules, Snapshot
+from qqqbot.model.values import Rules, Side, Snapshot
 from qqqbot.records.coerce import moment, number
 from qqqbot.records.folder import Folder, Identity
 from qqqbot.records.inputs import NotRecorded, inputs_at
@@ -22,10 +22,11 @@ POINTS = 300
 NEWEST_ROWS = 30
 TRADES_LOOKED_AT = 300
 
-Facts = dict[str, Any]
+Points = list[tuple[datetime, float]]
 
 
-class Moment(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Sample:
     """What one decision saw: the bot's value, QQQ's price, and the capital that had been put in."""
 
     at: datetime
@@ -34,12 +35,40 @@ class Moment(NamedTuple):
     capital: float | None
 
 
-def months(folder: Folder, who: Identity, seen_at: datetime | None) -> Facts | None:
+@dataclass(frozen=True, slots=True)
+class TradeMark:
+    """A trade on the chart of QQQ: the index of its day, and QQQ's price then."""
+
+    day: int
+    price: float
+    text: str
+    is_buy: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Months:
+    """`days` and `closes` end with the last price; `short` and `long` are (index of the day, value)."""
+
+    days: list[date]
+    closes: list[float]
+    short: list[tuple[int, float]]
+    long: list[tuple[int, float]]
+    trades: list[TradeMark]
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """The bot's value, QQQ held instead from the same day, and the per cent below the highest value."""
+
+    equity: Points
+    held: Points
+    drawdown: Points
+
+
+def months(folder: Folder, who: Identity, seen_at: datetime | None) -> Months | None:
     """QQQ of the averaging window that the signal of `seen_at` rested on, its averages and the trades in it.
 
-    None where its inputs are not recorded, or hold prices that cannot be drawn.
-
-    `days` and `closes` end with the last price; `short` and `long` are (index of the day, value). Raises OSError.
+    None if its inputs are not recorded, or hold prices that cannot be drawn. Raises OSError.
     """
     try:
         if seen_at is None:
@@ -57,28 +86,25 @@ def months(folder: Folder, who: Identity, seen_at: datetime | None) -> Facts | N
     if not math.isfinite(sum(map(abs, closes))):
         return None
     index = {day: n for n, day in enumerate(days)}
-    return {
-        "days": days,
-        "closes": closes,
-        "short": _averages(closes, rules.short_period),
-        "long": _recorded_long(folder, who, index) or _long_now(snapshot, rules, closes),
-        "trades": [*_trades(folder, who, index)],
-    }
+    return Months(
+        days=days,
+        closes=closes,
+        short=_averages(closes, rules.short_period),
+        long=_recorded_long(folder, who, index) or _long_now(snapshot, rules, closes),
+        trades=[*_trades(folder, who, index)],
+    )
 
 
-def life(folder: Folder, who: Identity) -> Facts:
-    """The bot's value, QQQ held instead from the same day, and the fall from the highest value, over the whole life.
-
-    Lists of (time, value); empty where nothing is recorded. Raises OSError.
-    """
-    seen = [*_moments(folder, who)]
+def life(folder: Folder, who: Identity) -> Life:
+    """Over all that is recorded; empty if nothing is. Raises OSError."""
+    seen = [*_samples(folder, who)]
     held, growth = _held(seen), _growth(seen)
     peaks = itertools.accumulate(growth, max)
-    return {
-        "equity": [(m.at, m.equity) for m in seen],
-        "held": [(m.at, value) for m, value in zip(seen, held, strict=True)],
-        "drawdown": [(m.at, (g / p - 1) * 100) for m, g, p in zip(seen, growth, peaks, strict=True)],
-    }
+    return Life(
+        equity=[(sample.at, sample.equity) for sample in seen],
+        held=[(sample.at, value) for sample, value in zip(seen, held, strict=True)],
+        drawdown=[(s.at, (g / p - 1) * 100) for s, g, p in zip(seen, growth, peaks, strict=True)],
+    )
 
 
 def _averages(closes: list[float], period: int) -> list[tuple[int, float]]:
@@ -87,7 +113,7 @@ def _averages(closes: list[float], period: int) -> list[tuple[int, float]]:
 
 
 def _recorded_long(folder: Folder, who: Identity, index: Mapping[date, int]) -> list[tuple[int, float]]:
-    """The long average as the decisions of those days told it, one value a day."""
+    """The long average as the decisions of those days recorded it, one value a day."""
     first = datetime.combine(min(index), time(), UTC)
     found: dict[int, float] = {}
     for row in _sampled(folder, who, first):
@@ -103,19 +129,16 @@ def _long_now(snapshot: Snapshot, rules: Rules, closes: list[float]) -> list[tup
     return [(len(closes) - 1, sum(closes[-rules.long_period :]) / rules.long_period)]
 
 
-def _trades(folder: Folder, who: Identity, index: Mapping[date, int]) -> Iterator[Facts]:
+def _trades(folder: Folder, who: Identity, index: Mapping[date, int]) -> Iterator[TradeMark]:
     for row in last_rows(folder.trades, TRADES_LOOKED_AT, who.owns).rows:
         at, price = moment(row.get("timestamp")), number(row.get("qqq_price"))
         day = index.get(new_york_date(at)) if at else None
         if day is not None and price is not None and row.get("kind", "trade") == "trade":
-            yield {
-                "day": day,
-                "price": price,
-                **{key: row.get(key) for key in ("side", "symbol", "quantity", "timestamp")},
-            }
+            text = " ".join(str(row.get(key)) for key in ("side", "quantity", "symbol", "timestamp"))
+            yield TradeMark(day, price, text, row.get("side") == Side.BUY)
 
 
-def _moments(folder: Folder, who: Identity) -> Iterator[Moment]:
+def _samples(folder: Folder, who: Identity) -> Iterator[Sample]:
     newest = None
     for row in _sampled(folder, who, None):
         at, equity, price = moment(row.get("timestamp")), number(row.get("equity")), number(row.get("price"))
@@ -123,7 +146,7 @@ def _moments(folder: Folder, who: Identity) -> Iterator[Moment]:
             continue  # prices that a gate refused value nothing
         if at and equity and price and equity > 0 and (newest is None or at > newest):
             newest = at
-            yield Moment(at, equity, price, number(row.get("total_capital")))
+            yield Sample(at, equity, price, number(row.get("total_capital")))
 
 
 def _sampled(folder: Folder, who: Identity, first: datetime | None) -> Iterator[Row]:
@@ -138,7 +161,7 @@ def _sampled(folder: Folder, who: Identity, first: datetime | None) -> Iterator[
     yield from (row for row in rows if who.owns(row))
 
 
-def _held(seen: list[Moment]) -> list[float]:
+def _held(seen: list[Sample]) -> list[float]:
     """QQQ bought with all the money at the first moment and with every deposit since; a withdrawal sells."""
     shares, values = 0.0, []
     for before, now in itertools.pairwise([None, *seen]):
@@ -148,11 +171,11 @@ def _held(seen: list[Moment]) -> list[float]:
     return values
 
 
-def _growth(seen: list[Moment]) -> list[float]:
-    """The value of one dollar, deposits and withdrawals taken out."""
+def _growth(seen: list[Sample]) -> list[float]:
+    """The value of one dollar, without deposits and withdrawals."""
     factors = [1.0] + [(now.equity - _deposit(before, now)) / before.equity for before, now in itertools.pairwise(seen)]
     return [*itertools.accumulate(factors, lambda a, b: a * b)][: len(seen)]
 
 
-def _deposit(before: Moment, now: Moment) -> float:
+def _deposit(before: Sample, now: Sample) -> float:
     return now.capital - before.capital if now.capital is not None and before.capital is not None else 0.0

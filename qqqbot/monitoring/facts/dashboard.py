@@ -1,52 +1,62 @@
-"""What the page and the live terminal show, as plain values, from the files of the logs folder alone."""
+"""What the page shows, from the files of the logs folder alone."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from qqqbot.monitoring.facts import charts as track
-from qqqbot.monitoring.facts import status as status_report
-from qqqbot.monitoring.facts import trades as report
-from qqqbot.records.folder import Folder, identity
-from qqqbot.records.tail import last_rows
+from qqqbot.monitoring.facts import charts
+from qqqbot.monitoring.facts.status import Decision, Status, status
+from qqqbot.monitoring.facts.trades import Log, Trades, logs, trades
+from qqqbot.records.folder import Folder, Identity
+from qqqbot.records.tail import Row, last_rows
 
 TRADES, DECISIONS, LOG_LINES = 10, 8, 20
 
-Facts = dict[str, Any]
+
+@dataclass(frozen=True, slots=True)
+class Charts:
+    months: charts.Months | None
+    life: charts.Life
 
 
+@dataclass(frozen=True, slots=True)
 class Dashboard:
-    """Answers again and again for one folder; the charts are drawn anew only when a decision has come."""
+    """`decisions` are rows of decisions.jsonl, oldest first."""
+
+    status: Status
+    trades: Trades
+    decisions: tuple[Row, ...]
+    log: Log
+    charts: Charts
+
+
+class DashboardReader:
+    """Reads one folder again and again; its charts are computed again only after a new decision or trade."""
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
-        self._charts: tuple[Any, Facts] = (None, {})
+        self._key: tuple[object, ...] | None = None
+        self._charts: Charts | None = None
 
-    def glance(self, now: datetime) -> Facts:
-        """Status, and the newest trades, decisions and lines of the log. Raises OSError."""
+    def read(self, now: datetime) -> Dashboard:
+        """Raises OSError."""
         folder = self._folder
-        who = identity(folder, folder.status()[0])
-        return {
-            "status": status_report.status(folder, now),
-            "trades": report.trades(folder, TRADES),
-            "decisions": last_rows(folder.decisions, DECISIONS, who.owns).rows,
-            "log": report.logs(folder, LOG_LINES),
-        }
+        seen = status(folder, now)
+        return Dashboard(
+            status=seen,
+            trades=trades(folder, TRADES),
+            decisions=last_rows(folder.decisions, DECISIONS, seen.who.owns).rows,
+            log=logs(folder, LOG_LINES),
+            charts=self._drawn(seen.who, seen.last_signal),
+        )
 
-    def whole(self, now: datetime) -> Facts:
-        """The same with the lines of the charts. Raises OSError."""
-        facts = self.glance(now)
-        return {**facts, **self._drawn(facts["status"]["last_signal"])}
-
-    def _drawn(self, signal: Facts | None) -> Facts:
-        folder, seen_at = self._folder, signal["at"] if signal else None
-        who = identity(folder, folder.status()[0])
+    def _drawn(self, who: Identity, signal: Decision | None) -> Charts:
+        folder, seen_at = self._folder, signal.at if signal else None
         key = (who, seen_at, _size(folder.decisions), _size(folder.trades))
-        known, charts = self._charts
-        if known != key:
-            charts = {"months": track.months(folder, who, seen_at), "life": track.life(folder, who)}
-            self._charts = key, charts
-        return charts
+        if self._charts is None or self._key != key:
+            self._key = key
+            self._charts = Charts(charts.months(folder, who, seen_at), charts.life(folder, who))
+        return self._charts
 
 
 def _size(path: Path) -> int:

@@ -1,41 +1,166 @@
-"""What the status screen shows, as plain values, from the files of the logs folder.
+"""What the status screen shows, from the files of the logs folder.
 
-status.json tells nearly all of it; the lock tells whether its writer lives, HALT whether it may trade, the end of the
-order journal what is under way, the newest trades how long each holding was held, and the inputs of the last decision
-what would be done at another price.
+Nearly all of it is in status.json. The lock says whether its writer is alive, HALT whether it may trade, the end of the
+order journal which orders are under way, and the newest trades how long each holding was held.
 """
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from qqqbot.model.values import Decide, FlipPrices, Holding
 from qqqbot.monitoring import performance
+from qqqbot.monitoring.facts.answer import Answer
 from qqqbot.monitoring.health import Evidence, Health, judge, problems
 from qqqbot.records.coerce import mapping, moment, number, sequence, text
-from qqqbot.records.folder import Folder, Identity, damage, identity, present, whose
+from qqqbot.records.folder import Folder, Identity, Problem, damage, identity, present
 from qqqbot.records.halt import HaltSwitch
-from qqqbot.records.inputs import NotRecorded, inputs_at, reckoned
+from qqqbot.records.status_file import FlipOrder, flips_in
 from qqqbot.records.tail import Rows, last_rows
-from qqqbot.strategy.flip import outlook
 from qqqbot.strategy.rule import nearest_flip
 
-# The newest trades that --status looks at for the time in each holding: some years of them.
+# The newest trades that --status reads for the time in each holding: some years of them.
 NEWEST_TRADES = 200
 # An order without an outcome is among the newest few; older ones were resolved before these were sent.
 ORDER_ROWS = 50
-# Checks of some days, looked at only until the first signal of a new daemon.
+# Checks of some days, read only until a new daemon has had its first signal.
 NEWEST_DECISIONS = 100
+Row = Mapping[str, Any]
 RUNNING = (Health.HEALTHY, Health.STARTING, Health.HALTED, Health.FAILING)
-TOLD_LATELY = timedelta(days=1)
+NOTICES_OF = timedelta(days=1)
 HALF_DAY_NOTICE = timedelta(days=10)
 
-Facts = dict[str, Any]
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    pid: int | None
+    state: str | None
+    version: str | None
+    config_hash: str | None
+    config: Mapping[str, Any]
+    started_at: datetime | None
+    uptime_seconds: float | None
+    heartbeat_at: datetime | None
+    heartbeat_age_seconds: float | None
 
 
-def status(folder: Folder, now: datetime) -> Facts:
-    """The answers to an operator's five questions. Raises OSError."""
+@dataclass(frozen=True, slots=True)
+class BrokerAnswer:
+    """What the broker last said of the account."""
+
+    net_liquidation: float | None
+    spendable: float | None
+    positions: Mapping[str, int]
+    taken_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOrder:
+    """An order that was written down and has no outcome yet: it may be at the broker."""
+
+    order_ref: str | None
+    side: str | None
+    symbol: str | None
+    quantity: int | None
+    timestamp: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What the book says, what the broker says, and whether they agree (None: not known yet)."""
+
+    shares: Mapping[str, int]
+    foreign: Mapping[str, int]
+    cash: float | None
+    equity: float | None
+    total_capital: float | None
+    realized_pnl: float | None
+    trades: float | None
+    holding: str | None
+    moving_to: str | None
+    since: datetime | None
+    change: float | None
+    change_pct: float | None
+    broker: BrokerAnswer | None
+    agrees: bool | None
+    answers: bool
+    open_orders: tuple[OpenOrder, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    at: datetime
+    kind: str | None
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    at: datetime | None
+    action: str | None
+    sentence: str | None
+    error: str | None
+    target: str | None
+    held: str | None
+    session: str | None
+    price: float | None
+    tqqq_price: float | None
+    short_ma: float | None
+    long_ma: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class NearestFlip:
+    """The nearest price of QQQ that changes the rule's answer, seen from `seen_price` at `seen_at`.
+
+    `orders` are what a check would then send; None if the daemon did not write them. `coming`: in the session after
+    that of `seen_at`, assuming that its day closed at `seen_price`.
+    """
+
+    price: float
+    distance_pct: float
+    target: str
+    orders: tuple[FlipOrder, ...] | None
+    seen_price: float
+    seen_at: datetime | None
+    coming: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """What comes next and when; None for what is not known."""
+
+    check_at: datetime | None
+    exchange_open: bool | None
+    closes_at: datetime | None
+    opens_at: datetime | None
+    half_day_closes_at: datetime | None
+    flip: NearestFlip | None
+    decides_near_close: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Status(Answer):
+    """The answers to an operator's five questions. `own` is None if no book is known."""
+
+    logs_dir: str
+    now: datetime
+    health: Health
+    exit_code: int
+    process: Process
+    own: Own | None
+    problems: tuple[Problem, ...]
+    notices: tuple[Notice, ...]
+    last_check: Decision | None
+    last_signal: Decision | None
+    next: Next
+    time_in: performance.TimeIn | None
+
+
+def status(folder: Folder, now: datetime) -> Status:
+    """Raises OSError."""
     found, damaged = folder.status()
     now = present(found, now)
     who = identity(folder, found)
@@ -50,153 +175,173 @@ def status(folder: Folder, now: datetime) -> Facts:
     )
     health = judge(evidence, now)
     check, signal = mapping(found.get("last_check")), _last_signal(found, folder, who)
-    return {
-        **whose(who),
-        "logs_dir": str(folder.path),
-        "now": now,
-        "health": health.word,
-        "exit_code": health.exit_code,
-        "process": _process(evidence, now),
-        "own": _own(found, _open_orders(folder, who)),
-        "problems": [{"text": p.text, "advice": p.advice} for p in problems(evidence, health, now)],
-        "notices": _notices(found, now),
-        "last_check": _decision(check) if check else None,
-        "last_signal": _decision(signal) if signal else None,
-        "next": {
-            **_next(found, now, running=health in RUNNING),
-            "flip": _flip_of_inputs(folder, signal, who, now) or _flip(signal),
-            "decides_near_close": mapping(found.get("config")).get("decide") == Decide.BEFORE_CLOSE,
-        },
-        "time_in": _time_in_of_newest(newest_trades, now),
-    }
+    return Status(
+        who=who,
+        logs_dir=str(folder.path),
+        now=now,
+        health=health,
+        exit_code=health.exit_code,
+        process=_process(evidence, now),
+        own=_own(found, _open_orders(folder, who)),
+        problems=problems(evidence, health, now),
+        notices=_notices(found, now),
+        last_check=_decision(check) if check else None,
+        last_signal=_decision(signal) if signal else None,
+        next=_next(found, signal, now, running=health in RUNNING),
+        time_in=_time_in_of_newest(newest_trades, now),
+    )
 
 
-def _process(evidence: Evidence, now: datetime) -> Facts:
+def _process(evidence: Evidence, now: datetime) -> Process:
     status = evidence.status
     started, beat = moment(status.get("started_at")), moment(status.get("heartbeat_at"))
-    return {
-        "pid": evidence.holder,
-        "state": text(status.get("state")),
-        "version": text(status.get("version")),
-        "config_hash": text(status.get("config_hash")),
-        "config": dict(mapping(status.get("config"))),
-        "started_at": started,
-        "uptime_seconds": (now - started).total_seconds() if started and evidence.holder is not None else None,
-        "heartbeat_at": beat,
-        "heartbeat_age_seconds": (now - beat).total_seconds() if beat else None,
-    }
+    return Process(
+        pid=evidence.holder,
+        state=text(status.get("state")),
+        version=text(status.get("version")),
+        config_hash=text(status.get("config_hash")),
+        config=mapping(status.get("config")),
+        started_at=started,
+        uptime_seconds=(now - started).total_seconds() if started and evidence.holder is not None else None,
+        heartbeat_at=beat,
+        heartbeat_age_seconds=(now - beat).total_seconds() if beat else None,
+    )
 
 
-def _own(status: Mapping[str, Any], open_orders: list[Facts]) -> Facts | None:
-    """What the book says, what the broker says, and whether they agree; None where no book is told of."""
-    book, broker = mapping(status.get("portfolio")), mapping(status.get("account_says"))
+def _own(status: Mapping[str, Any], open_orders: tuple[OpenOrder, ...]) -> Own | None:
+    book = mapping(status.get("portfolio"))
     if not book:
         return None
     equity, capital = number(book.get("equity")), number(book.get("total_capital"))
+    change, change_pct = performance.change(equity, capital)
     agrees = status.get("agrees")
-    return {
-        **{key: _whole_numbers(book.get(key)) for key in ("shares", "foreign")},
-        **{key: number(book.get(key)) for key in ("cash", "equity", "total_capital", "realized_pnl", "trades")},
-        "holding": text(book.get("holding")),
-        "moving_to": text(book.get("moving_to")),
-        "since": moment(book.get("since")),
-        **performance.change(equity, capital),
-        "broker": {
-            "net_liquidation": number(broker.get("net_liquidation")),
-            "spendable": number(broker.get("spendable")),
-            "positions": _whole_numbers(broker.get("positions")),
-            "taken_at": moment(broker.get("taken_at")),
-        }
-        if broker
-        else None,
-        "agrees": agrees if isinstance(agrees, bool) else None,
-        "answers": text(status.get("problem")) is None,
-        "open_orders": open_orders,
-    }
+    return Own(
+        shares=_whole_numbers(book.get("shares")),
+        foreign=_whole_numbers(book.get("foreign")),
+        cash=number(book.get("cash")),
+        equity=equity,
+        total_capital=capital,
+        realized_pnl=number(book.get("realized_pnl")),
+        trades=number(book.get("trades")),
+        holding=text(book.get("holding")),
+        moving_to=text(book.get("moving_to")),
+        since=moment(book.get("since")),
+        change=change,
+        change_pct=change_pct,
+        broker=_broker(mapping(status.get("account_says"))),
+        agrees=agrees if isinstance(agrees, bool) else None,
+        answers=text(status.get("problem")) is None,
+        open_orders=open_orders,
+    )
 
 
-def _open_orders(folder: Folder, who: Identity) -> list[Facts]:
-    """Orders that were written down and have no outcome yet: they may be at the broker."""
-    alive: dict[str, Facts] = {}
+def _broker(said: Mapping[str, Any]) -> BrokerAnswer | None:
+    if not said:
+        return None
+    return BrokerAnswer(
+        net_liquidation=number(said.get("net_liquidation")),
+        spendable=number(said.get("spendable")),
+        positions=_whole_numbers(said.get("positions")),
+        taken_at=moment(said.get("taken_at")),
+    )
+
+
+def _open_orders(folder: Folder, who: Identity) -> tuple[OpenOrder, ...]:
+    alive: dict[str, OpenOrder] = {}
     for row in last_rows(folder.orders, ORDER_ROWS, who.owns).rows:
         reference = text(row.get("order_ref")) or ""
         if row.get("event") == "intended":
-            alive[reference] = {key: row.get(key) for key in ("order_ref", "side", "symbol", "quantity", "timestamp")}
+            alive[reference] = _open_order(row)
         elif row.get("event") == "outcome":
             alive.pop(reference, None)
-    return list(alive.values())
+    return tuple(alive.values())
 
 
-def _last_signal(status: Mapping[str, Any], folder: Folder, who: Identity) -> Mapping[str, Any]:
-    """Of this daemon or, where it has made none yet, of the one before it; empty where there is none."""
+def _open_order(row: Row) -> OpenOrder:
+    quantity = number(row.get("quantity"))
+    return OpenOrder(
+        order_ref=text(row.get("order_ref")),
+        side=text(row.get("side")),
+        symbol=text(row.get("symbol")),
+        quantity=None if quantity is None else int(quantity),
+        timestamp=text(row.get("timestamp")),
+    )
+
+
+def _last_signal(status: Mapping[str, Any], folder: Folder, who: Identity) -> Row:
+    """This daemon's or, if it has had none yet, that of the one before it; empty if there is none."""
     if known := mapping(status.get("last_signal")):
         return known
     newest = last_rows(folder.decisions, NEWEST_DECISIONS, who.owns).rows
     return next((row for row in reversed(newest) if number(row.get("short_ma")) is not None), {})
 
 
-def _notices(status: Mapping[str, Any], now: datetime) -> list[Facts]:
-    """What the owner was told lately, oldest first."""
-    told = [(moment(n.get("at")), n) for n in map(mapping, sequence(status.get("notices")))]
-    return [
-        {"at": at, "kind": text(notice.get("kind")), "text": text(notice.get("text"))}
-        for at, notice in told
-        if at is not None and now - at < TOLD_LATELY
-    ]
+def _notices(status: Mapping[str, Any], now: datetime) -> tuple[Notice, ...]:
+    """The notifications of the last day, oldest first."""
+    found = [(moment(notice.get("at")), notice) for notice in map(mapping, sequence(status.get("notices")))]
+    return tuple(
+        Notice(at, text(notice.get("kind")), text(notice.get("text")))
+        for at, notice in found
+        if at is not None and now - at < NOTICES_OF
+    )
 
 
-def _decision(row: Mapping[str, Any]) -> Facts:
-    return {
-        "at": moment(row.get("timestamp")),
-        **{key: text(row.get(key)) for key in ("action", "sentence", "error", "target", "held", "session")},
-        **{key: number(row.get(key)) for key in ("price", "tqqq_price", "short_ma", "long_ma")},
-    }
+def _decision(row: Row) -> Decision:
+    return Decision(
+        at=moment(row.get("timestamp")),
+        action=text(row.get("action")),
+        sentence=text(row.get("sentence")),
+        error=text(row.get("error")),
+        target=text(row.get("target")),
+        held=text(row.get("held")),
+        session=text(row.get("session")),
+        price=number(row.get("price")),
+        tqqq_price=number(row.get("tqqq_price")),
+        short_ma=number(row.get("short_ma")),
+        long_ma=number(row.get("long_ma")),
+    )
 
 
-def _next(status: Mapping[str, Any], now: datetime, running: bool) -> Facts:
-    """What comes next and when. A calendar that a dead daemon left behind may have run out: then it is not told."""
+def _next(status: Mapping[str, Any], signal: Row, now: datetime, running: bool) -> Next:
+    """A calendar that a dead daemon left behind may have ended: then nothing is said about the exchange."""
     calendar = mapping(status.get("calendar"))
     session, half = mapping(calendar.get("session")), mapping(calendar.get("half_day"))
     opened, closes = moment(session.get("open")), moment(session.get("close"))
     is_open = opened is not None and closes is not None and opened <= now < closes
     opens, half_closes = moment(calendar.get("next_open")), moment(half.get("close"))
     soon = half_closes is not None and now < half_closes <= now + HALF_DAY_NOTICE
-    return {
-        "check_at": moment(status.get("next_check_at")) if running else None,
-        "exchange_open": is_open if opens is not None and (is_open or opens > now) else None,
-        "closes_at": closes if is_open else None,
-        "opens_at": opens if opens is not None and opens > now else None,
-        "half_day_closes_at": half_closes if soon else None,
-    }
+    return Next(
+        check_at=moment(status.get("next_check_at")) if running else None,
+        exchange_open=is_open if opens is not None and (is_open or opens > now) else None,
+        closes_at=closes if is_open else None,
+        opens_at=opens if opens is not None and opens > now else None,
+        half_day_closes_at=half_closes if soon else None,
+        flip=_flip(status, signal, now),
+        decides_near_close=mapping(status.get("config")).get("decide") == Decide.BEFORE_CLOSE,
+    )
 
 
-def _flip_of_inputs(folder: Folder, signal: Mapping[str, Any], who: Identity, now: datetime) -> Facts | None:
-    """The nearest price that changes the answer, of the coming session once today's is over, and what would be done.
-
-    None where the inputs of the last signal were not recorded, or no price changes the answer.
-    """
-    if (at := moment(signal.get("timestamp"))) is None:
+def _flip(status: Mapping[str, Any], signal: Row, now: datetime) -> NearestFlip | None:
+    """None if no price changes the answer, or none is known."""
+    flips = flips_in(status)
+    if flips is None:
+        return _flip_of_signal(signal)
+    flip = flips.at(now)
+    if flip is None:
         return None
-    try:
-        snapshot, rules = inputs_at(folder.inputs, at, who, number(signal.get("round")))
-        seen = reckoned(lambda: outlook(snapshot, rules, now))
-    except NotRecorded:
-        return None
-    if seen is None:
-        return None
-    return {
-        "price": seen.flip,
-        "distance_pct": (seen.flip / seen.seen_price - 1) * 100,
-        "target": seen.target.value,
-        "orders": [{"side": o.side.value, "symbol": o.symbol, "quantity": o.quantity} for o in seen.orders],
-        "seen_price": seen.seen_price,
-        "seen_at": seen.seen_at,
-        "coming": seen.coming,
-    }
+    return NearestFlip(
+        price=flip.price,
+        distance_pct=(flip.price / flips.seen_price - 1) * 100,
+        target=flip.target.value,
+        orders=flip.orders,
+        seen_price=flips.seen_price,
+        seen_at=flips.seen_at,
+        coming=flips.is_coming(now),
+    )
 
 
-def _flip(signal: Mapping[str, Any]) -> Facts | None:
-    """As the last signal tells it, from before inputs were recorded; None where no price changes the answer."""
+def _flip_of_signal(signal: Row) -> NearestFlip | None:
+    """Without its orders, for a daemon that has had no signal yet and for files of earlier versions."""
     price = number(signal.get("price"))
     lines = [number(signal.get(f"flip_{name}")) for name in ("leave_tqqq", "enter_tqqq", "trend")]
     leave, enter, trend = (math.inf if line is None else line for line in lines)
@@ -207,18 +352,18 @@ def _flip(signal: Mapping[str, Any]) -> Facts | None:
     change = nearest_flip(price, FlipPrices(leave, enter, trend), holding)
     if change is None:
         return None
-    return {
-        "price": change[0],
-        "distance_pct": (change[0] / price - 1) * 100,
-        "target": change[1].value,
-        "orders": None,
-        "seen_price": price,
-        "seen_at": moment(signal.get("timestamp")),
-        "coming": False,
-    }
+    return NearestFlip(
+        price=change[0],
+        distance_pct=(change[0] / price - 1) * 100,
+        target=change[1].value,
+        orders=None,
+        seen_price=price,
+        seen_at=moment(signal.get("timestamp")),
+        coming=False,
+    )
 
 
-def _time_in_of_newest(found: Rows, now: datetime) -> Facts | None:
+def _time_in_of_newest(found: Rows, now: datetime) -> performance.TimeIn | None:
     try:
         book = performance.Performance(None if found.whole else performance.shares_before(found.rows))
         for row in found.rows:

@@ -1,35 +1,84 @@
-"""What the monitor's screens show, except status and reasons, as plain values, from the files of the logs folder alone.
+"""What --trades, --performance and --logs show, from the files of the logs folder alone.
 
-The answers are dictionaries that `--json` prints as they are (times aware UTC) and `screens` puts into words. Nothing
-here reads more of a file than it shows, except `performance`, which reads the whole book as a stream. Rows of one mode
-and account are shown: those of status.json or, where there is none, of the book's newest row.
+Nothing here reads more of a file than it shows, except `performance`, which reads the whole book as a stream. Rows of
+one mode and account are shown: those of status.json or, if there is none, of the book's newest row.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from qqqbot.monitoring import performance as book_performance
+from qqqbot.monitoring.facts.answer import Answer
 from qqqbot.records.coerce import mapping, moment, number
-from qqqbot.records.folder import Folder, damage, identity, present, whose
-from qqqbot.records.tail import RowReader, Rows, last_lines, last_rows
-
-Facts = dict[str, Any]
+from qqqbot.records.folder import Folder, Identity, damage, identity, present
+from qqqbot.records.tail import Row, RowReader, Rows, last_lines, last_rows
 
 
-def trades(folder: Folder, limit: int) -> Facts:
+@dataclass(frozen=True, slots=True)
+class Trades(Answer):
+    """Rows of the book as they were written, oldest first; `older`: there may be more before them."""
+
+    trades: tuple[Row, ...]
+    older: bool
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rounds:
+    """How often a symbol was sold to the last share, and how often that had made money."""
+
+    closed: int
+    won: int
+
+
+@dataclass(frozen=True, slots=True)
+class Performance(Answer):
+    """What the whole book adds up to. `since` is None if there is no book."""
+
+    now: datetime
+    since: datetime | None
+    start_value: float
+    value: float
+    change: float | None
+    change_pct: float | None
+    realized_pnl: float
+    commissions: float
+    slippage: float
+    slippage_bps: float | None
+    trades: int
+    rotations: int
+    rounds: Mapping[str, Rounds]
+    max_drawdown_pct: float
+    time_in: book_performance.TimeIn | None
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """`at` and `level` are None for a line that is not of the log's form."""
+
+    at: str | None
+    level: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Log(Answer):
+    lines: tuple[LogLine, ...]
+    notes: tuple[str, ...]
+
+
+def trades(folder: Folder, limit: int) -> Trades:
     """The newest `limit` trades, oldest first. Raises OSError."""
     who = identity(folder, folder.status()[0])
     found = last_rows(folder.trades, limit, lambda row: who.owns(row) and row.get("kind", "trade") == "trade")
-    return {
-        **whose(who),
-        "trades": list(found.rows),
-        "older": not found.whole,
-        "notes": [problem.text for problem in damage(folder.trades, found)],
-    }
+    notes = tuple(problem.text for problem in damage(folder.trades, found))
+    return Trades(who, found.rows, older=not found.whole, notes=notes)
 
 
-def performance(folder: Folder, now: datetime) -> Facts:
+def performance(folder: Folder, now: datetime) -> Performance:
     """What the whole book adds up to, read as a stream. Raises OSError."""
     found, _ = folder.status()
     now, who, reader = present(found, now), identity(folder, found), RowReader()
@@ -45,15 +94,11 @@ def performance(folder: Folder, now: datetime) -> Facts:
     equity = number(mapping(found.get("portfolio")).get("equity"))
     if equity is not None and book.first is not None:
         book.value(Decimal(str(equity)))
-    return {
-        **whose(who),
-        "now": now,
-        **_results(book, now),
-        "notes": [p.text for p in damage(folder.trades, Rows((), reader.torn, reader.garbage))],
-    }
+    notes = tuple(problem.text for problem in damage(folder.trades, Rows((), reader.torn, reader.garbage)))
+    return _results(who, book, now, notes)
 
 
-def logs(folder: Folder, count: int) -> Facts:
+def logs(folder: Folder, count: int) -> Log:
     """The newest `count` lines of the daemon's logs, oldest first, from as many days as they take. Raises OSError."""
     who = identity(folder, folder.status()[0])
     lines: list[str] = []
@@ -61,45 +106,50 @@ def logs(folder: Folder, count: int) -> Facts:
         lines = last_lines(path, count - len(lines)) + lines
         if len(lines) == count:
             break
-    return {**whose(who), "lines": [log_line(line) for line in lines], "notes": _said_outside_the_log(folder)}
+    return Log(who, tuple(map(log_line, lines)), _outside_the_log(folder))
 
 
-def log_line(line: str) -> Facts:
-    """'2026-11-25T10:15:00.123-05:00 INFO text' in its parts; what is not of that form is all text."""
+def log_line(line: str) -> LogLine:
+    """'2026-11-25T10:15:00.123-05:00 INFO text' in its parts; a line of any other form is all text."""
     at, _, rest = line.partition(" ")
     level, _, said = rest.partition(" ")
     if moment(at) is None or not level.isupper():
-        return {"at": None, "level": None, "text": line}
-    return {"at": at, "level": level, "text": said}
+        return LogLine(None, None, line)
+    return LogLine(at, level, said)
 
 
-def _said_outside_the_log(folder: Folder) -> list[str]:
-    """The last line of nohup.log where it is newer than the log: a start that failed says so there."""
+def _outside_the_log(folder: Folder) -> tuple[str, ...]:
+    """The last line of nohup.log if it is newer than the log: a start that failed says so there."""
     newest = folder.newest_log()
     try:
         outside = folder.nohup.stat()
     except FileNotFoundError:
-        return []
+        return ()
     if outside.st_size and (newest is None or outside.st_mtime > newest.stat().st_mtime):
-        return [f"{folder.nohup.name} is newer and ends with: {' '.join(last_lines(folder.nohup, 1))}"]
-    return []
+        return (f"{folder.nohup.name} is newer and ends with: {' '.join(last_lines(folder.nohup, 1))}",)
+    return ()
 
 
-def _results(book: book_performance.Performance, now: datetime) -> Facts:
+def _results(who: Identity, book: book_performance.Performance, now: datetime, notes: tuple[str, ...]) -> Performance:
     ledger = book.ledger
     capital, equity = float(ledger.total_capital), float(book.equity)
-    return {
-        "since": book.first,
-        "start_value": capital,
-        "value": equity,
-        **book_performance.change(equity, capital),
-        "realized_pnl": float(ledger.realized_pnl),
-        "commissions": float(book.commissions),
-        "slippage": float(book.slippage),
-        "slippage_bps": float(book.slippage / book.traded * 10_000) if book.traded else None,
-        "trades": ledger.trades,
-        "rotations": book.rotations,
-        "rounds": {s: {"closed": book.rounds[s], "won": book.wins[s]} for s in book.rounds},
-        "max_drawdown_pct": book.max_drawdown * 100,
-        "time_in": book_performance.time_in(book, now),
-    }
+    change, change_pct = book_performance.change(equity, capital)
+    return Performance(
+        who=who,
+        now=now,
+        since=book.first,
+        start_value=capital,
+        value=equity,
+        change=change,
+        change_pct=change_pct,
+        realized_pnl=float(ledger.realized_pnl),
+        commissions=float(book.commissions),
+        slippage=float(book.slippage),
+        slippage_bps=float(book.slippage / book.traded * 10_000) if book.traded else None,
+        trades=ledger.trades,
+        rotations=book.rotations,
+        rounds={symbol: Rounds(book.rounds[symbol], book.wins[symbol]) for symbol in book.rounds},
+        max_drawdown_pct=book.max_drawdown * 100,
+        time_in=book_performance.time_in(book, now),
+        notes=notes,
+    )

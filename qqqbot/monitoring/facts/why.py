@@ -1,36 +1,94 @@
 """Why: any decision ever made, with what became of its orders; and whether today's code would make it again.
 
-As plain values from the files of the logs folder. A day is found in its file by halving, so that the first day of ten
-years costs what the last one does.
+From the files of the logs folder. A day is found in its file by bisection, so that the first day of ten years costs no
+more than the last.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
 from qqqbot.model.new_york import NEW_YORK, new_york_date
+from qqqbot.monitoring.facts.answer import MERGED, Answer
 from qqqbot.monitoring.facts.replay import differences
 from qqqbot.records.coerce import FIRST_YEAR, LAST_YEAR, mapping, moment, number, sequence, text
-from qqqbot.records.folder import Folder, Identity, damage, identity, present, whose
+from qqqbot.records.folder import Folder, Identity, damage, identity, present
 from qqqbot.records.inputs import NotRecorded, inputs_at, reckoned
 from qqqbot.records.tail import Row, RowReader, Rows, last_rows
 from qqqbot.records.time_search import offset_of, rows_from
 
-# A clock that was set back puts rows out of order; it is looked for this far around a day.
+# A clock that was set back puts rows out of order; they are looked for this far around a day.
 DISORDER = timedelta(hours=26)
-# Rows behind a decision in which its orders, their ends and their fills are looked for: a day of rotations.
+# Rows after a decision in which its orders, their outcomes and their fills are looked for: a day of rotations.
 ROWS_OF_AN_ORDER = 500
 # Checks of one minute are the rounds of one check.
 ONE_MINUTE = timedelta(minutes=1)
 
-Facts = dict[str, Any]
+
+@dataclass(frozen=True, slots=True)
+class MadeOrder:
+    """An order as the journal and the book have it; `fills` are rows of the book."""
+
+    order_ref: str | None
+    side: str | None
+    symbol: str | None
+    quantity: int | None
+    order_type: str | None
+    limit_price: float | None
+    status: str | None = None
+    filled: int | None = None
+    message: str | None = None
+    fills: tuple[Row, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedDecision:
+    """A row of decisions.jsonl and what became of its orders."""
+
+    row: Row = field(metadata=MERGED)
+    made: tuple[MadeOrder, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Why(Answer):
+    """The decisions of `date` at or before `time`, oldest first; the last one if neither is given."""
+
+    date: str | None
+    time: str | None
+    decisions: tuple[ExplainedDecision, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayedDecision:
+    """`same` is None if today's code cannot be asked; `problem` then says why."""
+
+    timestamp: str | None
+    action: str | None
+    target: str | None
+    error: str | None
+    sentence: str | None
+    same: bool | None
+    problem: str | None = None
+    differences: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Replay(Answer):
+    date: str | None
+    time: str | None
+    decisions: tuple[ReplayedDecision, ...]
+    same: int
+    different: int
+    unknown: int
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """What is asked for: a New York date, a time of it, or neither: the last check. A time alone is of today."""
+    """What is asked for: a New York date, a time on it, or neither: the last check. A time alone is today's."""
 
     day: date | None = None
     at: time | None = None
@@ -59,34 +117,34 @@ def _day(text: str) -> date:
     return day
 
 
-def why(folder: Folder, when: When, now: datetime) -> Facts:
+def why(folder: Folder, when: When, now: datetime) -> Why:
     """The decisions that `when` names, oldest first, each with its orders as they were made. Raises OSError."""
     found = _decisions(folder, when, now)
-    rows = [{**row, "made": _made(folder, row, found.who)} for row in found.rows]
-    return {**whose(found.who), "date": found.day, "time": found.time, "decisions": rows, "notes": found.notes}
+    decisions = tuple(ExplainedDecision(row, _made(folder, row, found.who)) for row in found.rows)
+    return Why(found.who, found.day, found.time, decisions, found.notes)
 
 
-def replay(folder: Folder, when: When, now: datetime) -> Facts:
-    """Of each of the same decisions: whether today's code decides the same from its recorded inputs. Raises OSError."""
+def replay(folder: Folder, when: When, now: datetime) -> Replay:
+    """Whether today's code makes each of these decisions again from its recorded inputs. Raises OSError."""
     found = _decisions(folder, when, now)
-    again = [_again(folder, row, found.who) for row in found.rows]
-    return {
-        **whose(found.who),
-        "date": found.day,
-        "time": found.time,
-        "decisions": again,
-        "same": sum(row["same"] is True for row in again),
-        "different": sum(row["same"] is False for row in again),
-        "unknown": sum(row["same"] is None for row in again),
-        "notes": found.notes,
-    }
+    again = tuple(_again(folder, row, found.who) for row in found.rows)
+    return Replay(
+        who=found.who,
+        date=found.day,
+        time=found.time,
+        decisions=again,
+        same=sum(decision.same is True for decision in again),
+        different=sum(decision.same is False for decision in again),
+        unknown=sum(decision.same is None for decision in again),
+        notes=found.notes,
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     who: Identity
     rows: list[Row]
-    notes: list[str]
+    notes: tuple[str, ...]
     day: str | None
     time: str | None
 
@@ -101,7 +159,7 @@ def _decisions(folder: Folder, when: When, now: datetime) -> Found:
     else:
         reader, rows = _of_day(folder.decisions, day, who)
         rows = rows if when.at is None else _at(rows, datetime.combine(day, when.at, NEW_YORK))
-    notes = [problem.text for problem in damage(folder.decisions, reader)]
+    notes = tuple(problem.text for problem in damage(folder.decisions, reader))
     return Found(who, rows, notes, day.isoformat() if day else None, f"{when.at:%H:%M}" if when.at else None)
 
 
@@ -141,11 +199,11 @@ def _between(path: Path, first: datetime, last: datetime, reader: RowReader) -> 
             yield at, row
 
 
-def _made(folder: Folder, decision: Row, who: Identity) -> list[Facts]:
-    """The orders of `decision` as the journal and the book tell them: intended, ended, filled."""
+def _made(folder: Folder, decision: Row, who: Identity) -> tuple[MadeOrder, ...]:
+    """The orders of `decision` as the journal and the book have them: intended, ended, filled."""
     at = moment(decision.get("timestamp"))
     if at is None or not sequence(decision.get("orders")):
-        return []
+        return ()
     planned = [_shares(mapping(order)) for order in sequence(decision["orders"])]
     journal = [row for row in _following(folder.orders, at) if who.owns(row)]
     orders = {
@@ -155,21 +213,34 @@ def _made(folder: Folder, decision: Row, who: Identity) -> list[Facts]:
     }
     for row in journal:
         if row.get("event") == "outcome" and (order := orders.get(str(row.get("order_ref")))):
-            order.update(status=text(row.get("status")), filled=row.get("filled"), message=text(row.get("message")))
-    if orders:
-        for row in _following(folder.trades, at):
-            if who.owns(row) and (order := orders.get(str(row.get("order_ref")))):
-                order["fills"].append(row)
-    return list(orders.values())
+            filled, message = _whole(row.get("filled")), text(row.get("message"))
+            ended = replace(order, status=text(row.get("status")), filled=filled, message=message)
+            orders[str(row.get("order_ref"))] = ended
+    fills = [row for row in _following(folder.trades, at) if who.owns(row)] if orders else []
+    return tuple(
+        replace(order, fills=tuple(row for row in fills if str(row.get("order_ref")) == reference))
+        for reference, order in orders.items()
+    )
 
 
 def _shares(order: Mapping[str, Any]) -> tuple[Any, ...]:
     return order.get("side"), order.get("symbol"), order.get("quantity")
 
 
-def _order(row: Mapping[str, Any]) -> Facts:
-    told = {key: row.get(key) for key in ("order_ref", "side", "symbol", "quantity", "order_type", "limit_price")}
-    return {**told, "status": None, "filled": None, "message": None, "fills": []}
+def _order(row: Row) -> MadeOrder:
+    return MadeOrder(
+        order_ref=text(row.get("order_ref")),
+        side=text(row.get("side")),
+        symbol=text(row.get("symbol")),
+        quantity=_whole(row.get("quantity")),
+        order_type=text(row.get("order_type")),
+        limit_price=number(row.get("limit_price")),
+    )
+
+
+def _whole(value: Any) -> int | None:
+    found = number(value)
+    return None if found is None else int(found)
 
 
 def _following(path: Path, at: datetime) -> list[Row]:
@@ -182,18 +253,27 @@ def _following(path: Path, at: datetime) -> list[Row]:
     return rows
 
 
-def _again(folder: Folder, row: Row, who: Identity) -> Facts:
-    told = {key: row.get(key) for key in ("timestamp", "action", "target", "error", "sentence")}
+def _again(folder: Folder, row: Row, who: Identity) -> ReplayedDecision:
+    told = _replayed(row)
     if row.get("action") == "FAILED":
-        return {**told, "same": None, "problem": "the check failed before it could decide", "differences": []}
-    at = moment(row.get("timestamp"))
+        return replace(told, problem="the check failed before it could decide")
     try:
-        snapshot, rules = inputs_at(folder.inputs, at, who, number(row.get("round"))) if at else _no_time()
+        at = moment(row.get("timestamp"))
+        if at is None:
+            raise NotRecorded("its row has no time")
+        snapshot, rules = inputs_at(folder.inputs, at, who, number(row.get("round")))
         found = reckoned(lambda: differences(row, snapshot, rules))
     except NotRecorded as problem:
-        return {**told, "same": None, "problem": str(problem), "differences": []}
-    return {**told, "same": not found, "problem": None, "differences": found}
+        return replace(told, problem=str(problem))
+    return replace(told, same=not found, differences=tuple(found))
 
 
-def _no_time() -> Any:
-    raise NotRecorded("its row has no time")
+def _replayed(row: Row) -> ReplayedDecision:
+    return ReplayedDecision(
+        timestamp=text(row.get("timestamp")),
+        action=text(row.get("action")),
+        target=text(row.get("target")),
+        error=text(row.get("error")),
+        sentence=text(row.get("sentence")),
+        same=None,
+    )

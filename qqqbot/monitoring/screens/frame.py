@@ -1,21 +1,18 @@
 """What screens have in common: whose money this is, whether the prices are real, and the time in each holding."""
 
-from collections.abc import Mapping
-from typing import Any
-
+from qqqbot.display.masking import masked
 from qqqbot.display.terminal import Block, Field, Line, Screen, Tone
 from qqqbot.model.new_york import new_york_date
-from qqqbot.records.coerce import masked
+from qqqbot.monitoring.performance import TimeIn
+from qqqbot.records.folder import Identity
 
 SIMULATED = "SIMULATED PRICES"
 
-Facts = Mapping[str, Any]
 
-
-def framed(facts: Facts, *blocks: Block) -> Screen:
+def framed(who: Identity, *blocks: Block) -> Screen:
     """`blocks` under the line that says whose money this is; simulated prices are named first and last."""
-    first = mode_line(facts.get("mode"), facts.get("account"))
-    if not facts.get("simulated_prices"):
+    first = mode_line(who.mode, who.account)
+    if not who.simulated_prices:
         return (first, *blocks)
     return (Line(f"{SIMULATED}. {first.text}", Tone.WARNING), *blocks, Line(SIMULATED, Tone.WARNING))
 
@@ -35,9 +32,9 @@ def mode_line(mode: str | None, account: str | None) -> Line:
             return Line(f"{mode}: {whose}", Tone.TITLE)
 
 
-def time_in_fields(time_in: Facts | None) -> list[Field]:
+def time_in_fields(time_in: TimeIn | None) -> list[Field]:
     if time_in is None:
         return []
-    parts = [f"{name} {spent['days']:,.1f} d ({spent['pct']:.0f} %)" for name, spent in time_in["holdings"].items()]
-    start = "" if time_in["whole"] else f" (newest trades only, since {new_york_date(time_in['since'])})"
+    parts = [f"{name} {spent.days:,.1f} d ({spent.pct:.0f} %)" for name, spent in time_in.holdings.items()]
+    start = "" if time_in.whole else f" (newest trades only, since {new_york_date(time_in.since)})"
     return [Field("Time in", ", ".join(parts) + start)]

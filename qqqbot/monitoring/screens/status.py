@@ -1,61 +1,59 @@
-"""The status screen: what `report.status` found, in words, for 80 columns."""
+"""The status screen in words, for 80 columns."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
 
 from qqqbot.display.formatting import clock_time, count, day_and_time, percent, span, time_near, until, usd, words
+from qqqbot.display.masking import without_accounts
 from qqqbot.display.terminal import Field, Fields, Screen, Tone
 from qqqbot.model.new_york import new_york_date
+from qqqbot.monitoring.facts.status import Decision, NearestFlip, Own, Process, Status
+from qqqbot.monitoring.health import Health
 from qqqbot.monitoring.screens.frame import framed, time_in_fields
-from qqqbot.records.coerce import without_accounts
 
 HOW_TO_START = "./bot_control.sh start"
 HOW_TO_STOP = "./bot_control.sh stop (safe at any moment; what is held stays held)"
-HOW_TO_HALT = "./bot_control.sh halt (stays on and watches, but trades nothing until resume)"
+HOW_TO_HALT = "./bot_control.sh halt (keeps running and watching, but trades nothing until resume)"
+HOW_TO_RESUME = "./bot_control.sh resume (ends the halt)"
 NOTICES_SHOWN = 3
 # QQQ's largest move in a day since 2010 was 12 %.
 OUT_OF_REACH_PCT = 15
-# A flip price older than this may rest on another window than the coming check's.
-SEEN_LATELY = timedelta(hours=2)
+# A flip price older than this may rest on another window of closes than the coming check's.
+FRESH = timedelta(hours=2)
 
 _HEALTH_TONES = {
-    "healthy": Tone.GOOD,
-    "starting": Tone.GOOD,
-    "halted": Tone.WARNING,
-    "stopped": Tone.WARNING,
-    "failing": Tone.BAD,
+    Health.HEALTHY: Tone.GOOD,
+    Health.STARTING: Tone.GOOD,
+    Health.HALTED: Tone.WARNING,
+    Health.STOPPED: Tone.WARNING,
 }
 ACTION_TONES = {"ROTATE": Tone.GOOD, "WAIT": Tone.WARNING, "FAILED": Tone.WARNING}
 
-Facts = Mapping[str, Any]
 
-
-def status(facts: Facts) -> Screen:
-    """One screen that answers: alive? what do I own? anything wrong? what next? how do I stop it?"""
-    if facts["health"] == "never started":
+def status(facts: Status) -> Screen:
+    """One screen that answers: is it running, what do I hold, is anything wrong, what is next, how do I stop it?"""
+    if facts.health is Health.NEVER_STARTED:
         return framed(
-            facts,
+            facts.who,
             Fields(
                 (
-                    Field("Alive", f"no: it was never started with {facts['logs_dir']}", Tone.WARNING),
-                    Field("Start it", HOW_TO_START),
-                    Field("", "It begins in dry run: real prices, a simulated account, nothing to lose."),
-                    Field("Try it", "./bot_control.sh demo (takes seconds; no network, simulated prices)"),
+                    Field("Running", f"no: it was never started with {facts.logs_dir}", Tone.WARNING),
+                    Field("To start", HOW_TO_START),
+                    Field("", "It begins with a dry run: real prices, a simulated account, nothing to lose."),
+                    Field("To try", "./bot_control.sh demo (takes seconds; no network, simulated prices)"),
                     *_problem_fields(facts),
                 )
             ),
         )
     return framed(
-        facts,
+        facts.who,
         Fields(
             (
-                *_alive_fields(facts),
+                *_running_fields(facts),
                 *_own_fields(facts),
-                *time_in_fields(facts["time_in"]),
+                *time_in_fields(facts.time_in),
                 *_problem_fields(facts),
                 *_notice_fields(facts),
-                *_signal_fields(facts),
+                *_check_fields(facts),
                 *_next_fields(facts),
                 *_stop_fields(facts),
             )
@@ -63,164 +61,168 @@ def status(facts: Facts) -> Screen:
     )
 
 
-def _alive_fields(facts: Facts) -> list[Field]:
-    process, health, now = facts["process"], facts["health"], facts["now"]
-    tone = _HEALTH_TONES.get(health, Tone.BAD)
-    beat = process["heartbeat_at"]
-    if health in ("stopped", "dead"):
+def _running_fields(facts: Status) -> list[Field]:
+    process, health, now = facts.process, facts.health, facts.now
+    tone, beat = _HEALTH_TONES.get(health, Tone.BAD), facts.process.heartbeat_at
+    if health in (Health.STOPPED, Health.DEAD):
         since = f", last heartbeat {day_and_time(beat)} ({until(beat, now)})" if beat else ""
-        return [Field("Alive", f"no: {health}{since}", tone)]
-    parts = ["yes" if health == "healthy" else f"yes, {health}" if health != "stale" else "it is silent"]
-    parts[0] += f": pid {process['pid']}"
-    if process["uptime_seconds"] is not None and process["started_at"]:
-        parts.append(f"up {span(now - process['started_at'])}")
+        return [Field("Running", f"no: {health}{since}", tone)]
+    state = {Health.HEALTHY: "yes", Health.STALE: "yes, but silent"}.get(health, f"yes, {health}")
+    parts = [f"{state}: pid {process.pid}"]
+    if process.uptime_seconds is not None and process.started_at:
+        parts.append(f"up {span(now - process.started_at)}")
     if beat:
         parts.append(f"heartbeat {until(beat, now)}")
-    return [Field("Alive", ", ".join(parts), tone), *_version_fields(process)]
+    return [Field("Running", ", ".join(parts), tone), *_version_fields(process)]
 
 
-def _version_fields(process: Facts) -> list[Field]:
-    config = process["config"]
-    told = [f"version {process['version']}"] if process["version"] else []
-    told += [f"config {process['config_hash']}"] if process["config_hash"] else []
+def _version_fields(process: Process) -> list[Field]:
+    config = process.config
+    parts = [f"version {process.version}"] if process.version else []
+    parts += [f"config {process.config_hash}"] if process.config_hash else []
     if config.get("short_ma_period") and config.get("long_ma_period"):
-        told.append(f"averages of {config['short_ma_period']} and {config['long_ma_period']} days")
-    told += [f"decides {str(config['decide']).replace('_', ' ')}"] if config.get("decide") else []
-    return [Field("", ", ".join(told), Tone.FAINT)] if told else []
+        parts.append(f"averages of {config['short_ma_period']} and {config['long_ma_period']} days")
+    parts += [f"decides {str(config['decide']).replace('_', ' ')}"] if config.get("decide") else []
+    return [Field("", ", ".join(parts), Tone.FAINT)] if parts else []
 
 
-def _own_fields(facts: Facts) -> list[Field]:
-    own, now = facts["own"], facts["now"]
+def _own_fields(facts: Status) -> list[Field]:
+    own = facts.own
     if own is None:
-        return [Field("Owned", "not known: the daemon has not told its portfolio yet", Tone.FAINT)]
-    held = [f"{count(n)} {symbol}" for symbol, n in sorted(own["shares"].items(), reverse=True) if n]
-    fields = [Field("Owned", " + ".join([*held, f"{usd(own['cash'])} USD cash"]))]
-    if own["moving_to"] and own["holding"] and own["moving_to"] != own["holding"]:
-        fields.append(Field("", f"on the way from {own['holding']} to {own['moving_to']}", Tone.WARNING))
-    if left := [f"{count(n)} {symbol}" for symbol, n in own["foreign"].items() if n]:
+        return [Field("Holdings", "not known yet", Tone.FAINT)]
+    fields = [Field("Holdings", " + ".join([*held(own), f"{usd(own.cash)} USD cash"]))]
+    if own.moving_to and own.holding and own.moving_to != own.holding:
+        fields.append(Field("", f"on the way from {own.holding} to {own.moving_to}", Tone.WARNING))
+    if left := [f"{count(n)} {symbol}" for symbol, n in own.foreign.items() if n]:
         fields.append(Field("", f"not counted: {', '.join(left)} in the account that are yours", Tone.FAINT))
-    for order in own["open_orders"]:
-        told = f"{order['side']} {order['quantity']} {order['symbol']}, {order['order_ref']}"
-        fields.append(Field("", f"order not done yet: {told}", Tone.WARNING))
-    return [*fields, _broker_field(facts, own, now), *_value_fields(own)]
+    for order in own.open_orders:
+        text = f"{order.side} {order.quantity} {order.symbol}, {order.order_ref}"
+        fields.append(Field("", f"order still open: {text}", Tone.WARNING))
+    return [*fields, _broker_field(facts, own), *_value_fields(own)]
 
 
-def _broker_field(facts: Facts, own: Facts, now: datetime) -> Field:
-    broker = own["broker"]
-    who = "the simulated account" if facts["mode"] == "dry_run" else "the broker"
-    if broker is None or own["agrees"] is None:
+def held(own: Own) -> list[str]:
+    return [f"{count(n)} {symbol}" for symbol, n in sorted(own.shares.items(), reverse=True) if n]
+
+
+def _broker_field(facts: Status, own: Own) -> Field:
+    broker = own.broker
+    who = "the simulated account" if facts.who.mode == "dry_run" else "the broker"
+    if broker is None or own.agrees is None:
         return Field("Broker", f"{who} has not been asked yet", Tone.FAINT)
-    asked = f"asked {time_near(broker['taken_at'], now)}" if broker["taken_at"] else "time not told"
-    if own["agrees"]:
-        if facts["health"] in ("stopped", "dead"):
+    asked = f"asked {time_near(broker.taken_at, facts.now)}" if broker.taken_at else "time not known"
+    if own.agrees:
+        if facts.health in (Health.STOPPED, Health.DEAD):
             return Field("Broker", f"{who} agreed when last asked ({asked})", Tone.GOOD)
-        if not own["answers"]:
+        if not own.answers:
             return Field("Broker", f"{who} does not answer now; it agreed when last asked ({asked})", Tone.WARNING)
         return Field("Broker", f"{who} agrees ({asked})", Tone.GOOD)
-    says = ", ".join(f"{count(n)} {symbol}" for symbol, n in sorted(broker["positions"].items(), reverse=True))
+    says = ", ".join(f"{count(n)} {symbol}" for symbol, n in sorted(broker.positions.items(), reverse=True))
     return Field("Broker", f"{who} DISAGREES: it says {says or 'no shares'} ({asked})", Tone.BAD)
 
 
-def _value_fields(own: Facts) -> list[Field]:
-    if own["equity"] is None:
-        return [Field("Value", f"not known before the first prices; {usd(own['total_capital'])} USD were put in")]
-    since = f" since {new_york_date(own['since']):%a %Y-%m-%d}" if own["since"] else ""
-    change = f", {usd(own['change'], sign=True)} USD ({percent(own['change_pct'], sign=True)}){since}"
-    tone = Tone.GOOD if (own["change"] or 0) > 0 else Tone.PLAIN
-    return [Field("Value", f"{usd(own['equity'])} USD{change if own['change'] is not None else ''}", tone)]
+def _value_fields(own: Own) -> list[Field]:
+    if own.equity is None:
+        return [Field("Value", f"not known before the first prices; {usd(own.total_capital)} USD were put in")]
+    since = f" since {new_york_date(own.since):%a %Y-%m-%d}" if own.since else ""
+    change = f", {usd(own.change, sign=True)} USD ({percent(own.change_pct, sign=True)}){since}"
+    tone = Tone.GOOD if (own.change or 0) > 0 else Tone.PLAIN
+    return [Field("Value", f"{usd(own.equity)} USD{change if own.change is not None else ''}", tone)]
 
 
-def _problem_fields(facts: Facts) -> list[Field]:
-    if not facts["problems"]:
-        return [Field("Wrong", "nothing", Tone.GOOD)]
+def _problem_fields(facts: Status) -> list[Field]:
+    if not facts.problems:
+        return [Field("Problems", "none", Tone.GOOD)]
     fields: list[Field] = []
-    for problem in facts["problems"]:
-        fields.append(Field("" if fields else "Wrong", words(without_accounts(problem["text"])), Tone.BAD))
-        if problem["advice"] and "./bot_control.sh" not in problem["text"]:
-            fields.append(Field("", f"-> {problem['advice']}"))
+    for problem in facts.problems:
+        fields.append(Field("" if fields else "Problems", words(without_accounts(problem.text)), Tone.BAD))
+        if problem.advice and "./bot_control.sh" not in problem.text:
+            fields.append(Field("", f"-> {problem.advice}"))
     return fields
 
 
-def _notice_fields(facts: Facts) -> list[Field]:
+def _notice_fields(facts: Status) -> list[Field]:
     fields: list[Field] = []
-    for notice in facts["notices"][-NOTICES_SHOWN:]:
-        told = f"{time_near(notice['at'], facts['now'])} {without_accounts(notice['text'] or '')}"
-        fields.append(Field("" if fields else "Told", told, Tone.FAINT))
+    for notice in facts.notices[-NOTICES_SHOWN:]:
+        text = f"{time_near(notice.at, facts.now)} {without_accounts(notice.text or '')}"
+        fields.append(Field("" if fields else "Notices", text, Tone.FAINT))
     return fields
 
 
-def _signal_fields(facts: Facts) -> list[Field]:
-    check, signal, now = facts["last_check"], facts["last_signal"], facts["now"]
+def _check_fields(facts: Status) -> list[Field]:
+    check, signal, now = facts.last_check, facts.last_signal, facts.now
     if check is None and signal is None:
-        return [Field("Checked", "not yet", Tone.FAINT)]
+        return [Field("Last check", "none yet", Tone.FAINT)]
     fields = []
     if check is not None:
-        told_above = any(check["sentence"] and check["sentence"] in problem["text"] for problem in facts["problems"])
-        text = (
-            f"{time_near(check['at'], now)} {check['action']}, see above" if told_above else _decision_text(check, now)
-        )
-        fields.append(Field("Checked", text, ACTION_TONES.get(check["action"], Tone.PLAIN)))
-    if signal is not None and (check is None or signal["at"] != check["at"]):
+        shown_above = any(check.sentence and check.sentence in problem.text for problem in facts.problems)
+        text = f"{time_near(check.at, now)} {check.action}, see above" if shown_above else _decision_text(check, now)
+        fields.append(Field("Last check", text, ACTION_TONES.get(check.action or "", Tone.PLAIN)))
+    if signal is not None and (check is None or signal.at != check.at):
         fields.append(Field("Signal", _decision_text(signal, now)))
     return fields
 
 
-def _decision_text(decision: Facts, now: datetime) -> str:
-    sentence = without_accounts(decision["sentence"] or "no sentence")
-    return f"{time_near(decision['at'], now)} {decision['action'] or ''}: {sentence}"
+def _decision_text(decision: Decision, now: datetime) -> str:
+    sentence = without_accounts(decision.sentence or "no sentence")
+    return f"{time_near(decision.at, now)} {decision.action or ''}: {sentence}"
 
 
-def _next_fields(facts: Facts) -> list[Field]:
-    coming, now = facts["next"], facts["now"]
-    opens, check = coming["opens_at"], coming["check_at"]
-    parts = ["nothing until it is started"] if facts["health"] in ("stopped", "dead") else []
-    if coming["closes_at"]:
+def _next_fields(facts: Status) -> list[Field]:
+    coming, now = facts.next, facts.now
+    opens, check = coming.opens_at, coming.check_at
+    parts = ["nothing until it is started"] if facts.health in (Health.STOPPED, Health.DEAD) else []
+    if coming.closes_at:
         parts += [f"check {time_near(check, now)} ({until(check, now)})"] if check else []
-        parts.append(f"exchange open until {time_near(coming['closes_at'], now)}")
+        parts.append(f"exchange open until {time_near(coming.closes_at, now)}")
     elif opens:
         parts.append(f"exchange closed; opens {day_and_time(opens)} ({until(opens, now)})")
         parts += [f"check {time_near(check, now)} ({until(check, now)})"] if check and check < opens else []
     elif check:
         parts.append(f"check {time_near(check, now)} ({until(check, now)})")
     fields = [Field("Next", "; ".join(parts) or "not known yet")]
-    if half := coming["half_day_closes_at"]:
-        told = f"{new_york_date(half):%a %Y-%m-%d} is a half-day (closes {clock_time(half)})"
-        fields.append(Field("", told, Tone.WARNING))
-    return [*fields, *_flip_fields(coming["flip"], facts, now)]
+    if half := coming.half_day_closes_at:
+        text = f"{new_york_date(half):%a %Y-%m-%d} is a half-day (closes {clock_time(half)})"
+        fields.append(Field("", text, Tone.WARNING))
+    return [*fields, *_flip_fields(facts)]
 
 
-def _flip_fields(flip: Facts | None, facts: Facts, now: datetime) -> list[Field]:
-    if flip is None and facts["last_signal"] is None:
+def _flip_fields(facts: Status) -> list[Field]:
+    flip = facts.next.flip
+    if flip is None and facts.last_signal is None:
         return []
     if flip is None:
-        return [Field("Flip", "no price of QQQ would change the answer", Tone.FAINT)]
-    fields = [Field("Flip", flip_text(flip, facts["next"]["decides_near_close"]))]
-    if flip["coming"]:
-        told = f"in the coming session, {day_and_time(flip['seen_at'])}'s price taken for that day's close"
-        fields.append(Field("", told, Tone.FAINT))
-    elif flip["seen_at"] and now - flip["seen_at"] > SEEN_LATELY:
-        fields.append(Field("", f"as of {day_and_time(flip['seen_at'])}; each close moves it a little", Tone.FAINT))
+        return [Field("Flip", "no price of QQQ would change the rule's answer", Tone.FAINT)]
+    fields = [Field("Flip", flip_text(flip, facts.next.decides_near_close))]
+    if flip.coming and flip.seen_at:
+        text = f"Assumes that QQQ closes {new_york_date(flip.seen_at):%A} at {usd(flip.seen_price)}."
+        fields.append(Field("", text, Tone.FAINT))
+    elif flip.seen_at and facts.now - flip.seen_at > FRESH:
+        fields.append(Field("", f"as of {day_and_time(flip.seen_at)}; each close moves it a little", Tone.FAINT))
     return fields
 
 
-def flip_text(flip: Facts, decides_near_close: bool) -> str:
-    """'QQQ 612.40. Below 606.10 (-1.0 %) at a check: sell 1,053 TQQQ, buy 198 QQQ'."""
-    side = "Below" if flip["distance_pct"] < 0 else "Above"
-    when = "at the decision before the close" if decides_near_close else "at a check"
-    reach = "; out of a day's reach" if abs(flip["distance_pct"]) > OUT_OF_REACH_PCT else ""
-    where = f"{side} {usd(flip['price'])} ({percent(flip['distance_pct'], sign=True, digits=1)}) {when}"
-    return f"QQQ {usd(flip['seen_price'])}. {where}: {_orders_text(flip)}{reach}"
+def flip_text(flip: NearestFlip, decides_near_close: bool) -> str:
+    """'QQQ is at 612.40. A check that finds it below 606.10 (-1.0 %) sells 1,053 TQQQ and buys 198 QQQ.'"""
+    side = "below" if flip.distance_pct < 0 else "above"
+    check = "decision before the close" if decides_near_close else "check"
+    when = f"In the next session, a {check}" if flip.coming else f"A {check}"
+    reach = " No day has moved QQQ that far." if abs(flip.distance_pct) > OUT_OF_REACH_PCT else ""
+    where = f"{side} {usd(flip.price)} ({percent(flip.distance_pct, sign=True, digits=1)})"
+    return f"QQQ is at {usd(flip.seen_price)}. {when} that finds it {where} {_orders_text(flip)}.{reach}"
 
 
-def _orders_text(flip: Facts) -> str:
-    orders = [f"{o['side'].lower()} {count(o['quantity'])} {o['symbol']}" for o in flip["orders"] or ()]
+def _orders_text(flip: NearestFlip) -> str:
+    orders = [f"{o.side.value.lower()}s {count(o.quantity)} {o.symbol}" for o in flip.orders or ()]
     if orders:
-        return ", ".join(orders)
-    return f"the answer is {flip['target']}" + ("" if flip["orders"] is None else ", no order needed")
+        return " and ".join(orders)
+    return f"moves to {flip.target}" if flip.orders is None else f"wants {flip.target}, which needs no order"
 
 
-def _stop_fields(facts: Facts) -> list[Field]:
-    if facts["health"] in ("stopped", "dead"):
-        what = " (with real prices; this was a demonstration)" if facts["simulated_prices"] else ""
-        return [Field("Start it", HOW_TO_START + what)]
-    return [Field("Stop it", HOW_TO_STOP), Field("", HOW_TO_HALT)]
+def _stop_fields(facts: Status) -> list[Field]:
+    if facts.health in (Health.STOPPED, Health.DEAD):
+        what = " (with real prices; this was a demonstration)" if facts.who.simulated_prices else ""
+        return [Field("To start", HOW_TO_START + what)]
+    if facts.health is Health.HALTED:
+        return [Field("To resume", HOW_TO_RESUME), Field("To stop", HOW_TO_STOP)]
+    return [Field("To stop", HOW_TO_STOP), Field("", HOW_TO_HALT)]

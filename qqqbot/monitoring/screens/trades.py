@@ -1,50 +1,50 @@
-"""The monitor's screens, except the status: what `report` found, in words, for 80 columns."""
+"""--trades, --performance and --logs in words, for 80 columns."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from qqqbot.display.formatting import NONE, column_time, count, day_and_time, percent, span, usd
+from qqqbot.display.masking import without_accounts
 from qqqbot.display.terminal import Block, Field, Fields, Line, Screen, Table, Tone
+from qqqbot.monitoring.facts.trades import Log, LogLine, Performance, Rounds, Trades
 from qqqbot.monitoring.screens.frame import framed, time_in_fields
-from qqqbot.records.coerce import moment, number, text, without_accounts
+from qqqbot.records.coerce import moment, number, text
+from qqqbot.records.folder import Identity
+from qqqbot.records.tail import Row
 
-_ACTION_TONES = {"ROTATE": Tone.GOOD, "WAIT": Tone.WARNING, "FAILED": Tone.WARNING}
 _LEVEL_TONES = {"WARNING": Tone.WARNING, "ERROR": Tone.BAD, "CRITICAL": Tone.BAD}
 
-Facts = Mapping[str, Any]
+
+def heading(who: Identity) -> Screen:
+    """What is shown above lines that follow one by one."""
+    return framed(who)[:1]
 
 
-def heading(facts: Facts) -> Screen:
-    """What stands above lines that follow one by one."""
-    return framed(facts)[:1]
+def ending(who: Identity) -> Screen:
+    return framed(who)[1:]
 
 
-def ending(facts: Facts) -> Screen:
-    return framed(facts)[1:]
+def logs(facts: Log) -> Screen:
+    lines = [log_line(line) for line in facts.lines]
+    return framed(facts.who, *(lines or [Line("No log yet.")]), *_notes(facts))
 
 
-def logs(facts: Facts) -> Screen:
-    lines = [log_line(line) for line in facts["lines"]]
-    return framed(facts, *(lines or [Line("No log yet.")]), *_notes(facts))
-
-
-def log_line(facts: Facts) -> Line:
-    said = without_accounts(facts["text"])
-    if facts["at"] is None:
+def log_line(line: LogLine) -> Line:
+    said = without_accounts(line.text)
+    if line.at is None:
         return Line(said)
-    return Line(f"{facts['at']} {facts['level']} {said}", _LEVEL_TONES.get(facts["level"], Tone.PLAIN))
+    return Line(f"{line.at} {line.level} {said}", _LEVEL_TONES.get(line.level or "", Tone.PLAIN))
 
 
-def trades(facts: Facts) -> Screen:
-    rows = facts["trades"]
+def trades(facts: Trades) -> Screen:
+    rows = facts.trades
     if not rows:
-        return framed(facts, Line("No trades yet. ./bot_control.sh status says what it waits for."), *_notes(facts))
-    older = "; older: --limit N" if facts["older"] else ""
+        return framed(facts.who, Line("No trades yet. ./bot_control.sh status says what it waits for."), *_notes(facts))
+    older = "; older: --limit N" if facts.older else ""
     footer = Line(f"Newest last{older}. Bp: slippage, basis points. Reasons: --why DATE", Tone.FAINT)
-    return framed(facts, trade_table(rows), footer, *_notes(facts))
+    return framed(facts.who, trade_table(rows), footer, *_notes(facts))
 
 
-def trade_table(rows: Sequence[Facts]) -> Table:
+def trade_table(rows: Sequence[Row]) -> Table:
     return Table(
         headings=("Time (ET)", "Order", "Price", "Bp", "Profit", "Equity after"),
         rows=tuple(_trade_row(row) for row in rows),
@@ -52,7 +52,7 @@ def trade_table(rows: Sequence[Facts]) -> Table:
     )
 
 
-def _trade_row(row: Facts) -> tuple[str, ...]:
+def _trade_row(row: Row) -> tuple[str, ...]:
     quantity = number(row.get("quantity"))
     slippage = number(row.get("slippage_bps"))
     side, symbol = text(row.get("side")) or NONE, text(row.get("symbol")) or NONE
@@ -67,34 +67,34 @@ def _trade_row(row: Facts) -> tuple[str, ...]:
     )
 
 
-def performance(facts: Facts) -> Screen:
-    if facts["since"] is None:
-        return framed(facts, Line("No book yet: nothing has been traded here."), *_notes(facts))
-    change = f"{usd(facts['change'], sign=True)} USD ({percent(facts['change_pct'], sign=True)})"
-    slippage = f"{usd(facts['slippage'])} USD"
-    if facts["slippage_bps"] is not None:
-        slippage += f" ({facts['slippage_bps']:+.1f} basis points of what was traded)"
+def performance(facts: Performance) -> Screen:
+    if facts.since is None:
+        return framed(facts.who, Line("No book yet: nothing has been traded here."), *_notes(facts))
+    change = f"{usd(facts.change, sign=True)} USD ({percent(facts.change_pct, sign=True)})"
+    slippage = f"{usd(facts.slippage)} USD"
+    if facts.slippage_bps is not None:
+        slippage += f" ({facts.slippage_bps:+.1f} basis points of what was traded)"
     rows = (
-        Field("Since", f"{day_and_time(facts['since'])} ({span(facts['now'] - facts['since'])})"),
-        Field("Put in", f"{usd(facts['start_value'])} USD"),
-        Field("Value now", f"{usd(facts['value'])} USD"),
-        Field("Change", change, Tone.GOOD if (facts["change"] or 0) > 0 else Tone.PLAIN),
-        Field("Realized", f"{usd(facts['realized_pnl'], sign=True)} USD, commissions taken off"),
-        Field("Commissions", f"{usd(facts['commissions'])} USD"),
+        Field("Since", f"{day_and_time(facts.since)} ({span(facts.now - facts.since)})"),
+        Field("Put in", f"{usd(facts.start_value)} USD"),
+        Field("Value now", f"{usd(facts.value)} USD"),
+        Field("Change", change, Tone.GOOD if (facts.change or 0) > 0 else Tone.PLAIN),
+        Field("Realized", f"{usd(facts.realized_pnl, sign=True)} USD, after commissions"),
+        Field("Commissions", f"{usd(facts.commissions)} USD"),
         Field("Slippage", slippage),
-        Field("Trades", f"{count(facts['trades'])} in {count(facts['rotations'])} rotations"),
-        *(Field(f"Won in {symbol}", _won(rounds)) for symbol, rounds in sorted(facts["rounds"].items(), reverse=True)),
-        Field("Drawdown", f"{percent(facts['max_drawdown_pct'])} at worst, looked at after each trade"),
-        *time_in_fields(facts["time_in"]),
+        Field("Trades", f"{count(facts.trades)} in {count(facts.rotations)} rotations"),
+        *(Field(f"Won in {symbol}", _won(rounds)) for symbol, rounds in sorted(facts.rounds.items(), reverse=True)),
+        Field("Drawdown", f"{percent(facts.max_drawdown_pct)} at worst, measured after each trade"),
+        *time_in_fields(facts.time_in),
     )
-    return framed(facts, Fields(rows), *_notes(facts))
+    return framed(facts.who, Fields(rows), *_notes(facts))
 
 
-def _won(rounds: Facts) -> str:
-    if not rounds["closed"]:
+def _won(rounds: Rounds) -> str:
+    if not rounds.closed:
         return "none finished yet"
-    return f"{count(rounds['won'])} of {count(rounds['closed'])} ({rounds['won'] / rounds['closed'] * 100:.0f} %)"
+    return f"{count(rounds.won)} of {count(rounds.closed)} ({rounds.won / rounds.closed * 100:.0f} %)"
 
 
-def _notes(facts: Facts) -> list[Block]:
-    return [Line(note, Tone.WARNING) for note in facts["notes"]]
+def _notes(facts: Trades | Performance | Log) -> list[Block]:
+    return [Line(note, Tone.WARNING) for note in facts.notes]

@@ -1,20 +1,25 @@
-"""The dashboard as HTML: what `dashboard` found, in the words of the other screens. Pure.
+"""The dashboard as HTML, in the words of the other screens. Pure.
 
 Everything that could be an account id is masked in the whole text at the end, whatever file it came from.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from qqqbot.display.formatting import NONE, column_time, count, percent, time_near, until, usd, words
 from qqqbot.display.markup import Markup, joined, tag
+from qqqbot.display.masking import masked, without_accounts
 from qqqbot.display.terminal import Fields, Tone
 from qqqbot.model.new_york import NEW_YORK
+from qqqbot.monitoring.facts.dashboard import Dashboard
+from qqqbot.monitoring.facts.status import Next, Own, Status
+from qqqbot.monitoring.facts.trades import Log, LogLine
+from qqqbot.monitoring.health import Health
 from qqqbot.monitoring.screens import status as status_screen
 from qqqbot.monitoring.screens.frame import SIMULATED
 from qqqbot.monitoring.web.page_charts import charts
-from qqqbot.records.coerce import masked, moment, number, text, without_accounts
+from qqqbot.records.coerce import moment, number, text
+from qqqbot.records.tail import Row
 
 _MODES = {
     "dry_run": ("DRY RUN", "simulated account, no order can reach a broker"),
@@ -22,32 +27,29 @@ _MODES = {
     "live": ("LIVE", "orders are for real money"),
 }
 _HEALTH = {
-    "healthy": "good",
-    "starting": "good",
-    "halted": "warning",
-    "stopped": "warning",
-    "failing": "bad",
-    "never started": "faint",
+    Health.HEALTHY: "good",
+    Health.STARTING: "good",
+    Health.HALTED: "warning",
+    Health.STOPPED: "warning",
+    Health.NEVER_STARTED: "faint",
 }
 _TONES = {Tone.GOOD: "good", Tone.WARNING: "warning", Tone.BAD: "bad", Tone.FAINT: "faint", Tone.TITLE: "strong"}
 _ACTIONS = {"ROTATE": "good", "WAIT": "warning", "FAILED": "bad"}
 _LEVELS = {"WARNING": "warning", "ERROR": "bad", "CRITICAL": "bad"}
-_GONE = ("dead", "stale")
-_LOUD = (*_GONE, "failing")
-# Told elsewhere on the page.
-_TOLD_ABOVE = ("Wrong", "Flip", "Start it", "Stop it")
-
-Facts = Mapping[str, Any]
+_GONE = (Health.DEAD, Health.STALE)
+_LOUD = (*_GONE, Health.FAILING)
+# Shown elsewhere on the page.
+_SHOWN_ELSEWHERE = ("Problems", "Flip", "To start", "To stop", "To resume")
 
 
-def document(facts: Facts) -> str:
+def document(facts: Dashboard) -> str:
     """The whole page."""
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="color-scheme", content="light dark"),
-        tag("title", _title(facts)),
+        tag("title", _title(facts.status)),
         tag("link", rel="icon", href="icon.svg", type="image/svg+xml"),
         tag("link", rel="stylesheet", href="dashboard.css"),
         tag("script", src="dashboard.js", defer="defer"),
@@ -57,84 +59,84 @@ def document(facts: Facts) -> str:
     return f"<!doctype html>\n{tag('html', head, tag('body', lost, Markup(fragment(facts))), lang='en')}\n"
 
 
-def fragment(facts: Facts) -> str:
+def fragment(facts: Dashboard) -> str:
     """What is replaced while the page is open."""
-    status = facts["status"]
+    status = facts.status
     content = tag(
         "main",
         _banner(status),
         _problems(status),
         _tiles(status),
         _flip(status),
-        [_section(title, picture) for title, picture in charts(facts)],
-        _section("Decisions", _decisions(facts["decisions"])),
-        _section("Trades", _trades(facts["trades"]["trades"])),
+        [_section(title, picture) for title, picture in charts(facts.charts, status.next.flip)],
+        _section("Decisions", _decisions(facts.decisions)),
+        _section("Trades", _trades(facts.trades.trades)),
         _section("Status", _status(status)),
-        _section("Log", _log(facts["log"])),
+        _section("Log", _log(facts.log)),
         _footer(status),
         id="page",
-        data_title=_title(facts),
-        class_=f"{status['mode'] or 'none'}{' gone' if status['health'] in _GONE else ''}",
+        data_title=_title(facts.status),
+        class_=f"{status.who.mode or 'none'}{' gone' if status.health in _GONE else ''}",
     )
     return without_accounts(content)
 
 
-def _title(facts: Facts) -> str:
-    mode, _ = _MODES.get(facts["status"]["mode"], (str(facts["status"]["mode"] or "nothing yet"), ""))
-    return f"{facts['status']['health'].upper()} - {mode} - qqqbot"
+def _title(status: Status) -> str:
+    mode, _ = _MODES.get(status.who.mode or "", (status.who.mode or "nothing yet", ""))
+    return f"{status.health.upper()} - {mode} - qqqbot"
 
 
-def _banner(status: Facts) -> Markup:
-    mode, told = _MODES.get(status["mode"], (str(status["mode"] or "NOTHING YET"), "nothing is recorded here"))
-    account = f"account {masked(status['account'])}" if status["account"] else "account not known yet"
-    health = status["health"]
+def _banner(status: Status) -> Markup:
+    who, health = status.who, status.health
+    mode, told = _MODES.get(who.mode or "", (who.mode or "NOTHING YET", "nothing is recorded here"))
+    account = f"account {masked(who.account)}" if who.account else "account not known yet"
     return tag(
         "header",
-        tag("p", SIMULATED, class_="simulated") if status["simulated_prices"] else None,
+        tag("p", SIMULATED, class_="simulated") if who.simulated_prices else None,
         tag("h1", mode),
         tag("p", tag("span", health.upper(), class_=f"health {_HEALTH.get(health, 'bad')}"), class_="state"),
-        tag("p", told if status["mode"] == "dry_run" else f"{told}; {account}", class_="told"),
-        tag("p", f"as of {column_time(status['now'])}:{status['now'].astimezone(NEW_YORK):%S} ET", class_="asof faint"),
+        tag("p", told if who.mode == "dry_run" else f"{told}; {account}", class_="told"),
+        tag("p", f"as of {column_time(status.now)}:{status.now.astimezone(NEW_YORK):%S} ET", class_="asof faint"),
     )
 
 
-def _problems(status: Facts) -> Markup:
-    loud = status["health"] in _LOUD or status["mode"] == "live"
+def _problems(status: Status) -> Markup:
+    loud = status.health in _LOUD or status.who.mode == "live"
     return joined(
         tag(
             "p",
-            tag("strong", words(problem["text"])),
-            tag("span", problem["advice"], class_="advice") if problem["advice"] else None,
+            tag("strong", words(problem.text)),
+            tag("span", problem.advice, class_="advice") if problem.advice else None,
             class_="alarm" if loud else "alarm soft",
         )
-        for problem in status["problems"]
+        for problem in status.problems
     )
 
 
-def _tiles(status: Facts) -> Markup:
-    own, signal, coming = status["own"], status["last_signal"], status["next"]
+def _tiles(status: Status) -> Markup:
+    own, signal, coming = status.own, status.last_signal, status.next
     tiles = []
     if own is not None:
-        rest = f"{usd(own['change'], sign=True)} USD ({percent(own['change_pct'], sign=True)})"
-        tone = "good" if (own["change"] or 0) > 0 else "bad" if (own["change"] or 0) < 0 else "faint"
-        tiles.append(_tile("Value, USD", usd(own["equity"]), rest if own["change"] is not None else "", tone))
-        held = [f"{count(n)} {symbol}" for symbol, n in sorted(own["shares"].items(), reverse=True) if n]
-        agrees, tone = _agreement(own, running=coming["check_at"] is not None)
-        tiles.append(_tile("Holds", " + ".join(held) or "cash", f"{usd(own['cash'])} USD cash; {agrees}", tone))
+        rest = f"{usd(own.change, sign=True)} USD ({percent(own.change_pct, sign=True)})"
+        tone = "good" if (own.change or 0) > 0 else "bad" if (own.change or 0) < 0 else "faint"
+        tiles.append(_tile("Value, USD", usd(own.equity), rest if own.change is not None else "", tone))
+        agrees, tone = _agreement(own, running=coming.check_at is not None)
+        cash = f"{usd(own.cash)} USD cash; {agrees}"
+        tiles.append(_tile("Holds", " + ".join(status_screen.held(own)) or "cash", cash, tone))
     if signal is not None:
-        averages = f"short average {usd(signal['short_ma'])}, long {usd(signal['long_ma'])}"
-        tiles.append(_tile(f"QQQ, {_near(signal['at'], status)}", usd(signal["price"]), averages, "faint"))
-        tiles.append(_tile("The rule wants", signal["target"] or NONE, _next_check(coming, status), "faint"))
+        averages = f"short average {usd(signal.short_ma)}, long {usd(signal.long_ma)}"
+        tiles.append(_tile(f"QQQ, {_near(signal.at, status)}", usd(signal.price), averages, "faint"))
+        tiles.append(_tile("The rule wants", signal.target or NONE, _next_check(coming, status), "faint"))
     return tag("section", tiles, class_="tiles") if tiles else Markup()
 
 
-def _agreement(own: Facts, running: bool) -> tuple[str, str]:
+def _agreement(own: Own, running: bool) -> tuple[str, str]:
     """What the account says of the book, and its colour."""
-    if own["agrees"] is None:
+    if own.agrees is None:
         return "the account was not asked yet", "faint"
-    if not own["agrees"]:
+    if not own.agrees:
         return "the account DISAGREES", "bad"
-    if running and not own["answers"]:
+    if running and not own.answers:
         return "the account does not answer now, it agreed when last asked", "warning"
     return f"the account {'agrees' if running else 'agreed when last asked'}", "faint"
 
@@ -149,24 +151,24 @@ def _tile(label: str, value: str, rest: str, tone: str) -> Markup:
     )
 
 
-def _near(at: datetime | None, status: Facts) -> str:
-    return time_near(at, status["now"])
+def _near(at: datetime | None, status: Status) -> str:
+    return time_near(at, status.now)
 
 
-def _next_check(coming: Facts, status: Facts) -> str:
-    if coming["check_at"]:
-        return f"next check {_near(coming['check_at'], status)} ({until(coming['check_at'], status['now'])})"
+def _next_check(coming: Next, status: Status) -> str:
+    if coming.check_at:
+        return f"next check {_near(coming.check_at, status)} ({until(coming.check_at, status.now)})"
     return "no check is coming: it does not run"
 
 
-def _flip(status: Facts) -> Markup:
-    flip = status["next"]["flip"]
+def _flip(status: Status) -> Markup:
+    flip = status.next.flip
     if flip is None:
         return Markup()
-    told = status_screen.flip_text(flip, status["next"]["decides_near_close"])
-    seen = f"as of {_near(flip['seen_at'], status)}"
-    if flip["coming"]:
-        seen = f"for the coming session, with the price of {_near(flip['seen_at'], status)} as that day's close"
+    told = status_screen.flip_text(flip, status.next.decides_near_close)
+    seen = f"as of {_near(flip.seen_at, status)}"
+    if flip.coming:
+        seen = f"assumes that day closed at the price of {_near(flip.seen_at, status)}"
     return tag(
         "p",
         tag("strong", "What would change its mind: "),
@@ -180,13 +182,13 @@ def _section(title: str, content: Markup | None) -> Markup:
     return tag("section", tag("h2", title), content, class_="card") if content else Markup()
 
 
-def _decisions(rows: Sequence[Facts]) -> Markup:
+def _decisions(rows: Sequence[Row]) -> Markup:
     if not rows:
         return tag("p", "None yet.", class_="faint")
     return _table(("Time (ET)", "", "Why"), [_decision(row) for row in reversed(rows)], "decisions")
 
 
-def _decision(row: Facts) -> Markup:
+def _decision(row: Row) -> Markup:
     action = text(row.get("action")) or NONE
     return tag(
         "tr",
@@ -196,14 +198,14 @@ def _decision(row: Facts) -> Markup:
     )
 
 
-def _trades(rows: Sequence[Facts]) -> Markup:
+def _trades(rows: Sequence[Row]) -> Markup:
     if not rows:
         return tag("p", "None yet.", class_="faint")
     headings = ("Time (ET)", "Order", "Price", "Profit", "Value after")
     return _table(headings, [_trade(row) for row in reversed(rows)], "trades")
 
 
-def _trade(row: Facts) -> Markup:
+def _trade(row: Row) -> Markup:
     side = text(row.get("side")) or NONE
     profit = number(row.get("realized_pnl")) if side == "SELL" else None
     order = f"{count(number(row.get('quantity')))} {text(row.get('symbol')) or NONE}"
@@ -222,36 +224,32 @@ def _table(headings: Sequence[str], rows: Sequence[Markup], css: str) -> Markup:
     return tag("div", tag("table", head, tag("tbody", rows), class_=css), class_="scroll", id=f"{css}-table")
 
 
-def _status(status: Facts) -> Markup:
+def _status(status: Status) -> Markup:
     """The terminal's own words, but for what stands above in large letters."""
     label, items = "", []
     for block in status_screen.status(status):
         for row in block.rows if isinstance(block, Fields) else ():
             label = row.label or label
-            if label not in _TOLD_ABOVE:
+            if label not in _SHOWN_ELSEWHERE:
                 name = words(row.label) if row.label else ""
                 items.append(joined([tag("dt", name), tag("dd", row.text, class_=_TONES.get(row.tone))]))
     return tag("dl", items)
 
 
-def _log(log: Facts) -> Markup:
-    lines = [_log_line(line) for line in log["lines"]] or [Markup("No log yet.")]
-    notes = [tag("p", note, class_="warning") for note in log["notes"]]
+def _log(log: Log) -> Markup:
+    lines = [_log_line(line) for line in log.lines] or [Markup("No log yet.")]
+    notes = [tag("p", note, class_="warning") for note in log.notes]
     return joined([notes, tag("pre", lines, id="log-lines")])
 
 
-def _log_line(line: Facts) -> Markup:
-    at = moment(line["at"])
-    told = (
-        f"{column_time(at)}:{at.astimezone(NEW_YORK):%S} {line['level']} {line['text']}\n"
-        if at
-        else f"{line['text']}\n"
-    )
-    return tag("span", told, class_=_LEVELS.get(line["level"] or ""))
+def _log_line(line: LogLine) -> Markup:
+    at = moment(line.at)
+    told = f"{column_time(at)}:{at.astimezone(NEW_YORK):%S} {line.level} {line.text}\n" if at else f"{line.text}\n"
+    return tag("span", told, class_=_LEVELS.get(line.level or ""))
 
 
-def _footer(status: Facts) -> Markup:
-    down = status["health"] in ("stopped", "dead", "never started")
+def _footer(status: Status) -> Markup:
+    down = status.health in ("stopped", "dead", "never started")
     how = [status_screen.HOW_TO_START] if down else [status_screen.HOW_TO_STOP, status_screen.HOW_TO_HALT]
     return tag(
         "footer",

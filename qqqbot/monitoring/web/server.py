@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from qqqbot.model.ports import Clock
-from qqqbot.monitoring.facts.dashboard import Dashboard
+from qqqbot.monitoring.facts.dashboard import Dashboard, DashboardReader
 from qqqbot.monitoring.web import page
 from qqqbot.monitoring.web.auth import is_loopback, is_right
 
@@ -57,7 +57,7 @@ class Answer(NamedTuple):
 Route = Callable[[], Answer]
 
 
-def application(dashboard: Dashboard, clock: Clock, token: str | None) -> "WSGIApplication":
+def application(dashboard: DashboardReader, clock: Clock, token: str | None) -> "WSGIApplication":
     """The page as WSGI. Without a `token` only requests that name this machine itself are answered."""
     routes = _routes(dashboard, clock)
 
@@ -128,12 +128,12 @@ def _bound(hosts: Sequence[str], port: int, kept: ExitStack) -> list[socket.sock
     return found
 
 
-def _routes(dashboard: Dashboard, clock: Clock) -> dict[str, Route]:
+def _routes(dashboard: DashboardReader, clock: Clock) -> dict[str, Route]:
     def static(kind: str, body: bytes) -> Route:
         return lambda: Answer("200 OK", kind, body)
 
-    def rendered(render: Callable[[page.Facts], str]) -> Route:
-        return lambda: Answer("200 OK", HTML, render(dashboard.whole(clock.now())).encode(errors="replace"))
+    def rendered(render: Callable[[Dashboard], str]) -> Route:
+        return lambda: Answer("200 OK", HTML, render(dashboard.read(clock.now())).encode(errors="replace"))
 
     return {
         "/": rendered(page.document),

@@ -11,7 +11,7 @@ from qqqbot.display.terminal import Field, Fields, Line, Table, Tone, is_termina
 LONG = "a sentence of more than eighty characters " * 3
 SCREEN = (
     Line("PAPER", Tone.TITLE),
-    Fields((Field("Alive", "yes", Tone.GOOD), Field("", LONG.strip()), Field("Next one", "12:00 ET"))),
+    Fields((Field("Running", "yes", Tone.GOOD), Field("", LONG.strip()), Field("Next one", "12:00 ET"))),
     Table(("Time", "Price", "Note"), (("12:00", "9.50", ""), ("12:15", "1,009.50", "late")), frozenset({1})),
 )
 
@@ -19,7 +19,7 @@ SCREEN = (
 def test_plain_text_has_one_line_for_each_row_and_no_space_at_its_end() -> None:
     assert plain(SCREEN).split("\n") == [
         "PAPER",
-        "Alive     yes",
+        "Running   yes",
         f"          {LONG.strip()}",
         "Next one  12:00 ET",
         "Time      Price  Note",

@@ -31,7 +31,7 @@ def test_the_memory_is_the_owners_alone_and_another_accounts_is_begun_anew(life:
     life.world.broker.positions["QQQ"] = 0
     life.start()
     life.check()
-    assert life.new() == ["qqqbot PAPER ...321: Trading is stopped"]
+    assert life.new() == ["qqqbot PAPER DU***321: Trading is stopped"]
 
 
 DAMAGES = [
@@ -195,7 +195,7 @@ def test_another_accounts_news_is_not_told_as_this_ones(life: Life) -> None:
     life.world.broker.positions["QQQ"] = 0
     life.start()
     life.check()
-    assert life.new() == ["qqqbot PAPER ...321: First trade of this account and mode"]
+    assert life.new() == ["qqqbot PAPER DU***321: First trade of this account and mode"]
 
 
 def test_a_week_that_no_channel_took_is_told_again_with_the_same_beginning(life: Life) -> None:

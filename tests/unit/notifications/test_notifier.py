@@ -38,7 +38,7 @@ def test_no_account_id_leaves_the_house(life: Life) -> None:
     life.start()
     life.engine.records.switch.halt(f"account {ACCOUNT} looks wrong")
     life.check()
-    assert life.new() == ["qqqbot LIVE ...567: Trading is stopped"]
+    assert life.new() == ["qqqbot LIVE DU***567: Trading is stopped"]
     assert ACCOUNT not in life.bodies[0]
     assert ACCOUNT not in life.notifier.status_line("running")
 

@@ -15,7 +15,6 @@ from qqqbot.notifications.policy import (
     decision_near,
     is_night,
     login_due,
-    masked,
     select,
 )
 from qqqbot.trading.alerts import Event
@@ -198,26 +197,6 @@ def test_the_login_is_asked_for_on_sunday_evening_once_and_only_if_needed() -> N
     history = replace(history, login=SUNDAY.isoformat())
     assert not login_due(history, "logged out", new_york(SUNDAY, 19))
     assert login_due(history, "logged out", new_york(SUNDAY, 18) + timedelta(days=7))
-
-
-# ---- accounts
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("account DU1234567 is paper", "account ...567 is paper"),
-        ("U7654321, DF999888", "...321, ...888"),
-        ("QQQ 612.40, TQQQ, HTTP 503, 2026-11-24", "QQQ 612.40, TQQQ, HTTP 503, 2026-11-24"),
-    ],
-)
-def test_account_ids_keep_three_characters(text: str, shown: str) -> None:
-    assert masked(text) == shown
-
-
-def test_the_account_is_masked_whatever_its_id_looks_like() -> None:
-    assert masked("my x-99-abc has it", "x-99-abc") == "my ...abc has it"
-    assert masked("simulated it is", "simulated") == "simulated it is", "no id of a person"
 
 
 def test_times_are_given_in_new_york() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from qqqbot.records.coerce import mapping, masked, moment, number, sequence, text, without_accounts
+from qqqbot.records.coerce import mapping, moment, number, sequence, text
 
 TOO_FAR = (
     "0001-01-01T00:00:00+14:00",
@@ -47,25 +47,3 @@ def test_what_is_no_time_is_none(value: Any) -> None:
 )
 def test_a_time_is_utc(value: str) -> None:
     assert moment(value) == datetime(2026, 11, 24, 17, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("account", "shown"),
-    [
-        ("DU1234567", "DU***567"),
-        ("U7654321", "U***321"),
-        ("DUH123456", "DUH***456"),
-        ("simulated", "simulated"),
-        ("12345", "***345"),
-        ("U12", "U***"),
-    ],
-)
-def test_an_account_is_masked_but_for_its_end(account: str, shown: str) -> None:
-    assert masked(account) == shown
-
-
-def test_accounts_inside_a_sentence_are_masked() -> None:
-    line = "account DU1234567 is not U7654321; QQQ 612.34, order qqqbot-20261124-01, exec 0000e0d5.U12"
-    assert without_accounts(line) == (
-        "account DU***567 is not U***321; QQQ 612.34, order qqqbot-20261124-01, exec 0000e0d5.U12"
-    )

@@ -1,15 +1,18 @@
-"""What the page and the live terminal are given."""
+"""What the page is given."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from qqqbot.monitoring.facts.dashboard import DECISIONS, Dashboard
+from qqqbot.monitoring.facts.dashboard import DECISIONS, DashboardReader
 from qqqbot.monitoring.web import page
 from qqqbot.records.decisions import decision_values
 from qqqbot.records.inputs import InputLog
+from qqqbot.records.status_file import flip_values
 from qqqbot.strategy.planning import decide
+from qqqbot.trading.engine import flips
 from tests.support.builders import NOW, RULES, portfolio, snapshot
 from tests.support.monitor_samples import IDENTITY, LogsFolder, as_json, book
 
@@ -23,50 +26,51 @@ def logs(tmp_path: Path) -> LogsFolder:
 
 
 def check(logs: LogsFolder, count: int) -> None:
-    rows, log = [], InputLog(logs.folder.inputs)
+    rows, flip, log = [], None, InputLog(logs.folder.inputs)
     for n in range(count):
         seen = snapshot(now=NOW + timedelta(minutes=n), portfolio=portfolio(qqq=200))
         values = decision_values(seen, decide(seen, RULES))
         rows.append(as_json({"timestamp": seen.now.isoformat(), **IDENTITY, **values}))
         log.record(seen, RULES, {"timestamp": seen.now.isoformat(), **IDENTITY})
+        flip = flip_values(flips(seen, RULES))
     logs.rows("decisions.jsonl", rows)
-    logs.status(last_signal=rows[-1], last_check=rows[-1])
+    logs.status(last_signal=rows[-1], last_check=rows[-1], flip=flip)
 
 
 def test_the_newest_decisions_of_this_account(logs: LogsFolder) -> None:
     check(logs, 30)
-    facts = Dashboard(logs.folder).glance(NOW)
-    assert len(facts["decisions"]) == DECISIONS
-    assert facts["decisions"][-1]["timestamp"] == (NOW + timedelta(minutes=29)).isoformat()
+    facts = DashboardReader(logs.folder).read(NOW)
+    assert len(facts.decisions) == DECISIONS
+    assert facts.decisions[-1]["timestamp"] == (NOW + timedelta(minutes=29)).isoformat()
 
 
 def test_the_charts_are_drawn_anew_only_when_something_has_come(logs: LogsFolder) -> None:
-    dashboard = Dashboard(logs.folder)
-    first = dashboard.whole(NOW)
-    assert dashboard.whole(NOW + timedelta(seconds=5))["life"] is first["life"]
+    dashboard = DashboardReader(logs.folder)
+    first = dashboard.read(NOW)
+    assert dashboard.read(NOW + timedelta(seconds=5)).charts is first.charts
     check(logs, 4)
-    assert len(dashboard.whole(NOW)["life"]["equity"]) == 4
+    assert len(dashboard.read(NOW).charts.life.equity) == 4
 
 
 def test_a_charts_answer_is_not_kept_for_another_account(logs: LogsFolder) -> None:
-    dashboard = Dashboard(logs.folder)
-    assert dashboard.whole(NOW)["life"]["equity"]
+    dashboard = DashboardReader(logs.folder)
+    assert dashboard.read(NOW).charts.life.equity
     logs.status(mode="live", account="U1234567")
-    assert dashboard.whole(NOW)["life"]["equity"] == []
+    assert dashboard.read(NOW).charts.life.equity == []
 
 
 @pytest.mark.parametrize(
     ("mode", "large"), [("dry_run", "DRY RUN"), ("paper", "PAPER"), ("live", "LIVE"), (None, "NOTHING YET")]
 )
 def test_the_mode_stands_in_large_letters(logs: LogsFolder, mode: str | None, large: str) -> None:
-    facts = Dashboard(logs.folder).whole(NOW)
-    facts["status"]["mode"] = mode
-    assert f"<h1>{large}</h1>" in page.fragment(facts)
+    facts = DashboardReader(logs.folder).read(NOW)
+    shown = replace(facts, status=replace(facts.status, who=replace(facts.status.who, mode=mode)))
+    assert f"<h1>{large}</h1>" in page.fragment(shown)
 
 
 def test_the_dead_are_told_in_red_and_not_said_to_agree_now(logs: LogsFolder) -> None:
     logs.alive = False
-    text = page.fragment(Dashboard(logs.folder).whole(NOW + timedelta(hours=1)))
+    text = page.fragment(DashboardReader(logs.folder).read(NOW + timedelta(hours=1)))
     assert '<span class="health bad">DEAD</span>' in text
     assert '<p class="alarm"><strong>The daemon died without saying so' in text
     assert "the account agreed when last asked" in text
@@ -75,7 +79,7 @@ def test_the_dead_are_told_in_red_and_not_said_to_agree_now(logs: LogsFolder) ->
 
 def test_a_bot_that_can_decide_nothing_is_told_in_red_and_its_account_not_said_to_agree(logs: LogsFolder) -> None:
     logs.status(problem="nothing listens there", problem_since=(NOW - timedelta(hours=1)).isoformat())
-    text = page.fragment(Dashboard(logs.folder).whole(NOW))
+    text = page.fragment(DashboardReader(logs.folder).read(NOW))
     assert '<span class="health bad">FAILING</span>' in text
     assert '<p class="alarm"><strong>Nothing listens there' in text
     assert '<p class="warning">10,000.00 USD cash; the account does not answer now, it agreed when last asked' in text
@@ -84,9 +88,9 @@ def test_a_bot_that_can_decide_nothing_is_told_in_red_and_its_account_not_said_t
 
 def test_a_demonstration_says_so(logs: LogsFolder) -> None:
     logs.status(simulated_prices=True)
-    assert '<p class="simulated">SIMULATED PRICES</p>' in page.fragment(Dashboard(logs.folder).whole(NOW))
+    assert '<p class="simulated">SIMULATED PRICES</p>' in page.fragment(DashboardReader(logs.folder).read(NOW))
 
 
 def test_after_the_close_the_flip_is_said_to_be_of_the_coming_session(logs: LogsFolder) -> None:
-    text = page.fragment(Dashboard(logs.folder).whole(NOW + timedelta(hours=5)))
-    assert "for the coming session, with the price of 12:02 ET as that day&#x27;s close" in text
+    text = page.fragment(DashboardReader(logs.folder).read(NOW + timedelta(hours=5)))
+    assert "assumes that day closed at the price of 12:02 ET" in text

@@ -10,10 +10,12 @@ import pytest
 from qqqbot.display.terminal import plain
 from qqqbot.model.values import QQQ, TQQQ, Holding
 from qqqbot.monitoring.facts.status import NEWEST_TRADES, status
+from qqqbot.monitoring.performance import TimeSpent
 from qqqbot.monitoring.screens.status import status as status_screen
 from qqqbot.records.decisions import decision_values
-from qqqbot.records.inputs import InputLog
+from qqqbot.records.status_file import flip_values
 from qqqbot.strategy.planning import decide
+from qqqbot.trading.engine import flips
 from tests.support.builders import DAY, NOW, RULES, new_york, portfolio, snapshot
 from tests.support.monitor_samples import (
     IDENTITY,
@@ -24,6 +26,7 @@ from tests.support.monitor_samples import (
     book_row,
     capital_row,
     decision_row,
+    known,
     status_values,
 )
 
@@ -38,55 +41,55 @@ def logs(tmp_path: Path) -> LogsFolder:
 def test_the_healthy_daemon(logs: LogsFolder) -> None:
     logs.status()
     facts = status(logs.folder, NOW)
-    assert (facts["health"], facts["exit_code"], facts["problems"]) == ("healthy", 0, [])
-    assert facts["process"]["heartbeat_age_seconds"] == 12
-    assert facts["own"]["shares"] == {QQQ: 200, TQQQ: 0}
-    assert facts["own"]["change"] == pytest.approx(1234.56)
-    assert facts["own"]["change_pct"] == pytest.approx(1.23456)
-    assert facts["own"]["agrees"] is True
-    assert facts["next"]["check_at"] == NOW + timedelta(minutes=12)
-    assert facts["next"]["closes_at"] == new_york(DAY, 16)
+    assert (facts.health, facts.exit_code, facts.problems) == ("healthy", 0, ())
+    assert facts.process.heartbeat_age_seconds == 12
+    assert known(facts.own).shares == {QQQ: 200, TQQQ: 0}
+    assert known(facts.own).change == pytest.approx(1234.56)
+    assert known(facts.own).change_pct == pytest.approx(1.23456)
+    assert known(facts.own).agrees is True
+    assert facts.next.check_at == NOW + timedelta(minutes=12)
+    assert facts.next.closes_at == new_york(DAY, 16)
 
 
 def test_the_nearest_flip_is_told_with_its_distance(logs: LogsFolder) -> None:
     row = decision_row(target=Holding.QQQ)
     logs.status(last_signal=row)
-    flip = status(logs.folder, NOW)["next"]["flip"]
-    assert flip["target"] == "TQQQ"
-    assert flip["price"] == row["flip_enter_tqqq"]
-    assert flip["distance_pct"] == pytest.approx((row["flip_enter_tqqq"] / row["price"] - 1) * 100)
+    flip = known(status(logs.folder, NOW).next.flip)
+    assert flip.target == "TQQQ"
+    assert flip.price == row["flip_enter_tqqq"]
+    assert flip.distance_pct == pytest.approx((row["flip_enter_tqqq"] / row["price"] - 1) * 100)
 
 
-def with_inputs(logs: LogsFolder, now: datetime, **overrides: Any) -> dict[str, Any]:
-    """A last signal at `now` in TQQQ, its inputs recorded."""
+def in_tqqq(logs: LogsFolder, now: datetime, **overrides: Any) -> dict[str, Any]:
+    """A last signal at `now` in TQQQ, and the flip prices that the daemon writes for it."""
     seen = snapshot(Holding.TQQQ, now=now, portfolio=portfolio(tqqq=1583))
-    InputLog(logs.folder.inputs).record(seen, RULES, {"timestamp": seen.now.isoformat(), **IDENTITY})
     values = decision_values(seen, decide(seen, RULES))
     row = as_json({"timestamp": now.isoformat(), **IDENTITY, **values})
-    logs.status(**status_values(now, last_signal=row, **overrides))
+    logs.status(**status_values(now, last_signal=row, flip=flip_values(flips(seen, RULES)), **overrides))
     return row
 
 
 def test_the_flip_is_told_with_what_would_then_be_done(logs: LogsFolder) -> None:
-    row = with_inputs(logs, NOW)
-    flip = status(logs.folder, NOW)["next"]["flip"]
-    assert (flip["price"], flip["target"]) == (row["flip_leave_tqqq"], "QQQ")
-    assert [(o["side"], o["symbol"]) for o in flip["orders"]] == [("SELL", "TQQQ"), ("BUY", "QQQ")]
+    row = in_tqqq(logs, NOW)
+    flip = known(status(logs.folder, NOW).next.flip)
+    assert (flip.price, flip.target) == (row["flip_leave_tqqq"], "QQQ")
+    assert [(o.side, o.symbol) for o in flip.orders or ()] == [("SELL", "TQQQ"), ("BUY", "QQQ")]
     text = plain(status_screen(status(logs.folder, NOW)))
-    assert "Flip     QQQ 450.00. Below 445.50 (-1.0 %) at a check: sell 1,583 TQQQ, buy 207 QQQ\n" in text
+    assert "A check that finds it below 445.50 (-1.0 %) sells 1,583 TQQQ and buys 207 QQQ.\n" in text
 
 
 def test_where_it_decides_near_the_close_the_flip_says_so(logs: LogsFolder) -> None:
-    with_inputs(logs, NOW, config={"decide": "before_close"})
-    assert "(-1.0 %) at the decision before the close: sell" in plain(status_screen(status(logs.folder, NOW)))
+    in_tqqq(logs, NOW, config={"decide": "before_close"})
+    told = "A decision before the close that finds it below 445.50 (-1.0 %) sells"
+    assert told in plain(status_screen(status(logs.folder, NOW)))
 
 
 def test_once_the_exchange_has_closed_the_flip_is_the_coming_session_s(logs: LogsFolder) -> None:
-    row = with_inputs(logs, new_york(DAY, 15, 45))
+    row = in_tqqq(logs, new_york(DAY, 15, 45))
     before, after = (status(logs.folder, new_york(DAY, 15, 59) + timedelta(minutes=n)) for n in (0, 1))
-    assert before["next"]["flip"]["price"] == row["flip_leave_tqqq"]
-    assert after["next"]["flip"]["price"] != row["flip_leave_tqqq"]
-    told = "in the coming session, Tue 2026-11-24 15:45 ET's price taken for that day's close"
+    assert known(before.next.flip).price == row["flip_leave_tqqq"]
+    assert known(after.next.flip).price != row["flip_leave_tqqq"]
+    told = "Assumes that QQQ closes Tuesday at 450.00."
     assert told in plain(status_screen(after))
     assert told not in plain(status_screen(before))
 
@@ -94,26 +97,26 @@ def test_once_the_exchange_has_closed_the_flip_is_the_coming_session_s(logs: Log
 def test_a_line_that_is_at_no_price_is_no_flip(logs: LogsFolder) -> None:
     row = {**decision_row(), "flip_leave_tqqq": None, "flip_enter_tqqq": None, "flip_trend": 440.0}
     logs.status(last_signal=row)
-    assert status(logs.folder, NOW)["next"]["flip"]["target"] == "CASH"
+    assert known(status(logs.folder, NOW).next.flip).target == "CASH"
 
 
 def test_on_a_sunday_there_is_the_last_signal_the_next_open_and_the_half_day(logs: LogsFolder) -> None:
     friday = decision_row(new_york(DAY - timedelta(days=4), 15, 45))
     logs.status(**status_values(SUNDAY, last_signal=friday))
     facts = status(logs.folder, SUNDAY)
-    assert facts["exit_code"] == 0
-    assert facts["last_signal"]["at"] == new_york(DAY - timedelta(days=4), 15, 45)
-    assert facts["next"]["flip"]["seen_at"] == facts["last_signal"]["at"]
-    assert facts["next"]["exchange_open"] is False
-    assert facts["next"]["opens_at"] == new_york(DAY - timedelta(days=1), 9, 30)
-    assert facts["next"]["half_day_closes_at"] == HALF_DAY_CLOSE
+    assert facts.exit_code == 0
+    assert known(facts.last_signal).at == new_york(DAY - timedelta(days=4), 15, 45)
+    assert known(facts.next.flip).seen_at == known(facts.last_signal).at
+    assert facts.next.exchange_open is False
+    assert facts.next.opens_at == new_york(DAY - timedelta(days=1), 9, 30)
+    assert facts.next.half_day_closes_at == HALF_DAY_CLOSE
 
 
 def test_a_half_day_is_told_within_ten_days(logs: LogsFolder) -> None:
     for before, told in [(timedelta(days=10), HALF_DAY_CLOSE), (timedelta(days=10, seconds=1), None)]:
         now = HALF_DAY_CLOSE - before
         logs.status(**status_values(now))
-        assert status(logs.folder, now)["next"]["half_day_closes_at"] == told
+        assert status(logs.folder, now).next.half_day_closes_at == told
 
 
 def test_a_new_daemon_without_a_signal_shows_the_one_before_it_made(logs: LogsFolder) -> None:
@@ -122,14 +125,14 @@ def test_a_new_daemon_without_a_signal_shows_the_one_before_it_made(logs: LogsFo
     signal = decision_row(NOW - timedelta(days=1))
     logs.rows("decisions.jsonl", [signal, failed, other])
     logs.status(last_signal=None, last_check=failed)
-    assert status(logs.folder, NOW)["last_signal"]["at"] == NOW - timedelta(days=1)
+    assert known(status(logs.folder, NOW).last_signal).at == NOW - timedelta(days=1)
 
 
 def test_a_calendar_that_ran_out_with_its_daemon_is_not_told_as_the_present(logs: LogsFolder) -> None:
     logs.alive = False
     logs.status()
-    later = status(logs.folder, NOW + timedelta(days=60))["next"]
-    assert (later["exchange_open"], later["opens_at"], later["check_at"]) == (None, None, None)
+    later = status(logs.folder, NOW + timedelta(days=60)).next
+    assert (later.exchange_open, later.opens_at, later.check_at) == (None, None, None)
 
 
 def test_an_order_without_an_outcome_is_open(logs: LogsFolder) -> None:
@@ -147,15 +150,15 @@ def test_an_order_without_an_outcome_is_open(logs: LogsFolder) -> None:
     ]
     logs.rows("orders.jsonl", rows)
     logs.status()
-    assert [order["order_ref"] for order in status(logs.folder, NOW)["own"]["open_orders"]] == ["a-02"]
+    assert [order.order_ref for order in known(status(logs.folder, NOW).own).open_orders] == ["a-02"]
 
 
 def test_time_in_each_holding_comes_from_the_book(logs: LogsFolder) -> None:
     logs.rows("trades.jsonl", book())
     logs.status()
-    found = status(logs.folder, NOW)["time_in"]
-    assert found["whole"]
-    assert found["holdings"]["TQQQ"] == {"days": 20.0, "pct": 50.0}
+    found = known(status(logs.folder, NOW).time_in)
+    assert found.whole
+    assert found.holdings["TQQQ"] == TimeSpent(20.0, 50.0)
 
 
 def test_a_long_book_is_looked_at_from_its_end_only(logs: LogsFolder) -> None:
@@ -167,35 +170,35 @@ def test_a_long_book_is_looked_at_from_its_end_only(logs: LogsFolder) -> None:
     rows.append(book_row("BUY", QQQ, 10, 500.0, NOW - timedelta(days=2)))
     logs.rows("trades.jsonl", rows)
     logs.status()
-    found = status(logs.folder, NOW)["time_in"]
-    assert not found["whole"]
-    assert found["since"] == NOW - timedelta(days=1 + NEWEST_TRADES)
+    found = known(status(logs.folder, NOW).time_in)
+    assert not found.whole
+    assert found.since == NOW - timedelta(days=1 + NEWEST_TRADES)
     # It begins with a sale, so QQQ was held before it, and ends with two days of QQQ.
-    assert found["holdings"]["QQQ"]["days"] == NEWEST_TRADES / 2 - 1 + 2
+    assert found.holdings["QQQ"].days == NEWEST_TRADES / 2 - 1 + 2
 
 
 def test_a_demonstration_is_looked_at_in_its_own_time(logs: LogsFolder) -> None:
     logs.alive = False
     logs.status(simulated_prices=True, state="stopped")
     facts = status(logs.folder, NOW + timedelta(days=400))
-    assert facts["simulated_prices"]
-    assert facts["now"] == NOW - timedelta(seconds=12)
+    assert facts.who.simulated_prices
+    assert facts.now == NOW - timedelta(seconds=12)
 
 
 def test_nothing_there_was_never_started(logs: LogsFolder) -> None:
     logs.alive = False
     facts = status(logs.folder, NOW)
-    assert (facts["health"], facts["exit_code"], facts["mode"]) == ("never started", 3, None)
+    assert (facts.health, facts.exit_code, facts.who.mode) == ("never started", 3, None)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "{}", "\0\0\0", '"text"'])
 def test_a_damaged_status_is_said_to_be_damaged(logs: LogsFolder, text: str) -> None:
     logs.text("status.json", text)
     facts = status(logs.folder, NOW)
-    assert [p["text"] for p in facts["problems"]] == [f"{logs.path / 'status.json'} is empty or damaged"]
-    assert facts["exit_code"] == 0  # somebody holds the lock: it is starting
+    assert [p.text for p in facts.problems] == [f"{logs.path / 'status.json'} is empty or damaged"]
+    assert facts.exit_code == 0  # somebody holds the lock: it is starting
     logs.alive = False
-    assert status(logs.folder, NOW)["exit_code"] == 1
+    assert status(logs.folder, NOW).exit_code == 1
 
 
 WRONG: tuple[Any, ...] = (None, 0, "x", [], {}, [1], {"x": 1}, True, -1.5)
@@ -206,7 +209,7 @@ def test_no_value_of_a_wrong_type_is_fatal(logs: LogsFolder, key: str) -> None:
     for wrong in WRONG:
         logs.status(**{key: wrong})
         facts = status(logs.folder, NOW)
-        assert facts["exit_code"] in (0, 1, 4, 5)
+        assert facts.exit_code in (0, 1, 4, 5)
         assert plain(status_screen(facts)).count("\n") > 5
 
 
@@ -217,5 +220,5 @@ def test_no_missing_or_wrong_part_of_a_value_is_fatal(logs: LogsFolder, part: st
         for wrong in WRONG:
             logs.status(**{part: {**whole, key: wrong}})
             facts = status(logs.folder, NOW)
-            assert facts["exit_code"] in (0, 1, 4, 5)
+            assert facts.exit_code in (0, 1, 4, 5)
             assert plain(status_screen(facts)).count("\n") > 5

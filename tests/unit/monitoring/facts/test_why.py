@@ -71,8 +71,8 @@ def test_why_is_the_last_decision(logs: LogsFolder) -> None:
     rows = [decision_row(NOW - timedelta(minutes=15)), decision_row(NOW), decision_row(NOW, row=OTHER)]
     logs.rows("decisions.jsonl", rows)
     logs.status()
-    (found,) = why(logs.folder, When(), NOW)["decisions"]
-    assert found == {**rows[1], "made": []}
+    (found,) = why(logs.folder, When(), NOW).decisions
+    assert (found.row, found.made) == (rows[1], ())
 
 
 def test_why_of_a_date_is_new_york_s_date(logs: LogsFolder) -> None:
@@ -84,25 +84,25 @@ def test_why_of_a_date_is_new_york_s_date(logs: LogsFolder) -> None:
         new_york(DAY, 23) + timedelta(hours=2),
     ]
     logs.rows("decisions.jsonl", [{**decision_row(), "timestamp": m.isoformat()} for m in moments])
-    found = why(logs.folder, When(DAY), NOW)["decisions"]
-    assert [row["timestamp"] for row in found] == [m.isoformat() for m in moments[1:3]]
-    assert why(logs.folder, When(date(2020, 1, 1)), NOW)["decisions"] == []
+    found = why(logs.folder, When(DAY), NOW).decisions
+    assert [decision.row["timestamp"] for decision in found] == [m.isoformat() for m in moments[1:3]]
+    assert why(logs.folder, When(date(2020, 1, 1)), NOW).decisions == ()
 
 
 def test_a_time_means_the_last_check_up_to_then_with_all_its_rounds(logs: LogsFolder) -> None:
     recorded(logs, 4)
-    rows = [dict(row) for row in why(logs.folder, When(DAY), NOW)["decisions"]]
+    rows = [dict(decision.row) for decision in why(logs.folder, When(DAY), NOW).decisions]
     second_round = {**rows[1], "timestamp": (NOW + QUARTER + timedelta(seconds=2)).isoformat()}
     logs.rows("decisions.jsonl", [rows[0], rows[1], second_round, rows[2], rows[3]])
-    found = why(logs.folder, When(DAY, time(12, 29)), NOW)["decisions"]
-    assert [row["timestamp"] for row in found] == [rows[1]["timestamp"], second_round["timestamp"]]
-    assert why(logs.folder, When(DAY, time(12, 30)), NOW)["decisions"][0]["timestamp"] == rows[2]["timestamp"]
+    found = why(logs.folder, When(DAY, time(12, 29)), NOW).decisions
+    assert [decision.row["timestamp"] for decision in found] == [rows[1]["timestamp"], second_round["timestamp"]]
+    assert why(logs.folder, When(DAY, time(12, 30)), NOW).decisions[0].row["timestamp"] == rows[2]["timestamp"]
 
 
 def test_a_time_alone_is_of_today_in_new_york(logs: LogsFolder) -> None:
     recorded(logs, 2)
-    assert len(why(logs.folder, When(at=time(12, 0)), NOW)["decisions"]) == 1
-    assert why(logs.folder, When(at=time(12, 0)), NOW + timedelta(days=1))["decisions"] == []
+    assert len(why(logs.folder, When(at=time(12, 0)), NOW).decisions) == 1
+    assert why(logs.folder, When(at=time(12, 0)), NOW + timedelta(days=1)).decisions == ()
     nothing = plain(why_screen.why(why(logs.folder, When(at=time(9, 31)), NOW)))
     assert "No decisions on 2026-11-24 at or before 09:31 (New York)." in nothing
 
@@ -110,7 +110,7 @@ def test_a_time_alone_is_of_today_in_new_york(logs: LogsFolder) -> None:
 def test_rows_that_a_clock_set_back_put_out_of_order_are_found(logs: LogsFolder) -> None:
     rows = recorded(logs, 3)
     logs.rows("decisions.jsonl", [rows[1], rows[2], rows[0]])
-    assert len(why(logs.folder, When(DAY), NOW)["decisions"]) == 3
+    assert len(why(logs.folder, When(DAY), NOW).decisions) == 3
 
 
 def traded(logs: LogsFolder, status: str = "FILLED", message: str = "") -> None:
@@ -130,10 +130,10 @@ def traded(logs: LogsFolder, status: str = "FILLED", message: str = "") -> None:
 
 def test_a_decision_is_told_with_its_orders_and_their_fills(logs: LogsFolder) -> None:
     traded(logs)
-    (row,) = why(logs.folder, When(), NOW)["decisions"]
-    (order,) = row["made"]
-    assert (order["order_ref"], order["status"], order["filled"]) == ("qqqbot-20261124-01", "FILLED", 200)
-    assert [fill["price"] for fill in order["fills"]] == [449.95]
+    (decision,) = why(logs.folder, When(), NOW).decisions
+    (order,) = decision.made
+    assert (order.order_ref, order.status, order.filled) == ("qqqbot-20261124-01", "FILLED", 200)
+    assert [fill["price"] for fill in order.fills] == [449.95]
     text = plain(why_screen.why(why(logs.folder, When(), NOW)))
     assert "Prices   QQQ 450.00, TQQQ 60.00, printed 12:00 ET" in text
     assert "Order    SELL 200 QQQ MKT: FILLED, qqqbot-20261124-01" in text
@@ -150,7 +150,7 @@ def test_a_refused_order_is_told_with_the_broker_s_words(logs: LogsFolder) -> No
 def test_every_recorded_check_is_decided_the_same_again(logs: LogsFolder) -> None:
     recorded(logs, 5)
     facts = replay(logs.folder, When(DAY), NOW)
-    assert (facts["same"], facts["different"], facts["unknown"]) == (5, 0, 0)
+    assert (facts.same, facts.different, facts.unknown) == (5, 0, 0)
     assert "Today's code decides 5 of 5 the same." in plain(why_screen.replay(facts))
 
 
@@ -158,10 +158,10 @@ def test_what_would_be_decided_otherwise_is_told(logs: LogsFolder) -> None:
     rows = recorded(logs, 2)
     logs.rows("decisions.jsonl", [rows[0], {**rows[1], "action": "WAIT"}])
     facts = replay(logs.folder, When(DAY), NOW)
-    assert [row["differences"] for row in facts["decisions"]] == [[], ["action: was WAIT, would be HOLD"]]
+    assert [row.differences for row in facts.decisions] == [(), ("action: was WAIT, would be HOLD",)]
     text = plain(why_screen.replay(facts))
     assert "2026-11-24 12:15: action: was WAIT, would be HOLD" in text
-    assert "Today's code decides 1 of 2 the same, 1 otherwise." in text
+    assert "Today's code decides 1 of 2 the same, 1 differently." in text
 
 
 def test_checks_without_inputs_are_not_guessed_about(logs: LogsFolder) -> None:
@@ -170,13 +170,13 @@ def test_checks_without_inputs_are_not_guessed_about(logs: LogsFolder) -> None:
     later = {**row, "timestamp": (NOW + QUARTER).isoformat()}
     logs.rows("decisions.jsonl", [failed, row, later, {**row, "timestamp": None}])
     facts = replay(logs.folder, When(DAY), NOW)
-    assert [row["same"] for row in facts["decisions"]] == [None, True, None]
-    assert [row["problem"] for row in facts["decisions"]] == [
+    assert [row.same for row in facts.decisions] == [None, True, None]
+    assert [row.problem for row in facts.decisions] == [
         "the check failed before it could decide",
         None,
         "its inputs were not recorded",
     ]
-    assert "of 2 it cannot be said" in plain(why_screen.replay(facts))
+    assert "2 cannot be checked" in plain(why_screen.replay(facts))
 
 
 def test_rounds_that_share_their_time_are_told_apart(logs: LogsFolder) -> None:
@@ -192,9 +192,9 @@ def test_rounds_that_share_their_time_are_told_apart(logs: LogsFolder) -> None:
         journal.append({**at, "event": "intended", "order_ref": f"a-0{n}", **order})
     logs.rows("decisions.jsonl", rows)
     logs.rows("orders.jsonl", journal)
-    assert replay(logs.folder, When(DAY), NOW)["same"] == 2
-    made = [row["made"] for row in why(logs.folder, When(DAY), NOW)["decisions"]]
-    assert [[order["order_ref"] for order in orders] for orders in made] == [["a-01"], ["a-02"]]
+    assert replay(logs.folder, When(DAY), NOW).same == 2
+    made = [row.made for row in why(logs.folder, When(DAY), NOW).decisions]
+    assert [[order.order_ref for order in orders] for orders in made] == [["a-01"], ["a-02"]]
 
 
 def test_inputs_of_another_account_are_not_ours(logs: LogsFolder) -> None:
@@ -218,7 +218,7 @@ def test_damaged_inputs_are_said_to_be_unreadable(logs: LogsFolder, from_text: s
     path.write_text(path.read_text().replace(from_text, to_text, 1))
     with pytest.raises(NotRecorded, match="cannot be read"):
         inputs_at(path, NOW, Identity("dry_run", "simulated"))
-    assert replay(logs.folder, When(), NOW)["unknown"] == 1
+    assert replay(logs.folder, When(), NOW).unknown == 1
 
 
 def test_inputs_of_years_are_found_at_once_and_rebuilt(logs: LogsFolder) -> None:
@@ -282,17 +282,17 @@ def with_changed_inputs(logs: LogsFolder, *place: str | int, value: Any) -> None
 
 def test_a_time_without_its_offset_among_the_inputs_is_no_record(logs: LogsFolder) -> None:
     with_changed_inputs(logs, "snapshot", "market", "qqq", "time", value="2026-11-24T11:59:00")
-    (again,) = replay(logs.folder, When(), NOW)["decisions"]
-    assert again["same"] is None
+    (again,) = replay(logs.folder, When(), NOW).decisions
+    assert again.same is None
     told = "expected a time with its offset, found 2026-11-24T11:59:00"
-    assert again["problem"] == f"its recorded inputs cannot be read: {told}"
+    assert again.problem == f"its recorded inputs cannot be read: {told}"
 
 
 @pytest.mark.parametrize(("short", "told"), [(0, "0 and 120"), (-1, "-1 and 120"), (120, "120 and 120")])
 def test_averages_of_no_days_among_the_inputs_are_no_record(logs: LogsFolder, short: int, told: str) -> None:
     with_changed_inputs(logs, "rules", "short_period", value=short)
-    (again,) = replay(logs.folder, When(), NOW)["decisions"]
-    assert again["problem"] == f"its recorded inputs cannot be read: no averages are of {told} days"
+    (again,) = replay(logs.folder, When(), NOW).decisions
+    assert again.problem == f"its recorded inputs cannot be read: no averages are of {told} days"
 
 
 def test_inputs_that_can_be_read_and_make_no_sense_are_told_as_such() -> None:

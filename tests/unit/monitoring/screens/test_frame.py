@@ -2,17 +2,18 @@
 
 from qqqbot.display.terminal import Line, plain
 from qqqbot.monitoring.screens.frame import framed, mode_line
+from qqqbot.records.folder import Identity
 
 
 def test_simulated_prices_frame_the_screen() -> None:
-    facts = {"mode": "dry_run", "account": "simulated", "simulated_prices": True}
-    text = plain(framed(facts, Line("between"))).splitlines()
+    who = Identity("dry_run", "simulated", simulated_prices=True)
+    text = plain(framed(who, Line("between"))).splitlines()
     assert text[0].startswith("SIMULATED PRICES. DRY RUN")
     assert text[1:] == ["between", "SIMULATED PRICES"]
 
 
 def test_real_prices_are_not_called_anything() -> None:
-    assert len(framed({"mode": "paper", "account": "DU1234567", "simulated_prices": False}, Line("x"))) == 2
+    assert len(framed(Identity("paper", "DU1234567"), Line("x"))) == 2
 
 
 def test_a_mode_of_another_version_is_shown_as_it_is() -> None:

@@ -29,20 +29,20 @@ def shown(logs: LogsFolder, **overrides: Any) -> list[str]:
 def test_the_five_questions_are_answered(logs: LogsFolder) -> None:
     assert shown(logs) == [
         "DRY RUN: simulated account, no order can reach a broker",
-        "Alive    yes: pid 4711, up 3 d, heartbeat 12 s ago",
-        "         version 1.0.0, config 1a2b3c4d, averages of 30 and 120 days, decides every check",
-        "Owned    200 QQQ + 10,000.00 USD cash",
-        "Broker   the simulated account agrees (asked 11:57 ET)",
-        "Value    101,234.56 USD, +1,234.56 USD (+1.23 %) since Sun 2026-10-25",
-        "Time in  TQQQ 20.0 d (50 %), QQQ 10.0 d (25 %), CASH 10.0 d (25 %)",
-        "Wrong    nothing",
-        "Checked  11:57 ET HOLD: uptrend (30-day average 452.18 over 120-day average 443.79), QQQ 450.00 is not above "
-        "the 30-day average: QQQ; QQQ is held already",
-        "Next     check 12:12 ET (in 12 min); exchange open until 16:00 ET",
-        "         Fri 2026-11-27 is a half-day (closes 13:00 ET)",
-        "Flip     QQQ 450.00. Above 452.25 (+0.5 %) at a check: the answer is TQQQ",
-        "Stop it  ./bot_control.sh stop (safe at any moment; what is held stays held)",
-        "         ./bot_control.sh halt (stays on and watches, but trades nothing until resume)",
+        "Running     yes: pid 4711, up 3 d, heartbeat 12 s ago",
+        "            version 1.0.0, config 1a2b3c4d, averages of 30 and 120 days, decides every check",
+        "Holdings    200 QQQ + 10,000.00 USD cash",
+        "Broker      the simulated account agrees (asked 11:57 ET)",
+        "Value       101,234.56 USD, +1,234.56 USD (+1.23 %) since Sun 2026-10-25",
+        "Time in     TQQQ 20.0 d (50 %), QQQ 10.0 d (25 %), CASH 10.0 d (25 %)",
+        "Problems    none",
+        "Last check  11:57 ET HOLD: uptrend (30-day average 452.18 over 120-day average 443.79), QQQ 450.00 is not "
+        "above the 30-day average: QQQ; QQQ is held already",
+        "Next        check 12:12 ET (in 12 min); exchange open until 16:00 ET",
+        "            Fri 2026-11-27 is a half-day (closes 13:00 ET)",
+        "Flip        QQQ is at 450.00. A check that finds it above 452.25 (+0.5 %) moves to TQQQ.",
+        "To stop     ./bot_control.sh stop (safe at any moment; what is held stays held)",
+        "            ./bot_control.sh halt (keeps running and watching, but trades nothing until resume)",
     ]
 
 
@@ -50,11 +50,11 @@ def test_a_sunday_is_no_empty_screen(logs: LogsFolder) -> None:
     friday = decision_row(new_york(DAY - timedelta(days=4), 15, 45))
     opens = new_york(DAY - timedelta(days=1), 9, 30).isoformat()
     lines = shown(logs, now=SUNDAY, last_check=friday, last_signal=friday, next_check_at=opens)
-    assert "Next     exchange closed; opens Mon 2026-11-23 09:30 ET (in 33 h)" in lines
-    assert "         Fri 2026-11-27 is a half-day (closes 13:00 ET)" in lines
-    assert "Flip     QQQ 450.00. Above 452.25 (+0.5 %) at a check: the answer is TQQQ" in lines
-    assert "         as of Fri 2026-11-20 15:45 ET; each close moves it a little" in lines
-    assert any(line.startswith("Checked  Fri 2026-11-20 15:45 ET HOLD: uptrend") for line in lines)
+    assert "Next        exchange closed; opens Mon 2026-11-23 09:30 ET (in 33 h)" in lines
+    assert "            Fri 2026-11-27 is a half-day (closes 13:00 ET)" in lines
+    assert "Flip        QQQ is at 450.00. A check that finds it above 452.25 (+0.5 %) moves to TQQQ." in lines
+    assert "            as of Fri 2026-11-20 15:45 ET; each close moves it a little" in lines
+    assert any(line.startswith("Last check  Fri 2026-11-20 15:45 ET HOLD: uptrend") for line in lines)
 
 
 @pytest.mark.parametrize(
@@ -80,8 +80,8 @@ def test_simulated_prices_are_named_first_and_last(logs: LogsFolder) -> None:
 def test_the_dead_are_told_with_what_to_do(logs: LogsFolder) -> None:
     logs.alive = False
     lines = shown(logs)
-    assert lines[1].startswith("Alive     no: dead, last heartbeat Tue 2026-11-24 11:59 ET")
-    assert "Wrong     The daemon died without saying so; last seen Tue 2026-11-24 11:59 ET" in lines
+    assert lines[1].startswith("Running     no: dead, last heartbeat Tue 2026-11-24 11:59 ET")
+    assert "Problems    The daemon died without saying so; last seen Tue 2026-11-24 11:59 ET" in lines
     assert any("./bot_control.sh start" in line for line in lines)
     assert not any("stop (safe" in line for line in lines)
 
@@ -90,9 +90,9 @@ def test_a_disagreement_shows_what_the_broker_says(logs: LogsFolder) -> None:
     check = blocked("book", "QQQ account 311, book 200: DU1234567", "LedgerMismatch")
     says = {"positions": {"QQQ": 311, "TQQQ": 0}, "taken_at": NOW.isoformat()}
     lines = shown(logs, agrees=False, last_check=check, account_says=says)
-    assert "Broker   the simulated account DISAGREES: it says 0 TQQQ, 311 QQQ (asked 12:00 ET)" in lines
-    assert "Wrong    The last check could not trade: QQQ account 311, book 200: DU***567" in lines
-    assert "Checked  12:00 ET HOLD, see above" in lines
+    assert "Broker      the simulated account DISAGREES: it says 0 TQQQ, 311 QQQ (asked 12:00 ET)" in lines
+    assert "Problems    The last check could not trade: QQQ account 311, book 200: DU***567" in lines
+    assert "Last check  12:00 ET HOLD, see above" in lines
 
 
 GONE = {"problem": "nothing listens there", "problem_since": (NOW - timedelta(hours=1)).isoformat()}
@@ -100,16 +100,16 @@ GONE = {"problem": "nothing listens there", "problem_since": (NOW - timedelta(ho
 
 def test_an_account_that_does_not_answer_is_not_said_to_agree(logs: LogsFolder) -> None:
     lines = shown(logs, **GONE)
-    assert lines[1].startswith("Alive    yes, failing: pid 4711")
-    told = "Broker   the simulated account does not answer now; it agreed when last asked (asked 11:57 ET)"
+    assert lines[1].startswith("Running     yes, failing: pid 4711")
+    told = "Broker      the simulated account does not answer now; it agreed when last asked (asked 11:57 ET)"
     assert told in lines
-    assert "Wrong    Nothing listens there" in lines
-    assert {"Alive": Tone.BAD, "Broker": Tone.WARNING}.items() <= tones(logs).items()
+    assert "Problems    Nothing listens there" in lines
+    assert {"Running": Tone.BAD, "Broker": Tone.WARNING}.items() <= tones(logs).items()
 
 
 def test_an_account_that_did_not_answer_a_dead_bot_agreed_when_last_asked(logs: LogsFolder) -> None:
     logs.alive = False
-    assert "Broker    the simulated account agreed when last asked (asked 11:57 ET)" in shown(logs, **GONE)
+    assert "Broker      the simulated account agreed when last asked (asked 11:57 ET)" in shown(logs, **GONE)
 
 
 def tones(logs: LogsFolder) -> dict[str, Tone]:
@@ -123,39 +123,46 @@ def test_an_unfinished_rotation_and_an_open_order_are_told(logs: LogsFolder) -> 
     row = {"timestamp": NOW.isoformat(), "mode": "dry_run", "account": "simulated", "event": "intended", **order}
     logs.rows("orders.jsonl", [row])
     lines = shown(logs, portfolio=book_values)
-    assert "         on the way from QQQ to TQQQ" in lines
-    assert "         order not done yet: SELL 200 QQQ, qqqbot-20261124-01" in lines
+    assert "            on the way from QQQ to TQQQ" in lines
+    assert "            order still open: SELL 200 QQQ, qqqbot-20261124-01" in lines
 
 
 def test_shares_left_to_the_owner_are_not_counted_and_said_so(logs: LogsFolder) -> None:
     lines = shown(logs, portfolio={**status_values()["portfolio"], "foreign": {"QQQ": 100, "TQQQ": 0}})
-    assert "         not counted: 100 QQQ in the account that are yours" in lines
+    assert "            not counted: 100 QQQ in the account that are yours" in lines
 
 
 def test_notices_of_the_last_day_are_shown(logs: LogsFolder) -> None:
     old, new = (NOW - timedelta(days=2)).isoformat(), (NOW - timedelta(hours=1)).isoformat()
     notices = [{"kind": "trade", "text": "old", "at": old}, {"kind": "trade", "text": "bought 200 QQQ", "at": new}]
     lines = shown(logs, notices=notices)
-    assert "Told     11:00 ET bought 200 QQQ" in lines
+    assert "Notices     11:00 ET bought 200 QQQ" in lines
     assert not any(line.endswith(" old") for line in lines)
 
 
 def test_a_flip_price_that_no_day_reaches_is_said_to_be_out_of_reach(logs: LogsFolder) -> None:
     far = {**decision_row(), "flip_leave_tqqq": 1000.0, "flip_enter_tqqq": 1000.0, "flip_trend": 0.0}
     lines = shown(logs, last_signal=far)
-    assert (
-        "Flip     QQQ 450.00. Above 1,000.00 (+122.2 %) at a check: the answer is TQQQ; out of a day's reach" in lines
-    )
+    where = "A check that finds it above 1,000.00 (+122.2 %) moves to TQQQ. No day has moved QQQ that far."
+    assert f"Flip        QQQ is at 450.00. {where}" in lines
 
 
 def test_before_the_first_prices_the_value_is_not_invented(logs: LogsFolder) -> None:
     lines = shown(logs, portfolio={**status_values()["portfolio"], "equity": None})
-    assert "Value    not known before the first prices; 100,000.00 USD were put in" in lines
+    assert "Value       not known before the first prices; 100,000.00 USD were put in" in lines
 
 
 def test_what_was_never_started_says_how_to_start(tmp_path: Path) -> None:
     logs = LogsFolder(tmp_path / "logs")
     logs.alive = False
     lines = plain(screen(status(logs.folder, NOW))).splitlines()
-    assert lines[1] == f"Alive     no: it was never started with {tmp_path / 'logs'}"
-    assert "Start it  ./bot_control.sh start" in lines
+    assert lines[1] == f"Running   no: it was never started with {tmp_path / 'logs'}"
+    assert "To start  ./bot_control.sh start" in lines
+
+
+def test_while_it_is_halted_the_way_back_is_offered(logs: LogsFolder) -> None:
+    logs.text("HALT", "vacation until Monday")
+    lines = shown(logs)
+    assert "Problems    Trading is halted: vacation until Monday" in lines
+    assert "To resume   ./bot_control.sh resume (ends the halt)" in lines
+    assert not any("bot_control.sh halt" in line for line in lines)

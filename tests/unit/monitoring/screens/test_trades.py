@@ -65,13 +65,13 @@ def test_performance_in_words(logs: LogsFolder) -> None:
         "Put in       100,000.00 USD",
         "Value now    101,234.56 USD",
         "Change       +1,234.56 USD (+1.23 %)",
-        "Realized     +996.00 USD, commissions taken off",
+        "Realized     +996.00 USD, after commissions",
         "Commissions  5.00 USD",
         "Slippage     41.40 USD (+1.0 basis points of what was traded)",
         "Trades       5 in 3 rotations",
         "Won in TQQQ  1 of 1 (100 %)",
         "Won in QQQ   0 of 1 (0 %)",
-        "Drawdown     -4.72 % at worst, looked at after each trade",
+        "Drawdown     -4.72 % at worst, measured after each trade",
         "Time in      TQQQ 20.0 d (50 %), QQQ 10.0 d (25 %), CASH 10.0 d (25 %)",
     ]
 

@@ -1,0 +1,24 @@
+"""Account ids as they are shown, 'DU***567': a screen, the page or a notification may be seen by somebody else."""
+
+import re
+from string import ascii_uppercase
+
+SIMULATED_ACCOUNT = "simulated"
+# Ids of Interactive Brokers are U1234567, F1234567, DU1234567, DUH123456 and the like; other brokers' look similar.
+_ACCOUNT = re.compile(r"\b([A-Z]{1,3})\d{2,}(\d{3})\b")
+
+
+def masked(account: str) -> str:
+    """'DU***567'; the simulated account as it is."""
+    if account == SIMULATED_ACCOUNT:
+        return account
+    digits = account.lstrip(ascii_uppercase)
+    prefix = account[: len(account) - len(digits)]
+    return f"{prefix}***{digits[-3:] if len(digits) > 3 else ''}"
+
+
+def without_accounts(text: str, *accounts: str) -> str:
+    """`text` with everything that looks like an account id masked, and the known `accounts` whatever they look like."""
+    for account in sorted(filter(None, accounts), key=len, reverse=True):
+        text = text.replace(account, masked(account))
+    return _ACCOUNT.sub(r"\1***\2", text)

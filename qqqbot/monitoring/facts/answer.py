@@ -1,0 +1,44 @@
+"""What the answer of every view begins with, and how --json prints one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import datetime
+from typing import Any
+
+from qqqbot.records.folder import Identity, whose
+
+MERGED = {"merged": True}
+"""metadata of a field that --json merges into the object that holds it"""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`who`: of which mode and account; in --json the keys schema, simulated_prices, mode and account."""
+
+    who: Identity
+
+
+def json_values(answer: Answer) -> dict[str, Any]:
+    """`answer` as --json prints it: the fields by their names, times as ISO 8601 in UTC."""
+    return {**whose(answer.who), **_fields(answer)}
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for field in fields(value):
+        part = _plain(getattr(value, field.name))
+        if field.metadata.get("merged"):
+            found |= part
+        elif field.name != "who":
+            found[field.name] = part
+    return found
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return _fields(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    return value.isoformat() if isinstance(value, datetime) else value
