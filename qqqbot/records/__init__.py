@@ -1,18 +1,17 @@
 """The files in logs/: append-only, complete or set aside, readable for ever. Nothing here decides, sends or draws.
 
-    jsonl            a file of rows that is only ever appended to and synced; a torn last line is set aside
-    book, ledger     trades.jsonl, and the fold of its rows into a Portfolio
-    journal          orders.jsonl: each order before it is sent, when it was sent, and its outcome
-    decisions        decisions.jsonl: one row for each plan, and for each check that failed
-    inputs           inputs.jsonl: what each decision rested on
-    recorded_inputs  those inputs again, rebuilt for `replay`
-    codec            frozen values as JSON, and back
-    status_file      status.json, the heartbeat
-    halt             the file HALT
-    folder           the logs folder as a reader sees it
-    tail             the end of a file, at a cost that does not grow with the file
-    time_search      rows by their time, found by halving the file
-    coerce           values of old or damaged files, read without failing
+    jsonl         a file of rows that is only ever appended to and synced; a torn last line is set aside
+    book, ledger  trades.jsonl, and the fold of its rows into a Portfolio
+    journal       orders.jsonl: each order before it is sent, when it was sent, and its outcome
+    decisions     decisions.jsonl: one row for each plan, and for each check that failed
+    inputs        inputs.jsonl: what each decision rested on, written, and rebuilt for `replay`
+    codec         frozen values as JSON, and back
+    status_file   status.json, the heartbeat
+    halt          the file HALT
+    folder        the logs folder as a reader sees it
+    tail          the end of a file, at a cost that does not grow with the file
+    time_search   rows by their time, found by halving the file
+    coerce        values of old or damaged files, read without failing
 
 Rows carry schema, mode and account; paper results never count as live ones.
 """

@@ -174,9 +174,11 @@ def test_every_command_a_page_names_exists(page: str) -> None:
     assert set(re.findall(r"\./bot_control\.sh ([a-z-]+)", PAGES[page])) <= listed
 
 
-@pytest.mark.parametrize("page", [name for name in PAGES if name != "IB_SETUP.md"])
+@pytest.mark.parametrize("page", PAGES)
 def test_lines_of_a_page_fit_a_window(page: str) -> None:
-    assert [line for line in PAGES[page].splitlines() if len(line) > 130] == []
+    """Except the rows of IB's codes, whose sentences are the program's own."""
+    lines = [line for line in PAGES[page].splitlines() if not re.match(r"\| \d+ \|", line)]
+    assert [line for line in lines if len(line) > 130] == []
 
 
 def defined(module: Path) -> set[str]:
