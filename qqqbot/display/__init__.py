@@ -2,6 +2,7 @@
 
     formatting  dollars, per cent, durations and New York times, as a person reads them
     terminal    a screen as a sequence of blocks: plain text into a pipe, colours and tables on a terminal
+    masking     account ids, shown by their ends alone
     markup      HTML and SVG that no text can break
     svg         the charts of the dashboard and of the backtest's report
 
