@@ -172,7 +172,7 @@ def killed_in_mid_rotation(on: Stage) -> None:
     on.tell("and the last line of orders.jsonl is torn, as it would be by a power cut.")
     with (on.bot.logs / "orders.jsonl").open("a") as torn:
         torn.write('{"timestamp": "2026-11-24T16:00:0')
-    dead = on.status("Running", "Holdings", "Problems", "Start")
+    dead = on.status("Running", "Holdings", "Problems", "To start")
     on.prove("status says that it is dead", dead.returncode == 1)
     on.tell("The rest of the sale is filled while nothing is listening. Then the bot is started again.")
     on.wait_for(lambda: not on.gateway.open_orders, "the second part of the sale")

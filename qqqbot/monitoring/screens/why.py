@@ -89,10 +89,10 @@ def _rule_text(row: Row) -> str:
         return "no signal: the prices did not allow one"
     short, long = usd(number(row.get("short_ma"))), usd(number(row.get("long_ma")))
     flips = [number(row.get(f"flip_{name}")) for name in ("leave_tqqq", "enter_tqqq", "trend")]
-    lines = usd(flips[0]) if flips[0] == flips[1] else f"{usd(flips[0])} to leave, {usd(flips[1])} to enter"
+    lines = usd(flips[0]) if flips[0] == flips[1] else f"{usd(flips[1])}, and kept down to {usd(flips[0])}"
     numbers = f"short average {short}, long average {long}"
-    trend = usd(flips[2]) if flips[2] is not None and flips[2] > 0 else "at no price"
-    return f"wants {row.get('target') or NONE}: {numbers}; TQQQ line {lines}, trend line {trend}"
+    cash = f"cash below {usd(flips[2])}" if flips[2] is not None and flips[2] > 0 else "no price today leads to cash"
+    return f"wants {row.get('target') or NONE}: {numbers}; TQQQ above {lines}; {cash}"
 
 
 def _account_text(row: Row) -> str:
