@@ -1,4 +1,4 @@
-"""Views of the logs folder: facts/, screens/, web/; works while the daemon is dead; cannot trade.
+"""Views of the logs folder: facts/ (typed), screens/, web/; works while the daemon is dead; cannot trade.
 
     facts/       what a view shows, as values: a module for each command, and --json is made from it
     screens/     the same in words, for a terminal; modules have the names of their facts

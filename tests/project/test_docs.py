@@ -138,6 +138,13 @@ def test_every_key_on_the_setup_page_exists() -> None:
     assert {key for pair in named for key in pair if key} <= set(Config.model_fields)
 
 
+def test_the_demo_ends_with_the_status_that_the_readme_shows(tmp_path: Path) -> None:
+    """Line breaks depend on the window."""
+    sample = section("What you see", "README.md").partition("--status\n")[2].partition("\n\n")[0]
+    printed = help_of(sys.executable, "-m", "qqqbot.demo", "--logs", str(tmp_path / "demo"))
+    assert " ".join(sample.split()) in " ".join(printed.split())
+
+
 def test_every_option_of_the_backtest_is_explained() -> None:
     usage = help_of(sys.executable, "-m", "qqqbot.backtest", "--help")
     options = set(re.findall(r"^  (--[a-z-]+)", usage, flags=re.MULTILINE))
