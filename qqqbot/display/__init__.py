@@ -2,7 +2,7 @@
 
     formatting  dollars, per cent, durations and New York times, as a person reads them
     terminal    a screen as a sequence of blocks: plain text into a pipe, colours and tables on a terminal
-    masking     account ids, shown by their ends alone
+    masking     account ids as they are shown: DU***567
     markup      HTML and SVG that no text can break
     svg         the charts of the dashboard and of the backtest's report
 
