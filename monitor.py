@@ -151,28 +151,28 @@ def _performance(options: argparse.Namespace, folder: Folder, clock: Clock, out:
     if not prices.exists():
         _print(options, out, facts, screens.performance)
         return
-    from qqqbot.backtest import live_comparison
+    from qqqbot.backtest import holding
 
-    holding = live_comparison.holding_facts(folder, prices)
+    held = holding.holding_facts(folder, prices)
     if options.json:
-        _write_json({**json_values(facts), **holding.as_json()}, out)
+        _write_json({**json_values(facts), **held.as_json()}, out)
     else:
-        show((*screens.performance(facts), *live_comparison.holding_screen(holding)), out)
+        show((*screens.performance(facts), *holding.holding_screen(held)), out)
 
 
 def _drift(options: argparse.Namespace, folder: Folder, out: TextIO) -> int:
-    from qqqbot.backtest import live_comparison
+    from qqqbot.backtest import drift
 
     house = folder.path.parent
     try:
-        facts = live_comparison.drift_facts(folder, house / KEPT_PRICES, house / "config.json")
+        facts = drift.drift_facts(folder, house / KEPT_PRICES, house / "config.json")
     except BotError as reason:
         print(f"monitor: --drift: {reason}", file=sys.stderr)
         return UNREADABLE
     if options.json:
         _write_json(facts.as_json(), out)
     else:
-        show(live_comparison.drift_screen(facts), out)
+        show(drift.drift_screen(facts), out)
     return 0
 
 

@@ -8,5 +8,5 @@
 
 A command's code is under the command's own word: `why` is facts/why and screens/why. The exceptions are `drift`, and
 what `performance` adds to the book: both compare it with prices, which this room may not read, so they are in
-backtest/live_comparison. import-linter holds that nothing here reaches trading, adapters, ibapi or yfinance.
+backtest/drift. import-linter holds that nothing here reaches trading, adapters, ibapi or yfinance.
 """

@@ -1,14 +1,14 @@
 """The daemon's files as a reader finds them: where they are, which account's rows they hold, and what is damaged."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from qqqbot.records.coerce import moment, text
-from qqqbot.records.tail import Row, Rows, last_rows
+from qqqbot.records.tail import Row, RowReader, Rows, last_rows
 
 SCHEMA = 1
 
@@ -93,6 +93,16 @@ class Identity:
 
     def owns(self, row: Row) -> bool:
         return row.get("mode") == self.mode and row.get("account") == self.account
+
+
+def own_rows(path: Path, who: Identity) -> Iterator[Row]:
+    """The rows of `who` in the file at `path`, oldest first; none if there is no file. Raises OSError."""
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        for row in RowReader().forwards(file):
+            if who.owns(row):
+                yield row
 
 
 def _changed_at(path: Path) -> datetime | None:

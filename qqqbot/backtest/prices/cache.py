@@ -20,6 +20,12 @@ from qqqbot.model.values import SYMBOLS
 # Yahoo's row of a session is final some minutes after the close; a half-day's is final earlier.
 ROW_IS_FINAL = time(16, 30)
 
+REFRESH = "./bot_control.sh backtest fetches newer ones"
+NO_HISTORY = (
+    "No price history yet, so there is nothing to compare with. Run ./bot_control.sh backtest once; it keeps the "
+    "prices that --drift needs."
+)
+
 Fetch = Callable[[str], History]
 Say = Callable[[str], None]
 RawBars = tuple[list[datetime], list[float], list[float]]
@@ -32,7 +38,7 @@ def yahoo(symbol: str) -> History:
 
 def cached_prices(folder: Path, now: datetime, fetch: Fetch = yahoo, say: Say = lambda _: None) -> Prices:
     """Both symbols up to the last finished session. Raises BadPrices if there is neither an answer nor a copy."""
-    files = [folder / f"{symbol.lower()}.csv" for symbol in SYMBOLS]
+    files = _files(folder)
     if not all(_fresh(file, now) for file in files):
         try:
             fetched = [_series(symbol, fetch(symbol), now) for symbol in SYMBOLS]
@@ -43,6 +49,18 @@ def cached_prices(folder: Path, now: datetime, fetch: Fetch = yahoo, say: Say = 
             for file, series in zip(files, fetched, strict=True):
                 save_series(file, series)
     return load_prices(*files)
+
+
+def kept_prices(folder: Path) -> Prices:
+    """The copies alone; nothing is fetched. Raises BadPrices if there are none."""
+    files = _files(folder)
+    if not all(file.exists() for file in files):
+        raise BadPrices(NO_HISTORY)
+    return load_prices(*files)
+
+
+def _files(folder: Path) -> list[Path]:
+    return [folder / f"{symbol.lower()}.csv" for symbol in SYMBOLS]
 
 
 def yahoo_bars(symbol: str) -> RawBars:

@@ -3,23 +3,20 @@
 import io
 import json
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 import monitor
-from qqqbot.backtest import live_comparison
 from qqqbot.backtest.account import run
-from qqqbot.backtest.live_comparison import drift, live_curve, printed_close
+from qqqbot.backtest.drift import drift, drift_facts, drift_screen, printed_close
 from qqqbot.backtest.prices.table import BadPrices
 from qqqbot.backtest.vectorized import Terms, examine
 from qqqbot.display.terminal import plain
 from qqqbot.model.values import Decide, Rules
 from qqqbot.records.folder import Folder
-from tests.support.daily_bars import CAPITAL, drive
+from tests.support.daily_bars import drive
 from tests.support.price_series import random_prices, write_csv
 
 SESSIONS = 330
@@ -59,16 +56,6 @@ def test_a_daemon_that_saw_the_close_agrees_with_the_backtest_every_day(logs: Pa
     assert len(found.fills) == len(run(examine(PRICES, RULES), Terms(rules=RULES)).trades) > 5
     assert found.slippage_usd == pytest.approx(found.close_usd, abs=0.2)
     assert all(fill.slippage_bps == pytest.approx(1.0, abs=0.05) for fill in found.fills)
-
-
-def test_its_curve_is_the_accounts_equity(logs: Path) -> None:
-    curve = live_curve(rows(logs / "trades.jsonl"), PRICES)
-    expected = run(examine(PRICES, RULES), Terms(rules=RULES, capital=CAPITAL)).equity
-    assert curve is not None
-    # The book begins with what the first purchase cost; the backtest's first close is the capital.
-    assert curve.bot[1:] / curve.bot[1] == pytest.approx(expected[1:] / expected[1], rel=1e-6)
-    assert curve.qqq == pytest.approx(PRICES.qqq.close[119:] / PRICES.qqq.close[119])
-    assert set(curve.figures()) == {"bot", "QQQ held", "TQQQ held"}
 
 
 def test_slippage_is_a_loss_for_buys_above_and_for_sales_below_the_decision() -> None:
@@ -111,21 +98,6 @@ def test_the_printed_close_is_unadjusted() -> None:
     assert printed_close(series, date(1990, 1, 1)) is None
 
 
-def test_a_deposit_is_no_return() -> None:
-    def capital(day: int, amount: int) -> dict[str, Any]:
-        return {"kind": "capital", "amount": amount, "timestamp": f"{PRICES.dates[day]}T20:00:00+00:00"}
-
-    curve = live_curve([capital(200, 1000), capital(210, 5000), capital(220, -2000)], PRICES)
-    assert curve is not None
-    assert np.unique(curve.bot).tolist() == [1.0]
-
-
-def test_a_new_book_has_no_curve_yet() -> None:
-    late = {"kind": "capital", "amount": Decimal(1000), "timestamp": f"{PRICES.dates[-2]}T20:00:00+00:00"}
-    assert live_curve([late], PRICES) is None
-    assert live_curve([], PRICES) is None
-
-
 def cache_of(folder: Path) -> Path:
     for name, series in (("qqq.csv", PRICES.qqq), ("tqqq.csv", PRICES.tqqq)):
         write_csv(folder / name, series)
@@ -139,22 +111,16 @@ def config_of(folder: Path) -> Path:
 
 def test_the_screens_show_sums_and_the_newest_fills(logs: Path, tmp_path: Path) -> None:
     folder = Folder(logs, lambda _: None)
-    facts = live_comparison.drift_facts(folder, cache_of(tmp_path), config_of(tmp_path))
-    text = plain(live_comparison.drift_screen(facts))
+    facts = drift_facts(folder, cache_of(tmp_path), config_of(tmp_path))
+    text = plain(drift_screen(facts))
     assert f"{SESSIONS - 119} of {SESSIONS - 119} agree with the official close" in text
     assert f"in {len(facts.drift.fills)} trades" in text
-    beside = plain(live_comparison.holding_screen(live_comparison.holding_facts(folder, tmp_path)))
-    for words in ("bot", "QQQ held", "TQQQ held", "Sharpe", "max DD"):
-        assert words in beside
 
 
 def test_without_a_price_history_it_says_how_to_get_one(logs: Path, tmp_path: Path) -> None:
     folder = Folder(logs, lambda _: None)
     with pytest.raises(BadPrices, match=r"No price history yet.* Run \./bot_control\.sh backtest once"):
-        live_comparison.drift_facts(folder, tmp_path, config_of(tmp_path))
-    facts = live_comparison.holding_facts(folder, tmp_path)
-    assert facts.as_json()["beside"] == {}
-    assert "No price history yet" in plain(live_comparison.holding_screen(facts))
+        drift_facts(folder, tmp_path, config_of(tmp_path))
 
 
 def test_the_monitor_shows_both_and_says_what_is_missing(

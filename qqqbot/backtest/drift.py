@@ -1,52 +1,34 @@
-"""monitor.py --drift, and what --performance adds: the real book compared with the official closes.
+"""monitor.py --drift: the decisions and fills of the real book compared with the official closes.
 
-Drift is what each decision and each fill would have been at the official close. The last decision of each session
-counts; the official answer is the rule on the official close; they differ if the price crossed a line between the check
-and the close. A fill is compared with the price it was decided on (slippage) and with the official close (what the
-backtest would have paid).
-
-The curve of the book is valued at every official close. Deposits and withdrawals are no return: each session's return
-is (equity - what came in) / equity before. The book does not know dividends, so a long held period shows a little less
-than it earned.
+The last decision of each session counts; the official answer is the rule on the official close; they differ if the
+price crossed a line between the check and the close. A fill is compared with the price it was decided on (slippage) and
+with the official close (what the backtest would have paid).
 
 Prices are those that the backtest keeps on disk; nothing is fetched. This module needs numpy, so the monitor imports it
-only for these two views.
+only for this view.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
-from datetime import date, datetime
-from decimal import Decimal
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from qqqbot.backtest.metrics import Metrics, measure
-from qqqbot.backtest.prices.csv_files import load_prices
-from qqqbot.backtest.prices.table import BadPrices, Dates, Floats, Prices, Series, years_of
+from qqqbot.backtest.prices.cache import REFRESH, kept_prices
+from qqqbot.backtest.prices.table import Prices, Series
 from qqqbot.backtest.signals import NO_SIGNAL, levels
 from qqqbot.display.terminal import Field, Fields, Line, Screen, Table
-from qqqbot.model.errors import BotError
 from qqqbot.model.new_york import new_york_date
-from qqqbot.model.values import QQQ, SYMBOLS, TQQQ, Rules, Side
+from qqqbot.model.values import SYMBOLS, Rules, Side
 from qqqbot.records.coerce import moment, number, text
-from qqqbot.records.folder import Folder, Identity, identity
-from qqqbot.records.ledger import Ledger
-from qqqbot.records.tail import RowReader
+from qqqbot.records.folder import Folder, identity, own_rows
 from qqqbot.runtime.config import load
 from qqqbot.strategy.rule import LEVELS
 
 Row = Mapping[str, Any]
-FILES = ("qqq.csv", "tqqq.csv")
-REFRESH = "./bot_control.sh backtest fetches newer ones"
-NO_HISTORY = (
-    "No price history yet, so there is nothing to compare with. Run ./bot_control.sh backtest once; it keeps the "
-    "prices that --drift needs."
-)
 SHOWN = 20
-# Figures of a few days say nothing.
-FEWEST_SESSIONS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,60 +130,6 @@ def _fill(row: Row, prices: Prices) -> FillDrift | None:
 
 
 @dataclass(frozen=True, slots=True)
-class LiveCurve:
-    """What 1 put in at the start was worth then and at each close since: the bot, QQQ held, TQQQ held."""
-
-    dates: Dates
-    bot: Floats
-    qqq: Floats
-    tqqq: Floats
-
-    def figures(self, risk_free: float = 0.0) -> dict[str, Metrics]:
-        """Name -> figures, the same as the report's."""
-        named = {"bot": self.bot, "QQQ held": self.qqq, "TQQQ held": self.tqqq}
-        return {name: measure(curve, years_of(self.dates), risk_free) for name, curve in named.items()}
-
-
-def live_curve(rows: Iterable[Row], prices: Prices) -> LiveCurve | None:
-    """The curve of a book, rows oldest first; None if it has too few closes. Raises what Ledger.apply raises."""
-    waiting = [(new_york_date(datetime.fromisoformat(row["timestamp"])), row) for row in rows]
-    if not waiting:
-        return None
-    first = max(int(np.searchsorted(prices.dates, np.datetime64(waiting[0][0]))), prices.first)
-    days: list[date] = prices.dates[first:].astype(object).tolist()
-    if len(days) < FEWEST_SESSIONS:
-        return None
-    bot = _returns(waiting, prices, first, days)
-    return LiveCurve(prices.dates[first:], bot, *(_held(s.close, first) for s in (prices.qqq, prices.tqqq)))
-
-
-def _returns(waiting: list[tuple[date, Row]], prices: Prices, first: int, days: list[date]) -> Floats:
-    """The bot's curve, beginning at 1 at the first close."""
-    ledger, value = Ledger(), Decimal(0)
-    curve, growth, at = np.empty(len(days)), 1.0, 0
-    for index, day in enumerate(days):
-        put_in = ledger.total_capital
-        while at < len(waiting) and waiting[at][0] <= day:
-            ledger.apply(waiting[at][1])
-            at += 1
-        flow = ledger.total_capital - put_in
-        equity = ledger.portfolio().equity(_printed(prices, first + index))
-        if index and value > 0:
-            growth *= float((equity - flow) / value)
-        curve[index], value = growth, equity
-    return curve
-
-
-def _printed(prices: Prices, at: int) -> dict[str, Decimal]:
-    series = {QQQ: prices.qqq, TQQQ: prices.tqqq}
-    return {s: Decimal(repr(float(series[s].close[at] * series[s].factor[at]))) for s in SYMBOLS}
-
-
-def _held(close: Floats, first: int) -> Floats:
-    return np.asarray(close[first:] / close[first])
-
-
-@dataclass(frozen=True, slots=True)
 class DriftFacts:
     """What --drift shows."""
 
@@ -224,30 +152,11 @@ class DriftFacts:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class HoldingFacts:
-    """What --performance adds: the figures of the bot and of both funds held; the note says why there are none."""
-
-    note: str
-    figures: Mapping[str, Metrics] = field(default_factory=dict)
-
-    def as_json(self) -> dict[str, Any]:
-        return {"beside": {name: asdict(figures) for name, figures in self.figures.items()}, "beside_note": self.note}
-
-
-def kept_prices(folder: Path) -> Prices:
-    """The prices that the backtest keeps. Raises BadPrices if there are none."""
-    files = [folder / name for name in FILES]
-    if not all(file.exists() for file in files):
-        raise BadPrices(NO_HISTORY)
-    return load_prices(*files)
-
-
 def drift_facts(folder: Folder, cache: Path, config: Path) -> DriftFacts:
     """The comparison of every decision and fill. Raises BotError, OSError."""
     prices = kept_prices(cache)
     who = identity(folder, folder.status()[0])
-    found = drift(_rows(folder.decisions, who), _rows(folder.trades, who), prices, load(config).rules)
+    found = drift(own_rows(folder.decisions, who), own_rows(folder.trades, who), prices, load(config).rules)
     return DriftFacts(str(prices.dates[-1]), found)
 
 
@@ -271,38 +180,6 @@ def drift_screen(facts: DriftFacts) -> Screen:
     return tuple(blocks)
 
 
-def holding_facts(folder: Folder, cache: Path) -> HoldingFacts:
-    """Figures of the book, QQQ held and TQQQ held since the same day; the reason if there are none."""
-    try:
-        prices = kept_prices(cache)
-        who = identity(folder, folder.status()[0])
-        curve = live_curve(_rows(folder.trades, who), prices)
-    except BotError as reason:
-        return HoldingFacts(str(reason))
-    except (KeyError, ValueError, TypeError, ArithmeticError) as damage:
-        return HoldingFacts(f"a row of the book cannot be read: {damage!r}")
-    if curve is None:
-        return HoldingFacts(f"too few closes since the start; prices end on {prices.dates[-1]}")
-    note = f"{curve.dates[0]} to {curve.dates[-1]}, {len(curve.dates):,} closes; {REFRESH}"
-    return HoldingFacts(note, curve.figures())
-
-
-def holding_screen(facts: HoldingFacts) -> Screen:
-    """The same figures as in the report."""
-    rows = tuple(
-        (
-            *(name, f"{m.total_return:+.1%}", f"{m.cagr:.1%}", f"{m.volatility:.0%}"),
-            *(f"{m.sharpe:.2f}", f"{m.sortino:.2f}", f"{m.max_drawdown:.1%}"),
-        )
-        for name, m in facts.figures.items()
-    )
-    note = Line(f"Compared with holding: {facts.note}")
-    if not rows:
-        return (Line(""), note)
-    head = ("", "return", "CAGR", "vol", "Sharpe", "Sortino", "max DD")
-    return (Line(""), note, Table(head, rows, frozenset(range(1, len(head)))))
-
-
 def _agreement(facts: DriftFacts) -> str:
     total, differing, not_closed = len(facts.drift.decisions), len(facts.differing), facts.drift.not_closed
     waiting = f"; {not_closed} not closed yet or not in the prices" if not_closed else ""
@@ -320,12 +197,3 @@ def _fill_row(fill: FillDrift) -> tuple[str, ...]:
 
 def _texts(values: dict[str, Any]) -> dict[str, Any]:
     return {**values, "session": values["session"].isoformat()}
-
-
-def _rows(path: Path, who: Identity) -> Iterator[Row]:
-    if not path.exists():
-        return
-    with path.open("rb") as file:
-        for row in RowReader().forwards(file):
-            if who.owns(row):
-                yield row

@@ -1,0 +1,67 @@
+"""The curve of the real book beside holding: a book written by the real Engine near each close, and rows by hand."""
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from qqqbot.backtest.account import run
+from qqqbot.backtest.holding import holding_facts, holding_screen, live_curve
+from qqqbot.backtest.vectorized import Terms, examine
+from qqqbot.display.terminal import plain
+from qqqbot.model.values import Decide, Rules
+from qqqbot.records.folder import Folder
+from tests.support.daily_bars import CAPITAL, drive
+from tests.support.price_series import random_prices, write_csv
+
+PRICES = random_prices(330, seed=4)
+RULES = Rules(decide=Decide.BEFORE_CLOSE)
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("logs")
+    drive(folder, PRICES, RULES, 119)
+    return folder
+
+
+def test_its_curve_is_the_accounts_equity(logs: Path) -> None:
+    curve = live_curve([json.loads(line) for line in (logs / "trades.jsonl").read_text().splitlines()], PRICES)
+    expected = run(examine(PRICES, RULES), Terms(rules=RULES, capital=CAPITAL)).equity
+    assert curve is not None
+    # The book begins with what the first purchase cost; the backtest's first close is the capital.
+    assert curve.bot[1:] / curve.bot[1] == pytest.approx(expected[1:] / expected[1], rel=1e-6)
+    assert curve.qqq == pytest.approx(PRICES.qqq.close[119:] / PRICES.qqq.close[119])
+    assert set(curve.figures()) == {"bot", "QQQ held", "TQQQ held"}
+
+
+def test_a_deposit_is_no_return() -> None:
+    def capital(day: int, amount: int) -> dict[str, Any]:
+        return {"kind": "capital", "amount": amount, "timestamp": f"{PRICES.dates[day]}T20:00:00+00:00"}
+
+    curve = live_curve([capital(200, 1000), capital(210, 5000), capital(220, -2000)], PRICES)
+    assert curve is not None
+    assert np.unique(curve.bot).tolist() == [1.0]
+
+
+def test_a_new_book_has_no_curve_yet() -> None:
+    late = {"kind": "capital", "amount": Decimal(1000), "timestamp": f"{PRICES.dates[-2]}T20:00:00+00:00"}
+    assert live_curve([late], PRICES) is None
+    assert live_curve([], PRICES) is None
+
+
+def test_the_screen_shows_the_bot_beside_both_funds(logs: Path, tmp_path: Path) -> None:
+    for name, series in (("qqq.csv", PRICES.qqq), ("tqqq.csv", PRICES.tqqq)):
+        write_csv(tmp_path / name, series)
+    beside = plain(holding_screen(holding_facts(Folder(logs, lambda _: None), tmp_path)))
+    for words in ("bot", "QQQ held", "TQQQ held", "Sharpe", "max DD"):
+        assert words in beside
+
+
+def test_without_a_price_history_the_screen_says_how_to_get_one(logs: Path, tmp_path: Path) -> None:
+    facts = holding_facts(Folder(logs, lambda _: None), tmp_path)
+    assert facts.as_json()["beside"] == {}
+    assert "No price history yet" in plain(holding_screen(facts))
