@@ -29,9 +29,9 @@ from qqqbot.notifications.policy import (
     Notice,
     Trouble,
     decision_near,
+    due_notices,
     is_night,
     login_due,
-    select,
 )
 from qqqbot.trading.alerts import Event, LogNotifier, Outage
 from qqqbot.trading.engine import Engine
@@ -126,7 +126,7 @@ class OwnerNotifier:
     def _tell(self, channels: Channels, troubles: list[Trouble], now: datetime) -> None:
         week = self._week(now)
         before = self._memory.history
-        after, notices = select(before, troubles, self._complete, now)
+        after, notices = due_notices(before, troubles, self._complete, now)
         after, login = self._login(after, now)
         after, of_the_week = self._digest(after, week, troubles)
         notices += [*login, *of_the_week]

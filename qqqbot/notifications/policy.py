@@ -111,7 +111,7 @@ def login_due(history: History, problem: str | None, now: datetime) -> bool:
     return evening and problem is not None and history.login != local.date().isoformat()
 
 
-def select(
+def due_notices(
     history: History, troubles: Sequence[Trouble], complete: bool, now: datetime
 ) -> tuple[History, list[Notice]]:
     """What to send now, and the history once it has arrived.

@@ -13,9 +13,9 @@ from qqqbot.notifications.policy import (
     History,
     Trouble,
     decision_near,
+    due_notices,
     is_night,
     login_due,
-    select,
 )
 from qqqbot.trading.alerts import Event
 from tests.support.builders import NOW, RULES, new_york, table
@@ -40,7 +40,7 @@ class Owner:
         self, *troubles: Trouble, at: datetime = NOW, complete: bool = True, news: Sequence[Event] = ()
     ) -> list[str]:
         before = replace(self.history, waiting=tuple(news))
-        self.history, notices = select(before, troubles, complete, at)
+        self.history, notices = due_notices(before, troubles, complete, at)
         assert self.history.waiting == ()
         return [notice.paragraph for notice in notices]
 
