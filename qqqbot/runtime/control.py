@@ -25,7 +25,18 @@ from qqqbot.runtime.service import Service
 if TYPE_CHECKING:  # a command must not wait for imports that it does not need
     from qqqbot.model.ports import Clock
 
-VIEWS = ("status", "trades", "logs", "tail", "performance", "drift", "why", "replay", "web", "live")
+VIEWS = (
+    "status",
+    "trades",
+    "logs",
+    "tail",
+    "performance",
+    "drift",
+    "why",
+    "replay",
+    "web",
+    "live",
+)  # live: the monitor names its replacements
 MODULES = {
     "notify-test": "qqqbot.notifications.try_channels",
     "demo": "qqqbot.demo",

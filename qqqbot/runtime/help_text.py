@@ -18,7 +18,6 @@ usage: {program} COMMAND
   why [DATE] [TIME]    why it traded, or did not
   replay [DATE] [TIME] whether today's code would decide the same; exit code 1 if it would not
   web [--port N]   the dashboard, for a browser on this machine; Ctrl-C ends it
-  live             the same at a glance in this terminal; q ends it
 
   halt [REASON]    stop trading at once, keep watching; open orders are left to finish
   resume           trade again
