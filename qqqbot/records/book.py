@@ -1,6 +1,6 @@
 """trades.jsonl, the book: the rows of one mode and account, and the Ledger they fold into.
 
-The book takes fills from what the broker says of an order, each once, whichever way and however often they arrive: an
+The book takes fills from the broker's reports of an order, each once, however and however often they arrive: an
 execution it does not have becomes a trade row, a corrected one a correction row, a late commission a commission row.
 """
 
@@ -16,7 +16,7 @@ from qqqbot.model.values import Fill, Mode, Order, OrderIntent, Side, Split
 from qqqbot.records.jsonl import SCHEMA, UNUSABLE, AppendOnlyFile, Row
 from qqqbot.records.ledger import Ledger
 
-# Orders whose rows are kept in memory: the broker repeats an execution for a day, not for a hundred orders.
+# The newest orders keep their rows in memory: the broker repeats an execution for a day, not for a hundred orders.
 ORDERS_REMEMBERED = 100
 
 
@@ -130,7 +130,7 @@ class Book:
         )
 
     def _record_commission(self, intent: OrderIntent, fills: tuple[Fill, ...], now: datetime) -> list[Row]:
-        """What the order's commissions have come to, less what the book has of them already."""
+        """The order's commissions, less what the book has of them already."""
         known = [fill.commission for fill in fills if fill.commission is not None]
         if len(known) < len(fills) or not fills:
             return []
@@ -158,7 +158,7 @@ class Book:
         return max(self._revisions_known(fill), default=-1) > revision(fill.exec_id)
 
     def _append(self, now: datetime, **values: Any) -> Row:
-        """One row, in the file and in the ledger. Raises OSError, and then it is in neither."""
+        """Add one row to the file and to the ledger, or to neither: then it raises OSError."""
         row = {"timestamp": now.isoformat(), **values, **self._identity}
         self._take(self._file.append(row))
         return row
@@ -180,7 +180,7 @@ class Book:
 
 
 def _decision_numbers(intent: OrderIntent, price: Decimal) -> dict[str, Any]:
-    """What the rule was asked with, and what the fill cost against the decision's price (positive: worse)."""
+    """The rule's inputs, and what the fill cost compared with the decision's price (positive: worse)."""
     sign = 1 if intent.side is Side.BUY else -1
     slippage = sign * (price / intent.decision_price - 1) * 10_000
     return {

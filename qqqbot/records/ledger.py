@@ -1,6 +1,6 @@
 """The fold of the book's rows into a Portfolio. Pure: a row in, the next state out.
 
-Rows are what the book's file holds, one JSON object each (`kind` tells them apart, a trade if it is absent):
+Rows are the lines of the book's file, one JSON object each (`kind` says which; a row without it is a trade):
 
     capital     amount: total_capital was set or changed by this much (a deposit, or a withdrawal if negative)
     trade       side, symbol, quantity, amount (exact price times shares), commission (null: not reported yet),
@@ -65,7 +65,7 @@ class Ledger:
         self._exec_ids: dict[str, None] = {}
 
     def apply(self, row: Row) -> None:
-        """Take one row in. Raises KeyError, ValueError or ArithmeticError for a row that is not one."""
+        """Add one row. Raises KeyError, ValueError or ArithmeticError if it is not a row of the book."""
         _HANDLERS[row.get("kind", "trade")](self, row)
         self.rows += 1
         if self.since is None:

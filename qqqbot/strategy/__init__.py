@@ -1,7 +1,7 @@
 """What to hold and which order comes next: pure functions of a snapshot and the rules.
 
 Nothing here reads a clock, a file or the network, and nothing is remembered between two calls. The same snapshot gives
-the same plan for ever, which is what `replay` checks.
+the same plan forever, which is what `replay` checks.
 
     rule      the rule itself, its averages, and the prices at which its answer changes
     gates     the conditions of trading, each a function with a name, a finding and a sentence

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from qqqbot.model.reasons import Reason
 from qqqbot.model.values import SYMBOLS, Gate, Quote, Rules, Snapshot
 
-# No order in the session's last minute: what is sent there may be filled in the auction or tomorrow.
+# No order in the session's last minute: what is sent then may be filled in the auction or the next day.
 LAST_SAFE_SECONDS = 60
 # A host's clock and the exchange's may differ by seconds; a minute is a fault (a clock set back, a wrong zone).
 CLOCK_TOLERANCE = timedelta(seconds=60)
@@ -28,7 +28,7 @@ GateCheck = Callable[[Snapshot, Rules], Gate]
 
 
 def window_problem(snapshot: Snapshot) -> str | None:
-    """Why QQQ's daily rows cannot be averaged: None if each expected session is there once, in order and usable."""
+    """Why QQQ's daily rows cannot be averaged; None if each expected session is there once, in order and usable."""
     bars, expected = snapshot.market.bars, snapshot.expected
     dates, wanted = [bar.date for bar in bars], set(expected)
     if len(set(dates)) != len(dates):
@@ -111,7 +111,7 @@ def quotes_usable(snapshot: Snapshot, rules: Rules) -> Gate:
 
 
 def quote_age(snapshot: Snapshot, rules: Rules) -> Gate:
-    """Live prices young enough, counted in time in which the exchange was open, and none from the future."""
+    """No live price is too old, counting only time in which the exchange was open, and none is from the future."""
     oldest = min((snapshot.market.quote(s) for s in SYMBOLS), key=lambda q: q.time)
     newest = max((snapshot.market.quote(s) for s in SYMBOLS), key=lambda q: q.time)
     age = _open_age(oldest, snapshot)
@@ -127,7 +127,7 @@ def quote_age(snapshot: Snapshot, rules: Rules) -> Gate:
 
 
 def daily_move(snapshot: Snapshot, rules: Rules) -> Gate:
-    """No one-day move of QQQ in the window, today's included, beyond what a real day makes."""
+    """No one-day move of QQQ in the window, today's included, is larger than a real day's."""
     closes = [*closes_of_window(snapshot), snapshot.market.qqq.price] if window_problem(snapshot) is None else []
     dates = [*snapshot.expected, snapshot.session.date]
     moves = [(abs(after / before - 1), day) for before, after, day in zip(closes, closes[1:], dates[1:], strict=False)]
@@ -140,7 +140,7 @@ def daily_move(snapshot: Snapshot, rules: Rules) -> Gate:
 
 
 def leverage(snapshot: Snapshot, rules: Rules) -> Gate:
-    """TQQQ's move since its last close near three times QQQ's: a split, a bad tick or a stale price breaks it."""
+    """TQQQ's move since its last close is near three times QQQ's; after a split or a bad or stale price it is not."""
     previous_tqqq = snapshot.market.tqqq_previous_close
     previous_qqq = snapshot.market.bars[-1].close if snapshot.market.bars else None
     if not previous_tqqq or not previous_qqq:
@@ -196,10 +196,10 @@ def orders_left(snapshot: Snapshot, rules: Rules) -> Gate:
     return Gate("orders", made < allowed, f"{made} of {allowed}", sentence, Reason.ORDER_LIMIT)
 
 
-def orders_for_all_of_it(snapshot: Snapshot, rules: Rules, needed: int) -> Gate:
+def orders_for_rotation(snapshot: Snapshot, rules: Rules, needed: int) -> Gate:
     """Enough orders left for a whole rotation: half of one would be the wrong holding until tomorrow.
 
-    The first of a session is begun anyway: a limit smaller than a rotation must not forbid all of them.
+    The first rotation of a session is begun anyway: a limit smaller than one rotation must not forbid every one.
     """
     made, allowed = snapshot.orders_this_session, rules.max_orders_per_session
     enough = made == 0 or made + needed <= allowed
@@ -239,7 +239,7 @@ TRADE_GATES: tuple[GateCheck, ...] = (
 
 
 def check(gates: tuple[GateCheck, ...], snapshot: Snapshot, rules: Rules) -> tuple[Gate, ...]:
-    """The verdict of each of `gates`, in order."""
+    """The result of each of `gates`, in order."""
     return tuple(gate(snapshot, rules) for gate in gates)
 
 

@@ -1,4 +1,4 @@
-"""decide(snapshot, rules) -> Plan: whatever decides an order is in this file, and this file changes nothing.
+"""decide(snapshot, rules) -> Plan: every order is decided in this file, and nothing is changed in it.
 
 Rule 1: it does not know whether it is live, simulated, a demo or a backtest.
 Rule 2: sells come first, alone: a buy sized on proceeds that never arrive is a margin loan. The buy is planned from the
@@ -84,7 +84,7 @@ def _rotation(
 ) -> Plan:
     action, step, orders = next_step(snapshot, target, rules)
     sells = any(order.side is Side.SELL for order in orders)
-    left = gates.orders_for_all_of_it(snapshot, rules, len(orders) + (sells and target is not Holding.CASH))
+    left = gates.orders_for_rotation(snapshot, rules, len(orders) + (sells and target is not Holding.CASH))
     if orders and not left.passed:
         verdicts = tuple(left if gate.name == left.name else gate for gate in verdicts)
         sentence = f"{left.sentence}; the rule says: {signal.reason}"
@@ -149,5 +149,5 @@ def _orders_text(orders: tuple[PlannedOrder, ...]) -> str:
 
 
 def _decimal(price: float) -> Decimal:
-    """A live price as money. Yahoo prints single precision as double (216.16000366210938): four places are real."""
+    """A live price as money. Yahoo prints single precision as double (216.16000366210938): four decimals are real."""
     return Decimal(str(price)).quantize(Decimal("0.0001"))

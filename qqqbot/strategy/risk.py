@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from qqqbot.model.values import SYMBOLS, OrderIntent, OrderType, Rules, Side, Snapshot
 
-# Longer than any round of a rotation takes; an older intent was decided on a situation that is gone.
+# Longer than any round of a rotation takes; an older intent was decided in a situation that no longer exists.
 MAX_DECISION_AGE = timedelta(minutes=5)
 # A limit further from the decision's price than this is not a collar.
 MAX_LIMIT_DISTANCE = Decimal("0.05")
@@ -22,7 +22,7 @@ def refusal(intent: OrderIntent, snapshot: Snapshot, rules: Rules, account: str,
     """
     checks = (
         (snapshot.halted is not None, f"HALTED: {snapshot.halted}"),
-        (account != snapshot.account.account, f"WRONG_ACCOUNT: {account} is not the account that was looked at"),
+        (account != snapshot.account.account, f"WRONG_ACCOUNT: {account} is not the account of the decision"),
         (not _session_open(snapshot, now), "EXCHANGE_CLOSED: orders are sent only while the exchange is open"),
         (not timedelta(0) <= now - intent.decided_at <= MAX_DECISION_AGE, "OLD_DECISION: decided too long ago"),
         (bool(snapshot.unresolved or snapshot.account.open_order_refs), "ORDER_ALIVE: an order of ours is not done"),

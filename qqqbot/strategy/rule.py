@@ -4,9 +4,9 @@
     short_ma > long_ma and price <= short_ma  -> QQQ
     otherwise (equality included)             -> CASH
 
-The window of both averages ends at today, whose close is the live price: a 30-day average is of the 29 last finished
-sessions and the price. `level` is written with operators alone so that floats and numpy arrays go through the same
-lines: the daemon's rule and the backtest's rule are one function.
+The window of both averages ends today, with the live price as today's close: a 30-day average is that of the last 29
+finished sessions and the price. `level` uses operators only, so that floats and numpy arrays go through the same lines:
+the daemon's rule and the backtest's rule are one function.
 """
 
 import math
@@ -62,7 +62,7 @@ def flip_prices(closes: Sequence[float], rules: Rules) -> FlipPrices:
 
 
 def evaluate(closes: Sequence[float], price: float, held: Holding, rules: Rules) -> Signal:
-    """The rule's answer at `price`, `closes` being finished sessions, oldest first.
+    """The rule's answer at `price`, given the `closes` of finished sessions, oldest first.
 
     Raises ValueError if there are fewer than long_period - 1 of them.
     """
@@ -74,7 +74,7 @@ def evaluate(closes: Sequence[float], price: float, held: Holding, rules: Rules)
 
 
 def target_at(price: float, flips: FlipPrices, held: Holding) -> Holding:
-    """What the rule would want at another `price`, the finished closes being the same."""
+    """What the rule would want at another `price` with the same finished closes."""
     line = flips.leave_tqqq if held is Holding.TQQQ else flips.enter_tqqq
     return LEVELS[int((price > flips.trend) * (1 + (price > line)))]
 

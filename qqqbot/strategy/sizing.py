@@ -1,6 +1,6 @@
 """How many shares a buy is for, what a trade costs, and which price an order may get. Pure; money in Decimal.
 
-The backtest and the simulated account count with these functions too, so that their orders are the daemon's.
+The backtest and the simulated account use these functions too, so their orders are the same as the daemon's.
 """
 
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
@@ -40,7 +40,7 @@ def shares_to_buy(equity: Decimal, held_value: Decimal, spendable: Decimal, pric
 
 
 def still_wanted(equity: Decimal, held_value: Decimal, rules: Rules) -> Decimal:
-    """The money that the target should still get, whatever can be paid."""
+    """The money that should still go into the target, whether or not it can be paid now."""
     return equity * rules.position_size - held_value
 
 

@@ -1,7 +1,7 @@
 """The owner's two answers when the account's shares differ from the book: adopt them, or leave them alone.
 
-Adopting books a purchase or a sale at the market's price. It is refused if there can have been none, because the bot
-could not have paid for it or because it looks like a split, and if no check would trade at that price.
+Adopting records a purchase or a sale at the market's price. It is refused if there cannot have been one (the bot could
+not have paid for it, or the change looks like a split) and if no check would trade at that price.
 """
 
 from collections.abc import Mapping
@@ -14,9 +14,9 @@ from qqqbot.model.values import SYMBOLS, AccountSnapshot, Market, Rules, Snapsho
 from qqqbot.records.book import Book
 from qqqbot.strategy import gates
 
-# QQQ and TQQQ were split 2:1 and 3:1 so far. Larger ones are rarer, and then a purchase by hand is the likelier story.
+# QQQ and TQQQ have been split 2:1 and 3:1 so far. Larger splits are rare; a purchase by hand is then more likely.
 LARGEST_SPLIT = 5
-# How far a price may have moved since the shares were bought, beside the split itself.
+# How far a price may have moved since the shares were bought, apart from the split itself.
 SPLIT_TOLERANCE = 0.35
 
 
@@ -64,19 +64,19 @@ def differences(book: Book, account: AccountSnapshot) -> dict[str, int]:
 
 
 def refuse_unusable_prices(snapshot: Snapshot, rules: Rules) -> None:
-    """Raises PricesUnavailable or StalePrices if no check would trade on these prices: the book's are no worse."""
+    """Raises PricesUnavailable or StalePrices if no check would trade on these prices: the book takes no worse ones."""
     for gate in gates.check(gates.PRICE_GATES, snapshot, rules):
         if not gate.passed:
             raise PRICE_ERRORS[gate.code](
-                f"{gate.sentence}. adopt books the difference at the market's price, so nothing was recorded: "
-                "answer again when the prices are usable (./bot_control.sh why tells of the last check)"
+                f"{gate.sentence}. adopt records the difference at the market's price, so nothing was recorded: "
+                "answer again when the prices are usable (./bot_control.sh why shows the last check)"
             )
 
 
 def refuse_split(book: Book, account: AccountSnapshot, market: Market) -> None:
     """Raises LedgerMismatch if a difference looks like a split that the price source does not report yet.
 
-    Recorded as anything else it would cost the bot half of its equity, and the true split would never be recognised.
+    Recorded as a purchase it would cost the bot half of its equity, and the true split would never be recognised.
     """
     for symbol in differences(book, account):
         ratio, cost = _ratio(book, account, symbol), float(book.ledger.cost[symbol])
@@ -84,14 +84,14 @@ def refuse_split(book: Book, account: AccountSnapshot, market: Market) -> None:
         if ratio and cost and abs(price * ratio / cost - 1) <= SPLIT_TOLERANCE:
             raise LedgerMismatch(
                 f"{symbol}: the account holds {account.positions[symbol]:,} shares, exactly {ratio} times the book's, "
-                f"and a share costs {price:,.2f} after {cost:,.2f}: this looks like a split that the price source does "
-                "not tell of yet. Nothing was recorded. Wait until it does, within a day or two: the next check after "
-                "that records it by itself. If it is none, buy or sell one more share by hand, and answer again"
+                f"and a share costs {price:,.2f} instead of {cost:,.2f}: this looks like a split that the price source "
+                "does not report yet. Nothing was recorded. Wait until it does, within a day or two: the next check "
+                "then records it automatically. If it is not a split, buy or sell one share by hand, and answer again"
             )
 
 
 def _refuse_debt(book: Book, own: Mapping[str, int], prices: Mapping[str, Decimal]) -> None:
-    """Cash below nothing is money that the bot never had; sales that are adopted at the same time pay first."""
+    """Cash below zero is money that the bot never had; sales that are adopted at the same time pay first."""
     cost = sum((prices[symbol] * quantity for symbol, quantity in own.items()), Decimal(0))
     after = book.ledger.cash - cost
     if cost <= 0 or after >= 0:
@@ -99,10 +99,10 @@ def _refuse_debt(book: Book, own: Mapping[str, int], prices: Mapping[str, Decima
     bought = ", ".join(f"{q:+,} {s} at {prices[s]:,.2f}" for s, q in own.items() if q > 0)
     raise LedgerMismatch(
         f"the account holds more than the book ({bought}), but the bot has {book.ledger.cash:,.2f} of cash and would "
-        f"owe {-after:,.2f}: it cannot have bought them at this price. Nothing was recorded. Shares of yours: "
-        "./bot_control.sh leave. A split: wait until the price source tells it, and it is recorded by itself. "
-        "Shares of the bot, of your money or by an order that was lost: raise total_capital in config.json by what "
-        "is owed, then adopt"
+        f"owe {-after:,.2f}: it cannot have bought them at this price. Nothing was recorded. If the shares are "
+        "yours: ./bot_control.sh leave. If there was a split: wait until the price source reports it; it is then "
+        "recorded automatically. If the shares are the bot's, bought with your money or by an order that was lost: "
+        "raise total_capital in config.json by what is owed, then adopt"
     )
 
 

@@ -45,7 +45,7 @@ class Alerts:
         self._lasting: dict[AlertKind, Event] = {}
 
     def begin(self, kind: AlertKind, text: str, now: datetime) -> None:
-        """From now on, or with another text than before."""
+        """Trouble from now on, or the same trouble in other words."""
         known = self._lasting.get(kind)
         if known is None:
             self._notifier.notify(kind, text)

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Identity:
-    """Whose records these are."""
+    """The mode and the account that the records belong to."""
 
     mode: Mode
     account: str
@@ -43,7 +43,7 @@ def load_records(
 ) -> Records:
     """Open the records of `logs`, reporting what was set aside. Raises BookDamaged, OSError.
 
-    `file` makes each of them: the simulation's fail and die at chosen moments. `tag` is in this start's order_refs.
+    `file` makes each of them: the simulation's files fail at chosen moments. `tag` is in this start's order_refs.
     """
     book = Book(file(logs / "trades.jsonl"), identity.mode, identity.account)
     journal = OrderJournal(file(logs / "orders.jsonl"), identity.mode, identity.account, tag)
@@ -58,15 +58,15 @@ def load_records(
 def set_capital(book: Book, capital: Decimal, clock: Clock, unresolved: Sequence[OrderIntent] = ()) -> str | None:
     """Record total_capital if it is new or has changed. Returns why a withdrawal has to wait, or None.
 
-    Raises ConfigError for a withdrawal of more cash than the book has: the rest is in shares. With an order in flight
-    nobody knows how much that is: what the book still takes for cash may be spent.
+    Raises ConfigError for a withdrawal of more cash than the book has: the rest is in shares. While an order is in
+    flight the amount is unknown: what the book still counts as cash may be spent already.
     """
     change = capital - book.ledger.total_capital
     if change < 0 and unresolved:
         refs = ", ".join(intent.order_ref for intent in unresolved)
         return (
-            f"stays at {book.ledger.total_capital:,.2f}: the outcome of {refs} is not known yet, and it may have to be "
-            f"paid. {capital:,.2f} is taken at the next start without an order in flight: ./bot_control.sh restart, "
+            f"remains {book.ledger.total_capital:,.2f}: the outcome of {refs} is not known yet, and it may have to be "
+            f"paid. {capital:,.2f} is applied at the next start without an order in flight: ./bot_control.sh restart, "
             "when status shows none"
         )
     if change < 0 and book.ledger.cash + change < 0:
@@ -84,7 +84,7 @@ def set_capital(book: Book, capital: Decimal, clock: Clock, unresolved: Sequence
 def assemble(
     records: Records, outside: Outside, rules: Rules, order_timeout: timedelta, state: State | None = None
 ) -> Engine:
-    """`state` is shared with what must see the newest prices, which is the simulated account."""
+    """`state` may be shared with whatever must see the newest prices: the simulated account does."""
     executor = Executor(records, outside, rules, order_timeout)
     free = outside.disk_free or (lambda: shutil.disk_usage(records.folder).free)
     alerts = Alerts(outside.notifier)

@@ -2,7 +2,7 @@
 
 Level-triggered, like a thermostat: each round compares the account as it is with the holding the rule wants and does
 the next thing. Nothing is remembered between rounds that is not on disk, so a restart, a partial fill, a missed night
-and a manual trade are one case, and starting is the way of recovery. Every decision is written down before its orders.
+and a manual trade are one case, and starting is recovering. Every decision is written down before its orders are sent.
 """
 
 import logging
@@ -49,7 +49,7 @@ from qqqbot.trading.parts import Records
 
 log = logging.getLogger(__name__)
 
-# Sell, buy and see that all is done are three; the rest is for partial fills.
+# Selling, buying and seeing that all is done take three; the rest is for partial fills.
 MAX_ROUNDS = 6
 FAILURES_BEFORE_NOTICE = 3
 FAILED = "FAILED"
@@ -60,7 +60,7 @@ ALERTS_OF_GATES = (AlertKind.HALT, AlertKind.MISMATCH, AlertKind.DISK, AlertKind
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What the newest round of a check came to. `row` is its line in decisions.jsonl."""
+    """The result of a check's newest round. `row` is its line in decisions.jsonl."""
 
     at: datetime
     action: str
@@ -69,7 +69,7 @@ class Check:
     """the code of what kept it from trading, None if nothing did"""
     row: dict[str, Any]
     complete: bool = False
-    """it looked at everything that can be wrong: no trouble that it did not report exists"""
+    """it checked everything that can be wrong: what it did not report is in order"""
 
     @property
     def failed(self) -> bool:
@@ -114,7 +114,7 @@ class Engine:
     """what the last signal was computed from"""
 
     def step(self) -> bool:
-        """One check, to its end: at most MAX_ROUNDS rounds. Never raises a BotError or an OSError.
+        """One whole check: at most MAX_ROUNDS rounds. Never raises a BotError or an OSError.
 
         Returns whether the next check should come soon: something was begun and is not finished.
         """
@@ -123,7 +123,7 @@ class Engine:
             settled = self._rounds(began)
         except (TemporaryError, OrderOutcomeUnknown, TradingHalted, OSError) as error:
             self._failed(began, error)
-            # A refused order is not tried again within minutes: what refused it will still be there.
+            # A refused order is not tried again within minutes: the reason for the refusal will not have gone away.
             refused = isinstance(error, OrderRejected) and not error.again_soon
             settled = refused or (self._round == 1 and not self._half_done())
         if self._signalled is not None:
@@ -143,7 +143,7 @@ class Engine:
                 self.records.journal.decided(snapshot.session.date, plan.settles, snapshot.now)
             if plan.action is not Action.ROTATE:
                 return self._settled(plan, number)
-            self.records.book.verify()  # it is written only after the order; the journal looks before
+            self.records.book.verify()  # the book is written only after the order; the journal verifies itself before
             self.executor.execute(plan, snapshot)
         reason = f"the account did not reach the target in {MAX_ROUNDS} rounds of one check; look at it, then resume"
         self.records.switch.halt(reason)
@@ -165,7 +165,7 @@ class Engine:
         return on_the_way or waiting or journal.unfinished(ledger.order_totals) is not None
 
     def _observe(self) -> Snapshot:
-        """Everything a decision may look at, each part complete. Raises BotError, OSError."""
+        """Everything a decision may depend on, each part complete. Raises BotError, OSError."""
         table = self.state.table = self.prices.sessions(self.clock.now())
         self.executor.resolve()
         market = self.state.market = self.prices.market(self.clock.now())
@@ -200,7 +200,7 @@ class Engine:
         )
 
     def _record(self, began: datetime, number: int, snapshot: Snapshot, plan: Plan) -> None:
-        """The decision's line, before its orders; and the alerts that it begins or ends. Raises OSError."""
+        """Write the decision, before its orders; begin or end the alerts that follow from it. Raises OSError."""
         row = self._row(began, number, snapshot.now) | decision_values(snapshot, plan)
         self.records.decisions.append(row)
         self.records.inputs.record(snapshot, self.rules, row)
@@ -221,7 +221,7 @@ class Engine:
                 self._lasting(kind, bool(troubles), "; ".join(troubles))
 
     def _failed(self, began: datetime, error: Exception) -> None:
-        """The line of a check that could not be made, even if the disk refuses it."""
+        """Record a check that could not be made; if the disk refuses the line, only log and alerts have it."""
         name = Reason.of(error)
         now = self.clock.now()
         row = self._row(began, 0, now) | {

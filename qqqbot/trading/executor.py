@@ -3,10 +3,10 @@
 Rule 1: an intent is on disk on the line above the one that sends it.
 Rule 2: an outcome is what the broker's executions and orders say. A failed send, an error, a timeout or no answer is
         not one: the intent stays unresolved, nothing else is sent, and it is looked for until it is found.
-Rule 3: "not there" is believed only from complete answers that say so for as long as the broker asks for. Of an order
-        of a past session it says nothing: a broker tells of the present day alone. Such an order is lost, not refused.
-Rule 4: fills go to the book before the outcome goes to the journal: a death in between repeats the book's step, which
-        counts nothing twice.
+Rule 3: "not there" is believed only if complete answers say so for as long as the broker requires. About an order of a
+        past session it proves nothing: a broker reports the present day only. Such an order is lost, not refused.
+Rule 4: fills go to the book before the outcome goes to the journal: after a crash in between the book's step is
+        repeated, and nothing is counted twice.
 """
 
 import logging
@@ -45,7 +45,7 @@ CANCEL_GRACE_SECONDS = 20
 
 
 class Executor:
-    """Sends orders one at a time and finds out what became of them."""
+    """Sends orders one at a time and finds out how each ended."""
 
     def __init__(self, records: Records, outside: Outside, rules: Rules, timeout: timedelta) -> None:
         self._book, self._journal, self._switch = records.book, records.journal, records.switch
@@ -54,14 +54,14 @@ class Executor:
         self._rules = rules
         self._timeout = timeout
         self._absent_since: dict[str, float] = {}
-        """order_ref -> monotonic seconds: a clock that is set must not make five minutes of five seconds"""
+        """order_ref -> monotonic seconds: setting the clock must not turn five seconds into five minutes"""
         self._waiting_for = ""
 
     def resolve(self) -> None:
-        """Look once for the outcome of every unresolved intent, and take late executions into the book.
+        """Look once for the outcome of every unresolved intent, and record late executions in the book.
 
         An order that is still open after its time, because the process that waited for it is gone or its cancel got
-        lost, is cancelled; not one of a past session, which has ended with it. Raises BrokerUnavailable, OSError.
+        lost, is cancelled, unless its session is past: it ended then. Raises BrokerUnavailable, OSError.
         """
         for intent in self._journal.unresolved():
             still_open = self._look(intent) is None and intent.order_ref not in self._absent_since
@@ -74,7 +74,7 @@ class Executor:
                 self._absorb(known, order)
 
     def execute(self, plan: Plan, snapshot: Snapshot) -> None:
-        """Send the orders of `plan`, which was decided on `snapshot`, each after the one before is done.
+        """Send the orders of `plan`, which was decided on `snapshot`, each when the one before it is done.
 
         Raises OrderRejected if one is refused or ends without a fill, OrderOutcomeUnknown if one is not done in
         time or a stop was asked for while it was open, BrokerUnavailable, OSError.
@@ -139,7 +139,7 @@ class Executor:
         log.info(pairs(order=intent.order_ref, side=intent.side, quantity=intent.quantity, symbol=intent.symbol))
 
     def _await_outcome(self, intent: OrderIntent) -> None:
-        """Until the order is done; cancelled after the timeout. Raises as `execute` does."""
+        """Wait until the order is done; cancel it after the timeout. Raises as `execute` does."""
         started, pause, cancelled = self._clock.monotonic(), FIRST_PAUSE_SECONDS, False
         while (order := self._look_patiently(intent)) is None:
             waited = self._clock.monotonic() - started
@@ -158,16 +158,16 @@ class Executor:
         if order.status is OrderStatus.REJECTED:
             raise OrderRejected(f"{intent.order_ref}: {order.message or 'refused by the broker'}")
         if not order.filled:
-            # Nobody trades now, as in a pause of the exchange: a new order at once would fare no better.
+            # Nobody is trading, as during a trading halt: a new order at once would do no better.
             late = f"not filled within {self._timeout.total_seconds():.0f} s and cancelled"
-            found = late if cancelled else f"cancelled without a fill ({order.message or 'the broker says no reason'})"
+            found = late if cancelled else f"cancelled without a fill ({order.message or 'the broker gives no reason'})"
             raise OrderRejected(f"{intent.order_ref}: {found}; the next check plans afresh", again_soon=True)
 
     def _look_patiently(self, intent: OrderIntent) -> Order | None:
         try:
             return self._look(intent)
         except BrokerUnavailable as unavailable:
-            if str(unavailable) != self._waiting_for:  # it is looked for four times a second
+            if str(unavailable) != self._waiting_for:  # logged once, not four times a second
                 self._waiting_for = str(unavailable)
                 log.info(pairs(order=intent.order_ref, waiting=self._waiting_for))
             return None
@@ -188,11 +188,11 @@ class Executor:
         return order
 
     def _is_past(self, intent: OrderIntent) -> bool:
-        """Of a session before the present day, at a broker that forgets; the simulated account's book never does."""
+        """Whether it is of an earlier day, and the broker forgets those; the simulated account never does."""
         return self._broker.needs_open_exchange and intent.session < new_york_date(self._clock.now())
 
     def _absent(self, intent: OrderIntent, fills: tuple[Fill, ...] = ()) -> Order | None:
-        """For an order that the broker does not know, or knows no end of; `fills` are those that it reported."""
+        """For an order that the broker does not know, or does not know the end of; `fills` are those it reported."""
         now = self._clock.monotonic()
         absent = timedelta(seconds=now - self._absent_since.setdefault(intent.order_ref, now))
         if absent < self._broker.absence_is_final_after:
@@ -207,8 +207,8 @@ class Executor:
     def _lost(self, intent: OrderIntent, fills: tuple[Fill, ...]) -> Order:
         """It has ended with its session; whether it was executed, only the account's shares can say."""
         text = (
-            f"sent on {intent.session}; the broker no longer tells what became of it: "
-            "if it was executed, the account differs from the book, and adopt is the answer"
+            f"sent on {intent.session}; the broker no longer reports how it ended: "
+            "if it was executed, the account differs from the book: answer with adopt"
         )
         order = Order(intent.order_ref, OrderStatus.CANCELLED, fills, text)
         self._conclude(intent, order)
@@ -216,7 +216,7 @@ class Executor:
         return order
 
     def _cancel(self, intent: OrderIntent) -> bool:
-        """Whether the cancel was sent; what it did is learnt from the outcome."""
+        """Whether the cancel was sent; the outcome shows what it did."""
         try:
             self._broker.cancel(intent)
         except BrokerUnavailable as unavailable:

@@ -10,9 +10,9 @@ from qqqbot.model.values import Decide, Rules
 from qqqbot.trading.engine import Engine
 
 HEARTBEAT = timedelta(seconds=60)
-# What was begun and is not finished is taken up again after this long, not at the next tick.
+# What was begun and is not finished is resumed after this long, not at the next scheduled check.
 SOON = timedelta(seconds=60)
-# Without a table of sessions there is no grid; the table is asked for again after this long.
+# Without a table of sessions there is no schedule; the table is requested again after this long.
 WITHOUT_CALENDAR = timedelta(minutes=5)
 
 Beat = Callable[[datetime], None]
@@ -35,7 +35,7 @@ def poll(
 ) -> None:
     """Run until a stop is requested. The first check is made at once; `beat` is given the time of the next one.
 
-    `heartbeat` is the longest time between two beats: longer if the clock is virtual and nobody waits for them.
+    `heartbeat` is the longest time between two beats; a simulation with a virtual clock makes it longer.
     `guard` is called after each wait, before a check that may be due; what it raises ends the loop.
     """
     due = clock.now()

@@ -30,7 +30,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--state", type=Path, help="accounts, orders, executions and ids survive in this file")
     parser.add_argument("--cap", type=int, default=200, help="newest server version to speak")
     parser.add_argument("--account", type=_account, action="append", default=[], metavar="ID[:CASH[:LEVERAGE]]")
-    parser.add_argument("--now", type=datetime.fromisoformat, help="stand at this moment instead of the system's time")
+    parser.add_argument(
+        "--now", type=datetime.fromisoformat, help="stop the clock at this moment instead of following the system's"
+    )
     parser.add_argument("--rate", type=float, default=0.0, help="seconds that pass per second from --now on")
     return parser.parse_args()
 

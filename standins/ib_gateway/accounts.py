@@ -1,4 +1,4 @@
-"""Accounts: cash that settles on the next business day, positions, and the values that a client is sent."""
+"""Accounts: cash that settles on the next business day, positions, and the values that clients receive."""
 
 from dataclasses import dataclass, field
 from datetime import date, timedelta

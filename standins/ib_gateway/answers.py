@@ -88,7 +88,7 @@ class Answers:
             handler(to, request)
 
     def greet(self, to: Connection, download_open_orders: bool) -> None:
-        """What a client is sent as soon as it has started."""
+        """The messages that a client gets as soon as it has started."""
         if download_open_orders and not self._house.read_only:
             own = [order for order in self._house.book.live() if order.client_id == to.client_id]
             if own:
@@ -148,7 +148,7 @@ class Answers:
             self._error(to, 327, "Only clientId 0 can be set to auto bind orders.")
 
     def _say_open_orders(self, to: Connection, orders: list[Order]) -> None:
-        """Orders of others come with order id 0."""
+        """Other clients' orders come with order id 0."""
         for order in orders:
             order_id = order.order_id if order.client_id == to.client_id else 0
             to.say(callbacks.open_order(order, order_id))
@@ -156,14 +156,14 @@ class Answers:
         to.say(Message("openOrderEnd"))
 
     def _completed_orders(self, to: Connection, request: Request) -> None:
-        """Of the current day only."""
+        """Those of the current day only."""
         for order in self._house.shown.completed_on(new_york_date(self._house.clock())):
             if order.order_id or not request.flag("apiOnly"):
                 to.say(callbacks.completed_order(order))
         to.say(Message("completedOrdersEnd"))
 
     def _executions(self, to: Connection, request: Request) -> None:
-        """Of the current day only, of every client of the account; each with its commission once that is known."""
+        """Those of the current day only, from every client of the account; each with its commission once known."""
         req_id = request.integer("reqId")
         for execution in self._house.shown.executions_on(new_york_date(self._house.clock())):
             if _passes(execution, request):

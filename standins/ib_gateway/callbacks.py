@@ -1,4 +1,4 @@
-"""What a client is sent about an order, an execution or an account: messages, and the sequences a real gateway sends.
+"""The messages about orders, executions and accounts, in the sequences that a real gateway sends.
 
 The sequences follow live captures of IBKR paper gateways (versions 200 and 203): duplicates are the rule.
 """

@@ -64,7 +64,7 @@ def read_ticket(request: Request, instruments: Instruments, accounts: dict[str, 
 
 
 def _refuse_old_defaults(request: Request) -> None:
-    """Clients up to 9.81 send eTradeOnly and firmQuoteOnly as true unless told otherwise."""
+    """Clients up to 9.81 send eTradeOnly and firmQuoteOnly as true by default."""
     if request.flag("eTradeOnly"):
         raise Refusal(10268, "The 'EtradeOnly' order attribute is not supported.")
     if request.flag("firmQuoteOnly"):

@@ -37,7 +37,7 @@ class Malformed(ValueError):
 
 @dataclass(frozen=True)
 class Message:
-    """What the gateway says: `Message("orderStatus", {"orderId": 7, ...})`."""
+    """A message from the gateway: `Message("orderStatus", {"orderId": 7, ...})`."""
 
     kind: str
     values: Values = field(default_factory=dict)
@@ -45,7 +45,7 @@ class Message:
 
 @dataclass(frozen=True)
 class Request:
-    """What a client asks. Values are text or typed, as received; the readers below accept both."""
+    """A client's request. Values are text or typed, as received; the readers below accept both."""
 
     kind: str
     values: Values = field(default_factory=dict)
@@ -122,7 +122,7 @@ def encode(message: Message, version: int) -> bytes:
 
 
 def decode_request(payload: bytes, version: int) -> Request:
-    """What a client sent. Raises Malformed, with as much of the values as could be read."""
+    """Decode a client's frame. Raises Malformed, with as many of the values as could be read."""
     number, fields, body = _open(payload, version)
     layout = OUTGOING_BY_NUMBER.get(number)
     if layout is None:
@@ -133,7 +133,7 @@ def decode_request(payload: bytes, version: int) -> Request:
 
 
 def decode_message(payload: bytes, version: int) -> Message:
-    """What a gateway sent; for the tests that compare real frames with this codec."""
+    """Decode a gateway's frame; for the tests that compare real frames with this codec."""
     number, fields, body = _open(payload, version)
     layout = INCOMING_BY_NUMBER[number]
     values = read_text(layout, fields, version) if body is None else _read_protobuf(layout, body)

@@ -21,7 +21,7 @@ _GREETING = re.compile(rb"v(\d+)(?:\.\.(\d+))?(?: .*)?")
 
 
 class ConnectionLost(Exception):
-    """The peer has gone, or sends nonsense."""
+    """The peer has disconnected, or sends nonsense."""
 
 
 @dataclass
@@ -133,7 +133,7 @@ class Connection:
         self._frames.clear()
 
     def commit(self) -> None:
-        """Send what was queued at this moment, the way the transport is set to. Raises ConnectionLost."""
+        """Send what is queued, in the manner set in `faults.transport`. Raises ConnectionLost."""
         frames, self._frames = self._frames, []
         if self.mangle and frames:
             frames, self.mangle = self.mangle(frames), None
@@ -190,7 +190,7 @@ class Connection:
 
     @property
     def blocked(self) -> bool:
-        """Bytes are due and the client's buffers are full."""
+        """Whether bytes are due while the client's buffers are full."""
         due = self.waits_until
         return due is not None and due <= time.monotonic()
 

@@ -87,7 +87,7 @@ class _Handler(socketserver.StreamRequestHandler):
     def _answer(self, line: bytes) -> dict[str, Any]:
         try:
             return {"result": _run(self.server.gateway, decode(line))}
-        except Exception as error:  # noqa: BLE001  the caller is told, whatever it was
+        except Exception as error:  # noqa: BLE001  the caller gets it, whatever it was
             return {"error": f"{type(error).__name__}: {error}"}
 
 

@@ -202,7 +202,7 @@ class Desk:
     # Working
 
     def tick(self) -> None:
-        """Look at every live order again: the price, the session or the halt may have changed."""
+        """Re-examine every live order: the price, the session or the halt may have changed."""
         is_open = self.exchange.is_open()
         for order in self.book.live():
             if is_open and not order.at_exchange:

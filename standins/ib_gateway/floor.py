@@ -48,7 +48,7 @@ class Floor:
         self.download_open_orders = True
         self.time_zone_text = "US/Eastern"
         self.on_change: Callable[[], None] = lambda: None
-        """called whenever the book may have changed, before clients learn of it"""
+        """called whenever the book may have changed, before clients are notified"""
         self.stale: Book | None = None
         self._answers = Answers(self)
         self._connections: list[Connection] = []
@@ -64,8 +64,7 @@ class Floor:
         self._thread: threading.Thread | None = None
         self._stopping = False
 
-    # Life
-
+    # Starting and stopping
     def start(self) -> Self:
         for end in (self._waker, self._wakee):
             end.setblocking(False)
@@ -124,7 +123,7 @@ class Floor:
 
     @contextmanager
     def moment(self) -> Iterator[None]:
-        """Something happens: under the lock, and what was queued meanwhile is sent at its end."""
+        """A change of the gateway: made under the lock; what it queued is sent at its end."""
         with self.lock:
             yield
             outside = threading.current_thread() is not self._thread
@@ -302,7 +301,7 @@ class Floor:
         )
 
     def _take_malformed(self, connection: Connection, payload: bytes, error: Malformed) -> None:
-        """A cancel in the shape of another version is ignored without a word, as the real gateway does."""
+        """A cancel in another version's format is silently ignored, as by the real gateway."""
         request = Request(f"malformed {error.kind}".strip(), error.values)
         self._record(connection, request, payload)
         if error.kind != "cancelOrder":
@@ -398,7 +397,7 @@ class Floor:
 
     @property
     def shown(self) -> Book:
-        """What requests are answered from: while the line to IB is down, the book as it was when it broke."""
+        """The source of answers: while the line to IB is down, the book as it was when the line broke."""
         return self.book if self.desk.connected or self.stale is None else self.stale
 
     def drop(self, client_id: int) -> None:

@@ -74,13 +74,13 @@ class IBGateway(Floor):
             self.desk.tick()
 
     def use_sessions(self, sessions: Iterable[tuple[datetime, datetime]]) -> None:
-        """The exchange is open from each opening (included) to its close (excluded), and closed otherwise."""
+        """Open the exchange from each opening (included) to its close (excluded); otherwise it is closed."""
         with self.moment():
             self.exchange.set_sessions([(opening, close) for opening, close in sessions])
             self.desk.tick()
 
     def use_prices(self, symbol: str, prices: Iterable[tuple[datetime, Money]]) -> None:
-        """The symbol's price over time: each applies from its moment until the next one's."""
+        """Set the symbol's price over time: each applies from its moment until the next one's."""
         with self.moment():
             self.exchange.set_path(symbol, [(moment, Decimal(price)) for moment, price in prices])
 
@@ -94,7 +94,7 @@ class IBGateway(Floor):
             self.desk.tick()
 
     def look(self) -> None:
-        """Notice now that the clock has moved, rather than within a few hundredths of a second."""
+        """Notice at once that the clock has moved, rather than within a few hundredths of a second."""
         with self.moment():
             self.tick()
 
@@ -229,7 +229,7 @@ class IBGateway(Floor):
     # The line between the gateway and IB
 
     def lose_line(self, code: int = 1100) -> None:
-        """1100 (or 2110): trading goes on at the exchange, and the gateway neither knows nor reports anything of it."""
+        """1100 (or 2110): trading continues at the exchange, but the gateway sees and reports nothing of it."""
         text = {
             1100: "Connectivity between IBKR and Trader Workstation has been lost.",
             2110: "Connectivity between Trader Workstation and server is broken. It will be restored automatically.",

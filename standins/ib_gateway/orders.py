@@ -16,7 +16,7 @@ class Behaviour:
     reduced_to: int | None = None
     """shares to which it is reduced before it is executed, by a size limit (add the notice 481) or by hand in TWS"""
     slices: tuple[int, ...] = ()
-    """shares of each partial fill; the rest is filled last, unless `keeps_rest_open`"""
+    """shares of each partial fill; the remainder is filled last, unless `keeps_rest_open`"""
     keeps_rest_open: bool = False
     fills: bool = True
     delay: float = 0.0

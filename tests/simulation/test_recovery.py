@@ -132,8 +132,8 @@ def test_an_execution_told_twice_in_one_answer_counts_once_in_the_journal_too(wo
 # What was sent yesterday. The broker lists the present day's executions alone.
 
 LOST = (
-    "sent on 2026-11-24; the broker no longer tells what became of it: "
-    "if it was executed, the account differs from the book, and adopt is the answer"
+    "sent on 2026-11-24; the broker no longer reports how it ended: "
+    "if it was executed, the account differs from the book: answer with adopt"
 )
 
 

@@ -3,9 +3,9 @@
 Rule 1: it answers only over a connection on which everything was read, and only with complete answers.
 Rule 2: it sends an order once and never changes one. Orders, positions and accounts that are not the bot's are neither
         touched nor counted.
-Rule 3: what became of an order is what `order_tracker` concludes from all callbacks; if they do not say, the broker is
+Rule 3: how an order ended is what `order_tracker` concludes from all callbacks; if they do not say, the broker is
         asked.
-Rule 4: an order is held to be unknown to the broker only after answers on one unbroken stretch of connection: a
+Rule 4: an order is treated as unknown to the broker only after answers on one unbroken stretch of connection: a
         gateway may keep an order while it is offline and send it later.
 """
 
@@ -29,13 +29,13 @@ from qqqbot.runtime.config import Config
 
 log = logging.getLogger(__name__)
 
-# A complete answer about orders is requested at most this often, and a silent order has this long to speak.
+# A complete answer about orders is requested at most this often, and an order's first callback is awaited this long.
 ASK_SECONDS = 2.0
 # An order that stays open in silence is looked up this often: callbacks get lost around the nightly reset.
 ASK_WORKING_SECONDS = 10.0
 # An order that is missing from a complete answer without having ended is looked for once more after this long.
 GONE_SECONDS = 10.0
-# Commissions come up to some seconds after their execution, or not at all.
+# Commissions come within seconds of their execution, or not at all.
 COMMISSION_SECONDS = 4.0
 # Executions are read again this often even if none seems to be missing.
 EXECUTIONS_SECONDS = 60.0
@@ -50,7 +50,7 @@ BID, ASK, LAST = 1, 2, 4
 
 
 class Gateway(Link, Protocol):
-    """What is needed of a connection. Reading raises BrokerUnavailable if an answer is incomplete."""
+    """What the broker needs of a connection. Reading raises BrokerUnavailable if an answer is incomplete."""
 
     account: str
     managed: tuple[str, ...]
@@ -96,8 +96,7 @@ class IBBroker:
         self._fractions: dict[str, Decimal] = {}
         self._no_quotes: tuple[float, str] | None = None
 
-    # Life
-
+    # Connecting
     def start(self) -> None:
         self._connection.start()
 
@@ -106,11 +105,11 @@ class IBBroker:
         self._connection.close()
 
     def identity(self, wait_seconds: float) -> tuple[Mode, str] | None:
-        """Whose account it is; None until a connection has been ready. Raises AccountRefused."""
+        """Mode and id of the account; None until a connection has been ready. Raises AccountRefused."""
         return self._identity if self._connection.wait(wait_seconds) else None
 
     def problem(self) -> str | None:
-        """What keeps it from working at this moment, and what to do about it."""
+        """What prevents it from working at this moment, and what to do about it."""
         return self._connection.problem()
 
     def refused(self) -> str | None:
@@ -281,7 +280,7 @@ class IBBroker:
         return tuple(order for order in orders if max(fill.time for fill in order.fills) > since)
 
     def _listen(self, intent: OrderIntent) -> Judgement:
-        """What is known; for an order in flight, after a moment's wait for the callbacks that end it."""
+        """What is known of the order; if it is in flight, after a short wait for the callbacks that end it."""
         with self._news:
 
             def judge() -> Judgement:
@@ -327,8 +326,8 @@ class IBBroker:
         if now - known[1] < GONE_SECONDS:
             return Order(ref, OrderStatus.UNKNOWN, fills, "the broker does not list the order; it is looked for again")
         if fills and intent.session < self._today():
-            # The answer has this day's executions alone: there may have been more of them.
-            return Order(ref, OrderStatus.UNKNOWN, fills, "the broker no longer reports what became of the rest")
+            # The answer has only this day's executions: there may have been more of them.
+            return Order(ref, OrderStatus.UNKNOWN, fills, "the broker no longer reports how the rest of it ended")
         if fills:
             return Order(ref, OrderStatus.CANCELLED, fills, "the rest of the order is no longer at the broker")
         return None
@@ -375,14 +374,14 @@ class _Before:
 def _alive(orders: Iterable[Status]) -> set[str]:
     """Refs of the bot's orders that are listed as open, whatever client sent them.
 
-    What the gateway sent unasked in the meantime is in the list too, so the newest line of an order counts.
+    What the gateway sent unasked in the meantime is in the list too, so an order's newest line counts.
     """
     newest = {order.order_ref: order.status for order in orders}
     return {ref for ref, status in newest.items() if ref.startswith(REF_PREFIX) and status not in ENDED_STATUSES}
 
 
 def _price(ticks: Mapping[int, float]) -> float | None:
-    """The last trade, or else the middle of bid and ask."""
+    """The last trade's price, or else the midpoint of bid and ask."""
     if ticks.get(LAST, 0) > 0:
         return ticks[LAST]
     bid, ask = ticks.get(BID, 0), ticks.get(ASK, 0)

@@ -3,10 +3,10 @@
 Rule 1: facts are only ever added, and adding one twice or in another order changes nothing: callbacks come doubled,
         late and out of turn, and again after each reconnect.
 Rule 2: an order belongs to us by its order_ref, then by its permId. The broker's integer order ids are reused
-        after some restarts (QuantConnect/Lean.Brokerages.InteractiveBrokers#242): each connection forgets them.
+        after some restarts (QuantConnect/Lean.Brokerages.InteractiveBrokers#242): they are forgotten at each connect.
 Rule 3: executions are the truth. An order reported as filled is filled when its executions add up; one reported as
-        cancelled has ended when its executions match the reported filled quantity. One that was made smaller at the
-        broker is "Filled" with fewer shares than were ordered; only a complete answer is trusted in that.
+        cancelled has ended when its executions match the reported filled quantity. One made smaller at the broker
+        is "Filled" with fewer shares than were ordered; that is believed only from a complete answer.
 Rule 4: an error code ends only an order that was never acknowledged. "Inactive" may be a refusal or a held order.
 """
 
@@ -44,7 +44,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Of openOrder (which knows the ref and the symbol) and orderStatus (which knows what is filled)."""
+    """From openOrder (which has the ref and the symbol) or orderStatus (which has the filled quantity)."""
 
     perm_id: int
     order_id: int
@@ -114,7 +114,7 @@ class Judgement:
 
 @dataclass
 class _Facts:
-    """Everything that was said about one order."""
+    """Everything that was reported about one order."""
 
     sent: bool = False
     here: bool = False
@@ -156,11 +156,11 @@ class _Facts:
 
 
 class OrderTracker:
-    """The orders of one account; callbacks of others must not be put in."""
+    """The orders of one account; callbacks about other accounts must be kept out."""
 
     def __init__(self) -> None:
         self._facts: dict[str, _Facts] = {}
-        """order_ref -> what was said of it"""
+        """order_ref -> what was reported about it"""
         self._perm_refs: dict[int, str] = {}
         self._id_refs: dict[int, str] = {}
         """order id of this connection -> order_ref"""
@@ -208,7 +208,7 @@ class OrderTracker:
         return facts is not None and (facts.sent or facts.heard)
 
     def highest_order_id(self) -> int:
-        """Of all that this client is known to have used."""
+        """The highest id that this client is known to have used."""
         return self._highest_id
 
     def with_executions(self) -> tuple[Order, ...]:
@@ -225,7 +225,7 @@ class OrderTracker:
         return any(self._commission(execution) is None for execution in self.executions())
 
     def judge(self, order_ref: str, quantity: int, alive: frozenset[str] | None = None) -> Judgement:
-        """What became of the order of `quantity` shares.
+        """The state of the order for `quantity` shares.
 
         `alive` are the refs that a complete answer of the broker lists as open, if that answer was requested after
         everything else here was known, executions and completed orders included; None without such an answer.
@@ -355,7 +355,7 @@ class OrderTracker:
         return Order(ref, status, fills, facts.message)
 
     def _commission(self, execution: Execution) -> Decimal | None:
-        """Of the execution, or of the newest of its earlier revisions that has one."""
+        """The execution's commission, or that of its newest earlier revision that has one."""
         if execution.exec_id in self._commissions:
             return self._commissions[execution.exec_id]
         trade = stem(execution.exec_id)
@@ -366,7 +366,7 @@ class OrderTracker:
 def parse_time(text: str, received: datetime) -> datetime:
     """The moment of an execution, aware UTC; `received` if the text or its zone is not understood.
 
-    Seen: "20260413 15:27:04 US/Eastern", "20260611-13:30:30" (UTC), "20260413  15:27:04" (taken as the exchange's).
+    Seen: "20260413 15:27:04 US/Eastern", "20260611-13:30:30" (UTC), "20260413  15:27:04" (treated as New York time).
     """
     try:
         if "-" in text:

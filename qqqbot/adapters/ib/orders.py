@@ -1,6 +1,6 @@
-"""The contract and the order that the official client is given, and what its cancelOrder takes.
+"""The contract and the order in the official client's classes, and the arguments of its cancelOrder.
 
-The clients differ: this looks at what the installed one has, not at its version.
+The clients differ: this checks what the installed one has, not its version.
 """
 
 import inspect
@@ -16,7 +16,7 @@ from qqqbot.model.values import OrderIntent, OrderType
 
 
 def contract_of(symbol: str) -> Contract:
-    """The share itself, wherever it trades; NASDAQ distinguishes it from others of the same name."""
+    """The share, wherever it trades; NASDAQ distinguishes it from others of the same name."""
     contract = Contract()
     contract.symbol, contract.secType, contract.currency = symbol, "STK", CURRENCY
     contract.exchange, contract.primaryExchange = "SMART", "NASDAQ"

@@ -325,13 +325,13 @@ class TestOthers:
         assert_fails(gates.orders_left(snapshot(orders_this_session=12), RULES), "OrderLimit", "12 of 12")
 
     def test_a_rotation_is_not_begun_where_it_could_not_be_ended(self) -> None:
-        assert gates.orders_for_all_of_it(snapshot(orders_this_session=10), RULES, 2).passed
-        assert_fails(gates.orders_for_all_of_it(snapshot(orders_this_session=11), RULES, 2), "OrderLimit", "takes 2")
-        assert gates.orders_for_all_of_it(snapshot(orders_this_session=11), RULES, 1).passed
+        assert gates.orders_for_rotation(snapshot(orders_this_session=10), RULES, 2).passed
+        assert_fails(gates.orders_for_rotation(snapshot(orders_this_session=11), RULES, 2), "OrderLimit", "takes 2")
+        assert gates.orders_for_rotation(snapshot(orders_this_session=11), RULES, 1).passed
 
     def test_a_limit_smaller_than_a_rotation_forbids_only_half_of_it(self) -> None:
         one = replace(RULES, max_orders_per_session=1)
-        assert gates.orders_for_all_of_it(snapshot(orders_this_session=0), one, 2).passed
+        assert gates.orders_for_rotation(snapshot(orders_this_session=0), one, 2).passed
 
     def test_a_full_disk_forbids(self) -> None:
         assert gates.free_disk(snapshot(disk_free_bytes=50 * 1024**2), RULES).passed

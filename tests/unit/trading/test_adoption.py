@@ -171,7 +171,7 @@ class TestSplits:
         world.broker.positions[QQQ] = 200
         daemon(world).settle("adopt")
         split(world, 0.5, QQQ)
-        refused(world, "adopt", LedgerMismatch, r"100 shares, exactly 1/2 times .* 900\.00 after 450\.\d\d")
+        refused(world, "adopt", LedgerMismatch, r"100 shares, exactly 1/2 times .* 900\.00 instead of 450\.\d\d")
 
     @pytest.mark.parametrize(("before", "after", "sold"), [(210, 140, 70), (200, 100, 100)], ids=["a third", "half"])
     def test_a_part_of_the_shares_sold_by_hand_at_an_unchanged_price_is_no_split(

@@ -43,8 +43,8 @@ def test_a_withdrawal_waits_for_the_order_in_flight_and_its_owner_is_told(in_fli
     engine = in_flight.start()
     told = [text for kind, text in in_flight.notifier.told if kind == "total_capital"]
     assert len(told) == 1
-    assert told[0].startswith("stays at 100,000.00: the outcome of qqqbot-20261124-01 is not known yet")
-    assert "20,000.00 is taken at the next start" in told[0]
+    assert told[0].startswith("remains 100,000.00: the outcome of qqqbot-20261124-01 is not known yet")
+    assert "20,000.00 is applied at the next start" in told[0]
     engine.step()
     assert capitals(in_flight) == [100_000]
     in_flight.assert_book_is_the_brokers()

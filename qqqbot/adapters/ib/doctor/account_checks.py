@@ -1,7 +1,7 @@
 """The checks from the read-only switch to the precautions: what the account has and may do. Pure.
 
-What the bot would refuse FAILS here, by the bot's own functions (see `connection_checks`). An incomplete answer is no
-answer, as for the bot.
+What the bot would refuse FAILS here, by the bot's own functions (see `connection_checks`). As for the bot, an
+incomplete answer is no answer.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,7 +27,7 @@ PRECAUTIONS_FIX = (
 )
 CASH_MEANING = (
     "the proceeds of a sale settle on the next business day, and a rotation between QQQ and TQQQ waits for them; the "
-    "bot says so when it does"
+    "status shows it when it does"
 )
 
 
@@ -139,7 +139,7 @@ def contracts(answers: Mapping[str, Reply], order_type: str, now: datetime) -> R
 
 
 def hours_today(contract: ContractDetails, now: datetime) -> str:
-    """'; regular hours today 09:30-16:00 US/Eastern' of '20260406:0930-20260406:1600;20260411:CLOSED'."""
+    """'; regular hours today 09:30-16:00 US/Eastern' from '20260406:0930-20260406:1600;20260411:CLOSED'."""
     today = f"{new_york_date(now):%Y%m%d}"
     for day in contract.hours.split(";"):
         begin, _, end = day.partition("-")
@@ -175,7 +175,7 @@ def quotes(ticks: Mapping[str, Mapping[int, float]], trouble: str) -> Result:
 
 
 def precautions(answer: Reply | None, symbol: str, doubtful: Sequence[str] = ()) -> Result:
-    """`answer` is that to a what-if order; None if none was requested, or if other checks are `doubtful`."""
+    """`answer` is the reply to a what-if order; None if none was requested, or if other checks are `doubtful`."""
     what = f"a what-if order for 1 {symbol}"
     if answer is None:
         meaning = (
@@ -199,7 +199,7 @@ def precautions(answer: Reply | None, symbol: str, doubtful: Sequence[str] = ())
 
 
 def _fix(answer: Reply) -> str:
-    """What the table of codes says, if the trouble begins with a code."""
+    """The fix from the table of codes, if the trouble begins with a code."""
     number = answer.trouble.partition(":")[0]
     known = code(int(number)).fix if number.isdigit() else ""
     return known or "try again; if it persists, look at the gateway's window and restart it"

@@ -1,7 +1,7 @@
-"""Runs the checks of a connection one after the other and hands each result on.
+"""Runs the checks of a connection one after the other and shows each result at once.
 
-A check without which the later ones are impossible ends the run; the others are made whatever was found before, so that
-one run reports everything there is to fix.
+If a check fails that the later ones depend on, the run ends; all others are made whatever was found before, so that one
+run reports everything there is to fix.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from qqqbot.runtime.config import Config
 if TYPE_CHECKING:
     from qqqbot.adapters.ib.doctor.probe import Probe
 
-# A client id far from those that people choose by hand; the largest that a gateway accepts is 2**31 - 1.
+# A client id far from those that people choose; the largest that a gateway accepts is 2**31 - 1.
 OTHER_CLIENT_ID, LARGEST_CLIENT_ID = 1000, 0x7FFFFFFF
 # The broker's time comes in whole seconds.
 HALF_A_SECOND = timedelta(seconds=0.5)
@@ -61,8 +61,8 @@ class Report:
     def conclusion(self) -> str:
         if not self.could_trade:
             return f"The bot could NOT trade: {', '.join(self.failed)}. Fix the first FAILED, and run this again."
-        whose = f"The bot could trade {self.account}, {connection_checks.money(self.account)}."
-        return f"{whose} It does not yet: dry_run is true." if self.dry_run else whose
+        could = f"The bot could trade {self.account}, {connection_checks.money(self.account)}."
+        return f"{could} It does not yet: dry_run is true." if self.dry_run else could
 
 
 class Checkup:
@@ -92,7 +92,7 @@ class Checkup:
         return self._report()
 
     def run(self, probe: "Probe", release: str, newest: int) -> Report:
-        """`release` and `newest` are the client's own name and the newest server version that it speaks."""
+        """`release` is the client's name and version, `newest` the newest server version that it supports."""
         self._add(connection_checks.package(release, newest))
         try:
             if self._connect(probe) and self._check_time(probe) and self._check_account(probe):
@@ -160,7 +160,7 @@ class Checkup:
         self._add(self._precautions(probe))
 
     def _precautions(self, probe: "Probe") -> Result:
-        """A what-if is sent only if it was requested and nothing else is doubtful."""
+        """A what-if is sent only if it was requested and no other check failed."""
         if not self._what_if:
             return account_checks.precautions(None, TQQQ)
         if failed := self._report().failed:
@@ -168,7 +168,7 @@ class Checkup:
         return account_checks.precautions(probe.what_if(TQQQ, self._clock.now(), self._patience.what_if), TQQQ)
 
     def _add(self, result: Result) -> bool:
-        """Whether it did not fail."""
+        """Record and show a result; returns whether the check passed."""
         self._results.append(result)
         self._show(result, self._accounts)
         return result.verdict is not Verdict.FAILED

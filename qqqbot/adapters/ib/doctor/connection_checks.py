@@ -26,7 +26,7 @@ TRUSTED_IPS = "Configure, Settings, API, Settings: 'Trusted IPs' must contain th
 
 
 def package(release: str, newest: int) -> Result:
-    """`release` as 'ibapi 9.81.1'; `newest` is the newest server version that the client speaks."""
+    """`release` is like 'ibapi 9.81.1'; `newest` is the newest server version that the client supports."""
     old = "the old client: fine for everything here except the broker's own prices"
     return ok(Check.PACKAGE, f"{release}, speaks versions up to {newest}", old if newest < FRACTIONAL_SIZES else "")
 
@@ -114,7 +114,7 @@ def clock(skew: timedelta | None, trouble: str = "") -> Result:
         return failed(
             Check.CLOCK,
             f"no answer to the request for the time ({trouble})",
-            "the gateway has greeted and answers nothing else: it has hung, or is just starting or shutting down",
+            "the gateway completed the handshake and answers nothing else: it hangs, or is starting or shutting down",
             "look at its window for a dialog; wait a minute and try again, then restart it",
         )
     seconds = abs(skew).total_seconds()
@@ -151,7 +151,7 @@ def account(managed: Sequence[str], wanted: str) -> tuple[Result, str]:
 
 
 def kind(chosen: str, port: int) -> Result:
-    """The account's id decides; a port that is usual for the other kind means that somebody is mistaken."""
+    """The account's id decides; a port that is usual for the other kind means that one of the two is a mistake."""
     try:
         mode, _ = ib_account.choose_account((chosen,), "", port, allow_live=True)
     except AccountRefused as refused:
@@ -165,7 +165,7 @@ def money(chosen: str) -> str:
 
 
 def keys(chosen: str, settings: Config) -> Result:
-    """dry_run is no failure: the connection is checked before it is used."""
+    """dry_run is not a failure: the connection is checked before it is used."""
     names = ("dry_run", "use_interactive_brokers", "allow_live")
     found = ", ".join(f"{name} {'true' if getattr(settings, name) else 'false'}" for name in names)
     if settings.dry_run:

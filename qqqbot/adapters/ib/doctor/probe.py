@@ -1,8 +1,8 @@
-"""The questions of a connection check, put to one gateway connection, each with its own deadline.
+"""The requests of a connection check, sent over one gateway connection, each with its own deadline.
 
 Rule 1: it places no order. The only message about an order that it can send is a what-if, which the broker answers with
         an estimate and forgets.
-Rule 2: a question that gets no answer ends neither the connection nor the other questions.
+Rule 2: a request that gets no answer ends neither the connection nor the other requests.
 """
 
 import time
@@ -75,12 +75,12 @@ class Probe:
 
     @property
     def server_version(self) -> int | None:
-        """Known once the gateway has greeted."""
+        """Known as soon as the gateway has answered the handshake."""
         return self._gateway.serverVersion() or None
 
     @property
     def connected_at(self) -> str:
-        """The gateway's own time and zone of the connection, as it writes them."""
+        """When the connection was made, in the gateway's own format and time zone."""
         text = self._gateway.twsConnectionTime() or ""
         return text.decode(errors="replace") if isinstance(text, bytes) else str(text)
 
@@ -102,7 +102,7 @@ class Probe:
         return self._read(self._gateway.ask_time(), seconds)
 
     def open_orders(self, seconds: float) -> Reply:
-        """Every client's. Asked alone: a read-only gateway's refusal does not say what it refuses."""
+        """Every client's. Requested alone: a read-only gateway's refusal does not say what it refuses."""
         return self._read(self._gateway.ask_open_orders(), seconds)
 
     def account_data(self, symbols: tuple[str, ...], seconds: float) -> tuple[Reply, Reply, dict[str, Reply]]:
@@ -121,7 +121,7 @@ class Probe:
         return self._gateway.quotes(symbols, seconds)
 
     def what_if(self, symbol: str, now: datetime, seconds: float) -> Reply:
-        """What the broker would say to an order for one share at the market. Nothing is placed."""
+        """The broker's answer to an order for one share at the market price, if it were placed. Nothing is placed."""
         self._what_if_id = self._gateway.take_order_id(0)
         reply = self._read(self._gateway.ask_what_if(self._what_if_id, _one_share(symbol, now)), seconds)
         return Reply(tuple(_estimate(state, self._warnings) for state in reply.rows), reply.trouble)
@@ -133,7 +133,7 @@ class Probe:
             return Reply(trouble=_without_retry(request.trouble))
 
     def _hear(self, event: Event) -> None:
-        """Of everything said about orders only what concerns the what-if matters here."""
+        """Keep only what concerns the what-if order."""
         if not isinstance(event, Notice) or event.order_id != self._what_if_id:
             return
         if code(event.number).meaning is Meaning.NOTICE:
@@ -158,7 +158,7 @@ def _details(reply: Reply) -> Reply:
 
 
 def _estimate(state: Any, warnings: list[str]) -> WhatIf:
-    """Of an OrderState, whose commission has a new name since 10.37."""
+    """The estimate in an OrderState; since 10.37 its commission field has a new name."""
     commission = getattr(state, "commissionAndFees", None) or getattr(state, "commission", None)
     said = (*warnings, *filter(None, [" ".join(state.warningText.split())]))
     return WhatIf(number_of(state.initMarginChange), number_of(commission), said)
@@ -170,7 +170,7 @@ def _without_retry(trouble: str) -> str:
 
 
 def _one_share(symbol: str, now: datetime) -> OrderIntent:
-    """An order as the bot would send it; the figures of its decision play no part."""
+    """An order as the bot would send it; the numbers behind the decision are placeholders."""
     return OrderIntent(
         order_ref=WHAT_IF,
         session=now.date(),
