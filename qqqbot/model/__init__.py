@@ -1,6 +1,6 @@
 """Frozen values, sessions, errors, reasons and ports. Standard library only; no I/O, no clock.
 
-Every other room speaks in these words, so read `values` first.
+Every other room uses these terms, so read `values` first.
 
     values      the vocabulary on one page: Bar, Quote, Snapshot, Signal, Plan, OrderIntent, Order, Fill, Portfolio ...
     sessions    when the exchange is open: Session, SessionTable, Timetable

@@ -17,7 +17,7 @@
         ├── DidNotSettle
         └── CalendarEnded
 
-Programming errors are not in this tree and are not caught. Foreign exceptions become one of these at the border
+Programming errors are not in this tree and are not caught. Exceptions of other libraries are converted to one of these
 where they arrive, and nowhere else.
 """
 
@@ -73,7 +73,7 @@ PRICE_ERRORS: Mapping[Reason | None, type[TemporaryError]] = {
     Reason.PRICES_UNAVAILABLE: PricesUnavailable,
     Reason.STALE_PRICES: StalePrices,
 }
-"""code of a gate about prices -> the error that it amounts to"""
+"""code of a price gate -> the error that its failure amounts to"""
 
 
 class BrokerUnavailable(TemporaryError):
@@ -81,7 +81,7 @@ class BrokerUnavailable(TemporaryError):
 
 
 class OrderRejected(TemporaryError):
-    """The broker, or our own last check, refused the order before it was alive, or it ended without a fill.
+    """The broker, or our own last check, refused the order before it was open, or it ended without a fill.
 
     `again_soon`: nobody refused it, so another one may be tried within minutes.
     """
@@ -96,7 +96,7 @@ class OrderOutcomeUnknown(BotError):
 
 
 class TradingHalted(BotError):
-    """Trading stops until a person has looked."""
+    """Trading stops until a person has looked into it."""
 
 
 class LedgerMismatch(TradingHalted):

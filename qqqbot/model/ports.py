@@ -58,7 +58,7 @@ class Broker(Protocol):
 
     @property
     def absence_is_final_after(self) -> timedelta:
-        """How long complete answers must go on not knowing an order before it is believed never to have existed."""
+        """How long complete answers must lack an order before the bot concludes that it never existed."""
         ...
 
     def snapshot(self) -> AccountSnapshot:
@@ -77,7 +77,7 @@ class Broker(Protocol):
         ...
 
     def find(self, intent: OrderIntent) -> Order | None:
-        """What became of the order: None if a complete answer does not know it. Raises BrokerUnavailable."""
+        """The order as it is now; None if a complete answer does not contain it. Raises BrokerUnavailable."""
         ...
 
     def cancel(self, intent: OrderIntent) -> None:
@@ -85,7 +85,7 @@ class Broker(Protocol):
         ...
 
     def recent_orders(self) -> tuple[Order, ...]:
-        """Orders of ours, by order_ref, that have executions the broker still remembers. Raises BrokerUnavailable.
+        """The bot's orders that have executions the broker still remembers. Raises BrokerUnavailable.
 
         Late executions and corrections arrive this way; the book takes from them what it does not have.
         """
@@ -94,5 +94,5 @@ class Broker(Protocol):
 
 class Notifier(Protocol):
     def notify(self, kind: AlertKind, text: str) -> None:
-        """Tell the owner. Never raises, never blocks."""
+        """Notify the owner. Never raises, never blocks."""
         ...

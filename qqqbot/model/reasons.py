@@ -1,8 +1,8 @@
-"""Why nothing was traded, and what the owner is notified of: every code and every kind, in one table.
+"""Why nothing was traded, and what the owner is notified about: every code and every kind, in one table.
 
 An `AlertKind` names what a notification is about, a `Reason` what a failed gate or a failed check amounts to. Both are
 written to files and to --json as the texts below, which therefore never change. Each has a headline and says what the
-owner can do; a reason without advice of its own has that of the alert it leads to.
+owner can do; a reason without advice of its own uses that of the alert it leads to.
 """
 
 from enum import StrEnum
@@ -39,7 +39,7 @@ class AlertKind(StrEnum):
     ORDER_LIMIT = (
         "order_limit",
         "no more orders in this session",
-        "Trading goes on in the next session. To see what made so many: ./bot_control.sh why DATE.",
+        "Trading continues in the next session. To see where they came from: ./bot_control.sh why DATE.",
     )
     ACCOUNT = (
         "account",
@@ -65,7 +65,7 @@ class AlertKind(StrEnum):
     ORDER_REFUSED = "order_refused", "an order was refused", "Read the reason; the next check plans again."
     ORDER_LOST = (
         "order_lost",
-        "what became of an order is not known",
+        "the outcome of an order is not known",
         "If account and book differ, it was executed: answer ./bot_control.sh adopt; leave buys again.",
     )
     SPLIT = "split", "a split was recorded"
@@ -81,7 +81,7 @@ class AlertKind(StrEnum):
 
     @property
     def lasts(self) -> bool:
-        """Whether it is a trouble that goes on until it is over, rather than something that happened once."""
+        """Whether it is a lasting trouble, rather than something that happened once."""
         return self in _LASTING
 
 
@@ -156,4 +156,4 @@ class Reason(StrEnum):
 
 
 ADVICE_OF_CODE = {reason.value: reason.advice for reason in Reason}
-"""code as the files have it -> what to do; a file of a later version may have others"""
+"""code as written in the files -> what to do; a file from a later version may have others"""

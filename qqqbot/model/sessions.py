@@ -86,7 +86,7 @@ class Timetable:
     """When checks are made: every `interval` from a session's open, and at the start of the decision window.
 
     No check falls into the first `quiet` of a session, in which nothing may trade and prices are not settled. `window`
-    is the length of the decision window before the close, None if every check decides. With `always` checks go on,
+    is the length of the decision window before the close, None if every check decides. With `always` checks continue,
     on the same grid, while the exchange is closed.
     """
 
@@ -119,12 +119,12 @@ class Timetable:
 
 
 def session_rows(sessions: Sequence[Session]) -> list[tuple[str, str, str]]:
-    """`sessions` as rows of texts: date, open and close in ISO 8601 UTC."""
+    """`sessions` as rows of strings: date, open and close in ISO 8601 UTC."""
     return [(s.date.isoformat(), s.open.isoformat(), s.close.isoformat()) for s in sessions]
 
 
 def sessions_from_rows(rows: Iterable[Sequence[str]]) -> tuple[Session, ...]:
-    """The inverse of `session_rows`. Raises ValueError for a row that is not one."""
+    """The inverse of `session_rows`. Raises ValueError for an invalid row."""
     return tuple(
         Session(date.fromisoformat(d), datetime.fromisoformat(o), datetime.fromisoformat(c)) for d, o, c in rows
     )

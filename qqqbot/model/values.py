@@ -31,7 +31,7 @@ class Holding(StrEnum):
 
 
 class Mode(StrEnum):
-    """Whose money is moved; rows of different modes never mix."""
+    """What kind of money is moved; rows of different modes never mix."""
 
     DRY_RUN = "dry_run"
     PAPER = "paper"
@@ -151,7 +151,7 @@ class FlipPrices:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """What the rule wants, and what would change its mind."""
+    """What the rule wants, and the prices at which it would want something else."""
 
     target: Holding
     price: float
@@ -163,10 +163,10 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class OrderIntent:
-    """An order as decided. It exists, on disk, before the broker hears of it.
+    """An order as decided. It is on disk before it is sent to the broker.
 
-    `decision_price` is the live price the decision saw, `limit_price` the collar of a marketable limit order. The last
-    four are the numbers that the rule was asked with; the book's row carries them too.
+    `decision_price` is the live price that the decision used, `limit_price` the collar of a marketable limit order. The
+    last four are the rule's inputs; the book's row carries them too.
     """
 
     order_ref: str
@@ -202,7 +202,7 @@ class Fill:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the broker made of an intent. `message` is the broker's own text, if it gave one."""
+    """An order as the broker reports it. `message` is the broker's own text, if it gave one."""
 
     order_ref: str
     status: OrderStatus
@@ -216,7 +216,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class AccountSnapshot:
-    """What the broker says, complete or not at all.
+    """What the broker reports, complete or not at all.
 
     `spendable` is the cash that a buy may use without borrowing; `unsettled` is cash that comes with the settlement of
     earlier sales; `positions` holds whole shares of QQQ and TQQQ, 0 if there are none. `open_order_refs` are orders
@@ -266,7 +266,7 @@ class Portfolio:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The part of the configuration that decisions depend on. Fractions, not per cent; durations in seconds."""
+    """The part of the configuration that decisions depend on. Fractions, not percentages; durations in seconds."""
 
     short_period: int = 30
     long_period: int = 120
@@ -299,7 +299,7 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything that `decide` may look at.
+    """Everything that `decide` may depend on.
 
     `session` is the one that is open now or, while the exchange is closed, the last one that has closed; `expected` are
     the dates of the averaging window's finished sessions, oldest first, as the calendar knows them. `decided_target` is
@@ -338,7 +338,7 @@ class PlannedOrder:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do now. `sentence` is for the owner; `gates` holds every verdict the plan rests on.
+    """What to do now. `sentence` is for the owner; `gates` holds every gate that was checked.
 
     `signal` is None if the prices do not allow one; `target` is the holding being moved to, which is the signal's or
     the one that this session's decision window has fixed, or None. `blocked_by` is the gate that forbids

@@ -1,10 +1,10 @@
-"""The files in logs/: append-only, complete or set aside, readable for ever. Nothing here decides, sends or draws.
+"""The files in logs/: append-only, complete or set aside, readable forever. Nothing here decides, sends or draws.
 
     jsonl         a file of rows that is only ever appended to and synced; a torn last line is set aside
     book, ledger  trades.jsonl, and the fold of its rows into a Portfolio
     journal       orders.jsonl: each order before it is sent, when it was sent, and its outcome
     decisions     decisions.jsonl: one row for each plan, and for each check that failed
-    inputs        inputs.jsonl: what each decision rested on, written, and rebuilt for `replay`
+    inputs        inputs.jsonl: the inputs of each decision, written, and rebuilt for `replay`
     codec         frozen values as JSON, and back
     status_file   status.json, the heartbeat
     halt          the file HALT

@@ -1,8 +1,8 @@
 """The inputs of a decision as plain JSON values and back, exactly, so that the decision can be made again years later.
 
 Driven by the fields of the classes: a field that is added to `Snapshot` or `Rules` later is recorded at once,
-and a record from before it is read with the field's default. Decimals are texts, since a double may not hold their
-places. What stays the same within a session is written once, as a base; a check is written as its difference from it.
+and an older record is read with the field's default. Decimals are strings, since a double may not hold all their
+digits. What does not change within a session is written once, as a base; a check is written as its difference from it.
 """
 
 import base64
@@ -28,7 +28,7 @@ Plain = Any
 """JSON: None, bool, int, finite float, str, list, dict"""
 
 UNREADABLE = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, zlib.error)
-"""What `snapshot_and_rules`, `unpacked` and `merged` raise for what is no record."""
+"""What `snapshot_and_rules`, `unpacked` and `merged` raise for anything that is not a record."""
 
 
 def plain_inputs(snapshot: Snapshot, rules: Rules) -> dict[str, Plain]:
@@ -42,7 +42,7 @@ def snapshot_and_rules(inputs: Mapping[str, Plain]) -> tuple[Snapshot, Rules]:
     assert isinstance(snapshot, Snapshot)
     assert isinstance(rules, Rules)
     if not 1 <= rules.short_period < rules.long_period:
-        raise ValueError(f"no averages are of {rules.short_period} and {rules.long_period} days")
+        raise ValueError(f"averages of {rules.short_period} and {rules.long_period} days are not possible")
     return snapshot, rules
 
 
@@ -58,7 +58,7 @@ def unpacked(text: str) -> Plain:
 
 
 def difference(base: Plain, value: Plain) -> Plain:
-    """What makes `base` into `value`: of objects with the same keys, the keys whose values differ."""
+    """What turns `base` into `value`: for objects with the same keys, the keys with different values."""
     if not (isinstance(base, dict) and isinstance(value, dict)):
         return value
     if base.keys() != value.keys():
@@ -67,7 +67,7 @@ def difference(base: Plain, value: Plain) -> Plain:
 
 
 def merged(base: Plain, change: Plain) -> Plain:
-    """The inverse of `difference`. Raises KeyError for a change of another base."""
+    """The inverse of `difference`. Raises KeyError if the change belongs to another base."""
     if not isinstance(change, dict) or not isinstance(base, dict):
         return change
     if change.keys() == {WHOLE}:
@@ -76,7 +76,7 @@ def merged(base: Plain, change: Plain) -> Plain:
 
 
 def to_plain(value: Any) -> Plain:
-    """`value` of one of the model's types as JSON. Raises TypeError for another one."""
+    """`value`, of one of the model's types, as JSON. Raises TypeError for any other type."""
     match value:
         case Enum():
             return value.value
@@ -94,7 +94,7 @@ def to_plain(value: Any) -> Plain:
             return {str(key): to_plain(item) for key, item in value.items()}
     if is_dataclass(value):
         return {name: to_plain(getattr(value, name)) for name, _, _ in _shape(value.__class__)}
-    raise TypeError(f"{type(value).__name__} has no place in a record")
+    raise TypeError(f"{type(value).__name__} cannot be recorded")
 
 
 def from_plain(kind: Any, value: Plain) -> Any:
@@ -118,7 +118,7 @@ def from_plain(kind: Any, value: Plain) -> Any:
 
 
 def _moment(value: str) -> datetime:
-    """An aware time: another one cannot be compared with them. Raises ValueError, TypeError."""
+    """An aware time: a naive one could not be compared with the others. Raises ValueError, TypeError."""
     found = datetime.fromisoformat(value)
     if found.tzinfo is None:
         raise ValueError(f"expected a time with its offset, found {value}")
@@ -126,7 +126,7 @@ def _moment(value: str) -> datetime:
 
 
 def _object(kind: type, value: Mapping[str, Plain]) -> Any:
-    """Fields that the record lacks get their defaults; a field without one must be there."""
+    """Fields that the record lacks get their defaults; a field without a default is required."""
     missing = [name for name, _, field in _shape(kind) if name not in value and _required(field)]
     if missing:
         raise ValueError(f"the record lacks {', '.join(missing)} of {kind.__name__}")

@@ -1,11 +1,11 @@
-"""Values out of files that an older version may have written: what is missing is None, never an error."""
+"""Values from files that an older version may have written: what is missing is None, never an error."""
 
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-# A time outside of these years is a mistake, and near the ends of what a datetime can be no day may be added to it.
+# A time outside these years is a mistake, and near the limits of datetime not even a day could be added to it.
 FIRST_YEAR, LAST_YEAR = 1970, 9000
 
 
@@ -19,7 +19,7 @@ def sequence(value: Any) -> list[Any]:
 
 
 def number(value: Any) -> float | None:
-    """A finite number; texts, booleans, NaN and integers beyond all floats are none."""
+    """`value` if it is a finite number; None for strings, booleans, NaN and integers too large for a float."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
@@ -30,14 +30,14 @@ def number(value: Any) -> float | None:
 
 
 def text(value: Any) -> str | None:
-    """`value` if it is a text of at least one character."""
+    """`value` if it is a string of at least one character."""
     return value if isinstance(value, str) and value else None
 
 
 def moment(value: Any) -> datetime | None:
-    """An ISO 8601 time as aware UTC; one without an offset is taken as UTC, as all our files are.
+    """An ISO 8601 time as aware UTC; without an offset it is treated as UTC, like all times in our files.
 
-    None outside of the years in which one can reckon with it.
+    None outside the years above.
     """
     if not isinstance(value, str):
         return None

@@ -1,4 +1,4 @@
-"""A line of decisions.jsonl: what a decision rested on and what it came to."""
+"""A line of decisions.jsonl: a decision's inputs and its result."""
 
 import math
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from qqqbot.model.values import SYMBOLS, Plan, Portfolio, Snapshot
 
 
 def decision_values(snapshot: Snapshot, plan: Plan) -> dict[str, Any]:
-    """What a decision rested on and came to, as one flat row of JSON values."""
+    """A decision's inputs and result, as one flat row of JSON values."""
     signal, market, portfolio = plan.signal, snapshot.market, snapshot.portfolio
     return {
         "session": snapshot.session.date.isoformat(),

@@ -23,7 +23,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """The logs folder. `holder` tells the pid that holds the lock file at a path, None if nobody does."""
+    """The logs folder. `holder` returns the pid that holds the lock file at a path, None if nobody does."""
 
     path: Path
     holder: Callable[[Path], int | None]
@@ -85,7 +85,7 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whose rows are shown; rows of modes and accounts never mix. `simulated_prices` marks a demonstration."""
+    """The mode and account shown; rows of different ones never mix. `simulated_prices` marks a demonstration."""
 
     mode: str | None
     account: str | None
@@ -127,8 +127,8 @@ def present(status: Mapping[str, Any], now: datetime) -> datetime:
     return (status.get("simulated_prices") is True and moment(status.get("heartbeat_at"))) or now
 
 
-def whose(who: Identity) -> dict[str, Any]:
-    """What every answer begins with."""
+def identity_values(who: Identity) -> dict[str, Any]:
+    """The keys with which every answer begins."""
     return {
         "schema": SCHEMA,
         "simulated_prices": who.simulated_prices,
@@ -143,5 +143,5 @@ def damage(path: Path, found: Rows) -> tuple[Problem, ...]:
     if found.torn:
         found_damaged.append(Problem(f"{path.name}: the last line is incomplete; it is not shown"))
     if found.garbage:
-        found_damaged.append(Problem(f"{path.name}: {found.garbage} lines are not readable; they are passed over"))
+        found_damaged.append(Problem(f"{path.name}: {found.garbage} lines are not readable; they are skipped"))
     return tuple(found_damaged)

@@ -1,9 +1,9 @@
-"""inputs.jsonl: what each decision rested on, whole, so that today's code can be asked what it would have decided.
+"""inputs.jsonl: the complete inputs of each decision, so that today's code can be asked what it would have decided.
 
-Law of this file: it never stands in the way of a decision. decisions.jsonl is the record that must succeed; this one is
-not synced, and a disk that refuses it is logged once. The finished closes are written once in a session, compressed: a
-base, from which the rows that follow are differences. About 4 MB a year at a check every 15 minutes, so it is kept for
-ever. Reading the inputs of one decision costs the same however large the file is.
+Law of this file: it never prevents a decision. decisions.jsonl is the record that must succeed; this one is not synced,
+and a disk that refuses it is logged once. The finished closes are written once in a session, compressed: a base, from
+which the rows that follow are differences. It grows by about 4 MB a year at a check every 15 minutes, so it is kept
+forever. Reading the inputs of one decision costs the same however large the file is.
 """
 
 import errno
@@ -55,7 +55,7 @@ class Base:
 
 
 class InputLog:
-    """Appends to one file; nothing is open between two rows."""
+    """Appends to one file, which is closed between two rows."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -63,9 +63,9 @@ class InputLog:
         self._failing = False
 
     def record(self, snapshot: Snapshot, rules: Rules, decision: Mapping[str, Any]) -> None:
-        """One row, and before it a base if the session or its finished closes are new. Never raises OSError.
+        """Write one row, and before it a base if the session or its finished closes are new. Never raises OSError.
 
-        `decision` is the decision's own row, whose time, round and account it shares.
+        `decision` is the decision's own row; time, round and account are taken from it.
         """
         who = {key: decision.get(key) for key in OF_THE_DECISION}
         known = self._base
@@ -76,18 +76,18 @@ class InputLog:
             _append(self._path, rows)
             self._base, self._failing = base, False
         except OSError as error:
-            self._base = None  # nothing may refer to a base that is perhaps not there
+            self._base = None  # nothing may refer to a base that may be missing
             if not self._failing:
                 log.error("%s cannot be written, so --replay will miss these checks: %s", self._path.name, error)
             self._failing = True
 
 
 class NotRecorded(Exception):
-    """The inputs are not there or cannot be read; the text says which."""
+    """The inputs are missing or cannot be read; the text says which."""
 
 
 def inputs_at(path: Path, when: datetime, who: Identity, number: float | None = None) -> Inputs:
-    """The inputs of the decision at exactly `when`, of the round `number`; of the last one if none is named.
+    """The inputs of the decision at exactly `when`, in the round `number`; in the last one if `number` is None.
 
     Rounds within one clock tick share their time. Raises NotRecorded, OSError.
     """
@@ -107,10 +107,10 @@ def inputs_at(path: Path, when: datetime, who: Identity, number: float | None = 
     raise NotRecorded("its inputs were not recorded")
 
 
-def reckoned(reckon: Callable[[], Result]) -> Result:
-    """What `reckon` makes of recorded inputs. Raises NotRecorded if they are complete and yet make no sense."""
+def computed(compute: Callable[[], Result]) -> Result:
+    """What `compute` makes of recorded inputs. Raises NotRecorded if they are complete but make no sense."""
     try:
-        return reckon()
+        return compute()
     except (*UNREADABLE, BotError) as error:
         raise NotRecorded(f"its recorded inputs cannot be used: {type(error).__name__}: {error}") from None
 
@@ -141,7 +141,7 @@ def _base(snapshot: Snapshot, rules: Rules) -> Base:
 
 
 def _change(base: Base, snapshot: Snapshot, rules: Rules) -> Plain:
-    """As a difference; the window is not looked through again, it is known to be the base's."""
+    """The inputs as a difference; the window is not compared again, it is known to be the base's."""
     light = replace(snapshot, expected=(), market=replace(snapshot.market, bars=()))
     values = plain_inputs(light, rules)
     known = base.values["snapshot"]
@@ -151,7 +151,7 @@ def _change(base: Base, snapshot: Snapshot, rules: Rules) -> Plain:
 
 
 def _append(path: Path, rows: list[dict[str, Any]]) -> None:
-    """All of `rows` or none. Raises OSError."""
+    """Append all of `rows` or none. Raises OSError."""
     data = "".join(_json(row) + "\n" for row in rows).encode()
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:

@@ -1,8 +1,9 @@
-"""orders.jsonl: what was intended, sent and answered, on disk before the broker hears of it.
+"""orders.jsonl: what was intended, sent and answered; an order is on disk before it is sent to the broker.
 
 An intent without an outcome is unresolved, whatever else is known about it: it may be on the wire. An order_ref is the
 session's date, a tag of this start of the bot, and an ordinal that is unique in the whole file, whatever the mode. The
-tag keeps apart what one account may see of several files: of an emptied folder, a restored backup, a second bot.
+tag keeps the references of several files apart that one account may see: an emptied folder, a restored backup, a
+second bot.
 """
 
 from collections.abc import Mapping
@@ -35,7 +36,7 @@ class OrderJournal:
         self._recent: dict[str, OrderIntent] = {}
 
     def load(self, now: datetime) -> str | None:
-        """Open the file and take its rows in; returns what was set aside. Raises BookDamaged, OSError."""
+        """Open the file and read its rows; returns what was set aside. Raises BookDamaged, OSError."""
         aside = self._file.open(now)
         for number, row in enumerate(self._file.rows(), start=1):
             try:
@@ -49,7 +50,7 @@ class OrderJournal:
         return f"qqqbot-{session:%Y%m%d}-{self._tag}{self._ordinals.get(session.isoformat(), 0) + 1:02d}"
 
     def intended(self, intent: OrderIntent) -> None:
-        """On disk before the broker hears of it. Raises OSError, and then the order must not be sent."""
+        """Write the intent to disk. If it raises OSError, the order must not be sent."""
         values = asdict(intent)
         self._write(values.pop("decided_at"), event="intended", **values)
 
@@ -69,7 +70,7 @@ class OrderJournal:
         )
 
     def decided(self, session: date, target: Holding, now: datetime) -> None:
-        """The target of this session's decision window is settled."""
+        """Record the target that this session's decision window has fixed."""
         self._write(now, event="decided", session=session, target=target)
 
     def unresolved(self) -> tuple[OrderIntent, ...]:
@@ -82,13 +83,13 @@ class OrderJournal:
         return self._decided.get(session.isoformat())
 
     def intent(self, order_ref: str) -> OrderIntent | None:
-        """The intent of one of the newest orders, None for a stranger."""
+        """The intent of one of the newest orders; None for an unknown reference."""
         return self._recent.get(order_ref)
 
     def unfinished(self, booked: Mapping[str, tuple[int, Decimal]]) -> str | None:
         """The symbol of the newest order that has executions, if it was filled only in part; otherwise None.
 
-        `booked` has the shares of each order that are in the book: executions may come after an order's end.
+        `booked` has each order's shares in the book, since executions may come after an order's end.
         """
         for intent in reversed(self._recent.values()):
             shares = booked.get(intent.order_ref, (0, Decimal(0)))[0]

@@ -19,7 +19,7 @@ from qqqbot.model.errors import BookDamaged
 
 SCHEMA = 1
 UNUSABLE = (LookupError, ValueError, TypeError, ArithmeticError, AttributeError)
-"""What reading a row raises if it is JSON and still not a row."""
+"""What reading a row raises if it is valid JSON but not a row."""
 Row = Mapping[str, Any]
 
 
@@ -32,17 +32,17 @@ class AppendOnlyFile:
 
     def open(self, now: datetime) -> str | None:
         """Make the file ready for appending. Returns what was set aside, None if nothing was. Raises OSError."""
-        # Account data: readable by the owner alone.
+        # Account data: readable by the owner only.
         self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self._give_back = weakref.finalize(self, os.close, self._descriptor)
         _sync_folder(self.path.parent)
         return self._set_torn_tail_aside(now)
 
     def append(self, row: Row) -> Row:
-        """One line, on disk when this returns; the row as it will be read back.
+        """Write one line, which is on disk when this returns. Returns the row as it will be read back.
 
-        Raises OSError, and then the file is as it was before; also if another file has taken its place, as a restored
-        backup does.
+        If it raises OSError, the file is as it was before. It also does if another file has taken its place, such as a
+        restored backup.
         """
         self.verify()
         assert self._descriptor is not None
@@ -60,7 +60,7 @@ class AppendOnlyFile:
         return _parsed(line)
 
     def verify(self) -> None:
-        """What is written into a file that was replaced or removed meanwhile is lost with it. Raises OSError."""
+        """Raises OSError if the file was replaced or removed meanwhile: what is written to it would be lost."""
         if self._descriptor is None:
             raise RuntimeError(f"{self.path} was not opened")
         try:
@@ -74,7 +74,7 @@ class AppendOnlyFile:
             )
 
     def rows(self) -> Iterator[Row]:
-        """All complete rows, oldest first, read as a stream. Raises BookDamaged for a complete line that is not one."""
+        """All complete rows, oldest first, read as a stream. Raises BookDamaged for a complete line that is no row."""
         if not self.path.exists():
             return
         with self.path.open("rb") as lines:
@@ -104,7 +104,7 @@ class AppendOnlyFile:
             return None
         torn = os.pread(self._descriptor, size - start, start)
         aside = self.path.with_name(f"{self.path.name}.torn-{now:%Y%m%dT%H%M%S}")
-        with aside.open("ab") as kept:  # not "wb": the same second may have seen another one
+        with aside.open("ab") as kept:  # not "wb": another one may have been set aside in the same second
             kept.write(torn)
         os.ftruncate(self._descriptor, start)
         os.fsync(self._descriptor)
@@ -117,7 +117,7 @@ def _parsed(line: bytes) -> Row:
 
 
 def _sync_folder(folder: Path) -> None:
-    """A new file is lost with its folder's entry, however often the file itself was synced."""
+    """Without this a new file can be lost with its folder's entry, even if the file itself was synced."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -138,9 +138,9 @@ def _start_of_last_line(descriptor: int, size: int) -> int:
 
 
 def _plain(value: Any) -> Any:
-    """Decimals as JSON numbers: their shortest double has every digit that money and prices use."""
+    """Decimals as JSON numbers: the shortest double has every digit that money and prices use."""
     if isinstance(value, Decimal):
         return float(value)
     if isinstance(value, date):  # a datetime is one too
         return value.isoformat()
-    raise TypeError(f"{type(value).__name__} has no place in a record")
+    raise TypeError(f"{type(value).__name__} cannot be recorded")

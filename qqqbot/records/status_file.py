@@ -5,7 +5,7 @@ next_check_at, problem (why the account does not answer) and problem_since, noti
 Once the account is known: mode, account, calendar, last_check and last_signal (rows of decisions.jsonl), portfolio,
 account_says, agrees, halted, failures_in_row, alerts (what is wrong now), flip (see `Flips`).
 
-A value that this start of the daemon does not know yet is null. Files of earlier versions lack keys: read a missing key
+A value that this run of the daemon does not know yet is null. Files of earlier versions lack keys: read a missing key
 as null. `flip` is null until a check has had a signal; earlier versions did not write it.
 """
 
@@ -43,9 +43,9 @@ class Flip:
 
 @dataclass(frozen=True, slots=True)
 class Flips:
-    """As of `seen_at`, when QQQ stood at `seen_price`; the key `flip` has these fields under these names.
+    """As of `seen_at`, when QQQ was at `seen_price`; the key `flip` has these fields under these names.
 
-    `today` holds until `closes_at`, the close of the session of `seen_at`; `coming` holds from then on, in the next
+    `today` applies until `closes_at`, the close of the session of `seen_at`; `coming` applies from then on, in the next
     session, and treats `seen_price` as the close of that day. Either is null if no price would change the answer.
     """
 
@@ -67,7 +67,7 @@ def flip_values(flips: Flips | None) -> dict[str, Any] | None:
 
 
 def flips_in(status: Mapping[str, Any]) -> Flips | None:
-    """The flip prices of a status; None if they are not known: no signal yet, an earlier version, or not readable."""
+    """The flip prices in a status; None if they are not known: no signal yet, an earlier version, or not readable."""
     try:
         found: Flips = from_plain(Flips, status["flip"])
     except UNREADABLE:
@@ -77,7 +77,7 @@ def flips_in(status: Mapping[str, Any]) -> Flips | None:
 
 
 def calendar_values(table: SessionTable | None, now: datetime) -> dict[str, Any] | None:
-    """What the exchange does now and next; None where the table is missing or does not reach `now`."""
+    """What the exchange does now and next; None if the table is missing or does not reach `now`."""
     if table is None or not table.sessions or now >= table.sessions[-1].open:
         return None
     open_now, coming, half = table.open_session(now), table.next_open(now), table.next_half_day(now)
@@ -134,4 +134,4 @@ def _session_values(session: Session) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
         return float(value)
-    raise TypeError(f"{type(value).__name__} has no place in status.json")
+    raise TypeError(f"{type(value).__name__} cannot be written to status.json")

@@ -1,8 +1,8 @@
 """Reading the end of a file at a cost that does not grow with the file, and following one that grows.
 
-Files are read backwards in blocks. What follows the last newline is a line that somebody did not finish writing: it is
-set aside and reported. A line that is not a JSON object is counted and skipped: a view of the record must not die of it
-(the daemon, which must not guess, refuses to start instead).
+Files are read backwards in blocks. What follows the last newline is an unfinished line: it is set aside and reported. A
+line that is not a JSON object is counted and skipped: a view must not fail because of it (the daemon, which must not
+guess, refuses to start instead).
 """
 
 import json
@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 BLOCK_BYTES = 64 * 1024
-# A row of ours has some kilobytes. Longer than this is damage (a hole of zeros after a power cut): given in pieces.
+# A row has a few kilobytes. A longer line is damage (a hole of zeros after a power cut) and is returned in pieces.
 LONGEST_LINE_BYTES = 1024 * 1024
-# Rows of other modes and accounts that are passed over in search of the wanted ones, before giving up.
+# How many rows of other modes and accounts are skipped in search of the wanted ones before giving up.
 PATIENCE_ROWS = 20_000
 POLL_SECONDS = 0.5
 
@@ -36,14 +36,14 @@ class Rows:
 
 
 class RowReader:
-    """JSON objects of a file line by line, counting the lines that are none."""
+    """The JSON objects of a file, line by line; counts the lines that are not one."""
 
     def __init__(self) -> None:
         self.torn = False
         self.garbage = 0
 
     def backwards(self, file: BinaryIO, end: int | None = None) -> Iterator[Row]:
-        """Newest first; of the part before the byte `end`, at which a line begins, if one is given."""
+        """Newest first; only those before the byte `end`, where a line must begin, if it is given."""
         lines = lines_backwards(file, end)
         self.torn = bool(next(lines, b"").strip())
         for line in lines:
@@ -73,9 +73,9 @@ class RowReader:
 
 
 def lines_backwards(file: BinaryIO, end: int | None = None) -> Iterator[bytes]:
-    """Lines without their newlines, the last one first; of the part before the byte `end` if one is given.
+    """Lines without their newlines, the last one first; only those before the byte `end` if it is given.
 
-    The first answer is what follows the last newline: empty if the file ends with one.
+    The first result is what follows the last newline: empty if the file ends with one.
     """
     position = file.seek(0, os.SEEK_END) if end is None else end
     rest = b""
@@ -105,7 +105,7 @@ def last_rows(path: Path, count: int, wanted: Callable[[Row], bool] = any_row) -
 
 
 def last_rows_of(file: BinaryIO, count: int, wanted: Callable[[Row], bool] = any_row) -> Rows:
-    """As `last_rows`, of an open file."""
+    """Like `last_rows`, for an open file."""
     reader = RowReader()
     found: list[Row] = []
     passed_over, whole = 0, True
@@ -121,13 +121,13 @@ def last_rows_of(file: BinaryIO, count: int, wanted: Callable[[Row], bool] = any
 
 
 def last_lines(path: Path, count: int) -> list[str]:
-    """The newest `count` lines of a text, oldest first, an unfinished one included. Raises OSError."""
+    """The newest `count` lines of a text file, oldest first, including an unfinished one. Raises OSError."""
     found: list[bytes] = []
     with path.open("rb", buffering=0) as file:
         for ordinal, line in enumerate(lines_backwards(file)):
             if len(found) == count:
                 break
-            if line or ordinal:  # an empty first answer is no line: the file ends with a newline
+            if line or ordinal:  # an empty first result is not a line: the file ends with a newline
                 found.append(line)
     return [line.decode(errors="backslashreplace") for line in reversed(found)]
 
@@ -135,10 +135,10 @@ def last_lines(path: Path, count: int) -> list[str]:
 def follow(
     newest: Callable[[], Path | None], wait: Callable[[float], bool], backlog: int
 ) -> Iterator[tuple[Path, str]]:
-    """Lines of the newest file as they are written, after the last `backlog` that are there; ends when `wait` says so.
+    """Lines of the newest file as they are written, after the last `backlog` existing ones; ends when `wait` says so.
 
-    A file whose name sorts later takes over once the one before it has been read to its end; one that has become
-    shorter, or another file of the same name, is read from its beginning.
+    A file with a later name takes over once the one before it has been read to its end; one that has become shorter, or
+    was replaced under the same name, is read from its beginning.
     """
     current = newest()
     mark = _Mark()

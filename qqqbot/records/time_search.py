@@ -1,4 +1,4 @@
-"""Finding rows by their time in a file of a million of them: halving the file by byte offsets, not reading it.
+"""Finding rows by their time in a file of a million rows, by bisecting byte offsets instead of reading it.
 
 Rows are in the order of their timestamps unless a clock was set back, so a search for a day starts a little early.
 """
@@ -11,7 +11,7 @@ from typing import BinaryIO
 from qqqbot.records.coerce import moment
 from qqqbot.records.tail import LONGEST_LINE_BYTES, Row, RowReader
 
-# A found offset is exact to a row; below this many bytes reading on is as quick as halving.
+# Within this many bytes, reading on is as quick as bisecting further.
 NEAR_BYTES = 16 * 1024
 
 

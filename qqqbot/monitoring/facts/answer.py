@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from typing import Any
 
-from qqqbot.records.folder import Identity, whose
+from qqqbot.records.folder import Identity, identity_values
 
 MERGED = {"merged": True}
 """metadata of a field that --json merges into the object that holds it"""
@@ -20,7 +20,7 @@ class Answer:
 
 def json_values(answer: Answer) -> dict[str, Any]:
     """`answer` as --json prints it: the fields by their names, times as ISO 8601 in UTC."""
-    return {**whose(answer.who), **_fields(answer)}
+    return {**identity_values(answer.who), **_fields(answer)}
 
 
 def _fields(value: Any) -> dict[str, Any]:

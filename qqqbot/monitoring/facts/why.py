@@ -15,7 +15,7 @@ from qqqbot.monitoring.facts.answer import MERGED, Answer
 from qqqbot.monitoring.facts.replay import differences
 from qqqbot.records.coerce import FIRST_YEAR, LAST_YEAR, mapping, moment, number, sequence, text
 from qqqbot.records.folder import Folder, Identity, damage, identity, present
-from qqqbot.records.inputs import NotRecorded, inputs_at, reckoned
+from qqqbot.records.inputs import NotRecorded, computed, inputs_at
 from qqqbot.records.tail import Row, RowReader, Rows, last_rows
 from qqqbot.records.time_search import offset_of, rows_from
 
@@ -262,7 +262,7 @@ def _again(folder: Folder, row: Row, who: Identity) -> ReplayedDecision:
         if at is None:
             raise NotRecorded("its row has no time")
         snapshot, rules = inputs_at(folder.inputs, at, who, number(row.get("round")))
-        found = reckoned(lambda: differences(row, snapshot, rules))
+        found = computed(lambda: differences(row, snapshot, rules))
     except NotRecorded as problem:
         return replace(told, problem=str(problem))
     return replace(told, same=not found, differences=tuple(found))

@@ -140,7 +140,7 @@ def test_the_same_refusal_is_told_once_an_hour() -> None:
 
 def test_an_order_that_was_lost_is_told_with_the_answer_that_does_not_double_it() -> None:
     line = hears(Event(AlertKind.ORDER_LOST, "BUY 211 QQQ, sent on 2026-11-24", NOW))
-    assert line.startswith("What became of an order is not known: BUY 211 QQQ, sent on 2026-11-24")
+    assert line.startswith("The outcome of an order is not known: BUY 211 QQQ, sent on 2026-11-24")
     assert "./bot_control.sh adopt; leave buys again" in line
 
 

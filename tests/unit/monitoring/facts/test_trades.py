@@ -65,7 +65,7 @@ def test_damage_is_told_and_the_rest_is_shown(logs: LogsFolder) -> None:
     assert len(facts.trades) == 4
     assert facts.notes == (
         "trades.jsonl: the last line is incomplete; it is not shown",
-        "trades.jsonl: 1 lines are not readable; they are passed over",
+        "trades.jsonl: 1 lines are not readable; they are skipped",
     )
 
 
@@ -95,7 +95,7 @@ def test_performance_passes_over_a_row_that_is_none(logs: LogsFolder) -> None:
     logs.rows("trades.jsonl", [*book(), {**IDENTITY, "timestamp": NOW.isoformat(), "side": "BUY"}])
     facts = report.performance(logs.folder, NOW)
     assert facts.trades == 5
-    assert facts.notes == ("trades.jsonl: 1 lines are not readable; they are passed over",)
+    assert facts.notes == ("trades.jsonl: 1 lines are not readable; they are skipped",)
 
 
 def test_performance_of_nothing(logs: LogsFolder) -> None:

@@ -14,7 +14,7 @@ from qqqbot.monitoring.screens import why as why_screen
 from qqqbot.records.codec import packed, unpacked
 from qqqbot.records.decisions import decision_values
 from qqqbot.records.folder import Identity
-from qqqbot.records.inputs import InputLog, NotRecorded, inputs_at, reckoned
+from qqqbot.records.inputs import InputLog, NotRecorded, computed, inputs_at
 from qqqbot.strategy.planning import decide
 from tests.support.builders import DAY, NOW, RULES, new_york, portfolio, snapshot
 from tests.support.monitor_samples import IDENTITY, LogsFolder, as_json, blocked, book_row, decision_row
@@ -292,9 +292,9 @@ def test_a_time_without_its_offset_among_the_inputs_is_no_record(logs: LogsFolde
 def test_averages_of_no_days_among_the_inputs_are_no_record(logs: LogsFolder, short: int, told: str) -> None:
     with_changed_inputs(logs, "rules", "short_period", value=short)
     (again,) = replay(logs.folder, When(), NOW).decisions
-    assert again.problem == f"its recorded inputs cannot be read: no averages are of {told} days"
+    assert again.problem == f"its recorded inputs cannot be read: averages of {told} days are not possible"
 
 
 def test_inputs_that_can_be_read_and_make_no_sense_are_told_as_such() -> None:
     with pytest.raises(NotRecorded, match=r"its recorded inputs cannot be used: ZeroDivisionError: "):
-        reckoned(lambda: 1 // 0)
+        computed(lambda: 1 // 0)
