@@ -9,7 +9,7 @@ from tests.support.price_series import random_prices, write_csv
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_a_pipe_that_is_closed_early_is_no_error(tmp_path: Path) -> None:
+def test_a_pipe_closed_early_is_not_an_error(tmp_path: Path) -> None:
     prices = random_prices(1400, tqqq_first=300)
     files = [write_csv(tmp_path / "qqq.csv", prices.qqq), write_csv(tmp_path / "tqqq.csv", prices.tqqq, prices.first)]
     command = [sys.executable, "-m", "qqqbot.backtest", "--prices", *map(str, files), "--json"]

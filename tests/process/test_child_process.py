@@ -27,7 +27,7 @@ def test_the_answer_of_a_child_is_its_status_output_and_last_words() -> None:
     assert answer.ended == "ended with status 1"
 
 
-def test_only_the_end_of_a_childs_complaints_is_kept() -> None:
+def test_only_the_end_of_a_childs_error_output_is_kept() -> None:
     answer = run_child(child("import sys; sys.stderr.write('x' * (1 << 20))"), 10, never)
     assert len(answer.last_words) == child_process.LAST_WORDS_BYTES
 
@@ -38,11 +38,11 @@ def test_a_child_reads_all_that_it_is_given_while_it_writes() -> None:
     assert run_child(child(echo), 30, never, given).output == given
 
 
-def test_a_child_that_reads_nothing_is_given_what_it_takes() -> None:
+def test_a_child_that_reads_nothing_does_not_block_its_parent() -> None:
     assert run_child(child("print('done')"), 10, never, b"x" * (1 << 20)).output == b"done\n"
 
 
-def test_what_a_child_is_given_is_on_no_command_line_and_in_no_environment() -> None:
+def test_a_childs_input_is_on_no_command_line_and_in_no_environment() -> None:
     show = "import os, sys; print(sys.argv, dict(os.environ))"
     assert b"hunter2" not in run_child(child(show), 10, never, b"hunter2").output
 

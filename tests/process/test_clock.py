@@ -17,7 +17,7 @@ print(SystemClock(stop).wait(3600), flush=True)
 """
 
 
-def test_a_signal_ends_the_sleep_of_a_weekend() -> None:
+def test_a_signal_ends_a_weekends_sleep() -> None:
     with subprocess.Popen([sys.executable, "-c", SLEEPER], cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == "ready\n"

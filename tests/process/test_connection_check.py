@@ -59,7 +59,7 @@ def test_a_cash_account_could_be_traded_and_will_wait_for_settlement(tmp_path: P
     assert "settle on the next business day" in said.text("Account summary")
 
 
-def test_a_dry_run_is_checked_all_the_same_and_said(tmp_path: Path) -> None:
+def test_a_dry_run_is_checked_all_the_same_and_mentioned(tmp_path: Path) -> None:
     with desk(tmp_path) as at:
         said = at.check(dry_run=True, use_interactive_brokers=False)
     assert (said.exit_code, said.notes) == (0, ["Keys", "Precautions"])
@@ -129,7 +129,7 @@ def test_an_unknown_host_is_named(tmp_path: Path) -> None:
     assert "no-such-host.invalid" in out
 
 
-def test_a_mute_gateway_is_known_by_its_silence(tmp_path: Path) -> None:
+def test_a_mute_gateway_is_recognized_by_its_silence(tmp_path: Path) -> None:
     with desk(tmp_path) as at:
         at.gateway.mute()
         said = at.check(patience=HASTY)
@@ -154,7 +154,7 @@ def test_a_gateway_that_closes_at_once_may_not_trust_this_computer(tmp_path: Pat
     assert "Trusted IPs" in said.text("Handshake")
 
 
-def test_another_program_on_the_port_is_quoted(tmp_path: Path) -> None:
+def test_another_program_on_the_port_is_reported_with_what_it_sent(tmp_path: Path) -> None:
     def answer(server: socket.socket) -> None:
         with server.accept()[0] as client:
             client.sendall(b"HTTP/1.1 400 Bad Request\r\nServer: x\r\n\r\n")
@@ -220,7 +220,7 @@ def test_a_time_zone_that_is_not_new_york_is_a_note(tmp_path: Path) -> None:
 # The command
 
 
-def test_a_configuration_that_cannot_be_used_is_exit_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unusable_configuration_exits_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, out = run(tmp_path, {"ib_prot": 4002}, clock=MovedClock(), patience=HASTY)
     assert (code, out) == (2, "")
     assert "did you mean ib_port?" in capsys.readouterr().err
@@ -271,7 +271,7 @@ def bare_python(folder: Path) -> str:
     return str(made)
 
 
-def test_a_python_without_the_packages_starts_the_projects_own(tmp_path: Path) -> None:
+def test_a_python_without_the_packages_starts_the_one_of_the_project(tmp_path: Path) -> None:
     own = tmp_path / "environment" / "bin" / "python"
     own.parent.mkdir(parents=True)
     own.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
@@ -283,7 +283,7 @@ def test_a_python_without_the_packages_starts_the_projects_own(tmp_path: Path) -
     assert "could trade" in out
 
 
-def test_if_nothing_is_set_up_it_says_how_to_do_it(tmp_path: Path) -> None:
+def test_without_a_setup_it_says_how_to_do_it(tmp_path: Path) -> None:
     with IBGateway() as gateway:
         code, out = command(tmp_path, gateway, bare_python(tmp_path), QQQBOT_VENV=str(tmp_path / "nothing"))
     assert code == 1
@@ -303,5 +303,5 @@ def test_a_client_package_that_cannot_be_loaded_fails_the_first_check(tmp_path: 
     assert "Not reached: Host and port, Handshake" in out
 
 
-def test_it_is_not_a_test_of_pytest() -> None:
+def test_pytest_does_not_collect_it() -> None:
     assert [name for name in vars(test_ib_connection) if name.startswith("test")] == []

@@ -55,7 +55,7 @@ def test_real_money_needs_its_key_and_is_named(tmp_path: Path) -> None:
     assert with_key.facts["conclusion"] == "The bot could trade U1234567, REAL MONEY."
 
 
-def test_a_read_only_gateway_fails_and_the_rest_is_checked_as_well(tmp_path: Path) -> None:
+def test_a_read_only_gateway_fails_and_the_rest_is_still_checked(tmp_path: Path) -> None:
     with desk(tmp_path) as at:
         at.gateway.read_only = True
         said = at.check("--what-if")
@@ -93,7 +93,7 @@ def test_an_empty_account_could_trade_nothing_and_a_small_one_little(tmp_path: P
         ("reqContractDetails", "Contracts"),
     ],
 )
-def test_an_answer_without_its_end_is_no_answer(tmp_path: Path, request_kind: str, name: str) -> None:
+def test_an_answer_without_its_end_is_incomplete(tmp_path: Path, request_kind: str, name: str) -> None:
     with desk(tmp_path) as at:
         at.gateway.next_fault(request_kind, "swallow")
         said = at.check(patience=HASTY)
@@ -101,7 +101,7 @@ def test_an_answer_without_its_end_is_no_answer(tmp_path: Path, request_kind: st
     assert "no complete answer came in time" in said.text(name)
 
 
-def test_a_connection_that_breaks_on_the_way_fails_every_later_question(tmp_path: Path) -> None:
+def test_a_connection_that_breaks_midway_fails_every_later_question(tmp_path: Path) -> None:
     with desk(tmp_path) as at:
         at.gateway.next_fault("reqPositions", "drop_before")
         said = at.check(patience=HASTY)
@@ -140,7 +140,7 @@ def test_orders_are_counted_by_their_owner(tmp_path: Path) -> None:
     assert "qqqbot-20261124-01" in ours.text("Open orders")
 
 
-def test_orders_of_another_account_are_not_looked_at(tmp_path: Path) -> None:
+def test_orders_of_another_account_are_ignored(tmp_path: Path) -> None:
     with desk(tmp_path, margin_account("DU1"), margin_account("DU2")) as at:
         at.gateway.foreign_order("QQQ", 10, limit=1, account="DU1")
         said = at.check(ib_account="DU2")
@@ -158,7 +158,7 @@ def test_a_share_that_the_broker_does_not_know_cannot_be_ordered(tmp_path: Path)
     assert "TQQQ: 200: the broker does not know this contract" in said.text("Contracts")
 
 
-def test_two_shares_that_fit_one_description_are_one_too_many(tmp_path: Path) -> None:
+def test_two_shares_that_match_one_description_are_refused(tmp_path: Path) -> None:
     with desk(tmp_path) as at:
         at.gateway.instruments.add(Contract(1, "QQQ"))
         said = at.check()
@@ -185,7 +185,7 @@ def test_delayed_quotes_and_a_refusal_of_them_are_notes(tmp_path: Path, code: in
     assert sentence in said.result("Quotes")["found"]
 
 
-def test_quotes_that_do_not_come_are_a_note(tmp_path: Path) -> None:
+def test_missing_quotes_are_a_note(tmp_path: Path) -> None:
     with desk(tmp_path) as at:
         at.gateway.next_fault("reqMktData", "swallow", times=2)
         said = at.check(patience=HASTY)
@@ -193,7 +193,7 @@ def test_quotes_that_do_not_come_are_a_note(tmp_path: Path) -> None:
     assert "no live price came in time" in said.text("Quotes")
 
 
-def test_the_line_between_gateway_and_broker_is_looked_at(tmp_path: Path) -> None:
+def test_the_line_between_gateway_and_broker_is_checked(tmp_path: Path) -> None:
     with desk(tmp_path) as at, another_thread_loses_the_line(at.gateway):
         at.gateway.next_fault("reqMktData", "swallow", times=2)  # so that there is time for it
         said = at.check(patience=Patience(quotes=1))
@@ -224,7 +224,7 @@ def test_a_what_if_that_is_refused_fails_with_its_reason(tmp_path: Path) -> None
     assert "leveraged exchange traded funds" in said.result("Precautions")["fix"]
 
 
-def test_a_what_if_without_an_answer_may_be_held_by_a_dialog(tmp_path: Path) -> None:
+def test_an_unanswered_what_if_may_be_held_by_a_dialog(tmp_path: Path) -> None:
     with desk(tmp_path) as at:
         at.gateway.next_fault("placeOrder", "swallow")
         said = at.check("--what-if", patience=HASTY)

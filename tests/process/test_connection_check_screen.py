@@ -32,7 +32,7 @@ def test_a_result_is_wrapped_masked_and_coloured_by_its_verdict() -> None:
     assert [line.text.strip() for line in lines[-2:]] == ["a meaning", "Do: a fix"]
 
 
-def test_an_account_id_of_an_unusual_form_is_masked_too() -> None:
+def test_an_unusual_account_id_is_masked_too() -> None:
     assert "XY99887766" not in test_ib_connection._masked("XY99887766 is one of XY99887766", ("XY99887766",))
 
 

@@ -78,7 +78,7 @@ def test_the_daemon_survives_its_terminal_and_keeps_nothing_of_its_caller(bot: C
         assert os.readlink(f"/proc/{pid}/cwd") == str(bot.folder)
 
 
-def test_the_script_leaves_byte_code_alone(bot: Checkout) -> None:
+def test_the_script_does_not_touch_byte_code(bot: Checkout) -> None:
     bot.run("start")
     eventually((bot.folder / "qqqbot" / "__pycache__").exists, "compiled modules are kept")
 
@@ -179,9 +179,7 @@ def test_a_killed_daemon_is_started_again(bot: Checkout) -> None:
     assert bot.daemon() != old
 
 
-def test_a_pid_that_now_belongs_to_a_stranger_is_neither_believed_nor_signalled(
-    bot: Checkout, stranger: "subprocess.Popen[bytes]"
-) -> None:
+def test_a_reused_pid_is_neither_believed_nor_signalled(bot: Checkout, stranger: "subprocess.Popen[bytes]") -> None:
     bot.logs.mkdir()
     (bot.logs / "bot.pid").write_text(f"{stranger.pid}\n")
     (bot.logs / "status.json").write_text(f'{{"state": "running", "pid": {stranger.pid}}}')
@@ -283,7 +281,7 @@ def test_logs_that_cannot_be_made_are_reported_before_anything_starts(bot: Check
     assert "QQQBOT_LOGS names another one" in started.stderr
 
 
-def test_a_lock_that_cannot_be_read_is_not_treated_as_free(bot: Checkout) -> None:
+def test_an_unreadable_lock_is_not_treated_as_free(bot: Checkout) -> None:
     bot.logs.mkdir()
     (bot.logs / "bot.pid").symlink_to(bot.logs / "bot.pid")  # what no user can open, not even root
     started = bot.run("start")
@@ -385,7 +383,7 @@ def test_help_names_every_command(bot: Checkout) -> None:
     assert listed == set(known)
 
 
-def test_every_command_that_needs_the_libraries_has_them_installed_by_the_script(bot: Checkout) -> None:
+def test_the_script_installs_the_libraries_for_every_command_that_needs_them(bot: Checkout) -> None:
     """The script names them: what it does not name must do without."""
     known = Control(place.checkout(bot.script, {}), {}, SystemProcesses()).commands
     named = re.findall(r"^    ([a-z][a-z |\\\n-]*)\)", bot.script.read_text(), re.MULTILINE)

@@ -77,7 +77,7 @@ def crash(bot: Checkout) -> None:
     (tools(bot) / "waiting").touch()
 
 
-def test_stop_and_start_are_systemds(service: Checkout) -> None:
+def test_systemd_handles_stop_and_start(service: Checkout) -> None:
     stopped = service.run("stop")
     assert (stopped.returncode, stopped.stdout, stopped.stderr) == (0, "stopped\n", "")
     assert service.holder() is None
@@ -96,7 +96,7 @@ def test_start_waits_for_the_first_check_of_the_service(service: Checkout) -> No
 
 
 @pytest.mark.parametrize("command", ["restart", "adopt", "leave"])
-def test_the_new_daemon_is_systemds_again(service: Checkout, command: str) -> None:
+def test_the_new_daemon_is_run_by_systemd_again(service: Checkout, command: str) -> None:
     old = service.daemon()
     done = service.run(command)
     assert (done.returncode, done.stderr) == (0, "")
@@ -173,7 +173,7 @@ def test_a_bad_config_stops_no_service(service: Checkout) -> None:
     assert service.daemon() == pid
 
 
-def test_what_the_unit_itself_runs_asks_systemd_nothing(service: Checkout) -> None:
+def test_a_command_run_by_the_unit_itself_does_not_ask_systemd(service: Checkout) -> None:
     service.run("stop")
     forget(service)
     foreground = service.begin("run")
@@ -216,13 +216,13 @@ def test_a_systemd_that_does_not_answer_is_reported_and_the_bot_runs_all_the_sam
     assert service.run("stop").stdout == "stopped\n"
 
 
-def test_a_machine_without_the_unit_is_asked_nothing(machine: Checkout) -> None:
+def test_a_machine_without_the_unit_is_not_queried(machine: Checkout) -> None:
     assert machine.run("start").returncode == 0
     assert machine.run("stop").stdout == "stopped\n"
     assert not (tools(machine) / "calls").exists()
 
 
-def test_odd_folders_are_recognised_in_the_unit(machine: Checkout) -> None:
+def test_unusual_folder_names_are_recognised_in_the_unit(machine: Checkout) -> None:
     """The unit escapes what systemd would read as something else."""
     logs = machine.folder.parent / '50% of "the" logs'
     machine.environment["QQQBOT_LOGS"] = str(logs)

@@ -9,7 +9,7 @@ from tests.support.builders import NOW
 TOKEN = "hunter2hunter2"
 
 
-def test_the_address_is_called() -> None:
+def test_the_address_is_requested() -> None:
     with receiving() as receiver:
         outbox = Ping(receiver.url(TOKEN)).outbox()
         outbox.put(NOW)
@@ -18,7 +18,7 @@ def test_the_address_is_called() -> None:
         assert outbox.failure is None
 
 
-def test_a_failed_call_is_made_again() -> None:
+def test_a_failed_call_is_repeated() -> None:
     with receiving() as receiver:
         receiver.statuses = [500]
         outbox = Ping(receiver.url(TOKEN)).outbox(pauses=(0.01,))
@@ -27,7 +27,7 @@ def test_a_failed_call_is_made_again() -> None:
         outbox.close(10)
 
 
-def test_what_is_wrong_is_told_without_the_address() -> None:
+def test_problems_are_reported_without_the_address() -> None:
     with receiving() as receiver:
         receiver.statuses = [404]
         assert Ping(receiver.url(TOKEN)).problem() == "answered with HTTP status 404"
@@ -37,7 +37,7 @@ def test_what_is_wrong_is_told_without_the_address() -> None:
     assert Ping(f"http://[{TOKEN}/").problem() == "is not an address that can be called"
 
 
-def test_a_host_that_hangs_is_given_up_at_the_deadline() -> None:
+def test_a_hanging_host_is_given_up_at_the_deadline() -> None:
     with receiving() as receiver:
         receiver.hangs = True
         begun = time.monotonic()

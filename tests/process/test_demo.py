@@ -82,7 +82,7 @@ def test_nothing_is_decided_after_the_early_close(logs: Path, printed: str) -> N
     assert all(str(row["timestamp"]) < "2025-11-28T18:00" for row in friday)
 
 
-def test_a_rotation_that_was_cut_in_two_is_finished_once_by_the_next_process(printed: str, logs: Path) -> None:
+def test_an_interrupted_rotation_is_finished_once_by_the_next_process(printed: str, logs: Path) -> None:
     lines = printed.splitlines()
     cut = next(n for n, line in enumerate(lines) if "the process dies between the sell and the buy" in line)
     assert " SELL " in lines[cut - 1]

@@ -75,7 +75,7 @@ def test_the_service_is_installed_enabled_and_started(machine: Checkout) -> None
     assert not any("@" in line for line in lines if not line.startswith(("#", "SystemCallFilter")))
 
 
-def test_systemd_finds_nothing_wrong_with_the_unit(machine: Checkout, tmp_path: Path) -> None:
+def test_systemd_accepts_the_unit(machine: Checkout, tmp_path: Path) -> None:
     """systemd before 254 names the two keys of the back-off; that is all it may say."""
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not here")
@@ -94,7 +94,7 @@ def test_systemd_finds_nothing_wrong_with_the_unit(machine: Checkout, tmp_path: 
     assert done.returncode == 0
 
 
-def test_a_refusal_of_systemd_is_reported_and_leaves_no_half_written_unit(machine: Checkout) -> None:
+def test_a_refusal_by_systemd_is_reported_and_leaves_no_half_written_unit(machine: Checkout) -> None:
     done = machine.run("install-service", SYSTEMCTL_FAILS="yes")
     assert done.returncode == 1
     assert "Failed to connect to bus" in done.stderr
@@ -111,7 +111,7 @@ def test_a_bad_configuration_installs_nothing(machine: Checkout) -> None:
 @pytest.mark.parametrize(
     ("name", "file"), [("QQQBOT_NOTIFY_URLS", "notify_urls.txt"), ("QQQBOT_PING_URL", "ping_url.txt")]
 )
-def test_alarms_that_the_service_would_not_have_are_refused_before_anything_is_installed(
+def test_alarms_the_service_could_not_see_are_refused_before_anything_is_installed(
     machine: Checkout, name: str, file: str
 ) -> None:
     machine.environment[name] = "https://example.invalid/hunter2"
@@ -139,7 +139,7 @@ def test_relative_paths_of_secrets_are_the_callers_in_the_unit_too(machine: Chec
         assert f'Environment="{name}={elsewhere}/{path}"' in lines
 
 
-def test_a_missing_file_of_secrets_installs_nothing(machine: Checkout, tmp_path: Path) -> None:
+def test_a_missing_secrets_file_installs_nothing(machine: Checkout, tmp_path: Path) -> None:
     refused = machine.run("install-service", cwd=tmp_path, QQQBOT_PING_URL_FILE="ping")
     assert refused.returncode == 2
     assert f"{tmp_path}/ping: there is no such file" in refused.stderr
@@ -168,7 +168,7 @@ def test_the_daemon_tells_systemd_when_it_is_ready_and_when_it_stops(checkout: C
 # ---- containers
 
 
-def test_compose_finds_nothing_wrong_with_the_file(tmp_path: Path) -> None:
+def test_compose_accepts_the_file(tmp_path: Path) -> None:
     command = ["docker", "compose"]
     if not shutil.which("docker") or subprocess.run([*command, "version"], capture_output=True, check=False).returncode:
         pytest.skip("docker compose is not here")
@@ -190,7 +190,7 @@ def test_every_service_comes_back_logs_with_a_bound_and_lives_in_new_york(name: 
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_no_service_publishes_a_port_or_is_given_a_secret_but_as_a_file(name: str) -> None:
+def test_no_service_publishes_a_port_and_secrets_are_only_given_as_files(name: str) -> None:
     service = SERVICES[name]
     assert "ports" not in service
     secret = re.compile("PASSWORD|TOKEN|URL")
@@ -300,7 +300,7 @@ def test_in_the_container_an_answer_reaches_the_book_that_is_mounted(
     assert container("monitor.py", "--status").returncode in (1, 3)
 
 
-def test_the_image_runs_as_nobody_special_and_is_judged_by_the_monitor() -> None:
+def test_the_image_runs_without_privileges_and_the_monitor_is_its_health_check() -> None:
     instructions = [line.split(None, 1) for line in DOCKERFILE.splitlines() if re.match(r"[A-Z]+ ", line)]
     after_user = instructions[instructions.index(["USER", "bot"]) :]
     assert {name for name, _ in after_user} <= {"USER", "VOLUME", "STOPSIGNAL", "HEALTHCHECK", "CMD"}

@@ -54,7 +54,7 @@ def test_the_mistakes_can_be_made(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_bot_at_fault_fails_its_drill(name: str, tmp_path: Path) -> None:
+def test_a_faulty_bot_fails_its_drill(name: str, tmp_path: Path) -> None:
     scene, out, fault = SCENES[name], io.StringIO(), FAULTS[name]
     if scene.impossible:
         pytest.skip(scene.impossible)

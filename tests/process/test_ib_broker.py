@@ -60,7 +60,7 @@ def test_several_accounts_want_one_named_and_only_that_one_counts() -> None:
             assert (seen.spendable, dict(seen.positions)) == (Decimal(2000), {"QQQ": 0, "TQQQ": 0})
 
 
-def test_an_unknown_identity_is_no_identity() -> None:
+def test_an_unknown_identity_matches_nothing() -> None:
     clock = MovedClock()
     with gateway_at(clock) as gateway:
         gateway.refuse()
@@ -70,7 +70,7 @@ def test_an_unknown_identity_is_no_identity() -> None:
                 _ = broker.account
 
 
-def test_a_login_that_changes_is_not_traded() -> None:
+def test_a_changed_login_is_not_traded() -> None:
     clock = MovedClock()
     with gateway_at(clock) as gateway, broker_at(gateway, clock) as broker:
         assert broker.identity(5)
@@ -99,7 +99,7 @@ def test_a_snapshot_is_the_accounts_money_and_whole_shares() -> None:
         )
 
 
-def test_a_client_may_have_two_subscriptions_and_ten_snapshots_are_no_trouble() -> None:
+def test_a_client_may_have_two_subscriptions_and_ten_snapshots_at_once() -> None:
     with desk() as at:
         for _ in range(10):
             at.broker.snapshot()
@@ -174,7 +174,7 @@ def test_shares_that_never_follow_a_fill_are_reported_as_they_are() -> None:
         assert at.clock.monotonic() - began < 1
 
 
-def test_orders_of_others_are_seen_by_nobody() -> None:
+def test_orders_of_other_clients_are_not_reported() -> None:
     with desk() as at:
         at.gateway.foreign_order("QQQ", 10, limit=1)
         at.gateway.foreign_order("QQQ", 10, limit=1, order_ref="somebody-1")
@@ -228,7 +228,7 @@ def test_live_quotes_come_or_are_none() -> None:
 
 
 @pytest.mark.parametrize("kind", ["delayed", "none", "competing"])
-def test_quotes_that_are_not_live_are_none_and_not_asked_again_soon(kind: str) -> None:
+def test_quotes_that_are_not_live_are_unusable_and_not_requested_again_soon(kind: str) -> None:
     with desk() as at:
         at.gateway.fractional_size_rules = False
         at.gateway.market_data = kind
@@ -241,7 +241,7 @@ def test_quotes_that_are_not_live_are_none_and_not_asked_again_soon(kind: str) -
         assert len(at.broker.quotes()) == 2
 
 
-def test_a_price_of_minus_one_is_not_a_price() -> None:
+def test_minus_one_is_not_a_price() -> None:
     with desk(timing=HASTY) as at:
         at.gateway.fractional_size_rules = False
         at.gateway.set_quote("QQQ")
@@ -255,7 +255,7 @@ def test_without_a_last_trade_the_middle_of_bid_and_ask_counts() -> None:
         assert at.broker.quotes()["QQQ"].price == 450.0
 
 
-def test_quotes_that_do_not_come_are_not_waited_for_long() -> None:
+def test_missing_quotes_are_not_waited_for_long() -> None:
     with desk(timing=HASTY) as at:
         at.gateway.next_fault("reqMktData", "swallow", times=2)
         began = time.monotonic()

@@ -80,7 +80,7 @@ def test_a_host_that_drops_packets_is_abandoned_in_time() -> None:
             knocking.close()
 
 
-def test_a_gateway_that_accepts_and_never_answers_is_left_in_peace() -> None:
+def test_a_gateway_that_accepts_and_never_answers_is_not_asked_again_and_again() -> None:
     clock = MovedClock()
     timing = Timing(connect=0.15, answer=0.2, pauses=(0.01,), mute_pause=0.5)
     with gateway_at(clock) as gateway:
@@ -114,7 +114,7 @@ def _hang_up(listener: socket.socket) -> None:
             connection.close()
 
 
-def test_a_greeting_in_two_pieces_is_put_together() -> None:
+def test_a_greeting_in_two_pieces_is_joined() -> None:
     clock = MovedClock()
     with gateway_at(clock) as gateway:
         gateway.faults.split_handshake = True
@@ -123,7 +123,7 @@ def test_a_greeting_in_two_pieces_is_put_together() -> None:
             assert gateway.recording.connections == 1
 
 
-def test_connected_is_ids_and_accounts_and_everything_read() -> None:
+def test_connected_means_ids_accounts_and_everything_read() -> None:
     with desk() as at:
         kinds = [kind for kind in at.gateway.recording.kinds() if kind.startswith("req")]
         assert {"reqExecutions", "reqAllOpenOrders", "reqCompletedOrders", "reqPositions"} <= set(kinds)
@@ -161,7 +161,7 @@ def test_a_read_of_exactly_4096_bytes_loses_nothing(size: int, frames: int) -> N
 
 
 @pytest.mark.parametrize("transport", ["glued", "split", "slow"])
-def test_frames_arrive_however_they_are_cut(transport: str) -> None:
+def test_frames_arrive_however_they_are_split(transport: str) -> None:
     with desk() as at:
         at.gateway.faults.transport = transport
         intent = order()
@@ -221,7 +221,7 @@ def test_a_restart_of_the_gateway_is_survived() -> None:
         at.reconnected()
 
 
-def test_a_half_open_connection_is_noticed_by_its_silence() -> None:
+def test_a_half_open_connection_is_detected_by_its_silence() -> None:
     with desk(timing=HASTY) as at:
         at.gateway.go_silent()
         at.reconnected()
@@ -309,7 +309,7 @@ def test_a_stop_cuts_a_wait_for_an_answer_short() -> None:
         assert time.monotonic() - began < 2
 
 
-def test_pauses_grow_and_are_said_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_pauses_grow_and_are_reported_once(caplog: pytest.LogCaptureFixture) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     timing = Timing(connect=1, pauses=(0.0, 0.01, 0.02, 5.0))
@@ -329,7 +329,7 @@ def test_a_refused_question_is_not_ended_by_the_late_end_of_another() -> None:
         assert at.broker.snapshot().spendable == 100_000
 
 
-def test_an_unsolicited_end_of_open_orders_at_the_connect_ends_no_question_of_ours() -> None:
+def test_an_unsolicited_open_order_end_on_connecting_ends_none_of_our_questions() -> None:
     clock = MovedClock()
     with gateway_at(clock) as gateway:
         gateway.foreign_order("QQQ", 10, client_id=1, limit=1, order_ref="qqqbot-20261124-09")
@@ -344,7 +344,7 @@ def client() -> ib_broker.IBGateway:
     return ib_broker.IBGateway(MovedClock(), QUICK, lambda _: None)
 
 
-def test_a_line_that_was_lost_while_everything_was_read_is_not_trusted() -> None:
+def test_a_connection_lost_during_the_first_reading_is_not_trusted() -> None:
     link = client()
     before = link.interruptions()
     link.error(-1, 1100, "lost")
@@ -356,14 +356,14 @@ def test_a_line_that_was_lost_while_everything_was_read_is_not_trusted() -> None
     assert link.interrupted() == ""
 
 
-def test_a_line_that_is_lost_is_not_trusted_however_much_was_read() -> None:
+def test_a_lost_connection_is_not_trusted_however_much_was_read() -> None:
     link = client()
     link.error(-1, 1700000000000, 2110, "broken", "")
     link.trust(link.interruptions())
     assert link.interrupted().startswith("2110: ")
 
 
-def test_errors_of_every_shape_are_understood() -> None:
+def test_errors_in_every_format_are_understood() -> None:
     told: list[Any] = []
     link = ib_broker.IBGateway(MovedClock(), QUICK, told.append)
     for shape in ((5, 201, "no"), (5, 201, "no", "{}"), (5, 0, 201, "no"), (5, 1700000000000, 201, "no", "{}")):
@@ -371,7 +371,7 @@ def test_errors_of_every_shape_are_understood() -> None:
     assert told == [Notice(5, 201, "no")] * 4
 
 
-def test_callbacks_of_another_account_or_instrument_are_not_heard() -> None:
+def test_callbacks_of_another_account_or_instrument_are_ignored() -> None:
     told: list[Any] = []
     link = ib_broker.IBGateway(MovedClock(), QUICK, told.append)
     link.account, link.clientId = "DU1", 1
@@ -393,7 +393,7 @@ def test_callbacks_of_another_account_or_instrument_are_not_heard() -> None:
 
 
 @pytest.mark.parametrize("kind", [2, 3, 4])
-def test_frozen_and_delayed_prices_are_no_live_prices(kind: int) -> None:
+def test_frozen_and_delayed_prices_are_not_live_prices(kind: int) -> None:
     link = client()
     request = link.ask("a price", lambda _: None)
     link.marketDataType(FIRST_REQUEST_ID, kind)

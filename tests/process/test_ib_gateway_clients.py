@@ -169,7 +169,7 @@ def test_ib_async_reads_executions_made_before_it_connected(gateway: IBGateway) 
     with_ib_async(gateway, use)
 
 
-def test_ib_async_is_told_of_a_rejection(gateway: IBGateway) -> None:
+def test_ib_async_receives_a_rejection(gateway: IBGateway) -> None:
     gateway.next_order(reject=(201, "Order rejected - reason:not today"), reject_status="Inactive")
 
     async def use(ib: ib_async.IB) -> None:

@@ -74,7 +74,7 @@ def test_a_client_id_is_free_again_when_its_connection_has_ended(gateway: IBGate
     connected(gateway).stop()
 
 
-def test_a_thirty_third_client_is_not_let_in(gateway: IBGateway) -> None:
+def test_a_thirty_third_client_is_rejected(gateway: IBGateway) -> None:
     clients = [RawClient(gateway, client_id=number) for number in range(32)]
     with socket.create_connection(("127.0.0.1", gateway.port), 3) as one_more:
         assert one_more.recv(1) == b""
@@ -177,7 +177,7 @@ def test_a_nonsensical_protobuf_request_gets_320() -> None:
 
 
 @pytest.mark.parametrize("transport", ["plain", "glued", "split", "slow"])
-def test_a_client_understands_frames_however_they_are_cut(gateway: IBGateway, transport: str) -> None:
+def test_a_client_understands_frames_however_they_are_split(gateway: IBGateway, transport: str) -> None:
     with connected(gateway) as trader:
         gateway.faults.transport = transport
         trader.buy(1, 100)
@@ -185,7 +185,7 @@ def test_a_client_understands_frames_however_they_are_cut(gateway: IBGateway, tr
         assert len(gateway.ledger) == 1
 
 
-def test_a_glued_answer_is_one_send(gateway: IBGateway, raw: RawClient) -> None:
+def test_a_glued_answer_is_sent_in_one_piece(gateway: IBGateway, raw: RawClient) -> None:
     gateway.faults.transport = "glued"
     raw.send(62, "1", "5", "All", "NetLiquidation,TotalCashValue")
     time.sleep(0.05)

@@ -239,7 +239,7 @@ def test_a_halted_symbol_trades_when_it_resumes(gateway: IBGateway, trader: Trad
     trader.wait("execDetails")
 
 
-def test_an_order_can_stay_open_after_a_partial_fill(gateway: IBGateway, trader: Trader) -> None:
+def test_an_order_may_stay_open_after_a_partial_fill(gateway: IBGateway, trader: Trader) -> None:
     gateway.next_order(slices=(40,), keeps_rest_open=True)
     gateway.next_order(fills=False)
     trader.buy(1, 100)
@@ -373,7 +373,7 @@ def test_the_same_id_and_reference_again_modify_a_live_order(gateway: IBGateway,
     assert len(gateway.orders) == 1
 
 
-def test_a_what_if_order_is_answered_once_and_is_no_order(gateway: IBGateway, trader: Trader) -> None:
+def test_a_what_if_order_is_answered_once_and_is_not_an_order(gateway: IBGateway, trader: Trader) -> None:
     trader.buy(1, 100, whatIf=True)
     assert settle(trader) == ["openOrder PreSubmitted with commission"]
     state = trader.all("openOrder")[0][3]
@@ -458,7 +458,9 @@ def test_executions_are_filtered_and_are_of_today_only(gateway: IBGateway, trade
     ("form", "text"),
     [("zone", "20260406 12:00:00 US/Eastern"), ("utc", "20260406-16:00:00"), ("old", "20260406  12:00:00")],
 )
-def test_the_time_of_an_execution_has_three_forms(gateway: IBGateway, trader: Trader, form: str, text: str) -> None:
+def test_the_time_of_an_execution_may_have_three_formats(
+    gateway: IBGateway, trader: Trader, form: str, text: str
+) -> None:
     gateway.desk.time_form = form
     trader.buy(1, 1)
     trader.wait("execDetails")

@@ -67,7 +67,7 @@ def test_an_order_is_executed_or_not_as_the_fault_says(
     assert bool(trader.all("execDetails")) == (fault == "then_drop")
 
 
-def test_what_was_missed_is_read_after_coming_back(gateway: IBGateway, trader: Trader) -> None:
+def test_missed_events_are_read_after_a_reconnect(gateway: IBGateway, trader: Trader) -> None:
     gateway.next_fault("placeOrder", "drop_after")
     trader.buy(1, 100, orderRef="lost")
     trader.wait("connectionClosed")
@@ -112,7 +112,7 @@ def test_a_cancel_in_the_shape_of_another_version_is_silently_ignored(
     assert raw.read_until("error").values["errorCode"] == "202"
 
 
-def test_a_request_that_cannot_be_read_gets_320(gateway: IBGateway, raw: RawClient) -> None:
+def test_an_unreadable_request_gets_320(gateway: IBGateway, raw: RawClient) -> None:
     raw.send("62", "1", "5", "All")
     assert raw.read_until("error").values["errorCode"] == "320"
     raw.send("62", "1", "five", "All", "NetLiquidation")
@@ -140,9 +140,7 @@ def test_a_read_only_gateway_answers_321_and_no_end_marker(gateway: IBGateway, t
     assert gateway.orders == []
 
 
-def test_fills_while_the_line_is_down_are_reported_only_on_request_when_it_is_back(
-    gateway: IBGateway, trader: Trader
-) -> None:
+def test_fills_during_an_outage_are_reported_only_on_request_afterwards(gateway: IBGateway, trader: Trader) -> None:
     trader.buy(1, 100, lmtPrice=445)
     trader.wait("orderStatus")
     gateway.lose_line()
@@ -164,7 +162,7 @@ def test_fills_while_the_line_is_down_are_reported_only_on_request_when_it_is_ba
 
 
 @pytest.mark.parametrize(("kept", "trades"), [(True, 1), (False, 0)])
-def test_orders_sent_while_the_line_is_down_are_kept_or_vanish(
+def test_orders_sent_during_an_outage_are_kept_or_vanish(
     gateway: IBGateway, trader: Trader, kept: bool, trades: int
 ) -> None:
     gateway.desk.keeps_orders_while_down = kept
@@ -223,7 +221,7 @@ def test_everything_received_and_sent_is_recorded(gateway: IBGateway, trader: Tr
     assert gateway.recording.bytes_received[1] == received + len(b"API\0") + 4 + len("v100..157")
 
 
-def test_a_bug_of_the_gateway_is_raised_in_the_test_that_met_it() -> None:
+def test_a_bug_in_the_gateway_is_raised_in_the_test_that_hit_it() -> None:
     def broken_clock() -> datetime:
         raise ZeroDivisionError
 

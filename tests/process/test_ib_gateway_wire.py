@@ -119,13 +119,13 @@ def test_any_payload_is_a_request_or_malformed(payload: bytes, version: int) -> 
 
 @pytest.mark.parametrize("version", [157, 176, 187, 200, 201, 203, 204, 206, 208, 226])
 @pytest.mark.parametrize("kind", [kind for kind in INCOMING if not kind.startswith("accountUpdateMulti")])
-def test_the_codec_reads_what_it_writes(kind: str, version: int) -> None:
+def test_the_codec_reads_back_what_it_writes(kind: str, version: int) -> None:
     data = codec.encode(Message(kind, {"reqId": 5, "orderId": 6}), version)
     assert int.from_bytes(data[:4]) == len(data) - 4
     assert codec.decode_message(data[4:], version).kind == kind
 
 
-def test_a_text_request_with_a_field_too_few_or_too_many_is_malformed() -> None:
+def test_a_text_request_with_one_field_too_few_or_too_many_is_malformed() -> None:
     for fields in (b"63\x001\x00", b"63\x001\x0055\x00again\x00"):
         with pytest.raises(Malformed):
             codec.decode_request(fields, 157)

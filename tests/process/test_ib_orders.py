@@ -49,7 +49,7 @@ def test_a_limit_order_carries_its_collar() -> None:
 
 @pytest.mark.parametrize("sequence", ["usual", "status_first", "no_status", "commission_first"])
 @pytest.mark.parametrize("disturbed", ["plain", "doubled", "shuffled"])
-def test_however_the_callbacks_come_the_order_is_the_same(sequence: str, disturbed: str) -> None:
+def test_the_order_is_the_same_however_the_callbacks_arrive(sequence: str, disturbed: str) -> None:
     with desk() as at:
         at.gateway.faults.doubled = disturbed == "doubled"
         at.gateway.faults.shuffled = 11 if disturbed == "shuffled" else None
@@ -74,7 +74,7 @@ def test_a_part_is_not_the_whole() -> None:
         assert (done.status, done.filled) == (CANCELLED, 40)
 
 
-def test_an_order_that_was_made_smaller_at_the_broker_is_done_with_what_was_filled() -> None:
+def test_an_order_reduced_at_the_broker_is_done_with_what_was_filled() -> None:
     with desk() as at:
         at.gateway.next_order(reduced_to=60, slices=(40,), notices=((481, "size reduced"),))
         intent = order()
@@ -84,7 +84,7 @@ def test_an_order_that_was_made_smaller_at_the_broker_is_done_with_what_was_fill
         assert done.message == "the order was made smaller at the broker: 60 of 100"
 
 
-def test_what_is_known_of_yesterdays_order_is_not_believed_to_be_all_of_it() -> None:
+def test_what_is_known_about_yesterdays_order_is_not_treated_as_complete() -> None:
     """The answer of the next day has none of its executions: the rest may have been filled."""
     with desk() as at:
         at.gateway.next_order(slices=(40,), keeps_rest_open=True)
@@ -119,7 +119,7 @@ def test_a_late_commission_is_waited_for() -> None:
         assert done.fills[0].commission == 1
 
 
-def test_a_commission_that_never_comes_is_not_waited_for_for_ever() -> None:
+def test_a_commission_that_never_arrives_is_not_waited_for_for_ever() -> None:
     with desk() as at:
         at.gateway.next_order(commission="never")
         intent = order()
@@ -130,7 +130,7 @@ def test_a_commission_that_never_comes_is_not_waited_for_for_ever() -> None:
         assert (done.status, done.fills[0].commission) == (FILLED, None)
 
 
-def test_a_commission_that_comes_after_the_end_is_in_recent_orders() -> None:
+def test_a_commission_that_arrives_after_the_order_ended_is_in_recent_orders() -> None:
     with desk() as at:
         at.gateway.next_order(commission="never")
         intent = order()
@@ -168,7 +168,7 @@ def test_a_refusal_ends_an_order_that_was_never_open(code: int) -> None:
 
 
 @pytest.mark.parametrize("status", ["Inactive", "Cancelled"])
-def test_a_refusal_that_is_also_reported_as_a_status_is_one_refusal(status: str) -> None:
+def test_a_refusal_also_reported_as_a_status_counts_once(status: str) -> None:
     with desk() as at:
         at.gateway.next_order(reject=(201, "no funds"), reject_status=status)
         intent = order()
@@ -251,7 +251,7 @@ def test_the_exchange_may_cancel_on_its_own() -> None:
         assert (done.status, "price band" in done.message) == (CANCELLED, True)
 
 
-def test_an_order_that_is_held_until_the_open_works_on() -> None:
+def test_an_order_held_until_the_open_is_still_working() -> None:
     with desk() as at:
         at.gateway.set_open(False)
         intent = order()
@@ -261,7 +261,7 @@ def test_an_order_that_is_held_until_the_open_works_on() -> None:
         assert at.done(intent).status is FILLED
 
 
-def test_an_order_that_a_dialog_holds_is_unknown_and_then_absent() -> None:
+def test_an_order_held_by_a_dialog_is_unknown_and_then_absent() -> None:
     with desk() as at:
         at.gateway.next_order(silent=True)
         intent = order()

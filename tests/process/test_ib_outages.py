@@ -47,7 +47,7 @@ def test_an_order_is_sent_once() -> None:
 
 
 @pytest.mark.parametrize("fault", ["drop_after", "half_open_after", "restart_after", "then_drop", "lose_answer"])
-def test_an_order_whose_answer_is_lost_is_found(fault: str) -> None:
+def test_an_order_with_a_lost_answer_is_found(fault: str) -> None:
     with desk(timing=HASTY) as at:
         at.gateway.next_fault("placeOrder", fault)
         intent = order()
@@ -70,7 +70,7 @@ def test_an_order_that_the_gateway_never_took_is_absent_in_the_end(fault: str) -
 
 
 @pytest.mark.parametrize("fills", [0, 1, 2])
-def test_fills_while_we_were_away_are_read_when_we_are_back(fills: int) -> None:
+def test_fills_during_an_outage_are_read_after_it(fills: int) -> None:
     with desk() as at:
         at.gateway.next_order(slices=(40, 60), delay=0.05, slice_delay=0.05, drop_after_fill=fills or None)
         intent = order()
@@ -102,14 +102,14 @@ def test_a_new_process_finds_the_order_of_the_old_one() -> None:
             assert at.done(cancelled).status is CANCELLED
 
 
-def test_on_the_next_day_nobody_knows_yesterdays_order() -> None:
+def test_yesterdays_order_is_unknown_the_next_day() -> None:
     with desk() as at:
         intent = replace(order(number=5), session=NOW.date())
         at.clock.move(24 * 3600)
         assert at.looked_for(intent, 60) is None
 
 
-def test_while_the_gateways_line_is_lost_nothing_is_said_and_nothing_sent() -> None:
+def test_while_the_gateway_has_lost_its_line_nothing_is_reported_and_nothing_sent() -> None:
     with desk() as at:
         intent = order()
         at.broker.submit(intent)
@@ -125,7 +125,7 @@ def test_while_the_gateways_line_is_lost_nothing_is_said_and_nothing_sent() -> N
 
 
 @pytest.mark.parametrize(("lost", "kept"), [(1100, True), (1100, False), (2110, True)])
-def test_what_happened_while_the_line_was_lost_is_read_before_anything_is_served(lost: int, kept: bool) -> None:
+def test_events_during_an_outage_are_read_before_anything_is_served(lost: int, kept: bool) -> None:
     with desk() as at:
         at.gateway.next_order(fills=False)
         intent = order()

@@ -28,7 +28,7 @@ def test_a_rotation_is_finished_within_its_check(tmp_path: Path, limit: bool) ->
         assert sides == [("BUY", "QQQ"), ("SELL", "QQQ"), ("BUY", "TQQQ"), ("SELL", "TQQQ")]
 
 
-def test_a_settled_account_asks_for_nothing_more(tmp_path: Path) -> None:
+def test_a_settled_account_needs_nothing_more(tmp_path: Path) -> None:
     with trading(tmp_path) as trader:
         for _ in range(3):
             trader.check(Holding.QQQ)
@@ -45,7 +45,7 @@ def test_partial_fills_are_completed(tmp_path: Path) -> None:
         trader.assert_true_to_the_gateway()
 
 
-def test_an_order_that_stops_half_way_is_cancelled_and_the_rest_bought(tmp_path: Path) -> None:
+def test_a_partly_filled_order_is_cancelled_and_the_rest_bought(tmp_path: Path) -> None:
     with trading(tmp_path) as trader:
         trader.at.gateway.next_order(slices=(100,), keeps_rest_open=True)
         trader.settle(Holding.QQQ)
@@ -54,7 +54,7 @@ def test_an_order_that_stops_half_way_is_cancelled_and_the_rest_bought(tmp_path:
         trader.assert_true_to_the_gateway()
 
 
-def test_an_order_that_nobody_fills_is_cancelled_and_tried_again_by_the_next_check(tmp_path: Path) -> None:
+def test_an_unfilled_order_is_cancelled_and_tried_again_by_the_next_check(tmp_path: Path) -> None:
     with trading(tmp_path) as trader:
         trader.at.gateway.next_order(fills=False)
         trader.check(Holding.QQQ)
@@ -65,7 +65,7 @@ def test_an_order_that_nobody_fills_is_cancelled_and_tried_again_by_the_next_che
         trader.assert_true_to_the_gateway()
 
 
-def test_an_order_that_was_made_smaller_at_the_broker_is_followed_by_one_for_the_rest(tmp_path: Path) -> None:
+def test_an_order_reduced_at_the_broker_is_followed_by_one_for_the_rest(tmp_path: Path) -> None:
     with trading(tmp_path) as trader:
         trader.at.gateway.next_order(reduced_to=100, notices=((481, "size reduced"),))
         trader.check(Holding.QQQ)
@@ -90,7 +90,7 @@ def test_a_refused_order_is_not_tried_again_in_the_same_check(tmp_path: Path, st
 
 @pytest.mark.parametrize("fault", ["drop_after", "restart_after", "half_open_after", "lose_answer", "then_drop"])
 @pytest.mark.parametrize("nth", [1, 2, 3])
-def test_a_lost_answer_makes_no_second_order(tmp_path: Path, fault: str, nth: int) -> None:
+def test_a_lost_answer_causes_no_second_order(tmp_path: Path, fault: str, nth: int) -> None:
     """At the first buy, at the sell and at the second buy of a rotation."""
     with trading(tmp_path, hasty=True) as trader:
         for number, target in enumerate((Holding.QQQ, Holding.TQQQ), start=1):
@@ -118,7 +118,7 @@ def test_an_order_that_was_never_taken_is_sent_again_only_after_it_is_known_to_b
         trader.assert_true_to_the_gateway()
 
 
-def test_a_line_that_is_lost_in_a_rotation_leaves_one_order_and_its_outcome(tmp_path: Path) -> None:
+def test_a_connection_lost_in_a_rotation_leaves_one_order_and_its_outcome(tmp_path: Path) -> None:
     with trading(tmp_path) as trader:
         gateway = trader.at.gateway
         gateway.next_order(fills=False)
@@ -209,7 +209,7 @@ def test_a_new_process_continues_where_the_old_one_died(tmp_path: Path) -> None:
             new.close()
 
 
-def test_a_fill_that_nobody_read_on_its_day_is_reported_as_lost_and_not_as_refused(tmp_path: Path) -> None:
+def test_a_fill_nobody_read_on_its_day_is_reported_as_lost_and_not_as_refused(tmp_path: Path) -> None:
     """The machine dies after the order and is started the next morning, when the gateway lists that day alone."""
     clock = MovedClock()
     with gateway_at(clock) as gateway:

@@ -58,7 +58,7 @@ def test_a_read_that_is_followed_by_silence_loses_nothing(size: int) -> None:
 @pytest.mark.parametrize(
     "said", [b"HTTP/1.1 400 Bad Request\r\n\r\n", frame(b"hello"), frame(b"a\x00b\x00c\x00"), frame(b"a\x00b\x00")]
 )
-def test_what_is_not_a_greeting_is_reported(said: bytes) -> None:
+def test_anything_but_a_greeting_is_reported(said: bytes) -> None:
     with connected() as (transport, other, ends):
         other.sendall(said)
         with pytest.raises(OSError, match="not a gateway"):
@@ -66,14 +66,14 @@ def test_what_is_not_a_greeting_is_reported(said: bytes) -> None:
         assert "is not a gateway" in ends[0]
 
 
-def test_a_greeting_that_would_never_end_is_not_waited_for() -> None:
+def test_an_endless_greeting_is_not_waited_for() -> None:
     with connected() as (transport, other, _):
         other.sendall(struct.pack(">I", LONGEST_GREETING + 1))
         with pytest.raises(OSError, match="not a gateway"):
             transport.recvMsg()
 
 
-def test_the_other_end_going_away_is_an_end() -> None:
+def test_a_disconnect_by_the_peer_ends_the_connection() -> None:
     with connected() as (transport, other, ends):
         other.sendall(GREETING)
         transport.recvMsg()
@@ -105,7 +105,7 @@ def test_a_message_is_sent_whole_or_the_connection_ends() -> None:
         assert (transport.attempts, ends) == (1, [])
 
 
-def test_a_send_that_breaks_may_have_left() -> None:
+def test_a_failed_send_may_have_gone_out() -> None:
     with connected() as (transport, other, ends):
         other.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         other.close()
@@ -121,7 +121,7 @@ def test_small_messages_are_not_held_back() -> None:
         assert transport.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
-def test_the_gateways_limit_of_messages_is_kept() -> None:
+def test_the_gateways_message_limit_is_kept() -> None:
     with connected() as (transport, _, _):
         began = time.monotonic()
         for _ in range(MOST_SENDS_A_SECOND + 1):

@@ -25,7 +25,7 @@ def run(python: str, cap: int, *files: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("package", ["ibapi", "ibapi.client"])
-def test_a_client_that_cannot_be_loaded_is_a_sentence_and_no_trace(package: str) -> None:
+def test_a_client_that_cannot_be_loaded_gives_a_sentence_and_no_traceback(package: str) -> None:
     """Not installed, or installed without the protobuf that it needs."""
     program = f"""
 import sys

@@ -52,7 +52,7 @@ time.sleep(0.1)
 """
 
 
-def test_a_killed_holder_holds_nothing_even_while_its_child_lives(tmp_path: Path) -> None:
+def test_a_killed_process_holds_no_lock_even_while_its_child_lives(tmp_path: Path) -> None:
     path = tmp_path / "bot.pid"
     process = other_process(path, "child")
     assert process.stdout is not None
@@ -68,7 +68,7 @@ def test_a_killed_holder_holds_nothing_even_while_its_child_lives(tmp_path: Path
         process.stdout.close()
 
 
-def test_a_lock_that_somebody_else_has_meanwhile_is_not_taken_from_it(tmp_path: Path) -> None:
+def test_a_lock_acquired_by_another_process_meanwhile_is_not_taken_from_it(tmp_path: Path) -> None:
     path = tmp_path / "bot.pid"
     with Lock(path) as lock:
         path.unlink()

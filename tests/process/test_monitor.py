@@ -58,19 +58,19 @@ def of(logs: LogsFolder, *arguments: str) -> "subprocess.CompletedProcess[str]":
     return run("--logs-dir", str(logs.path), *arguments)
 
 
-def test_a_healthy_daemon_is_exit_0(logs: LogsFolder) -> None:
+def test_a_healthy_daemon_exits_with_0(logs: LogsFolder) -> None:
     done = of(logs)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith("DRY RUN: simulated account, no order can reach a broker\n")
     assert "Problems    none\n" in done.stdout
 
 
-def test_a_stale_heartbeat_is_exit_1(logs: LogsFolder) -> None:
+def test_a_stale_heartbeat_exits_with_1(logs: LogsFolder) -> None:
     beat(logs, heartbeat_at=(CLOCK.now() - timedelta(minutes=4)).isoformat())
     assert of(logs, "--status").returncode == 1
 
 
-def test_a_free_lock_is_exit_1_unless_it_said_goodbye(tmp_path: Path) -> None:
+def test_a_free_lock_exits_with_1_unless_the_daemon_said_that_it_stopped(tmp_path: Path) -> None:
     dead = LogsFolder(tmp_path / "logs")
     dead.text("bot.pid", f"{os.getpid()}\n")
     beat(dead)
@@ -79,25 +79,25 @@ def test_a_free_lock_is_exit_1_unless_it_said_goodbye(tmp_path: Path) -> None:
     assert of(dead, "--status").returncode == 3
 
 
-def test_never_started_is_exit_3_and_says_how_to_start(tmp_path: Path) -> None:
+def test_never_started_exits_with_3_and_says_how_to_start(tmp_path: Path) -> None:
     done = run("--status", "--logs-dir", str(tmp_path / "nowhere"))
     assert done.returncode == 3
     assert "./bot_control.sh start" in done.stdout
 
 
-def test_a_halt_is_exit_4(logs: LogsFolder) -> None:
+def test_a_halt_exits_with_4(logs: LogsFolder) -> None:
     logs.text("HALT", "by hand: a look first\n")
     done = of(logs, "--status")
     assert done.returncode == 4
     assert "Trading is halted: by hand: a look first" in done.stdout
 
 
-def test_a_book_that_differs_is_exit_4(logs: LogsFolder) -> None:
+def test_a_book_that_differs_exits_with_4(logs: LogsFolder) -> None:
     beat(logs, last_check=blocked("book", "they differ", "LedgerMismatch"))
     assert of(logs, "--status").returncode == 4
 
 
-def test_an_account_that_does_not_answer_while_decisions_are_due_is_exit_5(logs: LogsFolder) -> None:
+def test_an_account_that_does_not_answer_while_decisions_are_due_exits_with_5(logs: LogsFolder) -> None:
     now, hour = CLOCK.now(), timedelta(hours=1)
     session = {"open": (now - hour).isoformat(), "close": (now + hour).isoformat()}
     gone = {"problem": "nothing listens there", "problem_since": (now - hour).isoformat()}
@@ -108,14 +108,14 @@ def test_an_account_that_does_not_answer_while_decisions_are_due_is_exit_5(logs:
 
 
 @pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
-def test_a_day_that_no_record_can_be_of_is_refused_in_words(logs: LogsFolder, day: str) -> None:
+def test_a_day_that_cannot_have_records_is_refused_in_words(logs: LogsFolder, day: str) -> None:
     done = of(logs, "--why", day)
     assert done.returncode == 2
     assert f"expected a date like 2026-11-25 (of 1970 to 9000), a time like 15:45, or both, found {day}" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_status_of_rubbish_is_said_without_a_traceback(logs: LogsFolder) -> None:
+def test_a_garbage_status_is_reported_without_a_traceback(logs: LogsFolder) -> None:
     logs.text("status.json", '{"state": "run')
     done = of(logs)
     assert "status.json is empty or damaged" in done.stdout
@@ -214,7 +214,7 @@ def test_limit_and_lines_choose_how_much(logs: LogsFolder) -> None:
     ],
     ids=" ".join,
 )
-def test_a_wrong_argument_is_exit_2_in_a_sentence(tmp_path: Path, arguments: list[str]) -> None:
+def test_a_wrong_argument_exits_with_2_and_a_sentence(tmp_path: Path, arguments: list[str]) -> None:
     done = run(*arguments, "--logs-dir", str(tmp_path))
     assert done.returncode == 2
     assert done.stderr
@@ -225,7 +225,7 @@ def test_the_folder_may_come_from_the_environment(logs: LogsFolder) -> None:
     assert json.loads(run("--trades", "--json", QQQBOT_LOGS=str(logs.path)).stdout)["trades"]
 
 
-def test_a_reader_that_leaves_early_is_no_error(logs: LogsFolder) -> None:
+def test_a_reader_that_closes_early_is_no_error(logs: LogsFolder) -> None:
     logs.rows("trades.jsonl", [book_row("BUY", "QQQ", 1, 500.0, NOW)] * 20_000)
     command = [sys.executable, str(ROOT / "monitor.py"), "--logs-dir", str(logs.path), "--trades", "--limit", "20000"]
     # Unbuffered output swallows the error by itself.

@@ -114,7 +114,7 @@ def test_a_message_that_no_channel_accepts_is_not_called_accepted_and_every_chan
             until(lambda: (sent.failure or "").startswith("channel 2 (json) cannot be reached; try"))
 
 
-def test_many_channels_that_hang_are_closed_in_the_time_of_one() -> None:
+def test_many_hanging_channels_are_closed_in_the_time_of_one() -> None:
     accepted = Acceptances()
     with receiving() as receiver:
         receiver.hangs = True
@@ -136,7 +136,7 @@ def test_many_channels_that_hang_are_closed_in_the_time_of_one() -> None:
         (f"json://{TOKEN}.invalid/", "cannot be reached"),
     ],
 )
-def test_what_is_wrong_is_told_without_the_address(url: str, problem: str) -> None:
+def test_problems_are_reported_without_the_address(url: str, problem: str) -> None:
     channel = Channel(2, url)
     accepted = Acceptances()
     told = channel.deliver((MESSAGE, accepted))
@@ -146,7 +146,7 @@ def test_what_is_wrong_is_told_without_the_address(url: str, problem: str) -> No
     assert TOKEN not in told
 
 
-def test_a_receiver_that_hangs_is_given_up_at_the_deadline() -> None:
+def test_a_hanging_receiver_is_given_up_at_the_deadline() -> None:
     with receiving() as receiver:
         receiver.hangs = True
         begun = time.monotonic()
@@ -194,7 +194,7 @@ def test_the_heavy_library_stays_in_the_child() -> None:
 # ---- the notifier over real channels
 
 
-def test_a_halt_is_told_over_real_channels_once_one_of_them_works(tmp_path: Path) -> None:
+def test_a_halt_is_sent_over_real_channels_once_one_of_them_works(tmp_path: Path) -> None:
     world = World(tmp_path)
     with receiving() as phone:
         phone.statuses = [503] * 2
@@ -214,7 +214,7 @@ def test_a_halt_is_told_over_real_channels_once_one_of_them_works(tmp_path: Path
         assert phone.titles() == [f"{WHO}: Trading is stopped"] * 3
 
 
-def test_a_stop_in_the_middle_of_a_delivery_leaves_it_to_the_next_process(tmp_path: Path) -> None:
+def test_a_stop_during_a_delivery_leaves_it_to_the_next_process(tmp_path: Path) -> None:
     world = World(tmp_path)
     with receiving() as phone:
         life = Life(world)
@@ -237,7 +237,7 @@ def test_a_stop_in_the_middle_of_a_delivery_leaves_it_to_the_next_process(tmp_pa
 # ---- the child
 
 
-def test_a_job_that_is_nonsense_is_a_failure_that_quotes_nothing() -> None:
+def test_a_nonsensical_job_is_a_failure_that_quotes_nothing() -> None:
     with pytest.raises(ChildFailed) as failed:
         ChildJobs().run("notifications.deliver", {TOKEN: TOKEN}, 30)
     assert str(failed.value) == "the process ended with status 1 and without an answer"
@@ -250,7 +250,7 @@ def test_an_aborted_runner_starts_no_child() -> None:
         jobs.run("notifications.deliver", {}, 30)
 
 
-def test_a_child_whose_parent_died_ends_by_itself() -> None:
+def test_a_child_whose_parent_died_ends_on_its_own() -> None:
     """Its own alarm: the deadline, here 0 s, and its grace."""
     with receiving() as receiver:
         receiver.hangs = True

@@ -100,7 +100,7 @@ def test_the_demo_and_the_status_run_from_any_folder(qqqbot: Run, tmp_path: Path
     assert json.loads(there.stdout)["simulated_prices"] is True
 
 
-def test_a_missing_configuration_is_an_error_that_names_the_cure(qqqbot: Run, tmp_path: Path) -> None:
+def test_a_missing_configuration_is_an_error_that_names_the_remedy(qqqbot: Run, tmp_path: Path) -> None:
     refused = qqqbot("start")
     assert refused.returncode == 2
     assert f"{tmp_path}/config.json: there is no such file" in refused.stderr
@@ -124,13 +124,13 @@ def test_the_daemon_starts_and_stops_in_the_folder_in_which_it_is_called(qqqbot:
 
 
 @pytest.mark.parametrize("command", ["drill", "test", "update"])
-def test_what_needs_a_checkout_says_so(qqqbot: Run, command: str) -> None:
+def test_a_command_that_needs_a_checkout_says_so(qqqbot: Run, command: str) -> None:
     refused = qqqbot(command)
     assert refused.returncode == 1
     assert "checkout" in refused.stderr or "pip install --upgrade" in refused.stderr
 
 
-def test_its_help_speaks_of_itself(qqqbot: Run) -> None:
+def test_its_help_names_its_own_command(qqqbot: Run) -> None:
     told = qqqbot("help").stdout
     assert told.startswith("usage: qqqbot COMMAND\n")
     assert "QQQBOT_VENV" not in told

@@ -10,12 +10,12 @@ from drill.checkout import eventually
 from qqqbot.runtime.processes import Done, SystemProcesses
 
 
-def test_a_command_that_is_not_there_is_an_answer() -> None:
+def test_a_missing_command_is_reported_and_not_raised() -> None:
     done = SystemProcesses().run(["/nowhere/systemctl", "start"])
     assert done == Done(127, err="/nowhere/systemctl: No such file or directory")
 
 
-def test_what_a_command_prints_is_kept_with_its_exit_code() -> None:
+def test_a_commands_output_is_kept_with_its_exit_code() -> None:
     program = "import os, sys; print(os.environ['BUS']); print('no', file=sys.stderr); sys.exit(3)"
     assert SystemProcesses().run([sys.executable, "-c", program], BUS="here") == Done(3, "here\n", "no\n")
 
@@ -26,7 +26,7 @@ def test_what_is_shown_goes_where_it_is_asked_to_go(capfd: pytest.CaptureFixture
     assert capfd.readouterr().out == "status\n"
 
 
-def test_a_launched_process_writes_into_its_file_and_is_known_by_its_arguments(tmp_path: Path) -> None:
+def test_a_launched_process_writes_to_its_file_and_is_recognized_by_its_arguments(tmp_path: Path) -> None:
     output = tmp_path / "nohup.log"
     output.write_text("before\n")
     program = "import os, time; print(os.getcwd(), flush=True); time.sleep(60)"

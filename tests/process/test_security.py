@@ -115,12 +115,12 @@ def test_the_script_closes_what_it_makes(bot: Checkout) -> None:
     assert (logs / "nohup.log").exists()
 
 
-def test_a_good_check_calls_the_dead_mans_address(bot: Checkout, receiver: Receiver) -> None:
+def test_a_good_check_pings_the_dead_man_switch(bot: Checkout, receiver: Receiver) -> None:
     assert bot.run("start").returncode == 0
     eventually(lambda: receiver.calls == [f"/{TOKEN}"], "one call for one good check", seconds=30)
 
 
-def test_a_halted_daemon_does_not_call_it(bot: Checkout, receiver: Receiver) -> None:
+def test_a_halted_daemon_does_not_ping(bot: Checkout, receiver: Receiver) -> None:
     bot.run("halt")
     assert bot.run("start").returncode == 0
     eventually(lambda: bool(receiver.messages), "the halt is told", seconds=30)
@@ -129,7 +129,7 @@ def test_a_halted_daemon_does_not_call_it(bot: Checkout, receiver: Receiver) -> 
     assert receiver.calls == []
 
 
-def test_receivers_that_hang_delay_neither_the_check_nor_the_stop(bot: Checkout, receiver: Receiver) -> None:
+def test_hanging_receivers_delay_neither_the_check_nor_the_stop(bot: Checkout, receiver: Receiver) -> None:
     receiver.hangs = True
     assert bot.run("start").returncode == 0
     eventually(lambda: bool(receiver.messages and receiver.calls), "both hang", seconds=30)
@@ -138,7 +138,7 @@ def test_receivers_that_hang_delay_neither_the_check_nor_the_stop(bot: Checkout,
     assert time.monotonic() - begun < 10
 
 
-def test_addresses_that_are_wrong_stop_nothing_and_are_told_without_them(bot: Checkout) -> None:
+def test_wrong_addresses_stop_nothing_and_are_reported_without_being_shown(bot: Checkout) -> None:
     secret(bot, "notify_urls.txt", f"nonsense://{TOKEN}\njson://127.0.0.1:9/{TOKEN}\n")
     secret(bot, "ping_url.txt", f"http://127.0.0.1:9/{TOKEN}")
     assert bot.run("start").returncode == 0
@@ -215,7 +215,7 @@ def private() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("private")
-def test_what_is_set_aside_and_what_halts_are_the_owners_alone(tmp_path: Path) -> None:
+def test_torn_tails_and_the_halt_file_are_readable_by_the_owner_alone(tmp_path: Path) -> None:
     (tmp_path / "orders.jsonl").write_bytes(b'{"whole": 1}\n{"torn')
     AppendOnlyFile(tmp_path / "orders.jsonl").open(TUESDAY_NOON)
     HaltSwitch(tmp_path / "HALT").halt("did not settle")

@@ -103,7 +103,7 @@ def test_changed_requirements_are_installed_again(half_made: Checkout) -> None:
     assert installed_version(half_made) == "2.0"
 
 
-def test_what_must_work_at_once_installs_nothing(clone: Checkout) -> None:
+def test_commands_that_must_work_at_once_install_nothing(clone: Checkout) -> None:
     assert clone.run("stop").stdout == "not running\n"
     assert clone.run("halt").returncode == 0
     assert clone.run("resume").stdout == "resumed: the next check may trade\n"
@@ -111,7 +111,7 @@ def test_what_must_work_at_once_installs_nothing(clone: Checkout) -> None:
     assert not (clone.folder / ".venv").exists()
 
 
-def test_an_install_that_was_interrupted_while_writing_is_made_again(half_made: Checkout) -> None:
+def test_an_installation_interrupted_while_writing_is_repeated(half_made: Checkout) -> None:
     """As pip leaves it when it is killed: the package counts as installed, and a part of it is missing."""
     assert half_made.run("once").returncode == 0
     environment = half_made.folder / ".venv"
@@ -124,7 +124,7 @@ def test_an_install_that_was_interrupted_while_writing_is_made_again(half_made: 
     assert not (environment / ".unfinished").exists()
 
 
-def test_an_environment_whose_python_is_gone_is_made_again(half_made: Checkout) -> None:
+def test_an_environment_without_its_python_is_built_again(half_made: Checkout) -> None:
     """As after an upgrade of the system's Python."""
     assert half_made.run("once").returncode == 0
     python = half_made.folder / ".venv/bin/python"
@@ -174,7 +174,7 @@ def test_a_python_that_is_too_old_is_named_with_its_version(clone: Checkout, tmp
     assert "Python 3.11 or later is needed; found only python3, version 3.9.2." in result.stderr
 
 
-def test_a_shim_that_cannot_run_and_an_old_python_are_passed_over(clone: Checkout, tmp_path: Path) -> None:
+def test_a_shim_that_cannot_run_and_an_old_python_are_skipped(clone: Checkout, tmp_path: Path) -> None:
     """pyenv puts a python3.13 on PATH that fails wherever 3.13 is not the chosen version."""
     del clone.environment["PYTHON"]
     scripts = {"python3_13": "exit 127", "python3_11": 'echo "bare 3.11.7"', "python3": 'echo "old 3.9.2"'}
@@ -202,7 +202,7 @@ def test_a_named_python_is_the_only_one_tried(clone: Checkout) -> None:
     assert not (clone.folder / ".venv").exists()
 
 
-def test_a_folder_where_nothing_can_be_made_is_named(clone: Checkout) -> None:
+def test_a_folder_that_cannot_be_written_is_named(clone: Checkout) -> None:
     (clone.folder / ".venv").write_text("a file where the folder should be")
     result = clone.run("start")
     assert result.returncode == 1
@@ -306,7 +306,7 @@ def test_the_tests_need_no_environment_of_the_daemon_and_follow_its_name(tested:
     assert not (tmp_path / "mine").exists()
 
 
-def test_a_torn_environment_of_the_tests_is_made_again(tested: Checkout) -> None:
+def test_a_half_installed_test_environment_is_built_again(tested: Checkout) -> None:
     (tested.folder / ".venv-dev/.unfinished").write_text("Installing collected packages: tinything\n")
     done = tested.run("test")
     assert done.stdout.strip() == f"{tested.folder}/.venv-dev 2.0", done.stderr

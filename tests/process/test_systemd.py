@@ -22,7 +22,7 @@ def heard(end: socket.socket) -> list[str]:
     return end.recv(4096).decode().split("\n")
 
 
-def test_ready_is_told_once_with_a_life_sign_each_time(manager: tuple[socket.socket, str]) -> None:
+def test_ready_is_reported_once_and_every_call_is_a_sign_of_life(manager: tuple[socket.socket, str]) -> None:
     end, name = manager
     supervisor = Supervisor({"NOTIFY_SOCKET": name})
     supervisor.tell("starting", "not yet")
@@ -69,7 +69,7 @@ def test_without_systemd_nothing_is_sent(environment: dict[str, str], caplog: py
 
 
 @pytest.mark.parametrize("name", ["/nowhere/notify", "vsock:2:1", "x" * 500, "@" + "x" * 500, "/a\0b"])
-def test_an_address_that_cannot_be_reached_is_told_once(name: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unreachable_address_is_reported_once(name: str, caplog: pytest.LogCaptureFixture) -> None:
     supervisor = Supervisor({"NOTIFY_SOCKET": name})
     for _ in range(3):
         supervisor.tell("running", "nobody listens")

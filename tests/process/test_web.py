@@ -135,7 +135,7 @@ def raw(port: int, request: bytes) -> bytes:
         return answer
 
 
-def test_the_page_says_whose_money_and_how_it_is(logs: LogsFolder) -> None:
+def test_the_page_says_whose_money_it_is_and_how_it_is_doing(logs: LogsFolder) -> None:
     with server(logs) as (port, said):
         status, headers, text = ask(port)
     assert said == f"http://127.0.0.1:{port}/  for this machine alone. Ctrl-C ends it.\n"
@@ -152,7 +152,7 @@ def test_the_page_says_whose_money_and_how_it_is(logs: LogsFolder) -> None:
         assert wanted in text, wanted
 
 
-def test_nothing_may_be_loaded_from_elsewhere_and_nothing_is_kept(logs: LogsFolder) -> None:
+def test_nothing_may_be_loaded_from_another_site_and_nothing_is_cached(logs: LogsFolder) -> None:
     with server(logs) as (port, _):
         _, headers, text = ask(port)
     assert headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'; style-src 'self'; ")
@@ -227,7 +227,7 @@ def test_no_path_leads_to_a_file(logs: LogsFolder) -> None:
         b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n",
     ],
 )
-def test_what_is_no_request_breaks_nothing(logs: LogsFolder, request_bytes: bytes) -> None:
+def test_anything_but_a_request_breaks_nothing(logs: LogsFolder, request_bytes: bytes) -> None:
     with server(logs, tolerant=True) as (port, _):  # waitress says in a line what it could not read
         answer = raw(port, request_bytes)
         assert b"Traceback" not in answer
@@ -238,7 +238,7 @@ def test_what_is_no_request_breaks_nothing(logs: LogsFolder, request_bytes: byte
 @pytest.mark.parametrize(
     "host", ["evil.example", "evil.example:80", "localhost.evil.example", "192.168.1.9", "", "[::2]"]
 )
-def test_a_page_from_elsewhere_cannot_fetch_this_one_under_its_own_name(logs: LogsFolder, host: str) -> None:
+def test_a_foreign_page_cannot_fetch_this_one_under_its_own_name(logs: LogsFolder, host: str) -> None:
     with server(logs) as (port, _):
         assert ask(port, Host=host)[0] == 403
         assert ask(port, Host="localhost:9999")[0] == 200  # as through a tunnel
@@ -248,7 +248,7 @@ def basic(password: str) -> str:
     return "Basic " + base64.b64encode(f"me:{password}".encode()).decode()
 
 
-def test_bound_elsewhere_it_asks_for_the_token_and_for_nothing_less(logs: LogsFolder) -> None:
+def test_bound_to_another_address_it_requires_the_token(logs: LogsFolder) -> None:
     with server(logs, "--bind", "0.0.0.0", QQQBOT_WEB_TOKEN=TOKEN) as (port, said):
         assert TOKEN not in said
         for path in ("/", "/fragment", "/dashboard.js", "/nothing"):
@@ -263,7 +263,7 @@ def test_bound_elsewhere_it_asks_for_the_token_and_for_nothing_less(logs: LogsFo
         assert ask(port, Authorization=basic(TOKEN), Host="my-server:8787")[0] == 200
 
 
-def test_bound_elsewhere_without_a_token_a_random_one_is_made_and_printed_once(logs: LogsFolder) -> None:
+def test_bound_to_another_address_without_a_token_it_prints_a_random_one_once(logs: LogsFolder) -> None:
     with server(logs, "--bind", "0.0.0.0") as (port, said):
         found = re.search(r"until it ends: (\S{32,})\.", said)
         assert found
@@ -290,7 +290,7 @@ def test_every_address_at_once_asks_for_the_token_at_each(logs: LogsFolder) -> N
         assert ask(port, Authorization=basic(TOKEN))[0] == 200
 
 
-def test_a_name_of_several_addresses_is_served_at_each_on_one_port() -> None:
+def test_a_name_with_several_addresses_is_served_at_each_on_one_port() -> None:
     hosts = ["127.0.0.2", "127.0.0.1", *(["::1"] if HAS_IPV6 else [])]
 
     class Told(Exception):
@@ -335,13 +335,13 @@ def test_an_address_may_stand_in_brackets_and_is_shown_in_them_once(host: str, m
     assert web.url(host, 8787) == shown
 
 
-def test_all_addresses_are_more_than_this_machine() -> None:
+def test_all_addresses_are_not_only_this_machine() -> None:
     assert "0.0.0.0" in web.addresses(web.ANYWHERE)
     assert not all(map(is_loopback, web.addresses(web.ANYWHERE)))
     assert all(map(is_loopback, web.addresses("localhost")))
 
 
-def test_a_token_that_will_not_do_starts_nothing(logs: LogsFolder) -> None:
+def test_an_unusable_token_starts_nothing(logs: LogsFolder) -> None:
     done = subprocess.run(
         [
             sys.executable,
@@ -364,7 +364,7 @@ def test_a_token_that_will_not_do_starts_nothing(logs: LogsFolder) -> None:
     assert "'secret'" not in done.stderr
 
 
-def test_a_busy_port_is_told_with_what_to_do(logs: LogsFolder) -> None:
+def test_a_busy_port_is_reported_with_what_to_do(logs: LogsFolder) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = subprocess.run(
@@ -382,7 +382,7 @@ def test_a_busy_port_is_told_with_what_to_do(logs: LogsFolder) -> None:
 @pytest.mark.parametrize(
     "text", ["", '{"state": "run', "[]", "\0\0", '{"last_signal": {"price": "NaN", "timestamp": 5}}']
 )
-def test_a_status_half_written_is_a_page_that_says_so(logs: LogsFolder, text: str) -> None:
+def test_a_half_written_status_gives_a_page_that_says_so(logs: LogsFolder, text: str) -> None:
     logs.text("status.json", text)
     with server(logs) as (port, _):
         status, _, page = ask(port)
@@ -406,7 +406,7 @@ def test_an_empty_folder_is_a_page_that_says_how_to_start(tmp_path: Path) -> Non
     assert "./bot_control.sh start" in page
 
 
-def test_a_folder_that_cannot_be_read_is_a_sentence(logs: LogsFolder) -> None:
+def test_an_unreadable_folder_is_reported_in_a_sentence(logs: LogsFolder) -> None:
     (logs.path / "trades.jsonl").unlink()
     (logs.path / "trades.jsonl").mkdir()
     with server(logs) as (port, _):

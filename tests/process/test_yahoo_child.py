@@ -216,7 +216,7 @@ def test_a_long_history_comes_with_both_closes_dividends_and_splits(world: World
     assert history.adj_close[paid] == history.close[paid]
 
 
-def test_a_failed_history_is_not_kept_for_the_next_question(world: World) -> None:
+def test_a_failed_history_is_not_cached(world: World) -> None:
     """The client keeps failed answers about the past for the life of the process."""
     world.yahoo.fault("500", times=2)
     with pytest.raises(market_child.SourceFailed):
@@ -285,7 +285,7 @@ def test_a_failing_process_still_prints_the_sessions_and_says_why(world: World) 
     assert "prices" not in answer
 
 
-def test_what_a_library_prints_is_kept_out_of_the_document(tmp_path: Path) -> None:
+def test_a_librarys_output_is_kept_out_of_the_document(tmp_path: Path) -> None:
     talkative = (
         "import os, types\n"
         "os.write(1, b'from C')\n"

@@ -105,7 +105,7 @@ def test_good_prices_are_traded_on(world: World) -> None:
     assert (plan.action, [(o.side, o.symbol) for o in plan.orders]) == (Action.ROTATE, [("BUY", "TQQQ")])
 
 
-def test_a_market_holds_the_finished_rows_and_the_live_quotes_apart(world: World) -> None:
+def test_a_market_keeps_the_finished_rows_and_the_live_quotes_apart(world: World) -> None:
     market = world.market()
     tqqq_before = next(r.close for r in SERIES["TQQQ"] if r.date == BEFORE)
     assert market.newest_row == DAY
@@ -143,7 +143,7 @@ def test_a_market_holds_the_finished_rows_and_the_live_quotes_apart(world: World
     ],
     ids=lambda value: "-".join(str(v) for v in value.values()) if isinstance(value, dict) else value,
 )
-def test_no_fault_of_the_data_is_traded_on(world: World, fault: dict[str, Any], gate: str) -> None:
+def test_no_faulty_data_is_traded_on(world: World, fault: dict[str, Any], gate: str) -> None:
     world.market()  # the client's own question for the time zone, once in a process, is answered before the fault
     world.yahoo.fault(**fault)
     assert blocked_by(world.plan()) == gate
@@ -234,7 +234,7 @@ def test_a_failure_of_yahoo_is_prices_unavailable(world: World, kind: str) -> No
         world.market()
 
 
-def test_the_whole_way_gives_sessions_and_prices(world: World) -> None:
+def test_a_fetch_from_end_to_end_gives_sessions_and_prices(world: World) -> None:
     asked = ChildPrices(SystemClock(), random.Random(1), command=led_to(world.yahoo))
     sessions = asked.sessions(NOON)
     assert isinstance(sessions, SessionTable)
@@ -396,6 +396,6 @@ def test_a_stop_is_not_a_failure_of_yahoo() -> None:
     stop.close()
 
 
-def test_a_program_that_is_not_there_is_prices_unavailable() -> None:
+def test_a_missing_program_is_prices_unavailable() -> None:
     with pytest.raises(PricesUnavailable, match="cannot be started"):
         prices_of(("/nowhere/python",)).market(NOON)

@@ -116,7 +116,7 @@ def test_a_dividend_changes_the_adjusted_closes_from_its_morning_on() -> None:
     assert morning["indicators"]["adjclose"][0]["adjclose"][-2] == pytest.approx(printed - 4.5, rel=1e-6)
 
 
-def test_split_adjusted_rows_become_those_of_their_day() -> None:
+def test_split_adjusted_rows_are_converted_to_the_basis_of_their_day() -> None:
     split = with_event(SERIES["TQQQ"], DAY, split=3.0)
     adjusted = [
         r if r.date >= DAY else Row(r.date, open=r.open / 3, high=r.high / 3, low=r.low / 3, close=r.close / 3)
@@ -136,7 +136,7 @@ def test_live_prices_may_come_from_a_function() -> None:
     assert chart(new_york(DAY, 12, 30), exchange=exchange)["meta"]["regularMarketPrice"] == 429.0
 
 
-def test_a_range_begins_where_yahoos_does() -> None:
+def test_a_range_begins_on_the_day_that_yahoos_does() -> None:
     answer = chart(datetime.fromtimestamp(1758139055, UTC), exchange=Exchange(market_series(1, date(2025, 1, 2), DAY)))
     assert answer["timestamp"][0] == 1742218200  # as in a recorded answer of AAPL, range=6mo, 2025-09-17 15:57
 

@@ -145,7 +145,7 @@ def test_the_demo_ends_with_the_status_that_the_readme_shows(tmp_path: Path) -> 
     assert " ".join(sample.split()) in " ".join(printed.split())
 
 
-def test_every_option_of_the_backtest_is_explained() -> None:
+def test_every_backtest_option_is_explained() -> None:
     usage = help_of(sys.executable, "-m", "qqqbot.backtest", "--help")
     options = set(re.findall(r"^  (--[a-z-]+)", usage, flags=re.MULTILINE))
     assert options <= set(re.findall(r"--[a-z-]+", PAGES["docs/backtest.md"]))
@@ -218,14 +218,14 @@ def docstring(room: Path) -> str:
     return ast.get_docstring(ast.parse((room / "__init__.py").read_text(encoding="utf-8"))) or ""
 
 
-def test_every_room_opens_with_its_law() -> None:
+def test_every_room_opens_with_its_rule() -> None:
     laws = dict(re.findall(r"^\| (\w+) \| (.*) \|$", section("Ten laws", "ARCHITECTURE.md"), flags=re.MULTILINE))
     rooms = {room.name: docstring(room).splitlines()[0] for room in ROOMS if room.parent == PACKAGE}
     assert {name: law for name, law in laws.items() if name != "room"} == rooms
 
 
 @pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.relative_to(PACKAGE).as_posix())
-def test_a_room_says_what_is_in_each_of_its_modules(room: Path) -> None:
+def test_a_room_describes_each_of_its_modules(room: Path) -> None:
     """Each module, and each room inside it, heads a line; nothing else does."""
     heads = re.findall(r"^ *((?:\w+/?, )*\w+/?) {2,}\S", docstring(room), flags=re.MULTILINE)
     said = [name.rstrip("/") for head in heads for name in head.split(", ")]

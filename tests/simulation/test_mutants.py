@@ -15,7 +15,7 @@ from tests.support.mutants import Mutant
 
 PROJECT = Path(__file__).resolve().parents[2]
 TIME_LIMIT_SECONDS = 300
-SIMULATION = "simulation/test_simulation.py::test_in_an_unkind_world_nothing_is_done_twice_and_nothing_lost"
+SIMULATION = "simulation/test_simulation.py::test_in_a_hostile_world_nothing_is_done_twice_and_nothing_is_lost"
 # The same examples in every run, and fewer: a mutant that only luck can find is not found.
 CONFTEST = """
 from hypothesis import Phase, settings
@@ -80,7 +80,7 @@ def test_every_mistake_has_a_name_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name.replace(" ", "_"))
-def test_the_mistake_can_be_made_and_its_tests_exist(mutant: Mutant) -> None:
+def test_the_mistake_can_be_made_and_the_tests_it_names_exist(mutant: Mutant) -> None:
     assert mutant.applied((PROJECT / "qqqbot" / mutant.file).read_text(encoding="utf-8"))
     for test in mutant.noticed_by:
         file, *names = test.partition("[")[0].split("::")
@@ -88,7 +88,7 @@ def test_the_mistake_can_be_made_and_its_tests_exist(mutant: Mutant) -> None:
         assert [name for name in names if not re.search(rf"(class|def) {name}\b", text)] == []
 
 
-def test_unmutated_all_of_them_pass(tmp_path: Path) -> None:
+def test_without_a_mutation_all_of_them_pass(tmp_path: Path) -> None:
     result = run(copied(tmp_path / "project"), sorted({test for _, tests in CASES.values() for test in tests}))
     assert result.returncode == 0, result.stdout[-3000:]
 

@@ -112,7 +112,7 @@ NAMES = ("status.json", "decisions.jsonl", "trades.jsonl", "orders.jsonl", "inpu
 @pytest.mark.parametrize("name", NAMES)
 @given(data=st.data())
 @settings(max_examples=50, deadline=None)
-def test_one_odd_value_anywhere_ends_no_view(files: Files, name: str, data: st.DataObject) -> None:
+def test_an_odd_value_anywhere_breaks_no_view(files: Files, name: str, data: st.DataObject) -> None:
     whole = files.value(name)
     at = data.draw(st.sampled_from([*places(whole)]))
     odd = data.draw(ODD)

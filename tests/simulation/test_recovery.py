@@ -21,7 +21,7 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path)
 
 
-def test_an_order_that_a_dead_process_left_open_is_cancelled_once_its_time_is_over(world: World) -> None:
+def test_an_order_left_open_by_a_dead_process_is_cancelled_once_its_time_is_over(world: World) -> None:
     world.broker.behaviours = [works]
     world.clock.stop_at = NOW + timedelta(seconds=5)
     world.start().step()
@@ -46,7 +46,7 @@ def test_an_order_that_the_broker_does_not_know_is_not_cancelled(world: World) -
     assert world.broker.cancelled == []
 
 
-def test_a_clock_that_is_set_forward_does_not_make_an_absence_final(world: World) -> None:
+def test_a_clock_set_forward_does_not_make_an_absence_final(world: World) -> None:
     class SetForward(VirtualClock):
         ahead = timedelta(0)
 
@@ -100,7 +100,7 @@ def test_executions_that_make_an_order_whole_after_its_end_leave_nothing_to_buy(
     assert len(world.broker.submitted) == 2
 
 
-def test_a_status_that_is_ahead_of_its_executions_is_not_believed(world: World) -> None:
+def test_a_status_ahead_of_its_executions_is_not_believed(world: World) -> None:
     def says_filled(broker: FakeBroker, order: OrderIntent) -> None:
         broker.finish(order, OrderStatus.FILLED)
 
@@ -116,7 +116,7 @@ def test_a_status_that_is_ahead_of_its_executions_is_not_believed(world: World) 
     world.assert_book_is_the_brokers()
 
 
-def test_an_execution_told_twice_in_one_answer_counts_once_in_the_journal_too(world: World) -> None:
+def test_an_execution_reported_twice_in_one_answer_counts_once_in_the_journal_too(world: World) -> None:
     def twice(broker: FakeBroker, order: OrderIntent) -> None:
         broker.trade(order, 110)
         told = broker.orders[order.order_ref]
@@ -154,7 +154,7 @@ def looked_for_five_minutes(world: World, engine: Engine) -> None:
     engine.step()
 
 
-def test_a_fill_that_was_not_read_on_its_day_is_told_as_lost_and_not_as_refused(world: World) -> None:
+def test_a_fill_not_read_on_its_day_is_reported_as_lost_and_not_as_refused(world: World) -> None:
     world.broker.behaviours = [answer_lost]
     world.start().step()
     world.broker.orders.clear()
@@ -167,7 +167,7 @@ def test_a_fill_that_was_not_read_on_its_day_is_told_as_lost_and_not_as_refused(
     assert len(world.broker.submitted) == 1
 
 
-def test_shares_of_an_order_that_was_lost_are_adopted_and_not_bought_again(world: World) -> None:
+def test_shares_of_a_lost_order_are_adopted_and_not_bought_again(world: World) -> None:
     world.broker.behaviours = [answer_lost]
     world.start().step()
     world.broker.orders.clear()
@@ -180,7 +180,7 @@ def test_shares_of_an_order_that_was_lost_are_adopted_and_not_bought_again(world
     assert (len(world.broker.submitted), world.broker.positions[QQQ]) == (1, 211)
 
 
-def test_an_order_of_yesterday_that_never_reached_the_broker_is_planned_afresh(world: World) -> None:
+def test_yesterdays_order_that_never_reached_the_broker_is_planned_again(world: World) -> None:
     world.broker.behaviours = [lost_on_the_way]
     world.start().step()
     looked_for_five_minutes(world, next_day(world))
@@ -189,7 +189,7 @@ def test_an_order_of_yesterday_that_never_reached_the_broker_is_planned_afresh(w
     world.assert_book_is_the_brokers()
 
 
-def test_on_its_own_day_an_order_that_the_broker_does_not_know_counts_as_refused_to_the_last_minute(
+def test_an_order_unknown_to_the_broker_counts_as_refused_until_the_last_minute_of_its_day(
     world: World,
 ) -> None:
     world.broker.behaviours = [lost_on_the_way]
@@ -203,7 +203,7 @@ def test_on_its_own_day_an_order_that_the_broker_does_not_know_counts_as_refused
 
 
 @pytest.mark.parametrize("status", [OrderStatus.WORKING, OrderStatus.UNKNOWN, OrderStatus.FILLED])
-def test_an_order_of_yesterday_is_never_cancelled(world: World, status: OrderStatus) -> None:
+def test_yesterdays_order_is_never_cancelled(world: World, status: OrderStatus) -> None:
     """It has ended with its session: a cancel can only fail, and was told as a broker that cannot be reached."""
     world.broker.behaviours = [works]
     world.clock.stop_at = NOW + timedelta(seconds=5)
@@ -218,9 +218,7 @@ def test_an_order_of_yesterday_is_never_cancelled(world: World, status: OrderSta
 
 
 @pytest.mark.parametrize("status", [OrderStatus.UNKNOWN, OrderStatus.FILLED])
-def test_an_order_of_yesterday_whose_rest_is_not_told_keeps_the_fills_that_are_known(
-    world: World, status: OrderStatus
-) -> None:
+def test_yesterdays_order_with_an_unknown_rest_keeps_the_known_fills(world: World, status: OrderStatus) -> None:
     """Its missing executions will not come any more, and an order without an end would stop the trading for ever."""
     world.broker.behaviours, world.broker.deaf_to_cancel = [fills_part(100)], True
     world.start().step()
@@ -233,7 +231,7 @@ def test_an_order_of_yesterday_whose_rest_is_not_told_keeps_the_fills_that_are_k
     world.assert_book_is_the_brokers()
 
 
-def test_an_order_of_yesterday_that_is_listed_as_alive_is_waited_for(world: World) -> None:
+def test_yesterdays_order_that_is_still_listed_is_waited_for(world: World) -> None:
     world.broker.behaviours, world.broker.deaf_to_cancel = [works], True
     world.start().step()
     engine = next_day(world)
@@ -244,7 +242,7 @@ def test_an_order_of_yesterday_that_is_listed_as_alive_is_waited_for(world: Worl
     assert len(world.broker.submitted) == 1
 
 
-def test_an_order_of_yesterday_that_ended_is_believed_and_not_lost(world: World) -> None:
+def test_yesterdays_order_that_ended_is_believed_and_not_lost(world: World) -> None:
     world.broker.behaviours, world.broker.deaf_to_cancel = [fills_part(100)], True
     world.start().step()
     world.broker.finish(world.broker.submitted[0], OrderStatus.CANCELLED, "end of the session")

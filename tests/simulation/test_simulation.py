@@ -49,12 +49,12 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("first", UNKIND_SEEDS[::SEEDS_A_TEST])
-def test_in_an_unkind_world_nothing_is_done_twice_and_nothing_lost(first: int) -> None:
+def test_in_a_hostile_world_nothing_is_done_twice_and_nothing_is_lost(first: int) -> None:
     for seed in range(first, first + SEEDS_A_TEST):
         simulate(seed, p=P[seed % len(P)], broker=seed % 5 != 0)
 
 
-def test_the_unkind_world_is_unkind_and_the_bot_trades_in_it() -> None:
+def test_the_hostile_world_is_hostile_and_the_bot_trades_in_it() -> None:
     ends = [simulate(seed, p=0.15) for seed in range(12)]
     assert sum(end.deaths for end in ends) > 20
     assert sum(end.orders for end in ends) > 40

@@ -78,7 +78,7 @@ def test_every_seed_of_the_demo_wants_all_three_holdings(seed: int) -> None:
     assert {evaluate(closes[:n], closes[n], Holding.CASH, RULES).target for n in days} == set(Holding)
 
 
-def test_it_empties_what_it_made_and_touches_nothing_else(tmp_path: Path) -> None:
+def test_it_removes_its_own_files_and_touches_nothing_else(tmp_path: Path) -> None:
     demo.empty(tmp_path)
     (tmp_path / "trades.jsonl").write_text("{}\n")
     (tmp_path / "trading_bot_20250701.log").write_text("old\n")
@@ -87,7 +87,7 @@ def test_it_empties_what_it_made_and_touches_nothing_else(tmp_path: Path) -> Non
     assert sorted(path.name for path in tmp_path.iterdir()) == ["SIMULATED_PRICES", "notes.txt"]
 
 
-def test_records_that_are_not_a_demos_are_left_alone(tmp_path: Path) -> None:
+def test_records_of_anything_but_a_demo_are_left_alone(tmp_path: Path) -> None:
     book = tmp_path / "trades.jsonl"
     book.write_text('{"kind": "capital"}\n')
     with pytest.raises(StartRefused, match="not a demo's"):

@@ -55,20 +55,20 @@ MUTANTS = (
         "adapters/yahoo/price_source.py::read_market",
         "newest_row=rows[-1].date,",
         "newest_row=today,",
-        ("process/test_yahoo_prices.py::test_no_fault_of_the_data_is_traded_on[stale-newest_row]",),
+        ("process/test_yahoo_prices.py::test_no_faulty_data_is_traded_on[stale-newest_row]",),
     ),
     Mutant(
         "a lock that somebody else has meanwhile is believed",
         "runtime/lock.py::Lock.intact",
         "return os.path.samestat(os.fstat(self._file), os.stat(self._path))",
         "return self._path.exists()",
-        ("process/test_lock.py::test_a_lock_that_somebody_else_has_meanwhile_is_not_taken_from_it",),
+        ("process/test_lock.py::test_a_lock_acquired_by_another_process_meanwhile_is_not_taken_from_it",),
     ),
     Mutant(
         "a lock is taken in the folder that has replaced the records' folder",
         "runtime/lock.py::Lock.secure",
         "if not self._in_its_folder():",
         "if not self._path.parent.exists():",
-        (f"{LOCK}test_a_lock_is_not_taken_in_another_folder_than_that_of_the_records",),
+        (f"{LOCK}test_a_lock_is_only_taken_in_the_folder_of_the_records",),
     ),
 )

@@ -82,6 +82,6 @@ MUTANTS = (
         "records/jsonl.py::AppendOnlyFile.verify",
         "if not same:",
         "if same is None:",
-        ("unit/trading/test_engine.py::TestTheRecord::test_nothing_is_sent_once_a_record_was_replaced_under_the_bot",),
+        ("unit/trading/test_engine.py::TestTheRecord::test_nothing_is_sent_after_a_record_was_replaced_under_the_bot",),
     ),
 )

@@ -155,7 +155,7 @@ MUTANTS = (
         "if orders and not left.passed:",
         "if not left.passed and not orders:",
         (
-            "unit/strategy/test_planning.py::TestBlocked::test_the_last_order_of_a_session_is_not_spent_on_half_a_rotation",
+            "unit/strategy/test_planning.py::TestBlocked::test_the_last_order_of_a_session_is_not_used_for_half_a_rotation",
         ),
     ),
     Mutant(

@@ -97,14 +97,14 @@ EXECUTOR = (
         "trading/executor.py::Executor.resolve",
         " and not self._is_past(intent)",
         "",
-        recovery("test_an_order_of_yesterday_is_never_cancelled"),
+        recovery("test_yesterdays_order_is_never_cancelled"),
     ),
     Mutant(
         "an order that was lost overnight counts as refused",
         "trading/executor.py::Executor._absent",
         "if self._is_past(intent):",
         "if False:",
-        recovery("test_a_fill_that_was_not_read_on_its_day_is_told_as_lost_and_not_as_refused"),
+        recovery("test_a_fill_not_read_on_its_day_is_reported_as_lost_and_not_as_refused"),
     ),
     Mutant(
         "the simulated account forgets overnight",
@@ -183,21 +183,21 @@ ENGINE = (
         "trading/engine.py::Engine._failed",
         "if isinstance(error, OSError):",
         "if isinstance(error, TradingHalted):",
-        engine("TestTheRecord::test_a_full_disk_is_told_at_once_and_until_there_is_room"),
+        engine("TestTheRecord::test_a_full_disk_is_reported_at_once_and_until_there_is_room"),
     ),
     Mutant(
         "a half-done rotation is forgotten after a failed check",
         "trading/engine.py::Engine._half_done",
         "return on_the_way or ",
         "return ",
-        engine("TestSoon::test_a_half_done_rotation_is_taken_up_soon_until_it_is_done"),
+        engine("TestSoon::test_a_half_done_rotation_is_resumed_soon_until_it_is_done"),
     ),
     Mutant(
         "a purchase that was filled in part is forgotten after a failed check",
         "trading/engine.py::Engine._half_done",
         " or journal.unfinished(ledger.order_totals) is not None",
         "",
-        engine("TestSoon::test_an_order_that_was_filled_in_part_is_taken_up_soon_until_it_is_done"),
+        engine("TestSoon::test_a_partly_filled_order_is_resumed_soon_until_it_is_done"),
     ),
 )
 
@@ -207,7 +207,7 @@ LOOP = (
         "trading/loop.py::poll",
         "guard()",
         "pass",
-        ("unit/trading/test_loop.py::test_a_guard_that_objects_at_once_lets_no_check_be_made",),
+        ("unit/trading/test_loop.py::test_a_guard_that_objects_at_once_prevents_the_first_check",),
     ),
 )
 

@@ -83,7 +83,7 @@ def test_sessions_after_the_last_known_close_wait() -> None:
     assert found.fills[0].close_usd is None
 
 
-def test_unreadable_rows_are_skipped() -> None:
+def test_unreadable_rows_are_ignored() -> None:
     damaged = [trade(price=None), trade(symbol="SPY"), trade(kind="capital"), trade(decision_price=None)]
     closed = {"session": str(DAY), "target": "QQQ", "exchange_open": False}
     found = drift([{}, {"session": str(DAY)}, closed], damaged, PRICES, RULES)

@@ -54,6 +54,6 @@ def test_the_strip_names_what_was_held(answer: Study) -> None:
     assert {"held: TQQQ", "held: QQQ"} <= texts(figures.holdings(answer))
 
 
-def test_what_the_prices_do_not_suffice_for_is_empty(short: Study) -> None:
+def test_figures_the_prices_do_not_suffice_for_are_empty(short: Study) -> None:
     assert figures.luck(short) == figures.heat(short, "cagr") == figures.walk_forward(short) == ""
     assert figures.long_view(short) == ""

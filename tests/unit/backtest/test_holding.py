@@ -38,7 +38,7 @@ def test_its_curve_is_the_accounts_equity(logs: Path) -> None:
     assert set(curve.figures()) == {"bot", "QQQ held", "TQQQ held"}
 
 
-def test_a_deposit_is_no_return() -> None:
+def test_a_deposit_is_not_a_return() -> None:
     def capital(day: int, amount: int) -> dict[str, Any]:
         return {"kind": "capital", "amount": amount, "timestamp": f"{PRICES.dates[day]}T20:00:00+00:00"}
 

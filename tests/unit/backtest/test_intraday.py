@@ -63,7 +63,7 @@ def test_checks_in_the_first_minutes_are_left_out() -> None:
     assert checks.minutes_left.max() == 390 - 45
 
 
-def test_a_bar_that_one_of_them_lacks_is_not_a_check() -> None:
+def test_a_bar_missing_for_one_fund_is_not_a_check() -> None:
     prices = random_prices(70)
     qqq, tqqq = bars_of(prices)
     keep = np.arange(len(tqqq[0])) != 5

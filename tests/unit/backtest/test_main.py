@@ -123,7 +123,7 @@ def test_a_report_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     assert "the report cannot be written" in refused(*files_of(tmp_path), "--out", str(tmp_path / "qqq.csv" / "r.html"))
 
 
-def test_bars_answer_when_to_decide(tmp_path: Path) -> None:
+def test_bars_show_when_to_decide(tmp_path: Path) -> None:
     prices = random_prices(400)
     bars = write_bars(tmp_path, bars_of(prices))
     given = [*files_of(tmp_path, prices), "--bars", *map(str, bars)]
@@ -145,7 +145,7 @@ def test_bars_answer_when_to_decide(tmp_path: Path) -> None:
         (["--bars", "no.csv", "no.csv"], "no.csv: there is no such file"),
     ],
 )
-def test_what_cannot_be_asked_is_refused(tmp_path: Path, options: list[str], sentence: str | None) -> None:
+def test_an_impossible_request_is_refused(tmp_path: Path, options: list[str], sentence: str | None) -> None:
     given = files_of(tmp_path, random_prices(900))
     assert (sentence or "leave 0 to examine with an average of 1000 days") in refused(*given, *options)
 
@@ -160,7 +160,7 @@ def test_what_cannot_be_asked_is_refused(tmp_path: Path, options: list[str], sen
         ["--fill", "magic"],
     ],
 )
-def test_a_mistyped_option_ends_with_status_two(options: list[str]) -> None:
+def test_a_mistyped_option_exits_with_2(options: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         run(*options)
     assert ended.value.code == 2

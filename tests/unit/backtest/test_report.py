@@ -27,12 +27,12 @@ def test_months_are_coloured_by_their_sign(answer: Study) -> None:
     assert "rgba(213,94,0," in page
 
 
-def test_the_wrong_table_is_there_only_if_it_was_asked_for(answer: Study) -> None:
+def test_the_wrong_table_is_shown_only_on_request(answer: Study) -> None:
     assert "Look-ahead: wrong, for comparison only." in report.page(answer)
     assert "Look-ahead" not in report.page(study(random_prices(300), Question(Terms())))
 
 
-def test_a_short_history_says_that_it_is_too_short() -> None:
+def test_a_short_history_is_reported_as_too_short() -> None:
     page = report.page(study(random_prices(300), Question(Terms())))
     assert "Too few sessions to say anything about it." in page
     assert "2000 and 2008" not in page

@@ -33,7 +33,7 @@ COST = 0.0007
 SHORTS, LONGS = np.array([3, 5, 8]), np.array([15, 20, 30])
 
 
-def test_every_shift_is_what_counting_gives() -> None:
+def test_every_shift_matches_a_direct_count() -> None:
     days = examine(random_prices(160), RULES)
     result = null_test(days, 0.0005)
     held = days.wanted[:-1]
@@ -115,7 +115,7 @@ def test_the_chosen_pair_is_the_best_of_its_training_years() -> None:
     assert sharpes[result.chosen[0][1:3]] == pytest.approx(max(sharpes.values()), rel=1e-3)
 
 
-def test_too_short_a_history_has_no_walk() -> None:
+def test_too_short_a_history_has_no_walk_forward() -> None:
     prices = random_prices(200)
     assert walk_forward(prices, examine(prices, RULES), TERMS, SHORTS, LONGS, train=3, segment=60) is None
 
@@ -127,7 +127,7 @@ def swept(prices: Prices) -> tuple[SweepTable, Sweep]:
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_every_pair_is_what_one_backtest_gives(seed: int) -> None:
+def test_every_pair_matches_a_single_backtest(seed: int) -> None:
     prices = random_prices(900, seed, digits=9)  # no price on a line: the sweep cannot decide such days
     _, result = swept(prices)
     for row, short in enumerate(SWEPT_SHORTS.tolist()):

@@ -60,7 +60,7 @@ def test_no_future_bar_changes_a_past_decision(closes: list[float], today: int, 
     assert before.tolist() == levels(np.array(other), rules)[: today + 1].tolist()
 
 
-def test_the_average_holds_today_and_needs_its_whole_period() -> None:
+def test_the_average_includes_today_and_needs_its_whole_period() -> None:
     average = moving_average(np.array([1.0, 2.0, 6.0, 4.0]), 3)
     assert np.isnan(average[:2]).all()
     assert average[2:].tolist() == [3.0, 4.0]
@@ -77,7 +77,7 @@ def test_fewer_closes_than_the_long_average_give_no_signal() -> None:
     assert levels(np.arange(1.0, 120.0), Rules()).tolist() == [-1] * 119
 
 
-def test_a_change_is_confirmed_by_as_many_closes_in_a_row() -> None:
+def test_a_change_needs_that_many_closes_in_a_row() -> None:
     wanted = np.array([-1, 1, 2, 1, 2, 2, 0, 0, 0, 2], dtype=np.int8)
     assert confirmed(wanted, 2).tolist() == [-1, 1, 1, 1, 1, 2, 2, 0, 0, 0]
     assert confirmed(wanted, 3).tolist() == [-1, 1, 1, 1, 1, 1, 1, 1, 0, 0]

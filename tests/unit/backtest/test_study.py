@@ -58,7 +58,7 @@ def test_years_before_tqqq_are_a_long_view(answer: Study) -> None:
     assert answer.long_view.eras[0].name == "whole"
 
 
-def test_every_step_is_announced_and_the_end_with_nothing() -> None:
+def test_every_step_is_announced_and_the_end_clears_the_announcement() -> None:
     steps: list[str] = []
     study(random_prices(200), Question(TERMS), progress=steps.append)
     assert steps[0] == "the account"
@@ -75,7 +75,7 @@ def test_intraday_fills_need_bars() -> None:
     assert [run.name for run in answer.intraday][-2:] == ["before the close", "at the official close"]
 
 
-def test_a_stretch_is_examined_alone() -> None:
+def test_a_period_is_examined_on_its_own() -> None:
     start, end = PRICES.dates[500], PRICES.dates[700]
     answer = study(PRICES, Question(TERMS, start, end))
     assert (answer.days.dates[0], answer.days.dates[-1]) == (start, end)

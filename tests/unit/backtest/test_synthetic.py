@@ -27,7 +27,7 @@ def test_the_rates_of_the_treasury_bill_are_yearly_and_plausible() -> None:
     assert ((rates > 0) & (rates < 0.06)).all()
 
 
-def test_the_fee_is_found_again() -> None:
+def test_the_fee_is_recovered_from_the_series() -> None:
     found = fit(made_with_fee(0.02, 300))
     assert found.fee == pytest.approx(0.02, abs=1e-9)
     assert found.tracking_error == pytest.approx(0.0, abs=1e-9)

@@ -36,7 +36,7 @@ def test_the_screen_holds_every_table_and_every_finding(answer: Study) -> None:
         ),
     ],
 )
-def test_the_terms_are_a_sentence(terms: Terms, text: str) -> None:
+def test_the_terms_read_as_a_sentence(terms: Terms, text: str) -> None:
     assert tables.terms_text(terms) == text
 
 
@@ -72,6 +72,6 @@ def test_the_json_keeps_its_keys(answer: Study) -> None:
     json.dumps(found, allow_nan=False)
 
 
-def test_a_number_that_is_not_one_is_left_empty() -> None:
+def test_a_missing_number_is_left_empty() -> None:
     assert tables.percent(float("nan")) == ""
     assert tables.percent(0.1234) == "12.3%"

@@ -49,7 +49,7 @@ def test_each_leg_is_paid_for() -> None:
     assert paid[0] == 1.0
 
 
-def test_a_fill_at_the_next_open_keeps_the_old_holding_through_the_night() -> None:
+def test_a_fill_at_the_next_open_keeps_the_old_holding_overnight() -> None:
     days = five_days()
     equity = ideal(days, Terms(rules=RULES, slippage=0.0, fill=FillAt.NEXT_OPEN), WANTED)
     first = 65 / 57.5

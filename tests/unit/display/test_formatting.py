@@ -24,7 +24,7 @@ def test_shares_and_per_cent() -> None:
     assert percent(None) == count(None) == "-"
 
 
-def test_times_are_new_york_s_and_say_so() -> None:
+def test_times_are_in_new_york_time_and_say_so() -> None:
     assert day_and_time(new_york(DAY, 13)) == "Fri 2026-11-27 13:00 ET"
     assert column_time(new_york(DAY, 13)) == "2026-11-27 13:00"
     assert day_and_time(None) == column_time(None) == "-"
@@ -47,7 +47,7 @@ def test_the_day_is_left_out_on_the_same_day_only() -> None:
         (432000, "5 d"),
     ],
 )
-def test_a_span_is_told_in_the_unit_that_fits(seconds: int, told: str) -> None:
+def test_a_duration_is_given_in_the_unit_that_fits(seconds: int, told: str) -> None:
     assert span(timedelta(seconds=seconds)) == told
 
 
@@ -57,6 +57,6 @@ def test_until_looks_both_ways() -> None:
     assert until(NOW, NOW) == "now"
 
 
-def test_a_sentence_begins_large() -> None:
+def test_a_sentence_begins_with_a_capital() -> None:
     assert words("the daemon QQQ") == "The daemon QQQ"
     assert words("") == ""

@@ -36,10 +36,10 @@ def test_account_ids_inside_a_text_are_masked(text: str, shown: str) -> None:
     "text",
     ["QQQ 612.40, TQQQ, HTTP 503, 2026-11-24", "order qqqbot-20261124-01, exec 0000e0d5.U12", "path d=M52.0,113 L1200"],
 )
-def test_what_is_no_account_id_stays(text: str) -> None:
+def test_anything_but_an_account_id_stays(text: str) -> None:
     assert without_accounts(text) == text
 
 
-def test_a_known_account_is_masked_whatever_it_looks_like() -> None:
+def test_a_known_account_is_masked_whatever_its_form() -> None:
     assert without_accounts("my x-99-abc has it", "x-99-abc") == "my ***abc has it"
     assert without_accounts("simulated it is", "simulated", "") == "simulated it is"

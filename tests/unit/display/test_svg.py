@@ -129,7 +129,7 @@ def test_ticks_of_a_log_scale_are_round(low: float, high: float, expected: Seque
         (9000, timedelta(days=1), "2024"),
     ],
 )
-def test_times_are_labelled_where_a_round_unit_begins(days: int, step: timedelta, expected: str) -> None:
+def test_times_are_labelled_at_the_start_of_a_round_unit(days: int, step: timedelta, expected: str) -> None:
     moments = [FIRST + n * step for n in range(int(timedelta(days=days) / step))]
     found = svg.time_labels([*enumerate(moments)], 24 if days == 1 else 12)
     assert 2 <= len(found) <= 24
@@ -187,7 +187,7 @@ def test_a_style_sheet_can_colour_what_has_a_colour_of_its_own() -> None:
         assert (path.get("class"), BLUE in (path.get("stroke"), path.get("fill"))) == (f"{css} fall", True)
 
 
-def test_bars_tell_their_values() -> None:
+def test_bars_show_their_values() -> None:
     picture = svg.bar_chart(["2020", "2021"], [Group("a", [0.1, -0.2], BLUE)], "Years")
     root = ElementTree.fromstring(picture)
     assert [title.text for title in elements(root, "title")] == ["a 2020: +10.0%", "a 2021: -20.0%"]

@@ -29,7 +29,7 @@ def test_plain_text_has_one_line_for_each_row_and_no_space_at_its_end() -> None:
     ]
 
 
-def test_what_is_no_terminal_gets_plain_text() -> None:
+def test_anything_but_a_terminal_gets_plain_text() -> None:
     out = io.StringIO()
     show(SCREEN, out)
     assert out.getvalue() == plain(SCREEN)
@@ -62,7 +62,7 @@ def test_a_terminal_of_eighty_columns_is_never_overrun(monkeypatch: pytest.Monke
     assert "1,009.50" in text
 
 
-def test_brackets_in_a_text_are_no_markup() -> None:
+def test_brackets_in_a_text_are_not_markup() -> None:
     out = Terminal()
     show((Line("[red]not red[/red] :smile:"),), out)
     assert "[red]not red[/red] :smile:" in out.getvalue()

@@ -60,7 +60,7 @@ def test_valid_records_have_no_problems(tmp_path: Path) -> None:
         ([{**CAPITAL, "amount": 100}, BUY, SELL], ORDERS, 0, "-101 USD of cash"),
     ],
 )
-def test_what_is_wrong_is_found(tmp_path: Path, book: list[Any], orders: list[Any], shares: int, found: str) -> None:
+def test_problems_are_found(tmp_path: Path, book: list[Any], orders: list[Any], shares: int, found: str) -> None:
     assert any(found in problem for problem in audited(tmp_path, book, orders, shares))
 
 

@@ -18,7 +18,7 @@ def test_every_error_of_a_check_has_its_reason(kind: type[errors.BotError]) -> N
     assert Reason.of(kind("why")) == kind.__name__
 
 
-def test_a_disk_that_refuses_is_a_disk_error() -> None:
+def test_a_failing_disk_is_a_disk_error() -> None:
     assert Reason.of(PermissionError("read-only")) is Reason.DISK_ERROR
 
 
@@ -60,7 +60,7 @@ def test_the_texts_in_files_and_json_never_change() -> None:
     }
 
 
-def test_what_halts_needs_a_person() -> None:
+def test_a_halting_error_needs_the_owner() -> None:
     assert {reason for reason in Reason if reason.halts} == {
         *("TradingHalted", "LedgerMismatch", "UnexpectedPosition", "DidNotSettle", "CalendarEnded")
     }

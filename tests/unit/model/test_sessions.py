@@ -60,7 +60,7 @@ def test_a_half_day_ends_at_one(half_day: date) -> None:
         (date(2026, 11, 2), 14),
     ],
 )
-def test_the_open_follows_new_yorks_clocks(day: date, opens_utc: int) -> None:
+def test_the_open_follows_new_yorks_clock_changes(day: date, opens_utc: int) -> None:
     opening = datetime(day.year, day.month, day.day, opens_utc, 30, tzinfo=UTC)
     opened = TABLE.open_session(opening)
     assert opened is not None
@@ -68,7 +68,7 @@ def test_the_open_follows_new_yorks_clocks(day: date, opens_utc: int) -> None:
     assert TABLE.next_open(opening - timedelta(hours=2)).open == opening
 
 
-def test_the_week_of_thanksgiving() -> None:
+def test_the_week_of_thanksgiving_has_its_half_day() -> None:
     evening = new_york(WEDNESDAY, 20)
     assert TABLE.last_closed(evening).date == WEDNESDAY
     assert TABLE.next_open(evening) == session(HALF_DAY)
@@ -77,11 +77,11 @@ def test_the_week_of_thanksgiving() -> None:
     assert TABLE.next_half_day(new_york(HALF_DAY, 13)) == session(date(2026, 12, 24))
 
 
-def test_no_half_day_is_none() -> None:
+def test_without_a_half_day_there_is_none() -> None:
     assert table(date(2026, 1, 2), date(2026, 3, 31)).next_half_day(new_york(date(2026, 1, 5), 12)) is None
 
 
-def test_next_open_at_the_open_is_tomorrows() -> None:
+def test_at_the_open_the_next_open_is_tomorrows() -> None:
     assert TABLE.next_open(session(WEDNESDAY).open).date == HALF_DAY
 
 
@@ -91,7 +91,7 @@ def test_before_gives_the_sessions_before_a_day_oldest_first() -> None:
     assert len(TABLE.before(MONDAY, 119)) == 119
 
 
-def test_before_gives_fewer_where_the_table_begins_later() -> None:
+def test_before_gives_fewer_if_the_table_begins_later() -> None:
     assert TABLE.before(date(2025, 7, 3), 5) == (date(2025, 7, 1), date(2025, 7, 2))
     assert TABLE.before(date(2025, 1, 6), 5) == ()
 
@@ -108,7 +108,7 @@ class TestTheTablesEnd:
     LAST = date(2026, 12, 31)
     SHORT = table(date(2026, 11, 2), LAST)
 
-    def test_the_last_session_still_answers(self) -> None:
+    def test_the_last_session_in_the_table_still_answers(self) -> None:
         assert self.SHORT.open_session(new_york(self.LAST, 15, 59)) == session(self.LAST)
 
     @pytest.mark.parametrize("question", ["open_session", "last_closed", "next_open"])
@@ -169,7 +169,7 @@ class TestNextCheck:
         assert self.at(WEDNESDAY, 9, 0, timetable=timetable) == new_york(WEDNESDAY, 10)
         assert self.at(WEDNESDAY, 9, 45, timetable=timetable) == new_york(WEDNESDAY, 10)
 
-    def test_the_end_of_the_quiet_minutes_is_a_check_where_the_grid_has_one(self) -> None:
+    def test_the_end_of_the_quiet_minutes_is_a_check_if_it_is_on_the_grid(self) -> None:
         assert self.at(WEDNESDAY, 9, 0, timetable=Timetable(15 * MINUTE, quiet=15 * MINUTE)) == new_york(
             WEDNESDAY, 9, 45
         )
@@ -188,7 +188,7 @@ class TestNextCheck:
         assert self.at(WEDNESDAY, 9, 30, timetable=timetable) == new_york(HALF_DAY, 9, 30)
         assert self.at(HALF_DAY, 9, 30, timetable=timetable) == new_york(MONDAY, 9, 30)
 
-    def test_always_goes_on_through_the_night_and_the_weekend(self) -> None:
+    def test_always_continues_through_the_night_and_the_weekend(self) -> None:
         timetable = Timetable(15 * MINUTE, always=True)
         assert self.at(WEDNESDAY, 15, 45, timetable=timetable) == new_york(WEDNESDAY, 16)
         assert self.at(THANKSGIVING, 3, 1, timetable=timetable) == new_york(THANKSGIVING, 3, 15)
@@ -199,7 +199,7 @@ class TestNextCheck:
         assert self.at(HALF_DAY, 9, 28, timetable=timetable) == new_york(HALF_DAY, 9, 30)
 
     @given(timetables, moments)
-    def test_a_check_is_always_ahead(self, timetable: Timetable, now: datetime) -> None:
+    def test_there_is_always_a_next_check(self, timetable: Timetable, now: datetime) -> None:
         assert timetable.next_check(TABLE, now) > now
 
     @given(timetables, moments)
@@ -239,7 +239,7 @@ class TestNextCheck:
         assert set(met) - wanted <= {day.open + timetable.quiet}
 
     @given(timetables, moments, st.integers(0, 3600))
-    def test_no_check_is_passed_over(self, timetable: Timetable, now: datetime, seconds: int) -> None:
+    def test_no_check_is_skipped(self, timetable: Timetable, now: datetime, seconds: int) -> None:
         """Asked at any moment before it, the next check is the same one."""
         tick = timetable.next_check(TABLE, now)
         later = min(now + timedelta(seconds=seconds), tick - timedelta(microseconds=1))
@@ -251,6 +251,6 @@ def test_rows_of_sessions_come_back_as_they_were() -> None:
 
 
 @pytest.mark.parametrize("row", [("2026-11-27", "x", "y"), ("2026-11-27", "2026-11-27T14:30:00+00:00")])
-def test_a_row_that_is_none_is_refused(row: tuple[str, ...]) -> None:
+def test_a_malformed_row_is_refused(row: tuple[str, ...]) -> None:
     with pytest.raises(ValueError):
         sessions_from_rows([row])

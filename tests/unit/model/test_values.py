@@ -40,7 +40,7 @@ def test_equity_is_cash_and_shares_at_the_given_prices() -> None:
     assert book.equity({QQQ: Decimal("450.5"), TQQQ: Decimal("60.25")}) == Decimal("5806.25")
 
 
-def test_equity_needs_no_price_for_what_is_not_owned() -> None:
+def test_equity_needs_no_price_for_a_fund_that_is_not_held() -> None:
     assert portfolio(cash=1000).equity({}) == 1000
 
 

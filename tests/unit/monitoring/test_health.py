@@ -31,20 +31,20 @@ def test_a_held_lock_and_a_fresh_heartbeat_are_health() -> None:
     assert texts(evidence()) == []
 
 
-def test_no_lock_is_death_whatever_the_status_says() -> None:
+def test_without_a_lock_the_daemon_is_dead_whatever_the_status_says() -> None:
     assert judge(evidence(holder=None), NOW) is Health.DEAD
     assert texts(evidence(holder=None)) == ["the daemon died without saying so; last seen Tue 2026-11-24 11:59 ET"]
 
 
-def test_no_lock_after_a_farewell_is_a_stop() -> None:
+def test_no_lock_after_a_stop_notice_is_a_stop() -> None:
     assert judge(evidence(holder=None, state="stopped"), NOW) is Health.STOPPED
 
 
-def test_nothing_at_all_was_never_started() -> None:
+def test_an_empty_folder_was_never_started() -> None:
     assert judge(Evidence({}, None, None, None), NOW) is Health.NEVER_STARTED
 
 
-def test_a_damaged_status_without_a_lock_is_not_taken_for_a_first_start() -> None:
+def test_a_damaged_status_without_a_lock_is_not_treated_as_a_first_start() -> None:
     assert judge(Evidence({}, None, NOW, None, (Problem("status.json is damaged"),)), NOW) is Health.DEAD
 
 
@@ -61,7 +61,7 @@ def test_a_daemon_that_has_just_taken_the_lock_is_starting_though_the_old_heartb
     assert judge(fresh, NOW + STALE_AFTER + MINUTE) is Health.STALE
 
 
-def test_a_same_pid_in_a_container_is_not_taken_for_the_old_daemon() -> None:
+def test_the_same_pid_in_a_container_is_not_treated_as_the_old_daemon() -> None:
     assert judge(evidence(state="stopped"), NOW) is Health.STARTING
 
 
@@ -75,7 +75,7 @@ def test_a_same_pid_in_a_container_is_not_taken_for_the_old_daemon() -> None:
         evidence(last_check=blocked("halt", "halted", "TradingHalted")),
     ],
 )
-def test_what_needs_a_person_is_a_halt(found: Evidence) -> None:
+def test_an_error_that_needs_the_owner_is_a_halt(found: Evidence) -> None:
     assert judge(found, NOW) is Health.HALTED
     assert len(texts(found)) == 1
 
@@ -90,18 +90,18 @@ def test_what_needs_a_person_is_a_halt(found: Evidence) -> None:
         {"gates": "rubbish"},
     ],
 )
-def test_a_check_that_could_not_be_made_is_no_halt(check: Any) -> None:
+def test_a_failed_check_is_not_a_halt(check: Any) -> None:
     assert judge(evidence(last_check=check), NOW) is Health.HEALTHY
 
 
-def test_a_closed_exchange_does_not_hide_a_mismatch_behind_it() -> None:
+def test_a_closed_exchange_does_not_hide_a_mismatch() -> None:
     check = blocked("exchange", "the exchange is closed", "")
     check["gates"].append({"name": "book", "passed": False, "code": "LedgerMismatch", "sentence": "they differ"})
     assert judge(evidence(last_check=check), NOW) is Health.HALTED
     assert failures(check) == [("LedgerMismatch", "they differ")]
 
 
-def test_the_dead_and_the_silent_come_before_the_halted() -> None:
+def test_a_dead_or_silent_daemon_comes_before_a_halt() -> None:
     assert judge(evidence(holder=None, halt="by hand"), NOW) is Health.DEAD
     assert judge(evidence(heartbeat_at=(NOW - timedelta(hours=1)).isoformat(), halt="by hand"), NOW) is Health.STALE
 
@@ -115,7 +115,7 @@ def test_the_dead_and_the_silent_come_before_the_halted() -> None:
         (None, "no heartbeat for 60 minutes: the daemon hangs"),
     ],
 )
-def test_a_status_that_is_old_and_was_touched_just_now_is_a_full_disk(touched: timedelta | None, told: str) -> None:
+def test_an_old_status_touched_just_now_means_a_full_disk(touched: timedelta | None, told: str) -> None:
     beat = (NOW - timedelta(hours=1)).isoformat()
     at = None if touched is None else NOW - touched
     found = replace(evidence(heartbeat_at=beat), touched_at=at)
@@ -123,13 +123,13 @@ def test_a_status_that_is_old_and_was_touched_just_now_is_a_full_disk(touched: t
     assert texts(found) == [told]
 
 
-def test_a_stopped_bot_still_tells_of_its_halt() -> None:
+def test_a_stopped_bot_still_reports_its_halt() -> None:
     found = evidence(holder=None, state="stopped", halt="by hand")
     assert judge(found, NOW).exit_code == 3
     assert texts(found) == ["trading is halted: by hand"]
 
 
-def test_failed_checks_are_told_once_with_their_number() -> None:
+def test_failed_checks_are_reported_once_with_their_number() -> None:
     alert = {"kind": "checks_failing", "text": "5 checks in a row: no answer", "at": NOW.isoformat()}
     found = evidence(last_check=FAILED, failures_in_row=5, alerts=[alert])
     assert texts(found) == [
@@ -138,12 +138,12 @@ def test_failed_checks_are_told_once_with_their_number() -> None:
     ]
 
 
-def test_alerts_of_other_kinds_are_told_beside_the_check() -> None:
+def test_alerts_of_other_kinds_are_reported_beside_the_check() -> None:
     alert = {"kind": "disk", "text": "the disk is nearly full", "at": NOW.isoformat()}
     assert texts(evidence(alerts=[alert])) == ["the disk is nearly full (since Tue 2026-11-24 12:00 ET)"]
 
 
-def test_shares_that_differ_are_told_where_the_check_did_not_get_to_say_so() -> None:
+def test_differing_shares_are_reported_if_the_check_did_not_get_that_far() -> None:
     assert texts(evidence(agrees=False)) == ["the account's shares differ from the book"]
     check = blocked("book", "they differ", "LedgerMismatch")
     assert texts(evidence(agrees=False, last_check=check)) == ["the last check could not trade: they differ"]
@@ -192,11 +192,11 @@ def without_account(since: datetime) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("in_row", "verdict"), [(2, Health.HEALTHY), (3, Health.FAILING), (6, Health.FAILING)])
-def test_three_checks_in_a_row_that_could_not_be_made_are_a_failure(in_row: int, verdict: Health) -> None:
+def test_three_failed_checks_in_a_row_are_a_failure(in_row: int, verdict: Health) -> None:
     assert judge(*at(TUESDAY, 15, failures_in_row=in_row, last_check=failed_at(TUESDAY, 14, 45))) is verdict
 
 
-def test_failed_checks_are_no_failure_once_the_exchange_is_closed() -> None:
+def test_failed_checks_are_not_a_failure_once_the_exchange_is_closed() -> None:
     assert judge(*at(TUESDAY, 17, failures_in_row=6, last_check=failed_at(TUESDAY, 15, 45))) is Health.HEALTHY
 
 
@@ -225,7 +225,7 @@ def test_an_account_that_does_not_answer_is_a_failure_while_decisions_are_due(
     assert judge(*at(TUESDAY, hour, minute, config={"decide": decide}, **gone)) is verdict
 
 
-def test_a_break_of_a_few_minutes_is_no_failure() -> None:
+def test_an_interruption_of_a_few_minutes_is_not_a_failure() -> None:
     since = new_york(TUESDAY, 15, 45)
     found, _ = at(TUESDAY, 15, 50, **without_account(since))
     assert judge(found, since + PATIENCE) is Health.HEALTHY
@@ -243,7 +243,7 @@ def test_a_break_of_a_few_minutes_is_no_failure() -> None:
         (TUESDAY - timedelta(days=3), 9, 0, Health.HEALTHY),
     ],
 )
-def test_a_daemon_that_waits_for_its_account_goes_by_the_usual_hours(
+def test_a_daemon_that_waits_for_its_account_is_reported_at_the_usual_hours(
     day: date, hour: int, minute: int, verdict: Health
 ) -> None:
     waiting: dict[str, Any] = {
@@ -255,7 +255,7 @@ def test_a_daemon_that_waits_for_its_account_goes_by_the_usual_hours(
     assert judge(*at(day, hour, minute, **waiting)) is verdict
 
 
-def test_a_daemon_that_has_just_begun_to_wait_is_no_failure() -> None:
+def test_a_daemon_that_has_just_begun_to_wait_is_not_a_failure() -> None:
     begun: dict[str, Any] = {"state": "waiting", "started_at": new_york(TUESDAY, 15, 44).isoformat(), "calendar": None}
     assert judge(*at(TUESDAY, 15, 45, **begun)) is Health.HEALTHY
     assert judge(*at(TUESDAY, 15, 50, **begun)) is Health.FAILING
@@ -267,7 +267,7 @@ def test_death_and_a_halt_come_before_a_failure() -> None:
     assert judge(*at(TUESDAY, 12, halted="by hand", **gone)) is Health.HALTED
 
 
-def test_an_account_that_does_not_answer_is_told_once() -> None:
+def test_an_account_that_does_not_answer_is_reported_once() -> None:
     alert = {"kind": "broker", "text": GONE, "at": NOW.isoformat()}
     check = {**FAILED, "error": "BrokerUnavailable", "sentence": GONE}
     assert texts(evidence(problem=GONE, alerts=[alert])) == [GONE]

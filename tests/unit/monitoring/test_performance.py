@@ -29,7 +29,7 @@ def test_time_goes_to_what_was_held() -> None:
     assert days_in(taken_in(book())) == {"CASH": 10, "TQQQ": 20, "QQQ": 10}
 
 
-def test_money_that_never_came_back_from_a_sale_is_time_in_cash() -> None:
+def test_a_sale_never_followed_by_a_purchase_is_time_in_cash() -> None:
     rows = book()[:3]  # sold TQQQ on the way to QQQ, which was never bought
     assert days_in(taken_in(rows)) == {"CASH": 30, "TQQQ": 10, "QQQ": 0}
 
@@ -39,7 +39,7 @@ def test_a_partly_sold_share_is_still_held() -> None:
     assert taken_in(rows).holding is Holding.TQQQ
 
 
-def test_a_round_is_won_where_it_made_money_after_commissions() -> None:
+def test_a_round_trip_is_won_if_it_made_money_after_commissions() -> None:
     performance = taken_in(book())
     assert performance.rounds == {TQQQ: 1, QQQ: 1}
     assert performance.wins == {TQQQ: 1, QQQ: 0}
@@ -51,7 +51,7 @@ def test_a_round_is_won_where_it_made_money_after_commissions() -> None:
     assert taken_in(even).wins[QQQ] == 0
 
 
-def test_a_commission_told_later_counts_in_its_round() -> None:
+def test_a_commission_reported_later_counts_in_its_round_trip() -> None:
     rows = [
         capital_row(NOW - 3 * DAY),
         book_row("BUY", QQQ, 1, 500.0, NOW - 2 * DAY, commission=None),
@@ -79,7 +79,7 @@ def test_the_drawdown_is_from_the_highest_value_to_the_lowest_after_it() -> None
     assert taken_in(book()).max_drawdown == pytest.approx(100_995 / 105_998 - 1)
 
 
-def test_a_withdrawal_is_no_loss() -> None:
+def test_a_withdrawal_is_not_a_loss() -> None:
     rows = [*book(), capital_row(NOW, -50_000)]
     performance = taken_in(rows)
     before = performance.max_drawdown
@@ -88,18 +88,18 @@ def test_a_withdrawal_is_no_loss() -> None:
 
 
 @pytest.mark.parametrize("cut", range(1, 6))
-def test_what_was_held_before_a_cut_is_found_from_the_rows_after_it(cut: int) -> None:
+def test_the_holding_before_the_first_row_is_found_from_the_rows_after_it(cut: int) -> None:
     held = {1: (0, 0), 2: (0, 1000), 3: (0, 0), 4: (200, 0), 5: (0, 0)}[cut]
     assert shares_before(book()[cut:]) == {QQQ: held[0], TQQQ: held[1]}
 
 
-def test_a_split_after_the_cut_is_undone() -> None:
+def test_a_split_after_the_first_row_is_undone() -> None:
     split = {"kind": "split", "symbol": TQQQ, "ratio": 2, "date": "2026-11-20", "timestamp": NOW.isoformat()}
     rows = [split, book_row("SELL", TQQQ, 2000, 33.0, NOW)]
     assert shares_before(rows)[TQQQ] == 1000
 
 
-def test_a_cut_book_is_read_from_its_cut() -> None:
+def test_a_book_without_its_beginning_is_counted_from_its_first_row() -> None:
     rows = book()[2:]
     assert days_in(taken_in(rows, shares_before(rows))) == {"CASH": 0, "TQQQ": 10, "QQQ": 10}
 
@@ -115,7 +115,7 @@ def test_a_cut_book_is_read_from_its_cut() -> None:
         {**book()[1], "amount": "much"},
     ],
 )
-def test_a_row_that_is_none_raises_what_is_announced(row: dict[str, Any]) -> None:
+def test_a_malformed_row_raises_the_documented_error(row: dict[str, Any]) -> None:
     with pytest.raises(BAD_ROW):
         Performance().apply(row)
 

@@ -31,7 +31,7 @@ def minutes(count: float) -> datetime:
     return NOW + timedelta(minutes=count)
 
 
-def test_each_good_check_is_one_call() -> None:
+def test_each_good_check_is_one_ping() -> None:
     calls = Calls()
     deadman = DeadManSwitch(calls)
     for minute in range(4):
@@ -57,7 +57,7 @@ def test_a_check_that_was_not_good_is_none(bad: Check) -> None:
     assert calls.made == []
 
 
-def test_no_check_at_all_is_none() -> None:
+def test_no_check_at_all_is_not_a_good_check() -> None:
     calls = Calls()
     DeadManSwitch(calls).look(None, CLOSED, NOW)
     assert calls.made == []
@@ -75,7 +75,7 @@ def test_a_session_without_checks_is_silent_and_a_closed_exchange_is_not() -> No
 
 
 @pytest.mark.parametrize("closed", [OPEN, CLOSED])
-def test_a_halt_is_none_though_the_last_check_was_good(closed: bool) -> None:
+def test_a_halt_is_not_healthy_although_the_last_check_was_good(closed: bool) -> None:
     calls = Calls()
     deadman = DeadManSwitch(calls)
     deadman.look(check(), closed, NOW, halted=True)
@@ -86,7 +86,7 @@ def test_a_halt_is_none_though_the_last_check_was_good(closed: bool) -> None:
 
 
 @pytest.mark.parametrize("closed", [OPEN, CLOSED])
-def test_an_account_without_an_answer_is_none_once_its_longest_night_is_over(closed: bool) -> None:
+def test_an_account_without_an_answer_is_lost_once_its_longest_night_is_over(closed: bool) -> None:
     calls = Calls()
     deadman = DeadManSwitch(calls)
     moments = [NOW + timedelta(minutes=5 * number) for number in range(100)]
@@ -95,7 +95,7 @@ def test_an_account_without_an_answer_is_none_once_its_longest_night_is_over(clo
     assert calls.made == [moment for moment in moments if moment - NOW <= ACCOUNT_NIGHT]
 
 
-def test_a_clock_that_was_set_back_does_not_silence_it() -> None:
+def test_a_clock_set_back_does_not_silence_it() -> None:
     calls = Calls()
     deadman = DeadManSwitch(calls)
     deadman.look(check(), CLOSED, NOW)

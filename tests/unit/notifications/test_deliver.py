@@ -14,5 +14,5 @@ from qqqbot.notifications.deliver import reason
         ([], "did not accept it"),
     ],
 )
-def test_of_what_the_library_says_only_our_own_words_are_passed_on(heard: list[str], told: str) -> None:
+def test_of_the_librarys_output_only_our_own_words_are_passed_on(heard: list[str], told: str) -> None:
     assert reason(heard) == told

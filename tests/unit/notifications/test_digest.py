@@ -37,7 +37,7 @@ def test_without_a_calendar_no_week_is_known() -> None:
     assert ended_week(None, NOW) is None
 
 
-def test_the_price_that_changes_the_answer_is_the_coming_sessions() -> None:
+def test_the_flip_price_is_that_of_the_coming_session() -> None:
     text = digest(WEEK, BOOK, 99_999.0, FLIPS, (99_999.0, 1), [])
     assert (
         "QQQ 450.00 (Tue 2026-11-24 12:00 ET). At 459.00 (+2.00%) in the next session the rule would want TQQQ." in text

@@ -20,7 +20,7 @@ def life(tmp_path: Path) -> Life:
     return Life(World(tmp_path))
 
 
-def test_the_memory_is_the_owners_alone_and_another_accounts_is_begun_anew(life: Life) -> None:
+def test_the_memory_is_private_to_the_owner_and_starts_empty_for_another_account(life: Life) -> None:
     settled(life)
     file = life.world.logs / "notices.json"
     assert file.stat().st_mode & 0o777 == 0o600
@@ -78,7 +78,7 @@ def halted_in_vain(life: Life) -> Life:
     return life
 
 
-def test_what_no_channel_took_is_told_again_an_hour_later_and_not_before(life: Life) -> None:
+def test_a_message_no_channel_accepted_is_sent_again_an_hour_later_and_not_before(life: Life) -> None:
     halted_in_vain(life)
     life.post.works = True
     assert life.at(NOW + timedelta(minutes=59)) == []
@@ -87,13 +87,13 @@ def test_what_no_channel_took_is_told_again_an_hour_later_and_not_before(life: L
     assert life.at(NOW + timedelta(minutes=180)) == []
 
 
-def test_a_day_without_a_channel_is_a_try_an_hour(life: Life) -> None:
+def test_a_day_without_a_working_channel_means_one_attempt_an_hour(life: Life) -> None:
     halted_in_vain(life)
     tries = [len(life.at(NOW + timedelta(minutes=minute))) for minute in range(1, 8 * 60)]
     assert sum(tries) == 7
 
 
-def test_what_is_new_takes_along_what_no_channel_took(life: Life) -> None:
+def test_a_new_message_includes_the_news_no_channel_accepted(life: Life) -> None:
     halted_in_vain(life)
     life.post.works = True
     life.world.broker.positions["TQQQ"] += 5
@@ -103,7 +103,7 @@ def test_what_is_new_takes_along_what_no_channel_took(life: Life) -> None:
     assert life.at(NOW + timedelta(hours=2)) == []
 
 
-def test_what_no_channel_took_and_is_over_is_not_told(life: Life) -> None:
+def test_a_problem_no_channel_accepted_is_not_sent_once_it_is_over(life: Life) -> None:
     halted_in_vain(life)
     life.post.works = True
     (life.world.logs / "HALT").unlink()
@@ -111,7 +111,7 @@ def test_what_no_channel_took_and_is_over_is_not_told(life: Life) -> None:
     assert life.at(NOW + timedelta(hours=1)) == []
 
 
-def test_the_end_of_a_trouble_is_told_again_too(life: Life) -> None:
+def test_the_end_of_a_problem_is_sent_again_too(life: Life) -> None:
     settled(life)
     life.engine.records.switch.halt("by hand")
     life.check()
@@ -124,7 +124,7 @@ def test_the_end_of_a_trouble_is_told_again_too(life: Life) -> None:
     assert life.at(NOW + timedelta(hours=2)) == []
 
 
-def test_what_was_under_way_at_a_death_is_told_by_the_next_process(life: Life) -> None:
+def test_a_message_interrupted_by_a_crash_is_sent_by_the_next_process(life: Life) -> None:
     settled(life)
     life.post.works = None
     life.engine.records.switch.halt("by hand")
@@ -154,7 +154,7 @@ def test_a_message_that_arrives_is_remembered_at_once_and_without_another_look(l
     assert life.new() == [], "killed before it looked again, and still nothing is repeated"
 
 
-def test_trades_that_no_channel_took_are_told_in_one_message_with_the_next(life: Life) -> None:
+def test_trades_no_channel_accepted_are_sent_in_one_message_with_the_next(life: Life) -> None:
     settled(life)
     life.post.works = False
     life.world.prices.target = Holding.TQQQ
@@ -167,7 +167,7 @@ def test_trades_that_no_channel_took_are_told_in_one_message_with_the_next(life:
     assert life.at(NOW + timedelta(hours=3)) == []
 
 
-def test_news_is_kept_from_the_moment_it_happens(life: Life) -> None:
+def test_news_is_saved_the_moment_it_happens(life: Life) -> None:
     settled(life)
     life.notifier.notify(AlertKind.SPLIT, "QQQ 2:1")
     life.start()
@@ -178,7 +178,7 @@ def test_news_is_kept_from_the_moment_it_happens(life: Life) -> None:
     assert life.new() == []
 
 
-def test_of_the_news_that_waits_the_newest_fifty_are_kept(life: Life) -> None:
+def test_the_newest_fifty_waiting_news_are_kept(life: Life) -> None:
     halted_in_vain(life)
     for number in range(MOST_WAITING + 5):
         life.notifier.notify(AlertKind.SPLIT, f"number {number}.")
@@ -188,7 +188,7 @@ def test_of_the_news_that_waits_the_newest_fifty_are_kept(life: Life) -> None:
     assert [f"number {n}." in life.bodies[0] for n in (5, MOST_WAITING + 4)] == [True, True]
 
 
-def test_another_accounts_news_is_not_told_as_this_ones(life: Life) -> None:
+def test_news_of_another_account_is_not_reported_as_this_ones(life: Life) -> None:
     settled(life)
     life.notifier.notify(AlertKind.SPLIT, "QQQ 2:1")
     life.world.broker.account = "DU7654321"
@@ -198,7 +198,7 @@ def test_another_accounts_news_is_not_told_as_this_ones(life: Life) -> None:
     assert life.new() == ["qqqbot PAPER DU***321: First trade of this account and mode"]
 
 
-def test_a_week_that_no_channel_took_is_told_again_with_the_same_beginning(life: Life) -> None:
+def test_a_weekly_summary_no_channel_accepted_is_sent_again_with_the_same_beginning(life: Life) -> None:
     settled(life)
     friday = date(2026, 11, 27)
     life.at(new_york(friday, 12, 45), check=True)
@@ -213,7 +213,7 @@ def test_a_week_that_no_channel_took_is_told_again_with_the_same_beginning(life:
     assert life.at(new_york(friday, 16)) == []
 
 
-def test_a_first_week_is_told_though_no_channel_ever_worked_in_it(tmp_path: Path) -> None:
+def test_a_first_week_is_summarized_although_no_channel_worked_in_it(tmp_path: Path) -> None:
     life = Life(World(tmp_path))
     life.post.works = False
     life.check()
@@ -223,7 +223,7 @@ def test_a_first_week_is_told_though_no_channel_ever_worked_in_it(tmp_path: Path
     assert life.at(new_york(date(2026, 11, 27), 13, 10)) == [f"{WHO}: First trade of this account and mode; The week"]
 
 
-def test_a_login_that_no_channel_took_is_asked_for_again(life: Life) -> None:
+def test_a_login_request_no_channel_accepted_is_sent_again(life: Life) -> None:
     settled(life)
     sunday = date(2026, 11, 29)
     life.at(new_york(date(2026, 11, 27), 17))
@@ -237,7 +237,7 @@ def test_a_login_that_no_channel_took_is_asked_for_again(life: Life) -> None:
     assert life.at(new_york(sunday, 19, 30)) == []
 
 
-def test_a_trouble_that_ends_while_its_message_is_under_way_is_told_as_over_once_it_has_arrived(life: Life) -> None:
+def test_a_problem_that_ends_while_its_message_is_being_sent_is_reported_as_over_afterwards(life: Life) -> None:
     settled(life)
     life.post.works = None
     life.engine.records.switch.halt("by hand")
@@ -255,7 +255,7 @@ def test_a_trouble_that_ends_while_its_message_is_under_way_is_told_as_over_once
     assert life.new() == []
 
 
-def test_what_happens_while_a_message_is_under_way_is_told_once_it_has_arrived(life: Life) -> None:
+def test_events_while_a_message_is_being_sent_are_reported_after_it(life: Life) -> None:
     settled(life)
     life.post.works = None
     life.engine.records.switch.halt("by hand")
@@ -289,7 +289,7 @@ def test_a_message_that_arrives_after_a_newer_one_was_sent_changes_nothing(life:
     assert life.at(NOW + timedelta(hours=2)) == []
 
 
-def test_a_clock_that_was_set_back_holds_no_message_back(life: Life) -> None:
+def test_a_clock_set_back_delays_no_message(life: Life) -> None:
     halted_in_vain(life)
     life.post.works = True
     assert life.at(NOW - timedelta(hours=1)) == TOLD_IN_VAIN

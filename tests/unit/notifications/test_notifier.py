@@ -22,7 +22,7 @@ def life(tmp_path: Path) -> Life:
     return Life(World(tmp_path))
 
 
-def test_the_first_trade_of_an_account_is_told_as_such_and_later_ones_together(life: Life) -> None:
+def test_the_first_trade_of_an_account_is_reported_as_such_and_later_ones_together(life: Life) -> None:
     life.check()
     assert life.new() == [f"{WHO}: First trade of this account and mode"]
     assert "BUY 211 QQQ at 450.0000" in life.bodies[0]
@@ -31,7 +31,7 @@ def test_the_first_trade_of_an_account_is_told_as_such_and_later_ones_together(l
     assert life.bodies[0].count("Traded: ") == 2, "both legs in one message"
 
 
-def test_no_account_id_leaves_the_house(life: Life) -> None:
+def test_no_account_id_is_shown_anywhere(life: Life) -> None:
     settled(life)
     life.world.broker.mode = Mode.LIVE
     life.world.broker.positions["QQQ"] = 0
@@ -43,7 +43,7 @@ def test_no_account_id_leaves_the_house(life: Life) -> None:
     assert ACCOUNT not in life.notifier.status_line("running")
 
 
-def test_a_halt_is_told_once_over_a_crash_loop_and_its_end_by_another_process(life: Life) -> None:
+def test_a_halt_is_reported_once_over_a_crash_loop_and_its_end_by_another_process(life: Life) -> None:
     settled(life)
     life.engine.records.switch.halt("by hand")
     life.check()
@@ -61,7 +61,7 @@ def test_a_halt_is_told_once_over_a_crash_loop_and_its_end_by_another_process(li
     assert life.new() == [f"{WHO}: Over"]
 
 
-def test_a_mismatch_is_told_beside_a_halt(life: Life) -> None:
+def test_a_mismatch_is_reported_as_well_as_a_halt(life: Life) -> None:
     settled(life)
     life.engine.records.switch.halt("by hand")
     life.check()
@@ -83,7 +83,7 @@ def test_a_failed_check_after_a_restart_does_not_end_a_halt(life: Life) -> None:
     assert life.new() == []
 
 
-def test_failing_checks_are_told_after_three_and_when_they_are_over(life: Life) -> None:
+def test_failing_checks_are_reported_after_three_and_when_they_are_over(life: Life) -> None:
     settled(life)
     life.world.prices.trouble = PricesUnavailable("429")
     for _ in range(2):
@@ -96,7 +96,7 @@ def test_failing_checks_are_told_after_three_and_when_they_are_over(life: Life) 
     assert life.new() == [f"{WHO}: Over"]
 
 
-def test_a_refused_order_is_told(life: Life) -> None:
+def test_a_refused_order_is_reported(life: Life) -> None:
     life.world.broker.behaviours = [is_rejected]
     life.check()
     assert life.new() == [f"{WHO}: An order was refused"]
@@ -124,7 +124,7 @@ def test_the_gateways_night_is_silent_and_a_morning_without_it_is_not(life: Life
     assert life.at(new_york(monday, 9, 1)) == [f"{WHO}: Over"]
 
 
-def test_a_wrong_account_is_told_at_once_though_the_gateways_loss_has_been_told(life: Life) -> None:
+def test_a_wrong_account_is_reported_at_once_even_after_a_lost_gateway_was(life: Life) -> None:
     settled(life)
     life.problem = "the gateway closed the connection"
     life.at(NOW + timedelta(minutes=1))
@@ -147,7 +147,7 @@ def test_news_of_the_night_waits_for_the_morning(life: Life) -> None:
     assert "Tue 2026-11-24 22:00 ET" in life.bodies[0]
 
 
-def test_a_trouble_that_came_and_went_in_the_night_is_not_told(life: Life) -> None:
+def test_a_problem_that_came_and_went_overnight_is_not_reported(life: Life) -> None:
     settled(life)
     life.at(new_york(date(2026, 11, 24), 22))
     life.engine.records.switch.halt("by hand, at night")
@@ -169,7 +169,7 @@ def test_a_daemon_that_waits_for_its_account_says_so_before_the_open(life: Life)
     assert life.at(new_york(date(2026, 11, 25), 9, 35), check=True) == [f"{WHO}: Over"]
 
 
-def test_the_week_is_told_after_its_last_session_once(life: Life) -> None:
+def test_the_week_is_summarized_once_after_its_last_session(life: Life) -> None:
     settled(life)
     friday = date(2026, 11, 27)  # a half-day, closing at 13:00
     assert life.at(new_york(friday, 12, 45), check=True) == []
@@ -195,7 +195,7 @@ def test_the_week_is_told_after_its_last_session_once(life: Life) -> None:
     assert "by hand" in life.bodies[0]
 
 
-def test_a_first_start_on_a_weekend_has_no_letter_of_a_week_that_was_not_its_own(tmp_path: Path) -> None:
+def test_a_first_start_on_a_weekend_sends_no_summary_of_the_week_before_it(tmp_path: Path) -> None:
     world = World(tmp_path, clock=VirtualClock(new_york(date(2026, 11, 28), 12)))
     life = Life(world)
     life.check()
@@ -215,7 +215,7 @@ def test_a_channel_that_fails_is_shown_in_the_status_once(life: Life) -> None:
     assert told == ["channel 1 (json) cannot be reached", "delivered again"]
 
 
-def test_the_dead_mans_address_is_called_for_good_checks_even_without_channels(life: Life) -> None:
+def test_the_dead_man_switch_is_pinged_for_good_checks_even_without_channels(life: Life) -> None:
     life.notifier.channels = None
     life.check()
     assert life.calls.count == 1
@@ -225,7 +225,7 @@ def test_the_dead_mans_address_is_called_for_good_checks_even_without_channels(l
     assert life.calls.count == 1, "a halted bot decides nothing"
 
 
-def test_in_a_closed_night_it_is_called_every_half_hour(life: Life) -> None:
+def test_when_the_exchange_is_closed_it_is_pinged_every_half_hour(life: Life) -> None:
     settled(life)
     life.at(new_york(date(2026, 11, 24), 15, 45), check=True)
     before = life.calls.count
@@ -242,7 +242,7 @@ def calls_in(life: Life, *moments: datetime) -> int:
     return life.calls.count - before
 
 
-def test_while_trading_is_halted_it_is_not_called_in_a_closed_night_either(life: Life) -> None:
+def test_while_trading_is_halted_it_is_not_pinged_when_the_exchange_is_closed_either(life: Life) -> None:
     settled(life)
     day = date(2026, 11, 24)
     life.at(new_york(day, 15, 45), check=True)
@@ -254,7 +254,9 @@ def test_while_trading_is_halted_it_is_not_called_in_a_closed_night_either(life:
 
 
 @pytest.mark.parametrize("channels", [True, False])
-def test_the_accounts_own_nights_do_not_ring_and_a_dead_one_does_before_the_open(life: Life, channels: bool) -> None:
+def test_the_accounts_nightly_pause_raises_no_alarm_and_a_lost_account_does_before_the_open(
+    life: Life, channels: bool
+) -> None:
     settled(life)
     if not channels:
         life.notifier.channels = None
@@ -273,7 +275,7 @@ def test_the_accounts_own_nights_do_not_ring_and_a_dead_one_does_before_the_open
     assert calls_in(life, new_york(date(2026, 11, 30), 3)) == 1
 
 
-def test_an_account_that_is_dead_after_a_night_of_the_week_rings_before_the_open(life: Life) -> None:
+def test_an_account_still_silent_after_a_weeknight_raises_an_alarm_before_the_open(life: Life) -> None:
     settled(life)
     tuesday, wednesday = date(2026, 11, 24), date(2026, 11, 25)
     life.at(new_york(tuesday, 15, 45), check=True)

@@ -69,7 +69,7 @@ def test_a_failed_delivery_is_tried_again() -> None:
     assert outbox.failure is None
 
 
-def test_the_tries_are_bounded_and_the_last_failure_is_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_attempts_are_limited_and_the_last_failure_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     courier = Courier(failures=3)
     outbox = courier.outbox()
     outbox.put(1)
@@ -149,7 +149,7 @@ def test_closing_tries_each_waiting_item_once_more_and_no_failed_one_again() -> 
     assert courier.delivered == []
 
 
-def test_a_delivery_that_breaks_is_a_failed_try_and_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_delivery_that_raises_is_a_failed_attempt_and_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
     courier = Courier()
     broken = [ValueError("https://token@secret"), ValueError("https://token@secret")]
 

@@ -54,7 +54,7 @@ def hears(news: Event) -> str:
 # ---- troubles
 
 
-def test_a_trouble_is_told_once_and_its_end_once() -> None:
+def test_a_problem_is_reported_once_and_its_end_once() -> None:
     owner = Owner()
     assert owner.told(HALT) == [f"Trading is stopped: by hand (since Tue 2026-11-24 12:00 ET)\n{AlertKind.HALT.advice}"]
     assert owner.told(HALT, at=after(5)) == []
@@ -63,20 +63,20 @@ def test_a_trouble_is_told_once_and_its_end_once() -> None:
     assert owner.told(at=after(6002)) == []
 
 
-def test_a_new_reason_is_told_at_once() -> None:
+def test_a_new_reason_is_reported_at_once() -> None:
     owner = Owner()
     owner.told(HALT)
     assert len(owner.told(replace(HALT, text="did not settle"), at=after(1))) == 1
 
 
 @pytest.mark.parametrize("kind", [AlertKind.BROKER, AlertKind.CHECKS_FAILING])
-def test_a_text_that_wavers_is_no_news(kind: AlertKind) -> None:
+def test_a_fluctuating_text_is_not_news(kind: AlertKind) -> None:
     owner = Owner()
     assert len(owner.told(Trouble(kind, "try 3", NOW), at=after(5))) == 1
     assert owner.told(Trouble(kind, "try 4", NOW), at=after(6)) == []
 
 
-def test_what_comes_back_within_the_hour_waits_and_is_told_if_it_lasts() -> None:
+def test_a_problem_that_returns_within_the_hour_is_reported_only_if_it_lasts() -> None:
     owner = Owner()
     owner.told(Trouble(AlertKind.BROKER, "down", NOW), at=after(5))
     assert len(owner.told(at=after(10))) == 1
@@ -87,14 +87,14 @@ def test_what_comes_back_within_the_hour_waits_and_is_told_if_it_lasts() -> None
     assert len(owner.told(again, at=after(71))) == 1
 
 
-def test_a_broken_line_has_three_minutes_to_come_back() -> None:
+def test_a_broken_connection_has_three_minutes_to_come_back() -> None:
     owner = Owner()
     down = Trouble(AlertKind.BROKER, "down", NOW)
     assert owner.told(down, at=after(2.9)) == []
     assert len(owner.told(down, at=after(3))) == 1
 
 
-def test_a_broker_lost_with_no_decision_near_waits_for_one() -> None:
+def test_a_lost_broker_is_reported_only_when_a_decision_is_near() -> None:
     owner = Owner()
     down = Trouble(AlertKind.BROKER, "down", NOW, threatens=False)
     assert owner.told(down, at=after(300)) == []
@@ -104,14 +104,14 @@ def test_a_broker_lost_with_no_decision_near_waits_for_one() -> None:
     assert len(owner.told(at=after(304))) == 1
 
 
-def test_nothing_is_said_to_be_over_before_everything_was_looked_at() -> None:
+def test_nothing_is_reported_as_over_before_everything_was_checked() -> None:
     owner = Owner()
     owner.told(HALT)
     assert owner.told(at=after(1), complete=False) == []
     assert len(owner.told(at=after(2), complete=True)) == 1
 
 
-def test_a_clock_that_was_set_back_silences_nothing() -> None:
+def test_a_clock_set_back_silences_nothing() -> None:
     owner = Owner()
     owner.told(Trouble(AlertKind.BROKER, "down", NOW), at=after(5))
     owner.told(at=after(10))
@@ -127,7 +127,7 @@ def test_each_trade_is_news() -> None:
     assert Owner().told(news=[trade, trade]) == ["Traded: BUY 5 QQQ (Tue 2026-11-24 12:00 ET)"] * 2
 
 
-def test_the_same_refusal_is_told_once_an_hour() -> None:
+def test_the_same_refusal_is_reported_once_an_hour() -> None:
     owner = Owner()
 
     def refused(minute: float, text: str = "no margin") -> int:
@@ -138,7 +138,7 @@ def test_the_same_refusal_is_told_once_an_hour() -> None:
     ]
 
 
-def test_an_order_that_was_lost_is_told_with_the_answer_that_does_not_double_it() -> None:
+def test_a_lost_order_is_reported_with_the_answer_that_does_not_repeat_it() -> None:
     line = hears(Event(AlertKind.ORDER_LOST, "BUY 211 QQQ, sent on 2026-11-24", NOW))
     assert line.startswith("The outcome of an order is not known: BUY 211 QQQ, sent on 2026-11-24")
     assert "./bot_control.sh adopt; leave buys again" in line
@@ -154,7 +154,7 @@ def test_every_lasting_kind_says_what_to_do() -> None:
 @pytest.mark.parametrize(
     ("hour", "minute", "night"), [(7, 59, True), (8, 0, False), (19, 59, False), (20, 0, True), (0, 30, True)]
 )
-def test_the_night_is_new_yorks(hour: int, minute: int, night: bool) -> None:
+def test_the_night_is_counted_in_new_york_time(hour: int, minute: int, night: bool) -> None:
     for day in (date(2026, 7, 14), date(2026, 12, 14)):  # both sides of daylight saving
         assert is_night(new_york(day, hour, minute)) is night
 
@@ -181,13 +181,13 @@ def test_a_decision_is_near_within_the_hour(rules: Rules, day: date, at: tuple[i
 
 
 @pytest.mark.parametrize("known", [None, table(date(2026, 11, 2), date(2026, 11, 6))], ids=["no table", "old table"])
-def test_without_a_calendar_every_weekday_may_be_one(known: SessionTable | None) -> None:
+def test_without_a_calendar_every_weekday_may_be_a_session(known: SessionTable | None) -> None:
     assert decision_near(new_york(THANKSGIVING, 9), known, RULES)
     assert not decision_near(new_york(THANKSGIVING, 8, 59), known, RULES)
     assert not decision_near(new_york(SUNDAY, 12), known, RULES)
 
 
-def test_the_login_is_asked_for_on_sunday_evening_once_and_only_if_needed() -> None:
+def test_the_login_is_requested_once_on_sunday_evening_and_only_if_needed() -> None:
     history = History()
     assert not login_due(history, "logged out", new_york(SUNDAY, 17, 59))
     assert not login_due(history, None, new_york(SUNDAY, 18))

@@ -52,7 +52,7 @@ def kinds(folder: Path) -> list[str]:
     return [row.get("kind", "trade") for row in rows(folder)]
 
 
-def test_a_trade_row_says_everything_of_the_manual(book: Book, tmp_path: Path) -> None:
+def test_a_trade_row_has_everything_the_manual_names(book: Book, tmp_path: Path) -> None:
     book.absorb(BUY, order([part("a", 111), part("b", 100, price="451")]), NOW)
     row = rows(tmp_path)[-1]
     assert row["timestamp"] == NOW.isoformat()
@@ -74,7 +74,7 @@ def test_a_trade_row_says_everything_of_the_manual(book: Book, tmp_path: Path) -
     assert row["equity"] == pytest.approx(100_000 - 2, abs=0.01)
 
 
-def test_a_sale_tells_its_profit_and_worse_is_positive_slippage(book: Book, tmp_path: Path) -> None:
+def test_a_sale_shows_its_profit_and_a_worse_price_is_positive_slippage(book: Book, tmp_path: Path) -> None:
     book.absorb(BUY, order([part("a", 211)]), NOW)
     sell = intent(Side.SELL, order_ref="qqqbot-20261124-02", target=Holding.CASH)
     book.absorb(sell, order([fill(sell, price=Decimal("449.55"))], sell), NOW)
@@ -93,7 +93,7 @@ def test_the_same_order_twice_is_counted_once(book: Book, tmp_path: Path) -> Non
     assert again.ledger.shares[QQQ] == 211
 
 
-def test_a_fill_told_twice_in_one_answer_is_counted_once(book: Book) -> None:
+def test_a_fill_reported_twice_in_one_answer_is_counted_once(book: Book) -> None:
     book.absorb(BUY, order([part("a", 100), part("a", 100)]), NOW)
     assert book.ledger.shares[QQQ] == 100
 
@@ -133,7 +133,7 @@ def test_a_corrected_sale_moves_cash_the_other_way(book: Book) -> None:
     assert book.ledger.shares[QQQ] == 0
 
 
-def test_a_revision_that_comes_late_changes_nothing(book: Book) -> None:
+def test_a_late_older_revision_changes_nothing(book: Book) -> None:
     book.absorb(BUY, order([part("a", 211, 2, "450.10")]), NOW)
     assert book.absorb(BUY, order([part("a", 211, 1, "450")]), NOW) == []
     assert book.absorb(BUY, order([part("a", 211, 1), part("a", 211, 2, "450.10")]), NOW) == []
@@ -146,7 +146,7 @@ def test_a_correction_and_a_new_fill_in_one_answer_are_both_taken(book: Book) ->
     assert book.ledger.cash == 100_000 - 100 * Decimal("450.10") - 111 * 450 - 2
 
 
-def test_a_commission_that_comes_late_is_charged_when_it_comes(book: Book, tmp_path: Path) -> None:
+def test_a_late_commission_is_charged_when_it_arrives(book: Book, tmp_path: Path) -> None:
     book.absorb(BUY, order([part("a", 211, commission=None)]), NOW)
     assert rows(tmp_path)[-1]["commission"] is None
     assert book.absorb(BUY, order([part("a", 211, commission=None)]), NOW) == []
@@ -196,7 +196,7 @@ def test_modes_and_accounts_never_mix(book: Book, tmp_path: Path, mode: Mode, ac
     assert opened(tmp_path).ledger.total_capital == 100_000
 
 
-def test_a_torn_row_is_set_aside_and_its_fill_taken_again(book: Book, tmp_path: Path) -> None:
+def test_a_torn_row_is_set_aside_and_its_fill_recorded_again(book: Book, tmp_path: Path) -> None:
     book.absorb(BUY, order([part("a", 211)]), NOW)
     path = tmp_path / "trades.jsonl"
     path.write_bytes(path.read_bytes()[:-1])
@@ -221,7 +221,7 @@ def test_damage_in_the_middle_stops_the_start_with_its_number(book: Book, tmp_pa
         opened(tmp_path)
 
 
-def test_what_could_not_be_written_is_not_in_the_ledger(tmp_path: Path) -> None:
+def test_an_event_that_could_not_be_written_is_not_in_the_ledger(tmp_path: Path) -> None:
     book = Book(FullDisk(tmp_path / "trades.jsonl"), Mode.PAPER, ACCOUNT)
     book.load(NOW)
     with pytest.raises(OSError, match="No space"):

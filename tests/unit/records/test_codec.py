@@ -57,16 +57,16 @@ def test_every_field_comes_back_exactly(rules: Rules) -> None:
 
 
 @given(jsons, jsons)
-def test_a_difference_makes_the_one_into_the_other(one: Any, other: Any) -> None:
+def test_applying_a_difference_turns_one_into_the_other(one: Any, other: Any) -> None:
     assert merged(one, through_a_file(difference(one, other))) == other
 
 
 @given(jsons)
-def test_what_was_packed_is_unpacked(value: Any) -> None:
+def test_packing_and_unpacking_give_the_same_value(value: Any) -> None:
     assert unpacked(packed(value)) == value
 
 
-def test_a_later_check_is_told_in_few_words() -> None:
+def test_a_later_check_is_stored_as_a_small_difference() -> None:
     base = plain_inputs(RICH, RULES)
     later = plain_inputs(replace(RICH, now=NOW + timedelta(minutes=15)), RULES)
     assert difference(base, later) == {"snapshot": {"now": "2026-11-24T17:15:00+00:00"}}
@@ -81,7 +81,7 @@ def test_a_record_from_before_a_field_was_added_gets_its_default() -> None:
 
 
 @pytest.mark.parametrize("key", ["now", "session", "portfolio", "account", "market"])
-def test_what_is_missing_or_of_a_wrong_type_is_told_as_unreadable(key: str) -> None:
+def test_missing_values_and_wrong_types_are_reported_as_unreadable(key: str) -> None:
     inputs = plain_inputs(RICH, RULES)
     wrong: Any
     for wrong in ("x", 5, None, [], {}):

@@ -18,27 +18,27 @@ TOO_FAR = (
 
 
 @pytest.mark.parametrize("value", [None, [], "x", 1, True])
-def test_what_is_no_object_is_an_empty_one(value: Any) -> None:
+def test_anything_but_an_object_is_an_empty_one(value: Any) -> None:
     assert mapping(value) == {}
 
 
 @pytest.mark.parametrize("value", [None, {}, "x", 1])
-def test_what_is_no_list_is_an_empty_one(value: Any) -> None:
+def test_anything_but_a_list_is_an_empty_one(value: Any) -> None:
     assert sequence(value) == []
 
 
 @pytest.mark.parametrize("value", [None, "1", True, float("nan"), float("inf"), 10**400, -(10**400), [], {}])
-def test_what_is_no_number_is_none(value: Any) -> None:
+def test_anything_but_a_number_is_none(value: Any) -> None:
     assert number(value) is None
 
 
 @pytest.mark.parametrize("value", [None, 1, "", [], {}])
-def test_what_is_no_text_is_none(value: Any) -> None:
+def test_anything_but_a_text_is_none(value: Any) -> None:
     assert text(value) is None
 
 
 @pytest.mark.parametrize("value", [None, 1, "", "yesterday", "2026-13-01T00:00:00", *TOO_FAR])
-def test_what_is_no_time_is_none(value: Any) -> None:
+def test_anything_but_a_time_is_none(value: Any) -> None:
     assert moment(value) is None
 
 

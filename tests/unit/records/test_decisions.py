@@ -23,7 +23,7 @@ def last(world: World) -> dict[str, Any]:
     return world.rows("decisions.jsonl")[-1]
 
 
-def test_a_decision_tells_what_it_rested_on(world: World) -> None:
+def test_a_decision_shows_what_it_was_based_on(world: World) -> None:
     world.start().step()
     first = world.rows("decisions.jsonl")[0]
     assert first["timestamp"] == first["check"] == NOW.isoformat()
@@ -39,7 +39,7 @@ def test_a_decision_tells_what_it_rested_on(world: World) -> None:
     assert first["sentence"].endswith("buy 211 QQQ")
 
 
-def test_a_flip_at_infinity_is_no_number(tmp_path: Path) -> None:
+def test_a_flip_at_infinity_is_not_a_number(tmp_path: Path) -> None:
     world = World(tmp_path, rules=replace(RULES, short_period=1))
     world.start().step()
     assert last(world)["flip_enter_tqqq"] is None
@@ -47,7 +47,7 @@ def test_a_flip_at_infinity_is_no_number(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("price", [float("nan"), float("inf"), -1.0, 0.0])
-def test_a_price_that_is_none_is_written_down_and_nothing_done(world: World, price: float) -> None:
+def test_an_invalid_price_is_recorded_and_nothing_is_traded(world: World, price: float) -> None:
     world.prices.changes = {"qqq": Quote(QQQ, price, NOW)}
     world.start().step()
     assert last(world)["error"] == "PricesUnavailable"
@@ -78,7 +78,7 @@ PRICES = {"QQQ": 450.0, "TQQQ": 60.0}
         ({"QQQ": 1}, {**PRICES, "TQQQ": math.nan}, 1450.0),
     ],
 )
-def test_equity_needs_the_prices_of_what_is_held(
+def test_equity_needs_the_prices_of_the_funds_held(
     shares: dict[str, int], prices: dict[str, float] | None, equity: float | None
 ) -> None:
     held = replace(portfolio(cash=1000), shares={"QQQ": 0, "TQQQ": 0, **shares})

@@ -39,5 +39,5 @@ def test_only_a_demonstration_has_its_own_time() -> None:
     assert present({"heartbeat_at": beat.isoformat()}, NOW) == NOW
 
 
-def test_sound_rows_have_no_damage() -> None:
+def test_valid_rows_have_no_damage() -> None:
     assert damage(Path("trades.jsonl"), Rows()) == ()

@@ -40,11 +40,11 @@ def test_only_the_first_line_is_the_reason(path: Path) -> None:
     assert HaltSwitch(path).reason() == "by hand"
 
 
-def test_a_file_that_is_no_text_halts_too(path: Path) -> None:
+def test_a_file_that_is_not_text_halts_too(path: Path) -> None:
     path.write_bytes(b"\xff\xfe")
     assert HaltSwitch(path).reason()
 
 
-def test_what_cannot_be_read_halts_too(path: Path) -> None:
+def test_an_unreadable_halt_file_halts_too(path: Path) -> None:
     path.mkdir()
     assert "cannot be read" in str(HaltSwitch(path).reason())

@@ -31,7 +31,7 @@ def checks(count: int) -> list[Snapshot]:
     return [snapshot(now=NOW + timedelta(minutes=15 * n), orders_this_session=n) for n in range(count)]
 
 
-def test_the_closes_are_told_once_in_a_session(tmp_path: Path) -> None:
+def test_the_closes_are_recorded_once_in_a_session(tmp_path: Path) -> None:
     path = tmp_path / "inputs.jsonl"
     tomorrow = snapshot(now=new_york(DAY + timedelta(days=1), 12))
     write(InputLog(path), *checks(3), tomorrow)
@@ -60,14 +60,14 @@ def test_closes_that_were_revised_within_a_session_are_a_new_base(tmp_path: Path
     assert rows(path)[0]["base"] != rows(path)[2]["base"]
 
 
-def test_a_new_process_begins_with_a_base_of_its_own(tmp_path: Path) -> None:
+def test_a_new_process_begins_with_its_own_base(tmp_path: Path) -> None:
     path = tmp_path / "inputs.jsonl"
     write(InputLog(path), *checks(1))
     write(InputLog(path), *checks(1))
     assert [row.get("kind") for row in rows(path)] == ["base", None, "base", None]
 
 
-def test_a_line_that_a_power_cut_left_unfinished_stays_a_line_of_its_own(tmp_path: Path) -> None:
+def test_a_line_left_unfinished_by_a_power_cut_stays_separate(tmp_path: Path) -> None:
     path = tmp_path / "inputs.jsonl"
     path.write_text('{"timestamp": "2026-')
     write(InputLog(path), *checks(1))
@@ -82,7 +82,7 @@ def test_it_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_disk_that_refuses_is_told_once_and_hinders_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failing_disk_is_reported_once_and_hinders_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "gone" / "inputs.jsonl"
     log = InputLog(path)
     with caplog.at_level(logging.ERROR):
@@ -94,7 +94,7 @@ def test_a_disk_that_refuses_is_told_once_and_hinders_nothing(tmp_path: Path, ca
     assert [row.get("kind") for row in rows(path)] == ["base", None]
 
 
-def test_after_a_failure_nothing_refers_to_a_base_that_may_be_gone(tmp_path: Path) -> None:
+def test_after_a_failure_nothing_refers_to_a_base_that_may_be_lost(tmp_path: Path) -> None:
     folder, aside = tmp_path / "logs", tmp_path / "aside"
     folder.mkdir()
     log = InputLog(folder / "inputs.jsonl")
@@ -107,7 +107,7 @@ def test_after_a_failure_nothing_refers_to_a_base_that_may_be_gone(tmp_path: Pat
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
-def test_a_full_disk_is_told_and_hinders_nothing(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_full_disk_is_reported_and_hinders_nothing(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):
         write(InputLog(Path("/dev/full")), *checks(1))
     assert "No space left" in caplog.text

@@ -101,7 +101,7 @@ def test_a_reference_is_used_once_in_any_mode_account_and_after_any_outcome(tmp_
     assert opened(tmp_path).next_ref(TOMORROW) == "qqqbot-20261125-01"
 
 
-def test_references_go_on_beyond_two_digits(tmp_path: Path) -> None:
+def test_references_continue_beyond_two_digits(tmp_path: Path) -> None:
     journal = opened(tmp_path)
     journal.intended(numbered(99))
     journal.intended(numbered(100))
@@ -150,7 +150,7 @@ def test_the_decision_of_a_session_survives_a_restart_and_ends_with_it(tmp_path:
         (intent(Side.BUY, TQQQ, 10), OrderStatus.CANCELLED, 1, TQQQ),
     ],
 )
-def test_an_order_that_was_filled_in_part_is_unfinished(
+def test_a_partly_filled_order_is_unfinished(
     tmp_path: Path, order: OrderIntent, status: OrderStatus, filled: int, unfinished: str | None
 ) -> None:
     journal = opened(tmp_path)
@@ -176,7 +176,7 @@ def test_a_refused_rest_leaves_the_order_unfinished(tmp_path: Path) -> None:
     assert opened(tmp_path).unfinished({numbered(1).order_ref: (100, Decimal(1))}) == QQQ
 
 
-def test_a_later_order_ends_what_was_unfinished(tmp_path: Path) -> None:
+def test_a_later_order_supersedes_an_unfinished_one(tmp_path: Path) -> None:
     journal = opened(tmp_path)
     for number, filled, quantity in ((1, 100, 211), (2, 111, 111)):
         order = numbered(number, quantity=quantity)
@@ -221,7 +221,7 @@ def test_a_torn_intent_was_never_sent_and_its_reference_is_free(tmp_path: Path) 
         '{"event":"decided","session":"2026-11-24","target":"GOLD","mode":"paper","account":"DU1234567"}',
     ],
 )
-def test_a_line_that_is_no_event_stops_the_start_with_its_number(tmp_path: Path, line: str) -> None:
+def test_a_line_that_is_not_an_event_stops_the_start_with_its_number(tmp_path: Path, line: str) -> None:
     opened(tmp_path).intended(intent())
     with (tmp_path / "orders.jsonl").open("a") as stream:
         stream.write(line + "\n")
@@ -229,14 +229,14 @@ def test_a_line_that_is_no_event_stops_the_start_with_its_number(tmp_path: Path,
         opened(tmp_path)
 
 
-def test_damage_in_a_foreign_row_stops_the_start_too_where_its_reference_is_needed(tmp_path: Path) -> None:
+def test_damage_in_a_foreign_row_stops_the_start_too_if_its_reference_is_needed(tmp_path: Path) -> None:
     row = {"event": "intended", "session": "2026-11-24", "order_ref": "nonsense", "mode": "live", "account": "U1"}
     (tmp_path / "orders.jsonl").write_text(json.dumps(row) + "\n")
     with pytest.raises(BookDamaged, match="line 1"):
         opened(tmp_path)
 
 
-def test_what_could_not_be_written_has_not_happened(tmp_path: Path) -> None:
+def test_an_event_that_could_not_be_written_has_not_happened(tmp_path: Path) -> None:
     journal = OrderJournal(FullDisk(tmp_path / "orders.jsonl"), Mode.PAPER, ACCOUNT)
     journal.load(NOW)
     with pytest.raises(OSError, match="No space"):
@@ -245,11 +245,11 @@ def test_what_could_not_be_written_has_not_happened(tmp_path: Path) -> None:
     assert journal.next_ref(DAY) == "qqqbot-20261124-01"
 
 
-def test_dates_of_references_are_the_sessions(tmp_path: Path) -> None:
+def test_references_carry_the_date_of_the_session(tmp_path: Path) -> None:
     assert opened(tmp_path).next_ref(date(2027, 1, 4)) == "qqqbot-20270104-01"
 
 
-def test_outcomes_carry_what_was_filled(tmp_path: Path) -> None:
+def test_outcomes_carry_the_fills(tmp_path: Path) -> None:
     journal, order = opened(tmp_path), intent()
     journal.intended(order)
     journal.outcome(order, replace(ended(order, OrderStatus.CANCELLED, 100), message="by the exchange"), NOW)

@@ -42,7 +42,7 @@ def test_each_row_is_one_line(file: AppendOnlyFile, path: Path) -> None:
     assert path.read_bytes().count(b"\n") == 1
 
 
-def test_what_was_there_stays(path: Path) -> None:
+def test_existing_content_stays(path: Path) -> None:
     path.write_text('{"n":1}\n')
     file = AppendOnlyFile(path)
     assert file.open(NOW) is None
@@ -50,7 +50,7 @@ def test_what_was_there_stays(path: Path) -> None:
     assert path.read_text() == '{"n":1}\n{"n":2}\n'
 
 
-def test_a_new_file_is_for_its_owner_alone(file: AppendOnlyFile, path: Path) -> None:
+def test_a_new_file_is_readable_by_its_owner_alone(file: AppendOnlyFile, path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert list(file.rows()) == []
 
@@ -66,7 +66,7 @@ def test_appending_needs_an_open_file(path: Path) -> None:
 
 
 @pytest.mark.parametrize("torn", ['{"n":', '{"n":2}', "x", "\x00\x00", "é" * 100_000])
-def test_a_torn_tail_is_set_aside_and_told(path: Path, torn: str) -> None:
+def test_a_torn_tail_is_set_aside_and_reported(path: Path, torn: str) -> None:
     path.write_text('{"n":1}\n' + torn)
     file = AppendOnlyFile(path)
     told = file.open(NOW)
@@ -78,7 +78,7 @@ def test_a_torn_tail_is_set_aside_and_told(path: Path, torn: str) -> None:
     assert [row["n"] for row in file.rows()] == [1, 2]
 
 
-def test_a_file_that_is_nothing_but_torn_becomes_empty(path: Path) -> None:
+def test_a_file_with_only_a_torn_line_becomes_empty(path: Path) -> None:
     path.write_text('{"n"')
     file = AppendOnlyFile(path)
     assert file.open(NOW)
@@ -109,7 +109,7 @@ def test_garbage_in_the_middle_is_refused_with_its_line(path: Path, garbage: str
         list(AppendOnlyFile(path).rows())
 
 
-def test_bytes_that_are_no_text_are_refused_with_their_line(path: Path) -> None:
+def test_bytes_that_are_not_utf8_are_refused_with_their_line(path: Path) -> None:
     path.write_bytes(b'{"n":1}\n{"n":"\xff\xfe"}\n')
     with pytest.raises(BookDamaged, match="line 2"):
         list(AppendOnlyFile(path).rows())
@@ -123,7 +123,7 @@ def test_monstrous_lines_are_refused_with_their_line(path: Path, monster: str) -
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), object(), Decimal("NaN")])
-def test_what_json_cannot_say_is_not_written(file: AppendOnlyFile, path: Path, value: object) -> None:
+def test_values_json_cannot_express_are_not_written(file: AppendOnlyFile, path: Path, value: object) -> None:
     with pytest.raises((ValueError, TypeError)):
         file.append({"n": value})
     assert path.read_bytes() == b""
@@ -147,7 +147,7 @@ def test_a_disk_that_fills_up_leaves_the_file_whole(file: AppendOnlyFile, path: 
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
-def test_a_device_without_room_is_an_error() -> None:
+def test_a_full_device_is_an_error() -> None:
     file = AppendOnlyFile(Path("/dev/full"))
     file.open(NOW)
     with pytest.raises(OSError):

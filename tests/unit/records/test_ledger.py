@@ -64,18 +64,18 @@ def test_cost_is_the_average_paid_with_commissions() -> None:
     assert ledger.cost[QQQ] == Decimal(100 + 330 + 2) / 4
 
 
-def test_a_partial_sale_keeps_the_cost_of_the_rest() -> None:
+def test_a_partial_sale_keeps_the_cost_of_the_remaining_shares() -> None:
     ledger = fold([DEPOSIT, trade_row(Side.BUY, QQQ, 10, 100), trade_row(Side.SELL, QQQ, 4, 120)])
     assert ledger.cost[QQQ] == Decimal("100.1")
     assert ledger.realized_pnl == 480 - 1 - Decimal("400.4")
     assert ledger.shares[QQQ] == 6
 
 
-def test_a_trade_says_where_the_book_is_moving() -> None:
+def test_a_trade_names_the_target_of_the_book() -> None:
     assert fold([DEPOSIT, trade_row(Side.SELL, QQQ, 0, 1, position="TQQQ")]).moving_to is Holding.TQQQ
 
 
-def test_a_commission_not_told_yet_costs_nothing_until_it_is_told() -> None:
+def test_a_commission_not_reported_yet_costs_nothing_until_it_is() -> None:
     ledger = fold([DEPOSIT, trade_row(Side.BUY, QQQ, 1, 100, commission=None)])
     assert ledger.cash == 99_900
     assert ledger.awaiting_commission == {"qqqbot-20261124-01"}
@@ -98,7 +98,7 @@ def test_a_corrected_sale_after_all_is_sold_is_profit() -> None:
     assert fold(rows).realized_pnl == 1100 - 1 - 1001 + 20
 
 
-def test_a_correction_that_sells_the_rest_leaves_no_cost_behind() -> None:
+def test_a_correction_that_sells_the_rest_leaves_no_cost() -> None:
     rows = [DEPOSIT, trade_row(Side.BUY, QQQ, 10, 100), trade_row(Side.SELL, QQQ, 9, 110), correction(QQQ, -1, 110)]
     ledger = fold(rows)
     assert ledger.cost[QQQ] == 0
@@ -151,7 +151,7 @@ def test_a_split_multiplies_shares_and_divides_cost() -> None:
     assert not ledger.has_split(QQQ, date(2026, 11, 25))
 
 
-def test_a_split_is_pending_where_it_came_while_the_share_was_held() -> None:
+def test_a_split_is_pending_if_the_share_was_held_on_its_day() -> None:
     splits = [Split(TQQQ, date(2026, 11, day), 2.0) for day in (23, 24, 25)] + [Split(QQQ, date(2026, 11, 25), 2.0)]
     rows = [DEPOSIT, trade_row(Side.BUY, TQQQ, 100, 60)]
     # Bought on the 24th: that day's price was already the split one.
@@ -161,7 +161,7 @@ def test_a_split_is_pending_where_it_came_while_the_share_was_held() -> None:
     assert pending_splits(fold([*rows, trade_row(Side.SELL, TQQQ, 100, 60)]), splits) == ()
 
 
-def test_the_day_of_a_buy_is_new_yorks() -> None:
+def test_the_day_of_a_buy_is_the_new_york_date() -> None:
     late = trade_row(Side.BUY, TQQQ, 100, 60, timestamp="2026-11-25T02:00:00+00:00")
     assert fold([DEPOSIT, late]).held_since == {TQQQ: date(2026, 11, 24)}
 
@@ -187,7 +187,7 @@ def test_only_the_newest_executions_are_remembered() -> None:
         {k: v for k, v in trade_row(Side.BUY, QQQ, 1, 100).items() if k != "commission"},
     ],
 )
-def test_a_row_that_is_none_is_an_error(wrong: Mapping[str, Any]) -> None:
+def test_a_malformed_row_is_an_error(wrong: Mapping[str, Any]) -> None:
     with pytest.raises((KeyError, ValueError, ArithmeticError)):
         fold([DEPOSIT, wrong])
 
@@ -257,7 +257,7 @@ def test_the_fold_adds_up_like_a_plain_account(rows: list[Mapping[str, Any]]) ->
 
 
 @given(histories())
-def test_profit_and_cost_explain_all_the_money(rows: list[Mapping[str, Any]]) -> None:
+def test_profit_and_cost_account_for_all_the_money(rows: list[Mapping[str, Any]]) -> None:
     """What was put in plus what was earned is the cash and the cost of what is held."""
     ledger = fold(rows)
     at_cost = ledger.portfolio().equity(ledger.cost)
@@ -267,7 +267,7 @@ def test_profit_and_cost_explain_all_the_money(rows: list[Mapping[str, Any]]) ->
 
 
 @given(histories(), st.integers(0, 25))
-def test_the_fold_goes_on_where_it_stopped(rows: list[Mapping[str, Any]], cut: int) -> None:
+def test_the_fold_continues_where_it_stopped(rows: list[Mapping[str, Any]], cut: int) -> None:
     whole, pieces = fold(rows), fold(rows[:cut])
     for entry in rows[cut:]:
         pieces.apply(entry)

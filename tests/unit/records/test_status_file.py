@@ -45,7 +45,7 @@ def test_the_coming_session_has_its_own_flip_price_from_the_close_on() -> None:
         {"flip": {**(flip_values(FLIPS) or {}), "seen_price": 10**400}},
     ],
 )
-def test_what_an_earlier_version_or_a_damaged_file_says_is_not_known(status: dict[str, Any]) -> None:
+def test_an_earlier_version_or_a_damaged_file_counts_as_unknown(status: dict[str, Any]) -> None:
     assert flips_in(status) is None
 
 

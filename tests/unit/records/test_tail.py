@@ -50,7 +50,7 @@ def test_the_newest_rows_come_oldest_first(count: int) -> None:
 
 
 @pytest.mark.parametrize("width", [BLOCK_BYTES - 30, BLOCK_BYTES, BLOCK_BYTES + 1, 3 * BLOCK_BYTES])
-def test_lines_as_long_as_blocks_are_put_together(width: int) -> None:
+def test_lines_longer_than_a_block_are_joined(width: int) -> None:
     content = lines_of(5, width)
     assert list(lines_backwards(io.BytesIO(content))) == [b"", *content.splitlines()[::-1]]
 
@@ -62,27 +62,27 @@ def test_a_million_rows_cost_as_many_bytes_as_two_thousand() -> None:
     assert large.bytes_read == small.bytes_read == BLOCK_BYTES
 
 
-def test_an_unfinished_last_line_is_set_aside_even_where_it_parses() -> None:
+def test_an_unfinished_last_line_is_set_aside_even_if_it_parses() -> None:
     found = last_rows_of(io.BytesIO(b'{"n": 1}\n{"n": 2}'), 10)
     assert numbers(found.rows) == [1]
     assert found.torn
 
 
-def test_lines_that_are_no_objects_are_counted_and_passed_over() -> None:
+def test_lines_that_are_not_objects_are_counted_and_skipped() -> None:
     content = b'{"n": 1}\nrubbish\n[1, 2]\n\xff\xfe\n\x00\x00{"n": 9}\n\n{"n": 2}\n' + b"[" * 100_000 + b"\n"
     found = last_rows_of(io.BytesIO(content), 10)
     assert numbers(found.rows) == [1, 2]
     assert found.garbage == 5
 
 
-def test_a_hole_of_zeros_is_not_taken_into_memory_whole() -> None:
+def test_a_run_of_zero_bytes_is_not_read_into_memory_at_once() -> None:
     hole = b"\0" * (3 * LONGEST_LINE_BYTES)
     longest = max(len(line) for line in lines_backwards(io.BytesIO(b'{"n": 1}\n' + hole + b"\n")))
     assert longest <= LONGEST_LINE_BYTES + BLOCK_BYTES
     assert numbers(last_rows_of(io.BytesIO(b'{"n": 1}\n' + hole + b'\n{"n": 2}\n'), 10).rows) == [1, 2]
 
 
-def test_the_search_among_rows_of_others_ends() -> None:
+def test_the_search_among_rows_of_other_accounts_is_bounded() -> None:
     content = b'{"n": 1, "mine": true}\n' + b'{"n": 2}\n' * (PATIENCE_ROWS + 1)
     found = last_rows_of(io.BytesIO(content), 10, lambda row: "mine" in row)
     assert found.rows == ()
@@ -112,7 +112,9 @@ def test_no_file_has_no_rows(tmp_path: Path) -> None:
         (b"caf\xe9\n", 1, ["caf\\xe9"]),
     ],
 )
-def test_the_newest_lines_of_a_text(tmp_path: Path, content: bytes, count: int, expected: list[str]) -> None:
+def test_the_newest_lines_of_a_text_are_returned(
+    tmp_path: Path, content: bytes, count: int, expected: list[str]
+) -> None:
     path = tmp_path / "log"
     path.write_bytes(content)
     assert last_lines(path, count) == expected
@@ -154,7 +156,7 @@ def test_lines_are_followed_as_they_are_written(tmp_path: Path) -> None:
     assert followed(tmp_path, *written, backlog=2) == ["two", "three", "four", "five"]
 
 
-def test_the_next_day_takes_over_after_the_last_words_of_the_old_one(tmp_path: Path) -> None:
+def test_the_next_days_log_takes_over_after_the_last_lines_of_the_old_one(tmp_path: Path) -> None:
     old, new = tmp_path / "bot_1.log", tmp_path / "bot_2.log"
     old.write_text("")
 
@@ -173,7 +175,7 @@ def test_a_log_that_does_not_exist_yet_is_waited_for(tmp_path: Path) -> None:
     assert followed(tmp_path, appended(tmp_path / "bot_1.log", "hello\n"), lambda: None) == ["hello"]
 
 
-def test_a_log_cut_short_is_read_from_its_beginning(tmp_path: Path) -> None:
+def test_a_truncated_log_is_read_from_its_beginning(tmp_path: Path) -> None:
     log = tmp_path / "bot_1.log"
     log.write_text("a long first line\n")
     assert followed(tmp_path, lambda: log.write_text("new\n"), backlog=0) == ["new"]

@@ -54,7 +54,7 @@ def test_the_first_row_from_a_moment_on_is_found_whatever_lies_between(
     assert timed == [(NOW + second * SECOND).isoformat() for second in wanted]
 
 
-def test_a_large_file_is_not_read() -> None:
+def test_an_oversized_file_is_not_read() -> None:
     lines = b"".join(line(second, 400) for second in range(50_000))
     file = CountingFile(lines)
     offset = offset_of(file, NOW + 31_415 * SECOND)
@@ -63,7 +63,7 @@ def test_a_large_file_is_not_read() -> None:
     assert file.taken < 100_000 < len(lines) / 100
 
 
-def test_of_many_rows_with_one_time_the_first_is_found() -> None:
+def test_the_first_of_many_rows_with_one_time_is_found() -> None:
     file = io.BytesIO(b"".join(line(second) for second in [0] * 100 + [1] * 5000 + [2] * 100))
     assert offset_of(file, NOW + SECOND) == 100 * len(line(0))
 
@@ -78,13 +78,13 @@ def test_samples_are_spread_over_the_file_oldest_first() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 5, 9])
-def test_of_few_rows_each_is_a_sample_at_most_once(count: int) -> None:
+def test_each_of_a_few_rows_is_sampled_at_most_once(count: int) -> None:
     file = io.BytesIO(b"".join(line(second, 10) for second in range(count)))
     found = [row["timestamp"] for row in samples(file, 0, 500)]
     assert found == [(NOW + second * SECOND).isoformat() for second in range(count)]
 
 
-def test_a_torn_line_is_told_and_not_given() -> None:
+def test_a_torn_line_is_reported_and_not_returned() -> None:
     reader = RowReader()
     assert len(list(rows_from(io.BytesIO(line(1) + b'{"timest'), 0, reader))) == 1
     assert reader.torn

@@ -31,7 +31,7 @@ def test_without_a_stop_a_wait_lasts_as_long_as_asked(stop: StopRequest) -> None
     assert elapsed_since(start) >= 0.05
 
 
-def test_a_stop_that_was_asked_for_ends_every_later_wait_at_once(stop: StopRequest) -> None:
+def test_a_requested_stop_ends_every_later_wait_at_once(stop: StopRequest) -> None:
     stop.set()
     start = time.monotonic()
     assert stop.wait(60)
@@ -109,5 +109,5 @@ def test_a_virtual_clock_never_passes_its_stop_nor_steps_back(waits: list[float]
         last = clock.now()
 
 
-def test_no_moment_of_the_tests_is_naive() -> None:
+def test_no_time_in_the_tests_is_naive() -> None:
     assert datetime(2026, 11, 24, 17, tzinfo=UTC) == NOW

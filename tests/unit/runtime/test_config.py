@@ -103,7 +103,7 @@ def test_the_default_rules_are_the_models() -> None:
     assert Config().capital == 100_000
 
 
-def test_an_empty_object_is_all_defaults(tmp_path: Path) -> None:
+def test_an_empty_object_means_all_defaults(tmp_path: Path) -> None:
     assert loaded(tmp_path, {}) == Config()
 
 
@@ -127,7 +127,7 @@ def test_beyond_either_end_is_refused_with_the_bound_and_the_value(tmp_path: Pat
         assert problem.endswith(f", was {json.dumps(value)}")
 
 
-def test_the_message_of_the_manual(tmp_path: Path) -> None:
+def test_the_message_in_the_manual_is_the_one_sent(tmp_path: Path) -> None:
     assert problems(tmp_path, {"check_interval_minutes": 0}) == (
         "config.json: check_interval_minutes: must be at least 1, was 0",
     )
@@ -168,7 +168,7 @@ def test_a_flag_may_be_either(tmp_path: Path, key: str) -> None:
 
 
 @pytest.mark.parametrize("key", sorted(CHOICES))
-def test_a_choice_is_one_of_its_words(tmp_path: Path, key: str) -> None:
+def test_a_choice_is_one_of_the_allowed_words(tmp_path: Path, key: str) -> None:
     for word in CHOICES[key]:
         assert getattr(loaded(tmp_path, {key: word}), key) == word
         assert problems(tmp_path, {key: word.swapcase()})[0].startswith(f"config.json: {key}: must be '")
@@ -194,7 +194,7 @@ def test_an_unknown_key_comes_with_a_suggestion(tmp_path: Path, wrong: str, mean
     assert problems(tmp_path, {wrong: 1}) == (f"config.json: {wrong}: unknown key; did you mean {meant}?",)
 
 
-def test_a_key_unlike_any_other_points_to_the_manual(tmp_path: Path) -> None:
+def test_an_unrecognizable_key_points_to_the_manual(tmp_path: Path) -> None:
     assert problems(tmp_path, {"zzz": 1}) == ("config.json: zzz: unknown key; see docs/configuration.md",)
 
 
@@ -244,14 +244,14 @@ def test_closures_are_dates(tmp_path: Path, days: list[str]) -> None:
 
 
 @pytest.mark.parametrize("day", ["2026-02-30", "9 January", "20260109", "2026-1-9", 20260109, "2026-01-09T00:00"])
-def test_what_is_not_a_date_is_one_problem(tmp_path: Path, day: Any) -> None:
+def test_an_invalid_date_is_one_problem(tmp_path: Path, day: Any) -> None:
     (problem,) = problems(tmp_path, {"closed_on": ["2026-01-09", day]})
     assert "closed_on" in problem
     assert json.dumps(day) in problem
 
 
 class TestFiles:
-    def test_a_missing_file_is_not_silent_defaults(self, tmp_path: Path) -> None:
+    def test_a_missing_file_does_not_silently_mean_defaults(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match=r"nowhere\.json: there is no such file; \./bot_control\.sh init"):
             load(tmp_path / "nowhere.json")
 
@@ -266,7 +266,7 @@ class TestFiles:
         with pytest.raises(ConfigError, match="cannot be read"):
             load(tmp_path)
 
-    def test_a_path_through_a_file_is_refused(self, tmp_path: Path) -> None:
+    def test_a_path_below_a_file_is_refused(self, tmp_path: Path) -> None:
         written(tmp_path, "{}")
         with pytest.raises(ConfigError, match="cannot be read"):
             load(tmp_path / "config.json" / "config.json")
@@ -281,14 +281,14 @@ class TestFiles:
     @pytest.mark.parametrize(
         "text", ["", " ", "{", '{"a": }', "dry_run: true", "{'dry_run': true}", '{"dry_run": true,}']
     )
-    def test_what_is_not_json_is_refused_with_its_place(self, tmp_path: Path, text: str) -> None:
+    def test_invalid_json_is_refused_with_its_position(self, tmp_path: Path, text: str) -> None:
         assert "config.json: not valid JSON at line 1, column " in problems(tmp_path, text)[0]
 
     def test_the_place_of_the_error_is_named(self, tmp_path: Path) -> None:
         assert "line 3, column 3" in problems(tmp_path, '{\n  "dry_run": true\n  "band_pct": 0\n}')[0]
 
     @pytest.mark.parametrize("value", [[], "x", 1, None, True, [{}]])
-    def test_what_is_not_an_object_is_refused(self, tmp_path: Path, value: Any) -> None:
+    def test_anything_but_an_object_is_refused(self, tmp_path: Path, value: Any) -> None:
         assert "expected an object" in problems(tmp_path, json.dumps(value))[0]
 
     @pytest.mark.parametrize("text", [b"\xff\xfe{}", b'{"ib_host": "\xe9"}', "{}".encode("utf-16")])

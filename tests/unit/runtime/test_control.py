@@ -62,13 +62,15 @@ def installed(tmp_path: Path, hand_over: FakeHandOver) -> Control:
 @pytest.mark.parametrize(
     "arguments", [["strat"], [], ["start", "now"], ["stop", "--hard"], ["restart", "--force", "x"]]
 )
-def test_a_mistake_shows_the_usage(control: Control, arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_argument_shows_the_usage(
+    control: Control, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert control.main(arguments) == 2
     assert "usage: ./bot_control.sh COMMAND" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("word", WITHOUT_ARGUMENTS)
-def test_what_takes_no_arguments_says_what_it_was_given(
+def test_a_command_without_arguments_quotes_those_it_was_given(
     control: Control, word: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert control.main([word, "now", "please"]) == 2
@@ -76,7 +78,7 @@ def test_what_takes_no_arguments_says_what_it_was_given(
 
 
 @pytest.mark.parametrize("word", ["help", "--help", "-h"])
-def test_help_is_an_answer_and_no_error(control: Control, word: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_is_an_answer_and_not_an_error(control: Control, word: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert control.main([word]) == 0
     assert capsys.readouterr().out.startswith("usage: ./bot_control.sh COMMAND\n")
 
@@ -84,7 +86,7 @@ def test_help_is_an_answer_and_no_error(control: Control, word: str, capsys: pyt
 @pytest.mark.parametrize(
     "view", ["status", "trades", "logs", "tail", "performance", "drift", "why", "replay", "web", "live"]
 )
-def test_the_views_are_the_monitors(control: Control, hand_over: FakeHandOver, view: str) -> None:
+def test_the_views_match_the_monitors(control: Control, hand_over: FakeHandOver, view: str) -> None:
     assert control.main([view, "--limit", "3 4"]) == 0
     assert hand_over.ran == [(str(MONITOR), f"--{view}", "--limit", "3 4")]
 
@@ -93,9 +95,7 @@ def test_the_views_are_the_monitors(control: Control, hand_over: FakeHandOver, v
     ("word", "module"),
     [("demo", "qqqbot.demo"), ("backtest", "qqqbot.backtest"), ("notify-test", "qqqbot.notifications.try_channels")],
 )
-def test_what_a_module_does_is_run_in_this_process(
-    control: Control, hand_over: FakeHandOver, word: str, module: str
-) -> None:
+def test_a_module_is_run_in_this_process(control: Control, hand_over: FakeHandOver, word: str, module: str) -> None:
     assert control.main([word]) == 0
     assert hand_over.ran == [(module,)]
 
@@ -112,9 +112,7 @@ def test_a_halt_takes_its_words_and_resume_removes_it(control: Control, tmp_path
     assert not (tmp_path / "logs/HALT").exists()
 
 
-def test_a_lock_that_cannot_be_read_is_a_refusal(
-    control: Control, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_unreadable_lock_is_a_refusal(control: Control, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs/bot.pid").symlink_to(tmp_path / "logs/bot.pid")
     assert (control.main(["stop"]), control.main(["start"])) == (1, 1)
@@ -138,7 +136,7 @@ def test_tests_run_where_the_script_is(control: Control, hand_over: FakeHandOver
     assert hand_over.folder == str(tmp_path)
 
 
-def test_test_unit_runs_the_quick_ones(control: Control, hand_over: FakeHandOver) -> None:
+def test_test_unit_runs_the_quick_tests(control: Control, hand_over: FakeHandOver) -> None:
     assert control.main(["test", "unit", "-x"]) == 0
     assert hand_over.became[-1][4:] == ("tests/unit", "-x")
 
@@ -157,7 +155,7 @@ def test_an_update_names_what_still_runs_with_the_old_libraries(
 
 
 @pytest.mark.parametrize(("word", "cure"), [("test", "checkout"), ("update", "pip install --upgrade")])
-def test_what_needs_a_checkout_says_so(
+def test_a_command_that_needs_a_checkout_says_so(
     installed: Control, word: str, cure: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert installed.main([word]) == 1

@@ -21,12 +21,12 @@ def daemon(machine: Machine) -> DaemonProcess:
     return DaemonProcess(machine.logs, machine.clock, PATIENCE, machine.find_holder)
 
 
-def test_without_a_lock_file_nobody_is_asked_for_its_holder(machine: Machine) -> None:
+def test_without_a_lock_file_nothing_looks_for_its_holder(machine: Machine) -> None:
     machine.holder = PID
     assert daemon(machine).pid() is None
 
 
-def test_a_lock_that_cannot_be_read_is_not_free(tmp_path: Path) -> None:
+def test_an_unreadable_lock_is_not_free(tmp_path: Path) -> None:
     (tmp_path / "bot.pid").symlink_to(tmp_path / "bot.pid")
     with pytest.raises(StartRefused):
         DaemonProcess(tmp_path, Machine(tmp_path).clock, PATIENCE).pid()
@@ -40,7 +40,7 @@ def test_the_state_counts_only_if_it_is_of_that_process(machine: Machine) -> Non
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", '{"pid": 471', '{"pid": 47111, "state": "running"}', "[" * 100_000])
-def test_a_status_that_is_damaged_or_not_its_own_says_nothing(machine: Machine, text: str) -> None:
+def test_a_damaged_or_foreign_status_says_nothing(machine: Machine, text: str) -> None:
     machine.logs.mkdir()
     (machine.logs / "status.json").write_text(text)
     assert daemon(machine).state(PID) is None
@@ -53,7 +53,7 @@ def test_it_waits_until_the_first_check_is_complete(machine: Machine) -> None:
     assert machine.clock.monotonic() == pytest.approx(3, abs=0.2)
 
 
-def test_the_wait_ends_with_the_process(machine: Machine) -> None:
+def test_the_wait_ends_when_the_process_does(machine: Machine) -> None:
     machine.run_daemon(PID, "starting")
     machine.clock.after(2, machine.end_daemon)
     found = daemon(machine).wait_until_ready(PID, lambda pid: machine.holder == pid)

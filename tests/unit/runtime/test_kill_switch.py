@@ -52,7 +52,9 @@ def test_resume_removes_the_file_once(tmp_path: Path, capsys: pytest.CaptureFixt
     assert capsys.readouterr().out == "resumed: the next check may trade\nnot halted\n"
 
 
-def test_a_resume_that_fails_says_that_the_halt_lasts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_failed_resume_says_that_the_halt_is_still_in_force(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "HALT").mkdir()
     assert resume(tmp_path) == 1
     assert "STILL halted" in capsys.readouterr().err

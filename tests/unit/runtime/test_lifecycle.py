@@ -74,7 +74,7 @@ class TestStart:
         assert capsys.readouterr().out == f"already running (pid {PID})\n"
         assert bot.processes.asked == []
 
-    def test_a_daemon_that_waits_for_its_account_runs_already(
+    def test_a_daemon_that_waits_for_its_account_counts_as_running(
         self, bot: Bot, capsys: pytest.CaptureFixture[str]
     ) -> None:
         bot.machine.run_daemon(PID, "waiting")
@@ -119,7 +119,7 @@ class TestStart:
         assert lines == [f"line {n}" for n in range(10, 30)]
 
     @pytest.mark.parametrize(("code", "shown"), [(0, 1), (-9, 137)])
-    def test_an_end_without_an_exit_code_of_its_own_is_a_failure_too(self, bot: Bot, code: int, shown: int) -> None:
+    def test_an_end_without_its_own_exit_code_is_a_failure_too(self, bot: Bot, code: int, shown: int) -> None:
         bot.processes.job.code = code
         bot.processes.on_launch = (bot.machine.logs / "nohup.log").touch
         assert bot.lifecycle.start() == shown
@@ -189,7 +189,7 @@ class TestStop:
         assert "not stopped yet after 10 s" in told
         assert "stop --force" in told
 
-    def test_force_kills_it_after_having_asked(self, bot: Bot, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_force_kills_it_after_asking_it_to_stop(self, bot: Bot, capsys: pytest.CaptureFixture[str]) -> None:
         bot.machine.run_daemon(PID)
 
         def end_when_killed() -> None:
@@ -252,19 +252,19 @@ class TestAnswer:
 
 
 class TestService:
-    def test_start_is_systemds(self, bot: Bot, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_systemd_handles_start(self, bot: Bot, capsys: pytest.CaptureFixture[str]) -> None:
         bot.by_systemd().processes.on_launch = lambda: bot.machine.run_daemon(PID)
         assert bot.lifecycle.start() == 0
         assert bot.asked() == ["start qqqbot.service"]
         assert bot.processes.launched == []
         assert capsys.readouterr().out == f"started (pid {PID})\n"
 
-    def test_a_start_that_systemd_gave_up_is_told(self, bot: Bot, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_a_start_that_systemd_gave_up_is_reported(self, bot: Bot, capsys: pytest.CaptureFixture[str]) -> None:
         bot.by_systemd().processes.job.code = 1
         assert bot.lifecycle.start() == 1
         assert "The daemon does not run yet; systemd may try again" in capsys.readouterr().err
 
-    def test_a_start_that_takes_long_is_left_to_systemd(self, bot: Bot, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_a_slow_start_is_left_to_systemd(self, bot: Bot, capsys: pytest.CaptureFixture[str]) -> None:
         bot.by_systemd().processes.on_launch = lambda: bot.machine.run_daemon(PID, "starting")
         assert bot.lifecycle.start() == 1
         assert bot.processes.job.terminated, "only the wait"
@@ -302,7 +302,7 @@ class TestService:
         assert bot.asked() == ["stop qqqbot.service"]
         assert capsys.readouterr().out == "stopped\n"
 
-    def test_a_refusal_of_systemd_is_told_and_the_daemon_stopped_all_the_same(
+    def test_a_refusal_by_systemd_is_reported_and_the_daemon_is_still_stopped(
         self, bot: Bot, capsys: pytest.CaptureFixture[str]
     ) -> None:
         bot.by_systemd().machine.run_daemon(OTHER)

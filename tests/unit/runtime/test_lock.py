@@ -66,7 +66,7 @@ def test_a_lock_whose_file_was_removed_is_taken_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("successor", [False, True], ids=["no folder", "another folder"])
-def test_a_lock_is_not_taken_in_another_folder_than_that_of_the_records(tmp_path: Path, successor: bool) -> None:
+def test_a_lock_is_only_taken_in_the_folder_of_the_records(tmp_path: Path, successor: bool) -> None:
     logs = tmp_path / "logs"
     logs.mkdir()
     with Lock(logs / "bot.pid") as lock:
@@ -78,7 +78,7 @@ def test_a_lock_is_not_taken_in_another_folder_than_that_of_the_records(tmp_path
         assert not (logs / "bot.pid").exists()
 
 
-def test_a_lock_that_cannot_be_read_is_not_free(tmp_path: Path) -> None:
+def test_an_unreadable_lock_is_not_free(tmp_path: Path) -> None:
     path = tmp_path / "bot.pid"
     path.mkdir()
     with pytest.raises(StartRefused, match=r"bot\.pid: cannot be opened"):
@@ -90,7 +90,7 @@ def test_a_lock_that_cannot_be_read_is_not_free(tmp_path: Path) -> None:
         holder(loop)
 
 
-def test_a_locked_file_without_a_pid_names_nobody(tmp_path: Path) -> None:
+def test_a_locked_file_without_a_pid_names_no_holder(tmp_path: Path) -> None:
     path = tmp_path / "bot.pid"
     with Lock(path):
         path.write_text("12")  # as if its holder were cut off in the middle of writing

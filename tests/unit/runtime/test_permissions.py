@@ -22,14 +22,16 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_what_is_made_from_now_on_is_closed_to_others(tmp_path: Path) -> None:
+def test_new_files_are_closed_to_others(tmp_path: Path) -> None:
     permissions.from_now_on()
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "trades.jsonl").touch()
     assert (mode(tmp_path / "logs"), mode(tmp_path / "logs" / "trades.jsonl")) == (0o700, 0o600)
 
 
-def test_what_is_there_already_is_closed_and_that_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_existing_files_are_closed_to_others_and_that_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO)
     for name, before in (("trades.jsonl", 0o644), ("run.sh", 0o755), ("book.jsonl", 0o600)):
         (tmp_path / name).touch()

@@ -30,13 +30,13 @@ def test_the_environment_may_say_otherwise_from_the_callers_folder() -> None:
     assert (found.logs, found.config) == (HERE / "mine", Path("/etc/bot.json"))
 
 
-def test_what_is_started_gets_absolute_paths_and_nothing_that_was_not_set() -> None:
+def test_a_started_process_gets_absolute_paths_and_only_what_was_set() -> None:
     variables = {"QQQBOT_PING_URL_FILE": "ping", "QQQBOT_NOTIFY_URLS": "secret", "QQQBOT_CONFIG": ""}
     found = place.environment_for(place.checkout(Path("/bot/bot_control.sh"), variables), variables, Path("/me"))
     assert found == {"QQQBOT_PING_URL_FILE": "/me/ping", "QQQBOT_HOME": "/bot", "QQQBOT_LOGS": "/bot/logs"}
 
 
-def test_home_is_the_program_s_own_folder_unless_a_command_names_one() -> None:
+def test_home_is_the_programs_own_folder_unless_a_command_names_one() -> None:
     assert place.home({}) == PROGRAM_FOLDER
     assert place.home({"QQQBOT_HOME": "/home/me"}) == Path("/home/me")
     assert place.DAEMON.is_file()

@@ -10,7 +10,7 @@ from qqqbot.runtime.processes import SystemProcesses, exit_code
 
 
 @pytest.mark.parametrize(("code", "shown"), [(0, 0), (7, 7), (-9, 137), (-15, 143)])
-def test_an_end_by_a_signal_is_counted_as_a_shell_does(code: int, shown: int) -> None:
+def test_a_death_by_signal_is_numbered_as_in_a_shell(code: int, shown: int) -> None:
     assert exit_code(code) == shown
 
 
@@ -21,6 +21,6 @@ def test_a_process_that_has_ended_needs_no_signal() -> None:
     assert SystemProcesses().send(os.getpid(), signal.Signals(signal.SIGCONT))
 
 
-def test_it_knows_what_is_on_the_path() -> None:
+def test_it_finds_programs_on_the_path() -> None:
     assert SystemProcesses().has("sh")
     assert not SystemProcesses().has("a-program-that-nobody-has")

@@ -23,11 +23,11 @@ def refusal(environment: dict[str, str], folder: Path) -> str:
     return str(refused.value)
 
 
-def test_without_a_source_there_are_no_secrets(tmp_path: Path) -> None:
+def test_without_a_source_there_is_no_secret(tmp_path: Path) -> None:
     assert take({}, tmp_path) == SecretUrls()
 
 
-def test_a_file_has_one_address_on_each_line_and_comments(tmp_path: Path) -> None:
+def test_a_file_has_one_address_per_line_and_may_have_comments(tmp_path: Path) -> None:
     private(tmp_path / "notify_urls.txt", f"# mine\n\n  {SECRET}  \nntfy://host/topic\r\n")
     private(tmp_path / "ping_url.txt", "https://hc.example/uuid\n")
     assert take({}, tmp_path) == SecretUrls((SECRET, "ntfy://host/topic"), "https://hc.example/uuid")
@@ -89,7 +89,7 @@ def test_a_malformed_file_is_named_and_never_quoted(tmp_path: Path, content: byt
 
 
 @pytest.mark.parametrize("address", ["ftp://hunter2/x", "hunter2", "https://", "https:///hunter2"])
-def test_a_ping_is_a_web_address(tmp_path: Path, address: str) -> None:
+def test_a_ping_target_is_a_web_address(tmp_path: Path, address: str) -> None:
     told = refusal({"QQQBOT_PING_URL": address}, tmp_path)
     assert "QQQBOT_PING_URL, address 1: not a web address" in told
     assert "hunter2" not in told
@@ -99,7 +99,7 @@ def test_only_one_ping_address_is_allowed(tmp_path: Path) -> None:
     assert "2 addresses, expected one" in refusal({"QQQBOT_PING_URL": "https://a/b https://a/c"}, tmp_path)
 
 
-def test_a_folder_or_a_pipe_in_its_place_is_named(tmp_path: Path) -> None:
+def test_a_folder_or_a_pipe_in_its_place_is_reported(tmp_path: Path) -> None:
     (tmp_path / "notify_urls.txt").mkdir()
     os.mkfifo(tmp_path / "ping_url.txt", 0o600)
     told = refusal({}, tmp_path)

@@ -46,7 +46,7 @@ def test_other_copies_and_other_logs_have_no_service(tmp_path: Path, processes: 
     assert processes.asked == [], "systemd is not asked about them"
 
 
-def test_odd_folders_are_recognised_in_the_unit(tmp_path: Path, processes: FakeProcesses) -> None:
+def test_unusual_folder_names_are_recognised_in_the_unit(tmp_path: Path, processes: FakeProcesses) -> None:
     logs = str(tmp_path / '50% of "the" logs')
     where = a_place(tmp_path, QQQBOT_LOGS=logs)
     found = service(tmp_path, processes, where, QQQBOT_LOGS=logs)
@@ -54,20 +54,20 @@ def test_odd_folders_are_recognised_in_the_unit(tmp_path: Path, processes: FakeP
     assert found.is_ours()
 
 
-def test_without_systemctl_nothing_is_a_service(tmp_path: Path, processes: FakeProcesses) -> None:
+def test_without_systemctl_there_is_no_service(tmp_path: Path, processes: FakeProcesses) -> None:
     assert service(tmp_path, processes).install() is None
     processes.programs.clear()
     assert not service(tmp_path, processes).is_ours()
 
 
 @pytest.mark.parametrize("state", ["active", "activating", "deactivating", "reloading"])
-def test_a_service_that_is_disabled_but_runs_is_ours(tmp_path: Path, processes: FakeProcesses, state: str) -> None:
+def test_a_disabled_service_that_runs_is_ours(tmp_path: Path, processes: FakeProcesses, state: str) -> None:
     assert service(tmp_path, processes).install() is None
     processes.answers = {"is-enabled qqqbot.service": DISABLED, "is-active qqqbot.service": Done(3, state + "\n")}
     assert service(tmp_path, processes).is_ours()
 
 
-def test_a_service_that_is_disabled_and_does_not_run_is_left_alone_quietly(
+def test_a_disabled_service_that_does_not_run_is_quietly_left_alone(
     tmp_path: Path, processes: FakeProcesses, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert service(tmp_path, processes).install() is None
@@ -96,7 +96,9 @@ def test_a_unit_with_another_configuration_is_noticed(tmp_path: Path, processes:
 
 
 @pytest.mark.parametrize(("answer", "pid"), [("MainPID=4711\n", 4711), ("MainPID=0\n", 0), ("", 0), ("MainPID=\n", 0)])
-def test_the_process_that_systemd_watches(tmp_path: Path, processes: FakeProcesses, answer: str, pid: int) -> None:
+def test_the_main_pid_is_that_of_the_process_systemd_watches(
+    tmp_path: Path, processes: FakeProcesses, answer: str, pid: int
+) -> None:
     processes.answers = {"show -p MainPID qqqbot.service": Done(0, answer)}
     assert service(tmp_path, processes).main_pid() == pid
 
@@ -106,18 +108,18 @@ def test_a_login_without_a_runtime_folder_gets_the_usual_one(tmp_path: Path, pro
     assert processes.environments[-1]["XDG_RUNTIME_DIR"].startswith("/run/user/")
 
 
-def test_a_refusal_of_systemd_is_passed_on(tmp_path: Path, processes: FakeProcesses) -> None:
+def test_a_refusal_by_systemd_is_passed_on(tmp_path: Path, processes: FakeProcesses) -> None:
     processes.answers = {"daemon-reload": DEAF}
     assert service(tmp_path, processes).install() == "Failed to connect to bus"
 
 
-def test_a_folder_that_cannot_hold_the_unit_leaves_none_half_written(tmp_path: Path, processes: FakeProcesses) -> None:
+def test_a_folder_that_cannot_hold_the_unit_gets_no_half_written_one(tmp_path: Path, processes: FakeProcesses) -> None:
     (tmp_path / "config").write_text("a file where the folder should be")
     assert "config" in str(service(tmp_path, processes).install())
     assert processes.asked == []
 
 
-def test_its_newest_lines_or_how_to_see_them(
+def test_its_newest_lines_are_shown_or_how_to_see_them(
     tmp_path: Path, processes: FakeProcesses, capsys: pytest.CaptureFixture[str]
 ) -> None:
     service(tmp_path, processes).show_newest_lines()

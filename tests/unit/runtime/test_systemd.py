@@ -20,7 +20,7 @@ def test_a_unit_keeps_odd_paths_and_no_secret() -> None:
     ]
 
 
-def test_a_word_of_a_unit_hides_what_systemd_would_read_as_something_else() -> None:
+def test_a_word_in_a_unit_escapes_what_systemd_would_interpret() -> None:
     assert quoted(r'a "b" \c 5%') == r'"a \"b\" \\c 5%%"'
     assert assignment("A", "b") == 'Environment="A=b"'
 

@@ -65,15 +65,15 @@ def test_from_cash_there_is_only_a_buy() -> None:
     assert [side for side, _, _ in told(snapshot(Holding.CASH))] == ["BUY"]
 
 
-def test_what_is_held_already_needs_no_order() -> None:
+def test_a_target_already_held_needs_no_order() -> None:
     assert orders_at(IN_TQQQ, RULES, PRICE * 1.01, Holding.TQQQ) == ()
 
 
-def test_a_fall_that_would_wipe_out_tqqq_plans_nothing() -> None:
+def test_a_drop_that_would_wipe_out_tqqq_plans_nothing() -> None:
     assert orders_at(IN_TQQQ, RULES, PRICE / 2, Holding.QQQ) == ()
 
 
-def test_after_the_close_the_line_is_the_coming_session_s() -> None:
+def test_after_the_close_the_line_is_the_coming_sessions() -> None:
     found = outlook(IN_TQQQ, RULES, AFTER)
     assert found is not None
     assert found.coming
@@ -84,14 +84,14 @@ def test_after_the_close_the_line_is_the_coming_session_s() -> None:
     assert evaluate(closes, found.flip * 1.0001, Holding.TQQQ, RULES).target is Holding.TQQQ
 
 
-def test_within_the_session_it_is_the_session_s_own() -> None:
+def test_within_the_session_it_is_the_sessions_own() -> None:
     found = outlook(IN_TQQQ, RULES, AFTER - timedelta(seconds=1))
     assert found is not None
     assert not found.coming
     assert found.flip == flip_prices(closes_of_window(IN_TQQQ), RULES).leave_tqqq
 
 
-def test_a_check_made_while_the_exchange_is_closed_speaks_of_the_coming_session() -> None:
+def test_a_check_while_the_exchange_is_closed_describes_the_coming_session() -> None:
     last = new_york(NOW.date(), 15, 59)
     seen = market(Holding.TQQQ, now=last)
     night = replace(IN_TQQQ, now=new_york(NOW.date(), 20), exchange_open=False, market=seen)
@@ -104,7 +104,7 @@ def test_a_check_made_while_the_exchange_is_closed_speaks_of_the_coming_session(
 
 
 @pytest.mark.parametrize("bars", [(), (Bar(session().date, 1.0),)])
-def test_a_window_that_cannot_be_averaged_has_no_outlook(bars: tuple[Bar, ...]) -> None:
+def test_an_incomplete_window_has_no_outlook(bars: tuple[Bar, ...]) -> None:
     assert outlook(replace(IN_TQQQ, market=replace(market(), bars=bars)), RULES, NOW) is None
 
 

@@ -49,7 +49,7 @@ def assert_fails(gate: Gate, code: str, *words: str) -> None:
 
 
 @pytest.mark.parametrize("target", list(Holding))
-def test_a_sound_snapshot_passes_every_gate(target: Holding) -> None:
+def test_a_valid_snapshot_passes_every_gate(target: Holding) -> None:
     for verdict in gates.check(gates.PRICE_GATES + gates.TRADE_GATES, snapshot(target), RULES):
         assert verdict.passed, verdict
         assert verdict.sentence
@@ -72,17 +72,17 @@ class TestWindow:
             f"no row for {self.HISTORY[50].date}",
         )
 
-    def test_yesterdays_missing_row_is_not_taken_for_the_day_before(self) -> None:
+    def test_yesterdays_missing_row_is_not_replaced_by_the_day_before(self) -> None:
         assert_fails(gates.window_complete(with_bars(self.HISTORY[:-1]), RULES), "PricesUnavailable", "2026-11-23")
 
     def test_many_missing_rows_are_counted(self) -> None:
         sentence = gates.window_complete(with_bars(self.HISTORY[10:]), RULES).sentence
         assert sentence.endswith("and 7 more")
 
-    def test_no_rows_at_all_are_no_window(self) -> None:
+    def test_no_rows_at_all_give_no_window(self) -> None:
         assert_fails(gates.window_complete(with_bars([]), RULES), "PricesUnavailable", "and 116 more")
 
-    def test_a_row_there_twice_is_refused(self) -> None:
+    def test_a_duplicate_row_is_refused(self) -> None:
         twice = (*self.HISTORY[:5], self.HISTORY[4], *self.HISTORY[5:])
         assert_fails(gates.window_complete(with_bars(twice), RULES), "PricesUnavailable", "twice")
 
@@ -105,7 +105,7 @@ class TestWindow:
 
     @pytest.mark.parametrize("close", [NAN, INFINITY, 0.0, -450.0])
     @pytest.mark.parametrize("at", [0, 60, 118])
-    def test_a_close_that_is_no_price_is_refused(self, close: float, at: int) -> None:
+    def test_a_close_that_is_not_a_price_is_refused(self, close: float, at: int) -> None:
         rows = [*self.HISTORY[:at], Bar(self.HISTORY[at].date, close), *self.HISTORY[at + 1 :]]
         assert_fails(gates.window_complete(with_bars(rows), RULES), "PricesUnavailable", "no usable close")
 
@@ -132,7 +132,7 @@ class TestNewestRow:
 class TestQuotes:
     @pytest.mark.parametrize("price", [NAN, INFINITY, -INFINITY, 0.0, -1.0, 0.00001, 1e25])
     @pytest.mark.parametrize("name", ["qqq", "tqqq"])
-    def test_a_price_that_is_none_is_refused(self, name: str, price: float) -> None:
+    def test_an_invalid_price_is_refused(self, name: str, price: float) -> None:
         assert_fails(
             gates.quotes_usable(with_market(**{name: Quote(name.upper(), price, NOW)}), RULES),
             "PricesUnavailable",
@@ -178,7 +178,7 @@ class TestQuoteAge:
         )
         assert gates.quote_age(night, RULES).passed
 
-    def test_a_price_that_was_old_at_the_close_stays_old(self) -> None:
+    def test_a_price_stale_at_the_close_stays_stale(self) -> None:
         night = snapshot(now=new_york(DAY, 23), market=market(now=new_york(DAY, 15, 30), day=DAY))
         assert not gates.quote_age(night, RULES).passed
 
@@ -251,7 +251,7 @@ class TestBrokerQuotes:
     def quoted(self, price: float, symbol: str = QQQ) -> Snapshot:
         return snapshot(broker_quotes={symbol: Quote(symbol, price, NOW)})
 
-    def test_none_is_no_objection(self) -> None:
+    def test_without_quotes_there_is_no_objection(self) -> None:
         assert gates.broker_quotes(snapshot(), RULES).passed
 
     def test_one_per_cent_apart_agrees_and_more_does_not(self) -> None:
@@ -261,7 +261,7 @@ class TestBrokerQuotes:
         assert not gates.broker_quotes(self.quoted(TQQQ_PRICE * 0.9899, TQQQ), RULES).passed
 
     @pytest.mark.parametrize("price", [NAN, INFINITY, 0.0, -1.0])
-    def test_a_quote_that_is_none_does_not_agree(self, price: float) -> None:
+    def test_an_invalid_quote_does_not_agree(self, price: float) -> None:
         assert not gates.broker_quotes(self.quoted(price), RULES).passed
 
 
@@ -269,10 +269,10 @@ class TestExchange:
     def closed(self, **changes: Any) -> Snapshot:
         return snapshot(now=new_york(DAY, 16), market=market(now=new_york(DAY, 15, 59), day=DAY), **changes)
 
-    def test_closed_is_no_error_and_no_trade(self) -> None:
+    def test_a_closed_exchange_is_not_an_error_and_not_a_trade(self) -> None:
         assert_fails(gates.exchange_open(self.closed(), RULES), "", "closed")
 
-    def test_the_simulated_account_may_trade_at_any_hour_where_the_owner_says_so(self) -> None:
+    def test_the_simulated_account_may_trade_at_any_hour_if_the_owner_allows_it(self) -> None:
         any_hour = Rules(trading_hours_only=False)
         assert gates.exchange_open(self.closed(needs_open_exchange=False), any_hour).passed
         assert not gates.exchange_open(self.closed(needs_open_exchange=True), any_hour).passed
@@ -298,7 +298,7 @@ class TestMinutes:
         assert self.at(12, 58, 59, half_day).passed
         assert not self.at(12, 59, 0, half_day).passed
 
-    def test_no_quiet_minutes_may_be_asked_for(self) -> None:
+    def test_zero_quiet_minutes_are_allowed(self) -> None:
         assert gates.quiet_minutes(snapshot(now=session().open), Rules(no_trade_seconds_after_open=0)).passed
 
     def test_a_closed_exchange_is_another_gates_matter(self) -> None:
@@ -324,12 +324,12 @@ class TestOthers:
         assert gates.orders_left(snapshot(orders_this_session=11), RULES).passed
         assert_fails(gates.orders_left(snapshot(orders_this_session=12), RULES), "OrderLimit", "12 of 12")
 
-    def test_a_rotation_is_not_begun_where_it_could_not_be_ended(self) -> None:
+    def test_a_rotation_is_not_begun_if_it_could_not_be_finished(self) -> None:
         assert gates.orders_for_rotation(snapshot(orders_this_session=10), RULES, 2).passed
         assert_fails(gates.orders_for_rotation(snapshot(orders_this_session=11), RULES, 2), "OrderLimit", "takes 2")
         assert gates.orders_for_rotation(snapshot(orders_this_session=11), RULES, 1).passed
 
-    def test_a_limit_smaller_than_a_rotation_forbids_only_half_of_it(self) -> None:
+    def test_a_limit_below_a_whole_rotation_forbids_only_the_second_half(self) -> None:
         one = replace(RULES, max_orders_per_session=1)
         assert gates.orders_for_rotation(snapshot(orders_this_session=0), one, 2).passed
 
@@ -347,7 +347,7 @@ class TestBook:
                 gates.book_agrees(differs, RULES), "LedgerMismatch", f"account {found}, book 100", "adopt", "leave"
             )
 
-    def test_what_the_owner_left_is_counted_out(self) -> None:
+    def test_shares_left_to_the_owner_are_subtracted(self) -> None:
         book = portfolio(qqq=100, foreign={QQQ: 0, TQQQ: 50})
         assert gates.book_agrees(snapshot(portfolio=book, account=account(book)), RULES).passed
         more = account(book, positions={QQQ: 100, TQQQ: 51})
@@ -355,7 +355,7 @@ class TestBook:
             gates.book_agrees(snapshot(portfolio=book, account=more), RULES), "LedgerMismatch", "and 50 left to you"
         )
 
-    def test_a_position_that_is_not_told_is_none(self) -> None:
+    def test_a_position_that_is_not_reported_is_zero(self) -> None:
         assert gates.book_agrees(snapshot(account=account(positions={})), RULES).passed
         book = portfolio(qqq=1)
         assert not gates.book_agrees(snapshot(portfolio=book, account=account(book, positions={})), RULES).passed
@@ -375,7 +375,7 @@ def test_no_gate_ever_raises(odd: Snapshot) -> None:
 
 
 @given(odd_snapshots())
-def test_prices_that_pass_are_numbers_that_can_be_used(odd: Snapshot) -> None:
+def test_prices_that_pass_are_usable_numbers(odd: Snapshot) -> None:
     if all(gate.passed for gate in gates.check(gates.PRICE_GATES, odd, RULES)):
         used = [*gates.closes_of_window(odd), odd.market.qqq.price, odd.market.tqqq.price]
         assert len(used) >= 121

@@ -56,7 +56,7 @@ def bought(plan: Plan) -> tuple[str, int]:
 
 
 class TestSizes:
-    def test_the_example_of_the_seed(self) -> None:
+    def test_the_example_of_the_seed_code_is_reproduced(self) -> None:
         assert bought(decide(snapshot(Holding.QQQ, 450.0), RULES)) == (QQQ, 211)
 
 
@@ -134,7 +134,7 @@ class TestRotation:
         poor = account(spendable=Decimal(10_000))
         assert bought(decide(snapshot(account=poor), RULES)) == (QQQ, 22)
 
-    def test_a_larger_account_is_not_the_bots(self) -> None:
+    def test_more_in_the_account_than_in_the_book_is_not_the_bots(self) -> None:
         rich = account(net_liquidation=Decimal(5_000_000), spendable=Decimal(5_000_000))
         assert bought(decide(snapshot(account=rich), RULES)) == (QQQ, 211)
 
@@ -144,7 +144,7 @@ class TestRotation:
         assert (plan.action, plan.orders, plan.blocked_by) == (Action.WAIT, (), None)
         assert "waits for settlement: 5,000.00 of 95,000.00" in plan.sentence
 
-    def test_a_buy_does_not_wait_for_the_last_hundredth(self) -> None:
+    def test_a_buy_does_not_wait_for_the_last_one_per_cent(self) -> None:
         nearly = account(spendable=Decimal(94_100), unsettled=Decimal(900))
         assert bought(decide(snapshot(account=nearly), RULES)) == (QQQ, 207)
 
@@ -182,7 +182,7 @@ class TestBeforeClose:
         assert not self.at(12, 44, half_day).orders
         assert self.at(12, 45, half_day).settles is Holding.QQQ
 
-    def test_what_was_decided_stays_decided(self) -> None:
+    def test_a_decision_stays_decided(self) -> None:
         plan = self.at(15, 50, decided_target=Holding.TQQQ)
         assert bought(plan) == (TQQQ, 1583)
         assert plan.target is Holding.TQQQ
@@ -232,7 +232,7 @@ class TestBlocked:
         assert plan.blocked_by.name == name
         assert plan.blocked_by.sentence in plan.sentence
 
-    def test_the_last_order_of_a_session_is_not_spent_on_half_a_rotation(self) -> None:
+    def test_the_last_order_of_a_session_is_not_used_for_half_a_rotation(self) -> None:
         half = decide(snapshot(Holding.QQQ, portfolio=portfolio(tqqq=1583), orders_this_session=11), RULES)
         assert (half.action, half.orders) == (Action.WAIT, ())
         assert half.blocked_by is not None
@@ -272,7 +272,7 @@ def cost(orders: tuple[PlannedOrder, ...]) -> Decimal:
 
 
 @given(valid_snapshots(), all_rules)
-def test_a_plan_never_spends_what_is_not_there_nor_sells_what_is_not_owned(at: Snapshot, rules: Rules) -> None:
+def test_a_plan_never_spends_more_than_the_cash_or_sells_more_than_is_held(at: Snapshot, rules: Rules) -> None:
     plan = decide(at, rules)
     sells = [o for o in plan.orders if o.side is Side.SELL]
     buys = [o for o in plan.orders if o.side is Side.BUY]
@@ -286,7 +286,7 @@ def test_a_plan_never_spends_what_is_not_there_nor_sells_what_is_not_owned(at: S
 
 
 @given(valid_snapshots(), all_rules)
-def test_carried_out_a_plan_leads_to_its_target_and_then_asks_for_nothing(at: Snapshot, rules: Rules) -> None:
+def test_a_plan_carried_out_reaches_its_target_and_then_needs_no_order(at: Snapshot, rules: Rules) -> None:
     """Fill what is planned at the decision's prices: within three rounds only the target is held, and it is left."""
     for _ in range(3):
         plan = decide(at, rules)
@@ -313,14 +313,14 @@ def carried_out(at: Snapshot, plan: Plan) -> Snapshot:
 
 
 @given(odd_snapshots(), all_rules)
-def test_no_market_data_makes_it_raise(odd: Snapshot, rules: Rules) -> None:
+def test_it_raises_for_no_market_data(odd: Snapshot, rules: Rules) -> None:
     plan = decide(odd, rules)
     assert plan.sentence
     assert plan.action is Action.ROTATE or plan.orders == ()
 
 
 @given(st.floats(0.001, 1e7), st.floats(0.001, 1e7), st.sampled_from(Holding), all_rules)
-def test_no_scale_of_prices_makes_it_raise(price: float, tqqq: float, target: Holding, rules: Rules) -> None:
+def test_it_raises_at_no_scale_of_prices(price: float, tqqq: float, target: Holding, rules: Rules) -> None:
     assert decide(snapshot(target, price, market=market(target, price, tqqq_price=tqqq)), rules).sentence
 
 
@@ -330,7 +330,7 @@ def test_the_same_snapshot_gives_the_same_plan(at: Snapshot, rules: Rules) -> No
 
 
 @given(valid_snapshots(), all_rules, st.integers(0, 59))
-def test_within_a_minute_time_alone_changes_no_order(at: Snapshot, rules: Rules, seconds: int) -> None:
+def test_within_a_minute_the_passing_of_time_changes_no_order(at: Snapshot, rules: Rules, seconds: int) -> None:
     later: datetime = at.now + timedelta(seconds=seconds)
     assert decide(replace(at, now=later), rules).orders == decide(at, rules).orders
 

@@ -25,7 +25,7 @@ def code(order: OrderIntent, at: Snapshot, now: Any = NOW, rules: Rules = RULES,
     return None if reason is None else reason.partition(":")[0].split()[0]
 
 
-def test_a_sound_buy_and_a_sound_sell_pass() -> None:
+def test_a_valid_buy_and_a_valid_sell_pass() -> None:
     assert code(intent(), snapshot()) is None
     assert code(intent(Side.SELL, QQQ, 100), HOLDS_QQQ) is None
     assert code(intent(**LIMIT_BUY), snapshot()) is None
@@ -61,7 +61,7 @@ def test_a_fresh_decision_passes(age: timedelta) -> None:
 
 
 @pytest.mark.parametrize("age", [MAX_DECISION_AGE + timedelta(seconds=1), -timedelta(seconds=1), timedelta(hours=1)])
-def test_a_decision_of_another_time_is_refused(age: timedelta) -> None:
+def test_a_decision_made_at_another_time_is_refused(age: timedelta) -> None:
     assert code(intent(), snapshot(), NOW + age) == "OLD_DECISION"
 
 
@@ -92,7 +92,7 @@ def test_a_quantity_below_one_is_refused(quantity: int) -> None:
 
 @pytest.mark.parametrize("price", ["0", "-1", "NaN", "Infinity", "-Infinity"])
 @pytest.mark.parametrize("shape", [{}, LIMIT_BUY])
-def test_a_price_that_is_none_is_refused(price: str, shape: dict[str, Any]) -> None:
+def test_an_invalid_price_is_refused(price: str, shape: dict[str, Any]) -> None:
     assert code(intent(decision_price=Decimal(price), **shape), snapshot()) == "BAD_PRICE"
 
 
@@ -145,12 +145,12 @@ def test_shares_that_are_the_owners_are_not_sold() -> None:
         {"account": account(net_liquidation=Decimal("94949.99"))},
     ],
 )
-def test_a_buy_is_never_more_than_the_least_of_what_can_be_paid(poor: dict[str, Any]) -> None:
+def test_a_buy_never_costs_more_than_the_lowest_limit_on_cash(poor: dict[str, Any]) -> None:
     assert code(intent(quantity=211), snapshot(**poor)) == "EXCEEDS_CASH"
     assert code(intent(quantity=210), snapshot(**poor)) is None
 
 
-def test_a_limit_buy_is_reckoned_at_its_limit() -> None:
+def test_a_limit_buy_is_valued_at_its_limit() -> None:
     at = snapshot(account=account(spendable=Decimal(95_000)))
     assert code(intent(quantity=211), at) is None
     assert code(intent(quantity=211, **LIMIT_BUY), at) == "EXCEEDS_CASH"
@@ -176,13 +176,13 @@ def intent_of(planned: PlannedOrder, at: Snapshot, rules: Rules) -> OrderIntent:
 
 
 @given(valid_snapshots(), all_rules)
-def test_what_is_planned_passes(at: Snapshot, rules: Rules) -> None:
+def test_a_planned_order_passes(at: Snapshot, rules: Rules) -> None:
     for planned in decide(at, rules).orders:
         assert refusal(intent_of(planned, at, rules), at, rules, ACCOUNT, at.now) is None
 
 
 @given(valid_snapshots(), all_rules, st.integers(1, 100_000))
-def test_more_than_is_owned_or_can_be_paid_never_passes(at: Snapshot, rules: Rules, extra: int) -> None:
+def test_more_than_is_held_or_can_be_paid_never_passes(at: Snapshot, rules: Rules, extra: int) -> None:
     for symbol in SYMBOLS:
         owned = min(at.portfolio.shares[symbol], at.account.positions[symbol])
         assert code(intent(Side.SELL, symbol, owned + extra, decided_at=at.now), at, at.now) == "SHORT_SALE"
@@ -192,7 +192,7 @@ def test_more_than_is_owned_or_can_be_paid_never_passes(at: Snapshot, rules: Rul
 
 
 @given(valid_snapshots(), all_rules)
-def test_what_was_planned_is_refused_once_anything_is_alive_or_halted(at: Snapshot, rules: Rules) -> None:
+def test_a_planned_order_is_refused_once_another_is_open_or_trading_is_halted(at: Snapshot, rules: Rules) -> None:
     for planned in decide(at, rules).orders:
         order = intent_of(planned, at, rules)
         assert refusal(order, replace(at, unresolved=(order,)), rules, ACCOUNT, at.now) is not None

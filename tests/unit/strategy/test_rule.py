@@ -43,7 +43,7 @@ def cases(draw: st.DrawFn) -> tuple[list[float], Rules]:
         (11.0, math.nextafter(10.0, 11), 10.0, TQQQ),
     ],
 )
-def test_the_rule_at_its_edges(price: float, short_ma: float, long_ma: float, wanted: Holding) -> None:
+def test_the_rule_is_exact_at_its_edges(price: float, short_ma: float, long_ma: float, wanted: Holding) -> None:
     assert LEVELS[level(price, short_ma, long_ma, short_ma)] is wanted
 
 
@@ -53,7 +53,7 @@ def test_arrays_and_numbers_go_through_the_same_rule(rows: list[tuple[float, flo
     assert list(level(*columns)) == [level(*row) for row in rows]
 
 
-def test_a_missing_number_wants_cash() -> None:
+def test_a_missing_number_means_cash() -> None:
     nan = float("nan")
     assert level(nan, nan, nan, nan) == 0
     assert list(level(*np.full((4, 2), nan))) == [0, 0]
@@ -98,7 +98,7 @@ def test_the_builders_histories_want_what_they_say(wanted: Holding) -> None:
     assert str(wanted) in signal.reason or "cash" in signal.reason
 
 
-def test_reasons_tell_averages_price_and_answer() -> None:
+def test_reasons_name_the_averages_the_price_and_the_answer() -> None:
     assert evaluate(closes(TQQQ), 450.0, CASH, RULES).reason == (
         "uptrend (30-day average 445.65 over 120-day average 435.41), QQQ 450.00 is above the 30-day average: TQQQ"
     )
@@ -107,7 +107,7 @@ def test_reasons_tell_averages_price_and_answer() -> None:
     )
 
 
-def test_the_reason_tells_when_the_band_decides() -> None:
+def test_the_reason_says_when_the_band_decides() -> None:
     rules = replace(RULES, band=0.01)
     inside = evaluate(closes(QQQ), 450.0, TQQQ, rules)
     assert inside.target is TQQQ
@@ -133,7 +133,7 @@ def test_a_period_of_one_has_no_line_to_enter_tqqq() -> None:
 
 
 @given(cases(), prices, holdings)
-def test_flip_prices_answer_like_the_rule(case: tuple[list[float], Rules], price: float, held: Holding) -> None:
+def test_flip_prices_agree_with_the_rule(case: tuple[list[float], Rules], price: float, held: Holding) -> None:
     history, rules = case
     flips = flip_prices(history, rules)
     # Within float noise of a flip both answers are right.
@@ -209,7 +209,7 @@ def test_there_may_be_no_flip_at_all() -> None:
     assert nearest_flip(200.0, replace(flips, trend=-5.0), CASH) is None
 
 
-def test_the_band_holds_what_is_held() -> None:
+def test_the_current_holding_is_kept_within_the_band() -> None:
     """Within the band the answer is the holding, whichever of the two it is: no flapping around the average."""
     rules = replace(RULES, band=0.005)
     history = closes(QQQ)

@@ -30,7 +30,7 @@ class TestSizes:
     def test_whole_shares_rounded_down(self, equity: str, spendable: str, price: str, wanted: int) -> None:
         assert shares_to_buy(Decimal(equity), Decimal(0), Decimal(spendable), Decimal(price), RULES) == wanted
 
-    def test_what_is_held_counts_against_the_size(self) -> None:
+    def test_shares_already_held_count_against_the_size(self) -> None:
         assert shares_to_buy(Decimal(100_000), Decimal(45_000), Decimal(55_000), Decimal(450), RULES) == 111
 
     @given(
@@ -62,7 +62,7 @@ class TestSizes:
         assert count == 0 or count * price + held <= equity * rules.position_size + Decimal("1e-9")
 
     @given(st.decimals(1000, 1_000_000, places=2), st.decimals(1, 900, places=2))
-    def test_with_cash_enough_it_is_the_formula(self, equity: Decimal, price: Decimal) -> None:
+    def test_with_enough_cash_it_is_the_formula(self, equity: Decimal, price: Decimal) -> None:
         wanted = int(equity * Decimal("0.95") // price)
         assert shares_to_buy(equity, Decimal(0), equity * 2, price, RULES) == wanted
 

@@ -82,13 +82,13 @@ def refused(world: World, answer: str, error: type[Exception], match: str) -> No
     assert book_of(world) == before, "refused, and recorded all the same"
 
 
-def test_a_sale_by_hand_is_adopted(world: World) -> None:
+def test_a_manual_sale_is_adopted(world: World) -> None:
     world.broker.positions[QQQ] -= 11
     assert daemon(world).settle("adopt") == ["QQQ: -11 shares recorded in the book at 450.00"]
     assert world.records().book.ledger.shares[QQQ] == 200
 
 
-def test_the_owners_own_shares_are_left_alone(world: World) -> None:
+def test_the_owners_shares_are_left_alone(world: World) -> None:
     world.broker.positions[QQQ] += 40
     assert daemon(world).settle("leave") == ["QQQ: +40 shares left alone"]
     ledger = world.records().book.ledger
@@ -113,14 +113,14 @@ def test_nothing_is_settled_while_an_order_may_still_be_executed(tmp_path: Path,
     assert (tmp_path / "trades.jsonl").read_text() == before
 
 
-def test_nothing_is_refused_where_nothing_differs(world: World) -> None:
+def test_nothing_is_refused_if_nothing_differs(world: World) -> None:
     world.prices.changes = {"qqq": Quote(QQQ, PRICE * 10, world.clock.now())}
     assert daemon(world).settle("adopt") == []
 
 
 class TestSplits:
     @pytest.mark.parametrize("answer", ["adopt", "leave"])
-    def test_one_that_the_price_source_tells_is_recorded_as_that_and_nothing_was_bought(
+    def test_one_that_the_price_source_reports_is_recorded_as_a_split_and_not_as_a_purchase(
         self, leveraged: World, answer: str
     ) -> None:
         cash = leveraged.records().book.ledger.cash
@@ -131,7 +131,7 @@ class TestSplits:
         assert (ledger.shares[TQQQ], ledger.foreign[TQQQ], ledger.cash) == (3166, 0, cash)
         assert daemon(leveraged).settle(answer) == []
 
-    def test_what_differs_beside_the_split_is_adopted_after_it(self, leveraged: World) -> None:
+    def test_a_difference_besides_the_split_is_adopted_after_it(self, leveraged: World) -> None:
         told = split(leveraged, 2.0)
         leveraged.prices.changes["splits"] = (told,)
         leveraged.broker.positions[QQQ] += 10
@@ -153,7 +153,7 @@ class TestSplits:
 
     @pytest.mark.parametrize("answer", ["adopt", "leave"])
     @pytest.mark.parametrize("ratio", [2.0, 3.0, 4.0, 5.0])
-    def test_what_looks_like_one_that_is_not_told_yet_waits_for_the_price_source(
+    def test_an_apparent_split_waits_for_the_price_source_to_report_it(
         self, leveraged: World, ratio: float, answer: str
     ) -> None:
         split(leveraged, ratio)
@@ -174,7 +174,7 @@ class TestSplits:
         refused(world, "adopt", LedgerMismatch, r"100 shares, exactly 1/2 times .* 900\.00 instead of 450\.\d\d")
 
     @pytest.mark.parametrize(("before", "after", "sold"), [(210, 140, 70), (200, 100, 100)], ids=["a third", "half"])
-    def test_a_part_of_the_shares_sold_by_hand_at_an_unchanged_price_is_no_split(
+    def test_part_of_the_shares_sold_by_hand_at_an_unchanged_price_is_not_a_split(
         self, world: World, before: int, after: int, sold: int
     ) -> None:
         world.broker.positions[QQQ] = before
@@ -186,7 +186,7 @@ class TestSplits:
         world.broker.positions[QQQ] = 0
         assert daemon(world).settle("adopt") == ["QQQ: -211 shares recorded in the book at 450.00"]
 
-    def test_an_exact_multiple_is_no_split_where_the_bot_has_no_shares_of_it(self, world: World) -> None:
+    def test_an_exact_multiple_is_not_a_split_if_the_bot_holds_no_shares_of_it(self, world: World) -> None:
         world.broker.positions[TQQQ] = 100
         daemon(world).settle("leave")
         world.broker.positions[TQQQ] = 200
@@ -194,7 +194,7 @@ class TestSplits:
 
 
 class TestDebt:
-    def test_what_the_bot_could_not_have_paid_for_is_not_adopted(self, world: World) -> None:
+    def test_shares_the_bot_could_not_have_paid_for_are_not_adopted(self, world: World) -> None:
         world.broker.positions[QQQ] += 40
         refused(world, "adopt", LedgerMismatch, r"\+40 QQQ at 450\.00.* has 5,049\.00 .* owe 12,951\.00.* leave")
 
@@ -204,7 +204,7 @@ class TestDebt:
         assert richer.settle("adopt") == ["QQQ: +40 shares recorded in the book at 450.00"]
         assert world.records().book.ledger.cash == 0
 
-    def test_a_rotation_by_hand_pays_for_itself(self, world: World) -> None:
+    def test_a_rotation_worked_by_hand_pays_for_itself(self, world: World) -> None:
         world.broker.positions.update({QQQ: 0, TQQQ: 1500})
         assert daemon(world).settle("adopt") == [
             "QQQ: -211 shares recorded in the book at 450.00",
@@ -236,7 +236,7 @@ class TestPrices:
         world.prices.changes = {"qqq": Quote(QQQ, price, world.clock.now() - age)}
         refused(world, "adopt", error, f"{match}.* nothing was recorded: answer again")
 
-    def test_nor_where_the_broker_quotes_another_one(self, world: World) -> None:
+    def test_nor_if_the_broker_quotes_another_price(self, world: World) -> None:
         world.broker.positions[QQQ] -= 11
         world.broker.broker_quotes = {QQQ: Quote(QQQ, PRICE * 1.02, world.clock.now())}
         refused(world, "adopt", PricesUnavailable, "the broker's prices disagree")
@@ -256,7 +256,7 @@ class TestPrices:
         ],
         ids=["evening", "morning", "Thanksgiving", "Sunday after a half-day"],
     )
-    def test_while_the_exchange_is_closed_the_last_sessions_prices_do(
+    def test_while_the_exchange_is_closed_the_last_sessions_prices_suffice(
         self, world: World, now: datetime, last_traded: datetime
     ) -> None:
         world.broker.positions[QQQ] -= 11
@@ -269,7 +269,7 @@ class TestPrices:
         world.prices.trouble = PricesUnavailable("Yahoo did not answer")
         assert daemon(world).settle("leave") == ["QQQ: +40 shares left alone"]
 
-    def test_nor_sound_ones(self, world: World) -> None:
+    def test_nor_valid_ones(self, world: World) -> None:
         world.broker.positions[QQQ] += 211
         world.prices.changes = {"qqq": Quote(QQQ, float("nan"), world.clock.now())}
         assert daemon(world).settle("leave") == ["QQQ: +211 shares left alone"]
@@ -290,7 +290,7 @@ class TestDifferences:
         return engine
 
     @pytest.mark.parametrize("found", [{"QQQ": 0}, {"QQQ": 212}, {"TQQQ": 5}])
-    def test_a_difference_stops_trading_keeps_observing_and_is_told_once(
+    def test_a_difference_stops_trading_keeps_observing_and_is_reported_once(
         self, world: World, found: dict[str, int]
     ) -> None:
         engine = self.differing(world, **found)
@@ -331,7 +331,7 @@ class TestDifferences:
             leave(engine.records.book, world.broker.snapshot(), NOW)
         assert engine.records.book.ledger.foreign[QQQ] == 0
 
-    def test_shares_that_the_owner_has_sold_of_his_own_are_taken_off_his(self, world: World) -> None:
+    def test_shares_the_owner_sold_are_subtracted_from_his(self, world: World) -> None:
         engine = self.differing(world, QQQ=211 + 40)
         leave(engine.records.book, world.broker.snapshot(), NOW)
         world.broker.positions[QQQ] = 211 + 15
@@ -346,7 +346,7 @@ class TestDifferences:
         assert leave(engine.records.book, world.broker.snapshot(), NOW) == []
         assert len(world.rows("trades.jsonl")) == rows
 
-    def test_a_short_position_needs_a_person(self, world: World) -> None:
+    def test_a_short_position_needs_the_owner(self, world: World) -> None:
         self.differing(world, TQQQ=-5)
         assert last(world)["error"] == "UnexpectedPosition"
         assert len(world.broker.submitted) == 1

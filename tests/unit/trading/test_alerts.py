@@ -22,7 +22,7 @@ def test_the_log_has_every_notice_and_the_status_the_newest(caplog: pytest.LogCa
     assert notifier.recent[-1] == Event(AlertKind.TRADE, f"number {KEPT}", NOW)
 
 
-def test_a_trouble_is_told_when_it_begins_and_when_it_is_over() -> None:
+def test_a_problem_is_reported_when_it_begins_and_when_it_is_over() -> None:
     told = FakeNotifier()
     alerts = Alerts(told)
     alerts.begin(AlertKind.BROKER, "no answer", NOW)

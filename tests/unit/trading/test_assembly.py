@@ -38,7 +38,7 @@ def in_flight(tmp_path: Path) -> World:
     return world
 
 
-def test_a_withdrawal_waits_for_the_order_in_flight_and_its_owner_is_told(in_flight: World) -> None:
+def test_a_withdrawal_waits_for_the_order_in_flight_and_says_so(in_flight: World) -> None:
     in_flight.capital = Decimal(20_000)
     engine = in_flight.start()
     told = [text for kind, text in in_flight.notifier.told if kind == "total_capital"]
@@ -50,14 +50,14 @@ def test_a_withdrawal_waits_for_the_order_in_flight_and_its_owner_is_told(in_fli
     in_flight.assert_book_is_the_brokers()
 
 
-def test_it_is_refused_at_the_next_start_where_the_order_has_spent_the_money(in_flight: World) -> None:
+def test_it_is_refused_at_the_next_start_if_the_order_has_spent_the_money(in_flight: World) -> None:
     in_flight.capital = Decimal(20_000)
     in_flight.start().step()
     with pytest.raises(ConfigError, match=r"only 5,049\.00"):
         in_flight.start()
 
 
-def test_it_is_recorded_at_the_next_start_where_the_money_is_there(in_flight: World) -> None:
+def test_it_is_recorded_at_the_next_start_if_there_is_enough_cash(in_flight: World) -> None:
     in_flight.capital = Decimal(96_000)
     in_flight.start().step()
     assert in_flight.start().records.book.ledger.cash == CASH_AFTER_THE_BUY - 4_000
@@ -114,7 +114,7 @@ class TestCapital:
         assert world.broker.submitted[-1].quantity == 2374  # 95 % of 149,998 at 60
         world.assert_book_is_the_brokers()
 
-    def test_a_withdrawal_is_recorded_where_the_cash_is_there(self, world: World) -> None:
+    def test_a_withdrawal_is_recorded_if_there_is_enough_cash(self, world: World) -> None:
         world.start()
         world.capital = Decimal(60_000)
         assert world.start().records.book.ledger.cash == 60_000

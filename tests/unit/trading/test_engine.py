@@ -61,7 +61,7 @@ class TestACheck:
         world.assert_book_is_the_brokers()
 
     @pytest.mark.parametrize("target", list(Holding))
-    def test_once_there_it_asks_for_nothing_more(self, world: World, target: Holding) -> None:
+    def test_once_the_target_is_reached_nothing_more_is_ordered(self, world: World, target: Holding) -> None:
         world.prices.target = target
         engine = world.start()
         engine.step()
@@ -72,7 +72,7 @@ class TestACheck:
         assert len(world.broker.submitted) == sent
         assert last(world)["action"] == "HOLD"
 
-    def test_a_restart_goes_on_where_it_was(self, world: World) -> None:
+    def test_a_restart_continues_where_it_stopped(self, world: World) -> None:
         world.start().step()
         for target in (Holding.TQQQ, Holding.CASH, Holding.QQQ):
             world.prices.target = target
@@ -86,7 +86,7 @@ class TestACheck:
         assert world.broker.submitted == []
         assert world.rows("decisions.jsonl") == []
 
-    def test_a_half_way_rotation_is_finished_at_the_next_start(self, world: World) -> None:
+    def test_a_half_done_rotation_is_finished_at_the_next_start(self, world: World) -> None:
         """Sold, and the process died before the buy."""
         world.start().step()
         world.prices.target = Holding.TQQQ
@@ -153,7 +153,7 @@ class TestTheRecord:
         assert engine.state.last_check.error == "DiskError"
 
     @pytest.mark.parametrize("name", ["trades.jsonl", "orders.jsonl", "decisions.jsonl"])
-    def test_nothing_is_sent_once_a_record_was_replaced_under_the_bot(self, world: World, name: str) -> None:
+    def test_nothing_is_sent_after_a_record_was_replaced_under_the_bot(self, world: World, name: str) -> None:
         """As rsync or a restored backup does: what is written then goes into a file that nobody finds again."""
         engine = world.start()
         engine.step()
@@ -169,7 +169,7 @@ class TestTheRecord:
         world.start().step()
         assert world.broker.positions == {QQQ: 0, TQQQ: 1583}, "a restart takes up what is there"
 
-    def test_a_full_disk_is_told_at_once_and_until_there_is_room(self, world: World) -> None:
+    def test_a_full_disk_is_reported_at_once_and_until_there_is_room(self, world: World) -> None:
         engine = world.start()
         full = FullDisk(world.logs / "decisions.jsonl")
         full.open(NOW)
@@ -199,7 +199,7 @@ class TestNothingIsBelievedThatWasNotSeen:
         engine.step()
         assert world.broker.positions == {QQQ: 0, TQQQ: 1583}
 
-    def test_an_account_that_does_not_answer_in_full_is_not_empty(self, world: World) -> None:
+    def test_an_account_that_answers_incompletely_is_not_empty(self, world: World) -> None:
         engine = world.start()
         engine.step()
         world.broker.account_silent = True
@@ -214,7 +214,7 @@ class TestNothingIsBelievedThatWasNotSeen:
         assert last(world)["error"] == "StalePrices"
         assert world.broker.submitted == []
 
-    def test_the_end_of_the_calendar_is_told_and_nothing_traded(self, world: World) -> None:
+    def test_the_end_of_the_calendar_is_reported_and_nothing_is_traded(self, world: World) -> None:
         world.prices.trouble = CalendarEnded("the table of sessions ends on 2026-11-24")
         world.start().step()
         assert ("halt", "the table of sessions ends on 2026-11-24") in world.notifier.told
@@ -227,7 +227,7 @@ class TestNothingIsBelievedThatWasNotSeen:
 
 
 class TestTelling:
-    def test_three_failed_checks_in_a_row_are_told_once_and_their_end_too(self, world: World) -> None:
+    def test_three_failed_checks_in_a_row_are_reported_once_and_so_is_their_end(self, world: World) -> None:
         engine = world.start()
         world.prices.trouble = PricesUnavailable("429")
         told = []
@@ -241,14 +241,14 @@ class TestTelling:
         assert world.notifier.kinds().count("checks_failing") == 2
         assert any(text.startswith("over: ") for kind, text in world.notifier.told if kind == "checks_failing")
 
-    def test_a_success_between_starts_the_count_anew(self, world: World) -> None:
+    def test_a_success_in_between_restarts_the_count(self, world: World) -> None:
         engine = world.start()
         for trouble in (PricesUnavailable("x"), PricesUnavailable("x"), None, PricesUnavailable("x"), StalePrices("x")):
             world.prices.trouble = trouble
             engine.step()
         assert "checks_failing" not in world.notifier.kinds()
 
-    def test_at_night_nobody_is_woken(self, tmp_path: Path) -> None:
+    def test_nobody_is_woken_at_night(self, tmp_path: Path) -> None:
         world = at(tmp_path, 20, 0)
         engine = world.start()
         world.prices.trouble = PricesUnavailable("429")
@@ -256,7 +256,7 @@ class TestTelling:
             engine.step()
         assert world.notifier.told == []
 
-    def test_a_trade_is_told(self, world: World) -> None:
+    def test_a_trade_is_reported(self, world: World) -> None:
         world.start().step()
         assert ("trade", "BUY 211 QQQ at 450.0000, moving to QQQ") in world.notifier.told
 
@@ -274,7 +274,7 @@ class TestHalt:
         engine.step()
         assert world.broker.positions[QQQ] == 211
 
-    def test_an_account_that_does_not_settle_halts_by_file(self, world: World) -> None:
+    def test_an_account_that_does_not_settle_writes_the_halt_file(self, world: World) -> None:
         world.broker.behaviours = [fills_part(1, then=OrderStatus.CANCELLED)] * 50
         engine = world.start()
         engine.step()
@@ -294,14 +294,14 @@ class TestHalt:
 class TestSoon:
     """What is begun and not finished is taken up again soon, not at the next tick."""
 
-    def test_a_finished_check_is_not_followed_soon(self, world: World) -> None:
+    def test_a_finished_check_is_not_followed_up_soon(self, world: World) -> None:
         assert world.start().step() is False
 
     def test_an_order_without_an_outcome_is_looked_for_soon(self, world: World) -> None:
         world.broker.behaviours = [lost_on_the_way]
         assert world.start().step() is True
 
-    def test_a_rotation_that_broke_off_is_taken_up_soon(self, world: World) -> None:
+    def test_an_interrupted_rotation_is_resumed_soon(self, world: World) -> None:
         engine = world.start()
         engine.step()
         world.prices.target = Holding.TQQQ
@@ -317,7 +317,7 @@ class TestSoon:
         assert world.broker.positions == {QQQ: 0, TQQQ: 1583}
 
     @pytest.mark.parametrize("trouble", ["no prices", "a stale price"])
-    def test_a_half_done_rotation_is_taken_up_soon_until_it_is_done(self, world: World, trouble: str) -> None:
+    def test_a_half_done_rotation_is_resumed_soon_until_it_is_done(self, world: World, trouble: str) -> None:
         engine = world.start()
         engine.step()
         world.prices.target = Holding.TQQQ
@@ -339,7 +339,7 @@ class TestSoon:
         assert world.start().step() is False, "nothing is half done any more"
 
     @pytest.mark.parametrize(("held", "target", "part", "whole"), [(211, "CASH", 161, 0), (0, "QQQ", 50, 211)])
-    def test_an_order_that_was_filled_in_part_is_taken_up_soon_until_it_is_done(
+    def test_a_partly_filled_order_is_resumed_soon_until_it_is_done(
         self, world: World, held: int, target: str, part: int, whole: int
     ) -> None:
         engine = world.start()
@@ -367,7 +367,7 @@ class TestSoon:
         assert engine.step() is False
         assert world.broker.positions == {QQQ: 0, TQQQ: 1583}
 
-    def test_an_order_that_nobody_fills_waits_for_the_next_tick_and_in_the_window_for_a_minute(
+    def test_an_unfilled_order_waits_for_the_next_check_and_in_the_window_for_a_minute(
         self, world: World, tmp_path: Path
     ) -> None:
         world.broker.behaviours = [works]
@@ -380,7 +380,7 @@ class TestSoon:
         engine.step()
         assert other.broker.positions[QQQ] == 211
 
-    def test_while_an_order_is_waited_for_the_process_shows_that_it_lives(self, world: World) -> None:
+    def test_the_process_shows_that_it_lives_while_it_waits_for_an_order(self, world: World) -> None:
         world.broker.behaviours = [works]
         engine, beats = world.start(), list[datetime]()
         engine.executor.pulse = lambda: beats.append(world.clock.now())
@@ -403,7 +403,7 @@ class TestSoon:
         engine.step()
         assert engine.step() is False
 
-    def test_failed_prices_are_not_asked_for_soon(self, world: World) -> None:
+    def test_failed_prices_are_not_asked_for_again_soon(self, world: World) -> None:
         world.prices.trouble = PricesUnavailable("429")
         assert world.start().step() is False
 
@@ -411,7 +411,7 @@ class TestSoon:
         world.broker.behaviours = [is_rejected]
         assert world.start().step() is False
 
-    def test_after_the_close_nothing_is_soon(self, tmp_path: Path) -> None:
+    def test_after_the_close_nothing_is_due_soon(self, tmp_path: Path) -> None:
         world = at(tmp_path, 15, 58)
         world.broker.behaviours = [works]
         world.broker.deaf_to_cancel = True
@@ -435,7 +435,7 @@ class TestBeforeClose:
         world.start().step()
         assert len(world.broker.submitted) == 1, "decided once for the session, over a restart too"
 
-    def test_the_next_session_decides_anew(self, tmp_path: Path) -> None:
+    def test_the_next_session_decides_again(self, tmp_path: Path) -> None:
         world = at(tmp_path, 15, 45, BEFORE_CLOSE)
         world.start().step()
         world.prices.target = Holding.TQQQ
@@ -458,7 +458,7 @@ class TestBeforeClose:
         engine.step()
         assert world.broker.positions[QQQ] == 211
 
-    def test_a_rotation_broken_off_in_the_window_goes_on_to_what_was_decided(self, tmp_path: Path) -> None:
+    def test_a_rotation_interrupted_in_the_window_continues_to_the_decided_target(self, tmp_path: Path) -> None:
         world = at(tmp_path, 15, 45, BEFORE_CLOSE)
         world.broker.behaviours = [answer_lost]
         engine = world.start()

@@ -42,7 +42,7 @@ def in_qqq(world: World) -> Engine:
 
 
 class TestBeforeTheWire:
-    def test_an_intent_is_on_disk_when_the_broker_hears_of_it(self, world: World) -> None:
+    def test_an_intent_is_on_disk_before_the_broker_gets_the_order(self, world: World) -> None:
         seen: list[dict[str, Any]] = []
 
         def look(intent: OrderIntent) -> None:
@@ -64,14 +64,14 @@ class TestBeforeTheWire:
         in_qqq(world)
         assert decisions == [1]
 
-    def test_what_the_disk_does_not_take_is_not_sent(self, world: World) -> None:
+    def test_an_order_the_disk_cannot_record_is_not_sent(self, world: World) -> None:
         journal = OrderJournal(FullDisk(world.logs / "orders.jsonl"), world.broker.mode, world.broker.account)
         journal.load(NOW)
         world.start(replace(world.records(), journal=journal)).step()
         assert world.broker.submitted == []
         assert world.rows("decisions.jsonl")[-1]["error"] == "DiskError"
 
-    def test_an_order_whose_fills_the_book_could_not_take_is_not_done(self, world: World) -> None:
+    def test_an_order_with_unrecorded_fills_is_not_done(self, world: World) -> None:
         """Fills before outcome: else a full disk, or a death in between, loses a trade for ever."""
         book = Book(FullDisk(world.logs / "trades.jsonl", room=1), world.broker.mode, world.broker.account)
         book.load(NOW)
@@ -86,7 +86,7 @@ class TestRefused:
     def execute(self, world: World, at: Snapshot) -> None:
         world.start().executor.execute(decide(at, RULES), at)
 
-    def test_the_kill_switch_counts_at_the_last_moment(self, world: World) -> None:
+    def test_the_kill_switch_works_until_the_last_moment(self, world: World) -> None:
         engine, at = world.start(), snapshot()
         plan = decide(at, RULES)
         (world.logs / "HALT").write_text("by hand\n")
@@ -101,7 +101,7 @@ class TestRefused:
             self.execute(world, snapshot())
         assert world.broker.submitted == []
 
-    def test_a_decision_that_has_grown_old_is_refused(self, world: World) -> None:
+    def test_an_old_decision_is_refused(self, world: World) -> None:
         at = snapshot()
         world.pass_time(minutes=6)
         with pytest.raises(OrderRejected, match="OLD_DECISION"):
@@ -122,7 +122,7 @@ class TestRefused:
 
 
 class TestUnknown:
-    def test_what_was_lost_on_the_way_is_never_resent(self, world: World) -> None:
+    def test_an_order_lost_on_the_way_is_never_resent(self, world: World) -> None:
         world.broker.behaviours = [lost_on_the_way]
         engine = world.start()
         engine.step()
@@ -161,7 +161,7 @@ class TestUnknown:
         engine.step()
         assert engine.records.journal.unresolved(), "one complete answer is not enough"
 
-    def test_a_restart_begins_to_look_anew(self, world: World) -> None:
+    def test_a_restart_starts_the_search_again(self, world: World) -> None:
         world.broker.behaviours = [lost_on_the_way]
         world.start().step()
         world.pass_time(minutes=30)
@@ -195,14 +195,14 @@ class TestUnknown:
         assert world.events() == ["intended", "outcome"]
         world.assert_book_is_the_brokers()
 
-    def test_the_unknown_is_looked_for_after_a_restart(self, world: World) -> None:
+    def test_an_unknown_order_is_looked_for_after_a_restart(self, world: World) -> None:
         world.broker.behaviours = [answer_lost]
         world.start().step()
         world.start().step()
         assert len(world.broker.submitted) == 1
         world.assert_book_is_the_brokers()
 
-    def test_submitted_and_never_known_to_the_broker_is_not_sent_again_in_the_same_wait(self, world: World) -> None:
+    def test_an_order_the_broker_never_knew_is_not_sent_again_in_the_same_wait(self, world: World) -> None:
         """The broker took the order without a word and does not know it: neither filled nor refused."""
         world.broker.behaviours = [lambda *_: None]
         engine = world.start()
@@ -212,7 +212,7 @@ class TestUnknown:
 
 
 class TestTimeouts:
-    def test_an_order_that_is_not_done_is_cancelled_once_and_its_outcome_awaited(self, world: World) -> None:
+    def test_an_unfinished_order_is_cancelled_once_and_its_outcome_awaited(self, world: World) -> None:
         world.broker.behaviours = [works]
         engine = world.start()
         engine.step()
@@ -223,7 +223,7 @@ class TestTimeouts:
         assert world.clock.now() <= NOW + timedelta(seconds=62)
         world.assert_book_is_the_brokers()
 
-    def test_an_order_that_nobody_fills_ends_the_check_and_the_next_one_plans_afresh(self, world: World) -> None:
+    def test_an_unfilled_order_ends_the_check_and_the_next_one_plans_again(self, world: World) -> None:
         world.broker.behaviours = [works]
         engine = world.start()
         engine.step()
@@ -238,7 +238,7 @@ class TestTimeouts:
         assert world.broker.positions[QQQ] == 211
         world.assert_book_is_the_brokers()
 
-    def test_a_pause_of_the_exchange_halts_nothing_and_is_over_when_it_is(self, world: World) -> None:
+    def test_a_trading_pause_causes_no_halt_and_trading_goes_on_after_it(self, world: World) -> None:
         """A circuit breaker lasts a quarter of an hour or longer; the bot wants out of TQQQ meanwhile."""
         world.prices.target = Holding.TQQQ
         engine = world.start()
@@ -256,7 +256,7 @@ class TestTimeouts:
         assert [intent.side for intent in world.broker.submitted] == [Side.BUY, *[Side.SELL] * 4]
         world.assert_book_is_the_brokers()
 
-    def test_an_order_that_somebody_else_cancels_unfilled_ends_the_check_with_the_reason(self, world: World) -> None:
+    def test_an_unfilled_order_cancelled_by_somebody_else_ends_the_check_with_the_reason(self, world: World) -> None:
         def outside_the_price_band(broker: FakeBroker, intent: OrderIntent) -> None:
             broker.finish(intent, OrderStatus.CANCELLED, "outside the price band")
 
@@ -278,7 +278,7 @@ class TestTimeouts:
         engine.step()
         assert [intent.side for intent in world.broker.submitted] == [Side.BUY, Side.SELL]
 
-    def test_a_partial_fill_is_recorded_and_the_rest_planned_from_what_is(self, world: World) -> None:
+    def test_a_partial_fill_is_recorded_and_the_rest_is_planned_from_the_new_state(self, world: World) -> None:
         world.broker.behaviours = [fills_part(100)]
         in_qqq(world)
         assert [intent.quantity for intent in world.broker.submitted] == [211, 111]
@@ -299,7 +299,7 @@ class TestTimeouts:
         assert world.broker.positions[TQQQ] > 1500
         world.assert_book_is_the_brokers()
 
-    def test_a_cancel_that_does_nothing_leaves_the_order_unknown_and_alone(self, world: World) -> None:
+    def test_a_cancel_without_effect_leaves_the_order_unknown_and_nothing_else_is_sent(self, world: World) -> None:
         world.broker.behaviours = [works]
         world.broker.deaf_to_cancel = True
         engine = world.start()
@@ -316,7 +316,7 @@ class TestTimeouts:
         world.assert_book_is_the_brokers()
         assert engine.records.journal.unresolved() == ()
 
-    def test_silence_while_waiting_is_no_outcome(self, world: World) -> None:
+    def test_silence_while_waiting_is_not_an_outcome(self, world: World) -> None:
         calls: list[str] = []
 
         def goes_silent(broker: FakeBroker, intent: OrderIntent) -> None:
@@ -333,7 +333,7 @@ class TestTimeouts:
         assert calls == ["qqqbot-20261124-01"]
         world.assert_book_is_the_brokers()
 
-    def test_a_stop_in_the_middle_of_waiting_leaves_the_order_to_the_next_start(self, world: World) -> None:
+    def test_a_stop_during_the_wait_leaves_the_order_to_the_next_start(self, world: World) -> None:
         world.broker.behaviours = [works]
         world.clock.stop_at = NOW + timedelta(seconds=10)
         engine = world.start()
@@ -361,7 +361,7 @@ class TestLateNews:
         # And what the late part has left unfinished is bought.
         assert [row["quantity"] for row in world.trades()] == [50, 161]
 
-    def test_a_status_that_is_ahead_of_its_executions_is_not_believed(self, world: World) -> None:
+    def test_a_status_ahead_of_its_executions_is_not_believed(self, world: World) -> None:
         world.broker.behaviours = [lambda broker, intent: broker.finish(intent, OrderStatus.FILLED)]
         engine = world.start()
         engine.step()
@@ -371,7 +371,7 @@ class TestLateNews:
         assert len(world.broker.submitted) == 1
         world.assert_book_is_the_brokers()
 
-    def test_fills_while_we_were_away_are_found(self, world: World) -> None:
+    def test_fills_during_an_outage_are_found(self, world: World) -> None:
         world.broker.behaviours = [works]
         world.broker.deaf_to_cancel = True
         world.start().step()
@@ -381,7 +381,7 @@ class TestLateNews:
         assert len(world.broker.submitted) == 1
         world.assert_book_is_the_brokers()
 
-    def test_strangers_orders_are_not_counted(self, world: World) -> None:
+    def test_orders_of_strangers_are_not_counted(self, world: World) -> None:
         engine = in_qqq(world)
         stranger = replace(world.broker.submitted[0], order_ref="by-hand")
         world.broker.trade(stranger, 5)
@@ -401,7 +401,7 @@ class TestLateNews:
 
 
 class TestRejected:
-    def test_an_order_that_never_left_is_dead_and_the_next_check_tries_anew(self, world: World) -> None:
+    def test_an_order_that_never_left_is_dead_and_the_next_check_tries_again(self, world: World) -> None:
         world.broker.behaviours = [never_leaves]
         engine = world.start()
         engine.step()
@@ -412,13 +412,13 @@ class TestRejected:
         assert [i.order_ref[-2:] for i in world.broker.submitted] == ["01", "02"]
         world.assert_book_is_the_brokers()
 
-    def test_a_refusal_by_the_broker_is_told_to_the_owner(self, world: World) -> None:
+    def test_a_refusal_by_the_broker_is_reported_to_the_owner(self, world: World) -> None:
         world.broker.behaviours = [is_rejected]
         world.start().step()
         assert ("order_refused", "BUY 211 QQQ: not enough buying power") in world.notifier.told
         assert world.rows("decisions.jsonl")[-1]["error"] == "OrderRejected"
 
-    def test_an_order_that_is_refused_for_ever_ends_with_the_sessions_count(self, world: World) -> None:
+    def test_an_order_refused_again_and_again_ends_with_the_sessions_limit(self, world: World) -> None:
         world.broker.behaviours = [is_rejected] * 100
         engine = world.start()
         for _ in range(30):
@@ -445,7 +445,7 @@ class TestSplits:
         world.prices.changes["splits"] = (self.SPLIT,)
         return engine
 
-    def test_where_prices_and_account_agree_it_is_recorded_by_itself(self, world: World) -> None:
+    def test_if_prices_and_account_agree_it_is_recorded_automatically(self, world: World) -> None:
         engine = self.in_tqqq_next_day(world)
         world.broker.positions[TQQQ] *= 2
         engine.step()
@@ -456,14 +456,14 @@ class TestSplits:
         assert engine.records.book.ledger.shares[TQQQ] == 2 * 1583
         assert [row.get("kind") for row in world.rows("trades.jsonl")].count("split") == 1
 
-    def test_where_the_account_has_not_split_yet_nothing_is_recorded_and_nothing_halts(self, world: World) -> None:
+    def test_if_the_account_has_not_split_yet_nothing_is_recorded_and_nothing_halts(self, world: World) -> None:
         engine = self.in_tqqq_next_day(world)
         engine.step()
         assert engine.records.book.ledger.shares[TQQQ] == 1583
         assert "split" not in [row.get("kind") for row in world.rows("trades.jsonl")]
 
     @pytest.mark.parametrize("found", [1583 * 2 - 1, 1583 * 2 + 1, 1583 * 3, 0])
-    def test_where_they_do_not_agree_exactly_trading_halts(self, world: World, found: int) -> None:
+    def test_if_they_do_not_agree_exactly_trading_halts(self, world: World, found: int) -> None:
         engine = self.in_tqqq_next_day(world)
         world.broker.positions[TQQQ] = found
         engine.step()

@@ -66,18 +66,18 @@ def told_at_the_end(
     return found
 
 
-def test_an_account_that_is_lost_while_it_runs_is_told_at_the_next_beat(tmp_path: Path) -> None:
+def test_an_account_lost_while_running_is_reported_at_the_next_heartbeat(tmp_path: Path) -> None:
     told = told_at_the_end(tmp_path, ends=8 * MINUTE, lost=3 * MINUTE)
     assert told["mode"] == "paper"
     assert (told["problem"], told["problem_since"]) == (GONE, (NOW + 3 * MINUTE).isoformat())
 
 
-def test_an_account_that_is_back_is_no_problem_any_more(tmp_path: Path) -> None:
+def test_an_account_that_is_back_is_no_longer_a_problem(tmp_path: Path) -> None:
     told = told_at_the_end(tmp_path, ends=8 * MINUTE, lost=3 * MINUTE, back=5 * MINUTE)
     assert (told["problem"], told["problem_since"]) == (None, None)
 
 
-def test_an_account_that_was_never_there_is_told_since_the_start(tmp_path: Path) -> None:
+def test_an_account_that_never_answered_is_reported_since_the_start(tmp_path: Path) -> None:
     told = told_at_the_end(tmp_path, ends=8 * MINUTE, lost=timedelta(0))
     assert "mode" not in told
     assert (told["problem"], told["problem_since"]) == (GONE, NOW.isoformat())

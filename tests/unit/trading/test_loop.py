@@ -31,7 +31,7 @@ def test_the_first_check_is_made_at_once_and_the_others_on_the_grid(world: World
     assert checks(world) == [NOW + n * QUARTER for n in range(4)]
 
 
-def test_a_beat_comes_after_each_check_and_each_minute_and_knows_the_next_check(world: World) -> None:
+def test_the_heartbeat_is_written_after_each_check_and_every_minute_and_names_the_next_check(world: World) -> None:
     beats: list[tuple[datetime, datetime]] = []
     poll(world.start(), world.clock, TIMES, lambda due: beats.append((world.clock.now(), due)))
     assert beats[0] == (NOW, NOW + QUARTER)
@@ -39,7 +39,7 @@ def test_a_beat_comes_after_each_check_and_each_minute_and_knows_the_next_check(
     assert all(due > at for at, due in beats)
 
 
-def test_what_was_begun_and_is_not_finished_is_taken_up_within_a_minute(world: World) -> None:
+def test_an_unfinished_rotation_is_resumed_within_a_minute(world: World) -> None:
     world.broker.on_submit = lambda _: setattr(world.broker, "account_silent", True)
     poll(world.start(), world.clock, TIMES, lambda _: None)
     assert checks(world)[:2] == [NOW, NOW + SOON]
@@ -60,7 +60,7 @@ def test_a_guard_that_objects_ends_the_loop_before_the_next_check(world: World) 
     assert world.clock.now() == NOW + timedelta(minutes=2)
 
 
-def test_a_guard_that_objects_at_once_lets_no_check_be_made(world: World) -> None:
+def test_a_guard_that_objects_at_once_prevents_the_first_check(world: World) -> None:
     def guard() -> None:
         raise AlreadyRunning("somebody else is here")
 
@@ -70,7 +70,7 @@ def test_a_guard_that_objects_at_once_lets_no_check_be_made(world: World) -> Non
     assert world.broker.submitted == []
 
 
-def test_a_clock_that_is_set_back_leaves_no_check_in_the_far_future(world: World) -> None:
+def test_a_clock_set_back_leaves_no_check_in_the_far_future(world: World) -> None:
     clock = world.clock
     beats: list[datetime] = []
 

@@ -55,12 +55,12 @@ def test_every_other_id_is_real_money_and_needs_allow_live(account: str) -> None
 
 
 @pytest.mark.parametrize(("account", "port"), [("DU1", 7496), ("DU1", 4001), ("U1", 7497), ("U1", 4002)])
-def test_a_port_of_the_other_kind_refuses(account: str, port: int) -> None:
+def test_a_port_of_the_other_mode_is_refused(account: str, port: int) -> None:
     with pytest.raises(AccountRefused, match=f"ib_port {port} is the usual port"):
         choose_account([account], "", port, True)
 
 
-def test_any_other_port_says_nothing_about_the_account() -> None:
+def test_any_other_port_implies_nothing_about_the_account() -> None:
     assert choose_account(["DU1"], "", 4004, True) == (Mode.PAPER, "DU1")
 
 
@@ -70,12 +70,12 @@ def test_several_accounts_want_one_named() -> None:
     assert choose_account(["DU1", "DU2"], "DU2", 7497, False) == (Mode.PAPER, "DU2")
 
 
-def test_an_account_that_is_not_managed_refuses() -> None:
+def test_an_account_that_is_not_managed_is_refused() -> None:
     with pytest.raises(AccountRefused, match="ib_account is DU3, but the gateway's login manages DU1, DU2"):
         choose_account(["DU1", "DU2"], "DU3", 7497, False)
 
 
-def test_no_account_at_all_refuses() -> None:
+def test_no_account_at_all_is_refused() -> None:
     with pytest.raises(AccountRefused, match="manages no account"):
         choose_account([], "", 7497, False)
 
@@ -85,13 +85,13 @@ def test_amounts_of_another_account_are_not_counted() -> None:
 
 
 @pytest.mark.parametrize("tag", sorted(MARGIN))
-def test_an_answer_without_a_needed_amount_is_no_answer(tag: str) -> None:
+def test_an_answer_without_a_needed_amount_is_not_an_answer(tag: str) -> None:
     with pytest.raises(BrokerUnavailable, match=f"without {tag}"):
         money({t: v for t, v in MARGIN.items() if t != tag})
 
 
 @pytest.mark.parametrize("text", ["", "n/a", "NaN", "Infinity", "1.7976931348623157E308"])
-def test_an_amount_that_is_not_a_number_is_no_answer(text: str) -> None:
+def test_an_amount_that_is_not_a_number_is_not_an_answer(text: str) -> None:
     with pytest.raises(BrokerUnavailable, match="is not an amount"):
         money(MARGIN | {"TotalCashValue": text})
 
@@ -146,7 +146,7 @@ def test_nothing_listed_is_nothing_held() -> None:
     assert shares([], ACCOUNT) == {"QQQ": 0, "TQQQ": 0}
 
 
-def test_fractions_are_left_alone_and_reported() -> None:
+def test_fractional_shares_are_left_alone_and_reported() -> None:
     held = [stock("10.75"), stock("3", "TQQQ"), stock("0.5", sec_type="OPT")]
     assert shares(held, ACCOUNT) == {"QQQ": 10, "TQQQ": 3}
     assert fractions(held, ACCOUNT) == {"QQQ": Decimal("0.75")}
@@ -156,7 +156,7 @@ def test_a_short_position_stays_negative() -> None:
     assert shares([stock("-0.5"), stock("-3", "TQQQ")], ACCOUNT) == {"QQQ": -1, "TQQQ": -3}
 
 
-def test_a_snapshot_puts_it_together() -> None:
+def test_a_snapshot_combines_prices_account_and_book() -> None:
     seen = snapshot(Mode.PAPER, ACCOUNT, rows(CASH), [stock("5")], ["qqqbot-2", "qqqbot-1"], Decimal(100), NOW)
     assert (seen.account, seen.mode, seen.taken_at) == (ACCOUNT, Mode.PAPER, NOW)
     assert (seen.net_liquidation, seen.spendable, seen.unsettled) == (Decimal(100000), Decimal(39900), Decimal(100))

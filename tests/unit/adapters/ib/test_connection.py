@@ -41,7 +41,7 @@ class Faulty:
         self.attention.set()
 
 
-def test_a_bug_in_the_connections_own_thread_is_logged_and_survived(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_bug_in_the_connection_thread_is_logged_and_survived(caplog: pytest.LogCaptureFixture) -> None:
     link = Faulty()
     manager = ConnectionManager(lambda: link, lambda _: None, MovedClock(), Timing(pauses=(0.01, 0.2)))
     manager.start()

@@ -10,12 +10,12 @@ REFUSED_BY = (103, 110, 200, 201, 203, 320, 321, 382, 383, 435, 460, 463, 10243,
 
 
 @pytest.mark.parametrize("number", ALIVE_AFTER)
-def test_a_notice_ends_no_order(number: int) -> None:
+def test_a_notice_never_ends_an_order(number: int) -> None:
     assert code(number).meaning is Meaning.NOTICE
 
 
 @pytest.mark.parametrize("number", REFUSED_BY)
-def test_a_refusal_is_known_as_one(number: int) -> None:
+def test_a_refusal_is_recognized(number: int) -> None:
     assert code(number).meaning is Meaning.REFUSED
 
 
@@ -34,17 +34,17 @@ def test_a_client_id_in_use_ends_the_connection_and_says_what_to_do() -> None:
     assert "ib_client_id" in explain(326, "Unable to connect")
 
 
-def test_missing_quotes_are_no_failure_of_anything_else() -> None:
+def test_missing_quotes_fail_nothing_else() -> None:
     assert {code(n).meaning for n in (354, 10089, 10167, 10168, 10186, 10197, 10285)} == {Meaning.NO_QUOTES}
 
 
-def test_an_unknown_code_makes_an_order_neither_ended_nor_open() -> None:
+def test_an_unknown_code_neither_ends_nor_opens_an_order() -> None:
     assert code(98765).meaning is Meaning.UNKNOWN
     assert explain(98765, "something new").startswith("98765: this program does not know the code (something new)")
 
 
 @pytest.mark.parametrize("number", sorted(CODES))
-def test_every_code_has_a_sentence_and_every_trouble_a_way_out(number: int) -> None:
+def test_every_code_has_a_sentence_and_every_problem_a_remedy(number: int) -> None:
     known = CODES[number]
     assert known.sentence
     assert not known.sentence.endswith(".")
@@ -59,5 +59,5 @@ def test_the_brokers_text_comes_in_one_line() -> None:
     )
 
 
-def test_no_text_leaves_no_empty_brackets() -> None:
+def test_an_empty_text_leaves_no_empty_brackets() -> None:
     assert explain(1101, "") == "1101: the gateway is connected to Interactive Brokers again, subscriptions lost"

@@ -57,7 +57,7 @@ def test_a_tape_ends_as_it_should(tape: Tape) -> None:
 
 
 @each_tape
-def test_every_callback_twice_changes_nothing(tape: Tape) -> None:
+def test_doubling_every_callback_changes_nothing(tape: Tape) -> None:
     doubled = [event for event in tape.events for _ in range(2)]
     assert play(doubled, tape.alive) == play(tape.events, tape.alive)
     assert play(tape.events + tape.events, tape.alive) == play(tape.events, tape.alive)
@@ -74,7 +74,7 @@ def test_any_order_of_callbacks_gives_the_same_order(tape: Tape, data: st.DataOb
 @each_tape
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
-def test_an_order_that_is_done_early_has_the_fills_it_ends_with(tape: Tape, data: st.DataObject) -> None:
+def test_an_order_done_early_has_all_its_fills(tape: Tape, data: st.DataObject) -> None:
     """Judged after each callback, in any order: whoever acts on the first end does not act on half the truth."""
     whole_order = play(tape.events, tape.alive).order
     assert whole_order is not None
@@ -105,12 +105,12 @@ def test_a_corrected_execution_keeps_its_commission_if_no_new_one_is_reported() 
     assert [(fill.price, fill.commission) for fill in order.fills] == [(Decimal("449.50"), Decimal("1.00"))]
 
 
-def test_an_order_nobody_has_heard_of_is_asked_for() -> None:
+def test_an_unreported_order_is_asked_for() -> None:
     assert play(()) == Judgement(None, ask=True)
     assert play((), frozenset()) == Judgement(None)
 
 
-def test_a_living_order_that_an_answer_does_not_list_is_gone_and_not_done() -> None:
+def test_a_live_order_missing_from_an_answer_is_gone_and_not_done() -> None:
     judgement = play((SENT, opened("Submitted"), status("Submitted", 40), execution(40)), frozenset())
     assert judgement.gone
     assert judgement.order is not None
@@ -123,7 +123,7 @@ def test_an_order_that_is_listed_as_open_is_not_done_whatever_was_said_before() 
     assert (judgement.order.status, judgement.ask) == (OrderStatus.WORKING, True)
 
 
-def test_after_a_reconnect_a_living_order_counts_only_when_it_is_heard_of_again() -> None:
+def test_after_a_reconnect_a_live_order_counts_only_when_it_is_reported_again() -> None:
     tracker = OrderTracker()
     for event in (SENT, opened("Submitted"), status("Submitted")):
         tracker.take(event)
@@ -149,7 +149,7 @@ def test_an_order_id_that_is_given_out_again_belongs_to_the_new_order() -> None:
     assert (other.status, first.status, first.message) == (OrderStatus.REJECTED, OrderStatus.FILLED, "")
 
 
-def test_a_status_of_another_permanent_id_is_not_ours_though_the_order_id_is_the_same() -> None:
+def test_a_status_with_another_permanent_id_is_not_ours_even_with_the_same_order_id() -> None:
     """After a roll-back the old order's executions come with the id that the new order has now."""
     tracker = OrderTracker()
     tracker.take(execution())
@@ -168,7 +168,7 @@ def test_the_next_order_id_is_above_all_that_were_seen() -> None:
     assert tracker.highest_order_id() == 31
 
 
-def test_orders_of_others_are_neither_kept_nor_mixed_up() -> None:
+def test_orders_of_other_clients_are_neither_kept_nor_mixed_up() -> None:
     tracker = OrderTracker()
     tracker.take(Execution("m.1", 99, 0, "", "QQQ", Side.BUY, 100, Decimal(450), NOW))
     tracker.take(Execution("m.2", 98, 0, "somebody-7", "QQQ", Side.BUY, 100, Decimal(450), NOW))
@@ -186,19 +186,19 @@ def test_an_execution_without_a_reference_is_found_by_its_permanent_id() -> None
         assert order.status is OrderStatus.FILLED
 
 
-def test_a_refusal_speaks_louder_than_a_notice() -> None:
+def test_a_refusal_takes_precedence_over_a_notice() -> None:
     order = play((SENT, notice(399, "held"), notice(201, "no funds"), notice(2109, "ignored"))).order
     assert order is not None
     assert order.message.startswith("201: the broker rejected the order (no funds)")
 
 
-def test_a_completed_order_says_in_the_brokers_words_how_it_ended() -> None:
+def test_a_completed_order_quotes_the_broker_on_how_it_ended() -> None:
     order = play((Completed(PERM_ID, REF, "Cancelled", 0, "Cancelled by System:price band"),), frozenset()).order
     assert order is not None
     assert order.message == "Cancelled by System:price band"
 
 
-def test_an_order_that_was_made_smaller_says_so_and_louder_than_any_notice() -> None:
+def test_a_reduced_order_says_so_and_takes_precedence_over_any_notice() -> None:
     order = play((SENT, notice(481, "size reduced"), execution(40), status("Filled", 40)), frozenset()).order
     assert order is not None
     assert order.message == "the order was made smaller at the broker: 40 of 100"
@@ -216,14 +216,14 @@ def test_old_orders_are_forgotten_in_the_end() -> None:
 @pytest.mark.parametrize(
     "text", ["20261124 12:00:00 US/Eastern", "20261124-17:00:00", "20261124  12:00:00", "20261124 18:00:00 CET"]
 )
-def test_every_form_of_an_executions_time_is_understood(text: str) -> None:
+def test_every_format_of_an_executions_time_is_understood(text: str) -> None:
     assert parse_time(text, datetime(2000, 1, 1, tzinfo=UTC)) == NOW
 
 
 @pytest.mark.parametrize(
     "text", ["", "soon", "20261124 18:00:00 Central European Standard Time", "20261124 18:00:00 Mars/Base"]
 )
-def test_a_time_that_is_not_understood_is_the_time_of_receipt(text: str) -> None:
+def test_an_unknown_time_format_gives_the_time_of_receipt(text: str) -> None:
     assert parse_time(text, NOW) == NOW
 
 
@@ -231,7 +231,7 @@ def test_a_time_that_is_not_understood_is_the_time_of_receipt(text: str) -> None
     "nothing",
     [1.7976931348623157e308, "1.7976931348623157E308", Decimal(2**127 - 1), float("nan"), None, "", float("inf")],
 )
-def test_every_way_of_saying_no_number_is_none(nothing: Any) -> None:
+def test_every_placeholder_for_no_number_is_none(nothing: Any) -> None:
     assert number_of(nothing) is None
 
 

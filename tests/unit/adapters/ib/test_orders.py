@@ -26,11 +26,11 @@ def test_a_limit_order_carries_its_price() -> None:
     assert (order.orderType, order.lmtPrice) == ("LMT", 450.45)
 
 
-def test_attributes_that_the_broker_refuses_are_off() -> None:
+def test_attributes_the_broker_refuses_are_off() -> None:
     order = order_of(intent(), ACCOUNT)
     assert not getattr(order, "eTradeOnly", False)
     assert not getattr(order, "firmQuoteOnly", False)
 
 
-def test_no_more_is_given_to_a_cancel_than_the_client_takes() -> None:
+def test_a_cancel_gets_only_the_arguments_the_client_accepts() -> None:
     assert len(cancel_arguments()) <= 1

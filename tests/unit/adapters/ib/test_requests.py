@@ -26,7 +26,7 @@ def test_a_request_is_registered_before_it_is_sent() -> None:
     assert pending.answer(pending.ask(1, "rows", answered_at_once), 0.1) == ["row"]
 
 
-def test_an_answer_without_its_end_is_none() -> None:
+def test_an_unfinished_answer_is_not_an_answer() -> None:
     pending = requests()
     request = pending.ask("positions", "positions", lambda: None)
     pending.put("positions", "row")
@@ -43,7 +43,7 @@ def test_a_refusal_is_the_reason_given() -> None:
         pending.answer(request, 1)
 
 
-def test_an_end_that_nobody_waits_for_is_nothing() -> None:
+def test_an_end_marker_nobody_waits_for_is_ignored() -> None:
     pending = requests()
     pending.end("open")
     assert not pending.fail("open", "whatever")
@@ -60,7 +60,7 @@ def test_the_end_of_the_connection_ends_every_question() -> None:
     assert time.monotonic() - began < 5
 
 
-def test_after_the_end_nothing_is_sent() -> None:
+def test_nothing_is_sent_after_the_end() -> None:
     pending = requests()
     pending.close("it is gone")
     sent: list[int] = []

@@ -38,7 +38,7 @@ def frame(payload: bytes) -> bytes:
     return struct.pack(">I", len(payload)) + payload
 
 
-def test_a_greeting_is_put_together_and_what_follows_it_is_kept() -> None:
+def test_a_greeting_is_joined_and_what_follows_it_is_kept() -> None:
     whole = frame(GREETING) + frame(b"next")
     made, ends = transport(whole[:3], whole[3:20], whole[20:])
     assert made.recvMsg() == frame(GREETING)
@@ -46,7 +46,7 @@ def test_a_greeting_is_put_together_and_what_follows_it_is_kept() -> None:
     assert ends == []
 
 
-def test_an_end_before_the_greeting_is_another_reason_than_one_after_it() -> None:
+def test_a_disconnect_before_the_greeting_has_another_reason_than_one_after_it() -> None:
     early, reasons = transport()
     assert early.recvMsg() == b""
     assert reasons == [CLOSED_EARLY]
@@ -59,7 +59,7 @@ def test_an_end_before_the_greeting_is_another_reason_than_one_after_it() -> Non
 @pytest.mark.parametrize(
     "said", [b"HTTP/1.1 400 Bad Request", struct.pack(">I", LONGEST_GREETING + 1), frame(b"hello")]
 )
-def test_what_is_not_a_greeting_is_quoted_and_ends_the_connection(said: bytes) -> None:
+def test_anything_but_a_greeting_is_quoted_and_ends_the_connection(said: bytes) -> None:
     made, ends = transport(said)
     with pytest.raises(ConnectionError):
         made.recvMsg()

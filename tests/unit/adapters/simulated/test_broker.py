@@ -85,7 +85,7 @@ def test_the_account_is_the_book(book: Book) -> None:
     assert account.open_order_refs == ()
 
 
-def test_what_is_not_in_the_book_has_not_happened(book: Book) -> None:
+def test_a_fill_missing_from_the_book_has_not_happened(book: Book) -> None:
     broker = broker_of(book)
     submitted(broker, intent())
     assert broker.snapshot().positions == {QQQ: 0, TQQQ: 0}
@@ -95,7 +95,7 @@ def test_what_is_not_in_the_book_has_not_happened(book: Book) -> None:
     assert PaperBroker.absence_is_final_after == timedelta(0)
 
 
-def test_after_a_restart_what_is_in_the_book_is_found_there(book: Book, tmp_path: Path) -> None:
+def test_after_a_restart_orders_recorded_in_the_book_are_found_there(book: Book, tmp_path: Path) -> None:
     order = intent()
     filled = submitted(broker_of(book), order)
     book.absorb(order, filled, NOW)

@@ -81,7 +81,7 @@ def test_pauses_double_up_to_a_limit_and_differ_by_jitter() -> None:
     assert len(set(pauses[5:])) == 5
 
 
-def test_a_429_is_left_more_time_than_other_failures() -> None:
+def test_a_429_is_given_more_time_than_other_failures() -> None:
     backoff = Backoff(random.Random(3))
     backoff.failed(0.0, "rate_limited", "why")
     assert 90 <= backoff.left(0.0) <= 120
@@ -108,7 +108,7 @@ def test_the_table_reaches_from_two_years_ago_to_a_year_ahead() -> None:
     assert arguments[3:7] == ["--start", "2024-11-22", "--end", "2027-11-24"]
 
 
-def test_a_long_average_asks_for_a_longer_history_and_table() -> None:
+def test_a_long_average_requests_a_longer_history_and_table() -> None:
     script = Scripted({**sessions_document(), **market_document()}, market_document())
     asked = source(script, long_period=1000)
     asked.sessions(NOON)
@@ -118,7 +118,7 @@ def test_a_long_average_asks_for_a_longer_history_and_table() -> None:
     assert script.asked[1][:3] == ["prices", "--period", "5y"]
 
 
-def test_closed_on_days_are_no_sessions() -> None:
+def test_closed_on_days_are_not_sessions() -> None:
     script = Scripted({**sessions_document(), **market_document()})
     sessions = source(script, closed_on=[DAY]).sessions(NOON)
     assert sessions.open_session(NOON) is None
@@ -150,7 +150,7 @@ def test_prices_that_came_with_the_table_do_not_serve_a_later_check() -> None:
     assert len(script.asked) == 2
 
 
-def test_a_failure_of_prices_does_not_keep_the_table_away() -> None:
+def test_missing_prices_do_not_hold_back_the_table() -> None:
     script = Scripted({**sessions_document(), **failed_document("rate_limited")})
     asked = source(script)
     assert asked.sessions(NOON).open_session(NOON) == session(DAY)
@@ -179,7 +179,7 @@ def test_the_table_is_renewed_before_its_horizon() -> None:
     assert asked.sessions(NOON).ends() == session(date(2027, 11, 30)).close
 
 
-def test_a_table_that_cannot_be_renewed_is_used_while_it_reaches() -> None:
+def test_a_table_that_cannot_be_renewed_is_used_until_it_ends() -> None:
     script = Scripted({**sessions_document(last=date(2026, 12, 1)), **market_document()}, "nonsense", "nonsense")
     asked = source(script)
     first = asked.sessions(NOON)
@@ -197,7 +197,7 @@ def test_a_library_that_does_not_reach_now_is_the_end_of_the_calendar() -> None:
         asked.sessions(NOON)
 
 
-def test_a_table_that_cannot_be_read_is_prices_unavailable() -> None:
+def test_an_unreadable_table_is_prices_unavailable() -> None:
     script = Scripted({"schema": 1, "sessions": [["2026-11-24", "soon", "later"]]})
     with pytest.raises(PricesUnavailable, match="table of sessions cannot be read"):
         source(script).sessions(NOON)
@@ -246,7 +246,7 @@ def test_the_two_sides_speak_of_the_same_schema() -> None:
     assert set(prices.PAUSES) <= set(market_child.SENTENCES)
 
 
-def test_a_null_price_is_not_a_number_and_no_zero() -> None:
+def test_a_null_price_is_not_a_number_and_not_zero() -> None:
     document = market_document(closes={BEFORE: None})
     document["prices"]["QQQ"]["price"] = None
     market = read_market(document)

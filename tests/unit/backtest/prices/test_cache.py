@@ -76,7 +76,7 @@ def test_a_row_without_a_price_is_not_a_session(tmp_path: Path) -> None:
     assert len(cached_prices(tmp_path, new_york(LAST + timedelta(days=2), 18), yahoo)) == 300
 
 
-def test_while_yahoo_is_silent_the_kept_prices_are_used_with_a_note(tmp_path: Path) -> None:
+def test_while_yahoo_does_not_answer_the_cached_prices_are_used_with_a_note(tmp_path: Path) -> None:
     yahoo, now = FakeYahoo(), new_york(LAST, 18)
     said: list[str] = []
     cached_prices(tmp_path, now, yahoo)

@@ -34,7 +34,7 @@ def file(tmp_path: Path, text: str, name: str = "qqq.csv") -> Path:
         ("date,open,close\n2025-01-03,1,2\n2025-01-02,1,2\n", "2025-01-02 comes after 2025-01-03; sort the rows"),
     ],
 )
-def test_a_bad_file_is_refused_with_its_fault(tmp_path: Path, text: str, sentence: str) -> None:
+def test_a_bad_file_is_refused_with_the_reason(tmp_path: Path, text: str, sentence: str) -> None:
     with pytest.raises(BadPrices) as refused:
         load_series(file(tmp_path, text), "QQQ")
     assert sentence in str(refused.value)

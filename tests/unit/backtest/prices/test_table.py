@@ -20,7 +20,7 @@ def test_prices_adjusted_to_a_day_end_there_at_the_printed_price() -> None:
     assert examine(earlier, rules).wanted.tolist() == examine(prices, rules).wanted[:34].tolist()
 
 
-def test_a_fund_that_starts_later_is_unknown_before() -> None:
+def test_a_fund_that_starts_later_has_no_value_before_that() -> None:
     prices = random_prices(60, tqqq_first=20)
     assert (len(prices), prices.first) == (60, 20)
     assert np.isnan(prices.tqqq.close[:20]).all()

@@ -40,7 +40,7 @@ def test_the_value_beside_qqq_held_from_the_same_day(logs: LogsFolder) -> None:
     assert numbers(facts.drawdown) == pytest.approx([0.0, 0.0, -25.0])
 
 
-def test_a_deposit_is_no_gain_and_a_withdrawal_no_fall(logs: LogsFolder) -> None:
+def test_a_deposit_is_not_a_gain_and_a_withdrawal_not_a_drawdown(logs: LogsFolder) -> None:
     rows = [seen(0, 100.0, 50.0), seen(1, 200.0, 50.0, 100_100.0), seen(2, 50.0, 50.0, 99_950.0)]
     logs.rows("decisions.jsonl", rows)
     facts = life(logs.folder, WHO)
@@ -48,13 +48,13 @@ def test_a_deposit_is_no_gain_and_a_withdrawal_no_fall(logs: LogsFolder) -> None
     assert numbers(facts.drawdown) == pytest.approx([0.0, 0.0, 0.0])
 
 
-def test_prices_that_were_refused_and_other_accounts_value_nothing(logs: LogsFolder) -> None:
+def test_refused_prices_and_other_accounts_give_no_value(logs: LogsFolder) -> None:
     odd = [seen(1, 5.0, 1.0, short_ma=None), seen(1, 7.0, 2.0, mode="live"), {**IDENTITY, "timestamp": "x"}, {}]
     logs.rows("decisions.jsonl", [seen(0, 100.0, 50.0), *odd, seen(2, 110.0, 50.0)])
     assert numbers(life(logs.folder, WHO).equity) == [100.0, 110.0]
 
 
-def test_of_a_long_life_some_points_are_taken_and_the_newest(logs: LogsFolder) -> None:
+def test_a_long_history_is_thinned_out_and_keeps_the_newest_point(logs: LogsFolder) -> None:
     logs.rows("decisions.jsonl", [seen(n, 100.0 + n, 50.0) for n in range(5000)])
     found = numbers(life(logs.folder, WHO).equity)
     assert POINTS / 2 < len(found) < POINTS + 50

@@ -44,7 +44,7 @@ def test_the_newest_decisions_of_this_account(logs: LogsFolder) -> None:
     assert facts.decisions[-1]["timestamp"] == (NOW + timedelta(minutes=29)).isoformat()
 
 
-def test_the_charts_are_drawn_anew_only_when_something_has_come(logs: LogsFolder) -> None:
+def test_the_charts_are_redrawn_only_if_something_is_new(logs: LogsFolder) -> None:
     dashboard = DashboardReader(logs.folder)
     first = dashboard.read(NOW)
     assert dashboard.read(NOW + timedelta(seconds=5)).charts is first.charts
@@ -52,7 +52,7 @@ def test_the_charts_are_drawn_anew_only_when_something_has_come(logs: LogsFolder
     assert len(dashboard.read(NOW).charts.life.equity) == 4
 
 
-def test_a_charts_answer_is_not_kept_for_another_account(logs: LogsFolder) -> None:
+def test_a_chart_is_not_reused_for_another_account(logs: LogsFolder) -> None:
     dashboard = DashboardReader(logs.folder)
     assert dashboard.read(NOW).charts.life.equity
     logs.status(mode="live", account="U1234567")
@@ -62,13 +62,13 @@ def test_a_charts_answer_is_not_kept_for_another_account(logs: LogsFolder) -> No
 @pytest.mark.parametrize(
     ("mode", "large"), [("dry_run", "DRY RUN"), ("paper", "PAPER"), ("live", "LIVE"), (None, "NOTHING YET")]
 )
-def test_the_mode_stands_in_large_letters(logs: LogsFolder, mode: str | None, large: str) -> None:
+def test_the_mode_is_shown_in_capitals(logs: LogsFolder, mode: str | None, large: str) -> None:
     facts = DashboardReader(logs.folder).read(NOW)
     shown = replace(facts, status=replace(facts.status, who=replace(facts.status.who, mode=mode)))
     assert f"<h1>{large}</h1>" in page.fragment(shown)
 
 
-def test_the_dead_are_told_in_red_and_not_said_to_agree_now(logs: LogsFolder) -> None:
+def test_a_dead_daemon_is_shown_in_red_and_not_said_to_agree_now(logs: LogsFolder) -> None:
     logs.alive = False
     text = page.fragment(DashboardReader(logs.folder).read(NOW + timedelta(hours=1)))
     assert '<span class="health bad">DEAD</span>' in text
@@ -77,7 +77,7 @@ def test_the_dead_are_told_in_red_and_not_said_to_agree_now(logs: LogsFolder) ->
     assert "./bot_control.sh start" in text
 
 
-def test_a_bot_that_can_decide_nothing_is_told_in_red_and_its_account_not_said_to_agree(logs: LogsFolder) -> None:
+def test_a_bot_that_cannot_decide_is_shown_in_red_and_its_account_is_not_said_to_agree(logs: LogsFolder) -> None:
     logs.status(problem="nothing listens there", problem_since=(NOW - timedelta(hours=1)).isoformat())
     text = page.fragment(DashboardReader(logs.folder).read(NOW))
     assert '<span class="health bad">FAILING</span>' in text
@@ -86,7 +86,7 @@ def test_a_bot_that_can_decide_nothing_is_told_in_red_and_its_account_not_said_t
     assert "the account agrees" not in text
 
 
-def test_a_demonstration_says_so(logs: LogsFolder) -> None:
+def test_a_demonstration_is_labelled_as_one(logs: LogsFolder) -> None:
     logs.status(simulated_prices=True)
     assert '<p class="simulated">SIMULATED PRICES</p>' in page.fragment(DashboardReader(logs.folder).read(NOW))
 

@@ -28,7 +28,7 @@ def test_a_check_that_a_gate_stopped_is_compared_by_its_gates() -> None:
     ]
 
 
-def test_another_rule_is_told_by_what_it_changes() -> None:
+def test_another_rule_is_described_by_what_it_changes() -> None:
     found = differences(ROW, SEEN, replace(RULES, band=0.05))
     assert found == [
         "action: was ROTATE, would be HOLD",

@@ -38,7 +38,7 @@ def logs(tmp_path: Path) -> LogsFolder:
     return LogsFolder(tmp_path / "logs")
 
 
-def test_the_healthy_daemon(logs: LogsFolder) -> None:
+def test_a_healthy_daemon_is_healthy(logs: LogsFolder) -> None:
     logs.status()
     facts = status(logs.folder, NOW)
     assert (facts.health, facts.exit_code, facts.problems) == ("healthy", 0, ())
@@ -51,7 +51,7 @@ def test_the_healthy_daemon(logs: LogsFolder) -> None:
     assert facts.next.closes_at == new_york(DAY, 16)
 
 
-def test_the_nearest_flip_is_told_with_its_distance(logs: LogsFolder) -> None:
+def test_the_nearest_flip_is_shown_with_its_distance(logs: LogsFolder) -> None:
     row = decision_row(target=Holding.QQQ)
     logs.status(last_signal=row)
     flip = known(status(logs.folder, NOW).next.flip)
@@ -69,7 +69,7 @@ def in_tqqq(logs: LogsFolder, now: datetime, **overrides: Any) -> dict[str, Any]
     return row
 
 
-def test_the_flip_is_told_with_what_would_then_be_done(logs: LogsFolder) -> None:
+def test_the_flip_is_shown_with_the_orders_it_would_cause(logs: LogsFolder) -> None:
     row = in_tqqq(logs, NOW)
     flip = known(status(logs.folder, NOW).next.flip)
     assert (flip.price, flip.target) == (row["flip_leave_tqqq"], "QQQ")
@@ -78,13 +78,13 @@ def test_the_flip_is_told_with_what_would_then_be_done(logs: LogsFolder) -> None
     assert "A check that finds it below 445.50 (-1.0 %) sells 1,583 TQQQ and buys 207 QQQ.\n" in text
 
 
-def test_where_it_decides_near_the_close_the_flip_says_so(logs: LogsFolder) -> None:
+def test_if_it_decides_near_the_close_the_flip_says_so(logs: LogsFolder) -> None:
     in_tqqq(logs, NOW, config={"decide": "before_close"})
     told = "A decision before the close that finds it below 445.50 (-1.0 %) sells"
     assert told in plain(status_screen(status(logs.folder, NOW)))
 
 
-def test_once_the_exchange_has_closed_the_flip_is_the_coming_session_s(logs: LogsFolder) -> None:
+def test_once_the_exchange_has_closed_the_flip_is_the_coming_sessions(logs: LogsFolder) -> None:
     row = in_tqqq(logs, new_york(DAY, 15, 45))
     before, after = (status(logs.folder, new_york(DAY, 15, 59) + timedelta(minutes=n)) for n in (0, 1))
     assert known(before.next.flip).price == row["flip_leave_tqqq"]
@@ -94,7 +94,7 @@ def test_once_the_exchange_has_closed_the_flip_is_the_coming_session_s(logs: Log
     assert told not in plain(status_screen(before))
 
 
-def test_a_line_that_is_at_no_price_is_no_flip(logs: LogsFolder) -> None:
+def test_a_line_reached_at_no_price_is_not_a_flip(logs: LogsFolder) -> None:
     row = {**decision_row(), "flip_leave_tqqq": None, "flip_enter_tqqq": None, "flip_trend": 440.0}
     logs.status(last_signal=row)
     assert known(status(logs.folder, NOW).next.flip).target == "CASH"
@@ -112,14 +112,14 @@ def test_on_a_sunday_there_is_the_last_signal_the_next_open_and_the_half_day(log
     assert facts.next.half_day_closes_at == HALF_DAY_CLOSE
 
 
-def test_a_half_day_is_told_within_ten_days(logs: LogsFolder) -> None:
+def test_a_half_day_is_announced_within_ten_days(logs: LogsFolder) -> None:
     for before, told in [(timedelta(days=10), HALF_DAY_CLOSE), (timedelta(days=10, seconds=1), None)]:
         now = HALF_DAY_CLOSE - before
         logs.status(**status_values(now))
         assert status(logs.folder, now).next.half_day_closes_at == told
 
 
-def test_a_new_daemon_without_a_signal_shows_the_one_before_it_made(logs: LogsFolder) -> None:
+def test_a_new_daemon_without_a_signal_shows_the_previous_ones(logs: LogsFolder) -> None:
     failed = {**IDENTITY, "timestamp": NOW.isoformat(), "action": "FAILED", "error": "PricesUnavailable"}
     other = decision_row(row={"mode": "live", "account": "U1234567"})
     signal = decision_row(NOW - timedelta(days=1))
@@ -128,7 +128,7 @@ def test_a_new_daemon_without_a_signal_shows_the_one_before_it_made(logs: LogsFo
     assert known(status(logs.folder, NOW).last_signal).at == NOW - timedelta(days=1)
 
 
-def test_a_calendar_that_ran_out_with_its_daemon_is_not_told_as_the_present(logs: LogsFolder) -> None:
+def test_an_end_of_the_calendar_recorded_by_a_dead_daemon_is_not_reported_as_current(logs: LogsFolder) -> None:
     logs.alive = False
     logs.status()
     later = status(logs.folder, NOW + timedelta(days=60)).next
@@ -161,7 +161,7 @@ def test_time_in_each_holding_comes_from_the_book(logs: LogsFolder) -> None:
     assert found.holdings["TQQQ"] == TimeSpent(20.0, 50.0)
 
 
-def test_a_long_book_is_looked_at_from_its_end_only(logs: LogsFolder) -> None:
+def test_a_long_book_is_read_from_its_end_only(logs: LogsFolder) -> None:
     start = NOW - timedelta(days=1000)
     rows = [capital_row(start)]
     for day in range(0, 998, 2):
@@ -177,7 +177,7 @@ def test_a_long_book_is_looked_at_from_its_end_only(logs: LogsFolder) -> None:
     assert found.holdings["QQQ"].days == NEWEST_TRADES / 2 - 1 + 2
 
 
-def test_a_demonstration_is_looked_at_in_its_own_time(logs: LogsFolder) -> None:
+def test_a_demonstration_is_shown_at_its_own_time(logs: LogsFolder) -> None:
     logs.alive = False
     logs.status(simulated_prices=True, state="stopped")
     facts = status(logs.folder, NOW + timedelta(days=400))
@@ -185,7 +185,7 @@ def test_a_demonstration_is_looked_at_in_its_own_time(logs: LogsFolder) -> None:
     assert facts.now == NOW - timedelta(seconds=12)
 
 
-def test_nothing_there_was_never_started(logs: LogsFolder) -> None:
+def test_an_empty_folder_means_never_started(logs: LogsFolder) -> None:
     logs.alive = False
     facts = status(logs.folder, NOW)
     assert (facts.health, facts.exit_code, facts.who.mode) == ("never started", 3, None)

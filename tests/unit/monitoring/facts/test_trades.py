@@ -20,7 +20,7 @@ def logs(tmp_path: Path) -> LogsFolder:
     return LogsFolder(tmp_path / "logs")
 
 
-def test_trades_are_the_newest_last_and_other_rows_of_the_book_are_none(logs: LogsFolder) -> None:
+def test_trades_come_newest_last_and_other_rows_of_the_book_are_left_out(logs: LogsFolder) -> None:
     logs.rows("trades.jsonl", [*book(), capital_row(NOW, 1000)])
     facts = report.trades(logs.folder, 2)
     assert [(row["side"], row["symbol"]) for row in facts.trades] == [("SELL", QQQ), ("BUY", TQQQ)]
@@ -49,7 +49,7 @@ def test_without_a_status_the_newest_row_says_whose_book_it_is(logs: LogsFolder)
     assert [row["quantity"] for row in report.trades(logs.folder, 10).trades] == [3]
 
 
-def test_the_search_for_trades_of_this_mode_has_an_end(logs: LogsFolder) -> None:
+def test_the_search_for_trades_of_this_mode_is_bounded(logs: LogsFolder) -> None:
     others = [{"timestamp": NOW.isoformat(), **OTHER}] * (PATIENCE_ROWS + 1)
     logs.rows("trades.jsonl", [book_row("BUY", QQQ, 1, 500.0, NOW), *others])
     logs.status()
@@ -58,7 +58,7 @@ def test_the_search_for_trades_of_this_mode_has_an_end(logs: LogsFolder) -> None
     assert facts.older
 
 
-def test_damage_is_told_and_the_rest_is_shown(logs: LogsFolder) -> None:
+def test_damage_is_reported_and_the_rest_is_shown(logs: LogsFolder) -> None:
     path = logs.rows("trades.jsonl", book(), end='{"timestamp": "2026-')
     path.write_text(path.read_text().replace('"quantity": 200', '"quantity" 200', 1))
     facts = report.trades(logs.folder, 10)
@@ -91,7 +91,7 @@ def test_performance_adds_up_the_whole_book(logs: LogsFolder) -> None:
     }
 
 
-def test_performance_passes_over_a_row_that_is_none(logs: LogsFolder) -> None:
+def test_performance_skips_a_malformed_row(logs: LogsFolder) -> None:
     logs.rows("trades.jsonl", [*book(), {**IDENTITY, "timestamp": NOW.isoformat(), "side": "BUY"}])
     facts = report.performance(logs.folder, NOW)
     assert facts.trades == 5
@@ -102,7 +102,7 @@ def test_performance_of_nothing(logs: LogsFolder) -> None:
     assert report.performance(logs.folder, NOW).since is None
 
 
-def test_the_log_goes_back_as_many_days_as_it_takes(logs: LogsFolder) -> None:
+def test_the_log_is_read_back_as_many_days_as_necessary(logs: LogsFolder) -> None:
     logs.text("trading_bot_20261122.log", "one\n")
     logs.text("trading_bot_20261123.log", "two\nthree\n")
     logs.text("trading_bot_20261124.log", "2026-11-24T12:00:00.000-05:00 INFO action=HOLD price=450\n")
@@ -112,7 +112,7 @@ def test_the_log_goes_back_as_many_days_as_it_takes(logs: LogsFolder) -> None:
     assert len(report.logs(logs.folder, 99).lines) == 4
 
 
-def test_a_start_that_failed_is_seen_in_what_it_said_outside_the_log(logs: LogsFolder) -> None:
+def test_a_failed_start_is_visible_in_the_output_outside_the_log(logs: LogsFolder) -> None:
     log = logs.text("trading_bot_20261124.log", "yesterday\n")
     outside = logs.text("nohup.log", "config.json: not valid JSON at line 3\n")
     os.utime(log, (1_000_000, 1_000_000))

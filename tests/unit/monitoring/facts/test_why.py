@@ -75,7 +75,7 @@ def test_why_is_the_last_decision(logs: LogsFolder) -> None:
     assert (found.row, found.made) == (rows[1], ())
 
 
-def test_why_of_a_date_is_new_york_s_date(logs: LogsFolder) -> None:
+def test_why_for_a_date_means_the_new_york_date(logs: LogsFolder) -> None:
     late = new_york(DAY, 23, 30)  # the next day in UTC
     moments = [
         new_york(DAY - timedelta(days=1), 23, 59),
@@ -99,7 +99,7 @@ def test_a_time_means_the_last_check_up_to_then_with_all_its_rounds(logs: LogsFo
     assert why(logs.folder, When(DAY, time(12, 30)), NOW).decisions[0].row["timestamp"] == rows[2]["timestamp"]
 
 
-def test_a_time_alone_is_of_today_in_new_york(logs: LogsFolder) -> None:
+def test_a_time_alone_means_today_in_new_york(logs: LogsFolder) -> None:
     recorded(logs, 2)
     assert len(why(logs.folder, When(at=time(12, 0)), NOW).decisions) == 1
     assert why(logs.folder, When(at=time(12, 0)), NOW + timedelta(days=1)).decisions == ()
@@ -107,7 +107,7 @@ def test_a_time_alone_is_of_today_in_new_york(logs: LogsFolder) -> None:
     assert "No decisions on 2026-11-24 at or before 09:31 (New York)." in nothing
 
 
-def test_rows_that_a_clock_set_back_put_out_of_order_are_found(logs: LogsFolder) -> None:
+def test_rows_out_of_order_after_a_clock_was_set_back_are_found(logs: LogsFolder) -> None:
     rows = recorded(logs, 3)
     logs.rows("decisions.jsonl", [rows[1], rows[2], rows[0]])
     assert len(why(logs.folder, When(DAY), NOW).decisions) == 3
@@ -128,7 +128,7 @@ def traded(logs: LogsFolder, status: str = "FILLED", message: str = "") -> None:
     logs.rows("trades.jsonl", [*fills, book_row("BUY", "TQQQ", 9, 60.0, NOW, order_ref="qqqbot-20261124-02")])
 
 
-def test_a_decision_is_told_with_its_orders_and_their_fills(logs: LogsFolder) -> None:
+def test_a_decision_is_shown_with_its_orders_and_their_fills(logs: LogsFolder) -> None:
     traded(logs)
     (decision,) = why(logs.folder, When(), NOW).decisions
     (order,) = decision.made
@@ -140,7 +140,7 @@ def test_a_decision_is_told_with_its_orders_and_their_fills(logs: LogsFolder) ->
     assert "Fill     200 at 449.95, commission 1.00, slippage +1.0 bp, Tue 2026-11-24 12:00 ET" in text
 
 
-def test_a_refused_order_is_told_with_the_broker_s_words(logs: LogsFolder) -> None:
+def test_a_refused_order_is_reported_in_the_brokers_words(logs: LogsFolder) -> None:
     traded(logs, "REJECTED", "no margin in U1234567")
     text = plain(why_screen.why(why(logs.folder, When(), NOW)))
     assert "SELL 200 QQQ MKT: REJECTED (no margin in U***567)" in text
@@ -154,7 +154,7 @@ def test_every_recorded_check_is_decided_the_same_again(logs: LogsFolder) -> Non
     assert "Today's code decides 5 of 5 the same." in plain(why_screen.replay(facts))
 
 
-def test_what_would_be_decided_otherwise_is_told(logs: LogsFolder) -> None:
+def test_a_check_that_would_be_decided_differently_is_reported(logs: LogsFolder) -> None:
     rows = recorded(logs, 2)
     logs.rows("decisions.jsonl", [rows[0], {**rows[1], "action": "WAIT"}])
     facts = replay(logs.folder, When(DAY), NOW)
@@ -179,7 +179,7 @@ def test_checks_without_inputs_are_not_guessed_about(logs: LogsFolder) -> None:
     assert "2 cannot be checked" in plain(why_screen.replay(facts))
 
 
-def test_rounds_that_share_their_time_are_told_apart(logs: LogsFolder) -> None:
+def test_rounds_at_the_same_time_are_distinguished(logs: LogsFolder) -> None:
     log, rows, journal = InputLog(logs.folder.inputs), [], []
     books = (portfolio(qqq=200), portfolio(cash=99_000))
     for n, book in enumerate(books, start=1):
@@ -212,7 +212,7 @@ def test_inputs_of_another_account_are_not_ours(logs: LogsFolder) -> None:
         ('"change":{}', '"change":{"x":1}'),
     ],
 )
-def test_damaged_inputs_are_said_to_be_unreadable(logs: LogsFolder, from_text: str, to_text: str) -> None:
+def test_damaged_inputs_are_reported_as_unreadable(logs: LogsFolder, from_text: str, to_text: str) -> None:
     recorded(logs, 1)
     path = logs.folder.inputs
     path.write_text(path.read_text().replace(from_text, to_text, 1))
@@ -246,7 +246,7 @@ def test_a_failed_gate_is_shown_with_its_sentence(logs: LogsFolder) -> None:
     assert "quote_age   NO  the price of TQQQ is older than 20 minutes" in text
 
 
-def test_why_of_a_day_is_a_table_and_the_decisions_that_ordered(logs: LogsFolder) -> None:
+def test_why_for_a_day_is_a_table_and_the_decisions_that_ordered(logs: LogsFolder) -> None:
     quiet, ordered, last = (
         decision_row(NOW + timedelta(minutes=15 * n), target)
         for n, target in enumerate((Holding.QQQ, Holding.TQQQ, Holding.QQQ))
@@ -264,7 +264,7 @@ def test_why_of_a_day_is_a_table_and_the_decisions_that_ordered(logs: LogsFolder
     assert text.count("Decided  ") == 2
 
 
-def test_why_without_decisions(logs: LogsFolder) -> None:
+def test_why_without_decisions_says_so(logs: LogsFolder) -> None:
     assert "No decisions yet." in plain(why_screen.why(why(logs.folder, When(), NOW)))
     assert "No decisions on 2026-11-24 (New York)." in plain(why_screen.why(why(logs.folder, When(DAY), NOW)))
 
@@ -280,7 +280,7 @@ def with_changed_inputs(logs: LogsFolder, *place: str | int, value: Any) -> None
     logs.rows("inputs.jsonl", [{**rows[0], "packed": packed(base)}, *rows[1:]])
 
 
-def test_a_time_without_its_offset_among_the_inputs_is_no_record(logs: LogsFolder) -> None:
+def test_a_time_without_its_offset_among_the_inputs_is_not_a_record(logs: LogsFolder) -> None:
     with_changed_inputs(logs, "snapshot", "market", "qqq", "time", value="2026-11-24T11:59:00")
     (again,) = replay(logs.folder, When(), NOW).decisions
     assert again.same is None
@@ -289,12 +289,12 @@ def test_a_time_without_its_offset_among_the_inputs_is_no_record(logs: LogsFolde
 
 
 @pytest.mark.parametrize(("short", "told"), [(0, "0 and 120"), (-1, "-1 and 120"), (120, "120 and 120")])
-def test_averages_of_no_days_among_the_inputs_are_no_record(logs: LogsFolder, short: int, told: str) -> None:
+def test_averages_of_no_days_among_the_inputs_are_not_a_record(logs: LogsFolder, short: int, told: str) -> None:
     with_changed_inputs(logs, "rules", "short_period", value=short)
     (again,) = replay(logs.folder, When(), NOW).decisions
     assert again.problem == f"its recorded inputs cannot be read: averages of {told} days are not possible"
 
 
-def test_inputs_that_can_be_read_and_make_no_sense_are_told_as_such() -> None:
+def test_readable_inputs_that_make_no_sense_are_reported_as_such() -> None:
     with pytest.raises(NotRecorded, match=r"its recorded inputs cannot be used: ZeroDivisionError: "):
         computed(lambda: 1 // 0)

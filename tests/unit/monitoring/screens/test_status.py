@@ -46,7 +46,7 @@ def test_the_five_questions_are_answered(logs: LogsFolder) -> None:
     ]
 
 
-def test_a_sunday_is_no_empty_screen(logs: LogsFolder) -> None:
+def test_a_sunday_is_not_an_empty_screen(logs: LogsFolder) -> None:
     friday = decision_row(new_york(DAY - timedelta(days=4), 15, 45))
     opens = new_york(DAY - timedelta(days=1), 9, 30).isoformat()
     lines = shown(logs, now=SUNDAY, last_check=friday, last_signal=friday, next_check_at=opens)
@@ -77,7 +77,7 @@ def test_simulated_prices_are_named_first_and_last(logs: LogsFolder) -> None:
     assert lines[-1] == "SIMULATED PRICES"
 
 
-def test_the_dead_are_told_with_what_to_do(logs: LogsFolder) -> None:
+def test_a_dead_daemon_is_shown_with_what_to_do(logs: LogsFolder) -> None:
     logs.alive = False
     lines = shown(logs)
     assert lines[1].startswith("Running     no: dead, last heartbeat Tue 2026-11-24 11:59 ET")
@@ -117,7 +117,7 @@ def tones(logs: LogsFolder) -> dict[str, Tone]:
     return {row.label: row.tone for block in blocks if isinstance(block, Fields) for row in block.rows}
 
 
-def test_an_unfinished_rotation_and_an_open_order_are_told(logs: LogsFolder) -> None:
+def test_an_unfinished_rotation_and_an_open_order_are_reported(logs: LogsFolder) -> None:
     book_values = {**status_values()["portfolio"], "moving_to": "TQQQ"}
     order = {"side": "SELL", "symbol": "QQQ", "quantity": 200, "order_ref": "qqqbot-20261124-01"}
     row = {"timestamp": NOW.isoformat(), "mode": "dry_run", "account": "simulated", "event": "intended", **order}
@@ -127,7 +127,7 @@ def test_an_unfinished_rotation_and_an_open_order_are_told(logs: LogsFolder) -> 
     assert "            order still open: SELL 200 QQQ, qqqbot-20261124-01" in lines
 
 
-def test_shares_left_to_the_owner_are_not_counted_and_said_so(logs: LogsFolder) -> None:
+def test_shares_left_to_the_owner_are_not_counted_and_are_mentioned(logs: LogsFolder) -> None:
     lines = shown(logs, portfolio={**status_values()["portfolio"], "foreign": {"QQQ": 100, "TQQQ": 0}})
     assert "            not counted: 100 QQQ in the account that are yours" in lines
 
@@ -152,7 +152,7 @@ def test_before_the_first_prices_the_value_is_not_invented(logs: LogsFolder) -> 
     assert "Value       not known before the first prices; 100,000.00 USD were put in" in lines
 
 
-def test_what_was_never_started_says_how_to_start(tmp_path: Path) -> None:
+def test_a_folder_never_started_says_how_to_start(tmp_path: Path) -> None:
     logs = LogsFolder(tmp_path / "logs")
     logs.alive = False
     lines = plain(screen(status(logs.folder, NOW))).splitlines()
@@ -160,7 +160,7 @@ def test_what_was_never_started_says_how_to_start(tmp_path: Path) -> None:
     assert "To start  ./bot_control.sh start" in lines
 
 
-def test_while_it_is_halted_the_way_back_is_offered(logs: LogsFolder) -> None:
+def test_while_it_is_halted_resuming_is_offered(logs: LogsFolder) -> None:
     logs.text("HALT", "vacation until Monday")
     lines = shown(logs)
     assert "Problems    Trading is halted: vacation until Monday" in lines

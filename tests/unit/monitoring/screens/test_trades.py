@@ -21,7 +21,7 @@ def lines(screen: Screen) -> list[str]:
     return plain(screen).splitlines()
 
 
-def test_trades_in_columns(logs: LogsFolder) -> None:
+def test_trades_are_shown_in_columns(logs: LogsFolder) -> None:
     logs.rows("trades.jsonl", book())
     assert lines(screens.trades(report.trades(logs.folder, 3))) == [
         "DRY RUN: simulated account, no order can reach a broker",
@@ -41,7 +41,7 @@ def test_millions_stay_within_eighty_columns(logs: LogsFolder) -> None:
     assert max(map(len, lines(screens.trades(report.trades(logs.folder, 3))))) <= 80
 
 
-def test_a_side_and_a_symbol_that_are_no_texts_are_not_told(logs: LogsFolder) -> None:
+def test_a_side_and_a_symbol_that_are_not_texts_are_not_shown(logs: LogsFolder) -> None:
     odd = {**book_row("BUY", TQQQ, 1, 50.0, NOW), "side": ["BUY"], "symbol": {"TQQQ": 1}}
     logs.rows("trades.jsonl", [odd])
     assert lines(screens.trades(report.trades(logs.folder, 3)))[2].startswith("2026-11-24 12:00  -        1 -")
@@ -52,7 +52,7 @@ def test_a_row_that_lacks_values_is_shown_with_dashes(logs: LogsFolder) -> None:
     assert lines(screens.trades(report.trades(logs.folder, 3)))[2].split() == ["-"] * 8
 
 
-def test_no_trades_says_where_to_look(logs: LogsFolder) -> None:
+def test_without_trades_it_says_where_to_look(logs: LogsFolder) -> None:
     assert lines(screens.trades(report.trades(logs.folder, 3)))[1].startswith("No trades yet.")
 
 

@@ -35,7 +35,7 @@ def test_the_token_is_any_user_s_password_or_a_bearer_s() -> None:
 
 
 @given(st.text(st.characters(max_codepoint=255)))
-def test_anything_else_is_wrong_and_never_an_error(text: str) -> None:
+def test_anything_else_is_wrong_but_never_raises(text: str) -> None:
     wrong = (text, basic("me", text), f"Bearer {text}", f"Basic {text}", basic(TOKEN, text), f"Digest {TOKEN}", TOKEN)
     if text.strip() != TOKEN:
         assert not any(is_right(header, TOKEN) for header in wrong)
@@ -47,7 +47,7 @@ def test_the_environment_forgets_the_token() -> None:
     assert environment == {"PATH": "x"}
 
 
-def test_a_file_of_its_owner_alone_holds_it(tmp_path: Path) -> None:
+def test_a_file_only_its_owner_can_read_may_hold_it(tmp_path: Path) -> None:
     path = tmp_path / "web_token.txt"
     path.write_text(TOKEN + "\n")
     path.chmod(0o644)
@@ -64,7 +64,7 @@ def test_a_file_of_its_owner_alone_holds_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("token", ["short", "two words that are long enough", "pässword-of-twenty-and-more"])
-def test_a_token_that_can_be_guessed_or_not_typed_is_refused_without_being_shown(token: str) -> None:
+def test_a_guessable_or_untypable_token_is_refused_without_being_shown(token: str) -> None:
     with pytest.raises(ConfigError) as refused:
         chosen({"QQQBOT_WEB_TOKEN": token}, Path("/nowhere"))
     assert token not in str(refused.value)

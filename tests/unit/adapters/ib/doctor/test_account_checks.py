@@ -38,7 +38,7 @@ def both(**changes: Any) -> dict[str, Reply]:
 
 
 @pytest.mark.parametrize("tag", ["AvailableFunds", "BuyingPower", "NetLiquidation", "TotalCashValue"])
-def test_a_summary_that_lacks_an_amount_is_not_complete(tag: str) -> None:
+def test_a_summary_without_an_amount_is_not_complete(tag: str) -> None:
     rows = tuple(row for row in summary_of().rows if row.tag != tag)
     result = account_checks.summary(Reply(rows), ACCOUNT, Config())
     assert result.verdict is FAILED
@@ -49,24 +49,24 @@ def test_the_summary_of_another_account_is_no_answer() -> None:
     assert account_checks.summary(summary_of(), "DU7", Config()).verdict is FAILED
 
 
-def test_a_margin_account_is_ok_and_a_cash_account_a_note() -> None:
+def test_a_margin_account_is_ok_and_a_cash_account_gets_a_note() -> None:
     assert account_checks.summary(summary_of(), ACCOUNT, Config()).verdict is OK
     assert account_checks.summary(summary_of(BuyingPower="100000"), ACCOUNT, Config()).verdict is NOTE
 
 
-def test_what_is_less_than_the_capital_is_noted() -> None:
+def test_an_account_below_the_capital_gets_a_note() -> None:
     result = account_checks.summary(summary_of(NetLiquidation="99999.99"), ACCOUNT, Config())
     assert result.verdict is NOTE
     assert "lower total_capital" in result.fix
 
 
-def test_positions_of_others_are_not_counted() -> None:
+def test_positions_of_other_accounts_are_not_counted() -> None:
     rows = (PositionRow("DU7", "QQQ", "OPT", "USD", Decimal(5)), PositionRow(ACCOUNT, "QQQ", "STK", "EUR", Decimal(6)))
     result = account_checks.positions(Reply(rows), ACCOUNT)
     assert result.found == "0 QQQ, 0 TQQQ; 1 other position ignored (QQQ STK)"
 
 
-def test_own_shares_are_ok_and_the_book_is_mentioned() -> None:
+def test_the_owners_shares_are_ok_and_the_book_is_mentioned() -> None:
     result = account_checks.positions(positions_of(QQQ="211"), ACCOUNT)
     assert (result.verdict, result.found) == (OK, "211 QQQ, 0 TQQQ")
     assert "adopt or leave" in result.meaning
@@ -98,13 +98,13 @@ def test_this_days_hours_are_read_from_the_brokers_text(day: int, told: str) -> 
     assert account_checks.hours_today(SHARE, datetime(2026, 11, day, 17, tzinfo=UTC)) == told
 
 
-def test_hours_in_a_form_that_is_not_known_are_left_out() -> None:
+def test_hours_in_an_unknown_format_are_left_out() -> None:
     odd = ContractDetails("STK", None, (), "20261124:garbage", "US/Eastern")
     assert account_checks.hours_today(odd, NOW) == ""
 
 
 @pytest.mark.parametrize(("number", "fix"), [(354, "subscribe"), (10168, "subscribe"), (10197, "log out there")])
-def test_quotes_are_never_a_failure(number: int, fix: str) -> None:
+def test_missing_quotes_are_never_a_failure(number: int, fix: str) -> None:
     result = account_checks.quotes({}, f"{number}: anything (the broker's text)")
     assert result.verdict is NOTE
     assert fix in result.fix
@@ -116,7 +116,7 @@ def test_one_price_of_two_is_not_enough_for_a_second_opinion() -> None:
     assert account_checks.quotes({"QQQ": {4: 450.0}, "TQQQ": {4: 60.0}}, "").verdict is OK
 
 
-def test_a_lost_line_fails_and_a_quiet_one_is_ok() -> None:
+def test_a_lost_connection_fails_and_a_quiet_one_is_ok() -> None:
     assert account_checks.line("").verdict is OK
     result = account_checks.line(
         "1100: the gateway has lost its connection to Interactive Brokers; wait: it comes back"

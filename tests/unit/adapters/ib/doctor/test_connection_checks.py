@@ -68,7 +68,7 @@ def test_real_money_has_three_keys(dry_run: bool, allow_live: bool, account: str
         ("U1234567", 4002, FAILED),
     ],
 )
-def test_an_account_behind_the_other_kinds_port_is_refused(account: str, port: int, verdict: Verdict) -> None:
+def test_an_account_behind_the_port_of_the_other_mode_is_refused(account: str, port: int, verdict: Verdict) -> None:
     assert connection_checks.kind(account, port).verdict is verdict
 
 

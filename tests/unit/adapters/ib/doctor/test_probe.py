@@ -101,7 +101,7 @@ def probe_of(**rows: list[Any]) -> tuple[Probe, ScriptedGateway]:
     return Probe(make), made[0]
 
 
-def test_why_there_is_no_connection_is_reported_without_a_promise_to_reconnect() -> None:
+def test_a_failed_connection_is_explained_without_a_promise_to_reconnect() -> None:
     probe, gateway = probe_of()
     assert probe.connect("host", 4002, 1) == ""
     gateway.opened = False
@@ -110,7 +110,7 @@ def test_why_there_is_no_connection_is_reported_without_a_promise_to_reconnect()
     assert (probe.interrupted(), probe.unreachable) == ("", None)
 
 
-def test_a_question_without_an_answer_leaves_the_others_theirs() -> None:
+def test_an_unanswered_question_leaves_the_answers_of_others_intact() -> None:
     probe, _ = probe_of(time=[1], positions=[], QQQ=[DETAILS])
     summary, positions, contracts = probe.account_data(("QQQ",), 0.05)
     assert summary == Reply(trouble="no complete answer came in time")

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from qqqbot.adapters.ib.doctor.result import Check, Verdict, failed, note, ok
 
 
-def test_each_maker_gives_its_verdict() -> None:
+def test_each_constructor_sets_its_verdict() -> None:
     assert ok(Check.PORT, "found").verdict is Verdict.OK
     assert note(Check.PORT, "found", "meaning").verdict is Verdict.NOTE
     assert failed(Check.PORT, "found").verdict is Verdict.FAILED
