@@ -283,7 +283,7 @@ def test_a_python_without_the_packages_starts_the_one_of_the_project(tmp_path: P
     assert "could trade" in out
 
 
-def test_without_a_setup_it_says_how_to_do_it(tmp_path: Path) -> None:
+def test_without_an_environment_it_says_how_to_create_one(tmp_path: Path) -> None:
     with IBGateway() as gateway:
         code, out = command(tmp_path, gateway, bare_python(tmp_path), QQQBOT_VENV=str(tmp_path / "nothing"))
     assert code == 1

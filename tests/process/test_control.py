@@ -78,7 +78,7 @@ def test_the_daemon_survives_its_terminal_and_keeps_nothing_of_its_caller(bot: C
         assert os.readlink(f"/proc/{pid}/cwd") == str(bot.folder)
 
 
-def test_the_script_does_not_touch_byte_code(bot: Checkout) -> None:
+def test_the_script_keeps_compiled_modules(bot: Checkout) -> None:
     bot.run("start")
     eventually((bot.folder / "qqqbot" / "__pycache__").exists, "compiled modules are kept")
 

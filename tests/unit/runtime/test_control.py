@@ -70,7 +70,7 @@ def test_a_wrong_argument_shows_the_usage(
 
 
 @pytest.mark.parametrize("word", WITHOUT_ARGUMENTS)
-def test_a_command_without_arguments_quotes_those_it_was_given(
+def test_a_command_that_takes_no_arguments_quotes_those_it_was_given(
     control: Control, word: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert control.main([word, "now", "please"]) == 2
