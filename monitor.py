@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Shows what the daemon did, does and will do, from the files of its logs folder alone, so also while it is dead.
+"""Shows what the daemon did, does and will do, from the files of its logs folder only; works while it is dead.
 
-It never imports a price source or a broker: looking must be cheap and must not be able to trade. A number library is
-loaded only for --drift, and for --performance where the backtest has kept prices to hold the book against.
+It never imports a price source or a broker: a look must be cheap and unable to trade. A number library is loaded only
+for --drift, and for --performance if the backtest has kept prices to compare the book with.
 """
 
 import argparse
@@ -51,10 +51,10 @@ def main(
     except BrokenPipeError:  # `monitor.py --trades | head -3`: the reader has seen enough
         _swallow_further_output(out)
         return 0
-    except ConfigError as problem:  # a token that will not do
+    except ConfigError as problem:  # an unusable token
         print(f"monitor: {problem}", file=sys.stderr)
         return WRONG_ARGUMENT
-    except StartRefused as refused:  # the lock cannot be told
+    except StartRefused as refused:  # it cannot be determined who holds the lock
         print(f"monitor: {refused}", file=sys.stderr)
         return UNREADABLE
     except OSError as error:
@@ -67,26 +67,26 @@ def _parser() -> argparse.ArgumentParser:
         prog="monitor.py",
         formatter_class=_help_formatter,
         description="Shows what the trading daemon did, does and will do. Reads files only; works while it is dead.",
-        epilog="--status exits 0 where all is well, 1 where the daemon is dead or hangs, 3 where it is stopped or was "
-        "never started, 4 where trading is halted, 5 where decisions are due and it can make none. --why and --replay "
-        "take a New York date (2026-11-25: all its checks), a time of today (15:45: the last check up to then), both, "
-        "or nothing (the last check); --replay exits 1 where today's code decides otherwise. --json prints account ids "
-        "in full, the screens mask them.",
+        epilog="--status exits with 0 if all is well, 1 if the daemon is dead or hangs, 3 if it is stopped or never "
+        "started, 4 if trading is halted, 5 if decisions are due and it cannot make them. --why and --replay take a "
+        "New York date (2026-11-25: all its checks), a time of today (15:45: the last check up to then), both, or "
+        "nothing (the last check); --replay exits with 1 if today's code decides differently. --json prints account "
+        "ids in full; the screens mask them.",
     )
     view = parser.add_mutually_exclusive_group()
-    view.add_argument("--status", action="store_true", help="alive? owned? wrong? next? (the default)")
+    view.add_argument("--status", action="store_true", help="running? holdings? problems? next? (the default)")
     view.add_argument("--trades", action="store_true", help="the newest trades, newest last")
     view.add_argument("--logs", action="store_true", help="the newest lines of the log")
     view.add_argument("--tail", action="store_true", help="follow the log, across midnight, until Ctrl-C")
-    view.add_argument("--performance", action="store_true", help="what the whole book adds up to")
-    view.add_argument("--drift", action="store_true", help="decisions and fills beside the official closes")
+    view.add_argument("--performance", action="store_true", help="what the bot has earned so far")
+    view.add_argument("--drift", action="store_true", help="decisions and fills compared with the official closes")
     view.add_argument("--why", nargs="*", metavar="DATE|TIME", help="a decision with all its numbers; see below")
     view.add_argument("--replay", nargs="*", metavar="DATE|TIME", help="would today's code decide the same?")
     view.add_argument("--web", action="store_true", help="the dashboard, as a page for a browser, until Ctrl-C")
     view.add_argument("--live", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--port", type=_port, default=8787, metavar="N", help="of --web (8787)")
     parser.add_argument(
-        "--bind", default="127.0.0.1", metavar="ADDRESS", help="of --web (127.0.0.1: this machine alone); else a token"
+        "--bind", default="127.0.0.1", metavar="ADDRESS", help="of --web (127.0.0.1: this machine only); else a token"
     )
     parser.add_argument("--limit", type=_positive, default=10, metavar="N", help="trades to show (10)")
     parser.add_argument("--lines", type=_positive, default=30, metavar="N", help="lines of the log to show (30)")
@@ -102,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _help_formatter(prog: str) -> argparse.HelpFormatter:
-    """Of a fixed width: to find out the terminal's, argparse would import what it does not need here."""
+    """A formatter of fixed width: to find the terminal's, argparse would import what is not needed here."""
     return argparse.HelpFormatter(prog, width=80)
 
 
@@ -178,14 +178,14 @@ def _drift(options: argparse.Namespace, folder: Folder, out: TextIO) -> int:
 
 def _why(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO) -> int:
     from qqqbot.monitoring.facts import why as explanation
-    from qqqbot.monitoring.screens import why as why_screen  # with the planner in it, which other views do without
+    from qqqbot.monitoring.screens import why as why_screen  # imports the planner, which other views do not need
 
     asked = options.why if options.replay is None else options.replay
     try:
         when = explanation.When.parse(asked)
     except ValueError:
         flag = "--why" if options.replay is None else "--replay"
-        expected = "a date like 2026-11-25 (of 1970 to 9000), a time like 15:45, or both"
+        expected = "a date like 2026-11-25 (1970 to 9000), a time like 15:45, or both"
         print(f"monitor: {flag}: expected {expected}, found {' '.join(asked)}", file=sys.stderr)
         return WRONG_ARGUMENT
     if options.replay is None:
@@ -203,13 +203,13 @@ def _web(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO)
 
     try:
         hosts = web.addresses(options.bind)
-        # The addresses decide, not the name: /etc/hosts may give localhost one that others reach.
-        token, told = _token(all(map(web_token.is_loopback, hosts)))
+        # The addresses decide, not the name: /etc/hosts may give localhost one that others can reach.
+        token, access = _token(all(map(web_token.is_loopback, hosts)))
 
         def ready(port: int) -> None:
-            out.write(f"{web.url(options.bind, port)}  {told}. Ctrl-C ends it.\n")
+            out.write(f"{web.url(options.bind, port)}  {access}. Ctrl-C ends it.\n")
             if token is not None:
-                out.write("It is not encrypted: use it in a network you trust, or through ssh -L or a VPN.\n")
+                out.write("It is not encrypted: use it on a network you trust, or through ssh -L or a VPN.\n")
             out.flush()
 
         web.serve(web.application(DashboardReader(folder), clock, token), hosts, options.port, ready)
@@ -224,16 +224,16 @@ def _web(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO)
     return 0
 
 
-def _token(for_this_machine_alone: bool) -> tuple[str | None, str]:
-    """The page's token, None where it needs none, and what is told of it. Raises ConfigError."""
+def _token(for_this_machine_only: bool) -> tuple[str | None, str]:
+    """The page's token (None if it needs none), and a sentence about who may open it. Raises ConfigError."""
     from qqqbot.monitoring.web import auth as web_token
 
-    if for_this_machine_alone:
-        return None, "for this machine alone"
+    if for_this_machine_only:
+        return None, "for this machine only"
     if (chosen := web_token.chosen(os.environ, place.home(os.environ))) is not None:
-        return chosen, "asks for the token that you have chosen; any name will do"
+        return chosen, "asks for the token that you chose; the user name does not matter"
     fresh = web_token.fresh()
-    return fresh, f"asks for this token as the password, until it ends: {fresh}"
+    return fresh, f"asks for this token as the password, valid until it ends: {fresh}"
 
 
 View = TypeVar("View", bound=Answer)
@@ -252,7 +252,7 @@ def _write_json(values: Mapping[str, Any], out: TextIO) -> None:
 
 
 def _tail(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO) -> int:
-    """Follow the log until Ctrl-C or a stop; waits for a first file where there is none."""
+    """Follow the log until Ctrl-C or a stop; waits for a first file if there is none."""
     who = identity(folder, folder.status()[0])
     with suppress(KeyboardInterrupt):
         if not options.json:
@@ -269,7 +269,7 @@ def _tail(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO
 
 
 def _swallow_further_output(out: TextIO) -> None:
-    """The interpreter flushes once more at its end; that must not complain about the closed pipe again."""
+    """The interpreter flushes once more when it ends; that must not fail on the closed pipe again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
 
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The daemon: arguments, wiring, lock, stop requests, and the loop until a stop is requested.
 
-Exit codes: 0 after a stop that was asked for, 1 for a refusal to start or a check that failed (--once), 2 for a
-configuration that cannot be used.
+Exit codes: 0 after a requested stop, 1 for a refusal to start or a failed check (--once), 2 for a configuration that
+cannot be used.
 """
 
 import argparse
@@ -55,13 +55,13 @@ class Account(Protocol):
     """The account to trade, before the records that belong to it are known."""
 
     def identity(self, wait_seconds: float) -> Identity | None:
-        """Whose account it is; None if that is not known yet. Raises StartRefused, ConfigError."""
+        """Mode and id of the account; None if they are not known yet. Raises StartRefused, ConfigError."""
         ...
 
     def problem(self) -> str | None: ...
 
     def refused(self) -> str | None:
-        """Why the account that is there now may not be traded; None if it may, or if there is none."""
+        """Why the account that is logged in now may not be traded; None if it may, or if there is none."""
         ...
 
     def broker(self, book: Book, state: State) -> Broker: ...
@@ -106,7 +106,7 @@ class Brokerage(Broker, Protocol):
 
 @dataclass
 class BrokerageAccount:
-    """An account at a broker; who it is, is known once the connection stands."""
+    """An account at a broker; its id is known once the connection is established."""
 
     brokerage: Brokerage
 
@@ -147,7 +147,7 @@ class Daemon:
     supervisor: Supervisor = field(default_factory=lambda: Supervisor({}))
     lock: Lock | None = None
     tag: str = ""
-    """in the references of this start's orders, so that no other start, of whatever folder, has the same"""
+    """part of the references of this start's orders, so that no other start, in any folder, uses the same ones"""
 
     def __post_init__(self) -> None:
         self._state: str | None = None
@@ -169,7 +169,7 @@ class Daemon:
         )
 
     def run(self) -> None:
-        """Poll until a stop is asked for. Raises StartRefused, ConfigError."""
+        """Poll until a stop is requested. Raises StartRefused, ConfigError."""
         self._beat("starting")
         engine = self._engine()
         if engine is not None:
@@ -178,14 +178,14 @@ class Daemon:
         log.info(pairs(stopped=True))
 
     def close(self) -> None:
-        """Nothing of this daemon goes on."""
+        """End everything that this daemon has started."""
         self.notifier.close()
         self.account.close()
 
     def _stay_alone(self) -> None:
         """Raises StartRefused if another daemon runs over these records, or they were moved away."""
         if self.lock is not None and self.lock.secure():
-            log.warning("%s had been removed or replaced; the lock was taken anew", PID_FILE)
+            log.warning("%s had been removed or replaced; the lock was taken again", PID_FILE)
 
     def _pulse(self) -> None:
         """A sign of life within a check, which may wait for several orders; otherwise it would look like a hang.
@@ -206,7 +206,7 @@ class Daemon:
         self.supervisor.tell(state, self.notifier.status_line(state))
 
     def once(self) -> bool:
-        """One check. Whether it could be made. Raises StartRefused, ConfigError."""
+        """Make one check; returns whether it could be made. Raises StartRefused, ConfigError."""
         engine = self._engine()
         if engine is None:
             return False
@@ -243,7 +243,7 @@ class Daemon:
         return done + adoption.adopt(book, account, prices, now)
 
     def _market(self, engine: Engine, answer: str) -> Market | None:
-        """The market, also put where the simulated account looks for it; "leave" books no price and needs none.
+        """The market, which the simulated account needs too; None if there are no prices, which "leave" does not need.
 
         Raises BotError.
         """
@@ -253,7 +253,7 @@ class Daemon:
         except BotError as error:
             if answer != "leave" or self.clock.stopping():
                 raise
-            log.warning("no prices, so a split cannot be told from shares of yours: %s", error)
+            log.warning("no prices, so a split cannot be distinguished from shares of yours: %s", error)
         return engine.state.market
 
     def _engine(self) -> Engine | None:
@@ -298,7 +298,7 @@ def _refuse_with_an_open_order(engine: Engine, account: AccountSnapshot) -> None
 
 
 def main(arguments: Sequence[str] | None = None, clock: Clock | None = None, prices: PriceSource | None = None) -> int:
-    """Run what `arguments` ask for; `clock` and `prices` are the machine's and Yahoo's if they are not given."""
+    """Run what `arguments` ask for; `clock` and `prices` default to the machine's and Yahoo's."""
     options = _parse(arguments)
     stop = StopRequest()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -357,7 +357,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--config", type=Path, default=_from_environment("QQQBOT_CONFIG", "config.json"))
     parser.add_argument("--logs", type=Path, default=_from_environment("QQQBOT_LOGS", "logs"))
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--check-config", action="store_true", help="say what is wrong with the configuration, and end")
+    what.add_argument(
+        "--check-config", action="store_true", help="report what is wrong with the configuration, and end"
+    )
     what.add_argument("--once", action="store_true", help="make one check, print it, and end")
     what.add_argument("--adopt", dest="settle", action="store_const", const="adopt", help="the account is right")
     what.add_argument("--leave", dest="settle", action="store_const", const="leave", help="those shares are mine")

@@ -44,7 +44,7 @@ def column_time(moment: datetime | None) -> str:
 
 
 def span(length: timedelta) -> str:
-    """'12 s', '14 min', '33 h', '5 d': two and a half of a unit or more, so that it says enough."""
+    """'12 s', '14 min', '33 h', '5 d': at least two and a half of a unit, so that rounding loses little."""
     seconds = max(0.0, length.total_seconds())
     if seconds < 150:
         return f"{seconds:.0f} s"
@@ -63,5 +63,5 @@ def until(moment: datetime, now: datetime) -> str:
 
 
 def words(text: str) -> str:
-    """`text` with its first letter large, as a sentence begins."""
+    """`text` with a capital first letter, as at the start of a sentence."""
     return text[:1].upper() + text[1:]

@@ -4,7 +4,7 @@ import html
 from collections.abc import Iterable, Sequence
 
 VOID = {"meta", "link", "br"}
-"""HTML elements without an end; those of SVG need one."""
+"""HTML elements without an end tag; those of SVG need one."""
 
 
 class Markup(str):
@@ -17,17 +17,18 @@ Child = str | None | Iterable["Child"]
 
 
 def tag(name: str, /, *children: Child, **attributes: object) -> Markup:
-    """<name ...>children</name>. In names of attributes `class_` is class and `_` is -; None leaves one out."""
-    told = "".join(
+    """<name ...>children</name>. In attribute names `class_` is class and `_` is -; None leaves one out."""
+    written = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{html.escape(str(value))}"'
         for key, value in attributes.items()
         if value is not None
     )
-    return Markup(f"<{name}{told}>" if name in VOID and not children else f"<{name}{told}>{joined(children)}</{name}>")
+    start = f"<{name}{written}>"
+    return Markup(start if name in VOID and not children else f"{start}{joined(children)}</{name}>")
 
 
 def joined(children: Child) -> Markup:
-    """`children` one after the other, texts among them escaped."""
+    """`children` one after the other, with texts escaped."""
     if children is None:
         return Markup()
     if isinstance(children, Markup):
@@ -38,6 +39,6 @@ def joined(children: Child) -> Markup:
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[Child]]) -> Markup:
-    """A table of one line of headings and rows of cells."""
+    """A table with one row of headings and rows of cells."""
     lines = [tag("tr", [tag("td", cell) for cell in row]) for row in rows]
     return tag("table", tag("tr", [tag("th", heading) for heading in headings]), lines)

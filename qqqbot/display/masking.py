@@ -9,7 +9,7 @@ _ACCOUNT = re.compile(r"\b([A-Z]{1,3})\d{2,}(\d{3})\b")
 
 
 def masked(account: str) -> str:
-    """'DU***567'; the simulated account as it is."""
+    """'DU***567'; the simulated account's id is not masked."""
     if account == SIMULATED_ACCOUNT:
         return account
     digits = account.lstrip(ascii_uppercase)

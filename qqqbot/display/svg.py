@@ -1,7 +1,7 @@
-"""Charts as SVG text: small, sharp, readable offline, and without a plotting library to wait for. Pure.
+"""Charts as SVG text: small, sharp, readable offline, and without a plotting library to load. Pure.
 
-The dashboard's charts and the backtest's are drawn here. Each element carries a class and a colour: a style sheet that
-knows the class decides (light or dark); without one, in the report and the notebook, the colour holds.
+The dashboard's charts and the backtest's are drawn here. Each element has a class and a colour: a style sheet that
+knows the class decides (light or dark); without one, in the report and the notebook, the colour applies.
 """
 
 import base64
@@ -19,7 +19,7 @@ LEFT, RIGHT, TITLED_TOP, PLAIN_TOP, BOTTOM = 64, 16, 34, 10, 24
 STRIP = 18
 LABEL_WIDTH = 50
 INK, FAINT, GRID = "#24292f", "#57606a", "#e4e7eb"
-# Okabe and Ito's palette: colour-blind readers can tell these apart too.
+# Okabe and Ito's palette: colour-blind readers can distinguish these too.
 BLUE, GREEN, ORANGE, PURPLE, GREY = "#0072b2", "#009e73", "#d55e00", "#aa4499", "#b6bcc4"
 # Six points of the viridis colour map.
 VIRIDIS = ((68, 1, 84), (65, 68, 135), (42, 120, 142), (34, 168, 132), (122, 209, 81), (253, 231, 37))
@@ -31,7 +31,7 @@ Format = Callable[[float], str]
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Pixels. `titled` pictures stand alone: title and legend are drawn in them, on a white ground."""
+    """Pixels. `titled` pictures stand alone: title and legend are drawn in them, on a white background."""
 
     width: int = 920
     height: int = 300
@@ -44,7 +44,7 @@ HIGH, MEDIUM, LOW, MAP = Size(), Size(height=260), Size(height=240), Size(height
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Finite points from left to right. `dashed` for what is not to be believed; `filled` fills to zero."""
+    """Finite points from left to right. `dashed` marks what should not be believed; `filled` fills to zero."""
 
     name: str
     points: Sequence[Point]
@@ -133,7 +133,7 @@ def line_chart(chart: Chart, size: Size = HIGH) -> Markup | None:
 
 
 def bar_chart(labels: Sequence[str], groups: Sequence[Group], title: str, size: Size = MEDIUM) -> Markup:
-    """For each label one bar of each group; values are fractions."""
+    """One bar of each group for each label; values are fractions."""
     known = [value for group in groups for value in group.values]
     ticks, up = _scaled(min(0.0, *known), max(0.0, *known), _top(size), size.height - BOTTOM)
     slot = (size.width - LEFT - RIGHT) / len(labels)
@@ -219,7 +219,7 @@ def heat_map(chart: HeatMap, size: Size = MAP) -> Markup:
 
 
 def ticks_within(low: float, high: float, about: int) -> tuple[float, ...]:
-    """About so many round numbers that cover `low` to `high` but for part of a step at each end; at least two."""
+    """About `about` round numbers from `low` to `high`, at most one step short at each end; at least two."""
     if high - low < 1e-9 * max(1.0, abs(high)):
         pad = max(abs(high) * 0.01, 1.0)
         low, high = low - pad, high + pad
@@ -240,7 +240,7 @@ def log_ticks(low: float, high: float) -> tuple[float, ...]:
 
 
 def time_labels(times: Sequence[tuple[float, datetime]], most: int) -> list[tuple[float, str]]:
-    """Where a new hour, day, week, month, quarter or year begins: the smallest unit that gives at most so many."""
+    """Where a new hour, day, week, month, quarter or year begins: the smallest unit with at most `most` labels."""
     span = times[-1][1] - times[0][1] if times else timedelta()
     for length, key, form in _UNITS:
         if span > 2 * most * length:
@@ -305,7 +305,7 @@ def _scaled(low: float, high: float, top: int, bottom: int) -> tuple[tuple[float
 
 
 def _curve(curve: Curve, across: _Axis, up: _Axis) -> Child:
-    """In tenths of a pixel, as whole steps from point to point: half as long as coordinates."""
+    """A path in whole tenths of a pixel from point to point: half as long as with coordinates."""
     places = [(round(x * 10), round(up(y) * 10)) for x, y in _extremes(curve.points, across)]
     steps = " ".join(f"{x - a} {y - b}" for (a, b), (x, y) in itertools.pairwise(places))
     path = f"M{places[0][0]} {places[0][1]}l{steps}"
@@ -353,7 +353,7 @@ def _grid(ticks: Sequence[float], up: _Axis, form: Format, size: Size) -> Child:
 
 
 def _time_labels(times: Sequence[tuple[float, datetime]], across: _Axis, up: _Axis) -> Child:
-    """A line and a text for each label that leaves the one before it room."""
+    """A line and a text for each label that does not overlap the one before it."""
     lines, texts, free = [], [], 0.0
     for value, text in time_labels(times, int((across.end - across.start) // LABEL_WIDTH)):
         x = across(value)

@@ -1,8 +1,8 @@
-"""Putting a screen before a person: plain text into a pipe, rich's tables and colours on a terminal.
+"""Showing a screen: plain text in a pipe, rich's tables and colours on a terminal.
 
 A screen is a sequence of blocks. Plain text has one line for each row whatever its length, so that it can be searched
-and cut; on a terminal long texts are wrapped. rich is imported only where there is a terminal to draw on, and blocks
-are named tuples, for the same reason: what a look costs is nearly all imports and making of classes.
+and cut; on a terminal long texts are wrapped. rich is imported only if there is a terminal to draw on, and blocks are
+named tuples, for the same reason: nearly all of a view's time is spent on imports and on making classes.
 """
 
 import os
@@ -31,7 +31,7 @@ class Line(NamedTuple):
 
 
 class Field(NamedTuple):
-    """A value under its label; lines that follow under the same label have an empty one."""
+    """A value with its label; further lines under the same label have an empty one."""
 
     label: str
     text: str
@@ -101,7 +101,7 @@ def _show_rich(screen: Screen, out: TextIO) -> bool:
 
 
 def drawn(screen: Screen) -> "Group":
-    """`screen` as rich draws it."""
+    """`screen` as blocks that rich can draw."""
     from rich.console import Group
 
     return Group(*(_rich_block(block) for block in screen))

@@ -1,7 +1,7 @@
-"""Is the daemon alive, and is anything wrong? A verdict and sentences from what the files say. Pure.
+"""Is the daemon alive, and is anything wrong? A verdict and sentences, from what the files say. Pure.
 
-The truth about life is the lock, not the pid and not the state that the daemon wrote: a process that was killed cannot
-write that it died.
+Whether it is alive is decided by the lock, not by the pid or the state that the daemon wrote: a process that was killed
+cannot write that it died.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,13 +15,13 @@ from qqqbot.model.reasons import ADVICE_OF_CODE, AlertKind, Reason
 from qqqbot.records.coerce import mapping, moment, number, sequence, text
 from qqqbot.records.folder import Problem
 
-# One check that fails is followed by the next; so many in a row are an outage.
+# A single failed check is followed by the next; this many in a row are an outage.
 FAILURES_OF_AN_OUTAGE = 3
-# The gateway comes back by itself from most breaks, within this.
+# The gateway recovers on its own from most interruptions, within this.
 PATIENCE = timedelta(minutes=5)
 # Time enough to log in before the first decision of a day.
 AHEAD = timedelta(hours=1)
-# A session's hours where no calendar is told of: a daemon that waits for its account has none.
+# A session's hours if there is no calendar: a daemon that waits for its account has none.
 USUAL_OPEN, USUAL_CLOSE = time(9, 30), time(16)
 # The daemon beats at least once a minute; two missed beats may be a slow disk, more is a hang.
 STALE_AFTER = timedelta(minutes=3)
@@ -51,12 +51,12 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What there is to judge by.
+    """What the verdict is based on.
 
-    `holder` is the pid that holds the lock, None where nobody does; `locked_at` is when the lock's file was written;
-    `halt` is the reason in HALT, None where there is no such file; `status` is empty where there is none;
-    `damage` says what is wrong with the files themselves; `touched_at` is when the status was written or, by a daemon
-    that could not write it, at least touched.
+    `holder` is the pid that holds the lock, None if nobody does; `locked_at` is when the lock's file was written;
+    `halt` is the reason in HALT, None if there is no such file; `status` is empty if there is none; `damage` says what
+    is wrong with the files themselves; `touched_at` is when the status was written or, by a daemon that could not write
+    it, at least touched.
     """
 
     status: Mapping[str, Any]
@@ -93,7 +93,7 @@ def judge(evidence: Evidence, now: datetime) -> Health:
 
 
 def failures(check: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Code and sentence of each failed gate of `check` that amounts to an error; of a check that failed, its own."""
+    """Code and sentence of each failed gate of `check` that is an error; for a check that failed, its own."""
     gates = [mapping(gate) for gate in sequence(check.get("gates"))]
     failed = [gate for gate in gates if gate.get("passed") is False and text(gate.get("code"))]
     if failed:
@@ -103,7 +103,7 @@ def failures(check: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def problems(evidence: Evidence, health: Health, now: datetime) -> tuple[Problem, ...]:
-    """What is wrong, the worst first; empty where nothing is."""
+    """What is wrong, the worst first; empty if nothing is."""
     found = [*_of_life(evidence, health, now), *_of_trading(evidence), *evidence.damage]
     return tuple({problem.text: problem for problem in found}.values())
 
@@ -112,16 +112,16 @@ def _of_life(evidence: Evidence, health: Health, now: datetime) -> Iterable[Prob
     if health is Health.DEAD:
         beat = moment(evidence.status.get("heartbeat_at"))
         seen = f"; last seen {new_york_text(beat)}" if beat else ""
-        advice = "./bot_control.sh start; what it said last: ./bot_control.sh logs, and logs/nohup.log"
+        advice = "./bot_control.sh start; its last messages: ./bot_control.sh logs, and logs/nohup.log"
         yield Problem(f"the daemon died without saying so{seen}", advice)
     if health is Health.STALE:
         minutes = (now - _last_sign_of_life(evidence, now)) // timedelta(minutes=1)
         if _cannot_write(evidence, now):
-            found = f"the daemon lives, but for {minutes} minutes it could not write its status"
+            found = f"the daemon is running, but it has not been able to write its status for {minutes} minutes"
             yield Problem(found, Reason.DISK_ERROR.advice)
         else:
             found = f"no heartbeat for {minutes} minutes: the daemon hangs"
-            yield Problem(found, "./bot_control.sh restart (stop --force where it does not answer)")
+            yield Problem(found, "./bot_control.sh restart (stop --force if it does not react)")
 
 
 def _of_trading(evidence: Evidence) -> Iterable[Problem]:
@@ -147,19 +147,19 @@ def _of_trading(evidence: Evidence) -> Iterable[Problem]:
     yield from _of_alerts(status, OF_THE_LAST_CHECK if failed or halt is not None else told_above)
 
 
-def _of_alerts(status: Mapping[str, Any], told_above: tuple[str, ...]) -> Iterable[Problem]:
-    """What the owner has been notified of and has not ended, but for the kinds that are `told_above`."""
+def _of_alerts(status: Mapping[str, Any], shown_above: tuple[str, ...]) -> Iterable[Problem]:
+    """What the owner has been notified of and has not ended, except for the kinds that are `shown_above`."""
     for alert in map(mapping, sequence(status.get("alerts"))[-NEWEST_ALERTS:]):
-        told = text(alert.get("text"))
-        if told and alert.get("kind") not in told_above:
+        found = text(alert.get("text"))
+        if found and alert.get("kind") not in shown_above:
             at = moment(alert.get("at"))
-            yield Problem(f"{told} (since {new_york_text(at)})" if at else told)
+            yield Problem(f"{found} (since {new_york_text(at)})" if at else found)
 
 
 def _decides_nothing(status: Mapping[str, Any], now: datetime) -> bool:
-    """Whether a decision that is due, or soon will be, cannot be made. In the night nothing is missed.
+    """Whether a decision that is due, or soon will be, cannot be made. At night nothing is missed.
 
-    What failed before the session's open says nothing of today: the first check of the day does.
+    A failure before the session's open says nothing about today: the first check of the day does.
     """
     check, since = mapping(status.get("last_check")), _without_account_since(status)
     opened = _open_since(status, now)
@@ -171,13 +171,13 @@ def _decides_nothing(status: Mapping[str, Any], now: datetime) -> bool:
 
 
 def _without_account_since(status: Mapping[str, Any]) -> datetime | None:
-    """When the account ceased to answer, of a daemon that has none yet its start; None where it answers."""
+    """When the account stopped answering; the daemon's start if it has not answered yet; None if it answers."""
     since, waiting = moment(status.get("problem_since")), status.get("state") == "waiting"
     return moment(status.get("started_at")) if waiting and since is None else since
 
 
 def _open_since(status: Mapping[str, Any], now: datetime) -> datetime | None:
-    """When the session that is under way opened; None while the exchange is closed."""
+    """When the current session opened; None while the exchange is closed."""
     session = mapping(mapping(status.get("calendar")).get("session"))
     opened, closes = moment(session.get("open")), moment(session.get("close"))
     if opened is None or closes is None:
@@ -186,7 +186,7 @@ def _open_since(status: Mapping[str, Any], now: datetime) -> datetime | None:
 
 
 def _opens_soon(status: Mapping[str, Any], now: datetime) -> bool:
-    """Whether a decision may fall due within the hour: where all fall near the close, the open is none."""
+    """Whether a decision may be due within the hour; if all are made near the close, the open does not count."""
     if mapping(status.get("config")).get("decide") == "before_close":
         return False
     coming = moment(mapping(status.get("calendar")).get("next_open")) or _usual_hours(now)[0]
@@ -194,7 +194,7 @@ def _opens_soon(status: Mapping[str, Any], now: datetime) -> bool:
 
 
 def _usual_hours(now: datetime) -> tuple[datetime, datetime]:
-    """Open and close of a session on the day of `now` in New York, on a Saturday or Sunday Monday's."""
+    """Open and close of a usual session on the day of `now` in New York; on a weekend, of Monday's."""
     day = now.astimezone(NEW_YORK).date()
     day += timedelta(days=7 - day.weekday() if day.weekday() >= SATURDAY else 0)
     return datetime.combine(day, USUAL_OPEN, NEW_YORK), datetime.combine(day, USUAL_CLOSE, NEW_YORK)

@@ -1,6 +1,6 @@
 """What the book's rows add up to beyond the portfolio: time in each holding, wins, costs, drawdown. Pure; row by row.
 
-A book that is read from its newest rows only is fine too: `shares_before` finds what was held before them.
+Only the newest rows of a book are enough: `shares_before` finds what was held before them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ from qqqbot.records.ledger import Ledger
 Row = Mapping[str, Any]
 
 BAD_ROW = (KeyError, ValueError, TypeError, ArithmeticError)
-"""What `Performance.apply` raises for a row that is not one."""
+"""What `Performance.apply` raises for an invalid row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,8 @@ class Performance:
 def shares_before(rows: Iterable[Row]) -> dict[str, int]:
     """Shares of each symbol held before `rows`, assuming that at some point among them none was held.
 
-    A window of many rotations leaves each symbol many times; the lowest running sum is then minus the opening.
+    In a window of many rotations each symbol is sold completely many times; the lowest running sum is then minus the
+    opening.
     """
     total, least = dict.fromkeys(SYMBOLS, 0.0), dict.fromkeys(SYMBOLS, 0.0)
     ratio = dict.fromkeys(SYMBOLS, 1.0)
@@ -143,7 +144,7 @@ def shares_before(rows: Iterable[Row]) -> dict[str, int]:
 
 
 def change(equity: float | None, capital: float | None) -> tuple[float, float] | tuple[None, None]:
-    """Since the start: against the capital that was put in, in USD and in per cent."""
+    """The change since the start against the capital that was put in, in USD and in per cent."""
     if equity is None or not capital:
         return None, None
     return equity - capital, (equity / capital - 1) * 100

@@ -1,8 +1,8 @@
-"""Which events the owner is told, when, through which channel, and what has arrived.
+"""Which events the owner is notified of, when, through which channel, and what has arrived.
 
-    notifier         looks at the daemon at every beat and decides what is due
+    notifier         examines the daemon at every heartbeat and sends what is due
     policy           what is sent, when, and in which words: pure
-    memory           what has reached the owner, and what waits; kept in notices.json
+    memory           what has reached the owner, and what is waiting; kept in notices.json
     digest           the weekly message
     channels         the owner's channels, one queue each
     outbox           a queue with a thread, tries and pauses of its own

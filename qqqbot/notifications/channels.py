@@ -1,7 +1,7 @@
-"""The owner's notification channels: Telegram, ntfy, mail, Discord and whatever else apprise knows by its URL.
+"""The owner's notification channels: Telegram, ntfy, mail, Discord and any other that apprise knows by its URL.
 
-A message goes to every channel, and each has its own queue, tries and deadline: one that hangs or refuses does not hold
-up the others. Each try is a child process, so apprise costs the daemon nothing while there is nothing to send.
+A message goes to every channel, and each has its own queue, attempts and deadline: one that hangs or refuses does not
+delay the others. Each attempt is a child process, so apprise costs the daemon nothing while there is nothing to send.
 """
 
 import time
@@ -14,12 +14,12 @@ from qqqbot.notifications.outbox import Outbox
 from qqqbot.runtime.child_process import ChildFailed, ChildJobs
 from qqqbot.runtime.secret_files import channel
 
-# A tenth of an hour in all: longer than a router's restart, shorter than a session.
+# Six minutes in all: longer than a router's restart, shorter than a session.
 PAUSES_SECONDS = (10.0, 60.0, 300.0)
 DEADLINE_SECONDS = 60.0
 CAPACITY = 50
 
-# After this long every channel has accepted a message or given it up.
+# After this long every channel has accepted a message or given up on it.
 GIVEN_UP_AFTER = timedelta(seconds=sum(PAUSES_SECONDS) + (len(PAUSES_SECONDS) + 1) * DEADLINE_SECONDS)
 
 Accepted = Callable[[], None]
@@ -32,7 +32,7 @@ class Message:
 
 
 class Channel:
-    """One address. `number` counts from 1, and names it wherever the address must not be shown."""
+    """One address. `number` counts from 1, and stands for it wherever the address must not be shown."""
 
     def __init__(self, number: int, url: str, deadline_seconds: float = DEADLINE_SECONDS) -> None:
         self._url = url
@@ -58,7 +58,7 @@ class Channel:
 
 
 class Channels:
-    """All of them, each with a thread that sleeps until there is something to send."""
+    """All channels, each with a thread that sleeps until there is something to send."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class Channels:
         return self
 
     def put(self, message: Message, accepted: Accepted = lambda: None) -> None:
-        """Hand over. Each channel that accepts the message calls `accepted`, from a thread of its own."""
+        """Queue a message. Each channel that accepts it calls `accepted`, from its own thread."""
         for outbox in self._outboxes:
             outbox.put((message, accepted))
 

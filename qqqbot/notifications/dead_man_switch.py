@@ -14,8 +14,8 @@ from qqqbot.trading.engine import Check
 
 IDLE_EVERY = timedelta(minutes=30)
 # Interactive Brokers resets its servers from 00:15 to 01:45 New York time, on Friday nights from 23:00 to 03:00, and
-# the gateway restarts itself at about midnight. Four hours are the longest of these, so none of them raises an alert;
-# and what dies before 04:30 and stays dead still raises one before 09:30, with an hour of the service's own grace.
+# the gateway restarts itself at about midnight. Four hours is the longest of these, so none of them raises an alert;
+# and what dies before 04:30 and is not restarted still raises one before 09:30, given an hour of the service's grace.
 ACCOUNT_NIGHT = timedelta(hours=4)
 PAUSES_SECONDS = (5.0, 30.0)
 DEADLINE_SECONDS = 20.0
@@ -30,7 +30,7 @@ class Ping:
         self._jobs = ChildJobs()
 
     def outbox(self, pauses: tuple[float, ...] = PAUSES_SECONDS) -> Outbox[datetime]:
-        """It holds one call: a newer call makes an older one that still waits unnecessary."""
+        """An outbox for one call: a newer call replaces one that is still waiting."""
         return Outbox("dead man's ping", self.deliver, self._jobs.abort, pauses, capacity=1).start()
 
     def deliver(self, _: datetime) -> str | None:

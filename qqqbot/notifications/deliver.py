@@ -1,10 +1,10 @@
-"""One delivery in a process of its own, which then ends: python -m qqqbot.notifications.deliver SECONDS.
+"""One delivery in its own short-lived process: python -m qqqbot.notifications.deliver SECONDS.
 
 stdin:  {"url": "...", "title": "...", "body": "..."} for a channel, through apprise
         {"url": "...", "timeout": 10} for an address that is only called
 stdout: {"problem": "cannot be reached"}, null if it was delivered
 
-No text of a library is passed on, since it may quote the address: problems are reported in words of our own.
+No library's text is passed on, since it may quote the address: problems are reported in our own words.
 """
 
 import logging
@@ -22,7 +22,7 @@ _REASONS = (
 
 
 class Words(logging.Handler):
-    """Keeps what is logged, for this process alone."""
+    """Keeps what is logged, for this process only."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ def deliver(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _send(job: dict[str, Any]) -> str | None:
-    # Half a second of imports: only here, in a process that ends.
+    # Half a second of imports: only here, in a short-lived process.
     from apprise import Apprise, AppriseAsset, NotifyFormat
 
     words = Words()

@@ -22,7 +22,7 @@ class Week:
 
 
 def ended_week(table: SessionTable | None, now: datetime) -> Week | None:
-    """The newest week, if its sessions are over; None if it goes on or is not known."""
+    """The newest week, if its sessions are over; None if it has not ended or is not known."""
     try:
         if table is None or table.open_session(now) is not None:
             return None

@@ -1,7 +1,7 @@
-"""notices.json: what the owner was told already, so that a restart repeats nothing and forgets no trouble's end.
+"""notices.json: what the owner has been notified of, so that a restart repeats nothing and forgets no trouble's end.
 
-Something counts as told once any channel has accepted the message. Until then it stays to be told, also by the next
-process: at worst the owner gets one message twice, never none.
+Something counts as reported once any channel has accepted the message. Until then it remains due, for the next process
+too: at worst the owner gets one message twice, never none.
 """
 
 import json
@@ -19,7 +19,7 @@ from qqqbot.trading.alerts import Event
 log = logging.getLogger(__name__)
 
 FILE = "notices.json"
-# News that waits for the morning, or for a channel that works again.
+# Events that wait for the morning, or for a channel that works again.
 MOST_WAITING = 50
 
 
@@ -38,19 +38,19 @@ class NoticeMemory:
         return self._history
 
     def belongs_to(self, whose: str) -> None:
-        """Start again if the file is of another account or mode; the news in it is not this one's."""
+        """Start over if the file is another account's or mode's; the events in it do not concern this one."""
         self._update(lambda old: old if old.whose == whose else replace(self._own(old), whose=whose))
 
     def add(self, item: Event) -> None:
-        """Keep it until it has been told; the oldest is dropped if there are too many."""
+        """Keep it until it has been reported; the oldest is dropped if there are too many."""
         self._update(lambda old: replace(old, waiting=(*old.waiting, item)[-MOST_WAITING:]))
 
     def begin_weeks(self, digest: str, equity: float | None, trades: int) -> None:
-        """What the first digest will count from."""
+        """Set what the first digest compares with."""
         self._update(lambda old: old if old.digest else replace(old, digest=digest, equity=equity, trades=trades))
 
     def accept(self, before: History, after: History) -> None:
-        """A channel has accepted the message that leads from `before` to `after`; keep the news that came since."""
+        """A channel has accepted the message that leads from `before` to `after`; keep the events that came since."""
 
         def accepted(old: History) -> History:
             if before.whose not in ("", old.whose):
@@ -64,7 +64,7 @@ class NoticeMemory:
         return History(waiting=own) if old.whose else old
 
     def _update(self, change: Callable[[History], History]) -> None:
-        """Replace the file if something changed. If the disk refuses, all it costs is a repeated message."""
+        """Replace the file if something changed. If the disk refuses, the only cost is a repeated message."""
         with self._guard:
             new = change(self._history)
             if new != self._history:
@@ -91,6 +91,6 @@ class NoticeMemory:
         except FileNotFoundError:
             return History()
         except (OSError, RecursionError, *UNREADABLE) as error:
-            log.warning("%s is not usable and is started again: %r", FILE, error)
+            log.warning("%s cannot be used; starting with an empty one: %r", FILE, error)
             return History()
         return found

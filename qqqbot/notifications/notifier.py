@@ -1,7 +1,7 @@
-"""What the owner, the dead man's switch and systemd are told: looked at after each check and at least once a minute.
+"""What is reported to the owner, the dead man's switch and systemd, after each check and at least once a minute.
 
-It is the Notifier of the engine: what happens is logged and collected; what lasts is read from the engine itself at
-each look. Nothing here may stop a trade: deliveries are handed over, and something counts as told once a channel has
+It is the Notifier of the engine: what happens is logged and collected; what lasts is read from the engine itself each
+time. Nothing here may stop a trade: deliveries are handed over, and something counts as reported once a channel has
 accepted it, whenever that is.
 """
 
@@ -57,7 +57,7 @@ class Sent:
 
 @dataclass
 class OwnerNotifier:
-    """`refused` returns why the account that is there may not be traded, which waiting does not cure."""
+    """`refused` returns why the account that is logged in may not be traded, which does not pass by waiting."""
 
     logs: Path
     clock: Clock
@@ -72,13 +72,13 @@ class OwnerNotifier:
     _sent: Sent | None = None
     """the newest message, until a channel accepts it"""
     _complete: bool = False
-    """a check since the start has looked at everything that could be wrong: a trouble that is not there is over"""
+    """a check since the start has examined everything that could be wrong: a trouble that is not found is over"""
 
     def __post_init__(self) -> None:
         self._memory = NoticeMemory(self.logs)
 
     def notify(self, kind: AlertKind, text: str) -> None:
-        """Log it, and tell the owner at the next look. What lasts is read from the engine instead."""
+        """Log it, and notify the owner at the next `look`. What lasts is read from the engine instead."""
         self.log_notifier.notify(kind, text)
         if kind.lasts or self.channels is None:
             return
@@ -104,7 +104,7 @@ class OwnerNotifier:
         self._recognize()
         last = engine.state.last_check if engine else None
         self._complete |= last is not None and last.complete
-        self._tell(self.channels, self._troubles(decision_near(now, table, self.rules)), now)
+        self._send_due(self.channels, self._troubles(decision_near(now, table, self.rules)), now)
 
     def status_line(self, state: str) -> str:
         """One line for systemd."""
@@ -119,11 +119,11 @@ class OwnerNotifier:
             self.channels.close(CLOSE_SECONDS)
 
     def _recognize(self) -> None:
-        """Whose memory it is, once that is known."""
+        """Give the memory its mode and account, once they are known."""
         if self.engine is not None:
             self._memory.belongs_to(f"{self.engine.broker.mode.value} {self.engine.broker.account}")
 
-    def _tell(self, channels: Channels, troubles: list[Trouble], now: datetime) -> None:
+    def _send_due(self, channels: Channels, troubles: list[Trouble], now: datetime) -> None:
         week = self._week(now)
         before = self._memory.history
         after, notices = due_notices(before, troubles, self._complete, now)
@@ -145,7 +145,7 @@ class OwnerNotifier:
         return since < GIVEN_UP_AFTER or (since < AGAIN_AFTER and subjects <= self._sent.subjects)
 
     def _accepted(self, sent: Sent) -> None:
-        """From the thread of a channel. A message that was superseded changes nothing: the newer one repeats it."""
+        """Called from a channel's thread. A message that was superseded changes nothing: the newer one repeats it."""
         if sent is self._sent:
             self._memory.accept(sent.before, sent.after)
             self._sent = None
@@ -168,12 +168,12 @@ class OwnerNotifier:
         return replace(history, login=today), [Notice(AlertKind.LOGIN, problem or "", subject=today)]
 
     def _week(self, now: datetime) -> Week | None:
-        """The week that is over and in which this bot ran, once a check has been made."""
+        """The newest week that is over and in which this bot ran, once a check has been made."""
         engine = self.engine
         if engine is None or engine.state.last_check is None:
             return None
         week = ended_week(engine.state.table, now)
-        # At the very first start, a week that is over was not this bot's.
+        # At the very first start, the bot did not run in a week that is already over.
         self._memory.begin_weeks(week.ended if week else NO_WEEK_YET, engine.equity(), engine.portfolio().trades)
         return week
 
@@ -203,7 +203,7 @@ class OwnerNotifier:
         return without_accounts(text, self.engine.broker.account if self.engine else "")
 
     def _report_failing_channels(self, channels: Channels) -> None:
-        """On the status page, once: a message that cannot be delivered cannot report that itself."""
+        """In the log and the status, once: a message that cannot be delivered cannot report that itself."""
         if (failure := channels.failure) != self._failure:
             self._failure = failure
             self.log_notifier.notify(AlertKind.NOTIFICATIONS, self._failure or "delivered again")

@@ -1,8 +1,8 @@
-"""A queue of what is to be delivered to an outside address: handed over in microseconds, delivered by a thread.
+"""A queue of deliveries to an outside address: handed over in microseconds, delivered by a thread.
 
 Bounded in every way: the oldest item is dropped if there are too many, and each is tried a fixed number of times with
-growing pauses. There is one thread, asleep while there is nothing to deliver: starting one for each item would make the
-loop wait until it runs.
+growing pauses. There is one thread, which sleeps while there is nothing to deliver: starting one for each item would
+make the loop wait until it runs.
 """
 
 import logging
@@ -47,7 +47,7 @@ class Outbox(Generic[T]):
         return self
 
     def put(self, item: T) -> None:
-        """Hand over. Never raises, never waits for a delivery."""
+        """Queue an item. Never raises, never waits for a delivery."""
         with self._arrived:
             self._items.append(item)
             full = len(self._items) > self._capacity
@@ -98,7 +98,7 @@ class Outbox(Generic[T]):
         log.warning("%s: given up after %s: %s", self._name, "1 try" if tries == 1 else f"{tries} tries", problem)
 
     def _problem(self, item: T) -> str | None:
-        """An unforeseen error is a failed try: if this thread ended, nothing would be delivered any more."""
+        """An unforeseen error counts as a failed try: if this thread ended, nothing would be delivered any more."""
         try:
             return self._deliver(item)
         except Exception as error:  # noqa: BLE001 (its text may quote an address, so only its kind is reported)

@@ -1,8 +1,8 @@
 """Which events the owner is notified of, and when. Pure.
 
-Level-triggered like the loop: what is wrong now is compared with what was told, so a restart, a crash loop and a
+Level-triggered like the loop: what is wrong now is compared with what was reported, so a restart, a crash loop and a
 trouble that came and went in the night are one case. Rare and actionable: one message when a trouble begins and one
-when it is over; what comes back within the hour waits for the hour to pass; the night is quiet unless the exchange is
+when it is over; what recurs within the hour waits until the hour has passed; the night is quiet unless the exchange is
 open.
 """
 
@@ -17,7 +17,7 @@ from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import Decide, Rules
 from qqqbot.trading.alerts import Event
 
-# New York's evening to morning: the gateway's nightly restart and IB's own resets are within it.
+# New York's evening to morning: the gateway's nightly restart and IB's own resets fall into it.
 NIGHT_BEGINS, NIGHT_ENDS = time(20), time(8)
 # Time enough to log in before a decision.
 AHEAD = timedelta(hours=1)
@@ -41,7 +41,7 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Reported:
     text: str
     at: datetime
     open: bool
@@ -49,13 +49,13 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What was told already and the news that waits to be. `digest` and `login` are the days of the last ones.
+    """What has been reported (`told`) and what is `waiting`. `digest` and `login` are the days of the last ones.
 
     `whose` is the mode and account, empty until they are known. The fields are the keys of notices.json.
     """
 
     whose: str = ""
-    told: Mapping[AlertKind, Told] = field(default_factory=dict)
+    told: Mapping[AlertKind, Reported] = field(default_factory=dict)
     digest: str = ""
     login: str = ""
     equity: float | None = None
@@ -91,7 +91,7 @@ def is_night(now: datetime) -> bool:
 
 
 def decision_near(now: datetime, table: SessionTable | None, rules: Rules) -> bool:
-    """Whether a decision is due within the hour, or may be made now; without a table, by the hours of any weekday."""
+    """Whether a decision is due within the hour, or may be made now; without a table, weekday hours count."""
     try:
         session = table.open_session(now) or table.next_open(now) if table else None
     except CalendarEnded:
@@ -105,7 +105,7 @@ def decision_near(now: datetime, table: SessionTable | None, rules: Rules) -> bo
 
 
 def login_due(history: History, problem: str | None, now: datetime) -> bool:
-    """On Sunday evening, once, if the gateway has not come back from the night in which IB ends every login."""
+    """True once, on Sunday evening, if the gateway has not come back after the night in which IB ends every login."""
     local = now.astimezone(NEW_YORK)
     evening = local.weekday() == SUNDAY and local.time() >= SUNDAY_EVENING and not is_night(now)
     return evening and problem is not None and history.login != local.date().isoformat()
@@ -118,43 +118,43 @@ def due_notices(
 
     `complete`: every possible trouble was checked, so one that is not among `troubles` is over.
     """
-    told = dict(history.told)
-    notices = [_began(told, trouble, now) for trouble in troubles if _is_new(told, trouble, now)]
+    reported = dict(history.told)
+    notices = [_began(reported, trouble, now) for trouble in troubles if _is_new(reported, trouble, now)]
     if complete:
         present = {trouble.kind for trouble in troubles}
-        over = [kind for kind, known in told.items() if known.open and kind not in present]
-        notices += [_ended(told, kind, now) for kind in over]
+        over = [kind for kind, known in reported.items() if known.open and kind not in present]
+        notices += [_ended(reported, kind, now) for kind in over]
     for item in history.waiting:
-        if not _repeats(told, item):
-            told[item.kind] = Told(item.text, item.at, open=False)
+        if not _repeats(reported, item):
+            reported[item.kind] = Reported(item.text, item.at, open=False)
             text = f"{item.text} ({new_york_text(item.at)})"
             notices.append(Notice(item.kind, text, subject=text))
-    return replace(history, told=told, waiting=()), notices
+    return replace(history, told=reported, waiting=()), notices
 
 
-def _is_new(told: Mapping[AlertKind, Told], trouble: Trouble, now: datetime) -> bool:
-    known = told.get(trouble.kind)
+def _is_new(reported: Mapping[AlertKind, Reported], trouble: Trouble, now: datetime) -> bool:
+    known = reported.get(trouble.kind)
     same = known is not None and (known.text == trouble.text or trouble.kind in WAVERING)
     if known is not None and same and (known.open or _within(AGAIN_AFTER, known.at, now)):
         return False
     return trouble.threatens and not _within(GRACE.get(trouble.kind, timedelta(0)), trouble.since, now)
 
 
-def _began(told: dict[AlertKind, Told], trouble: Trouble, now: datetime) -> Notice:
-    told[trouble.kind] = Told(trouble.text, now, open=True)
+def _began(reported: dict[AlertKind, Reported], trouble: Trouble, now: datetime) -> Notice:
+    reported[trouble.kind] = Reported(trouble.text, now, open=True)
     subject = "it lasts" if trouble.kind in WAVERING else trouble.text
     return Notice(trouble.kind, f"{trouble.text} (since {new_york_text(trouble.since)})", subject=subject)
 
 
-def _ended(told: dict[AlertKind, Told], kind: AlertKind, now: datetime) -> Notice:
-    text = told[kind].text
-    told[kind] = Told(text, now, open=False)
+def _ended(reported: dict[AlertKind, Reported], kind: AlertKind, now: datetime) -> Notice:
+    text = reported[kind].text
+    reported[kind] = Reported(text, now, open=False)
     return Notice(kind, text, over=True)
 
 
-def _repeats(told: Mapping[AlertKind, Told], item: Event) -> bool:
-    """Whether the same words were told within the hour, for a kind that a later check may produce again."""
-    known = told.get(item.kind)
+def _repeats(reported: Mapping[AlertKind, Reported], item: Event) -> bool:
+    """Whether the same words were reported within the hour, for a kind that a later check may produce again."""
+    known = reported.get(item.kind)
     return (
         item.kind is AlertKind.ORDER_REFUSED
         and known is not None

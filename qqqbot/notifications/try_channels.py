@@ -1,7 +1,7 @@
-"""python -m qqqbot.notifications.try_channels: one message to each channel, one call of the dead man's address, and how
-it went.
+"""python -m qqqbot.notifications.try_channels: sends one message to each channel, calls the dead man's address, and
+prints how each went.
 
-Exit codes: 0 all delivered, 1 something was not, 2 nothing is configured or what is cannot be used.
+Exit codes: 0 all delivered, 1 something was not, 2 nothing is configured, or what is configured cannot be used.
 """
 
 import os
@@ -43,9 +43,9 @@ def main() -> int:
 def _how(folder: Path) -> str:
     file = folder / NOTIFY_FILE
     return (
-        "No channel of notification is configured. Put one address on each line of a file that only you can read:\n"
-        f"  touch '{file}'; chmod 600 '{file}'; then write into it, as: ntfy://ntfy.sh/a-topic-nobody-guesses\n"
-        f"or set {NOTIFY_VARIABLE}. The dead man's address likewise: {PING_FILE} or {PING_VARIABLE}."
+        "No notification channel is configured. Put one address on each line of a file that only you can read:\n"
+        f"  touch '{file}'; chmod 600 '{file}'; then write into it, e.g.: ntfy://ntfy.sh/a-topic-nobody-guesses\n"
+        f"or set {NOTIFY_VARIABLE}. For the dead man's address: {PING_FILE} or {PING_VARIABLE}."
     )
 
 

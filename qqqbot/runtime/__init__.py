@@ -1,4 +1,4 @@
-"""What this machine gives any program: configuration, clock, lock, processes, permissions, log file, service control.
+"""What any program needs: configuration, clock, lock, processes, permissions, log file, service control.
 
     control, help_text                    the commands of ./bot_control.sh and `qqqbot`: from a word to its code
     lifecycle, daemon_process, processes  start, stop, restart; the daemon as these commands see it
@@ -11,7 +11,7 @@
     lock                                  one daemon for each logs folder
     child_process                         one child process, run to its end or killed at its deadline
     permissions, daily_log                files for their owner only; the log, one file a New York day
-    console, hand_over                    what a command prints; how it becomes another program
+    console, hand_over                    what a command prints; how it hands over to another program
 
 Nothing here knows what is traded.
 """

@@ -1,7 +1,7 @@
 """One child process, run to its end: its input on stdin, its answer on stdout, killed at the deadline.
 
-What talks to the outside world runs there: a hang, a leak or a crash dies with it, and heavy libraries stay out of the
-daemon. Secrets travel through the pipe; the command line, which every user of the machine can read, holds none.
+What talks to the outside world runs there: a hang, a leak or a crash ends with it, and heavy libraries are kept out of
+the daemon. Secrets travel through the pipe; the command line, which every user of the machine can read, has none.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 POLL_SECONDS = 0.2
-# The largest answer, two years of two symbols and three of sessions, is 85 kB.
+# The largest answer, two years of two symbols and three years of sessions, is 85 kB.
 LARGEST_OUTPUT_BYTES = 4 * 1024 * 1024
 LAST_WORDS_BYTES = 2000
 # A write of no more than this does not block on a pipe that is ready for it.
@@ -35,7 +35,7 @@ class ChildFailed(Exception):
 
 
 class ChildStopped(ChildFailed):
-    """A stop request ended the child before it answered, or kept it from starting."""
+    """A stop request ended the child before it answered, or prevented its start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def run_child(
                         raise ChildFailed(f"no answer within {deadline_seconds:g} s")
                     exchange.step()
         finally:
-            # Before the child is reaped, while its number is still its own; nothing changes for one that has ended.
+            # Before the child is reaped, while its pid cannot be reused; harmless if the child has ended.
             with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS says EPERM for a group of zombies
                 os.killpg(child.pid, signal.SIGKILL)
         status = child.wait()
@@ -120,7 +120,7 @@ class _Exchange:
         return not self._selector.get_map()
 
     def step(self) -> None:
-        """Wait a little for the child, and take or give what can be. Raises ChildFailed for too large an answer."""
+        """Wait briefly; read and write what is possible. Raises ChildFailed if the answer is too large."""
         for key, _ in self._selector.select(POLL_SECONDS):
             if key.data is None:
                 self._write()
@@ -137,7 +137,7 @@ class _Exchange:
             written = os.write(self._stdin.fileno(), self._given[:PIECE_BYTES]) if self._given else 0
             self._given = self._given[written:]
         except BrokenPipeError:
-            self._given = b""  # the child does not want the rest
+            self._given = b""  # the child has closed its stdin
         if not self._given:
             self._selector.unregister(self._stdin)
             self._stdin.close()
@@ -151,7 +151,7 @@ class _Exchange:
 
 
 class ChildJobs:
-    """Runs one job at a time; `abort`, from any thread, ends it and lets none start any more."""
+    """Runs one job at a time; `abort`, from any thread, ends it and prevents any further one."""
 
     def __init__(self) -> None:
         self._aborted = threading.Event()

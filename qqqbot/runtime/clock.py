@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 
 class StopRequest:
-    """Set by a signal handler or another thread; once set, it stays set."""
+    """Set by a signal handler or another thread; never cleared."""
 
     def __init__(self) -> None:
         self._read_end, self._write_end = os.pipe()
@@ -56,7 +56,7 @@ class SystemClock:
 
 
 class VirtualClock:
-    """A clock that jumps: a wait returns at once, and its time has passed. `stop_at` requests a stop at that moment."""
+    """A clock that jumps: a wait returns at once, as if its time had passed. At `stop_at` it requests a stop."""
 
     def __init__(self, start: datetime, stop_at: datetime | None = None) -> None:
         self._now = start

@@ -1,6 +1,6 @@
-"""config.json: every key with its type, range and default; every problem of a file is reported in one message.
+"""config.json: every key with its type, range and default; all problems of a file are reported in one message.
 
-Keys that start with `_` are comments. Anything else that is unknown, mistyped or out of range is an error, and so is a
+Keys that start with `_` are comments. Any other key that is unknown, mistyped or out of range is an error, and so is a
 missing file: there are no silent defaults. Secrets do not belong here.
 """
 

@@ -1,7 +1,7 @@
 """The commands of ./bot_control.sh and of `qqqbot`: one table from a command's word to its code.
 
-Nothing is imported here but the standard library and light modules of ours, so that `stop`, `halt`, `resume` and
-`status` work with any Python 3.11, before anything is installed and when the environment is broken.
+Only the standard library and light modules of ours are imported here, so that `stop`, `halt`, `resume` and `status`
+work with any Python 3.11, before anything is installed and when the environment is broken.
 """
 
 import os
@@ -97,7 +97,7 @@ class Control:
             return self._bad_usage(f"{word} takes no arguments, was given: {' '.join(rest)}")
         try:
             return command(rest)
-        except StartRefused as reason:  # nobody can tell who holds the lock
+        except StartRefused as reason:  # it cannot be determined who holds the lock
             return refused(str(reason))
 
     def _view(self, word: str) -> Callable[[Sequence[str]], int]:

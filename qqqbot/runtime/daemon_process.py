@@ -55,14 +55,14 @@ class DaemonProcess:
         self.patience = patience
 
     def pid(self) -> int | None:
-        """Of the process that holds the lock. Raises StartRefused if that cannot be determined."""
+        """The pid of the process that holds the lock. Raises StartRefused if that cannot be determined."""
         return self._find_holder(self._lock) if os.path.lexists(self._lock) else None
 
     def holds_lock(self, pid: int) -> bool:
         return self.pid() == pid
 
     def state(self, pid: int | None) -> str | None:
-        """The state that process `pid` wrote last; a former daemon's is not this one's."""
+        """The state that process `pid` wrote last; None if an earlier daemon wrote it."""
         try:
             found = json.loads(self._status.read_bytes())
         except (OSError, ValueError, RecursionError):
@@ -70,7 +70,7 @@ class DaemonProcess:
         return found.get("state") if pid and isinstance(found, dict) and found.get("pid") == pid else None
 
     def wait_until_ready(self, pid: int, alive: Callable[[int], bool]) -> Readiness:
-        """READY as soon as the first check of process `pid` is complete, GONE as soon as `alive` denies it."""
+        """READY as soon as the first check of process `pid` is complete, GONE as soon as `alive` returns False."""
         began = self._clock.monotonic()
         while self.state(pid) != "running":
             if not alive(pid):

@@ -99,7 +99,7 @@ class DailyLog(logging.Handler):
             at = now.astimezone(NEW_YORK).isoformat(timespec="milliseconds")
             line = f"{at} WARNING {self._lost} lines before this one are lost: the disk did not accept them\n{line}"
         data = f"{line}\n".encode(errors="backslashreplace")
-        # Account data: readable by the owner alone.
+        # Account data: readable by the owner only.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             before = os.fstat(descriptor).st_size
@@ -117,7 +117,7 @@ class DailyLog(logging.Handler):
         for path in self._folder.iterdir():
             found = _PATTERN.fullmatch(path.name)
             if found and found.group(1) < oldest:
-                with contextlib.suppress(OSError):  # tomorrow tries again
+                with contextlib.suppress(OSError):  # tried again tomorrow
                     path.unlink()
 
 

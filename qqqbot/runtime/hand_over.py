@@ -20,6 +20,6 @@ class HandOver:
         return 0
 
     def become(self, *arguments: str) -> int:
-        """Replace this process: systemd watches its number, and `stop` knows the daemon by its command line."""
+        """Replace this process: systemd watches its pid, and `stop` recognises the daemon by its command line."""
         sys.stdout.flush()
         os.execv(sys.executable, [sys.executable, *arguments])

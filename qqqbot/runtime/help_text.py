@@ -14,7 +14,7 @@ usage: {program} COMMAND
   logs [--lines N]     the newest lines of the log
   tail             follow the log
   performance      what the bot has earned so far
-  drift            its decisions and fills beside the official closes
+  drift            its decisions and fills compared with the official closes
   why [DATE] [TIME]    why it traded, or did not
   replay [DATE] [TIME] whether today's code would decide the same; exit code 1 if it would not
   web [--port N]   the dashboard, for a browser on this machine; Ctrl-C ends it
@@ -43,9 +43,9 @@ environment:
 """
 
 IN_A_CHECKOUT = """\
-  QQQBOT_VENV      the folder of the Python environment (.venv beside this script); the tests have one of their own, of
-                   the same name with -dev
-  PYTHON           the Python 3.11+ to make that environment with
+  QQQBOT_VENV      the folder of the Python environment (.venv beside this script); the tests have their own, with the
+                   same name and -dev
+  PYTHON           the Python 3.11+ that makes this environment
 """
 
 SECRETS = """\
@@ -54,8 +54,8 @@ SECRETS = """\
 
 INSTALLED = """\
 
-Your files are in the folder in which you call {program}. `{program} init` makes a config.json there to begin with.
-Messages that say ./bot_control.sh mean {program}; drill, test and update need a checkout of the project.
+Your files are in the folder from which you run {program}. `{program} init` writes a first config.json there.
+Where a message says ./bot_control.sh, use {program}; drill, test and update need a checkout of the project.
 """
 
 

@@ -30,7 +30,7 @@ def install_service(
         return code
     if not service.restart():
         return refused("The service does not start: journalctl --user -u qqqbot -n 20")
-    say(f"installed in {service.unit} and started; systemd starts it again after a crash")
+    say(f"installed in {service.unit} and started; systemd restarts it after a crash")
     say(
         f"see it: systemctl --user status qqqbot   stop it: {place.program} stop   "
         "remove it: systemctl --user disable --now qqqbot"

@@ -1,4 +1,4 @@
-"""halt and resume, the owner's side of logs/HALT: the file is what counts, not the words in it."""
+"""halt and resume, the owner's side of logs/HALT: the file itself counts, not the words in it."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ NO_REASON = "halted by its owner"
 
 
 def halt(logs: Path, reason: str, program: str) -> int:
-    """Stop trading, keeping the reason of an earlier halt. The exit code."""
+    """Stop trading, keeping the reason of an earlier halt. Returns the exit code."""
     os.umask(0o077)
     path = logs / FILE
     try:
@@ -23,12 +23,12 @@ def halt(logs: Path, reason: str, program: str) -> int:
     else:
         _write(path, reason or NO_REASON)
         say(f"halted: no new orders until {program} resume")
-    say("An order that is open at the broker is not touched: it can still be filled. What the bot holds stays held.")
+    say("An order that is open at the broker is not touched: it can still be filled. The bot keeps what it holds.")
     return 0
 
 
 def resume(logs: Path) -> int:
-    """Trade again. The exit code."""
+    """Trade again. Returns the exit code."""
     path = logs / FILE
     try:
         path.unlink()
@@ -48,5 +48,5 @@ def _text(path: Path) -> str:
 def _write(path: Path, reason: str) -> None:
     try:
         path.write_text(reason + "\n", encoding="utf-8", errors="replace")
-    except OSError:  # a full disk: the bot is halted all the same
+    except OSError:  # a full disk: the bot is halted nevertheless
         warn("The reason could not be written.")

@@ -1,7 +1,7 @@
-"""start, stop, restart, and what needs the daemon stopped: by systemd if it keeps the daemon, else directly.
+"""start, stop, restart, and what needs the daemon stopped: through systemd if it manages the daemon, else directly.
 
-Each returns an exit code, having said on stderr why it is not 0. StartRefused is raised if it cannot be determined who
-holds the lock.
+Each returns an exit code; if it is not 0, stderr says why. StartRefused is raised if it cannot be determined who holds
+the lock.
 """
 
 import contextlib
@@ -70,12 +70,12 @@ class Lifecycle:
         return (self.start() or code) if was_running else code
 
     def check(self) -> int:
-        """What a start would refuse, said while nothing has been stopped yet."""
+        """Report what a start would refuse, while nothing has been stopped yet."""
         if code := self.check_config():
             return code
         if self._service.is_ours() and not self._service.has_our_configuration():
             return refused(
-                f"The service was installed with another configuration than {self._place.config}: set QQQBOT_CONFIG as "
+                f"The service was installed with a configuration other than {self._place.config}: set QQQBOT_CONFIG as "
                 f"in {self._service.unit}, or run {self._place.program} install-service again."
             )
         return 0
@@ -96,7 +96,7 @@ class Lifecycle:
         except OSError as error:
             return refused(
                 f"The bot cannot write in {self._place.logs}: {error.strerror}.",
-                "Free some space or make the folder writable; QQQBOT_LOGS names another one.",
+                "Free some space, make the folder writable, or set QQQBOT_LOGS to another one.",
             )
         finally:
             with contextlib.suppress(OSError):
@@ -104,7 +104,7 @@ class Lifecycle:
         return 0
 
     def _already_running(self) -> bool:
-        """Waits for one that is starting, and for one that is stopping."""
+        """Whether a daemon is running; waits for one that is starting or stopping."""
         pid = self._daemon.pid()
         if pid is None:
             return False
@@ -122,14 +122,14 @@ class Lifecycle:
             return self._started(child.pid)
         if found is Readiness.LATE:
             return self._still_trying(f"running (pid {child.pid})")
-        if self._already_running():  # the other of two starts at once won the lock
+        if self._already_running():  # of two simultaneous starts the other one got the lock
             return 0
         text = self._output.read_bytes()[seen:].decode(errors="replace")
         warn(f"did not start; the last lines of {self._output}:", *text.splitlines()[-LINES_SHOWN:])
         return exit_code(child.poll() or 1)
 
     def _make_room_for_output(self) -> int:
-        """The size of the output so far."""
+        """Set the output file aside if it is too large; returns the size of the current one."""
         size = self._output.stat().st_size if self._output.exists() else 0
         if size <= LONGEST_OUTPUT_BYTES:
             return size
@@ -142,7 +142,7 @@ class Lifecycle:
         if found is Readiness.READY and pid:
             return self._started(pid)
         if job.poll() is None:
-            job.terminate()  # it only waited; the start itself goes on
+            job.terminate()  # it only waited; the start itself continues
         if pid := self._daemon.pid():
             return self._still_trying(f"running under systemd (pid {pid})")
         warn(f"The daemon does not run yet; systemd may try again, until {self._place.program} stop. Its newest lines:")
@@ -162,7 +162,7 @@ class Lifecycle:
     def _started(self, pid: int) -> int:
         say(f"started (pid {pid})")
         self._processes.show((sys.executable, str(MONITOR), "--status"))
-        return 0  # a halted bot has started all the same
+        return 0  # a halted bot has started nevertheless
 
     def _still_trying(self, what: str) -> int:
         warn(f"{what}, but it has not finished its first check yet and is still trying. Its status:")
@@ -170,7 +170,7 @@ class Lifecycle:
         return 1
 
     def _stop_service(self) -> tuple[bool, int]:
-        """Whether the service ran, and the process that systemd now ends; between a crash and the next attempt too."""
+        """Whether the service ran (or was between a crash and the next attempt), and the process that systemd ends."""
         ran = self._service.runs()
         # Not waited for while a daemon holds the lock: systemd's patience is longer than a stop's.
         held = self._lock_is_held()
@@ -182,15 +182,15 @@ class Lifecycle:
     def _lock_is_held(self) -> bool:
         try:
             return self._daemon.pid() is not None
-        except StartRefused:  # systemd is to stop it all the same
+        except StartRefused:  # systemd must stop it nevertheless
             return False
 
     def _terminate(self, pid: int, asked: bool) -> int:
-        # The lock's pid may count in another world: a container that shares this folder.
+        # The lock's pid may belong to another pid namespace: a container that shares this folder.
         if "qqq_trading_bot" not in (self._processes.arguments(pid) or "qqq_trading_bot"):
             return refused(
-                f"The lock is held by process {pid}, which is another program here: the daemon runs in a container or "
-                "on another machine. Stop it there."
+                f"The lock is held by process {pid}, which is a different program here: the daemon runs in a container "
+                "or on another machine. Stop it there."
             )
         if not asked and not self._processes.send(pid, signal.SIGTERM):
             return refused(f"Process {pid} belongs to another user; stop it as that user, or with sudo.")

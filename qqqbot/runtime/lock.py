@@ -16,7 +16,7 @@ from qqqbot.model.errors import AlreadyRunning, StartRefused
 
 PID_FILE = "bot.pid"
 
-# A probe holds its shared lock for microseconds, and a new holder writes its pid at once; 0.3 s is ample.
+# A probe holds its shared lock for microseconds, and a new holder writes its pid at once; 0.3 s is plenty.
 TRIES = 150
 PAUSE_SECONDS = 0.002
 
@@ -28,7 +28,7 @@ class Lock:
         self._path = path
         self._file: int | None = None
         self._folder: tuple[int, int] | None = None
-        """device and number of the folder in which the lock was taken"""
+        """device and inode of the folder in which the lock was taken"""
 
     def acquire(self) -> None:
         """Raises AlreadyRunning, or StartRefused if the file cannot be made or written."""
@@ -64,7 +64,7 @@ class Lock:
     def secure(self) -> bool:
         """Take the lock again if its file was removed or replaced; returns whether it was.
 
-        Raises AlreadyRunning if a second daemon was faster, StartRefused if the folder is gone or is another one.
+        Raises AlreadyRunning if a second daemon was faster, StartRefused if the folder is gone or was replaced.
         """
         if self.intact():
             return False
@@ -86,7 +86,7 @@ class Lock:
             return False
 
     def release(self) -> None:
-        """The file stays: removing it could remove the successor's."""
+        """Release the lock. The file is left: removing it could remove the successor's."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
@@ -149,7 +149,7 @@ def _identity_of(folder: Path) -> tuple[int, int]:
 
 
 def _write_pid(file: int, path: Path) -> None:
-    """In place, then truncated: a reader always finds a complete first line."""
+    """Overwrite in place, then truncate: a reader always finds a complete first line."""
     line = f"{os.getpid()}\n".encode()
     try:
         os.pwrite(file, line, 0)

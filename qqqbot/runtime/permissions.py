@@ -1,4 +1,4 @@
-"""Files about an account are for their owner only: those the daemon will make, and those that exist already."""
+"""Files about an account are readable by their owner only: those the daemon will make, and those that exist already."""
 
 import logging
 import os
@@ -13,12 +13,12 @@ OTHERS = 0o077
 
 
 def from_now_on() -> None:
-    """Close to others whatever this process and its children make, whichever code makes it."""
+    """Deny others access to every file that this process and its children make, whichever code makes it."""
     os.umask(OTHERS)
 
 
 def close_to_others(folder: Path) -> None:
-    """Take from group and others the rights on files in `folder` that an earlier umask, a copy or a restore gave."""
+    """Remove the rights of group and others on files in `folder` that an earlier umask, a copy or a restore gave."""
     for path in folder.iterdir():
         found = path.lstat()
         if not stat.S_ISREG(found.st_mode) or not found.st_mode & OTHERS:
@@ -27,7 +27,7 @@ def close_to_others(folder: Path) -> None:
             path.chmod(stat.S_IMODE(found.st_mode) & ~OTHERS)
         except OSError as error:
             log.warning(
-                pairs(file=path.name, problem=f"others may read it, and that cannot be changed: {error.strerror}")
+                pairs(file=path.name, problem=f"others can read it, and this cannot be changed: {error.strerror}")
             )
         else:
             log.info(pairs(file=path.name, closed_to_others=True))

@@ -14,7 +14,7 @@ DAEMON = PROGRAM_FOLDER / "qqq_trading_bot.py"
 MONITOR = PROGRAM_FOLDER / "monitor.py"
 
 HOME, CONFIG, LOGS = "QQQBOT_HOME", "QQQBOT_CONFIG", "QQQBOT_LOGS"
-# Relative paths in these mean the caller's folder; the daemon runs in another one.
+# Relative paths in these are relative to the caller's folder; the daemon runs in another one.
 PATHS = (CONFIG, LOGS, "QQQBOT_VENV", "QQQBOT_NOTIFY_URLS_FILE", "QQQBOT_PING_URL_FILE")
 
 
@@ -35,7 +35,7 @@ class Place:
 
 
 def home(environment: Mapping[str, str]) -> Path:
-    """The owner's folder, for a program that a command has started; in a checkout also without one."""
+    """The owner's folder, for a program that was started by a command or, in a checkout, directly."""
     return Path(environment.get(HOME) or PROGRAM_FOLDER)
 
 
@@ -48,7 +48,7 @@ def installed(command: Path, folder: Path, environment: Mapping[str, str]) -> Pl
 
 
 def environment_for(place: Place, environment: Mapping[str, str], folder: Path) -> dict[str, str]:
-    """What the daemon and the views need of `environment`: every path absolute, `folder` being the caller's."""
+    """What the daemon and the views need from `environment`, with every path absolute; `folder` is the caller's."""
     paths = {name: str(folder / environment[name]) for name in PATHS if environment.get(name)}
     return {**paths, HOME: str(place.home), LOGS: str(place.logs)}
 

@@ -1,4 +1,4 @@
-"""Other processes of this machine, as the commands need them: run, start in the background, look at, signal."""
+"""Other processes of this machine, as the commands need them: run, start in the background, inspect, signal."""
 
 import os
 import shutil
@@ -46,7 +46,7 @@ class Processes(Protocol):
         """Start `command` so that it outlives this process, its terminal and its files."""
 
     def arguments(self, pid: int) -> str | None:
-        """The command line of a process, None if this machine does not show it."""
+        """The command line of a process; None if it cannot be read."""
 
     def send(self, pid: int, number: signal.Signals) -> bool:
         """Whether the signal was sent, or the process is gone; False if it belongs to another user."""
@@ -112,7 +112,7 @@ class SystemProcesses:
 
 
 def exit_code(code: int) -> int:
-    """As a shell reports it: 128 and the signal's number if a signal ended the process."""
+    """The exit code as a shell reports it: 128 plus the signal's number if a signal ended the process."""
     return 128 - code if code < 0 else code
 
 

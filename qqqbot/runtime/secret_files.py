@@ -1,8 +1,8 @@
 """Addresses that are secrets: where notifications go, and what the dead man's switch calls.
 
 They come from the environment or from a file that only its owner can read, never from config.json. A URL of this kind
-*is* the password of its channel: a message about one names the place and the line, never the value, and what was taken
-from the environment is removed from it, so that no child process inherits it.
+*is* the password of its channel: messages about it name the file and the line, never the value, and what was taken from
+the environment is removed from it, so that no child process inherits it.
 """
 
 import os
@@ -89,7 +89,7 @@ def _lines(path: Path, lines: Iterable[str]) -> Iterable[tuple[str, str]]:
 
 def private_text(path: Path) -> str:
     """The text of a file that only its owner can read. Raises ValueError with the remedy, OSError."""
-    # The mode of the opened file, not of the name: nothing can change in between.
+    # The mode of the open file, not of the path: nothing can change in between.
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     try:
         found = os.fstat(descriptor)

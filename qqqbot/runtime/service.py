@@ -1,6 +1,6 @@
-"""The daemon as a service of the user's systemd, which would undo what is done without it.
+"""The daemon as a service of the user's systemd, which would undo what is done behind its back.
 
-The service is ours if its unit names this command and these logs; then systemd starts and stops the daemon.
+The service is ours if its unit names this command and these logs; systemd then starts and stops the daemon.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ class Service:
         self.unit = Path(folder) / "systemd" / "user" / NAME
 
     def is_ours(self) -> bool:
-        """Whether systemd keeps this daemon: its unit is installed, and enabled or running."""
+        """Whether systemd manages this daemon: its unit is installed, and enabled or running."""
         if not self._names_us():
             return False
         enabled = self._systemctl("is-enabled", NAME)
@@ -35,13 +35,13 @@ class Service:
         if not enabled.out.strip() and not self._warned:
             self._warned = True
             warn(
-                f"{NAME} is installed, but systemd's user manager does not answer here, so this is done without it: "
-                "log in as that user (not with su or sudo) to have systemd do it."
+                f"{NAME} is installed, but systemd's user manager does not answer here, so this is done without it. "
+                "To have systemd do it, log in as that user (not with su or sudo)."
             )
         return False
 
     def runs(self) -> bool:
-        """Also between a crash and the next attempt ("activating"), when nobody holds the lock."""
+        """Whether it runs, or is between a crash and the next attempt ("activating") and nobody holds the lock."""
         state = self._systemctl("is-active", NAME).out.strip()
         return state in ("active", "activating", "deactivating", "reloading")
 
@@ -58,7 +58,7 @@ class Service:
         return self._processes.begin(("systemctl", "--user", "start", NAME), **self._bus())
 
     def stop(self, wait: bool) -> bool:
-        """Whether systemd accepted to end the daemon and its attempts to start it."""
+        """Whether systemd agreed to end the daemon and its attempts to start it."""
         return self._systemctl("stop", NAME, *(() if wait else ("--no-block",))).code == 0
 
     def kill(self) -> None:
@@ -68,7 +68,7 @@ class Service:
         return self._systemctl("restart", NAME).code == 0
 
     def install(self) -> str | None:
-        """Write the unit and enable it; what went wrong, None if nothing did."""
+        """Write the unit and enable it. Returns what went wrong, None if nothing did."""
         fresh = self.unit.with_name(NAME + ".new")
         try:
             self.unit.parent.mkdir(parents=True, exist_ok=True)
@@ -113,5 +113,5 @@ class Service:
         return self._processes.run(("systemctl", "--user", *arguments), **self._bus())
 
     def _bus(self) -> dict[str, str]:
-        """A login by su, and cron, do not name the folder where the user's systemd listens."""
+        """The variable that names the folder of the user's systemd, which su and cron do not set."""
         return {"XDG_RUNTIME_DIR": self._environment.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"}

@@ -12,7 +12,7 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 TEMPLATE = Path(__file__).with_name("qqqbot.service")
-# What the unit keeps of the caller's environment. A unit is no place for secrets: every user may read it.
+# What the unit keeps of the caller's environment. A unit is no place for secrets: every user can read it.
 KEPT = ("QQQBOT_CONFIG", "QQQBOT_LOGS", "QQQBOT_VENV", "QQQBOT_NOTIFY_URLS_FILE", "QQQBOT_PING_URL_FILE")
 # The daemon's secrets, and the file beside config.json that can hold each of them instead.
 SECRETS = {"QQQBOT_NOTIFY_URLS": "notify_urls.txt", "QQQBOT_PING_URL": "ping_url.txt"}
@@ -43,7 +43,7 @@ def quoted(text: str) -> str:
 
 
 def lost_secrets(config_folder: Path, environment: Mapping[str, str]) -> list[str]:
-    """What the service would have to run without, each with what to do instead."""
+    """The secrets that the service would not see, each with what to do instead."""
     return [
         f"{name} is set, but a service does not see it, and a unit is no place for a secret. Put its value into "
         f"'{config_folder / file}', readable by you alone (touch it, then chmod 600), unset {name}, and install again."
@@ -73,7 +73,7 @@ class Supervisor:
         self._ready = self._send("\n".join(lines)) and (self._ready or "READY=1" in lines)
 
     def _send(self, text: str) -> bool:
-        import socket  # the commands need the unit alone
+        import socket  # not needed by the commands, which only write the unit
 
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:

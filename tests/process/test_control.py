@@ -278,7 +278,7 @@ def test_logs_that_cannot_be_made_are_reported_before_anything_starts(bot: Check
     started = bot.run("start")
     assert started.returncode == 1
     assert f"cannot write in {bot.logs}" in started.stderr
-    assert "QQQBOT_LOGS names another one" in started.stderr
+    assert "set QQQBOT_LOGS to another one" in started.stderr
 
 
 def test_an_unreadable_lock_is_not_treated_as_free(bot: Checkout) -> None:

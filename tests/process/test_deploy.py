@@ -281,7 +281,7 @@ def test_in_the_container_the_alarms_can_be_tested(
     container: Callable[..., "subprocess.CompletedProcess[str]"], tmp_path: Path
 ) -> None:
     nothing = container("-m", "qqqbot.notifications.try_channels")
-    assert (nothing.returncode, "No channel of notification is configured" in nothing.stderr) == (2, True)
+    assert (nothing.returncode, "No notification channel is configured" in nothing.stderr) == (2, True)
     with receiving() as phone:
         (tmp_path / "secrets/notify_urls").write_text(phone.json_url())
         done = container("-m", "qqqbot.notifications.try_channels")

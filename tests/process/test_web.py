@@ -138,7 +138,7 @@ def raw(port: int, request: bytes) -> bytes:
 def test_the_page_says_whose_money_it_is_and_how_it_is_doing(logs: LogsFolder) -> None:
     with server(logs) as (port, said):
         status, headers, text = ask(port)
-    assert said == f"http://127.0.0.1:{port}/  for this machine alone. Ctrl-C ends it.\n"
+    assert said == f"http://127.0.0.1:{port}/  for this machine only. Ctrl-C ends it.\n"
     assert status == 200
     assert headers["content-type"] == "text/html; charset=utf-8"
     for wanted in (

@@ -13,7 +13,7 @@ MERGED = {"merged": True}
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`who`: of which mode and account; in --json the keys schema, simulated_prices, mode and account."""
+    """`who` is the mode and account; in --json the keys schema, simulated_prices, mode and account."""
 
     who: Identity
 

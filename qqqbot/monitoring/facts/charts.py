@@ -1,7 +1,7 @@
-"""The lines of the dashboard's charts, from the daemon's own records alone, at a cost that does not grow with them.
+"""The lines of the dashboard's charts, from the daemon's own records only, at a cost that does not grow with them.
 
-The points of a long life are rows at even distances in the file, not every row. QQQ's last months are the finished
-closes that the last decision rested on.
+The points of a long history are rows at even distances in the file, not every row. QQQ's last months are the finished
+closes that the last decision used.
 """
 
 import itertools
@@ -58,7 +58,7 @@ class Months:
 
 @dataclass(frozen=True, slots=True)
 class Life:
-    """The bot's value, QQQ held instead from the same day, and the per cent below the highest value."""
+    """The bot's value, that of holding QQQ since the same day, and the distance below the highest value in per cent."""
 
     equity: Points
     held: Points
@@ -66,7 +66,7 @@ class Life:
 
 
 def months(folder: Folder, who: Identity, seen_at: datetime | None) -> Months | None:
-    """QQQ of the averaging window that the signal of `seen_at` rested on, its averages and the trades in it.
+    """QQQ in the averaging window of the signal at `seen_at`, its averages and the trades in it.
 
     None if its inputs are not recorded, or hold prices that cannot be drawn. Raises OSError.
     """
@@ -96,7 +96,7 @@ def months(folder: Folder, who: Identity, seen_at: datetime | None) -> Months | 
 
 
 def life(folder: Folder, who: Identity) -> Life:
-    """Over all that is recorded; empty if nothing is. Raises OSError."""
+    """The bot's whole recorded history; empty if nothing is recorded. Raises OSError."""
     seen = [*_samples(folder, who)]
     held, growth = _held(seen), _growth(seen)
     peaks = itertools.accumulate(growth, max)
@@ -143,7 +143,7 @@ def _samples(folder: Folder, who: Identity) -> Iterator[Sample]:
     for row in _sampled(folder, who, None):
         at, equity, price = moment(row.get("timestamp")), number(row.get("equity")), number(row.get("price"))
         if number(row.get("short_ma")) is None:
-            continue  # prices that a gate refused value nothing
+            continue  # prices that a gate refused give no value
         if at and equity and price and equity > 0 and (newest is None or at > newest):
             newest = at
             yield Sample(at, equity, price, number(row.get("total_capital")))
@@ -162,7 +162,7 @@ def _sampled(folder: Folder, who: Identity, first: datetime | None) -> Iterator[
 
 
 def _held(seen: list[Sample]) -> list[float]:
-    """QQQ bought with all the money at the first moment and with every deposit since; a withdrawal sells."""
+    """The value of QQQ bought with all the money at the start and with every deposit since; a withdrawal sells."""
     shares, values = 0.0, []
     for before, now in itertools.pairwise([None, *seen]):
         assert now is not None

@@ -1,4 +1,4 @@
-"""What the page shows, from the files of the logs folder alone."""
+"""What the page shows, from the files of the logs folder only."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,7 +31,7 @@ class Dashboard:
 
 
 class DashboardReader:
-    """Reads one folder again and again; its charts are computed again only after a new decision or trade."""
+    """Reads one folder repeatedly; its charts are computed again only after a new decision or trade."""
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder

@@ -1,4 +1,4 @@
-"""Would today's code decide as it did then? The decision made again from its recorded inputs. Pure."""
+"""Would today's code decide the same? The decision is made again from its recorded inputs. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,23 +9,23 @@ from qqqbot.strategy.planning import decide
 
 Row = Mapping[str, Any]
 
-# Averages are told as they were reckoned; another order of summing may change their last digit.
+# Averages are shown as they were computed; another order of summation may change their last digit.
 SAME_NUMBER = 1e-9
 
 
 def differences(row: Row, snapshot: Snapshot, rules: Rules) -> list[str]:
-    """What today's code decides otherwise than `row` tells; empty where it decides the same. Words do not count."""
+    """How today's decision differs from the one in `row`; empty if it is the same. Sentences are not compared."""
     now = decided(decide(snapshot, rules))
     then = recorded(row)
     return [
-        f"{name}: was {_told(then[name])}, would be {_told(value)}"
+        f"{name}: was {_text(then[name])}, would be {_text(value)}"
         for name, value in now.items()
         if not _same(then[name], value)
     ]
 
 
 def decided(plan: Plan) -> dict[str, Any]:
-    """What of `plan` is a decision."""
+    """The part of `plan` that is the decision."""
     signal = plan.signal
     target = plan.target or (signal.target if signal else None)
     return {
@@ -39,7 +39,7 @@ def decided(plan: Plan) -> dict[str, Any]:
 
 
 def recorded(row: Row) -> dict[str, Any]:
-    """The same of a row of decisions.jsonl."""
+    """The same part of a row of decisions.jsonl."""
     orders = [mapping(order) for order in sequence(row.get("orders"))]
     gates = [mapping(gate) for gate in sequence(row.get("gates"))]
     return {
@@ -61,7 +61,7 @@ def _same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def _told(value: Any) -> str:
+def _text(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
     return "none" if value is None else str(value)

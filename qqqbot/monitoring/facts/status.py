@@ -1,7 +1,7 @@
 """What the status screen shows, from the files of the logs folder.
 
-Nearly all of it is in status.json. The lock says whether its writer is alive, HALT whether it may trade, the end of the
-order journal which orders are under way, and the newest trades how long each holding was held.
+Nearly all of it is in status.json. The lock shows whether its writer is alive, HALT whether it may trade, the end of
+the order journal which orders are open, and the newest trades how long each holding was held.
 """
 
 import math
@@ -21,9 +21,9 @@ from qqqbot.records.status_file import FlipOrder, flips_in
 from qqqbot.records.tail import Rows, last_rows
 from qqqbot.strategy.rule import nearest_flip
 
-# The newest trades that --status reads for the time in each holding: some years of them.
+# The newest trades that --status reads for the time in each holding: several years of them.
 NEWEST_TRADES = 200
-# An order without an outcome is among the newest few; older ones were resolved before these were sent.
+# An order without an outcome is among the newest few; older ones were resolved before newer ones were sent.
 ORDER_ROWS = 50
 # Checks of some days, read only until a new daemon has had its first signal.
 NEWEST_DECISIONS = 100
@@ -48,7 +48,7 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class BrokerAnswer:
-    """What the broker last said of the account."""
+    """What the broker last reported about the account."""
 
     net_liquidation: float | None
     spendable: float | None
@@ -269,7 +269,7 @@ def _open_order(row: Row) -> OpenOrder:
 
 
 def _last_signal(status: Mapping[str, Any], folder: Folder, who: Identity) -> Row:
-    """This daemon's or, if it has had none yet, that of the one before it; empty if there is none."""
+    """The last signal of this daemon or, if it has had none yet, of the previous one; empty if there is none."""
     if known := mapping(status.get("last_signal")):
         return known
     newest = last_rows(folder.decisions, NEWEST_DECISIONS, who.owns).rows
@@ -303,7 +303,7 @@ def _decision(row: Row) -> Decision:
 
 
 def _next(status: Mapping[str, Any], signal: Row, now: datetime, running: bool) -> Next:
-    """A calendar that a dead daemon left behind may have ended: then nothing is said about the exchange."""
+    """The calendar of a dead daemon may have ended: then nothing is said about the exchange."""
     calendar = mapping(status.get("calendar"))
     session, half = mapping(calendar.get("session")), mapping(calendar.get("half_day"))
     opened, closes = moment(session.get("open")), moment(session.get("close"))
@@ -322,7 +322,7 @@ def _next(status: Mapping[str, Any], signal: Row, now: datetime, running: bool) 
 
 
 def _flip(status: Mapping[str, Any], signal: Row, now: datetime) -> NearestFlip | None:
-    """None if no price changes the answer, or none is known."""
+    """The nearest flip; None if no price changes the answer, or none is known."""
     flips = flips_in(status)
     if flips is None:
         return _flip_of_signal(signal)
@@ -341,7 +341,7 @@ def _flip(status: Mapping[str, Any], signal: Row, now: datetime) -> NearestFlip 
 
 
 def _flip_of_signal(signal: Row) -> NearestFlip | None:
-    """Without its orders, for a daemon that has had no signal yet and for files of earlier versions."""
+    """The flip without its orders, for a daemon that has had no signal yet and for files of earlier versions."""
     price = number(signal.get("price"))
     lines = [number(signal.get(f"flip_{name}")) for name in ("leave_tqqq", "enter_tqqq", "trend")]
     leave, enter, trend = (math.inf if line is None else line for line in lines)

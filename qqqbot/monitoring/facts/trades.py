@@ -1,4 +1,4 @@
-"""What --trades, --performance and --logs show, from the files of the logs folder alone.
+"""What --trades, --performance and --logs show, from the files of the logs folder only.
 
 Nothing here reads more of a file than it shows, except `performance`, which reads the whole book as a stream. Rows of
 one mode and account are shown: those of status.json or, if there is none, of the book's newest row.
@@ -27,7 +27,7 @@ class Trades(Answer):
 
 @dataclass(frozen=True, slots=True)
 class Rounds:
-    """How often a symbol was sold to the last share, and how often that had made money."""
+    """How often a symbol was sold completely, and how often at a profit."""
 
     closed: int
     won: int
@@ -57,7 +57,7 @@ class Performance(Answer):
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """`at` and `level` are None for a line that is not of the log's form."""
+    """`at` and `level` are None for a line that is not in the log's format."""
 
     at: str | None
     level: str | None
@@ -99,7 +99,7 @@ def performance(folder: Folder, now: datetime) -> Performance:
 
 
 def logs(folder: Folder, count: int) -> Log:
-    """The newest `count` lines of the daemon's logs, oldest first, from as many days as they take. Raises OSError."""
+    """The newest `count` lines of the daemon's logs, oldest first, over as many days as needed. Raises OSError."""
     who = identity(folder, folder.status()[0])
     lines: list[str] = []
     for path in reversed(folder.log_files()):
@@ -110,7 +110,7 @@ def logs(folder: Folder, count: int) -> Log:
 
 
 def log_line(line: str) -> LogLine:
-    """'2026-11-25T10:15:00.123-05:00 INFO text' in its parts; a line of any other form is all text."""
+    """'2026-11-25T10:15:00.123-05:00 INFO text' in its parts; a line in any other format is all text."""
     at, _, rest = line.partition(" ")
     level, _, said = rest.partition(" ")
     if moment(at) is None or not level.isupper():

@@ -1,6 +1,6 @@
-"""Why: any decision ever made, with what became of its orders; and whether today's code would make it again.
+"""Why: any decision ever made, with its orders and how they ended; and whether today's code would make it again.
 
-From the files of the logs folder. A day is found in its file by bisection, so that the first day of ten years costs no
+It reads the files of the logs folder. A day is found in its file by bisection, so the first day of ten years costs no
 more than the last.
 """
 
@@ -19,11 +19,11 @@ from qqqbot.records.inputs import NotRecorded, computed, inputs_at
 from qqqbot.records.tail import Row, RowReader, Rows, last_rows
 from qqqbot.records.time_search import offset_of, rows_from
 
-# A clock that was set back puts rows out of order; they are looked for this far around a day.
+# After a clock was set back, rows are out of order; they are looked for this far around a day.
 DISORDER = timedelta(hours=26)
-# Rows after a decision in which its orders, their outcomes and their fills are looked for: a day of rotations.
+# How many rows after a decision are searched for its orders, their outcomes and their fills: a day of rotations.
 ROWS_OF_AN_ORDER = 500
-# Checks of one minute are the rounds of one check.
+# Rows within one minute are the rounds of one check.
 ONE_MINUTE = timedelta(minutes=1)
 
 
@@ -45,7 +45,7 @@ class MadeOrder:
 
 @dataclass(frozen=True, slots=True)
 class ExplainedDecision:
-    """A row of decisions.jsonl and what became of its orders."""
+    """A row of decisions.jsonl, and its orders with their outcomes."""
 
     row: Row = field(metadata=MERGED)
     made: tuple[MadeOrder, ...]
@@ -88,7 +88,7 @@ class Replay(Answer):
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """What is asked for: a New York date, a time on it, or neither: the last check. A time alone is today's."""
+    """What is asked for: a New York date, a time on it, or neither (the last check). A time alone is today's."""
 
     day: date | None = None
     at: time | None = None
@@ -106,11 +106,11 @@ class When:
                 return cls(day=_day(one))
             case [day, at]:
                 return cls(_day(day), time.fromisoformat(at).replace(second=0, microsecond=0, tzinfo=None))
-        raise ValueError(f"expected a date and a time at most, found {' '.join(parts)}")
+        raise ValueError(f"expected at most a date and a time, found {' '.join(parts)}")
 
 
 def _day(text: str) -> date:
-    """Raises ValueError, also outside of the years in which a record can be."""
+    """Raises ValueError, also for a year outside those of possible records."""
     day = date.fromisoformat(text)
     if not FIRST_YEAR <= day.year <= LAST_YEAR:
         raise ValueError(f"expected a year from {FIRST_YEAR} to {LAST_YEAR}, found {text}")
@@ -254,9 +254,9 @@ def _following(path: Path, at: datetime) -> list[Row]:
 
 
 def _again(folder: Folder, row: Row, who: Identity) -> ReplayedDecision:
-    told = _replayed(row)
+    replayed = _replayed(row)
     if row.get("action") == "FAILED":
-        return replace(told, problem="the check failed before it could decide")
+        return replace(replayed, problem="the check failed before it could decide")
     try:
         at = moment(row.get("timestamp"))
         if at is None:
@@ -264,8 +264,8 @@ def _again(folder: Folder, row: Row, who: Identity) -> ReplayedDecision:
         snapshot, rules = inputs_at(folder.inputs, at, who, number(row.get("round")))
         found = computed(lambda: differences(row, snapshot, rules))
     except NotRecorded as problem:
-        return replace(told, problem=str(problem))
-    return replace(told, same=not found, differences=tuple(found))
+        return replace(replayed, problem=str(problem))
+    return replace(replayed, same=not found, differences=tuple(found))
 
 
 def _replayed(row: Row) -> ReplayedDecision:

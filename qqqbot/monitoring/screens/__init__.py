@@ -3,5 +3,5 @@
 status  the status screen
 trades  trades, performance and logs
 why     why and replay
-frame   whose money it is and whether the prices are real: the line above every screen
+frame   which account it is and whether the prices are real: the line above every screen
 """

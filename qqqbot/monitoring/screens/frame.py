@@ -1,4 +1,4 @@
-"""What screens have in common: whose money this is, whether the prices are real, and the time in each holding."""
+"""What screens have in common: which account this is, whether the prices are real, and the time in each holding."""
 
 from qqqbot.display.masking import masked
 from qqqbot.display.terminal import Block, Field, Line, Screen, Tone
@@ -10,7 +10,7 @@ SIMULATED = "SIMULATED PRICES"
 
 
 def framed(who: Identity, *blocks: Block) -> Screen:
-    """`blocks` under the line that says whose money this is; simulated prices are named first and last."""
+    """`blocks` under the line that names the account; simulated prices are named first and last."""
     first = mode_line(who.mode, who.account)
     if not who.simulated_prices:
         return (first, *blocks)

@@ -11,7 +11,7 @@ from qqqbot.monitoring.health import Health
 from qqqbot.monitoring.screens.frame import framed, time_in_fields
 
 HOW_TO_START = "./bot_control.sh start"
-HOW_TO_STOP = "./bot_control.sh stop (safe at any moment; what is held stays held)"
+HOW_TO_STOP = "./bot_control.sh stop (safe at any moment; the bot keeps what it holds)"
 HOW_TO_HALT = "./bot_control.sh halt (keeps running and watching, but trades nothing until resume)"
 HOW_TO_RESUME = "./bot_control.sh resume (ends the halt)"
 NOTICES_SHOWN = 3

@@ -15,7 +15,7 @@ _LEVEL_TONES = {"WARNING": Tone.WARNING, "ERROR": Tone.BAD, "CRITICAL": Tone.BAD
 
 
 def heading(who: Identity) -> Screen:
-    """What is shown above lines that follow one by one."""
+    """What is shown above a log that is being followed."""
     return framed(who)[:1]
 
 
@@ -38,7 +38,9 @@ def log_line(line: LogLine) -> Line:
 def trades(facts: Trades) -> Screen:
     rows = facts.trades
     if not rows:
-        return framed(facts.who, Line("No trades yet. ./bot_control.sh status says what it waits for."), *_notes(facts))
+        return framed(
+            facts.who, Line("No trades yet. ./bot_control.sh status shows what it is waiting for."), *_notes(facts)
+        )
     older = "; older: --limit N" if facts.older else ""
     footer = Line(f"Newest last{older}. Bp: slippage, basis points. Reasons: --why DATE", Tone.FAINT)
     return framed(facts.who, trade_table(rows), footer, *_notes(facts))

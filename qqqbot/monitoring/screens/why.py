@@ -16,7 +16,7 @@ _SAME = {True: ("the same", Tone.GOOD), False: ("DIFFERENT", Tone.BAD), None: ("
 
 
 def why(facts: Why) -> Screen:
-    """The last decision with every gate; of a date all checks, and in full those that planned orders, and the last."""
+    """The last decision with every gate; for a date all checks, and in full the last and those that planned orders."""
     decisions = facts.decisions
     if not decisions:
         return framed(facts.who, Line(f"No decisions{_when(facts)}."), *_notes(facts))
@@ -71,7 +71,7 @@ def _decision_blocks(decision: ExplainedDecision) -> list[Block]:
 
 
 def _found(gate: Mapping[str, Any]) -> str:
-    """What the gate found; if it failed its sentence, which says what to make of it."""
+    """What the gate found; if it failed, its sentence, which explains it."""
     found = text(gate.get("found")) if gate.get("passed") else text(gate.get("sentence"))
     return without_accounts(found or NONE)
 
@@ -104,13 +104,15 @@ def _account_text(row: Row) -> str:
 def _plan_fields(row: Row) -> list[Field]:
     fields: list[Field] = []
     for order in map(mapping, sequence(row.get("orders"))):
-        told = f"{order.get('side')} {count(number(order.get('quantity')))} {order.get('symbol')}"
-        fields.append(Field("" if fields else "Plan", f"{told} at about {usd(number(order.get('price')))}", Tone.GOOD))
+        planned = f"{order.get('side')} {count(number(order.get('quantity')))} {order.get('symbol')}"
+        fields.append(
+            Field("" if fields else "Plan", f"{planned} at about {usd(number(order.get('price')))}", Tone.GOOD)
+        )
     return fields or [Field("Plan", "no order")]
 
 
 def _made_fields(order: MadeOrder) -> list[Field]:
-    """What became of an order: its outcome, and its executions as the book has them."""
+    """How an order ended: its outcome, and its executions as the book has them."""
     limit = "" if order.limit_price is None else f" {usd(order.limit_price)}"
     end = order.status or "no outcome known"
     what = f"{order.side} {count(order.quantity)} {order.symbol} {order.order_type}{limit}"
@@ -124,11 +126,11 @@ def _fill_text(row: Row) -> str:
     kind, at = text(row.get("kind")) or "trade", day_and_time(moment(row.get("timestamp")))
     if kind == "commission":
         return f"commission of {usd(number(row.get('amount')))} USD reported later, {at}"
-    told = f"{count(number(row.get('quantity')))} at {usd(number(row.get('price')))}"
+    executed = f"{count(number(row.get('quantity')))} at {usd(number(row.get('price')))}"
     commission, slippage = number(row.get("commission")), number(row.get("slippage_bps"))
     costs = [f"commission {usd(commission)}"] if commission is not None else []
     costs += [f"slippage {slippage:+.1f} bp"] if slippage is not None else []
-    return ", ".join([told if kind == "trade" else f"{kind}: {told}", *costs, at])
+    return ", ".join([executed if kind == "trade" else f"{kind}: {executed}", *costs, at])
 
 
 def replay(facts: Replay) -> Screen:

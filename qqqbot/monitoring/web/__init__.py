@@ -1,6 +1,6 @@
-"""The dashboard over HTTP: fixed addresses, reading only, behind waitress.
+"""The dashboard over HTTP: fixed addresses, read-only, served by waitress.
 
-server       the addresses, and who is refused
+server       the addresses, and which requests are refused
 auth         the token, if the page is served to other machines
 page         the page as HTML
 page_charts  its charts

@@ -1,4 +1,4 @@
-"""Who may look at the page: on this machine everybody who may log in here, from elsewhere who knows the token."""
+"""Who may see the page: on this machine everyone who can log in, from elsewhere everyone who knows the token."""
 
 import hmac
 import ipaddress
@@ -11,9 +11,9 @@ from qqqbot.model.errors import ConfigError
 from qqqbot.runtime.secret_files import FILE_SUFFIX, private_text
 
 VARIABLE, FILE = "QQQBOT_WEB_TOKEN", "web_token.txt"
-"""The variable with FILE_SUFFIX names the file where it is not beside config.json."""
+"""The variable with FILE_SUFFIX names the file if it is not beside config.json."""
 
-# 20 characters of an alphabet of 32 or more cannot be guessed over a network in the life of a universe.
+# 20 characters from an alphabet of 32 or more cannot be guessed over a network in the lifetime of the universe.
 SHORTEST_TOKEN = 20
 
 
@@ -26,7 +26,7 @@ def is_loopback(host: str) -> bool:
 
 
 def chosen(environment: MutableMapping[str, str], folder: Path) -> str | None:
-    """The token of the environment, which forgets it, or of the file in `folder`; None where none was chosen.
+    """The token from the environment, where it is removed, or from the file in `folder`; None if none was chosen.
 
     Raises ConfigError for one that can be guessed or that others can read.
     """
@@ -41,7 +41,7 @@ def chosen(environment: MutableMapping[str, str], folder: Path) -> str | None:
                 raise ConfigError([f"{path}: there is no such file; {VARIABLE}{FILE_SUFFIX} names it"]) from None
             return None
         except (OSError, ValueError) as error:
-            why = "not a text in UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
+            why = "not UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error)
             raise ConfigError([f"{path}: {why}"]) from None
     if len(token) < SHORTEST_TOKEN or not token.isascii() or len(token.split()) != 1:
         raise ConfigError([f"{place}: expected one word of at least {SHORTEST_TOKEN} ASCII characters as the token"])
@@ -49,12 +49,12 @@ def chosen(environment: MutableMapping[str, str], folder: Path) -> str | None:
 
 
 def fresh() -> str:
-    """A random one."""
+    """A random token."""
     return secrets.token_urlsafe(24)
 
 
 def is_right(authorization: str, token: str) -> bool:
-    """Whether the header holds `token`, as a password of any user or as a bearer's; in time that tells nothing."""
+    """Whether the header holds `token`, as any user's password or as a bearer token; compared in constant time."""
     scheme, _, given = authorization.strip().partition(" ")
     given = given.strip()
     if scheme.lower() == "basic":

@@ -60,7 +60,7 @@ def document(facts: Dashboard) -> str:
 
 
 def fragment(facts: Dashboard) -> str:
-    """What is replaced while the page is open."""
+    """The part of the page that is replaced while it is open."""
     status = facts.status
     content = tag(
         "main",
@@ -88,14 +88,14 @@ def _title(status: Status) -> str:
 
 def _banner(status: Status) -> Markup:
     who, health = status.who, status.health
-    mode, told = _MODES.get(who.mode or "", (who.mode or "NOTHING YET", "nothing is recorded here"))
+    mode, meaning = _MODES.get(who.mode or "", (who.mode or "NOTHING YET", "nothing is recorded here"))
     account = f"account {masked(who.account)}" if who.account else "account not known yet"
     return tag(
         "header",
         tag("p", SIMULATED, class_="simulated") if who.simulated_prices else None,
         tag("h1", mode),
         tag("p", tag("span", health.upper(), class_=f"health {_HEALTH.get(health, 'bad')}"), class_="state"),
-        tag("p", told if who.mode == "dry_run" else f"{told}; {account}", class_="told"),
+        tag("p", meaning if who.mode == "dry_run" else f"{meaning}; {account}", class_="told"),
         tag("p", f"as of {column_time(status.now)}:{status.now.astimezone(NEW_YORK):%S} ET", class_="asof faint"),
     )
 
@@ -131,13 +131,13 @@ def _tiles(status: Status) -> Markup:
 
 
 def _agreement(own: Own, running: bool) -> tuple[str, str]:
-    """What the account says of the book, and its colour."""
+    """Whether the account agrees with the book, in words, and their colour."""
     if own.agrees is None:
-        return "the account was not asked yet", "faint"
+        return "the account has not been asked yet", "faint"
     if not own.agrees:
         return "the account DISAGREES", "bad"
     if running and not own.answers:
-        return "the account does not answer now, it agreed when last asked", "warning"
+        return "the account does not answer now; it agreed when last asked", "warning"
     return f"the account {'agrees' if running else 'agreed when last asked'}", "faint"
 
 
@@ -158,21 +158,21 @@ def _near(at: datetime | None, status: Status) -> str:
 def _next_check(coming: Next, status: Status) -> str:
     if coming.check_at:
         return f"next check {_near(coming.check_at, status)} ({until(coming.check_at, status.now)})"
-    return "no check is coming: it does not run"
+    return "no check is coming: the bot is not running"
 
 
 def _flip(status: Status) -> Markup:
     flip = status.next.flip
     if flip is None:
         return Markup()
-    told = status_screen.flip_text(flip, status.next.decides_near_close)
+    sentence = status_screen.flip_text(flip, status.next.decides_near_close)
     seen = f"as of {_near(flip.seen_at, status)}"
     if flip.coming:
         seen = f"assumes that day closed at the price of {_near(flip.seen_at, status)}"
     return tag(
         "p",
         tag("strong", "What would change its mind: "),
-        told,
+        sentence,
         tag("span", f" ({seen})", class_="faint"),
         class_="flip",
     )
@@ -225,7 +225,7 @@ def _table(headings: Sequence[str], rows: Sequence[Markup], css: str) -> Markup:
 
 
 def _status(status: Status) -> Markup:
-    """The terminal's own words, but for what stands above in large letters."""
+    """The words of the terminal, except for what is shown above in large letters."""
     label, items = "", []
     for block in status_screen.status(status):
         for row in block.rows if isinstance(block, Fields) else ():
@@ -244,8 +244,8 @@ def _log(log: Log) -> Markup:
 
 def _log_line(line: LogLine) -> Markup:
     at = moment(line.at)
-    told = f"{column_time(at)}:{at.astimezone(NEW_YORK):%S} {line.level} {line.text}\n" if at else f"{line.text}\n"
-    return tag("span", told, class_=_LEVELS.get(line.level or ""))
+    shown = f"{column_time(at)}:{at.astimezone(NEW_YORK):%S} {line.level} {line.text}\n" if at else f"{line.text}\n"
+    return tag("span", shown, class_=_LEVELS.get(line.level or ""))
 
 
 def _footer(status: Status) -> Markup:

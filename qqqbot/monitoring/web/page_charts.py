@@ -10,7 +10,7 @@ from qqqbot.monitoring.facts.charts import Life, Months
 from qqqbot.monitoring.facts.dashboard import Charts
 from qqqbot.monitoring.facts.status import NearestFlip
 
-# The same picture for a wide screen and for a telephone, whose texts would else be unreadably small.
+# The same picture for a wide screen and for a telephone, on which its texts would otherwise be too small to read.
 WIDE, NARROW = 920, 360
 HEIGHT, NARROW_HEIGHT, LOW = 300, 230, 150
 USD = "{:,.0f}".format
@@ -36,8 +36,8 @@ def _months(months: Months | None, flip: NearestFlip | None) -> Markup | None:
         _curve("short", months.short),
         _curve("price", [*enumerate(months.closes)]),
     ]
-    told = "QQQ's closes and last price with its short and long average, the flip price and the trades"
-    chart = Chart(told, curves, times, USD, level=flip.price if flip else None, marks=marks)
+    title = "QQQ's closes and last price with its short and long average, the flip price and the trades"
+    chart = Chart(title, curves, times, USD, level=flip.price if flip else None, marks=marks)
     names = [("price", "QQQ"), ("short", "short average"), ("long", "long average"), ("level", "flip price")]
     names += [("buy", "buy"), ("sell", "sell")] if marks else []
     return _with_legend(names, _pictures(chart, HEIGHT))
@@ -63,7 +63,7 @@ def _pictures(chart: Chart, height: int) -> Markup | None:
 
 
 def _curve(css: str, points: Sequence[tuple[float, float]]) -> Curve:
-    """The style sheet knows its colour, the legend its name."""
+    """A curve whose colour comes from the style sheet and whose name is in the legend."""
     return Curve(css, points, css=css)
 
 

@@ -1,8 +1,8 @@
-"""The dashboard over HTTP: five fixed addresses, reading only, behind waitress.
+"""The dashboard over HTTP: five fixed addresses, read-only, served by waitress.
 
-Law of this file: it has no way to change anything: other methods than GET and HEAD are refused before they are looked
-at, no address is made from a request, nothing is kept of one. On loopback only requests that name this machine are
-answered, so that no page from elsewhere can make a browser fetch this one under a name of its own (DNS rebinding).
+Law of this file: it has no way to change anything: methods other than GET and HEAD are refused unread, no address is
+made from a request, and nothing of a request is kept. On loopback only requests that name this machine are answered, so
+that no foreign page can make a browser fetch this one under its own name (DNS rebinding).
 """
 
 import errno
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 ANYWHERE = "*"
-# A handful of browsers; a request that does not come to its end is dropped.
+# A handful of browsers; a request that is not completed in time is dropped.
 THREADS, CONNECTIONS, PATIENCE_SECONDS, LONGEST_HEADER_BYTES = 4, 50, 20, 16 * 1024
 
-# Nothing but what this server itself gives; no frame, no form, no inline script or style.
+# Only what this server itself sends; no frame, no form, no inline script or style.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -73,23 +73,23 @@ def application(dashboard: DashboardReader, clock: Clock, token: str | None) -> 
 
 
 def addresses(host: str) -> list[str]:
-    """What `host` means on this machine, '*' all of its addresses. Raises OSError where it means nothing."""
+    """The addresses of `host` on this machine, all of them for '*'. Raises OSError if there is none."""
     name = None if host == ANYWHERE else host.strip("[]")
     found = socket.getaddrinfo(name, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 def url(host: str, port: int) -> str:
-    """What a browser asks for, where `host` was bound."""
+    """The address for a browser if `host` was bound."""
     name = socket.gethostname() if host == ANYWHERE else host.strip("[]")
     return f"http://{f'[{name}]' if ':' in name else name}:{port}/"
 
 
 def serve(app: "WSGIApplication", hosts: Sequence[str], port: int, ready: Callable[[int], None]) -> None:
-    """Answer at the addresses `hosts` until Ctrl-C; `ready` is told the port. Raises OSError where none can be had."""
+    """Serve at the addresses `hosts` until Ctrl-C; `ready` gets the port. Raises OSError if none can be bound."""
     from waitress import create_server
 
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # two requests at once are nothing to tell
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # two requests at once are not worth a warning
     with ExitStack() as sockets:
         bound = _bound(hosts, port, sockets)
         server = create_server(
@@ -108,7 +108,7 @@ def serve(app: "WSGIApplication", hosts: Sequence[str], port: int, ready: Callab
 
 
 def _bound(hosts: Sequence[str], port: int, kept: ExitStack) -> list[socket.socket]:
-    """A socket at each of `hosts`, all of one port; a kind of address that this machine lacks is left out.
+    """A socket at each of `hosts`, all with the same port; a kind of address that this machine lacks is left out.
 
     Raises OSError.
     """
@@ -117,7 +117,7 @@ def _bound(hosts: Sequence[str], port: int, kept: ExitStack) -> list[socket.sock
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
             one = kept.enter_context(socket.create_server((host, port), family=family))
-        except OSError as error:  # its text holds more than the reason
+        except OSError as error:  # its text has more than the reason
             if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
                 raise OSError(error.errno, os.strerror(error.errno or 0)) from None
             continue
@@ -150,12 +150,14 @@ def _refusal(environment: "WSGIEnvironment", token: str | None) -> Answer | None
     if token is None:
         if is_loopback(_host_name(environment.get("HTTP_HOST", ""))):
             return None
-        return _sentence("403 Forbidden", "Ask for this page as localhost: it is for this machine alone.")
+        return _sentence("403 Forbidden", "This page is served to this machine only; open it as http://localhost.")
     if is_right(environment.get("HTTP_AUTHORIZATION", ""), token):
         return None
     asks = ("WWW-Authenticate", 'Basic realm="qqqbot: any name, the token as password", charset="UTF-8"')
     return _sentence(
-        "401 Unauthorized", "The token is missing or wrong; monitor.py --web printed it or names it.", asks
+        "401 Unauthorized",
+        "The token is missing or wrong; monitor.py --web printed it, or it is the one you chose.",
+        asks,
     )
 
 

@@ -109,7 +109,7 @@ def test_a_dead_or_silent_daemon_comes_before_a_halt() -> None:
 @pytest.mark.parametrize(
     ("touched", "told"),
     [
-        (MINUTE, "the daemon lives, but for 60 minutes it could not write its status"),
+        (MINUTE, "the daemon is running, but it has not been able to write its status for 60 minutes"),
         (timedelta(hours=1), "no heartbeat for 60 minutes: the daemon hangs"),
         (-MINUTE, "no heartbeat for 60 minutes: the daemon hangs"),
         (None, "no heartbeat for 60 minutes: the daemon hangs"),

@@ -17,7 +17,7 @@ def test_the_help_of_an_installed_program_says_where_its_files_are() -> None:
     told = help_text(place.installed(Path("/venv/bin/qqqbot"), Path("/home/me"), {}))
     assert told.startswith("usage: qqqbot COMMAND\n")
     assert "config.json in this folder" in told
-    assert "Your files are in the folder in which you call qqqbot." in told
+    assert "Your files are in the folder from which you run qqqbot." in told
 
 
 def test_no_line_is_wider_than_a_terminal_that_is_wide() -> None:

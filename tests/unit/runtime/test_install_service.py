@@ -43,7 +43,7 @@ def test_it_is_enabled_and_started_by_systemd(
     done = [call for call in asked(processes) if not call.startswith("is-")]
     assert done == ["daemon-reload", "enable qqqbot.service", "stop qqqbot.service", "restart qqqbot.service"]
     out = capsys.readouterr().out
-    assert "qqqbot.service and started; systemd starts it again after a crash" in out
+    assert "qqqbot.service and started; systemd restarts it after a crash" in out
     assert "stop it: ./bot_control.sh stop" in out
 
 

@@ -82,7 +82,7 @@ def test_a_bot_that_cannot_decide_is_shown_in_red_and_its_account_is_not_said_to
     text = page.fragment(DashboardReader(logs.folder).read(NOW))
     assert '<span class="health bad">FAILING</span>' in text
     assert '<p class="alarm"><strong>Nothing listens there' in text
-    assert '<p class="warning">10,000.00 USD cash; the account does not answer now, it agreed when last asked' in text
+    assert '<p class="warning">10,000.00 USD cash; the account does not answer now; it agreed when last asked' in text
     assert "the account agrees" not in text
 
 

@@ -41,7 +41,7 @@ def test_the_five_questions_are_answered(logs: LogsFolder) -> None:
         "Next        check 12:12 ET (in 12 min); exchange open until 16:00 ET",
         "            Fri 2026-11-27 is a half-day (closes 13:00 ET)",
         "Flip        QQQ is at 450.00. A check that finds it above 452.25 (+0.5 %) moves to TQQQ.",
-        "To stop     ./bot_control.sh stop (safe at any moment; what is held stays held)",
+        "To stop     ./bot_control.sh stop (safe at any moment; the bot keeps what it holds)",
         "            ./bot_control.sh halt (keeps running and watching, but trades nothing until resume)",
     ]
 
