@@ -1,4 +1,4 @@
-"""The backtest as a person runs it: a process of its own, whose output may be a pipe."""
+"""The backtest as a person runs it: as its own process, with output that may go to a pipe."""
 
 import subprocess
 import sys

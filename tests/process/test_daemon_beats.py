@@ -1,4 +1,4 @@
-"""A daemon that waits for orders is not taken for one that hangs."""
+"""A daemon that waits for orders is not mistaken for one that hangs."""
 
 import itertools
 from datetime import datetime, timedelta

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def run_demo(logs: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    # A proxy that is not there: anything that asked the network would fail.
+    # A proxy that does not exist: any network access would fail.
     nowhere = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
     return subprocess.run(
         [sys.executable, "-m", "qqqbot.demo", "--logs", str(logs), *arguments],

@@ -181,7 +181,7 @@ def test_an_idle_connection_wakes_nobody() -> None:
 
 
 def _switches() -> dict[int, int]:
-    """How often each thread of the broker has gone to sleep by itself: thread -> voluntary switches."""
+    """How often each thread of the broker has gone to sleep voluntarily: thread -> voluntary switches."""
     own = {t.native_id for t in threading.enumerate() if t.name == "ib-connection" or type(t).__name__ == "EReader"}
     counts = {}
     for thread in own - {None}:
@@ -255,7 +255,7 @@ def test_a_corrupt_answer_is_survived(fault: str, request_kind: str) -> None:
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(junk=st.binary(min_size=1, max_size=200), framed=st.booleans())
 def test_whatever_a_gateway_says_the_broker_survives(junk: bytes, framed: bool) -> None:
-    """It says what it met, connects anew where it must, and serves again."""
+    """It reports what happened, reconnects if necessary, and serves again."""
     with desk(timing=HASTY) as at:
         at.gateway.send_bytes((len(junk).to_bytes(4, "big") + junk) if framed else junk)
         at.gateway.drop_clients()

@@ -1,4 +1,4 @@
-"""Trouble around an order and inside the gateway stand-in, and what remains afterwards."""
+"""Problems with an order or inside the gateway stand-in, and what they leave behind."""
 
 import os
 import socket

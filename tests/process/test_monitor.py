@@ -189,7 +189,7 @@ def on_a_terminal(*arguments: str) -> str:
 def read_or_end(descriptor: int) -> bytes:
     try:
         return os.read(descriptor, 65536)
-    except OSError:  # Linux tells the end of a terminal this way
+    except OSError:  # Linux reports the end of a terminal this way
         return b""
 
 
@@ -228,7 +228,7 @@ def test_the_folder_may_come_from_the_environment(logs: LogsFolder) -> None:
 def test_a_reader_that_closes_early_is_no_error(logs: LogsFolder) -> None:
     logs.rows("trades.jsonl", [book_row("BUY", "QQQ", 1, 500.0, NOW)] * 20_000)
     command = [sys.executable, str(ROOT / "monitor.py"), "--logs-dir", str(logs.path), "--trades", "--limit", "20000"]
-    # Unbuffered output swallows the error by itself.
+    # Unbuffered output swallows the error on its own.
     buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=buffered) as process:
         assert process.stdout is not None

@@ -160,7 +160,7 @@ def command_lines() -> str:
 
 
 def environments_of(name: str) -> list[bytes]:
-    """Environment of each process whose command line has `name`, where this system shows it."""
+    """Environment of each process whose command line has `name`, if this system shows it."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:

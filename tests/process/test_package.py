@@ -57,7 +57,7 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def qqqbot(environment: Path, tmp_path: Path) -> Run:
     """Run the console script in the owner's folder, `tmp_path`."""
     kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR") if name in os.environ}
-    # A proxy that is not there: whoever asked the network would fail.
+    # A proxy that does not exist: any network access would fail.
     kept |= {"PATH": f"{environment / 'bin'}:/usr/bin:/bin", "HTTPS_PROXY": "http://127.0.0.1:9", "NO_COLOR": "1"}
 
     def run(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":

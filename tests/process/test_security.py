@@ -204,7 +204,7 @@ def _parent(pid: int) -> int | None:
         return None
 
 
-# ---- each writer by itself, under the daemon's umask
+# Each writer on its own, under the daemon's umask.
 
 
 @pytest.fixture

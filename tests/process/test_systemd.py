@@ -77,7 +77,7 @@ def test_an_unreachable_address_is_reported_once(name: str, caplog: pytest.LogCa
 
 
 def test_a_manager_that_does_not_read_is_not_waited_for(manager: tuple[socket.socket, str]) -> None:
-    """Its buffer full, a blocking send would hang here for ever. What it missed is told again: READY above all."""
+    """A blocking send would hang here: the buffer is full. What systemd missed is sent again, above all READY."""
     end, name = manager
     flooding = Supervisor({"NOTIFY_SOCKET": name})
     for _ in range(2000):

@@ -45,7 +45,7 @@ SERIES = rising_series()
 
 
 class World:
-    """A stand-in with a hand on its clock; `plan` is what the bot would do now, all but the prices being sound."""
+    """A stand-in with an adjustable clock; `plan` is what the bot would do now if all but the prices were valid."""
 
     def __init__(self, yahoo: StandIn, moment: list[datetime]) -> None:
         self.yahoo = yahoo

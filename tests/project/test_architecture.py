@@ -19,7 +19,7 @@ SOURCES = [
 ]
 
 HEAVY = {"pandas", "numpy", "yfinance", "exchange_calendars", "matplotlib", "ibapi", "curl_cffi", "apprise"}
-# Modules whose tests are elsewhere, each with the reason. A module that nothing tests has no place here.
+# Modules whose tests are elsewhere, each with the reason. A module without any tests does not belong here.
 TESTED_ELSEWHERE = {
     "adapters/ib/broker": "with the real client against the gateway stand-in: process/test_ib_broker, test_ib_orders",
     "runtime/child_process": "starts processes: process/test_child_process",

@@ -183,7 +183,7 @@ def test_every_command_a_page_names_exists(page: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_lines_of_a_page_fit_a_window(page: str) -> None:
-    """Except the rows of IB's codes, whose sentences are the program's own."""
+    """Except the rows of IB's codes: their sentences come from the program itself."""
     lines = [line for line in PAGES[page].splitlines() if not re.match(r"\| \d+ \|", line)]
     assert [line for line in lines if len(line) > 130] == []
 

@@ -1,4 +1,4 @@
-"""The process is killed between any two lines of the modules that trade, and a restart finishes what was begun."""
+"""The process is killed between any two lines of the modules that trade, and a restart finishes what it had begun."""
 
 import sys
 from collections.abc import Callable, Iterator

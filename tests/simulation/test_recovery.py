@@ -204,7 +204,7 @@ def test_an_order_unknown_to_the_broker_counts_as_refused_until_the_last_minute_
 
 @pytest.mark.parametrize("status", [OrderStatus.WORKING, OrderStatus.UNKNOWN, OrderStatus.FILLED])
 def test_yesterdays_order_is_never_cancelled(world: World, status: OrderStatus) -> None:
-    """It has ended with its session: a cancel can only fail, and was told as a broker that cannot be reached."""
+    """It ended with its session: a cancel can only fail, and used to be reported as an unreachable broker."""
     world.broker.behaviours = [works]
     world.clock.stop_at = NOW + timedelta(seconds=5)
     world.start().step()
@@ -253,7 +253,7 @@ def test_yesterdays_order_that_ended_is_believed_and_not_lost(world: World) -> N
 
 
 def test_a_broker_that_forgets_nothing_is_believed_about_any_day(world: World) -> None:
-    """As the simulated account, which trades at any hour and whose memory is the book."""
+    """Like the simulated account, which trades at any hour and has the book as its memory."""
     world.broker.needs_open_exchange, world.broker.absence_is_final_after = False, timedelta(0)
     world.broker.behaviours = [lost_on_the_way]
     world.start().step()

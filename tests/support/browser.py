@@ -20,7 +20,7 @@ ANSWER_SECONDS = 20.0
 
 
 class Page:
-    """One tab. `said` is everything that its console, its network and its exceptions have told."""
+    """One tab. `said` holds everything reported by its console, its network and its exceptions."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self._connection, self._number = connection, 0

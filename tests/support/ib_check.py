@@ -116,7 +116,7 @@ def listener(backlog: int = 5) -> Iterator[socket.socket]:
 
 @contextmanager
 def another_client(port: int, client_id: int) -> Iterator[None]:
-    """A client that is connected meanwhile."""
+    """A client that stays connected during the block."""
     other = ib_broker.IBGateway(MovedClock(), Timing(connect=3), lambda _: None)
     other.open("127.0.0.1", port, client_id)
     yield

@@ -68,7 +68,7 @@ def config(gateway: IBGateway, **changes: Any) -> Config:
 
 @contextmanager
 def gateway_at(clock: MovedClock, *accounts: Account, **options: Any) -> Iterator[IBGateway]:
-    """A gateway with a margin account of 100,000, unless told otherwise."""
+    """A gateway, by default with a margin account of 100,000."""
     with IBGateway(clock=clock.now, cap=CAP, accounts=accounts or [margin_account()], **options) as gateway:
         yield gateway
 
@@ -111,7 +111,7 @@ class Desk:
         raise AssertionError(f"no outcome: {order}")
 
     def done_in_the_end(self, intent: OrderIntent, seconds: float = 15.0) -> Order:
-        """The outcome, however often the connection ends meanwhile."""
+        """The outcome, however often the connection ends in between."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             with suppress(BrokerUnavailable):

@@ -61,7 +61,7 @@ class LogsFolder:
 
 
 def status_values(now: datetime = NOW, **overrides: Any) -> dict[str, Any]:
-    """What a healthy daemon in dry run tells at `now`, 200 shares of QQQ held."""
+    """What a healthy daemon in dry run reports at `now`, holding 200 shares of QQQ."""
     book = portfolio(qqq=200, since=now - timedelta(days=30), moving_to=Holding.QQQ, trades=1)
     check = decision_row(now - timedelta(minutes=3))
     values: dict[str, Any] = {

@@ -95,7 +95,7 @@ class Life:
 
 
 def settled(life: Life) -> Life:
-    """The first check has bought, and the owner has been told."""
+    """The first check has bought, and the owner has been notified."""
     life.check()
     life.check()
     life.new()
@@ -103,6 +103,6 @@ def settled(life: Life) -> Life:
 
 
 def open_troubles(life: Life) -> list[str]:
-    """The troubles that the file says were told and are not over."""
+    """The problems that the file lists as reported and not over."""
     told = json.loads((life.world.logs / "notices.json").read_text())["told"]
     return [kind for kind, row in told.items() if row["open"]]

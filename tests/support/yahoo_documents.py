@@ -12,7 +12,7 @@ NOON = new_york(DAY, 12)
 
 
 def market_document(now: datetime = NOON, **changes: Any) -> dict[str, Any]:
-    """A sound document; a close of None in `closes` (by date) is a null, the text "gone" takes the row away."""
+    """A valid document; a close of None in `closes` (by date) is a null, the text "gone" removes the row."""
     closes = changes.get("closes", {})
     days = [*table().before(DAY, 130), DAY]
     rows = [[day.isoformat(), closes.get(day, 450.0)] for day in days if closes.get(day) != "gone"]

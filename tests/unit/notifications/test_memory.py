@@ -1,4 +1,4 @@
-"""What was told survives the process; what no channel accepted is sent again."""
+"""What was reported is remembered across processes; what no channel accepted is sent again."""
 
 import json
 from datetime import date, timedelta

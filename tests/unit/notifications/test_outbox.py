@@ -13,7 +13,7 @@ PAUSES = (0.01, 0.01)
 
 
 class Courier:
-    """Delivers numbers; fails as often as told; waits at a gate."""
+    """Delivers numbers; fails as often as asked to; waits at a gate."""
 
     def __init__(self, failures: int = 0) -> None:
         self.failures = failures

@@ -1,4 +1,4 @@
-"""Which events the owner is told, and when: pure, a minute of a test's choice at a time."""
+"""Which events are reported to the owner, and when: pure, at any minute that a test chooses."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -82,7 +82,7 @@ def test_a_problem_that_returns_within_the_hour_is_reported_only_if_it_lasts() -
     assert len(owner.told(at=after(10))) == 1
     again = Trouble(AlertKind.BROKER, "down again", after(20))
     assert owner.told(again, at=after(30)) == []
-    assert owner.told(at=after(31)) == [], "what was not told is not said to be over"
+    assert owner.told(at=after(31)) == [], "the end of a problem that was never reported is not reported either"
     assert owner.told(again, at=after(69)) == []
     assert len(owner.told(again, at=after(71))) == 1
 
@@ -100,7 +100,7 @@ def test_a_lost_broker_is_reported_only_when_a_decision_is_near() -> None:
     assert owner.told(down, at=after(300)) == []
     assert owner.told(at=after(301)) == []
     assert len(owner.told(replace(down, threatens=True), at=after(302))) == 1
-    assert owner.told(down, at=after(303)) == [], "it goes on, though nothing is due"
+    assert owner.told(down, at=after(303)) == [], "the problem lasts, although no decision is due"
     assert len(owner.told(at=after(304))) == 1
 
 

@@ -1,4 +1,4 @@
-"""The record of a decision's inputs gives back the same inputs, and says so where it cannot."""
+"""The record of a decision's inputs gives back the same inputs, and says so if it cannot."""
 
 import json
 from dataclasses import replace

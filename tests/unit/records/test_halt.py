@@ -1,4 +1,4 @@
-"""The kill switch is a file: what is there halts, whatever is in it."""
+"""The kill switch is a file: its presence halts trading, whatever is in it."""
 
 from pathlib import Path
 

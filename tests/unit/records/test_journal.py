@@ -44,7 +44,7 @@ def test_an_empty_journal_knows_nothing(tmp_path: Path) -> None:
 
 
 def test_the_tag_of_a_start_keeps_the_references_of_two_folders_apart(tmp_path: Path) -> None:
-    """One account may see orders of a folder begun anew, of a restored backup, of a second bot."""
+    """One account may see orders from a new folder, from a restored backup and from a second bot."""
     (tmp_path / "old").mkdir()
     old = opened(tmp_path / "old")
     old.intended(numbered(1))

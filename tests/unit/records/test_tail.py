@@ -1,4 +1,4 @@
-"""Reading the end of files: what is read, what is passed over, and that it costs the same whatever the size."""
+"""Reading the end of files: what is read, what is skipped, and that the cost does not depend on the size."""
 
 import io
 import json
@@ -121,7 +121,7 @@ def test_the_newest_lines_of_a_text_are_returned(
 
 
 class Happenings:
-    """Stands for the waits of a follower: at each one the next thing happens; after the last one it is told to stop."""
+    """Replaces the waits of a follower: the next event happens at each one; after the last one it is asked to stop."""
 
     def __init__(self, *happenings: Callable[[], object]) -> None:
         self._left = list(happenings)

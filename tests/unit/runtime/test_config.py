@@ -68,7 +68,7 @@ RANGES: dict[str, tuple[Any, Any, Any, Any]] = {
 WHOLE = [key for key, field in Config.model_fields.items() if field.annotation is int]
 FLAGS = [k for k, v in DEFAULTS.items() if isinstance(v, bool)]
 CHOICES = {"decide": ["every_check", "before_close"], "order_type": ["MKT", "LMT"]}
-# What makes a changed key sound on its own, where two keys belong together.
+# What makes a changed key valid on its own, if two keys belong together.
 COMPANIONS = {"dry_run": {"use_interactive_brokers": True}}
 
 

@@ -52,7 +52,7 @@ def daemon(world: World, config: Config | None = None) -> Daemon:
 
 
 def split(world: World, ratio: float, symbol: str = TQQQ) -> Split:
-    """The account's shares and the prices after a split; the price source's row of it, which it does not tell yet."""
+    """The account's shares and the prices after a split; the price source's row of it, which it does not report yet."""
     world.broker.positions[symbol] = int(world.broker.positions[symbol] * ratio)
     if symbol == TQQQ:
         world.prices.changes = now_at(world, tqqq_price=TQQQ_PRICE / ratio)
@@ -106,7 +106,7 @@ def test_nothing_is_settled_while_an_order_may_still_be_executed(tmp_path: Path,
     world = World(tmp_path)
     world.broker.behaviours, world.broker.deaf_to_cancel = [works], True
     world.start().step()
-    world.broker.positions[QQQ] += 100  # executed, and not told yet
+    world.broker.positions[QQQ] += 100  # executed, and not reported yet
     before = (tmp_path / "trades.jsonl").read_text()
     with pytest.raises(OrderOutcomeUnknown, match="counted twice"):
         daemon(world).settle(answer)

@@ -27,7 +27,7 @@ def world(tmp_path: Path) -> World:
 
 @pytest.fixture
 def in_flight(tmp_path: Path) -> World:
-    """A buy of 211 QQQ was executed, and the process died before it heard of that."""
+    """A buy of 211 QQQ was executed, and the process died before it learned of it."""
     world = World(tmp_path)
     world.broker.behaviours = [answer_lost]
     engine = world.start()

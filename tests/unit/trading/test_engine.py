@@ -1,4 +1,4 @@
-"""One check from beginning to end: what it decides is written down, what fails changes nothing, what lasts is told."""
+"""One check from start to end: its decision is recorded, a failure changes nothing, lasting problems are reported."""
 
 import itertools
 from dataclasses import replace
@@ -167,7 +167,7 @@ class TestTheRecord:
         assert engine.state.last_check.error == "DiskError"
         assert "was replaced or removed while the bot was running" in engine.state.last_check.sentence
         world.start().step()
-        assert world.broker.positions == {QQQ: 0, TQQQ: 1583}, "a restart takes up what is there"
+        assert world.broker.positions == {QQQ: 0, TQQQ: 1583}, "a restart continues from the current positions"
 
     def test_a_full_disk_is_reported_at_once_and_until_there_is_room(self, world: World) -> None:
         engine = world.start()
@@ -292,7 +292,7 @@ class TestHalt:
 
 
 class TestSoon:
-    """What is begun and not finished is taken up again soon, not at the next tick."""
+    """An unfinished rotation is resumed soon, not at the next check."""
 
     def test_a_finished_check_is_not_followed_up_soon(self, world: World) -> None:
         assert world.start().step() is False

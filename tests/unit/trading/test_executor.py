@@ -239,7 +239,7 @@ class TestTimeouts:
         world.assert_book_is_the_brokers()
 
     def test_a_trading_pause_causes_no_halt_and_trading_goes_on_after_it(self, world: World) -> None:
-        """A circuit breaker lasts a quarter of an hour or longer; the bot wants out of TQQQ meanwhile."""
+        """A circuit breaker lasts a quarter of an hour or longer; meanwhile the bot wants to leave TQQQ."""
         world.prices.target = Holding.TQQQ
         engine = world.start()
         engine.step()

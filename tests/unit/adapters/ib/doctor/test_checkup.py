@@ -1,4 +1,4 @@
-"""The checkup: whose client id it uses, and what its report concludes."""
+"""The checkup: which client id it uses, and what its report concludes."""
 
 from typing import Any
 
