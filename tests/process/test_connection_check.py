@@ -35,7 +35,7 @@ SCRIPT = ROOT / "test_ib_connection.py"
 PYTHONS = [sys.executable, *filter(None, os.environ.get("QQQBOT_IB_PYTHONS", "").split(":"))]
 
 
-# All is well
+# Everything in order
 
 
 def test_a_margin_account_on_paper_could_be_traded(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_the_screen_has_80_columns_no_colours_in_a_pipe_and_no_whole_account_id(
     assert out.splitlines()[-1] == "The bot could trade DU***567, no real money."
 
 
-# Nobody there, or somebody else
+# Nothing listens, or something else
 
 
 def test_a_refused_connection_ends_the_check_and_says_what_to_start(tmp_path: Path) -> None:

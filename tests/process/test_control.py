@@ -43,7 +43,7 @@ def by_hand(bot: Checkout, *arguments: str) -> "subprocess.Popen[bytes]":
     return process
 
 
-# ---- start and stop
+# Start and stop
 
 
 def test_start_prints_the_first_status_and_stop_ends_the_daemon(bot: Checkout) -> None:
@@ -166,7 +166,7 @@ def test_run_stays_in_the_foreground_and_ends_with_term(bot: Checkout) -> None:
     assert finished(foreground).returncode == 0
 
 
-# ---- what goes wrong
+# What goes wrong
 
 
 def test_a_killed_daemon_is_started_again(bot: Checkout) -> None:
@@ -318,7 +318,7 @@ def test_the_output_of_old_starts_does_not_grow_for_ever(bot: Checkout) -> None:
     assert (bot.logs / "nohup.log.1").stat().st_size == 1_000_001
 
 
-# ---- halt, resume, adopt, leave
+# Halt, resume, adopt, leave
 
 
 def test_halt_keeps_the_first_reason_and_resume_removes_it(bot: Checkout) -> None:
@@ -364,7 +364,7 @@ def test_the_book_is_changed_only_while_no_daemon_writes_it(bot: Checkout, comma
     assert bot.daemon() != old
 
 
-# ---- usage
+# Usage
 
 
 def test_an_unknown_command_shows_the_usage(bot: Checkout) -> None:

@@ -56,7 +56,7 @@ def systemctl_calls(machine: Checkout) -> list[str]:
     return [line for line in lines if not re.match("--user (is-enabled|is-active|show)", line)]
 
 
-# ---- systemd
+# The systemd unit
 
 
 def test_the_service_is_installed_enabled_and_started(machine: Checkout) -> None:
@@ -165,7 +165,7 @@ def test_the_daemon_tells_systemd_when_it_is_ready_and_when_it_stops(checkout: C
         daemon.communicate()
 
 
-# ---- containers
+# Containers
 
 
 def test_compose_accepts_the_file(tmp_path: Path) -> None:
@@ -331,7 +331,7 @@ def test_secrets_are_ignored_by_git() -> None:
     assert done.stdout.split() == names
 
 
-# ---- the lock
+# The lock
 
 
 def locked(name: str) -> dict[str, str]:

@@ -25,7 +25,7 @@ from tests.support.ib_desk import (
 FILLED, CANCELLED, REJECTED = OrderStatus.FILLED, OrderStatus.CANCELLED, OrderStatus.REJECTED
 
 
-# Whose account
+# Which account
 
 
 def test_a_paper_account_is_known_by_its_id() -> None:

@@ -54,7 +54,7 @@ def broker_on(port: int, timing: Timing = HASTY) -> Iterator[Any]:
         broker.close()
 
 
-# Coming to be
+# Connecting
 
 
 def test_a_closed_port_says_what_to_start() -> None:
@@ -148,7 +148,7 @@ def test_a_closed_broker_frees_its_client_id_at_once() -> None:
         assert gateway.recording.connections == 3
 
 
-# Staying
+# Staying connected
 
 
 @pytest.mark.parametrize("size", [4096, 8192, 12288])
@@ -200,7 +200,7 @@ def test_fifty_messages_a_second_are_never_sent() -> None:
         assert busiest < 50
 
 
-# Ending and coming back
+# Disconnecting and reconnecting
 
 
 @pytest.mark.parametrize("reset", [False, True])

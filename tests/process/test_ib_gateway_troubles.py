@@ -124,7 +124,7 @@ def test_an_unreadable_request_gets_320(gateway: IBGateway, raw: RawClient) -> N
     assert raw.read_until("currentTime").values["currentTime"] == "1775491200"
 
 
-# The gateway's own troubles
+# Problems of the gateway itself
 
 
 def test_a_read_only_gateway_answers_321_and_no_end_marker(gateway: IBGateway, trader: Trader) -> None:

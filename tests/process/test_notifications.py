@@ -21,7 +21,7 @@ TOKEN = "hunter2hunter2"
 MESSAGE = Message("qqqbot LIVE U***567: traded", "SELL 5 QQQ\nsecond line")
 
 
-# ---- channels
+# Channels
 
 
 class Acceptances:
@@ -191,7 +191,7 @@ def test_the_heavy_library_stays_in_the_child() -> None:
     assert not {"apprise", "requests", "ssl", "http.client"} & set(loaded)
 
 
-# ---- the notifier over real channels
+# The notifier over real channels
 
 
 def test_a_halt_is_sent_over_real_channels_once_one_of_them_works(tmp_path: Path) -> None:
@@ -234,7 +234,7 @@ def test_a_stop_during_a_delivery_leaves_it_to_the_next_process(tmp_path: Path) 
         life.notifier.close()
 
 
-# ---- the child
+# The child
 
 
 def test_a_nonsensical_job_is_a_failure_that_quotes_nothing() -> None:
@@ -262,7 +262,7 @@ def test_a_child_whose_parent_died_ends_on_its_own() -> None:
         assert child.wait(20) < 0
 
 
-# ---- notify-test
+# Notify-test
 
 
 def notify_test(folder: Path, **environment: str) -> "subprocess.CompletedProcess[str]":

@@ -264,7 +264,7 @@ def test_an_update_takes_the_ranges_and_ignores_the_lock(half_made: Checkout) ->
     assert installed_version(half_made) == "4.0"
 
 
-# ---- the tests' own environment
+# The tests' own environment
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from qqqbot.model.errors import PricesUnavailable
 from qqqbot.model.sessions import session_rows
 from standins.yahoo import Exchange, StandIn, market_series, with_event
 from tests.support.builders import new_york
+from tests.support.cache_home import cache_home
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "standins/xnys_sessions.csv"
@@ -45,12 +46,8 @@ class World:
 
 @pytest.fixture(scope="module", autouse=True)
 def cache_of_our_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    before = os.environ.get("XDG_CACHE_HOME")
-    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
-    yield
-    os.environ.pop("XDG_CACHE_HOME")
-    if before is not None:
-        os.environ["XDG_CACHE_HOME"] = before
+    with cache_home(tmp_path_factory.mktemp("cache")):
+        yield
 
 
 @pytest.fixture
@@ -68,7 +65,7 @@ def series_with(symbol: str, day: date, **event: float) -> Exchange:
     return Exchange({**SERIES, symbol: with_event(SERIES[symbol], day, **event)})
 
 
-# ---- prices
+# Prices
 
 
 def test_a_good_answer_has_every_row_the_quote_and_its_moment(world: World) -> None:
@@ -197,7 +194,7 @@ def test_this_mornings_split_is_reported_and_both_days_are_on_its_basis(world: W
     assert tqqq["price"] == pytest.approx(tqqq["rows"][-2][1], rel=0.2)
 
 
-# ---- history for the backtest
+# History for the backtest
 
 
 def test_a_long_history_comes_with_both_closes_dividends_and_splits(world: World) -> None:
@@ -229,7 +226,7 @@ def test_the_whole_history_begins_with_the_first_row(world: World) -> None:
     assert history.dates[0] == date(2024, 1, 2)
 
 
-# ---- sessions
+# Sessions
 
 
 def test_sessions_agree_with_another_library() -> None:
@@ -247,7 +244,7 @@ def test_days_without_sessions_are_a_calendar_failure() -> None:
     assert failure.value.code == "calendar"
 
 
-# ---- the table of failures
+# The table of failures
 
 
 def test_the_named_exceptions_exist_in_the_installed_libraries() -> None:
@@ -256,7 +253,7 @@ def test_the_named_exceptions_exist_in_the_installed_libraries() -> None:
     assert set(market_child.CODES) <= found
 
 
-# ---- the process
+# The process
 
 
 def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -27,6 +27,7 @@ from qqqbot.runtime.clock import StopRequest, SystemClock, VirtualClock
 from qqqbot.strategy.planning import decide
 from standins.yahoo import Exchange, StandIn, session_dates, shaped_series, with_event
 from tests.support.builders import HALF_DAYS, new_york, session, snapshot, table
+from tests.support.cache_home import cache_home
 from tests.support.yahoo_documents import BEFORE, DAY, NOON, market_document
 
 RULES = Rules()
@@ -77,12 +78,8 @@ def snapshot_of(market: Market, now: datetime) -> Snapshot:
 
 @pytest.fixture(scope="module", autouse=True)
 def cache_of_our_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    before = os.environ.get("XDG_CACHE_HOME")
-    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
-    yield
-    os.environ.pop("XDG_CACHE_HOME")
-    if before is not None:
-        os.environ["XDG_CACHE_HOME"] = before
+    with cache_home(tmp_path_factory.mktemp("cache")):
+        yield
 
 
 @pytest.fixture

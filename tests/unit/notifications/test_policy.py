@@ -51,7 +51,7 @@ def hears(news: Event) -> str:
     return line
 
 
-# ---- troubles
+# Problems
 
 
 def test_a_problem_is_reported_once_and_its_end_once() -> None:
@@ -119,7 +119,7 @@ def test_a_clock_set_back_silences_nothing() -> None:
     assert len(owner.told(Trouble(AlertKind.BROKER, "down", NOW), at=years_ago)) == 1
 
 
-# ---- news
+# News
 
 
 def test_each_trade_is_news() -> None:
@@ -148,7 +148,7 @@ def test_every_lasting_kind_says_what_to_do() -> None:
     assert all(kind.advice and kind.headline for kind in AlertKind if kind.lasts)
 
 
-# ---- when
+# At what time
 
 
 @pytest.mark.parametrize(
