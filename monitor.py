@@ -19,12 +19,8 @@ from typing import Any, TextIO, TypeVar
 from qqqbot.display.terminal import Screen, show
 from qqqbot.model.errors import BotError, ConfigError, StartRefused
 from qqqbot.model.ports import Clock
-from qqqbot.monitoring.facts import status, trades
 from qqqbot.monitoring.facts.answer import Answer, json_values
-from qqqbot.monitoring.screens import status as status_screen
-from qqqbot.monitoring.screens import trades as screens
 from qqqbot.records.folder import Folder, identity
-from qqqbot.records.tail import follow
 from qqqbot.runtime import place
 from qqqbot.runtime.clock import SystemClock
 from qqqbot.runtime.lock import holder
@@ -128,24 +124,44 @@ def _view(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO
     if options.live:
         print(f"monitor: {NO_LIVE}", file=sys.stderr)
         return WRONG_ARGUMENT
+    if options.drift:
+        return _drift(options, folder, out)
+    if options.why is not None or options.replay is not None:
+        return _why(options, folder, clock, out)
+    if options.trades or options.performance or options.logs:
+        return _book_or_log(options, folder, clock, out)
+    return _status(options, folder, clock, out)
+
+
+# Each view imports what it alone needs, so that --status, the one that scripts ask for all the time, starts quickly.
+
+
+def _status(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO) -> int:
+    from qqqbot.monitoring.facts import status
+    from qqqbot.monitoring.screens import status as screens
+
+    facts = status.status(folder, clock.now())
+    _print(options, out, facts, screens.status)
+    return facts.exit_code
+
+
+def _book_or_log(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO) -> int:
+    from qqqbot.monitoring.facts import trades
+    from qqqbot.monitoring.screens import trades as screens
+
     if options.trades:
         _print(options, out, trades.trades(folder, options.limit), screens.trades)
     elif options.performance:
         _performance(options, folder, clock, out)
-    elif options.drift:
-        return _drift(options, folder, out)
-    elif options.why is not None or options.replay is not None:
-        return _why(options, folder, clock, out)
-    elif options.logs:
-        _print(options, out, trades.logs(folder, options.lines), screens.logs)
     else:
-        facts = status.status(folder, clock.now())
-        _print(options, out, facts, status_screen.status)
-        return facts.exit_code
+        _print(options, out, trades.logs(folder, options.lines), screens.logs)
     return 0
 
 
 def _performance(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO) -> None:
+    from qqqbot.monitoring.facts import trades
+    from qqqbot.monitoring.screens import trades as screens
+
     facts = trades.performance(folder, clock.now())
     prices = folder.path.parent / KEPT_PRICES
     if not prices.exists():
@@ -253,6 +269,10 @@ def _write_json(values: Mapping[str, Any], out: TextIO) -> None:
 
 def _tail(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO) -> int:
     """Follow the log until Ctrl-C or a stop; waits for a first file if there is none."""
+    from qqqbot.monitoring.facts import trades
+    from qqqbot.monitoring.screens import trades as screens
+    from qqqbot.records.tail import follow
+
     who = identity(folder, folder.status()[0])
     with suppress(KeyboardInterrupt):
         if not options.json:

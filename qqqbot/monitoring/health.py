@@ -5,10 +5,9 @@ cannot write that it died.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from qqqbot.model.new_york import NEW_YORK, new_york_text
 from qqqbot.model.reasons import ADVICE_OF_CODE, AlertKind, Reason
@@ -49,8 +48,7 @@ class Health(StrEnum):
     """it is running, but cannot decide while decisions are due"""
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(NamedTuple):
     """What the verdict is based on.
 
     `holder` is the pid that holds the lock, None if nobody does; `locked_at` is when the lock's file was written;

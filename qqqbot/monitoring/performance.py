@@ -4,10 +4,9 @@ Only the newest rows of a book are enough: `shares_before` finds what was held b
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from qqqbot.model.values import SYMBOLS, Holding, Side
 from qqqbot.records.ledger import Ledger
@@ -18,14 +17,12 @@ BAD_ROW = (KeyError, ValueError, TypeError, ArithmeticError)
 """What `Performance.apply` raises for an invalid row."""
 
 
-@dataclass(frozen=True, slots=True)
-class TimeSpent:
+class TimeSpent(NamedTuple):
     days: float
     pct: float
 
 
-@dataclass(frozen=True, slots=True)
-class TimeIn:
+class TimeIn(NamedTuple):
     """Holding -> time spent in it since `since`, which is the first row of the book if `whole`."""
 
     since: datetime

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from qqqbot.records.coerce import moment, text
 from qqqbot.records.tail import Row, RowReader, Rows, last_rows
@@ -13,8 +13,7 @@ from qqqbot.records.tail import Row, RowReader, Rows, last_rows
 SCHEMA = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """What was found, and what the owner can do about it (empty: nothing needs doing)."""
 
     text: str
@@ -83,8 +82,7 @@ class Folder:
         return _changed_at(self.path / "status.json")
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """The mode and account shown; rows of different ones never mix. `simulated_prices` marks a demonstration."""
 
     mode: str | None

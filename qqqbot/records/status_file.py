@@ -10,30 +10,26 @@ as null. `flip` is null until a check has had a signal; earlier versions did not
 """
 
 import json
-import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import AccountSnapshot, Holding, Portfolio, Session, Side
-from qqqbot.records.codec import UNREADABLE, from_plain, to_plain
+from qqqbot.records.coerce import mapping, moment, number, sequence
 from qqqbot.records.jsonl import SCHEMA
 
 
-@dataclass(frozen=True, slots=True)
-class FlipOrder:
+class FlipOrder(NamedTuple):
     side: Side
     symbol: str
     quantity: int
 
 
-@dataclass(frozen=True, slots=True)
-class Flip:
+class Flip(NamedTuple):
     """The nearest price of QQQ that changes the rule's answer to `target`, and the orders that a check would send."""
 
     price: float
@@ -41,8 +37,7 @@ class Flip:
     orders: tuple[FlipOrder, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Flips:
+class Flips(NamedTuple):
     """As of `seen_at`, when QQQ was at `seen_price`; the key `flip` has these fields under these names.
 
     `today` applies until `closes_at`, the close of the session of `seen_at`; `coming` applies from then on, in the next
@@ -63,17 +58,57 @@ class Flips:
 
 
 def flip_values(flips: Flips | None) -> dict[str, Any] | None:
-    return None if flips is None else dict(to_plain(flips))
+    if flips is None:
+        return None
+    times = {"seen_at": flips.seen_at.isoformat(), "closes_at": flips.closes_at.isoformat()}
+    return {**flips._asdict(), **times, "today": _flip_values(flips.today), "coming": _flip_values(flips.coming)}
+
+
+def _flip_values(flip: Flip | None) -> dict[str, Any] | None:
+    return None if flip is None else {**flip._asdict(), "orders": [order._asdict() for order in flip.orders]}
 
 
 def flips_in(status: Mapping[str, Any]) -> Flips | None:
     """The flip prices in a status; None if they are not known: no signal yet, an earlier version, or not readable."""
+    found = mapping(status.get("flip"))
     try:
-        found: Flips = from_plain(Flips, status["flip"])
-    except UNREADABLE:
+        return Flips(
+            _aware(found["seen_at"]),
+            _positive(found["seen_price"]),
+            _aware(found["closes_at"]),
+            _flip(found["today"]),
+            _flip(found["coming"]),
+        )
+    except (KeyError, ValueError):
         return None
-    prices = (found.seen_price, *(flip.price for flip in (found.today, found.coming) if flip is not None))
-    return found if all(0 < price < math.inf for price in prices) else None
+
+
+def _aware(value: Any) -> datetime:
+    """Raises ValueError for what is no time with its offset."""
+    found = moment(value)
+    if found is None or datetime.fromisoformat(value).tzinfo is None:
+        raise ValueError(f"expected a time with its offset, found {value!r}")
+    return found
+
+
+def _flip(values: Any) -> Flip | None:
+    """Raises KeyError or ValueError for what is no flip."""
+    if values is None:
+        return None
+    found = mapping(values)
+    orders = [mapping(order) for order in sequence(found["orders"])]
+    sent = tuple(
+        FlipOrder(Side(order["side"]), str(order["symbol"]), int(_positive(order["quantity"]))) for order in orders
+    )
+    return Flip(_positive(found["price"]), Holding(found["target"]), sent)
+
+
+def _positive(value: Any) -> float:
+    """Raises ValueError for what is not a number above 0."""
+    found = number(value)
+    if found is None or found <= 0:
+        raise ValueError(f"expected a number above 0, found {value!r}")
+    return found
 
 
 def calendar_values(table: SessionTable | None, now: datetime) -> dict[str, Any] | None:

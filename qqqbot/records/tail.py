@@ -8,9 +8,8 @@ guess, refuses to start instead).
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 BLOCK_BYTES = 64 * 1024
 # A row has a few kilobytes. A longer line is damage (a hole of zeros after a power cut) and is returned in pieces.
@@ -22,8 +21,7 @@ POLL_SECONDS = 0.5
 Row = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(NamedTuple):
     """The newest rows of a file, oldest first, and what was wrong with it.
 
     `whole` says that the file's beginning was reached: there are no older rows than these.

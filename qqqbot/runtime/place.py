@@ -6,8 +6,8 @@ environment; the owner's are in the caller's folder, unless QQQBOT_CONFIG and QQ
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 PROGRAM_FOLDER = Path(__file__).resolve().parents[2]
 DAEMON = PROGRAM_FOLDER / "qqq_trading_bot.py"
@@ -18,8 +18,7 @@ HOME, CONFIG, LOGS = "QQQBOT_HOME", "QQQBOT_CONFIG", "QQQBOT_LOGS"
 PATHS = (CONFIG, LOGS, "QQQBOT_VENV", "QQQBOT_NOTIFY_URLS_FILE", "QQQBOT_PING_URL_FILE")
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     home: Path
     """the folder that holds config.json and logs/ unless the environment names others"""
     command: Path

@@ -12,7 +12,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any
@@ -72,7 +71,7 @@ def beat(logs: LogsFolder, **overrides: Any) -> None:
     flip = flips(snapshot(portfolio=portfolio(qqq=200)), RULES)
     tomorrow = SystemClock().now() + timedelta(days=1)
     known: dict[str, Any] = {"pid": os.getpid(), "last_check": last, "last_signal": last}
-    known["flip"] = flip_values(replace(flip, closes_at=tomorrow))
+    known["flip"] = flip_values(flip._replace(closes_at=tomorrow))
     logs.status(**status_values(SystemClock().now(), **{**known, **overrides}))
 
 

@@ -37,6 +37,8 @@ def _fields(value: Any) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if is_dataclass(value):
         return _fields(value)
+    if hasattr(value, "_asdict"):  # a NamedTuple
+        return {name: _plain(inner) for name, inner in value._asdict().items()}
     if isinstance(value, Mapping):
         return {key: _plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from qqqbot.model.values import Decide, FlipPrices, Holding
 from qqqbot.monitoring import performance
@@ -33,8 +33,7 @@ NOTICES_OF = timedelta(days=1)
 HALF_DAY_NOTICE = timedelta(days=10)
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
+class Process(NamedTuple):
     pid: int | None
     state: str | None
     version: str | None
@@ -46,8 +45,7 @@ class Process:
     heartbeat_age_seconds: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class BrokerAnswer:
+class BrokerAnswer(NamedTuple):
     """What the broker last reported about the account."""
 
     net_liquidation: float | None
@@ -56,8 +54,7 @@ class BrokerAnswer:
     taken_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class OpenOrder:
+class OpenOrder(NamedTuple):
     """An order that was written down and has no outcome yet: it may be at the broker."""
 
     order_ref: str | None
@@ -67,8 +64,7 @@ class OpenOrder:
     timestamp: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Own:
+class Own(NamedTuple):
     """What the book says, what the broker says, and whether they agree (None: not known yet)."""
 
     shares: Mapping[str, int]
@@ -89,15 +85,13 @@ class Own:
     open_orders: tuple[OpenOrder, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(NamedTuple):
     at: datetime
     kind: str | None
     text: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     at: datetime | None
     action: str | None
     sentence: str | None
@@ -111,8 +105,7 @@ class Decision:
     long_ma: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class NearestFlip:
+class NearestFlip(NamedTuple):
     """The nearest price of QQQ that changes the rule's answer, seen from `seen_price` at `seen_at`.
 
     `orders` are what a check would then send; None if the daemon did not write them. `coming`: in the session after
@@ -128,8 +121,7 @@ class NearestFlip:
     coming: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Next:
+class Next(NamedTuple):
     """What comes next and when; None for what is not known."""
 
     check_at: datetime | None

@@ -34,7 +34,7 @@ class Rounds:
 
 
 @dataclass(frozen=True, slots=True)
-class Performance(Answer):
+class Results(Answer):
     """What the whole book adds up to. `since` is None if there is no book."""
 
     now: datetime
@@ -78,7 +78,7 @@ def trades(folder: Folder, limit: int) -> Trades:
     return Trades(who, found.rows, older=not found.whole, notes=notes)
 
 
-def performance(folder: Folder, now: datetime) -> Performance:
+def performance(folder: Folder, now: datetime) -> Results:
     """What the whole book adds up to, read as a stream. Raises OSError."""
     found, _ = folder.status()
     now, who, reader = present(found, now), identity(folder, found), RowReader()
@@ -130,11 +130,11 @@ def _outside_the_log(folder: Folder) -> tuple[str, ...]:
     return ()
 
 
-def _results(who: Identity, book: book_performance.Performance, now: datetime, notes: tuple[str, ...]) -> Performance:
+def _results(who: Identity, book: book_performance.Performance, now: datetime, notes: tuple[str, ...]) -> Results:
     ledger = book.ledger
     capital, equity = float(ledger.total_capital), float(book.equity)
     change, change_pct = book_performance.change(equity, capital)
-    return Performance(
+    return Results(
         who=who,
         now=now,
         since=book.first,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from qqqbot.display.formatting import NONE, column_time, count, day_and_time, percent, span, usd
 from qqqbot.display.masking import without_accounts
 from qqqbot.display.terminal import Block, Field, Fields, Line, Screen, Table, Tone
-from qqqbot.monitoring.facts.trades import Log, LogLine, Performance, Rounds, Trades
+from qqqbot.monitoring.facts.trades import Log, LogLine, Results, Rounds, Trades
 from qqqbot.monitoring.screens.frame import framed, time_in_fields
 from qqqbot.records.coerce import moment, number, text
 from qqqbot.records.folder import Identity
@@ -69,7 +69,7 @@ def _trade_row(row: Row) -> tuple[str, ...]:
     )
 
 
-def performance(facts: Performance) -> Screen:
+def performance(facts: Results) -> Screen:
     if facts.since is None:
         return framed(facts.who, Line("No book yet: nothing has been traded here."), *_notes(facts))
     change = f"{usd(facts.change, sign=True)} USD ({percent(facts.change_pct, sign=True)})"
@@ -98,5 +98,5 @@ def _won(rounds: Rounds) -> str:
     return f"{count(rounds.won)} of {count(rounds.closed)} ({rounds.won / rounds.closed * 100:.0f} %)"
 
 
-def _notes(facts: Trades | Performance | Log) -> list[Block]:
+def _notes(facts: Trades | Results | Log) -> list[Block]:
     return [Line(note, Tone.WARNING) for note in facts.notes]

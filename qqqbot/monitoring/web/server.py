@@ -47,14 +47,14 @@ ICON = (
 )
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     status: str
     kind: str
     body: bytes
     headers: tuple[tuple[str, str], ...] = ()
 
 
-Route = Callable[[], Answer]
+Route = Callable[[], Response]
 
 
 def application(dashboard: DashboardReader, clock: Clock, token: str | None) -> "WSGIApplication":
@@ -130,10 +130,10 @@ def _bound(hosts: Sequence[str], port: int, kept: ExitStack) -> list[socket.sock
 
 def _routes(dashboard: DashboardReader, clock: Clock) -> dict[str, Route]:
     def static(kind: str, body: bytes) -> Route:
-        return lambda: Answer("200 OK", kind, body)
+        return lambda: Response("200 OK", kind, body)
 
     def rendered(render: Callable[[Dashboard], str]) -> Route:
-        return lambda: Answer("200 OK", HTML, render(dashboard.read(clock.now())).encode(errors="replace"))
+        return lambda: Response("200 OK", HTML, render(dashboard.read(clock.now())).encode(errors="replace"))
 
     return {
         "/": rendered(page.document),
@@ -144,7 +144,7 @@ def _routes(dashboard: DashboardReader, clock: Clock) -> dict[str, Route]:
     }
 
 
-def _refusal(environment: "WSGIEnvironment", token: str | None) -> Answer | None:
+def _refusal(environment: "WSGIEnvironment", token: str | None) -> Response | None:
     if environment["REQUEST_METHOD"] not in ("GET", "HEAD"):
         return _sentence("405 Method Not Allowed", "This page only reads.", ("Allow", "GET, HEAD"))
     if token is None:
@@ -168,7 +168,7 @@ def _host_name(host: str) -> str:
     return host.partition(":")[0]
 
 
-def _found(routes: dict[str, Route], environment: "WSGIEnvironment") -> Answer:
+def _found(routes: dict[str, Route], environment: "WSGIEnvironment") -> Response:
     route = routes.get(environment.get("PATH_INFO", ""))
     if route is None:
         return _sentence("404 Not Found", "There is nothing here; the page is at /.")
@@ -178,5 +178,5 @@ def _found(routes: dict[str, Route], environment: "WSGIEnvironment") -> Answer:
         return _sentence("503 Service Unavailable", f"The logs folder cannot be read: {error.strerror or error}.")
 
 
-def _sentence(status: str, text: str, *headers: tuple[str, str]) -> Answer:
-    return Answer(status, TEXT, f"{text}\n".encode(), headers)
+def _sentence(status: str, text: str, *headers: tuple[str, str]) -> Response:
+    return Response(status, TEXT, f"{text}\n".encode(), headers)

@@ -1,6 +1,5 @@
 """The verdict on the daemon, and the sentences about what is wrong."""
 
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -118,7 +117,7 @@ def test_a_dead_or_silent_daemon_comes_before_a_halt() -> None:
 def test_an_old_status_touched_just_now_means_a_full_disk(touched: timedelta | None, told: str) -> None:
     beat = (NOW - timedelta(hours=1)).isoformat()
     at = None if touched is None else NOW - touched
-    found = replace(evidence(heartbeat_at=beat), touched_at=at)
+    found = evidence(heartbeat_at=beat)._replace(touched_at=at)
     assert judge(found, NOW).exit_code == 1
     assert texts(found) == [told]
 

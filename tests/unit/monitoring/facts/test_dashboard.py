@@ -64,7 +64,7 @@ def test_a_chart_is_not_reused_for_another_account(logs: LogsFolder) -> None:
 )
 def test_the_mode_is_shown_in_capitals(logs: LogsFolder, mode: str | None, large: str) -> None:
     facts = DashboardReader(logs.folder).read(NOW)
-    shown = replace(facts, status=replace(facts.status, who=replace(facts.status.who, mode=mode)))
+    shown = replace(facts, status=replace(facts.status, who=facts.status.who._replace(mode=mode)))
     assert f"<h1>{large}</h1>" in page.fragment(shown)
 
 
