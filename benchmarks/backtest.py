@@ -197,7 +197,7 @@ def _environment() -> dict[str, str]:
 
 
 def _peer(name: str, folder: Path) -> dict[str, Any] | None:
-    """A peer's answer for the same rotation, from a process of its own; None if it is not installed."""
+    """A peer's answer for the same rotation, from its own process; None if it is not installed."""
     python = os.environ.get("QQQBOT_PEERS", sys.executable)
     script = str(ROOT / "benchmarks" / "peers.py")
     began = time.perf_counter()

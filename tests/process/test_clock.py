@@ -1,4 +1,4 @@
-"""A signal ends a wait: a real one, in a process of its own."""
+"""A signal ends a wait: a real one, in its own process."""
 
 import signal
 import subprocess

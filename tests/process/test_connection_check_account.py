@@ -17,7 +17,7 @@ from tests.support.ib_desk import margin_account
 # The account
 
 
-def test_several_accounts_want_one_named(tmp_path: Path) -> None:
+def test_one_of_several_accounts_must_be_named(tmp_path: Path) -> None:
     with desk(tmp_path, margin_account("DU1"), margin_account("DU2")) as at:
         said = at.check()
         named = at.check(ib_account="DU2")

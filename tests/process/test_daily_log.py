@@ -1,4 +1,4 @@
-"""The daemon's log on hosts of other time zones, each a process of its own."""
+"""The daemon's log on hosts of other time zones, each in its own process."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ from pathlib import Path
 from drill.checkout import ROOT
 
 
-def test_the_date_does_not_depend_on_the_host_s_zone(tmp_path: Path) -> None:
+def test_the_date_does_not_depend_on_the_hosts_zone(tmp_path: Path) -> None:
     code = (
         "import logging, pathlib, sys; from datetime import datetime, UTC;"
         "from qqqbot.runtime.clock import VirtualClock;"

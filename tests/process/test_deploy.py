@@ -308,7 +308,7 @@ def test_the_image_runs_without_privileges_and_the_monitor_is_its_health_check()
     assert "--require-hashes" in DOCKERFILE
 
 
-def test_the_image_is_made_of_files_that_exist_and_that_the_ignore_file_lets_in() -> None:
+def test_the_image_uses_files_that_exist_and_are_not_ignored() -> None:
     let_in = [line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")]
     copied = re.findall(r"^COPY (?!--from)(.*) \S+$", DOCKERFILE, flags=re.MULTILINE)
     for name in " ".join(copied).split():

@@ -48,7 +48,7 @@ def test_real_money_needs_its_keys() -> None:
             assert broker.identity(5) == (Mode.LIVE, "U1234567")
 
 
-def test_several_accounts_want_one_named_and_only_that_one_counts() -> None:
+def test_one_of_several_accounts_must_be_named_and_only_that_one_counts() -> None:
     clock = MovedClock()
     with gateway_at(clock, margin_account("DU1", 1_000), margin_account("DU2", 2_000)) as gateway:
         gateway.hold("QQQ", 5, account="DU1")

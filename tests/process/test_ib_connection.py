@@ -242,7 +242,7 @@ def test_a_corrupt_answer_is_survived(fault: str, request_kind: str) -> None:
     with desk(timing=HASTY) as at:
         at.gateway.next_fault(request_kind, fault)
         intent = order()
-        with suppress(OrderOutcomeUnknown):  # where the spoilt answer overtakes the end of the sending
+        with suppress(OrderOutcomeUnknown):  # if the corrupt answer overtakes the end of the sending
             at.broker.submit(intent)
         with suppress(BrokerUnavailable):
             at.broker.snapshot()

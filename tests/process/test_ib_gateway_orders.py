@@ -133,7 +133,7 @@ def test_the_fixed_plan_charges_an_order_once_for_its_minimum(gateway: IBGateway
     assert [execution.commission for execution in gateway.ledger] == [Decimal(1), Decimal("1.000"), Decimal("3.000")]
 
 
-def test_a_correction_is_a_second_execution_whose_id_differs_after_the_last_dot(
+def test_a_correction_is_a_second_execution_with_an_id_that_differs_after_the_last_dot(
     gateway: IBGateway, trader: Trader
 ) -> None:
     gateway.next_order(correction=Decimal("449.50"))

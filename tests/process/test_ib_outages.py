@@ -51,7 +51,7 @@ def test_an_order_with_a_lost_answer_is_found(fault: str) -> None:
     with desk(timing=HASTY) as at:
         at.gateway.next_fault("placeOrder", fault)
         intent = order()
-        with suppress(OrderOutcomeUnknown):  # where the end is seen while it is sent
+        with suppress(OrderOutcomeUnknown):  # if the disconnect is noticed while it is sent
             at.broker.submit(intent)
         done = at.done_in_the_end(intent)
         assert (done.status, done.filled) == (FILLED, 100)
@@ -63,7 +63,7 @@ def test_an_order_that_the_gateway_never_took_is_absent_in_the_end(fault: str) -
     with desk(timing=HASTY) as at:
         at.gateway.next_fault("placeOrder", fault)
         intent = order()
-        with suppress(OrderOutcomeUnknown):  # where the end is seen while it is sent
+        with suppress(OrderOutcomeUnknown):  # if the disconnect is noticed while it is sent
             at.broker.submit(intent)
         eventually(lambda: _absent(at, intent), 15)
         assert at.gateway.orders == []

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PYTHONS = [path for path in os.environ.get("QQQBOT_IB_PYTHONS", "").split(":") if path]
 FILES = tuple(f"tests/process/test_ib_{name}.py" for name in ("broker", "outages", "connection", "rotation"))
-# Protobuf where the client speaks it, the newest text protocol, and that of 10.19.
+# Protobuf if the client supports it, the newest text protocol, and that of 10.19.
 CAPS = (226, 200, 176)
 
 

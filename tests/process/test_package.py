@@ -1,4 +1,4 @@
-"""The program as pip installs it: a wheel of this checkout, in an environment of its own, used from another folder."""
+"""The program as pip installs it: a wheel of this checkout, in its own environment, used from another folder."""
 
 import json
 import os

@@ -20,7 +20,9 @@ def test_a_commands_output_is_kept_with_its_exit_code() -> None:
     assert SystemProcesses().run([sys.executable, "-c", program], BUS="here") == Done(3, "here\n", "no\n")
 
 
-def test_what_is_shown_goes_where_it_is_asked_to_go(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_shown_program_prints_to_the_terminal_and_its_exit_code_is_returned(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     program = [sys.executable, "-c", "print('status'); raise SystemExit(4)"]
     assert SystemProcesses().show(program) == 4
     assert capfd.readouterr().out == "status\n"

@@ -42,7 +42,7 @@ def test_a_daemon_that_waits_for_its_account_is_ready(manager: tuple[socket.sock
 
 
 def test_a_status_is_one_short_line(manager: tuple[socket.socket, str]) -> None:
-    """A line end in it would be a command of its own."""
+    """A line end in it would start another command."""
     end, name = manager
     Supervisor({"NOTIFY_SOCKET": name}).tell("running", "a\nMAINPID=1\n" + "x" * 1000)
     lines = heard(end)

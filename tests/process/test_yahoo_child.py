@@ -29,7 +29,7 @@ SERIES = market_series(seed=7, first=date(2024, 1, 2), last=date(2027, 1, 29))
 
 
 class World:
-    """A stand-in with a hand on its clock, and a session that leads there."""
+    """A stand-in with an adjustable clock, and a session that connects to it."""
 
     def __init__(self, yahoo: StandIn, set_now: Callable[[datetime], None]) -> None:
         self.yahoo = yahoo

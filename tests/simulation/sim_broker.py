@@ -1,4 +1,4 @@
-"""A broker with a ledger of its own, outside the bot: it outlives every crash and knows what really happened.
+"""A broker with its own ledger, outside the bot: it outlives every crash and knows what really happened.
 
 The whole fate of an order is drawn when it is submitted: when it arrives, when it is executed and at what price, when
 its executions and commissions can be seen. What the broker knows at a moment is then a function of that moment, and

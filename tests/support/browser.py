@@ -1,4 +1,4 @@
-"""A real headless Chromium for tests, driven over its debugging protocol; skips with a reason where there is none."""
+"""A real headless Chromium for tests, driven over its debugging protocol; skips with a reason if there is none."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""What is behind the ports in tests: prices that a test chooses, a broker with a memory of its own.
+"""The implementations of the ports in tests: prices that a test chooses, a broker with its own memory.
 
 `FakeBroker` is the broker's side of the world: it outlives the bot, so a test may discard an Engine at any point and
 build another one with the same files. What it does with an order is a `Behaviour`, taken from `behaviours` one by one;

@@ -101,7 +101,7 @@ def desk_at(folder: Path, ports: tuple[int, ...], account: Account) -> Any:
 
 
 def at_port(folder: Path, port: int, patience: Patience = HASTY) -> Said:
-    """The check, where no gateway is."""
+    """The check without a gateway."""
     code, out = run(folder, {**PAPER, "ib_port": port}, "--json", clock=MovedClock(), patience=patience)
     return Said(code, json.loads(out))
 

@@ -21,7 +21,7 @@ class Mutant:
     tests: tuple[str, ...] = ()
     """files or node ids below tests/; without any, the unit tests of the module"""
     seed: int | None = None
-    """the first of ten runs of the whole loop, one of which must notice the mistake as well"""
+    """the first of ten runs of the whole loop, at least one of which must notice the mistake as well"""
 
     @property
     def file(self) -> str:

@@ -29,7 +29,7 @@ class Guard:
     def __call__(self, event: str, _: tuple[Any, ...]) -> None:
         if self.watching and event in FORBIDDEN:
             self.seen.append(event)
-            # Not an Exception, so that the code under test does not handle it as an error of its own.
+            # Not an Exception, so that the code under test does not handle it as one of its own errors.
             raise pytest.fail.Exception(f"{event}: move this test to tests/process", pytrace=True)
 
 

@@ -21,7 +21,7 @@ EXECUTOR = (
         "trading/executor.py::Executor._send",
         "    self._journal.intended(intent)\n    try:\n        self._broker.submit(intent)\n",
         "    try:\n        self._broker.submit(intent)\n        self._journal.intended(intent)\n",
-        executor("TestBeforeTheWire"),
+        executor("TestBeforeSending"),
         seed=0,
     ),
     Mutant(
@@ -89,7 +89,7 @@ EXECUTOR = (
         "trading/executor.py::Executor._conclude",
         "    self._absorb(intent, order)\n    self._journal.outcome(intent, order, self._clock.now())\n",
         "    self._journal.outcome(intent, order, self._clock.now())\n    self._absorb(intent, order)\n",
-        executor("TestBeforeTheWire"),
+        executor("TestBeforeSending"),
         seed=10,
     ),
     Mutant(
@@ -140,7 +140,7 @@ ENGINE = (
         "    try:\n        account = self.state.account = self.broker.snapshot()\n"
         "    except BrokerUnavailable:\n"
         "        account = AccountSnapshot(self.broker.account, self.broker.mode, 0, 0, {}, (), market.qqq.time)\n",
-        engine("TestNothingIsBelievedThatWasNotSeen"),
+        engine("TestUnconfirmedState"),
     ),
     Mutant(
         "the decision does not learn of unresolved orders",
@@ -162,7 +162,7 @@ ENGINE = (
         "trading/engine.py::Engine._snapshot",
         "table.before(session.date, self.rules.long_period - 1)",
         "table.before(session.date, self.rules.long_period)[:-1]",
-        engine("TestACheck"),
+        engine("TestCheck"),
     ),
     Mutant(
         "what a window has decided is not written down",

@@ -20,7 +20,7 @@ def made_with_fee(fee: float, tqqq_first: int) -> Prices:
     return align(base.qqq, Series("TQQQ", base.dates[tqqq_first:], close, close, ones, ones))
 
 
-def test_the_rates_of_the_treasury_bill_are_yearly_and_plausible() -> None:
+def test_the_treasury_bill_rates_are_yearly_and_plausible() -> None:
     first, rates = bill_rates()
     assert (first, first + len(rates) - 1) == (1998, 2026)
     assert rates[2000 - first] == pytest.approx(0.0582)

@@ -104,7 +104,7 @@ def test_the_owners_closures_are_left_out_and_the_order_does_not_matter() -> Non
     assert list(built.sessions) == sorted(built.sessions, key=lambda s: s.date)
 
 
-class TestTheTablesEnd:
+class TestEndOfTheTable:
     LAST = date(2026, 12, 31)
     SHORT = table(date(2026, 11, 2), LAST)
 

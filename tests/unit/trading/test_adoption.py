@@ -198,7 +198,7 @@ class TestDebt:
         world.broker.positions[QQQ] += 40
         refused(world, "adopt", LedgerMismatch, r"\+40 QQQ at 450\.00.* has 5,049\.00 .* owe 12,951\.00.* leave")
 
-    def test_it_is_where_its_owner_adds_what_is_missing(self, world: World) -> None:
+    def test_they_are_adopted_if_the_owner_adds_the_missing_capital(self, world: World) -> None:
         world.broker.positions[QQQ] += 40
         richer = daemon(world, Config(total_capital=112_951))
         assert richer.settle("adopt") == ["QQQ: +40 shares recorded in the book at 450.00"]

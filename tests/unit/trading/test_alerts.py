@@ -1,4 +1,4 @@
-"""What lasts is reported when it begins and when it is over; the newest events are kept for the status page."""
+"""A lasting problem is reported when it begins and when it is over; the newest events are kept for the status page."""
 
 from datetime import timedelta
 

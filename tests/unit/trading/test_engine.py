@@ -44,7 +44,7 @@ def last(world: World) -> dict[str, Any]:
     return world.rows("decisions.jsonl")[-1]
 
 
-class TestACheck:
+class TestCheck:
     def test_a_rotation_is_finished_within_its_check(self, world: World) -> None:
         engine = world.start()
         engine.step()
@@ -184,7 +184,7 @@ class TestTheRecord:
         assert engine.alerts.lasting() == ()
 
 
-class TestNothingIsBelievedThatWasNotSeen:
+class TestUnconfirmedState:
     def test_no_answer_is_not_flat(self, world: World) -> None:
         engine = world.start()
         engine.step()
@@ -226,7 +226,7 @@ class TestNothingIsBelievedThatWasNotSeen:
             world.start().step()
 
 
-class TestTelling:
+class TestReporting:
     def test_three_failed_checks_in_a_row_are_reported_once_and_so_is_their_end(self, world: World) -> None:
         engine = world.start()
         world.prices.trouble = PricesUnavailable("429")

@@ -41,7 +41,7 @@ def in_qqq(world: World) -> Engine:
     return engine
 
 
-class TestBeforeTheWire:
+class TestBeforeSending:
     def test_an_intent_is_on_disk_before_the_broker_gets_the_order(self, world: World) -> None:
         seen: list[dict[str, Any]] = []
 

@@ -64,7 +64,7 @@ def test_any_other_port_implies_nothing_about_the_account() -> None:
     assert choose_account(["DU1"], "", 4004, True) == (Mode.PAPER, "DU1")
 
 
-def test_several_accounts_want_one_named() -> None:
+def test_one_of_several_accounts_must_be_named() -> None:
     with pytest.raises(AccountRefused, match="several accounts \\(DU1, DU2\\)"):
         choose_account(["DU1", "DU2"], "", 7497, False)
     assert choose_account(["DU1", "DU2"], "DU2", 7497, False) == (Mode.PAPER, "DU2")

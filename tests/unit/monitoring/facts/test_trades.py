@@ -98,7 +98,7 @@ def test_performance_skips_a_malformed_row(logs: LogsFolder) -> None:
     assert facts.notes == ("trades.jsonl: 1 lines are not readable; they are skipped",)
 
 
-def test_performance_of_nothing(logs: LogsFolder) -> None:
+def test_performance_without_trades_has_no_start(logs: LogsFolder) -> None:
     assert report.performance(logs.folder, NOW).since is None
 
 

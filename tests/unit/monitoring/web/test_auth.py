@@ -29,7 +29,7 @@ def test_elsewhere(host: str) -> None:
     assert not is_loopback(host)
 
 
-def test_the_token_is_any_user_s_password_or_a_bearer_s() -> None:
+def test_the_token_may_be_any_users_password_or_a_bearer_token() -> None:
     for header in (basic("me", TOKEN), basic("", TOKEN), f"Bearer {TOKEN}", f"bearer  {TOKEN}"):
         assert is_right(header, TOKEN)
 
