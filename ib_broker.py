@@ -2,9 +2,9 @@
 
 `IBGateway` is one connection to one TWS or IB Gateway; `IBBroker`, in `qqqbot.adapters.ib.broker`, is the account;
 `open_account` puts them together. Only this file and `qqqbot.adapters.ib.orders` import ibapi, and they are imported
-only if Interactive Brokers is used. Both run on ibapi 9.81.1 and on the current 10.x: they look at what the client has,
-not at its version. The client's traps are handled here and in `qqqbot.adapters.ib.transport`: a connect that never
-ends, a loop that dies of an exception and wakes up six times a second, an isConnected that lies.
+only if Interactive Brokers is used. Both run on ibapi 9.81.1 and on the current 10.x: they check what the client has,
+not its version. The client's traps are handled here and in `qqqbot.adapters.ib.transport`: a connect that never ends, a
+loop that an exception kills and that wakes up six times a second, an isConnected that is wrong.
 """
 # ruff: noqa: ARG002  (the parameters of callbacks are the client's)
 
@@ -67,14 +67,14 @@ FIRST_REQUEST_ID = 2_000_000_000
 # Ids that a gateway has rolled back were used before; the next attempt is well above them.
 DUPLICATE_ORDER_ID, IDS_SKIPPED = 103, 100
 LIVE_DATA, LAST = 1, 4
-# What the connection check calls the client that is installed, and the newest server version that it speaks.
+# The installed client's name in the connection check, and the newest server version that it supports.
 CLIENT_RELEASE = f"ibapi {get_version_string()}", MAX_CLIENT_VER
 
 
 class IBGateway(EWrapper, EClient):  # type: ignore[misc]
     """One connection, from `open` to its end. Callbacks run in the client's reader thread, one at a time.
 
-    `listener` is given what is said about orders of `account`, once that is set.
+    `listener` gets everything about orders of `account`, once that is set.
     """
 
     def __init__(self, clock: Clock, timing: Timing, listener: Callable[[Event], None]) -> None:
@@ -97,15 +97,14 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         EClient.__init__(self, self)
         self.msg_queue = _DirectQueue(self._take_message)
 
-    # Life
-
+    # Connecting
     @property
     def conn(self) -> Transport | None:
         return self._transport
 
     @conn.setter
     def conn(self, made: Any) -> None:
-        """Whatever connection the client makes for itself, ours is used."""
+        """Ignore the connection that the client makes for itself, and use ours."""
         if made is not None:
             # Half of the time for the host to answer, so that the reason given is the right one.
             self._transport = Transport(made.host, made.port, self._timing.connect / 2, self.shut)
@@ -170,7 +169,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         return self.requests.ask(number, question, lambda: send(number))
 
     def answers(self, *requests: PendingRequest, seconds: float | None = None) -> list[list[Any]]:
-        """All of them, or BrokerUnavailable. A request without its answer ends the connection: its end may still come.
+        """All answers, or BrokerUnavailable. An unanswered request ends the connection: its end may still come.
 
         Otherwise the late end of one request would end the next one of its kind before its rows had arrived.
         """
@@ -196,7 +195,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         return self.requests.ask("positions", "positions", self.reqPositions)
 
     def ask_open_orders(self) -> PendingRequest:
-        """Of every client."""
+        """Request the open orders of every client."""
         return self.requests.ask("open", "open orders", self.reqAllOpenOrders)
 
     def ask_executions(self) -> PendingRequest:
@@ -224,12 +223,12 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         return rows[0], rows[1], rows[2]
 
     def read_orders(self) -> list[Status]:
-        """Open orders of every client; the listener is given this day's executions and completed orders."""
+        """Open orders of every client; the listener gets this day's executions and completed orders."""
         completed = self.requests.ask("completed", "completed orders", lambda: self.reqCompletedOrders(False))
         return self.answers(self.ask_open_orders(), self.ask_executions(), completed)[0]
 
     def read_executions(self) -> None:
-        """The listener is given this day's, with their commissions."""
+        """The listener gets this day's executions, with their commissions."""
         self.answers(self.ask_executions())
 
     def _send_in_passing(self, send: Callable[[], None]) -> None:
@@ -305,7 +304,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
             self.shut(f"a message from the gateway could not be read ({error!r}); reconnecting")
 
     def _decode(self, message: bytes) -> None:
-        """What the client's own loop does with a message, before and since raw message numbers."""
+        """Do what the client's own loop does with a message, before and since raw message numbers."""
         if not PROTOBUF_MSG_ID:
             self.decoder.interpret(comm.read_fields(message))
             return

@@ -203,7 +203,7 @@ class Daemon:
         self._state, self._beaten_at = state, self.clock.monotonic()
         self.outage.update(self.account.problem(), self.clock.now())
         self.heartbeat.beat(state, due)
-        self.supervisor.tell(state, self.notifier.status_line(state))
+        self.supervisor.report(state, self.notifier.status_line(state))
 
     def once(self) -> bool:
         """Make one check; returns whether it could be made. Raises StartRefused, ConfigError."""

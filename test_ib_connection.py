@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks the connection to Interactive Brokers step by step, and says whether the bot could trade over it.
+"""Checks the connection to Interactive Brokers step by step, and reports whether the bot could trade over it.
 
 It only reads: no order is ever placed. It uses config.json, and works while dry_run is true as well. Exit codes: 0 if
 the bot could trade, 1 if it could not, 2 for a configuration that cannot be used.
@@ -92,7 +92,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--what-if",
         action="store_true",
-        help="also ask what the broker would say to an order for one share, without placing it",
+        help="also ask the broker what it would answer to an order for one share, without placing it",
     )
     parser.add_argument("--json", action="store_true", help="print the results as JSON, at the end")
     return parser.parse_args(arguments)

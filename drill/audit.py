@@ -12,7 +12,7 @@ CENT = Decimal("0.01")
 
 
 class Execution(Protocol):
-    """What a gateway says about one fill."""
+    """What a gateway reports about one fill."""
 
     order_ref: str
     shares: Decimal
@@ -72,7 +72,7 @@ class Account:
 
 
 def problems(logs: Path, executions: Iterable[Execution] | None = None) -> list[str]:
-    """Everything that is wrong with the records in `logs`. By then every order must have its outcome.
+    """Everything that is wrong with the records in `logs`. Every order must have its outcome by now.
 
     `executions` are those of the gateway, if there is one.
     """

@@ -80,7 +80,7 @@ class Checkout:
 
     def clean_up(self) -> None:
         """Leave no daemon behind, neither the one that holds the lock nor one that is about to take it."""
-        # A lock file that is not a file is a test's own doing; there is no daemon then.
+        # Only a test makes a lock file that is not a file; there is no daemon then.
         pid = self.holder() if (self.logs / PID_FILE).is_file() else None
         if pid is not None:
             kill(pid)

@@ -1,4 +1,4 @@
-"""The drill's market: QQQ has risen by a tenth of a per cent a day for a year, and today it does what the drill says.
+"""The drill's market: QQQ has risen by 0.1 % a day for a year, and today it does what the drill wants.
 
 With such a history the 30-day average is about 1.4 % below yesterday's close and above the 120-day average: the rule
 wants TQQQ, and QQQ once the price has fallen by 2 %.

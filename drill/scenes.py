@@ -31,7 +31,7 @@ class Scene:
     """why it cannot be played on this system"""
 
     def run(self, folder: Path, out: TextIO) -> Stage:
-        """Play it in `folder`, which is created. Raises AssertionError if it cannot go on."""
+        """Play it in `folder`, which is created. Raises AssertionError if it cannot continue."""
         with stage(folder, out, self.split, self.gateway) as made:
             self.play(made)
             made.owner("stop")
@@ -40,44 +40,44 @@ class Scene:
 
 def dead_gateway(on: Stage) -> None:
     holding_tqqq(on)
-    on.tell("The gateway dies. QQQ falls 2.5 %: a rotation is due, and there is nothing to send it to.")
+    on.narrate("The gateway dies. QQQ falls 2.5 %: a rotation is due, and there is nothing to send it to.")
     on.gateway.go_down(roll_back_ids=3)
     on.later("11:00", move=FALLEN, checked=False)
     on.wait_for(lambda: on.last_check().get("error") == "BrokerUnavailable", "a check without a gateway")
     on.wait_for_heartbeat("11:00")
     on.later("11:15")
     on.status()
-    on.prove("the owner was told", on.message("broker cannot be reached"))
+    on.prove("the owner was notified", on.message("broker cannot be reached"))
     on.prove("nothing was sent, and a missing answer did not count as an empty account", on.orders() == 1)
-    on.tell("The gateway comes back with its order numbers reset, as after its nightly restart.")
+    on.narrate("The gateway comes back with its order numbers reset, as after its nightly restart.")
     on.gateway.come_up()
     on.wait_for(on.account_answers, "the bot to connect again")
     on.later("11:30")
     on.status("Holdings", "Broker", "Problems")
-    on.prove("the owner was told that it was over", on.message("Over, nothing to do"))
+    on.prove("the owner was notified that it was over", on.message("Over, nothing to do"))
     prove_one_rotation(on, "the rotation was made, once")
 
 
 def yahoo_down(on: Stage) -> None:
     holding_tqqq(on)
-    on.tell("Yahoo refuses every request (429), as it did on 29 April 2025. QQQ falls 2.5 %.")
+    on.narrate("Yahoo refuses every request (429), as it did on 29 April 2025. QQQ falls 2.5 %.")
     on.yahoo.fault("429", on="any")
     for at in ("11:00", "11:30", "12:00"):
         on.later(at, move=FALLEN)
     on.status()
-    on.prove("the owner was told after the third check", on.message("Checks are failing"))
+    on.prove("the owner was notified after the third check", on.message("Checks are failing"))
     on.prove("nothing was traded on the morning's prices", on.orders() == 1)
-    on.tell("Yahoo answers again.")
+    on.narrate("Yahoo answers again.")
     on.yahoo.clear()
     on.later("12:30")
     on.status("Holdings", "Problems", "Last check")
-    on.prove("the owner was told that it was over", on.message("Over, nothing to do"))
+    on.prove("the owner was notified that it was over", on.message("Over, nothing to do"))
     prove_one_rotation(on, "the rotation was made at the next check")
 
 
 def stale_prices(on: Stage) -> None:
     holding_tqqq(on)
-    on.tell("Yahoo answers, but with a price that is 40 minutes old. It says that QQQ has fallen 2.5 %.")
+    on.narrate("Yahoo answers, but with a price that is 40 minutes old. It says that QQQ has fallen 2.5 %.")
     on.yahoo.fault("old")
     on.later("12:00", move=FALLEN)
     on.status()
@@ -86,7 +86,7 @@ def stale_prices(on: Stage) -> None:
         on.last_check()["error"] == "StalePrices",
         on.orders() == 1,
     )
-    on.tell("Worse: the price is fresh, but yesterday's session is missing from the history.")
+    on.narrate("Worse: the price is fresh, but yesterday's session is missing from the history.")
     on.yahoo.clear()
     on.yahoo.fault("missing")
     on.owner("restart", lines=("restarted", "stopped"))  # which makes it forget the good history
@@ -105,7 +105,7 @@ def stale_prices(on: Stage) -> None:
 def split(on: Stage) -> None:
     holding_tqqq(on)
     before = shares(on)["TQQQ"]
-    on.tell("Overnight TQQQ is split 2:1; its price is half of what it was yesterday.")
+    on.narrate("Overnight TQQQ is split 2:1; its price is half of what it was yesterday.")
     on.later("10:00", WEDNESDAY)
     on.status("Holdings", "Broker", "Problems", "Notices", "Last check")
     on.prove(
@@ -113,7 +113,7 @@ def split(on: Stage) -> None:
         shares(on)["TQQQ"] == 2 * before,
         on.orders() == 1,
     )
-    on.prove("the owner was told", on.message("was split 2:1"))
+    on.prove("the owner was notified", on.message("was split 2:1"))
     on.prove_that_nothing_was_lost()
 
 
@@ -122,14 +122,14 @@ def half_day(on: Stage) -> None:
     start(on)
     on.prove("it bought TQQQ while the exchange was open", shares(on)["TQQQ"] > 0)
     on.later("12:45")
-    on.tell("The exchange closes at 13:00 today. QQQ falls 2.5 % after that.")
+    on.narrate("The exchange closes at 13:00 today. QQQ falls 2.5 % after that.")
     on.later("13:30", move=FALLEN, checked=False)
     on.wait_for_heartbeat("13:30")
     on.later("15:45", checked=False)
     on.wait_for_heartbeat("15:45")
     on.status("Running", "Holdings", "Problems", "Last check", "Next")
     on.prove("after the early close there was no check and no order", not on.checked_since("13:00"), on.orders() == 1)
-    on.tell("The machine sleeps from Friday to Monday, before the open, and wakes up.")
+    on.narrate("The machine sleeps from Friday to Monday, before the open, and wakes up.")
     on.later("08:00", MONDAY, checked=False)
     on.wait_for_heartbeat("08:00")
     on.status("Running", "Holdings", "Next")
@@ -141,15 +141,17 @@ def half_day(on: Stage) -> None:
 def double_start(on: Stage) -> None:
     holding_tqqq(on)
     pid = on.bot.daemon()
-    on.tell("Somebody starts it a second time.")
+    on.narrate("Somebody starts it a second time.")
     again = on.owner("start")
     on.prove(
         "the second start found the first daemon", f"already running (pid {pid})" in again.stdout, again.returncode == 0
     )
-    on.tell("Somebody starts a second daemon in the foreground.")
+    on.narrate("Somebody starts a second daemon in the foreground.")
     beside = on.owner("run")
     on.prove("it refuses to run", beside.returncode == 1, "another daemon" in beside.stderr)
-    on.tell("The first daemon hangs. Somebody deletes its lock file and starts a second one; then the first wakes up.")
+    on.narrate(
+        "The first daemon hangs. Somebody deletes its lock file and starts a second one; then the first wakes up."
+    )
     os.kill(pid, signal.SIGSTOP)
     (on.bot.logs / "bot.pid").unlink()
     on.owner("start", lines=("DRY RUN", "Holdings"))
@@ -165,16 +167,16 @@ def double_start(on: Stage) -> None:
 def killed_in_mid_rotation(on: Stage) -> None:
     holding_tqqq(on)
     on.gateway.next_order(slices=(40, 60), delay=0.3, slice_delay=1.5)
-    on.tell("QQQ falls 2.5 %. The sale of TQQQ is filled in two parts; between them the daemon is killed (kill -9),")
+    on.narrate("QQQ falls 2.5 %. The sale of TQQQ is filled in two parts; between them the daemon is killed (kill -9),")
     on.later("11:00", move=FALLEN, checked=False)
     on.wait_for(lambda: len(on.gateway.executions) == 2, "the first part of the sale")
     on.kill()
-    on.tell("and the last line of orders.jsonl is torn, as it would be by a power cut.")
+    on.narrate("and the last line of orders.jsonl is torn, as it would be by a power cut.")
     with (on.bot.logs / "orders.jsonl").open("a") as torn:
         torn.write('{"timestamp": "2026-11-24T16:00:0')
     dead = on.status("Running", "Holdings", "Problems", "To start")
     on.prove("status says that it is dead", dead.returncode == 1)
-    on.tell("The rest of the sale is filled while nothing is listening. Then the bot is started again.")
+    on.narrate("The rest of the sale is filled while nothing is listening. Then the bot is started again.")
     on.wait_for(lambda: not on.gateway.open_orders, "the second part of the sale")
     on.owner("start")
     on.owner("trades")
@@ -183,24 +185,24 @@ def killed_in_mid_rotation(on: Stage) -> None:
 
 def full_disk(on: Stage) -> None:
     holding_tqqq(on)
-    on.tell("The disk is full. QQQ falls 2.5 %.")
+    on.narrate("The disk is full. QQQ falls 2.5 %.")
     on.fill_disk()
     on.later("11:00", move=FALLEN, checked=False)
-    on.prove("the owner was told", on.message("The disk is full or cannot be written"))
+    on.prove("the owner was notified", on.message("The disk is full or cannot be written"))
     silent = on.status()
-    on.prove("status says what is wrong, with exit code 1", silent.returncode == 1, "could not write" in silent.stdout)
+    on.prove("status says what is wrong, with exit code 1", silent.returncode == 1, "write its status" in silent.stdout)
     on.prove("nothing was sent that could not be written down first", on.orders() == 1)
-    on.tell("There is room again.")
+    on.narrate("There is room again.")
     on.empty_disk()
     on.later("11:30")
     on.status("Running", "Holdings", "Problems")
-    on.prove("the owner was told that it was over", on.message("Over, nothing to do: the disk"))
+    on.prove("the owner was notified that it was over", on.message("Over, nothing to do: the disk"))
     prove_one_rotation(on, "the rotation was made")
 
 
 def halt_and_resume(on: Stage) -> None:
     holding_tqqq(on)
-    on.tell("The owner wants no trades today. QQQ falls 2.5 %.")
+    on.narrate("The owner wants no trades today. QQQ falls 2.5 %.")
     on.owner("halt", "earnings week, I want to look first")
     on.later("11:00", move=FALLEN)
     halted = on.status()
@@ -218,13 +220,13 @@ def halt_and_resume(on: Stage) -> None:
 def sold_by_hand(on: Stage) -> None:
     holding_tqqq(on)
     bought = shares(on)["TQQQ"]
-    on.tell("The owner sells 100 TQQQ in TWS, by hand. QQQ falls 2.5 %.")
+    on.narrate("The owner sells 100 TQQQ in TWS, by hand. QQQ falls 2.5 %.")
     on.gateway.manual_trade("TQQQ", -100)
     on.later("11:00", move=FALLEN)
     halted = on.status()
     on.prove("nothing was traded while the account contradicted the book", halted.returncode == 4, on.orders() == 1)
     on.prove("the owner was asked", on.message("Account and book differ", "adopt"))
-    on.tell("The owner answers that the account is right.")
+    on.narrate("The owner answers that the account is right.")
     on.owner("adopt", lines=("TQQQ", "started"))
     on.later("11:30")
     on.status("Holdings", "Broker", "Problems")
@@ -237,7 +239,7 @@ def sold_by_hand(on: Stage) -> None:
 
 def wrong_account(on: Stage) -> None:
     holding_tqqq(on)
-    on.tell("The gateway is restarted and logged in to the real-money account by mistake. QQQ falls 2.5 %.")
+    on.narrate("The gateway is restarted and logged in to the real-money account by mistake. QQQ falls 2.5 %.")
     on.gateway.go_down()
     on.log_in(LIVE_ACCOUNT)
     on.gateway.come_up()
@@ -245,9 +247,9 @@ def wrong_account(on: Stage) -> None:
     on.later("11:00", move=FALLEN)
     on.later("11:15")
     on.status()
-    on.prove("the owner was told", on.message("logged in to the wrong account", "is a live account"))
+    on.prove("the owner was notified", on.message("logged in to the wrong account", "is a live account"))
     on.prove("nothing was sent to that account", {order.account for order in on.gateway.orders} == {PAPER_ACCOUNT})
-    on.tell(
+    on.narrate(
         "The owner logs in to the paper account again, and restarts the bot rather than wait a minute for its next try."
     )
     on.gateway.go_down()
@@ -279,7 +281,7 @@ def start(on: Stage) -> None:
 
 def holding_tqqq(on: Stage) -> None:
     on.begin(TUESDAY, "10:00")
-    on.tell("The bot is started, and buys TQQQ.")
+    on.narrate("The bot is started, and buys TQQQ.")
     start(on)
     assert shares(on)["TQQQ"] > 0
 

@@ -1,8 +1,8 @@
 """The stage of a scene: a copy of this project in a folder of its own, a market, and a clock that the drill moves.
 
-The bot on it is the real one, started and stopped by its own script, with the real clients of Yahoo and of Interactive
-Brokers; only who answers them is simulated (`standins`), and what time it is (`standins/shifted_clock`). Everything
-that its owner would see is printed the way the owner would see it.
+The bot is the real one, started and stopped by its own script, with the real clients of Yahoo and of Interactive
+Brokers; only their servers are simulated (`standins`), and the time (`standins/shifted_clock`). Everything is printed
+as its owner would see it.
 """
 
 import json
@@ -92,7 +92,7 @@ class Stage:
 
     # What people do and see
 
-    def tell(self, text: str) -> None:
+    def narrate(self, text: str) -> None:
         print(f"\n  {_clock(self.now())}  {text}", file=self._out, flush=True)
 
     def owner(self, *arguments: str, lines: tuple[str, ...] = ()) -> "CompletedProcess[str]":
@@ -126,11 +126,11 @@ class Stage:
 
     def prove_that_nothing_was_lost(self) -> None:
         if self._gateway is None:
-            wrong, sound = audit.problems(self.bot.logs), "the book adds up, and contains every order once"
+            wrong, claim = audit.problems(self.bot.logs), "the book adds up, and contains every order once"
         else:
             wrong = audit.problems(self.bot.logs, self._gateway.ledger)
-            sound = "the book equals the gateway's own ledger to the share and the cent"
-        self.prove("; ".join(wrong) or sound, not wrong)
+            claim = "the book equals the gateway's own ledger to the share and the cent"
+        self.prove("; ".join(wrong) or claim, not wrong)
 
     # What is on disk
 

@@ -65,7 +65,7 @@ RULES = Rules()
 
 
 HEAD = f"""\
-{SIMULATED}: a market made to be nasty, not a typical one. For another market: --seed {{other}}
+{SIMULATED}: a deliberately nasty market, not a typical one. For another market: --seed {{other}}
 Seed {{seed}}, {FIRST_DAY} to {LAST_DAY}, a check every 30 minutes; checks that changed nothing are not shown.
 Each order with its reason: QQQ against its 30-day average (30d), and that against the 120-day average (120d)."""
 

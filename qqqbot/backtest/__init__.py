@@ -13,7 +13,7 @@
     tables, figures   a study in words and in pictures
     report, notebook  one HTML page; the cells of backtest.ipynb
     drift             the command `drift`: decisions and fills compared with the official closes
-    holding           what `performance` adds: the real book beside QQQ and TQQQ held
+    holding           what `performance` adds: the real book compared with holding QQQ or TQQQ
 
 The rule, the sizing and the commissions are strategy's own functions: what is tested is what trades.
 """

@@ -1,4 +1,4 @@
-"""The figures of a study, each a function of it: the report and the notebook show the same ones."""
+"""The pictures of a study, each a function of it: the report and the notebook show the same ones."""
 
 from datetime import datetime
 
@@ -59,7 +59,7 @@ def holdings(study: Study, last_sessions: int | None = None) -> str:
 
 
 def yearly(study: Study) -> str:
-    """Return of each calendar year; the first and last are as long as they are."""
+    """Return of each calendar year; the first and last may be incomplete."""
     years = study.days.dates.astype("datetime64[Y]").astype(np.int64) + 1970
     lines = (("the rule", study.own, BLUE), ("QQQ held", study.qqq, GREEN), ("TQQQ held", study.tqqq, ORANGE))
     groups = [Group(name, metrics.period_returns(line.equity, years)[1].tolist(), c) for name, line, c in lines]

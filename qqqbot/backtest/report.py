@@ -1,4 +1,4 @@
-"""One HTML page with everything inside it: no script from elsewhere, no font, no request. It opens offline."""
+"""One self-contained HTML page: no external script, font or request. It opens offline."""
 
 from pathlib import Path
 
@@ -98,7 +98,7 @@ def _when(study: Study) -> Child:
     text: list[Child] = [tag("h2", "When to decide, and how fast")]
     if study.intraday:
         text.append(_card(tag("b", tables.intraday_title(study)), table(*tables.intraday(study))))
-        text.append(tag("p", "Every check that may trade may be fooled. Once before the close is enough."))
+        text.append(tag("p", "Every check that may trade can be misled. Once before the close is enough."))
     text.append(_card(table(*tables.variants(study.fills, "filled (ideal line)"))))
     text.append(_card(table(*tables.variants(study.bands, "band around the short average"))))
     text.append(_card(table(*tables.variants(study.confirmations, "followed after"))))

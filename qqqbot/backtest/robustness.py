@@ -27,7 +27,7 @@ SHORTS = np.arange(5, 61)
 LONGS = np.arange(80, 201)
 BANDS = (0.0, 0.0025, 0.005, 0.01, 0.015, 0.02, 0.03)
 CONFIRMATIONS = (1, 2, 3, 4, 5)
-# Five years to choose in, then half a year to live with the choice.
+# Five years to choose from, then half a year with the choice.
 TRAIN_SEGMENTS = 10
 SEGMENT_SESSIONS = 126
 
@@ -93,7 +93,7 @@ def band_variants(prices: Prices, days: Days, terms: Terms, bands: Sequence[floa
 
 
 def confirmation_variants(days: Days, terms: Terms, counts: Sequence[int] = CONFIRMATIONS) -> tuple[Variant, ...]:
-    """The rule followed only once it has given the same answer at so many closes in a row."""
+    """The rule followed only once it has given the same answer at a number of closes in a row."""
     return tuple(
         _variant("at once" if n == 1 else f"{n} closes", replace(days, wanted=confirmed(days.wanted, n)), terms)
         for n in counts
@@ -218,7 +218,7 @@ def sweep(table: SweepTable, shorts: Ints = SHORTS, longs: Ints = LONGS, cost: f
 def segment_sums(table: SweepTable, shorts: Ints, longs: Ints, bounds: Ints, cost: float) -> Floats:
     """Sums of log growth, return, squared return and count of rotations, [4, shorts, longs, segments].
 
-    Segment k is from close bounds[k] to close bounds[k + 1]; what is held at a bound stays held, at no cost.
+    Segment k is from close bounds[k] to close bounds[k + 1]; a holding is kept across a bound at no cost.
     """
     sums = np.empty((4, len(shorts), len(longs), len(bounds) - 1))
     long_table = np.stack([table.averages[int(n)] for n in longs])

@@ -74,7 +74,7 @@ def _window_means(sums: Floats, period: int) -> Floats:
 
 
 def _level(prices: Floats, short: Floats, long: Floats, held: Holding, rules: Rules) -> Levels:
-    line = tqqq_line(short, rules.band, held)  # type: ignore[arg-type]  # operators alone: floats or arrays
+    line = tqqq_line(short, rules.band, held)  # type: ignore[arg-type]  # operators only: floats or arrays
     result: Levels = level(prices, short, long, line).astype(np.int8)
     return result
 

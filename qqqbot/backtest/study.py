@@ -29,7 +29,7 @@ from qqqbot.backtest.taxes import RATES, AfterTax, WashSales, after_tax, wash_sa
 from qqqbot.backtest.vectorized import Days, FillAt, Terms, daily_events, examine, ideal, look_ahead, rotations_of
 
 INTRADAY_BANDS = (0.0, 0.001, 0.0025, 0.005, 0.01)
-# Below a year and a half a sweep, a null test and taxes say nothing.
+# For less than a year and a half a sweep, a null test and taxes say nothing.
 ENOUGH_SESSIONS = 378
 BEAR_MARKETS = (
     ("2000-03-27", "2002-10-09", "dot-com"),
@@ -42,7 +42,7 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked: the terms, the stretch of time, the yearly risk-free rate, whether to show the wrong sum."""
+    """What to compute: the terms, the period, the yearly risk-free rate, whether to show the wrong result too."""
 
     terms: Terms
     start: np.datetime64 | None = None
@@ -79,7 +79,7 @@ class LookAhead:
 
 @dataclass(frozen=True, slots=True)
 class Era:
-    """A stretch of the years with the model of TQQQ: total return and deepest drawdown of rule, QQQ and three times."""
+    """A period with the model of TQQQ: total return and deepest drawdown of the rule, QQQ and three times QQQ."""
 
     name: str
     first: np.datetime64

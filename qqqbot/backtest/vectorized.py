@@ -20,7 +20,7 @@ from qqqbot.backtest.signals import CASH, NO_SIGNAL, Levels, averages, levels_fr
 from qqqbot.model.values import Rules
 
 BASIS_POINT = 1e-4
-# Two to change funds, and the first purchase, which may fall on the same day of the curve.
+# Two to change funds, and one for the first purchase, which may fall on the same day of the curve.
 MOST_LEGS = 3
 NAMES = ("CASH", "QQQ", "TQQQ")
 
@@ -42,7 +42,7 @@ class CommissionPlan(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What trading costs and what is traded with. `slippage` is a fraction of the price, for each leg."""
+    """The costs of trading, the rules and the capital. `slippage` is a fraction of the price, for each leg."""
 
     rules: Rules = field(default_factory=Rules)
     capital: Decimal = Decimal(100_000)
@@ -179,7 +179,7 @@ def ideal(days: Days, terms: Terms, wanted: Levels | None = None) -> Floats:
 def look_ahead(days: Days) -> Floats:
     """WRONG, for comparison only: each day's return earned with the position computed from that day's own close.
 
-    It begins at 1 before the first session, whose return is earned too if the closes before it are known.
+    It begins at 1 before the first session; that session's return counts too if the closes before it are known.
     """
     growth: Floats = np.ones(len(days))
     growth[1:] = _of_held(days.wanted[1:], days.close[:, 1:], days.close[:, :-1])

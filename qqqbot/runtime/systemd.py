@@ -59,7 +59,7 @@ class Supervisor:
         self._ready = False
         self._failed = False
 
-    def tell(self, state: str, status: str) -> None:
+    def report(self, state: str, status: str) -> None:
         """`state` as in status.json. Never raises, never waits."""
         if not self._address:
             return

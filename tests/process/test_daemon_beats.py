@@ -23,7 +23,7 @@ class Heard(Supervisor):
         self.clock = clock
         self.beats: list[tuple[datetime, str]] = []
 
-    def tell(self, state: str, status: str) -> None:
+    def report(self, state: str, status: str) -> None:
         assert status
         self.beats.append((self.clock.now(), state))
 

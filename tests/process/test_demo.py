@@ -48,7 +48,7 @@ def book_trades(logs: Path) -> list[dict[str, object]]:
 def test_every_screen_says_simulated_prices_first_and_last(printed: str) -> None:
     lines = printed.strip().splitlines()
     assert lines[0].startswith("SIMULATED PRICES")
-    assert "made to be nasty" in lines[0]
+    assert "a deliberately nasty market" in lines[0]
     assert "--seed 3" in lines[0]
     assert lines[-1].startswith("SIMULATED PRICES")
     for view in ("--status", "--trades", "--performance"):

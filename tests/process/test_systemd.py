@@ -25,26 +25,26 @@ def heard(end: socket.socket) -> list[str]:
 def test_ready_is_reported_once_and_every_call_is_a_sign_of_life(manager: tuple[socket.socket, str]) -> None:
     end, name = manager
     supervisor = Supervisor({"NOTIFY_SOCKET": name})
-    supervisor.tell("starting", "not yet")
+    supervisor.report("starting", "not yet")
     assert heard(end) == ["WATCHDOG=1", "STATUS=not yet"]
-    supervisor.tell("running", "HOLD: all is well")
+    supervisor.report("running", "HOLD: all is well")
     assert heard(end) == ["WATCHDOG=1", "READY=1", "STATUS=HOLD: all is well"]
-    supervisor.tell("running", "HOLD: still")
+    supervisor.report("running", "HOLD: still")
     assert heard(end) == ["WATCHDOG=1", "STATUS=HOLD: still"]
-    supervisor.tell("stopped", "bye")
+    supervisor.report("stopped", "bye")
     assert heard(end) == ["STOPPING=1", "STATUS=bye"]
 
 
 def test_a_daemon_that_waits_for_its_account_is_ready(manager: tuple[socket.socket, str]) -> None:
     end, name = manager
-    Supervisor({"NOTIFY_SOCKET": name}).tell("waiting", "for a login")
+    Supervisor({"NOTIFY_SOCKET": name}).report("waiting", "for a login")
     assert "READY=1" in heard(end)
 
 
 def test_a_status_is_one_short_line(manager: tuple[socket.socket, str]) -> None:
     """A line end in it would start another command."""
     end, name = manager
-    Supervisor({"NOTIFY_SOCKET": name}).tell("running", "a\nMAINPID=1\n" + "x" * 1000)
+    Supervisor({"NOTIFY_SOCKET": name}).report("running", "a\nMAINPID=1\n" + "x" * 1000)
     lines = heard(end)
     assert len(lines) == 3
     assert lines[2].startswith("STATUS=a MAINPID=1 x")
@@ -58,13 +58,13 @@ def test_an_abstract_address_is_understood() -> None:
         except OSError:
             pytest.skip("this system has no abstract addresses")
         end.setblocking(False)
-        Supervisor({"NOTIFY_SOCKET": "@qqqbot-test-abstract"}).tell("running", "here")
+        Supervisor({"NOTIFY_SOCKET": "@qqqbot-test-abstract"}).report("running", "here")
         assert "STATUS=here" in heard(end)
 
 
 @pytest.mark.parametrize("environment", [{}, {"NOTIFY_SOCKET": ""}])
 def test_without_systemd_nothing_is_sent(environment: dict[str, str], caplog: pytest.LogCaptureFixture) -> None:
-    Supervisor(environment).tell("running", "nobody listens")
+    Supervisor(environment).report("running", "nobody listens")
     assert caplog.records == []
 
 
@@ -72,7 +72,7 @@ def test_without_systemd_nothing_is_sent(environment: dict[str, str], caplog: py
 def test_an_unreachable_address_is_reported_once(name: str, caplog: pytest.LogCaptureFixture) -> None:
     supervisor = Supervisor({"NOTIFY_SOCKET": name})
     for _ in range(3):
-        supervisor.tell("running", "nobody listens")
+        supervisor.report("running", "nobody listens")
     assert len(caplog.records) == 1
 
 
@@ -81,13 +81,13 @@ def test_a_manager_that_does_not_read_is_not_waited_for(manager: tuple[socket.so
     end, name = manager
     flooding = Supervisor({"NOTIFY_SOCKET": name})
     for _ in range(2000):
-        flooding.tell("running", "x" * 200)
+        flooding.report("running", "x" * 200)
     late = Supervisor({"NOTIFY_SOCKET": name})
-    late.tell("running", "missed")
+    late.report("running", "missed")
     while True:
         try:
             end.recv(4096)
         except BlockingIOError:
             break
-    late.tell("running", "heard")
+    late.report("running", "heard")
     assert "READY=1" in heard(end)

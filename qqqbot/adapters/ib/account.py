@@ -1,6 +1,6 @@
 """What an account of Interactive Brokers may do and holds: pure functions of the broker's rows.
 
-The account's id decides whose money it is, never the port: ids that start with D are simulated (DU, DF and their
+The account's id decides whether money is real, never the port: ids that start with D are simulated (DU, DF and their
 longer forms), all others are real. https://interactivebrokers.github.io/tws-api/initial_setup.html
 """
 
@@ -79,7 +79,7 @@ def _named(managed: Sequence[str], wanted: str) -> str:
 
 
 def amounts(rows: Iterable[SummaryRow], account: str) -> dict[str, Decimal]:
-    """Tag -> amount of `account` alone.
+    """Tag -> amount, for `account` only.
 
     Raises BrokerUnavailable for an answer that lacks a needed tag, is not a number or is not in US dollars.
     """

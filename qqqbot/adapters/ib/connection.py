@@ -1,7 +1,7 @@
 """Maintains one connection to a gateway in the background: connects, catches up, and checks that it is alive.
 
-Rule 1: a connection serves nobody until everything that may have been missed has been read, after each connect and
-        after each 1101 or 1102.
+Rule 1: a connection is used only when everything that may have been missed has been read, after each connect and after
+        each 1101 or 1102.
 Rule 2: it tries forever, with growing pauses, and logs only when the problem changes. A gateway that accepts and does
         not answer is given at least ten seconds: handshakes in a tight loop can wedge it for good
         (nautechsystems/nautilus_trader#4796).
@@ -25,7 +25,7 @@ READING = "connected; reading what happened since the last connection"
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Real seconds, whatever the clock says: they measure a network."""
+    """Durations in real seconds, whatever the clock says: they measure a network."""
 
     connect: float = 10.0
     """from the first packet to the end of the greeting"""

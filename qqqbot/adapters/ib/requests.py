@@ -1,7 +1,7 @@
 """Requests to a gateway and their answers: a pending request is registered before it is sent.
 
-Only an answer with its end is an answer. A request whose end does not come in time, or whose connection ends, raises
-BrokerUnavailable; what had arrived until then is discarded.
+Only a complete answer is an answer. A request that is not answered to the end in time, or that loses its connection,
+raises BrokerUnavailable; what had arrived until then is discarded.
 """
 
 import threading

@@ -31,7 +31,7 @@ STRANGER = "{host} port {port} is not a gateway, it answers {said!r}: check ib_p
 
 
 def mute(host: str, port: int, seconds: float) -> str:
-    """The gateway took the connection and never greeted."""
+    """Why a connection failed that the gateway accepted and never answered."""
     return (
         f"{host} port {port} accepts the connection and does not answer within {seconds:g} s: a login or update dialog "
         "is open in the gateway, this computer is not among its trusted IPs, or it has hung; look at it; if in doubt, "
@@ -85,8 +85,8 @@ class Transport:
             try:
                 ending.shutdown(socket.SHUT_RDWR)
             except OSError:
-                log.debug("the gateway had already gone")
-            # Not under a send: its descriptor could be somebody else's by then. The shutdown has ended the send.
+                log.debug("the gateway had already disconnected")
+            # Not during a send: its descriptor could be reused by then. The shutdown has ended the send.
             with self.lock:
                 ending.close()
 
@@ -111,7 +111,7 @@ class Transport:
         return len(msg)
 
     def recvMsg(self) -> bytes:
-        """What has arrived; empty at the end. The greeting comes alone and whole, however it was split."""
+        """What has arrived; empty at the end. The greeting is returned alone and whole, however it was split."""
         if not self._greeted:
             return self._receive_greeting()
         if self._greeting:

@@ -108,7 +108,7 @@ class SimulatedPrices:
         return self._closes[symbol][1:]
 
     def _session_number(self, now: datetime) -> int:
-        """Of the session that is open or, while the exchange is closed, that closed last."""
+        """The session that is open or, while the exchange is closed, the one that closed last."""
         session = self.table.open_session(now) or self.table.last_closed(now)
         number = len(self.table.before(session.date, len(self._days)))
         if number == 0:

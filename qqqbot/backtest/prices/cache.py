@@ -52,7 +52,7 @@ def cached_prices(folder: Path, now: datetime, fetch: Fetch = yahoo, say: Say = 
 
 
 def kept_prices(folder: Path) -> Prices:
-    """The copies alone; nothing is fetched. Raises BadPrices if there are none."""
+    """The copies only; nothing is fetched. Raises BadPrices if there are none."""
     files = _files(folder)
     if not all(file.exists() for file in files):
         raise BadPrices(NO_HISTORY)

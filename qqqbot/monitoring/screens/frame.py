@@ -18,18 +18,18 @@ def framed(who: Identity, *blocks: Block) -> Screen:
 
 
 def mode_line(mode: str | None, account: str | None) -> Line:
-    whose = f"account {masked(account)}" if account else "account not known yet"
+    named = f"account {masked(account)}" if account else "account not known yet"
     match mode:
         case "dry_run":
             return Line("DRY RUN: simulated account, no order can reach a broker", Tone.TITLE)
         case "paper":
-            return Line(f"PAPER: Interactive Brokers paper trading, no real money; {whose}", Tone.TITLE)
+            return Line(f"PAPER: Interactive Brokers paper trading, no real money; {named}", Tone.TITLE)
         case "live":
-            return Line(f"LIVE: orders are for real money; {whose}", Tone.BAD)
+            return Line(f"LIVE: orders are for real money; {named}", Tone.BAD)
         case None:
             return Line("Nothing recorded here yet", Tone.TITLE)
         case _:
-            return Line(f"{mode}: {whose}", Tone.TITLE)
+            return Line(f"{mode}: {named}", Tone.TITLE)
 
 
 def time_in_fields(time_in: TimeIn | None) -> list[Field]:

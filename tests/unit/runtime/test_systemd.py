@@ -40,4 +40,4 @@ def test_secrets_of_the_environment_are_named_with_the_file_that_can_hold_them_a
 
 def test_without_systemd_nothing_is_sent() -> None:
     """A socket would be noticed: no unit test may open one."""
-    Supervisor({}).tell("running", "all is well")
+    Supervisor({}).report("running", "all is well")
