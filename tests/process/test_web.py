@@ -19,7 +19,6 @@ from typing import IO, Any
 import pytest
 
 from qqqbot.monitoring.web import server as web
-from qqqbot.monitoring.web.auth import is_loopback
 from qqqbot.records.decisions import decision_values
 from qqqbot.records.inputs import InputLog
 from qqqbot.records.status_file import flip_values
@@ -234,15 +233,6 @@ def test_anything_but_a_request_breaks_nothing(logs: LogsFolder, request_bytes: 
         assert ask(port)[0] == 200
 
 
-@pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:80", "localhost.evil.example", "192.168.1.9", "", "[::2]"]
-)
-def test_a_foreign_page_cannot_fetch_this_one_under_its_own_name(logs: LogsFolder, host: str) -> None:
-    with server(logs) as (port, _):
-        assert ask(port, Host=host)[0] == 403
-        assert ask(port, Host="localhost:9999")[0] == 200  # as through a tunnel
-
-
 def basic(password: str) -> str:
     return "Basic " + base64.b64encode(f"me:{password}".encode()).decode()
 
@@ -320,26 +310,6 @@ def test_an_address_that_this_machine_lacks_does_not_cost_the_others() -> None:
         web.serve(lambda _, __: [], [lacking], 0, ready)
 
 
-@pytest.mark.parametrize(
-    ("host", "meant", "shown"),
-    [
-        ("127.0.0.1", ["127.0.0.1"], "http://127.0.0.1:8787/"),
-        ("::1", ["::1"], "http://[::1]:8787/"),
-        ("[::1]", ["::1"], "http://[::1]:8787/"),
-        ("[fe80::1]", ["fe80::1"], "http://[fe80::1]:8787/"),
-    ],
-)
-def test_an_address_may_stand_in_brackets_and_is_shown_in_them_once(host: str, meant: list[str], shown: str) -> None:
-    assert web.addresses(host) == meant
-    assert web.url(host, 8787) == shown
-
-
-def test_all_addresses_are_not_only_this_machine() -> None:
-    assert "0.0.0.0" in web.addresses(web.ANYWHERE)
-    assert not all(map(is_loopback, web.addresses(web.ANYWHERE)))
-    assert all(map(is_loopback, web.addresses("localhost")))
-
-
 def test_an_unusable_token_starts_nothing(logs: LogsFolder) -> None:
     done = subprocess.run(
         [
@@ -396,22 +366,6 @@ def test_every_file_damaged_is_still_a_page(logs: LogsFolder) -> None:
         path.write_bytes(whole[: len(whole) // 2].replace(b'"price":', b'"price":"x",') + b"\0\xff{" * 50)
     with server(logs) as (port, _):
         assert ask(port)[0] == 200
-
-
-def test_an_empty_folder_is_a_page_that_says_how_to_start(tmp_path: Path) -> None:
-    with server(LogsFolder(tmp_path / "new")) as (port, _):
-        _, _, page = ask(port)
-    assert ">DEAD<" not in page
-    assert "./bot_control.sh start" in page
-
-
-def test_an_unreadable_folder_is_reported_in_a_sentence(logs: LogsFolder) -> None:
-    (logs.path / "trades.jsonl").unlink()
-    (logs.path / "trades.jsonl").mkdir()
-    with server(logs) as (port, _):
-        status, _, text = ask(port)
-    assert status == 503
-    assert text == "The logs folder cannot be read: Is a directory.\n"
 
 
 def test_in_a_browser_it_loads_refreshes_and_shows_a_halt_and_a_death(tmp_path: Path) -> None:

@@ -1,13 +1,11 @@
 """What the page is given."""
 
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from qqqbot.monitoring.facts.dashboard import DECISIONS, DashboardReader
-from qqqbot.monitoring.web import page
 from qqqbot.records.decisions import decision_values
 from qqqbot.records.inputs import InputLog
 from qqqbot.records.status_file import flip_values
@@ -57,40 +55,3 @@ def test_a_chart_is_not_reused_for_another_account(logs: LogsFolder) -> None:
     assert dashboard.read(NOW).charts.life.equity
     logs.status(mode="live", account="U1234567")
     assert dashboard.read(NOW).charts.life.equity == []
-
-
-@pytest.mark.parametrize(
-    ("mode", "large"), [("dry_run", "DRY RUN"), ("paper", "PAPER"), ("live", "LIVE"), (None, "NOTHING YET")]
-)
-def test_the_mode_is_shown_in_capitals(logs: LogsFolder, mode: str | None, large: str) -> None:
-    facts = DashboardReader(logs.folder).read(NOW)
-    shown = replace(facts, status=replace(facts.status, who=facts.status.who._replace(mode=mode)))
-    assert f"<h1>{large}</h1>" in page.fragment(shown)
-
-
-def test_a_dead_daemon_is_shown_in_red_and_not_said_to_agree_now(logs: LogsFolder) -> None:
-    logs.alive = False
-    text = page.fragment(DashboardReader(logs.folder).read(NOW + timedelta(hours=1)))
-    assert '<span class="health bad">DEAD</span>' in text
-    assert '<p class="alarm"><strong>The daemon died without saying so' in text
-    assert "the account agreed when last asked" in text
-    assert "./bot_control.sh start" in text
-
-
-def test_a_bot_that_cannot_decide_is_shown_in_red_and_its_account_is_not_said_to_agree(logs: LogsFolder) -> None:
-    logs.status(problem="nothing listens there", problem_since=(NOW - timedelta(hours=1)).isoformat())
-    text = page.fragment(DashboardReader(logs.folder).read(NOW))
-    assert '<span class="health bad">FAILING</span>' in text
-    assert '<p class="alarm"><strong>Nothing listens there' in text
-    assert '<p class="warning">10,000.00 USD cash; the account does not answer now; it agreed when last asked' in text
-    assert "the account agrees" not in text
-
-
-def test_a_demonstration_is_labelled_as_one(logs: LogsFolder) -> None:
-    logs.status(simulated_prices=True)
-    assert '<p class="simulated">SIMULATED PRICES</p>' in page.fragment(DashboardReader(logs.folder).read(NOW))
-
-
-def test_after_the_close_the_flip_is_said_to_be_of_the_coming_session(logs: LogsFolder) -> None:
-    text = page.fragment(DashboardReader(logs.folder).read(NOW + timedelta(hours=5)))
-    assert "assumes that day closed at the price of 12:02 ET" in text

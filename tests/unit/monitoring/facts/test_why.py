@@ -17,7 +17,7 @@ from qqqbot.records.folder import Identity
 from qqqbot.records.inputs import InputLog, NotRecorded, computed, inputs_at
 from qqqbot.strategy.planning import decide
 from tests.support.builders import DAY, NOW, RULES, new_york, portfolio, snapshot
-from tests.support.monitor_samples import IDENTITY, LogsFolder, as_json, blocked, book_row, decision_row
+from tests.support.monitor_samples import IDENTITY, LogsFolder, as_json, book_row, decision_row
 
 OTHER = {"mode": "live", "account": "U1234567"}
 QUARTER = timedelta(minutes=15)
@@ -229,44 +229,6 @@ def test_inputs_of_years_are_found_at_once_and_rebuilt(logs: LogsFolder) -> None
     who = Identity("dry_run", "simulated")
     assert inputs_at(logs.folder.inputs, seen[77].now, who) == (seen[77], RULES)
     assert inputs_at(logs.folder.inputs, seen[-1].now, who) == (seen[-1], RULES)
-
-
-def test_why_shows_every_gate_with_its_verdict(logs: LogsFolder) -> None:
-    row = decision_row(target=Holding.TQQQ)
-    logs.rows("decisions.jsonl", [row])
-    text = plain(why_screen.why(why(logs.folder, When(), NOW)))
-    assert "Decided  Tue 2026-11-24 12:00 ET ROTATE" in text
-    assert "Plan     SELL 200 QQQ at about 450.00" in text
-    assert [line.split()[0] for line in text.splitlines() if "  ok  " in line] == [g["name"] for g in row["gates"]]
-
-
-def test_a_failed_gate_is_shown_with_its_sentence(logs: LogsFolder) -> None:
-    logs.rows("decisions.jsonl", [blocked("quote_age", "the price of TQQQ is older than 20 minutes", "StalePrices")])
-    text = plain(why_screen.why(why(logs.folder, When(), NOW)))
-    assert "quote_age   NO  the price of TQQQ is older than 20 minutes" in text
-
-
-def test_why_for_a_day_is_a_table_and_the_decisions_that_ordered(logs: LogsFolder) -> None:
-    quiet, ordered, last = (
-        decision_row(NOW + timedelta(minutes=15 * n), target)
-        for n, target in enumerate((Holding.QQQ, Holding.TQQQ, Holding.QQQ))
-    )
-    failed = {**quiet, "gates": [], "price": None, "target": None, "action": "FAILED", "error": "PricesUnavailable"}
-    logs.rows("decisions.jsonl", [quiet, failed, ordered, last])
-    text = plain(why_screen.why(why(logs.folder, When(DAY), NOW)))
-    assert text.splitlines()[1:6] == [
-        "ET     Action  Target     QQQ  Stopped by",
-        "12:00  HOLD    QQQ     450.00  -",
-        "12:00  FAILED  -            -  PricesUnavailable",
-        "12:15  ROTATE  TQQQ    450.00  -",
-        "12:30  HOLD    QQQ     450.00  -",
-    ]
-    assert text.count("Decided  ") == 2
-
-
-def test_why_without_decisions_says_so(logs: LogsFolder) -> None:
-    assert "No decisions yet." in plain(why_screen.why(why(logs.folder, When(), NOW)))
-    assert "No decisions on 2026-11-24 (New York)." in plain(why_screen.why(why(logs.folder, When(DAY), NOW)))
 
 
 def with_changed_inputs(logs: LogsFolder, *place: str | int, value: Any) -> None:

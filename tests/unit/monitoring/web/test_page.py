@@ -1,0 +1,74 @@
+"""The page as HTML."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from qqqbot.monitoring.facts.dashboard import DashboardReader
+from qqqbot.monitoring.web import page
+from qqqbot.records.decisions import decision_values
+from qqqbot.records.inputs import InputLog
+from qqqbot.records.status_file import flip_values
+from qqqbot.strategy.planning import decide
+from qqqbot.trading.engine import flips
+from tests.support.builders import NOW, RULES, portfolio, snapshot
+from tests.support.monitor_samples import IDENTITY, LogsFolder, as_json, book
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> LogsFolder:
+    found = LogsFolder(tmp_path / "logs")
+    found.rows("trades.jsonl", book())
+    check(found, 3)
+    return found
+
+
+def check(logs: LogsFolder, count: int) -> None:
+    rows, flip, log = [], None, InputLog(logs.folder.inputs)
+    for n in range(count):
+        seen = snapshot(now=NOW + timedelta(minutes=n), portfolio=portfolio(qqq=200))
+        values = decision_values(seen, decide(seen, RULES))
+        rows.append(as_json({"timestamp": seen.now.isoformat(), **IDENTITY, **values}))
+        log.record(seen, RULES, {"timestamp": seen.now.isoformat(), **IDENTITY})
+        flip = flip_values(flips(seen, RULES))
+    logs.rows("decisions.jsonl", rows)
+    logs.status(last_signal=rows[-1], last_check=rows[-1], flip=flip)
+
+
+@pytest.mark.parametrize(
+    ("mode", "large"), [("dry_run", "DRY RUN"), ("paper", "PAPER"), ("live", "LIVE"), (None, "NOTHING YET")]
+)
+def test_the_mode_is_shown_in_capitals(logs: LogsFolder, mode: str | None, large: str) -> None:
+    facts = DashboardReader(logs.folder).read(NOW)
+    shown = replace(facts, status=replace(facts.status, who=facts.status.who._replace(mode=mode)))
+    assert f"<h1>{large}</h1>" in page.fragment(shown)
+
+
+def test_a_dead_daemon_is_shown_in_red_and_not_said_to_agree_now(logs: LogsFolder) -> None:
+    logs.alive = False
+    text = page.fragment(DashboardReader(logs.folder).read(NOW + timedelta(hours=1)))
+    assert '<span class="health bad">DEAD</span>' in text
+    assert '<p class="alarm"><strong>The daemon died without saying so' in text
+    assert "the account agreed when last asked" in text
+    assert "./bot_control.sh start" in text
+
+
+def test_a_bot_that_cannot_decide_is_shown_in_red_and_its_account_is_not_said_to_agree(logs: LogsFolder) -> None:
+    logs.status(problem="nothing listens there", problem_since=(NOW - timedelta(hours=1)).isoformat())
+    text = page.fragment(DashboardReader(logs.folder).read(NOW))
+    assert '<span class="health bad">FAILING</span>' in text
+    assert '<p class="alarm"><strong>Nothing listens there' in text
+    assert '<p class="warning">10,000.00 USD cash; the account does not answer now; it agreed when last asked' in text
+    assert "the account agrees" not in text
+
+
+def test_a_demonstration_is_labelled_as_one(logs: LogsFolder) -> None:
+    logs.status(simulated_prices=True)
+    assert '<p class="simulated">SIMULATED PRICES</p>' in page.fragment(DashboardReader(logs.folder).read(NOW))
+
+
+def test_after_the_close_the_flip_is_said_to_be_of_the_coming_session(logs: LogsFolder) -> None:
+    text = page.fragment(DashboardReader(logs.folder).read(NOW + timedelta(hours=5)))
+    assert "assumes that day closed at the price of 12:02 ET" in text
