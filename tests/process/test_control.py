@@ -306,7 +306,7 @@ def test_a_full_or_read_only_disk_is_named_and_nothing_starts(bot: Checkout, opt
     started = subprocess.run(command, env=bot.environment, capture_output=True, text=True)
     assert started.returncode == 1
     assert f"The bot cannot write in {bot.logs}: {reason}." in started.stderr
-    assert "Free some space or make the folder writable" in started.stderr
+    assert "Free some space, make the folder writable" in started.stderr
     assert bot.calls() == []
 
 

@@ -161,7 +161,7 @@ def test_a_configuration_that_the_service_does_not_have_is_refused_before_anythi
     for command in ("restart", "adopt"):
         refused = service.run(command, QQQBOT_CONFIG=str(other))
         assert refused.returncode == 1
-        assert "The service was installed with another configuration" in refused.stderr
+        assert "The service was installed with a configuration other than" in refused.stderr
     assert service.daemon() == pid
     assert asked(service) == []
 
