@@ -1,6 +1,8 @@
 """--why and --replay in words, for 80 columns."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from itertools import groupby
 from typing import Any
 
 from qqqbot.display.formatting import NONE, clock_time, column_time, count, day_and_time, usd, words
@@ -12,6 +14,7 @@ from qqqbot.monitoring.screens.status import ACTION_TONES
 from qqqbot.records.coerce import mapping, moment, number, sequence, text
 from qqqbot.records.tail import Row
 
+FRIDAY, SATURDAY = 4, 5
 _SAME = {True: ("the same", Tone.GOOD), False: ("DIFFERENT", Tone.BAD), None: ("not known", Tone.FAINT)}
 
 
@@ -28,18 +31,28 @@ def why(facts: Why) -> Screen:
 
 
 def _overview(rows_of_day: Sequence[Row]) -> Table:
+    """One row for each check, of however many rounds; earlier versions did not record which rounds are of one check."""
+    checks = [list(rounds) for _, rounds in groupby(rows_of_day, lambda row: row.get("check") or id(row))]
     rows = tuple(
         (
-            column_time(moment(row.get("timestamp")))[-5:],
-            text(row.get("action")) or NONE,
-            text(row.get("target")) or NONE,
-            usd(number(row.get("price"))),
-            _failed_gate(row) or NONE,
+            column_time(moment(rounds[0].get("timestamp")))[-5:],
+            _action_of_check(rounds),
+            text(rounds[0].get("target")) or NONE,
+            usd(number(rounds[0].get("price"))),
+            _failed_gate(rounds[-1]) or NONE,
         )
-        for row in rows_of_day
+        for rounds in checks
     )
-    tones = tuple(ACTION_TONES.get(row[1], Tone.PLAIN) for row in rows)
+    tones = tuple(ACTION_TONES.get(row[1].partition(",")[0], Tone.PLAIN) for row in rows)
     return Table(("ET", "Action", "Target", "QQQ", "Stopped by"), rows, frozenset({3}), tones)
+
+
+def _action_of_check(rounds: Sequence[Row]) -> str:
+    """'ROTATE, 2 orders' for a check whose last round found the target reached; else what the last round says."""
+    orders = sum(len(sequence(row.get("orders"))) for row in rounds)
+    last = text(rounds[-1].get("action")) or NONE
+    action = "ROTATE" if orders and last == "HOLD" else last
+    return f"{action}, {orders} orders" if orders > 1 else action
 
 
 def _failed_gate(row: Row) -> str | None:
@@ -63,17 +76,15 @@ def _decision_blocks(decision: ExplainedDecision) -> list[Block]:
     ]
     gates = [mapping(gate) for gate in sequence(row.get("gates"))]
     table = Table(
-        headings=("Gate", "", "Found"),
-        rows=tuple((str(g.get("name")), "ok" if g.get("passed") else "NO", _found(g)) for g in gates),
-        tones=tuple(Tone.PLAIN if g.get("passed") else Tone.BAD for g in gates),
+        headings=("", "Gate"),
+        rows=tuple(("ok" if gate.get("passed") else "NO", _gate_sentence(gate)) for gate in gates),
+        tones=tuple(Tone.PLAIN if gate.get("passed") else Tone.BAD for gate in gates),
     )
     return [Line(""), Fields(tuple(fields)), Line(""), *([table] if gates else [])]
 
 
-def _found(gate: Mapping[str, Any]) -> str:
-    """What the gate found; if it failed, its sentence, which explains it."""
-    found = text(gate.get("found")) if gate.get("passed") else text(gate.get("sentence"))
-    return without_accounts(found or NONE)
+def _gate_sentence(gate: Mapping[str, Any]) -> str:
+    return without_accounts(text(gate.get("sentence")) or text(gate.get("found")) or str(gate.get("name")))
 
 
 def _prices_text(row: Row) -> str:
@@ -172,7 +183,13 @@ def _when(facts: Why | Replay) -> str:
     if facts.date is None:
         return " yet"
     at = f" at or before {facts.time}" if facts.time else ""
-    return f" on {facts.date}{at} (New York)"
+    return f" on {facts.date}{at} (New York){_weekend(date.fromisoformat(facts.date))}"
+
+
+def _weekend(day: date) -> str:
+    if day.weekday() < SATURDAY:
+        return ""
+    return f", a {day:%A}; the Friday before is {day - timedelta(days=day.weekday() - FRIDAY)}"
 
 
 def _notes(facts: Why | Replay) -> list[Block]:

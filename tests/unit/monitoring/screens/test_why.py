@@ -24,13 +24,13 @@ def test_why_shows_every_gate_with_its_verdict(logs: LogsFolder) -> None:
     text = plain(why_screen.why(why(logs.folder, When(), NOW)))
     assert "Decided  Tue 2026-11-24 12:00 ET ROTATE" in text
     assert "Plan     SELL 200 QQQ at about 450.00" in text
-    assert [line.split()[0] for line in text.splitlines() if "  ok  " in line] == [g["name"] for g in row["gates"]]
+    assert [line[4:] for line in text.splitlines() if line.startswith("ok  ")] == [g["sentence"] for g in row["gates"]]
 
 
 def test_a_failed_gate_is_shown_with_its_sentence(logs: LogsFolder) -> None:
     logs.rows("decisions.jsonl", [blocked("quote_age", "the price of TQQQ is older than 20 minutes", "StalePrices")])
     text = plain(why_screen.why(why(logs.folder, When(), NOW)))
-    assert "quote_age   NO  the price of TQQQ is older than 20 minutes" in text
+    assert "NO  the price of TQQQ is older than 20 minutes" in text
 
 
 def test_why_for_a_day_is_a_table_and_the_decisions_that_ordered(logs: LogsFolder) -> None:
@@ -54,3 +54,29 @@ def test_why_for_a_day_is_a_table_and_the_decisions_that_ordered(logs: LogsFolde
 def test_why_without_decisions_says_so(logs: LogsFolder) -> None:
     assert "No decisions yet." in plain(why_screen.why(why(logs.folder, When(), NOW)))
     assert "No decisions on 2026-11-24 (New York)." in plain(why_screen.why(why(logs.folder, When(DAY), NOW)))
+
+
+def test_a_check_of_several_rounds_is_one_row_of_the_day_with_its_orders(logs: LogsFolder) -> None:
+    check = {"check": NOW.isoformat()}
+    sold, bought = (decision_row(NOW + timedelta(seconds=n), Holding.TQQQ, row=check) for n in (0, 5))
+    settled = {**decision_row(NOW + timedelta(seconds=10)), **check, "target": "TQQQ"}
+    later = decision_row(NOW + timedelta(minutes=15))
+    logs.rows("decisions.jsonl", [sold, bought, settled, later])
+    text = plain(why_screen.why(why(logs.folder, When(DAY), NOW)))
+    assert text.splitlines()[2:4] == [
+        "12:00  ROTATE, 2 orders  TQQQ    450.00  -",
+        "12:15  HOLD              QQQ     450.00  -",
+    ]
+
+
+def test_a_check_that_ordered_and_then_failed_is_not_shown_as_done(logs: LogsFolder) -> None:
+    check = {"check": NOW.isoformat()}
+    sold = {**decision_row(NOW, Holding.TQQQ), **check}
+    failed = {**decision_row(NOW + timedelta(seconds=5)), **check, "action": "FAILED", "error": "DidNotSettle"}
+    logs.rows("decisions.jsonl", [sold, failed, decision_row(NOW + timedelta(minutes=15))])
+    assert "12:00  FAILED  TQQQ" in plain(why_screen.why(why(logs.folder, When(DAY), NOW)))
+
+
+def test_a_weekend_is_named_with_the_friday_before(logs: LogsFolder) -> None:
+    text = plain(why_screen.why(why(logs.folder, When(DAY + timedelta(days=5)), NOW)))
+    assert "No decisions on 2026-11-29 (New York), a Sunday; the Friday before is 2026-11-27." in text
