@@ -63,6 +63,7 @@ class Evidence(NamedTuple):
     halt: str | None
     damage: tuple[Problem, ...] = ()
     touched_at: datetime | None = None
+    halted_by_owner: bool = False
 
 
 NEWEST_ALERTS = 3
@@ -125,7 +126,7 @@ def _of_life(evidence: Evidence, health: Health, now: datetime) -> Iterable[Prob
 def _of_trading(evidence: Evidence) -> Iterable[Problem]:
     status = evidence.status
     halt = evidence.halt if evidence.halt is not None else text(status.get("halted"))
-    if halt is not None:
+    if halt is not None and not evidence.halted_by_owner:
         yield Problem(f"trading is halted: {halt}", Reason.TRADING_HALTED.advice)
     problem = text(status.get("problem"))
     if problem is not None:

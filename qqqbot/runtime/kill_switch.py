@@ -7,6 +7,8 @@ from qqqbot.runtime.console import refused, say, warn
 
 FILE = "HALT"
 NO_REASON = "halted by its owner"
+BY_OWNER = "halted by the owner's command"
+"""The second line of a file that `halt` wrote. Those of the bot itself and of earlier versions lack it."""
 
 
 def halt(logs: Path, reason: str, program: str) -> int:
@@ -41,12 +43,20 @@ def resume(logs: Path) -> int:
     return 0
 
 
+def is_by_owner(path: Path) -> bool:
+    """Whether the owner's command wrote the file at `path`; False if that is not known."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").splitlines()[1:2] == [BY_OWNER]
+    except OSError:
+        return False
+
+
 def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace").strip()
+    return path.read_text(encoding="utf-8", errors="replace").strip().partition("\n")[0]
 
 
 def _write(path: Path, reason: str) -> None:
     try:
-        path.write_text(reason + "\n", encoding="utf-8", errors="replace")
+        path.write_text(f"{reason}\n{BY_OWNER}\n", encoding="utf-8", errors="replace")
     except OSError:  # a full disk: the bot is halted nevertheless
         warn("The reason could not be written.")

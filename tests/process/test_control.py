@@ -325,9 +325,9 @@ def test_halt_keeps_the_first_reason_and_resume_removes_it(bot: Checkout) -> Non
     halted = bot.run("halt", "I", "smell", "smoke")
     assert halted.returncode == 0
     assert "An order that is open at the broker is not touched" in halted.stdout
-    assert (bot.logs / "HALT").read_text() == "I smell smoke\n"
+    assert (bot.logs / "HALT").read_text() == "I smell smoke\nhalted by the owner's command\n"
     assert "already halted: I smell smoke" in bot.run("halt", "again").stdout
-    assert (bot.logs / "HALT").read_text() == "I smell smoke\n"
+    assert (bot.logs / "HALT").read_text() == "I smell smoke\nhalted by the owner's command\n"
     assert bot.run("resume").returncode == 0
     assert not (bot.logs / "HALT").exists()
     assert bot.run("resume").stdout == "not halted\n"
@@ -341,7 +341,7 @@ def test_halt_needs_no_python(fresh_checkout: Checkout, tmp_path: Path) -> None:
     command = [str(tools / "bash"), str(fresh_checkout.script)]
     environment = {**fresh_checkout.environment, "PATH": str(tools)}
     subprocess.run([*command, "halt"], env=environment, check=True, capture_output=True)
-    assert (fresh_checkout.logs / "HALT").read_text() == "halted by its owner\n"
+    assert (fresh_checkout.logs / "HALT").read_text() == "halted by its owner\nhalted by the owner's command\n"
     subprocess.run([*command, "resume"], env=environment, check=True, capture_output=True)
     assert not (fresh_checkout.logs / "HALT").exists()
 

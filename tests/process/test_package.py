@@ -116,7 +116,7 @@ def test_the_daemon_starts_and_stops_in_the_folder_in_which_it_is_called(qqqbot:
     try:
         assert started.stdout.startswith("started (pid "), started.stderr
         assert qqqbot("halt", "a", "test").stdout.startswith("halted: no new orders until qqqbot resume\n")
-        assert (tmp_path / "logs/HALT").read_text() == "a test\n"
+        assert (tmp_path / "logs/HALT").read_text() == "a test\nhalted by the owner's command\n"
     finally:
         stopped = qqqbot("stop", "--force")
     assert stopped.stdout == "stopped\n", stopped.stderr

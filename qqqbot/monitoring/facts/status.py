@@ -19,6 +19,7 @@ from qqqbot.records.folder import Folder, Identity, Problem, damage, identity, p
 from qqqbot.records.halt import HaltSwitch
 from qqqbot.records.status_file import FlipOrder, flips_in
 from qqqbot.records.tail import Rows, last_rows
+from qqqbot.runtime.kill_switch import is_by_owner
 from qqqbot.strategy.rule import nearest_flip
 
 # The newest trades that --status reads for the time in each holding: several years of them.
@@ -149,6 +150,7 @@ class Status(Answer):
     last_signal: Decision | None
     next: Next
     time_in: performance.TimeIn | None
+    halted_by_owner: str | None
 
 
 def status(folder: Folder, now: datetime) -> Status:
@@ -164,6 +166,7 @@ def status(folder: Folder, now: datetime) -> Status:
         halt=HaltSwitch(folder.halt).reason(),
         damage=(*damaged, *damage(folder.trades, newest_trades)),
         touched_at=folder.touched_at(),
+        halted_by_owner=is_by_owner(folder.halt),
     )
     health = judge(evidence, now)
     check, signal = mapping(found.get("last_check")), _last_signal(found, folder, who)
@@ -181,6 +184,7 @@ def status(folder: Folder, now: datetime) -> Status:
         last_signal=_decision(signal) if signal else None,
         next=_next(found, signal, now, running=health in RUNNING),
         time_in=_time_in_of_newest(newest_trades, now),
+        halted_by_owner=evidence.halt if evidence.halted_by_owner else None,
     )
 
 

@@ -49,6 +49,7 @@ def status(facts: Status) -> Screen:
         Fields(
             (
                 *_running_fields(facts),
+                *_halt_fields(facts),
                 *_own_fields(facts),
                 *time_in_fields(facts.time_in),
                 *_problem_fields(facts),
@@ -84,6 +85,13 @@ def _version_fields(process: Process) -> list[Field]:
         parts.append(f"averages of {config['short_ma_period']} and {config['long_ma_period']} days")
     parts += [f"decides {str(config['decide']).replace('_', ' ')}"] if config.get("decide") else []
     return [Field("", ", ".join(parts), Tone.FAINT)] if parts else []
+
+
+def _halt_fields(facts: Status) -> list[Field]:
+    """A halt that the owner asked for is no problem; one by the bot itself is listed as one."""
+    if facts.halted_by_owner is None:
+        return []
+    return [Field("Halted", f"by you: {without_accounts(facts.halted_by_owner)}", Tone.WARNING)]
 
 
 def _own_fields(facts: Status) -> list[Field]:

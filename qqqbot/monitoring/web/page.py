@@ -249,8 +249,13 @@ def _log_line(line: LogLine) -> Markup:
 
 
 def _footer(status: Status) -> Markup:
-    down = status.health in ("stopped", "dead", "never started")
-    how = [status_screen.HOW_TO_START] if down else [status_screen.HOW_TO_STOP, status_screen.HOW_TO_HALT]
+    match status.health:
+        case Health.STOPPED | Health.DEAD | Health.NEVER_STARTED:
+            how = [status_screen.HOW_TO_START]
+        case Health.HALTED:
+            how = [status_screen.HOW_TO_RESUME, status_screen.HOW_TO_STOP]
+        case _:
+            how = [status_screen.HOW_TO_STOP, status_screen.HOW_TO_HALT]
     return tag(
         "footer",
         [tag("p", tag("code", line)) for line in how],

@@ -107,7 +107,7 @@ def test_the_daemon_takes_the_place_of_this_process(control: Control, hand_over:
 
 def test_a_halt_takes_its_words_and_resume_removes_it(control: Control, tmp_path: Path) -> None:
     assert control.main(["halt", "I", "smell", "smoke"]) == 0
-    assert (tmp_path / "logs/HALT").read_text() == "I smell smoke\n"
+    assert (tmp_path / "logs/HALT").read_text() == "I smell smoke\nhalted by the owner's command\n"
     assert control.main(["resume"]) == 0
     assert not (tmp_path / "logs/HALT").exists()
 

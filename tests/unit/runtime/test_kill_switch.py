@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from qqqbot.runtime.kill_switch import halt, resume
+from qqqbot.records.halt import HaltSwitch
+from qqqbot.runtime.kill_switch import halt, is_by_owner, resume
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +20,7 @@ def usual_umask() -> Iterator[None]:
 def test_a_halt_makes_the_folder_and_closes_both_to_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     logs = tmp_path / "new" / "logs"
     assert halt(logs, "I smell smoke", "./bot_control.sh") == 0
-    assert (logs / "HALT").read_text() == "I smell smoke\n"
+    assert (logs / "HALT").read_text() == "I smell smoke\nhalted by the owner's command\n"
     assert (logs.stat().st_mode & 0o777, (logs / "HALT").stat().st_mode & 0o777) == (0o700, 0o600)
     first, second = capsys.readouterr().out.splitlines()
     assert first == "halted: no new orders until ./bot_control.sh resume"
@@ -37,7 +38,7 @@ def test_an_empty_file_gets_the_reason(tmp_path: Path) -> None:
     """The script makes it before Python has started."""
     (tmp_path / "HALT").touch()
     assert halt(tmp_path, "", "./bot_control.sh") == 0
-    assert (tmp_path / "HALT").read_text() == "halted by its owner\n"
+    assert (tmp_path / "HALT").read_text() == "halted by its owner\nhalted by the owner's command\n"
 
 
 def test_a_halt_that_fails_says_so_loudly(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -58,3 +59,18 @@ def test_a_failed_resume_says_that_the_halt_is_still_in_force(
     (tmp_path / "HALT").mkdir()
     assert resume(tmp_path) == 1
     assert "STILL halted" in capsys.readouterr().err
+
+
+def test_only_a_file_of_the_owners_command_is_theirs(tmp_path: Path) -> None:
+    halt(tmp_path, "vacation", "./bot_control.sh")
+    assert is_by_owner(tmp_path / "HALT")
+    for other in ("the account did not reach the target\n", "", "vacation"):
+        (tmp_path / "HALT").write_text(other)
+        assert not is_by_owner(tmp_path / "HALT")
+    assert not is_by_owner(tmp_path / "nothing")
+
+
+def test_a_halt_by_the_bot_stays_the_bots_when_the_owner_halts_too(tmp_path: Path) -> None:
+    HaltSwitch(tmp_path / "HALT").halt("the account did not reach the target")
+    halt(tmp_path, "vacation", "./bot_control.sh")
+    assert not is_by_owner(tmp_path / "HALT")

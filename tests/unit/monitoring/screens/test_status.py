@@ -9,6 +9,7 @@ import pytest
 from qqqbot.display.terminal import Fields, Tone, plain
 from qqqbot.monitoring.facts.status import status
 from qqqbot.monitoring.screens.status import status as screen
+from qqqbot.runtime.kill_switch import BY_OWNER
 from tests.support.builders import DAY, NOW, new_york
 from tests.support.monitor_samples import SUNDAY, LogsFolder, blocked, book, decision_row, status_values
 
@@ -158,6 +159,15 @@ def test_a_folder_never_started_says_how_to_start(tmp_path: Path) -> None:
     lines = plain(screen(status(logs.folder, NOW))).splitlines()
     assert lines[1] == f"Running   no: it was never started with {tmp_path / 'logs'}"
     assert "To start  ./bot_control.sh start" in lines
+
+
+def test_a_halt_that_the_owner_asked_for_is_no_problem(logs: LogsFolder) -> None:
+    logs.text("HALT", f"vacation until Monday\n{BY_OWNER}\n")
+    lines = shown(logs)
+    assert status(logs.folder, NOW).exit_code == 4
+    assert "Halted      by you: vacation until Monday" in lines
+    assert "Problems    none" in lines
+    assert "To resume   ./bot_control.sh resume (ends the halt)" in lines
 
 
 def test_while_it_is_halted_resuming_is_offered(logs: LogsFolder) -> None:

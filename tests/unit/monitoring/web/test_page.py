@@ -11,6 +11,7 @@ from qqqbot.monitoring.web import page
 from qqqbot.records.decisions import decision_values
 from qqqbot.records.inputs import InputLog
 from qqqbot.records.status_file import flip_values
+from qqqbot.runtime.kill_switch import BY_OWNER
 from qqqbot.strategy.planning import decide
 from qqqbot.trading.engine import flips
 from tests.support.builders import NOW, RULES, portfolio, snapshot
@@ -72,3 +73,13 @@ def test_a_demonstration_is_labelled_as_one(logs: LogsFolder) -> None:
 def test_after_the_close_the_flip_is_said_to_be_of_the_coming_session(logs: LogsFolder) -> None:
     text = page.fragment(DashboardReader(logs.folder).read(NOW + timedelta(hours=5)))
     assert "assumes that day closed at the price of 12:02 ET" in text
+
+
+def test_a_halt_by_the_owner_is_shown_as_theirs_and_resuming_is_offered(logs: LogsFolder) -> None:
+    logs.text("HALT", f"vacation until Monday\n{BY_OWNER}\n")
+    text = page.fragment(DashboardReader(logs.folder).read(NOW))
+    assert '<span class="health warning">HALTED</span>' in text
+    assert "by you: vacation until Monday" in text
+    assert 'class="alarm' not in text
+    assert "./bot_control.sh resume" in text
+    assert "./bot_control.sh halt" not in text
