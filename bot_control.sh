@@ -175,7 +175,7 @@ explain_pip() {
 # The file is what counts: it is made before anything else can fail.
 halt_without_python() {
     [ -e "$LOGS/HALT" ] || die "NOT halted: cannot make $LOGS/HALT. Use ./bot_control.sh stop."
-    [ -s "$LOGS/HALT" ] || printf '%s\n' "${*:-halted by its owner}" >"$LOGS/HALT"
+    [ -s "$LOGS/HALT" ] || printf '%s\n' "${*:-halted by its owner}" "halted by the owner's command" >"$LOGS/HALT"
     say "halted: no new orders until ./bot_control.sh resume"
 }
 

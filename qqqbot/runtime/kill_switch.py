@@ -8,7 +8,7 @@ from qqqbot.runtime.console import refused, say, warn
 FILE = "HALT"
 NO_REASON = "halted by its owner"
 BY_OWNER = "halted by the owner's command"
-"""The second line of a file that `halt` wrote. Those of the bot itself and of earlier versions lack it."""
+"""The second line of a file that `halt` wrote, here or in bot_control.sh. Those of the bot itself lack it."""
 
 
 def halt(logs: Path, reason: str, program: str) -> int:
