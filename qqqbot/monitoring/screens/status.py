@@ -1,5 +1,6 @@
 """The status screen in words, for 80 columns."""
 
+import re
 from datetime import datetime, timedelta
 
 from qqqbot.display.formatting import clock_time, count, day_and_time, percent, span, time_near, until, usd, words
@@ -143,10 +144,17 @@ def _problem_fields(facts: Status) -> list[Field]:
         return [Field("Problems", "none", Tone.GOOD)]
     fields: list[Field] = []
     for problem in facts.problems:
-        fields.append(Field("" if fields else "Problems", words(without_accounts(problem.text)), Tone.BAD))
+        fields.append(
+            Field("" if fields else "Problems", words(without_accounts(_without_detail(problem.text))), Tone.BAD)
+        )
         if problem.advice and "./bot_control.sh" not in problem.text:
             fields.append(Field("", f"-> {problem.advice}"))
     return fields
+
+
+def _without_detail(sentence: str) -> str:
+    """Without a library's own words about an error of its own, '[DNSError: ...]' at the end; the log has them."""
+    return re.sub(r" \[\w*(Error|Exception|Timeout): .*\]$", "", sentence, flags=re.S)
 
 
 def _notice_fields(facts: Status) -> list[Field]:
@@ -172,7 +180,7 @@ def _check_fields(facts: Status) -> list[Field]:
 
 
 def _decision_text(decision: Decision, now: datetime) -> str:
-    sentence = without_accounts(decision.sentence or "no sentence")
+    sentence = without_accounts(_without_detail(decision.sentence or "no sentence"))
     return f"{time_near(decision.at, now)} {decision.action or ''}: {sentence}"
 
 

@@ -176,3 +176,14 @@ def test_while_it_is_halted_resuming_is_offered(logs: LogsFolder) -> None:
     assert "Problems    Trading is halted: vacation until Monday" in lines
     assert "To resume   ./bot_control.sh resume (ends the halt)" in lines
     assert not any("bot_control.sh halt" in line for line in lines)
+
+
+def test_a_librarys_own_words_about_an_error_are_left_to_the_log(logs: LogsFolder) -> None:
+    sentence = "QQQ: Yahoo cannot be reached: look at this machine's network"
+    failed = {**decision_row(), "action": "FAILED", "error": "PricesUnavailable", "gates": []}
+    failed["sentence"] = (
+        f"{sentence} [DNSError: Failed to perform, curl: (6) Could not resolve [x]. See https://curl.se]"
+    )
+    text = "\n".join(shown(logs, last_check=failed))
+    assert f"The last check could not trade: {sentence}\n" in text
+    assert "curl" not in text
