@@ -308,7 +308,7 @@ def _curve(curve: Curve, across: _Axis, up: _Axis) -> Child:
     """A path in whole tenths of a pixel from point to point: half as long as with coordinates."""
     places = [(round(x * 10), round(up(y) * 10)) for x, y in _extremes(curve.points, across)]
     steps = " ".join(f"{x - a} {y - b}" for (a, b), (x, y) in itertools.pairwise(places))
-    path = f"M{places[0][0]} {places[0][1]}l{steps}"
+    path = f"M{places[0][0]} {places[0][1]}" + (f"l{steps}" if steps else "")
     line = tag(
         "path",
         class_=f"curve {curve.css}".rstrip(),

@@ -180,6 +180,13 @@ def test_fewer_than_two_points_are_not_drawn(places: list[tuple[float, float]]) 
     assert svg.line_chart(Chart("a", [Curve("c", places)]), SMALL) is None
 
 
+def test_a_curve_of_one_point_beside_a_longer_one_is_a_path_that_browsers_accept() -> None:
+    drawn = str(svg.line_chart(Chart("c", [RISING, Curve("short", [(1, 1.5)])], DAYS)))
+    paths = re.findall(r' d="([^"]*)"', drawn)
+    assert paths
+    assert not [path for path in paths if path.endswith("l")]
+
+
 def test_a_style_sheet_can_colour_what_has_a_colour_of_its_own() -> None:
     root = drawn(Chart("a", [Curve("c", [(0, -1.0), (1, -2.0)], BLUE, css="fall", filled=True)]))
     for css in ("curve", "area"):
