@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from qqqbot.model.values import SYMBOLS, Holding, Side
-from qqqbot.records.ledger import Ledger
+from qqqbot.records.ledger import Ledger, money
 
 Row = Mapping[str, Any]
 
@@ -63,7 +63,7 @@ class Performance:
         self._count_rounds(held, realized)
         self._count_costs(row)
         if row.get("equity") is not None:
-            self.value(Decimal(str(row["equity"])))
+            self.value(money(row["equity"]))
 
     @property
     def holding(self) -> Holding:
@@ -111,12 +111,12 @@ class Performance:
     def _count_costs(self, row: Row) -> None:
         kind = row.get("kind", "trade")
         if kind == "commission":
-            self.commissions += Decimal(str(row["amount"]))
+            self.commissions += money(row["amount"])
         elif kind == "trade":
-            self.commissions += Decimal(str(row.get("commission") or 0))
-            amount = Decimal(str(row["amount"]))
+            self.commissions += money(row.get("commission") or 0)
+            amount = money(row["amount"])
             self.traded += amount
-            self.slippage += amount * Decimal(str(row.get("slippage_bps") or 0)) / 10_000
+            self.slippage += amount * money(row.get("slippage_bps") or 0) / 10_000
 
 
 def shares_before(rows: Iterable[Row]) -> dict[str, int]:

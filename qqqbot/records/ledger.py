@@ -101,29 +101,29 @@ class Ledger:
         return Move(amount - commission, realized, cost if left else Decimal(0))
 
     def _capital(self, row: Row) -> None:
-        self.total_capital += _decimal(row["amount"])
-        self.cash += _decimal(row["amount"])
+        self.total_capital += money(row["amount"])
+        self.cash += money(row["amount"])
 
     def _trade(self, row: Row) -> None:
         symbol, quantity = row["symbol"], int(row["quantity"])
         signed = quantity if Side(row["side"]) is Side.BUY else -quantity
-        self._move(symbol, signed, _decimal(row["amount"]), _decimal(row["commission"] or 0), row["timestamp"])
+        self._move(symbol, signed, money(row["amount"]), money(row["commission"] or 0), row["timestamp"])
         self._remember(row["exec_ids"])
-        self._total(row["order_ref"], quantity, _decimal(row["amount"]))
-        self._charge(row["order_ref"], _decimal(row["commission"] or 0))
+        self._total(row["order_ref"], quantity, money(row["amount"]))
+        self._charge(row["order_ref"], money(row["commission"] or 0))
         if row["commission"] is None:
             self.awaiting_commission.add(row["order_ref"])
         self.moving_to = Holding(row["position"])
         self.trades += 1
 
     def _commission(self, row: Row) -> None:
-        self.cash -= _decimal(row["amount"])
-        self.realized_pnl -= _decimal(row["amount"])
-        self._charge(row["order_ref"], _decimal(row["amount"]))
+        self.cash -= money(row["amount"])
+        self.realized_pnl -= money(row["amount"])
+        self._charge(row["order_ref"], money(row["amount"]))
         self.awaiting_commission.discard(row["order_ref"])
 
     def _correction(self, row: Row) -> None:
-        symbol, quantity, amount = row["symbol"], int(row["quantity"]), _decimal(row["amount"])
+        symbol, quantity, amount = row["symbol"], int(row["quantity"]), money(row["amount"])
         paid, held = self.cost[symbol] * self.shares[symbol] - amount, self.shares[symbol] + quantity
         self.cash += amount
         self.shares[symbol] = held
@@ -131,18 +131,18 @@ class Ledger:
         if held == 0:
             self.realized_pnl -= paid
             self.held_since.pop(symbol, None)
-        self._total(row["order_ref"], int(row["order_quantity_change"]), _decimal(row["order_amount_change"]))
+        self._total(row["order_ref"], int(row["order_quantity_change"]), money(row["order_amount_change"]))
         self._remember(row["exec_ids"])
 
     def _adopt(self, row: Row) -> None:
         quantity = int(row["quantity"])
-        self._move(row["symbol"], quantity, abs(quantity) * _decimal(row["price"]), Decimal(0), row["timestamp"])
+        self._move(row["symbol"], quantity, abs(quantity) * money(row["price"]), Decimal(0), row["timestamp"])
 
     def _leave(self, row: Row) -> None:
         self.foreign[row["symbol"]] += int(row["quantity"])
 
     def _split(self, row: Row) -> None:
-        symbol, ratio = row["symbol"], _decimal(row["ratio"])
+        symbol, ratio = row["symbol"], money(row["ratio"])
         self.shares[symbol] = int(self.shares[symbol] * ratio)
         self.foreign[symbol] = int(self.foreign[symbol] * ratio)
         self.cost[symbol] = self.cost[symbol] / ratio
@@ -196,5 +196,9 @@ def pending_splits(ledger: Ledger, splits: Iterable[Split]) -> tuple[Split, ...]
     )
 
 
-def _decimal(value: Any) -> Decimal:
-    return value if isinstance(value, Decimal) else Decimal(str(value))
+def money(value: Any) -> Decimal:
+    """An amount of a row. Raises ValueError or ArithmeticError if it is not a finite number."""
+    amount = value if isinstance(value, Decimal) else Decimal(str(value))
+    if not amount.is_finite():
+        raise ValueError(f"{value!r} is not an amount")
+    return amount

@@ -281,3 +281,11 @@ def test_a_portfolio_is_not_changed_by_later_rows() -> None:
     ledger.apply(trade_row(Side.BUY, QQQ, 10, 100))
     assert before.shares[QQQ] == 0
     assert before.cash == 100_000
+
+
+@pytest.mark.parametrize("amount", ["-Infinity", "NaN", float("inf")])
+def test_an_amount_that_is_not_finite_is_not_an_amount(amount: Any) -> None:
+    ledger = Ledger()
+    with pytest.raises(ValueError, match="is not an amount"):
+        ledger.apply({**DEPOSIT, "amount": amount})
+    assert (ledger.cash, ledger.rows) == (0, 0)
