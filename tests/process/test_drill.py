@@ -42,7 +42,7 @@ FAULTS = {
         "nothing was sent that could not be written down first",
         "records/jsonl.py::AppendOnlyFile.append",
         "raise\n",
-        "return\n",
+        "pass\n",
     ),
 }
 """scene -> a mistake in the bot, with the claim of the drill that must then fail for its name"""

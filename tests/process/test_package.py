@@ -134,4 +134,4 @@ def test_its_help_names_its_own_command(qqqbot: Run) -> None:
     told = qqqbot("help").stdout
     assert told.startswith("usage: qqqbot COMMAND\n")
     assert "QQQBOT_VENV" not in told
-    assert "`qqqbot init` makes a config.json there" in told
+    assert "`qqqbot init` writes a first config.json there" in told
