@@ -109,7 +109,7 @@ def test_an_opening_trade_has_no_realized_result_and_a_closing_one_has(gateway: 
 
 
 def test_a_commission_can_come_late_or_never(gateway: IBGateway, trader: Trader) -> None:
-    gateway.next_order(commission="late", commission_delay=0.02)
+    gateway.next_order(commission="late", commission_delay=0.3)
     gateway.next_order(commission="never")
     trader.buy(1, 10)
     assert "commissionReport" not in settle(trader)
