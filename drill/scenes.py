@@ -189,6 +189,7 @@ def full_disk(on: Stage) -> None:
     on.fill_disk()
     on.later("11:00", move=FALLEN, checked=False)
     on.prove("the owner was notified", on.message("The disk is full or cannot be written"))
+    on.wait_for_touch("11:00")
     silent = on.status()
     on.prove("status says what is wrong, with exit code 1", silent.returncode == 1, "write its status" in silent.stdout)
     on.prove("nothing was sent that could not be written down first", on.orders() == 1)

@@ -165,6 +165,11 @@ class Stage:
             self.wait_for(partial(self._beaten_after, since), f"a heartbeat at {at}")
             since = self._beat()
 
+    def wait_for_touch(self, at: str) -> None:
+        """Wait until a daemon that cannot write its status has touched the file at that moment or later."""
+        status, since = self.bot.logs / "status.json", self._today(at).timestamp()
+        self.wait_for(lambda: status.stat().st_mtime >= since, f"a sign of life at {at}")
+
     # What is done to the machine
 
     def kill(self) -> None:
