@@ -20,7 +20,7 @@ from qqqbot.records.status_file import (
 )
 from qqqbot.strategy.planning import decide
 from qqqbot.trading.engine import flips
-from tests.support.builders import DAY, NOW, account, new_york, portfolio, snapshot, table
+from tests.support.builders import DAY, NOW, RULES, account, new_york, portfolio, snapshot, table
 
 PID = 4711
 SUNDAY = new_york(DAY - timedelta(days=2), 0, 30)
@@ -203,3 +203,16 @@ def known(value: Value | None) -> Value:
     """`value`, which the test expects to be known."""
     assert value is not None
     return value
+
+
+def record_checks(logs: LogsFolder, count: int) -> None:
+    """Checks of `count` minutes in a row, with their inputs, and the status after the last."""
+    rows, flip, log = [], None, InputLog(logs.folder.inputs)
+    for n in range(count):
+        seen = snapshot(now=NOW + timedelta(minutes=n), portfolio=portfolio(qqq=200))
+        values = decision_values(seen, decide(seen, RULES))
+        rows.append(as_json({"timestamp": seen.now.isoformat(), **IDENTITY, **values}))
+        log.record(seen, RULES, {"timestamp": seen.now.isoformat(), **IDENTITY})
+        flip = flip_values(flips(seen, RULES))
+    logs.rows("decisions.jsonl", rows)
+    logs.status(last_signal=rows[-1], last_check=rows[-1], flip=flip)

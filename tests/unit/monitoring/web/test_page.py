@@ -8,34 +8,17 @@ import pytest
 
 from qqqbot.monitoring.facts.dashboard import DashboardReader
 from qqqbot.monitoring.web import page
-from qqqbot.records.decisions import decision_values
-from qqqbot.records.inputs import InputLog
-from qqqbot.records.status_file import flip_values
 from qqqbot.runtime.kill_switch import BY_OWNER
-from qqqbot.strategy.planning import decide
-from qqqbot.trading.engine import flips
-from tests.support.builders import NOW, RULES, portfolio, snapshot
-from tests.support.monitor_samples import IDENTITY, LogsFolder, as_json, book
+from tests.support.builders import NOW
+from tests.support.monitor_samples import LogsFolder, book, record_checks
 
 
 @pytest.fixture
 def logs(tmp_path: Path) -> LogsFolder:
     found = LogsFolder(tmp_path / "logs")
     found.rows("trades.jsonl", book())
-    check(found, 3)
+    record_checks(found, 3)
     return found
-
-
-def check(logs: LogsFolder, count: int) -> None:
-    rows, flip, log = [], None, InputLog(logs.folder.inputs)
-    for n in range(count):
-        seen = snapshot(now=NOW + timedelta(minutes=n), portfolio=portfolio(qqq=200))
-        values = decision_values(seen, decide(seen, RULES))
-        rows.append(as_json({"timestamp": seen.now.isoformat(), **IDENTITY, **values}))
-        log.record(seen, RULES, {"timestamp": seen.now.isoformat(), **IDENTITY})
-        flip = flip_values(flips(seen, RULES))
-    logs.rows("decisions.jsonl", rows)
-    logs.status(last_signal=rows[-1], last_check=rows[-1], flip=flip)
 
 
 @pytest.mark.parametrize(
