@@ -22,12 +22,6 @@ def gateway(clock: Clock) -> Iterator[IBGateway]:
         yield gateway
 
 
-@pytest.fixture
-def trader(gateway: IBGateway) -> Iterator[Trader]:
-    with connected(gateway) as trader:
-        yield trader
-
-
 def test_positions_have_no_exchange_and_follow_trades_until_cancelled(gateway: IBGateway, trader: Trader) -> None:
     gateway.hold("QQQ", -3, cost=2100, contract=QQQ_PUT)
     trader.reqPositions()

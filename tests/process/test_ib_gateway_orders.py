@@ -24,12 +24,6 @@ def gateway(clock: Clock) -> Iterator[IBGateway]:
         yield gateway
 
 
-@pytest.fixture
-def trader(gateway: IBGateway) -> Iterator[Trader]:
-    with connected(gateway) as trader:
-        yield trader
-
-
 FILLED = [
     "openOrder PreSubmitted",
     "orderStatus PreSubmitted 0",

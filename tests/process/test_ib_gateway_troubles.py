@@ -23,20 +23,6 @@ def gateway() -> Iterator[IBGateway]:
         yield gateway
 
 
-@pytest.fixture
-def trader(gateway: IBGateway) -> Iterator[Trader]:
-    with connected(gateway) as trader:
-        yield trader
-
-
-@pytest.fixture
-def raw(gateway: IBGateway) -> Iterator[RawClient]:
-    with RawClient(gateway) as raw:
-        for _ in range(5):
-            raw.read_frame()
-        yield raw
-
-
 # Around an order
 
 

@@ -179,7 +179,7 @@ ENGINE = (
         engine("TestHalt"),
     ),
     Mutant(
-        "nobody is told of a full disk",
+        "a full disk is not reported",
         "trading/engine.py::Engine._failed",
         "if isinstance(error, OSError):",
         "if isinstance(error, TradingHalted):",
