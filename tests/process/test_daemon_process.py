@@ -48,7 +48,7 @@ def seconds_to_stop(bot: Checkout) -> float:
 
 def processes() -> dict[int, tuple[int, str]]:
     """pid -> parent and command, of every process that still runs."""
-    command = ["ps", "-e", "-o", "pid=,ppid=,stat=,args="]
+    command = ["ps", "-eww", "-o", "pid=,ppid=,stat=,args="]
     table = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     rows = [line.split(None, 3) for line in table.splitlines()]
     return {int(row[0]): (int(row[1]), row[3]) for row in rows if not row[2].startswith("Z")}
@@ -88,14 +88,19 @@ def test_stop_ends_a_sleeping_weekend_at_once(checkout: Checkout, world: World) 
     assert checkout.state() == "stopped"
 
 
+def price_children(daemon: int) -> set[int]:
+    """The pids of the daemon's children that ask Yahoo; one that was just forked has not its own name yet."""
+    return {pid for pid, (parent, command) in processes().items() if parent == daemon and "yahoo.child" in command}
+
+
 def test_stop_ends_a_call_to_yahoo_that_hangs_and_leaves_no_process(checkout: Checkout, world: World) -> None:
     yahoo = world(TUESDAY_NOON)
     yahoo.fault("hang", on="any")
     starting = checkout.begin("start")
     eventually(lambda: bool(yahoo.requests), "Yahoo has been asked", seconds=30)
     daemon = checkout.daemon()
-    children = {pid for pid, (parent, command) in processes().items() if parent == daemon and "yahoo.child" in command}
-    assert len(children) == 1
+    eventually(lambda: len(price_children(daemon)) == 1, "a child of the daemon waits for Yahoo")
+    children = price_children(daemon)
     assert seconds_to_stop(checkout) < 10
     start = finished(starting)
     assert start.returncode != 0
