@@ -220,7 +220,7 @@ class AccountSnapshot:
 
     `spendable` is the cash that a buy may use without borrowing; `unsettled` is cash that comes with the settlement of
     earlier sales; `positions` holds whole shares of QQQ and TQQQ, 0 if there are none. `open_order_refs` are orders
-    of ours that the broker is still working on.
+    of ours that the broker is still working on. `behind` says which amounts do not show our newest fills yet, if any.
     """
 
     account: str
@@ -231,6 +231,7 @@ class AccountSnapshot:
     open_order_refs: tuple[str, ...]
     taken_at: datetime
     unsettled: Decimal = Decimal(0)
+    behind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,8 +305,8 @@ class Snapshot:
     `session` is the one that is open now or, while the exchange is closed, the last one that has closed; `expected` are
     the dates of the averaging window's finished sessions, oldest first, as the calendar knows them. `decided_target` is
     the holding that this session's decision window settled on, None if it has not. `unfinished` is the symbol
-    of our newest executed order if that was filled only in part. `broker_quotes` are the broker's own prices, if
-    it has any.
+    of our newest executed order if that was filled only in part, or bought less than the book's own money pays for.
+    `broker_quotes` are the broker's own prices, if it has any.
     """
 
     now: datetime

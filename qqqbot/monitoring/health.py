@@ -19,6 +19,8 @@ from qqqbot.records.folder import Problem
 FAILURES_OF_AN_OUTAGE = 3
 # The gateway comes back by itself from most breaks, within this.
 PATIENCE = timedelta(minutes=5)
+# What keeps the account from the rule's holding and passes by itself at first, or else needs a person.
+KEEPS_FROM_TRADING: tuple[str, ...] = (AlertKind.MONEY,)
 # Time enough to log in before the first decision of a day.
 AHEAD = timedelta(hours=1)
 # A session's hours where no calendar is told of: a daemon that waits for its account has none.
@@ -166,8 +168,17 @@ def _decides_nothing(status: Mapping[str, Any], now: datetime) -> bool:
     failures_in_row, checked = number(status.get("failures_in_row")) or 0, moment(check.get("timestamp"))
     if opened is not None and checked is not None and checked >= opened and failures_in_row >= FAILURES_OF_AN_OUTAGE:
         return True
+    if opened is not None and _kept_from_trading(status, now):
+        return True
     lasting = since is not None and now - since > PATIENCE
     return lasting and (opened is not None or _opens_soon(status, now))
+
+
+def _kept_from_trading(status: Mapping[str, Any], now: datetime) -> bool:
+    """Whether the account has been kept from the rule's holding for longer than a broker's delays."""
+    alerts = map(mapping, sequence(status.get("alerts")))
+    began = [moment(alert.get("at")) for alert in alerts if alert.get("kind") in KEEPS_FROM_TRADING]
+    return any(at is not None and now - at > PATIENCE for at in began)
 
 
 def _without_account_since(status: Mapping[str, Any]) -> datetime | None:

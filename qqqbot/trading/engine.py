@@ -43,6 +43,7 @@ from qqqbot.records.status_file import Flip, FlipOrder, Flips
 from qqqbot.runtime.daily_log import pairs
 from qqqbot.strategy.flip import outlook
 from qqqbot.strategy.planning import decide
+from qqqbot.strategy.sizing import falls_short
 from qqqbot.trading.alerts import Alerts
 from qqqbot.trading.executor import Executor
 from qqqbot.trading.parts import Records
@@ -54,7 +55,7 @@ MAX_ROUNDS = 6
 FAILURES_BEFORE_NOTICE = 3
 FAILED = "FAILED"
 """the action of a check that could not be made"""
-ALERTS_OF_GATES = (AlertKind.HALT, AlertKind.MISMATCH, AlertKind.DISK, AlertKind.ORDER_LIMIT)
+ALERTS_OF_GATES = (AlertKind.HALT, AlertKind.MISMATCH, AlertKind.DISK, AlertKind.ORDER_LIMIT, AlertKind.MONEY)
 """What the trade gates begin and end."""
 
 
@@ -153,6 +154,8 @@ class Engine:
         """Whether a plan without orders leaves nothing to come back to within minutes."""
         if plan.blocked_by is None:
             return True
+        if plan.blocked_by.code is Reason.MONEY_LATE:
+            return False
         return number == 1 and not (plan.blocked_by.code in PRICE_ERRORS and self._half_done())
 
     def _half_done(self) -> bool:
@@ -162,7 +165,16 @@ class Engine:
         on_the_way = portfolio.trades > 0 and portfolio.moving_to is not portfolio.holding
         decided = journal.decided_in(session.date) if session else None
         waiting = decided is not None and decided is not portfolio.holding
-        return on_the_way or waiting or journal.unfinished(ledger.order_totals) is not None
+        return on_the_way or waiting or self._unfinished() is not None
+
+    def _unfinished(self) -> str | None:
+        """The symbol that was bought in part: an order filled in part, or less than the book's own money buys."""
+        ledger = self.records.book.ledger
+        bought = ledger.purchase
+        if in_part := self.records.journal.unfinished(ledger.order_totals):
+            return in_part
+        short = bought and falls_short(bought.shares, bought.value, bought.cash, bought.price, self.rules)
+        return bought.symbol if bought and short else None
 
     def _observe(self) -> Snapshot:
         """Everything a decision may depend on, each part complete. Raises BotError, OSError."""
@@ -195,7 +207,7 @@ class Engine:
             halted=self.records.switch.reason(),
             disk_free_bytes=self.disk_free(),
             decided_target=journal.decided_in(session.date),
-            unfinished=journal.unfinished(self.records.book.ledger.order_totals),
+            unfinished=self._unfinished(),
             broker_quotes=quotes,
         )
 

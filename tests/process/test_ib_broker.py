@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from qqqbot.adapters.ib.broker import BELIEVED_SECONDS
 from qqqbot.model.errors import AccountRefused, BrokerUnavailable
 from qqqbot.model.values import Mode, OrderStatus, Side
 from standins.ib_gateway import QQQ_PUT, Account
@@ -13,6 +14,7 @@ from tests.support.builders import ACCOUNT
 from tests.support.ib_desk import (
     HASTY,
     Desk,
+    LateAccount,
     MovedClock,
     broker_at,
     desk,
@@ -159,6 +161,43 @@ def test_shares_and_cash_that_lag_behind_a_fill_are_waited_for(late: str) -> Non
         threading.Timer(0.2, catch_up).start()
         seen = at.broker.snapshot()
         assert (seen.positions["QQQ"], seen.spendable) == (10, cash)
+
+
+@pytest.mark.parametrize("late", ["TotalCashValue", "AvailableFunds", "positions"])
+def test_what_does_not_show_our_fills_in_time_is_named_until_it_does(late: str) -> None:
+    account = LateAccount(ACCOUNT, leverage=Decimal(4))
+    with desk(account) as at:
+        at.gateway.hold("QQQ", 100)
+        at.broker.snapshot()
+        account.late = () if late == "positions" else (late,)
+        if late == "TotalCashValue":  # it shows the first of several executions
+            account.told[late] = str(account.cash + 20_000)
+        sale = order(side=Side.SELL)
+        at.broker.submit(sale)
+        at.done(sale)
+        if late == "positions":
+            at.gateway.hold("QQQ", 100)
+        assert at.broker.snapshot().behind == f"{late} of the account do not show our newest fills yet"
+        began = at.clock.monotonic()
+        assert late in at.broker.snapshot().behind
+        assert at.clock.monotonic() - began < 1
+        account.late = ()
+        if late == "positions":
+            at.gateway.hold("QQQ", 0)
+        assert at.broker.snapshot().behind == ""
+
+
+def test_values_that_something_else_has_moved_as_well_are_believed_in_the_end() -> None:
+    account = LateAccount(ACCOUNT)
+    with desk(account) as at:
+        at.broker.snapshot()
+        intent = order(quantity=10)
+        at.broker.submit(intent)
+        at.done(intent)
+        account.late, account.told["TotalCashValue"] = ("TotalCashValue",), "150000.00"  # a deposit meanwhile
+        assert at.broker.snapshot().behind
+        at.clock.move(BELIEVED_SECONDS + 1)
+        assert at.broker.snapshot().behind == ""
 
 
 def test_shares_that_never_follow_a_fill_are_reported_as_they_are() -> None:

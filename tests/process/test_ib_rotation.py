@@ -10,7 +10,8 @@ import pytest
 
 from qqqbot.model.values import Holding
 from standins.ib_gateway import Account, IBGateway
-from tests.support.ib_desk import Desk, MovedClock, broker_at, eventually, gateway_at
+from tests.support.builders import ACCOUNT
+from tests.support.ib_desk import Desk, LateAccount, MovedClock, broker_at, eventually, gateway_at
 from tests.support.ib_trader import Trader, trading
 
 
@@ -26,6 +27,37 @@ def test_a_rotation_is_finished_within_its_check(tmp_path: Path, limit: bool) ->
         trader.assert_true_to_the_gateway()
         sides = [(order.action, order.contract.symbol) for order in trader.at.gateway.orders]
         assert sides == [("BUY", "QQQ"), ("SELL", "QQQ"), ("BUY", "TQQQ"), ("SELL", "TQQQ")]
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("late", [("TotalCashValue", "AvailableFunds", "NetLiquidation"), ("AvailableFunds",)])
+def test_a_buy_waits_for_the_money_of_the_sale_and_is_never_smaller(
+    tmp_path: Path, late: tuple[str, ...], restarted: bool
+) -> None:
+    account = LateAccount(ACCOUNT, leverage=Decimal(4))
+    with trading(tmp_path, account) as trader:
+        trader.check(Holding.QQQ)
+        account.late = late
+        trader.check(Holding.TQQQ)
+        assert trader.last_check().error == "MoneyLate"
+        assert [(order.action, order.contract.symbol) for order in trader.at.gateway.orders[1:]] == [("SELL", "QQQ")]
+        if not restarted:
+            account.late = ()
+            trader.check()
+            assert trader.settled(Holding.TQQQ)
+            assert trader.at.gateway.position("TQQQ") == 1583
+            trader.assert_true_to_the_gateway()
+            return
+        trader.close()
+        with broker_at(trader.at.gateway, trader.at.clock, ib_client_id=2) as broker:
+            again = Trader(Desk(trader.at.gateway, broker, trader.at.clock), tmp_path)
+            again.check(Holding.TQQQ)
+            assert again.last_check().error == "MoneyLate"
+            account.late = ()
+            again.check()
+            assert again.at.gateway.position("TQQQ") == 1583
+            again.assert_true_to_the_gateway()
+            again.close()
 
 
 def test_a_settled_account_asks_for_nothing_more(tmp_path: Path) -> None:

@@ -42,6 +42,11 @@ EXECUTIONS_SECONDS = 60.0
 # How long positions and cash may lag behind an execution that is already known.
 LAG_SECONDS = 5.0
 LAG_PAUSE_SECONDS = 0.2
+# Account values are refreshed every three minutes (facts: tws-api, account summary). What has not moved as our fills
+# say after three refreshes was moved by something else too: from then on it is believed, and held against the book.
+BELIEVED_SECONDS = 600.0
+# How much less than the fills' money an account value may have moved: commissions, interest, other currencies.
+LAG_TOLERANCE = Decimal("0.01")
 # After having no quotes, the broker is not asked again for this long.
 NO_QUOTES_SECONDS = 30 * 60.0
 # Orders that the broker reported this long ago have nothing new for the book.
@@ -93,6 +98,8 @@ class IBBroker:
         self._sent_at: dict[str, float] = {}
         self._executions_at = -EXECUTIONS_SECONDS
         self._before: _Before | None = None
+        """what the newest snapshot saw that had caught up with the fills"""
+        self._behind_since: float | None = None
         self._fractions: dict[str, Decimal] = {}
         self._no_quotes: tuple[float, str] | None = None
 
@@ -168,20 +175,24 @@ class IBBroker:
 
     def snapshot(self) -> AccountSnapshot:
         link = self._connection.ready()
-        until = self._clock.monotonic() + LAG_SECONDS
+        until = (now := self._clock.monotonic()) + LAG_SECONDS
         with self._asking:
             while True:
                 summary, positions, orders = link.read_account()
                 seen = self._seen(summary, positions)
-                behind = self._before is not None and not seen.caught_up(self._before)
-                if not behind or self._clock.monotonic() >= until or self._clock.wait(LAG_PAUSE_SECONDS):
+                behind = seen.behind(self._before) if self._before else ""
+                late = self._behind_since is not None or self._clock.monotonic() >= until
+                if not behind or late or self._clock.wait(LAG_PAUSE_SECONDS):
                     break
             self._connection.ready()
-        self._before = seen
+        self._behind_since = (self._behind_since or now) if behind else None
+        if self._behind_since is None or now - self._behind_since > BELIEVED_SECONDS:
+            self._before, self._behind_since, behind = seen, None, ""
         self._log_fractions(positions)
-        return ib_account.snapshot(
+        taken = ib_account.snapshot(
             self.mode, self.account, summary, positions, self._open_refs(orders), self._sold_today(), self._clock.now()
         )
+        return replace(taken, behind=behind)
 
     def _log_fractions(self, positions: list[PositionRow]) -> None:
         """Once, and again when they change."""
@@ -197,8 +208,9 @@ class IBBroker:
     def _seen(self, summary: list[SummaryRow], positions: list[PositionRow]) -> "_Before":
         with self._news:
             fills = {fill.exec_id: fill for order in self._orders.with_executions() for fill in order.fills}
-        cash = ib_account.amounts(summary, self.account)["TotalCashValue"]
-        return _Before(ib_account.shares(positions, self.account), cash, fills)
+        found = ib_account.amounts(summary, self.account)
+        shares = ib_account.shares(positions, self.account)
+        return _Before(shares, found["TotalCashValue"], found["AvailableFunds"], fills)
 
     def _sold_today(self) -> Decimal:
         """The proceeds of the bot's own sales of this day."""
@@ -354,21 +366,37 @@ class IBBroker:
 
 
 class _Before:
-    """What a snapshot saw: shares, cash and the executions that were known."""
+    """What a snapshot saw: shares, money and the executions that were known."""
 
-    def __init__(self, shares: Mapping[str, int], cash: Decimal, fills: Mapping[str, Fill]) -> None:
+    def __init__(self, shares: Mapping[str, int], cash: Decimal, funds: Decimal, fills: Mapping[str, Fill]) -> None:
         self.shares = shares
         self.cash = cash
+        self.funds = funds
         self.fills = fills
 
-    def caught_up(self, before: "_Before") -> bool:
-        """Whether shares and cash have moved since `before` as the executions since then imply."""
+    def behind(self, before: "_Before") -> str:
+        """Which values have not moved since `before` as the executions since then imply; empty if all have.
+
+        Each is refreshed for itself. Cash moves by the executions' money; what is available by as much of it as the
+        margin of the shares leaves, so that only its direction is known.
+        """
         new = [fill for exec_id, fill in self.fills.items() if exec_id not in before.fills]
-        moved = dict.fromkeys(SYMBOLS, 0)
-        for fill in new:
-            moved[fill.symbol] += fill.quantity if fill.side is Side.BUY else -fill.quantity
-        shares_moved = all(self.shares[s] - before.shares[s] == moved[s] for s in SYMBOLS)
-        return not new or (shares_moved and self.cash != before.cash)
+        bought = [(fill, fill.quantity if fill.side is Side.BUY else -fill.quantity) for fill in new]
+        moved = {s: sum(n for fill, n in bought if fill.symbol == s) for s in SYMBOLS}
+        paid = sum((-n * fill.price for fill, n in bought), Decimal(0))
+        slack = LAG_TOLERANCE * sum((abs(n) * fill.price for fill, n in bought), Decimal(0))
+        late = {
+            "positions": any(self.shares[s] - before.shares[s] != moved[s] for s in SYMBOLS),
+            "TotalCashValue": _short_of(self.cash - before.cash, paid, slack),
+            "AvailableFunds": bool(paid) and (self.funds - before.funds) * paid <= 0,
+        }
+        names = ", ".join(name for name, is_late in late.items() if is_late and new)
+        return f"{names} of the account do not show our newest fills yet" if names else ""
+
+
+def _short_of(moved: Decimal, paid: Decimal, slack: Decimal) -> bool:
+    """Whether an amount has moved by less than `paid`, in its direction."""
+    return moved < paid - slack if paid > 0 else moved > paid + slack
 
 
 def _alive(orders: Iterable[Status]) -> set[str]:

@@ -211,4 +211,14 @@ LOOP = (
     ),
 )
 
-MUTANTS = (*EXECUTOR, *ENGINE, *LOOP)
+MONEY = (
+    Mutant(
+        "money that is late is looked for at the next tick only",
+        "trading/engine.py::Engine._settled",
+        "plan.blocked_by.code is Reason.MONEY_LATE",
+        "plan.blocked_by.code is Reason.DISK_ERROR",
+        ("unit/trading/test_engine.py",),
+    ),
+)
+
+MUTANTS = (*EXECUTOR, *ENGINE, *LOOP, *MONEY)

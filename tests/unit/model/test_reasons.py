@@ -47,6 +47,7 @@ def test_the_texts_in_files_and_json_never_change() -> None:
         "DidNotSettle",
         "DiskError",
         "LedgerMismatch",
+        "MoneyLate",
         "OrderLimit",
         "OrderOutcomeUnknown",
         "OrderRejected",
@@ -56,7 +57,7 @@ def test_the_texts_in_files_and_json_never_change() -> None:
         "UnexpectedPosition",
     ]
     assert {kind for kind in AlertKind if kind.lasts} == {
-        *("halt", "mismatch", "disk", "order_limit", "account", "broker", "checks_failing")
+        *("halt", "mismatch", "disk", "order_limit", "money", "account", "broker", "checks_failing")
     }
 
 

@@ -304,6 +304,7 @@ class TestDifferences:
 
     def test_adopt_takes_the_accounts_shares_and_trading_goes_on(self, world: World) -> None:
         engine = self.differing(world, QQQ=150)
+        world.broker.cash += 61 * 450
         done = adopt(engine.records.book, world.broker.snapshot(), PRICES, NOW)
         assert done == ["QQQ: -61 shares recorded in the book at 450.00"]
         engine.step()

@@ -13,7 +13,7 @@ from qqqbot.model.errors import CalendarEnded, PricesUnavailable, StalePrices
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import QQQ, TQQQ, Decide, Holding, Mode, OrderStatus, Rules, Side
 from qqqbot.runtime.clock import VirtualClock
-from qqqbot.trading.engine import MAX_ROUNDS
+from qqqbot.trading.engine import MAX_ROUNDS, Engine
 from tests.support.builders import DAY, HALF_DAYS, NOW, RULES, bars, closes, new_york, session, table
 from tests.support.fakes import (
     FullDisk,
@@ -418,6 +418,65 @@ class TestSoon:
         world.timeout = timedelta(minutes=5)
         assert world.start().step() is False
         assert world.clock.now() > session().close
+
+
+class TestMoneyThatLags:
+    def rotated(self, world: World, shown: Decimal) -> Engine:
+        """Sold, while the account goes on showing `shown` of cash."""
+        engine = world.start()
+        engine.step()
+        world.prices.target, world.broker.cash_shown = Holding.TQQQ, shown
+        assert engine.step() is True
+        return engine
+
+    def test_the_buy_waits_for_the_money_and_is_made_whole(self, world: World) -> None:
+        engine = self.rotated(world, Decimal(5_000))
+        for _ in range(3):
+            assert (last(world)["action"], last(world)["error"]) == ("WAIT", "MoneyLate")
+            assert engine.state.last_check is not None
+            assert not engine.state.last_check.good
+            world.pass_time(minutes=1)
+            assert engine.step() is True
+        assert [i.side for i in world.broker.submitted] == [Side.BUY, Side.SELL]
+        world.broker.cash_shown = None
+        assert engine.step() is False
+        assert world.broker.positions == {QQQ: 0, TQQQ: 1583}
+
+    def test_it_waits_after_a_restart_between_the_legs_too(self, world: World) -> None:
+        self.rotated(world, Decimal(5_000))
+        assert world.start().step() is True
+        assert world.broker.positions == {QQQ: 0, TQQQ: 0}
+        world.broker.cash_shown = None
+        world.start().step()
+        assert world.broker.positions == {QQQ: 0, TQQQ: 1583}
+
+    def test_it_lasts_as_long_as_the_money_is_not_there_and_is_over_afterwards(self, world: World) -> None:
+        engine = self.rotated(world, Decimal(5_000))
+        (event,) = engine.alerts.lasting()
+        assert event.kind == "money"
+        assert "the book pays 94,998.10 for it, and the account can pay 5,000.00" in event.text
+        world.broker.cash_shown = None
+        engine.step()
+        assert not engine.alerts.lasting()
+
+    def test_a_small_buy_that_was_filled_whole_is_completed(self, world: World) -> None:
+        """As a version that trusted the account's cash left it behind."""
+        engine = self.rotated(world, Decimal(5_000))
+        book, journal = engine.records.book, engine.records.journal
+        sale = world.broker.submitted[-1]
+        small = replace(sale, order_ref=journal.next_ref(sale.session), side=Side.BUY, symbol=TQQQ, quantity=83)
+        small = replace(small, decision_price=Decimal(60), target=Holding.TQQQ)
+        journal.intended(small)
+        world.broker.trade(small, 83)
+        order = world.broker.orders[small.order_ref]
+        book.absorb(small, order, NOW)
+        journal.outcome(small, order, NOW)
+        world.broker.cash_shown = None
+        world.start().step()
+        assert world.broker.positions[TQQQ] == pytest.approx(1583, abs=1)
+        sent = len(world.broker.submitted)
+        world.start().step()
+        assert len(world.broker.submitted) == sent
 
 
 class TestBeforeClose:
