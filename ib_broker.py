@@ -19,7 +19,7 @@ from typing import Any
 from qqqbot.adapters.ib.account import CURRENCY, SUMMARY_TAGS, PositionRow, SummaryRow
 from qqqbot.adapters.ib.broker import IBBroker
 from qqqbot.adapters.ib.connection import READING, NotNow, Timing
-from qqqbot.adapters.ib.error_codes import NO_REQUEST_IDS, Meaning, code, explain
+from qqqbot.adapters.ib.error_codes import NO_REQUEST_IDS, Meaning, code, explain, explain_order, washed
 from qqqbot.adapters.ib.order_tracker import (
     CommissionReport,
     Completed,
@@ -360,8 +360,8 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
             if meaning is not Meaning.NOTICE:
                 self.requests.fail(about, explain(number, text))
         else:
-            log.info("order %s: %s", about, explain(number, text))
-            self._listener(Notice(about, number, " ".join(text.split())))
+            log.info("order %s: %s", about, explain_order(number, text))
+            self._listener(Notice(about, number, washed(text)))
 
     def _set_line(self, text: str, back: bool) -> None:
         with self._state:
@@ -399,7 +399,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
             return
         if order.account != self.account:
             return
-        text = getattr(orderState, "rejectReason", "") or orderState.warningText or ""
+        text = washed(getattr(orderState, "rejectReason", "") or orderState.warningText or "")
         number = orderId if order.clientId == self.clientId else 0
         status = Status(
             order.permId, max(0, number), orderState.status, order.orderRef, text=text, symbol=contract.symbol
@@ -426,7 +426,11 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
     def completedOrder(self, contract: Contract, order: IBOrder, orderState: Any) -> None:
         if order.account == self.account:
             done = Completed(
-                order.permId, order.orderRef, orderState.status, whole(order.filledQuantity), orderState.completedStatus
+                order.permId,
+                order.orderRef,
+                orderState.status,
+                whole(order.filledQuantity),
+                washed(orderState.completedStatus or ""),
             )
             self._listener(done)
 

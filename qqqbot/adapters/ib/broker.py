@@ -5,7 +5,8 @@ Rule 2: it sends an order once and never changes one. Orders, positions and acco
         touched nor counted.
 Rule 3: what became of an order is what `order_tracker` concludes from all callbacks; if they do not say, the broker is
         asked.
-Rule 4: an order is held to be unknown to the broker only after answers on one unbroken stretch of connection: a
+Rule 4: an order that a precaution of the gateway may keep is cancelled, once per connection; the answer is its end.
+Rule 5: an order is held to be unknown to the broker only after answers on one unbroken stretch of connection: a
         gateway may keep an order while it is offline and send it later.
 """
 
@@ -89,6 +90,8 @@ class IBBroker:
         """order_ref -> when a complete answer about it was last requested"""
         self._missing: dict[str, tuple[int, float]] = {}
         """order_ref -> generation of the connection, and the moment, in which it was first missing"""
+        self._cancelled: dict[str, int] = {}
+        """order_ref -> the id under which it was cancelled because the gateway may keep it"""
         self._filled_at: dict[str, float] = {}
         self._sent_at: dict[str, float] = {}
         self._executions_at = -EXECUTIONS_SECONDS
@@ -259,8 +262,10 @@ class IBBroker:
             alive = self._ask_for_orders(link)
             with self._news:
                 judgement, asked = self._orders.judge(intent.order_ref, intent.quantity, alive), True
+        if judgement.held:
+            self._cancel_held(link, intent.order_ref)
         if asked and (judgement.gone or judgement.order is None):
-            return self._missed(intent, judgement.order)
+            return self._missed(intent, judgement)
         if judgement.ask and not asked:
             return self._between_answers(intent.order_ref, judgement)
         self._missing.pop(intent.order_ref, None)
@@ -317,21 +322,43 @@ class IBBroker:
             self._connection.ready()
         return frozenset(alive)
 
-    def _missed(self, intent: OrderIntent, order: Order | None) -> Order | None:
-        """For an order that a complete answer lacks, or gives no end for; see rule 4."""
+    def _cancel_held(self, link: Gateway, ref: str) -> None:
+        """Once for each id that the order has had here; raises BrokerUnavailable if that was not possible."""
+        with self._news:
+            order_id = self._orders.order_id(ref)
+        if order_id is not None and self._cancelled.get(ref) != order_id:
+            link.withdraw(order_id)
+            self._cancelled[ref] = order_id
+            log.info("%s is cancelled: a precaution of the gateway may keep it, and send it later", ref)
+
+    def _missed(self, intent: OrderIntent, judgement: Judgement) -> Order | None:
+        """For an order that a complete answer lacks, or gives no end for; see rule 5."""
         ref, now, generation = intent.order_ref, self._clock.monotonic(), self._connection.generation
         known = self._missing.get(ref)
         if known is None or known[0] != generation:
             known = self._missing[ref] = generation, now
-        fills = order.fills if order else ()
-        if now - known[1] < GONE_SECONDS:
-            return Order(ref, OrderStatus.UNKNOWN, fills, "the broker does not list the order; it is looked for again")
+        order, absent = judgement.order, now - known[1]
+        fills, words = (order.fills, order.message) if order else ((), "")
+        if absent < GONE_SECONDS:
+            looking = "the broker does not list the order; it is looked for again"
+            return Order(ref, OrderStatus.UNKNOWN, fills, words or looking)
         if fills and intent.session < self._today():
             # The answer has this day's executions alone: there may have been more of them.
             return Order(ref, OrderStatus.UNKNOWN, fills, "the broker no longer reports what became of the rest")
         if fills:
             return Order(ref, OrderStatus.CANCELLED, fills, "the rest of the order is no longer at the broker")
+        if judgement.held and intent.session == self._today():
+            return self._held(intent, judgement, absent)
         return None
+
+    def _held(self, intent: OrderIntent, judgement: Judgement, absent: float) -> Order:
+        """Its cancel is not answered. Until then it does not end, unless the connection on which it had its id did."""
+        assert judgement.order is not None
+        with self._news:
+            known_here = self._orders.order_id(intent.order_ref) is not None
+        if known_here or absent < self.absence_is_final_after.total_seconds():
+            return judgement.order
+        return replace(judgement.order, status=OrderStatus.REJECTED)
 
     def _today(self) -> date:
         return new_york_date(self._clock.now())
@@ -339,8 +366,8 @@ class IBBroker:
     def _between_answers(self, ref: str, judgement: Judgement) -> Order | None:
         """Until the next complete answer: None only if the last ones lacked it, on this stretch of connection."""
         generation, since = self._missing.get(ref, (None, 0.0))
-        filled = judgement.order is not None and judgement.order.fills
-        if generation == self._connection.generation and self._clock.monotonic() - since >= GONE_SECONDS and not filled:
+        lives = ref in self._cancelled or (judgement.order is not None and judgement.order.fills)
+        if generation == self._connection.generation and self._clock.monotonic() - since >= GONE_SECONDS and not lives:
             return None
         return judgement.order or Order(ref, OrderStatus.UNKNOWN, message="not completely looked for yet")
 

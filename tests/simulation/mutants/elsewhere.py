@@ -51,6 +51,50 @@ MUTANTS = (
         ORDERS,
     ),
     Mutant(
+        "a precaution's code ends its order",
+        "adapters/ib/order_tracker.py::OrderTracker._unlisted",
+        "if held and facts.unknown_to_the_gateway:",
+        "if held:",
+        ORDERS,
+    ),
+    Mutant(
+        "an order that a precaution keeps is never cancelled",
+        "adapters/ib/broker.py::IBBroker.find",
+        "if judgement.held:",
+        "if judgement.held and judgement.order is None:",
+        ("process/test_ib_orders.py::test_an_order_that_a_precaution_keeps_is_cancelled_and_refused_in_its_words",),
+    ),
+    Mutant(
+        "an order whose cancel is not answered is given up",
+        "adapters/ib/broker.py::IBBroker._held",
+        "if known_here or absent",
+        "if absent",
+        (
+            "process/test_ib_orders.py::"
+            "test_an_order_that_a_precaution_keeps_does_not_end_while_its_cancel_is_unanswered",
+        ),
+    ),
+    Mutant(
+        "354 about an order is a matter of quotes",
+        "adapters/ib/error_codes.py::code_of_order",
+        "if known.meaning is Meaning.NO_QUOTES:",
+        "if number == 0:",
+    ),
+    Mutant(
+        "the last code is the reason",
+        "adapters/ib/order_tracker.py::_weight",
+        "return SPEAKING.index(meaning) + 1 if meaning in SPEAKING else 0",
+        "return number",
+        ("unit/adapters/ib/test_order_tracker.py::test_the_reason_is_the_message_whatever_came_later",),
+    ),
+    Mutant(
+        "a rejection after an acknowledgement leaves the order open",
+        "adapters/ib/order_tracker.py::_Facts.refused",
+        "(rejected or not self.acknowledged)",
+        "not self.acknowledged",
+        ORDERS,
+    ),
+    Mutant(
         "yesterday's bar passes as today's",
         "adapters/yahoo/price_source.py::read_market",
         "newest_row=rows[-1].date,",
