@@ -1,6 +1,7 @@
 """An account of Interactive Brokers behind the Broker port.
 
-Rule 1: it answers only over a connection on which everything was read, and only with complete answers.
+Rule 1: it answers only over a connection on which everything was read, and only with complete answers. An answer that
+        this gateway never ends keeps the bot from what needs it, and from nothing else; completed orders are optional.
 Rule 2: it sends an order once and never changes one. Orders, positions and accounts that are not the bot's are neither
         touched nor counted.
 Rule 3: what became of an order is what `order_tracker` concludes from all callbacks; if they do not say, the broker is
@@ -16,12 +17,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Protocol
 
 from qqqbot.adapters.ib import account as ib_account
 from qqqbot.adapters.ib.account import PositionRow, SummaryRow
 from qqqbot.adapters.ib.connection import ConnectionManager, Link, Timing
 from qqqbot.adapters.ib.order_tracker import ENDED_STATUSES, REF_PREFIX, Event, Judgement, OrderTracker, Sent, Status
+from qqqbot.adapters.ib.silence import Silences
 from qqqbot.model.errors import AccountRefused, BrokerUnavailable, OrderOutcomeUnknown, OrderRejected
 from qqqbot.model.new_york import new_york_date
 from qqqbot.model.ports import Clock
@@ -73,8 +76,14 @@ class IBBroker:
     absence_is_final_after = timedelta(minutes=5)
 
     def __init__(
-        self, config: Config, clock: Clock, timing: Timing, make: Callable[[Callable[[Event], None]], Gateway]
+        self,
+        config: Config,
+        clock: Clock,
+        timing: Timing,
+        make: Callable[[Callable[[Event], None]], Gateway],
+        silences: Silences,
     ) -> None:
+        self._silences = silences
         self._config = config
         self._clock = clock
         self._timing = timing
@@ -114,7 +123,7 @@ class IBBroker:
 
     def problem(self) -> str | None:
         """What keeps it from working at this moment, and what to do about it."""
-        return self._connection.problem()
+        return self._connection.problem() or self._silences.told()
 
     def refused(self) -> str | None:
         """Why the account that the gateway is logged in to may not be traded: a person must log it in again."""
@@ -159,9 +168,13 @@ class IBBroker:
         with self._asking:
             with self._news:
                 self._orders.look_again()
-            self._executions_at = self._clock.monotonic()
-            link.read_orders()
-            link.read_account()
+            self._executions_at = -EXECUTIONS_SECONDS
+            for read in (partial(self._read_orders, link), link.read_account):
+                try:
+                    read()
+                except BrokerUnavailable:
+                    if link.ended():
+                        raise
 
     def _take(self, event: Event) -> None:
         with self._news:
@@ -277,9 +290,10 @@ class IBBroker:
         with self._news:
             lacking = self._orders.lacks_commissions()
         if self._clock.monotonic() - self._executions_at >= (ASK_SECONDS if lacking else EXECUTIONS_SECONDS):
-            self._executions_at = self._clock.monotonic()
             with self._asking:
+                began = self._clock.monotonic()
                 link.read_executions()
+                self._executions_at = began
         since = self._clock.now() - RECENT
         with self._news:
             orders = self._orders.with_executions()
@@ -316,8 +330,7 @@ class IBBroker:
     def _ask_for_orders(self, link: Gateway) -> frozenset[str]:
         """Refs of open orders; executions and completed orders are read as well. Raises BrokerUnavailable."""
         with self._asking:
-            self._executions_at = self._clock.monotonic()
-            alive = _alive(link.read_orders())
+            alive = _alive(self._read_orders(link))
             # An answer given while the gateway's line was lost is not trusted.
             self._connection.ready()
         return frozenset(alive)
@@ -330,6 +343,12 @@ class IBBroker:
             link.withdraw(order_id)
             self._cancelled[ref] = order_id
             log.info("%s is cancelled: a precaution of the gateway may keep it, and send it later", ref)
+
+    def _read_orders(self, link: Gateway) -> list[Status]:
+        began = self._clock.monotonic()
+        orders = link.read_orders()
+        self._executions_at = began
+        return orders
 
     def _missed(self, intent: OrderIntent, judgement: Judgement) -> Order | None:
         """For an order that a complete answer lacks, or gives no end for; see rule 5."""

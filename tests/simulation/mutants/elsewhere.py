@@ -95,6 +95,26 @@ MUTANTS = (
         ORDERS,
     ),
     Mutant(
+        "an answer that never ends is reconnected for ever",
+        "adapters/ib/silence.py::Silences.missed",
+        "if now - known.renewed < RENEW_SECONDS:",
+        "if now < known.renewed:",
+    ),
+    Mutant(
+        "the late end of one question ends the next",
+        "adapters/ib/requests.py::PendingRequests.ask",
+        "if self._closed or key in self._overdue:",
+        "if self._closed:",
+        ("unit/adapters/ib/test_silence.py::test_a_question_without_a_number_is_not_asked_again_before_its_late_end",),
+    ),
+    Mutant(
+        "executions that were not read count as read",
+        "adapters/ib/broker.py::IBBroker._catch_up",
+        "self._executions_at = -EXECUTIONS_SECONDS",
+        "self._executions_at = self._clock.monotonic()",
+        ("process/test_ib_broker.py::test_an_answer_that_never_ends_keeps_the_bot_only_from_what_needs_it",),
+    ),
+    Mutant(
         "yesterday's bar passes as today's",
         "adapters/yahoo/price_source.py::read_market",
         "newest_row=rows[-1].date,",
