@@ -136,11 +136,11 @@ class Answers:
         self._house.desk.cancel_all(to.client_id or 0)
 
     def _own_open_orders(self, to: Connection, _: Request) -> None:
-        own = [order for order in self._house.shown.live() if order.client_id == to.client_id]
+        own = [order for order in self._house.shown.listed() if order.client_id == to.client_id]
         self._say_open_orders(to, own)
 
     def _all_open_orders(self, to: Connection, _: Request) -> None:
-        self._say_open_orders(to, self._house.shown.live())
+        self._say_open_orders(to, self._house.shown.listed())
 
     def _auto_open_orders(self, to: Connection, _: Request) -> None:
         """Orders entered by hand can be bound by client 0 only; there is no end marker."""

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
@@ -127,6 +128,62 @@ def test_a_late_end_of_one_question_does_not_end_the_next() -> None:
         with pytest.raises(BrokerUnavailable):
             at.broker.snapshot()
         eventually(lambda: at.gateway.recording.connections == 2)
+
+
+@pytest.mark.parametrize("fault", ["swallow", "no_end"])
+def test_completed_orders_are_optional(fault: str) -> None:
+    """erdewit/ib_insync#355 and #224: they are never answered, and all else works."""
+    clock = MovedClock()
+    with gateway_at(clock) as gateway:
+        gateway.next_fault("reqCompletedOrders", fault, times=1000)
+        with broker_at(gateway, clock, HASTY) as broker:
+            at = Desk(gateway, broker, clock)
+            at.sound()
+            intent = order()
+            broker.submit(intent)
+            assert at.done(intent).status is OrderStatus.FILLED
+            assert broker.snapshot().positions["QQQ"] == 100
+            assert gateway.recording.connections == 1
+            assert len(gateway.recording.requests("reqCompletedOrders")) == 1
+
+
+@pytest.mark.parametrize(
+    ("request_kind", "named"),
+    [
+        ("reqExecutions", "executions"),
+        ("reqAccountSummary", "the account summary"),
+        ("reqPositions", "positions"),
+        ("reqAllOpenOrders", "open orders"),
+    ],
+)
+def test_an_answer_that_never_ends_keeps_the_bot_only_from_what_needs_it(request_kind: str, named: str) -> None:
+    clock = MovedClock()
+    with gateway_at(clock) as gateway:
+        gateway.next_fault(request_kind, "no_end", times=1000)
+        with broker_at(gateway, clock, HASTY) as broker:
+            eventually(lambda: broker.identity(0) is not None, 10, broker.problem)
+            needs_it = broker.recent_orders if request_kind == "reqExecutions" else broker.snapshot
+            for _ in range(3):
+                with pytest.raises(BrokerUnavailable, match=rf"did not answer for {named}: .*, since 12:0\d New York"):
+                    needs_it()
+            assert named in (broker.problem() or "")
+            assert gateway.recording.connections == 2
+            if request_kind == "reqExecutions":
+                assert broker.snapshot().positions["QQQ"] == 0
+            else:
+                assert broker.recent_orders() == ()
+            gateway.faults.waiting.clear()
+            clock.move(300)
+            eventually(lambda: answered(needs_it), 10, broker.problem)
+            assert broker.problem() is None
+
+
+def answered(question: Callable[[], object]) -> bool:
+    try:
+        question()
+    except BrokerUnavailable:
+        return False
+    return True
 
 
 def test_a_cash_account_waits_for_settlement() -> None:

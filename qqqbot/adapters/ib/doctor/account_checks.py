@@ -11,7 +11,7 @@ from decimal import Decimal
 from qqqbot.adapters.ib import account as ib_account
 from qqqbot.adapters.ib.account import PositionRow, SummaryRow
 from qqqbot.adapters.ib.doctor.result import Check, ContractDetails, Reply, Result, WhatIf, failed, note, ok
-from qqqbot.adapters.ib.error_codes import code
+from qqqbot.adapters.ib.error_codes import code, code_of_order
 from qqqbot.adapters.ib.order_tracker import REF_PREFIX
 from qqqbot.adapters.ib.requests import TOO_LATE
 from qqqbot.display.formatting import usd
@@ -188,8 +188,8 @@ def precautions(answer: Reply | None, symbol: str, doubtful: Sequence[str] = ())
         return note(Check.PRECAUTIONS, "the API does not report them", meaning, fix)
     if answer.trouble:
         meaning = "the order itself would not have gone through; nothing was placed"
-        fix = PRECAUTIONS_FIX if answer.trouble == TOO_LATE else _fix(answer)
-        return failed(Check.PRECAUTIONS, f"{what}: {_trouble(answer)}", meaning, fix)
+        fix = PRECAUTIONS_FIX if answer.trouble == TOO_LATE else _fix(answer, of_order=True)
+        return failed(Check.PRECAUTIONS, f"{what}: {answer.trouble.removesuffix(f'; {fix}')}", meaning, fix)
     estimate: WhatIf = answer.rows[-1]
     found = f"{what}: margin {_amount(estimate.margin)}, commission {_amount(estimate.commission)}; nothing was placed"
     if estimate.warnings:
@@ -198,10 +198,12 @@ def precautions(answer: Reply | None, symbol: str, doubtful: Sequence[str] = ())
     return ok(Check.PRECAUTIONS, found, "the account may trade it, and the broker gave no warning")
 
 
-def _fix(answer: Reply) -> str:
+def _fix(answer: Reply, of_order: bool = False) -> str:
     """The fix from the table of codes, if the trouble begins with a code."""
     number = answer.trouble.partition(":")[0]
-    known = code(int(number)).fix if number.isdigit() else ""
+    known = ""
+    if number.isdigit():
+        known = (code_of_order(int(number), answer.trouble) if of_order else code(int(number))).fix
     return known or "try again; if it persists, look at the gateway's window and restart it"
 
 

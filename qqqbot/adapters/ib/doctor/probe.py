@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from qqqbot.adapters.ib.connection import READING
 from qqqbot.adapters.ib.doctor.result import ContractDetails, Reply, WhatIf
-from qqqbot.adapters.ib.error_codes import Meaning, code, explain
+from qqqbot.adapters.ib.error_codes import Meaning, code_of_order, explain_order, washed
 from qqqbot.adapters.ib.order_tracker import Event, Notice, number_of
 from qqqbot.adapters.ib.requests import WHAT_IF, PendingRequest, PendingRequests
 from qqqbot.adapters.ib.transport import Transport
@@ -136,10 +136,10 @@ class Probe:
         """Keep only what concerns the what-if order."""
         if not isinstance(event, Notice) or event.order_id != self._what_if_id:
             return
-        if code(event.number).meaning is Meaning.NOTICE:
+        if code_of_order(event.number, event.text).meaning is Meaning.NOTICE:
             self._warnings.append(f"{event.number}: {event.text}")
         else:
-            self._gateway.requests.fail(WHAT_IF, explain(event.number, event.text))
+            self._gateway.requests.fail(WHAT_IF, explain_order(event.number, event.text))
 
 
 def _details(reply: Reply) -> Reply:
@@ -160,7 +160,7 @@ def _details(reply: Reply) -> Reply:
 def _estimate(state: Any, warnings: list[str]) -> WhatIf:
     """The estimate in an OrderState; since 10.37 its commission field has a new name."""
     commission = getattr(state, "commissionAndFees", None) or getattr(state, "commission", None)
-    said = (*warnings, *filter(None, [" ".join(state.warningText.split())]))
+    said = (*warnings, *filter(None, [washed(state.warningText or "")]))
     return WhatIf(number_of(state.initMarginChange), number_of(commission), said)
 
 

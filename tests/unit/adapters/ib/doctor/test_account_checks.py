@@ -10,6 +10,7 @@ import pytest
 from qqqbot.adapters.ib.account import PositionRow, SummaryRow
 from qqqbot.adapters.ib.doctor import account_checks
 from qqqbot.adapters.ib.doctor.result import ContractDetails, Reply, Verdict, WhatIf
+from qqqbot.adapters.ib.error_codes import explain_order
 from qqqbot.adapters.ib.order_tracker import Status
 from qqqbot.runtime.config import Config
 from tests.support.builders import ACCOUNT, NOW
@@ -132,6 +133,13 @@ def test_warnings_about_a_what_if_are_shown_and_so_are_missing_numbers() -> None
     assert warned.verdict is NOTE
     assert "margin not given, commission 0.60 USD" in warned.found
     assert "it is a leveraged fund" in warned.meaning
+
+
+def test_a_what_if_that_a_precaution_stops_has_the_precautions_advice() -> None:
+    told = explain_order(354, "without having market data")
+    result = account_checks.precautions(Reply(trouble=told), "TQQQ")
+    assert (result.verdict, "AllowBlindTrading" in result.fix) == (FAILED, True)
+    assert "subscribe" not in result.fix + result.found
 
 
 def test_every_failure_says_what_to_do() -> None:
