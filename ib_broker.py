@@ -16,7 +16,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from qqqbot.adapters.ib.account import CURRENCY, SUMMARY_TAGS, PositionRow, SummaryRow
+from qqqbot.adapters.ib.account import CURRENCY, LEDGER_TAG, SUMMARY_TAGS, PositionRow, SummaryRow
 from qqqbot.adapters.ib.broker import IBBroker
 from qqqbot.adapters.ib.connection import READING, NotNow, Timing
 from qqqbot.adapters.ib.error_codes import NO_REQUEST_IDS, Meaning, code, explain, explain_order, washed
@@ -178,7 +178,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         return self.requests.ask("time", "the time", self.reqCurrentTime)
 
     def ask_summary(self) -> PendingRequest:
-        tags = ",".join(SUMMARY_TAGS)
+        tags = ",".join((*SUMMARY_TAGS, LEDGER_TAG))
         return self.ask("the account summary", lambda n: self.reqAccountSummary(n, "All", tags))
 
     def ask_positions(self) -> PendingRequest:

@@ -240,8 +240,12 @@ class Answers:
         summary.reported_at = now.timestamp()
         for name in summary.accounts:
             account = self._house.shown.accounts[name]
+            asked = set(summary.tags)
             values = account.values(self._house.exchange, new_york_date(now))
-            for tag in sorted(set(summary.tags) & set(values)):
+            values = {tag: value for tag, value in values.items() if tag in asked}
+            if f"$LEDGER:{account.currency}" in asked:
+                values |= account.ledger()
+            for tag in sorted(values):
                 if summary.reported.get((name, tag)) != values[tag]:
                     summary.reported[name, tag] = values[tag]
                     to.say(

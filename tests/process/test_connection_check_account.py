@@ -74,6 +74,18 @@ def test_an_account_in_another_currency_fails(tmp_path: Path) -> None:
     assert "base currency" in said.text("Account summary")
 
 
+def test_cash_in_other_currencies_is_a_note(tmp_path: Path) -> None:
+    account = Account(ACCOUNT, cash=Decimal(40_000), foreign_cash=Decimal(60_000), leverage=Decimal(4))
+    with desk(tmp_path, account) as at:
+        said = at.check()
+    assert said.exit_code == 0
+    assert said.result("Account summary")["verdict"] == "note"
+    assert "cash 100,000.00" in said.text("Account summary")
+    assert "dollars 40,000.00" in said.text("Account summary")
+    assert "60,000.00 of the cash is in other currencies" in said.text("Account summary")
+    assert "Convert Currency" in said.text("Account summary")
+
+
 def test_an_empty_account_could_trade_nothing_and_a_small_one_little(tmp_path: Path) -> None:
     with desk(tmp_path, margin_account(cash=0)) as at:
         empty = at.check()

@@ -68,6 +68,19 @@ def test_a_settled_account_asks_for_nothing_more(tmp_path: Path) -> None:
         assert len(trader.at.gateway.orders) == 1
 
 
+@pytest.mark.parametrize("leverage", [1, 4])
+def test_cash_in_other_currencies_is_never_borrowed_against(tmp_path: Path, leverage: int) -> None:
+    """40,000 USD and euros worth 60,000 USD: TotalCashValue and AvailableFunds are 100,000."""
+    account = Account(
+        cash=Decimal(40_000), foreign_cash=Decimal(60_000), leverage=Decimal(leverage), account_id=ACCOUNT
+    )
+    with trading(tmp_path, account) as trader:
+        for _ in range(3):
+            trader.check(Holding.QQQ)
+            trader.at.clock.move(900)
+        assert trader.at.gateway.account().cash >= 0
+
+
 def test_partial_fills_are_completed(tmp_path: Path) -> None:
     with trading(tmp_path) as trader:
         trader.at.gateway.behave(slices=(50, 60))

@@ -115,6 +115,12 @@ MUTANTS = (
         ("process/test_ib_broker.py::test_an_answer_that_never_ends_keeps_the_bot_only_from_what_needs_it",),
     ),
     Mutant(
+        "cash in every currency counts as dollars",
+        "adapters/ib/account.py::spendable",
+        "free = min(total, dollars, found",
+        "free = min(total, found",
+    ),
+    Mutant(
         "yesterday's bar passes as today's",
         "adapters/yahoo/price_source.py::read_market",
         "newest_row=rows[-1].date,",

@@ -69,9 +69,11 @@ def summary(answer: Reply, chosen: str, settings: Config) -> Result:
     except BrokerUnavailable as unusable:
         found, _, fix = str(unusable).partition("; asked again")[0].partition(": ")
         return failed(Check.SUMMARY, found, "the bot does not trade on half an answer", fix)
-    cash = ib_account.is_cash_account(amounts)
+    cash, foreign = ib_account.is_cash_account(amounts), ib_account.foreign_cash(amounts)
     shown = {"net liquidation": "NetLiquidation", "cash": "TotalCashValue", "settled": "SettledCash"}
     shown |= {"available": "AvailableFunds"}
+    if foreign:
+        shown["dollars"] = ib_account.DOLLARS
     found = "USD " + ", ".join(f"{name} {usd(float(amounts[tag]))}" for name, tag in shown.items() if tag in amounts)
     found += "; a cash account" if cash else "; a margin account"
     if amounts["NetLiquidation"] <= 0:
@@ -79,9 +81,15 @@ def summary(answer: Reply, chosen: str, settings: Config) -> Result:
     meanings = [CASH_MEANING] if cash else ["a sale is followed at once by the purchase; the bot never borrows"]
     if small := amounts["NetLiquidation"] < settings.capital:
         meanings.append(f"it holds less than total_capital ({usd(settings.total_capital)}): the smaller amount counts")
-    fix = "see IB_SETUP.md, section 1" if cash else "lower total_capital, so that status agrees" if small else ""
+    if ib_account.DOLLARS not in amounts:
+        meanings.append("the gateway does not tell its cash by currency: see that all of it is in US dollars")
+    if foreign:
+        meanings.append(f"{usd(float(foreign))} of the cash is in other currencies: the bot spends dollars only")
+    fixes = ["see IB_SETUP.md, section 1"] if cash else ["lower total_capital, so that status agrees"] if small else []
+    if foreign:
+        fixes.append("convert the cash to US dollars: Client Portal, Trade, Convert Currency")
     meaning = "; ".join(meanings)
-    return note(Check.SUMMARY, found, meaning, fix) if cash or small else ok(Check.SUMMARY, found, meaning)
+    return note(Check.SUMMARY, found, meaning, "; ".join(fixes)) if fixes else ok(Check.SUMMARY, found, meaning)
 
 
 def positions(answer: Reply, chosen: str) -> Result:
