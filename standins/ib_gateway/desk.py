@@ -46,6 +46,8 @@ class Desk:
         """the gateway's own line to IB"""
         self.keeps_orders_while_down = True
         """whether orders sent while the line is down are submitted when it is back; otherwise they vanish"""
+        self.estimates_nothing = False
+        """a what-if is answered without numbers, as for what the account may not trade (pysystemtrade#1525)"""
         self.preset_notice = False
         """send 10349 for an order that came without a time in force"""
         self.time_form = "zone"
@@ -112,6 +114,11 @@ class Desk:
         return replace(behaviour, notices=(*behaviour.notices, notice))
 
     def _what_if(self, client_id: int, order_id: int, ticket: Ticket) -> None:
+        if self.estimates_nothing:
+            empty = callbacks.open_order(self._new_order(client_id, order_id, ticket, Behaviour()))
+            empty.values["order.whatIf"] = True
+            self._outlet.tell(client_id, [empty])
+            return
         account = self.book.accounts[ticket.account]
         price = ticket.limit or self._expected_price(ticket.contract, ticket.action)
         values = account.values(self.exchange, new_york_date(self.clock()))

@@ -244,6 +244,29 @@ def test_a_what_if_without_an_answer_may_be_held_by_a_dialog(tmp_path: Path) -> 
     assert "Bypass Order Precautions" in said.result("Precautions")["fix"]
 
 
+def test_a_what_if_without_an_estimate_fails(tmp_path: Path) -> None:
+    with desk(tmp_path) as at:
+        at.gateway.desk.estimates_nothing = True
+        said = at.check("--what-if")
+    assert (said.exit_code, said.failed) == (1, ["Precautions"])
+    assert "the broker estimates nothing" in said.text("Precautions")
+
+
+@pytest.mark.parametrize(
+    ("request_kind", "name", "verdict"),
+    [
+        ("reqExecutions", "Executions", "FAILED"),
+        ("reqCompletedOrders", "Completed orders", "note"),
+    ],
+)
+def test_the_check_asks_what_the_bot_asks(tmp_path: Path, request_kind: str, name: str, verdict: str) -> None:
+    with desk(tmp_path) as at:
+        at.gateway.next_fault(request_kind, "no_end", times=1000)
+        said = at.check(patience=HASTY)
+    assert said.result(name)["verdict"] == verdict
+    assert said.failed == ([name] if verdict == "FAILED" else [])
+
+
 def test_a_notice_about_a_what_if_is_not_a_refusal(tmp_path: Path) -> None:
     with desk(tmp_path) as at:
         at.gateway.next_fault("placeOrder", "swallow")

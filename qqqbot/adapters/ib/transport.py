@@ -24,8 +24,8 @@ SEND_SECONDS = 5
 
 CLOSED = "the gateway closed the connection; reconnecting"
 CLOSED_EARLY = (
-    "the gateway closes the connection before it has answered: this computer may not be among its trusted IPs "
-    "(Configure, API, Settings), or it is shutting down"
+    "the connection is accepted and closed before any answer: the gateway behind the port is not logged in or not up "
+    "(second factor?), or this computer is not among its trusted IPs (Configure, API, Settings)"
 )
 STRANGER = "{host} port {port} is not a gateway, it answers {said!r}: check ib_port"
 

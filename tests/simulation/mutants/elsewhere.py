@@ -121,6 +121,18 @@ MUTANTS = (
         "free = min(total, found",
     ),
     Mutant(
+        "an estimate without numbers is a good one",
+        "adapters/ib/doctor/account_checks.py::precautions",
+        "if estimate.margin is None and estimate.commission is None:",
+        "if estimate is None:",
+    ),
+    Mutant(
+        "an empty answer for executions is believed",
+        "adapters/ib/doctor/account_checks.py::executions",
+        "day.filled - day.executed",
+        "day.executed - day.filled",
+    ),
+    Mutant(
         "yesterday's bar passes as today's",
         "adapters/yahoo/price_source.py::read_market",
         "newest_row=rows[-1].date,",

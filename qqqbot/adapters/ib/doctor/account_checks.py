@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from qqqbot.adapters.ib import account as ib_account
 from qqqbot.adapters.ib.account import PositionRow, SummaryRow
-from qqqbot.adapters.ib.doctor.result import Check, ContractDetails, Reply, Result, WhatIf, failed, note, ok
+from qqqbot.adapters.ib.doctor.result import Check, ContractDetails, Day, Reply, Result, WhatIf, failed, note, ok
 from qqqbot.adapters.ib.error_codes import code, code_of_order
 from qqqbot.adapters.ib.order_tracker import REF_PREFIX
 from qqqbot.adapters.ib.requests import TOO_LATE
@@ -24,6 +24,14 @@ LAST = 4
 PRECAUTIONS_FIX = (
     "in the gateway: Configure, Settings, API, Precautions: tick 'Bypass Order Precautions for API Orders' and every "
     "other API precaution"
+)
+UTC_FIX = (
+    "in the gateway: Configure, Settings, API, Settings: 'Send instrument-specific attributes for dual-mode API client "
+    "in' UTC format; then restart it"
+)
+RESUBMIT_FIX = (
+    "in the gateway: Configure, Settings, API, Settings: untick 'Maintain and resubmit orders when connection is "
+    "restored'"
 )
 CASH_MEANING = (
     "the proceeds of a sale settle on the next business day, and a rotation between QQQ and TQQQ waits for them; the "
@@ -45,12 +53,16 @@ def read_only(orders: Reply) -> Result:
     return ok(Check.READ_ONLY, "off")
 
 
-def open_orders(orders: Reply) -> Result:
+def open_orders(orders: Reply, now: datetime) -> Result:
     if orders.trouble:
         return _no_answer(Check.ORDERS, orders)
     ours = [order for order in orders.rows if order.order_ref.startswith(REF_PREFIX)]
     others = [order for order in orders.rows if order not in ours]
     found = f"{len(ours)} of the bot's, {len(others)} of others"
+    today = f"{new_york_date(now):%Y%m%d}"
+    if resting := [order.order_ref for order in ours if today not in order.order_ref.split("-")]:
+        meaning = f"{', '.join(resting)} has survived its session: the gateway kept it, and it may be filled any time"
+        return note(Check.ORDERS, found, meaning, f"cancel it by hand in TWS; {RESUBMIT_FIX}")
     if ours:
         meaning = f"{', '.join(order.order_ref for order in ours)}: the bot sends nothing while it is open"
         return note(Check.ORDERS, found, meaning, "nothing, if the daemon runs: it follows its order to the end")
@@ -58,6 +70,26 @@ def open_orders(orders: Reply) -> Result:
         meaning = "left alone; when one in QQQ or TQQQ is filled, the account differs from the book, and the bot halts"
         return note(Check.ORDERS, found, meaning, "cancel it by hand, or answer adopt or leave afterwards")
     return ok(Check.ORDERS, found, "left alone" if others else "")
+
+
+def executions(day: Day) -> Result:
+    """Without the day's executions the bot does not trade: it must know what was filled."""
+    if day.executions.trouble:
+        fix = UTC_FIX if day.executions.trouble == TOO_LATE else _fix(day.executions)
+        meaning = "the bot must know what was filled: it would not trade"
+        return failed(Check.EXECUTIONS, _trouble(day.executions), meaning, fix)
+    if untold := sorted(ref for ref in day.filled - day.executed if ref.startswith(REF_PREFIX)):
+        found = f"none of {', '.join(untold)}, which the gateway itself calls filled today"
+        return failed(Check.EXECUTIONS, found, "the answer is empty, and the bot would wait for the fills", UTC_FIX)
+    return ok(Check.EXECUTIONS, "answered")
+
+
+def completed(answer: Reply) -> Result:
+    """Never a failure: no answer is no news."""
+    if answer.trouble:
+        meaning = "the bot does without: it learns how an order ended from its status and its executions"
+        return note(Check.COMPLETED, _trouble(answer), meaning, "nothing")
+    return ok(Check.COMPLETED, "answered")
 
 
 def summary(answer: Reply, chosen: str, settings: Config) -> Result:
@@ -200,6 +232,10 @@ def precautions(answer: Reply | None, symbol: str, doubtful: Sequence[str] = ())
         return failed(Check.PRECAUTIONS, f"{what}: {answer.trouble.removesuffix(f'; {fix}')}", meaning, fix)
     estimate: WhatIf = answer.rows[-1]
     found = f"{what}: margin {_amount(estimate.margin)}, commission {_amount(estimate.commission)}; nothing was placed"
+    if estimate.margin is None and estimate.commission is None:
+        meaning = "the broker estimates nothing: the account may not be allowed to trade it"
+        fix = "Client Portal, Settings, Trading Permissions: US stocks and leveraged exchange traded funds"
+        return failed(Check.PRECAUTIONS, f"{what}: no margin, no commission; nothing was placed", meaning, fix)
     if estimate.warnings:
         meaning = f"the broker warns: {'; '.join(estimate.warnings)}"
         return note(Check.PRECAUTIONS, found, meaning, PRECAUTIONS_FIX)

@@ -28,12 +28,13 @@ HALF_A_SECOND = timedelta(seconds=0.5)
 class Patience:
     """Seconds for each request; together below half a minute, whatever a gateway leaves unanswered."""
 
-    connect: float = 8.0
+    connect: float = 7.0
     time: float = 3.0
     orders: float = 4.0
-    account: float = 6.0
+    day: float = 4.0
+    account: float = 5.0
     quotes: float = 3.0
-    what_if: float = 4.0
+    what_if: float = 3.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,10 @@ class Checkup:
     def _read(self, probe: "Probe") -> None:
         orders = probe.open_orders(self._patience.orders)
         if self._add(account_checks.read_only(orders)):
-            self._add(account_checks.open_orders(orders))
+            self._add(account_checks.open_orders(orders, self._clock.now()))
+        day = probe.day(self._patience.day)
+        self._add(account_checks.executions(day))
+        self._add(account_checks.completed(day.completed))
         summary, positions, contracts = probe.account_data(SYMBOLS, self._patience.account)
         self._add(account_checks.summary(summary, self._account, self._settings))
         self._add(account_checks.positions(positions, self._account))

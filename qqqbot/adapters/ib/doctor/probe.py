@@ -12,9 +12,9 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from qqqbot.adapters.ib.connection import READING
-from qqqbot.adapters.ib.doctor.result import ContractDetails, Reply, WhatIf
+from qqqbot.adapters.ib.doctor.result import ContractDetails, Day, Reply, WhatIf
 from qqqbot.adapters.ib.error_codes import Meaning, code_of_order, explain_order, washed
-from qqqbot.adapters.ib.order_tracker import Event, Notice, number_of
+from qqqbot.adapters.ib.order_tracker import Completed, Event, Execution, Notice, number_of
 from qqqbot.adapters.ib.requests import WHAT_IF, PendingRequest, PendingRequests
 from qqqbot.adapters.ib.transport import Transport
 from qqqbot.model.errors import BrokerUnavailable
@@ -40,6 +40,8 @@ class GatewayClient(Protocol):
     def interrupted(self) -> str: ...
     def ask_time(self) -> PendingRequest: ...
     def ask_open_orders(self) -> PendingRequest: ...
+    def ask_executions(self) -> PendingRequest: ...
+    def ask_completed(self) -> PendingRequest: ...
     def ask_summary(self) -> PendingRequest: ...
     def ask_positions(self) -> PendingRequest: ...
     def ask_contract(self, symbol: str) -> PendingRequest: ...
@@ -55,6 +57,8 @@ class Probe:
         self._gateway = make(self._hear)
         self._warnings: list[str] = []
         self._what_if_id = 0
+        self._executed: set[str] = set()
+        self._filled: set[str] = set()
 
     def connect(self, host: str, port: int, client_id: int) -> str:
         """Empty, or why there is no connection."""
@@ -105,6 +109,13 @@ class Probe:
         """Every client's. Requested alone: a read-only gateway's refusal does not say what it refuses."""
         return self._read(self._gateway.ask_open_orders(), seconds)
 
+    def day(self, seconds: float) -> Day:
+        """Executions and completed orders, requested together, within `seconds` in all."""
+        until = time.monotonic() + seconds
+        asked = self._gateway.ask_executions(), self._gateway.ask_completed()
+        executions, completed = (self._read(request, until - time.monotonic()) for request in asked)
+        return Day(executions, completed, frozenset(self._executed), frozenset(self._filled))
+
     def account_data(self, symbols: tuple[str, ...], seconds: float) -> tuple[Reply, Reply, dict[str, Reply]]:
         """Account summary, positions and contract details, requested together, within `seconds` in all."""
         until = time.monotonic() + seconds
@@ -133,7 +144,11 @@ class Probe:
             return Reply(trouble=_without_retry(request.trouble))
 
     def _hear(self, event: Event) -> None:
-        """Keep only what concerns the what-if order."""
+        """Keep only what concerns the what-if order and this day's fills."""
+        if isinstance(event, Execution):
+            self._executed.add(event.order_ref)
+        elif isinstance(event, Completed) and event.status == "Filled" and event.filled:
+            self._filled.add(event.order_ref)
         if not isinstance(event, Notice) or event.order_id != self._what_if_id:
             return
         if code_of_order(event.number, event.text).meaning is Meaning.NOTICE:

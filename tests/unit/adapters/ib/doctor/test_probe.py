@@ -69,6 +69,12 @@ class ScriptedGateway:
     def ask_open_orders(self) -> PendingRequest:
         return self._ask("open")
 
+    def ask_executions(self) -> PendingRequest:
+        return self._ask("executions")
+
+    def ask_completed(self) -> PendingRequest:
+        return self._ask("completed")
+
     def ask_summary(self) -> PendingRequest:
         return self._ask("summary")
 
