@@ -41,6 +41,12 @@ class AlertKind(StrEnum):
         "no more orders in this session",
         "Trading goes on in the next session. To see what made so many: ./bot_control.sh why DATE.",
     )
+    ORDER_OPEN = (
+        "order_open",
+        "an order does not end",
+        "No other order is sent until it does. Look at the gateway's windows and answer what they ask; "
+        "or cancel the order in TWS.",
+    )
     MONEY = (
         "money",
         "a buy waits for the account's money",
@@ -97,6 +103,7 @@ _LASTING = frozenset(
         AlertKind.MISMATCH,
         AlertKind.DISK,
         AlertKind.ORDER_LIMIT,
+        AlertKind.ORDER_OPEN,
         AlertKind.MONEY,
         AlertKind.ACCOUNT,
         AlertKind.BROKER,
@@ -150,6 +157,7 @@ class Reason(StrEnum):
     ORDER_LIMIT = "OrderLimit", AlertKind.ORDER_LIMIT
     DISK_ERROR = "DiskError", AlertKind.DISK
     MONEY_LATE = "MoneyLate", AlertKind.MONEY
+    ORDER_OPEN = "OrderOpen", AlertKind.ORDER_OPEN
     PRICES_UNAVAILABLE = "PricesUnavailable", AlertKind.CHECKS_FAILING, _ASKED_AGAIN
     STALE_PRICES = "StalePrices", AlertKind.CHECKS_FAILING, _ASKED_AGAIN
 

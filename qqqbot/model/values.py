@@ -306,7 +306,8 @@ class Snapshot:
     the dates of the averaging window's finished sessions, oldest first, as the calendar knows them. `decided_target` is
     the holding that this session's decision window settled on, None if it has not. `unfinished` is the symbol
     of our newest executed order if that was filled only in part, or bought less than the book's own money pays for.
-    `broker_quotes` are the broker's own prices, if it has any.
+    `broker_quotes` are the broker's own prices, if it has any. `lasting_orders` are the open orders that should have
+    ended long ago.
     """
 
     now: datetime
@@ -324,6 +325,12 @@ class Snapshot:
     decided_target: Holding | None = None
     unfinished: str | None = None
     broker_quotes: Mapping[str, Quote] = field(default_factory=dict)
+    lasting_orders: tuple[str, ...] = ()
+
+    @property
+    def open_orders(self) -> tuple[str, ...]:
+        """References of ours whose outcome is not known, or that the broker lists as open."""
+        return tuple(dict.fromkeys([*(i.order_ref for i in self.unresolved), *self.account.open_order_refs]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,9 @@ from qqqbot.records.folder import Problem
 FAILURES_OF_AN_OUTAGE = 3
 # The gateway comes back by itself from most breaks, within this.
 PATIENCE = timedelta(minutes=5)
-# What keeps the account from the rule's holding and passes by itself at first, or else needs a person.
-KEEPS_FROM_TRADING: tuple[str, ...] = (AlertKind.MONEY,)
+# What keeps the account from the rule's holding, and how long it may last before it needs a person. An order that does
+# not end is told of only when it has lasted already.
+KEEPS_FROM_TRADING: Mapping[str, timedelta] = {AlertKind.MONEY: PATIENCE, AlertKind.ORDER_OPEN: timedelta(0)}
 # Time enough to log in before the first decision of a day.
 AHEAD = timedelta(hours=1)
 # A session's hours where no calendar is told of: a daemon that waits for its account has none.
@@ -176,9 +177,9 @@ def _decides_nothing(status: Mapping[str, Any], now: datetime) -> bool:
 
 def _kept_from_trading(status: Mapping[str, Any], now: datetime) -> bool:
     """Whether the account has been kept from the rule's holding for longer than a broker's delays."""
-    alerts = map(mapping, sequence(status.get("alerts")))
-    began = [moment(alert.get("at")) for alert in alerts if alert.get("kind") in KEEPS_FROM_TRADING]
-    return any(at is not None and now - at > PATIENCE for at in began)
+    began = {text(a.get("kind")) or "": moment(a.get("at")) for a in map(mapping, sequence(status.get("alerts")))}
+    allowed = KEEPS_FROM_TRADING.items()
+    return any((at := began.get(kind)) is not None and now - at >= patience for kind, patience in allowed)
 
 
 def _without_account_since(status: Mapping[str, Any]) -> datetime | None:

@@ -169,19 +169,26 @@ def broker_quotes(snapshot: Snapshot, rules: Rules) -> Gate:
 
 
 def no_open_order(snapshot: Snapshot, rules: Rules) -> Gate:
-    refs = [i.order_ref for i in snapshot.unresolved] + list(snapshot.account.open_order_refs)
-    found = ", ".join(dict.fromkeys(refs)) or "none"
+    refs, lasting = snapshot.open_orders, ", ".join(snapshot.lasting_orders)
+    found = ", ".join(refs) or "none"
     sentence = f"the outcome of {found} is not known yet" if refs else "no order of ours is open"
-    return Gate("open_orders", not refs, found, sentence)
+    if lasting:
+        sentence = f"{lasting} should have ended long ago: look at the gateway's windows, or cancel it in TWS"
+    return Gate("open_orders", not refs, found, sentence, Reason.ORDER_OPEN if lasting else None)
 
 
 def book_agrees(snapshot: Snapshot, rules: Rules) -> Gate:
-    """The account's shares are the book's shares and those the owner asked us to leave."""
+    """The account's shares are the book's shares and those the owner asked us to leave.
+
+    While an order of ours is open, a difference is what is to be expected: the book has its fills later.
+    """
     account, portfolio = snapshot.account.positions, snapshot.portfolio
     if short := [s for s in SYMBOLS if account.get(s, 0) < 0 or portfolio.shares[s] < 0]:
         found = ", ".join(f"{s} account {account.get(s, 0)}, book {portfolio.shares[s]}" for s in short)
         sentence = f"a short position ({found}): close it by hand, then adopt"
         return Gate("book", False, found, sentence, Reason.UNEXPECTED_POSITION)
+    if snapshot.open_orders:
+        return Gate("book", True, "not judged", "account and book are compared when no order is open")
     differences = [s for s in SYMBOLS if account.get(s, 0) != portfolio.shares[s] + portfolio.foreign[s]]
     found = "; ".join(_difference(s, snapshot) for s in differences) or "equal"
     sentence = (

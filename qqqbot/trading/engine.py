@@ -7,7 +7,7 @@ and a manual trade are one case, and starting is recovering. Every decision is w
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +28,7 @@ from qqqbot.model.values import (
     AccountSnapshot,
     Action,
     Decide,
+    Gate,
     Market,
     OrderIntent,
     Plan,
@@ -55,7 +56,14 @@ MAX_ROUNDS = 6
 FAILURES_BEFORE_NOTICE = 3
 FAILED = "FAILED"
 """the action of a check that could not be made"""
-ALERTS_OF_GATES = (AlertKind.HALT, AlertKind.MISMATCH, AlertKind.DISK, AlertKind.ORDER_LIMIT, AlertKind.MONEY)
+ALERTS_OF_GATES = (
+    AlertKind.HALT,
+    AlertKind.MISMATCH,
+    AlertKind.DISK,
+    AlertKind.ORDER_LIMIT,
+    AlertKind.MONEY,
+    AlertKind.ORDER_OPEN,
+)
 """What the trade gates begin and end."""
 
 
@@ -111,6 +119,8 @@ class Engine:
     disk_free: Callable[[], int]
     state: State = field(default_factory=State)
     _round: int = field(default=1, init=False)
+    _differed: bool = field(default=False, init=False)
+    """whether account and book differed at the last look"""
     _signalled: Snapshot | None = field(default=None, init=False)
     """what the last signal was computed from"""
 
@@ -154,9 +164,13 @@ class Engine:
         """Whether a plan without orders leaves nothing to come back to within minutes."""
         if plan.blocked_by is None:
             return True
-        if plan.blocked_by.code is Reason.MONEY_LATE:
+        if plan.blocked_by.code is Reason.MONEY_LATE or self._to_be_seen_again(plan.blocked_by):
             return False
         return number == 1 and not (plan.blocked_by.code in PRICE_ERRORS and self._half_done())
+
+    def _to_be_seen_again(self, gate: Gate) -> bool:
+        told = any(event.kind is AlertKind.MISMATCH for event in self.alerts.lasting())
+        return gate.code is Reason.LEDGER_MISMATCH and not told
 
     def _half_done(self) -> bool:
         """Whether a holding that was traded towards, or decided on, has not been reached. From the records alone."""
@@ -182,6 +196,7 @@ class Engine:
         self.executor.resolve()
         market = self.state.market = self.prices.market(self.clock.now())
         account = self.state.account = self.broker.snapshot()
+        self.executor.withdraw(account.open_order_refs)
         self.executor.record_splits(market, dict(account.positions))
         quotes = self.broker.quotes()
         return self._snapshot(table, market, account, quotes)
@@ -193,7 +208,7 @@ class Engine:
         open_now = table.open_session(now)
         session = open_now or table.last_closed(now)
         journal = self.records.journal
-        return Snapshot(
+        seen = Snapshot(
             now=now,
             session=session,
             exchange_open=open_now is not None,
@@ -210,6 +225,7 @@ class Engine:
             unfinished=self._unfinished(),
             broker_quotes=quotes,
         )
+        return replace(seen, lasting_orders=self.executor.lasting(seen.open_orders))
 
     def _record(self, began: datetime, number: int, snapshot: Snapshot, plan: Plan) -> None:
         """Write the decision, before its orders; begin or end the alerts that follow from it. Raises OSError."""
@@ -223,14 +239,21 @@ class Engine:
         self.state.last_check = check
         if plan.signal is not None:
             self.state.last_signal, self._signalled = check, snapshot
-        self.state.agrees = book.passed if book else self.state.agrees
+        self.state.agrees = book.passed if book and not snapshot.open_orders else self.state.agrees
         self._count_failure(code in PRICE_ERRORS, plan.sentence, snapshot.exchange_open)
         self.alerts.end(AlertKind.BROKER)
         if check.complete:
             failed = [gate for gate in plan.gates if not gate.passed]
             for kind in ALERTS_OF_GATES:
                 troubles = [gate.sentence for gate in failed if gate.code is not None and gate.code.alert is kind]
-                self._lasting(kind, bool(troubles), "; ".join(troubles))
+                told = bool(troubles) and (kind is not AlertKind.MISMATCH or self._tells_difference(snapshot, failed))
+                self._lasting(kind, told, "; ".join(troubles))
+            self._differed = bool(book and not book.passed) and not snapshot.account.behind
+
+    def _tells_difference(self, snapshot: Snapshot, failed: list[Gate]) -> bool:
+        """Positions may be late: while the exchange is open, a difference is looked at once more before it is told."""
+        seen_twice = (self._differed and not snapshot.account.behind) or not snapshot.exchange_open
+        return seen_twice or Reason.UNEXPECTED_POSITION in [gate.code for gate in failed]
 
     def _failed(self, began: datetime, error: Exception) -> None:
         """Record a check that could not be made; if the disk refuses the line, only log and alerts have it."""

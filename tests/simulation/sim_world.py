@@ -157,6 +157,10 @@ class World:
             self._by_hand(self.hand_trade[0], -self.hand_trade[1])
             self.hand_trade = None
 
+    def answers(self) -> int:
+        """How often the owner's answer about a difference is in the book."""
+        return sum(row.get("kind") in ("adopt", "leave") for row in rows(self.logs / "trades.jsonl"))
+
     def unsettled_executions(self) -> bool:
         now = self.clock.true_now()
         orders = self.broker.orders.values()

@@ -140,6 +140,12 @@ MUTANTS = (
         seed=0,
     ),
     Mutant(
+        "account and book are compared while an order is open",
+        "strategy/gates.py::book_agrees",
+        "if snapshot.open_orders:",
+        "if snapshot.lasting_orders:",
+    ),
+    Mutant(
         "an account that does not show our fills yet is believed",
         "strategy/gates.py::money_arrived",
         "if account.behind:",

@@ -206,10 +206,12 @@ def test_three_checks_in_a_row_that_could_not_be_made_are_a_failure(in_row: int,
 
 
 @pytest.mark.parametrize("kind", KEEPS_FROM_TRADING)
-def test_what_keeps_the_account_from_trading_is_a_failure_after_five_minutes(kind: str) -> None:
+def test_what_keeps_the_account_from_trading_is_a_failure_once_it_has_lasted(kind: str) -> None:
     alert = {"kind": kind, "text": "it waits", "at": new_york(TUESDAY, 14, 45).isoformat()}
-    assert judge(*at(TUESDAY, 14, 50, alerts=[alert])) is Health.HEALTHY
-    assert judge(*at(TUESDAY, 14, 51, alerts=[alert])) is Health.FAILING
+    begins = new_york(TUESDAY, 14, 45) + KEEPS_FROM_TRADING[kind]
+    found, _ = at(TUESDAY, 14, 50, alerts=[alert])
+    assert judge(found, begins - timedelta(seconds=1)) is Health.HEALTHY
+    assert judge(found, begins) is Health.FAILING
     assert judge(*at(TUESDAY, 16, 1, alerts=[alert])) is Health.HEALTHY
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from qqqbot.model.errors import OrderOutcomeUnknown, OrderRejected
-from qqqbot.model.values import QQQ, TQQQ, Holding, OrderIntent, OrderStatus, Side, Snapshot, Split
+from qqqbot.model.values import QQQ, TQQQ, Holding, Order, OrderIntent, OrderStatus, Side, Snapshot, Split
 from qqqbot.records.book import Book
 from qqqbot.records.journal import OrderJournal
 from qqqbot.strategy.planning import decide
@@ -315,6 +315,54 @@ class TestTimeouts:
         engine.step()
         world.assert_book_is_the_brokers()
         assert engine.records.journal.unresolved() == ()
+
+    def test_an_order_that_does_not_end_is_a_trouble_after_its_time_and_five_minutes(self, world: World) -> None:
+        world.broker.behaviours, world.broker.deaf_to_cancel = [works], True
+        engine = world.start()
+        engine.step()
+        world.clock.advance(NOW + world.timeout + timedelta(minutes=4, seconds=59) - world.clock.now())
+        assert engine.step() is True
+        assert engine.state.last_check is not None
+        assert engine.state.last_check.good
+        world.pass_time(seconds=1)
+        engine.step()
+        check = engine.state.last_check
+        assert (check.action, check.error, check.good) == ("WAIT", "OrderOpen", False)
+        (event,) = engine.alerts.lasting()
+        assert (event.kind, event.text) == (
+            "order_open",
+            "qqqbot-20261124-01 should have ended long ago: look at the gateway's windows, or cancel it in TWS",
+        )
+        world.broker.finish(world.broker.submitted[0], OrderStatus.CANCELLED)
+        engine.step()
+        assert not engine.alerts.lasting()
+
+    def test_an_order_that_is_listed_again_after_its_end_is_cancelled_and_told(self, world: World) -> None:
+        """It was not known for five minutes, and was only held up."""
+        world.broker.behaviours = [is_rejected]
+        engine = world.start()
+        engine.step()
+        (order,) = world.broker.submitted
+        world.broker.finish(order, OrderStatus.WORKING)
+        world.broker.deaf_to_cancel = True
+        world.pass_time(minutes=6)
+        engine.step()
+        assert world.broker.cancelled == [order.order_ref]
+        assert [event.kind for event in engine.alerts.lasting()] == ["order_open"]
+        assert len(world.broker.submitted) == 1
+
+    def test_an_order_that_another_folder_of_the_bot_sent_is_told_once_it_lasts_and_left_alone(
+        self, world: World
+    ) -> None:
+        stranger = "qqqbot-20261124-other-07"
+        world.broker.orders[stranger] = Order(stranger, OrderStatus.WORKING)
+        engine = world.start()
+        engine.step()
+        assert not engine.alerts.lasting()
+        world.pass_time(minutes=6)
+        engine.step()
+        assert [event.kind for event in engine.alerts.lasting()] == ["order_open"]
+        assert (world.broker.cancelled, world.broker.submitted) == ([], [])
 
     def test_silence_while_waiting_is_no_outcome(self, world: World) -> None:
         calls: list[str] = []
