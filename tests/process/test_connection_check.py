@@ -73,7 +73,18 @@ def test_a_what_if_reports_margin_and_commission_and_places_nothing(tmp_path: Pa
         said = at.check("--what-if")
         sent = at.gateway.recording.requests("placeOrder")
     assert (said.exit_code, said.notes, len(sent)) == (0, [], 1)
-    assert "margin 15.00 USD, commission 0.60 USD; nothing was placed" in said.text("Precautions")
+    # 95 % of 100,000 at 60.00
+    assert "for 1,583 TQQQ: margin 23,748.96 USD, commission 7.92 USD; nothing was placed" in said.text("Precautions")
+    assert sent[0].request.text("order.totalQuantity") == "1583"
+
+
+def test_a_what_if_without_quotes_has_the_size_of_the_bots_own_newest_price(tmp_path: Path) -> None:
+    (tmp_path / "decisions.jsonl").write_text('{"tqqq_price": 95.0}\n')
+    with desk(tmp_path) as at:
+        at.gateway.fractional_size_rules = True
+        at.gateway.market_data = "none"
+        said = at.check("--what-if", total_capital=50_000)
+    assert "for 500 TQQQ" in said.text("Precautions")
 
 
 def test_without_the_flag_not_even_a_what_if_is_sent(tmp_path: Path) -> None:

@@ -121,6 +121,13 @@ MUTANTS = (
         "free = min(total, found",
     ),
     Mutant(
+        "a what-if is for one share, whatever the bot would buy",
+        "adapters/ib/doctor/checkup.py::Checkup._real_size",
+        "return max(1, int(budget / Decimal(str(price))))",
+        "return 1",
+        ("process/test_connection_check.py::test_a_what_if_reports_margin_and_commission_and_places_nothing",),
+    ),
+    Mutant(
         "an estimate without numbers is a good one",
         "adapters/ib/doctor/account_checks.py::precautions",
         "if estimate.margin is None and estimate.commission is None:",

@@ -214,9 +214,9 @@ def quotes(ticks: Mapping[str, Mapping[int, float]], trouble: str) -> Result:
     return note(Check.QUOTES, f"{number}: {known.sentence}", meaning, known.fix)
 
 
-def precautions(answer: Reply | None, symbol: str, doubtful: Sequence[str] = ()) -> Result:
+def precautions(answer: Reply | None, symbol: str, quantity: int = 1, doubtful: Sequence[str] = ()) -> Result:
     """`answer` is the reply to a what-if order; None if none was requested, or if other checks are `doubtful`."""
-    what = f"a what-if order for 1 {symbol}"
+    what = f"a what-if order for {quantity:,} {symbol}"
     if answer is None:
         meaning = (
             "a precaution that is on opens a dialog and holds the order; permissions show only when an order is placed"
@@ -239,7 +239,10 @@ def precautions(answer: Reply | None, symbol: str, doubtful: Sequence[str] = ())
     if estimate.warnings:
         meaning = f"the broker warns: {'; '.join(estimate.warnings)}"
         return note(Check.PRECAUTIONS, found, meaning, PRECAUTIONS_FIX)
-    return ok(Check.PRECAUTIONS, found, "the account may trade it, and the broker gave no warning")
+    meaning = "the account may trade it, and the broker gave no warning"
+    if quantity == 1:
+        meaning += "; for one share, since no price or no cash is known: limits by size and value show at the real size"
+    return ok(Check.PRECAUTIONS, found, meaning)
 
 
 def _fix(answer: Reply, of_order: bool = False) -> str:

@@ -131,10 +131,10 @@ class Probe:
     def quotes(self, symbols: tuple[str, ...], seconds: float) -> tuple[Ticks, str]:
         return self._gateway.quotes(symbols, seconds)
 
-    def what_if(self, symbol: str, now: datetime, seconds: float) -> Reply:
-        """The broker's answer to an order for one share at the market price, if it were placed. Nothing is placed."""
+    def what_if(self, symbol: str, quantity: int, now: datetime, seconds: float) -> Reply:
+        """The broker's answer to a purchase at the market price, if it were placed. Nothing is placed."""
         self._what_if_id = self._gateway.take_order_id(0)
-        reply = self._read(self._gateway.ask_what_if(self._what_if_id, _one_share(symbol, now)), seconds)
+        reply = self._read(self._gateway.ask_what_if(self._what_if_id, _purchase(symbol, quantity, now)), seconds)
         return Reply(tuple(_estimate(state, self._warnings) for state in reply.rows), reply.trouble)
 
     def _read(self, request: PendingRequest, seconds: float) -> Reply:
@@ -184,7 +184,7 @@ def _without_retry(trouble: str) -> str:
     return trouble.removesuffix("; reconnecting")
 
 
-def _one_share(symbol: str, now: datetime) -> OrderIntent:
+def _purchase(symbol: str, quantity: int, now: datetime) -> OrderIntent:
     """An order as the bot would send it; the numbers behind the decision are placeholders."""
     return OrderIntent(
         order_ref=WHAT_IF,
@@ -192,7 +192,7 @@ def _one_share(symbol: str, now: datetime) -> OrderIntent:
         decided_at=now,
         side=Side.BUY,
         symbol=symbol,
-        quantity=1,
+        quantity=quantity,
         order_type=OrderType.MARKET,
         limit_price=None,
         decision_price=Decimal(0),
