@@ -8,7 +8,7 @@ and a manual trade are one case, and starting is recovering. Every decision is w
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from qqqbot.model.errors import (
@@ -43,6 +43,7 @@ from qqqbot.records.jsonl import SCHEMA
 from qqqbot.records.status_file import Flip, FlipOrder, Flips
 from qqqbot.runtime.daily_log import pairs
 from qqqbot.strategy.flip import outlook
+from qqqbot.strategy.gates import LAST_SAFE_SECONDS
 from qqqbot.strategy.planning import decide
 from qqqbot.strategy.sizing import falls_short
 from qqqbot.trading.alerts import Alerts
@@ -54,6 +55,8 @@ log = logging.getLogger(__name__)
 # Selling, buying and seeing that all is done take three; the rest is for partial fills.
 MAX_ROUNDS = 6
 FAILURES_BEFORE_NOTICE = 3
+# What was begun and is not finished is taken up again after this long, not at the next tick.
+SOON = timedelta(seconds=60)
 FAILED = "FAILED"
 """the action of a check that could not be made"""
 ALERTS_OF_GATES = (
@@ -125,7 +128,7 @@ class Engine:
     """what the last signal was computed from"""
 
     def step(self) -> bool:
-        """One whole check: at most MAX_ROUNDS rounds. Never raises a BotError or an OSError.
+        """One whole check: at most MAX_ROUNDS rounds without a fill. Never raises a BotError or an OSError.
 
         Returns whether the next check should come soon: something was begun and is not finished.
         """
@@ -135,17 +138,32 @@ class Engine:
         except (TemporaryError, OrderOutcomeUnknown, TradingHalted, OSError) as error:
             self._failed(began, error)
             # A refused order is not tried again within minutes: the reason for the refusal will not have gone away.
+            # What is decided or half done is tried again all the same, with a growing pause (see `pause`).
             refused = isinstance(error, OrderRejected) and not error.again_soon
-            settled = refused or (self._round == 1 and not self._half_done())
+            settled = (refused or self._round == 1) and not self._half_done()
         if self._signalled is not None:
             self.state.flips = flips(self._signalled, self.rules)
         begun = not settled or bool(self.records.journal.unresolved()) or self._window_open()
         return begun and self._session() is not None
 
+    def pause(self) -> timedelta:
+        """How long after a check the next one comes that comes soon: twice as long after each order without a fill.
+
+        Two more tries are left before the session's last minute.
+        """
+        session = self._session()
+        refusals = self.records.journal.unfilled_in_row(session.date) if session else 0
+        if session is None or refusals < 2:
+            return SOON
+        left = session.close - timedelta(seconds=LAST_SAFE_SECONDS) - self.clock.now()
+        return max(SOON, min(SOON * (1 << min(refusals - 1, 10)), left / 3))
+
     def _rounds(self, began: datetime) -> bool:
         """Whether nothing is left to do that an earlier round has begun."""
-        for number in range(1, MAX_ROUNDS + 1):
-            self._round = number
+        number = without_a_fill = 0
+        while without_a_fill < MAX_ROUNDS:
+            number = self._round = number + 1
+            trades = self.records.book.ledger.trades
             self.executor.pulse()
             snapshot = self._observe()
             plan = decide(snapshot, self.rules)
@@ -156,7 +174,8 @@ class Engine:
                 return self._settled(plan, number)
             self.records.book.verify()  # the book is written only after the order; the journal verifies itself before
             self.executor.execute(plan, snapshot)
-        reason = f"the account did not reach the target in {MAX_ROUNDS} rounds of one check; look at it, then resume"
+            without_a_fill = 0 if self.records.book.ledger.trades > trades else without_a_fill + 1
+        reason = f"{MAX_ROUNDS} rounds of one check filled nothing; look at the account, then resume"
         self.records.switch.halt(reason)
         raise DidNotSettle(reason)
 

@@ -216,7 +216,7 @@ ENGINE = (
     Mutant(
         "a purchase that was filled in part is forgotten after a failed check",
         "trading/engine.py::Engine._half_done",
-        " or journal.unfinished(ledger.order_totals) is not None",
+        " or self._unfinished() is not None",
         "",
         engine("TestSoon::test_an_order_that_was_filled_in_part_is_taken_up_soon_until_it_is_done"),
     ),
@@ -242,4 +242,32 @@ MONEY = (
     ),
 )
 
-MUTANTS = (*EXECUTOR, *ENGINE, *LOOP, *MONEY)
+SOON = (
+    Mutant(
+        "a refusal in the decision window ends the day",
+        "trading/engine.py::Engine.step",
+        "settled = (refused or self._round == 1) and not self._half_done()",
+        "settled = refused or (self._round == 1 and not self._half_done())",
+    ),
+    Mutant(
+        "rounds that fill something halt the trading",
+        "trading/engine.py::Engine._rounds",
+        "without_a_fill = 0 if self.records.book.ledger.trades > trades else without_a_fill + 1",
+        "without_a_fill = without_a_fill + 1",
+    ),
+    Mutant(
+        "the pause after refusals leaves no try",
+        "trading/engine.py::Engine.pause",
+        ", left / 3))",
+        ", left * 3))",
+    ),
+    Mutant(
+        "refusals are forgotten by a restart",
+        "records/journal.py::OrderJournal._take",
+        '0 if row.get("filled") else',
+        '0 if row.get("filled") or row else',
+        ("unit/trading/test_engine.py",),
+    ),
+)
+
+MUTANTS = (*EXECUTOR, *ENGINE, *LOOP, *MONEY, *SOON)

@@ -11,11 +11,12 @@ import pytest
 
 from qqqbot.model.errors import CalendarEnded, PricesUnavailable, StalePrices
 from qqqbot.model.sessions import SessionTable
-from qqqbot.model.values import QQQ, TQQQ, Decide, Holding, Mode, OrderStatus, Rules, Side
+from qqqbot.model.values import QQQ, TQQQ, Decide, Holding, Mode, Order, OrderIntent, OrderStatus, Rules, Side
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.trading.engine import MAX_ROUNDS, Engine
 from tests.support.builders import DAY, HALF_DAYS, NOW, RULES, bars, closes, new_york, session, table
 from tests.support.fakes import (
+    FakeBroker,
     FullDisk,
     World,
     answer_lost,
@@ -38,6 +39,11 @@ def world(tmp_path: Path) -> World:
 
 def at(tmp_path: Path, hour: int, minute: int, rules: Rules = RULES) -> World:
     return World(tmp_path, rules=rules, clock=VirtualClock(new_york(DAY, hour, minute)))
+
+
+def reports_an_old_fill(broker: FakeBroker, intent: OrderIntent) -> None:
+    old = replace(broker.fills()[0], order_ref=intent.order_ref, quantity=intent.quantity)
+    broker.orders[intent.order_ref] = Order(intent.order_ref, OrderStatus.FILLED, (old,))
 
 
 def last(world: World) -> dict[str, Any]:
@@ -275,20 +281,29 @@ class TestHalt:
         assert world.broker.positions[QQQ] == 211
 
     def test_an_account_that_does_not_settle_halts_by_file(self, world: World) -> None:
-        world.broker.behaviours = [fills_part(1, then=OrderStatus.CANCELLED)] * 50
+        """Each order ends with an execution that is in the book already: nothing moves, round after round."""
         engine = world.start()
         engine.step()
-        assert len(world.broker.submitted) == MAX_ROUNDS
+        world.prices.target, world.broker.behaviours = Holding.CASH, [reports_an_old_fill] * 50
+        engine.step()
+        assert len(world.broker.submitted) == 1 + MAX_ROUNDS
         assert last(world)["error"] == "DidNotSettle"
         assert (world.logs / "HALT").exists()
         engine.step()
         world.start().step()
-        assert len(world.broker.submitted) == MAX_ROUNDS
+        assert len(world.broker.submitted) == 1 + MAX_ROUNDS
         (world.logs / "HALT").unlink()
         world.broker.behaviours = []
         world.start().step()
-        world.assert_book_is_the_brokers()
+        assert world.broker.positions[QQQ] == 0
+
+    def test_rounds_that_fill_something_halt_nothing(self, world: World) -> None:
+        world.broker.behaviours = [fills_part(30, then=OrderStatus.CANCELLED)] * (MAX_ROUNDS + 1)
+        assert world.start().step() is False
         assert world.broker.positions[QQQ] == 211
+        assert len(world.broker.submitted) > MAX_ROUNDS
+        assert not (world.logs / "HALT").exists()
+        world.assert_book_is_the_brokers()
 
 
 class TestSoon:
@@ -410,6 +425,41 @@ class TestSoon:
     def test_a_refused_order_is_not_tried_again_soon(self, world: World) -> None:
         world.broker.behaviours = [is_rejected]
         assert world.start().step() is False
+
+    def test_a_refusal_in_the_decision_window_is_tried_again_in_it(self, tmp_path: Path) -> None:
+        world = at(tmp_path, 15, 45, BEFORE_CLOSE)
+        world.broker.behaviours = [is_rejected]
+        engine = world.start()
+        assert (engine.step(), engine.pause()) == (True, timedelta(minutes=1))
+        world.pass_time(minutes=1)
+        assert engine.step() is False
+        assert world.broker.positions[QQQ] == 211
+
+    def test_a_refused_buy_after_the_sale_is_tried_again_soon(self, world: World) -> None:
+        engine = world.start()
+        engine.step()
+        world.prices.target, world.broker.behaviours = Holding.TQQQ, [fills, is_rejected]
+        assert (engine.step(), engine.pause()) == (True, timedelta(minutes=1))
+
+    def test_the_pause_doubles_after_each_refusal_and_leaves_two_tries(self, tmp_path: Path) -> None:
+        world = at(tmp_path, 15, 45, BEFORE_CLOSE)
+        world.broker.behaviours = [is_rejected] * 12
+        pauses = []
+        while world.clock.now() < new_york(DAY, 15, 59):
+            engine = world.start()  # a restart forgets no refusal
+            assert engine.step() is True
+            pauses.append(engine.pause().total_seconds())
+            world.pass_time(seconds=pauses[-1])
+        assert pauses[:3] == [60, 120, 220], "a third of what is left"
+        assert sum(pauses[3:]) >= 60 * 7
+        assert len(pauses) >= 6
+
+    def test_after_a_fill_the_pause_is_a_minute_again(self, tmp_path: Path) -> None:
+        world = at(tmp_path, 15, 45, BEFORE_CLOSE)
+        world.broker.behaviours = [is_rejected] * 3
+        engine = world.start()
+        assert [engine.step() for _ in range(4)] == [True] * 3 + [False]
+        assert engine.pause() == timedelta(minutes=1)
 
     def test_after_the_close_nothing_is_soon(self, tmp_path: Path) -> None:
         world = at(tmp_path, 15, 58)
