@@ -16,10 +16,10 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from qqqbot.adapters.ib.account import CURRENCY, SUMMARY_TAGS, PositionRow, SummaryRow
+from qqqbot.adapters.ib.account import CURRENCY, LEDGER_TAG, SUMMARY_TAGS, PositionRow, SummaryRow
 from qqqbot.adapters.ib.broker import IBBroker
 from qqqbot.adapters.ib.connection import READING, NotNow, Timing
-from qqqbot.adapters.ib.error_codes import NO_REQUEST_IDS, Meaning, code, explain
+from qqqbot.adapters.ib.error_codes import NO_REQUEST_IDS, Meaning, code, explain, explain_order, washed
 from qqqbot.adapters.ib.order_tracker import (
     CommissionReport,
     Completed,
@@ -32,7 +32,8 @@ from qqqbot.adapters.ib.order_tracker import (
     whole,
 )
 from qqqbot.adapters.ib.requests import TOO_LATE, WHAT_IF, PendingRequest, PendingRequests
-from qqqbot.adapters.ib.transport import Transport, mute
+from qqqbot.adapters.ib.silence import COMPLETED, EXECUTIONS, Conversation, Silences
+from qqqbot.adapters.ib.transport import DirectQueue, Transport, mute
 from qqqbot.model.errors import BrokerUnavailable, ConfigError, OrderOutcomeUnknown, OrderRejected
 from qqqbot.model.ports import Clock
 from qqqbot.model.values import OrderIntent, Side
@@ -77,13 +78,17 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
     `listener` gets everything about orders of `account`, once that is set.
     """
 
-    def __init__(self, clock: Clock, timing: Timing, listener: Callable[[Event], None]) -> None:
+    def __init__(
+        self, clock: Clock, timing: Timing, listener: Callable[[Event], None], silences: Silences | None = None
+    ) -> None:
         EWrapper.__init__(self)
         self._transport: Transport | None = None
         self._clock = clock
         self._timing = timing
         self._listener = listener
         self.requests = PendingRequests(clock)
+        self._conversation = Conversation(self.requests, silences or Silences(clock), timing.answer, self.shut)
+        self.answers = self._conversation.answers
         self.attention = threading.Event()
         self.account = ""
         self.managed: tuple[str, ...] = ()
@@ -95,7 +100,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         self._line_lost = self._line_back = False
         self._interruptions = 0
         EClient.__init__(self, self)
-        self.msg_queue = _DirectQueue(self._take_message)
+        self.msg_queue = DirectQueue(self._take_message)
 
     # Connecting
     @property
@@ -168,27 +173,11 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         self._next_request_id += 1
         return self.requests.ask(number, question, lambda: send(number))
 
-    def answers(self, *requests: PendingRequest, seconds: float | None = None) -> list[list[Any]]:
-        """All answers, or BrokerUnavailable. An unanswered request ends the connection: its end may still come.
-
-        Otherwise the late end of one request would end the next one of its kind before its rows had arrived.
-        """
-        given, trouble = [], None
-        for request in requests:
-            try:
-                given.append(self.requests.answer(request, self._timing.answer if seconds is None else seconds))
-            except BrokerUnavailable as unavailable:
-                trouble = trouble or unavailable
-        if trouble:
-            self.shut(str(trouble))
-            raise trouble
-        return given
-
     def ask_time(self) -> PendingRequest:
         return self.requests.ask("time", "the time", self.reqCurrentTime)
 
     def ask_summary(self) -> PendingRequest:
-        tags = ",".join(SUMMARY_TAGS)
+        tags = ",".join((*SUMMARY_TAGS, LEDGER_TAG))
         return self.ask("the account summary", lambda n: self.reqAccountSummary(n, "All", tags))
 
     def ask_positions(self) -> PendingRequest:
@@ -201,7 +190,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
     def ask_executions(self) -> PendingRequest:
         wanted = ExecutionFilter()
         wanted.acctCode = self.account
-        return self.ask("executions", lambda n: self.reqExecutions(n, wanted))
+        return self.ask(EXECUTIONS, lambda n: self.reqExecutions(n, wanted))
 
     def ask_contract(self, symbol: str) -> PendingRequest:
         return self.ask(f"the contract of {symbol}", lambda n: self.reqContractDetails(n, contract_of(symbol)))
@@ -215,17 +204,24 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
 
     def read_account(self) -> tuple[list[SummaryRow], list[PositionRow], list[Status]]:
         """Summary, positions and open orders of every client, each complete, in one go. Raises BrokerUnavailable."""
-        number = self._next_request_id
-        rows = self.answers(self.ask_summary(), self.ask_positions(), self.ask_open_orders())
-        # A client may have only two subscriptions to summaries.
-        self._send_in_passing(lambda: self.cancelAccountSummary(number))
-        self._send_in_passing(self.cancelPositions)
+        summary = self.ask_summary()
+        try:
+            rows = self.answers(summary, self.ask_positions(), self.ask_open_orders())
+        finally:
+            # A client may have only two subscriptions to summaries.
+            self._send_in_passing(lambda: self.cancelAccountSummary(summary.key))
+            self._send_in_passing(self.cancelPositions)
         return rows[0], rows[1], rows[2]
 
     def read_orders(self) -> list[Status]:
         """Open orders of every client; the listener gets this day's executions and completed orders."""
-        completed = self.requests.ask("completed", "completed orders", lambda: self.reqCompletedOrders(False))
-        return self.answers(self.ask_open_orders(), self.ask_executions(), completed)[0]
+        completed = self.ask_completed()
+        rows = self.answers(self.ask_open_orders(), self.ask_executions())
+        self._conversation.hear_of(completed)
+        return rows[0]
+
+    def ask_completed(self) -> PendingRequest:
+        return self._conversation.ask_again("completed", COMPLETED, partial(self.reqCompletedOrders, False))
 
     def read_executions(self) -> None:
         """The listener gets this day's executions, with their commissions."""
@@ -359,8 +355,8 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
             if meaning is not Meaning.NOTICE:
                 self.requests.fail(about, explain(number, text))
         else:
-            log.info("order %s: %s", about, explain(number, text))
-            self._listener(Notice(about, number, " ".join(text.split())))
+            log.info("order %s: %s", about, explain_order(number, text))
+            self._listener(Notice(about, number, washed(text)))
 
     def _set_line(self, text: str, back: bool) -> None:
         with self._state:
@@ -398,7 +394,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
             return
         if order.account != self.account:
             return
-        text = getattr(orderState, "rejectReason", "") or orderState.warningText or ""
+        text = washed(getattr(orderState, "rejectReason", "") or orderState.warningText or "")
         number = orderId if order.clientId == self.clientId else 0
         status = Status(
             order.permId, max(0, number), orderState.status, order.orderRef, text=text, symbol=contract.symbol
@@ -425,7 +421,11 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
     def completedOrder(self, contract: Contract, order: IBOrder, orderState: Any) -> None:
         if order.account == self.account:
             done = Completed(
-                order.permId, order.orderRef, orderState.status, whole(order.filledQuantity), orderState.completedStatus
+                order.permId,
+                order.orderRef,
+                orderState.status,
+                whole(order.filledQuantity),
+                washed(orderState.completedStatus or ""),
             )
             self._listener(done)
 
@@ -477,16 +477,10 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         self.requests.end(reqId)
 
 
-class _DirectQueue:
-    """In place of the client's queue: a message is handled at once, in the reader's thread, without a second loop."""
-
-    def __init__(self, take: Callable[[bytes], None]) -> None:
-        self.put = take
-
-
 def open_account(config: Config, clock: Clock, timing: Timing | None = None) -> IBBroker:
     """The account of `config`, connecting in the background; returns at once."""
     used = timing or Timing()
-    broker = IBBroker(config, clock, used, lambda listener: IBGateway(clock, used, listener))
+    silences = Silences(clock)
+    broker = IBBroker(config, clock, used, lambda listener: IBGateway(clock, used, listener, silences), silences)
     broker.start()
     return broker

@@ -92,7 +92,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--what-if",
         action="store_true",
-        help="also ask the broker what it would answer to an order for one share, without placing it",
+        help="also ask the broker what it would answer to a purchase of the bot's size, without placing it",
     )
     parser.add_argument("--json", action="store_true", help="print the results as JSON, at the end")
     return parser.parse_args(arguments)
@@ -122,13 +122,27 @@ def _check(
     if not options.json:
         where = f"Interactive Brokers at {settings.ib_host} port {settings.ib_port}; read only, no order is placed"
         show((Line(where, Tone.TITLE), Line("")), out)
-    checkup = Checkup(settings, clock, patience, show_result, options.what_if, daemon)
+    last_price = _last_price(options.logs)
+    checkup = Checkup(settings, clock, patience, show_result, options.what_if, daemon, last_price)
     report = _run(checkup, clock, patience)
     if options.json:
         out.write(json.dumps(_facts(report, settings), indent=2) + "\n")
     else:
         show(_ending(report), out)
     return 0 if report.could_trade else 1
+
+
+def _last_price(logs: Path) -> float | None:
+    """What TQQQ cost at the newest decision of the bot."""
+    from qqqbot.records.coerce import number
+    from qqqbot.records.folder import Folder
+    from qqqbot.records.tail import last_rows
+
+    try:
+        rows = last_rows(Folder(logs, lambda _: None).decisions, 1).rows
+    except OSError:
+        return None
+    return number(rows[-1].get("tqqq_price")) if rows else None
 
 
 def _run(checkup: Checkup, clock: Clock, patience: Patience) -> Report:

@@ -41,6 +41,18 @@ class AlertKind(StrEnum):
         "no more orders in this session",
         "Trading continues in the next session. To see where they came from: ./bot_control.sh why DATE.",
     )
+    ORDER_OPEN = (
+        "order_open",
+        "an order does not end",
+        "No other order is sent until it does. Look at the gateway's windows and answer what they ask; "
+        "or cancel the order in TWS.",
+    )
+    MONEY = (
+        "money",
+        "a buy waits for the account's money",
+        "The broker tells of a sale's money up to three minutes late. If it lasts, the account has less than the book: "
+        "look at its cash at your broker; total_capital set too high, or money taken out, is put right in config.json.",
+    )
     ACCOUNT = (
         "account",
         "the gateway is logged in to the wrong account",
@@ -91,6 +103,8 @@ _LASTING = frozenset(
         AlertKind.MISMATCH,
         AlertKind.DISK,
         AlertKind.ORDER_LIMIT,
+        AlertKind.ORDER_OPEN,
+        AlertKind.MONEY,
         AlertKind.ACCOUNT,
         AlertKind.BROKER,
         AlertKind.CHECKS_FAILING,
@@ -142,6 +156,8 @@ class Reason(StrEnum):
     )
     ORDER_LIMIT = "OrderLimit", AlertKind.ORDER_LIMIT
     DISK_ERROR = "DiskError", AlertKind.DISK
+    MONEY_LATE = "MoneyLate", AlertKind.MONEY
+    ORDER_OPEN = "OrderOpen", AlertKind.ORDER_OPEN
     PRICES_UNAVAILABLE = "PricesUnavailable", AlertKind.CHECKS_FAILING, _ASKED_AGAIN
     STALE_PRICES = "StalePrices", AlertKind.CHECKS_FAILING, _ASKED_AGAIN
 

@@ -220,7 +220,7 @@ class AccountSnapshot:
 
     `spendable` is the cash that a buy may use without borrowing; `unsettled` is cash that comes with the settlement of
     earlier sales; `positions` holds whole shares of QQQ and TQQQ, 0 if there are none. `open_order_refs` are orders
-    of ours that the broker is still working on.
+    of ours that the broker is still working on. `behind` says which amounts do not show our newest fills yet, if any.
     """
 
     account: str
@@ -231,6 +231,7 @@ class AccountSnapshot:
     open_order_refs: tuple[str, ...]
     taken_at: datetime
     unsettled: Decimal = Decimal(0)
+    behind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,8 +305,9 @@ class Snapshot:
     `session` is the one that is open now or, while the exchange is closed, the last one that has closed; `expected` are
     the dates of the averaging window's finished sessions, oldest first, as the calendar knows them. `decided_target` is
     the holding that this session's decision window settled on, None if it has not. `unfinished` is the symbol
-    of our newest executed order if that was filled only in part. `broker_quotes` are the broker's own prices, if
-    it has any.
+    of our newest executed order if that was filled only in part, or bought less than the book's own money pays for.
+    `broker_quotes` are the broker's own prices, if it has any. `lasting_orders` are the open orders that should have
+    ended long ago.
     """
 
     now: datetime
@@ -323,6 +325,12 @@ class Snapshot:
     decided_target: Holding | None = None
     unfinished: str | None = None
     broker_quotes: Mapping[str, Quote] = field(default_factory=dict)
+    lasting_orders: tuple[str, ...] = ()
+
+    @property
+    def open_orders(self) -> tuple[str, ...]:
+        """References of ours whose outcome is not known, or that the broker lists as open."""
+        return tuple(dict.fromkeys([*(i.order_ref for i in self.unresolved), *self.account.open_order_refs]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,9 @@ from qqqbot.records.folder import Problem
 FAILURES_OF_AN_OUTAGE = 3
 # The gateway recovers on its own from most interruptions, within this.
 PATIENCE = timedelta(minutes=5)
+# What keeps the account from the rule's holding, and how long it may last before it needs a person. An order that does
+# not end is told of only when it has lasted already.
+KEEPS_FROM_TRADING: Mapping[str, timedelta] = {AlertKind.MONEY: PATIENCE, AlertKind.ORDER_OPEN: timedelta(0)}
 # Time enough to log in before the first decision of a day.
 AHEAD = timedelta(hours=1)
 # A session's hours if there is no calendar: a daemon that waits for its account has none.
@@ -165,8 +168,17 @@ def _decides_nothing(status: Mapping[str, Any], now: datetime) -> bool:
     failures_in_row, checked = number(status.get("failures_in_row")) or 0, moment(check.get("timestamp"))
     if opened is not None and checked is not None and checked >= opened and failures_in_row >= FAILURES_OF_AN_OUTAGE:
         return True
+    if opened is not None and _kept_from_trading(status, now):
+        return True
     lasting = since is not None and now - since > PATIENCE
     return lasting and (opened is not None or _opens_soon(status, now))
+
+
+def _kept_from_trading(status: Mapping[str, Any], now: datetime) -> bool:
+    """Whether the account has been kept from the rule's holding for longer than a broker's delays."""
+    began = {text(a.get("kind")) or "": moment(a.get("at")) for a in map(mapping, sequence(status.get("alerts")))}
+    allowed = KEEPS_FROM_TRADING.items()
+    return any((at := began.get(kind)) is not None and now - at >= patience for kind, patience in allowed)
 
 
 def _without_account_since(status: Mapping[str, Any]) -> datetime | None:

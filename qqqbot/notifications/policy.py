@@ -23,9 +23,10 @@ NIGHT_BEGINS, NIGHT_ENDS = time(20), time(8)
 AHEAD = timedelta(hours=1)
 AGAIN_AFTER = timedelta(hours=1)
 # The gateway recovers on its own from most interruptions, within this.
-GRACE = {AlertKind.BROKER: timedelta(minutes=3)}
+# The broker refreshes account values every three minutes (facts: tws-api, account summary).
+GRACE = {AlertKind.BROKER: timedelta(minutes=3), AlertKind.MONEY: timedelta(minutes=5)}
 # Their text changes with every try and says nothing new.
-WAVERING = frozenset({AlertKind.BROKER, AlertKind.CHECKS_FAILING, AlertKind.DISK})
+WAVERING = frozenset({AlertKind.BROKER, AlertKind.CHECKS_FAILING, AlertKind.DISK, AlertKind.MONEY})
 SUNDAY = 6
 SUNDAY_EVENING = time(18)
 

@@ -34,6 +34,7 @@ class OrderJournal:
         self._sent_in_session: dict[str, int] = {}
         self._decided: dict[str, Holding] = {}
         self._recent: dict[str, OrderIntent] = {}
+        self._unfilled_in_row: dict[str, int] = {}
 
     def load(self, now: datetime) -> str | None:
         """Open the file and read its rows; returns what was set aside. Raises BookDamaged, OSError."""
@@ -79,6 +80,10 @@ class OrderJournal:
     def orders_in(self, session: date) -> int:
         return self._sent_in_session.get(session.isoformat(), 0)
 
+    def unfilled_in_row(self, session: date) -> int:
+        """How many of the session's newest orders ended one after the other without a fill."""
+        return self._unfilled_in_row.get(session.isoformat(), 0)
+
     def decided_in(self, session: date) -> Holding | None:
         return self._decided.get(session.isoformat())
 
@@ -118,6 +123,8 @@ class OrderJournal:
                 self._sent_in_session = {session: self._sent_in_session.get(session, 0) + 1}
             case "outcome":
                 self._unresolved.pop(row["order_ref"], None)
+                unfilled = 0 if row.get("filled") else self._unfilled_in_row.get(session, 0) + 1
+                self._unfilled_in_row = {session: unfilled}
             case "decided":
                 self._decided = {session: Holding(row["target"])}
 

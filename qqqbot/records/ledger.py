@@ -40,6 +40,20 @@ class Move:
     cost: Decimal
 
 
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """What is held of the holding that the newest trade moved to, and the cash beside it, as of that trade.
+
+    `value` is at the price of the trade; `price` is that, or the price of its decision if that was higher.
+    """
+
+    symbol: str
+    shares: int
+    price: Decimal
+    value: Decimal
+    cash: Decimal
+
+
 class Ledger:
     """State of one mode and account, row by row."""
 
@@ -59,6 +73,8 @@ class Ledger:
         self.awaiting_commission: set[str] = set()
         self.order_totals: dict[str, tuple[int, Decimal]] = {}
         """order_ref -> shares and exact amount in the book, for the newest orders"""
+        self.purchase: Purchase | None = None
+        """as of the newest trade; None if it left nothing of the holding that it moved to"""
         self.commissions: dict[str, Decimal] = {}
         """order_ref -> commission in the book, for the newest orders"""
         self._splits: set[tuple[str, str]] = set()
@@ -114,7 +130,20 @@ class Ledger:
         if row["commission"] is None:
             self.awaiting_commission.add(row["order_ref"])
         self.moving_to = Holding(row["position"])
+        self.purchase = self._purchase(row)
         self.trades += 1
+
+    def _purchase(self, row: Row) -> Purchase | None:
+        symbol = self.moving_to.symbol
+        if symbol is None or self.shares[symbol] <= 0:
+            return None
+        own = row["symbol"] == symbol
+        paid = money(row["amount"]) / int(row["quantity"]) if own else row.get(f"{symbol.lower()}_price")
+        if paid is None:
+            return None
+        price, decided = money(paid), money(row.get("decision_price") or 0) if own else Decimal(0)
+        held = self.shares[symbol]
+        return Purchase(symbol, held, max(price, decided), price * held, self.cash)
 
     def _commission(self, row: Row) -> None:
         self.cash -= money(row["amount"])

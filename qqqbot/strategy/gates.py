@@ -8,6 +8,7 @@ is wrong (a closed exchange, an order still open).
 import math
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 
 from qqqbot.model.reasons import Reason
 from qqqbot.model.values import SYMBOLS, Gate, Quote, Rules, Snapshot
@@ -22,6 +23,8 @@ LEVERAGE_TOLERANCE = 0.025
 BROKER_QUOTE_TOLERANCE = 0.01
 # What one share may cost, in USD. Outside it a price is a mistake, and arithmetic in hundredths of a cent breaks down.
 LOWEST_PRICE, HIGHEST_PRICE = 0.01, 1_000_000.0
+# The account's money is there if it is this part of what the book says: commissions, interest and rounding are less.
+MONEY_ENOUGH = Decimal("0.99")
 MIN_FREE_DISK_BYTES = 50 * 1024 * 1024
 
 GateCheck = Callable[[Snapshot, Rules], Gate]
@@ -166,19 +169,26 @@ def broker_quotes(snapshot: Snapshot, rules: Rules) -> Gate:
 
 
 def no_open_order(snapshot: Snapshot, rules: Rules) -> Gate:
-    refs = [i.order_ref for i in snapshot.unresolved] + list(snapshot.account.open_order_refs)
-    found = ", ".join(dict.fromkeys(refs)) or "none"
+    refs, lasting = snapshot.open_orders, ", ".join(snapshot.lasting_orders)
+    found = ", ".join(refs) or "none"
     sentence = f"the outcome of {found} is not known yet" if refs else "no order of ours is open"
-    return Gate("open_orders", not refs, found, sentence)
+    if lasting:
+        sentence = f"{lasting} should have ended long ago: look at the gateway's windows, or cancel it in TWS"
+    return Gate("open_orders", not refs, found, sentence, Reason.ORDER_OPEN if lasting else None)
 
 
 def book_agrees(snapshot: Snapshot, rules: Rules) -> Gate:
-    """The account's shares are the book's shares and those the owner asked us to leave."""
+    """The account's shares are the book's shares and those the owner asked us to leave.
+
+    While an order of ours is open, a difference is what is to be expected: the book has its fills later.
+    """
     account, portfolio = snapshot.account.positions, snapshot.portfolio
     if short := [s for s in SYMBOLS if account.get(s, 0) < 0 or portfolio.shares[s] < 0]:
         found = ", ".join(f"{s} account {account.get(s, 0)}, book {portfolio.shares[s]}" for s in short)
         sentence = f"a short position ({found}): close it by hand, then adopt"
         return Gate("book", False, found, sentence, Reason.UNEXPECTED_POSITION)
+    if snapshot.open_orders:
+        return Gate("book", True, "not judged", "account and book are compared when no order is open")
     differences = [s for s in SYMBOLS if account.get(s, 0) != portfolio.shares[s] + portfolio.foreign[s]]
     found = "; ".join(_difference(s, snapshot) for s in differences) or "equal"
     sentence = (
@@ -205,6 +215,26 @@ def orders_for_rotation(snapshot: Snapshot, rules: Rules, needed: int) -> Gate:
     enough = made == 0 or made + needed <= allowed
     sentence = f"{made} of {allowed} orders of this session are used, and this rotation takes {needed}"
     return Gate("orders", enough, f"{made} of {allowed}", sentence, Reason.ORDER_LIMIT)
+
+
+def money_arrived(snapshot: Snapshot, symbol: str, budget: Decimal, equity: Decimal) -> Gate:
+    """The account can pay for all of a buy of `symbol` that the book's own money pays for, and shows our newest fills.
+
+    Account values are refreshed every three minutes, each for itself (facts: tws-api, account summary): right after a
+    sale they may be those of before it. A smaller buy would leave the rest of the money idle until the next rotation.
+    """
+    account = snapshot.account
+    if account.behind:
+        sentence = f"the buy of {symbol} waits for the account: {account.behind}"
+        return Gate("money", False, account.behind, sentence, Reason.MONEY_LATE)
+    found = f"{account.spendable:,.2f} of {budget:,.2f}"
+    if account.spendable < budget * MONEY_ENOUGH:
+        sentence = f"the buy of {symbol} waits for the account's money: the book pays {budget:,.2f} for it, and the "
+        sentence += f"account can pay {account.spendable:,.2f}"
+        return Gate("money", False, found, sentence, Reason.MONEY_LATE)
+    worth = account.net_liquidation
+    sentence = f"the buy of {symbol} waits for the account's money: it is worth {worth:,.2f}, the book {equity:,.2f}"
+    return Gate("money", worth >= equity * MONEY_ENOUGH, found, sentence, Reason.MONEY_LATE)
 
 
 def free_disk(snapshot: Snapshot, rules: Rules) -> Gate:

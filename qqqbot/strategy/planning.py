@@ -26,9 +26,6 @@ from qqqbot.strategy import gates
 from qqqbot.strategy.rule import evaluate, flip_prices
 from qqqbot.strategy.sizing import limit_price, shares_to_buy, still_wanted
 
-# A buy waits for settlement if less than this part of its budget can be paid for now.
-SETTLED_ENOUGH = Decimal("0.99")
-
 
 def decide(snapshot: Snapshot, rules: Rules) -> Plan:
     """What to do about `snapshot`. Total: bad prices make a plan that waits, never an exception."""
@@ -82,7 +79,10 @@ def _rotation(
     verdicts: tuple[Gate, ...],
     rules: Rules,
 ) -> Plan:
-    action, step, orders = next_step(snapshot, target, rules)
+    action, step, orders, late = next_step(snapshot, target, rules)
+    if late is not None:
+        sentence = f"{signal.reason}; {step}"
+        return Plan(action, signal, sentence, (*verdicts, late), target=target, blocked_by=late, settles=settles)
     sells = any(order.side is Side.SELL for order in orders)
     left = gates.orders_for_rotation(snapshot, rules, len(orders) + (sells and target is not Holding.CASH))
     if orders and not left.passed:
@@ -92,37 +92,42 @@ def _rotation(
     return Plan(action, signal, f"{signal.reason}; {step}", verdicts, orders, target, settles=settles)
 
 
-Step = tuple[Action, str, tuple[PlannedOrder, ...]]
+Step = tuple[Action, str, tuple[PlannedOrder, ...], Gate | None]
+"""what to do, in words, its orders, and the money that it waits for"""
 
 
 def next_step(snapshot: Snapshot, target: Holding, rules: Rules) -> Step:
     """The next thing to do on the way to `target`: sell all else, or else buy, or else nothing."""
     if sells := _sells(snapshot, target, rules):
-        return Action.ROTATE, f"{_orders_text(sells)} on the way to {target}", sells
+        return Action.ROTATE, f"{_orders_text(sells)} on the way to {target}", sells, None
     symbol = target.symbol
     if symbol is None:
-        return Action.HOLD, "in cash already", ()
+        return Action.HOLD, "in cash already", (), None
     if snapshot.portfolio.shares[symbol] and snapshot.unfinished != symbol:
-        return Action.HOLD, f"{symbol} is held already", ()
+        return Action.HOLD, f"{symbol} is held already", (), None
     return _buy(snapshot, symbol, rules)
 
 
 def _buy(snapshot: Snapshot, symbol: str, rules: Rules) -> Step:
+    """Buy what the book's own money pays for; never less because the account's money is late or too little."""
     portfolio, account = snapshot.portfolio, snapshot.account
     prices = {s: _decimal(snapshot.market.quote(s).price) for s in SYMBOLS}
     equity = min(portfolio.equity(prices), account.net_liquidation)
     held_value = prices[symbol] * portfolio.shares[symbol]
     spendable = min(portfolio.cash, account.spendable)
-    budget = min(still_wanted(equity, held_value, rules), portfolio.cash)
-    if account.unsettled > 0 and spendable < budget * SETTLED_ENOUGH:
+    budget = min(still_wanted(portfolio.equity(prices), held_value, rules), portfolio.cash)
+    if spendable < budget * gates.MONEY_ENOUGH <= spendable + account.unsettled:
         sentence = f"the buy of {symbol} waits for settlement: {spendable:,.2f} of {budget:,.2f} can be paid now"
-        return Action.WAIT, sentence, ()
+        return Action.WAIT, sentence, (), None
+    money = gates.money_arrived(snapshot, symbol, budget, portfolio.equity(prices))
+    if not money.passed:
+        return Action.WAIT, money.sentence, (), money
     quantity = shares_to_buy(equity, held_value, spendable, prices[symbol], rules)
     if quantity == 0:
         sentence = f"{max(spendable, Decimal(0)):,.2f} of cash buys no whole share of {symbol} at {prices[symbol]:,.2f}"
-        return Action.HOLD, sentence, ()
+        return Action.HOLD, sentence, (), None
     order = _planned(Side.BUY, symbol, quantity, prices[symbol], rules)
-    return Action.ROTATE, _orders_text((order,)), (order,)
+    return Action.ROTATE, _orders_text((order,)), (order,), None
 
 
 def _sells(snapshot: Snapshot, target: Holding, rules: Rules) -> tuple[PlannedOrder, ...]:

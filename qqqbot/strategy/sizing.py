@@ -16,6 +16,8 @@ COMMISSION_MAXIMUM = Decimal("0.01")
 # 30 to 90 basis points by time of day (5-minute bars, 2025-05 to 2026-03).
 MARKET_ORDER_CUSHION = Decimal("0.01")
 CENT = Decimal("0.01")
+# A purchase is all of it from this part of what the money buys on: the cushion and MONEY_ENOUGH each take a hundredth.
+ALL_OF_IT = Decimal("0.98")
 
 
 def commission(quantity: int, price: Decimal) -> Decimal:
@@ -37,6 +39,16 @@ def shares_to_buy(equity: Decimal, held_value: Decimal, spendable: Decimal, pric
     while count and count * worst + commission(count, worst) > spendable:
         count -= 1
     return count
+
+
+def falls_short(held: int, value: Decimal, cash: Decimal, price: Decimal, rules: Rules) -> bool:
+    """Whether a purchase at `price` left money idle that the rules wanted in it: it was sized on less than there was.
+
+    `held` shares worth `value`, and `cash`, are what the book had after it. The quantity of an order says nothing of
+    this: an order for too little, filled whole, looks finished.
+    """
+    money = value + cash
+    return held < shares_to_buy(money, Decimal(0), money, price, rules) * ALL_OF_IT
 
 
 def still_wanted(equity: Decimal, held_value: Decimal, rules: Rules) -> Decimal:

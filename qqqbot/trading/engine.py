@@ -7,8 +7,8 @@ and a manual trade are one case, and starting is recovering. Every decision is w
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from qqqbot.model.errors import (
@@ -28,6 +28,7 @@ from qqqbot.model.values import (
     AccountSnapshot,
     Action,
     Decide,
+    Gate,
     Market,
     OrderIntent,
     Plan,
@@ -42,7 +43,9 @@ from qqqbot.records.jsonl import SCHEMA
 from qqqbot.records.status_file import Flip, FlipOrder, Flips
 from qqqbot.runtime.daily_log import pairs
 from qqqbot.strategy.flip import outlook
+from qqqbot.strategy.gates import LAST_SAFE_SECONDS
 from qqqbot.strategy.planning import decide
+from qqqbot.strategy.sizing import falls_short
 from qqqbot.trading.alerts import Alerts
 from qqqbot.trading.executor import Executor
 from qqqbot.trading.parts import Records
@@ -52,9 +55,18 @@ log = logging.getLogger(__name__)
 # Selling, buying and seeing that all is done take three; the rest is for partial fills.
 MAX_ROUNDS = 6
 FAILURES_BEFORE_NOTICE = 3
+# What was begun and is not finished is taken up again after this long, not at the next tick.
+SOON = timedelta(seconds=60)
 FAILED = "FAILED"
 """the action of a check that could not be made"""
-ALERTS_OF_GATES = (AlertKind.HALT, AlertKind.MISMATCH, AlertKind.DISK, AlertKind.ORDER_LIMIT)
+ALERTS_OF_GATES = (
+    AlertKind.HALT,
+    AlertKind.MISMATCH,
+    AlertKind.DISK,
+    AlertKind.ORDER_LIMIT,
+    AlertKind.MONEY,
+    AlertKind.ORDER_OPEN,
+)
 """What the trade gates begin and end."""
 
 
@@ -110,11 +122,13 @@ class Engine:
     disk_free: Callable[[], int]
     state: State = field(default_factory=State)
     _round: int = field(default=1, init=False)
+    _differed: bool = field(default=False, init=False)
+    """whether account and book differed at the last look"""
     _signalled: Snapshot | None = field(default=None, init=False)
     """what the last signal was computed from"""
 
     def step(self) -> bool:
-        """One whole check: at most MAX_ROUNDS rounds. Never raises a BotError or an OSError.
+        """One whole check: at most MAX_ROUNDS rounds without a fill. Never raises a BotError or an OSError.
 
         Returns whether the next check should come soon: something was begun and is not finished.
         """
@@ -124,17 +138,32 @@ class Engine:
         except (TemporaryError, OrderOutcomeUnknown, TradingHalted, OSError) as error:
             self._failed(began, error)
             # A refused order is not tried again within minutes: the reason for the refusal will not have gone away.
+            # What is decided or half done is tried again all the same, with a growing pause (see `pause`).
             refused = isinstance(error, OrderRejected) and not error.again_soon
-            settled = refused or (self._round == 1 and not self._half_done())
+            settled = (refused or self._round == 1) and not self._half_done()
         if self._signalled is not None:
             self.state.flips = flips(self._signalled, self.rules)
         begun = not settled or bool(self.records.journal.unresolved()) or self._window_open()
         return begun and self._session() is not None
 
+    def pause(self) -> timedelta:
+        """How long after a check the next one comes that comes soon: twice as long after each order without a fill.
+
+        Two more tries are left before the session's last minute.
+        """
+        session = self._session()
+        refusals = self.records.journal.unfilled_in_row(session.date) if session else 0
+        if session is None or refusals < 2:
+            return SOON
+        left = session.close - timedelta(seconds=LAST_SAFE_SECONDS) - self.clock.now()
+        return max(SOON, min(SOON * (1 << min(refusals - 1, 10)), left / 3))
+
     def _rounds(self, began: datetime) -> bool:
         """Whether nothing is left to do that an earlier round has begun."""
-        for number in range(1, MAX_ROUNDS + 1):
-            self._round = number
+        number = without_a_fill = 0
+        while without_a_fill < MAX_ROUNDS:
+            number = self._round = number + 1
+            trades = self.records.book.ledger.trades
             self.executor.pulse()
             snapshot = self._observe()
             plan = decide(snapshot, self.rules)
@@ -145,7 +174,8 @@ class Engine:
                 return self._settled(plan, number)
             self.records.book.verify()  # the book is written only after the order; the journal verifies itself before
             self.executor.execute(plan, snapshot)
-        reason = f"the account did not reach the target in {MAX_ROUNDS} rounds of one check; look at it, then resume"
+            without_a_fill = 0 if self.records.book.ledger.trades > trades else without_a_fill + 1
+        reason = f"{MAX_ROUNDS} rounds of one check filled nothing; look at the account, then resume"
         self.records.switch.halt(reason)
         raise DidNotSettle(reason)
 
@@ -153,7 +183,13 @@ class Engine:
         """Whether a plan without orders leaves nothing to come back to within minutes."""
         if plan.blocked_by is None:
             return True
+        if plan.blocked_by.code is Reason.MONEY_LATE or self._to_be_seen_again(plan.blocked_by):
+            return False
         return number == 1 and not (plan.blocked_by.code in PRICE_ERRORS and self._half_done())
+
+    def _to_be_seen_again(self, gate: Gate) -> bool:
+        told = any(event.kind is AlertKind.MISMATCH for event in self.alerts.lasting())
+        return gate.code is Reason.LEDGER_MISMATCH and not told
 
     def _half_done(self) -> bool:
         """Whether a holding that was traded towards, or decided on, has not been reached. From the records alone."""
@@ -162,7 +198,16 @@ class Engine:
         on_the_way = portfolio.trades > 0 and portfolio.moving_to is not portfolio.holding
         decided = journal.decided_in(session.date) if session else None
         waiting = decided is not None and decided is not portfolio.holding
-        return on_the_way or waiting or journal.unfinished(ledger.order_totals) is not None
+        return on_the_way or waiting or self._unfinished() is not None
+
+    def _unfinished(self) -> str | None:
+        """The symbol that was bought in part: an order filled in part, or less than the book's own money buys."""
+        ledger = self.records.book.ledger
+        bought = ledger.purchase
+        if in_part := self.records.journal.unfinished(ledger.order_totals):
+            return in_part
+        short = bought and falls_short(bought.shares, bought.value, bought.cash, bought.price, self.rules)
+        return bought.symbol if bought and short else None
 
     def _observe(self) -> Snapshot:
         """Everything a decision may depend on, each part complete. Raises BotError, OSError."""
@@ -170,6 +215,7 @@ class Engine:
         self.executor.resolve()
         market = self.state.market = self.prices.market(self.clock.now())
         account = self.state.account = self.broker.snapshot()
+        self.executor.withdraw(account.open_order_refs)
         self.executor.record_splits(market, dict(account.positions))
         quotes = self.broker.quotes()
         return self._snapshot(table, market, account, quotes)
@@ -181,7 +227,7 @@ class Engine:
         open_now = table.open_session(now)
         session = open_now or table.last_closed(now)
         journal = self.records.journal
-        return Snapshot(
+        seen = Snapshot(
             now=now,
             session=session,
             exchange_open=open_now is not None,
@@ -195,9 +241,10 @@ class Engine:
             halted=self.records.switch.reason(),
             disk_free_bytes=self.disk_free(),
             decided_target=journal.decided_in(session.date),
-            unfinished=journal.unfinished(self.records.book.ledger.order_totals),
+            unfinished=self._unfinished(),
             broker_quotes=quotes,
         )
+        return replace(seen, lasting_orders=self.executor.lasting(seen.open_orders))
 
     def _record(self, began: datetime, number: int, snapshot: Snapshot, plan: Plan) -> None:
         """Write the decision, before its orders; begin or end the alerts that follow from it. Raises OSError."""
@@ -211,14 +258,21 @@ class Engine:
         self.state.last_check = check
         if plan.signal is not None:
             self.state.last_signal, self._signalled = check, snapshot
-        self.state.agrees = book.passed if book else self.state.agrees
+        self.state.agrees = book.passed if book and not snapshot.open_orders else self.state.agrees
         self._count_failure(code in PRICE_ERRORS, plan.sentence, snapshot.exchange_open)
         self.alerts.end(AlertKind.BROKER)
         if check.complete:
             failed = [gate for gate in plan.gates if not gate.passed]
             for kind in ALERTS_OF_GATES:
                 troubles = [gate.sentence for gate in failed if gate.code is not None and gate.code.alert is kind]
-                self._lasting(kind, bool(troubles), "; ".join(troubles))
+                told = bool(troubles) and (kind is not AlertKind.MISMATCH or self._tells_difference(snapshot, failed))
+                self._lasting(kind, told, "; ".join(troubles))
+            self._differed = bool(book and not book.passed) and not snapshot.account.behind
+
+    def _tells_difference(self, snapshot: Snapshot, failed: list[Gate]) -> bool:
+        """Positions may be late: while the exchange is open, a difference is looked at once more before it is told."""
+        seen_twice = (self._differed and not snapshot.account.behind) or not snapshot.exchange_open
+        return seen_twice or Reason.UNEXPECTED_POSITION in [gate.code for gate in failed]
 
     def _failed(self, began: datetime, error: Exception) -> None:
         """Record a check that could not be made; if the disk refuses the line, only log and alerts have it."""

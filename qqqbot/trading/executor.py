@@ -10,8 +10,9 @@ Rule 4: fills go to the book before the outcome goes to the journal: after a cra
 """
 
 import logging
+from collections.abc import Iterable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from qqqbot.model.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRejected
 from qqqbot.model.executions import newest_revisions
@@ -42,6 +43,8 @@ FIRST_PAUSE_SECONDS = 0.005
 LONGEST_PAUSE_SECONDS = 0.25
 # A cancel is answered within seconds or not in this check.
 CANCEL_GRACE_SECONDS = 20
+# An order that is open for this long after its time needs a person: its cancel is not answered, or a window holds it.
+LASTING_AFTER = timedelta(minutes=5)
 
 
 class Executor:
@@ -55,23 +58,44 @@ class Executor:
         self._timeout = timeout
         self._absent_since: dict[str, float] = {}
         """order_ref -> monotonic seconds: setting the clock must not turn five seconds into five minutes"""
+        self._listed_since: dict[str, datetime] = {}
+        """open order_ref -> when it was first seen, for those that the journal does not know"""
         self._waiting_for = ""
 
     def resolve(self) -> None:
         """Look once for the outcome of every unresolved intent, and record late executions in the book.
 
         An order that is still open after its time, because the process that waited for it is gone or its cancel got
-        lost, is cancelled, unless its session is past: it ended then. Raises BrokerUnavailable, OSError.
+        lost, is cancelled, whatever its session: a gateway that "maintains and resubmits orders" keeps it over night.
+        Raises BrokerUnavailable, OSError.
         """
         for intent in self._journal.unresolved():
             still_open = self._look(intent) is None and intent.order_ref not in self._absent_since
-            overdue = self._clock.now() - intent.decided_at >= self._timeout
-            if still_open and overdue and not self._is_past(intent):
-                self._broker.cancel(intent)
+            if still_open and self._age(intent) >= self._timeout:
+                self._cancel(intent)
         for order in self._broker.recent_orders():
             known = self._journal.intent(order.order_ref)
             if known is not None:
                 self._absorb(known, order)
+
+    def withdraw(self, listed: Iterable[str]) -> None:
+        """Cancel what the account lists as open although its outcome was learnt, such as an order believed lost."""
+        unresolved = {intent.order_ref for intent in self._journal.unresolved()}
+        for ref in listed:
+            intent = self._journal.intent(ref)
+            if intent is not None and ref not in unresolved and self._age(intent) >= self._timeout:
+                self._cancel(intent)
+
+    def lasting(self, open_orders: Iterable[str]) -> tuple[str, ...]:
+        """Those of `open_orders` that should have ended long ago; what is absent ends by its absence."""
+        now, refs = self._clock.now(), tuple(ref for ref in open_orders if ref not in self._absent_since)
+        self._listed_since = {ref: self._listed_since.get(ref, now) for ref in refs}
+        known = {ref: self._journal.intent(ref) for ref in refs}
+        since = {ref: i.decided_at if i else self._listed_since[ref] for ref, i in known.items()}
+        return tuple(ref for ref in refs if now - since[ref] >= self._timeout + LASTING_AFTER)
+
+    def _age(self, intent: OrderIntent) -> timedelta:
+        return self._clock.now() - intent.decided_at
 
     def execute(self, plan: Plan, snapshot: Snapshot) -> None:
         """Send the orders of `plan`, which was decided on `snapshot`, each when the one before it is done.

@@ -10,8 +10,6 @@ from qqqbot.model.values import Decide, Rules
 from qqqbot.trading.engine import Engine
 
 HEARTBEAT = timedelta(seconds=60)
-# What was begun and is not finished is resumed after this long, not at the next scheduled check.
-SOON = timedelta(seconds=60)
 # Without a table of sessions there is no schedule; the table is requested again after this long.
 WITHOUT_CALENDAR = timedelta(minutes=5)
 
@@ -56,4 +54,4 @@ def _next_due(engine: Engine, times: Timetable, now: datetime, soon: bool) -> da
         due = times.next_check(table, now) if table is not None else now + WITHOUT_CALENDAR
     except CalendarEnded:
         due = now + WITHOUT_CALENDAR
-    return min(due, now + SOON) if soon else due
+    return min(due, now + engine.pause()) if soon else due

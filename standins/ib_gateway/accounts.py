@@ -41,6 +41,8 @@ class Account:
     refuses_unsettled: bool = False
     """a buy beyond SettledCash is refused with 201, as a cash account may"""
     currency: str = "USD"
+    foreign_cash: Decimal = Decimal(0)
+    """cash in other currencies, in terms of this one: part of every total, and not of this currency's ledger"""
     holdings: dict[int, Holding] = field(default_factory=dict)
     unsettled: list[tuple[date, Decimal]] = field(default_factory=list)
     """(settlement day, proceeds)"""
@@ -63,11 +65,11 @@ class Account:
         return sum((_worth(holding, prices) for holding in self.holdings.values()), Decimal(0))
 
     def net_liquidation(self, prices: Prices) -> Decimal:
-        return self.cash + self.market_value(prices)
+        return self.cash + self.foreign_cash + self.market_value(prices)
 
     def available(self, prices: Prices, today: date) -> Decimal:
         if not self.is_margin:
-            return self.settled(today) if self.refuses_unsettled else self.cash
+            return self.foreign_cash + (self.settled(today) if self.refuses_unsettled else self.cash)
         return self.net_liquidation(prices) - self.market_value(prices).copy_abs() / self.leverage
 
     def buying_power(self, prices: Prices, today: date) -> Decimal:
@@ -91,10 +93,20 @@ class Account:
             "InitMarginReq": margin,
             "MaintMarginReq": margin,
             "NetLiquidation": net,
-            "SettledCash": self.settled(today),
-            "TotalCashValue": self.cash,
+            "SettledCash": self.settled(today) + self.foreign_cash,
+            "TotalCashValue": self.cash + self.foreign_cash,
         }
         return {tag: format(amount.quantize(CENT), "f") for tag, amount in money.items()}
+
+    def ledger(self) -> dict[str, str]:
+        """What $LEDGER reports of the account's own currency, by tag."""
+        balance = format(self.cash.quantize(CENT), "f")
+        return {
+            "CashBalance": balance,
+            "ExchangeRate": "1.00",
+            "RealCurrency": self.currency,
+            "TotalCashBalance": balance,
+        }
 
     def trade(
         self, contract: Contract, shares: Decimal, price: Decimal, commission: Decimal, today: date

@@ -136,11 +136,11 @@ class Answers:
         self._house.desk.cancel_all(to.client_id or 0)
 
     def _own_open_orders(self, to: Connection, _: Request) -> None:
-        own = [order for order in self._house.shown.live() if order.client_id == to.client_id]
+        own = [order for order in self._house.shown.listed() if order.client_id == to.client_id]
         self._say_open_orders(to, own)
 
     def _all_open_orders(self, to: Connection, _: Request) -> None:
-        self._say_open_orders(to, self._house.shown.live())
+        self._say_open_orders(to, self._house.shown.listed())
 
     def _auto_open_orders(self, to: Connection, _: Request) -> None:
         """Orders entered by hand can be bound by client 0 only; there is no end marker."""
@@ -240,8 +240,12 @@ class Answers:
         summary.reported_at = now.timestamp()
         for name in summary.accounts:
             account = self._house.shown.accounts[name]
+            asked = set(summary.tags)
             values = account.values(self._house.exchange, new_york_date(now))
-            for tag in sorted(set(summary.tags) & set(values)):
+            values = {tag: value for tag, value in values.items() if tag in asked}
+            if f"$LEDGER:{account.currency}" in asked:
+                values |= account.ledger()
+            for tag in sorted(values):
                 if summary.reported.get((name, tag)) != values[tag]:
                     summary.reported[name, tag] = values[tag]
                     to.say(

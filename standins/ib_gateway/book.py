@@ -51,6 +51,9 @@ class Book:
     def live(self) -> list[Order]:
         return [order for order in self.orders if order.live and order.visible and order.transmitted]
 
+    def listed(self) -> list[Order]:
+        return [order for order in self.orders if order.listed]
+
     def completed_on(self, day: date) -> list[Order]:
         return [o for o in self.orders if not o.live and o.completed and o.completed.astimezone(NEW_YORK).date() == day]
 

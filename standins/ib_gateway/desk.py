@@ -46,6 +46,8 @@ class Desk:
         """the gateway's own line to IB"""
         self.keeps_orders_while_down = True
         """whether orders sent while the line is down are submitted when it is back; otherwise they vanish"""
+        self.estimates_nothing = False
+        """a what-if is answered without numbers, as for what the account may not trade (pysystemtrade#1525)"""
         self.preset_notice = False
         """send 10349 for an order that came without a time in force"""
         self.time_form = "zone"
@@ -68,7 +70,7 @@ class Desk:
                 raise Refusal(103, "Duplicate order id")
             self.book.use_id(client_id, order_id)
             behaviour = self.exchange.take_behaviour()
-            if not behaviour.silent and not behaviour.reject:
+            if not behaviour.silent and not behaviour.reject and not behaviour.precaution:
                 self._check_funds(ticket)
         except Refusal as refusal:
             self._outlet.tell(client_id, [callbacks.error(refusal.code, refusal.text, order_id, self.clock())])
@@ -112,6 +114,11 @@ class Desk:
         return replace(behaviour, notices=(*behaviour.notices, notice))
 
     def _what_if(self, client_id: int, order_id: int, ticket: Ticket) -> None:
+        if self.estimates_nothing:
+            empty = callbacks.open_order(self._new_order(client_id, order_id, ticket, Behaviour()))
+            empty.values["order.whatIf"] = True
+            self._outlet.tell(client_id, [empty])
+            return
         account = self.book.accounts[ticket.account]
         price = ticket.limit or self._expected_price(ticket.contract, ticket.action)
         values = account.values(self.exchange, new_york_date(self.clock()))
@@ -147,9 +154,11 @@ class Desk:
             return
         if not known:
             self.book.orders.append(order)
-        order.visible = not order.behaviour.silent
+        order.visible = not order.behaviour.silent and not order.behaviour.precaution
         if order.visible and order.transmitted:
             self._accept(order)
+        elif order.behaviour.precaution:
+            self._tell(order, [callbacks.error(*order.behaviour.precaution, order.order_id, self.clock())])
 
     def _reject(self, order: Order, reject: tuple[int, str]) -> None:
         code, text = reject
@@ -175,9 +184,15 @@ class Desk:
         if not is_open:
             messages += callbacks.acknowledgement(order)
         self._tell(order, messages)
+        if order.behaviour.refused_late:
+            self._refuse_late(order, order.behaviour.refused_late)
         if order.behaviour.cancelled_by_system is not None:
             self._cancel_by_system(order, order.behaviour.cancelled_by_system)
         self.advance(order)
+
+    def _refuse_late(self, order: Order, refusal: tuple[int, str]) -> None:
+        order.status = "Inactive"
+        self._tell(order, [callbacks.error(*refusal, order.order_id, self.clock()), *callbacks.acknowledgement(order)])
 
     def _notices(self, order: Order) -> Iterable[tuple[int, str]]:
         yield from order.behaviour.notices
@@ -336,7 +351,9 @@ class Desk:
     def cancel(self, client_id: int, order_id: int) -> None:
         order = self.book.find(client_id, order_id)
         now = self.clock()
-        if order is None or not order.visible:
+        if order is not None and order.behaviour.precaution and order.live:
+            self._cancel_live(order)
+        elif order is None or not order.visible:
             text = f"OrderId {order_id} that needs to be cancelled is not found."
             self._outlet.tell(client_id, [callbacks.error(10147, text, order_id, now)])
         elif not order.live:

@@ -13,7 +13,18 @@ READ_SIZE = 4096  # what the client packages read at a time
 
 NOT_ACTED = ("drop_before", "swallow", "half_open", "error", "restart_before")
 ACTED_UNANSWERED = ("drop_after", "half_open_after", "restart_after", "lose_answer")
-MANGLED = ("garbage", "wrong_length", "too_few_fields", "bad_number", "pad", "split", "slow", "glued", "then_drop")
+MANGLED = (
+    "no_end",
+    "garbage",
+    "wrong_length",
+    "too_few_fields",
+    "bad_number",
+    "pad",
+    "split",
+    "slow",
+    "glued",
+    "then_drop",
+)
 KINDS = (*NOT_ACTED, *ACTED_UNANSWERED, *MANGLED)
 
 Mangler = Callable[[list[bytes]], list[bytes]]
@@ -26,8 +37,9 @@ class Fault:
     Not acted on: drop_before (connection closed), swallow (ignored, the connection lives), half_open (ignored, and
     nothing is read or written any more), error (answered with `code` and `text`), restart_before.
     Acted on, the answer lost: drop_after, half_open_after, restart_after, lose_answer.
-    Acted on, the answer spoilt: garbage, wrong_length, too_few_fields, bad_number, pad (to exactly `size` bytes in one
-    send, then silence), split, slow, glued, then_drop (the answer, then the connection is closed).
+    Acted on, the answer spoilt: no_end (without its last message), garbage, wrong_length, too_few_fields, bad_number,
+    pad (to exactly `size` bytes in one send, then silence), split, slow, glued, then_drop (the answer, then the
+    connection is closed).
     """
 
     request: str
@@ -114,6 +126,7 @@ def mangler(fault: Fault, version: int) -> Mangler | None:
     return {
         "garbage": lambda frames: [b"\x00\x00\x00\x10" + bytes(range(0x80, 0x90)), b"\xff\xfe\x07garbage\x00", *frames],
         "wrong_length": lambda frames: [_wrong_length(frames[0]), *frames[1:]] if frames else [],
+        "no_end": lambda frames: frames[:-1],
         "too_few_fields": lambda frames: [_too_few(item) for item in frames],
         "bad_number": lambda frames: [_bad_number(item) for item in frames],
         "pad": lambda frames: padded(frames, fault.size, version),

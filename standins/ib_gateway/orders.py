@@ -35,6 +35,10 @@ class Behaviour:
     """"Inactive" or "Cancelled": a rejection that openOrder and orderStatus report as well"""
     cancelled_by_system: str | None = None
     """accepted, then cancelled by the exchange with this text and code 202"""
+    precaution: tuple[int, str] | None = None
+    """a precaution keeps the order in TWS, untransmitted, and says so under its id; `confirm_dialogs` transmits it"""
+    refused_late: tuple[int, str] | None = None
+    """accepted, then refused with this code and text and Inactive, and still listed as open (ib_insync#554)"""
     notices: tuple[tuple[int, str], ...] = ()
     """codes with text that are sent for this order's id and do not end it"""
     commission: str = "usual"
@@ -119,6 +123,12 @@ class Order:
     @property
     def live(self) -> bool:
         return self.status not in TERMINAL
+
+    @property
+    def listed(self) -> bool:
+        """In the answer to a request for open orders."""
+        stays = self.status == "Inactive" and self.behaviour.refused_late is not None
+        return (self.live or stays) and self.visible and self.transmitted
 
     @property
     def key(self) -> tuple[int, int]:

@@ -74,6 +74,18 @@ def test_an_account_in_another_currency_fails(tmp_path: Path) -> None:
     assert "base currency" in said.text("Account summary")
 
 
+def test_cash_in_other_currencies_is_a_note(tmp_path: Path) -> None:
+    account = Account(ACCOUNT, cash=Decimal(40_000), foreign_cash=Decimal(60_000), leverage=Decimal(4))
+    with desk(tmp_path, account) as at:
+        said = at.check()
+    assert said.exit_code == 0
+    assert said.result("Account summary")["verdict"] == "note"
+    assert "cash 100,000.00" in said.text("Account summary")
+    assert "dollars 40,000.00" in said.text("Account summary")
+    assert "60,000.00 of the cash is in other currencies" in said.text("Account summary")
+    assert "Convert Currency" in said.text("Account summary")
+
+
 def test_an_empty_account_could_trade_nothing_and_a_small_one_little(tmp_path: Path) -> None:
     with desk(tmp_path, margin_account(cash=0)) as at:
         empty = at.check()
@@ -230,6 +242,29 @@ def test_an_unanswered_what_if_may_be_held_by_a_dialog(tmp_path: Path) -> None:
         said = at.check("--what-if", patience=HASTY)
     assert (said.exit_code, said.failed) == (1, ["Precautions"])
     assert "Bypass Order Precautions" in said.result("Precautions")["fix"]
+
+
+def test_a_what_if_without_an_estimate_fails(tmp_path: Path) -> None:
+    with desk(tmp_path) as at:
+        at.gateway.desk.estimates_nothing = True
+        said = at.check("--what-if")
+    assert (said.exit_code, said.failed) == (1, ["Precautions"])
+    assert "the broker estimates nothing" in said.text("Precautions")
+
+
+@pytest.mark.parametrize(
+    ("request_kind", "name", "verdict"),
+    [
+        ("reqExecutions", "Executions", "FAILED"),
+        ("reqCompletedOrders", "Completed orders", "note"),
+    ],
+)
+def test_the_check_asks_what_the_bot_asks(tmp_path: Path, request_kind: str, name: str, verdict: str) -> None:
+    with desk(tmp_path) as at:
+        at.gateway.next_fault(request_kind, "no_end", times=1000)
+        said = at.check(patience=HASTY)
+    assert said.result(name)["verdict"] == verdict
+    assert said.failed == ([name] if verdict == "FAILED" else [])
 
 
 def test_a_notice_about_a_what_if_is_not_a_refusal(tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 import threading
 import time
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
 
+from qqqbot.adapters.ib.broker import BELIEVED_SECONDS
 from qqqbot.model.errors import AccountRefused, BrokerUnavailable
 from qqqbot.model.values import Mode, OrderStatus, Side
 from standins.ib_gateway import QQQ_PUT, Account
@@ -13,6 +15,7 @@ from tests.support.builders import ACCOUNT
 from tests.support.ib_desk import (
     HASTY,
     Desk,
+    LateAccount,
     MovedClock,
     broker_at,
     desk,
@@ -127,6 +130,62 @@ def test_a_late_end_of_one_question_does_not_end_the_next() -> None:
         eventually(lambda: at.gateway.recording.connections == 2)
 
 
+@pytest.mark.parametrize("fault", ["swallow", "no_end"])
+def test_completed_orders_are_optional(fault: str) -> None:
+    """erdewit/ib_insync#355 and #224: they are never answered, and all else works."""
+    clock = MovedClock()
+    with gateway_at(clock) as gateway:
+        gateway.next_fault("reqCompletedOrders", fault, times=1000)
+        with broker_at(gateway, clock, HASTY) as broker:
+            at = Desk(gateway, broker, clock)
+            at.sound()
+            intent = order()
+            broker.submit(intent)
+            assert at.done(intent).status is OrderStatus.FILLED
+            assert broker.snapshot().positions["QQQ"] == 100
+            assert gateway.recording.connections == 1
+            assert len(gateway.recording.requests("reqCompletedOrders")) == 1
+
+
+@pytest.mark.parametrize(
+    ("request_kind", "named"),
+    [
+        ("reqExecutions", "executions"),
+        ("reqAccountSummary", "the account summary"),
+        ("reqPositions", "positions"),
+        ("reqAllOpenOrders", "open orders"),
+    ],
+)
+def test_an_answer_that_never_ends_keeps_the_bot_only_from_what_needs_it(request_kind: str, named: str) -> None:
+    clock = MovedClock()
+    with gateway_at(clock) as gateway:
+        gateway.next_fault(request_kind, "no_end", times=1000)
+        with broker_at(gateway, clock, HASTY) as broker:
+            eventually(lambda: broker.identity(0) is not None, 10, broker.problem)
+            needs_it = broker.recent_orders if request_kind == "reqExecutions" else broker.snapshot
+            for _ in range(3):
+                with pytest.raises(BrokerUnavailable, match=rf"did not answer for {named}: .*, since 12:0\d New York"):
+                    needs_it()
+            assert named in (broker.problem() or "")
+            assert gateway.recording.connections == 2
+            if request_kind == "reqExecutions":
+                assert broker.snapshot().positions["QQQ"] == 0
+            else:
+                assert broker.recent_orders() == ()
+            gateway.faults.waiting.clear()
+            clock.move(300)
+            eventually(lambda: answered(needs_it), 10, broker.problem)
+            assert broker.problem() is None
+
+
+def answered(question: Callable[[], object]) -> bool:
+    try:
+        question()
+    except BrokerUnavailable:
+        return False
+    return True
+
+
 def test_a_cash_account_waits_for_settlement() -> None:
     with desk(Account(ACCOUNT, cash=Decimal(1000))) as at:
         at.gateway.hold("QQQ", 100)
@@ -159,6 +218,43 @@ def test_shares_and_cash_that_lag_behind_a_fill_are_waited_for(late: str) -> Non
         threading.Timer(0.2, catch_up).start()
         seen = at.broker.snapshot()
         assert (seen.positions["QQQ"], seen.spendable) == (10, cash)
+
+
+@pytest.mark.parametrize("late", ["TotalCashValue", "AvailableFunds", "positions"])
+def test_what_does_not_show_our_fills_in_time_is_named_until_it_does(late: str) -> None:
+    account = LateAccount(ACCOUNT, leverage=Decimal(4))
+    with desk(account) as at:
+        at.gateway.hold("QQQ", 100)
+        at.broker.snapshot()
+        account.late = () if late == "positions" else (late,)
+        if late == "TotalCashValue":  # it shows the first of several executions
+            account.told[late] = str(account.cash + 20_000)
+        sale = order(side=Side.SELL)
+        at.broker.submit(sale)
+        at.done(sale)
+        if late == "positions":
+            at.gateway.hold("QQQ", 100)
+        assert at.broker.snapshot().behind == f"{late} of the account do not show our newest fills yet"
+        began = at.clock.monotonic()
+        assert late in at.broker.snapshot().behind
+        assert at.clock.monotonic() - began < 1
+        account.late = ()
+        if late == "positions":
+            at.gateway.hold("QQQ", 0)
+        assert at.broker.snapshot().behind == ""
+
+
+def test_values_that_something_else_has_moved_as_well_are_believed_in_the_end() -> None:
+    account = LateAccount(ACCOUNT)
+    with desk(account) as at:
+        at.broker.snapshot()
+        intent = order(quantity=10)
+        at.broker.submit(intent)
+        at.done(intent)
+        account.late, account.told["TotalCashValue"] = ("TotalCashValue",), "150000.00"  # a deposit meanwhile
+        assert at.broker.snapshot().behind
+        at.clock.move(BELIEVED_SECONDS + 1)
+        assert at.broker.snapshot().behind == ""
 
 
 def test_shares_that_never_follow_a_fill_are_reported_as_they_are() -> None:

@@ -155,7 +155,7 @@ def test_a_corrected_execution_is_the_corrected_one() -> None:
 # Orders that are not
 
 
-@pytest.mark.parametrize("code", [201, 203, 321, 320, 383, 460, 463, 10243, 10268])
+@pytest.mark.parametrize("code", [201, 203, 321, 320, 154, 460, 463, 10243, 10268])
 def test_a_refusal_ends_an_order_that_was_never_open(code: int) -> None:
     with desk() as at:
         at.gateway.next_order(reject=(code, "because"))
@@ -174,6 +174,82 @@ def test_a_refusal_also_reported_as_a_status_counts_once(status: str) -> None:
         intent = order()
         at.broker.submit(intent)
         assert at.done(intent).status is REJECTED
+        assert at.broker.snapshot().open_order_refs == ()
+
+
+BLIND = (354, "You are trying to submit an order without having market data. Precautionary Settings of Presets.<br>")
+
+
+@pytest.mark.parametrize("how", ["usual", "silent"])
+@pytest.mark.parametrize("notice", [BLIND, (383, "exceeds the Size Limit of 500")])
+def test_an_order_that_a_precaution_keeps_is_cancelled_and_refused_in_its_words(
+    notice: tuple[int, str], how: str
+) -> None:
+    with desk() as at:
+        at.gateway.next_order(precaution=notice, on_cancel=how)
+        intent = order()
+        at.broker.submit(intent)
+        done = at.done(intent, looks=20)
+        assert (done.status, done.message[:5]) == (REJECTED, f"{notice[0]}: ")
+        assert "Bypass Order Precautions" in done.message
+        assert "<br>" not in done.message
+        at.gateway.confirm_dialogs()
+        assert at.gateway.position("QQQ") == 0
+
+
+@pytest.mark.parametrize("code", [354, 383, 98765])
+def test_an_order_that_left_only_a_code_is_refused_in_its_words(code: int) -> None:
+    """The gateway does not have it: a cancel is answered with 10147."""
+    with desk() as at:
+        at.gateway.next_order(reject=(code, "because"))
+        intent = order()
+        at.broker.submit(intent)
+        done = at.done(intent, looks=20)
+        assert (done.status, done.message.split(": ")[0]) == (REJECTED, str(code))
+        assert "because" in done.message
+        assert len(at.gateway.recording.requests("cancelOrder")) == 1
+
+
+def test_an_order_that_a_precaution_keeps_does_not_end_while_its_cancel_is_unanswered() -> None:
+    with desk() as at:
+        at.gateway.next_order(precaution=BLIND, on_cancel="ignored")
+        intent = order()
+        at.broker.submit(intent)
+        at.looked_for(intent, 8)
+        at.clock.move(1200)
+        for _ in range(40):
+            found = at.broker.find(intent)
+            assert found is not None
+            assert not found.status.done
+            assert found.message.startswith("354: ")
+            at.clock.wait(0.25)
+        assert len(at.gateway.recording.requests("cancelOrder")) == 1
+        at.gateway.confirm_dialogs()
+        assert at.done(intent).status is FILLED
+
+
+def test_after_a_reconnect_such_an_order_keeps_its_words_when_it_is_given_up() -> None:
+    with desk() as at:
+        at.gateway.next_order(precaution=BLIND, on_cancel="ignored")
+        intent = order()
+        at.broker.submit(intent)
+        at.looked_for(intent, 8)
+        at.gateway.drop_clients()
+        at.reconnected()
+        at.looked_for(intent, 8)
+        at.clock.move(300)
+        assert at.done(intent, looks=60).message.startswith("354: ")
+
+
+def test_an_order_rejected_after_it_was_accepted_is_refused_at_once_in_the_brokers_words() -> None:
+    """PreSubmitted, 201, Inactive, and still listed: the usual way of a margin refusal."""
+    with desk() as at:
+        at.gateway.next_order(refused_late=(201, "YOUR ORDER IS NOT ACCEPTED<br>MINIMUM OF 2000 USD"))
+        intent = order()
+        at.broker.submit(intent)
+        done = at.done(intent, looks=4)
+        assert done.status is REJECTED
+        assert "YOUR ORDER IS NOT ACCEPTED MINIMUM" in done.message
         assert at.broker.snapshot().open_order_refs == ()
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from qqqbot.model.values import Holding
 from standins.ib_gateway import Account, IBGateway
-from tests.support.ib_desk import Desk, MovedClock, broker_at, eventually, gateway_at
+from tests.support.builders import ACCOUNT
+from tests.support.ib_desk import Desk, LateAccount, MovedClock, broker_at, eventually, gateway_at
 from tests.support.ib_trader import Trader, trading
 
 
@@ -28,12 +29,56 @@ def test_a_rotation_is_finished_within_its_check(tmp_path: Path, limit: bool) ->
         assert sides == [("BUY", "QQQ"), ("SELL", "QQQ"), ("BUY", "TQQQ"), ("SELL", "TQQQ")]
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("late", [("TotalCashValue", "AvailableFunds", "NetLiquidation"), ("AvailableFunds",)])
+def test_a_buy_waits_for_the_money_of_the_sale_and_is_never_smaller(
+    tmp_path: Path, late: tuple[str, ...], restarted: bool
+) -> None:
+    account = LateAccount(ACCOUNT, leverage=Decimal(4))
+    with trading(tmp_path, account) as trader:
+        trader.check(Holding.QQQ)
+        account.late = late
+        trader.check(Holding.TQQQ)
+        assert trader.last_check().error == "MoneyLate"
+        assert [(order.action, order.contract.symbol) for order in trader.at.gateway.orders[1:]] == [("SELL", "QQQ")]
+        if not restarted:
+            account.late = ()
+            trader.check()
+            assert trader.settled(Holding.TQQQ)
+            assert trader.at.gateway.position("TQQQ") == 1583
+            trader.assert_true_to_the_gateway()
+            return
+        trader.close()
+        with broker_at(trader.at.gateway, trader.at.clock, ib_client_id=2) as broker:
+            again = Trader(Desk(trader.at.gateway, broker, trader.at.clock), tmp_path)
+            again.check(Holding.TQQQ)
+            assert again.last_check().error == "MoneyLate"
+            account.late = ()
+            again.check()
+            assert again.at.gateway.position("TQQQ") == 1583
+            again.assert_true_to_the_gateway()
+            again.close()
+
+
 def test_a_settled_account_needs_nothing_more(tmp_path: Path) -> None:
     with trading(tmp_path) as trader:
         for _ in range(3):
             trader.check(Holding.QQQ)
             trader.at.clock.move(900)
         assert len(trader.at.gateway.orders) == 1
+
+
+@pytest.mark.parametrize("leverage", [1, 4])
+def test_cash_in_other_currencies_is_never_borrowed_against(tmp_path: Path, leverage: int) -> None:
+    """40,000 USD and euros worth 60,000 USD: TotalCashValue and AvailableFunds are 100,000."""
+    account = Account(
+        cash=Decimal(40_000), foreign_cash=Decimal(60_000), leverage=Decimal(leverage), account_id=ACCOUNT
+    )
+    with trading(tmp_path, account) as trader:
+        for _ in range(3):
+            trader.check(Holding.QQQ)
+            trader.at.clock.move(900)
+        assert trader.at.gateway.account().cash >= 0
 
 
 def test_partial_fills_are_completed(tmp_path: Path) -> None:
@@ -222,8 +267,10 @@ def test_a_fill_nobody_read_on_its_day_is_reported_as_lost_and_not_as_refused(tm
             at.sound()
             new = Trader(at, tmp_path)
             for _ in range(8):
+                open_still = bool(new.records.journal.unresolved())
                 new.check(Holding.QQQ)
-                assert new.last_check().error == "LedgerMismatch"
+                assert new.last_check().action == "WAIT"
+                assert open_still or new.last_check().error == "LedgerMismatch"
                 clock.move(60)
                 at.sound()
             assert not new.records.journal.unresolved()

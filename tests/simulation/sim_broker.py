@@ -30,6 +30,8 @@ ACCOUNT = "DU7654321"
 ABSENCE_IS_FINAL_AFTER = timedelta(minutes=5)
 # No order arrives later than this; it must be less than the time after which its absence is believed.
 LATEST_ARRIVAL_SECONDS = 240
+# IB refreshes the values of an account every three minutes, each for itself (facts: tws-api, account summary).
+LATEST_VALUE_SECONDS = 180
 NEVER = timedelta(days=3650)
 
 
@@ -129,6 +131,8 @@ class SimBroker:
     orders: dict[str, SimOrder] = field(default_factory=dict)
     by_hand: list[tuple[str, int, Decimal]] = field(default_factory=list)
     """the owner's own trades: symbol, signed shares, price"""
+    _shown: dict[str, datetime] = field(default_factory=dict)
+    """value of the account -> the moment as of which it was last shown"""
     mode: Mode = Mode.PAPER
     account: str = ACCOUNT
     needs_open_exchange: bool = True
@@ -163,22 +167,28 @@ class SimBroker:
     def snapshot(self) -> AccountSnapshot:
         self._latency()
         now = self.now()
-        # The account may lag behind the executions by some seconds; but a broker that reported an order's end before
-        # its executions and also showed the account as it was before them could not be handled by anybody.
+        # Each value may lag behind the executions for itself; but a broker that reported an order's end before its
+        # executions and also showed the shares as they were before them could not be handled by anybody.
         hidden = any(o.cancelled_ahead(now) for o in self.orders.values())
-        lags = self.unkind.happens(0.3) and not hidden
-        as_of = now - timedelta(seconds=3) if lags else now
-        held, cash = self.shares(as_of), self.cash(as_of)
-        value = sum((Decimal(str(self.prices.price(s, now))) * n for s, n in held.items()), cash)
+        held = self.shares(now if hidden else self._as_of("shares"))
+        cash, funds, net = (self.cash(self._as_of(value)) for value in ("cash", "funds", "net"))
+        value = sum((Decimal(str(self.prices.price(s, now))) * n for s, n in held.items()), net)
         return AccountSnapshot(
             account=ACCOUNT,
             mode=Mode.PAPER,
             net_liquidation=value,
-            spendable=max(cash, Decimal(0)),
+            spendable=max(min(cash, funds), Decimal(0)),
             positions=held,
             open_order_refs=tuple(r for r, o in self.orders.items() if o.reported_status(now) is OrderStatus.WORKING),
             taken_at=now,
         )
+
+    def _as_of(self, value: str) -> datetime:
+        """The moment that `value` is shown as of: never an earlier one than it was shown before."""
+        now, unkind = self.now(), self.unkind
+        lag = unkind.rng.choice((3, 60, LATEST_VALUE_SECONDS)) if unkind.happens(2) else 0
+        self._shown[value] = max(now - timedelta(seconds=lag), self._shown.get(value, now - timedelta(days=1)))
+        return self._shown[value]
 
     def quotes(self) -> Mapping[str, Quote]:
         return {}

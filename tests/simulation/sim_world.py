@@ -20,6 +20,7 @@ from qqqbot.model.values import (
     Side,
 )
 from qqqbot.runtime.clock import VirtualClock
+from qqqbot.strategy.sizing import ALL_OF_IT, shares_to_buy
 from tests.simulation.sim_broker import SimBroker, Unkindness
 from tests.support.builders import fold
 
@@ -156,6 +157,10 @@ class World:
             self._by_hand(self.hand_trade[0], -self.hand_trade[1])
             self.hand_trade = None
 
+    def answers(self) -> int:
+        """How often the owner's answer about a difference is in the book."""
+        return sum(row.get("kind") in ("adopt", "leave") for row in rows(self.logs / "trades.jsonl"))
+
     def unsettled_executions(self) -> bool:
         now = self.clock.true_now()
         orders = self.broker.orders.values()
@@ -235,8 +240,12 @@ class World:
             held = min(self.broker.shares(now)[intent.symbol], fold_of(self.logs).shares[intent.symbol])
             assert intent.quantity <= held, f"{ref} sells {intent.quantity} of {held}"
         else:
-            cash = min(self.broker.cash(now), fold_of(self.logs).cash)
-            assert intent.quantity * intent.decision_price <= cash, f"{ref} costs more than {cash}"
+            book, price = fold_of(self.logs), intent.decision_price
+            cash = min(self.broker.cash(now), book.cash)
+            assert intent.quantity * price <= cash, f"{ref} costs more than {cash}"
+            held = price * book.shares[intent.symbol]
+            wanted = shares_to_buy(book.cash + held, held, book.cash, price, self.rules)
+            assert intent.quantity >= wanted * ALL_OF_IT - 1, f"{ref} leaves money idle: {intent.quantity} of {wanted}"
 
     def _let_pass(self, span: timedelta) -> None:
         self.clock.advance(span)

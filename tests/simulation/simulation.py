@@ -213,13 +213,18 @@ class Life:
         if self.engine.records.journal.unresolved() or world.unsettled_executions():
             return
         assert world.hand_trade is not None
-        if world.hand_trade[1] > 0 and world.rng.random() < 0.5:
-            ownership.leave(book, account, world.clock.now())
-        else:
-            now = world.clock.true_now()
-            prices = {s: Decimal(str(world.prices.price(s, now))) for s in SYMBOLS}
-            ownership.adopt(book, account, prices, world.clock.now())
-        world.hand_trade = None
+        before = world.answers()
+        try:
+            if world.hand_trade[1] > 0 and world.rng.random() < 0.5:
+                ownership.leave(book, account, world.clock.now())
+            else:
+                now = world.clock.true_now()
+                prices = {s: Decimal(str(world.prices.price(s, now))) for s in SYMBOLS}
+                ownership.adopt(book, account, prices, world.clock.now())
+        finally:
+            # A process that dies after its answer is on disk has answered.
+            if world.answers() > before:
+                world.hand_trade = None
 
     def end(self) -> None:
         for file in self._files:

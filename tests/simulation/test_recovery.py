@@ -202,9 +202,9 @@ def test_an_order_unknown_to_the_broker_counts_as_refused_until_the_last_minute_
     assert "order_lost" not in world.notifier.kinds()
 
 
-@pytest.mark.parametrize("status", [OrderStatus.WORKING, OrderStatus.UNKNOWN, OrderStatus.FILLED])
-def test_yesterdays_order_is_never_cancelled(world: World, status: OrderStatus) -> None:
-    """It ended with its session: a cancel can only fail, and used to be reported as an unreachable broker."""
+@pytest.mark.parametrize("status", [OrderStatus.UNKNOWN, OrderStatus.FILLED])
+def test_yesterdays_order_that_is_not_listed_as_open_is_not_cancelled(world: World, status: OrderStatus) -> None:
+    """It ended with its session."""
     world.broker.behaviours = [works]
     world.clock.stop_at = NOW + timedelta(seconds=5)
     world.start().step()
@@ -215,6 +215,30 @@ def test_yesterdays_order_is_never_cancelled(world: World, status: OrderStatus) 
     assert world.broker.cancelled == []
     assert world.rows("decisions.jsonl")[-1]["action"] == "WAIT"
     assert engine.records.journal.unresolved()
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_an_order_of_yesterday_that_rests_is_cancelled_and_until_then_told(world: World, answered: bool) -> None:
+    """A gateway that maintains and resubmits orders keeps it over night, and it fills on yesterday's decision."""
+    world.broker.behaviours = [works]
+    world.clock.stop_at = NOW + timedelta(seconds=5)
+    world.start().step()
+    world.clock.stop_at, world.broker.deaf_to_cancel = None, not answered
+    engine = next_day(world)
+    engine.step()
+    (order,) = world.broker.submitted[:1]
+    assert world.broker.cancelled == [order.order_ref]
+    assert world.rows("decisions.jsonl")[-1]["error"] == "OrderOpen"
+    assert "order_open" in world.notifier.kinds()
+    world.pass_time(minutes=1)
+    engine.step()
+    if answered:
+        assert world.rows("decisions.jsonl")[-1]["action"] == "HOLD"
+        assert world.broker.positions[QQQ] == 211
+        assert not engine.alerts.lasting()
+    else:
+        assert len(world.broker.submitted) == 1
+        assert [event.kind for event in engine.alerts.lasting()] == ["order_open"]
 
 
 @pytest.mark.parametrize("status", [OrderStatus.UNKNOWN, OrderStatus.FILLED])

@@ -97,6 +97,8 @@ class FakeBroker:
     deaf_to_cancel: bool = False
     silent: bool = False
     account_silent: bool = False
+    cash_shown: Decimal | None = None
+    """what the account shows in place of its cash, as of before a sale; None if it shows what there is"""
     commission: Decimal | None = Decimal("1.00")
     broker_quotes: Mapping[str, Quote] = field(default_factory=dict)
 
@@ -109,7 +111,7 @@ class FakeBroker:
             account=self.account,
             mode=self.mode,
             net_liquidation=self.cash + sum((prices[s] * n for s, n in self.positions.items()), Decimal(0)),
-            spendable=self.cash,
+            spendable=self.cash if self.cash_shown is None else self.cash_shown,
             positions=dict(self.positions),
             open_order_refs=tuple(ref for ref, order in self.orders.items() if not order.status.done),
             taken_at=self.clock.now(),

@@ -20,8 +20,8 @@ from qqqbot.model.ports import Clock
 from standins.ib_gateway import Account, IBGateway
 from tests.support.ib_desk import CAP, MovedClock, margin_account
 
-QUICK = Patience(connect=3, time=2, orders=2, account=3, quotes=2, what_if=2)
-HASTY = Patience(connect=0.4, time=0.3, orders=0.3, account=0.4, quotes=0.3, what_if=0.3)
+QUICK = Patience(connect=3, time=2, orders=2, day=2, account=3, quotes=2, what_if=2)
+HASTY = Patience(connect=0.4, time=0.3, orders=0.3, day=0.3, account=0.4, quotes=0.3, what_if=0.3)
 PAPER = {"dry_run": False, "use_interactive_brokers": True}
 
 

@@ -5,7 +5,8 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +17,7 @@ from qqqbot.model.errors import BrokerUnavailable
 from qqqbot.model.values import Order, OrderIntent, OrderStatus
 from qqqbot.runtime.config import Config
 from standins.ib_gateway import Account, IBGateway
+from standins.ib_gateway.accounts import Prices
 from tests.support.builders import ACCOUNT, NOW
 from tests.support.builders import intent as sound_intent
 
@@ -56,6 +58,19 @@ class MovedClock:
 
     def move(self, seconds: float) -> None:
         self._moved += seconds
+
+
+@dataclass
+class LateAccount(Account):
+    """An account whose summary goes on telling the values in `late` as they were when they became late."""
+
+    late: tuple[str, ...] = ()
+    told: dict[str, str] = field(default_factory=dict)
+
+    def values(self, prices: Prices, today: date) -> dict[str, str]:
+        real = super().values(prices, today)
+        self.told = {**real, **{tag: self.told[tag] for tag in self.late}}
+        return self.told
 
 
 def margin_account(account_id: str = ACCOUNT, cash: int = 100_000) -> Account:

@@ -5,6 +5,7 @@ order_tracker  what the callbacks say about our orders, folded into an Order
 account        what the account may do and holds: pure functions of the broker's rows
 connection     keeps one connection alive in the background, and reads what was missed after each break
 requests       a question to the gateway and its complete answer, or none
+silence        the questions that a gateway never answers
 transport      the socket, in place of the client's own
 orders         the contract and the order as the official client wants them
 error_codes    IB's codes: what each means for this bot, in one sentence, and what the owner can do

@@ -18,6 +18,9 @@ NEEDED_TAGS = ("AvailableFunds", "BuyingPower", "NetLiquidation", "TotalCashValu
 LIVE_PORTS = (7496, 4001)
 PAPER_PORTS = (7497, 4002)
 CURRENCY = "USD"
+# TotalCashValue and AvailableFunds are sums over all currencies, expressed in the base currency. Only the ledger says
+# how many dollars there are; a purchase for more than those is a loan. https://ibkr.info/node/722
+LEDGER_TAG, DOLLARS = "$LEDGER:USD", "CashBalance"
 
 # A cash account's buying power is its cash; that of a margin account is at least twice its funds. In between is
 # rounding and interest.
@@ -79,18 +82,21 @@ def _named(managed: Sequence[str], wanted: str) -> str:
 
 
 def amounts(rows: Iterable[SummaryRow], account: str) -> dict[str, Decimal]:
-    """Tag -> amount, for `account` only.
+    """Tag -> amount, for `account` only; `DOLLARS` if the ledger arrived.
 
     Raises BrokerUnavailable for an answer that lacks a needed tag, is not a number or is not in US dollars.
     """
-    own = [row for row in rows if row.account == account and row.tag in SUMMARY_TAGS]
-    found = {row.tag: _amount(row) for row in own}
+    rows = [row for row in rows if row.account == account]
+    own = [row for row in rows if row.tag in SUMMARY_TAGS]
+    ledger = [row for row in rows if row.tag == DOLLARS and row.currency == CURRENCY]
+    found = {row.tag: _amount(row) for row in (*own, *ledger)}
     if missing := [tag for tag in NEEDED_TAGS if tag not in found]:
         raise BrokerUnavailable(f"the account summary of {account} came without {', '.join(missing)}; asked again soon")
     if foreign := {row.currency for row in own} - {CURRENCY}:
         raise BrokerUnavailable(
             f"the account {account} is kept in {', '.join(sorted(foreign))}: the bot computes in US dollars; "
-            "change the base currency in Client Portal, Settings, Account Settings"
+            "change the base currency in Client Portal, Settings, Account Settings, and convert the cash as well: "
+            "changing the base currency converts nothing"
         )
     return found
 
@@ -117,17 +123,23 @@ def is_cash_account(found: Mapping[str, Decimal]) -> bool:
 
 
 def spendable(found: Mapping[str, Decimal], sold_today: Decimal) -> tuple[Decimal, Decimal]:
-    """(cash that a buy may use without borrowing, cash that arrives with settlement).
+    """(dollars that a buy may use without borrowing, cash that arrives with settlement).
 
     `sold_today` is the proceeds of the bot's own sales of this day. In a cash account they settle on the next business
     day; the broker's pages do not agree on whether SettledCash leaves them out, so the lower number counts.
     """
     total = found["TotalCashValue"]
-    free = min(total, found["AvailableFunds"])
+    dollars = found.get(DOLLARS, total)
+    free = min(total, dollars, found["AvailableFunds"])
     if not is_cash_account(found):
         return free, Decimal(0)
     settled = min(found.get("SettledCash", total), total - sold_today)
-    return min(free, settled), max(Decimal(0), total - settled)
+    return min(free, settled, dollars - sold_today), max(Decimal(0), total - settled)
+
+
+def foreign_cash(found: Mapping[str, Decimal]) -> Decimal:
+    """What the cash in other currencies is worth in dollars; negative for a loan in one of them."""
+    return found["TotalCashValue"] - found.get(DOLLARS, found["TotalCashValue"])
 
 
 def shares(rows: Iterable[PositionRow], account: str) -> dict[str, int]:

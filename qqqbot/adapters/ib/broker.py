@@ -1,11 +1,13 @@
 """An account of Interactive Brokers behind the Broker port.
 
-Rule 1: it answers only over a connection on which everything was read, and only with complete answers.
+Rule 1: it answers only over a connection on which everything was read, and only with complete answers. An answer that
+        this gateway never ends keeps the bot from what needs it, and from nothing else; completed orders are optional.
 Rule 2: it sends an order once and never changes one. Orders, positions and accounts that are not the bot's are neither
         touched nor counted.
 Rule 3: how an order ended is what `order_tracker` concludes from all callbacks; if they do not say, the broker is
         asked.
-Rule 4: an order is treated as unknown to the broker only after answers on one unbroken stretch of connection: a
+Rule 4: an order that a precaution of the gateway may keep is cancelled, once per connection; the answer is its end.
+Rule 5: an order is treated as unknown to the broker only after answers on one unbroken stretch of connection: a
         gateway may keep an order while it is offline and send it later.
 """
 
@@ -15,12 +17,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Protocol
 
 from qqqbot.adapters.ib import account as ib_account
 from qqqbot.adapters.ib.account import PositionRow, SummaryRow
 from qqqbot.adapters.ib.connection import ConnectionManager, Link, Timing
 from qqqbot.adapters.ib.order_tracker import ENDED_STATUSES, REF_PREFIX, Event, Judgement, OrderTracker, Sent, Status
+from qqqbot.adapters.ib.silence import Silences
 from qqqbot.model.errors import AccountRefused, BrokerUnavailable, OrderOutcomeUnknown, OrderRejected
 from qqqbot.model.new_york import new_york_date
 from qqqbot.model.ports import Clock
@@ -42,6 +46,11 @@ EXECUTIONS_SECONDS = 60.0
 # How long positions and cash may lag behind an execution that is already known.
 LAG_SECONDS = 5.0
 LAG_PAUSE_SECONDS = 0.2
+# Account values are refreshed every three minutes (facts: tws-api, account summary). What has not moved as our fills
+# say after three refreshes was moved by something else too: from then on it is believed, and held against the book.
+BELIEVED_SECONDS = 600.0
+# How much less than the fills' money an account value may have moved: commissions, interest, other currencies.
+LAG_TOLERANCE = Decimal("0.01")
 # After having no quotes, the broker is not asked again for this long.
 NO_QUOTES_SECONDS = 30 * 60.0
 # Orders that the broker reported this long ago have nothing new for the book.
@@ -72,8 +81,14 @@ class IBBroker:
     absence_is_final_after = timedelta(minutes=5)
 
     def __init__(
-        self, config: Config, clock: Clock, timing: Timing, make: Callable[[Callable[[Event], None]], Gateway]
+        self,
+        config: Config,
+        clock: Clock,
+        timing: Timing,
+        make: Callable[[Callable[[Event], None]], Gateway],
+        silences: Silences,
     ) -> None:
+        self._silences = silences
         self._config = config
         self._clock = clock
         self._timing = timing
@@ -89,10 +104,14 @@ class IBBroker:
         """order_ref -> when a complete answer about it was last requested"""
         self._missing: dict[str, tuple[int, float]] = {}
         """order_ref -> generation of the connection, and the moment, in which it was first missing"""
+        self._cancelled: dict[str, int] = {}
+        """order_ref -> the id under which it was cancelled because the gateway may keep it"""
         self._filled_at: dict[str, float] = {}
         self._sent_at: dict[str, float] = {}
         self._executions_at = -EXECUTIONS_SECONDS
         self._before: _Before | None = None
+        """what the newest snapshot saw that had caught up with the fills"""
+        self._behind_since: float | None = None
         self._fractions: dict[str, Decimal] = {}
         self._no_quotes: tuple[float, str] | None = None
 
@@ -110,7 +129,7 @@ class IBBroker:
 
     def problem(self) -> str | None:
         """What prevents it from working at this moment, and what to do about it."""
-        return self._connection.problem()
+        return self._connection.problem() or self._silences.told()
 
     def refused(self) -> str | None:
         """Why the account that the gateway is logged in to may not be traded: a person must log it in again."""
@@ -155,9 +174,13 @@ class IBBroker:
         with self._asking:
             with self._news:
                 self._orders.look_again()
-            self._executions_at = self._clock.monotonic()
-            link.read_orders()
-            link.read_account()
+            self._executions_at = -EXECUTIONS_SECONDS
+            for read in (partial(self._read_orders, link), link.read_account):
+                try:
+                    read()
+                except BrokerUnavailable:
+                    if link.ended():
+                        raise
 
     def _take(self, event: Event) -> None:
         with self._news:
@@ -168,20 +191,24 @@ class IBBroker:
 
     def snapshot(self) -> AccountSnapshot:
         link = self._connection.ready()
-        until = self._clock.monotonic() + LAG_SECONDS
+        until = (now := self._clock.monotonic()) + LAG_SECONDS
         with self._asking:
             while True:
                 summary, positions, orders = link.read_account()
                 seen = self._seen(summary, positions)
-                behind = self._before is not None and not seen.caught_up(self._before)
-                if not behind or self._clock.monotonic() >= until or self._clock.wait(LAG_PAUSE_SECONDS):
+                behind = seen.behind(self._before) if self._before else ""
+                late = self._behind_since is not None or self._clock.monotonic() >= until
+                if not behind or late or self._clock.wait(LAG_PAUSE_SECONDS):
                     break
             self._connection.ready()
-        self._before = seen
+        self._behind_since = (self._behind_since or now) if behind else None
+        if self._behind_since is None or now - self._behind_since > BELIEVED_SECONDS:
+            self._before, self._behind_since, behind = seen, None, ""
         self._log_fractions(positions)
-        return ib_account.snapshot(
+        taken = ib_account.snapshot(
             self.mode, self.account, summary, positions, self._open_refs(orders), self._sold_today(), self._clock.now()
         )
+        return replace(taken, behind=behind)
 
     def _log_fractions(self, positions: list[PositionRow]) -> None:
         """Once, and again when they change."""
@@ -197,8 +224,9 @@ class IBBroker:
     def _seen(self, summary: list[SummaryRow], positions: list[PositionRow]) -> "_Before":
         with self._news:
             fills = {fill.exec_id: fill for order in self._orders.with_executions() for fill in order.fills}
-        cash = ib_account.amounts(summary, self.account)["TotalCashValue"]
-        return _Before(ib_account.shares(positions, self.account), cash, fills)
+        found = ib_account.amounts(summary, self.account)
+        shares = ib_account.shares(positions, self.account)
+        return _Before(shares, found["TotalCashValue"], found["AvailableFunds"], fills)
 
     def _sold_today(self) -> Decimal:
         """The proceeds of the bot's own sales of this day."""
@@ -258,8 +286,10 @@ class IBBroker:
             alive = self._ask_for_orders(link)
             with self._news:
                 judgement, asked = self._orders.judge(intent.order_ref, intent.quantity, alive), True
+        if judgement.held:
+            self._cancel_held(link, intent.order_ref)
         if asked and (judgement.gone or judgement.order is None):
-            return self._missed(intent, judgement.order)
+            return self._missed(intent, judgement)
         if judgement.ask and not asked:
             return self._between_answers(intent.order_ref, judgement)
         self._missing.pop(intent.order_ref, None)
@@ -271,9 +301,10 @@ class IBBroker:
         with self._news:
             lacking = self._orders.lacks_commissions()
         if self._clock.monotonic() - self._executions_at >= (ASK_SECONDS if lacking else EXECUTIONS_SECONDS):
-            self._executions_at = self._clock.monotonic()
             with self._asking:
+                began = self._clock.monotonic()
                 link.read_executions()
+                self._executions_at = began
         since = self._clock.now() - RECENT
         with self._news:
             orders = self._orders.with_executions()
@@ -310,27 +341,54 @@ class IBBroker:
     def _ask_for_orders(self, link: Gateway) -> frozenset[str]:
         """Refs of open orders; executions and completed orders are read as well. Raises BrokerUnavailable."""
         with self._asking:
-            self._executions_at = self._clock.monotonic()
-            alive = _alive(link.read_orders())
+            alive = _alive(self._read_orders(link))
             # An answer given while the gateway's line was lost is not trusted.
             self._connection.ready()
         return frozenset(alive)
 
-    def _missed(self, intent: OrderIntent, order: Order | None) -> Order | None:
-        """For an order that a complete answer lacks, or gives no end for; see rule 4."""
+    def _cancel_held(self, link: Gateway, ref: str) -> None:
+        """Once for each id that the order has had here; raises BrokerUnavailable if that was not possible."""
+        with self._news:
+            order_id = self._orders.order_id(ref)
+        if order_id is not None and self._cancelled.get(ref) != order_id:
+            link.withdraw(order_id)
+            self._cancelled[ref] = order_id
+            log.info("%s is cancelled: a precaution of the gateway may keep it, and send it later", ref)
+
+    def _read_orders(self, link: Gateway) -> list[Status]:
+        began = self._clock.monotonic()
+        orders = link.read_orders()
+        self._executions_at = began
+        return orders
+
+    def _missed(self, intent: OrderIntent, judgement: Judgement) -> Order | None:
+        """For an order that a complete answer lacks, or gives no end for; see rule 5."""
         ref, now, generation = intent.order_ref, self._clock.monotonic(), self._connection.generation
         known = self._missing.get(ref)
         if known is None or known[0] != generation:
             known = self._missing[ref] = generation, now
-        fills = order.fills if order else ()
-        if now - known[1] < GONE_SECONDS:
-            return Order(ref, OrderStatus.UNKNOWN, fills, "the broker does not list the order; it is looked for again")
+        order, absent = judgement.order, now - known[1]
+        fills, words = (order.fills, order.message) if order else ((), "")
+        if absent < GONE_SECONDS:
+            looking = "the broker does not list the order; it is looked for again"
+            return Order(ref, OrderStatus.UNKNOWN, fills, words or looking)
         if fills and intent.session < self._today():
             # The answer has only this day's executions: there may have been more of them.
             return Order(ref, OrderStatus.UNKNOWN, fills, "the broker no longer reports how the rest of it ended")
         if fills:
             return Order(ref, OrderStatus.CANCELLED, fills, "the rest of the order is no longer at the broker")
+        if judgement.held and intent.session == self._today():
+            return self._held(intent, judgement, absent)
         return None
+
+    def _held(self, intent: OrderIntent, judgement: Judgement, absent: float) -> Order:
+        """Its cancel is not answered. Until then it does not end, unless the connection on which it had its id did."""
+        assert judgement.order is not None
+        with self._news:
+            known_here = self._orders.order_id(intent.order_ref) is not None
+        if known_here or absent < self.absence_is_final_after.total_seconds():
+            return judgement.order
+        return replace(judgement.order, status=OrderStatus.REJECTED)
 
     def _today(self) -> date:
         return new_york_date(self._clock.now())
@@ -338,8 +396,8 @@ class IBBroker:
     def _between_answers(self, ref: str, judgement: Judgement) -> Order | None:
         """Until the next complete answer: None only if the last ones lacked it, on this stretch of connection."""
         generation, since = self._missing.get(ref, (None, 0.0))
-        filled = judgement.order is not None and judgement.order.fills
-        if generation == self._connection.generation and self._clock.monotonic() - since >= GONE_SECONDS and not filled:
+        lives = ref in self._cancelled or (judgement.order is not None and judgement.order.fills)
+        if generation == self._connection.generation and self._clock.monotonic() - since >= GONE_SECONDS and not lives:
             return None
         return judgement.order or Order(ref, OrderStatus.UNKNOWN, message="not completely looked for yet")
 
@@ -354,21 +412,37 @@ class IBBroker:
 
 
 class _Before:
-    """What a snapshot saw: shares, cash and the executions that were known."""
+    """What a snapshot saw: shares, money and the executions that were known."""
 
-    def __init__(self, shares: Mapping[str, int], cash: Decimal, fills: Mapping[str, Fill]) -> None:
+    def __init__(self, shares: Mapping[str, int], cash: Decimal, funds: Decimal, fills: Mapping[str, Fill]) -> None:
         self.shares = shares
         self.cash = cash
+        self.funds = funds
         self.fills = fills
 
-    def caught_up(self, before: "_Before") -> bool:
-        """Whether shares and cash have moved since `before` as the executions since then imply."""
+    def behind(self, before: "_Before") -> str:
+        """Which values have not moved since `before` as the executions since then imply; empty if all have.
+
+        Each is refreshed for itself. Cash moves by the executions' money; what is available by as much of it as the
+        margin of the shares leaves, so that only its direction is known.
+        """
         new = [fill for exec_id, fill in self.fills.items() if exec_id not in before.fills]
-        moved = dict.fromkeys(SYMBOLS, 0)
-        for fill in new:
-            moved[fill.symbol] += fill.quantity if fill.side is Side.BUY else -fill.quantity
-        shares_moved = all(self.shares[s] - before.shares[s] == moved[s] for s in SYMBOLS)
-        return not new or (shares_moved and self.cash != before.cash)
+        bought = [(fill, fill.quantity if fill.side is Side.BUY else -fill.quantity) for fill in new]
+        moved = {s: sum(n for fill, n in bought if fill.symbol == s) for s in SYMBOLS}
+        paid = sum((-n * fill.price for fill, n in bought), Decimal(0))
+        slack = LAG_TOLERANCE * sum((abs(n) * fill.price for fill, n in bought), Decimal(0))
+        late = {
+            "positions": any(self.shares[s] - before.shares[s] != moved[s] for s in SYMBOLS),
+            "TotalCashValue": _short_of(self.cash - before.cash, paid, slack),
+            "AvailableFunds": bool(paid) and (self.funds - before.funds) * paid <= 0,
+        }
+        names = ", ".join(name for name, is_late in late.items() if is_late and new)
+        return f"{names} of the account do not show our newest fills yet" if names else ""
+
+
+def _short_of(moved: Decimal, paid: Decimal, slack: Decimal) -> bool:
+    """Whether an amount has moved by less than `paid`, in its direction."""
+    return moved < paid - slack if paid > 0 else moved > paid + slack
 
 
 def _alive(orders: Iterable[Status]) -> set[str]:

@@ -3,10 +3,16 @@
 A code alone never ends an order that the broker has acknowledged: only its status, its executions or a complete answer
 do. A code that is not in the table means that nothing is known; the order is then looked up.
 
+What a code means depends on what it is about: 354 about a quote is a missing subscription; 354 about an order is a
+precaution of the gateway that stops orders without market data. `code` and `explain` are about requests,
+`code_of_order` and `explain_order` about orders.
+
 Texts and classes: https://interactivebrokers.github.io/tws-api/message_codes.html; for codes that are missing there,
 reports of users (robcarver17/pysystemtrade#1580 for 10349: treating it as a cancel caused fifteen duplicate fills).
 """
 
+import html
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -16,6 +22,9 @@ class Meaning(StrEnum):
     """Information. The order that it concerns stays open."""
     REFUSED = "refused"
     """Ends a request, and an order that the broker has not acknowledged yet."""
+    HELD = "held"
+    """A precaution of the gateway, or a trouble in it: the order is refused, or is kept and may be transmitted later.
+    It ends with the answer to a cancel."""
     CANCELLED = "cancelled"
     """The order is cancelled; what was filled before is filled."""
     NOT_CANCELLED = "not cancelled"
@@ -41,7 +50,12 @@ class Code:
     fix: str = ""
 
 
-_PRESETS = "in the gateway: Configure, API, Precautions: tick 'Bypass Order Precautions for API Orders'"
+_PRESETS = (
+    "in the gateway: Configure, API, Precautions: tick 'Bypass Order Precautions for API Orders'; with IBC: "
+    "BypassOrderPrecautions=yes"
+)
+_BLIND = f"{_PRESETS} and AllowBlindTrading=yes"
+_BUG = "report this as a bug"
 _SUBSCRIBE = "subscribe to US market data in Client Portal, or ignore this: the bot trades on its own prices"
 
 CODES: dict[int, Code] = {
@@ -51,19 +65,27 @@ CODES: dict[int, Code] = {
     103: Code(Meaning.REFUSED, "the order number was used before", "nothing: the next order uses a higher one"),
     104: Code(Meaning.NOT_CANCELLED, "a filled order cannot be changed"),
     105: Code(Meaning.NOTICE, "a change to the order was refused"),
-    106: Code(Meaning.REFUSED, "the order could not be transmitted", _PRESETS),
+    106: Code(Meaning.HELD, "the order could not be transmitted", _PRESETS),
     107: Code(Meaning.REFUSED, "the order is incomplete and was not transmitted", "report this as a bug"),
-    109: Code(Meaning.REFUSED, "the price is outside the limits of the gateway's presets", _PRESETS),
+    109: Code(Meaning.HELD, "the price is outside the limits of the gateway's presets", _PRESETS),
     110: Code(Meaning.REFUSED, "the price is not a multiple of the contract's price step", "report this as a bug"),
+    111: Code(Meaning.REFUSED, "the order type does not go with its time in force", _BUG),
     113: Code(Meaning.REFUSED, "the order type needs a time in force of DAY", "report this as a bug"),
+    116: Code(Meaning.REFUSED, "the exchange accepts no orders now", "wait: it is tried again"),
+    125: Code(Meaning.REFUSED, "the price of the purchase must be the best offer", "set order_type to MKT"),
+    126: Code(Meaning.REFUSED, "the price of the sale must be the best bid", "set order_type to MKT"),
     133: Code(Meaning.REFUSED, "the order could not be submitted", "read the broker's text"),
     135: Code(Meaning.NOT_CANCELLED, "the gateway cannot find the order by its number"),
     136: Code(Meaning.NOT_CANCELLED, "the order can no longer be cancelled"),
+    154: Code(
+        Meaning.REFUSED, "the exchange has halted trading in this security", "wait: it is tried again after the halt"
+    ),
     161: Code(Meaning.NOT_CANCELLED, "the order is not in a state in which it can be cancelled"),
     162: Code(Meaning.REFUSED, "historical data was refused"),
-    163: Code(Meaning.REFUSED, "the price is further away than the gateway's presets allow", _PRESETS),
+    163: Code(Meaning.HELD, "the price is further away than the gateway's presets allow", _PRESETS),
+    164: Code(Meaning.HELD, "there is no market data to compare the price with, as the gateway's presets want", _BLIND),
     165: Code(Meaning.NOTICE, "a note from the historical data service"),
-    168: Code(Meaning.REFUSED, "the order could not be transmitted", _PRESETS),
+    168: Code(Meaning.REFUSED, "the order's discretionary amount is not a multiple of the price step", _BUG),
     200: Code(Meaning.REFUSED, "the broker does not know this contract", "check that the account may trade US stocks"),
     201: Code(Meaning.REFUSED, "the broker rejected the order", "read the broker's reason; it is in the text"),
     202: Code(Meaning.CANCELLED, "the order was cancelled"),
@@ -73,6 +95,8 @@ CODES: dict[int, Code] = {
         "Client Portal, Settings, Trading Permissions: allow US stocks and leveraged exchange traded funds",
     ),
     300: Code(Meaning.REFUSED, "the broker no longer knows the request"),
+    303: Code(Meaning.REFUSED, "the order's action is not known", _BUG),
+    311: Code(Meaning.REFUSED, "the order's origin is not known", _BUG),
     320: Code(
         Meaning.REFUSED, "the gateway could not read the request", "install the API version that matches the gateway"
     ),
@@ -90,24 +114,30 @@ CODES: dict[int, Code] = {
     327: Code(Meaning.REFUSED, "only client 0 may bind orders entered by hand", "report this as a bug"),
     329: Code(Meaning.NOTICE, "a change to the order was refused"),
     354: Code(Meaning.NO_QUOTES, "there is no subscription to live prices", _SUBSCRIBE),
+    355: Code(Meaning.REFUSED, "the order's size does not conform to the market's rule", "read the broker's text"),
     366: Code(Meaning.REFUSED, "there is no such request for historical data"),
-    382: Code(Meaning.REFUSED, "the order is larger than the gateway's presets allow", _PRESETS),
-    383: Code(Meaning.REFUSED, "the order is larger than the gateway's presets allow", _PRESETS),
+    382: Code(Meaning.HELD, "the price is more price steps away than the gateway's presets allow", _PRESETS),
+    383: Code(Meaning.HELD, "the order is larger than the gateway's presets allow", _PRESETS),
     387: Code(Meaning.REFUSED, "the order type is not supported here", "set order_type to the other of MKT and LMT"),
     388: Code(Meaning.REFUSED, "the order is smaller than the minimum size", "raise total_capital"),
     391: Code(Meaning.REFUSED, "the time of the order has the wrong format", "report this as a bug"),
+    395: Code(Meaning.REFUSED, "the broker has system problems and takes few orders now", "wait: it is tried again"),
+    396: Code(Meaning.REFUSED, "the broker has system problems and takes few orders now", "wait: it is tried again"),
+    397: Code(Meaning.REFUSED, "the broker has system problems and takes few orders now", "wait: it is tried again"),
     399: Code(Meaning.NOTICE, "a message about the order, which stays open", "read the broker's text"),
     404: Code(
         Meaning.NOTICE, "the order is held while shares to borrow are located", "the bot never sells short; investigate"
     ),
     412: Code(Meaning.REFUSED, "the contract cannot be traded now", "wait, or check the contract by hand"),
+    426: Code(Meaning.REFUSED, "the account does not have enough shares", "compare the account with status"),
     434: Code(Meaning.REFUSED, "the order's size is zero", "report this as a bug"),
     435: Code(Meaning.REFUSED, "the order names no account", "name the account in ib_account"),
     436: Code(Meaning.REFUSED, "the order names no allocation", "name a single account in ib_account"),
+    438: Code(Meaning.HELD, "the gateway's application is locked", "unlock it: in TWS, File, Unlock; or restart it"),
     439: Code(Meaning.REFUSED, "the order's algorithm is invalid", "report this as a bug"),
     441: Code(Meaning.REFUSED, "the order's algorithm is invalid", "report this as a bug"),
     443: Code(Meaning.REFUSED, "the order's algorithm is invalid", "report this as a bug"),
-    451: Code(Meaning.REFUSED, "the order could not be transmitted", _PRESETS),
+    451: Code(Meaning.HELD, "the order's value is higher than the gateway's presets allow", _PRESETS),
     460: Code(Meaning.REFUSED, "the account has no permission for this trade", "Client Portal: Trading Permissions"),
     461: Code(Meaning.REFUSED, "the order's size is not accepted", "read the broker's text"),
     462: Code(Meaning.NOTICE, "a change to the order was refused"),
@@ -157,6 +187,11 @@ CODES: dict[int, Code] = {
     2168: Code(Meaning.NOTICE, "a note about an attribute of the order"),
     2169: Code(Meaning.NOTICE, "a note about an attribute of the order"),
     2176: Code(Meaning.NOTICE, "sizes are cut to whole shares for this old API", "install the official API"),
+    10015: Code(
+        Meaning.REFUSED,
+        "this login may not trade through the API",
+        "log in as a user who may trade; Client Portal: Users & Access Rights, and that the account is not IBKR Lite",
+    ),
     10089: Code(Meaning.NO_QUOTES, "there is no subscription to live prices", _SUBSCRIBE),
     10090: Code(Meaning.NO_QUOTES, "there is no subscription to some of the live prices", _SUBSCRIBE),
     10091: Code(Meaning.NO_QUOTES, "there is no subscription to some of the live prices", _SUBSCRIBE),
@@ -170,6 +205,16 @@ CODES: dict[int, Code] = {
         "another session of the same user receives the live prices",
         "log out there, or create a second user for the bot in Client Portal",
     ),
+    10234: Code(
+        Meaning.REFUSED,
+        "the order needs a decision maker (MiFID)",
+        "Client Portal: enter who decides the account's investments (MiFID), or ask Interactive Brokers",
+    ),
+    10235: Code(
+        Meaning.REFUSED,
+        "the order needs a decision maker (MiFID)",
+        "Client Portal: enter who decides the account's investments (MiFID), or ask Interactive Brokers",
+    ),
     10243: Code(Meaning.REFUSED, "fractional shares cannot be ordered", "report this as a bug"),
     10268: Code(Meaning.REFUSED, "the order has an attribute that is no longer supported", "report this as a bug"),
     10269: Code(Meaning.REFUSED, "the order has an attribute that is no longer supported", "report this as a bug"),
@@ -181,7 +226,24 @@ CODES: dict[int, Code] = {
     ),
     10311: Code(Meaning.NOTICE, "a note about the fees of direct routing"),
     10318: Code(Meaning.REFUSED, "fractional shares cannot be ordered", "report this as a bug"),
+    10328: Code(
+        Meaning.HELD,
+        "the gateway lost its connection with the order in hand",
+        "wait: the order is cancelled and looked up; look at the gateway's windows",
+    ),
     10329: Code(Meaning.NOTICE, "a note about the fees of direct routing"),
+    10335: Code(
+        Meaning.HELD,
+        "the gateway's order presets contradict each other",
+        "in the gateway: Configure, Presets: reset those for stocks",
+    ),
+    10340: Code(Meaning.REFUSED, "the order has an attribute that is not supported", _BUG),
+    10345: Code(
+        Meaning.REFUSED,
+        "the account may not trade this kind of security",
+        "Client Portal, Settings, Trading Permissions: allow US stocks and leveraged exchange traded funds",
+    ),
+    10347: Code(Meaning.HELD, "a precaution of the gateway warns of low liquidity", _PRESETS),
     10349: Code(Meaning.NOTICE, "the time in force was set to DAY; the order stays open"),
     10358: Code(Meaning.REFUSED, "fundamental data is no longer provided"),
 }
@@ -192,18 +254,55 @@ CODES |= {
 
 UNKNOWN_CODE = Code(Meaning.UNKNOWN, "this program does not know the code", "read the broker's text")
 
+BLIND = Code(Meaning.HELD, "a precaution of the gateway stops orders without market data", _BLIND)
+PRECAUTION = Code(Meaning.HELD, "a precaution of the gateway stops the order", _BLIND)
+# Part of every text of a precaution, whatever its code.
+PRECAUTIONARY = "precautionary settings"
+# "No Trading Permission, Customer Ineligible ... does not have a KID in English" is a sentence of 201.
+KID = Code(
+    Meaning.REFUSED,
+    "the broker does not sell this fund to retail clients of the EU or the UK",
+    "nothing helps but another account: see IB_SETUP.md, section 1",
+)
+
 # The refusal of a request without a number of its own has one of these.
 # https://interactivebrokers.github.io/tws-api/message_codes.html
 NO_REQUEST_IDS = (-1, 0x7FFFFFFF)
+
+_MARKUP = re.compile(r"</?[A-Za-z][^<>]*>")
 
 
 def code(number: int) -> Code:
     return CODES.get(number, UNKNOWN_CODE)
 
 
+def code_of_order(number: int, text: str) -> Code:
+    """What `number` means under an order's id: there, a code about quotes is a precaution's."""
+    known = code(number)
+    if PRECAUTIONARY in text.lower():
+        return known if known.meaning is Meaning.HELD else BLIND if known.meaning is Meaning.NO_QUOTES else PRECAUTION
+    if known.meaning is Meaning.NO_QUOTES:
+        return BLIND
+    return KID if number == 201 and " KID" in text else known
+
+
 def explain(number: int, text: str) -> str:
     """'326: another program ... is connected with the same client id (the broker's text); what to do'."""
-    known = code(number)
-    said = " ".join(text.split())
+    return _explained(number, text, code(number))
+
+
+def explain_order(number: int, text: str) -> str:
+    """The same for a code under an order's id."""
+    return _explained(number, text, code_of_order(number, text))
+
+
+def washed(text: str) -> str:
+    """A text of the broker in one line, without markup and control characters: 202 has some <br>."""
+    plain = _MARKUP.sub(" ", html.unescape(text))
+    return " ".join("".join(c if c.isprintable() else " " for c in plain).split())
+
+
+def _explained(number: int, text: str, known: Code) -> str:
+    said = washed(text)
     sentence = f"{known.sentence} ({said})" if said else known.sentence
     return f"{number}: {sentence}" + (f"; {known.fix}" if known.fix else "")

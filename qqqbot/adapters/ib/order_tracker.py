@@ -7,7 +7,11 @@ Rule 2: an order belongs to us by its order_ref, then by its permId. The broker'
 Rule 3: executions are the truth. An order reported as filled is filled when its executions add up; one reported as
         cancelled has ended when its executions match the reported filled quantity. One made smaller at the broker
         is "Filled" with fewer shares than were ordered; that is believed only from a complete answer.
-Rule 4: an error code ends only an order that was never acknowledged. "Inactive" may be a refusal or a held order.
+Rule 4: an error code ends only an order that was never acknowledged. "Inactive" may be a refusal or a held order; with
+        201 it is a refusal, also after PreSubmitted and while it is still listed (erdewit/ib_insync#554).
+Rule 5: a code of the gateway's precautions ends nothing: TWS may keep the order, until somebody clicks Transmit. It
+        has ended when a cancel has been answered, and then it was refused, in the words of the precaution.
+Rule 6: an order's message is the reason that refused it. A 202 without a reason, or a code that came later, is none.
 """
 
 from dataclasses import dataclass, field, replace
@@ -16,7 +20,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from qqqbot.adapters.ib.error_codes import Meaning, code, explain
+from qqqbot.adapters.ib.error_codes import Meaning, code_of_order, explain_order
 from qqqbot.model.executions import forget_oldest, newest_revisions, revision, stem
 from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.values import Fill, Order, OrderStatus, Side
@@ -27,6 +31,12 @@ ENDED_STATUSES = CANCELLED_STATUSES | {"Filled"}
 # The order is in flight, or it is not known whether it is open: no acknowledgement.
 SILENT_STATUSES = CANCELLED_STATUSES | {"", "ApiPending", "PendingSubmit", "Inactive", "PreCancelled", "WarnState"}
 UNSET = Decimal(2**127 - 1)
+
+REJECTED_BY_THE_BROKER = 201
+# The gateway has no order of that number: the answer to the cancel of one that it does not keep (any more).
+NOT_AT_THE_GATEWAY = (135, 10147)
+# What explains the end of an order, in ascending order; a status's own text is between the last two of them.
+SPEAKING = (Meaning.UNKNOWN, Meaning.CANCELLED, Meaning.HELD, Meaning.REFUSED)
 
 # Far more than a day's orders, executions and unattributed callbacks.
 ORDERS_REMEMBERED = 500
@@ -93,6 +103,7 @@ class Notice:
     order_id: int
     number: int
     text: str
+    """washed"""
 
 
 Event = Sent | Status | Execution | CommissionReport | Completed | Notice
@@ -110,6 +121,8 @@ class Judgement:
     ask: bool = False
     gone: bool = False
     lacks_commission: bool = False
+    held: bool = False
+    """the gateway may keep it untransmitted: it must be cancelled, and the answer to that is its end"""
 
 
 @dataclass
@@ -143,16 +156,39 @@ class _Facts:
         return bool(self.statuses - SILENT_STATUSES or self.executions)
 
     def meaning(self, *meanings: Meaning) -> bool:
-        return any(code(number).meaning in meanings for number, _ in self.notices)
+        return any(code_of_order(*notice).meaning in meanings for notice in self.notices)
+
+    @property
+    def refused(self) -> bool:
+        """Nobody has to be asked: it was refused before it was open, or the broker has rejected it for good."""
+        rejected = "Inactive" in self.statuses and any(number == REJECTED_BY_THE_BROKER for number, _ in self.notices)
+        return self.meaning(Meaning.REFUSED) and (rejected or not self.acknowledged)
+
+    @property
+    def unknown_to_the_gateway(self) -> bool:
+        return any(number in NOT_AT_THE_GATEWAY for number, _ in self.notices)
 
     @property
     def message(self) -> str:
-        """The broker's own words: about what ended the order if something did, else the newest."""
-        ending = [n for n in self.notices if code(n[0]).meaning in (Meaning.REFUSED, Meaning.CANCELLED)]
-        spoken = ending or list(self.notices)
-        if spoken:
-            return explain(*max(spoken))
-        return max(self.texts, default="")
+        """The broker's own words: the reason that refused the order if there is one, never an empty 202."""
+        texts = [(0.5, len(text), 0, text) for text in self.texts]
+        told = [
+            (_weight(number, text), len(text), -number, explain_order(number, text)) for number, text in self.notices
+        ]
+        return max(texts + told, default=(0, 0, 0, ""))[-1]
+
+
+def _weight(number: int, text: str) -> float:
+    """How much a code explains the end of its order."""
+    meaning = code_of_order(number, text).meaning
+    if meaning is Meaning.CANCELLED and not _has_reason(text):
+        return 0.25
+    return SPEAKING.index(meaning) + 1 if meaning in SPEAKING else 0
+
+
+def _has_reason(text: str) -> bool:
+    """Of 202: 'Order Canceled - reason:' has none."""
+    return not text.endswith(":") and text.lower() not in ("", "order canceled", "order cancelled")
 
 
 class OrderTracker:
@@ -197,7 +233,7 @@ class OrderTracker:
     def refused(self, order_ref: str) -> bool:
         """Whether the broker refused it before it was open; such an order may stay in its list as inactive."""
         facts = self._facts.get(order_ref)
-        return facts is not None and facts.meaning(Meaning.REFUSED) and not facts.acknowledged
+        return facts is not None and facts.refused
 
     def order_id(self, order_ref: str) -> int | None:
         """The order's id in this connection, None if it has none."""
@@ -244,15 +280,11 @@ class OrderTracker:
 
     def _unfilled(self, ref: str, facts: _Facts, quantity: int, done: int, alive: frozenset[str] | None) -> Judgement:
         """For an order that was heard of and whose executions do not add up to its quantity."""
-        if (
-            facts.meaning(Meaning.REFUSED)
-            and not facts.acknowledged
-            and not facts.statuses & ENDED_STATUSES
-            and not done
-        ):
+        if facts.refused and not facts.statuses & ENDED_STATUSES and not done:
             return Judgement(self._order(ref, facts, OrderStatus.REJECTED))
         if alive is not None and ref in alive:
-            return Judgement(self._order(ref, facts, OrderStatus.WORKING), ask=self._said_ended(facts))
+            working = self._order(ref, facts, OrderStatus.WORKING)
+            return Judgement(working, ask=self._said_ended(facts), held=facts.meaning(Meaning.HELD))
         if "Filled" in facts.statuses:
             return self._said_filled(ref, facts, quantity, done, alive is not None)
         if facts.statuses & CANCELLED_STATUSES or facts.meaning(Meaning.CANCELLED):
@@ -261,11 +293,20 @@ class OrderTracker:
             status = OrderStatus.REJECTED if done == 0 else OrderStatus.CANCELLED
             return Judgement(self._order(ref, facts, status))
         if alive is not None:
-            return Judgement(self._order(ref, facts, OrderStatus.UNKNOWN), gone=True)
-        unsure = facts.meaning(Meaning.REFUSED, Meaning.NOT_CANCELLED, Meaning.UNKNOWN) or "Inactive" in facts.statuses
+            return self._unlisted(ref, facts, done)
+        doubts = (Meaning.REFUSED, Meaning.HELD, Meaning.NOT_CANCELLED, Meaning.UNKNOWN)
+        unsure = facts.meaning(*doubts) or "Inactive" in facts.statuses
         if facts.here and facts.acknowledged and not unsure:
             return Judgement(self._order(ref, facts, OrderStatus.WORKING))
         return Judgement(self._order(ref, facts, OrderStatus.UNKNOWN), ask=True)
+
+    def _unlisted(self, ref: str, facts: _Facts, done: int) -> Judgement:
+        """A complete answer does not list it, and nothing says that it has ended."""
+        # A code that nobody knows may be a new precaution's.
+        held = not done and facts.meaning(Meaning.HELD, Meaning.UNKNOWN)
+        if held and facts.unknown_to_the_gateway:
+            return Judgement(self._order(ref, facts, OrderStatus.REJECTED))
+        return Judgement(self._order(ref, facts, OrderStatus.UNKNOWN), gone=True, held=held)
 
     def _said_filled(self, ref: str, facts: _Facts, quantity: int, done: int, answered: bool) -> Judgement:
         """Executions are missing; or it was made smaller, if a complete answer has as many shares as were reported."""
@@ -281,7 +322,7 @@ class OrderTracker:
         matches = done == said or (answered and (said is None or done > said))
         if not matches:
             return Judgement(self._order(ref, facts, OrderStatus.UNKNOWN), ask=True)
-        refused = done == 0 and facts.meaning(Meaning.REFUSED)
+        refused = done == 0 and facts.meaning(Meaning.REFUSED, Meaning.HELD)
         return Judgement(self._order(ref, facts, OrderStatus.REJECTED if refused else OrderStatus.CANCELLED))
 
     @staticmethod

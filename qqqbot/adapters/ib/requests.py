@@ -1,7 +1,8 @@
 """Requests to a gateway and their answers: a pending request is registered before it is sent.
 
 Only a complete answer is an answer. A request that is not answered to the end in time, or that loses its connection,
-raises BrokerUnavailable; what had arrived until then is discarded.
+raises BrokerUnavailable; what had arrived until then is discarded. A request without a number is not made again before
+that: the late end of the first would end the second before its rows had arrived.
 """
 
 import threading
@@ -20,7 +21,8 @@ WHAT_IF = "what-if"
 class PendingRequest:
     """One request's answer as it comes in."""
 
-    def __init__(self, question: str) -> None:
+    def __init__(self, key: Hashable, question: str) -> None:
+        self.key = key
         self.question = question
         self.rows: list[Any] = []
         self.trouble = ""
@@ -34,15 +36,17 @@ class PendingRequests:
         self._clock = clock
         self._lock = threading.Lock()
         self._open: dict[Hashable, PendingRequest] = {}
+        self._overdue: set[Hashable] = set()
+        """questions without a number that were given up, and whose end may still come"""
         self._closed = ""
 
     def ask(self, key: Hashable, question: str, send: Callable[[], None]) -> PendingRequest:
         """Register the request, then send it. A key that is in use is a mistake of the caller."""
-        request = PendingRequest(question)
+        request = PendingRequest(key, question)
         with self._lock:
             assert key not in self._open, f"{question} has already been requested"
-            if self._closed:
-                request.trouble = self._closed
+            if self._closed or key in self._overdue:
+                request.trouble = self._closed or TOO_LATE
                 request.arrived.set()
                 return request
             self._open[key] = request
@@ -54,13 +58,19 @@ class PendingRequests:
 
     def answer(self, request: PendingRequest, seconds: float) -> list[Any]:
         """The rows of a complete answer. Raises BrokerUnavailable."""
-        while not request.arrived.wait(min(LOOK_SECONDS, seconds)):
-            seconds -= LOOK_SECONDS
-            if seconds <= 0 or self._clock.stopping():
-                self._give_up(request)
+        if not self.arrives(request, seconds):
+            self._give_up(request)
         if request.trouble:
             raise BrokerUnavailable(f"the gateway did not answer for {request.question}: {request.trouble}")
         return request.rows
+
+    def arrives(self, request: PendingRequest, seconds: float) -> bool:
+        """Whether its end, or the end of its connection, comes within `seconds`; it may come later too."""
+        while not request.arrived.wait(min(LOOK_SECONDS, seconds)):
+            seconds -= LOOK_SECONDS
+            if seconds <= 0 or self._clock.stopping():
+                return request.arrived.is_set()
+        return True
 
     def put(self, key: Hashable, row: Any) -> bool:
         """Whether somebody is waiting for it."""
@@ -89,13 +99,14 @@ class PendingRequests:
     def _finish(self, key: Hashable, trouble: str) -> bool:
         with self._lock:
             request = self._open.pop(key, None)
+            if request is None:
+                self._overdue.discard(key)
         if request is not None:
             request.trouble = trouble
             request.arrived.set()
         return request is not None
 
     def _give_up(self, request: PendingRequest) -> None:
-        with self._lock:
-            keys = [key for key, other in self._open.items() if other is request]
-        for key in keys:
-            self._finish(key, TOO_LATE)
+        if self._finish(request.key, TOO_LATE) and isinstance(request.key, str):
+            with self._lock:
+                self._overdue.add(request.key)

@@ -24,8 +24,8 @@ SEND_SECONDS = 5
 
 CLOSED = "the gateway closed the connection; reconnecting"
 CLOSED_EARLY = (
-    "the gateway closes the connection before it has answered: this computer may not be among its trusted IPs "
-    "(Configure, API, Settings), or it is shutting down"
+    "the connection is accepted and closed before any answer: the gateway behind the port is not logged in or not up "
+    "(second factor?), or this computer is not among its trusted IPs (Configure, API, Settings)"
 )
 STRANGER = "{host} port {port} is not a gateway, it answers {said!r}: check ib_port"
 
@@ -166,3 +166,10 @@ class Transport:
             f"no gateway answers at {self.host} port {self.port} ({error.strerror or error}): start TWS or IB Gateway "
             "and log in; check ib_host and ib_port, and in the gateway Configure, API, Settings, 'Socket port'"
         )
+
+
+class DirectQueue:
+    """In place of the client's queue: a message is handled at once, in the reader's thread, without a second loop."""
+
+    def __init__(self, take: Callable[[bytes], None]) -> None:
+        self.put = take

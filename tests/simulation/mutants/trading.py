@@ -7,6 +7,14 @@ def engine(test: str) -> tuple[str, ...]:
     return (f"unit/trading/test_engine.py::{test}",)
 
 
+def engine_pauses(test: str) -> tuple[str, ...]:
+    return (f"unit/trading/test_engine_pauses.py::{test}",)
+
+
+def executor_timeouts(test: str) -> tuple[str, ...]:
+    return (f"unit/trading/test_executor_timeouts.py::{test}",)
+
+
 def executor(test: str) -> tuple[str, ...]:
     return (f"unit/trading/test_executor.py::{test}",)
 
@@ -54,7 +62,7 @@ EXECUTOR = (
         "trading/executor.py::Executor._look",
         "not order.status.done or (",
         "(",
-        executor("TestTimeouts"),
+        executor_timeouts("TestTimeouts"),
     ),
     Mutant(
         "a status is believed before its executions have arrived",
@@ -93,11 +101,32 @@ EXECUTOR = (
         seed=10,
     ),
     Mutant(
-        "an order of yesterday is cancelled",
+        "an order that rests from yesterday is left alone",
         "trading/executor.py::Executor.resolve",
-        " and not self._is_past(intent)",
-        "",
-        recovery("test_yesterdays_order_is_never_cancelled"),
+        "if still_open and ",
+        "if still_open and not self._is_past(intent) and ",
+        recovery("test_an_order_of_yesterday_that_rests_is_cancelled_and_until_then_told"),
+    ),
+    Mutant(
+        "an order that does not end is told to nobody",
+        "trading/executor.py::Executor.lasting",
+        "now - since[ref] >= self._timeout + LASTING_AFTER",
+        "now - since[ref] >= self._timeout * 10_000",
+        executor_timeouts("TestTimeouts"),
+    ),
+    Mutant(
+        "an order that was believed to have ended is left on the broker's list",
+        "trading/executor.py::Executor.withdraw",
+        "intent is not None and ref not in unresolved",
+        "intent is not None and ref in unresolved",
+        executor_timeouts("TestTimeouts"),
+    ),
+    Mutant(
+        "a difference is told at the first look",
+        "trading/engine.py::Engine._tells_difference",
+        "return seen_twice or",
+        "return True or",
+        ("unit/trading/test_adoption.py",),
     ),
     Mutant(
         "an order that was lost overnight counts as refused",
@@ -118,7 +147,7 @@ EXECUTOR = (
         "trading/executor.py::Executor._await_outcome",
         "if not order.filled:",
         "if not order.filled and not cancelled:",
-        executor("TestTimeouts"),
+        executor_timeouts("TestTimeouts"),
     ),
     Mutant(
         "a cancel that was sent counts as done",
@@ -127,7 +156,7 @@ EXECUTOR = (
         "            cancelled = self._cancel(intent)\n"
         "            self._conclude(intent, Order(intent.order_ref, OrderStatus.CANCELLED))\n"
         "            return\n",
-        executor("TestTimeouts"),
+        executor_timeouts("TestTimeouts"),
         seed=0,
     ),
 )
@@ -169,7 +198,7 @@ ENGINE = (
         "trading/engine.py::Engine._rounds",
         "if plan.settles is not None:",
         "if plan.settles is not None and number > 1:",
-        engine("TestBeforeClose"),
+        engine_pauses("TestBeforeClose"),
     ),
     Mutant(
         "an account that does not settle goes on trading",
@@ -190,14 +219,14 @@ ENGINE = (
         "trading/engine.py::Engine._half_done",
         "return on_the_way or ",
         "return ",
-        engine("TestSoon::test_a_half_done_rotation_is_resumed_soon_until_it_is_done"),
+        engine_pauses("TestSoon::test_a_half_done_rotation_is_resumed_soon_until_it_is_done"),
     ),
     Mutant(
         "a purchase that was filled in part is forgotten after a failed check",
         "trading/engine.py::Engine._half_done",
-        " or journal.unfinished(ledger.order_totals) is not None",
+        " or self._unfinished() is not None",
         "",
-        engine("TestSoon::test_a_partly_filled_order_is_resumed_soon_until_it_is_done"),
+        engine_pauses("TestSoon::test_a_partly_filled_order_is_resumed_soon_until_it_is_done"),
     ),
 )
 
@@ -211,4 +240,45 @@ LOOP = (
     ),
 )
 
-MUTANTS = (*EXECUTOR, *ENGINE, *LOOP)
+MONEY = (
+    Mutant(
+        "money that is late is looked for at the next tick only",
+        "trading/engine.py::Engine._settled",
+        "plan.blocked_by.code is Reason.MONEY_LATE",
+        "plan.blocked_by.code is Reason.DISK_ERROR",
+        ("unit/trading/test_engine_pauses.py",),
+    ),
+)
+
+SOON = (
+    Mutant(
+        "a refusal in the decision window ends the day",
+        "trading/engine.py::Engine.step",
+        "settled = (refused or self._round == 1) and not self._half_done()",
+        "settled = refused or (self._round == 1 and not self._half_done())",
+        engine_pauses("TestSoon"),
+    ),
+    Mutant(
+        "rounds that fill something halt the trading",
+        "trading/engine.py::Engine._rounds",
+        "without_a_fill = 0 if self.records.book.ledger.trades > trades else without_a_fill + 1",
+        "without_a_fill = without_a_fill + 1",
+        engine("TestHalt"),
+    ),
+    Mutant(
+        "the pause after refusals leaves no try",
+        "trading/engine.py::Engine.pause",
+        ", left / 3))",
+        ", left * 3))",
+        engine_pauses("TestSoon"),
+    ),
+    Mutant(
+        "refusals are forgotten by a restart",
+        "records/journal.py::OrderJournal._take",
+        '0 if row.get("filled") else',
+        '0 if row.get("filled") or row else',
+        ("unit/trading/test_engine_pauses.py",),
+    ),
+)
+
+MUTANTS = (*EXECUTOR, *ENGINE, *LOOP, *MONEY, *SOON)

@@ -47,7 +47,9 @@ def test_the_texts_in_files_and_json_never_change() -> None:
         "DidNotSettle",
         "DiskError",
         "LedgerMismatch",
+        "MoneyLate",
         "OrderLimit",
+        "OrderOpen",
         "OrderOutcomeUnknown",
         "OrderRejected",
         "PricesUnavailable",
@@ -56,7 +58,7 @@ def test_the_texts_in_files_and_json_never_change() -> None:
         "UnexpectedPosition",
     ]
     assert {kind for kind in AlertKind if kind.lasts} == {
-        *("halt", "mismatch", "disk", "order_limit", "account", "broker", "checks_failing")
+        *("halt", "mismatch", "disk", "order_limit", "order_open", "money", "account", "broker", "checks_failing")
     }
 
 

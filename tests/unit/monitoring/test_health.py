@@ -5,7 +5,16 @@ from typing import Any
 
 import pytest
 
-from qqqbot.monitoring.health import PATIENCE, STALE_AFTER, Evidence, Health, failures, judge, problems
+from qqqbot.monitoring.health import (
+    KEEPS_FROM_TRADING,
+    PATIENCE,
+    STALE_AFTER,
+    Evidence,
+    Health,
+    failures,
+    judge,
+    problems,
+)
 from qqqbot.records.folder import Problem
 from qqqbot.records.status_file import calendar_values
 from tests.support.builders import DAY, NOW, new_york, table
@@ -193,6 +202,16 @@ def without_account(since: datetime) -> dict[str, Any]:
 @pytest.mark.parametrize(("in_row", "verdict"), [(2, Health.HEALTHY), (3, Health.FAILING), (6, Health.FAILING)])
 def test_three_failed_checks_in_a_row_are_a_failure(in_row: int, verdict: Health) -> None:
     assert judge(*at(TUESDAY, 15, failures_in_row=in_row, last_check=failed_at(TUESDAY, 14, 45))) is verdict
+
+
+@pytest.mark.parametrize("kind", KEEPS_FROM_TRADING)
+def test_what_keeps_the_account_from_trading_is_a_failure_once_it_has_lasted(kind: str) -> None:
+    alert = {"kind": kind, "text": "it waits", "at": new_york(TUESDAY, 14, 45).isoformat()}
+    begins = new_york(TUESDAY, 14, 45) + KEEPS_FROM_TRADING[kind]
+    found, _ = at(TUESDAY, 14, 50, alerts=[alert])
+    assert judge(found, begins - timedelta(seconds=1)) is Health.HEALTHY
+    assert judge(found, begins) is Health.FAILING
+    assert judge(*at(TUESDAY, 16, 1, alerts=[alert])) is Health.HEALTHY
 
 
 def test_failed_checks_are_not_a_failure_once_the_exchange_is_closed() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ def test_the_memory_is_private_to_the_owner_and_starts_empty_for_another_account
     life.check()
     assert len(life.new()) == 1
     life.world.broker.account = "DU7654321"
-    life.world.broker.positions["QQQ"] = 0
+    life.world.broker.positions["QQQ"], life.world.broker.cash = 0, Decimal(100_000)
     life.start()
     life.check()
     assert life.new() == ["qqqbot PAPER DU***321: Trading is stopped"]
@@ -97,6 +98,7 @@ def test_a_new_message_includes_the_news_no_channel_accepted(life: Life) -> None
     halted_in_vain(life)
     life.post.works = True
     life.world.broker.positions["TQQQ"] += 5
+    life.engine.step()  # told after a second look
     life.check()
     assert life.new() == [], "the channels may still be trying to send the first message"
     assert life.at(NOW + GIVEN_UP_AFTER) == [f"{WHO}: Trading is stopped; Account and book differ"]
@@ -192,7 +194,7 @@ def test_news_of_another_account_is_not_reported_as_this_ones(life: Life) -> Non
     settled(life)
     life.notifier.notify(AlertKind.SPLIT, "QQQ 2:1")
     life.world.broker.account = "DU7654321"
-    life.world.broker.positions["QQQ"] = 0
+    life.world.broker.positions["QQQ"], life.world.broker.cash = 0, Decimal(100_000)
     life.start()
     life.check()
     assert life.new() == ["qqqbot PAPER DU***321: First trade of this account and mode"]
@@ -261,6 +263,7 @@ def test_events_while_a_message_is_being_sent_are_reported_after_it(life: Life) 
     life.engine.records.switch.halt("by hand")
     life.check()
     life.world.broker.positions["TQQQ"] += 5
+    life.engine.step()  # told after a second look
     life.notifier.notify(AlertKind.SPLIT, "QQQ 2:1")
     life.check()
     assert life.new() == TOLD_IN_VAIN
@@ -277,6 +280,7 @@ def test_a_message_that_arrives_after_a_newer_one_was_sent_changes_nothing(life:
     life.engine.records.switch.halt("by hand")
     life.check()
     life.world.broker.positions["TQQQ"] += 5
+    life.engine.step()  # told after a second look
     life.engine.step()
     life.new()
     assert life.at(NOW + GIVEN_UP_AFTER) == [f"{WHO}: Trading is stopped; Account and book differ"]

@@ -67,6 +67,7 @@ def test_a_mismatch_is_reported_as_well_as_a_halt(life: Life) -> None:
     life.check()
     life.new()
     life.world.broker.positions["TQQQ"] += 5
+    life.engine.step()  # told after a second look
     life.check()
     assert life.new() == [f"{WHO}: Account and book differ"]
     assert "adopt" in life.bodies[0]

@@ -69,6 +69,14 @@ def test_a_new_reason_is_reported_at_once() -> None:
     assert len(owner.told(replace(HALT, text="did not settle"), at=after(1))) == 1
 
 
+def test_money_that_is_late_is_told_of_after_five_minutes() -> None:
+    owner = Owner()
+    late = Trouble(AlertKind.MONEY, "5,000.00 of 95,000.00", NOW)
+    assert owner.told(late, at=after(4)) == []
+    assert len(owner.told(late, at=after(5))) == 1
+    assert owner.told(Trouble(AlertKind.MONEY, "6,000.00 of 95,000.00", NOW), at=after(6)) == []
+
+
 @pytest.mark.parametrize("kind", [AlertKind.BROKER, AlertKind.CHECKS_FAILING])
 def test_a_fluctuating_text_is_not_news(kind: AlertKind) -> None:
     owner = Owner()

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qqqbot.model.reasons import Reason
 from qqqbot.model.values import (
     QQQ,
     SYMBOLS,
@@ -128,11 +129,33 @@ class TestRotation:
         assert (plan.action, plan.orders) == (Action.HOLD, ())
         assert "buys no whole share of QQQ" in plan.sentence
 
-    def test_the_brokers_smaller_account_is_the_limit(self) -> None:
-        small = account(net_liquidation=Decimal(50_000))
-        assert bought(decide(snapshot(account=small), RULES)) == (QQQ, 105)
-        poor = account(spendable=Decimal(10_000))
-        assert bought(decide(snapshot(account=poor), RULES)) == (QQQ, 22)
+    @pytest.mark.parametrize(
+        "late",
+        [
+            {"spendable": Decimal(10_000)},
+            {"spendable": Decimal(94_000)},
+            {"net_liquidation": Decimal(50_000)},
+            {"behind": "TotalCashValue does not show our newest fills yet"},
+            {"spendable": Decimal(10_000), "unsettled": Decimal(5_000)},
+        ],
+    )
+    def test_an_account_without_the_books_money_makes_the_buy_wait_and_never_smaller(self, late: Any) -> None:
+        plan = decide(snapshot(account=account(**late)), RULES)
+        assert (plan.action, plan.orders) == (Action.WAIT, ())
+        assert plan.blocked_by is not None
+        assert plan.blocked_by.code is Reason.MONEY_LATE
+        assert plan.blocked_by in plan.gates
+        assert "the buy of QQQ waits for the account" in plan.sentence
+
+    def test_a_sale_waits_for_no_money(self) -> None:
+        held = portfolio(qqq=211)
+        late = account(held, behind="AvailableFunds is late", spendable=Decimal(0), net_liquidation=Decimal(0))
+        plan = decide(snapshot(Holding.CASH, portfolio=held, account=late), RULES)
+        assert [order.side for order in plan.orders] == [Side.SELL]
+
+    def test_a_cent_of_interest_or_commission_is_not_waited_for(self) -> None:
+        nearly = account(spendable=Decimal(99_500), net_liquidation=Decimal(99_500))
+        assert bought(decide(snapshot(account=nearly), RULES)) == (QQQ, 210)
 
     def test_more_in_the_account_than_in_the_book_is_not_the_bots(self) -> None:
         rich = account(net_liquidation=Decimal(5_000_000), spendable=Decimal(5_000_000))

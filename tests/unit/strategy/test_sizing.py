@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qqqbot.model.values import OrderType, Rules, Side
-from qqqbot.strategy.sizing import commission, limit_price, shares_to_buy, worst_price
+from qqqbot.strategy.sizing import commission, falls_short, limit_price, shares_to_buy, worst_price
 from tests.support.builders import RULES
 
 LIMITED = replace(RULES, order_type=OrderType.LIMIT)
@@ -65,6 +65,27 @@ class TestSizes:
     def test_with_enough_cash_it_is_the_formula(self, equity: Decimal, price: Decimal) -> None:
         wanted = int(equity * Decimal("0.95") // price)
         assert shares_to_buy(equity, Decimal(0), equity * 2, price, RULES) == wanted
+
+
+class TestFallsShort:
+    @pytest.mark.parametrize(
+        ("held", "cash", "short"),
+        [
+            (211, 5_050, False),
+            (208, 6_400, False),  # a hundredth less of the money was there
+            (206, 7_300, True),
+            (83, 62_650, True),
+            (150, 0, False),  # nothing was left to buy with
+        ],
+    )
+    def test_a_purchase_that_left_money_idle_is_not_all_of_it(self, held: int, cash: int, short: bool) -> None:
+        assert falls_short(held, held * Decimal(450), Decimal(cash), Decimal(450), RULES) is short
+
+    @given(st.decimals(500, 1_000_000, places=2), st.decimals(1, 900, places=2), st.sampled_from([RULES, LIMITED]))
+    def test_what_the_money_bought_is_all_of_it(self, money: Decimal, price: Decimal, rules: Rules) -> None:
+        count = shares_to_buy(money, Decimal(0), money, price, rules)
+        left = money - count * price - commission(count, price)
+        assert not falls_short(count, count * price, left, price, rules)
 
 
 class TestCommission:

@@ -287,7 +287,29 @@ class TestDifferences:
         world.broker.positions.update(found)
         world.prices.target = Holding.TQQQ
         engine.step()
+        world.pass_time(minutes=1)
+        engine.step()
         return engine
+
+    @pytest.mark.parametrize(("found", "told"), [({"QQQ": 0}, False), ({"TQQQ": 5}, False), ({"TQQQ": -5}, True)])
+    def test_a_difference_is_looked_at_once_more_before_it_is_told_and_a_short_position_is_not(
+        self, world: World, found: dict[str, int], told: bool
+    ) -> None:
+        engine = world.start()
+        engine.step()
+        world.broker.positions.update(found)
+        assert engine.step() is not told
+        assert ("mismatch" in world.notifier.kinds()) is told
+        assert last(world)["action"] == "WAIT"
+
+    def test_positions_that_were_late_are_told_to_nobody(self, world: World) -> None:
+        engine = world.start()
+        engine.step()
+        world.broker.positions[QQQ] = 0
+        engine.step()
+        world.broker.positions[QQQ] = 211
+        engine.step()
+        assert "mismatch" not in world.notifier.kinds()
 
     @pytest.mark.parametrize("found", [{"QQQ": 0}, {"QQQ": 212}, {"TQQQ": 5}])
     def test_a_difference_stops_trading_keeps_observing_and_is_reported_once(
@@ -304,6 +326,7 @@ class TestDifferences:
 
     def test_adopt_takes_the_accounts_shares_and_trading_goes_on(self, world: World) -> None:
         engine = self.differing(world, QQQ=150)
+        world.broker.cash += 61 * 450
         done = adopt(engine.records.book, world.broker.snapshot(), PRICES, NOW)
         assert done == ["QQQ: -61 shares recorded in the book at 450.00"]
         engine.step()

@@ -16,11 +16,9 @@ from qqqbot.strategy.planning import decide
 from qqqbot.trading.engine import Engine
 from tests.support.builders import DAY, NOW, RULES, snapshot
 from tests.support.fakes import (
-    FakeBroker,
     FullDisk,
     World,
     answer_lost,
-    fills_part,
     is_rejected,
     lost_on_the_way,
     never_leaves,
@@ -209,143 +207,6 @@ class TestUnknown:
         engine.step()
         assert len(world.broker.submitted) == 1
         assert engine.records.journal.unresolved()
-
-
-class TestTimeouts:
-    def test_an_unfinished_order_is_cancelled_once_and_its_outcome_awaited(self, world: World) -> None:
-        world.broker.behaviours = [works]
-        engine = world.start()
-        engine.step()
-        (first,) = world.broker.submitted
-        assert world.broker.cancelled == [first.order_ref]
-        assert world.broker.orders[first.order_ref].status is OrderStatus.CANCELLED
-        assert world.clock.now() >= NOW + timedelta(seconds=60)
-        assert world.clock.now() <= NOW + timedelta(seconds=62)
-        world.assert_book_is_the_brokers()
-
-    def test_an_unfilled_order_ends_the_check_and_the_next_one_plans_again(self, world: World) -> None:
-        world.broker.behaviours = [works]
-        engine = world.start()
-        engine.step()
-        assert (len(world.broker.submitted), world.broker.positions[QQQ]) == (1, 0)
-        row = world.rows("decisions.jsonl")[-1]
-        assert (row["error"], row["sentence"]) == (
-            "OrderRejected",
-            "qqqbot-20261124-01: not filled within 60 s and cancelled; the next check plans afresh",
-        )
-        assert [row["status"] for row in world.rows("orders.jsonl") if row["event"] == "outcome"] == ["CANCELLED"]
-        engine.step()
-        assert world.broker.positions[QQQ] == 211
-        world.assert_book_is_the_brokers()
-
-    def test_a_trading_pause_causes_no_halt_and_trading_goes_on_after_it(self, world: World) -> None:
-        """A circuit breaker lasts a quarter of an hour or longer; meanwhile the bot wants to leave TQQQ."""
-        world.prices.target = Holding.TQQQ
-        engine = world.start()
-        engine.step()
-        world.prices.target = Holding.CASH
-        world.broker.behaviours = [works] * 3
-        for _ in range(3):
-            world.pass_time(minutes=15)
-            engine.step()
-        assert world.broker.positions[TQQQ] == 1583
-        assert engine.records.switch.reason() is None
-        world.pass_time(minutes=15)
-        engine.step()
-        assert world.broker.positions == {QQQ: 0, TQQQ: 0}
-        assert [intent.side for intent in world.broker.submitted] == [Side.BUY, *[Side.SELL] * 4]
-        world.assert_book_is_the_brokers()
-
-    def test_an_unfilled_order_cancelled_by_somebody_else_ends_the_check_with_the_reason(self, world: World) -> None:
-        def outside_the_price_band(broker: FakeBroker, intent: OrderIntent) -> None:
-            broker.finish(intent, OrderStatus.CANCELLED, "outside the price band")
-
-        world.broker.behaviours = [outside_the_price_band]
-        engine = world.start()
-        engine.step()
-        assert len(world.broker.submitted) == 1
-        assert world.broker.cancelled == []
-        assert world.rows("decisions.jsonl")[-1]["sentence"] == (
-            "qqqbot-20261124-01: cancelled without a fill (outside the price band); the next check plans afresh"
-        )
-        engine.step()
-        assert world.broker.positions[QQQ] == 211
-
-    def test_a_sale_that_nobody_fills_is_followed_by_no_buy(self, world: World) -> None:
-        engine = in_qqq(world)
-        world.prices.target = Holding.TQQQ
-        world.broker.behaviours = [works]
-        engine.step()
-        assert [intent.side for intent in world.broker.submitted] == [Side.BUY, Side.SELL]
-
-    def test_a_partial_fill_is_recorded_and_the_rest_is_planned_from_the_new_state(self, world: World) -> None:
-        world.broker.behaviours = [fills_part(100)]
-        in_qqq(world)
-        assert [intent.quantity for intent in world.broker.submitted] == [211, 111]
-        assert [row["quantity"] for row in world.trades()] == [100, 111]
-        assert world.broker.cancelled == ["qqqbot-20261124-01"]
-        world.assert_book_is_the_brokers()
-
-    def test_a_partial_sale_is_completed_before_anything_is_bought(self, world: World) -> None:
-        engine = in_qqq(world)
-        world.prices.target = Holding.TQQQ
-        world.broker.behaviours = [fills_part(200)]
-        engine.step()
-        assert [(i.side, i.symbol, i.quantity) for i in world.broker.submitted[1:3]] == [
-            (Side.SELL, QQQ, 211),
-            (Side.SELL, QQQ, 11),
-        ]
-        assert world.broker.positions[QQQ] == 0
-        assert world.broker.positions[TQQQ] > 1500
-        world.assert_book_is_the_brokers()
-
-    def test_a_cancel_without_effect_leaves_the_order_unknown_and_nothing_else_is_sent(self, world: World) -> None:
-        world.broker.behaviours = [works]
-        world.broker.deaf_to_cancel = True
-        engine = world.start()
-        engine.step()
-        assert timedelta(seconds=80) <= world.clock.now() - NOW < timedelta(seconds=82)
-        (order,) = world.broker.submitted
-        for _ in range(3):
-            world.pass_time(minutes=15)
-            engine.step()
-        assert len(world.broker.submitted) == 1
-        assert world.events() == ["intended", "sent"]
-        world.broker.trade(order, 211)
-        engine.step()
-        world.assert_book_is_the_brokers()
-        assert engine.records.journal.unresolved() == ()
-
-    def test_silence_while_waiting_is_not_an_outcome(self, world: World) -> None:
-        calls: list[str] = []
-
-        def goes_silent(broker: FakeBroker, intent: OrderIntent) -> None:
-            broker.trade(intent, intent.quantity)
-            broker.silent = True
-            calls.append(intent.order_ref)
-
-        world.broker.behaviours = [goes_silent]
-        engine = world.start()
-        engine.step()
-        assert world.events() == ["intended", "sent"]
-        world.broker.silent = False
-        engine.step()
-        assert calls == ["qqqbot-20261124-01"]
-        world.assert_book_is_the_brokers()
-
-    def test_a_stop_during_the_wait_leaves_the_order_to_the_next_start(self, world: World) -> None:
-        world.broker.behaviours = [works]
-        world.clock.stop_at = NOW + timedelta(seconds=10)
-        engine = world.start()
-        engine.step()
-        assert world.clock.now() == NOW + timedelta(seconds=10)
-        assert world.broker.cancelled == []
-        assert world.events() == ["intended", "sent"]
-        world.clock.stop_at = None
-        world.broker.trade(world.broker.submitted[0], 211)
-        world.start().step()
-        assert len(world.broker.submitted) == 1
-        world.assert_book_is_the_brokers()
 
 
 class TestLateNews:

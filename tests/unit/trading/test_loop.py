@@ -8,7 +8,8 @@ import pytest
 
 from qqqbot.model.errors import AlreadyRunning
 from qqqbot.runtime.clock import VirtualClock
-from qqqbot.trading.loop import SOON, poll, timetable
+from qqqbot.trading.engine import SOON
+from qqqbot.trading.loop import poll, timetable
 from tests.support.builders import NOW, RULES
 from tests.support.fakes import World
 

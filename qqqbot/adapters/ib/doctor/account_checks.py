@@ -10,8 +10,8 @@ from decimal import Decimal
 
 from qqqbot.adapters.ib import account as ib_account
 from qqqbot.adapters.ib.account import PositionRow, SummaryRow
-from qqqbot.adapters.ib.doctor.result import Check, ContractDetails, Reply, Result, WhatIf, failed, note, ok
-from qqqbot.adapters.ib.error_codes import code
+from qqqbot.adapters.ib.doctor.result import Check, ContractDetails, Day, Reply, Result, WhatIf, failed, note, ok
+from qqqbot.adapters.ib.error_codes import code, code_of_order
 from qqqbot.adapters.ib.order_tracker import REF_PREFIX
 from qqqbot.adapters.ib.requests import TOO_LATE
 from qqqbot.display.formatting import usd
@@ -24,6 +24,14 @@ LAST = 4
 PRECAUTIONS_FIX = (
     "in the gateway: Configure, Settings, API, Precautions: tick 'Bypass Order Precautions for API Orders' and every "
     "other API precaution"
+)
+UTC_FIX = (
+    "in the gateway: Configure, Settings, API, Settings: 'Send instrument-specific attributes for dual-mode API client "
+    "in' UTC format; then restart it"
+)
+RESUBMIT_FIX = (
+    "in the gateway: Configure, Settings, API, Settings: untick 'Maintain and resubmit orders when connection is "
+    "restored'"
 )
 CASH_MEANING = (
     "the proceeds of a sale settle on the next business day, and a rotation between QQQ and TQQQ waits for them; the "
@@ -45,12 +53,16 @@ def read_only(orders: Reply) -> Result:
     return ok(Check.READ_ONLY, "off")
 
 
-def open_orders(orders: Reply) -> Result:
+def open_orders(orders: Reply, now: datetime) -> Result:
     if orders.trouble:
         return _no_answer(Check.ORDERS, orders)
     ours = [order for order in orders.rows if order.order_ref.startswith(REF_PREFIX)]
     others = [order for order in orders.rows if order not in ours]
     found = f"{len(ours)} of the bot's, {len(others)} of others"
+    today = f"{new_york_date(now):%Y%m%d}"
+    if resting := [order.order_ref for order in ours if today not in order.order_ref.split("-")]:
+        meaning = f"{', '.join(resting)} has survived its session: the gateway kept it, and it may be filled any time"
+        return note(Check.ORDERS, found, meaning, f"cancel it by hand in TWS; {RESUBMIT_FIX}")
     if ours:
         meaning = f"{', '.join(order.order_ref for order in ours)}: the bot sends nothing while it is open"
         return note(Check.ORDERS, found, meaning, "nothing, if the daemon runs: it follows its order to the end")
@@ -58,6 +70,26 @@ def open_orders(orders: Reply) -> Result:
         meaning = "left alone; when one in QQQ or TQQQ is filled, the account differs from the book, and the bot halts"
         return note(Check.ORDERS, found, meaning, "cancel it by hand, or answer adopt or leave afterwards")
     return ok(Check.ORDERS, found, "left alone" if others else "")
+
+
+def executions(day: Day) -> Result:
+    """Without the day's executions the bot does not trade: it must know what was filled."""
+    if day.executions.trouble:
+        fix = UTC_FIX if day.executions.trouble == TOO_LATE else _fix(day.executions)
+        meaning = "the bot must know what was filled: it would not trade"
+        return failed(Check.EXECUTIONS, _trouble(day.executions), meaning, fix)
+    if untold := sorted(ref for ref in day.filled - day.executed if ref.startswith(REF_PREFIX)):
+        found = f"none of {', '.join(untold)}, which the gateway itself calls filled today"
+        return failed(Check.EXECUTIONS, found, "the answer is empty, and the bot would wait for the fills", UTC_FIX)
+    return ok(Check.EXECUTIONS, "answered")
+
+
+def completed(answer: Reply) -> Result:
+    """Never a failure: no answer is no news."""
+    if answer.trouble:
+        meaning = "the bot does without: it learns how an order ended from its status and its executions"
+        return note(Check.COMPLETED, _trouble(answer), meaning, "nothing")
+    return ok(Check.COMPLETED, "answered")
 
 
 def summary(answer: Reply, chosen: str, settings: Config) -> Result:
@@ -69,9 +101,11 @@ def summary(answer: Reply, chosen: str, settings: Config) -> Result:
     except BrokerUnavailable as unusable:
         found, _, fix = str(unusable).partition("; asked again")[0].partition(": ")
         return failed(Check.SUMMARY, found, "the bot does not trade on half an answer", fix)
-    cash = ib_account.is_cash_account(amounts)
+    cash, foreign = ib_account.is_cash_account(amounts), ib_account.foreign_cash(amounts)
     shown = {"net liquidation": "NetLiquidation", "cash": "TotalCashValue", "settled": "SettledCash"}
     shown |= {"available": "AvailableFunds"}
+    if foreign:
+        shown["dollars"] = ib_account.DOLLARS
     found = "USD " + ", ".join(f"{name} {usd(float(amounts[tag]))}" for name, tag in shown.items() if tag in amounts)
     found += "; a cash account" if cash else "; a margin account"
     if amounts["NetLiquidation"] <= 0:
@@ -79,9 +113,15 @@ def summary(answer: Reply, chosen: str, settings: Config) -> Result:
     meanings = [CASH_MEANING] if cash else ["a sale is followed at once by the purchase; the bot never borrows"]
     if small := amounts["NetLiquidation"] < settings.capital:
         meanings.append(f"it holds less than total_capital ({usd(settings.total_capital)}): the smaller amount counts")
-    fix = "see IB_SETUP.md, section 1" if cash else "lower total_capital, so that status agrees" if small else ""
+    if ib_account.DOLLARS not in amounts:
+        meanings.append("the gateway does not tell its cash by currency: see that all of it is in US dollars")
+    if foreign:
+        meanings.append(f"{usd(float(foreign))} of the cash is in other currencies: the bot spends dollars only")
+    fixes = ["see IB_SETUP.md, section 1"] if cash else ["lower total_capital, so that status agrees"] if small else []
+    if foreign:
+        fixes.append("convert the cash to US dollars: Client Portal, Trade, Convert Currency")
     meaning = "; ".join(meanings)
-    return note(Check.SUMMARY, found, meaning, fix) if cash or small else ok(Check.SUMMARY, found, meaning)
+    return note(Check.SUMMARY, found, meaning, "; ".join(fixes)) if fixes else ok(Check.SUMMARY, found, meaning)
 
 
 def positions(answer: Reply, chosen: str) -> Result:
@@ -174,9 +214,9 @@ def quotes(ticks: Mapping[str, Mapping[int, float]], trouble: str) -> Result:
     return note(Check.QUOTES, f"{number}: {known.sentence}", meaning, known.fix)
 
 
-def precautions(answer: Reply | None, symbol: str, doubtful: Sequence[str] = ()) -> Result:
+def precautions(answer: Reply | None, symbol: str, quantity: int = 1, doubtful: Sequence[str] = ()) -> Result:
     """`answer` is the reply to a what-if order; None if none was requested, or if other checks are `doubtful`."""
-    what = f"a what-if order for 1 {symbol}"
+    what = f"a what-if order for {quantity:,} {symbol}"
     if answer is None:
         meaning = (
             "a precaution that is on opens a dialog and holds the order; permissions show only when an order is placed"
@@ -188,20 +228,29 @@ def precautions(answer: Reply | None, symbol: str, doubtful: Sequence[str] = ())
         return note(Check.PRECAUTIONS, "the API does not report them", meaning, fix)
     if answer.trouble:
         meaning = "the order itself would not have gone through; nothing was placed"
-        fix = PRECAUTIONS_FIX if answer.trouble == TOO_LATE else _fix(answer)
-        return failed(Check.PRECAUTIONS, f"{what}: {_trouble(answer)}", meaning, fix)
+        fix = PRECAUTIONS_FIX if answer.trouble == TOO_LATE else _fix(answer, of_order=True)
+        return failed(Check.PRECAUTIONS, f"{what}: {answer.trouble.removesuffix(f'; {fix}')}", meaning, fix)
     estimate: WhatIf = answer.rows[-1]
     found = f"{what}: margin {_amount(estimate.margin)}, commission {_amount(estimate.commission)}; nothing was placed"
+    if estimate.margin is None and estimate.commission is None:
+        meaning = "the broker estimates nothing: the account may not be allowed to trade it"
+        fix = "Client Portal, Settings, Trading Permissions: US stocks and leveraged exchange traded funds"
+        return failed(Check.PRECAUTIONS, f"{what}: no margin, no commission; nothing was placed", meaning, fix)
     if estimate.warnings:
         meaning = f"the broker warns: {'; '.join(estimate.warnings)}"
         return note(Check.PRECAUTIONS, found, meaning, PRECAUTIONS_FIX)
-    return ok(Check.PRECAUTIONS, found, "the account may trade it, and the broker gave no warning")
+    meaning = "the account may trade it, and the broker gave no warning"
+    if quantity == 1:
+        meaning += "; for one share, since no price or no cash is known: limits by size and value show at the real size"
+    return ok(Check.PRECAUTIONS, found, meaning)
 
 
-def _fix(answer: Reply) -> str:
+def _fix(answer: Reply, of_order: bool = False) -> str:
     """The fix from the table of codes, if the trouble begins with a code."""
     number = answer.trouble.partition(":")[0]
-    known = code(int(number)).fix if number.isdigit() else ""
+    known = ""
+    if number.isdigit():
+        known = (code_of_order(int(number), answer.trouble) if of_order else code(int(number))).fix
     return known or "try again; if it persists, look at the gateway's window and restart it"
 
 

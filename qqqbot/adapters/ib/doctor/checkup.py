@@ -7,10 +7,13 @@ run reports everything there is to fix.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from qqqbot.adapters.ib.account import amounts, spendable
 from qqqbot.adapters.ib.doctor import account_checks, connection_checks
-from qqqbot.adapters.ib.doctor.result import Check, Result, Verdict
+from qqqbot.adapters.ib.doctor.result import Check, Reply, Result, Verdict
+from qqqbot.model.errors import BrokerUnavailable
 from qqqbot.model.ports import Clock
 from qqqbot.model.values import SYMBOLS, TQQQ
 from qqqbot.runtime.config import Config
@@ -28,12 +31,13 @@ HALF_A_SECOND = timedelta(seconds=0.5)
 class Patience:
     """Seconds for each request; together below half a minute, whatever a gateway leaves unanswered."""
 
-    connect: float = 8.0
+    connect: float = 7.0
     time: float = 3.0
     orders: float = 4.0
-    account: float = 6.0
+    day: float = 4.0
+    account: float = 5.0
     quotes: float = 3.0
-    what_if: float = 4.0
+    what_if: float = 3.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,10 @@ class Report:
 
 
 class Checkup:
-    """`daemon` is the pid of a running daemon, None if there is none; `show` is given each result as it is found."""
+    """`daemon` is the pid of a running daemon, None if there is none; `show` is given each result as it is found.
+
+    `last_price` is what TQQQ cost at the bot's newest decision, None if it has made none.
+    """
 
     def __init__(
         self,
@@ -76,7 +83,9 @@ class Checkup:
         show: Callable[[Result, tuple[str, ...]], None],
         what_if: bool = False,
         daemon: int | None = None,
+        last_price: float | None = None,
     ) -> None:
+        self._last_price = last_price
         self._settings = settings
         self._clock = clock
         self._patience = patience
@@ -149,7 +158,10 @@ class Checkup:
     def _read(self, probe: "Probe") -> None:
         orders = probe.open_orders(self._patience.orders)
         if self._add(account_checks.read_only(orders)):
-            self._add(account_checks.open_orders(orders))
+            self._add(account_checks.open_orders(orders, self._clock.now()))
+        day = probe.day(self._patience.day)
+        self._add(account_checks.executions(day))
+        self._add(account_checks.completed(day.completed))
         summary, positions, contracts = probe.account_data(SYMBOLS, self._patience.account)
         self._add(account_checks.summary(summary, self._account, self._settings))
         self._add(account_checks.positions(positions, self._account))
@@ -157,15 +169,31 @@ class Checkup:
         ticks, trouble = probe.quotes(SYMBOLS, self._patience.quotes)
         self._add(account_checks.line(probe.interrupted()))
         self._add(account_checks.quotes(ticks, trouble))
-        self._add(self._precautions(probe))
+        price = ticks.get(TQQQ, {}).get(account_checks.LAST) or self._last_price
+        self._add(self._precautions(probe, self._real_size(summary, price)))
 
-    def _precautions(self, probe: "Probe") -> Result:
+    def _real_size(self, summary: Reply, price: float | None) -> int:
+        """The shares of TQQQ that the bot would buy here: limits by size and by value show at no other size.
+
+        1 if no price is known, or if there is no cash because it is invested.
+        """
+        if summary.trouble or not price or price <= 0:
+            return 1
+        try:
+            cash, _ = spendable(amounts(summary.rows, self._account), Decimal(0))
+        except BrokerUnavailable:
+            return 1
+        budget = min(self._settings.capital, cash) * self._settings.rules.position_size
+        return max(1, int(budget / Decimal(str(price))))
+
+    def _precautions(self, probe: "Probe", quantity: int) -> Result:
         """A what-if is sent only if it was requested and no other check failed."""
         if not self._what_if:
-            return account_checks.precautions(None, TQQQ)
+            return account_checks.precautions(None, TQQQ, quantity)
         if failed := self._report().failed:
-            return account_checks.precautions(None, TQQQ, failed)
-        return account_checks.precautions(probe.what_if(TQQQ, self._clock.now(), self._patience.what_if), TQQQ)
+            return account_checks.precautions(None, TQQQ, quantity, failed)
+        answer = probe.what_if(TQQQ, quantity, self._clock.now(), self._patience.what_if)
+        return account_checks.precautions(answer, TQQQ, quantity)
 
     def _add(self, result: Result) -> bool:
         """Record and show a result; returns whether the check passed."""

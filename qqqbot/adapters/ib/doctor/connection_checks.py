@@ -66,8 +66,11 @@ def no_greeting(host: str, port: int, ended: str, server_version: int | None, se
     if ended == mute(host, port, seconds):
         return _mute(ended, server_version)
     if ended == CLOSED_EARLY:
-        meaning = "the gateway does not trust this computer, or it is just starting or shutting down"
-        fix = f"{TRUSTED_IPS}; otherwise wait a minute and try again"
+        meaning = (
+            "the gateway behind the port is not logged in or not up: a container's forwarder accepts all the same; or "
+            "the gateway does not trust this computer"
+        )
+        fix = f"log in, confirm the second factor, wait a minute and try again; without a container, {TRUSTED_IPS}"
         return failed(Check.HANDSHAKE, ended.rpartition(": ")[0] or ended, meaning, fix)
     found, colon, fix = ended.rpartition(": ")
     if not colon:

@@ -12,9 +12,9 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from qqqbot.adapters.ib.connection import READING
-from qqqbot.adapters.ib.doctor.result import ContractDetails, Reply, WhatIf
-from qqqbot.adapters.ib.error_codes import Meaning, code, explain
-from qqqbot.adapters.ib.order_tracker import Event, Notice, number_of
+from qqqbot.adapters.ib.doctor.result import ContractDetails, Day, Reply, WhatIf
+from qqqbot.adapters.ib.error_codes import Meaning, code_of_order, explain_order, washed
+from qqqbot.adapters.ib.order_tracker import Completed, Event, Execution, Notice, number_of
 from qqqbot.adapters.ib.requests import WHAT_IF, PendingRequest, PendingRequests
 from qqqbot.adapters.ib.transport import Transport
 from qqqbot.model.errors import BrokerUnavailable
@@ -40,6 +40,8 @@ class GatewayClient(Protocol):
     def interrupted(self) -> str: ...
     def ask_time(self) -> PendingRequest: ...
     def ask_open_orders(self) -> PendingRequest: ...
+    def ask_executions(self) -> PendingRequest: ...
+    def ask_completed(self) -> PendingRequest: ...
     def ask_summary(self) -> PendingRequest: ...
     def ask_positions(self) -> PendingRequest: ...
     def ask_contract(self, symbol: str) -> PendingRequest: ...
@@ -55,6 +57,8 @@ class Probe:
         self._gateway = make(self._hear)
         self._warnings: list[str] = []
         self._what_if_id = 0
+        self._executed: set[str] = set()
+        self._filled: set[str] = set()
 
     def connect(self, host: str, port: int, client_id: int) -> str:
         """Empty, or why there is no connection."""
@@ -105,6 +109,13 @@ class Probe:
         """Every client's. Requested alone: a read-only gateway's refusal does not say what it refuses."""
         return self._read(self._gateway.ask_open_orders(), seconds)
 
+    def day(self, seconds: float) -> Day:
+        """Executions and completed orders, requested together, within `seconds` in all."""
+        until = time.monotonic() + seconds
+        asked = self._gateway.ask_executions(), self._gateway.ask_completed()
+        executions, completed = (self._read(request, until - time.monotonic()) for request in asked)
+        return Day(executions, completed, frozenset(self._executed), frozenset(self._filled))
+
     def account_data(self, symbols: tuple[str, ...], seconds: float) -> tuple[Reply, Reply, dict[str, Reply]]:
         """Account summary, positions and contract details, requested together, within `seconds` in all."""
         until = time.monotonic() + seconds
@@ -120,10 +131,10 @@ class Probe:
     def quotes(self, symbols: tuple[str, ...], seconds: float) -> tuple[Ticks, str]:
         return self._gateway.quotes(symbols, seconds)
 
-    def what_if(self, symbol: str, now: datetime, seconds: float) -> Reply:
-        """The broker's answer to an order for one share at the market price, if it were placed. Nothing is placed."""
+    def what_if(self, symbol: str, quantity: int, now: datetime, seconds: float) -> Reply:
+        """The broker's answer to a purchase at the market price, if it were placed. Nothing is placed."""
         self._what_if_id = self._gateway.take_order_id(0)
-        reply = self._read(self._gateway.ask_what_if(self._what_if_id, _one_share(symbol, now)), seconds)
+        reply = self._read(self._gateway.ask_what_if(self._what_if_id, _purchase(symbol, quantity, now)), seconds)
         return Reply(tuple(_estimate(state, self._warnings) for state in reply.rows), reply.trouble)
 
     def _read(self, request: PendingRequest, seconds: float) -> Reply:
@@ -133,13 +144,17 @@ class Probe:
             return Reply(trouble=_without_retry(request.trouble))
 
     def _hear(self, event: Event) -> None:
-        """Keep only what concerns the what-if order."""
+        """Keep only what concerns the what-if order and this day's fills."""
+        if isinstance(event, Execution):
+            self._executed.add(event.order_ref)
+        elif isinstance(event, Completed) and event.status == "Filled" and event.filled:
+            self._filled.add(event.order_ref)
         if not isinstance(event, Notice) or event.order_id != self._what_if_id:
             return
-        if code(event.number).meaning is Meaning.NOTICE:
+        if code_of_order(event.number, event.text).meaning is Meaning.NOTICE:
             self._warnings.append(f"{event.number}: {event.text}")
         else:
-            self._gateway.requests.fail(WHAT_IF, explain(event.number, event.text))
+            self._gateway.requests.fail(WHAT_IF, explain_order(event.number, event.text))
 
 
 def _details(reply: Reply) -> Reply:
@@ -160,7 +175,7 @@ def _details(reply: Reply) -> Reply:
 def _estimate(state: Any, warnings: list[str]) -> WhatIf:
     """The estimate in an OrderState; since 10.37 its commission field has a new name."""
     commission = getattr(state, "commissionAndFees", None) or getattr(state, "commission", None)
-    said = (*warnings, *filter(None, [" ".join(state.warningText.split())]))
+    said = (*warnings, *filter(None, [washed(state.warningText or "")]))
     return WhatIf(number_of(state.initMarginChange), number_of(commission), said)
 
 
@@ -169,7 +184,7 @@ def _without_retry(trouble: str) -> str:
     return trouble.removesuffix("; reconnecting")
 
 
-def _one_share(symbol: str, now: datetime) -> OrderIntent:
+def _purchase(symbol: str, quantity: int, now: datetime) -> OrderIntent:
     """An order as the bot would send it; the numbers behind the decision are placeholders."""
     return OrderIntent(
         order_ref=WHAT_IF,
@@ -177,7 +192,7 @@ def _one_share(symbol: str, now: datetime) -> OrderIntent:
         decided_at=now,
         side=Side.BUY,
         symbol=symbol,
-        quantity=1,
+        quantity=quantity,
         order_type=OrderType.MARKET,
         limit_price=None,
         decision_price=Decimal(0),

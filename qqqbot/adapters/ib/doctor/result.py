@@ -20,6 +20,8 @@ class Check(StrEnum):
     KEYS = "Keys"
     READ_ONLY = "Read-only API"
     ORDERS = "Open orders"
+    EXECUTIONS = "Executions"
+    COMPLETED = "Completed orders"
     SUMMARY = "Account summary"
     POSITIONS = "Positions"
     CONTRACTS = "Contracts"
@@ -63,6 +65,16 @@ class Reply:
 
     rows: tuple[Any, ...] = ()
     trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """What the gateway tells of the bot's orders of this day: refs of those with executions, and of those filled."""
+
+    executions: Reply
+    completed: Reply
+    executed: frozenset[str] = frozenset()
+    filled: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

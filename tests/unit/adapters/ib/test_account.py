@@ -9,6 +9,7 @@ from qqqbot.adapters.ib.account import (
     SummaryRow,
     amounts,
     choose_account,
+    foreign_cash,
     fractions,
     is_cash_account,
     shares,
@@ -111,6 +112,29 @@ def test_a_margin_account_never_borrows() -> None:
     assert spendable(money(MARGIN), Decimal(0)) == (Decimal(40000), Decimal(0))
     assert spendable(money(MARGIN | {"TotalCashValue": "90000"}), Decimal(0)) == (Decimal(70000), Decimal(0))
     assert spendable(money(MARGIN | {"TotalCashValue": "-500"}), Decimal(0)) == (Decimal(-500), Decimal(0))
+
+
+def dollars(amount: str, currency: str = "USD", account: str = ACCOUNT) -> SummaryRow:
+    return SummaryRow(account, "CashBalance", amount, currency)
+
+
+def test_cash_in_other_currencies_is_not_spent() -> None:
+    found = amounts([*rows(MARGIN), dollars("15000"), dollars("25000", "EUR"), dollars("99", account="DU9")], ACCOUNT)
+    assert spendable(found, Decimal(0)) == (Decimal(15000), Decimal(0))
+    assert foreign_cash(found) == Decimal(25000)
+    assert spendable(amounts([*rows(MARGIN), dollars("-4549")], ACCOUNT), Decimal(0))[0] == Decimal(-4549)
+    assert spendable(amounts([*rows(CASH), dollars("30000")], ACCOUNT), Decimal(10000))[0] == Decimal(20000)
+
+
+def test_more_dollars_than_cash_are_a_loan_in_another_currency_and_not_spent() -> None:
+    found = amounts([*rows(MARGIN), dollars("60000")], ACCOUNT)
+    assert spendable(found, Decimal(0))[0] == Decimal(40000)
+    assert foreign_cash(found) == Decimal(-20000)
+
+
+def test_a_gateway_that_tells_no_ledger_is_believed_in_its_total() -> None:
+    assert foreign_cash(money(MARGIN)) == 0
+    assert spendable(money(MARGIN), Decimal(0))[0] == Decimal(40000)
 
 
 def test_a_margin_account_may_spend_what_was_sold_today() -> None:

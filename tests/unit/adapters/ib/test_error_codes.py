@@ -2,11 +2,17 @@
 
 import pytest
 
-from qqqbot.adapters.ib.error_codes import CODES, Meaning, code, explain
+from qqqbot.adapters.ib.error_codes import CODES, Meaning, code, code_of_order, explain, explain_order, washed
 
 # What users have lost money by reading as a cancel: https://github.com/robcarver17/pysystemtrade/issues/1580
 ALIVE_AFTER = (399, 404, 2102, 2109, 2137, 10311, 10329, 10349, 481, 105, 329, 462)
-REFUSED_BY = (103, 110, 200, 201, 203, 320, 321, 382, 383, 435, 460, 463, 10243, 10249, 10268, 10269, 10270)
+REFUSED_BY = (103, 110, 154, 168, 200, 201, 203, 320, 321, 435, 460, 463, 10015, 10243, 10249, 10268, 10269, 10345)
+# TWS may keep what these stop: QuantConnect/Lean.Brokerages.InteractiveBrokers#93, IBC#227, ibind#42.
+HELD_BY = (106, 109, 163, 164, 382, 383, 438, 451, 10328, 10335, 10347)
+BLIND_TEXT = (
+    "You are trying to submit an order without having market data for this instrument. "
+    "Restriction is specified in Precautionary Settings of Global Configuration/Presets."
+)
 
 
 @pytest.mark.parametrize("number", ALIVE_AFTER)
@@ -17,6 +23,45 @@ def test_a_notice_never_ends_an_order(number: int) -> None:
 @pytest.mark.parametrize("number", REFUSED_BY)
 def test_a_refusal_is_recognized(number: int) -> None:
     assert code(number).meaning is Meaning.REFUSED
+
+
+@pytest.mark.parametrize("number", HELD_BY)
+def test_a_precaution_may_keep_the_order(number: int) -> None:
+    assert code_of_order(number, "").meaning is Meaning.HELD
+
+
+@pytest.mark.parametrize("number", [354, 10089, 10167, 10168, 10186, 10197])
+def test_a_code_about_quotes_is_a_precaution_under_an_orders_id(number: int) -> None:
+    told = explain_order(number, BLIND_TEXT)
+    assert code_of_order(number, "").meaning is code_of_order(number, BLIND_TEXT).meaning is Meaning.HELD
+    assert "Bypass Order Precautions" in told
+    assert "AllowBlindTrading" in told
+    assert "subscribe" not in told
+
+
+def test_a_text_of_the_precautions_has_their_advice_whatever_its_code() -> None:
+    assert code_of_order(98765, BLIND_TEXT).meaning is Meaning.HELD
+    assert "Bypass Order Precautions" in explain_order(201, BLIND_TEXT)
+    assert "larger" in explain_order(383, "The size exceeds 500. Restriction is specified in Precautionary Settings.")
+
+
+def test_a_missing_key_information_document_is_explained() -> None:
+    told = explain_order(201, "Customer Ineligible. This product does not have a KID in English.")
+    assert "retail clients of the EU" in told
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("limit price<br>at or &lt;b&gt;more&lt;/b&gt; aggressive", "limit price at or more aggressive"),
+        ("Order\x07 Message:\n\tBUY\x1b[31m", "Order Message: BUY [31m"),
+        ("price < 5 and > 3", "price < 5 and > 3"),
+        ("Ordine è rifiutato", "Ordine è rifiutato"),
+    ],
+)
+def test_texts_of_the_broker_are_washed(text: str, plain: str) -> None:
+    assert washed(text) == plain
+    assert plain in explain(399, text)
 
 
 def test_a_cancel_that_found_nothing_is_not_a_cancellation() -> None:
@@ -48,7 +93,7 @@ def test_every_code_has_a_sentence_and_every_problem_a_remedy(number: int) -> No
     known = CODES[number]
     assert known.sentence
     assert not known.sentence.endswith(".")
-    if known.meaning in (Meaning.REFUSED, Meaning.NO_QUOTES):
+    if known.meaning in (Meaning.REFUSED, Meaning.HELD, Meaning.NO_QUOTES):
         assert known.fix or number in (162, 300, 366, 10358)
 
 

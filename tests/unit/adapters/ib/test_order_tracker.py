@@ -192,6 +192,52 @@ def test_a_refusal_takes_precedence_over_a_notice() -> None:
     assert order.message.startswith("201: the broker rejected the order (no funds)")
 
 
+KID = "Order rejected - reason:No Trading Permission. This product does not have a KID in English."
+EMPTY = notice(202, "Order Canceled - reason:")
+CANCELLED_STATUS = status("Cancelled")
+
+
+@pytest.mark.parametrize(
+    ("events", "begins"),
+    [
+        ((notice(201, KID), CANCELLED_STATUS, EMPTY), "201: "),
+        ((notice(201, KID), notice(460, "No permissions")), "201: "),
+        ((notice(354, "without having market data"), CANCELLED_STATUS, EMPTY), "354: "),
+        ((notice(154, "halted security"), notice(10349, "TIF was set to DAY")), "154: "),
+        ((notice(98765, "something new"), notice(10147, "not found"), notice(10349, "DAY")), "98765: "),
+        ((notice(98765, "something new"), notice(202, "Order Canceled - reason:the price is far")), "202: "),
+        ((notice(399, "held"), CANCELLED_STATUS, EMPTY), "202: "),
+        ((opened("Inactive", text="MINIMUM OF 2000 USD"), CANCELLED_STATUS, EMPTY), "MINIMUM OF 2000"),
+    ],
+)
+def test_the_reason_is_the_message_whatever_came_later(events: tuple[Event, ...], begins: str) -> None:
+    for told in (events, events[::-1]):
+        order = play((SENT, *told), frozenset()).order
+        assert order is not None
+        assert order.message.startswith(begins)
+
+
+@pytest.mark.parametrize("alive", [frozenset(), frozenset({REF})])
+def test_what_a_precaution_may_keep_must_be_cancelled_listed_or_not(alive: frozenset[str]) -> None:
+    assert play((SENT, notice(383, "size")), alive).held
+    assert play((SENT, opened("PreSubmitted"), notice(354, "blind")), alive).held
+
+
+def test_an_unknown_code_about_a_listed_order_asks_for_no_cancel() -> None:
+    assert not play((SENT, notice(98765, "new")), frozenset({REF})).held
+    assert play((SENT, notice(98765, "new")), frozenset()).held
+    assert not play((SENT, notice(399, "a note")), frozenset()).held
+
+
+def test_a_rejected_order_that_stays_listed_as_inactive_counts_as_refused() -> None:
+    tracker = OrderTracker()
+    for event in (SENT, opened("PreSubmitted"), notice(201, "no funds")):
+        tracker.take(event)
+    assert not tracker.refused(REF)
+    tracker.take(status("Inactive"))
+    assert tracker.refused(REF)
+
+
 def test_a_completed_order_quotes_the_broker_on_how_it_ended() -> None:
     order = play((Completed(PERM_ID, REF, "Cancelled", 0, "Cancelled by System:price band"),), frozenset()).order
     assert order is not None

@@ -9,8 +9,10 @@ import pytest
 
 from qqqbot.adapters.ib.account import PositionRow, SummaryRow
 from qqqbot.adapters.ib.doctor import account_checks
-from qqqbot.adapters.ib.doctor.result import ContractDetails, Reply, Verdict, WhatIf
+from qqqbot.adapters.ib.doctor.result import ContractDetails, Day, Reply, Verdict, WhatIf
+from qqqbot.adapters.ib.error_codes import explain_order
 from qqqbot.adapters.ib.order_tracker import Status
+from qqqbot.adapters.ib.requests import TOO_LATE
 from qqqbot.runtime.config import Config
 from tests.support.builders import ACCOUNT, NOW
 
@@ -73,8 +75,8 @@ def test_the_owners_shares_are_ok_and_the_book_is_mentioned() -> None:
 
 
 def test_somebody_elses_order_matters_only_in_our_shares() -> None:
-    assert account_checks.open_orders(Reply((open_order("SPY"),))).verdict is OK
-    assert account_checks.open_orders(Reply((open_order("QQQ"),))).verdict is NOTE
+    assert account_checks.open_orders(Reply((open_order("SPY"),)), NOW).verdict is OK
+    assert account_checks.open_orders(Reply((open_order("QQQ"),)), NOW).verdict is NOTE
 
 
 def test_contracts_need_one_share_each_that_takes_the_order_type() -> None:
@@ -132,6 +134,47 @@ def test_warnings_about_a_what_if_are_shown_and_so_are_missing_numbers() -> None
     assert warned.verdict is NOTE
     assert "margin not given, commission 0.60 USD" in warned.found
     assert "it is a leveraged fund" in warned.meaning
+
+
+def test_a_what_if_that_a_precaution_stops_has_the_precautions_advice() -> None:
+    told = explain_order(354, "without having market data")
+    result = account_checks.precautions(Reply(trouble=told), "TQQQ")
+    assert (result.verdict, "AllowBlindTrading" in result.fix) == (FAILED, True)
+    assert "subscribe" not in result.fix + result.found
+
+
+def test_an_order_of_the_bot_that_rests_from_yesterday_is_named_with_the_setting() -> None:
+    rests = Status(1, 1, "PreSubmitted", "qqqbot-20261123-01", symbol="QQQ")
+    result = account_checks.open_orders(Reply((rests,)), NOW)
+    assert (result.verdict, "Maintain and resubmit" in result.fix) == (NOTE, True)
+    fresh = replace(rests, order_ref="qqqbot-20261124-01")
+    assert "Maintain" not in account_checks.open_orders(Reply((fresh,)), NOW).fix
+
+
+LATE = Reply(trouble=TOO_LATE)
+FILLED_REF = frozenset({"qqqbot-20261124-01"})
+
+
+def test_executions_are_needed_and_completed_orders_are_not() -> None:
+    assert account_checks.executions(Day(Reply(), Reply())).verdict is OK
+    missing = account_checks.executions(Day(LATE, Reply()))
+    assert (missing.verdict, "UTC format" in missing.fix) == (FAILED, True)
+    assert account_checks.completed(LATE).verdict is NOTE
+    assert account_checks.completed(Reply()).verdict is OK
+
+
+def test_an_empty_answer_for_executions_is_none_if_an_order_was_filled() -> None:
+    """TWS 10.31: it ends at once, and empty."""
+    empty = account_checks.executions(Day(Reply(), Reply(), frozenset(), FILLED_REF))
+    assert (empty.verdict, "UTC format" in empty.fix) == (FAILED, True)
+    assert account_checks.executions(Day(Reply(), Reply(), FILLED_REF, FILLED_REF)).verdict is OK
+    assert account_checks.executions(Day(Reply(), Reply(), frozenset(), frozenset({"mine"}))).verdict is OK
+
+
+def test_a_broker_that_estimates_nothing_fails_the_what_if() -> None:
+    result = account_checks.precautions(Reply((WhatIf(None, None, ()),)), "TQQQ")
+    assert result.verdict is FAILED
+    assert "may not be allowed" in result.meaning
 
 
 def test_every_failure_says_what_to_do() -> None:

@@ -69,6 +69,12 @@ class ScriptedGateway:
     def ask_open_orders(self) -> PendingRequest:
         return self._ask("open")
 
+    def ask_executions(self) -> PendingRequest:
+        return self._ask("executions")
+
+    def ask_completed(self) -> PendingRequest:
+        return self._ask("completed")
+
     def ask_summary(self) -> PendingRequest:
         return self._ask("summary")
 
@@ -119,17 +125,17 @@ def test_an_unanswered_question_leaves_the_answers_of_others_intact() -> None:
     assert probe.time(0.05) == Reply((1,))
 
 
-def test_a_what_if_is_for_one_share_and_its_warnings_come_with_it() -> None:
+def test_a_what_if_is_a_purchase_and_its_warnings_come_with_it() -> None:
     probe, gateway = probe_of(what_if=[STATE])
     gateway.said = [Notice(7, 399, "held"), Notice(8, 201, "another order's")]
-    (estimate,) = probe.what_if("TQQQ", NOW, 1).rows
-    assert [(intent.symbol, intent.quantity) for intent in gateway.intents] == [("TQQQ", 1)]
+    (estimate,) = probe.what_if("TQQQ", 500, NOW, 1).rows
+    assert [(intent.symbol, intent.quantity) for intent in gateway.intents] == [("TQQQ", 500)]
     assert (str(estimate.margin), str(estimate.commission), estimate.warnings) == ("15.00", "0.6", ("399: held",))
 
 
 def test_a_refused_what_if_has_the_brokers_reason() -> None:
     probe, gateway = probe_of()
     gateway.said = [Notice(7, 203, "not allowed")]
-    assert probe.what_if("TQQQ", NOW, 1).trouble.startswith(
+    assert probe.what_if("TQQQ", 1, NOW, 1).trouble.startswith(
         "203: the account may not trade this security (not allowed)"
     )

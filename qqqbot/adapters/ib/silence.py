@@ -1,0 +1,122 @@
+"""Questions that a gateway leaves without the end of an answer, across connections.
+
+Seen: executions without an end (TWS 10.30, erdewit/ib_insync#638, ib-api-reloaded/ib_async#54 and #82), account
+summaries (ib_insync#689), completed orders (ib_insync#355, #224). A new connection helps against an answer that got
+lost, and not against a gateway that never ends one: there, reconnecting for ever would keep the bot from everything
+instead of from what needs the answer.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from qqqbot.adapters.ib.requests import TOO_LATE, PendingRequest, PendingRequests
+from qqqbot.model.errors import BrokerUnavailable
+from qqqbot.model.new_york import NEW_YORK
+from qqqbot.model.ports import Clock
+
+log = logging.getLogger(__name__)
+
+# After the first new connection has not helped, the next one is tried this much later.
+RENEW_SECONDS = 300.0
+COMPLETED, EXECUTIONS = "completed orders", "executions"
+
+_ADVICE = {
+    EXECUTIONS: "in the gateway: Configure, API, Settings: 'Send instrument-specific attributes for dual-mode API "
+    "client in' UTC format; then restart it",
+}
+_RESTART = "look at the gateway's window; if this continues, restart it"
+
+
+@dataclass
+class _Silence:
+    since: datetime
+    renewed: float
+
+
+class Silences:
+    """By the name of the question."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._silent: dict[str, _Silence] = {}
+
+    def missed(self, question: str) -> bool:
+        """No end came. Whether a new connection may help."""
+        now = self._clock.monotonic()
+        known = self._silent.get(question)
+        if known is None:
+            self._silent[question] = _Silence(self._clock.now(), now)
+            return True
+        if now - known.renewed < RENEW_SECONDS:
+            return False
+        known.renewed = now
+        return True
+
+    def answered(self, question: str) -> None:
+        self._silent.pop(question, None)
+
+    def lasts(self, question: str) -> bool:
+        return question in self._silent
+
+    def about(self, question: str) -> str:
+        """', since 10:15 New York; what to do', if it is silent."""
+        known = self._silent.get(question)
+        if known is None:
+            return ""
+        return f", since {known.since.astimezone(NEW_YORK):%H:%M} New York; {_ADVICE.get(question, _RESTART)}"
+
+    def told(self) -> str | None:
+        """The first question that the bot cannot do without."""
+        needed = next((question for question in self._silent if question != COMPLETED), None)
+        return needed and f"the gateway does not answer for {needed}{self.about(needed)}"
+
+
+class Conversation:
+    """The answers of one connection; `shut` ends it, `seconds` is how long an answer may take."""
+
+    def __init__(
+        self, requests: PendingRequests, silences: Silences, seconds: float, shut: Callable[[str], None]
+    ) -> None:
+        self._requests = requests
+        self._silences = silences
+        self._seconds = seconds
+        self._shut = shut
+        self._repeated: dict[str, PendingRequest] = {}
+
+    def answers(self, *requests: PendingRequest, seconds: float | None = None) -> list[list[Any]]:
+        """All of them, or BrokerUnavailable; the connection ends with a missing one if a new connection may help."""
+        given, trouble, end = [], "", False
+        for request in requests:
+            try:
+                given.append(self._requests.answer(request, self._seconds if seconds is None else seconds))
+                self._silences.answered(request.question)
+            except BrokerUnavailable as unavailable:
+                late = request.trouble == TOO_LATE
+                end |= not late or self._silences.missed(request.question)
+                trouble = trouble or f"{unavailable}{self._silences.about(request.question) if late else ''}"
+        if end:
+            self._shut(trouble)
+        if trouble:
+            raise BrokerUnavailable(trouble)
+        return given
+
+    def ask_again(self, key: str, question: str, send: Callable[[], None]) -> PendingRequest:
+        """The request that is still unanswered, if there is one: a second one disturbs the first (ib_insync#224)."""
+        known = self._repeated.get(key)
+        if known is not None and not known.arrived.is_set():
+            return known
+        if known is not None and not known.trouble:
+            self._silences.answered(question)
+        self._repeated[key] = self._requests.ask(key, question, send)
+        return self._repeated[key]
+
+    def hear_of(self, request: PendingRequest) -> None:
+        """Wait for an answer that is optional: as long as for any other, but not where it did not come before."""
+        silent = self._silences.lasts(request.question)
+        if self._requests.arrives(request, 0.0 if silent else self._seconds):
+            self._silences.answered(request.question)
+        elif self._silences.missed(request.question):
+            log.info("the gateway does not answer for %s: the bot does without", request.question)

@@ -1,0 +1,321 @@
+"""When the next look is due: soon after what is unfinished, at the grid, or once in the decision window."""
+
+import itertools
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qqqbot.model.errors import PricesUnavailable
+from qqqbot.model.values import QQQ, TQQQ, Decide, Holding, Order, OrderIntent, OrderStatus, Rules, Side
+from qqqbot.runtime.clock import VirtualClock
+from qqqbot.trading.engine import Engine
+from tests.support.builders import DAY, HALF_DAYS, NOW, RULES, new_york, session
+from tests.support.fakes import (
+    FakeBroker,
+    World,
+    answer_lost,
+    fills,
+    fills_part,
+    is_rejected,
+    lost_on_the_way,
+    never_leaves,
+    works,
+)
+
+BEFORE_CLOSE = replace(RULES, decide=Decide.BEFORE_CLOSE)
+PRICES = {QQQ: Decimal(450), TQQQ: Decimal(60)}
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def at(tmp_path: Path, hour: int, minute: int, rules: Rules = RULES) -> World:
+    return World(tmp_path, rules=rules, clock=VirtualClock(new_york(DAY, hour, minute)))
+
+
+def reports_an_old_fill(broker: FakeBroker, intent: OrderIntent) -> None:
+    old = replace(broker.fills()[0], order_ref=intent.order_ref, quantity=intent.quantity)
+    broker.orders[intent.order_ref] = Order(intent.order_ref, OrderStatus.FILLED, (old,))
+
+
+def last(world: World) -> dict[str, Any]:
+    return world.rows("decisions.jsonl")[-1]
+
+
+class TestSoon:
+    """An unfinished rotation is resumed soon, not at the next check."""
+
+    def test_a_finished_check_is_not_followed_up_soon(self, world: World) -> None:
+        assert world.start().step() is False
+
+    def test_an_order_without_an_outcome_is_looked_for_soon(self, world: World) -> None:
+        world.broker.behaviours = [lost_on_the_way]
+        assert world.start().step() is True
+
+    def test_an_interrupted_rotation_is_resumed_soon(self, world: World) -> None:
+        engine = world.start()
+        engine.step()
+        world.prices.target = Holding.TQQQ
+
+        def prices_fail_after(broker: Any, intent: Any) -> None:
+            broker.trade(intent, intent.quantity)
+            world.prices.trouble = PricesUnavailable("429")
+
+        world.broker.behaviours = [prices_fail_after]
+        assert engine.step() is True
+        world.prices.trouble = None
+        engine.step()
+        assert world.broker.positions == {QQQ: 0, TQQQ: 1583}
+
+    @pytest.mark.parametrize("trouble", ["no prices", "a stale price"])
+    def test_a_half_done_rotation_is_resumed_soon_until_it_is_done(self, world: World, trouble: str) -> None:
+        engine = world.start()
+        engine.step()
+        world.prices.target = Holding.TQQQ
+
+        def prices_fail_after(broker: Any, intent: Any) -> None:
+            broker.trade(intent, intent.quantity)
+            if trouble == "no prices":
+                world.prices.trouble = PricesUnavailable("429")
+            else:
+                world.prices.changes = {"newest_row": DAY - timedelta(days=1)}
+
+        world.broker.behaviours = [prices_fail_after]
+        assert [engine.step(), engine.step(), world.start().step(), world.start().step()] == [True] * 4
+        assert world.broker.positions == {QQQ: 0, TQQQ: 0}
+        world.prices.trouble, world.prices.changes = None, {}
+        assert world.start().step() is False
+        assert world.broker.positions == {QQQ: 0, TQQQ: 1583}
+        world.prices.trouble = PricesUnavailable("429")
+        assert world.start().step() is False, "nothing is half done any more"
+
+    @pytest.mark.parametrize(("held", "target", "part", "whole"), [(211, "CASH", 161, 0), (0, "QQQ", 50, 211)])
+    def test_a_partly_filled_order_is_resumed_soon_until_it_is_done(
+        self, world: World, held: int, target: str, part: int, whole: int
+    ) -> None:
+        engine = world.start()
+        if held:
+            engine.step()
+        world.prices.target = Holding(target)
+
+        def prices_fail_after_a_part(broker: Any, intent: Any) -> None:
+            fills_part(50, OrderStatus.CANCELLED)(broker, intent)
+            world.prices.trouble = PricesUnavailable("429")
+
+        world.broker.behaviours = [prices_fail_after_a_part]
+        assert [engine.step(), engine.step(), world.start().step()] == [True] * 3
+        assert world.broker.positions[QQQ] == part
+        world.prices.trouble = None
+        engine.step()
+        assert world.broker.positions[QQQ] == whole
+
+    def test_an_order_that_never_left_between_sale_and_purchase_is_tried_again_soon(self, world: World) -> None:
+        engine = world.start()
+        engine.step()
+        world.prices.target = Holding.TQQQ
+        world.broker.behaviours = [fills, never_leaves]
+        assert engine.step() is True
+        assert engine.step() is False
+        assert world.broker.positions == {QQQ: 0, TQQQ: 1583}
+
+    def test_an_unfilled_order_waits_for_the_next_check_and_in_the_window_for_a_minute(
+        self, world: World, tmp_path: Path
+    ) -> None:
+        world.broker.behaviours = [works]
+        assert world.start().step() is False
+        (tmp_path / "window").mkdir()
+        other = at(tmp_path / "window", 15, 46, BEFORE_CLOSE)
+        other.broker.behaviours = [works]
+        engine = other.start()
+        assert engine.step() is True, "its window has no next tick"
+        engine.step()
+        assert other.broker.positions[QQQ] == 211
+
+    def test_the_process_shows_that_it_lives_while_it_waits_for_an_order(self, world: World) -> None:
+        world.broker.behaviours = [works]
+        engine, beats = world.start(), list[datetime]()
+        engine.executor.pulse = lambda: beats.append(world.clock.now())
+        began = world.clock.now()
+        engine.step()
+        assert world.clock.now() - began >= world.timeout
+        gaps = [after - before for before, after in itertools.pairwise([began, *beats, world.clock.now()])]
+        assert max(gaps) < timedelta(seconds=5)
+
+    def test_a_half_done_rotation_does_not_hurry_a_bot_that_is_halted(self, world: World) -> None:
+        engine = world.start()
+        engine.step()
+        world.prices.target = Holding.TQQQ
+
+        def halted_after(broker: Any, intent: Any) -> None:
+            broker.trade(intent, intent.quantity)
+            engine.records.switch.halt("by hand")
+
+        world.broker.behaviours = [halted_after]
+        engine.step()
+        assert engine.step() is False
+
+    def test_failed_prices_are_not_asked_for_again_soon(self, world: World) -> None:
+        world.prices.trouble = PricesUnavailable("429")
+        assert world.start().step() is False
+
+    def test_a_refused_order_is_not_tried_again_soon(self, world: World) -> None:
+        world.broker.behaviours = [is_rejected]
+        assert world.start().step() is False
+
+    def test_a_refusal_in_the_decision_window_is_tried_again_in_it(self, tmp_path: Path) -> None:
+        world = at(tmp_path, 15, 45, BEFORE_CLOSE)
+        world.broker.behaviours = [is_rejected]
+        engine = world.start()
+        assert (engine.step(), engine.pause()) == (True, timedelta(minutes=1))
+        world.pass_time(minutes=1)
+        assert engine.step() is False
+        assert world.broker.positions[QQQ] == 211
+
+    def test_a_refused_buy_after_the_sale_is_tried_again_soon(self, world: World) -> None:
+        engine = world.start()
+        engine.step()
+        world.prices.target, world.broker.behaviours = Holding.TQQQ, [fills, is_rejected]
+        assert (engine.step(), engine.pause()) == (True, timedelta(minutes=1))
+
+    def test_the_pause_doubles_after_each_refusal_and_leaves_two_tries(self, tmp_path: Path) -> None:
+        world = at(tmp_path, 15, 45, BEFORE_CLOSE)
+        world.broker.behaviours = [is_rejected] * 12
+        pauses = []
+        while world.clock.now() < new_york(DAY, 15, 59):
+            engine = world.start()  # a restart forgets no refusal
+            assert engine.step() is True
+            pauses.append(engine.pause().total_seconds())
+            world.pass_time(seconds=pauses[-1])
+        assert pauses[:3] == [60, 120, 220], "a third of what is left"
+        assert sum(pauses[3:]) >= 60 * 7
+        assert len(pauses) >= 6
+
+    def test_after_a_fill_the_pause_is_a_minute_again(self, tmp_path: Path) -> None:
+        world = at(tmp_path, 15, 45, BEFORE_CLOSE)
+        world.broker.behaviours = [is_rejected] * 3
+        engine = world.start()
+        assert [engine.step() for _ in range(4)] == [True] * 3 + [False]
+        assert engine.pause() == timedelta(minutes=1)
+
+    def test_after_the_close_nothing_is_due_soon(self, tmp_path: Path) -> None:
+        world = at(tmp_path, 15, 58)
+        world.broker.behaviours = [works]
+        world.broker.deaf_to_cancel = True
+        world.timeout = timedelta(minutes=5)
+        assert world.start().step() is False
+        assert world.clock.now() > session().close
+
+
+class TestMoneyThatLags:
+    def rotated(self, world: World, shown: Decimal) -> Engine:
+        """Sold, while the account goes on showing `shown` of cash."""
+        engine = world.start()
+        engine.step()
+        world.prices.target, world.broker.cash_shown = Holding.TQQQ, shown
+        assert engine.step() is True
+        return engine
+
+    def test_the_buy_waits_for_the_money_and_is_made_whole(self, world: World) -> None:
+        engine = self.rotated(world, Decimal(5_000))
+        for _ in range(3):
+            assert (last(world)["action"], last(world)["error"]) == ("WAIT", "MoneyLate")
+            assert engine.state.last_check is not None
+            assert not engine.state.last_check.good
+            world.pass_time(minutes=1)
+            assert engine.step() is True
+        assert [i.side for i in world.broker.submitted] == [Side.BUY, Side.SELL]
+        world.broker.cash_shown = None
+        assert engine.step() is False
+        assert world.broker.positions == {QQQ: 0, TQQQ: 1583}
+
+    def test_it_waits_after_a_restart_between_the_legs_too(self, world: World) -> None:
+        self.rotated(world, Decimal(5_000))
+        assert world.start().step() is True
+        assert world.broker.positions == {QQQ: 0, TQQQ: 0}
+        world.broker.cash_shown = None
+        world.start().step()
+        assert world.broker.positions == {QQQ: 0, TQQQ: 1583}
+
+    def test_it_lasts_as_long_as_the_money_is_not_there_and_is_over_afterwards(self, world: World) -> None:
+        engine = self.rotated(world, Decimal(5_000))
+        (event,) = engine.alerts.lasting()
+        assert event.kind == "money"
+        assert "the book pays 94,998.10 for it, and the account can pay 5,000.00" in event.text
+        world.broker.cash_shown = None
+        engine.step()
+        assert not engine.alerts.lasting()
+
+    def test_a_small_buy_that_was_filled_whole_is_completed(self, world: World) -> None:
+        """As a version that trusted the account's cash left it behind."""
+        engine = self.rotated(world, Decimal(5_000))
+        book, journal = engine.records.book, engine.records.journal
+        sale = world.broker.submitted[-1]
+        small = replace(sale, order_ref=journal.next_ref(sale.session), side=Side.BUY, symbol=TQQQ, quantity=83)
+        small = replace(small, decision_price=Decimal(60), target=Holding.TQQQ)
+        journal.intended(small)
+        world.broker.trade(small, 83)
+        order = world.broker.orders[small.order_ref]
+        book.absorb(small, order, NOW)
+        journal.outcome(small, order, NOW)
+        world.broker.cash_shown = None
+        world.start().step()
+        assert world.broker.positions[TQQQ] == pytest.approx(1583, abs=1)
+        sent = len(world.broker.submitted)
+        world.start().step()
+        assert len(world.broker.submitted) == sent
+
+
+class TestBeforeClose:
+    def test_it_trades_once_in_its_window_and_not_before(self, tmp_path: Path) -> None:
+        world = at(tmp_path, 12, 0, BEFORE_CLOSE)
+        engine = world.start()
+        engine.step()
+        assert world.broker.submitted == []
+        world.pass_time(hours=3, minutes=45)
+        engine.step()
+        assert world.broker.positions[QQQ] == 211
+        world.prices.target = Holding.TQQQ
+        world.pass_time(minutes=5)
+        engine.step()
+        world.start().step()
+        assert len(world.broker.submitted) == 1, "decided once for the session, over a restart too"
+
+    def test_the_next_session_decides_again(self, tmp_path: Path) -> None:
+        world = at(tmp_path, 15, 45, BEFORE_CLOSE)
+        world.start().step()
+        world.prices.target = Holding.TQQQ
+        world.pass_time(days=1)
+        world.start().step()
+        assert world.broker.positions == {QQQ: 0, TQQQ: 1583}
+
+    def test_a_half_day_decides_before_one(self, tmp_path: Path) -> None:
+        world = World(tmp_path, rules=BEFORE_CLOSE, clock=VirtualClock(new_york(HALF_DAYS[3], 12, 45)))
+        world.start().step()
+        assert world.broker.positions[QQQ] == 211
+
+    def test_a_failed_check_in_the_window_is_repeated_soon_and_still_decides(self, tmp_path: Path) -> None:
+        world = at(tmp_path, 15, 45, BEFORE_CLOSE)
+        engine = world.start()
+        world.prices.trouble = PricesUnavailable("429")
+        assert engine.step() is True
+        world.prices.trouble = None
+        world.pass_time(minutes=1)
+        engine.step()
+        assert world.broker.positions[QQQ] == 211
+
+    def test_a_rotation_interrupted_in_the_window_continues_to_the_decided_target(self, tmp_path: Path) -> None:
+        world = at(tmp_path, 15, 45, BEFORE_CLOSE)
+        world.broker.behaviours = [answer_lost]
+        engine = world.start()
+        engine.step()
+        world.prices.target = Holding.CASH
+        world.pass_time(minutes=1)
+        world.start().step()
+        assert world.broker.positions[QQQ] == 211
+        world.assert_book_is_the_brokers()
