@@ -122,7 +122,8 @@ class Market:
 
     `bars` are QQQ's daily rows without today's; `newest_row` is the date of the last row of the raw answer (today's
     while the exchange is open); `tqqq_previous_close` is TQQQ's close of the session before `newest_row`, on the same
-    split basis as its quote, None if the answer had none.
+    split basis as its quote, None if the answer had none. `answered_at` is when Yahoo's server answered, by its own
+    clock, None if it did not say.
     """
 
     bars: tuple[Bar, ...]
@@ -131,6 +132,7 @@ class Market:
     tqqq: Quote
     tqqq_previous_close: float | None
     splits: tuple[Split, ...] = ()
+    answered_at: datetime | None = None
 
     def quote(self, symbol: str) -> Quote:
         return self.qqq if symbol == QQQ else self.tqqq

@@ -10,6 +10,7 @@
     clock                                 the only place that reads the machine's date and time
     lock                                  one daemon for each logs folder
     child_process                         one child process, run to its end or killed at its deadline
+    foreign_text                          what other programs say, without secrets and control characters
     permissions, daily_log                files for their owner only; the log, one file a New York day
     console, hand_over                    what a command prints; how it hands over to another program
 

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from qqqbot.runtime.foreign_text import washed
+
 ROOT = Path(__file__).resolve().parents[2]
 POLL_SECONDS = 0.2
 # The largest answer, two years of two symbols and three years of sessions, is 85 kB.
@@ -45,7 +47,7 @@ class ChildOutput:
     status: int
     output: bytes
     last_words: str
-    """The end of its standard error. Libraries quote addresses there: not for a child that was given secrets."""
+    """The end of its standard error, washed. Libraries quote there what they were given: not for one given secrets."""
 
     @property
     def ended(self) -> str:
@@ -147,7 +149,7 @@ class _Exchange:
 
     def last_words(self) -> str:
         lines = self._words.decode("utf-8", "replace").strip().splitlines()
-        return lines[-1] if lines else ""
+        return washed(lines[-1]) if lines else ""
 
 
 class ChildJobs:

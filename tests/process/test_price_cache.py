@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from qqqbot.adapters.yahoo.child import daily_history, new_session
+from qqqbot.adapters.yahoo.asking import new_session
+from qqqbot.adapters.yahoo.child import daily_history
 from qqqbot.backtest.prices.cache import cached_prices
 from standins.yahoo import Exchange, StandIn, market_series, with_event
 from tests.support.builders import new_york

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from qqqbot.adapters.yahoo import asking
 from qqqbot.adapters.yahoo import child as market_child
 from qqqbot.model.errors import PricesUnavailable
 from qqqbot.model.sessions import session_rows
@@ -34,14 +35,14 @@ class World:
     def __init__(self, yahoo: StandIn, set_now: Callable[[datetime], None]) -> None:
         self.yahoo = yahoo
         self.set_now = set_now
-        self.session = market_child.new_session(timeout_seconds=1.0, **yahoo.session_options)
+        self.session = asking.new_session(timeout_seconds=1.0, **yahoo.session_options)
 
     def prices(self) -> dict[str, Any]:
         return market_child.prices("2y", self.session)
 
     def charts_asked(self) -> list[tuple[str, str]]:
-        asked = [a for a in self.yahoo.requests if a.path.startswith(market_child.CHART_PATH)]
-        return [(a.path.removeprefix(market_child.CHART_PATH), a.query.get("range", "")) for a in asked]
+        asked = [a for a in self.yahoo.requests if a.path.startswith(asking.CHART_PATH)]
+        return [(a.path.removeprefix(asking.CHART_PATH), a.query.get("range", "")) for a in asked]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -99,7 +100,7 @@ def test_one_history_call_and_one_light_call_are_made(world: World) -> None:
         ("error", "server_error"),
         ("html", "unreadable"),
         ("truncated", "unreadable"),
-        ("no_meta", "unreadable"),
+        ("no_meta", "empty"),
         ("cut", "connection"),
         ("reset", "connection"),
         ("refused", "connection"),
@@ -112,10 +113,10 @@ def test_one_history_call_and_one_light_call_are_made(world: World) -> None:
 )
 def test_each_failure_has_its_code_and_its_sentence(world: World, kind: str, code: str) -> None:
     world.yahoo.fault(kind)
-    with pytest.raises(market_child.SourceFailed) as failure:
+    with pytest.raises(asking.SourceFailed) as failure:
         world.prices()
     assert failure.value.code == code
-    assert str(failure.value).startswith(f"QQQ: {market_child.SENTENCES[code]} [")
+    assert str(failure.value).startswith(f"QQQ: {asking.SENTENCES[code]} [")
     world.yahoo.clear()
     assert world.prices()["QQQ"]["price"] > 0
 
@@ -124,7 +125,7 @@ def test_no_request_waits_longer_than_the_session_allows(world: World) -> None:
     """The client asks for its cookie with a time-out of 30 s, and for a time zone with 10 s."""
     world.yahoo.fault("hang", on="any")
     begun = time.monotonic()
-    with pytest.raises(market_child.SourceFailed):
+    with pytest.raises(asking.SourceFailed):
         world.prices()
     assert time.monotonic() - begun < 8
 
@@ -149,17 +150,17 @@ def test_prices_come_without_crumb_and_cookie(world: World, on: str) -> None:
 
 def test_a_null_close_stays_in_its_place(world: World) -> None:
     world.yahoo.fault("null", symbol="QQQ")
-    assert world.prices()["QQQ"]["rows"][-2] == [BEFORE.isoformat(), None]
+    assert world.prices()["QQQ"]["rows"][-2] == [BEFORE.isoformat(), None, None]
 
 
 def test_a_zero_close_stays_zero(world: World) -> None:
     world.yahoo.fault("zero", symbol="QQQ")
-    assert world.prices()["QQQ"]["rows"][-2] == [BEFORE.isoformat(), 0.0]
+    assert world.prices()["QQQ"]["rows"][-2] == [BEFORE.isoformat(), 0.0, 0.0]
 
 
 def test_a_null_last_row_does_not_make_yesterday_the_last(world: World) -> None:
     world.yahoo.fault("null_today", symbol="QQQ")
-    assert world.prices()["QQQ"]["rows"][-1] == [DAY.isoformat(), None]
+    assert world.prices()["QQQ"]["rows"][-1] == [DAY.isoformat(), None, None]
 
 
 def test_rows_that_the_client_would_merge_or_sort_are_passed_on_as_they_came(world: World) -> None:
@@ -216,7 +217,7 @@ def test_a_long_history_comes_with_both_closes_dividends_and_splits(world: World
 def test_a_failed_history_is_not_cached(world: World) -> None:
     """The client keeps failed answers about the past for the life of the process."""
     world.yahoo.fault("500", times=2)
-    with pytest.raises(market_child.SourceFailed):
+    with pytest.raises(asking.SourceFailed):
         market_child.daily_history("QQQ", start=date(2025, 1, 1), end=DAY, session=world.session)
     assert market_child.daily_history("QQQ", start=date(2025, 1, 1), end=DAY, session=world.session).dates
 
@@ -239,7 +240,7 @@ def test_sessions_agree_with_another_library() -> None:
 
 
 def test_days_without_sessions_are_a_calendar_failure() -> None:
-    with pytest.raises(market_child.SourceFailed) as failure:
+    with pytest.raises(asking.SourceFailed) as failure:
         market_child.sessions(date(2026, 11, 28), date(2026, 11, 29))
     assert failure.value.code == "calendar"
 
@@ -250,7 +251,7 @@ def test_days_without_sessions_are_a_calendar_failure() -> None:
 def test_the_named_exceptions_exist_in_the_installed_libraries() -> None:
     modules = ("yfinance.exceptions", "curl_cffi.requests.exceptions", "peewee", "pickle", "builtins")
     found = {name for module in modules for name in vars(importlib.import_module(module))}
-    assert set(market_child.CODES) <= found
+    assert set(asking.CODES) <= found
 
 
 # The process
@@ -297,33 +298,26 @@ def test_a_librarys_output_is_kept_out_of_the_document(tmp_path: Path) -> None:
     assert "from Python" in result.stderr
 
 
-@pytest.mark.parametrize("content", [b"this is no database, it is " * 200, b""])
-def test_a_damaged_cache_is_replaced(world: World, content: bytes) -> None:
+@pytest.mark.parametrize(
+    "content", [b"this is no database, it is " * 200, b"", None], ids=["damaged", "empty", "folder"]
+)
+def test_the_clients_own_files_are_not_used(world: World, content: bytes | None) -> None:
     environment = world.yahoo.environment
-    folder = Path(environment["XDG_CACHE_HOME"]) / "qqqbot" / "yfinance"
+    folder = Path(environment["XDG_CACHE_HOME"]) / "py-yfinance"
     folder.mkdir(parents=True)
-    for name in market_child.CACHE_FILES:
-        (folder / name).write_bytes(content)
+    for name in ("tkr-tz.db", "cookies.db"):
+        if content is None:
+            (folder / name).mkdir()
+        else:
+            (folder / name).write_bytes(content)
     assert json.loads(run(environment, "prices").stdout)["prices"]["QQQ"]["price"] > 0
-    assert all((folder / name).read_bytes().startswith(b"SQLite format 3") for name in market_child.CACHE_FILES)
 
 
-def test_a_cache_that_cannot_be_written_is_not_used(world: World, tmp_path: Path) -> None:
+def test_an_unwritable_home_is_no_obstacle(world: World, tmp_path: Path) -> None:
     occupied = tmp_path / "a file where a folder belongs"
     occupied.write_text("")
-    result = run({**world.yahoo.environment, "XDG_CACHE_HOME": str(occupied)}, "prices")
+    result = run({**world.yahoo.environment, "XDG_CACHE_HOME": str(occupied), "HOME": str(occupied)}, "prices")
     assert json.loads(result.stdout)["prices"]["QQQ"]["price"] > 0
-    assert "no cache for the price client" in result.stderr
-
-
-def test_a_failure_deletes_the_cookie(world: World) -> None:
-    environment = world.yahoo.environment
-    folder = Path(environment["XDG_CACHE_HOME"]) / "qqqbot" / "yfinance"
-    assert run(environment, "prices").returncode == 0
-    assert (folder / "cookies.db").exists()
-    world.yahoo.fault("401")
-    assert run(environment, "prices").returncode == 1
-    assert not (folder / "cookies.db").exists()
 
 
 def test_the_process_ends_itself_at_its_own_deadline(world: World) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from qqqbot.adapters.yahoo import asking
 from qqqbot.adapters.yahoo import child as market_child
 from qqqbot.adapters.yahoo import price_source as prices
 from qqqbot.adapters.yahoo.price_source import ChildPrices, read_market
@@ -51,7 +52,7 @@ class World:
     def __init__(self, yahoo: StandIn, moment: list[datetime]) -> None:
         self.yahoo = yahoo
         self.moment = moment
-        self.session = market_child.new_session(timeout_seconds=1.0, **yahoo.session_options)
+        self.session = asking.new_session(timeout_seconds=1.0, **yahoo.session_options)
 
     @property
     def now(self) -> datetime:

@@ -3,7 +3,7 @@
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from qqqbot.adapters.yahoo import child as market_child
+from qqqbot.adapters.yahoo import asking
 from qqqbot.model.sessions import session_rows
 from tests.support.builders import new_york, table
 
@@ -25,4 +25,4 @@ def sessions_document(first: date = date(2025, 7, 1), last: date = date(2027, 11
 
 
 def failed_document(code: str) -> dict[str, Any]:
-    return {"schema": 1, "error": {"code": code, "text": market_child.SENTENCES[code]}}
+    return {"schema": 1, "error": {"code": code, "text": asking.SENTENCES[code]}}

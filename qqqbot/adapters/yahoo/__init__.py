@@ -1,5 +1,7 @@
 """Yahoo's prices and the exchange calendar: queried under a deadline, checked before use.
 
 child         the child process that asks; it may hang, leak or crash without harm to the daemon
+asking        one question to Yahoo, through the client or without it, and what its failures are called
+answer        the border: what an answer contains, as values of known types
 price_source  the PriceSource port: runs the child and turns its answer into a Market, or into PricesUnavailable
 """

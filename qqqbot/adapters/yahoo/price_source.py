@@ -27,6 +27,7 @@ from qqqbot.runtime.child_process import (
     module_command,
     run_child,
 )
+from qqqbot.runtime.foreign_text import washed
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,8 @@ EARLY_ANSWER_SECONDS = 30.0
 PAUSES = {"rate_limited": (120.0, 900.0)}
 DEFAULT_PAUSES = (20.0, 300.0)
 JITTER = 0.25
+# A split whose ratio cannot be read is of no importance once every row and every account is on its basis.
+RECENT = timedelta(days=10)
 
 Document = Mapping[str, Any]
 Runner = Callable[[Sequence[str], float, Callable[[], bool]], ChildOutput]
@@ -245,13 +248,9 @@ def read_market(document: Document) -> Market:
         qqq, tqqq = document["prices"][QQQ], document["prices"][TQQQ]
         quotes = {symbol: _quote(symbol, part) for symbol, part in ((QQQ, qqq), (TQQQ, tqqq))}
         today = new_york_date(quotes[QQQ].time)
-        rows = [Bar(date.fromisoformat(day), _close(close)) for day, close in qqq["rows"]]
+        rows = [Bar(date.fromisoformat(day), _close(close)) for day, close, *_ in qqq["rows"]]
         bars = tuple(bar for bar in rows if bar.date != today)
-        splits = tuple(
-            Split(symbol, date.fromisoformat(day), float(ratio))
-            for symbol, part in ((QQQ, qqq), (TQQQ, tqqq))
-            for day, ratio in part["splits"]
-        )
+        splits = (*_splits(QQQ, qqq, rows[-1].date), *_splits(TQQQ, tqqq, rows[-1].date))
         return Market(
             bars=bars,
             newest_row=rows[-1].date,
@@ -259,9 +258,10 @@ def read_market(document: Document) -> Market:
             tqqq=quotes[TQQQ],
             tqqq_previous_close=_previous_close(tqqq["rows"], bars),
             splits=splits,
+            answered_at=_answered_at(qqq),
         )
-    except (LookupError, TypeError, ValueError) as error:
-        problem = f"{type(error).__name__}: {error}"
+    except (LookupError, TypeError, ValueError, OverflowError) as error:
+        problem = washed(f"{type(error).__name__}: {error}")
         raise PricesUnavailable(f"the price process's answer cannot be read: {problem}") from error
 
 
@@ -272,13 +272,27 @@ def _quote(symbol: str, part: Document) -> Quote:
     return Quote(symbol, _close(part["price"]), moment)
 
 
+def _answered_at(part: Document) -> datetime | None:
+    text = part.get("answered_at")
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def _splits(symbol: str, part: Document, newest: date) -> list[Split]:
+    """The splits that change something. Raises PricesUnavailable for a recent one of an unknown ratio."""
+    found = [Split(symbol, date.fromisoformat(day), float(ratio)) for day, ratio in part["splits"]]
+    for split in found:
+        if split.ratio <= 0 and newest - split.date < RECENT:
+            raise PricesUnavailable(f"{symbol}: Yahoo tells of a split on {split.date}, but not of which ratio")
+    return [split for split in found if split.ratio > 0 and split.ratio != 1]
+
+
 def _close(value: float | None) -> float:
     return math.nan if value is None else float(value)
 
 
-def _previous_close(rows: Iterable[tuple[str, float | None]], bars: Sequence[Bar]) -> float | None:
+def _previous_close(rows: Iterable[Sequence[Any]], bars: Sequence[Bar]) -> float | None:
     """TQQQ's close of QQQ's last finished session; None if there is none."""
-    closes = {day: close for day, close in rows if close is not None}
+    closes = {day: close for day, close, *_ in rows if close is not None}
     return closes.get(bars[-1].date.isoformat()) if bars else None
 
 

@@ -1,37 +1,105 @@
-"""How failures of Yahoo are classified: tests/process/test_yahoo_child.py has the sockets and the process."""
+"""The document and the histories that the price process makes of Yahoo's answers: tests/process/test_yahoo_child.py has
+the real client and its sockets."""
+
+import json
+import math
+from collections.abc import Mapping
+from datetime import date, datetime, time
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from qqqbot.adapters.yahoo.child import CODES, SENTENCES, STATUS_CODES, SourceFailed, classify
+from qqqbot.adapters.yahoo import child
+from qqqbot.adapters.yahoo.asking import CHART_PATH, HOST
+from tests.support.builders import new_york
+
+DAYS = [date(2026, 11, 20), date(2026, 11, 23), date(2026, 11, 24)]
+ANSWERED = "Tue, 24 Nov 2026 17:00:00 GMT"
 
 
-class Timeout(OSError):
-    """Named like curl_cffi's."""
+class CannedSession:
+    """A session that no client accepts, so that the question is asked without one; it answers with `result`."""
+
+    def __init__(self, result: Mapping[str, Any], status: int = 200) -> None:
+        self.body = json.dumps({"chart": {"result": [result], "error": None}}).encode()
+        self.status, self.cookies = status, {"A3": "x"}
+        self.chart: Any = None
+        self.chart_asked = False
+        self.queries: list[Mapping[str, Any]] = []
+
+    def forget_answer(self) -> None:
+        self.chart, self.chart_asked = None, False
+
+    def get(self, url: str, params: Mapping[str, Any]) -> Any:
+        assert url.startswith(HOST + CHART_PATH)
+        assert not self.cookies
+        self.queries.append(params)
+        self.chart_asked = True
+        headers = {"date": ANSWERED, "age": "5"}
+        self.chart = SimpleNamespace(status_code=self.status, content=self.body, url=url, headers=headers)
+        return self.chart
+
+
+def result(times: list[datetime], **changes: Any) -> dict[str, Any]:
+    stamps = [int(moment.timestamp()) for moment in times]
+    closes = [440.0 + n for n in range(len(stamps))]
+    quote = dict.fromkeys(("open", "high", "low", "close"), closes)
+    meta = {"symbol": "QQQ", "currency": "USD", "regularMarketPrice": 442.0, "regularMarketTime": stamps[-1]}
+    adjusted = [{"adjclose": [None, *closes[1:]]}]
+    return {"meta": meta, "timestamp": stamps, "indicators": {"quote": [quote], "adjclose": adjusted}, **changes}
+
+
+def daily(**changes: Any) -> dict[str, Any]:
+    return result([new_york(day, 9, 30) for day in DAYS], **changes)
+
+
+def test_the_document_has_what_the_answer_says() -> None:
+    answer = child.document("prices", None, None, "2y", CannedSession(daily()))
+    qqq = answer["prices"]["QQQ"]
+    assert qqq["rows"] == [["2026-11-20", None, 440.0], ["2026-11-23", 441.0, 441.0], ["2026-11-24", 442.0, 442.0]]
+    assert (qqq["price"], qqq["time"]) == (442.0, "2026-11-24T14:30:00+00:00")
+    assert (qqq["symbol"], qqq["currency"]) == ("QQQ", "USD")
+    assert qqq["answered_at"] == "2026-11-24T17:00:05+00:00"  # what a cache in between adds is its age
+    assert (qqq["low"], qqq["high"], qqq["splits"], qqq["dividends"]) == (None, None, [], [])
 
 
 @pytest.mark.parametrize(
-    ("error", "status", "code"),
+    ("changes", "text"),
     [
-        (ValueError("?"), 429, "rate_limited"),
-        (ValueError("?"), 403, "refused"),
-        (ValueError("?"), 404, "not_found"),
-        (ValueError("?"), 418, "refused"),
-        (ValueError("?"), 502, "server_error"),
-        (Timeout(), None, "too_slow"),
-        (ConnectionResetError(), None, "connection"),
-        (KeyError("chart"), 200, "unreadable"),
+        ({"timestamp": []}, "QQQ: Yahoo answered without prices [no rows]"),
+        ({"meta": {}}, "QQQ: Yahoo answered without prices [no live price: None at None]"),
     ],
 )
-def test_the_status_decides_if_it_is_an_error_else_the_exception(
-    error: Exception, status: int | None, code: str
-) -> None:
-    assert classify(error, status) == code
+def test_an_answer_without_rows_or_price_is_a_failure(changes: Any, text: str) -> None:
+    assert child.document("prices", None, None, "2y", CannedSession(daily(**changes)))["error"]["text"] == text
 
 
-def test_every_code_has_a_sentence() -> None:
-    assert {*CODES.values(), *STATUS_CODES.values()} <= set(SENTENCES)
+def test_a_refusal_without_the_client_is_the_failure_that_is_told() -> None:
+    answer = child.document("prices", None, None, "2y", CannedSession(daily(), status=429))
+    assert answer["error"]["code"] == "rate_limited"
 
 
-def test_a_failure_names_its_subject_and_cuts_a_long_detail() -> None:
-    failure = SourceFailed("empty", "QQQ", "x" * 500)
-    assert str(failure) == f"QQQ: Yahoo answered without prices [{'x' * 200}]"
+def test_a_history_is_one_row_a_day_with_the_event_of_that_day() -> None:
+    live = [*(new_york(day, 9, 30) for day in DAYS), new_york(DAYS[-1], 15, 57)]
+    stamp = int(new_york(DAYS[1], 9, 30).timestamp())
+    events = {"dividends": {str(stamp): {"amount": 0.7, "date": stamp}}}
+    session = CannedSession(result(live, events=events))
+    history = child.daily_history("QQQ", "max", session=session)
+    assert history.dates == DAYS
+    assert history.close == [440.0, 441.0, 443.0]
+    assert math.isnan(history.adj_close[0])
+    assert (history.dividends, history.splits) == ([0.0, 0.7, 0.0], [0.0, 0.0, 0.0])
+    assert session.queries[0]["period1"] == "0"
+
+
+def test_a_history_ends_before_its_end() -> None:
+    history = child.daily_history("QQQ", start=DAYS[0], end=DAYS[-1], session=CannedSession(daily()))
+    assert history.dates == DAYS[:2]
+
+
+def test_quarter_hours_are_those_of_regular_hours() -> None:
+    moments = [new_york(DAYS[-1], *clock) for clock in ((9, 15), (9, 30), (15, 45), (16, 0))]
+    starts, opens, closes = child.quarter_hours("QQQ", CannedSession(result(moments)))
+    assert [moment.time() for moment in starts] == [time(9, 30), time(15, 45)]
+    assert opens == closes == [441.0, 442.0]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from qqqbot.adapters.yahoo import asking
 from qqqbot.adapters.yahoo import child as market_child
 from qqqbot.adapters.yahoo import price_source as prices
 from qqqbot.adapters.yahoo.price_source import Backoff, ChildPrices, Runner, read_market
@@ -241,9 +242,27 @@ def test_splits_come_with_the_prices() -> None:
     assert source(script).market(NOON).splits == (Split(TQQQ, DAY, 2.0),)
 
 
+@pytest.mark.parametrize("day", [DAY, date(2026, 11, 15)])
+def test_a_recent_split_of_an_unknown_ratio_is_refused(day: date) -> None:
+    with pytest.raises(PricesUnavailable, match=f"^TQQQ: Yahoo tells of a split on {day}, but not of which ratio$"):
+        read_market(market_document(tqqq={"splits": [[day.isoformat(), 0.0]]}))
+
+
+def test_an_old_split_of_an_unknown_ratio_and_one_that_changes_nothing_are_left_out() -> None:
+    splits = [["2026-11-13", 0.0], [DAY.isoformat(), 1.0], ["2026-01-05", 2.0]]
+    assert read_market(market_document(tqqq={"splits": splits})).splits == (Split(TQQQ, date(2026, 1, 5), 2.0),)
+
+
+def test_the_servers_own_time_comes_with_the_market() -> None:
+    document = market_document()
+    assert read_market(document).answered_at is None
+    document["prices"]["QQQ"]["answered_at"] = NOON.isoformat()
+    assert read_market(document).answered_at == NOON
+
+
 def test_the_two_sides_speak_of_the_same_schema() -> None:
     assert prices.SCHEMA == market_child.SCHEMA
-    assert set(prices.PAUSES) <= set(market_child.SENTENCES)
+    assert set(prices.PAUSES) <= set(asking.SENTENCES)
 
 
 def test_a_null_price_is_not_a_number_and_not_zero() -> None:
