@@ -416,7 +416,8 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
     ) -> None:
         """`rest`: parentId, lastFillPrice, clientId, whyHeld, mktCapPrice."""
         number = orderId if rest[2] == self.clientId else 0
-        self._listener(Status(permId, max(0, number), status, filled=whole(filled)))
+        average = number_of(avgFillPrice)
+        self._listener(Status(permId, max(0, number), status, filled=whole(filled), average=average))
 
     def completedOrder(self, contract: Contract, order: IBOrder, orderState: Any) -> None:
         if order.account == self.account:

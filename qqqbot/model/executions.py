@@ -16,6 +16,7 @@ class Execution(Protocol):
 
 
 E = TypeVar("E", bound=Execution)
+STATUS_SUFFIX = ".status.01"
 
 
 def newest_revisions(executions: Iterable[E]) -> tuple[E, ...]:
@@ -37,6 +38,15 @@ def revision(exec_id: str) -> int:
     """The number of the revision; 0 if there is none."""
     last = exec_id.rpartition(".")[2]
     return int(last) if last.isdigit() else 0
+
+
+def status_exec_id(order_ref: str) -> str:
+    """What stands for an execution that only the order's status tells of."""
+    return f"{order_ref}{STATUS_SUFFIX}"
+
+
+def is_from_status(exec_id: str) -> bool:
+    return exec_id.endswith(STATUS_SUFFIX)
 
 
 def forget_oldest(newest_last: dict[Any, Any], count: int) -> None:

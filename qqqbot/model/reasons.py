@@ -80,6 +80,12 @@ class AlertKind(StrEnum):
         "the outcome of an order is not known",
         "If account and book differ, it was executed: answer ./bot_control.sh adopt; leave buys again.",
     )
+    NO_EXECUTIONS = (
+        "no_executions",
+        "a fill was booked from its status",
+        "The gateway lists no executions. In the gateway: Configure, API, Settings: 'Send instrument-specific "
+        "attributes for dual-mode API client in' UTC format; then restart it. Compare the trade with your statement.",
+    )
     SPLIT = "split", "a split was recorded"
     TORN_RECORD = "torn_record", "an incomplete line was set aside"
     TOTAL_CAPITAL = "total_capital", "total capital"

@@ -203,13 +203,25 @@ class Fill:
 
 
 @dataclass(frozen=True, slots=True)
+class StatusFill:
+    """How much was filled, at which average price, by the order's status alone."""
+
+    quantity: int
+    price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
-    """An order as the broker reports it. `message` is the broker's own text, if it gave one."""
+    """An order as the broker reports it. `message` is the broker's own text, if it gave one.
+
+    `told` is set if the status says that it is filled, and a complete answer lacks some of its executions.
+    """
 
     order_ref: str
     status: OrderStatus
     fills: tuple[Fill, ...] = ()
     message: str = ""
+    told: StatusFill | None = None
 
     @property
     def filled(self) -> int:

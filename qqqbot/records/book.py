@@ -11,7 +11,14 @@ from decimal import Decimal
 from typing import Any
 
 from qqqbot.model.errors import BookDamaged
-from qqqbot.model.executions import forget_oldest, newest_revisions, revision, stem
+from qqqbot.model.executions import (
+    forget_oldest,
+    is_from_status,
+    newest_revisions,
+    revision,
+    status_exec_id,
+    stem,
+)
 from qqqbot.model.values import Fill, Mode, Order, OrderIntent, Side, Split
 from qqqbot.records.jsonl import SCHEMA, UNUSABLE, AppendOnlyFile, Row
 from qqqbot.records.ledger import Ledger
@@ -55,15 +62,19 @@ class Book:
         """Record what `order` reports and the book does not have; returns the new rows. Raises OSError.
 
         Called twice with the same order it does nothing the second time. Corrections and late commissions are computed
-        from the whole order, and wait for an answer that has every execution in the book.
+        from the whole order, and wait for an answer that has every execution in the book. Executions that come after a
+        fill was booked from the order's status take its place, once they are as many shares.
         """
         fills = newest_revisions(order.fills)
+        by_status = self._stands_in(intent.order_ref, fills)
+        if by_status and sum(fill.quantity for fill in fills) < self.ledger.order_totals[intent.order_ref][0]:
+            return []
         unknown = [f for f in fills if not self.ledger.counted(f.exec_id) and not self._superseded(f)]
-        corrected = [fill for fill in unknown if self._revisions_known(fill)]
+        corrected = [fill for fill in unknown if by_status or self._revisions_known(fill)]
         rows = []
         if new := [fill for fill in unknown if fill not in corrected]:
             rows.append(self._record_trade(intent, new, now))
-        known = {stem(exec_id) for exec_id in self._exec_ids.get(intent.order_ref, [])}
+        known = {stem(exec_id) for exec_id in self._exec_ids.get(intent.order_ref, []) if not is_from_status(exec_id)}
         whole = known <= {stem(fill.exec_id) for fill in fills}
         if corrected and whole:
             rows.append(self._record_correction(intent, fills, corrected, now))
@@ -148,6 +159,12 @@ class Book:
         equity = after.equity({s: Decimal(str(price)) for s, price in prices.items()})
         money = {"realized_pnl": move.realized_pnl, "cash": after.cash, "equity": equity}
         return {name: amount.quantize(Decimal("0.01")) for name, amount in money.items()}
+
+    def _stands_in(self, order_ref: str, fills: tuple[Fill, ...]) -> bool:
+        """Whether the book has a fill of the order that only its status told of, and `fills` are its executions."""
+        stands_in = status_exec_id(order_ref)
+        reported = [fill.exec_id for fill in fills]
+        return stands_in in self._exec_ids.get(order_ref, []) and stands_in not in reported
 
     def _revisions_known(self, fill: Fill) -> list[int]:
         """Revisions of the same execution that are in the book."""

@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from qqqbot.model.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRejected
-from qqqbot.model.executions import newest_revisions
+from qqqbot.model.executions import is_from_status, newest_revisions
 from qqqbot.model.new_york import new_york_date
 from qqqbot.model.reasons import AlertKind
 from qqqbot.model.values import (
@@ -35,6 +35,7 @@ from qqqbot.records.ledger import pending_splits
 from qqqbot.runtime.daily_log import pairs
 from qqqbot.strategy.risk import refusal
 from qqqbot.trading.parts import Outside, Records
+from qqqbot.trading.status_fills import MESSAGE, filled_by_status
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,8 @@ LONGEST_PAUSE_SECONDS = 0.25
 CANCEL_GRACE_SECONDS = 20
 # An order that is open for this long after its time needs a person: its cancel is not answered, or a window holds it.
 LASTING_AFTER = timedelta(minutes=5)
+# Executions follow their status within seconds; what is missing for longer from complete answers may never come.
+STATUS_BELIEVED_AFTER = timedelta(seconds=60)
 
 
 class Executor:
@@ -60,6 +63,8 @@ class Executor:
         """order_ref -> monotonic seconds: setting the clock must not turn five seconds into five minutes"""
         self._listed_since: dict[str, datetime] = {}
         """open order_ref -> when it was first seen, for those that the journal does not know"""
+        self._told_since: dict[str, float] = {}
+        """order_ref -> monotonic seconds since its status is ahead of its executions"""
         self._waiting_for = ""
 
     def resolve(self) -> None:
@@ -71,7 +76,7 @@ class Executor:
         """
         for intent in self._journal.unresolved():
             still_open = self._look(intent) is None and intent.order_ref not in self._absent_since
-            if still_open and self._age(intent) >= self._timeout:
+            if still_open and intent.order_ref not in self._told_since and self._age(intent) >= self._timeout:
                 self._cancel(intent)
         for order in self._broker.recent_orders():
             known = self._journal.intent(order.order_ref)
@@ -171,7 +176,8 @@ class Executor:
                 raise OrderOutcomeUnknown(
                     f"{intent.order_ref}: no outcome after {waited:.0f} s; looked for at each check"
                 )
-            if waited >= self._timeout.total_seconds() and not cancelled:
+            filled = intent.order_ref in self._told_since  # says its status: there is nothing to cancel
+            if waited >= self._timeout.total_seconds() and not cancelled and not filled:
                 cancelled = self._cancel(intent)
             if self._clock.wait(pause):
                 raise OrderOutcomeUnknown(
@@ -203,6 +209,7 @@ class Executor:
             return self._absent(intent)
         order = replace(order, fills=newest_revisions(order.fills))
         # A status that is ahead of its executions is not believed: the book would lack them.
+        order = self._as_the_status_says(intent, order) or order
         if not order.status.done or (order.status is OrderStatus.FILLED and order.filled < intent.quantity):
             if self._is_past(intent) and order.status is not OrderStatus.WORKING:
                 return self._absent(intent, order.fills)  # its missing executions will not be reported any more
@@ -210,6 +217,18 @@ class Executor:
             return None
         self._conclude(intent, order)
         return order
+
+    def _as_the_status_says(self, intent: OrderIntent, order: Order) -> Order | None:
+        """The order as filled, if its executions do not come and the account's shares agree with its status."""
+        if order.told is None:
+            return None
+        now, ref = self._clock.monotonic(), intent.order_ref
+        if now - self._told_since.setdefault(ref, now) < STATUS_BELIEVED_AFTER.total_seconds():
+            return None
+        booked = self._book.ledger.order_totals.get(ref, (0,))[0]
+        positions = self._broker.snapshot().positions
+        portfolio = self._book.ledger.portfolio()
+        return filled_by_status(intent, order, portfolio, booked, positions, self._clock.now())
 
     def _is_past(self, intent: OrderIntent) -> bool:
         """Whether it is of an earlier day, and the broker forgets those; the simulated account never does."""
@@ -252,6 +271,7 @@ class Executor:
         self._absorb(intent, order)
         self._journal.outcome(intent, order, self._clock.now())
         self._absent_since.pop(intent.order_ref, None)
+        self._told_since.pop(intent.order_ref, None)
         message = {"message": order.message} if order.message else {}
         log.info(pairs(order=intent.order_ref, status=order.status, filled=order.filled, **message))
         if order.status is OrderStatus.REJECTED:
@@ -264,3 +284,5 @@ class Executor:
             if row.get("kind", "trade") == "trade":
                 trade = f"{row['side']} {row['quantity']:,} {row['symbol']} at {row['price']:,.4f}"
                 self._notifier.notify(AlertKind.TRADE, f"{trade}, moving to {row['position']}")
+                if any(map(is_from_status, row["exec_ids"])):
+                    self._notifier.notify(AlertKind.NO_EXECUTIONS, f"{trade}: {MESSAGE}")

@@ -1,13 +1,26 @@
-"""Accounts: cash that settles on the next business day, positions, and the values that clients receive."""
+"""Accounts: cash that settles on the next business day, positions, and the values that clients receive.
 
-from dataclasses import dataclass, field
-from datetime import date, timedelta
+IB refreshes the values every three minutes, each for itself (tws-api, account summary): what a value shows may be the
+account of some time ago, and different values may show different moments.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from random import Random
 from typing import Protocol
 
 from standins.ib_gateway.contracts import Contract
 
 CENT = Decimal("0.01")
+LONGEST_LAG_SECONDS = 180.0
+POSITIONS, LEDGER = "positions", "CashBalance"
+# What is shown of an account, each as of a moment of its own.
+SHOWN = (
+    *("AccruedCash", "AvailableFunds", "BuyingPower", "EquityWithLoanValue", "ExcessLiquidity", "GrossPositionValue"),
+    *("InitMarginReq", "MaintMarginReq", "NetLiquidation", "SettledCash", "TotalCashValue"),
+    *(POSITIONS, LEDGER),
+)
 
 
 class Prices(Protocol):
@@ -46,6 +59,31 @@ class Account:
     holdings: dict[int, Holding] = field(default_factory=dict)
     unsettled: list[tuple[date, Decimal]] = field(default_factory=list)
     """(settlement day, proceeds)"""
+    lags: dict[str, float] = field(default_factory=dict)
+    """value -> seconds until it shows a change"""
+    lottery: Random | None = None
+    """draws the lag of each value anew before each change"""
+    shows_first_only: bool = False
+    """of several changes that a value does not show yet, it shows the first"""
+    past: list[tuple[datetime, "Account"]] = field(default_factory=list)
+    """what it was before each change"""
+
+    def keep(self, now: datetime) -> None:
+        """Called before each change: what a value that lags goes on showing."""
+        holdings = {number: replace(holding) for number, holding in self.holdings.items()}
+        self.past.append((now, replace(self, holdings=holdings, unsettled=list(self.unsettled), past=[])))
+        if self.lottery is not None:
+            self.lags = {value: self.lottery.uniform(0, LONGEST_LAG_SECONDS) for value in SHOWN}
+
+    def as_shown(self, value: str, now: datetime) -> "Account":
+        """The account of the moment that `value` shows."""
+        seconds = self.lags.get(value, 0.0)
+        hidden = [account for at, account in self.past if (now - at).total_seconds() < seconds]
+        return (hidden[1] if self.shows_first_only and len(hidden) > 1 else hidden[0]) if hidden else self
+
+    def shown_values(self, prices: Prices, now: datetime, today: date) -> dict[str, str]:
+        """Every tag of the account summary, by name, each as of the moment that it shows."""
+        return {tag: self.as_shown(tag, now).values(prices, today)[tag] for tag in self.values(prices, today)}
 
     @property
     def is_margin(self) -> bool:

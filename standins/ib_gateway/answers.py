@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from standins.ib_gateway import callbacks, quotes
-from standins.ib_gateway.accounts import Account
+from standins.ib_gateway.accounts import LEDGER, POSITIONS, Account
 from standins.ib_gateway.book import MANUAL, Book, new_york_date
 from standins.ib_gateway.checks import READ_ONLY
 from standins.ib_gateway.codec import Message, Request
@@ -164,9 +164,9 @@ class Answers:
 
     def _executions(self, to: Connection, request: Request) -> None:
         """Those of the current day only, from every client of the account; each with its commission once known."""
-        req_id = request.integer("reqId")
-        for execution in self._house.shown.executions_on(new_york_date(self._house.clock())):
-            if _passes(execution, request):
+        req_id, now = request.integer("reqId"), self._house.clock()
+        for execution in self._house.shown.executions_on(new_york_date(now)):
+            if self._house.desk.lists_executions and execution.listed(now) and _passes(execution, request):
                 to.say(callbacks.exec_details(execution, self._house.desk.time_form, req_id))
                 if execution.commission_reported:
                     to.say(callbacks.commission_report(execution))
@@ -175,8 +175,9 @@ class Answers:
     # Accounts
 
     def _held(self, account: Account) -> Iterator[Message]:
+        shown = account.as_shown(POSITIONS, self._house.clock())
         return (
-            callbacks.position(account.account_id, holding) for holding in account.holdings.values() if holding.quantity
+            callbacks.position(account.account_id, holding) for holding in shown.holdings.values() if holding.quantity
         )
 
     def _positions(self, to: Connection, _: Request) -> None:
@@ -203,7 +204,10 @@ class Answers:
 
     def position_changed(self, to: Connection, account_id: str, contract: Contract) -> None:
         """A closed position is reported with 0."""
-        holding = self._house.book.accounts[account_id].holdings[contract.con_id]
+        account = self._house.book.accounts[account_id]
+        if account.lags.get(POSITIONS):
+            return
+        holding = account.holdings[contract.con_id]
         message = callbacks.position(account_id, holding)
         if to.subscriptions.positions:
             to.say(message)
@@ -241,10 +245,10 @@ class Answers:
         for name in summary.accounts:
             account = self._house.shown.accounts[name]
             asked = set(summary.tags)
-            values = account.values(self._house.exchange, new_york_date(now))
+            values = account.shown_values(self._house.exchange, now, new_york_date(now))
             values = {tag: value for tag, value in values.items() if tag in asked}
             if f"$LEDGER:{account.currency}" in asked:
-                values |= account.ledger()
+                values |= account.as_shown(LEDGER, now).ledger()
             for tag in sorted(values):
                 if summary.reported.get((name, tag)) != values[tag]:
                     summary.reported[name, tag] = values[tag]
@@ -277,7 +281,7 @@ class Answers:
         if account is None or not request.flag("subscribe"):
             return
         now = self._house.clock()
-        for key, value in account.values(self._house.exchange, new_york_date(now)).items():
+        for key, value in account.shown_values(self._house.exchange, now, new_york_date(now)).items():
             to.say(
                 Message("accountValue", {"key": key, "value": value, "currency": account.currency, "accountName": name})
             )
@@ -291,7 +295,8 @@ class Answers:
         req_id, wanted = request.integer("reqId"), request.text("account")
         for name, account in self._house.shown.accounts.items():
             if wanted in ("", name):
-                values = account.values(self._house.exchange, new_york_date(self._house.clock()))
+                now = self._house.clock()
+                values = account.shown_values(self._house.exchange, now, new_york_date(now))
                 for key, value in values.items():
                     to.say(
                         Message(

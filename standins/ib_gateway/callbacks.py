@@ -162,6 +162,8 @@ def fill(order: Order, execution: Execution, form: str) -> list[Message]:
     pair = [open_order(order), order_status(order)]
     again = [open_order(order, commission=order.commission), order_status(order)]
     report = [paid] if order.behaviour.commission == "usual" else []
+    if execution.listed_from is not None:
+        return pair
     if order.behaviour.sequence == "status_first":
         return [*pair, details, *report]
     if order.behaviour.sequence == "no_status":

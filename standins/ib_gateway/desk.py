@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from standins.ib_gateway.exchange import Exchange
 from standins.ib_gateway.orders import Behaviour, Execution, Order
 
 Later = Callable[[float, Callable[[], None]], None]
+NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 class Outlet(Protocol):
@@ -48,10 +49,16 @@ class Desk:
         """whether orders sent while the line is down are submitted when it is back; otherwise they vanish"""
         self.estimates_nothing = False
         """a what-if is answered without numbers, as for what the account may not trade (pysystemtrade#1525)"""
+        self.maintains_orders = False
+        """"maintain and resubmit orders": what is open at the close is open again in the next session"""
+        self.lists_executions = True
+        """False: executions end at once and empty, as those of TWS 10.31 in another form than UTC (ib_async#82)"""
         self.preset_notice = False
         """send 10349 for an order that came without a time in force"""
         self.time_form = "zone"
         self._while_down: list[Order] = []
+        self._late: list[tuple[Order, Execution]] = []
+        """executions of which the client has not been told"""
 
     # Placing
 
@@ -219,13 +226,17 @@ class Desk:
     def tick(self) -> None:
         """Re-examine every live order: the price, the session or the halt may have changed."""
         is_open = self.exchange.is_open()
+        self._tell_late_executions()
         for order in self.book.live():
             if is_open and not order.at_exchange:
                 order.at_exchange = order.active_session = True
                 order.status = "Submitted"
                 self._tell(order, callbacks.acknowledgement(order))
             if not is_open and order.active_session and order.tif == "DAY":
-                self._finish_cancel(order, "", with_202=True)
+                if self.maintains_orders:
+                    order.at_exchange = order.active_session = False
+                else:
+                    self._finish_cancel(order, "", with_202=True)
             elif is_open:
                 self.advance(order)
 
@@ -234,7 +245,8 @@ class Desk:
         stopped = behaviour.keeps_rest_open and order.slices_done >= len(behaviour.slices)
         if order.scheduled or not order.live or not order.at_exchange or not behaviour.fills or stopped:
             return
-        if self.exchange.price_for(order) is None:
+        early = order.filled_at and self.clock() < order.filled_at + timedelta(seconds=behaviour.slice_every)
+        if early or self.exchange.price_for(order) is None:
             return
         delay = behaviour.slice_delay if order.slices_done else behaviour.delay
         if delay <= 0:
@@ -260,6 +272,7 @@ class Desk:
     def fill(self, order: Order, shares: Decimal, price: Decimal) -> Execution:
         execution = self._execute(order, shares, price)
         self._tell(order, callbacks.fill(order, execution, self.time_form))
+        self._late = [*self._late, (order, execution)] if execution.listed_from else self._late
         self._report_commission(order, execution)
         if self.connected:
             self._outlet.position_changed(order.account, order.contract)
@@ -282,6 +295,8 @@ class Desk:
         signed = shares if order.action == "BUY" else -shares
         fee = order.commission - paid
         account = self.book.accounts[order.account]
+        account.keep(self.clock())
+        order.filled_at = self.clock()
         realized = account.trade(order.contract, signed, price, fee, new_york_date(self.clock()))
         execution = Execution(
             self.book.new_exec_id(),
@@ -300,9 +315,22 @@ class Desk:
             fee,
             realized,
             commission_reported=order.behaviour.commission == "usual",
+            listed_from=self._listed_from(order.behaviour),
         )
         self.book.executions.append(execution)
         return execution
+
+    def _listed_from(self, behaviour: Behaviour) -> datetime | None:
+        later = {"late": self.clock() + timedelta(seconds=behaviour.executions_delay), "never": NEVER}
+        return later.get(behaviour.executions)
+
+    def _tell_late_executions(self) -> None:
+        due = [(order, execution) for order, execution in self._late if execution.listed(self.clock())]
+        self._late = [pair for pair in self._late if pair not in due]
+        for order, execution in due:
+            self._tell(
+                order, [callbacks.exec_details(execution, self.time_form), callbacks.commission_report(execution)]
+            )
 
     def _report_commission(self, order: Order, execution: Execution) -> None:
         def report() -> None:
@@ -334,6 +362,7 @@ class Desk:
 
     def _rebook(self, old: Execution, new: Execution) -> None:
         account = self.book.accounts[old.account]
+        account.keep(self.clock())
         signed = old.shares if old.side == "BOT" else -old.shares
         account.cash += signed * (old.price - new.price)
         holding = account.holdings[old.contract.con_id]
@@ -351,6 +380,8 @@ class Desk:
     def cancel(self, client_id: int, order_id: int) -> None:
         order = self.book.find(client_id, order_id)
         now = self.clock()
+        if order is not None and order.live and order.behaviour.on_cancel == "ignored":
+            return
         if order is not None and order.behaviour.precaution and order.live:
             self._cancel_live(order)
         elif order is None or not order.visible:

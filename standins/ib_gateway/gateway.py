@@ -4,11 +4,12 @@ import copy
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
+from random import Random
 from typing import Any
 
 from standins.ib_gateway import callbacks
 from standins.ib_gateway.accounts import Account, Holding
-from standins.ib_gateway.book import MANUAL, Book
+from standins.ib_gateway.book import MANUAL, Book, new_york_date
 from standins.ib_gateway.clocks import system_clock
 from standins.ib_gateway.codec import Message
 from standins.ib_gateway.contracts import Contract
@@ -103,10 +104,10 @@ class IBGateway(Floor):
         with self.moment():
             self.exchange.behaviour = Behaviour(**changes)
 
-    def next_order(self, **changes: Any) -> None:
-        """How only the next order is treated; several calls queue up."""
+    def next_order(self, times: int = 1, **changes: Any) -> None:
+        """How only the next order, or so many of them, are treated; several calls queue up."""
         with self.moment():
-            self.exchange.next_behaviours.append(Behaviour(**changes))
+            self.exchange.next_behaviours.extend(Behaviour(**changes) for _ in range(times))
 
     # Accounts and what happens without the client
 
@@ -180,6 +181,37 @@ class IBGateway(Floor):
         if contract is None:
             raise KeyError(f"the gateway knows no stock {symbol}; add it with gateway.instruments.add")
         return contract
+
+    def twin(self, order_ref: str) -> Order:
+        """An order is submitted a second time: another permId under its reference (nautilus_trader#4564)."""
+        with self.lock:
+            first = next(order for order in self.book.orders if order.order_ref == order_ref)
+            signed = int(first.quantity) if first.action == "BUY" else -int(first.quantity)
+        return self.foreign_order(first.contract.symbol, signed, first.client_id, None, first.account, order_ref)
+
+    def move_cash(self, amount: Money, account: str = "") -> None:
+        """Money that comes or goes without a trade: a deposit, a dividend, a fee, interest, a withdrawal."""
+        with self.moment():
+            held = self.account(account)
+            held.keep(self.clock())
+            held.cash += Decimal(amount)
+
+    def reinvest(self, symbol: str, shares: Money, price: Money, account: str = "") -> None:
+        """A dividend is turned into a fraction of a share; no order and no execution tells of it."""
+        with self.moment():
+            held, contract = self.account(account), self._stock(symbol)
+            held.keep(self.clock())
+            held.trade(contract, Decimal(shares), Decimal(price), Decimal(0), new_york_date(self.clock()))
+            held.cash += Decimal(shares) * Decimal(price)  # the dividend paid for it
+            self.position_changed(held.account_id, contract)
+
+    def lag(self, account: str = "", seed: int | None = None, first_only: bool = False, **seconds: float) -> None:
+        """By how many seconds of its clock each value of the account lags, "positions" among them; with a `seed`, each
+        by a time of its own, up to three minutes, drawn before each change."""
+        with self.moment():
+            held = self.account(account)
+            held.lags, held.shows_first_only = dict(seconds), first_only
+            held.lottery = None if seed is None else Random(seed)
 
     def correct(self, exec_id: str, price: Money) -> Execution:
         """The exchange corrects the price of an execution."""

@@ -22,6 +22,8 @@ class Behaviour:
     delay: float = 0.0
     """seconds from the acknowledgement to the first fill"""
     slice_delay: float = 0.0
+    slice_every: float = 0.0
+    """seconds of the gateway's clock from one partial fill to the next"""
     price: Decimal | None = None
     """the fill's price, instead of the quote's"""
     sequence: str = "usual"
@@ -44,6 +46,9 @@ class Behaviour:
     commission: str = "usual"
     """usual, late (after `commission_delay`), never"""
     commission_delay: float = 0.05
+    executions: str = "usual"
+    """usual, late (`executions_delay` seconds of the gateway's clock after the status that tells of them), never"""
+    executions_delay: float = 120.0
     correction: Decimal | None = None
     """a price: each execution is corrected to it, by a second one whose id differs after the last dot"""
     on_cancel: str = "usual"
@@ -72,7 +77,12 @@ class Execution:
     """profit or loss of a closing trade; an opening trade has none"""
     commission_reported: bool = False
     superseded_by: str | None = None
+    listed_from: datetime | None = None
+    """when clients learn of it; None: at once"""
     venue: str = "IBKRATS"
+
+    def listed(self, now: datetime) -> bool:
+        return self.listed_from is None or self.listed_from <= now
 
     @property
     def root(self) -> str:
@@ -114,6 +124,8 @@ class Order:
     """was alive while the exchange was open: a DAY order then ends with the session"""
     behaviour: Behaviour = field(default_factory=Behaviour)
     slices_done: int = 0
+    filled_at: datetime | None = None
+    """the newest fill"""
     scheduled: bool = False
 
     @property

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from qqqbot.adapters.ib.connection import Timing
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import Holding, Market, OrderType
 from qqqbot.trading.alerts import LogNotifier
@@ -92,8 +93,10 @@ class Trader:
 
 
 @contextmanager
-def trading(logs: Path, *accounts: Account, limit: bool = False, hasty: bool = False) -> Iterator[Trader]:
-    with desk(*accounts, timing=HASTY if hasty else QUICK) as at:
+def trading(
+    logs: Path, *accounts: Account, limit: bool = False, hasty: bool = False, timing: Timing = QUICK
+) -> Iterator[Trader]:
+    with desk(*accounts, timing=HASTY if hasty else timing) as at:
         trader = Trader(at, logs, limit)
         try:
             yield trader

@@ -23,7 +23,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from qqqbot.adapters.ib.error_codes import Meaning, code_of_order, explain_order
 from qqqbot.model.executions import forget_oldest, newest_revisions, revision, stem
 from qqqbot.model.new_york import NEW_YORK
-from qqqbot.model.values import Fill, Order, OrderStatus, Side
+from qqqbot.model.values import Fill, Order, OrderStatus, Side, StatusFill
 
 REF_PREFIX = "qqqbot-"
 CANCELLED_STATUSES = frozenset({"Cancelled", "ApiCancelled"})
@@ -64,6 +64,8 @@ class Status:
     filled: int | None = None
     text: str = ""
     symbol: str = ""
+    average: Decimal | None = None
+    """price of what is filled"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +139,18 @@ class _Facts:
     """the most that a status reported"""
     filled_whole: int | None = None
     """the most that was reported together with "Filled\""""
+    filled_price: Decimal | None = None
+    """the average price that came with it"""
     executions: dict[str, Execution] = field(default_factory=dict)
     notices: dict[tuple[int, str], None] = field(default_factory=dict)
     texts: set[str] = field(default_factory=set)
 
-    def said_filled(self, status: str, count: int | None) -> None:
+    def said_filled(self, status: str, count: int | None, average: Decimal | None = None) -> None:
         if count is not None:
             self.filled = max(count, self.filled or 0)
             if status == "Filled":
                 self.filled_whole = max(count, self.filled_whole or 0)
+                self.filled_price = average or self.filled_price
 
     @property
     def heard(self) -> bool:
@@ -314,6 +319,8 @@ class OrderTracker:
         if answered and 0 < done == facts.filled_whole == facts.filled:
             message = f"the order was made smaller at the broker: {done} of {quantity}"
             return Judgement(replace(order, status=OrderStatus.CANCELLED, message=message))
+        if answered and facts.filled_price and facts.filled_whole == facts.filled == quantity:
+            order = replace(order, told=StatusFill(quantity, facts.filled_price))
         return Judgement(order, ask=True)
 
     def _cancelled(self, ref: str, facts: _Facts, done: int, answered: bool) -> Judgement:
@@ -346,7 +353,7 @@ class OrderTracker:
             case Status():
                 facts.here = True
                 facts.statuses.add(event.status)
-                facts.said_filled(event.status, event.filled)
+                facts.said_filled(event.status, event.filled, event.average)
                 if event.text:
                     facts.texts.add(event.text)
             case Execution():

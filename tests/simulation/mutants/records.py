@@ -84,4 +84,16 @@ MUTANTS = (
         "if same is None:",
         ("unit/trading/test_engine.py::TestTheRecord::test_nothing_is_sent_after_a_record_was_replaced_under_the_bot",),
     ),
+    Mutant(
+        "executions are counted beside the fill that their order's status told of",
+        "records/book.py::Book._stands_in",
+        "return stands_in in",
+        "return None in",
+    ),
+    Mutant(
+        "the first of the late executions takes the others out of the book",
+        "records/book.py::Book.absorb",
+        "if by_status and sum(fill.quantity for fill in fills) <",
+        "if by_status and 10_000 <",
+    ),
 )

@@ -281,4 +281,27 @@ SOON = (
     ),
 )
 
-MUTANTS = (*EXECUTOR, *ENGINE, *LOOP, *MONEY, *SOON)
+STATUS_FILLS = (
+    Mutant(
+        "a status alone books a fill",
+        "trading/status_fills.py::filled_by_status",
+        "if positions.get(symbol, 0) != portfolio.shares[symbol] + portfolio.foreign[symbol] + moved:",
+        "if moved == 0:",
+    ),
+    Mutant(
+        "a status is believed at once",
+        "trading/executor.py::Executor._as_the_status_says",
+        "STATUS_BELIEVED_AFTER.total_seconds()",
+        "0.0",
+        ("unit/trading/test_status_fills.py",),
+    ),
+    Mutant(
+        "an order that its status calls filled is cancelled",
+        "trading/executor.py::Executor._await_outcome",
+        "filled = intent.order_ref in self._told_since",
+        "filled = False",
+        ("unit/trading/test_status_fills.py",),
+    ),
+)
+
+MUTANTS = (*EXECUTOR, *ENGINE, *LOOP, *MONEY, *SOON, *STATUS_FILLS)

@@ -2,7 +2,14 @@
 
 from dataclasses import replace
 
-from qqqbot.model.executions import forget_oldest, newest_revisions, revision, stem
+from qqqbot.model.executions import (
+    forget_oldest,
+    is_from_status,
+    newest_revisions,
+    revision,
+    status_exec_id,
+    stem,
+)
 from qqqbot.model.values import Fill
 from tests.support.builders import fill, intent
 
@@ -27,3 +34,8 @@ def test_the_newest_are_remembered() -> None:
     known = dict.fromkeys("abcd", 1)
     forget_oldest(known, 2)
     assert list(known) == ["c", "d"]
+
+
+def test_what_only_a_status_tells_of_is_marked_as_such() -> None:
+    assert is_from_status(status_exec_id("qqqbot-20261124-01"))
+    assert not is_from_status("0000e0d5.69b2.01.02")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qqqbot.model.errors import BookDamaged
+from qqqbot.model.executions import status_exec_id
 from qqqbot.model.values import QQQ, TQQQ, Fill, Holding, Mode, Order, OrderIntent, OrderStatus, Side, Split
 from qqqbot.records.book import ORDERS_REMEMBERED, Book
 from qqqbot.records.jsonl import AppendOnlyFile
@@ -267,3 +269,46 @@ def test_however_fills_arrive_the_book_ends_with_each_once(
     assert book.ledger.shares[QQQ] == 10 * len(names)
     assert book.ledger.cash == 100_000 - 4500 * len(names) - len(names)
     assert opened(folder).ledger.portfolio() == book.ledger.portfolio()
+
+
+BY_STATUS = fill(BUY, exec_id=status_exec_id(BUY.order_ref), price=Decimal("450.10"), commission=None)
+
+
+def totals(book: Book) -> tuple[int, Decimal, Decimal]:
+    return book.ledger.shares[QQQ], book.ledger.cash, book.ledger.order_totals[BUY.order_ref][1]
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_executions_that_come_after_a_fill_from_the_status_take_its_place(
+    book: Book, tmp_path: Path, restarted: bool
+) -> None:
+    book.absorb(BUY, order([BY_STATUS]), NOW)
+    assert totals(book)[0] == 211
+    if restarted:
+        book.close()
+        book = opened(tmp_path)
+    late = [part("a", 111, price="450"), part("b", 100, price="450.05", commission=None)]
+    assert book.absorb(BUY, order(late[:1]), NOW) == [], "half of them would take shares out of the book"
+    book.absorb(BUY, order(late), NOW)
+    book.absorb(BUY, order(late), NOW)
+    paid = 111 * Decimal(450) + 100 * Decimal("450.05")
+    assert totals(book) == (211, 100_000 - paid, paid)
+    whole = [late[0], part("b", 100, price="450.05")]
+    book.absorb(BUY, order(whole), NOW)
+    book.absorb(BUY, order(whole), NOW)
+    assert kinds(tmp_path) == ["capital", "trade", "correction", "commission"]
+    assert totals(book) == (211, 100_000 - paid - 2, paid)
+
+
+def test_more_executions_than_the_status_told_of_are_all_in_the_book(book: Book) -> None:
+    book.absorb(BUY, order([BY_STATUS]), NOW)
+    book.absorb(BUY, order([part("a", 211), part("b", 211)]), NOW)
+    assert book.ledger.shares[QQQ] == 422
+
+
+def test_a_fill_from_the_status_is_booked_once(book: Book, tmp_path: Path) -> None:
+    told = order([part("a", 11), replace(BY_STATUS, quantity=200)])
+    book.absorb(BUY, told, NOW)
+    assert book.absorb(BUY, told, NOW) == []
+    assert book.ledger.shares[QQQ] == 211
+    assert kinds(tmp_path) == ["capital", "trade"]

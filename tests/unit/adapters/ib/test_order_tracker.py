@@ -20,7 +20,7 @@ from qqqbot.adapters.ib.order_tracker import (
     parse_time,
     whole,
 )
-from qqqbot.model.values import OrderStatus, Side
+from qqqbot.model.values import OrderStatus, Side, StatusFill
 from tests.support.builders import NOW
 from tests.support.ib_tapes import (
     ORDER_ID,
@@ -284,3 +284,32 @@ def test_every_placeholder_for_no_number_is_none(nothing: Any) -> None:
 @pytest.mark.parametrize(("told", "count"), [(100.0, 100), (Decimal("100"), 100), ("40", 40), (0, 0)])
 def test_quantities_of_every_client_are_whole_numbers(told: Any, count: int) -> None:
     assert whole(told) == count
+
+
+def said_filled(filled: int = QUANTITY, average: str | None = "450.02") -> Status:
+    price = None if average is None else Decimal(average)
+    return Status(PERM_ID, ORDER_ID, "Filled", "", filled, average=price)
+
+
+@pytest.mark.parametrize("known", [(), (execution(40),)])
+def test_a_status_tells_of_a_fill_whose_executions_a_complete_answer_lacks(known: tuple[Event, ...]) -> None:
+    events = (SENT, opened("Submitted"), *known, said_filled())
+    unasked, answered = play(events), play(events, frozenset())
+    assert unasked.order is not None
+    assert answered.order is not None
+    assert (unasked.order.told, unasked.ask) == (None, True)
+    assert answered.order.told == StatusFill(QUANTITY, Decimal("450.02"))
+    assert answered.order.status is OrderStatus.UNKNOWN
+
+
+@pytest.mark.parametrize("status_", [said_filled(60), said_filled(average=None)])
+def test_a_status_of_a_part_or_without_a_price_tells_of_no_fill(status_: Status) -> None:
+    order = play((SENT, opened("Submitted"), status_), frozenset()).order
+    assert order is not None
+    assert order.told is None
+
+
+def test_a_fill_whose_executions_come_is_not_told_of_by_its_status() -> None:
+    order = play((SENT, said_filled(), execution()), frozenset()).order
+    assert order is not None
+    assert (order.status, order.told) == (OrderStatus.FILLED, None)

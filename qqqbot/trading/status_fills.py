@@ -1,0 +1,34 @@
+"""A fill that only the order's status tells of: the broker says Filled and lists no execution.
+
+TWS 10.31 ends the request for executions at once and empty unless a setting of its API says UTC
+(ib-api-reloaded/ib_async#54, #82). Two witnesses are enough to book the fill: the status, with its quantity and average
+price, and the account's shares, which have moved by exactly that. Executions that come later take its place.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+
+from qqqbot.model.executions import status_exec_id
+from qqqbot.model.values import Fill, Order, OrderIntent, OrderStatus, Portfolio, Side
+
+MESSAGE = "booked as the order's status reports it: the broker lists no execution, and the account's shares agree"
+
+
+def filled_by_status(
+    intent: OrderIntent, order: Order, portfolio: Portfolio, booked: int, positions: Mapping[str, int], now: datetime
+) -> Order | None:
+    """`order` with the fill that is missing; None if the witnesses disagree. `booked` is what the book has of it."""
+    told = order.told
+    missing = told.quantity - order.filled if told else 0
+    if told is None or told.quantity != intent.quantity or missing <= 0:
+        return None
+    moved = (told.quantity - booked) * (1 if intent.side is Side.BUY else -1)
+    symbol = intent.symbol
+    if positions.get(symbol, 0) != portfolio.shares[symbol] + portfolio.foreign[symbol] + moved:
+        return None
+    known = sum((fill.price * fill.quantity for fill in order.fills), Decimal(0))
+    price = (told.price * told.quantity - known) / missing
+    fill = Fill(status_exec_id(intent.order_ref), intent.order_ref, symbol, intent.side, missing, price, None, now)
+    return replace(order, status=OrderStatus.FILLED, fills=(*order.fills, fill), message=MESSAGE)

@@ -1,0 +1,183 @@
+"""The real Engine on a gateway stand-in that is late, silent and contradictory, as real ones are."""
+
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from qqqbot.model.values import Holding
+from tests.support.ib_desk import QUICK, Desk, broker_at
+from tests.support.ib_trader import Trader, trading
+
+# Orders that are waited for through many looks.
+BRISK = replace(QUICK, news=0.002)
+
+
+def minutes(trader: Trader, count: int, target: Holding | None = None) -> None:
+    """A check each minute, as the loop makes them while something is not finished."""
+    for _ in range(count):
+        trader.check(target)
+        trader.at.clock.move(60)
+        trader.at.sound()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_rotation_waits_for_each_value_that_lags_and_then_buys_all(tmp_path: Path, seed: int) -> None:
+    with trading(tmp_path, timing=BRISK) as trader:
+        trader.check(Holding.QQQ)
+        trader.at.clock.move(300)
+        trader.at.gateway.lag(seed=seed)
+        minutes(trader, 6, Holding.TQQQ)
+        assert trader.at.gateway.position("TQQQ") == 1583
+        assert len(trader.at.gateway.orders) == 3
+        trader.assert_true_to_the_gateway()
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_the_money_of_the_first_of_several_executions_is_not_taken_for_all_of_it(
+    tmp_path: Path, restarted: bool
+) -> None:
+    with trading(tmp_path, timing=BRISK) as trader:
+        gateway, clock = trader.at.gateway, trader.at.clock
+        trader.check(Holding.QQQ)
+        clock.move(300)
+        gateway.lag(first_only=True, TotalCashValue=150, AvailableFunds=150, NetLiquidation=150, CashBalance=150)
+        gateway.next_order(slices=(60, 70))
+        trader.check(Holding.TQQQ)
+        assert gateway.position("QQQ") == 0
+        assert trader.last_check().error == "MoneyLate"
+        if not restarted:
+            minutes(trader, 4)
+            assert gateway.position("TQQQ") == 1583
+            return
+        trader.close()
+        with broker_at(gateway, clock, ib_client_id=2) as broker:
+            again = Trader(Desk(gateway, broker, clock), tmp_path)
+            minutes(again, 4, Holding.TQQQ)
+            assert gateway.position("TQQQ") == 1583
+            again.assert_true_to_the_gateway()
+            again.close()
+
+
+@pytest.mark.parametrize("positions", [0.0, 20.0])
+def test_a_status_ahead_of_its_executions_by_minutes_is_booked_once(tmp_path: Path, positions: float) -> None:
+    with trading(tmp_path, timing=BRISK) as trader:
+        trader.at.gateway.lag(positions=positions)
+        trader.at.gateway.next_order(executions="late", executions_delay=150)
+        minutes(trader, 2, Holding.QQQ)
+        book = trader.records.book
+        assert book.ledger.shares["QQQ"] == 211
+        assert [event.kind for event in trader.notifier.recent] == ["trade", "no_executions"]
+        trader.at.clock.move(120)
+        trader.at.gateway.look()
+        minutes(trader, 4)
+        trader.assert_true_to_the_gateway()
+        assert book.ledger.shares["QQQ"] == 211
+        assert len(trader.at.gateway.orders) == 1
+
+
+def test_a_fill_whose_executions_never_come_is_in_the_book_and_the_rotation_goes_on(tmp_path: Path) -> None:
+    """As with TWS 10.31 in another form than UTC: executions end at once and empty (ib_async#82)."""
+    with trading(tmp_path, timing=BRISK) as trader:
+        gateway = trader.at.gateway
+        trader.check(Holding.QQQ)
+        gateway.behave(executions="never")
+        gateway.desk.lists_executions = False
+        minutes(trader, 4, Holding.TQQQ)
+        assert (gateway.position("QQQ"), gateway.position("TQQQ")) == (Decimal(0), Decimal(1583))
+        assert trader.records.book.ledger.shares == {"QQQ": 0, "TQQQ": 1583}
+        assert not trader.records.journal.unresolved()
+        assert len(gateway.orders) == 3
+        assert not gateway.recording.requests("cancelOrder")
+
+
+def test_executions_that_were_lost_with_the_connection_are_not_needed_where_the_status_told_of_them(
+    tmp_path: Path,
+) -> None:
+    with trading(tmp_path, timing=BRISK) as trader:
+        gateway = trader.at.gateway
+        gateway.next_order(executions="never")
+        gateway.desk.lists_executions = False
+        trader.check(Holding.QQQ)
+        gateway.drop_clients()
+        trader.at.reconnected()
+        minutes(trader, 3)
+        assert trader.records.book.ledger.shares["QQQ"] == 211
+        assert len(gateway.orders) == 1
+
+
+def test_slow_partial_fills_halt_nothing(tmp_path: Path) -> None:
+    with trading(tmp_path, timing=BRISK) as trader:
+        trader.at.gateway.behave(slices=(30, 30, 30, 30, 30, 30), slice_every=15)
+        minutes(trader, 20, Holding.QQQ)
+        assert trader.at.gateway.position("QQQ") == 211
+        assert trader.records.switch.reason() is None
+        trader.assert_true_to_the_gateway()
+
+
+def test_refusals_that_end_after_some_tries_leave_the_account_where_the_rule_wants_it(tmp_path: Path) -> None:
+    with trading(tmp_path, timing=BRISK) as trader:
+        trader.at.gateway.next_order(times=3, reject=(201, "Order rejected - reason:<br>System busy."))
+        for _ in range(4):
+            trader.check(Holding.QQQ)
+            assert "<br>" not in trader.last_check().sentence
+            trader.at.clock.move(900)
+        assert trader.settled(Holding.QQQ)
+        trader.assert_true_to_the_gateway()
+
+
+def test_fractions_of_a_reinvested_dividend_are_left_alone(tmp_path: Path) -> None:
+    with trading(tmp_path, timing=BRISK) as trader:
+        trader.check(Holding.QQQ)
+        trader.at.gateway.reinvest("QQQ", "0.6", 450)
+        trader.at.clock.move(900)
+        trader.check()
+        assert trader.last_check().error is None
+        trader.check(Holding.CASH)
+        assert (str(trader.at.gateway.position("QQQ")), trader.settled(Holding.CASH)) == ("0.6", True)
+
+
+@pytest.mark.parametrize("amount", [250, -40])
+def test_dividends_and_fees_in_cash_stop_nothing(tmp_path: Path, amount: int) -> None:
+    with trading(tmp_path, timing=BRISK) as trader:
+        trader.check(Holding.QQQ)
+        trader.at.gateway.move_cash(amount)
+        trader.at.clock.move(900)
+        minutes(trader, 3, Holding.TQQQ)
+        assert trader.settled(Holding.TQQQ)
+        assert trader.at.gateway.account().cash >= 0
+
+
+def test_money_that_was_moved_out_is_waited_for_and_reported(tmp_path: Path) -> None:
+    with trading(tmp_path, timing=BRISK) as trader:
+        trader.check(Holding.QQQ)
+        trader.at.clock.move(900)
+        trader.at.gateway.move_cash(-60_000)
+        minutes(trader, 12, Holding.TQQQ)
+        assert trader.at.gateway.position("TQQQ") == 0
+        assert trader.last_check().error == "MoneyLate"
+        assert "money" in [event.kind for event in trader.engine.alerts.lasting()]
+        trader.at.gateway.move_cash(60_000)
+        trader.check()
+        assert trader.settled(Holding.TQQQ)
+
+
+def test_an_order_that_survived_the_night_is_cancelled_before_anything_else(tmp_path: Path) -> None:
+    with trading(tmp_path, timing=BRISK) as trader:
+        gateway, clock = trader.at.gateway, trader.at.clock
+        gateway.desk.maintains_orders = True
+        gateway.next_order(fills=False, on_cancel="ignored")
+        trader.check(Holding.QQQ)
+        gateway.set_open(False)
+        clock.move(22 * 3600)
+        gateway.orders[0].behaviour = gateway.exchange.behaviour
+        gateway.halt("QQQ")
+        gateway.set_open(True)
+        trader.at.sound()
+        minutes(trader, 2)
+        assert [order.status for order in gateway.orders] == ["Cancelled"] * len(gateway.orders)
+        gateway.resume("QQQ")
+        minutes(trader, 3)
+        assert gateway.position("QQQ") == 211
+        trader.assert_true_to_the_gateway()
