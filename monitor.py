@@ -12,7 +12,6 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
@@ -279,7 +278,7 @@ def _tail(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO
             show(screens.heading(who), out)
         for path, line in follow(folder.newest_log, clock.wait, options.lines):
             if options.json:
-                out.write(json.dumps({"file": path.name, **asdict(trades.log_line(line))}) + "\n")
+                out.write(json.dumps({"file": path.name, **trades.log_line(line)._asdict()}) + "\n")
                 out.flush()
             else:
                 show((screens.log_line(trades.log_line(line)),), out)

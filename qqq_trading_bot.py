@@ -69,7 +69,7 @@ class Account(Protocol):
     def close(self) -> None: ...
 
 
-@dataclass
+@dataclass(eq=False)
 class SimulatedAccount:
     """The embedded default: no broker, no network, its state is the book."""
 
@@ -104,7 +104,7 @@ class Brokerage(Broker, Protocol):
     def close(self) -> None: ...
 
 
-@dataclass
+@dataclass(eq=False)
 class BrokerageAccount:
     """An account at a broker; its id is known once the connection is established."""
 
@@ -136,7 +136,7 @@ def open_account(settings: Config, clock: Clock) -> Account:
     return BrokerageAccount(open_interactive_brokers(settings, clock))
 
 
-@dataclass
+@dataclass(eq=False)
 class Daemon:
     settings: Config
     logs: Path

@@ -6,9 +6,8 @@ delay the others. Each attempt is a child process, so apprise costs the daemon n
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Self
+from typing import NamedTuple, Self
 
 from qqqbot.notifications.outbox import Outbox
 from qqqbot.runtime.child_process import ChildFailed, ChildJobs
@@ -25,8 +24,7 @@ GIVEN_UP_AFTER = timedelta(seconds=sum(PAUSES_SECONDS) + (len(PAUSES_SECONDS) + 
 Accepted = Callable[[], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     title: str
     body: str
 

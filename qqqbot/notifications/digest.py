@@ -1,7 +1,7 @@
 """The weekly digest: what the account is worth, what was traded, and which price would change the answer. Pure."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from qqqbot.model.errors import CalendarEnded
 from qqqbot.model.new_york import new_york_text
@@ -13,8 +13,7 @@ from qqqbot.records.status_file import Flips
 AFTER_CLOSE = timedelta(minutes=10)
 
 
-@dataclass(frozen=True, slots=True)
-class Week:
+class Week(NamedTuple):
     """A week of sessions that has ended. `ended` names it: the date of its last session."""
 
     ended: str

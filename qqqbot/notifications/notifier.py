@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from qqqbot.display.masking import without_accounts
 from qqqbot.model.errors import CalendarEnded
@@ -45,8 +46,7 @@ ACCOUNT_MISSED = timedelta(hours=16)
 NO_WEEK_YET = "none yet"
 
 
-@dataclass(frozen=True, eq=False)
-class Sent:
+class Sent(NamedTuple):
     """The newest message: the history that it led from and to, and what it was about."""
 
     before: History
@@ -55,7 +55,7 @@ class Sent:
     at: datetime
 
 
-@dataclass
+@dataclass(eq=False)
 class OwnerNotifier:
     """`refused` returns why the account that is logged in may not be traded, which does not pass by waiting."""
 
@@ -157,7 +157,7 @@ class OwnerNotifier:
             found[AlertKind.BROKER] = Trouble(AlertKind.BROKER, self.outage.problem, self.outage.since)
         if (broker := found.pop(AlertKind.BROKER, None)) is not None:
             refused = self.refused()
-            other = Trouble(AlertKind.ACCOUNT, refused, broker.since) if refused else replace(broker, threatens=near)
+            other = Trouble(AlertKind.ACCOUNT, refused, broker.since) if refused else broker._replace(threatens=near)
             found[other.kind] = other
         return list(found.values())
 

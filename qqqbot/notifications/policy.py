@@ -9,6 +9,7 @@ open.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
+from typing import NamedTuple
 
 from qqqbot.model.errors import CalendarEnded
 from qqqbot.model.new_york import NEW_YORK, new_york_text
@@ -31,8 +32,7 @@ SUNDAY = 6
 SUNDAY_EVENING = time(18)
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
+class Trouble(NamedTuple):
     """Something wrong that lasts. One that `threatens` no decision yet is not reported until it does."""
 
     kind: AlertKind
@@ -64,8 +64,7 @@ class History:
     waiting: tuple[Event, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(NamedTuple):
     """One paragraph of a message. `subject` is what it is about, whatever the words."""
 
     kind: AlertKind

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,8 +19,7 @@ class Problem(NamedTuple):
     advice: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Folder:
+class Folder(NamedTuple):
     """The logs folder. `holder` returns the pid that holds the lock file at a path, None if nobody does."""
 
     path: Path

@@ -13,10 +13,10 @@ import logging
 import os
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 from qqqbot.model.errors import BotError
 from qqqbot.model.values import Rules, Snapshot
@@ -45,8 +45,7 @@ Inputs = tuple[Snapshot, Rules]
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True)
-class Base:
+class Base(NamedTuple):
     """What later rows are differences from; they carry its `name`."""
 
     name: str

@@ -17,10 +17,9 @@ not for years, and a book may have a million rows.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from qqqbot.model.executions import forget_oldest
 from qqqbot.model.new_york import new_york_date
@@ -31,8 +30,7 @@ Row = Mapping[str, Any]
 REMEMBERED = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(NamedTuple):
     """Changes of cash and realized profit, and the average cost of the share afterwards."""
 
     cash: Decimal

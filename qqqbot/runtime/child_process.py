@@ -15,9 +15,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from qqqbot.runtime.foreign_text import washed
 
@@ -40,8 +39,7 @@ class ChildStopped(ChildFailed):
     """A stop request ended the child before it answered, or prevented its start."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChildOutput:
+class ChildOutput(NamedTuple):
     """What a child process left behind. `status` is negative if a signal ended it."""
 
     status: int

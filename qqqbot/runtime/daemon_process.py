@@ -7,10 +7,9 @@ holds the lock.
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from qqqbot.runtime.lock import PID_FILE, holder
 
@@ -28,8 +27,7 @@ class Readiness(Enum):
     LATE = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
+class Patience(NamedTuple):
     """How long a command waits. An account that does not answer may do so until its owner has logged in."""
 
     ready_seconds: float = 120

@@ -5,9 +5,10 @@ assumed to have moved three times as far as QQQ since then.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from qqqbot.model.values import AccountSnapshot, FlipPrices, Holding, PlannedOrder, Portfolio, Rules, Side, Snapshot
 from qqqbot.strategy.gates import LOWEST_PRICE, closes_of_window, window_problem
@@ -18,8 +19,7 @@ from qqqbot.strategy.sizing import commission
 LEVERAGE = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Outlook:
+class Outlook(NamedTuple):
     """The nearest price that changes the rule's answer. `orders` are what would then be sent, in this order.
 
     `seen_price` is QQQ's price at `seen_at`, from which the distance is counted. `coming` says that the prices are

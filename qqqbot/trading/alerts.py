@@ -60,7 +60,7 @@ class Alerts:
         return tuple(self._lasting.values())
 
 
-@dataclass
+@dataclass(eq=False)
 class Outage:
     """What keeps the account from answering, and since when; both None while it answers."""
 

@@ -3,10 +3,10 @@
 import logging
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import NamedTuple
 
 from qqqbot.model.errors import ConfigError
 from qqqbot.model.ports import Clock, Notifier
@@ -25,8 +25,7 @@ from qqqbot.trading.parts import Outside, Records
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Identity:
+class Identity(NamedTuple):
     """The mode and the account that the records belong to."""
 
     mode: Mode

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from qqqbot.model.errors import (
     PRICE_ERRORS,
@@ -70,8 +70,7 @@ ALERTS_OF_GATES = (
 """What the trade gates begin and end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     """The result of a check's newest round. `row` is its line in decisions.jsonl."""
 
     at: datetime
@@ -93,7 +92,7 @@ class Check:
         return not self.failed and self.error is None
 
 
-@dataclass
+@dataclass(eq=False)
 class State:
     """What the last check saw, for the status page."""
 
@@ -108,7 +107,7 @@ class State:
     failures_in_row: int = 0
 
 
-@dataclass
+@dataclass(eq=False)
 class Engine:
     """One account, one rule. `disk_free` returns the free bytes of the disk that holds the records."""
 

@@ -17,7 +17,7 @@ from qqqbot.trading.engine import Engine
 log = logging.getLogger(__name__)
 
 
-@dataclass
+@dataclass(eq=False)
 class Heartbeat:
     """Writes the status of one daemon. `constants` never change: the configuration, its fingerprint."""
 

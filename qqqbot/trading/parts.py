@@ -1,8 +1,8 @@
 """What an engine is put together from: the files that outlive the process, and the outside world."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from qqqbot.model.ports import Broker, Clock, Notifier, PriceSource
 from qqqbot.records.book import Book
@@ -12,8 +12,7 @@ from qqqbot.records.journal import OrderJournal
 from qqqbot.records.jsonl import AppendOnlyFile
 
 
-@dataclass(frozen=True)
-class Records:
+class Records(NamedTuple):
     """The files in `folder` that outlive the process."""
 
     folder: Path
@@ -24,8 +23,7 @@ class Records:
     inputs: InputLog
 
 
-@dataclass(frozen=True)
-class Outside:
+class Outside(NamedTuple):
     """The adapters of one engine.
 
     `pulse` is called again and again while something is waited for, as a sign of life. `disk_free` returns the free

@@ -185,7 +185,7 @@ class Life:
         except BaseException:
             self.end()
             raise
-        records = replace(records, switch=FailingSwitch(world.logs / "HALT", world))
+        records = records._replace(switch=FailingSwitch(world.logs / "HALT", world))
         inner: Broker = (
             world.broker
             if world.broker_outside

@@ -7,8 +7,8 @@ closes that the last decision used.
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from typing import NamedTuple
 
 from qqqbot.model.new_york import new_york_date
 from qqqbot.model.values import Rules, Side, Snapshot
@@ -25,8 +25,7 @@ TRADES_LOOKED_AT = 300
 Points = list[tuple[datetime, float]]
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """What one decision saw: the bot's value, QQQ's price, and the capital that had been put in."""
 
     at: datetime
@@ -35,8 +34,7 @@ class Sample:
     capital: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class TradeMark:
+class TradeMark(NamedTuple):
     """A trade on the chart of QQQ: the index of its day, and QQQ's price then."""
 
     day: int
@@ -45,8 +43,7 @@ class TradeMark:
     is_buy: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Months:
+class Months(NamedTuple):
     """`days` and `closes` end with the last price; `short` and `long` are (index of the day, value)."""
 
     days: list[date]
@@ -56,8 +53,7 @@ class Months:
     trades: list[TradeMark]
 
 
-@dataclass(frozen=True, slots=True)
-class Life:
+class Life(NamedTuple):
     """The bot's value, that of holding QQQ since the same day, and the distance below the highest value in per cent."""
 
     equity: Points

@@ -1,8 +1,8 @@
 """What the page shows, from the files of the logs folder only."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from qqqbot.monitoring.facts import charts
 from qqqbot.monitoring.facts.status import Decision, Status, status
@@ -13,14 +13,12 @@ from qqqbot.records.tail import Row, last_rows
 TRADES, DECISIONS, LOG_LINES = 10, 8, 20
 
 
-@dataclass(frozen=True, slots=True)
-class Charts:
+class Charts(NamedTuple):
     months: charts.Months | None
     life: charts.Life
 
 
-@dataclass(frozen=True, slots=True)
-class Dashboard:
+class Dashboard(NamedTuple):
     """`decisions` are rows of decisions.jsonl, oldest first."""
 
     status: Status

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from qqqbot.monitoring import performance as book_performance
 from qqqbot.monitoring.facts.answer import Answer
@@ -25,8 +26,7 @@ class Trades(Answer):
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Rounds:
+class Rounds(NamedTuple):
     """How often a symbol was sold completely, and how often at a profit."""
 
     closed: int
@@ -55,8 +55,7 @@ class Results(Answer):
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
+class LogLine(NamedTuple):
     """`at` and `level` are None for a line that is not in the log's format."""
 
     at: str | None

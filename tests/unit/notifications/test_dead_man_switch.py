@@ -1,6 +1,5 @@
 """The dead man's switch calls while all is well and is silent when anything is not."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -43,10 +42,10 @@ def test_each_good_check_is_one_ping() -> None:
 @pytest.mark.parametrize(
     "bad",
     [
-        replace(check(), action="FAILED", error=Reason.BROKER_UNAVAILABLE),
-        replace(check(), action="FAILED"),
-        replace(check(), action="WAIT", error=Reason.TRADING_HALTED),
-        replace(check(), action="WAIT", error=Reason.STALE_PRICES),
+        check()._replace(action="FAILED", error=Reason.BROKER_UNAVAILABLE),
+        check()._replace(action="FAILED"),
+        check()._replace(action="WAIT", error=Reason.TRADING_HALTED),
+        check()._replace(action="WAIT", error=Reason.STALE_PRICES),
     ],
 )
 def test_a_check_that_was_not_good_is_none(bad: Check) -> None:

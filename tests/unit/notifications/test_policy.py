@@ -66,7 +66,7 @@ def test_a_problem_is_reported_once_and_its_end_once() -> None:
 def test_a_new_reason_is_reported_at_once() -> None:
     owner = Owner()
     owner.told(HALT)
-    assert len(owner.told(replace(HALT, text="did not settle"), at=after(1))) == 1
+    assert len(owner.told(HALT._replace(text="did not settle"), at=after(1))) == 1
 
 
 def test_money_that_is_late_is_told_of_after_five_minutes() -> None:
@@ -107,7 +107,7 @@ def test_a_lost_broker_is_reported_only_when_a_decision_is_near() -> None:
     down = Trouble(AlertKind.BROKER, "down", NOW, threatens=False)
     assert owner.told(down, at=after(300)) == []
     assert owner.told(at=after(301)) == []
-    assert len(owner.told(replace(down, threatens=True), at=after(302))) == 1
+    assert len(owner.told(down._replace(threatens=True), at=after(302))) == 1
     assert owner.told(down, at=after(303)) == [], "the problem lasts, although no decision is due"
     assert len(owner.told(at=after(304))) == 1
 

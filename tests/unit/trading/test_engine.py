@@ -146,7 +146,7 @@ class TestTheRecord:
     def test_a_full_disk_stops_trading_and_not_the_daemon(self, world: World) -> None:
         decisions = FullDisk(world.logs / "decisions.jsonl")
         decisions.open(NOW)
-        engine = world.start(replace(world.records(), decisions=decisions))
+        engine = world.start(world.records()._replace(decisions=decisions))
         assert engine.step() is False
         assert world.broker.submitted == []
         assert engine.state.last_check is not None
@@ -173,7 +173,7 @@ class TestTheRecord:
         engine = world.start()
         full = FullDisk(world.logs / "decisions.jsonl")
         full.open(NOW)
-        sound, engine.records = engine.records, replace(engine.records, decisions=full)
+        sound, engine.records = engine.records, engine.records._replace(decisions=full)
         engine.step()
         assert [alert.kind for alert in engine.alerts.lasting()] == ["disk"]
         engine.records, world.prices.trouble = sound, StalePrices("old")

@@ -65,7 +65,7 @@ class TestBeforeSending:
     def test_an_order_the_disk_cannot_record_is_not_sent(self, world: World) -> None:
         journal = OrderJournal(FullDisk(world.logs / "orders.jsonl"), world.broker.mode, world.broker.account)
         journal.load(NOW)
-        world.start(replace(world.records(), journal=journal)).step()
+        world.start(world.records()._replace(journal=journal)).step()
         assert world.broker.submitted == []
         assert world.rows("decisions.jsonl")[-1]["error"] == "DiskError"
 
@@ -73,7 +73,7 @@ class TestBeforeSending:
         """Fills before outcome: else a full disk, or a death in between, loses a trade for ever."""
         book = Book(FullDisk(world.logs / "trades.jsonl", room=1), world.broker.mode, world.broker.account)
         book.load(NOW)
-        world.start(replace(world.records(), book=book)).step()
+        world.start(world.records()._replace(book=book)).step()
         assert world.events() == ["intended", "sent"]
         world.start().step()
         assert world.events() == ["intended", "sent", "outcome"]

@@ -26,7 +26,7 @@ def logs(tmp_path: Path) -> LogsFolder:
 )
 def test_the_mode_is_shown_in_capitals(logs: LogsFolder, mode: str | None, large: str) -> None:
     facts = DashboardReader(logs.folder).read(NOW)
-    shown = replace(facts, status=replace(facts.status, who=facts.status.who._replace(mode=mode)))
+    shown = facts._replace(status=replace(facts.status, who=facts.status.who._replace(mode=mode)))
     assert f"<h1>{large}</h1>" in page.fragment(shown)
 
 
