@@ -38,8 +38,7 @@ class Move(NamedTuple):
     cost: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Purchase:
+class Purchase(NamedTuple):
     """What is held of the holding that the newest trade moved to, and the cash beside it, as of that trade.
 
     `value` is at the price of the trade; `price` is that, or the price of its decision if that was higher.
