@@ -44,6 +44,7 @@ MADE_HERE = (
     "orders.jsonl",
     "decisions.jsonl",
     "inputs.jsonl",
+    "prices.jsonl",
     "status.json",
     "status.json.new",
     "HALT",

@@ -3,6 +3,7 @@
 Every other room uses these terms, so read `values` first.
 
     values      the vocabulary on one page: Bar, Quote, Snapshot, Signal, Plan, OrderIntent, Order, Fill, Portfolio ...
+    provenance  whose prices a decision used: Source, KeptWindow, Seen
     sessions    when the exchange is open: Session, SessionTable, Timetable
     new_york    New York's time, for dates, file names and texts for people; everything else is aware UTC
     executions  which executions are revisions of one another

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from qqqbot.model.provenance import KeptWindow, Source
 from qqqbot.model.reasons import Reason
 
 QQQ = "QQQ"
@@ -123,7 +124,9 @@ class Market:
     `bars` are QQQ's daily rows without today's; `newest_row` is the date of the last row of the raw answer (today's
     while the exchange is open); `tqqq_previous_close` is TQQQ's close of the session before `newest_row`, on the same
     split basis as its quote, None if the answer had none. `answered_at` is when Yahoo's server answered, by its own
-    clock, None if it did not say.
+    clock, None if it did not say. `tqqq_bars` are TQQQ's daily rows, likewise. `origins` names the sessions whose
+    closes are not Yahoo's own daily rows, and where they came from; `quoted_by` told the live prices. `ex_dates` are
+    the days on which either fund went without its dividend.
     """
 
     bars: tuple[Bar, ...]
@@ -133,6 +136,10 @@ class Market:
     tqqq_previous_close: float | None
     splits: tuple[Split, ...] = ()
     answered_at: datetime | None = None
+    tqqq_bars: tuple[Bar, ...] = ()
+    origins: Mapping[date, Source] = field(default_factory=dict)
+    quoted_by: Source = Source.YAHOO
+    ex_dates: tuple[date, ...] = ()
 
     def quote(self, symbol: str) -> Quote:
         return self.qqq if symbol == QQQ else self.tqqq
@@ -321,7 +328,8 @@ class Snapshot:
     the holding that this session's decision window settled on, None if it has not. `unfinished` is the symbol
     of our newest executed order if that was filled only in part, or bought less than the book's own money pays for.
     `broker_quotes` are the broker's own prices, if it has any. `lasting_orders` are the open orders that should have
-    ended long ago.
+    ended long ago. `kept` is the newest window that a decision rested on, of this session or an earlier one,
+    None if there is none.
     """
 
     now: datetime
@@ -339,6 +347,7 @@ class Snapshot:
     decided_target: Holding | None = None
     unfinished: str | None = None
     broker_quotes: Mapping[str, Quote] = field(default_factory=dict)
+    kept: KeptWindow | None = None
     lasting_orders: tuple[str, ...] = ()
 
     @property

@@ -5,6 +5,7 @@
     journal       orders.jsonl: each order before it is sent, when it was sent, and its outcome
     decisions     decisions.jsonl: one row for each plan, and for each check that failed
     inputs        inputs.jsonl: the inputs of each decision, written, and rebuilt for `replay`
+    prices        prices.jsonl: the windows that were traded on, the bot's own memory of prices
     codec         frozen values as JSON, and back
     status_file   status.json, the heartbeat
     halt          the file HALT

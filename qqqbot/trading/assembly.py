@@ -17,6 +17,7 @@ from qqqbot.records.halt import HaltSwitch
 from qqqbot.records.inputs import InputLog
 from qqqbot.records.journal import OrderJournal
 from qqqbot.records.jsonl import AppendOnlyFile
+from qqqbot.records.prices import PriceMemory
 from qqqbot.trading.alerts import Alerts
 from qqqbot.trading.engine import Engine, State
 from qqqbot.trading.executor import Executor
@@ -47,11 +48,13 @@ def load_records(
     book = Book(file(logs / "trades.jsonl"), identity.mode, identity.account)
     journal = OrderJournal(file(logs / "orders.jsonl"), identity.mode, identity.account, tag)
     decisions = file(logs / "decisions.jsonl")
+    prices = PriceMemory(file(logs / "prices.jsonl"), identity.mode, identity.account)
     now = clock.now()
-    for aside in (book.load(now), journal.load(now), decisions.open(now)):
+    for aside in (book.load(now), journal.load(now), decisions.open(now), prices.load(now)):
         if aside:
             notifier.notify(AlertKind.TORN_RECORD, aside)
-    return Records(logs, book, journal, decisions, HaltSwitch(logs / "HALT"), InputLog(logs / "inputs.jsonl"))
+    switch, inputs = HaltSwitch(logs / "HALT"), InputLog(logs / "inputs.jsonl")
+    return Records(logs, book, journal, decisions, switch, inputs, prices)
 
 
 def set_capital(book: Book, capital: Decimal, clock: Clock, unresolved: Sequence[OrderIntent] = ()) -> str | None:

@@ -242,6 +242,7 @@ class Engine:
             decided_target=journal.decided_in(session.date),
             unfinished=self._unfinished(),
             broker_quotes=quotes,
+            kept=self.records.prices.newest,
         )
         return replace(seen, lasting_orders=self.executor.lasting(seen.open_orders))
 
@@ -257,6 +258,7 @@ class Engine:
         self.state.last_check = check
         if plan.signal is not None:
             self.state.last_signal, self._signalled = check, snapshot
+            self.records.prices.keep(snapshot)
         self.state.agrees = book.passed if book and not snapshot.open_orders else self.state.agrees
         self._count_failure(code in PRICE_ERRORS, plan.sentence, snapshot.exchange_open)
         self.alerts.end(AlertKind.BROKER)

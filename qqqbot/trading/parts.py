@@ -10,6 +10,7 @@ from qqqbot.records.halt import HaltSwitch
 from qqqbot.records.inputs import InputLog
 from qqqbot.records.journal import OrderJournal
 from qqqbot.records.jsonl import AppendOnlyFile
+from qqqbot.records.prices import PriceMemory
 
 
 class Records(NamedTuple):
@@ -21,6 +22,7 @@ class Records(NamedTuple):
     decisions: AppendOnlyFile
     switch: HaltSwitch
     inputs: InputLog
+    prices: PriceMemory
 
 
 class Outside(NamedTuple):

@@ -248,7 +248,7 @@ def read_market(document: Document) -> Market:
         qqq, tqqq = document["prices"][QQQ], document["prices"][TQQQ]
         quotes = {symbol: _quote(symbol, part) for symbol, part in ((QQQ, qqq), (TQQQ, tqqq))}
         today = new_york_date(quotes[QQQ].time)
-        rows = [Bar(date.fromisoformat(day), _close(close)) for day, close, *_ in qqq["rows"]]
+        rows = _bars(qqq)
         bars = tuple(bar for bar in rows if bar.date != today)
         splits = (*_splits(QQQ, qqq, rows[-1].date), *_splits(TQQQ, tqqq, rows[-1].date))
         return Market(
@@ -259,6 +259,8 @@ def read_market(document: Document) -> Market:
             tqqq_previous_close=_previous_close(tqqq["rows"], bars),
             splits=splits,
             answered_at=_answered_at(qqq),
+            tqqq_bars=tuple(bar for bar in _bars(tqqq) if bar.date != today),
+            ex_dates=_ex_dates(qqq, tqqq),
         )
     except (LookupError, TypeError, ValueError, OverflowError) as error:
         problem = washed(f"{type(error).__name__}: {error}")
@@ -284,6 +286,14 @@ def _splits(symbol: str, part: Document, newest: date) -> list[Split]:
         if split.ratio <= 0 and newest - split.date < RECENT:
             raise PricesUnavailable(f"{symbol}: Yahoo tells of a split on {split.date}, but not of which ratio")
     return [split for split in found if split.ratio > 0 and split.ratio != 1]
+
+
+def _bars(part: Document) -> list[Bar]:
+    return [Bar(date.fromisoformat(day), _close(close)) for day, close, *_ in part["rows"]]
+
+
+def _ex_dates(*parts: Document) -> tuple[date, ...]:
+    return tuple(sorted({date.fromisoformat(day) for part in parts for day, *_ in part.get("dividends", ())}))
 
 
 def _close(value: float | None) -> float:

@@ -96,4 +96,22 @@ MUTANTS = (
         "if by_status and sum(fill.quantity for fill in fills) <",
         "if by_status and 10_000 <",
     ),
+    Mutant(
+        "the window of an earlier session replaces a later one",
+        "records/prices.py::PriceMemory._better",
+        "known.session < snapshot.session.date",
+        "known.session != snapshot.session.date",
+    ),
+    Mutant(
+        "the sources of a window are forgotten",
+        "records/prices.py::_window_row",
+        "for day, source in window.sources.items()",
+        "for day, source in ()",
+    ),
+    Mutant(
+        "a full disk ends the check that only wanted to remember its prices",
+        "records/prices.py::PriceMemory._write",
+        "except OSError as error:",
+        "except BlockingIOError as error:",
+    ),
 )

@@ -1,0 +1,55 @@
+"""Whose prices a decision used, and the window of closes that the bot keeps from one session to the next."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import NamedTuple, Self
+
+
+class Source(StrEnum):
+    """Who told a price. Written to files as the texts below, which therefore never change.
+
+    `uncertainty` is how far a close from there may be from the official one, as a fraction.
+    """
+
+    label: str
+    uncertainty: float
+
+    def __new__(cls, value: str, label: str = "", uncertainty: float = 0.0) -> Self:
+        source = str.__new__(cls, value)
+        source._value_, source.label, source.uncertainty = value, label, uncertainty
+        return source
+
+    YAHOO = "yahoo", "Yahoo", 0.0
+    # The last quarter of an hour's bar ends with the last trade, not with the closing auction.
+    INTRADAY = "intraday", "Yahoo's 15-minute bars", 0.003
+    # The last trade of the regular hours, likewise.
+    BROKER = "ib", "IB", 0.003
+    # The price of the session's last check, up to half an hour before its close.
+    SEEN = "seen", "the bot's last look at that session", 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class KeptWindow:
+    """The finished sessions that the decision of `session` rested on, oldest first, as they were at the moment `at`.
+
+    `qqq` and `tqqq` are closes adjusted for dividends and splits, one for each of `dates`; NaN if there was none.
+    `sources` names the sessions whose closes are not Yahoo's own daily rows.
+    """
+
+    session: date
+    at: datetime
+    dates: tuple[date, ...]
+    qqq: tuple[float, ...]
+    tqqq: tuple[float, ...]
+    sources: Mapping[date, Source] = field(default_factory=dict)
+
+
+class Seen(NamedTuple):
+    """The live prices of a check near the close of `session`."""
+
+    session: date
+    at: datetime
+    qqq: float
+    tqqq: float

@@ -1,0 +1,165 @@
+"""prices.jsonl: the bot's own memory of prices, append-only.
+
+Two kinds of rows: `window`, the finished closes that a decision rested on, once per session; and `seen`, the live
+prices of the checks in a session's last half hour. Windows are compressed, so the file grows by about 0.6 MB a year and
+is kept forever. Loading it reads its end alone.
+
+Law of this file: it never prevents a decision. A disk that refuses a row is logged once; the memory then lives on in
+the process. Prices are no account's, so unlike in other records the rows of every mode count.
+"""
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from qqqbot.model.provenance import KeptWindow, Seen, Source
+from qqqbot.model.values import QQQ, TQQQ, Mode, Snapshot
+from qqqbot.records.codec import UNREADABLE, packed, unpacked
+from qqqbot.records.coerce import moment, number
+from qqqbot.records.jsonl import SCHEMA, AppendOnlyFile
+from qqqbot.records.tail import Row, last_rows
+
+log = logging.getLogger(__name__)
+
+# A check this long before the close has seen a price that may stand for the session's close, if nothing better does.
+NEAR_CLOSE = timedelta(minutes=30)
+BETWEEN_LOOKS = timedelta(minutes=5)
+LOOKS_REMEMBERED = 10
+# A window and the looks of several sessions.
+ROWS_READ = 60
+# A hundredth of a cent: what a price has.
+DECIMALS = 4
+
+
+class PriceMemory:
+    """The newest window and the newest looks, in the process and on disk."""
+
+    def __init__(self, file: AppendOnlyFile, mode: Mode, account: str) -> None:
+        self._file = file
+        self._identity = {"schema": SCHEMA, "mode": mode.value, "account": account}
+        self._failing = False
+        self._looks: dict[date, Seen] = {}
+        self.newest: KeptWindow | None = None
+
+    def load(self, now: datetime) -> str | None:
+        """Open the file and read its end; returns what was set aside. Rows that cannot be read are skipped.
+
+        Raises OSError.
+        """
+        aside = self._file.open(now)
+        for row in last_rows(self._file.path, ROWS_READ).rows:
+            try:
+                self._take(row)
+            except UNREADABLE as error:
+                log.warning("%s: a row cannot be read and is skipped: %s", self._file.path.name, error)
+        return aside
+
+    def seen(self, session: date) -> Seen | None:
+        """The last look at one of the newest sessions, None if there was none near its close."""
+        return self._looks.get(session)
+
+    def keep(self, snapshot: Snapshot) -> None:
+        """Remember what the decision on `snapshot` rests on, if it is new. Never raises OSError."""
+        rows = []
+        if self._better(snapshot):
+            rows.append(_window_row(kept_window(snapshot)))
+        if self._near_close(snapshot):
+            market = snapshot.market
+            prices = {QQQ: market.qqq.price, TQQQ: market.tqqq.price}
+            rows.append({"kind": "seen", "at": market.qqq.time.isoformat(), **prices})
+        for row in rows:
+            self._write({"timestamp": snapshot.now.isoformat(), "session": snapshot.session.date.isoformat(), **row})
+
+    def _better(self, snapshot: Snapshot) -> bool:
+        """Whether the window is a later session's, or has more of Yahoo's own rows than the one that is kept."""
+        known = self.newest
+        if known is None or known.session != snapshot.session.date:
+            return known is None or known.session < snapshot.session.date
+        return len(snapshot.market.origins) < len(known.sources)
+
+    def _near_close(self, snapshot: Snapshot) -> bool:
+        session, known = snapshot.session, self._looks.get(snapshot.session.date)
+        near = snapshot.exchange_open and session.close - snapshot.now <= NEAR_CLOSE
+        return near and (known is None or snapshot.market.qqq.time - known.at >= BETWEEN_LOOKS)
+
+    def _write(self, row: dict[str, Any]) -> None:
+        self._take(row)
+        try:
+            self._file.append({**row, **self._identity})
+            self._failing = False
+        except OSError as error:
+            if not self._failing:
+                log.error(
+                    "%s cannot be written, so a restart will not know these prices: %s", self._file.path.name, error
+                )
+            self._failing = True
+
+    def _take(self, row: Row) -> None:
+        """Raises one of UNREADABLE."""
+        match row.get("kind"):
+            case "window":
+                self.newest = _window(row)
+            case "seen":
+                session = date.fromisoformat(row["session"])
+                self._looks[session] = Seen(session, _aware(row["at"]), _price(row[QQQ]), _price(row[TQQQ]))
+                self._looks = {day: self._looks[day] for day in sorted(self._looks)[-LOOKS_REMEMBERED:]}
+
+
+def kept_window(snapshot: Snapshot) -> KeptWindow:
+    """The window of `snapshot`, whose QQQ closes are complete (see `gates.window_problem`)."""
+    market, dates = snapshot.market, snapshot.expected
+    qqq = {bar.date: bar.close for bar in market.bars}
+    tqqq = {bar.date: bar.close for bar in market.tqqq_bars}
+    return KeptWindow(
+        session=snapshot.session.date,
+        at=snapshot.now,
+        dates=dates,
+        qqq=tuple(qqq[day] for day in dates),
+        tqqq=tuple(tqqq.get(day, math.nan) for day in dates),
+        sources={day: source for day, source in market.origins.items() if day in dates},
+    )
+
+
+def _window_row(window: KeptWindow) -> dict[str, Any]:
+    dates = [day.isoformat() for day in window.dates]
+    values = {"dates": dates, QQQ: _rounded(window.qqq), TQQQ: _rounded(window.tqqq)}
+    sources = {day.isoformat(): source.value for day, source in window.sources.items()}
+    return {"kind": "window", "sources": sources, "packed": packed(values)}
+
+
+def _window(row: Row) -> KeptWindow:
+    """The inverse of `_window_row`. Raises one of UNREADABLE."""
+    values = unpacked(row["packed"])
+    dates = tuple(date.fromisoformat(day) for day in values["dates"])
+    qqq = tuple(_price(close) for close in values[QQQ])
+    tqqq = tuple(math.nan if close is None else _price(close) for close in values[TQQQ])
+    if not len(dates) == len(qqq) == len(tqqq) or list(dates) != sorted(set(dates)):
+        raise ValueError("its dates and closes do not belong together")
+    session = date.fromisoformat(row["session"])
+    return KeptWindow(session, _aware(row["timestamp"]), dates, qqq, tqqq, _sources(row["sources"]))
+
+
+def _sources(values: Mapping[str, str]) -> dict[date, Source]:
+    return {date.fromisoformat(day): Source(value) for day, value in values.items()}
+
+
+def _rounded(closes: Sequence[float]) -> list[float | None]:
+    return [round(close, DECIMALS) if math.isfinite(close) else None for close in closes]
+
+
+def _price(value: Any) -> float:
+    """Raises ValueError for what is not a number above 0."""
+    found = number(value)
+    if found is None or found <= 0:
+        raise ValueError(f"expected a price, found {value!r}")
+    return found
+
+
+def _aware(value: Any) -> datetime:
+    """Raises ValueError for what is no time."""
+    found = moment(value)
+    if found is None:
+        raise ValueError(f"expected a time, found {value!r}")
+    return found
