@@ -6,6 +6,7 @@ cannot be used.
 """
 
 import argparse
+import functools
 import logging
 import os
 import random
@@ -13,7 +14,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol
@@ -29,6 +30,7 @@ from qqqbot.notifications.channels import Channels
 from qqqbot.notifications.dead_man_switch import DeadManSwitch, Ping
 from qqqbot.notifications.notifier import OwnerNotifier
 from qqqbot.records.book import Book
+from qqqbot.records.decisions import last_price
 from qqqbot.runtime import config, permissions, place, secret_files
 from qqqbot.runtime.clock import StopRequest, SystemClock
 from qqqbot.runtime.config import Config
@@ -38,7 +40,8 @@ from qqqbot.runtime.secret_files import SecretUrls
 from qqqbot.runtime.systemd import Supervisor
 from qqqbot.trading import adoption
 from qqqbot.trading.alerts import LogNotifier, Outage
-from qqqbot.trading.assembly import Identity, assemble, load_records, set_capital
+from qqqbot.trading.assembly import Identity, assemble, load_records
+from qqqbot.trading.bookkeeping import set_capital
 from qqqbot.trading.engine import Engine, State
 from qqqbot.trading.heartbeat import Heartbeat
 from qqqbot.trading.loop import poll, timetable
@@ -75,6 +78,8 @@ class SimulatedAccount:
 
     clock: Clock
     slippage_bps: Decimal
+    decisions: Path | None = None
+    """the record of the prices that the bot saw itself"""
 
     def identity(self, wait_seconds: float) -> Identity | None:  # noqa: ARG002 (it is known at once)
         return Identity(Mode.DRY_RUN, ACCOUNT)
@@ -86,7 +91,10 @@ class SimulatedAccount:
         return None
 
     def broker(self, book: Book, state: State) -> Broker:
-        return PaperBroker(book, self.clock, lambda: state.market, self.slippage_bps)
+        return PaperBroker(book, self.clock, lambda: state.market, self.slippage_bps, functools.cache(self._last_price))
+
+    def _last_price(self, symbol: str, before: date) -> float | None:
+        return last_price(self.decisions, Mode.DRY_RUN, ACCOUNT, symbol, before) if self.decisions else None
 
     def close(self) -> None:
         """Nothing is open."""
@@ -127,10 +135,10 @@ class BrokerageAccount:
         self.brokerage.close()
 
 
-def open_account(settings: Config, clock: Clock) -> Account:
+def open_account(settings: Config, clock: Clock, logs: Path) -> Account:
     """The account that the configuration names; ibapi is imported only if it is Interactive Brokers'."""
     if settings.dry_run:
-        return SimulatedAccount(clock, Decimal(str(settings.paper_slippage_bps)))
+        return SimulatedAccount(clock, Decimal(str(settings.paper_slippage_bps)), logs / "decisions.jsonl")
     from ib_broker import open_account as open_interactive_brokers
 
     return BrokerageAccount(open_interactive_brokers(settings, clock))
@@ -231,7 +239,7 @@ class Daemon:
         _refuse_with_an_open_order(engine, account)
         done = []
         if market is not None:
-            splits = engine.executor.record_splits(market, dict(account.positions))
+            splits = engine.keeper.record_splits(market, account)
             done = [f"{s.symbol}: the split of {s.date}, {s.ratio:g}:1, recorded in the book" for s in splits]
             adoption.refuse_split(book, account, market)
         if answer == "leave":
@@ -262,13 +270,14 @@ class Daemon:
         if identity is None:
             return None
         records = load_records(self.logs, identity, self.clock, self.notifier, tag=self.tag)
-        if later := set_capital(records.book, self.settings.capital, self.clock, records.journal.unresolved()):
+        capital = self.settings.capital
+        if later := set_capital(records.book, capital, self.clock, records.journal.unresolved()):
             self.notifier.notify(AlertKind.TOTAL_CAPITAL, later)
         state = State()
         broker = self.account.broker(records.book, state)
         outside = Outside(self.clock, self.prices, broker, self.notifier, pulse=self._pulse)
         order_timeout = timedelta(seconds=self.settings.order_timeout_seconds)
-        engine = assemble(records, outside, self.settings.rules, order_timeout, state)
+        engine = assemble(records, outside, self.settings.rules, order_timeout, state, capital)
         self.heartbeat.engine = self.notifier.engine = engine
         log.info(pairs(started=True, mode=identity.mode, account=identity.account, config=self.settings.fingerprint))
         return engine
@@ -327,7 +336,7 @@ def _run(
     lock.acquire()
     set_up(logs, clock, settings.log_keep_days, stderr=not options.once and sys.stderr.isatty())
     permissions.close_to_others(logs)
-    account = open_account(settings, clock)
+    account = open_account(settings, clock, logs)
     source = prices or ChildPrices(
         clock, random.Random(), long_period=settings.long_ma_period, closed_on=settings.closures
     )

@@ -46,14 +46,21 @@ class Account:
                 self.cash += row["amount"]
             case "commission":
                 self.cash -= row["amount"]
-            case "correction":
+            case "income":
                 self.cash += row["amount"]
+            case "correction":
+                self.cash += row["amount"] - row.get("commission", 0)
                 self.shares[row["symbol"]] += row["quantity"]
             case "split":
-                self.shares[row["symbol"]] = int(self.shares[row["symbol"]] * Decimal(str(row["ratio"])))
+                self.shares[row["symbol"]] = row["shares"]
+                self.cash += row["cash"]
             case "adopt":
                 self.cash -= row["quantity"] * row["price"]
                 self.shares[row["symbol"]] += row["quantity"]
+            case "undo":
+                sign = 1 if row["side"] == "BUY" else -1
+                self.cash -= sign * row["quantity"] * row["price"]
+                self.shares[row["symbol"]] += sign * row["quantity"]
             case "trade":
                 self._take_trade(row)
 

@@ -31,7 +31,8 @@ from qqqbot.runtime.clock import VirtualClock
 from qqqbot.runtime.daily_log import set_up
 from qqqbot.runtime.lock import PID_FILE, Lock
 from qqqbot.trading.alerts import LogNotifier
-from qqqbot.trading.assembly import Identity, assemble, load_records, set_capital
+from qqqbot.trading.assembly import Identity, assemble, load_records
+from qqqbot.trading.bookkeeping import set_capital
 from qqqbot.trading.engine import State
 from qqqbot.trading.heartbeat import Heartbeat
 from qqqbot.trading.loop import poll, timetable

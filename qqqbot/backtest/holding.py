@@ -1,8 +1,8 @@
 """What monitor.py --performance adds: the curve of the real book compared with holding QQQ or TQQQ.
 
 The book is valued at every official close. Deposits and withdrawals are no return: each session's return is
-(equity - what came in) / equity before. The book does not know dividends, so a long held period shows a little less
-than it earned.
+(equity - what came in) / equity before. Dividends count on both sides: they are income in the book, and the closes of
+the funds are adjusted for them.
 
 Prices are those that the backtest keeps on disk; nothing is fetched. This module needs numpy, so the monitor imports it
 only for this view.

@@ -87,6 +87,7 @@ class AlertKind(StrEnum):
         "attributes for dual-mode API client in' UTC format; then restart it. Compare the trade with your statement.",
     )
     SPLIT = "split", "a split was recorded"
+    INCOME = "income", "a dividend was booked"
     TORN_RECORD = "torn_record", "an incomplete line was set aside"
     TOTAL_CAPITAL = "total_capital", "total capital"
     LOGIN = (

@@ -118,6 +118,15 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True)
+class Dividend:
+    """`amount` USD for each share held before `date`, the ex-date; on the split basis of the newest prices."""
+
+    symbol: str
+    date: date
+    amount: float
+
+
+@dataclass(frozen=True, slots=True)
 class Market:
     """One answer of the price source, as it came: nothing is repaired, sorted or left out.
 
@@ -140,6 +149,7 @@ class Market:
     origins: Mapping[date, Source] = field(default_factory=dict)
     quoted_by: Source = Source.YAHOO
     ex_dates: tuple[date, ...] = ()
+    dividends: tuple[Dividend, ...] = ()
 
     def quote(self, symbol: str) -> Quote:
         return self.qqq if symbol == QQQ else self.tqqq
@@ -242,6 +252,7 @@ class AccountSnapshot:
     `spendable` is the cash that a buy may use without borrowing; `unsettled` is cash that comes with the settlement of
     earlier sales; `positions` holds whole shares of QQQ and TQQQ, 0 if there are none. `open_order_refs` are orders
     of ours that the broker is still working on. `behind` says which amounts do not show our newest fills yet, if any.
+    `dividends_due` are dividends in USD that are announced and not paid yet, after tax; None if it does not say.
     """
 
     account: str
@@ -253,6 +264,7 @@ class AccountSnapshot:
     taken_at: datetime
     unsettled: Decimal = Decimal(0)
     behind: str = ""
+    dividends_due: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +272,7 @@ class Portfolio:
     """What our own fills add up to, starting from `total_capital` in cash.
 
     `shares` are the bot's; `foreign` are shares in the same account that the owner asked us to leave alone. `cost` is
-    the average price paid for the bot's shares, commissions included.
+    the average price paid for the bot's shares, commissions included. `income` are the dividends on them.
     """
 
     total_capital: Decimal
@@ -272,6 +284,7 @@ class Portfolio:
     trades: int
     moving_to: Holding = Holding.CASH
     since: datetime | None = None
+    income: Decimal = Decimal(0)
 
     def equity(self, prices: Mapping[str, Decimal]) -> Decimal:
         """Cash plus the bot's shares at `prices`."""

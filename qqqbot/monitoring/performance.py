@@ -112,8 +112,9 @@ class Performance:
         kind = row.get("kind", "trade")
         if kind == "commission":
             self.commissions += money(row["amount"])
-        elif kind == "trade":
+        if kind in ("trade", "correction"):
             self.commissions += money(row.get("commission") or 0)
+        if kind == "trade":
             amount = money(row["amount"])
             self.traded += amount
             self.slippage += amount * money(row.get("slippage_bps") or 0) / 10_000
@@ -133,8 +134,8 @@ def shares_before(rows: Iterable[Row]) -> dict[str, int]:
             continue
         if kind == "split":
             ratio[symbol] *= float(row["ratio"])
-        elif kind in ("trade", "correction", "adopt"):
-            sign = -1 if kind == "trade" and row["side"] == Side.SELL else 1
+        elif kind in ("trade", "correction", "adopt", "undo"):
+            sign = -1 if kind in ("trade", "undo") and row["side"] == Side.SELL else 1
             total[symbol] += sign * float(row["quantity"]) / ratio[symbol]
             least[symbol] = min(least[symbol], total[symbol])
     return {symbol: round(-least[symbol]) for symbol in SYMBOLS}

@@ -1,7 +1,8 @@
 """trades.jsonl, the book: the rows of one mode and account, and the Ledger they fold into.
 
 The book takes fills from the broker's reports of an order, each once, however and however often they arrive: an
-execution it does not have becomes a trade row, a corrected one a correction row, a late commission a commission row.
+execution it does not have becomes a trade row; what the order's totals still differ by (a corrected execution, a late
+commission) becomes a correction row.
 """
 
 from collections.abc import Mapping
@@ -19,12 +20,14 @@ from qqqbot.model.executions import (
     status_exec_id,
     stem,
 )
-from qqqbot.model.values import Fill, Mode, Order, OrderIntent, Side, Split
+from qqqbot.model.values import Dividend, Fill, Mode, Order, OrderIntent, Side, Split
 from qqqbot.records.jsonl import SCHEMA, UNUSABLE, AppendOnlyFile, Row
-from qqqbot.records.ledger import Ledger
+from qqqbot.records.ledger import ZERO, Ledger
 
 # The newest orders keep their rows in memory: the broker repeats an execution for a day, not for a hundred orders.
 ORDERS_REMEMBERED = 100
+# Amounts are read back from doubles; what differs by less than this is the same.
+SMALLEST_AMOUNT = Decimal("0.00005")
 
 
 class Book:
@@ -67,19 +70,15 @@ class Book:
         """
         fills = newest_revisions(order.fills)
         by_status = self._stands_in(intent.order_ref, fills)
-        if by_status and sum(fill.quantity for fill in fills) < self.ledger.order_totals[intent.order_ref][0]:
+        if by_status and sum(fill.quantity for fill in fills) < self.ledger.orders[intent.order_ref].shares:
             return []
-        unknown = [f for f in fills if not self.ledger.counted(f.exec_id) and not self._superseded(f)]
-        corrected = [fill for fill in unknown if by_status or self._revisions_known(fill)]
-        rows = []
-        if new := [fill for fill in unknown if fill not in corrected]:
-            rows.append(self._record_trade(intent, new, now))
         known = {stem(exec_id) for exec_id in self._exec_ids.get(intent.order_ref, []) if not is_from_status(exec_id)}
-        whole = known <= {stem(fill.exec_id) for fill in fills}
-        if corrected and whole:
-            rows.append(self._record_correction(intent, fills, corrected, now))
-        if not unknown and whole and intent.order_ref in self.ledger.awaiting_commission:
-            rows.extend(self._record_commission(intent, fills, now))
+        unknown = [fill for fill in fills if not self.ledger.counted(fill.exec_id) and stem(fill.exec_id) not in known]
+        rows = []
+        if unknown and not by_status:
+            rows.append(self._record_trade(intent, unknown, now))
+        if known <= {stem(fill.exec_id) for fill in fills}:
+            rows.extend(self._record_correction(intent, fills, now))
         return rows
 
     def set_capital(self, capital: Decimal, now: datetime) -> Row | None:
@@ -95,12 +94,36 @@ class Book:
         """`quantity` more shares of the account are not the bot's."""
         return self._append(now, kind="leave", symbol=symbol, quantity=quantity)
 
-    def record_split(self, split: Split, now: datetime) -> Row:
-        return self._append(now, kind="split", symbol=split.symbol, ratio=split.ratio, date=split.date)
+    def undo(self, now: datetime) -> list[Row]:
+        """Take back the owner's newest answer, itself perhaps an undo; its rows are reversed, the last one first."""
+        return [
+            self._append(
+                now,
+                kind="undo",
+                symbol=answered.symbol,
+                side=answered.side,
+                quantity=-answered.quantity,
+                price=answered.price,
+                foreign=-answered.foreign,
+                cost=answered.cost,
+            )
+            for answered in reversed(self.ledger.last_answer)
+        ]
+
+    def record_income(self, dividend: Dividend, amount: Decimal, now: datetime) -> Row:
+        """`amount` is what the book does not have yet of a dividend on the bot's shares."""
+        return self._append(
+            now, kind="income", symbol=dividend.symbol, date=dividend.date, per_share=dividend.amount, amount=amount
+        )
+
+    def record_split(self, split: Split, shares: int, foreign: int, cash: Decimal, now: datetime) -> Row:
+        """`shares` and `foreign` are the counts afterwards; `cash` is paid for a fraction of a share that is lost."""
+        values = {"symbol": split.symbol, "ratio": split.ratio, "date": split.date}
+        return self._append(now, kind="split", **values, shares=shares, foreign=foreign, cash=cash)
 
     def _record_trade(self, intent: OrderIntent, fills: list[Fill], now: datetime) -> Row:
         quantity = sum(fill.quantity for fill in fills)
-        amount = sum((fill.price * fill.quantity for fill in fills), Decimal(0))
+        amount = sum((fill.price * fill.quantity for fill in fills), ZERO)
         commissions = [fill.commission for fill in fills]
         known = [c for c in commissions if c is not None]
         values = {
@@ -109,7 +132,7 @@ class Book:
             "quantity": quantity,
             "price": (amount / quantity).quantize(Decimal("0.000001")),
             "amount": amount,
-            "commission": sum(known, Decimal(0)) if len(known) == len(commissions) else None,
+            "commission": sum(known, ZERO) if len(known) == len(commissions) else None,
             "order_ref": intent.order_ref,
             "order_quantity": intent.quantity,
             "exec_ids": [fill.exec_id for fill in fills],
@@ -120,15 +143,19 @@ class Book:
         after = self._after(values)
         return self._append(max(fill.time for fill in fills), **values, **after, recorded_at=now.isoformat())
 
-    def _record_correction(
-        self, intent: OrderIntent, fills: tuple[Fill, ...], corrected: list[Fill], now: datetime
-    ) -> Row:
-        """Bring the book's totals of the order to those of the newest revisions of its executions."""
-        known_quantity, known_amount = self.ledger.order_totals[intent.order_ref]
-        quantity = sum(fill.quantity for fill in fills) - known_quantity
-        amount = sum((fill.price * fill.quantity for fill in fills), Decimal(0)) - known_amount
+    def _record_correction(self, intent: OrderIntent, fills: tuple[Fill, ...], now: datetime) -> list[Row]:
+        """Bring the book's totals of the order to those of `fills`, which are all of its executions."""
+        revised = [fill for fill in fills if not self.ledger.counted(fill.exec_id) and not self._superseded(fill)]
+        booked = self.ledger.orders.get(intent.order_ref)
+        if booked is None or any(self._superseded(fill) for fill in fills):
+            return []
+        quantity = sum(fill.quantity for fill in fills) - booked.shares if revised else 0
+        amount = sum((fill.price * fill.quantity for fill in fills), ZERO) - booked.amount if revised else ZERO
+        commission = _total_commission(fills, booked.commission) - booked.commission
+        if not revised and abs(commission) < SMALLEST_AMOUNT:
+            return []
         sign = 1 if intent.side is Side.BUY else -1
-        return self._append(
+        row = self._append(
             now,
             kind="correction",
             symbol=intent.symbol,
@@ -137,22 +164,16 @@ class Book:
             order_ref=intent.order_ref,
             order_quantity_change=quantity,
             order_amount_change=amount,
-            exec_ids=[fill.exec_id for fill in corrected],
+            commission=commission,
+            exec_ids=[fill.exec_id for fill in revised],
         )
-
-    def _record_commission(self, intent: OrderIntent, fills: tuple[Fill, ...], now: datetime) -> list[Row]:
-        """The order's commissions, less what the book has of them already."""
-        known = [fill.commission for fill in fills if fill.commission is not None]
-        if len(known) < len(fills) or not fills:
-            return []
-        amount = sum(known, Decimal(0)) - self.ledger.commissions.get(intent.order_ref, Decimal(0))
-        return [self._append(now, kind="commission", order_ref=intent.order_ref, amount=amount)]
+        return [row]
 
     def _after(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Cash, equity and realized profit that the ledger will have with the trade in it."""
-        symbol, before = values["symbol"], self.ledger.portfolio()
-        signed = values["quantity"] if values["side"] == Side.BUY else -values["quantity"]
-        move = self.ledger.move_of(symbol, signed, values["amount"], values["commission"] or Decimal(0))
+        symbol, side, before = values["symbol"], values["side"], self.ledger.portfolio()
+        signed = values["quantity"] if side is Side.BUY else -values["quantity"]
+        move = self.ledger.move_of(symbol, side, values["quantity"], values["amount"], values["commission"] or ZERO)
         shares = {**before.shares, symbol: before.shares[symbol] + signed}
         after = replace(before, cash=before.cash + move.cash, shares=shares)
         prices = {"QQQ": values["qqq_price"], "TQQQ": values["tqqq_price"], symbol: values["price"]}
@@ -166,13 +187,10 @@ class Book:
         reported = [fill.exec_id for fill in fills]
         return stands_in in self._exec_ids.get(order_ref, []) and stands_in not in reported
 
-    def _revisions_known(self, fill: Fill) -> list[int]:
-        """Revisions of the same execution that are in the book."""
-        known = self._exec_ids.get(fill.order_ref, [])
-        return [revision(exec_id) for exec_id in known if stem(exec_id) == stem(fill.exec_id)]
-
     def _superseded(self, fill: Fill) -> bool:
-        return max(self._revisions_known(fill), default=-1) > revision(fill.exec_id)
+        """Whether the book has a newer revision of the execution."""
+        known = self._exec_ids.get(fill.order_ref, [])
+        return any(stem(e) == stem(fill.exec_id) and revision(e) > revision(fill.exec_id) for e in known)
 
     def _append(self, now: datetime, **values: Any) -> Row:
         """Add one row to the file and to the ledger, or to neither: then it raises OSError."""
@@ -194,6 +212,12 @@ class Book:
             self._take(row)
         except UNUSABLE as error:
             raise BookDamaged(f"{self._file.path}, line {number}: not a row of the book ({error!r})") from None
+
+
+def _total_commission(fills: tuple[Fill, ...], unknown: Decimal) -> Decimal:
+    """Of all `fills`; `unknown` while the broker has not reported all of them."""
+    known = [fill.commission for fill in fills if fill.commission is not None]
+    return sum(known, ZERO) if len(known) == len(fills) else unknown
 
 
 def _decision_numbers(intent: OrderIntent, price: Decimal) -> dict[str, Any]:

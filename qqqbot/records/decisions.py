@@ -2,9 +2,13 @@
 
 import math
 from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
 from typing import Any
 
-from qqqbot.model.values import SYMBOLS, Plan, Portfolio, Snapshot
+from qqqbot.model.values import QQQ, SYMBOLS, Plan, Portfolio, Snapshot
+from qqqbot.records.coerce import number, text
+from qqqbot.records.tail import Row, last_rows
 
 
 def decision_values(snapshot: Snapshot, plan: Plan) -> dict[str, Any]:
@@ -48,6 +52,18 @@ def equity_of(portfolio: Portfolio, prices: Mapping[str, float] | None) -> float
         return None
     value = float(portfolio.cash) + sum((prices or {})[s] * n for s, n in held.items())
     return _finite(round(value, 2))
+
+
+def last_price(path: Path, mode: str, account: str, symbol: str, before: date) -> float | None:
+    """The price of `symbol` that the newest decision of a session before `before` saw. Raises OSError."""
+
+    def seen(row: Row) -> bool:
+        session, own = text(row.get("session")), (row.get("mode"), row.get("account")) == (mode, account)
+        return own and session is not None and session < before.isoformat() and number(row.get(key)) is not None
+
+    key = "price" if symbol == QQQ else "tqqq_price"
+    found = last_rows(path, 1, seen).rows
+    return number(found[0][key]) if found else None
 
 
 def _finite(value: float) -> float | None:

@@ -9,7 +9,6 @@ second bot.
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
 from qqqbot.model.errors import BookDamaged
@@ -17,6 +16,7 @@ from qqqbot.model.executions import forget_oldest
 from qqqbot.model.values import Holding, Mode, Order, OrderIntent
 from qqqbot.records.codec import from_plain
 from qqqbot.records.jsonl import SCHEMA, UNUSABLE, AppendOnlyFile, Row
+from qqqbot.records.ledger import Booked
 
 # Orders whose late executions the broker may still report.
 ORDERS_REMEMBERED = 1000
@@ -91,15 +91,15 @@ class OrderJournal:
         """The intent of one of the newest orders; None for an unknown reference."""
         return self._recent.get(order_ref)
 
-    def unfinished(self, booked: Mapping[str, tuple[int, Decimal]]) -> str | None:
+    def unfinished(self, booked: Mapping[str, Booked]) -> str | None:
         """The symbol of the newest order that has executions, if it was filled only in part; otherwise None.
 
-        `booked` has each order's shares in the book, since executions may come after an order's end.
+        `booked` is what the book has of each order, since executions may come after an order's end.
         """
         for intent in reversed(self._recent.values()):
-            shares = booked.get(intent.order_ref, (0, Decimal(0)))[0]
-            if shares:
-                return intent.symbol if shares < intent.quantity else None
+            known = booked.get(intent.order_ref)
+            if known is not None and known.shares:
+                return intent.symbol if known.shares < intent.quantity else None
         return None
 
     def close(self) -> None:

@@ -5,19 +5,24 @@ Rows are the lines of the book's file, one JSON object each (`kind` says which; 
     capital     amount: total_capital was set or changed by this much (a deposit, or a withdrawal if negative)
     trade       side, symbol, quantity, amount (exact price times shares), commission (null: not reported yet),
                 exec_ids, order_ref, position, timestamp
-    commission  order_ref, amount: a commission that the broker reported after the trade was recorded
     correction  symbol, quantity, amount (signed changes of shares and cash), order_ref, order_quantity_change,
-                order_amount_change, exec_ids: the broker corrected an execution
+                order_amount_change, commission, exec_ids: what the broker now reports of the order, less what the book
+                had of it (a corrected execution, a commission that came late)
+    commission  order_ref, amount: a late commission, as earlier versions recorded it
+    income      symbol, date (the ex-date), per_share, amount: a dividend on the bot's shares, or its correction
     adopt       symbol, quantity (signed change of the bot's shares), price: the account was right
     leave       symbol, quantity (signed change): shares in the account that are not the bot's
-    split       symbol, ratio, date
+    undo        symbol, side, quantity (negative: a purchase or sale taken back), price, foreign, cost
+    split       symbol, ratio, date; shares, foreign: counts afterwards, cash: paid for a fraction (earlier versions
+                wrote neither: fractions were dropped)
 
 Executions are counted once by exec_id. Only the newest exec_ids are remembered: the broker repeats executions for days,
 not for years, and a book may have a million rows.
 """
 
+from collections import deque
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -28,6 +33,11 @@ from qqqbot.model.values import SYMBOLS, Holding, Portfolio, Side, Split
 Row = Mapping[str, Any]
 
 REMEMBERED = 10_000
+# Dividends: four a year for each fund.
+EVENTS_REMEMBERED = 100
+# A price source may correct the date of a split or a dividend by a day or two; two of them are months apart.
+SAME_EVENT = timedelta(days=5)
+ZERO = Decimal(0)
 
 
 class Move(NamedTuple):
@@ -36,6 +46,38 @@ class Move(NamedTuple):
     cash: Decimal
     realized_pnl: Decimal
     cost: Decimal
+
+
+class Booked(NamedTuple):
+    """What the book has of one order."""
+
+    symbol: str
+    side: Side
+    shares: int = 0
+    amount: Decimal = ZERO
+    commission: Decimal = ZERO
+
+
+class Income(NamedTuple):
+    """What the book has of one dividend; `recorded` is the New York date of its newest row."""
+
+    amount: Decimal
+    per_share: Decimal
+    recorded: date
+
+
+class Answered(NamedTuple):
+    """One row of the owner's newest answer, and what it would take to reverse it."""
+
+    timestamp: str
+    symbol: str
+    side: Side = Side.BUY
+    quantity: int = 0
+    """bought or sold; negative if a purchase or a sale was taken back"""
+    price: Decimal = ZERO
+    foreign: int = 0
+    cost: Decimal = ZERO
+    """of a share of the bot's before the answer"""
 
 
 class Purchase(NamedTuple):
@@ -56,30 +98,37 @@ class Ledger:
 
     def __init__(self) -> None:
         self.rows = 0
-        self.total_capital = Decimal(0)
-        self.cash = Decimal(0)
+        self.total_capital = ZERO
+        self.cash = ZERO
         self.shares: dict[str, int] = dict.fromkeys(SYMBOLS, 0)
         self.foreign: dict[str, int] = dict.fromkeys(SYMBOLS, 0)
-        self.cost: dict[str, Decimal] = dict.fromkeys(SYMBOLS, Decimal(0))
-        self.realized_pnl = Decimal(0)
+        self.cost: dict[str, Decimal] = dict.fromkeys(SYMBOLS, ZERO)
+        self.realized_pnl = ZERO
+        self.income = ZERO
         self.trades = 0
         self.moving_to = Holding.CASH
         self.since: datetime | None = None
         self.held_since: dict[str, date] = {}
-        """symbol -> New York date of the buy that began the present holding"""
-        self.awaiting_commission: set[str] = set()
-        self.order_totals: dict[str, tuple[int, Decimal]] = {}
-        """order_ref -> shares and exact amount in the book, for the newest orders"""
+        """symbol -> New York date since which the account has shares of it, the bot's or left to the owner"""
+        self.orders: dict[str, Booked] = {}
+        """order_ref -> what is in the book of it, for the newest orders"""
         self.purchase: Purchase | None = None
         """as of the newest trade; None if it left nothing of the holding that it moved to"""
-        self.commissions: dict[str, Decimal] = {}
-        """order_ref -> commission in the book, for the newest orders"""
-        self._splits: set[tuple[str, str]] = set()
+        self.last_answer: tuple[Answered, ...] = ()
+        """rows of the owner's newest answer; empty if there is none that could be taken back"""
+        self._changes: deque[tuple[date, str, int]] = deque(maxlen=REMEMBERED)
+        """New York date, symbol and signed change of the bot's shares"""
+        self._income: dict[tuple[str, date], Income] = {}
+        self._splits: set[tuple[str, date]] = set()
         self._exec_ids: dict[str, None] = {}
 
     def apply(self, row: Row) -> None:
         """Add one row. Raises KeyError, ValueError or ArithmeticError if it is not a row of the book."""
+        symbol = row.get("symbol")
+        before = (self.shares[symbol], self.foreign[symbol]) if symbol is not None else (0, 0)
         _HANDLERS[row.get("kind", "trade")](self, row)
+        if symbol is not None:
+            self._note_shares(symbol, before, row["timestamp"])
         self.rows += 1
         if self.since is None:
             self.since = datetime.fromisoformat(row["timestamp"])
@@ -92,6 +141,7 @@ class Ledger:
             foreign=dict(self.foreign),
             cost=dict(self.cost),
             realized_pnl=self.realized_pnl,
+            income=self.income,
             trades=self.trades,
             moving_to=self.moving_to,
             since=self.since,
@@ -101,31 +151,42 @@ class Ledger:
         return exec_id in self._exec_ids
 
     def has_split(self, symbol: str, day: date) -> bool:
-        return (symbol, day.isoformat()) in self._splits
+        """Whether a split of about that day is in the book: a price source may correct the date of one."""
+        return any(known == symbol and abs(on - day) <= SAME_EVENT for known, on in self._splits)
 
-    def move_of(self, symbol: str, signed: int, amount: Decimal, commission: Decimal) -> Move:
-        """What a purchase (`signed` is positive) or a sale of shares for `amount` does to the book's money."""
+    def shares_before(self, symbol: str, day: date) -> int:
+        """The bot's shares when `day` began in New York."""
+        later = sum(change for on, changed, change in self._changes if changed == symbol and on >= day)
+        return self.shares[symbol] - later
+
+    def income_of(self, symbol: str, ex_date: date) -> Income | None:
+        """What is in the book of a dividend of about that date."""
+        key = self._income_key(symbol, ex_date)
+        return self._income.get(key) if key else None
+
+    def _income_key(self, symbol: str, ex_date: date) -> tuple[str, date] | None:
+        near = ((known, day) for known, day in self._income if known == symbol and abs(day - ex_date) <= SAME_EVENT)
+        return next(near, None)
+
+    def move_of(self, symbol: str, side: Side, quantity: int, amount: Decimal, commission: Decimal) -> Move:
+        """What `quantity` more shares of an order, for `amount`, do to the book's money; both may be negative."""
         held, cost = self.shares[symbol], self.cost[symbol]
-        left = held + signed
-        if signed > 0:
-            paid = cost * held + amount + commission
-            return Move(-(amount + commission), Decimal(0), paid / left if left else Decimal(0))
-        realized = amount - commission - cost * -signed
-        return Move(amount - commission, realized, cost if left else Decimal(0))
+        if side is Side.SELL:
+            realized = amount - commission - cost * quantity
+            return Move(amount - commission, realized, cost if held - quantity else ZERO)
+        paid, left = cost * held + amount + commission, held + quantity
+        if left == 0:  # what was bought is sold already, or was never bought
+            return Move(-(amount + commission), -paid, ZERO)
+        return Move(-(amount + commission), ZERO, paid / left)
 
     def _capital(self, row: Row) -> None:
         self.total_capital += money(row["amount"])
         self.cash += money(row["amount"])
 
     def _trade(self, row: Row) -> None:
-        symbol, quantity = row["symbol"], int(row["quantity"])
-        signed = quantity if Side(row["side"]) is Side.BUY else -quantity
-        self._move(symbol, signed, money(row["amount"]), money(row["commission"] or 0), row["timestamp"])
+        side, quantity, amount = Side(row["side"]), int(row["quantity"]), money(row["amount"])
+        self._change(row["order_ref"], row["symbol"], side, quantity, amount, money(row["commission"] or 0))
         self._remember(row["exec_ids"])
-        self._total(row["order_ref"], quantity, money(row["amount"]))
-        self._charge(row["order_ref"], money(row["commission"] or 0))
-        if row["commission"] is None:
-            self.awaiting_commission.add(row["order_ref"])
         self.moving_to = Holding(row["position"])
         self.purchase = self._purchase(row)
         self.trades += 1
@@ -138,62 +199,107 @@ class Ledger:
         paid = money(row["amount"]) / int(row["quantity"]) if own else row.get(f"{symbol.lower()}_price")
         if paid is None:
             return None
-        price, decided = money(paid), money(row.get("decision_price") or 0) if own else Decimal(0)
+        price, decided = money(paid), money(row.get("decision_price") or 0) if own else ZERO
         held = self.shares[symbol]
         return Purchase(symbol, held, max(price, decided), price * held, self.cash)
 
-    def _commission(self, row: Row) -> None:
-        self.cash -= money(row["amount"])
-        self.realized_pnl -= money(row["amount"])
-        self._charge(row["order_ref"], money(row["amount"]))
-        self.awaiting_commission.discard(row["order_ref"])
-
     def _correction(self, row: Row) -> None:
-        symbol, quantity, amount = row["symbol"], int(row["quantity"]), money(row["amount"])
-        paid, held = self.cost[symbol] * self.shares[symbol] - amount, self.shares[symbol] + quantity
-        self.cash += amount
-        self.shares[symbol] = held
-        self.cost[symbol] = paid / held if held else Decimal(0)
-        if held == 0:
-            self.realized_pnl -= paid
-            self.held_since.pop(symbol, None)
-        self._total(row["order_ref"], int(row["order_quantity_change"]), money(row["order_amount_change"]))
+        quantity, amount = int(row["order_quantity_change"]), money(row["order_amount_change"])
+        known = self.orders.get(row["order_ref"])
+        bought = int(row["quantity"]) * quantity > 0 or money(row["amount"]) * amount < 0
+        side = known.side if known else Side.BUY if bought else Side.SELL
+        commission = money(row.get("commission") or 0)
+        self._change(row["order_ref"], row["symbol"], side, quantity, amount, commission)
         self._remember(row["exec_ids"])
+
+    def _commission(self, row: Row) -> None:
+        known, amount = self.orders.get(row["order_ref"]), money(row["amount"])
+        if known is not None:
+            self._change(row["order_ref"], known.symbol, known.side, 0, ZERO, amount)
+        else:  # of an order before those that were read
+            self.cash -= amount
+            self.realized_pnl -= amount
+
+    def _add_income(self, row: Row) -> None:
+        symbol, day, amount = row["symbol"], date.fromisoformat(row["date"]), money(row["amount"])
+        key = self._income_key(symbol, day) or (symbol, day)
+        before = self._income[key].amount if key in self._income else ZERO
+        recorded = new_york_date(datetime.fromisoformat(row["timestamp"]))
+        self._income[key] = Income(before + amount, money(row["per_share"]), recorded)
+        forget_oldest(self._income, EVENTS_REMEMBERED)
+        self.cash += amount
+        self.income += amount
 
     def _adopt(self, row: Row) -> None:
         quantity = int(row["quantity"])
-        self._move(row["symbol"], quantity, abs(quantity) * money(row["price"]), Decimal(0), row["timestamp"])
+        side = Side.BUY if quantity > 0 else Side.SELL
+        self._answer(Answered(row["timestamp"], row["symbol"], side, abs(quantity), money(row["price"])))
 
     def _leave(self, row: Row) -> None:
-        self.foreign[row["symbol"]] += int(row["quantity"])
+        self._answer(Answered(row["timestamp"], row["symbol"], foreign=int(row["quantity"])))
+
+    def _undo(self, row: Row) -> None:
+        changes = int(row["quantity"]), money(row["price"]), int(row["foreign"])
+        self._answer(Answered(row["timestamp"], row["symbol"], Side(row["side"]), *changes), money(row["cost"]))
+
+    def _answer(self, answered: Answered, cost: Decimal = ZERO) -> None:
+        """`cost` is that of a share that comes back because its sale is taken back."""
+        symbol, quantity = answered.symbol, answered.quantity
+        same = self.last_answer and self.last_answer[0].timestamp == answered.timestamp  # rows of one answer
+        self.last_answer = (*(self.last_answer if same else ()), answered._replace(cost=self.cost[symbol]))
+        self.foreign[symbol] += answered.foreign
+        if quantity < 0 and answered.side is Side.SELL:
+            self._take_back_sale(symbol, -quantity, answered.price, cost)
+        elif quantity:
+            self._move(symbol, answered.side, quantity, quantity * answered.price)
+
+    def _take_back_sale(self, symbol: str, quantity: int, price: Decimal, cost: Decimal) -> None:
+        held = self.shares[symbol]
+        self.cost[symbol] = (self.cost[symbol] * held + cost * quantity) / (held + quantity)
+        self.realized_pnl -= (price - cost) * quantity
+        self.cash -= price * quantity
+        self.shares[symbol] += quantity
 
     def _split(self, row: Row) -> None:
+        """A fraction of a share that does not survive is sold for `cash`."""
         symbol, ratio = row["symbol"], money(row["ratio"])
-        self.shares[symbol] = int(self.shares[symbol] * ratio)
-        self.foreign[symbol] = int(self.foreign[symbol] * ratio)
+        exactly, cash = self.shares[symbol] * ratio, money(row.get("cash") or 0)
+        self.shares[symbol] = int(row.get("shares", exactly))
+        self.foreign[symbol] = int(row.get("foreign", self.foreign[symbol] * ratio))
         self.cost[symbol] = self.cost[symbol] / ratio
-        self._splits.add((symbol, row["date"]))
+        self.cash += cash
+        self.realized_pnl += cash - (exactly - self.shares[symbol]) * self.cost[symbol]
+        if not self.shares[symbol]:
+            self.cost[symbol] = ZERO
+        self._splits.add((symbol, date.fromisoformat(row["date"])))
+        self.last_answer = ()  # its shares are counted otherwise now
 
-    def _move(self, symbol: str, signed: int, amount: Decimal, commission: Decimal, timestamp: str) -> None:
-        """Take `signed` shares for `amount` into the book."""
-        move = self.move_of(symbol, signed, amount, commission)
-        if signed > 0 and self.shares[symbol] == 0:
-            self.held_since[symbol] = new_york_date(datetime.fromisoformat(timestamp))
+    def _change(
+        self, order_ref: str, symbol: str, side: Side, quantity: int, amount: Decimal, commission: Decimal
+    ) -> None:
+        """More (or, by a correction, less) of an order has been executed than the book had of it."""
+        self._move(symbol, side, quantity, amount, commission)
+        known = self.orders.pop(order_ref, Booked(symbol, side))
+        totals = (known.shares + quantity, known.amount + amount, known.commission + commission)
+        self.orders[order_ref] = Booked(symbol, side, *totals)
+        forget_oldest(self.orders, REMEMBERED)
+
+    def _move(self, symbol: str, side: Side, quantity: int, amount: Decimal, commission: Decimal = ZERO) -> None:
+        move = self.move_of(symbol, side, quantity, amount, commission)
         self.cash += move.cash
         self.realized_pnl += move.realized_pnl
         self.cost[symbol] = move.cost
-        self.shares[symbol] += signed
-        if self.shares[symbol] == 0:
+        self.shares[symbol] += quantity if side is Side.BUY else -quantity
+
+    def _note_shares(self, symbol: str, before: tuple[int, int], timestamp: str) -> None:
+        own, foreign = before
+        day, after = new_york_date(datetime.fromisoformat(timestamp)), self.shares[symbol] + self.foreign[symbol]
+        if self.shares[symbol] != own:
+            self._changes.append((day, symbol, self.shares[symbol] - own))
+        if own + foreign == 0 and after != 0:
+            self.held_since[symbol] = day
+        elif after == 0:
             self.held_since.pop(symbol, None)
-
-    def _total(self, order_ref: str, quantity: int, amount: Decimal) -> None:
-        known_quantity, known_amount = self.order_totals.pop(order_ref, (0, Decimal(0)))
-        self.order_totals[order_ref] = known_quantity + quantity, known_amount + amount
-        forget_oldest(self.order_totals, REMEMBERED)
-
-    def _charge(self, order_ref: str, commission: Decimal) -> None:
-        self.commissions[order_ref] = self.commissions.pop(order_ref, Decimal(0)) + commission
-        forget_oldest(self.commissions, REMEMBERED)
 
     def _remember(self, exec_ids: Iterable[str]) -> None:
         self._exec_ids.update(dict.fromkeys(exec_ids))
@@ -205,14 +311,16 @@ _HANDLERS = {
     "trade": Ledger._trade,
     "commission": Ledger._commission,
     "correction": Ledger._correction,
+    "income": Ledger._add_income,
     "adopt": Ledger._adopt,
     "leave": Ledger._leave,
+    "undo": Ledger._undo,
     "split": Ledger._split,
 }
 
 
 def pending_splits(ledger: Ledger, splits: Iterable[Split]) -> tuple[Split, ...]:
-    """Those of `splits` that came while the bot held the share and are not in the book yet."""
+    """Those of `splits` that came while the account had the share and are not in the book yet."""
     return tuple(
         split
         for split in splits

@@ -1,14 +1,15 @@
 """One check from observation to settled account, the loop that repeats it, the owner's answers.
 
-    engine     Engine.step: observe, decide, execute, until nothing is left to do
-    executor   an order from intent to outcome; the intent is on disk on the line above the one that sends it
+    engine        Engine.step: observe, decide, execute, until nothing is left to do
+    executor      an order from intent to outcome; the intent is on disk on the line above the one that sends it
     status_fills  a fill that only the order's status tells of
-    loop       when the next check is due
-    parts      values that belong together, and go from one part of the engine to another
-    assembly   an Engine put together over the records of a logs folder
-    adoption   `adopt` and `leave`, the owner's answers when account and book differ
-    alerts     each kind of trouble reported once when it begins and once when it ends
-    heartbeat  what the daemon writes about itself into status.json
+    loop          when the next check is due
+    parts         values that belong together, and go from one part of the engine to another
+    assembly      an Engine put together over the records of a logs folder
+    bookkeeping   splits, dividends and total_capital: what changes the book without an order
+    adoption      `adopt` and `leave`, the owner's answers when account and book differ
+    alerts        each kind of trouble reported once when it begins and once when it ends
+    heartbeat     what the daemon writes about itself into status.json
 
 Level-triggered, like a thermostat: each round compares the account as it *is* with the holding the rule *wants*.
 Nothing is remembered between rounds that is not on disk, so a restart, a partial fill, a missed night and a trade by

@@ -47,6 +47,7 @@ from qqqbot.strategy.gates import LAST_SAFE_SECONDS
 from qqqbot.strategy.planning import decide
 from qqqbot.strategy.sizing import falls_short
 from qqqbot.trading.alerts import Alerts
+from qqqbot.trading.bookkeeping import Bookkeeper
 from qqqbot.trading.executor import Executor
 from qqqbot.trading.parts import Records
 
@@ -115,6 +116,7 @@ class Engine:
     prices: PriceSource
     broker: Broker
     executor: Executor
+    keeper: Bookkeeper
     records: Records
     alerts: Alerts
     rules: Rules
@@ -203,7 +205,7 @@ class Engine:
         """The symbol that was bought in part: an order filled in part, or less than the book's own money buys."""
         ledger = self.records.book.ledger
         bought = ledger.purchase
-        if in_part := self.records.journal.unfinished(ledger.order_totals):
+        if in_part := self.records.journal.unfinished(ledger.orders):
             return in_part
         short = bought and falls_short(bought.shares, bought.value, bought.cash, bought.price, self.rules)
         return bought.symbol if bought and short else None
@@ -215,7 +217,7 @@ class Engine:
         market = self.state.market = self.prices.market(self.clock.now())
         account = self.state.account = self.broker.snapshot()
         self.executor.withdraw(account.open_order_refs)
-        self.executor.record_splits(market, dict(account.positions))
+        self.keeper.look(market, account, self.records.journal.unresolved())
         quotes = self.broker.quotes()
         return self._snapshot(table, market, account, quotes)
 

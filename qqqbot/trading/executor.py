@@ -20,7 +20,6 @@ from qqqbot.model.new_york import new_york_date
 from qqqbot.model.reasons import AlertKind
 from qqqbot.model.values import (
     Fill,
-    Market,
     Order,
     OrderIntent,
     OrderStatus,
@@ -29,9 +28,7 @@ from qqqbot.model.values import (
     Rules,
     Signal,
     Snapshot,
-    Split,
 )
-from qqqbot.records.ledger import pending_splits
 from qqqbot.runtime.daily_log import pairs
 from qqqbot.strategy.risk import refusal
 from qqqbot.trading.parts import Outside, Records
@@ -115,22 +112,6 @@ class Executor:
                 raise OrderRejected(f"not sent: {reason}")
             self._send(intent)
             self._await_outcome(intent)
-
-    def record_splits(self, market: Market, positions: dict[str, int]) -> list[Split]:
-        """Record a split if the price source and the account agree on it exactly; otherwise change nothing.
-
-        Returns those that were recorded. Raises OSError.
-        """
-        recorded = []
-        for split in pending_splits(self._book.ledger, market.splits):
-            before = self._book.ledger.shares[split.symbol] + self._book.ledger.foreign[split.symbol]
-            if split.date <= market.newest_row and positions[split.symbol] == before * split.ratio:
-                self._book.record_split(split, self._clock.now())
-                self._notifier.notify(
-                    AlertKind.SPLIT, f"{split.symbol} was split {split.ratio:g}:1 on {split.date}; recorded"
-                )
-                recorded.append(split)
-        return recorded
 
     def _as_now(self, snapshot: Snapshot) -> Snapshot:
         """`snapshot` with what may have changed since: the halt, and the count of orders, after the plan's first."""
@@ -225,7 +206,8 @@ class Executor:
         now, ref = self._clock.monotonic(), intent.order_ref
         if now - self._told_since.setdefault(ref, now) < STATUS_BELIEVED_AFTER.total_seconds():
             return None
-        booked = self._book.ledger.order_totals.get(ref, (0,))[0]
+        known = self._book.ledger.orders.get(ref)
+        booked = known.shares if known else 0
         positions = self._broker.snapshot().positions
         portfolio = self._book.ledger.portfolio()
         return filled_by_status(intent, order, portfolio, booked, positions, self._clock.now())

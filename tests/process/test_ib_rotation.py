@@ -198,12 +198,14 @@ def test_a_late_commission_reaches_the_book(tmp_path: Path) -> None:
     with trading(tmp_path) as trader:
         trader.at.gateway.next_order(commission="never")
         trader.check(Holding.QQQ)
-        assert trader.records.book.ledger.awaiting_commission
+        (order,) = trader.records.book.ledger.orders.values()
+        assert order.commission == 0
         for execution in trader.at.gateway.book.executions:
             execution.commission_reported = True
         trader.at.clock.move(120)
         trader.check(Holding.QQQ)
-        assert not trader.records.book.ledger.awaiting_commission
+        (order,) = trader.records.book.ledger.orders.values()
+        assert order.commission > 0
         trader.assert_true_to_the_gateway()
 
 

@@ -19,6 +19,7 @@ from qqqbot.model.values import (
     Rules,
     Side,
 )
+from qqqbot.records.ledger import Booked
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.strategy.sizing import ALL_OF_IT, shares_to_buy
 from tests.simulation.sim_broker import SimBroker, Unkindness
@@ -203,9 +204,9 @@ class World:
         assert min(ledger.shares.values()) >= 0, f"the book is short: {ledger.shares}"
         assert ledger.cash >= 0, f"the book has borrowed: {ledger.cash}"
         if self.broker_outside:
-            self._check_against_broker(set(ids), ledger.order_totals)
+            self._check_against_broker(set(ids), ledger.orders)
 
-    def _check_against_broker(self, ids: set[str], totals: Mapping[str, tuple[int, Decimal]]) -> None:
+    def _check_against_broker(self, ids: set[str], totals: Mapping[str, Booked]) -> None:
         now = self.clock.true_now()
         for ref, order in self.broker.orders.items():
             quantity, amount = 0, Decimal(0)
@@ -215,8 +216,9 @@ class World:
                 if revisions:
                     quantity += e.quantity
                     amount += e.quantity * (e.corrected_price if 2 in revisions else e.price)
-            booked = totals.get(ref, (0, Decimal(0)))
-            assert (quantity, float(amount)) == (booked[0], round(float(booked[1]), 6)), f"{ref}: {booked} in the book"
+            known = totals.get(ref)
+            booked = (known.shares, round(float(known.amount), 6)) if known else (0, 0.0)
+            assert (quantity, float(amount)) == booked, f"{ref}: {booked} in the book"
         assert not ids, f"in the book and not at the broker: {ids}"
 
     def check_outcomes(self) -> None:
@@ -224,8 +226,8 @@ class World:
         ended = {row["order_ref"]: row for row in rows(self.logs / "orders.jsonl") if row["event"] == "outcome"}
         alive = ended.keys() & set(self.broker.alive())
         assert not alive, f"alive, and believed done: {alive}"
-        booked = fold_of(self.logs).order_totals
-        missing = [ref for ref, row in ended.items() if booked.get(ref, (0,))[0] < row["filled"]]
+        booked = {ref: known.shares for ref, known in fold_of(self.logs).orders.items()}
+        missing = [ref for ref, row in ended.items() if booked.get(ref, 0) < row["filled"]]
         assert not missing, f"filled, and not in the book: {missing}"
 
     def check_account(self) -> None:

@@ -42,7 +42,8 @@ from qqqbot.records.halt import HaltSwitch
 from qqqbot.records.jsonl import AppendOnlyFile, Row
 from qqqbot.records.status_file import write_status
 from qqqbot.trading import adoption as ownership
-from qqqbot.trading.assembly import Identity, assemble, load_records, set_capital
+from qqqbot.trading.assembly import Identity, assemble, load_records
+from qqqbot.trading.bookkeeping import set_capital
 from qqqbot.trading.engine import State
 from qqqbot.trading.loop import poll, timetable
 from qqqbot.trading.parts import Outside

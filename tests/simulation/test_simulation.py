@@ -19,7 +19,8 @@ from qqqbot.adapters.simulated.prices import SimulatedPrices
 from qqqbot.model.values import QQQ, Mode, Rules
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.strategy.rule import LEVELS, level
-from qqqbot.trading.assembly import Identity, assemble, load_records, set_capital
+from qqqbot.trading.assembly import Identity, assemble, load_records
+from qqqbot.trading.bookkeeping import set_capital
 from qqqbot.trading.engine import State
 from qqqbot.trading.parts import Outside
 from tests.simulation.simulation import FOLDERS, End, Silence, simulate

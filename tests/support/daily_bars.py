@@ -12,7 +12,8 @@ from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import Bar, Market, Mode, Quote, Rules, Session
 from qqqbot.runtime.clock import VirtualClock
-from qqqbot.trading.assembly import Identity, assemble, load_records, set_capital
+from qqqbot.trading.assembly import Identity, assemble, load_records
+from qqqbot.trading.bookkeeping import set_capital
 from qqqbot.trading.engine import State
 from qqqbot.trading.parts import Outside
 from tests.support.fakes import FakeNotifier

@@ -36,7 +36,8 @@ from qqqbot.model.values import (
 from qqqbot.records.book import Book
 from qqqbot.records.jsonl import AppendOnlyFile, Row
 from qqqbot.runtime.clock import VirtualClock
-from qqqbot.trading.assembly import Identity, assemble, load_records, set_capital
+from qqqbot.trading.assembly import Identity, assemble, load_records
+from qqqbot.trading.bookkeeping import set_capital
 from qqqbot.trading.engine import Engine, State
 from qqqbot.trading.parts import Outside, Records
 from tests.support.builders import ACCOUNT, NOW, PRICE, RULES, TQQQ_PRICE, market, table
@@ -101,6 +102,7 @@ class FakeBroker:
     """what the account shows in place of its cash, as of before a sale; None if it shows what there is"""
     commission: Decimal | None = Decimal("1.00")
     broker_quotes: Mapping[str, Quote] = field(default_factory=dict)
+    dividends_due: Decimal | None = None
 
     def snapshot(self) -> AccountSnapshot:
         self._answer()
@@ -115,6 +117,7 @@ class FakeBroker:
             positions=dict(self.positions),
             open_order_refs=tuple(ref for ref, order in self.orders.items() if not order.status.done),
             taken_at=self.clock.now(),
+            dividends_due=self.dividends_due,
         )
 
     def quotes(self) -> Mapping[str, Quote]:
@@ -280,7 +283,7 @@ class World:
         if later := set_capital(records.book, self.capital, self.clock, records.journal.unresolved()):
             self.listener.notify(AlertKind.TOTAL_CAPITAL, later)
         outside = Outside(self.clock, self.prices, self.broker, self.listener, disk_free=lambda: 10 * 1024**3)
-        return assemble(records, outside, self.rules, self.timeout)
+        return assemble(records, outside, self.rules, self.timeout, capital=self.capital)
 
     def rows(self, name: str) -> list[dict[str, Any]]:
         """The complete rows of one of the records."""

@@ -13,7 +13,8 @@ from qqqbot.adapters.ib.connection import Timing
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import Holding, Market, OrderType
 from qqqbot.trading.alerts import LogNotifier
-from qqqbot.trading.assembly import Identity, assemble, load_records, set_capital
+from qqqbot.trading.assembly import Identity, assemble, load_records
+from qqqbot.trading.bookkeeping import set_capital
 from qqqbot.trading.engine import Check, Engine
 from qqqbot.trading.parts import Outside
 from standins.ib_gateway import Account

@@ -4,10 +4,12 @@ An order is filled when it is submitted, at the price it was decided on plus sli
 fill is in the book, the order never existed, and after the restart a complete answer says so at once.
 """
 
+import math
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
+from qqqbot.model.new_york import new_york_date
 from qqqbot.model.ports import Clock
 from qqqbot.model.values import (
     SYMBOLS,
@@ -20,6 +22,7 @@ from qqqbot.model.values import (
     OrderStatus,
     Quote,
     Side,
+    Split,
 )
 from qqqbot.records.book import Book
 from qqqbot.records.jsonl import Row
@@ -28,6 +31,9 @@ from qqqbot.strategy.sizing import commission
 
 ACCOUNT = "simulated"
 PRICE_STEP = Decimal("0.0001")
+
+LastPrice = Callable[[str, date], float | None]
+"""the price of a symbol that the bot saw last in a session before a date; None if it saw none"""
 
 
 class PaperBroker:
@@ -38,8 +44,16 @@ class PaperBroker:
     needs_open_exchange = False
     absence_is_final_after = timedelta(0)
 
-    def __init__(self, book: Book, clock: Clock, market: Callable[[], Market | None], slippage_bps: Decimal) -> None:
+    def __init__(
+        self,
+        book: Book,
+        clock: Clock,
+        market: Callable[[], Market | None],
+        slippage_bps: Decimal,
+        last_price: LastPrice = lambda _symbol, _before: None,
+    ) -> None:
         self._book = book
+        self._last_price = last_price
         self._clock = clock
         self._market = market
         self._slippage = slippage_bps / 10_000
@@ -96,9 +110,17 @@ class PaperBroker:
         ledger = self._book.ledger
         count = Decimal(ledger.shares[symbol] + ledger.foreign[symbol])
         for split in pending_splits(ledger, market.splits if market else ()):
-            if split.symbol == symbol:
+            if split.symbol == symbol and market is not None and self._price_shows(split, market.quote(symbol)):
                 count *= Decimal(str(split.ratio))
         return int(count)
+
+    def _price_shows(self, split: Split, quote: Quote) -> bool:
+        """Whether the price has moved as by the split since the bot last saw one; its shares can say nothing here."""
+        before = self._last_price(split.symbol, split.date) or float(self._book.ledger.cost[split.symbol])
+        if not before > 0 or not quote.price > 0 or new_york_date(quote.time) < split.date:
+            return False
+        move, expected = math.log(quote.price / before), -math.log(split.ratio)
+        return abs(move - expected) < abs(move)
 
 
 def _order_of(intent: OrderIntent, row: Row, clock: Clock) -> Order:

@@ -18,7 +18,7 @@ from qqqbot.model.errors import CalendarEnded, PricesUnavailable
 from qqqbot.model.new_york import new_york_date, new_york_text
 from qqqbot.model.ports import Clock
 from qqqbot.model.sessions import SessionTable, sessions_from_rows
-from qqqbot.model.values import QQQ, TQQQ, Bar, Market, Quote, Split
+from qqqbot.model.values import QQQ, TQQQ, Bar, Dividend, Market, Quote, Split
 from qqqbot.runtime.child_process import (
     GRACE_SECONDS,
     ChildFailed,
@@ -261,6 +261,7 @@ def read_market(document: Document) -> Market:
             answered_at=_answered_at(qqq),
             tqqq_bars=tuple(bar for bar in _bars(tqqq) if bar.date != today),
             ex_dates=_ex_dates(qqq, tqqq),
+            dividends=(*_dividends(QQQ, qqq), *_dividends(TQQQ, tqqq)),
         )
     except (LookupError, TypeError, ValueError, OverflowError) as error:
         problem = washed(f"{type(error).__name__}: {error}")
@@ -294,6 +295,9 @@ def _bars(part: Document) -> list[Bar]:
 
 def _ex_dates(*parts: Document) -> tuple[date, ...]:
     return tuple(sorted({date.fromisoformat(day) for part in parts for day, *_ in part.get("dividends", ())}))
+def _dividends(symbol: str, part: Document) -> list[Dividend]:
+    found = [Dividend(symbol, date.fromisoformat(day), float(amount)) for day, amount in part.get("dividends", ())]
+    return [dividend for dividend in found if dividend.amount > 0]
 
 
 def _close(value: float | None) -> float:

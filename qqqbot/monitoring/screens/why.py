@@ -137,6 +137,8 @@ def _fill_text(row: Row) -> str:
     kind, at = text(row.get("kind")) or "trade", day_and_time(moment(row.get("timestamp")))
     if kind == "commission":
         return f"commission of {usd(number(row.get('amount')))} USD reported later, {at}"
+    if kind == "correction" and not number(row.get("quantity")) and not number(row.get("amount")):
+        return f"commission of {usd(number(row.get('commission')))} USD reported later, {at}"
     executed = f"{count(number(row.get('quantity')))} at {usd(number(row.get('price')))}"
     commission, slippage = number(row.get("commission")), number(row.get("slippage_bps"))
     costs = [f"commission {usd(commission)}"] if commission is not None else []

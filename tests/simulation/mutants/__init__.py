@@ -1,5 +1,5 @@
 """Mistakes that the tests must notice. To add one, add an entry to the file of its room; `Mutant` describes it."""
 
-from tests.simulation.mutants import elsewhere, records, strategy, trading
+from tests.simulation.mutants import bookkeeping, elsewhere, records, strategy, trading
 
-MUTANTS = (*strategy.MUTANTS, *records.MUTANTS, *trading.MUTANTS, *elsewhere.MUTANTS)
+MUTANTS = (*strategy.MUTANTS, *records.MUTANTS, *trading.MUTANTS, *bookkeeping.MUTANTS, *elsewhere.MUTANTS)

@@ -86,13 +86,6 @@ EXECUTOR = (
         executor("TestRefused"),
     ),
     Mutant(
-        "a split is believed from the prices alone",
-        "trading/executor.py::Executor.record_splits",
-        " and positions[split.symbol] == before * split.ratio",
-        "",
-        executor("TestSplits"),
-    ),
-    Mutant(
         "the outcome is written before the fills are in the book",
         "trading/executor.py::Executor._conclude",
         "    self._absorb(intent, order)\n    self._journal.outcome(intent, order, self._clock.now())\n",

@@ -70,3 +70,15 @@ def test_problems_are_found(tmp_path: Path, book: list[Any], orders: list[Any], 
 def test_a_book_that_is_not_the_gateways_ledger_is_found(tmp_path: Path, theirs: list[Any]) -> None:
     found = audited(tmp_path, [CAPITAL, BUY, SELL], ORDERS, executions=theirs)
     assert [problem for problem in found if "the gateway says" in problem]
+
+
+def test_income_answers_and_splits_are_added_up_too(tmp_path: Path) -> None:
+    book = [
+        *(CAPITAL, BUY),
+        {"kind": "correction", "symbol": "QQQ", "quantity": 0, "amount": 0, "commission": 1},
+        {"kind": "income", "symbol": "QQQ", "amount": 3},
+        {"kind": "adopt", "symbol": "QQQ", "quantity": 1, "price": 100},
+        {"kind": "undo", "symbol": "QQQ", "side": "BUY", "quantity": -1, "price": 100},
+        {"kind": "split", "symbol": "QQQ", "ratio": 1.5, "shares": 3, "cash": 0},
+    ]
+    assert audited(tmp_path, book, ORDERS[:2], shares=3, cash=801) == []

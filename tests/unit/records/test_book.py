@@ -156,7 +156,7 @@ def test_a_late_commission_is_charged_when_it_arrives(book: Book, tmp_path: Path
     again.absorb(BUY, order([part("a", 211, commission="1.06")]), NOW)
     assert again.ledger.cash == 100_000 - 211 * 450 - Decimal("1.06")
     assert again.absorb(BUY, order([part("a", 211, commission="1.06")]), NOW) == []
-    assert kinds(tmp_path) == ["capital", "trade", "commission"]
+    assert kinds(tmp_path) == ["capital", "trade", "correction"]
 
 
 @pytest.mark.parametrize("first", ["1.00", None])
@@ -181,7 +181,7 @@ def test_capital_is_recorded_once_and_changes_are_deposits(book: Book, tmp_path:
 def test_owners_answers_and_splits_are_rows(book: Book, tmp_path: Path) -> None:
     book.adopt(TQQQ, 100, Decimal(60), NOW)
     book.leave(QQQ, 7, NOW)
-    book.record_split(Split(TQQQ, DAY + timedelta(days=1), 2.0), NOW)
+    book.record_split(Split(TQQQ, DAY + timedelta(days=1), 2.0), 200, 0, Decimal(0), NOW)
     again = opened(tmp_path)
     assert again.ledger.shares == {QQQ: 0, TQQQ: 200}
     assert again.ledger.foreign == {QQQ: 7, TQQQ: 0}
@@ -275,7 +275,7 @@ BY_STATUS = fill(BUY, exec_id=status_exec_id(BUY.order_ref), price=Decimal("450.
 
 
 def totals(book: Book) -> tuple[int, Decimal, Decimal]:
-    return book.ledger.shares[QQQ], book.ledger.cash, book.ledger.order_totals[BUY.order_ref][1]
+    return book.ledger.shares[QQQ], book.ledger.cash, book.ledger.orders[BUY.order_ref].amount
 
 
 @pytest.mark.parametrize("restarted", [False, True])
@@ -296,7 +296,7 @@ def test_executions_that_come_after_a_fill_from_the_status_take_its_place(
     whole = [late[0], part("b", 100, price="450.05")]
     book.absorb(BUY, order(whole), NOW)
     book.absorb(BUY, order(whole), NOW)
-    assert kinds(tmp_path) == ["capital", "trade", "correction", "commission"]
+    assert kinds(tmp_path) == ["capital", "trade", "correction", "correction"]
     assert totals(book) == (211, 100_000 - paid - 2, paid)
 
 

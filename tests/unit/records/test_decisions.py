@@ -1,7 +1,9 @@
 """The row of a decision has what it rested on, and only numbers that JSON has."""
 
+import json
 import math
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ from typing import Any
 import pytest
 
 from qqqbot.model.values import QQQ, Action, Gate, Holding, Plan, Quote
-from qqqbot.records.decisions import decision_values, equity_of
+from qqqbot.records.decisions import decision_values, equity_of, last_price
 from tests.support.builders import DAY, NOW, PRICE, RULES, TQQQ_PRICE, market, portfolio, snapshot
 from tests.support.fakes import World
 
@@ -92,3 +94,21 @@ def test_a_decision_without_a_signal_has_no_averages_and_a_code_that_is_never_nu
     assert row["short_ma"] is row["flip_trend"] is row["target"] is row["error"] is None
     assert row["gates"][0]["code"] == ""
     assert row["cash"] == Decimal(100_000)
+
+
+def test_the_last_price_is_that_of_the_newest_decision_of_an_earlier_session(tmp_path: Path) -> None:
+    path = tmp_path / "decisions.jsonl"
+    own = {"mode": "dry_run", "account": "simulated"}
+    rows = [
+        {**own, "session": "2026-11-20", "price": 440.0, "tqqq_price": 58.0},
+        {**own, "session": "2026-11-23", "price": 441.0, "tqqq_price": 59.0},
+        {**own, "session": "2026-11-23", "price": 450.0, "tqqq_price": None},
+        {**own, "session": None, "price": 455.0, "tqqq_price": 65.0},
+        {"mode": "live", "account": "U1", "session": "2026-11-23", "price": 460.0, "tqqq_price": 66.0},
+        {**own, "session": "2026-11-24", "price": 470.0, "tqqq_price": 30.0},
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert last_price(path, "dry_run", "simulated", "TQQQ", date(2026, 11, 24)) == 59.0
+    assert last_price(path, "dry_run", "simulated", "QQQ", date(2026, 11, 24)) == 450.0
+    assert last_price(path, "dry_run", "simulated", "TQQQ", date(2026, 11, 20)) is None
+    assert last_price(tmp_path / "none.jsonl", "dry_run", "simulated", "TQQQ", date(2026, 11, 24)) is None

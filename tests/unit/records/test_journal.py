@@ -13,6 +13,7 @@ from qqqbot.model.errors import BookDamaged
 from qqqbot.model.values import QQQ, TQQQ, Holding, Mode, Order, OrderIntent, OrderStatus, OrderType, Side
 from qqqbot.records.journal import ORDERS_REMEMBERED, OrderJournal
 from qqqbot.records.jsonl import AppendOnlyFile
+from qqqbot.records.ledger import Booked
 from tests.support.builders import ACCOUNT, DAY, NOW, fill, intent
 from tests.support.fakes import FullDisk
 
@@ -27,6 +28,10 @@ def opened(folder: Path, mode: Mode = Mode.PAPER, account: str = ACCOUNT) -> Ord
 
 def numbered(number: int, **changes: Any) -> OrderIntent:
     return intent(order_ref=f"qqqbot-20261124-{number:02d}", **changes)
+
+
+def booked(shares: int) -> Booked:
+    return Booked(QQQ, Side.BUY, shares)
 
 
 def ended(order: OrderIntent, status: OrderStatus, quantity: int = 0) -> Order:
@@ -156,15 +161,15 @@ def test_a_partly_filled_order_is_unfinished(
     journal = opened(tmp_path)
     journal.intended(order)
     journal.outcome(order, ended(order, status, filled), NOW)
-    booked = {order.order_ref: (filled, Decimal(1))} if filled else {}
-    assert journal.unfinished(booked) == opened(tmp_path).unfinished(booked) == unfinished
+    known = {order.order_ref: booked(filled)} if filled else {}
+    assert journal.unfinished(known) == opened(tmp_path).unfinished(known) == unfinished
 
 
 def test_executions_that_came_after_the_end_of_an_order_finish_it(tmp_path: Path) -> None:
     journal, order = opened(tmp_path), intent(quantity=211)
     journal.intended(order)
     journal.outcome(order, ended(order, OrderStatus.CANCELLED, 100), NOW)
-    assert journal.unfinished({order.order_ref: (211, Decimal(1))}) is None
+    assert journal.unfinished({order.order_ref: booked(211)}) is None
 
 
 def test_a_refused_rest_leaves_the_order_unfinished(tmp_path: Path) -> None:
@@ -173,7 +178,7 @@ def test_a_refused_rest_leaves_the_order_unfinished(tmp_path: Path) -> None:
         order = numbered(number, quantity=quantity)
         journal.intended(order)
         journal.outcome(order, ended(order, status, filled), NOW)
-    assert opened(tmp_path).unfinished({numbered(1).order_ref: (100, Decimal(1))}) == QQQ
+    assert opened(tmp_path).unfinished({numbered(1).order_ref: booked(100)}) == QQQ
 
 
 def test_a_later_order_supersedes_an_unfinished_one(tmp_path: Path) -> None:
@@ -182,7 +187,7 @@ def test_a_later_order_supersedes_an_unfinished_one(tmp_path: Path) -> None:
         order = numbered(number, quantity=quantity)
         journal.intended(order)
         journal.outcome(order, ended(order, OrderStatus.CANCELLED, filled), NOW)
-    assert opened(tmp_path).unfinished({numbered(2).order_ref: (111, Decimal(1))}) is None
+    assert opened(tmp_path).unfinished({numbered(2).order_ref: booked(111)}) is None
 
 
 def test_the_newest_intents_are_known_by_their_reference(tmp_path: Path) -> None:

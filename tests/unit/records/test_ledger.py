@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qqqbot.model.values import QQQ, SYMBOLS, TQQQ, Holding, Side, Split
-from qqqbot.records.ledger import REMEMBERED, Ledger, pending_splits
+from qqqbot.records.ledger import REMEMBERED, Booked, Ledger, pending_splits
 from tests.support.builders import NOW, fold, portfolio, trade_row
 
 STAMP = NOW.isoformat()
@@ -36,6 +36,10 @@ def correction(symbol: str, quantity: int, amount: Any) -> Mapping[str, Any]:
         order_amount_change=abs(Decimal(str(amount))),
         exec_ids=["a.02"],
     )
+
+
+def dividend(amount: Any, day: str = "2026-12-21", symbol: str = QQQ) -> Mapping[str, Any]:
+    return row("income", symbol=symbol, date=day, per_share=Decimal("0.7"), amount=Decimal(str(amount)))
 
 
 def test_an_empty_book_is_nothing() -> None:
@@ -78,11 +82,10 @@ def test_a_trade_names_the_target_of_the_book() -> None:
 def test_a_commission_not_reported_yet_costs_nothing_until_it_is() -> None:
     ledger = fold([DEPOSIT, trade_row(Side.BUY, QQQ, 1, 100, commission=None)])
     assert ledger.cash == 99_900
-    assert ledger.awaiting_commission == {"qqqbot-20261124-01"}
     ledger.apply(commission_row("1.25"))
     assert ledger.cash == Decimal("99898.75")
-    assert ledger.realized_pnl == Decimal("-1.25")
-    assert not ledger.awaiting_commission
+    assert ledger.cost[QQQ] == Decimal("101.25")
+    assert ledger.orders["qqqbot-20261124-01"].commission == Decimal("1.25")
 
 
 def test_a_corrected_price_changes_cash_and_cost_alone() -> None:
@@ -111,7 +114,7 @@ def test_a_correction_counts_its_executions() -> None:
     assert ledger.counted("a.01")
     assert ledger.counted("a.02")
     assert not ledger.counted("a.03")
-    assert ledger.order_totals["qqqbot-20261124-01"] == (11, Decimal(1100))
+    assert ledger.orders["qqqbot-20261124-01"] == Booked(QQQ, Side.BUY, 11, Decimal(1100), Decimal(1))
 
 
 def test_adopted_shares_are_the_bots_at_their_price() -> None:
@@ -149,6 +152,65 @@ def test_a_split_multiplies_shares_and_divides_cost() -> None:
     assert ledger.cash == 94_000
     assert ledger.has_split(TQQQ, date(2026, 11, 25))
     assert not ledger.has_split(QQQ, date(2026, 11, 25))
+
+
+def test_a_fraction_that_a_split_leaves_is_sold() -> None:
+    split = row("split", symbol=TQQQ, ratio=Decimal("0.1"), date="2026-11-25", shares=158, foreign=0, cash=180)
+    ledger = fold([DEPOSIT, trade_row(Side.BUY, TQQQ, 1583, 60, commission=0), split])
+    assert ledger.shares[TQQQ] == 158
+    assert ledger.cash == 100_000 - 94_980 + 180
+    assert ledger.cost[TQQQ] == 600
+    assert ledger.realized_pnl == 180 - Decimal("0.3") * 600
+
+
+def test_a_split_whose_date_is_corrected_is_the_same() -> None:
+    rows = [DEPOSIT, trade_row(Side.BUY, TQQQ, 100, 60), row("split", symbol=TQQQ, ratio=2, date="2026-11-27")]
+    ledger = fold(rows)
+    assert all(ledger.has_split(TQQQ, date(2026, 11, day)) for day in (25, 27, 30))
+    assert not ledger.has_split(TQQQ, date(2026, 12, 10))
+
+
+def test_a_dividend_is_income_and_cash() -> None:
+    ledger = fold([DEPOSIT, dividend("140.50"), dividend("-0.50")])
+    assert ledger.cash == 100_140
+    assert ledger.income == 140
+    assert ledger.realized_pnl == 0
+    known = ledger.income_of(QQQ, date(2026, 12, 22))
+    assert known is not None
+    assert known.amount == 140
+    assert known.recorded == date(2026, 11, 24)
+    assert ledger.income_of(TQQQ, date(2026, 12, 21)) is ledger.income_of(QQQ, date(2026, 9, 21)) is None
+    assert ledger.portfolio().income == 140
+
+
+def test_the_shares_that_a_day_began_with() -> None:
+    days = {day: f"2026-12-{day:02d}T15:00:00+00:00" for day in (14, 21, 23)}
+    rows = [
+        DEPOSIT,
+        trade_row(Side.BUY, QQQ, 100, 450, timestamp=days[14]),
+        trade_row(Side.BUY, QQQ, 11, 450, timestamp=days[21]),
+        {**row("split", symbol=QQQ, ratio=2, date="2026-12-23"), "timestamp": days[23]},
+    ]
+    ledger = fold(rows)
+    assert [ledger.shares_before(QQQ, date(2026, 12, day)) for day in (14, 15, 21, 22, 23, 24)] == [
+        *(0, 100, 100, 111, 111, 222),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("quantity", "price"), [(40, 70), (-4, 70), (-10, 70)], ids=["a purchase", "a part sold", "all sold"]
+)
+def test_an_answer_that_is_taken_back_leaves_the_book_as_it_was(quantity: int, price: int) -> None:
+    rows = [DEPOSIT, trade_row(Side.BUY, TQQQ, 10, 60), row("adopt", symbol=TQQQ, quantity=quantity, price=price)]
+    before, answered = fold(rows[:-1]).portfolio(), fold(rows)
+    (answer,) = answered.last_answer
+    undo = row("undo", symbol=TQQQ, side=answer.side.value, quantity=-answer.quantity, price=answer.price, foreign=0)
+    ledger = fold([*rows, {**undo, "cost": answer.cost, "timestamp": "2026-11-25T15:00:00+00:00"}])
+    assert ledger.portfolio() == before
+    (again,) = ledger.last_answer
+    redo = {**undo, "quantity": -again.quantity, "cost": again.cost, "timestamp": "2026-11-26T15:00:00+00:00"}
+    ledger.apply(redo)
+    assert ledger.portfolio() == answered.portfolio()
 
 
 def test_a_split_is_pending_if_the_share_was_held_on_its_day() -> None:
@@ -203,7 +265,14 @@ def histories(draw: st.DrawFn) -> list[Mapping[str, Any]]:
     held = dict.fromkeys(SYMBOLS, 0)
     for number in range(draw(st.integers(0, 25))):
         symbol = draw(st.sampled_from(SYMBOLS))
-        kinds = ["buy", "capital", "leave", "adopt", *(["sell", "adopt_out", "split"] if held[symbol] else [])]
+        kinds = [
+            "buy",
+            "capital",
+            "leave",
+            "adopt",
+            "income",
+            *(["sell", "adopt_out", "split"] if held[symbol] else []),
+        ]
         match draw(st.sampled_from(kinds)):
             case "buy":
                 held[symbol] += (quantity := draw(st.integers(1, 500)))
@@ -221,6 +290,8 @@ def histories(draw: st.DrawFn) -> list[Mapping[str, Any]]:
                 rows.append(row("capital", amount=draw(st.integers(-1000, 1000))))
             case "leave":
                 rows.append(row("leave", symbol=symbol, quantity=draw(st.integers(0, 50))))
+            case "income":
+                rows.append(dividend(draw(money), f"2026-01-{number + 1:02d}", symbol))
             case "split":
                 held[symbol] *= (ratio := draw(st.sampled_from([2, 3])))
                 rows.append(row("split", symbol=symbol, ratio=ratio, date=f"2026-01-{number + 1:02d}"))
@@ -235,6 +306,8 @@ def plain_account(rows: list[Mapping[str, Any]]) -> tuple[Decimal, dict[str, int
         if kind == "capital":
             cash += entry["amount"]
             capital += entry["amount"]
+        elif kind == "income":
+            cash += entry["amount"]
         elif kind == "split":
             shares[entry["symbol"]] *= entry["ratio"]
         elif kind == "adopt":
@@ -261,9 +334,9 @@ def test_profit_and_cost_account_for_all_the_money(rows: list[Mapping[str, Any]]
     """What was put in plus what was earned is the cash and the cost of what is held."""
     ledger = fold(rows)
     at_cost = ledger.portfolio().equity(ledger.cost)
-    assert abs(at_cost - (ledger.total_capital + ledger.realized_pnl)) < Decimal("1e-15")
+    assert abs(at_cost - (ledger.total_capital + ledger.realized_pnl + ledger.income)) < Decimal("1e-15")
     assert all(ledger.cost[s] == 0 for s in SYMBOLS if ledger.shares[s] == 0)
-    assert set(ledger.held_since) == {s for s in SYMBOLS if ledger.shares[s]}
+    assert set(ledger.held_since) == {s for s in SYMBOLS if ledger.shares[s] + ledger.foreign[s]}
 
 
 @given(histories(), st.integers(0, 25))

@@ -7,10 +7,8 @@ from pathlib import Path
 import pytest
 
 from qqq_trading_bot import Daemon
-from qqqbot.model.errors import ConfigError
-from qqqbot.model.values import QQQ, Holding, OrderIntent
+from qqqbot.model.values import QQQ, TQQQ, Holding, OrderIntent
 from qqqbot.runtime.config import Config
-from qqqbot.trading.assembly import set_capital
 from tests.support.fakes import FakeAccount, FakeBroker, World, answer_lost, lost_on_the_way, works
 
 CASH_AFTER_THE_BUY = Decimal(5_049)
@@ -43,24 +41,26 @@ def test_a_withdrawal_waits_for_the_order_in_flight_and_says_so(in_flight: World
     engine = in_flight.start()
     told = [text for kind, text in in_flight.notifier.told if kind == "total_capital"]
     assert len(told) == 1
-    assert told[0].startswith("remains 100,000.00: the outcome of qqqbot-20261124-01 is not known yet")
-    assert "20,000.00 is applied at the next start" in told[0]
+    assert told[0].startswith("remains 100,000.00 for now: the outcome of qqqbot-20261124-01 is not known yet")
+    assert "records 20,000.00 as soon as" in told[0]
     engine.step()
     assert capitals(in_flight) == [100_000]
     in_flight.assert_book_is_the_brokers()
 
 
-def test_it_is_refused_at_the_next_start_if_the_order_has_spent_the_money(in_flight: World) -> None:
+def test_it_waits_on_if_the_order_has_spent_the_money(in_flight: World) -> None:
     in_flight.capital = Decimal(20_000)
     in_flight.start().step()
-    with pytest.raises(ConfigError, match=r"only 5,049\.00"):
-        in_flight.start()
+    assert in_flight.start().records.book.ledger.total_capital == 100_000
+    assert "5,049.00 of it is in cash, the rest is invested" in in_flight.notifier.told[-1][1]
 
 
-def test_it_is_recorded_at_the_next_start_if_there_is_enough_cash(in_flight: World) -> None:
+def test_it_is_recorded_by_the_check_that_finds_enough_cash(in_flight: World) -> None:
     in_flight.capital = Decimal(96_000)
-    in_flight.start().step()
-    assert in_flight.start().records.book.ledger.cash == CASH_AFTER_THE_BUY - 4_000
+    engine = in_flight.start()
+    engine.step()
+    engine.step()
+    assert engine.records.book.ledger.cash == CASH_AFTER_THE_BUY - 4_000
     assert capitals(in_flight) == [100_000, 96_000]
 
 
@@ -119,9 +119,20 @@ class TestCapital:
         world.capital = Decimal(60_000)
         assert world.start().records.book.ledger.cash == 60_000
 
-    def test_more_than_the_cash_cannot_be_withdrawn(self, world: World) -> None:
+    def test_what_is_invested_is_withdrawn_once_it_is_cash_and_keeps_nothing_from_starting(self, world: World) -> None:
+        world.start().step()
+        world.capital = Decimal(60_000)
         engine = world.start()
+        kind, text = world.notifier.told[-1]
+        assert kind == "total_capital"
+        assert "remains 100,000.00 for now: 5,049.00 of it is in cash" in text
+        assert "records 60,000.00 as soon as 40,000.00 can be taken out" in text
         engine.step()
-        with pytest.raises(ConfigError, match=r"total_capital: lowered by 50,000\.00 .* only 5,049\.00"):
-            set_capital(engine.records.book, Decimal(50_000), world.clock)
-        assert world.start().records.book.ledger.total_capital == 100_000
+        assert engine.records.book.ledger.total_capital == 100_000
+        world.prices.target = Holding.TQQQ
+        engine.step()
+        ledger = engine.records.book.ledger
+        assert ledger.total_capital == 60_000
+        assert ledger.shares == {QQQ: 0, TQQQ: 949}  # 95 % of 59,998 at 60
+        world.start().step()
+        assert capitals(world) == [100_000, 60_000]

@@ -1,7 +1,6 @@
 """From intent to outcome: on disk before the wire, never sent twice, looked for until found."""
 
 from dataclasses import replace
-from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -9,12 +8,12 @@ from typing import Any
 import pytest
 
 from qqqbot.model.errors import OrderOutcomeUnknown, OrderRejected
-from qqqbot.model.values import QQQ, TQQQ, Holding, OrderIntent, OrderStatus, Side, Snapshot, Split
+from qqqbot.model.values import QQQ, TQQQ, Holding, OrderIntent, OrderStatus, Side, Snapshot
 from qqqbot.records.book import Book
 from qqqbot.records.journal import OrderJournal
 from qqqbot.strategy.planning import decide
 from qqqbot.trading.engine import Engine
-from tests.support.builders import DAY, NOW, RULES, snapshot
+from tests.support.builders import NOW, RULES, snapshot
 from tests.support.fakes import (
     FullDisk,
     World,
@@ -293,58 +292,6 @@ class TestRejected:
         world.broker.behaviours = [is_rejected]
         engine.step()
         assert [i.side for i in world.broker.submitted] == [Side.BUY, Side.SELL]
-
-
-class TestSplits:
-    SPLIT = Split(TQQQ, DAY + timedelta(days=1), 2.0)
-
-    def in_tqqq_next_day(self, world: World) -> Engine:
-        world.prices.target = Holding.TQQQ
-        engine = world.start()
-        engine.step()
-        world.pass_time(days=1)
-        world.prices.changes["splits"] = (self.SPLIT,)
-        return engine
-
-    def test_if_prices_and_account_agree_it_is_recorded_automatically(self, world: World) -> None:
-        engine = self.in_tqqq_next_day(world)
-        world.broker.positions[TQQQ] *= 2
-        engine.step()
-        assert engine.records.book.ledger.shares[TQQQ] == 2 * 1583
-        assert "split" in world.notifier.kinds()
-        engine.step()
-        world.start().step()
-        assert engine.records.book.ledger.shares[TQQQ] == 2 * 1583
-        assert [row.get("kind") for row in world.rows("trades.jsonl")].count("split") == 1
-
-    def test_if_the_account_has_not_split_yet_nothing_is_recorded_and_nothing_halts(self, world: World) -> None:
-        engine = self.in_tqqq_next_day(world)
-        engine.step()
-        assert engine.records.book.ledger.shares[TQQQ] == 1583
-        assert "split" not in [row.get("kind") for row in world.rows("trades.jsonl")]
-
-    @pytest.mark.parametrize("found", [1583 * 2 - 1, 1583 * 2 + 1, 1583 * 3, 0])
-    def test_if_they_do_not_agree_exactly_trading_halts(self, world: World, found: int) -> None:
-        engine = self.in_tqqq_next_day(world)
-        world.broker.positions[TQQQ] = found
-        engine.step()
-        assert world.rows("decisions.jsonl")[-1]["error"] == "LedgerMismatch"
-        assert engine.records.book.ledger.shares[TQQQ] == 1583
-
-    def test_without_a_split_of_the_prices_the_account_alone_is_not_believed(self, world: World) -> None:
-        engine = self.in_tqqq_next_day(world)
-        world.prices.changes.clear()
-        world.broker.positions[TQQQ] *= 2
-        engine.step()
-        assert world.rows("decisions.jsonl")[-1]["error"] == "LedgerMismatch"
-
-    def test_a_split_before_the_buy_is_not_ours(self, world: World) -> None:
-        world.prices.target = Holding.TQQQ
-        world.prices.changes["splits"] = (replace(self.SPLIT, date=DAY),)
-        engine = world.start()
-        engine.step()
-        engine.step()
-        assert engine.records.book.ledger.shares[TQQQ] == 1583
 
 
 def test_an_unknown_outcome_says_what_happens_next(world: World) -> None:

@@ -1,7 +1,7 @@
 """The simulated account fills like a broker and remembers nothing that is not in the book."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -26,6 +26,8 @@ from qqqbot.records.jsonl import AppendOnlyFile
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.strategy.sizing import commission
 from tests.support.builders import DAY, NOW, fill, intent, market
+
+DAY_LONG = timedelta(days=1)
 
 
 def opened(folder: Path) -> Book:
@@ -117,10 +119,49 @@ def test_a_split_changes_the_account_before_the_book_as_at_a_real_broker(book: B
     order = intent(symbol=TQQQ, quantity=100)
     book.absorb(order, Order(order.order_ref, OrderStatus.FILLED, (fill(order),)), NOW)
     split = Split(TQQQ, DAY + timedelta(days=1), 2.0)
-    broker = broker_of(book, replace(market(Holding.TQQQ), splits=(split,)))
+    broker = broker_of(book, replace(market(Holding.TQQQ, now=NOW + DAY_LONG, tqqq_price=30.0), splits=(split,)))
     assert broker.snapshot().positions == {QQQ: 0, TQQQ: 200}
-    book.record_split(split, NOW)
+    book.record_split(split, 200, 0, Decimal(0), NOW)
     assert broker.snapshot().positions == {QQQ: 0, TQQQ: 200}
+
+
+@pytest.mark.parametrize(
+    ("last", "now", "shares"),
+    [
+        (60.0, 30.3, 200),
+        (60.0, 59.0, 100),
+        (60.0, 48.0, 100),
+        (120.0, 60.0, 200),
+        (None, 30.0, 200),
+        (None, 60.0, 100),
+        (60.0, float("nan"), 100),
+    ],
+    ids=["moved", "not moved", "fell by a fifth", "not against the cost", "the cost", "nor that", "no price"],
+)
+def test_a_split_is_believed_only_if_the_price_shows_it(
+    book: Book, last: float | None, now: float, shares: int
+) -> None:
+    order = intent(symbol=TQQQ, quantity=100)
+    book.absorb(order, Order(order.order_ref, OrderStatus.FILLED, (fill(order),)), NOW)
+    answer = replace(
+        market(Holding.TQQQ, now=NOW + DAY_LONG, tqqq_price=now), splits=(Split(TQQQ, DAY + timedelta(days=1), 2.0),)
+    )
+    asked: list[tuple[str, date]] = []
+
+    def last_price(symbol: str, before: date) -> float | None:
+        asked.append((symbol, before))
+        return last
+
+    broker = PaperBroker(book, VirtualClock(NOW), lambda: answer, Decimal(1), last_price)
+    assert broker.snapshot().positions[TQQQ] == shares
+    assert set(asked) == {(TQQQ, DAY + timedelta(days=1))}
+
+
+def test_a_split_is_not_believed_from_a_price_of_the_day_before_it(book: Book) -> None:
+    order = intent(symbol=TQQQ, quantity=100)
+    book.absorb(order, Order(order.order_ref, OrderStatus.FILLED, (fill(order),)), NOW)
+    answer = replace(market(Holding.TQQQ, tqqq_price=30.0), splits=(Split(TQQQ, DAY + timedelta(days=1), 2.0),))
+    assert broker_of(book, answer).snapshot().positions[TQQQ] == 100
 
 
 def test_a_cancel_comes_too_late(book: Book) -> None:

@@ -13,7 +13,7 @@ from qqqbot.adapters.yahoo import child as market_child
 from qqqbot.adapters.yahoo import price_source as prices
 from qqqbot.adapters.yahoo.price_source import Backoff, ChildPrices, Runner, read_market
 from qqqbot.model.errors import CalendarEnded, PricesUnavailable
-from qqqbot.model.values import QQQ, TQQQ, Split
+from qqqbot.model.values import QQQ, TQQQ, Dividend, Split
 from qqqbot.runtime.child_process import ChildFailed, ChildOutput, ChildStopped
 from qqqbot.runtime.clock import VirtualClock
 from tests.support.builders import new_york, session
@@ -240,6 +240,12 @@ def test_an_incomplete_first_answer_is_not_repaired() -> None:
 def test_splits_come_with_the_prices() -> None:
     script = Scripted(market_document(tqqq={"splits": [[DAY.isoformat(), 2.0]]}))
     assert source(script).market(NOON).splits == (Split(TQQQ, DAY, 2.0),)
+
+
+def test_dividends_come_with_the_prices() -> None:
+    paid = [[DAY.isoformat(), 0.7], ["2026-08-21", 0.0], ["2026-05-20", -0.7]]
+    script = Scripted(market_document(tqqq={"dividends": paid}))
+    assert source(script).market(NOON).dividends == (Dividend(TQQQ, DAY, 0.7),)
 
 
 @pytest.mark.parametrize("day", [DAY, date(2026, 11, 15)])

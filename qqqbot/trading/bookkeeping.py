@@ -1,0 +1,199 @@
+"""What changes the book without an order: splits, dividends on the bot's shares, and a changed total_capital.
+
+Each is recorded once, whatever is killed in between, because what is due is always computed from what the book does not
+have yet. A split needs the account's shares as a second witness; a dividend is bounded by what these funds have paid.
+"""
+
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from fractions import Fraction
+from itertools import zip_longest
+from typing import NamedTuple
+
+from qqqbot.model.new_york import new_york_date
+from qqqbot.model.ports import Clock, Notifier
+from qqqbot.model.reasons import AlertKind
+from qqqbot.model.values import AccountSnapshot, Dividend, Market, OrderIntent, Portfolio, Split
+from qqqbot.records.book import Book
+from qqqbot.records.jsonl import Row
+from qqqbot.records.ledger import SAME_EVENT, ZERO, Ledger, pending_splits
+
+log = logging.getLogger(__name__)
+
+CENT = Decimal("0.01")
+# Of a share's price. Daily data to 2026-08: at most 0.56 % for QQQ since 2005, 0.61 % for TQQQ. A dividend that is
+# reported tenfold or a hundredfold, as Yahoo has done, is beyond it.
+LARGEST_DIVIDEND = Decimal("0.01")
+# A dividend that the price source reports later than this is not booked: earlier versions booked none, and their
+# owners have counted the money as deposits.
+LATEST_DIVIDEND = timedelta(days=60)
+# What an account pays of a dividend: the highest rate of US withholding tax is 30 %.
+LEAST_PAID = Decimal("0.65")
+# Interest, fees and dividends that are booked before they are paid stay below this part of the bot's value.
+NOTICEABLE = Decimal("0.01")
+
+
+class AfterSplit(NamedTuple):
+    """Shares of the bot and of the owner, and the part of a share that the bot is paid for in cash."""
+
+    shares: int
+    foreign: int
+    fraction: Fraction
+
+
+@dataclass
+class Bookkeeper:
+    """Looks at each check, before anything is decided. `capital` is total_capital as configured, None: as it is."""
+
+    book: Book
+    clock: Clock
+    notifier: Notifier
+    capital: Decimal | None = None
+    _refused: set[Dividend] = field(default_factory=set, init=False)
+
+    def look(self, market: Market, account: AccountSnapshot, unresolved: Sequence[OrderIntent]) -> None:
+        """Record what is due. Raises OSError."""
+        for split in self.record_splits(market, account):
+            text = f"{split.symbol} was split {split.ratio:g}:1 on {split.date}; recorded"
+            self.notifier.notify(AlertKind.SPLIT, text)
+        self._record_income(market, account)
+        if self.capital is not None and set_capital(self.book, self.capital, self.clock, unresolved) is None:
+            self.capital = None
+
+    def record_splits(self, market: Market, account: AccountSnapshot) -> list[Split]:
+        """Record those that the price source and the account's shares agree on; otherwise change nothing."""
+        recorded, ledger = [], self.book.ledger
+        for split in pending_splits(ledger, market.splits):
+            after = after_split(ledger, split, account.positions.get(split.symbol, 0))
+            if split.date > market.newest_row or after is None:
+                continue
+            price = Fraction(str(market.quote(split.symbol).price)) if after.fraction else Fraction(0)
+            cash = Decimal(round(float(after.fraction * price), 2)).quantize(CENT)
+            self.book.record_split(split, after.shares, after.foreign, cash, self.clock.now())
+            recorded.append(split)
+        return recorded
+
+    def _record_income(self, market: Market, account: AccountSnapshot) -> None:
+        now = self.clock.now()
+        for dividend in last_reported(market.dividends):
+            if not market.newest_row - LATEST_DIVIDEND <= dividend.date <= market.newest_row:
+                continue
+            if Decimal(str(dividend.amount)) > LARGEST_DIVIDEND * Decimal(str(market.quote(dividend.symbol).price)):
+                self._refuse(dividend)
+                continue
+            amount = income_due(self.book.ledger, dividend, market, account)
+            known = self.book.ledger.income_of(dividend.symbol, dividend.date)
+            # A source that wavers between two figures changes the book once a day, not at each check.
+            if abs(amount) >= CENT and (known is None or known.recorded < new_york_date(now)):
+                row = self.book.record_income(dividend, amount, now)
+                self._tell(row, known is not None)
+
+    def _refuse(self, dividend: Dividend) -> None:
+        if dividend not in self._refused:
+            self._refused.add(dividend)
+            log.warning("a dividend of %s was not booked, it is larger than any so far: %s", dividend.symbol, dividend)
+
+    def _tell(self, row: Row, again: bool) -> None:
+        what = "was corrected: " if again else ""
+        text = f"{row['symbol']}, {what}{row['amount']:+,.2f} USD (ex-dividend on {row['date']})"
+        self.notifier.notify(AlertKind.INCOME, text)
+
+
+def after_split(ledger: Ledger, split: Split, found: int) -> AfterSplit | None:
+    """What is whose if the account's `found` shares come from `split`; None if they do not.
+
+    The account may hold a fraction of a share that nobody counts (a reinvested dividend), and may have been paid for
+    one that the split left, or given a whole share for it.
+    """
+    own, foreign, ratio = ledger.shares[split.symbol], ledger.foreign[split.symbol], ratio_of(split.ratio)
+    if not explains(own + foreign, ratio, found):
+        return None
+    exact, whole = own * ratio, math.floor(own * ratio)
+    if foreign == 0 and ratio < 1 and found > whole:
+        whole = found
+    lost = min(exact - whole, max((own + foreign) * ratio - found, Fraction(0)))
+    return AfterSplit(whole, found - whole, max(lost, Fraction(0)))
+
+
+def explains(before: int, ratio: Fraction, found: int) -> bool:
+    """Whether a split of `before` shares, and less than one more that is not counted, may have left `found`."""
+    least, most = math.floor(before * ratio), math.ceil((before + 1) * ratio) - 1
+    return before != found and before > 0 and least <= found <= max(most, math.ceil(before * ratio))
+
+
+def ratio_of(ratio: float) -> Fraction:
+    """1:3 comes as 0.333333."""
+    return Fraction(ratio).limit_denominator(1000)
+
+
+def last_reported(dividends: Sequence[Dividend]) -> list[Dividend]:
+    """Each dividend once: one of nearly the same date is the same, with its date corrected; they are months apart."""
+    found = sorted(dividends, key=lambda dividend: (dividend.symbol, dividend.date))
+    return [
+        dividend
+        for dividend, after in zip_longest(found, found[1:])
+        if after is None or after.symbol != dividend.symbol or after.date - dividend.date > SAME_EVENT
+    ]
+
+
+def income_due(ledger: Ledger, dividend: Dividend, market: Market, account: AccountSnapshot) -> Decimal:
+    """What the book does not have yet of `dividend`, on the shares that the bot held before its ex-date.
+
+    It is booked net of withholding tax where the account shows what it will pay, which may be only after a day or two.
+    """
+    known = ledger.income_of(dividend.symbol, dividend.date)
+    per_share = Decimal(str(dividend.amount)) * _later_splits(dividend, market)
+    gross = per_share * ledger.shares_before(dividend.symbol, dividend.date)
+    paid = _part_paid(ledger, dividend, per_share, account)
+    if known is not None and paid is None and known.per_share == Decimal(str(dividend.amount)):
+        return ZERO
+    return (gross * (paid or 1)).quantize(CENT) - (known.amount if known else ZERO)
+
+
+def _later_splits(dividend: Dividend, market: Market) -> Decimal:
+    """Shares today for each one at the ex-date: dividends are reported on the basis of today's shares."""
+    ratios = [s.ratio for s in market.splits if s.symbol == dividend.symbol and s.date > dividend.date]
+    return Decimal(str(math.prod(ratios)))
+
+
+def _part_paid(ledger: Ledger, dividend: Dividend, per_share: Decimal, account: AccountSnapshot) -> Decimal | None:
+    """The part of the dividend that the account will pay; None if it does not show that."""
+    entitled = ledger.shares_before(dividend.symbol, dividend.date) + ledger.foreign[dividend.symbol]
+    gross = per_share * entitled
+    if account.dividends_due is None or gross <= 0:
+        return None
+    part = account.dividends_due / gross
+    return min(part, Decimal(1)) if LEAST_PAID <= part <= 1 + NOTICEABLE else None
+
+
+def set_capital(book: Book, capital: Decimal, clock: Clock, unresolved: Sequence[OrderIntent] = ()) -> str | None:
+    """Record total_capital if it is new or has changed. Returns why a withdrawal has to wait, or None. Raises OSError.
+
+    A withdrawal needs its money in cash, and no order in flight: what the book still counts as cash may be spent.
+    """
+    ledger = book.ledger
+    change = capital - ledger.total_capital
+    if change < 0 and (unresolved or ledger.cash + change < 0):
+        refs = ", ".join(intent.order_ref for intent in unresolved)
+        why = f"the outcome of {refs} is not known yet" if refs else f"{ledger.cash:,.2f} of it is in cash, the rest is"
+        why += "" if refs else " invested"
+        return (
+            f"remains {ledger.total_capital:,.2f} for now: {why}. The bot trades on, "
+            f"and records {capital:,.2f} as soon as {-change:,.2f} can be taken out"
+        )
+    if row := book.set_capital(capital, clock.now()):
+        log.info("total_capital recorded: %s", row["total_capital"])
+    return None
+
+
+def missing_money(portfolio: Portfolio, account: AccountSnapshot, equity: Decimal) -> Decimal:
+    """How much less cash the account has than the book, if that is noticeable; else 0.
+
+    `equity` is the book's value. Not while account values are late.
+    """
+    missing = portfolio.cash - account.spendable - account.unsettled
+    return missing if not account.behind and missing > equity * NOTICEABLE else ZERO

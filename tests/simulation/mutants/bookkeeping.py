@@ -1,0 +1,94 @@
+"""Mistakes in what changes the book without an order."""
+
+from tests.support.mutants import Mutant
+
+MUTANTS = (
+    Mutant(
+        "a split is believed from the prices alone",
+        "trading/bookkeeping.py::explains",
+        "before != found and before > 0 and least <= found <= max(most, math.ceil(before * ratio))",
+        "True",
+    ),
+    Mutant(
+        "a fraction beside whole shares forbids a split",
+        "trading/bookkeeping.py::explains",
+        "max(most, math.ceil(before * ratio))",
+        "least",
+    ),
+    Mutant(
+        "a share that the owner's fraction completes is the bot's",
+        "trading/bookkeeping.py::after_split",
+        "if foreign == 0 and ratio < 1 and found > whole:",
+        "if found > whole:",
+    ),
+    Mutant(
+        "a simulated account believes a split that no price shows",
+        "adapters/simulated/broker.py::PaperBroker._price_shows",
+        "abs(move - expected) < abs(move)",
+        "True",
+        ("unit/adapters/simulated/test_broker.py",),
+    ),
+    Mutant(
+        "a simulated account measures a split against what a share has cost",
+        "adapters/simulated/broker.py::PaperBroker._price_shows",
+        "self._last_price(split.symbol, split.date) or ",
+        "",
+        ("unit/adapters/simulated/test_broker.py",),
+    ),
+    Mutant(
+        "a dividend is booked before its day",
+        "trading/bookkeeping.py::Bookkeeper._record_income",
+        " <= dividend.date <= market.newest_row",
+        " <= dividend.date",
+    ),
+    Mutant(
+        "a dividend a hundred times too large is booked",
+        "trading/bookkeeping.py::Bookkeeper._record_income",
+        "if Decimal(str(dividend.amount)) > LARGEST_DIVIDEND",
+        "if Decimal(0) > LARGEST_DIVIDEND",
+    ),
+    Mutant(
+        "a dividend is booked at each check",
+        "trading/bookkeeping.py::income_due",
+        " - (known.amount if known else ZERO)",
+        "",
+    ),
+    Mutant(
+        "a wavering source changes the book at each check",
+        "trading/bookkeeping.py::Bookkeeper._record_income",
+        " and (known is None or known.recorded < new_york_date(now))",
+        "",
+    ),
+    Mutant(
+        "what was withheld comes back when the dividend is paid",
+        "trading/bookkeeping.py::income_due",
+        "known is not None and paid is None and ",
+        "known is None and ",
+    ),
+    Mutant(
+        "a dividend counts as many shares as there were before a split",
+        "trading/bookkeeping.py::_later_splits",
+        "math.prod(ratios)",
+        "1",
+    ),
+    Mutant(
+        "money that is not there is withdrawn",
+        "trading/bookkeeping.py::set_capital",
+        "(unresolved or ledger.cash + change < 0)",
+        "unresolved",
+        ("unit/trading/test_assembly.py",),
+    ),
+    Mutant(
+        "a withdrawal does not wait for the order in flight",
+        "trading/bookkeeping.py::set_capital",
+        "(unresolved or ledger.cash + change < 0)",
+        "ledger.cash + change < 0",
+        ("unit/trading/test_assembly.py",),
+    ),
+    Mutant(
+        "late account values count as missing money",
+        "trading/bookkeeping.py::missing_money",
+        "not account.behind and ",
+        "",
+    ),
+)
