@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 from qqqbot.model.provenance import KeptWindow, Source
 from qqqbot.model.reasons import Reason
@@ -153,6 +154,13 @@ class Market:
 
     def quote(self, symbol: str) -> Quote:
         return self.qqq if symbol == QQQ else self.tqqq
+
+
+class Crossing(NamedTuple):
+    """If the price stays where it is, the averages cross `sessions` after today's, and the rule then wants `target`."""
+
+    sessions: int
+    target: Holding
 
 
 @dataclass(frozen=True, slots=True)

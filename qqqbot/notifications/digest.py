@@ -6,7 +6,7 @@ from typing import NamedTuple
 from qqqbot.model.errors import CalendarEnded
 from qqqbot.model.new_york import new_york_text
 from qqqbot.model.sessions import SessionTable
-from qqqbot.model.values import SYMBOLS, Portfolio
+from qqqbot.model.values import SYMBOLS, Crossing, Portfolio
 from qqqbot.records.status_file import Flips
 
 # The last check of a session is over by then.
@@ -65,8 +65,16 @@ def _held(portfolio: Portfolio) -> str:
 
 def _flip(flips: Flips) -> str:
     price, at = f"QQQ {flips.seen_price:,.2f}", new_york_text(flips.seen_at)
-    if flips.coming is None:
-        return f"{price} ({at}); no price would change the rule's answer."
     flip = flips.coming
+    if flip is None or flips.out_of_reach(flips.closes_at):
+        return f"{price} ({at}); no price of one day would change the rule's answer. {_crossing(flips.crossing)}"
     move = f"{flip.price:,.2f} ({flip.price / flips.seen_price - 1:+.2%})"
     return f"{price} ({at}). At {move} in the next session the rule would want {flip.target}."
+
+
+def _crossing(crossing: Crossing | None) -> str:
+    if crossing is None:
+        return "Staying there would not change it either."
+    return (
+        f"If it stays there, they cross in about {crossing.sessions} sessions; then the rule wants {crossing.target}."
+    )

@@ -18,9 +18,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from qqqbot.model.sessions import SessionTable
-from qqqbot.model.values import AccountSnapshot, Holding, Portfolio, Session, Side
+from qqqbot.model.values import AccountSnapshot, Crossing, Holding, Portfolio, Session, Side
 from qqqbot.records.coerce import mapping, moment, number, sequence
 from qqqbot.records.jsonl import SCHEMA
+
+FARTHEST_DAY = 0.2
+"""a price further away is refused as wrong (the default of max_daily_move_pct); QQQ moved 12 % at most since 2010"""
 
 
 class FlipOrder(NamedTuple):
@@ -42,6 +45,7 @@ class Flips(NamedTuple):
 
     `today` applies until `closes_at`, the close of the session of `seen_at`; `coming` applies from then on, in the next
     session, and treats `seen_price` as the close of that day. Either is null if no price would change the answer.
+    `crossing` is null if the averages would never cross at `seen_price`, and in a file of an earlier version.
     """
 
     seen_at: datetime
@@ -49,6 +53,7 @@ class Flips(NamedTuple):
     closes_at: datetime
     today: Flip | None
     coming: Flip | None
+    crossing: Crossing | None = None
 
     def is_coming(self, now: datetime) -> bool:
         return now >= self.closes_at
@@ -56,12 +61,18 @@ class Flips(NamedTuple):
     def at(self, now: datetime) -> Flip | None:
         return self.coming if self.is_coming(now) else self.today
 
+    def out_of_reach(self, now: datetime) -> bool:
+        """Whether no price of one day can change the answer."""
+        flip = self.at(now)
+        return flip is None or abs(flip.price / self.seen_price - 1) > FARTHEST_DAY
+
 
 def flip_values(flips: Flips | None) -> dict[str, Any] | None:
     if flips is None:
         return None
     times = {"seen_at": flips.seen_at.isoformat(), "closes_at": flips.closes_at.isoformat()}
-    return {**flips._asdict(), **times, "today": _flip_values(flips.today), "coming": _flip_values(flips.coming)}
+    prices = {"today": _flip_values(flips.today), "coming": _flip_values(flips.coming)}
+    return {**flips._asdict(), **times, **prices, "crossing": flips.crossing and flips.crossing._asdict()}
 
 
 def _flip_values(flip: Flip | None) -> dict[str, Any] | None:
@@ -78,6 +89,7 @@ def flips_in(status: Mapping[str, Any]) -> Flips | None:
             _aware(found["closes_at"]),
             _flip(found["today"]),
             _flip(found["coming"]),
+            _crossing(found.get("crossing")),
         )
     except (KeyError, ValueError):
         return None
@@ -101,6 +113,14 @@ def _flip(values: Any) -> Flip | None:
         FlipOrder(Side(order["side"]), str(order["symbol"]), int(_positive(order["quantity"]))) for order in orders
     )
     return Flip(_positive(found["price"]), Holding(found["target"]), sent)
+
+
+def _crossing(values: Any) -> Crossing | None:
+    """Raises KeyError or ValueError for what is no crossing."""
+    if values is None:
+        return None
+    found = mapping(values)
+    return Crossing(int(_positive(found["sessions"])), Holding(found["target"]))
 
 
 def _positive(value: Any) -> float:

@@ -9,6 +9,7 @@ the same plan forever, which is what `replay` checks.
     sizing    how many shares a buy is for, its commission, and the worst price an order may get
     risk      the last check before an order leaves; it repeats planning's promises in its own arithmetic, on purpose
     flip      what would be done at another price of QQQ
+    crossing  when the averages cross if the price stays where it is
 
 `rule.level` also runs on arrays: the backtest uses the same function as the daemon.
 """

@@ -42,8 +42,9 @@ from qqqbot.records.decisions import decision_values, equity_of
 from qqqbot.records.jsonl import SCHEMA
 from qqqbot.records.status_file import Flip, FlipOrder, Flips
 from qqqbot.runtime.daily_log import pairs
+from qqqbot.strategy.crossing import crossing
 from qqqbot.strategy.flip import outlook
-from qqqbot.strategy.gates import LAST_SAFE_SECONDS
+from qqqbot.strategy.gates import LAST_SAFE_SECONDS, closes_of_window
 from qqqbot.strategy.planning import decide
 from qqqbot.strategy.sizing import falls_short
 from qqqbot.trading.alerts import Alerts
@@ -372,7 +373,9 @@ def flips(seen: Snapshot, rules: Rules) -> Flips:
     """The nearest flip price as of `seen`, for the rest of its session and for the next one."""
     closes_at = seen.session.close
     today = _flip(seen, rules, seen.now) if seen.now < closes_at else None
-    return Flips(seen.now, seen.market.qqq.price, closes_at, today, _flip(seen, rules, closes_at))
+    coming = _flip(seen, rules, closes_at)
+    closes, price = closes_of_window(seen), seen.market.qqq.price
+    return Flips(seen.now, price, closes_at, today, coming, crossing(closes, price, seen.portfolio.holding, rules))
 
 
 def _flip(seen: Snapshot, rules: Rules, now: datetime) -> Flip | None:

@@ -122,6 +122,17 @@ class NearestFlip(NamedTuple):
     coming: bool
 
 
+class Forecast(NamedTuple):
+    """No price of one day changes the answer; if QQQ stays at `price`, the averages cross after `sessions` sessions.
+
+    The rule then wants `target`. Both are null if they never cross.
+    """
+
+    price: float
+    sessions: int | None
+    target: str | None
+
+
 class Next(NamedTuple):
     """What comes next and when; None for what is not known."""
 
@@ -131,6 +142,7 @@ class Next(NamedTuple):
     opens_at: datetime | None
     half_day_closes_at: datetime | None
     flip: NearestFlip | None
+    forecast: Forecast | None
     decides_near_close: bool
 
 
@@ -313,6 +325,7 @@ def _next(status: Mapping[str, Any], signal: Row, now: datetime, running: bool) 
         opens_at=opens if opens is not None and opens > now else None,
         half_day_closes_at=half_closes if soon else None,
         flip=_flip(status, signal, now),
+        forecast=_forecast(status, now),
         decides_near_close=mapping(status.get("config")).get("decide") == Decide.BEFORE_CLOSE,
     )
 
@@ -334,6 +347,15 @@ def _flip(status: Mapping[str, Any], signal: Row, now: datetime) -> NearestFlip 
         seen_at=flips.seen_at,
         coming=flips.is_coming(now),
     )
+
+
+def _forecast(status: Mapping[str, Any], now: datetime) -> Forecast | None:
+    """None if a price of one day changes the answer, or if the daemon did not say (an earlier version)."""
+    flips = flips_in(status)
+    if flips is None or not flips.out_of_reach(now):
+        return None
+    crossing = flips.crossing
+    return Forecast(flips.seen_price, crossing and crossing.sessions, crossing.target.value if crossing else None)
 
 
 def _flip_of_signal(signal: Row) -> NearestFlip | None:

@@ -7,7 +7,7 @@ from qqqbot.display.formatting import clock_time, count, day_and_time, percent, 
 from qqqbot.display.masking import without_accounts
 from qqqbot.display.terminal import Field, Fields, Screen, Tone
 from qqqbot.model.new_york import new_york_date
-from qqqbot.monitoring.facts.status import Decision, NearestFlip, Own, Process, Status
+from qqqbot.monitoring.facts.status import Decision, Forecast, NearestFlip, Own, Process, Status
 from qqqbot.monitoring.health import Health
 from qqqbot.monitoring.screens.frame import framed, time_in_fields
 
@@ -16,8 +16,6 @@ HOW_TO_STOP = "./bot_control.sh stop (safe at any moment; the bot keeps what it 
 HOW_TO_HALT = "./bot_control.sh halt (keeps running and watching, but trades nothing until resume)"
 HOW_TO_RESUME = "./bot_control.sh resume (ends the halt)"
 NOTICES_SHOWN = 3
-# QQQ's largest move in a day since 2010 was 12 %.
-OUT_OF_REACH_PCT = 15
 # A flip price older than this may rest on another window of closes than the coming check's.
 FRESH = timedelta(hours=2)
 
@@ -204,11 +202,12 @@ def _next_fields(facts: Status) -> list[Field]:
 
 
 def _flip_fields(facts: Status) -> list[Field]:
-    flip = facts.next.flip
-    if flip is None and facts.last_signal is None:
-        return []
+    flip, forecast = facts.next.flip, facts.next.forecast
+    if forecast is not None:
+        return [Field("Flip", forecast_text(forecast))]
     if flip is None:
-        return [Field("Flip", "no price of QQQ would change the rule's answer", Tone.FAINT)]
+        known = facts.last_signal is not None
+        return [Field("Flip", "no price of QQQ would change the rule's answer", Tone.FAINT)] if known else []
     fields = [Field("Flip", flip_text(flip, facts.next.decides_near_close))]
     if flip.coming and flip.seen_at:
         text = f"Assumes that QQQ closes {new_york_date(flip.seen_at):%A} at {usd(flip.seen_price)}."
@@ -218,14 +217,22 @@ def _flip_fields(facts: Status) -> list[Field]:
     return fields
 
 
+def forecast_text(forecast: Forecast) -> str:
+    """'... If QQQ stays at 527.10, the averages cross in about 65 sessions, and the rule then wants QQQ.'"""
+    if forecast.sessions is None:
+        return f"No price of one day would change the answer, nor would QQQ staying at {usd(forecast.price)}."
+    start = f"No price of one day would change the answer. If QQQ stays at {usd(forecast.price)}, the averages"
+    sessions = "1 session" if forecast.sessions == 1 else f"{forecast.sessions} sessions"
+    return f"{start} cross in about {sessions}, and the rule then wants {forecast.target}."
+
+
 def flip_text(flip: NearestFlip, decides_near_close: bool) -> str:
     """'QQQ is at 612.40. A check that finds it below 606.10 (-1.0 %) sells 1,053 TQQQ and buys 198 QQQ.'"""
     side = "below" if flip.distance_pct < 0 else "above"
     check = "decision before the close" if decides_near_close else "check"
     when = f"In the next session, a {check}" if flip.coming else f"A {check}"
-    reach = " No day has moved QQQ that far." if abs(flip.distance_pct) > OUT_OF_REACH_PCT else ""
     where = f"{side} {usd(flip.price)} ({percent(flip.distance_pct, sign=True, digits=1)})"
-    return f"QQQ is at {usd(flip.seen_price)}. {when} that finds it {where} {_orders_text(flip)}.{reach}"
+    return f"QQQ is at {usd(flip.seen_price)}. {when} that finds it {where} {_orders_text(flip)}."
 
 
 def _orders_text(flip: NearestFlip) -> str:

@@ -162,20 +162,20 @@ def _next_check(coming: Next, status: Status) -> str:
 
 
 def _flip(status: Status) -> Markup:
-    flip = status.next.flip
+    flip, forecast = status.next.flip, status.next.forecast
+    if forecast is not None:
+        return _mind(status_screen.forecast_text(forecast))
     if flip is None:
         return Markup()
     sentence = status_screen.flip_text(flip, status.next.decides_near_close)
     seen = f"as of {_near(flip.seen_at, status)}"
     if flip.coming:
         seen = f"assumes that day closed at the price of {_near(flip.seen_at, status)}"
-    return tag(
-        "p",
-        tag("strong", "What would change its mind: "),
-        sentence,
-        tag("span", f" ({seen})", class_="faint"),
-        class_="flip",
-    )
+    return _mind(sentence, tag("span", f" ({seen})", class_="faint"))
+
+
+def _mind(*content: Markup | str) -> Markup:
+    return tag("p", tag("strong", "What would change its mind: "), *content, class_="flip")
 
 
 def _section(title: str, content: Markup | None) -> Markup:

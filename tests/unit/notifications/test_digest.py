@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from qqqbot.model.values import Holding
+from qqqbot.model.values import Crossing, Holding
 from qqqbot.notifications.digest import Week, digest, ended_week
 from qqqbot.records.status_file import Flip, Flips
 from tests.support.builders import NOW, new_york, portfolio, table
@@ -43,7 +43,12 @@ def test_the_flip_price_is_that_of_the_coming_session() -> None:
         "QQQ 450.00 (Tue 2026-11-24 12:00 ET). At 459.00 (+2.00%) in the next session the rule would want TQQQ." in text
     )
     without = Flips(NOW, 450.0, NOW, None, None)
-    assert "no price would change the rule's answer" in digest(WEEK, BOOK, None, without, (None, 0), [])
+    never = digest(WEEK, BOOK, None, without, (None, 0), [])
+    assert "no price of one day would change the rule's answer. Staying there would not change it either." in never
+    far = without._replace(coming=Flip(999.0, Holding.QQQ, ()), crossing=Crossing(65, Holding.QQQ))
+    assert "If it stays there, they cross in about 65 sessions; then the rule wants QQQ." in digest(
+        WEEK, BOOK, None, far, (None, 0), []
+    )
     assert "QQQ 450" not in digest(WEEK, BOOK, None, None, (None, 0), [])
 
 

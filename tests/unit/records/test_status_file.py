@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from qqqbot.model.values import QQQ, TQQQ, Holding, Side
+from qqqbot.model.values import QQQ, TQQQ, Crossing, Holding, Side
 from qqqbot.records.status_file import Flip, FlipOrder, Flips, flip_values, flips_in, write_status
 from tests.support.builders import NOW
 
@@ -19,6 +19,7 @@ FLIPS = Flips(
     closes_at=NOW + timedelta(hours=4),
     today=Flip(583.19, Holding.QQQ, ORDERS),
     coming=None,
+    crossing=Crossing(65, Holding.QQQ),
 )
 
 
@@ -32,6 +33,19 @@ def test_the_coming_session_has_its_own_flip_price_from_the_close_on() -> None:
     assert FLIPS.at(FLIPS.closes_at) is None
 
 
+def test_a_flip_beyond_what_a_day_can_move_is_out_of_reach() -> None:
+    assert not FLIPS.out_of_reach(NOW)
+    assert FLIPS.out_of_reach(FLIPS.closes_at)
+    far = Flip(FLIPS.seen_price * 1.21, Holding.QQQ, ())
+    assert FLIPS._replace(today=far).out_of_reach(NOW)
+
+
+def test_a_status_of_an_earlier_version_has_no_crossing() -> None:
+    values = flip_values(FLIPS) or {}
+    del values["crossing"]
+    assert flips_in({"flip": values}) == FLIPS._replace(crossing=None)
+
+
 @pytest.mark.parametrize(
     "status",
     [
@@ -40,6 +54,8 @@ def test_the_coming_session_has_its_own_flip_price_from_the_close_on() -> None:
         {"flip": "x"},
         {"flip": {"seen_price": 1.0}},
         {"flip": {**(flip_values(FLIPS) or {}), "seen_price": 0}},
+        {"flip": {**(flip_values(FLIPS) or {}), "crossing": {"sessions": 0, "target": "QQQ"}}},
+        {"flip": {**(flip_values(FLIPS) or {}), "crossing": {"sessions": 3, "target": "GOLD"}}},
         {"flip": {**(flip_values(FLIPS) or {}), "seen_price": "nan"}},
         {"flip": {**(flip_values(FLIPS) or {}), "seen_at": "2026-11-24"}},
         {"flip": {**(flip_values(FLIPS) or {}), "seen_price": 10**400}},

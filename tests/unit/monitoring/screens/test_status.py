@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from qqqbot.display.terminal import Fields, Tone, plain
+from qqqbot.model.values import Crossing, Holding
 from qqqbot.monitoring.facts.status import status
 from qqqbot.monitoring.screens.status import status as screen
+from qqqbot.records.status_file import Flip, Flips, flip_values
 from qqqbot.runtime.kill_switch import BY_OWNER
 from tests.support.builders import DAY, NOW, new_york
 from tests.support.monitor_samples import SUNDAY, LogsFolder, blocked, book, decision_row, status_values
@@ -141,11 +143,22 @@ def test_notices_of_the_last_day_are_shown(logs: LogsFolder) -> None:
     assert not any(line.endswith(" old") for line in lines)
 
 
-def test_a_flip_price_that_no_day_reaches_is_said_to_be_out_of_reach(logs: LogsFolder) -> None:
-    far = {**decision_row(), "flip_leave_tqqq": 1000.0, "flip_enter_tqqq": 1000.0, "flip_trend": 0.0}
-    lines = shown(logs, last_signal=far)
-    where = "A check that finds it above 1,000.00 (+122.2 %) moves to TQQQ. No day has moved QQQ that far."
-    assert f"Flip        QQQ is at 450.00. {where}" in lines
+def test_where_no_price_of_a_day_changes_the_answer_the_crossing_is_shown(logs: LogsFolder) -> None:
+    far = Flips(NOW, 527.1, NOW + timedelta(hours=4), Flip(2422.12, Holding.QQQ, ()), None)
+    start = "Flip        No price of one day would change the answer"
+    stays = ". If QQQ stays at 527.10, the averages cross in about"
+    for crossing, end in (
+        (
+            Crossing(65, Holding.QQQ),
+            f"{stays} 65 sessions, and the rule then wants QQQ.",
+        ),
+        (
+            Crossing(1, Holding.TQQQ),
+            f"{stays} 1 session, and the rule then wants TQQQ.",
+        ),
+        (None, ", nor would QQQ staying at 527.10."),
+    ):
+        assert f"{start}{end}" in shown(logs, flip=flip_values(far._replace(crossing=crossing)))
 
 
 def test_before_the_first_prices_the_value_is_not_invented(logs: LogsFolder) -> None:

@@ -1,0 +1,47 @@
+"""When the averages cross at an unchanged price is what the rule says day by day."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qqqbot.model.values import Crossing, Holding
+from qqqbot.strategy.crossing import crossing
+from qqqbot.strategy.rule import evaluate
+from tests.support.builders import RULES
+
+CLOSES = st.lists(st.floats(50, 200), min_size=RULES.long_period - 1, max_size=RULES.long_period + 20)
+
+
+def test_a_price_above_an_old_slump_crosses_when_enough_of_it_has_left_the_short_average() -> None:
+    closes = [100.0] * 90 + [80.0] * 29
+    found = crossing(closes, 110.0, Holding.CASH, RULES)
+    assert found is not None
+    assert found.target is Holding.TQQQ
+    assert 1 < found.sessions < 30
+
+
+def test_averages_that_are_the_price_never_cross() -> None:
+    assert crossing([100.1] * 119, 100.1, Holding.CASH, RULES) is None
+
+
+def test_too_few_closes_are_a_mistake() -> None:
+    with pytest.raises(ValueError, match="119 needed"):
+        crossing([100.0] * 118, 100.0, Holding.CASH, RULES)
+
+
+@given(closes=CLOSES, price=st.floats(50, 200), held=st.sampled_from(Holding))
+def test_the_rule_changes_its_trend_on_that_day_and_on_none_before(
+    closes: list[float], price: float, held: Holding
+) -> None:
+    found = crossing(closes, price, held, RULES)
+    days = [evaluate([*closes, *[price] * n], price, held, RULES) for n in range(RULES.long_period - 1)]
+    trends = [signal.target is not Holding.CASH for signal in days]
+    if found is None:
+        assert all(
+            trend is trends[0] or abs(days[n].short_ma / days[n].long_ma - 1) < 1e-8 for n, trend in enumerate(trends)
+        )
+        return
+    assert found == Crossing(found.sessions, days[found.sessions].target)
+    assert trends[found.sessions] is not trends[0]
+    for n in range(1, found.sessions):
+        assert trends[n] is trends[0] or abs(days[n].short_ma / days[n].long_ma - 1) < 1e-8
