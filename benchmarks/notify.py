@@ -13,7 +13,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -22,6 +21,7 @@ from qqqbot.model.reasons import AlertKind
 from qqqbot.notifications.channels import Channel, Message
 from qqqbot.notifications.memory import NoticeMemory
 from qqqbot.notifications.outbox import Outbox
+from qqqbot.notifications.policy import Notice
 from qqqbot.trading.alerts import Event
 from standins.receiver import receiving
 
@@ -99,7 +99,7 @@ def _news() -> tuple[str, str, str]:
         took = []
         for trade in trades:
             took.append(_seconds(partial(memory.add, trade)))
-            memory.accept(memory.history, replace(memory.history, waiting=()))
+            memory.accept("", [Notice(trade.kind, trade.text, event=trade)])
     return ("a piece of news written down", _shown(took), "aim: under 1 ms")
 
 
@@ -113,7 +113,7 @@ def _in_the_loop() -> list[tuple[str, str, str]]:
         imports = time.perf_counter() - begun
         took = [_seconds(lambda: first.notify(title=MESSAGE.title, body=MESSAGE.body)) for _ in range(IN_THE_LOOP)]
         channel = Channel(1, receiver.json_url())
-        child = [_seconds(lambda: channel.problem(MESSAGE)) for _ in range(5)]
+        child = [_seconds(lambda: channel.attempt(MESSAGE)) for _ in range(5)]
     return [
         (
             "apprise in the loop, a receiver that answers at once",

@@ -54,7 +54,7 @@ def dead_gateway(on: Stage) -> None:
     on.wait_for(on.account_answers, "the bot to connect again")
     on.later("11:30")
     on.status("Holdings", "Broker", "Problems")
-    on.prove("the owner was notified that it was over", on.message("Over, nothing to do"))
+    on.prove("the owner was notified that it was over", on.message("Over: "))
     prove_one_rotation(on, "the rotation was made, once")
 
 
@@ -71,7 +71,7 @@ def yahoo_down(on: Stage) -> None:
     on.yahoo.clear()
     on.later("12:30")
     on.status("Holdings", "Problems", "Last check")
-    on.prove("the owner was notified that it was over", on.message("Over, nothing to do"))
+    on.prove("the owner was notified that it was over", on.message("Over: "))
     prove_one_rotation(on, "the rotation was made at the next check")
 
 
@@ -197,7 +197,7 @@ def full_disk(on: Stage) -> None:
     on.empty_disk()
     on.later("11:30")
     on.status("Running", "Holdings", "Problems")
-    on.prove("the owner was notified that it was over", on.message("Over, nothing to do: the disk"))
+    on.prove("the owner was notified that it was over", on.message("Over: the disk"))
     prove_one_rotation(on, "the rotation was made")
 
 

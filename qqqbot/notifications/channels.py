@@ -1,7 +1,8 @@
 """The owner's notification channels: Telegram, ntfy, mail, Discord and any other that apprise knows by its URL.
 
 A message goes to every channel, and each has its own queue, attempts and deadline: one that hangs or refuses does not
-delay the others. Each attempt is a child process, so apprise costs the daemon nothing while there is nothing to send.
+delay the others, and a message that is refused does not delay the next. Each attempt is a child process, so apprise
+costs the daemon nothing while there is nothing to send.
 """
 
 import time
@@ -9,48 +10,94 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import NamedTuple, Self
 
-from qqqbot.notifications.outbox import Outbox
-from qqqbot.runtime.child_process import ChildFailed, ChildJobs
+from qqqbot.notifications.outbox import Failure, Outbox
+from qqqbot.notifications.policy import clipped
+from qqqbot.runtime.child_process import ChildFailed, ChildJobs, ChildStopped
 from qqqbot.runtime.secret_files import channel
 
 # Six minutes in all: longer than a router's restart, shorter than a session.
 PAUSES_SECONDS = (10.0, 60.0, 300.0)
 DEADLINE_SECONDS = 60.0
 CAPACITY = 50
+# Pushover takes 1,024, Discord 2,000, Telegram 4,096; apprise splits what is too long for a channel that it knows.
+MOST_CHARACTERS = 1000
+SHORT_CHARACTERS = 100
+# Request Timeout, Too Early, Too Many Requests: the only refusals of HTTP's 4xx that another try may overcome.
+PASSING = frozenset({408, 425, 429})
+# Bad Request, Content Too Large, Unprocessable Content: what a service says of a message rather than of its sender.
+ABOUT_THE_MESSAGE = frozenset({400, 413, 422})
 
 # After this long every channel has accepted a message or given up on it.
 GIVEN_UP_AFTER = timedelta(seconds=sum(PAUSES_SECONDS) + (len(PAUSES_SECONDS) + 1) * DEADLINE_SECONDS)
 
 Accepted = Callable[[], None]
+Tried = Callable[[str, str | None], None]
+"""is given a channel's name after each try, and why it did not accept the message"""
 
 
 class Message(NamedTuple):
+    """One that is `urgent` goes before the others; a newer one on the same `subject` takes its place."""
+
     title: str
     body: str
+    urgent: bool = False
+    subject: str = ""
+
+    @property
+    def short(self) -> "Message":
+        """For a channel that refuses this one: most do because of its length, or of something in it."""
+        return Message(self.title, f"{clipped(self.body, SHORT_CHARACTERS)}\nThe whole of it: ./bot_control.sh status")
+
+
+class Refusal(NamedTuple):
+    """Why a message was not accepted; `status` is HTTP's, 0 if it is not known."""
+
+    why: str
+    status: int = 0
+
+    @property
+    def final(self) -> bool:
+        """Whether the same message would be refused again."""
+        return 400 <= self.status < 500 and self.status not in PASSING
 
 
 class Channel:
     """One address. `number` counts from 1, and stands for it wherever the address must not be shown."""
 
-    def __init__(self, number: int, url: str, deadline_seconds: float = DEADLINE_SECONDS) -> None:
+    def __init__(
+        self,
+        number: int,
+        url: str,
+        deadline_seconds: float = DEADLINE_SECONDS,
+        tried: Tried = lambda _name, _why: None,
+    ) -> None:
         self._url = url
         self._deadline = deadline_seconds
+        self._tried = tried
         self.name = channel(number, url)
         self.jobs = ChildJobs()
 
-    def problem(self, message: Message) -> str | None:
-        """Try once. Returns why the message was not accepted, or None if it was."""
+    def attempt(self, message: Message) -> Refusal | None:
+        """Try once. Returns why the message was not accepted, or None if it was. Raises ChildStopped."""
         job = {"url": self._url, "title": message.title, "body": message.body}
         try:
-            problem: str | None = self.jobs.run("notifications.deliver", job, self._deadline)["problem"]
+            answer = self.jobs.run("notifications.deliver", job, self._deadline)
+        except ChildStopped:
+            raise
         except ChildFailed as failed:
-            return f"did not accept it: {failed}"
-        return problem
+            refusal: Refusal | None = Refusal(f"did not accept it: {failed}")
+        else:
+            refusal = Refusal(answer["problem"], answer["status"]) if answer["problem"] else None
+        self._tried(self.name, refusal.why if refusal else None)
+        return refusal
 
-    def deliver(self, item: tuple[Message, Accepted]) -> str | None:
+    def deliver(self, item: tuple[Message, Accepted]) -> Failure | None:
         message, accepted = item
-        if (problem := self.problem(message)) is not None:
-            return f"{self.name} {problem}"
+        refusal = self.attempt(message)
+        if refusal is not None and refusal.status in ABOUT_THE_MESSAGE:
+            refusal = self.attempt(message.short)
+        if refusal is not None:
+            return Failure(f"{self.name} {refusal.why}", refusal.final)
         accepted()
         return None
 
@@ -63,8 +110,9 @@ class Channels:
         urls: tuple[str, ...],
         deadline_seconds: float = DEADLINE_SECONDS,
         pauses: tuple[float, ...] = PAUSES_SECONDS,
+        tried: Tried = lambda _name, _why: None,
     ) -> None:
-        each = [Channel(number, url, deadline_seconds) for number, url in enumerate(urls, 1)]
+        each = [Channel(number, url, deadline_seconds, tried) for number, url in enumerate(urls, 1)]
         self._outboxes = [
             Outbox(f"notification, {one.name}", one.deliver, one.jobs.abort, pauses, CAPACITY) for one in each
         ]
@@ -77,13 +125,17 @@ class Channels:
     def put(self, message: Message, accepted: Accepted = lambda: None) -> None:
         """Queue a message. Each channel that accepts it calls `accepted`, from its own thread."""
         for outbox in self._outboxes:
-            outbox.put((message, accepted))
+            outbox.put((message, accepted), message.urgent, message.subject)
 
     @property
     def failure(self) -> str | None:
         """Each channel that gave up on its newest message, and why; None if there is none."""
         failures = [outbox.failure for outbox in self._outboxes if outbox.failure is not None]
         return f"{'; '.join(failures)}; try it with ./bot_control.sh notify-test" if failures else None
+
+    @property
+    def all_fail(self) -> bool:
+        return all(outbox.failure is not None for outbox in self._outboxes)
 
     def close(self, seconds: float) -> None:
         """Let deliveries that are under way end within `seconds` in all, then abort them."""

@@ -8,7 +8,7 @@ decisions are made then. Nor is it while the account has not answered for longer
 
 from datetime import datetime, timedelta
 
-from qqqbot.notifications.outbox import Outbox
+from qqqbot.notifications.outbox import Failure, Outbox
 from qqqbot.runtime.child_process import ChildFailed, ChildJobs
 from qqqbot.trading.engine import Check
 
@@ -33,9 +33,9 @@ class Ping:
         """An outbox for one call: a newer call replaces one that is still waiting."""
         return Outbox("dead man's ping", self.deliver, self._jobs.abort, pauses, capacity=1).start()
 
-    def deliver(self, _: datetime) -> str | None:
+    def deliver(self, _: datetime) -> Failure | None:
         problem = self.problem()
-        return None if problem is None else f"the address {problem}"
+        return None if problem is None else Failure(f"the address {problem}")
 
     def problem(self) -> str | None:
         """Call once. Returns what went wrong, or None."""

@@ -2,7 +2,7 @@
 
 stdin:  {"url": "...", "title": "...", "body": "..."} for a channel, through apprise
         {"url": "...", "timeout": 10} for an address that is only called
-stdout: {"problem": "cannot be reached"}, null if it was delivered
+stdout: {"problem": "refused it with HTTP status 400", "status": 400}; null and 0 if there is none
 
 No library's text is passed on, since it may quote the address: problems are reported in our own words.
 """
@@ -15,10 +15,7 @@ from typing import Any
 from qqqbot.runtime.child_process import answer
 
 # apprise returns only true or false; its log tells failures apart.
-_REASONS = (
-    (re.compile(r"error=(\d{3})\b|\bHTTP (?:status|error)\D{0,3}(\d{3})\b"), "refused it with HTTP status {}"),
-    (re.compile(r"Connection error occurred", re.IGNORECASE), "cannot be reached"),
-)
+_STATUS = re.compile(r"error=(\d{3})\b|\bHTTP (?:status|error)\D{0,3}(\d{3})\b")
 
 
 class Words(logging.Handler):
@@ -33,29 +30,37 @@ class Words(logging.Handler):
 
 
 def deliver(job: dict[str, Any]) -> dict[str, Any]:
-    return {"problem": _call(job["url"], job["timeout"]) if "timeout" in job else _send(job)}
+    if "timeout" in job:
+        return {"problem": _call(job["url"], job["timeout"])}
+    problem, status = _send(job)
+    return {"problem": problem, "status": status}
 
 
-def _send(job: dict[str, Any]) -> str | None:
+def _send(job: dict[str, Any]) -> tuple[str | None, int]:
     # Half a second of imports: only here, in a short-lived process.
-    from apprise import Apprise, AppriseAsset, NotifyFormat
+    from apprise import Apprise, AppriseAsset, NotifyBase, NotifyFormat, OverflowMode
 
     words = Words()
     logging.getLogger().addHandler(words)
 
     channels = Apprise(asset=AppriseAsset(app_id="qqqbot", app_desc="qqqbot", async_mode=False))
     if not channels.add(job["url"]):
-        return "is not an address that apprise knows; see https://github.com/caronc/apprise/wiki"
+        return "is not an address that apprise knows; see https://github.com/caronc/apprise/wiki", 0
+    for one in channels:
+        # Apprise's default sends what is too long as it is, and the service refuses it.
+        if isinstance(one, NotifyBase) and one.overflow_mode == OverflowMode.UPSTREAM:
+            one.overflow_mode = OverflowMode.SPLIT
     delivered = channels.notify(title=job["title"], body=job["body"], body_format=NotifyFormat.TEXT)
-    return None if delivered else reason(words.heard)
+    return (None, 0) if delivered else reason(words.heard)
 
 
-def reason(heard: list[str]) -> str:
-    for pattern, sentence in _REASONS:
-        for line in heard:
-            if found := pattern.search(line):
-                return sentence.format(*(group for group in found.groups() if group))
-    return "did not accept it"
+def reason(heard: list[str]) -> tuple[str, int]:
+    """What apprise logged in our words, and HTTP's status, 0 if there is none."""
+    for line in heard:
+        if (found := _STATUS.search(line)) and (status := next(filter(None, found.groups()))):
+            return f"refused it with HTTP status {status}", int(status)
+    unreachable = any("connection error occurred" in line.lower() for line in heard)
+    return "cannot be reached" if unreachable else "did not accept it", 0
 
 
 def _call(url: str, timeout: float) -> str | None:

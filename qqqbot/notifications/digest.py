@@ -49,6 +49,11 @@ def digest(
     return "\n".join(lines)
 
 
+def standing(portfolio: Portfolio, flips: Flips | None) -> str:
+    """What is held, and how far the price is from changing that."""
+    return f"Held: {_held(portfolio)}." + (f"\n{_flip(flips)}" if flips is not None else "")
+
+
 def _value(portfolio: Portfolio, equity: float | None, before: float | None) -> str:
     if equity is None:
         return "Value: unknown, as there is no price yet."

@@ -8,11 +8,11 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from qqqbot.notifications.policy import History
+from qqqbot.notifications.policy import History, Notice, without_repeats
 from qqqbot.records.codec import UNREADABLE, from_plain, to_plain
 from qqqbot.trading.alerts import Event
 
@@ -49,15 +49,20 @@ class NoticeMemory:
         """Set what the first digest compares with."""
         self._update(lambda old: old if old.digest else replace(old, digest=digest, equity=equity, trades=trades))
 
-    def accept(self, before: History, after: History) -> None:
-        """A channel has accepted the message that leads from `before` to `after`; keep the events that came since."""
+    def accept(self, whose: str, notices: Sequence[Notice]) -> None:
+        """A channel has accepted `notices`, which were written for the history of `whose`."""
 
         def accepted(old: History) -> History:
-            if before.whose not in ("", old.whose):
+            if whose not in ("", old.whose):
                 return old
-            return replace(after, whose=old.whose, waiting=tuple(n for n in old.waiting if n not in before.waiting))
+            for notice in notices:
+                old = notice.accepted(old)
+            return old
 
         self._update(accepted)
+
+    def drop_repeats(self) -> None:
+        self._update(without_repeats)
 
     def _own(self, old: History) -> History:
         own = tuple(item for item in old.waiting if item not in self._inherited)

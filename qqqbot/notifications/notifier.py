@@ -6,8 +6,8 @@ accepted it, whenever that is.
 """
 
 import logging
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -20,15 +20,16 @@ from qqqbot.model.ports import Clock
 from qqqbot.model.reasons import AlertKind
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import Mode, Rules
-from qqqbot.notifications.channels import GIVEN_UP_AFTER, Channels, Message
+from qqqbot.notifications.channels import GIVEN_UP_AFTER, MOST_CHARACTERS, Channels, Message
 from qqqbot.notifications.dead_man_switch import DeadManSwitch
-from qqqbot.notifications.digest import Week, digest, ended_week
+from qqqbot.notifications.digest import Week, digest, ended_week, standing
 from qqqbot.notifications.memory import NoticeMemory
 from qqqbot.notifications.policy import (
     AGAIN_AFTER,
     History,
     Notice,
     Trouble,
+    clipped,
     decision_near,
     due_notices,
     is_night,
@@ -44,14 +45,20 @@ CLOSE_SECONDS = 3.0
 # The owner's evening before a session, when a missing login is reported.
 ACCOUNT_MISSED = timedelta(hours=16)
 NO_WEEK_YET = "none yet"
+MOST_NEWS = 900
+"""characters"""
+TRADES = (AlertKind.TRADE, AlertKind.FIRST_TRADE)
+
+
+# What is said alone, in a message of its own; the rest of the news shares one.
+ALONE = frozenset({AlertKind.LOGIN, AlertKind.DIGEST})
+URGENT = frozenset({*(kind for kind in AlertKind if kind.lasts), AlertKind.LOGIN})
 
 
 class Sent(NamedTuple):
-    """The newest message: the history that it led from and to, and what it was about."""
+    """A message that was handed over: what it says on each of its subjects."""
 
-    before: History
-    after: History
-    subjects: frozenset[Hashable]
+    words: Mapping[Hashable, tuple[bool, Hashable]]
     at: datetime
 
 
@@ -69,8 +76,10 @@ class OwnerNotifier:
     engine: Engine | None = None
     refused: Callable[[], str | None] = lambda: None
     _failure: str | None = None
-    _sent: Sent | None = None
-    """the newest message, until a channel accepts it"""
+    _sent: dict[Hashable, Sent] = field(default_factory=dict)
+    """subject -> the newest message about it"""
+    _arrived: datetime | None = None
+    """when a channel last accepted a message"""
     _complete: bool = False
     """a check since the start has examined everything that could be wrong: a trouble that is not found is over"""
 
@@ -104,13 +113,14 @@ class OwnerNotifier:
         self._recognize()
         last = engine.state.last_check if engine else None
         self._complete |= last is not None and last.complete
-        self._send_due(self.channels, self._troubles(decision_near(now, table, self.rules)), now)
+        near = decision_near(now, table, self.rules)
+        self._send_due(self.channels, self._troubles(near), now, near)
 
     def status_line(self, state: str) -> str:
         """One line for systemd."""
         last = self.engine.state.last_check if self.engine else None
         text = f"{last.action}: {last.sentence}" if last else self.outage.problem or state
-        return self._masked(f"{self._who()}, {state}. {text}")
+        return self._masked(f"{self._who().strip() or 'no account yet'}, {state}. {text}")
 
     def close(self) -> None:
         if self.dead_man is not None:
@@ -123,32 +133,51 @@ class OwnerNotifier:
         if self.engine is not None:
             self._memory.belongs_to(f"{self.engine.broker.mode.value} {self.engine.broker.account}")
 
-    def _send_due(self, channels: Channels, troubles: list[Trouble], now: datetime) -> None:
+    def _send_due(self, channels: Channels, troubles: list[Trouble], now: datetime, near: bool) -> None:
         week = self._week(now)
-        before = self._memory.history
-        after, notices = due_notices(before, troubles, self._complete, now)
-        after, login = self._login(after, now)
-        after, of_the_week = self._digest(after, week, troubles)
-        notices += [*login, *of_the_week]
-        subjects = frozenset((n.kind, n.over, n.subject) for n in notices)
-        if not notices:
-            self._memory.accept(before, after)
-        elif not self._waits(subjects, now):
-            self._sent = Sent(before, after, subjects, now)
-            channels.put(self._message(notices), partial(self._accepted, self._sent))
+        self._memory.drop_repeats()
+        history = self._memory.history
+        notices = [*due_notices(history, troubles, self._complete, now, near), *self._login(history, now)]
+        notices += self._digest(history, week, troubles)
+        # Whose news it is, is not known before the account is: only what keeps the account away is told until then.
+        due = [notice for notice in notices if self.engine is not None or notice.kind in URGENT]
+        alone = [notice for notice in due if notice.kind in URGENT | ALONE]
+        together = [notice for notice in due if notice.kind not in URGENT | ALONE and not self._flies(notice, now)]
+        for notice in alone:
+            if not self._waits(notice, now):
+                self._send(channels, [notice], now)
+        if not all(self._waits(notice, now) for notice in together):
+            self._send(channels, together, now)
+        current = {notice.subject for notice in due}
+        self._sent = {s: sent for s, sent in self._sent.items() if s in current or isinstance(s, AlertKind)}
 
-    def _waits(self, subjects: frozenset[Hashable], now: datetime) -> bool:
-        """Whether the newest message is still under way, or says the same and no channel accepted it lately."""
-        if self._sent is None or now < self._sent.at:
-            return False
-        since = now - self._sent.at
-        return since < GIVEN_UP_AFTER or (since < AGAIN_AFTER and subjects <= self._sent.subjects)
+    def _send(self, channels: Channels, notices: Sequence[Notice], now: datetime) -> None:
+        sent = Sent({notice.subject: (notice.over, notice.words) for notice in notices}, now)
+        self._sent |= dict.fromkeys(sent.words, sent)
+        channels.put(self._message(notices), partial(self._accepted, sent, tuple(notices), self._memory.history.whose))
 
-    def _accepted(self, sent: Sent) -> None:
-        """Called from a channel's thread. A message that was superseded changes nothing: the newer one repeats it."""
-        if sent is self._sent:
-            self._memory.accept(sent.before, sent.after)
-            self._sent = None
+    def _flies(self, notice: Notice, now: datetime) -> bool:
+        """Whether the channels may still be trying to deliver it."""
+        return self._sent_within(GIVEN_UP_AFTER, notice, now)
+
+    def _waits(self, notice: Notice, now: datetime) -> bool:
+        """Whether it is under way, or no channel has accepted anything since it was given up, for an hour."""
+        return self._sent_within(AGAIN_AFTER, notice, now) and (
+            self._flies(notice, now) or not self._works_again(notice)
+        )
+
+    def _works_again(self, notice: Notice) -> bool:
+        return self._arrived is not None and self._arrived > self._sent[notice.subject].at
+
+    def _sent_within(self, length: timedelta, notice: Notice, now: datetime) -> bool:
+        sent = self._sent.get(notice.subject)
+        same = sent is not None and sent.words[notice.subject] == (notice.over, notice.words)
+        return sent is not None and same and timedelta(0) <= now - sent.at < length
+
+    def _accepted(self, sent: Sent, notices: tuple[Notice, ...], whose: str) -> None:
+        """Called from a channel's thread. What was superseded changes nothing: a newer message repeats it."""
+        self._arrived = self.clock.now()
+        self._memory.accept(whose, [notice for notice in notices if self._sent.get(notice.subject) is sent])
 
     def _troubles(self, near: bool) -> list[Trouble]:
         lasting = self.engine.alerts.lasting() if self.engine else ()
@@ -161,11 +190,11 @@ class OwnerNotifier:
             found[other.kind] = other
         return list(found.values())
 
-    def _login(self, history: History, now: datetime) -> tuple[History, list[Notice]]:
+    def _login(self, history: History, now: datetime) -> list[Notice]:
         problem, today = self.outage.problem, new_york_date(now).isoformat()
         if not login_due(history, problem, now):
-            return history, []
-        return replace(history, login=today), [Notice(AlertKind.LOGIN, problem or "", subject=today)]
+            return []
+        return [Notice(AlertKind.LOGIN, problem or "", subject=AlertKind.LOGIN, words=today, changes={"login": today})]
 
     def _week(self, now: datetime) -> Week | None:
         """The newest week that is over and in which this bot ran, once a check has been made."""
@@ -177,27 +206,34 @@ class OwnerNotifier:
         self._memory.begin_weeks(week.ended if week else NO_WEEK_YET, engine.equity(), engine.portfolio().trades)
         return week
 
-    def _digest(self, history: History, week: Week | None, troubles: list[Trouble]) -> tuple[History, list[Notice]]:
+    def _digest(self, history: History, week: Week | None, troubles: list[Trouble]) -> list[Notice]:
         engine = self.engine
         if week is None or week.ended == history.digest or engine is None:
-            return history, []
+            return []
         portfolio, equity = engine.portfolio(), engine.equity()
         before, wrong = (history.equity, history.trades), [trouble.text for trouble in troubles]
         text = digest(week, portfolio, equity, engine.state.flips, before, wrong)
-        after = replace(history, digest=week.ended, equity=equity, trades=portfolio.trades)
-        return after, [Notice(AlertKind.DIGEST, text, subject=week.ended)]
+        after = {"digest": week.ended, "equity": equity, "trades": portfolio.trades}
+        return [Notice(AlertKind.DIGEST, text, subject=AlertKind.DIGEST, words=week.ended, changes=after)]
 
-    def _message(self, notices: list[Notice]) -> Message:
+    def _message(self, notices: Sequence[Notice]) -> Message:
+        """One notice with all that it needs, or news, the newest of it if there is too much."""
         heads = list(dict.fromkeys(notice.head for notice in notices))
-        shown = "; ".join(heads[:2]) + ("; ..." if len(heads) > 2 else "")
-        body = "\n\n".join(notice.paragraph for notice in notices)
-        return Message(self._masked(f"qqqbot {self._who()}: {shown}"), self._masked(body))
+        title = f"qqqbot{self._who()}: {'; '.join(heads[:2])}{'; ...' if len(heads) > 2 else ''}"
+        first = notices[0]
+        subject = first.kind if first.kind in URGENT | ALONE else ""
+        urgent = first.kind in URGENT and not first.over
+        body = shown([notice.paragraph for notice in notices], all(n.kind in TRADES for n in notices))
+        if urgent and self.engine is not None:
+            body += f"\n{standing(self.engine.portfolio(), self.engine.state.flips)}"
+        return Message(self._masked(title), self._masked(clipped(body, MOST_CHARACTERS)), urgent, subject)
 
     def _who(self) -> str:
+        """The mode and account of a title; nothing until they are known."""
         if self.engine is None:
-            return "no account yet"
+            return ""
         broker = self.engine.broker
-        return MODES[broker.mode] if broker.mode is Mode.DRY_RUN else f"{MODES[broker.mode]} {broker.account}"
+        return f" {MODES[broker.mode]}" + ("" if broker.mode is Mode.DRY_RUN else f" {broker.account}")
 
     def _masked(self, text: str) -> str:
         return without_accounts(text, self.engine.broker.account if self.engine else "")
@@ -207,6 +243,18 @@ class OwnerNotifier:
         if (failure := channels.failure) != self._failure:
             self._failure = failure
             self.log_notifier.notify(AlertKind.NOTIFICATIONS, self._failure or "delivered again")
+
+
+def shown(paragraphs: Sequence[str], trades: bool) -> str:
+    """As many of `paragraphs`, the newest, as fit into a message with a line about the others."""
+    kept: list[str] = []
+    for paragraph in reversed(paragraphs):
+        if kept and sum(map(len, kept)) + 2 * len(kept) + len(paragraph) > MOST_NEWS:
+            break
+        kept.insert(0, paragraph)
+    more = len(paragraphs) - len(kept)
+    where = "trades, see ./bot_control.sh trades" if trades else "pieces of news, see ./bot_control.sh logs"
+    return "\n\n".join([*kept, *([f"…and {more} more {where}"] if more else [])])
 
 
 def _opens_soon(table: SessionTable | None, now: datetime) -> bool:

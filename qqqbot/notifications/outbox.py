@@ -1,22 +1,41 @@
 """A queue of deliveries to an outside address: handed over in microseconds, delivered by a thread.
 
 Bounded in every way: the oldest item is dropped if there are too many, and each is tried a fixed number of times with
-growing pauses. There is one thread, which sleeps while there is nothing to deliver: starting one for each item would
-make the loop wait until it runs.
+growing pauses. An item that waits for its next try holds up no other. There is one thread, which sleeps while there is
+nothing to deliver: starting one for each item would make the loop wait until it runs.
 """
 
 import logging
 import threading
-from collections import deque
+import time
 from collections.abc import Callable, Sequence
-from typing import Generic, Self, TypeVar
+from dataclasses import dataclass
+from typing import Generic, NamedTuple, Self, TypeVar
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-# The delivery of an item returns what went wrong, or None if it arrived.
-Delivery = Callable[[T], str | None]
 KILL_SECONDS = 2.0
+
+
+class Failure(NamedTuple):
+    """Why a delivery did not arrive. One that is `final` would not arrive at another try either."""
+
+    why: str
+    final: bool = False
+
+
+# The delivery of an item returns what went wrong, or None if it arrived.
+Delivery = Callable[[T], Failure | None]
+
+
+@dataclass(eq=False)
+class _Waiting(Generic[T]):
+    item: T
+    urgent: bool
+    subject: str
+    due: float = 0.0
+    tries: int = 0
 
 
 class Outbox(Generic[T]):
@@ -33,11 +52,12 @@ class Outbox(Generic[T]):
         self._name = name
         self._deliver = deliver
         self._abort = abort
-        self._pauses = pauses
+        self._pauses = tuple(pauses)
         self._capacity = capacity
-        self._items: deque[T] = deque()
+        self._items: list[_Waiting[T]] = []
+        self._trying: _Waiting[T] | None = None
         self._arrived = threading.Condition()
-        self._closing = threading.Event()
+        self._closing = False
         self._thread = threading.Thread(target=self._run, name=f"outbox-{name}", daemon=True)
         self.failure: str | None = None
         """why the newest delivery was given up; None if it succeeded"""
@@ -46,21 +66,28 @@ class Outbox(Generic[T]):
         self._thread.start()
         return self
 
-    def put(self, item: T) -> None:
-        """Queue an item. Never raises, never waits for a delivery."""
+    def put(self, item: T, urgent: bool = False, subject: str = "") -> None:
+        """Queue an item, before all others if it is `urgent`. Never raises, never waits for a delivery.
+
+        It replaces what still waits on the same `subject`: old news must not arrive after new.
+        """
         with self._arrived:
-            self._items.append(item)
+            if subject:
+                self._items = [waiting for waiting in self._items if waiting.subject != subject]
+                if self._trying is not None and self._trying.subject == subject:
+                    self._trying.tries = len(self._pauses)
+            self._items.append(_Waiting(item, urgent, subject))
             full = len(self._items) > self._capacity
             if full:
-                self._items.popleft()
+                self._items.remove(next((w for w in self._items if not w.urgent), self._items[0]))
             self._arrived.notify()
         if full:
             log.warning("%s: too many items wait to be delivered; the oldest was dropped", self._name)
 
     def finish(self) -> None:
-        """Try each waiting item once more and end, without waiting for that."""
-        self._closing.set()
+        """Try each item that was not tried yet and end, without waiting for that."""
         with self._arrived:
+            self._closing = True
             self._arrived.notify()
 
     def close(self, seconds: float) -> None:
@@ -76,30 +103,43 @@ class Outbox(Generic[T]):
 
     def _run(self) -> None:
         """Until closed and empty."""
-        while True:
+        while (waiting := self._take()) is not None:
+            failure = self._try(waiting.item)
             with self._arrived:
-                self._arrived.wait_for(lambda: self._items or self._closing.is_set())
-                if not self._items:
-                    return
-                item = self._items.popleft()
-            self._try(item)
+                self._trying = None
+                tries_left = waiting.tries < len(self._pauses) and not self._closing
+                again = failure is not None and not failure.final and tries_left
+                if again:
+                    waiting.due = time.monotonic() + self._pauses[waiting.tries]
+                    waiting.tries += 1
+                    self._items.append(waiting)
+            if not again:
+                self._ended(failure)
 
-    def _try(self, item: T) -> None:
-        tries = 0
-        for pause in (*self._pauses, None):
-            problem = self._problem(item)
-            if problem is None:
-                self.failure = None
-                return
-            tries += 1
-            if pause is None or self._closing.wait(pause):
-                break
-        self.failure = problem
-        log.warning("%s: given up after %s: %s", self._name, "1 try" if tries == 1 else f"{tries} tries", problem)
+    def _take(self) -> _Waiting[T] | None:
+        """The next item whose time has come, the urgent ones first; None once closed and empty."""
+        with self._arrived:
+            while True:
+                if self._closing:
+                    self._items = [waiting for waiting in self._items if not waiting.tries]
+                now = time.monotonic()
+                due = [waiting for waiting in self._items if waiting.due <= now]
+                if due:
+                    self._trying = next((waiting for waiting in due if waiting.urgent), due[0])
+                    self._items.remove(self._trying)
+                    return self._trying
+                if self._closing:
+                    return None
+                self._arrived.wait(min((waiting.due - now for waiting in self._items), default=None))
 
-    def _problem(self, item: T) -> str | None:
+    def _ended(self, failure: Failure | None) -> None:
+        self.failure = failure.why if failure else None
+        if failure is not None:
+            log.warning("%s: given up: %s", self._name, failure.why)
+
+    def _try(self, item: T) -> Failure | None:
         """An unforeseen error counts as a failed try: if this thread ended, nothing would be delivered any more."""
         try:
             return self._deliver(item)
         except Exception as error:  # noqa: BLE001 (its text may quote an address, so only its kind is reported)
-            return f"the try ended with {type(error).__name__}"
+            return Failure(f"the try ended with {type(error).__name__}")

@@ -1,18 +1,19 @@
 """Which events the owner is notified of, and when. Pure.
 
 Level-triggered like the loop: what is wrong now is compared with what was reported, so a restart, a crash loop and a
-trouble that came and went in the night are one case. Rare and actionable: one message when a trouble begins and one
-when it is over; what recurs within the hour waits until the hour has passed; the night is quiet unless the exchange is
-open.
+trouble that came and went in the night are one case. Rare and actionable: one message when a trouble begins, one on
+each further day on which it keeps decisions from being made, and one when it is over; what recurs within the hour waits
+until the hour has passed; the night is quiet unless the exchange is open.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from qqqbot.model.errors import CalendarEnded
-from qqqbot.model.new_york import NEW_YORK, new_york_text
+from qqqbot.model.new_york import NEW_YORK, new_york_date, new_york_text
 from qqqbot.model.reasons import AlertKind
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import Decide, Rules
@@ -30,6 +31,8 @@ GRACE = {AlertKind.BROKER: timedelta(minutes=3), AlertKind.MONEY: timedelta(minu
 WAVERING = frozenset({AlertKind.BROKER, AlertKind.CHECKS_FAILING, AlertKind.DISK, AlertKind.MONEY})
 SUNDAY = 6
 SUNDAY_EVENING = time(18)
+MOST_TEXT = 500
+"""characters: what a broker or an exception says may be endless, and the advice comes after it"""
 
 
 class Trouble(NamedTuple):
@@ -65,24 +68,40 @@ class History:
 
 
 class Notice(NamedTuple):
-    """One paragraph of a message. `subject` is what it is about, whatever the words."""
+    """One paragraph of a message. `subject` is what it is about, and `words` tell it from others on the same subject.
+
+    The rest is what becomes of the history once a channel has accepted it.
+    """
 
     kind: AlertKind
     text: str
     over: bool = False
-    subject: str = ""
+    subject: Hashable = ""
+    words: Hashable = ""
+    reported: Reported | None = None
+    event: Event | None = None
+    changes: Mapping[str, Any] = MappingProxyType({})
 
     @property
     def head(self) -> str:
-        words = "over" if self.over else self.kind.headline
-        return words[:1].upper() + words[1:]
+        return f"Over: {self.kind.headline}" if self.over else self.kind.headline[:1].upper() + self.kind.headline[1:]
 
     @property
     def paragraph(self) -> str:
+        text = self.text if self.kind is AlertKind.DIGEST else clipped(self.text, MOST_TEXT)
         if self.over:
-            return f"Over, nothing to do: {self.kind.headline} ({self.text})"
+            return f"{self.head} ({text})"
         advice = f"\n{self.kind.advice}" if self.kind.advice else ""
-        return f"{self.head}: {self.text}{advice}"
+        return f"{self.head}: {text}{advice}"
+
+    def accepted(self, history: History) -> History:
+        told = history.told if self.reported is None else {**history.told, self.kind: self.reported}
+        waiting = tuple(item for item in history.waiting if item != self.event)
+        return replace(history, told=told, waiting=waiting, **self.changes)
+
+
+def clipped(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 
 def is_night(now: datetime) -> bool:
@@ -112,44 +131,59 @@ def login_due(history: History, problem: str | None, now: datetime) -> bool:
 
 
 def due_notices(
-    history: History, troubles: Sequence[Trouble], complete: bool, now: datetime
-) -> tuple[History, list[Notice]]:
-    """What to send now, and the history once it has arrived.
+    history: History, troubles: Sequence[Trouble], complete: bool, now: datetime, near: bool = False
+) -> list[Notice]:
+    """What to send now, troubles first.
 
-    `complete`: every possible trouble was checked, so one that is not among `troubles` is over.
+    `complete`: every possible trouble was checked, so one that is not among `troubles` is over. `near`: a decision is.
     """
-    reported = dict(history.told)
-    notices = [_began(reported, trouble, now) for trouble in troubles if _is_new(reported, trouble, now)]
+    notices = [_began(trouble, now) for trouble in troubles if _is_due(history.told, trouble, now, near)]
     if complete:
         present = {trouble.kind for trouble in troubles}
-        over = [kind for kind, known in reported.items() if known.open and kind not in present]
-        notices += [_ended(reported, kind, now) for kind in over]
+        over = [kind for kind, known in history.told.items() if known.open and kind not in present]
+        notices += [_ended(kind, history.told[kind], now) for kind in over]
+    return notices + [_news(item) for item in without_repeats(history).waiting]
+
+
+def without_repeats(history: History) -> History:
+    """The history without the news that has been reported, or waits, in the same words."""
+    known, kept = dict(history.told), []
     for item in history.waiting:
-        if not _repeats(reported, item):
-            reported[item.kind] = Reported(item.text, item.at, open=False)
-            text = f"{item.text} ({new_york_text(item.at)})"
-            notices.append(Notice(item.kind, text, subject=text))
-    return replace(history, told=reported, waiting=()), notices
+        if not _repeats(known, item):
+            known[item.kind] = Reported(item.text, item.at, open=False)
+            kept.append(item)
+    return replace(history, waiting=tuple(kept))
 
 
-def _is_new(reported: Mapping[AlertKind, Reported], trouble: Trouble, now: datetime) -> bool:
+def _is_due(reported: Mapping[AlertKind, Reported], trouble: Trouble, now: datetime, near: bool) -> bool:
     known = reported.get(trouble.kind)
-    same = known is not None and (known.text == trouble.text or trouble.kind in WAVERING)
-    if known is not None and same and (known.open or _within(AGAIN_AFTER, known.at, now)):
-        return False
+    if known is not None and (known.text == trouble.text or trouble.kind in WAVERING):
+        if known.open:
+            return near and new_york_date(now) > new_york_date(known.at)
+        if _within(AGAIN_AFTER, known.at, now):
+            return False
     return trouble.threatens and not _within(GRACE.get(trouble.kind, timedelta(0)), trouble.since, now)
 
 
-def _began(reported: dict[AlertKind, Reported], trouble: Trouble, now: datetime) -> Notice:
-    reported[trouble.kind] = Reported(trouble.text, now, open=True)
-    subject = "it lasts" if trouble.kind in WAVERING else trouble.text
-    return Notice(trouble.kind, f"{trouble.text} (since {new_york_text(trouble.since)})", subject=subject)
+def _began(trouble: Trouble, now: datetime) -> Notice:
+    words = (new_york_date(now), "it lasts" if trouble.kind in WAVERING else trouble.text)
+    return Notice(
+        trouble.kind,
+        f"{trouble.text} (since {new_york_text(trouble.since)})",
+        subject=trouble.kind,
+        words=words,
+        reported=Reported(trouble.text, now, open=True),
+    )
 
 
-def _ended(reported: dict[AlertKind, Reported], kind: AlertKind, now: datetime) -> Notice:
-    text = reported[kind].text
-    reported[kind] = Reported(text, now, open=False)
-    return Notice(kind, text, over=True)
+def _ended(kind: AlertKind, known: Reported, now: datetime) -> Notice:
+    closed = Reported(known.text, now, open=False)
+    return Notice(kind, known.text, over=True, subject=kind, words="over", reported=closed)
+
+
+def _news(item: Event) -> Notice:
+    reported = Reported(item.text, item.at, open=False)
+    return Notice(item.kind, f"{item.text} ({new_york_text(item.at)})", subject=item, reported=reported, event=item)
 
 
 def _repeats(reported: Mapping[AlertKind, Reported], item: Event) -> bool:

@@ -1,5 +1,5 @@
-"""python -m qqqbot.notifications.try_channels: sends one message to each channel, calls the dead man's address, and
-prints how each went.
+"""python -m qqqbot.notifications.try_channels: sends a short and a long message to each channel, calls the dead man's
+address, and prints how each went.
 
 Exit codes: 0 all delivered, 1 something was not, 2 nothing is configured, or what is configured cannot be used.
 """
@@ -9,12 +9,14 @@ import sys
 from pathlib import Path
 
 from qqqbot.model.errors import ConfigError
-from qqqbot.notifications.channels import Channel, Message
+from qqqbot.notifications.channels import MOST_CHARACTERS, Channel, Message
 from qqqbot.notifications.dead_man_switch import Ping
 from qqqbot.runtime import place
 from qqqbot.runtime.secret_files import NOTIFY_FILE, NOTIFY_VARIABLE, PING_FILE, PING_VARIABLE, take
 
-MESSAGE = Message("qqqbot: a test", "Sent by ./bot_control.sh notify-test. If you read this, the channel works.")
+TEXT = "Sent by ./bot_control.sh notify-test. If you read this, the channel works."
+MESSAGE = Message("qqqbot: a test", TEXT)
+LONG = Message("qqqbot: a long test", (TEXT + " This is as long as a message can get. " * 99)[:MOST_CHARACTERS])
 
 
 def main() -> int:
@@ -30,9 +32,11 @@ def main() -> int:
     failed = False
     for number, url in enumerate(secrets.notify, 1):
         channel = Channel(number, url)
-        problem = channel.problem(MESSAGE)
-        failed |= problem is not None
-        print(f"{channel.name}: {problem or 'delivered'}", flush=True)
+        refusal = channel.attempt(MESSAGE)
+        print(f"{channel.name}: {refusal.why if refusal else 'delivered'}", flush=True)
+        if refusal is None and (refusal := channel.attempt(LONG)) is not None:
+            print(f"{channel.name}: a message of {MOST_CHARACTERS:,} characters: {refusal.why}", flush=True)
+        failed |= refusal is not None
     if secrets.ping is not None:
         problem = Ping(secrets.ping).problem()
         failed |= problem is not None

@@ -42,7 +42,7 @@ class Calls(Outbox[datetime]):
         super().__init__("calls", lambda _: None, lambda: None, (), 1)
         self.count = 0
 
-    def put(self, item: datetime) -> None:  # noqa: ARG002 (only how often counts)
+    def put(self, item: datetime, urgent: bool = False, subject: str = "") -> None:  # noqa: ARG002 (only how often)
         self.count += 1
 
 

@@ -6,13 +6,13 @@ from qqqbot.notifications.deliver import reason
 
 
 @pytest.mark.parametrize(
-    ("heard", "told"),
+    ("heard", "told", "status"),
     [
-        (["Failed to send it: Forbidden, error=403."], "refused it with HTTP status 403"),
-        (["A Connection error occurred sending to hunter2."], "cannot be reached"),
-        (["Unparseable URL tgram://hunter2", "hunter2 said no"], "did not accept it"),
-        ([], "did not accept it"),
+        (["Failed to send it: Forbidden, error=403."], "refused it with HTTP status 403", 403),
+        (["A Connection error occurred sending to hunter2."], "cannot be reached", 0),
+        (["Unparseable URL tgram://hunter2", "hunter2 said no"], "did not accept it", 0),
+        ([], "did not accept it", 0),
     ],
 )
-def test_of_the_librarys_output_only_our_own_words_are_passed_on(heard: list[str], told: str) -> None:
-    assert reason(heard) == told
+def test_of_the_librarys_output_only_our_own_words_are_passed_on(heard: list[str], told: str, status: int) -> None:
+    assert reason(heard) == (told, status)

@@ -9,7 +9,7 @@ import pytest
 
 from qqqbot.model.reasons import AlertKind
 from qqqbot.model.values import Holding
-from qqqbot.notifications.channels import GIVEN_UP_AFTER
+from qqqbot.notifications.channels import GIVEN_UP_AFTER, MOST_CHARACTERS
 from qqqbot.notifications.memory import MOST_WAITING
 from tests.support.builders import NOW, new_york
 from tests.support.fakes import World
@@ -94,15 +94,15 @@ def test_a_day_without_a_working_channel_means_one_attempt_an_hour(life: Life) -
     assert sum(tries) == 7
 
 
-def test_a_new_message_includes_the_news_no_channel_accepted(life: Life) -> None:
+def test_a_trouble_is_told_at_once_while_the_channels_still_try_to_deliver_another(life: Life) -> None:
     halted_in_vain(life)
     life.post.works = True
     life.world.broker.positions["TQQQ"] += 5
     life.engine.step()  # told after a second look
     life.check()
-    assert life.new() == [], "the channels may still be trying to send the first message"
-    assert life.at(NOW + GIVEN_UP_AFTER) == [f"{WHO}: Trading is stopped; Account and book differ"]
-    assert life.at(NOW + timedelta(hours=2)) == []
+    assert life.new() == [f"{WHO}: Account and book differ"]
+    assert life.at(NOW + GIVEN_UP_AFTER) == []
+    assert life.at(NOW + timedelta(hours=2)) == TOLD_IN_VAIN
 
 
 def test_a_problem_no_channel_accepted_is_not_sent_once_it_is_over(life: Life) -> None:
@@ -122,7 +122,7 @@ def test_the_end_of_a_problem_is_sent_again_too(life: Life) -> None:
     life.check()
     life.new()
     life.post.works = True
-    assert life.at(NOW + timedelta(hours=1)) == [f"{WHO}: Over"]
+    assert life.at(NOW + timedelta(hours=1)) == [f"{WHO}: Over: trading is stopped"]
     assert life.at(NOW + timedelta(hours=2)) == []
 
 
@@ -180,14 +180,15 @@ def test_news_is_saved_the_moment_it_happens(life: Life) -> None:
     assert life.new() == []
 
 
-def test_the_newest_fifty_waiting_news_are_kept(life: Life) -> None:
-    halted_in_vain(life)
+def test_the_newest_fifty_waiting_news_are_kept_and_as_many_told_as_a_message_takes(life: Life) -> None:
+    settled(life)
     for number in range(MOST_WAITING + 5):
         life.notifier.notify(AlertKind.SPLIT, f"number {number}.")
-    life.post.works = True
-    assert len(life.at(NOW + GIVEN_UP_AFTER)) == 1
-    assert "number 4." not in life.bodies[0]
-    assert [f"number {n}." in life.bodies[0] for n in (5, MOST_WAITING + 4)] == [True, True]
+    assert len(life.at(NOW + timedelta(minutes=1))) == 1
+    newest = life.bodies[0].count("A split was recorded: ")
+    assert [f"number {n}." in life.bodies[0] for n in (MOST_WAITING + 4, MOST_WAITING + 5 - newest)] == [True, True]
+    assert life.bodies[0].endswith(f"…and {MOST_WAITING - newest} more pieces of news, see ./bot_control.sh logs")
+    assert life.at(NOW + timedelta(hours=3)) == [], "what was counted has been told"
 
 
 def test_news_of_another_account_is_not_reported_as_this_ones(life: Life) -> None:
@@ -222,7 +223,8 @@ def test_a_first_week_is_summarized_although_no_channel_worked_in_it(tmp_path: P
     life.at(new_york(date(2026, 11, 27), 12, 45), check=True)
     life.new()
     life.post.works = True
-    assert life.at(new_york(date(2026, 11, 27), 13, 10)) == [f"{WHO}: First trade of this account and mode; The week"]
+    titles = [f"{WHO}: The week", f"{WHO}: First trade of this account and mode"]
+    assert life.at(new_york(date(2026, 11, 27), 13, 10)) == titles, "a channel works again: no hour is waited"
 
 
 def test_a_login_request_no_channel_accepted_is_sent_again(life: Life) -> None:
@@ -251,13 +253,13 @@ def test_a_problem_that_ends_while_its_message_is_being_sent_is_reported_as_over
     life.post.works = True
     life.post.flying.pop()()
     life.look()
-    assert life.new() == [f"{WHO}: Over"]
+    assert life.new() == [f"{WHO}: Over: trading is stopped"]
     life.start()
     life.check()
     assert life.new() == []
 
 
-def test_events_while_a_message_is_being_sent_are_reported_after_it(life: Life) -> None:
+def test_events_while_a_message_is_being_sent_do_not_wait_for_it(life: Life) -> None:
     settled(life)
     life.post.works = None
     life.engine.records.switch.halt("by hand")
@@ -266,34 +268,73 @@ def test_events_while_a_message_is_being_sent_are_reported_after_it(life: Life) 
     life.engine.step()  # told after a second look
     life.notifier.notify(AlertKind.SPLIT, "QQQ 2:1")
     life.check()
-    assert life.new() == TOLD_IN_VAIN
-    life.post.works = True
-    life.post.flying.pop()()
-    life.look()
-    assert life.new() == [f"{WHO}: Account and book differ; A split was recorded"]
+    assert life.new() == [*TOLD_IN_VAIN, f"{WHO}: Account and book differ", f"{WHO}: A split was recorded"]
+    for accepted in life.post.flying:
+        accepted()
     assert life.at(NOW + timedelta(hours=2)) == []
 
 
-def test_a_message_that_arrives_after_a_newer_one_was_sent_changes_nothing(life: Life) -> None:
+def test_a_message_that_arrives_after_a_newer_one_on_its_subject_changes_nothing(life: Life) -> None:
     settled(life)
     life.post.works = None
     life.engine.records.switch.halt("by hand")
     life.check()
-    life.world.broker.positions["TQQQ"] += 5
-    life.engine.step()  # told after a second look
-    life.engine.step()
-    life.new()
-    assert life.at(NOW + GIVEN_UP_AFTER) == [f"{WHO}: Trading is stopped; Account and book differ"]
+    assert life.new() == TOLD_IN_VAIN
+    assert life.at(NOW + timedelta(hours=1)) == TOLD_IN_VAIN
     late, newer = life.post.flying
     late()
     assert open_troubles(life) == []
     newer()
     newer()
-    assert open_troubles(life) == ["halt", "mismatch"], "a second channel that accepts it adds nothing"
-    assert life.at(NOW + timedelta(hours=2)) == []
+    assert open_troubles(life) == ["halt"], "a second channel that accepts it adds nothing"
+    (life.world.logs / "HALT").unlink()
+    life.check()
+    assert life.new() == [f"{WHO}: Over: trading is stopped"]
+    life.post.flying[-1]()
+    newer()
+    assert open_troubles(life) == [], "the other channel took the beginning after the first had taken the end"
 
 
 def test_a_clock_set_back_delays_no_message(life: Life) -> None:
     halted_in_vain(life)
     life.post.works = True
     assert life.at(NOW - timedelta(hours=1)) == TOLD_IN_VAIN
+
+
+@pytest.mark.parametrize("start", [{"engine": False}, {}], ids=["before the account is known", "as another account"])
+def test_news_that_waits_is_told_to_nobody_but_its_own_account(life: Life, start: dict[str, bool]) -> None:
+    settled(life)
+    life.notifier.notify(AlertKind.SPLIT, "QQQ 2:1")
+    life.world.broker.account = "DU7654321"
+    life.world.broker.positions["QQQ"], life.world.broker.cash = 0, Decimal(100_000)
+    life.start(**start)
+    life.look()
+    assert life.new() == []
+
+
+def test_news_waits_until_its_account_is_known_again(life: Life) -> None:
+    settled(life)
+    life.notifier.notify(AlertKind.SPLIT, "QQQ 2:1")
+    life.start(engine=False)
+    life.problem = "no gateway"
+    life.at(NOW + timedelta(minutes=1))
+    assert life.at(NOW + timedelta(minutes=5)) == ["qqqbot: The broker cannot be reached"]
+    life.problem = None
+    life.start()
+    assert f"{WHO}: A split was recorded" in life.at(NOW + timedelta(minutes=6), check=True)
+
+
+def test_a_halt_is_a_message_of_its_own_and_goes_before_the_news(life: Life) -> None:
+    settled(life)
+    life.post.works = None
+    for number in range(20):
+        life.notifier.notify(AlertKind.TRADE, f"SELL {number} QQQ at 450.0000, moving to CASH " + "x" * 80)
+    life.engine.records.switch.halt("by hand " + "!" * 900)
+    life.check()
+    halt, news = life.post.sent
+    assert (halt.title, halt.urgent, halt.subject) == (f"{WHO}: Trading is stopped", True, "halt")
+    assert AlertKind.HALT.advice in halt.body
+    assert "Held: 211 QQQ" in halt.body
+    assert (news.title, news.urgent) == (f"{WHO}: First trade of this account and mode", False)
+    assert "more trades, see ./bot_control.sh trades" in news.body
+    assert max(len(halt.body), len(news.body)) <= MOST_CHARACTERS

@@ -58,7 +58,7 @@ def test_a_halt_is_reported_once_over_a_crash_loop_and_its_end_by_another_proces
     life.look()
     assert life.new() == [], "before its first check a new process knows nothing"
     life.check()
-    assert life.new() == [f"{WHO}: Over"]
+    assert life.new() == [f"{WHO}: Over: trading is stopped"]
 
 
 def test_a_mismatch_is_reported_as_well_as_a_halt(life: Life) -> None:
@@ -94,7 +94,7 @@ def test_failing_checks_are_reported_after_three_and_when_they_are_over(life: Li
     assert life.new() == [f"{WHO}: Checks are failing"]
     life.world.prices.trouble = None
     life.check()
-    assert life.new() == [f"{WHO}: Over"]
+    assert life.new() == [f"{WHO}: Over: checks are failing"]
 
 
 def test_a_refused_order_is_reported(life: Life) -> None:
@@ -122,7 +122,7 @@ def test_the_gateways_night_is_silent_and_a_morning_without_it_is_not(life: Life
     assert life.at(new_york(monday, 8, 30)) == [f"{WHO}: The broker cannot be reached"]
     assert life.at(new_york(monday, 9)) == []
     life.problem = None
-    assert life.at(new_york(monday, 9, 1)) == [f"{WHO}: Over"]
+    assert life.at(new_york(monday, 9, 1)) == [f"{WHO}: Over: the broker cannot be reached"]
 
 
 def test_a_wrong_account_is_reported_at_once_even_after_a_lost_gateway_was(life: Life) -> None:
@@ -132,11 +132,16 @@ def test_a_wrong_account_is_reported_at_once_even_after_a_lost_gateway_was(life:
     assert life.at(NOW + timedelta(minutes=5)) == [f"{WHO}: The broker cannot be reached"]
     life.problem = life.refused = "U***321 is a live account, but allow_live is false"
     titles = life.at(NOW + timedelta(minutes=6))
-    assert titles == [f"{WHO}: The gateway is logged in to the wrong account; Over"]
+    assert titles == [
+        f"{WHO}: The gateway is logged in to the wrong account",
+        f"{WHO}: Over: the broker cannot be reached",
+    ]
     assert "U***321 is a live account" in life.bodies[0]
     assert life.at(NOW + timedelta(hours=2)) == []
     life.problem = life.refused = None
-    assert life.at(NOW + timedelta(hours=2, minutes=1)) == [f"{WHO}: Over"]
+    assert life.at(NOW + timedelta(hours=2, minutes=1)) == [
+        f"{WHO}: Over: the gateway is logged in to the wrong account"
+    ]
 
 
 def test_news_of_the_night_waits_for_the_morning(life: Life) -> None:
@@ -163,11 +168,11 @@ def test_a_daemon_that_waits_for_its_account_says_so_before_the_open(life: Life)
     life.start(engine=False)
     life.problem = "no gateway"
     assert life.at(new_york(date(2026, 11, 25), 8, 30)) == []
-    assert life.at(new_york(date(2026, 11, 25), 9)) == ["qqqbot no account yet: The broker cannot be reached"]
+    assert life.at(new_york(date(2026, 11, 25), 9)) == ["qqqbot: The broker cannot be reached"]
     life.problem = None
     life.engine = life.world.start()
     life.notifier.engine = life.engine
-    assert life.at(new_york(date(2026, 11, 25), 9, 35), check=True) == [f"{WHO}: Over"]
+    assert life.at(new_york(date(2026, 11, 25), 9, 35), check=True) == [f"{WHO}: Over: the broker cannot be reached"]
 
 
 def test_the_week_is_summarized_once_after_its_last_session(life: Life) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from qqqbot.notifications.outbox import Outbox
+from qqqbot.notifications.outbox import Failure, Outbox
 from standins.receiver import until
 
 PAUSES = (0.01, 0.01)
@@ -23,12 +23,12 @@ class Courier:
         self.gate.set()
         self.aborted = False
 
-    def deliver(self, item: int) -> str | None:
+    def deliver(self, item: int) -> Failure | None:
         self.tried.append(item)
         self.gate.wait(20)
         if self.failures:
             self.failures -= 1
-            return "nobody is at home"
+            return Failure("nobody is at home")
         self.delivered.append(item)
         return None
 
@@ -63,9 +63,8 @@ def test_a_failed_delivery_is_tried_again() -> None:
     courier = Courier(failures=2)
     outbox = courier.outbox()
     outbox.put(1)
-    outbox.put(2)
-    until(lambda: courier.delivered == [1, 2])
-    assert courier.tried == [1, 1, 1, 2]
+    until(lambda: courier.delivered == [1])
+    assert courier.tried == [1, 1, 1]
     assert outbox.failure is None
 
 
@@ -75,7 +74,7 @@ def test_the_attempts_are_limited_and_the_last_failure_is_reported(caplog: pytes
     outbox.put(1)
     until(lambda: outbox.failure == "nobody is at home")
     assert courier.tried == [1, 1, 1]
-    assert "given up after 3 tries: nobody is at home" in caplog.text
+    assert "given up: nobody is at home" in caplog.text
     outbox.put(2)
     until(lambda: courier.delivered == [2])
     until(lambda: outbox.failure is None)
@@ -153,7 +152,7 @@ def test_a_delivery_that_raises_is_a_failed_attempt_and_ends_nothing(caplog: pyt
     courier = Courier()
     broken = [ValueError("https://token@secret"), ValueError("https://token@secret")]
 
-    def deliver(item: int) -> str | None:
+    def deliver(item: int) -> Failure | None:
         if broken:
             raise broken.pop()
         return courier.deliver(item)
@@ -164,3 +163,53 @@ def test_a_delivery_that_raises_is_a_failed_attempt_and_ends_nothing(caplog: pyt
     outbox.put(2)
     until(lambda: courier.delivered == [2])
     assert "secret" not in caplog.text
+
+
+def test_an_item_that_waits_for_its_next_try_delays_no_other() -> None:
+    courier = Courier(failures=1)
+    outbox = courier.outbox(pauses=(60.0,))
+    outbox.put(1)
+    until(lambda: courier.tried == [1])
+    outbox.put(2)
+    until(lambda: courier.delivered == [2])
+    outbox.close(10)
+
+
+def test_what_is_urgent_goes_before_what_waits_and_is_never_dropped_for_it(stuck: Courier) -> None:
+    outbox = stuck.outbox()
+    outbox.put(0)
+    until(lambda: stuck.tried == [0])
+    outbox.put(1)
+    outbox.put(2, urgent=True)
+    for number in range(3, 7):
+        outbox.put(number)
+    stuck.gate.set()
+    until(lambda: stuck.delivered == [0, 2, 5, 6])
+
+
+def test_a_newer_item_takes_the_place_of_an_older_one_on_its_subject(stuck: Courier) -> None:
+    outbox = stuck.outbox(capacity=9)
+    outbox.put(0, subject="halt")
+    until(lambda: stuck.tried == [0])
+    outbox.put(1, subject="disk")
+    outbox.put(2, subject="halt")
+    outbox.put(3, subject="halt")
+    stuck.failures = 1
+    stuck.gate.set()
+    until(lambda: stuck.delivered == [1, 3])
+    outbox.close(10)
+    assert stuck.tried == [0, 1, 3], "the beginning, tried when the end came, is not tried again after it"
+
+
+def test_what_would_be_refused_again_is_tried_once() -> None:
+    tried: list[int] = []
+
+    def refuse(item: int) -> Failure:
+        tried.append(item)
+        return Failure("HTTP status 403", final=True)
+
+    outbox = Outbox("test", refuse, lambda: None, (0.01,), 3).start()
+    outbox.put(1)
+    until(lambda: outbox.failure == "HTTP status 403")
+    outbox.close(10)
+    assert tried == [1]

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from qqqbot.model.new_york import new_york_text
 from qqqbot.model.reasons import AlertKind
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import Decide, Rules
@@ -16,6 +17,7 @@ from qqqbot.notifications.policy import (
     due_notices,
     is_night,
     login_due,
+    without_repeats,
 )
 from qqqbot.trading.alerts import Event
 from tests.support.builders import NOW, RULES, new_york, table
@@ -37,10 +39,17 @@ class Owner:
         self.history = History()
 
     def told(
-        self, *troubles: Trouble, at: datetime = NOW, complete: bool = True, news: Sequence[Event] = ()
+        self,
+        *troubles: Trouble,
+        at: datetime = NOW,
+        complete: bool = True,
+        news: Sequence[Event] = (),
+        near: bool = False,
     ) -> list[str]:
-        before = replace(self.history, waiting=tuple(news))
-        self.history, notices = due_notices(before, troubles, complete, at)
+        self.history = without_repeats(replace(self.history, waiting=tuple(news)))
+        notices = due_notices(self.history, troubles, complete, at, near)
+        for notice in notices:
+            self.history = notice.accepted(self.history)
         assert self.history.waiting == ()
         return [notice.paragraph for notice in notices]
 
@@ -59,7 +68,7 @@ def test_a_problem_is_reported_once_and_its_end_once() -> None:
     assert owner.told(HALT) == [f"Trading is stopped: by hand (since Tue 2026-11-24 12:00 ET)\n{AlertKind.HALT.advice}"]
     assert owner.told(HALT, at=after(5)) == []
     assert owner.told(HALT, at=after(6000)) == []
-    assert owner.told(at=after(6001)) == ["Over, nothing to do: trading is stopped (by hand)"]
+    assert owner.told(at=after(6001)) == ["Over: trading is stopped (by hand)"]
     assert owner.told(at=after(6002)) == []
 
 
@@ -125,6 +134,19 @@ def test_a_clock_set_back_silences_nothing() -> None:
     owner.told(at=after(10))
     years_ago = NOW - timedelta(days=1000)
     assert len(owner.told(Trouble(AlertKind.BROKER, "down", NOW), at=years_ago)) == 1
+
+
+def test_a_trouble_that_lasts_is_told_again_on_each_day_with_a_decision_and_not_on_others() -> None:
+    owner = Owner()
+    friday = HALT._replace(since=new_york(HALF_DAY, 12))
+    owner.told(friday, at=new_york(HALF_DAY, 12), near=True)
+    said = [
+        new_york_text(when)
+        for when in (new_york(HALF_DAY, 12) + timedelta(hours=hours) for hours in range(1, 24 * 5))
+        if owner.told(friday, at=when, near=decision_near(when, table(), RULES))
+    ]
+    days = ("Mon 2026-11-30", "Tue 2026-12-01", "Wed 2026-12-02")
+    assert said == [f"{day} 09:00 ET" for day in days], "before the open, once"
 
 
 # News
