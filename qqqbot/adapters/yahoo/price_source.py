@@ -295,6 +295,8 @@ def _bars(part: Document) -> list[Bar]:
 
 def _ex_dates(*parts: Document) -> tuple[date, ...]:
     return tuple(sorted({date.fromisoformat(day) for part in parts for day, *_ in part.get("dividends", ())}))
+
+
 def _dividends(symbol: str, part: Document) -> list[Dividend]:
     found = [Dividend(symbol, date.fromisoformat(day), float(amount)) for day, amount in part.get("dividends", ())]
     return [dividend for dividend in found if dividend.amount > 0]
