@@ -47,6 +47,12 @@ class AlertKind(StrEnum):
         "No other order is sent until it does. Look at the gateway's windows and answer what they ask; "
         "or cancel the order in TWS.",
     )
+    APART = (
+        "apart",
+        "the account is not where the rule wants it",
+        "./bot_control.sh why shows what kept each check from it. If it goes on: ./test_ib_connection.py, and "
+        "./bot_control.sh logs.",
+    )
     MONEY = (
         "money",
         "a buy waits for the account's money",
@@ -111,6 +117,7 @@ _LASTING = frozenset(
         AlertKind.DISK,
         AlertKind.ORDER_LIMIT,
         AlertKind.ORDER_OPEN,
+        AlertKind.APART,
         AlertKind.MONEY,
         AlertKind.ACCOUNT,
         AlertKind.BROKER,

@@ -20,7 +20,11 @@ FAILURES_OF_AN_OUTAGE = 3
 PATIENCE = timedelta(minutes=5)
 # What keeps the account from the rule's holding, and how long it may last before it needs a person. An order that does
 # not end is told of only when it has lasted already.
-KEEPS_FROM_TRADING: Mapping[str, timedelta] = {AlertKind.MONEY: PATIENCE, AlertKind.ORDER_OPEN: timedelta(0)}
+KEEPS_FROM_TRADING: Mapping[str, timedelta] = {
+    AlertKind.MONEY: PATIENCE,
+    AlertKind.ORDER_OPEN: timedelta(0),
+    AlertKind.APART: timedelta(0),
+}
 # Time enough to log in before the first decision of a day.
 AHEAD = timedelta(hours=1)
 # A session's hours if there is no calendar: a daemon that waits for its account has none.

@@ -48,6 +48,7 @@ from qqqbot.strategy.gates import LAST_SAFE_SECONDS, closes_of_window
 from qqqbot.strategy.planning import decide
 from qqqbot.strategy.sizing import falls_short
 from qqqbot.trading.alerts import Alerts
+from qqqbot.trading.apart import Apart
 from qqqbot.trading.bookkeeping import Bookkeeper
 from qqqbot.trading.executor import Executor
 from qqqbot.trading.parts import Records
@@ -81,6 +82,8 @@ class Check(NamedTuple):
     error: Reason | None
     """the code of what kept it from trading, None if nothing did"""
     row: dict[str, Any]
+    apart: bool = False
+    """for too long the account has not been where the rule wants it"""
     complete: bool = False
     """it checked everything that can be wrong: what it did not report is in order"""
 
@@ -91,7 +94,7 @@ class Check(NamedTuple):
     @property
     def good(self) -> bool:
         """Nothing was wrong: a closed exchange is not an error, a halt is."""
-        return not self.failed and self.error is None
+        return not self.failed and self.error is None and not self.apart
 
 
 @dataclass(eq=False)
@@ -126,6 +129,7 @@ class Engine:
     _round: int = field(default=1, init=False)
     _differed: bool = field(default=False, init=False)
     """whether account and book differed at the last look"""
+    _apart: Apart = field(default_factory=Apart, init=False)
     _signalled: Snapshot | None = field(default=None, init=False)
     """what the last signal was computed from"""
 
@@ -143,10 +147,29 @@ class Engine:
             # What is decided or half done is tried again all the same, with a growing pause (see `pause`).
             refused = isinstance(error, OrderRejected) and not error.again_soon
             settled = (refused or self._round == 1) and not self._half_done()
+        self._tell_of_distance()
         if self._signalled is not None:
             self.state.flips = flips(self._signalled, self.rules)
         begun = not settled or bool(self.records.journal.unresolved()) or self._window_open()
         return begun and self._session() is not None
+
+    def _tell_of_distance(self) -> None:
+        """Begin or end the alert that the account is not where the rule wants it."""
+        check, now = self.state.last_check, self.clock.now()
+        if check is None:
+            return
+        lasted = self._apart.seen(self._session() is None or self._is_there(check), now)
+        held, wanted = self.portfolio().holding, check.row.get("target") or "not known"
+        sentence = f"for {(lasted or timedelta(0)) // timedelta(minutes=1)} minutes it has held {held}, and the rule's "
+        self._lasting(AlertKind.APART, lasted is not None, f"{sentence}answer is {wanted}: {check.sentence}")
+        self.state.last_check = check._replace(apart=lasted is not None)
+
+    def _is_there(self, check: Check) -> bool:
+        """Whether the account is where the rule wants it, or need not be yet."""
+        if check.failed or self._half_done() or self.records.journal.unresolved():
+            return False
+        waits = self.rules.decide is Decide.BEFORE_CLOSE and not self._window_open()
+        return waits or check.row.get("target") == self.portfolio().holding
 
     def pause(self) -> timedelta:
         """How long after a check the next one comes that comes soon: twice as long after each order without a fill.

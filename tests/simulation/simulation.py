@@ -42,12 +42,14 @@ from qqqbot.records.halt import HaltSwitch
 from qqqbot.records.jsonl import AppendOnlyFile, Row
 from qqqbot.records.status_file import write_status
 from qqqbot.trading import adoption as ownership
+from qqqbot.trading.alerts import LogNotifier
 from qqqbot.trading.assembly import Identity, assemble, load_records
 from qqqbot.trading.bookkeeping import set_capital
 from qqqbot.trading.engine import State
 from qqqbot.trading.loop import poll, timetable
 from qqqbot.trading.parts import Outside
 from tests.simulation.sim_broker import ACCOUNT
+from tests.simulation.sim_watch import Watch
 from tests.simulation.sim_world import CAPITAL, RULES, Death, OwnerStops, World, rows
 from tests.support.builders import fold
 
@@ -179,7 +181,7 @@ class Life:
         self._world = world
         identity = Identity(Mode.PAPER, ACCOUNT) if world.broker_outside else Identity(Mode.DRY_RUN, PAPER_ACCOUNT)
         self._files: list[FailingFile] = []
-        state, notifier = State(), Silence()
+        state, notifier = State(), LogNotifier(world.clock)
         try:
             records = load_records(world.logs, identity, world.clock, notifier, self._file)
             set_capital(records.book, CAPITAL, world.clock)
@@ -200,6 +202,7 @@ class Life:
             disk_free=lambda: 0 if world.happens(0.1) else 10**10,
         )
         self.engine = assemble(records, outside, world.rules, ORDER_TIMEOUT, state)
+        self._watch = Watch(world, self.engine, notifier)
 
     def live(self) -> None:
         """Poll until the world ends. Raises Death, OwnerStops."""
@@ -240,6 +243,7 @@ class Life:
         world = self._world
         world.check_books()
         world.check_account()
+        self._watch.look(due)
         if not world.kind():
             world.owner_acts()
         elif world.settled():

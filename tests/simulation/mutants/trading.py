@@ -274,6 +274,30 @@ SOON = (
     ),
 )
 
+APART = (
+    Mutant(
+        "the switch is fed while the account is not where the rule wants it",
+        "trading/engine.py::Check.good",
+        " and not self.apart",
+        "",
+        ("unit/trading/test_apart.py",),
+    ),
+    Mutant(
+        "causes that take turns hide that it lasts",
+        "trading/engine.py::Engine._is_there",
+        "if check.failed or self._half_done()",
+        "if self._half_done()",
+        ("unit/trading/test_apart.py",),
+        seed=30,
+    ),
+    Mutant(
+        "a check that fails begins the patience anew",
+        "trading/apart.py::Apart.seen",
+        "self._since = min(self._since or now, now)",
+        "self._since = now",
+    ),
+)
+
 STATUS_FILLS = (
     Mutant(
         "a status alone books a fill",
@@ -297,4 +321,4 @@ STATUS_FILLS = (
     ),
 )
 
-MUTANTS = (*EXECUTOR, *ENGINE, *LOOP, *MONEY, *SOON, *STATUS_FILLS)
+MUTANTS = (*EXECUTOR, *ENGINE, *LOOP, *MONEY, *SOON, *APART, *STATUS_FILLS)

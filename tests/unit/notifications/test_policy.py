@@ -93,6 +93,15 @@ def test_a_fluctuating_text_is_not_news(kind: AlertKind) -> None:
     assert owner.told(Trouble(kind, "try 4", NOW), at=after(6)) == []
 
 
+def test_an_account_that_is_not_where_it_should_be_is_news_only_where_nothing_else_says_why() -> None:
+    owner = Owner()
+    apart, money = Trouble(AlertKind.APART, "for 6 minutes", NOW), Trouble(AlertKind.MONEY, "it waits", after(-9))
+    assert [line.partition(":")[0] for line in owner.told(money, apart)] == [AlertKind.MONEY.headline.capitalize()]
+    assert any(line.startswith(AlertKind.APART.headline.capitalize()) for line in owner.told(apart))
+    assert owner.told(apart, money) == []
+    assert len(owner.told()) == 1, "the other's end was told above"
+
+
 def test_a_problem_that_returns_within_the_hour_is_reported_only_if_it_lasts() -> None:
     owner = Owner()
     owner.told(Trouble(AlertKind.BROKER, "down", NOW), at=after(5))
