@@ -181,7 +181,13 @@ class Daemon:
         self._beat("starting")
         engine = self._engine()
         if engine is not None:
-            poll(engine, self.clock, self._timetable(), lambda due: self._beat("running", due), guard=self._stay_alone)
+            poll(
+                engine,
+                self.clock,
+                _times(self.settings),
+                lambda due: self._beat("running", due),
+                guard=self._stay_alone,
+            )
         self._beat("stopped")
         log.info(pairs(stopped=True))
 
@@ -289,12 +295,13 @@ class Daemon:
             self._beat("waiting")
         return None
 
-    def _timetable(self) -> Timetable:
-        return timetable(self.settings.rules, timedelta(minutes=self.settings.check_interval_minutes))
-
     def _constants(self) -> dict[str, Any]:
         shown = {key: getattr(self.settings, key) for key in SHOWN_SETTINGS}
         return {"config_hash": self.settings.fingerprint, "config": shown}
+
+
+def _times(settings: Config) -> Timetable:
+    return timetable(settings.rules, timedelta(minutes=settings.check_interval_minutes))
 
 
 def _refuse_with_an_open_order(engine: Engine, account: AccountSnapshot) -> None:
@@ -338,7 +345,11 @@ def _run(
     permissions.close_to_others(logs)
     account = open_account(settings, clock, logs)
     source = prices or ChildPrices(
-        clock, random.Random(), long_period=settings.long_ma_period, closed_on=settings.closures
+        clock,
+        random.Random(),
+        long_period=settings.long_ma_period,
+        closed_on=settings.closures,
+        times=_times(settings),
     )
     tag = f"{random.getrandbits(16):04x}"
     daemon = Daemon(settings, logs, clock, source, account, secrets, Supervisor(os.environ), lock, tag)

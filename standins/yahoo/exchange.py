@@ -6,7 +6,7 @@ whose day has begun (04:00 New York), `adjclose` on the basis of these. Prices a
 
 import struct
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -44,15 +44,17 @@ class Exchange:
         *,
         late: timedelta | None = None,
         split_late: bool = False,
+        closed_on: Collection[str] = (),
     ) -> Json | None:
         """chart.result[0] for a daily request at `moment`; None for an unknown symbol.
 
-        `late` makes the live price older than usual; `split_late` hides the split of the present day.
+        `late` makes the live price older than usual; `split_late` hides the split of the present day; on the dates
+        `closed_on` the exchange was closed, whatever the calendars say.
         """
         if symbol not in self.series:
             return None
         seen = moment - (self.lag if late is None else late)
-        every = self.series[symbol]
+        every = [row for row in self.series[symbol] if row.date.isoformat() not in closed_on]
         rows = list(every[: bisect_right(every, seen, key=lambda row: hours(row.date).open)])
         if not rows:
             return {"meta": _meta(symbol, moment), "indicators": {"quote": [{}], "adjclose": [{}]}}

@@ -6,11 +6,21 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
+from standins.yahoo import wrong
 from standins.yahoo.series import NEW_YORK
 
 Json = dict[str, Any]
 
 CONNECTION_KINDS = ("refused", "tls")
+COOKIES: Mapping[str, str | None] = {
+    "cookie_of_another_name": "A1=d=stand-in; Expires=Fri, 31 Dec 2055 00:00:00 GMT; Domain=.yahoo.com; Path=/; Secure",
+    "cookie_without_expiry": "A3=d=stand-in; Domain=.yahoo.com; Path=/; Secure",
+    "no_cookie": None,
+}
+"""kind -> what the host of the cookie sets; always `on` the cookie"""
+CONSENT_KINDS = ("consent", "consent_for_ever")
+"""The question is redirected to the consent page; the second kind comes back to it after the consent."""
+CLOCK_KINDS = ("no_date", "wrong_date")
 WIRE_KINDS = ("reset", "hang", "truncated", "cut")
 
 STATUS_BODIES: Mapping[str, tuple[int, str, str]] = {
@@ -30,6 +40,20 @@ STATUS_BODIES: Mapping[str, tuple[int, str, str]] = {
     "html": (200, "text/html", "<!DOCTYPE html><html><body><h1>Sign in</h1></body></html>"),
     "back_soon": (200, "text/html", "<html><body>Will be right back...</body></html>"),
     "empty": (200, "application/json", '{"chart":{"result":[],"error":null}}'),
+    "403": (403, "text/html", "<html><body>Forbidden</body></html>"),
+    "451": (451, "text/plain", "Unavailable For Legal Reasons"),
+    "503": (503, "text/plain", "upstream connect error"),
+    "999": (999, "text/plain", "Unable to process request at this time -- error 999"),
+    "blank": (200, "text/plain", ""),
+    "nothing": (204, "text/plain", ""),
+    "null_body": (200, "application/json", "null"),
+    "spark": (200, "application/json", '{"spark":{"result":[{"symbol":"QQQ","response":[]}],"error":null}}'),
+    "finance_error": (
+        200,
+        "application/json",
+        '{"finance":{"result":null,"error":{"code":"internal-error","description":"try later"}}}',
+    ),
+    "no_token": (200, "text/html", "<html><body><form method='post'></form></body></html>"),
     "error": (
         200,
         "application/json",
@@ -41,13 +65,17 @@ STATUS_BODIES: Mapping[str, tuple[int, str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`times` None: forever. `on` says which requests: chart, crumb, cookie, consent or any."""
+    """`times` None: forever. `on` says which requests: chart, crumb, cookie, consent or any.
+
+    The first `after` of these requests are answered without the fault.
+    """
 
     kind: str
     times: int | None = None
     on: str = "chart"
     symbol: str | None = None
     value: Any = None
+    after: int = 0
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -79,24 +107,26 @@ class Faults:
             for i, fault in enumerate(self._active):
                 if fault.kind in kinds and self._applies(i, on, symbol):
                     self._used[i] += 1
-                    taken.append(fault)
+                    if self._used[i] > fault.after:
+                        taken.append(fault)
             return taken
 
     def has(self, kind: str) -> bool:
         with self._lock:
-            return any(
-                f.kind == kind and (f.times is None or self._used[i] < f.times) for i, f in enumerate(self._active)
-            )
+            return any(f.kind == kind and self._left(i) for i, f in enumerate(self._active))
+
+    def _left(self, index: int) -> bool:
+        fault = self._active[index]
+        return fault.times is None or self._used[index] < fault.times + fault.after
 
     def _applies(self, index: int, on: str, symbol: str | None) -> bool:
         fault = self._active[index]
-        left = fault.times is None or self._used[index] < fault.times
-        return left and fault.on in (on, "any") and fault.symbol in (None, symbol)
+        return self._left(index) and fault.on in (on, "any") and fault.symbol in (None, symbol)
 
 
 def corrupt(result: Json, fault: Fault) -> None:
     """Apply one fault of the data to chart.result[0], in place."""
-    _DATA[fault.kind](result, fault)
+    _DATA[fault.kind](result, fault.value) if fault.kind in wrong.KINDS else _DATA[fault.kind](result, fault)
 
 
 def _columns(result: Json) -> list[list[Any]]:
@@ -203,7 +233,7 @@ def _no_meta(result: Json, fault: Fault) -> None:
 
 
 def _elsewhere(result: Json, fault: Fault) -> None:
-    """`old` and `split_late` are applied where the answer is made (see Exchange.chart)."""
+    """`old`, `split_late`, `closed`, `halted` and `swapped` are applied where the answer is made."""
 
 
 _DATA: Mapping[str, Callable[[Json, Fault], None]] = {
@@ -221,12 +251,12 @@ _DATA: Mapping[str, Callable[[Json, Fault], None]] = {
     "no_price": _no_price,
     "no_timestamps": _no_timestamps,
     "no_meta": _no_meta,
-    "old": _elsewhere,
-    "split_late": _elsewhere,
+    **dict.fromkeys(("old", "split_late", "closed", "halted", "swapped"), _elsewhere),
+    **wrong.KINDS,
 }
 
 DATA_KINDS = tuple(_DATA)
-KINDS = frozenset((*CONNECTION_KINDS, *WIRE_KINDS, *STATUS_BODIES, *DATA_KINDS))
+KINDS = frozenset((*CONNECTION_KINDS, *WIRE_KINDS, *STATUS_BODIES, *COOKIES, *CONSENT_KINDS, *CLOCK_KINDS, *DATA_KINDS))
 
 
 def faults_from_json(entries: Sequence[Json]) -> list[Fault]:

@@ -8,16 +8,20 @@ import struct
 import tempfile
 import threading
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, time, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, urlsplit
 
 from standins.yahoo.certificates import make_authority
 from standins.yahoo.exchange import Exchange
 from standins.yahoo.faults import (
+    CLOCK_KINDS,
     CONNECTION_KINDS,
+    CONSENT_KINDS,
+    COOKIES,
     DATA_KINDS,
     STATUS_BODIES,
     WIRE_KINDS,
@@ -26,11 +30,13 @@ from standins.yahoo.faults import (
     corrupt,
     faults_from_json,
 )
+from standins.yahoo.series import NEW_YORK
 
 HANG_SECONDS = 600
 POLL_SECONDS = 0.05
 CHART = "/v8/finance/chart/"
 COOKIE = "A3=d=stand-in&S=AQAAAx; Expires=Fri, 31 Dec 2055 00:00:00 GMT; Domain=.yahoo.com; Path=/; Secure"
+CONSENT = "EuConsent=given; Domain=.yahoo.com; Path=/; Secure"
 CONSENT_FORM = (
     '<html><body><form method="post"><input type="hidden" name="csrfToken" value="t0ken">'
     '<input type="hidden" name="sessionId" value="3_cc-session_1"></form></body></html>'
@@ -53,6 +59,8 @@ class Reply:
     content_type: str
     body: str
     cookie: str | None = None
+    location: str | None = None
+    made_at: datetime | None = None
 
 
 class StandIn:
@@ -115,10 +123,16 @@ class StandIn:
         return {"HTTPS_PROXY": self.proxy, **certificates, "XDG_CACHE_HOME": cache}
 
     def fault(
-        self, kind: str, times: int | None = None, on: str = "chart", symbol: str | None = None, value: Any = None
+        self,
+        kind: str,
+        times: int | None = None,
+        on: str = "chart",
+        symbol: str | None = None,
+        value: Any = None,
+        after: int = 0,
     ) -> None:
         """Switch a fault on, in addition to the active ones. Faults of the connection apply to every host."""
-        fault = Fault(kind, times, "any" if kind in CONNECTION_KINDS else on, symbol, value)
+        fault = Fault(kind, times, "any" if kind in CONNECTION_KINDS else on, symbol, value, after)
         self._faults.add(fault)
         if kind == "refused":
             self._await(lambda: self._listener is None)
@@ -215,7 +229,8 @@ class StandIn:
                 self._record(host, target.path, query, fault.kind)
                 self._break(secure, fault)
                 return False
-        reply = self._reply(on, symbol, moment, query)
+        reply = self._consent(head, on, symbol, target) or self._reply(on, symbol, moment, query)
+        reply = replace(reply, made_at=self._server_time(on, symbol, moment))
         self._record(host, target.path, query, str(reply.status))
         return _send(secure, reply, {fault.kind for fault in wire})
 
@@ -225,11 +240,31 @@ class StandIn:
         else:
             secure.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
+    def _consent(self, head: list[str], on: str, symbol: str | None, target: SplitResult) -> Reply | None:
+        """The redirection to the consent page, its form, and the way back to what was asked for."""
+        done = dict(parse_qsl(target.query)).get("done")
+        if on == "consent" and done is not None:
+            if head[0].startswith("POST"):
+                return Reply(302, "text/html", "", CONSENT, location=done)
+            return Reply(200, "text/html", CONSENT_FORM)
+        given = any(line.lower().startswith("cookie:") and CONSENT.split(";")[0] in line for line in head)
+        faults = self._faults.take(CONSENT_KINDS, on, symbol)
+        if not faults or (given and faults[0].kind == "consent"):
+            return None
+        asked = quote(f"https://query2.finance.yahoo.com{target.path}?{target.query}", safe="")
+        return Reply(302, "text/html", "", location=f"https://consent.yahoo.com/v2/collectConsent?done={asked}")
+
+    def _server_time(self, on: str, symbol: str | None, moment: datetime) -> datetime | None:
+        for fault in self._faults.take(CLOCK_KINDS, on, symbol):
+            return None if fault.kind == "no_date" else moment + timedelta(seconds=float(fault.value or 86_400))
+        return moment
+
     def _reply(self, on: str, symbol: str | None, moment: datetime, query: dict[str, str]) -> Reply:
         if failures := self._faults.take(list(STATUS_BODIES), on, symbol):
             return Reply(*STATUS_BODIES[failures[0].kind])
         if on == "cookie":
-            return Reply(404, "text/html", "", COOKIE)
+            kinds = self._faults.take(list(COOKIES), on, symbol)
+            return Reply(404, "text/html", "", COOKIES[kinds[0].kind] if kinds else COOKIE)
         if on == "crumb":
             return Reply(200, "text/plain", "cRumb.12/34")
         if on == "consent":
@@ -243,13 +278,17 @@ class StandIn:
             error = {"code": "Unprocessable Entity", "description": "the stand-in has daily data only"}
             return Reply(422, "application/json", json.dumps({"chart": {"result": None, "error": error}}))
         faults = self._faults.take(DATA_KINDS, "chart", symbol)
+        values = {fault.kind: fault.value for fault in faults}
+        if "halted" in values:
+            moment = min(moment, _that_day_at(values["halted"] or "13:00", moment))
         old = next((f for f in faults if f.kind == "old"), None)
         result = self.exchange.chart(
-            symbol,
+            values.get("swapped") or symbol,
             moment,
             query,
             late=timedelta(seconds=float(old.value or 2400)) if old else None,
-            split_late=any(f.kind == "split_late" for f in faults),
+            split_late="split_late" in values,
+            closed_on=frozenset(str(f.value or moment.date()) for f in faults if f.kind == "closed"),
         )
         if result is None:
             return Reply(*STATUS_BODIES["404"])
@@ -277,6 +316,10 @@ def write_control(path: Path, **values: Any) -> None:
     new = path.with_name(path.name + ".new")
     new.write_text(json.dumps(values))
     new.replace(path)
+
+
+def _that_day_at(clock: str, moment: datetime) -> datetime:
+    return datetime.combine(moment.astimezone(NEW_YORK).date(), time.fromisoformat(clock), NEW_YORK)
 
 
 def _what(host: str, path: str) -> tuple[str, str | None]:
@@ -307,6 +350,10 @@ def _send(secure: ssl.SSLSocket, reply: Reply, broken: set[str]) -> bool:
     if "truncated" in broken:
         body = body[: len(body) // 2]
     lines = [f"HTTP/1.1 {reply.status} Stand-in", f"Content-Type: {reply.content_type}", f"Content-Length: {len(body)}"]
+    if reply.made_at:
+        lines.append(f"Date: {format_datetime(reply.made_at.astimezone(UTC), usegmt=True)}")
+    if reply.location:
+        lines.append(f"Location: {reply.location}")
     if reply.cookie:
         lines.append(f"Set-Cookie: {reply.cookie}")
     head = "\r\n".join([*lines, "", ""])

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +146,55 @@ def test_a_single_failure_is_overcome_by_the_client(world: World, kind: str) -> 
 def test_prices_come_without_crumb_and_cookie(world: World, on: str) -> None:
     world.yahoo.fault("429", on=on)
     assert world.prices()["QQQ"]["price"] > 0
+
+
+@pytest.mark.parametrize("kind", ["cookie_of_another_name", "cookie_without_expiry", "no_cookie", "429", "500"])
+def test_no_cookie_keeps_the_prices_away(world: World, kind: str) -> None:
+    """The client stores a cookie and reads ['A3'].expires from it, unguarded; the chart needs none."""
+    world.yahoo.fault(kind, on="cookie")
+    assert world.prices()["QQQ"]["price"] > 0
+
+
+@pytest.mark.parametrize("kind", ["429", "500", "html", "blank", "nothing", "hang"])
+def test_no_crumb_keeps_the_prices_away(world: World, kind: str) -> None:
+    world.yahoo.fault(kind, on="crumb")
+    assert world.prices()["QQQ"]["price"] > 0
+
+
+@pytest.mark.parametrize("problem", [KeyError("A3"), OSError("read-only file system")])
+def test_a_client_that_cannot_ask_at_all_does_not_end_the_question(
+    world: World, monkeypatch: pytest.MonkeyPatch, problem: Exception
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise problem
+
+    monkeypatch.setattr("yfinance.data.YfData.get", fail)
+    assert world.prices()["TQQQ"]["price"] > 0
+    assert {asked.path.removeprefix(asking.CHART_PATH) for asked in world.yahoo.requests} == {"QQQ", "TQQQ"}
+
+
+@pytest.mark.parametrize("on", ["chart", "cookie", "crumb", "any"])
+def test_a_consent_page_before_the_prices_is_passed(world: World, on: str) -> None:
+    """yahoo-finance2#990: in the EU, on and off."""
+    world.yahoo.fault("consent", on=on)
+    prices = world.prices()
+    assert prices["QQQ"]["rows"][-1][0] == prices["TQQQ"]["rows"][-1][0] == DAY.isoformat()
+
+
+def test_a_consent_page_that_comes_again_and_again_is_told(world: World) -> None:
+    world.yahoo.fault("consent_for_ever")
+    with pytest.raises(asking.SourceFailed, match=r"^QQQ: Yahoo asks for consent to its cookies instead of answering"):
+        world.prices()
+
+
+def test_the_servers_time_is_that_of_its_answer(world: World) -> None:
+    assert world.prices()["QQQ"]["answered_at"] == NOON.isoformat()
+    world.yahoo.fault("wrong_date")
+    assert world.prices()["QQQ"]["answered_at"] == (NOON + timedelta(days=1)).isoformat()
+    world.yahoo.fault("no_date")
+    world.yahoo.clear()
+    world.yahoo.fault("no_date")
+    assert world.prices()["QQQ"]["answered_at"] is None
 
 
 def test_a_null_close_stays_in_its_place(world: World) -> None:
@@ -318,6 +367,23 @@ def test_an_unwritable_home_is_no_obstacle(world: World, tmp_path: Path) -> None
     occupied.write_text("")
     result = run({**world.yahoo.environment, "XDG_CACHE_HOME": str(occupied), "HOME": str(occupied)}, "prices")
     assert json.loads(result.stdout)["prices"]["QQQ"]["price"] > 0
+
+
+@pytest.mark.parametrize("kind", ["cookie_of_another_name", "cookie_without_expiry"])
+def test_a_cookie_that_is_not_needed_does_not_keep_the_next_process_from_asking(world: World, kind: str) -> None:
+    world.yahoo.fault(kind, on="cookie")
+    for _ in range(2):
+        assert json.loads(run(world.yahoo.environment, "prices").stdout)["prices"]["QQQ"]["price"] > 0
+
+
+@pytest.mark.parametrize(
+    "address", ["socks9://user:s3cr3t@h:1", "http://user:s3cr3t@@ret@h:99999", "http:/s3cr3t/user@h"]
+)
+def test_the_password_of_a_mistyped_proxy_is_told_to_nobody(world: World, address: str) -> None:
+    result = run({**world.yahoo.environment, "HTTPS_PROXY": address}, "prices")
+    text = json.loads(result.stdout)["error"]["text"]
+    assert text.startswith("QQQ: Yahoo cannot be reached: check this machine's network and proxy [")
+    assert "s3cr3t" not in result.stdout + result.stderr
 
 
 def test_the_process_ends_itself_at_its_own_deadline(world: World) -> None:

@@ -14,10 +14,11 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from qqqbot.adapters.yahoo.politeness import Backoff, longest_pause
 from qqqbot.model.errors import CalendarEnded, PricesUnavailable
 from qqqbot.model.new_york import new_york_date, new_york_text
 from qqqbot.model.ports import Clock
-from qqqbot.model.sessions import SessionTable, sessions_from_rows
+from qqqbot.model.sessions import SessionTable, Timetable, sessions_from_rows
 from qqqbot.model.values import QQQ, TQQQ, Bar, Dividend, Market, Quote, Split
 from qqqbot.runtime.child_process import (
     GRACE_SECONDS,
@@ -44,11 +45,6 @@ LONGEST_FOR_TWO_YEARS = 480
 # An answer that came with the first table of sessions is used by the check that requested it.
 EARLY_ANSWER_SECONDS = 30.0
 
-# First pause, longest pause, in seconds. The longest is shorter than the default interval of checks, so that a check
-# near the close is never lost to failures in the morning; a 429 gets more time (it can last for days).
-PAUSES = {"rate_limited": (120.0, 900.0)}
-DEFAULT_PAUSES = (20.0, 300.0)
-JITTER = 0.25
 # A split whose ratio cannot be read is of no importance once every row and every account is on its basis.
 RECENT = timedelta(days=10)
 
@@ -60,32 +56,11 @@ class Stopped(PricesUnavailable):
     """The request was dropped because of a stop request."""
 
 
-class Backoff:
-    """When to ask again after failures: a pause that doubles with each one, with jitter, until a success ends it."""
-
-    def __init__(self, rng: random.Random) -> None:
-        self._rng = rng
-        self.failures = 0
-        self.until = 0.0
-        self.reason = ""
-
-    def failed(self, monotonic: float, code: str, reason: str) -> None:
-        first, longest = PAUSES.get(code, DEFAULT_PAUSES)
-        pause = min(longest, first * 2 ** min(self.failures, 30))
-        self.failures += 1
-        self.until = monotonic + pause * self._rng.uniform(1 - JITTER, 1)
-        self.reason = reason
-
-    def succeeded(self) -> None:
-        self.failures, self.until, self.reason = 0, 0.0, ""
-
-    def left(self, monotonic: float) -> float:
-        """Seconds until the next try, 0 if it may be made now."""
-        return max(0.0, self.until - monotonic) if self.failures else 0.0
-
-
 class ChildPrices:
-    """The PriceSource of the daemon. `long_period` is the longest average, `closed_on` the owner's extra closures."""
+    """The PriceSource of the daemon.
+
+    `long_period` is the longest average, `closed_on` the owner's extra closures, `times` says when checks are made.
+    """
 
     def __init__(
         self,
@@ -94,6 +69,7 @@ class ChildPrices:
         *,
         long_period: int = 120,
         closed_on: Iterable[date] = (),
+        times: Timetable | None = None,
         command: Sequence[str] = CHILD,
         deadline_seconds: float = DEADLINE_SECONDS,
         run: Runner = run_child,
@@ -102,6 +78,7 @@ class ChildPrices:
         self._long_period = long_period
         self._years = 2 if long_period <= LONGEST_FOR_TWO_YEARS else 5
         self._closed_on = tuple(closed_on)
+        self._times = times
         self._command = tuple(command)
         self._deadline = deadline_seconds
         self._run = run
@@ -135,14 +112,14 @@ class ChildPrices:
         try:
             market = read_market(document)
         except PricesUnavailable as failure:
-            self._backoff.failed(self._clock.monotonic(), str(_error(document).get("code")), str(failure))
+            self._leave_alone(str(_error(document).get("code")), failure)
             raise
         self._backoff.succeeded()
         return self._with_good_history(market)
 
     def _asked(self, now: datetime) -> Document:
         """Ask for prices. Raises PricesUnavailable, and does not ask while the last failure's pause lasts."""
-        left = self._backoff.left(self._clock.monotonic())
+        left = self._backoff.left(self._clock.monotonic(), self._clock.now())
         if left:
             then = new_york_text(now + timedelta(seconds=left))
             raise PricesUnavailable(f"Yahoo is not asked again before {then}; {self._backoff.reason}")
@@ -151,8 +128,13 @@ class ChildPrices:
         except Stopped:
             raise
         except PricesUnavailable as failure:
-            self._backoff.failed(self._clock.monotonic(), "", str(failure))
+            self._leave_alone("", failure)
             raise
+
+    def _leave_alone(self, code: str, failure: PricesUnavailable) -> None:
+        now = self._clock.now()
+        limit = longest_pause(self._table, self._times, now)
+        self._backoff.failed(self._clock.monotonic(), now, code, str(failure), limit)
 
     def _due(self, table: SessionTable, now: datetime) -> bool:
         old = self._built_at is None or abs(now - self._built_at) > RENEW_AFTER

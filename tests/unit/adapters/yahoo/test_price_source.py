@@ -3,7 +3,7 @@
 import json
 import random
 from collections.abc import Callable, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,12 +11,14 @@ import pytest
 from qqqbot.adapters.yahoo import asking
 from qqqbot.adapters.yahoo import child as market_child
 from qqqbot.adapters.yahoo import price_source as prices
-from qqqbot.adapters.yahoo.price_source import Backoff, ChildPrices, Runner, read_market
+from qqqbot.adapters.yahoo.politeness import PAUSES
+from qqqbot.adapters.yahoo.price_source import ChildPrices, Runner, read_market
 from qqqbot.model.errors import CalendarEnded, PricesUnavailable
+from qqqbot.model.sessions import Timetable
 from qqqbot.model.values import QQQ, TQQQ, Dividend, Split
 from qqqbot.runtime.child_process import ChildFailed, ChildOutput, ChildStopped
 from qqqbot.runtime.clock import VirtualClock
-from tests.support.builders import new_york, session
+from tests.support.builders import new_york, session, table
 from tests.support.yahoo_documents import BEFORE, DAY, NOON, failed_document, market_document, sessions_document
 
 
@@ -70,35 +72,35 @@ def test_after_a_failure_yahoo_is_not_asked_until_the_pause_is_over() -> None:
     assert len(script.asked) == 2
 
 
-def test_pauses_double_up_to_a_limit_and_differ_by_jitter() -> None:
-    pauses = []
-    backoff = Backoff(random.Random(3))
-    for _ in range(10):
-        backoff.failed(1000.0, "", "why")
-        pauses.append(backoff.left(1000.0))
-    assert 15 <= pauses[0] <= 20
-    assert 30 <= pauses[1] <= 40
-    assert all(225 <= pause <= 300 for pause in pauses[5:])
-    assert len(set(pauses[5:])) == 5
+@pytest.mark.parametrize("window", [None, timedelta(minutes=15)], ids=["every check", "before the close"])
+def test_a_refusal_of_the_afternoon_leaves_two_tries(window: timedelta | None) -> None:
+    """A 429 at 15:45 kept the bot from asking again until 15:59, in one session of two."""
+    times = Timetable(timedelta(minutes=15), timedelta(minutes=5), window)
+    for seed in range(100):
+        clock = VirtualClock(new_york(DAY, 14, 0, 3))
+        refusal = Refusal(clock)
+        asked = ChildPrices(clock, random.Random(seed), run=refusal, times=times)
+        asked.sessions(clock.now())
+        while clock.now() < new_york(DAY, 15, 59):
+            with pytest.raises(PricesUnavailable):
+                asked.market(clock.now())
+            in_window = window is not None and clock.now() >= new_york(DAY, 15, 45)
+            clock.advance(timedelta(seconds=61) if in_window else times.next_check(table(), clock.now()) - clock.now())
+            clock.advance(timedelta(seconds=3))
+        assert len([moment for moment in refusal.tries if moment >= new_york(DAY, 15, 30)]) >= 2, seed
+        assert len([moment for moment in refusal.tries if moment < new_york(DAY, 15, 30)]) < 8, seed
 
 
-def test_a_429_is_given_more_time_than_other_failures() -> None:
-    backoff = Backoff(random.Random(3))
-    backoff.failed(0.0, "rate_limited", "why")
-    assert 90 <= backoff.left(0.0) <= 120
-    for _ in range(2000):
-        backoff.failed(0.0, "rate_limited", "why")
-    assert 675 <= backoff.left(0.0) <= 900
+class Refusal:
+    """A runner that answers with the table of sessions and a 429, and keeps when."""
 
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+        self.tries: list[datetime] = []
 
-def test_a_success_ends_the_pauses() -> None:
-    backoff = Backoff(random.Random(3))
-    for _ in range(5):
-        backoff.failed(0.0, "", "why")
-    backoff.succeeded()
-    assert backoff.left(0.0) == 0
-    backoff.failed(0.0, "", "why")
-    assert backoff.left(0.0) <= 20
+    def __call__(self, *_: Any) -> ChildOutput:
+        self.tries.append(self._clock.now())
+        return ChildOutput(0, json.dumps({**sessions_document(), **failed_document("rate_limited")}).encode(), "")
 
 
 def test_the_table_reaches_from_two_years_ago_to_a_year_ahead() -> None:
@@ -268,7 +270,7 @@ def test_the_servers_own_time_comes_with_the_market() -> None:
 
 def test_the_two_sides_speak_of_the_same_schema() -> None:
     assert prices.SCHEMA == market_child.SCHEMA
-    assert set(prices.PAUSES) <= set(asking.SENTENCES)
+    assert set(PAUSES) <= set(asking.SENTENCES)
 
 
 def test_a_null_price_is_not_a_number_and_not_zero() -> None:
