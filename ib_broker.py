@@ -274,7 +274,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         if wire is None or wire.attempts == before:
             why = self.ended()
             text = f"{intent.order_ref} was not sent: {why or 'the client refused it; see the log'}"
-            raise OrderRejected(text, again_soon=bool(why))
+            raise OrderRejected(text)
         if ended := self.ended():
             raise OrderOutcomeUnknown(f"{intent.order_ref}: the connection ended while it was sent: {ended}")
 

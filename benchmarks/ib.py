@@ -105,7 +105,7 @@ def orders(port: int, remote: RemoteGateway) -> None:
             durable = time.monotonic_ns()
             at.submit(intent)
             sent = time.monotonic_ns()
-            while (order := at.find(intent)) is None or not order.status.done:
+            while not (order := at.find(intent)).status.done:
                 time.sleep(0.0005)
             book.absorb(intent, order, clock.now())
             marks[intent.order_ref] = decided, durable, sent, time.monotonic_ns()

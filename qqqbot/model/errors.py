@@ -15,6 +15,8 @@
     └── TradingHalted          stop trading, keep observing, notify, wait for a person
         ├── LedgerMismatch
         ├── DidNotSettle
+        ├── OrderUnanswered
+        ├── OrderOverrun
         └── CalendarEnded
 
 Programming errors are not in this tree and are not caught. Exceptions of other libraries are converted to one of these
@@ -81,14 +83,7 @@ class BrokerUnavailable(TemporaryError):
 
 
 class OrderRejected(TemporaryError):
-    """The broker, or our own last check, refused the order before it was open, or it ended without a fill.
-
-    `again_soon`: nobody refused it, so another one may be tried within minutes.
-    """
-
-    def __init__(self, text: str, again_soon: bool = False) -> None:
-        self.again_soon = again_soon
-        super().__init__(text)
+    """The broker, or our own last check, refused the order before it was open, or it ended without a fill."""
 
 
 class OrderOutcomeUnknown(BotError):
@@ -105,6 +100,14 @@ class LedgerMismatch(TradingHalted):
 
 class DidNotSettle(TradingHalted):
     """The rounds of one check ran out before the account reached the target."""
+
+
+class OrderUnanswered(TradingHalted):
+    """The broker took an order and never answered: it may be kept, and sent later."""
+
+
+class OrderOverrun(TradingHalted):
+    """More happened than was ordered, or than the bot's money pays for."""
 
 
 class CalendarEnded(TradingHalted):

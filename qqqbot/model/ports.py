@@ -76,8 +76,8 @@ class Broker(Protocol):
         """
         ...
 
-    def find(self, intent: OrderIntent) -> Order | None:
-        """The order as it is now; None if a complete answer does not contain it. Raises BrokerUnavailable."""
+    def find(self, intent: OrderIntent) -> Order:
+        """The order as it is now; ABSENT if a complete answer does not contain it. Raises BrokerUnavailable."""
         ...
 
     def cancel(self, intent: OrderIntent) -> None:

@@ -160,6 +160,20 @@ class Reason(StrEnum):
         "Look at the account and the log, then ./bot_control.sh resume.",
         True,
     )
+    ORDER_UNANSWERED = (
+        "OrderUnanswered",
+        AlertKind.HALT,
+        "Look at the gateway's windows and answer what they ask, compare its orders with ./bot_control.sh trades, then "
+        "./bot_control.sh resume.",
+        True,
+    )
+    ORDER_OVERRUN = (
+        "OrderOverrun",
+        AlertKind.HALT,
+        "Look at the account's orders and shares in TWS. Sell by hand what is too much, answer ./bot_control.sh adopt "
+        "if account and book then differ, and ./bot_control.sh resume.",
+        True,
+    )
     CALENDAR_ENDED = "CalendarEnded", AlertKind.HALT, "./bot_control.sh update", True
     BROKER_UNAVAILABLE = "BrokerUnavailable", AlertKind.BROKER
     ORDER_REJECTED = "OrderRejected", AlertKind.ORDER_REFUSED
@@ -171,6 +185,12 @@ class Reason(StrEnum):
     ORDER_LIMIT = "OrderLimit", AlertKind.ORDER_LIMIT
     DISK_ERROR = "DiskError", AlertKind.DISK
     MONEY_LATE = "MoneyLate", AlertKind.MONEY
+    MONEY_UNSETTLED = (
+        "MoneyUnsettled",
+        AlertKind.MONEY,
+        "Nothing to do: the buy is made when the sale has settled, on the next business day. In a margin account "
+        "nothing has to settle.",
+    )
     ORDER_OPEN = "OrderOpen", AlertKind.ORDER_OPEN
     PRICES_UNAVAILABLE = "PricesUnavailable", AlertKind.CHECKS_FAILING, _ASKED_AGAIN
     STALE_PRICES = "StalePrices", AlertKind.CHECKS_FAILING, _ASKED_AGAIN

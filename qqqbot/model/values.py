@@ -4,6 +4,7 @@ Indicators are `float`; money and prices of fills are `Decimal`; shares are `int
 daily close is a `Bar`, a live price is a `Quote`: two types, so that a live price cannot slip in where a close belongs.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -51,7 +52,7 @@ class OrderType(StrEnum):
 
 
 class OrderStatus(StrEnum):
-    """UNKNOWN is ours, and is not done."""
+    """The last two are ours, and are not done. ABSENT: a complete answer does not have it, nor how it ended."""
 
     SUBMITTED = "SUBMITTED"
     WORKING = "WORKING"
@@ -59,6 +60,7 @@ class OrderStatus(StrEnum):
     CANCELLED = "CANCELLED"
     REJECTED = "REJECTED"
     UNKNOWN = "UNKNOWN"
+    ABSENT = "ABSENT"
 
     @property
     def done(self) -> bool:
@@ -240,6 +242,9 @@ class Order:
     """An order as the broker reports it. `message` is the broker's own text, if it gave one.
 
     `told` is set if the status says that it is filled, and a complete answer lacks some of its executions.
+    `since`: of an absent order, the monotonic moment since which the connection has not broken. `taken`: the broker
+    has got the order and never acknowledged it. `again`: the reason of the refusal is over already. `twins`: the
+    broker has more than one order under this reference.
     """
 
     order_ref: str
@@ -247,6 +252,10 @@ class Order:
     fills: tuple[Fill, ...] = ()
     message: str = ""
     told: StatusFill | None = None
+    since: float = -math.inf
+    taken: bool = False
+    again: bool = False
+    twins: bool = False
 
     @property
     def filled(self) -> int:
@@ -346,7 +355,8 @@ class Snapshot:
 
     `session` is the one that is open now or, while the exchange is closed, the last one that has closed; `expected` are
     the dates of the averaging window's finished sessions, oldest first, as the calendar knows them. `decided_target` is
-    the holding that this session's decision window settled on, None if it has not. `unfinished` is the symbol
+    the holding that this session's decision window settled on, None if it has not. `half_made` is the holding of a
+    rotation that has traded and is not finished, on whatever day it was begun. `unfinished` is the symbol
     of our newest executed order if that was filled only in part, or bought less than the book's own money pays for.
     `broker_quotes` are the broker's own prices, if it has any. `lasting_orders` are the open orders that should have
     ended long ago. `kept` is the newest window that a decision rested on, of this session or an earlier one,
@@ -366,6 +376,7 @@ class Snapshot:
     halted: str | None
     disk_free_bytes: int
     decided_target: Holding | None = None
+    half_made: Holding | None = None
     unfinished: str | None = None
     broker_quotes: Mapping[str, Quote] = field(default_factory=dict)
     kept: KeptWindow | None = None

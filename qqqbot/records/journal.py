@@ -35,6 +35,10 @@ class OrderJournal:
         self._decided: dict[str, Holding] = {}
         self._recent: dict[str, OrderIntent] = {}
         self._unfilled_in_row: dict[str, int] = {}
+        self._taken: set[str] = set()
+        self._unanswered_in_row = 0
+        self._overruns: set[tuple[str, str]] = set()
+        self._aim: dict[str, Holding] = {}
 
     def load(self, now: datetime) -> str | None:
         """Open the file and read its rows; returns what was set aside. Raises BookDamaged, OSError."""
@@ -58,7 +62,16 @@ class OrderJournal:
     def sent(self, intent: OrderIntent, now: datetime) -> None:
         self._write(now, event="sent", order_ref=intent.order_ref, session=intent.session)
 
+    def taken(self, intent: OrderIntent, now: datetime) -> None:
+        """The broker has got the order, and never acknowledged it."""
+        self._write(now, event="taken", order_ref=intent.order_ref, session=intent.session)
+
+    def overrun(self, order_ref: str, what: str, now: datetime) -> None:
+        """Something that must never be was found about the order, and trading halted for it."""
+        self._write(now, event="overrun", order_ref=order_ref, what=what, session=now.date())
+
     def outcome(self, intent: OrderIntent, order: Order, now: datetime) -> None:
+        taken = {"taken": True} if order.taken else {}
         self._write(
             now,
             event="outcome",
@@ -68,6 +81,7 @@ class OrderJournal:
             filled=order.filled,
             exec_ids=[fill.exec_id for fill in order.fills],
             message=order.message,
+            **taken,
         )
 
     def decided(self, session: date, target: Holding, now: datetime) -> None:
@@ -84,6 +98,24 @@ class OrderJournal:
         """How many of the session's newest orders ended one after the other without a fill."""
         return self._unfilled_in_row.get(session.isoformat(), 0)
 
+    def was_taken(self, order_ref: str) -> bool:
+        return order_ref in self._taken
+
+    def unanswered_in_row(self) -> int:
+        """How many of the newest orders the broker took, one after the other, without an answer."""
+        return self._unanswered_in_row
+
+    def knows_overrun(self, order_ref: str, what: str) -> bool:
+        return (order_ref, what) in self._overruns
+
+    def aim_in(self, session: date) -> Holding | None:
+        """What the session's newest decision or order moves to."""
+        return self._aim.get(session.isoformat())
+
+    def newest(self) -> tuple[OrderIntent, ...]:
+        """The newest orders, oldest first."""
+        return tuple(self._recent.values())
+
     def decided_in(self, session: date) -> Holding | None:
         return self._decided.get(session.isoformat())
 
@@ -91,16 +123,15 @@ class OrderJournal:
         """The intent of one of the newest orders; None for an unknown reference."""
         return self._recent.get(order_ref)
 
-    def unfinished(self, booked: Mapping[str, Booked]) -> str | None:
-        """The symbol of the newest order that has executions, if it was filled only in part; otherwise None.
+    def newest_executed(self, booked: Mapping[str, Booked]) -> OrderIntent | None:
+        """The newest order of which the book has shares: executions may come after an order's end."""
+        orders = reversed(self._recent.values())
+        return next((i for i in orders if i.order_ref in booked and booked[i.order_ref].shares), None)
 
-        `booked` is what the book has of each order, since executions may come after an order's end.
-        """
-        for intent in reversed(self._recent.values()):
-            known = booked.get(intent.order_ref)
-            if known is not None and known.shares:
-                return intent.symbol if known.shares < intent.quantity else None
-        return None
+    def unfinished(self, booked: Mapping[str, Booked]) -> str | None:
+        """The symbol of that order if it was filled only in part; otherwise None."""
+        newest = self.newest_executed(booked)
+        return newest.symbol if newest and booked[newest.order_ref].shares < newest.quantity else None
 
     def close(self) -> None:
         self._file.close()
@@ -121,12 +152,19 @@ class OrderJournal:
                 self._unresolved[intent.order_ref] = intent
                 self._remember(intent)
                 self._sent_in_session = {session: self._sent_in_session.get(session, 0) + 1}
+                self._aim = {session: intent.target}
+            case "taken":
+                self._taken.add(row["order_ref"])
+            case "overrun":
+                self._overruns.add((row["order_ref"], row["what"]))
             case "outcome":
                 self._unresolved.pop(row["order_ref"], None)
+                self._taken.discard(row["order_ref"])
+                self._unanswered_in_row = self._unanswered_in_row + 1 if row.get("taken") else 0
                 unfilled = 0 if row.get("filled") else self._unfilled_in_row.get(session, 0) + 1
                 self._unfilled_in_row = {session: unfilled}
             case "decided":
-                self._decided = {session: Holding(row["target"])}
+                self._decided = self._aim = {session: Holding(row["target"])}
 
     def _remember(self, intent: OrderIntent) -> None:
         self._recent[intent.order_ref] = intent

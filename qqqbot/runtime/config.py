@@ -20,6 +20,8 @@ from qqqbot.model.values import Decide, OrderType, Rules
 
 PositivePercent = Annotated[float, Field(gt=0, le=100)]
 COMMENT = "Every key is explained in docs/configuration.md. Keys that start with _ are comments."
+# A rotation of two orders is begun only with four minutes left; a shorter window would never make one.
+SHORTEST_WINDOW_MINUTES = 5
 DAY_PATTERN = r"^\d{4}-\d{2}-\d{2}$"
 
 
@@ -71,7 +73,7 @@ class Config(BaseModel):
             long_period=self.long_ma_period,
             band=self.band_pct / 100,
             decide=Decide(self.decide),
-            decide_seconds_before_close=self.decide_minutes_before_close * 60,
+            decide_seconds_before_close=max(self.decide_minutes_before_close, SHORTEST_WINDOW_MINUTES) * 60,
             trading_hours_only=self.trading_hours_only,
             position_size=_hundredth(self.position_size_pct),
             order_type=OrderType(self.order_type),

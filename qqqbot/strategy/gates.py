@@ -11,10 +11,14 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from qqqbot.model.reasons import Reason
-from qqqbot.model.values import SYMBOLS, Gate, Quote, Rules, Snapshot
+from qqqbot.model.values import SYMBOLS, Gate, Holding, Quote, Rules, Snapshot
 
 # No order in the session's last minute: what is sent then may be filled in the auction or the next day.
 LAST_SAFE_SECONDS = 60
+# From the decision to sell to the last fill of the purchase, an order timeout included.
+BOTH_LEGS_SECONDS = 180
+# Orders beyond max_orders_per_session that only a sale towards cash may use.
+RESERVED_ORDERS = 2
 # A host's clock and the exchange's may differ by seconds; a minute is a fault (a clock set back, a wrong zone).
 CLOCK_TOLERANCE = timedelta(seconds=60)
 # TQQQ's day against three times QQQ's, 2010-02 to 2026-08: the difference exceeded 0.77 % on 1 day of 100, 1.7 % on 1
@@ -200,21 +204,27 @@ def book_agrees(snapshot: Snapshot, rules: Rules) -> Gate:
     return Gate("book", not differences, found, sentence, Reason.LEDGER_MISMATCH)
 
 
-def orders_left(snapshot: Snapshot, rules: Rules) -> Gate:
-    made, allowed = snapshot.orders_this_session, rules.max_orders_per_session
-    sentence = f"{made} of {allowed} orders of this session are used"
-    return Gate("orders", made < allowed, f"{made} of {allowed}", sentence, Reason.ORDER_LIMIT)
-
-
-def orders_for_rotation(snapshot: Snapshot, rules: Rules, needed: int) -> Gate:
+def orders_left(snapshot: Snapshot, rules: Rules, needed: int, to_cash: bool) -> Gate:
     """Enough orders left for a whole rotation: half of one would be the wrong holding until tomorrow.
 
-    The first rotation of a session is begun anyway: a limit smaller than one rotation must not forbid every one.
+    The first rotation of a session is begun anyway: a limit smaller than one rotation must not forbid every one. A sale
+    towards cash has a reserve: what a day of many rotations leaves must not be a night in the leveraged fund.
     """
     made, allowed = snapshot.orders_this_session, rules.max_orders_per_session
-    enough = made == 0 or made + needed <= allowed
-    sentence = f"{made} of {allowed} orders of this session are used, and this rotation takes {needed}"
+    enough = not needed or made == 0 or made + needed <= allowed + (RESERVED_ORDERS if to_cash else 0)
+    sentence = f"{made} of {allowed} orders of this session are used"
+    sentence += f", and this rotation takes {needed}" if needed else ""
     return Gate("orders", enough, f"{made} of {allowed}", sentence, Reason.ORDER_LIMIT)
+
+
+def time_for_both(snapshot: Snapshot, sells: bool, target: Holding) -> Gate:
+    """A rotation of a sale and a purchase is begun only with time for both; one that has traded already goes on."""
+    left = (snapshot.session.close - snapshot.now).total_seconds()
+    needs_time = sells and target is not Holding.CASH and snapshot.exchange_open and snapshot.half_made is not target
+    enough = not needs_time or left > LAST_SAFE_SECONDS + BOTH_LEGS_SECONDS
+    found = f"{left / 60:.0f} min before the close" if snapshot.exchange_open else "no session"
+    sentence = "there is time for the rotation" if enough else f"{found}: too late to sell and to buy in this session"
+    return Gate("time", enough, found, sentence)
 
 
 def money_arrived(snapshot: Snapshot, symbol: str, budget: Decimal, equity: Decimal) -> Gate:
@@ -235,6 +245,13 @@ def money_arrived(snapshot: Snapshot, symbol: str, budget: Decimal, equity: Deci
     worth = account.net_liquidation
     sentence = f"the buy of {symbol} waits for the account's money: it is worth {worth:,.2f}, the book {equity:,.2f}"
     return Gate("money", worth >= equity * MONEY_ENOUGH, found, sentence, Reason.MONEY_LATE)
+
+
+def money_unsettled(symbol: str, spendable: Decimal, budget: Decimal) -> Gate:
+    """The failed gate of a buy whose money comes with the settlement of a sale."""
+    found = f"{spendable:,.2f} of {budget:,.2f}"
+    sentence = f"the buy of {symbol} waits for settlement: {found} can be paid now"
+    return Gate("money", False, found, sentence, Reason.MONEY_UNSETTLED)
 
 
 def free_disk(snapshot: Snapshot, rules: Rules) -> Gate:
@@ -262,7 +279,6 @@ TRADE_GATES: tuple[GateCheck, ...] = (
     halt,
     book_agrees,
     no_open_order,
-    orders_left,
     free_disk,
 )
 """What must hold, besides the prices, before an order is planned."""

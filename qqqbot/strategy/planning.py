@@ -67,7 +67,7 @@ def _target(snapshot: Snapshot, signal: Signal, rules: Rules) -> tuple[Holding |
         return snapshot.decided_target, None
     left = (snapshot.session.close - snapshot.now).total_seconds()
     if snapshot.exchange_open and left > rules.decide_seconds_before_close:
-        return None, None
+        return snapshot.half_made, None  # decided on before, and it has traded: it is completed
     return signal.target, signal.target
 
 
@@ -84,11 +84,12 @@ def _rotation(
         sentence = f"{signal.reason}; {step}"
         return Plan(action, signal, sentence, (*verdicts, late), target=target, blocked_by=late, settles=settles)
     sells = any(order.side is Side.SELL for order in orders)
-    left = gates.orders_for_rotation(snapshot, rules, len(orders) + (sells and target is not Holding.CASH))
-    if orders and not left.passed:
-        verdicts = tuple(left if gate.name == left.name else gate for gate in verdicts)
-        sentence = f"{left.sentence}; the rule says: {signal.reason}"
-        return Plan(Action.WAIT, signal, sentence, verdicts, target=target, blocked_by=left)
+    to_cash = sells and target is Holding.CASH
+    left = gates.orders_left(snapshot, rules, len(orders) + (sells and not to_cash), to_cash)
+    verdicts = (*verdicts, left, gates.time_for_both(snapshot, sells, target))
+    if failed := _first_failed(verdicts):
+        sentence = f"{failed.sentence}; the rule says: {signal.reason}"
+        return Plan(Action.WAIT, signal, sentence, verdicts, target=target, blocked_by=failed)
     return Plan(action, signal, f"{signal.reason}; {step}", verdicts, orders, target, settles=settles)
 
 
@@ -117,8 +118,8 @@ def _buy(snapshot: Snapshot, symbol: str, rules: Rules) -> Step:
     spendable = min(portfolio.cash, account.spendable)
     budget = min(still_wanted(portfolio.equity(prices), held_value, rules), portfolio.cash)
     if spendable < budget * gates.MONEY_ENOUGH <= spendable + account.unsettled:
-        sentence = f"the buy of {symbol} waits for settlement: {spendable:,.2f} of {budget:,.2f} can be paid now"
-        return Action.WAIT, sentence, (), None
+        unsettled = gates.money_unsettled(symbol, spendable, budget)
+        return Action.WAIT, unsettled.sentence, (), unsettled
     money = gates.money_arrived(snapshot, symbol, budget, portfolio.equity(prices))
     if not money.passed:
         return Action.WAIT, money.sentence, (), money

@@ -7,10 +7,12 @@ shares no code with planning: two mistakes would have to agree before an order t
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from qqqbot.model.values import SYMBOLS, OrderIntent, OrderType, Rules, Side, Snapshot
+from qqqbot.model.values import SYMBOLS, Holding, OrderIntent, OrderType, Rules, Side, Snapshot
 
 # Longer than any round of a rotation takes; an older intent was decided in a situation that no longer exists.
 MAX_DECISION_AGE = timedelta(minutes=5)
+# A sale towards cash may be this many orders beyond the limit.
+ORDERS_FOR_CASH = 2
 # A limit further from the decision's price than this is not a collar.
 MAX_LIMIT_DISTANCE = Decimal("0.05")
 
@@ -26,7 +28,7 @@ def refusal(intent: OrderIntent, snapshot: Snapshot, rules: Rules, account: str,
         (not _session_open(snapshot, now), "EXCHANGE_CLOSED: orders are sent only while the exchange is open"),
         (not timedelta(0) <= now - intent.decided_at <= MAX_DECISION_AGE, "OLD_DECISION: decided too long ago"),
         (bool(snapshot.unresolved or snapshot.account.open_order_refs), "ORDER_ALIVE: an order of ours is not done"),
-        (snapshot.orders_this_session >= rules.max_orders_per_session, "TOO_MANY_ORDERS in this session"),
+        (snapshot.orders_this_session >= _most_orders(intent, rules), "TOO_MANY_ORDERS in this session"),
         (intent.symbol not in SYMBOLS, f"WRONG_SYMBOL: {intent.symbol}"),
         (intent.quantity < 1, f"BAD_QUANTITY: {intent.quantity}"),
         (not _is_price(intent.decision_price), f"BAD_PRICE: {intent.decision_price}"),
@@ -35,6 +37,11 @@ def refusal(intent: OrderIntent, snapshot: Snapshot, rules: Rules, account: str,
         (_borrows(intent, snapshot), f"EXCEEDS_CASH: buys {intent.quantity} {intent.symbol}, more than can be paid"),
     )
     return next((reason for refused, reason in checks if refused), None)
+
+
+def _most_orders(intent: OrderIntent, rules: Rules) -> int:
+    to_cash = intent.side is Side.SELL and intent.target is Holding.CASH
+    return rules.max_orders_per_session + (ORDERS_FOR_CASH if to_cash else 0)
 
 
 def _is_price(value: Decimal) -> bool:

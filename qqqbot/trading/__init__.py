@@ -1,8 +1,10 @@
 """One check from observation to settled account, the loop that repeats it, the owner's answers.
 
     engine        Engine.step: observe, decide, execute, until nothing is left to do
+    come_back     when the next look is due, if something is begun and not finished
     executor      an order from intent to outcome; the intent is on disk on the line above the one that sends it
     status_fills  a fill that only the order's status tells of
+    audit         what must never be, looked for after the fact
     loop          when the next check is due
     parts         values that belong together, and go from one part of the engine to another
     assembly      an Engine put together over the records of a logs folder

@@ -44,10 +44,10 @@ class Alerts:
         self._notifier = notifier
         self._lasting: dict[AlertKind, Event] = {}
 
-    def begin(self, kind: AlertKind, text: str, now: datetime) -> None:
-        """Trouble from now on, or the same trouble in other words."""
+    def begin(self, kind: AlertKind, text: str, now: datetime, again: bool = False) -> None:
+        """Trouble from now on, or the same trouble in other words; `again`: other words are another trouble."""
         known = self._lasting.get(kind)
-        if known is None:
+        if known is None or (again and known.text != text):
             self._notifier.notify(kind, text)
         self._lasting[kind] = Event(kind, text, known.at if known else now)
 

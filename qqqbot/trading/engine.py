@@ -16,7 +16,6 @@ from qqqbot.model.errors import (
     BrokerUnavailable,
     DidNotSettle,
     OrderOutcomeUnknown,
-    OrderRejected,
     TemporaryError,
     TradingHalted,
 )
@@ -44,12 +43,12 @@ from qqqbot.records.status_file import Flip, FlipOrder, Flips
 from qqqbot.runtime.daily_log import pairs
 from qqqbot.strategy.crossing import crossing
 from qqqbot.strategy.flip import outlook
-from qqqbot.strategy.gates import LAST_SAFE_SECONDS, closes_of_window
+from qqqbot.strategy.gates import closes_of_window
 from qqqbot.strategy.planning import decide
-from qqqbot.strategy.sizing import falls_short
 from qqqbot.trading.alerts import Alerts
 from qqqbot.trading.apart import Apart
 from qqqbot.trading.bookkeeping import Bookkeeper
+from qqqbot.trading.come_back import SOON, half_made, pause, unfinished, window_undecided
 from qqqbot.trading.executor import Executor
 from qqqbot.trading.parts import Records
 
@@ -58,8 +57,6 @@ log = logging.getLogger(__name__)
 # Selling, buying and seeing that all is done take three; the rest is for partial fills.
 MAX_ROUNDS = 6
 FAILURES_BEFORE_NOTICE = 3
-# What was begun and is not finished is taken up again after this long, not at the next tick.
-SOON = timedelta(seconds=60)
 FAILED = "FAILED"
 """the action of a check that could not be made"""
 ALERTS_OF_GATES = (
@@ -126,7 +123,6 @@ class Engine:
     rules: Rules
     disk_free: Callable[[], int]
     state: State = field(default_factory=State)
-    _round: int = field(default=1, init=False)
     _differed: bool = field(default=False, init=False)
     """whether account and book differed at the last look"""
     _apart: Apart = field(default_factory=Apart, init=False)
@@ -136,58 +132,60 @@ class Engine:
     def step(self) -> bool:
         """One whole check: at most MAX_ROUNDS rounds without a fill. Never raises a BotError or an OSError.
 
-        Returns whether the next check should come soon: something was begun and is not finished.
+        Returns whether the next check should come soon: something was begun and is not finished (see `pause`).
         """
-        began, self._round = self.clock.now(), 1
+        began = self.clock.now()
         try:
-            settled = self._rounds(began)
+            self._rounds(began)
         except (TemporaryError, OrderOutcomeUnknown, TradingHalted, OSError) as error:
             self._failed(began, error)
-            # A refused order is not tried again within minutes: the reason for the refusal will not have gone away.
-            # What is decided or half done is tried again all the same, with a growing pause (see `pause`).
-            refused = isinstance(error, OrderRejected) and not error.again_soon
-            settled = (refused or self._round == 1) and not self._half_done()
         self._tell_of_distance()
         if self._signalled is not None:
             self.state.flips = flips(self._signalled, self.rules)
-        begun = not settled or bool(self.records.journal.unresolved()) or self._window_open()
-        return begun and self._session() is not None
+        return self.pause() is not None
 
     def _tell_of_distance(self) -> None:
         """Begin or end the alert that the account is not where the rule wants it."""
         check, now = self.state.last_check, self.clock.now()
         if check is None:
             return
-        lasted = self._apart.seen(self._session() is None or self._is_there(check), now)
+        session = self._session()
+        lasted = self._apart.seen(session is None or self._is_there(check, session), now)
         held, wanted = self.portfolio().holding, check.row.get("target") or "not known"
         sentence = f"for {(lasted or timedelta(0)) // timedelta(minutes=1)} minutes it has held {held}, and the rule's "
         self._lasting(AlertKind.APART, lasted is not None, f"{sentence}answer is {wanted}: {check.sentence}")
         self.state.last_check = check._replace(apart=lasted is not None)
 
-    def _is_there(self, check: Check) -> bool:
+    def _is_there(self, check: Check, session: Session) -> bool:
         """Whether the account is where the rule wants it, or need not be yet."""
-        if check.failed or self._half_done() or self.records.journal.unresolved():
+        journal, held = self.records.journal, self.portfolio().holding
+        half = half_made(journal, self.records.book.ledger, self.rules)
+        begun = half is not None and check.action != Action.HOLD
+        if check.failed or begun or journal.unresolved() or journal.decided_in(session.date) not in (None, held):
             return False
-        waits = self.rules.decide is Decide.BEFORE_CLOSE and not self._window_open()
-        return waits or check.row.get("target") == self.portfolio().holding
+        waits = self.rules.decide is Decide.BEFORE_CLOSE
+        undecided = window_undecided(self.clock.now(), session, journal, self.rules)
+        return (waits and not undecided) or check.row.get("target") == held
 
-    def pause(self) -> timedelta:
-        """How long after a check the next one comes that comes soon: twice as long after each order without a fill.
-
-        Two more tries are left before the session's last minute.
-        """
-        session = self._session()
-        refusals = self.records.journal.unfilled_in_row(session.date) if session else 0
-        if session is None or refusals < 2:
+    def pause(self) -> timedelta | None:
+        """How long after the last check the next one comes; None: at the next tick of the timetable."""
+        check, session = self.state.last_check, self._session()
+        if check is None:
+            return None
+        if session is not None and self._to_be_seen_again(check):
             return SOON
-        left = session.close - timedelta(seconds=LAST_SAFE_SECONDS) - self.clock.now()
-        return max(SOON, min(SOON * (1 << min(refusals - 1, 10)), left / 3))
+        last = check.action, check.error
+        return pause(self.clock.now(), session, self.records.journal, self.records.book.ledger, self.rules, last)
 
-    def _rounds(self, began: datetime) -> bool:
-        """Whether nothing is left to do that an earlier round has begun."""
+    def _to_be_seen_again(self, check: Check) -> bool:
+        """A difference between account and book is looked at once more before it is told."""
+        told = any(event.kind is AlertKind.MISMATCH for event in self.alerts.lasting())
+        return check.error is Reason.LEDGER_MISMATCH and not told
+
+    def _rounds(self, began: datetime) -> None:
         number = without_a_fill = 0
         while without_a_fill < MAX_ROUNDS:
-            number = self._round = number + 1
+            number += 1
             trades = self.records.book.ledger.trades
             self.executor.pulse()
             snapshot = self._observe()
@@ -196,7 +194,7 @@ class Engine:
             if plan.settles is not None:
                 self.records.journal.decided(snapshot.session.date, plan.settles, snapshot.now)
             if plan.action is not Action.ROTATE:
-                return self._settled(plan, number)
+                return
             self.records.book.verify()  # the book is written only after the order; the journal verifies itself before
             self.executor.execute(plan, snapshot)
             without_a_fill = 0 if self.records.book.ledger.trades > trades else without_a_fill + 1
@@ -204,40 +202,11 @@ class Engine:
         self.records.switch.halt(reason)
         raise DidNotSettle(reason)
 
-    def _settled(self, plan: Plan, number: int) -> bool:
-        """Whether a plan without orders leaves nothing to come back to within minutes."""
-        if plan.blocked_by is None:
-            return True
-        if plan.blocked_by.code is Reason.MONEY_LATE or self._to_be_seen_again(plan.blocked_by):
-            return False
-        return number == 1 and not (plan.blocked_by.code in PRICE_ERRORS and self._half_done())
-
-    def _to_be_seen_again(self, gate: Gate) -> bool:
-        told = any(event.kind is AlertKind.MISMATCH for event in self.alerts.lasting())
-        return gate.code is Reason.LEDGER_MISMATCH and not told
-
-    def _half_done(self) -> bool:
-        """Whether a holding that was traded towards, or decided on, has not been reached. From the records alone."""
-        ledger, journal, session = self.records.book.ledger, self.records.journal, self._session()
-        portfolio = ledger.portfolio()
-        on_the_way = portfolio.trades > 0 and portfolio.moving_to is not portfolio.holding
-        decided = journal.decided_in(session.date) if session else None
-        waiting = decided is not None and decided is not portfolio.holding
-        return on_the_way or waiting or self._unfinished() is not None
-
-    def _unfinished(self) -> str | None:
-        """The symbol that was bought in part: an order filled in part, or less than the book's own money buys."""
-        ledger = self.records.book.ledger
-        bought = ledger.purchase
-        if in_part := self.records.journal.unfinished(ledger.orders):
-            return in_part
-        short = bought and falls_short(bought.shares, bought.value, bought.cash, bought.price, self.rules)
-        return bought.symbol if bought and short else None
-
     def _observe(self) -> Snapshot:
         """Everything a decision may depend on, each part complete. Raises BotError, OSError."""
         table = self.state.table = self.prices.sessions(self.clock.now())
         self.executor.resolve()
+        self.executor.audit()
         market = self.state.market = self.prices.market(self.clock.now())
         account = self.state.account = self.broker.snapshot()
         self.executor.withdraw(account.open_order_refs)
@@ -251,7 +220,7 @@ class Engine:
         now = self.clock.now()
         open_now = table.open_session(now)
         session = open_now or table.last_closed(now)
-        journal = self.records.journal
+        journal, ledger = self.records.journal, self.records.book.ledger
         seen = Snapshot(
             now=now,
             session=session,
@@ -259,14 +228,15 @@ class Engine:
             expected=table.before(session.date, self.rules.long_period - 1),
             market=market,
             account=account,
-            portfolio=self.records.book.ledger.portfolio(),
+            portfolio=ledger.portfolio(),
             unresolved=journal.unresolved(),
             orders_this_session=journal.orders_in(session.date),
             needs_open_exchange=self.broker.needs_open_exchange,
             halted=self.records.switch.reason(),
             disk_free_bytes=self.disk_free(),
             decided_target=journal.decided_in(session.date),
-            unfinished=self._unfinished(),
+            half_made=half_made(journal, ledger, self.rules),
+            unfinished=unfinished(journal, ledger, self.rules),
             broker_quotes=quotes,
             kept=self.records.prices.newest,
         )
@@ -319,7 +289,7 @@ class Engine:
         if isinstance(error, OSError):
             self.alerts.begin(AlertKind.DISK, f"the records cannot be written: {error}", self.clock.now())
         if isinstance(error, TradingHalted):
-            self.alerts.begin(AlertKind.HALT, str(error), self.clock.now())
+            self.alerts.begin(AlertKind.HALT, str(error), self.clock.now(), again=True)
         try:
             self.records.decisions.append(row)
         except OSError as disk:
@@ -350,15 +320,6 @@ class Engine:
             self.alerts.begin(kind, sentence, self.clock.now())
         else:
             self.alerts.end(kind)
-
-    def _window_open(self) -> bool:
-        """Whether this session's decision window is open and has not decided yet."""
-        session = self._session()
-        if self.rules.decide is Decide.EVERY_CHECK or session is None:
-            return False
-        left = (session.close - self.clock.now()).total_seconds()
-        undecided = self.records.journal.decided_in(session.date) is None
-        return undecided and left <= self.rules.decide_seconds_before_close
 
     def _session(self) -> Session | None:
         table, now = self.state.table, self.clock.now()

@@ -5,6 +5,8 @@ Rule 2: an outcome is what the broker's executions and orders say. A failed send
         not one: the intent stays unresolved, nothing else is sent, and it is looked for until it is found.
 Rule 3: "not there" is believed only if complete answers say so for as long as the broker requires. About an order of a
         past session it proves nothing: a broker reports the present day only. Such an order is lost, not refused.
+        About an order that the broker took without a word it proves nothing either: a window of the gateway may hold
+        it (QuantConnect/Lean.Brokerages.InteractiveBrokers#252). No other one follows it: trading stops.
 Rule 4: fills go to the book before the outcome goes to the journal: after a crash in between the book's step is
         repeated, and nothing is counted twice.
 """
@@ -14,12 +16,17 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from qqqbot.model.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRejected
+from qqqbot.model.errors import (
+    BrokerUnavailable,
+    OrderOutcomeUnknown,
+    OrderOverrun,
+    OrderRejected,
+    OrderUnanswered,
+)
 from qqqbot.model.executions import is_from_status, newest_revisions
 from qqqbot.model.new_york import new_york_date
 from qqqbot.model.reasons import AlertKind
 from qqqbot.model.values import (
-    Fill,
     Order,
     OrderIntent,
     OrderStatus,
@@ -31,6 +38,7 @@ from qqqbot.model.values import (
 )
 from qqqbot.runtime.daily_log import pairs
 from qqqbot.strategy.risk import refusal
+from qqqbot.trading.audit import overruns
 from qqqbot.trading.parts import Outside, Records
 from qqqbot.trading.status_fills import MESSAGE, filled_by_status
 
@@ -41,6 +49,8 @@ FIRST_PAUSE_SECONDS = 0.005
 LONGEST_PAUSE_SECONDS = 0.25
 # A cancel is answered within seconds or not in this check.
 CANCEL_GRACE_SECONDS = 20
+# The rest of an order that was filled in part is gone if two answers lack it, so far apart.
+REST_GONE_AFTER = timedelta(seconds=10)
 # An order that is open for this long after its time needs a person: its cancel is not answered, or a window holds it.
 LASTING_AFTER = timedelta(minutes=5)
 # Executions follow their status within seconds; what is missing for longer from complete answers may never come.
@@ -58,6 +68,7 @@ class Executor:
         self._timeout = timeout
         self._absent_since: dict[str, float] = {}
         """order_ref -> monotonic seconds: setting the clock must not turn five seconds into five minutes"""
+        self._twins: set[str] = set()
         self._listed_since: dict[str, datetime] = {}
         """open order_ref -> when it was first seen, for those that the journal does not know"""
         self._told_since: dict[str, float] = {}
@@ -69,7 +80,7 @@ class Executor:
 
         An order that is still open after its time, because the process that waited for it is gone or its cancel got
         lost, is cancelled, whatever its session: a gateway that "maintains and resubmits orders" keeps it over night.
-        Raises BrokerUnavailable, OSError.
+        Raises BrokerUnavailable, OSError, OrderUnanswered.
         """
         for intent in self._journal.unresolved():
             still_open = self._look(intent) is None and intent.order_ref not in self._absent_since
@@ -79,6 +90,17 @@ class Executor:
             known = self._journal.intent(order.order_ref)
             if known is not None:
                 self._absorb(known, order)
+
+    def audit(self) -> None:
+        """Halt if something must never have happened. Each such thing halts once: then a person has looked at it.
+
+        Raises OrderOverrun, OSError.
+        """
+        for order_ref, what, found in overruns(self._book.ledger, self._journal.newest(), self._twins):
+            if not self._journal.knows_overrun(order_ref, what):
+                self._switch.halt(found)
+                self._journal.overrun(order_ref, what, self._clock.now())
+                raise OrderOverrun(found)
 
     def withdraw(self, listed: Iterable[str]) -> None:
         """Cancel what the account lists as open although its outcome was learnt, such as an order believed lost."""
@@ -166,13 +188,13 @@ class Executor:
                 )
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
             self.pulse()
-        if order.status is OrderStatus.REJECTED:
+        if order.status is OrderStatus.REJECTED and not order.again:
             raise OrderRejected(f"{intent.order_ref}: {order.message or 'refused by the broker'}")
-        if not order.filled:
+        if order.status is OrderStatus.CANCELLED and not order.filled:
             # Nobody is trading, as during a trading halt: a new order at once would do no better.
             late = f"not filled within {self._timeout.total_seconds():.0f} s and cancelled"
             found = late if cancelled else f"cancelled without a fill ({order.message or 'the broker gives no reason'})"
-            raise OrderRejected(f"{intent.order_ref}: {found}; the next check plans afresh", again_soon=True)
+            raise OrderRejected(f"{intent.order_ref}: {found}; the next check plans afresh")
 
     def _look_patiently(self, intent: OrderIntent) -> Order | None:
         try:
@@ -186,15 +208,16 @@ class Executor:
     def _look(self, intent: OrderIntent) -> Order | None:
         """The order if it is done and recorded; None if it is not done or not known to be."""
         order = self._broker.find(intent)
-        if order is None:
-            return self._absent(intent)
         order = replace(order, fills=newest_revisions(order.fills))
         # A status that is ahead of its executions is not believed: the book would lack them.
         order = self._as_the_status_says(intent, order) or order
         if not order.status.done or (order.status is OrderStatus.FILLED and order.filled < intent.quantity):
-            if self._is_past(intent) and order.status is not OrderStatus.WORKING:
-                return self._absent(intent, order.fills)  # its missing executions will not be reported any more
-            self._absent_since.pop(intent.order_ref, None)
+            # What is of a past session ended with it: what is missing of it will not be reported any more.
+            ended = self._is_past(intent) and order.status is not OrderStatus.WORKING
+            if order.status is OrderStatus.ABSENT or ended:
+                return self._absent(intent, order)
+            if order.status not in (OrderStatus.UNKNOWN, OrderStatus.SUBMITTED):
+                self._absent_since.pop(intent.order_ref, None)
             return None
         self._conclude(intent, order)
         return order
@@ -216,26 +239,46 @@ class Executor:
         """Whether it is of an earlier day, and the broker forgets those; the simulated account never does."""
         return self._broker.needs_open_exchange and intent.session < new_york_date(self._clock.now())
 
-    def _absent(self, intent: OrderIntent, fills: tuple[Fill, ...] = ()) -> Order | None:
-        """For an order that the broker does not know, or does not know the end of; `fills` are those it reported."""
-        now = self._clock.monotonic()
-        absent = timedelta(seconds=now - self._absent_since.setdefault(intent.order_ref, now))
-        if absent < self._broker.absence_is_final_after:
+    def _absent(self, intent: OrderIntent, order: Order) -> Order | None:
+        """For an order that the broker does not have, or does not say the end of."""
+        ref, now, past = intent.order_ref, self._clock.monotonic(), self._is_past(intent)
+        if order.taken and not self._journal.was_taken(ref):
+            self._journal.taken(intent, self._clock.now())
+        since = self._absent_since.get(ref, now)
+        self._absent_since[ref] = since if since >= order.since else now
+        absent = timedelta(seconds=now - self._absent_since[ref])
+        rest = bool(order.fills) and not past
+        if absent < (REST_GONE_AFTER if rest else self._broker.absence_is_final_after):
             return None
-        if self._is_past(intent):
-            return self._lost(intent, fills)
+        if self._journal.was_taken(ref):
+            return self._unanswered(intent, order)
+        if past:
+            return self._lost(intent, order)
         text = f"the broker does not know the order, and has not for {absent.total_seconds():.0f} s"
-        order = Order(intent.order_ref, OrderStatus.REJECTED, message=text)
+        if rest:
+            text = "the rest of the order is no longer at the broker"
+        status = OrderStatus.CANCELLED if rest else OrderStatus.REJECTED
+        order = replace(order, status=status, message=order.message or text)
         self._conclude(intent, order)
         return order
 
-    def _lost(self, intent: OrderIntent, fills: tuple[Fill, ...]) -> Order:
+    def _unanswered(self, intent: OrderIntent, order: Order) -> Order:
+        """The halt comes first: a process that dies in between must not send another one. Raises OrderUnanswered."""
+        count = self._journal.unanswered_in_row() + 1
+        said = f" ({order.message})" if order.message else ""
+        orders = f"{count} order{'s' if count > 1 else ''}"
+        reason = f"the gateway took {orders} and answered none{said}: look at its windows, then resume"
+        self._switch.halt(reason)
+        self._conclude(intent, replace(order, status=OrderStatus.CANCELLED, message=reason, taken=True))
+        raise OrderUnanswered(reason)
+
+    def _lost(self, intent: OrderIntent, order: Order) -> Order:
         """It has ended with its session; whether it was executed, only the account's shares can say."""
         text = (
             f"sent on {intent.session}; the broker no longer reports how it ended: "
             "if it was executed, the account differs from the book: answer with adopt"
         )
-        order = Order(intent.order_ref, OrderStatus.CANCELLED, fills, text)
+        order = replace(order, status=OrderStatus.CANCELLED, message=text)
         self._conclude(intent, order)
         self._notifier.notify(AlertKind.ORDER_LOST, f"{intent.side} {intent.quantity} {intent.symbol}, {text}")
         return order
@@ -256,12 +299,14 @@ class Executor:
         self._told_since.pop(intent.order_ref, None)
         message = {"message": order.message} if order.message else {}
         log.info(pairs(order=intent.order_ref, status=order.status, filled=order.filled, **message))
-        if order.status is OrderStatus.REJECTED:
+        if order.status is OrderStatus.REJECTED and not order.again:
             self._notifier.notify(
                 AlertKind.ORDER_REFUSED, f"{intent.side} {intent.quantity} {intent.symbol}: {order.message}"
             )
 
     def _absorb(self, intent: OrderIntent, order: Order) -> None:
+        if order.twins:
+            self._twins.add(intent.order_ref)
         for row in self._book.absorb(intent, order, self._clock.now()):
             if row.get("kind", "trade") == "trade":
                 trade = f"{row['side']} {row['quantity']:,} {row['symbol']} at {row['price']:,.4f}"

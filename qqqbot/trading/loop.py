@@ -12,6 +12,8 @@ from qqqbot.trading.engine import Engine
 HEARTBEAT = timedelta(seconds=60)
 # Without a table of sessions there is no schedule; the table is requested again after this long.
 WITHOUT_CALENDAR = timedelta(minutes=5)
+# Further away than any tick.
+FAR = timedelta(days=30)
 
 Beat = Callable[[datetime], None]
 
@@ -40,18 +42,17 @@ def poll(
     while not clock.stopping():
         guard()
         if clock.now() >= due:
-            soon = engine.step()
-            due = _next_due(engine, times, clock.now(), soon)
+            engine.step()
+            due = clock.now() + (engine.pause() or FAR)
         # A clock that was set back must not leave a check an hour in the future.
-        due = min(due, _next_due(engine, times, clock.now(), soon=False))
+        due = min(due, _next_tick(engine, times, clock.now()))
         beat(due)
         clock.wait(min(heartbeat, max(due - clock.now(), timedelta(0))).total_seconds())
 
 
-def _next_due(engine: Engine, times: Timetable, now: datetime, soon: bool) -> datetime:
+def _next_tick(engine: Engine, times: Timetable, now: datetime) -> datetime:
     table = engine.state.table
     try:
-        due = times.next_check(table, now) if table is not None else now + WITHOUT_CALENDAR
+        return times.next_check(table, now) if table is not None else now + WITHOUT_CALENDAR
     except CalendarEnded:
-        due = now + WITHOUT_CALENDAR
-    return min(due, now + engine.pause()) if soon else due
+        return now + WITHOUT_CALENDAR

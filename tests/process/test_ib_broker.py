@@ -298,8 +298,8 @@ def test_the_same_reference_in_another_account_is_another_order() -> None:
             at.sound()
             assert broker.snapshot().open_order_refs == ()
             assert broker.recent_orders() == ()
-            assert at.looked_for(order(), 60) is None
-            assert at.looked_for(order(number=2), 60) is None
+            assert at.absent(order())
+            assert at.absent(order(number=2))
 
 
 def test_a_read_only_gateway_is_reported_with_what_to_do() -> None:

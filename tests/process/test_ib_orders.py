@@ -67,7 +67,6 @@ def test_a_part_is_not_the_whole() -> None:
         intent = order()
         at.broker.submit(intent)
         found = at.looked_for(intent, 8)
-        assert found is not None
         assert (found.status, found.filled) == (OrderStatus.WORKING, 40)
         at.broker.cancel(intent)
         done = at.done(intent)
@@ -101,7 +100,6 @@ def test_what_is_known_about_yesterdays_order_is_not_treated_as_complete() -> No
         with pytest.raises(AssertionError, match="no outcome"):
             at.done(intent, looks=100)
         found = at.broker.find(intent)
-        assert found is not None
         assert (found.status, found.filled) == (OrderStatus.UNKNOWN, 40)
 
 
@@ -111,7 +109,6 @@ def test_a_late_commission_is_waited_for() -> None:
         intent = order()
         at.broker.submit(intent)
         found = at.broker.find(intent)
-        assert found is not None
         assert not found.status.done
         eventually(lambda: (now := at.broker.find(intent)) is not None and now.status.done)
         done = at.broker.find(intent)
@@ -219,7 +216,6 @@ def test_an_order_that_a_precaution_keeps_does_not_end_while_its_cancel_is_unans
         at.clock.move(1200)
         for _ in range(40):
             found = at.broker.find(intent)
-            assert found is not None
             assert not found.status.done
             assert found.message.startswith("354: ")
             at.clock.wait(0.25)
@@ -236,9 +232,9 @@ def test_after_a_reconnect_such_an_order_keeps_its_words_when_it_is_given_up() -
         at.looked_for(intent, 8)
         at.gateway.drop_clients()
         at.reconnected()
-        at.looked_for(intent, 8)
-        at.clock.move(300)
-        assert at.done(intent, looks=60).message.startswith("354: ")
+        gone = at.absent(intent)
+        assert gone.message.startswith("354: ")
+        assert gone.taken, "it may still be there, and be sent"
 
 
 def test_an_order_rejected_after_it_was_accepted_is_refused_at_once_in_the_brokers_words() -> None:
@@ -260,7 +256,6 @@ def test_a_notice_ends_nothing(code: int) -> None:
         intent = order()
         at.broker.submit(intent)
         found = at.looked_for(intent, 12)
-        assert found is not None
         assert not found.status.done
         assert len(at.gateway.open_orders) == 1
 
@@ -272,7 +267,6 @@ def test_an_unknown_code_makes_the_bot_look_the_order_up() -> None:
         at.broker.submit(intent)
         asked = len(at.gateway.recording.requests("reqAllOpenOrders"))
         found = at.looked_for(intent, 12)
-        assert found is not None
         assert not found.status.done
         assert len(at.gateway.recording.requests("reqAllOpenOrders")) > asked
 
@@ -337,34 +331,42 @@ def test_an_order_held_until_the_open_is_still_working() -> None:
         assert at.done(intent).status is FILLED
 
 
-def test_an_order_held_by_a_dialog_is_unknown_and_then_absent() -> None:
+def test_an_order_held_by_a_dialog_was_taken_though_nobody_knows_it() -> None:
     with desk() as at:
         at.gateway.next_order(silent=True)
         intent = order()
         at.broker.submit(intent)
         assert at.status(intent, 1) is OrderStatus.SUBMITTED
-        assert at.status(intent, 12) in (OrderStatus.SUBMITTED, OrderStatus.UNKNOWN)
-        assert at.looked_for(intent, 60) is None
+        assert at.absent(intent).taken
+        at.broker.cancel(intent)
+        at.gateway.wait_for(lambda: at.gateway.recording.messages("error"))
+        assert at.absent(intent).taken, "10147 says nothing of what a window holds"
         at.gateway.confirm_dialogs()
         assert at.done(intent).status is FILLED
 
 
-def test_an_order_that_was_never_sent_is_absent_only_after_complete_answers() -> None:
+def test_an_order_that_was_never_sent_is_absent_and_was_not_taken() -> None:
     with desk() as at:
-        first = at.broker.find(order())
-        assert first is not None
-        assert first.status is OrderStatus.UNKNOWN
-        assert at.looked_for(order(), 60) is None
-        assert at.broker.find(order()) is None
+        assert not at.absent(order()).taken
 
 
 def test_a_reconnect_restarts_the_search_for_a_missing_order() -> None:
     """The gateway may have kept the order while it was off-line, and send it now."""
     with desk() as at:
-        assert at.looked_for(order(), 60) is None
+        since = at.absent(order()).since
         at.gateway.drop_clients()
         at.reconnected()
-        assert at.status(order(), 2) is OrderStatus.UNKNOWN
+        assert at.absent(order()).since > since
+
+
+def test_two_orders_under_one_reference_are_noticed() -> None:
+    with desk() as at:
+        intent = order()
+        at.broker.submit(intent)
+        assert not at.done(intent).twins
+        at.gateway.foreign_order("QQQ", 100, order_ref=intent.order_ref)
+        at.clock.move(120)
+        assert at.broker.recent_orders()[0].twins
 
 
 def test_an_order_id_that_was_used_before_refuses_and_the_next_is_far_above() -> None:
@@ -373,7 +375,7 @@ def test_an_order_id_that_was_used_before_refuses_and_the_next_is_far_above() ->
         intent, again = order(), order(number=2)
         at.broker.submit(intent)
         done = at.done(intent)
-        assert (done.status, done.message[:4]) == (REJECTED, "103:")
+        assert (done.status, done.message[:4], done.again) == (REJECTED, "103:", True)
         at.broker.submit(again)
         assert at.done(again).status is FILLED
 

@@ -193,10 +193,11 @@ class SimBroker:
     def quotes(self) -> Mapping[str, Quote]:
         return {}
 
-    def find(self, intent: OrderIntent) -> Order | None:
+    def find(self, intent: OrderIntent) -> Order:
         self._latency()
         order = self.orders.get(intent.order_ref)
-        return self._reported(order) if order is not None else None
+        known = self._reported(order) if order is not None else None
+        return known or Order(intent.order_ref, OrderStatus.ABSENT)
 
     def recent_orders(self) -> tuple[Order, ...]:
         self._latency()

@@ -9,13 +9,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from qqqbot.model.values import Holding
+from qqqbot.model.values import Action, Holding
 from qqqbot.monitoring.health import Evidence, judge
 from qqqbot.notifications.dead_man_switch import DeadManSwitch
 from qqqbot.records.status_file import write_status
 from qqqbot.strategy.gates import LAST_SAFE_SECONDS
 from qqqbot.strategy.rule import evaluate
 from qqqbot.trading.alerts import LogNotifier
+from qqqbot.trading.come_back import half_made
 from qqqbot.trading.engine import Engine
 from qqqbot.trading.heartbeat import Heartbeat
 from tests.simulation.sim_world import World
@@ -82,7 +83,9 @@ class Watch:
         check, records = self._engine.state.last_check, self._engine.records
         target = check.row.get("target") if check else None
         reached = self._engine.portfolio().holding == (target or self.wanted(now))
-        return reached and not records.journal.unresolved() and not self._engine._half_done()
+        half = half_made(records.journal, records.book.ledger, self._engine.rules)
+        begun = half is not None and (check is None or check.action != Action.HOLD)
+        return reached and not records.journal.unresolved() and not begun
 
     def _status(self, due: datetime) -> dict[str, Any]:
         path = Path(self._world.logs / "watched.json")

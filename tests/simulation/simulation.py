@@ -154,7 +154,7 @@ class FailingBroker:
         if way == 1:
             raise Death
 
-    def find(self, intent: OrderIntent) -> Order | None:
+    def find(self, intent: OrderIntent) -> Order:
         self._call()
         return self._inner.find(intent)
 

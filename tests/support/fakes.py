@@ -95,6 +95,8 @@ class FakeBroker:
     on_submit: Callable[[OrderIntent], None] = lambda _: None
     late_fills: int = 0
     """shares of the first cancelled order that are filled after it was reported as cancelled"""
+    swallowed: list[str] = field(default_factory=list)
+    """orders that a window of the gateway holds: taken, and never acknowledged"""
     deaf_to_cancel: bool = False
     silent: bool = False
     account_silent: bool = False
@@ -129,9 +131,11 @@ class FakeBroker:
         behaviour = self.behaviours.pop(0) if self.behaviours else fills
         behaviour(self, intent)
 
-    def find(self, intent: OrderIntent) -> Order | None:
+    def find(self, intent: OrderIntent) -> Order:
         self._answer()
-        return self.orders.get(intent.order_ref)
+        order = self.orders.get(intent.order_ref)
+        swallowed = intent.order_ref in self.swallowed
+        return order or Order(intent.order_ref, OrderStatus.ABSENT, taken=swallowed)
 
     def cancel(self, intent: OrderIntent) -> None:
         self._answer()
@@ -204,11 +208,15 @@ def fills_part(quantity: int, then: OrderStatus = OrderStatus.WORKING) -> Behavi
 
 
 def never_leaves(broker: FakeBroker, intent: OrderIntent) -> None:
-    raise OrderRejected("not connected", again_soon=True)
+    raise OrderRejected("not connected")
 
 
 def is_rejected(broker: FakeBroker, intent: OrderIntent) -> None:
     broker.finish(intent, OrderStatus.REJECTED, "not enough buying power")
+
+
+def swallowed(broker: FakeBroker, intent: OrderIntent) -> None:
+    broker.swallowed.append(intent.order_ref)
 
 
 def lost_on_the_way(broker: FakeBroker, intent: OrderIntent) -> None:

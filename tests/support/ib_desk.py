@@ -120,7 +120,7 @@ class Desk:
         order: Order | None = None
         for _ in range(looks):
             order = self.broker.find(intent)
-            if order is not None and order.status.done:
+            if order.status.done:
                 return order
             self.clock.wait(0.25)
         raise AssertionError(f"no outcome: {order}")
@@ -131,12 +131,21 @@ class Desk:
         while time.monotonic() < until:
             with suppress(BrokerUnavailable):
                 order = self.broker.find(intent)
-                if order is not None and order.status.done:
+                if order.status.done:
                     return order
             self.clock.wait(0.25)
         raise AssertionError(f"no outcome; {self.broker.problem()}")
 
-    def looked_for(self, intent: OrderIntent, looks: int) -> Order | None:
+    def absent(self, intent: OrderIntent, looks: int = 20) -> Order:
+        """What is said of it when a complete answer does not have it."""
+        for _ in range(looks):
+            order = self.broker.find(intent)
+            if order.status is OrderStatus.ABSENT:
+                return order
+            self.clock.wait(0.25)
+        raise AssertionError(f"it is not absent: {order}")
+
+    def looked_for(self, intent: OrderIntent, looks: int) -> Order:
         """What is known after some looks, a quarter of a second apart."""
         order = self.broker.find(intent)
         for _ in range(looks):
@@ -144,9 +153,8 @@ class Desk:
             order = self.broker.find(intent)
         return order
 
-    def status(self, intent: OrderIntent, looks: int) -> OrderStatus | None:
-        order = self.looked_for(intent, looks)
-        return order.status if order else None
+    def status(self, intent: OrderIntent, looks: int) -> OrderStatus:
+        return self.looked_for(intent, looks).status
 
 
 @contextmanager

@@ -12,6 +12,7 @@ Rule 5: an order is treated as unknown to the broker only after answers on one u
 """
 
 import logging
+import math
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -37,8 +38,6 @@ log = logging.getLogger(__name__)
 ASK_SECONDS = 2.0
 # An order that stays open in silence is looked up this often: callbacks get lost around the nightly reset.
 ASK_WORKING_SECONDS = 10.0
-# An order that is missing from a complete answer without having ended is looked for once more after this long.
-GONE_SECONDS = 10.0
 # Commissions come within seconds of their execution, or not at all.
 COMMISSION_SECONDS = 4.0
 # Executions are read again this often even if none seems to be missing.
@@ -102,8 +101,6 @@ class IBBroker:
         """one conversation at a time: answers without a number would get mixed up"""
         self._asked: dict[str, float] = {}
         """order_ref -> when a complete answer about it was last requested"""
-        self._missing: dict[str, tuple[int, float]] = {}
-        """order_ref -> generation of the connection, and the moment, in which it was first missing"""
         self._cancelled: dict[str, int] = {}
         """order_ref -> the id under which it was cancelled because the gateway may keep it"""
         self._filled_at: dict[str, float] = {}
@@ -259,7 +256,7 @@ class IBBroker:
         try:
             link = self._connection.ready()
         except BrokerUnavailable as unavailable:
-            raise OrderRejected(f"{intent.order_ref} was not sent: {unavailable}", again_soon=True) from None
+            raise OrderRejected(f"{intent.order_ref} was not sent: {unavailable}") from None
         with self._news:
             if self._orders.was_sent(intent.order_ref):
                 raise OrderOutcomeUnknown(f"{intent.order_ref} was sent before; it is not sent again")
@@ -278,8 +275,8 @@ class IBBroker:
             )
         link.withdraw(order_id)
 
-    def find(self, intent: OrderIntent) -> Order | None:
-        link = self._connection.ready()
+    def find(self, intent: OrderIntent) -> Order:
+        link, ref = self._connection.ready(), intent.order_ref
         judgement, asked = self._listen(intent), False
         if self._should_ask(intent.order_ref, judgement):
             self._asked[intent.order_ref] = self._clock.monotonic()
@@ -287,14 +284,11 @@ class IBBroker:
             with self._news:
                 judgement, asked = self._orders.judge(intent.order_ref, intent.quantity, alive), True
         if judgement.held:
-            self._cancel_held(link, intent.order_ref)
+            self._cancel_held(link, ref)
+        order = judgement.order or Order(ref, OrderStatus.UNKNOWN, message="not completely looked for yet")
         if asked and (judgement.gone or judgement.order is None):
-            return self._missed(intent, judgement)
-        if judgement.ask and not asked:
-            return self._between_answers(intent.order_ref, judgement)
-        self._missing.pop(intent.order_ref, None)
-        assert judgement.order is not None
-        return self._with_commissions(judgement, judgement.order)
+            return self._absent(judgement, order)
+        return self._with_commissions(judgement, order)
 
     def recent_orders(self) -> tuple[Order, ...]:
         link = self._connection.ready()
@@ -361,45 +355,22 @@ class IBBroker:
         self._executions_at = began
         return orders
 
-    def _missed(self, intent: OrderIntent, judgement: Judgement) -> Order | None:
-        """For an order that a complete answer lacks, or gives no end for; see rule 5."""
-        ref, now, generation = intent.order_ref, self._clock.monotonic(), self._connection.generation
-        known = self._missing.get(ref)
-        if known is None or known[0] != generation:
-            known = self._missing[ref] = generation, now
-        order, absent = judgement.order, now - known[1]
-        fills, words = (order.fills, order.message) if order else ((), "")
-        if absent < GONE_SECONDS:
-            looking = "the broker does not list the order; it is looked for again"
-            return Order(ref, OrderStatus.UNKNOWN, fills, words or looking)
-        if fills and intent.session < self._today():
-            # The answer has only this day's executions: there may have been more of them.
-            return Order(ref, OrderStatus.UNKNOWN, fills, "the broker no longer reports how the rest of it ended")
-        if fills:
-            return Order(ref, OrderStatus.CANCELLED, fills, "the rest of the order is no longer at the broker")
-        if judgement.held and intent.session == self._today():
-            return self._held(intent, judgement, absent)
-        return None
+    def _absent(self, judgement: Judgement, order: Order) -> Order:
+        """For an order that a complete answer lacks, or gives no end for; see rules 4 and 5.
 
-    def _held(self, intent: OrderIntent, judgement: Judgement, absent: float) -> Order:
-        """Its cancel is not answered. Until then it does not end, unless the connection on which it had its id did."""
-        assert judgement.order is not None
+        An order that this connection has carried has arrived: an answer to a later question has come. One that is kept
+        ends with the answer to its cancel, or with the connection on which it had its id.
+        """
+        ref, since = order.order_ref, self._connection.since
         with self._news:
-            known_here = self._orders.order_id(intent.order_ref) is not None
-        if known_here or absent < self.absence_is_final_after.total_seconds():
-            return judgement.order
-        return replace(judgement.order, status=OrderStatus.REJECTED)
+            known_here = self._orders.order_id(ref) is not None
+        if judgement.held and known_here:
+            return order
+        arrived = judgement.silent and self._sent_at.get(ref, -math.inf) >= since
+        return replace(order, status=OrderStatus.ABSENT, since=since, taken=arrived or judgement.held)
 
     def _today(self) -> date:
         return new_york_date(self._clock.now())
-
-    def _between_answers(self, ref: str, judgement: Judgement) -> Order | None:
-        """Until the next complete answer: None only if the last ones lacked it, on this stretch of connection."""
-        generation, since = self._missing.get(ref, (None, 0.0))
-        lives = ref in self._cancelled or (judgement.order is not None and judgement.order.fills)
-        if generation == self._connection.generation and self._clock.monotonic() - since >= GONE_SECONDS and not lives:
-            return None
-        return judgement.order or Order(ref, OrderStatus.UNKNOWN, message="not completely looked for yet")
 
     def _with_commissions(self, judgement: Judgement, order: Order) -> Order:
         """A filled order waits briefly for its commissions; it is done without them too."""

@@ -9,6 +9,7 @@ Rule 3: a connection counts as alive while it answers, whatever the client's isC
 """
 
 import logging
+import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -104,6 +105,8 @@ class ConnectionManager(Generic[L]):
         self._failures = 0
         self.generation = 0
         """counts how often everything was read again"""
+        self.since = -math.inf
+        """monotonic moment since which everything was read without a break"""
         self._thread = threading.Thread(target=self._run, name="ib-connection", daemon=True)
 
     def start(self) -> None:
@@ -214,6 +217,7 @@ class ConnectionManager(Generic[L]):
             link.trust(before)
             self._link = link
             self.generation += 1
+            self.since = self._clock.monotonic()
             self._problem = ""
             self._refused = None
             self._changed.notify_all()

@@ -33,6 +33,8 @@ SILENT_STATUSES = CANCELLED_STATUSES | {"", "ApiPending", "PendingSubmit", "Inac
 UNSET = Decimal(2**127 - 1)
 
 REJECTED_BY_THE_BROKER = 201
+# The id was used before: the next order has a higher one.
+DUPLICATE_ID = 103
 # The gateway has no order of that number: the answer to the cancel of one that it does not keep (any more).
 NOT_AT_THE_GATEWAY = (135, 10147)
 # What explains the end of an order, in ascending order; a status's own text is between the last two of them.
@@ -123,6 +125,8 @@ class Judgement:
     ask: bool = False
     gone: bool = False
     lacks_commission: bool = False
+    silent: bool = False
+    """it was sent and never acknowledged"""
     held: bool = False
     """the gateway may keep it untransmitted: it must be cancelled, and the answer to that is its end"""
 
@@ -142,6 +146,7 @@ class _Facts:
     filled_price: Decimal | None = None
     """the average price that came with it"""
     executions: dict[str, Execution] = field(default_factory=dict)
+    perm_ids: set[int] = field(default_factory=set)
     notices: dict[tuple[int, str], None] = field(default_factory=dict)
     texts: set[str] = field(default_factory=set)
 
@@ -280,7 +285,8 @@ class OrderTracker:
             return Judgement(self._order(order_ref, facts, OrderStatus.FILLED), lacks_commission=lacking)
         if not facts.heard:
             missing = alive is not None and order_ref not in alive
-            return Judgement(self._order(order_ref, facts, OrderStatus.SUBMITTED), ask=alive is None, gone=missing)
+            submitted = self._order(order_ref, facts, OrderStatus.SUBMITTED)
+            return Judgement(submitted, ask=alive is None, gone=missing, silent=True)
         return self._unfilled(order_ref, facts, quantity, done, alive)
 
     def _unfilled(self, ref: str, facts: _Facts, quantity: int, done: int, alive: frozenset[str] | None) -> Judgement:
@@ -311,7 +317,8 @@ class OrderTracker:
         held = not done and facts.meaning(Meaning.HELD, Meaning.UNKNOWN)
         if held and facts.unknown_to_the_gateway:
             return Judgement(self._order(ref, facts, OrderStatus.REJECTED))
-        return Judgement(self._order(ref, facts, OrderStatus.UNKNOWN), gone=True, held=held)
+        silent = facts.sent and not facts.acknowledged
+        return Judgement(self._order(ref, facts, OrderStatus.UNKNOWN), gone=True, silent=silent, held=held)
 
     def _said_filled(self, ref: str, facts: _Facts, quantity: int, done: int, answered: bool) -> Judgement:
         """Executions are missing; or it was made smaller, if a complete answer has as many shares as were reported."""
@@ -378,6 +385,7 @@ class OrderTracker:
         if not isinstance(event, Sent | Notice | CommissionReport) and event.perm_id:
             new = self._perm_refs.get(event.perm_id) != ref
             self._perm_refs[event.perm_id] = ref
+            self._facts[ref].perm_ids.add(event.perm_id)
             forget_oldest(self._perm_refs, UNATTRIBUTED_REMEMBERED)
         if isinstance(event, Sent | Status | Execution):
             self._highest_id = max(self._highest_id, event.order_id)
@@ -400,7 +408,8 @@ class OrderTracker:
             Fill(e.exec_id, ref, e.symbol, e.side, e.shares, e.price, self._commission(e), e.time)
             for e in sorted(newest_revisions(facts.executions.values()), key=lambda e: (e.time, e.exec_id))
         )
-        return Order(ref, status, fills, facts.message)
+        again = any(number == DUPLICATE_ID for number, _ in facts.notices)
+        return Order(ref, status, fills, facts.message, again=again, twins=len(facts.perm_ids) > 1)
 
     def _commission(self, execution: Execution) -> Decimal | None:
         """The execution's commission, or that of its newest earlier revision that has one."""

@@ -93,11 +93,11 @@ class PaperBroker:
         )
         self._filled[intent.order_ref] = Order(intent.order_ref, OrderStatus.FILLED, (fill,))
 
-    def find(self, intent: OrderIntent) -> Order | None:
+    def find(self, intent: OrderIntent) -> Order:
         if order := self._filled.get(intent.order_ref):
             return order
         row = self._book.trade_row(intent.order_ref)
-        return _order_of(intent, row, self._clock) if row else None
+        return _order_of(intent, row, self._clock) if row else Order(intent.order_ref, OrderStatus.ABSENT)
 
     def cancel(self, intent: OrderIntent) -> None:
         """Nothing to do: an order here is filled or does not exist."""

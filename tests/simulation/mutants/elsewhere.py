@@ -66,9 +66,9 @@ MUTANTS = (
     ),
     Mutant(
         "an order whose cancel is not answered is given up",
-        "adapters/ib/broker.py::IBBroker._held",
-        "if known_here or absent",
-        "if absent",
+        "adapters/ib/broker.py::IBBroker._absent",
+        "if judgement.held and known_here:",
+        "if False:",
         (
             "process/test_ib_orders.py::"
             "test_an_order_that_a_precaution_keeps_does_not_end_while_its_cancel_is_unanswered",

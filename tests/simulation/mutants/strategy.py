@@ -4,6 +4,30 @@ from tests.support.mutants import Mutant
 
 PLANNING = ("unit/strategy/test_planning.py",)
 
+LIMITS = (
+    Mutant(
+        "a rotation is begun without time for both orders",
+        "strategy/gates.py::time_for_both",
+        "left > LAST_SAFE_SECONDS + BOTH_LEGS_SECONDS",
+        "left > LAST_SAFE_SECONDS",
+        ("unit/strategy/test_planning.py::TestRotation",),
+    ),
+    Mutant(
+        "half a rotation waits for the next decision window",
+        "strategy/planning.py::_target",
+        "return snapshot.half_made, None",
+        "return None, None",
+        ("unit/strategy/test_planning.py::TestRotation",),
+    ),
+    Mutant(
+        "a sale towards cash has no order in reserve",
+        "strategy/gates.py::orders_left",
+        "(RESERVED_ORDERS if to_cash else 0)",
+        "0",
+        ("unit/strategy/test_gates.py::TestOthers",),
+    ),
+)
+
 MUTANTS = (
     Mutant(
         "a price at its average counts as above it",
@@ -211,4 +235,5 @@ MUTANTS = (
         "intent.quantity * price > payable",
         "intent.quantity * price > 4 * payable",
     ),
+    *LIMITS,
 )

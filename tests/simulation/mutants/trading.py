@@ -44,8 +44,8 @@ EXECUTOR = (
     Mutant(
         "one answer that does not know an order ends it",
         "trading/executor.py::Executor._absent",
-        "absent < self._broker.absence_is_final_after",
-        "absent < timedelta(0)",
+        "if absent < (REST_GONE_AFTER if rest else self._broker.absence_is_final_after):",
+        "if absent < timedelta(0):",
         executor("TestUnknown"),
         seed=0,
     ),
@@ -53,7 +53,8 @@ EXECUTOR = (
         "no answer while looking counts as an absence",
         "trading/executor.py::Executor._look",
         "    order = self._broker.find(intent)\n",
-        "    try:\n        order = self._broker.find(intent)\n    except BrokerUnavailable:\n        order = None\n",
+        "    try:\n        order = self._broker.find(intent)\n"
+        "    except BrokerUnavailable:\n        order = Order(intent.order_ref, OrderStatus.ABSENT)\n",
         executor("TestUnknown"),
         seed=0,
     ),
@@ -124,7 +125,7 @@ EXECUTOR = (
     Mutant(
         "an order that was lost overnight counts as refused",
         "trading/executor.py::Executor._absent",
-        "if self._is_past(intent):",
+        "if past:",
         "if False:",
         recovery("test_a_fill_not_read_on_its_day_is_reported_as_lost_and_not_as_refused"),
     ),
@@ -138,8 +139,8 @@ EXECUTOR = (
     Mutant(
         "an order that nobody fills is sent again at once",
         "trading/executor.py::Executor._await_outcome",
-        "if not order.filled:",
-        "if not order.filled and not cancelled:",
+        "and not order.filled:",
+        "and not order.filled and not cancelled:",
         executor_timeouts("TestTimeouts"),
     ),
     Mutant(
@@ -209,16 +210,16 @@ ENGINE = (
     ),
     Mutant(
         "a half-done rotation is forgotten after a failed check",
-        "trading/engine.py::Engine._half_done",
-        "return on_the_way or ",
-        "return ",
+        "trading/come_back.py::half_made",
+        "return newest.target if newest.target is not ledger.portfolio().holding else None",
+        "return None",
         engine_pauses("TestSoon::test_a_half_done_rotation_is_resumed_soon_until_it_is_done"),
     ),
     Mutant(
         "a purchase that was filled in part is forgotten after a failed check",
-        "trading/engine.py::Engine._half_done",
-        " or self._unfinished() is not None",
-        "",
+        "trading/come_back.py::half_made",
+        "return newest.target if unfinished(journal, ledger, rules) else None",
+        "return None",
         engine_pauses("TestSoon::test_a_partly_filled_order_is_resumed_soon_until_it_is_done"),
     ),
 )
@@ -236,9 +237,9 @@ LOOP = (
 MONEY = (
     Mutant(
         "money that is late is looked for at the next tick only",
-        "trading/engine.py::Engine._settled",
-        "plan.blocked_by.code is Reason.MONEY_LATE",
-        "plan.blocked_by.code is Reason.DISK_ERROR",
+        "trading/come_back.py::_begun",
+        "return error in SHORTLY or missed or half_made(journal, ledger, rules) is not None",
+        "return error is Reason.ORDER_REJECTED",
         ("unit/trading/test_engine_pauses.py",),
     ),
 )
@@ -246,9 +247,9 @@ MONEY = (
 SOON = (
     Mutant(
         "a refusal in the decision window ends the day",
-        "trading/engine.py::Engine.step",
-        "settled = (refused or self._round == 1) and not self._half_done()",
-        "settled = refused or (self._round == 1 and not self._half_done())",
+        "trading/come_back.py::_begun",
+        "return error in SHORTLY or missed or half_made(journal, ledger, rules) is not None",
+        "return error is Reason.MONEY_LATE",
         engine_pauses("TestSoon"),
     ),
     Mutant(
@@ -260,9 +261,9 @@ SOON = (
     ),
     Mutant(
         "the pause after refusals leaves no try",
-        "trading/engine.py::Engine.pause",
-        ", left / 3))",
-        ", left * 3))",
+        "trading/come_back.py::pause",
+        ", left / 3)",
+        ", left * 3)",
         engine_pauses("TestSoon"),
     ),
     Mutant(
@@ -285,8 +286,8 @@ APART = (
     Mutant(
         "causes that take turns hide that it lasts",
         "trading/engine.py::Engine._is_there",
-        "if check.failed or self._half_done()",
-        "if self._half_done()",
+        "if check.failed or begun",
+        "if begun",
         ("unit/trading/test_apart.py",),
         seed=30,
     ),
@@ -321,4 +322,63 @@ STATUS_FILLS = (
     ),
 )
 
-MUTANTS = (*EXECUTOR, *ENGINE, *LOOP, *MONEY, *SOON, *APART, *STATUS_FILLS)
+UNANSWERED = (
+    Mutant(
+        "an order is sent again after every absence",
+        "trading/executor.py::Executor._absent",
+        "if self._journal.was_taken(ref):",
+        "if False:",
+        ("unit/trading/test_executor_unanswered.py::TestUnanswered",),
+    ),
+    Mutant(
+        "what the gateway took is forgotten by a new connection",
+        "trading/executor.py::Executor._absent",
+        "if order.taken and not self._journal.was_taken(ref):",
+        "if False:",
+        ("unit/trading/test_executor_unanswered.py::TestUnanswered",),
+    ),
+    Mutant(
+        "an order that this connection has carried may have got lost on it",
+        "adapters/ib/broker.py::IBBroker._absent",
+        "taken=arrived or judgement.held",
+        "taken=judgement.held",
+        ("process/test_ib_orders.py::test_an_order_held_by_a_dialog_was_taken_though_nobody_knows_it",),
+    ),
+    Mutant(
+        "the order that was not answered ends before the halt is on disk",
+        "trading/executor.py::Executor._unanswered",
+        "    self._switch.halt(reason)\n",
+        "",
+        ("unit/trading/test_executor_unanswered.py::TestUnanswered",),
+    ),
+    Mutant(
+        "nothing is looked for after the fact",
+        "trading/engine.py::Engine._observe",
+        "self.executor.audit()",
+        "pass",
+        ("unit/trading/test_executor_unanswered.py::TestOverrun",),
+    ),
+    Mutant(
+        "a book that owes goes on",
+        "trading/audit.py::overruns",
+        "if ledger.cash < -OWED_BY_CHANCE * ledger.total_capital:",
+        "if False:",
+        ("unit/trading/test_executor_unanswered.py::TestOverrun",),
+    ),
+    Mutant(
+        "two orders under one reference are one",
+        "trading/audit.py::overruns",
+        "if ref in twins:",
+        "if False:",
+        ("unit/trading/test_executor_unanswered.py::TestOverrun",),
+    ),
+    Mutant(
+        "a new trouble is hidden by an older halt",
+        "trading/alerts.py::Alerts.begin",
+        "if known is None or (again and known.text != text):",
+        "if known is None:",
+        ("unit/trading/test_executor_unanswered.py::TestOverrun",),
+    ),
+)
+
+MUTANTS = (*EXECUTOR, *ENGINE, *LOOP, *MONEY, *SOON, *APART, *STATUS_FILLS, *UNANSWERED)

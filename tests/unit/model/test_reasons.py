@@ -48,10 +48,13 @@ def test_the_texts_in_files_and_json_never_change() -> None:
         "DiskError",
         "LedgerMismatch",
         "MoneyLate",
+        "MoneyUnsettled",
         "OrderLimit",
         "OrderOpen",
         "OrderOutcomeUnknown",
+        "OrderOverrun",
         "OrderRejected",
+        "OrderUnanswered",
         "PricesUnavailable",
         "StalePrices",
         "TradingHalted",
@@ -65,5 +68,6 @@ def test_the_texts_in_files_and_json_never_change() -> None:
 
 def test_a_halting_error_needs_the_owner() -> None:
     assert {reason for reason in Reason if reason.halts} == {
-        *("TradingHalted", "LedgerMismatch", "UnexpectedPosition", "DidNotSettle", "CalendarEnded")
+        *("TradingHalted", "LedgerMismatch", "UnexpectedPosition", "DidNotSettle", "CalendarEnded"),
+        *("OrderUnanswered", "OrderOverrun"),
     }

@@ -58,7 +58,7 @@ def test_a_valid_snapshot_passes_every_gate(target: Holding) -> None:
 
 def test_gates_have_names_of_their_own() -> None:
     names = [g.name for g in gates.check(gates.PRICE_GATES + gates.TRADE_GATES, snapshot(), RULES)]
-    assert len(set(names)) == len(names) == 14
+    assert len(set(names)) == len(names) == 13
 
 
 class TestWindow:
@@ -320,18 +320,31 @@ class TestOthers:
     def test_an_open_order_forbids(self) -> None:
         assert_fails(gates.no_open_order(snapshot(account=account(open_order_refs=("x-1", "x-2"))), RULES), "", "x-2")
 
-    def test_orders_of_the_session_are_limited(self) -> None:
-        assert gates.orders_left(snapshot(orders_this_session=11), RULES).passed
-        assert_fails(gates.orders_left(snapshot(orders_this_session=12), RULES), "OrderLimit", "12 of 12")
-
-    def test_a_rotation_is_not_begun_if_it_could_not_be_finished(self) -> None:
-        assert gates.orders_for_rotation(snapshot(orders_this_session=10), RULES, 2).passed
-        assert_fails(gates.orders_for_rotation(snapshot(orders_this_session=11), RULES, 2), "OrderLimit", "takes 2")
-        assert gates.orders_for_rotation(snapshot(orders_this_session=11), RULES, 1).passed
+    @pytest.mark.parametrize(
+        ("made", "needed", "to_cash", "enough"),
+        [
+            (11, 1, False, True),
+            (12, 1, False, False),
+            (12, 0, False, True),
+            (10, 2, False, True),
+            (11, 2, False, False),
+            (12, 2, True, True),
+            (13, 1, True, True),
+            (13, 2, True, False),
+            (14, 1, True, False),
+        ],
+    )
+    def test_orders_of_the_session_are_limited_and_a_sale_towards_cash_has_two_in_reserve(
+        self, made: int, needed: int, to_cash: bool, enough: bool
+    ) -> None:
+        gate = gates.orders_left(snapshot(orders_this_session=made), RULES, needed, to_cash)
+        assert gate.passed is enough
+        assert enough or gate.code == "OrderLimit"
+        assert gate.sentence.startswith(f"{made} of 12 orders of this session are used")
 
     def test_a_limit_below_a_whole_rotation_forbids_only_the_second_half(self) -> None:
         one = replace(RULES, max_orders_per_session=1)
-        assert gates.orders_for_rotation(snapshot(orders_this_session=0), one, 2).passed
+        assert gates.orders_left(snapshot(orders_this_session=0), one, 2, to_cash=False).passed
 
     def test_a_full_disk_forbids(self) -> None:
         assert gates.free_disk(snapshot(disk_free_bytes=50 * 1024**2), RULES).passed

@@ -42,6 +42,7 @@ from tests.support.builders import (
     market,
     new_york,
     portfolio,
+    session,
     snapshot,
 )
 from tests.support.snapshots import all_rules, odd_snapshots, valid_snapshots
@@ -164,8 +165,35 @@ class TestRotation:
     def test_a_buy_waits_for_settlement(self) -> None:
         unsettled = account(spendable=Decimal(5_000), unsettled=Decimal(95_000))
         plan = decide(snapshot(account=unsettled), RULES)
-        assert (plan.action, plan.orders, plan.blocked_by) == (Action.WAIT, (), None)
+        assert (plan.action, plan.orders) == (Action.WAIT, ())
+        assert plan.blocked_by is not None
+        assert plan.blocked_by.code == "MoneyUnsettled"
         assert "waits for settlement: 5,000.00 of 95,000.00" in plan.sentence
+
+    def test_a_rotation_of_two_orders_is_begun_with_four_minutes_left_and_not_later(self) -> None:
+        for seconds, begun in ((241, True), (240, False), (61, False)):
+            late = snapshot(
+                Holding.TQQQ, portfolio=portfolio(qqq=200), now=session().close - timedelta(seconds=seconds)
+            )
+            plan = decide(late, RULES)
+            assert (plan.action is Action.ROTATE) is begun
+            assert begun or "too late to sell and to buy in this session" in plan.sentence
+
+    def test_what_has_traded_already_and_what_needs_one_order_go_on_until_the_last_minute(self) -> None:
+        late, held = session().close - timedelta(seconds=61), portfolio(qqq=200)
+        begun = snapshot(Holding.TQQQ, portfolio=held, now=late, half_made=Holding.TQQQ)
+        assert decide(begun, RULES).action is Action.ROTATE
+        assert decide(snapshot(Holding.CASH, portfolio=held, now=late), RULES).action is Action.ROTATE
+        assert decide(replace(begun, half_made=Holding.QQQ), RULES).action is Action.WAIT
+
+    def test_too_late_settles_nothing_for_the_next_day(self) -> None:
+        late = snapshot(Holding.TQQQ, portfolio=portfolio(qqq=200), now=session().close - timedelta(seconds=100))
+        assert decide(late, BEFORE_CLOSE).settles is None
+
+    def test_half_a_rotation_is_completed_before_the_window_opens(self) -> None:
+        plan = decide(snapshot(Holding.CASH, half_made=Holding.QQQ, now=new_york(DAY, 9, 45)), BEFORE_CLOSE)
+        assert (bought(plan), plan.settles) == ((QQQ, 211), None)
+        assert decide(snapshot(Holding.QQQ, now=new_york(DAY, 9, 45)), BEFORE_CLOSE).action is Action.HOLD
 
     def test_a_buy_does_not_wait_for_the_last_one_per_cent(self) -> None:
         nearly = account(spendable=Decimal(94_100), unsettled=Decimal(900))
@@ -286,7 +314,7 @@ class TestBlocked:
         assert opened.signal.flips == flip_prices(closes(Holding.QQQ), RULES)
 
     def test_every_verdict_is_in_the_plan(self) -> None:
-        assert len(decide(snapshot(), RULES).gates) == 14
+        assert len(decide(snapshot(), RULES).gates) == 15
         assert [g.name for g in decide(snapshot(**BLOCKERS["halt"]), RULES).gates if not g.passed] == ["halt"]
 
 

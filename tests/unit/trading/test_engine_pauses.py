@@ -124,18 +124,12 @@ class TestSoon:
         assert engine.step() is False
         assert world.broker.positions == {QQQ: 0, TQQQ: 1583}
 
-    def test_an_unfilled_order_waits_for_the_next_check_and_in_the_window_for_a_minute(
-        self, world: World, tmp_path: Path
-    ) -> None:
+    def test_an_unfilled_order_is_tried_again_soon(self, world: World) -> None:
         world.broker.behaviours = [works]
-        assert world.start().step() is False
-        (tmp_path / "window").mkdir()
-        other = at(tmp_path / "window", 15, 46, BEFORE_CLOSE)
-        other.broker.behaviours = [works]
-        engine = other.start()
-        assert engine.step() is True, "its window has no next tick"
+        engine = world.start()
+        assert engine.step() is True
         engine.step()
-        assert other.broker.positions[QQQ] == 211
+        assert world.broker.positions[QQQ] == 211
 
     def test_the_process_shows_that_it_lives_while_it_waits_for_an_order(self, world: World) -> None:
         world.broker.behaviours = [works]
@@ -164,9 +158,21 @@ class TestSoon:
         world.prices.trouble = PricesUnavailable("429")
         assert world.start().step() is False
 
-    def test_a_refused_order_is_not_tried_again_soon(self, world: World) -> None:
+    def test_a_refused_order_is_tried_again_soon_until_the_rule_no_longer_wants_it(self, world: World) -> None:
         world.broker.behaviours = [is_rejected]
+        engine = world.start()
+        assert engine.step() is True
+        world.prices.target = Holding.CASH
+        assert engine.step() is False
+
+    def test_an_id_that_was_used_before_is_followed_by_a_higher_one_at_once(self, world: World) -> None:
+        def duplicate(broker: FakeBroker, intent: OrderIntent) -> None:
+            broker.orders[intent.order_ref] = Order(intent.order_ref, OrderStatus.REJECTED, (), "103: used", again=True)
+
+        world.broker.behaviours = [duplicate]
         assert world.start().step() is False
+        assert world.broker.positions[QQQ] == 211
+        assert "order_refused" not in world.notifier.kinds()
 
     def test_a_refusal_in_the_decision_window_is_tried_again_in_it(self, tmp_path: Path) -> None:
         world = at(tmp_path, 15, 45, BEFORE_CLOSE)
@@ -190,7 +196,7 @@ class TestSoon:
         while world.clock.now() < new_york(DAY, 15, 59):
             engine = world.start()  # a restart forgets no refusal
             assert engine.step() is True
-            pauses.append(engine.pause().total_seconds())
+            pauses.append((engine.pause() or timedelta(0)).total_seconds())
             world.pass_time(seconds=pauses[-1])
         assert pauses[:3] == [60, 120, 220], "a third of what is left"
         assert sum(pauses[3:]) >= 60 * 7
@@ -201,7 +207,11 @@ class TestSoon:
         world.broker.behaviours = [is_rejected] * 3
         engine = world.start()
         assert [engine.step() for _ in range(4)] == [True] * 3 + [False]
-        assert engine.pause() == timedelta(minutes=1)
+        assert engine.pause() is None
+        world.prices.trouble = PricesUnavailable("429")
+        journal = engine.records.journal
+        journal.decided(DAY, Holding.TQQQ, world.clock.now())
+        assert (engine.step(), engine.pause()) == (True, timedelta(minutes=1))
 
     def test_after_the_close_nothing_is_due_soon(self, tmp_path: Path) -> None:
         world = at(tmp_path, 15, 58)

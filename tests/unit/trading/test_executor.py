@@ -105,17 +105,20 @@ class TestRefused:
             self.execute(world, at)
         assert world.broker.submitted == []
 
-    def test_the_second_order_of_a_plan_counts_the_first(self, tmp_path: Path) -> None:
+    def test_a_sale_of_both_funds_towards_cash_may_exceed_the_limit(self, tmp_path: Path) -> None:
         world = World(tmp_path, rules=replace(RULES, max_orders_per_session=1))
         engine = in_qqq(world)
-        records = engine.records
-        records.book.adopt(TQQQ, 10, Decimal(60), NOW)
+        engine.records.book.adopt(TQQQ, 10, Decimal(60), NOW)
         world.broker.positions[TQQQ] = 10
         world.prices.target = Holding.CASH
-        world.pass_time(days=1)
-        engine.step()  # both are to be sold, the first rotation of a session is begun, and one order is all it has
-        assert [intent.side for intent in world.broker.submitted] == [Side.BUY, Side.SELL]
-        assert "TOO_MANY_ORDERS" in world.rows("decisions.jsonl")[-1]["sentence"]
+        engine.step()
+        assert [intent.side for intent in world.broker.submitted] == [Side.BUY, Side.SELL, Side.SELL]
+
+    def test_each_order_of_a_plan_counts_those_before_it(self, world: World) -> None:
+        engine, at = world.start(), snapshot(orders_this_session=0)
+        engine.rules = engine.executor._rules = replace(RULES, max_orders_per_session=0)
+        with pytest.raises(OrderRejected, match="TOO_MANY_ORDERS"):
+            engine.executor.execute(decide(at, RULES), at)
 
 
 class TestUnknown:

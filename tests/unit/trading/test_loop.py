@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from qqqbot.model.errors import AlreadyRunning
+from qqqbot.model.values import OrderStatus
 from qqqbot.runtime.clock import VirtualClock
-from qqqbot.trading.engine import SOON
+from qqqbot.trading.come_back import SOON
 from qqqbot.trading.loop import poll, timetable
 from tests.support.builders import NOW, RULES
-from tests.support.fakes import World
+from tests.support.fakes import World, fills_part
 
 QUARTER = timedelta(minutes=15)
 TIMES = timetable(RULES, QUARTER)
@@ -41,6 +42,7 @@ def test_the_heartbeat_is_written_after_each_check_and_every_minute_and_names_th
 
 
 def test_an_unfinished_rotation_is_resumed_within_a_minute(world: World) -> None:
+    world.broker.behaviours = [fills_part(50, OrderStatus.CANCELLED)]
     world.broker.on_submit = lambda _: setattr(world.broker, "account_silent", True)
     poll(world.start(), world.clock, TIMES, lambda _: None)
     assert checks(world)[:2] == [NOW, NOW + SOON]

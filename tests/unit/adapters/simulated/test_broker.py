@@ -93,7 +93,7 @@ def test_a_fill_missing_from_the_book_has_not_happened(book: Book) -> None:
     assert broker.snapshot().positions == {QQQ: 0, TQQQ: 0}
     assert broker.recent_orders() == ()
     # A new process: the fill is gone, and a complete answer says so at once.
-    assert broker_of(book).find(intent()) is None
+    assert broker_of(book).find(intent()).status is OrderStatus.ABSENT
     assert PaperBroker.absence_is_final_after == timedelta(0)
 
 

@@ -1,0 +1,84 @@
+"""When the next look is due, before the next tick of the timetable: one answer, from the records and the last check.
+
+What is begun is taken up again within minutes: an order without an outcome, a holding that was decided on and not
+reached, half a rotation, a decision window that has not decided. What a minute cannot change waits for the next tick.
+"""
+
+from datetime import datetime, timedelta
+
+from qqqbot.model.reasons import Reason
+from qqqbot.model.values import Action, Decide, Holding, Rules, Session, Side
+from qqqbot.records.journal import OrderJournal
+from qqqbot.records.ledger import Ledger
+from qqqbot.strategy.gates import LAST_SAFE_SECONDS
+from qqqbot.strategy.sizing import falls_short
+
+SOON = timedelta(seconds=60)
+# Nothing is under way yet, but the reason may be over within minutes.
+SHORTLY = (Reason.ORDER_REJECTED, Reason.MONEY_LATE)
+# A person has to act, or the next day to come.
+NOT_IN_MINUTES = frozenset({Reason.ORDER_LIMIT, Reason.MONEY_UNSETTLED} | {reason for reason in Reason if reason.halts})
+
+
+def pause(
+    now: datetime,
+    session: Session | None,
+    journal: OrderJournal,
+    ledger: Ledger,
+    rules: Rules,
+    last: tuple[str, Reason | None],
+) -> timedelta | None:
+    """How long after the last check, whose action and error are `last`, the next look comes; None: at the next tick.
+
+    Twice as long after each of the session's newest orders that filled nothing; but two more tries are left before the
+    session's last minute.
+    """
+    if session is None or not _begun(now, session, journal, ledger, rules, last):
+        return None
+    refusals = journal.unfilled_in_row(session.date)
+    left = session.close - timedelta(seconds=LAST_SAFE_SECONDS) - now
+    return max(SOON, min(SOON * (1 << min(max(refusals - 1, 0), 10)), left / 3)) if refusals else SOON
+
+
+def _begun(
+    now: datetime,
+    session: Session,
+    journal: OrderJournal,
+    ledger: Ledger,
+    rules: Rules,
+    last: tuple[str, Reason | None],
+) -> bool:
+    if journal.unresolved() or window_undecided(now, session, journal, rules):
+        return True
+    action, error = last
+    if action == Action.HOLD or error in NOT_IN_MINUTES:
+        return False
+    aim = journal.aim_in(session.date)
+    missed = aim is not None and aim is not ledger.portfolio().holding
+    return error in SHORTLY or missed or half_made(journal, ledger, rules) is not None
+
+
+def window_undecided(now: datetime, session: Session, journal: OrderJournal, rules: Rules) -> bool:
+    """Whether the session's decision window is open and has not decided yet."""
+    left = (session.close - now).total_seconds()
+    in_window = rules.decide is Decide.BEFORE_CLOSE and left <= rules.decide_seconds_before_close
+    return in_window and journal.decided_in(session.date) is None
+
+
+def half_made(journal: OrderJournal, ledger: Ledger, rules: Rules) -> Holding | None:
+    """The holding of a rotation that has traded and is not finished, whatever day it was begun on; None if all are."""
+    newest = journal.newest_executed(ledger.orders)
+    if newest is None:
+        return None
+    if newest.side is Side.SELL:
+        return newest.target if newest.target is not ledger.portfolio().holding else None
+    return newest.target if unfinished(journal, ledger, rules) else None
+
+
+def unfinished(journal: OrderJournal, ledger: Ledger, rules: Rules) -> str | None:
+    """The symbol of the newest order that traded, if that was filled in part or bought less than the money buys."""
+    if in_part := journal.unfinished(ledger.orders):
+        return in_part
+    bought = ledger.purchase
+    short = bought and falls_short(bought.shares, bought.value, bought.cash, bought.price, rules)
+    return bought.symbol if bought and short else None
