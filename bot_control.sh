@@ -184,7 +184,7 @@ case ${1:-help} in
     halt) umask 077; { mkdir -p "$LOGS" && : >>"$LOGS/HALT"; } 2>/dev/null ;;
     test) VENV=$VENV-dev; PY=$VENV/bin/python; set_up requirements-dev.txt ;;
     update) [ $# -gt 1 ] || install requirements.txt --upgrade --upgrade-strategy eager ;;
-    start | restart | adopt | leave | trades | logs | tail | performance | drift | why | replay | web | live | notify-test | \
+    start | restart | adopt | leave | undo | trades | logs | tail | performance | drift | why | replay | web | live | notify-test | \
         install-service | init | run | once | demo | drill | backtest) set_up requirements.txt ;;
 esac
 

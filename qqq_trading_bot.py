@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 from qqqbot.adapters.simulated.broker import ACCOUNT, PaperBroker
 from qqqbot.adapters.yahoo.price_source import ChildPrices
+from qqqbot.display.terminal import show
 from qqqbot.model.errors import BotError, ConfigError, OrderOutcomeUnknown, StartRefused
 from qqqbot.model.ports import Broker, Clock, PriceSource
 from qqqbot.model.reasons import AlertKind
@@ -38,8 +39,9 @@ from qqqbot.runtime.daily_log import pairs, set_up
 from qqqbot.runtime.lock import PID_FILE, Lock
 from qqqbot.runtime.secret_files import SecretUrls
 from qqqbot.runtime.systemd import Supervisor
-from qqqbot.trading import adoption
+from qqqbot.trading import adoption, answers
 from qqqbot.trading.alerts import LogNotifier, Outage
+from qqqbot.trading.answers import Answer, Kind, Seen, Settled
 from qqqbot.trading.assembly import Identity, assemble, load_records
 from qqqbot.trading.bookkeeping import set_capital
 from qqqbot.trading.engine import Engine, State
@@ -234,30 +236,39 @@ class Daemon:
         print(f"{last.action}: {last.sentence}")
         return not last.failed
 
-    def settle(self, answer: str) -> list[str]:
-        """Record the owner's answer to a difference between account and book. Raises BotError."""
+    def settle(self, answer: Answer) -> Settled | None:
+        """Record the owner's answer to a difference between account and book. Raises BotError.
+
+        None if a stop came before the account was known.
+        """
         engine = self._engine()
         if engine is None:
-            return []
+            return None
         engine.executor.resolve()
         market = self._market(engine, answer)
-        account, book, now = engine.broker.snapshot(), engine.records.book, self.clock.now()
+        account, records, now = engine.broker.snapshot(), engine.records, self.clock.now()
         _refuse_with_an_open_order(engine, account)
-        done = []
-        if market is not None:
-            splits = engine.keeper.record_splits(market, account)
-            done = [f"{s.symbol}: the split of {s.date}, {s.ratio:g}:1, recorded in the book" for s in splits]
-            adoption.refuse_split(book, account, market)
-        if answer == "leave":
-            return done + adoption.leave(book, account, now)
-        assert market is not None
-        if adoption.differences(book, account):
-            adoption.refuse_unusable_prices(engine.seen(market, account), self.settings.rules)
-        prices = {s: Decimal(str(round(market.quote(s).price, 4))) for s in SYMBOLS}
-        return done + adoption.adopt(book, account, prices, now)
+        splits = engine.keeper.record_splits(market, account) if market is not None else []
+        seen = Seen(
+            account,
+            market,
+            records.journal.lost(),
+            lambda: self._refuse_unusable(engine, account),
+            lambda symbol, before: last_price(
+                records.decisions.path, engine.broker.mode, engine.broker.account, symbol, before
+            ),
+        )
+        settled = answers.settle(records.book, answer, seen, now)
+        told = [f"{s.symbol}: the split of {s.date}, {s.ratio:g}:1, recorded in the book" for s in splits]
+        return settled._replace(done=told + settled.done)
 
-    def _market(self, engine: Engine, answer: str) -> Market | None:
-        """The market, which the simulated account needs too; None if there are no prices, which "leave" does not need.
+    def _refuse_unusable(self, engine: Engine, account: AccountSnapshot) -> None:
+        market = engine.state.market
+        assert market is not None
+        adoption.refuse_unusable_prices(engine.seen(market, account), self.settings.rules)
+
+    def _market(self, engine: Engine, answer: Answer) -> Market | None:
+        """The market, which the simulated account needs too; None if there are no prices and the answer needs none.
 
         Raises BotError.
         """
@@ -265,7 +276,7 @@ class Daemon:
             self.prices.sessions(self.clock.now())  # the first table comes with the prices, in one go
             engine.state.market = self.prices.market(self.clock.now())
         except BotError as error:
-            if answer != "leave" or self.clock.stopping():
+            if (answer.kind is Kind.ADOPT and not answer.prices) or self.clock.stopping():
                 raise
             log.warning("no prices, so a split cannot be distinguished from shares of yours: %s", error)
         return engine.state.market
@@ -355,7 +366,9 @@ def _run(
     daemon = Daemon(settings, logs, clock, source, account, secrets, Supervisor(os.environ), lock, tag)
     try:
         if options.settle:
-            print("\n".join(daemon.settle(options.settle)) or "the account agrees with the book: nothing to record")
+            settled = daemon.settle(_answer(options))
+            if settled is not None:
+                show(answers.screen(settled), sys.stdout)
             return 0
         if options.once:
             return 0 if daemon.once() else 1
@@ -383,7 +396,38 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     what.add_argument("--once", action="store_true", help="make one check, print it, and end")
     what.add_argument("--adopt", dest="settle", action="store_const", const="adopt", help="the account is right")
     what.add_argument("--leave", dest="settle", action="store_const", const="leave", help="those shares are mine")
-    return parser.parse_args(arguments)
+    what.add_argument("--undo", dest="settle", action="store_const", const="undo", help="take the last answer back")
+    parser.add_argument("--dry-run", action="store_true", help="show what the answer would record, and record nothing")
+    parser.add_argument(
+        "--price",
+        action="append",
+        default=[],
+        type=_price,
+        metavar="[SYMBOL=]PRICE",
+        help="what is adopted was traded at",
+    )
+    options = parser.parse_args(arguments)
+    if options.price and options.settle != "adopt":
+        parser.error("--price is for --adopt")
+    if options.dry_run and not options.settle:
+        parser.error("--dry-run is for --adopt, --leave and --undo")
+    return options
+
+
+def _price(text: str) -> tuple[str, Decimal]:
+    """'61.25' or 'TQQQ=61.25'. Raises ValueError."""
+    symbol, _, number = text.rpartition("=")
+    try:
+        price = Decimal(number)
+    except ArithmeticError:
+        raise ValueError(text) from None
+    if not (price.is_finite() and price > 0) or symbol not in ("", *SYMBOLS):
+        raise ValueError(text)
+    return symbol, price
+
+
+def _answer(options: argparse.Namespace) -> Answer:
+    return Answer(Kind(options.settle), dict(options.price), options.dry_run)
 
 
 def _from_environment(variable: str, name: str) -> Path:

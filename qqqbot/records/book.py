@@ -6,6 +6,7 @@ commission) becomes a correction row.
 """
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -21,7 +22,7 @@ from qqqbot.model.executions import (
     stem,
 )
 from qqqbot.model.values import Dividend, Fill, Mode, Order, OrderIntent, Side, Split
-from qqqbot.records.jsonl import SCHEMA, UNUSABLE, AppendOnlyFile, Row
+from qqqbot.records.jsonl import SCHEMA, UNUSABLE, AppendOnlyFile, Nowhere, Row
 from qqqbot.records.ledger import ZERO, Ledger
 
 # The newest orders keep their rows in memory: the broker repeats an execution for a day, not for a hundred orders.
@@ -49,6 +50,13 @@ class Book:
             if row.get("mode") == self._identity["mode"] and row.get("account") == self._identity["account"]:
                 self._take_checked(row, number)
         return aside
+
+    def rehearsal(self) -> "Book":
+        """A copy of the book that writes nothing."""
+        identity = self._identity
+        copied = Book(Nowhere(self._file.path), Mode(str(identity["mode"])), str(identity["account"]))
+        copied.ledger = deepcopy(self.ledger)
+        return copied
 
     def verify(self) -> None:
         """Raises OSError if the file was replaced while it was open."""

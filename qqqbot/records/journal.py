@@ -18,6 +18,8 @@ from qqqbot.records.codec import from_plain
 from qqqbot.records.jsonl import SCHEMA, UNUSABLE, AppendOnlyFile, Row
 from qqqbot.records.ledger import Booked
 
+LOST = "the broker no longer reports how it ended"
+"""in the message of an order's outcome: only the account's shares can say whether it was executed"""
 # Orders whose late executions the broker may still report.
 ORDERS_REMEMBERED = 1000
 
@@ -34,6 +36,7 @@ class OrderJournal:
         self._sent_in_session: dict[str, int] = {}
         self._decided: dict[str, Holding] = {}
         self._recent: dict[str, OrderIntent] = {}
+        self._lost: dict[str, None] = {}
         self._unfilled_in_row: dict[str, int] = {}
         self._taken: set[str] = set()
         self._unanswered_in_row = 0
@@ -133,6 +136,10 @@ class OrderJournal:
         newest = self.newest_executed(booked)
         return newest.symbol if newest and booked[newest.order_ref].shares < newest.quantity else None
 
+    def lost(self) -> tuple[OrderIntent, ...]:
+        """Of the newest orders those whose end the broker no longer reported, oldest first."""
+        return tuple(intent for ref, intent in self._recent.items() if ref in self._lost)
+
     def close(self) -> None:
         self._file.close()
 
@@ -161,6 +168,9 @@ class OrderJournal:
                 self._unresolved.pop(row["order_ref"], None)
                 self._taken.discard(row["order_ref"])
                 self._unanswered_in_row = self._unanswered_in_row + 1 if row.get("taken") else 0
+                if LOST in (row.get("message") or ""):
+                    self._lost[row["order_ref"]] = None
+                    forget_oldest(self._lost, ORDERS_REMEMBERED)
                 unfilled = 0 if row.get("filled") else self._unfilled_in_row.get(session, 0) + 1
                 self._unfilled_in_row = {session: unfilled}
             case "decided":

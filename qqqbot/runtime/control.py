@@ -42,7 +42,8 @@ MODULES = {
     "demo": "qqqbot.demo",
     "backtest": "qqqbot.backtest",
 }
-WITHOUT_ARGUMENTS = ("start", "resume", "adopt", "leave", "init", "update", "notify-test", "install-service")
+WITHOUT_ARGUMENTS = ("start", "resume", "init", "update", "notify-test", "install-service")
+ANSWERS = ("adopt", "leave", "undo")
 USAGE = 2
 
 
@@ -70,8 +71,7 @@ class Control:
             "restart": lambda arguments: self._lifecycle.restart(force="--force" in arguments),
             "halt": lambda reason: kill_switch.halt(where.logs, " ".join(reason), where.program),
             "resume": lambda _: kill_switch.resume(where.logs),
-            "adopt": lambda _: self._lifecycle.answer("--adopt"),
-            "leave": lambda _: self._lifecycle.answer("--leave"),
+            **{word: self._answer(word) for word in ANSWERS},
             "install-service": self._install_service,
             "init": self._init,
             "run": lambda arguments: self._hand_over.become(str(DAEMON), *arguments),
@@ -102,6 +102,18 @@ class Control:
 
     def _view(self, word: str) -> Callable[[Sequence[str]], int]:
         return lambda arguments: self._hand_over.script(MONITOR, f"--{word}", *arguments)
+
+    def _answer(self, word: str) -> Callable[[Sequence[str]], int]:
+        """What is mistyped is found here, before the daemon is stopped for it."""
+
+        def answer(arguments: Sequence[str]) -> int:
+            rest = [argument for argument in arguments if argument != "--dry-run"]
+            names, values = rest[::2], rest[1::2]
+            if names and (word != "adopt" or set(names) != {"--price"} or len(names) != len(values)):
+                return self._bad_usage(f"{word} does not take: {' '.join(rest)}")
+            return self._lifecycle.answer(f"--{word}", *arguments)
+
+        return answer
 
     def _module(self, module: str) -> Callable[[Sequence[str]], int]:
         return lambda arguments: self._hand_over.module(module, *arguments)

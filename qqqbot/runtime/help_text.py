@@ -21,8 +21,10 @@ usage: {program} COMMAND
 
   halt [REASON]    stop trading at once, keep watching; open orders are left to finish
   resume           trade again
-  adopt            stopped because the shares differ from the book: the account is right, record it
-  leave            stopped because the shares differ from the book: they are mine, do not touch them
+  adopt [--price [SYMBOL=]PRICE]   the shares differ from the book, and the account is right: record it
+  leave            the shares differ from the book, and they are mine: do not touch them
+  undo             take the last adopt, leave or undo back
+                   each shows the book as it is and as it will be; with --dry-run it records nothing
 
   notify-test      send a test to each notification channel and call the dead man's address
   install-service  run it as a systemd user service: starts with the machine, restarts after a crash

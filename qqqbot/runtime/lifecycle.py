@@ -61,12 +61,12 @@ class Lifecycle:
     def restart(self, force: bool = False) -> int:
         return self.check() or self.stop(force) or self.start()
 
-    def answer(self, option: str) -> int:
-        """adopt and leave write to the book, which has one writer: the daemon is stopped meanwhile."""
+    def answer(self, *options: str) -> int:
+        """An answer needs the book, which has one writer, and the account: the daemon is stopped meanwhile."""
         was_running = self._daemon.pid() is not None or (self._service.is_ours() and self._service.runs())
         if was_running and (code := self.check() or self.stop()):
             return code
-        code = self._processes.show((sys.executable, str(DAEMON), option))
+        code = self._processes.show((sys.executable, str(DAEMON), *options))
         return (self.start() or code) if was_running else code
 
     def check(self) -> int:

@@ -9,7 +9,8 @@
     parts         values that belong together, and go from one part of the engine to another
     assembly      an Engine put together over the records of a logs folder
     bookkeeping   splits, dividends and total_capital: what changes the book without an order
-    adoption      `adopt` and `leave`, the owner's answers when account and book differ
+    adoption      what adopt, leave and undo record, and what money cannot explain
+    answers       one answer of the owner, tried on a copy of the book first, and its screen
     apart         how long the account has not been where the rule wants it
     alerts        each kind of trouble reported once when it begins and once when it ends
     heartbeat     what the daemon writes about itself into status.json

@@ -1,42 +1,53 @@
-"""The owner's two answers when the account's shares differ from the book: adopt them, or leave them alone.
+"""What the owner's answers record, and what money cannot explain: adopt, leave, and undo, which takes one back.
 
-Adopting records a purchase or a sale at the market's price. It is refused if there cannot have been one (the bot could
-not have paid for it, or the change looks like a split) and if no check would trade at that price.
+Adopting records a purchase or a sale at its price: the one that the owner gives, the decision's for an order that was
+lost, otherwise the market's. Leaving records that shares are not the bot's. Nothing here shows or asks anything.
 """
 
-from collections.abc import Mapping
-from datetime import datetime
+import math
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
+from typing import NamedTuple
 
 from qqqbot.model.errors import PRICE_ERRORS, LedgerMismatch
-from qqqbot.model.values import SYMBOLS, AccountSnapshot, Market, Rules, Snapshot
+from qqqbot.model.values import QQQ, SYMBOLS, AccountSnapshot, Market, OrderIntent, Rules, Side, Snapshot
 from qqqbot.records.book import Book
+from qqqbot.records.ledger import Booked
 from qqqbot.strategy import gates
+from qqqbot.trading.bookkeeping import NOTICEABLE, explains
 
-# QQQ and TQQQ have been split 2:1 and 3:1 so far. Larger splits are rare; a purchase by hand is then more likely.
-LARGEST_SPLIT = 5
-# How far a price may have moved since the shares were bought, apart from the split itself.
-SPLIT_TOLERANCE = 0.35
+# QQQ and TQQQ have been split 2:1 and 3:1 so far; funds of their kind also 3:2, and 1:20 the other way.
+RATIOS = tuple(Fraction(n, d) for n in range(1, 21) for d in range(1, 21) if (n == 1) != (d == 1) or {n, d} == {2, 3})
 
 
-def adopt(book: Book, account: AccountSnapshot, prices: Mapping[str, Decimal], now: datetime) -> list[str]:
+class Priced(NamedTuple):
+    """A price that an adopted difference is recorded at, and whose it is."""
+
+    price: Decimal
+    whose: str = ""
+
+
+def adopt(book: Book, account: AccountSnapshot, prices: Mapping[str, Decimal | Priced], now: datetime) -> list[str]:
     """The account is right: make the book agree, at `prices`. Returns a sentence for each change.
 
     Raises LedgerMismatch, with nothing recorded, if the bot's cash would not have paid for it.
     """
     found = differences(book, account)
-    # Shares that are missing were the bot's first: what the owner keeps apart is touched only when those are gone.
+    # Missing shares count as the bot's first: those left alone are touched only when the bot's are gone.
     own = {symbol: max(difference, -book.ledger.shares[symbol]) for symbol, difference in found.items()}
-    _refuse_debt(book, own, prices)
+    at = {symbol: p if isinstance(p, Priced) else Priced(p) for symbol, p in prices.items()}
+    _refuse_debt(book, own, {symbol: priced.price for symbol, priced in at.items()})
     done = []
-    for symbol, difference in found.items():
+    for symbol in sorted(found, key=lambda s: own[s]):  # sales first: a book that was killed in between owes nothing
         if own[symbol]:
-            book.adopt(symbol, own[symbol], prices[symbol], now)
-            done.append(f"{symbol}: {own[symbol]:+,} shares recorded in the book at {prices[symbol]:,.2f}")
-        if own[symbol] != difference:
-            book.leave(symbol, difference - own[symbol], now)
-            done.append(f"{symbol}: {difference - own[symbol]:+,} shares of those left alone")
+            book.adopt(symbol, own[symbol], at[symbol].price, now)
+            whose = f", {at[symbol].whose}" if at[symbol].whose else ""
+            done.append(f"{symbol}: {own[symbol]:+,} shares recorded in the book at {at[symbol].price:,.2f}{whose}")
+        if left := found[symbol] - own[symbol]:
+            book.leave(symbol, left, now)
+            done.append(f"{symbol}: {left:+,} shares of those left alone")
     return done
 
 
@@ -49,11 +60,33 @@ def leave(book: Book, account: AccountSnapshot, now: datetime) -> list[str]:
     if short := [s for s, d in found.items() if book.ledger.foreign[s] + d < 0]:
         raise LedgerMismatch(
             f"{', '.join(short)}: the account holds fewer shares than the book says are the bot's; "
-            "use ./bot_control.sh adopt to take the account's number"
+            "use ./bot_control.sh adopt to take over the account's number"
         )
     for symbol, difference in found.items():
         book.leave(symbol, difference, now)
     return [f"{symbol}: {difference:+,} shares left alone" for symbol, difference in found.items()]
+
+
+def undo(book: Book, now: datetime) -> list[str]:
+    """Take the last answer back, be it an undo. Returns a sentence for each change.
+
+    Raises LedgerMismatch if there is none, or if what it recorded has been traded since.
+    """
+    answers = book.ledger.last_answer
+    if not answers:
+        raise LedgerMismatch("there is no answer that could be taken back, or a split was recorded since")
+    trial = book.rehearsal()
+    trial.undo(now)
+    left = trial.ledger
+    if left.cash < 0 or min(*left.shares.values(), *left.foreign.values()) < 0:
+        raise LedgerMismatch(
+            f"the answer of {answers[0].timestamp} cannot be taken back: what it recorded has been traded since. "
+            "Nothing was recorded. If account and book differ, answer with adopt or leave"
+        )
+    own = {row["symbol"]: row["quantity"] if row["side"] == Side.BUY else -row["quantity"] for row in book.undo(now)}
+    foreign = {answer.symbol: -answer.foreign for answer in answers if answer.foreign}
+    done = [f"{s}: {n:+,} shares of the bot's, taken back" for s, n in own.items() if n]
+    return done + [f"{s}: {n:+,} of the shares left alone, taken back" for s, n in foreign.items()]
 
 
 def differences(book: Book, account: AccountSnapshot) -> dict[str, int]:
@@ -63,36 +96,100 @@ def differences(book: Book, account: AccountSnapshot) -> dict[str, int]:
     return {symbol: difference for symbol, difference in found.items() if difference}
 
 
+def price_of_lost(
+    lost: Sequence[OrderIntent], booked: Mapping[str, Booked], symbol: str, difference: int
+) -> Priced | None:
+    """The price that an order was decided at which would explain the difference, if one was lost."""
+    side = Side.BUY if difference > 0 else Side.SELL
+    for intent in reversed(lost):
+        known = booked.get(intent.order_ref)
+        rest = intent.quantity - (known.shares if known else 0)
+        if (intent.symbol, intent.side) == (symbol, side) and abs(difference) <= rest:
+            return Priced(intent.decision_price, f"the price that the lost order {intent.order_ref} was decided at")
+    return None
+
+
 def refuse_unusable_prices(snapshot: Snapshot, rules: Rules) -> None:
     """Raises PricesUnavailable or StalePrices if no check would trade on these prices: the book takes no worse ones."""
     for gate in gates.check(gates.PRICE_GATES, snapshot, rules):
         if not gate.passed:
             raise PRICE_ERRORS[gate.code](
                 f"{gate.sentence}. adopt records the difference at the market's price, so nothing was recorded: "
-                "answer again when the prices are usable (./bot_control.sh why shows the last check)"
+                "answer again when the prices are usable (./bot_control.sh why shows the last check), or give the "
+                "price of the trade: adopt --price 61.25"
             )
 
 
-def refuse_split(book: Book, account: AccountSnapshot, market: Market) -> None:
+def refuse_split(
+    book: Book, account: AccountSnapshot, market: Market | None, last_price: Callable[[str, date], float | None]
+) -> None:
     """Raises LedgerMismatch if a difference looks like a split that the price source does not report yet.
 
-    Recorded as a purchase it would cost the bot half of its equity, and the true split would never be recognised.
+    It does if a ratio of splits explains the shares and, better than no split, the price since the session before; that
+    price is the source's and, as one may be adjusted and the other not, the one that the bot saw itself. A split that
+    is recorded as a purchase or left alone would cost the bot half of its equity, and never be recognised.
     """
     for symbol in differences(book, account):
-        ratio, cost = _ratio(book, account, symbol), float(book.ledger.cost[symbol])
-        price = market.quote(symbol).price
-        if ratio and cost and abs(price * ratio / cost - 1) <= SPLIT_TOLERANCE:
+        before = book.ledger.shares[symbol] + book.ledger.foreign[symbol]
+        found = account.positions.get(symbol, 0)
+        ratios = [ratio for ratio in RATIOS if found and explains(before, ratio, found)]
+        if not ratios:
+            continue
+        now = market.quote(symbol).price if market else math.nan
+        known = [price for price in _prices_before(symbol, market, last_price) if price > 0] if now > 0 else []
+        if not known:
             raise LedgerMismatch(
-                f"{symbol}: the account holds {account.positions[symbol]:,} shares, exactly {ratio} times the book's, "
-                f"and a share costs {price:,.2f} instead of {cost:,.2f}: this looks like a split that the price source "
-                "does not report yet. Nothing was recorded. Wait until it does, within a day or two: the next check "
-                "then records it automatically. If it is not a split, buy or sell one share by hand, and answer again"
+                f"{symbol}: the account holds {found:,} shares, which would be {_text(ratios[0], before)}, and without "
+                "a usable price a split cannot be told from shares of yours. Nothing was recorded: answer again "
+                "when ./bot_control.sh why shows prices"
             )
+        if looks := [(r, p) for r in ratios for p in known if _nearer(now / p, float(r))]:
+            ratio, price = looks[0]
+            raise LedgerMismatch(
+                f"{symbol}: the account holds {found:,} shares, {_text(ratio, before)}, and a share costs {now:,.2f} "
+                f"instead of {price:,.2f} in the session before: this looks like a split that the price source does "
+                "not report yet. Nothing was recorded. Wait until it does, within a day or two: the next check then "
+                "records it automatically"
+            )
+
+
+def _prices_before(
+    symbol: str, market: Market | None, last_price: Callable[[str, date], float | None]
+) -> tuple[float, ...]:
+    if market is None:
+        return ()
+    told = market.bars[-1].close if symbol == QQQ and market.bars else market.tqqq_previous_close
+    return (told or 0.0, last_price(symbol, market.newest_row) or 0.0)
+
+
+def _nearer(move: float, ratio: float) -> bool:
+    """Whether the price has moved rather by a split than not: a factor of 0.53 is nearer to 1/2 than to 1."""
+    return max(move * ratio, 1 / (move * ratio)) < max(move, 1 / move)
+
+
+def _text(ratio: Fraction, before: int) -> str:
+    return f"those of a split {ratio.numerator}:{ratio.denominator} of the book's {before:,}"
+
+
+def refuse_money_that_is_not_there(book: Book, account: AccountSnapshot, equity: Decimal) -> None:
+    """Raises LedgerMismatch if `book`, as it would be after the answer, has more cash than the account.
+
+    Cash that the account does not have would be invested at the next purchase: out of the owner's other money.
+    """
+    there, cash = account.spendable + account.unsettled, book.ledger.cash
+    if account.behind or cash > there + equity * NOTICEABLE:
+        late = f" (its values are late: {account.behind})" if account.behind else ""
+        raise LedgerMismatch(
+            f"the book would have {cash:,.2f} of cash, and the account has {there:,.2f}{late}: the price is not that "
+            "of the trade, or money was taken out. Nothing was recorded. After a trade of the last minutes wait three "
+            "minutes and answer again; give the trade's real price (adopt --price 61.25); or, if money was taken out, "
+            f"lower total_capital in config.json by {cash - there:,.2f} first"
+        )
 
 
 def _refuse_debt(book: Book, own: Mapping[str, int], prices: Mapping[str, Decimal]) -> None:
     """Cash below zero is money that the bot never had; sales that are adopted at the same time pay first."""
-    cost = sum((prices[symbol] * quantity for symbol, quantity in own.items()), Decimal(0))
+    cost = sum((prices[symbol] * quantity for symbol, quantity in own.items() if quantity), Decimal(0))
     after = book.ledger.cash - cost
     if cost <= 0 or after >= 0:
         return
@@ -102,16 +199,5 @@ def _refuse_debt(book: Book, own: Mapping[str, int], prices: Mapping[str, Decima
         f"owe {-after:,.2f}: it cannot have bought them at this price. Nothing was recorded. If the shares are "
         "yours: ./bot_control.sh leave. If there was a split: wait until the price source reports it; it is then "
         "recorded automatically. If the shares are the bot's, bought with your money or by an order that was lost: "
-        "raise total_capital in config.json by what is owed, then adopt"
+        "give their real price (adopt --price 61.25), or raise total_capital in config.json by what is owed, then adopt"
     )
-
-
-def _ratio(book: Book, account: AccountSnapshot, symbol: str) -> Fraction | None:
-    """How many shares there are now for each of the book's, if that is the ratio of a split."""
-    before = book.ledger.shares[symbol] + book.ledger.foreign[symbol]
-    after = account.positions.get(symbol, 0)
-    if min(before, after) <= 0:
-        return None
-    ratio = Fraction(after, before)
-    larger, smaller = max(ratio.as_integer_ratio()), min(ratio.as_integer_ratio())
-    return ratio if smaller == 1 and 2 <= larger <= LARGEST_SPLIT else None

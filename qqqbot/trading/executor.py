@@ -36,6 +36,7 @@ from qqqbot.model.values import (
     Signal,
     Snapshot,
 )
+from qqqbot.records.journal import LOST
 from qqqbot.runtime.daily_log import pairs
 from qqqbot.strategy.risk import refusal
 from qqqbot.trading.audit import overruns
@@ -275,7 +276,7 @@ class Executor:
     def _lost(self, intent: OrderIntent, order: Order) -> Order:
         """It has ended with its session; whether it was executed, only the account's shares can say."""
         text = (
-            f"sent on {intent.session}; the broker no longer reports how it ended: "
+            f"sent on {intent.session}; {LOST}: "
             "if it was executed, the account differs from the book: answer with adopt"
         )
         order = replace(order, status=OrderStatus.CANCELLED, message=text)

@@ -353,7 +353,12 @@ def test_a_halt_that_fails_says_so_loudly(bot: Checkout) -> None:
     assert "NOT halted" in halted.stderr
 
 
-@pytest.mark.parametrize("command", ["adopt", "leave"])
+def test_an_answer_is_handed_on_with_its_options(bot: Checkout) -> None:
+    assert bot.run("adopt", "--dry-run", "--price", "TQQQ=61.25").returncode == 0
+    assert bot.calls() == ["--adopt --dry-run --price TQQQ=61.25"]
+
+
+@pytest.mark.parametrize("command", ["adopt", "leave", "undo"])
 def test_the_book_is_changed_only_while_no_daemon_writes_it(bot: Checkout, command: str) -> None:
     assert bot.run(command).returncode == 0
     assert bot.calls() == [f"--{command}"]

@@ -1,8 +1,78 @@
-"""Mistakes in what changes the book without an order."""
+"""Mistakes in what changes the book without an order, and in the owner's answers."""
 
 from tests.support.mutants import Mutant
 
+ANSWERS = (
+    Mutant(
+        "a dry run records the answer",
+        "trading/answers.py::settle",
+        "if not answer.dry_run:",
+        "if answer:",
+    ),
+    Mutant(
+        "phantom cash is adopted",
+        "trading/adoption.py::refuse_money_that_is_not_there",
+        "account.behind or cash > there + equity * NOTICEABLE",
+        "account.behind",
+        ("unit/trading/test_adoption_prices.py",),
+    ),
+    Mutant(
+        "a split in disguise is measured against what the price source says alone",
+        "trading/adoption.py::_prices_before",
+        "last_price(symbol, market.newest_row) or 0.0",
+        "0.0",
+    ),
+    Mutant(
+        "without a price, anything may be left",
+        "trading/adoption.py::refuse_split",
+        "if not known:",
+        "if known is None:",
+    ),
+    Mutant(
+        "a split must have moved the price to the cent",
+        "trading/adoption.py::_nearer",
+        "max(move * ratio, 1 / (move * ratio)) < max(move, 1 / move)",
+        "move * ratio == 1",
+    ),
+    Mutant(
+        "a lost order is adopted at the market's price",
+        "trading/answers.py::_adopted_at",
+        "elif lost is not None:",
+        "elif lost is not None and not seen.market:",
+        ("unit/trading/test_adoption_prices.py",),
+    ),
+    Mutant(
+        "any lost order explains any difference",
+        "trading/adoption.py::price_of_lost",
+        "(intent.symbol, intent.side) == (symbol, side) and abs(difference) <= rest",
+        "rest",
+        ("unit/trading/test_adoption_prices.py",),
+    ),
+    Mutant(
+        "shares that were sold since are taken back",
+        "trading/adoption.py::undo",
+        "left.cash < 0 or min(*left.shares.values(), *left.foreign.values()) < 0",
+        "left.cash < 0",
+        ("unit/trading/test_adoption_prices.py",),
+    ),
+    Mutant(
+        "only the last row of an answer is taken back",
+        "records/book.py::Book.undo",
+        "reversed(self.ledger.last_answer)",
+        "self.ledger.last_answer[-1:]",
+        ("unit/trading/test_adoption_prices.py",),
+    ),
+    Mutant(
+        "one price is for whatever differs",
+        "trading/answers.py::_adopted_at",
+        'if "" in given and len(found) == 1:',
+        'if "" in given:',
+        ("unit/trading/test_adoption_prices.py",),
+    ),
+)
+
 MUTANTS = (
+    *ANSWERS,
     Mutant(
         "a split is believed from the prices alone",
         "trading/bookkeeping.py::explains",

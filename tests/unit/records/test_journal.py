@@ -11,7 +11,7 @@ import pytest
 
 from qqqbot.model.errors import BookDamaged
 from qqqbot.model.values import QQQ, TQQQ, Holding, Mode, Order, OrderIntent, OrderStatus, OrderType, Side
-from qqqbot.records.journal import ORDERS_REMEMBERED, OrderJournal
+from qqqbot.records.journal import LOST, ORDERS_REMEMBERED, OrderJournal
 from qqqbot.records.jsonl import AppendOnlyFile
 from qqqbot.records.ledger import Booked
 from tests.support.builders import ACCOUNT, DAY, NOW, fill, intent
@@ -261,3 +261,13 @@ def test_outcomes_carry_the_fills(tmp_path: Path) -> None:
     row = json.loads((tmp_path / "orders.jsonl").read_text().splitlines()[-1])
     assert (row["status"], row["filled"], row["message"]) == ("CANCELLED", 100, "by the exchange")
     assert row["exec_ids"] == [fill(order).exec_id]
+
+
+def test_orders_whose_end_is_not_reported_any_more_are_known_by_their_message(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    for number, message in ((1, f"sent on {DAY}; {LOST}: if it was executed, ..."), (2, "")):
+        journal.intended(numbered(number))
+        journal.outcome(
+            numbered(number), replace(ended(numbered(number), OrderStatus.CANCELLED, 0), message=message), NOW
+        )
+    assert journal.lost() == opened(tmp_path).lost() == (numbered(1),)

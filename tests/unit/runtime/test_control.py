@@ -69,6 +69,23 @@ def test_a_wrong_argument_shows_the_usage(
     assert "usage: ./bot_control.sh COMMAND" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["adopt", "--prise", "60"],
+        ["adopt", "--price"],
+        ["leave", "--price", "60"],
+        ["undo", "twice"],
+        ["leave", "--dryrun"],
+    ],
+)
+def test_a_mistyped_answer_stops_nothing(
+    control: Control, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert control.main(arguments) == 2
+    assert f"{arguments[0]} does not take: {' '.join(arguments[1:])}" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("word", WITHOUT_ARGUMENTS)
 def test_a_command_that_takes_no_arguments_quotes_those_it_was_given(
     control: Control, word: str, capsys: pytest.CaptureFixture[str]

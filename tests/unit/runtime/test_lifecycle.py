@@ -230,6 +230,10 @@ class TestAnswer:
         assert bot.processes.shown == [f"{DAEMON} --adopt"]
         assert bot.processes.launched == []
 
+    def test_its_options_are_handed_on(self, bot: Bot) -> None:
+        assert bot.lifecycle.answer("--adopt", "--dry-run", "--price", "60") == 0
+        assert bot.processes.shown == [f"{DAEMON} --adopt --dry-run --price 60"]
+
     def test_the_daemon_is_stopped_meanwhile(self, bot: Bot) -> None:
         bot.machine.run_daemon(PID)
         bot.processes.on_signal = bot.machine.end_daemon

@@ -1,6 +1,5 @@
 """`adopt` and `leave`: the daemon's way from the owner's answer to the book, and when it must refuse."""
 
-from dataclasses import fields
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -10,12 +9,13 @@ import pytest
 
 from qqq_trading_bot import Daemon, SimulatedAccount
 from qqqbot.model.errors import LedgerMismatch, OrderOutcomeUnknown, PricesUnavailable, StalePrices
-from qqqbot.model.values import QQQ, TQQQ, Holding, Market, Quote, Split
+from qqqbot.model.values import QQQ, TQQQ, Holding, Market, Quote
 from qqqbot.runtime.config import Config
 from qqqbot.trading.adoption import adopt, leave
 from qqqbot.trading.engine import Engine
-from tests.support.builders import DAY, NOW, PRICE, TQQQ_PRICE, market, new_york
-from tests.support.fakes import FakeAccount, FakePrices, World, works
+from tests.support.builders import DAY, NOW, PRICE, TQQQ_PRICE, new_york
+from tests.support.fakes import FakePrices, World, works
+from tests.support.owner import answered, by_hand, daemon, now_at, refused, split, told_by
 
 PRICES = {QQQ: Decimal(450), TQQQ: Decimal(60)}
 
@@ -47,50 +47,19 @@ def leveraged(tmp_path: Path) -> World:
     return world
 
 
-def daemon(world: World, config: Config | None = None) -> Daemon:
-    return Daemon(config or Config(), world.logs, world.clock, world.prices, FakeAccount(world.broker))
-
-
-def split(world: World, ratio: float, symbol: str = TQQQ) -> Split:
-    """The account's shares and the prices after a split; the price source's row of it, which it does not report yet."""
-    world.broker.positions[symbol] = int(world.broker.positions[symbol] * ratio)
-    if symbol == TQQQ:
-        world.prices.changes = now_at(world, tqqq_price=TQQQ_PRICE / ratio)
-    else:
-        world.prices.price = PRICE / ratio
-    return Split(symbol, DAY + timedelta(days=1), ratio)
-
-
-def now_at(world: World, moment: datetime | None = None, **overrides: Any) -> dict[str, Any]:
-    """The fields of a market that was last traded at `moment`."""
-    told = market(world.prices.target, world.prices.price, moment or world.clock.now(), **overrides)
-    return {field.name: getattr(told, field.name) for field in fields(told)}
-
-
 def last(world: World) -> dict[str, Any]:
     return world.rows("decisions.jsonl")[-1]
 
 
-def book_of(world: World) -> str:
-    return (world.logs / "trades.jsonl").read_text()
-
-
-def refused(world: World, answer: str, error: type[Exception], match: str) -> None:
-    before = book_of(world)
-    with pytest.raises(error, match=match):
-        daemon(world).settle(answer)
-    assert book_of(world) == before, "refused, and recorded all the same"
-
-
 def test_a_manual_sale_is_adopted(world: World) -> None:
-    world.broker.positions[QQQ] -= 11
-    assert daemon(world).settle("adopt") == ["QQQ: -11 shares recorded in the book at 450.00"]
+    by_hand(world, -11)
+    assert answered(world, "adopt") == ["QQQ: -11 shares recorded in the book at 450.00"]
     assert world.records().book.ledger.shares[QQQ] == 200
 
 
 def test_the_owners_shares_are_left_alone(world: World) -> None:
     world.broker.positions[QQQ] += 40
-    assert daemon(world).settle("leave") == ["QQQ: +40 shares left alone"]
+    assert answered(world, "leave") == ["QQQ: +40 shares left alone"]
     ledger = world.records().book.ledger
     assert (ledger.shares[QQQ], ledger.foreign[QQQ]) == (211, 40)
 
@@ -98,7 +67,7 @@ def test_the_owners_shares_are_left_alone(world: World) -> None:
 def test_missing_shares_cannot_be_left_alone(world: World) -> None:
     world.broker.positions[QQQ] -= 11
     with pytest.raises(LedgerMismatch, match="adopt"):
-        daemon(world).settle("leave")
+        answered(world, "leave")
 
 
 @pytest.mark.parametrize("answer", ["adopt", "leave"])
@@ -109,13 +78,13 @@ def test_nothing_is_settled_while_an_order_may_still_be_executed(tmp_path: Path,
     world.broker.positions[QQQ] += 100  # executed, and not reported yet
     before = (tmp_path / "trades.jsonl").read_text()
     with pytest.raises(OrderOutcomeUnknown, match="counted twice"):
-        daemon(world).settle(answer)
+        answered(world, answer)
     assert (tmp_path / "trades.jsonl").read_text() == before
 
 
 def test_nothing_is_refused_if_nothing_differs(world: World) -> None:
     world.prices.changes = {"qqq": Quote(QQQ, PRICE * 10, world.clock.now())}
-    assert daemon(world).settle("adopt") == []
+    assert answered(world, "adopt") == []
 
 
 class TestSplits:
@@ -126,16 +95,16 @@ class TestSplits:
         cash = leveraged.records().book.ledger.cash
         told = split(leveraged, 2.0)
         leveraged.prices.changes["splits"] = (told,)
-        assert daemon(leveraged).settle(answer) == ["TQQQ: the split of 2026-11-25, 2:1, recorded in the book"]
+        assert answered(leveraged, answer) == ["TQQQ: the split of 2026-11-25, 2:1, recorded in the book"]
         ledger = leveraged.records().book.ledger
         assert (ledger.shares[TQQQ], ledger.foreign[TQQQ], ledger.cash) == (3166, 0, cash)
-        assert daemon(leveraged).settle(answer) == []
+        assert answered(leveraged, answer) == []
 
     def test_a_difference_besides_the_split_is_adopted_after_it(self, leveraged: World) -> None:
         told = split(leveraged, 2.0)
         leveraged.prices.changes["splits"] = (told,)
         leveraged.broker.positions[QQQ] += 10
-        assert daemon(leveraged).settle("adopt") == [
+        assert answered(leveraged, "adopt") == [
             "TQQQ: the split of 2026-11-25, 2:1, recorded in the book",
             "QQQ: +10 shares recorded in the book at 450.00",
         ]
@@ -149,7 +118,7 @@ class TestSplits:
         world.pass_time(days=1)
         told = split(world, 2.0)
         world.prices.changes["splits"] = (told,)
-        assert simulated.settle("adopt") == ["TQQQ: the split of 2026-11-25, 2:1, recorded in the book"]
+        assert told_by(simulated, "adopt") == ["TQQQ: the split of 2026-11-25, 2:1, recorded in the book"]
 
     @pytest.mark.parametrize("answer", ["adopt", "leave"])
     @pytest.mark.parametrize("ratio", [2.0, 3.0, 4.0, 5.0])
@@ -157,7 +126,7 @@ class TestSplits:
         self, leveraged: World, ratio: float, answer: str
     ) -> None:
         split(leveraged, ratio)
-        refused(leveraged, answer, LedgerMismatch, rf"exactly {ratio:g} times .* looks like a split .* Wait")
+        refused(leveraged, answer, LedgerMismatch, rf"those of a split {ratio:g}:1 .* looks like a split .* Wait")
 
     @pytest.mark.parametrize("moved", [0.7, 1.3])
     def test_it_is_recognised_although_the_price_has_moved_since_the_purchase(
@@ -168,29 +137,57 @@ class TestSplits:
         refused(leveraged, "adopt", LedgerMismatch, "looks like a split")
 
     def test_a_reverse_split_is_recognised_too(self, world: World) -> None:
-        world.broker.positions[QQQ] = 200
-        daemon(world).settle("adopt")
+        by_hand(world, -11)
+        answered(world, "adopt")
+        world.pass_time(days=1)
         split(world, 0.5, QQQ)
-        refused(world, "adopt", LedgerMismatch, r"100 shares, exactly 1/2 times .* 900\.00 instead of 450\.\d\d")
+        refused(world, "adopt", LedgerMismatch, r"100 shares, those of a split 1:2 .* 900\.00 instead of 450\.00")
+
+    @pytest.mark.parametrize("answer", ["adopt", "leave"])
+    def test_it_is_measured_against_the_price_of_the_session_before_and_not_the_cost(
+        self, leveraged: World, answer: str
+    ) -> None:
+        leveraged.prices.changes = now_at(leveraged, tqqq_price=90.0)
+        leveraged.start().step()
+        leveraged.pass_time(days=1)
+        leveraged.broker.positions[TQQQ] *= 2
+        leveraged.prices.changes = now_at(leveraged, tqqq_price=45.0)
+        refused(leveraged, answer, LedgerMismatch, r"45\.00 instead of 90\.00 in the session before")
+
+    @pytest.mark.parametrize("found", [3167, 3168, 791, 792])
+    def test_fractions_and_remainders_do_not_hide_it(self, leveraged: World, found: int) -> None:
+        leveraged.broker.positions[TQQQ] = found
+        ratio = 2 if found > 1583 else 0.5
+        leveraged.prices.changes = now_at(leveraged, tqqq_price=TQQQ_PRICE / ratio)
+        known = found in (3167, 791, 792)
+        if known:
+            refused(leveraged, "leave" if ratio == 2 else "adopt", LedgerMismatch, "looks like a split")
+        else:
+            assert answered(leveraged, "leave") == ["TQQQ: +1,585 shares left alone"]
+
+    def test_without_a_price_an_exact_multiple_is_nobodys(self, world: World) -> None:
+        world.broker.positions[QQQ] *= 2
+        world.prices.trouble = PricesUnavailable("Yahoo did not answer")
+        refused(world, "leave", LedgerMismatch, "without a usable price a split cannot be told from shares of yours")
 
     @pytest.mark.parametrize(("before", "after", "sold"), [(210, 140, 70), (200, 100, 100)], ids=["a third", "half"])
     def test_part_of_the_shares_sold_by_hand_at_an_unchanged_price_is_not_a_split(
         self, world: World, before: int, after: int, sold: int
     ) -> None:
-        world.broker.positions[QQQ] = before
-        daemon(world).settle("adopt")
-        world.broker.positions[QQQ] = after
-        assert daemon(world).settle("adopt") == [f"QQQ: -{sold} shares recorded in the book at 450.00"]
+        by_hand(world, before - 211)
+        answered(world, "adopt")
+        by_hand(world, after - before)
+        assert answered(world, "adopt") == [f"QQQ: -{sold} shares recorded in the book at 450.00"]
 
     def test_all_shares_sold_by_hand_are_no_split(self, world: World) -> None:
-        world.broker.positions[QQQ] = 0
-        assert daemon(world).settle("adopt") == ["QQQ: -211 shares recorded in the book at 450.00"]
+        by_hand(world, -211)
+        assert answered(world, "adopt") == ["QQQ: -211 shares recorded in the book at 450.00"]
 
     def test_an_exact_multiple_is_not_a_split_if_the_bot_holds_no_shares_of_it(self, world: World) -> None:
         world.broker.positions[TQQQ] = 100
-        daemon(world).settle("leave")
+        answered(world, "leave")
         world.broker.positions[TQQQ] = 200
-        assert daemon(world).settle("leave") == ["TQQQ: +100 shares left alone"]
+        assert answered(world, "leave") == ["TQQQ: +100 shares left alone"]
 
 
 class TestDebt:
@@ -201,12 +198,13 @@ class TestDebt:
     def test_they_are_adopted_if_the_owner_adds_the_missing_capital(self, world: World) -> None:
         world.broker.positions[QQQ] += 40
         richer = daemon(world, Config(total_capital=112_951))
-        assert richer.settle("adopt") == ["QQQ: +40 shares recorded in the book at 450.00"]
+        assert told_by(richer, "adopt") == ["QQQ: +40 shares recorded in the book at 450.00"]
         assert world.records().book.ledger.cash == 0
 
     def test_a_rotation_worked_by_hand_pays_for_itself(self, world: World) -> None:
-        world.broker.positions.update({QQQ: 0, TQQQ: 1500})
-        assert daemon(world).settle("adopt") == [
+        by_hand(world, -211)
+        by_hand(world, 1500, TQQQ, "60")
+        assert answered(world, "adopt") == [
             "QQQ: -211 shares recorded in the book at 450.00",
             "TQQQ: +1,500 shares recorded in the book at 60.00",
         ]
@@ -232,17 +230,17 @@ class TestPrices:
     def test_nothing_is_adopted_at_a_price_that_no_check_would_trade_on(
         self, world: World, price: float, age: timedelta, error: type[Exception], match: str
     ) -> None:
-        world.broker.positions[QQQ] -= 11
+        by_hand(world, -11)
         world.prices.changes = {"qqq": Quote(QQQ, price, world.clock.now() - age)}
         refused(world, "adopt", error, f"{match}.* nothing was recorded: answer again")
 
     def test_nor_if_the_broker_quotes_another_price(self, world: World) -> None:
-        world.broker.positions[QQQ] -= 11
+        by_hand(world, -11)
         world.broker.broker_quotes = {QQQ: Quote(QQQ, PRICE * 1.02, world.clock.now())}
         refused(world, "adopt", PricesUnavailable, "the broker's prices disagree")
 
     def test_nor_without_prices(self, world: World) -> None:
-        world.broker.positions[QQQ] -= 11
+        by_hand(world, -11)
         world.prices.trouble = PricesUnavailable("Yahoo did not answer")
         refused(world, "adopt", PricesUnavailable, "Yahoo did not answer")
 
@@ -259,20 +257,20 @@ class TestPrices:
     def test_while_the_exchange_is_closed_the_last_sessions_prices_suffice(
         self, world: World, now: datetime, last_traded: datetime
     ) -> None:
-        world.broker.positions[QQQ] -= 11
+        by_hand(world, -11)
         world.clock.advance(now - world.clock.now())
         world.prices.changes = now_at(world, last_traded)
-        assert daemon(world).settle("adopt") == ["QQQ: -11 shares recorded in the book at 450.00"]
+        assert answered(world, "adopt") == ["QQQ: -11 shares recorded in the book at 450.00"]
 
     def test_leaving_shares_alone_needs_no_prices(self, world: World) -> None:
         world.broker.positions[QQQ] += 40
         world.prices.trouble = PricesUnavailable("Yahoo did not answer")
-        assert daemon(world).settle("leave") == ["QQQ: +40 shares left alone"]
+        assert answered(world, "leave") == ["QQQ: +40 shares left alone"]
 
     def test_nor_valid_ones(self, world: World) -> None:
-        world.broker.positions[QQQ] += 211
+        world.broker.positions[QQQ] += 70
         world.prices.changes = {"qqq": Quote(QQQ, float("nan"), world.clock.now())}
-        assert daemon(world).settle("leave") == ["QQQ: +211 shares left alone"]
+        assert answered(world, "leave") == ["QQQ: +70 shares left alone"]
 
     def test_an_answer_that_was_interrupted_is_not_recorded(self, world: World) -> None:
         world.broker.positions[QQQ] += 40

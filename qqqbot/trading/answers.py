@@ -1,0 +1,160 @@
+"""One answer of the owner, from what was asked for to the screen that shows the book before and after it.
+
+It is made on a copy of the book first. What that shows to be impossible is refused, and then nothing is recorded; with
+`dry_run` nothing is recorded either way.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import NamedTuple
+
+from qqqbot.display.terminal import Line, Screen, Table
+from qqqbot.model.errors import LedgerMismatch
+from qqqbot.model.values import SYMBOLS, AccountSnapshot, Market, OrderIntent, Portfolio
+from qqqbot.records.book import Book
+from qqqbot.records.ledger import ZERO
+from qqqbot.trading import adoption
+from qqqbot.trading.adoption import Priced
+
+NO_DIFFERENCE = "the account agrees with the book: nothing to record"
+
+
+class Kind(StrEnum):
+    ADOPT = "adopt"
+    LEAVE = "leave"
+    UNDO = "undo"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`prices` are those of the trades that are adopted, by symbol; "" is for the only one that differs."""
+
+    kind: Kind
+    prices: Mapping[str, Decimal] = field(default_factory=dict)
+    dry_run: bool = False
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What an answer is judged by. `lost` are orders whose end the broker no longer reports, oldest first.
+
+    `usable` raises PricesUnavailable or StalePrices if no check would trade on the market's prices; `last_price` is
+    that of a symbol which the bot saw itself before a date.
+    """
+
+    account: AccountSnapshot
+    market: Market | None
+    lost: tuple[OrderIntent, ...] = ()
+    usable: Callable[[], None] = lambda: None
+    last_price: Callable[[str, date], float | None] = lambda _symbol, _before: None
+
+
+class Settled(NamedTuple):
+    """What was recorded, or would be, and the book before and after it."""
+
+    answer: Answer
+    seen: Seen
+    done: list[str]
+    before: Portfolio
+    after: Portfolio
+
+
+def settle(book: Book, answer: Answer, seen: Seen, now: datetime) -> Settled:
+    """Record the answer, unless it is a dry run. Raises BotError, with nothing recorded; OSError."""
+    before, trial = book.ledger.portfolio(), book.rehearsal()
+    done = _make(trial, answer, seen, now)
+    after = trial.ledger.portfolio()
+    moved = after.shares != before.shares
+    if moved and answer.kind is Kind.ADOPT:
+        adoption.refuse_money_that_is_not_there(trial, seen.account, after.equity(_prices(seen.market, after)))
+    if not answer.dry_run:
+        _make(book, answer, seen, now)
+    return Settled(answer, seen, done, before, after)
+
+
+def _make(book: Book, answer: Answer, seen: Seen, now: datetime) -> list[str]:
+    if answer.kind is Kind.UNDO:
+        return adoption.undo(book, now)
+    adoption.refuse_split(book, seen.account, seen.market, seen.last_price)
+    if answer.kind is Kind.LEAVE:
+        return adoption.leave(book, seen.account, now)
+    return adoption.adopt(book, seen.account, _adopted_at(book, answer, seen), now)
+
+
+def _adopted_at(book: Book, answer: Answer, seen: Seen) -> dict[str, Priced]:
+    """The price of each symbol that differs. Raises LedgerMismatch, PricesUnavailable, StalePrices."""
+    found, given = adoption.differences(book, seen.account), dict(answer.prices)
+    if "" in given and len(found) == 1:
+        given[next(iter(found))] = given.pop("")
+    if strange := given.keys() - found.keys():
+        which = ", ".join(sorted(strange)) or "the price"
+        differ = ", ".join(found) or "none"
+        raise LedgerMismatch(f"{which}: say whose price it is, as in --price TQQQ=61.25; what differs: {differ}")
+    priced = {}
+    for symbol, difference in found.items():
+        lost = adoption.price_of_lost(seen.lost, book.ledger.orders, symbol, difference)
+        if symbol in given:
+            priced[symbol] = Priced(given[symbol], "the price that you gave")
+        elif lost is not None:
+            priced[symbol] = lost
+        else:
+            seen.usable()
+            assert seen.market is not None
+            priced[symbol] = Priced(Decimal(str(round(seen.market.quote(symbol).price, 4))))
+    return priced
+
+
+def _prices(market: Market | None, book: Portfolio) -> dict[str, Decimal]:
+    """Those of the market; what a share has cost where it has none."""
+    found = {s: market.quote(s).price if market else math.nan for s in SYMBOLS}
+    return {s: Decimal(str(price)) if math.isfinite(price) else book.cost[s] for s, price in found.items()}
+
+
+def screen(settled: Settled) -> Screen:
+    """The book before and after the answer, beside the account, and a sentence for each change."""
+    answer, done = settled.answer, settled.done
+    if not done:
+        return (Line(NO_DIFFERENCE),)
+    before, after, account = settled.before, settled.after, settled.seen.account
+    prices = _prices(settled.seen.market, after)
+    rows = [_shares_row(s, s, before.shares, after.shares, "") for s in SYMBOLS]
+    rows += [_shares_row(f"{s}, yours", s, before.foreign, after.foreign, "") for s in SYMBOLS]
+    rows = [row for row in rows if row[1:4] != ("0", "", "0")]
+    held = {s: f"{account.positions.get(s, 0):,}" for s in SYMBOLS}
+    rows += [_shares_row(f"{s} in all", s, _all(before), _all(after), held[s]) for s in SYMBOLS]
+    there = account.spendable + account.unsettled
+    rows.append(_money_row("USD cash", before.cash, after.cash, f"{there:,.2f}"))
+    rows.append(_money_row("value", before.equity(prices), after.equity(prices), ""))
+    what = "what it would record (dry run, nothing was recorded)" if answer.dry_run else "recorded"
+    table = Table(("", "book", "change", "then", "account"), tuple(rows), frozenset(range(1, 5)))
+    sentences = [Line(f"  {sentence}") for sentence in done]
+    return (table, Line(""), Line(f"{answer.kind}, {what}:"), *sentences, *_what_next(settled))
+
+
+def _what_next(settled: Settled) -> list[Line]:
+    if settled.answer.dry_run:
+        return []
+    agrees = all(_all(settled.after)[s] == settled.seen.account.positions.get(s, 0) for s in SYMBOLS)
+    differs = "Account and book differ now: nothing is traded until you answer with adopt or leave."
+    taken_back = "To take this back: ./bot_control.sh undo"
+    return [*([] if agrees else [Line(differs)]), Line(taken_back)]
+
+
+def _all(book: Portfolio) -> dict[str, int]:
+    return {s: book.shares[s] + book.foreign[s] for s in SYMBOLS}
+
+
+def _shares_row(
+    label: str, symbol: str, before: Mapping[str, int], after: Mapping[str, int], account: str
+) -> tuple[str, ...]:
+    change = after[symbol] - before[symbol]
+    return (label, f"{before[symbol]:,}", f"{change:+,}" if change else "", f"{after[symbol]:,}", account)
+
+
+def _money_row(label: str, before: Decimal, after: Decimal, account: str) -> tuple[str, ...]:
+    change = after - before
+    return (label, f"{before:,.2f}", f"{change:+,.2f}" if change != ZERO else "", f"{after:,.2f}", account)

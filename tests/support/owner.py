@@ -1,0 +1,71 @@
+"""The owner of an account, who trades in it by hand and answers when account and book differ."""
+
+from dataclasses import fields, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from qqq_trading_bot import Daemon
+from qqqbot.model.values import QQQ, TQQQ, Portfolio, Split
+from qqqbot.runtime.config import Config
+from qqqbot.trading.answers import Answer, Kind
+from tests.support.builders import DAY, PRICE, TQQQ_PRICE, market
+from tests.support.fakes import FakeAccount, World
+
+
+def daemon(world: World, config: Config | None = None) -> Daemon:
+    return Daemon(config or Config(), world.logs, world.clock, world.prices, FakeAccount(world.broker))
+
+
+def split(world: World, ratio: float, symbol: str = TQQQ) -> Split:
+    """The account's shares and the prices after a split; the price source's row of it, which it does not report yet."""
+    world.broker.positions[symbol] = int(world.broker.positions[symbol] * ratio)
+    if symbol == TQQQ:
+        world.prices.changes = now_at(world, tqqq_price=TQQQ_PRICE / ratio)
+    else:
+        world.prices.price = PRICE / ratio
+    return Split(symbol, DAY + timedelta(days=1), ratio)
+
+
+def now_at(world: World, moment: datetime | None = None, **overrides: Any) -> dict[str, Any]:
+    """The fields of a market that was last traded at `moment`."""
+    told = market(world.prices.target, world.prices.price, moment or world.clock.now(), **overrides)
+    return {field.name: getattr(told, field.name) for field in fields(told)}
+
+
+def told_by(daemon: Daemon, answer: str, **prices: Decimal) -> list[str]:
+    given = {symbol.replace("any", ""): price for symbol, price in prices.items()}
+    settled = daemon.settle(Answer(Kind(answer), given))
+    assert settled is not None
+    return settled.done
+
+
+def answered(world: World, answer: str, **prices: Decimal) -> list[str]:
+    world.pass_time(seconds=1)
+    return told_by(daemon(world), answer, **prices)
+
+
+def assert_same(one: Portfolio, other: Portfolio) -> None:
+    """Costs and profits are read back from doubles."""
+    costs = [(*book.cost.values(), book.realized_pnl) for book in (one, other)]
+    assert costs[0] == pytest.approx(costs[1], abs=1e-6)
+    assert replace(one, cost={}, realized_pnl=Decimal(0)) == replace(other, cost={}, realized_pnl=Decimal(0))
+
+
+def by_hand(world: World, quantity: int, symbol: str = QQQ, price: str = "450") -> None:
+    """The owner has bought (`quantity` is positive) or sold in the same account."""
+    world.broker.positions[symbol] += quantity
+    world.broker.cash -= quantity * Decimal(price)
+
+
+def book_of(world: World) -> str:
+    return (world.logs / "trades.jsonl").read_text()
+
+
+def refused(world: World, answer: str, error: type[Exception], match: str) -> None:
+    before = book_of(world)
+    with pytest.raises(error, match=match):
+        answered(world, answer)
+    assert book_of(world) == before, "refused, and recorded all the same"

@@ -1,0 +1,156 @@
+"""At which price a difference is adopted, which is refused, and how an answer is taken back."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from qqqbot.model.errors import LedgerMismatch, PricesUnavailable
+from qqqbot.model.values import QQQ, TQQQ, Holding, Side
+from qqqbot.records.ledger import Booked
+from qqqbot.trading.adoption import price_of_lost
+from tests.support.builders import intent
+from tests.support.fakes import World, answer_lost
+from tests.support.owner import answered, assert_same, book_of, by_hand, now_at, refused, split
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    world = World(tmp_path)
+    world.start().step()
+    assert world.broker.positions[QQQ] == 211
+    return world
+
+
+@pytest.fixture
+def leveraged(tmp_path: Path) -> World:
+    """1,583 TQQQ at 60.00, and the day after."""
+    world = World(tmp_path)
+    world.prices.target = Holding.TQQQ
+    world.start().step()
+    assert world.broker.positions[TQQQ] == 1583
+    world.pass_time(days=1)
+    return world
+
+
+class TestMoney:
+    def test_cash_that_the_account_does_not_have_is_not_adopted(self, world: World) -> None:
+        by_hand(world, -100, price="400")
+        refused(
+            world, "adopt", LedgerMismatch, r"would have 50,049\.00 of cash, and the account has 45,049\.00.*--price"
+        )
+        assert answered(world, "adopt", any=Decimal(400)) == [
+            "QQQ: -100 shares recorded in the book at 400.00, the price that you gave"
+        ]
+        assert world.records().book.ledger.cash == world.broker.cash
+
+    def test_a_purchase_at_too_low_a_price_is_not_either(self, world: World) -> None:
+        by_hand(world, 11)
+        before = book_of(world)
+        with pytest.raises(LedgerMismatch, match="the price is not that of the trade"):
+            answered(world, "adopt", any=Decimal(1))
+        assert book_of(world) == before
+
+    @pytest.mark.parametrize("prices", [{"TQQQ": Decimal(60)}, {"QQQ": Decimal(450), "TQQQ": Decimal(60)}])
+    def test_a_price_of_what_does_not_differ_is_refused(self, world: World, prices: dict[str, Decimal]) -> None:
+        by_hand(world, -11)
+        with pytest.raises(LedgerMismatch, match=r"TQQQ: say whose price it is.* what differs: QQQ"):
+            answered(world, "adopt", **prices)
+
+    def test_nor_is_one_price_for_two_differences(self, world: World) -> None:
+        by_hand(world, -211)
+        by_hand(world, 1500, TQQQ, "60")
+        with pytest.raises(LedgerMismatch, match="say whose price it is"):
+            answered(world, "adopt", any=Decimal(450))
+        both = {"QQQ": Decimal(450), "TQQQ": Decimal(60)}
+        assert [text.rpartition(", ")[2] for text in answered(world, "adopt", **both)] == [
+            "the price that you gave"
+        ] * 2
+
+    def test_a_given_price_needs_no_other(self, world: World) -> None:
+        by_hand(world, -11)
+        world.prices.trouble = PricesUnavailable("Yahoo did not answer")
+        assert answered(world, "adopt", any=Decimal(450)) != []
+
+    def test_a_lost_order_is_adopted_at_its_decisions_price(self, leveraged: World) -> None:
+        leveraged.prices.target = Holding.CASH
+        leveraged.broker.behaviours = [answer_lost]
+        leveraged.start().step()
+        leveraged.broker.orders.clear()  # the broker reports the present day only
+        leveraged.pass_time(days=1)
+        engine = leveraged.start()
+        for _ in range(12):
+            engine.step()
+            leveraged.pass_time(minutes=1)
+        leveraged.prices.changes = now_at(leveraged, tqqq_price=65.40)
+        assert answered(leveraged, "adopt") == [
+            "TQQQ: -1,583 shares recorded in the book at 60.00, the price that the lost order "
+            f"{leveraged.broker.submitted[-1].order_ref} was decided at"
+        ]
+        assert leveraged.records().book.ledger.cash == leveraged.broker.cash + 1  # its commission was not reported
+
+
+class TestLostOrders:
+    @pytest.mark.parametrize(
+        ("symbol", "difference", "found"),
+        [(QQQ, 211, True), (QQQ, 100, True), (QQQ, 212, False), (QQQ, -211, False), (TQQQ, 211, False)],
+    )
+    def test_one_explains_a_difference_of_its_side_and_size(self, symbol: str, difference: int, found: bool) -> None:
+        priced = price_of_lost([intent()], {}, symbol, difference)
+        assert (priced is not None) is found
+
+    def test_what_is_in_the_book_of_it_explains_nothing_more(self) -> None:
+        booked = {intent().order_ref: Booked(QQQ, Side.BUY, 111)}
+        assert price_of_lost([intent()], booked, QQQ, 100) is not None
+        assert price_of_lost([intent()], booked, QQQ, 101) is None
+
+    def test_the_newest_that_does_is_taken(self) -> None:
+        two = [intent(), intent(order_ref="qqqbot-20261124-02", decision_price=Decimal(451))]
+        priced = price_of_lost(two, {}, QQQ, 211)
+        assert priced is not None
+        assert priced.price == 451
+
+
+class TestUndo:
+    def test_an_answer_is_taken_back_and_given_again(self, world: World) -> None:
+        by_hand(world, -11)
+        before = world.records().book.ledger.portfolio()
+        answered(world, "adopt")
+        after = world.records().book.ledger.portfolio()
+        assert answered(world, "undo") == ["QQQ: +11 shares of the bot's, taken back"]
+        assert_same(world.records().book.ledger.portfolio(), before)
+        assert answered(world, "undo") == ["QQQ: -11 shares of the bot's, taken back"]
+        assert_same(world.records().book.ledger.portfolio(), after)
+
+    def test_shares_that_were_left_can_be_given_to_the_bot_after_all(self, world: World) -> None:
+        by_hand(world, 11)
+        answered(world, "leave")
+        assert answered(world, "undo") == ["QQQ: -11 of the shares left alone, taken back"]
+        assert answered(world, "adopt") == ["QQQ: +11 shares recorded in the book at 450.00"]
+        assert world.records().book.ledger.shares[QQQ] == 222
+
+    def test_of_an_answer_for_two_funds_both_halves_are_taken_back(self, world: World) -> None:
+        before = world.records().book.ledger.portfolio()
+        by_hand(world, -211)
+        by_hand(world, 1500, TQQQ, "60")
+        answered(world, "adopt")
+        answered(world, "undo")
+        assert_same(world.records().book.ledger.portfolio(), before)
+
+    def test_what_has_been_sold_since_is_not_taken_back(self, world: World) -> None:
+        by_hand(world, 11)
+        answered(world, "adopt")
+        world.prices.target = Holding.CASH
+        world.start().step()
+        refused(world, "undo", LedgerMismatch, "has been traded since")
+
+    def test_nor_is_an_answer_before_a_split(self, leveraged: World) -> None:
+        by_hand(leveraged, 11, TQQQ, "60")
+        answered(leveraged, "adopt")
+        told = split(leveraged, 2.0)
+        leveraged.prices.changes["splits"] = (told,)
+        leveraged.start().step()
+        refused(leveraged, "undo", LedgerMismatch, "a split was recorded since")
+
+    def test_without_an_answer_there_is_nothing_to_take_back(self, world: World) -> None:
+        refused(world, "undo", LedgerMismatch, "no answer")
