@@ -31,6 +31,7 @@ from qqqbot.notifications.channels import Channels
 from qqqbot.notifications.dead_man_switch import DeadManSwitch, Ping
 from qqqbot.notifications.notifier import OwnerNotifier
 from qqqbot.records.book import Book
+from qqqbot.records.channel_health import DEAD_MAN, ChannelRecord
 from qqqbot.records.decisions import last_price
 from qqqbot.runtime import config, permissions, place, secret_files
 from qqqbot.runtime.clock import StopRequest, SystemClock
@@ -167,15 +168,18 @@ class Daemon:
         status = self.logs / "status.json"
         self.heartbeat = Heartbeat(status, self.clock, self._constants(), self.log_notifier, outage=self.outage)
         urls, ping = self.secrets.notify, self.secrets.ping
+        names = [secret_files.channel(number, url) for number, url in enumerate(urls, 1)]
+        record = ChannelRecord(self.logs, self.clock, [*names, *([DEAD_MAN] if ping else [])])
         self.notifier = OwnerNotifier(
             self.logs,
             self.clock,
             self.log_notifier,
             self.settings.rules,
             self.outage,
-            Channels(urls).start() if urls else None,
-            DeadManSwitch(Ping(ping).outbox()) if ping else None,
+            Channels(urls, tried=record.tried).start() if urls else None,
+            DeadManSwitch(Ping(ping, tried=record.tried).outbox()) if ping else None,
             refused=self.account.refused,
+            health=record.all,
         )
 
     def run(self) -> None:

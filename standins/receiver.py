@@ -4,7 +4,7 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,14 +13,19 @@ from typing import Any
 
 @dataclass
 class Receiver:
-    """Answers with `statuses` one by one, then with 200; not at all while `hangs`, and without end while `drips`."""
+    """Answers with `statuses` one by one, then as `judge` says; not at all while `hangs`; without end while `drips`."""
 
     port: int = 0
     statuses: list[int] = field(default_factory=list)
+    judge: Callable[[str], int] = lambda _message: 200
+    """the status of a message, once `statuses` are used up"""
+    slow_seconds: float = 0
     hangs: bool = False
     drips: bool = False
     calls: list[str] = field(default_factory=list)
-    """paths requested with GET"""
+    """paths requested with GET, or with POST of plain text"""
+    bodies: list[str] = field(default_factory=list)
+    """of those with POST"""
     messages: list[dict[str, Any]] = field(default_factory=list)
     """bodies received with POST, including those that were refused"""
     released: threading.Event = field(default_factory=threading.Event)
@@ -45,17 +50,24 @@ def receiving() -> Iterator[Receiver]:
             self._answer()
 
         def do_POST(self) -> None:
-            receiver.messages.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self._answer()
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            if self.headers.get_content_type() != "application/json":
+                receiver.calls.append(self.path)
+                receiver.bodies.append(body.decode())
+                self._answer()
+                return
+            receiver.messages.append(json.loads(body))
+            self._answer(receiver.judge(receiver.messages[-1]["message"]))
 
-        def _answer(self) -> None:
+        def _answer(self, status: int = 200) -> None:
+            receiver.released.wait(receiver.slow_seconds)
             if receiver.hangs:
                 receiver.released.wait(60)
                 return
             if receiver.drips:
                 self._drip()
                 return
-            self.send_response(receiver.statuses.pop(0) if receiver.statuses else 200)
+            self.send_response(receiver.statuses.pop(0) if receiver.statuses else status)
             self.send_header("Content-Length", "0")
             self.end_headers()
 

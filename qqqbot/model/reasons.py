@@ -72,7 +72,8 @@ class AlertKind(StrEnum):
     CHECKS_FAILING = (
         "checks_failing",
         "checks are failing",
-        "The bot never trades on bad data. Nothing to do unless it lasts; then ./bot_control.sh logs.",
+        "The next check asks again; the bot never trades on bad data. If it lasts: the network, "
+        "./bot_control.sh update, and closed_on in config.json if the exchange was closed; logs shows each try.",
     )
     TRADE = "trade", "traded"
     FIRST_TRADE = (
@@ -102,7 +103,11 @@ class AlertKind(StrEnum):
         "Log in (IBKR Mobile asks for the second factor) before Monday's open, or its decisions are missed.",
     )
     DIGEST = "digest", "the week"
-    NOTIFICATIONS = "notifications", "notifications"
+    NOTIFICATIONS = (
+        "notifications",
+        "a notification channel does not accept messages",
+        "./bot_control.sh notify-test tries each; its address is a line of notify_urls.txt.",
+    )
 
     @property
     def lasts(self) -> bool:
@@ -122,10 +127,14 @@ _LASTING = frozenset(
         AlertKind.ACCOUNT,
         AlertKind.BROKER,
         AlertKind.CHECKS_FAILING,
+        AlertKind.NOTIFICATIONS,
     }
 )
 
-_ASKED_AGAIN = "Nothing to do: the next check asks again; the bot never trades on bad prices."
+_ASKED_AGAIN = (
+    "The next check asks again; the bot never trades on bad prices. If it lasts: the network, ./bot_control.sh update, "
+    "closed_on in config.json."
+)
 
 
 class Reason(StrEnum):

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Self
 
 from qqqbot.model.new_york import NEW_YORK, new_york_text
 from qqqbot.model.reasons import ADVICE_OF_CODE, AlertKind, Reason
+from qqqbot.records.channel_health import ChannelHealth
 from qqqbot.records.coerce import mapping, moment, number, sequence, text
 from qqqbot.records.folder import Problem
 
@@ -71,6 +72,7 @@ class Evidence(NamedTuple):
     damage: tuple[Problem, ...] = ()
     touched_at: datetime | None = None
     halted_by_owner: bool = False
+    channels: tuple[ChannelHealth, ...] = ()
 
 
 NEWEST_ALERTS = 3
@@ -110,7 +112,7 @@ def failures(check: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def problems(evidence: Evidence, health: Health, now: datetime) -> tuple[Problem, ...]:
     """What is wrong, the worst first; empty if nothing is."""
-    found = [*_of_life(evidence, health, now), *_of_trading(evidence), *evidence.damage]
+    found = [*_of_life(evidence, health, now), *_of_trading(evidence), *_of_channels(evidence), *evidence.damage]
     return tuple({problem.text: problem for problem in found}.values())
 
 
@@ -151,6 +153,14 @@ def _of_trading(evidence: Evidence) -> Iterable[Problem]:
         yield Problem(f"{count} checks in a row could not be made")
     told_above: tuple[str, ...] = (AlertKind.BROKER,) if problem is not None else ()
     yield from _of_alerts(status, OF_THE_LAST_CHECK if failed or halt is not None else told_above)
+
+
+def _of_channels(evidence: Evidence) -> Iterable[Problem]:
+    for one in evidence.channels:
+        if one.fails and one.refused_at:
+            accepted = f"last accepted {new_york_text(one.delivered_at)}" if one.delivered_at else "never accepted"
+            found = f"{one.name} {one.why} ({new_york_text(one.refused_at)}; {accepted})"
+            yield Problem(found, AlertKind.NOTIFICATIONS.advice)
 
 
 def _of_alerts(status: Mapping[str, Any], shown_above: tuple[str, ...]) -> Iterable[Problem]:

@@ -131,7 +131,7 @@ class Channels:
     def failure(self) -> str | None:
         """Each channel that gave up on its newest message, and why; None if there is none."""
         failures = [outbox.failure for outbox in self._outboxes if outbox.failure is not None]
-        return f"{'; '.join(failures)}; try it with ./bot_control.sh notify-test" if failures else None
+        return "; ".join(failures) or None
 
     @property
     def all_fail(self) -> bool:

@@ -8,7 +8,9 @@ decisions are made then. Nor is it while the account has not answered for longer
 
 from datetime import datetime, timedelta
 
+from qqqbot.notifications.channels import Tried
 from qqqbot.notifications.outbox import Failure, Outbox
+from qqqbot.records.channel_health import DEAD_MAN
 from qqqbot.runtime.child_process import ChildFailed, ChildJobs
 from qqqbot.trading.engine import Check
 
@@ -24,9 +26,15 @@ DEADLINE_SECONDS = 20.0
 class Ping:
     """Calls one secret address."""
 
-    def __init__(self, url: str, deadline_seconds: float = DEADLINE_SECONDS) -> None:
+    def __init__(
+        self,
+        url: str,
+        deadline_seconds: float = DEADLINE_SECONDS,
+        tried: Tried = lambda _name, _why: None,
+    ) -> None:
         self._url = url
         self._deadline = deadline_seconds
+        self._tried = tried
         self._jobs = ChildJobs()
 
     def outbox(self, pauses: tuple[float, ...] = PAUSES_SECONDS) -> Outbox[datetime]:
@@ -35,6 +43,7 @@ class Ping:
 
     def deliver(self, _: datetime) -> Failure | None:
         problem = self.problem()
+        self._tried(DEAD_MAN, problem)
         return None if problem is None else Failure(f"the address {problem}")
 
     def problem(self) -> str | None:

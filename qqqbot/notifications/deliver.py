@@ -10,9 +10,12 @@ No library's text is passed on, since it may quote the address: problems are rep
 import logging
 import re
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qqqbot.runtime.child_process import answer
+
+if TYPE_CHECKING:
+    from apprise import Apprise
 
 # apprise returns only true or false; its log tells failures apart.
 _STATUS = re.compile(r"error=(\d{3})\b|\bHTTP (?:status|error)\D{0,3}(\d{3})\b")
@@ -38,7 +41,7 @@ def deliver(job: dict[str, Any]) -> dict[str, Any]:
 
 def _send(job: dict[str, Any]) -> tuple[str | None, int]:
     # Half a second of imports: only here, in a short-lived process.
-    from apprise import Apprise, AppriseAsset, NotifyBase, NotifyFormat, OverflowMode
+    from apprise import Apprise, AppriseAsset, NotifyFormat
 
     words = Words()
     logging.getLogger().addHandler(words)
@@ -46,12 +49,18 @@ def _send(job: dict[str, Any]) -> tuple[str | None, int]:
     channels = Apprise(asset=AppriseAsset(app_id="qqqbot", app_desc="qqqbot", async_mode=False))
     if not channels.add(job["url"]):
         return "is not an address that apprise knows; see https://github.com/caronc/apprise/wiki", 0
+    delivered = splitting(channels).notify(title=job["title"], body=job["body"], body_format=NotifyFormat.TEXT)
+    return (None, 0) if delivered else reason(words.heard)
+
+
+def splitting(channels: "Apprise") -> "Apprise":
+    """Apprise's default sends what is too long as it is, and the service refuses it."""
+    from apprise import NotifyBase, OverflowMode
+
     for one in channels:
-        # Apprise's default sends what is too long as it is, and the service refuses it.
         if isinstance(one, NotifyBase) and one.overflow_mode == OverflowMode.UPSTREAM:
             one.overflow_mode = OverflowMode.SPLIT
-    delivered = channels.notify(title=job["title"], body=job["body"], body_format=NotifyFormat.TEXT)
-    return (None, 0) if delivered else reason(words.heard)
+    return channels
 
 
 def reason(heard: list[str]) -> tuple[str, int]:

@@ -1,5 +1,6 @@
 """The weekly digest: what the account is worth, what was traded, and which price would change the answer. Pure."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -7,6 +8,7 @@ from qqqbot.model.errors import CalendarEnded
 from qqqbot.model.new_york import new_york_text
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import SYMBOLS, Crossing, Portfolio
+from qqqbot.records.channel_health import ChannelHealth
 from qqqbot.records.status_file import Flips
 
 # The last check of a session is over by then.
@@ -39,14 +41,25 @@ def digest(
     flips: Flips | None,
     before: tuple[float | None, int],
     wrong: list[str],
+    channels: Sequence[ChannelHealth] = (),
 ) -> str:
-    """`before` is the equity and number of trades at the last digest."""
+    """`before` is the equity and number of trades at the last digest.
+
+    It goes through every channel, and says of each what it did before: so each is tested once a week, and one that has
+    failed in silence is named in the others.
+    """
     lines = [f"to {week.ended}", _value(portfolio, equity, before[0]), f"Held: {_held(portfolio)}."]
     lines.append(f"Trades since the last digest: {max(0, portfolio.trades - before[1])}.")
     if flips is not None:
         lines.append(_flip(flips))
     lines.append(f"Problems: {'; '.join(wrong)}." if wrong else "No problems.")
-    return "\n".join(lines)
+    return "\n".join([*lines, *(_channel(one) for one in channels)])
+
+
+def _channel(one: ChannelHealth) -> str:
+    accepted = f"accepted {new_york_text(one.delivered_at)}" if one.delivered_at else "has accepted nothing yet"
+    refused = f", but {one.why} {new_york_text(one.refused_at)}" if one.fails and one.refused_at else ""
+    return f"{one.name[:1].upper()}{one.name[1:]}: {accepted}{refused}."
 
 
 def standing(portfolio: Portfolio, flips: Flips | None) -> str:

@@ -35,6 +35,7 @@ from qqqbot.notifications.policy import (
     is_night,
     login_due,
 )
+from qqqbot.records.channel_health import ChannelHealth
 from qqqbot.trading.alerts import Event, LogNotifier, Outage
 from qqqbot.trading.engine import Engine
 
@@ -75,7 +76,9 @@ class OwnerNotifier:
     dead_man: DeadManSwitch | None = None
     engine: Engine | None = None
     refused: Callable[[], str | None] = lambda: None
+    health: Callable[[], tuple[ChannelHealth, ...]] = tuple
     _failure: str | None = None
+    _failing_since: datetime | None = None
     _sent: dict[Hashable, Sent] = field(default_factory=dict)
     """subject -> the newest message about it"""
     _arrived: datetime | None = None
@@ -188,6 +191,10 @@ class OwnerNotifier:
             refused = self.refused()
             other = Trouble(AlertKind.ACCOUNT, refused, broker.since) if refused else broker._replace(threatens=near)
             found[other.kind] = other
+        # A channel that fails can be told of through another; the only one there is, cannot.
+        if self.channels is not None and self.channels.failure and not self.channels.all_fail:
+            since = self._failing_since or self.clock.now()
+            found[AlertKind.NOTIFICATIONS] = Trouble(AlertKind.NOTIFICATIONS, self.channels.failure, since)
         return list(found.values())
 
     def _login(self, history: History, now: datetime) -> list[Notice]:
@@ -212,7 +219,7 @@ class OwnerNotifier:
             return []
         portfolio, equity = engine.portfolio(), engine.equity()
         before, wrong = (history.equity, history.trades), [trouble.text for trouble in troubles]
-        text = digest(week, portfolio, equity, engine.state.flips, before, wrong)
+        text = digest(week, portfolio, equity, engine.state.flips, before, wrong, self.health())
         after = {"digest": week.ended, "equity": equity, "trades": portfolio.trades}
         return [Notice(AlertKind.DIGEST, text, subject=AlertKind.DIGEST, words=week.ended, changes=after)]
 
@@ -242,6 +249,7 @@ class OwnerNotifier:
         """In the log and the status, once: a message that cannot be delivered cannot report that itself."""
         if (failure := channels.failure) != self._failure:
             self._failure = failure
+            self._failing_since = self.clock.now() if failure else None
             self.log_notifier.notify(AlertKind.NOTIFICATIONS, self._failure or "delivered again")
 
 

@@ -28,7 +28,16 @@ AGAIN_AFTER = timedelta(hours=1)
 # The broker refreshes account values every three minutes (facts: tws-api, account summary).
 GRACE = {AlertKind.BROKER: timedelta(minutes=3), AlertKind.MONEY: timedelta(minutes=5)}
 # Their text changes with every try and says nothing new.
-WAVERING = frozenset({AlertKind.BROKER, AlertKind.CHECKS_FAILING, AlertKind.DISK, AlertKind.MONEY, AlertKind.APART})
+WAVERING = frozenset(
+    {
+        AlertKind.BROKER,
+        AlertKind.CHECKS_FAILING,
+        AlertKind.DISK,
+        AlertKind.MONEY,
+        AlertKind.APART,
+        AlertKind.NOTIFICATIONS,
+    }
+)
 SUNDAY = 6
 SUNDAY_EVENING = time(18)
 MOST_TEXT = 500
@@ -138,8 +147,9 @@ def due_notices(
     That the account is not where the rule wants it is news only where nothing else says why.
     `complete`: every possible trouble was checked, so one that is not among `troubles` is over. `near`: a decision is.
     """
-    others = [trouble for trouble in troubles if trouble.kind is not AlertKind.APART]
-    notices = [_began(trouble, now) for trouble in others or troubles if _is_due(history.told, trouble, now, near)]
+    explained = any(trouble.kind not in (AlertKind.APART, AlertKind.NOTIFICATIONS) for trouble in troubles)
+    shown = [trouble for trouble in troubles if not explained or trouble.kind is not AlertKind.APART]
+    notices = [_began(trouble, now) for trouble in shown if _is_due(history.told, trouble, now, near)]
     if complete:
         present = {trouble.kind for trouble in troubles}
         over = [kind for kind, known in history.told.items() if known.open and kind not in present]

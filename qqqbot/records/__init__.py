@@ -8,6 +8,7 @@
     prices        prices.jsonl: the windows that were traded on, the bot's own memory of prices
     codec         frozen values as JSON, and back
     status_file   status.json, the heartbeat
+    channel_health  channels.json: what each notification channel last accepted and last refused
     halt          the file HALT
     folder        the logs folder as a reader sees it
     tail          the end of a file, at a cost that does not grow with the file

@@ -12,8 +12,12 @@ from pathlib import Path
 import pytest
 
 from qqqbot.notifications.channels import MOST_CHARACTERS, Channel, Channels, Message, Refusal
+from qqqbot.notifications.dead_man_switch import Ping
+from qqqbot.records.channel_health import DEAD_MAN, ChannelHealth, ChannelRecord, channels_in
 from qqqbot.runtime.child_process import ChildFailed, ChildJobs
+from qqqbot.runtime.clock import VirtualClock
 from standins.receiver import Receiver, receiving, until
+from tests.support.builders import NOW
 from tests.support.fakes import World
 from tests.support.notified_life import WHO, Life, open_troubles, settled
 
@@ -77,9 +81,7 @@ def test_a_channel_that_refuses_delays_no_other_and_is_named() -> None:
             until(lambda: len(bad.messages) == 3)
             sent.close(20)
         assert len(bad.messages) == 3, "each was tried once: the same words would be refused again"
-        assert sent.failure == (
-            "channel 2 (json) refused it with HTTP status 401; try it with ./bot_control.sh notify-test"
-        )
+        assert sent.failure == ("channel 2 (json) refused it with HTTP status 401")
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["hangs first", "hangs last"])
@@ -105,14 +107,13 @@ def test_a_message_that_no_channel_accepts_is_not_called_accepted_and_every_chan
             sent.put(MESSAGE, accepted)
             until(lambda: "channel 1" in (sent.failure or "") and "channel 2" in (sent.failure or ""))
             assert sent.failure == (
-                "channel 1 (json) refused it with HTTP status 503; channel 2 (json) cannot be reached; "
-                "try it with ./bot_control.sh notify-test"
+                "channel 1 (json) refused it with HTTP status 503; channel 2 (json) cannot be reached"
             )
             assert accepted.count == 0
             bad.statuses = []
             sent.put(MESSAGE, accepted)
             until(lambda: accepted.count == 1)
-            until(lambda: (sent.failure or "").startswith("channel 2 (json) cannot be reached; try"))
+            until(lambda: (sent.failure or "").startswith("channel 2 (json) cannot be reached"))
 
 
 def test_many_hanging_channels_are_closed_in_the_time_of_one() -> None:
@@ -302,3 +303,59 @@ def test_notify_test_sends_to_all_and_says_how_each_went(tmp_path: Path) -> None
 
 def _is_test(receiver: Receiver) -> bool:
     return receiver.titles() == ["qqqbot: a test", "qqqbot: a long test"] and receiver.calls == [f"/{TOKEN}"]
+
+
+# Health
+
+
+def test_the_health_of_each_channel_outlives_the_daemon(tmp_path: Path) -> None:
+    clock = VirtualClock(NOW)
+    names = ["channel 1 (json)", "channel 2 (json)", DEAD_MAN]
+    record = ChannelRecord(tmp_path, clock, names)
+    with receiving() as good, receiving() as bad:
+        bad.statuses = [401]
+        sent = Channels((good.json_url(TOKEN), bad.json_url(TOKEN)), pauses=(), tried=record.tried).start()
+        sent.put(MESSAGE)
+        until(lambda: all(one.delivered_at or one.refused_at for one in record.all()[:2]))
+        sent.close(20)
+    outbox = Ping(f"http://127.0.0.1:9/{TOKEN}", tried=record.tried).outbox(pauses=())
+    outbox.put(NOW)
+    until(lambda: record.all()[2].refused_at)
+    outbox.close(10)
+    assert channels_in(tmp_path) == (
+        ChannelHealth("channel 1 (json)", NOW),
+        ChannelHealth("channel 2 (json)", None, NOW, "refused it with HTTP status 401"),
+        ChannelHealth(DEAD_MAN, None, NOW, "cannot be reached"),
+    )
+    assert TOKEN not in (tmp_path / "channels.json").read_text()
+
+
+# A channel that refuses
+
+
+def test_a_message_that_is_refused_for_its_length_arrives_in_short() -> None:
+    with receiving() as phone:
+        phone.judge = lambda body: 400 if len(body) > 200 else 200
+        with channels(phone.json_url(), pauses=(60.0,)) as sent:
+            accepted = Acceptances()
+            sent.put(Message("qqqbot LIVE: Trading is stopped", "Trading is stopped: " + "by hand " * 60), accepted)
+            until(lambda: accepted.count == 1)
+            sent.close(20)
+        whole, short = (message["message"] for message in phone.messages)
+        assert len(whole) > 200 >= len(short)
+        assert short.endswith("./bot_control.sh status")
+        assert sent.failure is None
+
+
+def test_apprise_splits_what_is_too_long_for_a_channel_that_it_knows() -> None:
+    """Discord takes 2,000 characters."""
+    from apprise import Apprise, NotifyBase
+
+    from qqqbot.notifications.deliver import splitting
+
+    discord = Apprise()
+    discord.add("discord://123456789012345678/abcdefghijklmnopqrstuvwxyz")
+    (channel,) = splitting(discord)
+    assert isinstance(channel, NotifyBase)
+    parts = channel._apply_overflow("word " * 900, title="t")
+    assert [len(part["body"]) <= 2000 for part in parts] == [True, True, True]

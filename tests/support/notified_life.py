@@ -24,6 +24,7 @@ class Post(Channels):
         self.works: bool | None = True
         self.flying: list[Accepted] = []
         self.trouble: str | None = None
+        self.all_out = False
 
     def put(self, message: Message, accepted: Accepted = lambda: None) -> None:
         self.sent.append(message)
@@ -35,6 +36,10 @@ class Post(Channels):
     @property
     def failure(self) -> str | None:
         return self.trouble
+
+    @property
+    def all_fail(self) -> bool:
+        return self.all_out
 
 
 class Calls(Outbox[datetime]):

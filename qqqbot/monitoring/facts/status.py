@@ -14,6 +14,7 @@ from qqqbot.model.values import Decide, FlipPrices, Holding
 from qqqbot.monitoring import performance
 from qqqbot.monitoring.facts.answer import Answer
 from qqqbot.monitoring.health import Evidence, Health, judge, problems
+from qqqbot.records.channel_health import ChannelHealth, channels_in
 from qqqbot.records.coerce import mapping, moment, number, sequence, text
 from qqqbot.records.folder import Folder, Identity, Problem, damage, identity, present
 from qqqbot.records.halt import HaltSwitch
@@ -163,6 +164,7 @@ class Status(Answer):
     next: Next
     time_in: performance.TimeIn | None
     halted_by_owner: str | None
+    channels: tuple[ChannelHealth, ...]
 
 
 def status(folder: Folder, now: datetime) -> Status:
@@ -179,6 +181,7 @@ def status(folder: Folder, now: datetime) -> Status:
         damage=(*damaged, *damage(folder.trades, newest_trades)),
         touched_at=folder.touched_at(),
         halted_by_owner=is_by_owner(folder.halt),
+        channels=channels_in(folder.path),
     )
     health = judge(evidence, now)
     check, signal = mapping(found.get("last_check")), _last_signal(found, folder, who)
@@ -197,6 +200,7 @@ def status(folder: Folder, now: datetime) -> Status:
         next=_next(found, signal, now, running=health in RUNNING),
         time_in=_time_in_of_newest(newest_trades, now),
         halted_by_owner=evidence.halt if evidence.halted_by_owner else None,
+        channels=evidence.channels,
     )
 
 

@@ -53,6 +53,7 @@ def status(facts: Status) -> Screen:
                 *time_in_fields(facts.time_in),
                 *_problem_fields(facts),
                 *_notice_fields(facts),
+                *_channel_fields(facts),
                 *_check_fields(facts),
                 *_next_fields(facts),
                 *_stop_fields(facts),
@@ -160,6 +161,17 @@ def _notice_fields(facts: Status) -> list[Field]:
     for notice in facts.notices[-NOTICES_SHOWN:]:
         text = f"{time_near(notice.at, facts.now)} {without_accounts(notice.text or '')}"
         fields.append(Field("" if fields else "Notices", text, Tone.FAINT))
+    return fields
+
+
+def _channel_fields(facts: Status) -> list[Field]:
+    """What each accepted last; one that refused is among the problems."""
+    fields: list[Field] = []
+    for one in facts.channels:
+        at = one.delivered_at
+        said = f"last accepted {time_near(at, facts.now)} ({until(at, facts.now)})" if at else "nothing accepted yet"
+        tone = Tone.WARNING if one.fails else Tone.FAINT
+        fields.append(Field("" if fields else "Channels", f"{one.name}: {said}", tone))
     return fields
 
 

@@ -15,6 +15,7 @@ from qqqbot.monitoring.health import (
     judge,
     problems,
 )
+from qqqbot.records.channel_health import ChannelHealth
 from qqqbot.records.folder import Problem
 from qqqbot.records.status_file import calendar_values
 from tests.support.builders import DAY, NOW, new_york, table
@@ -293,3 +294,13 @@ def test_an_account_that_does_not_answer_is_reported_once() -> None:
     other = {**check, "sentence": "the summary came without a value"}
     told = [GONE, "the last check could not trade: the summary came without a value"]
     assert texts(evidence(problem=GONE, last_check=other)) == told
+
+
+def test_a_channel_that_refused_last_is_a_problem_with_its_remedy() -> None:
+    refused = ChannelHealth("channel 2 (json)", NOW - timedelta(days=1), NOW, "refused it with HTTP status 401")
+    found = evidence()._replace(channels=(ChannelHealth("channel 1 (tgram)", NOW), refused))
+    (problem,) = problems(found, judge(found, NOW), NOW)
+    assert problem.text.startswith(
+        "channel 2 (json) refused it with HTTP status 401 (Tue 2026-11-24 12:00 ET; last acc"
+    )
+    assert "notify-test" in problem.advice

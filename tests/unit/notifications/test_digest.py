@@ -7,6 +7,7 @@ import pytest
 
 from qqqbot.model.values import Crossing, Holding
 from qqqbot.notifications.digest import Week, digest, ended_week
+from qqqbot.records.channel_health import ChannelHealth
 from qqqbot.records.status_file import Flip, Flips
 from tests.support.builders import NOW, new_york, portfolio, table
 
@@ -60,3 +61,14 @@ def test_it_says_what_the_account_is_worth_and_what_is_wrong() -> None:
     assert digest(WEEK, BOOK, 101_000.0, None, (None, 0), []).endswith("No problems.")
     assert "Value: unknown" in digest(WEEK, BOOK, None, None, (None, 0), [])
     assert BOOK.total_capital == Decimal(100_000)
+
+
+def test_it_says_of_each_channel_what_it_accepted_and_refused_before() -> None:
+    channels = (
+        ChannelHealth("channel 1 (tgram)", NOW, NOW - timedelta(days=1), "no answer"),
+        ChannelHealth("channel 2 (json)", None, NOW, "refused it with HTTP status 401"),
+    )
+    assert digest(WEEK, BOOK, None, None, (None, 0), [], channels).splitlines()[-2:] == [
+        "Channel 1 (tgram): accepted Tue 2026-11-24 12:00 ET.",
+        "Channel 2 (json): has accepted nothing yet, but refused it with HTTP status 401 Tue 2026-11-24 12:00 ET.",
+    ]

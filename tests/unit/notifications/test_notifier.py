@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from qqqbot.model.errors import PricesUnavailable
+from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.reasons import AlertKind
 from qqqbot.model.values import Holding, Mode
 from qqqbot.runtime.clock import VirtualClock
@@ -291,3 +292,38 @@ def test_an_account_still_silent_after_a_weeknight_raises_an_alarm_before_the_op
     assert calls_in(life, *restart) == len(restart)
     morning = [new_york(wednesday, 3, 40) + timedelta(minutes=10 * n) for n in range(30)]
     assert calls_in(life, *morning) == 0
+
+
+def test_a_channel_that_fails_is_told_of_through_another_and_its_end_too(life: Life) -> None:
+    settled(life)
+    life.post.trouble = "channel 1 (json) refused it with HTTP status 401"
+    life.post.all_out = True
+    assert life.at(NOW + timedelta(minutes=1)) == [], "there is no other"
+    life.post.all_out = False
+    assert life.at(NOW + timedelta(minutes=2)) == [f"{WHO}: A notification channel does not accept messages"]
+    assert "channel 1 (json) refused it with HTTP status 401" in life.bodies[0]
+    life.post.trouble = None
+    over = [f"{WHO}: Over: a notification channel does not accept messages"]
+    assert life.at(NOW + timedelta(minutes=3), check=True) == over
+
+
+def test_a_trouble_that_lasts_over_a_weekend_is_told_again_with_what_is_held_and_what_to_try(life: Life) -> None:
+    settled(life)
+    life.at(new_york(date(2026, 11, 27), 10), check=True)
+    life.new()
+    life.world.prices.trouble = PricesUnavailable("429")
+    told = []
+    for minutes in range(5, 24 * 60 * 4, 15):
+        now = new_york(date(2026, 11, 27), 10) + timedelta(minutes=minutes)
+        for title in life.at(now, check=True):
+            told.append((f"{now.astimezone(NEW_YORK):%a %H:%M}", title))
+            if "Checks" in title:
+                body = life.bodies[-1]
+                assert "Held: 211 QQQ + 5,049.00 USD cash." in body
+                assert "in the next session the rule would want TQQQ" in body
+                assert "./bot_control.sh update" in body
+    failing = f"{WHO}: Checks are failing"
+    assert told == [
+        *(("Fri 10:35", failing), ("Fri 13:20", f"{WHO}: The week")),
+        *(("Mon 08:35", failing), ("Tue 08:35", failing)),
+    ]

@@ -1,0 +1,79 @@
+"""channels.json: when each address of the owner's last accepted something, and when and why it last did not.
+
+Kept for those that write it and those that show it; an address itself is never in it.
+"""
+
+import json
+import logging
+import threading
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from qqqbot.model.ports import Clock
+from qqqbot.records.coerce import mapping, moment, sequence, text
+from qqqbot.records.status_file import write_status
+
+log = logging.getLogger(__name__)
+
+FILE = "channels.json"
+DEAD_MAN = "dead man's address"
+
+
+class ChannelHealth(NamedTuple):
+    name: str
+    delivered_at: datetime | None = None
+    refused_at: datetime | None = None
+    why: str | None = None
+    """of the last refusal"""
+
+    @property
+    def fails(self) -> bool:
+        """Whether its newest answer was a refusal."""
+        return self.refused_at is not None and (self.delivered_at is None or self.refused_at > self.delivered_at)
+
+
+class ChannelRecord:
+    """The health of the addresses called `names`; what the file says of others is dropped. For any thread."""
+
+    def __init__(self, logs: Path, clock: Clock, names: Iterable[str]) -> None:
+        self._path = logs / FILE
+        self._clock = clock
+        self._guard = threading.Lock()
+        known = {health.name: health for health in channels_in(logs)}
+        self._channels = {name: known.get(name, ChannelHealth(name)) for name in names}
+
+    def tried(self, name: str, why: str | None) -> None:
+        """`name` was just tried; `why` it did not accept, None if it did. A full disk costs only this record."""
+        now = self._clock.now()
+        with self._guard:
+            old = self._channels.get(name, ChannelHealth(name))
+            new = old._replace(delivered_at=now) if why is None else old._replace(refused_at=now, why=why)
+            self._channels[name] = new
+            try:
+                write_status(self._path, {"channels": [_values(health) for health in self._channels.values()]})
+            except OSError as error:
+                log.warning("%s cannot be written: %s", FILE, error.strerror)
+
+    def all(self) -> tuple[ChannelHealth, ...]:
+        with self._guard:
+            return tuple(self._channels.values())
+
+
+def channels_in(logs: Path) -> tuple[ChannelHealth, ...]:
+    """What the file in `logs` says; nothing if there is none or it is damaged."""
+    try:
+        found = mapping(json.loads((logs / FILE).read_bytes()))
+    except (OSError, ValueError, RecursionError):
+        return ()
+    rows = (mapping(row) for row in sequence(found.get("channels")))
+    return tuple(
+        ChannelHealth(name, moment(row.get("delivered_at")), moment(row.get("refused_at")), text(row.get("why")))
+        for row in rows
+        if (name := text(row.get("name")))
+    )
+
+
+def _values(health: ChannelHealth) -> dict[str, str | None]:
+    return {key: value.isoformat() if isinstance(value, datetime) else value for key, value in health._asdict().items()}
