@@ -24,6 +24,7 @@ from qqqbot.model.values import (
     OrderType,
     Quote,
     Side,
+    StatusFill,
 )
 
 ACCOUNT = "DU7654321"
@@ -66,6 +67,10 @@ class SimOrder:
     executions: tuple[Execution, ...] = ()
     refused: bool = False
     ahead: bool = False
+    untold: bool = False
+    """its execution is never listed; its status tells of it (ib-api-reloaded/ib_async#82)"""
+    deaf: bool = False
+    """its cancel is not answered while the world is unkind"""
     cancelled_at: datetime | None = None
 
     def executed(self, now: datetime) -> tuple[Execution, ...]:
@@ -74,7 +79,15 @@ class SimOrder:
         return tuple(e for e in self.executions if e.at <= now and e.at < end)
 
     def seen(self, now: datetime) -> tuple[Execution, ...]:
-        return tuple(e for e in self.executed(now) if e.seen_at <= now)
+        return () if self.untold else tuple(e for e in self.executed(now) if e.seen_at <= now)
+
+    def hides(self, now: datetime) -> bool:
+        """Whether something has been executed that will be listed later."""
+        return not self.untold and len(self.seen(now)) < len(self.executed(now))
+
+    def told(self, now: datetime) -> StatusFill | None:
+        done = self.executed(now) if self.untold else ()
+        return StatusFill(done[0].quantity, done[0].price) if done else None
 
     def status(self, now: datetime) -> OrderStatus | None:
         """None if the broker does not know the order (yet)."""
@@ -90,14 +103,12 @@ class SimOrder:
 
     def reported_status(self, now: datetime) -> OrderStatus | None:
         """A broker that works properly does not report the end of an order before its executions."""
-        late = len(self.seen(now)) < len(self.executed(now))
         status = self.status(now)
-        return OrderStatus.WORKING if late and not self.ahead and status is not None else status
+        return OrderStatus.WORKING if self.hides(now) and not self.ahead and status is not None else status
 
     def cancelled_ahead(self, now: datetime) -> bool:
         """Whether it is reported as cancelled while some of its executions cannot be seen yet."""
-        hidden = len(self.seen(now)) < len(self.executed(now))
-        return hidden and self.reported_status(now) is OrderStatus.CANCELLED
+        return self.hides(now) and self.reported_status(now) is OrderStatus.CANCELLED
 
     def alive(self, now: datetime) -> bool:
         """Whether it can still be executed, at the broker or on its way there."""
@@ -131,6 +142,11 @@ class SimBroker:
     orders: dict[str, SimOrder] = field(default_factory=dict)
     by_hand: list[tuple[str, int, Decimal]] = field(default_factory=list)
     """the owner's own trades: symbol, signed shares, price"""
+    moved: list[tuple[datetime, Decimal]] = field(default_factory=list)
+    """money that came or went without a trade: dividends, fees, what the owner takes and brings back"""
+    foreign_cash: Decimal = Decimal(0)
+    """in other currencies: part of what the account is worth, and nothing that a purchase may spend"""
+    _refusing: int = 0
     _shown: dict[str, datetime] = field(default_factory=dict)
     """value of the account -> the moment as of which it was last shown"""
     mode: Mode = Mode.PAPER
@@ -160,7 +176,15 @@ class SimBroker:
                 cash -= sign * e.quantity * e.price_at(now) + e.commission
         for _, quantity, price in self.by_hand if by_hand else ():
             cash -= quantity * price
-        return cash
+        return cash + sum((amount for at, amount in self.moved if by_hand and at <= now), Decimal(0))
+
+    def move_cash(self, amount: Decimal) -> None:
+        self.moved.append((self.now(), amount))
+
+    def untold_commissions(self, now: datetime) -> Decimal:
+        """They are paid, and nothing ever tells of them."""
+        orders = [order for order in self.orders.values() if order.untold]
+        return sum((e.commission for order in orders for e in order.executed(now)), Decimal(0))
 
     # What is reported
 
@@ -176,7 +200,7 @@ class SimBroker:
         return AccountSnapshot(
             account=ACCOUNT,
             mode=Mode.PAPER,
-            net_liquidation=value,
+            net_liquidation=value + self.foreign_cash,
             spendable=max(min(cash, funds), Decimal(0)),
             positions=held,
             open_order_refs=tuple(r for r, o in self.orders.items() if o.reported_status(now) is OrderStatus.WORKING),
@@ -207,6 +231,8 @@ class SimBroker:
     def cancel(self, intent: OrderIntent) -> None:
         self._latency()
         order = self.orders[intent.order_ref]
+        if order.deaf and self.unkind.p:
+            return
         if order.cancelled_at is None and not self.unkind.happens(0.5):  # some cancels get lost
             # Whatever is executed until the cancel arrives is executed.
             order.cancelled_at = self.now() + timedelta(seconds=2 if self.unkind.happens() else 0.1)
@@ -215,7 +241,10 @@ class SimBroker:
         self.law(intent)
         assert intent.order_ref not in self.orders, f"{intent.order_ref} was sent twice"
         unkind = self.unkind
-        if unkind.happens(0.5):
+        if not self._refusing and unkind.happens(0.5):
+            self._refusing = unkind.rng.choice((1, 1, 1, 4))
+        if self._refusing or not self._can_pay(intent):
+            self._refusing = max(0, self._refusing - 1)
             raise OrderRejected("the simulated broker refuses it")
         order = self._drawn(intent)
         self.orders[intent.order_ref] = order
@@ -223,6 +252,10 @@ class SimBroker:
         self._latency()
         if answer_lost and unkind.rng.random() < 0.7:
             raise OrderOutcomeUnknown("the answer was lost")
+
+    def _can_pay(self, intent: OrderIntent) -> bool:
+        """The money may have left the account since its values were refreshed."""
+        return intent.side is Side.SELL or intent.quantity * intent.decision_price <= self.cash(self.now())
 
     def _latency(self) -> None:
         if self.unkind.happens():
@@ -234,19 +267,25 @@ class SimBroker:
         session = self.prices.table.open_session(now)
         assert session is not None
         arrives = now + timedelta(seconds=rng.uniform(1, LATEST_ARRIVAL_SECONDS) if unkind.happens(0.5) else 0.001)
+        # A gateway that maintains and resubmits orders keeps them over the night.
+        night = unkind.happens(0.3)
+        expires = self.prices.table.next_open(session.close).close if night else session.close
         if unkind.happens(0.5):
-            return SimOrder(intent, None, session.close)
+            return SimOrder(intent, None, expires)
         if unkind.happens(0.3):
-            return SimOrder(intent, arrives, session.close, refused=True)
-        parts = self._executions(intent, arrives)
-        return SimOrder(intent, arrives, session.close, tuple(parts), ahead=unkind.happens())
+            return SimOrder(intent, arrives, expires, refused=True)
+        if unkind.happens(0.3):
+            whole = tuple(self._executions(intent, arrives, kind=True))
+            return SimOrder(intent, arrives, expires, whole, untold=True)
+        parts, deaf = self._executions(intent, arrives), unkind.happens(0.5)
+        return SimOrder(intent, arrives, expires, tuple(parts), ahead=unkind.happens(), deaf=deaf)
 
-    def _executions(self, intent: OrderIntent, arrives: datetime) -> Iterable[Execution]:
-        unkind, rng = self.unkind, self.unkind.rng
+    def _executions(self, intent: OrderIntent, arrives: datetime, kind: bool = False) -> Iterable[Execution]:
+        unkind, rng = (Unkindness(0, self.unkind.rng) if kind else self.unkind), self.unkind.rng
         pieces = rng.choice((2, 3, 4)) if unkind.happens(2) else 1
         at = arrives
         for number, quantity in enumerate(_split(intent.quantity, pieces), start=1):
-            at += timedelta(seconds=rng.choice((0.1, 5, 40, 4000)) if unkind.happens(2) else 0.001)
+            at = self._open_at(at + timedelta(seconds=rng.choice((0.1, 5, 40, 4000)) if unkind.happens(2) else 0.001))
             if (price := self._price(intent, at)) is None:
                 return
             seen_at = at + timedelta(seconds=rng.choice((1, 30, 150)) if unkind.happens() else 0)
@@ -254,6 +293,12 @@ class SimBroker:
             corrected_at = seen_at + timedelta(seconds=rng.choice((0, 50, 900))) if unkind.happens(0.5) else None
             corrected = price + Decimal("0.0100")
             yield Execution(number, at, quantity, price, seen_at, commission_at, corrected_at, corrected)
+
+    def _open_at(self, at: datetime) -> datetime:
+        """`at`, or the next open after it: an order that survived the night is executed then."""
+        if self.prices.table.open_session(at) is not None:
+            return at
+        return self.prices.table.next_open(at).open + timedelta(seconds=1)
 
     def _price(self, intent: OrderIntent, at: datetime) -> Decimal | None:
         """The market's price plus or minus a basis point; None if a limit forbids it."""
@@ -272,7 +317,9 @@ class SimBroker:
         fills = [self._fill(order, e, now) for e in order.seen(now)]
         if fills and self.unkind.happens():
             fills += fills[: self.unkind.rng.randint(1, len(fills))]
-        return Order(order.intent.order_ref, status, tuple(fills), "refused" if order.refused else "")
+        told = order.told(now)
+        reported = OrderStatus.UNKNOWN if told else status
+        return Order(order.intent.order_ref, reported, tuple(fills), "refused" if order.refused else "", told)
 
     def _fill(self, order: SimOrder, e: Execution, now: datetime) -> Fill:
         corrected = e.corrected_at is not None and e.corrected_at <= now

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from qqqbot.adapters.simulated.prices import SimulatedPrices
+from qqqbot.model.executions import status_exec_id
 from qqqbot.model.values import (
     SYMBOLS,
     OrderIntent,
@@ -22,7 +23,7 @@ from qqqbot.model.values import (
 from qqqbot.records.ledger import Booked
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.strategy.sizing import ALL_OF_IT, shares_to_buy
-from tests.simulation.sim_broker import SimBroker, Unkindness
+from tests.simulation.sim_broker import LATEST_VALUE_SECONDS, SimBroker, SimOrder, Unkindness
 from tests.support.builders import fold
 
 CAPITAL = Decimal(100_000)
@@ -82,10 +83,12 @@ class World:
         self.broker = SimBroker(
             self.clock.true_now, self._let_pass, self.prices, self.unkind, self.check_sent, CAPITAL + Decimal(20_000)
         )
+        self.broker.foreign_cash = Decimal(self.rng.choice((0, 60_000)) if self.p else 0)
         self.points = self.deaths = self.sent = 0
         self.market_was_valid = True
         self.refs: set[str] = set()
         self.hand_trade: tuple[str, int] | None = None
+        self.taken_out = Decimal(0)
         self._became_kind = False
         self._down_until = self.clock.true_now()
         self._checked = 0  # bytes of book and journal that have been checked
@@ -98,6 +101,7 @@ class World:
             self._became_kind, self.unkind.p, self.clock.offset = True, 0, timedelta(0)
             (self.logs / "HALT").unlink(missing_ok=True)
             self.undo_hand_trade()
+            self.bring_back()
         return self.p == 0 or self._became_kind
 
     def settled(self) -> bool:
@@ -145,6 +149,23 @@ class World:
                 raise OwnerStops
         elif self.broker_outside and self.happens(0.1) and not self.broker.alive():
             self.trade_by_hand()
+        if self.broker_outside and self.happens(0.2):
+            self.broker.move_cash(Decimal(self.rng.randint(-60, 120)))  # fees and dividends
+        if self.taken_out and self.rng.random() < 0.2:
+            self.bring_back()
+        elif self.broker_outside and self.happens(0.1) and not self.broker.alive():
+            self.take_out()
+
+    def take_out(self) -> None:
+        """The owner takes most of the account's cash, that of the bot with it."""
+        amount = (self.broker.cash(self.clock.true_now()) * Decimal("0.8")).quantize(Decimal("0.01"))
+        self.broker.move_cash(-amount)
+        self.taken_out += amount
+
+    def bring_back(self) -> None:
+        if self.taken_out:
+            self.broker.move_cash(self.taken_out)
+            self.taken_out = Decimal(0)
 
     def trade_by_hand(self) -> None:
         symbol = self.rng.choice(SYMBOLS)
@@ -165,7 +186,11 @@ class World:
     def unsettled_executions(self) -> bool:
         now = self.clock.true_now()
         orders = self.broker.orders.values()
-        return any(o.alive(now) or len(o.seen(now)) < len(o.executed(now)) for o in orders)
+        return any(o.alive(now) or o.hides(now) or self._waits_for_status(o, now) for o in orders)
+
+    def _waits_for_status(self, order: SimOrder, now: datetime) -> bool:
+        """Whether the book may still take in a fill that only the order's status tells of."""
+        return order.told(now) is not None and order.intent.order_ref not in fold_of(self.logs).orders
 
     # Laws
 
@@ -211,6 +236,9 @@ class World:
         for ref, order in self.broker.orders.items():
             quantity, amount = 0, Decimal(0)
             for e in order.executed(now):
+                if (by_status := status_exec_id(ref)) in ids:
+                    ids.discard(by_status)
+                    quantity, amount = quantity + e.quantity, amount + e.quantity * e.price
                 revisions = [r for r in (1, 2) if f"{ref}.{e.number:02d}.{r:02d}" in ids]
                 ids -= {f"{ref}.{e.number:02d}.{r:02d}" for r in revisions}
                 if revisions:
@@ -243,7 +271,9 @@ class World:
             assert intent.quantity <= held, f"{ref} sells {intent.quantity} of {held}"
         else:
             book, price = fold_of(self.logs), intent.decision_price
-            cash = min(self.broker.cash(now), book.cash)
+            # What the owner has just taken out may not show yet: the broker refuses what it does not pay for.
+            shown = max(self.broker.cash(now), self.broker.cash(now - timedelta(seconds=LATEST_VALUE_SECONDS)))
+            cash = min(shown, book.cash)
             assert intent.quantity * price <= cash, f"{ref} costs more than {cash}"
             held = price * book.shares[intent.symbol]
             wanted = shares_to_buy(book.cash + held, held, book.cash, price, self.rules)

@@ -363,6 +363,7 @@ def _check_equal(
         assert shares[symbol] + foreign[symbol] == world.broker.shares(now)[symbol]
     paid = sum((Decimal(str(row["price"])) * row["quantity"] for row in adopted), Decimal(0))
     expected_cash = world.broker.cash(now, by_hand=False) - (world.broker.capital - CAPITAL) - paid
+    expected_cash += world.broker.untold_commissions(now)
     assert math.isclose(cash, expected_cash, abs_tol=0.001), f"{cash} in the book, {expected_cash} at the broker"
 
 
