@@ -1,5 +1,7 @@
 """Killed with -9 in a rotation, the gateway left running: a restart finishes it, and nothing is done twice.
 
+The account's values lag, each for itself: a process that starts between the legs sees money of before the sale.
+
 The process dies at a given call of the project's own functions, whichever thread makes it: between the journal and the
 wire, in a callback, with a fill half recorded. The points are spread evenly over a whole rotation; there are more of
 them where QQQBOT_CRASH_POINTS says so.
@@ -31,6 +33,8 @@ from tests.support.ib_trader import Trader
 
 ROOT = Path(__file__).resolve().parents[2]
 POINTS = int(os.environ.get("QQQBOT_CRASH_POINTS", "25"))
+# In seconds of the gateway's clock, which runs with the machine's; the bot's is moved on by its waits, minutes ahead.
+LAGS = {"positions": 0.05, "NetLiquidation": 0.2, "TotalCashValue": 0.4, "CashBalance": 0.6, "AvailableFunds": 0.8}
 TARGETS = (Holding.QQQ, Holding.TQQQ)
 OURS = (str(ROOT / "qqqbot"), str(ROOT / "ib_broker.py"))
 
@@ -47,6 +51,7 @@ def gateway_process() -> Iterator[tuple[int, RemoteGateway]]:
         try:
             with RemoteGateway(ports["control"]) as remote:
                 remote.behave(slices=(30, 40))
+                remote.lag(**LAGS)
                 yield ports["port"], remote
         finally:
             process.terminate()

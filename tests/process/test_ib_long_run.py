@@ -1,0 +1,73 @@
+"""Twenty sessions at the gateway stand-in: money that lags changes neither holdings nor equity.
+
+The prices stand still within a session, so that a purchase that waits for its money has the price of one that does not.
+"""
+
+import itertools
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from qqqbot.adapters.simulated.prices import SimulatedPrices
+from qqqbot.model.values import Session
+from qqqbot.trading.alerts import LogNotifier
+from qqqbot.trading.assembly import Identity, assemble, load_records
+from qqqbot.trading.bookkeeping import set_capital
+from qqqbot.trading.parts import Outside
+from standins.ib_gateway.exchange import around
+from tests.simulation.sim_world import RULES
+from tests.support.ib_desk import QUICK, Desk, MovedClock, broker_at, gateway_at
+
+SESSIONS = 20
+CHECKS_A_SESSION = 2
+BRISK = replace(QUICK, news=0.01)
+
+
+def test_money_that_lags_up_to_three_minutes_changes_nothing_in_twenty_sessions(tmp_path: Path) -> None:
+    prompt, late = (run(tmp_path / name, lag) for name, lag in (("prompt", False), ("late", True)))
+    assert [row["held"] for row in late] == [row["held"] for row in prompt]
+    assert [row["shares"] for row in late] == [row["shares"] for row in prompt]
+    assert [row["equity"] for row in late] == [row["equity"] for row in prompt]
+    assert sum(a["held"] != b["held"] for a, b in itertools.pairwise(late)) >= 5
+
+
+def run(folder: Path, lag: bool) -> list[dict[str, Any]]:
+    """What the book held after each session."""
+    folder.mkdir()
+    prices = SimulatedPrices(3, date(2025, 10, 20), date(2025, 12, 31), gap=1.0, roughness=0.0)
+    sessions = prices.table.sessions[12 : 12 + SESSIONS]
+    clock, ends = MovedClock(sessions[0].open), []
+    with gateway_at(clock) as gateway, broker_at(gateway, clock, BRISK) as broker:
+        gateway.use_quotes(lambda symbol, now: around(Decimal(str(prices.price(symbol, now))), Decimal("0.02")))
+        gateway.use_sessions([(session.open, session.close) for session in prices.table.sessions])
+        if lag:
+            gateway.lag(seed=3)
+        at, notifier = Desk(gateway, broker, clock), LogNotifier(clock)
+        at.sound()
+        records = load_records(folder, Identity(broker.mode, broker.account), clock, notifier)
+        set_capital(records.book, Decimal(100_000), clock)
+        engine = assemble(records, Outside(clock, prices, broker, notifier), RULES, timedelta(seconds=20))
+        for session in sessions:
+            for number in range(CHECKS_A_SESSION):
+                move_to(at, session, 10 + 200 * number)
+                for _ in range(12):
+                    if not engine.step():
+                        break
+                    clock.move(60)
+                    at.sound()
+            last = engine.state.last_check
+            assert last is not None
+            ends.append({"held": last.row["held"], "shares": last.row["shares"], "equity": last.row["equity"]})
+        assert lag == any("MoneyLate" in line for line in (folder / "decisions.jsonl").read_text().splitlines())
+        assert records.book.ledger.cash == gateway.account().cash
+    return ends
+
+
+def move_to(at: Desk, session: Session, minutes: int) -> None:
+    """The time of a check; the connection may have to notice first that hours have passed."""
+    ahead = (session.open + timedelta(minutes=minutes) - at.clock.now()).total_seconds()
+    at.clock.move(max(0.0, ahead))
+    at.gateway.look()
+    at.sound()
