@@ -75,6 +75,12 @@ class AlertKind(StrEnum):
         "The next check asks again; the bot never trades on bad data. If it lasts: the network, "
         "./bot_control.sh update, and closed_on in config.json if the exchange was closed; logs shows each try.",
     )
+    NO_DECISION = (
+        "no_decision",
+        "a session ended without a decision",
+        "What is held stays until a check succeeds. ./bot_control.sh once tries one now; then try this machine's "
+        "network, ./bot_control.sh update, and, if the exchange was closed on that day, closed_on in config.json.",
+    )
     TRADE = "trade", "traded"
     FIRST_TRADE = (
         "first_trade",

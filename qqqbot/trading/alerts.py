@@ -55,6 +55,10 @@ class Alerts:
         if known := self._lasting.pop(kind, None):
             self._notifier.notify(kind, f"over: {known.text}")
 
+    def tell(self, kind: AlertKind, text: str) -> None:
+        """Something that happened once."""
+        self._notifier.notify(kind, text)
+
     def lasting(self) -> tuple[Event, ...]:
         """What is wrong now, oldest first."""
         return tuple(self._lasting.values())

@@ -50,6 +50,7 @@ from qqqbot.trading.apart import Apart
 from qqqbot.trading.bookkeeping import Bookkeeper
 from qqqbot.trading.come_back import SOON, half_made, pause, unfinished, window_undecided
 from qqqbot.trading.executor import Executor
+from qqqbot.trading.missed import Missed, position
 from qqqbot.trading.parts import Records
 
 log = logging.getLogger(__name__)
@@ -126,6 +127,7 @@ class Engine:
     _differed: bool = field(default=False, init=False)
     """whether account and book differed at the last look"""
     _apart: Apart = field(default_factory=Apart, init=False)
+    _missed: Missed = field(default_factory=Missed, init=False)
     _signalled: Snapshot | None = field(default=None, init=False)
     """what the last signal was computed from"""
 
@@ -140,9 +142,24 @@ class Engine:
         except (TemporaryError, OrderOutcomeUnknown, TradingHalted, OSError) as error:
             self._failed(began, error)
         self._tell_of_distance()
+        if last := self.state.last_check:
+            self._missed.seen(self._session(), self._decides(last), last.sentence, self.clock.now())
         if self._signalled is not None:
             self.state.flips = flips(self._signalled, self.rules)
         return self.pause() is not None
+
+    def look_back(self) -> None:
+        """Tell, once, of a session that has ended without a decision that was due; to be called as time passes."""
+        now = self.clock.now()
+        if (missed := self._missed.ended(now)) and self.halted() is None:
+            self.alerts.tell(AlertKind.NO_DECISION, f"{missed}\n{position(self.portfolio(), self.state.flips, now)}")
+
+    def _decides(self, check: Check) -> bool:
+        """Whether a check of an open session did what is due in that session."""
+        session = self._session()
+        if self.rules.decide is Decide.BEFORE_CLOSE and session is not None:
+            return self.records.journal.decided_in(session.date) is not None
+        return not check.failed and check.error not in PRICE_ERRORS
 
     def _tell_of_distance(self) -> None:
         """Begin or end the alert that the account is not where the rule wants it."""

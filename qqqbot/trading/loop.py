@@ -46,6 +46,7 @@ def poll(
             due = clock.now() + (engine.pause() or FAR)
         # A clock that was set back must not leave a check an hour in the future.
         due = min(due, _next_tick(engine, times, clock.now()))
+        engine.look_back()
         beat(due)
         clock.wait(min(heartbeat, max(due - clock.now(), timedelta(0))).total_seconds())
 

@@ -381,4 +381,27 @@ UNANSWERED = (
     ),
 )
 
-MUTANTS = (*EXECUTOR, *ENGINE, *LOOP, *MONEY, *SOON, *APART, *STATUS_FILLS, *UNANSWERED)
+MISSED = (
+    Mutant(
+        "a session without a decision ends without a word",
+        "trading/loop.py::poll",
+        "engine.look_back()",
+        "pass",
+        ("unit/trading/test_loop.py::test_a_session_without_a_decision_is_told_of_at_its_end",),
+    ),
+    Mutant(
+        "a missed decision is told again and again",
+        "trading/missed.py::Missed.ended",
+        "self._session = None",
+        "pass",
+    ),
+    Mutant(
+        "a window that did not decide is believed to have decided",
+        "trading/engine.py::Engine._decides",
+        "self.rules.decide is Decide.BEFORE_CLOSE and session is not None",
+        "False",
+        ("unit/trading/test_missed.py",),
+    ),
+)
+
+MUTANTS = (*EXECUTOR, *ENGINE, *LOOP, *MONEY, *SOON, *APART, *STATUS_FILLS, *UNANSWERED, *MISSED)

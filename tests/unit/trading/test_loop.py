@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from qqqbot.model.errors import AlreadyRunning
+from qqqbot.model.errors import AlreadyRunning, PricesUnavailable
 from qqqbot.model.values import OrderStatus
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.trading.come_back import SOON
 from qqqbot.trading.loop import poll, timetable
-from tests.support.builders import NOW, RULES
+from tests.support.builders import DAY, NOW, RULES, new_york
 from tests.support.fakes import World, fills_part
 
 QUARTER = timedelta(minutes=15)
@@ -84,3 +84,15 @@ def test_a_clock_set_back_leaves_no_check_in_the_far_future(world: World) -> Non
 
     poll(world.start(), clock, TIMES, beat)
     assert beats[1] <= NOW - timedelta(minutes=30) + QUARTER
+
+
+def test_a_session_without_a_decision_is_told_of_at_its_end(tmp_path: Path) -> None:
+    clock = VirtualClock(new_york(DAY, 15), stop_at=new_york(DAY, 16, 30))
+    world = World(tmp_path, clock=clock)
+    world.prices.trouble = PricesUnavailable("429")
+    beats: list[tuple[datetime, int]] = []
+    poll(
+        world.start(), clock, TIMES, lambda _: beats.append((clock.now(), world.notifier.kinds().count("no_decision")))
+    )
+    assert next(at for at, told in beats if told) == new_york(DAY, 16)
+    assert beats[-1][1] == 1
