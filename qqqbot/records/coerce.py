@@ -1,12 +1,14 @@
 """Values from files that an older version may have written: what is missing is None, never an error."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 # A time outside these years is a mistake, and near the limits of datetime not even a day could be added to it.
 FIRST_YEAR, LAST_YEAR = 1970, 9000
+
+T = TypeVar("T")
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
@@ -47,3 +49,30 @@ def moment(value: Any) -> datetime | None:
     except (ValueError, OverflowError):
         return None
     return found if FIRST_YEAR <= found.year <= LAST_YEAR else None
+
+
+def whole(value: Any) -> int | None:
+    found = number(value)
+    return None if found is None else int(found)
+
+
+def whole_numbers(value: Any) -> Mapping[str, int]:
+    """The numbers of an object; what is none is left out."""
+    found = {key: whole(n) for key, n in mapping(value).items()}
+    return {key: n for key, n in found.items() if n is not None}
+
+
+_READERS: Mapping[Any, Callable[[Any], Any]] = {
+    float | None: number,
+    int | None: whole,
+    str | None: text,
+    datetime | None: moment,
+    Mapping[str, int]: whole_numbers,
+    Mapping[str, Any]: mapping,
+}
+
+
+def record(kind: type[T], row: Mapping[str, Any], **known: Any) -> T:
+    """A named tuple of `kind`: each field that is not `known` comes from the key of its name, read as its type says."""
+    read = {name: _READERS[hint](row.get(name)) for name, hint in kind.__annotations__.items() if name not in known}
+    return kind(**known, **read)

@@ -15,7 +15,7 @@ from qqqbot.monitoring import performance
 from qqqbot.monitoring.facts.answer import Answer
 from qqqbot.monitoring.health import Evidence, Health, judge, problems
 from qqqbot.records.channel_health import ChannelHealth, channels_in
-from qqqbot.records.coerce import mapping, moment, number, sequence, text
+from qqqbot.records.coerce import mapping, moment, number, record, sequence, text
 from qqqbot.records.folder import Folder, Identity, Problem, damage, identity, present
 from qqqbot.records.halt import HaltSwitch
 from qqqbot.records.status_file import FlipOrder, flips_in
@@ -195,8 +195,8 @@ def status(folder: Folder, now: datetime) -> Status:
         own=_own(found, _open_orders(folder, who)),
         problems=problems(evidence, health, now),
         notices=_notices(found, now),
-        last_check=_decision(check) if check else None,
-        last_signal=_decision(signal) if signal else None,
+        last_check=_decision(check),
+        last_signal=_decision(signal),
         next=_next(found, signal, now, running=health in RUNNING),
         time_in=_time_in_of_newest(newest_trades, now),
         halted_by_owner=evidence.halt if evidence.halted_by_owner else None,
@@ -207,15 +207,11 @@ def status(folder: Folder, now: datetime) -> Status:
 def _process(evidence: Evidence, now: datetime) -> Process:
     status = evidence.status
     started, beat = moment(status.get("started_at")), moment(status.get("heartbeat_at"))
-    return Process(
+    return record(
+        Process,
+        status,
         pid=evidence.holder,
-        state=text(status.get("state")),
-        version=text(status.get("version")),
-        config_hash=text(status.get("config_hash")),
-        config=mapping(status.get("config")),
-        started_at=started,
         uptime_seconds=(now - started).total_seconds() if started and evidence.holder is not None else None,
-        heartbeat_at=beat,
         heartbeat_age_seconds=(now - beat).total_seconds() if beat else None,
     )
 
@@ -226,35 +222,16 @@ def _own(status: Mapping[str, Any], open_orders: tuple[OpenOrder, ...]) -> Own |
         return None
     equity, capital = number(book.get("equity")), number(book.get("total_capital"))
     change, change_pct = performance.change(equity, capital)
-    agrees = status.get("agrees")
-    return Own(
-        shares=_whole_numbers(book.get("shares")),
-        foreign=_whole_numbers(book.get("foreign")),
-        cash=number(book.get("cash")),
-        equity=equity,
-        total_capital=capital,
-        realized_pnl=number(book.get("realized_pnl")),
-        trades=number(book.get("trades")),
-        holding=text(book.get("holding")),
-        moving_to=text(book.get("moving_to")),
-        since=moment(book.get("since")),
+    agrees, said = status.get("agrees"), mapping(status.get("account_says"))
+    return record(
+        Own,
+        book,
         change=change,
         change_pct=change_pct,
-        broker=_broker(mapping(status.get("account_says"))),
+        broker=record(BrokerAnswer, said) if said else None,
         agrees=agrees if isinstance(agrees, bool) else None,
         answers=text(status.get("problem")) is None,
         open_orders=open_orders,
-    )
-
-
-def _broker(said: Mapping[str, Any]) -> BrokerAnswer | None:
-    if not said:
-        return None
-    return BrokerAnswer(
-        net_liquidation=number(said.get("net_liquidation")),
-        spendable=number(said.get("spendable")),
-        positions=_whole_numbers(said.get("positions")),
-        taken_at=moment(said.get("taken_at")),
     )
 
 
@@ -263,21 +240,10 @@ def _open_orders(folder: Folder, who: Identity) -> tuple[OpenOrder, ...]:
     for row in last_rows(folder.orders, ORDER_ROWS, who.owns).rows:
         reference = text(row.get("order_ref")) or ""
         if row.get("event") == "intended":
-            alive[reference] = _open_order(row)
+            alive[reference] = record(OpenOrder, row)
         elif row.get("event") == "outcome":
             alive.pop(reference, None)
     return tuple(alive.values())
-
-
-def _open_order(row: Row) -> OpenOrder:
-    quantity = number(row.get("quantity"))
-    return OpenOrder(
-        order_ref=text(row.get("order_ref")),
-        side=text(row.get("side")),
-        symbol=text(row.get("symbol")),
-        quantity=None if quantity is None else int(quantity),
-        timestamp=text(row.get("timestamp")),
-    )
 
 
 def _last_signal(status: Mapping[str, Any], folder: Folder, who: Identity) -> Row:
@@ -291,27 +257,11 @@ def _last_signal(status: Mapping[str, Any], folder: Folder, who: Identity) -> Ro
 def _notices(status: Mapping[str, Any], now: datetime) -> tuple[Notice, ...]:
     """The notifications of the last day, oldest first."""
     found = [(moment(notice.get("at")), notice) for notice in map(mapping, sequence(status.get("notices")))]
-    return tuple(
-        Notice(at, text(notice.get("kind")), text(notice.get("text")))
-        for at, notice in found
-        if at is not None and now - at < NOTICES_OF
-    )
+    return tuple(record(Notice, notice, at=at) for at, notice in found if at is not None and now - at < NOTICES_OF)
 
 
-def _decision(row: Row) -> Decision:
-    return Decision(
-        at=moment(row.get("timestamp")),
-        action=text(row.get("action")),
-        sentence=text(row.get("sentence")),
-        error=text(row.get("error")),
-        target=text(row.get("target")),
-        held=text(row.get("held")),
-        session=text(row.get("session")),
-        price=number(row.get("price")),
-        tqqq_price=number(row.get("tqqq_price")),
-        short_ma=number(row.get("short_ma")),
-        long_ma=number(row.get("long_ma")),
-    )
+def _decision(row: Row) -> Decision | None:
+    return record(Decision, row, at=moment(row.get("timestamp"))) if row else None
 
 
 def _next(status: Mapping[str, Any], signal: Row, now: datetime, running: bool) -> Next:
@@ -393,8 +343,3 @@ def _time_in_of_newest(found: Rows, now: datetime) -> performance.TimeIn | None:
     except performance.BAD_ROW:
         return None
     return performance.time_in(book, now, found.whole)
-
-
-def _whole_numbers(value: Any) -> dict[str, int]:
-    found = {key: number(n) for key, n in mapping(value).items()}
-    return {key: int(n) for key, n in found.items() if n is not None}

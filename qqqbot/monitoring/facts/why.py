@@ -5,15 +5,15 @@ more than the last.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from qqqbot.model.new_york import NEW_YORK, new_york_date
 from qqqbot.monitoring.facts.answer import MERGED, Answer
 from qqqbot.monitoring.facts.replay import differences
-from qqqbot.records.coerce import FIRST_YEAR, LAST_YEAR, mapping, moment, number, sequence, text
+from qqqbot.records.coerce import FIRST_YEAR, LAST_YEAR, mapping, moment, number, record, sequence, text, whole
 from qqqbot.records.folder import Folder, Identity, damage, identity, present
 from qqqbot.records.inputs import NotRecorded, computed, inputs_at
 from qqqbot.records.tail import Row, RowReader, Rows, last_rows
@@ -27,8 +27,7 @@ ROWS_OF_AN_ORDER = 500
 ONE_MINUTE = timedelta(minutes=1)
 
 
-@dataclass(frozen=True, slots=True)
-class MadeOrder:
+class MadeOrder(NamedTuple):
     """An order as the journal and the book have it; `fills` are rows of the book."""
 
     order_ref: str | None
@@ -37,10 +36,10 @@ class MadeOrder:
     quantity: int | None
     order_type: str | None
     limit_price: float | None
-    status: str | None = None
-    filled: int | None = None
-    message: str | None = None
-    fills: tuple[Row, ...] = ()
+    status: str | None
+    filled: int | None
+    message: str | None
+    fills: tuple[Row, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +60,7 @@ class Why(Answer):
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ReplayedDecision:
+class ReplayedDecision(NamedTuple):
     """`same` is None if today's code cannot be asked; `problem` then says why."""
 
     timestamp: str | None
@@ -71,8 +69,8 @@ class ReplayedDecision:
     error: str | None
     sentence: str | None
     same: bool | None
-    problem: str | None = None
-    differences: tuple[str, ...] = ()
+    problem: str | None
+    differences: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +84,7 @@ class Replay(Answer):
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class When:
+class When(NamedTuple):
     """What is asked for: a New York date, a time on it, or neither (the last check). A time alone is today's."""
 
     day: date | None = None
@@ -140,8 +137,7 @@ def replay(folder: Folder, when: When, now: datetime) -> Replay:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     who: Identity
     rows: list[Row]
     notes: tuple[str, ...]
@@ -207,40 +203,23 @@ def _made(folder: Folder, decision: Row, who: Identity) -> tuple[MadeOrder, ...]
     planned = [_shares(mapping(order)) for order in sequence(decision["orders"])]
     journal = [row for row in _following(folder.orders, at) if who.owns(row)]
     orders = {
-        str(row.get("order_ref")): _order(row)
+        str(row.get("order_ref")): record(MadeOrder, row, status=None, filled=None, message=None, fills=())
         for row in journal
         if row.get("event") == "intended" and moment(row.get("timestamp")) == at and _shares(row) in planned
     }
     for row in journal:
         if row.get("event") == "outcome" and (order := orders.get(str(row.get("order_ref")))):
-            filled, message = _whole(row.get("filled")), text(row.get("message"))
-            ended = replace(order, status=text(row.get("status")), filled=filled, message=message)
-            orders[str(row.get("order_ref"))] = ended
+            status, filled, message = text(row.get("status")), whole(row.get("filled")), text(row.get("message"))
+            orders[str(row.get("order_ref"))] = order._replace(status=status, filled=filled, message=message)
     fills = [row for row in _following(folder.trades, at) if who.owns(row)] if orders else []
     return tuple(
-        replace(order, fills=tuple(row for row in fills if str(row.get("order_ref")) == reference))
+        order._replace(fills=tuple(row for row in fills if str(row.get("order_ref")) == reference))
         for reference, order in orders.items()
     )
 
 
 def _shares(order: Mapping[str, Any]) -> tuple[Any, ...]:
     return order.get("side"), order.get("symbol"), order.get("quantity")
-
-
-def _order(row: Row) -> MadeOrder:
-    return MadeOrder(
-        order_ref=text(row.get("order_ref")),
-        side=text(row.get("side")),
-        symbol=text(row.get("symbol")),
-        quantity=_whole(row.get("quantity")),
-        order_type=text(row.get("order_type")),
-        limit_price=number(row.get("limit_price")),
-    )
-
-
-def _whole(value: Any) -> int | None:
-    found = number(value)
-    return None if found is None else int(found)
 
 
 def _following(path: Path, at: datetime) -> list[Row]:
@@ -254,9 +233,9 @@ def _following(path: Path, at: datetime) -> list[Row]:
 
 
 def _again(folder: Folder, row: Row, who: Identity) -> ReplayedDecision:
-    replayed = _replayed(row)
+    replayed = record(ReplayedDecision, row, same=None, problem=None, differences=())
     if row.get("action") == "FAILED":
-        return replace(replayed, problem="the check failed before it could decide")
+        return replayed._replace(problem="the check failed before it could decide")
     try:
         at = moment(row.get("timestamp"))
         if at is None:
@@ -264,16 +243,5 @@ def _again(folder: Folder, row: Row, who: Identity) -> ReplayedDecision:
         snapshot, rules = inputs_at(folder.inputs, at, who, number(row.get("round")))
         found = computed(lambda: differences(row, snapshot, rules))
     except NotRecorded as problem:
-        return replace(replayed, problem=str(problem))
-    return replace(replayed, same=not found, differences=tuple(found))
-
-
-def _replayed(row: Row) -> ReplayedDecision:
-    return ReplayedDecision(
-        timestamp=text(row.get("timestamp")),
-        action=text(row.get("action")),
-        target=text(row.get("target")),
-        error=text(row.get("error")),
-        sentence=text(row.get("sentence")),
-        same=None,
-    )
+        return replayed._replace(problem=str(problem))
+    return replayed._replace(same=not found, differences=tuple(found))

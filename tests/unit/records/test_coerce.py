@@ -1,11 +1,12 @@
 """Values out of damaged or older files, and account ids on screens."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
-from qqqbot.records.coerce import mapping, moment, number, sequence, text
+from qqqbot.records.coerce import mapping, moment, number, record, sequence, text, whole
 
 TOO_FAR = (
     "0001-01-01T00:00:00+14:00",
@@ -47,3 +48,26 @@ def test_anything_but_a_time_is_none(value: Any) -> None:
 )
 def test_a_time_is_utc(value: str) -> None:
     assert moment(value) == datetime(2026, 11, 24, 17, tzinfo=UTC)
+
+
+class Seen(NamedTuple):
+    at: datetime | None
+    price: float | None
+    quantity: int | None
+    name: str | None
+    shares: Mapping[str, int]
+    config: Mapping[str, Any]
+    extra: bool
+
+
+def test_a_record_is_read_as_the_types_of_its_fields_say() -> None:
+    row = {"at": "2026-11-24T17:00:00Z", "price": 1, "quantity": 2.0, "name": "x", "shares": {"QQQ": 3.0, "A": "many"}}
+    found = record(Seen, {**row, "config": {"a": []}}, extra=True)
+    assert found == Seen(datetime(2026, 11, 24, 17, tzinfo=UTC), 1.0, 2, "x", {"QQQ": 3}, {"a": []}, True)
+    assert (type(found.price), type(found.quantity)) == (float, int)
+
+
+@pytest.mark.parametrize("row", [{}, dict.fromkeys(Seen._fields), {name: [{}] for name in Seen._fields}])
+def test_a_record_of_a_damaged_row_knows_nothing(row: dict[str, Any]) -> None:
+    assert record(Seen, row, extra=False) == Seen(None, None, None, None, {}, {}, False)
+    assert whole(row.get("quantity")) is None
