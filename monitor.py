@@ -18,6 +18,7 @@ from typing import Any, TextIO, TypeVar
 from qqqbot.display.terminal import Screen, show
 from qqqbot.model.errors import BotError, ConfigError, StartRefused
 from qqqbot.model.ports import Clock
+from qqqbot.model.program import COMMAND
 from qqqbot.monitoring.facts.answer import Answer, json_values
 from qqqbot.records.folder import Folder, identity
 from qqqbot.runtime import place
@@ -28,7 +29,7 @@ KEPT_PRICES = Path(".cache") / "prices"
 """where the backtest keeps prices, beside the logs folder"""
 UNREADABLE = 1
 WRONG_ARGUMENT = 2
-NO_LIVE = "there is no --live: use `watch -n5 ./bot_control.sh status` in a terminal, or --web for a page"
+NO_LIVE = f"there is no --live: use `watch -n5 {COMMAND} status` in a terminal, or --web for a page"
 
 
 def main(

@@ -24,6 +24,7 @@ from qqqbot.adapters.yahoo.price_source import ChildPrices
 from qqqbot.display.terminal import show
 from qqqbot.model.errors import BotError, ConfigError, OrderOutcomeUnknown, StartRefused
 from qqqbot.model.ports import Broker, Clock, PriceSource
+from qqqbot.model.program import COMMAND
 from qqqbot.model.reasons import AlertKind
 from qqqbot.model.sessions import Timetable
 from qqqbot.model.values import SYMBOLS, AccountSnapshot, Market, Mode
@@ -324,7 +325,7 @@ def _refuse_with_an_open_order(engine: Engine, account: AccountSnapshot) -> None
     if alive := {i.order_ref for i in engine.unresolved()} | {*account.open_order_refs}:
         raise OrderOutcomeUnknown(
             f"{', '.join(sorted(alive))} may still be executed, and its shares would then be counted twice: "
-            "./bot_control.sh start, wait until status shows no open order, stop, and answer again"
+            f"{COMMAND} start, wait until status shows no open order, stop, and answer again"
         )
 
 

@@ -24,6 +24,7 @@ from qqqbot.adapters.simulated.prices import SimulatedPrices, sessions_between
 from qqqbot.model.errors import BotError, StartRefused
 from qqqbot.model.new_york import NEW_YORK, new_york_text
 from qqqbot.model.ports import PriceSource
+from qqqbot.model.program import COMMAND
 from qqqbot.model.sessions import REGULAR_LENGTH, SessionTable
 from qqqbot.model.values import Holding, Market, Mode, Rules
 from qqqbot.runtime import place
@@ -160,7 +161,7 @@ def empty(logs: Path) -> None:
     earlier += [path for pattern in MADE_HERE_PATTERNS for path in logs.glob(pattern)]
     if earlier and not marker.exists():
         raise StartRefused(f"{logs} holds records that are not a demo's ({earlier[0].name}); choose another --logs")
-    marker.write_text("Everything in this folder comes from ./bot_control.sh demo, which empties it first.\n")
+    marker.write_text(f"Everything in this folder comes from {COMMAND} demo, which empties it first.\n")
     for path in earlier:
         path.unlink()
 

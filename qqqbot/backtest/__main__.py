@@ -23,6 +23,7 @@ from qqqbot.backtest.tables import as_json, screen
 from qqqbot.backtest.vectorized import BASIS_POINT, CommissionPlan, FillAt, Terms
 from qqqbot.display.terminal import is_terminal, show
 from qqqbot.model.errors import BotError, ConfigError
+from qqqbot.model.program import COMMAND
 from qqqbot.model.values import Decide
 from qqqbot.runtime import place
 from qqqbot.runtime.clock import SystemClock
@@ -36,7 +37,7 @@ BAD_INPUT = 2
 def parser() -> argparse.ArgumentParser:
     """Every option, with its default in the help."""
     p = argparse.ArgumentParser(
-        prog="./bot_control.sh backtest", description="What the rule would have earned, without look-ahead."
+        prog=f"{COMMAND} backtest", description="What the rule would have earned, without look-ahead."
     )
     p.add_argument("--prices", nargs=2, type=Path, metavar=("QQQ", "TQQQ"), help="CSV files instead of Yahoo")
     p.add_argument("--bars", nargs=2, type=Path, metavar=("QQQ", "TQQQ"), help="CSV files of intraday bars")

@@ -9,6 +9,7 @@ Every other room uses these terms, so read `values` first.
     executions  which executions are revisions of one another
     errors      the tree of errors, grouped by what the loop does about each
     reasons     every reason not to trade and every kind of notification, each with its headline and advice
+    program     how messages name the command that the owner types
     ports       what the bot needs from outside: Clock, PriceSource, Broker, Notifier
 
 A finished daily close is a `Bar`, a live price is a `Quote`: two types, so that a live price cannot slip in where a

@@ -8,6 +8,8 @@ owner can do; a reason without advice of its own uses that of the alert it leads
 from enum import StrEnum
 from typing import Self
 
+from qqqbot.model.program import COMMAND
+
 
 class AlertKind(StrEnum):
     """What a notification is about. `advice` is empty if there is nothing to do."""
@@ -23,13 +25,12 @@ class AlertKind(StrEnum):
     HALT = (
         "halt",
         "trading is stopped",
-        "The bot keeps watching. Look at the reason, then ./bot_control.sh resume.",
+        f"The bot keeps watching. Look at the reason, then {COMMAND} resume.",
     )
     MISMATCH = (
         "mismatch",
         "account and book differ",
-        "Nothing is traded until you answer: ./bot_control.sh adopt (the account is right) "
-        "or leave (those shares are mine).",
+        f"Nothing is traded until you answer: {COMMAND} adopt (the account is right) or leave (those shares are mine).",
     )
     DISK = (
         "disk",
@@ -39,7 +40,7 @@ class AlertKind(StrEnum):
     ORDER_LIMIT = (
         "order_limit",
         "no more orders in this session",
-        "Trading continues in the next session. To see where they came from: ./bot_control.sh why DATE.",
+        f"Trading continues in the next session. To see where they came from: {COMMAND} why DATE.",
     )
     ORDER_OPEN = (
         "order_open",
@@ -50,8 +51,8 @@ class AlertKind(StrEnum):
     APART = (
         "apart",
         "the account is not where the rule wants it",
-        "./bot_control.sh why shows what kept each check from it. If it goes on: ./test_ib_connection.py, and "
-        "./bot_control.sh logs.",
+        f"{COMMAND} why shows what kept each check from it. If it goes on: ./test_ib_connection.py, and "
+        f"{COMMAND} logs.",
     )
     MONEY = (
         "money",
@@ -73,7 +74,7 @@ class AlertKind(StrEnum):
         "checks_failing",
         "checks are failing",
         "The next check asks again; the bot never trades on bad data. If it lasts: the network, "
-        "./bot_control.sh update, and closed_on in config.json if the exchange was closed; logs shows each try.",
+        f"{COMMAND} update, and closed_on in config.json if the exchange was closed; logs shows each try.",
     )
     NO_DECISION = (
         "no_decision",
@@ -91,7 +92,7 @@ class AlertKind(StrEnum):
     ORDER_LOST = (
         "order_lost",
         "the outcome of an order is not known",
-        "If account and book differ, it was executed: answer ./bot_control.sh adopt; leave buys again.",
+        f"If account and book differ, it was executed: answer {COMMAND} adopt; leave buys again.",
     )
     NO_EXECUTIONS = (
         "no_executions",
@@ -112,7 +113,7 @@ class AlertKind(StrEnum):
     NOTIFICATIONS = (
         "notifications",
         "a notification channel does not accept messages",
-        "./bot_control.sh notify-test tries each; its address is a line of notify_urls.txt.",
+        f"{COMMAND} notify-test tries each; its address is a line of notify_urls.txt.",
     )
 
     @property
@@ -138,7 +139,7 @@ _LASTING = frozenset(
 )
 
 _ASKED_AGAIN = (
-    "The next check asks again; the bot never trades on bad prices. If it lasts: the network, ./bot_control.sh update, "
+    f"The next check asks again; the bot never trades on bad prices. If it lasts: the network, {COMMAND} update, "
     "closed_on in config.json."
 )
 
@@ -166,30 +167,30 @@ class Reason(StrEnum):
     UNEXPECTED_POSITION = (
         "UnexpectedPosition",
         AlertKind.MISMATCH,
-        "Look at the account at your broker and close the position by hand, then ./bot_control.sh adopt.",
+        f"Look at the account at your broker and close the position by hand, then {COMMAND} adopt.",
         True,
     )
     DID_NOT_SETTLE = (
         "DidNotSettle",
         AlertKind.HALT,
-        "Look at the account and the log, then ./bot_control.sh resume.",
+        f"Look at the account and the log, then {COMMAND} resume.",
         True,
     )
     ORDER_UNANSWERED = (
         "OrderUnanswered",
         AlertKind.HALT,
-        "Look at the gateway's windows and answer what they ask, compare its orders with ./bot_control.sh trades, then "
-        "./bot_control.sh resume.",
+        f"Look at the gateway's windows and answer what they ask, compare its orders with {COMMAND} trades, then "
+        f"{COMMAND} resume.",
         True,
     )
     ORDER_OVERRUN = (
         "OrderOverrun",
         AlertKind.HALT,
-        "Look at the account's orders and shares in TWS. Sell by hand what is too much, answer ./bot_control.sh adopt "
-        "if account and book then differ, and ./bot_control.sh resume.",
+        f"Look at the account's orders and shares in TWS. Sell by hand what is too much, answer {COMMAND} adopt "
+        f"if account and book then differ, and {COMMAND} resume.",
         True,
     )
-    CALENDAR_ENDED = "CalendarEnded", AlertKind.HALT, "./bot_control.sh update", True
+    CALENDAR_ENDED = "CalendarEnded", AlertKind.HALT, f"{COMMAND} update", True
     BROKER_UNAVAILABLE = "BrokerUnavailable", AlertKind.BROKER
     ORDER_REJECTED = "OrderRejected", AlertKind.ORDER_REFUSED
     ORDER_OUTCOME_UNKNOWN = (

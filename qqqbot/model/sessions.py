@@ -11,6 +11,7 @@ from datetime import date, datetime, timedelta
 
 from qqqbot.model.errors import CalendarEnded
 from qqqbot.model.new_york import new_york_text
+from qqqbot.model.program import COMMAND
 from qqqbot.model.values import Session
 
 # A regular session lasts six and a half hours; anything shorter is a half-day.
@@ -77,7 +78,7 @@ class SessionTable:
         if now >= self.ends():
             raise CalendarEnded(
                 f"the table of sessions ends on {self.sessions[-1].date}, and it is {new_york_text(now)} in New York: "
-                "update the calendar library (./bot_control.sh update)"
+                f"update the calendar library ({COMMAND} update)"
             )
 
 

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple, Self
 
 from qqqbot.model.new_york import NEW_YORK, new_york_text
+from qqqbot.model.program import COMMAND
 from qqqbot.model.reasons import ADVICE_OF_CODE, AlertKind, Reason
 from qqqbot.records.channel_health import ChannelHealth
 from qqqbot.records.coerce import mapping, moment, number, sequence, text
@@ -120,7 +121,7 @@ def _of_life(evidence: Evidence, health: Health, now: datetime) -> Iterable[Prob
     if health is Health.DEAD:
         beat = moment(evidence.status.get("heartbeat_at"))
         seen = f"; last seen {new_york_text(beat)}" if beat else ""
-        advice = "./bot_control.sh start; its last messages: ./bot_control.sh logs, and logs/nohup.log"
+        advice = f"{COMMAND} start; its last messages: {COMMAND} logs, and logs/nohup.log"
         yield Problem(f"the daemon died without saying so{seen}", advice)
     if health is Health.STALE:
         minutes = (now - _last_sign_of_life(evidence, now)) // timedelta(minutes=1)
@@ -129,7 +130,7 @@ def _of_life(evidence: Evidence, health: Health, now: datetime) -> Iterable[Prob
             yield Problem(found, Reason.DISK_ERROR.advice)
         else:
             found = f"no heartbeat for {minutes} minutes: the daemon hangs"
-            yield Problem(found, "./bot_control.sh restart (stop --force if it does not react)")
+            yield Problem(found, f"{COMMAND} restart (stop --force if it does not react)")
 
 
 def _of_trading(evidence: Evidence) -> Iterable[Problem]:

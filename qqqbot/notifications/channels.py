@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import NamedTuple, Self
 
+from qqqbot.model.program import COMMAND
 from qqqbot.notifications.outbox import Failure, Outbox
 from qqqbot.notifications.policy import clipped
 from qqqbot.runtime.child_process import ChildFailed, ChildJobs, ChildStopped
@@ -46,7 +47,7 @@ class Message(NamedTuple):
     @property
     def short(self) -> "Message":
         """For a channel that refuses this one: most do because of its length, or of something in it."""
-        return Message(self.title, f"{clipped(self.body, SHORT_CHARACTERS)}\nThe whole of it: ./bot_control.sh status")
+        return Message(self.title, f"{clipped(self.body, SHORT_CHARACTERS)}\nThe whole of it: {COMMAND} status")
 
 
 class Refusal(NamedTuple):

@@ -17,6 +17,7 @@ from qqqbot.display.masking import without_accounts
 from qqqbot.model.errors import CalendarEnded
 from qqqbot.model.new_york import new_york_date
 from qqqbot.model.ports import Clock
+from qqqbot.model.program import COMMAND
 from qqqbot.model.reasons import AlertKind
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import Mode, Rules
@@ -261,7 +262,7 @@ def shown(paragraphs: Sequence[str], trades: bool) -> str:
             break
         kept.insert(0, paragraph)
     more = len(paragraphs) - len(kept)
-    where = "trades, see ./bot_control.sh trades" if trades else "pieces of news, see ./bot_control.sh logs"
+    where = f"trades, see {COMMAND} trades" if trades else f"pieces of news, see {COMMAND} logs"
     return "\n\n".join([*kept, *([f"…and {more} more {where}"] if more else [])])
 
 

@@ -9,12 +9,13 @@ import sys
 from pathlib import Path
 
 from qqqbot.model.errors import ConfigError
+from qqqbot.model.program import COMMAND
 from qqqbot.notifications.channels import MOST_CHARACTERS, Channel, Message
 from qqqbot.notifications.dead_man_switch import Ping
 from qqqbot.runtime import place
 from qqqbot.runtime.secret_files import NOTIFY_FILE, NOTIFY_VARIABLE, PING_FILE, PING_VARIABLE, take
 
-TEXT = "Sent by ./bot_control.sh notify-test. If you read this, the channel works."
+TEXT = f"Sent by {COMMAND} notify-test. If you read this, the channel works."
 MESSAGE = Message("qqqbot: a test", TEXT)
 LONG = Message("qqqbot: a long test", (TEXT + " This is as long as a message can get. " * 99)[:MOST_CHARACTERS])
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from qqqbot.model.errors import BookDamaged
+from qqqbot.model.program import COMMAND
 
 SCHEMA = 1
 UNUSABLE = (LookupError, ValueError, TypeError, ArithmeticError, AttributeError)
@@ -70,7 +71,7 @@ class AppendOnlyFile:
         if not same:
             raise OSError(
                 f"{self.path} was replaced or removed while the bot was running: put the right one there, "
-                "then ./bot_control.sh restart"
+                f"then {COMMAND} restart"
             )
 
     def rows(self) -> Iterator[Row]:

@@ -1,9 +1,9 @@
 """What any program needs: configuration, clock, lock, processes, permissions, log file, service control.
 
     control, help_text                    the commands of ./bot_control.sh and `qqqbot`: from a word to its code
-    lifecycle, daemon_process, processes  start, stop, restart; the daemon as these commands see it
+    lifecycle, daemon_process, processes  start, stop, restart, install-service; the daemon and other programs
     kill_switch                           halt and resume, the owner's side
-    service, install_service, systemd     the daemon as a systemd user service
+    service, systemd                      the daemon as a systemd user service
     config                                config.json: every key with its type, range and default
     place                                 where the program's files are, and where the owner's
     secret_files                          addresses that are secrets, from files of mode 600 or the environment
@@ -12,7 +12,7 @@
     child_process                         one child process, run to its end or killed at its deadline
     foreign_text                          what other programs say, without secrets and control characters
     permissions, daily_log                files for their owner only; the log, one file a New York day
-    console, hand_over                    what a command prints; how it hands over to another program
+    console                               what a command prints
 
 Nothing here knows what is traded.
 """

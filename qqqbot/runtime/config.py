@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from qqqbot.model.errors import ConfigError
+from qqqbot.model.program import COMMAND
 from qqqbot.model.values import Decide, OrderType, Rules
 
 PositivePercent = Annotated[float, Field(gt=0, le=100)]
@@ -116,7 +117,7 @@ def _read(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise ConfigError(
-            [f"{path}: there is no such file; ./bot_control.sh init writes one with every key at its default"]
+            [f"{path}: there is no such file; {COMMAND} init writes one with every key at its default"]
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError([f"{path}: cannot be read: {error}"]) from None

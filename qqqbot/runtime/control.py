@@ -6,37 +6,28 @@ work with any Python 3.11, before anything is installed and when the environment
 
 import os
 import sys
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qqqbot.model.errors import StartRefused
+from qqqbot.model.program import COMMAND
 from qqqbot.runtime import kill_switch, place
 from qqqbot.runtime.clock import SystemClock
 from qqqbot.runtime.console import refused, say, warn
 from qqqbot.runtime.daemon_process import DaemonProcess, Patience
-from qqqbot.runtime.hand_over import HandOver
 from qqqbot.runtime.help_text import help_text
 from qqqbot.runtime.lifecycle import Lifecycle
 from qqqbot.runtime.place import DAEMON, MONITOR, Place
-from qqqbot.runtime.processes import Processes, SystemProcesses
+from qqqbot.runtime.processes import Processes
 from qqqbot.runtime.service import Service
 
 if TYPE_CHECKING:  # a command must not wait for imports that it does not need
     from qqqbot.model.ports import Clock
 
-VIEWS = (
-    "status",
-    "trades",
-    "logs",
-    "tail",
-    "performance",
-    "drift",
-    "why",
-    "replay",
-    "web",
-    "live",
-)  # live: the monitor names its replacements
+# live: the monitor names what replaces it.
+VIEWS = ("status", "trades", "logs", "tail", "performance", "drift", "why", "replay", "web", "live")
 MODULES = {
     "notify-test": "qqqbot.notifications.try_channels",
     "demo": "qqqbot.demo",
@@ -51,37 +42,31 @@ class Control:
     def __init__(
         self,
         where: Place,
-        environment: MutableMapping[str, str],
+        environment: Mapping[str, str],
         processes: Processes,
         clock: "Clock | None" = None,
-        hand_over: HandOver | None = None,
     ) -> None:
         self.place = where
-        self._environment = environment
         self._processes = processes
-        self._service = Service(where, environment, processes)
-        clock = clock or SystemClock()
-        self._hand_over = hand_over or HandOver()
-        daemon = DaemonProcess(where.logs, clock, Patience.of(environment))
-        self._daemon = daemon
-        self._lifecycle = Lifecycle(where, daemon, self._service, processes, clock)
-        self.commands: dict[str, Callable[[Sequence[str]], int]] = {
-            "start": lambda _: self._lifecycle.start(),
-            "stop": lambda arguments: self._lifecycle.stop(force="--force" in arguments),
-            "restart": lambda arguments: self._lifecycle.restart(force="--force" in arguments),
-            "halt": lambda reason: kill_switch.halt(where.logs, " ".join(reason), where.program),
-            "resume": lambda _: kill_switch.resume(where.logs),
-            **{word: self._answer(word) for word in ANSWERS},
-            "install-service": self._install_service,
+        self._daemon = DaemonProcess(where.logs, clock or SystemClock(), Patience.of(environment))
+        self._lifecycle = Lifecycle(where, self._daemon, Service(where, environment, processes), processes)
+        self.commands: dict[str, Callable[..., int]] = {
+            "start": self._lifecycle.start,
+            "stop": lambda *options: self._lifecycle.stop(force="--force" in options),
+            "restart": lambda *options: self._lifecycle.restart(force="--force" in options),
+            "halt": lambda *reason: kill_switch.halt(where.logs, " ".join(reason)),
+            "resume": lambda: kill_switch.resume(where.logs),
+            **{word: partial(self._answer, word) for word in ANSWERS},
+            "install-service": self._lifecycle.install_service,
             "init": self._init,
-            "run": lambda arguments: self._hand_over.become(str(DAEMON), *arguments),
-            "once": lambda arguments: self._hand_over.become(str(DAEMON), "--once", *arguments),
+            "run": partial(processes.become, str(DAEMON)),
+            "once": partial(processes.become, str(DAEMON), "--once"),
             "drill": self._drill,
             "test": self._test,
             "update": self._updated,
             "help": self._help,
-            **{view: self._view(view) for view in VIEWS},
-            **{word: self._module(module) for word, module in MODULES.items()},
+            **{view: partial(processes.run_script, MONITOR, f"--{view}") for view in VIEWS},
+            **{word: partial(processes.run_module, module) for word, module in MODULES.items()},
         }
 
     def main(self, arguments: Sequence[str]) -> int:
@@ -96,34 +81,19 @@ class Control:
         if bare and rest:
             return self._bad_usage(f"{word} takes no arguments, was given: {' '.join(rest)}")
         try:
-            return command(rest)
+            return command(*rest)
         except StartRefused as reason:  # it cannot be determined who holds the lock
             return refused(str(reason))
 
-    def _view(self, word: str) -> Callable[[Sequence[str]], int]:
-        return lambda arguments: self._hand_over.script(MONITOR, f"--{word}", *arguments)
-
-    def _answer(self, word: str) -> Callable[[Sequence[str]], int]:
+    def _answer(self, word: str, *arguments: str) -> int:
         """What is mistyped is found here, before the daemon is stopped for it."""
+        rest = [argument for argument in arguments if argument != "--dry-run"]
+        names, values = rest[::2], rest[1::2]
+        if names and (word != "adopt" or set(names) != {"--price"} or len(names) != len(values)):
+            return self._bad_usage(f"{word} does not take: {' '.join(rest)}")
+        return self._lifecycle.answer(f"--{word}", *arguments)
 
-        def answer(arguments: Sequence[str]) -> int:
-            rest = [argument for argument in arguments if argument != "--dry-run"]
-            names, values = rest[::2], rest[1::2]
-            if names and (word != "adopt" or set(names) != {"--price"} or len(names) != len(values)):
-                return self._bad_usage(f"{word} does not take: {' '.join(rest)}")
-            return self._lifecycle.answer(f"--{word}", *arguments)
-
-        return answer
-
-    def _module(self, module: str) -> Callable[[Sequence[str]], int]:
-        return lambda arguments: self._hand_over.module(module, *arguments)
-
-    def _install_service(self, _: Sequence[str]) -> int:
-        from qqqbot.runtime.install_service import install_service
-
-        return install_service(self.place, self._environment, self._lifecycle, self._service, self._processes)
-
-    def _init(self, _: Sequence[str]) -> int:
+    def _init(self) -> int:
         from qqqbot.runtime.config import write_defaults
 
         path = self.place.config
@@ -133,34 +103,34 @@ class Control:
             return refused(f"{path} exists already; nothing was changed.")
         except OSError as error:
             return refused(f"{path} cannot be written: {error.strerror}.")
-        say(f"wrote {path}: a simulated account and real prices; {self.place.program} start begins")
+        say(f"wrote {path}: a simulated account and real prices; {COMMAND} start begins")
         return 0
 
-    def _drill(self, arguments: Sequence[str]) -> int:
+    def _drill(self, *arguments: str) -> int:
         folder = place.PROGRAM_FOLDER
         if not (folder / "drill").is_dir():
             return refused("The drill needs the folder drill/, which is not here: run it in a whole checkout.")
         os.chdir(folder)
-        return self._hand_over.become("-m", "drill", *arguments)
+        return self._processes.become("-m", "drill", *arguments)
 
-    def _test(self, arguments: Sequence[str]) -> int:
+    def _test(self, *arguments: str) -> int:
         if not self.place.in_checkout:
             return refused("The tests are in a checkout of the project; run ./bot_control.sh test there.")
-        chosen = ["tests/unit", *arguments[1:]] if arguments[:1] == ["unit"] else arguments
+        chosen = ["tests/unit", *arguments[1:]] if arguments[:1] == ("unit",) else arguments
         os.chdir(self.place.home)
         # One more than there are cores: many tests wait for processes and sockets.
-        return self._hand_over.become("-m", "pytest", "-n", str((os.cpu_count() or 2) + 1), *chosen)
+        return self._processes.become("-m", "pytest", "-n", str((os.cpu_count() or 2) + 1), *chosen)
 
-    def _updated(self, _: Sequence[str]) -> int:
+    def _updated(self) -> int:
         """The script has installed the new releases."""
         if not self.place.in_checkout:
             return refused("Update it with the program that installed it: pip install --upgrade, or pipx upgrade.")
         say("The libraries are up to date.")
         if self._daemon.pid() is not None:
-            say(f"The running daemon keeps the old ones until {self.place.program} restart.")
+            say(f"The running daemon keeps the old ones until {COMMAND} restart.")
         return 0
 
-    def _help(self, _: Sequence[str]) -> int:
+    def _help(self, *_: str) -> int:
         sys.stdout.write(help_text(self.place))
         return 0
 
@@ -173,7 +143,7 @@ def main(arguments: Sequence[str], where: Place) -> int:
     caller = Path(os.path.abspath("."))
     os.environ.update(place.environment_for(where, os.environ, caller))
     try:
-        return Control(where, os.environ, SystemProcesses()).main(arguments)
+        return Control(where, os.environ, Processes()).main(arguments)
     except KeyboardInterrupt:
         return 130
 

@@ -67,22 +67,18 @@ class DaemonProcess:
             return None
         return found.get("state") if pid and isinstance(found, dict) and found.get("pid") == pid else None
 
-    def wait_until_ready(self, pid: int, alive: Callable[[int], bool]) -> Readiness:
-        """READY as soon as the first check of process `pid` is complete, GONE as soon as `alive` returns False."""
+    def wait_until_ready(
+        self, find: Callable[[], int | None], is_alive: Callable[[], bool]
+    ) -> tuple[int | None, Readiness]:
+        """The process that `find` finds: READY after its first check, GONE as soon as it is not alive any more."""
         began = self._clock.monotonic()
-        while self.state(pid) != "running":
-            if not alive(pid):
-                return Readiness.GONE
-            if self.is_late(pid, began):
-                return Readiness.LATE
+        while self.state(pid := find()) != "running":
+            if not is_alive():
+                return pid, Readiness.GONE
+            if self._is_late(pid, began):
+                return pid, Readiness.LATE
             self._clock.wait(PAUSE_SECONDS)
-        return Readiness.READY
-
-    def is_late(self, pid: int | None, began: float) -> bool:
-        """Whether the daemon has had more time for its first check since `began` than it should need."""
-        waiting = self.state(pid) == "waiting"
-        patience = self.patience.account_seconds if waiting else self.patience.ready_seconds
-        return self._clock.monotonic() - began >= patience
+        return pid, Readiness.READY
 
     def wait_until_gone(self, pid: int) -> bool:
         """True as soon as process `pid` has released the lock, False if it still holds it when patience ends."""
@@ -92,3 +88,9 @@ class DaemonProcess:
                 return False
             self._clock.wait(PAUSE_SECONDS)
         return True
+
+    def _is_late(self, pid: int | None, began: float) -> bool:
+        """Whether the daemon has had more time for its first check since `began` than it should need."""
+        waiting = self.state(pid) == "waiting"
+        patience = self.patience.account_seconds if waiting else self.patience.ready_seconds
+        return self._clock.monotonic() - began >= patience

@@ -1,5 +1,6 @@
 """help: the commands of ./bot_control.sh, and of `qqqbot` where the program was installed by pip."""
 
+from qqqbot.model.program import COMMAND
 from qqqbot.runtime.place import Place
 
 COMMANDS = """\
@@ -57,11 +58,11 @@ SECRETS = """\
 INSTALLED = """\
 
 Your files are in the folder from which you run {program}. `{program} init` writes a first config.json there.
-Where a message says ./bot_control.sh, use {program}; drill, test and update need a checkout of the project.
+drill, test and update need a checkout of the project.
 """
 
 
 def help_text(place: Place) -> str:
     here = "beside this script" if place.in_checkout else "in this folder"
-    rest = IN_A_CHECKOUT + SECRETS if place.in_checkout else SECRETS + INSTALLED.format(program=place.program)
-    return COMMANDS.format(program=place.program, here=here) + rest
+    rest = IN_A_CHECKOUT + SECRETS if place.in_checkout else SECRETS + INSTALLED.format(program=COMMAND)
+    return COMMANDS.format(program=COMMAND, here=here) + rest

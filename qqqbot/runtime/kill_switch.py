@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from qqqbot.model.program import COMMAND
 from qqqbot.runtime.console import refused, say, warn
 
 FILE = "HALT"
@@ -11,7 +12,7 @@ BY_OWNER = "halted by the owner's command"
 """The second line of a file that `halt` wrote, here or in bot_control.sh. Those of the bot itself lack it."""
 
 
-def halt(logs: Path, reason: str, program: str) -> int:
+def halt(logs: Path, reason: str) -> int:
     """Stop trading, keeping the reason of an earlier halt. Returns the exit code."""
     os.umask(0o077)
     path = logs / FILE
@@ -19,12 +20,12 @@ def halt(logs: Path, reason: str, program: str) -> int:
         logs.mkdir(parents=True, exist_ok=True)
         path.open("a").close()
     except OSError as error:
-        return refused(f"NOT halted: cannot make {path}: {error.strerror}. Use {program} stop.")
+        return refused(f"NOT halted: cannot make {path}: {error.strerror}. Use {COMMAND} stop.")
     if earlier := _text(path):
         say(f"already halted: {earlier}")
     else:
         _write(path, reason or NO_REASON)
-        say(f"halted: no new orders until {program} resume")
+        say(f"halted: no new orders until {COMMAND} resume")
     say("An order that is open at the broker is not touched: it can still be filled. The bot keeps what it holds.")
     return 0
 

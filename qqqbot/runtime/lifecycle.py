@@ -1,38 +1,33 @@
-"""start, stop, restart, and what needs the daemon stopped: through systemd if it manages the daemon, else directly.
+"""start, stop, restart, install-service: through systemd if it manages the daemon, else directly.
 
 Each returns an exit code; if it is not 0, stderr says why. StartRefused is raised if it cannot be determined who holds
 the lock.
 """
 
 import contextlib
+import getpass
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING
 
 from qqqbot.model.errors import StartRefused
+from qqqbot.model.program import COMMAND
 from qqqbot.runtime.console import refused, say, warn
-from qqqbot.runtime.daemon_process import PAUSE_SECONDS, DaemonProcess, Readiness
+from qqqbot.runtime.daemon_process import DaemonProcess, Readiness
 from qqqbot.runtime.place import DAEMON, MONITOR, Place
-from qqqbot.runtime.processes import Job, Processes, exit_code
+from qqqbot.runtime.processes import Processes, exit_code
 from qqqbot.runtime.service import NAME, Service
-
-if TYPE_CHECKING:  # a command must not wait for imports that it does not need
-    from qqqbot.model.ports import Clock
 
 LONGEST_OUTPUT_BYTES = 1_000_000
 LINES_SHOWN = 20
 
 
 class Lifecycle:
-    def __init__(
-        self, place: Place, daemon: DaemonProcess, service: Service, processes: Processes, clock: "Clock"
-    ) -> None:
+    def __init__(self, place: Place, daemon: DaemonProcess, service: Service, processes: Processes) -> None:
         self._place = place
         self._daemon = daemon
         self._service = service
         self._processes = processes
-        self._clock = clock
         self._output = place.logs / "nohup.log"
 
     def start(self) -> int:
@@ -69,6 +64,34 @@ class Lifecycle:
         code = self._processes.show((sys.executable, str(DAEMON), *options))
         return (self.start() or code) if was_running else code
 
+    def install_service(self) -> int:
+        """Make the daemon a service of the user's systemd; no root is needed unless nobody is logged in."""
+        service = self._service
+        if not self._processes.has("systemctl"):
+            return refused(f"systemd is not here. macOS: {COMMAND} start from a login item; Docker: deploy/.")
+        if code := self.check_config():
+            return code
+        if lost := service.lost_secrets():
+            return refused("Nothing was installed.", *lost, code=2)
+        if problem := service.install():
+            return refused(
+                f"The service could not be installed in {service.unit}: {problem}",
+                "systemd's user manager must run for this user: log in as that user (not with su or sudo), then try "
+                "again.",
+            )
+        if code := self.stop():
+            return code
+        if not service.restart():
+            return refused("The service does not start: journalctl --user -u qqqbot -n 20")
+        say(f"installed in {service.unit} and started; systemd restarts it after a crash")
+        say(
+            f"see it: systemctl --user status qqqbot   stop it: {COMMAND} stop   "
+            "remove it: systemctl --user disable --now qqqbot"
+        )
+        if self._processes.run(("loginctl", "enable-linger")).code != 0:
+            warn(f"To run while you are not logged in: sudo loginctl enable-linger {getpass.getuser()}")
+        return 0
+
     def check(self) -> int:
         """Report what a start would refuse, while nothing has been stopped yet."""
         if code := self.check_config():
@@ -76,7 +99,7 @@ class Lifecycle:
         if self._service.is_ours() and not self._service.has_our_configuration():
             return refused(
                 f"The service was installed with a configuration other than {self._place.config}: set QQQBOT_CONFIG as "
-                f"in {self._service.unit}, or run {self._place.program} install-service again."
+                f"in {self._service.unit}, or run {COMMAND} install-service again."
             )
         return 0
 
@@ -109,15 +132,17 @@ class Lifecycle:
         if pid is None:
             return False
         waiting = self._daemon.state(pid) == "waiting"
-        if not waiting and self._daemon.wait_until_ready(pid, self._daemon.holds_lock) is Readiness.GONE:
-            return False
+        if not waiting:
+            _, found = self._daemon.wait_until_ready(lambda: pid, lambda: self._daemon.holds_lock(pid))
+            if found is Readiness.GONE:
+                return False
         say(f"already running (pid {pid})")
         return True
 
     def _start_alone(self) -> int:
         seen = self._make_room_for_output()
         child = self._processes.launch((sys.executable, str(DAEMON)), self._place.home, self._output)
-        found = self._daemon.wait_until_ready(child.pid, lambda _: child.poll() is None)
+        _, found = self._daemon.wait_until_ready(lambda: child.pid, lambda: child.poll() is None)
         if found is Readiness.READY:
             return self._started(child.pid)
         if found is Readiness.LATE:
@@ -138,26 +163,16 @@ class Lifecycle:
 
     def _start_service(self) -> int:
         job = self._service.start()
-        pid, found = self._wait_for_service(job)
+        pid, found = self._daemon.wait_until_ready(self._daemon.pid, lambda: not job.poll())
         if found is Readiness.READY and pid:
             return self._started(pid)
         if job.poll() is None:
             job.terminate()  # it only waited; the start itself continues
         if pid := self._daemon.pid():
             return self._still_trying(f"running under systemd (pid {pid})")
-        warn(f"The daemon does not run yet; systemd may try again, until {self._place.program} stop. Its newest lines:")
+        warn(f"The daemon does not run yet; systemd may try again, until {COMMAND} stop. Its newest lines:")
         self._service.show_newest_lines()
         return 1
-
-    def _wait_for_service(self, job: Job) -> tuple[int | None, Readiness]:
-        began = self._clock.monotonic()
-        while self._daemon.state(pid := self._daemon.pid()) != "running":
-            if job.poll():
-                return pid, Readiness.GONE
-            if self._daemon.is_late(pid, began):
-                return pid, Readiness.LATE
-            self._clock.wait(PAUSE_SECONDS)
-        return pid, Readiness.READY
 
     def _started(self, pid: int) -> int:
         say(f"started (pid {pid})")
@@ -199,11 +214,11 @@ class Lifecycle:
     def _not_stopped(self, pid: int, by_systemd: bool) -> int:
         warn(
             f"not stopped yet after {self._daemon.patience.stop_seconds:g} s (pid {pid}); "
-            f"it may be finishing an order: see {self._place.program} status."
+            f"it may be finishing an order: see {COMMAND} status."
         )
         if by_systemd:
             warn("systemd kills it if it has not stopped 30 s after it was asked.")
-        warn(f"Kill it with {self._place.program} stop --force; the next start looks for orders in flight.")
+        warn(f"Kill it with {COMMAND} stop --force; the next start looks for orders in flight.")
         return 1
 
     def _kill(self, pid: int, by_systemd: bool) -> int:

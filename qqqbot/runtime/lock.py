@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from qqqbot.model.errors import AlreadyRunning, StartRefused
+from qqqbot.model.program import COMMAND
 
 PID_FILE = "bot.pid"
 
@@ -49,7 +50,7 @@ class Lock:
         pid = holder(self._path)
         raise AlreadyRunning(
             f"another daemon{f' (pid {pid})' if pid else ''} holds {self._path}; "
-            "see ./bot_control.sh status, and stop it with ./bot_control.sh stop"
+            f"see {COMMAND} status, and stop it with {COMMAND} stop"
         )
 
     def intact(self) -> bool:
@@ -71,7 +72,7 @@ class Lock:
         if not self._in_its_folder():
             raise StartRefused(
                 f"{self._path.parent} was moved or removed while the daemon ran, and its records with it; "
-                "put it back, or start again: ./bot_control.sh start"
+                f"put it back, or start again: {COMMAND} start"
             )
         successor = Lock(self._path)
         successor.acquire()

@@ -27,11 +27,6 @@ class Place(NamedTuple):
     logs: Path
     config: Path
 
-    @property
-    def program(self) -> str:
-        """The command as messages name it."""
-        return "./bot_control.sh" if self.in_checkout else self.command.name
-
 
 def home(environment: Mapping[str, str]) -> Path:
     """The owner's folder, for a program that was started by a command or, in a checkout, directly."""

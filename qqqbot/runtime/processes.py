@@ -1,6 +1,7 @@
-"""Other processes of this machine, as the commands need them: run, start in the background, inspect, signal."""
+"""Other programs and processes, as the commands need them: run, become, start in the background, inspect, signal."""
 
 import os
+import runpy
 import shutil
 import signal
 import subprocess
@@ -30,33 +31,11 @@ class Job(Protocol):
     def terminate(self) -> None: ...
 
 
-class Processes(Protocol):
-    def run(self, command: Sequence[str], **environment: str) -> Done:
-        """Run `command` to its end and keep what it prints; code 127 if it cannot be run."""
-
-    def show(self, command: Sequence[str], on_stderr: bool = False) -> int:
-        """Run `command` to its end; what it prints goes to our own output."""
-
-    def begin(self, command: Sequence[str], **environment: str) -> Job:
-        """Start `command` and return at once."""
-
-    def launch(self, command: Sequence[str], folder: Path, output: Path) -> Job:
-        """Start `command` so that it outlives this process, its terminal and its files."""
-
-    def arguments(self, pid: int) -> str | None:
-        """The command line of a process; None if it cannot be read."""
-
-    def send(self, pid: int, number: signal.Signals) -> bool:
-        """Whether the signal was sent, or the process is gone; False if it belongs to another user."""
-
-    def has(self, program: str) -> bool:
-        """Whether `program` is on the PATH."""
-
-
-class SystemProcesses:
+class Processes:
     """The operating system's."""
 
     def run(self, command: Sequence[str], **environment: str) -> Done:
+        """Run `command` to its end and keep what it prints; code 127 if it cannot be run."""
         try:
             done = subprocess.run(
                 command,
@@ -71,20 +50,41 @@ class SystemProcesses:
         return Done(done.returncode, done.stdout, done.stderr)
 
     def show(self, command: Sequence[str], on_stderr: bool = False) -> int:
+        """Run `command` to its end; what it prints goes to our own output."""
         sys.stdout.flush()
         sys.stderr.flush()
         return exit_code(subprocess.run(command, stdout=sys.stderr if on_stderr else None).returncode)
 
     def begin(self, command: Sequence[str], **environment: str) -> Job:
+        """Start `command` and return at once."""
         return subprocess.Popen(command, env=_with(environment), stdin=subprocess.DEVNULL)
 
     def launch(self, command: Sequence[str], folder: Path, output: Path) -> Job:
+        """Start `command` so that it outlives this process, its terminal and its files."""
         with open(output, "ab") as out:
             return subprocess.Popen(
                 command, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
             )
 
+    def run_script(self, script: Path, *arguments: str) -> int:
+        """Run `script` in this interpreter: a second one would cost `status` its speed."""
+        sys.argv = [str(script), *arguments]
+        runpy.run_path(str(script), run_name="__main__")
+        return 0
+
+    def run_module(self, module: str, *arguments: str) -> int:
+        """Run `python -m module` in this interpreter."""
+        sys.argv = [module, *arguments]
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+        return 0
+
+    def become(self, *arguments: str) -> int:
+        """Replace this process: systemd watches its pid, and `stop` recognises the daemon by its command line."""
+        sys.stdout.flush()
+        os.execv(sys.executable, [sys.executable, *arguments])
+
     def arguments(self, pid: int) -> str | None:
+        """The command line of a process; None if it cannot be read."""
         # -ww: a narrow COLUMNS, or macOS, would cut the line before the program's name.
         done = self.run(("ps", "-ww", "-p", str(pid), "-o", "args="))
         if done.code == 0 and done.out.strip():
@@ -97,6 +97,7 @@ class SystemProcesses:
             return None
 
     def send(self, pid: int, number: signal.Signals) -> bool:
+        """Whether the signal was sent, or the process is gone; False if it belongs to another user."""
         try:
             os.kill(pid, number)
         except ProcessLookupError:
@@ -106,6 +107,7 @@ class SystemProcesses:
         return True
 
     def has(self, program: str) -> bool:
+        """Whether `program` is on the PATH."""
         return shutil.which(program) is not None
 
 

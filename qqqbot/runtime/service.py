@@ -11,7 +11,7 @@ from pathlib import Path
 from qqqbot.runtime.console import warn
 from qqqbot.runtime.place import CONFIG, LOGS, Place
 from qqqbot.runtime.processes import Done, Job, Processes
-from qqqbot.runtime.systemd import TEMPLATE, assignment, quoted, unit
+from qqqbot.runtime.systemd import TEMPLATE, assignment, lost_secrets, quoted, unit
 
 NAME = "qqqbot.service"
 
@@ -66,6 +66,10 @@ class Service:
 
     def restart(self) -> bool:
         return self._systemctl("restart", NAME).code == 0
+
+    def lost_secrets(self) -> list[str]:
+        """The caller's secrets that the service would not see, each with what to do instead."""
+        return lost_secrets(self._place.config.parent, self._environment)
 
     def install(self) -> str | None:
         """Write the unit and enable it. Returns what went wrong, None if nothing did."""

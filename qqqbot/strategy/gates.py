@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
+from qqqbot.model.program import COMMAND
 from qqqbot.model.reasons import Reason
 from qqqbot.model.values import SYMBOLS, Gate, Holding, Quote, Rules, Snapshot
 
@@ -65,7 +66,7 @@ def halt(snapshot: Snapshot, rules: Rules) -> Gate:
         "halt",
         reason is None,
         reason or "none",
-        f"trading is halted ({reason}): ./bot_control.sh resume ends it" if reason else "not halted",
+        f"trading is halted ({reason}): {COMMAND} resume ends it" if reason else "not halted",
         Reason.TRADING_HALTED if reason else None,
     )
 
@@ -196,7 +197,7 @@ def book_agrees(snapshot: Snapshot, rules: Rules) -> Gate:
     differences = [s for s in SYMBOLS if account.get(s, 0) != portfolio.shares[s] + portfolio.foreign[s]]
     found = "; ".join(_difference(s, snapshot) for s in differences) or "equal"
     sentence = (
-        f"the account differs from the book: {found}. './bot_control.sh adopt' if the account is right, "
+        f"the account differs from the book: {found}. '{COMMAND} adopt' if the account is right, "
         "'leave' if those shares are yours and not the bot's"
         if differences
         else "the account agrees with the book"

@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from qqqbot.model.errors import PRICE_ERRORS, LedgerMismatch
+from qqqbot.model.program import COMMAND
 from qqqbot.model.values import QQQ, SYMBOLS, AccountSnapshot, Market, OrderIntent, Rules, Side, Snapshot
 from qqqbot.records.book import Book
 from qqqbot.records.ledger import Booked
@@ -60,7 +61,7 @@ def leave(book: Book, account: AccountSnapshot, now: datetime) -> list[str]:
     if short := [s for s, d in found.items() if book.ledger.foreign[s] + d < 0]:
         raise LedgerMismatch(
             f"{', '.join(short)}: the account holds fewer shares than the book says are the bot's; "
-            "use ./bot_control.sh adopt to take over the account's number"
+            f"use {COMMAND} adopt to take over the account's number"
         )
     for symbol, difference in found.items():
         book.leave(symbol, difference, now)
@@ -115,7 +116,7 @@ def refuse_unusable_prices(snapshot: Snapshot, rules: Rules) -> None:
         if not gate.passed:
             raise PRICE_ERRORS[gate.code](
                 f"{gate.sentence}. adopt records the difference at the market's price, so nothing was recorded: "
-                "answer again when the prices are usable (./bot_control.sh why shows the last check), or give the "
+                f"answer again when the prices are usable ({COMMAND} why shows the last check), or give the "
                 "price of the trade: adopt --price 61.25"
             )
 
@@ -141,7 +142,7 @@ def refuse_split(
             raise LedgerMismatch(
                 f"{symbol}: the account holds {found:,} shares, which would be {_text(ratios[0], before)}, and without "
                 "a usable price a split cannot be told from shares of yours. Nothing was recorded: answer again "
-                "when ./bot_control.sh why shows prices"
+                f"when {COMMAND} why shows prices"
             )
         if looks := [(r, p) for r in ratios for p in known if _nearer(now / p, float(r))]:
             ratio, price = looks[0]
@@ -197,7 +198,7 @@ def _refuse_debt(book: Book, own: Mapping[str, int], prices: Mapping[str, Decima
     raise LedgerMismatch(
         f"the account holds more than the book ({bought}), but the bot has {book.ledger.cash:,.2f} of cash and would "
         f"owe {-after:,.2f}: it cannot have bought them at this price. Nothing was recorded. If the shares are "
-        "yours: ./bot_control.sh leave. If there was a split: wait until the price source reports it; it is then "
+        f"yours: {COMMAND} leave. If there was a split: wait until the price source reports it; it is then "
         "recorded automatically. If the shares are the bot's, bought with your money or by an order that was lost: "
         "give their real price (adopt --price 61.25), or raise total_capital in config.json by what is owed, then adopt"
     )

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from qqqbot.display.terminal import Line, Screen, Table
 from qqqbot.model.errors import LedgerMismatch
+from qqqbot.model.program import COMMAND
 from qqqbot.model.values import SYMBOLS, AccountSnapshot, Market, OrderIntent, Portfolio
 from qqqbot.records.book import Book
 from qqqbot.records.ledger import ZERO
@@ -140,7 +141,7 @@ def _what_next(settled: Settled) -> list[Line]:
         return []
     agrees = all(_all(settled.after)[s] == settled.seen.account.positions.get(s, 0) for s in SYMBOLS)
     differs = "Account and book differ now: nothing is traded until you answer with adopt or leave."
-    taken_back = "To take this back: ./bot_control.sh undo"
+    taken_back = f"To take this back: {COMMAND} undo"
     return [*([] if agrees else [Line(differs)]), Line(taken_back)]
 
 

@@ -15,7 +15,7 @@ import pytest
 from drill.checkout import ROOT, eventually, finished
 from qqqbot.runtime import place
 from qqqbot.runtime.control import Control
-from qqqbot.runtime.processes import SystemProcesses
+from qqqbot.runtime.processes import Processes
 from tests.support.checkout import Checkout
 
 DAEMON = "daemon"
@@ -384,13 +384,13 @@ def test_help_names_every_command(bot: Checkout) -> None:
     shown = bot.run("help")
     assert shown.returncode == 0
     listed = set(re.findall(r"^  ([a-z][a-z-]*)\b", shown.stdout, re.MULTILINE))
-    known = Control(place.checkout(bot.script, {}), {}, SystemProcesses()).commands
+    known = Control(place.checkout(bot.script, {}), {}, Processes()).commands
     assert listed == set(known) - {"live"}, "live only names what replaced it"
 
 
 def test_the_script_installs_the_libraries_for_every_command_that_needs_them(bot: Checkout) -> None:
     """The script names them: what it does not name must do without."""
-    known = Control(place.checkout(bot.script, {}), {}, SystemProcesses()).commands
+    known = Control(place.checkout(bot.script, {}), {}, Processes()).commands
     named = re.findall(r"^    ([a-z][a-z |\\\n-]*)\)", bot.script.read_text(), re.MULTILINE)
     words = {word for group in named for word in re.findall(r"[a-z-]+", group)}
     assert set(known) - words == {"stop", "resume", "status", "help"}

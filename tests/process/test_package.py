@@ -96,6 +96,8 @@ def test_the_demo_and_the_status_run_from_any_folder(qqqbot: Run, tmp_path: Path
     assert (tmp_path / "logs/demo/trades.jsonl").stat().st_size > 0
     status = qqqbot("status")
     assert status.returncode == 3, status.stderr
+    assert "qqqbot start" in status.stdout
+    assert not [text for text in (shown.stdout, status.stdout) if "bot_control" in text], "a command that is not here"
     there = qqqbot("status", "--json", QQQBOT_LOGS="logs/demo")
     assert json.loads(there.stdout)["simulated_prices"] is True
 
@@ -104,7 +106,7 @@ def test_a_missing_configuration_is_an_error_that_names_the_remedy(qqqbot: Run, 
     refused = qqqbot("start")
     assert refused.returncode == 2
     assert f"{tmp_path}/config.json: there is no such file" in refused.stderr
-    assert "init writes one" in refused.stderr
+    assert "; qqqbot init writes one" in refused.stderr
     assert not (tmp_path / "logs").exists()
     assert qqqbot("init").returncode == 0
     assert qqqbot("init").returncode == 1, "it never replaces one"
@@ -131,7 +133,8 @@ def test_a_command_that_needs_a_checkout_says_so(qqqbot: Run, command: str) -> N
 
 
 def test_its_help_names_its_own_command(qqqbot: Run) -> None:
-    told = qqqbot("help").stdout
-    assert told.startswith("usage: qqqbot COMMAND\n")
-    assert "QQQBOT_VENV" not in told
-    assert "`qqqbot init` writes a first config.json there" in told
+    text = qqqbot("help").stdout
+    assert text.startswith("usage: qqqbot COMMAND\n")
+    assert "QQQBOT_VENV" not in text
+    assert "bot_control" not in text
+    assert "`qqqbot init` writes a first config.json there" in text

@@ -7,24 +7,24 @@ from pathlib import Path
 import pytest
 
 from drill.checkout import eventually
-from qqqbot.runtime.processes import Done, SystemProcesses
+from qqqbot.runtime.processes import Done, Processes
 
 
 def test_a_missing_command_is_reported_and_not_raised() -> None:
-    done = SystemProcesses().run(["/nowhere/systemctl", "start"])
+    done = Processes().run(["/nowhere/systemctl", "start"])
     assert done == Done(127, err="/nowhere/systemctl: No such file or directory")
 
 
 def test_a_commands_output_is_kept_with_its_exit_code() -> None:
     program = "import os, sys; print(os.environ['BUS']); print('no', file=sys.stderr); sys.exit(3)"
-    assert SystemProcesses().run([sys.executable, "-c", program], BUS="here") == Done(3, "here\n", "no\n")
+    assert Processes().run([sys.executable, "-c", program], BUS="here") == Done(3, "here\n", "no\n")
 
 
 def test_a_shown_program_prints_to_the_terminal_and_its_exit_code_is_returned(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     program = [sys.executable, "-c", "print('status'); raise SystemExit(4)"]
-    assert SystemProcesses().show(program) == 4
+    assert Processes().show(program) == 4
     assert capfd.readouterr().out == "status\n"
 
 
@@ -32,7 +32,7 @@ def test_a_launched_process_writes_to_its_file_and_is_recognized_by_its_argument
     output = tmp_path / "nohup.log"
     output.write_text("before\n")
     program = "import os, time; print(os.getcwd(), flush=True); time.sleep(60)"
-    processes = SystemProcesses()
+    processes = Processes()
     job = processes.launch([sys.executable, "-c", program, "a-name"], tmp_path, output)
     eventually(lambda: output.read_text() == f"before\n{tmp_path}\n", "it has begun")
     assert job.poll() is None
@@ -43,7 +43,7 @@ def test_a_launched_process_writes_to_its_file_and_is_recognized_by_its_argument
 
 def test_a_job_is_not_waited_for() -> None:
     began = time.monotonic()
-    job = SystemProcesses().begin([sys.executable, "-c", "import time; time.sleep(60)"])
+    job = Processes().begin([sys.executable, "-c", "import time; time.sleep(60)"])
     assert time.monotonic() - began < 10
     job.terminate()
     eventually(lambda: job.poll() is not None, "it ends")

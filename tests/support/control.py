@@ -1,6 +1,7 @@
 """What the commands find on a machine in tests: a daemon and a systemd that exist only as values."""
 
 import json
+import os
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from qqqbot.runtime.clock import VirtualClock
-from qqqbot.runtime.processes import Done
+from qqqbot.runtime.processes import Done, Processes
 
 START = datetime(2026, 11, 25, 15, 0, tzinfo=UTC)
 DAEMON_ARGUMENTS = "/venv/bin/python /bot/qqq_trading_bot.py"
@@ -28,7 +29,7 @@ class FakeJob:
 
 
 @dataclass
-class FakeProcesses:
+class FakeProcesses(Processes):
     """`answers` holds what a command prints, by its last words; others succeed and print nothing."""
 
     answers: dict[str, Done] = field(default_factory=dict)
@@ -45,6 +46,11 @@ class FakeProcesses:
     """folder and output of each"""
     sent: list[tuple[int, signal.Signals]] = field(default_factory=list)
     environments: list[dict[str, str]] = field(default_factory=list)
+    became: list[tuple[str, ...]] = field(default_factory=list)
+    """what this process would have become"""
+    ran: list[tuple[str, ...]] = field(default_factory=list)
+    """what would have run in this interpreter"""
+    folder: str = ""
 
     def run(self, command: Sequence[str], **environment: str) -> Done:
         words = " ".join(command)
@@ -67,6 +73,19 @@ class FakeProcesses:
         self.launched.append((folder, output))
         self.on_launch()
         return self.job
+
+    def become(self, *arguments: str) -> int:
+        self.became.append(arguments)
+        self.folder = os.getcwd()
+        return 0
+
+    def run_script(self, script: Path, *arguments: str) -> int:
+        self.ran.append((str(script), *arguments))
+        return 0
+
+    def run_module(self, module: str, *arguments: str) -> int:
+        self.ran.append((module, *arguments))
+        return 0
 
     def arguments(self, pid: int) -> str | None:
         return self.arguments_of.get(pid)

@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from qqqbot.adapters.yahoo.answer import AnswerUnusable, Chart, read_chart
 from qqqbot.model.errors import PricesUnavailable
+from qqqbot.model.program import COMMAND
 from qqqbot.runtime.foreign_text import washed
 
 # The client asks for its cookie with 30 s, whatever it is configured to.
@@ -35,7 +36,7 @@ SENTENCES = {
     "tls": "Yahoo's certificate is not accepted: check this machine's clock, proxy and certificates",
     "too_slow": "Yahoo did not answer in time",
     "empty": "Yahoo answered without prices",
-    "calendar": "the calendar library has no sessions for these days: update it (./bot_control.sh update)",
+    "calendar": f"the calendar library has no sessions for these days: update it ({COMMAND} update)",
 }
 """code -> sentence for the owner"""
 

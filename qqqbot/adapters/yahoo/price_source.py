@@ -18,6 +18,7 @@ from qqqbot.adapters.yahoo.politeness import Backoff, longest_pause
 from qqqbot.model.errors import CalendarEnded, PricesUnavailable
 from qqqbot.model.new_york import new_york_date, new_york_text
 from qqqbot.model.ports import Clock
+from qqqbot.model.program import COMMAND
 from qqqbot.model.sessions import SessionTable, Timetable, sessions_from_rows
 from qqqbot.model.values import QQQ, TQQQ, Bar, Dividend, Market, Quote, Split
 from qqqbot.runtime.child_process import (
@@ -103,7 +104,7 @@ class ChildPrices:
                 log.warning("the table of sessions of %s stays in use: %s", self._built_at, failure)
             self._table = table
         if table.ends() <= now:
-            raise CalendarEnded(f"the calendar library ends before {new_york_text(now)}: ./bot_control.sh update")
+            raise CalendarEnded(f"the calendar library ends before {new_york_text(now)}: {COMMAND} update")
         return table
 
     def market(self, now: datetime) -> Market:

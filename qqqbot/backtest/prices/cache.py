@@ -15,14 +15,15 @@ from qqqbot.backtest.prices.csv_files import load_prices, save_series, series_fr
 from qqqbot.backtest.prices.table import BadPrices, Bars, Prices, Series
 from qqqbot.model.errors import PricesUnavailable
 from qqqbot.model.new_york import NEW_YORK
+from qqqbot.model.program import COMMAND
 from qqqbot.model.values import SYMBOLS
 
 # Yahoo's row of a session is final some minutes after the close; a half-day's is final earlier.
 ROW_IS_FINAL = time(16, 30)
 
-REFRESH = "./bot_control.sh backtest fetches newer ones"
+REFRESH = f"{COMMAND} backtest fetches newer ones"
 NO_HISTORY = (
-    "No price history yet, so there is nothing to compare with. Run ./bot_control.sh backtest once; it keeps the "
+    f"No price history yet, so there is nothing to compare with. Run {COMMAND} backtest once; it keeps the "
     "prices that --drift needs."
 )
 

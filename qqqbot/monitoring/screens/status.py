@@ -7,14 +7,15 @@ from qqqbot.display.formatting import clock_time, count, day_and_time, percent, 
 from qqqbot.display.masking import without_accounts
 from qqqbot.display.terminal import Field, Fields, Screen, Tone
 from qqqbot.model.new_york import new_york_date
+from qqqbot.model.program import COMMAND
 from qqqbot.monitoring.facts.status import Decision, Forecast, NearestFlip, Own, Process, Status
 from qqqbot.monitoring.health import Health
 from qqqbot.monitoring.screens.frame import framed, time_in_fields
 
-HOW_TO_START = "./bot_control.sh start"
-HOW_TO_STOP = "./bot_control.sh stop (safe at any moment; the bot keeps what it holds)"
-HOW_TO_HALT = "./bot_control.sh halt (keeps running and watching, but trades nothing until resume)"
-HOW_TO_RESUME = "./bot_control.sh resume (ends the halt)"
+HOW_TO_START = f"{COMMAND} start"
+HOW_TO_STOP = f"{COMMAND} stop (safe at any moment; the bot keeps what it holds)"
+HOW_TO_HALT = f"{COMMAND} halt (keeps running and watching, but trades nothing until resume)"
+HOW_TO_RESUME = f"{COMMAND} resume (ends the halt)"
 NOTICES_SHOWN = 3
 # A flip price older than this may rest on another window of closes than the coming check's.
 FRESH = timedelta(hours=2)
@@ -38,7 +39,7 @@ def status(facts: Status) -> Screen:
                     Field("Running", f"no: it was never started with {facts.logs_dir}", Tone.WARNING),
                     Field("To start", HOW_TO_START),
                     Field("", "It begins with a dry run: real prices, a simulated account, nothing to lose."),
-                    Field("To try", "./bot_control.sh demo (takes seconds; no network, simulated prices)"),
+                    Field("To try", f"{COMMAND} demo (takes seconds; no network, simulated prices)"),
                     *_problem_fields(facts),
                 )
             ),
@@ -146,7 +147,7 @@ def _problem_fields(facts: Status) -> list[Field]:
         fields.append(
             Field("" if fields else "Problems", words(without_accounts(_without_detail(problem.text))), Tone.BAD)
         )
-        if problem.advice and "./bot_control.sh" not in problem.text:
+        if problem.advice and f"{COMMAND}" not in problem.text:
             fields.append(Field("", f"-> {problem.advice}"))
     return fields
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from qqqbot.display.formatting import NONE, column_time, count, day_and_time, percent, span, usd
 from qqqbot.display.masking import without_accounts
 from qqqbot.display.terminal import Block, Field, Fields, Line, Screen, Table, Tone
+from qqqbot.model.program import COMMAND
 from qqqbot.monitoring.facts.trades import Log, LogLine, Results, Rounds, Trades
 from qqqbot.monitoring.screens.frame import framed, time_in_fields
 from qqqbot.records.coerce import moment, number, text
@@ -38,9 +39,7 @@ def log_line(line: LogLine) -> Line:
 def trades(facts: Trades) -> Screen:
     rows = facts.trades
     if not rows:
-        return framed(
-            facts.who, Line("No trades yet. ./bot_control.sh status shows what it is waiting for."), *_notes(facts)
-        )
+        return framed(facts.who, Line(f"No trades yet. {COMMAND} status shows what it is waiting for."), *_notes(facts))
     older = "; older: --limit N" if facts.older else ""
     footer = Line(f"Newest last{older}. Bp: slippage, basis points. Reasons: --why DATE", Tone.FAINT)
     return framed(facts.who, trade_table(rows), footer, *_notes(facts))

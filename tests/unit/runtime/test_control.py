@@ -8,31 +8,8 @@ import pytest
 
 from qqqbot.runtime import place
 from qqqbot.runtime.control import WITHOUT_ARGUMENTS, Control
-from qqqbot.runtime.hand_over import HandOver
 from qqqbot.runtime.place import DAEMON, MONITOR, PROGRAM_FOLDER
 from tests.support.control import EventClock, FakeProcesses
-
-
-class FakeHandOver(HandOver):
-    """Notes what this process would have become or run."""
-
-    def __init__(self) -> None:
-        self.became: list[tuple[str, ...]] = []
-        self.ran: list[tuple[str, ...]] = []
-        self.folder = ""
-
-    def become(self, *arguments: str) -> int:
-        self.became.append(arguments)
-        self.folder = os.getcwd()
-        return 0
-
-    def script(self, script: Path, *arguments: str) -> int:
-        self.ran.append((str(script), *arguments))
-        return 0
-
-    def module(self, module: str, *arguments: str) -> int:
-        self.ran.append((module, *arguments))
-        return 0
 
 
 @pytest.fixture(autouse=True)
@@ -44,19 +21,19 @@ def same_folder_and_umask() -> Iterator[None]:
 
 
 @pytest.fixture
-def hand_over() -> FakeHandOver:
-    return FakeHandOver()
+def processes() -> FakeProcesses:
+    return FakeProcesses()
 
 
 @pytest.fixture
-def control(tmp_path: Path, hand_over: FakeHandOver) -> Control:
-    return Control(place.checkout(tmp_path / "bot_control.sh", {}), {}, FakeProcesses(), EventClock(), hand_over)
+def control(tmp_path: Path, processes: FakeProcesses) -> Control:
+    return Control(place.checkout(tmp_path / "bot_control.sh", {}), {}, processes, EventClock())
 
 
 @pytest.fixture
-def installed(tmp_path: Path, hand_over: FakeHandOver) -> Control:
+def installed(tmp_path: Path, processes: FakeProcesses) -> Control:
     where = place.installed(Path("/venv/bin/qqqbot"), tmp_path, {})
-    return Control(where, {}, FakeProcesses(), EventClock(), hand_over)
+    return Control(where, {}, processes, EventClock())
 
 
 @pytest.mark.parametrize(
@@ -103,23 +80,23 @@ def test_help_is_an_answer_and_not_an_error(control: Control, word: str, capsys:
 @pytest.mark.parametrize(
     "view", ["status", "trades", "logs", "tail", "performance", "drift", "why", "replay", "web", "live"]
 )
-def test_the_views_match_the_monitors(control: Control, hand_over: FakeHandOver, view: str) -> None:
+def test_the_views_match_the_monitors(control: Control, processes: FakeProcesses, view: str) -> None:
     assert control.main([view, "--limit", "3 4"]) == 0
-    assert hand_over.ran == [(str(MONITOR), f"--{view}", "--limit", "3 4")]
+    assert processes.ran == [(str(MONITOR), f"--{view}", "--limit", "3 4")]
 
 
 @pytest.mark.parametrize(
     ("word", "module"),
     [("demo", "qqqbot.demo"), ("backtest", "qqqbot.backtest"), ("notify-test", "qqqbot.notifications.try_channels")],
 )
-def test_a_module_is_run_in_this_process(control: Control, hand_over: FakeHandOver, word: str, module: str) -> None:
+def test_a_module_is_run_in_this_process(control: Control, processes: FakeProcesses, word: str, module: str) -> None:
     assert control.main([word]) == 0
-    assert hand_over.ran == [(module,)]
+    assert processes.ran == [(module,)]
 
 
-def test_the_daemon_takes_the_place_of_this_process(control: Control, hand_over: FakeHandOver) -> None:
+def test_the_daemon_takes_the_place_of_this_process(control: Control, processes: FakeProcesses) -> None:
     assert (control.main(["run"]), control.main(["once", "--config", "x"])) == (0, 0)
-    assert hand_over.became == [(str(DAEMON),), (str(DAEMON), "--once", "--config", "x")]
+    assert processes.became == [(str(DAEMON),), (str(DAEMON), "--once", "--config", "x")]
 
 
 def test_a_halt_takes_its_words_and_resume_removes_it(control: Control, tmp_path: Path) -> None:
@@ -140,28 +117,28 @@ def test_init_writes_a_configuration_once(
     installed: Control, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert installed.main(["init"]) == 0
-    assert "qqqbot start begins" in capsys.readouterr().out
+    assert "start begins" in capsys.readouterr().out
     (tmp_path / "config.json").write_text("mine")
     assert installed.main(["init"]) == 1
     assert (tmp_path / "config.json").read_text() == "mine"
 
 
-def test_tests_run_where_the_script_is(control: Control, hand_over: FakeHandOver, tmp_path: Path) -> None:
+def test_tests_run_where_the_script_is(control: Control, processes: FakeProcesses, tmp_path: Path) -> None:
     assert control.main(["test", "-k", "gates"]) == 0
-    assert hand_over.became[-1][:3] == ("-m", "pytest", "-n")
-    assert hand_over.became[-1][4:] == ("-k", "gates")
-    assert hand_over.folder == str(tmp_path)
+    assert processes.became[-1][:3] == ("-m", "pytest", "-n")
+    assert processes.became[-1][4:] == ("-k", "gates")
+    assert processes.folder == str(tmp_path)
 
 
-def test_test_unit_runs_the_quick_tests(control: Control, hand_over: FakeHandOver) -> None:
+def test_test_unit_runs_the_quick_tests(control: Control, processes: FakeProcesses) -> None:
     assert control.main(["test", "unit", "-x"]) == 0
-    assert hand_over.became[-1][4:] == ("tests/unit", "-x")
+    assert processes.became[-1][4:] == ("tests/unit", "-x")
 
 
-def test_the_drill_runs_beside_the_package(control: Control, hand_over: FakeHandOver) -> None:
+def test_the_drill_runs_beside_the_package(control: Control, processes: FakeProcesses) -> None:
     assert control.main(["drill", "kill", "--keep"]) == 0
-    assert hand_over.became == [("-m", "drill", "kill", "--keep")]
-    assert hand_over.folder == str(PROGRAM_FOLDER)
+    assert processes.became == [("-m", "drill", "kill", "--keep")]
+    assert processes.folder == str(PROGRAM_FOLDER)
 
 
 def test_an_update_names_what_still_runs_with_the_old_libraries(

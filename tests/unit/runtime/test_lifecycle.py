@@ -54,7 +54,7 @@ def bot(tmp_path: Path) -> Iterator[Bot]:
     machine, processes = Machine(where.logs), FakeProcesses(arguments_of={PID: DAEMON_ARGUMENTS})
     service = Service(where, environment, processes)
     daemon = DaemonProcess(where.logs, machine.clock, Patience(), machine.find_holder)
-    yield Bot(Lifecycle(where, daemon, service, processes, machine.clock), machine, processes, service)
+    yield Bot(Lifecycle(where, daemon, service, processes), machine, processes, service)
     os.umask(before)
 
 
@@ -332,3 +332,79 @@ class TestService:
         bot.by_systemd().processes.on_launch = lambda: bot.machine.run_daemon(PID)
         assert bot.lifecycle.answer("--adopt") == 0
         assert bot.asked() == ["stop qqqbot.service", "start qqqbot.service"]
+
+
+@pytest.fixture
+def processes() -> FakeProcesses:
+    return FakeProcesses(programs={"systemctl"})
+
+
+def install(tmp_path: Path, processes: FakeProcesses, **variables: str) -> int:
+    environment = {"XDG_CONFIG_HOME": str(tmp_path / "config"), **variables}
+    where = place.checkout(tmp_path / "bot_control.sh", environment)
+    machine = Machine(where.logs)
+    service = Service(where, environment, processes)
+    daemon = DaemonProcess(where.logs, machine.clock, Patience(), machine.find_holder)
+    return Lifecycle(where, daemon, service, processes).install_service()
+
+
+def asked(processes: FakeProcesses) -> list[str]:
+    return [call.removeprefix("systemctl --user ") for call in processes.asked if "systemctl" in call]
+
+
+def installed(tmp_path: Path) -> bool:
+    return (tmp_path / "config/systemd/user/qqqbot.service").exists()
+
+
+class TestInstallService:
+    def test_it_is_enabled_and_started_by_systemd(
+        self, tmp_path: Path, processes: FakeProcesses, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert install(tmp_path, processes) == 0
+        done = [call for call in asked(processes) if not call.startswith("is-")]
+        assert done == ["daemon-reload", "enable qqqbot.service", "stop qqqbot.service", "restart qqqbot.service"]
+        out = capsys.readouterr().out
+        assert "qqqbot.service and started; systemd restarts it after a crash" in out
+        assert "stop it: ./bot_control.sh stop" in out
+
+    def test_without_systemd_other_ways_are_named(
+        self, tmp_path: Path, processes: FakeProcesses, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        processes.programs.clear()
+        assert install(tmp_path, processes) == 1
+        assert "Docker: deploy/" in capsys.readouterr().err
+
+    def test_a_bad_configuration_installs_nothing(self, tmp_path: Path, processes: FakeProcesses) -> None:
+        processes.answers = {"--check-config": Done(2, "", "config.json: nonsense\n")}
+        assert install(tmp_path, processes) == 2
+        assert not installed(tmp_path)
+
+    def test_secrets_that_the_service_would_not_have_install_nothing(
+        self, tmp_path: Path, processes: FakeProcesses, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert install(tmp_path, processes, QQQBOT_PING_URL="https://hunter2") == 2
+        err = capsys.readouterr().err
+        assert err.startswith("Nothing was installed.\nQQQBOT_PING_URL is set")
+        assert "hunter2" not in err
+        assert not installed(tmp_path)
+
+    def test_a_systemd_that_refuses_is_named(
+        self, tmp_path: Path, processes: FakeProcesses, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        processes.answers = {"enable qqqbot.service": Done(1, "", "Failed to connect to bus")}
+        assert install(tmp_path, processes) == 1
+        assert "log in as that user (not with su or sudo)" in capsys.readouterr().err
+
+    def test_a_service_that_does_not_start_is_named(
+        self, tmp_path: Path, processes: FakeProcesses, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        processes.answers = {"restart qqqbot.service": Done(1)}
+        assert install(tmp_path, processes) == 1
+        assert "journalctl --user -u qqqbot" in capsys.readouterr().err
+
+    def test_lingering_that_needs_root_is_advised(
+        self, tmp_path: Path, processes: FakeProcesses, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        processes.answers = {"enable-linger": Done(1)}
+        assert install(tmp_path, processes) == 0
+        assert "sudo loginctl enable-linger" in capsys.readouterr().err

@@ -17,6 +17,7 @@ from qqqbot.adapters.ib.requests import TOO_LATE
 from qqqbot.display.formatting import usd
 from qqqbot.model.errors import BrokerUnavailable
 from qqqbot.model.new_york import new_york_date
+from qqqbot.model.program import COMMAND
 from qqqbot.model.values import SYMBOLS
 from qqqbot.runtime.config import Config
 
@@ -135,7 +136,7 @@ def positions(answer: Reply, chosen: str) -> Result:
         found += f"; {len(others)} other position{'s' * (len(others) > 1)} ignored ({_kinds(others)})"
     if short := [symbol for symbol, count in held.items() if count < 0]:
         meaning = f"{' and '.join(short)} is sold short, which the bot never does: it halts"
-        return failed(Check.POSITIONS, found, meaning, "close it by hand, then ./bot_control.sh adopt")
+        return failed(Check.POSITIONS, found, meaning, f"close it by hand, then {COMMAND} adopt")
     if parts := ib_account.fractions(rows, chosen):
         meaning = f"{', '.join(f'{part.normalize():f} {symbol}' for symbol, part in parts.items())} beyond whole shares"
         return note(Check.POSITIONS, found, meaning + ": left alone, because the API sells only whole shares")

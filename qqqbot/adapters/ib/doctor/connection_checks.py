@@ -12,6 +12,7 @@ from qqqbot.adapters.ib.doctor.result import Check, Result, failed, note, ok
 from qqqbot.adapters.ib.error_codes import code
 from qqqbot.adapters.ib.transport import CLOSED_EARLY, mute
 from qqqbot.model.errors import AccountRefused
+from qqqbot.model.program import COMMAND
 from qqqbot.model.values import Mode
 from qqqbot.runtime.config import Config
 
@@ -32,7 +33,7 @@ def package(release: str, newest: int) -> Result:
 
 
 def no_package(problem: str) -> Result:
-    fix = "./bot_control.sh update; for the official API see IB_SETUP.md, section 3"
+    fix = f"{COMMAND} update; for the official API see IB_SETUP.md, section 3"
     return failed(Check.PACKAGE, problem, "the bot cannot speak to a gateway without it", fix)
 
 
@@ -177,7 +178,7 @@ def keys(chosen: str, settings: Config) -> Result:
             found,
             "the bot trades a simulated account for now, whatever is found here",
             "when everything here is in order: set dry_run to false and use_interactive_brokers to true, for a live "
-            "account allow_live too; then ./bot_control.sh restart",
+            f"account allow_live too; then {COMMAND} restart",
         )
     try:
         ib_account.choose_account((chosen,), "", 0, settings.allow_live)
