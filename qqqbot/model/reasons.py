@@ -79,8 +79,8 @@ class AlertKind(StrEnum):
     NO_DECISION = (
         "no_decision",
         "a session ended without a decision",
-        "What is held stays until a check succeeds. ./bot_control.sh once tries one now; then try this machine's "
-        "network, ./bot_control.sh update, and, if the exchange was closed on that day, closed_on in config.json.",
+        f"What is held stays until a check succeeds. {COMMAND} once tries one now; then try this machine's "
+        f"network, {COMMAND} update, and, if the exchange was closed on that day, closed_on in config.json.",
     )
     TRADE = "trade", "traded"
     FIRST_TRADE = (
