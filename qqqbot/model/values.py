@@ -195,7 +195,9 @@ class OrderIntent:
     """An order as decided. It is on disk before it is sent to the broker.
 
     `decision_price` is the live price that the decision used, `limit_price` the collar of a marketable limit order. The
-    last four are the rule's inputs; the book's row carries them too.
+    averages and prices are the rule's inputs; the book's row carries them too. `position_size` is the part of the money
+    that was wanted in it (None: earlier versions did not record it), `account_money` what a purchase was sized on where
+    the account had less than the book.
     """
 
     order_ref: str
@@ -213,6 +215,8 @@ class OrderIntent:
     tqqq_price: float
     short_ma: float
     long_ma: float
+    position_size: Decimal | None = None
+    account_money: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,8 +363,8 @@ class Snapshot:
     rotation that has traded and is not finished, on whatever day it was begun. `unfinished` is the symbol
     of our newest executed order if that was filled only in part, or bought less than the book's own money pays for.
     `broker_quotes` are the broker's own prices, if it has any. `lasting_orders` are the open orders that should have
-    ended long ago. `kept` is the newest window that a decision rested on, of this session or an earlier one,
-    None if there is none.
+    ended long ago. `money_short_since` is when a buy began to wait for the account's money, None if none does. `kept` is
+    the newest window that a decision rested on, of this session or an earlier one, None if there is none.
     """
 
     now: datetime
@@ -378,6 +382,7 @@ class Snapshot:
     decided_target: Holding | None = None
     half_made: Holding | None = None
     unfinished: str | None = None
+    money_short_since: datetime | None = None
     broker_quotes: Mapping[str, Quote] = field(default_factory=dict)
     kept: KeptWindow | None = None
     lasting_orders: tuple[str, ...] = ()
@@ -397,6 +402,8 @@ class PlannedOrder:
     quantity: int
     decision_price: Decimal
     limit_price: Decimal | None
+    account_money: Decimal | None = None
+    """what the account had for a purchase, if that is known to be less than the book's money"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,8 @@ BROKER_QUOTE_TOLERANCE = 0.01
 LOWEST_PRICE, HIGHEST_PRICE = 0.01, 1_000_000.0
 # The account's money is there if it is this part of what the book says: commissions, interest and rounding are less.
 MONEY_ENOUGH = Decimal("0.99")
+# The account's values are refreshed every three minutes.
+MONEY_NOT_COMING = timedelta(minutes=10)
 MIN_FREE_DISK_BYTES = 50 * 1024 * 1024
 
 GateCheck = Callable[[Snapshot, Rules], Gate]
@@ -246,6 +248,12 @@ def money_arrived(snapshot: Snapshot, symbol: str, budget: Decimal, equity: Deci
     worth = account.net_liquidation
     sentence = f"the buy of {symbol} waits for the account's money: it is worth {worth:,.2f}, the book {equity:,.2f}"
     return Gate("money", worth >= equity * MONEY_ENOUGH, found, sentence, Reason.MONEY_LATE)
+
+
+def account_has_less(snapshot: Snapshot) -> bool:
+    """Whether the missing money is not late but not there: three refreshes have not brought it."""
+    since = snapshot.money_short_since
+    return not snapshot.account.behind and since is not None and snapshot.now - since >= MONEY_NOT_COMING
 
 
 def money_unsettled(symbol: str, spendable: Decimal, budget: Decimal) -> Gate:

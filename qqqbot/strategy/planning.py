@@ -6,6 +6,7 @@ Rule 2: sells come first, alone: a buy sized on proceeds that never arrive is a 
 Rule 3: a held target is never rebalanced; only a rotation that is not finished is completed.
 """
 
+from dataclasses import replace
 from decimal import Decimal
 
 from qqqbot.model.values import (
@@ -110,7 +111,7 @@ def next_step(snapshot: Snapshot, target: Holding, rules: Rules) -> Step:
 
 
 def _buy(snapshot: Snapshot, symbol: str, rules: Rules) -> Step:
-    """Buy what the book's own money pays for; never less because the account's money is late or too little."""
+    """Buy what the book's own money pays for; less only if the account is known to have less, and not to be late."""
     portfolio, account = snapshot.portfolio, snapshot.account
     prices = {s: _decimal(snapshot.market.quote(s).price) for s in SYMBOLS}
     equity = min(portfolio.equity(prices), account.net_liquidation)
@@ -121,14 +122,19 @@ def _buy(snapshot: Snapshot, symbol: str, rules: Rules) -> Step:
         unsettled = gates.money_unsettled(symbol, spendable, budget)
         return Action.WAIT, unsettled.sentence, (), unsettled
     money = gates.money_arrived(snapshot, symbol, budget, portfolio.equity(prices))
-    if not money.passed:
+    if not money.passed and not gates.account_has_less(snapshot):
         return Action.WAIT, money.sentence, (), money
     quantity = shares_to_buy(equity, held_value, spendable, prices[symbol], rules)
+    if quantity == 0 and not money.passed:
+        return Action.WAIT, money.sentence, (), money
     if quantity == 0:
         sentence = f"{max(spendable, Decimal(0)):,.2f} of cash buys no whole share of {symbol} at {prices[symbol]:,.2f}"
         return Action.HOLD, sentence, (), None
     order = _planned(Side.BUY, symbol, quantity, prices[symbol], rules)
-    return Action.ROTATE, _orders_text((order,)), (order,), None
+    if not money.passed:
+        order = replace(order, account_money=min(account.net_liquidation, spendable + held_value))
+    less = "" if money.passed else ": the account has less than the book"
+    return Action.ROTATE, f"{_orders_text((order,))}{less}", (order,), None
 
 
 def _sells(snapshot: Snapshot, target: Holding, rules: Rules) -> tuple[PlannedOrder, ...]:

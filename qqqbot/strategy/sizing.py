@@ -41,13 +41,12 @@ def shares_to_buy(equity: Decimal, held_value: Decimal, spendable: Decimal, pric
     return count
 
 
-def falls_short(held: int, value: Decimal, cash: Decimal, price: Decimal, rules: Rules) -> bool:
+def falls_short(held: int, money: Decimal, price: Decimal, rules: Rules) -> bool:
     """Whether a purchase at `price` left money idle that the rules wanted in it: it was sized on less than there was.
 
-    `held` shares worth `value`, and `cash`, are what the book had after it. The quantity of an order says nothing of
+    `held` shares and cash of `money` together are what there was after it. The quantity of an order says nothing of
     this: an order for too little, filled whole, looks finished.
     """
-    money = value + cash
     return held < shares_to_buy(money, Decimal(0), money, price, rules) * ALL_OF_IT
 
 

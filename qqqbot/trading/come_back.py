@@ -4,6 +4,7 @@ What is begun is taken up again within minutes: an order without an outcome, a h
 reached, half a rotation, a decision window that has not decided. What a minute cannot change waits for the next tick.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from qqqbot.model.reasons import Reason
@@ -79,6 +80,11 @@ def unfinished(journal: OrderJournal, ledger: Ledger, rules: Rules) -> str | Non
     """The symbol of the newest order that traded, if that was filled in part or bought less than the money buys."""
     if in_part := journal.unfinished(ledger.orders):
         return in_part
-    bought = ledger.purchase
-    short = bought and falls_short(bought.shares, bought.value, bought.cash, bought.price, rules)
-    return bought.symbol if bought and short else None
+    bought, order = ledger.purchase, journal.newest_executed(ledger.orders)
+    if bought is None or order is None:
+        return None
+    # Judged by the rules of its day: what changes them afterwards leaves nothing unfinished.
+    then = replace(rules, position_size=order.position_size or rules.position_size)
+    money = bought.value + bought.cash
+    money = money if order.account_money is None else min(money, order.account_money)
+    return bought.symbol if falls_short(bought.shares, money, bought.price, then) else None

@@ -254,6 +254,7 @@ class Engine:
             decided_target=journal.decided_in(session.date),
             half_made=half_made(journal, ledger, self.rules),
             unfinished=unfinished(journal, ledger, self.rules),
+            money_short_since=next((a.at for a in self.alerts.lasting() if a.kind is AlertKind.MONEY), None),
             broker_quotes=quotes,
             kept=self.records.prices.newest,
         )

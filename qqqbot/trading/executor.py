@@ -158,6 +158,8 @@ class Executor:
             tqqq_price=snapshot.market.tqqq.price,
             short_ma=signal.short_ma,
             long_ma=signal.long_ma,
+            position_size=self._rules.position_size,
+            account_money=planned.account_money,
         )
 
     def _send(self, intent: OrderIntent) -> None:

@@ -6,6 +6,27 @@ PLANNING = ("unit/strategy/test_planning.py",)
 
 LIMITS = (
     Mutant(
+        "an account that shows less is believed at once",
+        "strategy/gates.py::account_has_less",
+        "snapshot.now - since >= MONEY_NOT_COMING",
+        "True",
+        ("unit/strategy/test_planning.py::TestRotation",),
+    ),
+    Mutant(
+        "a held target is rebalanced when position_size_pct is raised",
+        "trading/come_back.py::unfinished",
+        "position_size=order.position_size or rules.position_size",
+        "position_size=rules.position_size",
+        ("unit/trading/test_engine_pauses.py::TestLessThanTheBook",),
+    ),
+    Mutant(
+        "what the account does not have is bought later",
+        "trading/come_back.py::unfinished",
+        "money = money if order.account_money is None else min(money, order.account_money)",
+        "pass",
+        ("unit/trading/test_engine_pauses.py::TestLessThanTheBook",),
+    ),
+    Mutant(
         "a rotation is begun without time for both orders",
         "strategy/gates.py::time_for_both",
         "left > LAST_SAFE_SECONDS + BOTH_LEGS_SECONDS",

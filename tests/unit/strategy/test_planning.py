@@ -195,6 +195,26 @@ class TestRotation:
         assert (bought(plan), plan.settles) == ((QQQ, 211), None)
         assert decide(snapshot(Holding.QQQ, now=new_york(DAY, 9, 45)), BEFORE_CLOSE).action is Action.HOLD
 
+    def test_an_account_that_has_less_for_good_is_invested_with_what_is_there(self) -> None:
+        poor = account(spendable=Decimal(30_000), net_liquidation=Decimal(30_000))
+        for minutes, quantity in ((None, 0), (9, 0), (10, 63)):
+            since = None if minutes is None else NOW - timedelta(minutes=minutes)
+            plan = decide(snapshot(account=poor, money_short_since=since), RULES)
+            assert sum(order.quantity for order in plan.orders) == quantity
+            if not quantity:
+                assert plan.blocked_by is not None
+                assert plan.blocked_by.code == Reason.MONEY_LATE
+        assert plan.sentence.endswith("buy 63 QQQ: the account has less than the book")
+        assert plan.orders[0].account_money == 30_000
+
+    @pytest.mark.parametrize("changes", [{"behind": "cash is late"}, {"spendable": Decimal(0)}])
+    def test_late_values_and_no_cash_at_all_wait_however_long_it_lasts(self, changes: dict[str, Any]) -> None:
+        poor = account(**({"spendable": Decimal(30_000), "net_liquidation": Decimal(30_000)} | changes))
+        plan = decide(snapshot(account=poor, money_short_since=NOW - timedelta(hours=3)), RULES)
+        assert plan.action is Action.WAIT
+        assert plan.blocked_by is not None
+        assert plan.blocked_by.code == Reason.MONEY_LATE
+
     def test_a_buy_does_not_wait_for_the_last_one_per_cent(self) -> None:
         nearly = account(spendable=Decimal(94_100), unsettled=Decimal(900))
         assert bought(decide(snapshot(account=nearly), RULES)) == (QQQ, 207)

@@ -79,13 +79,13 @@ class TestFallsShort:
         ],
     )
     def test_a_purchase_that_left_money_idle_is_not_all_of_it(self, held: int, cash: int, short: bool) -> None:
-        assert falls_short(held, held * Decimal(450), Decimal(cash), Decimal(450), RULES) is short
+        assert falls_short(held, held * Decimal(450) + Decimal(cash), Decimal(450), RULES) is short
 
     @given(st.decimals(500, 1_000_000, places=2), st.decimals(1, 900, places=2), st.sampled_from([RULES, LIMITED]))
     def test_what_the_money_bought_is_all_of_it(self, money: Decimal, price: Decimal, rules: Rules) -> None:
         count = shares_to_buy(money, Decimal(0), money, price, rules)
         left = money - count * price - commission(count, price)
-        assert not falls_short(count, count * price, left, price, rules)
+        assert not falls_short(count, count * price + left, price, rules)
 
 
 class TestCommission:

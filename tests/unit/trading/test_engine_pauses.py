@@ -281,6 +281,40 @@ class TestMoneyThatLags:
         assert len(world.broker.submitted) == sent
 
 
+class TestLessThanTheBook:
+    """A capital set too high, or money that was taken out."""
+
+    def test_it_buys_once_with_what_is_there_and_asks_for_no_more(self, world: World) -> None:
+        world.broker.cash = Decimal(30_000)
+        engine = world.start()
+        for _ in range(30):
+            engine.step()
+            world.pass_time(minutes=1)
+        assert [order.quantity for order in world.broker.submitted] == [63]
+        assert world.clock.now() - world.broker.submitted[0].decided_at < timedelta(minutes=21)
+        world.broker.cash += 500
+        world.start().step()
+        assert (last(world)["action"], len(world.broker.submitted)) == ("HOLD", 1)
+
+    def test_one_wrong_figure_buys_nothing(self, world: World) -> None:
+        world.broker.cash_shown = Decimal(30_000)
+        engine = world.start()
+        engine.step()
+        world.broker.cash_shown = None
+        world.pass_time(minutes=1)
+        engine.step()
+        assert [order.quantity for order in world.broker.submitted] == [211]
+
+    def test_a_larger_position_size_leaves_what_is_held_alone(self, world: World) -> None:
+        world.rules = replace(RULES, position_size=Decimal("0.5"))
+        world.start().step()
+        assert world.broker.positions[QQQ] == 111
+        world.rules = RULES
+        for _ in range(3):
+            assert world.start().step() is False
+        assert world.broker.positions[QQQ] == 111
+
+
 class TestBeforeClose:
     def test_it_trades_once_in_its_window_and_not_before(self, tmp_path: Path) -> None:
         world = at(tmp_path, 12, 0, BEFORE_CLOSE)
