@@ -363,8 +363,8 @@ class Snapshot:
     rotation that has traded and is not finished, on whatever day it was begun. `unfinished` is the symbol
     of our newest executed order if that was filled only in part, or bought less than the book's own money pays for.
     `broker_quotes` are the broker's own prices, if it has any. `lasting_orders` are the open orders that should have
-    ended long ago. `money_short_since` is when a buy began to wait for the account's money, None if none does. `kept` is
-    the newest window that a decision rested on, of this session or an earlier one, None if there is none.
+    ended long ago. `money_short_since` is when a buy began to wait for the account's money, None if none does. `kept`
+    is the newest window that a decision rested on, of this session or an earlier one, None if there is none.
     """
 
     now: datetime
