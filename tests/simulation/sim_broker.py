@@ -7,7 +7,7 @@ what it *reports* may be less. `submit` is where the laws of the project are che
 
 import random
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -69,6 +69,8 @@ class SimOrder:
     ahead: bool = False
     untold: bool = False
     """its execution is never listed; its status tells of it (ib-api-reloaded/ib_async#82)"""
+    window: bool = False
+    """a window of the gateway holds it, and nothing is said of it until somebody clicks"""
     deaf: bool = False
     """its cancel is not answered while the world is unkind"""
     cancelled_at: datetime | None = None
@@ -113,7 +115,7 @@ class SimOrder:
     def alive(self, now: datetime) -> bool:
         """Whether it can still be executed, at the broker or on its way there."""
         if self.arrives is None or self.refused:
-            return False
+            return self.window
         status = self.status(now)
         return status is None or not status.done
 
@@ -146,6 +148,8 @@ class SimBroker:
     """money that came or went without a trade: dividends, fees, what the owner takes and brings back"""
     foreign_cash: Decimal = Decimal(0)
     """in other currencies: part of what the account is worth, and nothing that a purchase may spend"""
+    windows: bool = False
+    """whether a precaution opens a window for each order"""
     _refusing: int = 0
     _shown: dict[str, datetime] = field(default_factory=dict)
     """value of the account -> the moment as of which it was last shown"""
@@ -221,7 +225,7 @@ class SimBroker:
         self._latency()
         order = self.orders.get(intent.order_ref)
         known = self._reported(order) if order is not None else None
-        return known or Order(intent.order_ref, OrderStatus.ABSENT)
+        return known or Order(intent.order_ref, OrderStatus.ABSENT, taken=order is not None and order.window)
 
     def recent_orders(self) -> tuple[Order, ...]:
         self._latency()
@@ -247,11 +251,27 @@ class SimBroker:
             self._refusing = max(0, self._refusing - 1)
             raise OrderRejected("the simulated broker refuses it")
         order = self._drawn(intent)
+        if self.windows:
+            order = SimOrder(intent, None, order.expires, window=True)
         self.orders[intent.order_ref] = order
+        if order.window:
+            return
         answer_lost = order.arrives is None or unkind.happens(0.5)
         self._latency()
         if answer_lost and unkind.rng.random() < 0.7:
             raise OrderOutcomeUnknown("the answer was lost")
+
+    def click(self, transmit: bool) -> None:
+        """Somebody answers the windows of the gateway, and ticks that there be no more."""
+        self.windows = False
+        transmit = transmit and self.prices.table.open_session(self.now()) is not None
+        for ref, order in self.orders.items():
+            if order.window:
+                # At today's price it may cost more than there is; the broker refuses that.
+                price = Decimal(str(self.prices.price(order.intent.symbol, self.now())))
+                pays = self._can_pay(replace(order.intent, decision_price=price * Decimal("1.05")))
+                dismissed = SimOrder(order.intent, None, order.expires)
+                self.orders[ref] = self._drawn(order.intent) if transmit and pays else dismissed
 
     def _can_pay(self, intent: OrderIntent) -> bool:
         """The money may have left the account since its values were refreshed."""

@@ -99,6 +99,7 @@ class World:
         """Whether the faults are over; from then on the clock is right and the owner has done what is asked of him."""
         if self.p and not self._became_kind and self.clock.true_now() >= self.kind_from:
             self._became_kind, self.unkind.p, self.clock.offset = True, 0, timedelta(0)
+            self.broker.click(transmit=True)
             (self.logs / "HALT").unlink(missing_ok=True)
             self.undo_hand_trade()
             self.bring_back()
@@ -136,9 +137,20 @@ class World:
 
     # The owner
 
+    def answers_the_gateway(self) -> None:
+        """In the kind world: an order that the gateway took without a word stops the trading until somebody looks."""
+        halt = self.logs / "HALT"
+        if halt.exists() and "answered none" in halt.read_text():
+            halt.unlink()
+
     def owner_acts(self) -> None:
         halt = self.logs / "HALT"
+        if self.broker.windows and self.rng.random() < 0.1:
+            self.broker.click(transmit=self.rng.random() < 0.7)
+        elif self.broker_outside and self.happens(0.1) and not self.broker.alive():
+            self.broker.windows = True
         if halt.exists() and self.rng.random() < 0.3:
+            self.broker.click(transmit=self.rng.random() < 0.7)
             halt.unlink()
         elif self.happens(0.1):
             halt.write_text("the owner wants a break\n")
@@ -151,8 +163,9 @@ class World:
             self.trade_by_hand()
         if self.broker_outside and self.happens(0.2):
             self.broker.move_cash(Decimal(self.rng.randint(-60, 120)))  # fees and dividends
-        if self.taken_out and self.rng.random() < 0.2:
-            self.bring_back()
+        if self.taken_out:
+            if self.rng.random() < 0.2:
+                self.bring_back()
         elif self.broker_outside and self.happens(0.1) and not self.broker.alive():
             self.take_out()
 
@@ -252,7 +265,8 @@ class World:
     def check_outcomes(self) -> None:
         """No order is alive that the journal calls done; what it calls filled is in the book."""
         ended = {row["order_ref"]: row for row in rows(self.logs / "orders.jsonl") if row["event"] == "outcome"}
-        alive = ended.keys() & set(self.broker.alive())
+        held = {ref for ref, order in self.broker.orders.items() if order.window}
+        alive = ended.keys() & set(self.broker.alive()) - held
         assert not alive, f"alive, and believed done: {alive}"
         booked = {ref: known.shares for ref, known in fold_of(self.logs).orders.items()}
         missing = [ref for ref, row in ended.items() if booked.get(ref, 0) < row["filled"]]

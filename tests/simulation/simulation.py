@@ -246,7 +246,9 @@ class Life:
         self._watch.look(due)
         if not world.kind():
             world.owner_acts()
-        elif world.settled():
+        else:
+            world.answers_the_gateway()
+        if world.settled():
             self._check_settled()
 
     def _check_settled(self) -> None:
