@@ -289,7 +289,6 @@ APART = (
         "if check.failed or begun",
         "if begun",
         ("unit/trading/test_apart.py",),
-        seed=30,
     ),
     Mutant(
         "a check that fails begins the patience anew",
