@@ -74,6 +74,7 @@ class StalePrices(TemporaryError):
 PRICE_ERRORS: Mapping[Reason | None, type[TemporaryError]] = {
     Reason.PRICES_UNAVAILABLE: PricesUnavailable,
     Reason.STALE_PRICES: StalePrices,
+    Reason.PRICES_DOUBTFUL: PricesUnavailable,
 }
 """code of a price gate -> the error that its failure amounts to"""
 

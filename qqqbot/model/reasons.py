@@ -209,6 +209,11 @@ class Reason(StrEnum):
     )
     ORDER_OPEN = "OrderOpen", AlertKind.ORDER_OPEN
     PRICES_UNAVAILABLE = "PricesUnavailable", AlertKind.CHECKS_FAILING, _ASKED_AGAIN
+    PRICES_DOUBTFUL = (
+        "PricesDoubtful",
+        AlertKind.CHECKS_FAILING,
+        "Nothing to do: the bot trades again once its witnesses agree, or the rule wants the same with each of them.",
+    )
     STALE_PRICES = "StalePrices", AlertKind.CHECKS_FAILING, _ASKED_AGAIN
 
     @classmethod

@@ -96,19 +96,33 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A finished daily session and its close, adjusted for dividends and splits (NaN if the source had none)."""
+    """A finished daily session and its close, adjusted for dividends and splits (NaN if the source had none).
+
+    `unadjusted` is the close that is adjusted for splits only; NaN if the source had none, None if nobody asked for it.
+    """
 
     date: date
+    close: float
+    unadjusted: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DayRow:
+    """A symbol's row of the present session so far."""
+
+    low: float
+    high: float
     close: float
 
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A live price and the moment the exchange printed it."""
+    """A live price and the moment the exchange printed it; `row` is the day's row in the same answer, if it has one."""
 
     symbol: str
     price: float
     time: datetime
+    row: DayRow | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,6 +351,7 @@ class Rules:
     no_trade_seconds_after_open: int = 5 * 60
     max_quote_age_seconds: int = 20 * 60
     max_daily_move: float = 0.20
+    leverage: float = 3.0
 
 
 @dataclass(frozen=True, slots=True)

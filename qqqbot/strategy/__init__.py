@@ -3,12 +3,13 @@
 Nothing here reads a clock, a file or the network, and nothing is remembered between two calls. The same snapshot gives
 the same plan forever, which is what `replay` checks.
 
-    rule      the rule itself, its averages, and the prices at which its answer changes
-    gates     the conditions of trading, each a function with a name, a finding and a sentence
-    planning  decide(snapshot, rules) -> Plan: gates, then the rule, then the next sells or the one buy
-    sizing    how many shares a buy is for, its commission, and the worst price an order may get
-    risk      the last check before an order leaves; it repeats planning's promises in its own arithmetic, on purpose
-    flip      what would be done at another price of QQQ
+    rule       the rule itself, its averages, and the prices at which its answer changes
+    gates      the conditions of trading, each a function with a name, a finding and a sentence
+    witnesses  what speaks for each row of the window besides itself, and the histories that it would make
+    planning   decide(snapshot, rules) -> Plan: gates, then the rule, then the next sells or the one buy
+    sizing     how many shares a buy is for, its commission, and the worst price an order may get
+    risk       the last check before an order leaves; it repeats planning's promises in its own arithmetic, on purpose
+    flip       what would be done at another price of QQQ
     crossing  when the averages cross if the price stays where it is
 
 `rule.level` also runs on arrays: the backtest uses the same function as the daemon.

@@ -6,13 +6,14 @@ is wrong (a closed exchange, an order still open).
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from qqqbot.model.program import COMMAND
 from qqqbot.model.reasons import Reason
-from qqqbot.model.values import SYMBOLS, Gate, Holding, Quote, Rules, Snapshot
+from qqqbot.model.values import SYMBOLS, TQQQ, Bar, Gate, Holding, Quote, Rules, Snapshot
+from qqqbot.strategy import rule, witnesses
 
 # No order in the session's last minute: what is sent then may be filled in the auction or the next day.
 LAST_SAFE_SECONDS = 60
@@ -26,6 +27,9 @@ CLOCK_TOLERANCE = timedelta(seconds=60)
 # of 1000, and 2.5 % on 2010-05-21 and 2020-03-17 alone. A missed split or a bad tick is far outside.
 LEVERAGE_TOLERANCE = 0.025
 BROKER_QUOTE_TOLERANCE = 0.01
+# A live price beside the day's row in the same answer: in Yahoo's answers of a session they are one number. A third of
+# the tolerance of `witnesses`, for the leveraged fund as many times more.
+ROW_TOLERANCE = 0.003
 # What one share may cost, in USD. Outside it a price is a mistake, and arithmetic in hundredths of a cent breaks down.
 LOWEST_PRICE, HIGHEST_PRICE = 0.01, 1_000_000.0
 # The account's money is there if it is this part of what the book says: commissions, interest and rounding are less.
@@ -51,7 +55,7 @@ def window_problem(snapshot: Snapshot) -> str | None:
         return f"no row for {_dates(missing)}"
     if strangers := [d for d in dates if expected and d >= expected[0] and d not in wanted]:
         return f"a row for {_dates(strangers)}, on which the exchange was closed"
-    if unusable := [d for d in expected if not (math.isfinite(known[d]) and known[d] > 0)]:
+    if unusable := [d for d in expected if not _a_price(known[d])]:
         return f"no usable close for {_dates(unusable)} ({known[unusable[0]]})"
     return None
 
@@ -114,7 +118,7 @@ def newest_row(snapshot: Snapshot, rules: Rules) -> Gate:
 
 def quotes_usable(snapshot: Snapshot, rules: Rules) -> Gate:
     prices = {s: snapshot.market.quote(s).price for s in SYMBOLS}
-    usable = all(LOWEST_PRICE <= p <= HIGHEST_PRICE for p in prices.values())
+    usable = all(map(_a_price, prices.values()))
     found = ", ".join(f"{s} {p}" for s, p in prices.items())
     sentence = f"live prices {found} are {'usable' if usable else 'not usable'}"
     return Gate("quotes", usable, found, sentence, Reason.PRICES_UNAVAILABLE)
@@ -158,11 +162,49 @@ def leverage(snapshot: Snapshot, rules: Rules) -> Gate:
         return Gate("leverage", False, "no previous close", sentence, Reason.PRICES_UNAVAILABLE)
     qqq = snapshot.market.qqq.price / previous_qqq - 1
     tqqq = snapshot.market.tqqq.price / previous_tqqq - 1
-    near = abs(tqqq - 3 * qqq) <= LEVERAGE_TOLERANCE
+    near = abs(tqqq - rules.leverage * qqq) <= LEVERAGE_TOLERANCE
     found = f"TQQQ {tqqq:+.2%}, QQQ {qqq:+.2%}"
     verdict = "near" if near else "not near"
-    sentence = f"TQQQ moved {tqqq:+.2%} and QQQ {qqq:+.2%} since their last close: {verdict} three to one"
+    sentence = f"TQQQ moved {tqqq:+.2%} and QQQ {qqq:+.2%} since their last close: {verdict} {rules.leverage:g} to 1"
     return Gate("leverage", near, found, sentence, Reason.PRICES_UNAVAILABLE)
+
+
+def day_rows(snapshot: Snapshot, rules: Rules) -> Gate:
+    """Each live price is within the day's row of the same answer, and near its close: one that stands still is not."""
+    quotes = [snapshot.market.quote(symbol) for symbol in SYMBOLS]
+    found = ", ".join(_beside_row(quote) for quote in quotes if quote.row) or "no row of the day"
+    strangers = [q.symbol for q in quotes if q.row and not _fits_row(q, rules)]
+    verdict = (
+        f"{strangers[0]}'s live price is not that of its own row" if strangers else "live prices are in their rows"
+    )
+    return Gate("day_rows", not strangers, found, f"{verdict} ({found})", Reason.PRICES_UNAVAILABLE)
+
+
+def history(snapshot: Snapshot, rules: Rules) -> Gate:
+    """Every session of the window has a second witness, or the rule wants the same whichever witness is right.
+
+    Records of earlier versions have no rows of the fund; a new answer without them has no previous close either.
+    """
+    if not snapshot.market.tqqq_bars or not _may_be_averaged(snapshot, rules):
+        return Gate("history", True, "not asked", "the window's witnesses were not asked")
+    window = _witnessed(snapshot)
+    if problem := witnesses.unwitnessed(window):
+        sentence = f"QQQ's rows have no second witness: {problem}"
+        return Gate("history", False, problem, sentence, Reason.PRICES_DOUBTFUL)
+    doubts = witnesses.doubts(window, rules.leverage)
+    if not doubts:
+        return Gate("history", True, "no doubt", "each session of the window has a second witness")
+    found = "; ".join(f"{doubt.day}: {doubt.found}" for doubt in doubts[:3])
+    if len(doubts) > witnesses.MOST_DOUBTS:
+        sentence = f"QQQ's and TQQQ's rows part on {len(doubts)} occasions ({found})"
+        return Gate("history", False, found, sentence, Reason.PRICES_DOUBTFUL)
+    held = snapshot.portfolio.holding
+    other = witnesses.other_answer(window, doubts, held, rules)
+    own = rule.wanted(window.closes, window.price, held, rules)
+    if other is None:
+        return Gate("history", True, found, f"QQQ's row is doubtful ({found}), but the rule wants {own} either way")
+    sentence = f"QQQ's row is doubtful ({found}): with it the rule wants {own}, without it {other}"
+    return Gate("history", False, found, sentence, Reason.PRICES_DOUBTFUL)
 
 
 def broker_quotes(snapshot: Snapshot, rules: Rules) -> Gate:
@@ -278,7 +320,9 @@ PRICE_GATES: tuple[GateCheck, ...] = (
     quote_age,
     daily_move,
     leverage,
+    day_rows,
     broker_quotes,
+    history,
 )
 """What must hold before the rule is even asked."""
 
@@ -296,6 +340,67 @@ TRADE_GATES: tuple[GateCheck, ...] = (
 def check(gates: tuple[GateCheck, ...], snapshot: Snapshot, rules: Rules) -> tuple[Gate, ...]:
     """The result of each of `gates`, in order."""
     return tuple(gate(snapshot, rules) for gate in gates)
+
+
+def _witnessed(snapshot: Snapshot) -> witnesses.Window:
+    market, days = snapshot.market, snapshot.expected
+    qqq, fund = _by_date(market.bars), _by_date(market.tqqq_bars)
+    return witnesses.Window(
+        dates=days,
+        closes=[qqq[day].close for day in days],
+        unadjusted=[_unadjusted(qqq.get(day)) for day in days],
+        fund=[_price_or_nan(fund[day].close if day in fund else None) for day in days],
+        fund_unadjusted=[_unadjusted(fund.get(day)) for day in days],
+        today=snapshot.session.date,
+        price=market.qqq.price,
+        fund_price=market.tqqq.price,
+        kept=_kept(snapshot),
+        ex_dates=market.ex_dates,
+    )
+
+
+def _kept(snapshot: Snapshot) -> list[float]:
+    """The closes as they were when they were last traded on; not those that Yahoo did not have then."""
+    kept = snapshot.kept
+    if kept is None:
+        return []
+    closes = {day: close for day, close in zip(kept.dates, kept.qqq, strict=True) if day not in kept.sources}
+    return [closes.get(day, math.nan) for day in snapshot.expected]
+
+
+def _by_date(bars: tuple[Bar, ...]) -> Mapping[date, Bar]:
+    return {bar.date: bar for bar in bars}
+
+
+def _unadjusted(bar: Bar | None) -> float:
+    return _price_or_nan(bar.unadjusted if bar else None)
+
+
+def _price_or_nan(close: float | None) -> float:
+    return close if close is not None and _a_price(close) else math.nan
+
+
+def _a_price(value: float) -> bool:
+    return LOWEST_PRICE <= value <= HIGHEST_PRICE
+
+
+def _may_be_averaged(snapshot: Snapshot, rules: Rules) -> bool:
+    """What `window_complete` and `quotes_usable` are about; their failures are theirs to report."""
+    enough = window_problem(snapshot) is None and len(snapshot.expected) >= rules.long_period - 1
+    return enough and all(_a_price(snapshot.market.quote(symbol).price) for symbol in SYMBOLS)
+
+
+def _fits_row(quote: Quote, rules: Rules) -> bool:
+    row, slack = quote.row, ROW_TOLERANCE * (rules.leverage if quote.symbol == TQQQ else 1)
+    assert row is not None
+    within = row.low * (1 - slack) <= quote.price <= row.high * (1 + slack)
+    return within and abs(quote.price / row.close - 1) <= slack
+
+
+def _beside_row(quote: Quote) -> str:
+    row = quote.row
+    assert row is not None
+    return f"{quote.symbol} {quote.price:.2f}, row {row.low:.2f} to {row.high:.2f}, last {row.close:.2f}"
 
 
 def _open_age(quote: Quote, snapshot: Snapshot) -> timedelta:

@@ -61,14 +61,19 @@ def flip_prices(closes: Sequence[float], rules: Rules) -> FlipPrices:
     return FlipPrices(leave_tqqq=line(1 - rules.band), enter_tqqq=line(1 + rules.band), trend=trend)
 
 
+def wanted(closes: Sequence[float], price: float, held: Holding, rules: Rules) -> Holding:
+    """The rule's answer alone; see `evaluate`."""
+    short_ma, long_ma = averages(closes, price, rules)
+    return LEVELS[int(level(price, short_ma, long_ma, tqqq_line(short_ma, rules.band, held)))]
+
+
 def evaluate(closes: Sequence[float], price: float, held: Holding, rules: Rules) -> Signal:
     """The rule's answer at `price`, given the `closes` of finished sessions, oldest first.
 
     Raises ValueError if there are fewer than long_period - 1 of them.
     """
     short_ma, long_ma = averages(closes, price, rules)
-    line = tqqq_line(short_ma, rules.band, held)
-    target = LEVELS[int(level(price, short_ma, long_ma, line))]
+    target = wanted(closes, price, held, rules)
     reason = _reason(target, price, short_ma, long_ma, rules)
     return Signal(target, price, short_ma, long_ma, reason, flip_prices(closes, rules))
 

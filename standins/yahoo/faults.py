@@ -219,6 +219,40 @@ def _set_live(result: Json, price: float) -> None:
     result["indicators"]["adjclose"][0]["adjclose"][-1] = price
 
 
+def _stuck(result: Json, fault: Fault) -> None:
+    """The live price stays at the day's open, with a time that advances; the row is right."""
+    result["meta"]["regularMarketPrice"] = round(result["indicators"]["quote"][0]["open"][-1], 4)
+
+
+def _row_off(result: Json, fault: Fault) -> None:
+    """The row of a day, its date and the factor in `value`, is wrong by the factor."""
+    day, factor = fault.value
+    index = _dates(result).index(date.fromisoformat(day))
+    for column in (*result["indicators"]["quote"], *result["indicators"]["adjclose"]):
+        for name in column.keys() - {"volume"}:
+            column[name][index] *= factor
+
+
+def _dividend_off(result: Json, fault: Fault) -> None:
+    """A dividend is told too large: its ex-date, and by how much of the price, in `value`."""
+    day, part = fault.value
+    index = _dates(result).index(date.fromisoformat(day))
+    adjusted = result["indicators"]["adjclose"][0]["adjclose"]
+    adjusted[:index] = [close * (1 - part) for close in adjusted[:index]]
+
+
+def _frozen(result: Json, fault: Fault) -> None:
+    """The last `value` finished rows repeat the first of them."""
+    last = _index(result, Fault("frozen"))
+    for column in _columns(result)[1:]:
+        column[last - int(fault.value) + 1 : last + 1] = [column[last - int(fault.value) + 1]] * int(fault.value)
+
+
+def _about_another(result: Json, fault: Fault) -> None:
+    """The answer says that it is about something else: parts of its meta are those in `value`."""
+    result["meta"].update(fault.value)
+
+
 def _no_price(result: Json, fault: Fault) -> None:
     result["meta"]["regularMarketPrice"] = None
 
@@ -248,6 +282,11 @@ _DATA: Mapping[str, Callable[[Json, Fault], None]] = {
     "null_today": _null_today,
     "off": _off,
     "still": _still,
+    "stuck": _stuck,
+    "row_off": _row_off,
+    "dividend_off": _dividend_off,
+    "frozen": _frozen,
+    "about_another": _about_another,
     "no_price": _no_price,
     "no_timestamps": _no_timestamps,
     "no_meta": _no_meta,

@@ -10,6 +10,7 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,8 @@ def test_a_market_keeps_the_finished_rows_and_the_live_quotes_apart(world: World
         ({"kind": "off", "symbol": "TQQQ"}, "leverage"),
         ({"kind": "off", "symbol": "QQQ", "value": 1.02}, "leverage"),
         ({"kind": "off", "symbol": "QQQ", "value": 0}, "quotes"),
+        ({"kind": "dividend_off", "symbol": "QQQ", "value": ["2026-11-19", -0.15]}, "history"),
+        ({"kind": "frozen", "value": 5}, "history"),
         ({"kind": "old"}, "quote_age"),
         ({"kind": "old", "symbol": "TQQQ"}, "quote_age"),
     ],
@@ -149,6 +152,41 @@ def test_no_faulty_data_is_traded_on(world: World, fault: dict[str, Any], gate: 
     assert world.plan().action is Action.ROTATE
 
 
+def moved(by: float) -> Exchange:
+    """QQQ has moved that far since yesterday, and TQQQ three times as far."""
+    before = {symbol: next(r.close for r in SERIES[symbol] if r.date == BEFORE) for symbol in ("QQQ", "TQQQ")}
+    return Exchange(
+        SERIES,
+        intraday={"QQQ": lambda _: before["QQQ"] * (1 + by), "TQQQ": lambda _: before["TQQQ"] * (1 + 3 * by)},
+    )
+
+
+def test_a_price_that_stands_still_while_its_own_row_moves_is_not_traded_on(world: World) -> None:
+    world.yahoo.exchange = moved(0.01)
+    assert world.plan().action is Action.ROTATE
+    world.yahoo.fault("stuck")
+    assert blocked_by(world.plan()) == "day_rows"
+
+
+def test_a_wrong_row_stops_the_checks_that_it_would_lead_astray(world: World) -> None:
+    """The 30-day average is 2.1 % below yesterday's close: a row 15 % too high moves it by half a per cent."""
+    world.yahoo.fault("row_off", symbol="QQQ", value=["2026-11-19", 1.15])
+    plan = world.plan()
+    assert plan.action is Action.ROTATE
+    assert "2026-11-19" in next(gate.found for gate in plan.gates if gate.name == "history")
+    world.yahoo.exchange = moved(-0.011)
+    assert blocked_by(world.plan()) == "history"
+    world.yahoo.clear()
+    assert world.plan().action is Action.ROTATE
+
+
+@pytest.mark.parametrize("about", [{"symbol": "TQQQ"}, {"currency": "EUR"}, {"symbol": "TQQQ", "currency": "GBp"}])
+def test_an_answer_about_something_else_is_not_read(world: World, about: dict[str, str]) -> None:
+    world.yahoo.fault("about_another", symbol="QQQ", value=about)
+    with pytest.raises(PricesUnavailable, match="asked for QQQ in USD and answered for"):
+        world.market()
+
+
 def test_tqqq_standing_still_while_qqq_moves_is_not_traded_on(world: World) -> None:
     world.yahoo.exchange = Exchange(SERIES, intraday={"QQQ": lambda _: SERIES["QQQ"][-9].close * 1.015})
     world.yahoo.fault("still", symbol="TQQQ")
@@ -159,7 +197,9 @@ def test_a_null_row_of_today_beside_a_live_quote_changes_nothing(world: World) -
     """Today's close is the quote, never the row."""
     sound = world.market()
     world.yahoo.fault("null_today")
-    assert world.market() == sound
+    without = replace(sound, qqq=replace(sound.qqq, row=None), tqqq=replace(sound.tqqq, row=None))
+    assert world.market() == without
+    assert world.plan().action is Action.ROTATE
 
 
 def test_a_split_that_yahoo_knows_in_time_is_traded_on_and_reported(world: World) -> None:

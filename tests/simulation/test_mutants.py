@@ -43,7 +43,15 @@ def copied(folder: Path, file: str = "") -> Path:
         if source.name != "conftest.py":
             place.parent.mkdir(parents=True, exist_ok=True)
             place.symlink_to(source)
-    for name in ("standins", "drill", "ib_broker.py", "qqq_trading_bot.py", "monitor.py", "test_ib_connection.py"):
+    for name in (
+        "benchmarks",
+        "standins",
+        "drill",
+        "ib_broker.py",
+        "qqq_trading_bot.py",
+        "monitor.py",
+        "test_ib_connection.py",
+    ):
         (folder / name).symlink_to(PROJECT / name)
     (tests / "conftest.py").write_text(CONFTEST)
     (folder / "pytest.ini").write_text("[pytest]\n")

@@ -4,7 +4,8 @@ Each function builds a value that passes every gate and takes overrides for what
 place that knows price histories for which the rule wants a given holding.
 """
 
-from collections.abc import Iterable, Mapping
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cache
@@ -110,7 +111,16 @@ def bars(values: Iterable[float], day: date = DAY) -> tuple[Bar, ...]:
     """`values` as the closes of the sessions before `day`."""
     values = list(values)
     dates = table().before(day, len(values))
-    return tuple(Bar(d, close) for d, close in zip(dates, values, strict=True))
+    return tuple(Bar(d, close, close) for d, close in zip(dates, values, strict=True))
+
+
+def fund_bars(history: Sequence[Bar], last: float, leverage: float = 3.0) -> tuple[Bar, ...]:
+    """Rows of a fund that moved `leverage` times as far as `history`, up to its close `last`, and a trifle each day."""
+    closes = [last]
+    for before, after in reversed(list(itertools.pairwise(history))):
+        trifle = 1 + 1e-4 * (-1) ** len(closes)
+        closes.append(closes[-1] / (1 + leverage * (after.close / before.close - 1)) * trifle)
+    return tuple(Bar(bar.date, close, close) for bar, close in zip(history, reversed(closes), strict=True))
 
 
 def market(target: Holding = Holding.QQQ, price: float = PRICE, now: datetime = NOW, **overrides: Any) -> Market:
@@ -125,6 +135,7 @@ def market(target: Holding = Holding.QQQ, price: float = PRICE, now: datetime = 
         "qqq": Quote(QQQ, price, now),
         "tqqq": Quote(TQQQ, tqqq, now),
         "tqqq_previous_close": tqqq / (1 + 3 * move),
+        "tqqq_bars": fund_bars(history, tqqq / (1 + 3 * move)),
     }
     return Market(**{**values, **overrides})
 

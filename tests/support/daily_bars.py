@@ -29,7 +29,10 @@ class DailyBars:
         self.dates = [date.fromisoformat(text) for text in prices.dates.astype(str).tolist()]
         self.qqq, self.tqqq = prices.qqq.close.tolist(), prices.tqqq.close.tolist()
         self.table = SessionTable.build(_session(day) for day in [*self.dates, self.dates[-1] + timedelta(days=9)])
-        self.bars = [Bar(day, close) for day, close in zip(self.dates, self.qqq, strict=True)]
+        self.bars, self.tqqq_bars = (
+            [Bar(day, close, close) for day, close in zip(self.dates, closes, strict=True)]
+            for closes in (self.qqq, self.tqqq)
+        )
 
     def sessions(self, now: datetime) -> SessionTable:  # noqa: ARG002 (the port's signature)
         return self.table
@@ -42,6 +45,7 @@ class DailyBars:
             qqq=Quote("QQQ", self.qqq[today], now),
             tqqq=Quote("TQQQ", self.tqqq[today], now),
             tqqq_previous_close=self.tqqq[today - 1],
+            tqqq_bars=tuple(self.tqqq_bars[max(0, today - 200) : today]),
         )
 
 

@@ -15,9 +15,19 @@ def market_document(now: datetime = NOON, **changes: Any) -> dict[str, Any]:
     """A valid document; a close of None in `closes` (by date) is a null, the text "gone" removes the row."""
     closes = changes.get("closes", {})
     days = [*table().before(DAY, 130), DAY]
-    rows = [[day.isoformat(), closes.get(day, 450.0)] for day in days if closes.get(day) != "gone"]
-    symbol = {"price": 450.0, "time": (now - timedelta(seconds=3)).isoformat(), "rows": rows, "splits": []}
-    return {"schema": 1, "prices": {"QQQ": symbol, "TQQQ": {**symbol, **changes.get("tqqq", {})}}}
+    rows = [[day.isoformat(), *[closes.get(day, 450.0)] * 2] for day in days if closes.get(day) != "gone"]
+    symbol = {
+        "symbol": "QQQ",
+        "currency": "USD",
+        "price": 450.0,
+        "time": (now - timedelta(seconds=3)).isoformat(),
+        "low": 449.0,
+        "high": 451.0,
+        "rows": rows,
+        "splits": [],
+    }
+    tqqq = {**symbol, "symbol": "TQQQ", **changes.get("tqqq", {})}
+    return {"schema": 1, "prices": {"QQQ": {**symbol, **changes.get("qqq", {})}, "TQQQ": tqqq}}
 
 
 def sessions_document(first: date = date(2025, 7, 1), last: date = date(2027, 11, 30)) -> dict[str, Any]:

@@ -82,7 +82,10 @@ class SimulatedPrices:
         for number, day in enumerate(self._days):
             for symbol in (QQQ, TQQQ):
                 self._closes[symbol].append(self._price(symbol, number, day.session.close))
-        self._bars = tuple(Bar(d.session.date, c) for d, c in zip(self._days, self._closes[QQQ][1:], strict=True))
+        self._bars, self._tqqq_bars = (
+            tuple(Bar(d.session.date, c, c) for d, c in zip(self._days, self._closes[symbol][1:], strict=True))
+            for symbol in (QQQ, TQQQ)
+        )
 
     def sessions(self, now: datetime) -> SessionTable:  # noqa: ARG002 (the table is whole from the start)
         return self.table
@@ -96,6 +99,7 @@ class SimulatedPrices:
             qqq=Quote(QQQ, self._price(QQQ, number, moment), moment),
             tqqq=Quote(TQQQ, self._price(TQQQ, number, moment), moment),
             tqqq_previous_close=self._closes[TQQQ][number],
+            tqqq_bars=self._tqqq_bars[max(0, number - ROWS) : number],
         )
 
     def price(self, symbol: str, now: datetime) -> float:

@@ -67,10 +67,10 @@ def sessions(start: date, end: date) -> list[Session]:
     return [Session(day.date(), opens.to_pydatetime(), closes.to_pydatetime()) for day, opens, closes in columns]
 
 
-def prices(period: str, session: Any = None) -> dict[str, Any]:
-    """The `prices` of the document: QQQ's rows over `period`, and TQQQ's over a year. Raises SourceFailed."""
+def prices(period: str, session: Any = None, light_period: str = LIGHT_PERIOD) -> dict[str, Any]:
+    """The `prices` of the document: QQQ's rows over `period`, TQQQ's over `light_period`. Raises SourceFailed."""
     session = session or new_session()
-    return {symbol: _symbol_prices(symbol, span, session) for symbol, span in ((QQQ, period), (TQQQ, LIGHT_PERIOD))}
+    return {symbol: _symbol_prices(symbol, span, session) for symbol, span in ((QQQ, period), (TQQQ, light_period))}
 
 
 def daily_history(
@@ -138,14 +138,21 @@ def _float(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-def document(what: str, start: date | None, end: date | None, period: str, session: Any = None) -> dict[str, Any]:
+def document(
+    what: str,
+    start: date | None,
+    end: date | None,
+    period: str,
+    session: Any = None,
+    light_period: str = LIGHT_PERIOD,
+) -> dict[str, Any]:
     """The whole document, without raising SourceFailed: a failure is under `error`."""
     answer: dict[str, Any] = {"schema": SCHEMA}
     try:
         if what != "prices" and start is not None and end is not None:
             answer["sessions"] = session_rows(sessions(start, end))
         if what != "sessions":
-            answer["prices"] = prices(period, session)
+            answer["prices"] = prices(period, session, light_period)
     except SourceFailed as failure:
         answer["error"] = {"code": failure.code, "text": str(failure)}
     return answer
@@ -160,6 +167,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--start", type=date.fromisoformat, help="first day of the sessions")
     parser.add_argument("--end", type=date.fromisoformat, help="last day of the sessions")
     parser.add_argument("--period", default="2y", help="length of QQQ's history")
+    parser.add_argument("--light-period", default=LIGHT_PERIOD, help="length of TQQQ's history")
     parser.add_argument("--deadline", type=int, default=0, help="end by SIGALRM after this many seconds; 0: never")
     args = parser.parse_args(arguments)
     if args.what != "prices" and (args.start is None or args.end is None):
@@ -168,7 +176,7 @@ def main(arguments: list[str] | None = None) -> int:
     # What a library prints, even from C, goes to standard error.
     with os.fdopen(os.dup(sys.stdout.fileno()), "w") as output:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-        answer = document(args.what, args.start, args.end, args.period)
+        answer = document(args.what, args.start, args.end, args.period, light_period=args.light_period)
         json.dump(answer, output, allow_nan=False)
     return 1 if "error" in answer else 0
 

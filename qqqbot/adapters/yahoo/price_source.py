@@ -20,7 +20,7 @@ from qqqbot.model.new_york import new_york_date, new_york_text
 from qqqbot.model.ports import Clock
 from qqqbot.model.program import COMMAND
 from qqqbot.model.sessions import SessionTable, Timetable, sessions_from_rows
-from qqqbot.model.values import QQQ, TQQQ, Bar, Dividend, Market, Quote, Split
+from qqqbot.model.values import QQQ, TQQQ, Bar, DayRow, Dividend, Market, Quote, Split
 from qqqbot.runtime.child_process import (
     GRACE_SECONDS,
     ChildFailed,
@@ -43,6 +43,9 @@ RENEW_BEFORE_END = timedelta(days=60)
 RENEW_AFTER = timedelta(days=1)
 # Yahoo's 2y holds about 502 sessions; an average needs its own length less one, and some room.
 LONGEST_FOR_TWO_YEARS = 480
+# A year holds at least 250: the leveraged fund's rows are needed for the same window.
+LONGEST_FOR_ONE_YEAR = 230
+CURRENCY = "USD"
 # An answer that came with the first table of sessions is used by the check that requested it.
 EARLY_ANSWER_SECONDS = 30.0
 
@@ -78,6 +81,8 @@ class ChildPrices:
         self._clock = clock
         self._long_period = long_period
         self._years = 2 if long_period <= LONGEST_FOR_TWO_YEARS else 5
+        light = 1 if long_period <= LONGEST_FOR_ONE_YEAR else self._years
+        self._periods = ("--period", f"{self._years}y", "--light-period", f"{light}y")
         self._closed_on = tuple(closed_on)
         self._times = times
         self._command = tuple(command)
@@ -125,7 +130,7 @@ class ChildPrices:
             then = new_york_text(now + timedelta(seconds=left))
             raise PricesUnavailable(f"Yahoo is not asked again before {then}; {self._backoff.reason}")
         try:
-            return self._ask("prices", "--period", f"{self._years}y")
+            return self._ask("prices", *self._periods)
         except Stopped:
             raise
         except PricesUnavailable as failure:
@@ -146,7 +151,7 @@ class ChildPrices:
         first = self._table is None and not self._backoff.failures
         today = new_york_date(now)
         start, end = today - timedelta(days=366 * self._years), today + HORIZON
-        what = ("all", "--period", f"{self._years}y") if first else ("sessions",)
+        what = ("all", *self._periods) if first else ("sessions",)
         document = self._ask(*what, "--start", start.isoformat(), "--end", end.isoformat())
         if "sessions" not in document:
             raise _failure_of(document)
@@ -177,7 +182,9 @@ class ChildPrices:
         elif self._good is not None and _same_session(self._good, market):
             log.warning("Yahoo's history has become incomplete; today's earlier one is used")
             good = self._good
-            return replace(market, bars=good.bars, tqqq_previous_close=good.tqqq_previous_close)
+            return replace(
+                market, bars=good.bars, tqqq_bars=good.tqqq_bars, tqqq_previous_close=good.tqqq_previous_close
+            )
         return market
 
     def _complete(self, market: Market) -> bool:
@@ -228,21 +235,21 @@ def read_market(document: Document) -> Market:
     if "prices" not in document:
         raise _failure_of(document)
     try:
-        qqq, tqqq = document["prices"][QQQ], document["prices"][TQQQ]
+        qqq, tqqq = (_of_symbol(document, symbol) for symbol in (QQQ, TQQQ))
         quotes = {symbol: _quote(symbol, part) for symbol, part in ((QQQ, qqq), (TQQQ, tqqq))}
         today = new_york_date(quotes[QQQ].time)
         rows = _bars(qqq)
-        bars = tuple(bar for bar in rows if bar.date != today)
+        bars, tqqq_bars = (tuple(bar for bar in part if bar.date != today) for part in (rows, _bars(tqqq)))
         splits = (*_splits(QQQ, qqq, rows[-1].date), *_splits(TQQQ, tqqq, rows[-1].date))
         return Market(
             bars=bars,
             newest_row=rows[-1].date,
             qqq=quotes[QQQ],
             tqqq=quotes[TQQQ],
-            tqqq_previous_close=_previous_close(tqqq["rows"], bars),
+            tqqq_previous_close=_previous_close(tqqq_bars, bars),
+            tqqq_bars=tqqq_bars,
             splits=splits,
             answered_at=_answered_at(qqq),
-            tqqq_bars=tuple(bar for bar in _bars(tqqq) if bar.date != today),
             ex_dates=_ex_dates(qqq, tqqq),
             dividends=(*_dividends(QQQ, qqq), *_dividends(TQQQ, tqqq)),
         )
@@ -255,7 +262,22 @@ def _quote(symbol: str, part: Document) -> Quote:
     moment = datetime.fromisoformat(part["time"])
     if moment.tzinfo is None:
         raise ValueError(f"{symbol}'s time has no zone: {moment}")
-    return Quote(symbol, _close(part["price"]), moment)
+    return Quote(symbol, _close(part["price"]), moment, _day_row(part, new_york_date(moment)))
+
+
+def _of_symbol(document: Document, symbol: str) -> Document:
+    """The document's part about `symbol`. Raises PricesUnavailable if Yahoo's answer was about something else."""
+    part: Document = document["prices"][symbol]
+    found = (part["symbol"], part["currency"])
+    if found != (symbol, CURRENCY):
+        raise PricesUnavailable(f"Yahoo was asked for {symbol} in {CURRENCY} and answered for {found[0]} in {found[1]}")
+    return part
+
+
+def _day_row(part: Document, day: date) -> DayRow | None:
+    """The row of the live price's own day; Yahoo sometimes has nulls or zeros in it, beside a price that is right."""
+    close = next((row[2] for row in reversed(part["rows"]) if row[0] == day.isoformat()), None)
+    return DayRow(float(part["low"] or close), float(part["high"] or close), float(close)) if close else None
 
 
 def _answered_at(part: Document) -> datetime | None:
@@ -273,7 +295,7 @@ def _splits(symbol: str, part: Document, newest: date) -> list[Split]:
 
 
 def _bars(part: Document) -> list[Bar]:
-    return [Bar(date.fromisoformat(day), _close(close)) for day, close, *_ in part["rows"]]
+    return [Bar(date.fromisoformat(day), _close(close), _close(unadjusted)) for day, close, unadjusted in part["rows"]]
 
 
 def _ex_dates(*parts: Document) -> tuple[date, ...]:
@@ -289,10 +311,10 @@ def _close(value: float | None) -> float:
     return math.nan if value is None else float(value)
 
 
-def _previous_close(rows: Iterable[Sequence[Any]], bars: Sequence[Bar]) -> float | None:
+def _previous_close(tqqq_bars: Sequence[Bar], bars: Sequence[Bar]) -> float | None:
     """TQQQ's close of QQQ's last finished session; None if there is none."""
-    closes = {day: close for day, close, *_ in rows if close is not None}
-    return closes.get(bars[-1].date.isoformat()) if bars else None
+    closes = {bar.date: bar.close for bar in tqqq_bars if math.isfinite(bar.close)}
+    return closes.get(bars[-1].date) if bars else None
 
 
 def _same_session(one: Market, other: Market) -> bool:

@@ -1,5 +1,12 @@
 """Mistakes that the tests must notice. To add one, add an entry to the file of its room; `Mutant` describes it."""
 
-from tests.simulation.mutants import bookkeeping, elsewhere, records, strategy, trading
+from tests.simulation.mutants import bookkeeping, elsewhere, records, strategy, trading, witnesses
 
-MUTANTS = (*strategy.MUTANTS, *records.MUTANTS, *trading.MUTANTS, *bookkeeping.MUTANTS, *elsewhere.MUTANTS)
+MUTANTS = (
+    *strategy.MUTANTS,
+    *witnesses.MUTANTS,
+    *records.MUTANTS,
+    *trading.MUTANTS,
+    *bookkeeping.MUTANTS,
+    *elsewhere.MUTANTS,
+)

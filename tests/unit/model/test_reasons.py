@@ -55,6 +55,7 @@ def test_the_texts_in_files_and_json_never_change() -> None:
         "OrderOverrun",
         "OrderRejected",
         "OrderUnanswered",
+        "PricesDoubtful",
         "PricesUnavailable",
         "StalePrices",
         "TradingHalted",

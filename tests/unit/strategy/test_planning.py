@@ -16,6 +16,7 @@ from qqqbot.model.values import (
     SYMBOLS,
     TQQQ,
     Action,
+    DayRow,
     Decide,
     Holding,
     OrderType,
@@ -290,6 +291,8 @@ BLOCKERS: Mapping[str, Mapping[str, Any]] = {
     "quote_age": {"market": replace(market(), qqq=Quote(QQQ, PRICE, NOW - timedelta(minutes=40)))},
     "daily_move": {"market": replace(market(), bars=bars([300.0] * 60 + [450.0] * 59), tqqq_previous_close=60.0)},
     "leverage": {"market": replace(market(), tqqq_previous_close=120.0)},
+    "day_rows": {"market": replace(market(), qqq=Quote(QQQ, PRICE, NOW, DayRow(440.0, 460.0, 455.0)))},
+    "history": {"market": replace(market(), tqqq_bars=market().tqqq_bars[-1:])},
     "broker_quotes": {"broker_quotes": {QQQ: Quote(QQQ, 500.0, NOW)}},
 }
 
@@ -334,7 +337,7 @@ class TestBlocked:
         assert opened.signal.flips == flip_prices(closes(Holding.QQQ), RULES)
 
     def test_every_verdict_is_in_the_plan(self) -> None:
-        assert len(decide(snapshot(), RULES).gates) == 15
+        assert len(decide(snapshot(), RULES).gates) == 17
         assert [g.name for g in decide(snapshot(**BLOCKERS["halt"]), RULES).gates if not g.passed] == ["halt"]
 
 

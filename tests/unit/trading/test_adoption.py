@@ -222,7 +222,7 @@ class TestPrices:
         [
             (PRICE, timedelta(days=3), StalePrices, "older than 20 minutes"),
             (PRICE * 10, timedelta(0), PricesUnavailable, r"QQQ moved .* beyond"),
-            (PRICE * 1.05, timedelta(0), PricesUnavailable, "not near three to one"),
+            (PRICE * 1.05, timedelta(0), PricesUnavailable, "not near 3 to 1"),
             (0.0, timedelta(0), PricesUnavailable, "not usable"),
             (float("nan"), timedelta(0), PricesUnavailable, "not usable"),
         ],

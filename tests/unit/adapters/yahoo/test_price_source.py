@@ -15,7 +15,7 @@ from qqqbot.adapters.yahoo.politeness import PAUSES
 from qqqbot.adapters.yahoo.price_source import ChildPrices, Runner, read_market
 from qqqbot.model.errors import CalendarEnded, PricesUnavailable
 from qqqbot.model.sessions import Timetable
-from qqqbot.model.values import QQQ, TQQQ, Dividend, Split
+from qqqbot.model.values import QQQ, TQQQ, DayRow, Dividend, Split
 from qqqbot.runtime.child_process import ChildFailed, ChildOutput, ChildStopped
 from qqqbot.runtime.clock import VirtualClock
 from tests.support.builders import new_york, session, table
@@ -107,8 +107,8 @@ def test_the_table_reaches_from_two_years_ago_to_a_year_ahead() -> None:
     script = Scripted({**sessions_document(), **market_document()})
     source(script).sessions(NOON)
     (arguments,) = script.asked
-    assert arguments[:3] == ["all", "--period", "2y"]
-    assert arguments[3:7] == ["--start", "2024-11-22", "--end", "2027-11-24"]
+    assert arguments[:5] == ["all", "--period", "2y", "--light-period", "1y"]
+    assert arguments[5:9] == ["--start", "2024-11-22", "--end", "2027-11-24"]
 
 
 def test_a_long_average_requests_a_longer_history_and_table() -> None:
@@ -117,8 +117,8 @@ def test_a_long_average_requests_a_longer_history_and_table() -> None:
     asked.sessions(NOON)
     asked.market(NOON)
     asked.market(NOON)
-    assert script.asked[0][:5] == ["all", "--period", "5y", "--start", "2021-11-20"]
-    assert script.asked[1][:3] == ["prices", "--period", "5y"]
+    assert script.asked[0][:7] == ["all", "--period", "5y", "--light-period", "5y", "--start", "2021-11-20"]
+    assert script.asked[1][:5] == ["prices", "--period", "5y", "--light-period", "5y"]
 
 
 def test_closed_on_days_are_not_sessions() -> None:
@@ -224,7 +224,7 @@ def test_a_row_lost_overnight_stays_lost() -> None:
     next_day = new_york(date(2026, 11, 25), 12)
     document = market_document(next_day, closes={BEFORE: "gone"})
     for part in document["prices"].values():
-        part["rows"] = [*part["rows"], ["2026-11-25", 450.0]]
+        part["rows"] = [*part["rows"], ["2026-11-25", 450.0, 450.0]]
     script = Scripted({**sessions_document(), **market_document()}, document)
     asked = source(script)
     asked.sessions(NOON)
@@ -271,6 +271,35 @@ def test_the_servers_own_time_comes_with_the_market() -> None:
 def test_the_two_sides_speak_of_the_same_schema() -> None:
     assert prices.SCHEMA == market_child.SCHEMA
     assert set(PAUSES) <= set(asking.SENTENCES)
+
+
+@pytest.mark.parametrize("about", [{"symbol": "QQQ"}, {"symbol": None}, {"currency": "EUR"}, {"currency": None}])
+def test_an_answer_about_something_else_is_refused(about: dict[str, Any]) -> None:
+    with pytest.raises(PricesUnavailable, match=r"^Yahoo was asked for TQQQ in USD and answered for "):
+        read_market(market_document(tqqq=about))
+
+
+def test_both_funds_rows_come_with_their_unadjusted_closes_and_without_todays() -> None:
+    rows = [["2026-11-20", 449.0, 449.5], [BEFORE.isoformat(), None, 450.5], [DAY.isoformat(), 451.0, 451.0]]
+    market = read_market(market_document(qqq={"rows": rows}, tqqq={"rows": rows}))
+    for bars in (market.bars, market.tqqq_bars):
+        assert bars is not None
+        assert [(bar.date, bar.unadjusted) for bar in bars] == [(date(2026, 11, 20), 449.5), (BEFORE, 450.5)]
+        assert bars[0].close == 449.0
+
+
+@pytest.mark.parametrize(
+    ("changes", "row"),
+    [
+        ({}, DayRow(449.0, 451.0, 450.0)),
+        ({"low": None, "high": 0.0}, DayRow(450.0, 450.0, 450.0)),
+        ({"rows": [[BEFORE.isoformat(), 450.0, 450.0], [DAY.isoformat(), 450.0, 0.0]]}, None),
+        ({"rows": [[BEFORE.isoformat(), 450.0, 450.0], [DAY.isoformat(), None, None]]}, None),
+        ({"rows": [[BEFORE.isoformat(), 450.0, 450.0]]}, None),
+    ],
+)
+def test_a_live_price_comes_with_its_own_days_row(changes: dict[str, Any], row: DayRow | None) -> None:
+    assert read_market(market_document(qqq=changes)).qqq.row == row
 
 
 def test_a_null_price_is_not_a_number_and_not_zero() -> None:

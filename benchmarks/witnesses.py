@@ -1,0 +1,167 @@
+"""What the witnesses of QQQ's rows refuse, and what passes: python -m benchmarks.witnesses FOLDER [--every N]
+
+FOLDER holds qqq_daily.csv and tqqq_daily.csv with date, close (adjusted for splits only), adj_close and dividend.
+On every Nth day since 2015 the rule is asked near the close: with the rows as they are, and with each of the errors of
+`ERRORS` in them. A refused check is one that the witnesses stop; an answer let through is one that differs from the
+answer of the true rows and is not stopped. Pure arithmetic: no network, no process.
+"""
+
+import argparse
+import csv
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from functools import partial
+from pathlib import Path
+
+from qqqbot.model.values import Holding, Rules
+from qqqbot.strategy.rule import wanted
+from qqqbot.strategy.witnesses import MOST_DOUBTS, Window, doubts, other_answer, unwitnessed
+
+RULES = Rules()
+FIRST = date(2015, 1, 1)
+# Places of a wrong row, counted back from yesterday's: both edges of the short average, and of the long one.
+PLACES = (1, 2, 3, 5, 10, 20, 28, 29, 30, 60, 90, 118, 119)
+SIZES = (0.05, -0.05, 0.10, -0.10, 0.15, -0.15, 0.18, -0.18)
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """One check near the close: the window as it is, and the place and size (of the close before) of each dividend."""
+
+    day: date
+    window: Window
+    dividends: Sequence[tuple[int, float]]
+
+
+@dataclass
+class Count:
+    """Checks with one kind of error: how many; wrong answers without witnesses; refused; wrong ones let through."""
+
+    checks: int = 0
+    wrong: int = 0
+    refused: int = 0
+    through: list[str] = field(default_factory=list)
+
+
+def days(folder: Path, first: date = FIRST, every: int = 1) -> Iterator[Day]:
+    """A check on every Nth day from `first` on, as far as the files go."""
+    qqq, fund = (_rows(folder / f"{symbol}_daily.csv") for symbol in ("qqq", "tqqq"))
+    dates = sorted(qqq.keys() & fund.keys())
+    columns = [[rows[day][n] for day in dates] for rows in (qqq, fund) for n in range(3)]
+    length = RULES.long_period - 1
+    begin = next(n for n, day in enumerate(dates) if n >= length and day >= first)
+    for today in range(begin, len(dates), every):
+        cut = slice(today - length, today)
+        closes, plain, paid, fund_closes, fund_plain, _ = (column[cut] for column in columns)
+        window = Window(
+            dates[cut], closes, plain, fund_closes, fund_plain, dates[today], columns[0][today], columns[3][today]
+        )
+        dividends = [(n, paid[n] / plain[n - 1]) for n in range(1, length) if paid[n]]
+        if columns[2][today]:
+            dividends.append((length, columns[2][today] / plain[-1]))
+        yield Day(dates[today], window, dividends)
+
+
+def refused(window: Window) -> bool:
+    """Whether the witnesses stop this check."""
+    if unwitnessed(window):
+        return True
+    found = doubts(window, RULES.leverage)
+    return len(found) > MOST_DOUBTS or other_answer(window, found, Holding.CASH, RULES) is not None
+
+
+def answer(window: Window) -> Holding:
+    return wanted(window.closes, window.price, Holding.CASH, RULES)
+
+
+def with_dividends(day: Day, times: float) -> Iterable[Window]:
+    """Each dividend of the window told `times` as large."""
+    for place, part in day.dividends:
+        factor = (1 - times * part) / (1 - part)
+        closes = [c * factor if n < place else c for n, c in enumerate(day.window.closes)]
+        yield replace(day.window, closes=closes)
+
+
+def with_row(day: Day, size: float) -> Iterable[Window]:
+    """One row of QQQ off by `size`, adjusted and unadjusted alike."""
+    for back in PLACES:
+        off = [1 + size if n == len(day.window.closes) - back else 1.0 for n in range(len(day.window.closes))]
+        closes, plain = (
+            [c * o for c, o in zip(column, off, strict=True)] for column in (day.window.closes, day.window.unadjusted)
+        )
+        yield replace(day.window, closes=closes, unadjusted=plain)
+
+
+def frozen(day: Day, count: int) -> Iterable[Window]:
+    """The last `count` rows of both funds repeat the first of them."""
+
+    def stuck(column: Sequence[float]) -> list[float]:
+        return [*column[:-count], *[column[-count]] * count]
+
+    window = day.window
+    yield replace(
+        window,
+        closes=stuck(window.closes),
+        unadjusted=stuck(window.unadjusted),
+        fund=stuck(window.fund),
+        fund_unadjusted=stuck(window.fund_unadjusted),
+    )
+
+
+ERRORS: dict[str, Callable[[Day], Iterable[Window]]] = {
+    "none": lambda day: [day.window],
+    **{f"a dividend x{n}": partial(with_dividends, times=n) for n in (2, 10, 100)},
+    **{f"one row {size:+.0%}": partial(with_row, size=size) for size in SIZES},
+    **{f"last {n} rows frozen": partial(frozen, count=n) for n in (2, 3, 5, 10, 25)},
+}
+
+
+def count(checks: Iterable[Day], names: Iterable[str] = ERRORS) -> dict[str, Count]:
+    """What became of each error on each of `checks`."""
+    counts = {name: Count() for name in names}
+    for day in checks:
+        truth = answer(day.window)
+        for name, of in counts.items():
+            for window in ERRORS[name](day):
+                wrong, stopped = answer(window) is not truth, refused(window)
+                of.checks += 1
+                of.wrong += wrong
+                of.refused += stopped
+                if wrong and not stopped:
+                    of.through.append(f"{day.day} ({_error(window, day.window):+.3%})")
+                elif stopped and name == "none":
+                    of.through.append(str(day.day))
+    return counts
+
+
+def _error(window: Window, true: Window) -> float:
+    """How far the sum of the last 29 closes is off."""
+    return math.fsum(window.closes[-29:]) / math.fsum(true.closes[-29:]) - 1
+
+
+def _rows(path: Path) -> dict[date, tuple[float, float, float]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return {
+            date.fromisoformat(row["date"]): (float(row["adj_close"]), float(row["close"]), float(row["dividend"]))
+            for row in csv.DictReader(file)
+        }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.witnesses", description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--every", type=int, default=1, help="only every Nth day")
+    parser.add_argument("--first", type=date.fromisoformat, default=FIRST)
+    args = parser.parse_args()
+    begun = time.perf_counter()
+    print(f"{'error':<22}{'checks':>8}{'wrong':>8}{'refused':>9}{'through':>9}")
+    for name, of in count(days(args.folder, args.first, args.every)).items():
+        print(f"{name:<22}{of.checks:>8}{of.wrong:>8}{of.refused:>9}{len(of.through):>9}  {'; '.join(of.through[:6])}")
+    print(f"{time.perf_counter() - begun:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,246 @@
+"""A second witness for each finished session of the averaging window, and the histories that it would make. Pure.
+
+QQQ's rows are one source's word. A second word on each session is in the same answers: the leveraged fund, which moves
+by its factor times QQQ; the unadjusted closes, from which the adjusted ones differ by dividends alone; and what the bot
+kept of the rows that it last traded on. Where they part, nobody can say which is wrong, and it does not matter while
+the rule's answer is the same either way. So a doubtful session forbids nothing by itself: each doubt has the closes
+that its witness makes, and `other_answer` asks the rule with each of them. This lets days pass on which real prices
+part (2010-05-21, 2020-03-17), and a wrong row stops only those checks that it would lead astray.
+
+Each tolerance was measured on QQQ and TQQQ from 2010-02 to 2026-08 (4,157 sessions). `python -m benchmarks.witnesses`
+repeats that. Near the close of each of 2,926 days since 2015: of unaltered prices 3 checks are refused (2019-03-01,
+2020-05-13 and -14: real sessions that part, and a price within 0.1 % of a flip); with one row off by 5 to 18 %, or a
+dividend 10 or 100 times as large, or the last 3 to 25 rows frozen, no wrong answer passes. What passes is what the
+tolerances allow: a dividend told twice (25 of 5,544 checks, averages off by 0.25 % at most) and yesterday's close
+repeating the one before it (2 of 2,926, 0.1 %).
+"""
+
+import itertools
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from qqqbot.model.values import Holding, Rules
+from qqqbot.strategy.rule import wanted
+
+# The fund's session against its factor times QQQ's. Real ones parted by more than 1 % on 13 days, 1.5 % on 5, 2.5 % on
+# 2 (2010-05-21, 2020-03-17). A row of QQQ that is off by more than a third of this is noticed.
+TRACKING_TOLERANCE = 0.010
+# What one session's dividend changes in adjusted closes beside unadjusted ones. QQQ's largest: 0.557 % (2012-12-21).
+LARGEST_DIVIDEND = 0.006
+# Yahoo's prices are single precision; the close of the auction may differ from the last trade by a little.
+SAME_CLOSE = 0.001
+# Both funds closed exactly where they had closed before on 2 days (2012-10-25, 2014-08-20), never on two in a row.
+MOST_STANDING = 1
+# Doubts in one window: 3 at most. Many are not a wrong row, but a witness that is none.
+MOST_DOUBTS = 8
+MOST_UNWITNESSED = 5
+# How far what a witness says of a row may be from the truth: its usual parting, three times over, by the fund's factor.
+MARGIN = 0.001
+# Errors of arithmetic are smaller.
+UNCHANGED = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Finished sessions, oldest first, as columns of equal length, and the live prices.
+
+    `closes` and `fund` (the leveraged one) are adjusted for dividends, `unadjusted` and `fund_unadjusted` are not; NaN
+    where the source has nothing, but never in `closes`. `kept` are QQQ's closes as they were when the bot last traded
+    on them, on any basis, NaN for sessions of which it has none; `ex_dates` are those of the answer.
+    """
+
+    dates: Sequence[date]
+    closes: Sequence[float]
+    unadjusted: Sequence[float]
+    fund: Sequence[float]
+    fund_unadjusted: Sequence[float]
+    today: date
+    price: float
+    fund_price: float
+    kept: Sequence[float] = ()
+    ex_dates: Collection[date] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Sessions in a row on which QQQ's rows and a witness part: what was found on the first, and the other history."""
+
+    day: date
+    found: str
+    closes: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A session's factor of change as a witness has it, and why QQQ's own is doubted."""
+
+    factor: float
+    found: str
+
+
+Moves = Mapping[int, Move]
+"""by place in the window: n is the change from row n - 1 to row n, and behind the last row to the live price"""
+
+
+def unwitnessed(window: Window) -> str | None:
+    """Why QQQ's rows have no second witness that can be asked; None if they have."""
+    missing = [day for day, close in zip(window.dates, window.fund, strict=True) if math.isnan(close)]
+    if len(missing) > MOST_UNWITNESSED or (missing and missing[0] == window.dates[0]):
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        return f"no row of the leveraged fund for {missing[0]}{more}"
+    standing = _standing(window)
+    if any(place + MOST_STANDING in standing for place in standing):
+        return f"the closes of both funds stand still from {window.dates[min(standing) - 1]} on"
+    return None
+
+
+def doubts(window: Window, leverage: float) -> tuple[Doubt, ...]:
+    """Where a witness parts from QQQ's rows, oldest first."""
+    own, fund = _factors(window.closes, window.price), _factors(_bridged(window.fund), window.fund_price)
+    moves = {
+        **_by_what_was_kept(window, own, fund, leverage),
+        **_by_unadjusted(window, own),
+        **_by_fund(own, fund, leverage),
+        **_by_standing(window, own),
+    }
+    return tuple(
+        Doubt(_day(window, run[0]), moves[run[0]].found, _history(window, own, moves, run, leverage))
+        for run in _runs(moves)
+    )
+
+
+def other_answer(window: Window, found: Sequence[Doubt], held: Holding, rules: Rules) -> Holding | None:
+    """What the rule wants in a history in which one of the doubts `found`, or all of them, are taken as right.
+
+    None if it wants the same as with QQQ's own rows in each of them.
+    """
+    own = wanted(window.closes, window.price, held, rules)
+    answers = (wanted(closes, window.price, held, rules) for closes in _histories(window, found))
+    return next((answer for answer in answers if answer is not own), None)
+
+
+def _histories(window: Window, found: Sequence[Doubt]) -> Iterator[Sequence[float]]:
+    """The closes with each of the doubts taken as right, and with all of them.
+
+    Each thrice: what a witness says of a row is a little off, so those rows are also taken as a margin more and less.
+    """
+    taken = [doubt.closes for doubt in found]
+    if len(found) > 1:
+        taken.append([own * math.prod(d.closes[n] / own for d in found) for n, own in enumerate(window.closes)])
+    for closes in taken:
+        for margin in (0.0, MARGIN, -MARGIN):
+            yield [
+                close * (1 + margin) if abs(close / own - 1) > UNCHANGED else close
+                for close, own in zip(closes, window.closes, strict=True)
+            ]
+
+
+def _by_fund(own: Sequence[float], fund: Sequence[float], leverage: float) -> Moves:
+    """Sessions on which the fund did not move by its factor."""
+    found = {}
+    for place in range(1, len(own)):
+        qqq, other = own[place] - 1, fund[place] - 1
+        if not abs(other - leverage * qqq) <= TRACKING_TOLERANCE:
+            found[place] = Move(1 + other / leverage, f"QQQ {qqq:+.1%}, the fund of {leverage:g} times it {other:+.1%}")
+    return found
+
+
+def _by_unadjusted(window: Window, own: Sequence[float]) -> Moves:
+    """Sessions on which the adjusted close moved otherwise than the unadjusted one and a dividend."""
+    plain = _factors(window.unadjusted, window.price)
+    found = {}
+    for place in range(1, len(window.closes)):
+        step = own[place] / plain[place] - 1
+        if step > LARGEST_DIVIDEND or step < -SAME_CLOSE:
+            found[place] = Move(plain[place], f"a dividend of {step:.1%}")
+    return found
+
+
+def _by_standing(window: Window, own: Sequence[float]) -> Moves:
+    """Sessions on which both funds closed where they had closed before: the next session's move is spread over both."""
+    found = {}
+    for place in _standing(window):
+        half = math.sqrt(own[place] * own[place + 1])
+        found[place] = found[place + 1] = Move(half, "both funds closed where they had closed before")
+    return found
+
+
+def _by_what_was_kept(window: Window, own: Sequence[float], fund: Sequence[float], leverage: float) -> Moves:
+    """Sessions that moved otherwise when they were last traded on; not if the fund contradicts what was kept.
+
+    A dividend that Yahoo adds later changes the session of its ex-date alone. One on another basis changes no move.
+    """
+    if not window.kept:
+        return {}
+    kept = _factors(window.kept, math.nan)
+    found = {}
+    for place in range(1, len(window.kept)):
+        change = own[place] / kept[place] - 1
+        dividend = window.dates[place] in window.ex_dates and 0 <= change <= LARGEST_DIVIDEND
+        contradicted = abs(fund[place] - 1 - leverage * (kept[place] - 1)) > TRACKING_TOLERANCE
+        if abs(change) > SAME_CLOSE and not dividend and not contradicted:
+            now, before = own[place] - 1, kept[place] - 1
+            found[place] = Move(kept[place], f"QQQ {now:+.2%}, and {before:+.2%} when it was last traded on")
+    return found
+
+
+def _history(
+    window: Window, own: Sequence[float], moves: Moves, run: Sequence[int], leverage: float
+) -> Sequence[float]:
+    """The closes if the sessions of `run` moved as their witnesses have it.
+
+    A wrong row parts twice, there and back. If the run as a whole moved as its witnesses say, only the rows inside it
+    are doubtful: those before it stay as they are, and no error of a witness reaches them.
+    """
+    theirs = {place: moves[place].factor for place in run}
+    off = math.prod(own[place] / theirs[place] for place in run)
+    if len(run) > 1 and abs(off - 1) <= TRACKING_TOLERANCE / leverage * math.sqrt(len(run)):
+        theirs = {place: factor * off ** (1 / len(run)) for place, factor in theirs.items()}
+    closes = list(window.closes)
+    after = [*closes, window.price][run[-1]]
+    for place in reversed(run):
+        after = closes[place - 1] = after / theirs[place]
+    before = run[0] - 1
+    scale = after / window.closes[before]
+    return [close * scale for close in closes[:before]] + closes[before:]
+
+
+def _runs(moves: Iterable[int]) -> list[list[int]]:
+    """Places in a row, oldest first."""
+    runs: list[list[int]] = []
+    for place in sorted(moves):
+        if runs and runs[-1][-1] == place - 1:
+            runs[-1].append(place)
+        else:
+            runs.append([place])
+    return runs
+
+
+def _factors(closes: Sequence[float], price: float) -> list[float]:
+    """The change from each row to the next, the live price last; by place, so that the first is of no session."""
+    return [math.nan, *(after / before for before, after in zip(closes, [*closes[1:], price], strict=True))]
+
+
+def _standing(window: Window) -> set[int]:
+    """Places of the sessions on which neither fund's unadjusted close moved."""
+    pairs = zip(itertools.pairwise(window.unadjusted), itertools.pairwise(window.fund_unadjusted), strict=True)
+    return {place for place, (qqq, fund) in enumerate(pairs, start=1) if qqq[0] == qqq[1] and fund[0] == fund[1]}
+
+
+def _bridged(closes: Sequence[float]) -> list[float]:
+    """`closes` with even steps over the rows that are missing between two others."""
+    bridged = list(closes)
+    if not any(map(math.isnan, closes)):
+        return bridged
+    known = [place for place, close in enumerate(closes) if not math.isnan(close)]
+    for left, right in itertools.pairwise(known):
+        step = (closes[right] / closes[left]) ** (1 / (right - left))
+        for place in range(left + 1, right):
+            bridged[place] = bridged[place - 1] * step
+    return bridged
+
+
+def _day(window: Window, place: int) -> date:
+    return (*window.dates, window.today)[place]

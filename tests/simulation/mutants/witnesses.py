@@ -1,0 +1,121 @@
+"""Mistakes in what is believed of prices without a second witness."""
+
+from tests.support.mutants import Mutant
+
+PRICES = ("unit/adapters/yahoo/test_price_source.py",)
+GATES = ("unit/strategy/test_gates.py",)
+PLANNING = ("unit/strategy/test_planning.py",)
+
+MUTANTS = (
+    Mutant(
+        "the fund is no witness of the rows",
+        "strategy/witnesses.py::doubts",
+        "**_by_fund(own, fund, leverage), ",
+        "",
+    ),
+    Mutant(
+        "unadjusted closes are no witness of the rows",
+        "strategy/witnesses.py::doubts",
+        "**_by_unadjusted(window, own), ",
+        "",
+    ),
+    Mutant(
+        "one session on which both funds stand still is believed",
+        "strategy/witnesses.py::doubts",
+        ", **_by_standing(window, own)",
+        "",
+    ),
+    Mutant(
+        "what was kept is no witness of the rows",
+        "strategy/witnesses.py::doubts",
+        "*_by_what_was_kept(window, own, fund, leverage)",
+        "*()",
+    ),
+    Mutant(
+        "what was kept is believed against the fund",
+        "strategy/witnesses.py::_by_what_was_kept",
+        "> TRACKING_TOLERANCE",
+        "> 1e9 * TRACKING_TOLERANCE",
+    ),
+    Mutant(
+        "the factor of the fund is always three",
+        "strategy/witnesses.py::_by_fund",
+        "abs(other - leverage * qqq)",
+        "abs(other - 3 * qqq)",
+    ),
+    Mutant(
+        "rows before a wrong one take over the witness's errors",
+        "strategy/witnesses.py::_history",
+        "if len(run) > 1 and",
+        "if len(run) > 9 and",
+    ),
+    Mutant(
+        "frozen rows are believed",
+        "strategy/witnesses.py::unwitnessed",
+        "if any(place + MOST_STANDING in standing for place in standing):",
+        "if any(place + 500 in standing for place in standing):",
+    ),
+    Mutant(
+        "a fund with many missing rows is a witness",
+        "strategy/witnesses.py::unwitnessed",
+        "len(missing) > MOST_UNWITNESSED",
+        "len(missing) > 100",
+    ),
+    Mutant(
+        "two doubts are judged together only",
+        "strategy/witnesses.py::_histories",
+        "yield from (doubt.closes for doubt in found)",
+        "yield from [doubt.closes for doubt in found if len(found) == 1]",
+    ),
+    Mutant(
+        "the rule is not asked with the other history",
+        "strategy/witnesses.py::other_answer",
+        "is not own",
+        "is None",
+        (*GATES, "unit/strategy/test_witnesses.py"),
+    ),
+    Mutant(
+        "doubtful rows are traded on",
+        "strategy/gates.py::PRICE_GATES",
+        "history,",
+        "",
+        PLANNING,
+    ),
+    Mutant(
+        "the day's row is no witness of the live price",
+        "strategy/gates.py::PRICE_GATES",
+        "day_rows,",
+        "",
+        PLANNING,
+    ),
+    Mutant(
+        "a live price that stands still while its row moves is believed",
+        "strategy/gates.py::_fits_row",
+        "return within and abs(quote.price / row.close - 1) <= slack",
+        "return within",
+    ),
+    Mutant(
+        "a live price outside the day's range is believed",
+        "strategy/gates.py::_fits_row",
+        "return within and",
+        "return",
+    ),
+    Mutant(
+        "an answer about another fund is believed",
+        "adapters/yahoo/price_source.py::_of_symbol",
+        "found != (symbol, CURRENCY)",
+        "found[1] != CURRENCY",
+    ),
+    Mutant(
+        "an answer in another currency is believed",
+        "adapters/yahoo/price_source.py::_of_symbol",
+        "found != (symbol, CURRENCY)",
+        "found[0] != symbol",
+    ),
+    Mutant(
+        "the leveraged fund's rows are not handed on",
+        "adapters/yahoo/price_source.py::read_market",
+        "tqqq_bars=tqqq_bars,",
+        "",
+    ),
+)

@@ -1,0 +1,257 @@
+"""The fund, the unadjusted closes and what was kept find a wrong row; it stops only what it would mislead."""
+
+import math
+import os
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.witnesses import ERRORS, answer, count, days, refused
+from qqqbot.model.values import Holding, Rules
+from qqqbot.strategy import witnesses
+from qqqbot.strategy.witnesses import MOST_DOUBTS, Window, doubts, other_answer, unwitnessed
+from tests.support.builders import DAY, table
+
+ROWS = 119
+RULES = Rules()
+BESIDE_THE_CHECKOUT = Path(__file__).resolve().parents[4] / "shared" / "data"
+REAL_DATA = Path(os.environ.get("QQQBOT_REAL_PRICES", BESIDE_THE_CHECKOUT))
+
+
+def window(seed: int = 1, leverage: float = 3.0, drift: float = 0.0005) -> Window:
+    """A market of random days, and a fund that tracks it as closely as the real one does."""
+    rng = random.Random(seed)
+    closes, fund = [450.0], [60.0]
+    for _ in range(ROWS):
+        move = rng.gauss(drift, 0.012)
+        closes.append(closes[-1] * (1 + move))
+        fund.append(fund[-1] * (1 + leverage * move + rng.gauss(-0.0002, 0.0015)))
+    return Window(
+        dates=table().before(DAY, ROWS),
+        closes=closes[:-1],
+        unadjusted=closes[:-1],
+        fund=fund[:-1],
+        fund_unadjusted=fund[:-1],
+        today=DAY,
+        price=closes[-1],
+        fund_price=fund[-1],
+    )
+
+
+SOUND = window()
+
+
+def changed(values: Sequence[float], **factors: float) -> list[float]:
+    """`values` with row 50 as `r50`, and so on, times a factor."""
+    return [value * factors.get(f"r{n}", 1.0) for n, value in enumerate(values)]
+
+
+def off(by: float, row: int = 50, of: Window = SOUND) -> Window:
+    factor = {f"r{row}": 1 + by}
+    return replace(of, closes=changed(of.closes, **factor), unadjusted=changed(of.unadjusted, **factor))
+
+
+def paid(part: float, row: int = 50, of: Window = SOUND) -> Window:
+    """QQQ's adjusted closes after a dividend of that part of the price, with row `row` as the ex-date."""
+    return replace(of, closes=[c * (1 - part) if n < row else c for n, c in enumerate(of.closes)])
+
+
+def near(closes: Iterable[float], true: Iterable[float], tolerance: float = 0.004) -> bool:
+    return all(abs(a / b - 1) < tolerance for a, b in zip(closes, true, strict=True))
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("leverage", [2.0, 3.0])
+def test_a_sound_window_leaves_no_doubt(seed: int, leverage: float) -> None:
+    sound = window(seed, leverage)
+    assert unwitnessed(sound) is None
+    assert doubts(sound, leverage) == ()
+
+
+def test_the_factor_of_the_fund_is_a_value() -> None:
+    assert len(doubts(SOUND, 2.0)) > MOST_DOUBTS
+
+
+@pytest.mark.parametrize("by", [0.05, -0.05, 0.1, -0.1, 0.15, -0.15, 0.18, -0.18, 0.01, -0.01])
+@pytest.mark.parametrize("row", [0, 1, 50, 90, 117])
+def test_a_wrong_row_is_named_and_the_fund_tells_the_right_one(by: float, row: int) -> None:
+    (doubt,) = doubts(off(by, row), 3)
+    assert doubt.day == SOUND.dates[max(row, 1)]
+    assert "the fund of 3 times it" in doubt.found
+    assert near(doubt.closes, SOUND.closes)
+    rows = [n for n in range(ROWS) if abs(doubt.closes[n] / SOUND.closes[n] - 1) > 1e-3]
+    assert rows in ([], [row], list(range(row)))  # the rows before a wrong one stay as they are
+
+
+def test_a_wrong_row_of_yesterday_is_seen_beside_the_live_price() -> None:
+    (doubt,) = doubts(off(0.05, ROWS - 1), 3)
+    assert near(doubt.closes, SOUND.closes)
+
+
+@pytest.mark.parametrize("part", [0.015, 0.15])
+def test_a_dividend_that_is_too_large_is_named(part: float) -> None:
+    (doubt,) = doubts(paid(part), 3)
+    assert doubt.day == SOUND.dates[50]
+    assert near(doubt.closes, SOUND.closes)
+
+
+def test_a_dividend_that_is_too_large_for_both_funds_is_seen_beside_unadjusted_closes() -> None:
+    both = replace(paid(0.015), fund=[c * (1 - 0.045) if n < 50 else c for n, c in enumerate(SOUND.fund)])
+    (doubt,) = doubts(both, 3)
+    assert "a dividend of 1.5%" in doubt.found
+    assert near(doubt.closes, SOUND.closes, 1e-9)
+
+
+def test_a_dividend_as_they_are_leaves_no_doubt() -> None:
+    paid_by_both = replace(paid(0.0055), fund=[c * (1 - 0.002) if n < 50 else c for n, c in enumerate(SOUND.fund)])
+    wide = replace(paid_by_both, fund=[c * (1 - 0.0145) if n < 50 else c for n, c in enumerate(paid_by_both.fund)])
+    assert doubts(wide, 3) == ()
+
+
+def test_an_adjusted_close_that_falls_below_the_unadjusted_one_is_no_dividend() -> None:
+    assert doubts(paid(-0.002), 3)
+
+
+def standing(count: int, row: int = 50, of: Window = SOUND) -> Window:
+    """Rows from `row` on repeat, `count` times, the one before them, in both funds."""
+
+    def stuck(column: Sequence[float]) -> list[float]:
+        return [*column[:row], *[column[row - 1]] * count, *column[row + count :]]
+
+    return replace(
+        of,
+        closes=stuck(of.closes),
+        unadjusted=stuck(of.unadjusted),
+        fund=stuck(of.fund),
+        fund_unadjusted=stuck(of.fund_unadjusted),
+    )
+
+
+def test_a_session_on_which_both_stand_still_is_doubtful_and_two_are_no_witness() -> None:
+    once = standing(1)
+    assert unwitnessed(once) is None
+    (doubt,) = (d for d in doubts(once, 3) if d.day == SOUND.dates[50])
+    assert "where they had closed before" in doubt.found
+    problem = unwitnessed(standing(2))
+    assert problem is not None
+    assert str(SOUND.dates[49]) in problem
+
+
+@pytest.mark.parametrize("count", [3, 5, 10, 25])
+def test_frozen_rows_up_to_yesterday_are_no_witness(count: int) -> None:
+    assert unwitnessed(standing(count - 1, ROWS - count + 1))
+
+
+def test_one_fund_that_stands_still_alone_is_an_ordinary_doubt() -> None:
+    still = changed(SOUND.closes, r50=SOUND.closes[49] / SOUND.closes[50])
+    alone = replace(SOUND, closes=still, unadjusted=still)
+    assert unwitnessed(alone) is None
+
+
+def test_missing_rows_of_the_fund_are_bridged_and_too_many_are_no_witness() -> None:
+    missing = {50, 51, 70}
+    holes = [math.nan if n in missing else c for n, c in enumerate(SOUND.fund)]
+    bridged = replace(SOUND, fund=holes, fund_unadjusted=holes)
+    assert unwitnessed(bridged) is None
+    assert all(near(doubt.closes, SOUND.closes, 0.03) for doubt in doubts(bridged, 3))
+    (wrong,) = (d for d in doubts(off(0.18, 50, bridged), 3) if d.day == SOUND.dates[50])
+    assert near(wrong.closes, SOUND.closes, 0.03)
+    many = [math.nan if n in range(40, 46) else c for n, c in enumerate(SOUND.fund)]
+    assert f"no row of the leveraged fund for {SOUND.dates[40]} and 5 more" == unwitnessed(replace(SOUND, fund=many))
+    first = [math.nan, *SOUND.fund[1:]]
+    assert f"no row of the leveraged fund for {SOUND.dates[0]}" == unwitnessed(replace(SOUND, fund=first))
+
+
+def test_a_row_that_was_another_when_it_was_traded_on_is_doubtful() -> None:
+    (doubt,) = doubts(replace(SOUND, kept=changed(SOUND.closes, r50=1.002)), 3)
+    assert doubt.day == SOUND.dates[50]
+    assert "when it was last traded on" in doubt.found
+    assert near(doubt.closes, changed(SOUND.closes, r50=1.002), 1e-9)
+
+
+def test_a_row_that_has_been_corrected_is_no_doubt() -> None:
+    """What was kept is wrong, and the fund says so."""
+    assert doubts(replace(SOUND, kept=changed(SOUND.closes, r50=1.05)), 3) == ()
+
+
+@pytest.mark.parametrize("basis", [1.0, 0.995, 2.0])
+def test_rows_kept_on_another_basis_leave_no_doubt(basis: float) -> None:
+    """A dividend or a split after they were kept scales all of them alike; the window has moved on by a row."""
+    kept = [close * basis for close in SOUND.closes[:-1]]
+    assert doubts(replace(SOUND, kept=[*kept, math.nan]), 3) == ()
+
+
+def test_a_dividend_that_yahoo_adds_later_is_no_doubt_on_its_ex_date_alone() -> None:
+    later = replace(paid(0.002), kept=SOUND.closes)
+    assert doubts(replace(later, ex_dates=(SOUND.dates[50],)), 3) == ()
+    assert [doubt.day for doubt in doubts(replace(later, ex_dates=(SOUND.dates[49],)), 3)] == [SOUND.dates[50]]
+
+
+def test_a_doubt_that_changes_nothing_forbids_nothing() -> None:
+    rising = window(2, drift=0.004)
+    wrong = off(0.05, 20, rising)
+    found = doubts(wrong, 3)
+    assert found
+    assert other_answer(wrong, found, Holding.CASH, RULES) is None
+
+
+def test_a_doubt_that_changes_the_answer_forbids() -> None:
+    rising = window(2, drift=0.004)
+    wrong = off(-0.18, ROWS - 3, replace(rising, price=rising.price * 0.93, fund_price=rising.fund_price * 0.79))
+    misled = replace(wrong, price=(math.fsum(wrong.closes[-29:]) + 0.3) / 29)
+    found = doubts(misled, 3)
+    assert found
+    assert other_answer(misled, found, Holding.CASH, RULES) is not None
+
+
+def test_two_errors_are_judged_each_alone_and_together() -> None:
+    """The fund parts on one session, as real ones do, and a row is wrong on another: only one of them misleads."""
+    two = off(0.05, 100, replace(SOUND, fund=changed(SOUND.fund, r20=1.05), fund_unadjusted=SOUND.fund))
+    histories = list(witnesses._histories(two, doubts(two, 3)))
+    assert len(histories) == 3 * 3
+    assert any(near(closes, SOUND.closes, 0.001) for closes in histories)
+
+
+@given(
+    seed=st.integers(0, 400),
+    by=st.floats(-0.18, 0.18).filter(lambda by: abs(by) > 0.02),
+    row=st.integers(0, ROWS - 1),
+)
+def test_no_wrong_row_makes_a_wrong_decision(seed: int, by: float, row: int) -> None:
+    true = window(seed, drift=0.0)
+    wrong = off(by, row, true)
+    assert answer(wrong) is answer(true) or refused(wrong)
+
+
+@given(seed=st.integers(0, 400), part=st.floats(0.012, 0.3), row=st.integers(1, ROWS - 1))
+def test_no_wrong_dividend_makes_a_wrong_decision(seed: int, part: float, row: int) -> None:
+    true = window(seed, drift=0.0)
+    wrong = paid(part, row, true)
+    # The witness is known to a margin: within it no other answer than the true one may be possible.
+    margins = (1 - 2e-3, 1 - 1e-3, 1, 1 + 1e-3, 1 + 2e-3)
+    certain = {answer(paid(1 - f, row, true)) for f in margins} == {answer(true)}
+    assert answer(wrong) is answer(true) or refused(wrong) or not certain
+
+
+class TestRealDays:
+    """Every 40th day since 2015; `python -m benchmarks.witnesses FOLDER` does it on all of them."""
+
+    pytestmark = pytest.mark.skipif(not REAL_DATA.is_dir(), reason="the real prices are not on this machine")
+
+    REFUSED = ("2019-03-01", "2020-05-13", "2020-05-14")
+
+    def test_real_prices_are_refused_on_these_days_alone(self) -> None:
+        """The witnesses parted on 2018-10-30 and in March 2020, and on these days the price was 0.1 % from a flip."""
+        stopped = [str(day.day) for day in days(REAL_DATA) if refused(day.window)]
+        assert stopped == list(self.REFUSED)
+
+    def test_no_error_leads_to_a_wrong_decision(self) -> None:
+        names = [name for name in ERRORS if name not in ("none", "a dividend x2", "last 2 rows frozen")]
+        for name, of in count(days(REAL_DATA, every=40), names).items():
+            assert of.through == [], name
+            assert of.checks >= 70
