@@ -60,6 +60,12 @@ class AlertKind(StrEnum):
         "The broker tells of a sale's money up to three minutes late. If it lasts, the account has less than the book: "
         "look at its cash at your broker; total_capital set too high, or money taken out, is put right in config.json.",
     )
+    SHORTFALL = (
+        "shortfall",
+        "the account has less money than the book",
+        "What is not there is left out of value and profit. Put it back, or set total_capital in config.json to the "
+        "money that the bot may use, and restart.",
+    )
     ACCOUNT = (
         "account",
         "the gateway is logged in to the wrong account",
@@ -131,6 +137,7 @@ _LASTING = frozenset(
         AlertKind.ORDER_OPEN,
         AlertKind.APART,
         AlertKind.MONEY,
+        AlertKind.SHORTFALL,
         AlertKind.ACCOUNT,
         AlertKind.BROKER,
         AlertKind.CHECKS_FAILING,

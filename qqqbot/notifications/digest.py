@@ -1,7 +1,9 @@
 """The weekly digest: what the account is worth, what was traded, and which price would change the answer. Pure."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import NamedTuple
 
 from qqqbot.model.errors import CalendarEnded
@@ -42,13 +44,15 @@ def digest(
     before: tuple[float | None, int],
     wrong: list[str],
     channels: Sequence[ChannelHealth] = (),
+    missing: Decimal = Decimal(0),
 ) -> str:
-    """`before` is the equity and number of trades at the last digest.
+    """`before` is the equity and number of trades at the last digest, `missing` what the account lacks of the cash.
 
     It goes through every channel, and says of each what it did before: so each is tested once a week, and one that has
     failed in silence is named in the others.
     """
-    lines = [f"to {week.ended}", _value(portfolio, equity, before[0]), f"Held: {_held(portfolio)}."]
+    there = replace(portfolio, cash=portfolio.cash - missing, total_capital=portfolio.total_capital - missing)
+    lines = [f"to {week.ended}", _value(there, equity, before[0], float(missing)), f"Held: {_held(there)}."]
     lines.append(f"Trades since the last digest: {max(0, portfolio.trades - before[1])}.")
     if flips is not None:
         lines.append(_flip(flips))
@@ -67,11 +71,12 @@ def standing(portfolio: Portfolio, flips: Flips | None) -> str:
     return f"Held: {_held(portfolio)}." + (f"\n{_flip(flips)}" if flips is not None else "")
 
 
-def _value(portfolio: Portfolio, equity: float | None, before: float | None) -> str:
+def _value(portfolio: Portfolio, equity: float | None, before: float | None, missing: float) -> str:
     if equity is None:
         return "Value: unknown, as there is no price yet."
     capital = float(portfolio.total_capital)
     week = f", {(equity / before - 1):+.2%} since the last digest" if before else ""
+    equity -= missing
     total = f", {equity - capital:+,.2f} USD ({equity / capital - 1:+.2%}) since the start" if capital else ""
     return f"Value: {equity:,.2f} USD{week}{total}."
 

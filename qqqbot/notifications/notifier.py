@@ -220,7 +220,8 @@ class OwnerNotifier:
             return []
         portfolio, equity = engine.portfolio(), engine.equity()
         before, wrong = (history.equity, history.trades), [trouble.text for trouble in troubles]
-        text = digest(week, portfolio, equity, engine.state.flips, before, wrong, self.health())
+        seen = engine.state
+        text = digest(week, portfolio, equity, seen.flips, before, wrong, self.health(), seen.missing)
         after = {"digest": week.ended, "equity": equity, "trades": portfolio.trades}
         return [Notice(AlertKind.DIGEST, text, subject=AlertKind.DIGEST, words=week.ended, changes=after)]
 

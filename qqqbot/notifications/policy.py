@@ -26,7 +26,11 @@ AHEAD = timedelta(hours=1)
 AGAIN_AFTER = timedelta(hours=1)
 # The gateway recovers on its own from most interruptions, within this.
 # The broker refreshes account values every three minutes (facts: tws-api, account summary).
-GRACE = {AlertKind.BROKER: timedelta(minutes=3), AlertKind.MONEY: timedelta(minutes=5)}
+GRACE = {
+    AlertKind.BROKER: timedelta(minutes=3),
+    AlertKind.MONEY: timedelta(minutes=5),
+    AlertKind.SHORTFALL: timedelta(minutes=5),
+}
 # Their text changes with every try and says nothing new.
 WAVERING = frozenset(
     {
@@ -34,6 +38,7 @@ WAVERING = frozenset(
         AlertKind.CHECKS_FAILING,
         AlertKind.DISK,
         AlertKind.MONEY,
+        AlertKind.SHORTFALL,
         AlertKind.APART,
         AlertKind.NOTIFICATIONS,
     }

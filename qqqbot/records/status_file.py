@@ -145,8 +145,11 @@ def calendar_values(table: SessionTable | None, now: datetime) -> dict[str, Any]
     }
 
 
-def portfolio_values(portfolio: Portfolio, equity: float | None) -> dict[str, Any]:
+def portfolio_values(portfolio: Portfolio, equity: float | None, missing: Decimal = Decimal(0)) -> dict[str, Any]:
+    """What the book says; `missing` is what the account does not have of its cash."""
     return {
+        "missing": missing,
+        "income": portfolio.income,
         "total_capital": portfolio.total_capital,
         "cash": portfolio.cash,
         "shares": dict(portfolio.shares),

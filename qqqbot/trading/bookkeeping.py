@@ -193,7 +193,7 @@ def set_capital(book: Book, capital: Decimal, clock: Clock, unresolved: Sequence
 def missing_money(portfolio: Portfolio, account: AccountSnapshot, equity: Decimal) -> Decimal:
     """How much less cash the account has than the book, if that is noticeable; else 0.
 
-    `equity` is the book's value. Not while account values are late.
+    `equity` is the book's value.
     """
     missing = portfolio.cash - account.spendable - account.unsettled
-    return missing if not account.behind and missing > equity * NOTICEABLE else ZERO
+    return missing if missing > equity * NOTICEABLE else ZERO

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from qqqbot.model.errors import (
@@ -47,7 +48,7 @@ from qqqbot.strategy.gates import closes_of_window
 from qqqbot.strategy.planning import decide
 from qqqbot.trading.alerts import Alerts
 from qqqbot.trading.apart import Apart
-from qqqbot.trading.bookkeeping import Bookkeeper
+from qqqbot.trading.bookkeeping import Bookkeeper, missing_money
 from qqqbot.trading.come_back import SOON, half_made, pause, unfinished, window_undecided
 from qqqbot.trading.executor import Executor
 from qqqbot.trading.missed import Missed, position
@@ -107,6 +108,8 @@ class State:
     flips: Flips | None = None
     """of the last check that had a signal; None until one had"""
     agrees: bool | None = None
+    missing: Decimal = Decimal(0)
+    """of the book's cash, what the account does not have"""
     failures_in_row: int = 0
 
 
@@ -282,7 +285,20 @@ class Engine:
                 troubles = [gate.sentence for gate in failed if gate.code is not None and gate.code.alert is kind]
                 told = bool(troubles) and (kind is not AlertKind.MISMATCH or self._tells_difference(snapshot, failed))
                 self._lasting(kind, told, "; ".join(troubles))
+            if book is not None and book.passed and not snapshot.open_orders:
+                self._look_at_money(snapshot)
             self._differed = bool(book and not book.passed) and not snapshot.account.behind
+
+    def _look_at_money(self, snapshot: Snapshot) -> None:
+        """Whether the account has the book's cash: only where the shares agree, as a lost order moves both."""
+        account, portfolio = snapshot.account, snapshot.portfolio
+        if account.behind:
+            return
+        prices = {s: Decimal(str(snapshot.market.quote(s).price)) for s in SYMBOLS}
+        missing = self.state.missing = missing_money(portfolio, account, portfolio.equity(prices))
+        there = account.spendable + account.unsettled
+        sentence = f"the account has {there:,.2f} USD, and the book {portfolio.cash:,.2f}: {missing:,.2f} are missing"
+        self._lasting(AlertKind.SHORTFALL, missing > 0, sentence)
 
     def _tells_difference(self, snapshot: Snapshot, failed: list[Gate]) -> bool:
         """Positions may be late: while the exchange is open, a difference is looked at once more before it is told."""

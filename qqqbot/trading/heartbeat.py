@@ -74,7 +74,7 @@ class Heartbeat:
             "last_check": seen.last_check.row if seen.last_check else None,
             "last_signal": seen.last_signal.row if seen.last_signal else None,
             "flip": flip_values(seen.flips),
-            "portfolio": portfolio_values(engine.portfolio(), engine.equity()),
+            "portfolio": portfolio_values(engine.portfolio(), engine.equity(), seen.missing),
             "account_says": account_values(seen.account),
             "agrees": seen.agrees,
             "halted": engine.halted(),

@@ -105,6 +105,7 @@ class FakeBroker:
     commission: Decimal | None = Decimal("1.00")
     broker_quotes: Mapping[str, Quote] = field(default_factory=dict)
     dividends_due: Decimal | None = None
+    behind: str = ""
 
     def snapshot(self) -> AccountSnapshot:
         self._answer()
@@ -120,6 +121,7 @@ class FakeBroker:
             open_order_refs=tuple(ref for ref, order in self.orders.items() if not order.status.done),
             taken_at=self.clock.now(),
             dividends_due=self.dividends_due,
+            behind=self.behind,
         )
 
     def quotes(self) -> Mapping[str, Quote]:

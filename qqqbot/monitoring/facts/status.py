@@ -85,6 +85,10 @@ class Own(NamedTuple):
     agrees: bool | None
     answers: bool
     open_orders: tuple[OpenOrder, ...]
+    missing: float
+    """what the account does not have of the book's cash; not in cash, equity and total_capital"""
+    not_counted: float
+    """cash in the account beside the bot's"""
 
 
 class Notice(NamedTuple):
@@ -220,19 +224,26 @@ def _own(status: Mapping[str, Any], open_orders: tuple[OpenOrder, ...]) -> Own |
     book = mapping(status.get("portfolio"))
     if not book:
         return None
-    equity, capital = number(book.get("equity")), number(book.get("total_capital"))
+    missing = number(book.get("missing")) or 0.0
+    cash, equity, capital = (_less(number(book.get(name)), missing) for name in ("cash", "equity", "total_capital"))
     change, change_pct = performance.change(equity, capital)
     agrees, said = status.get("agrees"), mapping(status.get("account_says"))
     return record(
         Own,
-        book,
+        {**book, "cash": cash, "equity": equity, "total_capital": capital},
         change=change,
         change_pct=change_pct,
         broker=record(BrokerAnswer, said) if said else None,
         agrees=agrees if isinstance(agrees, bool) else None,
         answers=text(status.get("problem")) is None,
         open_orders=open_orders,
+        missing=missing,
+        not_counted=max(0.0, (number(said.get("spendable")) or 0.0) - (cash or 0.0)) if said else 0.0,
     )
+
+
+def _less(amount: float | None, missing: float) -> float | None:
+    return None if amount is None else amount - missing
 
 
 def _open_orders(folder: Folder, who: Identity) -> tuple[OpenOrder, ...]:

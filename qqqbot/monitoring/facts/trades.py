@@ -53,6 +53,7 @@ class Results(Answer):
     max_drawdown_pct: float
     time_in: book_performance.TimeIn | None
     notes: tuple[str, ...]
+    income: float
 
 
 class LogLine(NamedTuple):
@@ -90,11 +91,14 @@ def performance(folder: Folder, now: datetime) -> Results:
                         book.apply(row)
                     except book_performance.BAD_ROW:
                         reader.garbage += 1
-    equity = number(mapping(found.get("portfolio")).get("equity"))
+    portfolio = mapping(found.get("portfolio"))
+    equity, missing = number(portfolio.get("equity")), number(portfolio.get("missing")) or 0.0
     if equity is not None and book.first is not None:
         book.value(Decimal(str(equity)))
     notes = tuple(problem.text for problem in damage(folder.trades, Rows((), reader.torn, reader.garbage)))
-    return _results(who, book, now, notes)
+    if missing:
+        notes = (*notes, f"{missing:,.2f} USD of the book's cash are not in the account, and not in these figures")
+    return _results(who, book, now, notes, missing)
 
 
 def logs(folder: Folder, count: int) -> Log:
@@ -129,9 +133,11 @@ def _outside_the_log(folder: Folder) -> tuple[str, ...]:
     return ()
 
 
-def _results(who: Identity, book: book_performance.Performance, now: datetime, notes: tuple[str, ...]) -> Results:
+def _results(
+    who: Identity, book: book_performance.Performance, now: datetime, notes: tuple[str, ...], missing: float
+) -> Results:
     ledger = book.ledger
-    capital, equity = float(ledger.total_capital), float(book.equity)
+    capital, equity = float(ledger.total_capital) - missing, float(book.equity) - missing
     change, change_pct = book_performance.change(equity, capital)
     return Results(
         who=who,
@@ -142,6 +148,7 @@ def _results(who: Identity, book: book_performance.Performance, now: datetime, n
         change=change,
         change_pct=change_pct,
         realized_pnl=float(ledger.realized_pnl),
+        income=float(ledger.income),
         commissions=float(book.commissions),
         slippage=float(book.slippage),
         slippage_bps=float(book.slippage / book.traded * 10_000) if book.traded else None,

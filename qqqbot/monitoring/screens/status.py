@@ -104,6 +104,11 @@ def _own_fields(facts: Status) -> list[Field]:
         fields.append(Field("", f"on the way from {own.holding} to {own.moving_to}", Tone.WARNING))
     if left := [f"{count(n)} {symbol}" for symbol, n in own.foreign.items() if n]:
         fields.append(Field("", f"not counted: {', '.join(left)} in the account that are yours", Tone.FAINT))
+    if own.missing:
+        text = f"without {usd(own.missing)} USD of the book's cash, which the account does not have"
+        fields.append(Field("", text, Tone.BAD))
+    elif own.not_counted >= 1 and facts.who.mode != "dry_run":
+        fields.append(Field("", f"not counted: {usd(own.not_counted)} USD in the account that are yours", Tone.FAINT))
     for order in own.open_orders:
         text = f"{order.side} {order.quantity} {order.symbol}, {order.order_ref}"
         fields.append(Field("", f"order still open: {text}", Tone.WARNING))

@@ -81,6 +81,7 @@ def performance(facts: Results) -> Screen:
         Field("Value now", f"{usd(facts.value)} USD"),
         Field("Change", change, Tone.GOOD if (facts.change or 0) > 0 else Tone.PLAIN),
         Field("Realized", f"{usd(facts.realized_pnl, sign=True)} USD, after commissions"),
+        Field("Dividends", f"{usd(facts.income, sign=True)} USD"),
         Field("Commissions", f"{usd(facts.commissions)} USD"),
         Field("Slippage", slippage),
         Field("Trades", f"{count(facts.trades)} in {count(facts.rotations)} rotations"),

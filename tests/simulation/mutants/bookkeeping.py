@@ -157,8 +157,23 @@ MUTANTS = (
     ),
     Mutant(
         "late account values count as missing money",
-        "trading/bookkeeping.py::missing_money",
-        "not account.behind and ",
-        "",
+        "trading/engine.py::Engine._look_at_money",
+        "if account.behind:",
+        "if account is None:",
+        ("unit/trading/test_bookkeeping.py",),
+    ),
+    Mutant(
+        "a lost order counts as missing money",
+        "trading/engine.py::Engine._record",
+        "if book is not None and book.passed and not snapshot.open_orders:",
+        "if book is not None:",
+        ("unit/trading/test_bookkeeping.py",),
+    ),
+    Mutant(
+        "what is missing is shown as if it were there",
+        "monitoring/facts/status.py::_own",
+        'missing = number(book.get("missing")) or 0.0',
+        "missing = 0.0",
+        ("unit/monitoring/facts/test_status.py",),
     ),
 )

@@ -62,7 +62,7 @@ def test_the_texts_in_files_and_json_never_change() -> None:
         "UnexpectedPosition",
     ]
     assert {kind for kind in AlertKind if kind.lasts} == {
-        *("halt", "mismatch", "disk", "order_limit", "order_open", "apart", "money", "account"),
+        *("halt", "mismatch", "disk", "order_limit", "order_open", "apart", "money", "shortfall", "account"),
         *("broker", "checks_failing", "notifications"),
     }
 

@@ -72,3 +72,8 @@ def test_it_says_of_each_channel_what_it_accepted_and_refused_before() -> None:
         "Channel 1 (tgram): accepted Tue 2026-11-24 12:00 ET.",
         "Channel 2 (json): has accepted nothing yet, but refused it with HTTP status 401 Tue 2026-11-24 12:00 ET.",
     ]
+
+
+def test_what_the_account_lacks_is_in_no_figure() -> None:
+    text = digest(WEEK, BOOK, 99_999.0, FLIPS, (99_999.0, 1), [], missing=Decimal(4_000))
+    assert "Value: 95,999.00 USD, +0.00% since the last digest, -1.00 USD (-0.00%) since the start." in text

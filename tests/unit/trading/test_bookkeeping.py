@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qqqbot.model.reasons import AlertKind
 from qqqbot.model.values import QQQ, TQQQ, Dividend, Holding, Split
 from qqqbot.trading.bookkeeping import AfterSplit, after_split, explains, missing_money, ratio_of
 from qqqbot.trading.engine import Engine
@@ -281,7 +282,27 @@ class TestMissingMoney:
         seen = account(book, spendable=Decimal(0), unsettled=Decimal(100_000))
         assert missing_money(book, seen, Decimal(100_000)) == 0
 
-    def test_late_values_say_nothing(self) -> None:
-        book = portfolio()
-        seen = account(book, spendable=Decimal(0), behind="the cash of the sale is not shown yet")
-        assert missing_money(book, seen, Decimal(100_000)) == 0
+    def test_it_is_told_as_long_as_it_lasts_and_late_values_say_nothing(self, world: World) -> None:
+        engine = world.start()
+        engine.step()
+        world.broker.cash_shown = Decimal(49)
+        engine.step()
+        assert engine.state.missing == 5_000
+        told = [event.text for event in engine.alerts.lasting() if event.kind is AlertKind.SHORTFALL]
+        assert told == ["the account has 49.00 USD, and the book 5,049.00: 5,000.00 are missing"]
+        world.broker.cash_shown = None
+        world.broker.behind = "its cash is late"
+        engine.step()
+        assert engine.state.missing == 5_000
+        world.broker.behind = ""
+        engine.step()
+        assert engine.state.missing == 0
+        assert ("shortfall", f"over: {told[0]}") in world.notifier.told
+
+    def test_while_shares_differ_money_is_not_judged(self, world: World) -> None:
+        engine = world.start()
+        engine.step()
+        world.broker.positions[QQQ] += 11
+        world.broker.cash -= 11 * 450
+        engine.step()
+        assert engine.state.missing == 0

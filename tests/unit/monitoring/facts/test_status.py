@@ -51,6 +51,24 @@ def test_a_healthy_daemon_is_healthy(logs: LogsFolder) -> None:
     assert facts.next.closes_at == new_york(DAY, 16)
 
 
+def test_what_the_account_lacks_is_in_no_figure(logs: LogsFolder) -> None:
+    """Of 100,000 only 30,000 are there, and 3,000 are lost: a tenth, not three hundredths."""
+    book = status_values()["portfolio"]
+    logs.status(portfolio={**book, "total_capital": 100_000, "cash": 75_000.0, "equity": 97_000.0, "missing": 70_000.0})
+    own = known(status(logs.folder, NOW).own)
+    assert (own.equity, own.total_capital, own.cash, own.missing) == (27_000, 30_000, 5_000, 70_000)
+    assert own.change == -3_000
+    assert own.change_pct == pytest.approx(-10.0)
+
+
+def test_what_the_account_has_beside_the_book_is_not_counted(logs: LogsFolder) -> None:
+    values = status_values()
+    logs.status(account_says={**values["account_says"], "spendable": values["portfolio"]["cash"] + 1234})
+    own = known(status(logs.folder, NOW).own)
+    assert own.not_counted == pytest.approx(1234)
+    assert own.equity == 101_234.56
+
+
 def test_the_nearest_flip_is_shown_with_its_distance(logs: LogsFolder) -> None:
     row = decision_row(target=Holding.QQQ)
     logs.status(last_signal=row)

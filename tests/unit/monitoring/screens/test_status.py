@@ -130,6 +130,15 @@ def test_an_unfinished_rotation_and_an_open_order_are_reported(logs: LogsFolder)
     assert "            order still open: SELL 200 QQQ, qqqbot-20261124-01" in lines
 
 
+def test_money_that_the_account_lacks_or_has_beside_the_book_is_said(logs: LogsFolder) -> None:
+    values = status_values()
+    lines = shown(logs, portfolio={**values["portfolio"], "missing": 5_000.0})
+    assert any("without 5,000.00 USD of the book's cash, which the account does not have" in line for line in lines)
+    more = {**values["account_says"], "spendable": float(values["portfolio"]["cash"]) + 1234.5}
+    lines = shown(logs, account_says=more, mode="paper", account="DU1234567")
+    assert any("not counted: 1,234.50 USD in the account that are yours" in line for line in lines)
+
+
 def test_shares_left_to_the_owner_are_not_counted_and_are_mentioned(logs: LogsFolder) -> None:
     lines = shown(logs, portfolio={**status_values()["portfolio"], "foreign": {"QQQ": 100, "TQQQ": 0}})
     assert "            not counted: 100 QQQ in the account that are yours" in lines

@@ -66,6 +66,7 @@ def test_performance_in_words(logs: LogsFolder) -> None:
         "Value now    101,234.56 USD",
         "Change       +1,234.56 USD (+1.23 %)",
         "Realized     +996.00 USD, after commissions",
+        "Dividends    +0.00 USD",
         "Commissions  5.00 USD",
         "Slippage     41.40 USD (+1.0 basis points of what was traded)",
         "Trades       5 in 3 rotations",
