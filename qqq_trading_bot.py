@@ -6,6 +6,7 @@ cannot be used.
 """
 
 import argparse
+import contextlib
 import functools
 import logging
 import os
@@ -21,19 +22,22 @@ from typing import Any, Protocol
 
 from qqqbot.adapters.simulated.broker import ACCOUNT, PaperBroker
 from qqqbot.adapters.yahoo.price_source import ChildPrices
+from qqqbot.display.masking import without_accounts
 from qqqbot.display.terminal import show
-from qqqbot.model.errors import BotError, ConfigError, OrderOutcomeUnknown, StartRefused
+from qqqbot.model.errors import AlreadyRunning, BotError, ConfigError, OrderOutcomeUnknown, StartRefused
 from qqqbot.model.ports import Broker, Clock, PriceSource
 from qqqbot.model.program import COMMAND
 from qqqbot.model.reasons import AlertKind
 from qqqbot.model.sessions import Timetable
 from qqqbot.model.values import SYMBOLS, AccountSnapshot, Market, Mode
 from qqqbot.notifications.channels import Channels
-from qqqbot.notifications.dead_man_switch import DeadManSwitch, Ping
+from qqqbot.notifications.dead_man_switch import Call, DeadManSwitch, Ping
 from qqqbot.notifications.notifier import OwnerNotifier
+from qqqbot.records import last_run
 from qqqbot.records.book import Book
 from qqqbot.records.channel_health import DEAD_MAN, ChannelRecord
 from qqqbot.records.decisions import last_price
+from qqqbot.records.last_run import End
 from qqqbot.runtime import config, permissions, place, secret_files
 from qqqbot.runtime.clock import StopRequest, SystemClock
 from qqqbot.runtime.config import Config
@@ -54,6 +58,7 @@ from qqqbot.trading.parts import Outside
 SHOWN_SETTINGS = ("short_ma_period", "long_ma_period", "check_interval_minutes", "decide", "band_pct", "order_type")
 ACCOUNT_WAIT_SECONDS = 5.0
 PULSE_SECONDS = 30.0
+LAST_CALL_SECONDS = 5.0
 
 log = logging.getLogger("qqqbot.daemon")
 
@@ -185,6 +190,8 @@ class Daemon:
 
     def run(self) -> None:
         """Poll until a stop is requested. Raises StartRefused, ConfigError."""
+        if (seen := last_run.died_after(self.logs)) is not None:
+            self.notifier.died(seen)
         self._beat("starting")
         engine = self._engine()
         if engine is not None:
@@ -335,18 +342,39 @@ def main(arguments: Sequence[str] | None = None, clock: Clock | None = None, pri
     stop = StopRequest()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    clock = clock or SystemClock(stop)
+    secrets: SecretUrls | None = None
     try:
         settings = config.load(options.config)
         secrets = secret_files.take(os.environ, options.config.parent)
         if options.check_config:
             return 0
-        return _run(options, settings, secrets, clock or SystemClock(stop), prices)
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except (BotError, OSError) as error:
+        return _run(options, settings, secrets, clock, prices)
+    except AlreadyRunning as error:  # which is no trouble of the one that runs
         print(f"{_kind(error)}: {error}", file=sys.stderr)
         return 1
+    except ConfigError as error:
+        return _ended(options, secrets, End(clock.now(), 2, str(error)))
+    except (BotError, OSError) as error:
+        return _ended(options, secrets, End(clock.now(), 1, f"{_kind(error)}: {error}"))
+    except Exception as error:
+        _ended(options, secrets, End(clock.now(), 1, f"an error in the program: {type(error).__name__}"))
+        raise
+
+
+def _ended(options: argparse.Namespace, secrets: SecretUrls | None, end: End) -> int:
+    """Say why the daemon could not start or go on: where it was started, in logs/, and to the dead man's address."""
+    print(end.why, file=sys.stderr)
+    if options.check_config or options.settle or options.once:
+        return end.code
+    permissions.from_now_on()
+    with contextlib.suppress(OSError, ConfigError):
+        options.logs.mkdir(parents=True, exist_ok=True)
+        last_run.ended(options.logs, end)
+        ping = (secrets or secret_files.take(os.environ, options.config.parent)).ping
+        if ping is not None:
+            Ping(ping, LAST_CALL_SECONDS).deliver(Call(end.code, without_accounts(end.why)))
+    return end.code
 
 
 def _run(

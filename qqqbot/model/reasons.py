@@ -115,6 +115,12 @@ class AlertKind(StrEnum):
         "the gateway needs your login",
         "Log in (IBKR Mobile asks for the second factor) before Monday's open, or its decisions are missed.",
     )
+    CRASHED = (
+        "crashed",
+        "the bot died twice within the hour",
+        f"It was started again. {COMMAND} logs shows its last lines; memory, disk and power of the machine "
+        "are the usual causes.",
+    )
     DIGEST = "digest", "the week"
     NOTIFICATIONS = (
         "notifications",

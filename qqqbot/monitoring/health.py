@@ -15,6 +15,7 @@ from qqqbot.model.reasons import ADVICE_OF_CODE, AlertKind, Reason
 from qqqbot.records.channel_health import ChannelHealth
 from qqqbot.records.coerce import mapping, moment, number, sequence, text
 from qqqbot.records.folder import Problem
+from qqqbot.records.last_run import End
 
 # A single failed check is followed by the next; this many in a row are an outage.
 FAILURES_OF_AN_OUTAGE = 3
@@ -74,6 +75,7 @@ class Evidence(NamedTuple):
     touched_at: datetime | None = None
     halted_by_owner: bool = False
     channels: tuple[ChannelHealth, ...] = ()
+    end: End | None = None
 
 
 NEWEST_ALERTS = 3
@@ -88,6 +90,8 @@ def judge(evidence: Evidence, now: datetime) -> Health:
     """The verdict at `now`."""
     status = evidence.status
     if evidence.holder is None:
+        if evidence.end is not None:
+            return Health.DEAD
         if not status and not evidence.damage:
             return Health.NEVER_STARTED
         return Health.STOPPED if status.get("state") == "stopped" else Health.DEAD
@@ -118,7 +122,10 @@ def problems(evidence: Evidence, health: Health, now: datetime) -> tuple[Problem
 
 
 def _of_life(evidence: Evidence, health: Health, now: datetime) -> Iterable[Problem]:
-    if health is Health.DEAD:
+    if health is Health.DEAD and (end := evidence.end) is not None:
+        found = f"the daemon ended {new_york_text(end.at)} with exit code {end.code}: {'; '.join(end.why.splitlines())}"
+        yield Problem(found, f"put that right, then {COMMAND} start")
+    elif health is Health.DEAD:
         beat = moment(evidence.status.get("heartbeat_at"))
         seen = f"; last seen {new_york_text(beat)}" if beat else ""
         advice = f"{COMMAND} start; its last messages: {COMMAND} logs, and logs/nohup.log"

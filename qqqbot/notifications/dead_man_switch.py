@@ -4,9 +4,16 @@ It is called after each good check and, while the exchange is closed, every half
 good. A check that failed, could not trade because something is wrong, or was never made is therefore noticed elsewhere,
 whatever happened to this machine. It is never called while trading is halted, whether the exchange is open or not: no
 decisions are made then. Nor is it while the account has not answered for longer than its nightly resets take.
+
+An address of healthchecks.io's kind is also told what goes on: each call has the exit code and a sentence, and a
+trouble that needs a person rings at once.
 """
 
+import re
+from collections.abc import Hashable
 from datetime import datetime, timedelta
+from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from qqqbot.notifications.channels import Tried
 from qqqbot.notifications.outbox import Failure, Outbox
@@ -21,6 +28,21 @@ IDLE_EVERY = timedelta(minutes=30)
 ACCOUNT_NIGHT = timedelta(hours=4)
 PAUSES_SECONDS = (5.0, 30.0)
 DEADLINE_SECONDS = 20.0
+_HEALTHCHECKS = re.compile(r"/ping/[\w-]+(/[\w-]+)?/?")
+
+
+class Call(NamedTuple):
+    """What is said: the exit code of `status`, 0 if all is well, and a sentence."""
+
+    code: int
+    sentence: str
+
+    @property
+    def body(self) -> str:
+        return f"exit code {self.code}: {self.sentence}"
+
+
+TEST = Call(0, "a test")
 
 
 class Ping:
@@ -37,34 +59,53 @@ class Ping:
         self._tried = tried
         self._jobs = ChildJobs()
 
-    def outbox(self, pauses: tuple[float, ...] = PAUSES_SECONDS) -> Outbox[datetime]:
+    def outbox(self, pauses: tuple[float, ...] = PAUSES_SECONDS) -> Outbox[Call]:
         """An outbox for one call: a newer call replaces one that is still waiting."""
         return Outbox("dead man's ping", self.deliver, self._jobs.abort, pauses, capacity=1).start()
 
-    def deliver(self, _: datetime) -> Failure | None:
-        problem = self.problem()
+    def deliver(self, call: Call) -> Failure | None:
+        """An address that cannot be told of a failure is told by silence."""
+        if call.code != 0 and not takes_words(self._url):
+            return None
+        problem = self.problem(call)
         self._tried(DEAD_MAN, problem)
         return None if problem is None else Failure(f"the address {problem}")
 
-    def problem(self) -> str | None:
+    def problem(self, call: Call = TEST) -> str | None:
         """Call once. Returns what went wrong, or None."""
+        job = {"url": self._url, "timeout": self._deadline / 2}
+        if takes_words(self._url):
+            job |= {"url": self._url if call.code == 0 else failing(self._url), "body": call.body}
         try:
-            answer = self._jobs.run(
-                "notifications.deliver", {"url": self._url, "timeout": self._deadline / 2}, self._deadline
-            )
+            answer = self._jobs.run("notifications.deliver", job, self._deadline)
         except ChildFailed as failed:
             return f"was not reached: {failed}"
         problem: str | None = answer["problem"]
         return problem
 
 
+def takes_words(url: str) -> bool:
+    """Whether it is of healthchecks.io's kind (https://healthchecks.io/docs/http_api/): a body is kept, /fail rings."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.hostname in ("hc-ping.com", "hchk.io") or _HEALTHCHECKS.fullmatch(parts.path) is not None
+
+
+def failing(url: str) -> str:
+    parts = urlsplit(url)
+    return parts._replace(path=f"{parts.path.rstrip('/')}/fail").geturl()
+
+
 class DeadManSwitch:
     """Decides when to call."""
 
-    def __init__(self, outbox: Outbox[datetime]) -> None:
+    def __init__(self, outbox: Outbox[Call]) -> None:
         self._outbox = outbox
         self._check: datetime | None = None
         self._called: datetime | None = None
+        self._rung: Hashable = None
 
     def look(
         self,
@@ -80,8 +121,14 @@ class DeadManSwitch:
         fresh = last_check.at != self._check
         due = self._called is None or not timedelta(0) <= now - self._called < IDLE_EVERY
         if fresh or (exchange_closed and due):
-            self._check, self._called = last_check.at, now
-            self._outbox.put(now)
+            self._check, self._called, self._rung = last_check.at, now, None
+            self._outbox.put(Call(0, last_check.sentence))
+
+    def ring(self, what: Hashable, call: Call) -> None:
+        """Say at once that something is wrong, once for each `what`, instead of waiting for the silence to be heard."""
+        if what != self._rung:
+            self._rung = what
+            self._outbox.put(call)
 
     def close(self) -> None:
         self._outbox.close(0)

@@ -1,7 +1,7 @@
 """One delivery in its own short-lived process: python -m qqqbot.notifications.deliver SECONDS.
 
 stdin:  {"url": "...", "title": "...", "body": "..."} for a channel, through apprise
-        {"url": "...", "timeout": 10} for an address that is only called
+        {"url": "...", "timeout": 10} for an address that is only called, with a "body" if it takes one
 stdout: {"problem": "refused it with HTTP status 400", "status": 400}; null and 0 if there is none
 
 No library's text is passed on, since it may quote the address: problems are reported in our own words.
@@ -34,7 +34,7 @@ class Words(logging.Handler):
 
 def deliver(job: dict[str, Any]) -> dict[str, Any]:
     if "timeout" in job:
-        return {"problem": _call(job["url"], job["timeout"])}
+        return {"problem": _call(job["url"], job["timeout"], job.get("body"))}
     problem, status = _send(job)
     return {"problem": problem, "status": status}
 
@@ -72,12 +72,14 @@ def reason(heard: list[str]) -> tuple[str, int]:
     return "cannot be reached" if unreachable else "did not accept it", 0
 
 
-def _call(url: str, timeout: float) -> str | None:
+def _call(url: str, timeout: float, body: str | None) -> str | None:
     import requests
 
     try:
-        # The body is not read: it might be endless.
-        with requests.get(url, timeout=timeout, stream=True) as found:
+        data, headers = (None, {}) if body is None else (body.encode(), {"Content-Type": "text/plain; charset=utf-8"})
+        method = "GET" if body is None else "POST"
+        # The answer's body is not read: it might be endless.
+        with requests.request(method, url, data=data, headers=headers, timeout=timeout, stream=True) as found:
             status = found.status_code
     except requests.Timeout:
         return "no answer in time"

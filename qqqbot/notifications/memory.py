@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 from qqqbot.notifications.policy import History, Notice, without_repeats
@@ -44,6 +45,9 @@ class NoticeMemory:
     def add(self, item: Event) -> None:
         """Keep it until it has been reported; the oldest is dropped if there are too many."""
         self._update(lambda old: replace(old, waiting=(*old.waiting, item)[-MOST_WAITING:]))
+
+    def died(self, at: datetime) -> None:
+        self._update(lambda old: replace(old, died=at))
 
     def begin_weeks(self, digest: str, equity: float | None, trades: int) -> None:
         """Set what the first digest compares with."""

@@ -15,14 +15,14 @@ from typing import NamedTuple
 
 from qqqbot.display.masking import without_accounts
 from qqqbot.model.errors import CalendarEnded
-from qqqbot.model.new_york import new_york_date
+from qqqbot.model.new_york import new_york_date, new_york_text
 from qqqbot.model.ports import Clock
 from qqqbot.model.program import COMMAND
-from qqqbot.model.reasons import AlertKind
+from qqqbot.model.reasons import AlertKind, Reason
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import Mode, Rules
 from qqqbot.notifications.channels import GIVEN_UP_AFTER, MOST_CHARACTERS, Channels, Message
-from qqqbot.notifications.dead_man_switch import DeadManSwitch
+from qqqbot.notifications.dead_man_switch import Call, DeadManSwitch
 from qqqbot.notifications.digest import Week, digest, ended_week, standing
 from qqqbot.notifications.memory import NoticeMemory
 from qqqbot.notifications.policy import (
@@ -34,6 +34,7 @@ from qqqbot.notifications.policy import (
     decision_near,
     due_notices,
     is_night,
+    lasts,
     login_due,
 )
 from qqqbot.records.channel_health import ChannelHealth
@@ -52,9 +53,15 @@ MOST_NEWS = 900
 TRADES = (AlertKind.TRADE, AlertKind.FIRST_TRADE)
 
 
+HALTED_CODE, FAILING_CODE = 4, 5
+"""exit codes of `status`"""
+HALTING = frozenset(reason.alert for reason in Reason if reason.halts)
+DECISIVE = frozenset(kind for kind in AlertKind if kind.lasts) - {AlertKind.NOTIFICATIONS}
+"""what keeps the bot from its decisions"""
+
 # What is said alone, in a message of its own; the rest of the news shares one.
 ALONE = frozenset({AlertKind.LOGIN, AlertKind.DIGEST})
-URGENT = frozenset({*(kind for kind in AlertKind if kind.lasts), AlertKind.LOGIN})
+URGENT = frozenset({*(kind for kind in AlertKind if kind.lasts), AlertKind.LOGIN, AlertKind.CRASHED})
 
 
 class Sent(NamedTuple):
@@ -82,6 +89,7 @@ class OwnerNotifier:
     _failing_since: datetime | None = None
     _sent: dict[Hashable, Sent] = field(default_factory=dict)
     """subject -> the newest message about it"""
+    _died_again: Trouble | None = None
     _arrived: datetime | None = None
     """when a channel last accepted a message"""
     _complete: bool = False
@@ -105,10 +113,10 @@ class OwnerNotifier:
         now, engine = self.clock.now(), self.engine
         table = engine.state.table if engine else None
         is_open = _is_open(table, now)
-        if self.dead_man is not None and engine is not None:
-            down_since = self.outage.since if _opens_soon(table, now) else None
-            closed, halted = table is not None and not is_open, engine.halted() is not None
-            self.dead_man.look(engine.state.last_check, closed, now, halted, down_since)
+        near = decision_near(now, table, self.rules)
+        troubles = self._troubles(near)
+        if self.dead_man is not None:
+            self._tell_the_dead_man(self.dead_man, troubles, table, now)
         if self.channels is None:
             return
         self._report_failing_channels(self.channels)
@@ -117,8 +125,32 @@ class OwnerNotifier:
         self._recognize()
         last = engine.state.last_check if engine else None
         self._complete |= last is not None and last.complete
-        near = decision_near(now, table, self.rules)
-        self._send_due(self.channels, self._troubles(near), now, near)
+        self._send_due(self.channels, troubles, now, near)
+
+    def died(self, last_seen: datetime) -> None:
+        """The last run did not say that it ended: a line in the log, and news if it is the second within the hour."""
+        now, before = self.clock.now(), self._memory.history.died
+        text = f"the last run ended without saying so; last seen {new_york_text(last_seen)}"
+        self.log_notifier.notify(AlertKind.CRASHED, text)
+        self._memory.died(now)
+        if before is not None and timedelta(0) <= now - before < AGAIN_AFTER:
+            self._died_again = Trouble(AlertKind.CRASHED, text, now)
+            self._memory.add(Event(AlertKind.CRASHED, text, now))
+
+    def _tell_the_dead_man(
+        self, dead_man: DeadManSwitch, troubles: Sequence[Trouble], table: SessionTable | None, now: datetime
+    ) -> None:
+        """It is not fed while the owner is told of a trouble, nor while the bot dies again and again."""
+        again = self._died_again
+        dying = [again] if again is not None and now - again.since < AGAIN_AFTER else []
+        if wrong := [*dying, *(trouble for trouble in troubles if trouble.kind in DECISIVE and lasts(trouble, now))]:
+            worst, code = wrong[0], HALTED_CODE if wrong[0].kind in HALTING else FAILING_CODE
+            sentence = clipped(self._masked(f"{worst.kind.headline}: {worst.text}"), MOST_CHARACTERS)
+            dead_man.ring(worst.kind, Call(code, sentence))
+        elif (engine := self.engine) is not None:
+            down_since = self.outage.since if _opens_soon(table, now) else None
+            closed, halted = table is not None and not _is_open(table, now), engine.halted() is not None
+            dead_man.look(engine.state.last_check, closed, now, halted, down_since)
 
     def status_line(self, state: str) -> str:
         """One line for systemd."""

@@ -79,6 +79,8 @@ class History:
     equity: float | None = None
     trades: int = 0
     waiting: tuple[Event, ...] = ()
+    died: datetime | None = None
+    """when a run was last found to have died"""
 
 
 class Notice(NamedTuple):
@@ -172,6 +174,11 @@ def without_repeats(history: History) -> History:
     return replace(history, waiting=tuple(kept))
 
 
+def lasts(trouble: Trouble, now: datetime) -> bool:
+    """Whether it threatens a decision, and has been there for longer than it may without a word."""
+    return trouble.threatens and not _within(GRACE.get(trouble.kind, timedelta(0)), trouble.since, now)
+
+
 def _is_due(reported: Mapping[AlertKind, Reported], trouble: Trouble, now: datetime, near: bool) -> bool:
     known = reported.get(trouble.kind)
     if known is not None and (known.text == trouble.text or trouble.kind in WAVERING):
@@ -179,7 +186,7 @@ def _is_due(reported: Mapping[AlertKind, Reported], trouble: Trouble, now: datet
             return near and new_york_date(now) > new_york_date(known.at)
         if _within(AGAIN_AFTER, known.at, now):
             return False
-    return trouble.threatens and not _within(GRACE.get(trouble.kind, timedelta(0)), trouble.since, now)
+    return lasts(trouble, now)
 
 
 def _began(trouble: Trouble, now: datetime) -> Notice:

@@ -9,6 +9,7 @@
     codec         frozen values as JSON, and back
     status_file   status.json, the heartbeat
     channel_health  channels.json: what each notification channel last accepted and last refused
+    last_run      how the last run ended; last_end.json, if that was an error
     halt          the file HALT
     folder        the logs folder as a reader sees it
     tail          the end of a file, at a cost that does not grow with the file

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -12,6 +13,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from drill.checkout import Checkout, eventually, finished
+from standins.receiver import receiving
 from standins.yahoo import Exchange, StandIn, market_series
 from tests.support.builders import new_york
 from tests.support.later import TUESDAY_NOON, put_forward
@@ -115,7 +117,34 @@ def test_a_bad_config_is_refused_by_the_real_daemon(checkout: Checkout) -> None:
         assert refused.returncode == 2, command
         assert "check_interval_minutes: must be at least 1, was 0" in refused.stderr
         assert "there is no account to trade" in refused.stderr
-    assert not checkout.logs.exists()
+        assert checkout.logs.exists() == (command == "run"), "what a service refuses is not on anybody's screen"
+        shutil.rmtree(checkout.logs, ignore_errors=True)
+
+
+def test_a_start_that_a_service_refuses_is_written_down_shown_and_rings(checkout: Checkout) -> None:
+    (checkout.folder / "config.json").write_text('{"check_interval_minutes": 0}')
+    with receiving() as receiver:
+        checkout.environment["QQQBOT_PING_URL"] = receiver.url("ping/token")
+        assert checkout.run("run").returncode == 2
+        assert receiver.calls == ["/ping/token/fail"]
+        assert "exit code 2: " in receiver.bodies[0]
+        assert "check_interval_minutes: must be at least 1, was 0" in receiver.bodies[0]
+    status = checkout.run("status")
+    assert status.returncode == 1
+    assert "check_interval_minutes" in status.stdout
+
+
+def test_a_run_that_was_killed_is_noticed_by_the_next_one(checkout: Checkout, world: World) -> None:
+    world(TUESDAY_NOON)
+    assert checkout.run("start").returncode == 0
+    os.kill(json.loads((checkout.logs / "status.json").read_text())["pid"], signal.SIGKILL)
+    eventually(lambda: checkout.run("status").returncode == 1, "it is dead")
+    assert checkout.run("start").returncode == 0
+    assert "crashed: the last run ended without saying so; last seen" in checkout.run("logs").stdout
+    assert checkout.run("stop").returncode == 0
+    assert checkout.run("start").returncode == 0
+    assert checkout.run("logs").stdout.count("crashed:") == 1, "a stop is not a crash"
+    assert checkout.run("stop").returncode == 0
 
 
 def test_a_book_with_garbage_is_refused_with_its_line(checkout: Checkout) -> None:

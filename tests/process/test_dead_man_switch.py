@@ -2,17 +2,17 @@
 
 import time
 
-from qqqbot.notifications.dead_man_switch import DeadManSwitch, Ping
+from qqqbot.notifications.dead_man_switch import Call, DeadManSwitch, Ping
 from standins.receiver import receiving, until
-from tests.support.builders import NOW
 
 TOKEN = "hunter2hunter2"
+WELL = Call(0, "QQQ is held already")
 
 
 def test_the_address_is_requested() -> None:
     with receiving() as receiver:
         outbox = Ping(receiver.url(TOKEN)).outbox()
-        outbox.put(NOW)
+        outbox.put(WELL)
         until(lambda: receiver.calls == [f"/{TOKEN}"])
         outbox.close(10)
         assert outbox.failure is None
@@ -22,7 +22,7 @@ def test_a_failed_call_is_repeated() -> None:
     with receiving() as receiver:
         receiver.statuses = [500]
         outbox = Ping(receiver.url(TOKEN)).outbox(pauses=(0.01,))
-        outbox.put(NOW)
+        outbox.put(WELL)
         until(lambda: len(receiver.calls) == 2)
         outbox.close(10)
 
@@ -49,8 +49,26 @@ def test_closing_does_not_wait_for_a_host_that_hangs() -> None:
     with receiving() as receiver:
         receiver.hangs = True
         outbox = Ping(receiver.url(TOKEN)).outbox()
-        outbox.put(NOW)
+        outbox.put(WELL)
         until(lambda: receiver.calls)
         begun = time.monotonic()
         DeadManSwitch(outbox).close()
         assert time.monotonic() - begun < 5
+
+
+def test_an_address_that_takes_words_is_told_code_and_sentence_and_rings() -> None:
+    with receiving() as receiver:
+        outbox = Ping(receiver.url(f"ping/{TOKEN}")).outbox()
+        outbox.put(WELL)
+        until(lambda: receiver.calls)
+        outbox.put(Call(4, "trading is stopped: größer"))
+        until(lambda: len(receiver.calls) == 2)
+        outbox.close(10)
+        assert receiver.calls == [f"/ping/{TOKEN}", f"/ping/{TOKEN}/fail"]
+        assert receiver.bodies == ["exit code 0: QQQ is held already", "exit code 4: trading is stopped: größer"]
+
+
+def test_any_other_address_is_told_of_trouble_by_silence() -> None:
+    with receiving() as receiver:
+        assert Ping(receiver.url(TOKEN)).deliver(Call(4, "trading is stopped")) is None
+        assert receiver.calls == []

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from qqqbot.notifications.channels import MOST_CHARACTERS, Channel, Channels, Message, Refusal
-from qqqbot.notifications.dead_man_switch import Ping
+from qqqbot.notifications.dead_man_switch import Call, Ping
 from qqqbot.records.channel_health import DEAD_MAN, ChannelHealth, ChannelRecord, channels_in
 from qqqbot.runtime.child_process import ChildFailed, ChildJobs
 from qqqbot.runtime.clock import VirtualClock
@@ -319,7 +319,7 @@ def test_the_health_of_each_channel_outlives_the_daemon(tmp_path: Path) -> None:
         until(lambda: all(one.delivered_at or one.refused_at for one in record.all()[:2]))
         sent.close(20)
     outbox = Ping(f"http://127.0.0.1:9/{TOKEN}", tried=record.tried).outbox(pauses=())
-    outbox.put(NOW)
+    outbox.put(Call(0, ""))
     until(lambda: record.all()[2].refused_at)
     outbox.close(10)
     assert channels_in(tmp_path) == (

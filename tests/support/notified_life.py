@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from qqqbot.notifications.channels import Accepted, Channels, Message
-from qqqbot.notifications.dead_man_switch import DeadManSwitch
+from qqqbot.notifications.dead_man_switch import Call, DeadManSwitch
 from qqqbot.notifications.notifier import OwnerNotifier
 from qqqbot.notifications.outbox import Outbox
 from qqqbot.trading.alerts import LogNotifier, Outage
@@ -42,13 +42,15 @@ class Post(Channels):
         return self.all_out
 
 
-class Calls(Outbox[datetime]):
+class Calls(Outbox[Call]):
     def __init__(self) -> None:
         super().__init__("calls", lambda _: None, lambda: None, (), 1)
         self.count = 0
+        self.rung: list[str] = []
 
-    def put(self, item: datetime, urgent: bool = False, subject: str = "") -> None:  # noqa: ARG002 (only how often)
-        self.count += 1
+    def put(self, item: Call, urgent: bool = False, subject: str = "") -> None:  # noqa: ARG002
+        self.count += item.code == 0
+        self.rung += [item.body] if item.code else []
 
 
 @dataclass

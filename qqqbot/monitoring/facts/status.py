@@ -18,6 +18,7 @@ from qqqbot.records.channel_health import ChannelHealth, channels_in
 from qqqbot.records.coerce import mapping, moment, number, record, sequence, text
 from qqqbot.records.folder import Folder, Identity, Problem, damage, identity, present
 from qqqbot.records.halt import HaltSwitch
+from qqqbot.records.last_run import last_end
 from qqqbot.records.status_file import FlipOrder, flips_in
 from qqqbot.records.tail import Rows, last_rows
 from qqqbot.runtime.kill_switch import is_by_owner
@@ -186,6 +187,7 @@ def status(folder: Folder, now: datetime) -> Status:
         touched_at=folder.touched_at(),
         halted_by_owner=is_by_owner(folder.halt),
         channels=channels_in(folder.path),
+        end=last_end(folder.path),
     )
     health = judge(evidence, now)
     check, signal = mapping(found.get("last_check")), _last_signal(found, folder, who)

@@ -17,6 +17,7 @@ from qqqbot.monitoring.health import (
 )
 from qqqbot.records.channel_health import ChannelHealth
 from qqqbot.records.folder import Problem
+from qqqbot.records.last_run import End
 from qqqbot.records.status_file import calendar_values
 from tests.support.builders import DAY, NOW, new_york, table
 from tests.support.monitor_samples import PID, blocked, status_values
@@ -304,3 +305,11 @@ def test_a_channel_that_refused_last_is_a_problem_with_its_remedy() -> None:
         "channel 2 (json) refused it with HTTP status 401 (Tue 2026-11-24 12:00 ET; last acc"
     )
     assert "notify-test" in problem.advice
+
+
+def test_a_refused_start_is_not_a_stop_and_says_why() -> None:
+    for found in (evidence(holder=None, state="stopped"), Evidence({}, None, None, None)):
+        refused = found._replace(end=End(NOW, 2, "config.json:\n  decide: not a choice"))
+        assert judge(refused, NOW) is Health.DEAD
+        (problem,) = problems(refused, Health.DEAD, NOW)
+        assert "exit code 2: config.json:;   decide: not a choice" in problem.text

@@ -1,11 +1,12 @@
 """The dead man's switch calls while all is well and is silent when anything is not."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
 from qqqbot.model.reasons import Reason
-from qqqbot.notifications.dead_man_switch import ACCOUNT_NIGHT, IDLE_EVERY, DeadManSwitch
+from qqqbot.notifications.dead_man_switch import ACCOUNT_NIGHT, IDLE_EVERY, Call, DeadManSwitch, failing, takes_words
 from qqqbot.notifications.outbox import Outbox
 from qqqbot.trading.engine import Check
 from tests.support.builders import NOW
@@ -13,13 +14,29 @@ from tests.support.builders import NOW
 CLOSED, OPEN = True, False
 
 
-class Calls(Outbox[datetime]):
+class Calls(Outbox[Call]):
     def __init__(self) -> None:
         super().__init__("calls", lambda _: None, lambda: None, (), 1)
         self.made: list[datetime] = []
+        self.calls: list[Call] = []
+        self.now = NOW
 
-    def put(self, item: datetime, urgent: bool = False, subject: str = "") -> None:  # noqa: ARG002 (only the time counts)
-        self.made.append(item)
+    def put(self, item: Call, urgent: bool = False, subject: str = "") -> None:  # noqa: ARG002
+        self.calls.append(item)
+        if item.code == 0:
+            self.made.append(self.now)
+
+
+class Switch(DeadManSwitch):
+    """Notes when it was looked."""
+
+    def __init__(self, calls: Calls) -> None:
+        super().__init__(calls)
+        self.calls = calls
+
+    def look(self, last_check: Check | None, exchange_closed: bool, now: datetime, *rest: Any, **more: Any) -> None:
+        self.calls.now = now
+        super().look(last_check, exchange_closed, now, *rest, **more)
 
 
 def check(at: datetime = NOW) -> Check:
@@ -32,7 +49,7 @@ def minutes(count: float) -> datetime:
 
 def test_each_good_check_is_one_ping() -> None:
     calls = Calls()
-    deadman = DeadManSwitch(calls)
+    deadman = Switch(calls)
     for minute in range(4):
         deadman.look(check(), OPEN, minutes(minute))
     deadman.look(check(minutes(15)), OPEN, minutes(15))
@@ -50,7 +67,7 @@ def test_each_good_check_is_one_ping() -> None:
 )
 def test_a_check_that_was_not_good_is_none(bad: Check) -> None:
     calls = Calls()
-    deadman = DeadManSwitch(calls)
+    deadman = Switch(calls)
     deadman.look(bad, OPEN, NOW)
     deadman.look(bad, CLOSED, NOW + 5 * IDLE_EVERY)
     assert calls.made == []
@@ -58,13 +75,13 @@ def test_a_check_that_was_not_good_is_none(bad: Check) -> None:
 
 def test_no_check_at_all_is_not_a_good_check() -> None:
     calls = Calls()
-    DeadManSwitch(calls).look(None, CLOSED, NOW)
+    Switch(calls).look(None, CLOSED, NOW)
     assert calls.made == []
 
 
 def test_a_session_without_checks_is_silent_and_a_closed_exchange_is_not() -> None:
     calls = Calls()
-    deadman = DeadManSwitch(calls)
+    deadman = Switch(calls)
     deadman.look(check(), OPEN, NOW)
     deadman.look(check(), OPEN, NOW + 3 * IDLE_EVERY)
     assert calls.made == [NOW]
@@ -76,7 +93,7 @@ def test_a_session_without_checks_is_silent_and_a_closed_exchange_is_not() -> No
 @pytest.mark.parametrize("closed", [OPEN, CLOSED])
 def test_a_halt_is_not_healthy_although_the_last_check_was_good(closed: bool) -> None:
     calls = Calls()
-    deadman = DeadManSwitch(calls)
+    deadman = Switch(calls)
     deadman.look(check(), closed, NOW, halted=True)
     deadman.look(check(minutes(15)), closed, minutes(15), halted=True)
     assert calls.made == []
@@ -87,7 +104,7 @@ def test_a_halt_is_not_healthy_although_the_last_check_was_good(closed: bool) ->
 @pytest.mark.parametrize("closed", [OPEN, CLOSED])
 def test_an_account_without_an_answer_is_lost_once_its_longest_night_is_over(closed: bool) -> None:
     calls = Calls()
-    deadman = DeadManSwitch(calls)
+    deadman = Switch(calls)
     moments = [NOW + timedelta(minutes=5 * number) for number in range(100)]
     for moment in moments:
         deadman.look(check(moment), closed, moment, down_since=NOW)
@@ -96,7 +113,34 @@ def test_an_account_without_an_answer_is_lost_once_its_longest_night_is_over(clo
 
 def test_a_clock_set_back_does_not_silence_it() -> None:
     calls = Calls()
-    deadman = DeadManSwitch(calls)
+    deadman = Switch(calls)
     deadman.look(check(), CLOSED, NOW)
     deadman.look(check(), CLOSED, NOW - timedelta(days=400))
     assert len(calls.made) == 2
+
+
+@pytest.mark.parametrize(
+    ("url", "rings"),
+    [
+        ("https://hc-ping.com/5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278", "/5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278/fail"),
+        ("https://hc-ping.com/key/slug?create=1", "/key/slug/fail?create=1"),
+        ("https://hc.example.org/ping/5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278/", "82ea278/fail"),
+        ("https://uptime.example.org/api/push/abc?status=up", None),
+        ("https://example.org/ping", None),
+    ],
+)
+def test_an_address_of_the_kind_that_takes_words_is_known_by_its_form(url: str, rings: str | None) -> None:
+    assert takes_words(url) is (rings is not None)
+    assert rings is None or failing(url).endswith(rings)
+
+
+def test_it_rings_once_for_each_trouble_and_again_after_all_was_well() -> None:
+    calls = Calls()
+    deadman = Switch(calls)
+    for code in (4, 4, 5):
+        deadman.ring(code, Call(code, "trading is stopped"))
+    deadman.look(check(), OPEN, NOW)
+    deadman.ring(5, Call(5, "checks are failing"))
+    assert [call.code for call in calls.calls] == [4, 5, 0, 5]
+    assert calls.calls[0].body == "exit code 4: trading is stopped"
+    assert calls.calls[2].body == "exit code 0: QQQ is held already"

@@ -327,3 +327,38 @@ def test_a_trouble_that_lasts_over_a_weekend_is_told_again_with_what_is_held_and
         *(("Fri 10:35", failing), ("Fri 13:20", f"{WHO}: The week")),
         *(("Mon 08:35", failing), ("Tue 08:35", failing)),
     ]
+
+
+def test_the_second_death_within_an_hour_is_news_and_the_dead_man_is_not_fed_meanwhile(life: Life) -> None:
+    settled(life)
+    life.notifier.died(NOW - timedelta(minutes=1))
+    life.check()
+    assert life.new() == [], "one is a line in the log"
+    assert "last seen Tue 2026-11-24 11:59 ET" in life.notifier.log_notifier.recent[-1].text
+    fed = life.calls.count
+    life.start(engine=False)
+    life.at(NOW + timedelta(minutes=50))
+    life.notifier.died(NOW + timedelta(minutes=49))
+    assert life.at(NOW + timedelta(minutes=51)) == ["qqqbot: The bot died twice within the hour"]
+    life.start()
+    life.at(NOW + timedelta(minutes=55))
+    life.notifier.died(NOW + timedelta(minutes=54))
+    life.at(NOW + timedelta(minutes=60), check=True)
+    assert (life.calls.count, life.calls.rung[-1][:41]) == (fed, "exit code 5: the bot died twice within th")
+    life.at(NOW + timedelta(minutes=116), check=True)
+    assert life.calls.count == fed + 1
+
+
+def test_the_dead_man_rings_with_the_reason_of_a_trouble_that_is_told(life: Life) -> None:
+    settled(life)
+    life.engine.records.switch.halt("by hand")
+    life.at(NOW + timedelta(minutes=15), check=True)
+    life.look()
+    assert len(life.calls.rung) == 1
+    assert life.calls.rung[0].startswith("exit code 4: trading is stopped: ")
+    (life.world.logs / "HALT").unlink()
+    life.at(NOW + timedelta(minutes=20), check=True)
+    life.world.prices.trouble = PricesUnavailable("429")
+    for minutes in (30, 45, 60):
+        life.at(NOW + timedelta(minutes=minutes), check=True)
+    assert life.calls.rung[1].startswith("exit code 5: checks are failing: 3 checks in a row")

@@ -1,0 +1,51 @@
+"""How the last run of the daemon ended, as far as it said so.
+
+A requested stop is in status.json; what refused a start or ended a run with an error is in last_end.json; a run that
+left neither was killed, or its machine lost power.
+"""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from qqqbot.records.coerce import mapping, moment, number, text
+from qqqbot.records.status_file import write_status
+
+FILE = "last_end.json"
+SAYS_SO = ("stopped", None)
+
+
+class End(NamedTuple):
+    at: datetime
+    code: int
+    why: str
+
+
+def ended(logs: Path, end: End) -> None:
+    """Raises OSError."""
+    write_status(logs / FILE, {"at": end.at.isoformat(), "code": end.code, "why": end.why})
+
+
+def last_end(logs: Path) -> End | None:
+    """What ended the last run or refused the last start; None if a later run has beaten since."""
+    found = _read(logs / FILE)
+    at, code, why = moment(found.get("at")), number(found.get("code")), text(found.get("why"))
+    beat = moment(_read(logs / "status.json").get("heartbeat_at"))
+    if at is None or code is None or why is None or (beat is not None and beat > at):
+        return None
+    return End(at, int(code), why)
+
+
+def died_after(logs: Path) -> datetime | None:
+    """When a run that did not say that it ended was last seen; None if the last one did. For its successor."""
+    found = _read(logs / "status.json")
+    beat = moment(found.get("heartbeat_at"))
+    return None if found.get("state") in SAYS_SO or last_end(logs) is not None else beat
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return dict(mapping(json.loads(path.read_bytes())))
+    except (OSError, ValueError, RecursionError):
+        return {}

@@ -1,0 +1,44 @@
+"""How the last run ended, as far as it said so."""
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qqqbot.records.last_run import FILE, End, died_after, ended, last_end
+from tests.support.builders import NOW
+
+REFUSED = End(NOW, 2, "config.json: decide: not a choice")
+
+
+def beaten(logs: Path, state: Any, at: datetime = NOW) -> None:
+    (logs / "status.json").write_text(json.dumps({"state": state, "heartbeat_at": at.isoformat()}))
+
+
+@pytest.mark.parametrize(("state", "died"), [("running", NOW), ("starting", NOW), ("waiting", NOW), ("stopped", None)])
+def test_a_run_that_did_not_say_that_it_stopped_has_died(tmp_path: Path, state: str, died: datetime | None) -> None:
+    assert died_after(tmp_path) is None, "the first start"
+    beaten(tmp_path, state)
+    assert died_after(tmp_path) == died
+
+
+def test_a_run_that_said_why_it_ended_has_not_died(tmp_path: Path) -> None:
+    beaten(tmp_path, "running", NOW - timedelta(minutes=1))
+    ended(tmp_path, REFUSED)
+    assert (last_end(tmp_path), died_after(tmp_path)) == (REFUSED, None)
+
+
+def test_what_ended_an_earlier_run_says_nothing_about_a_later_one(tmp_path: Path) -> None:
+    ended(tmp_path, REFUSED)
+    assert last_end(tmp_path) == REFUSED
+    beaten(tmp_path, "running", NOW + timedelta(minutes=1))
+    assert (last_end(tmp_path), died_after(tmp_path)) == (None, NOW + timedelta(minutes=1))
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"at": "x", "code": 1, "why": "y"}', "[" * 99999])
+def test_a_damaged_file_says_nothing(tmp_path: Path, text: str) -> None:
+    (tmp_path / FILE).write_text(text)
+    (tmp_path / "status.json").write_text(text)
+    assert (last_end(tmp_path), died_after(tmp_path)) == (None, None)
