@@ -21,6 +21,8 @@ from qqqbot.records.time_search import offset_of, rows_from
 
 # After a clock was set back, rows are out of order; they are looked for this far around a day.
 DISORDER = timedelta(hours=26)
+# The longest pause between two sessions: a weekend and a holiday on either side of it.
+LONGEST_PAUSE = timedelta(days=5)
 # How many rows after a decision are searched for its orders, their outcomes and their fills: a day of rotations.
 ROWS_OF_AN_ORDER = 500
 # Rows within one minute are the rounds of one check.
@@ -156,6 +158,8 @@ def _decisions(folder: Folder, when: When, now: datetime) -> Found:
         reader, rows = _of_day(folder.decisions, day, who)
         rows = rows if when.at is None else _at(rows, datetime.combine(day, when.at, NEW_YORK))
     notes = tuple(problem.text for problem in damage(folder.decisions, reader))
+    if day is not None and not rows and (nearest := _nearest(folder.decisions, day, who)):
+        notes += (f"The nearest session with decisions is {nearest:%A} {nearest}.",)
     return Found(who, rows, notes, day.isoformat() if day else None, f"{when.at:%H:%M}" if when.at else None)
 
 
@@ -165,6 +169,14 @@ def _of_day(path: Path, day: date, who: Identity) -> tuple[Rows, list[Row]]:
     rows = [row for at, row in _between(path, midnight - DISORDER, midnight + 2 * DISORDER, reader)]
     wanted = [row for row in rows if who.owns(row) and _day_of(row) == day]
     return Rows((), reader.torn, reader.garbage), wanted
+
+
+def _nearest(path: Path, day: date, who: Identity) -> date | None:
+    """The day nearest to `day`, an earlier one rather than a later one, on which the exchange was open for a check."""
+    midnight = datetime.combine(day, time(), NEW_YORK)
+    rows = _between(path, midnight - LONGEST_PAUSE, midnight + LONGEST_PAUSE, RowReader())
+    days = {new_york_date(at) for at, row in rows if who.owns(row) and row.get("exchange_open") is True} - {day}
+    return min(sorted(days), key=lambda other: abs(other - day), default=None)
 
 
 def _at(rows: list[Row], at: datetime) -> list[Row]:

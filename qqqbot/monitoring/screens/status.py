@@ -150,14 +150,14 @@ def _problem_fields(facts: Status) -> list[Field]:
     fields: list[Field] = []
     for problem in facts.problems:
         fields.append(
-            Field("" if fields else "Problems", words(without_accounts(_without_detail(problem.text))), Tone.BAD)
+            Field("" if fields else "Problems", words(without_accounts(without_detail(problem.text))), Tone.BAD)
         )
         if problem.advice and f"{COMMAND}" not in problem.text:
             fields.append(Field("", f"-> {problem.advice}"))
     return fields
 
 
-def _without_detail(sentence: str) -> str:
+def without_detail(sentence: str) -> str:
     """Without a library's own words about an error of its own, '[DNSError: ...]' at the end; the log has them."""
     return re.sub(r" \[\w*(Error|Exception|Timeout): .*\]$", "", sentence, flags=re.S)
 
@@ -196,7 +196,7 @@ def _check_fields(facts: Status) -> list[Field]:
 
 
 def _decision_text(decision: Decision, now: datetime) -> str:
-    sentence = without_accounts(_without_detail(decision.sentence or "no sentence"))
+    sentence = without_accounts(without_detail(decision.sentence or "no sentence"))
     return f"{time_near(decision.at, now)} {decision.action or ''}: {sentence}"
 
 

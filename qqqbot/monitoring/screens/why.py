@@ -1,7 +1,8 @@
 """--why and --replay in words, for 80 columns."""
 
+import re
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 from itertools import groupby
 from typing import Any
 
@@ -14,7 +15,25 @@ from qqqbot.monitoring.screens.status import ACTION_TONES
 from qqqbot.records.coerce import mapping, moment, number, sequence, text
 from qqqbot.records.tail import Row
 
-FRIDAY, SATURDAY = 4, 5
+# The gate's name -> what it found, for the column of a day's checks.
+STOPPED_BY = {
+    "window": "missing closes",
+    "newest_row": "old closes",
+    "quotes": "no live price",
+    "quote_age": "old price",
+    "daily_move": "impossible move",
+    "leverage": "prices disagree",
+    "broker_quotes": "broker's prices differ",
+    "exchange": "exchange closed",
+    "minutes": "first or last minutes",
+    "halt": "halted",
+    "book": "account differs",
+    "open_orders": "open order",
+    "disk": "disk full",
+    "orders": "order limit",
+    "time": "too late for two orders",
+    "money": "money not there yet",
+}
 _SAME = {True: ("the same", Tone.GOOD), False: ("DIFFERENT", Tone.BAD), None: ("not known", Tone.FAINT)}
 
 
@@ -58,8 +77,10 @@ def _action_of_check(rounds: Sequence[Row]) -> str:
 def _failed_gate(row: Row) -> str | None:
     for gate in sequence(row.get("gates")):
         if mapping(gate).get("passed") is False:
-            return text(mapping(gate).get("name"))
-    return text(row.get("error"))
+            name = str(mapping(gate).get("name"))
+            return STOPPED_BY.get(name, name.replace("_", " "))
+    # 'StalePrices': stale prices
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text(row.get("error")) or "").lower() or None
 
 
 def _decision_blocks(decision: ExplainedDecision) -> list[Block]:
@@ -185,13 +206,7 @@ def _when(facts: Why | Replay) -> str:
     if facts.date is None:
         return " yet"
     at = f" at or before {facts.time}" if facts.time else ""
-    return f" on {facts.date}{at} (New York){_weekend(date.fromisoformat(facts.date))}"
-
-
-def _weekend(day: date) -> str:
-    if day.weekday() < SATURDAY:
-        return ""
-    return f", a {day:%A}; the Friday before is {day - timedelta(days=day.weekday() - FRIDAY)}"
+    return f" on {facts.date}{at} (New York), a {date.fromisoformat(facts.date):%A}"
 
 
 def _notes(facts: Why | Replay) -> list[Block]:

@@ -105,7 +105,7 @@ def _problems(status: Status) -> Markup:
     return joined(
         tag(
             "p",
-            tag("strong", words(problem.text)),
+            tag("strong", words(status_screen.without_detail(problem.text))),
             tag("span", problem.advice, class_="advice") if problem.advice else None,
             class_="alarm" if loud else "alarm soft",
         )
@@ -194,7 +194,7 @@ def _decision(row: Row) -> Markup:
         "tr",
         tag("td", column_time(moment(row.get("timestamp"))), class_="time"),
         tag("td", tag("span", action, class_=f"action {_ACTIONS.get(action, 'faint')}")),
-        tag("td", words(text(row.get("sentence")) or "no sentence")),
+        tag("td", words(status_screen.without_detail(text(row.get("sentence")) or "no sentence"))),
     )
 
 

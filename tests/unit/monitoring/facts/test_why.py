@@ -104,7 +104,7 @@ def test_a_time_alone_means_today_in_new_york(logs: LogsFolder) -> None:
     assert len(why(logs.folder, When(at=time(12, 0)), NOW).decisions) == 1
     assert why(logs.folder, When(at=time(12, 0)), NOW + timedelta(days=1)).decisions == ()
     nothing = plain(why_screen.why(why(logs.folder, When(at=time(9, 31)), NOW)))
-    assert "No decisions on 2026-11-24 at or before 09:31 (New York)." in nothing
+    assert "No decisions on 2026-11-24 at or before 09:31 (New York), a Tuesday." in nothing
 
 
 def test_rows_out_of_order_after_a_clock_was_set_back_are_found(logs: LogsFolder) -> None:

@@ -44,7 +44,7 @@ def test_why_for_a_day_is_a_table_and_the_decisions_that_ordered(logs: LogsFolde
     assert text.splitlines()[1:6] == [
         "ET     Action  Target     QQQ  Stopped by",
         "12:00  HOLD    QQQ     450.00  -",
-        "12:00  FAILED  -            -  PricesUnavailable",
+        "12:00  FAILED  -            -  prices unavailable",
         "12:15  ROTATE  TQQQ    450.00  -",
         "12:30  HOLD    QQQ     450.00  -",
     ]
@@ -53,7 +53,9 @@ def test_why_for_a_day_is_a_table_and_the_decisions_that_ordered(logs: LogsFolde
 
 def test_why_without_decisions_says_so(logs: LogsFolder) -> None:
     assert "No decisions yet." in plain(why_screen.why(why(logs.folder, When(), NOW)))
-    assert "No decisions on 2026-11-24 (New York)." in plain(why_screen.why(why(logs.folder, When(DAY), NOW)))
+    assert "No decisions on 2026-11-24 (New York), a Tuesday." in plain(
+        why_screen.why(why(logs.folder, When(DAY), NOW))
+    )
 
 
 def test_a_check_of_several_rounds_is_one_row_of_the_day_with_its_orders(logs: LogsFolder) -> None:
@@ -77,6 +79,37 @@ def test_a_check_that_ordered_and_then_failed_is_not_shown_as_done(logs: LogsFol
     assert "12:00  FAILED  TQQQ" in plain(why_screen.why(why(logs.folder, When(DAY), NOW)))
 
 
-def test_a_weekend_is_named_with_the_friday_before(logs: LogsFolder) -> None:
-    text = plain(why_screen.why(why(logs.folder, When(DAY + timedelta(days=5)), NOW)))
-    assert "No decisions on 2026-11-29 (New York), a Sunday; the Friday before is 2026-11-27." in text
+@pytest.mark.parametrize(
+    ("days", "asked", "nearest"),
+    [
+        (1, "2026-11-25 (New York), a Wednesday", "Tuesday 2026-11-24"),
+        (2, "2026-11-26 (New York), a Thursday", "Friday 2026-11-27"),
+        (4, "2026-11-28 (New York), a Saturday", "Friday 2026-11-27"),
+    ],
+)
+def test_a_day_without_decisions_names_the_nearest_session(
+    logs: LogsFolder, days: int, asked: str, nearest: str
+) -> None:
+    logs.rows("decisions.jsonl", [decision_row(NOW + timedelta(days=n)) for n in (0, 3)])
+    text = plain(why_screen.why(why(logs.folder, When(DAY + timedelta(days=days)), NOW)))
+    assert f"No decisions on {asked}." in text
+    assert f"The nearest session with decisions is {nearest}." in text
+
+
+def test_a_check_while_the_exchange_was_closed_makes_no_session(logs: LogsFolder) -> None:
+    at_night = {**decision_row(NOW + timedelta(days=1)), "exchange_open": False}
+    logs.rows("decisions.jsonl", [decision_row(), at_night])
+    text = plain(why_screen.why(why(logs.folder, When(DAY + timedelta(days=2)), NOW)))
+    assert "The nearest session with decisions is Tuesday 2026-11-24." in text
+
+
+def test_every_gate_has_words_for_the_table_of_a_day() -> None:
+    assert {gate["name"] for gate in decision_row()["gates"]} <= set(why_screen.STOPPED_BY)
+
+
+def test_the_table_of_a_day_says_in_words_what_stopped_a_check(logs: LogsFolder) -> None:
+    old = blocked("quote_age", "the price of TQQQ is older than 20 minutes", "StalePrices")
+    logs.rows("decisions.jsonl", [old, blocked("of_a_later_version", "it cannot", "")])
+    text = plain(why_screen.why(why(logs.folder, When(DAY), NOW)))
+    assert "  old price\n" in text
+    assert "  of a later version\n" in text

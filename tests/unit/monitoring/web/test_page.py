@@ -10,7 +10,7 @@ from qqqbot.monitoring.facts.dashboard import DashboardReader
 from qqqbot.monitoring.web import page
 from qqqbot.runtime.kill_switch import BY_OWNER
 from tests.support.builders import NOW
-from tests.support.monitor_samples import LogsFolder, book, record_checks
+from tests.support.monitor_samples import LogsFolder, book, decision_row, record_checks
 
 
 @pytest.fixture
@@ -66,3 +66,12 @@ def test_a_halt_by_the_owner_is_shown_as_theirs_and_resuming_is_offered(logs: Lo
     assert 'class="alarm' not in text
     assert "./bot_control.sh resume" in text
     assert "./bot_control.sh halt" not in text
+
+
+def test_a_librarys_own_words_about_its_errors_are_left_to_the_log(logs: LogsFolder) -> None:
+    own_words = "[DNSError: Failed to perform, curl: (6) Could not resolve host: guce.yahoo.com]"
+    failed = {**decision_row(), "sentence": f"Yahoo does not answer {own_words}"}
+    logs.rows("decisions.jsonl", [failed])
+    text = page.fragment(DashboardReader(logs.folder).read(NOW))
+    assert "Yahoo does not answer" in text
+    assert "curl" not in text
