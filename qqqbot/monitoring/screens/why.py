@@ -19,7 +19,9 @@ from qqqbot.records.tail import Row
 STOPPED_BY = {
     "window": "missing closes",
     "newest_row": "old closes",
+    "history": "no second witness",
     "quotes": "no live price",
+    "day_rows": "price outside its day",
     "quote_age": "old price",
     "daily_move": "impossible move",
     "leverage": "prices disagree",
