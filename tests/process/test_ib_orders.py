@@ -216,7 +216,7 @@ def test_an_order_that_a_precaution_keeps_does_not_end_while_its_cancel_is_unans
         at.clock.move(1200)
         for _ in range(40):
             found = at.broker.find(intent)
-            assert not found.status.done
+            assert found.status is OrderStatus.UNKNOWN
             assert found.message.startswith("354: ")
             at.clock.wait(0.25)
         assert len(at.gateway.recording.requests("cancelOrder")) == 1

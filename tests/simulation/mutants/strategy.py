@@ -232,8 +232,8 @@ MUTANTS = (
     Mutant(
         "the last order of a session is spent on half a rotation",
         "strategy/planning.py::_rotation",
-        "if orders and not left.passed:",
-        "if not left.passed and not orders:",
+        "len(orders) + (sells and not to_cash)",
+        "len(orders)",
         (
             "unit/strategy/test_planning.py::TestBlocked::test_the_last_order_of_a_session_is_not_used_for_half_a_rotation",
         ),

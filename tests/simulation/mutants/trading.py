@@ -213,7 +213,7 @@ ENGINE = (
         "trading/come_back.py::half_made",
         "return newest.target if newest.target is not ledger.portfolio().holding else None",
         "return None",
-        engine_pauses("TestSoon::test_a_half_done_rotation_is_resumed_soon_until_it_is_done"),
+        ("unit/trading/test_come_back.py::test_half_a_rotation_is_what_traded_and_is_not_finished",),
     ),
     Mutant(
         "a purchase that was filled in part is forgotten after a failed check",
@@ -286,8 +286,8 @@ APART = (
     Mutant(
         "causes that take turns hide that it lasts",
         "trading/engine.py::Engine._is_there",
-        "if check.failed or begun",
-        "if begun",
+        "if check.failed or begun or ",
+        "if check.failed:\n        return True\n    if begun or ",
         ("unit/trading/test_apart.py",),
     ),
     Mutant(
