@@ -144,7 +144,7 @@ def _time_text(result: Json, value: Any) -> None:
 
 
 def _null_stamp(result: Json, value: Any) -> None:
-    result["timestamp"][_place(result, value, 300)] = None
+    result["timestamp"][_place(result, value, 200)] = None
 
 
 def _zero_today(result: Json, value: Any) -> None:
