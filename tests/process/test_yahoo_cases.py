@@ -213,3 +213,37 @@ def test_rows_that_change_between_two_requests_are_seen(world: World) -> None:
     world.yahoo.fault("row_off", symbol="QQQ", value=[7, 1.05], after=1)
     sound, changed = world.market(), world.market()
     assert [a.date for a, b in zip(sound.bars, changed.bars, strict=True) if a != b] == [sound.bars[-7].date]
+
+
+WITNESSED: list[dict[str, Any]] = [
+    *({"kind": "row_off", "symbol": "QQQ", "value": [sessions, 1.18]} for sessions in (1, 2, 7, 60)),
+    *({"kind": "row_off", "symbol": "QQQ", "value": [7, factor]} for factor in (0.85, 0.95, 1.05, 1.1)),
+    *({"kind": "dividend_times", "symbol": "QQQ", "value": factor} for factor in (2, 10, 100)),
+    {"kind": "frozen", "value": 5},
+    {"kind": "frozen", "value": 25},
+    {"kind": "stuck"},
+    {"kind": "stuck", "symbol": "QQQ"},
+    {"kind": "swapped", "symbol": "QQQ", "value": "TQQQ"},
+    {"kind": "swapped", "symbol": "TQQQ", "value": "QQQ"},
+    {"kind": "in_euros", "value": "EUR"},
+    {"kind": "in_euros", "symbol": "TQQQ", "value": "EUR"},
+    {"kind": "phantom_split", "symbol": "QQQ"},
+    {"kind": "phantom_split", "symbol": "TQQQ"},
+]
+
+
+@pytest.mark.parametrize("fault", WITNESSED, ids=named)
+def test_what_has_another_witness_against_it_gives_no_other_order(world: World, fault: dict[str, Any]) -> None:
+    sound = world.plan()
+    world.yahoo.fault(**fault)
+    try:
+        plan = world.plan()
+    except PricesUnavailable as failure:
+        assert str(failure).isprintable()  # noqa: PT017 (a sentence is as good as a plan that waits)
+        return
+    assert plan.action is Action.WAIT or [one[:2] for one in sizes(plan)] == [other[:2] for other in sizes(sound)]
+    assert all(abs(one[2] / other[2] - 1) < 0.01 for one, other in zip(sizes(plan), sizes(sound), strict=False))
+
+
+def sizes(plan: Plan) -> list[tuple[str, str, int]]:
+    return [(order.side, order.symbol, order.quantity) for order in plan.orders]

@@ -1,0 +1,33 @@
+"""What the programs say to a Python that cannot run them: a sentence, and no traceback."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAMS = ("monitor.py", "qqq_trading_bot.py")
+
+
+def run(script: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-S", "-c", f"import runpy, sys; sys.path.insert(0, '.'); {script}"]
+    return subprocess.run(
+        command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_an_old_python_is_told_which_one_is_needed(program: str) -> None:
+    result = run(f"sys.version_info = (3, 10, 12); runpy.run_path('{program}', run_name='__main__')")
+    assert result.returncode == 1
+    assert result.stderr.startswith("qqqbot needs Python 3.11 or later, and this is 3.10: run .venv/bin/python")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_python_without_zone_files_is_told_what_is_missing() -> None:
+    result = run("runpy.run_path('monitor.py', run_name='__main__')", PYTHONTZPATH="")
+    assert result.returncode == 1
+    assert result.stderr.startswith("this Python does not know New York's time: it has no time-zone files.")
+    assert len(result.stderr.splitlines()) == 1
