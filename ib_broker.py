@@ -10,8 +10,8 @@ loop that an exception kills and that wakes up six times a second, an isConnecte
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterable
+from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -31,7 +31,8 @@ from qqqbot.adapters.ib.order_tracker import (
     parse_time,
     whole,
 )
-from qqqbot.adapters.ib.requests import TOO_LATE, WHAT_IF, PendingRequest, PendingRequests
+from qqqbot.adapters.ib.prices import PriceDesk
+from qqqbot.adapters.ib.requests import WHAT_IF, PendingRequest, PendingRequests
 from qqqbot.adapters.ib.silence import COMPLETED, EXECUTIONS, Conversation, Silences
 from qqqbot.adapters.ib.transport import DirectQueue, Transport, mute
 from qqqbot.model.errors import BrokerUnavailable, ConfigError, OrderOutcomeUnknown, OrderRejected
@@ -67,7 +68,6 @@ logging.getLogger("ibapi").setLevel(logging.WARNING)  # at INFO it logs every me
 FIRST_REQUEST_ID = 2_000_000_000
 # Ids that a gateway has rolled back were used before; the next attempt is well above them.
 DUPLICATE_ORDER_ID, IDS_SKIPPED = 103, 100
-LIVE_DATA, LAST = 1, 4
 # The installed client's name in the connection check, and the newest server version that it supports.
 CLIENT_RELEASE = f"ibapi {get_version_string()}", MAX_CLIENT_VER
 
@@ -89,6 +89,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         self.requests = PendingRequests(clock)
         self._conversation = Conversation(self.requests, silences or Silences(clock), timing.answer, self.shut)
         self.answers = self._conversation.answers
+        self._prices = PriceDesk(self, self.requests, contract_of)
         self.attention = threading.Event()
         self.account = ""
         self.managed: tuple[str, ...] = ()
@@ -209,8 +210,8 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
             rows = self.answers(summary, self.ask_positions(), self.ask_open_orders())
         finally:
             # A client may have only two subscriptions to summaries.
-            self._send_in_passing(lambda: self.cancelAccountSummary(summary.key))
-            self._send_in_passing(self.cancelPositions)
+            self.send_in_passing(lambda: self.cancelAccountSummary(summary.key))
+            self.send_in_passing(self.cancelPositions)
         return rows[0], rows[1], rows[2]
 
     def read_orders(self) -> list[Status]:
@@ -227,32 +228,20 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         """The listener gets this day's executions, with their commissions."""
         self.answers(self.ask_executions())
 
-    def _send_in_passing(self, send: Callable[[], None]) -> None:
+    def send_in_passing(self, send: Callable[[], None]) -> None:
         try:
             send()
         except OSError as error:
             log.debug("not sent: %s", error)
 
     def quotes(self, symbols: Iterable[str], seconds: float) -> tuple[dict[str, dict[int, float]], str]:
-        """Live ticks (tick type -> price) by symbol that came within `seconds`; and what the broker said."""
-        until = time.monotonic() + seconds
-        self._send_in_passing(lambda: self.reqMarketDataType(LIVE_DATA))
-        requests = {symbol: self._ask_quote(symbol) for symbol in symbols}
-        found, trouble = {}, ""
-        for symbol, (number, request) in requests.items():
-            try:
-                self.requests.answer(request, max(0.0, until - time.monotonic()))
-            except BrokerUnavailable:
-                trouble = trouble or request.trouble
-                self._send_in_passing(partial(self.cancelMktData, number))
-            if request.trouble in ("", TOO_LATE):
-                found[symbol] = dict(request.rows)
-        return found, trouble
+        return self._prices.quotes(symbols, seconds)
 
-    def _ask_quote(self, symbol: str) -> tuple[int, PendingRequest]:
-        number = self._next_request_id
-        contract = contract_of(symbol)
-        return number, self.ask(f"{symbol}'s price", lambda n: self.reqMktData(n, contract, "", True, False, []))
+    def last_trades(self, symbols: Iterable[str], seconds: float) -> dict[str, tuple[float, datetime]]:
+        return self._prices.last_trades(symbols, seconds)
+
+    def daily_closes(self, symbols: Iterable[str]) -> dict[str, dict[date, float]]:
+        return self._prices.daily_closes(symbols, self._timing.answer)
 
     # Orders
 
@@ -352,7 +341,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         elif about in NO_REQUEST_IDS:
             self._unnumbered_error(number, text)
         elif about >= FIRST_REQUEST_ID:
-            if meaning is not Meaning.NOTICE:
+            if meaning is not Meaning.NOTICE and not self._prices.expects(about, number):
                 self.requests.fail(about, explain(number, text))
         else:
             log.info("order %s: %s", about, explain_order(number, text))
@@ -466,13 +455,19 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
             self._listener(CommissionReport(exec_id, amount))
 
     def marketDataType(self, reqId: int, marketDataType: int) -> None:
-        if marketDataType != LIVE_DATA:
-            self.requests.fail(reqId, explain(10167, ""))
+        self._prices.data_type(reqId, marketDataType)
 
     def tickPrice(self, reqId: int, tickType: int, price: float, attrib: Any) -> None:
-        self.requests.put(reqId, (tickType, price))
-        if tickType == LAST and price > 0:
-            self.requests.end(reqId)
+        self._prices.tick(reqId, tickType, price)
+
+    def tickString(self, reqId: int, tickType: int, value: str) -> None:
+        self._prices.tick_text(reqId, tickType, value)
+
+    def historicalData(self, reqId: int, bar: Any) -> None:
+        self._prices.bar(reqId, bar)
+
+    def historicalDataEnd(self, reqId: int, start: str, end: str) -> None:
+        self.requests.end(reqId)
 
     def tickSnapshotEnd(self, reqId: int) -> None:
         self.requests.end(reqId)

@@ -13,7 +13,7 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -25,7 +25,7 @@ from qqqbot.adapters.yahoo.price_source import ChildPrices
 from qqqbot.display.masking import without_accounts
 from qqqbot.display.terminal import show
 from qqqbot.model.errors import AlreadyRunning, BotError, ConfigError, OrderOutcomeUnknown, StartRefused
-from qqqbot.model.ports import Broker, Clock, PriceSource
+from qqqbot.model.ports import Broker, Clock, PriceSource, SecondPrices
 from qqqbot.model.program import COMMAND
 from qqqbot.model.reasons import AlertKind
 from qqqbot.model.sessions import Timetable
@@ -45,6 +45,7 @@ from qqqbot.runtime.daily_log import pairs, set_up
 from qqqbot.runtime.lock import PID_FILE, Lock
 from qqqbot.runtime.secret_files import SecretUrls
 from qqqbot.runtime.systemd import Supervisor
+from qqqbot.strategy.filling import Closes
 from qqqbot.trading import adoption, answers
 from qqqbot.trading.alerts import LogNotifier, Outage
 from qqqbot.trading.answers import Answer, Kind, Seen, Settled
@@ -78,6 +79,10 @@ class Account(Protocol):
 
     def broker(self, book: Book, state: State) -> Broker: ...
 
+    def second_prices(self) -> SecondPrices | None:
+        """The broker's own prices; None if there is no broker."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -105,11 +110,14 @@ class SimulatedAccount:
     def _last_price(self, symbol: str, before: date) -> float | None:
         return last_price(self.decisions, Mode.DRY_RUN, ACCOUNT, symbol, before) if self.decisions else None
 
+    def second_prices(self) -> SecondPrices | None:
+        return None
+
     def close(self) -> None:
         """Nothing is open."""
 
 
-class Brokerage(Broker, Protocol):
+class Brokerage(Broker, SecondPrices, Protocol):
     """A broker that is reached over a connection, in the background."""
 
     def identity(self, wait_seconds: float) -> tuple[Mode, str] | None: ...
@@ -140,6 +148,9 @@ class BrokerageAccount:
     def broker(self, book: Book, state: State) -> Broker:  # noqa: ARG002 (it has no use for either)
         return self.brokerage
 
+    def second_prices(self) -> SecondPrices | None:
+        return self.brokerage
+
     def close(self) -> None:
         self.brokerage.close()
 
@@ -163,6 +174,7 @@ class Daemon:
     secrets: SecretUrls = field(default_factory=SecretUrls)
     supervisor: Supervisor = field(default_factory=lambda: Supervisor({}))
     lock: Lock | None = None
+    intraday: Callable[[datetime], Closes] | None = None
     tag: str = ""
     """part of the references of this start's orders, so that no other start, in any folder, uses the same ones"""
 
@@ -304,7 +316,15 @@ class Daemon:
             self.notifier.notify(AlertKind.TOTAL_CAPITAL, later)
         state = State()
         broker = self.account.broker(records.book, state)
-        outside = Outside(self.clock, self.prices, broker, self.notifier, pulse=self._pulse)
+        outside = Outside(
+            self.clock,
+            self.prices,
+            broker,
+            self.notifier,
+            pulse=self._pulse,
+            second=self.account.second_prices(),
+            intraday=self.intraday,
+        )
         order_timeout = timedelta(seconds=self.settings.order_timeout_seconds)
         engine = assemble(records, outside, self.settings.rules, order_timeout, state, capital)
         self.heartbeat.engine = self.notifier.engine = engine
@@ -388,7 +408,7 @@ def _run(
     set_up(logs, clock, settings.log_keep_days, stderr=not options.once and sys.stderr.isatty())
     permissions.close_to_others(logs)
     account = open_account(settings, clock, logs)
-    source = prices or ChildPrices(
+    yahoo = ChildPrices(
         clock,
         random.Random(),
         long_period=settings.long_ma_period,
@@ -396,7 +416,18 @@ def _run(
         times=_times(settings),
     )
     tag = f"{random.getrandbits(16):04x}"
-    daemon = Daemon(settings, logs, clock, source, account, secrets, Supervisor(os.environ), lock, tag)
+    daemon = Daemon(
+        settings,
+        logs,
+        clock,
+        prices or yahoo,
+        account,
+        secrets,
+        Supervisor(os.environ),
+        lock,
+        intraday=None if prices else yahoo.intraday_closes,
+        tag=tag,
+    )
     try:
         if options.settle:
             settled = daemon.settle(_answer(options))

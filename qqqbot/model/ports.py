@@ -1,7 +1,7 @@
 """What the bot needs from outside, as Protocols: daemon, demo, backtest and tests implement them differently."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Protocol
 
 from qqqbot.model.reasons import AlertKind
@@ -37,6 +37,21 @@ class PriceSource(Protocol):
 
     def market(self, now: datetime) -> Market:
         """Daily rows and live prices, as they came. Raises PricesUnavailable or StalePrices."""
+        ...
+
+
+class SecondPrices(Protocol):
+    """Another source of prices than the PriceSource, with its own eyes."""
+
+    def daily_closes(self) -> Mapping[str, Mapping[date, float]]:
+        """Closes of finished sessions, adjusted for dividends and splits, by symbol. Raises BrokerUnavailable."""
+        ...
+
+    def last_prices(self) -> Mapping[str, Quote]:
+        """The last trades, each with its own time, live or delayed; without a time it is not among them.
+
+        Raises BrokerUnavailable.
+        """
         ...
 
 

@@ -6,6 +6,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import NamedTuple, Self
 
+DAYS_SHOWN = 3
+
 
 class Source(StrEnum):
     """Who told a price. Written to files as the texts below, which therefore never change.
@@ -22,12 +24,24 @@ class Source(StrEnum):
         return source
 
     YAHOO = "yahoo", "Yahoo", 0.0
+    # Yahoo's own row, as an earlier decision had it.
+    KEPT = "kept", "the bot's own memory", 0.0
     # The last quarter of an hour's bar ends with the last trade, not with the closing auction.
-    INTRADAY = "intraday", "Yahoo's 15-minute bars", 0.003
+    INTRADAY = "intraday", "Yahoo's 15-minute bars", 0.0035
     # The last trade of the regular hours, likewise.
-    BROKER = "ib", "IB", 0.003
+    BROKER = "ib", "IB", 0.0035
     # The price of the session's last check, up to half an hour before its close.
     SEEN = "seen", "the bot's last look at that session", 0.02
+
+
+def whose(quoted_by: Source, origins: Mapping[date, Source]) -> str:
+    """Which prices are not Yahoo's own, in words: "QQQ from IB; 2026-07-28 from IB"; empty if all are."""
+    parts = [f"QQQ from {quoted_by.label}"] if quoted_by is not Source.YAHOO else []
+    for source in dict.fromkeys(origins.values()):
+        days = [day.isoformat() for day, other in origins.items() if other is source]
+        shown = ", ".join(days) if len(days) <= DAYS_SHOWN else f"{days[0]} to {days[-1]} ({len(days)} sessions)"
+        parts.append(f"{shown} from {source.label}")
+    return "; ".join(parts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from qqqbot.model.provenance import whose
 from qqqbot.model.values import QQQ, SYMBOLS, Plan, Portfolio, Snapshot
 from qqqbot.records.coerce import number, text
 from qqqbot.records.tail import Row, last_rows
@@ -14,6 +15,7 @@ from qqqbot.records.tail import Row, last_rows
 def decision_values(snapshot: Snapshot, plan: Plan) -> dict[str, Any]:
     """A decision's inputs and result, as one flat row of JSON values."""
     signal, market, portfolio = plan.signal, snapshot.market, snapshot.portfolio
+    others = whose(market.quoted_by, market.origins)
     return {
         "session": snapshot.session.date.isoformat(),
         "exchange_open": snapshot.exchange_open,
@@ -42,6 +44,7 @@ def decision_values(snapshot: Snapshot, plan: Plan) -> dict[str, Any]:
         "cash": portfolio.cash,
         "shares": dict(portfolio.shares),
         "equity": equity_of(portfolio, {s: market.quote(s).price for s in SYMBOLS}),
+        **({"prices_from": others} if others else {}),
     }
 
 

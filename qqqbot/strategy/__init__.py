@@ -9,6 +9,7 @@ the same plan forever, which is what `replay` checks.
     planning   decide(snapshot, rules) -> Plan: gates, then the rule, then the next sells or the one buy
     sizing     how many shares a buy is for, its commission, and the worst price an order may get
     risk       the last check before an order leaves; it repeats planning's promises in its own arithmetic, on purpose
+    filling    what stands for a session that Yahoo lacks, and for Yahoo while it is away
     flip       what would be done at another price of QQQ
     crossing  when the averages cross if the price stays where it is
 

@@ -11,9 +11,11 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from qqqbot.model.program import COMMAND
+from qqqbot.model.provenance import Source, whose
 from qqqbot.model.reasons import Reason
 from qqqbot.model.values import SYMBOLS, TQQQ, Bar, Gate, Holding, Quote, Rules, Snapshot
 from qqqbot.strategy import rule, witnesses
+from qqqbot.strategy.filling import depends_on
 
 # No order in the session's last minute: what is sent then may be filled in the auction or the next day.
 LAST_SAFE_SECONDS = 60
@@ -106,8 +108,21 @@ def window_complete(snapshot: Snapshot, rules: Rules) -> Gate:
     sentence = (
         f"QQQ's daily prices are incomplete: {problem}" if problem else "every session of the window is there once"
     )
-    found = problem or f"{len(snapshot.expected)} sessions"
+    if problem is None and (problem := _hanging_on_others(snapshot, rules)):
+        sentence = problem
+    others = whose(Source.YAHOO, snapshot.market.origins)
+    found = problem or f"{len(snapshot.expected)} sessions{f'; {others}' if others else ''}"
     return Gate("window", problem is None, found, sentence, Reason.PRICES_UNAVAILABLE)
+
+
+def _hanging_on_others(snapshot: Snapshot, rules: Rules) -> str | None:
+    """Whether closes that are not Yahoo's own rows would decide by their last tenths of a per cent."""
+    origins, price = snapshot.market.origins, snapshot.market.qqq.price
+    uncertain = {place: origins[day].uncertainty for place, day in enumerate(snapshot.expected) if day in origins}
+    other = depends_on(closes_of_window(snapshot), uncertain, price, snapshot.portfolio.holding, rules)
+    if other is None:
+        return None
+    return f"{whose(Source.YAHOO, origins)}: so near to a flip that the official close could as well mean {other}"
 
 
 def newest_row(snapshot: Snapshot, rules: Rules) -> Gate:

@@ -5,6 +5,7 @@
     executor      an order from intent to outcome; the intent is on disk on the line above the one that sends it
     status_fills  a fill that only the order's status tells of
     audit         what must never be, looked for after the fact
+    steady_prices  prices while Yahoo has lost a session, or is away
     loop          when the next check is due
     parts         values that belong together, and go from one part of the engine to another
     assembly      an Engine put together over the records of a logs folder

@@ -21,6 +21,7 @@ from qqqbot.trading.bookkeeping import Bookkeeper
 from qqqbot.trading.engine import Engine, State
 from qqqbot.trading.executor import Executor
 from qqqbot.trading.parts import Outside, Records
+from qqqbot.trading.steady_prices import SteadyPrices
 
 
 class Identity(NamedTuple):
@@ -71,4 +72,5 @@ def assemble(
     free = outside.disk_free or (lambda: shutil.disk_usage(records.folder).free)
     alerts = Alerts(outside.notifier)
     state = state or State()
-    return Engine(outside.clock, outside.prices, outside.broker, executor, keeper, records, alerts, rules, free, state)
+    prices = SteadyPrices(outside, records.prices, rules.long_period, state)
+    return Engine(outside.clock, prices, outside.broker, executor, keeper, records, alerts, rules, free, state)

@@ -111,6 +111,8 @@ class State:
     missing: Decimal = Decimal(0)
     """of the book's cash, what the account does not have"""
     failures_in_row: int = 0
+    silent_since: datetime | None = None
+    """when the price source stopped answering; None while it answers"""
 
 
 @dataclass(eq=False)
@@ -361,7 +363,8 @@ class Engine:
         return table.open_session(now) if table is not None and reaches else None
 
     def _log(self, row: Mapping[str, Any]) -> None:
-        keys = ("action", "error", "target", "held", "price", "short_ma", "long_ma", "equity", "sentence")
+        numbers = ("price", "short_ma", "long_ma", "equity")
+        keys = ("action", "error", "target", "held", *numbers, "prices_from", "sentence")
         line = pairs(**{key: row.get(key) for key in keys if row.get(key) is not None})
         log.log(logging.WARNING if row["action"] == FAILED else logging.INFO, line)
 

@@ -10,9 +10,10 @@ from typing import Any
 
 from qqqbot import __version__
 from qqqbot.model.ports import Clock
+from qqqbot.model.provenance import whose
 from qqqbot.records.status_file import account_values, calendar_values, flip_values, portfolio_values, write_status
 from qqqbot.trading.alerts import Event, LogNotifier, Outage
-from qqqbot.trading.engine import Engine
+from qqqbot.trading.engine import Engine, State
 
 log = logging.getLogger(__name__)
 
@@ -78,9 +79,16 @@ class Heartbeat:
             "account_says": account_values(seen.account),
             "agrees": seen.agrees,
             "halted": engine.halted(),
+            "prices": _prices_values(seen),
             "failures_in_row": seen.failures_in_row,
             "alerts": [_event_values(alert) for alert in engine.alerts.lasting()],
         }
+
+
+def _prices_values(seen: State) -> dict[str, Any]:
+    market, silent = seen.market, seen.silent_since
+    whose_prices = whose(market.quoted_by, market.origins) if market else ""
+    return {"silent_since": silent.isoformat() if silent else None, "from": whose_prices or None}
 
 
 def _event_values(event: Event) -> dict[str, Any]:

@@ -1,16 +1,18 @@
 """What an engine is put together from: the files that outlive the process, and the outside world."""
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from qqqbot.model.ports import Broker, Clock, Notifier, PriceSource
+from qqqbot.model.ports import Broker, Clock, Notifier, PriceSource, SecondPrices
 from qqqbot.records.book import Book
 from qqqbot.records.halt import HaltSwitch
 from qqqbot.records.inputs import InputLog
 from qqqbot.records.journal import OrderJournal
 from qqqbot.records.jsonl import AppendOnlyFile
 from qqqbot.records.prices import PriceMemory
+from qqqbot.strategy.filling import Closes
 
 
 class Records(NamedTuple):
@@ -29,7 +31,8 @@ class Outside(NamedTuple):
     """The adapters of one engine.
 
     `pulse` is called again and again while something is waited for, as a sign of life. `disk_free` returns the free
-    bytes of the disk, by default of the one that holds the records.
+    bytes of the disk, by default of the one that holds the records. `second` has other prices than `prices`, if there
+    are any; `intraday` returns the closes of the price source's shortest bars, by symbol and session.
     """
 
     clock: Clock
@@ -38,3 +41,5 @@ class Outside(NamedTuple):
     notifier: Notifier
     pulse: Callable[[], None] = lambda: None
     disk_free: Callable[[], int] | None = None
+    second: SecondPrices | None = None
+    intraday: Callable[[datetime], Closes] | None = None

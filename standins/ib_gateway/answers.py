@@ -1,11 +1,11 @@
 """How the gateway answers each request that is not about placing or cancelling orders."""
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
-from standins.ib_gateway import callbacks, quotes
+from standins.ib_gateway import callbacks, history, quotes
 from standins.ib_gateway.accounts import LEDGER, POSITIONS, Account
 from standins.ib_gateway.book import MANUAL, Book, new_york_date
 from standins.ib_gateway.checks import READ_ONLY
@@ -14,9 +14,11 @@ from standins.ib_gateway.connection import Connection, Summary
 from standins.ib_gateway.contracts import Contract, Instruments
 from standins.ib_gateway.desk import Desk
 from standins.ib_gateway.exchange import Exchange
+from standins.ib_gateway.history import DailyCloses
 from standins.ib_gateway.orders import Execution, Order
 
 MOST_SUMMARIES = 2
+HISTORY_HAS_AN_END = 196
 SUMMARY_SECONDS = 180.0  # an account summary reports changed values every three minutes
 READ_ONLY_REQUESTS = (
     "placeOrder",
@@ -36,6 +38,9 @@ class House(Protocol):
 
     read_only: bool
     market_data: str
+    quote_delay: timedelta
+    history_refused: str
+    daily_closes: DailyCloses | None
     fractional_size_rules: bool
     book: Book
     desk: Desk
@@ -76,6 +81,7 @@ class Answers:
             "reqMktData": self._quotes,
             "cancelMktData": self._cancel_quotes,
             "reqMarketDataType": self._market_data_type,
+            "reqHistoricalData": self._history,
         }
 
     def answer(self, to: Connection, request: Request) -> None:
@@ -357,23 +363,48 @@ class Answers:
                 {"reqId": req_id, "minTick": Decimal("0.01"), "bboExchange": "9c0001", "snapshotPermissions": 3},
             )
         )
-        for message in quotes.ticks(req_id, self._house.exchange.quote(contract.symbol), delayed):
+        for message in self._ticks(req_id, contract.symbol):
             to.say(message)
         if snapshot:
             to.say(Message("tickSnapshotEnd", {"reqId": req_id}))
         else:
             to.subscriptions.quotes[req_id] = contract
 
-    def quote_changed(self, to: Connection, symbol: str) -> None:
+    def _ticks(self, req_id: int, symbol: str) -> Iterator[Message]:
+        """Delayed prices are those of a quarter of an hour ago, if the prices are known over time."""
         delayed = self._house.market_data != "live"
+        at = self._house.clock() - (self._house.quote_delay if delayed else timedelta(0))
+        quote = self._house.exchange.quote(symbol, at)
+        return quotes.ticks(req_id, quote, delayed, self._house.exchange.traded_at or at)
+
+    def quote_changed(self, to: Connection, symbol: str) -> None:
         for req_id, contract in to.subscriptions.quotes.items():
             if contract.symbol == symbol:
-                for message in quotes.ticks(req_id, self._house.exchange.quote(symbol), delayed):
+                for message in self._ticks(req_id, symbol):
                     to.say(message)
 
     def _cancel_quotes(self, to: Connection, request: Request) -> None:
         if to.subscriptions.quotes.pop(request.integer("reqId"), None) is None:
             self._error(to, 300, f"Can't find EId with tickerId:{request.integer('reqId')}", request.integer("reqId"))
+
+    def _history(self, to: Connection, request: Request) -> None:
+        """Daily bars; before server version 196 the client makes the end itself."""
+        req_id, found = request.integer("reqId"), self._find(request)
+        if len(found) != 1:
+            self._error(to, 200, "No security definition has been found for the request", req_id)
+            return
+        if refusal := history.refusal(self._house.history_refused, request):
+            self._error(to, *refusal, req_id)
+            return
+        bars = history.bars(self._house.daily_closes, found[0].symbol, self._house.clock(), request.text("duration"))
+        if not bars:
+            self._error(to, 162, "Historical Market Data Service error message:HMDS query returned no data", req_id)
+            return
+        span = {"startDateStr": f"{bars[0]['date']} 00:00:00", "endDateStr": f"{bars[-1]['date']} 23:59:59"}
+        values = {"reqId": req_id, "itemCount": len(bars), "historicalDataBars": bars, **span}
+        to.say(Message("historicalData", values))
+        if to.version >= HISTORY_HAS_AN_END:
+            to.say(Message("historicalDataEnd", {"reqId": req_id, **span}))
 
     def _market_data_type(self, to: Connection, request: Request) -> None:
         to.subscriptions.market_data_type = request.integer("marketDataType", 1)

@@ -92,6 +92,9 @@ def text_fields(payload: bytes) -> list[str]:
     return pieces[:-1]
 
 
+BAR = ("date", "open", "high", "low", "close", "volume", "WAP", "barCount")
+
+
 def as_text(value: Any) -> str:
     if value is True or value is False:
         return "1" if value else "0"
@@ -101,7 +104,9 @@ def as_text(value: Any) -> str:
 
 
 def text_values(layout: Layout, message: Message, version: int) -> list[str]:
-    return [_text_of(token, message.values) for token in layout.at(version)]
+    """Of a list of bars, the layout has the number alone; the bars follow."""
+    bars = [as_text(bar[name]) for bar in message.values.get("historicalDataBars", ()) for name in BAR]
+    return [_text_of(token, message.values) for token in layout.at(version)] + bars
 
 
 def _text_of(token: Token, values: Values) -> str:

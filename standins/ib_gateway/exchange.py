@@ -39,6 +39,8 @@ class Exchange:
         self._paths: dict[str, tuple[list[datetime], list[Decimal]]] = {}
         self.source: QuoteSource | None = None
         """asked first, if given: `source(symbol, now)`"""
+        self.traded_at: datetime | None = None
+        """the time told of every last trade; None: the moment of its price"""
         self.open: bool | Callable[[datetime], bool] = True
         self._sessions: list[tuple[datetime, datetime]] = []
         self.halted: set[str] = set()
@@ -53,13 +55,15 @@ class Exchange:
     def set_path(self, symbol: str, prices: list[tuple[datetime, Decimal]]) -> None:
         self._paths[symbol] = ([moment for moment, _ in prices], [price for _, price in prices])
 
-    def quote(self, symbol: str) -> Quote:
-        asked = self.source(symbol, self._clock()) if self.source else None
-        return asked or self._on_path(symbol) or self._quotes.get(symbol, Quote())
+    def quote(self, symbol: str, when: datetime | None = None) -> Quote:
+        """The prices at `when`, now if it is not given; those that were set apply at all times."""
+        moment = when or self._clock()
+        asked = self.source(symbol, moment) if self.source else None
+        return asked or self._on_path(symbol, moment) or self._quotes.get(symbol, Quote())
 
-    def _on_path(self, symbol: str) -> Quote | None:
+    def _on_path(self, symbol: str, when: datetime) -> Quote | None:
         moments, prices = self._paths.get(symbol, ([], []))
-        at = bisect_right(moments, self._clock()) - 1
+        at = bisect_right(moments, when) - 1
         return around(prices[at]) if at >= 0 else None
 
     def mark(self, contract: Contract) -> Decimal:

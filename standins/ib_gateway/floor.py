@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self
 
 from standins.ib_gateway import callbacks
@@ -19,6 +19,7 @@ from standins.ib_gateway.contracts import Contract, Instruments
 from standins.ib_gateway.desk import Desk
 from standins.ib_gateway.exchange import Exchange
 from standins.ib_gateway.faults import ACTED_UNANSWERED, NOT_ACTED, Fault, Faults, mangler
+from standins.ib_gateway.history import DailyCloses
 from standins.ib_gateway.recording import Received, Recording
 
 MOST_CLIENTS = 32
@@ -44,6 +45,9 @@ class Floor:
         self.desk = Desk(book, self.exchange, self.instruments, clock, self, self.later)
         self.read_only = False
         self.market_data = "live"
+        self.quote_delay = timedelta(minutes=15)
+        self.history_refused = ""
+        self.daily_closes: DailyCloses | None = None
         self.fractional_size_rules = True
         self.download_open_orders = True
         self.time_zone_text = "US/Eastern"

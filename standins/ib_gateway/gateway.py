@@ -16,6 +16,7 @@ from standins.ib_gateway.contracts import Contract
 from standins.ib_gateway.exchange import Quote, QuoteSource
 from standins.ib_gateway.faults import Fault, filler
 from standins.ib_gateway.floor import Floor
+from standins.ib_gateway.history import DailyCloses
 from standins.ib_gateway.orders import Behaviour, Execution, Order
 
 Money = Decimal | int | str
@@ -67,6 +68,11 @@ class IBGateway(Floor):
         """Ask `source(symbol, now)` for prices; if it returns None, the prices that were set apply."""
         with self.moment():
             self.exchange.source = source
+
+    def use_history(self, source: DailyCloses | None) -> None:
+        """Answer requests for daily bars with `source(symbol, now)`: (date, adjusted close) of all sessions so far."""
+        with self.moment():
+            self.daily_closes = source
 
     def set_open(self, is_open: bool | Callable[[datetime], bool]) -> None:
         """Whether the exchange is open: a fact, or a function of the clock's time."""

@@ -198,6 +198,9 @@ positionMulti 71 207 PositionMulti | version:1 reqId account {_POSITION} positio
 positionMultiEnd 72 207 PositionMultiEnd | version:1 reqId
 accountUpdateMulti 73 10000 none | version:1 reqId account modelCode key value currency
 accountUpdateMultiEnd 74 10000 none | version:1 reqId
+tickString 46 206 TickString | version:6 reqId tickType value
+historicalData 17 208 HistoricalData | reqId startDateStr<196 endDateStr<196 itemCount:0
+historicalDataEnd 108 208 HistoricalDataEnd | reqId startDateStr endDateStr
 tickReqParams 81 206 TickReqParams | reqId minTick bboExchange snapshotPermissions:3
 completedOrdersEnd 102 204 CompletedOrdersEnd |
 currentTimeInMillis 109 213 CurrentTimeInMillis | currentTimeInMillis
@@ -244,6 +247,9 @@ reqAccountUpdates 6 207 AccountDataRequest | version subscribe acctCode
 reqExecutions 7 201 ExecutionRequest | version reqId executionFilter.clientId executionFilter.acctCode
     executionFilter.time executionFilter.symbol executionFilter.secType executionFilter.exchange executionFilter.side
     executionFilter.lastNDays>=200 executionFilter.specificDates>=200
+reqHistoricalData 20 208 HistoricalDataRequest | reqId {_WANTED} contract.includeExpired endDateTime barSizeSetting
+    duration useRTH whatToShow formatDate keepUpToDate chartOptions
+cancelHistoricalData 25 208 CancelHistoricalData | version reqId
 reqIds 8 213 IdsRequest | version numIds
 reqContractDetails 9 205 ContractDataRequest | version reqId {_WANTED} contract.includeExpired contract.secIdType
     contract.secId contract.issuerId>=176

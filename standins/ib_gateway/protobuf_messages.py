@@ -160,6 +160,10 @@ HistoricalDataRequest: 1=reqId:int32 2=contract:Contract 3=endDateTime:string 4=
     5=duration:string 6=useRTH:bool 7=whatToShow:string 8=formatDate:int32 9=keepUpToDate:bool
     10=chartOptions:map
 CancelHistoricalData: 1=reqId:int32
+HistoricalDataBar: 1=date:string 2=open:double 3=high:double 4=low:double 5=close:double 6=volume:string
+    7=WAP:string 8=barCount:int32
+HistoricalData: 1=reqId:int32 2=historicalDataBars:HistoricalDataBar*
+HistoricalDataEnd: 1=reqId:int32 2=startDateStr:string 3=endDateStr:string
 SetServerLogLevelRequest: 1=logLevel:int32
 AttachedOrders: 1=slOrderId:int32 2=slOrderType:string 3=ptOrderId:int32 4=ptOrderType:string
 """

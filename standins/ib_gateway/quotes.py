@@ -1,7 +1,7 @@
 """Prices, portfolio lines and contract details as messages, and why prices are refused."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
@@ -14,6 +14,7 @@ FRACTIONAL_SIZES = 163  # older clients get no data for stocks that trade in fra
 
 LIVE = {"bid": 1, "ask": 2, "last": 4, "close": 9}
 DELAYED = {"bid": 66, "ask": 67, "last": 68, "close": 75}
+LIVE_TIME, DELAYED_TIME = 45, 88
 EARLY, LATE = timedelta(hours=5, minutes=30), timedelta(hours=4)  # trading around the session, from 4:00 to 20:00
 MINUS_ONE = Decimal(-1)
 
@@ -45,7 +46,8 @@ def refusal(house: Entitlements, version: int, wanted_type: int) -> tuple[int, s
     return None
 
 
-def ticks(req_id: int, quote: Quote, delayed: bool) -> Iterator[Message]:
+def ticks(req_id: int, quote: Quote, delayed: bool, time: datetime) -> Iterator[Message]:
+    """The prices and, if there was a trade, its `time`."""
     types = DELAYED if delayed else LIVE
     for name, tick_type in types.items():
         price = getattr(quote, name)
@@ -60,6 +62,9 @@ def ticks(req_id: int, quote: Quote, delayed: bool) -> Iterator[Message]:
                 "price": MINUS_ONE if price is None else price,
             },
         )
+    if quote.last is not None:
+        kind = DELAYED_TIME if delayed else LIVE_TIME
+        yield Message("tickString", {"reqId": req_id, "tickType": kind, "value": str(int(time.timestamp()))})
 
 
 def portfolio_value(account: str, holding: Holding, exchange: Exchange) -> Message:

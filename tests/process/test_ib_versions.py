@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHONS = [path for path in os.environ.get("QQQBOT_IB_PYTHONS", "").split(":") if path]
-FILES = tuple(f"tests/process/test_ib_{name}.py" for name in ("broker", "outages", "connection", "rotation"))
+FILES = tuple(f"tests/process/test_ib_{name}.py" for name in ("broker", "prices", "outages", "connection", "rotation"))
 # Protobuf if the client supports it, the newest text protocol, and that of 10.19.
 CAPS = (226, 200, 176)
 
@@ -45,5 +45,5 @@ except ConfigError as error:
 @pytest.mark.parametrize("cap", CAPS)
 @pytest.mark.parametrize("python", PYTHONS)
 def test_the_broker_works_on_this_client(python: str, cap: int) -> None:
-    result = run(python, cap, *(FILES if cap == CAPS[0] else FILES[:2]))
+    result = run(python, cap, *(FILES if cap == CAPS[0] else FILES[:3]))
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-1000:]

@@ -251,6 +251,9 @@ class FakeAccount:
         assert state.market is None
         return self.inner
 
+    def second_prices(self) -> None:
+        return None
+
     def close(self) -> None:
         """Nothing is open."""
 

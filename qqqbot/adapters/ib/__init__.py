@@ -3,6 +3,7 @@
 broker         the Broker port: snapshot, quotes, submit, cancel, find
 order_tracker  what the callbacks say about our orders, folded into an Order
 account        what the account may do and holds: pure functions of the broker's rows
+prices         quotes, last trades and daily closes
 connection     keeps one connection alive in the background, and reads what was missed after each break
 requests       a question to the gateway and its complete answer, or none
 silence        the questions that a gateway never answers

@@ -16,7 +16,7 @@ import math
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Protocol
@@ -68,6 +68,8 @@ class Gateway(Link, Protocol):
     def read_orders(self) -> list[Status]: ...
     def read_executions(self) -> None: ...
     def quotes(self, symbols: Iterable[str], seconds: float) -> tuple[dict[str, dict[int, float]], str]: ...
+    def last_trades(self, symbols: Iterable[str], seconds: float) -> dict[str, tuple[float, datetime]]: ...
+    def daily_closes(self, symbols: Iterable[str]) -> dict[str, dict[date, float]]: ...
     def take_order_id(self, above: int) -> int: ...
     def place(self, order_id: int, intent: OrderIntent) -> None: ...
     def withdraw(self, order_id: int) -> None: ...
@@ -249,6 +251,13 @@ class IBBroker:
             self._no_quotes = now + NO_QUOTES_SECONDS, trouble or "the broker sent no live prices in time"
             log.info("no quotes from the broker for a while: %s", self._no_quotes[1])
         return {symbol: Quote(symbol, price, self._clock.now()) for symbol, price in prices.items()}
+
+    def last_prices(self) -> Mapping[str, Quote]:
+        trades = self._connection.ready().last_trades(SYMBOLS, self._timing.quotes)
+        return {symbol: Quote(symbol, price, moment) for symbol, (price, moment) in trades.items()}
+
+    def daily_closes(self) -> Mapping[str, Mapping[date, float]]:
+        return self._connection.ready().daily_closes(SYMBOLS)
 
     # Orders
 

@@ -3,12 +3,14 @@
     python -m qqqbot.adapters.yahoo.child sessions --start 2024-11-24 --end 2027-11-24
     python -m qqqbot.adapters.yahoo.child prices --period 2y
     python -m qqqbot.adapters.yahoo.child all --start 2024-11-24 --end 2027-11-24 --period 2y
+    python -m qqqbot.adapters.yahoo.child intraday
 
 prints one JSON document on standard output, and nothing else there:
 
     {"schema": 1, "sessions": [[date, open, close], ...], "prices": {"QQQ": symbol, "TQQQ": symbol}}
     symbol: {"price": .., "time": .., "rows": [[date, adjusted, close], ...], "splits": [[date, ratio], ...],
              "dividends": [[date, amount], ...], "symbol": .., "currency": .., "low": .., "high": .., "answered_at": ..}
+    {"schema": 1, "intraday": {"QQQ": [[end of a session's last quarter of an hour, close], ...], "TQQQ": ...}}
 
 with times in ISO 8601, UTC. A failure is {"schema": 1, "error": {"code": .., "text": ..}} and status 1; the codes are
 those of SENTENCES. Rows are as Yahoo answered them, in its order, null for what it had none of: nothing is repaired
@@ -24,7 +26,7 @@ import signal
 import sys
 import warnings
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from qqqbot.adapters.yahoo.asking import SourceFailed, asked, new_session, server_time
@@ -35,6 +37,7 @@ from qqqbot.model.values import QQQ, TQQQ, Session
 SCHEMA = 1
 LIGHT_PERIOD = "1y"
 REGULAR_HOURS = (time(9, 30), time(16))
+QUARTER = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,17 @@ def quarter_hours(symbol: str, session: Any = None) -> tuple[list[datetime], lis
     return [row.time for row in rows], [_float(row.open) for row in rows], [_float(row.close) for row in rows]
 
 
+def last_quarters(session: Any = None) -> dict[str, list[tuple[str, float]]]:
+    """End and close of each session's last 15-minute bar that has a close, by symbol. Raises SourceFailed."""
+    session = session or new_session()
+    found = {}
+    for symbol in (QQQ, TQQQ):
+        starts, _, closes = quarter_hours(symbol, session)
+        last = {start.date(): (start, close) for start, close in zip(starts, closes, strict=True) if close > 0}
+        found[symbol] = [((start + QUARTER).astimezone(UTC).isoformat(), close) for start, close in last.values()]
+    return found
+
+
 def _symbol_prices(symbol: str, period: str, session: Any) -> dict[str, Any]:
     chart = asked(symbol, session, range=period)
     if chart.price is None or chart.time is None:
@@ -149,6 +163,9 @@ def document(
     """The whole document, without raising SourceFailed: a failure is under `error`."""
     answer: dict[str, Any] = {"schema": SCHEMA}
     try:
+        if what == "intraday":
+            answer["intraday"] = last_quarters(session)
+            return answer
         if what != "prices" and start is not None and end is not None:
             answer["sessions"] = session_rows(sessions(start, end))
         if what != "sessions":
@@ -163,14 +180,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m qqqbot.adapters.yahoo.child", description="Prices and sessions as JSON."
     )
-    parser.add_argument("what", choices=("sessions", "prices", "all"))
+    parser.add_argument("what", choices=("sessions", "prices", "all", "intraday"))
     parser.add_argument("--start", type=date.fromisoformat, help="first day of the sessions")
     parser.add_argument("--end", type=date.fromisoformat, help="last day of the sessions")
     parser.add_argument("--period", default="2y", help="length of QQQ's history")
     parser.add_argument("--light-period", default=LIGHT_PERIOD, help="length of TQQQ's history")
     parser.add_argument("--deadline", type=int, default=0, help="end by SIGALRM after this many seconds; 0: never")
     args = parser.parse_args(arguments)
-    if args.what != "prices" and (args.start is None or args.end is None):
+    if args.what in ("sessions", "all") and (args.start is None or args.end is None):
         parser.error("sessions need --start and --end")
     signal.alarm(args.deadline)
     # What a library prints, even from C, goes to standard error.

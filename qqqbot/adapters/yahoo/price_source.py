@@ -123,6 +123,20 @@ class ChildPrices:
         self._backoff.succeeded()
         return self._with_good_history(market)
 
+    def intraday_closes(self, now: datetime) -> dict[str, dict[date, float]]:
+        """The closes of whole sessions by their last 15-minute bars, by symbol. Raises PricesUnavailable."""
+        if self._backoff.left(self._clock.monotonic(), now):
+            raise PricesUnavailable(f"Yahoo is not asked for 15-minute bars; {self._backoff.reason}")
+        ends = {session.close: session.date for session in self.sessions(now).sessions}
+        document = self._ask("intraday")
+        if "intraday" not in document:
+            raise _failure_of(document)
+        try:
+            bars = {symbol: document["intraday"][symbol] for symbol in (QQQ, TQQQ)}
+            return {symbol: _at_the_close(rows, ends) for symbol, rows in bars.items()}
+        except (LookupError, TypeError, ValueError) as error:
+            raise PricesUnavailable(f"the 15-minute bars cannot be read: {washed(str(error))}") from error
+
     def _asked(self, now: datetime) -> Document:
         """Ask for prices. Raises PricesUnavailable, and does not ask while the last failure's pause lasts."""
         left = self._backoff.left(self._clock.monotonic(), self._clock.now())
@@ -248,9 +262,9 @@ def read_market(document: Document) -> Market:
             tqqq=quotes[TQQQ],
             tqqq_previous_close=_previous_close(tqqq_bars, bars),
             tqqq_bars=tqqq_bars,
+            ex_dates=_ex_dates(qqq, tqqq),
             splits=splits,
             answered_at=_answered_at(qqq),
-            ex_dates=_ex_dates(qqq, tqqq),
             dividends=(*_dividends(QQQ, qqq), *_dividends(TQQQ, tqqq)),
         )
     except (LookupError, TypeError, ValueError, OverflowError) as error:
@@ -305,6 +319,12 @@ def _ex_dates(*parts: Document) -> tuple[date, ...]:
 def _dividends(symbol: str, part: Document) -> list[Dividend]:
     found = [Dividend(symbol, date.fromisoformat(day), float(amount)) for day, amount in part.get("dividends", ())]
     return [dividend for dividend in found if dividend.amount > 0]
+
+
+def _at_the_close(rows: Iterable[tuple[str, float]], ends: Mapping[datetime, date]) -> dict[date, float]:
+    """The closes of bars that end with a session, by its date: what ends earlier is not a session's close."""
+    timed = [(datetime.fromisoformat(end), float(close)) for end, close in rows]
+    return {ends[end]: close for end, close in timed if end in ends}
 
 
 def _close(value: float | None) -> float:

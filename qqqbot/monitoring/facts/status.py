@@ -139,6 +139,13 @@ class Forecast(NamedTuple):
     target: str | None
 
 
+class PricesFrom(NamedTuple):
+    """Since when Yahoo is silent, and which prices are not Yahoo's own; None if that is not so."""
+
+    silent_since: datetime | None = None
+    others: str | None = None
+
+
 class Next(NamedTuple):
     """What comes next and when; None for what is not known."""
 
@@ -170,6 +177,7 @@ class Status(Answer):
     time_in: performance.TimeIn | None
     halted_by_owner: str | None
     channels: tuple[ChannelHealth, ...]
+    prices: PricesFrom
 
 
 def status(folder: Folder, now: datetime) -> Status:
@@ -207,7 +215,13 @@ def status(folder: Folder, now: datetime) -> Status:
         time_in=_time_in_of_newest(newest_trades, now),
         halted_by_owner=evidence.halt if evidence.halted_by_owner else None,
         channels=evidence.channels,
+        prices=_prices(found),
     )
+
+
+def _prices(status: Mapping[str, Any]) -> PricesFrom:
+    prices = mapping(status.get("prices"))
+    return PricesFrom(moment(prices.get("silent_since")), text(prices.get("from")))
 
 
 def _process(evidence: Evidence, now: datetime) -> Process:

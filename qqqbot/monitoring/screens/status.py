@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from qqqbot.display.formatting import clock_time, count, day_and_time, percent, span, time_near, until, usd, words
 from qqqbot.display.masking import without_accounts
 from qqqbot.display.terminal import Field, Fields, Screen, Tone
-from qqqbot.model.new_york import new_york_date
+from qqqbot.model.new_york import NEW_YORK, new_york_date
 from qqqbot.model.program import COMMAND
 from qqqbot.monitoring.facts.status import Decision, Forecast, NearestFlip, Own, Process, Status
 from qqqbot.monitoring.health import Health
@@ -51,6 +51,7 @@ def status(facts: Status) -> Screen:
                 *_running_fields(facts),
                 *_halt_fields(facts),
                 *_own_fields(facts),
+                *_prices_fields(facts),
                 *time_in_fields(facts.time_in),
                 *_problem_fields(facts),
                 *_notice_fields(facts),
@@ -142,6 +143,14 @@ def _value_fields(own: Own) -> list[Field]:
     change = f", {usd(own.change, sign=True)} USD ({percent(own.change_pct, sign=True)}){since}"
     tone = Tone.GOOD if (own.change or 0) > 0 else Tone.PLAIN
     return [Field("Value", f"{usd(own.equity)} USD{change if own.change is not None else ''}", tone)]
+
+
+def _prices_fields(facts: Status) -> list[Field]:
+    """Only if not all prices are Yahoo's own."""
+    since, others = facts.prices
+    parts = [f"Yahoo silent since {since.astimezone(NEW_YORK):%a %H:%M}"] if since else []
+    parts += [others or "nothing is decided without it"] if since or others else []
+    return [Field("Prices", "; ".join(parts), Tone.WARNING)] if parts else []
 
 
 def _problem_fields(facts: Status) -> list[Field]:

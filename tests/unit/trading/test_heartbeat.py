@@ -48,6 +48,9 @@ class Leaving:
     def refused(self) -> None:
         return None
 
+    def second_prices(self) -> None:
+        return None
+
     def broker(self, book: Book, state: State) -> FakeBroker:  # noqa: ARG002
         return self.world.broker
 

@@ -1,0 +1,232 @@
+"""What may stand for a session that Yahoo's rows lack, and what stands for Yahoo while it is away. Pure.
+
+A filled close needs three things: a source whose other closes are those of the window; a witness, TQQQ's move of that
+session and of the next, and the bot's own look at the session if there was one; and a rule whose answer does not depend
+on the last tenths of a per cent, because no source but Yahoo's own rows has exactly the official close (see
+`depends_on`, which the gate `window` uses). Sessions at a dividend or a split are never filled: nobody says on which
+side of it a price is.
+"""
+
+import math
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from typing import NamedTuple
+
+from qqqbot.model.provenance import KeptWindow, Seen, Source
+from qqqbot.model.values import QQQ, TQQQ, Bar, Holding, Market, Quote, Rules
+from qqqbot.strategy.rule import evaluate
+
+MOST_FILLED = 5
+# TQQQ's sessions and three times QQQ's parted by more on 13 days from 2010 to 2026. It makes a close that is off by
+# more than a third of it visible, which is what the sources' own uncertainty covers.
+LEVERAGE, TRACKING_TOLERANCE = 3, 0.010
+# How far two series of adjusted closes may be apart if no dividend lies between their dates of adjustment. Since 2015
+# QQQ's smallest was 0.053 % of its price (2023-12-27), the others 0.11 % and more.
+SAME_BASIS = 0.0005
+# A dividend or two between an unadjusted and an adjusted series. More is another basis, such as a split's.
+NEAR_BASIS = 0.01
+# Sessions around the filled one in which the source's closes are compared with the window's.
+NEIGHBOURS, FEWEST_NEIGHBOURS = 10, 3
+# Sessions that the broker's closes share with the kept window.
+FEWEST_SHARED = 10
+
+Closes = Mapping[str, Mapping[date, float]]
+"""symbol -> session -> close"""
+
+
+class Candidate(NamedTuple):
+    """What a source says a session closed at, on the basis of the window's rows; NaN if it does not say."""
+
+    source: Source
+    qqq: float
+    tqqq: float
+
+
+def gaps(market: Market, expected: Sequence[date]) -> tuple[date, ...]:
+    """The expected sessions without a usable close of QQQ, oldest first."""
+    closes = _by_date(market.bars)
+    return tuple(day for day in expected if not _usable(closes.get(day, math.nan)))
+
+
+def fillable(market: Market, expected: Sequence[date], missing: Sequence[date]) -> str | None:
+    """Why the `missing` sessions cannot be filled, whatever the sources say; None if they may be."""
+    if len(missing) > MOST_FILLED:
+        return f"{len(missing)} sessions are missing, and at most {MOST_FILLED} are filled"
+    events = {*market.ex_dates, *(split.date for split in market.splits)}
+    following = dict(zip(expected, [*expected[1:], market.newest_row], strict=True))
+    for day in missing:
+        if event := next((d for d in (day, following[day]) if d in events), None):
+            return f"{day} is not filled, because of the dividend or split of {event}"
+    return None
+
+
+def from_kept(kept: KeptWindow | None, market: Market, day: date) -> Candidate | None:
+    """The close of `day` that an earlier decision rested on, if all other closes are still what they were."""
+    if kept is None or day not in kept.dates:
+        return None
+    then = {QQQ: dict(zip(kept.dates, kept.qqq, strict=True)), TQQQ: dict(zip(kept.dates, kept.tqqq, strict=True))}
+    own = [shared for shared in kept.dates if shared not in kept.sources]
+    basis = _basis(then[QQQ], _by_date(market.bars), own, SAME_BASIS)
+    if basis is None or abs(basis - 1) > SAME_BASIS:
+        return None
+    return Candidate(kept.sources.get(day, Source.KEPT), then[QQQ][day], then[TQQQ][day])
+
+
+def from_closes(source: Source, closes: Closes, market: Market, day: date) -> Candidate | None:
+    """The close of `day` that `source` tells, if what it tells of the sessions around is what the window has."""
+    bars = {QQQ: _by_date(market.bars), TQQQ: _by_date(market.tqqq_bars)}
+    found = {}
+    for symbol in (QQQ, TQQQ):
+        told, known = closes.get(symbol, {}), bars[symbol]
+        around = sorted((d for d in told if d in known), key=lambda d: abs((d - day).days))[:NEIGHBOURS]
+        basis = _basis(told, known, around, source.uncertainty)
+        near = basis is not None and abs(basis - 1) <= NEAR_BASIS
+        found[symbol] = told.get(day, math.nan) * basis if near and basis is not None else math.nan
+    return Candidate(source, found[QQQ], found[TQQQ]) if _usable(found[QQQ]) else None
+
+
+def from_look(look: Seen | None) -> Candidate | None:
+    return Candidate(Source.SEEN, look.qqq, look.tqqq) if look else None
+
+
+def filled(market: Market, day: date, candidate: Candidate, look: Seen | None = None) -> Market | None:
+    """`market` with the candidate as the close of `day`; None if no witness supports it."""
+    if not _usable(candidate.qqq) or (look and abs(candidate.qqq / look.qqq - 1) > Source.SEEN.uncertainty):
+        return None
+    bars = _with(market.bars, Bar(day, candidate.qqq))
+    rows = _by_date(market.tqqq_bars)
+    tqqq_bars = market.tqqq_bars
+    if not _usable(rows.get(day, math.nan)):
+        tqqq_bars = _with(tqqq_bars, Bar(day, candidate.tqqq))
+    then = replace(market, bars=bars, tqqq_bars=tqqq_bars, origins={**market.origins, day: candidate.source})
+    then = replace(then, tqqq_previous_close=_by_date(tqqq_bars).get(bars[-1].date))
+    return then if _supported(then, day) else None
+
+
+def fill(
+    market: Market,
+    missing: Sequence[date],
+    candidates: Callable[[Market, date], Iterable[Candidate | None]],
+    look: Callable[[date], Seen | None],
+) -> Market:
+    """`market` with each of the `missing` sessions filled by the first candidate that a witness supports.
+
+    The candidates are asked for one after the other, so that a source costs nothing if an earlier one was enough.
+    """
+    for day in missing:
+        tried = (filled(market, day, found, look(day)) for found in candidates(market, day) if found is not None)
+        market = next((better for better in tried if better is not None), market)
+    return market
+
+
+def without_yahoo(
+    kept: KeptWindow, expected: Sequence[date], session: date, closes: Closes, quotes: Mapping[str, Quote]
+) -> Market | str:
+    """The market of `session` from the kept window, the broker's `closes` and its `quotes`; or why there is none.
+
+    `closes` are adjusted for dividends. What they share with the kept window must be the same there: a dividend or a
+    split since then, and a wrong row in either, moves them apart.
+    """
+    missing = [day for day in expected if day not in kept.dates]
+    if len(missing) > MOST_FILLED:
+        return f"the kept prices end {len(missing)} sessions ago, and at most {MOST_FILLED} are filled"
+    rows = {QQQ: dict(zip(kept.dates, kept.qqq, strict=True)), TQQQ: dict(zip(kept.dates, kept.tqqq, strict=True))}
+    if kept.session != session and (problem := _other_basis(rows, closes)):
+        return problem
+    bars = {symbol: [Bar(day, rows[symbol].get(day, math.nan)) for day in expected] for symbol in rows}
+    origins = {day: source for day, source in kept.sources.items() if day in expected}
+    market = Market(
+        bars=tuple(bar for bar in bars[QQQ] if bar.date not in missing),
+        newest_row=session,
+        qqq=quotes[QQQ],
+        tqqq=quotes[TQQQ],
+        tqqq_previous_close=rows[TQQQ].get(expected[-1]),
+        tqqq_bars=tuple(bar for bar in bars[TQQQ] if _usable(bar.close)),
+        origins=origins,
+        quoted_by=Source.BROKER,
+    )
+    for day in missing:
+        told = Candidate(Source.BROKER, *(closes.get(symbol, {}).get(day, math.nan) for symbol in (QQQ, TQQQ)))
+        better = filled(market, day, told)
+        if better is None:
+            return f"the broker has no close of {day} that a witness supports"
+        market = better
+    return market
+
+
+def depends_on(
+    closes: Sequence[float], uncertain: Mapping[int, float], price: float, held: Holding, rules: Rules
+) -> Holding | None:
+    """Another answer of the rule, if some closes within their uncertainty give one; else None.
+
+    `uncertain` has the fraction by which a close may be off, by its place in `closes`. Both comparisons of the rule are
+    linear in each close, with one sign within the short average and one outside it: four corners are enough.
+    """
+    if not any(uncertain.values()):
+        return None
+    own = evaluate(closes, price, held, rules).target
+    first_short = len(closes) - (rules.short_period - 1)
+    for short in (1, -1):
+        for long in (1, -1):
+            moved = list(closes)
+            for place, part in uncertain.items():
+                moved[place] *= 1 + part * (short if place >= first_short else long)
+            answer = evaluate(moved, price, held, rules).target
+            if answer is not own:
+                return answer
+    return None
+
+
+def _other_basis(rows: Closes, closes: Closes) -> str | None:
+    for symbol in (QQQ, TQQQ):
+        told = closes.get(symbol, {})
+        shared = [day for day in rows[symbol] if day in told and _usable(rows[symbol][day])]
+        if len(shared) < FEWEST_SHARED:
+            return f"the broker tells {len(shared)} of {symbol}'s kept closes, {FEWEST_SHARED} are needed"
+        basis = _basis(told, rows[symbol], shared, Source.BROKER.uncertainty)
+        if basis is None or abs(basis - 1) > SAME_BASIS:
+            return f"the broker's closes of {symbol} are not the kept ones: a dividend, a split or a wrong row"
+    return None
+
+
+def _basis(told: Mapping[date, float], known: Mapping[date, float], days: Iterable[date], apart: float) -> float | None:
+    """The factor from the closes `told` to the `known` ones, if it is the same on all `days` but for `apart`."""
+    pairs = [(told.get(day, math.nan), known.get(day, math.nan)) for day in days]
+    ratios = [ours / theirs for theirs, ours in pairs if _usable(theirs) and _usable(ours)]
+    if len(ratios) < FEWEST_NEIGHBOURS:
+        return None
+    middle = statistics.median(ratios)
+    return middle if all(abs(ratio / middle - 1) <= apart for ratio in ratios) else None
+
+
+def _supported(market: Market, day: date) -> bool:
+    """TQQQ moved by its factor into `day` and out of it."""
+    qqq, tqqq = _by_date(market.bars), _by_date(market.tqqq_bars)
+    qqq[market.newest_row], tqqq[market.newest_row] = market.qqq.price, market.tqqq.price
+    days = sorted(d for d, close in qqq.items() if _usable(close))
+    place = days.index(day)
+    return place > 0 and all(_moved_together(qqq, tqqq, *days[n : n + 2]) for n in (place - 1, place))
+
+
+def _moved_together(qqq: Mapping[date, float], tqqq: Mapping[date, float], before: date, after: date) -> bool:
+    if not (_usable(tqqq.get(before, math.nan)) and _usable(tqqq.get(after, math.nan))):
+        return False
+    apart = (tqqq[after] / tqqq[before] - 1) - LEVERAGE * (qqq[after] / qqq[before] - 1)
+    return abs(apart) <= TRACKING_TOLERANCE
+
+
+def _with(bars: Sequence[Bar], new: Bar) -> tuple[Bar, ...]:
+    """`bars` with `new` in its place, instead of any row of that day."""
+    others = [bar for bar in bars if bar.date != new.date]
+    place = next((n for n, bar in enumerate(others) if bar.date > new.date), len(others))
+    return (*others[:place], new, *others[place:])
+
+
+def _by_date(bars: Iterable[Bar]) -> dict[date, float]:
+    return {bar.date: bar.close for bar in bars}
+
+
+def _usable(close: float) -> bool:
+    return math.isfinite(close) and close > 0
