@@ -222,6 +222,8 @@ class Executor:
             if order.status not in (OrderStatus.UNKNOWN, OrderStatus.SUBMITTED):
                 self._absent_since.pop(intent.order_ref, None)
             return None
+        if order.status is OrderStatus.REJECTED and order.taken:
+            return self._unanswered(intent, order)
         self._conclude(intent, order)
         return order
 

@@ -382,7 +382,7 @@ class Desk:
         now = self.clock()
         if order is not None and order.live and order.behaviour.on_cancel == "ignored":
             return
-        if order is not None and order.behaviour.precaution and order.live:
+        if order is not None and order.behaviour.precaution and order.live and order.behaviour.on_cancel != "unknown":
             self._cancel_live(order)
         elif order is None or not order.visible:
             text = f"OrderId {order_id} that needs to be cancelled is not found."

@@ -52,7 +52,8 @@ class Behaviour:
     correction: Decimal | None = None
     """a price: each execution is corrected to it, by a second one whose id differs after the last dot"""
     on_cancel: str = "usual"
-    """usual, ignored, fills (a fill arrives while PendingCancel), pending (stays in PendingCancel), silent (no 202)"""
+    """usual, ignored, fills (a fill arrives while PendingCancel), pending (stays in PendingCancel), silent (no 202),
+    unknown (10147, though a precaution still keeps it)"""
     drop_after_fill: int | None = None
     """the client's connection is closed after this many fills"""
 

@@ -181,3 +181,40 @@ def test_an_order_that_survived_the_night_is_cancelled_before_anything_else(tmp_
         minutes(trader, 3)
         assert gateway.position("QQQ") == 211
         trader.assert_true_to_the_gateway()
+
+
+SIZE_LIMIT = (
+    383,
+    "The following order size exceeds the Size Limit of 100. Restriction is specified in Precautionary Settings.",
+)
+
+
+def test_what_a_precaution_keeps_though_it_is_not_to_be_found_is_never_followed_by_another_order(
+    tmp_path: Path,
+) -> None:
+    with trading(tmp_path, timing=BRISK) as trader:
+        gateway = trader.at.gateway
+        gateway.behave(precaution=SIZE_LIMIT, on_cancel="unknown")
+        minutes(trader, 12, Holding.QQQ)
+        assert len(gateway.orders) == 1
+        reason = trader.records.switch.reason() or ""
+        assert reason.startswith("the gateway took 1 order and answered none (383: ")
+        assert reason.endswith("look at its windows, then resume")
+        gateway.behave()
+        gateway.confirm_dialogs()
+        minutes(trader, 2)
+        assert gateway.position("QQQ") == 211
+        trader.assert_true_to_the_gateway()
+
+
+def test_a_twin_under_one_reference_halts_within_one_check(tmp_path: Path) -> None:
+    with trading(tmp_path, timing=BRISK) as trader:
+        trader.check(Holding.QQQ)
+        trader.at.gateway.twin(trader.at.gateway.orders[0].order_ref)
+        trader.at.clock.move(900)
+        trader.check()
+        assert trader.last_check().error == "OrderOverrun"
+        assert "422 QQQ were executed, and 211 were ordered" in (trader.records.switch.reason() or "")
+        assert "halt" in [event.kind for event in trader.notifier.recent]
+        minutes(trader, 3, Holding.CASH)
+        assert len(trader.at.gateway.orders) == 2

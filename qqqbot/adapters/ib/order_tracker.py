@@ -316,7 +316,9 @@ class OrderTracker:
         # A code that nobody knows may be a new precaution's.
         held = not done and facts.meaning(Meaning.HELD, Meaning.UNKNOWN)
         if held and facts.unknown_to_the_gateway:
-            return Judgement(self._order(ref, facts, OrderStatus.REJECTED))
+            # Not to be found is a weaker end than cancelled: a precaution's window may hold it all the same.
+            refused = self._order(ref, facts, OrderStatus.REJECTED)
+            return Judgement(replace(refused, taken=facts.meaning(Meaning.HELD)))
         silent = facts.sent and not facts.acknowledged
         return Judgement(self._order(ref, facts, OrderStatus.UNKNOWN), gone=True, silent=silent, held=held)
 

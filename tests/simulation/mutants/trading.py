@@ -298,6 +298,16 @@ APART = (
     ),
 )
 
+PRECAUTIONS = (
+    Mutant(
+        "what a precaution may keep is tried again",
+        "trading/executor.py::Executor._look",
+        "if order.status is OrderStatus.REJECTED and order.taken:",
+        "if False:",
+        ("unit/trading/test_executor_unanswered.py",),
+    ),
+)
+
 STATUS_FILLS = (
     Mutant(
         "a status alone books a fill",
@@ -403,4 +413,4 @@ MISSED = (
     ),
 )
 
-MUTANTS = (*EXECUTOR, *ENGINE, *LOOP, *MONEY, *SOON, *APART, *STATUS_FILLS, *UNANSWERED, *MISSED)
+MUTANTS = (*EXECUTOR, *ENGINE, *LOOP, *MONEY, *SOON, *APART, *PRECAUTIONS, *STATUS_FILLS, *UNANSWERED, *MISSED)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from qqqbot.model.values import QQQ, TQQQ, Holding, OrderIntent
+from qqqbot.model.values import QQQ, TQQQ, Holding, Order, OrderIntent, OrderStatus
 from qqqbot.trading.engine import Engine
 from tests.support.builders import NOW
 from tests.support.fakes import FakeBroker, World, fills, swallowed
@@ -49,6 +49,19 @@ class TestUnanswered:
             len(errors) - errors.index("OrderUnanswered") - 1
         )
         assert [told for told in world.notifier.told if told[0] == "halt"] == [("halt", ONE)]
+        assert not engine.unresolved()
+
+    def test_what_a_precaution_may_keep_is_not_tried_again(self, world: World) -> None:
+        def kept(broker: FakeBroker, order: OrderIntent) -> None:
+            broker.orders[order.order_ref] = Order(
+                order.order_ref, OrderStatus.REJECTED, (), "383: too large", taken=True
+            )
+
+        world.broker.behaviours = [kept]
+        engine = world.start()
+        hours(world, engine, 20)
+        assert len(world.broker.submitted) == 1
+        assert halted(world) == ONE.replace(":", " (383: too large):")
         assert not engine.unresolved()
 
     def test_it_halts_five_minutes_after_the_first_complete_answer_without_it(self, world: World) -> None:
