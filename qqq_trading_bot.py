@@ -54,7 +54,7 @@ from qqqbot.trading.bookkeeping import set_capital
 from qqqbot.trading.engine import Engine, State
 from qqqbot.trading.heartbeat import Heartbeat
 from qqqbot.trading.loop import poll, timetable
-from qqqbot.trading.parts import Outside
+from qqqbot.trading.parts import Adapters
 
 SHOWN_SETTINGS = ("short_ma_period", "long_ma_period", "check_interval_minutes", "decide", "band_pct", "order_type")
 ACCOUNT_WAIT_SECONDS = 5.0
@@ -316,7 +316,7 @@ class Daemon:
             self.notifier.notify(AlertKind.TOTAL_CAPITAL, later)
         state = State()
         broker = self.account.broker(records.book, state)
-        outside = Outside(
+        outside = Adapters(
             self.clock,
             self.prices,
             broker,

@@ -37,7 +37,7 @@ from qqqbot.trading.bookkeeping import set_capital
 from qqqbot.trading.engine import State
 from qqqbot.trading.heartbeat import Heartbeat
 from qqqbot.trading.loop import poll, timetable
-from qqqbot.trading.parts import Outside
+from qqqbot.trading.parts import Adapters
 
 SIMULATED = "SIMULATED PRICES"
 MARKER = "SIMULATED_PRICES"
@@ -203,7 +203,7 @@ class Life:
         state = State()
         broker = PaperBroker(self._records.book, clock, lambda: state.market, SLIPPAGE_BPS)
         prices = StagedPrices(source, self._cut_now)
-        outside = Outside(clock, prices, broker, notifier)
+        outside = Adapters(clock, prices, broker, notifier)
         self._engine = assemble(self._records, outside, RULES, ORDER_TIMEOUT, state)
         constants = {"simulated_prices": True}
         self.heartbeat = Heartbeat(logs / "status.json", clock, constants, notifier, self._engine)

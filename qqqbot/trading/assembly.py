@@ -20,7 +20,7 @@ from qqqbot.trading.alerts import Alerts
 from qqqbot.trading.bookkeeping import Bookkeeper
 from qqqbot.trading.engine import Engine, State
 from qqqbot.trading.executor import Executor
-from qqqbot.trading.parts import Outside, Records
+from qqqbot.trading.parts import Adapters, Records
 from qqqbot.trading.steady_prices import SteadyPrices
 
 
@@ -57,7 +57,7 @@ def load_records(
 
 def assemble(
     records: Records,
-    outside: Outside,
+    outside: Adapters,
     rules: Rules,
     order_timeout: timedelta,
     state: State | None = None,

@@ -40,7 +40,7 @@ from qqqbot.records.journal import LOST
 from qqqbot.runtime.daily_log import pairs
 from qqqbot.strategy.risk import refusal
 from qqqbot.trading.audit import overruns
-from qqqbot.trading.parts import Outside, Records
+from qqqbot.trading.parts import Adapters, Records
 from qqqbot.trading.status_fills import MESSAGE, filled_by_status
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ STATUS_BELIEVED_AFTER = timedelta(seconds=60)
 class Executor:
     """Sends orders one at a time and finds out how each ended."""
 
-    def __init__(self, records: Records, outside: Outside, rules: Rules, timeout: timedelta) -> None:
+    def __init__(self, records: Records, outside: Adapters, rules: Rules, timeout: timedelta) -> None:
         self._book, self._journal, self._switch = records.book, records.journal, records.switch
         self._clock, self._broker, self._notifier = outside.clock, outside.broker, outside.notifier
         self.pulse = outside.pulse

@@ -27,7 +27,7 @@ class Records(NamedTuple):
     prices: PriceMemory
 
 
-class Outside(NamedTuple):
+class Adapters(NamedTuple):
     """The adapters of one engine.
 
     `pulse` is called again and again while something is waited for, as a sign of life. `disk_free` returns the free

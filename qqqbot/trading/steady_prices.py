@@ -18,7 +18,7 @@ from qqqbot.records.prices import PriceMemory
 from qqqbot.strategy import filling
 from qqqbot.strategy.filling import Candidate, Closes
 from qqqbot.trading.engine import State
-from qqqbot.trading.parts import Outside
+from qqqbot.trading.parts import Adapters
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class Asked:
 class SteadyPrices:
     """The PriceSource of the engine, over that of `outside`. In `state` it says since when that one is silent."""
 
-    def __init__(self, outside: Outside, memory: PriceMemory, long_period: int, state: State) -> None:
+    def __init__(self, outside: Adapters, memory: PriceMemory, long_period: int, state: State) -> None:
         clock, intraday = outside.clock, outside.intraday
         self._yahoo = outside.prices
         self._memory = memory

@@ -15,7 +15,7 @@ from qqqbot.model.values import Session
 from qqqbot.trading.alerts import LogNotifier
 from qqqbot.trading.assembly import Identity, assemble, load_records
 from qqqbot.trading.bookkeeping import set_capital
-from qqqbot.trading.parts import Outside
+from qqqbot.trading.parts import Adapters
 from standins.ib_gateway.exchange import around
 from tests.simulation.sim_world import RULES
 from tests.support.ib_desk import QUICK, Desk, MovedClock, broker_at, gateway_at
@@ -48,7 +48,7 @@ def run(folder: Path, lag: bool) -> list[dict[str, Any]]:
         at.sound()
         records = load_records(folder, Identity(broker.mode, broker.account), clock, notifier)
         set_capital(records.book, Decimal(100_000), clock)
-        engine = assemble(records, Outside(clock, prices, broker, notifier), RULES, timedelta(seconds=20))
+        engine = assemble(records, Adapters(clock, prices, broker, notifier), RULES, timedelta(seconds=20))
         for session in sessions:
             for number in range(CHECKS_A_SESSION):
                 move_to(at, session, 10 + 200 * number)

@@ -47,7 +47,7 @@ from qqqbot.trading.assembly import Identity, assemble, load_records
 from qqqbot.trading.bookkeeping import set_capital
 from qqqbot.trading.engine import State
 from qqqbot.trading.loop import poll, timetable
-from qqqbot.trading.parts import Outside
+from qqqbot.trading.parts import Adapters
 from tests.simulation.sim_broker import ACCOUNT
 from tests.simulation.sim_watch import Watch
 from tests.simulation.sim_world import CAPITAL, RULES, Death, OwnerStops, World, rows
@@ -194,7 +194,7 @@ class Life:
             if world.broker_outside
             else PaperBroker(records.book, world.clock, lambda: state.market, Decimal(1))
         )
-        outside = Outside(
+        outside = Adapters(
             world.clock,
             FailingPrices(world),
             FailingBroker(inner, world),

@@ -23,7 +23,7 @@ from qqqbot.strategy.rule import LEVELS, level
 from qqqbot.trading.assembly import Identity, assemble, load_records
 from qqqbot.trading.bookkeeping import set_capital
 from qqqbot.trading.engine import State
-from qqqbot.trading.parts import Outside
+from qqqbot.trading.parts import Adapters
 from tests.simulation.simulation import FOLDERS, End, Silence, simulate
 
 SEEDS_A_TEST = 10
@@ -95,7 +95,7 @@ def test_over_ten_years_the_engine_decides_what_the_vectorised_rule_says(folder:
     records = load_records(folder, Identity(Mode.DRY_RUN, ACCOUNT), clock, silence)
     set_capital(records.book, Decimal(100_000), clock)
     broker = PaperBroker(records.book, clock, lambda: state.market, Decimal(1))
-    engine = assemble(records, Outside(clock, prices, broker, silence), rules, timedelta(seconds=60), state)
+    engine = assemble(records, Adapters(clock, prices, broker, silence), rules, timedelta(seconds=60), state)
     for day in days:
         clock.advance(sessions[day].close - timedelta(minutes=5) - clock.now())
         engine.step()

@@ -15,7 +15,7 @@ from qqqbot.runtime.clock import VirtualClock
 from qqqbot.trading.assembly import Identity, assemble, load_records
 from qqqbot.trading.bookkeeping import set_capital
 from qqqbot.trading.engine import State
-from qqqbot.trading.parts import Outside
+from qqqbot.trading.parts import Adapters
 from tests.support.fakes import FakeNotifier
 
 CAPITAL = Decimal(100_000)
@@ -61,7 +61,7 @@ def drive(logs: Path, prices: Prices, rules: Rules, first: int) -> tuple[list[di
     records = load_records(logs, Identity(Mode.DRY_RUN, ACCOUNT), clock, FakeNotifier())
     set_capital(records.book, CAPITAL, clock)
     broker = PaperBroker(records.book, clock, lambda: state.market, Decimal(1))
-    outside = Outside(clock, source, broker, FakeNotifier(), disk_free=lambda: 10**12)
+    outside = Adapters(clock, source, broker, FakeNotifier(), disk_free=lambda: 10**12)
     engine = assemble(records, outside, rules, timedelta(seconds=60), state)
     for session in source.table.sessions[first : len(prices)]:
         clock.advance(session.close - BEFORE_CLOSE - clock.now())

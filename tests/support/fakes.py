@@ -39,7 +39,7 @@ from qqqbot.runtime.clock import VirtualClock
 from qqqbot.trading.assembly import Identity, assemble, load_records
 from qqqbot.trading.bookkeeping import set_capital
 from qqqbot.trading.engine import Engine, State
-from qqqbot.trading.parts import Outside, Records
+from qqqbot.trading.parts import Adapters, Records
 from tests.support.builders import ACCOUNT, NOW, PRICE, RULES, TQQQ_PRICE, market, table
 
 
@@ -295,7 +295,7 @@ class World:
         records = records or self.records()
         if later := set_capital(records.book, self.capital, self.clock, records.journal.unresolved()):
             self.listener.notify(AlertKind.TOTAL_CAPITAL, later)
-        outside = Outside(self.clock, self.prices, self.broker, self.listener, disk_free=lambda: 10 * 1024**3)
+        outside = Adapters(self.clock, self.prices, self.broker, self.listener, disk_free=lambda: 10 * 1024**3)
         return assemble(records, outside, self.rules, self.timeout, capital=self.capital)
 
     def rows(self, name: str) -> list[dict[str, Any]]:

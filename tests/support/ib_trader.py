@@ -16,7 +16,7 @@ from qqqbot.trading.alerts import LogNotifier
 from qqqbot.trading.assembly import Identity, assemble, load_records
 from qqqbot.trading.bookkeeping import set_capital
 from qqqbot.trading.engine import Check, Engine
-from qqqbot.trading.parts import Outside
+from qqqbot.trading.parts import Adapters
 from standins.ib_gateway import Account
 from tests.support.builders import RULES, market, table
 from tests.support.ib_desk import HASTY, QUICK, Desk, desk, eventually
@@ -48,7 +48,7 @@ class Trader:
         set_capital(self.records.book, Decimal(100_000), at.clock)
         order_type = OrderType.LIMIT if limit else OrderType.MARKET
         rules = replace(RULES, order_type=order_type, max_orders_per_session=orders)
-        outside = Outside(at.clock, self.prices, at.broker, self.notifier)
+        outside = Adapters(at.clock, self.prices, at.broker, self.notifier)
         self.engine: Engine = assemble(self.records, outside, rules, timedelta(seconds=20))
 
     def check(self, target: Holding | None = None) -> None:

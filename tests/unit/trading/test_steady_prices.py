@@ -22,7 +22,7 @@ from qqqbot.trading.assembly import Identity, assemble, load_records
 from qqqbot.trading.bookkeeping import set_capital
 from qqqbot.trading.engine import Check, Engine
 from qqqbot.trading.heartbeat import Heartbeat
-from qqqbot.trading.parts import Outside
+from qqqbot.trading.parts import Adapters
 from qqqbot.trading.steady_prices import PAUSE_SECONDS
 from tests.support.fakes import FakeBroker, FakeNotifier
 
@@ -94,7 +94,7 @@ class Bot:
         records = load_records(self.logs, Identity(account.mode, account.account), self.clock, FakeNotifier())
         set_capital(records.book, Decimal(100_000), self.clock)
         second = self.broker if self.second else None
-        outside = Outside(
+        outside = Adapters(
             *(self.clock, self.yahoo, account, FakeNotifier()),
             disk_free=lambda: 10**12,
             second=second,
