@@ -71,6 +71,8 @@ class SimOrder:
     """its execution is never listed; its status tells of it (ib-api-reloaded/ib_async#82)"""
     window: bool = False
     """a window of the gateway holds it, and nothing is said of it until somebody clicks"""
+    released: bool = False
+    """from such a window, whatever the bot believed of it by then"""
     deaf: bool = False
     """its cancel is not answered while the world is unkind"""
     cancelled_at: datetime | None = None
@@ -271,7 +273,8 @@ class SimBroker:
                 price = Decimal(str(self.prices.price(order.intent.symbol, self.now())))
                 pays = self._can_pay(replace(order.intent, decision_price=price * Decimal("1.05")))
                 dismissed = SimOrder(order.intent, None, order.expires)
-                self.orders[ref] = self._drawn(order.intent) if transmit and pays else dismissed
+                fate = replace(self._drawn(order.intent), arrives=self.now(), untold=False, released=True)
+                self.orders[ref] = fate if transmit and pays else dismissed
 
     def _can_pay(self, intent: OrderIntent) -> bool:
         """The money may have left the account since its values were refreshed."""

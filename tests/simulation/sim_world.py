@@ -15,6 +15,7 @@ from qqqbot.adapters.simulated.prices import SimulatedPrices
 from qqqbot.model.executions import status_exec_id
 from qqqbot.model.values import (
     SYMBOLS,
+    Holding,
     OrderIntent,
     OrderType,
     Rules,
@@ -22,6 +23,7 @@ from qqqbot.model.values import (
 )
 from qqqbot.records.ledger import Booked
 from qqqbot.runtime.clock import VirtualClock
+from qqqbot.strategy.rule import evaluate
 from qqqbot.strategy.sizing import ALL_OF_IT, shares_to_buy
 from tests.simulation.sim_broker import LATEST_VALUE_SECONDS, SimBroker, SimOrder, Unkindness
 from tests.support.builders import fold
@@ -217,9 +219,9 @@ class World:
         assert not set(intended) - done - {ref}, f"{ref} sent while {set(intended) - done - {ref}} had no outcome"
         assert not (self.logs / "HALT").exists(), f"{ref} was sent while halted"
         assert self.prices.table.open_session(self.clock.true_now()), f"{ref} was sent while the exchange was closed"
-        assert self.market_was_valid, f"{ref} was sent on bad prices"
         assert self.hand_trade is None, f"{ref} was sent while the account differed from the book"
         decision = rows(self.logs / "decisions.jsonl")[-1]
+        assert self.market_was_valid or self._is_true(decision), f"{ref} was sent on bad prices"
         assert decision["action"] == "ROTATE", f"{ref} was sent without its decision on disk"
         assert {order["side"] for order in decision["orders"]} == {intent.side.value}, f"{ref}: a buy beside a sell"
         if self.settled():
@@ -228,6 +230,14 @@ class World:
             self._check_affordable(intent)
         self.refs.add(ref)
         self.sent += 1
+
+    def _is_true(self, decision: Mapping[str, Any]) -> bool:
+        """Whether a decision on an answer with an error is that of the true prices: a lost row may be filled."""
+        market = self.prices.market(self.clock.true_now())
+        closes, price = [bar.close for bar in market.bars][-(self.rules.long_period - 1) :], decision["price"]
+        near = abs(price / market.qqq.price - 1) < 0.01
+        answer = evaluate(closes, price, Holding(decision["held"]), self.rules).target
+        return bool(near and answer.value == decision["target"])
 
     def check_books(self) -> None:
         """Each fill once, with its price; nothing that did not happen; nothing short, nothing borrowed."""
@@ -265,7 +275,7 @@ class World:
     def check_outcomes(self) -> None:
         """No order is alive that the journal calls done; what it calls filled is in the book."""
         ended = {row["order_ref"]: row for row in rows(self.logs / "orders.jsonl") if row["event"] == "outcome"}
-        held = {ref for ref, order in self.broker.orders.items() if order.window}
+        held = {ref for ref, order in self.broker.orders.items() if order.window or order.released}
         alive = ended.keys() & set(self.broker.alive()) - held
         assert not alive, f"alive, and believed done: {alive}"
         booked = {ref: known.shares for ref, known in fold_of(self.logs).orders.items()}
@@ -291,7 +301,9 @@ class World:
             assert intent.quantity * price <= cash, f"{ref} costs more than {cash}"
             held = price * book.shares[intent.symbol]
             wanted = shares_to_buy(book.cash + held, held, book.cash, price, self.rules)
-            assert intent.quantity >= wanted * ALL_OF_IT - 1, f"{ref} leaves money idle: {intent.quantity} of {wanted}"
+            assert self.taken_out or intent.quantity >= wanted * ALL_OF_IT - 1, (
+                f"{ref} leaves money idle: {intent.quantity} of {wanted}"
+            )
 
     def _let_pass(self, span: timedelta) -> None:
         self.clock.advance(span)

@@ -25,7 +25,7 @@ from typing import Any
 
 from qqqbot.adapters.simulated.broker import ACCOUNT as PAPER_ACCOUNT
 from qqqbot.adapters.simulated.broker import PaperBroker
-from qqqbot.model.errors import BrokerUnavailable, PricesUnavailable, StalePrices
+from qqqbot.model.errors import BrokerUnavailable, LedgerMismatch, PricesUnavailable, StalePrices
 from qqqbot.model.ports import Broker
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import (
@@ -321,7 +321,7 @@ def _run(world: World) -> None:
             world.check_outcomes()
         except OwnerStops:
             stopped_by_owner = True
-        except (BrokerUnavailable, OSError):
+        except (BrokerUnavailable, LedgerMismatch, OSError):
             pass  # the start, or the owner's answer, failed with a message: it is tried again
         finally:
             if life is not None:
