@@ -257,4 +257,41 @@ MUTANTS = (
         "intent.quantity * price > 4 * payable",
     ),
     *LIMITS,
+    Mutant(
+        "a filled close needs no witness",
+        "strategy/filling.py::filled",
+        "return then if _supported(then, day) else None",
+        "return then",
+    ),
+    Mutant(
+        "a filled close decides by its last tenths of a per cent",
+        "strategy/filling.py::depends_on",
+        "if answer is not own:",
+        "if answer is None:",
+    ),
+    Mutant(
+        "sessions at a dividend are filled",
+        "strategy/filling.py::fillable",
+        "if d in events",
+        "if d is events",
+    ),
+    Mutant(
+        "with Yahoo away a dividend is not noticed",
+        "strategy/filling.py::without_yahoo",
+        "if kept.session != session and (problem :=",
+        "if kept.session == session and (problem :=",
+    ),
+    Mutant(
+        "any number of sessions is filled while Yahoo is away",
+        "strategy/filling.py::without_yahoo",
+        "if len(missing) > MOST_FILLED:",
+        "if len(missing) > 10 * MOST_FILLED:",
+    ),
+    Mutant(
+        "a filled close hangs on nothing in the window's gate",
+        "strategy/gates.py::window_complete",
+        "if problem is None and (problem := _hanging_on_others(snapshot, rules)):",
+        "if problem is None and (problem := None):",
+        ("unit/strategy/test_gates.py",),
+    ),
 )

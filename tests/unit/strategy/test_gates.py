@@ -486,3 +486,13 @@ def test_prices_that_pass_are_usable_numbers(odd: Snapshot) -> None:
         used = [*gates.closes_of_window(odd), odd.market.qqq.price, odd.market.tqqq.price]
         assert len(used) >= 121
         assert all(0 < value < INFINITY for value in used)
+
+
+@pytest.mark.parametrize(("source", "passes"), [(Source.BROKER, False), (Source.KEPT, True)])
+def test_a_filled_close_does_not_decide_by_its_last_tenths_of_a_per_cent(source: Source, passes: bool) -> None:
+    seen = snapshot()
+    near = replace(seen.market.qqq, price=seen.market.bars[-1].close * 1.00005)
+    market = replace(seen.market, qqq=near, origins={seen.market.bars[-1].date: source})
+    gate = gates.window_complete(replace(seen, market=market), RULES)
+    assert gate.passed is passes
+    assert ("so near to a flip" in gate.sentence) is not passes
