@@ -130,8 +130,10 @@ def _scaled(results: dict[str, Any], symbol: str, rng: random.Random) -> str:
 
 
 def _columns(result: Any) -> list[list[Any]]:
-    indicators = result.get("indicators", {})
-    parts = [part for name in ("quote", "adjclose") for part in indicators.get(name) or [] if isinstance(part, dict)]
+    """The columns that are still there: what was done before may have taken them away."""
+    indicators = result.get("indicators")
+    groups = [indicators.get(name) for name in ("quote", "adjclose")] if isinstance(indicators, dict) else []
+    parts = [part for group in groups if isinstance(group, list) for part in group if isinstance(part, dict)]
     found = [column for part in parts for column in part.values() if isinstance(column, list)]
     return [result["timestamp"], *found] if isinstance(result.get("timestamp"), list) else found
 
