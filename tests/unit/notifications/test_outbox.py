@@ -187,6 +187,16 @@ def test_what_is_urgent_goes_before_what_waits_and_is_never_dropped_for_it(stuck
     until(lambda: stuck.delivered == [0, 2, 5, 6])
 
 
+def test_what_is_urgent_overtakes_what_came_before_it(stuck: Courier) -> None:
+    outbox = stuck.outbox()
+    outbox.put(0)
+    until(lambda: stuck.tried == [0])
+    outbox.put(1)
+    outbox.put(2, urgent=True)
+    stuck.gate.set()
+    until(lambda: stuck.delivered == [0, 2, 1])
+
+
 def test_a_newer_item_takes_the_place_of_an_older_one_on_its_subject(stuck: Courier) -> None:
     outbox = stuck.outbox(capacity=9)
     outbox.put(0, subject="halt")

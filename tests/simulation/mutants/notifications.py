@@ -1,0 +1,130 @@
+"""Mistakes in the notifications: alarms that do not arrive, arrive late, or say the wrong thing."""
+
+from tests.support.mutants import Mutant
+
+MEMORY = ("unit/notifications/test_memory.py",)
+NOTIFIER = ("unit/notifications/test_notifier.py",)
+
+MUTANTS = (
+    Mutant(
+        "a trouble waits behind old news",
+        "notifications/outbox.py::Outbox._take",
+        "next((waiting for waiting in due if waiting.urgent), due[0])",
+        "due[0]",
+    ),
+    Mutant(
+        "an item that waits for its next try holds up the others",
+        "notifications/outbox.py::Outbox._take",
+        "due = [waiting for waiting in self._items if waiting.due <= now]",
+        "due = [] if any(waiting.due > now for waiting in self._items) else list(self._items)",
+    ),
+    Mutant(
+        "what is refused for good is tried again",
+        "notifications/outbox.py::Outbox._run",
+        "failure is not None and not failure.final and tries_left",
+        "failure is not None and tries_left",
+    ),
+    Mutant(
+        "the beginning of a trouble arrives after its end",
+        "notifications/outbox.py::Outbox.put",
+        "self._items = [waiting for waiting in self._items if waiting.subject != subject]",
+        "pass",
+    ),
+    Mutant(
+        "a trouble is dropped for news",
+        "notifications/outbox.py::Outbox.put",
+        "next((w for w in self._items if not w.urgent), self._items[0])",
+        "self._items[0]",
+    ),
+    Mutant(
+        "news is told before its account is known",
+        "notifications/notifier.py::OwnerNotifier._send_due",
+        "self.engine is not None or notice.kind in URGENT",
+        "True",
+        MEMORY,
+    ),
+    Mutant(
+        "a message is as long as its news",
+        "notifications/notifier.py::shown",
+        "len(paragraph) > MOST_NEWS",
+        "len(paragraph) > 99 * MOST_NEWS",
+        MEMORY,
+    ),
+    Mutant(
+        "the text of a trouble pushes its advice out",
+        "notifications/policy.py::Notice.paragraph",
+        "clipped(self.text, MOST_TEXT)",
+        "self.text",
+        MEMORY,
+    ),
+    Mutant(
+        "a trouble that lasts is told once",
+        "notifications/policy.py::_is_due",
+        "near and new_york_date(now) > new_york_date(known.at)",
+        "False",
+    ),
+    Mutant(
+        "a trouble that lasts is told again at every look",
+        "notifications/policy.py::_is_due",
+        "near and new_york_date(now) > new_york_date(known.at)",
+        "near",
+    ),
+    Mutant(
+        "a channel's late answer undoes a newer message",
+        "notifications/notifier.py::OwnerNotifier._accepted",
+        "if self._sent.get(notice.subject) is sent",
+        "if True",
+        MEMORY,
+    ),
+    Mutant(
+        "a failing channel is told of though there is no other",
+        "notifications/notifier.py::OwnerNotifier._troubles",
+        "and not self.channels.all_fail",
+        "",
+        NOTIFIER,
+    ),
+    Mutant(
+        "the dead man's address is fed while the bot dies again and again",
+        "notifications/notifier.py::OwnerNotifier._tell_the_dead_man",
+        "again is not None and now - again.since < AGAIN_AFTER",
+        "False and again",
+        NOTIFIER,
+    ),
+    Mutant(
+        "one death is news",
+        "notifications/notifier.py::OwnerNotifier.died",
+        "before is not None and timedelta(0) <= now - before < AGAIN_AFTER",
+        "True or before",
+        NOTIFIER,
+    ),
+    Mutant(
+        "the dead man's address rings at every look",
+        "notifications/dead_man_switch.py::DeadManSwitch.ring",
+        "what != self._rung",
+        "True",
+    ),
+    Mutant(
+        "a stop is a death",
+        "records/last_run.py::died_after",
+        'found.get("state") in SAYS_SO or',
+        "",
+    ),
+    Mutant(
+        "what refused an earlier start is told of a later one",
+        "records/last_run.py::last_end",
+        " or (beat is not None and beat > at)",
+        "",
+    ),
+    Mutant(
+        "a refused start looks like a stop",
+        "monitoring/health.py::judge",
+        "evidence.end is not None",
+        "False",
+    ),
+    Mutant(
+        "a channel that failed once fails for ever",
+        "records/channel_health.py::ChannelHealth.fails",
+        "and (self.delivered_at is None or self.refused_at > self.delivered_at)",
+        "",
+    ),
+)
