@@ -154,7 +154,7 @@ def test_money_that_was_moved_out_is_waited_for_and_reported(tmp_path: Path) -> 
         trader.check(Holding.QQQ)
         trader.at.clock.move(900)
         trader.at.gateway.move_cash(-60_000)
-        minutes(trader, 12, Holding.TQQQ)
+        minutes(trader, 6, Holding.TQQQ)
         assert trader.at.gateway.position("TQQQ") == 0
         assert trader.last_check().error == "MoneyLate"
         assert "money" in [event.kind for event in trader.engine.alerts.lasting()]
