@@ -29,7 +29,7 @@ from qqqbot.model.ports import Broker, Clock, PriceSource, SecondPrices
 from qqqbot.model.program import COMMAND
 from qqqbot.model.reasons import AlertKind
 from qqqbot.model.sessions import Timetable
-from qqqbot.model.values import SYMBOLS, AccountSnapshot, Market, Mode
+from qqqbot.model.values import AccountSnapshot, Market, Mode
 from qqqbot.notifications.channels import Channels
 from qqqbot.notifications.dead_man_switch import Call, DeadManSwitch, Ping
 from qqqbot.notifications.notifier import OwnerNotifier
@@ -466,7 +466,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--price",
         action="append",
         default=[],
-        type=_price,
+        type=answers.price_of,
         metavar="[SYMBOL=]PRICE",
         help="what is adopted was traded at",
     )
@@ -476,18 +476,6 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     if options.dry_run and not options.settle:
         parser.error("--dry-run is for --adopt, --leave and --undo")
     return options
-
-
-def _price(text: str) -> tuple[str, Decimal]:
-    """'61.25' or 'TQQQ=61.25'. Raises ValueError."""
-    symbol, _, number = text.rpartition("=")
-    try:
-        price = Decimal(number)
-    except ArithmeticError:
-        raise ValueError(text) from None
-    if not (price.is_finite() and price > 0) or symbol not in ("", *SYMBOLS):
-        raise ValueError(text)
-    return symbol, price
 
 
 def _answer(options: argparse.Namespace) -> Answer:

@@ -40,7 +40,7 @@ def _secrets(environment: Mapping[str, str]) -> Iterator[str]:
             rest = _SCHEME.sub("", _UNPRINTABLE.sub(" ", value))
             known = _WELL_FORMED.fullmatch(rest)
             secret = (known["login"] or "") if known else rest
-            yield from {secret, unquote(secret)}
+            yield from (unquote(secret), secret)
 
 
 def _without(secret: str, line: str) -> str:

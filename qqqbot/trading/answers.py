@@ -64,6 +64,18 @@ class Settled(NamedTuple):
     after: Portfolio
 
 
+def price_of(text: str) -> tuple[str, Decimal]:
+    """What the owner wrote: '61.25', for any symbol (""), or 'TQQQ=61.25'. Raises ValueError."""
+    symbol, _, number = text.rpartition("=")
+    try:
+        price = Decimal(number)
+    except ArithmeticError:
+        raise ValueError(text) from None
+    if not (price.is_finite() and price > 0) or symbol not in ("", *SYMBOLS):
+        raise ValueError(text)
+    return symbol, price
+
+
 def settle(book: Book, answer: Answer, seen: Seen, now: datetime) -> Settled:
     """Record the answer, unless it is a dry run. Raises BotError, with nothing recorded; OSError."""
     before, trial = book.ledger.portfolio(), book.rehearsal()

@@ -396,8 +396,11 @@ def flips(seen: Snapshot, rules: Rules) -> Flips:
     closes_at = seen.session.close
     today = _flip(seen, rules, seen.now) if seen.now < closes_at else None
     coming = _flip(seen, rules, closes_at)
-    closes, price = closes_of_window(seen), seen.market.qqq.price
-    return Flips(seen.now, price, closes_at, today, coming, crossing(closes, price, seen.portfolio.holding, rules))
+    found = Flips(seen.now, seen.market.qqq.price, closes_at, today, coming)
+    if not (found.out_of_reach(seen.now) or found.out_of_reach(closes_at)):
+        return found
+    crosses = crossing(closes_of_window(seen), found.seen_price, seen.portfolio.holding, rules)
+    return found._replace(crossing=crosses)
 
 
 def _flip(seen: Snapshot, rules: Rules, now: datetime) -> Flip | None:

@@ -66,7 +66,7 @@ def test_no_password_of_a_mistyped_proxy_is_quoted(address: str, name: str) -> N
 
 def test_a_password_that_is_written_in_hex_is_known_in_letters() -> None:
     shown = washed("login pass word denied", {"HTTPS_PROXY": "http://user:pass%20word@h.example:1"})
-    assert shown == "login *** *** denied"
+    assert shown == "login *** denied"
 
 
 @pytest.mark.parametrize("address", ["http://proxy.example:3128", "proxy.example:3128/", "socks5h://[::1]:1080", ""])

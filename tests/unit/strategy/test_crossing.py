@@ -1,7 +1,7 @@
 """When the averages cross at an unchanged price is what the rule says day by day."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qqqbot.model.values import Crossing, Holding
@@ -29,6 +29,7 @@ def test_too_few_closes_are_a_mistake() -> None:
         crossing([100.0] * 118, 100.0, Holding.CASH, RULES)
 
 
+@settings(max_examples=25)
 @given(closes=CLOSES, price=st.floats(50, 200), held=st.sampled_from(Holding))
 def test_the_rule_changes_its_trend_on_that_day_and_on_none_before(
     closes: list[float], price: float, held: Holding

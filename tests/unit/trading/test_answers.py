@@ -1,5 +1,6 @@
 """An answer is tried on a copy of the book, shown beside the account, and recorded unless it is a dry run."""
 
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -7,9 +8,9 @@ import pytest
 
 from qqq_trading_bot import Daemon
 from qqqbot.display.terminal import plain
-from qqqbot.model.values import QQQ
+from qqqbot.model.values import QQQ, TQQQ
 from qqqbot.runtime.config import Config
-from qqqbot.trading.answers import NO_DIFFERENCE, Answer, Kind, screen
+from qqqbot.trading.answers import NO_DIFFERENCE, Answer, Kind, price_of, screen
 from tests.support.fakes import FakeAccount, World
 
 
@@ -84,3 +85,14 @@ def test_the_copy_of_the_book_has_nothing_to_do_with_the_book(world: World) -> N
     trial.adopt(QQQ, -11, Decimal(450), world.clock.now())
     assert (trial.ledger.shares[QQQ], book.ledger.shares[QQQ]) == (200, 211)
     assert world.records().book.ledger.shares[QQQ] == 211
+
+
+def test_a_price_is_for_one_symbol_or_for_whatever_is_adopted() -> None:
+    assert price_of("61.25") == ("", Decimal("61.25"))
+    assert price_of("TQQQ=61.25") == (TQQQ, Decimal("61.25"))
+
+
+@pytest.mark.parametrize("text", ["", "TQQQ=", "0", "-1", "nan", "inf", "SPY=3", "TQQQ=1=2", "1,5"])
+def test_what_is_no_price_of_a_fund_is_a_mistake(text: str) -> None:
+    with pytest.raises(ValueError, match="^" + re.escape(text) + "$"):
+        price_of(text)

@@ -76,7 +76,7 @@ def test_after_a_failure_yahoo_is_not_asked_until_the_pause_is_over() -> None:
 def test_a_refusal_of_the_afternoon_leaves_two_tries(window: timedelta | None) -> None:
     """A 429 at 15:45 kept the bot from asking again until 15:59, in one session of two."""
     times = Timetable(timedelta(minutes=15), timedelta(minutes=5), window)
-    for seed in range(100):
+    for seed in range(20):
         clock = VirtualClock(new_york(DAY, 14, 0, 3))
         refusal = Refusal(clock)
         asked = ChildPrices(clock, random.Random(seed), run=refusal, times=times)

@@ -29,7 +29,7 @@ MANY = int(os.environ.get("QQQBOT_FUZZED", "600"))
 BATCHES = 6
 WORLDS = 12
 RULES = Rules()
-RECORDINGS = Path(__file__).resolve().parents[4].parent / "shared" / "recordings" / "yahoo"
+RECORDINGS = Path(__file__).resolve().parents[2].parent / "shared" / "recordings" / "yahoo"
 
 
 @cache
