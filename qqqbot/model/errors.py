@@ -75,6 +75,8 @@ PRICE_ERRORS: Mapping[Reason | None, type[TemporaryError]] = {
     Reason.PRICES_UNAVAILABLE: PricesUnavailable,
     Reason.STALE_PRICES: StalePrices,
     Reason.PRICES_DOUBTFUL: PricesUnavailable,
+    Reason.NO_TRADES: PricesUnavailable,
+    Reason.CLOCK_WRONG: StalePrices,
 }
 """code of a price gate -> the error that its failure amounts to"""
 

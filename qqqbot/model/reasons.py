@@ -227,6 +227,17 @@ class Reason(StrEnum):
         AlertKind.CHECKS_FAILING,
         "Nothing to do: the bot trades again once its witnesses agree, or the rule wants the same with each of them.",
     )
+    NO_TRADES = (
+        "NoTrades",
+        AlertKind.CHECKS_FAILING,
+        'If the exchange was closed on that day: "closed_on": ["YYYY-MM-DD"] in config.json and '
+        f"{COMMAND} restart, or {COMMAND} update. Until then nothing is traded, for as long as it is in the window.",
+    )
+    CLOCK_WRONG = (
+        "ClockWrong",
+        AlertKind.CHECKS_FAILING,
+        "Set this machine's clock (timedatectl set-ntp true); the next check then trades again.",
+    )
     STALE_PRICES = "StalePrices", AlertKind.CHECKS_FAILING, _ASKED_AGAIN
 
     @classmethod

@@ -25,10 +25,14 @@ BOTH_LEGS_SECONDS = 180
 RESERVED_ORDERS = 2
 # A host's clock and the exchange's may differ by seconds; a minute is a fault (a clock set back, a wrong zone).
 CLOCK_TOLERANCE = timedelta(seconds=60)
+# A check takes a minute at most from the answer to the decision.
+SERVER_TOLERANCE = timedelta(minutes=3)
 # TQQQ's day against three times QQQ's, 2010-02 to 2026-08: the difference exceeded 0.77 % on 1 day of 100, 1.7 % on 1
 # of 1000, and 2.5 % on 2010-05-21 and 2020-03-17 alone. A missed split or a bad tick is far outside.
 LEVERAGE_TOLERANCE = 0.025
 BROKER_QUOTE_TOLERANCE = 0.01
+# Closures that a calendar does not know: 2001-09 had four in a row. More missing rows are a history cut short.
+MOST_CLOSED = 4
 # A live price beside the day's row in the same answer: in Yahoo's answers of a session they are one number. A third of
 # the tolerance of `witnesses`, for the leveraged fund as many times more.
 ROW_TOLERANCE = 0.003
@@ -101,10 +105,46 @@ def quiet_minutes(snapshot: Snapshot, rules: Rules) -> Gate:
     return Gate("minutes", True, found, "inside the trading part of the session")
 
 
+def clock(snapshot: Snapshot, rules: Rules) -> Gate:
+    """This machine's clock is not behind the prices; nor is it why they look old, or of another session.
+
+    The time that a server tells may be a cache's: on its own it forbids nothing.
+    """
+    market, now = snapshot.market, snapshot.now
+    newest = max((market.quote(symbol) for symbol in SYMBOLS), key=lambda quote: quote.time)
+    if newest.time > now + CLOCK_TOLERANCE:
+        ahead = (newest.time - now).total_seconds() / 60
+        sentence = f"{newest.symbol}'s price is {ahead:.1f} min in the future: this machine's clock is behind"
+        return Gate("clock", False, f"{ahead:.1f} min ahead", sentence, Reason.CLOCK_WRONG)
+    odd = market.newest_row != snapshot.session.date or not quote_age(snapshot, rules).passed
+    if odd and market.answered_at is not None and now - market.answered_at > SERVER_TOLERANCE:
+        ahead = (now - market.answered_at).total_seconds() / 60
+        sentence = f"this machine's clock is {ahead:.1f} min ahead of that of Yahoo's server"
+        return Gate("clock", False, f"{ahead:.1f} min ahead", sentence, Reason.CLOCK_WRONG)
+    return Gate("clock", True, "as the prices", "this machine's clock agrees with the prices")
+
+
+def newest_row(snapshot: Snapshot, rules: Rules) -> Gate:
+    newest, session = snapshot.market.newest_row, snapshot.session
+    sentence = f"the newest daily row is of {newest}, {'as' if newest == session.date else 'not'} of the session "
+    sentence += str(session.date)
+    if newest > session.date:
+        sentence = f"Yahoo has a row of {newest}, a day that is still to come: its answer is wrong"
+    elif newest < session.date and all(snapshot.market.quote(s).time < session.open for s in SYMBOLS):
+        sentence = (
+            f"Yahoo has no trade of {session.date} in QQQ or TQQQ: is the exchange closed? {_cure([session.date])}"
+        )
+        return Gate("newest_row", False, str(newest), sentence, Reason.NO_TRADES)
+    return Gate("newest_row", newest == session.date, str(newest), sentence, Reason.STALE_PRICES)
+
+
 def window_complete(snapshot: Snapshot, rules: Rules) -> Gate:
     problem = window_problem(snapshot)
     if problem is None and len(snapshot.expected) < rules.long_period - 1:
         problem = f"only {len(snapshot.expected)} sessions known, {rules.long_period - 1} needed"
+    if closed := _without_a_trade(snapshot):
+        sentence = f"neither QQQ nor TQQQ has a row for {_dates(closed)}: was the exchange closed? {_cure(closed)}"
+        return Gate("window", False, problem or "closed", sentence, Reason.NO_TRADES)
     sentence = (
         f"QQQ's daily prices are incomplete: {problem}" if problem else "every session of the window is there once"
     )
@@ -125,12 +165,6 @@ def _hanging_on_others(snapshot: Snapshot, rules: Rules) -> str | None:
     return f"{whose(Source.YAHOO, origins)}: so near to a flip that the official close could as well mean {other}"
 
 
-def newest_row(snapshot: Snapshot, rules: Rules) -> Gate:
-    newest, wanted = snapshot.market.newest_row, snapshot.session.date
-    sentence = f"the newest daily row is of {newest}, {'as' if newest == wanted else 'not'} of the session {wanted}"
-    return Gate("newest_row", newest == wanted, str(newest), sentence, Reason.STALE_PRICES)
-
-
 def quotes_usable(snapshot: Snapshot, rules: Rules) -> Gate:
     prices = {s: snapshot.market.quote(s).price for s in SYMBOLS}
     usable = all(map(_a_price, prices.values()))
@@ -140,15 +174,10 @@ def quotes_usable(snapshot: Snapshot, rules: Rules) -> Gate:
 
 
 def quote_age(snapshot: Snapshot, rules: Rules) -> Gate:
-    """No live price is too old, counting only time in which the exchange was open, and none is from the future."""
+    """No live price is too old, counting only time in which the exchange was open."""
     oldest = min((snapshot.market.quote(s) for s in SYMBOLS), key=lambda q: q.time)
-    newest = max((snapshot.market.quote(s) for s in SYMBOLS), key=lambda q: q.time)
     age = _open_age(oldest, snapshot)
     found = f"{oldest.symbol} {age.total_seconds() / 60:.1f} min old"
-    if newest.time > snapshot.now + CLOCK_TOLERANCE:
-        ahead = (newest.time - snapshot.now).total_seconds() / 60
-        sentence = f"{newest.symbol}'s price is {ahead:.1f} min in the future: this machine's clock is behind"
-        return Gate("quote_age", False, f"{ahead:.1f} min ahead", sentence, Reason.STALE_PRICES)
     limit = timedelta(seconds=rules.max_quote_age_seconds)
     verdict = "young enough" if age <= limit else f"older than {limit.total_seconds() / 60:.0f} minutes"
     sentence = f"the price of {oldest.symbol} is {verdict} ({found})"
@@ -329,8 +358,9 @@ def free_disk(snapshot: Snapshot, rules: Rules) -> Gate:
 
 
 PRICE_GATES: tuple[GateCheck, ...] = (
-    window_complete,
+    clock,
     newest_row,
+    window_complete,
     quotes_usable,
     quote_age,
     daily_move,
@@ -339,7 +369,7 @@ PRICE_GATES: tuple[GateCheck, ...] = (
     broker_quotes,
     history,
 )
-"""What must hold before the rule is even asked."""
+"""What must hold before the rule is even asked; a cause comes before its symptoms."""
 
 TRADE_GATES: tuple[GateCheck, ...] = (
     exchange_open,
@@ -428,6 +458,18 @@ def _difference(symbol: str, snapshot: Snapshot) -> str:
     portfolio = snapshot.portfolio
     foreign = f" and {portfolio.foreign[symbol]} left to you" if portfolio.foreign[symbol] else ""
     return f"{symbol} account {snapshot.account.positions.get(symbol, 0)}, book {portfolio.shares[symbol]}{foreign}"
+
+
+def _without_a_trade(snapshot: Snapshot) -> list[date]:
+    """Sessions of which neither fund has a row: a closure that the calendar does not know, if they are few."""
+    known = {bar.date for bar in (*snapshot.market.bars, *snapshot.market.tqqq_bars)}
+    missing = [day for day in snapshot.expected if day not in known]
+    return missing if snapshot.market.bars and len(missing) <= MOST_CLOSED else []
+
+
+def _cure(days: list[date]) -> str:
+    listed = ", ".join(f'"{day}"' for day in days)
+    return f'Then "closed_on": [{listed}] in config.json and restart, or update'
 
 
 def _dates(days: list[date]) -> str:

@@ -123,7 +123,7 @@ def test_a_market_keeps_the_finished_rows_and_the_live_quotes_apart(world: World
         ({"kind": "missing", "symbol": "TQQQ"}, "leverage"),
         ({"kind": "stale"}, "newest_row"),
         ({"kind": "stale", "symbol": "QQQ"}, "newest_row"),
-        ({"kind": "days_old"}, "window"),
+        ({"kind": "days_old"}, "newest_row"),
         ({"kind": "days_old", "symbol": "TQQQ"}, "quote_age"),
         ({"kind": "twice"}, "window"),
         ({"kind": "twice_differing"}, "window"),

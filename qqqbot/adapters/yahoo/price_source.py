@@ -116,7 +116,7 @@ class ChildPrices:
         """Rows and live prices, as Yahoo gave them. Raises PricesUnavailable."""
         document = self._early_answer() or self._asked(now)
         try:
-            market = read_market(document)
+            market = read_market(document, self._session_date(now))
         except PricesUnavailable as failure:
             self._leave_alone(str(_error(document).get("code")), failure)
             raise
@@ -155,6 +155,12 @@ class ChildPrices:
         now = self._clock.now()
         limit = longest_pause(self._table, self._times, now)
         self._backoff.failed(self._clock.monotonic(), now, code, str(failure), limit)
+
+    def _session_date(self, now: datetime) -> date | None:
+        """The session that is open or closed last; on a closed day that the table takes for a session, that day."""
+        if self._table is None or not _covers(self._table, now):
+            return None
+        return (self._table.open_session(now) or self._table.last_closed(now)).date
 
     def _due(self, table: SessionTable, now: datetime) -> bool:
         old = self._built_at is None or abs(now - self._built_at) > RENEW_AFTER
@@ -244,14 +250,17 @@ def _error(document: Document) -> Mapping[str, Any]:
     return error if isinstance(error, dict) else {}
 
 
-def read_market(document: Document) -> Market:
-    """The document's prices. Raises PricesUnavailable."""
+def read_market(document: Document, session: date | None = None) -> Market:
+    """The document's prices; the row of `session` is not finished. Without one, that is the live price's own day.
+
+    Raises PricesUnavailable.
+    """
     if "prices" not in document:
         raise _failure_of(document)
     try:
         qqq, tqqq = (_of_symbol(document, symbol) for symbol in (QQQ, TQQQ))
         quotes = {symbol: _quote(symbol, part) for symbol, part in ((QQQ, qqq), (TQQQ, tqqq))}
-        today = new_york_date(quotes[QQQ].time)
+        today = session or new_york_date(quotes[QQQ].time)
         rows = _bars(qqq)
         bars, tqqq_bars = (tuple(bar for bar in part if bar.date != today) for part in (rows, _bars(tqqq)))
         splits = (*_splits(QQQ, qqq, rows[-1].date), *_splits(TQQQ, tqqq, rows[-1].date))

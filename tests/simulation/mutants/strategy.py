@@ -107,8 +107,8 @@ MUTANTS = (
     Mutant(
         "yesterday's row passes as today's",
         "strategy/gates.py::newest_row",
-        '"newest_row", newest == wanted',
-        '"newest_row", newest <= wanted',
+        '"newest_row", newest == session.date',
+        '"newest_row", newest <= session.date',
     ),
     Mutant(
         "old prices are used",

@@ -44,11 +44,13 @@ def test_the_texts_in_files_and_json_never_change() -> None:
     assert sorted(Reason) == [
         "BrokerUnavailable",
         "CalendarEnded",
+        "ClockWrong",
         "DidNotSettle",
         "DiskError",
         "LedgerMismatch",
         "MoneyLate",
         "MoneyUnsettled",
+        "NoTrades",
         "OrderLimit",
         "OrderOpen",
         "OrderOutcomeUnknown",

@@ -36,7 +36,7 @@ def test_a_decision_shows_what_it_was_based_on(world: World) -> None:
     assert math.isclose(first["flip_leave_tqqq"], 450 * 1.005)
     assert (first["cash"], first["equity"], first["shares"]) == (100_000, 100_000, {"QQQ": 0, "TQQQ": 0})
     assert first["orders"] == [{"side": "BUY", "symbol": "QQQ", "quantity": 211, "price": 450}]
-    assert len(first["gates"]) == 17
+    assert len(first["gates"]) == 18
     assert (first["mode"], first["account"]) == ("paper", "DU1234567")
     assert first["sentence"].endswith("buy 211 QQQ")
 

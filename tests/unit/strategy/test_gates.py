@@ -11,6 +11,7 @@ from hypothesis import given
 from qqqbot.model.provenance import KeptWindow, Source
 from qqqbot.model.values import QQQ, TQQQ, Bar, DayRow, Gate, Holding, Quote, Rules, Snapshot
 from qqqbot.strategy import gates
+from qqqbot.strategy.planning import decide
 from tests.support.builders import (
     DAY,
     HALF_DAYS,
@@ -60,7 +61,7 @@ def test_a_valid_snapshot_passes_every_gate(target: Holding) -> None:
 
 def test_gates_have_names_of_their_own() -> None:
     names = [g.name for g in gates.check(gates.PRICE_GATES + gates.TRADE_GATES, snapshot(), RULES)]
-    assert len(set(names)) == len(names) == 15
+    assert len(set(names)) == len(names) == 16
 
 
 class TestWindow:
@@ -80,6 +81,19 @@ class TestWindow:
     def test_many_missing_rows_are_counted(self) -> None:
         sentence = gates.window_complete(with_bars(self.HISTORY[10:]), RULES).sentence
         assert sentence.endswith("and 7 more")
+
+    def test_a_session_that_neither_fund_has_is_told_with_the_cure(self) -> None:
+        days = [bar.date for bar in self.HISTORY[50:52]]
+        rows, fund = ([bar for bar in part if bar.date not in days] for part in (market().bars, market().tqqq_bars))
+        closed = with_market(bars=tuple(rows), tqqq_bars=tuple(fund))
+        cure = f'"closed_on": ["{days[0]}", "{days[1]}"]'
+        assert_fails(gates.window_complete(closed, RULES), "NoTrades", str(days[0]), cure, "update")
+        one_has_it = with_market(bars=tuple(rows))
+        assert gates.window_complete(one_has_it, RULES).code == "PricesUnavailable"
+
+    def test_a_history_cut_short_is_no_closed_exchange(self) -> None:
+        short = with_market(bars=market().bars[5:], tqqq_bars=market().tqqq_bars[5:])
+        assert gates.window_complete(short, RULES).code == "PricesUnavailable"
 
     def test_no_rows_at_all_give_no_window(self) -> None:
         assert_fails(gates.window_complete(with_bars([]), RULES), "PricesUnavailable", "and 116 more")
@@ -126,9 +140,50 @@ class TestNewestRow:
     def test_todays_session_is_needed(self) -> None:
         assert gates.newest_row(with_market(newest_row=DAY), RULES).passed
 
-    @pytest.mark.parametrize("day", [DAY - timedelta(days=1), DAY + timedelta(days=1)])
-    def test_any_other_day_is_stale(self, day: date) -> None:
-        assert_fails(gates.newest_row(with_market(newest_row=day), RULES), "StalePrices", str(day), str(DAY))
+    def test_yesterday_is_stale_and_tomorrow_is_told_as_that(self) -> None:
+        before, after = DAY - timedelta(days=1), DAY + timedelta(days=1)
+        assert_fails(gates.newest_row(with_market(newest_row=before), RULES), "StalePrices", str(before), str(DAY))
+        assert_fails(gates.newest_row(with_market(newest_row=after), RULES), "StalePrices", str(after), "still to come")
+
+    def test_a_day_without_a_trade_in_either_fund_is_told_with_the_cure(self) -> None:
+        before = new_york(DAY - timedelta(days=1), 16)
+        quotes = {s.lower(): replace(market().quote(s), time=before) for s in (QQQ, TQQQ)}
+        closed = with_market(newest_row=DAY - timedelta(days=1), **quotes)
+        assert_fails(gates.newest_row(closed, RULES), "NoTrades", f'"closed_on": ["{DAY}"]', "update")
+        plan = decide(closed, RULES)
+        assert plan.blocked_by is not None
+        assert plan.blocked_by.code == "NoTrades"
+        traded = with_market(newest_row=DAY - timedelta(days=1), qqq=quotes["qqq"])
+        assert gates.newest_row(traded, RULES).code == "StalePrices"
+
+
+class TestClock:
+    def answered(self, ahead: timedelta, **changes: Any) -> Gate:
+        """This machine's clock is that far ahead of the server's; so the prices look that old."""
+        quotes = {s.lower(): replace(market().quote(s), time=NOW - ahead) for s in (QQQ, TQQQ)}
+        return gates.clock(with_market(answered_at=NOW - ahead, **quotes, **changes), RULES)
+
+    def test_a_clock_ahead_is_why_prices_look_old(self) -> None:
+        assert_fails(self.answered(timedelta(minutes=25)), "ClockWrong", "25.0 min ahead of that of Yahoo's server")
+
+    def test_a_clock_a_day_ahead_is_why_there_is_no_row_of_today(self) -> None:
+        before = DAY - timedelta(days=1)
+        assert_fails(self.answered(timedelta(days=1), newest_row=before), "ClockWrong")
+        assert_fails(self.answered(timedelta(minutes=4), newest_row=before), "ClockWrong")
+
+    def test_the_time_of_a_server_alone_forbids_nothing(self) -> None:
+        assert self.answered(timedelta(minutes=19)).passed
+        assert gates.clock(with_market(answered_at=NOW - timedelta(hours=3)), RULES).passed
+
+    def test_old_prices_of_a_server_that_agrees_are_no_fault_of_the_clock(self) -> None:
+        old = replace(market().qqq, time=NOW - timedelta(minutes=40))
+        assert gates.clock(with_market(answered_at=NOW - timedelta(seconds=5), qqq=old), RULES).passed
+        assert gates.clock(with_market(qqq=old), RULES).passed
+
+    def test_a_price_from_the_future_is_a_clock_set_back(self) -> None:
+        assert self.answered(-timedelta(seconds=60)).passed
+        assert_fails(self.answered(-timedelta(seconds=61)), "ClockWrong", "in the future", "clock is behind")
+        assert_fails(self.answered(-timedelta(hours=1)), "ClockWrong", "60.0 min")
 
 
 class TestQuotes:
@@ -163,15 +218,6 @@ class TestQuoteAge:
     def test_the_older_of_the_two_counts(self) -> None:
         old = with_market(qqq=Quote(QQQ, PRICE, NOW - timedelta(minutes=40)))
         assert_fails(gates.quote_age(old, RULES), "StalePrices", "QQQ is older", "40.0 min old")
-
-    def test_a_clock_a_minute_behind_is_tolerated(self) -> None:
-        assert gates.quote_age(self.aged(-timedelta(seconds=60)), RULES).passed
-
-    def test_a_price_from_the_future_is_a_clock_set_back(self) -> None:
-        assert_fails(
-            gates.quote_age(self.aged(-timedelta(seconds=61)), RULES), "StalePrices", "in the future", "clock is behind"
-        )
-        assert_fails(gates.quote_age(self.aged(-timedelta(hours=1)), RULES), "StalePrices", "60.0 min")
 
     def test_the_night_does_not_age_a_closing_price(self) -> None:
         night = snapshot(

@@ -286,6 +286,7 @@ BLOCKERS: Mapping[str, Mapping[str, Any]] = {
     "orders": {"orders_this_session": 12},
     "disk": {"disk_free_bytes": 0},
     "window": {"market": replace(market(), bars=market().bars[:-1])},
+    "clock": {"market": replace(market(), qqq=Quote(QQQ, PRICE, NOW + timedelta(hours=1)))},
     "newest_row": {"market": replace(market(), newest_row=DAY - timedelta(days=1))},
     "quotes": {"market": replace(market(), tqqq=Quote(TQQQ, 0.0, NOW))},
     "quote_age": {"market": replace(market(), qqq=Quote(QQQ, PRICE, NOW - timedelta(minutes=40)))},
@@ -337,7 +338,7 @@ class TestBlocked:
         assert opened.signal.flips == flip_prices(closes(Holding.QQQ), RULES)
 
     def test_every_verdict_is_in_the_plan(self) -> None:
-        assert len(decide(snapshot(), RULES).gates) == 17
+        assert len(decide(snapshot(), RULES).gates) == 18
         assert [g.name for g in decide(snapshot(**BLOCKERS["halt"]), RULES).gates if not g.passed] == ["halt"]
 
 

@@ -274,6 +274,15 @@ def test_the_two_sides_speak_of_the_same_schema() -> None:
     assert set(PAUSES) <= set(asking.SENTENCES)
 
 
+def test_on_a_day_without_a_trade_the_last_finished_row_is_kept() -> None:
+    """The calendar takes a closed day for a session: the live price is of the day before, whose row is finished."""
+    script = Scripted({**sessions_document(), **market_document()})
+    asked = source(script)
+    tomorrow = new_york(date(2026, 11, 25), 11)
+    asked.sessions(tomorrow)
+    assert asked.market(tomorrow).bars[-1].date == DAY
+
+
 @pytest.mark.parametrize("about", [{"symbol": "QQQ"}, {"symbol": None}, {"currency": "EUR"}, {"currency": None}])
 def test_an_answer_about_something_else_is_refused(about: dict[str, Any]) -> None:
     with pytest.raises(PricesUnavailable, match=r"^Yahoo was asked for TQQQ in USD and answered for "):
