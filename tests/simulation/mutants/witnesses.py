@@ -10,26 +10,26 @@ MUTANTS = (
     Mutant(
         "the fund is no witness of the rows",
         "strategy/witnesses.py::doubts",
-        "**_by_fund(own, fund, leverage), ",
+        "**_by_fund(own, fund, leverage),",
         "",
     ),
     Mutant(
         "unadjusted closes are no witness of the rows",
         "strategy/witnesses.py::doubts",
-        "**_by_unadjusted(window, own), ",
+        "**_by_unadjusted(window, own),",
         "",
     ),
     Mutant(
         "one session on which both funds stand still is believed",
         "strategy/witnesses.py::doubts",
-        ", **_by_standing(window, own)",
+        "**_by_standing(window, own),",
         "",
     ),
     Mutant(
         "what was kept is no witness of the rows",
         "strategy/witnesses.py::doubts",
-        "*_by_what_was_kept(window, own, fund, leverage)",
-        "*()",
+        "**_by_what_was_kept(window, own, fund, leverage),",
+        "",
     ),
     Mutant(
         "what was kept is believed against the fund",
@@ -64,8 +64,8 @@ MUTANTS = (
     Mutant(
         "two doubts are judged together only",
         "strategy/witnesses.py::_histories",
-        "yield from (doubt.closes for doubt in found)",
-        "yield from [doubt.closes for doubt in found if len(found) == 1]",
+        "taken = [doubt.closes for doubt in found]",
+        "taken = [doubt.closes for doubt in found if len(found) == 1]",
     ),
     Mutant(
         "the rule is not asked with the other history",
