@@ -17,6 +17,7 @@ from qqqbot.records.tail import Row
 
 # The gate's name -> what it found, for the column of a day's checks.
 STOPPED_BY = {
+    "clock": "wrong clock",
     "window": "missing closes",
     "newest_row": "old closes",
     "history": "no second witness",

@@ -3,7 +3,7 @@
 from tests.support.mutants import Mutant
 
 PRICES = ("unit/adapters/yahoo/test_price_source.py",)
-GATES = ("unit/strategy/test_gates.py",)
+GATES = ("unit/strategy/test_gates_witnesses.py",)
 PLANNING = ("unit/strategy/test_planning.py",)
 
 MUTANTS = (
@@ -93,12 +93,38 @@ MUTANTS = (
         "strategy/gates.py::_fits_row",
         "return within and abs(quote.price / row.close - 1) <= slack",
         "return within",
+        GATES,
     ),
     Mutant(
         "a live price outside the day's range is believed",
         "strategy/gates.py::_fits_row",
         "return within and",
         "return",
+        GATES,
+    ),
+    Mutant(
+        "a closed exchange that the calendar does not know is told as a row that comes late",
+        "strategy/gates.py::newest_row",
+        "elif newest < session.date and",
+        "elif newest > session.date and",
+    ),
+    Mutant(
+        "a session that neither fund has is told as a row that comes back",
+        "strategy/gates.py::window_complete",
+        "if closed := _without_a_trade(snapshot):",
+        "if closed := _without_a_trade(snapshot)[:0]:",
+    ),
+    Mutant(
+        "a clock ahead is told as old prices",
+        "strategy/gates.py::clock",
+        "now - market.answered_at > SERVER_TOLERANCE",
+        "now - market.answered_at > 9999 * SERVER_TOLERANCE",
+    ),
+    Mutant(
+        "on a closed day the last finished row is taken for today's",
+        "adapters/yahoo/price_source.py::ChildPrices.market",
+        "read_market(document, self._session_date(now))",
+        "read_market(document)",
     ),
     Mutant(
         "an answer about another fund is believed",

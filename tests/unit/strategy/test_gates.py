@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from qqqbot.model.provenance import KeptWindow, Source
-from qqqbot.model.values import QQQ, TQQQ, Bar, DayRow, Gate, Holding, Quote, Rules, Snapshot
+from qqqbot.model.provenance import Source
+from qqqbot.model.values import QQQ, TQQQ, Bar, Gate, Holding, Quote, Rules, Snapshot
 from qqqbot.strategy import gates
 from qqqbot.strategy.planning import decide
 from tests.support.builders import (
@@ -22,7 +22,6 @@ from tests.support.builders import (
     account,
     bars,
     closes,
-    fund_bars,
     intent,
     market,
     new_york,
@@ -293,89 +292,6 @@ class TestLeverage:
 
     def test_without_rows_there_is_no_second_opinion(self) -> None:
         assert_fails(gates.leverage(with_bars([]), RULES), "PricesUnavailable", "missing")
-
-
-class TestDayRows:
-    def beside(self, low: float, high: float, close: float, symbol: str = QQQ) -> Gate:
-        """A live price of 450, or TQQQ's of 60, beside such a row."""
-        price = PRICE if symbol == QQQ else TQQQ_PRICE
-        quote = Quote(symbol, price, NOW, DayRow(low, high, close))
-        return gates.day_rows(with_market(**{symbol.lower(): quote}), RULES)
-
-    def test_a_price_in_its_row_passes_and_one_without_a_row_has_no_such_witness(self) -> None:
-        assert self.beside(448.0, 452.0, 450.0).passed
-        assert gates.day_rows(snapshot(), RULES).passed
-
-    @pytest.mark.parametrize(
-        ("low", "high", "close"),
-        [(451.5, 455.0, 451.5), (440.0, 448.5, 448.5), (440.0, 460.0, 451.5), (440.0, 460.0, 448.5)],
-        ids=["below the low", "above the high", "the row went up", "the row went down"],
-    )
-    def test_a_price_that_stands_still_while_its_row_moves_is_refused(
-        self, low: float, high: float, close: float
-    ) -> None:
-        assert_fails(self.beside(low, high, close), "PricesUnavailable", "QQQ's live price is not that of its own row")
-
-    def test_low_and_high_are_witnesses_of_their_own(self) -> None:
-        assert not self.beside(451.5, 455.0, 450.0).passed
-        assert not self.beside(440.0, 448.5, 450.0).passed
-
-    def test_the_leveraged_fund_may_be_as_many_times_further_off(self) -> None:
-        assert self.beside(59.0, 61.0, 60.5, TQQQ).passed
-        assert_fails(self.beside(59.0, 61.0, 60.6, TQQQ), "PricesUnavailable", "TQQQ's live price")
-
-
-class TestHistory:
-    def with_row(self, factor: float, back: int = 3, **changes: Any) -> Snapshot:
-        """One row is wrong; the rule wants QQQ, and TQQQ if the row is that much lower."""
-        history = list(market().bars)
-        bar = history[-back]
-        history[-back] = Bar(bar.date, bar.close * factor, bar.close * factor)
-        return with_market(bars=tuple(history), **changes)
-
-    def test_a_window_with_its_witnesses_passes(self) -> None:
-        gate = gates.history(snapshot(), RULES)
-        assert (gate.passed, gate.found) == (True, "no doubt")
-
-    def test_a_row_that_changes_the_answer_is_refused_with_both_answers(self) -> None:
-        gate = gates.history(self.with_row(0.82), RULES)
-        day = str(market().bars[-3].date)
-        assert_fails(gate, "PricesDoubtful", day, "with it the rule wants TQQQ, without it QQQ", "QQQ -18.0%")
-
-    def test_a_row_that_changes_nothing_passes_and_is_named(self) -> None:
-        gate = gates.history(self.with_row(1.05), RULES)
-        assert gate.passed
-        assert "the rule wants QQQ either way" in gate.sentence
-        assert str(market().bars[-3].date) in gate.found
-
-    def test_rows_of_a_fund_with_another_factor_are_no_witness(self) -> None:
-        jumps = bars([400.0 * 1.02 ** (n // 5) for n in range(119)])
-        apart = with_market(bars=jumps, tqqq_bars=fund_bars(jumps, 60.0, leverage=-3.0))
-        assert_fails(gates.history(apart, RULES), "PricesDoubtful", "QQQ's and TQQQ's rows part on")
-
-    def test_without_enough_rows_of_the_fund_there_is_no_witness(self) -> None:
-        last = market().tqqq_bars[-1:]
-        assert_fails(gates.history(with_market(tqqq_bars=last), RULES), "PricesDoubtful", "no second witness")
-
-    def test_frozen_rows_are_no_witness(self) -> None:
-        still = replace(market(), tqqq_bars=tuple(Bar(bar.date, 60.0, 60.0) for bar in market().bars))
-        assert_fails(gates.history(snapshot(market=still), RULES), "PricesDoubtful", "stand still")
-
-    def test_a_record_of_an_earlier_version_has_no_rows_of_the_fund(self) -> None:
-        assert gates.history(with_market(tqqq_bars=()), RULES).passed
-
-    def test_an_incomplete_window_is_another_gates_matter(self) -> None:
-        assert gates.history(with_bars([]), RULES).passed
-        assert gates.history(with_market(qqq=Quote(QQQ, NAN, NOW)), RULES).passed
-
-    def test_a_row_that_has_changed_since_it_was_traded_on_is_named(self) -> None:
-        dates, closes_then = zip(*((bar.date, bar.close) for bar in market().bars), strict=True)
-        changed = (*closes_then[:-3], closes_then[-3] * 1.002, *closes_then[-2:])
-        kept = KeptWindow(DAY, NOW, dates, changed, changed)
-        found = gates.history(snapshot(kept=kept), RULES).found
-        assert f"{dates[-3]}: QQQ +0.00%, and +0.20% when it was last traded on" in found
-        filled = replace(kept, sources={dates[-3]: Source.INTRADAY})
-        assert gates.history(snapshot(kept=filled), RULES).found == "no doubt"
 
 
 class TestBrokerQuotes:

@@ -176,15 +176,15 @@ def test_without_another_source_a_session_that_nobody_saw_is_refused(tmp_path: P
     bot = Bot(tmp_path, second=False)
     bot.yahoo.lost = {SESSIONS[0].date}
     check = bot.check(1)
-    assert check.error == "PricesUnavailable"
-    assert f"no row for {SESSIONS[0].date}" in check.sentence
+    assert check.error == "NoTrades"
+    assert f"neither QQQ nor TQQQ has a row for {SESSIONS[0].date}" in check.sentence
 
 
 def test_a_source_that_does_not_answer_is_asked_again_after_a_pause(bot: Bot) -> None:
     bot.broker.refused = True
     bot.yahoo.lost = {SESSIONS[0].date}
     for minute in (60, 61, 69):
-        assert bot.check(1, minute).error == "PricesUnavailable"
+        assert bot.check(1, minute).error == "NoTrades"
     assert bot.broker.asked == 1
     bot.broker.refused = False
     assert decided(bot.check(1, 60 + int(PAUSE_SECONDS) // 60))
