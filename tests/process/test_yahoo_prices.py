@@ -260,7 +260,7 @@ def test_the_first_seconds_of_a_session_wait_for_its_row(world: World) -> None:
 
 def test_a_clock_that_steps_back_an_hour_is_not_traded_on(world: World) -> None:
     market = world.market()
-    assert blocked_by(decide(snapshot_of(market, NOON - timedelta(hours=1)), RULES)) == "quote_age"
+    assert blocked_by(decide(snapshot_of(market, NOON - timedelta(hours=1)), RULES)) == "clock"
 
 
 @pytest.mark.parametrize(
