@@ -273,8 +273,10 @@ class SimBroker:
                 price = Decimal(str(self.prices.price(order.intent.symbol, self.now())))
                 pays = self._can_pay(replace(order.intent, decision_price=price * Decimal("1.05")))
                 dismissed = SimOrder(order.intent, None, order.expires)
-                fate = replace(self._drawn(order.intent), arrives=self.now(), untold=False, released=True)
-                self.orders[ref] = fate if transmit and pays else dismissed
+                self.orders[ref] = self._released(order.intent) if transmit and pays else dismissed
+
+    def _released(self, intent: OrderIntent) -> SimOrder:
+        return replace(self._drawn(intent), arrives=self.now(), untold=False, released=True)
 
     def _can_pay(self, intent: OrderIntent) -> bool:
         """The money may have left the account since its values were refreshed."""
