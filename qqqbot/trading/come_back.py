@@ -6,12 +6,13 @@ reached, half a rotation, a decision window that has not decided. What a minute 
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from qqqbot.model.reasons import Reason
 from qqqbot.model.values import Action, Decide, Holding, Rules, Session, Side
 from qqqbot.records.journal import OrderJournal
 from qqqbot.records.ledger import Ledger
-from qqqbot.strategy.gates import LAST_SAFE_SECONDS
+from qqqbot.strategy.gates import LAST_SAFE_SECONDS, MONEY_ENOUGH
 from qqqbot.strategy.sizing import falls_short
 
 SOON = timedelta(seconds=60)
@@ -76,8 +77,12 @@ def half_made(journal: OrderJournal, ledger: Ledger, rules: Rules) -> Holding | 
     return newest.target if unfinished(journal, ledger, rules) else None
 
 
-def unfinished(journal: OrderJournal, ledger: Ledger, rules: Rules) -> str | None:
-    """The symbol of the newest order that traded, if that was filled in part or bought less than the money buys."""
+def unfinished(journal: OrderJournal, ledger: Ledger, rules: Rules, spendable: Decimal | None = None) -> str | None:
+    """The symbol of the newest order that traded, if that was filled in part or bought less than the money buys.
+
+    What was bought of an account that had less than the book is unfinished again once its `spendable` money pays for
+    the rest: money that was moved out has come back.
+    """
     if in_part := journal.unfinished(ledger.orders):
         return in_part
     bought, order = ledger.purchase, journal.newest_executed(ledger.orders)
@@ -86,5 +91,6 @@ def unfinished(journal: OrderJournal, ledger: Ledger, rules: Rules) -> str | Non
     # Judged by the rules of its day: what changes them afterwards leaves nothing unfinished.
     then = replace(rules, position_size=order.position_size or rules.position_size)
     money = bought.value + bought.cash
-    money = money if order.account_money is None else min(money, order.account_money)
+    if order.account_money is not None and not (spendable and spendable >= bought.cash * MONEY_ENOUGH):
+        money = min(money, order.account_money)
     return bought.symbol if falls_short(bought.shares, money, bought.price, then) else None

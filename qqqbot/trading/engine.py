@@ -259,7 +259,7 @@ class Engine:
             disk_free_bytes=self.disk_free(),
             decided_target=journal.decided_in(session.date),
             half_made=half_made(journal, ledger, self.rules),
-            unfinished=unfinished(journal, ledger, self.rules),
+            unfinished=unfinished(journal, ledger, self.rules, account.spendable),
             money_short_since=next((a.at for a in self.alerts.lasting() if a.kind is AlertKind.MONEY), None),
             broker_quotes=quotes,
             kept=self.records.prices.newest,
