@@ -106,7 +106,8 @@ def server(
             out, errors = process.communicate(timeout=20)
         assert (out, process.returncode) == ("", 0)
         assert "Traceback" not in errors
-        assert errors == "" or tolerant
+        # waitress says so of a request that the signal found before it was begun
+        assert errors in ("", "Canceling 1 pending task(s)\n") or tolerant
 
 
 def first_lines(stream: IO[str], count: int) -> str:

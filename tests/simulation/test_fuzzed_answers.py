@@ -25,7 +25,7 @@ from standins.yahoo import Exchange, market_series, session_dates, with_event
 from tests.support.builders import account, new_york, portfolio, snapshot, table
 from tests.support.fuzzed_answers import Answers, FuzzedSession, fuzzed
 
-MANY = int(os.environ.get("QQQBOT_FUZZED", "600"))
+MANY = int(os.environ.get("QQQBOT_FUZZED", "300"))
 BATCHES = 6
 WORLDS = 12
 RULES = Rules()

@@ -92,7 +92,6 @@ EXECUTOR = (
         "    self._absorb(intent, order)\n    self._journal.outcome(intent, order, self._clock.now())\n",
         "    self._journal.outcome(intent, order, self._clock.now())\n    self._absorb(intent, order)\n",
         executor("TestBeforeSending"),
-        seed=10,
     ),
     Mutant(
         "an order that rests from yesterday is left alone",

@@ -44,12 +44,6 @@ MUTANTS = (
         "abs(other - 3 * qqq)",
     ),
     Mutant(
-        "rows before a wrong one take over the witness's errors",
-        "strategy/witnesses.py::_history",
-        "if len(run) > 1 and",
-        "if len(run) > 9 and",
-    ),
-    Mutant(
         "frozen rows are believed",
         "strategy/witnesses.py::unwitnessed",
         "if any(place + MOST_STANDING in standing for place in standing):",

@@ -141,6 +141,18 @@ def test_a_late_older_revision_changes_nothing(book: Book) -> None:
     assert book.absorb(BUY, order([part("a", 211, 1), part("a", 211, 2, "450.10")]), NOW) == []
 
 
+def test_a_correction_waits_for_an_answer_with_every_execution(book: Book) -> None:
+    book.absorb(BUY, order([part("a", 100), part("b", 111)]), NOW)
+    assert book.absorb(BUY, order([part("a", 100, revision=2, price="451")]), NOW) == []
+    assert book.ledger.shares[QQQ] == 211
+
+
+def test_a_correction_waits_until_no_older_revision_is_in_the_answer(book: Book) -> None:
+    book.absorb(BUY, order([part("a", 100, revision=2, price="451"), part("b", 111)]), NOW)
+    mixed = [part("a", 100, revision=1, price="450"), part("b", 111, revision=2, price="452")]
+    assert book.absorb(BUY, order(mixed), NOW) == []
+
+
 def test_a_correction_and_a_new_fill_in_one_answer_are_both_taken(book: Book) -> None:
     book.absorb(BUY, order([part("a", 100)]), NOW)
     book.absorb(BUY, order([part("a", 100, 2, "450.10"), part("b", 111)]), NOW)

@@ -9,6 +9,7 @@ import pytest
 from qqqbot.model.errors import PricesUnavailable
 from qqqbot.model.values import Decide, Holding
 from qqqbot.trading.apart import Apart
+from qqqbot.trading.engine import Check
 from tests.support.builders import NOW, RULES
 from tests.support.fakes import World
 
@@ -78,3 +79,9 @@ def test_before_its_window_a_rule_that_decides_once_wants_nothing_yet(tmp_path: 
         engine.step()
         world.pass_time(minutes=15)
     assert engine.alerts.lasting() == ()
+
+
+def test_a_check_that_leaves_the_account_apart_is_not_good() -> None:
+    check = Check(NOW, "HOLD", "TQQQ is held already", None, {})
+    assert check.good
+    assert not check._replace(apart=True).good
