@@ -41,7 +41,7 @@ def revision(exec_id: str) -> int:
 
 
 def status_exec_id(order_ref: str) -> str:
-    """What stands for an execution that only the order's status tells of."""
+    """The id that stands for an execution known only from the order's status."""
     return f"{order_ref}{STATUS_SUFFIX}"
 
 

@@ -36,6 +36,10 @@ class SessionTable:
         latest = self._latest_opened(now)
         return latest if latest is not None and latest.contains(now) else None
 
+    def current(self, now: datetime) -> Session:
+        """The session that is open at `now`, or else the last one that was. Raises CalendarEnded."""
+        return self.open_session(now) or self.last_closed(now)
+
     def last_closed(self, now: datetime) -> Session:
         """The newest session that has closed at `now`. Raises CalendarEnded if the table has none."""
         closed = bisect_right(self.sessions, now, key=lambda s: s.close)

@@ -22,7 +22,7 @@ FAILURES_OF_AN_OUTAGE = 3
 # The gateway recovers on its own from most interruptions, within this.
 PATIENCE = timedelta(minutes=5)
 # What keeps the account from the rule's holding, and how long it may last before it needs a person. An order that does
-# not end is told of only when it has lasted already.
+# not end is reported only once it has lasted.
 KEEPS_FROM_TRADING: Mapping[str, timedelta] = {
     AlertKind.MONEY: PATIENCE,
     AlertKind.ORDER_OPEN: timedelta(0),

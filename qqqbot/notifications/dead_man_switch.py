@@ -64,7 +64,7 @@ class Ping:
         return Outbox("dead man's ping", self.deliver, self._jobs.abort, pauses, capacity=1).start()
 
     def deliver(self, call: Call) -> Failure | None:
-        """An address that cannot be told of a failure is told by silence."""
+        """An address that cannot take a failure learns of it by silence."""
         if call.code != 0 and not takes_words(self._url):
             return None
         problem = self.problem(call)

@@ -140,7 +140,7 @@ class OwnerNotifier:
     def _tell_the_dead_man(
         self, dead_man: DeadManSwitch, troubles: Sequence[Trouble], table: SessionTable | None, now: datetime
     ) -> None:
-        """It is not fed while the owner is told of a trouble, nor while the bot dies again and again."""
+        """It is not fed while a trouble is being reported to the owner, nor while the bot dies again and again."""
         again = self._died_again
         dying = [again] if again is not None and now - again.since < AGAIN_AFTER else []
         if wrong := [*dying, *(trouble for trouble in troubles if trouble.kind in DECISIVE and lasts(trouble, now))]:

@@ -31,6 +31,14 @@ def number(value: Any) -> float | None:
     return found if math.isfinite(found) else None
 
 
+def positive(value: Any) -> float:
+    """Raises ValueError for what is not a number above 0."""
+    found = number(value)
+    if found is None or found <= 0:
+        raise ValueError(f"expected a number above 0, found {value!r}")
+    return found
+
+
 def text(value: Any) -> str | None:
     """`value` if it is a string of at least one character."""
     return value if isinstance(value, str) and value else None

@@ -17,7 +17,7 @@ from typing import Any
 from qqqbot.model.provenance import KeptWindow, Seen, Source
 from qqqbot.model.values import QQQ, TQQQ, Mode, Snapshot
 from qqqbot.records.codec import UNREADABLE, packed, unpacked
-from qqqbot.records.coerce import moment, number
+from qqqbot.records.coerce import moment, positive
 from qqqbot.records.jsonl import SCHEMA, AppendOnlyFile
 from qqqbot.records.tail import Row, last_rows
 
@@ -103,7 +103,7 @@ class PriceMemory:
                 self.newest = _window(row)
             case "seen":
                 session = date.fromisoformat(row["session"])
-                self._looks[session] = Seen(session, _aware(row["at"]), _price(row[QQQ]), _price(row[TQQQ]))
+                self._looks[session] = Seen(session, _aware(row["at"]), positive(row[QQQ]), positive(row[TQQQ]))
                 self._looks = {day: self._looks[day] for day in sorted(self._looks)[-LOOKS_REMEMBERED:]}
 
 
@@ -133,8 +133,8 @@ def _window(row: Row) -> KeptWindow:
     """The inverse of `_window_row`. Raises one of UNREADABLE."""
     values = unpacked(row["packed"])
     dates = tuple(date.fromisoformat(day) for day in values["dates"])
-    qqq = tuple(_price(close) for close in values[QQQ])
-    tqqq = tuple(math.nan if close is None else _price(close) for close in values[TQQQ])
+    qqq = tuple(positive(close) for close in values[QQQ])
+    tqqq = tuple(math.nan if close is None else positive(close) for close in values[TQQQ])
     if not len(dates) == len(qqq) == len(tqqq) or list(dates) != sorted(set(dates)):
         raise ValueError("its dates and closes do not belong together")
     session = date.fromisoformat(row["session"])
@@ -147,14 +147,6 @@ def _sources(values: Mapping[str, str]) -> dict[date, Source]:
 
 def _rounded(closes: Sequence[float]) -> list[float | None]:
     return [round(close, DECIMALS) if math.isfinite(close) else None for close in closes]
-
-
-def _price(value: Any) -> float:
-    """Raises ValueError for what is not a number above 0."""
-    found = number(value)
-    if found is None or found <= 0:
-        raise ValueError(f"expected a price, found {value!r}")
-    return found
 
 
 def _aware(value: Any) -> datetime:

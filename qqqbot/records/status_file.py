@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import AccountSnapshot, Crossing, Holding, Portfolio, Session, Side
-from qqqbot.records.coerce import mapping, moment, number, sequence
+from qqqbot.records.coerce import mapping, moment, positive, sequence
 from qqqbot.records.jsonl import SCHEMA
 
 FARTHEST_DAY = 0.2
@@ -85,7 +85,7 @@ def flips_in(status: Mapping[str, Any]) -> Flips | None:
     try:
         return Flips(
             _aware(found["seen_at"]),
-            _positive(found["seen_price"]),
+            positive(found["seen_price"]),
             _aware(found["closes_at"]),
             _flip(found["today"]),
             _flip(found["coming"]),
@@ -110,9 +110,9 @@ def _flip(values: Any) -> Flip | None:
     found = mapping(values)
     orders = [mapping(order) for order in sequence(found["orders"])]
     sent = tuple(
-        FlipOrder(Side(order["side"]), str(order["symbol"]), int(_positive(order["quantity"]))) for order in orders
+        FlipOrder(Side(order["side"]), str(order["symbol"]), int(positive(order["quantity"]))) for order in orders
     )
-    return Flip(_positive(found["price"]), Holding(found["target"]), sent)
+    return Flip(positive(found["price"]), Holding(found["target"]), sent)
 
 
 def _crossing(values: Any) -> Crossing | None:
@@ -120,15 +120,7 @@ def _crossing(values: Any) -> Crossing | None:
     if values is None:
         return None
     found = mapping(values)
-    return Crossing(int(_positive(found["sessions"])), Holding(found["target"]))
-
-
-def _positive(value: Any) -> float:
-    """Raises ValueError for what is not a number above 0."""
-    found = number(value)
-    if found is None or found <= 0:
-        raise ValueError(f"expected a number above 0, found {value!r}")
-    return found
+    return Crossing(int(positive(found["sessions"])), Holding(found["target"]))
 
 
 def calendar_values(table: SessionTable | None, now: datetime) -> dict[str, Any] | None:

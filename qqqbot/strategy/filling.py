@@ -17,11 +17,10 @@ from typing import NamedTuple
 from qqqbot.model.provenance import KeptWindow, Seen, Source
 from qqqbot.model.values import QQQ, TQQQ, Bar, Holding, Market, Quote, Rules
 from qqqbot.strategy.rule import evaluate
+from qqqbot.strategy.witnesses import TRACKING_TOLERANCE
 
 MOST_FILLED = 5
-# TQQQ's sessions and three times QQQ's parted by more on 13 days from 2010 to 2026. It makes a close that is off by
-# more than a third of it visible, which is what the sources' own uncertainty covers.
-LEVERAGE, TRACKING_TOLERANCE = 3, 0.010
+LEVERAGE = 3
 # How far two series of adjusted closes may be apart if no dividend lies between their dates of adjustment. Since 2015
 # QQQ's smallest was 0.053 % of its price (2023-12-27), the others 0.11 % and more.
 SAME_BASIS = 0.0005

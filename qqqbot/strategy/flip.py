@@ -16,8 +16,6 @@ from qqqbot.strategy.planning import next_step
 from qqqbot.strategy.rule import flip_prices, nearest_flip
 from qqqbot.strategy.sizing import commission
 
-LEVERAGE = 3
-
 
 class Outlook(NamedTuple):
     """The nearest price that changes the rule's answer. `orders` are what would then be sent, in this order.
@@ -50,7 +48,7 @@ def outlook(snapshot: Snapshot, rules: Rules, now: datetime) -> Outlook | None:
 
 def orders_at(snapshot: Snapshot, rules: Rules, price: float, target: Holding) -> tuple[PlannedOrder, ...]:
     """The sells and the buy on the way to `target` with QQQ at `price`; empty if there are none."""
-    then = _moved(snapshot, price)
+    then = _moved(snapshot, price, rules.leverage)
     if min(then.market.qqq.price, then.market.tqqq.price) < LOWEST_PRICE:
         return ()
     first = next_step(then, target, rules)[2]
@@ -63,11 +61,11 @@ def _flips(snapshot: Snapshot, rules: Rules, coming: bool) -> FlipPrices:
     return flip_prices([*closes, snapshot.market.qqq.price] if coming else closes, rules)
 
 
-def _moved(snapshot: Snapshot, price: float) -> Snapshot:
+def _moved(snapshot: Snapshot, price: float, leverage: float) -> Snapshot:
     """`snapshot` with other live prices, and the account's value that they give."""
     market = snapshot.market
     move = price / market.qqq.price - 1
-    tqqq = max(0.0, market.tqqq.price * (1 + LEVERAGE * move))
+    tqqq = max(0.0, market.tqqq.price * (1 + leverage * move))
     then = replace(market, qqq=replace(market.qqq, price=price), tqqq=replace(market.tqqq, price=tqqq))
     account = _revalued(snapshot.account, {"QQQ": price - market.qqq.price, "TQQQ": tqqq - market.tqqq.price})
     return replace(snapshot, market=then, account=account)

@@ -128,5 +128,5 @@ class SteadyPrices:
     def _expected(self, now: datetime) -> tuple[date, tuple[date, ...]]:
         """The session that is open, or the last one that was, and the finished sessions of its window."""
         table = self._table or self.sessions(now)
-        session = (table.open_session(now) or table.last_closed(now)).date
+        session = table.current(now).date
         return session, table.before(session, self._long_period - 1)

@@ -113,7 +113,7 @@ class SimulatedPrices:
 
     def _session_number(self, now: datetime) -> int:
         """The session that is open or, while the exchange is closed, the one that closed last."""
-        session = self.table.open_session(now) or self.table.last_closed(now)
+        session = self.table.current(now)
         number = len(self.table.before(session.date, len(self._days)))
         if number == 0:
             raise PricesUnavailable(f"the simulated history begins on {session.date}: there is no close before it")

@@ -160,7 +160,7 @@ class ChildPrices:
         """The session that is open or closed last; on a closed day that the table takes for a session, that day."""
         if self._table is None or not _covers(self._table, now):
             return None
-        return (self._table.open_session(now) or self._table.last_closed(now)).date
+        return self._table.current(now).date
 
     def _due(self, table: SessionTable, now: datetime) -> bool:
         old = self._built_at is None or abs(now - self._built_at) > RENEW_AFTER

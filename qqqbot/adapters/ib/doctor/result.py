@@ -69,7 +69,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What the gateway tells of the bot's orders of this day: refs of those with executions, and of those filled."""
+    """The bot's orders of this day, as the gateway reports them: refs of those with executions, and of those filled."""
 
     executions: Reply
     completed: Reply
