@@ -31,7 +31,7 @@ from qqqbot.adapters.ib.order_tracker import (
     parse_time,
     whole,
 )
-from qqqbot.adapters.ib.prices import PriceDesk
+from qqqbot.adapters.ib.prices import PriceRequests
 from qqqbot.adapters.ib.requests import WHAT_IF, PendingRequest, PendingRequests
 from qqqbot.adapters.ib.silence import COMPLETED, EXECUTIONS, Conversation, Silences
 from qqqbot.adapters.ib.transport import DirectQueue, Transport, mute
@@ -89,7 +89,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         self.requests = PendingRequests(clock)
         self._conversation = Conversation(self.requests, silences or Silences(clock), timing.answer, self.shut)
         self.answers = self._conversation.answers
-        self._prices = PriceDesk(self, self.requests, contract_of)
+        self._prices = PriceRequests(self, self.requests, contract_of)
         self.attention = threading.Event()
         self.account = ""
         self.managed: tuple[str, ...] = ()

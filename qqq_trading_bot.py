@@ -289,7 +289,7 @@ class Daemon:
     def _refuse_unusable(self, engine: Engine, account: AccountSnapshot) -> None:
         market = engine.state.market
         assert market is not None
-        adoption.refuse_unusable_prices(engine.seen(market, account), self.settings.rules)
+        adoption.refuse_unusable_prices(engine.snapshot_of(market, account), self.settings.rules)
 
     def _market(self, engine: Engine, answer: Answer) -> Market | None:
         """The market, which the simulated account needs too; None if there are no prices and the answer needs none.

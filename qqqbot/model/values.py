@@ -428,7 +428,7 @@ class Plan:
     `signal` is None if the prices do not allow one; `target` is the holding being moved to, which is the signal's or
     the one that this session's decision window has fixed, or None. `blocked_by` is the gate that forbids
     trading, if one does.
-    `settles` is the target that this check fixes for the rest of the session, None if it fixes nothing.
+    `session_target` is the target that this check fixes for the rest of the session, None if it fixes nothing.
     """
 
     action: Action
@@ -438,4 +438,4 @@ class Plan:
     orders: tuple[PlannedOrder, ...] = ()
     target: Holding | None = None
     blocked_by: Gate | None = None
-    settles: Holding | None = None
+    session_target: Holding | None = None

@@ -56,7 +56,7 @@ class PriceMemory:
                 log.warning("%s: a row cannot be read and is skipped: %s", self._file.path.name, error)
         return aside
 
-    def seen(self, session: date) -> Seen | None:
+    def last_look(self, session: date) -> Seen | None:
         """The last look at one of the newest sessions, None if there was none near its close."""
         return self._looks.get(session)
 

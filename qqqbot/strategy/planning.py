@@ -39,11 +39,11 @@ def decide(snapshot: Snapshot, rules: Rules) -> Plan:
         return Plan(
             Action.WAIT, signal, f"{failed.sentence}; the rule says: {signal.reason}", verdicts, blocked_by=failed
         )
-    target, settles = _target(snapshot, signal, rules)
+    target, session_target = _target(snapshot, signal, rules)
     if target is None:
         minutes = rules.decide_seconds_before_close // 60
         return Plan(Action.HOLD, signal, f"decides {minutes} minutes before the close; now: {signal.reason}", verdicts)
-    return _rotation(snapshot, signal, target, settles, verdicts, rules)
+    return _rotation(snapshot, signal, target, session_target, verdicts, rules)
 
 
 def _first_failed(verdicts: tuple[Gate, ...]) -> Gate | None:
@@ -76,14 +76,16 @@ def _rotation(
     snapshot: Snapshot,
     signal: Signal,
     target: Holding,
-    settles: Holding | None,
+    session_target: Holding | None,
     verdicts: tuple[Gate, ...],
     rules: Rules,
 ) -> Plan:
     action, step, orders, late = next_step(snapshot, target, rules)
     if late is not None:
         sentence = f"{signal.reason}; {step}"
-        return Plan(action, signal, sentence, (*verdicts, late), target=target, blocked_by=late, settles=settles)
+        return Plan(
+            action, signal, sentence, (*verdicts, late), target=target, blocked_by=late, session_target=session_target
+        )
     sells = any(order.side is Side.SELL for order in orders)
     to_cash = sells and target is Holding.CASH
     left = gates.orders_left(snapshot, rules, len(orders) + (sells and not to_cash), to_cash)
@@ -91,7 +93,7 @@ def _rotation(
     if failed := _first_failed(verdicts):
         sentence = f"{failed.sentence}; the rule says: {signal.reason}"
         return Plan(Action.WAIT, signal, sentence, verdicts, target=target, blocked_by=failed)
-    return Plan(action, signal, f"{signal.reason}; {step}", verdicts, orders, target, settles=settles)
+    return Plan(action, signal, f"{signal.reason}; {step}", verdicts, orders, target, session_target=session_target)
 
 
 Step = tuple[Action, str, tuple[PlannedOrder, ...], Gate | None]

@@ -18,7 +18,7 @@ class Apart:
         self._since: datetime | None = None
         self._checks = 0
 
-    def seen(self, there: bool, now: datetime) -> timedelta | None:
+    def observe(self, there: bool, now: datetime) -> timedelta | None:
         """For how long it has lasted, if that is longer than two checks and than the broker's delays."""
         if there:
             self._since, self._checks = None, 0

@@ -148,7 +148,7 @@ class Engine:
             self._failed(began, error)
         self._tell_of_distance()
         if last := self.state.last_check:
-            self._missed.seen(self._session(), self._decides(last), last.sentence, self.clock.now())
+            self._missed.observe(self._session(), self._decides(last), last.sentence, self.clock.now())
         if self._signalled is not None:
             self.state.flips = flips(self._signalled, self.rules)
         return self.pause() is not None
@@ -172,7 +172,7 @@ class Engine:
         if check is None:
             return
         session = self._session()
-        lasted = self._apart.seen(session is None or self._is_there(check, session), now)
+        lasted = self._apart.observe(session is None or self._is_there(check, session), now)
         signal = self.state.last_signal.row.get("target") if self.state.last_signal else None
         held, wanted = self.portfolio().holding, check.row.get("target") or signal or "not known"
         sentence = f"for {(lasted or timedelta(0)) // timedelta(minutes=1)} minutes it has held {held}, and the rule's "
@@ -214,8 +214,8 @@ class Engine:
             snapshot = self._observe()
             plan = decide(snapshot, self.rules)
             self._record(began, number, snapshot, plan)
-            if plan.settles is not None:
-                self.records.journal.decided(snapshot.session.date, plan.settles, snapshot.now)
+            if plan.session_target is not None:
+                self.records.journal.decided(snapshot.session.date, plan.session_target, snapshot.now)
             if plan.action is not Action.ROTATE:
                 return
             self.records.book.verify()  # the book is written only after the order; the journal verifies itself before
@@ -386,7 +386,7 @@ class Engine:
         """Orders whose outcome is not known yet."""
         return self.records.journal.unresolved()
 
-    def seen(self, market: Market, account: AccountSnapshot) -> Snapshot:
+    def snapshot_of(self, market: Market, account: AccountSnapshot) -> Snapshot:
         """What a check would decide on, given these answers. Raises PricesUnavailable, CalendarEnded."""
         return self._snapshot(self.prices.sessions(self.clock.now()), market, account, self.broker.quotes())
 

@@ -24,7 +24,7 @@ class Missed:
         self._why = ""
         self._decided_at: datetime | None = None
 
-    def seen(self, session: Session | None, decided: bool, sentence: str, now: datetime) -> None:
+    def observe(self, session: Session | None, decided: bool, sentence: str, now: datetime) -> None:
         """`decided`: the check of `session`, None if none is open, did what was due; `sentence` says what it found."""
         if session is None:
             return

@@ -90,7 +90,7 @@ class SteadyPrices:
             log.warning("Yahoo's rows have a gap: %s", problem)
             return market
         sources = partial(self._candidates, expected)
-        then = filling.fill(market, missing, sources, self._memory.seen)
+        then = filling.fill(market, missing, sources, self._memory.last_look)
         for day, source in then.origins.items():
             log.info("the close of %s is missing in Yahoo's rows and comes from %s", day, source.label)
         return then
@@ -100,7 +100,7 @@ class SteadyPrices:
         for source, asked in ((Source.INTRADAY, self._intraday), (Source.BROKER, self._broker)):
             if asked is not None:
                 yield filling.from_closes(source, asked.closes(expected), market, day)
-        yield filling.from_look(self._memory.seen(day))
+        yield filling.from_look(self._memory.last_look(day))
 
     def _without_yahoo(self, second: SecondPrices, now: datetime, away: PricesUnavailable) -> Market:
         """Raises PricesUnavailable with both reasons."""

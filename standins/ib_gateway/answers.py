@@ -12,9 +12,9 @@ from standins.ib_gateway.checks import READ_ONLY
 from standins.ib_gateway.codec import Message, Request
 from standins.ib_gateway.connection import Connection, Summary
 from standins.ib_gateway.contracts import Contract, Instruments
-from standins.ib_gateway.desk import Desk
 from standins.ib_gateway.exchange import Exchange
 from standins.ib_gateway.history import DailyCloses
+from standins.ib_gateway.order_handling import OrderHandling
 from standins.ib_gateway.orders import Execution, Order
 
 MOST_SUMMARIES = 2
@@ -43,7 +43,7 @@ class House(Protocol):
     daily_closes: DailyCloses | None
     fractional_size_rules: bool
     book: Book
-    desk: Desk
+    order_handling: OrderHandling
     exchange: Exchange
     instruments: Instruments
 
@@ -133,13 +133,13 @@ class Answers:
     # Orders and executions
 
     def _place(self, to: Connection, request: Request) -> None:
-        self._house.desk.place(to.client_id or 0, request)
+        self._house.order_handling.place(to.client_id or 0, request)
 
     def _cancel(self, to: Connection, request: Request) -> None:
-        self._house.desk.cancel(to.client_id or 0, request.integer("orderId"))
+        self._house.order_handling.cancel(to.client_id or 0, request.integer("orderId"))
 
     def _global_cancel(self, to: Connection, _: Request) -> None:
-        self._house.desk.cancel_all(to.client_id or 0)
+        self._house.order_handling.cancel_all(to.client_id or 0)
 
     def _own_open_orders(self, to: Connection, _: Request) -> None:
         own = [order for order in self._house.shown.listed() if order.client_id == to.client_id]
@@ -172,8 +172,8 @@ class Answers:
         """Those of the current day only, from every client of the account; each with its commission once known."""
         req_id, now = request.integer("reqId"), self._house.clock()
         for execution in self._house.shown.executions_on(new_york_date(now)):
-            if self._house.desk.lists_executions and execution.listed(now) and _passes(execution, request):
-                to.say(callbacks.exec_details(execution, self._house.desk.time_form, req_id))
+            if self._house.order_handling.lists_executions and execution.listed(now) and _passes(execution, request):
+                to.say(callbacks.exec_details(execution, self._house.order_handling.time_form, req_id))
                 if execution.commission_reported:
                     to.say(callbacks.commission_report(execution))
         to.say(Message("execDetailsEnd", {"reqId": req_id}))

@@ -5,7 +5,7 @@
     {"set": "read_only", "to": true}                               -> {"result": null}
 
 Values that JSON does not know are wrapped: {"$decimal": "1.5"}, {"$time": "2026-04-06T15:00:00+00:00"}, and objects as
-{"$fields": {...}}. Dotted names reach parts: "faults.transport", "desk.time_form", "clock.set".
+{"$fields": {...}}. Dotted names reach parts: "faults.transport", "order_handling.time_form", "clock.set".
 """
 
 import json

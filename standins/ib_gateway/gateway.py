@@ -15,14 +15,14 @@ from standins.ib_gateway.codec import Message
 from standins.ib_gateway.contracts import Contract
 from standins.ib_gateway.exchange import Quote, QuoteSource
 from standins.ib_gateway.faults import Fault, filler
-from standins.ib_gateway.floor import Floor
 from standins.ib_gateway.history import DailyCloses
 from standins.ib_gateway.orders import Behaviour, Execution, Order
+from standins.ib_gateway.server import Server
 
 Money = Decimal | int | str
 
 
-class IBGateway(Floor):
+class IBGateway(Server):
     """A gateway on a loopback port. Every method may be called from any thread while clients are connected."""
 
     def __init__(
@@ -58,7 +58,7 @@ class IBGateway(Floor):
         with self.moment():
             self.exchange.set_quote(symbol, *(None if p is None else Decimal(p) for p in (bid, ask, last, close)))
             self.quote_changed(symbol)
-            self.desk.tick()
+            self.order_handling.tick()
 
     def quote(self, symbol: str) -> Quote:
         with self.lock:
@@ -78,13 +78,13 @@ class IBGateway(Floor):
         """Whether the exchange is open: a fact, or a function of the clock's time."""
         with self.moment():
             self.exchange.open = is_open
-            self.desk.tick()
+            self.order_handling.tick()
 
     def use_sessions(self, sessions: Iterable[tuple[datetime, datetime]]) -> None:
         """Open the exchange from each opening (included) to its close (excluded); otherwise it is closed."""
         with self.moment():
             self.exchange.set_sessions([(opening, close) for opening, close in sessions])
-            self.desk.tick()
+            self.order_handling.tick()
 
     def use_prices(self, symbol: str, prices: Iterable[tuple[datetime, Money]]) -> None:
         """Set the symbol's price over time: each applies from its moment until the next one's."""
@@ -98,7 +98,7 @@ class IBGateway(Floor):
     def resume(self, symbol: str) -> None:
         with self.moment():
             self.exchange.halted.discard(symbol)
-            self.desk.tick()
+            self.order_handling.tick()
 
     def look(self) -> None:
         """Notice at once that the clock has moved, rather than within a few hundredths of a second."""
@@ -140,7 +140,7 @@ class IBGateway(Floor):
             self.book.orders.append(order)
             quote = self.exchange.quote(symbol)
             at = price if price is not None else (quote.ask if quantity > 0 else quote.bid) or Decimal(1)
-            return self.desk.fill(order, abs(Decimal(quantity)), Decimal(at))
+            return self.order_handling.fill(order, abs(Decimal(quantity)), Decimal(at))
 
     def foreign_order(
         self,
@@ -160,7 +160,7 @@ class IBGateway(Floor):
             order.behaviour = Behaviour(**behaviour)
             if limit is not None:
                 order.order_type, order.limit = "LMT", Decimal(limit)
-            self.desk.enter(order)
+            self.order_handling.enter(order)
             return order
 
     def _outside_order(
@@ -223,16 +223,16 @@ class IBGateway(Floor):
         """The exchange corrects the price of an execution."""
         with self.moment():
             execution = next(e for e in self.book.executions if e.exec_id == exec_id)
-            return self.desk.correct(execution, Decimal(price))
+            return self.order_handling.correct(execution, Decimal(price))
 
     def confirm_dialogs(self) -> None:
         """Somebody clicks through the dialogs that hold orders."""
         with self.moment():
-            self.desk.confirm_dialogs()
+            self.order_handling.confirm_dialogs()
 
     def dismiss_dialogs(self) -> None:
         with self.moment():
-            self.desk.dismiss_dialogs()
+            self.order_handling.dismiss_dialogs()
 
     # What happened
 
@@ -273,9 +273,9 @@ class IBGateway(Floor):
             2110: "Connectivity between Trader Workstation and server is broken. It will be restored automatically.",
         }[code]
         with self.moment():
-            if self.desk.connected:
+            if self.order_handling.connected:
                 self.stale = copy.deepcopy(self.book)
-            self.desk.connected = False
+            self.order_handling.connected = False
             self._tell_everybody(callbacks.error(code, text, now=self.clock()))
 
     def restore_line(self, data_kept: bool = True) -> None:
@@ -292,7 +292,7 @@ class IBGateway(Floor):
                     now=self.clock(),
                 )
             )
-            self.desk.line_restored()
+            self.order_handling.line_restored()
 
     def notify(self, code: int, text: str, req_id: int = -1, client_id: int | None = None) -> None:
         """Any error or notice to the client, or to all."""
@@ -343,7 +343,7 @@ class IBGateway(Floor):
 
     def come_up(self) -> None:
         with self.moment():
-            self.desk.connected = True
+            self.order_handling.connected = True
             self._listen()
 
     def restart(self, roll_back_ids: int = 0) -> None:

@@ -18,6 +18,7 @@ from qqqbot.adapters.ib.doctor.result import Check
 from qqqbot.runtime.lock import PID_FILE, Lock
 from standins.ib_gateway import Account, IBGateway
 from tests.support.builders import ACCOUNT
+from tests.support.ib_bench import MovedClock, margin_account
 from tests.support.ib_check import (
     HASTY,
     PAPER,
@@ -25,11 +26,10 @@ from tests.support.ib_check import (
     Said,
     another_client,
     at_port,
-    desk,
+    bench,
     listener,
     run,
 )
-from tests.support.ib_desk import MovedClock, margin_account
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "test_ib_connection.py"
@@ -40,7 +40,7 @@ PYTHONS = [sys.executable, *filter(None, os.environ.get("QQQBOT_IB_PYTHONS", "")
 
 
 def test_a_margin_account_on_paper_could_be_traded(tmp_path: Path) -> None:
-    with desk(tmp_path) as at:
+    with bench(tmp_path) as at:
         said = at.check()
     assert said.exit_code == 0
     assert (said.facts["could_trade"], said.facts["account"], said.facts["not_reached"]) == (True, ACCOUNT, [])
@@ -53,7 +53,7 @@ def test_a_margin_account_on_paper_could_be_traded(tmp_path: Path) -> None:
 
 
 def test_a_cash_account_could_be_traded_and_will_wait_for_settlement(tmp_path: Path) -> None:
-    with desk(tmp_path, Account(ACCOUNT, cash=Decimal(100_000))) as at:
+    with bench(tmp_path, Account(ACCOUNT, cash=Decimal(100_000))) as at:
         said = at.check()
     assert (said.exit_code, said.notes) == (0, ["Account summary", "Precautions"])
     assert "a cash account" in said.text("Account summary")
@@ -61,7 +61,7 @@ def test_a_cash_account_could_be_traded_and_will_wait_for_settlement(tmp_path: P
 
 
 def test_a_dry_run_is_checked_all_the_same_and_mentioned(tmp_path: Path) -> None:
-    with desk(tmp_path) as at:
+    with bench(tmp_path) as at:
         said = at.check(dry_run=True, use_interactive_brokers=False)
     assert (said.exit_code, said.notes) == (0, ["Keys", "Precautions"])
     assert said.facts["conclusion"].endswith("It does not yet: dry_run is true.")
@@ -69,7 +69,7 @@ def test_a_dry_run_is_checked_all_the_same_and_mentioned(tmp_path: Path) -> None
 
 
 def test_a_what_if_reports_margin_and_commission_and_places_nothing(tmp_path: Path) -> None:
-    with desk(tmp_path) as at:
+    with bench(tmp_path) as at:
         said = at.check("--what-if")
         sent = at.gateway.recording.requests("placeOrder")
     assert (said.exit_code, said.notes, len(sent)) == (0, [], 1)
@@ -80,7 +80,7 @@ def test_a_what_if_reports_margin_and_commission_and_places_nothing(tmp_path: Pa
 
 def test_a_what_if_without_quotes_has_the_size_of_the_bots_own_newest_price(tmp_path: Path) -> None:
     (tmp_path / "decisions.jsonl").write_text('{"tqqq_price": 95.0}\n')
-    with desk(tmp_path) as at:
+    with bench(tmp_path) as at:
         at.gateway.fractional_size_rules = True
         at.gateway.market_data = "none"
         said = at.check("--what-if", total_capital=50_000)
@@ -88,13 +88,13 @@ def test_a_what_if_without_quotes_has_the_size_of_the_bots_own_newest_price(tmp_
 
 
 def test_without_the_flag_not_even_a_what_if_is_sent(tmp_path: Path) -> None:
-    with desk(tmp_path) as at:
+    with bench(tmp_path) as at:
         at.check()
         assert at.gateway.recording.requests("placeOrder") == []
 
 
 def test_the_screen_has_80_columns_no_colours_in_a_pipe_and_no_whole_account_id(tmp_path: Path) -> None:
-    with desk(tmp_path, margin_account("DU1234567"), margin_account("F7654321")) as at:
+    with bench(tmp_path, margin_account("DU1234567"), margin_account("F7654321")) as at:
         code, out = at.print("--what-if", ib_account="DU1234567")
     assert code == 0
     assert max(len(line) for line in out.splitlines()) <= 80
@@ -142,7 +142,7 @@ def test_an_unknown_host_is_named(tmp_path: Path) -> None:
 
 
 def test_a_mute_gateway_is_recognized_by_its_silence(tmp_path: Path) -> None:
-    with desk(tmp_path) as at:
+    with bench(tmp_path) as at:
         at.gateway.mute()
         said = at.check(patience=HASTY)
     assert (said.exit_code, said.failed) == (1, ["Handshake"])
@@ -151,7 +151,7 @@ def test_a_mute_gateway_is_recognized_by_its_silence(tmp_path: Path) -> None:
 
 
 def test_a_gateway_that_greets_and_names_no_account_has_not_logged_in(tmp_path: Path) -> None:
-    with desk(tmp_path) as at:
+    with bench(tmp_path) as at:
         at.gateway.next_fault("startApi", "swallow")
         said = at.check(patience=HASTY)
     assert (said.exit_code, said.failed) == (1, ["Handshake"])
@@ -187,7 +187,7 @@ def test_another_program_on_the_port_is_reported_with_what_it_sent(tmp_path: Pat
 
 
 def test_a_client_id_in_use_is_explained(tmp_path: Path) -> None:
-    with desk(tmp_path) as at, another_client(at.gateway.port, 1):
+    with bench(tmp_path) as at, another_client(at.gateway.port, 1):
         said = at.check()
     assert (said.exit_code, said.failed) == (1, ["Client id"])
     assert "326" in said.text("Client id")
@@ -195,7 +195,7 @@ def test_a_client_id_in_use_is_explained(tmp_path: Path) -> None:
 
 
 def test_a_running_daemon_keeps_its_client_id(tmp_path: Path) -> None:
-    with desk(tmp_path) as at, Lock(tmp_path / PID_FILE), another_client(at.gateway.port, 1):
+    with bench(tmp_path) as at, Lock(tmp_path / PID_FILE), another_client(at.gateway.port, 1):
         said = at.check()
         started = [event.request.integer("clientId") for event in at.gateway.recording.requests("startApi")]
     assert started == [1, 1001]
@@ -204,7 +204,7 @@ def test_a_running_daemon_keeps_its_client_id(tmp_path: Path) -> None:
 
 
 def test_a_gateway_that_greets_and_then_says_nothing_ends_the_check(tmp_path: Path) -> None:
-    with desk(tmp_path) as at:
+    with bench(tmp_path) as at:
         at.gateway.next_fault("reqCurrentTime", "half_open")
         said = at.check(patience=HASTY)
     assert (said.exit_code, said.failed) == (1, ["Clock"])
@@ -213,7 +213,7 @@ def test_a_gateway_that_greets_and_then_says_nothing_ends_the_check(tmp_path: Pa
 
 @pytest.mark.parametrize(("ahead", "verdict"), [(0, "ok"), (-4, "ok"), (20, "note"), (-20, "note"), (120, "FAILED")])
 def test_the_clock_is_measured_against_the_brokers(tmp_path: Path, ahead: int, verdict: str) -> None:
-    with desk(tmp_path, ahead=ahead) as at:
+    with bench(tmp_path, ahead=ahead) as at:
         said = at.check()
     assert said.result("Clock")["verdict"] == verdict
     assert said.exit_code == (1 if verdict == "FAILED" else 0)
@@ -224,7 +224,7 @@ def test_the_clock_is_measured_against_the_brokers(tmp_path: Path, ahead: int, v
 
 
 def test_a_time_zone_that_is_not_new_york_is_a_note(tmp_path: Path) -> None:
-    with desk(tmp_path) as at:
+    with bench(tmp_path) as at:
         at.gateway.time_zone_text = "Central European Standard Time"
         said = at.check()
     assert (said.exit_code, said.notes) == (0, ["Time zone", "Precautions"])

@@ -11,14 +11,14 @@ import pytest
 from qqqbot.adapters.ib.doctor.checkup import Patience
 from standins.ib_gateway import QQQ_PUT, TQQQ, Account, Contract, IBGateway
 from tests.support.builders import ACCOUNT
-from tests.support.ib_check import HASTY, desk, desk_at
-from tests.support.ib_desk import margin_account
+from tests.support.ib_bench import margin_account
+from tests.support.ib_check import HASTY, bench, bench_at
 
 # The account
 
 
 def test_one_of_several_accounts_must_be_named(tmp_path: Path) -> None:
-    with desk(tmp_path, margin_account("DU1"), margin_account("DU2")) as at:
+    with bench(tmp_path, margin_account("DU1"), margin_account("DU2")) as at:
         said = at.check()
         named = at.check(ib_account="DU2")
         wrong = at.check(ib_account="DU3")
@@ -30,7 +30,7 @@ def test_one_of_several_accounts_must_be_named(tmp_path: Path) -> None:
 
 
 def test_a_live_account_behind_a_paper_port_is_not_what_it_seems(tmp_path: Path) -> None:
-    with desk_at(tmp_path, (7497, 4002), margin_account("U1234567")) as at:
+    with bench_at(tmp_path, (7497, 4002), margin_account("U1234567")) as at:
         said = at.check("--what-if", allow_live=True)
         assert at.gateway.recording.requests("placeOrder") == []
     assert (said.exit_code, said.failed) == (1, ["Paper or live"])
@@ -39,14 +39,14 @@ def test_a_live_account_behind_a_paper_port_is_not_what_it_seems(tmp_path: Path)
 
 
 def test_a_paper_account_behind_a_live_port_is_not_what_it_seems(tmp_path: Path) -> None:
-    with desk_at(tmp_path, (7496, 4001), margin_account()) as at:
+    with bench_at(tmp_path, (7496, 4001), margin_account()) as at:
         said = at.check()
     assert (said.exit_code, said.failed) == (1, ["Paper or live"])
     assert "usual port of a live account" in said.text("Paper or live")
 
 
 def test_real_money_needs_its_key_and_is_named(tmp_path: Path) -> None:
-    with desk(tmp_path, margin_account("U1234567")) as at:
+    with bench(tmp_path, margin_account("U1234567")) as at:
         without = at.check()
         with_key = at.check(allow_live=True)
     assert (without.exit_code, without.failed) == (1, ["Keys"])
@@ -56,7 +56,7 @@ def test_real_money_needs_its_key_and_is_named(tmp_path: Path) -> None:
 
 
 def test_a_read_only_gateway_fails_and_the_rest_is_still_checked(tmp_path: Path) -> None:
-    with desk(tmp_path) as at:
+    with bench(tmp_path) as at:
         at.gateway.read_only = True
         said = at.check("--what-if")
         assert at.gateway.recording.requests("placeOrder") == []
@@ -67,7 +67,7 @@ def test_a_read_only_gateway_fails_and_the_rest_is_still_checked(tmp_path: Path)
 
 
 def test_an_account_in_another_currency_fails(tmp_path: Path) -> None:
-    with desk(tmp_path, Account(ACCOUNT, currency="EUR", leverage=Decimal(4))) as at:
+    with bench(tmp_path, Account(ACCOUNT, currency="EUR", leverage=Decimal(4))) as at:
         said = at.check()
     assert (said.exit_code, said.failed) == (1, ["Account summary"])
     assert "kept in EUR" in said.text("Account summary")
@@ -76,7 +76,7 @@ def test_an_account_in_another_currency_fails(tmp_path: Path) -> None:
 
 def test_cash_in_other_currencies_is_a_note(tmp_path: Path) -> None:
     account = Account(ACCOUNT, cash=Decimal(40_000), foreign_cash=Decimal(60_000), leverage=Decimal(4))
-    with desk(tmp_path, account) as at:
+    with bench(tmp_path, account) as at:
         said = at.check()
     assert said.exit_code == 0
     assert said.result("Account summary")["verdict"] == "note"
@@ -87,9 +87,9 @@ def test_cash_in_other_currencies_is_a_note(tmp_path: Path) -> None:
 
 
 def test_an_empty_account_could_trade_nothing_and_a_small_one_little(tmp_path: Path) -> None:
-    with desk(tmp_path, margin_account(cash=0)) as at:
+    with bench(tmp_path, margin_account(cash=0)) as at:
         empty = at.check()
-    with desk(tmp_path, margin_account(cash=60_000)) as at:
+    with bench(tmp_path, margin_account(cash=60_000)) as at:
         small = at.check()
     assert (empty.exit_code, empty.failed) == (1, ["Account summary"])
     assert (small.exit_code, small.notes) == (0, ["Account summary", "Precautions"])
@@ -106,7 +106,7 @@ def test_an_empty_account_could_trade_nothing_and_a_small_one_little(tmp_path: P
     ],
 )
 def test_an_answer_without_its_end_is_incomplete(tmp_path: Path, request_kind: str, name: str) -> None:
-    with desk(tmp_path) as at:
+    with bench(tmp_path) as at:
         at.gateway.next_fault(request_kind, "swallow")
         said = at.check(patience=HASTY)
     assert (said.exit_code, said.failed) == (1, [name])
@@ -114,7 +114,7 @@ def test_an_answer_without_its_end_is_incomplete(tmp_path: Path, request_kind: s
 
 
 def test_a_connection_that_breaks_midway_fails_every_later_question(tmp_path: Path) -> None:
-    with desk(tmp_path) as at:
+    with bench(tmp_path) as at:
         at.gateway.next_fault("reqPositions", "drop_before")
         said = at.check(patience=HASTY)
     assert said.exit_code == 1
@@ -123,7 +123,7 @@ def test_a_connection_that_breaks_midway_fails_every_later_question(tmp_path: Pa
 
 
 def test_only_whole_shares_of_the_two_are_counted(tmp_path: Path) -> None:
-    with desk(tmp_path) as at:
+    with bench(tmp_path) as at:
         at.gateway.hold("QQQ", "10.75")
         at.gateway.hold("QQQ", 5, contract=QQQ_PUT)
         said = at.check()
@@ -133,7 +133,7 @@ def test_only_whole_shares_of_the_two_are_counted(tmp_path: Path) -> None:
 
 
 def test_a_short_position_halts_the_bot(tmp_path: Path) -> None:
-    with desk(tmp_path) as at:
+    with bench(tmp_path) as at:
         at.gateway.hold("TQQQ", -3)
         said = at.check()
     assert (said.exit_code, said.failed) == (1, ["Positions"])
@@ -141,7 +141,7 @@ def test_a_short_position_halts_the_bot(tmp_path: Path) -> None:
 
 
 def test_orders_are_counted_by_their_owner(tmp_path: Path) -> None:
-    with desk(tmp_path) as at:
+    with bench(tmp_path) as at:
         at.gateway.foreign_order("QQQ", 10, limit=1)
         foreign = at.check()
         at.gateway.foreign_order("QQQ", 10, limit=1, order_ref="qqqbot-20261124-01")
@@ -153,7 +153,7 @@ def test_orders_are_counted_by_their_owner(tmp_path: Path) -> None:
 
 
 def test_orders_of_another_account_are_ignored(tmp_path: Path) -> None:
-    with desk(tmp_path, margin_account("DU1"), margin_account("DU2")) as at:
+    with bench(tmp_path, margin_account("DU1"), margin_account("DU2")) as at:
         at.gateway.foreign_order("QQQ", 10, limit=1, account="DU1")
         said = at.check(ib_account="DU2")
     assert said.result("Open orders")["found"] == "0 of the bot's, 0 of others"
@@ -163,7 +163,7 @@ def test_orders_of_another_account_are_ignored(tmp_path: Path) -> None:
 
 
 def test_a_share_that_the_broker_does_not_know_cannot_be_ordered(tmp_path: Path) -> None:
-    with desk(tmp_path) as at:
+    with bench(tmp_path) as at:
         del at.gateway.instruments._known[TQQQ.con_id]
         said = at.check()
     assert (said.exit_code, said.failed) == (1, ["Contracts"])
@@ -171,7 +171,7 @@ def test_a_share_that_the_broker_does_not_know_cannot_be_ordered(tmp_path: Path)
 
 
 def test_two_shares_that_match_one_description_are_refused(tmp_path: Path) -> None:
-    with desk(tmp_path) as at:
+    with bench(tmp_path) as at:
         at.gateway.instruments.add(Contract(1, "QQQ"))
         said = at.check()
     assert (said.exit_code, said.failed) == (1, ["Contracts"])
@@ -180,7 +180,7 @@ def test_two_shares_that_match_one_description_are_refused(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(("market_data", "code"), [("none", "354"), ("delayed", "354"), ("competing", "10197")])
 def test_unavailable_quotes_are_a_note(tmp_path: Path, market_data: str, code: str) -> None:
-    with desk(tmp_path) as at:
+    with bench(tmp_path) as at:
         at.gateway.market_data = market_data
         said = at.check()
     assert (said.exit_code, said.notes) == (0, ["Quotes", "Precautions"])
@@ -190,7 +190,7 @@ def test_unavailable_quotes_are_a_note(tmp_path: Path, market_data: str, code: s
 
 @pytest.mark.parametrize(("code", "sentence"), [(10168, "delayed prices are not enabled"), (10167, "only delayed")])
 def test_delayed_quotes_and_a_refusal_of_them_are_notes(tmp_path: Path, code: int, sentence: str) -> None:
-    with desk(tmp_path) as at:
+    with bench(tmp_path) as at:
         at.gateway.next_fault("reqMktData", "error", times=2, code=code, text="not subscribed")
         said = at.check()
     assert (said.exit_code, said.notes) == (0, ["Quotes", "Precautions"])
@@ -198,7 +198,7 @@ def test_delayed_quotes_and_a_refusal_of_them_are_notes(tmp_path: Path, code: in
 
 
 def test_missing_quotes_are_a_note(tmp_path: Path) -> None:
-    with desk(tmp_path) as at:
+    with bench(tmp_path) as at:
         at.gateway.next_fault("reqMktData", "swallow", times=2)
         said = at.check(patience=HASTY)
     assert (said.exit_code, said.notes) == (0, ["Quotes", "Precautions"])
@@ -206,7 +206,7 @@ def test_missing_quotes_are_a_note(tmp_path: Path) -> None:
 
 
 def test_the_line_between_gateway_and_broker_is_checked(tmp_path: Path) -> None:
-    with desk(tmp_path) as at, another_thread_loses_the_line(at.gateway):
+    with bench(tmp_path) as at, another_thread_loses_the_line(at.gateway):
         at.gateway.next_fault("reqMktData", "swallow", times=2)  # so that there is time for it
         said = at.check(patience=Patience(quotes=1))
     assert (said.exit_code, said.failed) == (1, ["Line to IB"])
@@ -228,7 +228,7 @@ def another_thread_loses_the_line(gateway: IBGateway) -> Iterator[None]:
 
 
 def test_a_what_if_that_is_refused_fails_with_its_reason(tmp_path: Path) -> None:
-    with desk(tmp_path) as at:
+    with bench(tmp_path) as at:
         at.gateway.next_fault("placeOrder", "error", code=203, text="The security is not available or allowed")
         said = at.check("--what-if")
     assert (said.exit_code, said.failed) == (1, ["Precautions"])
@@ -237,7 +237,7 @@ def test_a_what_if_that_is_refused_fails_with_its_reason(tmp_path: Path) -> None
 
 
 def test_an_unanswered_what_if_may_be_held_by_a_dialog(tmp_path: Path) -> None:
-    with desk(tmp_path) as at:
+    with bench(tmp_path) as at:
         at.gateway.next_fault("placeOrder", "swallow")
         said = at.check("--what-if", patience=HASTY)
     assert (said.exit_code, said.failed) == (1, ["Precautions"])
@@ -245,8 +245,8 @@ def test_an_unanswered_what_if_may_be_held_by_a_dialog(tmp_path: Path) -> None:
 
 
 def test_a_what_if_without_an_estimate_fails(tmp_path: Path) -> None:
-    with desk(tmp_path) as at:
-        at.gateway.desk.estimates_nothing = True
+    with bench(tmp_path) as at:
+        at.gateway.order_handling.estimates_nothing = True
         said = at.check("--what-if")
     assert (said.exit_code, said.failed) == (1, ["Precautions"])
     assert "the broker estimates nothing" in said.text("Precautions")
@@ -260,7 +260,7 @@ def test_a_what_if_without_an_estimate_fails(tmp_path: Path) -> None:
     ],
 )
 def test_the_check_asks_what_the_bot_asks(tmp_path: Path, request_kind: str, name: str, verdict: str) -> None:
-    with desk(tmp_path) as at:
+    with bench(tmp_path) as at:
         at.gateway.next_fault(request_kind, "no_end", times=1000)
         said = at.check(patience=HASTY)
     assert said.result(name)["verdict"] == verdict
@@ -268,7 +268,7 @@ def test_the_check_asks_what_the_bot_asks(tmp_path: Path, request_kind: str, nam
 
 
 def test_a_notice_about_a_what_if_is_not_a_refusal(tmp_path: Path) -> None:
-    with desk(tmp_path) as at:
+    with bench(tmp_path) as at:
         at.gateway.next_fault("placeOrder", "swallow")
 
         def remark() -> None:

@@ -10,7 +10,7 @@ from qqqbot.adapters.ib.doctor.result import Check, Result, Verdict
 from qqqbot.display.terminal import Tone
 from qqqbot.runtime.config import Config
 from tests.support.builders import ACCOUNT
-from tests.support.ib_desk import MovedClock
+from tests.support.ib_bench import MovedClock
 
 OK, NOTE, FAILED = Verdict.OK, Verdict.NOTE, Verdict.FAILED
 

@@ -12,13 +12,13 @@ from qqqbot.model.errors import AccountRefused, BrokerUnavailable
 from qqqbot.model.values import Mode, OrderStatus, Side
 from standins.ib_gateway import QQQ_PUT, Account
 from tests.support.builders import ACCOUNT
-from tests.support.ib_desk import (
+from tests.support.ib_bench import (
     HASTY,
-    Desk,
+    Bench,
     LateAccount,
     MovedClock,
+    bench,
     broker_at,
-    desk,
     eventually,
     gateway_at,
     margin_account,
@@ -32,7 +32,7 @@ FILLED, CANCELLED, REJECTED = OrderStatus.FILLED, OrderStatus.CANCELLED, OrderSt
 
 
 def test_a_paper_account_is_known_by_its_id() -> None:
-    with desk() as at:
+    with bench() as at:
         assert at.broker.identity(0) == (Mode.PAPER, ACCOUNT)
         assert (at.broker.mode, at.broker.account, at.broker.problem()) == (Mode.PAPER, ACCOUNT, None)
 
@@ -89,7 +89,7 @@ def test_a_changed_login_is_not_traded() -> None:
 
 
 def test_a_snapshot_is_the_accounts_money_and_whole_shares() -> None:
-    with desk() as at:
+    with bench() as at:
         at.gateway.hold("QQQ", "10.75")
         at.gateway.hold("QQQ", 5, contract=QQQ_PUT)
         seen = at.broker.snapshot()
@@ -103,7 +103,7 @@ def test_a_snapshot_is_the_accounts_money_and_whole_shares() -> None:
 
 
 def test_a_client_may_have_two_subscriptions_and_ten_snapshots_at_once() -> None:
-    with desk() as at:
+    with bench() as at:
         for _ in range(10):
             at.broker.snapshot()
         assert at.gateway.recording.connections == 1
@@ -111,7 +111,7 @@ def test_a_client_may_have_two_subscriptions_and_ten_snapshots_at_once() -> None
 
 @pytest.mark.parametrize("request_kind", ["reqAccountSummary", "reqPositions", "reqAllOpenOrders"])
 def test_no_answer_is_not_flat(request_kind: str) -> None:
-    with desk(timing=HASTY) as at:
+    with bench(timing=HASTY) as at:
         at.gateway.hold("QQQ", 10)
         at.gateway.next_fault(request_kind, "swallow")
         with pytest.raises(BrokerUnavailable):
@@ -122,7 +122,7 @@ def test_no_answer_is_not_flat(request_kind: str) -> None:
 
 def test_a_late_end_of_one_question_does_not_end_the_next() -> None:
     """The first question's connection is given up with the question."""
-    with desk(timing=HASTY) as at:
+    with bench(timing=HASTY) as at:
         at.gateway.hold("QQQ", 10)
         at.gateway.next_fault("reqPositions", "swallow")
         with pytest.raises(BrokerUnavailable):
@@ -137,7 +137,7 @@ def test_completed_orders_are_optional(fault: str) -> None:
     with gateway_at(clock) as gateway:
         gateway.next_fault("reqCompletedOrders", fault, times=1000)
         with broker_at(gateway, clock, HASTY) as broker:
-            at = Desk(gateway, broker, clock)
+            at = Bench(gateway, broker, clock)
             at.sound()
             intent = order()
             broker.submit(intent)
@@ -187,7 +187,7 @@ def answered(question: Callable[[], object]) -> bool:
 
 
 def test_a_cash_account_waits_for_settlement() -> None:
-    with desk(Account(ACCOUNT, cash=Decimal(1000))) as at:
+    with bench(Account(ACCOUNT, cash=Decimal(1000))) as at:
         at.gateway.hold("QQQ", 100)
         sale = order(side=Side.SELL)
         at.broker.submit(sale)
@@ -199,7 +199,7 @@ def test_a_cash_account_waits_for_settlement() -> None:
 
 @pytest.mark.parametrize("late", ["shares", "cash"])
 def test_shares_and_cash_that_lag_behind_a_fill_are_waited_for(late: str) -> None:
-    with desk() as at:
+    with bench() as at:
         at.broker.snapshot()
         intent = order(quantity=10)
         at.broker.submit(intent)
@@ -223,7 +223,7 @@ def test_shares_and_cash_that_lag_behind_a_fill_are_waited_for(late: str) -> Non
 @pytest.mark.parametrize("late", ["TotalCashValue", "AvailableFunds", "positions"])
 def test_what_does_not_show_our_fills_in_time_is_named_until_it_does(late: str) -> None:
     account = LateAccount(ACCOUNT, leverage=Decimal(4))
-    with desk(account) as at:
+    with bench(account) as at:
         at.gateway.hold("QQQ", 100)
         at.broker.snapshot()
         account.late = () if late == "positions" else (late,)
@@ -246,7 +246,7 @@ def test_what_does_not_show_our_fills_in_time_is_named_until_it_does(late: str) 
 
 def test_values_that_something_else_has_moved_as_well_are_believed_in_the_end() -> None:
     account = LateAccount(ACCOUNT)
-    with desk(account) as at:
+    with bench(account) as at:
         at.broker.snapshot()
         intent = order(quantity=10)
         at.broker.submit(intent)
@@ -258,7 +258,7 @@ def test_values_that_something_else_has_moved_as_well_are_believed_in_the_end() 
 
 
 def test_shares_that_never_follow_a_fill_are_reported_as_they_are() -> None:
-    with desk() as at:
+    with bench() as at:
         at.broker.snapshot()
         intent = order(quantity=10)
         at.broker.submit(intent)
@@ -271,7 +271,7 @@ def test_shares_that_never_follow_a_fill_are_reported_as_they_are() -> None:
 
 
 def test_orders_of_other_clients_are_not_reported() -> None:
-    with desk() as at:
+    with bench() as at:
         at.gateway.foreign_order("QQQ", 10, limit=1)
         at.gateway.foreign_order("QQQ", 10, limit=1, order_ref="somebody-1")
         at.gateway.manual_trade("TQQQ", 7)
@@ -282,7 +282,7 @@ def test_orders_of_other_clients_are_not_reported() -> None:
 
 
 def test_an_order_of_ours_is_open_whatever_client_sent_it() -> None:
-    with desk() as at:
+    with bench() as at:
         at.gateway.foreign_order("QQQ", 10, limit=1, order_ref="qqqbot-20261124-09")
         assert at.broker.snapshot().open_order_refs == ("qqqbot-20261124-09",)
 
@@ -294,7 +294,7 @@ def test_the_same_reference_in_another_account_is_another_order() -> None:
         gateway.foreign_order("QQQ", 100, account="DU2", order_ref="qqqbot-20261124-01")
         gateway.foreign_order("QQQ", 100, account="DU2", order_ref="qqqbot-20261124-02", limit=1)
         with broker_at(gateway, clock, ib_account="DU1") as broker:
-            at = Desk(gateway, broker, clock)
+            at = Bench(gateway, broker, clock)
             at.sound()
             assert broker.snapshot().open_order_refs == ()
             assert broker.recent_orders() == ()
@@ -317,7 +317,7 @@ def test_a_read_only_gateway_is_reported_with_what_to_do() -> None:
 
 
 def test_live_quotes_come_or_are_none() -> None:
-    with desk() as at:
+    with bench() as at:
         at.gateway.fractional_size_rules = False
         quotes = at.broker.quotes()
         assert {symbol: quote.price for symbol, quote in quotes.items()} == {"QQQ": 450.0, "TQQQ": 60.0}
@@ -325,7 +325,7 @@ def test_live_quotes_come_or_are_none() -> None:
 
 @pytest.mark.parametrize("kind", ["delayed", "none", "competing"])
 def test_quotes_that_are_not_live_are_unusable_and_not_requested_again_soon(kind: str) -> None:
-    with desk() as at:
+    with bench() as at:
         at.gateway.fractional_size_rules = False
         at.gateway.market_data = kind
         assert at.broker.quotes() == {}
@@ -338,21 +338,21 @@ def test_quotes_that_are_not_live_are_unusable_and_not_requested_again_soon(kind
 
 
 def test_minus_one_is_not_a_price() -> None:
-    with desk(timing=HASTY) as at:
+    with bench(timing=HASTY) as at:
         at.gateway.fractional_size_rules = False
         at.gateway.set_quote("QQQ")
         assert set(at.broker.quotes()) == {"TQQQ"}
 
 
 def test_without_a_last_trade_the_middle_of_bid_and_ask_counts() -> None:
-    with desk(timing=HASTY) as at:
+    with bench(timing=HASTY) as at:
         at.gateway.fractional_size_rules = False
         at.gateway.set_quote("QQQ", bid=449, ask=451)
         assert at.broker.quotes()["QQQ"].price == 450.0
 
 
 def test_missing_quotes_are_not_waited_for_long() -> None:
-    with desk(timing=HASTY) as at:
+    with bench(timing=HASTY) as at:
         at.gateway.next_fault("reqMktData", "swallow", times=2)
         began = time.monotonic()
         assert at.broker.quotes() == {}

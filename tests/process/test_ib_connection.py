@@ -22,7 +22,7 @@ from qqqbot.adapters.ib.order_tracker import Notice
 from qqqbot.model.errors import BrokerUnavailable, OrderOutcomeUnknown
 from qqqbot.model.values import OrderStatus
 from qqqbot.runtime.config import Config
-from tests.support.ib_desk import HASTY, QUICK, MovedClock, broker_at, desk, eventually, gateway_at, order
+from tests.support.ib_bench import HASTY, QUICK, MovedClock, bench, broker_at, eventually, gateway_at, order
 
 
 @contextmanager
@@ -124,7 +124,7 @@ def test_a_greeting_in_two_pieces_is_joined() -> None:
 
 
 def test_connected_means_ids_accounts_and_everything_read() -> None:
-    with desk() as at:
+    with bench() as at:
         kinds = [kind for kind in at.gateway.recording.kinds() if kind.startswith("req")]
         assert {"reqExecutions", "reqAllOpenOrders", "reqCompletedOrders", "reqPositions"} <= set(kinds)
         assert "reqAutoOpenOrders" not in kinds
@@ -132,7 +132,7 @@ def test_connected_means_ids_accounts_and_everything_read() -> None:
 
 
 def test_a_client_id_in_use_is_explained_and_waited_for() -> None:
-    with desk() as at, broker_at(at.gateway, at.clock, HASTY) as second:
+    with bench() as at, broker_at(at.gateway, at.clock, HASTY) as second:
         eventually(lambda: (second.problem() or "").startswith("326: "))
         assert "ib_client_id" in (second.problem() or "")
         at.broker.close()
@@ -154,7 +154,7 @@ def test_a_closed_broker_frees_its_client_id_at_once() -> None:
 @pytest.mark.parametrize("size", [4096, 8192, 12288])
 @pytest.mark.parametrize("frames", [1, 16])
 def test_a_read_of_exactly_4096_bytes_loses_nothing(size: int, frames: int) -> None:
-    with desk() as at:
+    with bench() as at:
         at.gateway.send_padding(size, frames)
         at.broker.snapshot()
         assert at.gateway.recording.connections == 1
@@ -162,7 +162,7 @@ def test_a_read_of_exactly_4096_bytes_loses_nothing(size: int, frames: int) -> N
 
 @pytest.mark.parametrize("transport", ["glued", "split", "slow"])
 def test_frames_arrive_however_they_are_split(transport: str) -> None:
-    with desk() as at:
+    with bench() as at:
         at.gateway.faults.transport = transport
         intent = order()
         at.broker.submit(intent)
@@ -173,7 +173,7 @@ def test_frames_arrive_however_they_are_split(transport: str) -> None:
 
 def test_an_idle_connection_wakes_nobody() -> None:
     """The client's own loop and reader wake up six times a second."""
-    with desk(timing=Timing(pauses=(0.02,), heartbeat=20)):
+    with bench(timing=Timing(pauses=(0.02,), heartbeat=20)):
         before = _switches()
         time.sleep(1.0)
         woken = {name: count - before.get(name, 0) for name, count in _switches().items()}
@@ -192,7 +192,7 @@ def _switches() -> dict[int, int]:
 
 
 def test_fifty_messages_a_second_are_never_sent() -> None:
-    with desk() as at:
+    with bench() as at:
         for _ in range(12):
             at.broker.snapshot()
         sent = [event.at_ns for event in at.gateway.recording.requests()]
@@ -205,14 +205,14 @@ def test_fifty_messages_a_second_are_never_sent() -> None:
 
 @pytest.mark.parametrize("reset", [False, True])
 def test_a_dropped_connection_comes_back(reset: bool) -> None:
-    with desk() as at:
+    with bench() as at:
         at.gateway.drop_clients(reset=reset)
         at.reconnected()
         assert at.broker.snapshot().spendable == 100_000
 
 
 def test_a_restart_of_the_gateway_is_survived() -> None:
-    with desk() as at:
+    with bench() as at:
         at.gateway.go_down()
         eventually(lambda: "no gateway answers" in (at.broker.problem() or ""))
         with pytest.raises(BrokerUnavailable, match="start TWS or IB Gateway"):
@@ -222,14 +222,14 @@ def test_a_restart_of_the_gateway_is_survived() -> None:
 
 
 def test_a_half_open_connection_is_detected_by_its_silence() -> None:
-    with desk(timing=HASTY) as at:
+    with bench(timing=HASTY) as at:
         at.gateway.go_silent()
         at.reconnected()
         assert at.broker.snapshot().spendable == 100_000
 
 
 def test_a_dead_session_that_holds_the_client_id_is_waited_out() -> None:
-    with desk(timing=HASTY) as at:
+    with bench(timing=HASTY) as at:
         at.gateway.go_silent(holds_id=True)
         eventually(lambda: (at.broker.problem() or "").startswith("326"), 10)
         at.gateway.drop_clients()
@@ -239,7 +239,7 @@ def test_a_dead_session_that_holds_the_client_id_is_waited_out() -> None:
 @pytest.mark.parametrize("fault", ["garbage", "wrong_length", "too_few_fields", "bad_number"])
 @pytest.mark.parametrize("request_kind", ["reqPositions", "reqAccountSummary", "placeOrder"])
 def test_a_corrupt_answer_is_survived(fault: str, request_kind: str) -> None:
-    with desk(timing=HASTY) as at:
+    with bench(timing=HASTY) as at:
         at.gateway.next_fault(request_kind, fault)
         intent = order()
         with suppress(OrderOutcomeUnknown):  # if the corrupt answer overtakes the end of the sending
@@ -256,7 +256,7 @@ def test_a_corrupt_answer_is_survived(fault: str, request_kind: str) -> None:
 @given(junk=st.binary(min_size=1, max_size=200), framed=st.booleans())
 def test_whatever_a_gateway_says_the_broker_survives(junk: bytes, framed: bool) -> None:
     """It reports what happened, reconnects if necessary, and serves again."""
-    with desk(timing=HASTY) as at:
+    with bench(timing=HASTY) as at:
         at.gateway.send_bytes((len(junk).to_bytes(4, "big") + junk) if framed else junk)
         at.gateway.drop_clients()
         at.reconnected()
@@ -265,7 +265,7 @@ def test_whatever_a_gateway_says_the_broker_survives(junk: bytes, framed: bool) 
 
 def test_an_answer_that_no_callback_can_take_ends_the_connection_and_not_the_bot() -> None:
     """At once, not when the silence of a dead reader is noticed."""
-    with desk(timing=replace(QUICK, heartbeat=60.0)) as at:
+    with bench(timing=replace(QUICK, heartbeat=60.0)) as at:
         # nextValidId in protobuf, spoilt; to a client that speaks text, a message without a number.
         at.gateway.send_bytes(b"\x00\x00\x00\x07" + b"\x00\x00\x00\xd1" + b"\xff\xff\xff")
         at.reconnected()
@@ -273,13 +273,13 @@ def test_an_answer_that_no_callback_can_take_ends_the_connection_and_not_the_bot
 
 
 def test_a_port_that_was_changed_ends_the_connection() -> None:
-    with desk() as at:
+    with bench() as at:
         at.gateway.notify(1300, "Socket port has been reset")
         at.reconnected()
 
 
 def test_thirty_reconnects_leave_no_thread_and_no_socket() -> None:
-    with desk() as at:
+    with bench() as at:
         at.reconnected(1)
         gc.collect()
         threads, files = threading.active_count(), len(os.listdir("/proc/self/fd"))
@@ -294,13 +294,13 @@ def test_thirty_reconnects_leave_no_thread_and_no_socket() -> None:
 
 def test_a_closed_broker_leaves_no_thread() -> None:
     before = threading.active_count()
-    with desk():
+    with bench():
         assert threading.active_count() > before
     eventually(lambda: threading.active_count() <= before)
 
 
 def test_a_stop_cuts_a_wait_for_an_answer_short() -> None:
-    with desk(timing=QUICK) as at:
+    with bench(timing=QUICK) as at:
         at.gateway.next_fault("reqPositions", "swallow")
         at.clock.stop = True
         began = time.monotonic()
@@ -321,7 +321,7 @@ def test_pauses_grow_and_are_reported_once(caplog: pytest.LogCaptureFixture) -> 
 
 def test_a_refused_question_is_not_ended_by_the_late_end_of_another() -> None:
     """The gateway does not say which question it refuses: those that were open then are asked over a new connection."""
-    with desk() as at:
+    with bench() as at:
         at.gateway.next_fault("reqPositions", "error", code=322, text="cannot process")
         with pytest.raises(BrokerUnavailable, match="322: the gateway could not process"):
             at.broker.snapshot()

@@ -28,7 +28,7 @@ from qqqbot.model.values import Holding
 from qqqbot.runtime.config import Config
 from standins.ib_gateway.control import RemoteGateway
 from tests.support.builders import ACCOUNT, NOW
-from tests.support.ib_desk import CAP, QUICK, Desk, MovedClock
+from tests.support.ib_bench import CAP, QUICK, Bench, MovedClock
 from tests.support.ib_trader import Trader
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,7 +77,7 @@ def rotate(port: int, logs: Path, target: Holding, fuse: Fuse | None = None) -> 
     config = Config(dry_run=False, use_interactive_brokers=True, ib_port=port)
     broker = ib_broker.open_account(config, clock, QUICK)
     try:
-        at = Desk(None, broker, clock)  # type: ignore[arg-type]  # its gateway is in another process
+        at = Bench(None, broker, clock)  # type: ignore[arg-type]  # its gateway is in another process
         at.sound()
         trader = Trader(at, logs, orders=10_000)
         if fuse is not None:

@@ -153,7 +153,7 @@ def test_a_notice_does_not_end_an_order(gateway: IBGateway, trader: Trader, code
 
 
 def test_an_order_without_time_in_force_gets_a_notice_of_its_preset(gateway: IBGateway, trader: Trader) -> None:
-    gateway.desk.preset_notice = True
+    gateway.order_handling.preset_notice = True
     trader.buy(1, 100, tif="")
     assert trader.wait_error(10349)[0] == 1
     trader.wait("execDetails")
@@ -455,7 +455,7 @@ def test_executions_are_filtered_and_are_of_today_only(gateway: IBGateway, trade
 def test_the_time_of_an_execution_may_have_three_formats(
     gateway: IBGateway, trader: Trader, form: str, text: str
 ) -> None:
-    gateway.desk.time_form = form
+    gateway.order_handling.time_form = form
     trader.buy(1, 1)
     trader.wait("execDetails")
     assert trader.all("execDetails")[0][2].time == text

@@ -151,7 +151,7 @@ def test_fills_during_an_outage_are_reported_only_on_request_afterwards(gateway:
 def test_orders_sent_during_an_outage_are_kept_or_vanish(
     gateway: IBGateway, trader: Trader, kept: bool, trades: int
 ) -> None:
-    gateway.desk.keeps_orders_while_down = kept
+    gateway.order_handling.keeps_orders_while_down = kept
     gateway.lose_line(2110)
     trader.buy(1, 100)
     gateway.wait_for(lambda: gateway.recording.requests("placeOrder"))

@@ -115,7 +115,7 @@ def test_a_status_may_be_ahead_of_its_executions(gateway: IBGateway, trader: Tra
 def test_executions_may_end_at_once_and_empty(gateway: IBGateway, trader: Trader) -> None:
     trader.buy(1, 100)
     trader.wait("execDetails")
-    gateway.desk.lists_executions = False
+    gateway.order_handling.lists_executions = False
     assert executions(trader) == []
 
 
@@ -132,7 +132,7 @@ def test_partial_fills_may_take_minutes(gateway: IBGateway, trader: Trader, cloc
 
 
 def test_an_order_may_survive_the_night(gateway: IBGateway, trader: Trader, clock: Clock) -> None:
-    gateway.desk.maintains_orders = True
+    gateway.order_handling.maintains_orders = True
     trader.buy(1, 100, lmtPrice=400)
     trader.wait("orderStatus")
     gateway.set_open(False)

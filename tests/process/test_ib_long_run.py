@@ -18,7 +18,7 @@ from qqqbot.trading.bookkeeping import set_capital
 from qqqbot.trading.parts import Adapters
 from standins.ib_gateway.exchange import around
 from tests.simulation.sim_world import RULES
-from tests.support.ib_desk import QUICK, Desk, MovedClock, broker_at, gateway_at
+from tests.support.ib_bench import QUICK, Bench, MovedClock, broker_at, gateway_at
 
 SESSIONS = 20
 CHECKS_A_SESSION = 2
@@ -44,7 +44,7 @@ def run(folder: Path, lag: bool) -> list[dict[str, Any]]:
         gateway.use_sessions([(session.open, session.close) for session in prices.table.sessions])
         if lag:
             gateway.lag(seed=3)
-        at, notifier = Desk(gateway, broker, clock), LogNotifier(clock)
+        at, notifier = Bench(gateway, broker, clock), LogNotifier(clock)
         at.sound()
         records = load_records(folder, Identity(broker.mode, broker.account), clock, notifier)
         set_capital(records.book, Decimal(100_000), clock)
@@ -65,7 +65,7 @@ def run(folder: Path, lag: bool) -> list[dict[str, Any]]:
     return ends
 
 
-def move_to(at: Desk, session: Session, minutes: int) -> None:
+def move_to(at: Bench, session: Session, minutes: int) -> None:
     """The time of a check; the connection may have to notice first that hours have passed."""
     ahead = (session.open + timedelta(minutes=minutes) - at.clock.now()).total_seconds()
     at.clock.move(max(0.0, ahead))

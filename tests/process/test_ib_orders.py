@@ -6,8 +6,8 @@ import pytest
 
 from qqqbot.model.values import OrderStatus, OrderType, Side
 from tests.support.builders import ACCOUNT, NOW
-from tests.support.ib_desk import (
-    desk,
+from tests.support.ib_bench import (
+    bench,
     eventually,
     order,
 )
@@ -19,7 +19,7 @@ FILLED, CANCELLED, REJECTED = OrderStatus.FILLED, OrderStatus.CANCELLED, OrderSt
 
 
 def test_a_market_order_says_everything_and_is_filled() -> None:
-    with desk() as at:
+    with bench() as at:
         intent = order()
         at.broker.submit(intent)
         done = at.done(intent)
@@ -39,7 +39,7 @@ def test_a_market_order_says_everything_and_is_filled() -> None:
 
 
 def test_a_limit_order_carries_its_collar() -> None:
-    with desk() as at:
+    with bench() as at:
         intent = order(order_type=OrderType.LIMIT, limit_price=Decimal("450.90"))
         at.broker.submit(intent)
         assert at.done(intent).status is FILLED
@@ -50,7 +50,7 @@ def test_a_limit_order_carries_its_collar() -> None:
 @pytest.mark.parametrize("sequence", ["usual", "status_first", "no_status", "commission_first"])
 @pytest.mark.parametrize("disturbed", ["plain", "doubled", "shuffled"])
 def test_the_order_is_the_same_however_the_callbacks_arrive(sequence: str, disturbed: str) -> None:
-    with desk() as at:
+    with bench() as at:
         at.gateway.faults.doubled = disturbed == "doubled"
         at.gateway.faults.shuffled = 11 if disturbed == "shuffled" else None
         at.gateway.behave(sequence=sequence, slices=(40, 60))
@@ -62,7 +62,7 @@ def test_the_order_is_the_same_however_the_callbacks_arrive(sequence: str, distu
 
 
 def test_a_part_is_not_the_whole() -> None:
-    with desk() as at:
+    with bench() as at:
         at.gateway.next_order(slices=(40,), keeps_rest_open=True)
         intent = order()
         at.broker.submit(intent)
@@ -74,7 +74,7 @@ def test_a_part_is_not_the_whole() -> None:
 
 
 def test_an_order_reduced_at_the_broker_is_done_with_what_was_filled() -> None:
-    with desk() as at:
+    with bench() as at:
         at.gateway.next_order(reduced_to=60, slices=(40,), notices=((481, "size reduced"),))
         intent = order()
         at.broker.submit(intent)
@@ -85,7 +85,7 @@ def test_an_order_reduced_at_the_broker_is_done_with_what_was_filled() -> None:
 
 def test_what_is_known_about_yesterdays_order_is_not_treated_as_complete() -> None:
     """The answer of the next day has none of its executions: the rest may have been filled."""
-    with desk() as at:
+    with bench() as at:
         at.gateway.next_order(slices=(40,), keeps_rest_open=True)
         intent = order()
         at.broker.submit(intent)
@@ -104,7 +104,7 @@ def test_what_is_known_about_yesterdays_order_is_not_treated_as_complete() -> No
 
 
 def test_a_late_commission_is_waited_for() -> None:
-    with desk() as at:
+    with bench() as at:
         at.gateway.next_order(commission="late", commission_delay=0.1)
         intent = order()
         at.broker.submit(intent)
@@ -117,7 +117,7 @@ def test_a_late_commission_is_waited_for() -> None:
 
 
 def test_a_commission_that_never_arrives_is_not_waited_for_for_ever() -> None:
-    with desk() as at:
+    with bench() as at:
         at.gateway.next_order(commission="never")
         intent = order()
         at.broker.submit(intent)
@@ -128,7 +128,7 @@ def test_a_commission_that_never_arrives_is_not_waited_for_for_ever() -> None:
 
 
 def test_a_commission_that_arrives_after_the_order_ended_is_in_recent_orders() -> None:
-    with desk() as at:
+    with bench() as at:
         at.gateway.next_order(commission="never")
         intent = order()
         at.broker.submit(intent)
@@ -140,7 +140,7 @@ def test_a_commission_that_arrives_after_the_order_ended_is_in_recent_orders() -
 
 
 def test_a_corrected_execution_is_the_corrected_one() -> None:
-    with desk() as at:
+    with bench() as at:
         intent = order()
         at.broker.submit(intent)
         first = at.done(intent).fills[0].exec_id
@@ -154,7 +154,7 @@ def test_a_corrected_execution_is_the_corrected_one() -> None:
 
 @pytest.mark.parametrize("code", [201, 203, 321, 320, 154, 460, 463, 10243, 10268])
 def test_a_refusal_ends_an_order_that_was_never_open(code: int) -> None:
-    with desk() as at:
+    with bench() as at:
         at.gateway.next_order(reject=(code, "because"))
         intent = order()
         at.broker.submit(intent)
@@ -166,7 +166,7 @@ def test_a_refusal_ends_an_order_that_was_never_open(code: int) -> None:
 
 @pytest.mark.parametrize("status", ["Inactive", "Cancelled"])
 def test_a_refusal_also_reported_as_a_status_counts_once(status: str) -> None:
-    with desk() as at:
+    with bench() as at:
         at.gateway.next_order(reject=(201, "no funds"), reject_status=status)
         intent = order()
         at.broker.submit(intent)
@@ -182,7 +182,7 @@ BLIND = (354, "You are trying to submit an order without having market data. Pre
 def test_an_order_that_a_precaution_keeps_is_cancelled_and_refused_in_its_words(
     notice: tuple[int, str], how: str
 ) -> None:
-    with desk() as at:
+    with bench() as at:
         at.gateway.next_order(precaution=notice, on_cancel=how)
         intent = order()
         at.broker.submit(intent)
@@ -197,7 +197,7 @@ def test_an_order_that_a_precaution_keeps_is_cancelled_and_refused_in_its_words(
 @pytest.mark.parametrize("code", [354, 383, 98765])
 def test_an_order_that_left_only_a_code_is_refused_in_its_words(code: int) -> None:
     """The gateway does not have it: a cancel is answered with 10147."""
-    with desk() as at:
+    with bench() as at:
         at.gateway.next_order(reject=(code, "because"))
         intent = order()
         at.broker.submit(intent)
@@ -208,7 +208,7 @@ def test_an_order_that_left_only_a_code_is_refused_in_its_words(code: int) -> No
 
 
 def test_an_order_that_a_precaution_keeps_does_not_end_while_its_cancel_is_unanswered() -> None:
-    with desk() as at:
+    with bench() as at:
         at.gateway.next_order(precaution=BLIND, on_cancel="ignored")
         intent = order()
         at.broker.submit(intent)
@@ -225,7 +225,7 @@ def test_an_order_that_a_precaution_keeps_does_not_end_while_its_cancel_is_unans
 
 
 def test_after_a_reconnect_such_an_order_keeps_its_words_when_it_is_given_up() -> None:
-    with desk() as at:
+    with bench() as at:
         at.gateway.next_order(precaution=BLIND, on_cancel="ignored")
         intent = order()
         at.broker.submit(intent)
@@ -239,7 +239,7 @@ def test_after_a_reconnect_such_an_order_keeps_its_words_when_it_is_given_up() -
 
 def test_an_order_rejected_after_it_was_accepted_is_refused_at_once_in_the_brokers_words() -> None:
     """PreSubmitted, 201, Inactive, and still listed: the usual way of a margin refusal."""
-    with desk() as at:
+    with bench() as at:
         at.gateway.next_order(refused_late=(201, "YOUR ORDER IS NOT ACCEPTED<br>MINIMUM OF 2000 USD"))
         intent = order()
         at.broker.submit(intent)
@@ -251,7 +251,7 @@ def test_an_order_rejected_after_it_was_accepted_is_refused_at_once_in_the_broke
 
 @pytest.mark.parametrize("code", [399, 404, 2109, 2137, 10311, 10329, 10349, 2102, 161])
 def test_a_notice_ends_nothing(code: int) -> None:
-    with desk() as at:
+    with bench() as at:
         at.gateway.next_order(notices=((code, "by the way"),), fills=False)
         intent = order()
         at.broker.submit(intent)
@@ -261,7 +261,7 @@ def test_a_notice_ends_nothing(code: int) -> None:
 
 
 def test_an_unknown_code_makes_the_bot_look_the_order_up() -> None:
-    with desk() as at:
+    with bench() as at:
         at.gateway.next_order(notices=((98765, "something new"),), fills=False)
         intent = order()
         at.broker.submit(intent)
@@ -273,7 +273,7 @@ def test_an_unknown_code_makes_the_bot_look_the_order_up() -> None:
 
 @pytest.mark.parametrize("how", ["usual", "silent"])
 def test_a_cancelled_order_is_cancelled(how: str) -> None:
-    with desk() as at:
+    with bench() as at:
         at.gateway.next_order(fills=False, on_cancel=how)
         intent = order()
         at.broker.submit(intent)
@@ -283,7 +283,7 @@ def test_a_cancelled_order_is_cancelled(how: str) -> None:
 
 
 def test_a_fill_may_come_while_an_order_is_cancelled() -> None:
-    with desk() as at:
+    with bench() as at:
         at.gateway.next_order(delay=30.0, on_cancel="fills")
         intent = order()
         at.broker.submit(intent)
@@ -293,7 +293,7 @@ def test_a_fill_may_come_while_an_order_is_cancelled() -> None:
 
 @pytest.mark.parametrize("how", ["ignored", "pending"])
 def test_a_cancel_that_is_not_answered_is_not_a_cancellation(how: str) -> None:
-    with desk() as at:
+    with bench() as at:
         at.gateway.next_order(fills=False, on_cancel=how)
         intent = order()
         at.broker.submit(intent)
@@ -303,7 +303,7 @@ def test_a_cancel_that_is_not_answered_is_not_a_cancellation(how: str) -> None:
 
 
 def test_a_cancel_of_a_filled_order_changes_nothing() -> None:
-    with desk() as at:
+    with bench() as at:
         intent = order()
         at.broker.submit(intent)
         at.done(intent)
@@ -313,7 +313,7 @@ def test_a_cancel_of_a_filled_order_changes_nothing() -> None:
 
 
 def test_the_exchange_may_cancel_on_its_own() -> None:
-    with desk() as at:
+    with bench() as at:
         at.gateway.next_order(cancelled_by_system="price band", fills=False)
         intent = order()
         at.broker.submit(intent)
@@ -322,7 +322,7 @@ def test_the_exchange_may_cancel_on_its_own() -> None:
 
 
 def test_an_order_held_until_the_open_is_still_working() -> None:
-    with desk() as at:
+    with bench() as at:
         at.gateway.set_open(False)
         intent = order()
         at.broker.submit(intent)
@@ -332,7 +332,7 @@ def test_an_order_held_until_the_open_is_still_working() -> None:
 
 
 def test_an_order_held_by_a_dialog_was_taken_though_nobody_knows_it() -> None:
-    with desk() as at:
+    with bench() as at:
         at.gateway.next_order(silent=True)
         intent = order()
         at.broker.submit(intent)
@@ -346,13 +346,13 @@ def test_an_order_held_by_a_dialog_was_taken_though_nobody_knows_it() -> None:
 
 
 def test_an_order_that_was_never_sent_is_absent_and_was_not_taken() -> None:
-    with desk() as at:
+    with bench() as at:
         assert not at.absent(order()).taken
 
 
 def test_a_reconnect_restarts_the_search_for_a_missing_order() -> None:
     """The gateway may have kept the order while it was off-line, and send it now."""
-    with desk() as at:
+    with bench() as at:
         since = at.absent(order()).since
         at.gateway.drop_clients()
         at.reconnected()
@@ -360,7 +360,7 @@ def test_a_reconnect_restarts_the_search_for_a_missing_order() -> None:
 
 
 def test_two_orders_under_one_reference_are_noticed() -> None:
-    with desk() as at:
+    with bench() as at:
         intent = order()
         at.broker.submit(intent)
         assert not at.done(intent).twins
@@ -370,7 +370,7 @@ def test_two_orders_under_one_reference_are_noticed() -> None:
 
 
 def test_an_order_id_that_was_used_before_refuses_and_the_next_is_far_above() -> None:
-    with desk() as at:
+    with bench() as at:
         at.gateway.book.next_ids[1] = 50
         intent, again = order(), order(number=2)
         at.broker.submit(intent)
@@ -381,7 +381,7 @@ def test_an_order_id_that_was_used_before_refuses_and_the_next_is_far_above() ->
 
 
 def test_ids_that_roll_back_in_the_night_are_not_used_twice() -> None:
-    with desk() as at:
+    with bench() as at:
         for number in (1, 2, 3):
             intent = order(number=number)
             at.broker.submit(intent)

@@ -10,12 +10,12 @@ import pytest
 from qqqbot.model.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRejected
 from qqqbot.model.values import OrderStatus
 from tests.support.builders import NOW
-from tests.support.ib_desk import (
+from tests.support.ib_bench import (
     HASTY,
-    Desk,
+    Bench,
     MovedClock,
+    bench,
     broker_at,
-    desk,
     eventually,
     gateway_at,
     margin_account,
@@ -26,7 +26,7 @@ FILLED, CANCELLED = OrderStatus.FILLED, OrderStatus.CANCELLED
 
 
 def test_without_a_connection_an_order_certainly_never_left() -> None:
-    with desk() as at:
+    with bench() as at:
         at.gateway.go_down()
         eventually(lambda: at.broker.problem() is not None)
         with pytest.raises(OrderRejected, match="was not sent"):
@@ -37,7 +37,7 @@ def test_without_a_connection_an_order_certainly_never_left() -> None:
 
 
 def test_an_order_is_sent_once() -> None:
-    with desk() as at:
+    with bench() as at:
         intent = order()
         at.broker.submit(intent)
         with pytest.raises(OrderOutcomeUnknown, match="sent before"):
@@ -48,7 +48,7 @@ def test_an_order_is_sent_once() -> None:
 
 @pytest.mark.parametrize("fault", ["drop_after", "half_open_after", "restart_after", "then_drop", "lose_answer"])
 def test_an_order_with_a_lost_answer_is_found(fault: str) -> None:
-    with desk(timing=HASTY) as at:
+    with bench(timing=HASTY) as at:
         at.gateway.next_fault("placeOrder", fault)
         intent = order()
         with suppress(OrderOutcomeUnknown):  # if the disconnect is noticed while it is sent
@@ -60,7 +60,7 @@ def test_an_order_with_a_lost_answer_is_found(fault: str) -> None:
 
 @pytest.mark.parametrize("fault", ["drop_before", "half_open", "restart_before", "swallow"])
 def test_an_order_that_the_gateway_never_took_is_absent_in_the_end(fault: str) -> None:
-    with desk(timing=HASTY) as at:
+    with bench(timing=HASTY) as at:
         at.gateway.next_fault("placeOrder", fault)
         intent = order()
         with suppress(OrderOutcomeUnknown):  # if the disconnect is noticed while it is sent
@@ -71,7 +71,7 @@ def test_an_order_that_the_gateway_never_took_is_absent_in_the_end(fault: str) -
 
 @pytest.mark.parametrize("fills", [0, 1, 2])
 def test_fills_during_an_outage_are_read_after_it(fills: int) -> None:
-    with desk() as at:
+    with bench() as at:
         at.gateway.next_order(slices=(40, 60), delay=0.05, slice_delay=0.05, drop_after_fill=fills or None)
         intent = order()
         at.broker.submit(intent)
@@ -94,7 +94,7 @@ def test_a_new_process_finds_the_order_of_the_old_one() -> None:
             broker.submit(cancelled)
             gateway.wait_for(lambda: gateway.open_orders)
         with broker_at(gateway, clock) as broker:
-            at = Desk(gateway, broker, clock)
+            at = Bench(gateway, broker, clock)
             at.sound()
             assert at.done(intent).status is FILLED
             assert at.status(cancelled, 3) is OrderStatus.WORKING
@@ -103,14 +103,14 @@ def test_a_new_process_finds_the_order_of_the_old_one() -> None:
 
 
 def test_yesterdays_order_is_unknown_the_next_day() -> None:
-    with desk() as at:
+    with bench() as at:
         intent = replace(order(number=5), session=NOW.date())
         at.clock.move(24 * 3600)
         assert not at.absent(intent).taken
 
 
 def test_while_the_gateway_has_lost_its_line_nothing_is_reported_and_nothing_sent() -> None:
-    with desk() as at:
+    with bench() as at:
         intent = order()
         at.broker.submit(intent)
         at.done(intent)
@@ -126,7 +126,7 @@ def test_while_the_gateway_has_lost_its_line_nothing_is_reported_and_nothing_sen
 
 @pytest.mark.parametrize(("lost", "kept"), [(1100, True), (1100, False), (2110, True)])
 def test_events_during_an_outage_are_read_before_anything_is_served(lost: int, kept: bool) -> None:
-    with desk() as at:
+    with bench() as at:
         at.gateway.next_order(fills=False)
         intent = order()
         at.broker.submit(intent)
@@ -135,7 +135,7 @@ def test_events_during_an_outage_are_read_before_anything_is_served(lost: int, k
         eventually(lambda: at.broker.problem() is not None)
         filled = at.gateway.open_orders[0]
         with at.gateway.moment():
-            at.gateway.desk.fill(filled, Decimal(100), Decimal(449))
+            at.gateway.order_handling.fill(filled, Decimal(100), Decimal(449))
         at.gateway.restore_line(data_kept=kept)
         at.sound()
         found = at.broker.find(intent)
@@ -143,7 +143,7 @@ def test_events_during_an_outage_are_read_before_anything_is_served(lost: int, k
         assert at.gateway.recording.connections == 1
 
 
-def _absent(at: Desk, intent: Any) -> bool:
+def _absent(at: Bench, intent: Any) -> bool:
     try:
         found = at.broker.find(intent)
     except BrokerUnavailable:
@@ -153,7 +153,7 @@ def _absent(at: Desk, intent: Any) -> bool:
 
 
 def test_a_gateway_that_comes_back_with_another_account_is_refused_until_it_has_the_right_one() -> None:
-    with desk() as at:
+    with bench() as at:
         assert at.broker.refused() is None
         right = dict(at.gateway.book.accounts)
         at.gateway.go_down()

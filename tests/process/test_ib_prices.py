@@ -8,7 +8,7 @@ import pytest
 from qqqbot.model.errors import BrokerUnavailable
 from qqqbot.model.values import QQQ, SYMBOLS, TQQQ
 from tests.support.builders import DAY, NOW, table
-from tests.support.ib_desk import HASTY, Desk, desk
+from tests.support.ib_bench import HASTY, Bench, bench
 
 CLOSES = [(day, 440.0 + n / 8) for n, day in enumerate(table().before(DAY, 300))]
 NEXT = timedelta(seconds=5)
@@ -20,14 +20,14 @@ def history(symbol: str, now: datetime) -> list[tuple[date, float]]:
 
 
 @pytest.fixture
-def at() -> Iterator[Desk]:
-    with desk(timing=HASTY) as made:
+def at() -> Iterator[Bench]:
+    with bench(timing=HASTY) as made:
         made.gateway.fractional_size_rules = False
         made.gateway.use_history(history)
         yield made
 
 
-def test_daily_closes_of_a_year(at: Desk) -> None:
+def test_daily_closes_of_a_year(at: Bench) -> None:
     found = at.broker.daily_closes()
     assert found.keys() == set(SYMBOLS)
     year = {day: close for day, close in history(QQQ, NOW) if day >= DAY - timedelta(days=366)}
@@ -47,7 +47,7 @@ def test_daily_closes_of_a_year(at: Desk) -> None:
         ("partly", "10090: "),
     ],
 )
-def test_a_refused_history_is_told(at: Desk, why: str, told: str) -> None:
+def test_a_refused_history_is_told(at: Bench, why: str, told: str) -> None:
     at.gateway.history_refused = why
     with pytest.raises(BrokerUnavailable, match=told):
         at.broker.daily_closes()
@@ -56,26 +56,26 @@ def test_a_refused_history_is_told(at: Desk, why: str, told: str) -> None:
     assert at.broker.daily_closes()
 
 
-def test_a_history_that_is_not_answered_is_no_history(at: Desk) -> None:
+def test_a_history_that_is_not_answered_is_no_history(at: Bench) -> None:
     at.gateway.next_fault("reqHistoricalData", "swallow", times=2)
     with pytest.raises(BrokerUnavailable, match="daily closes"):
         at.broker.daily_closes()
     assert at.broker.daily_closes()
 
 
-def test_without_any_bars_there_is_no_history(at: Desk) -> None:
+def test_without_any_bars_there_is_no_history(at: Bench) -> None:
     at.gateway.use_history(None)
     with pytest.raises(BrokerUnavailable, match=r"162: .*no data"):
         at.broker.daily_closes()
 
 
-def test_live_last_trades_have_their_time(at: Desk) -> None:
+def test_live_last_trades_have_their_time(at: Bench) -> None:
     found = at.broker.last_prices()
     assert {symbol: quote.price for symbol, quote in found.items()} == {QQQ: 450.0, TQQQ: 60.0}
     assert all(abs(quote.time - at.clock.now()) < NEXT for quote in found.values())
 
 
-def test_delayed_last_trades_are_those_of_a_quarter_of_an_hour_ago(at: Desk) -> None:
+def test_delayed_last_trades_are_those_of_a_quarter_of_an_hour_ago(at: Bench) -> None:
     at.gateway.market_data = "delayed"
     at.gateway.use_prices(QQQ, [(NOW - timedelta(hours=1), "448"), (NOW - timedelta(minutes=5), "449")])
     found = at.broker.last_prices()
@@ -83,7 +83,7 @@ def test_delayed_last_trades_are_those_of_a_quarter_of_an_hour_ago(at: Desk) -> 
     assert all(abs(quote.time + timedelta(minutes=15) - at.clock.now()) < NEXT for quote in found.values())
 
 
-def test_a_trade_of_yesterday_is_no_trade_of_now(at: Desk) -> None:
+def test_a_trade_of_yesterday_is_no_trade_of_now(at: Bench) -> None:
     """On a day without trades a gateway goes on showing the last one."""
     yesterday = NOW - timedelta(days=1)
     at.gateway.exchange.traded_at = yesterday
@@ -91,19 +91,19 @@ def test_a_trade_of_yesterday_is_no_trade_of_now(at: Desk) -> None:
 
 
 @pytest.mark.parametrize(("data", "told"), [("none", "10168: "), ("competing", "10197: ")])
-def test_without_prices_it_says_why(at: Desk, data: str, told: str) -> None:
+def test_without_prices_it_says_why(at: Bench, data: str, told: str) -> None:
     at.gateway.market_data = data
     with pytest.raises(BrokerUnavailable, match=told):
         at.broker.last_prices()
 
 
-def test_without_a_last_trade_there_is_no_price(at: Desk) -> None:
+def test_without_a_last_trade_there_is_no_price(at: Bench) -> None:
     at.gateway.set_quote("QQQ", bid="449", ask="450")
     with pytest.raises(BrokerUnavailable, match="QQQ's price"):
         at.broker.last_prices()
 
 
-def test_quotes_stay_live_after_last_trades(at: Desk) -> None:
+def test_quotes_stay_live_after_last_trades(at: Bench) -> None:
     at.gateway.market_data = "delayed"
     assert at.broker.last_prices()
     assert at.broker.quotes() == {}

@@ -11,7 +11,7 @@ import pytest
 from qqqbot.model.values import Holding
 from standins.ib_gateway import Account, IBGateway
 from tests.support.builders import ACCOUNT
-from tests.support.ib_desk import Desk, LateAccount, MovedClock, broker_at, eventually, gateway_at
+from tests.support.ib_bench import Bench, LateAccount, MovedClock, broker_at, eventually, gateway_at
 from tests.support.ib_trader import Trader, trading
 
 
@@ -50,7 +50,7 @@ def test_a_buy_waits_for_the_money_of_the_sale_and_is_never_smaller(
             return
         trader.close()
         with broker_at(trader.at.gateway, trader.at.clock, ib_client_id=2) as broker:
-            again = Trader(Desk(trader.at.gateway, broker, trader.at.clock), tmp_path)
+            again = Trader(Bench(trader.at.gateway, broker, trader.at.clock), tmp_path)
             again.check(Holding.TQQQ)
             assert again.last_check().error == "MoneyLate"
             account.late = ()
@@ -234,7 +234,7 @@ def test_a_cash_account_buys_when_the_sale_has_settled(tmp_path: Path) -> None:
 def dies_after_its_order(gateway: IBGateway, clock: MovedClock, folder: Path) -> None:
     """A process that sends an order and is gone before it knows the outcome."""
     with broker_at(gateway, clock) as broker:
-        trader = Trader(Desk(gateway, broker, clock), folder)
+        trader = Trader(Bench(gateway, broker, clock), folder)
         gateway.next_order(delay=0.2)
         clock.stop = True
         trader.check(Holding.QQQ)
@@ -250,7 +250,7 @@ def test_a_new_process_continues_where_the_old_one_died(tmp_path: Path) -> None:
         dies_after_its_order(gateway, clock, tmp_path)
         gateway.wait_for(lambda: gateway.ledger)
         with broker_at(gateway, clock) as broker:
-            new = Trader(Desk(gateway, broker, clock), tmp_path)
+            new = Trader(Bench(gateway, broker, clock), tmp_path)
             new.settle(Holding.QQQ)
             assert len(gateway.orders) == 1
             new.assert_true_to_the_gateway()
@@ -266,7 +266,7 @@ def test_a_fill_nobody_read_on_its_day_is_reported_as_lost_and_not_as_refused(tm
         clock.move(22 * 3600)
         gateway.restart()
         with broker_at(gateway, clock) as broker:
-            at = Desk(gateway, broker, clock)
+            at = Bench(gateway, broker, clock)
             at.sound()
             new = Trader(at, tmp_path)
             for _ in range(8):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from qqqbot.model.values import Holding
-from tests.support.ib_desk import QUICK, Desk, broker_at
+from tests.support.ib_bench import QUICK, Bench, broker_at
 from tests.support.ib_trader import Trader, trading
 
 # Orders that are waited for through many looks.
@@ -53,7 +53,7 @@ def test_the_money_of_the_first_of_several_executions_is_not_taken_for_all_of_it
             return
         trader.close()
         with broker_at(gateway, clock, ib_client_id=2) as broker:
-            again = Trader(Desk(gateway, broker, clock), tmp_path)
+            again = Trader(Bench(gateway, broker, clock), tmp_path)
             minutes(again, 4, Holding.TQQQ)
             assert gateway.position("TQQQ") == 1583
             again.assert_true_to_the_gateway()
@@ -83,7 +83,7 @@ def test_a_fill_whose_executions_never_come_is_in_the_book_and_the_rotation_goes
         gateway = trader.at.gateway
         trader.check(Holding.QQQ)
         gateway.behave(executions="never")
-        gateway.desk.lists_executions = False
+        gateway.order_handling.lists_executions = False
         minutes(trader, 4, Holding.TQQQ)
         assert (gateway.position("QQQ"), gateway.position("TQQQ")) == (Decimal(0), Decimal(1583))
         assert trader.records.book.ledger.shares == {"QQQ": 0, "TQQQ": 1583}
@@ -98,7 +98,7 @@ def test_executions_that_were_lost_with_the_connection_are_not_needed_where_the_
     with trading(tmp_path, timing=BRISK) as trader:
         gateway = trader.at.gateway
         gateway.next_order(executions="never")
-        gateway.desk.lists_executions = False
+        gateway.order_handling.lists_executions = False
         trader.check(Holding.QQQ)
         gateway.drop_clients()
         trader.at.reconnected()
@@ -166,7 +166,7 @@ def test_money_that_was_moved_out_is_waited_for_and_reported(tmp_path: Path) -> 
 def test_an_order_that_survived_the_night_is_cancelled_before_anything_else(tmp_path: Path) -> None:
     with trading(tmp_path, timing=BRISK) as trader:
         gateway, clock = trader.at.gateway, trader.at.clock
-        gateway.desk.maintains_orders = True
+        gateway.order_handling.maintains_orders = True
         gateway.next_order(fills=False, on_cancel="ignored")
         trader.check(Holding.QQQ)
         gateway.set_open(False)

@@ -19,7 +19,7 @@ from qqqbot.model import errors
 from qqqbot.model.reasons import Reason
 from qqqbot.runtime.config import Config
 from standins.ib_gateway import IBGateway
-from tests.support.ib_desk import MovedClock, margin_account
+from tests.support.ib_bench import MovedClock, margin_account
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = {

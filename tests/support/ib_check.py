@@ -18,7 +18,7 @@ from qqqbot.adapters.ib.connection import Timing
 from qqqbot.adapters.ib.doctor.checkup import Patience
 from qqqbot.model.ports import Clock
 from standins.ib_gateway import Account, IBGateway
-from tests.support.ib_desk import CAP, MovedClock, margin_account
+from tests.support.ib_bench import CAP, MovedClock, margin_account
 
 QUICK = Patience(connect=3, time=2, orders=2, day=2, account=3, quotes=2, what_if=2)
 HASTY = Patience(connect=0.4, time=0.3, orders=0.3, day=0.3, account=0.4, quotes=0.3, what_if=0.3)
@@ -48,7 +48,7 @@ class Said:
         return " | ".join((result["found"], result["meaning"], result["fix"]))
 
 
-class Desk:
+class Bench:
     """A gateway, its clock, and the check run against it; each run makes sure that nothing was ordered."""
 
     def __init__(self, gateway: IBGateway, clock: MovedClock, folder: Path) -> None:
@@ -78,16 +78,16 @@ def run(folder: Path, settings: dict[str, Any], *flags: str, clock: Clock, patie
 
 
 @contextmanager
-def desk(folder: Path, *accounts: Account, ahead: float = 0, port: int = 0) -> Iterator[Desk]:
+def bench(folder: Path, *accounts: Account, ahead: float = 0, port: int = 0) -> Iterator[Bench]:
     """A gateway, without its quirk about fractions, whose clock is `ahead` of the machine's by so many seconds."""
     clock = MovedClock()
     given = accounts or (margin_account(),)
     with IBGateway(lambda: clock.now() + timedelta(seconds=ahead), CAP, given, port) as gateway:
         gateway.fractional_size_rules = False
-        yield Desk(gateway, clock, folder)
+        yield Bench(gateway, clock, folder)
 
 
-def desk_at(folder: Path, ports: tuple[int, ...], account: Account) -> Any:
+def bench_at(folder: Path, ports: tuple[int, ...], account: Account) -> Any:
     """At one of these ports, which mean something; skips where others have them all."""
     for port in ports:
         with socket.socket() as probe:
@@ -96,7 +96,7 @@ def desk_at(folder: Path, ports: tuple[int, ...], account: Account) -> Any:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-        return desk(folder, account, port=port)
+        return bench(folder, account, port=port)
     pytest.skip(f"ports {ports} are in use on this machine")
 
 

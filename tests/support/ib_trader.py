@@ -19,7 +19,7 @@ from qqqbot.trading.engine import Check, Engine
 from qqqbot.trading.parts import Adapters
 from standins.ib_gateway import Account
 from tests.support.builders import RULES, market, table
-from tests.support.ib_desk import HASTY, QUICK, Desk, desk, eventually
+from tests.support.ib_bench import HASTY, QUICK, Bench, bench, eventually
 
 
 class Prices:
@@ -37,9 +37,9 @@ class Prices:
 
 
 class Trader:
-    """An engine on a desk, with its records on disk."""
+    """An engine on a bench, with its records on disk."""
 
-    def __init__(self, at: Desk, logs: Path, limit: bool = False, orders: int = 12) -> None:
+    def __init__(self, at: Bench, logs: Path, limit: bool = False, orders: int = 12) -> None:
         self.at = at
         self.prices = Prices(Holding.QQQ)
         self.notifier = LogNotifier(at.clock)
@@ -97,7 +97,7 @@ class Trader:
 def trading(
     logs: Path, *accounts: Account, limit: bool = False, hasty: bool = False, timing: Timing = QUICK
 ) -> Iterator[Trader]:
-    with desk(*accounts, timing=HASTY if hasty else timing) as at:
+    with bench(*accounts, timing=HASTY if hasty else timing) as at:
         trader = Trader(at, logs, limit)
         try:
             yield trader

@@ -172,7 +172,7 @@ class IBBroker:
         """Read whatever may have been missed. Raises BrokerUnavailable."""
         with self._asking:
             with self._news:
-                self._orders.look_again()
+                self._orders.mark_unconfirmed()
             self._executions_at = -EXECUTIONS_SECONDS
             for read in (partial(self._read_orders, link), link.read_account):
                 try:
@@ -295,7 +295,7 @@ class IBBroker:
         if judgement.held:
             self._cancel_held(link, ref)
         order = judgement.order or Order(ref, OrderStatus.UNKNOWN, message="not completely looked for yet")
-        if asked and (judgement.gone or judgement.order is None):
+        if asked and (judgement.absent or judgement.order is None):
             return self._absent(judgement, order)
         return self._with_commissions(judgement, order)
 

@@ -117,13 +117,13 @@ Event = Sent | Status | Execution | CommissionReport | Completed | Notice
 class Judgement:
     """`order` is None if nothing was heard of it.
 
-    `ask`: only a complete answer can say more. `gone`: a complete answer no longer has it and does not say how it
+    `ask`: only a complete answer can say more. `absent`: a complete answer no longer has it and does not say how it
     ended. `lacks_commission`: it is filled, and a commission has not been reported.
     """
 
     order: Order | None
     ask: bool = False
-    gone: bool = False
+    absent: bool = False
     lacks_commission: bool = False
     silent: bool = False
     """it was sent and never acknowledged"""
@@ -219,10 +219,10 @@ class OrderTracker:
     def new_connection(self) -> None:
         """Order ids mean nothing from here on, and what was said about open orders is out of date."""
         self._id_refs.clear()
-        self.look_again()
+        self.mark_unconfirmed()
         self._unattributed = {event: None for event in self._unattributed if isinstance(event, Execution)}
 
-    def look_again(self) -> None:
+    def mark_unconfirmed(self) -> None:
         """Callbacks may have been lost: an open order counts as open only when it is heard of again."""
         for facts in self._facts.values():
             facts.here = False
@@ -286,7 +286,7 @@ class OrderTracker:
         if not facts.heard:
             missing = alive is not None and order_ref not in alive
             submitted = self._order(order_ref, facts, OrderStatus.SUBMITTED)
-            return Judgement(submitted, ask=alive is None, gone=missing, silent=True)
+            return Judgement(submitted, ask=alive is None, absent=missing, silent=True)
         return self._unfilled(order_ref, facts, quantity, done, alive)
 
     def _unfilled(self, ref: str, facts: _Facts, quantity: int, done: int, alive: frozenset[str] | None) -> Judgement:
@@ -320,7 +320,7 @@ class OrderTracker:
             refused = self._order(ref, facts, OrderStatus.REJECTED)
             return Judgement(replace(refused, taken=facts.meaning(Meaning.HELD)))
         silent = facts.sent and not facts.acknowledged
-        return Judgement(self._order(ref, facts, OrderStatus.UNKNOWN), gone=True, silent=silent, held=held)
+        return Judgement(self._order(ref, facts, OrderStatus.UNKNOWN), absent=True, silent=silent, held=held)
 
     def _said_filled(self, ref: str, facts: _Facts, quantity: int, done: int, answered: bool) -> Judgement:
         """Executions are missing; or it was made smaller, if a complete answer has as many shares as were reported."""

@@ -25,7 +25,7 @@ HISTORY = "1 Y"
 """more than the averages need, and enough that is shared with the kept window"""
 
 
-class PriceDesk:
+class PriceRequests:
     """The requests about prices of one connection. `client` is the official client, whose callbacks come in here."""
 
     def __init__(self, client: Any, requests: PendingRequests, contract_of: Callable[[str], Any]) -> None:

@@ -189,8 +189,8 @@ ENGINE = (
     Mutant(
         "what a window has decided is not written down",
         "trading/engine.py::Engine._rounds",
-        "if plan.settles is not None:",
-        "if plan.settles is not None and number > 1:",
+        "if plan.session_target is not None:",
+        "if plan.session_target is not None and number > 1:",
         engine_pauses("TestBeforeClose"),
     ),
     Mutant(

@@ -49,7 +49,7 @@ def check(day: date = DAY, hour: int = 12, minute: int = 0, **overrides: Any) ->
 
 def test_without_a_file_nothing_is_remembered(path: Path) -> None:
     assert memory(path).newest is None
-    assert memory(path).seen(DAY) is None
+    assert memory(path).last_look(DAY) is None
 
 
 def test_the_window_of_a_session_is_kept_once(path: Path) -> None:
@@ -106,13 +106,13 @@ def test_prices_near_the_close_are_kept_and_the_last_ones_count(path: Path) -> N
         kept.keep(check(hour=hour, minute=minute, qqq=market(price=440 + minute, now=new_york(DAY, hour, minute)).qqq))
     assert [row["kind"] for row in rows(path)] == ["window", "seen", "seen"]
     last = Seen(DAY, new_york(DAY, 15, 45), 485.0, check().market.tqqq.price)
-    assert kept.seen(DAY) == memory(path).seen(DAY) == last
+    assert kept.last_look(DAY) == memory(path).last_look(DAY) == last
 
 
 def test_the_price_of_a_closed_exchange_is_none_near_the_close(path: Path) -> None:
     kept = memory(path)
     kept.keep(check(hour=17))
-    assert kept.seen(DAY) is None
+    assert kept.last_look(DAY) is None
 
 
 def test_loading_reads_the_end_of_the_file_alone(path: Path) -> None:
@@ -170,7 +170,7 @@ def test_a_price_that_is_none_is_skipped(path: Path, price: Any) -> None:
     memory(path).keep(check(hour=15, minute=45))
     window, seen = rows(path)
     path.write_text(f"{json.dumps(window)}\n{json.dumps({**seen, 'QQQ': price})}\n")
-    assert memory(path).seen(DAY) is None
+    assert memory(path).last_look(DAY) is None
 
 
 def test_a_full_disk_prevents_nothing_and_is_told_once(path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -181,7 +181,7 @@ def test_a_full_disk_prevents_nothing_and_is_told_once(path: Path, caplog: pytes
     assert caplog.text.count("prices.jsonl cannot be written") == 1
     assert kept.newest is not None
     assert kept.newest.session == DAY
-    assert kept.seen(DAY) is not None
+    assert kept.last_look(DAY) is not None
 
 
 def test_a_window_has_two_kilobytes(path: Path) -> None:

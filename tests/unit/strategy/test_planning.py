@@ -189,11 +189,11 @@ class TestRotation:
 
     def test_too_late_settles_nothing_for_the_next_day(self) -> None:
         late = snapshot(Holding.TQQQ, portfolio=portfolio(qqq=200), now=session().close - timedelta(seconds=100))
-        assert decide(late, BEFORE_CLOSE).settles is None
+        assert decide(late, BEFORE_CLOSE).session_target is None
 
     def test_half_a_rotation_is_completed_before_the_window_opens(self) -> None:
         plan = decide(snapshot(Holding.CASH, half_made=Holding.QQQ, now=new_york(DAY, 9, 45)), BEFORE_CLOSE)
-        assert (bought(plan), plan.settles) == ((QQQ, 211), None)
+        assert (bought(plan), plan.session_target) == ((QQQ, 211), None)
         assert decide(snapshot(Holding.QQQ, now=new_york(DAY, 9, 45)), BEFORE_CLOSE).action is Action.HOLD
 
     def test_an_account_that_has_less_for_good_is_invested_with_what_is_there(self) -> None:
@@ -238,7 +238,7 @@ class TestBeforeClose:
     def test_before_the_window_it_only_observes(self) -> None:
         for moment in ((9, 36), (12, 0), (15, 44)):
             plan = self.at(*moment)
-            assert (plan.action, plan.orders, plan.target, plan.settles) == (Action.HOLD, (), None, None)
+            assert (plan.action, plan.orders, plan.target, plan.session_target) == (Action.HOLD, (), None, None)
             assert "decides 15 minutes before the close" in plan.sentence
             assert plan.signal is not None
         assert not self.at(15, 44, second=59).orders
@@ -247,18 +247,18 @@ class TestBeforeClose:
         for moment in ((15, 45), (15, 58)):
             plan = self.at(*moment)
             assert bought(plan) == (QQQ, 211)
-            assert plan.target is plan.settles is Holding.QQQ
+            assert plan.target is plan.session_target is Holding.QQQ
 
     def test_a_half_days_window_is_before_one(self) -> None:
         half_day = HALF_DAYS[3]
         assert not self.at(12, 44, half_day).orders
-        assert self.at(12, 45, half_day).settles is Holding.QQQ
+        assert self.at(12, 45, half_day).session_target is Holding.QQQ
 
     def test_a_decision_stays_decided(self) -> None:
         plan = self.at(15, 50, decided_target=Holding.TQQQ)
         assert bought(plan) == (TQQQ, 1583)
         assert plan.target is Holding.TQQQ
-        assert plan.settles is None
+        assert plan.session_target is None
         assert plan.signal is not None
         assert plan.signal.target is Holding.QQQ
 
@@ -269,10 +269,10 @@ class TestBeforeClose:
     def test_a_target_held_already_settles_too(self) -> None:
         plan = self.at(15, 50, portfolio=portfolio(qqq=211))
         assert plan.action is Action.HOLD
-        assert plan.settles is Holding.QQQ
+        assert plan.session_target is Holding.QQQ
 
     def test_a_blocked_check_in_the_window_settles_nothing(self) -> None:
-        assert self.at(15, 50, halted="by hand").settles is None
+        assert self.at(15, 50, halted="by hand").session_target is None
 
     def test_every_check_ignores_the_window(self) -> None:
         assert decide(snapshot(Holding.QQQ, decided_target=Holding.CASH), RULES).target is Holding.QQQ
@@ -302,7 +302,7 @@ class TestBlocked:
     @pytest.mark.parametrize("name", sorted(BLOCKERS))
     def test_a_failed_gate_makes_the_plan_wait(self, name: str) -> None:
         plan = decide(snapshot(**BLOCKERS[name]), RULES)
-        assert (plan.action, plan.orders, plan.settles) == (Action.WAIT, (), None)
+        assert (plan.action, plan.orders, plan.session_target) == (Action.WAIT, (), None)
         assert plan.blocked_by is not None
         assert plan.blocked_by.name == name
         assert plan.blocked_by.sentence in plan.sentence

@@ -24,19 +24,26 @@ def minutes(count: float) -> timedelta:
 )
 def test_it_is_told_after_more_than_two_checks_and_five_minutes(pause: float, told: list[float | None]) -> None:
     apart = Apart()
-    found = [apart.seen(False, NOW + minutes(n * pause)) for n in range(len(told))]
+    found = [apart.observe(False, NOW + minutes(n * pause)) for n in range(len(told))]
     assert found == [None if lasted is None else minutes(lasted) for lasted in told]
 
 
 def test_one_check_that_is_there_begins_anew() -> None:
     apart = Apart()
-    assert [apart.seen(n == 3, NOW + minutes(15 * n)) for n in range(6)] == [None, None, minutes(30), None, None, None]
+    assert [apart.observe(n == 3, NOW + minutes(15 * n)) for n in range(6)] == [
+        None,
+        None,
+        minutes(30),
+        None,
+        None,
+        None,
+    ]
 
 
 def test_a_clock_that_is_set_back_begins_anew() -> None:
     apart = Apart()
-    apart.seen(False, NOW)
-    assert [apart.seen(False, NOW + minutes(n - 60)) for n in (0, 5)] == [None, minutes(5)]
+    apart.observe(False, NOW)
+    assert [apart.observe(False, NOW + minutes(n - 60)) for n in (0, 5)] == [None, minutes(5)]
 
 
 def alternating(world: World, checks: int) -> list[tuple[bool, list[str]]]:

@@ -6,7 +6,7 @@ import pytest
 
 from qqqbot.adapters.ib.connection import ConnectionManager, NotNow, Timing
 from qqqbot.model.errors import AccountRefused, BrokerUnavailable
-from tests.support.ib_desk import MovedClock, eventually
+from tests.support.ib_bench import MovedClock, eventually
 
 
 class Faulty:

@@ -112,7 +112,7 @@ def test_an_unreported_order_is_asked_for() -> None:
 
 def test_a_live_order_missing_from_an_answer_is_gone_and_not_done() -> None:
     judgement = play((SENT, opened("Submitted"), status("Submitted", 40), execution(40)), frozenset())
-    assert judgement.gone
+    assert judgement.absent
     assert judgement.order is not None
     assert (judgement.order.status, judgement.order.filled) == (OrderStatus.UNKNOWN, 40)
 

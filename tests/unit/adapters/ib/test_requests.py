@@ -9,7 +9,7 @@ from qqqbot.adapters.ib.requests import PendingRequests
 from qqqbot.model.errors import BrokerUnavailable
 from qqqbot.runtime.clock import VirtualClock
 from tests.support.builders import NOW
-from tests.support.ib_desk import MovedClock
+from tests.support.ib_bench import MovedClock
 
 
 def requests() -> PendingRequests:

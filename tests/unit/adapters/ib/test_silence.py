@@ -7,7 +7,7 @@ import pytest
 from qqqbot.adapters.ib.requests import PendingRequest, PendingRequests
 from qqqbot.adapters.ib.silence import COMPLETED, EXECUTIONS, RENEW_SECONDS, Conversation, Silences
 from qqqbot.model.errors import BrokerUnavailable
-from tests.support.ib_desk import MovedClock
+from tests.support.ib_bench import MovedClock
 
 
 def nothing() -> None:

@@ -12,7 +12,7 @@ from qqqbot.adapters.ib.transport import Transport
 from qqqbot.model.errors import BrokerUnavailable
 from qqqbot.runtime.config import Config
 from tests.support.builders import ACCOUNT
-from tests.support.ib_desk import MovedClock
+from tests.support.ib_bench import MovedClock
 
 OK, NOTE, FAILED = Verdict.OK, Verdict.NOTE, Verdict.FAILED
 

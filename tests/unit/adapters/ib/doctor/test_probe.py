@@ -12,7 +12,7 @@ from qqqbot.adapters.ib.transport import Transport
 from qqqbot.model.errors import BrokerUnavailable
 from qqqbot.model.values import OrderIntent
 from tests.support.builders import NOW
-from tests.support.ib_desk import MovedClock
+from tests.support.ib_bench import MovedClock
 
 STATE = SimpleNamespace(initMarginChange="15.00", commission=0.6, warningText="")
 DETAILS = SimpleNamespace(

@@ -98,7 +98,7 @@ def broker_at(gateway: IBGateway, clock: MovedClock, timing: Timing = QUICK, **c
         broker.close()
 
 
-class Desk:
+class Bench:
     """A connected broker, its gateway and their clock."""
 
     def __init__(self, gateway: IBGateway, broker: IBBroker, clock: MovedClock) -> None:
@@ -158,10 +158,10 @@ class Desk:
 
 
 @contextmanager
-def desk(*accounts: Account, timing: Timing = QUICK, **changes: Any) -> Iterator[Desk]:
+def bench(*accounts: Account, timing: Timing = QUICK, **changes: Any) -> Iterator[Bench]:
     clock = MovedClock()
     with gateway_at(clock, *accounts) as gateway, broker_at(gateway, clock, timing, **changes) as broker:
-        made = Desk(gateway, broker, clock)
+        made = Bench(gateway, broker, clock)
         made.sound()
         yield made
 

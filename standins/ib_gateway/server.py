@@ -1,4 +1,4 @@
-"""The gateway's floor: one thread that owns the sockets and the timers, and carries requests to the desk."""
+"""The gateway as a server: one thread that owns the sockets and timers, and carries requests to the order handling."""
 
 import heapq
 import selectors
@@ -16,10 +16,10 @@ from standins.ib_gateway.book import Book
 from standins.ib_gateway.codec import Malformed, Message, Request, decode_request, frame
 from standins.ib_gateway.connection import Connection, ConnectionLost
 from standins.ib_gateway.contracts import Contract, Instruments
-from standins.ib_gateway.desk import Desk
 from standins.ib_gateway.exchange import Exchange
 from standins.ib_gateway.faults import ACTED_UNANSWERED, NOT_ACTED, Fault, Faults, mangler
 from standins.ib_gateway.history import DailyCloses
+from standins.ib_gateway.order_handling import OrderHandling
 from standins.ib_gateway.recording import Received, Recording
 
 MOST_CLIENTS = 32
@@ -29,7 +29,7 @@ SEGMENT_SECONDS = 0.2  # long enough for a client to have read the first part of
 CHANGES_THE_BOOK = ("placeOrder", "cancelOrder", "reqGlobalCancel")
 
 
-class Floor:
+class Server:
     """Sockets, timers and the thread that serves them. Everything happens under `lock`."""
 
     def __init__(self, clock: Callable[[], datetime], book: Book, cap: int, port: int) -> None:
@@ -42,7 +42,7 @@ class Floor:
         self.recording = Recording()
         self.instruments = Instruments()
         self.exchange = Exchange(clock)
-        self.desk = Desk(book, self.exchange, self.instruments, clock, self, self.later)
+        self.order_handling = OrderHandling(book, self.exchange, self.instruments, clock, self, self.later)
         self.read_only = False
         self.market_data = "live"
         self.quote_delay = timedelta(minutes=15)
@@ -194,7 +194,7 @@ class Floor:
             self.tick()
 
     def tick(self) -> None:
-        self.desk.tick()
+        self.order_handling.tick()
         for connection in self._connections:
             if connection.started:
                 self._answers.tick(connection)
@@ -379,10 +379,10 @@ class Floor:
     def restart_now(self, roll_back_ids: int = 0) -> None:
         """Close all sockets at once; what was not transmitted is lost."""
         self._close_all()
-        self.desk.forget_untransmitted()
+        self.order_handling.forget_untransmitted()
         self.book.roll_back_ids(roll_back_ids)
 
-    # What the desk needs
+    # What the order_handling needs
 
     def tell(self, client_id: int, messages: Iterable[Message]) -> None:
         self._touched = True
@@ -402,7 +402,7 @@ class Floor:
     @property
     def shown(self) -> Book:
         """The source of answers: while the line to IB is down, the book as it was when the line broke."""
-        return self.book if self.desk.connected or self.stale is None else self.stale
+        return self.book if self.order_handling.connected or self.stale is None else self.stale
 
     def drop(self, client_id: int) -> None:
         """Close the client's connection, after sending what was queued for it."""

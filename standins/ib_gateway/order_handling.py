@@ -27,7 +27,7 @@ class Outlet(Protocol):
     def drop(self, client_id: int) -> None: ...
 
 
-class Desk:
+class OrderHandling:
     def __init__(
         self,
         book: Book,
