@@ -80,13 +80,13 @@ class AlertKind(StrEnum):
         "checks_failing",
         "checks are failing",
         "The next check asks again; the bot never trades on bad data. If it lasts: the network, "
-        f"{COMMAND} update, and closed_on in config.json if the exchange was closed; logs shows each try.",
+        f"{COMMAND} update, and closed_on in config.json if the exchange closed, or closed early; logs shows each try.",
     )
     NO_DECISION = (
         "no_decision",
         "a session ended without a decision",
         f"What is held stays until a check succeeds. {COMMAND} once tries one now; then try this machine's "
-        f"network, {COMMAND} update, and, if the exchange was closed on that day, closed_on in config.json.",
+        f"network, {COMMAND} update, and closed_on in config.json if the exchange was closed, or closed early.",
     )
     TRADE = "trade", "traded"
     FIRST_TRADE = (
@@ -153,14 +153,15 @@ _LASTING = frozenset(
 
 _ASKED_AGAIN = (
     f"The next check asks again; the bot never trades on bad prices. If it lasts: the network, {COMMAND} update, "
-    "closed_on in config.json."
+    "closed_on in config.json if the exchange closed early."
 )
 
 
 class Reason(StrEnum):
     """What a failed gate or check amounts to: the name of an error (see `errors`), if it has one.
 
-    `alert` is the kind of notification that it leads to.
+    `alert` is the kind of notification that it leads to. Those that can end without a person say so in `ending`, and
+    only of those may any text say that there is nothing to do.
     """
 
     alert: AlertKind
@@ -209,7 +210,7 @@ class Reason(StrEnum):
     ORDER_OUTCOME_UNKNOWN = (
         "OrderOutcomeUnknown",
         AlertKind.ORDER_LOST,
-        "Nothing to do: each check looks for the order, and none is sent meanwhile.",
+        "Each check looks for the order, and none is sent meanwhile.",
     )
     ORDER_LIMIT = "OrderLimit", AlertKind.ORDER_LIMIT
     DISK_ERROR = "DiskError", AlertKind.DISK
@@ -217,7 +218,7 @@ class Reason(StrEnum):
     MONEY_UNSETTLED = (
         "MoneyUnsettled",
         AlertKind.MONEY,
-        "Nothing to do: the buy is made when the sale has settled, on the next business day. In a margin account "
+        "The buy is made when the sale has settled, on the next business day. In a margin account "
         "nothing has to settle.",
     )
     ORDER_OPEN = "OrderOpen", AlertKind.ORDER_OPEN
@@ -225,13 +226,13 @@ class Reason(StrEnum):
     PRICES_DOUBTFUL = (
         "PricesDoubtful",
         AlertKind.CHECKS_FAILING,
-        "Nothing to do: the bot trades again once its witnesses agree, or the rule wants the same with each of them.",
+        "The bot trades again once its witnesses agree, or the rule wants the same with each of them.",
     )
     NO_TRADES = (
         "NoTrades",
         AlertKind.CHECKS_FAILING,
-        'If the exchange was closed on that day: "closed_on": ["YYYY-MM-DD"] in config.json and '
-        f"{COMMAND} restart, or {COMMAND} update. Until then nothing is traded, for as long as it is in the window.",
+        f'If the exchange was closed on that day: add "YYYY-MM-DD" to closed_on in config.json and {COMMAND} restart, '
+        f"or {COMMAND} update. Until then nothing is traded, for as long as the day is in the window.",
     )
     CLOCK_WRONG = (
         "ClockWrong",
@@ -249,6 +250,25 @@ class Reason(StrEnum):
     def headline(self) -> str:
         return self.alert.headline
 
+    @property
+    def needs_you(self) -> bool:
+        """Whether it lasts until a person has done something."""
+        return self in _NEEDING_YOU
 
-ADVICE_OF_CODE = {reason.value: reason.advice for reason in Reason}
-"""code as written in the files -> what to do; a file from a later version may have others"""
+    @property
+    def ending(self) -> str:
+        return "needs you" if self.needs_you else "ends by itself"
+
+
+_NEEDING_YOU = frozenset(
+    {
+        *(reason for reason in Reason if reason.halts),
+        Reason.DISK_ERROR,
+        Reason.ORDER_OPEN,
+        Reason.NO_TRADES,
+        Reason.CLOCK_WRONG,
+    }
+)
+
+ADVICE_OF_CODE = {reason.value: f"{reason.ending.capitalize()}. {reason.advice}" for reason in Reason}
+"""code as written in the files -> how it ends and what to do; a file from a later version may have others"""

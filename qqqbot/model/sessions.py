@@ -5,9 +5,10 @@ holidays, no time zone rules and no present moment. Sessions are aware UTC; New 
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from types import MappingProxyType
 
 from qqqbot.model.errors import CalendarEnded
 from qqqbot.model.new_york import new_york_text
@@ -18,6 +19,9 @@ from qqqbot.model.values import Session
 REGULAR_LENGTH = timedelta(hours=6, minutes=30)
 RESOLUTION = timedelta(microseconds=1)
 
+Closures = Mapping[date, datetime | None]
+"""what the calendar library does not know: a day -> when the exchange closed on it, None if it never opened"""
+
 
 @dataclass(frozen=True, slots=True)
 class SessionTable:
@@ -26,10 +30,10 @@ class SessionTable:
     sessions: tuple[Session, ...]
 
     @classmethod
-    def build(cls, sessions: Iterable[Session], closed_on: Iterable[date] = ()) -> "SessionTable":
-        """Sort `sessions` and leave out the owner's `closed_on` days (closures that the library does not know yet)."""
-        closures = set(closed_on)
-        return cls(tuple(sorted((s for s in sessions if s.date not in closures), key=lambda s: s.date)))
+    def build(cls, sessions: Iterable[Session], closed_on: Closures = MappingProxyType({})) -> "SessionTable":
+        """Sort `sessions`, and shorten or leave out those that the owner knows to have closed."""
+        held = (_until(session, closed_on.get(session.date, session.close)) for session in sessions)
+        return cls(tuple(sorted((s for s in held if s is not None), key=lambda s: s.date)))
 
     def open_session(self, now: datetime) -> Session | None:
         """The session open at `now`. Raises CalendarEnded if the table does not reach `now`."""
@@ -121,6 +125,11 @@ class Timetable:
 
     def _grid_after(self, anchor: datetime, moment: datetime) -> datetime:
         return anchor + ((moment - anchor) // self.interval + 1) * self.interval
+
+
+def _until(session: Session, close: datetime | None) -> Session | None:
+    """`session` if it closed at `close` at the latest; None if it was not held."""
+    return replace(session, close=min(close, session.close)) if close is not None and close > session.open else None
 
 
 def session_rows(sessions: Sequence[Session]) -> list[tuple[str, str, str]]:

@@ -8,7 +8,8 @@ import difflib
 import hashlib
 import json
 import re
-from datetime import date
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,14 +17,18 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from qqqbot.model.errors import ConfigError
+from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.program import COMMAND
+from qqqbot.model.sessions import Closures
 from qqqbot.model.values import Decide, OrderType, Rules
 
 PositivePercent = Annotated[float, Field(gt=0, le=100)]
 COMMENT = "Every key is explained in docs/configuration.md. Keys that start with _ are comments."
 # A rotation of two orders is begun only with four minutes left; a shorter window would never make one.
 SHORTEST_WINDOW_MINUTES = 5
-DAY_PATTERN = r"^\d{4}-\d{2}-\d{2}$"
+CLOSURE_PATTERN = r"^\d{4}-\d{2}-\d{2}( \d{2}:\d{2})?$"
+CLOSURE_EXAMPLES = '"2025-01-09" (closed) or "2026-12-09 13:00" (closed early, at that time in New York)'
+OPENS, CLOSES = time(9, 30), time(16)
 
 
 class Config(BaseModel):
@@ -56,16 +61,16 @@ class Config(BaseModel):
     max_daily_move_pct: PositivePercent = 20
     paper_slippage_bps: float = Field(1, ge=0, le=100)
     log_keep_days: int = Field(90, ge=1, le=36500)
-    closed_on: tuple[Annotated[str, Field(pattern=DAY_PATTERN)], ...] = Field((), strict=False)
+    closed_on: tuple[Annotated[str, Field(pattern=CLOSURE_PATTERN)], ...] = Field((), strict=False)
 
     @property
     def capital(self) -> Decimal:
         return Decimal(str(self.total_capital))
 
     @property
-    def closures(self) -> tuple[date, ...]:
-        """Days on which the exchange is closed although the calendar library does not know it."""
-        return tuple(date.fromisoformat(day) for day in self.closed_on)
+    def closures(self) -> Closures:
+        """What the owner knows of the exchange and the calendar library does not."""
+        return dict(_closure(entry) for entry in self.closed_on)
 
     @property
     def rules(self) -> Rules:
@@ -175,7 +180,7 @@ def _sentence(path: Path, error: Any) -> str:
         case "string_type":
             return f"{where}: must be a text in quotes, was {found}"
         case "string_pattern_mismatch":
-            return f'{where}: must be a date like "2025-01-09", was {found}'
+            return f"{where}: must be like {CLOSURE_EXAMPLES}, was {found}"
         case _:
             return f"{where}: {error['msg']}, was {found}"
 
@@ -193,18 +198,32 @@ def _contradictions(path: Path, values: dict[str, Any]) -> list[str]:
             f"{path.name}: dry_run is false and use_interactive_brokers is false: there is no account to trade; "
             "set one of them to true"
         )
-    for day in value["closed_on"] if isinstance(value["closed_on"], list | tuple) else ():
-        if isinstance(day, str) and re.match(DAY_PATTERN, day) and not _is_date(day):
-            problems.append(f'{path.name}: closed_on: must hold dates like "2025-01-09", was {json.dumps(day)}')
+    if isinstance(value["closed_on"], list | tuple):
+        problems += [f"{path.name}: closed_on: {problem}" for problem in _closure_problems(value["closed_on"])]
     return list(dict.fromkeys(problems))
 
 
-def _is_date(day: str) -> bool:
-    try:
-        date.fromisoformat(day)
-    except ValueError:
-        return False
-    return True
+def _closure_problems(entries: Iterable[Any]) -> Iterator[str]:
+    """What is wrong with entries of the right form; the others are reported elsewhere."""
+    known: dict[date, str] = {}
+    for entry in entries:
+        if not isinstance(entry, str) or not re.match(CLOSURE_PATTERN, entry):
+            continue
+        try:
+            day, close = _closure(entry)
+        except ValueError:
+            yield f"must hold entries like {CLOSURE_EXAMPLES}, was {json.dumps(entry)}"
+            continue
+        if close is not None and not OPENS < close.astimezone(NEW_YORK).time() < CLOSES:
+            yield f"an early close is between 09:30 and 16:00 in New York, was {json.dumps(entry)}"
+        if known.setdefault(day, entry) != entry:
+            yield f"{json.dumps(known[day])} and {json.dumps(entry)} are about one day; keep one"
+
+
+def _closure(entry: str) -> tuple[date, datetime | None]:
+    """Raises ValueError for what is no day, or no time of day."""
+    moment = datetime.fromisoformat(entry)
+    return moment.date(), moment.replace(tzinfo=NEW_YORK).astimezone(UTC) if " " in entry else None
 
 
 def _hundredth(percent: float) -> Decimal:

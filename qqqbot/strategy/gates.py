@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
+from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.program import COMMAND
 from qqqbot.model.provenance import Source, whose
 from qqqbot.model.reasons import Reason
@@ -38,6 +39,9 @@ MOST_CLOSED = 4
 ROW_TOLERANCE = 0.003
 # What one share may cost, in USD. Outside it a price is a mistake, and arithmetic in hundredths of a cent breaks down.
 LOWEST_PRICE, HIGHEST_PRICE = 0.01, 1_000_000.0
+# The last trades of both funds before the exchange closes, or a source goes silent, are seconds apart.
+SAME_MOMENT = timedelta(minutes=1)
+HALF_A_MINUTE = timedelta(seconds=30)
 # The account's money is there if it is this part of what the book says: commissions, interest and rounding are less.
 MONEY_ENOUGH = Decimal("0.99")
 # The account's values are refreshed every three minutes.
@@ -131,9 +135,8 @@ def newest_row(snapshot: Snapshot, rules: Rules) -> Gate:
     if newest > session.date:
         sentence = f"Yahoo has a row of {newest}, a day that is still to come: its answer is wrong"
     elif newest < session.date and all(snapshot.market.quote(s).time < session.open for s in SYMBOLS):
-        sentence = (
-            f"Yahoo has no trade of {session.date} in QQQ or TQQQ: is the exchange closed? {_cure([session.date])}"
-        )
+        sentence = f"Yahoo has no trade of {session.date} in QQQ or TQQQ: is the exchange closed? Then "
+        sentence += _cure(str(session.date))
         return Gate("newest_row", False, str(newest), sentence, Reason.NO_TRADES)
     return Gate("newest_row", newest == session.date, str(newest), sentence, Reason.STALE_PRICES)
 
@@ -143,7 +146,8 @@ def window_complete(snapshot: Snapshot, rules: Rules) -> Gate:
     if problem is None and len(snapshot.expected) < rules.long_period - 1:
         problem = f"only {len(snapshot.expected)} sessions known, {rules.long_period - 1} needed"
     if closed := _without_a_trade(snapshot):
-        sentence = f"neither QQQ nor TQQQ has a row for {_dates(closed)}: was the exchange closed? {_cure(closed)}"
+        sentence = f"neither QQQ nor TQQQ has a row for {_dates(closed)}: was the exchange closed? Then "
+        sentence += _cure(*map(str, closed))
         return Gate("window", False, problem or "closed", sentence, Reason.NO_TRADES)
     sentence = (
         f"QQQ's daily prices are incomplete: {problem}" if problem else "every session of the window is there once"
@@ -181,6 +185,8 @@ def quote_age(snapshot: Snapshot, rules: Rules) -> Gate:
     limit = timedelta(seconds=rules.max_quote_age_seconds)
     verdict = "young enough" if age <= limit else f"older than {limit.total_seconds() / 60:.0f} minutes"
     sentence = f"the price of {oldest.symbol} is {verdict} ({found})"
+    if age > limit and (stood := _all_stand(snapshot)):
+        sentence += f"; if the exchange closed early today: {_cure(stood)}"
     return Gate("quote_age", age <= limit, found, sentence, Reason.STALE_PRICES)
 
 
@@ -467,9 +473,16 @@ def _without_a_trade(snapshot: Snapshot) -> list[date]:
     return missing if snapshot.market.bars and len(missing) <= MOST_CLOSED else []
 
 
-def _cure(days: list[date]) -> str:
-    listed = ", ".join(f'"{day}"' for day in days)
-    return f'Then "closed_on": [{listed}] in config.json and restart, or update'
+def _all_stand(snapshot: Snapshot) -> str | None:
+    """When all trading of this session seems to have ended, as an entry of `closed_on`; None if it goes on."""
+    times = [snapshot.market.quote(symbol).time for symbol in SYMBOLS]
+    stands = min(times) > snapshot.session.open and max(times) - min(times) <= SAME_MOMENT
+    return f"{max(times).astimezone(NEW_YORK) + HALF_A_MINUTE:%Y-%m-%d %H:%M}" if stands else None
+
+
+def _cure(*entries: str) -> str:
+    listed = ", ".join(f'"{entry}"' for entry in entries)
+    return f"add {listed} to closed_on in config.json and restart, or update"
 
 
 def _dates(days: list[date]) -> str:

@@ -21,7 +21,7 @@ from qqqbot.model.errors import (
     TradingHalted,
 )
 from qqqbot.model.ports import Broker, Clock, PriceSource
-from qqqbot.model.reasons import AlertKind, Reason
+from qqqbot.model.reasons import ADVICE_OF_CODE, AlertKind, Reason
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import (
     SYMBOLS,
@@ -280,7 +280,7 @@ class Engine:
             self.state.last_signal, self._signalled = check, snapshot
             self.records.prices.keep(snapshot)
         self.state.agrees = book.passed if book and not snapshot.open_orders else self.state.agrees
-        self._count_failure(code in PRICE_ERRORS, plan.sentence, snapshot.exchange_open)
+        self._count_failure(code if code in PRICE_ERRORS else None, plan.sentence, snapshot.exchange_open)
         self.alerts.end(AlertKind.BROKER)
         if check.complete:
             failed = [gate for gate in plan.gates if not gate.passed]
@@ -321,7 +321,7 @@ class Engine:
         }
         self.state.last_check = Check(now, FAILED, str(error), name, row)
         self._log(row)
-        self._count_failure(True, f"{name}: {error}", self._session() is not None)
+        self._count_failure(name, f"{name}: {error}", self._session() is not None)
         self._lasting(AlertKind.BROKER, isinstance(error, BrokerUnavailable), str(error))
         if isinstance(error, OSError):
             self.alerts.begin(AlertKind.DISK, f"the records cannot be written: {error}", self.clock.now())
@@ -342,15 +342,15 @@ class Engine:
             "account": self.broker.account,
         }
 
-    def _count_failure(self, failed: bool, sentence: str, exchange_open: bool) -> None:
-        self.state.failures_in_row = self.state.failures_in_row + 1 if failed else 0
-        enough = self.state.failures_in_row >= FAILURES_BEFORE_NOTICE and exchange_open
-        if enough:
-            self.alerts.begin(
-                AlertKind.CHECKS_FAILING, f"{self.state.failures_in_row} checks in a row: {sentence}", self.clock.now()
-            )
-        elif not failed:
+    def _count_failure(self, code: Reason | None, sentence: str, exchange_open: bool) -> None:
+        """`code` is why the check failed, None if it did not."""
+        self.state.failures_in_row = self.state.failures_in_row + 1 if code else 0
+        if code is None:
             self.alerts.end(AlertKind.CHECKS_FAILING)
+        elif self.state.failures_in_row >= FAILURES_BEFORE_NOTICE and exchange_open:
+            cure = f". {ADVICE_OF_CODE[code]}" if code.needs_you else ""
+            told = f"{self.state.failures_in_row} checks in a row: {sentence}{cure}"
+            self.alerts.begin(AlertKind.CHECKS_FAILING, told, self.clock.now())
 
     def _lasting(self, kind: AlertKind, present: bool, sentence: str) -> None:
         if present:

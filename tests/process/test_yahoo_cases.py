@@ -199,7 +199,7 @@ def test_a_closure_that_the_owner_has_entered_is_no_gap(world: World) -> None:
     """2025-01-09 for an older calendar library: the day before is asked for, and no row of the closed day."""
     known = table()
     world.yahoo.fault("closed", value=BEFORE.isoformat())
-    plan = world.plan(SessionTable.build(known.sessions, [BEFORE]))
+    plan = world.plan(SessionTable.build(known.sessions, {BEFORE: None}))
     assert plan.action is Action.ROTATE
     assert world.plan().action is Action.WAIT
 

@@ -76,6 +76,13 @@ def test_every_error_and_every_reason_is_explained() -> None:
     assert explained == raised | set(Reason)
 
 
+def test_the_table_of_reasons_says_which_of_them_end_by_themselves() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| .*? \| (.*?) \| (.*?) \|$", section("When something is wrong"), re.MULTILINE)
+    ends = {name: cell for name, cell, _ in rows if name in set(Reason)}
+    assert ends == {reason.value: "you" if reason.needs_you else "itself" for reason in Reason}
+    assert [name for name, cell, what in rows if cell == "you" and "nothing" in what] == []
+
+
 @pytest.mark.parametrize(
     "flag",
     [

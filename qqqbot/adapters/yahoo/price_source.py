@@ -12,6 +12,7 @@ import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from qqqbot.adapters.yahoo.politeness import Backoff, longest_pause
@@ -19,7 +20,7 @@ from qqqbot.model.errors import CalendarEnded, PricesUnavailable
 from qqqbot.model.new_york import new_york_date, new_york_text
 from qqqbot.model.ports import Clock
 from qqqbot.model.program import COMMAND
-from qqqbot.model.sessions import SessionTable, Timetable, sessions_from_rows
+from qqqbot.model.sessions import Closures, SessionTable, Timetable, sessions_from_rows
 from qqqbot.model.values import QQQ, TQQQ, Bar, DayRow, Dividend, Market, Quote, Split
 from qqqbot.runtime.child_process import (
     GRACE_SECONDS,
@@ -63,7 +64,8 @@ class Stopped(PricesUnavailable):
 class ChildPrices:
     """The PriceSource of the daemon.
 
-    `long_period` is the longest average, `closed_on` the owner's extra closures, `times` says when checks are made.
+    `long_period` is the longest average, `closed_on` what only the owner knows of the exchange, `times` says when
+    checks are made.
     """
 
     def __init__(
@@ -72,7 +74,7 @@ class ChildPrices:
         rng: random.Random,
         *,
         long_period: int = 120,
-        closed_on: Iterable[date] = (),
+        closed_on: Closures = MappingProxyType({}),
         times: Timetable | None = None,
         command: Sequence[str] = CHILD,
         deadline_seconds: float = DEADLINE_SECONDS,
@@ -83,7 +85,7 @@ class ChildPrices:
         self._years = 2 if long_period <= LONGEST_FOR_TWO_YEARS else 5
         light = 1 if long_period <= LONGEST_FOR_ONE_YEAR else self._years
         self._periods = ("--period", f"{self._years}y", "--light-period", f"{light}y")
-        self._closed_on = tuple(closed_on)
+        self._closed_on = closed_on
         self._times = times
         self._command = tuple(command)
         self._deadline = deadline_seconds

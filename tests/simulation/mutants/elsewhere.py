@@ -19,6 +19,30 @@ MUTANTS = (
         "now < latest.open + REGULAR_LENGTH",
     ),
     Mutant(
+        "an early close is not in the schedule",
+        "model/sessions.py::_until",
+        "close=min(close, session.close)",
+        "close=session.close",
+    ),
+    Mutant(
+        "a wrong entry makes a session longer",
+        "model/sessions.py::_until",
+        "close=min(close, session.close)",
+        "close=close",
+    ),
+    Mutant(
+        "an early close is the host's hour",
+        "runtime/config.py::_closure",
+        "moment.replace(tzinfo=NEW_YORK).astimezone(UTC)",
+        "moment.astimezone(UTC)",
+    ),
+    Mutant(
+        "two entries for one day are accepted",
+        "runtime/config.py::_closure_problems",
+        "if known.setdefault(day, entry) != entry:",
+        "if False:",
+    ),
+    Mutant(
         "the close belongs to the session",
         "model/values.py::Session.contains",
         "self.open <= moment < self.close",

@@ -117,6 +117,12 @@ MUTANTS = (
         '"quote_age", True',
     ),
     Mutant(
+        "a fund that trades on is no sign that the exchange is open",
+        "strategy/gates.py::_all_stand",
+        " and max(times) - min(times) <= SAME_MOMENT",
+        "",
+    ),
+    Mutant(
         "a split of TQQQ is not noticed",
         "strategy/gates.py::LEVERAGE_TOLERANCE",
         "0.025",

@@ -31,7 +31,21 @@ def test_an_error_that_ends_the_program_has_no_reason() -> None:
 def test_every_reason_says_what_to_do(reason: Reason) -> None:
     assert reason.advice
     assert reason.headline == reason.alert.headline
-    assert ADVICE_OF_CODE[reason.value] == reason.advice
+    assert ADVICE_OF_CODE[reason.value].endswith(f". {reason.advice}")
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_nothing_to_do_is_said_only_of_what_can_end_without_a_person(reason: Reason) -> None:
+    begins = "Needs you." if reason.needs_you else "Ends by itself."
+    assert ADVICE_OF_CODE[reason.value].startswith(begins)
+    assert "nothing to do" not in f"{reason.advice} {reason.alert.advice}".lower()
+
+
+def test_what_needs_the_owner() -> None:
+    assert {reason for reason in Reason if reason.needs_you} == {
+        *("TradingHalted", "LedgerMismatch", "UnexpectedPosition", "DidNotSettle", "CalendarEnded"),
+        *("OrderUnanswered", "OrderOverrun", "DiskError", "OrderOpen", "NoTrades", "ClockWrong"),
+    }
 
 
 @pytest.mark.parametrize("kind", list(AlertKind))

@@ -1,5 +1,6 @@
 """Sessions from a table, and the moments of checks: holidays, half-days, both DST weeks, any host zone."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -96,8 +97,27 @@ def test_before_gives_fewer_if_the_table_begins_later() -> None:
     assert TABLE.before(date(2025, 1, 6), 5) == ()
 
 
+def test_an_early_close_ends_the_session_its_checks_and_its_window() -> None:
+    close = new_york(WEDNESDAY, 13)
+    built = SessionTable.build(TABLE.sessions, {WEDNESDAY: close})
+    assert built.open_session(close) is None
+    assert built.last_closed(close).date == WEDNESDAY
+    assert built.next_half_day(new_york(WEDNESDAY, 10)) == replace(session(WEDNESDAY), close=close)
+    before_close = Timetable(timedelta(hours=6), window=15 * MINUTE)
+    assert before_close.next_check(built, new_york(WEDNESDAY, 10)) == new_york(WEDNESDAY, 12, 45)
+    assert built.before(MONDAY, 2) == (WEDNESDAY, HALF_DAY), "its row is a row of the averages"
+
+
+@pytest.mark.parametrize(
+    ("hour", "minute", "close"), [(9, 30, None), (9, 31, (9, 31)), (13, 1, (13, 0)), (15, 0, (13, 0))]
+)
+def test_no_entry_makes_a_session_longer_or_of_no_length(hour: int, minute: int, close: tuple[int, int] | None) -> None:
+    built = SessionTable.build([session(HALF_DAY)], {HALF_DAY: new_york(HALF_DAY, hour, minute)})
+    assert [s.close for s in built.sessions] == ([new_york(HALF_DAY, *close)] if close else [])
+
+
 def test_the_owners_closures_are_left_out_and_the_order_does_not_matter() -> None:
-    built = SessionTable.build(reversed(TABLE.sessions), closed_on=[WEDNESDAY])
+    built = SessionTable.build(reversed(TABLE.sessions), closed_on={WEDNESDAY: None})
     assert WEDNESDAY not in {s.date for s in built.sessions}
     assert len(built.sessions) == len(TABLE.sessions) - 1
     assert built.open_session(new_york(WEDNESDAY, 12)) is None

@@ -3,7 +3,7 @@
 import json
 import os
 from dataclasses import fields, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -240,7 +240,16 @@ def test_dry_run_and_a_broker_together_are_allowed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("days", [["2026-01-09", "2027-02-28"], []])
 def test_closures_are_dates(tmp_path: Path, days: list[str]) -> None:
-    assert loaded(tmp_path, {"closed_on": days}).closures == tuple(date.fromisoformat(d) for d in days)
+    assert loaded(tmp_path, {"closed_on": days}).closures == {date.fromisoformat(d): None for d in days}
+
+
+def test_a_closure_with_a_time_is_an_early_close_in_new_york(tmp_path: Path) -> None:
+    entries = ["2026-07-01 13:00", "2026-12-09 13:00", "2026-12-10"]
+    assert loaded(tmp_path, {"closed_on": entries}).closures == {
+        date(2026, 7, 1): datetime(2026, 7, 1, 17, tzinfo=UTC),
+        date(2026, 12, 9): datetime(2026, 12, 9, 18, tzinfo=UTC),
+        date(2026, 12, 10): None,
+    }
 
 
 @pytest.mark.parametrize("day", ["2026-02-30", "9 January", "20260109", "2026-1-9", 20260109, "2026-01-09T00:00"])
@@ -248,6 +257,21 @@ def test_an_invalid_date_is_one_problem(tmp_path: Path, day: Any) -> None:
     (problem,) = problems(tmp_path, {"closed_on": ["2026-01-09", day]})
     assert "closed_on" in problem
     assert json.dumps(day) in problem
+
+
+@pytest.mark.parametrize(
+    "time", ["9:45", "13", "13:0", "13:00:00", "25:00", "24:00", "12:60", "00:00", "09:30", "16:00", "1 pm", ""]
+)
+def test_an_invalid_early_close_is_one_problem(tmp_path: Path, time: str) -> None:
+    (problem,) = problems(tmp_path, {"closed_on": ["2026-01-09", f"2026-12-09 {time}"]})
+    assert problem.startswith("config.json: closed_on")
+    assert f'"2026-12-09 {time}"' in problem
+
+
+@pytest.mark.parametrize("entries", [["2026-12-09", "2026-12-09 13:00"], ["2026-12-09 13:00", "2026-12-09 12:00"]])
+def test_two_closures_of_one_day_are_one_problem(tmp_path: Path, entries: list[str]) -> None:
+    (problem,) = problems(tmp_path, {"closed_on": entries})
+    assert problem == f'config.json: closed_on: "{entries[0]}" and "{entries[1]}" are about one day; keep one'
 
 
 class TestFiles:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -85,7 +85,7 @@ class TestWindow:
         days = [bar.date for bar in self.HISTORY[50:52]]
         rows, fund = ([bar for bar in part if bar.date not in days] for part in (market().bars, market().tqqq_bars))
         closed = with_market(bars=tuple(rows), tqqq_bars=tuple(fund))
-        cure = f'"closed_on": ["{days[0]}", "{days[1]}"]'
+        cure = f'add "{days[0]}", "{days[1]}" to closed_on'
         assert_fails(gates.window_complete(closed, RULES), "NoTrades", str(days[0]), cure, "update")
         one_has_it = with_market(bars=tuple(rows))
         assert gates.window_complete(one_has_it, RULES).code == "PricesUnavailable"
@@ -148,7 +148,7 @@ class TestNewestRow:
         before = new_york(DAY - timedelta(days=1), 16)
         quotes = {s.lower(): replace(market().quote(s), time=before) for s in (QQQ, TQQQ)}
         closed = with_market(newest_row=DAY - timedelta(days=1), **quotes)
-        assert_fails(gates.newest_row(closed, RULES), "NoTrades", f'"closed_on": ["{DAY}"]', "update")
+        assert_fails(gates.newest_row(closed, RULES), "NoTrades", f'Then add "{DAY}" to closed_on', "update")
         plan = decide(closed, RULES)
         assert plan.blocked_by is not None
         assert plan.blocked_by.code == "NoTrades"
@@ -217,6 +217,20 @@ class TestQuoteAge:
     def test_the_older_of_the_two_counts(self) -> None:
         old = with_market(qqq=Quote(QQQ, PRICE, NOW - timedelta(minutes=40)))
         assert_fails(gates.quote_age(old, RULES), "StalePrices", "QQQ is older", "40.0 min old")
+
+    @pytest.mark.parametrize("now", [NOW, new_york(DAY, 16, 30)])
+    def test_where_both_funds_stand_still_the_entry_of_an_early_close_is_offered(self, now: datetime) -> None:
+        close = new_york(DAY, 11)
+
+        def standing(qqq: timedelta, tqqq: timedelta) -> Gate:
+            last = replace(market(), qqq=Quote(QQQ, PRICE, close + qqq), tqqq=Quote(TQQQ, TQQQ_PRICE, close + tqqq))
+            return gates.quote_age(snapshot(now=now, market=last), RULES)
+
+        offer = f'if the exchange closed early today: add "{DAY} 11:00" to closed_on in config.json and restart'
+        assert_fails(standing(-3 * SECOND, -SECOND), "StalePrices", offer)
+        assert_fails(standing(2 * SECOND, -58 * SECOND), "StalePrices", offer)
+        assert "closed_on" not in standing(SECOND, -60 * SECOND).sentence, "one of them went on"
+        assert "closed_on" not in standing(-timedelta(hours=2), -timedelta(hours=2)).sentence, "yesterday's prices"
 
     def test_the_night_does_not_age_a_closing_price(self) -> None:
         night = snapshot(

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from qqqbot.model.errors import CalendarEnded, PricesUnavailable, StalePrices
+from qqqbot.model.reasons import ADVICE_OF_CODE, Reason
 from qqqbot.model.sessions import SessionTable
-from qqqbot.model.values import QQQ, TQQQ, Decide, Holding, Mode, Order, OrderIntent, OrderStatus, Rules, Side
+from qqqbot.model.values import QQQ, TQQQ, Decide, Holding, Mode, Order, OrderIntent, OrderStatus, Quote, Rules, Side
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.trading.engine import MAX_ROUNDS
-from tests.support.builders import DAY, NOW, RULES, bars, closes, new_york, table
+from tests.support.builders import DAY, NOW, PRICE, RULES, bars, closes, new_york, table
 from tests.support.fakes import (
     FakeBroker,
     FullDisk,
@@ -240,6 +241,15 @@ class TestReporting:
         engine.step()
         assert world.notifier.kinds().count("checks_failing") == 2
         assert any(text.startswith("over: ") for kind, text in world.notifier.told if kind == "checks_failing")
+
+    def test_what_needs_the_owner_is_reported_with_its_cure(self, world: World) -> None:
+        engine = world.start()
+        behind = Quote(QQQ, PRICE, world.clock.now() + timedelta(hours=1))
+        world.prices.changes = {"qqq": behind}
+        for _ in range(3):
+            engine.step()
+        ((_, text),) = [event for event in world.notifier.told if event[0] == "checks_failing"]
+        assert text.endswith(f"this machine's clock is behind. {ADVICE_OF_CODE[Reason.CLOCK_WRONG]}")
 
     def test_a_success_in_between_restarts_the_count(self, world: World) -> None:
         engine = world.start()

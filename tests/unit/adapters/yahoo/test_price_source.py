@@ -124,7 +124,7 @@ def test_a_long_average_requests_a_longer_history_and_table() -> None:
 
 def test_closed_on_days_are_not_sessions() -> None:
     script = Scripted({**sessions_document(), **market_document()})
-    sessions = source(script, closed_on=[DAY]).sessions(NOON)
+    sessions = source(script, closed_on={DAY: None}).sessions(NOON)
     assert sessions.open_session(NOON) is None
     assert sessions.next_open(NOON) == session(date(2026, 11, 25))
 
