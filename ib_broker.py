@@ -20,6 +20,7 @@ from qqqbot.adapters.ib.account import CURRENCY, LEDGER_TAG, SUMMARY_TAGS, Posit
 from qqqbot.adapters.ib.broker import IBBroker
 from qqqbot.adapters.ib.connection import READING, NotNow, Timing
 from qqqbot.adapters.ib.error_codes import NO_REQUEST_IDS, Meaning, code, explain, explain_order, washed
+from qqqbot.adapters.ib.execution_time import execution_time
 from qqqbot.adapters.ib.order_tracker import (
     CommissionReport,
     Completed,
@@ -28,7 +29,6 @@ from qqqbot.adapters.ib.order_tracker import (
     Notice,
     Status,
     number_of,
-    parse_time,
     whole,
 )
 from qqqbot.adapters.ib.prices import PriceRequests
@@ -64,6 +64,9 @@ except ImportError:
 
 logging.getLogger("ibapi").setLevel(logging.WARNING)  # at INFO it logs every message, account ids and all
 
+# Messages without which an order, a fill or the account would be misjudged: a client that cannot read one starts anew.
+# The others are done without: 9.81 reads sizes as whole numbers, and gateways send decimals (Lean.IB#214, vnpy_ib#74).
+ESSENTIAL = frozenset({3, 4, 5, 9, 11, 15, 49, 53, 55, 59, 61, 62, 63, 64, 102})
 # Request numbers; an order's number is never that high, so an error's number says what it is about.
 FIRST_REQUEST_ID = 2_000_000_000
 # Ids that a gateway has rolled back were used before; the next attempt is well above them.
@@ -279,26 +282,32 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
     # Messages
 
     def _take_message(self, message: bytes) -> None:
-        """In the reader's thread. A message that cannot be read may have been a fill: the connection is abandoned."""
+        """In the reader's thread. What cannot be read may have been a fill: then the connection is abandoned."""
         if self._ended:
             return
+        number = None
         try:
-            self._decode(message)
+            number, body = self._parts(message)
+            self._decode(number, body, message)
         except Exception as error:
+            if number is not None and number % (PROTOBUF_MSG_ID or 1000) not in ESSENTIAL:
+                log.info("a message about prices or the like could not be read: %r (%r)", message[:200], error)
+                return
             log.exception("a message from the gateway could not be read: %r", message[:200])
             self.shut(f"a message from the gateway could not be read ({error!r}); reconnecting")
 
-    def _decode(self, message: bytes) -> None:
-        """Do what the client's own loop does with a message, before and since raw message numbers."""
+    def _parts(self, message: bytes) -> tuple[int, bytes]:
+        """Its number, and what follows that; before and since raw message numbers."""
+        if PROTOBUF_MSG_ID and self.serverVersion() >= MIN_SERVER_VER_PROTOBUF:
+            return int.from_bytes(message[:4], "big"), message[4:]
+        text, _, body = message.partition(b"\0")
+        return int(text), body
+
+    def _decode(self, number: int, body: bytes, message: bytes) -> None:
+        """Do what the client's own loop does with a message."""
         if not PROTOBUF_MSG_ID:
             self.decoder.interpret(comm.read_fields(message))
-            return
-        if self.serverVersion() >= MIN_SERVER_VER_PROTOBUF:
-            number, body = int.from_bytes(message[:4], "big"), message[4:]
-        else:
-            text, _, body = message.partition(b"\0")
-            number = int(text)
-        if number > PROTOBUF_MSG_ID:
+        elif number > PROTOBUF_MSG_ID:
             self.decoder.processProtoBuf(body, number - PROTOBUF_MSG_ID)
         else:
             self.decoder.interpret(comm.read_fields(body), number)
@@ -435,7 +444,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
                 side=Side.BUY if execution.side == "BOT" else Side.SELL,
                 shares=whole(execution.shares) or 0,
                 price=Decimal(str(execution.price)),
-                time=parse_time(execution.time, self._clock.now()),
+                time=execution_time(execution.time, self._clock.now(), execution.orderRef),
             )
         )
 
@@ -444,15 +453,17 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
 
     def commissionReport(self, commissionReport: Any) -> None:
         """Before 10.37."""
-        self._commission(commissionReport.execId, commissionReport.commission)
+        self._commission(commissionReport, commissionReport.commission)
 
     def commissionAndFeesReport(self, commissionAndFeesReport: Any) -> None:
-        self._commission(commissionAndFeesReport.execId, commissionAndFeesReport.commissionAndFees)
+        self._commission(commissionAndFeesReport, commissionAndFeesReport.commissionAndFees)
 
-    def _commission(self, exec_id: str, commission: Any) -> None:
-        amount = number_of(commission)
-        if amount is not None:
-            self._listener(CommissionReport(exec_id, amount))
+    def _commission(self, report: Any, commission: Any) -> None:
+        amount, currency = number_of(commission), report.currency
+        if amount is not None and currency not in ("", CURRENCY):
+            log.warning("a commission of %s %s is not in the book, which is in %s", amount, washed(currency), CURRENCY)
+        elif amount is not None:
+            self._listener(CommissionReport(report.execId, amount))
 
     def marketDataType(self, reqId: int, marketDataType: int) -> None:
         self._prices.data_type(reqId, marketDataType)

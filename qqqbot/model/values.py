@@ -287,7 +287,7 @@ class AccountSnapshot:
     `spendable` is the cash that a buy may use without borrowing; `unsettled` is cash that comes with the settlement of
     earlier sales; `positions` holds whole shares of QQQ and TQQQ, 0 if there are none. `open_order_refs` are orders
     of ours that the broker is still working on. `behind` says which amounts do not show our newest fills yet, if any.
-    `dividends_due` are dividends in USD that are announced and not paid yet, after tax; None if it does not say.
+    `dividends_due` are all its dividends in USD that are announced and not paid yet, after tax; None: it does not say.
     """
 
     account: str

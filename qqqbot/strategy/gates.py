@@ -350,7 +350,7 @@ def account_has_less(snapshot: Snapshot) -> bool:
 
 def money_unsettled(symbol: str, spendable: Decimal, budget: Decimal) -> Gate:
     """The failed gate of a buy whose money comes with the settlement of a sale."""
-    found = f"{spendable:,.2f} of {budget:,.2f}"
+    found = f"{max(spendable, Decimal(0)):,.2f} of {budget:,.2f}"
     sentence = f"the buy of {symbol} waits for settlement: {found} can be paid now"
     return Gate("money", False, found, sentence, Reason.MONEY_UNSETTLED)
 

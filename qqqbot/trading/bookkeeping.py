@@ -31,8 +31,10 @@ LARGEST_DIVIDEND = Decimal("0.01")
 # A dividend that the price source reports later than this is not booked: earlier versions booked none, and their
 # owners have counted the money as deposits.
 LATEST_DIVIDEND = timedelta(days=60)
-# What an account pays of a dividend: the highest rate of US withholding tax is 30 %.
-LEAST_PAID = Decimal("0.65")
+# What an account pays of a dividend, by the rates of US withholding tax: none, those of the treaties, and 30 %. What
+# fits none of them is not, or not only, this dividend: the account's amount is that of all its shares.
+PARTS_PAID = tuple(map(Decimal, ("1", "0.9", "0.85", "0.75", "0.7")))
+RATE_TOLERANCE = Decimal("0.01")
 # Interest, fees and dividends that are booked before they are paid stay below this part of the bot's value.
 NOTICEABLE = Decimal("0.01")
 
@@ -167,7 +169,7 @@ def _part_paid(ledger: Ledger, dividend: Dividend, per_share: Decimal, account: 
     if account.dividends_due is None or gross <= 0:
         return None
     part = account.dividends_due / gross
-    return min(part, Decimal(1)) if LEAST_PAID <= part <= 1 + NOTICEABLE else None
+    return next((rate for rate in PARTS_PAID if abs(part - rate) <= RATE_TOLERANCE), None)
 
 
 def set_capital(book: Book, capital: Decimal, clock: Clock, unresolved: Sequence[OrderIntent] = ()) -> str | None:

@@ -63,6 +63,8 @@ class Account:
     """value -> seconds until it shows a change"""
     lottery: Random | None = None
     """draws the lag of each value anew before each change"""
+    dividends: Decimal = Decimal(0)
+    """announced and not paid yet, after tax"""
     shows_first_only: bool = False
     """of several changes that a value does not show yet, it shows the first"""
     past: list[tuple[datetime, "Account"]] = field(default_factory=list)
@@ -142,6 +144,7 @@ class Account:
         return {
             "CashBalance": balance,
             "ExchangeRate": "1.00",
+            "NetDividend": format(self.dividends.quantize(CENT), "f"),
             "RealCurrency": self.currency,
             "TotalCashBalance": balance,
         }

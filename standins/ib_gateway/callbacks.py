@@ -146,7 +146,7 @@ def commission_report(execution: Execution) -> Message:
         {
             "execId": execution.exec_id,
             "commissionAndFees": execution.commission,
-            "currency": "USD",
+            "currency": execution.commission_currency,
             "realizedPNL": execution.realized,
         },
     )

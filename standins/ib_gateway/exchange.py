@@ -22,7 +22,7 @@ class Quote:
     ask: Decimal | None = None
     last: Decimal | None = None
     close: Decimal | None = None
-    size: int = 400
+    size: Decimal | int = 400
 
 
 def around(price: Decimal, spread: Decimal = Decimal("0.02")) -> Quote:

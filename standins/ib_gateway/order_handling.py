@@ -315,6 +315,7 @@ class OrderHandling:
             fee,
             realized,
             commission_reported=order.behaviour.commission == "usual",
+            commission_currency=order.behaviour.commission_currency,
             listed_from=self._listed_from(order.behaviour),
         )
         self.book.executions.append(execution)

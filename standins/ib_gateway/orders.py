@@ -46,6 +46,7 @@ class Behaviour:
     commission: str = "usual"
     """usual, late (after `commission_delay`), never"""
     commission_delay: float = 0.05
+    commission_currency: str = "USD"
     executions: str = "usual"
     """usual, late (`executions_delay` seconds of the gateway's clock after the status that tells of them), never"""
     executions_delay: float = 120.0
@@ -77,6 +78,7 @@ class Execution:
     realized: Decimal | None = None
     """profit or loss of a closing trade; an opening trade has none"""
     commission_reported: bool = False
+    commission_currency: str = "USD"
     superseded_by: str | None = None
     listed_from: datetime | None = None
     """when clients learn of it; None: at once"""

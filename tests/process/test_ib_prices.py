@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 
 from qqqbot.model.errors import BrokerUnavailable
 from qqqbot.model.values import QQQ, SYMBOLS, TQQQ
+from standins.ib_gateway.exchange import Quote
 from tests.support.builders import DAY, NOW, table
 from tests.support.ib_bench import HASTY, Bench, bench
 
@@ -107,3 +109,12 @@ def test_quotes_stay_live_after_last_trades(at: Bench) -> None:
     at.gateway.market_data = "delayed"
     assert at.broker.last_prices()
     assert at.broker.quotes() == {}
+
+
+def test_sizes_with_decimals_end_no_connection(at: Bench) -> None:
+    """9.81 reads them as whole numbers (Lean.Brokerages.InteractiveBrokers#214); it then has no quotes, and goes on."""
+    price = Decimal(450)
+    at.gateway.exchange.source = lambda _symbol, _now: Quote(price, price, price, price, Decimal("12.5"))
+    at.broker.quotes()
+    assert at.broker.snapshot().spendable == 100_000
+    assert at.gateway.recording.connections == 1

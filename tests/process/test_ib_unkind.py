@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from qqqbot.model.values import Holding
-from tests.support.ib_bench import QUICK, Bench, broker_at
+from standins.ib_gateway import Account
+from tests.support.builders import ACCOUNT
+from tests.support.ib_bench import QUICK, Bench, LateAccount, broker_at
 from tests.support.ib_trader import Trader, trading
 
 # Orders that are waited for through many looks.
@@ -218,3 +220,43 @@ def test_a_twin_under_one_reference_halts_within_one_check(tmp_path: Path) -> No
         assert "halt" in [event.kind for event in trader.notifier.recent]
         minutes(trader, 3, Holding.CASH)
         assert len(trader.at.gateway.orders) == 2
+
+
+def test_a_commission_in_another_currency_is_no_amount_in_dollars(tmp_path: Path) -> None:
+    with trading(tmp_path) as trader:
+        trader.at.gateway.next_order(commission_currency="EUR")
+        trader.check(Holding.QQQ)
+        (row,) = [row for row in trader.records.book._file.rows() if row.get("kind", "trade") == "trade"]
+        assert (row["quantity"], row["commission"]) == (211, None)
+
+
+def test_zeros_just_after_a_sale_are_late_and_not_a_poor_account(tmp_path: Path) -> None:
+    poor = LateAccount(ACCOUNT, cash=Decimal(100_000), leverage=Decimal(4))
+    with trading(tmp_path, poor, timing=BRISK) as trader:
+        trader.check(Holding.QQQ)
+        trader.at.clock.move(60)
+        poor.told, poor.late = dict.fromkeys(poor.told, "0.00"), tuple(poor.told)
+        minutes(trader, 2, Holding.TQQQ)
+        last = trader.last_check()
+        assert (last.error, "are reported as zero" in last.sentence or "newest fills" in last.sentence) == (
+            "MoneyLate",
+            True,
+        )
+        assert not trader.engine.state.missing
+        poor.late = ()
+        minutes(trader, 2, Holding.TQQQ)
+        assert trader.at.gateway.position("TQQQ") == 1583
+
+
+def test_zeros_that_last_are_believed(tmp_path: Path) -> None:
+    with trading(tmp_path, Account(ACCOUNT, cash=Decimal(0), leverage=Decimal(4)), timing=BRISK) as trader:
+        assert "are reported as zero" in trader.at.broker.snapshot().behind
+        trader.at.clock.move(700)
+        assert trader.at.broker.snapshot().behind == ""
+        assert trader.at.broker.snapshot().behind == ""
+
+
+def test_the_account_shows_what_it_will_pay_of_a_dividend(tmp_path: Path) -> None:
+    with trading(tmp_path) as trader:
+        trader.at.gateway.account(ACCOUNT).dividends = Decimal("103.39")
+        assert trader.at.broker.snapshot().dividends_due == Decimal("103.39")

@@ -2,6 +2,7 @@
 
 broker         the Broker port: snapshot, quotes, submit, cancel, find
 order_tracker  what the callbacks say about our orders, folded into an Order
+execution_time  the moment of an execution, whatever zone the gateway was set to
 account        what the account may do and holds: pure functions of the broker's rows
 prices         quotes, last trades and daily closes
 connection     keeps one connection alive in the background, and reads what was missed after each break

@@ -21,6 +21,8 @@ CURRENCY = "USD"
 # TotalCashValue and AvailableFunds are sums over all currencies, expressed in the base currency. Only the ledger says
 # how many dollars there are; a purchase for more than those is a loan. https://ibkr.info/node/722
 LEDGER_TAG, DOLLARS = "$LEDGER:USD", "CashBalance"
+# Dividends that are announced and not paid yet, after tax.
+DIVIDENDS = "NetDividend"
 
 # A cash account's buying power is its cash; that of a margin account is at least twice its funds. In between is
 # rounding and interest.
@@ -113,6 +115,21 @@ def _amount(row: SummaryRow) -> Decimal:
     return amount
 
 
+def _dividends_due(rows: Iterable[SummaryRow], account: str) -> Decimal | None:
+    """Nothing depends on them: what is not an amount is left out."""
+    found = [row for row in rows if (row.account, row.tag, row.currency) == (account, DIVIDENDS, CURRENCY)]
+    try:
+        return _amount(found[0]) if found else None
+    except BrokerUnavailable:
+        return None
+
+
+def zeros(found: Mapping[str, Decimal]) -> str:
+    """Which amounts are nothing at all, if several are: for a moment after a sale a gateway reports them all as 0."""
+    empty = [tag for tag in NEEDED_TAGS if not found[tag]]
+    return f"{', '.join(empty)} of the account are reported as zero" if len(empty) > 1 else ""
+
+
 def is_cash_account(found: Mapping[str, Decimal]) -> bool:
     """Whether the account cannot borrow: its buying power is not a multiple of its funds.
 
@@ -166,7 +183,7 @@ def fractions(rows: Iterable[PositionRow], account: str) -> dict[str, Decimal]:
 def snapshot(
     mode: Mode,
     account: str,
-    summary: Iterable[SummaryRow],
+    summary: Sequence[SummaryRow],
     positions: Iterable[PositionRow],
     open_order_refs: Iterable[str],
     sold_today: Decimal,
@@ -184,4 +201,5 @@ def snapshot(
         open_order_refs=tuple(sorted(set(open_order_refs))),
         taken_at=now,
         unsettled=unsettled,
+        dividends_due=_dividends_due(summary, account),
     )

@@ -195,7 +195,7 @@ class IBBroker:
             while True:
                 summary, positions, orders = link.read_account()
                 seen = self._seen(summary, positions)
-                behind = seen.behind(self._before) if self._before else ""
+                behind = seen.behind(self._before)
                 late = self._behind_since is not None or self._clock.monotonic() >= until
                 if not behind or late or self._clock.wait(LAG_PAUSE_SECONDS):
                     break
@@ -225,7 +225,7 @@ class IBBroker:
             fills = {fill.exec_id: fill for order in self._orders.with_executions() for fill in order.fills}
         found = ib_account.amounts(summary, self.account)
         shares = ib_account.shares(positions, self.account)
-        return _Before(shares, found["TotalCashValue"], found["AvailableFunds"], fills)
+        return _Before(shares, found["TotalCashValue"], found["AvailableFunds"], fills, ib_account.zeros(found))
 
     def _sold_today(self) -> Decimal:
         """The proceeds of the bot's own sales of this day."""
@@ -392,20 +392,27 @@ class IBBroker:
 
 
 class _Before:
-    """What a snapshot saw: shares, money and the executions that were known."""
+    """What a snapshot saw: shares, money and the executions that were known; `zeros` are amounts that are nothing."""
 
-    def __init__(self, shares: Mapping[str, int], cash: Decimal, funds: Decimal, fills: Mapping[str, Fill]) -> None:
+    def __init__(
+        self, shares: Mapping[str, int], cash: Decimal, funds: Decimal, fills: Mapping[str, Fill], zeros: str = ""
+    ) -> None:
+        self.zeros = zeros
         self.shares = shares
         self.cash = cash
         self.funds = funds
         self.fills = fills
 
-    def behind(self, before: "_Before") -> str:
+    def behind(self, before: "_Before | None") -> str:
         """Which values have not moved since `before` as the executions since then imply; empty if all have.
 
         Each is refreshed for itself. Cash moves by the executions' money; what is available by as much of it as the
         margin of the shares leaves, so that only its direction is known.
         """
+        if self.zeros and (before is None or not before.zeros):
+            return self.zeros
+        if before is None:
+            return ""
         new = [fill for exec_id, fill in self.fills.items() if exec_id not in before.fills]
         bought = [(fill, fill.quantity if fill.side is Side.BUY else -fill.quantity) for fill in new]
         moved = {s: sum(n for fill, n in bought if fill.symbol == s) for s in SYMBOLS}

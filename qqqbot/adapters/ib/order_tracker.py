@@ -15,14 +15,12 @@ Rule 6: an order's message is the reason that refused it. A 202 without a reason
 """
 
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from qqqbot.adapters.ib.error_codes import Meaning, code_of_order, explain_order
 from qqqbot.model.executions import forget_oldest, newest_revisions, revision, stem
-from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.values import Fill, Order, OrderStatus, Side, StatusFill
 
 REF_PREFIX = "qqqbot-"
@@ -85,6 +83,8 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class CommissionReport:
+    """In US dollars."""
+
     exec_id: str
     amount: Decimal
 
@@ -420,21 +420,6 @@ class OrderTracker:
         trade = stem(execution.exec_id)
         known = [exec_id for exec_id in self._commissions if stem(exec_id) == trade]
         return self._commissions[max(known, key=revision)] if known else None
-
-
-def parse_time(text: str, received: datetime) -> datetime:
-    """The moment of an execution, aware UTC; `received` if the text or its zone is not understood.
-
-    Seen: "20260413 15:27:04 US/Eastern", "20260611-13:30:30" (UTC), "20260413  15:27:04" (treated as New York time).
-    """
-    try:
-        if "-" in text:
-            return datetime.strptime(text, "%Y%m%d-%H:%M:%S").replace(tzinfo=UTC)
-        day, clock, *named = text.split()
-        zone = ZoneInfo(named[0]) if named else NEW_YORK
-        return datetime.strptime(f"{day} {clock}", "%Y%m%d %H:%M:%S").replace(tzinfo=zone).astimezone(UTC)
-    except (ValueError, ZoneInfoNotFoundError):
-        return received
 
 
 def number_of(value: Any) -> Decimal | None:

@@ -106,6 +106,12 @@ MUTANTS = (
         ("unit/adapters/simulated/test_broker.py",),
     ),
     Mutant(
+        "any part of a dividend is what the account withholds",
+        "trading/bookkeeping.py::_part_paid",
+        "if abs(part - rate) <= RATE_TOLERANCE",
+        "if part <= rate",
+    ),
+    Mutant(
         "a dividend is booked before its day",
         "trading/bookkeeping.py::Bookkeeper._record_income",
         " <= dividend.date <= market.newest_row",

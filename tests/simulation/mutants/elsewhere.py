@@ -244,6 +244,25 @@ MUTANTS = (
         'if known else ""',
     ),
     Mutant(
+        "a name of a zone is believed although the time would still be to come",
+        "adapters/ib/execution_time.py::execution_time",
+        " if moment <= received + AHEAD]",
+        "]",
+    ),
+    Mutant(
+        "an execution that is read on a later day is one of that day",
+        "adapters/ib/execution_time.py::execution_time",
+        "min(received, end)",
+        "received",
+    ),
+    Mutant(
+        "zeros after a sale are a poor account",
+        "adapters/ib/broker.py::_Before.behind",
+        "if self.zeros and",
+        "if not self.zeros and",
+        ("process/test_ib_unkind.py::test_zeros_just_after_a_sale_are_late_and_not_a_poor_account",),
+    ),
+    Mutant(
         "yesterday's bar passes as today's",
         "adapters/yahoo/price_source.py::read_market",
         "newest_row=rows[-1].date,",

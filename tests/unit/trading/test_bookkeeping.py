@@ -245,7 +245,10 @@ class TestDividends:
         engine.step()
         assert self.income(world) == Decimal("147.70")
 
-    @pytest.mark.parametrize(("due", "booked"), [("103.39", "103.39"), ("147.70", "147.70"), ("0", "147.70")])
+    @pytest.mark.parametrize(
+        ("due", "booked"),
+        [("103.39", "103.39"), ("147.70", "147.70"), ("0", "147.70"), ("118.16", "147.70"), ("200", "147.70")],
+    )
     def test_tax_that_the_account_withholds_is_not_booked(self, world: World, due: str, booked: str) -> None:
         engine = self.holding_qqq(world)
         world.pass_time(days=1)

@@ -15,6 +15,7 @@ from qqqbot.adapters.ib.account import (
     shares,
     snapshot,
     spendable,
+    zeros,
 )
 from qqqbot.model.errors import AccountRefused, BrokerUnavailable
 from qqqbot.model.values import Mode
@@ -100,6 +101,30 @@ def test_an_amount_that_is_not_a_number_is_not_an_answer(text: str) -> None:
 def test_an_account_in_another_currency_is_not_used() -> None:
     with pytest.raises(BrokerUnavailable, match="kept in EUR"):
         amounts(rows(CASH, currency="EUR"), ACCOUNT)
+
+
+@pytest.mark.parametrize(
+    ("zero", "told"),
+    [
+        (
+            tuple(MARGIN),
+            "AvailableFunds, BuyingPower, NetLiquidation, TotalCashValue of the account are reported as zero",
+        ),
+        (("AvailableFunds", "BuyingPower"), "AvailableFunds, BuyingPower of the account are reported as zero"),
+        (("AvailableFunds",), ""),
+        ((), ""),
+    ],
+)
+def test_several_amounts_of_nothing_at_once_are_noticed(zero: tuple[str, ...], told: str) -> None:
+    assert zeros(money(MARGIN | dict.fromkeys(zero, "0.00"))) == told
+
+
+@pytest.mark.parametrize(("text", "due"), [("103.39", Decimal("103.39")), ("0", Decimal(0)), ("n/a", None), ("", None)])
+def test_dividends_due_are_those_of_the_dollar_ledger_and_optional(text: str, due: Decimal | None) -> None:
+    others = [SummaryRow(ACCOUNT, "NetDividend", "9", "EUR"), SummaryRow("DU9", "NetDividend", "9", "USD")]
+    summary = [*rows(MARGIN), *others, SummaryRow(ACCOUNT, "NetDividend", text, "USD")]
+    assert snapshot(Mode.PAPER, ACCOUNT, summary, [], [], Decimal(0), NOW).dividends_due == due
+    assert snapshot(Mode.PAPER, ACCOUNT, rows(MARGIN), [], [], Decimal(0), NOW).dividends_due is None
 
 
 def test_leverage_identifies_a_margin_account() -> None:

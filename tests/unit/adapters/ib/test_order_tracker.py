@@ -1,6 +1,5 @@
 """Callbacks folded into orders: whole, one by one, doubled, out of turn, and across connections."""
 
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +16,6 @@ from qqqbot.adapters.ib.order_tracker import (
     Sent,
     Status,
     number_of,
-    parse_time,
     whole,
 )
 from qqqbot.model.values import OrderStatus, Side, StatusFill
@@ -257,20 +255,6 @@ def test_old_orders_are_forgotten_in_the_end() -> None:
             Execution(f"a{number}.1", number + 1, 0, f"qqqbot-x-{number}", "QQQ", Side.BUY, 1, Decimal(1), NOW)
         )
     assert len(tracker.with_executions()) == 500
-
-
-@pytest.mark.parametrize(
-    "text", ["20261124 12:00:00 US/Eastern", "20261124-17:00:00", "20261124  12:00:00", "20261124 18:00:00 CET"]
-)
-def test_every_format_of_an_executions_time_is_understood(text: str) -> None:
-    assert parse_time(text, datetime(2000, 1, 1, tzinfo=UTC)) == NOW
-
-
-@pytest.mark.parametrize(
-    "text", ["", "soon", "20261124 18:00:00 Central European Standard Time", "20261124 18:00:00 Mars/Base"]
-)
-def test_an_unknown_time_format_gives_the_time_of_receipt(text: str) -> None:
-    assert parse_time(text, NOW) == NOW
 
 
 @pytest.mark.parametrize(

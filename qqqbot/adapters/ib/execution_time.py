@@ -1,0 +1,107 @@
+"""The moment of an execution, from the gateway's text: the zone in it is whatever the gateway was set to.
+
+Seen: "20260413 15:27:04 US/Eastern", "20260611-13:30:30" (UTC), "20260413  15:27:04" (treated as New York time), and
+the names that Java gives to zones: "EST", also in summer, and "Central European Standard Time". An abbreviation may
+mean several zones; then the order's session says which. A text that is not understood never loses a fill: its time is
+then that of its receipt, or the end of the order's session if it is received later.
+"""
+
+import re
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from qqqbot.model.new_york import NEW_YORK
+
+_TEXT = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)([ T-]+)(\d\d:\d\d:\d\d)(?:\.\d+)? *(.*)")
+_OFFSET = re.compile(r"(?:GMT|UTC)?([+-])(\d\d?):?(\d\d)?")
+# This machine's clock may be behind by that much; what is said to be later still is of another zone.
+AHEAD = timedelta(minutes=10)
+# The bot's orders are executed in the regular session alone (outsideRth is false).
+OPEN, CLOSE = time(9, 30), time(16)
+# By the names that the gateway's Java gives to a zone: it uses the standard time's all the year round, or the words
+# before "Standard Time", "Daylight Time", "Summer Time" and the like.
+_NAMES = {
+    "Z,UTC,UT,Coordinated Universal": ("UTC",),
+    "GMT,Greenwich": ("UTC", "Europe/London"),
+    "BST,British": ("Europe/London",),
+    "WET,WEST,Western European": ("Europe/Lisbon",),
+    "CET,CEST,MET,MEST,MEZ,MESZ,Central European,Middle Europe": ("Europe/Berlin",),
+    "EET,EEST,Eastern European": ("Europe/Athens",),
+    "MSK,Moscow": ("Europe/Moscow",),
+    "ET,EST,EDT,Eastern": ("America/New_York",),
+    "CST": ("America/Chicago", "Asia/Shanghai"),
+    "CT,CDT,Central": ("America/Chicago",),
+    "MT,MST,MDT,Mountain": ("America/Denver", "America/Phoenix"),
+    "PT,PST,PDT,Pacific": ("America/Los_Angeles",),
+    "AST,ADT,Atlantic": ("America/Halifax",),
+    "HST,Hawaii,Hawaii-Aleutian": ("Pacific/Honolulu",),
+    "BRT,Brasilia": ("America/Sao_Paulo",),
+    "IST": ("Asia/Kolkata", "Asia/Jerusalem", "Europe/Dublin"),
+    "India": ("Asia/Kolkata",),
+    "IDT,Israel": ("Asia/Jerusalem",),
+    "GST,Gulf": ("Asia/Dubai",),
+    "ICT,Indochina": ("Asia/Bangkok",),
+    "China": ("Asia/Shanghai",),
+    "HKT,HKST,Hong Kong": ("Asia/Hong_Kong",),
+    "SGT,Singapore": ("Asia/Singapore",),
+    "JST,Japan": ("Asia/Tokyo",),
+    "KST,Korean,Korea": ("Asia/Seoul",),
+    "AWST,Australian Western": ("Australia/Perth",),
+    "AEST,AEDT,Australian Eastern": ("Australia/Sydney",),
+    "NZST,NZDT,New Zealand": ("Pacific/Auckland",),
+}
+_ENDING = re.compile(r" (Standard |Daylight |Summer |Mean )?Time$")
+_ZONES = {name: zones for names, zones in _NAMES.items() for name in names.split(",")}
+
+
+def execution_time(text: str, received: datetime, order_ref: str = "") -> datetime:
+    """Aware UTC. `order_ref` tells the order's session, if it is known."""
+    day = _session_of(order_ref)
+    found = [moment for moment in _readings(text) if moment <= received + AHEAD]
+    if found:
+        return max(found, key=lambda moment: _likely(moment, day))  # the first of those that are equally likely
+    end = datetime.combine(day, CLOSE, NEW_YORK) if day else received
+    return min(received, end).astimezone(UTC)
+
+
+def _readings(text: str) -> list[datetime]:
+    """The moments that `text` may mean, none if it is not understood."""
+    parts = _TEXT.fullmatch(text.strip())
+    if parts is None:
+        return []
+    year, month, day, between, clock, named = parts.groups()
+    try:
+        wall = datetime.fromisoformat(f"{year}-{month}-{day} {clock}")
+        zones = (UTC,) if between == "-" and not named else _zones_named(named)
+        return [wall.replace(tzinfo=zone).astimezone(UTC) for zone in zones]
+    except (ValueError, OverflowError):
+        return []
+
+
+def _zones_named(named: str) -> tuple[tzinfo, ...]:
+    if not named:
+        return (NEW_YORK,)
+    if known := _ZONES.get(_ENDING.sub("", named)):
+        return tuple(ZoneInfo(zone) for zone in known)
+    if offset := _OFFSET.fullmatch(named):
+        sign, hours, minutes = offset.groups()
+        east = timedelta(hours=int(hours), minutes=int(minutes or 0))
+        return (timezone(east if sign == "+" else -east),)
+    try:
+        return (ZoneInfo(named),)
+    except (ValueError, OSError, ZoneInfoNotFoundError):  # OSError: the name of a folder of zones
+        return ()
+
+
+def _session_of(order_ref: str) -> date | None:
+    """Of qqqbot-20260413-1f2e-01."""
+    parts = order_ref.split("-")
+    try:
+        return date.fromisoformat(parts[1]) if len(parts) > 1 else None
+    except ValueError:
+        return None
+
+
+def _likely(moment: datetime, day: date | None) -> tuple[bool, bool]:
+    there = moment.astimezone(NEW_YORK)
+    return there.date() == day, OPEN <= there.time() < CLOSE
