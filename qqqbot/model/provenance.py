@@ -48,6 +48,8 @@ def whose(quoted_by: Source, origins: Mapping[date, Source]) -> str:
 class KeptWindow:
     """The finished sessions that the decision of `session` rested on, oldest first, as they were at the moment `at`.
 
+    `dates` ends with `session` itself if it was made after its close, from the broker's closes.
+
     `qqq` and `tqqq` are closes adjusted for dividends and splits, one for each of `dates`; NaN if there was none.
     `sources` names the sessions whose closes are not Yahoo's own daily rows.
     """

@@ -1,15 +1,20 @@
 """A line of decisions.jsonl: a decision's inputs and its result."""
 
+import contextlib
 import math
-from collections.abc import Mapping
-from datetime import date
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 from qqqbot.model.provenance import whose
 from qqqbot.model.values import QQQ, SYMBOLS, Plan, Portfolio, Snapshot
 from qqqbot.records.coerce import number, text
-from qqqbot.records.tail import Row, last_rows
+from qqqbot.records.tail import Row, RowReader, last_rows
+from qqqbot.records.time_search import offset_of, rows_from
+
+FAILED = "FAILED"
+"""the action of a check that could not be made"""
 
 
 def decision_values(snapshot: Snapshot, plan: Plan) -> dict[str, Any]:
@@ -67,6 +72,13 @@ def last_price(path: Path, mode: str, account: str, symbol: str, before: date) -
     key = "price" if symbol == QQQ else "tqqq_price"
     found = last_rows(path, 1, seen).rows
     return number(found[0][key]) if found else None
+
+
+def rows_since(path: Path, start: datetime) -> Iterator[Row]:
+    """The rows at and after `start`, oldest first; none if there is no file. Raises OSError."""
+    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+        for _, row in rows_from(file, offset_of(file, start), RowReader()):
+            yield row
 
 
 def _finite(value: float) -> float | None:

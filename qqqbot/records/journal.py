@@ -42,6 +42,7 @@ class OrderJournal:
         self._unanswered_in_row = 0
         self._overruns: set[tuple[str, str]] = set()
         self._aim: dict[str, Holding] = {}
+        self._undecided: set[str] = set()
 
     def load(self, now: datetime) -> str | None:
         """Open the file and read its rows; returns what was set aside. Raises BookDamaged, OSError."""
@@ -90,6 +91,13 @@ class OrderJournal:
     def decided(self, session: date, target: Holding, now: datetime) -> None:
         """Record the target that this session's decision window has fixed."""
         self._write(now, event="decided", session=session, target=target)
+
+    def undecided(self, session: date, now: datetime) -> None:
+        """Record that the owner was notified of a session that ended without a decision."""
+        self._write(now, event="undecided", session=session)
+
+    def knows_undecided(self, session: date) -> bool:
+        return session.isoformat() in self._undecided
 
     def unresolved(self) -> tuple[OrderIntent, ...]:
         return tuple(self._unresolved.values())
@@ -174,7 +182,10 @@ class OrderJournal:
                 unfilled = 0 if row.get("filled") else self._unfilled_in_row.get(session, 0) + 1
                 self._unfilled_in_row = {session: unfilled}
             case "decided":
-                self._decided = self._aim = {session: Holding(row["target"])}
+                self._decided[session] = Holding(row["target"])
+                self._aim = {session: self._decided[session]}
+            case "undecided":
+                self._undecided.add(session)
 
     def _remember(self, intent: OrderIntent) -> None:
         self._recent[intent.order_ref] = intent

@@ -1,6 +1,7 @@
 """prices.jsonl: the bot's own memory of prices, append-only.
 
-Two kinds of rows: `window`, the finished closes that a decision rested on, once per session; and `seen`, the live
+Two kinds of rows: `window`, the finished closes that a decision rested on, once per session, and while Yahoo is silent
+once more after it, with the broker's close of the session itself; and `seen`, the live
 prices of the checks in a session's last half hour. Windows are compressed, so the file grows by about 0.6 MB a year and
 is kept forever. Loading it reads its end alone.
 
@@ -15,7 +16,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from qqqbot.model.provenance import KeptWindow, Seen, Source
-from qqqbot.model.values import QQQ, TQQQ, Mode, Snapshot
+from qqqbot.model.values import QQQ, TQQQ, Market, Mode, Snapshot
 from qqqbot.records.codec import UNREADABLE, packed, unpacked
 from qqqbot.records.coerce import moment, positive
 from qqqbot.records.jsonl import SCHEMA, AppendOnlyFile
@@ -62,29 +63,32 @@ class PriceMemory:
 
     def keep(self, snapshot: Snapshot) -> None:
         """Remember what the decision on `snapshot` rests on, if it is new. Never raises OSError."""
-        rows = []
+        market, session = snapshot.market, snapshot.session.date
         if self._better(snapshot):
-            rows.append(_window_row(kept_window(snapshot)))
+            self.put(kept_window(market, snapshot.expected, session, snapshot.now))
         if self._near_close(snapshot):
-            market = snapshot.market
             prices = {QQQ: market.qqq.price, TQQQ: market.tqqq.price}
-            rows.append({"kind": "seen", "at": market.qqq.time.isoformat(), **prices})
-        for row in rows:
-            self._write({"timestamp": snapshot.now.isoformat(), "session": snapshot.session.date.isoformat(), **row})
+            self._write(snapshot.now, session, {"kind": "seen", "at": market.qqq.time.isoformat(), **prices})
+
+    def put(self, window: KeptWindow) -> None:
+        """Remember `window` as the newest. Never raises OSError."""
+        self._write(window.at, window.session, _window_row(window))
 
     def _better(self, snapshot: Snapshot) -> bool:
         """Whether the window is a later session's, or has more of Yahoo's own rows than the one that is kept."""
         known = self.newest
         if known is None or known.session != snapshot.session.date:
             return known is None or known.session < snapshot.session.date
-        return len(snapshot.market.origins) < len(known.sources)
+        ends_later = known.dates[-1] > snapshot.expected[-1]
+        return not ends_later and len(snapshot.market.origins) < len(known.sources)
 
     def _near_close(self, snapshot: Snapshot) -> bool:
         session, known = snapshot.session, self._looks.get(snapshot.session.date)
         near = snapshot.exchange_open and session.close - snapshot.now <= NEAR_CLOSE
         return near and (known is None or snapshot.market.qqq.time - known.at >= BETWEEN_LOOKS)
 
-    def _write(self, row: dict[str, Any]) -> None:
+    def _write(self, now: datetime, session: date, values: Mapping[str, Any]) -> None:
+        row = {"timestamp": now.isoformat(), "session": session.isoformat(), **values}
         self._take(row)
         try:
             self._file.append({**row, **self._identity})
@@ -107,14 +111,13 @@ class PriceMemory:
                 self._looks = {day: self._looks[day] for day in sorted(self._looks)[-LOOKS_REMEMBERED:]}
 
 
-def kept_window(snapshot: Snapshot) -> KeptWindow:
-    """The window of `snapshot`, whose QQQ closes are complete (see `gates.window_problem`)."""
-    market, dates = snapshot.market, snapshot.expected
+def kept_window(market: Market, dates: tuple[date, ...], session: date, at: datetime) -> KeptWindow:
+    """The window of `dates` in `market`, whose QQQ closes are complete (see `gates.window_problem`)."""
     qqq = {bar.date: bar.close for bar in market.bars}
     tqqq = {bar.date: bar.close for bar in market.tqqq_bars}
     return KeptWindow(
-        session=snapshot.session.date,
-        at=snapshot.now,
+        session=session,
+        at=at,
         dates=dates,
         qqq=tuple(qqq[day] for day in dates),
         tqqq=tuple(tqqq.get(day, math.nan) for day in dates),

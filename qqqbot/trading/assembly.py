@@ -73,4 +73,5 @@ def assemble(
     alerts = Alerts(outside.notifier)
     state = state or State()
     prices = SteadyPrices(outside, records.prices, rules.long_period, state)
-    return Engine(outside.clock, prices, outside.broker, executor, keeper, records, alerts, rules, free, state)
+    parts = (outside.clock, prices, outside.broker, executor, keeper, records, alerts, rules, free)
+    return Engine(*parts, prices.after_close, state)

@@ -38,7 +38,7 @@ from qqqbot.model.values import (
     Session,
     Snapshot,
 )
-from qqqbot.records.decisions import decision_values, equity_of
+from qqqbot.records.decisions import FAILED, decision_values, equity_of
 from qqqbot.records.jsonl import SCHEMA
 from qqqbot.records.status_file import Flip, FlipOrder, Flips
 from qqqbot.runtime.daily_log import pairs
@@ -59,8 +59,6 @@ log = logging.getLogger(__name__)
 # Selling, buying and seeing that all is done take three; the rest is for partial fills.
 MAX_ROUNDS = 6
 FAILURES_BEFORE_NOTICE = 3
-FAILED = "FAILED"
-"""the action of a check that could not be made"""
 ALERTS_OF_GATES = (
     AlertKind.HALT,
     AlertKind.MISMATCH,
@@ -128,13 +126,18 @@ class Engine:
     alerts: Alerts
     rules: Rules
     disk_free: Callable[[], int]
+    after_close: Callable[[datetime], None] = lambda _: None
+    """what the price source does once a session has ended; called as time passes"""
     state: State = field(default_factory=State)
     _differed: bool = field(default=False, init=False)
     """whether account and book differed at the last look"""
     _apart: Apart = field(default_factory=Apart, init=False)
-    _missed: Missed = field(default_factory=Missed, init=False)
+    _missed: Missed = field(init=False)
     _signalled: Snapshot | None = field(default=None, init=False)
     """what the last signal was computed from"""
+
+    def __post_init__(self) -> None:
+        self._missed = Missed(self.records, self.rules.decide)
 
     def step(self) -> bool:
         """One whole check: at most MAX_ROUNDS rounds without a fill. Never raises a BotError or an OSError.
@@ -147,8 +150,10 @@ class Engine:
         except (TemporaryError, OrderOutcomeUnknown, TradingHalted, OSError) as error:
             self._failed(began, error)
         self._tell_of_distance()
+        if self.state.table is not None:
+            self._missed.recall(self.state.table, began, (self.broker.mode.value, self.broker.account))
         if last := self.state.last_check:
-            self._missed.observe(self._session(), self._decides(last), last.sentence, self.clock.now())
+            self._missed.observe(self._session(), last.failed, last.error, last.sentence, self.clock.now())
         if self._signalled is not None:
             self.state.flips = flips(self._signalled, self.rules)
         return self.pause() is not None
@@ -156,15 +161,9 @@ class Engine:
     def look_back(self) -> None:
         """Tell, once, of a session that has ended without a decision that was due; to be called as time passes."""
         now = self.clock.now()
-        if (missed := self._missed.ended(now)) and self.halted() is None:
+        self.after_close(now)
+        if missed := self._missed.to_tell(now):
             self.alerts.tell(AlertKind.NO_DECISION, f"{missed}\n{position(self.portfolio(), self.state.flips, now)}")
-
-    def _decides(self, check: Check) -> bool:
-        """Whether a check of an open session did what is due in that session."""
-        session = self._session()
-        if self.rules.decide is Decide.BEFORE_CLOSE and session is not None:
-            return self.records.journal.decided_in(session.date) is not None
-        return not check.failed and check.error not in PRICE_ERRORS
 
     def _tell_of_distance(self) -> None:
         """Begin or end the alert that the account is not where the rule wants it."""

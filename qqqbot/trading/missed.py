@@ -4,47 +4,106 @@ The trouble that kept the bot from deciding may be over by then, or have begun d
 over night, whatever the rule wants, and the owner must know which one and at which price that would be wrong.
 """
 
-from datetime import datetime
+import contextlib
+import logging
+from datetime import date, datetime
+from typing import NamedTuple
 
+from qqqbot.model.errors import PRICE_ERRORS
 from qqqbot.model.new_york import new_york_text
-from qqqbot.model.values import SYMBOLS, Portfolio, Session
+from qqqbot.model.sessions import SessionTable
+from qqqbot.model.values import SYMBOLS, Decide, Portfolio, Session
+from qqqbot.records.coerce import moment, text
+from qqqbot.records.decisions import FAILED, rows_since
 from qqqbot.records.status_file import Flips
+from qqqbot.trading.parts import Records
+
+log = logging.getLogger(__name__)
 
 # One failed check between two that decided is not worth a message.
 FAILURES = 3
 
 
-class Missed:
-    """Of one process; it is told of each check while the exchange is open."""
+class Lost(NamedTuple):
+    """A session that ended without its decision, and what kept it from one."""
 
-    def __init__(self) -> None:
+    session: date
+    sentence: str
+
+
+class Missed:
+    """It observes each check that is made while the exchange is open, and recalls those of earlier runs."""
+
+    def __init__(self, records: Records, decide: Decide) -> None:
+        self._records = records
+        self._decide = decide
+        self._recalled = False
+        self._told_of: date | None = None
+        self._lost: Lost | None = None
         self._session: Session | None = None
         self._decided = False
         self._failures = 0
         self._why = ""
         self._decided_at: datetime | None = None
 
-    def observe(self, session: Session | None, decided: bool, sentence: str, now: datetime) -> None:
-        """`decided`: the check of `session`, None if none is open, did what was due; `sentence` says what it found."""
+    def recall(self, table: SessionTable, began: datetime, identity: tuple[str, str]) -> None:
+        """Once: observe the checks before `began`, of this session and the last one, by the records of `identity`."""
+        if self._recalled or not table.sessions or not table.sessions[0].close <= began < table.ends():
+            return
+        self._recalled = True
+        try:
+            rows = list(rows_since(self._records.decisions.path, table.last_closed(began).open))
+        except OSError as error:
+            log.warning("the checks of earlier runs cannot be read: %s", error)
+            return
+        for row in rows:
+            at = moment(row.get("timestamp"))
+            if at is not None and at < began and (row.get("mode"), row.get("account")) == identity:
+                failed, sentence = row.get("action") == FAILED, text(row.get("sentence")) or ""
+                self.observe(table.open_session(at), failed, text(row.get("error")), sentence, at)
+
+    def observe(self, session: Session | None, failed: bool, error: str | None, sentence: str, now: datetime) -> None:
+        """A check of `session`, None if none is open: its code and its sentence."""
         if session is None:
             return
         if self._session != session:
+            self._lost = self.ended(now) or self._lost
             self._session, self._decided, self._failures = session, False, 0
+        decided = not failed and error not in PRICE_ERRORS
+        if self._decide is Decide.BEFORE_CLOSE:
+            decided = self._records.journal.decided_in(session.date) is not None
         if decided:
             self._decided, self._failures, self._decided_at = True, 0, now
         else:
             self._failures, self._why = self._failures + 1, sentence
 
-    def ended(self, now: datetime) -> str | None:
-        """Once after a session: what kept it from its decision; None if it has one."""
-        session = self._session
-        if session is None or now < session.close:
+    def to_tell(self, now: datetime) -> str | None:
+        """Once after a session: what kept it from its decision; None if it has one.
+
+        That it was told is recorded at the next call, when the notification is on disk: a kill before then repeats it.
+        """
+        journal = self._records.journal
+        if self._told_of is not None:
+            with contextlib.suppress(OSError):  # recorded at a later call; the disk has an alert of its own
+                journal.undecided(self._told_of, now)
+                self._told_of = None
+        lost = self.ended(now)
+        if lost is None or self._records.switch.reason() is not None or journal.knows_undecided(lost.session):
             return None
+        self._told_of = lost.session
+        return lost.sentence
+
+    def ended(self, now: datetime) -> Lost | None:
+        """Once after a session that has no decision; None otherwise."""
+        lost, self._lost = self._lost, None
+        session = self._session
+        if lost is not None or session is None or now < session.close:
+            return lost
         self._session = None
         if self._decided and self._failures < FAILURES:
             return None
-        last = f"the last one was made at {new_york_text(self._decided_at)}" if self._decided_at else "none was made"
-        return f"the session of {session.date} ended without a decision; {last} since the start. {self._why}"
+        known = f"the last one was made at {new_york_text(self._decided_at)}" if self._decided_at else "none is known"
+        return Lost(session.date, f"the session of {session.date} ended without a decision; {known}. {self._why}")
 
 
 def position(portfolio: Portfolio, flips: Flips | None, now: datetime) -> str:

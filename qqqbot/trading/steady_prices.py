@@ -6,15 +6,15 @@ nothing: the session stays missing, and the gates refuse it and say so.
 
 import logging
 from collections.abc import Callable, Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 
 from qqqbot.model.errors import BrokerUnavailable, PricesUnavailable, TemporaryError
 from qqqbot.model.ports import Clock, SecondPrices
 from qqqbot.model.provenance import Source
 from qqqbot.model.sessions import SessionTable
-from qqqbot.model.values import SYMBOLS, Market
-from qqqbot.records.prices import PriceMemory
+from qqqbot.model.values import SYMBOLS, Market, Quote
+from qqqbot.records.prices import PriceMemory, kept_window
 from qqqbot.strategy import filling
 from qqqbot.strategy.filling import Candidate, Closes
 from qqqbot.trading.engine import State
@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 # A source without an answer is not asked again before: IB counts requests for history, Yahoo all of them.
 PAUSE_SECONDS = 600.0
+# The broker's daily bar of a session then has its close.
+AFTER_CLOSE = timedelta(minutes=15)
 
 
 class Asked:
@@ -63,6 +65,8 @@ class SteadyPrices:
         self._table: SessionTable | None = None
         self._second = outside.second
         self._broker = Asked(clock, outside.second.daily_closes) if outside.second else None
+        self._evening = Asked(clock, self._evening_closes)
+        self._kept_after: date | None = None
         self._intraday = Asked(clock, lambda: intraday(clock.now())) if intraday else None
 
     def sessions(self, now: datetime) -> SessionTable:
@@ -80,6 +84,40 @@ class SteadyPrices:
             return self._without_yahoo(self._second, now, away)
         self._state.silent_since = None
         return self._filled(market, now)
+
+    def after_close(self, now: datetime) -> None:
+        """While Yahoo is silent, keep the broker's close of the session that has ended.
+
+        So the kept window ends yesterday even after sessions in which nothing could be decided on it. Tomorrow's window
+        is held against the broker's closes of tomorrow all the same: a dividend would show there only.
+        """
+        table, kept = self._table, self._memory.newest
+        if self._second is None or self._state.silent_since is None or table is None or kept is None:
+            return
+        if now >= table.ends() or table.open_session(now) is not None:
+            return
+        ended, coming = table.last_closed(now), table.next_open(now).date
+        expected = table.before(coming, self._long_period - 1)
+        if now - ended.close < AFTER_CLOSE or kept.dates[-1] >= ended.date:
+            return
+        if self._kept_after == ended.date or not (closes := self._evening.closes(expected)):
+            return
+        self._kept_after = ended.date
+        quotes = {symbol: Quote(symbol, closes[symbol][ended.date], ended.close) for symbol in SYMBOLS}
+        found = filling.without_yahoo(kept, expected, coming, closes, quotes)
+        if isinstance(found, str):
+            log.warning("IB's close of %s is not kept: %s", ended.date, found)
+        else:
+            self._memory.put(kept_window(found, expected, ended.date, now))
+
+    def _evening_closes(self) -> Closes:
+        """Raises TemporaryError, also while the session's close is not among them."""
+        assert self._second is not None
+        assert self._table is not None
+        closes, ended = self._second.daily_closes(), self._table.last_closed(self._clock.now()).date
+        if any(ended not in closes.get(symbol, {}) for symbol in SYMBOLS):
+            raise BrokerUnavailable(f"the broker has no close of {ended} yet")
+        return closes
 
     def _filled(self, market: Market, now: datetime) -> Market:
         expected = self._expected(now)[1]

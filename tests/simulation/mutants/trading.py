@@ -405,11 +405,73 @@ MISSED = (
     ),
     Mutant(
         "a window that did not decide is believed to have decided",
-        "trading/engine.py::Engine._decides",
-        "self.rules.decide is Decide.BEFORE_CLOSE and session is not None",
+        "trading/missed.py::Missed.observe",
+        "self._decide is Decide.BEFORE_CLOSE",
         "False",
-        ("unit/trading/test_missed.py",),
+    ),
+    Mutant(
+        "what an earlier run missed is forgotten",
+        "trading/missed.py::Missed.recall",
+        "if self._recalled or",
+        "if True or",
+    ),
+    Mutant(
+        "a missed decision is recorded as told before the notification is on disk",
+        "trading/missed.py::Missed.to_tell",
+        "self._told_of = lost.session",
+        "journal.undecided(lost.session, now)",
+    ),
+    Mutant(
+        "a start tells of a missed decision that was told",
+        "trading/missed.py::Missed.to_tell",
+        " or journal.knows_undecided(lost.session)",
+        "",
+    ),
+    Mutant(
+        "a night that was slept through hides a missed decision",
+        "trading/missed.py::Missed.observe",
+        "self._lost = self.ended(now) or self._lost",
+        "pass",
     ),
 )
 
-MUTANTS = (*EXECUTOR, *ENGINE, *LOOP, *MONEY, *SOON, *APART, *PRECAUTIONS, *STATUS_FILLS, *UNANSWERED, *MISSED)
+EVENING = (
+    Mutant(
+        "the broker's closes are kept only where something was decided",
+        "trading/steady_prices.py::SteadyPrices.after_close",
+        "self._memory.put(kept_window(found, expected, ended.date, now))",
+        "pass",
+    ),
+    Mutant(
+        "the broker's bar of a session is taken before it has the auction",
+        "trading/steady_prices.py::SteadyPrices.after_close",
+        "now - ended.close < AFTER_CLOSE or ",
+        "",
+    ),
+    Mutant(
+        "an evening without the session's close is not repeated",
+        "trading/steady_prices.py::SteadyPrices._evening_closes",
+        "if any(",
+        "if False and any(",
+    ),
+    Mutant(
+        "the broker is asked in the evening though Yahoo answers",
+        "trading/steady_prices.py::SteadyPrices.after_close",
+        "or self._state.silent_since is None ",
+        "",
+    ),
+)
+
+MUTANTS = (
+    *EXECUTOR,
+    *ENGINE,
+    *LOOP,
+    *MONEY,
+    *SOON,
+    *APART,
+    *PRECAUTIONS,
+    *STATUS_FILLS,
+    *UNANSWERED,
+    *MISSED,
+    *EVENING,
+)

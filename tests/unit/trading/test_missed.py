@@ -46,8 +46,8 @@ def test_a_day_of_outage_is_told_at_its_end_with_holding_flip_and_cause(tmp_path
         world.prices.trouble = None if clock < (13, 0) else OUTAGE
         assert told(world) == []
     (text,) = told(world)
-    first = "the last one was made at Tue 2026-11-24 12:45 ET" if decide is Decide.EVERY_CHECK else "none was made"
-    assert text.startswith(f"the session of {DAY} ended without a decision; {first} since the start. {OUTAGE}\nHeld: ")
+    first = "the last one was made at Tue 2026-11-24 12:45 ET" if decide is Decide.EVERY_CHECK else "none is known"
+    assert text.startswith(f"the session of {DAY} ended without a decision; {first}. {OUTAGE}\nHeld: ")
     assert "QQQ was 450.00 (Tue 2026-11-24 12:45 ET); " in text
 
 
@@ -96,3 +96,82 @@ def test_a_start_after_the_close_has_missed_nothing(tmp_path: Path) -> None:
     world.clock.advance(timedelta(hours=1))
     engine.look_back()
     assert told(world) == []
+
+
+@pytest.mark.parametrize("decide", list(Decide))
+@pytest.mark.parametrize(
+    "hours", [0, 1, 17, 19], ids=["at the close", "that evening", "in the morning", "in the session"]
+)
+def test_a_run_that_ends_with_the_session_leaves_it_to_the_next_one(tmp_path: Path, decide: Decide, hours: int) -> None:
+    world, engine = started(tmp_path, decide)
+    for clock in day(world, engine, until=(16, 0)):
+        world.prices.trouble = None if clock < (13, 0) else OUTAGE
+    assert told(world) == []
+    world.clock.advance(timedelta(hours=hours))
+    engine = world.start()
+    engine.step()
+    engine.look_back()
+    (text,) = told(world)
+    assert text.startswith(f"the session of {DAY} ended without a decision; ")
+    assert str(OUTAGE) in text
+    engine.look_back()
+    again = world.start()
+    again.step()
+    again.look_back()
+    assert len(told(world)) == 1, "it was recorded as told"
+
+
+def test_a_kill_before_the_notification_is_on_disk_tells_it_again(tmp_path: Path) -> None:
+    world, engine = started(tmp_path, Decide.BEFORE_CLOSE)
+    world.prices.trouble = OUTAGE
+    list(day(world, engine, until=(16, 0)))
+    for _ in range(2):
+        engine = world.start()
+        engine.step()
+        engine.look_back()
+    assert len(told(world)) == 2
+
+
+def test_a_machine_that_slept_over_the_close_tells_it_when_it_wakes(tmp_path: Path) -> None:
+    world, engine = started(tmp_path, Decide.BEFORE_CLOSE)
+    list(day(world, engine, until=(15, 0)))
+    world.clock.advance(timedelta(hours=19))
+    engine.step()
+    engine.look_back()
+    assert len(told(world)) == 1
+
+
+@pytest.mark.parametrize("decide", list(Decide))
+def test_a_decision_of_an_earlier_run_counts(tmp_path: Path, decide: Decide) -> None:
+    world, engine = started(tmp_path, decide)
+    list(day(world, engine, until=(15, 55)))
+    engine = world.start()
+    world.prices.trouble = OUTAGE
+    engine.step()
+    world.clock.advance(timedelta(hours=20))
+    world.prices.trouble = None
+    engine.step()
+    engine.look_back()
+    assert told(world) == []
+
+
+def test_the_checks_of_another_account_are_not_this_ones(tmp_path: Path) -> None:
+    world, engine = started(tmp_path, Decide.EVERY_CHECK)
+    world.prices.trouble = OUTAGE
+    list(day(world, engine, until=(16, 0)))
+    world.broker.account = "DU7654321"
+    engine = world.start()
+    engine.step()
+    engine.look_back()
+    assert told(world) == []
+
+
+def test_a_disk_that_refuses_the_record_ends_nothing(tmp_path: Path) -> None:
+    world, engine = started(tmp_path, Decide.EVERY_CHECK)
+    world.prices.trouble = OUTAGE
+    list(day(world, engine, until=(16, 0)))
+    engine.look_back()
+    (tmp_path / "orders.jsonl").unlink()
+    engine.look_back()
+    engine.look_back()
+    assert len(told(world)) == 1

@@ -62,6 +62,11 @@ class Second:
     delay: timedelta = timedelta(0)
     lacks: tuple[str, ...] = ()
     factor: float = 1.0
+    qqq_factor: float = 1.0
+    wrong: Mapping[date, float] = field(default_factory=dict)
+    """session -> factor of QQQ's close"""
+    late: bool = False
+    """the close of the newest session is not there yet"""
     asked: int = 0
 
     def daily_closes(self) -> Mapping[str, Mapping[date, float]]:
@@ -69,11 +74,15 @@ class Second:
         if self.refused:
             raise BrokerUnavailable("162: no permission")
         days = [s.date for s in TRUTH.table.sessions if s.close <= self.clock.now()]
-        return {s: dict(zip(days, [c * self.factor for c in TRUTH.closes(s)], strict=False)) for s in SYMBOLS}
+        days = days[:-1] if self.late else days
+        found = {s: dict(zip(days, [c * self.factor for c in TRUTH.closes(s)], strict=False)) for s in SYMBOLS}
+        found[QQQ] |= {day: found[QQQ][day] * factor for day, factor in self.wrong.items() if day in found[QQQ]}
+        return found
 
     def last_prices(self) -> Mapping[str, Quote]:
         at = self.clock.now() - self.delay
-        return {s: Quote(s, TRUTH.price(s, at), at) for s in SYMBOLS if s not in self.lacks}
+        factors = {QQQ: self.qqq_factor, TQQQ: 1.0}
+        return {s: Quote(s, TRUTH.price(s, at) * factors[s], at) for s in SYMBOLS if s not in self.lacks}
 
 
 @dataclass
@@ -107,6 +116,13 @@ class Bot:
         self.engine.step()
         assert self.engine.state.last_check is not None
         return self.engine.state.last_check
+
+    def evening(self, session: int, minutes: int = 15) -> list[date]:
+        """That long after the close of a session; the dates of the window that is then kept."""
+        self.clock.advance(SESSIONS[session].close + minutes * MINUTE - self.clock.now())
+        self.engine.look_back()
+        kept = self.engine.records.prices.newest
+        return list(kept.dates) if kept else []
 
     def seen(self) -> Market:
         assert self.engine.state.market is not None
@@ -252,16 +268,10 @@ def test_delayed_prices_within_the_limit_decide(bot: Bot) -> None:
     assert decided(bot.check(1))
 
 
-def test_a_wrong_live_price_is_not_believed(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_live_price_is_not_believed(bot: Bot) -> None:
     bot.check(0)
     bot.yahoo.away = True
-    true = bot.broker.last_prices
-
-    def wrong() -> Mapping[str, Quote]:
-        quotes = dict(true())
-        return {**quotes, QQQ: replace(quotes[QQQ], price=quotes[QQQ].price * 1.02)}
-
-    monkeypatch.setattr(bot.broker, "last_prices", wrong)
+    bot.broker.qqq_factor = 1.02
     assert "not near 3 to 1" in bot.check(0, 90).sentence
 
 
@@ -269,6 +279,62 @@ def test_after_more_than_five_sessions_without_a_check_it_is_refused(bot: Bot) -
     bot.check(0)
     bot.yahoo.away = True
     assert "at most 5 are filled" in bot.check(6).sentence
+
+
+def test_the_brokers_closes_are_kept_each_evening_so_that_weeks_without_a_decision_are_survived(bot: Bot) -> None:
+    bot.check(0)
+    bot.yahoo.away, bot.broker.lacks = True, (TQQQ,)
+    for session in range(12):
+        assert bot.check(session, 90).error
+        assert bot.evening(session)[-1] == SESSIONS[session].date
+    asked = bot.broker.asked
+    assert bot.evening(11, 60)[-19:] == [s.date for s in TRUTH.table.sessions if s.date <= SESSIONS[11].date][-19:]
+    assert bot.broker.asked == asked, "once an evening"
+    bot.start()
+    bot.broker.lacks = ()
+    assert decided(bot.check(12))
+    assert set(bot.seen().origins.values()) == {Source.BROKER}
+
+
+def test_an_evening_waits_for_the_close_and_asks_again_after_a_pause(bot: Bot) -> None:
+    before = bot.check(0) and bot.evening(0, 14)
+    bot.yahoo.away = True
+    bot.check(1)
+    asked = bot.broker.asked
+    assert bot.evening(1, 14) == bot.evening(1, 14) != before, "the bar may lack the auction"
+    assert bot.broker.asked == asked
+    bot.broker.late = True
+    assert SESSIONS[1].date not in bot.evening(1, 15) + bot.evening(1, 24)
+    assert bot.broker.asked == asked + 1
+    bot.broker.late = False
+    assert bot.evening(1, 26)[-1] == SESSIONS[1].date
+
+
+@pytest.mark.parametrize(
+    "how", [{"factor": 0.9985}, {"wrong": {SESSIONS[1].date: 1.02}}, {"wrong": {SESSIONS[0].date: 1.02}}], ids=str
+)
+def test_an_evenings_close_that_nobody_supports_is_not_kept(bot: Bot, how: dict[str, Any]) -> None:
+    bot.check(0)
+    bot.yahoo.away = True
+    bot.check(1)
+    for name, value in how.items():
+        setattr(bot.broker, name, value)
+    assert SESSIONS[1].date not in bot.evening(1)
+
+
+def test_while_yahoo_answers_the_broker_is_not_asked_in_the_evening(bot: Bot) -> None:
+    bot.check(0)
+    assert SESSIONS[0].date not in bot.evening(0)
+    assert bot.broker.asked == 0
+
+
+def test_a_row_that_yahoo_lacks_on_its_return_is_the_one_of_that_evening(bot: Bot) -> None:
+    bot.check(0)
+    bot.yahoo.away = True
+    bot.check(0, 90)
+    bot.evening(0)
+    bot.yahoo.away, bot.yahoo.lost, bot.broker.refused = False, {SESSIONS[0].date}, True
+    assert bot.check(1).row["prices_from"] == f"{SESSIONS[0].date} from IB"
 
 
 def test_without_a_broker_an_outage_is_told(tmp_path: Path) -> None:
