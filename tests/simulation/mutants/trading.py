@@ -291,7 +291,7 @@ APART = (
     ),
     Mutant(
         "a check that fails begins the patience anew",
-        "trading/apart.py::Apart.seen",
+        "trading/apart.py::Apart.observe",
         "self._since = min(self._since or now, now)",
         "self._since = now",
     ),
