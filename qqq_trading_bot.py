@@ -32,6 +32,7 @@ from qqqbot.model.sessions import Timetable
 from qqqbot.model.values import AccountSnapshot, Market, Mode
 from qqqbot.notifications.channels import Channels
 from qqqbot.notifications.dead_man_switch import Call, DeadManSwitch, Ping
+from qqqbot.notifications.evening import EveningLetter
 from qqqbot.notifications.notifier import OwnerNotifier
 from qqqbot.records import last_run
 from qqqbot.records.book import Book
@@ -198,6 +199,7 @@ class Daemon:
             DeadManSwitch(Ping(ping, tried=record.tried).outbox()) if ping else None,
             refused=self.account.refused,
             health=record.all,
+            letters=EveningLetter(self.settings.evening_letter),
         )
 
     def run(self) -> None:

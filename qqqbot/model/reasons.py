@@ -122,6 +122,7 @@ class AlertKind(StrEnum):
         "are the usual causes.",
     )
     DIGEST = "digest", "the week"
+    EVENING = "evening", "the evening"
     NOTIFICATIONS = (
         "notifications",
         "a notification channel does not accept messages",

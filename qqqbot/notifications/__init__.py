@@ -4,6 +4,7 @@
     policy           what is sent, when, and in which words: pure
     memory           what has reached the owner, and what is waiting; kept in notices.json
     digest           the weekly message
+    evening          the letter after each close
     channels         the owner's channels, one queue each
     outbox           a queue with a thread, tries and pauses of its own
     deliver          hands one message to one channel, and makes one ping: as processes of their own

@@ -53,6 +53,10 @@ class NoticeMemory:
         """Set what the first digest compares with."""
         self._update(lambda old: old if old.digest else replace(old, digest=digest, equity=equity, trades=trades))
 
+    def begin_evenings(self, holding: str) -> None:
+        """Set what the first letter compares with."""
+        self._update(lambda old: old if old.evening_held else replace(old, evening_held=holding))
+
     def accept(self, whose: str, notices: Sequence[Notice]) -> None:
         """A channel has accepted `notices`, which were written for the history of `whose`."""
 

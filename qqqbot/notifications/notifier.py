@@ -20,10 +20,11 @@ from qqqbot.model.ports import Clock
 from qqqbot.model.program import COMMAND
 from qqqbot.model.reasons import AlertKind, Reason
 from qqqbot.model.sessions import SessionTable
-from qqqbot.model.values import Mode, Rules
+from qqqbot.model.values import Mode, Rules, Session
 from qqqbot.notifications.channels import GIVEN_UP_AFTER, MOST_CHARACTERS, Channels, Message
 from qqqbot.notifications.dead_man_switch import Call, DeadManSwitch
-from qqqbot.notifications.digest import Week, digest, ended_week, standing
+from qqqbot.notifications.digest import digest, ended_week
+from qqqbot.notifications.evening import EveningLetter, evening, is_wanted, letter
 from qqqbot.notifications.memory import NoticeMemory
 from qqqbot.notifications.policy import (
     AGAIN_AFTER,
@@ -36,10 +37,12 @@ from qqqbot.notifications.policy import (
     is_night,
     lasts,
     login_due,
+    without_apart,
 )
 from qqqbot.records.channel_health import ChannelHealth
 from qqqbot.trading.alerts import Event, LogNotifier, Outage
 from qqqbot.trading.engine import Engine
+from qqqbot.trading.standing import outlook
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +63,7 @@ DECISIVE = frozenset(kind for kind in AlertKind if kind.lasts) - {AlertKind.NOTI
 """what keeps the bot from its decisions"""
 
 # What is said alone, in a message of its own; the rest of the news shares one.
-ALONE = frozenset({AlertKind.LOGIN, AlertKind.DIGEST})
+ALONE = frozenset({AlertKind.LOGIN, AlertKind.DIGEST, AlertKind.EVENING})
 URGENT = frozenset({*(kind for kind in AlertKind if kind.lasts), AlertKind.LOGIN, AlertKind.CRASHED})
 
 
@@ -85,6 +88,7 @@ class OwnerNotifier:
     engine: Engine | None = None
     refused: Callable[[], str | None] = lambda: None
     health: Callable[[], tuple[ChannelHealth, ...]] = tuple
+    letters: EveningLetter = EveningLetter.OFF
     _failure: str | None = None
     _failing_since: datetime | None = None
     _sent: dict[Hashable, Sent] = field(default_factory=dict)
@@ -174,7 +178,7 @@ class OwnerNotifier:
         self._memory.drop_repeats()
         history = self._memory.history
         notices = [*due_notices(history, troubles, self._complete, now, near), *self._login(history, now)]
-        notices += self._digest(history, week, troubles)
+        notices += [*self._digest(history, week, troubles), *self._evening(history, troubles, now)]
         # Whose news it is, is not known before the account is: only what keeps the account away is told until then.
         due = [notice for notice in notices if self.engine is not None or notice.kind in URGENT]
         alone = [notice for notice in due if notice.kind in URGENT | ALONE]
@@ -236,26 +240,44 @@ class OwnerNotifier:
             return []
         return [Notice(AlertKind.LOGIN, problem or "", subject=AlertKind.LOGIN, words=today, changes={"login": today})]
 
-    def _week(self, now: datetime) -> Week | None:
+    def _week(self, now: datetime) -> Session | None:
         """The newest week that is over and in which this bot ran, once a check has been made."""
         engine = self.engine
         if engine is None or engine.state.last_check is None:
             return None
         week = ended_week(engine.state.table, now)
         # At the very first start, the bot did not run in a week that is already over.
-        self._memory.begin_weeks(week.ended if week else NO_WEEK_YET, engine.equity(), engine.portfolio().trades)
+        first = week.date.isoformat() if week else NO_WEEK_YET
+        self._memory.begin_weeks(first, engine.equity(), engine.portfolio().trades)
         return week
 
-    def _digest(self, history: History, week: Week | None, troubles: list[Trouble]) -> list[Notice]:
+    def _digest(self, history: History, week: Session | None, troubles: list[Trouble]) -> list[Notice]:
         engine = self.engine
-        if week is None or week.ended == history.digest or engine is None:
+        if week is None or engine is None or (day := week.date.isoformat()) == history.digest:
             return []
         portfolio, equity = engine.portfolio(), engine.equity()
         before, wrong = (history.equity, history.trades), [trouble.text for trouble in troubles]
         seen = engine.state
-        text = digest(week, portfolio, equity, seen.flips, before, wrong, self.health(), seen.missing)
-        after = {"digest": week.ended, "equity": equity, "trades": portfolio.trades}
-        return [Notice(AlertKind.DIGEST, text, subject=AlertKind.DIGEST, words=week.ended, changes=after)]
+        coming = outlook(seen.flips, seen.table, self.clock.now())
+        text = digest(week, portfolio, equity, coming, before, wrong, self.health(), seen.missing)
+        after = {"digest": day, "equity": equity, "trades": portfolio.trades, "evening_held": portfolio.holding.value}
+        return [Notice(AlertKind.DIGEST, text, subject=AlertKind.DIGEST, words=day, changes=after)]
+
+    def _evening(self, history: History, troubles: list[Trouble], now: datetime) -> list[Notice]:
+        engine = self.engine
+        if engine is None or engine.state.last_check is None or self.letters is EveningLetter.OFF:
+            return []
+        seen, there = engine.state, engine.there()
+        self._memory.begin_evenings(there.holding.value)
+        session = evening(seen.table, now)
+        if session is None or (day := session.date.isoformat()) == history.evening:
+            return []
+        if not is_wanted(self.letters, there.holding, history.evening_held, seen.flips, seen.table, now):
+            return []
+        wrong = [trouble.kind.headline for trouble in without_apart(troubles)]
+        text = letter(session, there, seen.flips, seen.table, now, wrong)
+        after = {"evening": day, "evening_held": there.holding.value}
+        return [Notice(AlertKind.EVENING, text, subject=AlertKind.EVENING, words=day, changes=after)]
 
     def _message(self, notices: Sequence[Notice]) -> Message:
         """One notice with all that it needs, or news, the newest of it if there is too much."""
@@ -266,7 +288,7 @@ class OwnerNotifier:
         urgent = first.kind in URGENT and not first.over
         body = shown([notice.paragraph for notice in notices], all(n.kind in TRADES for n in notices))
         if urgent and self.engine is not None:
-            body += f"\n{standing(self.engine.portfolio(), self.engine.state.flips)}"
+            body += f"\n{self.engine.standing()}"
         return Message(self._masked(title), self._masked(clipped(body, MOST_CHARACTERS)), urgent, subject)
 
     def _who(self) -> str:

@@ -67,8 +67,9 @@ class Reported:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What has been reported (`told`) and what is `waiting`. `digest` and `login` are the days of the last ones.
+    """What has been reported (`told`) and what is `waiting`.
 
+    `digest`, `login` and `evening` are the days of the last ones, `evening_held` is what was held at the last letter.
     `whose` is the mode and account, empty until they are known. The fields are the keys of notices.json.
     """
 
@@ -81,6 +82,8 @@ class History:
     waiting: tuple[Event, ...] = ()
     died: datetime | None = None
     """when a run was last found to have died"""
+    evening: str = ""
+    evening_held: str = ""
 
 
 class Notice(NamedTuple):
@@ -104,7 +107,7 @@ class Notice(NamedTuple):
 
     @property
     def paragraph(self) -> str:
-        text = self.text if self.kind is AlertKind.DIGEST else clipped(self.text, MOST_TEXT)
+        text = self.text if self.kind in (AlertKind.DIGEST, AlertKind.EVENING) else clipped(self.text, MOST_TEXT)
         if self.over:
             return f"{self.head} ({text})"
         advice = f"\n{self.kind.advice}" if self.kind.advice else ""
@@ -151,17 +154,20 @@ def due_notices(
 ) -> list[Notice]:
     """What to send now, troubles first.
 
-    That the account is not where the rule wants it is news only where nothing else says why.
     `complete`: every possible trouble was checked, so one that is not among `troubles` is over. `near`: a decision is.
     """
-    explained = any(trouble.kind not in (AlertKind.APART, AlertKind.NOTIFICATIONS) for trouble in troubles)
-    shown = [trouble for trouble in troubles if not explained or trouble.kind is not AlertKind.APART]
-    notices = [_began(trouble, now) for trouble in shown if _is_due(history.told, trouble, now, near)]
+    notices = [_began(trouble, now) for trouble in without_apart(troubles) if _is_due(history.told, trouble, now, near)]
     if complete:
         present = {trouble.kind for trouble in troubles}
         over = [kind for kind, known in history.told.items() if known.open and kind not in present]
         notices += [_ended(kind, history.told[kind], now) for kind in over]
     return notices + [_news(item) for item in without_repeats(history).waiting]
+
+
+def without_apart(troubles: Sequence[Trouble]) -> list[Trouble]:
+    """That the account is not where the rule wants it is news only where nothing else says why."""
+    explained = any(trouble.kind not in (AlertKind.APART, AlertKind.NOTIFICATIONS) for trouble in troubles)
+    return [trouble for trouble in troubles if not explained or trouble.kind is not AlertKind.APART]
 
 
 def without_repeats(history: History) -> History:

@@ -61,6 +61,7 @@ class Config(BaseModel):
     max_daily_move_pct: PositivePercent = 20
     paper_slippage_bps: float = Field(1, ge=0, le=100)
     log_keep_days: int = Field(90, ge=1, le=36500)
+    evening_letter: Literal["off", "on_change", "near_flip", "daily"] = "off"
     closed_on: tuple[Annotated[str, Field(pattern=CLOSURE_PATTERN)], ...] = Field((), strict=False)
 
     @property

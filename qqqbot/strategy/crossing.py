@@ -29,6 +29,17 @@ def crossing(closes: Sequence[float], price: float, held: Holding, rules: Rules)
     return None
 
 
+def forecast(price: float, sessions: int | None, target: str | None) -> str:
+    """'... If QQQ stays at 527.10, the averages cross in about 65 sessions, and the rule then wants QQQ.'
+
+    `sessions` is None if they never cross.
+    """
+    if sessions is None:
+        return f"No price of one day would change the answer, nor would QQQ staying at {price:,.2f}."
+    start = f"No price of one day would change the answer. If QQQ stays at {price:,.2f}, the averages cross in about"
+    return f"{start} {sessions} session{'s' if sessions > 1 else ''}, and the rule then wants {target}."
+
+
 def _is_uptrend(short_ma: float, long_ma: float) -> bool:
     """Averages that only rounding keeps apart have not crossed."""
     return short_ma > long_ma and not math.isclose(short_ma, long_ma)

@@ -14,6 +14,7 @@
     answers       one answer of the owner, tried on a copy of the book first, and its screen
     apart         how long the account has not been where the rule wants it
     missed        a session that ended without a decision that was due
+    standing      what is held and which price would change that, in a sentence
     alerts        each kind of trouble reported once when it begins and once when it ends
     heartbeat     what the daemon writes about itself into status.json
 

@@ -51,8 +51,9 @@ from qqqbot.trading.apart import Apart
 from qqqbot.trading.bookkeeping import Bookkeeper, missing_money
 from qqqbot.trading.come_back import SOON, half_made, pause, unfinished, window_undecided
 from qqqbot.trading.executor import Executor
-from qqqbot.trading.missed import Missed, position
+from qqqbot.trading.missed import Missed
 from qqqbot.trading.parts import Records
+from qqqbot.trading.standing import standing
 
 log = logging.getLogger(__name__)
 
@@ -163,7 +164,7 @@ class Engine:
         now = self.clock.now()
         self.after_close(now)
         if missed := self._missed.to_tell(now):
-            self.alerts.tell(AlertKind.NO_DECISION, f"{missed}\n{position(self.portfolio(), self.state.flips, now)}")
+            self.alerts.tell(AlertKind.NO_DECISION, f"{missed}\n{self.standing()}")
 
     def _tell_of_distance(self) -> None:
         """Begin or end the alert that the account is not where the rule wants it."""
@@ -376,6 +377,15 @@ class Engine:
         """The portfolio's value at the newest prices; None if it is not known."""
         market = self.state.market
         return equity_of(self.portfolio(), {s: market.quote(s).price for s in SYMBOLS} if market else None)
+
+    def standing(self) -> str:
+        """What is held, and which price would change the rule's answer."""
+        return standing(self.there(), self.state.flips, self.state.table, self.clock.now())
+
+    def there(self) -> Portfolio:
+        """The portfolio without the cash that the account does not have."""
+        book = self.portfolio()
+        return replace(book, cash=book.cash - self.state.missing)
 
     def halted(self) -> str | None:
         """Why trading is halted; None if it is not."""

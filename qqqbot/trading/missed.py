@@ -12,10 +12,9 @@ from typing import NamedTuple
 from qqqbot.model.errors import PRICE_ERRORS
 from qqqbot.model.new_york import new_york_text
 from qqqbot.model.sessions import SessionTable
-from qqqbot.model.values import SYMBOLS, Decide, Portfolio, Session
+from qqqbot.model.values import Decide, Session
 from qqqbot.records.coerce import moment, text
 from qqqbot.records.decisions import FAILED, rows_since
-from qqqbot.records.status_file import Flips
 from qqqbot.trading.parts import Records
 
 log = logging.getLogger(__name__)
@@ -104,16 +103,3 @@ class Missed:
             return None
         known = f"the last one was made at {new_york_text(self._decided_at)}" if self._decided_at else "none is known"
         return Lost(session.date, f"the session of {session.date} ended without a decision; {known}. {self._why}")
-
-
-def position(portfolio: Portfolio, flips: Flips | None, now: datetime) -> str:
-    """What is held, and the price at which the rule would want something else, as it was last known."""
-    shares = [f"{portfolio.shares[s]:,} {s}" for s in SYMBOLS if portfolio.shares.get(s)]
-    held = f"Held: {' + '.join([*shares, f'{portfolio.cash:,.2f} USD cash'])}."
-    if flips is None:
-        return f"{held} At which price that would change is not known."
-    seen = f"QQQ was {flips.seen_price:,.2f} ({new_york_text(flips.seen_at)})"
-    flip = flips.at(now)
-    if flip is None or flips.out_of_reach(now):
-        return f"{held} {seen}; no price of one day would have changed the rule's answer then."
-    return f"{held} {seen}; at {flip.price:,.2f} the rule would want {flip.target}."

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from qqqbot.notifications.channels import Accepted, Channels, Message
 from qqqbot.notifications.dead_man_switch import Call, DeadManSwitch
+from qqqbot.notifications.evening import EveningLetter
 from qqqbot.notifications.notifier import OwnerNotifier
 from qqqbot.notifications.outbox import Outbox
 from qqqbot.trading.alerts import LogNotifier, Outage
@@ -62,6 +63,7 @@ class Life:
     calls: Calls = field(default_factory=Calls)
     problem: str | None = None
     refused: str | None = None
+    letters: EveningLetter = EveningLetter.OFF
 
     def __post_init__(self) -> None:
         self.start()
@@ -72,6 +74,7 @@ class Life:
         self.notifier = OwnerNotifier(
             *(world.logs, world.clock, log, world.rules, self.outage, self.post, DeadManSwitch(self.calls)),
             refused=lambda: self.refused,
+            letters=self.letters,
         )
         world.listener = self.notifier
         if engine:

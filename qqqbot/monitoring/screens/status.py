@@ -11,6 +11,7 @@ from qqqbot.model.program import COMMAND
 from qqqbot.monitoring.facts.status import Decision, Forecast, NearestFlip, Own, Process, Status
 from qqqbot.monitoring.health import Health
 from qqqbot.monitoring.screens.frame import framed, time_in_fields
+from qqqbot.strategy.crossing import forecast
 
 HOW_TO_START = f"{COMMAND} start"
 HOW_TO_STOP = f"{COMMAND} stop (safe at any moment; the bot keeps what it holds)"
@@ -229,9 +230,9 @@ def _next_fields(facts: Status) -> list[Field]:
 
 
 def _flip_fields(facts: Status) -> list[Field]:
-    flip, forecast = facts.next.flip, facts.next.forecast
-    if forecast is not None:
-        return [Field("Flip", forecast_text(forecast))]
+    flip, crossing = facts.next.flip, facts.next.forecast
+    if crossing is not None:
+        return [Field("Flip", forecast_text(crossing))]
     if flip is None:
         known = facts.last_signal is not None
         return [Field("Flip", "no price of QQQ would change the rule's answer", Tone.FAINT)] if known else []
@@ -244,13 +245,8 @@ def _flip_fields(facts: Status) -> list[Field]:
     return fields
 
 
-def forecast_text(forecast: Forecast) -> str:
-    """'... If QQQ stays at 527.10, the averages cross in about 65 sessions, and the rule then wants QQQ.'"""
-    if forecast.sessions is None:
-        return f"No price of one day would change the answer, nor would QQQ staying at {usd(forecast.price)}."
-    start = f"No price of one day would change the answer. If QQQ stays at {usd(forecast.price)}, the averages"
-    sessions = "1 session" if forecast.sessions == 1 else f"{forecast.sessions} sessions"
-    return f"{start} cross in about {sessions}, and the rule then wants {forecast.target}."
+def forecast_text(found: Forecast) -> str:
+    return forecast(found.price, found.sessions, found.target)
 
 
 def flip_text(flip: NearestFlip, decides_near_close: bool) -> str:

@@ -104,6 +104,42 @@ MUTANTS = (
         "True",
     ),
     Mutant(
+        "a letter is sent again by each process",
+        "notifications/notifier.py::OwnerNotifier._evening",
+        '{"evening": day, "evening_held"',
+        '{"evening_held"',
+    ),
+    Mutant(
+        "a letter of yesterday is sent",
+        "notifications/evening.py::evening",
+        "now - session.close >= LATEST",
+        "False",
+    ),
+    Mutant(
+        "the last session of a week has two letters",
+        "notifications/evening.py::evening",
+        " or ended_week(table, now) is not None",
+        "",
+    ),
+    Mutant(
+        "a letter gives tomorrow's flip price from an old price",
+        "trading/standing.py::is_known",
+        "<= FRESH",
+        "<= 99 * FRESH",
+    ),
+    Mutant(
+        "a flip price is told of a session that is over",
+        "trading/standing.py::is_known",
+        "flips.closes_at == close and",
+        "",
+    ),
+    Mutant(
+        "a flip price that is not known is not near",
+        "notifications/evening.py::is_wanted",
+        "not is_known(flips, table, now) or",
+        "",
+    ),
+    Mutant(
         "a stop is a death",
         "records/last_run.py::died_after",
         'found.get("state") in SAYS_SO or',

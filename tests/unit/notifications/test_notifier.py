@@ -9,6 +9,7 @@ from qqqbot.model.errors import PricesUnavailable
 from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.reasons import AlertKind
 from qqqbot.model.values import Holding, Mode
+from qqqbot.notifications.evening import EveningLetter
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.strategy.rule import flip_prices
 from tests.support.builders import ACCOUNT, NOW, PRICE, RULES, closes, new_york, table
@@ -189,7 +190,7 @@ def test_the_week_is_summarized_once_after_its_last_session(life: Life) -> None:
     assert "Trades since the last digest: 0." in body
     flips = flip_prices([*closes(Holding.QQQ), PRICE], RULES)
     assert f"At {flips.enter_tqqq:,.2f} " in body, "of the session that comes, as the status page has it"
-    assert "in the next session the rule would want TQQQ" in body
+    assert "on Mon 2026-11-30 the rule would want TQQQ." in body
     assert "No problems." in body
     life.start()
     assert life.at(new_york(friday, 14), check=True) == []
@@ -320,7 +321,8 @@ def test_a_trouble_that_lasts_over_a_weekend_is_told_again_with_what_is_held_and
             if "Checks" in title:
                 body = life.bodies[-1]
                 assert "Held: 211 QQQ + 5,049.00 USD cash." in body
-                assert "in the next session the rule would want TQQQ" in body
+                assert "QQQ 450.00 (Fri 2026-11-27 10:00 ET)" in body
+                assert ("The flip price is not known" in body) is (now.date() > date(2026, 11, 27))
                 assert "./bot_control.sh update" in body
     failing = f"{WHO}: Checks are failing"
     assert told == [
@@ -362,3 +364,82 @@ def test_the_dead_man_rings_with_the_reason_of_a_trouble_that_is_told(life: Life
     for minutes in (30, 45, 60):
         life.at(NOW + timedelta(minutes=minutes), check=True)
     assert life.calls.rung[1].startswith("exit code 5: checks are failing: 3 checks in a row")
+
+
+EVENING = f"{WHO}: The evening"
+
+
+def with_letters(tmp_path: Path, letters: EveningLetter) -> Life:
+    return settled(Life(World(tmp_path), letters=letters))
+
+
+def a_week(life: Life, first: date = date(2026, 11, 24)) -> list[tuple[str, str]]:
+    """Checks every quarter of an hour, also looks while the exchange is closed: when a letter came, and its title."""
+    told = []
+    for minutes in range(0, 24 * 60 * 7, 5):
+        now = new_york(first, 12, 15) + timedelta(minutes=minutes)
+        is_open = table().open_session(now) is not None
+        for title in life.at(now, check=is_open and minutes % 15 == 0):
+            told.append((f"{now.astimezone(NEW_YORK):%a %H:%M}", title))
+    return told
+
+
+def test_a_letter_comes_once_after_each_close_and_on_the_weeks_last_it_is_the_digest(tmp_path: Path) -> None:
+    told = a_week(with_letters(tmp_path, EveningLetter.DAILY))
+    assert told == [
+        *(("Tue 16:10", EVENING), ("Wed 16:10", EVENING), ("Fri 13:10", f"{WHO}: The week")),
+        *(("Mon 16:10", EVENING),),
+    ]
+
+
+def test_a_letter_comes_once_over_restarts_and_crashes(tmp_path: Path) -> None:
+    life = with_letters(tmp_path, EveningLetter.DAILY)
+    told = []
+    for minutes in range(0, 18 * 60, 10):
+        life.start()
+        now = new_york(date(2026, 11, 24), 15, 30) + timedelta(minutes=minutes)
+        told += life.at(now, check=True)
+    assert told == [EVENING]
+
+
+def test_a_letter_that_no_channel_took_comes_in_the_morning_and_never_later(tmp_path: Path) -> None:
+    for back, count in ((new_york(date(2026, 11, 25), 8, 30), 1), (new_york(date(2026, 11, 26), 10), 0)):
+        (logs := tmp_path / f"{count}").mkdir()
+        life = with_letters(logs, EveningLetter.DAILY)
+        life.post.works = False
+        life.at(new_york(date(2026, 11, 24), 15, 45), check=True)
+        assert life.at(new_york(date(2026, 11, 24), 16, 10)) == [EVENING]
+        life.post.works = True
+        assert life.at(back).count(EVENING) == count
+
+
+def test_a_letter_after_an_outage_says_that_the_flip_price_is_not_known(tmp_path: Path) -> None:
+    life = with_letters(tmp_path, EveningLetter.DAILY)
+    life.world.prices.trouble = PricesUnavailable("429")
+    for hour in (13, 14, 15):
+        life.at(new_york(date(2026, 11, 24), hour), check=True)
+    assert life.at(new_york(date(2026, 11, 24), 16, 10))[-1] == EVENING
+    assert life.bodies[-1].splitlines() == [
+        "The evening: Tue 2026-11-24, 211 QQQ + 5,049.00 USD cash. But checks are failing.",
+        "The flip price is not known: the last price that passed the checks was QQQ 450.00 (Tue 2026-11-24 12:00 ET); "
+        "then 452.17 (+0.48%) would have changed the rule's answer to TQQQ.",
+    ]
+
+
+def test_a_letter_on_change_comes_after_a_rotation_only_and_compares_with_the_digest(tmp_path: Path) -> None:
+    life = with_letters(tmp_path, EveningLetter.ON_CHANGE)
+    tuesday, wednesday, friday = (date(2026, 11, day) for day in (24, 25, 27))
+    life.at(new_york(tuesday, 15, 45), check=True)
+    assert life.at(new_york(tuesday, 16, 10)) == []
+    life.world.prices.target = Holding.TQQQ
+    assert life.at(new_york(wednesday, 15, 45), check=True) == [f"{WHO}: Traded"]
+    assert life.at(new_york(wednesday, 16, 10)) == [EVENING]
+    life.world.prices.target = Holding.QQQ
+    life.at(new_york(friday, 12, 45), check=True)
+    assert life.at(new_york(friday, 13, 10)) == [f"{WHO}: The week"]
+    life.at(new_york(date(2026, 11, 30), 15, 45), check=True)
+    assert life.at(new_york(date(2026, 11, 30), 16, 10)) == []
+
+
+def test_without_a_wish_there_is_no_letter(life: Life) -> None:
+    assert [title for _, title in a_week(settled(life))] == [f"{WHO}: The week"]

@@ -41,6 +41,7 @@ DEFAULTS: dict[str, Any] = {
     "max_daily_move_pct": 20,
     "paper_slippage_bps": 1,
     "log_keep_days": 90,
+    "evening_letter": "off",
     "allow_live": False,
     "closed_on": (),
 }
@@ -67,7 +68,11 @@ RANGES: dict[str, tuple[Any, Any, Any, Any]] = {
 }
 WHOLE = [key for key, field in Config.model_fields.items() if field.annotation is int]
 FLAGS = [k for k, v in DEFAULTS.items() if isinstance(v, bool)]
-CHOICES = {"decide": ["every_check", "before_close"], "order_type": ["MKT", "LMT"]}
+CHOICES = {
+    "decide": ["every_check", "before_close"],
+    "order_type": ["MKT", "LMT"],
+    "evening_letter": ["off", "on_change", "near_flip", "daily"],
+}
 # What makes a changed key valid on its own, if two keys belong together.
 COMPANIONS = {"dry_run": {"use_interactive_brokers": True}}
 

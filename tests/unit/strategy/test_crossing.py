@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qqqbot.model.values import Crossing, Holding
-from qqqbot.strategy.crossing import crossing
+from qqqbot.strategy.crossing import crossing, forecast
 from qqqbot.strategy.rule import evaluate
 from tests.support.builders import RULES
 
@@ -46,3 +46,12 @@ def test_the_rule_changes_its_trend_on_that_day_and_on_none_before(
     assert trends[found.sessions] is not trends[0]
     for n in range(1, found.sessions):
         assert trends[n] is trends[0] or abs(days[n].short_ma / days[n].long_ma - 1) < 1e-8
+
+
+def test_the_forecast_in_words() -> None:
+    assert forecast(527.1, 65, Holding.QQQ) == (
+        "No price of one day would change the answer. If QQQ stays at 527.10, the averages cross in about 65 sessions, "
+        "and the rule then wants QQQ."
+    )
+    assert "in about 1 session, " in forecast(527.1, 1, "QQQ")
+    assert forecast(527.1, None, None).endswith("would change the answer, nor would QQQ staying at 527.10.")

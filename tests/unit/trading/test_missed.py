@@ -48,7 +48,7 @@ def test_a_day_of_outage_is_told_at_its_end_with_holding_flip_and_cause(tmp_path
     (text,) = told(world)
     first = "the last one was made at Tue 2026-11-24 12:45 ET" if decide is Decide.EVERY_CHECK else "none is known"
     assert text.startswith(f"the session of {DAY} ended without a decision; {first}. {OUTAGE}\nHeld: ")
-    assert "QQQ was 450.00 (Tue 2026-11-24 12:45 ET); " in text
+    assert "the last price that passed the checks was QQQ 450.00 (Tue 2026-11-24 12:45 ET); then " in text
 
 
 @pytest.mark.parametrize("decide", list(Decide))
@@ -80,7 +80,7 @@ def test_without_one_sound_check_the_flip_price_is_not_known(tmp_path: Path) -> 
     world, engine = started(tmp_path, Decide.EVERY_CHECK)
     world.prices.trouble = OUTAGE
     list(day(world, engine))
-    assert told(world)[0].endswith("USD cash. At which price that would change is not known.")
+    assert told(world)[0].endswith("The flip price is not known: no price has passed the checks since the start.")
 
 
 def test_a_halt_is_told_as_a_halt(tmp_path: Path) -> None:
