@@ -24,9 +24,9 @@ from qqqbot.adapters.simulated.broker import ACCOUNT, PaperBroker
 from qqqbot.adapters.yahoo.price_source import ChildPrices
 from qqqbot.display.masking import without_accounts
 from qqqbot.display.terminal import show
-from qqqbot.model.errors import AlreadyRunning, BotError, ConfigError, OrderOutcomeUnknown, StartRefused
+from qqqbot.model.errors import AlreadyRunning, BotError, ConfigError, StartRefused
+from qqqbot.model.new_york import new_york_text
 from qqqbot.model.ports import Broker, Clock, PriceSource, SecondPrices
-from qqqbot.model.program import COMMAND
 from qqqbot.model.reasons import AlertKind
 from qqqbot.model.sessions import Timetable
 from qqqbot.model.values import AccountSnapshot, Market, Mode
@@ -38,12 +38,14 @@ from qqqbot.records import last_run
 from qqqbot.records.book import Book
 from qqqbot.records.channel_health import DEAD_MAN, ChannelRecord
 from qqqbot.records.decisions import last_price
+from qqqbot.records.folder import Folder
+from qqqbot.records.jsonl import AppendOnlyFile, Nowhere
 from qqqbot.records.last_run import End
 from qqqbot.runtime import config, permissions, place, secret_files
 from qqqbot.runtime.clock import StopRequest, SystemClock
 from qqqbot.runtime.config import Config
 from qqqbot.runtime.daily_log import pairs, set_up
-from qqqbot.runtime.lock import PID_FILE, Lock
+from qqqbot.runtime.lock import PID_FILE, Lock, holder
 from qqqbot.runtime.secret_files import SecretUrls
 from qqqbot.runtime.systemd import Supervisor
 from qqqbot.strategy.filling import Closes
@@ -54,6 +56,7 @@ from qqqbot.trading.assembly import Identity, assemble, load_records
 from qqqbot.trading.bookkeeping import set_capital
 from qqqbot.trading.engine import Engine, State
 from qqqbot.trading.heartbeat import Heartbeat
+from qqqbot.trading.last_seen import LastSeen
 from qqqbot.trading.loop import poll, timetable
 from qqqbot.trading.parts import Adapters
 
@@ -176,6 +179,7 @@ class Daemon:
     supervisor: Supervisor = field(default_factory=lambda: Supervisor({}))
     lock: Lock | None = None
     intraday: Callable[[datetime], Closes] | None = None
+    files: Callable[[Path], AppendOnlyFile] = AppendOnlyFile
     tag: str = ""
     """part of the references of this start's orders, so that no other start, in any folder, uses the same ones"""
 
@@ -273,7 +277,7 @@ class Daemon:
         engine.executor.resolve()
         market = self._market(engine, answer)
         account, records, now = engine.broker.snapshot(), engine.records, self.clock.now()
-        _refuse_with_an_open_order(engine, account)
+        adoption.refuse_open_orders(engine.unresolved(), account)
         splits = engine.keeper.record_splits(market, account) if market is not None else []
         seen = Seen(
             account,
@@ -312,7 +316,7 @@ class Daemon:
         identity = self._identity()
         if identity is None:
             return None
-        records = load_records(self.logs, identity, self.clock, self.notifier, tag=self.tag)
+        records = load_records(self.logs, identity, self.clock, self.notifier, self.files, self.tag)
         capital = self.settings.capital
         if later := set_capital(records.book, capital, self.clock, records.journal.unresolved()):
             self.notifier.notify(AlertKind.TOTAL_CAPITAL, later)
@@ -347,15 +351,6 @@ class Daemon:
 
 def _times(settings: Config) -> Timetable:
     return timetable(settings.rules, timedelta(minutes=settings.check_interval_minutes))
-
-
-def _refuse_with_an_open_order(engine: Engine, account: AccountSnapshot) -> None:
-    """Raises OrderOutcomeUnknown."""
-    if alive := {i.order_ref for i in engine.unresolved()} | {*account.open_order_refs}:
-        raise OrderOutcomeUnknown(
-            f"{', '.join(sorted(alive))} may still be executed, and its shares would then be counted twice: "
-            f"{COMMAND} start, wait until status shows no open order, stop, and answer again"
-        )
 
 
 def main(arguments: Sequence[str] | None = None, clock: Clock | None = None, prices: PriceSource | None = None) -> int:
@@ -402,21 +397,17 @@ def _ended(options: argparse.Namespace, secrets: SecretUrls | None, end: End) ->
 def _run(
     options: argparse.Namespace, settings: Config, secrets: SecretUrls, clock: Clock, prices: PriceSource | None
 ) -> int:
-    permissions.from_now_on()
     logs: Path = options.logs
+    if options.dry_run and holder(logs / PID_FILE) is not None:
+        return _show(options, settings, clock, prices)
+    permissions.from_now_on()
     logs.mkdir(parents=True, exist_ok=True)
     lock = Lock(logs / PID_FILE)
     lock.acquire()
     set_up(logs, clock, settings.log_keep_days, stderr=not options.once and sys.stderr.isatty())
     permissions.close_to_others(logs)
     account = open_account(settings, clock, logs)
-    yahoo = ChildPrices(
-        clock,
-        random.Random(),
-        long_period=settings.long_ma_period,
-        closed_on=settings.closures,
-        times=_times(settings),
-    )
+    yahoo = _yahoo(settings, clock)
     tag = f"{random.getrandbits(16):04x}"
     daemon = Daemon(
         settings,
@@ -449,6 +440,21 @@ def _run(
     finally:
         daemon.close()
         lock.release()
+
+
+def _show(options: argparse.Namespace, settings: Config, clock: Clock, prices: PriceSource | None) -> int:
+    """What an answer would record, beside the daemon that runs: nothing is stopped, written or asked of the account."""
+    account = LastSeen(Folder(options.logs, holder).status()[0])
+    daemon = Daemon(settings, options.logs, clock, prices or _yahoo(settings, clock), account, files=Nowhere)
+    if settled := daemon.settle(_answer(options)):
+        show(answers.screen(settled), sys.stdout)
+    print(f"The daemon goes on. The account is as it saw it {new_york_text(account.seen.taken_at)}.")
+    return 0
+
+
+def _yahoo(settings: Config, clock: Clock) -> ChildPrices:
+    closed_on, times = settings.closures, _times(settings)
+    return ChildPrices(clock, random.Random(), long_period=settings.long_ma_period, closed_on=closed_on, times=times)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

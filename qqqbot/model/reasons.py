@@ -223,6 +223,11 @@ class Reason(StrEnum):
         "nothing has to settle.",
     )
     ORDER_OPEN = "OrderOpen", AlertKind.ORDER_OPEN
+    DIFFERENCE_SEEN = (
+        "DifferenceSeen",
+        AlertKind.CHECKS_FAILING,
+        "The account's positions may be late: the next look, within minutes, says whether the difference lasts.",
+    )
     PRICES_UNAVAILABLE = "PricesUnavailable", AlertKind.CHECKS_FAILING, _ASKED_AGAIN
     PRICES_DOUBTFUL = (
         "PricesDoubtful",

@@ -380,6 +380,7 @@ class Snapshot:
     `broker_quotes` are the broker's own prices, if it has any. `lasting_orders` are the open orders that should have
     ended long ago. `money_short_since` is when a buy began to wait for the account's money, None if none does. `kept`
     is the newest window that a decision rested on, of this session or an earlier one, None if there is none.
+    `differed`: account and book did not agree at the look before either.
     """
 
     now: datetime
@@ -401,6 +402,7 @@ class Snapshot:
     broker_quotes: Mapping[str, Quote] = field(default_factory=dict)
     kept: KeptWindow | None = None
     lasting_orders: tuple[str, ...] = ()
+    differed: bool = True
 
     @property
     def open_orders(self) -> tuple[str, ...]:

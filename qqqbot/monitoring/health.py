@@ -21,10 +21,11 @@ from qqqbot.records.last_run import End
 FAILURES_OF_AN_OUTAGE = 3
 # The gateway recovers on its own from most interruptions, within this.
 PATIENCE = timedelta(minutes=5)
-# What keeps the account from the rule's holding, and how long it may last before it needs a person. An order that does
-# not end is reported only once it has lasted.
+# What keeps the account from the rule's holding or from the book's money, and how long it may last before it needs a
+# person. An order that does not end is reported only once it has lasted.
 KEEPS_FROM_TRADING: Mapping[str, timedelta] = {
     AlertKind.MONEY: PATIENCE,
+    AlertKind.SHORTFALL: PATIENCE,
     AlertKind.ORDER_OPEN: timedelta(0),
     AlertKind.APART: timedelta(0),
 }
@@ -149,7 +150,7 @@ def _of_trading(evidence: Evidence) -> Iterable[Problem]:
     if problem is not None:
         yield Problem(problem)
     failed = failures(mapping(status.get("last_check")))
-    if status.get("agrees") is False and Reason.LEDGER_MISMATCH not in dict(failed):
+    if status.get("agrees") is False and not {Reason.LEDGER_MISMATCH, Reason.DIFFERENCE_SEEN} & dict(failed).keys():
         yield Problem("the account's shares differ from the book", Reason.LEDGER_MISMATCH.advice)
     for code, sentence in failed:
         halted = code == Reason.TRADING_HALTED

@@ -162,6 +162,8 @@ def account_values(account: AccountSnapshot | None) -> dict[str, Any] | None:
         "net_liquidation": account.net_liquidation,
         "spendable": account.spendable,
         "positions": dict(account.positions),
+        "unsettled": account.unsettled,
+        "behind": account.behind,
         "taken_at": account.taken_at.isoformat(),
     }
 

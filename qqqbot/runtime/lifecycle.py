@@ -57,7 +57,12 @@ class Lifecycle:
         return self.check() or self.stop(force) or self.start()
 
     def answer(self, *options: str) -> int:
-        """An answer needs the book, which has one writer, and the account: the daemon is stopped meanwhile."""
+        """An answer needs the book, which has one writer, and the account: the daemon is stopped meanwhile.
+
+        One that is only shown stops nothing.
+        """
+        if "--dry-run" in options:
+            return self._processes.show((sys.executable, str(DAEMON), *options))
         was_running = self._daemon.pid() is not None or (self._service.is_ours() and self._service.runs())
         if was_running and (code := self.check() or self.stop()):
             return code

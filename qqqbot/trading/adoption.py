@@ -11,7 +11,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple
 
-from qqqbot.model.errors import PRICE_ERRORS, LedgerMismatch
+from qqqbot.model.errors import PRICE_ERRORS, LedgerMismatch, OrderOutcomeUnknown
 from qqqbot.model.program import COMMAND
 from qqqbot.model.values import QQQ, SYMBOLS, AccountSnapshot, Market, OrderIntent, Rules, Side, Snapshot
 from qqqbot.records.book import Book
@@ -88,6 +88,15 @@ def undo(book: Book, now: datetime) -> list[str]:
     foreign = {answer.symbol: -answer.foreign for answer in answers if answer.foreign}
     done = [f"{s}: {n:+,} shares of the bot's, taken back" for s, n in own.items() if n]
     return done + [f"{s}: {n:+,} of the shares left alone, taken back" for s, n in foreign.items()]
+
+
+def refuse_open_orders(unresolved: Sequence[OrderIntent], account: AccountSnapshot) -> None:
+    """Raises OrderOutcomeUnknown."""
+    if alive := {intent.order_ref for intent in unresolved} | {*account.open_order_refs}:
+        raise OrderOutcomeUnknown(
+            f"{', '.join(sorted(alive))} may still be executed, and its shares would then be counted twice: "
+            f"{COMMAND} start, wait until status shows no open order, stop, and answer again"
+        )
 
 
 def differences(book: Book, account: AccountSnapshot) -> dict[str, int]:

@@ -17,7 +17,7 @@ from qqqbot.strategy.sizing import falls_short
 
 SOON = timedelta(seconds=60)
 # Nothing is under way yet, but the reason may be over within minutes.
-SHORTLY = (Reason.ORDER_REJECTED, Reason.MONEY_LATE)
+SHORTLY = (Reason.ORDER_REJECTED, Reason.MONEY_LATE, Reason.DIFFERENCE_SEEN)
 # A person has to act, or the next day to come.
 NOT_IN_MINUTES = frozenset({Reason.ORDER_LIMIT, Reason.MONEY_UNSETTLED} | {reason for reason in Reason if reason.halts})
 

@@ -28,7 +28,6 @@ from qqqbot.model.values import (
     AccountSnapshot,
     Action,
     Decide,
-    Gate,
     Market,
     OrderIntent,
     Plan,
@@ -49,7 +48,7 @@ from qqqbot.strategy.planning import decide
 from qqqbot.trading.alerts import Alerts
 from qqqbot.trading.apart import Apart
 from qqqbot.trading.bookkeeping import Bookkeeper, missing_money
-from qqqbot.trading.come_back import SOON, half_made, pause, unfinished, window_undecided
+from qqqbot.trading.come_back import half_made, pause, unfinished, window_undecided
 from qqqbot.trading.executor import Executor
 from qqqbot.trading.missed import Missed
 from qqqbot.trading.parts import Records
@@ -82,6 +81,8 @@ class Check(NamedTuple):
     row: dict[str, Any]
     apart: bool = False
     """for too long the account has not been where the rule wants it"""
+    short: bool = False
+    """the account has less money than the book"""
     complete: bool = False
     """it checked everything that can be wrong: what it did not report is in order"""
 
@@ -92,7 +93,7 @@ class Check(NamedTuple):
     @property
     def good(self) -> bool:
         """Nothing was wrong: a closed exchange is not an error, a halt is."""
-        return not self.failed and self.error is None and not self.apart
+        return not self.failed and self.error is None and not self.apart and not self.short
 
 
 @dataclass(eq=False)
@@ -177,7 +178,7 @@ class Engine:
         held, wanted = self.portfolio().holding, check.row.get("target") or signal or "not known"
         sentence = f"for {(lasted or timedelta(0)) // timedelta(minutes=1)} minutes it has held {held}, and the rule's "
         self._lasting(AlertKind.APART, lasted is not None, f"{sentence}answer is {wanted}: {check.sentence}")
-        self.state.last_check = check._replace(apart=lasted is not None)
+        self.state.last_check = check._replace(apart=lasted is not None, short=bool(self.state.missing))
 
     def _is_there(self, check: Check, session: Session) -> bool:
         """Whether the account is where the rule wants it, or need not be yet."""
@@ -195,15 +196,8 @@ class Engine:
         check, session = self.state.last_check, self._session()
         if check is None:
             return None
-        if session is not None and self._to_be_seen_again(check):
-            return SOON
         last = check.action, check.error
         return pause(self.clock.now(), session, self.records.journal, self.records.book.ledger, self.rules, last)
-
-    def _to_be_seen_again(self, check: Check) -> bool:
-        """A difference between account and book is looked at once more before it is told."""
-        told = any(event.kind is AlertKind.MISMATCH for event in self.alerts.lasting())
-        return check.error is Reason.LEDGER_MISMATCH and not told
 
     def _rounds(self, began: datetime) -> None:
         number = without_a_fill = 0
@@ -263,6 +257,7 @@ class Engine:
             money_short_since=next((a.at for a in self.alerts.lasting() if a.kind is AlertKind.MONEY), None),
             broker_quotes=quotes,
             kept=self.records.prices.newest,
+            differed=self._differed,
         )
         return replace(seen, lasting_orders=self.executor.lasting(seen.open_orders))
 
@@ -286,8 +281,7 @@ class Engine:
             failed = [gate for gate in plan.gates if not gate.passed]
             for kind in ALERTS_OF_GATES:
                 troubles = [gate.sentence for gate in failed if gate.code is not None and gate.code.alert is kind]
-                told = bool(troubles) and (kind is not AlertKind.MISMATCH or self._tells_difference(snapshot, failed))
-                self._lasting(kind, told, "; ".join(troubles))
+                self._lasting(kind, bool(troubles), "; ".join(troubles))
             if book is not None and book.passed and not snapshot.open_orders:
                 self._look_at_money(snapshot)
             self._differed = bool(book and not book.passed) and not snapshot.account.behind
@@ -302,11 +296,6 @@ class Engine:
         there = account.spendable + account.unsettled
         sentence = f"the account has {there:,.2f} USD, and the book {portfolio.cash:,.2f}: {missing:,.2f} are missing"
         self._lasting(AlertKind.SHORTFALL, missing > 0, sentence)
-
-    def _tells_difference(self, snapshot: Snapshot, failed: list[Gate]) -> bool:
-        """Positions may be late: while the exchange is open, a difference is looked at once more before it is told."""
-        seen_twice = (self._differed and not snapshot.account.behind) or not snapshot.exchange_open
-        return seen_twice or Reason.UNEXPECTED_POSITION in [gate.code for gate in failed]
 
     def _failed(self, began: datetime, error: Exception) -> None:
         """Record a check that could not be made; if the disk refuses the line, only log and alerts have it."""

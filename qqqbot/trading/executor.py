@@ -75,6 +75,8 @@ class Executor:
         self._told_since: dict[str, float] = {}
         """order_ref -> monotonic seconds since its status is ahead of its executions"""
         self._waiting_for = ""
+        self._not_cancelled: dict[str, str] = {}
+        """order_ref -> why a cancel could not even be sent"""
 
     def resolve(self) -> None:
         """Look once for the outcome of every unresolved intent, and record late executions in the book.
@@ -112,12 +114,17 @@ class Executor:
                 self._cancel(intent)
 
     def lasting(self, open_orders: Iterable[str]) -> tuple[str, ...]:
-        """Those of `open_orders` that should have ended long ago; what is absent ends by its absence."""
+        """Those of `open_orders` that should have ended long ago, with what keeps one from being cancelled from here.
+
+        What is absent ends by its absence.
+        """
         now, refs = self._clock.now(), tuple(ref for ref in open_orders if ref not in self._absent_since)
         self._listed_since = {ref: self._listed_since.get(ref, now) for ref in refs}
         known = {ref: self._journal.intent(ref) for ref in refs}
         since = {ref: i.decided_at if i else self._listed_since[ref] for ref, i in known.items()}
-        return tuple(ref for ref in refs if now - since[ref] >= self._timeout + LASTING_AFTER)
+        lasting = [ref for ref in refs if now - since[ref] >= self._timeout + LASTING_AFTER]
+        self._not_cancelled = {ref: why for ref, why in self._not_cancelled.items() if ref in refs}
+        return tuple(f"{ref} ({why})" if (why := self._not_cancelled.get(ref)) else ref for ref in lasting)
 
     def _age(self, intent: OrderIntent) -> timedelta:
         return self._clock.now() - intent.decided_at
@@ -294,7 +301,9 @@ class Executor:
             self._broker.cancel(intent)
         except BrokerUnavailable as unavailable:
             log.info(pairs(order=intent.order_ref, cancel=str(unavailable)))
+            self._not_cancelled[intent.order_ref] = str(unavailable)
             return False
+        self._not_cancelled.pop(intent.order_ref, None)
         return True
 
     def _conclude(self, intent: OrderIntent, order: Order) -> None:

@@ -158,12 +158,14 @@ def test_a_fill_not_read_on_its_day_is_reported_as_lost_and_not_as_refused(world
     world.broker.behaviours = [answer_lost]
     world.start().step()
     world.broker.orders.clear()
-    looked_for_five_minutes(world, next_day(world))
+    engine = next_day(world)
+    looked_for_five_minutes(world, engine)
     assert [(row["status"], row["filled"], row["message"]) for row in outcomes(world)] == [("CANCELLED", 0, LOST)]
     assert [told for told in world.notifier.told if told[0].startswith("order")] == [
         ("order_lost", f"BUY 211 QQQ, {LOST}")
     ]
-    assert world.rows("decisions.jsonl")[-1]["error"] == "LedgerMismatch"
+    engine.step()
+    assert [row["error"] for row in world.rows("decisions.jsonl")[-2:]] == ["DifferenceSeen", "LedgerMismatch"]
     assert len(world.broker.submitted) == 1
 
 

@@ -98,6 +98,7 @@ class FakeBroker:
     swallowed: list[str] = field(default_factory=list)
     """orders that a window of the gateway holds: taken, and never acknowledged"""
     deaf_to_cancel: bool = False
+    cannot_cancel: str = ""
     silent: bool = False
     account_silent: bool = False
     cash_shown: Decimal | None = None
@@ -141,6 +142,8 @@ class FakeBroker:
 
     def cancel(self, intent: OrderIntent) -> None:
         self._answer()
+        if self.cannot_cancel:
+            raise BrokerUnavailable(self.cannot_cancel)
         self.cancelled.append(intent.order_ref)
         order = self.orders.get(intent.order_ref)
         if order is not None and not self.deaf_to_cancel and not order.status.done:

@@ -280,7 +280,8 @@ class IBBroker:
             order_id = self._orders.order_id(intent.order_ref)
         if order_id is None:
             raise BrokerUnavailable(
-                f"{intent.order_ref} cannot be cancelled from here: this client id has no such order at the gateway now"
+                f"no cancel possible under ib_client_id {self._config.ib_client_id}: it was sent under another, or the "
+                "gateway does not list it; set ib_client_id as it was then, or cancel it in TWS"
             )
         link.withdraw(order_id)
 

@@ -115,10 +115,17 @@ EXECUTOR = (
         executor_timeouts("TestTimeouts"),
     ),
     Mutant(
+        "an account that lacks money is good",
+        "trading/engine.py::Check.good",
+        " and not self.short",
+        "",
+        ("unit/trading/test_bookkeeping.py::TestMissingMoney",),
+    ),
+    Mutant(
         "a difference is told at the first look",
-        "trading/engine.py::Engine._tells_difference",
-        "return seen_twice or",
-        "return True or",
+        "strategy/gates.py::book_agrees",
+        "if snapshot.exchange_open and (snapshot.account.behind or not snapshot.differed):",
+        "if False:",
         ("unit/trading/test_adoption.py",),
     ),
     Mutant(

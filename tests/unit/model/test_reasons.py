@@ -60,6 +60,7 @@ def test_the_texts_in_files_and_json_never_change() -> None:
         "CalendarEnded",
         "ClockWrong",
         "DidNotSettle",
+        "DifferenceSeen",
         "DiskError",
         "LedgerMismatch",
         "MoneyLate",

@@ -230,6 +230,12 @@ class TestAnswer:
         assert bot.processes.shown == [f"{DAEMON} --adopt"]
         assert bot.processes.launched == []
 
+    def test_what_is_only_shown_stops_nothing(self, bot: Bot) -> None:
+        bot.machine.run_daemon(PID)
+        assert bot.lifecycle.answer("--adopt", "--dry-run") == 0
+        assert bot.processes.shown == [f"{DAEMON} --adopt --dry-run"]
+        assert bot.machine.holder == PID
+
     def test_its_options_are_handed_on(self, bot: Bot) -> None:
         assert bot.lifecycle.answer("--adopt", "--dry-run", "--price", "60") == 0
         assert bot.processes.shown == [f"{DAEMON} --adopt --dry-run --price 60"]

@@ -421,6 +421,24 @@ class TestBook:
                 gates.book_agrees(differs, RULES), "LedgerMismatch", f"account {found}, book 100", "adopt", "leave"
             )
 
+    @pytest.mark.parametrize(
+        ("behind", "differed", "exchange_open", "code"),
+        [
+            ("", True, True, "LedgerMismatch"),
+            ("", False, True, "DifferenceSeen"),
+            ("its positions are late", True, True, "DifferenceSeen"),
+            ("", False, False, "LedgerMismatch"),
+        ],
+    )
+    def test_it_asks_for_an_answer_at_the_second_look(
+        self, behind: str, differed: bool, exchange_open: bool, code: str
+    ) -> None:
+        found = account(portfolio(qqq=100), positions={QQQ: 101, TQQQ: 0}, behind=behind)
+        at = snapshot(portfolio=portfolio(qqq=100), account=found, differed=differed, exchange_open=exchange_open)
+        gate = gates.book_agrees(at, RULES)
+        assert (gate.passed, gate.code) == (False, code)
+        assert ("adopt" in gate.sentence) is (code == "LedgerMismatch")
+
     def test_while_an_order_is_open_account_and_book_are_not_compared(self) -> None:
         late = account(positions={QQQ: 211, TQQQ: 0})
         assert gates.book_agrees(snapshot(account=late, unresolved=(intent(),)), RULES).passed

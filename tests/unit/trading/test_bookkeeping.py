@@ -71,6 +71,7 @@ class TestSplits:
         engine = self.in_tqqq_next_day(world)
         world.broker.positions[TQQQ] = found
         engine.step()
+        engine.step()
         assert world.rows("decisions.jsonl")[-1]["error"] == "LedgerMismatch"
         assert engine.records.book.ledger.shares[TQQQ] == 1583
 
@@ -78,6 +79,7 @@ class TestSplits:
         engine = self.in_tqqq_next_day(world)
         world.prices.changes.clear()
         world.broker.positions[TQQQ] *= 2
+        engine.step()
         engine.step()
         assert world.rows("decisions.jsonl")[-1]["error"] == "LedgerMismatch"
 
@@ -293,6 +295,8 @@ class TestMissingMoney:
         assert engine.state.missing == 5_000
         told = [event.text for event in engine.alerts.lasting() if event.kind is AlertKind.SHORTFALL]
         assert told == ["the account has 49.00 USD, and the book 5,049.00: 5,000.00 are missing"]
+        assert engine.state.last_check is not None
+        assert not engine.state.last_check.good
         world.broker.cash_shown = None
         world.broker.behind = "its cash is late"
         engine.step()

@@ -156,6 +156,20 @@ class TestTimeouts:
         engine.step()
         assert not engine.alerts.lasting()
 
+    def test_what_keeps_it_from_being_cancelled_is_told(self, world: World) -> None:
+        why = "no cancel possible under ib_client_id 2"
+        world.broker.behaviours, world.broker.cannot_cancel = [works], why
+        engine = world.start()
+        engine.step()
+        world.pass_time(minutes=7)
+        engine.step()
+        (event,) = engine.alerts.lasting()
+        assert event.text.startswith(f"qqqbot-20261124-01 ({why}) should have ended long ago")
+        world.broker.cannot_cancel, world.broker.deaf_to_cancel = "", True
+        engine.step()
+        assert engine.state.last_check is not None
+        assert engine.state.last_check.sentence.startswith("qqqbot-20261124-01 should have ended long ago")
+
     def test_an_order_that_is_listed_again_after_its_end_is_cancelled_and_told(self, world: World) -> None:
         """It was not known for five minutes, and was only held up."""
         world.broker.behaviours = [is_rejected]

@@ -1,0 +1,56 @@
+"""An answer that is only shown beside the running daemon: from its status, and without a trace."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import qqq_trading_bot
+from qqqbot.model.errors import OrderOutcomeUnknown, StartRefused
+from qqqbot.model.values import QQQ
+from qqqbot.records.status_file import account_values, write_status
+from qqqbot.runtime.lock import PID_FILE, Lock
+from qqqbot.trading.last_seen import LastSeen
+from tests.support.builders import account, intent, portfolio
+from tests.support.fakes import World
+
+
+def status_of(world: World) -> dict[str, Any]:
+    seen = world.broker.snapshot()
+    return {"mode": seen.mode, "account": seen.account, "account_says": account_values(seen)}
+
+
+def test_the_account_is_as_the_daemon_saw_it() -> None:
+    seen = account(portfolio(), behind="its cash is late")
+    path_values = json.loads(json.dumps(account_values(seen), default=float))
+    found = LastSeen({"mode": seen.mode, "account": seen.account, "account_says": path_values}).snapshot()
+    assert found == seen
+
+
+def test_a_daemon_that_has_not_seen_it_has_nothing_to_show() -> None:
+    with pytest.raises(StartRefused, match="has not seen the account yet"):
+        LastSeen({"state": "waiting"})
+
+
+def test_an_order_in_flight_is_left_to_the_daemon(tmp_path: Path) -> None:
+    with pytest.raises(OrderOutcomeUnknown, match="the running daemon looks for it"):
+        LastSeen(status_of(World(tmp_path))).find(intent())
+
+
+def test_it_touches_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    world = World(tmp_path)
+    world.start().step()
+    world.broker.positions[QQQ] -= 11
+    world.broker.cash += 11 * 450
+    write_status(world.logs / "status.json", status_of(world))
+    config = tmp_path / "config.json"
+    config.write_text('{"dry_run": true}')
+    with Lock(world.logs / PID_FILE):
+        before = {path: path.read_bytes() for path in world.logs.iterdir()}
+        options = ["--config", str(config), "--logs", str(world.logs), "--adopt", "--dry-run", "--price", "451"]
+        assert qqq_trading_bot.main(options, world.clock, world.prices) == 0
+        assert {path: path.read_bytes() for path in world.logs.iterdir()} == before
+    told = capsys.readouterr().out
+    assert "QQQ: -11 shares recorded in the book at 451.00" in told
+    assert "The daemon goes on. The account is as it saw it" in told
