@@ -81,11 +81,21 @@ def test_a_good_answer_has_every_row_the_quote_and_its_moment(world: World) -> N
     assert qqq["splits"] == tqqq["splits"] == []
 
 
-def test_one_history_call_and_one_light_call_are_made(world: World) -> None:
-    world.prices()  # the first also learns each symbol's time zone
-    world.yahoo.requests.clear()
+def test_a_check_makes_four_requests_at_most(
+    world: World,
+) -> None:
     world.prices()
     assert world.charts_asked() == [("QQQ", "2y"), ("TQQQ", "1y")]
+    helpers = [asked.path for asked in world.yahoo.requests if not asked.path.startswith(asking.CHART_PATH)]
+    assert helpers in (["/", "/v1/test/getcrumb"], ["/"]), "the client keeps its crumb as long as the process lives"
+
+
+@pytest.mark.parametrize("kind", ["429", "500", "no_cookie", "cut", "reset", "hang"])
+def test_a_cookie_that_does_not_come_is_not_asked_for_again(world: World, kind: str) -> None:
+    world.yahoo.fault(kind, on="cookie")
+    assert world.prices()["TQQQ"]["price"] > 0
+    assert [request.path for request in world.yahoo.requests].count("/") <= 1
+    assert len(world.charts_asked()) == 2
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ given: it keeps the answer itself, see answer.read_chart.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -23,6 +24,7 @@ REQUEST_TIMEOUT_SECONDS = 10
 HOST = "https://query2.finance.yahoo.com"
 CHART_PATH = "/v8/finance/chart/"
 CONSENT_HOST = "consent.yahoo.com"
+COOKIE_HOST = "fc.yahoo.com"
 QUOTED = 80
 
 SENTENCES = {
@@ -85,19 +87,24 @@ def new_session(timeout_seconds: float = REQUEST_TIMEOUT_SECONDS, **options: Any
     """The HTTP session given to the client: curl_cffi's, with `options` such as proxies= and verify=.
 
     It keeps the last answer about prices, wherever that was redirected from, and lets no request wait longer than
-    `timeout_seconds`.
+    `timeout_seconds`. Yahoo's cookie is asked for once, whatever comes of it: the client, which cannot store it, would
+    ask before each question.
     """
     from curl_cffi.requests import Session as CurlSession
 
     class RecordingSession(CurlSession):  # type: ignore[type-arg]
         chart: Any = None
         chart_asked = False
+        cookie: Future[Any] | None = None
 
         def forget_answer(self) -> None:
             self.chart, self.chart_asked = None, False
 
         def request(self, method: Any, url: str, **kwargs: Any) -> Any:  # type: ignore[override]
             wanted = min(kwargs.pop("timeout", None) or timeout_seconds, timeout_seconds)
+            if _parts(url).hostname == COOKIE_HOST:
+                self.cookie = self.cookie or _outcome(super().request, method, url, timeout=wanted, **kwargs)
+                return self.cookie.result()
             about_prices = _is_chart(url)
             if about_prices:
                 self.chart, self.chart_asked = None, True
@@ -125,6 +132,16 @@ def classify(error: Exception | None, status: int | None) -> str:
         return STATUS_CODES.get(status, "server_error" if status >= 500 else "refused")
     classes = type(error).__mro__ if error else ()
     return next((CODES[c.__name__] for c in classes if c.__name__ in CODES), "unreadable")
+
+
+def _outcome(ask: Callable[..., Any], *args: Any, **kwargs: Any) -> Future[Any]:
+    """The answer, or the failure, of a question that is not repeated."""
+    outcome = Future[Any]()
+    try:
+        outcome.set_result(ask(*args, **kwargs))
+    except Exception as error:  # noqa: BLE001 (whatever it is, `result` raises it)
+        outcome.set_exception(error)
+    return outcome
 
 
 def _asked_by_client(session: Any, url: str, query: Mapping[str, Any]) -> Exception | None:

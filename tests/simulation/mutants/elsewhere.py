@@ -43,6 +43,13 @@ MUTANTS = (
         "if False:",
     ),
     Mutant(
+        "the cookie is asked for before each question",
+        "adapters/yahoo/asking.py::new_session",
+        "self.cookie = self.cookie or _outcome(",
+        "self.cookie = _outcome(",
+        ("process/test_yahoo_child.py::test_a_check_makes_four_requests_at_most",),
+    ),
+    Mutant(
         "the close belongs to the session",
         "model/values.py::Session.contains",
         "self.open <= moment < self.close",
