@@ -18,7 +18,10 @@ FAILED = "FAILED"
 
 
 def decision_values(snapshot: Snapshot, plan: Plan) -> dict[str, Any]:
-    """A decision's inputs and result, as one flat row of JSON values."""
+    """A decision's inputs and result, as one flat row of JSON values.
+
+    Prices that were refused are in it as they came, but in no figure: without a signal there is no equity.
+    """
     signal, market, portfolio = plan.signal, snapshot.market, snapshot.portfolio
     others = whose(market.quoted_by, market.origins)
     return {
@@ -48,7 +51,7 @@ def decision_values(snapshot: Snapshot, plan: Plan) -> dict[str, Any]:
         "total_capital": portfolio.total_capital,
         "cash": portfolio.cash,
         "shares": dict(portfolio.shares),
-        "equity": equity_of(portfolio, {s: market.quote(s).price for s in SYMBOLS}),
+        "equity": equity_of(portfolio, {s: market.quote(s).price for s in SYMBOLS}) if signal else None,
         **({"prices_from": others} if others else {}),
     }
 
@@ -63,11 +66,12 @@ def equity_of(portfolio: Portfolio, prices: Mapping[str, float] | None) -> float
 
 
 def last_price(path: Path, mode: str, account: str, symbol: str, before: date) -> float | None:
-    """The price of `symbol` that the newest decision of a session before `before` saw. Raises OSError."""
+    """The price of `symbol` that the newest sound decision of a session before `before` saw. Raises OSError."""
 
     def seen(row: Row) -> bool:
         session, own = text(row.get("session")), (row.get("mode"), row.get("account")) == (mode, account)
-        return own and session is not None and session < before.isoformat() and number(row.get(key)) is not None
+        sound = number(row.get("short_ma")) is not None and number(row.get(key)) is not None
+        return own and sound and session is not None and session < before.isoformat()
 
     key = "price" if symbol == QQQ else "tqqq_price"
     found = last_rows(path, 1, seen).rows

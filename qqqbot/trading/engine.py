@@ -363,8 +363,8 @@ class Engine:
         return self.records.book.ledger.portfolio()
 
     def equity(self) -> float | None:
-        """The portfolio's value at the newest prices; None if it is not known."""
-        market = self.state.market
+        """The portfolio's value at the newest sound prices, those of `state.flips`; None if there were none yet."""
+        market = self._signalled.market if self._signalled else None
         return equity_of(self.portfolio(), {s: market.quote(s).price for s in SYMBOLS} if market else None)
 
     def standing(self) -> str:

@@ -86,8 +86,9 @@ class Heartbeat:
 
 
 def _prices_values(seen: State) -> dict[str, Any]:
-    market, silent = seen.market, seen.silent_since
-    whose_prices = whose(market.quoted_by, market.origins) if market else ""
+    """`from` is empty also if the last check had no prices at all."""
+    silent, answered = seen.silent_since, seen.last_check is not None and not seen.last_check.failed
+    whose_prices = whose(seen.market.quoted_by, seen.market.origins) if seen.market and answered else ""
     return {"silent_since": silent.isoformat() if silent else None, "from": whose_prices or None}
 
 

@@ -444,6 +444,19 @@ MISSED = (
 
 EVENING = (
     Mutant(
+        "the value is reckoned with prices that were refused",
+        "trading/engine.py::Engine.equity",
+        "self._signalled.market if self._signalled else None",
+        "self.state.market",
+    ),
+    Mutant(
+        "a refused check has a value",
+        "records/decisions.py::decision_values",
+        " if signal else None,\n        **({",
+        ",\n        **({",
+        ("unit/trading/test_engine.py::TestReporting",),
+    ),
+    Mutant(
         "the broker's closes are kept only where something was decided",
         "trading/steady_prices.py::SteadyPrices.after_close",
         "self._memory.put(kept_window(found, expected, ended.date, now))",

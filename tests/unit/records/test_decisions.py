@@ -98,11 +98,12 @@ def test_a_decision_without_a_signal_has_no_averages_and_a_code_that_is_never_nu
 
 def test_the_last_price_is_that_of_the_newest_decision_of_an_earlier_session(tmp_path: Path) -> None:
     path = tmp_path / "decisions.jsonl"
-    own = {"mode": "dry_run", "account": "simulated"}
+    own = {"mode": "dry_run", "account": "simulated", "short_ma": 445.0}
     rows = [
         {**own, "session": "2026-11-20", "price": 440.0, "tqqq_price": 58.0},
         {**own, "session": "2026-11-23", "price": 441.0, "tqqq_price": 59.0},
         {**own, "session": "2026-11-23", "price": 450.0, "tqqq_price": None},
+        {**own, "session": "2026-11-23", "price": 460.0, "tqqq_price": 90.0, "short_ma": None},
         {**own, "session": None, "price": 455.0, "tqqq_price": 65.0},
         {"mode": "live", "account": "U1", "session": "2026-11-23", "price": 460.0, "tqqq_price": 66.0},
         {**own, "session": "2026-11-24", "price": 470.0, "tqqq_price": 30.0},

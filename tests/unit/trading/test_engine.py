@@ -1,5 +1,6 @@
 """One check from start to end: its decision is recorded, a failure changes nothing, lasting problems are reported."""
 
+import math
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from qqqbot.model.errors import CalendarEnded, PricesUnavailable, StalePrices
+from qqqbot.model.errors import PRICE_ERRORS, CalendarEnded, PricesUnavailable, StalePrices
 from qqqbot.model.reasons import ADVICE_OF_CODE, Reason
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import QQQ, TQQQ, Decide, Holding, Mode, Order, OrderIntent, OrderStatus, Quote, Rules, Side
@@ -250,6 +251,27 @@ class TestReporting:
             engine.step()
         ((_, text),) = [event for event in world.notifier.told if event[0] == "checks_failing"]
         assert text.endswith(f"this machine's clock is behind. {ADVICE_OF_CODE[Reason.CLOCK_WRONG]}")
+
+    @pytest.mark.parametrize("price", [math.nan, 900.0, 4.5, -450.0, math.inf, 405.0])
+    def test_a_price_that_was_refused_is_in_no_figure(self, world: World, price: float) -> None:
+        engine = world.start()
+        engine.step()
+        sound, flips = engine.equity(), engine.state.flips
+        world.prices.price = price
+        world.prices.changes = {"tqqq": Quote(TQQQ, 200.0, world.clock.now())}
+        engine.step()
+        assert engine.state.last_check is not None
+        assert engine.state.last_check.error in PRICE_ERRORS
+        assert (engine.equity(), engine.state.flips) == (sound, flips)
+        assert engine.state.last_check.row["equity"] is None
+
+    def test_before_the_first_sound_price_no_value_is_known(self, world: World) -> None:
+        world.start().step()
+        world.prices.price = math.nan
+        engine = world.start()
+        engine.step()
+        assert engine.portfolio().holding is not Holding.CASH
+        assert engine.equity() is None
 
     def test_a_success_in_between_restarts_the_count(self, world: World) -> None:
         engine = world.start()
