@@ -82,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     view.add_argument("--live", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--port", type=_port, default=8787, metavar="N", help="of --web (8787)")
     parser.add_argument(
-        "--bind", default="127.0.0.1", metavar="ADDRESS", help="of --web (127.0.0.1: this machine only); else a token"
+        "--bind", default="127.0.0.1", metavar="ADDRESS", help="of --web (127.0.0.1: this machine only)"
     )
     parser.add_argument("--limit", type=_positive, default=10, metavar="N", help="trades to show (10)")
     parser.add_argument("--lines", type=_positive, default=30, metavar="N", help="lines of the log to show (30)")
@@ -213,18 +213,30 @@ def _why(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO)
 
 
 def _web(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO) -> int:
+    import logging
+
     from qqqbot.monitoring.facts.dashboard import DashboardReader
-    from qqqbot.monitoring.web import auth as web_token
+    from qqqbot.monitoring.web import auth
     from qqqbot.monitoring.web import server as web
 
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
+    chosen = auth.chosen(os.environ, place.home(os.environ))
+    token = chosen or auth.fresh()
     try:
         hosts = web.addresses(options.bind)
-        # The addresses decide, not the name: /etc/hosts may give localhost one that others can reach.
-        token, access = _token(all(map(web_token.is_loopback, hosts)))
 
         def ready(port: int) -> None:
-            out.write(f"{web.url(options.bind, port)}  {access}. Ctrl-C ends it.\n")
-            if token is not None:
+            address = web.url(options.bind, port)
+            if chosen is None:
+                out.write(
+                    f"Open {address}?token={token}\nThe browser remembers the token, which is valid until Ctrl-C.\n"
+                )
+            else:
+                out.write(
+                    f"Open {address}\nIt asks once for the token that you chose; the user name does not matter.\n"
+                )
+            # The addresses decide, not the name: /etc/hosts may give localhost one that others can reach.
+            if not all(map(auth.is_loopback, hosts)):
                 out.write("It is not encrypted: use it on a network you trust, or through ssh -L or a VPN.\n")
             out.flush()
 
@@ -238,18 +250,6 @@ def _web(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO)
         )
         return UNREADABLE
     return 0
-
-
-def _token(for_this_machine_only: bool) -> tuple[str | None, str]:
-    """The page's token (None if it needs none), and a sentence about who may open it. Raises ConfigError."""
-    from qqqbot.monitoring.web import auth as web_token
-
-    if for_this_machine_only:
-        return None, "for this machine only"
-    if (chosen := web_token.chosen(os.environ, place.home(os.environ))) is not None:
-        return chosen, "asks for the token that you chose; the user name does not matter"
-    fresh = web_token.fresh()
-    return fresh, f"asks for this token as the password, valid until it ends: {fresh}"
 
 
 View = TypeVar("View", bound=Answer)

@@ -60,7 +60,10 @@ from qqqbot.trading.last_seen import LastSeen
 from qqqbot.trading.loop import poll, timetable
 from qqqbot.trading.parts import Adapters
 
-SHOWN_SETTINGS = ("short_ma_period", "long_ma_period", "check_interval_minutes", "decide", "band_pct", "order_type")
+SHOWN_SETTINGS = (
+    *("short_ma_period", "long_ma_period", "check_interval_minutes", "band_pct", "order_type"),
+    *("decide", "decide_minutes_before_close"),
+)
 ACCOUNT_WAIT_SECONDS = 5.0
 PULSE_SECONDS = 30.0
 LAST_CALL_SECONDS = 5.0

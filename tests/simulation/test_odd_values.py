@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import monitor
 from qqqbot.model.values import Holding
 from qqqbot.monitoring.facts.dashboard import DashboardReader
-from qqqbot.monitoring.web import page
+from qqqbot.monitoring.web import metrics, page
 from qqqbot.records.codec import packed, unpacked
 from qqqbot.records.decisions import decision_values
 from qqqbot.records.inputs import InputLog
@@ -98,8 +98,12 @@ def changed(value: Any, at: Place, odd: Any) -> Any:
 def look(files: Files) -> None:
     """At everything that there is to see."""
     folder, clock = files.logs.folder, VirtualClock(NOW)
-    facts = DashboardReader(folder).read(NOW)
-    assert page.document(facts)
+    reader = DashboardReader(folder)
+    facts = reader.read(NOW)
+    assert page.document(page.parts(facts), "")
+    assert json.dumps(reader.history(NOW).columns(), allow_nan=False)
+    assert metrics.text(facts.status)
+    assert metrics.health(facts.status)
     for view in VIEWS:
         arguments = [*view.split(), "--logs-dir", str(folder.path)]
         code = monitor.main(arguments, clock, io.StringIO(), lock_holder=lambda _: PID)

@@ -1,7 +1,8 @@
 """The dashboard over HTTP: fixed addresses, read-only, served by waitress.
 
-server       the addresses, and which requests are refused
-auth         the token, if the page is served to other machines
-page         the page as HTML
-page_charts  its charts
+server   the addresses, and which requests are refused
+auth     the token, and who has shown it
+page     the page as HTML, in parts
+blocks   the terminal's screens as HTML
+metrics  what other monitors read
 """

@@ -1,10 +1,18 @@
-"""Who may see the page: on this machine everyone who can log in, from elsewhere everyone who knows the token."""
+"""Who may see the page: who knows the token, and a browser that has shown it once. On this machine too.
+
+Any user of a machine can open its ports, so the page asks for what the modes of the files ask for.
+"""
 
 import hmac
 import ipaddress
+import itertools
+import logging
 import secrets
+import threading
 from base64 import b64decode
+from collections import deque
 from collections.abc import MutableMapping
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from qqqbot.model.errors import ConfigError
@@ -13,8 +21,12 @@ from qqqbot.runtime.secret_files import FILE_SUFFIX, private_text
 VARIABLE, FILE = "QQQBOT_WEB_TOKEN", "web_token.txt"
 """The variable with FILE_SUFFIX names the file if it is not beside config.json."""
 
-# 20 characters from an alphabet of 32 or more cannot be guessed over a network in the lifetime of the universe.
-SHORTEST_TOKEN = 20
+# 20 characters from an alphabet of 32 or more cannot be guessed over a network in the lifetime of the universe, if they
+# are random: neither few different ones, nor a word repeated, nor a row such as abcdefgh or 12345678.
+SHORTEST_TOKEN, FEWEST_DIFFERENT = 20, 8
+# So many wrong tokens within this time, and none is looked at until it is over: some thousand guesses a day.
+WRONG_TOKENS, PAUSE = 10, timedelta(minutes=1)
+log = logging.getLogger("qqqbot.web")
 
 
 def is_loopback(host: str) -> bool:
@@ -45,7 +57,15 @@ def chosen(environment: MutableMapping[str, str], folder: Path) -> str | None:
             raise ConfigError([f"{path}: {why}"]) from None
     if len(token) < SHORTEST_TOKEN or not token.isascii() or len(token.split()) != 1:
         raise ConfigError([f"{place}: expected one word of at least {SHORTEST_TOKEN} ASCII characters as the token"])
+    if is_weak(token):
+        raise ConfigError([f"{place}: this token can be guessed; a random one: openssl rand -hex 16"])
     return token
+
+
+def is_weak(token: str) -> bool:
+    """Whether it has few different characters, repeats a word, or is a row like abcdefgh."""
+    steps = {ord(after) - ord(before) for before, after in itertools.pairwise(token)}
+    return min(len(set(token)), len(steps)) < FEWEST_DIFFERENT or token in (token + token)[1:-1]
 
 
 def fresh() -> str:
@@ -53,15 +73,56 @@ def fresh() -> str:
     return secrets.token_urlsafe(24)
 
 
-def is_right(authorization: str, token: str) -> bool:
-    """Whether the header holds `token`, as any user's password or as a bearer token; compared in constant time."""
-    scheme, _, given = authorization.strip().partition(" ")
-    given = given.strip()
-    if scheme.lower() == "basic":
-        try:
-            given = b64decode(given, validate=True).decode().partition(":")[2]
-        except ValueError:
-            given = ""
-    elif scheme.lower() != "bearer":
-        given = ""
-    return hmac.compare_digest(given.encode(errors="surrogateescape"), token.encode())
+def given(authorization: str) -> str | None:
+    """The token in the header, as any user's password or as a bearer token; None if there is none."""
+    scheme, _, value = authorization.strip().partition(" ")
+    value = value.strip()
+    if scheme.lower() == "bearer":
+        return value
+    if scheme.lower() != "basic":
+        return None
+    try:
+        return b64decode(value, validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""
+
+
+class Door:
+    """Lets in who shows the token, and slows down who guesses. For any thread.
+
+    The cookie is not the token, which may be in use elsewhere, but made from it: it lasts as long as the token does.
+    """
+
+    def __init__(self, token: str) -> None:
+        self._token = token.encode()
+        self.cookie = hmac.new(self._token, b"the page's cookie", "sha256").hexdigest()
+        self._wrong: deque[datetime] = deque(maxlen=WRONG_TOKENS)
+        self._guard = threading.Lock()
+
+    def remembers(self, cookies: str, name: str) -> bool:
+        """Whether the cookie called `name` is among `cookies`, a header, and is the right one."""
+        found = dict(part.strip().partition("=")[::2] for part in cookies.split(";"))
+        return _same(found.get(name, ""), self.cookie.encode())
+
+    def is_shut(self, now: datetime) -> bool:
+        """Whether so many tokens were wrong lately that none is looked at."""
+        with self._guard:
+            return len(self._wrong) == WRONG_TOKENS and now - self._wrong[0] < PAUSE
+
+    def opens(self, token: str, now: datetime, who: str) -> bool:
+        """Whether `token` is right; a wrong one from `who` is counted and logged. False while it is shut."""
+        if self.is_shut(now):
+            return False
+        if _same(token, self._token):
+            return True
+        with self._guard:
+            self._wrong.append(now)
+            log.warning("a wrong token for the page from %s", who)
+        if self.is_shut(now):
+            log.warning("%d wrong tokens: none is looked at for %d s", WRONG_TOKENS, PAUSE.seconds)
+        return False
+
+
+def _same(text: str, secret: bytes) -> bool:
+    """Compared in constant time."""
+    return hmac.compare_digest(text.encode(errors="surrogateescape"), secret)

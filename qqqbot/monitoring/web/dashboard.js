@@ -1,42 +1,144 @@
 "use strict";
-// Fetches the page's content again while somebody looks at it, and says so in red when there is no answer any more.
+// Asks every few seconds for the parts of the page that changed, and puts only what differs in their place: a selection,
+// the focus and the scrolled places of the rest stay. The tab's title and icon tell how it stands, also in the background.
 const EVERY_MS = 5000;
+const HIDDEN_EVERY = 6;
 const PATIENCE_MS = 4000;
+const page = document.getElementById("page");
+let tags = `"${page.dataset.tags}"`;
 let answered = Date.now();
+let ahead = 0; // how far the server's clock is ahead of this device's
+let round = 0;
 
 async function refresh() {
-  if (document.hidden) return;
   try {
-    const answer = await fetch("fragment", { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
-    if (!answer.ok) throw new Error(await answer.text());
-    show(await answer.text());
+    const answer = await ask("parts", { "If-None-Match": tags });
+    if (answer.status === 200) {
+      show(await answer.json());
+      tags = answer.headers.get("ETag");
+    }
     answered = Date.now();
-    lost("");
+    ahead = Date.parse(answer.headers.get("Date")) - answered || 0;
+    found();
   } catch (error) {
-    const minutes = Math.floor((Date.now() - answered) / 60000);
-    const since = minutes ? `for ${minutes} min` : "for some seconds";
-    lost(`This page has had no answer ${since}: is monitor.py --web running? What stands below is old.`);
+    lost(error.message === "401" ? "The token is another one now: open the link that the page's program printed." : "");
+  }
+  tick();
+}
+
+async function ask(address, headers) {
+  const answer = await fetch(address, { cache: "no-store", headers, signal: AbortSignal.timeout(PATIENCE_MS) });
+  if (!answer.ok && answer.status !== 304) throw new Error(String(answer.status));
+  return answer;
+}
+
+function show(changed) {
+  for (const [id, html] of Object.entries(changed)) {
+    const place = document.getElementById(id);
+    const fresh = place.cloneNode(false);
+    fresh.innerHTML = html;
+    morph(place, fresh);
+  }
+  if ("drawn" in changed) draw();
+}
+
+// Makes `old` like `fresh`. Children that are equal stay the nodes that they are.
+function morph(old, fresh) {
+  const was = [...old.childNodes];
+  const is = [...fresh.childNodes];
+  while (was.length && is.length && was[0].isEqualNode(is[0])) was.shift(), is.shift();
+  while (was.length && is.length && was.at(-1).isEqualNode(is.at(-1))) was.pop(), is.pop();
+  const after = was.length ? was.at(-1).nextSibling : is.length ? follower(old, fresh, is) : null;
+  const alike = was.length === is.length;
+  was.forEach((node, n) => {
+    if (!alike || node.nodeName !== is[n].nodeName) node.remove();
+    else if (node.nodeType === Node.TEXT_NODE) node.nodeValue = is[n].nodeValue;
+    else update(node, is[n]);
+  });
+  is.forEach((node, n) => {
+    if (!alike || was[n].parentNode !== old) old.insertBefore(node, after && after.parentNode === old ? place(n) : null);
+  });
+
+  function place(n) {
+    const next = alike ? was.slice(n).find((node) => node.parentNode === old) : undefined;
+    return next || after;
   }
 }
 
-function show(text) {
-  const fresh = new DOMParser().parseFromString(text, "text/html").getElementById("page");
-  const old = document.getElementById("page");
-  if (!fresh || fresh.outerHTML === old.outerHTML) return;
-  const places = [...old.querySelectorAll(".scroll, pre")].map((part) => [part.id, part.scrollLeft]);
-  old.replaceWith(document.adoptNode(fresh));
-  for (const [id, left] of places) {
-    const part = document.getElementById(id);
-    if (part) part.scrollLeft = left;
-  }
-  document.title = fresh.dataset.title;
+// The child of `old` before which new children belong that come before the last equal ones of `fresh`.
+function follower(old, fresh, added) {
+  const equal = fresh.childNodes.length - [...fresh.childNodes].indexOf(added.at(-1)) - 1;
+  return equal ? old.childNodes[old.childNodes.length - equal] : null;
 }
 
-function lost(text) {
+function update(node, fresh) {
+  for (const { name } of [...node.attributes]) if (!fresh.hasAttribute(name)) node.removeAttribute(name);
+  for (const { name, value } of fresh.attributes) if (node.getAttribute(name) !== value) node.setAttribute(name, value);
+  morph(node, fresh);
+}
+
+function found() {
+  const banner = document.querySelector("#banner header");
+  wear(banner.dataset.title, banner.dataset.icon);
+  document.getElementById("lost").hidden = true;
+  page.classList.remove("old");
+  document.getElementById("health").dataset.now = "";
+  document.getElementById("seen").textContent = `, seen at ${clock(new Date(answered + ahead))} ET`;
+}
+
+function lost(why) {
+  const minutes = Math.floor((Date.now() - answered) / 60000);
+  const since = minutes ? `for ${minutes} min` : "for some seconds";
   const place = document.getElementById("lost");
-  place.hidden = text === "";
-  place.textContent = text;
+  place.hidden = false;
+  place.textContent = `This page has had no answer ${since}. ${why || "Is its program running?"} What stands below is old.`;
+  page.classList.add("old");
+  document.getElementById("health").dataset.now = "UNKNOWN";
+  wear("UNKNOWN - qqqbot", "icon-unknown.svg");
 }
 
-setInterval(refresh, EVERY_MS);
+function wear(title, icon) {
+  if (document.title !== title) document.title = title;
+  const link = document.getElementById("icon");
+  if (link.getAttribute("href") !== icon) link.setAttribute("href", icon);
+}
+
+function clock(at) {
+  return at.toLocaleTimeString("en-GB", { timeZone: "America/New_York" });
+}
+
+// "in 12 min", "5 s ago", as the server words them; the reader's own time is shown on pointing.
+function tick() {
+  for (const element of document.querySelectorAll("time")) {
+    const at = new Date(element.dateTime);
+    const seconds = (at - Date.now() - ahead) / 1000;
+    const words = Math.abs(seconds) < 1 ? "now" : seconds > 0 ? `in ${span(seconds)}` : `${span(-seconds)} ago`;
+    if (element.textContent !== words) element.textContent = words;
+    if (!element.title) element.title = at.toLocaleString();
+  }
+}
+
+function span(seconds) {
+  if (seconds < 150) return `${Math.round(seconds)} s`;
+  if (seconds < 9000) return `${Math.round(seconds / 60)} min`;
+  return seconds < 72 * 3600 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86400)} d`;
+}
+
+async function draw() {
+  try {
+    const answer = await ask("history", {});
+    const flip = Number(document.querySelector("#drawn data").dataset.flip) || null;
+    drawCharts(document.getElementById("charts"), await answer.json(), flip);
+  } catch (error) {
+    if (!(error instanceof Error) || error instanceof ReferenceError) throw error;
+  }
+}
+
+found();
+draw();
+tick();
+setInterval(tick, 1000);
+setInterval(() => {
+  if (!document.hidden || round++ % HIDDEN_EVERY === 0) refresh();
+}, EVERY_MS);
 document.addEventListener("visibilitychange", refresh);

@@ -1,23 +1,28 @@
-"""The dashboard as HTML, in the words of the other screens. Pure.
+"""The dashboard as HTML, in the words of the other screens: parts, of which the browser replaces what changed. Pure.
 
-Everything that could be an account id is masked in the whole text at the end, whatever file it came from.
+Nothing in a part is as old as the request ("12 s ago"): of such texts the script knows the moment, so that a part
+changes only if something happened. Everything that could be an account id is masked in each part as a whole, whatever
+file it came from.
 """
 
-from collections.abc import Sequence
-from datetime import datetime
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import groupby
 
-from qqqbot.display.formatting import NONE, column_time, count, percent, time_near, until, usd, words
+from qqqbot.display.formatting import NONE, clock_time, column_time, count, percent, time_near, usd, words
 from qqqbot.display.markup import Markup, joined, tag
 from qqqbot.display.masking import masked, without_accounts
-from qqqbot.display.terminal import Fields, Tone
+from qqqbot.display.terminal import Field, Fields, Table
 from qqqbot.model.new_york import NEW_YORK
-from qqqbot.monitoring.facts.dashboard import Dashboard
-from qqqbot.monitoring.facts.status import Next, Own, Status
+from qqqbot.monitoring.facts.dashboard import Dashboard, Run
+from qqqbot.monitoring.facts.status import NearestFlip, Own, Status
 from qqqbot.monitoring.facts.trades import Log, LogLine
+from qqqbot.monitoring.facts.why import Why
 from qqqbot.monitoring.health import Health
 from qqqbot.monitoring.screens import status as status_screen
 from qqqbot.monitoring.screens.frame import SIMULATED
-from qqqbot.monitoring.web.page_charts import charts
+from qqqbot.monitoring.web.blocks import drawn, fields, table
 from qqqbot.records.coerce import moment, number, text
 from qqqbot.records.tail import Row
 
@@ -31,221 +36,326 @@ _HEALTH = {
     Health.STARTING: "good",
     Health.HALTED: "warning",
     Health.STOPPED: "warning",
-    Health.NEVER_STARTED: "faint",
+    Health.NEVER_STARTED: "unknown",
 }
-_TONES = {Tone.GOOD: "good", Tone.WARNING: "warning", Tone.BAD: "bad", Tone.FAINT: "faint", Tone.TITLE: "strong"}
-_ACTIONS = {"ROTATE": "good", "WAIT": "warning", "FAILED": "bad"}
+_WRONG = (Health.DEAD, Health.STALE, Health.FAILING)
+# Of the tab and the pill: well, the owner's doing, wrong, not known.
+_COLOURS = {"good": "#0a7d45", "warning": "#c77700", "bad": "#b3261e", "unknown": "#7a828c"}
+ICONS = {
+    f"icon-{name}": (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">'
+        f'<rect width="32" height="32" rx="7" fill="{colour}"/>'
+        '<path d="M5 23l7-8 5 4 10-12" fill="none" stroke="#fff" stroke-width="3"/></svg>'
+    )
+    for name, colour in _COLOURS.items()
+}
+_ACTIONS = {"ROTATE": "good", "WAIT": "warning", "FAILED": "warning"}
 _LEVELS = {"WARNING": "warning", "ERROR": "bad", "CRITICAL": "bad"}
-_GONE = (Health.DEAD, Health.STALE)
-_LOUD = (*_GONE, Health.FAILING)
 # Shown elsewhere on the page.
-_SHOWN_ELSEWHERE = ("Problems", "Flip", "To start", "To stop", "To resume")
+_SHOWN_ELSEWHERE: tuple[str, ...] = (
+    "Running",
+    "Holdings",
+    "Value",
+    "Problems",
+    "Channels",
+    "Last check",
+    "Next",
+    "Flip",
+)
+_SHOWN_ELSEWHERE += ("To start", "To stop", "To resume")
+_LOGGED_DECISION = re.compile(r'action=(\w+) .*sentence="((?:[^"\\]|\\.)*)"')
+_HEAD = (
+    tag("meta", charset="utf-8"),
+    tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+    tag("meta", name="color-scheme", content="light dark"),
+    tag("link", rel="stylesheet", href="dashboard.css"),
+)
+# Where each part stands; the parts of a card have its title.
+_CARDS = {"mind": "What would change its mind", "decisions": "Decisions", "trades": "Trades"}
+_CARDS |= {"ways": "Messages and broker", "status": "Status", "log": "Log"}
+_WIDE = ("mind", "log")
 
 
-def document(facts: Dashboard) -> str:
-    """The whole page."""
+def document(content: Mapping[str, str], tags: str) -> str:
+    """The whole page, made of its parts; `tags` are what their browser is to ask with."""
+    banner, problems, tiles, mind, *rest = (_placed(name, html) for name, html in content.items())
     head = tag(
         "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag("title", _title(facts.status)),
-        tag("link", rel="icon", href="icon.svg", type="image/svg+xml"),
-        tag("link", rel="stylesheet", href="dashboard.css"),
+        *_HEAD,
+        tag("title", "qqqbot"),
+        tag("link", rel="icon", href="icon-unknown.svg", type="image/svg+xml", id="icon"),
+        tag("script", src="charts.js", defer="defer"),
         tag("script", src="dashboard.js", defer="defer"),
         tag("noscript", tag("meta", http_equiv="refresh", content="30")),
     )
-    lost = tag("p", "", id="lost", class_="alarm", hidden="hidden")
-    return f"<!doctype html>\n{tag('html', head, tag('body', lost, Markup(fragment(facts))), lang='en')}\n"
+    pictures = tag("section", tag("noscript", "The charts need scripts."), id="charts", class_="card wide")
+    lost = tag("p", "", id="lost", class_="alarm", role="alert", hidden="hidden")
+    main = tag("main", banner, problems, tiles, mind, pictures, rest, id="page", data_tags=tags)
+    return f"<!doctype html>\n{tag('html', head, tag('body', lost, main), lang='en')}\n"
 
 
-def fragment(facts: Dashboard) -> str:
-    """The part of the page that is replaced while it is open."""
+def _placed(name: str, html: str) -> Markup:
+    title = tag("h2", _CARDS[name]) if name in _CARDS else None
+    place = tag("div", Markup(html), id=name)
+    css = "card wide" if name in _WIDE else "card"
+    return tag("section", title, place, class_=css) if title else place
+
+
+def parts(facts: Dashboard) -> dict[str, str]:
+    """The contents of the page's places by their ids, in the order of the page."""
     status = facts.status
-    content = tag(
-        "main",
-        _banner(status),
-        _problems(status),
-        _tiles(status),
-        _flip(status),
-        [_section(title, picture) for title, picture in charts(facts.charts, status.next.flip)],
-        _section("Decisions", _decisions(facts.decisions)),
-        _section("Trades", _trades(facts.trades.trades)),
-        _section("Status", _status(status)),
-        _section("Log", _log(facts.log)),
-        _footer(status),
-        id="page",
-        data_title=_title(facts.status),
-        class_=f"{status.who.mode or 'none'}{' gone' if status.health in _GONE else ''}",
-    )
-    return without_accounts(content)
+    found = {
+        "banner": _banner(status),
+        "problems": _problems(status),
+        "tiles": _tiles(status),
+        "mind": _mind(status),
+        "decisions": _decisions(facts.runs),
+        "trades": _trades(facts.trades.trades),
+        "ways": _ways(status),
+        "status": fields(_status_fields(status), _left_out(status)),
+        "log": _log(facts.log),
+        "foot": _footer(status),
+        "drawn": _drawn_of(facts),
+    }
+    return {name: without_accounts(html) for name, html in found.items()}
 
 
-def _title(status: Status) -> str:
-    mode, _ = _MODES.get(status.who.mode or "", (status.who.mode or "nothing yet", ""))
-    return f"{status.health.upper()} - {mode} - qqqbot"
+def why(facts: Why) -> str:
+    """The decisions of a check or a day, with all their numbers, as a page of its own."""
+    from qqqbot.monitoring.screens.why import why as explained  # imports the planner, which the page does not need
+
+    back = tag("p", tag("a", "back to the page", href="./"))
+    body = tag("body", tag("main", back, tag("section", drawn(explained(facts)), class_="card wide")), class_="why")
+    head = tag("head", *_HEAD, tag("title", "why - qqqbot"))
+    return without_accounts(f"<!doctype html>\n{tag('html', head, body, lang='en')}\n")
 
 
 def _banner(status: Status) -> Markup:
-    who, health = status.who, status.health
+    who, health, process = status.who, status.health, status.process
     mode, meaning = _MODES.get(who.mode or "", (who.mode or "NOTHING YET", "nothing is recorded here"))
     account = f"account {masked(who.account)}" if who.account else "account not known yet"
+    colour = "bad" if _is_wrong(status) else _HEALTH.get(health, "bad")
+    beat = ("last heartbeat ", _ago(process.heartbeat_at, status)) if process.heartbeat_at else None
     return tag(
         "header",
         tag("p", SIMULATED, class_="simulated") if who.simulated_prices else None,
         tag("h1", mode),
-        tag("p", tag("span", health.upper(), class_=f"health {_HEALTH.get(health, 'bad')}"), class_="state"),
-        tag("p", meaning if who.mode == "dry_run" else f"{meaning}; {account}", class_="told"),
-        tag("p", f"as of {column_time(status.now)}:{status.now.astimezone(NEW_YORK):%S} ET", class_="asof faint"),
+        tag("p", tag("span", health.upper(), id="health", class_=f"health {colour}"), class_="state"),
+        tag("p", meaning if who.mode in ("dry_run", None) else f"{meaning}; {account}", class_="told"),
+        tag("p", beat, tag("span", "", id="seen"), class_="asof faint"),
+        class_=who.mode or "none",
+        data_title=f"{health.upper()} - {mode} - qqqbot",
+        data_icon=f"icon-{colour}.svg",
     )
 
 
 def _problems(status: Status) -> Markup:
-    loud = status.health in _LOUD or status.who.mode == "live"
+    loud = _is_wrong(status)
     return joined(
         tag(
             "p",
             tag("strong", words(status_screen.without_detail(problem.text))),
             tag("span", problem.advice, class_="advice") if problem.advice else None,
-            class_="alarm" if loud else "alarm soft",
+            class_="alarm" if loud and n == 0 else "alarm soft",
         )
-        for problem in status.problems
+        for n, problem in enumerate(status.problems)
     )
+
+
+def _is_wrong(status: Status) -> bool:
+    """Whether it is red: what status' exit code calls wrong, unless its owner wanted it. A failing channel is not."""
+    wanted = status.health in (Health.STOPPED, Health.NEVER_STARTED) or status.halted_by_owner is not None
+    return status.exit_code != 0 and not (wanted and status.health not in _WRONG)
 
 
 def _tiles(status: Status) -> Markup:
-    own, signal, coming = status.own, status.last_signal, status.next
+    own, signal = status.own, status.last_signal
     tiles = []
     if own is not None:
-        rest = f"{usd(own.change, sign=True)} USD ({percent(own.change_pct, sign=True)})"
-        tone = "good" if (own.change or 0) > 0 else "bad" if (own.change or 0) < 0 else "faint"
-        tiles.append(_tile("Value, USD", usd(own.equity), rest if own.change is not None else "", tone))
-        agrees, tone = _agreement(own, running=coming.check_at is not None)
-        cash = f"{usd(own.cash)} USD cash; {agrees}"
-        tiles.append(_tile("Holds", " + ".join(status_screen.held(own)) or "cash", cash, tone))
+        change = f"{usd(own.change, sign=True)} USD ({percent(own.change_pct, sign=True)})"
+        tiles.append(_tile("Value, USD", usd(own.equity), change if own.change is not None else "not known yet"))
+        cash = tag("p", f"{usd(own.cash)} USD cash")
+        tiles.append(_tile("Holds", " + ".join(status_screen.held(own)) or "cash", cash, _agreement(own, status)))
     if signal is not None:
         averages = f"short average {usd(signal.short_ma)}, long {usd(signal.long_ma)}"
-        tiles.append(_tile(f"QQQ, {_near(signal.at, status)}", usd(signal.price), averages, "faint"))
-        tiles.append(_tile("The rule wants", signal.target or NONE, _next_check(coming, status), "faint"))
-    return tag("section", tiles, class_="tiles") if tiles else Markup()
+        tiles.append(_tile(f"QQQ, {time_near(signal.at, status.now)}", usd(signal.price), averages))
+    wanted = signal.target if signal else None
+    tiles.append(_tile("The rule wants", wanted or "not known yet", *_coming(status)))
+    return tag("section", tiles, class_="tiles")
 
 
-def _agreement(own: Own, running: bool) -> tuple[str, str]:
-    """Whether the account agrees with the book, in words, and their colour."""
+def _tile(label: str, value: str, *rest: Markup | str) -> Markup:
+    lines = [line if isinstance(line, Markup) else tag("p", line) for line in rest]
+    return tag("div", tag("p", label, class_="label"), tag("p", value, class_="value"), lines, class_="tile")
+
+
+def _agreement(own: Own, status: Status) -> Markup:
+    """Whether the account agrees with the book."""
+    running = status.next.check_at is not None
     if own.agrees is None:
-        return "the account has not been asked yet", "faint"
+        return tag("p", "the account has not been asked yet", class_="faint")
     if not own.agrees:
-        return "the account DISAGREES", "bad"
+        return tag("p", "the account DISAGREES", class_="bad")
     if running and not own.answers:
-        return "the account does not answer now; it agreed when last asked", "warning"
-    return f"the account {'agrees' if running else 'agreed when last asked'}", "faint"
+        return tag("p", "the account does not answer now; it agreed when last asked", class_="warning")
+    return tag("p", f"the account {'agrees' if running else 'agreed when last asked'}", class_="faint")
 
 
-def _tile(label: str, value: str, rest: str, tone: str) -> Markup:
-    return tag(
-        "div",
-        tag("p", label, class_="label"),
-        tag("p", value, class_="value"),
-        tag("p", rest, class_=tone),
-        class_="tile",
-    )
+def _coming(status: Status) -> list[Markup]:
+    """The next check, and if only the last minutes of a day decide, when these begin."""
+    coming, now = status.next, status.now
+    if coming.check_at is None:
+        return [tag("p", "no check is coming: the bot is not running", class_="faint")]
+    lines = [tag("p", f"next check {time_near(coming.check_at, now)} ", _in(coming.check_at))]
+    minutes = number(status.process.config.get("decide_minutes_before_close"))
+    if coming.closes_at and coming.decides_near_close and minutes:
+        opens = coming.closes_at - timedelta(minutes=minutes)
+        lines.append(tag("p", f"it decides from {clock_time(opens)} ", _in(opens)))
+    elif coming.opens_at and coming.exchange_open is False:
+        lines.append(tag("p", f"the exchange opens {time_near(coming.opens_at, now)} ", _in(coming.opens_at)))
+    return lines
 
 
-def _near(at: datetime | None, status: Status) -> str:
-    return time_near(at, status.now)
+def _in(at: datetime) -> Markup:
+    """How far away, in brackets, filled in by the script."""
+    return tag("time", "", datetime=at.isoformat(), class_="near")
 
 
-def _next_check(coming: Next, status: Status) -> str:
-    if coming.check_at:
-        return f"next check {_near(coming.check_at, status)} ({until(coming.check_at, status.now)})"
-    return "no check is coming: the bot is not running"
+def _ago(at: datetime, status: Status) -> Markup:
+    """How long ago, which only the script says; a demonstration's time stands still."""
+    told = time_near(at, status.now)
+    return tag("span", told) if status.who.simulated_prices else tag("time", told, datetime=at.isoformat())
 
 
-def _flip(status: Status) -> Markup:
+def _mind(status: Status) -> Markup:
     flip, forecast = status.next.flip, status.next.forecast
     if forecast is not None:
-        return _mind(status_screen.forecast_text(forecast))
+        return tag("p", status_screen.forecast_text(forecast))
     if flip is None:
-        return Markup()
-    sentence = status_screen.flip_text(flip, status.next.decides_near_close)
-    seen = f"as of {_near(flip.seen_at, status)}"
+        return tag("p", "No price of a day would." if status.last_signal else "No price is known yet that would.")
+    seen = f"as of {time_near(flip.seen_at, status.now)}"
     if flip.coming:
-        seen = f"assumes that day closed at the price of {_near(flip.seen_at, status)}"
-    return _mind(sentence, tag("span", f" ({seen})", class_="faint"))
+        seen = f"assumes that day closed at the price of {time_near(flip.seen_at, status.now)}"
+    sentence = status_screen.flip_text(flip, status.next.decides_near_close)
+    return joined([tag("p", sentence, tag("span", f" ({seen})", class_="faint")), _gauge(flip)])
 
 
-def _mind(*content: Markup | str) -> Markup:
-    return tag("p", tag("strong", "What would change its mind: "), *content, class_="flip")
-
-
-def _section(title: str, content: Markup | None) -> Markup:
-    return tag("section", tag("h2", title), content, class_="card") if content else Markup()
-
-
-def _decisions(rows: Sequence[Row]) -> Markup:
-    if not rows:
-        return tag("p", "None yet.", class_="faint")
-    return _table(("Time (ET)", "", "Why"), [_decision(row) for row in reversed(rows)], "decisions")
-
-
-def _decision(row: Row) -> Markup:
-    action = text(row.get("action")) or NONE
-    return tag(
-        "tr",
-        tag("td", column_time(moment(row.get("timestamp"))), class_="time"),
-        tag("td", tag("span", action, class_=f"action {_ACTIONS.get(action, 'faint')}")),
-        tag("td", words(status_screen.without_detail(text(row.get("sentence")) or "no sentence"))),
+def _gauge(flip: NearestFlip) -> Markup:
+    """QQQ's price on a line that is divided at the flip price."""
+    reach = max(abs(flip.distance_pct) * 1.5, 1.0)
+    if not reach < 100:
+        return Markup()
+    divide, above = 50 + flip.distance_pct / reach * 50, flip.distance_pct > 0
+    far = {"x": f"{divide if above else 0:.1f}", "width": f"{100 - divide if above else divide:.1f}"}
+    bar = tag(
+        "svg",
+        tag("rect", x=0, width=100, y=2, height=6, class_="stays"),
+        tag("rect", **far, y=2, height=6, class_="flips"),
+        tag("rect", x="49.6", width="0.8", y=0, height=10, class_="now"),
+        viewBox="0 0 100 10",
+        preserveAspectRatio="none",
+        role="img",
+        aria_label=f"QQQ is {abs(flip.distance_pct):.1f} per cent from the flip price",
+        class_="gauge",
     )
+    ends = [f"now {usd(flip.seen_price)}", f"{flip.target} {'above' if above else 'below'} {usd(flip.price)}"]
+    labels = [tag("span", end) for end in (ends if above else reversed(ends))]
+    return joined([bar, tag("p", labels, class_="ends")])
+
+
+def _decisions(runs: Sequence[Run]) -> Markup:
+    return tag("ol", [_decision(run) for run in runs]) if runs else tag("p", "None yet.", class_="faint")
+
+
+def _decision(run: Run) -> Markup:
+    """The newest check of a run, with a link to all its numbers."""
+    at, action = moment(run.row.get("timestamp")), text(run.row.get("action")) or NONE
+    times = f" x {run.length}{'+' if run.open else ''} since {_weekday(run.since)}" if run.length > 1 else ""
+    link = f"why?at={at.astimezone(NEW_YORK):%Y-%m-%dT%H:%M}" if at else None
+    sentence = words(status_screen.without_detail(text(run.row.get("sentence")) or "no sentence"))
+    return tag(
+        "li",
+        tag("span", column_time(at), class_="time"),
+        tag("span", action, class_=f"action {_ACTIONS.get(action, 'faint')}"),
+        tag("span", times, class_="faint") if times else None,
+        tag("p", sentence, " ", tag("a", "why", href=link) if link else None),
+    )
+
+
+def _weekday(at: datetime | None) -> str:
+    return NONE if at is None else f"{at.astimezone(NEW_YORK):%a %Y-%m-%d %H:%M}"
 
 
 def _trades(rows: Sequence[Row]) -> Markup:
     if not rows:
         return tag("p", "None yet.", class_="faint")
-    headings = ("Time (ET)", "Order", "Price", "Profit", "Value after")
-    return _table(headings, [_trade(row) for row in reversed(rows)], "trades")
+    shown = tuple(_trade(row) for row in reversed(rows))
+    return table(Table(("Time (ET)", "Order", "Price", "Profit", "Value after"), shown, frozenset({2, 3, 4})))
 
 
-def _trade(row: Row) -> Markup:
+def _trade(row: Row) -> tuple[str, ...]:
     side = text(row.get("side")) or NONE
     profit = number(row.get("realized_pnl")) if side == "SELL" else None
-    order = f"{count(number(row.get('quantity')))} {text(row.get('symbol')) or NONE}"
-    return tag(
-        "tr",
-        tag("td", column_time(moment(row.get("timestamp"))), class_="time"),
-        tag("td", tag("span", side, class_="up" if side == "BUY" else "down"), f" {order}"),
-        tag("td", usd(number(row.get("price"))), class_="number"),
-        tag("td", usd(profit, sign=True), class_=f"number {'good' if (profit or 0) > 0 else 'bad' if profit else ''}"),
-        tag("td", usd(number(row.get("equity"))), class_="number"),
-    )
+    order = f"{side} {count(number(row.get('quantity')))} {text(row.get('symbol')) or NONE}"
+    price, equity = usd(number(row.get("price"))), usd(number(row.get("equity")))
+    return column_time(moment(row.get("timestamp"))), order, price, usd(profit, sign=True), equity
 
 
-def _table(headings: Sequence[str], rows: Sequence[Markup], css: str) -> Markup:
-    head = tag("thead", tag("tr", [tag("th", heading) for heading in headings]))
-    return tag("div", tag("table", head, tag("tbody", rows), class_=css), class_="scroll", id=f"{css}-table")
+def _ways(status: Status) -> Markup:
+    """What reaches the owner, and the account: each with its last sign of life."""
+    rows = []
+    for one in status.channels:
+        last = ("last accepted ", _ago(one.delivered_at, status)) if one.delivered_at else "nothing accepted yet"
+        wrong = tag("span", f"; {one.why}", class_="warning") if one.fails else None
+        rows.append(tag("li", tag("strong", one.name), " ", last, wrong))
+    if not status.channels:
+        rows.append(tag("li", "No channel is set up: nothing reaches you while you do not look.", class_="warning"))
+    if status.own is not None and (broker := status.own.broker) is not None and broker.taken_at is not None:
+        told = "answered" if status.own.answers else "does not answer; it last did"
+        who = "simulated account" if status.who.mode == "dry_run" else "broker"
+        rows.append(tag("li", tag("strong", who), f" {told} ", _ago(broker.taken_at, status)))
+    return tag("ul", rows)
 
 
-def _status(status: Status) -> Markup:
-    """The words of the terminal, except for what is shown above in large letters."""
-    label, items = "", []
+def _status_fields(status: Status) -> Iterable[Field]:
+    """The words of the terminal."""
     for block in status_screen.status(status):
-        for row in block.rows if isinstance(block, Fields) else ():
-            label = row.label or label
-            if label not in _SHOWN_ELSEWHERE:
-                name = words(row.label) if row.label else ""
-                items.append(joined([tag("dt", name), tag("dd", row.text, class_=_TONES.get(row.tone))]))
-    return tag("dl", items)
+        yield from block.rows if isinstance(block, Fields) else ()
+
+
+def _left_out(status: Status) -> tuple[str, ...]:
+    """What the page shows elsewhere; and the time in each holding until there is a day to divide."""
+    spent = status.time_in
+    young = spent is not None and status.now - spent.since < timedelta(days=1)
+    return (*_SHOWN_ELSEWHERE, "Time in") if young else _SHOWN_ELSEWHERE
 
 
 def _log(log: Log) -> Markup:
-    lines = [_log_line(line) for line in log.lines] or [Markup("No log yet.")]
+    """Newest first, a run of equal lines as one."""
     notes = [tag("p", note, class_="warning") for note in log.notes]
-    return joined([notes, tag("pre", lines, id="log-lines")])
+    if not log.lines:
+        return joined([notes, tag("p", "No log yet.", class_="faint")])
+    runs = [[*lines] for _, lines in groupby(reversed(log.lines), lambda line: (line.level, _told(line)))]
+    return joined([notes, tag("ol", [_log_run(lines) for lines in runs])])
 
 
-def _log_line(line: LogLine) -> Markup:
-    at = moment(line.at)
-    shown = f"{column_time(at)}:{at.astimezone(NEW_YORK):%S} {line.level} {line.text}\n" if at else f"{line.text}\n"
-    return tag("span", shown, class_=_LEVELS.get(line.level or ""))
+def _log_run(lines: Sequence[LogLine]) -> Markup:
+    newest, at, first = lines[0], moment(lines[0].at), moment(lines[-1].at)
+    times = f" x {len(lines)} since {column_time(first)[-5:]}" if len(lines) > 1 else ""
+    shown = f"{column_time(at)}:{at.astimezone(NEW_YORK):%S} {newest.level}{times}" if at else ""
+    return tag(
+        "li",
+        tag("span", shown, class_="time") if shown else None,
+        " ",
+        _told(newest),
+        class_=_LEVELS.get(newest.level or ""),
+    )
+
+
+def _told(line: LogLine) -> str:
+    """A decision's line by its sentence; its numbers are a click away."""
+    found = _LOGGED_DECISION.fullmatch(line.text)
+    return f"{found[1]}: {found[2]}" if found else line.text
 
 
 def _footer(status: Status) -> Markup:
@@ -261,3 +371,9 @@ def _footer(status: Status) -> Markup:
         [tag("p", tag("code", line)) for line in how],
         tag("p", "This page only reads; nothing on it can trade, stop or change anything.", class_="faint"),
     )
+
+
+def _drawn_of(facts: Dashboard) -> Markup:
+    """What the charts depend on: they are fetched again after it changed."""
+    flip = facts.status.next.flip
+    return tag("data", hidden="hidden", value=str(facts.drawn), data_flip=f"{flip.price:.2f}" if flip else None)

@@ -1,31 +1,41 @@
-"""The dashboard over HTTP: five fixed addresses, read-only, served by waitress.
+"""The page over HTTP: fixed addresses, read-only, served by waitress.
 
-Law of this file: it has no way to change anything: methods other than GET and HEAD are refused unread, no address is
-made from a request, and nothing of a request is kept. On loopback only requests that name this machine are answered, so
-that no foreign page can make a browser fetch this one under its own name (DNS rebinding).
+Law of this file: it has no way to change anything: methods other than GET and HEAD are refused unread, no path is made
+from a request, and of a request only its tokens are counted. Nobody is answered without the token (`auth`), except that
+this machine may ask /healthz whether all is well.
 """
 
 import errno
+import gzip
+import hashlib
+import json
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import parse_qs
 
 from qqqbot.model.ports import Clock
-from qqqbot.monitoring.facts.dashboard import Dashboard, DashboardReader
-from qqqbot.monitoring.web import page
-from qqqbot.monitoring.web.auth import is_loopback, is_right
+from qqqbot.model.program import COMMAND
+from qqqbot.monitoring.facts.dashboard import DashboardReader
+from qqqbot.monitoring.facts.why import When
+from qqqbot.monitoring.web import metrics, page
+from qqqbot.monitoring.web.auth import Door, given, is_loopback
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 HERE = Path(__file__).resolve().parent
 ANYWHERE = "*"
-# A handful of browsers; a request that is not completed in time is dropped.
-THREADS, CONNECTIONS, PATIENCE_SECONDS, LONGEST_HEADER_BYTES = 4, 50, 20, 16 * 1024
+# A handful of browsers. A request has to be complete this soon after it was begun, however its bytes trickle in.
+THREADS, CONNECTIONS, PATIENCE_SECONDS, LONGEST_HEADER_BYTES = 4, 50, 10, 16 * 1024
+# Smaller answers do not get smaller by compression.
+WORTH_COMPRESSING_BYTES = 600
+REMEMBERED_SECONDS = 400 * 24 * 3600
+"""the longest that browsers keep a cookie"""
 
 # Only what this server itself sends; no frame, no form, no inline script or style.
 POLICY = (
@@ -38,36 +48,36 @@ HEADERS = [
     ("X-Frame-Options", "DENY"),
     ("Referrer-Policy", "no-referrer"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
-    ("Cache-Control", "no-store"),
 ]
 TEXT, HTML = "text/plain; charset=utf-8", "text/html; charset=utf-8"
-ICON = (
-    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#0072b2"/>'
-    '<path d="M5 23l7-8 5 4 10-12" fill="none" stroke="#fff" stroke-width="3"/></svg>'
-)
+JSON, SVG = "application/json", "image/svg+xml"
+FILES = {"dashboard.css": "text/css; charset=utf-8", "dashboard.js": "text/javascript; charset=utf-8"}
+FILES["charts.js"] = FILES["dashboard.js"]
+HEALTH, METRICS = "/healthz", "/metrics"
 
 
 class Response(NamedTuple):
+    """`tag` is an ETag without its quotes: who has it already gets no body."""
+
     status: str
     kind: str
     body: bytes
     headers: tuple[tuple[str, str], ...] = ()
+    tag: str | None = None
 
 
-Route = Callable[[], Response]
+Route = Callable[["WSGIEnvironment"], Response]
 
 
-def application(dashboard: DashboardReader, clock: Clock, token: str | None) -> "WSGIApplication":
-    """The page as WSGI. Without a `token` only requests that name this machine itself are answered."""
-    routes = _routes(dashboard, clock)
+def application(dashboard: DashboardReader, clock: Clock, token: str) -> "WSGIApplication":
+    """The page as WSGI."""
+    routes, door = _routes(dashboard, clock), Door(token)
 
     def answer(environment: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        found = _refusal(environment, token) or _found(routes, environment)
-        start_response(
-            found.status,
-            [("Content-Type", found.kind), ("Content-Length", str(len(found.body))), *HEADERS, *found.headers],
-        )
-        return [] if environment["REQUEST_METHOD"] == "HEAD" else [found.body]
+        found = _refusal(environment, door, clock) or _found(routes, environment)
+        status, headers, body = _packed(found, environment)
+        start_response(status, headers)
+        return [] if environment["REQUEST_METHOD"] == "HEAD" else [body]
 
     return answer
 
@@ -81,7 +91,7 @@ def addresses(host: str) -> list[str]:
 
 def url(host: str, port: int) -> str:
     """The address for a browser if `host` was bound."""
-    name = socket.gethostname() if host == ANYWHERE else host.strip("[]")
+    name = socket.gethostname() if host in (ANYWHERE, "0.0.0.0", "::") else host.strip("[]")
     return f"http://{f'[{name}]' if ':' in name else name}:{port}/"
 
 
@@ -92,19 +102,44 @@ def serve(app: "WSGIApplication", hosts: Sequence[str], port: int, ready: Callab
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # two requests at once are not worth a warning
     with ExitStack() as sockets:
         bound = _bound(hosts, port, sockets)
+        channels: dict[int, Any] = {}
         server = create_server(
             app,
+            map=channels,
             sockets=bound,
             threads=THREADS,
             connection_limit=CONNECTIONS,
             channel_timeout=PATIENCE_SECONDS,
+            cleanup_interval=1,
             max_request_header_size=LONGEST_HEADER_BYTES,
             max_request_body_size=LONGEST_HEADER_BYTES,
             ident=None,
             clear_untrusted_proxy_headers=True,
         )
+        for one in channels.values():
+            if hasattr(one, "channel_class"):
+                one.channel_class = _impatient(one.channel_class)
         ready(bound[0].getsockname()[1])
         server.run()
+
+
+def _impatient(kind: Any) -> Any:
+    """waitress's channel with a deadline for the whole request: waitress' own is for the silence between two bytes."""
+
+    class Impatient(kind):  # type: ignore[misc]
+        begun: float | None = None
+
+        def received(self, data: bytes) -> bool:
+            going_on = bool(super().received(data))
+            if self.request is None:
+                self.begun = None
+            elif self.begun is None:
+                self.begun = self.last_activity
+            elif self.last_activity - self.begun > PATIENCE_SECONDS:
+                self.will_close = True
+            return going_on
+
+    return Impatient
 
 
 def _bound(hosts: Sequence[str], port: int, kept: ExitStack) -> list[socket.socket]:
@@ -129,43 +164,92 @@ def _bound(hosts: Sequence[str], port: int, kept: ExitStack) -> list[socket.sock
 
 
 def _routes(dashboard: DashboardReader, clock: Clock) -> dict[str, Route]:
-    def static(kind: str, body: bytes) -> Route:
-        return lambda: Response("200 OK", kind, body)
+    def whole(_: "WSGIEnvironment") -> Response:
+        content = page.parts(dashboard.read(clock.now()))
+        return Response("200 OK", HTML, page.document(content, _tags(content)).encode(errors="replace"))
 
-    def rendered(render: Callable[[Dashboard], str]) -> Route:
-        return lambda: Response("200 OK", HTML, render(dashboard.read(clock.now())).encode(errors="replace"))
+    def parts(environment: "WSGIEnvironment") -> Response:
+        return _changed(page.parts(dashboard.read(clock.now())), environment.get("HTTP_IF_NONE_MATCH", ""))
 
-    return {
-        "/": rendered(page.document),
-        "/fragment": rendered(page.fragment),
-        "/dashboard.css": static("text/css; charset=utf-8", (HERE / "dashboard.css").read_bytes()),
-        "/dashboard.js": static("text/javascript; charset=utf-8", (HERE / "dashboard.js").read_bytes()),
-        "/icon.svg": static("image/svg+xml", ICON.encode()),
-    }
+    def history(_: "WSGIEnvironment") -> Response:
+        body = json.dumps(dashboard.history(clock.now()).columns(), separators=(",", ":")).encode()
+        return Response("200 OK", JSON, body, tag=_digest(body))
+
+    def why(environment: "WSGIEnvironment") -> Response:
+        asked = parse_qs(environment.get("QUERY_STRING", "")).get("at", [""])[0]
+        try:
+            when = When.parse([asked[:40]])
+        except ValueError:
+            return _sentence("400 Bad Request", "Expected a New York date and time, as in why?at=2026-11-25T15:45.")
+        return Response("200 OK", HTML, page.why(dashboard.why(when, clock.now())).encode(errors="replace"))
+
+    def health(_: "WSGIEnvironment") -> Response:
+        return _sentence(*metrics.health(dashboard.status(clock.now())))
+
+    def figures(_: "WSGIEnvironment") -> Response:
+        return Response("200 OK", metrics.KIND, metrics.text(dashboard.status(clock.now())).encode(errors="replace"))
+
+    read = {"/": whole, "/parts": parts, "/history": history, "/why": why, HEALTH: health, METRICS: figures}
+    files = {f"/{name}": _static(kind, (HERE / name).read_bytes()) for name, kind in FILES.items()}
+    icons = {f"/{name}.svg": _static(SVG, text.encode()) for name, text in page.ICONS.items()}
+    return {**read, **files, **icons}
 
 
-def _refusal(environment: "WSGIEnvironment", token: str | None) -> Response | None:
+def _static(kind: str, body: bytes) -> Route:
+    return lambda _: Response("200 OK", kind, body, tag=_digest(body))
+
+
+def _digest(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()[:12]
+
+
+def _changed(parts: Mapping[str, str], known: str) -> Response:
+    """Those of `parts` that a page with the tags `known` does not show yet; all of them if it shows another version."""
+    tags, had = _tags(parts), known.strip('"').split("-")
+    now = tags.split("-")
+    if len(had) != len(now):
+        had = [""] * len(now)
+    changed = {name: parts[name] for name, new, old in zip(parts, now, had, strict=True) if new != old}
+    body = json.dumps(changed, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+    return Response("200 OK", JSON, body, tag=tags)
+
+
+def _tags(parts: Mapping[str, str]) -> str:
+    """The tags of all parts in their order, as one."""
+    return "-".join(_digest(text.encode(errors="replace")) for text in parts.values())
+
+
+def _refusal(environment: "WSGIEnvironment", door: Door, clock: Clock) -> Response | None:
+    """What is answered instead of the page, which includes the cookie for who comes by the link with the token."""
     if environment["REQUEST_METHOD"] not in ("GET", "HEAD"):
         return _sentence("405 Method Not Allowed", "This page only reads.", ("Allow", "GET, HEAD"))
-    if token is None:
-        if is_loopback(_host_name(environment.get("HTTP_HOST", ""))):
-            return None
-        return _sentence("403 Forbidden", "This page is served to this machine only; open it as http://localhost.")
-    if is_right(environment.get("HTTP_AUTHORIZATION", ""), token):
+    path, name = environment.get("PATH_INFO", ""), f"qqqbot_{environment.get('SERVER_PORT', '')}"
+    token = parse_qs(environment.get("QUERY_STRING", "")).get("token", [None])[0] if path == "/" else None
+    if token is None and door.remembers(environment.get("HTTP_COOKIE", ""), name):
         return None
-    asks = ("WWW-Authenticate", 'Basic realm="qqqbot: any name, the token as password", charset="UTF-8"')
-    return _sentence(
-        "401 Unauthorized",
-        "The token is missing or wrong; monitor.py --web printed it, or it is the one you chose.",
-        asks,
-    )
+    if path == HEALTH and _is_this_machine(environment):
+        return None
+    shown = token if token is not None else given(environment.get("HTTP_AUTHORIZATION", ""))
+    now = clock.now()
+    if shown is not None and door.opens(shown, now, environment.get("REMOTE_ADDR", "somewhere")):
+        if token is None:
+            return None
+        # Away from the address line and the history, where somebody else might read it. Not Strict: a link is followed.
+        cookie = f"{name}={door.cookie}; Path=/; Max-Age={REMEMBERED_SECONDS}; HttpOnly; SameSite=Lax"
+        return _sentence("303 See Other", "The page is at /.", ("Location", "./"), ("Set-Cookie", cookie))
+    if shown is not None and door.is_shut(now):
+        return _sentence("429 Too Many Requests", "Too many wrong tokens: wait a minute.", ("Retry-After", "60"))
+    # Only the page itself makes a browser ask for a password: its script must not, every few seconds.
+    asks = 'Basic realm="qqqbot: any name, the token as password", charset="UTF-8"' if path == "/" else "Bearer"
+    told = f"The token is missing or wrong. Open the link that {COMMAND} web printed, or give the token you chose."
+    return _sentence("401 Unauthorized", told, ("WWW-Authenticate", asks))
 
 
-def _host_name(host: str) -> str:
-    """'localhost:8787' and '[::1]:8787' without their ports."""
-    if host.startswith("["):
-        return host.partition("]")[0] + "]"
-    return host.partition(":")[0]
+def _is_this_machine(environment: "WSGIEnvironment") -> bool:
+    """Whether it comes from here and asks for here: a foreign page asks under its own name (DNS rebinding)."""
+    host = environment.get("HTTP_HOST", "")
+    name = host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
+    return is_loopback(environment.get("REMOTE_ADDR", "")) and is_loopback(name)
 
 
 def _found(routes: dict[str, Route], environment: "WSGIEnvironment") -> Response:
@@ -173,10 +257,25 @@ def _found(routes: dict[str, Route], environment: "WSGIEnvironment") -> Response
     if route is None:
         return _sentence("404 Not Found", "There is nothing here; the page is at /.")
     try:
-        return route()
+        return route(environment)
     except OSError as error:
         return _sentence("503 Service Unavailable", f"The logs folder cannot be read: {error.strerror or error}.")
 
 
+def _packed(found: Response, environment: "WSGIEnvironment") -> tuple[str, list[tuple[str, str]], bytes]:
+    """Status, headers and body as they are sent: nothing that the browser has, and compressed if it may be."""
+    headers = [*HEADERS, *found.headers]
+    headers.append(("Cache-Control", "no-store" if found.tag is None else "private, no-cache"))
+    if found.tag is not None:
+        headers.append(("ETag", f'"{found.tag}"'))
+        if environment.get("HTTP_IF_NONE_MATCH", "").removeprefix("W/").strip('"') == found.tag:
+            return "304 Not Modified", headers, b""
+    body = found.body
+    if len(body) > WORTH_COMPRESSING_BYTES and "gzip" in environment.get("HTTP_ACCEPT_ENCODING", ""):
+        body = gzip.compress(body, 6, mtime=0)
+        headers += [("Content-Encoding", "gzip"), ("Vary", "Accept-Encoding")]
+    return found.status, [("Content-Type", found.kind), ("Content-Length", str(len(body))), *headers], body
+
+
 def _sentence(status: str, text: str, *headers: tuple[str, str]) -> Response:
-    return Response(status, TEXT, f"{text}\n".encode(), headers)
+    return Response(status, TEXT, f"{text}\n".encode(errors="replace"), headers)

@@ -2,12 +2,14 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from qqqbot.monitoring.facts.dashboard import DECISIONS, DashboardReader
+from qqqbot.monitoring.facts.dashboard import DECISIONS, RUNS, DashboardReader
+from qqqbot.monitoring.facts.why import When
 from tests.support.builders import NOW
-from tests.support.monitor_samples import LogsFolder, book, record_checks
+from tests.support.monitor_samples import IDENTITY, LogsFolder, book, record_checks
 
 
 @pytest.fixture
@@ -18,23 +20,63 @@ def logs(tmp_path: Path) -> LogsFolder:
     return found
 
 
-def test_the_newest_decisions_of_this_account(logs: LogsFolder) -> None:
-    record_checks(logs, 30)
-    facts = DashboardReader(logs.folder).read(NOW)
-    assert len(facts.decisions) == DECISIONS
-    assert facts.decisions[-1]["timestamp"] == (NOW + timedelta(minutes=29)).isoformat()
+def row(minute: int, action: str = "HOLD", **values: Any) -> dict[str, Any]:
+    at = (NOW + timedelta(minutes=minute)).isoformat()
+    return {**IDENTITY, "timestamp": at, "action": action, "target": "QQQ", "held": "QQQ", **values}
 
 
-def test_the_charts_are_redrawn_only_if_something_is_new(logs: LogsFolder) -> None:
+def runs(logs: LogsFolder, *rows: dict[str, Any]) -> list[tuple[Any, ...]]:
+    logs.rows("decisions.jsonl", rows)
+    found = DashboardReader(logs.folder).read(NOW).runs
+    return [(run.row["action"], run.length, run.since, run.open) for run in found]
+
+
+def test_checks_in_a_row_with_the_same_answer_are_one_run_newest_first(logs: LogsFolder) -> None:
+    blocked: dict[str, Any] = {"gates": [{"name": "disk", "passed": False}]}
+    rows = [row(0), row(1), row(2, "FAILED", error="A"), row(3, "FAILED", error="B"), row(4, target="CASH"), row(5)]
+    rows += [row(6), row(7, **blocked), row(8, **blocked)]
+    at = [NOW + timedelta(minutes=n) for n in range(9)]
+    assert runs(logs, *rows) == [
+        ("HOLD", 2, at[7], False),
+        ("HOLD", 2, at[5], False),
+        ("HOLD", 1, at[4], False),
+        ("FAILED", 1, at[3], False),
+        ("FAILED", 1, at[2], False),
+        ("HOLD", 2, at[0], False),
+    ]
+
+
+def test_a_rotation_is_never_folded_away(logs: LogsFolder) -> None:
+    assert [run[:2] for run in runs(logs, row(0, "ROTATE", round=1), row(1, "ROTATE", round=2))] == [("ROTATE", 1)] * 2
+
+
+def test_a_run_longer_than_what_is_looked_at_says_so_and_many_runs_are_cut(logs: LogsFolder) -> None:
+    (run,) = runs(logs, *(row(n) for n in range(DECISIONS + 5)))
+    assert run == ("HOLD", DECISIONS, NOW + timedelta(minutes=5), True)
+    assert len(runs(logs, *(row(n, target=str(n)) for n in range(50)))) == RUNS
+
+
+def test_history_and_runs_are_computed_again_only_if_something_is_new(logs: LogsFolder) -> None:
     dashboard = DashboardReader(logs.folder)
-    first = dashboard.read(NOW)
-    assert dashboard.read(NOW + timedelta(seconds=5)).charts is first.charts
+    first, drawn = dashboard.read(NOW), dashboard.history(NOW)
+    again = dashboard.read(NOW + timedelta(seconds=5))
+    assert (again.runs, again.drawn) == (first.runs, first.drawn)
+    assert again.runs is first.runs
+    assert dashboard.history(NOW + timedelta(seconds=5)) is drawn
     record_checks(logs, 4)
-    assert len(dashboard.read(NOW).charts.life.equity) == 4
+    assert dashboard.read(NOW).drawn != first.drawn
+    assert len(dashboard.history(NOW).points) == len(drawn.points) + 1
 
 
-def test_a_chart_is_not_reused_for_another_account(logs: LogsFolder) -> None:
+def test_a_history_is_not_reused_for_another_account(logs: LogsFolder) -> None:
     dashboard = DashboardReader(logs.folder)
-    assert dashboard.read(NOW).charts.life.equity
-    logs.status(mode="live", account="U1234567")
-    assert dashboard.read(NOW).charts.life.equity == []
+    assert dashboard.history(NOW).points
+    logs.status(mode="live", account="U1234567", last_signal=None)
+    assert dashboard.history(NOW).points == ()
+    assert dashboard.read(NOW).runs == ()
+
+
+def test_any_decision_can_be_explained(logs: LogsFolder) -> None:
+    at = NOW + timedelta(minutes=1)
+    facts = DashboardReader(logs.folder).why(When.parse([f"{at:%Y-%m-%d}"]), NOW)
+    assert len(facts.decisions) == 3

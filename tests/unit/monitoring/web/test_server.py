@@ -1,14 +1,17 @@
 """The page's addresses and refusals, asked without a socket: a WSGI application is a function."""
 
 import base64
+import gzip
+import json
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
 from qqqbot.monitoring.facts.dashboard import DashboardReader
 from qqqbot.monitoring.web import server
-from qqqbot.monitoring.web.auth import is_loopback
+from qqqbot.monitoring.web.auth import WRONG_TOKENS, Door, is_loopback
 from qqqbot.runtime.clock import VirtualClock
 from tests.support.builders import NOW
 from tests.support.monitor_samples import LogsFolder, worked
@@ -24,59 +27,144 @@ def logs(tmp_path: Path) -> LogsFolder:
     return worked(tmp_path / "logs")
 
 
-def page_of(logs: LogsFolder, token: str | None = None) -> "WSGIApplication":
-    return server.application(DashboardReader(logs.folder), VirtualClock(NOW), token)
+def page_of(logs: LogsFolder, clock: VirtualClock | None = None) -> "WSGIApplication":
+    return server.application(DashboardReader(logs.folder), clock or VirtualClock(NOW), TOKEN)
 
 
-def ask(
-    page: "WSGIApplication", path: str = "/", method: str = "GET", host: str = "localhost:8787", authorization: str = ""
-) -> tuple[int, dict[str, str], str]:
+class Answer(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+def ask(page: "WSGIApplication", path: str = "/", method: str = "GET", **values: str) -> Answer:
+    """The answer to a browser that is remembered, unless `values` of the environment say otherwise."""
     begun: list[tuple[str, list[tuple[str, str]]]] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], *_: Any) -> Any:
         begun.append((status, headers))
 
+    path, _, question = path.partition("?")
     environment = {
         "REQUEST_METHOD": method,
         "PATH_INFO": path,
-        "HTTP_HOST": host,
-        "HTTP_AUTHORIZATION": authorization,
+        "QUERY_STRING": question,
+        "SERVER_PORT": "8787",
+        "REMOTE_ADDR": "127.0.0.1",
+        "HTTP_HOST": "localhost:8787",
+        "HTTP_COOKIE": f"qqqbot_8787={Door(TOKEN).cookie}",
     }
-    body = b"".join(page(environment, start_response))
+    body = b"".join(page({**environment, **values}, start_response))
     ((status, headers),) = begun
-    return int(status[:3]), {name.lower(): value for name, value in headers}, body.decode()
+    return Answer(int(status[:3]), {name.lower(): value for name, value in headers}, body)
+
+
+def stranger(page: "WSGIApplication", path: str = "/", authorization: str = "", **values: str) -> Answer:
+    return ask(page, path, HTTP_COOKIE="", HTTP_AUTHORIZATION=authorization, **values)
 
 
 def basic(password: str) -> str:
     return "Basic " + base64.b64encode(f"me:{password}".encode()).decode()
 
 
-def test_each_of_the_five_addresses_is_answered_as_what_it_is(logs: LogsFolder) -> None:
-    kinds = {
-        "/": "text/html; charset=utf-8",
-        "/fragment": "text/html; charset=utf-8",
-        "/dashboard.css": "text/css; charset=utf-8",
-        "/dashboard.js": "text/javascript; charset=utf-8",
-        "/icon.svg": "image/svg+xml",
-    }
-    for path, kind in kinds.items():
-        status, headers, body = ask(page_of(logs), path)
-        assert (status, headers["content-type"]) == (200, kind)
-        assert headers["content-length"] == str(len(body.encode()))
-        assert headers["cache-control"] == "no-store"
-        assert headers["content-security-policy"].startswith("default-src 'none'; ")
+READ = {
+    "/": "text/html; charset=utf-8",
+    "/parts": "application/json",
+    "/history": "application/json",
+    "/why": "text/html; charset=utf-8",
+    "/healthz": "text/plain; charset=utf-8",
+    "/metrics": "text/plain; version=0.0.4; charset=utf-8",
+}
+FILES = {"/dashboard.css": "text/css; charset=utf-8", "/dashboard.js": "text/javascript; charset=utf-8"}
+FILES |= {"/charts.js": FILES["/dashboard.js"]}
+FILES |= {f"/icon-{name}.svg": "image/svg+xml" for name in ("good", "warning", "bad", "unknown")}
+
+
+@pytest.mark.parametrize(("path", "kind"), [*READ.items(), *FILES.items()])
+def test_each_address_is_answered_as_what_it_is(logs: LogsFolder, path: str, kind: str) -> None:
+    answer = ask(page_of(logs), path)
+    assert (answer.status, answer.headers["content-type"]) == (200, kind)
+    assert answer.headers["content-length"] == str(len(answer.body))
+    assert answer.headers["cache-control"] == ("private, no-cache" if "etag" in answer.headers else "no-store")
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'; ")
+    assert "unsafe" not in answer.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("path", [*FILES, "/parts", "/history"])
+def test_what_a_browser_has_already_is_not_sent_again(logs: LogsFolder, path: str) -> None:
+    tag = ask(page_of(logs), path).headers["etag"]
+    again = ask(page_of(logs), path, HTTP_IF_NONE_MATCH=tag)
+    assert (again.status, again.body, again.headers["etag"]) == (304, b"", tag)
+    assert "content-length" not in again.headers
+
+
+def test_only_the_parts_that_changed_are_sent(logs: LogsFolder) -> None:
+    clock = VirtualClock(NOW)
+    page = page_of(logs, clock)
+    first = ask(page, "/parts")
+    assert list(first.json)[:3] == ["banner", "problems", "tiles"]
+    clock.wait(7)
+    known = ask(page, "/parts", HTTP_IF_NONE_MATCH=first.headers["etag"])
+    assert known.status == 304, "nothing happened, and seconds do not count"
+    logs.text("HALT", "a look first\n")
+    changed = ask(page, "/parts", HTTP_IF_NONE_MATCH=first.headers["etag"])
+    assert list(changed.json) == ["banner", "problems", "foot"]
+    assert changed.json["problems"] == ask(page, "/parts").json["problems"]
+    for odd in ('"', "x-y", "-" * 10, "W/*", "\xff"):
+        assert ask(page, "/parts", HTTP_IF_NONE_MATCH=odd).json.keys() == first.json.keys()
+
+
+def test_the_page_says_which_parts_it_shows(logs: LogsFolder) -> None:
+    found = re.search(r'data-tags="([^"]+)"', ask(page_of(logs)).text)
+    assert found
+    assert ask(page_of(logs), "/parts", HTTP_IF_NONE_MATCH=f'"{found[1]}"').status == 304
+
+
+def test_answers_are_compressed_for_those_who_can_read_that(logs: LogsFolder) -> None:
+    for path in ("/", "/parts", "/history", "/charts.js"):
+        plain, packed = ask(page_of(logs), path), ask(page_of(logs), path, HTTP_ACCEPT_ENCODING="gzip, br")
+        assert packed.headers["content-encoding"] == "gzip"
+        assert gzip.decompress(packed.body) == plain.body
+        assert len(packed.body) == int(packed.headers["content-length"]) < len(plain.body)
+    assert "content-encoding" not in ask(page_of(logs), "/healthz", HTTP_ACCEPT_ENCODING="gzip").headers
+
+
+def test_a_decision_is_explained_by_its_time_or_its_day(logs: LogsFolder) -> None:
+    for asked in ("2026-11-24T12:00", "2026-11-24", ""):
+        answer = ask(page_of(logs), f"/why?at={asked}")
+        assert answer.status == 200
+        assert "the exchange is open" in answer.text
+    assert "No decisions on 2026-11-20" in ask(page_of(logs), "/why?at=2026-11-20").text
+    for odd in ("x", "2026-13-01", "../../etc/passwd", "2026-11-24%2012:00%2013:00", "%ff%00", "0" * 5000):
+        assert ask(page_of(logs), f"/why?at={odd}").status == 400
+
+
+def test_other_monitors_read_the_code_and_the_figures(logs: LogsFolder) -> None:
+    assert ask(page_of(logs), "/healthz").text.startswith("healthy: ")
+    assert "qqqbot_value_usd 101234.56\n" in ask(page_of(logs), "/metrics").text
+    logs.alive = False
+    answer = ask(page_of(logs), "/healthz")
+    assert (answer.status, answer.text.partition(":")[0]) == (503, "dead")
 
 
 def test_a_head_request_gets_the_headers_of_the_page_without_its_text(logs: LogsFolder) -> None:
-    status, headers, body = ask(page_of(logs), method="HEAD")
-    assert (status, body) == (200, "")
-    assert int(headers["content-length"]) > 1000
+    answer = ask(page_of(logs), method="HEAD")
+    assert (answer.status, answer.body) == (200, b"")
+    assert int(answer.headers["content-length"]) > 1000
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "BREW"])
 def test_every_method_that_could_change_something_is_refused(logs: LogsFolder, method: str) -> None:
-    status, headers, _ = ask(page_of(logs), method=method)
-    assert (status, headers["allow"]) == (405, "GET, HEAD")
+    answer = ask(page_of(logs), method=method)
+    assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
 
 
 def test_no_path_leads_to_a_file(logs: LogsFolder) -> None:
@@ -89,49 +177,90 @@ def test_no_path_leads_to_a_file(logs: LogsFolder) -> None:
         "/logs/trades.jsonl",
         "/dashboard.css\0",
         "/\\..\\config.json",
-        "/fragment/",
+        "/parts/",
         "/x" * 2000,
     ]
-    assert {ask(page_of(logs), path)[0] for path in paths} == {404}
+    assert {ask(page_of(logs), path).status for path in paths} == {404}
+
+
+def test_on_this_machine_too_every_address_asks_for_the_token(logs: LogsFolder) -> None:
+    page = page_of(logs)
+    for path in ("/", "/parts", "/history", "/why", "/metrics", "/dashboard.js", "/nothing"):
+        answer = stranger(page, path)
+        assert (answer.status, "DRY RUN" in answer.text) == (401, False)
+        # Else the browser would ask for a password every few seconds, for the script.
+        assert answer.headers["www-authenticate"].startswith("Basic " if path == "/" else "Bearer")
+    guesses = ["", "x", TOKEN[:-1], TOKEN + "x", TOKEN.upper(), "\0", "é"]
+    assert {stranger(page, authorization=basic(guess)).status for guess in guesses} == {401}
+    assert stranger(page, authorization=basic(TOKEN), HTTP_HOST="my-server:8787").status == 200
+    assert stranger(page, "/metrics", authorization=f"Bearer {TOKEN}").status == 200
+
+
+def test_the_link_with_the_token_is_followed_by_a_cookie_and_leaves_the_address_line(logs: LogsFolder) -> None:
+    page = page_of(logs)
+    answer = stranger(page, f"/?token={TOKEN}")
+    assert (answer.status, answer.headers["location"]) == (303, "./")
+    cookie, *attributes = answer.headers["set-cookie"].split("; ")
+    assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= set(attributes)
+    assert TOKEN not in answer.text + cookie
+    assert ask(page, HTTP_COOKIE=cookie).status == 200
+    assert stranger(page, "/?token=wrong").status == 401
+    assert stranger(page, f"/parts?token={TOKEN}").status == 401
+
+
+def test_guesses_are_answered_later_and_the_owners_browser_at_once(logs: LogsFolder) -> None:
+    clock = VirtualClock(NOW)
+    page = page_of(logs, clock)
+    found = [stranger(page, authorization=f"Bearer {n:020d}").status for n in range(20)]
+    assert found == [401] * (WRONG_TOKENS - 1) + [429] * (21 - WRONG_TOKENS)
+    assert stranger(page, authorization=f"Bearer {TOKEN}").headers["retry-after"] == "60"
+    assert stranger(page).status == 401
+    assert ask(page).status == 200
+    clock.wait(61)
+    assert stranger(page, authorization=f"Bearer {TOKEN}").status == 200
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:80", "localhost.evil.example", "192.168.1.9", "", "[::2]"]
+    ("host", "address", "status"),
+    [
+        ("localhost:8787", "127.0.0.1", 200),
+        ("[::1]:8787", "::1", 200),
+        ("127.0.0.1", "127.0.0.1", 200),
+        ("evil.example:8787", "127.0.0.1", 401),
+        ("", "127.0.0.1", 401),
+        ("localhost:8787", "192.168.1.9", 401),
+        ("my-server:8787", "192.168.1.9", 401),
+    ],
 )
-def test_a_page_from_elsewhere_cannot_fetch_this_one_under_its_own_name(logs: LogsFolder, host: str) -> None:
-    assert ask(page_of(logs), host=host)[0] == 403
-
-
-@pytest.mark.parametrize("host", ["localhost", "localhost:9999", "127.0.0.1:8787", "[::1]:8787"])
-def test_this_machine_is_answered_under_each_of_its_names(logs: LogsFolder, host: str) -> None:
-    assert ask(page_of(logs), host=host)[0] == 200
-
-
-def test_served_to_other_machines_every_address_asks_for_the_token(logs: LogsFolder) -> None:
-    page = page_of(logs, TOKEN)
-    for path in ("/", "/fragment", "/dashboard.js", "/nothing"):
-        status, headers, text = ask(page, path)
-        assert (status, "DRY RUN" in text) == (401, False)
-        assert headers["www-authenticate"].startswith("Basic ")
-    guesses = ["", "x", TOKEN[:-1], TOKEN + "x", TOKEN.upper(), "\0", "é"]
-    assert {ask(page, authorization=basic(guess))[0] for guess in guesses} == {401}
-    assert ask(page, authorization=basic(TOKEN), host="my-server:8787")[0] == 200
-    assert ask(page, authorization=f"Bearer {TOKEN}")[0] == 200
+def test_this_machine_may_ask_whether_all_is_well(logs: LogsFolder, host: str, address: str, status: int) -> None:
+    assert stranger(page_of(logs), "/healthz", HTTP_HOST=host, REMOTE_ADDR=address).status == status
 
 
 def test_an_empty_folder_is_a_page_that_says_how_to_start(tmp_path: Path) -> None:
     new = LogsFolder(tmp_path / "new")
     new.alive = False
-    status, _, text = ask(page_of(new))
-    assert (status, ">DEAD<" in text) == (200, False)
-    assert "./bot_control.sh start" in text
+    answer = ask(page_of(new))
+    assert (answer.status, ">DEAD<" in answer.text) == (200, False)
+    assert "./bot_control.sh start" in answer.text
+    assert ask(page_of(new), "/healthz").status == 503
+    assert set(ask(page_of(new), "/history").json) == {
+        "at",
+        "price",
+        "short",
+        "long",
+        "equity",
+        "held",
+        "instead",
+        "below",
+        "trades",
+    }
 
 
 def test_a_folder_that_cannot_be_read_is_a_sentence(logs: LogsFolder) -> None:
     (logs.path / "trades.jsonl").unlink()
     (logs.path / "trades.jsonl").mkdir()
-    status, _, text = ask(page_of(logs))
-    assert (status, text) == (503, "The logs folder cannot be read: Is a directory.\n")
+    answer = ask(page_of(logs))
+    assert (answer.status, answer.text) == (503, "The logs folder cannot be read: Is a directory.\n")
 
 
 @pytest.mark.parametrize(

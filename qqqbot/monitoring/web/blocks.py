@@ -1,0 +1,49 @@
+"""The blocks of a terminal's screen as HTML, so that the page and the terminal speak with the same words. Pure."""
+
+from collections.abc import Iterable
+
+from qqqbot.display.formatting import NONE, words
+from qqqbot.display.markup import Markup, joined, tag
+from qqqbot.display.terminal import Block, Field, Fields, Line, Table, Tone
+
+_TONES = {Tone.GOOD: "good", Tone.WARNING: "warning", Tone.BAD: "bad", Tone.FAINT: "faint", Tone.TITLE: "strong"}
+
+
+def drawn(blocks: Iterable[Block]) -> Markup:
+    return joined(_drawn(block) for block in blocks)
+
+
+def fields(rows: Iterable[Field], left_out: Iterable[str] = ()) -> Markup:
+    """Labels with their values; further lines under a label that is `left_out` are left out with it."""
+    label, items = "", []
+    for row in rows:
+        label = row.label or label
+        if label not in left_out:
+            items += [tag("dt", words(row.label)), tag("dd", row.text, class_=_TONES.get(row.tone))]
+    return tag("dl", items) if items else Markup()
+
+
+def table(block: Table) -> Markup:
+    """On a narrow screen each row is a card, in which its cells name their columns."""
+    tones = block.tones or (Tone.PLAIN,) * len(block.rows)
+    body = [
+        tag("tr", [_cell(block, n, text) for n, text in enumerate(row)], class_=_TONES.get(tone))
+        for row, tone in zip(block.rows, tones, strict=True)
+    ]
+    head = tag("thead", tag("tr", [tag("th", heading) for heading in block.headings]))
+    return tag("table", head, tag("tbody", body), class_="cards")
+
+
+def _drawn(block: Block) -> Markup:
+    match block:
+        case Line(text, tone):
+            return tag("p", text, class_=_TONES.get(tone)) if text else Markup()
+        case Fields(rows):
+            return fields(rows)
+        case Table():
+            return table(block)
+
+
+def _cell(block: Table, column: int, text: str) -> Markup:
+    css = f"{'number' if column in block.right else ''}{' none' if text == NONE else ''}".strip()
+    return tag("td", text, data_name=block.headings[column] or None, class_=css or None)

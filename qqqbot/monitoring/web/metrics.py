@@ -1,0 +1,113 @@
+"""What other monitors read: /healthz for a check by its code, /metrics in Prometheus' text format. Pure.
+
+A figure that is not known is left out: to Prometheus its absence is a gap, and a zero would be a holding sold.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from qqqbot.display.formatting import words
+from qqqbot.display.masking import without_accounts
+from qqqbot.monitoring.facts.status import Own, Status
+from qqqbot.monitoring.health import Health
+from qqqbot.monitoring.screens.status import without_detail
+from qqqbot.records.channel_health import ChannelHealth
+
+KIND = "text/plain; version=0.0.4; charset=utf-8"
+Labels = Mapping[str, str]
+
+
+class Metric(NamedTuple):
+    """A name ends with its unit; one without a unit is a plain number."""
+
+    name: str
+    help: str
+    values: Iterable[tuple[Labels, float | datetime | None]]
+    kind: str = "gauge"
+
+
+def health(status: Status) -> tuple[str, str]:
+    """HTTP's status line, 200 only where `status` exits with 0; the word and the worst of what is wrong."""
+    first = status.problems[0].text if status.problems else status.halted_by_owner or "nothing is wrong"
+    told = without_accounts(f"{status.health}: {words(without_detail(' '.join(first.split())))}")
+    return "200 OK" if status.exit_code == 0 else "503 Service Unavailable", told
+
+
+def text(status: Status) -> str:
+    """All metrics that are known."""
+    lines = []
+    for metric in metrics(status):
+        known = [(labels, _number(value)) for labels, value in metric.values]
+        shown = [(labels, value) for labels, value in known if value is not None]
+        if shown:
+            lines += [f"# HELP {metric.name} {metric.help}", f"# TYPE {metric.name} {metric.kind}"]
+            lines += [f"{metric.name}{_written(labels)} {value!r}" for labels, value in shown]
+    return without_accounts("\n".join(lines) + "\n")
+
+
+def metrics(status: Status) -> Iterator[Metric]:
+    signal, process, coming = status.last_signal, status.process, status.next
+    mode = {"mode": status.who.mode or "", "version": process.version or ""}
+    yield Metric("qqqbot_info", "Mode and version of the daemon.", [(mode, 1.0)])
+    states = [({"state": str(one)}, float(one is status.health)) for one in Health]
+    yield Metric("qqqbot_health", "1 for the state it is in, in the words of status.", states)
+    yield _one("qqqbot_exit_code", "What ./bot_control.sh status exits with: 0 is healthy.", status.exit_code)
+    yield _one("qqqbot_problems", "How many things are wrong.", len(status.problems))
+    yield _one("qqqbot_heartbeat_timestamp_seconds", "When it last beat.", process.heartbeat_at)
+    last = status.last_check
+    yield _one("qqqbot_last_check_timestamp_seconds", "When it last looked.", last.at if last else None)
+    yield _one("qqqbot_last_signal_timestamp_seconds", "When prices last gave a signal.", signal.at if signal else None)
+    yield _one("qqqbot_next_check_timestamp_seconds", "When it will look again.", coming.check_at)
+    if status.own is not None:
+        yield from _of_account(status.own)
+    if signal is not None:
+        prices = [({"symbol": "QQQ"}, signal.price), ({"symbol": "TQQQ"}, signal.tqqq_price)]
+        yield Metric("qqqbot_price_usd", "Price at the last signal.", prices)
+        averages = [({"span": "short"}, signal.short_ma), ({"span": "long"}, signal.long_ma)]
+        yield Metric("qqqbot_average_usd", "QQQ's moving averages at the last signal.", averages)
+    if (flip := coming.flip) is not None:
+        yield _one("qqqbot_flip_price_usd", "QQQ's nearest price that changes the rule's answer.", flip.price)
+        yield _one(
+            "qqqbot_flip_distance_ratio", "How far QQQ is from it: 0.01 is one per cent.", flip.distance_pct / 100
+        )
+    yield from _of_channels(status.channels)
+
+
+def _of_account(own: Own) -> Iterator[Metric]:
+    yield _one("qqqbot_value_usd", "What the bot's money is worth.", own.equity)
+    yield _one("qqqbot_cash_usd", "The bot's cash.", own.cash)
+    yield _one("qqqbot_capital_usd", "What was put in.", own.total_capital)
+    yield _one("qqqbot_realized_profit_usd", "Profit of what was sold.", own.realized_pnl)
+    shares = [({"symbol": symbol}, float(count)) for symbol, count in sorted(own.shares.items())]
+    yield Metric("qqqbot_shares", "Shares in the bot's book.", shares)
+    yield _one("qqqbot_trades_total", "Trades in the book.", own.trades, "counter")
+    yield _one("qqqbot_open_orders", "Orders without an outcome.", len(own.open_orders))
+    agrees = None if own.agrees is None else float(own.agrees)
+    yield _one("qqqbot_account_agrees", "1 if the account's shares are the book's.", agrees)
+
+
+def _of_channels(channels: Iterable[ChannelHealth]) -> Iterator[Metric]:
+    found = [({"channel": one.name}, one) for one in channels]
+    accepted = [(labels, one.delivered_at) for labels, one in found]
+    yield Metric("qqqbot_channel_accepted_timestamp_seconds", "When a channel last accepted a message.", accepted)
+    fails = [(labels, float(one.fails)) for labels, one in found]
+    yield Metric("qqqbot_channel_fails", "1 if a channel's newest answer was a refusal.", fails)
+
+
+def _one(name: str, told: str, value: float | datetime | None, kind: str = "gauge") -> Metric:
+    return Metric(name, told, [({}, value)], kind)
+
+
+def _number(value: float | datetime | None) -> float | None:
+    found = value.timestamp() if isinstance(value, datetime) else value
+    return None if found is None or not math.isfinite(found) else float(found)
+
+
+def _written(labels: Labels) -> str:
+    def quoted(value: str) -> str:
+        return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+
+    written = ",".join(f'{name}="{quoted(value)}"' for name, value in labels.items())
+    return f"{{{written}}}" if labels else ""
