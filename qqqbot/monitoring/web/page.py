@@ -69,6 +69,7 @@ _HEAD = (
     tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
     tag("meta", name="color-scheme", content="light dark"),
     tag("link", rel="stylesheet", href="dashboard.css"),
+    tag("link", rel="icon", href="icon-unknown.svg", type="image/svg+xml", id="icon"),
 )
 # Where each part stands; the parts of a card have its title.
 _CARDS = {"mind": "What would change its mind", "decisions": "Decisions", "trades": "Trades"}
@@ -83,7 +84,6 @@ def document(content: Mapping[str, str], tags: str) -> str:
         "head",
         *_HEAD,
         tag("title", "qqqbot"),
-        tag("link", rel="icon", href="icon-unknown.svg", type="image/svg+xml", id="icon"),
         tag("script", src="charts.js", defer="defer"),
         tag("script", src="dashboard.js", defer="defer"),
         tag("noscript", tag("meta", http_equiv="refresh", content="30")),
