@@ -151,8 +151,7 @@ class Market:
     while the exchange is open); `tqqq_previous_close` is TQQQ's close of the session before `newest_row`, on the same
     split basis as its quote, None if the answer had none. `answered_at` is when Yahoo's server answered, by its own
     clock, None if it did not say. `tqqq_bars` are TQQQ's daily rows, likewise. `origins` names the sessions whose
-    closes are not Yahoo's own daily rows, and where they came from; `quoted_by` told the live prices. `ex_dates` are
-    the days on which either fund went without its dividend.
+    closes are not Yahoo's own daily rows, and where they came from; `quoted_by` told the live prices.
     """
 
     bars: tuple[Bar, ...]
@@ -165,11 +164,15 @@ class Market:
     tqqq_bars: tuple[Bar, ...] = ()
     origins: Mapping[date, Source] = field(default_factory=dict)
     quoted_by: Source = Source.YAHOO
-    ex_dates: tuple[date, ...] = ()
     dividends: tuple[Dividend, ...] = ()
 
     def quote(self, symbol: str) -> Quote:
         return self.qqq if symbol == QQQ else self.tqqq
+
+    @property
+    def ex_dates(self) -> frozenset[date]:
+        """The days on which either fund went without its dividend."""
+        return frozenset(dividend.date for dividend in self.dividends)
 
 
 class Crossing(NamedTuple):

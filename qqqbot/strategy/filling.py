@@ -20,7 +20,6 @@ from qqqbot.strategy.rule import evaluate
 from qqqbot.strategy.witnesses import TRACKING_TOLERANCE
 
 MOST_FILLED = 5
-LEVERAGE = 3
 # How far two series of adjusted closes may be apart if no dividend lies between their dates of adjustment. Since 2015
 # QQQ's smallest was 0.053 % of its price (2023-12-27), the others 0.11 % and more.
 SAME_BASIS = 0.0005
@@ -74,7 +73,7 @@ def from_kept(kept: KeptWindow | None, market: Market, day: date) -> Candidate |
 
 
 def from_closes(source: Source, closes: Closes, market: Market, day: date) -> Candidate | None:
-    """The close of `day` that `source` tells, if what it tells of the sessions around is what the window has."""
+    """The close of `day` by `source`, if its closes of the sessions around are those of the window."""
     bars = {QQQ: _by_date(market.bars), TQQQ: _by_date(market.tqqq_bars)}
     found = {}
     for symbol in (QQQ, TQQQ):
@@ -90,7 +89,7 @@ def from_look(look: Seen | None) -> Candidate | None:
     return Candidate(Source.SEEN, look.qqq, look.tqqq) if look else None
 
 
-def filled(market: Market, day: date, candidate: Candidate, look: Seen | None = None) -> Market | None:
+def filled(market: Market, day: date, candidate: Candidate, leverage: float, look: Seen | None = None) -> Market | None:
     """`market` with the candidate as the close of `day`; None if no witness supports it."""
     if not _usable(candidate.qqq) or (look and abs(candidate.qqq / look.qqq - 1) > Source.SEEN.uncertainty):
         return None
@@ -101,7 +100,7 @@ def filled(market: Market, day: date, candidate: Candidate, look: Seen | None = 
         tqqq_bars = _with(tqqq_bars, Bar(day, candidate.tqqq))
     then = replace(market, bars=bars, tqqq_bars=tqqq_bars, origins={**market.origins, day: candidate.source})
     then = replace(then, tqqq_previous_close=_by_date(tqqq_bars).get(bars[-1].date))
-    return then if _supported(then, day) else None
+    return then if _supported(then, day, leverage) else None
 
 
 def fill(
@@ -109,19 +108,26 @@ def fill(
     missing: Sequence[date],
     candidates: Callable[[Market, date], Iterable[Candidate | None]],
     look: Callable[[date], Seen | None],
+    leverage: float,
 ) -> Market:
     """`market` with each of the `missing` sessions filled by the first candidate that a witness supports.
 
     The candidates are asked for one after the other, so that a source costs nothing if an earlier one was enough.
     """
     for day in missing:
-        tried = (filled(market, day, found, look(day)) for found in candidates(market, day) if found is not None)
+        found = (one for one in candidates(market, day) if one is not None)
+        tried = (filled(market, day, one, leverage, look(day)) for one in found)
         market = next((better for better in tried if better is not None), market)
     return market
 
 
 def without_yahoo(
-    kept: KeptWindow, expected: Sequence[date], session: date, closes: Closes, quotes: Mapping[str, Quote]
+    kept: KeptWindow,
+    expected: Sequence[date],
+    session: date,
+    closes: Closes,
+    quotes: Mapping[str, Quote],
+    leverage: float,
 ) -> Market | str:
     """The market of `session` from the kept window, the broker's `closes` and its `quotes`; or why there is none.
 
@@ -148,7 +154,7 @@ def without_yahoo(
     )
     for day in missing:
         told = Candidate(Source.BROKER, *(closes.get(symbol, {}).get(day, math.nan) for symbol in (QQQ, TQQQ)))
-        better = filled(market, day, told)
+        better = filled(market, day, told, leverage)
         if better is None:
             return f"the broker has no close of {day} that a witness supports"
         market = better
@@ -183,7 +189,7 @@ def _other_basis(rows: Closes, closes: Closes) -> str | None:
         told = closes.get(symbol, {})
         shared = [day for day in rows[symbol] if day in told and _usable(rows[symbol][day])]
         if len(shared) < FEWEST_SHARED:
-            return f"the broker tells {len(shared)} of {symbol}'s kept closes, {FEWEST_SHARED} are needed"
+            return f"the broker has {len(shared)} of {symbol}'s kept closes, {FEWEST_SHARED} are needed"
         basis = _basis(told, rows[symbol], shared, Source.BROKER.uncertainty)
         if basis is None or abs(basis - 1) > SAME_BASIS:
             return f"the broker's closes of {symbol} are not the kept ones: a dividend, a split or a wrong row"
@@ -200,19 +206,21 @@ def _basis(told: Mapping[date, float], known: Mapping[date, float], days: Iterab
     return middle if all(abs(ratio / middle - 1) <= apart for ratio in ratios) else None
 
 
-def _supported(market: Market, day: date) -> bool:
+def _supported(market: Market, day: date, leverage: float) -> bool:
     """TQQQ moved by its factor into `day` and out of it."""
     qqq, tqqq = _by_date(market.bars), _by_date(market.tqqq_bars)
     qqq[market.newest_row], tqqq[market.newest_row] = market.qqq.price, market.tqqq.price
     days = sorted(d for d, close in qqq.items() if _usable(close))
     place = days.index(day)
-    return place > 0 and all(_moved_together(qqq, tqqq, *days[n : n + 2]) for n in (place - 1, place))
+    return place > 0 and all(_moved_together(qqq, tqqq, leverage, *days[n : n + 2]) for n in (place - 1, place))
 
 
-def _moved_together(qqq: Mapping[date, float], tqqq: Mapping[date, float], before: date, after: date) -> bool:
+def _moved_together(
+    qqq: Mapping[date, float], tqqq: Mapping[date, float], leverage: float, before: date, after: date
+) -> bool:
     if not (_usable(tqqq.get(before, math.nan)) and _usable(tqqq.get(after, math.nan))):
         return False
-    apart = (tqqq[after] / tqqq[before] - 1) - LEVERAGE * (qqq[after] / qqq[before] - 1)
+    apart = (tqqq[after] / tqqq[before] - 1) - leverage * (qqq[after] / qqq[before] - 1)
     return abs(apart) <= TRACKING_TOLERANCE
 
 

@@ -72,6 +72,6 @@ def assemble(
     free = outside.disk_free or (lambda: shutil.disk_usage(records.folder).free)
     alerts = Alerts(outside.notifier)
     state = state or State()
-    prices = SteadyPrices(outside, records.prices, rules.long_period, state)
+    prices = SteadyPrices(outside, records.prices, rules, state)
     parts = (outside.clock, prices, outside.broker, executor, keeper, records, alerts, rules, free)
     return Engine(*parts, prices.after_close, state)

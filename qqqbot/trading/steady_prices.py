@@ -13,7 +13,7 @@ from qqqbot.model.errors import BrokerUnavailable, PricesUnavailable, TemporaryE
 from qqqbot.model.ports import Clock, SecondPrices
 from qqqbot.model.provenance import Source
 from qqqbot.model.sessions import SessionTable
-from qqqbot.model.values import SYMBOLS, Market, Quote
+from qqqbot.model.values import SYMBOLS, Market, Quote, Rules
 from qqqbot.records.prices import PriceMemory, kept_window
 from qqqbot.strategy import filling
 from qqqbot.strategy.filling import Candidate, Closes
@@ -55,12 +55,12 @@ class Asked:
 class SteadyPrices:
     """The PriceSource of the engine, over that of `outside`. In `state` it says since when that one is silent."""
 
-    def __init__(self, outside: Adapters, memory: PriceMemory, long_period: int, state: State) -> None:
+    def __init__(self, outside: Adapters, memory: PriceMemory, rules: Rules, state: State) -> None:
         clock, intraday = outside.clock, outside.intraday
         self._yahoo = outside.prices
         self._memory = memory
         self._clock = clock
-        self._long_period = long_period
+        self._rules = rules
         self._state = state
         self._table: SessionTable | None = None
         self._second = outside.second
@@ -97,14 +97,14 @@ class SteadyPrices:
         if now >= table.ends() or table.open_session(now) is not None:
             return
         ended, coming = table.last_closed(now), table.next_open(now).date
-        expected = table.before(coming, self._long_period - 1)
+        expected = table.before(coming, self._rules.long_period - 1)
         if now - ended.close < AFTER_CLOSE or kept.dates[-1] >= ended.date:
             return
         if self._kept_after == ended.date or not (closes := self._evening.closes(expected)):
             return
         self._kept_after = ended.date
         quotes = {symbol: Quote(symbol, closes[symbol][ended.date], ended.close) for symbol in SYMBOLS}
-        found = filling.without_yahoo(kept, expected, coming, closes, quotes)
+        found = filling.without_yahoo(kept, expected, coming, closes, quotes, self._rules.leverage)
         if isinstance(found, str):
             log.warning("IB's close of %s is not kept: %s", ended.date, found)
         else:
@@ -128,7 +128,7 @@ class SteadyPrices:
             log.warning("Yahoo's rows have a gap: %s", problem)
             return market
         sources = partial(self._candidates, expected)
-        then = filling.fill(market, missing, sources, self._memory.last_look)
+        then = filling.fill(market, missing, sources, self._memory.last_look, self._rules.leverage)
         for day, source in then.origins.items():
             log.info("the close of %s is missing in Yahoo's rows and comes from %s", day, source.label)
         return then
@@ -157,7 +157,7 @@ class SteadyPrices:
             raise PricesUnavailable(f"{away}; and the broker's prices are not there: {error}") from error
         if lacking := [symbol for symbol in SYMBOLS if symbol not in quotes]:
             raise PricesUnavailable(f"{away}; and the broker has no price of {' and '.join(lacking)}")
-        found = filling.without_yahoo(kept, expected, session, closes, quotes)
+        found = filling.without_yahoo(kept, expected, session, closes, quotes, self._rules.leverage)
         if isinstance(found, str):
             trouble = self._broker.trouble if self._broker and kept.session != session else ""
             raise PricesUnavailable(f"{away}; and {found}{f' ({trouble})' if trouble else ''}")
@@ -167,4 +167,4 @@ class SteadyPrices:
         """The session that is open, or the last one that was, and the finished sessions of its window."""
         table = self._table or self.sessions(now)
         session = table.current(now).date
-        return session, table.before(session, self._long_period - 1)
+        return session, table.before(session, self._rules.long_period - 1)

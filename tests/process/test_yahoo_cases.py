@@ -178,9 +178,7 @@ def test_what_is_no_answer_has_a_sentence(world: World, fault: dict[str, Any], c
 
 def test_a_recent_split_without_a_ratio_is_refused(world: World) -> None:
     world.yahoo.fault("bad_split", symbol="TQQQ", value=2)
-    with pytest.raises(
-        PricesUnavailable, match=r"^TQQQ: Yahoo tells of a split on 2026-11-20, but not of which ratio$"
-    ):
+    with pytest.raises(PricesUnavailable, match=r"^TQQQ: Yahoo reports a split on 2026-11-20, but not its ratio$"):
         world.market()
 
 

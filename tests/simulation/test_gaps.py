@@ -81,6 +81,7 @@ def _filled(
             filling.from_closes(Source.BROKER, closes, known, day),
         ),
         lambda _: None,
+        RULES.leverage,
     )
     return None if filling.gaps(then, expected) else then
 
@@ -89,7 +90,7 @@ def _without_yahoo(kept: KeptWindow | None, expected: tuple[date, ...], true: Ma
     if kept is None or not closes:
         return None
     quotes = {QQQ: true.qqq, TQQQ: true.tqqq}
-    found = filling.without_yahoo(kept, expected, true.newest_row, closes, quotes)
+    found = filling.without_yahoo(kept, expected, true.newest_row, closes, quotes, RULES.leverage)
     return None if isinstance(found, str) else found
 
 

@@ -10,7 +10,6 @@ import logging
 import math
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -81,7 +80,6 @@ class ChildPrices:
         run: Runner = run_child,
     ) -> None:
         self._clock = clock
-        self._long_period = long_period
         self._years = 2 if long_period <= LONGEST_FOR_TWO_YEARS else 5
         light = 1 if long_period <= LONGEST_FOR_ONE_YEAR else self._years
         self._periods = ("--period", f"{self._years}y", "--light-period", f"{light}y")
@@ -94,7 +92,6 @@ class ChildPrices:
         self._table: SessionTable | None = None
         self._built_at: datetime | None = None
         self._early: tuple[float, Document] | None = None
-        self._good: Market | None = None
 
     def sessions(self, now: datetime) -> SessionTable:
         """The table of sessions from two years (five for long averages) before `now` to one year after.
@@ -123,7 +120,7 @@ class ChildPrices:
             self._leave_alone(str(_error(document).get("code")), failure)
             raise
         self._backoff.succeeded()
-        return self._with_good_history(market)
+        return market
 
     def intraday_closes(self, now: datetime) -> dict[str, dict[date, float]]:
         """The closes of whole sessions by their last 15-minute bars, by symbol. Raises PricesUnavailable."""
@@ -193,31 +190,6 @@ class ChildPrices:
             return None
         return early[1]
 
-    def _with_good_history(self, market: Market) -> Market:
-        """`market`, with the finished bars of an earlier answer if its own are incomplete.
-
-        Only within one session: what was finished in the morning is the same in the afternoon, and Yahoo loses rows at
-        any time. After a dividend or split, which come between sessions, the earlier bars would be on another basis.
-        """
-        if self._complete(market):
-            self._good = market
-        elif self._good is not None and _same_session(self._good, market):
-            log.warning("Yahoo's history has become incomplete; today's earlier one is used")
-            good = self._good
-            return replace(
-                market, bars=good.bars, tqqq_bars=good.tqqq_bars, tqqq_previous_close=good.tqqq_previous_close
-            )
-        return market
-
-    def _complete(self, market: Market) -> bool:
-        if self._table is None:
-            return False
-        closes = {bar.date: bar.close for bar in market.bars}
-        dates = [bar.date for bar in market.bars]
-        wanted = self._table.before(market.newest_row, self._long_period - 1)
-        complete = all(math.isfinite(closes.get(day, math.nan)) and closes[day] > 0 for day in wanted)
-        return complete and dates == sorted(set(dates)) and len(wanted) == self._long_period - 1
-
     def _ask(self, *arguments: str) -> Document:
         """The document of one child process. Raises PricesUnavailable."""
         # The child also ends on its own, should this process be killed while the child hangs.
@@ -273,7 +245,6 @@ def read_market(document: Document, session: date | None = None) -> Market:
             tqqq=quotes[TQQQ],
             tqqq_previous_close=_previous_close(tqqq_bars, bars),
             tqqq_bars=tqqq_bars,
-            ex_dates=_ex_dates(qqq, tqqq),
             splits=splits,
             answered_at=_answered_at(qqq),
             dividends=(*_dividends(QQQ, qqq), *_dividends(TQQQ, tqqq)),
@@ -315,16 +286,12 @@ def _splits(symbol: str, part: Document, newest: date) -> list[Split]:
     found = [Split(symbol, date.fromisoformat(day), float(ratio)) for day, ratio in part["splits"]]
     for split in found:
         if split.ratio <= 0 and newest - split.date < RECENT:
-            raise PricesUnavailable(f"{symbol}: Yahoo tells of a split on {split.date}, but not of which ratio")
+            raise PricesUnavailable(f"{symbol}: Yahoo reports a split on {split.date}, but not its ratio")
     return [split for split in found if split.ratio > 0 and split.ratio != 1]
 
 
 def _bars(part: Document) -> list[Bar]:
     return [Bar(date.fromisoformat(day), _close(close), _close(unadjusted)) for day, close, unadjusted in part["rows"]]
-
-
-def _ex_dates(*parts: Document) -> tuple[date, ...]:
-    return tuple(sorted({date.fromisoformat(day) for part in parts for day, *_ in part.get("dividends", ())}))
 
 
 def _dividends(symbol: str, part: Document) -> list[Dividend]:
@@ -346,10 +313,6 @@ def _previous_close(tqqq_bars: Sequence[Bar], bars: Sequence[Bar]) -> float | No
     """TQQQ's close of QQQ's last finished session; None if there is none."""
     closes = {bar.date: bar.close for bar in tqqq_bars if math.isfinite(bar.close)}
     return closes.get(bars[-1].date) if bars else None
-
-
-def _same_session(one: Market, other: Market) -> bool:
-    return one.newest_row == other.newest_row and new_york_date(one.qqq.time) == new_york_date(other.qqq.time)
 
 
 def _covers(table: SessionTable, moment: datetime) -> bool:

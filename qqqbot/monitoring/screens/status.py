@@ -149,9 +149,15 @@ def _value_fields(own: Own) -> list[Field]:
 def _prices_fields(facts: Status) -> list[Field]:
     """Only if not all prices are Yahoo's own."""
     since, others = facts.prices
-    parts = [f"Yahoo silent since {since.astimezone(NEW_YORK):%a %H:%M}"] if since else []
+    parts = [f"Yahoo silent since {_weekday(since, facts.now)}"] if since else []
     parts += [others or "nothing is decided without it"] if since or others else []
     return [Field("Prices", "; ".join(parts), Tone.WARNING)] if parts else []
+
+
+def _weekday(moment: datetime, now: datetime) -> str:
+    """'Tue 14:02', with its date if there has been another such day since."""
+    near = now - moment < timedelta(days=6)
+    return f"{moment.astimezone(NEW_YORK):{'%a %H:%M' if near else '%a %Y-%m-%d %H:%M'}}"
 
 
 def _problem_fields(facts: Status) -> list[Field]:

@@ -265,7 +265,7 @@ MUTANTS = (
     Mutant(
         "a filled close needs no witness",
         "strategy/filling.py::filled",
-        "return then if _supported(then, day) else None",
+        "return then if _supported(then, day, leverage) else None",
         "return then",
     ),
     Mutant(

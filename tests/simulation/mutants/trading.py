@@ -444,6 +444,13 @@ MISSED = (
 
 EVENING = (
     Mutant(
+        "a check without prices names the source of earlier ones",
+        "trading/heartbeat.py::_prices_values",
+        "if seen.market and answered else",
+        "if seen.market else",
+        ("unit/trading/test_steady_prices.py",),
+    ),
+    Mutant(
         "the value is reckoned with prices that were refused",
         "trading/engine.py::Engine.equity",
         "self._signalled.market if self._signalled else None",

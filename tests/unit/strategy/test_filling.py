@@ -5,27 +5,22 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from qqqbot.model.provenance import KeptWindow, Seen, Source
-from qqqbot.model.values import QQQ, TQQQ, Bar, Holding, Market, Quote, Rules, Split
+from qqqbot.model.values import QQQ, TQQQ, Bar, Dividend, Holding, Market, Quote, Rules, Split
 from qqqbot.strategy import filling
-from qqqbot.strategy.filling import (
-    Candidate,
-    depends_on,
-    fill,
-    fillable,
-    filled,
-    from_closes,
-    from_kept,
-    gaps,
-    without_yahoo,
-)
+from qqqbot.strategy.filling import Candidate, depends_on, fillable, from_closes, from_kept, gaps
 from qqqbot.strategy.rule import evaluate
 from tests.support.builders import DAY, NOW, table
+
+filled = partial(filling.filled, leverage=3)
+fill = partial(filling.fill, leverage=3)
+without_yahoo = partial(filling.without_yahoo, leverage=3)
 
 DATES = table().before(DAY, 119)
 GAP = DATES[-4]
@@ -83,6 +78,10 @@ TRUE = CLOSES[DATES.index(GAP)]
 TRUE_TQQQ = TQQQ_CLOSES[DATES.index(GAP)]
 
 
+def paid(*days: date) -> tuple[Dividend, ...]:
+    return tuple(Dividend(QQQ, day, 0.7) for day in days)
+
+
 class TestGaps:
     @pytest.mark.parametrize("null", [False, True])
     def test_a_missing_and_a_null_row_are_gaps(self, null: bool) -> None:
@@ -97,21 +96,16 @@ class TestGaps:
 
     @pytest.mark.parametrize("event", [GAP, DATES[-3]])
     def test_sessions_at_a_dividend_or_a_split_are_not(self, event: date) -> None:
-        assert "dividend or split" in str(fillable(whole(ex_dates=(event,)), DATES, (GAP,)))
+        assert "dividend or split" in str(fillable(whole(dividends=paid(event)), DATES, (GAP,)))
         assert "dividend or split" in str(fillable(whole(splits=(Split(TQQQ, event, 2.0),)), DATES, (GAP,)))
 
     def test_the_last_session_is_not_filled_on_an_ex_date(self) -> None:
-        assert "dividend or split" in str(fillable(whole(ex_dates=(DAY,)), DATES, (DATES[-1],)))
+        assert "dividend or split" in str(fillable(whole(dividends=paid(DAY)), DATES, (DATES[-1],)))
 
     def test_other_dividends_do_not_matter(self) -> None:
         assert (
             fillable(
-                whole(
-                    ex_dates=(
-                        DATES[5],
-                        DATES[-1],
-                    )
-                ),
+                whole(dividends=paid(DATES[5], DATES[-1])),
                 DATES,
                 (GAP,),
             )
@@ -193,8 +187,8 @@ class TestWitness:
             Candidate(Source.INTRADAY, TRUE * 1.05, TRUE_TQQQ * 1.15),
         )
         look = Seen(GAP, NOW, TRUE * 1.003, TRUE_TQQQ * 1.009)
-        assert filled(lacking(GAP), GAP, right, look) is not None
-        assert filled(lacking(GAP), GAP, other, look) is None
+        assert filled(lacking(GAP), GAP, right, look=look) is not None
+        assert filled(lacking(GAP), GAP, other, look=look) is None
 
     def test_without_any_word_on_tqqq_there_is_no_witness(self) -> None:
         assert filled(lacking(GAP), GAP, Candidate(Source.BROKER, TRUE, math.nan)) is None

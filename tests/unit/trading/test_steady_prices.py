@@ -259,6 +259,7 @@ def test_what_nobody_supports_is_refused_and_told(bot: Bot, how: dict[str, Any],
     assert check.error
     assert told in check.sentence
     assert bot.status()["silent_since"] is not None
+    assert (bot.status()["from"] is None) == ("delay" not in how), "only prices that came are somebody's"
 
 
 def test_delayed_prices_within_the_limit_decide(bot: Bot) -> None:

@@ -207,36 +207,12 @@ def test_an_unreadable_table_is_prices_unavailable() -> None:
         source(script).sessions(NOON)
 
 
-@pytest.mark.parametrize("lost", [None, "gone", 0.0], ids=["null", "missing", "zero"])
-def test_a_row_lost_during_the_day_is_taken_from_the_morning(lost: Any) -> None:
-    later = NOON + timedelta(hours=1)
-    broken = market_document(later, closes={BEFORE: lost}, tqqq={"price": 61.0})
-    script = Scripted({**sessions_document(), **market_document()}, broken)
-    asked = source(script)
-    asked.sessions(NOON)
-    morning, afternoon = asked.market(NOON), asked.market(later)
-    assert afternoon.bars == morning.bars
-    assert afternoon.tqqq_previous_close == morning.tqqq_previous_close
-    assert (afternoon.tqqq.price, afternoon.qqq.time) == (61.0, later - timedelta(seconds=3))
-
-
-def test_a_row_lost_overnight_stays_lost() -> None:
-    """A dividend or a split comes between two sessions: yesterday's history is on another basis."""
-    next_day = new_york(date(2026, 11, 25), 12)
-    document = market_document(next_day, closes={BEFORE: "gone"})
-    for part in document["prices"].values():
-        part["rows"] = [*part["rows"], ["2026-11-25", 450.0, 450.0]]
-    script = Scripted({**sessions_document(), **market_document()}, document)
+def test_a_row_that_the_answer_lacks_is_not_put_back() -> None:
+    """That is for the bot's own memory of prices, which has witnesses."""
+    script = Scripted({**sessions_document(), **market_document()}, market_document(closes={BEFORE: "gone"}))
     asked = source(script)
     asked.sessions(NOON)
     asked.market(NOON)
-    assert BEFORE not in {bar.date for bar in asked.market(next_day).bars}
-
-
-def test_an_incomplete_first_answer_is_not_repaired() -> None:
-    script = Scripted({**sessions_document(), **market_document(closes={BEFORE: "gone"})})
-    asked = source(script)
-    asked.sessions(NOON)
     assert asked.market(NOON).bars[-1].date == date(2026, 11, 20)
 
 
@@ -253,7 +229,7 @@ def test_dividends_come_with_the_prices() -> None:
 
 @pytest.mark.parametrize("day", [DAY, date(2026, 11, 15)])
 def test_a_recent_split_of_an_unknown_ratio_is_refused(day: date) -> None:
-    with pytest.raises(PricesUnavailable, match=f"^TQQQ: Yahoo tells of a split on {day}, but not of which ratio$"):
+    with pytest.raises(PricesUnavailable, match=f"^TQQQ: Yahoo reports a split on {day}, but not its ratio$"):
         read_market(market_document(tqqq={"splits": [[day.isoformat(), 0.0]]}))
 
 

@@ -1,6 +1,6 @@
 """The status screen: five answers, in words, from facts."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +72,32 @@ def test_the_first_line_says_whose_money_it_is(logs: LogsFolder, mode: str, acco
     lines = shown(logs, mode=mode, account=account)
     assert lines[0] == first
     assert account == "simulated" or account not in "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("silent", "others", "line"),
+    [
+        (None, None, None),
+        (new_york(DAY, 10, 2), "QQQ from IB", "Prices      Yahoo silent since Tue 10:02; QQQ from IB"),
+        (
+            new_york(DAY - timedelta(days=1), 14, 2),
+            f"QQQ from IB; {DAY - timedelta(days=1)} from IB",
+            "Prices      Yahoo silent since Mon 14:02; QQQ from IB; 2026-11-23 from IB",
+        ),
+        (new_york(DAY, 10, 2), None, "Prices      Yahoo silent since Tue 10:02; nothing is decided without it"),
+        (
+            new_york(DAY - timedelta(days=7), 10, 2),
+            "QQQ from IB",
+            "Prices      Yahoo silent since Tue 2026-11-17 10:02; QQQ from IB",
+        ),
+        (None, "2026-11-23 from the bot's own memory", "Prices      2026-11-23 from the bot's own memory"),
+    ],
+)
+def test_prices_that_are_not_yahoos_are_named(
+    logs: LogsFolder, silent: datetime | None, others: str | None, line: str | None
+) -> None:
+    prices = {"silent_since": silent.isoformat() if silent else None, "from": others}
+    assert [x for x in shown(logs, prices=prices) if x.startswith("Prices")] == ([line] if line else [])
 
 
 def test_simulated_prices_are_named_first_and_last(logs: LogsFolder) -> None:
