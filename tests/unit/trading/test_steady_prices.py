@@ -253,6 +253,7 @@ def test_a_restart_in_an_outage_goes_on(bot: Bot) -> None:
 def test_what_nobody_supports_is_refused_and_told(bot: Bot, how: dict[str, Any], told: str) -> None:
     bot.check(0)
     bot.yahoo.away = True
+    bot.check(0, 90)
     for name, value in how.items():
         setattr(bot.broker, name, value)
     check = bot.check(1)
