@@ -295,7 +295,7 @@ class IBBroker:
                 judgement, asked = self._orders.judge(intent.order_ref, intent.quantity, alive), True
         if judgement.held:
             self._cancel_held(link, ref)
-        order = judgement.order or Order(ref, OrderStatus.UNKNOWN, message="not completely looked for yet")
+        order = judgement.order or Order(ref, OrderStatus.UNKNOWN)
         if asked and (judgement.absent or judgement.order is None):
             return self._absent(judgement, order)
         return self._with_commissions(judgement, order)
@@ -377,7 +377,8 @@ class IBBroker:
         if judgement.held and known_here:
             return order
         arrived = judgement.silent and self._sent_at.get(ref, -math.inf) >= since
-        return replace(order, status=OrderStatus.ABSENT, since=since, taken=arrived or judgement.held)
+        taken, silent = arrived or judgement.held, judgement.silent or judgement.order is None
+        return replace(order, status=OrderStatus.ABSENT, since=since, taken=taken, silent=silent)
 
     def _today(self) -> date:
         return new_york_date(self._clock.now())

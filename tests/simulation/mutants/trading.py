@@ -115,6 +115,13 @@ EXECUTOR = (
         executor_timeouts("TestTimeouts"),
     ),
     Mutant(
+        "what was sent and never heard of is believed absent",
+        "trading/executor.py::Executor._absent",
+        "if unheard or self",
+        "if self",
+        ("unit/trading/test_executor_unanswered.py::TestUnanswered",),
+    ),
+    Mutant(
         "an account that lacks money is good",
         "trading/engine.py::Check.good",
         " and not self.short",
