@@ -287,9 +287,7 @@ class Daemon:
             market,
             records.journal.lost(),
             lambda: self._refuse_unusable(engine, account),
-            lambda symbol, before: last_price(
-                records.decisions.path, engine.broker.mode, engine.broker.account, symbol, before
-            ),
+            functools.partial(last_price, records.decisions.path, engine.broker.mode, engine.broker.account),
         )
         settled = answers.settle(records.book, answer, seen, now)
         told = [f"{s.symbol}: the split of {s.date}, {s.ratio:g}:1, recorded in the book" for s in splits]
@@ -325,14 +323,9 @@ class Daemon:
             self.notifier.notify(AlertKind.TOTAL_CAPITAL, later)
         state = State()
         broker = self.account.broker(records.book, state)
+        second, intraday = self.account.second_prices(), self.intraday
         outside = Adapters(
-            self.clock,
-            self.prices,
-            broker,
-            self.notifier,
-            pulse=self._pulse,
-            second=self.account.second_prices(),
-            intraday=self.intraday,
+            self.clock, self.prices, broker, self.notifier, pulse=self._pulse, second=second, intraday=intraday
         )
         order_timeout = timedelta(seconds=self.settings.order_timeout_seconds)
         engine = assemble(records, outside, self.settings.rules, order_timeout, state, capital)

@@ -348,7 +348,7 @@ UNANSWERED = (
     Mutant(
         "an order is sent again after every absence",
         "trading/executor.py::Executor._absent",
-        "if self._journal.was_taken(ref):",
+        "if unheard or self._journal.was_taken(ref):",
         "if False:",
         ("unit/trading/test_executor_unanswered.py::TestUnanswered",),
     ),
@@ -362,8 +362,8 @@ UNANSWERED = (
     Mutant(
         "an order that this connection has carried may have got lost on it",
         "adapters/ib/broker.py::IBBroker._absent",
-        "taken=arrived or judgement.held",
-        "taken=judgement.held",
+        "arrived or judgement.held,",
+        "judgement.held,",
         ("process/test_ib_orders.py::test_an_order_held_by_a_dialog_was_taken_though_nobody_knows_it",),
     ),
     Mutant(
@@ -449,53 +449,6 @@ MISSED = (
     ),
 )
 
-EVENING = (
-    Mutant(
-        "a check without prices names the source of earlier ones",
-        "trading/heartbeat.py::_prices_values",
-        "if seen.market and answered else",
-        "if seen.market else",
-        ("unit/trading/test_steady_prices.py",),
-    ),
-    Mutant(
-        "the value is reckoned with prices that were refused",
-        "trading/engine.py::Engine.equity",
-        "self._signalled.market if self._signalled else None",
-        "self.state.market",
-    ),
-    Mutant(
-        "a refused check has a value",
-        "records/decisions.py::decision_values",
-        " if signal else None,\n        **({",
-        ",\n        **({",
-        ("unit/trading/test_engine.py::TestReporting",),
-    ),
-    Mutant(
-        "the broker's closes are kept only where something was decided",
-        "trading/steady_prices.py::SteadyPrices.after_close",
-        "self._memory.put(kept_window(found, expected, ended.date, now))",
-        "pass",
-    ),
-    Mutant(
-        "the broker's bar of a session is taken before it has the auction",
-        "trading/steady_prices.py::SteadyPrices.after_close",
-        "now - ended.close < AFTER_CLOSE or ",
-        "",
-    ),
-    Mutant(
-        "an evening without the session's close is not repeated",
-        "trading/steady_prices.py::SteadyPrices._evening_closes",
-        "if any(",
-        "if False and any(",
-    ),
-    Mutant(
-        "the broker is asked in the evening though Yahoo answers",
-        "trading/steady_prices.py::SteadyPrices.after_close",
-        "or self._state.silent_since is None ",
-        "",
-    ),
-)
-
 MUTANTS = (
     *EXECUTOR,
     *ENGINE,
@@ -507,5 +460,4 @@ MUTANTS = (
     *STATUS_FILLS,
     *UNANSWERED,
     *MISSED,
-    *EVENING,
 )

@@ -138,4 +138,48 @@ MUTANTS = (
         "tqqq_bars=tqqq_bars,",
         "",
     ),
+    Mutant(
+        "the value is reckoned with prices that were refused",
+        "trading/engine.py::Engine.equity",
+        "self._signalled.market if self._signalled else None",
+        "self.state.market",
+    ),
+    Mutant(
+        "a refused check has a value",
+        "records/decisions.py::decision_values",
+        " if signal else None,\n        **({",
+        ",\n        **({",
+        ("unit/trading/test_engine.py::TestReporting",),
+    ),
+    Mutant(
+        "the broker's closes are kept only where something was decided",
+        "trading/steady_prices.py::SteadyPrices.after_close",
+        "self._memory.put(kept_window(found, expected, ended.date, now))",
+        "pass",
+    ),
+    Mutant(
+        "the broker's bar of a session is taken before it has the auction",
+        "trading/steady_prices.py::SteadyPrices.after_close",
+        "now - ended.close < AFTER_CLOSE or ",
+        "",
+    ),
+    Mutant(
+        "an evening without the session's close is not repeated",
+        "trading/steady_prices.py::SteadyPrices._evening_closes",
+        "if any(",
+        "if False and any(",
+    ),
+    Mutant(
+        "the broker is asked in the evening though Yahoo answers",
+        "trading/steady_prices.py::SteadyPrices.after_close",
+        "or self._state.silent_since is None ",
+        "",
+    ),
+    Mutant(
+        "a check without prices names the source of earlier ones",
+        "trading/heartbeat.py::_prices_values",
+        "if seen.market and answered else",
+        "if seen.market else",
+        ("unit/trading/test_steady_prices.py",),
+    ),
 )
