@@ -1,4 +1,4 @@
-"""What the book's rows add up to beyond the portfolio: time in each holding, wins, costs, drawdown. Pure; row by row.
+"""What the book's rows add up to beyond the portfolio: time in each holding, and wins. Pure; row by row.
 
 Only the newest rows of a book are enough: `shares_before` finds what was held before them.
 """
@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from qqqbot.model.values import SYMBOLS, Holding, Side
-from qqqbot.records.ledger import Ledger, money
+from qqqbot.records.ledger import Ledger
 
 Row = Mapping[str, Any]
 
@@ -37,33 +37,20 @@ class Performance:
         self.ledger = Ledger()
         self.ledger.shares.update(opening or {})
         self.first: datetime | None = None
-        self.rotations = 0
-        self.commissions = Decimal(0)
-        self.slippage = Decimal(0)
-        self.traded = Decimal(0)
         self.wins: dict[str, int] = dict.fromkeys(SYMBOLS, 0)
         self.rounds: dict[str, int] = dict.fromkeys(SYMBOLS, 0)
-        self.max_drawdown = 0.0
         self._seconds: dict[Holding, float] = dict.fromkeys(Holding, 0.0)
         self._last: datetime | None = None
         self._realized_at_opening: dict[str, Decimal] = {}
-        self._equity = Decimal(0)
-        self._growth, self._peak = 1.0, 1.0
 
     def apply(self, row: Row) -> None:
         """Add one row. Raises one of BAD_ROW."""
         moment = datetime.fromisoformat(row["timestamp"])
-        held, moving_to = dict(self.ledger.shares), self.ledger.moving_to
-        realized, capital = self.ledger.realized_pnl, self.ledger.total_capital
+        held, realized = dict(self.ledger.shares), self.ledger.realized_pnl
         holding = self.holding
         self.ledger.apply(row)
         self._spend(holding, moment)
-        self.rotations += self.ledger.moving_to is not moving_to
-        self._equity += self.ledger.total_capital - capital
         self._count_rounds(held, realized)
-        self._count_costs(row)
-        if row.get("equity") is not None:
-            self.value(money(row["equity"]))
 
     @property
     def holding(self) -> Holding:
@@ -77,19 +64,6 @@ class Performance:
         if self._last is not None and now > self._last:
             seconds[self.holding] += (now - self._last).total_seconds()
         return seconds
-
-    def value(self, equity: Decimal) -> None:
-        """The account's value after the last row or now; deposits and withdrawals do not count as growth."""
-        if self._equity > 0:
-            self._growth *= float(equity / self._equity)
-            self._peak = max(self._peak, self._growth)
-            self.max_drawdown = min(self.max_drawdown, self._growth / self._peak - 1)
-        self._equity = equity
-
-    @property
-    def equity(self) -> Decimal:
-        """The account's value as last reported."""
-        return self._equity
 
     def _spend(self, holding: Holding, moment: datetime) -> None:
         if self._last is None:
@@ -107,17 +81,6 @@ class Performance:
             elif before > 0 and after == 0 and symbol in self._realized_at_opening:
                 self.rounds[symbol] += 1
                 self.wins[symbol] += self.ledger.realized_pnl > self._realized_at_opening.pop(symbol)
-
-    def _count_costs(self, row: Row) -> None:
-        kind = row.get("kind", "trade")
-        if kind == "commission":
-            self.commissions += money(row["amount"])
-        if kind in ("trade", "correction"):
-            self.commissions += money(row.get("commission") or 0)
-        if kind == "trade":
-            amount = money(row["amount"])
-            self.traded += amount
-            self.slippage += amount * money(row.get("slippage_bps") or 0) / 10_000
 
 
 def shares_before(rows: Iterable[Row]) -> dict[str, int]:
@@ -139,13 +102,6 @@ def shares_before(rows: Iterable[Row]) -> dict[str, int]:
             total[symbol] += sign * float(row["quantity"]) / ratio[symbol]
             least[symbol] = min(least[symbol], total[symbol])
     return {symbol: round(-least[symbol]) for symbol in SYMBOLS}
-
-
-def change(equity: float | None, capital: float | None) -> tuple[float, float] | tuple[None, None]:
-    """The change since the start against the capital that was put in, in USD and in per cent."""
-    if equity is None or not capital:
-        return None, None
-    return equity - capital, (equity / capital - 1) * 100
 
 
 def time_in(book: Performance, now: datetime, whole: bool = True) -> TimeIn | None:

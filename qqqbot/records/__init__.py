@@ -11,6 +11,8 @@
     channel_health  channels.json: what each notification channel last accepted and last refused
     last_run      how the last run ended; last_end.json, if that was an error
     halt          the file HALT
+    track         what the valuations of all checks add up to: growth, drawdown, QQQ held
+    risk_line     the figures that are the same wherever they are shown
     folder        the logs folder as a reader sees it
     tail          the end of a file, at a cost that does not grow with the file
     time_search   rows by their time, found by halving the file

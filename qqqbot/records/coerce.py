@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, TypeVar
 
 # A time outside these years is a mistake, and near the limits of datetime not even a day could be added to it.
@@ -22,7 +23,7 @@ def sequence(value: Any) -> list[Any]:
 
 def number(value: Any) -> float | None:
     """`value` if it is a finite number; None for strings, booleans, NaN and integers too large for a float."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return None
     try:
         found = float(value)

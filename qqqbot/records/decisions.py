@@ -12,6 +12,7 @@ from qqqbot.model.values import QQQ, SYMBOLS, Plan, Portfolio, Snapshot
 from qqqbot.records.coerce import number, text
 from qqqbot.records.tail import Row, RowReader, last_rows
 from qqqbot.records.time_search import offset_of, rows_from
+from qqqbot.records.track import event_values
 
 FAILED = "FAILED"
 """the action of a check that could not be made"""
@@ -24,6 +25,7 @@ def decision_values(snapshot: Snapshot, plan: Plan) -> dict[str, Any]:
     """
     signal, market, portfolio = plan.signal, snapshot.market, snapshot.portfolio
     others = whose(market.quoted_by, market.origins)
+    events = event_values(market, snapshot.session.date)
     return {
         "session": snapshot.session.date.isoformat(),
         "exchange_open": snapshot.exchange_open,
@@ -53,6 +55,7 @@ def decision_values(snapshot: Snapshot, plan: Plan) -> dict[str, Any]:
         "shares": dict(portfolio.shares),
         "equity": equity_of(portfolio, {s: market.quote(s).price for s in SYMBOLS}) if signal else None,
         **({"prices_from": others} if others else {}),
+        **({"qqq_events": events} if events else {}),
     }
 
 

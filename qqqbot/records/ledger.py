@@ -29,6 +29,7 @@ from typing import Any, NamedTuple
 from qqqbot.model.executions import forget_oldest
 from qqqbot.model.new_york import new_york_date
 from qqqbot.model.values import SYMBOLS, Holding, Portfolio, Side, Split
+from qqqbot.records.coerce import number
 
 Row = Mapping[str, Any]
 
@@ -93,6 +94,15 @@ class Purchase(NamedTuple):
     cash: Decimal
 
 
+class Costs(NamedTuple):
+    """What trading has cost since the start; `traded` is the value of all orders."""
+
+    commissions: Decimal = ZERO
+    slippage: Decimal = ZERO
+    traded: Decimal = ZERO
+    rotations: int = 0
+
+
 class Ledger:
     """State of one mode and account, row by row."""
 
@@ -106,10 +116,13 @@ class Ledger:
         self.realized_pnl = ZERO
         self.income = ZERO
         self.trades = 0
+        self.costs = Costs()
         self.moving_to = Holding.CASH
         self.since: datetime | None = None
         self.held_since: dict[str, date] = {}
         """symbol -> New York date since which the account has shares of it, the bot's or left to the owner"""
+        self.opened: dict[str, datetime] = {}
+        """symbol -> since when the bot holds shares of it without a break"""
         self.orders: dict[str, Booked] = {}
         """order_ref -> what is in the book of it, for the newest orders"""
         self.purchase: Purchase | None = None
@@ -187,7 +200,9 @@ class Ledger:
         side, quantity, amount = Side(row["side"]), int(row["quantity"]), money(row["amount"])
         self._change(row["order_ref"], row["symbol"], side, quantity, amount, money(row["commission"] or 0))
         self._remember(row["exec_ids"])
-        self.moving_to = Holding(row["position"])
+        before, self.moving_to = self.moving_to, Holding(row["position"])
+        slippage = amount * money(number(row.get("slippage_bps")) or 0) / 10_000
+        self._pay(money(row["commission"] or 0), slippage, amount, before is not self.moving_to)
         self.purchase = self._purchase(row)
         self.trades += 1
 
@@ -209,16 +224,25 @@ class Ledger:
         bought = int(row["quantity"]) * quantity > 0 or money(row["amount"]) * amount < 0
         side = known.side if known else Side.BUY if bought else Side.SELL
         commission = money(row.get("commission") or 0)
+        self._pay(commission)
         self._change(row["order_ref"], row["symbol"], side, quantity, amount, commission)
         self._remember(row["exec_ids"])
 
     def _commission(self, row: Row) -> None:
         known, amount = self.orders.get(row["order_ref"]), money(row["amount"])
+        self._pay(amount)
         if known is not None:
             self._change(row["order_ref"], known.symbol, known.side, 0, ZERO, amount)
         else:  # of an order before those that were read
             self.cash -= amount
             self.realized_pnl -= amount
+
+    def _pay(
+        self, commission: Decimal, slippage: Decimal = ZERO, traded: Decimal = ZERO, rotated: bool = False
+    ) -> None:
+        known = self.costs
+        sums = (known.commissions + commission, known.slippage + slippage, known.traded + traded)
+        self.costs = Costs(*sums, known.rotations + rotated)
 
     def _add_income(self, row: Row) -> None:
         symbol, day, amount = row["symbol"], date.fromisoformat(row["date"]), money(row["amount"])
@@ -296,6 +320,10 @@ class Ledger:
         day, after = new_york_date(datetime.fromisoformat(timestamp)), self.shares[symbol] + self.foreign[symbol]
         if self.shares[symbol] != own:
             self._changes.append((day, symbol, self.shares[symbol] - own))
+        if own <= 0 < self.shares[symbol]:
+            self.opened[symbol] = datetime.fromisoformat(timestamp)
+        elif self.shares[symbol] <= 0:
+            self.opened.pop(symbol, None)
         if own + foreign == 0 and after != 0:
             self.held_since[symbol] = day
         elif after == 0:

@@ -3,7 +3,7 @@
 Always there: schema, state (starting, waiting, running, stopped), pid, version, started_at, heartbeat_at,
 next_check_at, problem (why the account does not answer) and problem_since, notices (the newest), config_hash, config.
 Once the account is known: mode, account, calendar, last_check and last_signal (rows of decisions.jsonl), portfolio,
-account_says, agrees, halted, failures_in_row, alerts (what is wrong now), flip (see `Flips`).
+account_says, agrees, halted, failures_in_row, alerts (what is wrong now), flip (see `Flips`), costs (see `Costs`).
 
 A value that this run of the daemon does not know yet is null. Files of earlier versions lack keys: read a missing key
 as null. `flip` is null until a check has had a signal; earlier versions did not write it.
@@ -21,6 +21,7 @@ from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import AccountSnapshot, Crossing, Holding, Portfolio, Session, Side
 from qqqbot.records.coerce import mapping, moment, positive, sequence
 from qqqbot.records.jsonl import SCHEMA
+from qqqbot.records.ledger import Costs
 
 FARTHEST_DAY = 0.2
 """a price further away is refused as wrong (the default of max_daily_move_pct); QQQ moved 12 % at most since 2010"""
@@ -132,6 +133,7 @@ def calendar_values(table: SessionTable | None, now: datetime) -> dict[str, Any]
         "open": open_now is not None,
         "session": _session_values(open_now or table.last_closed(now)),
         "next_open": coming.open.isoformat(),
+        "next_close": coming.close.isoformat(),
         "next_session_date": coming.date.isoformat(),
         "half_day": _session_values(half) if half else None,
     }
@@ -153,6 +155,16 @@ def portfolio_values(portfolio: Portfolio, equity: float | None, missing: Decima
         "moving_to": portfolio.moving_to.value,
         "since": portfolio.since.isoformat() if portfolio.since else None,
     }
+
+
+def costs_in(status: Mapping[str, Any]) -> Costs | None:
+    """None in a file of an earlier version."""
+    found = mapping(status.get("costs"))
+    try:
+        commissions, slippage, traded = (Decimal(str(found[name])) for name in ("commissions", "slippage", "traded"))
+        return Costs(commissions, slippage, traded, int(found["rotations"]))
+    except (KeyError, ValueError, TypeError, ArithmeticError):
+        return None
 
 
 def account_values(account: AccountSnapshot | None) -> dict[str, Any] | None:

@@ -10,12 +10,14 @@ from typing import NamedTuple
 from qqqbot.model.ports import Clock, Notifier
 from qqqbot.model.reasons import AlertKind
 from qqqbot.model.values import Mode, Rules
+from qqqbot.records import folder
 from qqqbot.records.book import Book
 from qqqbot.records.halt import HaltSwitch
 from qqqbot.records.inputs import InputLog
 from qqqbot.records.journal import OrderJournal
 from qqqbot.records.jsonl import AppendOnlyFile
 from qqqbot.records.prices import PriceMemory
+from qqqbot.records.track import track_of
 from qqqbot.trading.alerts import Alerts
 from qqqbot.trading.bookkeeping import Bookkeeper
 from qqqbot.trading.engine import Engine, State
@@ -72,6 +74,8 @@ def assemble(
     free = outside.disk_free or (lambda: shutil.disk_usage(records.folder).free)
     alerts = Alerts(outside.notifier)
     state = state or State()
+    who = folder.Identity(outside.broker.mode.value, outside.broker.account)
+    state.track = track_of(records.decisions.path, who)
     prices = SteadyPrices(outside, records.prices, rules, state)
     parts = (outside.clock, prices, outside.broker, executor, keeper, records, alerts, rules, free)
     return Engine(*parts, prices.after_close, state)

@@ -40,6 +40,7 @@ from qqqbot.model.values import (
 from qqqbot.records.decisions import FAILED, decision_values, equity_of
 from qqqbot.records.jsonl import SCHEMA
 from qqqbot.records.status_file import Flip, FlipOrder, Flips
+from qqqbot.records.track import Track, extended
 from qqqbot.runtime.daily_log import pairs
 from qqqbot.strategy.crossing import crossing
 from qqqbot.strategy.flip import outlook
@@ -107,6 +108,8 @@ class State:
     last_signal: Check | None = None
     flips: Flips | None = None
     """of the last check that had a signal; None until one had"""
+    track: Track | None = None
+    """what the valuations of all checks add up to"""
     agrees: bool | None = None
     missing: Decimal = Decimal(0)
     """of the book's cash, what the account does not have"""
@@ -264,6 +267,9 @@ class Engine:
     def _record(self, began: datetime, number: int, snapshot: Snapshot, plan: Plan) -> None:
         """Write the decision, before its orders; begin or end the alerts that follow from it. Raises OSError."""
         row = self._row(began, number, snapshot.now) | decision_values(snapshot, plan)
+        track = extended(self.state.track, row)
+        if track is not None and track is not self.state.track:
+            self.state.track, row["track"] = track, track.values()
         self.records.decisions.append(row)
         self.records.inputs.record(snapshot, self.rules, row)
         self._log(row)

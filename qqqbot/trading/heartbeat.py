@@ -76,6 +76,7 @@ class Heartbeat:
             "last_signal": seen.last_signal.row if seen.last_signal else None,
             "flip": flip_values(seen.flips),
             "portfolio": portfolio_values(engine.portfolio(), engine.equity(), seen.missing),
+            "costs": engine.records.book.ledger.costs._asdict(),
             "account_says": account_values(seen.account),
             "agrees": seen.agrees,
             "halted": engine.halted(),

@@ -16,7 +16,8 @@ from qqqbot.records.coerce import moment, number, text
 from qqqbot.records.folder import Folder, Identity
 from qqqbot.records.inputs import NotRecorded, inputs_at
 from qqqbot.records.tail import Row, RowReader, last_rows
-from qqqbot.records.time_search import offset_of, samples
+from qqqbot.records.time_search import offset_of, rows_from, samples
+from qqqbot.records.track import Track, extended, kept
 
 POINTS = 200
 """of the whole history, of its last year, of three months and of one month each"""
@@ -34,8 +35,6 @@ class Point(NamedTuple):
     short: float | None = None
     long: float | None = None
     equity: float | None = None
-    capital: float | None = None
-    """what had been put in by then"""
     held: str | None = None
 
 
@@ -49,7 +48,7 @@ class TradeMark(NamedTuple):
 
 
 class History(NamedTuple):
-    """`instead` is the value of QQQ held from the first day; `below` the distance below the highest value in per cent.
+    """`instead` is the value of QQQ held from the first day (see `Track`); `below` the fall from the peak in per cent.
 
     Both have a value for each point, None where the bot's own value is not known.
     """
@@ -77,14 +76,12 @@ def history(folder: Folder, who: Identity, seen_at: datetime | None) -> History:
     if seen_at is None:
         return History()
     seen = [*_decisions(folder, who, seen_at)]
-    instead, growth = _held(seen), _growth(seen)
-    below = [(value / peak - 1) * 100 for value, peak in zip(growth, itertools.accumulate(growth, max), strict=True)]
-    before = [*_before(folder, who, seen_at, seen[0].at if seen else seen_at)]
+    before = [*_before(folder, who, seen_at, seen[0][0].at if seen else seen_at)]
     unknown = [None] * len(before)
     return History(
-        points=(*before, *seen),
-        instead=(*unknown, *instead),
-        below=(*unknown, *below),
+        points=(*before, *(point for point, _ in seen)),
+        instead=(*unknown, *(track.held for _, track in seen)),
+        below=(*unknown, *(track.drawdown * 100 for _, track in seen)),
         trades=(*_trades(folder, who),),
     )
 
@@ -93,25 +90,35 @@ def _short(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else round(value, 2)
 
 
-def _decisions(folder: Folder, who: Identity, seen_at: datetime) -> Iterator[Point]:
-    """Decisions of this mode and account that had usable prices, oldest first."""
-    found: dict[datetime, Point] = {}
-    for row in _sampled(folder, seen_at):
-        at, price, equity = moment(row.get("timestamp")), number(row.get("price")), number(row.get("equity"))
-        short = number(row.get("short_ma"))
-        # Prices that a gate refused give no value, and no short average.
-        if who.owns(row) and at and price and equity and short is not None and min(price, equity) > 0:
-            long, capital = number(row.get("long_ma")), number(row.get("total_capital"))
-            found[at] = Point(at, price, short, long, equity, capital, text(row.get("held")))
-    return (found[at] for at in sorted(found))
+def _decisions(folder: Folder, who: Identity, seen_at: datetime) -> Iterator[tuple[Point, Track]]:
+    """Decisions of this mode and account that had usable prices, oldest first.
+
+    Between rows of earlier versions, which carry no track, what was not sampled is lost.
+    """
+    sampled = {at: row for row in _sampled(folder, seen_at) if who.owns(row) and (at := moment(row.get("timestamp")))}
+    track = None
+    for at in sorted(sampled):
+        row = sampled[at]
+        found = kept(row) or extended(track, row)
+        if found is not None and found is not track:
+            track, held = found, text(row.get("held"))
+            averages = number(row.get("short_ma")), number(row.get("long_ma"))
+            yield Point(at, found.price, *averages, found.equity, held), found
 
 
 def _sampled(folder: Folder, seen_at: datetime) -> Iterator[Row]:
+    """Rows spread over the file, the newest, and that of the deepest fall, which the figures name too."""
     try:
         with folder.decisions.open("rb") as file:
             for start in (0, *(offset_of(file, seen_at - span) for span in SPANS)):
                 yield from samples(file, start, POINTS)
-            yield from itertools.islice(RowReader().backwards(file), NEWEST_ROWS)
+            newest = [*itertools.islice(RowReader().backwards(file), NEWEST_ROWS)]
+            yield from newest
+            worst_at = next((track.worst_at for row in newest if (track := kept(row))), None)
+            if worst_at is not None:
+                yield from (
+                    row for _, row in itertools.islice(rows_from(file, offset_of(file, worst_at), RowReader()), 1)
+                )
     except FileNotFoundError:
         return
 
@@ -139,27 +146,3 @@ def _trades(folder: Folder, who: Identity) -> Iterator[TradeMark]:
             told = f"{row.get('side')} {row.get('quantity')} {row.get('symbol')}"
             told += "" if paid is None else f" at {paid:,.2f}"
             yield TradeMark(at, price, told, row.get("side") == Side.BUY)
-
-
-def _held(seen: list[Point]) -> list[float]:
-    """The value of QQQ bought with all the money at the start and with every deposit since; a withdrawal sells."""
-    shares, values = 0.0, []
-    for before, now in itertools.pairwise([None, *seen]):
-        assert now is not None
-        shares += (_value(now) if before is None else _deposit(before, now)) / now.price
-        values.append(shares * now.price)
-    return values
-
-
-def _growth(seen: list[Point]) -> list[float]:
-    """The value of one dollar, without deposits and withdrawals."""
-    factors = [1.0] + [(_value(now) - _deposit(old, now)) / _value(old) for old, now in itertools.pairwise(seen)]
-    return [*itertools.accumulate(factors, lambda a, b: a * b)][: len(seen)]
-
-
-def _value(point: Point) -> float:
-    return point.equity or 0.0
-
-
-def _deposit(before: Point, now: Point) -> float:
-    return now.capital - before.capital if now.capital is not None and before.capital is not None else 0.0

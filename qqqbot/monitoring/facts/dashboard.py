@@ -6,6 +6,7 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import NamedTuple
 
+from qqqbot.monitoring.facts.changes import Changes, changes
 from qqqbot.monitoring.facts.charts import History, history
 from qqqbot.monitoring.facts.status import Decision, Status, status
 from qqqbot.monitoring.facts.trades import Log, Trades, logs, trades
@@ -13,6 +14,7 @@ from qqqbot.monitoring.facts.why import When, Why, why
 from qqqbot.records.coerce import mapping, moment, sequence, text
 from qqqbot.records.folder import Folder, Identity
 from qqqbot.records.tail import Row, last_rows
+from qqqbot.records.track import track_of
 
 TRADES, RUNS, LOG_LINES = 12, 10, 20
 DECISIONS = 300
@@ -29,13 +31,17 @@ class Run(NamedTuple):
 
 
 class Dashboard(NamedTuple):
-    """`runs` are the newest first. `drawn` changes with the charts."""
+    """`runs` are the newest first. `drawn` changes with the charts.
+
+    `changes` are None before the first valuation; the other figures of the risk line are in `status`.
+    """
 
     status: Status
     trades: Trades
     runs: tuple[Run, ...]
     log: Log
     drawn: tuple[object, ...]
+    changes: Changes | None = None
 
 
 class DashboardReader:
@@ -44,6 +50,7 @@ class DashboardReader:
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
         self._runs: tuple[tuple[object, ...], tuple[Run, ...]] = ((), ())
+        self._changes: Changes | None = None
         self._history: tuple[tuple[object, ...], History] = ((), History())
 
     def read(self, now: datetime) -> Dashboard:
@@ -53,7 +60,8 @@ class DashboardReader:
         drawn = self._key(seen.who, seen.last_signal)
         if self._runs[0] != drawn:
             self._runs = (drawn, (*islice(_runs(folder, seen.who), RUNS),))
-        return Dashboard(seen, trades(folder, TRADES), self._runs[1], logs(folder, LOG_LINES), drawn)
+            self._changes = changes(folder.decisions, seen.who, track_of(folder.decisions, seen.who))
+        return Dashboard(seen, trades(folder, TRADES), self._runs[1], logs(folder, LOG_LINES), drawn, self._changes)
 
     def status(self, now: datetime) -> Status:
         """Raises OSError."""

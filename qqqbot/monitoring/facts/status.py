@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from qqqbot.model.values import Decide, FlipPrices, Holding
+from qqqbot.model.new_york import new_york_date
+from qqqbot.model.values import QQQ, TQQQ, Decide, FlipPrices, Holding
 from qqqbot.monitoring import performance
 from qqqbot.monitoring.facts.answer import Answer
 from qqqbot.monitoring.health import Evidence, Health, judge, problems
@@ -19,8 +20,10 @@ from qqqbot.records.coerce import mapping, moment, number, record, sequence, tex
 from qqqbot.records.folder import Folder, Identity, Problem, damage, identity, present
 from qqqbot.records.halt import HaltSwitch
 from qqqbot.records.last_run import last_end
-from qqqbot.records.status_file import FlipOrder, flips_in
+from qqqbot.records.risk_line import Position, RiskLine, gain, positions, risk_line
+from qqqbot.records.status_file import FlipOrder, costs_in, flips_in
 from qqqbot.records.tail import Rows, last_rows
+from qqqbot.records.track import kept
 from qqqbot.runtime.kill_switch import is_by_owner
 from qqqbot.strategy.rule import nearest_flip
 
@@ -33,7 +36,12 @@ NEWEST_DECISIONS = 100
 Row = Mapping[str, Any]
 RUNNING = (Health.HEALTHY, Health.STARTING, Health.HALTED, Health.FAILING)
 NOTICES_OF = timedelta(days=1)
+# A figure from prices older than this is not of now, and says its time.
+FRESH = timedelta(minutes=30)
+# No two sessions are further apart; a flip price is only for the session after the one in which it was seen.
+LONGEST_PAUSE = timedelta(days=5)
 HALF_DAY_NOTICE = timedelta(days=10)
+USUAL_WINDOW_MINUTES = 15
 
 
 class Process(NamedTuple):
@@ -90,6 +98,8 @@ class Own(NamedTuple):
     """what the account does not have of the book's cash; not in cash, equity and total_capital"""
     not_counted: float
     """cash in the account beside the bot's"""
+    valued_at: datetime | None
+    """when the prices of `equity` were seen; None: not known"""
 
 
 class Notice(NamedTuple):
@@ -126,6 +136,8 @@ class NearestFlip(NamedTuple):
     seen_price: float
     seen_at: datetime | None
     coming: bool
+    outdated: bool = False
+    """a session has passed since: for the coming one it is not known"""
 
 
 class Forecast(NamedTuple):
@@ -137,6 +149,8 @@ class Forecast(NamedTuple):
     price: float
     sessions: int | None
     target: str | None
+    seen_at: datetime
+    outdated: bool
 
 
 class PricesFrom(NamedTuple):
@@ -157,6 +171,8 @@ class Next(NamedTuple):
     flip: NearestFlip | None
     forecast: Forecast | None
     decides_near_close: bool
+    decides_from: datetime | None
+    """when the coming decision window begins; None if each check decides, or it is not known"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +194,13 @@ class Status(Answer):
     halted_by_owner: str | None
     channels: tuple[ChannelHealth, ...]
     prices: PricesFrom
+    positions: tuple[Position, ...]
+    risk: RiskLine | None
+    """None until a check of this version has valued the account"""
+
+    def is_of_now(self, seen_at: datetime | None) -> bool:
+        """Whether a figure from prices seen then needs no time beside it."""
+        return seen_at is not None and self.now - seen_at <= FRESH
 
 
 def status(folder: Folder, now: datetime) -> Status:
@@ -199,6 +222,10 @@ def status(folder: Folder, now: datetime) -> Status:
     )
     health = judge(evidence, now)
     check, signal = mapping(found.get("last_check")), _last_signal(found, folder, who)
+    book = _book_of_newest(newest_trades)
+    open_positions = positions(book.ledger, {QQQ: number(signal.get("price")), TQQQ: number(signal.get("tqqq_price"))})
+    costs = book.ledger.costs if newest_trades.whole else costs_in(found)
+    missing = number(mapping(found.get("portfolio")).get("missing")) or 0.0
     return Status(
         who=who,
         logs_dir=str(folder.path),
@@ -206,16 +233,18 @@ def status(folder: Folder, now: datetime) -> Status:
         health=health,
         exit_code=health.exit_code,
         process=_process(evidence, now),
-        own=_own(found, _open_orders(folder, who)),
+        own=_own(found, _open_orders(folder, who), moment(signal.get("timestamp"))),
         problems=problems(evidence, health, now),
         notices=_notices(found, now),
         last_check=_decision(check),
         last_signal=_decision(signal),
         next=_next(found, signal, now, running=health in RUNNING),
-        time_in=_time_in_of_newest(newest_trades, now),
+        time_in=performance.time_in(book, now, newest_trades.whole),
         halted_by_owner=evidence.halt if evidence.halted_by_owner else None,
         channels=evidence.channels,
         prices=_prices(found),
+        positions=open_positions,
+        risk=risk_line(kept(signal), open_positions, costs, missing),
     )
 
 
@@ -236,13 +265,13 @@ def _process(evidence: Evidence, now: datetime) -> Process:
     )
 
 
-def _own(status: Mapping[str, Any], open_orders: tuple[OpenOrder, ...]) -> Own | None:
+def _own(status: Mapping[str, Any], open_orders: tuple[OpenOrder, ...], valued_at: datetime | None) -> Own | None:
     book = mapping(status.get("portfolio"))
     if not book:
         return None
     missing = number(book.get("missing")) or 0.0
     cash, equity, capital = (_less(number(book.get(name)), missing) for name in ("cash", "equity", "total_capital"))
-    change, change_pct = performance.change(equity, capital)
+    change, change_pct = gain(equity, capital)
     agrees, said = status.get("agrees"), mapping(status.get("account_says"))
     return record(
         Own,
@@ -255,6 +284,7 @@ def _own(status: Mapping[str, Any], open_orders: tuple[OpenOrder, ...]) -> Own |
         open_orders=open_orders,
         missing=missing,
         not_counted=max(0.0, (number(said.get("spendable")) or 0.0) - (cash or 0.0)) if said else 0.0,
+        valued_at=valued_at if equity is not None else None,
     )
 
 
@@ -305,17 +335,25 @@ def _next(status: Mapping[str, Any], signal: Row, now: datetime, running: bool) 
         closes_at=closes if is_open else None,
         opens_at=opens if opens is not None and opens > now else None,
         half_day_closes_at=half_closes if soon else None,
-        flip=_flip(status, signal, now),
+        flip=_flip(status, signal, now, is_open),
         forecast=_forecast(status, now),
         decides_near_close=mapping(status.get("config")).get("decide") == Decide.BEFORE_CLOSE,
+        decides_from=_decides_from(status, closes if is_open else moment(calendar.get("next_close")), now),
     )
 
 
-def _flip(status: Mapping[str, Any], signal: Row, now: datetime) -> NearestFlip | None:
+def _decides_from(status: Mapping[str, Any], close: datetime | None, now: datetime) -> datetime | None:
+    config = mapping(status.get("config"))
+    if config.get("decide") != Decide.BEFORE_CLOSE or close is None or close < now:
+        return None
+    return close - timedelta(minutes=number(config.get("decide_minutes_before_close")) or USUAL_WINDOW_MINUTES)
+
+
+def _flip(status: Mapping[str, Any], signal: Row, now: datetime, is_open: bool) -> NearestFlip | None:
     """The nearest flip; None if no price changes the answer, or none is known."""
     flips = flips_in(status)
     if flips is None:
-        return _flip_of_signal(signal)
+        return _flip_of_signal(signal, now, is_open)
     flip = flips.at(now)
     if flip is None:
         return None
@@ -327,7 +365,14 @@ def _flip(status: Mapping[str, Any], signal: Row, now: datetime) -> NearestFlip 
         seen_price=flips.seen_price,
         seen_at=flips.seen_at,
         coming=flips.is_coming(now),
+        outdated=_outdated(status, flips.closes_at, now),
     )
+
+
+def _outdated(status: Mapping[str, Any], closed: datetime, now: datetime) -> bool:
+    """Whether another session has closed after that of a flip price."""
+    last = moment(mapping(mapping(status.get("calendar")).get("session")).get("close"))
+    return (last is not None and closed < last <= now) or now - closed > LONGEST_PAUSE
 
 
 def _forecast(status: Mapping[str, Any], now: datetime) -> Forecast | None:
@@ -336,11 +381,13 @@ def _forecast(status: Mapping[str, Any], now: datetime) -> Forecast | None:
     if flips is None or not flips.out_of_reach(now):
         return None
     crossing = flips.crossing
-    return Forecast(flips.seen_price, crossing and crossing.sessions, crossing.target.value if crossing else None)
+    sessions, target = (crossing.sessions, crossing.target.value) if crossing else (None, None)
+    return Forecast(flips.seen_price, sessions, target, flips.seen_at, _outdated(status, flips.closes_at, now))
 
 
-def _flip_of_signal(signal: Row) -> NearestFlip | None:
+def _flip_of_signal(signal: Row, now: datetime, is_open: bool) -> NearestFlip | None:
     """The flip without its orders, for a daemon that has had no signal yet and for files of earlier versions."""
+    seen_at = moment(signal.get("timestamp"))
     price = number(signal.get("price"))
     lines = [number(signal.get(f"flip_{name}")) for name in ("leave_tqqq", "enter_tqqq", "trend")]
     leave, enter, trend = (math.inf if line is None else line for line in lines)
@@ -357,16 +404,18 @@ def _flip_of_signal(signal: Row) -> NearestFlip | None:
         target=change[1].value,
         orders=None,
         seen_price=price,
-        seen_at=moment(signal.get("timestamp")),
+        seen_at=seen_at,
         coming=False,
+        outdated=seen_at is None or (is_open and new_york_date(seen_at) < new_york_date(now)),
     )
 
 
-def _time_in_of_newest(found: Rows, now: datetime) -> performance.TimeIn | None:
+def _book_of_newest(found: Rows) -> performance.Performance:
+    """The newest part of the book; what comes before an invalid row is left out, as if the bot began after it."""
+    book = performance.Performance(None if found.whole else performance.shares_before(found.rows))
     try:
-        book = performance.Performance(None if found.whole else performance.shares_before(found.rows))
         for row in found.rows:
             book.apply(row)
     except performance.BAD_ROW:
-        return None
-    return performance.time_in(book, now, found.whole)
+        return performance.Performance()
+    return book

@@ -5,16 +5,19 @@ one mode and account are shown: those of status.json or, if there is none, of th
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
 from typing import NamedTuple
 
+from qqqbot.model.values import QQQ, TQQQ
 from qqqbot.monitoring import performance as book_performance
 from qqqbot.monitoring.facts.answer import Answer
+from qqqbot.monitoring.facts.changes import Changes, changes
 from qqqbot.records.coerce import mapping, moment, number
 from qqqbot.records.folder import Folder, Identity, damage, identity, present
+from qqqbot.records.risk_line import Position, RiskLine, gain, positions, risk_line
 from qqqbot.records.tail import Row, RowReader, Rows, last_lines, last_rows
+from qqqbot.records.track import track_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +38,15 @@ class Rounds(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Results(Answer):
-    """What the whole book adds up to. `since` is None if there is no book."""
+    """What the whole book adds up to, valued at `valued_at`. `since` is None if there is no book.
+
+    `value` is None until a check has seen prices, and so is `risk`, which has the drawdown.
+    """
 
     now: datetime
     since: datetime | None
     start_value: float
-    value: float
+    value: float | None
     change: float | None
     change_pct: float | None
     realized_pnl: float
@@ -50,10 +56,14 @@ class Results(Answer):
     trades: int
     rotations: int
     rounds: Mapping[str, Rounds]
-    max_drawdown_pct: float
+    max_drawdown_pct: float | None
     time_in: book_performance.TimeIn | None
     notes: tuple[str, ...]
     income: float
+    valued_at: datetime | None
+    positions: tuple[Position, ...] = ()
+    risk: RiskLine | None = None
+    changes: Changes | None = None
 
 
 class LogLine(NamedTuple):
@@ -92,13 +102,20 @@ def performance(folder: Folder, now: datetime) -> Results:
                     except book_performance.BAD_ROW:
                         reader.garbage += 1
     portfolio = mapping(found.get("portfolio"))
-    equity, missing = number(portfolio.get("equity")), number(portfolio.get("missing")) or 0.0
-    if equity is not None and book.first is not None:
-        book.value(Decimal(str(equity)))
+    missing = number(portfolio.get("missing")) or 0.0
+    track = track_of(folder.decisions, who)
     notes = tuple(problem.text for problem in damage(folder.trades, Rows((), reader.torn, reader.garbage)))
     if missing:
         notes = (*notes, f"{missing:,.2f} USD of the book's cash are not in the account, and not in these figures")
-    return _results(who, book, now, notes, missing)
+    held = positions(book.ledger, {QQQ: track.price, TQQQ: track.tqqq_price} if track else {})
+    risk = risk_line(track, held, book.ledger.costs, missing)
+    value = number(portfolio.get("equity")), moment(mapping(found.get("last_signal")).get("timestamp"))
+    if value[0] is None and risk is not None:
+        value = risk.value + missing, risk.at
+    results = _results(who, book, now, missing, value)
+    worst = risk.worst_drawdown_pct if risk else results.max_drawdown_pct
+    results = replace(results, notes=notes, positions=held, risk=risk, max_drawdown_pct=worst)
+    return replace(results, changes=changes(folder.decisions, who, track))
 
 
 def logs(folder: Folder, count: int) -> Log:
@@ -134,28 +151,35 @@ def _outside_the_log(folder: Folder) -> tuple[str, ...]:
 
 
 def _results(
-    who: Identity, book: book_performance.Performance, now: datetime, notes: tuple[str, ...], missing: float
+    who: Identity,
+    book: book_performance.Performance,
+    now: datetime,
+    missing: float,
+    valued: tuple[float | None, datetime | None],
 ) -> Results:
-    ledger = book.ledger
-    capital, equity = float(ledger.total_capital) - missing, float(book.equity) - missing
-    change, change_pct = book_performance.change(equity, capital)
+    """Of the book alone, `valued` with its time; where nothing was ever put in, nothing is lost."""
+    ledger, costs = book.ledger, book.ledger.costs
+    nothing = None if book.first is not None else 0.0
+    capital, value = float(ledger.total_capital) - missing, nothing if valued[0] is None else valued[0] - missing
+    change, change_pct = gain(value, capital)
     return Results(
         who=who,
         now=now,
         since=book.first,
         start_value=capital,
-        value=equity,
+        value=value,
         change=change,
         change_pct=change_pct,
         realized_pnl=float(ledger.realized_pnl),
-        income=float(ledger.income),
-        commissions=float(book.commissions),
-        slippage=float(book.slippage),
-        slippage_bps=float(book.slippage / book.traded * 10_000) if book.traded else None,
+        commissions=float(costs.commissions),
+        slippage=float(costs.slippage),
+        slippage_bps=float(costs.slippage / costs.traded * 10_000) if costs.traded else None,
         trades=ledger.trades,
-        rotations=book.rotations,
+        rotations=costs.rotations,
         rounds={symbol: Rounds(book.rounds[symbol], book.wins[symbol]) for symbol in book.rounds},
-        max_drawdown_pct=book.max_drawdown * 100,
+        max_drawdown_pct=nothing,
         time_in=book_performance.time_in(book, now),
-        notes=notes,
+        notes=(),
+        income=float(ledger.income),
+        valued_at=valued[1],
     )

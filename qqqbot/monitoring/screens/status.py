@@ -11,6 +11,7 @@ from qqqbot.model.program import COMMAND
 from qqqbot.monitoring.facts.status import Decision, Forecast, NearestFlip, Own, Process, Status
 from qqqbot.monitoring.health import Health
 from qqqbot.monitoring.screens.frame import framed, time_in_fields
+from qqqbot.records.risk_line import risk_words
 from qqqbot.strategy.crossing import forecast
 
 HOW_TO_START = f"{COMMAND} start"
@@ -18,8 +19,6 @@ HOW_TO_STOP = f"{COMMAND} stop (safe at any moment; the bot keeps what it holds)
 HOW_TO_HALT = f"{COMMAND} halt (keeps running and watching, but trades nothing until resume)"
 HOW_TO_RESUME = f"{COMMAND} resume (ends the halt)"
 NOTICES_SHOWN = 3
-# A flip price older than this may rest on another window of closes than the coming check's.
-FRESH = timedelta(hours=2)
 
 _HEALTH_TONES = {
     Health.HEALTHY: Tone.GOOD,
@@ -114,7 +113,7 @@ def _own_fields(facts: Status) -> list[Field]:
     for order in own.open_orders:
         text = f"{order.side} {order.quantity} {order.symbol}, {order.order_ref}"
         fields.append(Field("", f"order still open: {text}", Tone.WARNING))
-    return [*fields, _broker_field(facts, own), *_value_fields(own)]
+    return [*fields, _broker_field(facts, own), *_value_fields(facts, own)]
 
 
 def held(own: Own) -> list[str]:
@@ -137,13 +136,16 @@ def _broker_field(facts: Status, own: Own) -> Field:
     return Field("Broker", f"{who} DISAGREES: it says {says or 'no shares'} ({asked})", Tone.BAD)
 
 
-def _value_fields(own: Own) -> list[Field]:
+def _value_fields(facts: Status, own: Own) -> list[Field]:
     if own.equity is None:
         return [Field("Value", f"not known before the first prices; {usd(own.total_capital)} USD were put in")]
     since = f" since {new_york_date(own.since):%a %Y-%m-%d}" if own.since else ""
     change = f", {usd(own.change, sign=True)} USD ({percent(own.change_pct, sign=True)}){since}"
     tone = Tone.GOOD if (own.change or 0) > 0 else Tone.PLAIN
-    return [Field("Value", f"{usd(own.equity)} USD{change if own.change is not None else ''}", tone)]
+    fields = [Field("Value", f"{usd(own.equity)} USD{change if own.change is not None else ''}", tone)]
+    if not facts.is_of_now(own.valued_at):
+        fields.append(Field("", f"as of {day_and_time(own.valued_at) if own.valued_at else 'a time not known'}"))
+    return fields + [Field(name, text) for name, text in (risk_words(facts.risk) if facts.risk else [])]
 
 
 def _prices_fields(facts: Status) -> list[Field]:
@@ -238,26 +240,37 @@ def _next_fields(facts: Status) -> list[Field]:
 def _flip_fields(facts: Status) -> list[Field]:
     flip, crossing = facts.next.flip, facts.next.forecast
     if crossing is not None:
-        return [Field("Flip", forecast_text(crossing))]
+        return [Field("Flip", forecast_text(crossing)), *_seen_fields(facts, crossing.seen_at)]
     if flip is None:
         known = facts.last_signal is not None
         return [Field("Flip", "no price of QQQ would change the rule's answer", Tone.FAINT)] if known else []
     fields = [Field("Flip", flip_text(flip, facts.next.decides_near_close))]
-    if flip.coming and flip.seen_at:
+    if flip.coming and flip.seen_at and not flip.outdated:
         text = f"Assumes that QQQ closes {new_york_date(flip.seen_at):%A} at {usd(flip.seen_price)}."
         fields.append(Field("", text, Tone.FAINT))
-    elif flip.seen_at and facts.now - flip.seen_at > FRESH:
-        fields.append(Field("", f"as of {day_and_time(flip.seen_at)}; each close moves it a little", Tone.FAINT))
-    return fields
+        return fields
+    return [*fields, *_seen_fields(facts, flip.seen_at)]
+
+
+def _seen_fields(facts: Status, seen_at: datetime | None) -> list[Field]:
+    """The time of a flip price or a forecast that is not of now."""
+    if facts.is_of_now(seen_at):
+        return []
+    return [Field("", f"as of {day_and_time(seen_at)}; each close moves it a little", Tone.FAINT)]
 
 
 def forecast_text(found: Forecast) -> str:
+    if found.outdated:
+        return f"Not known: there have been no prices since {day_and_time(found.seen_at)}."
     return forecast(found.price, found.sessions, found.target)
 
 
 def flip_text(flip: NearestFlip, decides_near_close: bool) -> str:
     """'QQQ is at 612.40. A check that finds it below 606.10 (-1.0 %) sells 1,053 TQQQ and buys 198 QQQ.'"""
     side = "below" if flip.distance_pct < 0 else "above"
+    if flip.outdated:
+        seen = f"QQQ was at {usd(flip.seen_price)} {day_and_time(flip.seen_at)}"
+        return f"Not known now. {seen}, and {side} {usd(flip.price)} the rule would have wanted {flip.target}."
     check = "decision before the close" if decides_near_close else "check"
     when = f"In the next session, a {check}" if flip.coming else f"A {check}"
     where = f"{side} {usd(flip.price)} ({percent(flip.distance_pct, sign=True, digits=1)})"

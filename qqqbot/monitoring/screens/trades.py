@@ -6,10 +6,12 @@ from qqqbot.display.formatting import NONE, column_time, count, day_and_time, pe
 from qqqbot.display.masking import without_accounts
 from qqqbot.display.terminal import Block, Field, Fields, Line, Screen, Table, Tone
 from qqqbot.model.program import COMMAND
+from qqqbot.monitoring.facts.changes import Changes
 from qqqbot.monitoring.facts.trades import Log, LogLine, Results, Rounds, Trades
 from qqqbot.monitoring.screens.frame import framed, time_in_fields
 from qqqbot.records.coerce import moment, number, text
 from qqqbot.records.folder import Identity
+from qqqbot.records.risk_line import risk_words
 from qqqbot.records.tail import Row
 
 _LEVEL_TONES = {"WARNING": Tone.WARNING, "ERROR": Tone.BAD, "CRITICAL": Tone.BAD}
@@ -71,6 +73,7 @@ def _trade_row(row: Row) -> tuple[str, ...]:
 def performance(facts: Results) -> Screen:
     if facts.since is None:
         return framed(facts.who, Line("No book yet: nothing has been traded here."), *_notes(facts))
+    value = f"{usd(facts.value)} USD, as of {day_and_time(facts.valued_at)}"
     change = f"{usd(facts.change, sign=True)} USD ({percent(facts.change_pct, sign=True)})"
     slippage = f"{usd(facts.slippage)} USD"
     if facts.slippage_bps is not None:
@@ -78,18 +81,35 @@ def performance(facts: Results) -> Screen:
     rows = (
         Field("Since", f"{day_and_time(facts.since)} ({span(facts.now - facts.since)})"),
         Field("Put in", f"{usd(facts.start_value)} USD"),
-        Field("Value now", f"{usd(facts.value)} USD"),
-        Field("Change", change, Tone.GOOD if (facts.change or 0) > 0 else Tone.PLAIN),
+        Field("Value", value if facts.value else "not known"),
+        Field("Change", change if facts.value else "not known", Tone.GOOD if (facts.change or 0) > 0 else Tone.PLAIN),
+        *_risk_fields(facts),
         Field("Realized", f"{usd(facts.realized_pnl, sign=True)} USD, after commissions"),
         Field("Dividends", f"{usd(facts.income, sign=True)} USD"),
         Field("Commissions", f"{usd(facts.commissions)} USD"),
         Field("Slippage", slippage),
         Field("Trades", f"{count(facts.trades)} in {count(facts.rotations)} rotations"),
         *(Field(f"Won in {symbol}", _won(rounds)) for symbol, rounds in sorted(facts.rounds.items(), reverse=True)),
-        Field("Drawdown", f"{percent(facts.max_drawdown_pct)} at worst, measured after each trade"),
         *time_in_fields(facts.time_in),
     )
     return framed(facts.who, Fields(rows), *_notes(facts))
+
+
+def _risk_fields(facts: Results) -> list[Field]:
+    risk = facts.risk
+    if risk is None:
+        return [Field("Drawdown", "not known")]
+    fields = [Field(name, text) for name, text in risk_words(risk)]
+    return fields + [Field("" if n else "Changes", text) for n, text in enumerate(change_words(facts.changes))]
+
+
+def change_words(changes: Changes | None) -> list[str]:
+    """'today +123.45 USD (+0.12 %)', the week, the month and the year likewise."""
+    if changes is None:
+        return []
+    named = [("today", changes.today), ("this week", changes.week)]
+    named += [("this month", changes.month), ("this year", changes.year)]
+    return [f"{usd(c.usd, sign=True)} USD ({percent(c.pct, sign=True)}) {name}" for name, c in named if c]
 
 
 def _won(rounds: Rounds) -> str:

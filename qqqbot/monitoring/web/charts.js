@@ -6,7 +6,7 @@ const CHARTS = [
   { title: "QQQ and its averages", height: 280, strip: true, least: 0.01,
     lines: [["price", "QQQ"], ["short", "short average"], ["long", "long average"]] },
   { title: "Value beside QQQ held, USD", height: 220, least: 0.01,
-    lines: [["equity", "the bot"], ["instead", "QQQ held from the same day, without dividends"]] },
+    lines: [["equity", "the bot"], ["instead", "QQQ held from the same day"]] },
   { title: "Below the highest value, per cent", height: 130, filled: true, lines: [["below", "below"]] },
 ];
 const LEFT = 58, RIGHT = 10, TOP = 10, BOTTOM = 22, STRIP = 16, DAY = 86400;

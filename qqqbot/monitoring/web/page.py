@@ -173,7 +173,8 @@ def _tiles(status: Status) -> Markup:
     tiles = []
     if own is not None:
         change = f"{usd(own.change, sign=True)} USD ({percent(own.change_pct, sign=True)})"
-        tiles.append(_tile("Value, USD", usd(own.equity), change if own.change is not None else "not known yet"))
+        seen = "" if status.is_of_now(own.valued_at) else f", as of {time_near(own.valued_at, status.now)}"
+        tiles.append(_tile(f"Value, USD{seen}", usd(own.equity), change if own.change is not None else "not known yet"))
         cash = tag("p", f"{usd(own.cash)} USD cash")
         tiles.append(_tile("Holds", " + ".join(status_screen.held(own)) or "cash", cash, _agreement(own, status)))
     if signal is not None:
@@ -230,13 +231,16 @@ def _ago(at: datetime, status: Status) -> Markup:
 def _mind(status: Status) -> Markup:
     flip, forecast = status.next.flip, status.next.forecast
     if forecast is not None:
-        return tag("p", status_screen.forecast_text(forecast))
+        at = "" if status.is_of_now(forecast.seen_at) else f" (as of {time_near(forecast.seen_at, status.now)})"
+        return tag("p", status_screen.forecast_text(forecast), tag("span", at, class_="faint"))
     if flip is None:
         return tag("p", "No price of a day would." if status.last_signal else "No price is known yet that would.")
     seen = f"as of {time_near(flip.seen_at, status.now)}"
     if flip.coming:
         seen = f"assumes that day closed at the price of {time_near(flip.seen_at, status.now)}"
     sentence = status_screen.flip_text(flip, status.next.decides_near_close)
+    if flip.outdated:
+        return tag("p", sentence)
     return joined([tag("p", sentence, tag("span", f" ({seen})", class_="faint")), _gauge(flip)])
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from qqqbot.model.values import QQQ, TQQQ, Holding
-from qqqbot.monitoring.performance import BAD_ROW, Performance, change, shares_before, time_in
+from qqqbot.monitoring.performance import BAD_ROW, Performance, shares_before, time_in
 from tests.support.builders import NOW
 from tests.support.monitor_samples import book, book_row, capital_row
 
@@ -59,32 +59,8 @@ def test_a_commission_reported_later_counts_in_its_round_trip() -> None:
         book_row("SELL", QQQ, 1, 503.0, NOW - DAY, commission=None),
     ]
     performance = taken_in(rows)
-    assert performance.commissions == Decimal(5)
+    assert performance.ledger.costs.commissions == Decimal(5)
     assert performance.wins[QQQ] == 0
-
-
-def test_rotations_are_changes_of_the_target_and_not_orders() -> None:
-    assert taken_in(book()).rotations == 3
-
-
-def test_costs_add_up() -> None:
-    performance = taken_in(book())
-    traded = 60_000 + 66_000 + 100_000 + 95_000 + 93_000
-    assert performance.commissions == Decimal(5)
-    assert performance.traded == traded
-    assert performance.slippage == Decimal(traded) / 10_000
-
-
-def test_the_drawdown_is_from_the_highest_value_to_the_lowest_after_it() -> None:
-    assert taken_in(book()).max_drawdown == pytest.approx(100_995 / 105_998 - 1)
-
-
-def test_a_withdrawal_is_not_a_loss() -> None:
-    rows = [*book(), capital_row(NOW, -50_000)]
-    performance = taken_in(rows)
-    before = performance.max_drawdown
-    performance.value(Decimal(50_995))
-    assert performance.max_drawdown == before
 
 
 @pytest.mark.parametrize("cut", range(1, 6))
@@ -118,11 +94,6 @@ def test_a_book_without_its_beginning_is_counted_from_its_first_row() -> None:
 def test_a_malformed_row_raises_the_documented_error(row: dict[str, Any]) -> None:
     with pytest.raises(BAD_ROW):
         Performance().apply(row)
-
-
-def test_the_change_is_against_what_was_put_in() -> None:
-    assert change(101_000.0, 100_000.0) == pytest.approx((1000.0, 1.0))
-    assert change(None, 100_000.0) == change(1.0, 0.0) == (None, None)
 
 
 def test_there_is_no_time_in_an_empty_book() -> None:

@@ -362,3 +362,23 @@ def test_an_amount_that_is_not_finite_is_not_an_amount(amount: Any) -> None:
     with pytest.raises(ValueError, match="is not an amount"):
         ledger.apply({**DEPOSIT, "amount": amount})
     assert ledger.rows == 0
+
+
+def test_costs_and_rotations_add_up() -> None:
+    buy = {**trade_row(Side.BUY, QQQ, 100, "450.00"), "commission": Decimal(1), "slippage_bps": Decimal(2)}
+    more = {**trade_row(Side.BUY, QQQ, 10, "450.00"), "commission": None, "slippage_bps": "unheard of"}
+    sell = {**trade_row(Side.SELL, QQQ, 110, "460.00"), "commission": Decimal(1), "position": "CASH"}
+    ledger = fold([DEPOSIT, buy, more, commission_row("0.5"), sell])
+    costs = ledger.costs
+    assert (costs.commissions, costs.slippage, costs.traded) == (Decimal("2.5"), Decimal(9), Decimal(100_100))
+    assert costs.rotations == 2, "not one for each order"
+
+
+def test_a_position_is_open_from_its_first_share_to_its_last() -> None:
+    def at(day: int, side: Side, quantity: int) -> Mapping[str, Any]:
+        return {**trade_row(side, QQQ, quantity, "450.00"), "timestamp": f"2026-11-{day}T15:00:00+00:00"}
+
+    rows = [DEPOSIT, at(10, Side.BUY, 5), at(11, Side.BUY, 5), at(12, Side.SELL, 9)]
+    assert fold(rows).opened == {QQQ: datetime.fromisoformat("2026-11-10T15:00:00+00:00")}
+    assert fold([*rows, at(13, Side.SELL, 1)]).opened == {}
+    assert fold([*rows, at(13, Side.SELL, 1), at(14, Side.BUY, 1)]).opened[QQQ].day == 14

@@ -1,5 +1,6 @@
 """Trades, performance, reasons and the log, in words."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from qqqbot.model.values import TQQQ
 from qqqbot.monitoring.facts import trades as report
 from qqqbot.monitoring.screens import trades as screens
 from tests.support.builders import NOW
-from tests.support.monitor_samples import LogsFolder, book, book_row
+from tests.support.monitor_samples import IDENTITY, LogsFolder, book, book_row
 
 
 @pytest.fixture
@@ -58,13 +59,24 @@ def test_without_trades_it_says_where_to_look(logs: LogsFolder) -> None:
 
 def test_performance_in_words(logs: LogsFolder) -> None:
     logs.rows("trades.jsonl", book())
+    first = {**IDENTITY, "timestamp": (NOW - timedelta(hours=1)).isoformat(), "short_ma": 1.0, "total_capital": 100_000}
+    first |= {"equity": 100_000.0, "price": 500.0, "tqqq_price": 60.0}
+    fallen = {**first, "timestamp": NOW.isoformat(), "equity": 75_000.0, "price": 550.0}
+    logs.rows("decisions.jsonl", [first, fallen])
     logs.status()
     assert lines(screens.performance(report.performance(logs.folder, NOW))) == [
         "DRY RUN: simulated account, no order can reach a broker",
         "Since        Thu 2026-10-15 13:00 ET (40 d)",
         "Put in       100,000.00 USD",
-        "Value now    101,234.56 USD",
+        "Value        101,234.56 USD, as of Tue 2026-11-24 11:57 ET",
         "Change       +1,234.56 USD (+1.23 %)",
+        "Drawdown     -25.00 % now, -25.00 % at worst on 2026-11-24, at each check",
+        "Beside QQQ   -35,000.00 USD, -35.00 points against QQQ held, which would be 110,000.00",
+        "Open profit  -3,001.00 USD (-3.23 %)",
+        "Changes      -25,000.00 USD (-25.00 %) today",
+        "             -25,000.00 USD (-25.00 %) this week",
+        "             -25,000.00 USD (-25.00 %) this month",
+        "             -25,000.00 USD (-25.00 %) this year",
         "Realized     +996.00 USD, after commissions",
         "Dividends    +0.00 USD",
         "Commissions  5.00 USD",
@@ -72,7 +84,6 @@ def test_performance_in_words(logs: LogsFolder) -> None:
         "Trades       5 in 3 rotations",
         "Won in TQQQ  1 of 1 (100 %)",
         "Won in QQQ   0 of 1 (0 %)",
-        "Drawdown     -4.72 % at worst, measured after each trade",
         "Time in      TQQQ 20.0 d (50 %), QQQ 10.0 d (25 %), CASH 10.0 d (25 %)",
     ]
 

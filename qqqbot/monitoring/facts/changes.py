@@ -1,0 +1,68 @@
+"""What the bot gained or lost today, this week, this month and this year, as of its newest valuation.
+
+Each period begins with the last valuation before it, or with the bot's first one. That row is found by bisection.
+"""
+
+import itertools
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+from qqqbot.model.new_york import NEW_YORK
+from qqqbot.records.folder import Identity
+from qqqbot.records.risk_line import gain
+from qqqbot.records.tail import PATIENCE_ROWS, RowReader
+from qqqbot.records.time_search import offset_of
+from qqqbot.records.track import Track, deposit, extended, kept
+
+
+class Change(NamedTuple):
+    """Since the valuation at `since`, without deposits and withdrawals."""
+
+    since: datetime
+    usd: float
+    pct: float
+
+
+class Changes(NamedTuple):
+    """As of `at`, whose New York day is `today`; None if it is not known what was put in."""
+
+    at: datetime
+    today: Change | None
+    week: Change | None
+    month: Change | None
+    year: Change | None
+
+
+def changes(decisions: Path, who: Identity, newest: Track | None) -> Changes | None:
+    """None if `newest`, the newest valuation, is. Raises OSError."""
+    if newest is None:
+        return None
+    midnight = newest.at.astimezone(NEW_YORK).replace(hour=0, minute=0, second=0, microsecond=0)
+    begins = [midnight, midnight - timedelta(days=midnight.weekday()), midnight.replace(day=1)]
+    begins.append(midnight.replace(month=1, day=1))
+    return Changes(newest.at, *(_since(before(decisions, who, begin), newest) for begin in begins))
+
+
+def before(decisions: Path, who: Identity, when: datetime) -> tuple[Track, bool] | None:
+    """The last valuation before `when`, and whether its growth is that of the bot's whole life. Raises OSError."""
+    try:
+        with decisions.open("rb") as file:
+            found = itertools.islice(RowReader().backwards(file, offset_of(file, when)), PATIENCE_ROWS)
+            for row in filter(who.owns, found):
+                track = kept(row) or extended(None, row)
+                if track is not None:
+                    return track, bool(row.get("track"))
+    except FileNotFoundError:
+        pass
+    return None
+
+
+def _since(found: tuple[Track, bool] | None, newest: Track) -> Change | None:
+    if found is None:
+        usd, _ = gain(newest.equity, newest.capital)
+        return None if usd is None else Change(newest.since, usd, (newest.growth - 1) * 100)
+    then, whole = found
+    usd = newest.equity - then.equity - deposit(then, newest.capital)
+    growth = newest.growth / then.growth if whole and then.growth else 1 + usd / then.equity
+    return Change(then.at, usd, (growth - 1) * 100)

@@ -1,0 +1,129 @@
+"""The risk line: the figures of the bot's life that are the same wherever they are shown. Pure.
+
+Drawdown and growth are of the valuations at every check; dividends count on both sides, in the book as `income` and
+in QQQ held as more shares.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from qqqbot.model.new_york import new_york_date
+from qqqbot.model.values import SYMBOLS
+from qqqbot.records.ledger import Costs, Ledger
+from qqqbot.records.track import Track
+
+
+class Position(NamedTuple):
+    """What is held of a fund. `entry_price` is the average price paid, commissions included."""
+
+    symbol: str
+    shares: int
+    entry_price: float
+    opened_at: datetime
+    price: float | None = None
+    value: float | None = None
+    profit: float | None = None
+    profit_pct: float | None = None
+
+
+class RiskLine(NamedTuple):
+    """All as of `at`, the newest check whose prices were sound; amounts in USD.
+
+    `ahead` is the value less `qqq_held`, what the same deposits in QQQ would be worth, and `ahead_pct` the same in
+    points of `change_pct`. `worst_drawdown_pct` was reached at `worst_at`.
+    """
+
+    since: datetime
+    at: datetime
+    value: float
+    put_in: float | None
+    change: float | None
+    change_pct: float | None
+    drawdown_pct: float
+    worst_drawdown_pct: float
+    worst_at: datetime | None
+    qqq_held: float
+    qqq_change_pct: float | None
+    ahead: float
+    ahead_pct: float | None
+    open_profit: float
+    open_profit_pct: float | None
+    commissions: float | None
+    slippage: float | None
+    rotations: int | None
+
+
+def positions(ledger: Ledger, prices: Mapping[str, float | None]) -> tuple[Position, ...]:
+    """The open positions of the book whose beginning is known, at `prices`."""
+    found = []
+    for symbol in SYMBOLS:
+        shares, opened, price = ledger.shares[symbol], ledger.opened.get(symbol), prices.get(symbol)
+        if shares <= 0 or opened is None:
+            continue
+        entry = float(ledger.cost[symbol])
+        held = Position(symbol, shares, entry, opened)
+        if price is not None:
+            profit = (price - entry) * shares
+            pct = (price / entry - 1) * 100 if entry else None
+            held = held._replace(price=price, value=price * shares, profit=profit, profit_pct=pct)
+        found.append(held)
+    return tuple(found)
+
+
+def risk_line(
+    track: Track | None, held: tuple[Position, ...], costs: Costs | None, missing: float = 0.0
+) -> RiskLine | None:
+    """None before the first valuation. `missing` is what the account does not have of the book's cash."""
+    if track is None:
+        return None
+    value, put_in, qqq = track.equity - missing, _less(track.capital, missing), track.held - missing
+    change, change_pct = gain(value, put_in)
+    _, qqq_pct = gain(qqq, put_in)
+    paid = sum(each.entry_price * each.shares for each in held)
+    profit = sum(each.profit or 0.0 for each in held)
+    return RiskLine(
+        since=track.since,
+        at=track.at,
+        value=value,
+        put_in=put_in,
+        change=change,
+        change_pct=change_pct,
+        drawdown_pct=track.drawdown * 100,
+        worst_drawdown_pct=track.worst * 100,
+        worst_at=track.worst_at,
+        qqq_held=qqq,
+        qqq_change_pct=qqq_pct,
+        ahead=value - qqq,
+        ahead_pct=change_pct - qqq_pct if change_pct is not None and qqq_pct is not None else None,
+        open_profit=profit,
+        open_profit_pct=profit / paid * 100 if paid else None,
+        commissions=float(costs.commissions) if costs else None,
+        slippage=float(costs.slippage) if costs else None,
+        rotations=costs.rotations if costs else None,
+    )
+
+
+def gain(value: float | None, put_in: float | None) -> tuple[float, float] | tuple[None, None]:
+    """What `value` is more than what was put in, in USD and in per cent."""
+    if value is None or not put_in:
+        return None, None
+    return value - put_in, (value / put_in - 1) * 100
+
+
+def risk_words(line: RiskLine) -> list[tuple[str, str]]:
+    """Label and words of what the line has beyond value and change."""
+    at = f" on {new_york_date(line.worst_at)}" if line.worst_at and line.worst_drawdown_pct else ""
+    drawdown = f"{line.drawdown_pct:,.2f} % now, {line.worst_drawdown_pct:,.2f} % at worst{at}, at each check"
+    points = f", {line.ahead_pct:+,.2f} points" if line.ahead_pct is not None else ""
+    found = [
+        ("Drawdown", drawdown),
+        ("Beside QQQ", f"{line.ahead:+,.2f} USD{points} against QQQ held, which would be {line.qqq_held:,.2f}"),
+    ]
+    if line.open_profit_pct is not None:
+        found.append(("Open profit", f"{line.open_profit:+,.2f} USD ({line.open_profit_pct:+,.2f} %)"))
+    return found
+
+
+def _less(amount: float | None, missing: float) -> float | None:
+    return None if amount is None else amount - missing

@@ -1,0 +1,173 @@
+"""The track record: what the valuations of all checks add up to. Each row of decisions.jsonl carries the sums.
+
+So the newest row has them for the whole life of the bot, whoever reads it; files of earlier versions are added up once.
+Only a check whose prices passed its gates is a valuation. Deposits and withdrawals are no growth.
+"""
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from qqqbot.model.new_york import new_york_date
+from qqqbot.model.values import QQQ, Market
+from qqqbot.records.coerce import mapping, moment, number, positive, sequence, text
+from qqqbot.records.folder import Identity
+from qqqbot.records.tail import Row, RowReader
+
+# As for the dividends of the book: one that is reported later is counted on neither side.
+LATEST_EVENT = timedelta(days=60)
+# A price source may correct the date of an event by a day or two; two of them are months apart.
+SAME_EVENT = timedelta(days=5)
+EVENTS_REMEMBERED = 4
+DIVIDEND, SPLIT = "dividend", "split"
+VALUES = ("timestamp", "equity", "price", "tqqq_price", "total_capital", "short_ma", "qqq_events")
+
+
+class Event(NamedTuple):
+    """A dividend of QQQ in USD a share, or the new shares for each old one of a split."""
+
+    kind: str
+    day: date
+    amount: float
+
+
+class Track(NamedTuple):
+    """As of the check at `at`.
+
+    `growth` is what one dollar has become and `peak` its highest; `worst` is the deepest fall from a peak, as a
+    fraction, and `worst_at` its time. `qqq` are the shares of QQQ that the first value and every deposit would have
+    bought, their dividends reinvested; the newest of its `counted` events are remembered.
+    """
+
+    since: datetime
+    at: datetime
+    equity: float
+    price: float
+    tqqq_price: float | None
+    capital: float | None
+    qqq: float
+    growth: float = 1.0
+    peak: float = 1.0
+    worst: float = 0.0
+    worst_at: datetime | None = None
+    counted: tuple[Event, ...] = ()
+
+    @property
+    def drawdown(self) -> float:
+        """How far the value is below its peak, as a fraction."""
+        return self.growth / self.peak - 1
+
+    @property
+    def held(self) -> float:
+        """The value of QQQ held instead."""
+        return self.qqq * self.price
+
+    def values(self) -> dict[str, Any]:
+        """What a row carries besides its own values."""
+        return {
+            "since": self.since.isoformat(),
+            "growth": self.growth,
+            "peak": self.peak,
+            "worst": self.worst,
+            "worst_at": self.worst_at.isoformat() if self.worst_at else None,
+            "qqq": self.qqq,
+            "counted": [[kind, day.isoformat(), amount] for kind, day, amount in self.counted],
+        }
+
+
+def extended(before: Track | None, row: Mapping[str, Any]) -> Track | None:
+    """The track after one more row of decisions.jsonl; the same one if that holds no valuation."""
+    at, equity, price = moment(row.get("timestamp")), number(row.get("equity")), number(row.get("price"))
+    checked = number(row.get("short_ma")) is not None
+    if at is None or equity is None or price is None or equity <= 0 or price <= 0 or not checked:
+        return before
+    tqqq_price, capital = number(row.get("tqqq_price")), number(row.get("total_capital"))
+    if before is None:
+        return Track(at, at, equity, price, tqqq_price, capital, equity / price, counted=events_of(row))
+    counted, shares = _with_events(before, events_of(row))
+    put_in = deposit(before, capital)
+    growth = before.growth * max(equity - put_in, 0.0) / before.equity
+    peak = max(before.peak, growth)
+    worst, worst_at = min((before.worst, before.worst_at), (growth / peak - 1, at), key=lambda found: found[0])
+    qqq = shares + put_in / price
+    return Track(before.since, at, equity, price, tqqq_price, capital, qqq, growth, peak, worst, worst_at, counted)
+
+
+def deposit(before: Track, capital: float | None) -> float:
+    """What was put in since `before`; negative: taken out."""
+    return capital - before.capital if capital is not None and before.capital is not None else 0.0
+
+
+def _with_events(before: Track, found: tuple[Event, ...]) -> tuple[tuple[Event, ...], float]:
+    """What has been counted then, and the shares; a dividend buys more at the price before it."""
+    counted, shares = before.counted, before.qqq
+    for event in found:
+        known = any(one.kind == event.kind and abs(one.day - event.day) <= SAME_EVENT for one in counted)
+        if not known and event.day > new_york_date(before.since):
+            shares *= event.amount if event.kind == SPLIT else 1 + event.amount / before.price
+            counted = (*counted, event)[-EVENTS_REMEMBERED:]
+    return counted, shares
+
+
+def event_values(market: Market, session: date) -> list[tuple[str, str, float]]:
+    """QQQ's newest dividends and splits, for a row of decisions.jsonl."""
+    found = [Event(DIVIDEND, each.date, each.amount) for each in market.dividends if each.symbol == QQQ]
+    found += [Event(SPLIT, each.date, each.ratio) for each in market.splits if each.symbol == QQQ]
+    return [(e.kind, e.day.isoformat(), e.amount) for e in found if session - LATEST_EVENT <= e.day <= session]
+
+
+def events_of(row: Mapping[str, Any]) -> tuple[Event, ...]:
+    return _events(row.get("qqq_events"))
+
+
+def _events(values: Any) -> tuple[Event, ...]:
+    found = []
+    for value in sequence(values):
+        try:
+            kind, day, amount = value
+            found.append(Event(str(kind), date.fromisoformat(day), positive(amount)))
+        except (TypeError, ValueError):
+            continue
+    return tuple(found)
+
+
+def kept(row: Mapping[str, Any]) -> Track | None:
+    """The track that `row` carries; None if it carries none."""
+    values, start = mapping(row.get("track")), extended(None, row)
+    if not values or start is None:
+        return None
+    try:
+        return start._replace(
+            since=moment(values["since"]) or start.since,
+            qqq=float(values["qqq"]),
+            growth=positive(values["growth"]),
+            peak=positive(values["peak"]),
+            worst=float(values["worst"]),
+            worst_at=moment(values["worst_at"]),
+            counted=_events(values["counted"]),
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+def track_of(path: Path, who: Identity) -> Track | None:
+    """As of the newest valuation of `who` in the file at `path`; None if there is none. Raises OSError.
+
+    Rows that carry no track, those of earlier versions, are read back to one that does, or to the first.
+    """
+    rows: list[Row] = []
+    found = None
+    try:
+        with path.open("rb", buffering=0) as file:
+            for row in RowReader().backwards(file):
+                if not who.owns(row) or text(row.get("timestamp")) is None:
+                    continue
+                if (found := kept(row)) is not None:
+                    break
+                rows.append({key: row.get(key) for key in VALUES})
+    except FileNotFoundError:
+        return None
+    for row in reversed(rows):
+        found = extended(found, row)
+    return found

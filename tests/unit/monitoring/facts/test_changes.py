@@ -1,0 +1,78 @@
+"""What the bot gained today, this week, this month and this year."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qqqbot.model.new_york import NEW_YORK
+from qqqbot.monitoring.facts.changes import Changes, changes
+from qqqbot.records.folder import Identity
+from qqqbot.records.track import track_of
+from tests.support.monitor_samples import IDENTITY, LogsFolder, known
+from tests.unit.records.test_track import carried
+
+WHO = Identity("dry_run", "simulated")
+
+
+def valued(at: str, equity: float, capital: float = 100.0) -> dict[str, Any]:
+    moment = datetime.fromisoformat(at).replace(tzinfo=NEW_YORK).isoformat()
+    return {
+        **IDENTITY,
+        "timestamp": moment,
+        "equity": equity,
+        "price": 500.0,
+        "total_capital": capital,
+        "short_ma": 1.0,
+    }
+
+
+LIFE = [
+    valued("2025-12-31T15:45", 100),
+    valued("2026-10-30T15:45", 110),
+    valued("2026-11-20T15:45", 120),  # a Friday
+    valued("2026-11-23T15:45", 100),
+    valued("2026-11-24T10:00", 90),
+    valued("2026-11-24T12:00", 95),
+]
+
+
+def found(path: Path, rows: list[dict[str, Any]]) -> Changes:
+    logs = LogsFolder(path / "logs")
+    logs.rows("decisions.jsonl", rows)
+    return known(changes(logs.folder.decisions, WHO, track_of(logs.folder.decisions, WHO)))
+
+
+def usd(seen: Changes) -> list[float | None]:
+    return [change and change.usd for change in (seen.today, seen.week, seen.month, seen.year)]
+
+
+@pytest.mark.parametrize("rows", [LIFE, carried(*LIFE)], ids=["an earlier version", "this one"])
+def test_each_period_begins_with_the_last_value_before_it(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
+    seen = found(tmp_path, rows)
+    assert usd(seen) == [-5, -25, -15, -5]
+    assert known(seen.today).pct == pytest.approx(-5)
+    assert known(seen.week).since == datetime(2026, 11, 20, 15, 45, tzinfo=NEW_YORK)
+
+
+def test_a_bot_that_is_younger_began_with_what_was_put_in(tmp_path: Path) -> None:
+    seen = found(tmp_path, carried(*LIFE[4:]))
+    assert usd(seen) == [-5, -5, -5, -5]
+    assert known(seen.year).pct == pytest.approx((95 / 90 - 1) * 100)
+
+
+def test_a_deposit_is_no_gain(tmp_path: Path) -> None:
+    seen = found(tmp_path, carried(*LIFE, valued("2026-11-24T13:00", 295, 300)))
+    assert usd(seen) == [-5, -25, -15, -5]
+    assert known(seen.today).pct == pytest.approx(-5)
+
+
+def test_other_accounts_and_failed_checks_are_passed_over(tmp_path: Path) -> None:
+    other = {**valued("2026-11-23T15:50", 7), "mode": "live"}
+    failed = {**IDENTITY, "timestamp": valued("2026-11-23T15:55", 1)["timestamp"], "action": "FAILED"}
+    assert usd(found(tmp_path, [*LIFE[:4], other, failed, *LIFE[4:]])) == [-5, -25, -15, -5]
+
+
+def test_nothing_is_known_before_the_first_valuation(tmp_path: Path) -> None:
+    assert changes(tmp_path / "none", WHO, None) is None
