@@ -51,7 +51,7 @@ def days(folder: Path, first: date = FIRST, every: int = 1) -> Iterator[Day]:
     qqq, fund = (_rows(folder / f"{symbol}_daily.csv") for symbol in ("qqq", "tqqq"))
     dates = sorted(qqq.keys() & fund.keys())
     columns = [[rows[day][n] for day in dates] for rows in (qqq, fund) for n in range(3)]
-    length = RULES.long_period - 1
+    length = RULES.form.history
     begin = next(n for n, day in enumerate(dates) if n >= length and day >= first)
     for today in range(begin, len(dates), every):
         cut = slice(today - length, today)

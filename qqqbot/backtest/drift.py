@@ -25,7 +25,6 @@ from qqqbot.model.values import SYMBOLS, Rules, Side
 from qqqbot.records.coerce import moment, number, text
 from qqqbot.records.folder import Folder, identity, own_rows
 from qqqbot.runtime.config import load
-from qqqbot.strategy.rule import LEVELS
 
 Row = Mapping[str, Any]
 SHOWN = 20
@@ -80,7 +79,7 @@ def drift(decisions: Iterable[Row], trades: Iterable[Row], prices: Prices, rules
     last = _last_decisions(decisions)
     official = dict(zip(prices.dates.astype(object).tolist(), levels(prices.qqq.close, rules).tolist(), strict=True))
     compared = [
-        DecisionDrift(session, decided, LEVELS[official[session]].value)
+        DecisionDrift(session, decided, rules.form.shelves[official[session]].value)
         for session, decided in sorted(last.items())
         if official.get(session, NO_SIGNAL) != NO_SIGNAL
     ]

@@ -9,13 +9,17 @@ import numpy as np
 import numpy.typing as npt
 
 from qqqbot.backtest.prices.table import Floats
+from qqqbot.model.family import MEMORY, Average, Comparison, Rule
 from qqqbot.model.values import Holding, Rules
 from qqqbot.strategy.rule import averages as exact_averages
-from qqqbot.strategy.rule import level, tqqq_line
+from qqqbot.strategy.rule import exponential, level, line_of, strong_line
 
 Levels = npt.NDArray[np.int8]
 CASH, QQQ, TQQQ = 0, 1, 2
+UP = 1
 NO_SIGNAL = -1
+# A part of the average. Rounding, and what an EMA began with, are less.
+CLOSE_CALL = 1e-8
 
 
 def moving_average(closes: Floats, period: int) -> Floats:
@@ -34,9 +38,11 @@ def averages(closes: Floats, rules: Rules) -> tuple[Floats, Floats]:
 
 
 def levels(closes: Floats, rules: Rules) -> Levels:
-    """What the rule wants at each close: 0 cash, 1 QQQ, 2 TQQQ; -1 if there is no long average yet."""
-    short, long = averages(closes, rules)
-    return levels_from(closes, short, long, rules)
+    """What the rule wants at each close: 0 down, 1 up, 2 strong; -1 if an average is not complete yet."""
+    if rules.rule is None:
+        short, long = averages(closes, rules)
+        return levels_from(closes, short, long, rules)
+    return _of_member(closes, rules.rule)
 
 
 def levels_from(prices: Floats, short: Floats, long: Floats, rules: Rules) -> Levels:
@@ -48,6 +54,62 @@ def levels_from(prices: Floats, short: Floats, long: Floats, rules: Rules) -> Le
         entering = _remembering(entering, staying)
     entering[~known] = NO_SIGNAL
     return entering
+
+
+def _of_member(closes: Floats, rule: Rule) -> Levels:
+    """`levels` of any member of the family; each day begins with the strength's answer of the day before."""
+    up = _uptrend(closes, rule.trend)
+    result = 2 * up.astype(np.int8)
+    longest = max(rule.trend.fast.length, rule.trend.slow.length)
+    if rule.strength is not None:
+        enter, stay = (_above(closes, rule.strength, held) for held in (False, True))
+        result[up & ~enter] = UP
+        if rule.strength.remembers:
+            staying = np.where(up, 1 + stay, 0).astype(np.int8)
+            result = _remembering(result, staying)
+        longest = max(longest, rule.strength.slow.length)
+    result[: longest - 1] = NO_SIGNAL
+    return result
+
+
+def _uptrend(closes: Floats, trend: Comparison) -> npt.NDArray[np.bool_]:
+    """The trend at each close, as `strategy.rule.after_close` has it over the last MEMORY finished closes and today."""
+    enter, stay = _above(closes, trend, False), _above(closes, trend, True)
+    if not trend.remembers:
+        return enter
+    begins, ends = _in_a_row(enter, trend.confirm), _in_a_row(~stay, trend.confirm)
+    days = np.arange(len(closes))
+    last = np.maximum.accumulate(np.where(begins | ends, days, -1))
+    remembered = (last >= 0) & (last - (trend.confirm - 1) >= days - MEMORY)
+    return np.where(remembered, begins[np.maximum(last, 0)], False)
+
+
+def _above(closes: Floats, comparison: Comparison, before: bool) -> npt.NDArray[np.bool_]:
+    """Whether fast is above slow if it was or was not `before`, with the daemon's own averages where it is close."""
+    fast, slow = _series(comparison.fast, closes), _series(comparison.slow, closes)
+    factor = comparison.factor(before)
+    with np.errstate(invalid="ignore"):
+        above: npt.NDArray[np.bool_] = fast > slow * factor
+        near = np.flatnonzero(np.abs(fast - slow * factor) <= CLOSE_CALL * slow)
+    for day in near[near >= max(comparison.fast.length, comparison.slow.length) - 1]:
+        sides = [line_of(a, closes[:day].tolist()).at(float(closes[day])) for a in (comparison.fast, comparison.slow)]
+        above[day] = sides[0] > sides[1] * factor
+    return above
+
+
+def _series(average: Average, closes: Floats) -> Floats:
+    if not average.exponential:
+        return moving_average(closes, average.length)
+    return np.array(exponential(average, closes.tolist()))
+
+
+def _in_a_row(condition: npt.NDArray[np.bool_], days: int) -> npt.NDArray[np.bool_]:
+    """Whether it has held on this day and the `days` - 1 before."""
+    same = condition.copy()
+    for back in range(1, days):
+        same[back:] &= condition[:-back]
+        same[:back] = False
+    return same
 
 
 def confirmed(wanted: Levels, days: int) -> Levels:
@@ -74,7 +136,7 @@ def _window_means(sums: Floats, period: int) -> Floats:
 
 
 def _level(prices: Floats, short: Floats, long: Floats, held: Holding, rules: Rules) -> Levels:
-    line = tqqq_line(short, rules.band, held)  # type: ignore[arg-type]  # operators only: floats or arrays
+    line = strong_line(short, rules.form, held)  # type: ignore[arg-type]  # operators only: floats or arrays
     result: Levels = level(prices, short, long, line).astype(np.int8)
     return result
 

@@ -3,6 +3,8 @@
 Every other room uses these terms, so read `values` first.
 
     values      the vocabulary on one page: Bar, Quote, Snapshot, Signal, Plan, OrderIntent, Order, Fill, Portfolio ...
+    instruments  the table of funds that a rule can watch or own: Holding
+    family      the rules as values: Average, Comparison, Rule, and the presets
     provenance  whose prices a decision used: Source, KeptWindow, Seen
     sessions    when the exchange is open: Session, SessionTable, Timetable
     new_york    New York's time, for dates, file names and texts for people; everything else is aware UTC

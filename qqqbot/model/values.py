@@ -12,25 +12,14 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
+from qqqbot.model.family import Rule, two_averages
+from qqqbot.model.instruments import Holding as Holding
 from qqqbot.model.provenance import KeptWindow, Source
 from qqqbot.model.reasons import Reason
 
 QQQ = "QQQ"
 TQQQ = "TQQQ"
 SYMBOLS = (QQQ, TQQQ)
-
-
-class Holding(StrEnum):
-    """What the rule can want to own."""
-
-    TQQQ = "TQQQ"
-    QQQ = "QQQ"
-    CASH = "CASH"
-
-    @property
-    def symbol(self) -> str | None:
-        """The share to own, None for cash."""
-        return None if self is Holding.CASH else self.value
 
 
 class Mode(StrEnum):
@@ -184,20 +173,25 @@ class Crossing(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FlipPrices:
-    """QQQ prices at which the rule's answer changes, from the finished closes alone.
+    """Prices of the signal at which the rule's answer changes, from the finished closes alone.
 
-    `leave_tqqq` and `enter_tqqq` differ only if a band is configured. `trend` is the price at which the two averages
-    are equal: above it there is an uptrend.
+    `leave_strong` and `enter_strong` differ only if a band is configured. `trend` is the price above which there is an
+    uptrend: plus or minus infinity if no price of today changes that, because `closes_needed` closes in a row must be
+    beyond the line, today's among them.
     """
 
-    leave_tqqq: float
-    enter_tqqq: float
+    leave_strong: float
+    enter_strong: float
     trend: float
+    closes_needed: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """What the rule wants, and the prices at which it would want something else."""
+    """What the rule wants, and the prices at which it would want something else.
+
+    `short_ma` and `long_ma` are the two sides of its trend; the first may be the price itself.
+    """
 
     target: Holding
     price: float
@@ -331,16 +325,21 @@ class Portfolio:
 
     @property
     def holding(self) -> Holding:
-        """The share of which the bot owns any; TQQQ first if it owns both; CASH if none."""
-        for held in (Holding.TQQQ, Holding.QQQ):
-            if self.shares.get(held.value, 0):
-                return held
-        return Holding.CASH
+        """The share of which the bot owns any; the most leveraged if it owns several; CASH if none."""
+        return most_of(self.shares)
+
+
+def most_of(shares: Mapping[str, int]) -> Holding:
+    """The most leveraged of `shares` that there are any of; CASH if there are none."""
+    return max((Holding(s) for s, n in shares.items() if n), key=lambda h: h.factor, default=Holding.CASH)
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The part of the configuration that decisions depend on. Fractions, not percentages; durations in seconds."""
+    """The part of the configuration that decisions depend on. Fractions, not percentages; durations in seconds.
+
+    `rule` is None if the periods and the band are all that is said of it, as in the files of earlier versions.
+    """
 
     short_period: int = 30
     long_period: int = 120
@@ -355,7 +354,17 @@ class Rules:
     no_trade_seconds_after_open: int = 5 * 60
     max_quote_age_seconds: int = 20 * 60
     max_daily_move: float = 0.20
-    leverage: float = 3.0
+    rule: Rule | None = None
+
+    @property
+    def form(self) -> Rule:
+        """The rule itself."""
+        return self.rule or two_averages(self.short_period, self.long_period, self.band)
+
+    @property
+    def leverage(self) -> float:
+        """Of the fund that witnesses the signal's prices."""
+        return float(self.form.fund.factor)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,8 +39,8 @@ def decision_values(snapshot: Snapshot, plan: Plan) -> dict[str, Any]:
         "quote_time": market.qqq.time.isoformat(),
         "short_ma": signal.short_ma if signal else None,
         "long_ma": signal.long_ma if signal else None,
-        "flip_leave_tqqq": _finite(signal.flips.leave_tqqq) if signal else None,
-        "flip_enter_tqqq": _finite(signal.flips.enter_tqqq) if signal else None,
+        "flip_leave_tqqq": _finite(signal.flips.leave_strong) if signal else None,
+        "flip_enter_tqqq": _finite(signal.flips.enter_strong) if signal else None,
         "flip_trend": _finite(signal.flips.trend) if signal else None,
         "gates": [
             {"name": g.name, "passed": g.passed, "found": g.found, "sentence": g.sentence, "code": g.code or ""}

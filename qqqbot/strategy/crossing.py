@@ -9,23 +9,25 @@ import math
 from collections.abc import Sequence
 
 from qqqbot.model.values import Crossing, Holding, Rules
-from qqqbot.strategy.rule import LEVELS, averages, level, tqqq_line
+from qqqbot.strategy.rule import NO_MEMORY, after_close, averages, before_today, level, line_of, strong_line
 
 
 def crossing(closes: Sequence[float], price: float, held: Holding, rules: Rules) -> Crossing | None:
     """The first session in which the trend has changed if every close until then is `price`; None if it never does.
 
-    `closes` are those of the finished sessions, oldest first. Raises ValueError if there are fewer than
-    long_period - 1 of them.
+    `closes` are those of the finished sessions, oldest first. Raises ValueError if there are fewer than the rule needs.
     """
-    uptrend = _is_uptrend(*averages(closes, price, rules))
+    rule = rules.form
+    trend, slowest = rule.trend, max(rule.trend.fast.length, rule.trend.slow.length)
+    now = first = after_close(before_today(closes, trend), *_apart(*averages(closes, price, rules)), trend)
     flat = list(closes)
-    for sessions in range(1, rules.long_period - 1):  # after that both averages are the price
+    for sessions in range(1, slowest + trend.confirm - 2):  # after that simple averages are the price
         flat.append(price)
-        short_ma, long_ma = averages(flat, price, rules)
-        if _is_uptrend(short_ma, long_ma) is not uptrend:
-            line = tqqq_line(short_ma, rules.band, held)
-            return Crossing(sessions, LEVELS[int(level(price, short_ma, long_ma, line))])
+        before = now if trend.remembers else NO_MEMORY
+        now = after_close(before, *_apart(*averages(flat, price, rules)), trend)
+        if now.up is not first.up:
+            line = strong_line(line_of(rule.strength.slow, flat).at(price) if rule.strength else 0.0, rule, held)
+            return Crossing(sessions, rule.shelves[int(level(price, now.up, 0, line))])
     return None
 
 
@@ -40,6 +42,6 @@ def forecast(price: float, sessions: int | None, target: str | None) -> str:
     return f"{start} {sessions} session{'s' if sessions > 1 else ''}, and the rule then wants {target}."
 
 
-def _is_uptrend(short_ma: float, long_ma: float) -> bool:
+def _apart(fast: float, slow: float) -> tuple[float, float]:
     """Averages that only rounding keeps apart have not crossed."""
-    return short_ma > long_ma and not math.isclose(short_ma, long_ma)
+    return (slow, slow) if math.isclose(fast, slow) else (fast, slow)

@@ -167,17 +167,19 @@ def depends_on(
     """Another answer of the rule, if some closes within their uncertainty give one; else None.
 
     `uncertain` has the fraction by which a close may be off, by its place in `closes`. Both comparisons of the rule are
-    linear in each close, with one sign within the short average and one outside it: four corners are enough.
+    linear in each close: in the trend a close has the sign of its weights' difference, in the strength all have one.
+    Four corners are enough, but for what a trend that remembers made of them on earlier days.
     """
     if not any(uncertain.values()):
         return None
     own = evaluate(closes, price, held, rules).target
-    first_short = len(closes) - (rules.short_period - 1)
-    for short in (1, -1):
-        for long in (1, -1):
+    fast, slow = rules.form.trend.fast, rules.form.trend.slow
+    for recent in (1, -1):
+        for older in (1, -1):
             moved = list(closes)
             for place, part in uncertain.items():
-                moved[place] *= 1 + part * (short if place >= first_short else long)
+                back = len(closes) - place
+                moved[place] *= 1 + part * (recent if fast.weight(back) > slow.weight(back) else older)
             answer = evaluate(moved, price, held, rules).target
             if answer is not own:
                 return answer

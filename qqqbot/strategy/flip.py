@@ -34,12 +34,12 @@ class Outlook(NamedTuple):
 
 def outlook(snapshot: Snapshot, rules: Rules, now: datetime) -> Outlook | None:
     """As seen in `snapshot`; None if no price changes the answer, or if the recorded closes do not allow one."""
-    if window_problem(snapshot) or len(snapshot.expected) < rules.long_period - 1:
+    if window_problem(snapshot) or len(snapshot.expected) < rules.form.history:
         return None
     price, held = snapshot.market.qqq.price, snapshot.portfolio.holding
     coming = now >= snapshot.session.close
     flips = _flips(snapshot, rules, coming)
-    change = nearest_flip(price, flips, held) if price > 0 else None
+    change = nearest_flip(price, flips, held, rules.form) if price > 0 else None
     if change is None:
         return None
     flip, target = change

@@ -143,8 +143,8 @@ def newest_row(snapshot: Snapshot, rules: Rules) -> Gate:
 
 def window_complete(snapshot: Snapshot, rules: Rules) -> Gate:
     problem = window_problem(snapshot)
-    if problem is None and len(snapshot.expected) < rules.long_period - 1:
-        problem = f"only {len(snapshot.expected)} sessions known, {rules.long_period - 1} needed"
+    if problem is None and len(snapshot.expected) < rules.form.history:
+        problem = f"only {len(snapshot.expected)} sessions known, {rules.form.history} needed"
     if closed := _without_a_trade(snapshot):
         sentence = f"neither QQQ nor TQQQ has a row for {_dates(closed)}: was the exchange closed? Then "
         sentence += _cure(*map(str, closed))
@@ -438,7 +438,7 @@ def _a_price(value: float) -> bool:
 
 def _may_be_averaged(snapshot: Snapshot, rules: Rules) -> bool:
     """What `window_complete` and `quotes_usable` are about; their failures are theirs to report."""
-    enough = window_problem(snapshot) is None and len(snapshot.expected) >= rules.long_period - 1
+    enough = window_problem(snapshot) is None and len(snapshot.expected) >= rules.form.history
     return enough and all(_a_price(snapshot.market.quote(symbol).price) for symbol in SYMBOLS)
 
 

@@ -1,108 +1,217 @@
-"""The rule, its averages and its flip prices. Pure.
+"""What a rule wants, its averages and its flip prices. Pure. The default:
 
     short_ma > long_ma and price > short_ma   -> TQQQ
     short_ma > long_ma and price <= short_ma  -> QQQ
     otherwise (equality included)             -> CASH
 
-The window of both averages ends today, with the live price as today's close: a 30-day average is that of the last 29
-finished sessions and the price. `level` uses operators only, so that floats and numpy arrays go through the same lines:
-the daemon's rule and the backtest's rule are one function.
+The window of every average ends today, with the live price as today's close: a 30-day average is that of the last 29
+finished sessions and the price. So each is (total + price) / divisor, a `Line`, and the price at which two of them meet
+has a closed form. `level` uses operators only, so that floats and numpy arrays go through the same lines: the daemon's
+rule and the backtest's rule are one function.
 """
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+from qqqbot.model.family import MEMORY, PRICE, Average, Comparison, Rule
 from qqqbot.model.values import FlipPrices, Holding, Rules, Signal
 
-LEVELS = (Holding.CASH, Holding.QQQ, Holding.TQQQ)
-"""level -> Holding"""
+
+class Line(NamedTuple):
+    """An average as a function of today's price. `last` is an exponential one's value at the last finished close."""
+
+    total: float
+    divisor: float
+    last: float | None = None
+
+    def at(self, price: float) -> float:
+        if self.last is not None:
+            return self.last + (price - self.last) / self.divisor
+        return (self.total + price) / self.divisor
 
 
-def level(price: Any, short_ma: Any, long_ma: Any, line: Any) -> Any:
-    """0 for cash, 1 for QQQ, 2 for TQQQ; numbers in, a number out; arrays in, an array out.
+class Before(NamedTuple):
+    """What the finished closes say: the trend's last answer, and how many closes in a row speak against it."""
 
-    `line` is what the price must exceed for TQQQ: short_ma itself, or moved by the band (see `tqqq_line`).
+    up: bool
+    against: int
+
+
+NO_MEMORY = Before(False, 0)
+
+
+def level(price: Any, fast: Any, slow: Any, line: Any) -> Any:
+    """0 for down, 1 for up, 2 for strong; numbers in, a number out; arrays in, an array out.
+
+    There is an uptrend while `fast` is above `slow`, and it is strong while the price is above `line`.
     """
-    return (short_ma > long_ma) * (1 + (price > line))
+    return (fast > slow) * (1 + (price > line))
 
 
-def tqqq_line(short_ma: float, band: float, held: Holding) -> float:
-    """The price above which TQQQ is wanted: lower while TQQQ is held, higher while it is not, by `band`."""
-    return short_ma * (1 - band if held is Holding.TQQQ else 1 + band)
+def strong_line(average: float, rule: Rule, held: Holding) -> float:
+    """The price above which an uptrend is strong: lower while that shelf is held, higher while it is not, by a band."""
+    return -math.inf if rule.strength is None else average * rule.strength.factor(held is rule.strong)
+
+
+def line_of(average: Average, closes: Sequence[float]) -> Line:
+    """`average` as a function of today's price, after the finished `closes`."""
+    if not average.exponential:
+        return Line(_sum_of_last(closes, average.length - 1), average.divisor)
+    last = exponential(average, closes[-average.closes :])[-1]
+    return Line(last * (average.divisor - 1), average.divisor, last)
 
 
 def averages(closes: Sequence[float], price: float, rules: Rules) -> tuple[float, float]:
-    """Short and long average of the last finished `closes` and the live `price`.
+    """Both sides of the trend, after the finished `closes` and at the live `price`.
 
-    Raises ValueError if there are fewer than long_period - 1 finished closes.
+    Raises ValueError if there are fewer closes than the rule needs.
     """
-    if len(closes) < rules.long_period - 1:
-        raise ValueError(f"{len(closes)} finished closes, {rules.long_period - 1} needed")
-    return (
-        (_sum_of_last(closes, rules.short_period - 1) + price) / rules.short_period,
-        (_sum_of_last(closes, rules.long_period - 1) + price) / rules.long_period,
-    )
+    if len(closes) < rules.form.history:
+        raise ValueError(f"{len(closes)} finished closes, {rules.form.history} needed")
+    trend = rules.form.trend
+    return line_of(trend.fast, closes).at(price), line_of(trend.slow, closes).at(price)
 
 
 def flip_prices(closes: Sequence[float], rules: Rules) -> FlipPrices:
-    """The prices at which the answer changes, in closed form, since the price is part of both averages.
+    """The prices at which the answer changes, in closed form, since the price is part of every average."""
+    rule, before = rules.form, before_today(closes, rules.form.trend)
+    fast, slow = line_of(rule.trend.fast, closes), line_of(rule.trend.slow, closes)
+    needed = rule.trend.confirm - before.against
+    trend = crosses_at(fast, slow, rule.trend.factor(before.up)) if needed <= 1 else _never(before.up)
+    if rule.strength is None:
+        return FlipPrices(trend, trend, trend, needed)
+    own = line_of(rule.strength.slow, closes)
+    leave, enter = (crosses_at(Line(0.0, 1), own, rule.strength.factor(held)) for held in (True, False))
+    return FlipPrices(leave, enter, trend, needed)
 
-    With n closes in the average, s the sum of the n - 1 finished ones and f = 1 +- band, price > f (s + price) / n is
-    price > f s / (n - f).
+
+def crosses_at(fast: Line, slow: Line, factor: float) -> float:
+    """The price above which `fast` is above `factor` times `slow`; infinity if there is none.
+
+    The live price must weigh more in `fast`: p > f (s + p) / n, for one, is p > f s / (n - f).
     """
-    short, long = rules.short_period, rules.long_period
-    short_sum, long_sum = _sum_of_last(closes, short - 1), _sum_of_last(closes, long - 1)
+    if fast.divisor == 1:
+        return factor * slow.total / (slow.divisor - factor) if slow.divisor > factor else math.inf
+    steeper = 1 / fast.divisor - factor / slow.divisor
+    return (factor * slow.total / slow.divisor - fast.total / fast.divisor) / steeper
 
-    def line(factor: float) -> float:
-        return factor * short_sum / (short - factor) if short > factor else math.inf
 
-    trend = (long_sum / long - short_sum / short) / (1 / short - 1 / long)
-    return FlipPrices(leave_tqqq=line(1 - rules.band), enter_tqqq=line(1 + rules.band), trend=trend)
+def before_today(closes: Sequence[float], trend: Comparison) -> Before:
+    """The last answer of a trend that remembers, from the finished closes alone; see `family.MEMORY`."""
+    if not trend.remembers:
+        return NO_MEMORY
+    now = NO_MEMORY
+    for fast, slow in zip(*(_past(average, closes) for average in (trend.fast, trend.slow)), strict=True):
+        now = after_close(now, fast, slow, trend)
+    return now
+
+
+def after_close(before: Before, fast: float, slow: float, trend: Comparison) -> Before:
+    """The trend once a close has given its averages these values; today's live price is taken for one."""
+    if (fast > slow * trend.factor(before.up)) == before.up:
+        return Before(before.up, 0)
+    if before.against + 1 < trend.confirm:
+        return Before(before.up, before.against + 1)
+    return Before(not before.up, 0)
 
 
 def wanted(closes: Sequence[float], price: float, held: Holding, rules: Rules) -> Holding:
     """The rule's answer alone; see `evaluate`."""
-    short_ma, long_ma = averages(closes, price, rules)
-    return LEVELS[int(level(price, short_ma, long_ma, tqqq_line(short_ma, rules.band, held)))]
+    rule = rules.form
+    fast, slow = averages(closes, price, rules)
+    up = after_close(before_today(closes, rule.trend), fast, slow, rule.trend).up
+    strength = line_of(rule.strength.slow, closes).at(price) if rule.strength else 0.0
+    return rule.shelves[int(level(price, up, 0, strong_line(strength, rule, held)))]
 
 
 def evaluate(closes: Sequence[float], price: float, held: Holding, rules: Rules) -> Signal:
     """The rule's answer at `price`, given the `closes` of finished sessions, oldest first.
 
-    Raises ValueError if there are fewer than long_period - 1 of them.
+    Raises ValueError if there are fewer of them than the rule needs.
     """
-    short_ma, long_ma = averages(closes, price, rules)
+    fast, slow = averages(closes, price, rules)
     target = wanted(closes, price, held, rules)
-    reason = _reason(target, price, short_ma, long_ma, rules)
-    return Signal(target, price, short_ma, long_ma, reason, flip_prices(closes, rules))
+    flips = flip_prices(closes, rules)
+    return Signal(target, price, fast, slow, _reason(target, closes, price, (fast, slow), rules.form), flips)
 
 
-def target_at(price: float, flips: FlipPrices, held: Holding) -> Holding:
+def target_at(price: float, flips: FlipPrices, held: Holding, rule: Rule) -> Holding:
     """What the rule would want at another `price` with the same finished closes."""
-    line = flips.leave_tqqq if held is Holding.TQQQ else flips.enter_tqqq
-    return LEVELS[int((price > flips.trend) * (1 + (price > line)))]
+    line = flips.leave_strong if held is rule.strong else flips.enter_strong
+    return rule.shelves[int((price > flips.trend) * (1 + (price > line)))]
 
 
-def nearest_flip(price: float, flips: FlipPrices, held: Holding) -> tuple[float, Holding] | None:
+def nearest_flip(price: float, flips: FlipPrices, held: Holding, rule: Rule) -> tuple[float, Holding] | None:
     """The nearest price at which the answer differs from the one at `price`, and that answer; None if there is none."""
-    now = target_at(price, flips, held)
-    line = flips.leave_tqqq if held is Holding.TQQQ else flips.enter_tqqq
+    now = target_at(price, flips, held, rule)
+    line = flips.leave_strong if held is rule.strong else flips.enter_strong
     beyond = [(c, c if c < price else math.nextafter(c, math.inf)) for c in (line, flips.trend) if 0 < c < math.inf]
-    changes = [(c, target_at(other_side, flips, held)) for c, other_side in beyond]
+    changes = [(c, target_at(other_side, flips, held, rule)) for c, other_side in beyond]
     different = [(c, target) for c, target in changes if target is not now]
     return min(different, key=lambda change: abs(change[0] - price), default=None)
+
+
+def _never(up: bool) -> float:
+    """A line that every price is above, or below."""
+    return -math.inf if up else math.inf
+
+
+def _past(average: Average, closes: Sequence[float]) -> list[float]:
+    """What `average` was at each of the last MEMORY finished closes."""
+    if average.exponential:
+        return exponential(average, closes[-average.closes - MEMORY :])[-MEMORY:]
+    days = range(len(closes) - MEMORY, len(closes))
+    others = average.length - 1
+    return [(math.fsum(closes[day - others : day]) + closes[day]) / average.divisor for day in days]
+
+
+def exponential(average: Average, closes: Sequence[float]) -> list[float]:
+    """The exponential mean at each of `closes`, the first of which it begins with."""
+    found = [closes[0]]
+    for close in closes[1:]:
+        found.append(found[-1] + (close - found[-1]) / average.divisor)
+    return found
 
 
 def _sum_of_last(closes: Sequence[float], count: int) -> float:
     return math.fsum(closes[len(closes) - count :]) if count else 0.0
 
 
-def _reason(target: Holding, price: float, short_ma: float, long_ma: float, rules: Rules) -> str:
-    short, long = f"{rules.short_period}-day average {short_ma:,.2f}", f"{rules.long_period}-day average {long_ma:,.2f}"
-    if target is Holding.CASH:
-        return f"the {short} is not above the {long}: cash"
-    side = "above" if price > short_ma else "not above"
-    within = " but inside the band" if (target is Holding.TQQQ) != (price > short_ma) else ""
-    line = f"the {rules.short_period}-day average{within}"
-    return f"uptrend ({short} over {long}), QQQ {price:,.2f} is {side} {line}: {target}"
+def _reason(target: Holding, closes: Sequence[float], price: float, sides: tuple[float, float], rule: Rule) -> str:
+    trend, strength = rule.trend, rule.strength
+    fast = f"{name_of(trend.fast, rule)} {sides[0]:,.2f}"
+    slow = f"{name_of(trend.slow, rule)} {sides[1]:,.2f}"
+    before = before_today(closes, trend)
+    up = after_close(before, *sides, trend).up
+    if not up:
+        article = "" if trend.fast == PRICE else "the "
+        side = f"not above the {slow}"
+        if sides[0] > sides[1]:
+            side = f"above the {slow}, but {_why_not(before, sides, trend)}"
+        return f"{article}{fast} is {side}: {'cash' if target is Holding.CASH else target}"
+    found = f"{fast} over {slow}"
+    if not sides[0] > sides[1]:
+        found = f"{fast} is not above {slow}, but {_why_not(before, sides, trend)}"
+    if strength is None:
+        return f"uptrend ({found}): {target}"
+    average = line_of(strength.slow, closes).at(price)
+    side = "above" if price > average else "not above"
+    within = " but inside the band" if (target is rule.strong) != (price > average) else ""
+    line = f"the {name_of(strength.slow, rule)}{within}"
+    return f"uptrend ({found}), {rule.signal} {price:,.2f} is {side} {line}: {target}"
+
+
+def name_of(average: Average, rule: Rule) -> str:
+    """'30-day average', '5-day EMA'; of the price itself the symbol."""
+    if average == PRICE:
+        return str(rule.signal)
+    return f"{average.length}-day {'EMA' if average.exponential else 'average'}"
+
+
+def _why_not(before: Before, sides: tuple[float, float], trend: Comparison) -> str:
+    """Why the trend's answer is not that of the plain comparison."""
+    fast, slow = sides
+    if (fast > slow * trend.factor(before.up)) is before.up:
+        return f"not by {trend.leave if before.up else trend.enter:.1%}"
+    return f"on {before.against + 1} of the {trend.confirm} closes that a change takes"

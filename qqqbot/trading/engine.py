@@ -245,7 +245,7 @@ class Engine:
             now=now,
             session=session,
             exchange_open=open_now is not None,
-            expected=table.before(session.date, self.rules.long_period - 1),
+            expected=table.before(session.date, self.rules.form.history),
             market=market,
             account=account,
             portfolio=ledger.portfolio(),

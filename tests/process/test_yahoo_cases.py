@@ -57,7 +57,7 @@ class World:
             market=market,
             session=latest,
             exchange_open=latest.contains(now),
-            expected=calendar.before(latest.date, RULES.long_period - 1),
+            expected=calendar.before(latest.date, RULES.form.history),
         )
         return decide(seen, RULES)
 

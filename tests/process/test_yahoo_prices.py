@@ -74,7 +74,7 @@ def snapshot_of(market: Market, now: datetime) -> Snapshot:
         market=market,
         session=latest,
         exchange_open=latest.contains(now),
-        expected=calendar.before(latest.date, RULES.long_period - 1),
+        expected=calendar.before(latest.date, RULES.form.history),
     )
 
 

@@ -75,7 +75,7 @@ class Watch:
     def wanted(self, now: datetime) -> Holding:
         """The answer of the rule at the true prices."""
         market, held = self._world.prices.market(now), self._engine.portfolio().holding
-        needed = self._world.rules.long_period - 1
+        needed = self._world.rules.form.history
         return evaluate([bar.close for bar in market.bars][-needed:], market.qqq.price, held, self._world.rules).target
 
     def _there(self, now: datetime) -> bool:

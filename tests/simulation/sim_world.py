@@ -234,7 +234,7 @@ class World:
     def _is_true(self, decision: Mapping[str, Any]) -> bool:
         """Whether a decision on an answer with an error is that of the true prices: a lost row may be filled."""
         market = self.prices.market(self.clock.true_now())
-        closes, price = [bar.close for bar in market.bars][-(self.rules.long_period - 1) :], decision["price"]
+        closes, price = [bar.close for bar in market.bars][-(self.rules.form.history) :], decision["price"]
         near = abs(price / market.qqq.price - 1) < 0.01
         answer = evaluate(closes, price, Holding(decision["held"]), self.rules).target
         return bool(near and answer.value == decision["target"])

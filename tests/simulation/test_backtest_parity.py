@@ -10,7 +10,7 @@ from qqqbot.backtest.account import run
 from qqqbot.backtest.vectorized import Terms, examine
 from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.values import Decide, Rules
-from qqqbot.strategy.rule import LEVELS
+from tests.support.builders import LEVELS
 from tests.support.daily_bars import CAPITAL, drive
 from tests.support.price_series import random_prices
 

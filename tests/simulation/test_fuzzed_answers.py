@@ -62,7 +62,7 @@ def seen(market: Market, now: datetime, held: Portfolio) -> Snapshot:
         market=market,
         session=session,
         exchange_open=True,
-        expected=table().before(session.date, RULES.long_period - 1),
+        expected=table().before(session.date, RULES.form.history),
         portfolio=held,
         account=replace(account(), positions=dict(held.shares)),
     )

@@ -33,7 +33,7 @@ def year(seed: int, second: bool) -> tuple[int, int, int]:
     for number in range(FIRST, FIRST + 252):
         session = truth.table.sessions[number]
         true = truth.market(session.open + timedelta(minutes=rng.randint(10, 380)))
-        expected = truth.table.before(session.date, RULES.long_period - 1)
+        expected = truth.table.before(session.date, RULES.form.history)
         away = max(0, away - 1) or (rng.randint(1, 15) if rng.random() < 0.02 else 0)
         lost |= {expected[-n] for n in range(1, rng.randint(1, 4) + 1)} if rng.random() < 0.03 else set()
         lost -= {day for day in lost if rng.random() < 0.1}

@@ -19,12 +19,13 @@ from qqqbot.adapters.simulated.broker import ACCOUNT, PaperBroker
 from qqqbot.adapters.simulated.prices import SimulatedPrices
 from qqqbot.model.values import QQQ, Mode, Rules
 from qqqbot.runtime.clock import VirtualClock
-from qqqbot.strategy.rule import LEVELS, level
+from qqqbot.strategy.rule import level
 from qqqbot.trading.assembly import Identity, assemble, load_records
 from qqqbot.trading.bookkeeping import set_capital
 from qqqbot.trading.engine import State
 from qqqbot.trading.parts import Adapters
 from tests.simulation.simulation import FOLDERS, End, Silence, simulate
+from tests.support.builders import LEVELS
 
 SEEDS_A_TEST = 10
 # Many more before a release: QQQBOT_SEEDS=2000.
@@ -90,7 +91,7 @@ def test_over_ten_years_the_engine_decides_what_the_vectorised_rule_says(folder:
     prices, rules = SimulatedPrices(11, date(2015, 1, 2), date(2025, 12, 31), gap=1.0, roughness=0.0), Rules()
     wanted = _levels(np.array(prices.closes(QQQ)), rules)
     sessions = prices.table.sessions
-    days = range(rules.long_period - 1, len(sessions) - 1)
+    days = range(rules.form.history, len(sessions) - 1)
     clock, state, silence = VirtualClock(sessions[days[0]].open), State(), Silence()
     records = load_records(folder, Identity(Mode.DRY_RUN, ACCOUNT), clock, silence)
     set_capital(records.book, Decimal(100_000), clock)
@@ -101,7 +102,7 @@ def test_over_ten_years_the_engine_decides_what_the_vectorised_rule_says(folder:
         engine.step()
         assert records.book.ledger.portfolio().holding is LEVELS[wanted[day]], sessions[day].date
     assert len(days) > 2_400
-    assert {LEVELS[n] for n in wanted[rules.long_period - 1 :]} == set(LEVELS)
+    assert {LEVELS[n] for n in wanted[rules.form.history :]} == set(LEVELS)
 
 
 def _levels(closes: np.ndarray, rules: Rules) -> np.ndarray:

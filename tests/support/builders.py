@@ -39,6 +39,8 @@ ACCOUNT = "DU1234567"
 PRICE = 450.0
 TQQQ_PRICE = 60.0
 RULES = Rules()
+LEVELS = RULES.form.shelves
+"""what the default rule can want"""
 
 # The exchange's closures and 13:00 closes from July 2025 to the end of 2027: https://www.nyse.com/markets/hours-calendars
 HOLIDAYS = {

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from qqqbot.model.values import QQQ, TQQQ, Bar, Decide, Holding, OrderType, Quote, Rules, Snapshot
 from tests.support.builders import (
     DAY,
+    LEVELS,
     NOW,
     PRICE,
     TQQQ_PRICE,
@@ -67,7 +68,7 @@ all_rules = st.builds(
 @st.composite
 def valid_snapshots(draw: st.DrawFn) -> Snapshot:
     """Prices, money and holdings at random, all of them possible."""
-    target = draw(st.sampled_from(Holding))
+    target = draw(st.sampled_from(LEVELS))
     price = draw(st.floats(50, 900).map(lambda p: round(p, 2)))
     tqqq = draw(st.floats(5, 300).map(lambda p: round(p, 2)))
     cash = draw(st.decimals(0, 300_000, places=2))
@@ -91,5 +92,5 @@ def valid_snapshots(draw: st.DrawFn) -> Snapshot:
         ),
         market=market(target, price, NOW, tqqq_price=tqqq),
         unfinished=draw(st.sampled_from([None, QQQ, TQQQ])),
-        decided_target=draw(st.none() | st.sampled_from(Holding)),
+        decided_target=draw(st.none() | st.sampled_from(LEVELS)),
     )

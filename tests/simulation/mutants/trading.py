@@ -196,7 +196,7 @@ ENGINE = (
     Mutant(
         "the window of the averages ends a day early",
         "trading/engine.py::Engine._snapshot",
-        "table.before(session.date, self.rules.long_period - 1)",
+        "table.before(session.date, self.rules.form.history)",
         "table.before(session.date, self.rules.long_period)[:-1]",
         engine("TestCheck"),
     ),

@@ -7,7 +7,8 @@ from qqqbot.backtest.intraday import compare, replay, sessions_with_bars
 from qqqbot.backtest.prices.table import BadPrices
 from qqqbot.backtest.vectorized import Terms
 from qqqbot.model.values import Decide, Holding, Rules
-from qqqbot.strategy.rule import LEVELS, evaluate
+from qqqbot.strategy.rule import evaluate
+from tests.support.builders import LEVELS
 from tests.support.price_series import BARS_A_DAY, FIRST_WITH_BARS, bars_of, random_prices
 
 RULES = Rules(short_period=3, long_period=8)

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from qqqbot.backtest.signals import averages, confirmed, levels, moving_average
 from qqqbot.model.values import Holding, Rules
-from qqqbot.strategy.rule import LEVELS, evaluate
 from qqqbot.strategy.rule import averages as exact_averages
+from qqqbot.strategy.rule import evaluate
+from tests.support.builders import LEVELS
 
 # Cents, quarters and thirds: equal averages and prices on the line are common, and so are roundings.
 PRICES = st.one_of(

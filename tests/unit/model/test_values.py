@@ -8,7 +8,7 @@ import pytest
 
 from qqqbot.model import values as model
 from qqqbot.model.values import QQQ, TQQQ, Holding, Order, OrderStatus
-from tests.support.builders import DAY, fill, intent, market, portfolio, session, snapshot
+from tests.support.builders import DAY, LEVELS, fill, intent, market, portfolio, session, snapshot
 
 
 def test_a_session_includes_its_open_and_excludes_its_close() -> None:
@@ -24,7 +24,7 @@ def test_only_three_statuses_are_done_and_unknown_is_not() -> None:
 
 
 def test_cash_has_no_symbol() -> None:
-    assert [h.symbol for h in Holding] == ["TQQQ", "QQQ", None]
+    assert [h.symbol for h in LEVELS] == [None, "QQQ", "TQQQ"]
 
 
 @pytest.mark.parametrize(

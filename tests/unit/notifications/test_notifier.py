@@ -189,7 +189,7 @@ def test_the_week_is_summarized_once_after_its_last_session(life: Life) -> None:
     assert "Held: 211 QQQ + 5,049.00 USD cash." in body
     assert "Trades since the last digest: 0." in body
     flips = flip_prices([*closes(Holding.QQQ), PRICE], RULES)
-    assert f"At {flips.enter_tqqq:,.2f} " in body, "of the session that comes, as the status page has it"
+    assert f"At {flips.enter_strong:,.2f} " in body, "of the session that comes, as the status page has it"
     assert "on Mon 2026-11-30 the rule would want TQQQ." in body
     assert "No problems." in body
     life.start()

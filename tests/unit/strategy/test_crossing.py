@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from qqqbot.model.values import Crossing, Holding
 from qqqbot.strategy.crossing import crossing, forecast
 from qqqbot.strategy.rule import evaluate
-from tests.support.builders import RULES
+from tests.support.builders import LEVELS, RULES
 
-CLOSES = st.lists(st.floats(50, 200), min_size=RULES.long_period - 1, max_size=RULES.long_period + 20)
+CLOSES = st.lists(st.floats(50, 200), min_size=RULES.form.history, max_size=RULES.long_period + 20)
 
 
 def test_a_price_above_an_old_slump_crosses_when_enough_of_it_has_left_the_short_average() -> None:
@@ -30,12 +30,12 @@ def test_too_few_closes_are_a_mistake() -> None:
 
 
 @settings(max_examples=25)
-@given(closes=CLOSES, price=st.floats(50, 200), held=st.sampled_from(Holding))
+@given(closes=CLOSES, price=st.floats(50, 200), held=st.sampled_from(LEVELS))
 def test_the_rule_changes_its_trend_on_that_day_and_on_none_before(
     closes: list[float], price: float, held: Holding
 ) -> None:
     found = crossing(closes, price, held, RULES)
-    days = [evaluate([*closes, *[price] * n], price, held, RULES) for n in range(RULES.long_period - 1)]
+    days = [evaluate([*closes, *[price] * n], price, held, RULES) for n in range(RULES.form.history)]
     trends = [signal.target is not Holding.CASH for signal in days]
     if found is None:
         assert all(

@@ -16,7 +16,7 @@ from qqqbot.model.values import QQQ, TQQQ, Bar, Dividend, Holding, Market, Quote
 from qqqbot.strategy import filling
 from qqqbot.strategy.filling import Candidate, depends_on, fillable, from_closes, from_kept, gaps
 from qqqbot.strategy.rule import evaluate
-from tests.support.builders import DAY, NOW, table
+from tests.support.builders import DAY, LEVELS, NOW, table
 
 filled = partial(filling.filled, leverage=3)
 fill = partial(filling.fill, leverage=3)
@@ -281,7 +281,7 @@ class TestDependence:
         st.floats(90, 110),
         st.dictionaries(st.integers(0, 6), st.floats(0.0, 0.05), max_size=4),
         st.lists(st.floats(-1, 1), min_size=7, max_size=7),
-        st.sampled_from(Holding),
+        st.sampled_from(LEVELS),
     )
     def test_no_closes_within_their_uncertainty_change_an_answer_that_is_said_not_to_depend_on_them(
         self,

@@ -15,6 +15,7 @@ from qqqbot.strategy.planning import decide
 from qqqbot.strategy.rule import evaluate, flip_prices
 from qqqbot.strategy.sizing import commission
 from tests.support.builders import (
+    LEVELS,
     NOW,
     PRICE,
     RULES,
@@ -78,7 +79,7 @@ def test_after_the_close_the_line_is_the_coming_sessions() -> None:
     assert found is not None
     assert found.coming
     closes = [*closes_of_window(IN_TQQQ), PRICE]
-    assert found.flip == flip_prices(closes, RULES).leave_tqqq
+    assert found.flip == flip_prices(closes, RULES).leave_strong
     # What the strategy itself says of the coming day, on both sides of the line.
     assert evaluate(closes, found.flip * 0.9999, Holding.TQQQ, RULES).target is Holding.QQQ
     assert evaluate(closes, found.flip * 1.0001, Holding.TQQQ, RULES).target is Holding.TQQQ
@@ -88,7 +89,7 @@ def test_within_the_session_it_is_the_sessions_own() -> None:
     found = outlook(IN_TQQQ, RULES, AFTER - timedelta(seconds=1))
     assert found is not None
     assert not found.coming
-    assert found.flip == flip_prices(closes_of_window(IN_TQQQ), RULES).leave_tqqq
+    assert found.flip == flip_prices(closes_of_window(IN_TQQQ), RULES).leave_strong
 
 
 def test_a_check_while_the_exchange_is_closed_describes_the_coming_session() -> None:
@@ -100,7 +101,7 @@ def test_a_check_while_the_exchange_is_closed_describes_the_coming_session() -> 
     assert found.coming
     plan = decide(night, RULES)
     assert plan.signal is not None
-    assert found.flip == plan.signal.flips.leave_tqqq
+    assert found.flip == plan.signal.flips.leave_strong
 
 
 @pytest.mark.parametrize("bars", [(), (Bar(session().date, 1.0),)])
@@ -108,9 +109,7 @@ def test_an_incomplete_window_has_no_outlook(bars: tuple[Bar, ...]) -> None:
     assert outlook(replace(IN_TQQQ, market=replace(market(), bars=bars)), RULES, NOW) is None
 
 
-@given(
-    st.sampled_from(Holding), st.integers(0, 2000), st.integers(0, 300), st.floats(0.7, 1.5), st.sampled_from(Holding)
-)
+@given(st.sampled_from(LEVELS), st.integers(0, 2000), st.integers(0, 300), st.floats(0.7, 1.5), st.sampled_from(LEVELS))
 def test_never_more_is_bought_than_the_cash_and_the_proceeds_pay_for(
     wants: Holding, tqqq: int, qqq: int, move: float, target: Holding
 ) -> None:

@@ -15,6 +15,7 @@ from qqqbot.strategy.planning import decide
 from tests.support.builders import (
     DAY,
     HALF_DAYS,
+    LEVELS,
     NOW,
     PRICE,
     RULES,
@@ -50,7 +51,7 @@ def assert_fails(gate: Gate, code: str, *words: str) -> None:
         assert word in gate.sentence
 
 
-@pytest.mark.parametrize("target", list(Holding))
+@pytest.mark.parametrize("target", LEVELS)
 def test_a_valid_snapshot_passes_every_gate(target: Holding) -> None:
     for verdict in gates.check(gates.PRICE_GATES + gates.TRADE_GATES, snapshot(target), RULES):
         assert verdict.passed, verdict

@@ -32,6 +32,7 @@ from qqqbot.strategy.rule import flip_prices
 from tests.support.builders import (
     DAY,
     HALF_DAYS,
+    LEVELS,
     NOW,
     PRICE,
     RULES,
@@ -75,7 +76,7 @@ class TestLimits:
 
 class TestRotation:
     @pytest.mark.parametrize("held", [Holding.QQQ, Holding.TQQQ])
-    @pytest.mark.parametrize("target", list(Holding))
+    @pytest.mark.parametrize("target", LEVELS)
     def test_a_sell_comes_before_the_buy_and_alone(self, held: Holding, target: Holding) -> None:
         book = portfolio(qqq=211) if held is Holding.QQQ else portfolio(tqqq=1500)
         plan = decide(snapshot(target, portfolio=book), RULES)
@@ -394,7 +395,7 @@ def test_it_raises_for_no_market_data(odd: Snapshot, rules: Rules) -> None:
     assert plan.action is Action.ROTATE or plan.orders == ()
 
 
-@given(st.floats(0.001, 1e7), st.floats(0.001, 1e7), st.sampled_from(Holding), all_rules)
+@given(st.floats(0.001, 1e7), st.floats(0.001, 1e7), st.sampled_from(LEVELS), all_rules)
 def test_it_raises_at_no_scale_of_prices(price: float, tqqq: float, target: Holding, rules: Rules) -> None:
     assert decide(snapshot(target, price, market=market(target, price, tqqq_price=tqqq)), rules).sentence
 

@@ -9,14 +9,16 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from qqqbot.model.family import two_averages
 from qqqbot.model.values import Holding, Rules
-from qqqbot.strategy.rule import LEVELS, averages, evaluate, flip_prices, level, nearest_flip, target_at, tqqq_line
-from tests.support.builders import RULES, closes
+from qqqbot.strategy.rule import averages, evaluate, flip_prices, level, nearest_flip, strong_line, target_at
+from tests.support.builders import LEVELS, RULES, closes
 
 CASH, QQQ, TQQQ = Holding.CASH, Holding.QQQ, Holding.TQQQ
+RULE = RULES.form
 
 prices = st.floats(20, 900)
-holdings = st.sampled_from(Holding)
+holdings = st.sampled_from(LEVELS)
 
 
 @st.composite
@@ -91,7 +93,7 @@ def test_too_few_closes_give_no_signal() -> None:
         evaluate([450.0] * 118, 450.0, CASH, RULES)
 
 
-@pytest.mark.parametrize("wanted", list(Holding))
+@pytest.mark.parametrize("wanted", LEVELS)
 def test_the_builders_histories_want_what_they_say(wanted: Holding) -> None:
     signal = evaluate(closes(wanted), 450.0, CASH, RULES)
     assert signal.target is wanted
@@ -118,18 +120,18 @@ def test_the_reason_says_when_the_band_decides() -> None:
 def test_flip_prices_worked_by_hand() -> None:
     # Average of 2: p > (12 + p) / 2 is p > 12. Trend: (12 + p) / 2 > (33 + p) / 4 is p > 9.
     flips = flip_prices([10.0, 11.0, 12.0], Rules(short_period=2, long_period=4))
-    assert flips.leave_tqqq == flips.enter_tqqq == 12.0
+    assert flips.leave_strong == flips.enter_strong == 12.0
     assert flips.trend == 9.0
 
 
 def test_without_a_band_the_line_is_the_mean_of_the_finished_closes() -> None:
     flips = flip_prices(closes(QQQ), RULES)
-    assert math.isclose(flips.enter_tqqq, math.fsum(closes(QQQ)[-29:]) / 29)
-    assert flips.enter_tqqq == flips.leave_tqqq
+    assert math.isclose(flips.enter_strong, math.fsum(closes(QQQ)[-29:]) / 29)
+    assert flips.enter_strong == flips.leave_strong
 
 
-def test_a_period_of_one_has_no_line_to_enter_tqqq() -> None:
-    assert flip_prices([10.0], Rules(short_period=1, long_period=2)).enter_tqqq == math.inf
+def test_a_period_of_one_has_no_line_to_enter_strong() -> None:
+    assert flip_prices([10.0], Rules(short_period=1, long_period=2)).enter_strong == math.inf
 
 
 @given(cases(), prices, holdings)
@@ -137,21 +139,21 @@ def test_flip_prices_agree_with_the_rule(case: tuple[list[float], Rules], price:
     history, rules = case
     flips = flip_prices(history, rules)
     # Within float noise of a flip both answers are right.
-    assume(all(abs(price - flip) > 1e-9 * price for flip in (flips.leave_tqqq, flips.enter_tqqq, flips.trend)))
+    assume(all(abs(price - flip) > 1e-9 * price for flip in (flips.leave_strong, flips.enter_strong, flips.trend)))
     if rules.short_period == 1:
         assume(rules.band > 0)  # price > price is decided by rounding alone
-    assert target_at(price, flips, held) is evaluate(history, price, held, rules).target
+    assert target_at(price, flips, held, RULE) is evaluate(history, price, held, rules).target
 
 
 @given(cases(), prices, holdings)
 def test_the_nearest_flip_flips(case: tuple[list[float], Rules], price: float, held: Holding) -> None:
     flips = flip_prices(case[0], case[1])
-    found = nearest_flip(price, flips, held)
+    found = nearest_flip(price, flips, held, RULE)
     if found is None:
         return
     at, after = found
-    assert after is not target_at(price, flips, held)
-    assert target_at(at if at < price else math.nextafter(at, math.inf), flips, held) is after
+    assert after is not target_at(price, flips, held, RULE)
+    assert target_at(at if at < price else math.nextafter(at, math.inf), flips, held, RULE) is after
 
 
 @given(cases(), prices, holdings)
@@ -159,15 +161,15 @@ def test_no_price_nearer_than_the_nearest_flip_changes_the_answer(
     case: tuple[list[float], Rules], price: float, held: Holding
 ) -> None:
     flips = flip_prices(case[0], case[1])
-    now = target_at(price, flips, held)
-    found = nearest_flip(price, flips, held)
+    now = target_at(price, flips, held, RULE)
+    found = nearest_flip(price, flips, held, RULE)
     reach = abs(found[0] - price) if found else 5000.0
     assume(reach > 1e-9 * price)
     for step in range(1, 100):
         distance = reach * step / 101
-        assert target_at(price + distance, flips, held) is now
+        assert target_at(price + distance, flips, held, RULE) is now
         if price > distance:
-            assert target_at(price - distance, flips, held) is now
+            assert target_at(price - distance, flips, held, RULE) is now
 
 
 @given(st.integers(0, 10_000), holdings)
@@ -195,7 +197,7 @@ def test_bisection_finds_the_same_nearest_flip(seed: int, held: Holding) -> None
 
     edges = [e for e in (edge(price * 0.5), edge(price * 1.5)) if e is not None]
     nearest = min(edges, key=lambda e: abs(e - price), default=None)
-    found = nearest_flip(price, flips, held)
+    found = nearest_flip(price, flips, held, RULE)
     if nearest is None:
         assert found is None or abs(found[0] - price) > price * 0.499
     else:
@@ -206,7 +208,7 @@ def test_bisection_finds_the_same_nearest_flip(seed: int, held: Holding) -> None
 def test_there_may_be_no_flip_at_all() -> None:
     # Two-day average of 0.0-like closes: the trend flips at a price below zero and TQQQ's line lies at infinity.
     flips = flip_prices([1.0, 100.0], Rules(short_period=1, long_period=3))
-    assert nearest_flip(200.0, replace(flips, trend=-5.0), CASH) is None
+    assert nearest_flip(200.0, replace(flips, trend=-5.0), CASH, RULE) is None
 
 
 def test_the_current_holding_is_kept_within_the_band() -> None:
@@ -223,8 +225,9 @@ def test_the_current_holding_is_kept_within_the_band() -> None:
 
 
 def test_the_line_of_the_band() -> None:
-    assert tqqq_line(100.0, 0.01, TQQQ) == 99.0
-    assert tqqq_line(100.0, 0.01, QQQ) == tqqq_line(100.0, 0.01, CASH) == 101.0
+    banded = two_averages(30, 120, 0.01)
+    assert strong_line(100.0, banded, TQQQ) == 99.0
+    assert strong_line(100.0, banded, QQQ) == strong_line(100.0, banded, CASH) == 101.0
 
 
 def test_the_band_does_not_move_the_trend() -> None:

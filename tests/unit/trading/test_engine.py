@@ -15,7 +15,7 @@ from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import QQQ, TQQQ, Decide, Holding, Mode, Order, OrderIntent, OrderStatus, Quote, Rules, Side
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.trading.engine import MAX_ROUNDS
-from tests.support.builders import DAY, NOW, PRICE, RULES, bars, closes, new_york, table
+from tests.support.builders import DAY, LEVELS, NOW, PRICE, RULES, bars, closes, new_york, table
 from tests.support.fakes import (
     FakeBroker,
     FullDisk,
@@ -62,7 +62,7 @@ class TestCheck:
         ]
         world.assert_book_is_the_brokers()
 
-    @pytest.mark.parametrize("target", list(Holding))
+    @pytest.mark.parametrize("target", LEVELS)
     def test_once_the_target_is_reached_nothing_more_is_ordered(self, world: World, target: Holding) -> None:
         world.prices.target = target
         engine = world.start()

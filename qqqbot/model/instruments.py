@@ -1,0 +1,62 @@
+"""The table of instruments: every fund that a rule can watch or own, and cash. Only the defaults name one elsewhere.
+
+First days are those of the exchange; before them a history can only be a model. Sources: the issuers' pages of each
+fund (Invesco, ProShares, State Street, iShares).
+"""
+
+from datetime import date
+from enum import StrEnum
+from typing import Self
+
+
+class Kind(StrEnum):
+    INDEX = "index fund"
+    LEVERAGED = "leveraged fund"
+    BILLS = "Treasury-bill fund"
+    CASH = "cash"
+
+
+class Holding(StrEnum):
+    """What the rule can want to own. Written to files as these symbols.
+
+    `factor` is how many times `underlying`'s day the fund moves in a day; 0 where it follows no index.
+    """
+
+    kind: Kind
+    underlying: str
+    factor: int
+    first_day: date | None
+
+    def __new__(
+        cls, value: str, kind: Kind = Kind.CASH, underlying: str = "", factor: int = 0, first_day: date | None = None
+    ) -> Self:
+        held = str.__new__(cls, value)
+        held._value_, held.kind, held.underlying, held.factor, held.first_day = (
+            *(value, kind, underlying, factor),
+            first_day,
+        )
+        return held
+
+    TQQQ = "TQQQ", Kind.LEVERAGED, "QQQ", 3, date(2010, 2, 11)
+    QQQ = "QQQ", Kind.INDEX, "QQQ", 1, date(1999, 3, 10)
+    CASH = "CASH"
+    QLD = "QLD", Kind.LEVERAGED, "QQQ", 2, date(2006, 6, 21)
+    QQQM = "QQQM", Kind.INDEX, "QQQ", 1, date(2020, 10, 13)
+    UPRO = "UPRO", Kind.LEVERAGED, "SPY", 3, date(2009, 6, 25)
+    SSO = "SSO", Kind.LEVERAGED, "SPY", 2, date(2006, 6, 21)
+    SPY = "SPY", Kind.INDEX, "SPY", 1, date(1993, 1, 29)
+    SGOV = "SGOV", Kind.BILLS, "", 0, date(2020, 5, 28)
+    BIL = "BIL", Kind.BILLS, "", 0, date(2007, 5, 30)
+
+    @property
+    def symbol(self) -> str | None:
+        """The share to own, None for cash."""
+        return None if self is Holding.CASH else self.value
+
+
+def most_leveraged(underlying: str) -> Holding:
+    """The fund on `underlying` that is the best witness of its days. Raises LookupError if the table has none."""
+    funds = [fund for fund in Holding if fund.kind is Kind.LEVERAGED and fund.underlying == underlying]
+    if not funds:
+        raise LookupError(f"the table of instruments has no leveraged fund on {underlying}")
+    return max(funds, key=lambda fund: fund.factor)
