@@ -1,8 +1,8 @@
-"""How quickly the page is served: python -m benchmarks.dashboard
+"""How quickly the page is served, and how little of it: python -m benchmarks.dashboard
 
 The page of the real process over real HTTP, for a folder with nothing in it, for a hundred rows and for a million, each
-in the book and in the decisions. Two kinds of request: the first after a decision, which gathers the
-charts' lines again, and those that follow.
+in the book and in the decisions: a look at which nothing has changed, the first after a decision, and the history for
+the charts. Then what one open tab is sent in a minute, beside what it would be if the whole page were sent each time.
 """
 
 import http.client
@@ -19,11 +19,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
 MILLION = 1_000_000
-REQUESTS = 300
+REQUESTS, POLLS = 300, 12
+TOKEN = "correct-horse-battery-staple"
 NOW = datetime(2026, 11, 24, 17, tzinfo=UTC)
 WHO = {"schema": 1, "mode": "dry_run", "account": "simulated"}
 
@@ -70,16 +71,32 @@ def trade(at: str, n: int) -> dict[str, Any]:
 
 def page(name: str, logs: Path) -> None:
     with server(logs) as (port, pid):
-        first = ask(port)
-        warm = [ask(port) for _ in range(REQUESTS)]
-        drawn = []
+        first, whole = ask(port, "/")
+        warm = [ask(port, "/parts")[0] for _ in range(REQUESTS)]
+        drawn, charts = [], []
         for n in range(30):
             grow(logs, n)
-            drawn.append(ask(port))
+            drawn.append(ask(port, "/parts")[0])
+            charts.append(ask(port, "/history")[0])
+        sent = minute(port, logs)
         memory = resident(pid)
     report(f"page, {name}", warm, f"first {first:.1f} ms, {memory:.0f} MiB resident")
     if (logs / "decisions.jsonl").exists():
         report("  after each new decision", drawn)
+        report("  the history after it", charts)
+    beside = f"{POLLS * whole / sent:.0f} times less than {POLLS} whole pages"
+    print(f"  in a minute, one decision in it: {sent / 1024:.1f} KiB, {beside}")
+
+
+def minute(port: int, logs: Path) -> int:
+    """Bytes of all answers that an open tab gets in a minute in which one decision is made; its charts too."""
+    tags, sent = "", 0
+    for n in range(POLLS):
+        if n == 1:
+            grow(logs, 100)
+        answer = look(port, "/parts", tags)
+        tags, sent = answer.tags, sent + answer.size
+    return sent + look(port, "/history", "").size if (logs / "decisions.jsonl").exists() else sent
 
 
 def grow(logs: Path, n: int) -> None:
@@ -97,7 +114,8 @@ def report(name: str, taken: list[float], beside: str = "") -> None:
 @contextmanager
 def server(logs: Path) -> Iterator[tuple[int, int]]:
     command = [sys.executable, str(ROOT / "monitor.py"), "--logs-dir", str(logs), "--web", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    environment = {**os.environ, "QQQBOT_WEB_TOKEN": TOKEN}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
         found = re.search(r":(\d+)/", process.stdout.readline())
         assert found
@@ -107,16 +125,29 @@ def server(logs: Path) -> Iterator[tuple[int, int]]:
             process.terminate()
 
 
-def ask(port: int) -> float:
-    """Milliseconds of one request, connection included."""
+class Answer(NamedTuple):
+    milliseconds: float
+    size: int
+    tags: str
+
+
+def ask(port: int, path: str) -> tuple[float, int]:
+    """Milliseconds, connection included, and bytes of one uncompressed answer."""
+    answer = look(port, path, "", "identity")
+    return answer.milliseconds, answer.size
+
+
+def look(port: int, path: str, tags: str, packed: str = "gzip") -> Answer:
+    """One request as a browser makes it, headers counted."""
     began = time.perf_counter()
     connection = http.client.HTTPConnection("127.0.0.1", port)
-    connection.request("GET", "/fragment")
+    headers = {"Authorization": f"Bearer {TOKEN}", "Accept-Encoding": packed, "If-None-Match": tags}
+    connection.request("GET", path, headers=headers)
     answer = connection.getresponse()
-    answer.read()
-    assert answer.status == 200
+    size = len(answer.read()) + sum(len(name) + len(value) + 4 for name, value in answer.getheaders())
+    assert answer.status in (200, 304), answer.status
     connection.close()
-    return (time.perf_counter() - began) * 1000
+    return Answer((time.perf_counter() - began) * 1000, size, answer.getheader("ETag") or "")
 
 
 def resident(pid: int) -> float:
