@@ -44,7 +44,7 @@ from qqqbot.records.last_run import End
 from qqqbot.runtime import config, permissions, place, secret_files
 from qqqbot.runtime.clock import StopRequest, SystemClock
 from qqqbot.runtime.config import Config
-from qqqbot.runtime.daily_log import pairs, set_up
+from qqqbot.runtime.daily_log import echo_wanted, pairs, set_up
 from qqqbot.runtime.lock import PID_FILE, Lock, holder
 from qqqbot.runtime.secret_files import SecretUrls
 from qqqbot.runtime.systemd import Supervisor
@@ -400,7 +400,7 @@ def _run(
     logs.mkdir(parents=True, exist_ok=True)
     lock = Lock(logs / PID_FILE)
     lock.acquire()
-    set_up(logs, clock, settings.log_keep_days, stderr=not options.once and sys.stderr.isatty())
+    set_up(logs, clock, settings.log_keep_days, None if options.once else echo_wanted(os.environ))
     permissions.close_to_others(logs)
     account = open_account(settings, clock, logs)
     yahoo = _yahoo(settings, clock)

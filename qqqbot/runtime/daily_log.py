@@ -12,6 +12,7 @@ import logging
 import os
 import re
 import sys
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from enum import Enum
 from pathlib import Path
@@ -20,6 +21,9 @@ from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.ports import Clock
 
 LOGGER = "qqqbot"
+STDOUT, STDERR = 1, 2
+ECHO_VARIABLE = "QQQBOT_LOG_TO_STDOUT"
+"""set in the unit and in the container, whose output others collect"""
 NAME = "trading_bot_{day:%Y%m%d}.log"
 _PATTERN = re.compile(r"trading_bot_(\d{8})\.log")
 # Control characters would let a text from outside break the line, or manipulate the terminal that shows it.
@@ -32,21 +36,41 @@ def pairs(**values: object) -> str:
     return " ".join(f"{key}={_value(value)}" for key, value in values.items())
 
 
-def set_up(folder: Path, clock: Clock, keep_days: int, stderr: bool = False) -> "DailyLog":
-    """Log to `folder`, and to stderr too if `stderr`; replaces an earlier set-up."""
+def set_up(folder: Path, clock: Clock, keep_days: int, echo: int | None = None) -> "DailyLog":
+    """Log to `folder`, and to the descriptor `echo` too; replaces an earlier set-up."""
     root = logging.getLogger()
     for handler in [h for h in root.handlers if isinstance(h.formatter, LineFormatter)]:
         root.removeHandler(handler)
         handler.close()
     log = DailyLog(folder, clock, keep_days)
     root.addHandler(log)
-    if stderr:
-        echo = logging.StreamHandler(sys.stderr)
-        echo.setFormatter(LineFormatter(clock))
-        root.addHandler(echo)
+    if echo is not None:
+        root.addHandler(Echo(echo, LineFormatter(clock)))
     root.setLevel(logging.WARNING)
     logging.getLogger(LOGGER).setLevel(logging.INFO)
     return log
+
+
+def echo_wanted(environment: Mapping[str, str]) -> int | None:
+    """Where lines are shown as well: on a terminal, or where somebody collects them; a file of output needs no copy."""
+    if sys.stderr.isatty():
+        return STDERR
+    return STDOUT if environment.get(ECHO_VARIABLE) else None
+
+
+class Echo(logging.Handler):
+    """Writes each line to a descriptor. A collector that does not read must not stop a trade: it then misses lines."""
+
+    def __init__(self, to: int, lines: "LineFormatter") -> None:
+        super().__init__()
+        self._to = to
+        self.setFormatter(lines)
+        if not os.isatty(to):
+            os.set_blocking(to, False)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with contextlib.suppress(OSError):
+            os.write(self._to, f"{self.format(record)}\n".encode(errors="backslashreplace"))
 
 
 class LineFormatter(logging.Formatter):

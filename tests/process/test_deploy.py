@@ -190,9 +190,9 @@ def test_every_service_comes_back_logs_with_a_bound_and_lives_in_new_york(name: 
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_no_service_publishes_a_port_and_secrets_are_only_given_as_files(name: str) -> None:
+def test_only_the_page_publishes_a_port_to_this_machine_and_secrets_are_only_given_as_files(name: str) -> None:
     service = SERVICES[name]
-    assert "ports" not in service
+    assert service.get("ports") == (["127.0.0.1:8787:8787"] if name == "page" else None)
     secret = re.compile("PASSWORD|TOKEN|URL")
     given = {key: value for key, value in service["environment"].items() if secret.search(key)}
     assert all(key.endswith("_FILE") and value.startswith("/run/secrets/") for key, value in given.items())
@@ -206,6 +206,12 @@ def test_the_bots_container_can_write_nothing_but_its_logs() -> None:
     assert [volume for volume in bot["volumes"] if not volume.endswith(":ro")] == ["../logs:/logs"]
 
 
+def test_the_pages_container_can_write_nowhere() -> None:
+    page, bot = SERVICES["page"], SERVICES["bot"]
+    assert all(page[key] == bot[key] for key in ("read_only", "cap_drop", "user", "image"))
+    assert page["volumes"] == ["../logs:/logs:ro"]
+
+
 def head_of_compose() -> list[str]:
     """What stands before the file's first key, without the comment signs."""
     return [line.lstrip("# ") for line in COMPOSE.read_text().partition("\nname:")[0].splitlines()]
@@ -216,7 +222,7 @@ def test_the_commands_at_the_head_make_every_folder_and_secret_that_is_mounted(t
     commands = [line for line in head_of_compose() if line.startswith(("install -d", "for f in"))]
     subprocess.run(["sh", "-ec", "mkdir deploy\n" + "\n".join(commands)], cwd=tmp_path, check=True)
     secrets = [tmp_path / "deploy" / entry["file"] for entry in TOP["secrets"].values()]
-    assert [oct(path.stat().st_mode & 0o777) for path in secrets] == ["0o600"] * 3
+    assert [oct(path.stat().st_mode & 0o777) for path in secrets] == ["0o600"] * len(TOP["secrets"])
     gateway = SERVICES["gateway"]["volumes"][0]
     folders = [tmp_path / "deploy" / gateway["source"], tmp_path / "logs"]
     assert [oct(path.stat().st_mode & 0o777) for path in folders] == ["0o700"] * 2

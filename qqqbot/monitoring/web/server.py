@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs
 
+from qqqbot.model.errors import StartRefused
 from qqqbot.model.ports import Clock
 from qqqbot.model.program import COMMAND
 from qqqbot.monitoring.facts.dashboard import DashboardReader
@@ -260,6 +261,8 @@ def _found(routes: dict[str, Route], environment: "WSGIEnvironment") -> Response
         return route(environment)
     except OSError as error:
         return _sentence("503 Service Unavailable", f"The logs folder cannot be read: {error.strerror or error}.")
+    except StartRefused as refused:  # it cannot be determined who holds the lock
+        return _sentence("503 Service Unavailable", str(refused))
 
 
 def _packed(found: Response, environment: "WSGIEnvironment") -> tuple[str, list[tuple[str, str]], bytes]:

@@ -11,7 +11,7 @@ import pytest
 
 from qqqbot.model.values import Action
 from qqqbot.runtime.clock import VirtualClock
-from qqqbot.runtime.daily_log import DailyLog, pairs, set_up
+from qqqbot.runtime.daily_log import DailyLog, echo_wanted, pairs, set_up
 from tests.support.builders import new_york
 
 DAY = date(2026, 11, 24)
@@ -141,14 +141,26 @@ def test_a_full_disk_is_a_failing_disk(clock: VirtualClock, tmp_path: Path) -> N
     assert "No space left" in handler.failure
 
 
-def test_stderr_gets_it_too_if_asked(
-    tmp_path: Path, daily: DailyLog, clock: VirtualClock, capsys: pytest.CaptureFixture[str]
+def test_a_collector_gets_each_line_too_and_one_that_does_not_read_holds_nothing_up(
+    tmp_path: Path, daily: DailyLog, clock: VirtualClock
 ) -> None:
     log.info("to the file alone")
-    set_up(tmp_path, clock, 90, stderr=True)
-    log.info("to both")
-    assert capsys.readouterr().err == "2026-11-24T12:00:00.000-05:00 INFO to both\n"
-    assert len((tmp_path / "trading_bot_20261124.log").read_text().splitlines()) == 2
+    read, write = os.pipe()
+    set_up(tmp_path, clock, 90, echo=write)
+    log.info("to both \ud800")
+    assert os.read(read, 1000) == b"2026-11-24T12:00:00.000-05:00 INFO to both \\ud800\n"
+    for _ in range(3000):
+        log.info("x" * 90)
+    os.close(read)
+    log.info("after the collector has ended")
+    set_up(tmp_path, clock, 90)
+    os.close(write)
+    assert len((tmp_path / "trading_bot_20261124.log").read_text().splitlines()) == 3003
+
+
+def test_lines_are_echoed_where_they_are_collected() -> None:
+    assert echo_wanted({}) is None
+    assert echo_wanted({"QQQBOT_LOG_TO_STDOUT": "1"}) == 1
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
+from qqqbot.model.errors import StartRefused
 from qqqbot.monitoring.facts.dashboard import DashboardReader
 from qqqbot.monitoring.web import server
 from qqqbot.monitoring.web.auth import WRONG_TOKENS, Door, is_loopback
+from qqqbot.records.folder import Folder
 from qqqbot.runtime.clock import VirtualClock
 from tests.support.builders import NOW
 from tests.support.monitor_samples import LogsFolder, worked
@@ -261,6 +263,14 @@ def test_a_folder_that_cannot_be_read_is_a_sentence(logs: LogsFolder) -> None:
     (logs.path / "trades.jsonl").mkdir()
     answer = ask(page_of(logs))
     assert (answer.status, answer.text) == (503, "The logs folder cannot be read: Is a directory.\n")
+
+
+def test_a_lock_that_tells_nothing_is_a_sentence(logs: LogsFolder) -> None:
+    def refused(_: Path) -> int | None:
+        raise StartRefused("bot.pid: locked, but it holds no pid")
+
+    page = server.application(DashboardReader(Folder(logs.path, refused)), VirtualClock(NOW), TOKEN)
+    assert ask(page)[::2] == (503, b"bot.pid: locked, but it holds no pid\n")
 
 
 @pytest.mark.parametrize(
