@@ -22,7 +22,6 @@ from typing import Any, Protocol
 
 from qqqbot.adapters.simulated.broker import ACCOUNT, PaperBroker
 from qqqbot.adapters.yahoo.price_source import ChildPrices
-from qqqbot.display.masking import without_accounts
 from qqqbot.display.terminal import show
 from qqqbot.model.errors import AlreadyRunning, BotError, ConfigError, StartRefused
 from qqqbot.model.new_york import new_york_text
@@ -30,13 +29,14 @@ from qqqbot.model.ports import Broker, Clock, PriceSource, SecondPrices
 from qqqbot.model.reasons import AlertKind
 from qqqbot.model.sessions import Timetable
 from qqqbot.model.values import AccountSnapshot, Market, Mode
-from qqqbot.notifications.channels import Channels
-from qqqbot.notifications.dead_man_switch import Call, DeadManSwitch, Ping
+from qqqbot.notifications.channels import Channels, addresses
+from qqqbot.notifications.dead_man_switch import DeadManSwitch, Ping
 from qqqbot.notifications.evening import EveningLetter
+from qqqbot.notifications.last_words import last_words
 from qqqbot.notifications.notifier import OwnerNotifier
 from qqqbot.records import last_run
 from qqqbot.records.book import Book
-from qqqbot.records.channel_health import DEAD_MAN, ChannelRecord
+from qqqbot.records.channel_health import ChannelRecord
 from qqqbot.records.decisions import last_price
 from qqqbot.records.folder import Folder
 from qqqbot.records.jsonl import AppendOnlyFile, Nowhere
@@ -66,7 +66,6 @@ SHOWN_SETTINGS = (
 )
 ACCOUNT_WAIT_SECONDS = 5.0
 PULSE_SECONDS = 30.0
-LAST_CALL_SECONDS = 5.0
 
 log = logging.getLogger("qqqbot.daemon")
 
@@ -194,15 +193,14 @@ class Daemon:
         status = self.logs / "status.json"
         self.heartbeat = Heartbeat(status, self.clock, self._constants(), self.log_notifier, outage=self.outage)
         urls, ping = self.secrets.notify, self.secrets.ping
-        names = [secret_files.channel(number, url) for number, url in enumerate(urls, 1)]
-        record = ChannelRecord(self.logs, self.clock, [*names, *([DEAD_MAN] if ping else [])])
+        record = ChannelRecord(self.logs, self.clock, addresses(self.secrets))
         self.notifier = OwnerNotifier(
             self.logs,
             self.clock,
             self.log_notifier,
             self.settings.rules,
             self.outage,
-            Channels(urls, tried=record.tried).start() if urls else None,
+            Channels(urls, tried=record.tried, known=record.all()).start() if urls else None,
             DeadManSwitch(Ping(ping, tried=record.tried).outbox()) if ping else None,
             refused=self.account.refused,
             health=record.all,
@@ -376,17 +374,16 @@ def main(arguments: Sequence[str] | None = None, clock: Clock | None = None, pri
 
 
 def _ended(options: argparse.Namespace, secrets: SecretUrls | None, end: End) -> int:
-    """Say why the daemon could not start or go on: where it was started, in logs/, and to the dead man's address."""
+    """Say why the daemon could not start or go on: where it was started, in logs/, and to the outside addresses."""
     print(end.why, file=sys.stderr)
     if options.check_config or options.settle or options.once:
         return end.code
     permissions.from_now_on()
     with contextlib.suppress(OSError, ConfigError):
         options.logs.mkdir(parents=True, exist_ok=True)
-        last_run.ended(options.logs, end)
-        ping = (secrets or secret_files.take(os.environ, options.config.parent)).ping
-        if ping is not None:
-            Ping(ping, LAST_CALL_SECONDS).deliver(Call(end.code, without_accounts(end.why)))
+        is_news = last_run.ended(options.logs, end)
+        secrets = secrets or secret_files.take(os.environ, options.config.parent)
+        last_words(options.logs, secrets, end, is_news)
     return end.code
 
 

@@ -121,6 +121,12 @@ class AlertKind(StrEnum):
         f"It was started again. {COMMAND} logs shows its last lines; memory, disk and power of the machine "
         "are the usual causes.",
     )
+    ENDED = (
+        "ended",
+        "the bot could not start or go on",
+        f"Nothing is traded until it runs. Put the reason right, then {COMMAND} start; {COMMAND} status shows whether "
+        "it runs by then.",
+    )
     DIGEST = "digest", "the week"
     EVENING = "evening", "the evening"
     NOTIFICATIONS = (

@@ -9,6 +9,7 @@
     outbox           a queue with a thread, tries and pauses of its own
     deliver          hands one message to one channel, and makes one ping: as processes of their own
     dead_man_switch  an outside address that is pinged while all is well
+    last_words       the message and the ping of a daemon that could not start or go on
     try_channels     the command notify-test
 
 The trading loop hands over in microseconds and never waits for a channel. No address is ever in a message or a log.

@@ -6,15 +6,16 @@ costs the daemon nothing while there is nothing to send.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import NamedTuple, Self
 
 from qqqbot.model.program import COMMAND
 from qqqbot.notifications.outbox import Failure, Outbox
 from qqqbot.notifications.policy import clipped
+from qqqbot.records.channel_health import DEAD_MAN, ChannelHealth
 from qqqbot.runtime.child_process import ChildFailed, ChildJobs, ChildStopped
-from qqqbot.runtime.secret_files import channel
+from qqqbot.runtime.secret_files import SecretUrls, channel
 
 # Six minutes in all: longer than a router's restart, shorter than a session.
 PAUSES_SECONDS = (10.0, 60.0, 300.0)
@@ -34,6 +35,12 @@ GIVEN_UP_AFTER = timedelta(seconds=sum(PAUSES_SECONDS) + (len(PAUSES_SECONDS) + 
 Accepted = Callable[[], None]
 Tried = Callable[[str, str | None], None]
 """is given a channel's name after each try, and why it did not accept the message"""
+
+
+def addresses(secrets: SecretUrls) -> list[str]:
+    """The names under which their health is kept."""
+    names = [channel(number, url) for number, url in enumerate(secrets.notify, 1)]
+    return [*names, *([DEAD_MAN] if secrets.ping else [])]
 
 
 class Message(NamedTuple):
@@ -71,12 +78,13 @@ class Channel:
         url: str,
         deadline_seconds: float = DEADLINE_SECONDS,
         tried: Tried = lambda _name, _why: None,
+        jobs: ChildJobs | None = None,
     ) -> None:
         self._url = url
         self._deadline = deadline_seconds
         self._tried = tried
         self.name = channel(number, url)
-        self.jobs = ChildJobs()
+        self.jobs = jobs or ChildJobs()
 
     def attempt(self, message: Message) -> Refusal | None:
         """Try once. Returns why the message was not accepted, or None if it was. Raises ChildStopped."""
@@ -104,18 +112,25 @@ class Channel:
 
 
 class Channels:
-    """All channels, each with a thread that sleeps until there is something to send."""
+    """All channels, each with a thread that sleeps until there is something to send.
+
+    One that failed in an earlier run, as `known` says, fails until it accepts something.
+    """
 
     def __init__(
         self,
-        urls: tuple[str, ...],
+        urls: Sequence[str],
         deadline_seconds: float = DEADLINE_SECONDS,
         pauses: tuple[float, ...] = PAUSES_SECONDS,
         tried: Tried = lambda _name, _why: None,
+        known: Iterable[ChannelHealth] = (),
+        jobs: Callable[[], ChildJobs] = ChildJobs,
     ) -> None:
-        each = [Channel(number, url, deadline_seconds, tried) for number, url in enumerate(urls, 1)]
+        each = [Channel(number, url, deadline_seconds, tried, jobs()) for number, url in enumerate(urls, 1)]
+        failed = {health.name: f"{health.name} {health.why}" for health in known if health.fails}
         self._outboxes = [
-            Outbox(f"notification, {one.name}", one.deliver, one.jobs.abort, pauses, CAPACITY) for one in each
+            Outbox(f"notification, {one.name}", one.deliver, one.jobs.abort, pauses, CAPACITY, failed.get(one.name))
+            for one in each
         ]
 
     def start(self) -> Self:

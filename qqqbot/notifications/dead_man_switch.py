@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from qqqbot.notifications.channels import Tried
+from qqqbot.notifications.channels import Refusal, Tried
 from qqqbot.notifications.outbox import Failure, Outbox
 from qqqbot.records.channel_health import DEAD_MAN
 from qqqbot.runtime.child_process import ChildFailed, ChildJobs
@@ -67,11 +67,10 @@ class Ping:
         """An address that cannot take a failure learns of it by silence."""
         if call.code != 0 and not takes_words(self._url):
             return None
-        problem = self.problem(call)
-        self._tried(DEAD_MAN, problem)
-        return None if problem is None else Failure(f"the address {problem}")
+        refusal = self.attempt(call)
+        return Failure(f"the address {refusal.why}", refusal.final) if refusal else None
 
-    def problem(self, call: Call = TEST) -> str | None:
+    def attempt(self, call: Call = TEST) -> Refusal | None:
         """Call once. Returns what went wrong, or None."""
         job = {"url": self._url, "timeout": self._deadline / 2}
         if takes_words(self._url):
@@ -79,9 +78,9 @@ class Ping:
         try:
             answer = self._jobs.run("notifications.deliver", job, self._deadline)
         except ChildFailed as failed:
-            return f"was not reached: {failed}"
-        problem: str | None = answer["problem"]
-        return problem
+            answer = {"problem": f"was not reached: {failed}", "status": 0}
+        self._tried(DEAD_MAN, answer["problem"])
+        return Refusal(answer["problem"], answer["status"]) if answer["problem"] else None
 
 
 def takes_words(url: str) -> bool:

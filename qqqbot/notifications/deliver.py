@@ -33,9 +33,7 @@ class Words(logging.Handler):
 
 
 def deliver(job: dict[str, Any]) -> dict[str, Any]:
-    if "timeout" in job:
-        return {"problem": _call(job["url"], job["timeout"], job.get("body"))}
-    problem, status = _send(job)
+    problem, status = _call(**job) if "timeout" in job else _send(job)
     return {"problem": problem, "status": status}
 
 
@@ -72,7 +70,7 @@ def reason(heard: list[str]) -> tuple[str, int]:
     return "cannot be reached" if unreachable else "did not accept it", 0
 
 
-def _call(url: str, timeout: float, body: str | None) -> str | None:
+def _call(url: str, timeout: float, body: str | None = None) -> tuple[str | None, int]:
     import requests
 
     try:
@@ -82,14 +80,14 @@ def _call(url: str, timeout: float, body: str | None) -> str | None:
         with requests.request(method, url, data=data, headers=headers, timeout=timeout, stream=True) as found:
             status = found.status_code
     except requests.Timeout:
-        return "no answer in time"
+        return "no answer in time", 0
     except requests.exceptions.SSLError:
-        return "its certificate is not valid"
+        return "its certificate is not valid", 0
     except requests.ConnectionError:
-        return "cannot be reached"
+        return "cannot be reached", 0
     except (requests.RequestException, ValueError):
-        return "is not an address that can be called"
-    return None if 200 <= status < 300 else f"answered with HTTP status {status}"
+        return "is not an address that can be called", 0
+    return (None, 0) if 200 <= status < 300 else (f"answered with HTTP status {status}", status)
 
 
 if __name__ == "__main__":

@@ -39,7 +39,10 @@ class _Waiting(Generic[T]):
 
 
 class Outbox(Generic[T]):
-    """`deliver` runs in the outbox's thread, once started; `abort` makes it end at once. `pauses` are seconds."""
+    """`deliver` runs in the outbox's thread, once started; `abort` makes it end at once. `pauses` are seconds.
+
+    `failure` is that of an earlier process.
+    """
 
     def __init__(
         self,
@@ -48,6 +51,7 @@ class Outbox(Generic[T]):
         abort: Callable[[], None],
         pauses: Sequence[float],
         capacity: int,
+        failure: str | None = None,
     ) -> None:
         self._name = name
         self._deliver = deliver
@@ -59,7 +63,7 @@ class Outbox(Generic[T]):
         self._arrived = threading.Condition()
         self._closing = False
         self._thread = threading.Thread(target=self._run, name=f"outbox-{name}", daemon=True)
-        self.failure: str | None = None
+        self.failure = failure
         """why the newest delivery was given up; None if it succeeded"""
 
     def start(self) -> Self:

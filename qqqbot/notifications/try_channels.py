@@ -10,10 +10,12 @@ from pathlib import Path
 
 from qqqbot.model.errors import ConfigError
 from qqqbot.model.program import COMMAND
-from qqqbot.notifications.channels import MOST_CHARACTERS, Channel, Message
+from qqqbot.notifications.channels import MOST_CHARACTERS, Channel, Message, Tried, addresses
 from qqqbot.notifications.dead_man_switch import Ping
+from qqqbot.records.channel_health import ChannelRecord
 from qqqbot.runtime import place
-from qqqbot.runtime.secret_files import NOTIFY_FILE, NOTIFY_VARIABLE, PING_FILE, PING_VARIABLE, take
+from qqqbot.runtime.clock import SystemClock
+from qqqbot.runtime.secret_files import NOTIFY_FILE, NOTIFY_VARIABLE, PING_FILE, PING_VARIABLE, SecretUrls, take
 
 TEXT = f"Sent by {COMMAND} notify-test. If you read this, the channel works."
 MESSAGE = Message("qqqbot: a test", TEXT)
@@ -30,19 +32,27 @@ def main() -> int:
     if not secrets.notify and secrets.ping is None:
         print(_how(config.parent), file=sys.stderr)
         return 2
-    failed = False
+    failed, tried = False, _recorder(secrets)
     for number, url in enumerate(secrets.notify, 1):
-        channel = Channel(number, url)
+        channel = Channel(number, url, tried=tried)
         refusal = channel.attempt(MESSAGE)
         print(f"{channel.name}: {refusal.why if refusal else 'delivered'}", flush=True)
         if refusal is None and (refusal := channel.attempt(LONG)) is not None:
             print(f"{channel.name}: a message of {MOST_CHARACTERS:,} characters: {refusal.why}", flush=True)
         failed |= refusal is not None
     if secrets.ping is not None:
-        problem = Ping(secrets.ping).problem()
-        failed |= problem is not None
-        print(f"dead man's address: {problem or 'answered'}")
+        refusal = Ping(secrets.ping, tried=tried).attempt()
+        failed |= refusal is not None
+        print(f"dead man's address: {refusal.why if refusal else 'answered'}")
     return 1 if failed else 0
+
+
+def _recorder(secrets: SecretUrls) -> Tried:
+    """What is tried here is seen in status too, if there are records."""
+    logs = Path(os.environ.get("QQQBOT_LOGS") or place.home(os.environ) / "logs")
+    if not logs.is_dir():
+        return lambda _name, _why: None
+    return ChannelRecord(logs, SystemClock(), addresses(secrets)).tried
 
 
 def _how(folder: Path) -> str:

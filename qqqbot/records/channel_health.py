@@ -35,30 +35,32 @@ class ChannelHealth(NamedTuple):
 
 
 class ChannelRecord:
-    """The health of the addresses called `names`; what the file says of others is dropped. For any thread."""
+    """The health of the addresses called `names`, in the file that the daemon and notify-test share. For any thread."""
 
     def __init__(self, logs: Path, clock: Clock, names: Iterable[str]) -> None:
-        self._path = logs / FILE
+        self._logs = logs
         self._clock = clock
+        self._names = tuple(names)
         self._guard = threading.Lock()
-        known = {health.name: health for health in channels_in(logs)}
-        self._channels = {name: known.get(name, ChannelHealth(name)) for name in names}
 
     def tried(self, name: str, why: str | None) -> None:
-        """`name` was just tried; `why` it did not accept, None if it did. A full disk costs only this record."""
+        """`name` was just tried; `why` it did not accept, None if it did. A full disk costs only this record.
+
+        What the file says of other names than these is dropped: they are no addresses any more.
+        """
         now = self._clock.now()
         with self._guard:
-            old = self._channels.get(name, ChannelHealth(name))
-            new = old._replace(delivered_at=now) if why is None else old._replace(refused_at=now, why=why)
-            self._channels[name] = new
+            channels = {health.name: health for health in self.all()}
+            old = channels.get(name, ChannelHealth(name))
+            channels[name] = old._replace(delivered_at=now) if why is None else old._replace(refused_at=now, why=why)
             try:
-                write_status(self._path, {"channels": [_values(health) for health in self._channels.values()]})
+                write_status(self._logs / FILE, {"channels": [_values(health) for health in channels.values()]})
             except OSError as error:
                 log.warning("%s cannot be written: %s", FILE, error.strerror)
 
     def all(self) -> tuple[ChannelHealth, ...]:
-        with self._guard:
-            return tuple(self._channels.values())
+        known = {health.name: health for health in channels_in(self._logs)}
+        return tuple(known.get(name, ChannelHealth(name)) for name in self._names)
 
 
 def channels_in(logs: Path) -> tuple[ChannelHealth, ...]:

@@ -5,7 +5,7 @@ left neither was killed, or its machine lost power.
 """
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from qqqbot.records.status_file import write_status
 
 FILE = "last_end.json"
 SAYS_SO = ("stopped", None)
+AGAIN_AFTER = timedelta(days=1)
 
 
 class End(NamedTuple):
@@ -22,9 +23,14 @@ class End(NamedTuple):
     why: str
 
 
-def ended(logs: Path, end: End) -> None:
-    """Raises OSError."""
-    write_status(logs / FILE, {"at": end.at.isoformat(), "code": end.code, "why": end.why})
+def ended(logs: Path, end: End) -> bool:
+    """Record it. Returns whether it is news: a supervisor may start the bot again and again. Raises OSError."""
+    known = _read(logs / FILE)
+    told = moment(known.get("told_at"))
+    is_news = told is None or known.get("why") != end.why or not timedelta(0) <= end.at - told < AGAIN_AFTER
+    told_at = (end.at if is_news or told is None else told).isoformat()
+    write_status(logs / FILE, {"at": end.at.isoformat(), "code": end.code, "why": end.why, "told_at": told_at})
+    return is_news
 
 
 def last_end(logs: Path) -> End | None:

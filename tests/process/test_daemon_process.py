@@ -121,12 +121,16 @@ def test_a_bad_config_is_refused_by_the_real_daemon(checkout: Checkout) -> None:
         shutil.rmtree(checkout.logs, ignore_errors=True)
 
 
-def test_a_start_that_a_service_refuses_is_written_down_shown_and_rings(checkout: Checkout) -> None:
+def test_a_start_that_a_service_refuses_is_written_down_shown_told_once_and_rings(checkout: Checkout) -> None:
     (checkout.folder / "config.json").write_text('{"check_interval_minutes": 0}')
     with receiving() as receiver:
         checkout.environment["QQQBOT_PING_URL"] = receiver.url("ping/token")
-        assert checkout.run("run").returncode == 2
-        assert receiver.calls == ["/ping/token/fail"]
+        checkout.environment["QQQBOT_NOTIFY_URLS"] = receiver.json_url()
+        for _ in range(2):  # as a supervisor would
+            assert checkout.run("run").returncode == 2
+        assert receiver.calls == ["/ping/token/fail"] * 2
+        assert receiver.titles() == ["qqqbot: The bot could not start or go on"]
+        assert "check_interval_minutes: must be at least 1, was 0" in receiver.messages[0]["message"]
         assert "exit code 2: " in receiver.bodies[0]
         assert "check_interval_minutes: must be at least 1, was 0" in receiver.bodies[0]
     status = checkout.run("status")

@@ -9,6 +9,11 @@ TOKEN = "hunter2hunter2"
 WELL = Call(0, "QQQ is held already")
 
 
+def problem(ping: Ping) -> str | None:
+    refusal = ping.attempt()
+    return refusal.why if refusal else None
+
+
 def test_the_address_is_requested() -> None:
     with receiving() as receiver:
         outbox = Ping(receiver.url(TOKEN)).outbox()
@@ -27,21 +32,29 @@ def test_a_failed_call_is_repeated() -> None:
         outbox.close(10)
 
 
+def test_a_call_that_is_refused_for_good_is_not_repeated() -> None:
+    with receiving() as receiver:
+        receiver.statuses = [404]
+        failure = Ping(receiver.url(TOKEN)).deliver(WELL)
+        assert failure is not None
+        assert failure.final
+
+
 def test_problems_are_reported_without_the_address() -> None:
     with receiving() as receiver:
         receiver.statuses = [404]
-        assert Ping(receiver.url(TOKEN)).problem() == "answered with HTTP status 404"
-        assert Ping(f"https://127.0.0.1:{receiver.port}/{TOKEN}").problem() == "its certificate is not valid"
-    assert Ping(f"http://127.0.0.1:9/{TOKEN}").problem() == "cannot be reached"
-    assert Ping(f"http://{TOKEN}.invalid/").problem() == "cannot be reached"
-    assert Ping(f"http://[{TOKEN}/").problem() == "is not an address that can be called"
+        assert problem(Ping(receiver.url(TOKEN))) == "answered with HTTP status 404"
+        assert problem(Ping(f"https://127.0.0.1:{receiver.port}/{TOKEN}")) == "its certificate is not valid"
+    assert problem(Ping(f"http://127.0.0.1:9/{TOKEN}")) == "cannot be reached"
+    assert problem(Ping(f"http://{TOKEN}.invalid/")) == "cannot be reached"
+    assert problem(Ping(f"http://[{TOKEN}/")) == "is not an address that can be called"
 
 
 def test_a_hanging_host_is_given_up_at_the_deadline() -> None:
     with receiving() as receiver:
         receiver.hangs = True
         begun = time.monotonic()
-        assert Ping(receiver.url(TOKEN), deadline_seconds=3).problem() == "no answer in time"
+        assert problem(Ping(receiver.url(TOKEN), deadline_seconds=3)) == "no answer in time"
         assert time.monotonic() - begun < 15
 
 

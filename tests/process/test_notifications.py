@@ -273,7 +273,12 @@ def notify_test(folder: Path, **environment: str) -> "subprocess.CompletedProces
     return subprocess.run(
         [sys.executable, "-m", "qqqbot.notifications.try_channels"],
         cwd=ROOT,
-        env={"PATH": "/usr/bin:/bin", "QQQBOT_CONFIG": str(folder / "config.json"), **environment},
+        env={
+            "PATH": "/usr/bin:/bin",
+            "QQQBOT_CONFIG": str(folder / "config.json"),
+            "QQQBOT_LOGS": str(folder),
+            **environment,
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -297,6 +302,7 @@ def test_notify_test_sends_to_all_and_says_how_each_went(tmp_path: Path) -> None
         ]
         assert done.returncode == 1
         assert TOKEN not in done.stdout + done.stderr
+        assert [one.fails for one in channels_in(tmp_path)] == [False, True, False], "status shows it too"
         assert _is_test(receiver)
         assert len(receiver.messages[1]["message"]) == MOST_CHARACTERS
 

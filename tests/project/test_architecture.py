@@ -24,7 +24,7 @@ TESTED_ELSEWHERE = {
     "adapters/ib/broker": "with the real client against the gateway stand-in: process/test_ib_broker, test_ib_orders",
     "runtime/child_process": "starts processes: process/test_child_process",
     "model/ports": "protocols only",
-    "notifications/channels": "each try is a child process: process/test_notifications.py",
+    "notifications/last_words": "sends from a process that ends: process/test_daemon_process.py",
     "notifications/try_channels": "a program that sends: process/test_notifications.py",
     "trading/parts": "two dataclasses that every test of the engine is made of",
 }

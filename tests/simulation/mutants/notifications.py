@@ -104,6 +104,31 @@ MUTANTS = (
         "True",
     ),
     Mutant(
+        "a restart mends a channel",
+        "notifications/channels.py::Channels.__init__",
+        "if health.fails",
+        "if False",
+    ),
+    Mutant(
+        "a supervisor that starts the bot again and again sends a message each time",
+        "records/last_run.py::ended",
+        'known.get("why") != end.why',
+        "True",
+    ),
+    Mutant(
+        "a call that is refused for good is repeated",
+        "notifications/dead_man_switch.py::Ping.deliver",
+        "refusal.final",
+        "False",
+        ("process/test_dead_man_switch.py",),
+    ),
+    Mutant(
+        "the daemon forgets what notify-test found",
+        "records/channel_health.py::ChannelRecord.all",
+        "channels_in(self._logs)",
+        "()",
+    ),
+    Mutant(
         "a letter is sent again by each process",
         "notifications/notifier.py::OwnerNotifier._evening",
         '{"evening": day, "evening_held"',

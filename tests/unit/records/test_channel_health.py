@@ -40,5 +40,14 @@ def test_a_damaged_file_is_an_empty_one(tmp_path: Path, text: str) -> None:
 def test_a_disk_that_refuses_costs_only_the_record(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     record = ChannelRecord(tmp_path / "missing", VirtualClock(NOW), ["one"])
     record.tried("one", None)
-    assert record.all() == (ChannelHealth("one", NOW),)
+    assert record.all() == (ChannelHealth("one"),)
     assert "channels.json cannot be written" in caplog.text
+
+
+def test_what_another_process_tried_counts_too(tmp_path: Path) -> None:
+    daemon, notify_test = (ChannelRecord(tmp_path, VirtualClock(NOW), ["one", "two"]) for _ in range(2))
+    daemon.tried("one", "HTTP status 401")
+    notify_test.tried("two", None)
+    notify_test.tried("one", None)
+    daemon.tried("two", None)
+    assert [one.fails for one in daemon.all()] == [False, False]

@@ -37,6 +37,22 @@ def test_what_ended_an_earlier_run_says_nothing_about_a_later_one(tmp_path: Path
     assert (last_end(tmp_path), died_after(tmp_path)) == (None, NOW + timedelta(minutes=1))
 
 
+def test_what_ends_one_run_after_another_is_news_once_a_day(tmp_path: Path) -> None:
+    other = REFUSED._replace(why="an error in the program: KeyError")
+    told = []
+    for hours, end in (
+        (0, REFUSED),
+        (1, REFUSED),
+        (23, REFUSED),
+        (24, REFUSED),
+        (25, other),
+        (26, other),
+        (27, REFUSED),
+    ):
+        told.append(ended(tmp_path, end._replace(at=NOW + timedelta(hours=hours))))
+    assert told == [True, False, False, True, True, False, True]
+
+
 @pytest.mark.parametrize("text", ["", "[]", '{"at": "x", "code": 1, "why": "y"}', "[" * 99999])
 def test_a_damaged_file_says_nothing(tmp_path: Path, text: str) -> None:
     (tmp_path / FILE).write_text(text)
