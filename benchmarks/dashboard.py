@@ -61,7 +61,10 @@ def decision(at: datetime, n: int) -> dict[str, Any]:
     gates = [
         {"name": f"gate{k}", "passed": True, "found": "ok", "sentence": "it is well", "code": ""} for k in range(6)
     ]
-    return {**WHO, "timestamp": at.isoformat(), "action": "HOLD", "sentence": sentence, **values, "gates": gates}
+    since = (NOW - timedelta(days=9000)).isoformat()
+    track = {"since": since, "growth": 1.0, "peak": 1.1, "worst": -0.2, "worst_at": None, "qqq": 200.0, "counted": []}
+    row = {**WHO, "timestamp": at.isoformat(), "action": "HOLD", "sentence": sentence, **values}
+    return {**row, "gates": gates, "track": track}
 
 
 def trade(at: str, n: int) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from qqqbot.model.values import QQQ, TQQQ, Gate, Holding, Plan, Rules
 from qqqbot.records.decisions import decision_values
 from qqqbot.records.folder import Folder
 from qqqbot.records.inputs import InputLog
+from qqqbot.records.risk_line import RiskLine
 from qqqbot.records.status_file import (
     account_values,
     calendar_values,
@@ -24,6 +25,26 @@ from tests.support.builders import DAY, NOW, RULES, account, new_york, portfolio
 
 PID = 4711
 SUNDAY = new_york(DAY - timedelta(days=2), 0, 30)
+RISK_LINE = RiskLine(
+    since=NOW,
+    at=NOW,
+    value=99_000.0,
+    put_in=100_000.0,
+    change=-1_000.0,
+    change_pct=-1.0,
+    drawdown_pct=-2.5,
+    worst_drawdown_pct=-7.25,
+    worst_at=NOW,
+    qqq_held=100_500.0,
+    qqq_change_pct=0.5,
+    ahead=-1_500.0,
+    ahead_pct=-1.5,
+    open_profit=75.0,
+    open_profit_pct=0.08,
+    commissions=12.0,
+    slippage=3.5,
+    rotations=4,
+)
 IDENTITY = {"schema": 1, "mode": "dry_run", "account": "simulated"}
 
 

@@ -14,6 +14,7 @@ from qqqbot.model.values import Holding
 from qqqbot.records.decisions import decision_values
 from qqqbot.records.inputs import InputLog
 from qqqbot.records.status_file import flip_values, portfolio_values
+from qqqbot.records.track import Track, extended
 from qqqbot.runtime.kill_switch import BY_OWNER
 from qqqbot.strategy.planning import decide
 from qqqbot.trading.engine import flips
@@ -127,6 +128,7 @@ def three_years(path: Path, now: datetime) -> LogsFolder:
 def _history(first: datetime, now: datetime, a_day: int) -> list[dict[str, Any]]:
     """Checks of a market that wanders, `a_day` of them each day."""
     chance, price, equity, rows = random.Random(7), 450.0, 100_000.0, []
+    track: Track | None = None
     count = (now - first).days * a_day
     for n in range(count):
         at = now - (now - first) / count * (count - 1 - n)
@@ -142,6 +144,8 @@ def _history(first: datetime, now: datetime, a_day: int) -> list[dict[str, Any]]
             "price": price, "tqqq_price": 62.0, "short_ma": price * 0.99, "long_ma": price * 0.95,
             "equity": equity, "total_capital": 100_000.0, "cash": 5_000.0, "exchange_open": True, "gates": [],
         })  # fmt: skip
+        track = extended(track, rows[-1])
+        rows[-1]["track"] = track.values() if track else None
     return rows
 
 

@@ -62,6 +62,12 @@ def metrics(status: Status) -> Iterator[Metric]:
     yield _one("qqqbot_next_check_timestamp_seconds", "When it will look again.", coming.check_at)
     if status.own is not None:
         yield from _of_account(status.own)
+    if (line := status.risk) is not None:
+        yield _one("qqqbot_drawdown_ratio", "Below the highest value: -0.01 is one per cent.", line.drawdown_pct / 100)
+        yield _one("qqqbot_ahead_usd", "Value less that of the same deposits in QQQ.", line.ahead)
+        yield _one("qqqbot_open_profit_usd", "Profit of what is held.", line.open_profit)
+        costs = [({"kind": "commissions"}, line.commissions), ({"kind": "slippage"}, line.slippage)]
+        yield Metric("qqqbot_costs_usd", "What trading has cost.", costs)
     if signal is not None:
         prices = [({"symbol": "QQQ"}, signal.price), ({"symbol": "TQQQ"}, signal.tqqq_price)]
         yield Metric("qqqbot_price_usd", "Price at the last signal.", prices)

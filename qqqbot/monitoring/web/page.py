@@ -6,15 +6,16 @@ file it came from.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 
-from qqqbot.display.formatting import NONE, clock_time, column_time, count, percent, time_near, usd, words
+from qqqbot.display.formatting import NONE, column_time, count, percent, time_near, usd, words
 from qqqbot.display.markup import Markup, joined, tag
 from qqqbot.display.masking import masked, without_accounts
 from qqqbot.display.terminal import Field, Fields, Table
-from qqqbot.model.new_york import NEW_YORK
+from qqqbot.model.new_york import NEW_YORK, new_york_date
+from qqqbot.monitoring.facts.changes import Change, Changes
 from qqqbot.monitoring.facts.dashboard import Dashboard, Run
 from qqqbot.monitoring.facts.status import NearestFlip, Own, Status
 from qqqbot.monitoring.facts.trades import Log, LogLine
@@ -24,6 +25,7 @@ from qqqbot.monitoring.screens import status as status_screen
 from qqqbot.monitoring.screens.frame import SIMULATED
 from qqqbot.monitoring.web.blocks import drawn, fields, table
 from qqqbot.records.coerce import moment, number, text
+from qqqbot.records.risk_line import Position, RiskLine
 from qqqbot.records.tail import Row
 
 _MODES = {
@@ -107,7 +109,7 @@ def parts(facts: Dashboard) -> dict[str, str]:
     found = {
         "banner": _banner(status),
         "problems": _problems(status),
-        "tiles": _tiles(status),
+        "tiles": _tiles(facts),
         "mind": _mind(status),
         "decisions": _decisions(facts.runs),
         "trades": _trades(facts.trades.trades),
@@ -168,21 +170,64 @@ def _is_wrong(status: Status) -> bool:
     return status.exit_code != 0 and not (wanted and status.health not in _WRONG)
 
 
-def _tiles(status: Status) -> Markup:
+def _tiles(facts: Dashboard) -> Markup:
+    status = facts.status
     own, signal = status.own, status.last_signal
     tiles = []
     if own is not None:
-        change = f"{usd(own.change, sign=True)} USD ({percent(own.change_pct, sign=True)})"
-        seen = "" if status.is_of_now(own.valued_at) else f", as of {time_near(own.valued_at, status.now)}"
-        tiles.append(_tile(f"Value, USD{seen}", usd(own.equity), change if own.change is not None else "not known yet"))
+        tiles.append(_value(own, status))
         cash = tag("p", f"{usd(own.cash)} USD cash")
-        tiles.append(_tile("Holds", " + ".join(status_screen.held(own)) or "cash", cash, _agreement(own, status)))
+        lines = [*(line for one in status.positions for line in _position(one)), cash, _agreement(own, status)]
+        tiles.append(_tile("Holds", " + ".join(status_screen.held(own)) or "cash", *lines))
+    tiles += [*_gained(facts.changes), *_risk(status.risk)]
     if signal is not None:
         averages = f"short average {usd(signal.short_ma)}, long {usd(signal.long_ma)}"
         tiles.append(_tile(f"QQQ, {time_near(signal.at, status.now)}", usd(signal.price), averages))
     wanted = signal.target if signal else None
     tiles.append(_tile("The rule wants", wanted or "not known yet", *_coming(status)))
     return tag("section", tiles, class_="tiles")
+
+
+def _value(own: Own, status: Status) -> Markup:
+    change = f"{usd(own.change, sign=True)} USD ({percent(own.change_pct, sign=True)})"
+    lines = [change if own.change is not None else "not known yet"]
+    if own.equity is not None and not status.is_of_now(own.valued_at):
+        lines.append(f"as of {time_near(own.valued_at, status.now) if own.valued_at else 'a time not known'}")
+    return _tile("Value, USD", usd(own.equity), *lines)
+
+
+def _position(one: Position) -> Iterator[str]:
+    yield f"bought at {usd(one.entry_price)}, {new_york_date(one.opened_at):%a %Y-%m-%d}"
+    if one.profit is not None:
+        yield f"open profit {usd(one.profit, sign=True)} ({percent(one.profit_pct, sign=True)})"
+
+
+def _gained(found: Changes | None) -> Iterator[Markup]:
+    """Today, and since the week, the month and the year began."""
+    if found is None:
+        return
+    spans = [("this week", found.week), ("this month", found.month), ("this year", found.year)]
+    lines = [f"{name} {_gain(change)}" for name, change in spans]
+    yield _tile("Today, USD", usd(found.today.usd if found.today else None, sign=True), *lines)
+
+
+def _gain(change: Change | None) -> str:
+    return NONE if change is None else f"{usd(change.usd, sign=True)} ({percent(change.pct, sign=True)})"
+
+
+def _risk(line: RiskLine | None) -> Iterator[Markup]:
+    """The bot beside QQQ held, how far below its highest value it is, and what trading has cost."""
+    if line is None:
+        return
+    points = f"{line.ahead_pct:+,.2f} points; " if line.ahead_pct is not None else ""
+    yield _tile("Bot less QQQ held, USD", usd(line.ahead, sign=True), f"{points}QQQ would be {usd(line.qqq_held)}")
+    worst = f" on {new_york_date(line.worst_at)}" if line.worst_at and line.worst_drawdown_pct else ""
+    yield _tile(
+        "Below its highest value", percent(line.drawdown_pct), f"{percent(line.worst_drawdown_pct)} at worst{worst}"
+    )
+    if line.commissions is not None and line.slippage is not None:
+        parts = f"commissions {usd(line.commissions)}, slippage {usd(line.slippage)}"
+        yield _tile("Costs, USD", usd(line.commissions + line.slippage), parts, f"{count(line.rotations)} rotations")
 
 
 def _tile(label: str, value: str, *rest: Markup | str) -> Markup:
@@ -208,10 +253,8 @@ def _coming(status: Status) -> list[Markup]:
     if coming.check_at is None:
         return [tag("p", "no check is coming: the bot is not running", class_="faint")]
     lines = [tag("p", f"next check {time_near(coming.check_at, now)} ", _in(coming.check_at))]
-    minutes = number(status.process.config.get("decide_minutes_before_close"))
-    if coming.closes_at and coming.decides_near_close and minutes:
-        opens = coming.closes_at - timedelta(minutes=minutes)
-        lines.append(tag("p", f"it decides from {clock_time(opens)} ", _in(opens)))
+    if (opens := coming.decides_from) is not None:
+        lines.append(tag("p", f"it decides from {time_near(opens, now)} ", _in(opens)))
     elif coming.opens_at and coming.exchange_open is False:
         lines.append(tag("p", f"the exchange opens {time_near(coming.opens_at, now)} ", _in(coming.opens_at)))
     return lines

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from qqqbot.monitoring.facts.status import status
 from qqqbot.monitoring.web import metrics
 from qqqbot.runtime.kill_switch import BY_OWNER
 from tests.support.builders import NOW
-from tests.support.monitor_samples import LogsFolder, failing, unused, worked
+from tests.support.monitor_samples import RISK_LINE, LogsFolder, failing, unused, worked
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -74,4 +75,6 @@ def test_every_metric_has_its_row_in_the_manual(logs: LogsFolder) -> None:
     page = (ROOT / "docs" / "operating.md").read_text()
     named = set(re.findall(r"^\| `(qqqbot_[a-z_]+)` \|", page, flags=re.MULTILINE))
     logs.text("channels.json", json.dumps({"channels": [{"name": "a", "delivered_at": NOW.isoformat()}]}))
-    assert named == {metric.name for metric in metrics.metrics(status(logs.folder, NOW))}
+    facts = replace(status(logs.folder, NOW), risk=RISK_LINE)
+    assert named == {metric.name for metric in metrics.metrics(facts)}
+    assert 'qqqbot_costs_usd{kind="slippage"} 3.5\n' in metrics.text(facts)

@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from qqqbot.monitoring.facts.changes import Change, Changes
 from qqqbot.monitoring.facts.dashboard import Dashboard, DashboardReader
 from qqqbot.monitoring.facts.status import NearestFlip
 from qqqbot.monitoring.facts.why import When
 from qqqbot.monitoring.web import page
+from qqqbot.records.risk_line import Position
 from qqqbot.runtime.kill_switch import BY_OWNER
 from tests.support.builders import NOW
 from tests.support.monitor_samples import (
+    RISK_LINE,
     LogsFolder,
     book,
     book_row,
@@ -164,6 +167,25 @@ def test_when_only_the_last_minutes_decide_they_are_counted_down_to(logs: LogsFo
     assert (
         'it decides from 15:45 ET <time datetime="2026-11-24T20:45:00+00:00" class="near">' in parts_of(logs)["tiles"]
     )
+
+
+def test_the_figures_of_position_gain_and_costs_are_those_of_the_risk_line(logs: LogsFolder) -> None:
+    facts = DashboardReader(logs.folder).read(NOW)
+    held = Position("TQQQ", 1500, 62.0, NOW - timedelta(days=3), 62.05, 93_075.0, 75.0, 0.08)
+    gains = Changes(NOW, Change(NOW, -120.0, -0.12), Change(NOW, 1.0, 0.5), None, Change(NOW, 3.0, 0.25))
+    status = replace(facts.status, risk=RISK_LINE, positions=(held,))
+    found = page.parts(facts._replace(status=status, changes=gains))["tiles"]
+    for words in (
+        "<p>bought at 62.00, Sat 2026-11-21</p><p>open profit +75.00 (+0.08 %)</p>",
+        '<p class="label">Today, USD</p><p class="value">-120.00</p>',
+        "<p>this week +1.00 (+0.50 %)</p><p>this month -</p>",
+        '<p class="label">Bot less QQQ held, USD</p><p class="value">-1,500.00</p>',
+        "<p>-1.50 points; QQQ would be 100,500.00</p>",
+        '<p class="value">-2.50 %</p><p>-7.25 % at worst on 2026-11-24</p>',
+        '<p class="value">15.50</p><p>commissions 12.00, slippage 3.50</p><p>4 rotations</p>',
+    ):
+        assert words in found
+    assert 'class="bad"' not in found
 
 
 @pytest.mark.parametrize("distance", [-1.0, 2.0])
