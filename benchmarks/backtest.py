@@ -77,10 +77,10 @@ def save(folder: Path, prices: Prices) -> Levels:
         positions=days.wanted,
         cost=COST,
         all_dates=prices.dates,
-        all_qqq=prices.qqq.close,
-        all_tqqq=prices.tqqq.close,
+        all_qqq=prices.signal.close,
+        all_tqqq=prices.fund.close,
     )
-    for series in (prices.qqq, prices.tqqq):
+    for series in (prices.signal, prices.fund):
         rows = zip(series.dates.astype(str).tolist(), series.close.tolist(), strict=True)
         text = "date,open,close\n" + "".join(f"{day},{close!r},{close!r}\n" for day, close in rows)
         (folder / f"{series.symbol.lower()}.csv").write_text(text)

@@ -8,7 +8,8 @@
     intraday          the daemon's checks replayed on 15-minute bars
     metrics, taxes    the figures of a curve; a view after tax
     robustness        how much of a result is luck
-    synthetic         TQQQ before it existed
+    neighbours        how fragile a rule is: the members of the family around it
+    synthetic         a fund before it existed
     study             everything the backtest says, computed once
     tables, figures   a study in words and in pictures
     report, notebook  one HTML page; the cells of backtest.ipynb

@@ -18,13 +18,14 @@ import numpy as np
 
 from qqqbot.backtest.prices.csv_files import load_intraday, load_prices
 from qqqbot.backtest.prices.table import BadPrices, Bars, Prices, adjusted_to
-from qqqbot.backtest.study import Question, Study, study
+from qqqbot.backtest.study import Question, Study, in_common, study
 from qqqbot.backtest.tables import as_json, screen
 from qqqbot.backtest.vectorized import BASIS_POINT, CommissionPlan, FillAt, Terms
 from qqqbot.display.terminal import is_terminal, show
 from qqqbot.model.errors import BotError, ConfigError
+from qqqbot.model.family import DEFAULT, PRESETS, Rule
 from qqqbot.model.program import COMMAND
-from qqqbot.model.values import Decide
+from qqqbot.model.values import Decide, Rules
 from qqqbot.runtime import place
 from qqqbot.runtime.clock import SystemClock
 from qqqbot.runtime.config import Config, load
@@ -39,7 +40,22 @@ def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
         prog=f"{COMMAND} backtest", description="What the rule would have earned, without look-ahead."
     )
-    p.add_argument("--prices", nargs=2, type=Path, metavar=("QQQ", "TQQQ"), help="CSV files instead of Yahoo")
+    p.add_argument(
+        "--rule",
+        action="append",
+        type=_rule,
+        metavar="NAME",
+        help=f"another rule than config's: {', '.join(PRESETS)}, or one spelled out as in config.json; repeat it to "
+        "compare several",
+    )
+    p.add_argument(
+        "--prices",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="CSV files instead of Yahoo: the index's, its leveraged fund's (qqq.csv tqqq.csv); for rules on several "
+        "indexes SYMBOL=FILE each",
+    )
     p.add_argument("--bars", nargs=2, type=Path, metavar=("QQQ", "TQQQ"), help="CSV files of intraday bars")
     p.add_argument("--bars-from-yahoo", action="store_true", help="the last 60 days of 15-minute bars, from Yahoo")
     p.add_argument("--start", type=_day, help="first session, like 2020-06-24")
@@ -67,33 +83,57 @@ def main(arguments: Sequence[str] | None = None, out: TextIO = sys.stdout, err: 
     """Exit status: 0, or 2 for anything that cannot be examined."""
     args = parser().parse_args(arguments)
     try:
-        question = _question(args, load(args.config))
-        prices, bars = _prices(args, err)
-        result = study(prices, question, bars, _progress(err))
+        config = load(args.config)
+        asked = [(question, *_prices(args, question, err)) for question in _questions(args, config)]
+        if len(asked) > 1:
+            asked = in_common(asked)
+        results = [study(prices, question, bars, _progress(err)) for question, prices, bars in asked]
         if args.out is not None:
-            _write_report(args.out, result)
+            _write_report(args.out, results)
     except BotError as error:
         print(error, file=err)
         return BAD_INPUT
     try:
-        _print(result, args, out)
+        _print(results, args, out)
         out.flush()
     except BrokenPipeError:  # `backtest | head` has seen enough; the interpreter must not flush again
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
-def _question(args: argparse.Namespace, config: Config) -> Question:
+def _questions(args: argparse.Namespace, config: Config) -> list[Question]:
+    """One for each rule."""
+    pair = [name for name in ("--short", "--long", "--band") if getattr(args, name[2:]) is not None]
+    if args.rule and pair:
+        raise ConfigError([f"{', '.join(pair)}: these are for the rule of two averages; leave them out with --rule"])
+    if not args.rule:
+        return [_question(args, config, _pair(args, config))]
+    return [_question(args, config, _with(config.rules, rule)) for rule in args.rule]
+
+
+def _with(rules: Rules, rule: Rule) -> Rules:
+    """The default by its own keys: its neighbours are all pairs of averages."""
+    if rule == PRESETS[DEFAULT]:
+        return replace(
+            rules, short_period=rule.trend.fast.length, long_period=rule.trend.slow.length, band=0.0, rule=None
+        )
+    return replace(rules, rule=rule)
+
+
+def _pair(args: argparse.Namespace, config: Config) -> Rules:
+    if args.short is None and args.long is None and args.band is None:
+        return config.rules
     short = args.short or config.short_ma_period
     long = args.long or config.long_ma_period
     if short >= long:
         raise ConfigError([f"--short must be below --long, was {short} and {long}"])
     band = config.rules.band if args.band is None else args.band
-    rules = replace(config.rules, short_period=short, long_period=long, band=band)
-    if args.decide is not None:
-        rules = replace(rules, decide=args.decide)
+    return replace(config.rules, short_period=short, long_period=long, band=band, rule=None)
+
+
+def _question(args: argparse.Namespace, config: Config, rules: Rules) -> Question:
     terms = Terms(
-        rules=rules,
+        rules=rules if args.decide is None else replace(rules, decide=args.decide),
         capital=args.capital or config.capital,
         fill=args.fill,
         slippage=config.paper_slippage_bps * BASIS_POINT if args.slippage_bps is None else args.slippage_bps,
@@ -103,38 +143,49 @@ def _question(args: argparse.Namespace, config: Config) -> Question:
     return Question(terms, args.start, args.end, args.risk_free, args.look_ahead)
 
 
-def _prices(args: argparse.Namespace, err: TextIO) -> tuple[Prices, tuple[Bars, Bars] | None]:
+def _prices(args: argparse.Namespace, question: Question, err: TextIO) -> tuple[Prices, tuple[Bars, Bars] | None]:
     bars = (load_intraday(args.bars[0]), load_intraday(args.bars[1])) if args.bars else None
+    symbols = question.terms.rules.form.symbols
     if args.prices:
-        prices = load_prices(*args.prices)
+        prices = load_prices(_files(args.prices, symbols))
     else:
         from qqqbot.backtest.prices.cache import cached_prices, recent_bars  # not needed with files
 
         now = SystemClock().now()
-        prices = cached_prices(CACHE, now, say=lambda text: print(text, file=err))
+        prices = cached_prices(CACHE, now, say=lambda text: print(text, file=err), symbols=symbols)
         if bars is None and (args.fill is FillAt.INTRADAY or args.bars_from_yahoo):
-            bars = recent_bars(now, say=lambda text: print(text, file=err))
+            bars = recent_bars(now, say=lambda text: print(text, file=err), symbols=symbols[:2])
     if args.end is not None and prices.dates[prices.first] <= args.end < prices.dates[-1]:
         prices = adjusted_to(prices, args.end)
-        args.end = None
     return prices, bars
 
 
-def _write_report(path: Path, result: Study) -> None:
+def _files(given: Sequence[Path], symbols: Sequence[str]) -> dict[str, Path]:
+    """Symbol -> file. Raises BadPrices if one is missing."""
+    named = dict(str(path).split("=", 1) for path in given if "=" in str(path))
+    bare = [path for path in given if "=" not in str(path)]
+    found = {**dict(zip(symbols, bare, strict=False)), **{symbol.upper(): Path(path) for symbol, path in named.items()}}
+    if missing := [symbol for symbol in symbols if symbol not in found]:
+        raise BadPrices(f"--prices: this rule needs a file of {', '.join(symbols)}; {', '.join(missing)} is missing")
+    return {symbol: found[symbol] for symbol in symbols}
+
+
+def _write_report(path: Path, results: Sequence[Study]) -> None:
     from qqqbot.backtest.report import write
 
     try:
-        write(path, result)
+        write(path, results)
     except OSError as error:
         raise BadPrices(f"--out {path}: the report cannot be written: {error.strerror}") from None
 
 
-def _print(result: Study, args: argparse.Namespace, out: TextIO) -> None:
+def _print(results: Sequence[Study], args: argparse.Namespace, out: TextIO) -> None:
     if args.json:
-        json.dump(as_json(result), out, indent=1, allow_nan=False)
+        documents = [as_json(result) for result in results]
+        json.dump(documents[0] if len(documents) == 1 else documents, out, indent=1, allow_nan=False)
         out.write("\n")
         return
-    show(screen(result), out)
+    show(screen(results), out)
     if args.out is not None:
         out.write(f"\nreport: {args.out}\n")
 
@@ -153,6 +204,12 @@ class _Steps:
         if self._out is not None:
             self._out.write(f"\r\x1b[K{step} ..." if step else "\r\x1b[K")
             self._out.flush()
+
+
+def _rule(text: str) -> Rule:
+    if text in PRESETS:
+        return PRESETS[text]
+    raise argparse.ArgumentTypeError(f"{text!r} is not a rule; known are {', '.join(PRESETS)}")
 
 
 def _day(text: str) -> np.datetime64:

@@ -12,7 +12,7 @@ import numpy as np
 
 from qqqbot.backtest.prices.table import Floats
 from qqqbot.backtest.signals import CASH, Levels
-from qqqbot.backtest.vectorized import NAMES, CommissionPlan, Days, Event, Terms, cash_growth, daily_events
+from qqqbot.backtest.vectorized import CommissionPlan, Days, Event, Terms, cash_growth, daily_events
 from qqqbot.model.values import Side
 from qqqbot.strategy.sizing import commission, shares_to_buy
 
@@ -142,7 +142,7 @@ class _Book:
         self.cash += (price * quantity) * (-1 if side is Side.BUY else 1) - charged
         slipped = abs(price - quoted) * quantity
         date = self.days.dates[event.day]
-        self.trades.append(Trade(date, side, NAMES[level], quantity, price, charged, slipped))
+        self.trades.append(Trade(date, side, self.days.names[level], quantity, price, charged, slipped))
 
     def _printed(self, event: Event, level: int) -> Decimal:
         printed = event.prices[level] * float(self.days.factor[level, event.day])

@@ -21,7 +21,7 @@ from qqqbot.backtest.prices.table import Prices, Series
 from qqqbot.backtest.signals import NO_SIGNAL, levels
 from qqqbot.display.terminal import Field, Fields, Line, Screen, Table
 from qqqbot.model.new_york import new_york_date
-from qqqbot.model.values import SYMBOLS, Rules, Side
+from qqqbot.model.values import Rules, Side
 from qqqbot.records.coerce import moment, number, text
 from qqqbot.records.folder import Folder, identity, own_rows
 from qqqbot.runtime.config import load
@@ -77,7 +77,7 @@ class Drift:
 def drift(decisions: Iterable[Row], trades: Iterable[Row], prices: Prices, rules: Rules) -> Drift:
     """Compare rows of decisions.jsonl and of the book with the official closes. Unreadable rows are skipped."""
     last = _last_decisions(decisions)
-    official = dict(zip(prices.dates.astype(object).tolist(), levels(prices.qqq.close, rules).tolist(), strict=True))
+    official = dict(zip(prices.dates.astype(object).tolist(), levels(prices.signal.close, rules).tolist(), strict=True))
     compared = [
         DecisionDrift(session, decided, rules.form.shelves[official[session]].value)
         for session, decided in sorted(last.items())
@@ -108,13 +108,13 @@ def _last_decisions(rows: Iterable[Row]) -> dict[date, str]:
 def _fill(row: Row, prices: Prices) -> FillDrift | None:
     at, price, decided = moment(row.get("timestamp")), number(row.get("price")), number(row.get("decision_price"))
     symbol, quantity = text(row.get("symbol")), number(row.get("quantity"))
-    if row.get("kind", "trade") != "trade" or symbol not in SYMBOLS:
+    if row.get("kind", "trade") != "trade" or symbol not in {series.symbol for series in prices.all}:
         return None
     if at is None or price is None or not decided or quantity is None:
         return None
     session = new_york_date(at)
     sign = 1 if row.get("side") == Side.BUY.value else -1
-    close = printed_close(prices.qqq if symbol == "QQQ" else prices.tqqq, session)
+    close = printed_close(prices.of(symbol), session)
     return FillDrift(
         session=session,
         side=str(row.get("side")),
@@ -153,9 +153,10 @@ class DriftFacts:
 
 def drift_facts(folder: Folder, cache: Path, config: Path) -> DriftFacts:
     """The comparison of every decision and fill. Raises BotError, OSError."""
-    prices = kept_prices(cache)
+    rules = load(config).rules
+    prices = kept_prices(cache, rules.form.symbols)
     who = identity(folder, folder.status()[0])
-    found = drift(own_rows(folder.decisions, who), own_rows(folder.trades, who), prices, load(config).rules)
+    found = drift(own_rows(folder.decisions, who), own_rows(folder.trades, who), prices, rules)
     return DriftFacts(str(prices.dates[-1]), found)
 
 

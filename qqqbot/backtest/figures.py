@@ -1,18 +1,21 @@
 """The pictures of a study, each a function of it: the report and the notebook show the same ones."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import numpy as np
 
-from qqqbot.backtest import metrics
+from qqqbot.backtest import metrics, tables
 from qqqbot.backtest.prices.table import Dates, Floats
-from qqqbot.backtest.signals import CASH, QQQ, TQQQ, Levels
+from qqqbot.backtest.signals import Levels
 from qqqbot.backtest.study import Study
 from qqqbot.display import svg
 from qqqbot.display.svg import BLUE, FAINT, GREEN, GREY, ORANGE, PURPLE, Chart, Curve, Format, Group, Size, Stretch
+from qqqbot.model.family import PRICE, Average
+from qqqbot.model.instruments import Holding, Kind
 
 LOOK_AHEAD = "look-ahead: WRONG"
-HELD = (("cash", GREY), ("QQQ", GREEN), ("TQQQ", ORANGE))
+COLOURS = {Kind.CASH: GREY, Kind.INDEX: GREEN, Kind.LEVERAGED: ORANGE, Kind.BILLS: BLUE}
 # The rarest one in a hundred at either end would leave most of a histogram empty.
 USUAL = (1, 99)
 
@@ -20,8 +23,8 @@ USUAL = (1, 99)
 def equity(study: Study) -> str:
     """What the capital became, log scale; with the wrong curve as well if that was asked for."""
     curves = [
-        _curve("TQQQ held", study.tqqq.equity, ORANGE),
-        _curve("QQQ held", study.qqq.equity, GREEN),
+        _curve(study.fund.name, study.fund.equity, ORANGE),
+        _curve(study.signal.name, study.signal.equity, GREEN),
         _curve("the rule, your account", study.own.equity, BLUE),
     ]
     if study.wrong is not None:
@@ -30,13 +33,25 @@ def equity(study: Study) -> str:
     return _lines("Equity in USD, log scale", study.days.dates, curves, svg.amount, 360, log=True)
 
 
+def comparison(studies: Sequence[Study]) -> str:
+    """The accounts of several rules and the first one's index held, log scale."""
+    first = studies[0]
+    curves = [_curve(first.signal.name, first.signal.equity, FAINT)]
+    colours = (BLUE, ORANGE, GREEN, PURPLE)
+    curves += [
+        _curve(tables.name(study), study.own.equity, colours[n % len(colours)], dashed=n >= len(colours))
+        for n, study in enumerate(studies)
+    ]
+    return _lines("Equity in USD of each rule, log scale", first.days.dates, curves, svg.amount, 360, log=True)
+
+
 def drawdown(study: Study) -> str:
     """How far each curve was below its highest point."""
     curves = [
         _curve(name, metrics.drawdowns(line.equity), colour)
         for name, line, colour in (
-            ("TQQQ held", study.tqqq, ORANGE),
-            ("QQQ held", study.qqq, GREEN),
+            (study.fund.name, study.fund, ORANGE),
+            (study.signal.name, study.signal, GREEN),
             ("the rule, your account", study.own, BLUE),
         )
     ]
@@ -44,52 +59,58 @@ def drawdown(study: Study) -> str:
 
 
 def holdings(study: Study, last_sessions: int | None = None) -> str:
-    """QQQ with both averages, and below them what was held; of the last sessions only if a number is given."""
+    """The signal with both averages, and below them what was held; of the last sessions only if a number is given."""
     cut = slice(-last_sessions if last_sessions else None, None)
-    days, rules = study.days, study.question.terms.rules
+    days, trend, symbol = study.days, study.question.terms.rules.form.trend, study.prices.signal.symbol
+    sides = ((trend.fast, days.short_ma, BLUE), (trend.slow, days.long_ma, PURPLE))
     curves = [
-        _curve("QQQ", days.close[QQQ, cut], FAINT),
-        _curve(f"{rules.short_period} days", days.short_ma[cut], BLUE),
-        _curve(f"{rules.long_period} days", days.long_ma[cut], PURPLE),
+        _curve(symbol, days.signal[cut], FAINT),
+        *(_curve(_side(side), values[cut], colour) for side, values, colour in sides if side != PRICE),
     ]
     whole = "" if last_sessions is None else f", last {last_sessions} sessions"
-    strip = _strip(study.account.holding[cut])
-    title = f"QQQ and averages{whole}"
+    strip = _strip(study.account.holding[cut], days.names)
+    title = f"{symbol} and averages{whole}"
     return _lines(title, days.dates[cut], curves, svg.amount, 320, log=last_sessions is None, strip=strip)
 
 
 def yearly(study: Study) -> str:
     """Return of each calendar year; the first and last may be incomplete."""
     years = study.days.dates.astype("datetime64[Y]").astype(np.int64) + 1970
-    lines = (("the rule", study.own, BLUE), ("QQQ held", study.qqq, GREEN), ("TQQQ held", study.tqqq, ORANGE))
+    held = ((study.signal.name, study.signal, GREEN), (study.fund.name, study.fund, ORANGE))
+    lines = (("the rule", study.own, BLUE), *held)
     groups = [Group(name, metrics.period_returns(line.equity, years)[1].tolist(), c) for name, line, c in lines]
     return svg.bar_chart([str(y) for y in np.unique(years).tolist()], groups, "Return of each year")
 
 
 def held_periods(study: Study) -> str:
-    """Results of the periods in which QQQ or TQQQ was held, costs included."""
+    """Results of the periods in which a fund was held, costs included."""
     first, _ = metrics.held_periods(study.account.holding)
     results = metrics.held_period_returns(study.own.equity, study.account.holding)
     held = study.account.holding[first]
-    groups = [Group("QQQ", results[held == QQQ].tolist(), GREEN), Group("TQQQ", results[held == TQQQ].tolist(), ORANGE)]
-    groups = [g for g in groups if g.values] or [Group("cash", results[held == CASH].tolist(), GREY)]
+    cash, *funds = (
+        Group(_label(name), results[held == column].tolist(), _colour(name))
+        for column, name in enumerate(study.days.names)
+    )
+    groups = [group for group in funds if group.values] or [cash]
     return svg.histogram(groups, "Result of each held period", _usual(groups))
 
 
 def heat(study: Study, figure: str) -> str:
-    """`figure` ("cagr" or "sharpe") of every pair of averages, the configured one in a red ring."""
+    """`figure` ("cagr" or "sharpe") of the rules around this one, which has a red ring."""
     if study.sweep is None:
         return ""
-    rules, swept = study.question.terms.rules, study.sweep
+    swept = study.sweep
     names = {"cagr": "CAGR", "sharpe": "Sharpe ratio"}
+    of = "every pair of averages" if study.question.terms.rules.rule is None else "the rules around it"
+    row, column = swept.own
     return svg.heat_map(
         svg.HeatMap(
-            f"{names[figure]} of every pair of averages: a picture of fragility",
-            swept.longs.tolist(),
-            swept.shorts.tolist(),
+            f"{names[figure]} of {of}: a picture of fragility",
+            _ticks(swept.columns),
+            _ticks(swept.rows),
             getattr(swept, figure).tolist(),
-            ("long average, days", "short average, days"),
-            (rules.long_period, rules.short_period),
+            swept.axes,
+            (column, row),
             svg.percent if figure == "cagr" else "{:.2f}".format,
         )
     )
@@ -105,27 +126,29 @@ def luck(study: Study) -> str:
 
 
 def walk_forward(study: Study) -> str:
-    """Following the best pair of the previous five years, and keeping the fixed pair."""
+    """Following the best rule of the previous five years, and keeping the fixed one."""
     if study.walk is None:
         return ""
+    one = "pair" if study.question.terms.rules.rule is None else "rule"
     curves = [
-        _curve("fixed pair", study.walk.fixed / study.walk.fixed[0], BLUE),
-        _curve("best pair of the previous 5 years", study.walk.equity / study.walk.equity[0], PURPLE),
+        _curve(f"fixed {one}", study.walk.fixed / study.walk.fixed[0], BLUE),
+        _curve(f"best {one} of the previous 5 years", study.walk.equity / study.walk.equity[0], PURPLE),
     ]
     return _lines("Walk-forward: value of 1, log scale", study.walk.dates, curves, "{:g}".format, 300, log=True)
 
 
 def long_view(study: Study) -> str:
-    """The same rule with a model of TQQQ before 2010."""
+    """The same rule with a model of the fund before its first day."""
     if study.long_view is None:
         return ""
-    rule, qqq, three = study.long_view.curves
+    rule, index, fund = study.long_view.curves
     curves = [
-        _curve("three times QQQ", three, ORANGE),
-        _curve("QQQ held", qqq, GREEN),
+        _curve(tables.times_index(study), fund, ORANGE),
+        _curve(study.signal.name, index, GREEN),
         _curve("the rule", rule, BLUE),
     ]
-    title = "With a model of TQQQ before 2010: value of 1, log scale"
+    began = str(study.long_view.fit.first)[:4]
+    title = f"With a model of {study.prices.fund.symbol} before {began}: value of 1, log scale"
     return _lines(title, study.long_view.days.dates, curves, "{:g}".format, 340, log=True)
 
 
@@ -148,11 +171,29 @@ def _lines(
     return svg.line_chart(chart, Size(height=height)) or ""
 
 
-def _strip(held: Levels) -> tuple[Stretch, ...]:
+def _strip(held: Levels, names: tuple[str, ...]) -> tuple[Stretch, ...]:
     first, last = metrics.held_periods(held)
+    labels = [(_label(name), _colour(name)) for name in names]
     return tuple(
-        Stretch(begin, end, *HELD[int(held[begin])]) for begin, end in zip(first.tolist(), last.tolist(), strict=True)
+        Stretch(begin, end, *labels[int(held[begin])]) for begin, end in zip(first.tolist(), last.tolist(), strict=True)
     )
+
+
+def _label(name: str) -> str:
+    return "cash" if name == Holding.CASH else name
+
+
+def _colour(name: str) -> str:
+    return COLOURS[Holding(name).kind]
+
+
+def _side(side: Average) -> str:
+    return f"{side.length} days" + (", exponential" if side.exponential else "")
+
+
+def _ticks(values: Floats) -> list[float]:
+    """Whole numbers as such."""
+    return [int(value) if value == int(value) else value for value in values.tolist()]
 
 
 def _usual(groups: list[Group]) -> tuple[float, float]:

@@ -23,7 +23,6 @@ from qqqbot.backtest.prices.table import Dates, Floats, Prices, years_of
 from qqqbot.display.terminal import Line, Screen, Table
 from qqqbot.model.errors import BotError
 from qqqbot.model.new_york import new_york_date
-from qqqbot.model.values import QQQ, SYMBOLS, TQQQ
 from qqqbot.records.folder import Folder, identity, own_rows
 from qqqbot.records.ledger import Ledger
 
@@ -34,16 +33,17 @@ FEWEST_SESSIONS = 5
 
 @dataclass(frozen=True, slots=True)
 class LiveCurve:
-    """What 1 put in at the start was worth then and at each close since: the bot, QQQ held, TQQQ held."""
+    """What 1 put in at the start was worth then and at each close since: the bot, the index held, its fund held."""
 
     dates: Dates
     bot: Floats
-    qqq: Floats
-    tqqq: Floats
+    signal: Floats
+    fund: Floats
+    symbols: tuple[str, str]
 
     def figures(self, risk_free: float = 0.0) -> dict[str, Metrics]:
         """Name -> figures, the same as the report's."""
-        named = {"bot": self.bot, "QQQ held": self.qqq, "TQQQ held": self.tqqq}
+        named = {"bot": self.bot, f"{self.symbols[0]} held": self.signal, f"{self.symbols[1]} held": self.fund}
         return {name: measure(curve, years_of(self.dates), risk_free) for name, curve in named.items()}
 
 
@@ -57,7 +57,8 @@ def live_curve(rows: Iterable[Row], prices: Prices) -> LiveCurve | None:
     if len(days) < FEWEST_SESSIONS:
         return None
     bot = _returns(waiting, prices, first, days)
-    return LiveCurve(prices.dates[first:], bot, *(_held(s.close, first) for s in (prices.qqq, prices.tqqq)))
+    signal, fund = (_held(series.close, first) for series in (prices.signal, prices.fund))
+    return LiveCurve(prices.dates[first:], bot, signal, fund, (prices.signal.symbol, prices.fund.symbol))
 
 
 def _returns(waiting: list[tuple[date, Row]], prices: Prices, first: int, days: list[date]) -> Floats:
@@ -78,8 +79,7 @@ def _returns(waiting: list[tuple[date, Row]], prices: Prices, first: int, days: 
 
 
 def _printed(prices: Prices, at: int) -> dict[str, Decimal]:
-    series = {QQQ: prices.qqq, TQQQ: prices.tqqq}
-    return {s: Decimal(repr(float(series[s].close[at] * series[s].factor[at]))) for s in SYMBOLS}
+    return {s.symbol: Decimal(repr(float(s.close[at] * s.factor[at]))) for s in prices.all}
 
 
 def _held(close: Floats, first: int) -> Floats:

@@ -13,9 +13,11 @@ import numpy.typing as npt
 
 from qqqbot.backtest.account import AccountHistory, account
 from qqqbot.backtest.prices.table import BadPrices, Bars, Floats, Prices, Series
+from qqqbot.backtest.robustness import with_band
 from qqqbot.backtest.signals import CASH, Levels, levels_from
 from qqqbot.backtest.vectorized import Days, Event, Terms, daily_events, examine
-from qqqbot.model.values import Decide, Rules
+from qqqbot.model.values import Decide, Holding, Rules
+from qqqbot.strategy.rule import flip_prices, target_at
 
 BASIS_TOLERANCE = 0.02
 Indexes = npt.NDArray[np.intp]
@@ -27,13 +29,18 @@ class Checks:
 
     day: Indexes
     minutes_left: Floats
-    qqq: Floats
-    tqqq: Floats
+    signal: Floats
+    fund: Floats
     short_ma: Floats
     long_ma: Floats
+    today: Indexes
+    """of the session in all `closes` of the signal"""
+    closes: Floats
+    symbols: tuple[str, str]
 
     def only(self, chosen: npt.NDArray[np.bool_]) -> "Checks":
-        return Checks(*(getattr(self, name)[chosen] for name in self.__slots__))
+        each = ("day", "minutes_left", "signal", "fund", "short_ma", "long_ma", "today")
+        return replace(self, **{name: getattr(self, name)[chosen] for name in each})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +55,10 @@ class IntradayRun:
     """days with two rotations or more"""
 
 
-def sessions_with_bars(prices: Prices, rules: Rules, qqq: Bars, tqqq: Bars) -> tuple[Days, Checks]:
+def sessions_with_bars(prices: Prices, rules: Rules, signal: Bars, fund: Bars) -> tuple[Days, Checks]:
     """The sessions that have bars, and the checks in them. Raises BadPrices if bars and daily prices disagree."""
-    qqq, tqqq = _common(qqq, tqqq)
-    dates = np.unique(qqq[0].astype("datetime64[D]"))
+    signal, fund = _common(signal, fund)
+    dates = np.unique(signal[0].astype("datetime64[D]"))
     known = dates[np.isin(dates, prices.dates[prices.first :])]
     if len(known) < 2:
         raise BadPrices(
@@ -59,18 +66,20 @@ def sessions_with_bars(prices: Prices, rules: Rules, qqq: Bars, tqqq: Bars) -> t
             f"{prices.dates[-1]} have fewer than two sessions in common"
         )
     days = examine(prices, rules, known[0], known[-1])
-    return days, _checks(prices, days, rules, qqq, tqqq)
+    return days, _checks(prices, days, rules, signal, fund)
 
 
-def compare(prices: Prices, terms: Terms, qqq: Bars, tqqq: Bars, bands: tuple[float, ...]) -> tuple[IntradayRun, ...]:
+def compare(
+    prices: Prices, terms: Terms, signal: Bars, fund: Bars, bands: tuple[float, ...]
+) -> tuple[IntradayRun, ...]:
     """Every check, each check with a band, once before the close, and on the official close."""
-    days, checks = sessions_with_bars(prices, terms.rules, qqq, tqqq)
+    days, checks = sessions_with_bars(prices, terms.rules, signal, fund)
     runs = []
     for band in bands:
-        rules = replace(terms.rules, band=band, decide=Decide.EVERY_CHECK)
+        rules = replace(with_band(terms.rules, band), decide=Decide.EVERY_CHECK)
         name = "every check" + (f", band {band:.2%}" if band else "")
         runs.append(replay(name, days, checks, replace(terms, rules=rules)))
-    before_close = replace(terms.rules, band=0.0, decide=Decide.BEFORE_CLOSE)
+    before_close = replace(with_band(terms.rules, 0.0), decide=Decide.BEFORE_CLOSE)
     runs.append(replay("before the close", days, checks, replace(terms, rules=before_close)))
     runs.append(_summary("at the official close", account(days, daily_events(days, terms.fill), terms)))
     return tuple(runs)
@@ -80,20 +89,34 @@ def replay(name: str, days: Days, checks: Checks, terms: Terms) -> IntradayRun:
     """The account that decided at `checks` as `terms.rules.decide` says."""
     if terms.rules.decide is Decide.BEFORE_CLOSE:
         checks = checks.only(_decision_checks(checks, terms.rules))
-    wanted = levels_from(checks.qqq, checks.short_ma, checks.long_ma, terms.rules)
-    return _summary(name, account(days, _events(checks, wanted), terms))
+    wanted = _wanted(checks, days, terms.rules)
+    return _summary(name, account(days, _events(checks, wanted, days), terms))
 
 
-def _common(qqq: Bars, tqqq: Bars) -> tuple[Bars, Bars]:
+def _wanted(checks: Checks, days: Days, rules: Rules) -> Levels:
+    """The column that each check wants; a rule that is spelled out is asked by its flip prices of each session."""
+    if rules.rule is None:
+        return levels_from(checks.signal, checks.short_ma, checks.long_ma, rules)
+    held, columns = Holding.CASH, []
+    flips, session = None, -1
+    for at, today in enumerate(checks.today.tolist()):
+        if flips is None or today != session:
+            flips, session = flip_prices(checks.closes[:today].tolist(), rules), today
+        held = target_at(float(checks.signal[at]), flips, held, rules.rule)
+        columns.append(days.names.index(held.value))
+    return np.array(columns, np.int8)
+
+
+def _common(signal: Bars, fund: Bars) -> tuple[Bars, Bars]:
     """The bars that both have: a check needs both prices."""
-    times, ours, theirs = np.intersect1d(qqq[0], tqqq[0], return_indices=True)
+    times, ours, theirs = np.intersect1d(signal[0], fund[0], return_indices=True)
     if not len(times):
-        raise BadPrices("the intraday files of QQQ and TQQQ have no bar in common")
-    return (times, qqq[1][ours], qqq[2][ours]), (times, tqqq[1][theirs], tqqq[2][theirs])
+        raise BadPrices("the intraday files of the signal and its fund have no bar in common")
+    return (times, signal[1][ours], signal[2][ours]), (times, fund[1][theirs], fund[2][theirs])
 
 
-def _checks(prices: Prices, days: Days, rules: Rules, qqq: Bars, tqqq: Bars) -> Checks:
-    starts = qqq[0]
+def _checks(prices: Prices, days: Days, rules: Rules, signal: Bars, fund: Bars) -> Checks:
+    starts = signal[0]
     date = starts.astype("datetime64[D]")
     last_of_day = np.append(date[1:] != date[:-1], True)
     closes_at = np.repeat(starts[last_of_day], np.diff(np.flatnonzero(last_of_day), prepend=-1))
@@ -103,12 +126,24 @@ def _checks(prices: Prices, days: Days, rules: Rules, qqq: Bars, tqqq: Bars) -> 
     chosen = np.isin(date, days.dates) & ~last_of_day & ~early
     day = np.searchsorted(days.dates, date[chosen])
     today = day + int(np.searchsorted(prices.dates, days.dates[0]))
-    price = qqq[2][chosen] * _basis(prices.qqq, qqq, today, chosen)
-    sums = np.concatenate(([0.0], np.cumsum(prices.qqq.close)))
-    short = (sums[today] - sums[today - rules.short_period + 1] + price) / rules.short_period
-    long = (sums[today] - sums[today - rules.long_period + 1] + price) / rules.long_period
+    price = signal[2][chosen] * _basis(prices.signal, signal, today, chosen)
+    sums = np.concatenate(([0.0], np.cumsum(prices.signal.close)))
+    short, long = (
+        (sums[today] - sums[today - period + 1] + price) / period for period in (rules.short_period, rules.long_period)
+    )
+    symbols = prices.signal.symbol, prices.fund.symbol
     left = (closes_at + np.diff(starts).min() - ends)[chosen].astype(np.float64)
-    return Checks(day, left, price, tqqq[2][chosen] * _basis(prices.tqqq, tqqq, today, chosen), short, long)
+    return Checks(
+        day,
+        left,
+        price,
+        fund[2][chosen] * _basis(prices.fund, fund, today, chosen),
+        short,
+        long,
+        today,
+        prices.signal.close,
+        symbols,
+    )
 
 
 def _basis(series: Series, bars: Bars, today: Indexes, chosen: npt.NDArray[np.bool_]) -> Floats:
@@ -132,10 +167,14 @@ def _decision_checks(checks: Checks, rules: Rules) -> npt.NDArray[np.bool_]:
     return inside & first
 
 
-def _events(checks: Checks, wanted: Levels) -> tuple[Event, ...]:
+def _events(checks: Checks, wanted: Levels, days: Days) -> tuple[Event, ...]:
+    """Raises BadPrices if the rule holds a fund that has no bars."""
     moved = np.flatnonzero(np.diff(wanted, prepend=np.int8(CASH)))
+    prices = {"CASH": np.ones(len(wanted)), checks.symbols[0]: checks.signal, checks.symbols[1]: checks.fund}
+    if lacking := [name for name in days.names if name not in prices]:
+        raise BadPrices(f"there are no intraday bars of {', '.join(lacking)}; leave out --bars for this rule")
     return tuple(
-        Event(int(checks.day[at]), int(wanted[at]), (1.0, float(checks.qqq[at]), float(checks.tqqq[at])))
+        Event(int(checks.day[at]), int(wanted[at]), tuple(float(prices[name][at]) for name in days.names))
         for at in moved.tolist()
     )
 

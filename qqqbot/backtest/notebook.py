@@ -18,6 +18,7 @@ from qqqbot.backtest.prices.table import BadPrices, Bars, Prices, adjusted_to
 from qqqbot.backtest.study import Question, Study, study
 from qqqbot.backtest.vectorized import Terms
 from qqqbot.display.markup import table, tag
+from qqqbot.model.values import SYMBOLS
 from qqqbot.runtime.clock import SystemClock
 
 CACHE = Path(__file__).resolve().parents[2] / ".cache" / "prices"
@@ -42,7 +43,7 @@ def prices_of_this_run(environment: Mapping[str, str] = os.environ) -> tuple[Pri
     if files := _two(environment, "QQQBOT_BARS"):
         bars = (load_intraday(files[0]), load_intraday(files[1]))
     if files := _two(environment, "QQQBOT_PRICES"):
-        return load_prices(*files), bars
+        return load_prices(dict(zip(SYMBOLS, files, strict=True))), bars
     now = SystemClock().now()
     return cached_prices(CACHE, now, say=print), bars or recent_bars(now, say=print)
 
@@ -90,13 +91,13 @@ def bands(found: Study) -> Shown:
 
 
 def confirmations(found: Study) -> Shown:
-    return _table(*tables.variants(found.confirmations, "followed after"))
+    return _table(*tables.variants(found.confirmations, "trend followed after"))
 
 
 def eras(found: Study) -> Shown:
     if found.long_view is None:
-        return _note("There are no years before TQQQ in these prices.")
-    return _table(*tables.eras(found.long_view.eras))
+        return _note(f"There are no years before {found.prices.fund.symbol} in these prices.")
+    return _table(*tables.eras(found))
 
 
 def picture(svg: str) -> Shown:

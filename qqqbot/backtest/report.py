@@ -1,12 +1,12 @@
 """One self-contained HTML page: no external script, font or request. It opens offline."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from qqqbot.backtest import figures, metrics, tables
 from qqqbot.backtest.study import Study
-from qqqbot.backtest.vectorized import NAMES
 from qqqbot.display.markup import Child, Markup, table, tag
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -27,29 +27,47 @@ svg{display:block;max-width:100%;height:auto}dt{font-weight:600;margin-top:8px}d
 """
 
 
-def write(path: Path, study: Study) -> None:
-    """Write the report of `study` to `path`. Raises OSError."""
+def write(path: Path, studies: Sequence[Study]) -> None:
+    """Write the report to `path`. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page(study), encoding="utf-8")
+    path.write_text(page(*studies), encoding="utf-8")
 
 
-def page(study: Study) -> str:
-    """The whole page."""
+def page(study: Study, *others: Study) -> str:
+    """The whole page; of several studies the comparison first, then each."""
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
-        tag("title", "QQQ/TQQQ rotation: honest backtest"),
+        tag("title", f"{study.prices.signal.symbol}/{study.prices.fund.symbol} rotation: honest backtest"),
         tag("meta", name="viewport", content="width=device-width,initial-scale=1"),
         tag("style", Markup(STYLE)),
     )
-    parts = [_opening(study), _curves(study), _when(study), _luck(study), _before(study), _costs(study), _fine_print()]
+    parts = [
+        _comparison((study, *others)) if others else None,
+        *(_parts(each) for each in (study, *others)),
+        _fine_print(),
+    ]
     return "<!doctype html>" + tag("html", head, tag("body", tag("main", parts)), lang="en")
+
+
+def _parts(study: Study) -> Child:
+    return [_opening(study), _curves(study), _when(study), _luck(study), _before(study), _costs(study)]
+
+
+def _comparison(studies: Sequence[Study]) -> Child:
+    return (
+        tag("h1", "The rules side by side"),
+        tag("p", tables.headline(studies[0]), class_="faint"),
+        _picture(figures.comparison(studies)),
+        _card(table(*tables.comparison(studies))),
+        tag("p", tables.HINDSIGHT),
+    )
 
 
 def _opening(study: Study) -> Child:
     terms = tables.terms_text(study.question.terms)
     return (
-        tag("h1", "What the rule is really worth"),
+        tag("h1", "What the rule is really worth" if study.question.terms.rules.rule is None else tables.name(study)),
         tag("p", f"{tables.headline(study)}. {terms}. No decision here knows a later price.", class_="faint"),
         tag("div", tables.verdict(study), class_="card verdict"),
         _card(table(*tables.summary(study))),
@@ -99,9 +117,12 @@ def _when(study: Study) -> Child:
     if study.intraday:
         text.append(_card(tag("b", tables.intraday_title(study)), table(*tables.intraday(study))))
         text.append(tag("p", "Every check that may trade can be misled. Once before the close is enough."))
+    band = (
+        "band around the short average" if study.question.terms.rules.form.strength else "band around the slow average"
+    )
     text.append(_card(table(*tables.variants(study.fills, "filled (ideal line)"))))
-    text.append(_card(table(*tables.variants(study.bands, "band around the short average"))))
-    text.append(_card(table(*tables.variants(study.confirmations, "followed after"))))
+    text.append(_card(table(*tables.variants(study.bands, band))))
+    text.append(_card(table(*tables.variants(study.confirmations, "trend followed after"))))
     return text, tag("p", "Each of these rows is chosen with hindsight; none is a promise.", class_="faint")
 
 
@@ -111,7 +132,12 @@ def _luck(study: Study) -> Child:
         text += [_picture(figures.luck(study)), _sentence(tables.null_text(study))]
     if study.sweep is not None:
         text += [_picture(figures.heat(study, "cagr")), _picture(figures.heat(study, "sharpe"))]
-        text.append(_sentence(tables.sweep_text(study), " The ring marks the configured pair."))
+        text.append(
+            _sentence(
+                tables.sweep_text(study),
+                " The ring marks the configured " + ("pair." if study.question.terms.rules.rule is None else "rule."),
+            )
+        )
     if study.walk is not None:
         text += [_picture(figures.walk_forward(study)), _sentence(f"walk-forward: {tables.walk_text(study)}")]
     return tag("h2", "Skill, luck and fragility"), text or tag("p", "Too few sessions to say anything about it.")
@@ -120,17 +146,18 @@ def _luck(study: Study) -> Child:
 def _before(study: Study) -> Child:
     if study.long_view is None:
         return None
-    fit = study.long_view.fit
+    fit, times = study.long_view.fit, tables.times_index(study)
+    borrowed = "half" if times.startswith("twice") else "two thirds"
     model = (
-        f"Three times QQQ's day, less interest on the borrowed two thirds at the Treasury bill's rate, less a fee of "
-        f"{fit.fee:.2%} a year that makes the model end where the fund ended ({fit.first} to {fit.last}). Its error "
-        f"there: a tracking error of {fit.tracking_error:.1%} a year, a correlation of days of {fit.correlation:.4f}, "
-        f"the worst year {fit.worst_year[0]} with {fit.worst_year[1]:+.1%}."
+        f"{times[:1].upper()}{times[1:]}'s day, less interest on the borrowed {borrowed} at the Treasury bill's rate, "
+        f"less a fee of {fit.fee:.2%} a year that makes the model end where the fund ended ({fit.first} to "
+        f"{fit.last}). Its error there: a tracking error of {fit.tracking_error:.1%} a year, a correlation of days of "
+        f"{fit.correlation:.4f}, the worst year {fit.worst_year[0]} with {fit.worst_year[1]:+.1%}."
     )
     return (
         tag("h2", "2000 and 2008"),
         _picture(figures.long_view(study)),
-        _card(table(*tables.eras(study.long_view.eras))),
+        _card(table(*tables.eras(study))),
         tag("p", model),
     )
 
@@ -142,7 +169,7 @@ def _costs(study: Study) -> Child:
     return (
         tag("h2", "Costs, tax and every rotation"),
         tag("dl", [(tag("dt", name), tag("dd", _full(text))) for name, text in items if text]),
-        _details(f"All {len(rows):,} held periods in QQQ and TQQQ", table(head, rows)),
+        _details(f"All {len(rows):,} held periods in {' and '.join(study.days.names[1:])}", table(head, rows)),
         _details(f"All {len(study.account.trades):,} orders", _orders(study)),
     )
 
@@ -187,7 +214,7 @@ def _held_periods(study: Study) -> tuple[tuple[str, ...], list[tuple[str, ...]]]
         if holding[begin] == 0:
             continue
         gain = equity[end] - equity[begin]
-        when = (str(days.dates[begin]), str(days.dates[end]), NAMES[int(holding[begin])], str(end - begin))
+        when = (str(days.dates[begin]), str(days.dates[end]), days.names[int(holding[begin])], str(end - begin))
         rows.append((*when, f"{gain / equity[begin]:+.2%}", f"{gain:+,.0f}"))
     return ("from", "to", "held", "sessions", "result", "USD"), rows
 

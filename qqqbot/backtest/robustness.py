@@ -17,8 +17,8 @@ import numpy.typing as npt
 
 from qqqbot.backtest.metrics import SESSIONS_A_YEAR, Metrics, cagr, measure
 from qqqbot.backtest.prices.table import Dates, Floats, Prices, years_of
-from qqqbot.backtest.signals import averages, confirmed, moving_average
-from qqqbot.backtest.vectorized import Days, Terms, days_between, ideal, legs, rotations_of
+from qqqbot.backtest.signals import moving_average
+from qqqbot.backtest.vectorized import Days, Terms, ideal, legs, rotations_of, same_days
 from qqqbot.model.values import Rules
 
 Ints = npt.NDArray[np.intp]
@@ -55,15 +55,15 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class WalkForward:
-    """The pair that was best in the years before each half-year, and the curve of following those choices.
+    """The curve of following, in each half-year, the rule that was best in the years before; `fixed` keeps the own one.
 
-    `chosen` is (first session, short, long, CAGR in the half-year) of each; `fixed` is the configured pair.
+    `chosen` is (first session, rule, CAGR in the half-year) of each.
     """
 
     dates: Dates
     equity: Floats
     fixed: Floats
-    chosen: tuple[tuple[np.datetime64, int, int, float], ...]
+    chosen: tuple[tuple[np.datetime64, Rules, float], ...]
 
 
 def null_test(days: Days, cost: float) -> NullTest:
@@ -73,9 +73,9 @@ def null_test(days: Days, cost: float) -> NullTest:
     """
     wanted = days.wanted[:-1]
     total = np.zeros(len(wanted))
-    for level in (1, 2):
-        grown = np.log(days.close[level, 1:] / days.close[level, :-1])
-        spectrum = np.fft.rfft(grown) * np.conj(np.fft.rfft((wanted == level).astype(np.float64)))
+    for column in range(1, len(days.names)):
+        grown = np.log(days.close[column, 1:] / days.close[column, :-1])
+        spectrum = np.fft.rfft(grown) * np.conj(np.fft.rfft((wanted == column).astype(np.float64)))
         total += np.fft.irfft(spectrum, n=len(wanted))
     total += np.log1p(-cost) * float(legs(wanted, np.roll(wanted, -1)).sum())
     yearly = np.exp(total / days.years) - 1
@@ -84,19 +84,19 @@ def null_test(days: Days, cost: float) -> NullTest:
 
 
 def band_variants(prices: Prices, days: Days, terms: Terms, bands: Sequence[float] = BANDS) -> tuple[Variant, ...]:
-    """The rule with each band around its TQQQ line."""
-    variants = []
-    for band in bands:
-        rules = replace(terms.rules, band=band)
-        variants.append(_variant(f"band {band:.2%}", _same_days(prices, days, rules), terms))
-    return tuple(variants)
+    """The rule with each band around the line of its strength or, if it has none, of its trend."""
+    return tuple(_variant(f"band {b:.2%}", same_days(prices, days, with_band(terms.rules, b)), terms) for b in bands)
 
 
-def confirmation_variants(days: Days, terms: Terms, counts: Sequence[int] = CONFIRMATIONS) -> tuple[Variant, ...]:
-    """The rule followed only once it has given the same answer at a number of closes in a row."""
+def confirmation_variants(
+    prices: Prices, days: Days, terms: Terms, counts: Sequence[int] = CONFIRMATIONS
+) -> tuple[Variant, ...]:
+    """The rule whose trend is followed only once it has been the same at a number of closes in a row."""
+    rule = terms.rules.form
+    rules = [replace(terms.rules, rule=replace(rule, trend=replace(rule.trend, confirm=n))) for n in counts]
     return tuple(
-        _variant("at once" if n == 1 else f"{n} closes", replace(days, wanted=confirmed(days.wanted, n)), terms)
-        for n in counts
+        _variant("at once" if n == 1 else f"{n} closes", same_days(prices, days, confirmed), terms)
+        for n, confirmed in zip(counts, rules, strict=True)
     )
 
 
@@ -128,7 +128,8 @@ def walk_forward(
         _best_pair(until[..., k] - until[..., k - train], train * segment, shorts, longs)
         for k in range(train, len(bounds) - 1)
     ]
-    return _followed(prices, days, terms, pairs, bounds[train:])
+    chosen = [replace(terms.rules, short_period=short, long_period=long) for short, long in pairs]
+    return followed(prices, days, terms, chosen, bounds[train:])
 
 
 def _best_pair(sums: Floats, sessions: int, shorts: Ints, longs: Ints) -> tuple[int, int]:
@@ -136,26 +137,29 @@ def _best_pair(sums: Floats, sessions: int, shorts: Ints, longs: Ints) -> tuple[
     return int(shorts[row]), int(longs[column])
 
 
-def _followed(prices: Prices, days: Days, terms: Terms, pairs: list[tuple[int, int]], bounds: Ints) -> WalkForward:
-    """Decisions of each chosen pair in its segment, spliced, and the curve of the whole with its own costs."""
+def followed(prices: Prices, days: Days, terms: Terms, chosen: Sequence[Rules], bounds: Ints) -> WalkForward:
+    """Decisions of each chosen rule in its segment, spliced, and the curve of the whole with its own costs."""
     wanted = days.wanted.copy()
-    for (short, long), first, last in zip(pairs, bounds[:-1], bounds[1:], strict=True):
-        rules = replace(terms.rules, short_period=short, long_period=long)
-        wanted[first : last + 1] = _same_days(prices, days, rules).wanted[first : last + 1]
+    for rules, first, last in zip(chosen, bounds[:-1], bounds[1:], strict=True):
+        wanted[first : last + 1] = same_days(prices, days, rules).wanted[first : last + 1]
     start = int(bounds[0])
     tail = days.since(start)
     equity, fixed = ideal(tail, terms, wanted[start:]), ideal(tail, terms)
-    chosen = []
-    for (short, long), first, last in zip(pairs, bounds[:-1] - start, bounds[1:] - start, strict=True):
-        years = years_of(tail.dates[first : last + 1])
-        chosen.append((tail.dates[first], short, long, cagr(equity[first : last + 1], years)))
-    return WalkForward(tail.dates, equity, fixed, tuple(chosen))
+    earned = [
+        (tail.dates[first], rules, cagr(equity[first : last + 1], years_of(tail.dates[first : last + 1])))
+        for rules, first, last in zip(chosen, bounds[:-1] - start, bounds[1:] - start, strict=True)
+    ]
+    return WalkForward(tail.dates, equity, fixed, tuple(earned))
 
 
-def _same_days(prices: Prices, days: Days, rules: Rules) -> Days:
-    first = int(np.searchsorted(prices.dates, days.dates[0]))
-    short, long = averages(prices.qqq.close, rules)
-    return days_between(prices, short, long, rules, slice(first, first + len(days)))
+def with_band(rules: Rules, band: float) -> Rules:
+    """The rules with an equal band around the line of the strength or, without one, of the trend."""
+    if rules.rule is None:
+        return replace(rules, band=band)
+    rule = rules.rule
+    if rule.strength is None:
+        return replace(rules, rule=replace(rule, trend=replace(rule.trend, enter=band, leave=band)))
+    return replace(rules, rule=replace(rule, strength=replace(rule.strength, enter=band, leave=band)))
 
 
 def _variant(name: str, days: Days, terms: Terms) -> Variant:
@@ -164,31 +168,36 @@ def _variant(name: str, days: Days, terms: Terms) -> Variant:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """Figures of each pair, arrays of [shorts, longs]; NaN if the short average is not shorter than the long one."""
+    """Figures of the members around a rule, arrays of [rows, columns]; NaN where there is no such member.
 
-    shorts: Ints
-    longs: Ints
+    `axes` says what columns and rows are; `own` is the rule's own row and column.
+    """
+
+    rows: Floats
+    columns: Floats
+    axes: tuple[str, str]
+    own: tuple[float, float]
     final: Floats
     cagr: Floats
     volatility: Floats
     sharpe: Floats
     rotations: Floats
 
-    def rank(self, figure: Floats, short: int, long: int) -> float:
-        """Share of the pairs that do worse than (`short`, `long`). Raises KeyError if it is not among them."""
-        rows, columns = np.flatnonzero(self.shorts == short), np.flatnonzero(self.longs == long)
-        if not len(rows) or not len(columns):
-            raise KeyError((short, long))
+    def rank(self, figure: Floats) -> float:
+        """Share of the members that do worse than the rule itself."""
+        row, column = (
+            int(np.searchsorted(axis, own)) for axis, own in zip((self.rows, self.columns), self.own, strict=True)
+        )
         known = figure[np.isfinite(figure)]
-        return float((known < figure[rows[0], columns[0]]).mean())
+        return float((known < figure[row, column]).mean())
 
 
 @dataclass(frozen=True, slots=True)
 class SweepTable:
     """What all pairs share: closes and returns of the examined sessions, and each average, [periods, sessions]."""
 
-    qqq: Floats
-    tqqq: Floats
+    signal: Floats
+    fund: Floats
     close: Floats
     averages: dict[int, Floats]
     years: float
@@ -196,23 +205,41 @@ class SweepTable:
 
 def sweep_table(prices: Prices, periods: Ints, cut: slice, years: float) -> SweepTable:
     """The averages of `periods` over the sessions of `cut`, each from one cumulative sum of all closes before them."""
-    closes = prices.qqq.close
-    tqqq = prices.tqqq.close[cut]
+    closes = prices.signal.close
+    fund = prices.fund.close[cut]
     close = closes[cut]
     return SweepTable(
-        qqq=close[1:] / close[:-1] - 1,
-        tqqq=tqqq[1:] / tqqq[:-1] - 1,
+        signal=close[1:] / close[:-1] - 1,
+        fund=fund[1:] / fund[:-1] - 1,
         close=close,
         averages={int(n): moving_average(closes, int(n))[cut] for n in periods},
         years=years,
     )
 
 
-def sweep(table: SweepTable, shorts: Ints = SHORTS, longs: Ints = LONGS, cost: float = 0.0) -> Sweep:
+def sweep(
+    table: SweepTable,
+    shorts: Ints = SHORTS,
+    longs: Ints = LONGS,
+    cost: float = 0.0,
+    own: tuple[float, float] = (30.0, 120.0),
+) -> Sweep:
     """Every pair of `shorts` x `longs`; `cost` is the fraction lost in each leg."""
     whole = np.array([0, len(table.close) - 1])
     sums = segment_sums(table, shorts, longs, whole, cost)[:, :, :, 0]
-    return _figures(table, shorts, longs, sums)
+    days = len(table.signal)
+    _, deviation = _mean_and_deviation(sums, days)
+    return Sweep(
+        rows=shorts.astype(np.float64),
+        columns=longs.astype(np.float64),
+        axes=("long average, days", "short average, days"),
+        own=own,
+        final=np.exp(sums[0]),
+        cagr=np.exp(sums[0] / table.years) - 1,
+        volatility=deviation * np.sqrt(SESSIONS_A_YEAR),
+        sharpe=sharpe_of(sums, days),
+        rotations=sums[3],
+    )
 
 
 def segment_sums(table: SweepTable, shorts: Ints, longs: Ints, bounds: Ints, cost: float) -> Floats:
@@ -297,7 +324,7 @@ def _day_sums(table: SweepTable, above: npt.NDArray[np.bool_], cost: float) -> t
 
     Figures are log growth, return, squared return and rotations; index t is the day that ends at close t.
     """
-    earned = np.where(above[:-1], table.tqqq, table.qqq)
+    earned = np.where(above[:-1], table.fund, table.signal)
     changed = above[1:] != above[:-1]
     stay = (1 + earned) * np.where(changed, (1 - cost) ** 2, 1.0)
     inside, leaving = np.zeros((4, len(above))), np.zeros((4, len(above)))
@@ -309,17 +336,3 @@ def _day_sums(table: SweepTable, above: npt.NDArray[np.bool_], cost: float) -> t
 def _figures_of_day(growth: Floats, rotated: npt.NDArray[np.bool_]) -> Floats:
     returns = growth - 1
     return np.stack((np.log(growth), returns, returns * returns, rotated))
-
-
-def _figures(table: SweepTable, shorts: Ints, longs: Ints, sums: Floats) -> Sweep:
-    days = len(table.qqq)
-    _, deviation = _mean_and_deviation(sums, days)
-    return Sweep(
-        shorts=shorts,
-        longs=longs,
-        final=np.exp(sums[0]),
-        cagr=np.exp(sums[0] / table.years) - 1,
-        volatility=deviation * np.sqrt(SESSIONS_A_YEAR),
-        sharpe=sharpe_of(sums, days),
-        rotations=sums[3],
-    )

@@ -5,6 +5,9 @@ change an answer (a price on the line, equal averages), the day is recomputed by
 both answers are the same on every day, not on almost every day.
 """
 
+from functools import lru_cache
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
@@ -15,11 +18,37 @@ from qqqbot.strategy.rule import averages as exact_averages
 from qqqbot.strategy.rule import exponential, level, line_of, strong_line
 
 Levels = npt.NDArray[np.int8]
-CASH, QQQ, TQQQ = 0, 1, 2
-UP = 1
+CASH = 0
+UP, STRONG = 1, 2
 NO_SIGNAL = -1
 # A part of the average. Rounding, and what an EMA began with, are less.
 CLOSE_CALL = 1e-8
+
+
+class Answers(NamedTuple):
+    """Of each session: both sides of the trend, and the rule's level."""
+
+    fast: Floats
+    slow: Floats
+    levels: Levels
+
+
+def warm_up(rules: Rules) -> int:
+    """Sessions before the first that has every average; an exponential one counts as long as a simple one here."""
+    rule = rules.form
+    sides = (rule.trend.fast, rule.trend.slow, *([rule.strength.slow] if rule.strength else []))
+    return max(side.length for side in sides) - 1
+
+
+def answers(closes: Floats, rules: Rules, cut: slice, since: int = 0) -> Answers:
+    """The answers in the sessions of `cut`, from the closes of session `since` on."""
+    if rules.rule is None:
+        inside = slice(cut.start - since, cut.stop - since)
+        fast, slow = (side[inside] for side in averages(closes[since : cut.stop], rules))
+        return Answers(fast, slow, levels_from(closes[cut], fast, slow, rules))
+    trend = rules.rule.trend
+    fast, slow = (_series(side, closes)[cut] for side in (trend.fast, trend.slow))
+    return Answers(fast, slow, levels(closes, rules)[cut])
 
 
 def moving_average(closes: Floats, period: int) -> Floats:
@@ -50,7 +79,7 @@ def levels_from(prices: Floats, short: Floats, long: Floats, rules: Rules) -> Le
     known = np.isfinite(long)
     entering = _level(prices, short, long, Holding.CASH, rules)
     if rules.band:
-        staying = _level(prices, short, long, Holding.TQQQ, rules)
+        staying = _level(prices, short, long, rules.form.strong, rules)
         entering = _remembering(entering, staying)
     entering[~known] = NO_SIGNAL
     return entering
@@ -60,15 +89,13 @@ def _of_member(closes: Floats, rule: Rule) -> Levels:
     """`levels` of any member of the family; each day begins with the strength's answer of the day before."""
     up = _uptrend(closes, rule.trend)
     result = 2 * up.astype(np.int8)
-    longest = max(rule.trend.fast.length, rule.trend.slow.length)
     if rule.strength is not None:
         enter, stay = (_above(closes, rule.strength, held) for held in (False, True))
         result[up & ~enter] = UP
         if rule.strength.remembers:
             staying = np.where(up, 1 + stay, 0).astype(np.int8)
             result = _remembering(result, staying)
-        longest = max(longest, rule.strength.slow.length)
-    result[: longest - 1] = NO_SIGNAL
+    result[: warm_up(Rules(rule=rule))] = NO_SIGNAL
     return result
 
 
@@ -100,7 +127,13 @@ def _above(closes: Floats, comparison: Comparison, before: bool) -> npt.NDArray[
 def _series(average: Average, closes: Floats) -> Floats:
     if not average.exponential:
         return moving_average(closes, average.length)
-    return np.array(exponential(average, closes.tolist()))
+    return _exponential(average, closes.tobytes())
+
+
+@lru_cache(maxsize=128)
+def _exponential(average: Average, closes: bytes) -> Floats:
+    """Of float64 closes; kept, since the members around a rule share most of their averages."""
+    return np.array(exponential(average, np.frombuffer(closes).tolist()))
 
 
 def _in_a_row(condition: npt.NDArray[np.bool_], days: int) -> npt.NDArray[np.bool_]:
@@ -110,20 +143,6 @@ def _in_a_row(condition: npt.NDArray[np.bool_], days: int) -> npt.NDArray[np.boo
         same[back:] &= condition[:-back]
         same[:back] = False
     return same
-
-
-def confirmed(wanted: Levels, days: int) -> Levels:
-    """`wanted`, followed only once it has been the same on `days` days in a row; the first answer at once."""
-    if days <= 1 or not len(wanted):
-        return wanted
-    same = np.ones(len(wanted), dtype=bool)
-    for back in range(1, days):
-        same[back:] &= wanted[back:] == wanted[:-back]
-    known = np.flatnonzero(wanted >= 0)
-    if not len(known):
-        return wanted
-    same[known[0]] = True
-    return _carried(wanted, same)
 
 
 def _window_means(sums: Floats, period: int) -> Floats:
@@ -142,11 +161,11 @@ def _level(prices: Floats, short: Floats, long: Floats, held: Holding, rules: Ru
 
 
 def _remembering(entering: Levels, staying: Levels) -> Levels:
-    """Inside the band the answer depends on the day before: TQQQ stays TQQQ, all else becomes QQQ."""
+    """Inside the band the answer depends on the day before: strong stays strong, all else becomes up."""
     certain = entering == staying
     certain[0] = True
     carried = _carried(entering, certain)
-    inside: Levels = np.where(carried == TQQQ, staying, entering).astype(np.int8)
+    inside: Levels = np.where(carried == STRONG, staying, entering).astype(np.int8)
     return np.where(certain, entering, inside).astype(np.int8)
 
 

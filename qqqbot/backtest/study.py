@@ -1,10 +1,10 @@
 """Everything the backtest says, computed once: what the terminal, the JSON, the report and the notebook show.
 
 The order is that of the story: what the rule earned and what holding earned, then whether that was more than luck, what
-other settings would have done, and what the years before TQQQ would have been like.
+other settings would have done, and what the years before its fund would have been like.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,6 +13,7 @@ from qqqbot.backtest import metrics, robustness
 from qqqbot.backtest.account import AccountHistory, run
 from qqqbot.backtest.intraday import IntradayRun, compare, replay, sessions_with_bars
 from qqqbot.backtest.metrics import HoldingFigures, Metrics
+from qqqbot.backtest.neighbours import neighbours
 from qqqbot.backtest.prices.table import BadPrices, Bars, Floats, Prices, years_of
 from qqqbot.backtest.robustness import (
     NullTest,
@@ -23,7 +24,6 @@ from qqqbot.backtest.robustness import (
     null_test,
     walk_forward,
 )
-from qqqbot.backtest.signals import CASH, QQQ, TQQQ
 from qqqbot.backtest.synthetic import Fit, fit, with_synthetic
 from qqqbot.backtest.taxes import RATES, AfterTax, WashSales, after_tax, wash_sales
 from qqqbot.backtest.vectorized import Days, FillAt, Terms, daily_events, examine, ideal, look_ahead, rotations_of
@@ -67,7 +67,8 @@ class LookAhead:
 
     rows: int
     switches: int
-    days_in: tuple[int, int, int]
+    days_in: tuple[int, ...]
+    """sessions in each column"""
     total_return: float
     max_drawdown: float
     sharpe: float
@@ -79,7 +80,7 @@ class LookAhead:
 
 @dataclass(frozen=True, slots=True)
 class Era:
-    """A period with the model of TQQQ: total return and deepest drawdown of the rule, QQQ and three times QQQ."""
+    """A period with the model of the fund: total return and deepest drawdown of the rule, the index and the fund."""
 
     name: str
     first: np.datetime64
@@ -106,9 +107,11 @@ class Study:
     account: AccountHistory
     own: EquityLine
     ideal: EquityLine
-    qqq: EquityLine
-    tqqq: EquityLine
-    holdings: tuple[HoldingFigures, HoldingFigures, HoldingFigures]
+    signal: EquityLine
+    fund: EquityLine
+    """the index and the leveraged fund, held"""
+    holdings: tuple[HoldingFigures, ...]
+    """of each column of `days`"""
     turnover: float
     fills: tuple[Variant, ...]
     wrong: LookAhead | None
@@ -121,6 +124,15 @@ class Study:
     wash: WashSales
     long_view: LongView | None
     intraday: tuple[IntradayRun, ...]
+
+
+def in_common(
+    asked: Sequence[tuple[Question, Prices, tuple[Bars, Bars] | None]],
+) -> list[tuple[Question, Prices, tuple[Bars, Bars] | None]]:
+    """The same questions over the sessions that all of them can be asked of. Raises BadPrices if there are none."""
+    spans = [examine(prices, q.terms.rules, q.start, q.end).dates for q, prices, _ in asked]
+    first, last = max(dates[0] for dates in spans), min(dates[-1] for dates in spans)
+    return [(replace(question, start=first, end=last), prices, bars) for question, prices, bars in asked]
 
 
 def study(
@@ -138,14 +150,12 @@ def study(
     progress("other ways of filling, bands, confirmation")
     fills = tuple(_fill_variant(days, perfect, fill) for fill in (FillAt.CLOSE, FillAt.NEXT_OPEN, FillAt.NEXT_CLOSE))
     bands = band_variants(prices, days, perfect)
-    confirmations = confirmation_variants(days, perfect)
+    confirmations = confirmation_variants(prices, days, perfect)
     progress("circular shifts")
     null = null_test(days, terms.slippage) if enough else None
-    progress("every pair of averages")
-    swept = _sweep(prices, days, terms) if enough else None
-    progress("walk-forward")
-    walk = walk_forward(prices, days, replace(perfect, fill=FillAt.CLOSE))
-    progress("the years before TQQQ")
+    progress("the rules around it, and walk-forward")
+    swept, walk = _around(prices, days, perfect, enough)
+    progress("the years before the fund")
     long_view = _long_view(prices, question) if enough and prices.first > 0 else None
     progress("intraday checks")
     answer = Study(
@@ -155,9 +165,9 @@ def study(
         account=result,
         own=_line("Rule, your account", result.equity, days, question, events),
         ideal=_line("Rule, ideal", followed * capital, days, question, rotations_of(days.wanted)),
-        qqq=_line("QQQ held", days.close[QQQ] / days.close[QQQ, 0] * capital, days, question),
-        tqqq=_line("TQQQ held", days.close[TQQQ] / days.close[TQQQ, 0] * capital, days, question),
-        holdings=_holdings(result),
+        signal=_line(f"{prices.signal.symbol} held", days.signal / days.signal[0] * capital, days, question),
+        fund=_line(f"{prices.fund.symbol} held", days.fund / days.fund[0] * capital, days, question),
+        holdings=_holdings(result, len(days.names)),
         turnover=metrics.turnover(_traded(result), result.equity, days.years),
         fills=fills,
         wrong=_look_ahead(days, perfect) if question.look_ahead else None,
@@ -167,7 +177,7 @@ def study(
         confirmations=confirmations,
         walk=walk,
         taxes=tuple(after_tax(days.dates, followed, days.wanted, rate) for rate in RATES) if enough else (),
-        wash=wash_sales(days.dates, followed, days.wanted, TQQQ),
+        wash=wash_sales(days.dates, followed, days.wanted, days.names.index(terms.rules.form.strong.value)),
         long_view=long_view,
         intraday=compare(prices, replace(terms, fill=FillAt.CLOSE), *bars, INTRADAY_BANDS) if bars else (),
     )
@@ -181,9 +191,10 @@ def _account(prices: Prices, question: Question, bars: tuple[Bars, Bars] | None)
         days = examine(prices, terms.rules, question.start, question.end)
         return days, run(days, terms)
     if bars is None:
+        files = " ".join(f"{series.symbol.lower()}_15min.csv" for series in (prices.signal, prices.fund))
         raise BadPrices(
-            "--fill intraday needs bars: give --bars qqq_15min.csv tqqq_15min.csv, or leave out --prices, and those of "
-            "the last 60 days come from Yahoo"
+            f"--fill intraday needs bars: give --bars {files}, or leave out --prices, and those of the last 60 days "
+            "come from Yahoo"
         )
     days, checks = sessions_with_bars(prices, terms.rules, *bars)
     return days, replay("account", days, checks, terms).account
@@ -193,9 +204,8 @@ def _line(name: str, equity: Floats, days: Days, question: Question, rotations: 
     return EquityLine(name, equity, metrics.measure(equity, days.years, question.risk_free), rotations)
 
 
-def _holdings(result: AccountHistory) -> tuple[HoldingFigures, HoldingFigures, HoldingFigures]:
-    cash, qqq, tqqq = (metrics.holding_figures(result.equity, result.holding, k) for k in (CASH, QQQ, TQQQ))
-    return cash, qqq, tqqq
+def _holdings(result: AccountHistory, columns: int) -> tuple[HoldingFigures, ...]:
+    return tuple(metrics.holding_figures(result.equity, result.holding, k) for k in range(columns))
 
 
 def _traded(result: AccountHistory) -> float:
@@ -210,11 +220,11 @@ def _fill_variant(days: Days, terms: Terms, fill: FillAt) -> Variant:
 
 def _look_ahead(days: Days, terms: Terms) -> LookAhead:
     wrong, right = look_ahead(days), ideal(days, replace(terms, slippage=0.0))
-    counts = np.bincount(days.wanted, minlength=3).tolist()
+    counts = np.bincount(days.wanted, minlength=len(days.names)).tolist()
     return LookAhead(
         rows=len(days),
         switches=int(np.count_nonzero(np.diff(days.wanted))),
-        days_in=(counts[CASH], counts[QQQ], counts[TQQQ]),
+        days_in=tuple(counts),
         total_return=float(wrong[-1] - 1),
         max_drawdown=metrics.max_drawdown(wrong),
         sharpe=_popular_sharpe(np.append(1.0, wrong)),
@@ -231,7 +241,16 @@ def _popular_sharpe(equity: Floats) -> float:
     return metrics.cagr(equity, len(returns) / metrics.SESSIONS_A_YEAR) / metrics.volatility(returns)
 
 
-def _sweep(prices: Prices, days: Days, terms: Terms) -> robustness.Sweep | None:
+def _around(
+    prices: Prices, days: Days, terms: Terms, enough: bool
+) -> tuple[robustness.Sweep | None, WalkForward | None]:
+    """The members of the family around the rule, and the walk-forward among them."""
+    if terms.rules.rule is None:
+        return (_pairs(prices, days, terms) if enough else None), walk_forward(prices, days, terms)
+    return (neighbours(prices, days, terms) if enough else None) or (None, None)
+
+
+def _pairs(prices: Prices, days: Days, terms: Terms) -> robustness.Sweep | None:
     """All pairs, the configured one among them, over the examined sessions that have the longest average."""
     rules = terms.rules
     shorts = np.union1d(robustness.SHORTS, [rules.short_period])
@@ -242,14 +261,15 @@ def _sweep(prices: Prices, days: Days, terms: Terms) -> robustness.Sweep | None:
     if cut.stop - cut.start < ENOUGH_SESSIONS:
         return None
     table = robustness.sweep_table(prices, np.union1d(shorts, longs), cut, years_of(prices.dates[cut]))
-    return robustness.sweep(table, shorts, longs, terms.slippage)
+    own = float(rules.short_period), float(rules.long_period)
+    return robustness.sweep(table, shorts, longs, terms.slippage, own)
 
 
 def _long_view(prices: Prices, question: Question) -> LongView:
     found = fit(prices)
     terms = replace(question.terms, fill=FillAt.CLOSE)
     days = examine(with_synthetic(prices, found.fee), terms.rules, end=question.end)
-    curves = (ideal(days, terms), days.close[QQQ] / days.close[QQQ, 0], days.close[TQQQ] / days.close[TQQQ, 0])
+    curves = (ideal(days, terms), days.signal / days.signal[0], days.fund / days.fund[0])
     whole = ("whole", days.dates[0], days.dates[-1])
     stretches = [whole] + [(n, np.datetime64(a), np.datetime64(b)) for a, b, n in BEAR_MARKETS]
     eras = [
@@ -263,6 +283,6 @@ def _long_view(prices: Prices, question: Question) -> LongView:
 def _era(name: str, first: np.datetime64, last: np.datetime64, days: Days, curves: tuple[Floats, ...]) -> Era:
     cut = slice(int(np.searchsorted(days.dates, first)), int(np.searchsorted(days.dates, last, side="right")))
     parts = [curve[cut] for curve in curves]
-    rule, qqq, three = (metrics.total_return(part) for part in parts)
+    rule, index, fund = (metrics.total_return(part) for part in parts)
     falls = tuple(metrics.max_drawdown(part) for part in parts)
-    return Era(name, days.dates[cut][0], days.dates[cut][-1], (rule, qqq, three), (falls[0], falls[1], falls[2]))
+    return Era(name, days.dates[cut][0], days.dates[cut][-1], (rule, index, fund), (falls[0], falls[1], falls[2]))

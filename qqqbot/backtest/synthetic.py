@@ -1,7 +1,8 @@
-"""TQQQ before it existed: three times QQQ's day, less the cost of borrowing two thirds of it, less a fee.
+"""A fund before it existed: for a leveraged one its factor times the index's day, less the interest on what is borrowed
+and a fee; for a Treasury-bill fund the bill's rate.
 
-The fee is fitted to the years that have both funds, and the model's error in the same years is part of the answer. It
-is a model: it knows no creation spreads, no halted markets and no counterparty of 2008.
+The fee is fitted to the years that have both fund and index, and the model's error in the same years is part of the
+answer. It is a model: it knows no creation spreads, no halted markets and no counterparty of 2008.
 """
 
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from qqqbot.backtest.metrics import SESSIONS_A_YEAR
-from qqqbot.backtest.prices.table import LEVERAGE, Dates, Floats, Prices, Series
+from qqqbot.backtest.prices.table import Dates, Floats, Prices, Series, factor_of
 
 BILL_RATES = Path(__file__).with_name("treasury_bills.csv")
 
@@ -32,11 +33,12 @@ class Fit:
 
 def fit(prices: Prices) -> Fit:
     """The fee that makes the model end where the fund ends, over all sessions that have both."""
-    cut = slice(prices.first, None)
-    tqqq = prices.tqqq.close[cut]
-    real = tqqq[1:] / tqqq[:-1] - 1
+    fund = prices.fund
+    first = first_of(fund)
+    cut = slice(first, None)
+    real = fund.close[cut][1:] / fund.close[cut][:-1] - 1
     dates = prices.dates[cut][1:]
-    gross = _gross(prices.qqq.close[cut], dates)
+    gross = _gross(prices.signal.close[cut], dates, factor_of(fund.symbol, prices.signal.symbol))
     daily = _daily_fee(gross, float(np.log1p(real).sum()))
     model = gross - daily
     ahead = np.log1p(model) - np.log1p(real)
@@ -48,7 +50,7 @@ def fit(prices: Prices) -> Fit:
         tracking_error=float((model - real).std(ddof=1)) * SESSIONS_A_YEAR**0.5,
         correlation=float(np.corrcoef(model, real)[0, 1]),
         worst_year=(int(years[0]) + worst, float(np.exp(by_year[worst]) - 1)),
-        first=prices.dates[prices.first],
+        first=prices.dates[first],
         last=prices.dates[-1],
     )
 
@@ -60,26 +62,37 @@ def bill_rates() -> tuple[int, Floats]:
 
 
 def with_synthetic(prices: Prices, fee: float) -> Prices:
-    """The same prices with the model in place of TQQQ before its first session."""
-    first = prices.first
-    if first == 0:
+    """The same prices with a model in place of each fund before its first session; `fee` is the leveraged fund's."""
+    if prices.first == 0:
         return prices
-    qqq = prices.qqq
-    days = _gross(qqq.close[: first + 1], prices.dates[1 : first + 1]) - fee / SESSIONS_A_YEAR
+    others = tuple(_with_model(prices, series, 0.0) for series in prices.others)
+    return Prices(prices.dates, prices.signal, _with_model(prices, prices.fund, fee), 0, others)
+
+
+def first_of(series: Series) -> int:
+    """Index of the first session that has a price."""
+    return int(np.isfinite(series.close).argmax())
+
+
+def _with_model(prices: Prices, series: Series, fee: float) -> Series:
+    first, signal = first_of(series), prices.signal
+    if first == 0:
+        return series
+    factor = factor_of(series.symbol, signal.symbol)
+    days = _gross(signal.close[: first + 1], prices.dates[1 : first + 1], factor) - fee / SESSIONS_A_YEAR
     growth = np.concatenate(([1.0], np.cumprod(1 + days)))
-    close = growth[:-1] * (prices.tqqq.close[first] / growth[-1])
-    nights = np.append(1.0, qqq.open[1:first] / qqq.close[: first - 1]) - 1
-    opens = np.append(close[:1], close[:-1]) * (1 + LEVERAGE * nights)
+    close = growth[:-1] * (series.close[first] / growth[-1])
+    nights = np.append(1.0, signal.open[1:first] / signal.close[: first - 1]) - 1
+    opens = np.append(close[:1], close[:-1]) * (1 + factor * nights)
     ones = np.ones(first)
-    tqqq = Series(
-        prices.tqqq.symbol,
+    return Series(
+        series.symbol,
         prices.dates,
-        np.concatenate((opens, prices.tqqq.open[first:])),
-        np.concatenate((close, prices.tqqq.close[first:])),
-        np.concatenate((ones, prices.tqqq.factor[first:])),
-        np.concatenate((ones, prices.tqqq.splits[first:])),
+        np.concatenate((opens, series.open[first:])),
+        np.concatenate((close, series.close[first:])),
+        np.concatenate((ones, series.factor[first:])),
+        np.concatenate((ones, series.splits[first:])),
     )
-    return Prices(prices.dates, qqq, tqqq, 0)
 
 
 def _daily_fee(gross: Floats, log_growth: float) -> float:
@@ -91,9 +104,9 @@ def _daily_fee(gross: Floats, log_growth: float) -> float:
     return daily
 
 
-def _gross(qqq: Floats, dates: Dates) -> Floats:
-    """Three times QQQ's day less a day's interest on the borrowed two thirds."""
+def _gross(index: Floats, dates: Dates, factor: int) -> Floats:
+    """`factor` times the index's day less a day's interest on what is borrowed; of factor 0 the interest alone."""
     first, rates = bill_rates()
     years = dates.astype("datetime64[Y]").astype(int) + 1970
     rate = rates[np.clip(years - first, 0, len(rates) - 1)]
-    return np.asarray(LEVERAGE * (qqq[1:] / qqq[:-1] - 1) - (LEVERAGE - 1) * rate / SESSIONS_A_YEAR)
+    return np.asarray(factor * (index[1:] / index[:-1] - 1) - (factor - 1) * rate / SESSIONS_A_YEAR)

@@ -1,16 +1,19 @@
 """A study as tables of text, and as plain values for JSON. No arithmetic here, only words and layout."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from qqqbot.backtest.metrics import Metrics, cagr, rotations_a_year
-from qqqbot.backtest.prices.table import years_of
-from qqqbot.backtest.study import EquityLine, Era, Study
-from qqqbot.backtest.vectorized import NAMES, CommissionPlan, FillAt, Terms
+from qqqbot.backtest.prices.table import factor_of, years_of
+from qqqbot.backtest.study import EquityLine, Study
+from qqqbot.backtest.taxes import A_YEAR
+from qqqbot.backtest.vectorized import CommissionPlan, FillAt, Terms
 from qqqbot.display.terminal import Field, Fields, Line, Screen, Table, Tone
+from qqqbot.model.family import name_of
+from qqqbot.model.values import Rules
 
 Rows = tuple[tuple[str, ...], ...]
 FILLED = {
@@ -24,12 +27,23 @@ CHARGED = {
     CommissionPlan.IB_TIERED: "IB tiered commissions",
     CommissionPlan.NONE: "no commissions",
 }
+HINDSIGHT = "Whoever picks a rule from this table picks with hindsight; walk-forward shows what picking has earned."
 INTRADAY_KEYS = ("decides", "moves", "most a day", "days with 2+", "costs USD", "result")
 """of the JSON; the columns of the table have the same order"""
 
 
-def screen(study: Study) -> Screen:
-    """What the terminal shows."""
+def screen(studies: Sequence[Study]) -> Screen:
+    """What the terminal shows: one study whole; of several the comparison, and what was found of each."""
+    if len(studies) == 1:
+        return _whole(studies[0])
+    blocks: list[Any] = [Line(headline(studies[0]), Tone.TITLE), Line(""), _table(*comparison(studies))]
+    for study in studies:
+        fields = Fields(tuple(Field(label, text) for label, text in findings(study)))
+        blocks += [Line(""), Line(terms_text(study.question.terms), Tone.TITLE), fields]
+    return (*blocks, Line(""), Line(HINDSIGHT))
+
+
+def _whole(study: Study) -> Screen:
     blocks: list[Any] = [
         *(Line(headline(study), Tone.TITLE), Line(terms_text(study.question.terms)), Line("")),
         *(_table(*summary(study)), Line(""), _table(*holdings(study)), Line("")),
@@ -51,35 +65,48 @@ def headline(study: Study) -> str:
 def terms_text(terms: Terms) -> str:
     rules = terms.rules
     band = f", band {rules.band:.2%}" if rules.band else ""
-    pair = f"{rules.short_period}/{rules.long_period}"
+    pair = f"{rules.short_period}/{rules.long_period} days{band}" if rules.rule is None else name_of(rules.rule)
     return (
-        f"{pair} days{band}, filled {FILLED[terms.fill]}, {terms.slippage * 1e4:g} bp slippage a leg, "
+        f"{pair}, filled {FILLED[terms.fill]}, {terms.slippage * 1e4:g} bp slippage a leg, "
         f"{CHARGED[terms.commission]}, {float(rules.position_size):.0%} of {terms.capital:,.0f} USD"
     )
 
 
 def verdict(study: Study) -> str:
     """The sentence that matters."""
-    own, qqq = study.own.metrics, study.qqq.metrics
-    better = "more" if own.cagr > qqq.cagr else "less"
-    deeper = "deeper" if own.max_drawdown < qqq.max_drawdown else "shallower"
+    own, held, symbol = study.own.metrics, study.signal.metrics, study.prices.signal.symbol
+    better = "more" if own.cagr > held.cagr else "less"
+    deeper = "deeper" if own.max_drawdown < held.max_drawdown else "shallower"
     return (
-        f"The rule earned {own.cagr:.1%} a year and fell by {-own.max_drawdown:.0%} on the way; QQQ held earned "
-        f"{qqq.cagr:.1%} and fell by {-qqq.max_drawdown:.0%}. That is {better} than holding QQQ, with a {deeper} fall, "
-        "before tax."
+        f"The rule earned {own.cagr:.1%} a year and fell by {-own.max_drawdown:.0%} on the way; {symbol} held earned "
+        f"{held.cagr:.1%} and fell by {-held.max_drawdown:.0%}. That is {better} than holding {symbol}, with a "
+        f"{deeper} fall, before tax."
     )
 
 
 def summary(study: Study) -> tuple[tuple[str, ...], Rows]:
     head = ("", "final USD", "CAGR", "vol", "Sharpe", "Sortino", "max DD", "rotations")
-    lines = (study.own, study.ideal, study.qqq, study.tqqq)
+    lines = (study.own, study.ideal, study.signal, study.fund)
     return head, tuple(_summary_row(line) for line in lines)
+
+
+def comparison(studies: Sequence[Study]) -> tuple[tuple[str, ...], Rows]:
+    """The accounts of several rules, and what they can be compared with: each index and fund held."""
+    head = ("", "final USD", "CAGR", "vol", "Sharpe", "Sortino", "max DD", "rotations")
+    held = {line.name: line for study in studies for line in (study.signal, study.fund)}
+    rows = [(name(study), *_summary_row(study.own)[1:]) for study in studies]
+    return head, (*rows, *(_summary_row(line) for line in held.values()))
+
+
+def name(study: Study) -> str:
+    """Of its rule: a preset's, or the rule in a line."""
+    return _short_name(study.question.terms.rules)
 
 
 def holdings(study: Study) -> tuple[tuple[str, ...], Rows]:
     head = ("held", "time", "periods", "won", "mean win", "mean loss", "median sessions")
     rows = []
-    for name, figures in zip(NAMES, study.holdings, strict=True):
+    for name, figures in zip(study.days.names, study.holdings, strict=True):
         known = (percent(figures.win_rate, 0), percent(figures.average_win), percent(figures.average_loss))
         won = ("", "", "") if name == "CASH" else known
         median = "" if math.isnan(figures.median_sessions) else f"{figures.median_sessions:g}"
@@ -114,7 +141,7 @@ def findings(study: Study) -> tuple[tuple[str, str], ...]:
     if study.taxes:
         found.append(("tax", tax_text(study)))
     if study.long_view is not None:
-        found.append(("before TQQQ", long_view_text(study)))
+        found.append((f"before {study.prices.fund.symbol}", long_view_text(study)))
     return tuple(found)
 
 
@@ -131,13 +158,20 @@ def null_text(study: Study) -> str:
 def sweep_text(study: Study) -> str:
     assert study.sweep is not None
     swept, rules = study.sweep, study.question.terms.rules
-    pair = (rules.short_period, rules.long_period)
     low, high = float(np.nanmin(swept.cagr)), float(np.nanmax(swept.cagr))
-    by_cagr, by_sharpe = swept.rank(swept.cagr, *pair), swept.rank(swept.sharpe, *pair)
+    by_cagr, by_sharpe = swept.rank(swept.cagr), swept.rank(swept.sharpe)
     return (
-        f"{np.isfinite(swept.cagr).sum():,} pairs of averages earn from {low:.1%} to {high:.1%} a year; "
-        f"{pair[0]}/{pair[1]} is better than {by_cagr:.0%} of them by CAGR, {by_sharpe:.0%} by Sharpe ratio"
+        f"{np.isfinite(swept.cagr).sum():,} {_neighbours(rules)} earn from {low:.1%} to {high:.1%} a year; "
+        f"{_short_name(rules)} is better than {by_cagr:.0%} of them by CAGR, {by_sharpe:.0%} by Sharpe ratio"
     )
+
+
+def _neighbours(rules: Rules) -> str:
+    return "pairs of averages" if rules.rule is None else "rules like it"
+
+
+def _short_name(rules: Rules) -> str:
+    return f"{rules.short_period}/{rules.long_period}" if rules.rule is None else name_of(rules.rule)
 
 
 def walk_text(study: Study) -> str:
@@ -146,17 +180,20 @@ def walk_text(study: Study) -> str:
     rules = study.question.terms.rules
     chosen, fixed = (cagr(curve, years_of(walk.dates)) for curve in (walk.equity, walk.fixed))
     return (
-        f"re-choosing, every six months, the best pair of the previous five years ({len(walk.chosen)} choices) earned "
-        f"{chosen:.1%} a year; {rules.short_period}/{rules.long_period} earned {fixed:.1%} over the same years"
+        f"re-choosing, every six months, the best {'pair' if rules.rule is None else 'one'} of the previous five years "
+        f"({len(walk.chosen)} choices) earned {chosen:.1%} a year; {_short_name(rules)} earned {fixed:.1%} over the "
+        "same years"
     )
 
 
 def tax_text(study: Study) -> str:
     after = ", ".join(f"{t.cagr:.1%} at {t.rate:.0%}" for t in study.taxes)
-    wash = study.wash
+    wash, strong = study.wash, study.question.terms.rules.form.strong
+    longer = "; lots held for more than a year are taxed less" if wash.longest_days > A_YEAR else ""
     return (
         f"CAGR of the ideal line {study.ideal.metrics.cagr:.1%} before tax, {after} on each year's gains; "
-        f"{wash.washed} of {wash.losing} losing TQQQ lots were bought again within 30 days (wash sales). Not advice"
+        f"{wash.washed} of {wash.losing} losing {strong} lots were bought again within 30 days (wash sales){longer}. "
+        "Not advice"
     )
 
 
@@ -164,26 +201,36 @@ def long_view_text(study: Study) -> str:
     assert study.long_view is not None
     view, found = study.long_view, study.long_view.fit
     whole = view.eras[0]
+    symbol, times = study.prices.signal.symbol, times_index(study)
     return (
-        f"with a model of TQQQ (three times QQQ's day less financing and {found.fee:.1%} a year; tracking error "
-        f"{found.tracking_error:.1%} a year) from {whole.first}: the rule fell by {-whole.drawdowns[0]:.0%}, QQQ by "
-        f"{-whole.drawdowns[1]:.0%}, three times QQQ by {-whole.drawdowns[2]:.2%}"
+        f"with a model of {study.prices.fund.symbol} ({times}'s day less financing and {found.fee:.1%} a year; "
+        f"tracking error {found.tracking_error:.1%} a year) from {whole.first}: the rule fell by "
+        f"{-whole.drawdowns[0]:.0%}, {symbol} by {-whole.drawdowns[1]:.0%}, {times} by {-whole.drawdowns[2]:.2%}"
     )
+
+
+def times_index(study: Study) -> str:
+    """'three times QQQ'."""
+    signal, fund = study.prices.signal.symbol, study.prices.fund.symbol
+    return f"{'twice' if factor_of(fund, signal) == 2 else 'three times'} {signal}"
 
 
 def look_ahead(study: Study) -> tuple[tuple[str, ...], Rows]:
     assert study.wrong is not None
     wrong = study.wrong
-    cash, qqq, tqqq = wrong.days_in
+    days_in = "/".join(f"{count:,}" for count in (wrong.days_in[-1], *wrong.days_in[:-1]))
+    names = "/".join(
+        (study.days.names[-1], *(name.title() if name == "CASH" else name for name in study.days.names[:-1]))
+    )
     right = ("the same, right", wrong.right_total_return, wrong.right_max_drawdown, wrong.right_sharpe)
     rows = [
-        (name, f"{wrong.rows:,}", f"{wrong.switches:,}", f"{tqqq:,}/{cash:,}/{qqq:,}", gain(r), f"{d:.2%}", f"{s:.2f}")
+        (name, f"{wrong.rows:,}", f"{wrong.switches:,}", days_in, gain(r), f"{d:.2%}", f"{s:.2f}")
         for name, r, d, s in (
             ("look-ahead: WRONG", wrong.total_return, wrong.max_drawdown, wrong.sharpe),
             right,
         )
     ]
-    return ("no costs", "rows", "rotations", "TQQQ/Cash/QQQ days", "return", "max DD", "CAGR/vol"), tuple(rows)
+    return ("no costs", "rows", "rotations", f"{names} days", "return", "max DD", "CAGR/vol"), tuple(rows)
 
 
 def intraday_title(study: Study) -> str:
@@ -211,8 +258,11 @@ def _variant_figures(m: Metrics) -> tuple[str, str, str, str]:
     return percent(m.cagr), percent(m.volatility, 0), f"{m.sharpe:.2f}", percent(m.max_drawdown, 0)
 
 
-def eras(items: Iterable[Era]) -> tuple[tuple[str, ...], Rows]:
-    head = ("", "from", "to", "rule", "QQQ", "3 x", "rule DD", "QQQ DD", "3 x DD")
+def eras(study: Study) -> tuple[tuple[str, ...], Rows]:
+    assert study.long_view is not None
+    items, symbol = study.long_view.eras, study.prices.signal.symbol
+    times = f"{factor_of(study.prices.fund.symbol, symbol)} x"
+    head = ("", "from", "to", "rule", symbol, times, "rule DD", f"{symbol} DD", f"{times} DD")
     rows = [
         (e.name, str(e.first), str(e.last), *(f"{r:+,.0%}" for r in e.returns), *(f"{d:.2%}" for d in e.drawdowns))
         for e in items
@@ -237,13 +287,13 @@ def as_json(study: Study) -> dict[str, Any]:
         "last": str(study.days.dates[-1]),
         "sessions": len(study.days),
         "terms": terms_text(terms),
-        "lines": {line.name: _slots(line.metrics) for line in (study.own, study.ideal, study.qqq, study.tqqq)},
+        "lines": {line.name: _slots(line.metrics) for line in (study.own, study.ideal, study.signal, study.fund)},
         "rotations": study.own.rotations,
         "orders": len(study.account.trades),
         "commissions": float(study.account.commissions),
         "slippage": float(study.account.slippage),
         "turnover": study.turnover,
-        "holdings": {name: _slots(figures) for name, figures in zip(NAMES, study.holdings, strict=True)},
+        "holdings": {name: _slots(figures) for name, figures in zip(study.days.names, study.holdings, strict=True)},
         "fills": {v.name: _slots(v.metrics) for v in study.fills},
         "bands": {v.name: {"rotations": v.rotations} | _slots(v.metrics) for v in study.bands},
         "confirmations": {v.name: {"rotations": v.rotations} | _slots(v.metrics) for v in study.confirmations},
@@ -253,8 +303,7 @@ def as_json(study: Study) -> dict[str, Any]:
     if study.null is not None:
         document["null_test"] = {"p_value": study.null.p_value, "observed": study.null.observed}
     if study.sweep is not None:
-        pair = (terms.rules.short_period, terms.rules.long_period)
-        document["sweep"] = {n: study.sweep.rank(getattr(study.sweep, n), *pair) for n in ("cagr", "sharpe")}
+        document["sweep"] = {n: study.sweep.rank(getattr(study.sweep, n)) for n in ("cagr", "sharpe")}
     if study.wrong is not None:
         document["look_ahead"] = {k: v for k, v in _slots(study.wrong).items() if k != "curve"} | {"wrong": True}
     if study.intraday:

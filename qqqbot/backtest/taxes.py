@@ -1,8 +1,8 @@
 """An after-tax view and a count of wash sales. A view, not advice.
 
-Each period in QQQ or TQQQ is one lot. Since 2010 none has lasted half a year, so all gains are short-term: they are
-taxed at one rate at the end of the year in which they were realized; losses are carried forward. QQQ held is not taxed
-until it is sold.
+Each period in a fund is one lot. All gains are treated as short-term (with the default rule none has lasted half a year
+since 2010): they are taxed at one rate at the end of the year in which they were realized; losses are carried forward.
+What is only held is not taxed until it is sold.
 """
 
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from qqqbot.backtest.signals import Levels
 
 RATES = (0.24, 0.32, 0.37)
 WASH_SALE_DAYS = 30
+A_YEAR = 365
 
 
 @dataclass(frozen=True, slots=True)

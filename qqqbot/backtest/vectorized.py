@@ -16,13 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from qqqbot.backtest.prices.table import DAYS_A_YEAR, BadPrices, Dates, Floats, Prices, years_of
-from qqqbot.backtest.signals import CASH, NO_SIGNAL, Levels, averages, levels_from
+from qqqbot.backtest.signals import CASH, NO_SIGNAL, Answers, Levels, answers, warm_up
+from qqqbot.model.family import Rule
 from qqqbot.model.values import Rules
 
 BASIS_POINT = 1e-4
 # Two to change funds, and one for the first purchase, which may fall on the same day of the curve.
 MOST_LEGS = 3
-NAMES = ("CASH", "QQQ", "TQQQ")
 
 
 class FillAt(StrEnum):
@@ -54,18 +54,27 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """The sessions that are examined: prices, averages and what the rule wanted at each close, arrays of one length."""
+    """The sessions that are examined: prices, averages and what the rule wanted at each close, arrays of one length.
 
+    What an account can hold has a column each: cash is column 0, the rule's shelves follow from down to strong.
+    """
+
+    names: tuple[str, ...]
+    """of the columns"""
     dates: Dates
+    signal: Floats
+    fund: Floats
     close: Floats
-    """[3, days]: of cash (always 1), QQQ and TQQQ, adjusted"""
+    """[columns, days]: of cash always 1, of funds adjusted"""
     open: Floats
     factor: Floats
     short_ma: Floats
     long_ma: Floats
+    """both sides of the rule's trend"""
     wanted: Levels
+    """the column of what the rule wants; NO_SIGNAL if an average is not complete"""
     previous: Floats
-    """[3]: the closes before the first session, NaN if there are none"""
+    """[columns]: the closes before the first session, NaN if there are none"""
 
     def __len__(self) -> int:
         return len(self.dates)
@@ -77,7 +86,10 @@ class Days:
     def since(self, start: int) -> "Days":
         """The sessions from index `start` (1 or later) on."""
         return Days(
+            names=self.names,
             dates=self.dates[start:],
+            signal=self.signal[start:],
+            fund=self.fund[start:],
             close=self.close[:, start:],
             open=self.open[:, start:],
             factor=self.factor[:, start:],
@@ -90,11 +102,11 @@ class Days:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A rotation to `target` during session `day` (or at its close), at these adjusted prices of cash, QQQ and TQQQ."""
+    """A rotation to column `target` in session `day` or at its close, at these adjusted prices of all columns."""
 
     day: int
     target: int
-    prices: tuple[float, float, float]
+    prices: tuple[float, ...]
 
 
 def examine(prices: Prices, rules: Rules, start: np.datetime64 | None = None, end: np.datetime64 | None = None) -> Days:
@@ -103,37 +115,54 @@ def examine(prices: Prices, rules: Rules, start: np.datetime64 | None = None, en
     Raises BadPrices if there are fewer than two of them, or a date lies outside the prices.
     """
     _require_dates(prices, start, end)
-    first = max(prices.first, rules.long_period - 1)
+    before = warm_up(rules)
+    first = max(prices.first, before)
     if start is not None:
         first = max(first, int(np.searchsorted(prices.dates, start)))
     last = len(prices) if end is None else int(np.searchsorted(prices.dates, end, side="right"))
     if last - first < 2:
         raise BadPrices(
-            f"{len(prices)} sessions from {prices.dates[0]} to {prices.dates[-1]} (TQQQ from "
+            f"{len(prices)} sessions from {prices.dates[0]} to {prices.dates[-1]} ({prices.fund.symbol} from "
             f"{prices.dates[prices.first]}) leave {max(0, last - first)} to examine with an average of "
-            f"{rules.long_period} days; at least 2 are needed: use longer files or a shorter average"
+            f"{before + 1} days; at least 2 are needed: use longer files or a shorter average"
         )
-    needed = slice(first - rules.long_period + 1, last)
-    short, long = np.full(len(prices), np.nan), np.full(len(prices), np.nan)
-    short[needed], long[needed] = averages(prices.qqq.close[needed], rules)
-    return days_between(prices, short, long, rules, slice(first, last))
+    cut = slice(first, last)
+    since = first - before if rules.rule is None else 0
+    return days_between(prices, answers(prices.signal.close, rules, cut, since), rules, cut)
 
 
-def days_between(prices: Prices, short: Floats, long: Floats, rules: Rules, cut: slice) -> Days:
-    """The sessions of `cut` with the averages given; the account is in cash before the first."""
-    qqq, tqqq = prices.qqq, prices.tqqq
-    ones = np.ones(len(qqq.close[cut]))
-    wanted = levels_from(qqq.close[cut], short[cut], long[cut], rules)
+def same_days(prices: Prices, days: Days, rules: Rules) -> Days:
+    """The sessions of `days` under other rules."""
+    first = int(np.searchsorted(prices.dates, days.dates[0]))
+    cut = slice(first, first + len(days))
+    return days_between(prices, answers(prices.signal.close, rules, cut), rules, cut)
+
+
+def days_between(prices: Prices, found: Answers, rules: Rules, cut: slice) -> Days:
+    """The sessions of `cut` with the rule's answers in them; the account is in cash before the first."""
+    names, of_level = columns(rules.form)
+    held = [prices.of(name) for name in names[1:]]
+    ones = np.ones(len(prices.dates[cut]))
     return Days(
+        names=names,
         dates=prices.dates[cut],
-        close=np.stack((ones, qqq.close[cut], tqqq.close[cut])),
-        open=np.stack((ones, qqq.open[cut], tqqq.open[cut])),
-        factor=np.stack((ones, qqq.factor[cut], tqqq.factor[cut])),
-        short_ma=short[cut],
-        long_ma=long[cut],
-        wanted=wanted,
-        previous=np.array([1.0, *(s.close[cut.start - 1] if cut.start else np.nan for s in (qqq, tqqq))]),
+        signal=prices.signal.close[cut],
+        fund=prices.fund.close[cut],
+        close=np.stack((ones, *(series.close[cut] for series in held))),
+        open=np.stack((ones, *(series.open[cut] for series in held))),
+        factor=np.stack((ones, *(series.factor[cut] for series in held))),
+        short_ma=found.fast,
+        long_ma=found.slow,
+        wanted=of_level[found.levels],
+        previous=np.array([1.0, *(s.close[cut.start - 1] if cut.start else np.nan for s in held)]),
     )
+
+
+def columns(rule: Rule) -> tuple[tuple[str, ...], Levels]:
+    """Names of what an account can hold, cash first, and level -> column; NO_SIGNAL stays what it is."""
+    names = tuple(dict.fromkeys(("CASH", *(shelf.value for shelf in rule.shelves))))
+    of_level: Levels = np.array([*(names.index(shelf.value) for shelf in rule.shelves), NO_SIGNAL], np.int8)
+    return names, of_level
 
 
 def cash_growth(dates: Dates, cash_yield: float) -> Floats:
@@ -144,7 +173,7 @@ def cash_growth(dates: Dates, cash_yield: float) -> Floats:
 
 
 def legs(before: Levels, after: Levels) -> npt.NDArray[np.int64]:
-    """Orders that each rotation needs: one to or from cash, two between the funds, none if the holding stays."""
+    """Orders that each rotation needs: one to or from cash, two between funds, none if the holding stays."""
     return np.where(before != after, (before > CASH).astype(np.int64) + (after > CASH), 0)
 
 
@@ -203,7 +232,7 @@ def daily_events(days: Days, fill: FillAt, wanted: Levels | None = None) -> tupl
 
 
 def _of_held(held: Levels, after: Floats, before: Floats) -> Floats:
-    """after / before of what is held in each place, [3, n] each; 1 for cash."""
+    """after / before of what is held in each place, [columns, n] each; 1 for cash."""
     ratios = after / before
     index = held.astype(np.intp) * ratios.shape[1] + np.arange(ratios.shape[1])
     held_ratios: Floats = ratios.ravel().take(index)

@@ -183,11 +183,11 @@ class HeatMap:
     """`rows` of values, the first row lowest, NaN for none; `mark` is the (column, row) to point at."""
 
     title: str
-    columns: Sequence[int]
-    rows: Sequence[int]
+    columns: Sequence[float]
+    rows: Sequence[float]
     values: Sequence[Sequence[float]]
     names: tuple[str, str]
-    mark: tuple[int, int] | None = None
+    mark: tuple[float, float] | None = None
     form: Format = percent
 
 
@@ -408,7 +408,7 @@ def _pointer(mark: tuple[float, str] | None, across: _Axis, up: _Axis) -> Child:
     return line, tag("text", mark[1], x=f"{x + 6:.1f}", y=f"{up.end + 12:g}", fill=INK)
 
 
-def _round_ones(numbers: Sequence[int], about: int) -> list[tuple[int, int]]:
+def _round_ones(numbers: Sequence[float], about: int) -> list[tuple[int, float]]:
     """Index and value of the round ones among `numbers`."""
     wanted = set(ticks_within(numbers[0], numbers[-1], about))
     return [(i, n) for i, n in enumerate(numbers) if n in wanted]

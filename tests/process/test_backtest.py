@@ -11,7 +11,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_a_pipe_closed_early_is_not_an_error(tmp_path: Path) -> None:
     prices = random_prices(1400, tqqq_first=300)
-    files = [write_csv(tmp_path / "qqq.csv", prices.qqq), write_csv(tmp_path / "tqqq.csv", prices.tqqq, prices.first)]
+    files = [
+        write_csv(tmp_path / "qqq.csv", prices.signal),
+        write_csv(tmp_path / "tqqq.csv", prices.fund, prices.first),
+    ]
     command = [sys.executable, "-m", "qqqbot.backtest", "--prices", *map(str, files), "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:
         assert process.stdout is not None

@@ -28,7 +28,7 @@ def source(cell: dict[str, Any]) -> str:
 def environment(folder: Path) -> dict[str, str]:
     """Simulated prices that reach over the days that the notebook names, and bars of their last weeks."""
     prices = random_prices(4300, tqqq_first=400, first=np.datetime64("2009-07-01"))
-    files = [write_csv(folder / "qqq.csv", prices.qqq), write_csv(folder / "tqqq.csv", prices.tqqq, prices.first)]
+    files = [write_csv(folder / "qqq.csv", prices.signal), write_csv(folder / "tqqq.csv", prices.fund, prices.first)]
     bars = write_bars(folder, bars_of(prices, first=4200))
     return {"QQQBOT_PRICES": os.pathsep.join(map(str, files)), "QQQBOT_BARS": os.pathsep.join(map(str, bars))}
 

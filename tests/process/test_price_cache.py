@@ -25,12 +25,12 @@ def test_the_real_client_brings_splits_and_dividends(tmp_path: Path, monkeypatch
         session = new_session(timeout_seconds=5.0, **stand_in.session_options)
         found = cached_prices(tmp_path / "prices", now, lambda symbol: daily_history(symbol, "max", session=session))
     assert (str(found.dates[0]), str(found.dates[-1])) == ("2025-01-02", "2026-11-24")
-    printed = {series.symbol: (series.close * series.factor).tolist() for series in (found.qqq, found.tqqq)}
+    printed = {series.symbol: (series.close * series.factor).tolist() for series in (found.signal, found.fund)}
     before_split = found.dates.astype(str).tolist().index("2026-02-27")
     assert printed["TQQQ"][before_split] == pytest.approx(made["TQQQ"][before_split].close, rel=1e-5)
     assert printed["TQQQ"][-1] == pytest.approx(made["TQQQ"][len(found) - 1].close / 2, rel=1e-5)
     before_payment = found.dates.astype(str).tolist().index("2026-05-29")
-    assert found.qqq.factor[before_payment] == pytest.approx(
+    assert found.signal.factor[before_payment] == pytest.approx(
         1 / (1 - 2.0 / made["QQQ"][before_payment].close), rel=1e-4
     )
-    assert found.qqq.factor[-1] == 1.0
+    assert found.signal.factor[-1] == 1.0

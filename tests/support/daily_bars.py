@@ -27,7 +27,7 @@ class DailyBars:
 
     def __init__(self, prices: Prices) -> None:
         self.dates = [date.fromisoformat(text) for text in prices.dates.astype(str).tolist()]
-        self.qqq, self.tqqq = prices.qqq.close.tolist(), prices.tqqq.close.tolist()
+        self.qqq, self.tqqq = prices.signal.close.tolist(), prices.fund.close.tolist()
         self.table = SessionTable.build(_session(day) for day in [*self.dates, self.dates[-1] + timedelta(days=9)])
         self.bars, self.tqqq_bars = (
             [Bar(day, close, close) for day, close in zip(self.dates, closes, strict=True)]

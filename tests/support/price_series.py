@@ -70,10 +70,10 @@ def bars_of(
         start = prices.dates[day].astype("M8[m]") + np.timedelta64(570, "m")
         times.append(start + np.arange(count) * np.timedelta64(15, "m"))
         wiggle = np.append(rng.normal(0, 0.006, count - 1), 0.0)
-        before = prices.qqq.close[day - 1]
-        path = np.linspace(before, prices.qqq.close[day], count) * (1 + wiggle)
+        before = prices.signal.close[day - 1]
+        path = np.linspace(before, prices.signal.close[day], count) * (1 + wiggle)
         qqq.append(path)
-        tqqq.append(prices.tqqq.close[day - 1] * (1 + 3 * (path / before - 1)))
+        tqqq.append(prices.fund.close[day - 1] * (1 + 3 * (path / before - 1)))
     at, close, other = np.concatenate(times), np.concatenate(qqq), np.concatenate(tqqq)
     return (at, close, close), (at, other, other)
 

@@ -4,7 +4,7 @@ The whole history is fetched each time, never extended: each dividend rewrites a
 does not answer, the kept prices are used, with a note.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
@@ -37,31 +37,33 @@ def yahoo(symbol: str) -> History:
     return daily_history(symbol, period="max")
 
 
-def cached_prices(folder: Path, now: datetime, fetch: Fetch = yahoo, say: Say = lambda _: None) -> Prices:
-    """Both symbols up to the last finished session. Raises BadPrices if there is neither an answer nor a copy."""
-    files = _files(folder)
-    if not all(_fresh(file, now) for file in files):
+def cached_prices(
+    folder: Path, now: datetime, fetch: Fetch = yahoo, say: Say = lambda _: None, symbols: Sequence[str] = SYMBOLS
+) -> Prices:
+    """`symbols` up to the last finished session. Raises BadPrices if there is neither an answer nor a copy."""
+    files = _files(folder, symbols)
+    if not all(_fresh(file, now) for file in files.values()):
         try:
-            fetched = [_series(symbol, fetch(symbol), now) for symbol in SYMBOLS]
+            fetched = {symbol: _series(symbol, fetch(symbol), now) for symbol in symbols}
         except PricesUnavailable as failure:
-            _require_copies(files, failure)
+            _require_copies([*files.values()], failure)
             say(f"{failure}; using the prices kept in {folder}")
         else:
-            for file, series in zip(files, fetched, strict=True):
-                save_series(file, series)
-    return load_prices(*files)
+            for symbol, series in fetched.items():
+                save_series(files[symbol], series)
+    return load_prices(files)
 
 
-def kept_prices(folder: Path) -> Prices:
+def kept_prices(folder: Path, symbols: Sequence[str] = SYMBOLS) -> Prices:
     """The copies only; nothing is fetched. Raises BadPrices if there are none."""
-    files = _files(folder)
-    if not all(file.exists() for file in files):
+    files = _files(folder, symbols)
+    if not all(file.exists() for file in files.values()):
         raise BadPrices(NO_HISTORY)
-    return load_prices(*files)
+    return load_prices(files)
 
 
-def _files(folder: Path) -> list[Path]:
-    return [folder / f"{symbol.lower()}.csv" for symbol in SYMBOLS]
+def _files(folder: Path, symbols: Sequence[str]) -> dict[str, Path]:
+    return {symbol: folder / f"{symbol.lower()}.csv" for symbol in symbols}
 
 
 def yahoo_bars(symbol: str) -> RawBars:
@@ -70,15 +72,18 @@ def yahoo_bars(symbol: str) -> RawBars:
 
 
 def recent_bars(
-    now: datetime, fetch: Callable[[str], RawBars] = yahoo_bars, say: Say = lambda _: None
+    now: datetime,
+    fetch: Callable[[str], RawBars] = yahoo_bars,
+    say: Say = lambda _: None,
+    symbols: Sequence[str] = SYMBOLS,
 ) -> tuple[Bars, Bars] | None:
     """Both symbols' bars of the finished sessions of the last 60 days; None, and a note, if there are none."""
     try:
-        qqq, tqqq = (_bars(fetch(symbol), now) for symbol in SYMBOLS)
+        signal, fund = (_bars(fetch(symbol), now) for symbol in symbols)
     except PricesUnavailable as failure:
         say(f"{failure}; the table on when to decide is left out")
         return None
-    return qqq, tqqq
+    return signal, fund
 
 
 def _bars(raw: RawBars, now: datetime) -> Bars:
@@ -122,5 +127,5 @@ def _require_copies(files: list[Path], failure: PricesUnavailable) -> None:
     if not all(file.exists() for file in files):
         raise BadPrices(
             f"{failure}; and no prices are kept in {files[0].parent}. Try again later, or name files: "
-            "--prices qqq.csv tqqq.csv"
+            "--prices " + " ".join(file.name for file in files)
         ) from None

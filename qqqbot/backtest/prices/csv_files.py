@@ -7,7 +7,7 @@ close is treated as the printed price.
 """
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +19,15 @@ NAMES = {"adj_close": "adj_close", "adjclose": "adj_close", "stock_splits": "spl
 INTRADAY_TIME = ("datetime_et", "datetime", "time", "date")
 
 
-def load_prices(qqq: Path, tqqq: Path) -> Prices:
-    """Both files, aligned. Raises BadPrices with a sentence that names the file."""
+def load_prices(files: Mapping[str, Path]) -> Prices:
+    """Symbol -> file, aligned: the signal's first, then its fund's, then the others'.
+
+    Raises BadPrices with a sentence that names the files.
+    """
     try:
-        return align(load_series(qqq, "QQQ"), load_series(tqqq, "TQQQ"))
+        return align(*(load_series(path, symbol) for symbol, path in files.items()))
     except BadPrices as bad:
-        raise BadPrices(f"{qqq.name}, {tqqq.name}: {bad}") from None
+        raise BadPrices(f"{', '.join(path.name for path in files.values())}: {bad}") from None
 
 
 def load_series(path: Path, symbol: str) -> Series:

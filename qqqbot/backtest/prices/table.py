@@ -1,4 +1,4 @@
-"""Daily prices of QQQ and TQQQ side by side, and what must hold before anything is computed from them. numpy only.
+"""Daily prices of a rule's symbols side by side, and what must hold before anything is computed from them. numpy only.
 
 `close` and `open` are adjusted for splits and dividends, so that their ratios are what an owner earned with dividends
 reinvested on the ex-day. `factor` turns an adjusted price into the one printed on that day, the one that
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from qqqbot.model.errors import StartRefused
+from qqqbot.model.instruments import Holding
 
 Floats = npt.NDArray[np.float64]
 Dates = npt.NDArray[np.datetime64]
@@ -23,7 +24,6 @@ DAYS_A_YEAR = 365.25
 # 1.6 %, none beyond 6.5 %. Ten per cent on any day is a split that one row knows and the next does not.
 STRANGER_MEDIAN = 0.004
 BROKEN_DAY = 0.10
-LEVERAGE = 3
 
 
 class BadPrices(StartRefused):
@@ -47,15 +47,27 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """Both symbols on QQQ's dates; TQQQ is NaN before its first session, `first` is the index of that one."""
+    """The signal, its leveraged fund and all `others` that a rule can hold, on the signal's dates.
+
+    A fund is NaN before its first session; from the session `first` on, there are prices of all.
+    """
 
     dates: Dates
-    qqq: Series
-    tqqq: Series
+    signal: Series
+    fund: Series
     first: int
+    others: tuple[Series, ...] = ()
 
     def __len__(self) -> int:
         return len(self.dates)
+
+    @property
+    def all(self) -> tuple[Series, ...]:
+        return self.signal, self.fund, *self.others
+
+    def of(self, symbol: str) -> Series:
+        """The series of `symbol`. Raises KeyError."""
+        return {series.symbol: series for series in self.all}[symbol]
 
 
 def years_of(dates: Dates) -> float:
@@ -84,21 +96,36 @@ def check_series(series: Series) -> None:
         )
 
 
-def align(qqq: Series, tqqq: Series) -> Prices:
-    """Both series on QQQ's dates. Raises BadPrices if a session is missing, or TQQQ is not near three times QQQ."""
-    check_series(qqq)
-    check_series(tqqq)
-    first = int(np.searchsorted(qqq.dates, tqqq.dates[0]))
-    _require_same_sessions(qqq.dates[first:], tqqq.dates, qqq, tqqq)
-    prices = Prices(qqq.dates, qqq, _padded(tqqq, qqq.dates, first), first)
-    _require_leverage(prices)
-    return prices
+def align(signal: Series, fund: Series, *others: Series) -> Prices:
+    """All series on the signal's dates.
+
+    Raises BadPrices if a session is missing, or a fund does not move by its factor of the signal's day.
+    """
+    check_series(signal)
+    padded, first = [], 0
+    for series in (fund, *others):
+        check_series(series)
+        start = int(np.searchsorted(signal.dates, series.dates[0]))
+        _require_same_sessions(signal.dates[start:], series.dates, signal, series)
+        _require_factor(signal, series, start)
+        padded.append(_padded(series, signal.dates, start))
+        first = max(first, start)
+    return Prices(signal.dates, signal, padded[0], first, tuple(padded[1:]))
 
 
 def adjusted_to(prices: Prices, last: np.datetime64) -> Prices:
     """The prices up to `last` as a source would have shown them then: the last adjusted price is the printed one."""
     end = int(np.searchsorted(prices.dates, last, side="right"))
-    return Prices(prices.dates[:end], _rebased(prices.qqq, end), _rebased(prices.tqqq, end), prices.first)
+    signal, fund, *others = (_rebased(series, end) for series in prices.all)
+    return Prices(prices.dates[:end], signal, fund, prices.first, tuple(others))
+
+
+def factor_of(symbol: str, signal: str) -> int:
+    """How many times the signal's day `symbol` moves in a day; 0 if it follows something else, or nothing."""
+    known = {str(fund): fund for fund in Holding}
+    if symbol not in known or signal not in known or known[symbol].underlying != known[signal].underlying:
+        return 0
+    return known[symbol].factor
 
 
 def _rebased(series: Series, end: int) -> Series:
@@ -114,16 +141,17 @@ def _rebased(series: Series, end: int) -> Series:
     )
 
 
-def _require_same_sessions(ours: Dates, theirs: Dates, qqq: Series, tqqq: Series) -> None:
+def _require_same_sessions(ours: Dates, theirs: Dates, signal: Series, fund: Series) -> None:
     if len(ours) == len(theirs) and bool((ours == theirs).all()):
         return
-    for one, other, symbol, fund in ((theirs, ours, qqq.symbol, tqqq.symbol), (ours, theirs, tqqq.symbol, "QQQ")):
+    pairs = ((theirs, ours, signal.symbol, fund.symbol), (ours, theirs, fund.symbol, signal.symbol))
+    for one, other, lacking, having in pairs:
         missing = np.setdiff1d(one, other)
         if len(missing):
             more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
             raise BadPrices(
-                f"{symbol} has no row for {missing[0]}{more}, but {fund} has one; both files must have the same "
-                "sessions from TQQQ's first one on"
+                f"{lacking} has no row for {missing[0]}{more}, but {having} has one; both files must have the same "
+                f"sessions from {fund.symbol}'s first one on"
             )
 
 
@@ -133,23 +161,26 @@ def _padded(series: Series, dates: Dates, first: int) -> Series:
     return Series(series.symbol, dates, *(np.concatenate((unknown, part)) for part in parts))
 
 
-def _require_leverage(prices: Prices) -> None:
-    qqq = prices.qqq.close[prices.first :]
-    tqqq = prices.tqqq.close[prices.first :]
-    if len(qqq) < 2:
+def _require_factor(signal: Series, fund: Series, start: int) -> None:
+    factor = factor_of(fund.symbol, signal.symbol)
+    index, leveraged = signal.close[start:], fund.close
+    if not factor or len(index) < 2:
         return
-    qqq_day, tqqq_day = qqq[1:] / qqq[:-1] - 1, tqqq[1:] / tqqq[:-1] - 1
-    apart = np.abs(tqqq_day - LEVERAGE * qqq_day)
+    index_day, fund_day = index[1:] / index[:-1] - 1, leveraged[1:] / leveraged[:-1] - 1
+    apart = np.abs(fund_day - factor * index_day)
+    times = {1: "", 2: "twice ", 3: "three times "}[factor]
     if np.median(apart) > STRANGER_MEDIAN:
-        swapped = float(np.median(np.abs(qqq_day - LEVERAGE * tqqq_day))) <= STRANGER_MEDIAN
+        swapped = float(np.median(np.abs(index_day - factor * fund_day))) <= STRANGER_MEDIAN
         raise BadPrices(
-            "the two files are not QQQ and TQQQ: on a typical day the second one's move is "
-            f"{float(np.median(apart)):.1%} away from three times the first one's"
-            + ("; they are in the wrong order, QQQ comes first" if swapped else "")
+            f"the two files are not {signal.symbol} and {fund.symbol}: on a typical day the second one's move is "
+            f"{float(np.median(apart)):.1%} away from {times}the first one's"
+            + (f"; they are in the wrong order, {signal.symbol} comes first" if swapped else "")
         )
     if (apart > BROKEN_DAY).any():
         at = int((apart > BROKEN_DAY).argmax())
+        ratio = {1: "one", 2: "two", 3: "three"}[factor]
         raise BadPrices(
-            f"on {prices.dates[prices.first + at + 1]} TQQQ moved {tqqq_day[at]:+.1%} and QQQ {qqq_day[at]:+.1%}, "
-            "which is not near three to one: one row accounts for a split and the next does not, or a price is wrong"
+            f"on {fund.dates[at + 1]} {fund.symbol} moved {fund_day[at]:+.1%} and {signal.symbol} "
+            f"{index_day[at]:+.1%}, which is not near {ratio} to one: one row accounts for a split and the next does "
+            "not, or a price is wrong"
         )

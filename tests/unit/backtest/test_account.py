@@ -8,6 +8,7 @@ import pytest
 from qqqbot.backtest.account import account, fee, run
 from qqqbot.backtest.prices.csv_files import series_from_rows
 from qqqbot.backtest.prices.table import Prices, align
+from qqqbot.backtest.signals import NO_SIGNAL, Answers
 from qqqbot.backtest.vectorized import (
     CommissionPlan,
     Days,
@@ -28,7 +29,8 @@ RULES = Rules(short_period=3, long_period=8)
 
 def days_of(prices: Prices) -> Days:
     nothing = np.full(len(prices), np.nan)
-    return days_between(prices, nothing, nothing, RULES, slice(0, len(prices)))
+    unknown = Answers(nothing, nothing, np.full(len(prices), NO_SIGNAL, np.int8))
+    return days_between(prices, unknown, RULES, slice(0, len(prices)))
 
 
 def rotations(days: Days, wanted: list[int]) -> tuple[Event, ...]:

@@ -23,7 +23,7 @@ SESSIONS = 330
 PRICES = random_prices(SESSIONS, seed=4)
 RULES = Rules(decide=Decide.BEFORE_CLOSE)
 DAY = date.fromisoformat(str(PRICES.dates[200]))
-QQQ, TQQQ = float(PRICES.qqq.close[200]), float(PRICES.tqqq.close[200])
+QQQ, TQQQ = float(PRICES.signal.close[200]), float(PRICES.fund.close[200])
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def test_unreadable_rows_are_ignored() -> None:
 
 
 def test_the_printed_close_is_unadjusted() -> None:
-    series = random_prices(10).qqq
+    series = random_prices(10).signal
     series.factor[:] = 2.0
     day = date.fromisoformat(str(series.dates[3]))
     assert printed_close(series, day) == pytest.approx(2 * series.close[3])
@@ -99,7 +99,7 @@ def test_the_printed_close_is_unadjusted() -> None:
 
 
 def cache_of(folder: Path) -> Path:
-    for name, series in (("qqq.csv", PRICES.qqq), ("tqqq.csv", PRICES.tqqq)):
+    for name, series in (("qqq.csv", PRICES.signal), ("tqqq.csv", PRICES.fund)):
         write_csv(folder / name, series)
     return folder
 

@@ -34,7 +34,7 @@ def test_every_figure_is_well_formed_and_has_its_title(answer: Study) -> None:
         (figures.luck(answer), "CAGR of the same positions at other times"),
         (figures.heat(answer, "sharpe"), "Sharpe ratio of every pair of averages: a picture of fragility"),
         (figures.walk_forward(answer), "Walk-forward: value of 1, log scale"),
-        (figures.long_view(answer), "With a model of TQQQ before 2010: value of 1, log scale"),
+        (figures.long_view(answer), "With a model of TQQQ before 2005: value of 1, log scale"),
     ):
         assert title in texts(picture)
 

@@ -34,7 +34,7 @@ def test_its_curve_is_the_accounts_equity(logs: Path) -> None:
     assert curve is not None
     # The book begins with what the first purchase cost; the backtest's first close is the capital.
     assert curve.bot[1:] / curve.bot[1] == pytest.approx(expected[1:] / expected[1], rel=1e-6)
-    assert curve.qqq == pytest.approx(PRICES.qqq.close[119:] / PRICES.qqq.close[119])
+    assert curve.signal == pytest.approx(PRICES.signal.close[119:] / PRICES.signal.close[119])
     assert set(curve.figures()) == {"bot", "QQQ held", "TQQQ held"}
 
 
@@ -54,7 +54,7 @@ def test_a_new_book_has_no_curve_yet() -> None:
 
 
 def test_the_screen_shows_the_bot_beside_both_funds(logs: Path, tmp_path: Path) -> None:
-    for name, series in (("qqq.csv", PRICES.qqq), ("tqqq.csv", PRICES.tqqq)):
+    for name, series in (("qqq.csv", PRICES.signal), ("tqqq.csv", PRICES.fund)):
         write_csv(tmp_path / name, series)
     beside = plain(holding_screen(holding_facts(Folder(logs, lambda _: None), tmp_path)))
     for words in ("bot", "QQQ held", "TQQQ held", "Sharpe", "max DD"):

@@ -23,7 +23,7 @@ def test_every_check_says_what_the_daemon_would() -> None:
     run = replay("every check", *sessions_with_bars(prices, RULES, qqq, tqqq), TERMS)
     held, rotations = Holding.CASH, 0
     for day in range(FIRST_WITH_BARS, 70):
-        closes = prices.qqq.close[:day].tolist()
+        closes = prices.signal.close[:day].tolist()
         start = (day - FIRST_WITH_BARS) * BARS_A_DAY
         for price in qqq[2][start : start + BARS_A_DAY - 1].tolist():
             wanted = evaluate(closes, price, held, RULES).target
@@ -44,7 +44,7 @@ def test_before_the_close_is_one_check_a_session_at_a_quarter_to_four() -> None:
     held, rotations = Holding.CASH, 0
     for day in range(FIRST_WITH_BARS, 70):
         quarter_to_four = qqq[2][(day - FIRST_WITH_BARS + 1) * BARS_A_DAY - 2]
-        wanted = evaluate(prices.qqq.close[:day].tolist(), float(quarter_to_four), held, once).target
+        wanted = evaluate(prices.signal.close[:day].tolist(), float(quarter_to_four), held, once).target
         rotations += wanted is not held
         held = wanted
     assert run.rotations == rotations

@@ -20,8 +20,8 @@ PRICES = random_prices(1400, tqqq_first=300)
 
 
 def files_of(folder: Path, prices: Prices = PRICES) -> list[str]:
-    qqq = write_csv(folder / "qqq.csv", prices.qqq)
-    tqqq = write_csv(folder / "tqqq.csv", prices.tqqq, prices.first)
+    qqq = write_csv(folder / "qqq.csv", prices.signal)
+    tqqq = write_csv(folder / "tqqq.csv", prices.fund, prices.first)
     return ["--prices", str(qqq), str(tqqq)]
 
 
@@ -235,3 +235,53 @@ def test_the_report_shows_a_short_history_without_what_it_cannot_know(tmp_path: 
     assert status == 0
     assert "p =" not in out
     assert "Too few sessions" in report.read_text()
+
+
+def test_a_rule_is_asked_by_its_name(tmp_path: Path) -> None:
+    status, out, _ = run(*files_of(tmp_path), "--rule", "qqq-200-band")
+    assert status == 0
+    for words in ("qqq-200-band, filled at the close", "rules like it", "QQQ held", "before TQQQ"):
+        assert words in out
+
+
+def test_the_default_is_the_same_by_its_name(tmp_path: Path) -> None:
+    given = files_of(tmp_path)
+    assert as_json(*given, "--rule", "30/120") == as_json(*given)
+
+
+def test_several_rules_stand_in_one_table_over_the_same_sessions(tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    rules = ("--rule", "30/120", "--rule", "qqq-200", "--rule", "ema-5-200")
+    status, out, _ = run(*files_of(tmp_path), *rules, "--out", str(page))
+    assert status == 0
+    table = out.splitlines()[3:8]
+    assert [line.split()[0] for line in table] == ["30/120", "qqq-200", "ema-5-200", "QQQ", "TQQQ"]
+    assert out.count("verdict") == out.count("fragility") == 3
+    assert "hindsight" in out
+    assert "The rules side by side" in page.read_text(encoding="utf-8")
+    each = json.loads(run(*files_of(tmp_path), *rules, "--json")[1])
+    assert len({(one["first"], one["last"]) for one in each}) == 1
+
+
+def test_rules_on_several_indexes_name_their_files(tmp_path: Path) -> None:
+    spy, upro = random_prices(700, seed=3), random_prices(700, seed=3)
+    for name, prices in (("SPY", spy.signal), ("UPRO", upro.fund), ("QQQ", spy.signal), ("TQQQ", upro.fund)):
+        write_csv(tmp_path / f"{name}.csv", prices)
+    files = [f"{name}={tmp_path / name}.csv" for name in ("QQQ", "TQQQ", "SPY", "UPRO")]
+    status, out, _ = run("--prices", *files, "--rule", "qqq-200", "--rule", "spy-200-upro")
+    assert status == 0
+    assert "SPY held" in out
+    assert "UPRO held" in out
+    assert "UPRO is missing" in refused("--prices", *files[:3], "--rule", "spy-200-upro")
+
+
+def test_intraday_bars_answer_for_any_rule(tmp_path: Path) -> None:
+    given = files_of(tmp_path)
+    bars = [str(path) for path in write_bars(tmp_path, bars_of(PRICES, first=1350))]
+    status, out, _ = run(*given, "--bars", *bars, "--rule", "qqq-200-band")
+    assert status == 0
+    assert "before the close" in out
+
+
+def test_periods_and_a_rule_do_not_go_together(tmp_path: Path) -> None:
+    assert "--short" in refused(*files_of(tmp_path), "--rule", "qqq-200", "--short", "20")

@@ -14,7 +14,7 @@ PRICES = random_prices(200)
 
 
 def environment(folder: Path) -> dict[str, str]:
-    files = [write_csv(folder / "qqq.csv", PRICES.qqq), write_csv(folder / "tqqq.csv", PRICES.tqqq)]
+    files = [write_csv(folder / "qqq.csv", PRICES.signal), write_csv(folder / "tqqq.csv", PRICES.fund)]
     bars = write_bars(folder, bars_of(PRICES, first=150))
     return {"QQQBOT_PRICES": os.pathsep.join(map(str, files)), "QQQBOT_BARS": os.pathsep.join(map(str, bars))}
 

@@ -39,5 +39,5 @@ def test_a_short_history_is_reported_as_too_short() -> None:
 
 
 def test_it_is_written_into_a_new_folder(answer: Study, tmp_path: Path) -> None:
-    report.write(tmp_path / "new" / "report.html", answer)
+    report.write(tmp_path / "new" / "report.html", [answer])
     assert (tmp_path / "new" / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qqqbot.backtest.signals import averages, confirmed, levels, moving_average
+from qqqbot.backtest.signals import averages, levels, moving_average
 from qqqbot.model.values import Holding, Rules
 from qqqbot.strategy.rule import averages as exact_averages
 from qqqbot.strategy.rule import evaluate
@@ -76,10 +76,3 @@ def test_averages_agree_with_the_daemons() -> None:
 
 def test_fewer_closes_than_the_long_average_give_no_signal() -> None:
     assert levels(np.arange(1.0, 120.0), Rules()).tolist() == [-1] * 119
-
-
-def test_a_change_needs_that_many_closes_in_a_row() -> None:
-    wanted = np.array([-1, 1, 2, 1, 2, 2, 0, 0, 0, 2], dtype=np.int8)
-    assert confirmed(wanted, 2).tolist() == [-1, 1, 1, 1, 1, 2, 2, 0, 0, 0]
-    assert confirmed(wanted, 3).tolist() == [-1, 1, 1, 1, 1, 1, 1, 1, 0, 0]
-    assert confirmed(wanted, 1).tolist() == wanted.tolist()

@@ -26,7 +26,7 @@ def test_its_lines_are_those_of_the_account_the_follower_and_the_funds(answer: S
     assert answer.own.equity.tolist() == run(days, TERMS).equity.tolist()
     assert answer.ideal.equity.tolist() == (ideal(days, TERMS) * 100_000).tolist()
     assert answer.ideal.rotations == rotations_of(days.wanted)
-    for line, level in ((answer.qqq, 1), (answer.tqqq, 2)):
+    for line, level in ((answer.signal, 1), (answer.fund, 2)):
         assert line.equity[-1] == pytest.approx(100_000 * days.close[level, -1] / days.close[level, 0])
         assert line.rotations is None
 

@@ -14,10 +14,10 @@ def made_with_fee(fee: float, tqqq_first: int) -> Prices:
     years = base.dates.astype("M8[Y]").astype(int) + 1970
     first, rates = bill_rates()
     rate = rates[years - first]
-    day = 3 * (base.qqq.close[1:] / base.qqq.close[:-1] - 1) - 2 * rate[1:] / 252 - fee / 252
+    day = 3 * (base.signal.close[1:] / base.signal.close[:-1] - 1) - 2 * rate[1:] / 252 - fee / 252
     close = 50 * np.cumprod(np.append(1.0, 1 + day))[tqqq_first:]
     ones = np.ones(len(close))
-    return align(base.qqq, Series("TQQQ", base.dates[tqqq_first:], close, close, ones, ones))
+    return align(base.signal, Series("TQQQ", base.dates[tqqq_first:], close, close, ones, ones))
 
 
 def test_the_treasury_bill_rates_are_yearly_and_plausible() -> None:
@@ -38,8 +38,8 @@ def test_the_spliced_years_are_what_the_model_made() -> None:
     whole, late = made_with_fee(0.02, 0), made_with_fee(0.02, 300)
     spliced = with_synthetic(late, 0.02)
     assert spliced.first == 0
-    assert spliced.tqqq.close == pytest.approx(whole.tqqq.close, rel=1e-9)
-    assert np.isfinite(spliced.tqqq.open).all()
+    assert spliced.fund.close == pytest.approx(whole.fund.close, rel=1e-9)
+    assert np.isfinite(spliced.fund.open).all()
 
 
 def test_an_error_of_the_model_is_reported() -> None:

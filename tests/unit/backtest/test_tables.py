@@ -21,7 +21,7 @@ def answer() -> Study:
 
 
 def test_the_screen_holds_every_table_and_every_finding(answer: Study) -> None:
-    text = plain(tables.screen(answer))
+    text = plain(tables.screen([answer]))
     for words in ("Rule, your account", "median sessions", "luck", "WRONG", "When to decide: 50 sessions"):
         assert words in text
 

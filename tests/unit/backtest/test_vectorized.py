@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from qqqbot.backtest.prices.table import BadPrices, Floats, align
+from qqqbot.backtest.signals import NO_SIGNAL, Answers
 from qqqbot.backtest.vectorized import (
     Days,
     FillAt,
@@ -32,7 +33,8 @@ WANTED = np.array([2, 2, 1, 0, 0], dtype=np.int8)
 def five_days() -> Days:
     prices = align(series("QQQ", QQQ, OPENS), series("TQQQ", TQQQ, TQQQ_OPENS))
     nothing = np.full(5, np.nan)
-    return days_between(prices, nothing, nothing, RULES, slice(0, 5))
+    unknown = Answers(nothing, nothing, np.full(5, NO_SIGNAL, np.int8))
+    return days_between(prices, unknown, RULES, slice(0, 5))
 
 
 def test_a_fill_at_the_close_earns_from_the_next_session_on() -> None:
@@ -96,7 +98,7 @@ def test_changing_every_later_bar_changes_no_past_equity(fill: FillAt, band: flo
             np.append(mine.open[:cut], theirs.open[cut:] * scale),
         )
 
-    changed = align(series("QQQ", *spliced("qqq")), series("TQQQ", *spliced("tqqq")))
+    changed = align(series("QQQ", *spliced("signal")), series("TQQQ", *spliced("fund")))
     terms = Terms(rules=rules, fill=fill)
     before, after = (ideal(examine(p, rules), terms) for p in (prices, changed))
     known = cut - 7

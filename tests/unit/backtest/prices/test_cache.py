@@ -31,7 +31,7 @@ class FakeYahoo:
         self.asked.append(symbol)
         if self.silent:
             raise PricesUnavailable("Yahoo refuses to answer for a while")
-        series = PRICES.qqq if symbol == "QQQ" else PRICES.tqqq
+        series = PRICES.signal if symbol == "QQQ" else PRICES.fund
         dates = [date.fromisoformat(text) for text in series.dates.astype(str).tolist()]
         close, opened = series.close.tolist(), series.open.tolist()
         for day, price in self.extra:
@@ -52,7 +52,7 @@ def test_the_first_call_fetches_and_the_next_one_reads_the_copy(tmp_path: Path) 
     written_at(tmp_path / "prices", now)
     again = cached_prices(tmp_path / "prices", now + timedelta(hours=12), yahoo)
     assert yahoo.asked == ["QQQ", "TQQQ"]
-    assert again.qqq.close == pytest.approx(first.qqq.close, rel=1e-12)
+    assert again.signal.close == pytest.approx(first.signal.close, rel=1e-12)
     assert len(first) == 300
 
 

@@ -54,34 +54,36 @@ def test_bytes_that_are_not_text_are_refused(tmp_path: Path) -> None:
 
 
 def test_files_in_the_wrong_order_are_recognised(tmp_path: Path) -> None:
-    qqq, tqqq = write_csv(tmp_path / "qqq.csv", PRICES.qqq), write_csv(tmp_path / "tqqq.csv", PRICES.tqqq)
+    qqq, tqqq = write_csv(tmp_path / "qqq.csv", PRICES.signal), write_csv(tmp_path / "tqqq.csv", PRICES.fund)
     with pytest.raises(BadPrices, match="wrong order, QQQ comes first"):
-        load_prices(tqqq, qqq)
+        load_prices({"QQQ": tqqq, "TQQQ": qqq})
 
 
 def test_another_symbol_is_recognised(tmp_path: Path) -> None:
-    qqq, stranger = (write_csv(tmp_path / f"{n}.csv", random_prices(40, seed).qqq) for n, seed in (("q", 1), ("s", 2)))
+    qqq, stranger = (
+        write_csv(tmp_path / f"{n}.csv", random_prices(40, seed).signal) for n, seed in (("q", 1), ("s", 2))
+    )
     with pytest.raises(BadPrices, match="the two files are not QQQ and TQQQ"):
-        load_prices(qqq, stranger)
+        load_prices({"QQQ": qqq, "TQQQ": stranger})
 
 
 def test_an_unadjusted_split_names_its_day(tmp_path: Path) -> None:
-    qqq, tqqq = write_csv(tmp_path / "qqq.csv", PRICES.qqq), tmp_path / "tqqq.csv"
-    rows = write_csv(tqqq, PRICES.tqqq).read_text().splitlines()
+    qqq, tqqq = write_csv(tmp_path / "qqq.csv", PRICES.signal), tmp_path / "tqqq.csv"
+    rows = write_csv(tqqq, PRICES.fund).read_text().splitlines()
     for at in range(21, len(rows)):
         day, opened, closed = rows[at].split(",")
         rows[at] = f"{day},{float(opened) / 2},{float(closed) / 2}"
     tqqq.write_text("\n".join(rows))
     with pytest.raises(BadPrices, match=f"on {PRICES.dates[20]} TQQQ moved -49"):
-        load_prices(qqq, tqqq)
+        load_prices({"QQQ": qqq, "TQQQ": tqqq})
 
 
 def test_a_missing_session_names_its_day_and_its_file(tmp_path: Path) -> None:
-    qqq, tqqq = write_csv(tmp_path / "qqq.csv", PRICES.qqq), write_csv(tmp_path / "tqqq.csv", PRICES.tqqq)
+    qqq, tqqq = write_csv(tmp_path / "qqq.csv", PRICES.signal), write_csv(tmp_path / "tqqq.csv", PRICES.fund)
     rows = tqqq.read_text().splitlines()
     tqqq.write_text("\n".join(rows[:10] + rows[11:]))
     with pytest.raises(BadPrices, match=f"TQQQ has no row for {PRICES.dates[9]}, but QQQ has one"):
-        load_prices(qqq, tqqq)
+        load_prices({"QQQ": qqq, "TQQQ": tqqq})
 
 
 def test_yahoos_own_layout_is_read(tmp_path: Path) -> None:

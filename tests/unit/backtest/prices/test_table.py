@@ -15,7 +15,7 @@ def test_prices_adjusted_to_a_day_end_there_at_the_printed_price() -> None:
     prices = random_prices(60)
     earlier = adjusted_to(prices, prices.dates[40])
     assert len(earlier) == 41
-    assert earlier.qqq.factor[-1] == earlier.tqqq.factor[-1] == 1.0
+    assert earlier.signal.factor[-1] == earlier.fund.factor[-1] == 1.0
     rules = RULES
     assert examine(earlier, rules).wanted.tolist() == examine(prices, rules).wanted[:34].tolist()
 
@@ -23,8 +23,8 @@ def test_prices_adjusted_to_a_day_end_there_at_the_printed_price() -> None:
 def test_a_fund_that_starts_later_has_no_value_before_that() -> None:
     prices = random_prices(60, tqqq_first=20)
     assert (len(prices), prices.first) == (60, 20)
-    assert np.isnan(prices.tqqq.close[:20]).all()
-    assert np.isfinite(prices.tqqq.close[20:]).all()
+    assert np.isnan(prices.fund.close[:20]).all()
+    assert np.isfinite(prices.fund.close[20:]).all()
 
 
 @pytest.mark.parametrize("price", [0.0, -1.0, float("nan"), float("inf")])
