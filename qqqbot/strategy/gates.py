@@ -15,7 +15,7 @@ from qqqbot.model.program import COMMAND
 from qqqbot.model.provenance import Source, whose
 from qqqbot.model.reasons import Reason
 from qqqbot.model.values import SYMBOLS, TQQQ, Bar, Gate, Holding, Quote, Rules, Snapshot
-from qqqbot.strategy import rule, witnesses
+from qqqbot.strategy import basis, rule, witnesses
 from qqqbot.strategy.filling import depends_on
 
 # No order in the session's last minute: what is sent then may be filled in the auction or the next day.
@@ -237,6 +237,8 @@ def history(snapshot: Snapshot, rules: Rules) -> Gate:
     """
     if not snapshot.market.tqqq_bars or not _may_be_averaged(snapshot, rules):
         return Gate("history", True, "not asked", "the window's witnesses were not asked")
+    if problem := basis.changed_without_split(snapshot.kept, snapshot.market, snapshot.portfolio):
+        return Gate("history", False, problem, problem, Reason.PRICES_DOUBTFUL)
     window = _witnessed(snapshot)
     if problem := witnesses.unwitnessed(window):
         sentence = f"QQQ's rows have no second witness: {problem}"

@@ -182,4 +182,16 @@ MUTANTS = (
         "if seen.market else",
         ("unit/trading/test_steady_prices.py",),
     ),
+    Mutant(
+        "rows that halved need no split",
+        "strategy/basis.py::changed_without_split",
+        "> TOLERANCE",
+        "> 100",
+    ),
+    Mutant(
+        "a split that explains changed rows is not seen",
+        "strategy/basis.py::changed_without_split",
+        "split.date >= kept.session",
+        "split.date < kept.session",
+    ),
 )

@@ -34,6 +34,10 @@ RESUBMIT_FIX = (
     "in the gateway: Configure, Settings, API, Settings: untick 'Maintain and resubmit orders when connection is "
     "restored'"
 )
+DRIP_FIX = (
+    "if they are of reinvested dividends: reinvestment off in Client Portal, Settings, Account Settings; the bot books "
+    "dividends as cash"
+)
 CASH_MEANING = (
     "the proceeds of a sale settle on the next business day, and a rotation between QQQ and TQQQ waits for them; the "
     "status shows it when it does"
@@ -139,9 +143,9 @@ def positions(answer: Reply, chosen: str) -> Result:
         return failed(Check.POSITIONS, found, meaning, f"close it by hand, then {COMMAND} adopt")
     if parts := ib_account.fractions(rows, chosen):
         meaning = f"{', '.join(f'{part.normalize():f} {symbol}' for symbol, part in parts.items())} beyond whole shares"
-        return note(Check.POSITIONS, found, meaning + ": left alone, because the API sells only whole shares")
-    meaning = "if the bot's book says otherwise, it halts and asks: adopt or leave" if any(held.values()) else ""
-    return ok(Check.POSITIONS, found, meaning)
+        return note(Check.POSITIONS, found, f"{meaning}: left alone, because the API sells only whole shares", DRIP_FIX)
+    differs = "if the bot's book says otherwise, it halts and asks: adopt or leave; " if any(held.values()) else ""
+    return ok(Check.POSITIONS, found, f"{differs}dividend reinvestment must be off, which the API does not tell")
 
 
 def _is_ours(row: PositionRow) -> bool:

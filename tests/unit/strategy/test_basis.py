@@ -1,0 +1,82 @@
+"""A held fund's rows and its shares change by the same splits, or nothing is traded."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from qqqbot.model.provenance import KeptWindow
+from qqqbot.model.values import QQQ, TQQQ, Bar, Snapshot, Split
+from qqqbot.strategy.basis import changed_without_split
+from qqqbot.strategy.gates import history
+from tests.support.builders import DAY, NOW, RULES, account, market, portfolio, snapshot
+
+YESTERDAY = DAY - timedelta(days=1)
+
+
+def seen(factor: float, *splits: Split, symbol: str = TQQQ, held: int = 100) -> Snapshot:
+    """The rows of `symbol` are `factor` times what they were yesterday."""
+    now = market()
+    dates = [bar.date for bar in now.bars]
+    then = {
+        name: tuple(bar.close / (factor if name == symbol else 1) for bar in bars)
+        for name, bars in ((QQQ, now.bars), (TQQQ, now.tqqq_bars[-len(dates) :]))
+    }
+    kept = KeptWindow(YESTERDAY, NOW - timedelta(days=1), tuple(dates), then[QQQ], then[TQQQ])
+    book = portfolio(qqq=held) if symbol == QQQ else portfolio(tqqq=held)
+    return snapshot(market=replace(now, splits=splits), kept=kept, portfolio=book, account=account(book))
+
+
+def split(ratio: float = 2, days_ago: int = 0, symbol: str = TQQQ) -> Split:
+    return Split(symbol, DAY - timedelta(days=days_ago), ratio)
+
+
+def found(at: Snapshot) -> str | None:
+    return changed_without_split(at.kept, at.market, at.portfolio)
+
+
+@pytest.mark.parametrize("symbol", [QQQ, TQQQ])
+@pytest.mark.parametrize(
+    ("factor", "ratio"), [(0.5, 2), (1 / 3, 3), (2 / 3, 1.5), (10, 0.1), (1, None), (0.995, None), (1.2, None)]
+)
+def test_a_split_changes_both(symbol: str, factor: float, ratio: float | None) -> None:
+    splits = [Split(symbol, DAY, ratio)] if ratio else []
+    assert found(seen(factor, *splits, symbol=symbol)) is None
+
+
+@pytest.mark.parametrize("factor", [0.5, 1 / 3, 2 / 3, 10])
+def test_rows_that_changed_without_a_split_are_refused(factor: float) -> None:
+    assert "TQQQ's earlier closes are" in (found(seen(factor)) or "")
+    gate = history(seen(factor), RULES)
+    assert (gate.passed, gate.code) == (False, "PricesDoubtful")
+    assert gate.sentence.endswith("and Yahoo reports no split")
+
+
+def test_another_split_explains_nothing() -> None:
+    assert found(seen(0.5, split(3))) is not None
+    assert found(seen(0.5, split(symbol=QQQ))) is not None
+    assert found(seen(0.5, split(days_ago=5))) is not None
+
+
+@pytest.mark.parametrize("factor", [0.5, 1])
+def test_one_of_the_day_of_the_kept_rows_may_be_in_them_or_not(factor: float) -> None:
+    assert found(seen(factor, split(days_ago=1))) is None
+
+
+def test_one_before_that_is_in_them() -> None:
+    assert found(seen(1, split(days_ago=5))) is None
+
+
+def test_what_is_not_held_or_was_not_kept_is_not_asked() -> None:
+    assert found(seen(0.5, held=0)) is None
+    assert found(replace(seen(0.5), kept=None)) is None
+    strange = seen(0.5)
+    assert strange.kept is not None
+    other = tuple(day - timedelta(days=4000) for day in strange.kept.dates)
+    assert found(replace(strange, kept=replace(strange.kept, dates=other))) is None
+
+
+def test_one_wrong_row_is_no_split() -> None:
+    whole = seen(1)
+    bars = (*whole.market.tqqq_bars[:-1], Bar(whole.market.tqqq_bars[-1].date, 1.0))
+    assert found(replace(whole, market=replace(whole.market, tqqq_bars=bars))) is None
