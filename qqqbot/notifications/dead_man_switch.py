@@ -2,8 +2,7 @@
 
 It is called after each good check and, while the exchange is closed, every half hour as long as the last check was
 good. A check that failed, could not trade because something is wrong, or was never made is therefore noticed elsewhere,
-whatever happened to this machine. It is never called while trading is halted, whether the exchange is open or not: no
-decisions are made then. Nor is it while the account has not answered for longer than its nightly resets take.
+whatever happened to this machine. Whatever `status` calls halted or failing rings, or is silence: never a good call.
 
 An address of healthchecks.io's kind is also told what goes on: each call has the exit code and a sentence, and a
 trouble that needs a person rings at once.
@@ -22,10 +21,6 @@ from qqqbot.runtime.child_process import ChildFailed, ChildJobs
 from qqqbot.trading.engine import Check
 
 IDLE_EVERY = timedelta(minutes=30)
-# Interactive Brokers resets its servers from 00:15 to 01:45 New York time, on Friday nights from 23:00 to 03:00, and
-# the gateway restarts itself at about midnight. Four hours is the longest of these, so none of them raises an alert;
-# and what dies before 04:30 and is not restarted still raises one before 09:30, given an hour of the service's grace.
-ACCOUNT_NIGHT = timedelta(hours=4)
 PAUSES_SECONDS = (5.0, 30.0)
 DEADLINE_SECONDS = 20.0
 _HEALTHCHECKS = re.compile(r"/ping/[\w-]+(/[\w-]+)?/?")
@@ -106,16 +101,9 @@ class DeadManSwitch:
         self._called: datetime | None = None
         self._rung: Hashable = None
 
-    def look(
-        self,
-        last_check: Check | None,
-        exchange_closed: bool,
-        now: datetime,
-        halted: bool = False,
-        down_since: datetime | None = None,
-    ) -> None:
-        """`down_since`: when the account stopped answering; None if it answers or is not needed yet."""
-        if last_check is None or not last_check.good or halted or _longer_than_a_night(down_since, now):
+    def look(self, last_check: Check | None, exchange_closed: bool, now: datetime) -> None:
+        """Only while the daemon's status is healthy (records/verdict)."""
+        if last_check is None or not last_check.good:
             return
         fresh = last_check.at != self._check
         due = self._called is None or not timedelta(0) <= now - self._called < IDLE_EVERY
@@ -131,7 +119,3 @@ class DeadManSwitch:
 
     def close(self) -> None:
         self._outbox.close(0)
-
-
-def _longer_than_a_night(down_since: datetime | None, now: datetime) -> bool:
-    return down_since is not None and now - down_since > ACCOUNT_NIGHT

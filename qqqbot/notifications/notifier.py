@@ -18,7 +18,7 @@ from qqqbot.model.errors import CalendarEnded
 from qqqbot.model.new_york import new_york_date, new_york_text
 from qqqbot.model.ports import Clock
 from qqqbot.model.program import COMMAND
-from qqqbot.model.reasons import AlertKind, Reason
+from qqqbot.model.reasons import AlertKind
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import Mode, Rules, Session
 from qqqbot.notifications.channels import GIVEN_UP_AFTER, MOST_CHARACTERS, Channels, Message
@@ -35,32 +35,25 @@ from qqqbot.notifications.policy import (
     decision_near,
     due_notices,
     is_night,
-    lasts,
     login_due,
     without_apart,
 )
 from qqqbot.records.channel_health import ChannelHealth
+from qqqbot.records.verdict import Health, verdict
 from qqqbot.trading.alerts import Event, LogNotifier, Outage
 from qqqbot.trading.engine import Engine
+from qqqbot.trading.heartbeat import engine_values
 from qqqbot.trading.standing import outlook
 
 log = logging.getLogger(__name__)
 
 MODES = {Mode.DRY_RUN: "DRY RUN", Mode.PAPER: "PAPER", Mode.LIVE: "LIVE"}
 CLOSE_SECONDS = 3.0
-# The owner's evening before a session, when a missing login is reported.
-ACCOUNT_MISSED = timedelta(hours=16)
 NO_WEEK_YET = "none yet"
 MOST_NEWS = 900
 """characters"""
 TRADES = (AlertKind.TRADE, AlertKind.FIRST_TRADE)
 
-
-HALTED_CODE, FAILING_CODE = 4, 5
-"""exit codes of `status`"""
-HALTING = frozenset(reason.alert for reason in Reason if reason.halts)
-DECISIVE = frozenset(kind for kind in AlertKind if kind.lasts) - {AlertKind.NOTIFICATIONS}
-"""what keeps the bot from its decisions"""
 
 # What is said alone, in a message of its own; the rest of the news shares one.
 ALONE = frozenset({AlertKind.LOGIN, AlertKind.DIGEST, AlertKind.EVENING})
@@ -144,17 +137,26 @@ class OwnerNotifier:
     def _tell_the_dead_man(
         self, dead_man: DeadManSwitch, troubles: Sequence[Trouble], table: SessionTable | None, now: datetime
     ) -> None:
-        """It is not fed while a trouble is being reported to the owner, nor while the bot dies again and again."""
-        again = self._died_again
+        """It is fed only while `status` is healthy, and not while the bot dies again and again."""
+        again, engine, health = self._died_again, self.engine, self._verdict(now)
         dying = [again] if again is not None and now - again.since < AGAIN_AFTER else []
-        if wrong := [*dying, *(trouble for trouble in troubles if trouble.kind in DECISIVE and lasts(trouble, now))]:
-            worst, code = wrong[0], HALTED_CODE if wrong[0].kind in HALTING else FAILING_CODE
-            sentence = clipped(self._masked(f"{worst.kind.headline}: {worst.text}"), MOST_CHARACTERS)
-            dead_man.ring(worst.kind, Call(code, sentence))
-        elif (engine := self.engine) is not None:
-            down_since = self.outage.since if _opens_soon(table, now) else None
-            closed, halted = table is not None and not _is_open(table, now), engine.halted() is not None
-            dead_man.look(engine.state.last_check, closed, now, halted, down_since)
+        if dying or health.exit_code:
+            worst = next((t for t in (*dying, *troubles) if t.kind in URGENT), None)
+            kind, text = (worst.kind, worst.text) if worst else (AlertKind.NO_DECISION, self._undecided())
+            sentence = clipped(self._masked(f"{kind.headline}: {text}"), MOST_CHARACTERS)
+            dead_man.ring((kind, health), Call(health.exit_code or Health.FAILING.exit_code, sentence))
+        elif engine is not None:
+            dead_man.look(engine.state.last_check, table is not None and not _is_open(table, now), now)
+
+    def _verdict(self, now: datetime) -> Health:
+        """What `status` says at this moment."""
+        since, config = self.outage.since, {"decide": self.rules.decide.value}
+        status = {"config": config, "problem_since": since.isoformat() if since else None}
+        return verdict({**status, **(engine_values(self.engine, now) if self.engine else {})}, now)
+
+    def _undecided(self) -> str:
+        lost = self.engine.undecided() if self.engine else None
+        return lost.sentence if lost else self.outage.problem or "see status"
 
     def status_line(self, state: str) -> str:
         """One line for systemd."""
@@ -319,14 +321,6 @@ def shown(paragraphs: Sequence[str], trades: bool) -> str:
     more = len(paragraphs) - len(kept)
     where = f"trades, see {COMMAND} trades" if trades else f"pieces of news, see {COMMAND} logs"
     return "\n\n".join([*kept, *([f"…and {more} more {where}"] if more else [])])
-
-
-def _opens_soon(table: SessionTable | None, now: datetime) -> bool:
-    """Whether an account that does not answer is needed: not over a weekend, when Sunday requires a login by hand."""
-    try:
-        return table is None or table.open_session(now) is not None or table.next_open(now).open - now <= ACCOUNT_MISSED
-    except CalendarEnded:
-        return True
 
 
 def _is_open(table: SessionTable | None, now: datetime) -> bool:

@@ -8,6 +8,7 @@
     prices        prices.jsonl: the windows that were traded on, the bot's own memory of prices
     codec         frozen values as JSON, and back
     status_file   status.json, the heartbeat
+    verdict       halted, failing or healthy: what the daemon's status amounts to
     channel_health  channels.json: what each notification channel last accepted and last refused
     last_run      how the last run ended; last_end.json, if that was an error
     halt          the file HALT

@@ -3,7 +3,8 @@
 Always there: schema, state (starting, waiting, running, stopped), pid, version, started_at, heartbeat_at,
 next_check_at, problem (why the account does not answer) and problem_since, notices (the newest), config_hash, config.
 Once the account is known: mode, account, calendar, last_check and last_signal (rows of decisions.jsonl), portfolio,
-account_says, agrees, halted, failures_in_row, alerts (what is wrong now), flip (see `Flips`), costs (see `Costs`).
+account_says, agrees, halted, failures_in_row, alerts (what is wrong now), flip (see `Flips`), costs (see `Costs`),
+undecided (the newest session that ended without the decision that was due, until there is one).
 
 A value that this run of the daemon does not know yet is null. Files of earlier versions lack keys: read a missing key
 as null. `flip` is null until a check has had a signal; earlier versions did not write it.

@@ -51,7 +51,7 @@ from qqqbot.trading.apart import Apart
 from qqqbot.trading.bookkeeping import Bookkeeper, missing_money
 from qqqbot.trading.come_back import half_made, pause, unfinished, window_undecided
 from qqqbot.trading.executor import Executor
-from qqqbot.trading.missed import Missed
+from qqqbot.trading.missed import Lost, Missed
 from qqqbot.trading.parts import Records
 from qqqbot.trading.standing import standing
 
@@ -158,7 +158,7 @@ class Engine:
         if self.state.table is not None:
             self._missed.recall(self.state.table, began, (self.broker.mode.value, self.broker.account))
         if last := self.state.last_check:
-            self._missed.observe(self._session(), last.failed, last.error, last.sentence, self.clock.now())
+            self._missed.observe(self._session(), last.row, self.clock.now())
         if self._signalled is not None:
             self.state.flips = flips(self._signalled, self.rules)
         return self.pause() is not None
@@ -169,6 +169,10 @@ class Engine:
         self.after_close(now)
         if missed := self._missed.to_tell(now):
             self.alerts.tell(AlertKind.NO_DECISION, f"{missed}\n{self.standing()}")
+
+    def undecided(self) -> Lost | None:
+        """The newest session that ended without the decision that was due, until there is one."""
+        return self._missed.undecided
 
     def _tell_of_distance(self) -> None:
         """Begin or end the alert that the account is not where the rule wants it."""

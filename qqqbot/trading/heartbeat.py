@@ -14,6 +14,7 @@ from qqqbot.model.provenance import whose
 from qqqbot.records.status_file import account_values, calendar_values, flip_values, portfolio_values, write_status
 from qqqbot.trading.alerts import Event, LogNotifier, Outage
 from qqqbot.trading.engine import Engine, State
+from qqqbot.trading.missed import Lost
 
 log = logging.getLogger(__name__)
 
@@ -63,27 +64,30 @@ class Heartbeat:
             "problem_since": self.outage.since.isoformat() if self.outage.since else None,
             "notices": [_event_values(event) for event in self.notices.recent],
             **self.constants,
-            **(self._engine_values(self.engine, now) if self.engine else {}),
+            **(engine_values(self.engine, now) if self.engine else {}),
         }
 
-    def _engine_values(self, engine: Engine, now: datetime) -> dict[str, Any]:
-        seen = engine.state
-        return {
-            "mode": engine.broker.mode.value,
-            "account": engine.broker.account,
-            "calendar": calendar_values(seen.table, now),
-            "last_check": seen.last_check.row if seen.last_check else None,
-            "last_signal": seen.last_signal.row if seen.last_signal else None,
-            "flip": flip_values(seen.flips),
-            "portfolio": portfolio_values(engine.portfolio(), engine.equity(), seen.missing),
-            "costs": engine.records.book.ledger.costs._asdict(),
-            "account_says": account_values(seen.account),
-            "agrees": seen.agrees,
-            "halted": engine.halted(),
-            "prices": _prices_values(seen),
-            "failures_in_row": seen.failures_in_row,
-            "alerts": [_event_values(alert) for alert in engine.alerts.lasting()],
-        }
+
+def engine_values(engine: Engine, now: datetime) -> dict[str, Any]:
+    """What the status says once the account is known."""
+    seen = engine.state
+    return {
+        "mode": engine.broker.mode.value,
+        "account": engine.broker.account,
+        "calendar": calendar_values(seen.table, now),
+        "last_check": seen.last_check.row if seen.last_check else None,
+        "last_signal": seen.last_signal.row if seen.last_signal else None,
+        "flip": flip_values(seen.flips),
+        "portfolio": portfolio_values(engine.portfolio(), engine.equity(), seen.missing),
+        "costs": engine.records.book.ledger.costs._asdict(),
+        "account_says": account_values(seen.account),
+        "agrees": seen.agrees,
+        "halted": engine.halted(),
+        "prices": _prices_values(seen),
+        "failures_in_row": seen.failures_in_row,
+        "undecided": _lost_values(engine.undecided()),
+        "alerts": [_event_values(alert) for alert in engine.alerts.lasting()],
+    }
 
 
 def _prices_values(seen: State) -> dict[str, Any]:
@@ -91,6 +95,10 @@ def _prices_values(seen: State) -> dict[str, Any]:
     silent, answered = seen.silent_since, seen.last_check is not None and not seen.last_check.failed
     whose_prices = whose(seen.market.quoted_by, seen.market.origins) if seen.market and answered else ""
     return {"silent_since": silent.isoformat() if silent else None, "from": whose_prices or None}
+
+
+def _lost_values(lost: Lost | None) -> dict[str, Any] | None:
+    return None if lost is None else {"session": lost.session.isoformat(), "sentence": lost.sentence}
 
 
 def _event_values(event: Event) -> dict[str, Any]:

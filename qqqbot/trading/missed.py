@@ -6,8 +6,9 @@ over night, whatever the rule wants, and the owner must know which one and at wh
 
 import contextlib
 import logging
+from collections.abc import Mapping
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from qqqbot.model.errors import PRICE_ERRORS
 from qqqbot.model.new_york import new_york_text
@@ -39,6 +40,8 @@ class Missed:
         self._recalled = False
         self._told_of: date | None = None
         self._lost: Lost | None = None
+        self.undecided: Lost | None = None
+        """the newest session that ended without its decision, until there is one"""
         self._session: Session | None = None
         self._decided = False
         self._failures = 0
@@ -58,23 +61,33 @@ class Missed:
         for row in rows:
             at = moment(row.get("timestamp"))
             if at is not None and at < began and (row.get("mode"), row.get("account")) == identity:
-                failed, sentence = row.get("action") == FAILED, text(row.get("sentence")) or ""
-                self.observe(table.open_session(at), failed, text(row.get("error")), sentence, at)
+                self.observe(table.open_session(at), row, at)
 
-    def observe(self, session: Session | None, failed: bool, error: str | None, sentence: str, now: datetime) -> None:
-        """A check of `session`, None if none is open: its code and its sentence."""
+    def observe(self, session: Session | None, row: Mapping[str, Any], now: datetime) -> None:
+        """A check of `session`, None if none is open: its row of decisions.jsonl.
+
+        A sound answer that wants what is held is the decision that was lost, whenever it comes.
+        """
+        error = text(row.get("error"))
+        sound = row.get("action") != FAILED and error not in PRICE_ERRORS
         if session is None:
+            self._catch_up(sound, row)
             return
         if self._session != session:
             self._lost = self.ended(now) or self._lost
             self._session, self._decided, self._failures = session, False, 0
-        decided = not failed and error not in PRICE_ERRORS
+        decided = sound
         if self._decide is Decide.BEFORE_CLOSE:
             decided = self._records.journal.decided_in(session.date) is not None
         if decided:
-            self._decided, self._failures, self._decided_at = True, 0, now
+            self._decided, self._failures, self._decided_at, self.undecided = True, 0, now, None
         else:
-            self._failures, self._why = self._failures + 1, sentence
+            self._failures, self._why = self._failures + 1, text(row.get("sentence")) or ""
+            self._catch_up(sound, row)
+
+    def _catch_up(self, sound: bool, row: Mapping[str, Any]) -> None:
+        if sound and row.get("error") is None and row.get("target") == row.get("held"):
+            self.undecided = None
 
     def to_tell(self, now: datetime) -> str | None:
         """Once after a session: what kept it from its decision; None if it has one.
@@ -102,4 +115,6 @@ class Missed:
         if self._decided and self._failures < FAILURES:
             return None
         known = f"the last one was made at {new_york_text(self._decided_at)}" if self._decided_at else "none is known"
-        return Lost(session.date, f"the session of {session.date} ended without a decision; {known}. {self._why}")
+        lost = Lost(session.date, f"the session of {session.date} ended without a decision; {known}. {self._why}")
+        self.undecided = lost
+        return lost

@@ -13,12 +13,13 @@ from qqqbot.model.values import Action, Holding
 from qqqbot.monitoring.health import Evidence, judge
 from qqqbot.notifications.dead_man_switch import DeadManSwitch
 from qqqbot.records.status_file import write_status
+from qqqbot.records.verdict import Health, verdict
 from qqqbot.strategy.gates import LAST_SAFE_SECONDS
 from qqqbot.strategy.rule import evaluate
 from qqqbot.trading.alerts import LogNotifier
 from qqqbot.trading.come_back import half_made
 from qqqbot.trading.engine import Engine
-from qqqbot.trading.heartbeat import Heartbeat
+from qqqbot.trading.heartbeat import Heartbeat, engine_values
 from tests.simulation.sim_world import World
 
 # Two checks of the grid, and time for the second one's orders.
@@ -55,7 +56,8 @@ class Watch:
         check = self._engine.state.last_check
         self._calls.newest = None
         closed = session is None
-        self._switch.look(check, closed, world.clock.now(), self._engine.halted() is not None)
+        if verdict(engine_values(self._engine, world.clock.now()), world.clock.now()) is Health.HEALTHY:
+            self._switch.look(check, closed, world.clock.now())
         ended = session is None or (session.close - now).total_seconds() <= LAST_SAFE_SECONDS
         if ended or world.clock.offset or self._there(now):
             self._apart_since = None

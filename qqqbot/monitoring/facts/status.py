@@ -15,7 +15,7 @@ from qqqbot.model.new_york import new_york_date
 from qqqbot.model.values import QQQ, TQQQ, Decide, FlipPrices, Holding
 from qqqbot.monitoring import performance
 from qqqbot.monitoring.facts.answer import Answer
-from qqqbot.monitoring.health import Evidence, Health, judge, problems
+from qqqbot.monitoring.health import Evidence, judge, problems
 from qqqbot.records.channel_health import ChannelHealth, channels_in
 from qqqbot.records.coerce import mapping, moment, number, record, sequence, text
 from qqqbot.records.folder import Folder, Identity, Problem, damage, identity, present
@@ -25,6 +25,7 @@ from qqqbot.records.risk_line import Position, RiskLine, gain, positions, risk_l
 from qqqbot.records.status_file import FlipOrder, costs_in, flips_in
 from qqqbot.records.tail import Rows, last_rows
 from qqqbot.records.track import kept
+from qqqbot.records.verdict import Health
 from qqqbot.runtime.kill_switch import is_by_owner
 from qqqbot.strategy.rule import nearest_flip
 

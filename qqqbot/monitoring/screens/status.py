@@ -9,9 +9,9 @@ from qqqbot.display.terminal import Field, Fields, Screen, Tone
 from qqqbot.model.new_york import NEW_YORK, new_york_date
 from qqqbot.model.program import COMMAND
 from qqqbot.monitoring.facts.status import Decision, Forecast, NearestFlip, Own, Process, Status
-from qqqbot.monitoring.health import Health
 from qqqbot.monitoring.screens.frame import framed, time_in_fields
 from qqqbot.records.risk_line import risk_words
+from qqqbot.records.verdict import Health
 from qqqbot.strategy.crossing import forecast
 
 HOW_TO_START = f"{COMMAND} start"

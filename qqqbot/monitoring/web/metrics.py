@@ -11,9 +11,9 @@ from typing import NamedTuple
 from qqqbot.display.formatting import words
 from qqqbot.display.masking import without_accounts
 from qqqbot.monitoring.facts.status import Own, Status
-from qqqbot.monitoring.health import Health
 from qqqbot.monitoring.screens.status import without_detail
 from qqqbot.records.channel_health import ChannelHealth
+from qqqbot.records.verdict import Health
 
 KIND = "text/plain; version=0.0.4; charset=utf-8"
 Labels = Mapping[str, str]

@@ -20,13 +20,13 @@ from qqqbot.monitoring.facts.dashboard import Dashboard, Run
 from qqqbot.monitoring.facts.status import NearestFlip, Own, Status
 from qqqbot.monitoring.facts.trades import Log, LogLine
 from qqqbot.monitoring.facts.why import Why
-from qqqbot.monitoring.health import Health
 from qqqbot.monitoring.screens import status as status_screen
 from qqqbot.monitoring.screens.frame import SIMULATED
 from qqqbot.monitoring.web.blocks import drawn, fields, table
 from qqqbot.records.coerce import moment, number, text
 from qqqbot.records.risk_line import Position, RiskLine
 from qqqbot.records.tail import Row
+from qqqbot.records.verdict import Health
 
 _MODES = {
     "dry_run": ("DRY RUN", "simulated account, no order can reach a broker"),

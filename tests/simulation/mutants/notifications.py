@@ -7,6 +7,24 @@ NOTIFIER = ("unit/notifications/test_notifier.py",)
 
 MUTANTS = (
     Mutant(
+        "the dead man's switch is fed while status is red",
+        "notifications/notifier.py::OwnerNotifier._tell_the_dead_man",
+        "if dying or health.exit_code:",
+        "if dying:",
+    ),
+    Mutant(
+        "a session without its decision is over with its close",
+        "records/verdict.py::_decides_nothing",
+        'mapping(status.get("undecided")) or ',
+        "",
+    ),
+    Mutant(
+        "a session without its decision is forgotten with the next check, sound or not",
+        "trading/missed.py::Missed._catch_up",
+        'sound and row.get("error") is None and row.get("target") == row.get("held")',
+        "True",
+    ),
+    Mutant(
         "a trouble waits behind old news",
         "notifications/outbox.py::Outbox._take",
         "next((waiting for waiting in due if waiting.urgent), due[0])",

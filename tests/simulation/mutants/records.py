@@ -4,6 +4,30 @@ from tests.support.mutants import Mutant
 
 MUTANTS = (
     Mutant(
+        "the drawdown is from the last value and not from the highest",
+        "records/track.py::extended",
+        "max(before.peak, growth)",
+        "growth if growth > before.growth else before.growth",
+    ),
+    Mutant(
+        "a deposit is a gain",
+        "records/track.py::extended",
+        "max(equity - put_in, 0.0)",
+        "max(equity, 0.0)",
+    ),
+    Mutant(
+        "a dividend of QQQ held is counted at each check",
+        "records/track.py::_with_events",
+        "if not known and",
+        "if",
+    ),
+    Mutant(
+        "rows that carry no track are passed over",
+        "records/track.py::track_of",
+        "rows.append({key: row.get(key) for key in VALUES})",
+        "continue",
+    ),
+    Mutant(
         "a commission is forgotten",
         "records/ledger.py::Ledger.move_of",
         "Move(-(amount + commission), ZERO",

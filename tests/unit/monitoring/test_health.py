@@ -5,20 +5,12 @@ from typing import Any
 
 import pytest
 
-from qqqbot.monitoring.health import (
-    KEEPS_FROM_TRADING,
-    PATIENCE,
-    STALE_AFTER,
-    Evidence,
-    Health,
-    failures,
-    judge,
-    problems,
-)
+from qqqbot.monitoring.health import STALE_AFTER, Evidence, judge, problems
 from qqqbot.records.channel_health import ChannelHealth
 from qqqbot.records.folder import Problem
 from qqqbot.records.last_run import End
 from qqqbot.records.status_file import calendar_values
+from qqqbot.records.verdict import KEEPS_FROM_TRADING, PATIENCE, Health, failures
 from tests.support.builders import DAY, NOW, new_york, table
 from tests.support.monitor_samples import PID, blocked, status_values
 
@@ -213,11 +205,28 @@ def test_what_keeps_the_account_from_trading_is_a_failure_once_it_has_lasted(kin
     found, _ = at(TUESDAY, 14, 50, alerts=[alert])
     assert judge(found, begins - timedelta(seconds=1)) is Health.HEALTHY
     assert judge(found, begins) is Health.FAILING
-    assert judge(*at(TUESDAY, 16, 1, alerts=[alert])) is Health.HEALTHY
+    assert judge(*at(TUESDAY, 20, alerts=[alert])) is Health.FAILING, "over the night too"
 
 
-def test_failed_checks_are_not_a_failure_once_the_exchange_is_closed() -> None:
-    assert judge(*at(TUESDAY, 17, failures_in_row=6, last_check=failed_at(TUESDAY, 15, 45))) is Health.HEALTHY
+@pytest.mark.parametrize("now", [new_york(TUESDAY, 16), new_york(TUESDAY, 23, 30)])
+def test_failed_checks_of_a_session_are_a_failure_over_the_night(now: datetime) -> None:
+    """The exit code after 25 failed checks was 0 from the close to the next day's first checks."""
+    own: dict[str, Any] = {"heartbeat_at": now.isoformat(), "calendar": calendar_values(table(), now)}
+    found = evidence(failures_in_row=3, last_check=failed_at(TUESDAY, 15, 45), **own)
+    assert judge(found, now) is Health.FAILING
+    alone = evidence(failures_in_row=9, last_check=failed_at(TUESDAY, 16, 30), **own)
+    assert judge(alone, now) is Health.HEALTHY, "a failure outside the session says nothing about it"
+
+
+@pytest.mark.parametrize("day", [TUESDAY - timedelta(days=2), MONDAY, TUESDAY])
+def test_a_session_without_its_decision_is_a_failure_until_there_is_one(day: date) -> None:
+    lost = {"session": "2026-11-20", "sentence": "the session of 2026-11-20 ended without a decision"}
+    found, now = at(day, 8, undecided=lost)
+    assert judge(found, now) is Health.FAILING
+    (problem,) = problems(found, Health.FAILING, now)
+    assert problem.text == lost["sentence"]
+    assert problem.advice
+    assert judge(*at(day, 8, undecided=None)) is Health.HEALTHY
 
 
 def test_yesterdays_failed_checks_say_nothing_before_todays_first_check() -> None:
@@ -228,21 +237,39 @@ def test_yesterdays_failed_checks_say_nothing_before_todays_first_check() -> Non
 @pytest.mark.parametrize(
     ("hour", "minute", "decide", "verdict"),
     [
-        (3, 0, "every_check", Health.HEALTHY),
         (8, 29, "every_check", Health.HEALTHY),
         (8, 30, "every_check", Health.FAILING),
         (8, 45, "before_close", Health.HEALTHY),
         (9, 30, "before_close", Health.FAILING),
         (15, 45, "every_check", Health.FAILING),
         (16, 0, "every_check", Health.HEALTHY),
-        (23, 45, "every_check", Health.HEALTHY),
     ],
 )
 def test_an_account_that_does_not_answer_is_a_failure_while_decisions_are_due(
     hour: int, minute: int, decide: str, verdict: Health
 ) -> None:
-    gone = without_account(new_york(MONDAY, 20))
+    gone = without_account(new_york(TUESDAY, 6))
     assert judge(*at(TUESDAY, hour, minute, config={"decide": decide}, **gone)) is verdict
+
+
+@pytest.mark.parametrize(
+    ("day", "hour", "minute", "verdict"),
+    [
+        (TUESDAY, 0, 0, Health.HEALTHY),
+        (TUESDAY, 0, 1, Health.FAILING),
+        (TUESDAY, 8, 0, Health.FAILING),
+        (TUESDAY, 16, 30, Health.HEALTHY),
+        (TUESDAY, 17, 30, Health.FAILING),
+        (TUESDAY - timedelta(days=2), 12, 0, Health.HEALTHY),
+        (TUESDAY - timedelta(days=2), 18, 0, Health.FAILING),
+    ],
+)
+def test_an_account_that_is_away_for_longer_than_its_night_is_a_failure_the_evening_before(
+    day: date, hour: int, minute: int, verdict: Health
+) -> None:
+    """The dead man's switch went silent then, and the status was healthy: nobody could tell why."""
+    since = new_york(TUESDAY - timedelta(days=3), 20) if day < MONDAY else new_york(MONDAY, 20)
+    assert judge(*at(day, hour, minute, **without_account(since))) is verdict
 
 
 def test_an_interruption_of_a_few_minutes_is_not_a_failure() -> None:
@@ -270,7 +297,7 @@ def test_a_daemon_that_waits_for_its_account_is_reported_at_the_usual_hours(
         "state": "waiting",
         "calendar": None,
         "last_check": None,
-        **without_account(new_york(day, 3)),
+        **without_account(new_york(day, 5)),
     }
     assert judge(*at(day, hour, minute, **waiting)) is verdict
 
@@ -282,7 +309,7 @@ def test_a_daemon_that_has_just_begun_to_wait_is_not_a_failure() -> None:
 
 
 def test_death_and_a_halt_come_before_a_failure() -> None:
-    gone = without_account(new_york(MONDAY, 20))
+    gone = without_account(new_york(TUESDAY, 6))
     assert judge(*at(TUESDAY, 12, holder=None, **gone)) is Health.DEAD
     assert judge(*at(TUESDAY, 12, halted="by hand", **gone)) is Health.HALTED
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from qqqbot.model.reasons import Reason
-from qqqbot.notifications.dead_man_switch import ACCOUNT_NIGHT, IDLE_EVERY, Call, DeadManSwitch, failing, takes_words
+from qqqbot.notifications.dead_man_switch import IDLE_EVERY, Call, DeadManSwitch, failing, takes_words
 from qqqbot.notifications.outbox import Outbox
 from qqqbot.trading.engine import Check
 from tests.support.builders import NOW
@@ -88,27 +88,6 @@ def test_a_session_without_checks_is_silent_and_a_closed_exchange_is_not() -> No
     for minute in range(100, 200):
         deadman.look(check(), CLOSED, minutes(minute))
     assert calls.made == [NOW, minutes(100), minutes(130), minutes(160), minutes(190)]
-
-
-@pytest.mark.parametrize("closed", [OPEN, CLOSED])
-def test_a_halt_is_not_healthy_although_the_last_check_was_good(closed: bool) -> None:
-    calls = Calls()
-    deadman = Switch(calls)
-    deadman.look(check(), closed, NOW, halted=True)
-    deadman.look(check(minutes(15)), closed, minutes(15), halted=True)
-    assert calls.made == []
-    deadman.look(check(minutes(15)), closed, minutes(16))
-    assert calls.made == [minutes(16)], "resumed"
-
-
-@pytest.mark.parametrize("closed", [OPEN, CLOSED])
-def test_an_account_without_an_answer_is_lost_once_its_longest_night_is_over(closed: bool) -> None:
-    calls = Calls()
-    deadman = Switch(calls)
-    moments = [NOW + timedelta(minutes=5 * number) for number in range(100)]
-    for moment in moments:
-        deadman.look(check(moment), closed, moment, down_since=NOW)
-    assert calls.made == [moment for moment in moments if moment - NOW <= ACCOUNT_NIGHT]
 
 
 def test_a_clock_set_back_does_not_silence_it() -> None:

@@ -1,5 +1,6 @@
 """The watch over a real engine with a virtual clock: a fortnight of troubles, and the messages that come of it."""
 
+import json
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -9,12 +10,16 @@ from qqqbot.model.errors import PricesUnavailable
 from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.reasons import AlertKind
 from qqqbot.model.values import Holding, Mode
+from qqqbot.monitoring.health import Evidence, judge
+from qqqbot.notifications.dead_man_switch import DeadManSwitch
 from qqqbot.notifications.evening import EveningLetter
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.strategy.rule import flip_prices
-from tests.support.builders import ACCOUNT, NOW, PRICE, RULES, closes, new_york, table
+from qqqbot.trading.alerts import LogNotifier
+from qqqbot.trading.heartbeat import Heartbeat
+from tests.support.builders import ACCOUNT, DAY, NOW, PRICE, RULES, closes, new_york, table
 from tests.support.fakes import World, is_rejected
-from tests.support.notified_life import WHO, Life, settled
+from tests.support.notified_life import WHO, Calls, Life, settled
 
 FRIDAY = date(2026, 12, 4)
 
@@ -364,6 +369,43 @@ def test_the_dead_man_rings_with_the_reason_of_a_trouble_that_is_told(life: Life
     for minutes in (30, 45, 60):
         life.at(NOW + timedelta(minutes=minutes), check=True)
     assert life.calls.rung[1].startswith("exit code 5: checks are failing: 3 checks in a row")
+
+
+def test_the_dead_man_says_what_status_says_over_the_night_after_a_day_without_decisions(life: Life) -> None:
+    """The exit code was 0 from the close on, and so it was after a restart in the night."""
+    settled(life)
+    life.world.prices.trouble = PricesUnavailable("429")
+    for hour, minute in ((14, 0), (15, 0), (15, 30), (15, 45)):
+        life.at(new_york(DAY, hour, minute), check=True)
+    fed = life.calls.count
+    for hour in (16, 18, 20, 22):
+        life.at(new_york(DAY, hour))
+        agree(life)
+    life.start()
+    life.at(new_york(DAY, 23), check=True)
+    life.engine.look_back()
+    life.look()
+    agree(life)
+    assert life.calls.count == fed
+    assert life.calls.rung[-1].startswith("exit code 5: ")
+    assert "ended without a decision" in life.calls.rung[-1]
+    life.world.prices.trouble = None
+    life.at(new_york(DAY + timedelta(days=1), 10), check=True)
+    agree(life)
+    assert life.calls.count == fed + 1
+
+
+def agree(life: Life) -> None:
+    """A switch that was never called yet is fed where the screen is green, and rings with its exit code where not."""
+    now, calls, known_switch = life.world.clock.now(), Calls(), life.notifier.dead_man
+    life.notifier.dead_man = DeadManSwitch(calls)
+    life.look()
+    life.notifier.dead_man = known_switch
+    path = life.world.logs / "status.json"
+    Heartbeat(path, life.world.clock, {}, LogNotifier(life.world.clock), life.engine).beat("running")
+    status = json.loads(path.read_text())
+    code = judge(Evidence(status, status["pid"], now, None), now).exit_code
+    assert (calls.count, [told[:11] for told in calls.rung]) == ((1, []) if code == 0 else (0, [f"exit code {code}"]))
 
 
 EVENING = f"{WHO}: The evening"

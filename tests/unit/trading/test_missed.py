@@ -13,6 +13,7 @@ from qqqbot.runtime.clock import VirtualClock
 from qqqbot.trading.engine import Engine
 from tests.support.builders import DAY, RULES, new_york
 from tests.support.fakes import World
+from tests.support.monitor_samples import known
 
 BEFORE_CLOSE = replace(RULES, decide=Decide.BEFORE_CLOSE)
 OUTAGE = PricesUnavailable("QQQ: Yahoo cannot be reached")
@@ -175,3 +176,20 @@ def test_a_disk_that_refuses_the_record_ends_nothing(tmp_path: Path) -> None:
     engine.look_back()
     engine.look_back()
     assert len(told(world)) == 1
+
+
+@pytest.mark.parametrize("decide", list(Decide))
+def test_it_stays_undecided_over_the_night_and_a_restart_until_a_decision(tmp_path: Path, decide: Decide) -> None:
+    world, engine = started(tmp_path, decide)
+    for _ in day(world, engine):
+        world.prices.trouble = OUTAGE
+        assert engine.undecided() is None
+    assert known(engine.undecided()).session == DAY
+    engine = world.start()
+    engine.step()
+    engine.look_back()
+    assert known(engine.undecided()).session == DAY, "the check of the night failed too"
+    world.prices.trouble = None
+    engine.step()
+    settled = known(engine.state.last_check).row["target"] == engine.portfolio().holding
+    assert (engine.undecided() is None) is settled, "a sound answer that wants what is held is the decision"

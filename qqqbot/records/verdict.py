@@ -1,0 +1,136 @@
+"""Does the daemon do what it is for? The one judgement of what it reports about itself. Pure.
+
+Whatever reads status.json asks it, and the daemon itself before it feeds its dead man's switch: so they agree.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, time, timedelta
+from enum import StrEnum
+from typing import Any, Self
+
+from qqqbot.model.new_york import NEW_YORK
+from qqqbot.model.reasons import AlertKind, Reason
+from qqqbot.records.coerce import mapping, moment, number, sequence, text
+
+# A single failed check is followed by the next; this many in a row are an outage.
+FAILURES_OF_AN_OUTAGE = 3
+# The gateway recovers on its own from most interruptions, within this.
+PATIENCE = timedelta(minutes=5)
+# What keeps the account from the rule's holding or from the book's money, and how long it may last before it needs a
+# person. An order that does not end is reported only once it has lasted.
+KEEPS_FROM_TRADING: Mapping[str, timedelta] = {
+    AlertKind.MONEY: PATIENCE,
+    AlertKind.SHORTFALL: PATIENCE,
+    AlertKind.ORDER_OPEN: timedelta(0),
+    AlertKind.ORDER_LIMIT: timedelta(0),
+    AlertKind.APART: timedelta(0),
+    AlertKind.CHECKS_FAILING: timedelta(0),
+    AlertKind.DISK: timedelta(0),
+}
+# Interactive Brokers resets its servers from 00:15 to 01:45 New York time, on Friday nights from 23:00 to 03:00, and
+# the gateway restarts itself at about midnight: four hours is the longest of these. What is away for longer, in the
+# evening or the night before a session, needs a person.
+ACCOUNT_NIGHT, EVENING_BEFORE = timedelta(hours=4), timedelta(hours=16)
+# Time enough to log in before the first decision of a day.
+AHEAD = timedelta(hours=1)
+# A session's hours if there is no calendar: a daemon that waits for its account has none.
+USUAL_OPEN, USUAL_CLOSE = time(9, 30), time(16)
+SATURDAY = 5
+HALTING_CODES = {reason.value for reason in Reason if reason.halts}
+
+
+class Health(StrEnum):
+    """The verdict, and the exit code that scripts see."""
+
+    exit_code: int
+
+    def __new__(cls, word: str, exit_code: int = 0) -> Self:
+        health = str.__new__(cls, word)
+        health._value_, health.exit_code = word, exit_code
+        return health
+
+    HEALTHY = "healthy", 0
+    STARTING = "starting", 0
+    DEAD = "dead", 1
+    STALE = "stale", 1
+    STOPPED = "stopped", 3
+    NEVER_STARTED = "never started", 3
+    HALTED = "halted", 4
+    FAILING = "failing", 5
+    """it is running, but cannot decide while decisions are due"""
+
+
+def verdict(status: Mapping[str, Any], now: datetime) -> Health:
+    """HALTED, FAILING or HEALTHY at `now`, of a daemon that is alive and reports `status`."""
+    codes = {code for code, _ in failures(mapping(status.get("last_check")))}
+    if text(status.get("halted")) or codes & HALTING_CODES:
+        return Health.HALTED
+    return Health.FAILING if _decides_nothing(status, now) else Health.HEALTHY
+
+
+def failures(check: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Code and sentence of each failed gate of `check` that is an error; for a check that failed, its own."""
+    gates = [mapping(gate) for gate in sequence(check.get("gates"))]
+    failed = [gate for gate in gates if gate.get("passed") is False and text(gate.get("code"))]
+    if failed:
+        return [(gate["code"], text(gate.get("sentence")) or gate["code"]) for gate in failed]
+    code = text(check.get("error"))
+    return [(code, text(check.get("sentence")) or code)] if code else []
+
+
+def _decides_nothing(status: Mapping[str, Any], now: datetime) -> bool:
+    """Whether a decision that is due, or soon will be, cannot be made, or the last one that was due was not.
+
+    What failed in a session stays so over the night and the weekend. A failure before the session's open says nothing
+    about today: the first check of the day does.
+    """
+    if mapping(status.get("undecided")) or _kept_from_trading(status, now):
+        return True
+    session, checked = _session(status, now), moment(mapping(status.get("last_check")).get("timestamp"))
+    in_session = session is not None and checked is not None and session[0] <= checked < session[1]
+    if in_session and (number(status.get("failures_in_row")) or 0) >= FAILURES_OF_AN_OUTAGE:
+        return True
+    since = _without_account_since(status)
+    if since is None:
+        return False
+    due = _is_open(session, now) or _opens_within(AHEAD, status, now)
+    return now - since > (PATIENCE if due else ACCOUNT_NIGHT) and (due or _opens_within(EVENING_BEFORE, status, now))
+
+
+def _kept_from_trading(status: Mapping[str, Any], now: datetime) -> bool:
+    """Whether the account has been kept from the rule's holding for longer than a broker's delays."""
+    began = {text(a.get("kind")) or "": moment(a.get("at")) for a in map(mapping, sequence(status.get("alerts")))}
+    allowed = KEEPS_FROM_TRADING.items()
+    return any((at := began.get(kind)) is not None and now - at >= patience for kind, patience in allowed)
+
+
+def _without_account_since(status: Mapping[str, Any]) -> datetime | None:
+    """When the account stopped answering; the daemon's start if it has not answered yet; None if it answers."""
+    since, waiting = moment(status.get("problem_since")), status.get("state") == "waiting"
+    return moment(status.get("started_at")) if waiting and since is None else since
+
+
+def _session(status: Mapping[str, Any], now: datetime) -> tuple[datetime, datetime] | None:
+    """Open and close of the current session, or of the last one."""
+    session = mapping(mapping(status.get("calendar")).get("session"))
+    opened, closes = moment(session.get("open")), moment(session.get("close"))
+    return _usual_hours(now) if opened is None or closes is None else (opened, closes)
+
+
+def _is_open(session: tuple[datetime, datetime] | None, now: datetime) -> bool:
+    return session is not None and session[0] <= now < session[1]
+
+
+def _opens_within(length: timedelta, status: Mapping[str, Any], now: datetime) -> bool:
+    """Whether a decision may be due so soon; where all are made near the close, the hour before the open is early."""
+    if length <= AHEAD and mapping(status.get("config")).get("decide") == "before_close":
+        return False
+    coming = moment(mapping(status.get("calendar")).get("next_open")) or _usual_hours(now)[0]
+    return coming - length <= now < coming
+
+
+def _usual_hours(now: datetime) -> tuple[datetime, datetime]:
+    """Open and close of a usual session on the day of `now` in New York; on a weekend, of Monday's."""
+    day = now.astimezone(NEW_YORK).date()
+    day += timedelta(days=7 - day.weekday() if day.weekday() >= SATURDAY else 0)
+    return datetime.combine(day, USUAL_OPEN, NEW_YORK), datetime.combine(day, USUAL_CLOSE, NEW_YORK)
