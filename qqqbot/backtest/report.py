@@ -44,14 +44,15 @@ def page(study: Study, *others: Study) -> str:
     )
     parts = [
         _comparison((study, *others)) if others else None,
-        *(_parts(each) for each in (study, *others)),
+        *(_parts(each, not others) for each in (study, *others)),
         _fine_print(),
     ]
     return "<!doctype html>" + tag("html", head, tag("body", tag("main", parts)), lang="en")
 
 
-def _parts(study: Study) -> Child:
-    return [_opening(study), _curves(study), _when(study), _luck(study), _before(study), _costs(study)]
+def _parts(study: Study, alone: bool) -> Child:
+    named = "the rule" if alone and study.question.terms.rules.rule is None else tables.name(study)
+    return [_opening(study, named), _curves(study), _when(study), _luck(study), _before(study), _costs(study)]
 
 
 def _comparison(studies: Sequence[Study]) -> Child:
@@ -64,10 +65,10 @@ def _comparison(studies: Sequence[Study]) -> Child:
     )
 
 
-def _opening(study: Study) -> Child:
+def _opening(study: Study, named: str) -> Child:
     terms = tables.terms_text(study.question.terms)
     return (
-        tag("h1", "What the rule is really worth" if study.question.terms.rules.rule is None else tables.name(study)),
+        tag("h1", f"What {named} is really worth"),
         tag("p", f"{tables.headline(study)}. {terms}. No decision here knows a later price.", class_="faint"),
         tag("div", tables.verdict(study), class_="card verdict"),
         _card(table(*tables.summary(study))),
