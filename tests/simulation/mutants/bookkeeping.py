@@ -182,4 +182,11 @@ MUTANTS = (
         "missing = 0.0",
         ("unit/monitoring/facts/test_status.py",),
     ),
+    Mutant(
+        "an undo that was cut off is itself what the next one takes back",
+        "records/ledger.py::Ledger._undo",
+        "(left, undone) if left else (undone, ())",
+        "(undone, ())",
+        ("unit/trading/test_adoption_prices.py::TestUndo",),
+    ),
 )

@@ -111,6 +111,12 @@ class TestLostOrders:
         assert priced.price == 451
 
 
+def last_row_is_lost(world: World) -> None:
+    """The process died before it was on disk."""
+    path = world.logs / "trades.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+
+
 class TestUndo:
     def test_an_answer_is_taken_back_and_given_again(self, world: World) -> None:
         by_hand(world, -11)
@@ -136,6 +142,35 @@ class TestUndo:
         answered(world, "adopt")
         answered(world, "undo")
         assert_same(world.records().book.ledger.portfolio(), before)
+
+    @pytest.mark.parametrize("answer", ["adopt", "leave"])
+    def test_a_process_that_died_between_two_rows_leaves_an_answer_that_can_be_completed(
+        self, world: World, answer: str
+    ) -> None:
+        before = world.records().book.ledger.portfolio()
+        by_hand(world, -211 if answer == "adopt" else 11)
+        by_hand(world, 1500, TQQQ, "60")
+        answered(world, answer)
+        after = world.records().book.ledger.portfolio()
+        last_row_is_lost(world)
+        answered(world, answer)
+        assert_same(world.records().book.ledger.portfolio(), after)
+        answered(world, "undo")
+        assert world.records().book.ledger.portfolio() != before, "it was given twice; the second one is taken back"
+
+    @pytest.mark.parametrize("answer", ["adopt", "leave"])
+    def test_an_undo_that_was_cut_off_goes_on_where_it_was(self, world: World, answer: str) -> None:
+        before = world.records().book.ledger.portfolio()
+        by_hand(world, -211 if answer == "adopt" else 11)
+        by_hand(world, 1500, TQQQ, "60")
+        answered(world, answer)
+        after = world.records().book.ledger.portfolio()
+        answered(world, "undo")
+        last_row_is_lost(world)
+        answered(world, "undo")
+        assert_same(world.records().book.ledger.portfolio(), before)
+        answered(world, "undo")
+        assert_same(world.records().book.ledger.portfolio(), after)
 
     def test_what_has_been_sold_since_is_not_taken_back(self, world: World) -> None:
         by_hand(world, 11)
