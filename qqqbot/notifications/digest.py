@@ -10,8 +10,12 @@ from qqqbot.model.new_york import new_york_text
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import Portfolio, Session
 from qqqbot.records.channel_health import ChannelHealth
+from qqqbot.records.risk_line import RiskLine, risk_words
 from qqqbot.trading.standing import held
 
+_UNKNOWN = "Value: unknown, as there is no price yet."
+# A value that was seen earlier than this before the week's last close is not that of its end.
+OLDEST_VALUE = timedelta(hours=1)
 # The last check of a session is over by then.
 AFTER_CLOSE = timedelta(minutes=10)
 
@@ -45,15 +49,21 @@ def digest(
     wrong: list[str],
     channels: Sequence[ChannelHealth] = (),
     missing: Decimal = Decimal(0),
+    valued_at: datetime | None = None,
+    risk: RiskLine | None = None,
 ) -> str:
-    """`outlook` says which price would change the answer. `before` is the equity and number of trades at the last
-    digest, `missing` what the account lacks of the cash.
+    """`outlook` says which price would change the answer; `valued_at` is when the prices of `equity` were seen.
+
+    `before` is the equity and number of trades at the last digest, `missing` what the account lacks of the cash.
 
     It goes through every channel, and says of each what it did before: so each is tested once a week, and one that has
     failed in silence is named in the others.
     """
     there = replace(portfolio, cash=portfolio.cash - missing, total_capital=portfolio.total_capital - missing)
-    lines = [f"to {week.date}", _value(there, equity, before[0], float(missing)), f"Held: {held(there)}."]
+    late = valued_at if valued_at is not None and week.close - valued_at > OLDEST_VALUE else None
+    value = _value(there, equity, before[0], float(missing), late)
+    lines = [f"to {week.date}", value, f"Held: {held(there)}."]
+    lines += [f"{name}: {text}." for name, text in (risk_words(risk) if risk and not late else [])]
     lines.append(f"Trades since the last digest: {max(0, portfolio.trades - before[1])}.")
     lines.append(outlook)
     lines.append(f"Problems: {'; '.join(wrong)}." if wrong else "No problems.")
@@ -66,9 +76,23 @@ def _channel(one: ChannelHealth) -> str:
     return f"{one.name[:1].upper()}{one.name[1:]}: {accepted}{refused}."
 
 
-def _value(portfolio: Portfolio, equity: float | None, before: float | None, missing: float) -> str:
+def _old_value(equity: float | None, seen_at: datetime | None) -> str:
+    if equity is None or seen_at is None:
+        return _UNKNOWN
+    return (
+        f"Value: not known now; it was {equity:,.2f} USD {new_york_text(seen_at)}, at the last prices that were sound."
+    )
+
+
+def _value(
+    portfolio: Portfolio, equity: float | None, before: float | None, missing: float, late: datetime | None
+) -> str:
+    """`late`: the time of the value, if it is not that of the week's end."""
     if equity is None:
-        return "Value: unknown, as there is no price yet."
+        return _UNKNOWN
+    if late is not None:
+        seen = f"{new_york_text(late)}, it was {equity - missing:,.2f} USD"
+        return f"Value: not known now; at the last sound prices, {seen}."
     capital = float(portfolio.total_capital)
     week = f", {(equity / before - 1):+.2%} since the last digest" if before else ""
     equity -= missing

@@ -261,7 +261,9 @@ class OwnerNotifier:
         before, wrong = (history.equity, history.trades), [trouble.text for trouble in troubles]
         seen = engine.state
         coming = outlook(seen.flips, seen.table, self.clock.now())
-        text = digest(week, portfolio, equity, coming, before, wrong, self.health(), seen.missing)
+        ways, valued_at = self.health(), seen.flips.seen_at if seen.flips else None
+        risk = engine.risk_line()
+        text = digest(week, portfolio, equity, coming, before, wrong, ways, seen.missing, valued_at, risk)
         after = {"digest": day, "equity": equity, "trades": portfolio.trades, "evening_held": portfolio.holding.value}
         return [Notice(AlertKind.DIGEST, text, subject=AlertKind.DIGEST, words=day, changes=after)]
 

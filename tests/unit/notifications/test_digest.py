@@ -7,6 +7,8 @@ import pytest
 
 from qqqbot.notifications.digest import digest, ended_week
 from qqqbot.records.channel_health import ChannelHealth
+from qqqbot.records.risk_line import risk_line
+from qqqbot.records.track import Track
 from tests.support.builders import NOW, new_york, portfolio, session, table
 
 FRIDAY = date(2026, 11, 27)  # a half-day, closing at 13:00
@@ -48,6 +50,20 @@ def test_it_says_what_the_account_is_worth_and_what_is_wrong() -> None:
     assert digest(WEEK, BOOK, 101_000.0, OUTLOOK, (None, 0), []).endswith("No problems.")
     assert "Value: unknown" in digest(WEEK, BOOK, None, OUTLOOK, (None, 0), [])
     assert BOOK.total_capital == Decimal(100_000)
+
+
+TRACK = Track(NOW, WEEK.close, 90_000.0, 600.0, 60.0, 100_000.0, 200.0, 0.9, 1.2, -0.4, NOW)
+
+
+@pytest.mark.parametrize(("hours", "known"), [(0, True), (1, True), (1.1, False), (72, False)])
+def test_a_value_of_before_an_outage_is_not_that_of_the_week(hours: float, known: bool) -> None:
+    """After three days without an answer it said "+0.36% since the last digest"; the true value was 23 % lower."""
+    seen, risk = WEEK.close - timedelta(hours=hours), risk_line(TRACK, (), None)
+    text = digest(WEEK, BOOK, 101_000.0, OUTLOOK, (100_000.0, 0), [], valued_at=seen, risk=risk)
+    assert ("since the last digest, " in text) is known
+    assert ("Drawdown: -25.00 % now, -40.00 % at worst" in text) is known
+    assert ("Value: not known now; at the last sound prices, " in text) is not known
+    assert "101,000.00 USD" in text
 
 
 def test_it_says_of_each_channel_what_it_accepted_and_refused_before() -> None:
