@@ -1,34 +1,41 @@
-"""Whether a held fund's rows are still on the basis of its shares.
+"""Whether the rows of both funds are on the basis of those that were last traded on, but for splits and dividends.
 
-A split changes both, and Yahoo has reported splits days after it had changed the rows (yfinance#906). At a real broker
-the account's shares are the second witness; a simulated account has none, and half of its shares would be sold at half
-of their price as if they were all. What the bot kept of the rows that it traded on says whether they have changed.
+A split changes rows, price and shares, and Yahoo has reported splits days after it had changed the rows (yfinance#906);
+a whole answer has come in another currency under the name of the right one. Prices are then wrong by the same factor
+everywhere, so no witness within the answer parts from them. What the bot kept of the rows that it traded on does.
 """
 
 from statistics import median
 
 from qqqbot.model.provenance import KeptWindow
-from qqqbot.model.values import QQQ, SYMBOLS, Market, Portfolio
+from qqqbot.model.values import QQQ, SYMBOLS, Market
 
-# What splits make of a price. Dividends change adjusted closes too, by a hundredth in a year.
-FACTORS = [factor for ratio in (1.5, *range(2, 21)) for factor in (ratio, 1 / ratio)]
-TOLERANCE = 0.05
+# What dividends change in half a year of adjusted closes: the funds' own are 1 % a year at most.
+TOLERANCE = 0.02
+# One factor for all rows; more others than these few are rows that moved, each of which has witnesses of its own.
+SAME_FACTOR = 0.001
+MOST_OTHERS = 5
 
 
-def changed_without_split(kept: KeptWindow | None, market: Market, book: Portfolio) -> str | None:
-    """What was found of a held fund whose rows changed as by a split that is not reported; None if there is none."""
+def changed_without_split(kept: KeptWindow | None, market: Market) -> str | None:
+    """What was found of a fund whose rows have all changed by what no reported split explains; None if there is none.
+
+    A split of the day of the kept rows may have been in them or not.
+    """
+    if kept is None:
+        return None
     for symbol in SYMBOLS:
-        if kept is None or not (book.shares[symbol] or book.foreign[symbol]):
-            continue
         before = dict(zip(kept.dates, kept.qqq if symbol == QQQ else kept.tqqq, strict=True))
         bars = market.bars if symbol == QQQ else market.tqqq_bars
         moves = [bar.close / before[bar.date] for bar in bars if before.get(bar.date, 0) > 0 and bar.close > 0]
-        moved, known = median(moves) if moves else 1.0, 1.0
-        for split in market.splits:
-            known *= split.ratio if split.symbol == symbol and split.date >= kept.session else 1.0
-        split_like = any(abs(moved / factor - 1) < TOLERANCE / 2 for factor in FACTORS)
-        if split_like and abs(moved * known - 1) > TOLERANCE:
+        moved, explained = median(moves or [1.0]), [1.0]
+        for split in sorted(market.splits, key=lambda split: split.date, reverse=True):
+            if split.symbol == symbol and split.date >= kept.session:
+                explained.append(explained[-1] / split.ratio)
+        others = sum(abs(move / moved - 1) > SAME_FACTOR for move in moves)
+        if others <= MOST_OTHERS and all(abs(moved / factor - 1) > TOLERANCE for factor in explained):
             return (
-                f"{symbol}'s earlier closes are {moved:.3g} times those of {kept.session}, and Yahoo reports no split"
+                f"{symbol}'s earlier closes are {moved:.3g} times those of {kept.session}, and Yahoo reports no split: "
+                "another currency? If they are right, move logs/prices.jsonl away and restart"
             )
     return None

@@ -237,7 +237,8 @@ def history(snapshot: Snapshot, rules: Rules) -> Gate:
     """
     if not snapshot.market.tqqq_bars or not _may_be_averaged(snapshot, rules):
         return Gate("history", True, "not asked", "the window's witnesses were not asked")
-    if problem := basis.changed_without_split(snapshot.kept, snapshot.market, snapshot.portfolio):
+    quoted = len(snapshot.broker_quotes) == len(SYMBOLS)  # then the broker's prices and shares are the witness
+    if not quoted and (problem := basis.changed_without_split(snapshot.kept, snapshot.market)):
         return Gate("history", False, problem, problem, Reason.PRICES_DOUBTFUL)
     window = _witnessed(snapshot)
     if problem := witnesses.unwitnessed(window):

@@ -121,6 +121,13 @@ MUTANTS = (
         "read_market(document)",
     ),
     Mutant(
+        "a whole answer in another currency is believed",
+        "strategy/gates.py::history",
+        "if not quoted and",
+        "if False and",
+        ("unit/strategy/test_basis.py",),
+    ),
+    Mutant(
         "an answer about another fund is believed",
         "adapters/yahoo/price_source.py::_of_symbol",
         "found != (symbol, CURRENCY)",

@@ -32,24 +32,25 @@ def split(ratio: float = 2, days_ago: int = 0, symbol: str = TQQQ) -> Split:
 
 
 def found(at: Snapshot) -> str | None:
-    return changed_without_split(at.kept, at.market, at.portfolio)
+    return changed_without_split(at.kept, at.market)
 
 
 @pytest.mark.parametrize("symbol", [QQQ, TQQQ])
 @pytest.mark.parametrize(
-    ("factor", "ratio"), [(0.5, 2), (1 / 3, 3), (2 / 3, 1.5), (10, 0.1), (1, None), (0.995, None), (1.2, None)]
+    ("factor", "ratio"), [(0.5, 2), (1 / 3, 3), (2 / 3, 1.5), (10, 0.1), (1, None), (0.985, None), (1.015, None)]
 )
 def test_a_split_changes_both(symbol: str, factor: float, ratio: float | None) -> None:
     splits = [Split(symbol, DAY, ratio)] if ratio else []
     assert found(seen(factor, *splits, symbol=symbol)) is None
 
 
-@pytest.mark.parametrize("factor", [0.5, 1 / 3, 2 / 3, 10])
+@pytest.mark.parametrize("factor", [0.5, 1 / 3, 2 / 3, 10, 0.92, 1.37, 100, 0.01])
 def test_rows_that_changed_without_a_split_are_refused(factor: float) -> None:
     assert "TQQQ's earlier closes are" in (found(seen(factor)) or "")
     gate = history(seen(factor), RULES)
     assert (gate.passed, gate.code) == (False, "PricesDoubtful")
-    assert gate.sentence.endswith("and Yahoo reports no split")
+    assert "and Yahoo reports no split" in gate.sentence
+    assert "prices.jsonl" in gate.sentence
 
 
 def test_another_split_explains_nothing() -> None:
@@ -67,8 +68,23 @@ def test_one_before_that_is_in_them() -> None:
     assert found(seen(1, split(days_ago=5))) is None
 
 
-def test_what_is_not_held_or_was_not_kept_is_not_asked() -> None:
-    assert found(seen(0.5, held=0)) is None
+def test_a_fund_that_is_not_held_may_be_bought_and_is_judged_too() -> None:
+    assert found(seen(0.92, held=0)) is not None
+
+
+def test_two_splits_explain_each_basis_on_the_way() -> None:
+    both = (split(2, days_ago=1), split(3))
+    assert [found(seen(factor, *both)) is None for factor in (1, 1 / 3, 1 / 6, 1 / 2)] == [True, True, True, False]
+
+
+def test_where_the_broker_quotes_both_its_prices_judge() -> None:
+    at = seen(0.5)
+    quotes = {symbol: at.market.quote(symbol) for symbol in (QQQ, TQQQ)}
+    assert history(replace(at, broker_quotes=quotes), RULES).passed
+    assert not history(replace(at, broker_quotes={QQQ: quotes[QQQ]}), RULES).passed
+
+
+def test_what_was_not_kept_is_not_asked() -> None:
     assert found(replace(seen(0.5), kept=None)) is None
     strange = seen(0.5)
     assert strange.kept is not None

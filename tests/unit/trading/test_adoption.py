@@ -148,6 +148,7 @@ class TestSplits:
         self, leveraged: World, answer: str
     ) -> None:
         leveraged.prices.changes = now_at(leveraged, tqqq_price=90.0)
+        (leveraged.logs / "prices.jsonl").unlink()  # its rows were those of another price
         leveraged.start().step()
         leveraged.pass_time(days=1)
         leveraged.broker.positions[TQQQ] *= 2
