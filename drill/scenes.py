@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TextIO
 
 from drill.stage import LIVE_ACCOUNT, PAPER_ACCOUNT, Stage, stage
+from standins.receiver import receiving
 
 TUESDAY, WEDNESDAY, HALF_DAY = date(2026, 11, 24), date(2026, 11, 25), date(2026, 11, 27)
 MONDAY = date(2026, 11, 30)
@@ -73,6 +74,75 @@ def yahoo_down(on: Stage) -> None:
     on.status("Holdings", "Problems", "Last check")
     on.prove("the owner was notified that it was over", on.message("Over: "))
     prove_one_rotation(on, "the rotation was made at the next check")
+
+
+def three_days_without_prices(on: Stage) -> None:
+    on.configure(evening_letter="daily")
+    holding_tqqq(on)
+    on.later("15:45")
+    on.narrate("The exchange closes. The owner has asked for a letter each evening.")
+    on.later("16:10", checked=False)
+    on.prove("a letter says what is held, and tomorrow's flip price", on.message("The evening", "on Wed 2026-11-25"))
+    on.narrate("From Wednesday on Yahoo refuses every request. QQQ falls 2.5 %, and TQQQ is held.")
+    on.yahoo.fault("429", on="any")
+    for at in ("10:00", "10:15", "10:30"):
+        on.later(at, WEDNESDAY, move=FALLEN)
+    on.prove(
+        "the owner was notified: what is held, which price was known last, and what to try",
+        on.message("Checks are failing", "TQQQ + ", "bot_control.sh update"),
+    )
+    failing = on.status("Running", "Problems", "Last check")
+    on.prove("status is failing, with exit code 5", failing.returncode == 5)
+    on.later("16:10", checked=False)
+    on.prove("the lost session was told at its end", on.message("ended without a decision", "session of 2026-11-25"))
+    on.prove("and no letter gave a flip price that is not known", on.message("The evening", "price is not known"))
+    on.wait_for(on.all_is_told, "the phone to accept them")
+    on.narrate("Thursday is Thanksgiving. On Friday, a half-day, Yahoo is still silent.")
+    on.later("09:00", HALF_DAY, checked=False)
+    again = on.happens(lambda: on.times("Checks are failing") == 2)
+    on.prove("it was told again before the day's first decision", again)
+    on.later("12:45")
+    on.later("13:10", checked=False)
+    on.prove("so was the second lost session", on.message("session of 2026-11-27 ended without a decision"))
+    on.prove(
+        "the week gives neither a value nor a flip price from Tuesday's prices",
+        on.message("The week", "price is not known", "Value: not known"),
+    )
+    on.wait_for(on.all_is_told, "the phone to accept them")
+    on.narrate("On Monday Yahoo answers again.")
+    on.later("08:45", MONDAY, checked=False)
+    on.yahoo.clear()
+    on.later("10:00")
+    on.status("Holdings", "Problems", "Last check")
+    on.prove("the owner was notified that it was over", on.message("Over: checks are failing"))
+    prove_one_rotation(on, "nothing was traded blindly, and the rotation was made at the first good check")
+
+
+def refusing_channel(on: Stage) -> None:
+    with receiving() as chat:
+        chat.judge = lambda _: 401
+        on.add_channel(chat.json_url())
+        on.narrate("The owner has two channels. The token of the first was revoked long ago, and nobody knows.")
+        holding_tqqq(on)
+        on.prove("the first trade arrived through the other", on.message("First trade"))
+        on.later("10:15")
+        on.prove("which also says that the first one fails", on.message("channel does not accept", "channel 1 (json)"))
+        on.status("Running", "Problems", "Channels")
+        on.owner("halt", "something is wrong")
+        on.later("10:30")
+        on.prove("an alarm arrives all the same", on.message("Trading is stopped", "something is wrong"))
+        said = [message["message"] for message in chat.messages]
+        on.prove("and nothing was sent twice to the channel that refuses it", len(said) == len(set(said)))
+        on.narrate("The owner makes a new token, and tries it.")
+        chat.judge = lambda _: 200
+        on.owner("notify-test")
+        mended = on.status("Problems", "Channels")
+        on.prove("status knows at once", "Problems     none" in mended.stdout)
+        on.owner("resume")
+        on.later("10:45")
+        on.later("11:00")
+        on.prove("and both channels are told that it is over", on.message("Over: a notification channel"))
+        on.prove_that_nothing_was_lost()
 
 
 def stale_prices(on: Stage) -> None:
@@ -263,6 +333,8 @@ def wrong_account(on: Stage) -> None:
 SCENES: Mapping[str, Scene] = {
     "gateway": Scene("The gateway dies", dead_gateway, gateway=True),
     "yahoo": Scene("Yahoo is down", yahoo_down),
+    "outage": Scene("Three days without prices", three_days_without_prices),
+    "channel": Scene("A channel that refuses", refusing_channel),
     "stale": Scene("Stale prices, missing days", stale_prices),
     "split": Scene("TQQQ is split", split, split=WEDNESDAY),
     "half-day": Scene("A half-day", half_day),

@@ -24,6 +24,7 @@ from typing import Any, TextIO
 from drill import audit
 from drill.checkout import STANDINS, Checkout
 from drill.market import SYMBOLS, Market
+from qqqbot.notifications.policy import clipped
 from standins.ib_gateway import Account, IBGateway
 from standins.receiver import Receiver, receiving
 from standins.yahoo import StandIn, write_control
@@ -33,6 +34,7 @@ from standins.yahoo.series import NEW_YORK, session_dates
 PAPER_ACCOUNT, LIVE_ACCOUNT = "DU1234567", "U7654321"
 # The newest protocol that the stand-in offers; an older client negotiates its own.
 NEWEST_PROTOCOL = 226
+LONGEST_SHOWN = 900
 MARGIN, WIDTH = " " * 6, 116
 LABEL_WIDTH = len("Last check  ")
 
@@ -59,9 +61,15 @@ class Stage:
         """Let the bot trade an account at `gateway`, whose prices then follow the market."""
         self._gateway = gateway
         self._accounts = dict(gateway.book.accounts)
+        self.configure(dry_run=False, use_interactive_brokers=True, ib_port=gateway.port)
+
+    def configure(self, **settings: object) -> None:
         path = self.bot.folder / "config.json"
-        settings = {"dry_run": False, "use_interactive_brokers": True, "ib_port": gateway.port}
         path.write_text(json.dumps(json.loads(path.read_text()) | settings, indent=2))
+
+    def add_channel(self, url: str) -> None:
+        """Before the owner's phone, which is the last one."""
+        self.bot.environment["QQQBOT_NOTIFY_URLS"] = f"{url} {self._phone.json_url()}"
 
     def log_in(self, account: str) -> None:
         """Let the gateway, which must be down, come up with `account`; each account keeps its contents."""
@@ -117,6 +125,10 @@ class Stage:
         self._show_phone()
         return arrived
 
+    def times(self, title: str) -> int:
+        """How many notifications with this `title` have arrived."""
+        return sum(received.endswith(f": {title}") for received in self._phone.titles())
+
     def prove(self, sentence: str, *held: bool) -> None:
         self.proofs += 1
         good = all(held)
@@ -143,6 +155,10 @@ class Stage:
         decided = [row for row in audit.rows(self.bot.logs / "orders.jsonl") if row["event"] == "intended"]
         sent = [order for order in self._gateway.orders if order.order_ref] if self._gateway else []
         return max(len(decided), len(sent))
+
+    def all_is_told(self) -> bool:
+        """Whether no news waits to be accepted; the clock may then jump by a day."""
+        return not json.loads((self.bot.logs / "notices.json").read_text())["waiting"]
 
     def account(self) -> audit.Account:
         return audit.Account(audit.rows(self.bot.logs / "trades.jsonl"))
@@ -233,7 +249,7 @@ class Stage:
 
     def _show_phone(self) -> None:
         for message in self._messages()[self._shown :]:
-            self.show("message to the owner's phone:", message)
+            self.show("message to the owner's phone:", clipped(message, LONGEST_SHOWN))
         self._shown = len(self._phone.messages)
 
     def _write_clock(self) -> None:

@@ -76,14 +76,6 @@ def _channel(one: ChannelHealth) -> str:
     return f"{one.name[:1].upper()}{one.name[1:]}: {accepted}{refused}."
 
 
-def _old_value(equity: float | None, seen_at: datetime | None) -> str:
-    if equity is None or seen_at is None:
-        return _UNKNOWN
-    return (
-        f"Value: not known now; it was {equity:,.2f} USD {new_york_text(seen_at)}, at the last prices that were sound."
-    )
-
-
 def _value(
     portfolio: Portfolio, equity: float | None, before: float | None, missing: float, late: datetime | None
 ) -> str:

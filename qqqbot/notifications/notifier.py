@@ -43,7 +43,7 @@ from qqqbot.records.verdict import Health, verdict
 from qqqbot.trading.alerts import Event, LogNotifier, Outage
 from qqqbot.trading.engine import Engine
 from qqqbot.trading.heartbeat import engine_values
-from qqqbot.trading.standing import outlook
+from qqqbot.trading.standing import is_known, outlook
 
 log = logging.getLogger(__name__)
 
@@ -259,12 +259,13 @@ class OwnerNotifier:
             return []
         portfolio, equity = engine.portfolio(), engine.equity()
         before, wrong = (history.equity, history.trades), [trouble.text for trouble in troubles]
-        seen = engine.state
-        coming = outlook(seen.flips, seen.table, self.clock.now())
+        seen, now = engine.state, self.clock.now()
+        coming, known = outlook(seen.flips, seen.table, now), is_known(seen.flips, seen.table, now)
         ways, valued_at = self.health(), seen.flips.seen_at if seen.flips else None
         risk = engine.risk_line()
         text = digest(week, portfolio, equity, coming, before, wrong, ways, seen.missing, valued_at, risk)
-        after = {"digest": day, "equity": equity, "trades": portfolio.trades, "evening_held": portfolio.holding.value}
+        after = {"digest": day, "trades": portfolio.trades, "evening_held": portfolio.holding.value}
+        after |= {"equity": equity} if known else {}
         return [Notice(AlertKind.DIGEST, text, subject=AlertKind.DIGEST, words=day, changes=after)]
 
     def _evening(self, history: History, troubles: list[Trouble], now: datetime) -> list[Notice]:

@@ -184,8 +184,7 @@ class Engine:
             return
         session = self._session()
         lasted = self._apart.observe(session is None or self._is_there(check, session), now)
-        signal = self.state.last_signal.row.get("target") if self.state.last_signal else None
-        held, wanted = self.portfolio().holding, check.row.get("target") or signal or "not known"
+        held, wanted = self.portfolio().holding, check.row.get("target") or "not known"
         sentence = f"for {(lasted or timedelta(0)) // timedelta(minutes=1)} minutes it has held {held}, and the rule's "
         self._lasting(AlertKind.APART, lasted is not None, f"{sentence}answer is {wanted}: {check.sentence}")
         self.state.last_check = check._replace(apart=lasted is not None, short=bool(self.state.missing))

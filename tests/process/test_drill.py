@@ -86,4 +86,4 @@ def test_an_unknown_scene_is_refused_and_the_known_ones_are_listed() -> None:
         [sys.executable, "-m", "drill", "earthquake"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
-    assert "unknown scene: earthquake; the scenes are: gateway, yahoo, stale" in done.stderr
+    assert "unknown scene: earthquake; the scenes are: gateway, yahoo, outage" in done.stderr

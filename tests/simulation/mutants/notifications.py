@@ -122,6 +122,12 @@ MUTANTS = (
         "True",
     ),
     Mutant(
+        "a week is compared with a value of old prices",
+        "notifications/notifier.py::OwnerNotifier._digest",
+        '{"equity": equity} if known else {}',
+        '{"equity": equity}',
+    ),
+    Mutant(
         "a restart mends a channel",
         "notifications/channels.py::Channels.__init__",
         "if health.fails",

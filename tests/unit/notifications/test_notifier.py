@@ -328,6 +328,8 @@ def test_a_trouble_that_lasts_over_a_weekend_is_told_again_with_what_is_held_and
                 assert "Held: 211 QQQ + 5,049.00 USD cash." in body
                 assert "QQQ 450.00 (Fri 2026-11-27 10:00 ET)" in body
                 assert ("The flip price is not known" in body) is (now.date() > date(2026, 11, 27))
+            if "week" in title:
+                assert "Value: not known now; at the last sound prices, " in life.bodies[-1]
                 assert "./bot_control.sh update" in body
     failing = f"{WHO}: Checks are failing"
     assert told == [
@@ -485,3 +487,16 @@ def test_a_letter_on_change_comes_after_a_rotation_only_and_compares_with_the_di
 
 def test_without_a_wish_there_is_no_letter(life: Life) -> None:
     assert [title for _, title in a_week(settled(life))] == [f"{WHO}: The week"]
+
+
+def test_a_week_of_unknown_value_leaves_the_next_one_its_comparison(tmp_path: Path) -> None:
+    life = with_letters(tmp_path, EveningLetter.OFF)
+    compared = life.notifier._memory.history.equity
+    life.world.prices.trouble = PricesUnavailable("429")
+    life.at(new_york(date(2026, 11, 27), 12, 45), check=True)
+    assert f"{WHO}: The week" in life.at(new_york(date(2026, 11, 27), 13, 10))
+    assert life.notifier._memory.history.equity == compared
+    life.world.prices.trouble = None
+    life.at(new_york(FRIDAY, 15, 45), check=True)
+    assert f"{WHO}: The week" in life.at(new_york(FRIDAY, 16, 10))
+    assert "Value: 99,999.00 USD, +0.00% since the last digest" in life.bodies[-1]
