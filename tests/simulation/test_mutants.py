@@ -31,7 +31,9 @@ def copied(folder: Path, file: str = "") -> Path:
     package, tests = folder / "qqqbot", folder / "tests"
     package.mkdir(parents=True)
     tests.mkdir()
-    for source in (PROJECT / "qqqbot").rglob("*.py"):
+    for source in (PROJECT / "qqqbot").rglob("*.*"):
+        if source.suffix == ".pyc":
+            continue
         place = package / source.relative_to(PROJECT / "qqqbot")
         place.parent.mkdir(parents=True, exist_ok=True)
         if place.relative_to(package) == Path(file):

@@ -64,7 +64,7 @@ _SHOWN_ELSEWHERE: tuple[str, ...] = (
     "Next",
     "Flip",
 )
-_SHOWN_ELSEWHERE += ("To start", "To stop", "To resume")
+_SHOWN_ELSEWHERE += ("Drawdown", "Beside QQQ", "Open profit", "To start", "To stop", "To resume")
 _LOGGED_DECISION = re.compile(r'action=(\w+) .*sentence="((?:[^"\\]|\\.)*)"')
 _HEAD = (
     tag("meta", charset="utf-8"),
@@ -177,7 +177,7 @@ def _tiles(facts: Dashboard) -> Markup:
     if own is not None:
         tiles.append(_value(own, status))
         cash = tag("p", f"{usd(own.cash)} USD cash")
-        lines = [*(line for one in status.positions for line in _position(one)), cash, _agreement(own, status)]
+        lines = [*(line for one in status.positions for line in _position(one, status)), cash, _agreement(own, status)]
         tiles.append(_tile("Holds", " + ".join(status_screen.held(own)) or "cash", *lines))
     tiles += [*_gained(facts.changes), *_risk(status.risk)]
     if signal is not None:
@@ -196,8 +196,9 @@ def _value(own: Own, status: Status) -> Markup:
     return _tile("Value, USD", usd(own.equity), *lines)
 
 
-def _position(one: Position) -> Iterator[str]:
-    yield f"bought at {usd(one.entry_price)}, {new_york_date(one.opened_at):%a %Y-%m-%d}"
+def _position(one: Position, status: Status) -> Iterator[Markup | str]:
+    bought = f"bought at {usd(one.entry_price)}, {new_york_date(one.opened_at):%a %Y-%m-%d} "
+    yield tag("p", bought, None if status.who.simulated_prices else _in(one.opened_at))
     if one.profit is not None:
         yield f"open profit {usd(one.profit, sign=True)} ({percent(one.profit_pct, sign=True)})"
 

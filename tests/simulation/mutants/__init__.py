@@ -1,6 +1,6 @@
 """Mistakes that the tests must notice. To add one, add an entry to the file of its room; `Mutant` describes it."""
 
-from tests.simulation.mutants import bookkeeping, elsewhere, notifications, records, strategy, trading, witnesses
+from tests.simulation.mutants import bookkeeping, elsewhere, notifications, page, records, strategy, trading, witnesses
 
 MUTANTS = (
     *strategy.MUTANTS,
@@ -10,4 +10,5 @@ MUTANTS = (
     *bookkeeping.MUTANTS,
     *notifications.MUTANTS,
     *elsewhere.MUTANTS,
+    *page.MUTANTS,
 )

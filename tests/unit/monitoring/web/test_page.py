@@ -176,7 +176,8 @@ def test_the_figures_of_position_gain_and_costs_are_those_of_the_risk_line(logs:
     status = replace(facts.status, risk=RISK_LINE, positions=(held,))
     found = page.parts(facts._replace(status=status, changes=gains))["tiles"]
     for words in (
-        "<p>bought at 62.00, Sat 2026-11-21</p><p>open profit +75.00 (+0.08 %)</p>",
+        '<p>bought at 62.00, Sat 2026-11-21 <time datetime="2026-11-21T17:00:00+00:00" class="near"></time></p>',
+        "<p>open profit +75.00 (+0.08 %)</p>",
         '<p class="label">Today, USD</p><p class="value">-120.00</p>',
         "<p>this week +1.00 (+0.50 %)</p><p>this month -</p>",
         '<p class="label">Bot less QQQ held, USD</p><p class="value">-1,500.00</p>',
