@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,18 @@ def series_with(symbol: str, day: date, **event: float) -> Exchange:
 
 
 # Prices
+
+
+def test_the_last_quarters_of_an_hour_are_the_closes_of_their_sessions(world: World) -> None:
+    bars = market_child.last_quarters(world.session)
+    for symbol, rows in bars.items():
+        closes = {row.date: row.close for row in SERIES[symbol]}
+        ends = {datetime.fromisoformat(end): close for end, close in rows}
+        assert ends[new_york(BEFORE, 16)] == pytest.approx(closes[BEFORE], rel=1e-6)
+        assert ends[new_york(DAY, 12)] == pytest.approx(rows[-1][1]), "today's is no session's close"
+        assert len(rows) in range(38, 46)
+    asked = [(a.query.get("interval"), a.query.get("range")) for a in world.yahoo.requests if "chart" in a.path]
+    assert asked == [("15m", "60d")] * 2
 
 
 def test_a_good_answer_has_every_row_the_quote_and_its_moment(world: World) -> None:
@@ -171,14 +184,10 @@ def test_no_crumb_keeps_the_prices_away(world: World, kind: str) -> None:
     assert world.prices()["QQQ"]["price"] > 0
 
 
-@pytest.mark.parametrize("problem", [KeyError("A3"), OSError("read-only file system")])
-def test_a_client_that_cannot_ask_at_all_does_not_end_the_question(
-    world: World, monkeypatch: pytest.MonkeyPatch, problem: Exception
-) -> None:
-    def fail(*_: object, **__: object) -> None:
-        raise problem
-
-    monkeypatch.setattr("yfinance.data.YfData.get", fail)
+@pytest.mark.parametrize("problem", [KeyError("A3"), TypeError("None > float")])
+def test_a_client_that_cannot_ask_at_all_does_not_end_the_question(world: World, problem: Exception) -> None:
+    world.session.cookie = Future()
+    world.session.cookie.set_exception(problem)
     assert world.prices()["TQQQ"]["price"] > 0
     assert {asked.path.removeprefix(asking.CHART_PATH) for asked in world.yahoo.requests} == {"QQQ", "TQQQ"}
 
