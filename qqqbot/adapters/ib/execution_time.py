@@ -59,7 +59,7 @@ def execution_time(text: str, received: datetime, order_ref: str = "") -> dateti
     day = _session_of(order_ref)
     found = [moment for moment in _readings(text) if moment <= received + AHEAD]
     if found:
-        return max(found, key=lambda moment: _likely(moment, day))  # the first of those that are equally likely
+        return max(found, key=lambda moment: _likely(moment, received, day))  # the first of those that are as likely
     end = datetime.combine(day, CLOSE, NEW_YORK) if day else received
     return min(received, end).astimezone(UTC)
 
@@ -73,7 +73,9 @@ def _readings(text: str) -> list[datetime]:
     try:
         wall = datetime.fromisoformat(f"{year}-{month}-{day} {clock}")
         zones = (UTC,) if between == "-" and not named else _zones_named(named)
-        return [wall.replace(tzinfo=zone).astimezone(UTC) for zone in zones]
+        moments = [wall.replace(tzinfo=zone).astimezone(UTC) for zone in zones]
+        # Without a zone it is New York's only if the exchange was open then.
+        return moments if named or between == "-" else [moment for moment in moments if _in_hours(moment)]
     except (ValueError, OverflowError):
         return []
 
@@ -102,6 +104,10 @@ def _session_of(order_ref: str) -> date | None:
         return None
 
 
-def _likely(moment: datetime, day: date | None) -> tuple[bool, bool]:
-    there = moment.astimezone(NEW_YORK)
-    return there.date() == day, OPEN <= there.time() < CLOSE
+def _likely(moment: datetime, received: datetime, day: date | None) -> tuple[bool, bool, bool]:
+    """Most are read as they happen."""
+    return moment.astimezone(NEW_YORK).date() == day, _in_hours(moment), received - moment <= AHEAD
+
+
+def _in_hours(moment: datetime) -> bool:
+    return OPEN <= moment.astimezone(NEW_YORK).time() <= CLOSE

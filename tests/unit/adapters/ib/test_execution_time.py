@@ -72,6 +72,17 @@ def test_a_time_without_a_zone_is_not_new_yorks_where_it_would_be_still_to_come(
     assert execution_time("20260715 16:30:00", received) == received  # the gateway is in Berlin
 
 
+def test_nor_where_the_exchange_would_have_been_closed() -> None:
+    read_in_the_night = SUMMER + timedelta(hours=13)
+    found = execution_time("20260715 21:50:00", read_in_the_night, REF[SUMMER])
+    assert found == datetime(2026, 7, 15, 20, tzinfo=UTC), "the end of the order's session"
+
+
+@pytest.mark.parametrize("zone", ["America/Denver", "America/Phoenix"])
+def test_of_two_zones_of_one_name_it_is_that_of_now(zone: str) -> None:
+    assert execution_time(text(SUMMER, zone, "MST"), SUMMER + SECONDS, REF[SUMMER]) == SUMMER
+
+
 UNKNOWN = ["", "soon", "20260715 23:30:00 Mars/Base", "20260715 23:30:00 Asia", "20260715 16:30:00 XYZ", "20261399 1"]
 
 
