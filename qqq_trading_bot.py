@@ -24,6 +24,7 @@ from qqqbot.adapters.simulated.broker import ACCOUNT, PaperBroker
 from qqqbot.adapters.yahoo.price_source import ChildPrices
 from qqqbot.display.terminal import show
 from qqqbot.model.errors import AlreadyRunning, BotError, ConfigError, StartRefused
+from qqqbot.model.family import name_of
 from qqqbot.model.new_york import new_york_text
 from qqqbot.model.ports import Broker, Clock, PriceSource, SecondPrices
 from qqqbot.model.reasons import AlertKind
@@ -340,6 +341,7 @@ class Daemon:
 
     def _constants(self) -> dict[str, Any]:
         shown = {key: getattr(self.settings, key) for key in SHOWN_SETTINGS}
+        shown |= {"rule": self.settings.rule and name_of(self.settings.rules.form)}
         return {"config_hash": self.settings.fingerprint, "config": shown}
 
 
@@ -447,7 +449,9 @@ def _show(options: argparse.Namespace, settings: Config, clock: Clock, prices: P
 
 def _yahoo(settings: Config, clock: Clock) -> ChildPrices:
     closed_on, times = settings.closures, _times(settings)
-    return ChildPrices(clock, random.Random(), long_period=settings.long_ma_period, closed_on=closed_on, times=times)
+    return ChildPrices(
+        clock, random.Random(), long_period=settings.rules.form.history + 1, closed_on=closed_on, times=times
+    )
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -110,6 +110,7 @@ class AlertKind(StrEnum):
     INCOME = "income", "a dividend was booked"
     TORN_RECORD = "torn_record", "an incomplete line was set aside"
     TOTAL_CAPITAL = "total_capital", "total capital"
+    RULE = "rule", "another rule than before"
     LOGIN = (
         "login",
         "the gateway needs your login",

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from qqqbot.model.family import DEFAULT
 from qqqbot.model.provenance import whose
 from qqqbot.model.values import QQQ, SYMBOLS, Plan, Portfolio, Snapshot
 from qqqbot.records.coerce import number, text
@@ -79,6 +80,16 @@ def last_price(path: Path, mode: str, account: str, symbol: str, before: date) -
     key = "price" if symbol == QQQ else "tqqq_price"
     found = last_rows(path, 1, seen).rows
     return number(found[0][key]) if found else None
+
+
+def last_rule(path: Path, mode: str, account: str) -> str | None:
+    """The rule of the newest decision that had a signal; None if there is none. Raises OSError."""
+
+    def decided(row: Row) -> bool:
+        return (row.get("mode"), row.get("account")) == (mode, account) and number(row.get("short_ma")) is not None
+
+    found = last_rows(path, 1, decided).rows
+    return (text(found[0].get("rule")) or DEFAULT) if found else None
 
 
 def rows_since(path: Path, start: datetime) -> Iterator[Row]:

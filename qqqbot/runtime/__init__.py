@@ -5,6 +5,7 @@
     kill_switch                           halt and resume, the owner's side
     service, systemd                      the daemon as a systemd user service
     config                                config.json: every key with its type, range and default
+    rule_config                           its key `rule`: a preset's name, or a rule spelled out
     place                                 where the program's files are, and where the owner's
     secret_files                          addresses that are secrets, from files of mode 600 or the environment
     clock                                 the only place that reads the machine's date and time

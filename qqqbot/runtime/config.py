@@ -21,11 +21,13 @@ from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.program import COMMAND
 from qqqbot.model.sessions import Closures
 from qqqbot.model.values import Decide, OrderType, Rules
+from qqqbot.runtime.rule_config import rule_of
 
 PositivePercent = Annotated[float, Field(gt=0, le=100)]
 COMMENT = "Every key is explained in docs/configuration.md. Keys that start with _ are comments."
 # A rotation of two orders is begun only with four minutes left; a shorter window would never make one.
 SHORTEST_WINDOW_MINUTES = 5
+OF_THE_DEFAULT_FORM = ("short_ma_period", "long_ma_period", "band_pct")
 CLOSURE_PATTERN = r"^\d{4}-\d{2}-\d{2}( \d{2}:\d{2})?$"
 CLOSURE_EXAMPLES = '"2025-01-09" (closed) or "2026-12-09 13:00" (closed early, at that time in New York)'
 OPENS, CLOSES = time(9, 30), time(16)
@@ -43,6 +45,7 @@ class Config(BaseModel):
     decide: Literal["every_check", "before_close"] = "every_check"
     decide_minutes_before_close: int = Field(15, ge=2, le=180)
     band_pct: float = Field(0, ge=0, le=20)
+    rule: Any = None
     dry_run: bool = True
     use_interactive_brokers: bool = False
     ib_host: str = Field("127.0.0.1", min_length=1)
@@ -79,6 +82,7 @@ class Config(BaseModel):
             short_period=self.short_ma_period,
             long_period=self.long_ma_period,
             band=self.band_pct / 100,
+            rule=None if self.rule is None else rule_of(self.rule)[0],
             decide=Decide(self.decide),
             decide_seconds_before_close=max(self.decide_minutes_before_close, SHORTEST_WINDOW_MINUTES) * 60,
             trading_hours_only=self.trading_hours_only,
@@ -194,6 +198,10 @@ def _contradictions(path: Path, values: dict[str, Any]) -> list[str]:
     short, long = value["short_ma_period"], value["long_ma_period"]
     if isinstance(short, int) and isinstance(long, int) and short >= long:
         problems.append(f"{path.name}: short_ma_period must be below long_ma_period, was {short} and {long}")
+    if value["rule"] is not None:
+        problems += [f"{path.name}: rule: {problem}" for problem in rule_of(value["rule"])[1]]
+        if besides := [key for key in OF_THE_DEFAULT_FORM if value[key] != defaults[key]]:
+            problems.append(f"{path.name}: rule says it all: remove {', '.join(besides)}, or rule")
     if value["dry_run"] is False and value["use_interactive_brokers"] is False:
         problems.append(
             f"{path.name}: dry_run is false and use_interactive_brokers is false: there is no account to trade; "

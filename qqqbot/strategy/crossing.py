@@ -8,8 +8,9 @@ of the price.
 import math
 from collections.abc import Sequence
 
+from qqqbot.model.family import Average
 from qqqbot.model.values import Crossing, Holding, Rules
-from qqqbot.strategy.rule import NO_MEMORY, after_close, averages, before_today, level, line_of, strong_line
+from qqqbot.strategy.rule import NO_MEMORY, Line, after_close, averages, before_today, level, line_of, strong_line
 
 
 def crossing(closes: Sequence[float], price: float, held: Holding, rules: Rules) -> Crossing | None:
@@ -21,14 +22,23 @@ def crossing(closes: Sequence[float], price: float, held: Holding, rules: Rules)
     trend, slowest = rule.trend, max(rule.trend.fast.length, rule.trend.slow.length)
     now = first = after_close(before_today(closes, trend), *_apart(*averages(closes, price, rules)), trend)
     flat = list(closes)
+    fast, slow = line_of(trend.fast, closes), line_of(trend.slow, closes)
     for sessions in range(1, slowest + trend.confirm - 2):  # after that simple averages are the price
         flat.append(price)
+        fast, slow = _next(fast, trend.fast, flat), _next(slow, trend.slow, flat)
         before = now if trend.remembers else NO_MEMORY
-        now = after_close(before, *_apart(*averages(flat, price, rules)), trend)
+        now = after_close(before, *_apart(fast.at(price), slow.at(price)), trend)
         if now.up is not first.up:
             line = strong_line(line_of(rule.strength.slow, flat).at(price) if rule.strength else 0.0, rule, held)
             return Crossing(sessions, rule.shelves[int(level(price, now.up, 0, line))])
     return None
+
+
+def _next(line: Line, average: Average, closes: Sequence[float]) -> Line:
+    """`average` a session later, after `closes`: an exponential one goes on from what it was."""
+    if line.last is not None:
+        return line._replace(last=line.at(closes[-1]))
+    return line_of(average, closes)
 
 
 def forecast(price: float, sessions: int | None, target: str | None) -> str:

@@ -168,9 +168,9 @@ def _past(average: Average, closes: Sequence[float]) -> list[float]:
 
 def exponential(average: Average, closes: Sequence[float]) -> list[float]:
     """The exponential mean at each of `closes`, the first of which it begins with."""
-    found = [closes[0]]
+    found, divisor = [closes[0]], average.divisor
     for close in closes[1:]:
-        found.append(found[-1] + (close - found[-1]) / average.divisor)
+        found.append(found[-1] + (close - found[-1]) / divisor)
     return found
 
 

@@ -34,7 +34,7 @@ SAME_CLOSE = 0.001
 # Both funds closed exactly where they had closed before on 2 days (2012-10-25, 2014-08-20), never on two in a row.
 MOST_STANDING = 1
 # Doubts in one window: 3 at most. Many are not a wrong row, but a witness that is none.
-MOST_DOUBTS = 8
+MOST_DOUBTS, SESSIONS_OF_DOUBTS = 8, 250
 MOST_UNWITNESSED = 5
 # How far what a witness says of a row may be from the truth: its usual parting, three times over, by the fund's factor.
 MARGIN = 0.001

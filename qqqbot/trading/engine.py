@@ -20,6 +20,7 @@ from qqqbot.model.errors import (
     TemporaryError,
     TradingHalted,
 )
+from qqqbot.model.family import DEFAULT, PRESETS, name_of
 from qqqbot.model.ports import Broker, Clock, PriceSource
 from qqqbot.model.reasons import ADVICE_OF_CODE, AlertKind, Reason
 from qqqbot.model.sessions import SessionTable
@@ -39,7 +40,7 @@ from qqqbot.model.values import (
     Session,
     Snapshot,
 )
-from qqqbot.records.decisions import FAILED, decision_values, equity_of
+from qqqbot.records.decisions import FAILED, decision_values, equity_of, last_rule
 from qqqbot.records.jsonl import SCHEMA
 from qqqbot.records.risk_line import RiskLine, positions, risk_line
 from qqqbot.records.status_file import Flip, FlipOrder, Flips
@@ -141,6 +142,8 @@ class Engine:
     """whether account and book differed at the last look"""
     _apart: Apart = field(default_factory=Apart, init=False)
     _missed: Missed = field(init=False)
+    _rule_told: bool = field(default=False, init=False)
+    """whether a change of the rule, if there is one, has been told"""
     _signalled: Snapshot | None = field(default=None, init=False)
     """what the last signal was computed from"""
 
@@ -276,6 +279,8 @@ class Engine:
         track = extended(self.state.track, row)
         if track is not None and track is not self.state.track:
             self.state.track, row["track"] = track, track.values()
+        if plan.signal is not None:
+            self._tell_of_another_rule(plan.sentence)
         self.records.decisions.append(row)
         self.records.inputs.record(snapshot, self.rules, row)
         self._log(row)
@@ -297,6 +302,16 @@ class Engine:
             if book is not None and book.passed and not snapshot.open_orders:
                 self._look_at_money(snapshot)
             self._differed = bool(book and not book.passed) and not snapshot.account.behind
+
+    def _tell_of_another_rule(self, sentence: str) -> None:
+        """At the first decision by it, with what that decision does. Raises OSError."""
+        if not self._rule_told:
+            now = name_of(self.rules.form)
+            before = last_rule(self.records.decisions.path, self.broker.mode.value, self.broker.account)
+            if before not in (None, now):
+                text = f"the rule is {now} now, and was {before}; nothing is to be adopted. By the new rule: {sentence}"
+                self.alerts.tell(AlertKind.RULE, text)
+            self._rule_told = True
 
     def _look_at_money(self, snapshot: Snapshot) -> None:
         """Whether the account has the book's cash: only where the shares agree, as a lost order moves both."""
@@ -341,6 +356,7 @@ class Engine:
             "round": number,
             "mode": self.broker.mode.value,
             "account": self.broker.account,
+            **({} if self.rules.form == PRESETS[DEFAULT] else {"rule": name_of(self.rules.form)}),
         }
 
     def _count_failure(self, code: Reason | None, sentence: str, exchange_open: bool) -> None:

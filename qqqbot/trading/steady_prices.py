@@ -97,7 +97,7 @@ class SteadyPrices:
         if now >= table.ends() or table.open_session(now) is not None:
             return
         ended, coming = table.last_closed(now), table.next_open(now).date
-        expected = table.before(coming, self._rules.long_period - 1)
+        expected = table.before(coming, self._rules.form.history)
         if now - ended.close < AFTER_CLOSE or kept.dates[-1] >= ended.date:
             return
         if self._kept_after == ended.date or not (closes := self._evening.closes(expected)):
@@ -167,4 +167,4 @@ class SteadyPrices:
         """The session that is open, or the last one that was, and the finished sessions of its window."""
         table = self._table or self.sessions(now)
         session = table.current(now).date
-        return session, table.before(session, self._rules.long_period - 1)
+        return session, table.before(session, self._rules.form.history)

@@ -13,6 +13,7 @@ from typing import Any
 
 from qqqbot.adapters.simulated.prices import SimulatedPrices
 from qqqbot.model.executions import status_exec_id
+from qqqbot.model.family import PRICE, Average, Comparison, Rule
 from qqqbot.model.values import (
     SYMBOLS,
     Holding,
@@ -30,6 +31,8 @@ from tests.support.builders import fold
 
 CAPITAL = Decimal(100_000)
 RULES = Rules(short_period=3, long_period=8, max_orders_per_session=40)
+PRICE_OVER = Rule(Holding.QQQ, Comparison(PRICE, Average(8)), None, Holding.TQQQ, Holding.TQQQ, Holding.QQQ)
+OTHER_RULES = (PRICE_OVER, replace(PRICE_OVER, trend=Comparison(Average(2), Average(6)), down=Holding.CASH))
 INTERVAL = timedelta(minutes=30)
 # If every point of a run is tried, fewer checks are enough.
 SWEEP_INTERVAL = timedelta(minutes=65)
@@ -82,6 +85,8 @@ class World:
         self.unkind = Unkindness(self.p, self.rng)
         limits = self.p > 0 and self.rng.random() < 0.3
         self.rules = replace(RULES, order_type=OrderType.LIMIT) if limits else RULES
+        if self.p and self.seed % 4 == 3:
+            self.rules = replace(self.rules, rule=OTHER_RULES[self.seed // 4 % 2])
         self.broker = SimBroker(
             self.clock.true_now, self._let_pass, self.prices, self.unkind, self.check_sent, CAPITAL + Decimal(20_000)
         )

@@ -25,7 +25,8 @@ BEFORE_CLOSE = timedelta(minutes=5)
 class DailyBars:
     """A PriceSource that knows the closes before today, and today's close as its live price."""
 
-    def __init__(self, prices: Prices) -> None:
+    def __init__(self, prices: Prices, rows: int = 200) -> None:
+        self.rows = rows
         self.dates = [date.fromisoformat(text) for text in prices.dates.astype(str).tolist()]
         self.qqq, self.tqqq = prices.signal.close.tolist(), prices.fund.close.tolist()
         self.table = SessionTable.build(_session(day) for day in [*self.dates, self.dates[-1] + timedelta(days=9)])
@@ -40,12 +41,12 @@ class DailyBars:
     def market(self, now: datetime) -> Market:
         today = self.dates.index(now.astimezone(NEW_YORK).date())
         return Market(
-            bars=tuple(self.bars[max(0, today - 200) : today]),
+            bars=tuple(self.bars[max(0, today - self.rows) : today]),
             newest_row=self.dates[today],
             qqq=Quote("QQQ", self.qqq[today], now),
             tqqq=Quote("TQQQ", self.tqqq[today], now),
             tqqq_previous_close=self.tqqq[today - 1],
-            tqqq_bars=tuple(self.tqqq_bars[max(0, today - 200) : today]),
+            tqqq_bars=tuple(self.tqqq_bars[max(0, today - self.rows) : today]),
         )
 
 
@@ -56,7 +57,7 @@ def _session(day: date) -> Session:
 
 def drive(logs: Path, prices: Prices, rules: Rules, first: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The rows of the book and of the decisions after one check near each close from session `first` on."""
-    source = DailyBars(prices)
+    source = DailyBars(prices, max(200, rules.form.history))
     clock, state = VirtualClock(source.table.sessions[first].close - BEFORE_CLOSE), State()
     records = load_records(logs, Identity(Mode.DRY_RUN, ACCOUNT), clock, FakeNotifier())
     set_capital(records.book, CAPITAL, clock)

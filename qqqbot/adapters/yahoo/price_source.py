@@ -42,7 +42,7 @@ HORIZON = timedelta(days=365)
 RENEW_BEFORE_END = timedelta(days=60)
 RENEW_AFTER = timedelta(days=1)
 # Yahoo's 2y holds about 502 sessions; an average needs its own length less one, and some room.
-LONGEST_FOR_TWO_YEARS = 480
+YEARS_FOR, MOST_YEARS = ((480, 2), (1_230, 5)), 10
 # A year holds at least 250: the leveraged fund's rows are needed for the same window.
 LONGEST_FOR_ONE_YEAR = 230
 CURRENCY = "USD"
@@ -80,7 +80,7 @@ class ChildPrices:
         run: Runner = run_child,
     ) -> None:
         self._clock = clock
-        self._years = 2 if long_period <= LONGEST_FOR_TWO_YEARS else 5
+        self._years = next((years for longest, years in YEARS_FOR if long_period <= longest), MOST_YEARS)
         light = 1 if long_period <= LONGEST_FOR_ONE_YEAR else self._years
         self._periods = ("--period", f"{self._years}y", "--light-period", f"{light}y")
         self._closed_on = closed_on
@@ -94,7 +94,7 @@ class ChildPrices:
         self._early: tuple[float, Document] | None = None
 
     def sessions(self, now: datetime) -> SessionTable:
-        """The table of sessions from two years (five for long averages) before `now` to one year after.
+        """The table of sessions from two years (five or ten for long averages) before `now` to one year after.
 
         Raises PricesUnavailable, or CalendarEnded if the library does not reach `now`.
         """

@@ -24,6 +24,8 @@ POINTS = 200
 SPANS = (timedelta(days=366), timedelta(days=93), timedelta(days=32))
 NEWEST_ROWS = 30
 TRADES_LOOKED_AT = 300
+# Two years of sessions. An exponential average has ten years of them.
+MOST_BEFORE = 520
 CLOSE = time(16)
 
 
@@ -130,12 +132,14 @@ def _before(folder: Folder, who: Identity, seen_at: datetime, first: datetime) -
     except NotRecorded:
         return
     closes: Mapping[date, float] = {bar.date: bar.close for bar in snapshot.market.bars}
-    days = sorted(day for day in closes if day < new_york_date(first))
+    days = sorted(day for day in closes if day < new_york_date(first))[-MOST_BEFORE:]
+    fast = rules.form.trend.fast
+    period = 0 if fast.exponential else fast.length
     sums = [0.0, *itertools.accumulate(closes[day] for day in days)]
     if not math.isfinite(sums[-1]):
         return
     for n, day in enumerate(days, 1):
-        short = (sums[n] - sums[n - rules.short_period]) / rules.short_period if n >= rules.short_period else None
+        short = (sums[n] - sums[n - period]) / period if 1 < period <= n else None
         yield Point(datetime.combine(day, CLOSE, NEW_YORK), closes[day], short)
 
 

@@ -83,7 +83,9 @@ def _version_fields(process: Process) -> list[Field]:
     config = process.config
     parts = [f"version {process.version}"] if process.version else []
     parts += [f"config {process.config_hash}"] if process.config_hash else []
-    if config.get("short_ma_period") and config.get("long_ma_period"):
+    if config.get("rule"):
+        parts.append(f"rule {config['rule']}")
+    elif config.get("short_ma_period") and config.get("long_ma_period"):
         parts.append(f"averages of {config['short_ma_period']} and {config['long_ma_period']} days")
     parts += [f"decides {str(config['decide']).replace('_', ' ')}"] if config.get("decide") else []
     return [Field("", ", ".join(parts), Tone.FAINT)] if parts else []

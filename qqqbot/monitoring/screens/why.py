@@ -125,6 +125,10 @@ def _rule_text(row: Row) -> str:
     short, long = usd(number(row.get("short_ma"))), usd(number(row.get("long_ma")))
     flips = [number(row.get(f"flip_{name}")) for name in ("leave_tqqq", "enter_tqqq", "trend")]
     lines = usd(flips[0]) if flips[0] == flips[1] else f"{usd(flips[1])}, and kept down to {usd(flips[0])}"
+    if rule := text(row.get("rule")):
+        line = usd(flips[2]) if flips[2] is not None else "no price of that day"
+        sides = f"{short} against {long}" if flips[0] == flips[2] else f"{short} against {long}, strong above {lines}"
+        return f"wants {row.get('target') or NONE} by {rule}: {sides}; the trend turns at {line}"
     numbers = f"short average {short}, long average {long}"
     cash = f"cash below {usd(flips[2])}" if flips[2] is not None and flips[2] > 0 else "no price today leads to cash"
     return f"wants {row.get('target') or NONE}: {numbers}; TQQQ above {lines}; {cash}"

@@ -1,13 +1,16 @@
 """When the averages cross at an unchanged price is what the rule says day by day."""
 
+import math
+
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from qqqbot.model.values import Crossing, Holding
+from qqqbot.model.values import Crossing, Holding, Rules
 from qqqbot.strategy.crossing import crossing, forecast
-from qqqbot.strategy.rule import evaluate
+from qqqbot.strategy.rule import evaluate, flip_prices, wanted
 from tests.support.builders import LEVELS, RULES
+from tests.support.families import enough, members, walk
 
 CLOSES = st.lists(st.floats(50, 200), min_size=RULES.form.history, max_size=RULES.long_period + 20)
 
@@ -55,3 +58,18 @@ def test_the_forecast_in_words() -> None:
     )
     assert "in about 1 session, " in forecast(527.1, 1, "QQQ")
     assert forecast(527.1, None, None).endswith("would change the answer, nor would QQQ staying at 527.10.")
+
+
+@settings(max_examples=40)
+@given(rules=members(), seed=st.integers(0, 10_000), move=st.floats(0.8, 1.25))
+def test_of_any_member_too(rules: Rules, seed: int, move: float) -> None:
+    closes = walk(seed, enough(rules))
+    price, down = closes[-1] * move, rules.form.down
+    found = crossing(closes, price, down, rules)
+    longest = max(rules.form.trend.fast.length, rules.form.trend.slow.length) + rules.form.trend.confirm
+    flips = [flip_prices([*closes, *[price] * n], rules).trend for n in range(longest - 1)]
+    assume(all(not math.isclose(flip, price, rel_tol=1e-7) for flip in flips))
+    days = [wanted([*closes, *[price] * n], price, down, rules) for n in range(longest - 2)]
+    changed = next((n for n, target in enumerate(days) if (target is down) != (days[0] is down)), None)
+    assert (found.sessions if found else None) == changed
+    assert found is None or found.target is days[found.sessions]

@@ -1,0 +1,141 @@
+"""The key `rule` of config.json: a preset's name, or a rule spelled out, with every problem of it in words.
+
+"rule": "qqq-200-band"
+"rule": {"signal": "QQQ", "fast": "price", "slow": "sma200", "enter_pct": 5, "exit_pct": 3, "strong": "TQQQ"}
+"""
+
+import difflib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from qqqbot.model.family import PRESETS, PRICE, Average, Comparison, Rule
+from qqqbot.model.instruments import Holding, Kind
+from qqqbot.model.values import SYMBOLS
+
+KEYS: Mapping[str, Any] = {
+    "signal": "QQQ",
+    "fast": "price",
+    "slow": "",
+    "enter_pct": 0,
+    "exit_pct": 0,
+    "confirm_closes": 1,
+    "strength": None,
+    "strength_band_pct": 0,
+    "strong": "",
+    "up": None,
+    "down": "CASH",
+}
+"""key -> default; "slow" and "strong" have none"""
+AVERAGE = re.compile(r"(sma|ema)([1-9]\d{0,3})")
+LONGEST, LARGEST_BAND, MOST_CLOSES = 1000, 20, 10
+# Yahoo's ten years hold about 2,513 sessions.
+MOST_HISTORY = 2_480
+
+
+def rule_of(value: Any) -> tuple[Rule | None, list[str]]:
+    """The rule that `value` names or spells out, or every problem of it."""
+    if isinstance(value, str):
+        near = difflib.get_close_matches(value, PRESETS, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"the presets are {', '.join(PRESETS)}"
+        rule = PRESETS.get(value)
+        return rule, ([f"unknown preset {json.dumps(value)}; {hint}"] if rule is None else _unfit(rule))
+    if not isinstance(value, Mapping):
+        return None, [f"must be a preset's name or an object, was {json.dumps(value, default=str)}"]
+    problems = [f"{key}: unknown key; {_hint(key)}" for key in value if key not in KEYS]
+    problems += [f"{key} is missing" for key in ("slow", "strong") if key not in value]
+    given = {**KEYS, **value}
+    found = _Reader(given, problems)
+    trend = Comparison(
+        found.average("fast"),
+        found.average("slow"),
+        found.percent("enter_pct"),
+        found.percent("exit_pct"),
+        found.closes("confirm_closes"),
+    )
+    strength = None
+    if given["strength"] is not None:
+        band = found.percent("strength_band_pct")
+        strength = Comparison(PRICE, found.average("strength"), band, band)
+    if (given["strength"] is None) != (given["up"] is None):
+        problems.append("strength and up belong together: below the average of strength, an uptrend holds up")
+    strong, down, signal = found.fund("strong"), found.fund("down"), found.fund("signal")
+    up = strong if given["up"] is None else found.fund("up")
+    rule = Rule(signal, trend, strength, strong, up, down)
+    problems += [] if problems else _senseless(rule)
+    problems += [] if problems else _unfit(rule)
+    return (None if problems else rule), problems
+
+
+class _Reader:
+    """One value after the other; what is wrong with one is added to `problems`, and something valid returned."""
+
+    def __init__(self, given: Mapping[str, Any], problems: list[str]) -> None:
+        self._given = given
+        self._problems = problems
+
+    def average(self, key: str) -> Average:
+        value = self._given[key]
+        if value == "price":
+            return PRICE
+        match = AVERAGE.fullmatch(value) if isinstance(value, str) else None
+        if match is not None and 2 <= int(match[2]) <= LONGEST:
+            return Average(int(match[2]), match[1] == "ema")
+        if value != "":
+            self._wrong(key, f'must be "price", or like "sma200" or "ema50" (2 to {LONGEST} closes)')
+        return Average(LONGEST)
+
+    def percent(self, key: str) -> float:
+        value = self._given[key]
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= LARGEST_BAND:
+            return value / 100
+        self._wrong(key, f"must be a number from 0 to {LARGEST_BAND}")
+        return 0.0
+
+    def closes(self, key: str) -> int:
+        value = self._given[key]
+        if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST_CLOSES:
+            return value
+        self._wrong(key, f"must be a whole number from 1 to {MOST_CLOSES}")
+        return 1
+
+    def fund(self, key: str) -> Holding:
+        value = self._given[key]
+        if value in tuple(Holding):
+            return Holding(value)
+        if value != "":
+            self._wrong(key, f"must be one of {', '.join(Holding)}")
+        return Holding.CASH
+
+    def _wrong(self, key: str, expected: str) -> None:
+        self._problems.append(f"{key}: {expected}, was {json.dumps(self._given[key], default=str)}")
+
+
+def _hint(key: str) -> str:
+    near = difflib.get_close_matches(key, KEYS, n=1)
+    return f"did you mean {near[0]}?" if near else f"the keys are {', '.join(KEYS)}"
+
+
+def _senseless(rule: Rule) -> list[str]:
+    """Values that are valid one by one but make no rule."""
+    trend, strength, problems = rule.trend, rule.strength, []
+    if trend.slow.divisor <= trend.fast.divisor * (1 + trend.enter):
+        problems.append("fast must follow the price clearly faster than slow, the more so the larger enter_pct is")
+    if strength is not None and strength.slow.divisor <= 1 + strength.enter:
+        problems.append("strength must be an average of more closes")
+    if rule.signal.kind is not Kind.INDEX:
+        problems.append(f"signal: must be an index fund, was {rule.signal}")
+    if rule.strong in (rule.down, Holding.CASH) or (strength is not None and rule.up in (rule.strong, rule.down)):
+        problems.append("strong, up and down must differ, and strong must be a fund")
+    if rule.history > MOST_HISTORY:
+        problems.append(f"it needs {rule.history:,} closes, ten years of Yahoo hold {MOST_HISTORY:,}: shorten the EMA")
+    return problems
+
+
+def _unfit(rule: Rule) -> list[str]:
+    """What the daemon cannot trade yet."""
+    if others := [symbol for symbol in rule.symbols if symbol not in SYMBOLS]:
+        known = " and ".join(SYMBOLS)
+        return [f"the bot trades {known} so far, and this rule needs {', '.join(others)} too; choose another rule"]
+    return []

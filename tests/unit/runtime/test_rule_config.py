@@ -1,0 +1,96 @@
+"""The key `rule`: presets, rules spelled out, and every problem of one in words."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qqqbot.model.errors import ConfigError
+from qqqbot.model.family import PRESETS, PRICE, Average, Comparison, Rule
+from qqqbot.model.values import Holding, Rules
+from qqqbot.runtime.config import Config, load
+from qqqbot.runtime.rule_config import rule_of
+
+BAND = {"slow": "sma200", "enter_pct": 5, "exit_pct": 3, "strong": "TQQQ"}
+
+
+@pytest.mark.parametrize("name", ["30/120", "qqq-200", "qqq-200-band", "ema-5-200"])
+def test_a_preset_by_its_name(name: str) -> None:
+    assert rule_of(name) == (PRESETS[name], [])
+
+
+def test_rules_spelled_out() -> None:
+    assert rule_of(BAND) == (PRESETS["qqq-200-band"], [])
+    whole = {
+        "signal": "QQQ",
+        "fast": "ema5",
+        "slow": "sma100",
+        "confirm_closes": 2,
+        "exit_pct": 1.5,
+        "strength": "sma50",
+        "strength_band_pct": 0.5,
+        "strong": "TQQQ",
+        "up": "QQQ",
+        "down": "CASH",
+    }
+    trend = Comparison(Average(5, exponential=True), Average(100), 0.0, 0.015, 2)
+    strength = Comparison(PRICE, Average(50), 0.005, 0.005)
+    assert rule_of(whole) == (Rule(Holding.QQQ, trend, strength, Holding.TQQQ, Holding.QQQ), [])
+
+
+def test_a_config_carries_its_rule() -> None:
+    assert Config(rule="qqq-200").rules == Rules(rule=PRESETS["qqq-200"])
+    assert Config(rule=BAND).rules.form == PRESETS["qqq-200-band"]
+    assert Config().rules.form == PRESETS["30/120"]
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ("qqq-20", 'unknown preset "qqq-20"; did you mean qqq-200?'),
+        ("golden", 'unknown preset "golden"; the presets are 30/120, qqq-200, qqq-200-band, spy-200-upro, ema-5-200'),
+        (7, "must be a preset's name or an object, was 7"),
+        ({**BAND, "enter": 5}, "enter: unknown key; did you mean enter_pct?"),
+        ({"strong": "TQQQ"}, "slow is missing"),
+        ({**BAND, "slow": "sma1"}, 'slow: must be "price", or like "sma200" or "ema50" (2 to 1000 closes), was "sma1"'),
+        ({**BAND, "slow": 200}, 'slow: must be "price", or like "sma200" or "ema50" (2 to 1000 closes), was 200'),
+        ({**BAND, "exit_pct": -1}, "exit_pct: must be a number from 0 to 20, was -1"),
+        ({**BAND, "enter_pct": True}, "enter_pct: must be a number from 0 to 20, was true"),
+        ({**BAND, "confirm_closes": 1.5}, "confirm_closes: must be a whole number from 1 to 10, was 1.5"),
+        ({**BAND, "fast": "sma199"}, "fast must follow the price clearly faster than slow"),
+        ({**BAND, "signal": "TQQQ"}, "signal: must be an index fund, was TQQQ"),
+        ({**BAND, "down": "TQQQ"}, "strong, up and down must differ, and strong must be a fund"),
+        ({**BAND, "up": "QQQ"}, "strength and up belong together"),
+        ({**BAND, "strength": "sma50"}, "strength and up belong together"),
+        ({**BAND, "slow": "ema200"}, "it needs 2,565 closes, ten years of Yahoo hold 2,480: shorten the EMA"),
+        ("spy-200-upro", "the bot trades QQQ and TQQQ so far, and this rule needs SPY, UPRO too; choose another rule"),
+        ({**BAND, "down": "SGOV"}, "this rule needs SGOV too"),
+        ({**BAND, "strong": "QLD"}, "this rule needs QLD too"),
+    ],
+)
+def test_what_is_wrong_is_said(value: Any, problem: str) -> None:
+    _rule, problems = rule_of(value)
+    assert [p for p in problems if problem in p], problems
+    assert len(problems) == 1
+
+
+def test_every_problem_is_told_at_once() -> None:
+    _rule, problems = rule_of({"slow": "x", "strong": 3, "exit_pct": "3", "fsat": "price"})
+    assert [problem.split(":")[0] for problem in problems] == ["fsat", "slow", "exit_pct", "strong"]
+
+
+def test_a_file_with_a_wrong_rule_is_refused_with_all_its_problems(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"rule": {"slow": "sma200", "strong": "SOXL", "enter_pct": 30}, "short_ma_period": 20}))
+    with pytest.raises(ConfigError) as refused:
+        load(path)
+    assert [problem.split(",")[0] for problem in refused.value.problems] == [
+        "config.json: rule: enter_pct: must be a number from 0 to 20",
+        "config.json: rule: strong: must be one of TQQQ",
+        "config.json: rule says it all: remove short_ma_period",
+    ]
+    for wrong in ("7", "[]", '"spy-200-upro"'):
+        path.write_text(f'{{"rule": {wrong}}}')
+        with pytest.raises(ConfigError, match=r"^config.json: rule: [^\n]+$"):
+            load(path)
