@@ -1,0 +1,51 @@
+"""Rules that need years of closes, through the real client over a real socket: what is fetched is enough for them."""
+
+import random
+from collections.abc import Iterator
+from datetime import date, datetime
+
+import pytest
+
+from qqqbot.adapters.yahoo import asking, child
+from qqqbot.adapters.yahoo.price_source import ChildPrices, read_market
+from qqqbot.model.family import PRESETS
+from qqqbot.model.sessions import SessionTable
+from qqqbot.model.values import Action, Holding, Rules
+from qqqbot.runtime.clock import VirtualClock
+from qqqbot.strategy.planning import decide
+from standins.yahoo import Exchange, StandIn, session_dates, shaped_series
+from tests.support.builders import session, snapshot
+from tests.support.cache_home import cache_home
+from tests.support.yahoo_documents import NOON
+
+DATES = session_dates(date(2015, 6, 1), date(2026, 12, 4))
+SERIES = shaped_series(DATES, [50 * 1.00065**number * (1.001 if number % 2 else 1.0) for number in range(len(DATES))])
+
+
+@pytest.fixture(scope="module")
+def yahoo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
+    with cache_home(tmp_path_factory.mktemp("cache")), StandIn(Exchange(SERIES), now=lambda: NOON) as standin:
+        yield standin
+
+
+def periods(rules: Rules, moment: datetime) -> tuple[str, str]:
+    source = ChildPrices(VirtualClock(moment), random.Random(1), long_period=rules.form.history + 1)
+    _, period, _, light = source._periods
+    return period, light
+
+
+@pytest.mark.parametrize("name", [name for name, rule in PRESETS.items() if rule.symbols == ("QQQ", "TQQQ")])
+def test_what_a_preset_needs_is_fetched_and_traded_on(yahoo: StandIn, name: str) -> None:
+    rules = Rules(rule=PRESETS[name])
+    period, light = periods(rules, NOON)
+    asked = asking.new_session(timeout_seconds=5.0, **yahoo.session_options)
+    market = read_market(child.document("prices", None, None, period, asked, light))
+    calendar = SessionTable.build(session(day) for day in DATES)
+    today = calendar.current(NOON)
+    expected = calendar.before(today.date, rules.form.history)
+    seen = snapshot(now=NOON, market=market, session=today, exchange_open=True, expected=expected)
+    plan = decide(seen, rules)
+    assert plan.blocked_by is None, plan.sentence
+    assert plan.signal is not None
+    assert plan.signal.target in ((Holding.TQQQ, Holding.QQQ) if name == "30/120" else (Holding.TQQQ,))
+    assert (plan.action, [order.side for order in plan.orders]) == (Action.ROTATE, ["BUY"])
