@@ -48,7 +48,7 @@ from qqqbot.runtime.config import Config
 from qqqbot.runtime.daily_log import echo_wanted, pairs, set_up
 from qqqbot.runtime.lock import PID_FILE, Lock, holder
 from qqqbot.runtime.secret_files import SecretUrls
-from qqqbot.runtime.systemd import Supervisor
+from qqqbot.runtime.systemd import HANG_SECONDS, Supervisor
 from qqqbot.strategy.filling import Closes
 from qqqbot.trading import adoption, answers
 from qqqbot.trading.alerts import LogNotifier, Outage
@@ -67,6 +67,7 @@ SHOWN_SETTINGS = (
 )
 ACCOUNT_WAIT_SECONDS = 5.0
 PULSE_SECONDS = 30.0
+LOOK_SECONDS = 2.0
 
 log = logging.getLogger("qqqbot.daemon")
 
@@ -221,12 +222,14 @@ class Daemon:
                 _times(self.settings),
                 lambda due: self._beat("running", due),
                 guard=self._stay_alone,
+                look=LOOK_SECONDS,
             )
         self._beat("stopped")
         log.info(pairs(stopped=True))
 
     def close(self) -> None:
         """End everything that this daemon has started."""
+        self.supervisor.close()
         self.notifier.close()
         self.account.close()
 
@@ -353,8 +356,7 @@ def main(arguments: Sequence[str] | None = None, clock: Clock | None = None, pri
     """Run what `arguments` ask for; `clock` and `prices` default to the machine's and Yahoo's."""
     options = _parse(arguments)
     stop = StopRequest()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop.on(signal.SIGTERM, signal.SIGINT)
     clock = clock or SystemClock(stop)
     secrets: SecretUrls | None = None
     try:
@@ -411,7 +413,7 @@ def _run(
         prices or yahoo,
         account,
         secrets,
-        Supervisor(os.environ),
+        Supervisor(os.environ, hang_seconds=HANG_SECONDS),
         lock,
         intraday=None if prices else yahoo.intraday_closes,
         tag=tag,

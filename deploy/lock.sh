@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Rebuilds requirements.lock and requirements-dev.lock: the newest releases within the ranges of the .txt files, each with
-# the hashes of all its files, for Linux and macOS and every Python since 3.11. Run it, run the tests, commit both.
+# Rebuilds the three lock files: the newest releases within the ranges of the .txt files, each with
+# the hashes of all its files, for Linux and macOS and every Python since 3.11. Run it, run the tests, commit all.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -16,6 +16,8 @@ lock() {
         --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command deploy/lock.sh "$@"
 }
 
-# The owner gets the releases that the tests run on.
-lock requirements-dev
-lock requirements --constraints requirements-dev.lock
+# The tools that build what has no wheel; what the owner runs, alone; then the tests' tools, within that. A tool that asks
+# for older libraries than the owner's (deploy/overrides.txt) gets the owner's: the tests show whether it can do with them.
+lock requirements-build
+lock requirements
+lock requirements-dev --constraints requirements.lock --overrides deploy/overrides.txt

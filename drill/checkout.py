@@ -46,7 +46,9 @@ class Checkout:
         python = environment / "bin" / "python"
         python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
         python.chmod(0o755)
-        shutil.copy(self.folder / "requirements.txt", environment / ".installed-requirements.txt")
+        wanted = (self.folder / "requirements.txt").read_text()
+        version = "# Python {}.{}\n".format(*sys.version_info)
+        (environment / ".installed-requirements.txt").write_text(version + wanted)
         return self
 
     def begin(self, *arguments: str, cwd: Path | None = None, **environment: str) -> "subprocess.Popen[str]":

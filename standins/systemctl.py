@@ -80,7 +80,9 @@ def main(arguments: list[str]) -> int:
         print(state)
         return 0 if state == "active" else 3
     elif command == "show":
-        print(f"MainPID={main_pid()}")
+        name = arguments[arguments.index("-p") + 1]
+        sub_state = "running" if state == "active" else "auto-restart" if WAITING.exists() else "dead"
+        print(f"{name}={ {'MainPID': main_pid(), 'LoadState': 'loaded', 'SubState': sub_state}.get(name, '') }")
     elif command in ("start", "restart"):
         if command == "restart":
             send(signal.SIGTERM)

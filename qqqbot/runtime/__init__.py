@@ -3,6 +3,7 @@
     control, help_text                    the commands of ./bot_control.sh and `qqqbot`: from a word to its code
     lifecycle, daemon_process, processes  start, stop, restart, install-service; the daemon and other programs
     kill_switch                           halt and resume, the owner's side
+    elsewhere                             whether the daemon that is meant works on another folder
     service, systemd                      the daemon as a systemd user service
     config                                config.json: every key with its type, range and default
     rule_config                           its key `rule`: a preset's name, or a rule spelled out

@@ -27,6 +27,8 @@ LARGEST_OUTPUT_BYTES = 4 * 1024 * 1024
 LAST_WORDS_BYTES = 2000
 # A write of no more than this does not block on a pipe that is ready for it.
 PIECE_BYTES = 512
+# Otherwise numpy starts a thread for each processor: more than a service or a container may have.
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 # The child also ends on its own this long after its deadline, should this process be killed while the child hangs.
 GRACE_SECONDS = 5
 
@@ -78,7 +80,7 @@ def run_child(
         raise ChildStopped("the daemon is stopping")
     # The package is found through its own folder, whatever the working directory is.
     known = os.environ.get("PYTHONPATH")
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{known}" if known else str(ROOT)}
+    environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": f"{ROOT}{os.pathsep}{known}" if known else str(ROOT)}
     deadline = time.monotonic() + deadline_seconds
     pipe = subprocess.PIPE
     try:

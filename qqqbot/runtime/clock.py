@@ -9,6 +9,7 @@ import contextlib
 import math
 import os
 import select
+import signal
 import time
 import weakref
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,16 @@ class StopRequest:
         self._read_end, self._write_end = os.pipe()
         os.set_blocking(self._write_end, False)
         self.close = weakref.finalize(self, _close_all, self._read_end, self._write_end)
+
+    def on(self, *signals: signal.Signals) -> None:
+        """Set it when one of `signals` arrives; to be called from the main thread.
+
+        Python runs a handler between two of its own instructions. A signal that comes after the last one of them and
+        before poll() sleeps would be handled only when poll() ends; the wake-up descriptor is written at once.
+        """
+        for number in signals:
+            signal.signal(number, lambda *_: self.set())
+        signal.set_wakeup_fd(self._write_end, warn_on_full_buffer=False)
 
     def set(self) -> None:
         with contextlib.suppress(BlockingIOError):  # a full pipe was set long ago
@@ -84,5 +95,8 @@ class VirtualClock:
 
 
 def _close_all(*descriptors: int) -> None:
+    with contextlib.suppress(ValueError):  # not in the main thread
+        if (written := signal.set_wakeup_fd(-1)) not in descriptors:
+            signal.set_wakeup_fd(written)
     for descriptor in descriptors:
         os.close(descriptor)

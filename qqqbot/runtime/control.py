@@ -7,6 +7,7 @@ work with any Python 3.11, before anything is installed and when the environment
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,9 +18,10 @@ from qqqbot.runtime import kill_switch, place
 from qqqbot.runtime.clock import SystemClock
 from qqqbot.runtime.console import refused, say, warn
 from qqqbot.runtime.daemon_process import DaemonProcess, Patience
+from qqqbot.runtime.elsewhere import Elsewhere
 from qqqbot.runtime.help_text import help_text
 from qqqbot.runtime.lifecycle import Lifecycle
-from qqqbot.runtime.place import DAEMON, MONITOR, Place
+from qqqbot.runtime.place import DAEMON, MONITOR, Place, daemon_command
 from qqqbot.runtime.processes import Processes
 from qqqbot.runtime.service import Service
 
@@ -35,6 +37,8 @@ MODULES = {
 }
 WITHOUT_ARGUMENTS = ("start", "resume", "init", "update", "notify-test", "install-service")
 ANSWERS = ("adopt", "leave", "undo")
+STARTING = ("start", "once")
+ABOUT_THE_DAEMON = (*STARTING, "stop", "restart", "resume", *ANSWERS, *VIEWS)
 USAGE = 2
 
 
@@ -49,17 +53,19 @@ class Control:
         self.place = where
         self._processes = processes
         self._daemon = DaemonProcess(where.logs, clock or SystemClock(), Patience.of(environment))
-        self._lifecycle = Lifecycle(where, self._daemon, Service(where, environment, processes), processes)
+        service = Service(where, environment, processes)
+        self._lifecycle = Lifecycle(where, self._daemon, service, processes)
+        self._elsewhere = Elsewhere(where, self._daemon, service, processes)
         self.commands: dict[str, Callable[..., int]] = {
             "start": self._lifecycle.start,
             "stop": lambda *options: self._lifecycle.stop(force="--force" in options),
             "restart": lambda *options: self._lifecycle.restart(force="--force" in options),
-            "halt": lambda *reason: kill_switch.halt(where.logs, " ".join(reason)),
+            "halt": self._halt,
             "resume": lambda: kill_switch.resume(where.logs),
             **{word: partial(self._answer, word) for word in ANSWERS},
             "install-service": self._lifecycle.install_service,
             "init": self._init,
-            "run": partial(processes.become, str(DAEMON)),
+            "run": partial(processes.become, *daemon_command(where)),
             "once": partial(processes.become, str(DAEMON), "--once"),
             "drill": self._drill,
             "test": self._test,
@@ -76,14 +82,24 @@ class Control:
         word, rest = arguments[0], arguments[1:]
         command = self.commands.get("help" if word in ("--help", "-h") else word)
         if command is None:
-            return self._bad_usage(f"unknown command: {word}")
+            near = get_close_matches(word, [known for known in self.commands if known != "live"], 1)
+            return self._bad_usage(f"unknown command: {word}{f'; did you mean {near[0]}?' if near else ''}")
+        if rest[:1] in (["--help"], ["-h"]) and word not in (*VIEWS, *MODULES, "drill", "test", "run", "once"):
+            return self._help()
         bare = word in WITHOUT_ARGUMENTS or (word in ("stop", "restart") and list(rest) != ["--force"])
         if bare and rest:
             return self._bad_usage(f"{word} takes no arguments, was given: {' '.join(rest)}")
         try:
+            if word in ABOUT_THE_DAEMON and (problem := self._elsewhere.problem(word, word in STARTING)):
+                return refused(problem)
             return command(*rest)
         except StartRefused as reason:  # it cannot be determined who holds the lock
             return refused(str(reason))
+
+    def _halt(self, *reason: str) -> int:
+        return kill_switch.halt(
+            self.place.logs, " ".join(reason), self._daemon, lambda: self._elsewhere.problem("halt")
+        )
 
     def _answer(self, word: str, *arguments: str) -> int:
         """What is mistyped is found here, before the daemon is stopped for it."""
@@ -135,7 +151,7 @@ class Control:
         return 0
 
     def _bad_usage(self, problem: str) -> int:
-        warn(problem, help_text(self.place).rstrip("\n"))
+        warn(problem, f"usage: {COMMAND} COMMAND; {COMMAND} help lists the commands")
         return USAGE
 
 

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Mapping
 from enum import Enum, auto
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from qqqbot.runtime.lock import PID_FILE, holder
 
@@ -33,6 +33,8 @@ class Patience(NamedTuple):
     ready_seconds: float = 120
     account_seconds: float = 20
     stop_seconds: float = 10
+    # It beats at least once a minute, and looks for a halt more often.
+    halt_seconds: float = 75
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Patience":
@@ -61,11 +63,24 @@ class DaemonProcess:
 
     def state(self, pid: int | None) -> str | None:
         """The state that process `pid` wrote last; None if an earlier daemon wrote it."""
+        return self._written_by(pid).get("state")
+
+    def confirms_halt(self, pid: int) -> str | None:
+        """When process `pid` reported, while somebody waits for it, that it is halted; None if it does not."""
+        began = self._clock.monotonic()
+        while not (said := self._written_by(pid)).get("halted"):
+            if not self.holds_lock(pid) or self._clock.monotonic() - began >= self.patience.halt_seconds:
+                return None
+            self._clock.wait(PAUSE_SECONDS)
+        return str(said.get("heartbeat_at"))
+
+    def _written_by(self, pid: int | None) -> dict[str, Any]:
+        """What process `pid` wrote last into status.json."""
         try:
             found = json.loads(self._status.read_bytes())
         except (OSError, ValueError, RecursionError):
-            return None
-        return found.get("state") if pid and isinstance(found, dict) and found.get("pid") == pid else None
+            return {}
+        return found if pid and isinstance(found, dict) and found.get("pid") == pid else {}
 
     def wait_until_ready(
         self, find: Callable[[], int | None], is_alive: Callable[[], bool]

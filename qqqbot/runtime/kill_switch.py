@@ -1,10 +1,17 @@
-"""halt and resume, the owner's side of logs/HALT: the file itself counts, not the words in it."""
+"""halt and resume, the owner's side of logs/HALT: the file itself counts, not the words in it.
+
+`halt` succeeds only if a daemon has read the file and says so: a file that nobody reads stops nothing.
+"""
 
 import os
+from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
+from qqqbot.model.errors import StartRefused
 from qqqbot.model.program import COMMAND
 from qqqbot.runtime.console import refused, say, warn
+from qqqbot.runtime.daemon_process import DaemonProcess
 
 FILE = "HALT"
 NO_REASON = "halted by its owner"
@@ -12,8 +19,15 @@ BY_OWNER = "halted by the owner's command"
 """The second line of a file that `halt` wrote, here or in bot_control.sh. Those of the bot itself lack it."""
 
 
-def halt(logs: Path, reason: str) -> int:
-    """Stop trading, keeping the reason of an earlier halt. Returns the exit code."""
+def halt(logs: Path, reason: str, daemon: DaemonProcess, elsewhere: Callable[[], str | None]) -> int:
+    """Stop trading, keeping the reason of an earlier halt, and wait until the daemon says so. Returns the exit code.
+
+    `elsewhere` says where another daemon runs, if one does.
+    """
+    return _write_halt(logs, reason) or _confirmed(logs, daemon, elsewhere)
+
+
+def _write_halt(logs: Path, reason: str) -> int:
     os.umask(0o077)
     path = logs / FILE
     try:
@@ -25,9 +39,34 @@ def halt(logs: Path, reason: str) -> int:
         say(f"already halted: {earlier}")
     else:
         _write(path, reason or NO_REASON)
-        say(f"halted: no new orders until {COMMAND} resume")
+        say(f"{path} is written: no new orders until {COMMAND} resume")
+    return 0
+
+
+def _confirmed(logs: Path, daemon: DaemonProcess, elsewhere: Callable[[], str | None]) -> int:
+    try:
+        pid = daemon.pid()
+        if pid is None:
+            other = elsewhere()
+            return refused(f"No daemon runs on {logs}: nobody has read it.", *([other] if other else []))
+        at = daemon.confirms_halt(pid)
+    except StartRefused as reason:
+        return refused(f"Whether a daemon has read it is not known. {reason}")
+    if at is None:
+        return refused(
+            f"The daemon (pid {pid}) has not confirmed it within {daemon.patience.halt_seconds:g} s. It reads the file "
+            f"before each order; if it hangs: {COMMAND} stop --force. See {COMMAND} status."
+        )
+    say(f"The daemon (pid {pid}) confirms it, {_clock_time(at)}.")
     say("An order that is open at the broker is not touched: it can still be filled. The bot keeps what it holds.")
     return 0
+
+
+def _clock_time(at: str) -> str:
+    try:
+        return f"{datetime.fromisoformat(at).astimezone():%H:%M:%S %Z}"
+    except ValueError:
+        return "at an unknown time"
 
 
 def resume(logs: Path) -> int:

@@ -14,7 +14,8 @@ from qqqbot.model.errors import StartRefused
 from qqqbot.model.program import COMMAND
 from qqqbot.runtime.console import refused, say, warn
 from qqqbot.runtime.daemon_process import DaemonProcess, Readiness
-from qqqbot.runtime.place import DAEMON, MONITOR, Place
+from qqqbot.runtime.elsewhere import Elsewhere
+from qqqbot.runtime.place import DAEMON, MONITOR, Place, daemon_command
 from qqqbot.runtime.processes import Processes, exit_code
 from qqqbot.runtime.service import NAME, Service
 
@@ -28,12 +29,15 @@ class Lifecycle:
         self._daemon = daemon
         self._service = service
         self._processes = processes
+        self._elsewhere = Elsewhere(place, daemon, service, processes)
         self._output = place.logs / "nohup.log"
 
     def start(self) -> int:
+        if code := self._check_configuration():
+            return code
         if self._already_running():
             return 0
-        if (code := self.check()) or (code := self._check_logs()):
+        if (code := self.check_config()) or (code := self._check_logs()):
             return code
         return self._start_service() if self._service.is_ours() else self._start_alone()
 
@@ -84,10 +88,13 @@ class Lifecycle:
                 "systemd's user manager must run for this user: log in as that user (not with su or sudo), then try "
                 "again.",
             )
-        if code := self.stop():
+        ran_alone = self._daemon.pid() is not None
+        if (code := self.stop()) or ((code := self._start_service()) and self._daemon.pid() is None):
+            service.roll_back()
+            warn("The service was not installed; all is as it was before.")
+            if ran_alone and self._daemon.pid() is None:
+                self._start_alone()
             return code
-        if not service.restart():
-            return refused("The service does not start: journalctl --user -u qqqbot -n 20")
         say(f"installed in {service.unit} and started; systemd restarts it after a crash")
         say(
             f"see it: systemctl --user status qqqbot   stop it: {COMMAND} stop   "
@@ -95,16 +102,22 @@ class Lifecycle:
         )
         if self._processes.run(("loginctl", "enable-linger")).code != 0:
             warn(f"To run while you are not logged in: sudo loginctl enable-linger {getpass.getuser()}")
-        return 0
+        return code
 
     def check(self) -> int:
         """Report what a start would refuse, while nothing has been stopped yet."""
-        if code := self.check_config():
-            return code
+        return self.check_config() or self._check_configuration()
+
+    def _check_configuration(self) -> int:
         if self._service.is_ours() and not self._service.has_our_configuration():
             return refused(
                 f"The service was installed with a configuration other than {self._place.config}: set QQQBOT_CONFIG as "
                 f"in {self._service.unit}, or run {COMMAND} install-service again."
+            )
+        if (other := self._elsewhere.other_configuration()) is not None:
+            return refused(
+                f"The daemon that runs uses {other}, and this command {self._place.config}: set QQQBOT_CONFIG to the "
+                f"first, or {COMMAND} stop."
             )
         return 0
 
@@ -146,7 +159,7 @@ class Lifecycle:
 
     def _start_alone(self) -> int:
         seen = self._make_room_for_output()
-        child = self._processes.launch((sys.executable, str(DAEMON)), self._place.home, self._output)
+        child = self._processes.launch((sys.executable, *daemon_command(self._place)), self._place.home, self._output)
         _, found = self._daemon.wait_until_ready(lambda: child.pid, lambda: child.poll() is None)
         if found is Readiness.READY:
             return self._started(child.pid)

@@ -26,6 +26,8 @@ class Place(NamedTuple):
     in_checkout: bool
     logs: Path
     config: Path
+    logs_chosen: bool = False
+    """whether the caller named the folder of logs"""
 
 
 def home(environment: Mapping[str, str]) -> Path:
@@ -39,6 +41,11 @@ def checkout(script: Path, environment: Mapping[str, str]) -> Place:
 
 def installed(command: Path, folder: Path, environment: Mapping[str, str]) -> Place:
     return _place(folder, command, False, environment)
+
+
+def daemon_command(place: Place) -> tuple[str, ...]:
+    """The daemon's script with what it works on, so that a list of processes shows that too."""
+    return str(DAEMON), "--logs", str(place.logs), "--config", str(place.config)
 
 
 def environment_for(place: Place, environment: Mapping[str, str], folder: Path) -> dict[str, str]:
@@ -55,4 +62,5 @@ def _place(home: Path, command: Path, in_checkout: bool, environment: Mapping[st
         in_checkout,
         logs=caller / environment[LOGS] if environment.get(LOGS) else home / "logs",
         config=caller / environment[CONFIG] if environment.get(CONFIG) else home / "config.json",
+        logs_chosen=bool(environment.get(LOGS)),
     )

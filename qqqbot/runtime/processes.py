@@ -96,6 +96,12 @@ class Processes:
         except OSError:
             return None
 
+    def command_lines(self) -> list[tuple[int, str]]:
+        """The processes of this user, each with its command line; none if they cannot be listed."""
+        done = self.run(("ps", "-ww", "-U", str(os.getuid()), "-o", "pid=,args="))
+        lines = [line.split(maxsplit=1) for line in done.out.splitlines()]
+        return [(int(line[0]), line[1]) for line in lines if len(line) == 2 and line[0].isdigit()]
+
     def send(self, pid: int, number: signal.Signals) -> bool:
         """Whether the signal was sent, or the process is gone; False if it belongs to another user."""
         try:

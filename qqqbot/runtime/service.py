@@ -11,7 +11,7 @@ from pathlib import Path
 from qqqbot.runtime.console import warn
 from qqqbot.runtime.place import CONFIG, LOGS, Place
 from qqqbot.runtime.processes import Done, Job, Processes
-from qqqbot.runtime.systemd import TEMPLATE, assignment, lost_secrets, quoted, unit
+from qqqbot.runtime.systemd import TEMPLATE, assignment, exec_line, lost_secrets, quoted, unit, unquoted
 
 NAME = "qqqbot.service"
 
@@ -22,12 +22,14 @@ class Service:
         self._environment = environment
         self._processes = processes
         self._warned = False
+        self._before: str | None = None
+        """the unit that `install` replaced"""
         folder = environment.get("XDG_CONFIG_HOME") or os.path.join(environment.get("HOME", ""), ".config")
         self.unit = Path(folder) / "systemd" / "user" / NAME
 
     def is_ours(self) -> bool:
         """Whether systemd manages this daemon: its unit is installed, and enabled or running."""
-        if not self._names_us():
+        if not self.names_us():
             return False
         enabled = self._systemctl("is-enabled", NAME)
         if enabled.code == 0 or self.runs():
@@ -50,12 +52,16 @@ class Service:
 
     def main_pid(self) -> int:
         """The process that systemd regards as the daemon; 0 if there is none."""
-        found = self._systemctl("show", "-p", "MainPID", NAME).out.strip().removeprefix("MainPID=")
+        found = self._property("MainPID")
         return int(found) if found.isdigit() else 0
 
     def start(self) -> Job:
-        """Ask systemd to start the daemon; the job ends when systemd regards it as started."""
-        return self._processes.begin(("systemctl", "--user", "start", NAME), **self._bus())
+        """Ask systemd to start the daemon; the job ends when systemd regards it as started.
+
+        Between a crash and the next attempt a start would wait for that attempt, up to ten minutes; a restart does not.
+        """
+        verb = "restart" if self._property("SubState").startswith("auto-restart") else "start"
+        return self._processes.begin(("systemctl", "--user", verb, NAME), **self._bus())
 
     def stop(self, wait: bool) -> bool:
         """Whether systemd agreed to end the daemon and its attempts to start it."""
@@ -64,41 +70,81 @@ class Service:
     def kill(self) -> None:
         self._systemctl("kill", "-s", "KILL", NAME)
 
-    def restart(self) -> bool:
-        return self._systemctl("restart", NAME).code == 0
-
     def lost_secrets(self) -> list[str]:
         """The caller's secrets that the service would not see, each with what to do instead."""
         return lost_secrets(self._place.config.parent, self._environment)
 
     def install(self) -> str | None:
-        """Write the unit and enable it. Returns what went wrong, None if nothing did."""
+        """Write the unit and enable it. Returns what went wrong, and all is then as before; None if nothing did."""
+        self._before = "\n".join(self._lines()) or None
+        text = unit(TEMPLATE.read_text(encoding="utf-8"), self._place, self._environment)
+        if (problem := self._written(text)) is not None:
+            return problem
+        if problem := self._done("daemon-reload") or self._unusable() or self._done("enable", NAME):
+            self.roll_back()
+        return problem
+
+    def roll_back(self) -> None:
+        """Undo `install`."""
+        if self._before is None:
+            self._systemctl("disable", NAME)
+            with contextlib.suppress(OSError):
+                self.unit.unlink()
+        else:
+            self._written(self._before + "\n")
+        self._systemctl("daemon-reload")
+
+    def _written(self, text: str) -> str | None:
+        """Replace the unit, whose proxies may have passwords. Returns what went wrong."""
         fresh = self.unit.with_name(NAME + ".new")
         try:
             self.unit.parent.mkdir(parents=True, exist_ok=True)
-            text = unit(TEMPLATE.read_text(encoding="utf-8"), self._place.command, self._place.home, self._environment)
+            fresh.touch(mode=0o600)
             fresh.write_text(text, encoding="utf-8")
             fresh.replace(self.unit)
         except OSError as error:
             with contextlib.suppress(OSError):
                 fresh.unlink()
             return f"{error.filename}: {error.strerror}"
-        for command in (("daemon-reload",), ("enable", NAME)):
-            done = self._systemctl(*command)
-            if done.code != 0:
-                return (done.out + done.err).strip() or "systemctl failed and said nothing"
         return None
+
+    def _done(self, *command: str) -> str | None:
+        done = self._systemctl(*command)
+        return None if done.code == 0 else (done.out + done.err).strip() or "systemctl failed and said nothing"
+
+    def _unusable(self) -> str | None:
+        """Why systemd could not start the unit that it has just read."""
+        if (state := self._property("LoadState")) not in ("bad-setting", "error", "masked", "not-found"):
+            return None
+        return f"systemd reads it as {state}: {self._property('LoadError') or f'systemd-analyze verify {self.unit}'}"
 
     def show_newest_lines(self) -> None:
         command = ("journalctl", "--user", "-u", NAME, "-n", "20", "--no-pager", "-o", "cat")
         if not self._processes.has("journalctl") or self._processes.show(command, on_stderr=True) != 0:
             warn(f"journalctl --user -u {NAME}")
 
-    def _names_us(self) -> bool:
+    def names_us(self) -> bool:
+        """Whether the unit is installed for this command and these logs."""
+        return self._names_command() and self._sets(LOGS, self._place.logs, self._place.home / "logs")
+
+    def other_logs(self) -> Path | None:
+        """The logs of the unit, if it is for this command, in use, and for others than these."""
+        if not self._names_command() or self.names_us():
+            return None
+        if not (self.runs() or self._systemctl("is-enabled", NAME).code == 0):
+            return None
+        start = f'Environment="{LOGS}='
+        value = next((line.removeprefix(start)[:-1] for line in self._lines() if line.startswith(start)), None)
+        return Path(unquoted(value)) if value else self._place.home / "logs"
+
+    def _names_command(self) -> bool:
         if not self._processes.has("systemctl"):
             return False
-        command = f"ExecStart={quoted(str(self._place.command))} run"
-        return command in self._lines() and self._sets(LOGS, self._place.logs, self._place.home / "logs")
+        earlier = f"{quoted(str(self._place.command))} run"  # written by earlier versions
+        return any(f"ExecStart={line}" in self._lines() for line in (exec_line(self._place), earlier))
+
+    def _property(self, name: str) -> str:
+        return self._systemctl("show", "-p", name, NAME).out.strip().removeprefix(f"{name}=")
 
     def _sets(self, variable: str, value: Path, default: Path) -> bool:
         """Whether the unit gives `variable` this value, or leaves it out and the value is the default."""

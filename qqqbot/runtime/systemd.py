@@ -5,30 +5,46 @@ socket that NOTIFY_SOCKET names; a leading @ stands for the zero byte of an abst
 supervisor that does not read must not stop a trade.
 """
 
+import faulthandler
 import logging
+import re
 from collections.abc import Mapping
 from pathlib import Path
+
+from qqqbot.runtime.place import Place
 
 log = logging.getLogger(__name__)
 
 TEMPLATE = Path(__file__).with_name("qqqbot.service")
-# What the unit keeps of the caller's environment. A unit is no place for secrets: every user can read it.
+# What the unit keeps of the caller's environment; without the second line the service would not reach the internet
+# where the shell does. The daemon's own secrets belong into files that can be changed without a new unit.
 KEPT = ("QQQBOT_CONFIG", "QQQBOT_LOGS", "QQQBOT_VENV", "QQQBOT_NOTIFY_URLS_FILE", "QQQBOT_PING_URL_FILE")
+NETWORK = re.compile(r"(https?|all|no)_proxy|ssl_cert_(file|dir)|(requests|curl)_ca_bundle", re.IGNORECASE)
 # The daemon's secrets, and the file beside config.json that can hold each of them instead.
 SECRETS = {"QQQBOT_NOTIFY_URLS": "notify_urls.txt", "QQQBOT_PING_URL": "ping_url.txt"}
 
 VARIABLE = "NOTIFY_SOCKET"
 LONGEST_STATUS = 200
+# As the unit's WatchdogSec, for where no systemd watches.
+HANG_SECONDS = 1200
+STDERR = 2
 
 
-def unit(template: str, command: Path, folder: Path, environment: Mapping[str, str]) -> str:
-    """The unit file of a service that runs `command` in `folder`."""
-    kept = [assignment(name, environment[name]) for name in KEPT if environment.get(name)]
+def unit(template: str, place: Place, environment: Mapping[str, str]) -> str:
+    """The unit file of a service that runs the daemon of `place`."""
+    names = [*KEPT, *sorted(name for name in environment if NETWORK.fullmatch(name))]
+    kept = [assignment(name, environment[name]) for name in names if environment.get(name)]
     return (
-        template.replace("@SCRIPT@", quoted(str(command)))
-        .replace("@FOLDER@", str(folder).replace("%", "%%"))
+        template.replace("@COMMAND@", exec_line(place))
+        .replace("@FOLDER@", str(place.home).replace("%", "%%"))
         .replace("@ENVIRONMENT@", "\n".join(kept))
     )
+
+
+def exec_line(place: Place) -> str:
+    """The command of the unit. systemd refuses a program whose own name has an apostrophe; an argument may have one."""
+    command = quoted(str(place.command))
+    return f"/usr/bin/env bash {command.replace('$', '$$')} run" if place.in_checkout else f"{command} run"
 
 
 def assignment(name: str, value: str) -> str:
@@ -38,8 +54,13 @@ def assignment(name: str, value: str) -> str:
 
 def quoted(text: str) -> str:
     """One word of a unit file: systemd.syntax(7), specifiers included."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("\n", "\\n")
     return f'"{escaped}"'
+
+
+def unquoted(text: str) -> str:
+    """What `quoted` made `text` of, which is without its outer quotes."""
+    return re.sub(r"\\(.)", lambda found: "\n" if found[1] == "n" else found[1], text.replace("%%", "%"))
 
 
 def lost_secrets(config_folder: Path, environment: Mapping[str, str]) -> list[str]:
@@ -53,7 +74,10 @@ def lost_secrets(config_folder: Path, environment: Mapping[str, str]) -> list[st
 
 
 class Supervisor:
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    """Whoever watches this process is told that it lives; after `hang_seconds` without that, it ends itself."""
+
+    def __init__(self, environment: Mapping[str, str], hang_seconds: float = 0) -> None:
+        self._hang_seconds = hang_seconds
         name = environment.get(VARIABLE, "")
         self._address = "\0" + name[1:] if name.startswith("@") else name
         self._ready = False
@@ -61,6 +85,8 @@ class Supervisor:
 
     def report(self, state: str, status: str) -> None:
         """`state` as in status.json. Never raises, never waits."""
+        if self._hang_seconds:  # with the line at which each thread stands
+            faulthandler.dump_traceback_later(self._hang_seconds, exit=True, file=STDERR)
         if not self._address:
             return
         lines = ["WATCHDOG=1"]
@@ -71,6 +97,10 @@ class Supervisor:
             lines.append("READY=1")
         lines.append(f"STATUS={' '.join(status.split())[:LONGEST_STATUS]}")
         self._ready = self._send("\n".join(lines)) and (self._ready or "READY=1" in lines)
+
+    def close(self) -> None:
+        if self._hang_seconds:
+            faulthandler.cancel_dump_traceback_later()
 
     def _send(self, text: str) -> bool:
         import socket  # not needed by the commands, which only write the unit

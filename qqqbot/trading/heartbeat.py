@@ -11,6 +11,7 @@ from typing import Any
 from qqqbot import __version__
 from qqqbot.model.ports import Clock
 from qqqbot.model.provenance import whose
+from qqqbot.records.halt import HaltSwitch
 from qqqbot.records.status_file import account_values, calendar_values, flip_values, portfolio_values, write_status
 from qqqbot.trading.alerts import Event, LogNotifier, Outage
 from qqqbot.trading.engine import Engine, State
@@ -32,6 +33,7 @@ class Heartbeat:
 
     def __post_init__(self) -> None:
         self._started_at = self.clock.now()
+        self._switch = HaltSwitch(self.path.with_name("HALT"))
         self._failing = False
 
     def beat(self, state: str, next_check: datetime | None = None) -> None:
@@ -62,6 +64,7 @@ class Heartbeat:
             "next_check_at": next_check.isoformat() if next_check else None,
             "problem": self.outage.problem,
             "problem_since": self.outage.since.isoformat() if self.outage.since else None,
+            "halted": self._switch.reason(),
             "notices": [_event_values(event) for event in self.notices.recent],
             **self.constants,
             **(engine_values(self.engine, now) if self.engine else {}),

@@ -1,5 +1,6 @@
 """The polling loop: check when a check is due, beat at least once a minute, wait, until a stop is asked for."""
 
+import math
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -32,11 +33,13 @@ def poll(
     beat: Beat,
     heartbeat: timedelta = HEARTBEAT,
     guard: Callable[[], None] = lambda: None,
+    look: float = math.inf,
 ) -> None:
     """Run until a stop is requested. The first check is made at once; `beat` is given the time of the next one.
 
     `heartbeat` is the longest time between two beats; a simulation with a virtual clock makes it longer.
     `guard` is called after each wait, before a check that may be due; what it raises ends the loop.
+    Every `look` seconds a wait ends if a halt has begun or ended: `halt` waits for the beat that reports it.
     """
     due = clock.now()
     while not clock.stopping():
@@ -47,8 +50,15 @@ def poll(
         # A clock that was set back must not leave a check an hour in the future.
         due = min(due, _next_tick(engine, times, clock.now()))
         engine.look_back()
+        halted = engine.halted()
         beat(due)
-        clock.wait(min(heartbeat, max(due - clock.now(), timedelta(0))).total_seconds())
+        left = min(heartbeat, max(due - clock.now(), timedelta(0))).total_seconds()
+        _rest(engine, clock, left, look, halted)
+
+
+def _rest(engine: Engine, clock: Clock, seconds: float, look: float, halted: str | None) -> None:
+    while engine.halted() == halted and not clock.wait(min(seconds, look)) and seconds > look:
+        seconds -= look
 
 
 def _next_tick(engine: Engine, times: Timetable, now: datetime) -> datetime:

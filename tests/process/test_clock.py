@@ -11,10 +11,34 @@ SLEEPER = """
 import signal, sys
 from qqqbot.runtime.clock import StopRequest, SystemClock
 stop = StopRequest()
-signal.signal(signal.SIGTERM, lambda *_: stop.set())
+stop.on(signal.SIGTERM)
 print("ready", flush=True)
 print(SystemClock(stop).wait(3600), flush=True)
 """
+
+
+# While the main thread computes outside Python, no handler can run: as between a handler's last chance and the sleep.
+BUSY = """
+import hashlib, signal, threading
+from qqqbot.runtime.clock import StopRequest
+stop = StopRequest()
+stop.on(signal.SIGTERM)
+ended = []
+sleeper = threading.Thread(target=lambda: print(stop.wait(60), len(ended), flush=True))
+sleeper.start()
+print("ready", flush=True)
+hashlib.pbkdf2_hmac("sha256", b"", b"", 5_000_000)
+ended.append("computing")
+sleeper.join()
+"""
+
+
+def test_a_signal_that_no_handler_can_see_yet_ends_a_sleep_at_once() -> None:
+    with subprocess.Popen([sys.executable, "-c", BUSY], cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        child.send_signal(signal.SIGTERM)
+        assert child.communicate(timeout=60)[0] == "True 0\n", "before the computation has ended"
 
 
 def test_a_signal_ends_a_weekends_sleep() -> None:

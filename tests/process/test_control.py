@@ -158,6 +158,31 @@ def test_relative_folders_in_the_environment_are_the_callers(bot: Checkout, tmp_
     assert bot.run("stop", cwd=tmp_path, QQQBOT_LOGS="my logs").stdout == "stopped\n"
 
 
+def test_no_command_speaks_of_another_folder_than_the_daemons(bot: Checkout, tmp_path: Path) -> None:
+    assert bot.run("start", QQQBOT_LOGS=str(tmp_path / "my logs")).returncode == 0
+    named = f"QQQBOT_LOGS='{tmp_path}/my logs' ./bot_control.sh "
+    for command in ("stop", "status", "start", "halt"):
+        refused = bot.run(command)
+        assert (refused.returncode, named + command in refused.stderr) == (1, True), refused
+    assert (bot.logs / "HALT").exists(), "the brake is pulled in any case"
+    assert bot.run("halt", QQQBOT_LOGS=str(tmp_path / "my logs")).returncode == 0
+    shutil.copy(bot.folder / "config.json", tmp_path / "other.json")
+    mine = {"QQQBOT_LOGS": str(tmp_path / "my logs"), "QQQBOT_CONFIG": str(tmp_path / "other.json")}
+    assert f"The daemon that runs uses {bot.folder}/config.json" in bot.run("restart", cwd=None, **mine).stderr
+    assert bot.run("stop", cwd=None, **mine).stdout == "stopped\n"
+
+
+def test_root_leaves_a_users_folder_alone(bot: Checkout) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can make another user's folder")
+    os.chown(bot.folder, 65534, 65534)
+    refused = bot.run("start")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "who alone may run start there: not root, no sudo" in refused.stderr
+    assert not bot.logs.exists()
+    assert bot.run("status").returncode == 0
+
+
 def test_run_stays_in_the_foreground_and_ends_with_term(bot: Checkout) -> None:
     foreground = bot.begin("run")
     eventually(lambda: bot.holder() == foreground.pid, "the script became the daemon")
@@ -322,8 +347,10 @@ def test_the_output_of_old_starts_does_not_grow_for_ever(bot: Checkout) -> None:
 
 
 def test_halt_keeps_the_first_reason_and_resume_removes_it(bot: Checkout) -> None:
+    bot.run("start")
     halted = bot.run("halt", "I", "smell", "smoke")
-    assert halted.returncode == 0
+    assert (halted.returncode, halted.stderr) == (0, "")
+    assert f"The daemon (pid {bot.daemon()}) confirms it, " in halted.stdout
     assert "An order that is open at the broker is not touched" in halted.stdout
     assert (bot.logs / "HALT").read_text() == "I smell smoke\nhalted by the owner's command\n"
     assert "already halted: I smell smoke" in bot.run("halt", "again").stdout
@@ -340,7 +367,8 @@ def test_halt_needs_no_python(fresh_checkout: Checkout, tmp_path: Path) -> None:
         (tools / name).symlink_to(str(shutil.which(name)))
     command = [str(tools / "bash"), str(fresh_checkout.script)]
     environment = {**fresh_checkout.environment, "PATH": str(tools)}
-    subprocess.run([*command, "halt"], env=environment, check=True, capture_output=True)
+    halted = subprocess.run([*command, "halt"], env=environment, capture_output=True, text=True)
+    assert (halted.returncode, "whether a daemon has read it is not known" in halted.stderr) == (1, True)
     assert (fresh_checkout.logs / "HALT").read_text() == "halted by its owner\nhalted by the owner's command\n"
     subprocess.run([*command, "resume"], env=environment, check=True, capture_output=True)
     assert not (fresh_checkout.logs / "HALT").exists()

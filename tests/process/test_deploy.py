@@ -15,8 +15,9 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from drill.checkout import ROOT, Checkout
+from drill.checkout import ROOT
 from standins.receiver import receiving
+from tests.support.checkout import Checkout
 
 DEPLOY = ROOT / "deploy"
 COMPOSE = DEPLOY / "compose.yaml"
@@ -27,12 +28,14 @@ SERVICES: dict[str, Any] = TOP["services"]
 SYSTEMCTL = """#!/bin/sh
 echo "$@" >>"$CALLS"
 if [ -n "$SYSTEMCTL_FAILS" ]; then echo "Failed to connect to bus" >&2; exit 1; fi
+case "$*" in *" start "*) "$SCRIPT" run >/dev/null 2>&1 & esac
 """
 
 
 @pytest.fixture
 def machine(checkout: Checkout) -> Checkout:
-    """The project on a machine with a systemctl that notes what it is asked for."""
+    """The project on a machine with a systemctl that notes what it is asked for, and starts the daemon."""
+    checkout.with_standin_daemon()
     tools = checkout.folder.parent / "tools"
     tools.mkdir()
     for name in ("systemctl", "loginctl"):
@@ -41,6 +44,7 @@ def machine(checkout: Checkout) -> Checkout:
     checkout.environment |= {
         "PATH": f"{tools}:{checkout.environment['PATH']}",
         "CALLS": str(tools / "calls"),
+        "SCRIPT": str(checkout.script),
         "XDG_CONFIG_HOME": str(checkout.folder.parent / "config"),
     }
     return checkout
@@ -66,11 +70,11 @@ def test_the_service_is_installed_enabled_and_started(machine: Checkout) -> None
         "--user daemon-reload",
         "--user enable qqqbot.service",
         "--user stop qqqbot.service",
-        "--user restart qqqbot.service",
+        "--user start qqqbot.service",
         "enable-linger",
     ]
     lines = installed_unit(machine).read_text().splitlines()
-    assert f'ExecStart="{machine.script}" run' in lines
+    assert f'ExecStart=/usr/bin/env bash "{machine.script}" run' in lines
     assert f"WorkingDirectory={machine.folder}" in lines
     assert not any("@" in line for line in lines if not line.startswith(("#", "SystemCallFilter")))
 
@@ -356,7 +360,7 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-@pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
+@pytest.mark.parametrize("name", ["requirements", "requirements-build", "requirements-dev"])
 def test_the_lock_has_every_requirement_within_its_range(name: str) -> None:
     lines = [line for line in (ROOT / f"{name}.txt").read_text().splitlines() if line and line[0] not in "#-"]
     releases = locked(f"{name}.lock")

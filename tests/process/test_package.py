@@ -117,7 +117,8 @@ def test_the_daemon_starts_and_stops_in_the_folder_in_which_it_is_called(qqqbot:
     started = qqqbot("start", QQQBOT_READY_SECONDS="30")
     try:
         assert started.stdout.startswith("started (pid "), started.stderr
-        assert qqqbot("halt", "a", "test").stdout.startswith("halted: no new orders until qqqbot resume\n")
+        halted = qqqbot("halt", "a", "test")
+        assert "HALT is written: no new orders until qqqbot resume\nThe daemon (pid " in halted.stdout, halted.stderr
         assert (tmp_path / "logs/HALT").read_text() == "a test\nhalted by the owner's command\n"
     finally:
         stopped = qqqbot("stop", "--force")

@@ -5,10 +5,12 @@ on a clean machine by .ci/run.
 """
 
 import hashlib
+import io
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -105,7 +107,7 @@ def test_changed_requirements_are_installed_again(half_made: Checkout) -> None:
 
 def test_commands_that_must_work_at_once_install_nothing(clone: Checkout) -> None:
     assert clone.run("stop").stdout == "not running\n"
-    assert clone.run("halt").returncode == 0
+    assert "HALT is written" in clone.run("halt").stdout
     assert clone.run("resume").stdout == "resumed: the next check may trade\n"
     assert clone.run("status").stdout == "monitor --status\n"
     assert not (clone.folder / ".venv").exists()
@@ -134,6 +136,56 @@ def test_an_environment_without_its_python_is_built_again(half_made: Checkout) -
     assert installed_version(half_made) == "1.0"
 
 
+def test_libraries_of_another_python_are_installed_again(half_made: Checkout) -> None:
+    """The link that the environment was made with leads to a newer Python now."""
+    assert half_made.run("once").returncode == 0
+    stamp = half_made.folder / ".venv/.installed-requirements.txt"
+    version, _, rest = stamp.read_text().partition("\n")
+    assert version == "# Python {}.{}".format(*sys.version_info)
+    stamp.write_text(f"# Python 3.9\n{rest}")
+    again = half_made.run("once")
+    assert (again.returncode, "this takes a m" in again.stderr) == (0, True), again.stderr
+
+
+BACKEND = """import pathlib, shutil
+def build_wheel(folder, *_):
+    return shutil.copy(pathlib.Path(__file__).with_name({!r}), folder) and {!r}
+"""
+
+
+def source_package(folder: Path, name: str) -> Path:
+    """A package that has to be built."""
+    path = folder / f"{name}-1.0.tar.gz"
+    made = wheel(folder, name, "1.0")
+    files = {
+        "pyproject.toml": b"""[build-system]
+requires = ["what-no-index-has"]
+build-backend = "backend"
+backend-path = ["."]
+""",
+        "backend.py": BACKEND.format(made.name, made.name).encode(),
+        made.name: made.read_bytes(),
+        "PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n".encode(),
+    }
+    with tarfile.open(path, "w:gz") as archive:
+        for file, content in files.items():
+            info = tarfile.TarInfo(f"{name}-1.0/{file}")
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return path
+
+
+def test_what_has_no_wheel_is_built_with_what_is_installed(half_made: Checkout) -> None:
+    """pip reaches no index here: it would fail if it looked for something to build with."""
+    made = source_package(half_made.folder, "ibapi")
+    lock(half_made, made, hashlib.sha256(made.read_bytes()).hexdigest())
+    require(half_made, "ibapi==1.0")
+    done = half_made.run("once")
+    assert done.returncode == 0, done.stderr
+    command = [str(half_made.folder / ".venv/bin/python"), "-c", "import ibapi; print(ibapi.__file__)"]
+    assert ".venv/" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
 def test_no_network_is_named_and_the_next_try_succeeds(half_made: Checkout) -> None:
     good = (half_made.folder / "requirements.txt").read_text()
     require(half_made, "tinything-that-is-nowhere==1.0")
@@ -154,8 +206,22 @@ def test_a_failed_install_leaves_the_old_environment_alone(half_made: Checkout) 
 
 
 def test_a_users_own_pip_settings_do_no_harm(half_made: Checkout) -> None:
-    result = half_made.run("once", PIP_USER="1", PIP_REQUIRE_VIRTUALENV="1")
+    elsewhere = str(half_made.folder / "elsewhere")
+    settings = {
+        "PIP_REQUIRE_VIRTUALENV": "1",
+        "PIP_USER": "1",
+        "PIP_TARGET": elsewhere,
+        "PIP_PREFIX": elsewhere,
+        "CDPATH": str(half_made.folder.parent),
+    }
+    half_made.environment.pop("PIP_CONFIG_FILE")
+    (half_made.folder / "config/pip").mkdir(parents=True)
+    (half_made.folder / "config/pip/pip.conf").write_text(f"[install]\ntarget = {elsewhere}\n")
+    settings |= {"XDG_CONFIG_HOME": str(half_made.folder / "config"), "PYTHONHOME": "/nowhere"}
+    result = half_made.run("once", cwd=None, **settings)
     assert result.returncode == 0, result.stderr
+    assert installed_version(half_made) == "1.0"
+    assert not Path(elsewhere).exists()
 
 
 def test_no_python_is_named(clone: Checkout, tmp_path: Path) -> None:

@@ -1,11 +1,14 @@
 """sd_notify over a real socket; what is expected comes from sd_notify(3)."""
 
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from drill.checkout import ROOT
 from qqqbot.runtime.systemd import LONGEST_STATUS, Supervisor
 
 
@@ -91,3 +94,21 @@ def test_a_manager_that_does_not_read_is_not_waited_for(manager: tuple[socket.so
             break
     late.report("running", "heard")
     assert "READY=1" in heard(end)
+
+
+HANGS = """
+import sys, time
+from qqqbot.runtime.systemd import Supervisor
+supervisor = Supervisor({}, hang_seconds=0.4)
+for _ in range(3):
+    supervisor.report("running", "")
+    time.sleep(0.2)
+print("alive", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_process_that_hangs_ends_itself_and_says_where() -> None:
+    done = subprocess.run([sys.executable, "-c", HANGS], cwd=ROOT, capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stdout) == (1, "alive\n")
+    assert 'File "<string>", line 9 in <module>' in done.stderr

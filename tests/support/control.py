@@ -42,6 +42,8 @@ class FakeProcesses(Processes):
     asked: list[str] = field(default_factory=list)
     shown: list[str] = field(default_factory=list)
     shown_on_stderr: list[str] = field(default_factory=list)
+    lines: list[tuple[int, str]] = field(default_factory=list)
+    """the processes of this user"""
     launched: list[tuple[Path, Path]] = field(default_factory=list)
     """folder and output of each"""
     sent: list[tuple[int, signal.Signals]] = field(default_factory=list)
@@ -90,6 +92,9 @@ class FakeProcesses(Processes):
     def arguments(self, pid: int) -> str | None:
         return self.arguments_of.get(pid)
 
+    def command_lines(self) -> list[tuple[int, str]]:
+        return self.lines
+
     def send(self, pid: int, number: signal.Signals) -> bool:
         if pid in self.foreign:
             return False
@@ -127,9 +132,9 @@ class Machine:
     clock: EventClock = field(default_factory=EventClock)
     holder: int | None = None
 
-    def write_status(self, state: str, pid: int) -> None:
+    def write_status(self, state: str, pid: int, **more: str | None) -> None:
         self.logs.mkdir(exist_ok=True)
-        (self.logs / "status.json").write_text(json.dumps({"state": state, "pid": pid}))
+        (self.logs / "status.json").write_text(json.dumps({"state": state, "pid": pid, **more}))
 
     def find_holder(self, _: Path) -> int | None:
         return self.holder

@@ -9,11 +9,13 @@ The environment says how it misbehaves:
     STANDIN_NO_CONFIG    set: config.json is not read, as if no library could read it
 """
 
+import argparse
 import json
 import os
 import signal
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
@@ -21,13 +23,19 @@ from qqqbot.model.errors import ConfigError, StartRefused
 from qqqbot.runtime.lock import Lock
 
 HERE = Path(__file__).parent
-LOGS = Path(os.environ.get("QQQBOT_LOGS", HERE / "logs"))
-CONFIG = Path(os.environ.get("QQQBOT_CONFIG", HERE / "config.json"))
+PARSER = argparse.ArgumentParser()
+PARSER.add_argument("--logs", type=Path, default=Path(os.environ.get("QQQBOT_LOGS", HERE / "logs")))
+PARSER.add_argument("--config", type=Path, default=Path(os.environ.get("QQQBOT_CONFIG", HERE / "config.json")))
+OPTIONS, ARGUMENTS = PARSER.parse_known_args()
+LOGS, CONFIG = OPTIONS.logs, OPTIONS.config
+PAUSE_SECONDS = 0.1
 
 
 def report(state: str) -> None:
     fresh = LOGS / "status.new"
-    fresh.write_text(json.dumps({"state": state, "pid": os.getpid()}))
+    at = datetime.now(UTC).isoformat()
+    halted = (LOGS / "HALT").exists() or None
+    fresh.write_text(json.dumps({"state": state, "pid": os.getpid(), "halted": halted, "heartbeat_at": at}))
     fresh.replace(LOGS / "status.json")
 
 
@@ -60,13 +68,13 @@ def main() -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
-    if "--check-config" in sys.argv:
+    if "--check-config" in ARGUMENTS:
         return 0
     LOGS.mkdir(exist_ok=True)
     try:
         with Lock(LOGS / "bot.pid"):
-            note(" ".join(sys.argv[1:]) or "daemon")
-            return 0 if sys.argv[1:] else serve()
+            note(" ".join(ARGUMENTS) or "daemon")
+            return 0 if ARGUMENTS else serve()
     except StartRefused as error:
         print(error, file=sys.stderr)
         return 1
@@ -79,9 +87,9 @@ def serve() -> int:
     if code := os.environ.get("STANDIN_DIES"):
         print("the last words of the daemon", file=sys.stderr)
         return int(code)
-    report("running")
     while True:
-        signal.pause()
+        report("running")
+        time.sleep(PAUSE_SECONDS)
 
 
 if __name__ == "__main__":

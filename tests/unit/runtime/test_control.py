@@ -46,6 +46,41 @@ def test_a_wrong_argument_shows_the_usage(
     assert "usage: ./bot_control.sh COMMAND" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("word", "meant"), [("strat", "start"), ("hlat", "halt"), ("leaf", "leave"), ("xyz", None)])
+def test_a_mistyped_command_is_answered_in_two_lines_with_the_one_that_was_meant(
+    control: Control, word: str, meant: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert control.main([word]) == 2
+    problem, usage = capsys.readouterr().err.splitlines()
+    assert problem == f"unknown command: {word}" + (f"; did you mean {meant}?" if meant else "")
+    assert usage == "usage: ./bot_control.sh COMMAND; ./bot_control.sh help lists the commands"
+
+
+@pytest.mark.parametrize("word", ["halt", "start", "adopt", "stop"])
+def test_asking_a_command_for_help_does_nothing_else(control: Control, word: str, tmp_path: Path) -> None:
+    assert control.main([word, "--help"]) == 0
+    assert not (tmp_path / "logs").exists()
+
+
+@pytest.mark.parametrize("word", ["start", "stop", "restart", "resume", "adopt", "status", "trades", "once"])
+def test_a_command_about_the_wrong_folder_does_nothing(
+    control: Control, processes: FakeProcesses, word: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    processes.lines = [(4711, f"python {DAEMON} --logs /srv/bot --config /srv/config.json")]
+    assert control.main([word]) == 1
+    assert f"QQQBOT_LOGS=/srv/bot ./bot_control.sh {word}" in capsys.readouterr().err
+    assert (processes.ran, processes.became, processes.asked) == ([], [], [])
+
+
+def test_a_halt_in_the_wrong_folder_names_the_right_one(
+    control: Control, processes: FakeProcesses, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    processes.lines = [(4711, f"python {DAEMON} --logs /srv/bot --config /srv/config.json")]
+    assert control.main(["halt"]) == 1
+    assert (tmp_path / "logs/HALT").exists()
+    assert "QQQBOT_LOGS=/srv/bot ./bot_control.sh halt" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -94,13 +129,15 @@ def test_a_module_is_run_in_this_process(control: Control, processes: FakeProces
     assert processes.ran == [(module,)]
 
 
-def test_the_daemon_takes_the_place_of_this_process(control: Control, processes: FakeProcesses) -> None:
+def test_the_daemon_takes_the_place_of_this_process(control: Control, processes: FakeProcesses, tmp_path: Path) -> None:
     assert (control.main(["run"]), control.main(["once", "--config", "x"])) == (0, 0)
-    assert processes.became == [(str(DAEMON),), (str(DAEMON), "--once", "--config", "x")]
+    logs, configuration = tmp_path / "logs", tmp_path / "config.json"
+    on_these = ("--logs", str(logs), "--config", str(configuration))
+    assert processes.became == [(str(DAEMON), *on_these), (str(DAEMON), "--once", "--config", "x")]
 
 
 def test_a_halt_takes_its_words_and_resume_removes_it(control: Control, tmp_path: Path) -> None:
-    assert control.main(["halt", "I", "smell", "smoke"]) == 0
+    assert control.main(["halt", "I", "smell", "smoke"]) == 1, "no daemon runs"
     assert (tmp_path / "logs/HALT").read_text() == "I smell smoke\nhalted by the owner's command\n"
     assert control.main(["resume"]) == 0
     assert not (tmp_path / "logs/HALT").exists()

@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 from qqqbot.records.halt import HaltSwitch
-from qqqbot.runtime.kill_switch import halt, is_by_owner, resume
+from qqqbot.runtime import kill_switch
+from qqqbot.runtime.daemon_process import DaemonProcess, Patience
+from qqqbot.runtime.kill_switch import is_by_owner, resume
+from tests.support.control import Machine
+
+PID = 4711
 
 
 @pytest.fixture(autouse=True)
@@ -17,19 +22,65 @@ def usual_umask() -> Iterator[None]:
     os.umask(before)
 
 
+def halt(logs: Path, reason: str, machine: Machine | None = None, elsewhere: str | None = None) -> int:
+    machine = machine or Machine(logs)
+    daemon = DaemonProcess(logs, machine.clock, Patience(), machine.find_holder)
+    return kill_switch.halt(logs, reason, daemon, lambda: elsewhere)
+
+
+def a_daemon(logs: Path) -> Machine:
+    machine = Machine(logs)
+    machine.run_daemon(PID)
+    return machine
+
+
+def test_a_halt_waits_until_the_daemon_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    machine = a_daemon(tmp_path)
+    at = "2026-11-25T15:00:20+00:00"
+    machine.clock.after(20, lambda: machine.write_status("running", PID, halted="smoke", heartbeat_at=at))
+    assert halt(tmp_path, "smoke", machine) == 0
+    assert 20 <= machine.clock.monotonic() < 21
+    written, confirmed, orders = capsys.readouterr().out.splitlines()
+    assert written == f"{tmp_path}/HALT is written: no new orders until ./bot_control.sh resume"
+    assert confirmed.startswith(f"The daemon (pid {PID}) confirms it, ")
+    assert orders.startswith("An order that is open at the broker is not touched")
+
+
+def test_a_halt_that_no_daemon_reads_fails_and_is_written_nevertheless(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert halt(tmp_path, "smoke", elsewhere="another one runs elsewhere") == 1
+    assert (tmp_path / "HALT").exists()
+    assert capsys.readouterr().err == f"No daemon runs on {tmp_path}: nobody has read it.\nanother one runs elsewhere\n"
+
+
+@pytest.mark.parametrize("pid", [PID, PID + 1])
+def test_a_daemon_that_does_not_confirm_is_named(tmp_path: Path, pid: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """One hangs; of the other only an earlier daemon's status says that it is halted."""
+    machine = a_daemon(tmp_path)
+    machine.write_status("running", pid, halted=None if pid == PID else "long ago")
+    assert halt(tmp_path, "smoke", machine) == 1
+    assert f"The daemon (pid {PID}) has not confirmed it within 75 s." in capsys.readouterr().err
+
+
+def test_a_daemon_that_ends_meanwhile_is_not_waited_for(tmp_path: Path) -> None:
+    machine = a_daemon(tmp_path)
+    machine.clock.after(1, machine.end_daemon)
+    assert halt(tmp_path, "smoke", machine) == 1
+    assert machine.clock.monotonic() < 2
+
+
 def test_a_halt_makes_the_folder_and_closes_both_to_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     logs = tmp_path / "new" / "logs"
-    assert halt(logs, "I smell smoke") == 0
+    assert halt(logs, "I smell smoke") == 1, "no daemon"
     assert (logs / "HALT").read_text() == "I smell smoke\nhalted by the owner's command\n"
     assert (logs.stat().st_mode & 0o777, (logs / "HALT").stat().st_mode & 0o777) == (0o700, 0o600)
-    first, second = capsys.readouterr().out.splitlines()
-    assert first == "halted: no new orders until ./bot_control.sh resume"
-    assert second.startswith("An order that is open at the broker is not touched")
+    assert "HALT is written: no new orders until ./bot_control.sh resume" in capsys.readouterr().out
 
 
 def test_the_reason_of_an_earlier_halt_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "HALT").write_text("did not settle\n")
-    assert halt(tmp_path, "another") == 0
+    halt(tmp_path, "another")
     assert capsys.readouterr().out.startswith("already halted: did not settle\n")
     assert (tmp_path / "HALT").read_text() == "did not settle\n"
 
@@ -37,7 +88,7 @@ def test_the_reason_of_an_earlier_halt_is_kept(tmp_path: Path, capsys: pytest.Ca
 def test_an_empty_file_gets_the_reason(tmp_path: Path) -> None:
     """The script makes it before Python has started."""
     (tmp_path / "HALT").touch()
-    assert halt(tmp_path, "") == 0
+    halt(tmp_path, "")
     assert (tmp_path / "HALT").read_text() == "halted by its owner\nhalted by the owner's command\n"
 
 

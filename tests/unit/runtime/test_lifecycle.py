@@ -290,6 +290,21 @@ class TestService:
         assert "The service was installed with a configuration other than" in capsys.readouterr().err
         assert bot.asked() == []
 
+    def test_a_daemon_with_another_configuration_is_not_restarted_with_this_one(
+        self, bot: Bot, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        bot.machine.run_daemon(PID)
+        bot.processes.lines = [(PID, f"python {DAEMON} --logs {bot.machine.logs} --config /srv/mine.json")]
+        assert (bot.lifecycle.start(), bot.lifecycle.restart(), bot.lifecycle.answer("--adopt")) == (1, 1, 1)
+        assert "The daemon that runs uses /srv/mine.json" in capsys.readouterr().err
+        assert bot.processes.sent == []
+
+    def test_between_a_crash_and_the_next_attempt_a_start_does_not_wait(self, bot: Bot) -> None:
+        bot.by_systemd().processes.on_launch = lambda: bot.machine.run_daemon(PID)
+        bot.processes.answers["show -p SubState qqqbot.service"] = Done(0, "SubState=auto-restart\n")
+        assert bot.lifecycle.start() == 0
+        assert bot.asked() == ["restart qqqbot.service"]
+
     def test_systemd_ends_its_daemon_and_nobody_else_signals_it(self, bot: Bot) -> None:
         bot.by_systemd().machine.run_daemon(PID)
         bot.machine.clock.after(2, bot.machine.end_daemon)
@@ -345,12 +360,13 @@ def processes() -> FakeProcesses:
     return FakeProcesses(programs={"systemctl"})
 
 
-def install(tmp_path: Path, processes: FakeProcesses, **variables: str) -> int:
+def install(tmp_path: Path, processes: FakeProcesses, starts: bool = True, **variables: str) -> int:
     environment = {"XDG_CONFIG_HOME": str(tmp_path / "config"), **variables}
     where = place.checkout(tmp_path / "bot_control.sh", environment)
     machine = Machine(where.logs)
     service = Service(where, environment, processes)
     daemon = DaemonProcess(where.logs, machine.clock, Patience(), machine.find_holder)
+    processes.on_launch = lambda: machine.run_daemon(PID) if starts else None
     return Lifecycle(where, daemon, service, processes).install_service()
 
 
@@ -368,8 +384,11 @@ class TestInstallService:
     ) -> None:
         assert install(tmp_path, processes) == 0
         done = [call for call in asked(processes) if not call.startswith("is-")]
-        assert done == ["daemon-reload", "enable qqqbot.service", "stop qqqbot.service", "restart qqqbot.service"]
+        asked_only = ("show",)
+        did = [call for call in done if not call.startswith(asked_only)]
+        assert did == ["daemon-reload", "enable qqqbot.service", "stop qqqbot.service", "start qqqbot.service"]
         out = capsys.readouterr().out
+        assert "started (pid 4711)\n" in out, "with its first status"
         assert "qqqbot.service and started; systemd restarts it after a crash" in out
         assert "stop it: ./bot_control.sh stop" in out
 
@@ -404,9 +423,35 @@ class TestInstallService:
     def test_a_service_that_does_not_start_is_named(
         self, tmp_path: Path, processes: FakeProcesses, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        processes.answers = {"restart qqqbot.service": Done(1)}
-        assert install(tmp_path, processes) == 1
-        assert "journalctl --user -u qqqbot" in capsys.readouterr().err
+        processes.job.code = 1
+        assert install(tmp_path, processes, starts=False) == 1
+        told = capsys.readouterr().err
+        assert "journalctl --user -u qqqbot" in told
+        assert told.endswith("The service was not installed; all is as it was before.\n")
+        assert not installed(tmp_path)
+        assert asked(processes)[-2:] == ["disable qqqbot.service", "daemon-reload"]
+
+    def test_a_unit_that_systemd_cannot_read_stops_nothing_and_is_taken_back(
+        self, bot: Bot, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        bot.processes.programs.add("systemctl")
+        bot.machine.run_daemon(PID)
+        bot.processes.answers["show -p LoadState qqqbot.service"] = Done(0, "LoadState=bad-setting\n")
+        assert bot.lifecycle.install_service() == 1
+        assert "systemd reads it as bad-setting" in capsys.readouterr().err
+        assert (bot.machine.holder, bot.service.unit.exists()) == (PID, False)
+
+    def test_a_daemon_that_the_service_cannot_replace_runs_on_without_it(self, bot: Bot) -> None:
+        bot.processes.programs.add("systemctl")
+        bot.machine.run_daemon(PID)
+        bot.processes.on_signal = bot.machine.end_daemon
+        bot.processes.job.code = 1  # of systemctl
+        launches = iter((lambda: None, lambda: bot.machine.run_daemon(bot.processes.job.pid)))
+        bot.processes.on_launch = lambda: next(launches)()
+        assert bot.lifecycle.install_service() == 1
+        assert len(bot.processes.launched) == 1
+        assert bot.machine.holder is not None
+        assert not bot.service.unit.exists()
 
     def test_lingering_that_needs_root_is_advised(
         self, tmp_path: Path, processes: FakeProcesses, capsys: pytest.CaptureFixture[str]

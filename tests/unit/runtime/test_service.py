@@ -31,7 +31,9 @@ def test_an_installed_unit_is_ours(tmp_path: Path, processes: FakeProcesses) -> 
     found = service(tmp_path, processes)
     assert not found.is_ours()
     assert found.install() is None
-    assert processes.asked == ["systemctl --user daemon-reload", "systemctl --user enable qqqbot.service"]
+    did = [call for call in processes.asked if " show " not in call]
+    assert did == ["systemctl --user daemon-reload", "systemctl --user enable qqqbot.service"]
+    assert found.unit.stat().st_mode & 0o777 == 0o600, "a proxy's password is in it"
     assert found.is_ours()
     assert found.unit == tmp_path / "config/systemd/user/qqqbot.service"
 
@@ -111,6 +113,23 @@ def test_a_login_without_a_runtime_folder_gets_the_usual_one(tmp_path: Path, pro
 def test_a_refusal_by_systemd_is_passed_on(tmp_path: Path, processes: FakeProcesses) -> None:
     processes.answers = {"daemon-reload": DEAF}
     assert service(tmp_path, processes).install() == "Failed to connect to bus"
+
+
+def test_a_failed_installation_leaves_the_unit_of_the_one_before(tmp_path: Path, processes: FakeProcesses) -> None:
+    found = service(tmp_path, processes)
+    assert found.install() is None
+    before = found.unit.read_text()
+    processes.answers["enable qqqbot.service"] = DEAF
+    again = service(tmp_path, processes, a_place(tmp_path, QQQBOT_LOGS="/srv"), QQQBOT_LOGS="/srv")
+    assert again.install() is not None
+    assert found.unit.read_text() == before
+
+
+def test_a_unit_of_an_earlier_version_is_ours_too(tmp_path: Path, processes: FakeProcesses) -> None:
+    found = service(tmp_path, processes)
+    assert found.install() is None
+    found.unit.write_text(found.unit.read_text().replace("/usr/bin/env bash ", ""))
+    assert found.is_ours()
 
 
 def test_a_folder_that_cannot_hold_the_unit_gets_no_half_written_one(tmp_path: Path, processes: FakeProcesses) -> None:

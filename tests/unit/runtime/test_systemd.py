@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
-from qqqbot.runtime.systemd import TEMPLATE, Supervisor, assignment, lost_secrets, quoted, unit
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qqqbot.runtime import place
+from qqqbot.runtime.systemd import HANG_SECONDS, TEMPLATE, Supervisor, assignment, lost_secrets, quoted, unit, unquoted
 
 
 def test_a_unit_keeps_odd_paths_and_no_secret() -> None:
@@ -11,13 +15,34 @@ def test_a_unit_keeps_odd_paths_and_no_secret() -> None:
         "QQQBOT_NOTIFY_URLS": "tgram://hunter2",
         "QQQBOT_PING_URL": "hunter2",
     }
-    template = "@ENVIRONMENT@\nExecStart=@SCRIPT@\nWorkingDirectory=@FOLDER@"
-    text = unit(template, Path("/50% bot/bot_control.sh"), Path("/50% bot"), environment)
-    assert text.splitlines() == [
+    template = "@ENVIRONMENT@\nExecStart=@COMMAND@\nWorkingDirectory=@FOLDER@"
+    where = place.checkout(Path("/Bob's 50% $HOME bot/bot_control.sh"), {})
+    assert unit(template, where, environment).splitlines() == [
         r'Environment="QQQBOT_LOGS=/a b/100%%/\"x\""',
-        'ExecStart="/50%% bot/bot_control.sh"',
-        "WorkingDirectory=/50%% bot",
+        """ExecStart=/usr/bin/env bash "/Bob's 50%% $$HOME bot/bot_control.sh" run""",
+        "WorkingDirectory=/Bob's 50%% $HOME bot",
     ]
+
+
+def test_an_installed_command_is_run_as_it_is() -> None:
+    where = place.installed(Path("/venv/bin/qqqbot"), Path("/me"), {})
+    assert unit("@COMMAND@", where, {}) == '"/venv/bin/qqqbot" run'
+
+
+def test_a_unit_keeps_how_the_shell_reaches_the_internet() -> None:
+    network = {"https_proxy": "http://me:pw@proxy:3128", "NO_PROXY": "localhost", "REQUESTS_CA_BUNDLE": "/ca.pem"}
+    others = {"PATH": "/bin", "HTTPS_PROXY": "", "MY_PROXY_OLD": "x"}
+    assert unit("@ENVIRONMENT@", place.checkout(Path("/b/bot_control.sh"), {}), {**others, **network}).splitlines() == [
+        'Environment="NO_PROXY=localhost"',
+        'Environment="REQUESTS_CA_BUNDLE=/ca.pem"',
+        'Environment="https_proxy=http://me:pw@proxy:3128"',
+    ]
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\0\r")))
+def test_what_a_unit_quotes_is_read_back(text: str) -> None:
+    assert unquoted(quoted(text)[1:-1]) == text
+    assert "\n" not in quoted(text), "one line"
 
 
 def test_a_word_in_a_unit_escapes_what_systemd_would_interpret() -> None:
@@ -27,7 +52,8 @@ def test_a_word_in_a_unit_escapes_what_systemd_would_interpret() -> None:
 
 def test_the_template_restarts_after_a_crash_but_not_after_a_bad_configuration() -> None:
     lines = TEMPLATE.read_text(encoding="utf-8").splitlines()
-    assert {"ExecStart=@SCRIPT@ run", "Restart=on-failure", "RestartPreventExitStatus=2", "Type=notify"} <= set(lines)
+    assert f"WatchdogSec={HANG_SECONDS}" in lines
+    assert {"ExecStart=@COMMAND@", "Restart=on-failure", "RestartPreventExitStatus=2", "Type=notify"} <= set(lines)
 
 
 def test_secrets_of_the_environment_are_named_with_the_file_that_can_hold_them_and_never_shown() -> None:

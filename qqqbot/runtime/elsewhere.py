@@ -1,0 +1,85 @@
+"""Whether the daemon that a command is meant for works on another folder or configuration: the command must say so.
+
+A daemon has both on its command line, which a list of processes shows; a service has them in its unit.
+"""
+
+import os
+import shlex
+from pathlib import Path
+from typing import NamedTuple
+
+from qqqbot.model.program import COMMAND
+from qqqbot.runtime.daemon_process import DaemonProcess
+from qqqbot.runtime.place import DAEMON, LOGS, Place
+from qqqbot.runtime.processes import Processes
+from qqqbot.runtime.service import NAME, Service
+
+LOGS_OPTION, CONFIG_OPTION = " --logs ", " --config "
+
+
+class Running(NamedTuple):
+    """A daemon of this program; its paths are None if it was started without them on its command line."""
+
+    pid: int
+    logs: Path | None
+    config: Path | None
+
+
+class Elsewhere:
+    def __init__(self, place: Place, daemon: DaemonProcess, service: Service, processes: Processes) -> None:
+        self._place = place
+        self._daemon = daemon
+        self._service = service
+        self._processes = processes
+
+    def problem(self, word: str, starting: bool = False) -> str | None:
+        """Why `word` would be about the wrong folder. Raises StartRefused.
+
+        A folder that the caller named is believed if a bot has run there, or is to be started there now.
+        """
+        chosen = self._place.logs_chosen and (starting or (self._place.logs / "status.json").exists())
+        if chosen or self._daemon.pid() is not None or (found := self.found()) is None:
+            return None
+        who, logs = found
+        nobody = f"No daemon runs on {self._place.logs}, but"
+        mine = "" if self._place.logs_chosen else f" If you do mean this folder: {_command(self._place.logs, word)}."
+        if logs is None:
+            return f"{nobody} {who} runs on another folder: set {LOGS} as it has it.{mine}"
+        return f"{nobody} {who} is for {logs}: {_command(logs, word)}.{mine}"
+
+    def found(self) -> tuple[str, Path | None] | None:
+        """Who works on another folder, and on which one (None if it cannot be seen); None if nobody does."""
+        if self._service.names_us():
+            return None
+        if (logs := self._service.other_logs()) is not None:
+            return f"the service {NAME}", logs
+        return next(((f"a daemon (pid {pid})", logs) for pid, logs, _ in self._running()), None)
+
+    def other_configuration(self) -> Path | None:
+        """The configuration of the daemon that runs on these logs, if it is not the one of this command."""
+        pid = self._daemon.pid()
+        theirs = next((daemon.config for daemon in self._running() if daemon.pid == pid), None)
+        return theirs if theirs is not None and not _same(theirs, self._place.config) else None
+
+    def _running(self) -> list[Running]:
+        found = [(pid, _after(str(DAEMON), line)) for pid, line in self._processes.command_lines()]
+        return [_running(pid, rest) for pid, rest in found if rest is not None]
+
+
+def _after(script: str, line: str) -> str | None:
+    """What follows `script` on the command line of a daemon; None for anything else, such as --check-config."""
+    _, found, rest = line.partition(f" {script}")
+    return rest if found and (not rest or rest.startswith(LOGS_OPTION)) else None
+
+
+def _running(pid: int, rest: str) -> Running:
+    logs, _, config = rest.removeprefix(LOGS_OPTION).partition(CONFIG_OPTION)
+    return Running(pid, Path(logs) if logs else None, Path(config) if config else None)
+
+
+def _same(one: Path, other: Path) -> bool:
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
+def _command(logs: Path, word: str) -> str:
+    return f"{LOGS}={shlex.quote(str(logs))} {COMMAND} {word}"
