@@ -73,24 +73,28 @@ MUTANTS = (
         "strategy/rule.py::Line.at",
         "(price - self.last) / self.divisor",
         "(price - self.last) / (self.divisor + 1)",
+        ("unit/strategy/test_rule_family.py",),
     ),
     Mutant(
         "a change is confirmed a close too early",
         "strategy/rule.py::after_close",
         "before.against + 1 < trend.confirm",
         "before.against + 2 < trend.confirm",
+        ("unit/strategy/test_rule_family.py",),
     ),
     Mutant(
         "the trend's band works the wrong way round",
         "model/family.py::Comparison.factor",
         "1 - self.leave if above else 1 + self.enter",
         "1 + self.enter if above else 1 - self.leave",
+        ("unit/strategy/test_rule_family.py",),
     ),
     Mutant(
         "an exponential average begins with whatever the history begins with",
         "strategy/rule.py::line_of",
         "closes[-average.closes :]",
         "closes[-20:]",
+        ("unit/strategy/test_rule_family.py",),
     ),
     Mutant(
         "the band works the wrong way round",

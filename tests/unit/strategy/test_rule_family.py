@@ -70,6 +70,15 @@ def test_an_exponential_average_by_hand() -> None:
     assert line.at(120.0) == pytest.approx((line.total + 120) / line.divisor)
 
 
+@pytest.mark.parametrize("length", [5, 50, 200])
+def test_an_exponential_average_is_that_of_the_whole_history(length: int) -> None:
+    average, closes = Average(length, exponential=True), walk(3, 6000)
+    mean = closes[0]
+    for close in closes[1:]:
+        mean = (2 * close + (length - 1) * mean) / (length + 1)
+    assert line_of(average, closes[:-1]).at(closes[-1]) == pytest.approx(mean, rel=1e-9)
+
+
 def banded(enter: float, leave: float, confirm: int = 1) -> Rules:
     return Rules(rule=Rule(QQQ, Comparison(PRICE, Average(2), enter, leave, confirm), None, TQQQ, TQQQ))
 
