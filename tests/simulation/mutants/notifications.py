@@ -3,6 +3,7 @@
 from tests.support.mutants import Mutant
 
 MEMORY = ("unit/notifications/test_memory.py",)
+LETTERS = ("unit/notifications/test_notifier_letters.py",)
 NOTIFIER = ("unit/notifications/test_notifier.py",)
 
 MUTANTS = (
@@ -126,6 +127,7 @@ MUTANTS = (
         "notifications/notifier.py::OwnerNotifier._digest",
         '{"equity": equity} if known else {}',
         '{"equity": equity}',
+        LETTERS,
     ),
     Mutant(
         "a restart mends a channel",
@@ -157,6 +159,7 @@ MUTANTS = (
         "notifications/notifier.py::OwnerNotifier._evening",
         '{"evening": day, "evening_held"',
         '{"evening_held"',
+        LETTERS,
     ),
     Mutant(
         "a letter of yesterday is sent",
