@@ -94,6 +94,10 @@ def test_without_a_wish_there_is_no_letter(tmp_path: Path) -> None:
 def test_a_week_of_unknown_value_leaves_the_next_one_its_comparison(tmp_path: Path) -> None:
     life = with_letters(tmp_path, EveningLetter.OFF)
     compared = life.notifier._memory.history.equity
+    life.world.prices.price = 451.0
+    life.at(new_york(date(2026, 11, 24), 12, 15), check=True)
+    assert life.engine.equity() != compared
+    life.world.prices.price = 450.0
     life.world.prices.trouble = PricesUnavailable("429")
     life.at(new_york(date(2026, 11, 27), 12, 45), check=True)
     assert f"{WHO}: The week" in life.at(new_york(date(2026, 11, 27), 13, 10))
