@@ -1,6 +1,6 @@
 """Charts as SVG text: small, sharp, readable offline, and without a plotting library to load. Pure.
 
-The dashboard's charts and the backtest's are drawn here. Each element has a class and a colour: a style sheet that
+The backtest's charts are drawn here. Each element has a class and a colour: a style sheet that
 knows the class decides (light or dark); without one, in the report and the notebook, the colour applies.
 """
 
