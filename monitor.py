@@ -6,6 +6,7 @@ for --drift, and for --performance if the backtest has kept prices to compare th
 """
 
 import argparse
+import importlib.util
 import io
 import json
 import os
@@ -15,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
+from qqqbot import use_own_python
 from qqqbot.display.terminal import Screen, show
 from qqqbot.model.errors import BotError, ConfigError, StartRefused
 from qqqbot.model.ports import Clock
@@ -65,9 +67,9 @@ def _parser() -> argparse.ArgumentParser:
         description="Shows what the trading daemon did, does and will do. Reads files only; works while it is dead.",
         epilog="--status exits with 0 if all is well, 1 if the daemon is dead or hangs, 3 if it is stopped or never "
         "started, 4 if trading is halted, 5 if decisions are due and it cannot make them. --why and --replay take a "
-        "New York date (2026-11-25: all its checks), a time of today (15:45: the last check up to then), both, or "
-        "nothing (the last check); --replay exits with 1 if today's code decides differently. --json prints account "
-        "ids in full; the screens mask them.",
+        "New York date (2026-11-25, today, yesterday: all its checks), a time of today (15:45: the last check up to "
+        "then), both, or nothing (the last check); --replay exits with 1 if today's code decides differently. "
+        "--json prints account ids in full; the screens mask them.",
     )
     view = parser.add_mutually_exclusive_group()
     view.add_argument("--status", action="store_true", help="running? holdings? problems? next? (the default)")
@@ -103,17 +105,18 @@ def _help_formatter(prog: str) -> argparse.HelpFormatter:
 
 
 def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, was {value}")
-    return value
+    return _whole(text, 1, sys.maxsize, "must be at least 1")
 
 
 def _port(text: str) -> int:
-    value = int(text)
-    if not 0 <= value <= 65535:
-        raise argparse.ArgumentTypeError(f"must be 0 to 65535, was {value}")
-    return value
+    return _whole(text, 0, 65535, "must be 0 to 65535")
+
+
+def _whole(text: str, least: int, most: int, rule: str) -> int:
+    with suppress(ValueError):
+        if least <= int(text) <= most:
+            return int(text)
+    raise argparse.ArgumentTypeError(f"{rule}, was {text}")
 
 
 def _view(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO) -> int:
@@ -198,10 +201,10 @@ def _why(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO)
 
     asked = options.why if options.replay is None else options.replay
     try:
-        when = explanation.When.parse(asked)
+        when = explanation.When.parse(asked, explanation.today(folder, clock.now()))
     except ValueError:
         flag = "--why" if options.replay is None else "--replay"
-        expected = "a date like 2026-11-25 (1970 to 9000), a time like 15:45, or both"
+        expected = "a date like 2026-11-25 (1970 to 9000), today or yesterday, a time like 15:45, or both"
         print(f"monitor: {flag}: expected {expected}, found {' '.join(asked)}", file=sys.stderr)
         return WRONG_ARGUMENT
     if options.replay is None:
@@ -294,6 +297,8 @@ def _swallow_further_output(out: TextIO) -> None:
 
 
 if __name__ == "__main__":
+    if importlib.util.find_spec("rich") is None:  # colours, and what --web and --drift need
+        use_own_python()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 shows escapes, not a traceback
     sys.exit(main())

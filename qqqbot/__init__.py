@@ -13,10 +13,25 @@ Each room's `__init__.py` opens with its law. The programs a person runs are bes
 monitor.py, ib_broker.py and test_ib_connection.py; they build the adapters and hand them to the rooms.
 """
 
+import os
 import sys
+
+STARTED_AGAIN = "QQQBOT_STARTED_AGAIN"
+
+
+def use_own_python() -> None:
+    """Start this program again with the Python of the project's environment, once; returns if there is none."""
+    program = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    environment = os.environ.get("QQQBOT_VENV") or os.path.join(os.environ.get("QQQBOT_HOME") or program, ".venv")
+    own = os.path.join(environment, "bin", "python")
+    if os.path.isfile(sys.argv[0]) and os.path.exists(own) and STARTED_AGAIN not in os.environ:
+        os.environ[STARTED_AGAIN] = "1"
+        os.execv(own, [own, *sys.argv])
+
 
 # Here, because every program imports this first; an older Python must be able to read this file.
 if sys.version_info < (3, 11):  # noqa: UP036 (whoever starts it may have an older one)
+    use_own_python()
     found = ".".join(map(str, sys.version_info[:2]))
     sys.exit(
         f"qqqbot needs Python 3.11 or later, and this is {found}: run .venv/bin/python, which ./bot_control.sh makes, "

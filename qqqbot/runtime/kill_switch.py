@@ -12,6 +12,7 @@ from qqqbot.model.errors import StartRefused
 from qqqbot.model.program import COMMAND
 from qqqbot.runtime.console import refused, say, warn
 from qqqbot.runtime.daemon_process import DaemonProcess
+from qqqbot.runtime.foreign_text import washed
 
 FILE = "HALT"
 NO_REASON = "halted by its owner"
@@ -36,7 +37,7 @@ def _write_halt(logs: Path, reason: str) -> int:
     except OSError as error:
         return refused(f"NOT halted: cannot make {path}: {error.strerror}. Use {COMMAND} stop.")
     if earlier := _text(path):
-        say(f"already halted: {earlier}")
+        say(f"already halted: {washed(earlier)}")
     else:
         _write(path, reason or NO_REASON)
         say(f"{path} is written: no new orders until {COMMAND} resume")

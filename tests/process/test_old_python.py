@@ -31,3 +31,17 @@ def test_a_python_without_zone_files_is_told_what_is_missing() -> None:
     assert result.returncode == 1
     assert result.stderr.startswith("this Python does not know New York's time: it has no time-zone files.")
     assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("lacks", ["the libraries", "a version"])
+def test_the_monitor_starts_again_with_the_projects_own_python(tmp_path: Path, lacks: str) -> None:
+    own = tmp_path / "bin/python"
+    own.parent.mkdir()
+    own.write_text('#!/bin/sh\necho "own $@"\n')
+    own.chmod(0o755)
+    older = "sys.version_info = (3, 10, 12); " if lacks == "a version" else ""
+    start = f"{older}sys.argv = ['monitor.py', '--status']; runpy.run_path('monitor.py', run_name='__main__')"
+    done = run(start, QQQBOT_VENV=str(tmp_path))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "own monitor.py --status\n", "")
+    once = run(start, QQQBOT_VENV=str(tmp_path), QQQBOT_STARTED_AGAIN="1", QQQBOT_LOGS=str(tmp_path / "logs"))
+    assert "own" not in once.stdout, "once is enough"

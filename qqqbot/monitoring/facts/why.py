@@ -93,8 +93,8 @@ class When(NamedTuple):
     at: time | None = None
 
     @classmethod
-    def parse(cls, words: Iterable[str]) -> "When":
-        """'2026-11-25', '15:45', '2026-11-25 15:45', '2026-11-25T15:45' or nothing. Raises ValueError."""
+    def parse(cls, words: Iterable[str], today: date | None = None) -> "When":
+        """'2026-11-25', '15:45', '2026-11-25 15:45', '2026-11-25T15:45', 'yesterday' or nothing. Raises ValueError."""
         parts = [part for word in words for part in word.replace("T", " ").split()]
         match parts:
             case []:
@@ -102,14 +102,21 @@ class When(NamedTuple):
             case [one] if ":" in one:
                 return cls(at=time.fromisoformat(one).replace(second=0, microsecond=0, tzinfo=None))
             case [one]:
-                return cls(day=_day(one))
+                return cls(day=_day(one, today))
             case [day, at]:
-                return cls(_day(day), time.fromisoformat(at).replace(second=0, microsecond=0, tzinfo=None))
+                return cls(_day(day, today), time.fromisoformat(at).replace(second=0, microsecond=0, tzinfo=None))
         raise ValueError(f"expected at most a date and a time, found {' '.join(parts)}")
 
 
-def _day(text: str) -> date:
+def today(folder: Folder, now: datetime) -> date:
+    """The date in New York; in a folder of simulated time, of the last sign of life there."""
+    return new_york_date(present(folder.status()[0], now))
+
+
+def _day(text: str, today: date | None) -> date:
     """Raises ValueError, also for a year outside those of possible records."""
+    if today is not None and text.lower() in ("today", "yesterday"):
+        return today - timedelta(days=text.lower() == "yesterday")
     day = date.fromisoformat(text)
     if not FIRST_YEAR <= day.year <= LAST_YEAR:
         raise ValueError(f"expected a year from {FIRST_YEAR} to {LAST_YEAR}, found {text}")

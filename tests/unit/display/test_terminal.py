@@ -35,6 +35,16 @@ def test_anything_but_a_terminal_gets_plain_text() -> None:
     assert out.getvalue() == plain(SCREEN)
 
 
+@pytest.mark.parametrize("foreign", ["\x1b]0;title\x07", "\x1b[2J", "a\rb", "\x9b31m", "\u202eabc", "a\nb", "\ud800"])
+def test_no_text_steers_the_terminal(foreign: str) -> None:
+    screen = (Line(foreign), Fields((Field("Label", foreign),)), Table(("Head", "Other"), ((foreign, "x"),)))
+    for out in (io.StringIO(), Terminal()):
+        show(screen, out)
+        assert not {*foreign} - {*"abc]0;title[2J31m"} & {*out.getvalue()} - {"\n", "\x1b"}
+        assert foreign not in out.getvalue()
+        assert len([line for line in out.getvalue().splitlines() if "x" in line]) == 1
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True

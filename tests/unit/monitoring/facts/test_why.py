@@ -50,10 +50,12 @@ def recorded(logs: LogsFolder, count: int, target: Holding = Holding.QQQ, **over
         (["2026-11-25", "09:45:30"], When(date(2026, 11, 25), time(9, 45))),
         (["2026-11-25 15:45"], When(date(2026, 11, 25), time(15, 45))),
         (["2026-11-25T15:45"], When(date(2026, 11, 25), time(15, 45))),
+        (["today"], When(date(2026, 11, 25))),
+        (["Yesterday", "15:45"], When(date(2026, 11, 24), time(15, 45))),
     ],
 )
 def test_a_date_a_time_or_both(asked: list[str], meant: When) -> None:
-    assert When.parse(asked) == meant
+    assert When.parse(asked, date(2026, 11, 25)) == meant
 
 
 TOO_FAR = [["0001-01-01"], ["9999-12-31"], ["9999-12-31", "15:45"], ["1969-12-31T10:00"]]
