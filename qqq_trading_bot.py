@@ -35,6 +35,7 @@ from qqqbot.notifications.dead_man_switch import DeadManSwitch, Ping
 from qqqbot.notifications.evening import EveningLetter
 from qqqbot.notifications.last_words import last_words
 from qqqbot.notifications.notifier import OwnerNotifier
+from qqqbot.notifications.replies import Replies
 from qqqbot.records import last_run
 from qqqbot.records.book import Book
 from qqqbot.records.channel_health import ChannelRecord
@@ -208,6 +209,8 @@ class Daemon:
             health=record.all,
             letters=EveningLetter(self.settings.evening_letter),
         )
+        asked = urls if self.settings.ask_first_minutes else ()
+        self.owner = Replies(asked, self.notifier.announcement, self.clock, record.tried)
 
     def run(self) -> None:
         """Poll until a stop is requested. Raises StartRefused, ConfigError."""
@@ -216,19 +219,14 @@ class Daemon:
         self._beat("starting")
         engine = self._engine()
         if engine is not None:
-            poll(
-                engine,
-                self.clock,
-                _times(self.settings),
-                lambda due: self._beat("running", due),
-                guard=self._stay_alone,
-                look=LOOK_SECONDS,
-            )
+            beat = functools.partial(self._beat, "running")
+            poll(engine, self.clock, _times(self.settings), beat, guard=self._stay_alone, look=LOOK_SECONDS)
         self._beat("stopped")
         log.info(pairs(stopped=True))
 
     def close(self) -> None:
         """End everything that this daemon has started."""
+        self.owner.rest()
         self.supervisor.close()
         self.notifier.close()
         self.account.close()
@@ -325,10 +323,9 @@ class Daemon:
             self.notifier.notify(AlertKind.TOTAL_CAPITAL, later)
         state = State()
         broker = self.account.broker(records.book, state)
-        second, intraday = self.account.second_prices(), self.intraday
-        outside = Adapters(
-            self.clock, self.prices, broker, self.notifier, pulse=self._pulse, second=second, intraday=intraday
-        )
+        second = self.account.second_prices()
+        sources = Adapters(self.clock, self.prices, broker, self.notifier, self._pulse, second=second)
+        outside = sources._replace(intraday=self.intraday, owner=self.owner)
         order_timeout = timedelta(seconds=self.settings.order_timeout_seconds)
         engine = assemble(records, outside, self.settings.rules, order_timeout, state, capital)
         self.heartbeat.engine = self.notifier.engine = engine
@@ -361,7 +358,7 @@ def main(arguments: Sequence[str] | None = None, clock: Clock | None = None, pri
     secrets: SecretUrls | None = None
     try:
         settings = config.load(options.config)
-        secrets = secret_files.take(os.environ, options.config.parent)
+        secrets = secret_files.take(os.environ, options.config.parent, settings.ask_first_minutes > 0)
         if options.check_config:
             return 0
         return _run(options, settings, secrets, clock, prices)

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from qqqbot.model.reasons import AlertKind
 from qqqbot.model.sessions import SessionTable
-from qqqbot.model.values import AccountSnapshot, Market, Mode, Order, OrderIntent, Quote
+from qqqbot.model.values import AccountSnapshot, Answer, Market, Mode, Order, OrderIntent, Quote
 
 
 class Clock(Protocol):
@@ -110,4 +110,33 @@ class Broker(Protocol):
 class Notifier(Protocol):
     def notify(self, kind: AlertKind, text: str) -> None:
         """Notify the owner. Never raises, never blocks."""
+        ...
+
+
+class Heard(NamedTuple):
+    """What the owner's channels have brought. `delivered`: each that can answer has accepted the announcement.
+
+    `read_since` is the monotonic moment since which none of them has gone unread: what had been written by then is
+    among `answers`. `problem` is why one cannot be read, empty if all can.
+    """
+
+    delivered: bool
+    answers: frozenset[Answer]
+    read_since: float
+    problem: str
+
+
+class Owner(Protocol):
+    """The owner, on the channels that can answer. Nothing here blocks or raises."""
+
+    def ask(self, code: str, text: str, delivered: bool) -> None:
+        """Announce `text`, unless it was `delivered` before, and read the replies with `code` until `rest`."""
+        ...
+
+    def heard(self, code: str) -> Heard | None:
+        """What the replies to `code` were until now; None if it is not being asked."""
+        ...
+
+    def rest(self) -> None:
+        """Read no more replies."""
         ...

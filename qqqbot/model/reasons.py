@@ -48,6 +48,17 @@ class AlertKind(StrEnum):
         "No other order is sent until it does. Look at the gateway's windows and answer what they ask; "
         "or cancel the order in TWS.",
     )
+    VETOED = (
+        "vetoed",
+        "you have vetoed a rotation",
+        "What is held stays until the rule's answer changes or the session ends. Then you are asked again.",
+    )
+    NOT_ANSWERED = (
+        "not_answered",
+        "an announced rotation waits for you",
+        f"Reply as its announcement says. If a channel cannot be read: {COMMAND} notify-test. To trade without being "
+        f"asked: ask_first_minutes 0 in config.json and {COMMAND} restart.",
+    )
     APART = (
         "apart",
         "the account is not where the rule wants it",
@@ -106,6 +117,7 @@ class AlertKind(StrEnum):
         "The gateway lists no executions. In the gateway: Configure, API, Settings: 'Send instrument-specific "
         "attributes for dual-mode API client in' UTC format; then restart it. Compare the trade with your statement.",
     )
+    ANSWER = "answer", "about an announced rotation"
     SPLIT = "split", "a split was recorded"
     INCOME = "income", "a dividend was booked"
     TORN_RECORD = "torn_record", "an incomplete line was set aside"
@@ -149,6 +161,8 @@ _LASTING = frozenset(
         AlertKind.DISK,
         AlertKind.ORDER_LIMIT,
         AlertKind.ORDER_OPEN,
+        AlertKind.VETOED,
+        AlertKind.NOT_ANSWERED,
         AlertKind.APART,
         AlertKind.MONEY,
         AlertKind.SHORTFALL,
@@ -235,6 +249,8 @@ class Reason(StrEnum):
         AlertKind.CHECKS_FAILING,
         "The account's positions may be late: the next look, within minutes, says whether the difference lasts.",
     )
+    VETOED = "Vetoed", AlertKind.VETOED
+    NOT_ANSWERED = "NotAnswered", AlertKind.NOT_ANSWERED
     PRICES_UNAVAILABLE = "PricesUnavailable", AlertKind.CHECKS_FAILING, _ASKED_AGAIN
     PRICES_DOUBTFUL = (
         "PricesDoubtful",
@@ -278,6 +294,7 @@ _NEEDING_YOU = frozenset(
         *(reason for reason in Reason if reason.halts),
         Reason.DISK_ERROR,
         Reason.ORDER_OPEN,
+        Reason.NOT_ANSWERED,
         Reason.NO_TRADES,
         Reason.CLOCK_WRONG,
     }

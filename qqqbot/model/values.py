@@ -71,6 +71,14 @@ class Action(StrEnum):
     WAIT = "WAIT"
 
 
+class Answer(StrEnum):
+    """What the owner may reply to an announced rotation. None of them chooses an order."""
+
+    VETO = "veto"
+    HALT = "halt"
+    GO = "go"
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     """One trading day of the exchange: open inclusive, close exclusive, both aware UTC."""
@@ -339,6 +347,7 @@ class Rules:
     """The part of the configuration that decisions depend on. Fractions, not percentages; durations in seconds.
 
     `rule` is None if the periods and the band are all that is said of it, as in the files of earlier versions.
+    A rotation is announced `ask_first_seconds` before it is made (0: it is not); `ask_first_waits` for his word.
     """
 
     short_period: int = 30
@@ -355,6 +364,8 @@ class Rules:
     max_quote_age_seconds: int = 20 * 60
     max_daily_move: float = 0.20
     rule: Rule | None = None
+    ask_first_seconds: int = 0
+    ask_first_waits: bool = False
 
     @property
     def form(self) -> Rule:
@@ -382,6 +393,35 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """The newest announcement of a rotation, from `held` to `target`, and what has become of it.
+
+    `code` is in the announcement's `text`, and a reply must have it. `closes` is the end of its session. `ended`: it
+    was withdrawn, or the rotation has begun. `delivered_monotonic` is when it was delivered, by a clock that nobody
+    sets; it goes on until the next boot.
+    `waited_seconds` have passed since every channel that can answer took it, None if one has not; `age_seconds` since
+    it was decided on. `silent`: after the time to answer, all of them were read once more. `problem` is why one cannot
+    be read.
+    """
+
+    code: str
+    session: date
+    held: Holding
+    target: Holding
+    announced_at: datetime
+    closes: datetime
+    text: str = ""
+    answers: tuple[Answer, ...] = ()
+    delivered_at: datetime | None = None
+    delivered_monotonic: float = 0.0
+    ended: bool = False
+    waited_seconds: float | None = None
+    age_seconds: float = 0.0
+    silent: bool = False
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything that `decide` may depend on.
 
@@ -394,6 +434,7 @@ class Snapshot:
     ended long ago. `money_short_since` is when a buy began to wait for the account's money, None if none does. `kept`
     is the newest window that a decision rested on, of this session or an earlier one, None if there is none.
     `differed`: account and book did not agree at the look before either.
+    `asked` is the newest rotation that was announced to the owner, None if none was.
     """
 
     now: datetime
@@ -416,6 +457,7 @@ class Snapshot:
     kept: KeptWindow | None = None
     lasting_orders: tuple[str, ...] = ()
     differed: bool = True
+    asked: Asked | None = None
 
     @property
     def open_orders(self) -> tuple[str, ...]:
@@ -444,6 +486,7 @@ class Plan:
     the one that this session's decision window has fixed, or None. `blocked_by` is the gate that forbids
     trading, if one does.
     `session_target` is the target that this check fixes for the rest of the session, None if it fixes nothing.
+    `announces`: a rotation to `target` is now to be announced to the owner.
     """
 
     action: Action
@@ -454,3 +497,4 @@ class Plan:
     target: Holding | None = None
     blocked_by: Gate | None = None
     session_target: Holding | None = None
+    announces: bool = False

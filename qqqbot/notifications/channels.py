@@ -8,7 +8,7 @@ costs the daemon nothing while there is nothing to send.
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from qqqbot.model.program import COMMAND
 from qqqbot.notifications.outbox import Failure, Outbox
@@ -20,6 +20,7 @@ from qqqbot.runtime.secret_files import SecretUrls, channel
 # Six minutes in all: longer than a router's restart, shorter than a session.
 PAUSES_SECONDS = (10.0, 60.0, 300.0)
 DEADLINE_SECONDS = 60.0
+LISTEN_SECONDS = 30.0
 CAPACITY = 50
 # Pushover takes 1,024, Discord 2,000, Telegram 4,096; apprise splits what is too long for a channel that it knows.
 MOST_CHARACTERS = 1000
@@ -99,6 +100,11 @@ class Channel:
             refusal = Refusal(answer["problem"], answer["status"]) if answer["problem"] else None
         self._tried(self.name, refusal.why if refusal else None)
         return refusal
+
+    def replies(self, code: str, place: int) -> dict[str, Any]:
+        """What `notifications.listen` answers about the replies with `code`. Raises ChildFailed."""
+        job = {"url": self._url, "code": code, "place": place}
+        return self.jobs.run("notifications.listen", job, LISTEN_SECONDS)
 
     def deliver(self, item: tuple[Message, Accepted]) -> Failure | None:
         message, accepted = item

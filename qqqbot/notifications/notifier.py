@@ -164,6 +164,9 @@ class OwnerNotifier:
         text = f"{last.action}: {last.sentence}" if last else self.outage.problem or state
         return self._masked(f"{self._who().strip() or 'no account yet'}, {state}. {text}")
 
+    def announcement(self, text: str) -> Message:
+        return Message(self._masked(f"qqqbot{self._who()}: a rotation is announced"), self._masked(text), urgent=True)
+
     def close(self) -> None:
         if self.dead_man is not None:
             self.dead_man.close()

@@ -14,8 +14,17 @@ from qqqbot.notifications.channels import MOST_CHARACTERS, Channel, Message, Tri
 from qqqbot.notifications.dead_man_switch import Ping
 from qqqbot.records.channel_health import ChannelRecord
 from qqqbot.runtime import place
+from qqqbot.runtime.child_process import ChildFailed
 from qqqbot.runtime.clock import SystemClock
-from qqqbot.runtime.secret_files import NOTIFY_FILE, NOTIFY_VARIABLE, PING_FILE, PING_VARIABLE, SecretUrls, take
+from qqqbot.runtime.secret_files import (
+    NOTIFY_FILE,
+    NOTIFY_VARIABLE,
+    PING_FILE,
+    PING_VARIABLE,
+    SecretUrls,
+    can_answer,
+    take,
+)
 
 TEXT = f"Sent by {COMMAND} notify-test. If you read this, the channel works."
 MESSAGE = Message("qqqbot: a test", TEXT)
@@ -40,6 +49,8 @@ def main() -> int:
         if refusal is None and (refusal := channel.attempt(LONG)) is not None:
             print(f"{channel.name}: a message of {MOST_CHARACTERS:,} characters: {refusal.why}", flush=True)
         failed |= refusal is not None
+        if refusal is None and can_answer(url):
+            print(f"{channel.name}: {_replies(channel)}", flush=True)
     if secrets.ping is not None:
         refusal = Ping(secrets.ping, tried=tried).attempt()
         failed |= refusal is not None
@@ -53,6 +64,15 @@ def _recorder(secrets: SecretUrls) -> Tried:
     if not logs.is_dir():
         return lambda _name, _why: None
     return ChannelRecord(logs, SystemClock(), addresses(secrets)).tried
+
+
+def _replies(channel: Channel) -> str:
+    """Whether replies can be read: ntfy must show the message that was just sent."""
+    try:
+        problem = channel.replies("notify-test", 0)["problem"]
+    except ChildFailed as failed:
+        problem = str(failed)
+    return f"replies cannot be read: it {problem}" if problem else "replies can be read"
 
 
 def _how(folder: Path) -> str:

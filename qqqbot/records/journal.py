@@ -1,5 +1,7 @@
 """orders.jsonl: what was intended, sent and answered; an order is on disk before it is sent to the broker.
 
+So is an announcement before the owner reads it, and his answer before anything follows from it.
+
 An intent without an outcome is unresolved, whatever else is known about it: it may be on the wire. An order_ref is the
 session's date, a tag of this start of the bot, and an ordinal that is unique in the whole file, whatever the mode. The
 tag keeps the references of several files apart that one account may see: an emptied folder, a restored backup, a
@@ -7,13 +9,13 @@ second bot.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date, datetime
 from typing import Any
 
 from qqqbot.model.errors import BookDamaged
 from qqqbot.model.executions import forget_oldest
-from qqqbot.model.values import Holding, Mode, Order, OrderIntent
+from qqqbot.model.values import Answer, Asked, Holding, Mode, Order, OrderIntent
 from qqqbot.records.codec import from_plain
 from qqqbot.records.jsonl import SCHEMA, UNUSABLE, AppendOnlyFile, Row
 from qqqbot.records.ledger import Booked
@@ -44,6 +46,8 @@ class OrderJournal:
         self._overruns: set[tuple[str, str]] = set()
         self._aim: dict[str, Holding] = {}
         self._undecided: set[str] = set()
+        self.asked: Asked | None = None
+        """the newest announcement"""
 
     def load(self, now: datetime) -> str | None:
         """Open the file and read its rows; returns what was set aside. Raises BookDamaged, OSError."""
@@ -99,6 +103,21 @@ class OrderJournal:
 
     def knows_undecided(self, session: date) -> bool:
         return session.isoformat() in self._undecided
+
+    def announced(self, asked: Asked) -> None:
+        keys = ("code", "session", "held", "target", "closes", "text")
+        self._write(asked.announced_at, event="announced", **{key: getattr(asked, key) for key in keys})
+
+    def delivered(self, asked: Asked, now: datetime, monotonic: float) -> None:
+        """Every channel that can answer has accepted the announcement."""
+        self._write(now, event="delivered", session=asked.session, code=asked.code, monotonic=monotonic)
+
+    def answered(self, asked: Asked, answer: Answer, now: datetime) -> None:
+        self._write(now, event="answered", session=asked.session, code=asked.code, answer=answer)
+
+    def withdrawn(self, asked: Asked, why: str, now: datetime) -> None:
+        """The announced rotation is no longer wanted; if it is again, it is announced again."""
+        self._write(now, event="withdrawn", session=asked.session, code=asked.code, message=why)
 
     def unresolved(self) -> tuple[OrderIntent, ...]:
         return tuple(self._unresolved.values())
@@ -189,6 +208,12 @@ class OrderJournal:
                     forget_oldest(self._lost, ORDERS_REMEMBERED)
                 unfilled = 0 if row.get("filled") else self._unfilled_in_row.get(session, 0) + 1
                 self._unfilled_in_row = {session: unfilled}
+                if row.get("filled") and self.asked is not None:
+                    self.asked = replace(self.asked, ended=True)
+            case "announced":
+                self.asked = from_plain(Asked, {**row, "announced_at": row["timestamp"]})
+            case "delivered" | "answered" | "withdrawn" if self.asked and row["code"] == self.asked.code:
+                self.asked = _followed(self.asked, row)
             case "decided":
                 self._decided[session] = Holding(row["target"])
                 self._aim = {session: self._decided[session]}
@@ -198,3 +223,13 @@ class OrderJournal:
     def _remember(self, intent: OrderIntent) -> None:
         self._recent[intent.order_ref] = intent
         forget_oldest(self._recent, ORDERS_REMEMBERED)
+
+
+def _followed(asked: Asked, row: Row) -> Asked:
+    match row["event"]:
+        case "delivered":
+            at = datetime.fromisoformat(row["timestamp"])
+            return replace(asked, delivered_at=at, delivered_monotonic=float(row["monotonic"]))
+        case "answered":
+            return replace(asked, answers=(*asked.answers, Answer(row["answer"])))
+    return replace(asked, ended=True)

@@ -24,6 +24,8 @@ KEEPS_FROM_TRADING: Mapping[str, timedelta] = {
     AlertKind.ORDER_OPEN: timedelta(0),
     AlertKind.ORDER_LIMIT: timedelta(0),
     AlertKind.APART: timedelta(0),
+    AlertKind.VETOED: timedelta(0),
+    AlertKind.NOT_ANSWERED: timedelta(0),
     AlertKind.CHECKS_FAILING: timedelta(0),
     AlertKind.DISK: timedelta(0),
 }

@@ -31,6 +31,8 @@ OF_THE_DEFAULT_FORM = ("short_ma_period", "long_ma_period", "band_pct")
 CLOSURE_PATTERN = r"^\d{4}-\d{2}-\d{2}( \d{2}:\d{2})?$"
 CLOSURE_EXAMPLES = '"2025-01-09" (closed) or "2026-12-09 13:00" (closed early, at that time in New York)'
 OPENS, CLOSES = time(9, 30), time(16)
+# What a window needs besides the time to answer: the two orders, delivery, the last replies, and one failed check.
+MINUTES_BESIDES_ASKING = 8
 
 
 class Config(BaseModel):
@@ -65,6 +67,8 @@ class Config(BaseModel):
     paper_slippage_bps: float = Field(1, ge=0, le=100)
     log_keep_days: int = Field(90, ge=1, le=36500)
     evening_letter: Literal["off", "on_change", "near_flip", "daily"] = "off"
+    ask_first_minutes: int = Field(0, ge=0, le=60)
+    ask_first_silence: Literal["trade", "wait"] = "trade"
     closed_on: tuple[Annotated[str, Field(pattern=CLOSURE_PATTERN)], ...] = Field((), strict=False)
 
     @property
@@ -93,6 +97,8 @@ class Config(BaseModel):
             no_trade_seconds_after_open=self.no_trade_minutes_after_open * 60,
             max_quote_age_seconds=self.max_quote_age_minutes * 60,
             max_daily_move=self.max_daily_move_pct / 100,
+            ask_first_seconds=self.ask_first_minutes * 60,
+            ask_first_waits=self.ask_first_silence == "wait",
         )
 
     @property
@@ -209,6 +215,13 @@ def _contradictions(path: Path, values: dict[str, Any]) -> list[str]:
         )
     if isinstance(value["closed_on"], list | tuple):
         problems += [f"{path.name}: closed_on: {problem}" for problem in _closure_problems(value["closed_on"])]
+    ask, window = value["ask_first_minutes"], value["decide_minutes_before_close"]
+    in_window = value["decide"] == "before_close" and isinstance(ask, int) and isinstance(window, int)
+    if in_window and 0 < ask <= 60 and window < ask + MINUTES_BESIDES_ASKING:
+        problems.append(
+            f"{path.name}: decide_minutes_before_close must be at least ask_first_minutes + "
+            f"{MINUTES_BESIDES_ASKING}, was {window} for {ask}: you could not be asked in time"
+        )
     return list(dict.fromkeys(problems))
 
 

@@ -33,8 +33,11 @@ class SecretUrls:
     ping: str | None = field(default=None, repr=False)
 
 
-def take(environment: MutableMapping[str, str], folder: Path) -> SecretUrls:
-    """The addresses of `environment`, or of the files in `folder`. Raises ConfigError with every problem."""
+def take(environment: MutableMapping[str, str], folder: Path, asks: bool = False) -> SecretUrls:
+    """The addresses of `environment`, or of the files in `folder`. Raises ConfigError with every problem.
+
+    `asks`: one must be able to answer.
+    """
     problems: list[str] = []
     notify = _read(environment, NOTIFY_VARIABLE, folder / NOTIFY_FILE, problems)
     ping = _read(environment, PING_VARIABLE, folder / PING_FILE, problems)
@@ -48,6 +51,11 @@ def take(environment: MutableMapping[str, str], folder: Path) -> SecretUrls:
         problems.append(f"{_source(notify)}: {len(notify)} addresses, but at most {MOST_URLS} are allowed; remove some")
     if len(ping) > 1:
         problems.append(f"{_source(ping)}: {len(ping)} addresses, expected one")
+    if asks and not any(can_answer(url) for _, url in notify):
+        needs = (
+            "ask_first_minutes needs a channel that can answer, an address like ntfys://ntfy.sh/topic or tgram://..."
+        )
+        problems.append(f"{folder / NOTIFY_FILE}: {needs}; or set it to 0 in config.json")
     if problems:
         raise ConfigError(problems)
     return SecretUrls(tuple(url for _, url in notify), ping[0][1] if ping else None)
@@ -57,6 +65,11 @@ def channel(number: int, url: str) -> str:
     """'channel 2 (tgram)': the part of an address that may be shown. `number` counts from 1."""
     scheme = url.partition("://")[0].lower()
     return f"channel {number} ({scheme})"
+
+
+def can_answer(url: str) -> bool:
+    """Whether a reply can be read from that channel without an open port."""
+    return url.partition("://")[0].lower() in ("ntfy", "ntfys", "tgram")
 
 
 def _read(

@@ -8,6 +8,7 @@ the same plan forever, which is what `replay` checks.
     witnesses  what speaks for each row of the window besides itself, and the histories that it would make
     basis      whether a held fund's rows have changed as by a split that is not reported
     planning   decide(snapshot, rules) -> Plan: gates, then the rule, then the next sells or the one buy
+    asking     whether the owner was told of a rotation first, and has not vetoed it
     sizing     how many shares a buy is for, its commission, and the worst price an order may get
     risk       the last check before an order leaves; it repeats planning's promises in its own arithmetic, on purpose
     filling    what stands for a session that Yahoo lacks, and for Yahoo while it is away

@@ -9,6 +9,7 @@ Rule 3: a held target is never rebalanced; only a rotation that is not finished 
 from dataclasses import replace
 from decimal import Decimal
 
+from qqqbot.model.reasons import Reason
 from qqqbot.model.values import (
     SYMBOLS,
     Action,
@@ -24,6 +25,7 @@ from qqqbot.model.values import (
     Snapshot,
 )
 from qqqbot.strategy import gates
+from qqqbot.strategy.asking import ask_first
 from qqqbot.strategy.rule import evaluate, flip_prices
 from qqqbot.strategy.sizing import limit_price, shares_to_buy, still_wanted
 
@@ -93,6 +95,13 @@ def _rotation(
     if failed := _first_failed(verdicts):
         sentence = f"{failed.sentence}; the rule says: {signal.reason}"
         return Plan(Action.WAIT, signal, sentence, verdicts, target=target, blocked_by=failed)
+    if rules.ask_first_seconds and action is Action.ROTATE:
+        asked, announces = ask_first(snapshot, target, rules)
+        verdicts = (*verdicts, asked)
+        if not asked.passed:
+            sentence = f"{asked.sentence}; the rule says: {signal.reason}"
+            fixed = session_target if asked.code is Reason.VETOED else None
+            return Plan(Action.WAIT, signal, sentence, verdicts, (), target, asked, fixed, announces)
     return Plan(action, signal, f"{signal.reason}; {step}", verdicts, orders, target, session_target=session_target)
 
 

@@ -25,6 +25,7 @@ def refusal(intent: OrderIntent, snapshot: Snapshot, rules: Rules, account: str,
     checks = (
         (snapshot.halted is not None, f"HALTED: {snapshot.halted}"),
         (account != snapshot.account.account, f"WRONG_ACCOUNT: {account} is not the account of the decision"),
+        (_unasked(intent, snapshot, rules), "UNASKED: the owner was not told of it first, or has vetoed it"),
         (not _session_open(snapshot, now), "EXCHANGE_CLOSED: orders are sent only while the exchange is open"),
         (not timedelta(0) <= now - intent.decided_at <= MAX_DECISION_AGE, "OLD_DECISION: decided too long ago"),
         (bool(snapshot.unresolved or snapshot.account.open_order_refs), "ORDER_ALIVE: an order of ours is not done"),
@@ -37,6 +38,18 @@ def refusal(intent: OrderIntent, snapshot: Snapshot, rules: Rules, account: str,
         (_borrows(intent, snapshot), f"EXCEEDS_CASH: buys {intent.quantity} {intent.symbol}, more than can be paid"),
     )
     return next((reason for refused, reason in checks if refused), None)
+
+
+def _unasked(intent: OrderIntent, snapshot: Snapshot, rules: Rules) -> bool:
+    asked = snapshot.asked
+    if not rules.ask_first_seconds or snapshot.half_made is intent.target:
+        return False
+    if asked is None or asked.ended or asked.target is not intent.target or asked.session != intent.session:
+        return True
+    if {"veto", "halt"} & {answer.value for answer in asked.answers}:
+        return True
+    in_silence = asked.silent and (asked.waited_seconds or 0) >= rules.ask_first_seconds
+    return not ("go" in asked.answers if rules.ask_first_waits else in_silence)
 
 
 def _most_orders(intent: OrderIntent, rules: Rules) -> int:

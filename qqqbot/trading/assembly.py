@@ -19,6 +19,7 @@ from qqqbot.records.jsonl import AppendOnlyFile
 from qqqbot.records.prices import PriceMemory
 from qqqbot.records.track import track_of
 from qqqbot.trading.alerts import Alerts
+from qqqbot.trading.asking import Asking
 from qqqbot.trading.bookkeeping import Bookkeeper
 from qqqbot.trading.engine import Engine, State
 from qqqbot.trading.executor import Executor
@@ -74,8 +75,9 @@ def assemble(
     free = outside.disk_free or (lambda: shutil.disk_usage(records.folder).free)
     alerts = Alerts(outside.notifier)
     state = state or State()
+    asking = Asking(records, outside, rules)
     who = folder.Identity(outside.broker.mode.value, outside.broker.account)
     state.track = track_of(records.decisions.path, who)
     prices = SteadyPrices(outside, records.prices, rules, state)
-    parts = (outside.clock, prices, outside.broker, executor, keeper, records, alerts, rules, free)
+    parts = (outside.clock, prices, outside.broker, executor, keeper, records, alerts, rules, free, asking)
     return Engine(*parts, prices.after_close, state)

@@ -19,7 +19,9 @@ SOON = timedelta(seconds=60)
 # Nothing is under way yet, but the reason may be over within minutes.
 SHORTLY = (Reason.ORDER_REJECTED, Reason.MONEY_LATE, Reason.DIFFERENCE_SEEN)
 # A person has to act, or the next day to come.
-NOT_IN_MINUTES = frozenset({Reason.ORDER_LIMIT, Reason.MONEY_UNSETTLED} | {reason for reason in Reason if reason.halts})
+NOT_IN_MINUTES = frozenset(
+    {Reason.ORDER_LIMIT, Reason.MONEY_UNSETTLED, Reason.VETOED} | {reason for reason in Reason if reason.halts}
+)
 
 
 def pause(

@@ -52,6 +52,7 @@ from qqqbot.strategy.gates import closes_of_window
 from qqqbot.strategy.planning import decide
 from qqqbot.trading.alerts import Alerts
 from qqqbot.trading.apart import Apart
+from qqqbot.trading.asking import Asking, in_time
 from qqqbot.trading.bookkeeping import Bookkeeper, missing_money
 from qqqbot.trading.come_back import half_made, pause, unfinished, window_undecided
 from qqqbot.trading.executor import Executor
@@ -71,6 +72,8 @@ ALERTS_OF_GATES = (
     AlertKind.ORDER_LIMIT,
     AlertKind.MONEY,
     AlertKind.ORDER_OPEN,
+    AlertKind.VETOED,
+    AlertKind.NOT_ANSWERED,
 )
 """What the trade gates begin and end."""
 
@@ -135,6 +138,7 @@ class Engine:
     alerts: Alerts
     rules: Rules
     disk_free: Callable[[], int]
+    asking: Asking
     after_close: Callable[[datetime], None] = lambda _: None
     """what the price source does once a session has ended; called as time passes"""
     state: State = field(default_factory=State)
@@ -169,12 +173,24 @@ class Engine:
             self.state.flips = flips(self._signalled, self.rules)
         return self.pause() is not None
 
-    def look_back(self) -> None:
-        """Tell, once, of a session that has ended without a decision that was due; to be called as time passes."""
+    def look_back(self) -> bool:
+        """Tell, once, of a session that has ended without a decision that was due; to be called as time passes.
+
+        Returns whether the owner has answered an announcement, so that a check is due at once.
+        """
         now = self.clock.now()
         self.after_close(now)
         if missed := self._missed.to_tell(now):
             self.alerts.tell(AlertKind.NO_DECISION, f"{missed}\n{self.standing()}")
+        return self._listen()
+
+    def _listen(self) -> bool:
+        """A disk that refuses the answer is the next check's to report: what is not on disk is taken again."""
+        try:
+            return self.asking.look()
+        except OSError as error:
+            log.error(pairs(answer="not recorded", problem=str(error)))
+            return False
 
     def undecided(self) -> Lost | None:
         """The newest session that ended without the decision that was due, until there is one."""
@@ -197,6 +213,8 @@ class Engine:
         journal, held = self.records.journal, self.portfolio().holding
         half = half_made(journal, self.records.book.ledger, self.rules)
         begun = half is not None and check.action != Action.HOLD
+        if in_time(check.row):
+            return True
         if check.failed or begun or journal.unresolved() or journal.decided_in(session.date) not in (None, held):
             return False
         waits = self.rules.decide is Decide.BEFORE_CLOSE
@@ -208,6 +226,8 @@ class Engine:
         check, session = self.state.last_check, self._session()
         if check is None:
             return None
+        if (wait := self.asking.pause(check.row)) is not None:
+            return wait
         last = check.action, check.error
         return pause(self.clock.now(), session, self.records.journal, self.records.book.ledger, self.rules, last)
 
@@ -220,6 +240,7 @@ class Engine:
             snapshot = self._observe()
             plan = decide(snapshot, self.rules)
             self._record(began, number, snapshot, plan)
+            self.asking.follow(snapshot, plan)
             if plan.session_target is not None:
                 self.records.journal.decided(snapshot.session.date, plan.session_target, snapshot.now)
             if plan.action is not Action.ROTATE:
@@ -246,6 +267,7 @@ class Engine:
     def _snapshot(
         self, table: SessionTable, market: Market, account: AccountSnapshot, quotes: Mapping[str, Quote]
     ) -> Snapshot:
+        asked = self.asking.asked()  # first: what is answered may halt
         now = self.clock.now()
         open_now = table.open_session(now)
         session = open_now or table.last_closed(now)
@@ -270,6 +292,7 @@ class Engine:
             broker_quotes=quotes,
             kept=self.records.prices.newest,
             differed=self._differed,
+            asked=asked,
         )
         return replace(seen, lasting_orders=self.executor.lasting(seen.open_orders))
 

@@ -49,7 +49,8 @@ def poll(
             due = clock.now() + (engine.pause() or FAR)
         # A clock that was set back must not leave a check an hour in the future.
         due = min(due, _next_tick(engine, times, clock.now()))
-        engine.look_back()
+        if engine.look_back():
+            due = clock.now()
         halted = engine.halted()
         beat(due)
         left = min(heartbeat, max(due - clock.now(), timedelta(0))).total_seconds()

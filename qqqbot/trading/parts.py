@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from qqqbot.model.ports import Broker, Clock, Notifier, PriceSource, SecondPrices
+from qqqbot.model.ports import Broker, Clock, Notifier, Owner, PriceSource, SecondPrices
 from qqqbot.records.book import Book
 from qqqbot.records.halt import HaltSwitch
 from qqqbot.records.inputs import InputLog
@@ -32,7 +32,8 @@ class Adapters(NamedTuple):
 
     `pulse` is called again and again while something is waited for, as a sign of life. `disk_free` returns the free
     bytes of the disk, by default of the one that holds the records. `second` has other prices than `prices`, if there
-    are any; `intraday` returns the closes of the price source's shortest bars, by symbol and session.
+    are any; `intraday` returns the closes of the price source's shortest bars, by symbol and session. `owner` is
+    asked before a rotation, if the rules say so.
     """
 
     clock: Clock
@@ -43,3 +44,4 @@ class Adapters(NamedTuple):
     disk_free: Callable[[], int] | None = None
     second: SecondPrices | None = None
     intraday: Callable[[datetime], Closes] | None = None
+    owner: Owner | None = None

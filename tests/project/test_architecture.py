@@ -25,6 +25,8 @@ TESTED_ELSEWHERE = {
     "runtime/child_process": "starts processes: process/test_child_process",
     "model/ports": "protocols only",
     "notifications/last_words": "sends from a process that ends: process/test_daemon_process.py",
+    "notifications/listen": "reads over real sockets: process/test_owner_channels.py",
+    "notifications/replies": "starts processes: process/test_owner_channels.py",
     "notifications/try_channels": "a program that sends: process/test_notifications.py",
     "trading/parts": "two dataclasses that every test of the engine is made of",
 }

@@ -6,6 +6,7 @@ without one, it fills the order at once.
 """
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from qqqbot.model.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRejected
-from qqqbot.model.ports import Notifier
+from qqqbot.model.ports import Heard, Notifier
 from qqqbot.model.reasons import AlertKind
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import (
@@ -22,6 +23,7 @@ from qqqbot.model.values import (
     SYMBOLS,
     TQQQ,
     AccountSnapshot,
+    Answer,
     Fill,
     Holding,
     Market,
@@ -261,6 +263,34 @@ class FakeAccount:
         """Nothing is open."""
 
 
+@dataclass
+class FakeOwner:
+    """Reads each announcement at once, and has written `replies` to it."""
+
+    clock: VirtualClock
+    told: list[tuple[str, str]] = field(default_factory=list)
+    replies: set[Answer] = field(default_factory=set)
+    delivers: bool = True
+    readable: bool = True
+    code: str = ""
+
+    def ask(self, code: str, text: str, delivered: bool) -> None:
+        if code not in [known for known, _ in self.told]:
+            self.replies = set()
+        self.code = code
+        if not delivered:
+            self.told.append((code, text))
+
+    def heard(self, code: str) -> Heard | None:
+        if code != self.code:
+            return None
+        read, problem = (self.clock.monotonic(), "") if self.readable else (-math.inf, "channel 1 (ntfy) is away")
+        return Heard(self.delivers, frozenset(self.replies) if self.readable else frozenset(), read, problem)
+
+    def rest(self) -> None:
+        self.code = ""
+
+
 class FullDisk(AppendOnlyFile):
     """A record on a disk with room for `room` more lines."""
 
@@ -290,6 +320,7 @@ class World:
         self.broker = FakeBroker(self.clock)
         self.notifier = FakeNotifier()
         self.listener: Notifier = self.notifier
+        self.owner = FakeOwner(self.clock)
 
     def records(self) -> Records:
         return load_records(self.logs, Identity(self.broker.mode, self.broker.account), self.clock, self.listener)
@@ -298,7 +329,10 @@ class World:
         records = records or self.records()
         if later := set_capital(records.book, self.capital, self.clock, records.journal.unresolved()):
             self.listener.notify(AlertKind.TOTAL_CAPITAL, later)
-        outside = Adapters(self.clock, self.prices, self.broker, self.listener, disk_free=lambda: 10 * 1024**3)
+        room = 10 * 1024**3
+        outside = Adapters(
+            self.clock, self.prices, self.broker, self.listener, disk_free=lambda: room, owner=self.owner
+        )
         return assemble(records, outside, self.rules, self.timeout, capital=self.capital)
 
     def rows(self, name: str) -> list[dict[str, Any]]:

@@ -45,6 +45,7 @@ def test_what_needs_the_owner() -> None:
     assert {reason for reason in Reason if reason.needs_you} == {
         *("TradingHalted", "LedgerMismatch", "UnexpectedPosition", "DidNotSettle", "CalendarEnded"),
         *("OrderUnanswered", "OrderOverrun", "DiskError", "OrderOpen", "NoTrades", "ClockWrong"),
+        "NotAnswered",
     }
 
 
@@ -66,6 +67,7 @@ def test_the_texts_in_files_and_json_never_change() -> None:
         "MoneyLate",
         "MoneyUnsettled",
         "NoTrades",
+        "NotAnswered",
         "OrderLimit",
         "OrderOpen",
         "OrderOutcomeUnknown",
@@ -77,10 +79,11 @@ def test_the_texts_in_files_and_json_never_change() -> None:
         "StalePrices",
         "TradingHalted",
         "UnexpectedPosition",
+        "Vetoed",
     ]
     assert {kind for kind in AlertKind if kind.lasts} == {
         *("halt", "mismatch", "disk", "order_limit", "order_open", "apart", "money", "shortfall", "account"),
-        *("broker", "checks_failing", "notifications"),
+        *("broker", "checks_failing", "notifications", "vetoed", "not_answered"),
     }
 
 

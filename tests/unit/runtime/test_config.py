@@ -43,6 +43,8 @@ DEFAULTS: dict[str, Any] = {
     "paper_slippage_bps": 1,
     "log_keep_days": 90,
     "evening_letter": "off",
+    "ask_first_minutes": 0,
+    "ask_first_silence": "trade",
     "allow_live": False,
     "closed_on": (),
 }
@@ -66,6 +68,7 @@ RANGES: dict[str, tuple[Any, Any, Any, Any]] = {
     "max_daily_move_pct": (0.01, 100, 0, 100.01),
     "paper_slippage_bps": (0, 100, -0.01, 100.01),
     "log_keep_days": (1, 36500, 0, 36501),
+    "ask_first_minutes": (0, 60, -1, 61),
 }
 WHOLE = [key for key, field in Config.model_fields.items() if field.annotation is int]
 FLAGS = [k for k, v in DEFAULTS.items() if isinstance(v, bool)]
@@ -73,6 +76,7 @@ CHOICES = {
     "decide": ["every_check", "before_close"],
     "order_type": ["MKT", "LMT"],
     "evening_letter": ["off", "on_change", "near_flip", "daily"],
+    "ask_first_silence": ["trade", "wait"],
 }
 # What makes a changed key valid on its own, if two keys belong together.
 COMPANIONS = {"dry_run": {"use_interactive_brokers": True}}
@@ -345,6 +349,16 @@ class TestFiles:
             assert problems(tmp_path, f'{{"{key}": 1{"0" * 400}}}')[0].startswith(f"config.json: {key}: ")
 
 
+@pytest.mark.parametrize(("window", "refused"), [(17, True), (18, False)])
+def test_a_decision_window_too_short_to_ask_in_is_refused_with_all_else(
+    tmp_path: Path, window: int, refused: bool
+) -> None:
+    keys = {"decide": "before_close", "decide_minutes_before_close": window, "ask_first_minutes": 10}
+    found = problems(tmp_path, json.dumps({**keys, "ib_prot": 1}))
+    told = "config.json: decide_minutes_before_close must be at least ask_first_minutes + 8, was 17 for 10: "
+    assert [problem.startswith(told) for problem in found] == [False, True][: 1 + refused]
+
+
 class TestRules:
     # key, value, field of the rules, its value there
     CARRIED: list[tuple[str, Any, str, Any]] = [
@@ -361,6 +375,8 @@ class TestRules:
         ("no_trade_minutes_after_open", 0, "no_trade_seconds_after_open", 0),
         ("max_quote_age_minutes", 1, "max_quote_age_seconds", 60),
         ("max_daily_move_pct", 15, "max_daily_move", 0.15),
+        ("ask_first_minutes", 10, "ask_first_seconds", 600),
+        ("ask_first_silence", "wait", "ask_first_waits", True),
     ]
 
     @pytest.mark.parametrize(("key", "value", "name", "wanted"), CARRIED)

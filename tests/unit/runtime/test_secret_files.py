@@ -117,3 +117,15 @@ def test_every_problem_is_reported_at_once(tmp_path: Path) -> None:
 def test_nothing_shows_an_address() -> None:
     assert "token" not in repr(SecretUrls((SECRET,), "https://token"))
     assert channel(2, SECRET) == "channel 2 (tgram)"
+
+
+@pytest.mark.parametrize(
+    ("url", "answers"), [("ntfys://ntfy.sh/t", True), ("tgram://1:a/2", True), ("mailto://a:b@c.d", False)]
+)
+def test_an_owner_who_is_asked_first_has_a_channel_that_can_answer(tmp_path: Path, url: str, answers: bool) -> None:
+    environment = {"QQQBOT_NOTIFY_URLS": url}
+    if answers:
+        assert take(environment, tmp_path, asks=True).notify == (url,)
+        return
+    with pytest.raises(ConfigError, match="ask_first_minutes needs a channel that can answer"):
+        take(environment, tmp_path, asks=True)
