@@ -47,9 +47,11 @@ def note(text: str) -> None:
 
 def check_config() -> None:
     if "STANDIN_NO_CONFIG" not in os.environ:
+        from qqqbot.runtime import secret_files
         from qqqbot.runtime.config import load
 
         load(CONFIG)
+        secret_files.take(os.environ, CONFIG.parent)
 
 
 def end(number: int, frame: FrameType | None) -> None:
