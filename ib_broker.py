@@ -64,7 +64,7 @@ except ImportError:
 
 logging.getLogger("ibapi").setLevel(logging.WARNING)  # at INFO it logs every message, account ids and all
 
-# Messages without which an order, a fill or the account would be misjudged: a client that cannot read one starts anew.
+# Messages without which an order, a fill or the account would be misjudged: a client that cannot read one reconnects.
 # The others are done without: 9.81 reads sizes as whole numbers, and gateways send decimals (Lean.IB#214, vnpy_ib#74).
 ESSENTIAL = frozenset({3, 4, 5, 9, 11, 15, 49, 53, 55, 59, 61, 62, 63, 64, 102})
 # Request numbers; an order's number is never that high, so an error's number says what it is about.

@@ -5,6 +5,7 @@ bot holds TQQQ and QQQ falls by 2.5 %, so that a rotation is due while something
 """
 
 import os
+import re
 import resource
 import signal
 from collections.abc import Callable, Mapping
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TextIO
 
 from drill.stage import LIVE_ACCOUNT, PAPER_ACCOUNT, Stage, stage
+from standins.owner_channels import OwnerChannels, owner_channels
 from standins.receiver import receiving
 
 TUESDAY, WEDNESDAY, HALF_DAY = date(2026, 11, 24), date(2026, 11, 25), date(2026, 11, 27)
@@ -143,6 +145,47 @@ def refusing_channel(on: Stage) -> None:
         on.later("11:00")
         on.prove("and both channels are told that it is over", on.message("Over: a notification channel"))
         on.prove_that_nothing_was_lost()
+
+
+def asked_first(on: Stage) -> None:
+    with owner_channels() as topic:
+        on.add_channel(topic.ntfy_url)
+        holding_tqqq(on)
+        on.narrate("The owner wants to be asked before a rotation is made. QQQ falls 2.5 %.")
+        on.configure(ask_first_minutes=10)
+        on.owner("restart", lines=("Running", "Holdings"))
+        on.later("11:00", move=FALLEN)
+        code = announced(on, topic, 1)
+        on.prove("nothing is sent while there is time to answer", on.orders() == 1)
+        topic.publish(f"veto {code}")
+        on.wait_for(lambda: "veto" in on.announcement(), "the veto to be read")
+        on.later("11:30")
+        on.status("Running", "Holdings", "Problems", "Last check")
+        on.prove("a veto in time: no order, however long it waits", on.orders() == 1)
+        on.prove("and the owner is told that his veto holds", on.message("You have vetoed a rotation"))
+        on.narrate("The veto ends with the session. On Wednesday the rule still wants QQQ, and nobody answers.")
+        on.wait_for(on.all_is_told, "the phone to accept them")
+        on.later("10:00", WEDNESDAY)
+        code = announced(on, topic, 2)
+        on.later("10:12", checked=False)
+        on.wait_for(lambda: len(on.trades()) == 3, "the rotation, after ten minutes of silence")
+        topic.publish(f"veto {code}")
+        on.prove("a veto that comes too late is answered", on.message("came too late"))
+        prove_one_rotation(on, "the rotation was made once, after the time to answer")
+
+
+def announced(on: Stage, topic: OwnerChannels, number: int) -> str:
+    """The code of the announcement with this number, once it is in the topic."""
+    codes: list[str] = []
+
+    def is_there() -> bool:
+        codes[:] = [found[1] for text in topic.announced() if (found := re.search(r'"veto (\d{6})"', text))]
+        return len(dict.fromkeys(codes)) >= number
+
+    on.wait_for(is_there, "the announcement")
+    on.wait_for(lambda: "delivered" in on.announcement(), "the time to answer to begin")
+    on.show("in the owner's topic:", [text for text in topic.announced() if codes[-1] in text][-1])
+    return codes[-1]
 
 
 def stale_prices(on: Stage) -> None:
@@ -335,6 +378,7 @@ SCENES: Mapping[str, Scene] = {
     "yahoo": Scene("Yahoo is down", yahoo_down),
     "outage": Scene("Three days without prices", three_days_without_prices),
     "channel": Scene("A channel that refuses", refusing_channel),
+    "ask": Scene("A veto in time, and one too late", asked_first),
     "stale": Scene("Stale prices, missing days", stale_prices),
     "split": Scene("TQQQ is split", split, split=WEDNESDAY),
     "half-day": Scene("A half-day", half_day),

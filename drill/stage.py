@@ -156,6 +156,12 @@ class Stage:
         sent = [order for order in self._gateway.orders if order.order_ref] if self._gateway else []
         return max(len(decided), len(sent))
 
+    def announcement(self) -> list[str]:
+        """What is on disk of the newest announcement: 'delivered', and the replies to it."""
+        rows = audit.rows(self.bot.logs / "orders.jsonl")
+        newest = max((n for n, row in enumerate(rows) if row["event"] == "announced"), default=len(rows))
+        return [row.get("answer", row["event"]) for row in rows[newest:]]
+
     def all_is_told(self) -> bool:
         """Whether no news waits to be accepted; the clock may then jump by a day."""
         return not json.loads((self.bot.logs / "notices.json").read_text())["waiting"]

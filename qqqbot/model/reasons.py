@@ -68,7 +68,7 @@ class AlertKind(StrEnum):
     MONEY = (
         "money",
         "a buy waits for the account's money",
-        "The broker tells of a sale's money up to three minutes late. If it lasts, the account has less than the book: "
+        "The broker shows a sale's money up to three minutes late. If it lasts, the account has less than the book: "
         "look at its cash at your broker; total_capital set too high, or money taken out, is put right in config.json.",
     )
     SHORTFALL = (

@@ -233,7 +233,7 @@ class OwnerNotifier:
             refused = self.refused()
             other = Trouble(AlertKind.ACCOUNT, refused, broker.since) if refused else broker._replace(threatens=near)
             found[other.kind] = other
-        # A channel that fails can be told of through another; the only one there is, cannot.
+        # That a channel fails can be said through another; if it is the only one, it cannot.
         if self.channels is not None and self.channels.failure and not self.channels.all_fail:
             since = self._failing_since or self.clock.now()
             found[AlertKind.NOTIFICATIONS] = Trouble(AlertKind.NOTIFICATIONS, self.channels.failure, since)

@@ -190,7 +190,7 @@ class Book:
         return {name: amount.quantize(Decimal("0.01")) for name, amount in money.items()}
 
     def _stands_in(self, order_ref: str, fills: tuple[Fill, ...]) -> bool:
-        """Whether the book has a fill of the order that only its status told of, and `fills` are its executions."""
+        """Whether the book has a fill of the order that only its status reported, and `fills` are its executions."""
         stands_in = status_exec_id(order_ref)
         reported = [fill.exec_id for fill in fills]
         return stands_in in self._exec_ids.get(order_ref, []) and stands_in not in reported

@@ -108,7 +108,7 @@ def before_today(closes: Sequence[float], trend: Comparison) -> Before:
 
 
 def after_close(before: Before, fast: float, slow: float, trend: Comparison) -> Before:
-    """The trend once a close has given its averages these values; today's live price is taken for one."""
+    """The trend once a close has given its averages these values; today's live price counts as one."""
     if (fast > slow * trend.factor(before.up)) == before.up:
         return Before(before.up, 0)
     if before.against + 1 < trend.confirm:

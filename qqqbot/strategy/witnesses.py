@@ -3,7 +3,7 @@
 QQQ's rows are one source's word. A second word on each session is in the same answers: the leveraged fund, which moves
 by its factor times QQQ; the unadjusted closes, from which the adjusted ones differ by dividends alone; and what the bot
 kept of the rows that it last traded on. Where they part, nobody can say which is wrong, and it does not matter while
-the rule's answer is the same either way. So a doubtful session forbids nothing by itself: each doubt has the closes
+the rule's answer is the same either way. So a doubtful session alone forbids nothing: each doubt has the closes
 that its witness makes, and `other_answer` asks the rule with each of them. This lets days pass on which real prices
 part (2010-05-21, 2020-03-17), and a wrong row stops only those checks that it would lead astray.
 

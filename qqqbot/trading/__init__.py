@@ -3,7 +3,7 @@
     engine        Engine.step: observe, decide, execute, until nothing is left to do
     come_back     when the next look is due, if something is begun and not finished
     executor      an order from intent to outcome; the intent is on disk on the line above the one that sends it
-    status_fills  a fill that only the order's status tells of
+    status_fills  a fill that only the order's status reports
     audit         what must never be, looked for after the fact
     steady_prices  prices while Yahoo has lost a session, or is away
     loop          when the next check is due

@@ -138,7 +138,7 @@ class Asking:
         return self._clock.now() >= asked.closes + LATE
 
     def _waited(self, asked: Asked) -> float | None:
-        """Seconds since the delivery, by the clock that says less: one can be set, one begins anew with the machine."""
+        """Seconds since the delivery, by the clock that says less: one can be set, one starts with the machine."""
         if asked.delivered_at is None:
             return None
         by_clock = (self._clock.now() - asked.delivered_at).total_seconds()

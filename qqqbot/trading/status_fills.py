@@ -1,4 +1,4 @@
-"""A fill that only the order's status tells of: the broker says Filled and lists no execution.
+"""A fill that only the order's status reports: the broker says Filled and lists no execution.
 
 TWS 10.31 ends the request for executions at once and empty unless a setting of its API says UTC
 (ib-api-reloaded/ib_async#54, #82). Two witnesses are enough to book the fill: the status, with its quantity and average

@@ -1,12 +1,23 @@
 """Mistakes that the tests must notice. To add one, add an entry to the file of its room; `Mutant` describes it."""
 
-from tests.simulation.mutants import bookkeeping, elsewhere, notifications, page, records, strategy, trading, witnesses
+from tests.simulation.mutants import (
+    asking,
+    bookkeeping,
+    elsewhere,
+    notifications,
+    page,
+    records,
+    strategy,
+    trading,
+    witnesses,
+)
 
 MUTANTS = (
     *strategy.MUTANTS,
     *witnesses.MUTANTS,
     *records.MUTANTS,
     *trading.MUTANTS,
+    *asking.MUTANTS,
     *bookkeeping.MUTANTS,
     *notifications.MUTANTS,
     *elsewhere.MUTANTS,
