@@ -160,7 +160,7 @@ class Stage:
         """What is on disk of the newest announcement: 'delivered', and the replies to it."""
         rows = audit.rows(self.bot.logs / "orders.jsonl")
         newest = max((n for n, row in enumerate(rows) if row["event"] == "announced"), default=len(rows))
-        return [row.get("answer", row["event"]) for row in rows[newest:]]
+        return [str(row.get("answer", row["event"])) for row in rows[newest:]]
 
     def all_is_told(self) -> bool:
         """Whether no news waits to be accepted; the clock may then jump by a day."""

@@ -265,9 +265,9 @@ class Order:
     """An order as the broker reports it. `message` is the broker's own text, if it gave one.
 
     `told` is set if the status says that it is filled, and a complete answer lacks some of its executions.
-    `since`: of an absent order, the monotonic moment since which the connection has not broken. `silent`: nothing was
-    ever heard of it. `taken`: the broker has got it and never acknowledged it. `again`: the reason of the refusal is
-    over already. `twins`: the broker has more than one order under this reference.
+    `since`: of an absent order, the monotonic moment since which the connection has not broken. `taken`: the broker
+    has got the order and never acknowledged it. `again`: the reason of the refusal is over already. `twins`: the
+    broker has more than one order under this reference.
     """
 
     order_ref: str
@@ -277,7 +277,6 @@ class Order:
     told: StatusFill | None = None
     since: float = -math.inf
     taken: bool = False
-    silent: bool = False
     again: bool = False
     twins: bool = False
 

@@ -40,7 +40,6 @@ class OrderJournal:
         self._recent: dict[str, OrderIntent] = {}
         self._lost: dict[str, None] = {}
         self._unfilled_in_row: dict[str, int] = {}
-        self._sent: set[str] = set()
         self._taken: set[str] = set()
         self._unanswered_in_row = 0
         self._overruns: set[tuple[str, str]] = set()
@@ -129,10 +128,6 @@ class OrderJournal:
         """How many of the session's newest orders ended one after the other without a fill."""
         return self._unfilled_in_row.get(session.isoformat(), 0)
 
-    def was_sent(self, order_ref: str) -> bool:
-        """Whether an unresolved order left this process whole, over a connection that stood."""
-        return order_ref in self._sent
-
     def was_taken(self, order_ref: str) -> bool:
         return order_ref in self._taken
 
@@ -192,15 +187,12 @@ class OrderJournal:
                 self._remember(intent)
                 self._sent_in_session = {session: self._sent_in_session.get(session, 0) + 1}
                 self._aim = {session: intent.target}
-            case "sent":
-                self._sent.add(row["order_ref"])
             case "taken":
                 self._taken.add(row["order_ref"])
             case "overrun":
                 self._overruns.add((row["order_ref"], row["what"]))
             case "outcome":
                 self._unresolved.pop(row["order_ref"], None)
-                self._sent.discard(row["order_ref"])
                 self._taken.discard(row["order_ref"])
                 self._unanswered_in_row = self._unanswered_in_row + 1 if row.get("taken") else 0
                 if LOST in (row.get("message") or ""):

@@ -6,8 +6,7 @@ Rule 2: an outcome is what the broker's executions and orders say. A failed send
 Rule 3: "not there" is believed only if complete answers say so for as long as the broker requires. About an order of a
         past session it proves nothing: a broker reports the present day only. Such an order is lost, not refused.
         About an order that the broker took without a word it proves nothing either: a window of the gateway may hold
-        it (QuantConnect/Lean.Brokerages.InteractiveBrokers#252). No other one follows it: trading stops. So it does
-        if a process died, or a connection broke, between the order and the first answer about it.
+        it (QuantConnect/Lean.Brokerages.InteractiveBrokers#252). No other one follows it: trading stops.
 Rule 4: fills go to the book before the outcome goes to the journal: after a crash in between the book's step is
         repeated, and nothing is counted twice.
 """
@@ -263,9 +262,7 @@ class Executor:
         rest = bool(order.fills) and not past
         if absent < (REST_GONE_AFTER if rest else self._broker.absence_is_final_after):
             return None
-        # On the wire, and never answered on any connection: it arrived, and a window may hold it.
-        unheard = order.silent and not past and self._journal.was_sent(ref)
-        if unheard or self._journal.was_taken(ref):
+        if self._journal.was_taken(ref):
             return self._unanswered(intent, order)
         if past:
             return self._lost(intent, order)

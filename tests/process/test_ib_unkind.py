@@ -260,21 +260,3 @@ def test_the_account_shows_what_it_will_pay_of_a_dividend(tmp_path: Path) -> Non
     with trading(tmp_path) as trader:
         trader.at.gateway.account(ACCOUNT).dividends = Decimal("103.39")
         assert trader.at.broker.snapshot().dividends_due == Decimal("103.39")
-
-
-def test_an_order_in_a_window_when_the_process_dies_is_not_followed_by_another(tmp_path: Path) -> None:
-    with trading(tmp_path, timing=BRISK) as trader:
-        gateway, clock = trader.at.gateway, trader.at.clock
-        gateway.behave(silent=True)
-        clock.stop = True  # before the first complete answer about it
-        trader.check(Holding.QQQ)
-        clock.stop = False
-        trader.close()
-        with broker_at(gateway, clock, ib_client_id=2) as broker:
-            again = Trader(Bench(gateway, broker, clock), tmp_path)
-            minutes(again, 12, Holding.QQQ)
-            assert len(gateway.recording.requests("placeOrder")) == 1
-            assert (
-                again.engine.halted() == "the gateway took 1 order and answered none: look at its windows, then resume"
-            )
-            again.close()

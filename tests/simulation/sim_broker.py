@@ -227,8 +227,7 @@ class SimBroker:
         self._latency()
         order = self.orders.get(intent.order_ref)
         known = self._reported(order) if order is not None else None
-        held = order is not None and order.window
-        return known or Order(intent.order_ref, OrderStatus.ABSENT, taken=held, silent=True)
+        return known or Order(intent.order_ref, OrderStatus.ABSENT, taken=order is not None and order.window)
 
     def recent_orders(self) -> tuple[Order, ...]:
         self._latency()

@@ -19,7 +19,7 @@ from qqqbot.adapters.yahoo import child
 from qqqbot.adapters.yahoo.answer import AnswerUnusable, Chart, read_chart
 from qqqbot.adapters.yahoo.price_source import read_market
 from qqqbot.model.errors import PricesUnavailable
-from qqqbot.model.values import QQQ, SYMBOLS, TQQQ, Holding, Market, Plan, Portfolio, Rules, Snapshot
+from qqqbot.model.values import QQQ, SYMBOLS, TQQQ, Market, Plan, Portfolio, Rules, Snapshot
 from qqqbot.strategy.planning import decide
 from standins.yahoo import Exchange, market_series, session_dates, with_event
 from tests.support.builders import account, new_york, portfolio, snapshot, table
@@ -120,7 +120,7 @@ def test_the_worlds_are_not_all_alike() -> None:
     targets = set()
     for number in range(WORLDS):
         targets.add(true_plan(number, 0).target)
-    assert targets == set(Holding)
+    assert targets == set(RULES.form.shelves)
 
 
 def recordings() -> list[Path]:

@@ -140,7 +140,7 @@ class FakeBroker:
         self._answer()
         order = self.orders.get(intent.order_ref)
         swallowed = intent.order_ref in self.swallowed
-        return order or Order(intent.order_ref, OrderStatus.ABSENT, taken=swallowed, silent=True)
+        return order or Order(intent.order_ref, OrderStatus.ABSENT, taken=swallowed)
 
     def cancel(self, intent: OrderIntent) -> None:
         self._answer()

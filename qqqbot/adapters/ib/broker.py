@@ -295,7 +295,7 @@ class IBBroker:
                 judgement, asked = self._orders.judge(intent.order_ref, intent.quantity, alive), True
         if judgement.held:
             self._cancel_held(link, ref)
-        order = judgement.order or Order(ref, OrderStatus.UNKNOWN)
+        order = judgement.order or Order(ref, OrderStatus.UNKNOWN, message="not completely looked for yet")
         if asked and (judgement.absent or judgement.order is None):
             return self._absent(judgement, order)
         return self._with_commissions(judgement, order)
@@ -377,8 +377,7 @@ class IBBroker:
         if judgement.held and known_here:
             return order
         arrived = judgement.silent and self._sent_at.get(ref, -math.inf) >= since
-        taken, silent = arrived or judgement.held, judgement.silent or judgement.order is None
-        return replace(order, status=OrderStatus.ABSENT, since=since, taken=taken, silent=silent)
+        return replace(order, status=OrderStatus.ABSENT, since=since, taken=arrived or judgement.held)
 
     def _today(self) -> date:
         return new_york_date(self._clock.now())

@@ -26,7 +26,7 @@ def test_the_answer_differs_at_each_flip_and_nowhere_between(
     prices = sorted([closes[-1] * move for move in moves] + [c * (1 + e) for c in lines for e in (-1e-9, 1e-9)])
     answers = [wanted(closes, price, held, rules) for price in prices]
     for below, above, was, then in zip(prices, prices[1:], answers, answers[1:], strict=False):
-        between = [c for c in lines if below < c < above]
+        between = [c for c in lines if below <= c < above]  # on a line the price is not above it
         assert between or was is then
     for c in lines:
         if c == flips.trend or c > flips.trend:

@@ -10,7 +10,7 @@ import pytest
 from qqqbot.model.values import QQQ, TQQQ, Holding, Order, OrderIntent, OrderStatus
 from qqqbot.trading.engine import Engine
 from tests.support.builders import NOW
-from tests.support.fakes import FakeBroker, World, fills, lost_on_the_way, swallowed
+from tests.support.fakes import FakeBroker, World, fills, swallowed
 
 ONE = "the gateway took 1 order and answered none: look at its windows, then resume"
 
@@ -50,21 +50,6 @@ class TestUnanswered:
         )
         assert [told for told in world.notifier.told if told[0] == "halt"] == [("halt", ONE)]
         assert not engine.unresolved()
-
-    def test_what_no_connection_ever_heard_of_is_not_sent_again(self, world: World) -> None:
-        """The process dies before the first complete answer: nobody has seen that the broker took it."""
-        world.broker.behaviours = [lambda _broker, _order: None]
-        world.start().step()
-        assert world.events() == ["intended", "sent"]
-        hours(world, world.start(), 20)
-        assert len(world.broker.submitted) == 1
-        assert halted(world) == ONE
-
-    def test_what_broke_its_connection_on_the_way_is_sent_again(self, world: World) -> None:
-        world.broker.behaviours = [lost_on_the_way]
-        hours(world, world.start(), 20)
-        assert len(world.broker.submitted) == 2
-        assert not halted(world)
 
     def test_what_a_precaution_may_keep_is_not_tried_again(self, world: World) -> None:
         def kept(broker: FakeBroker, order: OrderIntent) -> None:
