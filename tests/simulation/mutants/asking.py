@@ -44,7 +44,7 @@ MUTANTS = (
         "a halt by reply is written down before it halts",
         "trading/asking.py::Asking._take",
         "if answer is Answer.HALT:",
-        "self._journal.answered(asked, answer, self._clock.now())\n        if answer is Answer.HALT:",
+        "self._journal.answered(asked, answer, self._clock.now())\n    if answer is Answer.HALT:",
         (ASKING + "test_killed_at_any_row_it_asks_once_and_obeys",),
     ),
 )
