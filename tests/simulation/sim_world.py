@@ -38,6 +38,8 @@ INTERVAL = timedelta(minutes=30)
 SWEEP_INTERVAL = timedelta(minutes=65)
 SESSIONS_BEFORE = 20
 UNKIND_SESSIONS = 3
+# What corrected prices may still take from the account: a cent for each share of an order.
+SPARE = Decimal(50)
 
 
 class Death(BaseException):
@@ -108,8 +110,8 @@ class World:
             self._became_kind, self.unkind.p, self.clock.offset = True, 0, timedelta(0)
             self.broker.click(transmit=True)
             (self.logs / "HALT").unlink(missing_ok=True)
-            self.undo_hand_trade()
             self.bring_back()
+            self.undo_hand_trade()
         return self.p == 0 or self._became_kind
 
     def settled(self) -> bool:
@@ -169,7 +171,9 @@ class World:
         elif self.broker_outside and self.happens(0.1) and not self.broker.alive():
             self.trade_by_hand()
         if self.broker_outside and self.happens(0.2):
-            self.broker.move_cash(Decimal(self.rng.randint(-60, 120)))  # fees and dividends
+            amount = Decimal(self.rng.randint(-60, 120))  # fees and dividends
+            if self._can_spend(-amount):
+                self.broker.move_cash(amount)
         if self.taken_out:
             if self.rng.random() < 0.2:
                 self.bring_back()
@@ -191,12 +195,11 @@ class World:
         symbol = self.rng.choice(SYMBOLS)
         held = self.broker.shares(self.clock.true_now())[symbol]
         quantity = -self.rng.randint(1, held) if held and self.rng.random() < 0.5 else self.rng.randint(1, 5)
-        self._by_hand(symbol, quantity)
-        self.hand_trade = symbol, quantity
+        if self._by_hand(symbol, quantity):
+            self.hand_trade = symbol, quantity
 
     def undo_hand_trade(self) -> None:
-        if self.hand_trade is not None:
-            self._by_hand(self.hand_trade[0], -self.hand_trade[1])
+        if self.hand_trade is not None and self._by_hand(self.hand_trade[0], -self.hand_trade[1]):
             self.hand_trade = None
 
     def answers(self) -> int:
@@ -313,9 +316,19 @@ class World:
     def _let_pass(self, span: timedelta) -> None:
         self.clock.advance(span)
 
-    def _by_hand(self, symbol: str, quantity: int) -> None:
+    def _by_hand(self, symbol: str, quantity: int) -> bool:
+        """Whether the account could pay for it."""
         price = Decimal(str(self.prices.price(symbol, self.clock.true_now())))
-        self.broker.by_hand.append((symbol, quantity, price))
+        if pays := self._can_spend(quantity * price):
+            self.broker.by_hand.append((symbol, quantity, price))
+        return pays
+
+    def _can_spend(self, amount: Decimal) -> bool:
+        """Nothing but the bot may make the account borrow, or `check_account` would blame it for the owner's purchase.
+
+        Where the owner took most of the money and the bot invested the rest, a few shares cost more than is left.
+        """
+        return amount <= 0 or amount + SPARE <= self.broker.cash(self.clock.true_now())
 
 
 def rows(path: Path) -> list[dict[str, Any]]:

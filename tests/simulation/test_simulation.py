@@ -24,6 +24,7 @@ from qqqbot.trading.assembly import Identity, assemble, load_records
 from qqqbot.trading.bookkeeping import set_capital
 from qqqbot.trading.engine import State
 from qqqbot.trading.parts import Adapters
+from tests.simulation.sim_world import SPARE, World
 from tests.simulation.simulation import FOLDERS, End, Silence, simulate
 from tests.support.builders import LEVELS
 
@@ -63,6 +64,20 @@ def test_the_hostile_world_is_hostile_and_the_bot_trades_in_it() -> None:
     assert sum(end.deaths for end in ends) > 20
     assert sum(end.orders for end in ends) > 40
     assert frozenset().union(*(end.holdings for end in ends)) == {"TQQQ", "QQQ", "CASH"}
+
+
+def test_the_owner_never_makes_the_account_borrow_so_that_the_law_judges_the_bot(folder: Path) -> None:
+    world = World(seed=43, p=0.3, crash_at=None, broker_outside=True, logs=folder)
+    world.broker.by_hand.append((QQQ, -9, Decimal(500)))
+    world.hand_trade = QQQ, -9  # sold nine, and took the proceeds out: they cannot be bought back yet
+    world.taken_out = world.broker.cash(world.clock.true_now()) - SPARE
+    world.broker.move_cash(-world.taken_out)
+    world.undo_hand_trade()
+    assert world.hand_trade == (QQQ, -9)
+    assert world.broker.cash(world.clock.true_now()) == SPARE
+    world.bring_back()
+    world.undo_hand_trade()
+    assert world.hand_trade is None
 
 
 def test_the_same_arguments_give_the_same_run() -> None:
