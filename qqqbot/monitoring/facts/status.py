@@ -103,6 +103,11 @@ class Own(NamedTuple):
     valued_at: datetime | None
     """when the prices of `equity` were seen; None: not known"""
 
+    @property
+    def rests_on_prices(self) -> bool:
+        """Whether `equity` is more than cash, which needs no price."""
+        return any(self.shares.values()) or self.valued_at is not None
+
 
 class Notice(NamedTuple):
     at: datetime

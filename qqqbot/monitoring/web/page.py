@@ -191,7 +191,7 @@ def _tiles(facts: Dashboard) -> Markup:
 def _value(own: Own, status: Status) -> Markup:
     change = f"{usd(own.change, sign=True)} USD ({percent(own.change_pct, sign=True)})"
     lines = [change if own.change is not None else "not known yet"]
-    if own.equity is not None and not status.is_of_now(own.valued_at):
+    if own.equity is not None and own.rests_on_prices and not status.is_of_now(own.valued_at):
         lines.append(f"as of {time_near(own.valued_at, status.now) if own.valued_at else 'a time not known'}")
     return _tile("Value, USD", usd(own.equity), *lines)
 

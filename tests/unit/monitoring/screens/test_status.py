@@ -49,6 +49,13 @@ def test_the_five_questions_are_answered(logs: LogsFolder) -> None:
     ]
 
 
+@pytest.mark.parametrize(("shares", "has_a_time"), [({"QQQ": 0, "TQQQ": 0}, False), ({"QQQ": 200, "TQQQ": 0}, True)])
+def test_cash_alone_has_its_value_without_a_price(logs: LogsFolder, shares: dict[str, int], has_a_time: bool) -> None:
+    portfolio = {**status_values(NOW)["portfolio"], "shares": shares}
+    lines = shown(logs, portfolio=portfolio, last_check=None, last_signal=None)
+    assert ("            as of a time not known" in lines) is has_a_time
+
+
 def test_a_sunday_is_not_an_empty_screen(logs: LogsFolder) -> None:
     friday = decision_row(new_york(DAY - timedelta(days=4), 15, 45))
     opens = new_york(DAY - timedelta(days=1), 9, 30).isoformat()
