@@ -53,7 +53,9 @@ class Elsewhere:
             return None
         if (logs := self._service.other_logs()) is not None:
             return f"the service {NAME}", logs
-        return next(((f"a daemon (pid {pid})", logs) for pid, logs, _ in self._running()), None)
+        here = self._place.logs  # one there hangs without its lock file, or is about to take the lock
+        others = (daemon for daemon in self._running() if daemon.logs is None or not _same(daemon.logs, here))
+        return next(((f"a daemon (pid {pid})", logs) for pid, logs, _ in others), None)
 
     def other_configuration(self) -> Path | None:
         """The configuration of the daemon that runs on these logs, if it is not the one of this command."""

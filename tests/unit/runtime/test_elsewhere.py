@@ -73,6 +73,15 @@ def test_the_folder_of_a_daemon_that_was_started_alone_is_named(tmp_path: Path, 
     )
 
 
+def test_a_daemon_of_this_folder_is_not_elsewhere(tmp_path: Path, processes: FakeProcesses) -> None:
+    """It is about to take its lock, or it hangs and somebody has deleted the lock file."""
+    here, there = (f"python {DAEMON} --logs {logs} --config /srv/c" for logs in (f"{tmp_path}/./logs", "/srv/other"))
+    processes.lines = [(PID, here)]
+    assert elsewhere(tmp_path, processes).problem("start", starting=True) is None
+    processes.lines = [(PID, here), (PID + 1, there)]
+    assert f"a daemon (pid {PID + 1}) is for /srv/other" in str(elsewhere(tmp_path, processes).problem("stop"))
+
+
 def test_a_daemon_started_by_hand_may_have_any_folder(tmp_path: Path, processes: FakeProcesses) -> None:
     processes.lines = [(PID, f"python {DAEMON}")]
     assert "runs on another folder: set QQQBOT_LOGS as it has it" in str(elsewhere(tmp_path, processes).problem("stop"))
