@@ -420,8 +420,8 @@ def _flip_of_signal(signal: Row, now: datetime, is_open: bool) -> NearestFlip | 
 
 def _book_of_newest(found: Rows) -> performance.Performance:
     """The newest part of the book; what comes before an invalid row is left out, as if the bot began after it."""
-    book = performance.Performance(None if found.whole else performance.shares_before(found.rows))
     try:
+        book = performance.Performance(None if found.whole else performance.shares_before(found.rows))
         for row in found.rows:
             book.apply(row)
     except performance.BAD_ROW:

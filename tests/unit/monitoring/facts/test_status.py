@@ -195,6 +195,13 @@ def test_a_long_book_is_read_from_its_end_only(logs: LogsFolder) -> None:
     assert found.holdings["QQQ"].days == NEWEST_TRADES / 2 - 1 + 2
 
 
+def test_of_a_long_book_with_an_invalid_row_the_rest_is_shown(logs: LogsFolder) -> None:
+    invalid = {key: value for key, value in book_row("BUY", QQQ, 10, 500.0, NOW).items() if key != "side"}
+    logs.rows("trades.jsonl", [invalid] * (2 * NEWEST_TRADES))
+    logs.status()
+    assert status(logs.folder, NOW).time_in is None
+
+
 def test_a_demonstration_is_shown_at_its_own_time(logs: LogsFolder) -> None:
     logs.alive = False
     logs.status(simulated_prices=True, state="stopped")
