@@ -47,7 +47,7 @@ def start() -> None:
     STOPPING.unlink(missing_ok=True)
     lines = [line.partition("=") for line in UNIT.read_text().splitlines()]
     words = {
-        key: [w for k, _, value in lines if k == key for w in shlex.split(value)]
+        key: [w.replace("%%", "%") for k, _, value in lines if k == key for w in shlex.split(value)]
         for key in ("ExecStart", "Environment")
     }
     given = dict(word.split("=", 1) for word in words["Environment"])
