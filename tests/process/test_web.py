@@ -33,7 +33,6 @@ from tests.support.page_scenes import SCENES, three_years
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "correct-horse-battery-staple"
-TODAY = SystemClock().now()
 
 
 @pytest.fixture
@@ -414,7 +413,7 @@ def test_in_a_browser_it_loads_refreshes_and_shows_a_halt_and_a_death(tmp_path: 
 
 
 def test_values_of_the_charts_are_read_by_pointer_finger_and_key(tmp_path: Path) -> None:
-    logs = three_years(tmp_path / "logs", TODAY)
+    logs = three_years(tmp_path / "logs", SystemClock().now())
     with lock_of(logs), server(logs) as (port, _), chromium(tmp_path / "chromium") as page:
         page.looks(1280, 900)
         page.open(f"http://127.0.0.1:{port}/?token={TOKEN}")
@@ -446,7 +445,7 @@ def test_values_of_the_charts_are_read_by_pointer_finger_and_key(tmp_path: Path)
 @pytest.mark.parametrize("name", SCENES)
 def test_on_every_screen_nothing_is_cut_and_red_means_wrong(name: str, tmp_path: Path) -> None:
     """QQQBOT_PICTURES names a folder for the pictures, which a person should look at."""
-    logs, pictures = SCENES[name](tmp_path / "logs", TODAY), os.environ.get("QQQBOT_PICTURES")
+    logs, pictures = SCENES[name](tmp_path / "logs", SystemClock().now()), os.environ.get("QQQBOT_PICTURES")
     with ExitStack() as stack:
         if logs.alive:
             stack.enter_context(lock_of(logs))
