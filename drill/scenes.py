@@ -336,9 +336,10 @@ def sold_by_hand(on: Stage) -> None:
     on.narrate("The owner sells 100 TQQQ in TWS, by hand. QQQ falls 2.5 %.")
     on.gateway.manual_trade("TQQQ", -100)
     on.later("11:00", move=FALLEN)
+    on.status("Problems")
+    on.later("11:15")  # positions may be late: a difference is looked at twice before the owner is asked
     halted = on.status()
     on.prove("nothing was traded while the account contradicted the book", halted.returncode == 4, on.orders() == 1)
-    on.later("11:15")  # positions may be late: a difference is looked at twice before the owner is asked
     on.prove("the owner was asked", on.message("Account and book differ", "adopt"))
     on.narrate("The owner answers that the account is right.")
     on.owner("adopt", lines=("TQQQ", "started"))
