@@ -225,13 +225,6 @@ MUTANTS = (
         "if time is not None:",
     ),
     Mutant(
-        "the failure of a helper is the failure of the question",
-        "adapters/yahoo/asking.py::asked",
-        "if session.chart_asked and failure.code",
-        "if failure.code",
-        ("process/test_yahoo_child.py::test_a_client_that_cannot_ask_at_all_does_not_end_the_question",),
-    ),
-    Mutant(
         "the consent page passes as the answer",
         "adapters/yahoo/asking.py::new_session",
         "if about_prices or _is_chart(answer.url):",

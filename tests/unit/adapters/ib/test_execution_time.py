@@ -116,3 +116,9 @@ def test_a_fill_of_a_session_is_one_of_that_day_and_not_later_than_its_receipt(
     assert found <= received + timedelta(minutes=10)
     if named in NAMES:
         assert new_york_date(found) == day
+
+
+def test_a_zone_in_which_the_time_would_still_be_to_come_is_not_believed() -> None:
+    """New York's time under another zone's name: the fill is dated by its receipt."""
+    received = SUMMER + SECONDS
+    assert execution_time(text(SUMMER, "America/New_York", "PDT"), received, REF[SUMMER]) == received
