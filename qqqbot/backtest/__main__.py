@@ -45,8 +45,7 @@ def parser() -> argparse.ArgumentParser:
         action="append",
         type=_rule,
         metavar="NAME",
-        help=f"another rule than config's: {', '.join(PRESETS)}, or one spelled out as in config.json; repeat it to "
-        "compare several",
+        help=f"another rule than config's: {', '.join(PRESETS)}; repeat it to compare several",
     )
     p.add_argument(
         "--prices",

@@ -101,7 +101,7 @@ def heat(study: Study, figure: str) -> str:
         return ""
     swept = study.sweep
     names = {"cagr": "CAGR", "sharpe": "Sharpe ratio"}
-    of = "every pair of averages" if study.question.terms.rules.rule is None else "the rules around it"
+    of = "every pair of averages" if tables.kind(study) == "pair" else "the rules around it"
     row, column = swept.own
     return svg.heat_map(
         svg.HeatMap(
@@ -129,7 +129,7 @@ def walk_forward(study: Study) -> str:
     """Following the best rule of the previous five years, and keeping the fixed one."""
     if study.walk is None:
         return ""
-    one = "pair" if study.question.terms.rules.rule is None else "rule"
+    one = tables.kind(study)
     curves = [
         _curve(f"fixed {one}", study.walk.fixed / study.walk.fixed[0], BLUE),
         _curve(f"best {one} of the previous 5 years", study.walk.equity / study.walk.equity[0], PURPLE),

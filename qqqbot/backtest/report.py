@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from qqqbot.backtest import figures, metrics, tables
+from qqqbot.backtest.prices.table import factor_of
 from qqqbot.backtest.study import Study
 from qqqbot.display.markup import Child, Markup, table, tag
 
@@ -51,7 +52,7 @@ def page(study: Study, *others: Study) -> str:
 
 
 def _parts(study: Study, alone: bool) -> Child:
-    named = "the rule" if alone and study.question.terms.rules.rule is None else tables.name(study)
+    named = "the rule" if alone and tables.kind(study) == "pair" else tables.name(study)
     return [_opening(study, named), _curves(study), _when(study), _luck(study), _before(study), _costs(study)]
 
 
@@ -136,7 +137,7 @@ def _luck(study: Study) -> Child:
         text.append(
             _sentence(
                 tables.sweep_text(study),
-                " The ring marks the configured " + ("pair." if study.question.terms.rules.rule is None else "rule."),
+                f" The ring marks the configured {tables.kind(study)}.",
             )
         )
     if study.walk is not None:
@@ -148,7 +149,8 @@ def _before(study: Study) -> Child:
     if study.long_view is None:
         return None
     fit, times = study.long_view.fit, tables.times_index(study)
-    borrowed = "half" if times.startswith("twice") else "two thirds"
+    factor = factor_of(study.prices.fund.symbol, study.prices.signal.symbol)
+    borrowed = "half" if factor == 2 else "two thirds"
     model = (
         f"{times[:1].upper()}{times[1:]}'s day, less interest on the borrowed {borrowed} at the Treasury bill's rate, "
         f"less a fee of {fit.fee:.2%} a year that makes the model end where the fund ended ({fit.first} to "

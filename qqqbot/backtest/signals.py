@@ -35,9 +35,7 @@ class Answers(NamedTuple):
 
 def warm_up(rules: Rules) -> int:
     """Sessions before the first that has every average; an exponential one counts as long as a simple one here."""
-    rule = rules.form
-    sides = (rule.trend.fast, rule.trend.slow, *([rule.strength.slow] if rule.strength else []))
-    return max(side.length for side in sides) - 1
+    return max(average.length for average in rules.form.averages) - 1
 
 
 def answers(closes: Floats, rules: Rules, cut: slice, since: int = 0) -> Answers:

@@ -209,6 +209,11 @@ def long_view_text(study: Study) -> str:
     )
 
 
+def kind(study: Study) -> str:
+    """What its neighbours are: the default form has pairs of averages around it, every other one has rules."""
+    return "pair" if study.question.terms.rules.rule is None else "rule"
+
+
 def times_index(study: Study) -> str:
     """'three times QQQ'."""
     signal, fund = study.prices.signal.symbol, study.prices.fund.symbol

@@ -96,10 +96,14 @@ class Rule:
         return tuple(dict.fromkeys(symbol for symbol in (h.symbol for h in held) if symbol is not None))
 
     @property
+    def averages(self) -> tuple[Average, ...]:
+        """All that it compares; the price is an average of one."""
+        return self.trend.fast, self.trend.slow, *([self.strength.slow] if self.strength else [])
+
+    @property
     def history(self) -> int:
         """Finished closes that an answer needs."""
-        averages = [self.trend.fast, self.trend.slow, *([self.strength.slow] if self.strength else [])]
-        return max(average.closes for average in averages) + (MEMORY if self.trend.remembers else 0)
+        return max(average.closes for average in self.averages) + (MEMORY if self.trend.remembers else 0)
 
 
 PRICE = Average()
