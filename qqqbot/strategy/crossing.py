@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from qqqbot.model.family import Average
 from qqqbot.model.values import Crossing, Holding, Rules
-from qqqbot.strategy.rule import NO_MEMORY, Line, after_close, averages, before_today, level, line_of, strong_line
+from qqqbot.strategy.rule import NO_MEMORY, Line, after_close, averages, known, level, line_of, strong_line
 
 
 def crossing(closes: Sequence[float], price: float, held: Holding, rules: Rules) -> Crossing | None:
@@ -20,9 +20,9 @@ def crossing(closes: Sequence[float], price: float, held: Holding, rules: Rules)
     """
     rule = rules.form
     trend, slowest = rule.trend, max(rule.trend.fast.length, rule.trend.slow.length)
-    now = first = after_close(before_today(closes, trend), *_apart(*averages(closes, price, rules)), trend)
+    fast, slow, last, _ = known(closes, rule)
+    now = first = after_close(last, *_apart(*averages(closes, price, rules)), trend)
     flat = list(closes)
-    fast, slow = line_of(trend.fast, closes), line_of(trend.slow, closes)
     for sessions in range(1, slowest + trend.confirm - 2):  # after that simple averages are the price
         flat.append(price)
         fast, slow = _next(fast, trend.fast, flat), _next(slow, trend.slow, flat)

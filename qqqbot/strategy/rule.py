@@ -12,6 +12,7 @@ rule and the backtest's rule are one function.
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from qqqbot.model.family import MEMORY, PRICE, Average, Comparison, Rule
@@ -39,6 +40,15 @@ class Before(NamedTuple):
 
 
 NO_MEMORY = Before(False, 0)
+
+
+class Known(NamedTuple):
+    """All that the finished closes say of a rule, whatever today's price is."""
+
+    fast: Line
+    slow: Line
+    before: Before
+    strength: Line | None
 
 
 def level(price: Any, fast: Any, slow: Any, line: Any) -> Any:
@@ -69,19 +79,30 @@ def averages(closes: Sequence[float], price: float, rules: Rules) -> tuple[float
     """
     if len(closes) < rules.form.history:
         raise ValueError(f"{len(closes)} finished closes, {rules.form.history} needed")
-    trend = rules.form.trend
-    return line_of(trend.fast, closes).at(price), line_of(trend.slow, closes).at(price)
+    found = known(closes, rules.form)
+    return found.fast.at(price), found.slow.at(price)
+
+
+def known(closes: Sequence[float], rule: Rule) -> Known:
+    """Kept for the next question: gates, answer, flip prices and words of a check all ask it of the same closes."""
+    return _known(tuple(closes[-rule.history :]), rule)
+
+
+@lru_cache(maxsize=4)
+def _known(closes: tuple[float, ...], rule: Rule) -> Known:
+    fast, slow = line_of(rule.trend.fast, closes), line_of(rule.trend.slow, closes)
+    strength = line_of(rule.strength.slow, closes) if rule.strength else None
+    return Known(fast, slow, _before(closes, rule.trend), strength)
 
 
 def flip_prices(closes: Sequence[float], rules: Rules) -> FlipPrices:
     """The prices at which the answer changes, in closed form, since the price is part of every average."""
-    rule, before = rules.form, before_today(closes, rules.form.trend)
-    fast, slow = line_of(rule.trend.fast, closes), line_of(rule.trend.slow, closes)
+    rule = rules.form
+    fast, slow, before, own = known(closes, rule)
     needed = rule.trend.confirm - before.against
     trend = crosses_at(fast, slow, rule.trend.factor(before.up)) if needed <= 1 else _never(before.up)
-    if rule.strength is None:
+    if rule.strength is None or own is None:
         return FlipPrices(trend, trend, trend, needed)
-    own = line_of(rule.strength.slow, closes)
     leave, enter = (crosses_at(Line(0.0, 1), own, rule.strength.factor(held)) for held in (True, False))
     return FlipPrices(leave, enter, trend, needed)
 
@@ -97,16 +118,6 @@ def crosses_at(fast: Line, slow: Line, factor: float) -> float:
     return (factor * slow.total / slow.divisor - fast.total / fast.divisor) / steeper
 
 
-def before_today(closes: Sequence[float], trend: Comparison) -> Before:
-    """The last answer of a trend that remembers, from the finished closes alone; see `family.MEMORY`."""
-    if not trend.remembers:
-        return NO_MEMORY
-    now = NO_MEMORY
-    for fast, slow in zip(*(_past(average, closes) for average in (trend.fast, trend.slow)), strict=True):
-        now = after_close(now, fast, slow, trend)
-    return now
-
-
 def after_close(before: Before, fast: float, slow: float, trend: Comparison) -> Before:
     """The trend once a close has given its averages these values; today's live price counts as one."""
     if (fast > slow * trend.factor(before.up)) == before.up:
@@ -119,9 +130,9 @@ def after_close(before: Before, fast: float, slow: float, trend: Comparison) -> 
 def wanted(closes: Sequence[float], price: float, held: Holding, rules: Rules) -> Holding:
     """The rule's answer alone; see `evaluate`."""
     rule = rules.form
-    fast, slow = averages(closes, price, rules)
-    up = after_close(before_today(closes, rule.trend), fast, slow, rule.trend).up
-    strength = line_of(rule.strength.slow, closes).at(price) if rule.strength else 0.0
+    sides, found = averages(closes, price, rules), known(closes, rule)
+    up = after_close(found.before, *sides, rule.trend).up
+    strength = found.strength.at(price) if found.strength else 0.0
     return rule.shelves[int(level(price, up, 0, strong_line(strength, rule, held)))]
 
 
@@ -132,8 +143,8 @@ def evaluate(closes: Sequence[float], price: float, held: Holding, rules: Rules)
     """
     fast, slow = averages(closes, price, rules)
     target = wanted(closes, price, held, rules)
-    flips = flip_prices(closes, rules)
-    return Signal(target, price, fast, slow, _reason(target, closes, price, (fast, slow), rules.form), flips)
+    reason = _reason(target, known(closes, rules.form), price, (fast, slow), rules.form)
+    return Signal(target, price, fast, slow, reason, flip_prices(closes, rules))
 
 
 def target_at(price: float, flips: FlipPrices, held: Holding, rule: Rule) -> Holding:
@@ -157,6 +168,16 @@ def _never(up: bool) -> float:
     return -math.inf if up else math.inf
 
 
+def _before(closes: Sequence[float], trend: Comparison) -> Before:
+    """The last answer of a trend that remembers, from the finished closes alone; see `family.MEMORY`."""
+    if not trend.remembers:
+        return NO_MEMORY
+    now = NO_MEMORY
+    for fast, slow in zip(*(_past(average, closes) for average in (trend.fast, trend.slow)), strict=True):
+        now = after_close(now, fast, slow, trend)
+    return now
+
+
 def _past(average: Average, closes: Sequence[float]) -> list[float]:
     """What `average` was at each of the last MEMORY finished closes."""
     if average.exponential:
@@ -178,28 +199,26 @@ def _sum_of_last(closes: Sequence[float], count: int) -> float:
     return math.fsum(closes[len(closes) - count :]) if count else 0.0
 
 
-def _reason(target: Holding, closes: Sequence[float], price: float, sides: tuple[float, float], rule: Rule) -> str:
-    trend, strength = rule.trend, rule.strength
+def _reason(target: Holding, found: Known, price: float, sides: tuple[float, float], rule: Rule) -> str:
+    trend, strength, before = rule.trend, rule.strength, found.before
     fast = f"{name_of(trend.fast, rule)} {sides[0]:,.2f}"
     slow = f"{name_of(trend.slow, rule)} {sides[1]:,.2f}"
-    before = before_today(closes, trend)
-    up = after_close(before, *sides, trend).up
-    if not up:
+    if not after_close(before, *sides, trend).up:
         article = "" if trend.fast == PRICE else "the "
         side = f"not above the {slow}"
         if sides[0] > sides[1]:
             side = f"above the {slow}, but {_why_not(before, sides, trend)}"
         return f"{article}{fast} is {side}: {'cash' if target is Holding.CASH else target}"
-    found = f"{fast} over {slow}"
+    over = f"{fast} over {slow}"
     if not sides[0] > sides[1]:
-        found = f"{fast} is not above {slow}, but {_why_not(before, sides, trend)}"
-    if strength is None:
-        return f"uptrend ({found}): {target}"
-    average = line_of(strength.slow, closes).at(price)
+        over = f"{fast} is not above {slow}, but {_why_not(before, sides, trend)}"
+    if strength is None or found.strength is None:
+        return f"uptrend ({over}): {target}"
+    average = found.strength.at(price)
     side = "above" if price > average else "not above"
     within = " but inside the band" if (target is rule.strong) != (price > average) else ""
     line = f"the {name_of(strength.slow, rule)}{within}"
-    return f"uptrend ({found}), {rule.signal} {price:,.2f} is {side} {line}: {target}"
+    return f"uptrend ({over}), {rule.signal} {price:,.2f} is {side} {line}: {target}"
 
 
 def name_of(average: Average, rule: Rule) -> str:
