@@ -29,6 +29,7 @@ from qqqbot.model.values import Decide, Rules
 from qqqbot.runtime import place
 from qqqbot.runtime.clock import SystemClock
 from qqqbot.runtime.config import Config, load
+from qqqbot.runtime.rule_config import rule_of
 
 HOME = place.home(os.environ)
 CACHE = HOME / ".cache" / "prices"
@@ -43,9 +44,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--rule",
         action="append",
-        type=_rule,
-        metavar="NAME",
-        help=f"another rule than config's: {', '.join(PRESETS)}; repeat it to compare several",
+        metavar="RULE",
+        help=f"another rule than config's: {', '.join(PRESETS)}, one spelled out as in config.json, another such file, "
+        "or config for its own; repeat it to compare several",
     )
     p.add_argument(
         "--prices",
@@ -107,7 +108,27 @@ def _questions(args: argparse.Namespace, config: Config) -> list[Question]:
         raise ConfigError([f"{', '.join(pair)}: these are for the rule of two averages; leave them out with --rule"])
     if not args.rule:
         return [_question(args, config, _pair(args, config))]
-    return [_question(args, config, _with(config.rules, rule)) for rule in args.rule]
+    return [_question(args, config, _named(text, config)) for text in args.rule]
+
+
+def _named(text: str, config: Config) -> Rules:
+    """The rule of a preset, of a JSON object, of config.json or of another such file. Raises ConfigError."""
+    if text == "config":
+        return config.rules
+    if text in PRESETS:
+        return _with(config.rules, PRESETS[text])
+    spelled = text.lstrip().startswith("{")
+    if not spelled and os.path.isfile(text):
+        own = load(Path(text)).rules
+        pair = {"short_period": own.short_period, "long_period": own.long_period, "band": own.band}
+        return replace(config.rules, **pair, rule=own.rule)
+    try:
+        rule, problems = rule_of(json.loads(text) if spelled else text)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError([f"--rule {text}: not valid JSON: {error}"]) from None
+    if rule is None:
+        raise ConfigError([f"--rule: {problem}" for problem in problems])
+    return _with(config.rules, rule)
 
 
 def _with(rules: Rules, rule: Rule) -> Rules:
@@ -203,12 +224,6 @@ class _Steps:
         if self._out is not None:
             self._out.write(f"\r\x1b[K{step} ..." if step else "\r\x1b[K")
             self._out.flush()
-
-
-def _rule(text: str) -> Rule:
-    if text in PRESETS:
-        return PRESETS[text]
-    raise argparse.ArgumentTypeError(f"{text!r} is not a rule; known are {', '.join(PRESETS)}")
 
 
 def _day(text: str) -> np.datetime64:

@@ -5,7 +5,7 @@ each, separated by the system's path separator), otherwise from Yahoo.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +15,11 @@ from qqqbot.backtest import tables
 from qqqbot.backtest.prices.cache import cached_prices, recent_bars
 from qqqbot.backtest.prices.csv_files import load_intraday, load_prices
 from qqqbot.backtest.prices.table import BadPrices, Bars, Prices, adjusted_to
-from qqqbot.backtest.study import Question, Study, study
+from qqqbot.backtest.study import Question, Study, in_common, study
 from qqqbot.backtest.vectorized import Terms
 from qqqbot.display.markup import table, tag
-from qqqbot.model.values import SYMBOLS
+from qqqbot.model.family import DEFAULT, PRESETS
+from qqqbot.model.values import SYMBOLS, Rules
 from qqqbot.runtime.clock import SystemClock
 
 CACHE = Path(__file__).resolve().parents[2] / ".cache" / "prices"
@@ -60,6 +61,19 @@ def examined(
         prices = adjusted_to(prices, np.datetime64(end))
     first = None if start is None else np.datetime64(start)
     return study(prices, Question(Terms(), first, None, look_ahead=look_ahead), bars)
+
+
+def presets(prices: Prices) -> list[Study]:
+    """The studies of all presets that `prices` suffice for, over the same sessions. Raises BadPrices."""
+    known = {series.symbol for series in prices.all}
+    enough = {name: rule for name, rule in PRESETS.items() if known >= {*rule.symbols}}
+    rules = [Rules(rule=None if name == DEFAULT else rule) for name, rule in enough.items()]
+    asked = in_common([(Question(Terms(each)), prices, None) for each in rules])
+    return [study(theirs, question) for question, theirs, _ in asked]
+
+
+def comparison(studies: Sequence[Study]) -> Shown:
+    return _table(*tables.comparison(studies))
 
 
 def summary(found: Study) -> Shown:

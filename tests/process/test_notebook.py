@@ -14,7 +14,7 @@ from tests.support.price_series import bars_of, random_prices, write_bars, write
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOK = ROOT / "backtest.ipynb"
 MAX_BYTES = 300_000
-PICTURES = 11
+PICTURES = 12
 
 
 def cells(kind: str) -> list[dict[str, Any]]:

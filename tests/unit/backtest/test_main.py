@@ -249,6 +249,37 @@ def test_the_default_is_the_same_by_its_name(tmp_path: Path) -> None:
     assert as_json(*given, "--rule", "30/120") == as_json(*given)
 
 
+def test_a_rule_may_be_spelled_out_or_be_that_of_a_file(tmp_path: Path) -> None:
+    given = files_of(tmp_path)
+    spelled = '{"slow": "sma200", "enter_pct": 5, "exit_pct": 3, "strong": "TQQQ"}'
+    by_name = as_json(*given, "--rule", "qqq-200-band")
+    assert as_json(*given, "--rule", spelled) == by_name
+    file = tmp_path / "config.json"
+    file.write_text(f'{{"rule": {spelled}, "position_size_pct": 1}}')
+    assert as_json(*given, "--rule", str(file)) == by_name  # the rule alone: the money is that of the other file
+    own = as_json(*given, "--config", str(file), "--rule", "config")
+    assert own["terms"].startswith("qqq-200-band,")
+    assert own == as_json(*given, "--config", str(file))
+    pair = tmp_path / "pair.json"
+    pair.write_text('{"short_ma_period": 10, "long_ma_period": 60, "band_pct": 1}')
+    assert as_json(*given, "--rule", str(pair)) == as_json(*given, "--short", "10", "--long", "60", "--band", "1")
+
+
+@pytest.mark.parametrize(
+    ("rule", "sentences"),
+    [
+        ("qq-200", ['--rule: unknown preset "qq-200"; did you mean qqq-200?']),
+        ("{", ["--rule {: not valid JSON"]),
+        ('{"slow": "sma0", "strong": "TQQQ", "leave_pct": 3}', ["--rule: slow: must be", "leave_pct: unknown key"]),
+        ("x" * 5000, ["unknown preset"]),
+    ],
+)
+def test_a_rule_that_is_none_is_refused_with_every_problem(tmp_path: Path, rule: str, sentences: list[str]) -> None:
+    status, out, err = run(*files_of(tmp_path), "--rule", rule)
+    assert (status, out) == (2, "")
+    assert all(sentence in err for sentence in sentences)
+
+
 def test_several_rules_stand_in_one_table_over_the_same_sessions(tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     rules = ("--rule", "30/120", "--rule", "qqq-200", "--rule", "ema-5-200")

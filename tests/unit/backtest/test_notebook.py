@@ -49,3 +49,10 @@ def test_every_table_has_a_row_for_each_setting() -> None:
     found = examined(PRICES)
     tables = (notebook.held_periods, notebook.fills, notebook.bands, notebook.confirmations)
     assert [len(table(found).text.splitlines()) - 1 for table in tables] == [3, 3, 7, 5]
+
+
+def test_the_presets_that_the_prices_suffice_for_stand_side_by_side() -> None:
+    studies = notebook.presets(random_prices(700))
+    shown = notebook.comparison(studies).text.splitlines()
+    assert [line.split()[0] for line in shown[1:5]] == ["30/120", "qqq-200", "qqq-200-band", "ema-5-200"]
+    assert len({(found.days.dates[0], found.days.dates[-1]) for found in studies}) == 1
