@@ -120,8 +120,8 @@ def _named(text: str, config: Config) -> Rules:
     spelled = text.lstrip().startswith("{")
     if not spelled and os.path.isfile(text):
         own = load(Path(text)).rules
-        pair = {"short_period": own.short_period, "long_period": own.long_period, "band": own.band}
-        return replace(config.rules, **pair, rule=own.rule)
+        short, long = own.short_period, own.long_period
+        return replace(config.rules, short_period=short, long_period=long, band=own.band, rule=own.rule)
     try:
         rule, problems = rule_of(json.loads(text) if spelled else text)
     except (ValueError, RecursionError) as error:
