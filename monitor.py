@@ -221,9 +221,11 @@ def _web(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO)
     from qqqbot.monitoring.facts.dashboard import DashboardReader
     from qqqbot.monitoring.web import auth
     from qqqbot.monitoring.web import server as web
+    from qqqbot.runtime.systemd import Supervisor
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
-    chosen = auth.chosen(os.environ, place.home(os.environ))
+    config = Path(os.environ.get(place.CONFIG) or place.home(os.environ) / "config.json")
+    chosen = auth.chosen(os.environ, config.parent)
     token = chosen or auth.fresh()
     try:
         hosts = web.addresses(options.bind)
@@ -242,6 +244,7 @@ def _web(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO)
             if not all(map(auth.is_loopback, hosts)):
                 out.write("It is not encrypted: use it on a network you trust, or through ssh -L or a VPN.\n")
             out.flush()
+            Supervisor(os.environ).report("running", f"Open {address}")
 
         web.serve(web.application(DashboardReader(folder), clock, token), hosts, options.port, ready)
     except (OSError, ValueError) as error:

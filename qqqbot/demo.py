@@ -27,7 +27,7 @@ from qqqbot.model.ports import PriceSource
 from qqqbot.model.program import COMMAND
 from qqqbot.model.sessions import REGULAR_LENGTH, SessionTable
 from qqqbot.model.values import Holding, Market, Mode, Rules
-from qqqbot.runtime import place
+from qqqbot.runtime import permissions, place
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.runtime.daily_log import set_up
 from qqqbot.runtime.lock import PID_FILE, Lock
@@ -134,11 +134,11 @@ class Narrator:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="demo", description="The bot on simulated prices: no network, no account.")
-    parser.add_argument(
-        "--logs", type=Path, default=place.home(os.environ) / "logs" / "demo", help="folder for its records (logs/demo)"
-    )
+    records = Path(os.environ.get(place.LOGS) or place.home(os.environ) / "logs") / "demo"
+    parser.add_argument("--logs", type=Path, default=records, help="folder for its records (logs/demo)")
     parser.add_argument("--seed", type=int, default=SEED, help=f"another seed is another market ({SEED})")
     options = parser.parse_args(arguments)
+    permissions.from_now_on()  # the folder above may be the bot's
     try:
         options.logs.mkdir(parents=True, exist_ok=True)
         with Lock(options.logs / PID_FILE):

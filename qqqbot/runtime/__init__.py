@@ -4,7 +4,7 @@
     lifecycle, daemon_process, processes  start, stop, restart, install-service; the daemon and other programs
     kill_switch                           halt and resume, the owner's side
     elsewhere                             whether the daemon that is meant works on another folder
-    service, systemd                      the daemon as a systemd user service
+    service, systemd, page_service        the daemon as a systemd user service, and the page as another
     config                                config.json: every key with its type, range and default
     rule_config                           its key `rule`: a preset's name, or a rule spelled out
     place                                 where the program's files are, and where the owner's

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from qqqbot.model.errors import StartRefused
 from qqqbot.model.program import COMMAND
-from qqqbot.runtime import kill_switch, place
+from qqqbot.runtime import kill_switch, page_service, place
 from qqqbot.runtime.clock import SystemClock
 from qqqbot.runtime.console import refused, say, warn
 from qqqbot.runtime.daemon_process import DaemonProcess, Patience
@@ -35,7 +35,7 @@ MODULES = {
     "demo": "qqqbot.demo",
     "backtest": "qqqbot.backtest",
 }
-WITHOUT_ARGUMENTS = ("start", "resume", "init", "update", "notify-test", "install-service")
+WITHOUT_ARGUMENTS = ("start", "resume", "init", "update", "notify-test")
 ANSWERS = ("adopt", "leave", "undo")
 STARTING = ("start", "once")
 ABOUT_THE_DAEMON = (*STARTING, "stop", "restart", "resume", *ANSWERS, *VIEWS)
@@ -51,6 +51,7 @@ class Control:
         clock: "Clock | None" = None,
     ) -> None:
         self.place = where
+        self._environment = environment
         self._processes = processes
         self._daemon = DaemonProcess(where.logs, clock or SystemClock(), Patience.of(environment))
         service = Service(where, environment, processes)
@@ -63,7 +64,7 @@ class Control:
             "halt": self._halt,
             "resume": lambda: kill_switch.resume(where.logs),
             **{word: partial(self._answer, word) for word in ANSWERS},
-            "install-service": self._lifecycle.install_service,
+            "install-service": self._install_service,
             "init": self._init,
             "run": partial(processes.become, *daemon_command(where)),
             "once": partial(processes.become, str(DAEMON), "--once"),
@@ -108,6 +109,14 @@ class Control:
         if names and (word != "adopt" or set(names) != {"--price"} or len(names) != len(values)):
             return self._bad_usage(f"{word} does not take: {' '.join(rest)}")
         return self._lifecycle.answer(f"--{word}", *arguments)
+
+    def _install_service(self, *options: str) -> int:
+        if not options:
+            return self._lifecycle.install_service()
+        names, values = options[1::2], options[2::2]
+        if options[0] != "--page" or not set(names) <= {"--port", "--bind"} or len(names) != len(values):
+            return self._bad_usage(f"install-service does not take: {' '.join(options)}")
+        return page_service.install(self.place, self._environment, self._processes, options[1:])
 
     def _init(self) -> int:
         from qqqbot.runtime.config import write_defaults

@@ -29,6 +29,7 @@ usage: {program} COMMAND
 
   notify-test      send a test to each notification channel and call the dead man's address
   install-service  run it as a systemd user service: starts with the machine, restarts after a crash
+  install-service --page [--port N]   the page as a second service, which needs no terminal
 
   init             write a config.json with every key at its default
   run              run in the foreground (systemd, Docker)

@@ -5,7 +5,6 @@ the lock.
 """
 
 import contextlib
-import getpass
 import os
 import signal
 import sys
@@ -100,8 +99,7 @@ class Lifecycle:
             f"see it: systemctl --user status qqqbot   stop it: {COMMAND} stop   "
             "remove it: systemctl --user disable --now qqqbot"
         )
-        if self._processes.run(("loginctl", "enable-linger")).code != 0:
-            warn(f"To run while you are not logged in: sudo loginctl enable-linger {getpass.getuser()}")
+        service.linger()
         return code
 
     def check(self) -> int:

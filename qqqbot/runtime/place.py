@@ -15,7 +15,7 @@ MONITOR = PROGRAM_FOLDER / "monitor.py"
 
 HOME, CONFIG, LOGS = "QQQBOT_HOME", "QQQBOT_CONFIG", "QQQBOT_LOGS"
 # Relative paths in these are relative to the caller's folder; the daemon runs in another one.
-PATHS = (CONFIG, LOGS, "QQQBOT_VENV", "QQQBOT_NOTIFY_URLS_FILE", "QQQBOT_PING_URL_FILE")
+PATHS = (CONFIG, LOGS, "QQQBOT_VENV", "QQQBOT_NOTIFY_URLS_FILE", "QQQBOT_PING_URL_FILE", "QQQBOT_WEB_TOKEN_FILE")
 
 
 class Place(NamedTuple):

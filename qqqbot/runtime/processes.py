@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from qqqbot.runtime.console import refused
+
 
 class Done(NamedTuple):
     """What a command that has ended printed, and its exit code."""
@@ -79,9 +81,14 @@ class Processes:
         return 0
 
     def become(self, *arguments: str) -> int:
-        """Replace this process: systemd watches its pid, and `stop` recognises the daemon by its command line."""
+        """Replace this process: systemd watches its pid, and `stop` recognises the daemon by its command line.
+
+        Python's own exit code for a script that is not there is that of a bad configuration, which is not tried again.
+        """
+        if arguments[0].endswith(".py") and not os.path.isfile(arguments[0]):
+            return refused(f"{arguments[0]} is not here: get the whole project again (git pull, git status).")
         sys.stdout.flush()
-        os.execv(sys.executable, [sys.executable, *arguments])
+        return os.execv(sys.executable, [sys.executable, *arguments])
 
     def arguments(self, pid: int) -> str | None:
         """The command line of a process; None if it cannot be read."""

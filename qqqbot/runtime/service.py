@@ -1,37 +1,49 @@
-"""The daemon as a service of the user's systemd, which would undo what is done behind its back.
+"""The daemon as a service of the user's systemd, which would undo what is done behind its back; and the page as one.
 
-The service is ours if its unit names this command and these logs; systemd then starts and stops the daemon.
+The daemon's service is ours if its unit names this command and these logs; systemd then starts and stops the daemon.
 """
 
 import contextlib
+import getpass
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from qqqbot.runtime.console import warn
 from qqqbot.runtime.place import CONFIG, LOGS, Place
 from qqqbot.runtime.processes import Done, Job, Processes
-from qqqbot.runtime.systemd import TEMPLATE, assignment, exec_line, lost_secrets, quoted, unit, unquoted
+from qqqbot.runtime.systemd import assignment, exec_line, lost_secrets, quoted, unit, unquoted
 
 NAME = "qqqbot.service"
+_FIRST_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 
 class Service:
-    def __init__(self, place: Place, environment: Mapping[str, str], processes: Processes) -> None:
+    def __init__(
+        self,
+        place: Place,
+        environment: Mapping[str, str],
+        processes: Processes,
+        name: str = NAME,
+        words: Sequence[str] = ("run",),
+    ) -> None:
         self._place = place
+        self._name = name
+        self._words = words
         self._environment = environment
         self._processes = processes
         self._warned = False
         self._before: str | None = None
         """the unit that `install` replaced"""
         folder = environment.get("XDG_CONFIG_HOME") or os.path.join(environment.get("HOME", ""), ".config")
-        self.unit = Path(folder) / "systemd" / "user" / NAME
+        self.unit = Path(folder) / "systemd" / "user" / name
 
     def is_ours(self) -> bool:
         """Whether systemd manages this daemon: its unit is installed, and enabled or running."""
         if not self.names_us():
             return False
-        enabled = self._systemctl("is-enabled", NAME)
+        enabled = self._systemctl("is-enabled", self._name)
         if enabled.code == 0 or self.runs():
             return True
         if not enabled.out.strip() and not self._warned:
@@ -44,7 +56,7 @@ class Service:
 
     def runs(self) -> bool:
         """Whether it runs, or is between a crash and the next attempt ("activating") and nobody holds the lock."""
-        state = self._systemctl("is-active", NAME).out.strip()
+        state = self._systemctl("is-active", self._name).out.strip()
         return state in ("active", "activating", "deactivating", "reloading")
 
     def has_our_configuration(self) -> bool:
@@ -61,14 +73,27 @@ class Service:
         Between a crash and the next attempt a start would wait for that attempt, up to ten minutes; a restart does not.
         """
         verb = "restart" if self._property("SubState").startswith("auto-restart") else "start"
-        return self._processes.begin(("systemctl", "--user", verb, NAME), **self._bus())
+        return self._processes.begin(("systemctl", "--user", verb, self._name), **self._bus())
+
+    def restart(self) -> str | None:
+        """Start it anew, and wait until systemd regards it as started. Returns what went wrong; None if nothing did."""
+        return self._done("restart", self._name)
+
+    def said(self) -> str:
+        """What it told systemd about itself."""
+        return self._property("StatusText")
+
+    def linger(self) -> None:
+        """Services of a user end with his last login unless he lingers."""
+        if self._processes.run(("loginctl", "enable-linger")).code != 0:
+            warn(f"To run while you are not logged in: sudo loginctl enable-linger {getpass.getuser()}")
 
     def stop(self, wait: bool) -> bool:
         """Whether systemd agreed to end the daemon and its attempts to start it."""
-        return self._systemctl("stop", NAME, *(() if wait else ("--no-block",))).code == 0
+        return self._systemctl("stop", self._name, *(() if wait else ("--no-block",))).code == 0
 
     def kill(self) -> None:
-        self._systemctl("kill", "-s", "KILL", NAME)
+        self._systemctl("kill", "-s", "KILL", self._name)
 
     def lost_secrets(self) -> list[str]:
         """The caller's secrets that the service would not see, each with what to do instead."""
@@ -76,18 +101,21 @@ class Service:
 
     def install(self) -> str | None:
         """Write the unit and enable it. Returns what went wrong, and all is then as before; None if nothing did."""
+        if (other := self._of_another()) is not None:
+            return f"it is in use for {other}; to replace it, first: systemctl --user disable --now {self._name}"
         self._before = "\n".join(self._lines()) or None
-        text = unit(TEMPLATE.read_text(encoding="utf-8"), self._place, self._environment)
+        template = Path(__file__).with_name(self._name).read_text(encoding="utf-8")
+        text = unit(template, self._words, self._place, self._environment)
         if (problem := self._written(text)) is not None:
             return problem
-        if problem := self._done("daemon-reload") or self._unusable() or self._done("enable", NAME):
+        if problem := self._done("daemon-reload") or self._unusable() or self._done("enable", self._name):
             self.roll_back()
         return problem
 
     def roll_back(self) -> None:
         """Undo `install`."""
         if self._before is None:
-            self._systemctl("disable", NAME)
+            self._systemctl("disable", self._name)
             with contextlib.suppress(OSError):
                 self.unit.unlink()
         else:
@@ -96,7 +124,7 @@ class Service:
 
     def _written(self, text: str) -> str | None:
         """Replace the unit, whose proxies may have passwords. Returns what went wrong."""
-        fresh = self.unit.with_name(NAME + ".new")
+        fresh = self.unit.with_name(self._name + ".new")
         try:
             self.unit.parent.mkdir(parents=True, exist_ok=True)
             fresh.touch(mode=0o600)
@@ -119,19 +147,31 @@ class Service:
         return f"systemd reads it as {state}: {self._property('LoadError') or f'systemd-analyze verify {self.unit}'}"
 
     def show_newest_lines(self) -> None:
-        command = ("journalctl", "--user", "-u", NAME, "-n", "20", "--no-pager", "-o", "cat")
+        command = ("journalctl", "--user", "-u", self._name, "-n", "20", "--no-pager", "-o", "cat")
         if not self._processes.has("journalctl") or self._processes.show(command, on_stderr=True) != 0:
-            warn(f"journalctl --user -u {NAME}")
+            warn(f"journalctl --user -u {self._name}")
 
     def names_us(self) -> bool:
         """Whether the unit is installed for this command and these logs."""
         return self._names_command() and self._sets(LOGS, self._place.logs, self._place.home / "logs")
 
+    def _of_another(self) -> str | None:
+        """The other copy of the program, or the other logs, that the unit in use is for; None if it may be replaced."""
+        if (logs := self.other_logs()) is not None:
+            return f"{logs}"
+        starts = (line for line in self._lines() if line.startswith("ExecStart="))
+        command = next((found[1] for line in starts if (found := _FIRST_QUOTED.search(line))), None)
+        program = Path(unquoted(command).replace("$$", "$")) if command and not self._names_command() else None
+        return str(program) if program is not None and program.exists() and self._is_used() else None
+
+    def _is_used(self) -> bool:
+        return self.runs() or self._systemctl("is-enabled", self._name).code == 0
+
     def other_logs(self) -> Path | None:
         """The logs of the unit, if it is for this command, in use, and for others than these."""
         if not self._names_command() or self.names_us():
             return None
-        if not (self.runs() or self._systemctl("is-enabled", NAME).code == 0):
+        if not self._is_used():
             return None
         start = f'Environment="{LOGS}='
         value = next((line.removeprefix(start)[:-1] for line in self._lines() if line.startswith(start)), None)
@@ -140,11 +180,11 @@ class Service:
     def _names_command(self) -> bool:
         if not self._processes.has("systemctl"):
             return False
-        earlier = f"{quoted(str(self._place.command))} run"  # written by earlier versions
-        return any(f"ExecStart={line}" in self._lines() for line in (exec_line(self._place), earlier))
+        earlier = " ".join((quoted(str(self._place.command)), *self._words))  # written by earlier versions
+        return any(f"ExecStart={line}" in self._lines() for line in (exec_line(self._place, self._words), earlier))
 
     def _property(self, name: str) -> str:
-        return self._systemctl("show", "-p", name, NAME).out.strip().removeprefix(f"{name}=")
+        return self._systemctl("show", "-p", name, self._name).out.strip().removeprefix(f"{name}=")
 
     def _sets(self, variable: str, value: Path, default: Path) -> bool:
         """Whether the unit gives `variable` this value, or leaves it out and the value is the default."""

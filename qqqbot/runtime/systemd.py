@@ -8,19 +8,18 @@ supervisor that does not read must not stop a trade.
 import faulthandler
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from qqqbot.runtime.place import Place
+from qqqbot.runtime.place import PATHS, Place
 
 log = logging.getLogger(__name__)
 
-TEMPLATE = Path(__file__).with_name("qqqbot.service")
-# What the unit keeps of the caller's environment; without the second line the service would not reach the internet
-# where the shell does. The daemon's own secrets belong into files that can be changed without a new unit.
-KEPT = ("QQQBOT_CONFIG", "QQQBOT_LOGS", "QQQBOT_VENV", "QQQBOT_NOTIFY_URLS_FILE", "QQQBOT_PING_URL_FILE")
+# What the unit keeps of the caller's environment besides PATHS; without it the service would not reach the internet
+# where the shell does. Secrets of our own belong into files that can be changed without a new unit.
 NETWORK = re.compile(r"(https?|all|no)_proxy|ssl_cert_(file|dir)|(requests|curl)_ca_bundle", re.IGNORECASE)
-# The daemon's secrets, and the file beside config.json that can hold each of them instead.
+# The secrets of the daemon and of the page, and the file beside config.json that can hold each of them instead.
+PAGE_SECRETS = {"QQQBOT_WEB_TOKEN": "web_token.txt"}
 SECRETS = {"QQQBOT_NOTIFY_URLS": "notify_urls.txt", "QQQBOT_PING_URL": "ping_url.txt"}
 
 VARIABLE = "NOTIFY_SOCKET"
@@ -30,21 +29,22 @@ HANG_SECONDS = 1200
 STDERR = 2
 
 
-def unit(template: str, place: Place, environment: Mapping[str, str]) -> str:
-    """The unit file of a service that runs the daemon of `place`."""
-    names = [*KEPT, *sorted(name for name in environment if NETWORK.fullmatch(name))]
+def unit(template: str, words: Sequence[str], place: Place, environment: Mapping[str, str]) -> str:
+    """The unit file of a service that runs the command of `place` with `words`."""
+    names = [*PATHS, *sorted(name for name in environment if NETWORK.fullmatch(name))]
     kept = [assignment(name, environment[name]) for name in names if environment.get(name)]
     return (
-        template.replace("@COMMAND@", exec_line(place))
+        template.replace("@COMMAND@", exec_line(place, words))
         .replace("@FOLDER@", str(place.home).replace("%", "%%"))
         .replace("@ENVIRONMENT@", "\n".join(kept))
     )
 
 
-def exec_line(place: Place) -> str:
+def exec_line(place: Place, words: Sequence[str]) -> str:
     """The command of the unit. systemd refuses a program whose own name has an apostrophe; an argument may have one."""
     command = quoted(str(place.command))
-    return f"/usr/bin/env bash {command.replace('$', '$$')} run" if place.in_checkout else f"{command} run"
+    program = f"/usr/bin/env bash {command.replace('$', '$$')}" if place.in_checkout else command
+    return " ".join((program, *words))
 
 
 def assignment(name: str, value: str) -> str:
@@ -63,12 +63,12 @@ def unquoted(text: str) -> str:
     return re.sub(r"\\(.)", lambda found: "\n" if found[1] == "n" else found[1], text.replace("%%", "%"))
 
 
-def lost_secrets(config_folder: Path, environment: Mapping[str, str]) -> list[str]:
+def lost_secrets(folder: Path, environment: Mapping[str, str], secrets: Mapping[str, str] = SECRETS) -> list[str]:
     """The secrets that the service would not see, each with what to do instead."""
     return [
         f"{name} is set, but a service does not see it, and a unit is no place for a secret. Put its value into "
-        f"'{config_folder / file}', readable by you alone (touch it, then chmod 600), unset {name}, and install again."
-        for name, file in SECRETS.items()
+        f"'{folder / file}', readable by you alone (touch it, then chmod 600), unset {name}, and install again."
+        for name, file in secrets.items()
         if environment.get(name, "").strip()
     ]
 

@@ -12,13 +12,14 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def run_demo(logs: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run_demo(logs: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    chosen = () if variables else ("--logs", str(logs))
     # A proxy that does not exist: any network access would fail.
     nowhere = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
     return subprocess.run(
-        [sys.executable, "-m", "qqqbot.demo", "--logs", str(logs), *arguments],
+        [sys.executable, "-m", "qqqbot.demo", *chosen, *arguments],
         cwd=ROOT,
-        env={**os.environ, **nowhere},
+        env={**os.environ, **nowhere, **variables},
         capture_output=True,
         text=True,
         timeout=120,
@@ -27,13 +28,14 @@ def run_demo(logs: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("demo")
+    return tmp_path_factory.mktemp("logs") / "demo"
 
 
 @pytest.fixture(scope="module")
 def printed(logs: Path) -> str:
-    done = run_demo(logs)
+    done = run_demo(logs, QQQBOT_LOGS=str(logs.parent))
     assert (done.returncode, done.stderr) == (0, "")
+    assert logs.stat().st_mode & 0o077 == 0
     return done.stdout
 
 

@@ -15,6 +15,13 @@ def test_a_missing_command_is_reported_and_not_raised() -> None:
     assert done == Done(127, err="/nowhere/systemctl: No such file or directory")
 
 
+def test_a_script_that_is_not_there_does_not_end_with_the_code_of_a_bad_configuration(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert Processes().become("/nowhere/qqq_trading_bot.py", "--logs", "x") == 1
+    assert capsys.readouterr().err.startswith("/nowhere/qqq_trading_bot.py is not here")
+
+
 def test_a_commands_output_is_kept_with_its_exit_code() -> None:
     program = "import os, sys; print(os.environ['BUS']); print('no', file=sys.stderr); sys.exit(3)"
     assert Processes().run([sys.executable, "-c", program], BUS="here") == Done(3, "here\n", "no\n")

@@ -13,7 +13,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs
@@ -92,8 +92,17 @@ def addresses(host: str) -> list[str]:
 
 def url(host: str, port: int) -> str:
     """The address for a browser if `host` was bound."""
-    name = socket.gethostname() if host in (ANYWHERE, "0.0.0.0", "::") else host.strip("[]")
+    name = _own_address("::" in host) if host in (ANYWHERE, "0.0.0.0", "::", "[::]") else host.strip("[]")
     return f"http://{f'[{name}]' if ':' in name else name}:{port}/"
+
+
+def _own_address(is_v6: bool) -> str:
+    """The address of this machine in its network, which others can open without knowing its name; nothing is sent."""
+    family, anyone = (socket.AF_INET6, "2001:db8::1") if is_v6 else (socket.AF_INET, "192.0.2.1")
+    with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as one:
+        one.connect((anyone, 9))
+        return str(one.getsockname()[0])
+    return socket.gethostname()
 
 
 def serve(app: "WSGIApplication", hosts: Sequence[str], port: int, ready: Callable[[int], None]) -> None:

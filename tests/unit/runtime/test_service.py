@@ -120,9 +120,32 @@ def test_a_failed_installation_leaves_the_unit_of_the_one_before(tmp_path: Path,
     assert found.install() is None
     before = found.unit.read_text()
     processes.answers["enable qqqbot.service"] = DEAF
-    again = service(tmp_path, processes, a_place(tmp_path, QQQBOT_LOGS="/srv"), QQQBOT_LOGS="/srv")
+    again = service(tmp_path, processes, HTTPS_PROXY="http://proxy")
     assert again.install() is not None
     assert found.unit.read_text() == before
+
+
+def test_the_service_of_another_copy_or_of_other_logs_is_not_replaced_while_it_is_in_use(
+    tmp_path: Path, processes: FakeProcesses
+) -> None:
+    """It would stop a bot that trades, and start one with another book in its place."""
+    found = service(tmp_path, processes)
+    found.unit.parent.mkdir(parents=True)
+    first = tmp_path / 'fir$t "copy"' / "bot_control.sh"
+    first.parent.mkdir()
+    first.touch()
+    assert service(tmp_path, processes, place.checkout(first, {})).install() is None
+    before = found.unit.read_text()
+    assert str(found.install()).startswith(f"it is in use for {first}; to replace it, first: systemctl --user disable")
+    elsewhere = place.checkout(first, {"QQQBOT_LOGS": "/srv"})
+    assert f"for {first.parent / 'logs'};" in str(service(tmp_path, processes, elsewhere, QQQBOT_LOGS="/srv").install())
+    assert found.unit.read_text() == before
+    processes.answers["is-enabled qqqbot.service"] = DISABLED
+    assert found.install() is None, "nobody uses it any more"
+    first.unlink()
+    processes.answers["is-enabled qqqbot.service"] = Done(0, "enabled\n")
+    found.unit.write_text(before)
+    assert found.install() is None, "that copy was moved or removed"
 
 
 def test_a_unit_of_an_earlier_version_is_ours_too(tmp_path: Path, processes: FakeProcesses) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qqqbot.runtime import place
-from qqqbot.runtime.systemd import HANG_SECONDS, TEMPLATE, Supervisor, assignment, lost_secrets, quoted, unit, unquoted
+from qqqbot.runtime.systemd import HANG_SECONDS, Supervisor, assignment, lost_secrets, quoted, unit, unquoted
 
 
 def test_a_unit_keeps_odd_paths_and_no_secret() -> None:
@@ -17,7 +17,7 @@ def test_a_unit_keeps_odd_paths_and_no_secret() -> None:
     }
     template = "@ENVIRONMENT@\nExecStart=@COMMAND@\nWorkingDirectory=@FOLDER@"
     where = place.checkout(Path("/Bob's 50% $HOME bot/bot_control.sh"), {})
-    assert unit(template, where, environment).splitlines() == [
+    assert unit(template, ("run",), where, environment).splitlines() == [
         r'Environment="QQQBOT_LOGS=/a b/100%%/\"x\""',
         """ExecStart=/usr/bin/env bash "/Bob's 50%% $$HOME bot/bot_control.sh" run""",
         "WorkingDirectory=/Bob's 50%% $HOME bot",
@@ -26,13 +26,15 @@ def test_a_unit_keeps_odd_paths_and_no_secret() -> None:
 
 def test_an_installed_command_is_run_as_it_is() -> None:
     where = place.installed(Path("/venv/bin/qqqbot"), Path("/me"), {})
-    assert unit("@COMMAND@", where, {}) == '"/venv/bin/qqqbot" run'
+    assert unit("@COMMAND@", ("run",), where, {}) == '"/venv/bin/qqqbot" run'
 
 
 def test_a_unit_keeps_how_the_shell_reaches_the_internet() -> None:
     network = {"https_proxy": "http://me:pw@proxy:3128", "NO_PROXY": "localhost", "REQUESTS_CA_BUNDLE": "/ca.pem"}
     others = {"PATH": "/bin", "HTTPS_PROXY": "", "MY_PROXY_OLD": "x"}
-    assert unit("@ENVIRONMENT@", place.checkout(Path("/b/bot_control.sh"), {}), {**others, **network}).splitlines() == [
+    assert unit(
+        "@ENVIRONMENT@", (), place.checkout(Path("/b/bot_control.sh"), {}), {**others, **network}
+    ).splitlines() == [
         'Environment="NO_PROXY=localhost"',
         'Environment="REQUESTS_CA_BUNDLE=/ca.pem"',
         'Environment="https_proxy=http://me:pw@proxy:3128"',
@@ -51,9 +53,12 @@ def test_a_word_in_a_unit_escapes_what_systemd_would_interpret() -> None:
 
 
 def test_the_template_restarts_after_a_crash_but_not_after_a_bad_configuration() -> None:
-    lines = TEMPLATE.read_text(encoding="utf-8").splitlines()
-    assert f"WatchdogSec={HANG_SECONDS}" in lines
-    assert {"ExecStart=@COMMAND@", "Restart=on-failure", "RestartPreventExitStatus=2", "Type=notify"} <= set(lines)
+    folder = Path(place.__file__).parent
+    bot, page = ((folder / name).read_text().splitlines() for name in ("qqqbot.service", "qqqbot-page.service"))
+    for lines in (bot, page):
+        assert {"ExecStart=@COMMAND@", "Restart=on-failure", "RestartPreventExitStatus=2", "Type=notify"} <= set(lines)
+    assert f"WatchdogSec={HANG_SECONDS}" in bot
+    assert not any(line.startswith("WatchdogSec") for line in page), "it does not beat"
 
 
 def test_secrets_of_the_environment_are_named_with_the_file_that_can_hold_them_and_never_shown() -> None:

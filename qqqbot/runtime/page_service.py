@@ -1,0 +1,62 @@
+"""install-service --page: the page as a service of its own, beside the bot's.
+
+Its unit is of Type=notify, so systemd regards it as started when it listens: what keeps it from that is told here, and
+everything is then as it was before.
+"""
+
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from qqqbot.model.program import COMMAND
+from qqqbot.runtime.console import refused, say
+from qqqbot.runtime.place import Place
+from qqqbot.runtime.processes import Processes
+from qqqbot.runtime.service import Service
+from qqqbot.runtime.systemd import PAGE_SECRETS, lost_secrets, quoted
+
+NAME = "qqqbot-page.service"
+VARIABLE, FILE = next(iter(PAGE_SECRETS.items()))
+
+
+def install(place: Place, environment: Mapping[str, str], processes: Processes, options: Sequence[str]) -> int:
+    """Install, start and verify it; `options` are those of `web`."""
+    if not processes.has("systemctl"):
+        return refused(f"systemd is not here. In a terminal: {COMMAND} web; Docker: the profile page of deploy/.")
+    if lost := lost_secrets(place.config.parent, environment, PAGE_SECRETS):
+        return refused("Nothing was installed.", *lost, code=2)
+    words = [quoted(word).replace("$", "$$") for word in options]
+    service = Service(place, environment, processes, NAME, ("web", *words))
+    ran, token = service.runs(), Path(environment.get(f"{VARIABLE}_FILE") or place.config.parent / FILE)
+    try:
+        made = _make_token(token)
+    except OSError as error:
+        return refused(f"Nothing was installed: {token} cannot be written: {error.strerror}.")
+    problem = service.install()
+    if problem is None and (problem := service.restart()) is not None:
+        service.show_newest_lines()
+        service.stop(wait=True)
+        service.roll_back()
+        if ran:
+            service.restart()
+    if problem is not None:
+        if made:
+            token.unlink()
+        return refused(f"The page was not installed; all is as it was before. {problem}")
+    say(f"installed in {service.unit} and started. {service.said()}")
+    say(f"It asks once for the token in {token}; the user name does not matter.")
+    say("see it: systemctl --user status qqqbot-page   remove it: systemctl --user disable --now qqqbot-page")
+    service.linger()
+    return 0
+
+
+def _make_token(path: Path) -> bool:
+    """Whether a random one was written, as there was none. Raises OSError."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        return False
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(secrets.token_urlsafe(24) + "\n")
+    return True
