@@ -149,7 +149,9 @@ def _sources(values: Mapping[str, str]) -> dict[date, Source]:
 
 
 def _rounded(closes: Sequence[float]) -> list[float | None]:
-    return [round(close, DECIMALS) if math.isfinite(close) else None for close in closes]
+    """What is no price is none: of the fund, whose rows no gate has looked at, Yahoo may have any number."""
+    rounded = [round(close, DECIMALS) if math.isfinite(close) else 0.0 for close in closes]
+    return [close if close > 0 else None for close in rounded]
 
 
 def _aware(value: Any) -> datetime:

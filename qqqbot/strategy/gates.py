@@ -6,13 +6,13 @@ is wrong (a closed exchange, an order still open).
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.program import COMMAND
-from qqqbot.model.provenance import Source, whose
+from qqqbot.model.provenance import KeptWindow, Source, whose
 from qqqbot.model.reasons import Reason
 from qqqbot.model.values import SYMBOLS, TQQQ, Bar, Gate, Holding, Quote, Rules, Snapshot
 from qqqbot.strategy import basis, rule, witnesses
@@ -39,6 +39,8 @@ MOST_CLOSED = 4
 ROW_TOLERANCE = 0.003
 # What one share may cost, in USD. Outside it a price is a mistake, and arithmetic in hundredths of a cent breaks down.
 LOWEST_PRICE, HIGHEST_PRICE = 0.01, 1_000_000.0
+# An answer without a trade of today is an old one of some server's, until the session is older than this.
+FIRST_TRADES = timedelta(minutes=15)
 # The last trades of both funds before the exchange closes, or a source goes silent, are seconds apart.
 SAME_MOMENT = timedelta(minutes=1)
 HALF_A_MINUTE = timedelta(seconds=30)
@@ -135,6 +137,9 @@ def newest_row(snapshot: Snapshot, rules: Rules) -> Gate:
     if newest > session.date:
         sentence = f"Yahoo has a row of {newest}, a day that is still to come: its answer is wrong"
     elif newest < session.date and all(snapshot.market.quote(s).time < session.open for s in SYMBOLS):
+        if snapshot.now - session.open < FIRST_TRADES:
+            sentence = f"Yahoo has no trade of {session.date} in QQQ or TQQQ yet, only of {newest}"
+            return Gate("newest_row", False, str(newest), sentence, Reason.STALE_PRICES)
         sentence = f"Yahoo has no trade of {session.date} in QQQ or TQQQ: is the exchange closed? Then "
         sentence += _cure(str(session.date))
         return Gate("newest_row", False, str(newest), sentence, Reason.NO_TRADES)
@@ -409,17 +414,18 @@ def _witnessed(snapshot: Snapshot) -> witnesses.Window:
         today=snapshot.session.date,
         price=market.qqq.price,
         fund_price=market.tqqq.price,
-        kept=_kept(snapshot),
+        kept=_kept(snapshot, lambda kept: kept.qqq),
+        kept_fund=_kept(snapshot, lambda kept: kept.tqqq),
         ex_dates=market.ex_dates,
     )
 
 
-def _kept(snapshot: Snapshot) -> list[float]:
+def _kept(snapshot: Snapshot, closes_of: Callable[[KeptWindow], Sequence[float]]) -> list[float]:
     """The closes as they were when they were last traded on; not those that Yahoo did not have then."""
     kept = snapshot.kept
     if kept is None:
         return []
-    closes = {day: close for day, close in zip(kept.dates, kept.qqq, strict=True) if day not in kept.sources}
+    closes = {day: close for day, close in zip(kept.dates, closes_of(kept), strict=True) if day not in kept.sources}
     return [closes.get(day, math.nan) for day in snapshot.expected]
 
 

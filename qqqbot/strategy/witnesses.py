@@ -47,8 +47,8 @@ class Window:
     """Finished sessions, oldest first, as columns of equal length, and the live prices.
 
     `closes` and `fund` (the leveraged one) are adjusted for dividends, `unadjusted` and `fund_unadjusted` are not; NaN
-    where the source has nothing, but never in `closes`. `kept` are QQQ's closes as they were when the bot last traded
-    on them, on any basis, NaN for sessions of which it has none; `ex_dates` are those of the answer.
+    where the source has nothing, but never in `closes`. `kept` and `kept_fund` are the closes as they were when the bot
+    last traded on them, on any basis, NaN for sessions of which it has none; `ex_dates` are those of the answer.
     """
 
     dates: Sequence[date]
@@ -60,6 +60,7 @@ class Window:
     price: float
     fund_price: float
     kept: Sequence[float] = ()
+    kept_fund: Sequence[float] = ()
     ex_dates: Collection[date] = ()
 
 
@@ -97,13 +98,16 @@ def unwitnessed(window: Window) -> str | None:
 
 
 def doubts(window: Window, leverage: float) -> tuple[Doubt, ...]:
-    """Where a witness parts from QQQ's rows, oldest first."""
+    """Where a witness parts from QQQ's rows, oldest first.
+
+    Where several do, what was kept counts most: both funds' rows may be wrong today, and by the same factor.
+    """
     own, fund = _factors(window.closes, window.price), _factors(_bridged(window.fund), window.fund_price)
     moves = {
-        **_by_what_was_kept(window, own, fund, leverage),
         **_by_unadjusted(window, own),
         **_by_fund(own, fund, leverage),
         **_by_standing(window, own),
+        **_by_what_was_kept(window, own, fund, leverage),
     }
     return tuple(
         Doubt(_day(window, run[0]), moves[run[0]].found, _history(window, own, moves, run, leverage))
@@ -168,19 +172,21 @@ def _by_standing(window: Window, own: Sequence[float]) -> Moves:
 
 
 def _by_what_was_kept(window: Window, own: Sequence[float], fund: Sequence[float], leverage: float) -> Moves:
-    """Sessions that moved otherwise when they were last traded on; not if the fund contradicts what was kept.
+    """Sessions that moved otherwise when they were last traded on; not if the fund of neither day agrees with that.
 
     A dividend that Yahoo adds later changes the session of its ex-date alone. One on another basis changes no move.
     """
     if not window.kept:
         return {}
     kept = _factors(window.kept, math.nan)
+    kept_fund = _factors(window.kept_fund or [math.nan] * len(kept[1:]), math.nan)
     found = {}
     for place in range(1, len(window.kept)):
         change = own[place] / kept[place] - 1
         dividend = window.dates[place] in window.ex_dates and 0 <= change <= LARGEST_DIVIDEND
-        contradicted = abs(fund[place] - 1 - leverage * (kept[place] - 1)) > TRACKING_TOLERANCE
-        if abs(change) > SAME_CLOSE and not dividend and not contradicted:
+        expected = leverage * (kept[place] - 1)
+        supported = any(abs(other[place] - 1 - expected) <= TRACKING_TOLERANCE for other in (fund, kept_fund))
+        if abs(change) > SAME_CLOSE and not dividend and supported:
             now, before = own[place] - 1, kept[place] - 1
             found[place] = Move(kept[place], f"QQQ {now:+.2%}, and {before:+.2%} when it was last traded on")
     return found

@@ -34,8 +34,20 @@ MUTANTS = (
     Mutant(
         "what was kept is believed against the fund",
         "strategy/witnesses.py::_by_what_was_kept",
-        "> TRACKING_TOLERANCE",
-        "> 1e9 * TRACKING_TOLERANCE",
+        "<= TRACKING_TOLERANCE",
+        "<= 1e9 * TRACKING_TOLERANCE",
+    ),
+    Mutant(
+        "what was kept is believed only if the fund's rows of today agree",
+        "strategy/witnesses.py::_by_what_was_kept",
+        "for other in (fund, kept_fund))",
+        "for other in (fund,))",
+    ),
+    Mutant(
+        "an answer that ended days ago is filled",
+        "strategy/filling.py::fillable",
+        "if missing[-1] >= market.newest_row:",
+        "if False:",
     ),
     Mutant(
         "the factor of the fund is always three",

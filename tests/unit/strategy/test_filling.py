@@ -94,6 +94,13 @@ class TestGaps:
         assert fillable(whole(), DATES, DATES[-5:]) is None
         assert "6 sessions are missing" in str(fillable(whole(), DATES, DATES[-6:]))
 
+    @pytest.mark.parametrize("days", [1, 2, 3])
+    def test_an_answer_that_ended_days_ago_is_not_filled(self, days: int) -> None:
+        """The last of the missing sessions then has no row after it, and no price, that could be its witness."""
+        old = replace(lacking(*DATES[-days:]), newest_row=DATES[-days - 1])
+        assert "Yahoo's answer ends on" in str(fillable(old, DATES, DATES[-days:]))
+        assert fillable(replace(old, newest_row=DAY), DATES, DATES[-days:]) is None
+
     @pytest.mark.parametrize("event", [GAP, DATES[-3]])
     def test_sessions_at_a_dividend_or_a_split_are_not(self, event: date) -> None:
         assert "dividend or split" in str(fillable(whole(dividends=paid(event)), DATES, (GAP,)))

@@ -33,7 +33,7 @@ from tests.support.builders import (
 )
 from tests.support.snapshots import INFINITY, NAN, odd_snapshots
 
-SECOND = timedelta(seconds=1)
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 
 
 def with_market(**changes: Any) -> Snapshot:
@@ -153,6 +153,9 @@ class TestNewestRow:
         plan = decide(closed, RULES)
         assert plan.blocked_by is not None
         assert plan.blocked_by.code == "NoTrades"
+        opened = new_york(DAY, 9, 30)
+        for minute, code in ((0, "StalePrices"), (14, "StalePrices"), (15, "NoTrades")):  # 9:31: an old answer, no more
+            assert_fails(gates.newest_row(replace(closed, now=opened + minute * MINUTE), RULES), code, str(DAY))
         traded = with_market(newest_row=DAY - timedelta(days=1), qqq=quotes["qqq"])
         assert gates.newest_row(traded, RULES).code == "StalePrices"
 

@@ -179,6 +179,28 @@ def test_a_row_that_has_been_corrected_is_no_doubt() -> None:
     assert doubts(replace(SOUND, kept=changed(SOUND.closes, r50=1.05)), 3) == ()
 
 
+def test_what_was_kept_of_both_funds_is_believed_against_both_rows_of_today() -> None:
+    """Both are wrong by one factor up to a day, or each by what fits the other: today's answer hardly shows it."""
+    kept = replace(SOUND, kept=SOUND.closes, kept_fund=SOUND.fund)
+    older = {f"r{n}": 0.86 for n in range(50)}
+    scaled = replace(
+        kept,
+        closes=changed(SOUND.closes, **older),
+        unadjusted=changed(SOUND.unadjusted, **older),
+        fund=changed(SOUND.fund, **older),
+        fund_unadjusted=changed(SOUND.fund_unadjusted, **older),
+    )
+    (doubt,) = doubts(scaled, 3)
+    assert (doubt.day, "when it was last traded on" in doubt.found) == (SOUND.dates[50], True)
+    assert near(doubt.closes, SOUND.closes, 1e-9)
+    fitting = replace(off(0.04, 50, kept), fund=changed(SOUND.fund, r50=1.12))
+    assert any(near(doubt.closes, SOUND.closes, 0.01) for doubt in doubts(fitting, 3))
+
+
+def test_a_wrong_row_that_was_kept_beside_a_right_one_of_the_fund_is_no_doubt() -> None:
+    assert doubts(replace(SOUND, kept=changed(SOUND.closes, r50=1.05), kept_fund=SOUND.fund), 3) == ()
+
+
 @pytest.mark.parametrize("basis", [1.0, 0.995, 2.0])
 def test_rows_kept_on_another_basis_leave_no_doubt(basis: float) -> None:
     """A dividend or a split after they were kept scales all of them alike; the window has moved on by a row."""
