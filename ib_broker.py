@@ -116,7 +116,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         """Ignore the connection that the client makes for itself, and use ours."""
         if made is not None:
             # Half of the time for the host to answer, so that the reason given is the right one.
-            self._transport = Transport(made.host, made.port, self._timing.connect / 2, self.shut)
+            self._transport = Transport(made.host, made.port, self._timing.connect / 2, self.shut, self._timing.second)
 
     def open(self, host: str, port: int, client_id: int) -> None:
         """Connected means: order ids and accounts received. Raises BrokerUnavailable."""

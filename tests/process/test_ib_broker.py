@@ -211,11 +211,14 @@ def test_shares_and_cash_that_lag_behind_a_fill_are_waited_for(late: str) -> Non
         else:
             account.cash = Decimal(100_000)
 
+        before = len(at.gateway.recording.requests("reqPositions"))
+
         def catch_up() -> None:
+            eventually(lambda: len(at.gateway.recording.requests("reqPositions")) > before + 2)
             account.holdings.update(shares)
             account.cash = cash
 
-        threading.Timer(0.2, catch_up).start()
+        threading.Thread(target=catch_up).start()
         seen = at.broker.snapshot()
         assert (seen.positions["QQQ"], seen.spendable) == (10, cash)
 

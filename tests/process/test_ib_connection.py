@@ -151,8 +151,7 @@ def test_a_closed_broker_frees_its_client_id_at_once() -> None:
 # Staying connected
 
 
-@pytest.mark.parametrize("size", [4096, 8192, 12288])
-@pytest.mark.parametrize("frames", [1, 16])
+@pytest.mark.parametrize(("size", "frames"), [(4096, 1), (4096, 16), (12288, 16)])
 def test_a_read_of_exactly_4096_bytes_loses_nothing(size: int, frames: int) -> None:
     with bench() as at:
         at.gateway.send_padding(size, frames)
@@ -192,7 +191,7 @@ def _switches() -> dict[int, int]:
 
 
 def test_fifty_messages_a_second_are_never_sent() -> None:
-    with bench() as at:
+    with bench(timing=replace(QUICK, second=Timing().second)) as at:
         for _ in range(12):
             at.broker.snapshot()
         sent = [event.at_ns for event in at.gateway.recording.requests()]

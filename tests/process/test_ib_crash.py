@@ -34,7 +34,7 @@ from tests.support.ib_trader import Trader
 ROOT = Path(__file__).resolve().parents[2]
 POINTS = int(os.environ.get("QQQBOT_CRASH_POINTS", "25"))
 # In seconds of the gateway's clock, which runs with the machine's; the bot's is moved on by its waits, minutes ahead.
-LAGS = {"positions": 0.05, "NetLiquidation": 0.2, "TotalCashValue": 0.4, "CashBalance": 0.6, "AvailableFunds": 0.8}
+LAGS = {"positions": 0.02, "NetLiquidation": 0.05, "TotalCashValue": 0.1, "CashBalance": 0.15, "AvailableFunds": 0.2}
 TARGETS = (Holding.QQQ, Holding.TQQQ)
 OURS = (str(ROOT / "qqqbot"), str(ROOT / "ib_broker.py"))
 

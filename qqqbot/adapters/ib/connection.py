@@ -40,6 +40,8 @@ class Timing:
     quotes: float = 1.5
     news: float = 0.05
     """how long a search for an outcome waits for the next callback"""
+    second: float = 1.0
+    """the second in which the gateway accepts a limited number of messages"""
 
 
 class NotNow(BrokerUnavailable):

@@ -46,7 +46,9 @@ class Transport:
     Reads block without a timeout: an idle connection wakes nobody. `disconnect` from any thread ends them.
     """
 
-    def __init__(self, host: str, port: int, seconds: float, on_end: Callable[[str], None]) -> None:
+    def __init__(
+        self, host: str, port: int, seconds: float, on_end: Callable[[str], None], second: float = 1.0
+    ) -> None:
         """`seconds` limits the connect; whoever calls `disconnect` limits the greeting."""
         self.host = host
         self.port = port
@@ -56,6 +58,7 @@ class Transport:
         self.wrapper = None
         self.lock = threading.RLock()
         self._seconds = seconds
+        self._second = second
         self._on_end = on_end
         self._greeting = bytearray()
         self._greeted = False
@@ -158,7 +161,9 @@ class Transport:
 
     def _pace(self) -> None:
         """The gateway counts real seconds, whatever clock the bot runs on."""
-        while len(self._sends) == MOST_SENDS_A_SECOND and (wait := self._sends[0] + 1 - time.monotonic()) > 0:
+        while (
+            len(self._sends) == MOST_SENDS_A_SECOND and (wait := self._sends[0] + self._second - time.monotonic()) > 0
+        ):
             threading.Event().wait(wait)
         self._sends.append(time.monotonic())
 
