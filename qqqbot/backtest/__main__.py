@@ -29,7 +29,7 @@ from qqqbot.model.values import Decide, Rules
 from qqqbot.runtime import place
 from qqqbot.runtime.clock import SystemClock
 from qqqbot.runtime.config import Config, load
-from qqqbot.runtime.rule_config import rule_of
+from qqqbot.runtime.rule_config import parked, rule_of
 
 HOME = place.home(os.environ)
 CACHE = HOME / ".cache" / "prices"
@@ -48,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
         help=f"another rule than config's: {', '.join(PRESETS)}, one spelled out as in config.json, another such file, "
         "or config for its own; repeat it to compare several",
     )
+    p.add_argument("--park", metavar="FUND", help="hold this Treasury-bill fund in place of cash (config's park)")
     p.add_argument(
         "--prices",
         nargs="+",
@@ -106,9 +107,16 @@ def _questions(args: argparse.Namespace, config: Config) -> list[Question]:
     pair = [name for name in ("--short", "--long", "--band") if getattr(args, name[2:]) is not None]
     if args.rule and pair:
         raise ConfigError([f"{', '.join(pair)}: these are for the rule of two averages; leave them out with --rule"])
-    if not args.rule:
-        return [_question(args, config, _pair(args, config))]
-    return [_question(args, config, _named(text, config)) for text in args.rule]
+    asked = [_named(text, config) for text in args.rule] if args.rule else [_pair(args, config)]
+    return [_question(args, config, rules if args.park is None else _parked(rules, args.park)) for rules in asked]
+
+
+def _parked(rules: Rules, fund: str) -> Rules:
+    """Raises ConfigError for a fund that is not one, or a rule that has no cash."""
+    rule, problems = parked(rules.form, fund)
+    if problems:
+        raise ConfigError([f"--park: {problem}" for problem in problems])
+    return replace(rules, rule=rule)
 
 
 def _named(text: str, config: Config) -> Rules:
@@ -186,7 +194,10 @@ def _files(given: Sequence[Path], symbols: Sequence[str]) -> dict[str, Path]:
     bare = [path for path in given if "=" not in str(path)]
     found = {**dict(zip(symbols, bare, strict=False)), **{symbol.upper(): Path(path) for symbol, path in named.items()}}
     if missing := [symbol for symbol in symbols if symbol not in found]:
-        raise BadPrices(f"--prices: this rule needs a file of {', '.join(symbols)}; {', '.join(missing)} is missing")
+        more = " ".join(f"{symbol}={symbol.lower()}.csv" for symbol in missing)
+        raise BadPrices(
+            f"--prices: this rule needs a file of {', '.join(symbols)}; {', '.join(missing)} is missing: add {more}"
+        )
     return {symbol: found[symbol] for symbol in symbols}
 
 

@@ -5,7 +5,7 @@ between two orders is vectorized. Slippage is paid on each order, at the printed
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 
 import numpy as np
@@ -13,7 +13,8 @@ import numpy as np
 from qqqbot.backtest.prices.table import Floats
 from qqqbot.backtest.signals import CASH, Levels
 from qqqbot.backtest.vectorized import CommissionPlan, Days, Event, Terms, cash_growth, daily_events
-from qqqbot.model.values import Side
+from qqqbot.model.values import Holding, Side
+from qqqbot.strategy.parking import SESSIONS_LOOKED_AT, benefit, is_parking
 from qqqbot.strategy.sizing import commission, shares_to_buy
 
 # Interactive Brokers' tiered plan up to 300,000 shares a month: 0.0035 USD a share, at least 0.35 USD, at most 1 % of
@@ -59,9 +60,7 @@ class AccountHistory:
 def account(days: Days, events: Iterable[Event], terms: Terms) -> AccountHistory:
     """The account through `events`, marked at each close."""
     book = _Book(days, terms)
-    rotations = tuple(events)
-    for event in rotations:
-        book.rotate(event)
+    rotations = tuple(made for event in events if (made := book.rotate(event)))
     book.mark(len(days))
     book.equity[0] = float(terms.capital)
     return AccountHistory(book.equity, book.holding, tuple(book.trades), rotations)
@@ -109,16 +108,31 @@ class _Book:
                 self.cash *= Decimal(repr(float(money[-1])))
             self.marked = until
 
-    def rotate(self, event: Event) -> None:
-        """Sell what is held, buy what is wanted, with the daemon's sizing; the sale's proceeds are spent."""
+    def rotate(self, event: Event) -> Event | None:
+        """Sell what is held, buy what is wanted, with the daemon's sizing; the sale's proceeds are spent.
+
+        Returns what was done: less than `event` where parking is not worth its costs, None if there is nothing to do.
+        """
         self.mark(event.day)
+        if not self._worth_it(event):
+            event = replace(event, target=CASH)
         if event.target == self.held:
-            return
+            return None
         if self.held != CASH:
             self._sell(event)
         if event.target != CASH:
             self._buy(event)
         self.held = event.target
+        return event
+
+    def _worth_it(self, event: Event) -> bool:
+        """As the daemon judges; until there are closes enough to say, parking is not."""
+        if event.target == self.held or not is_parking(Holding(self.days.names[event.target])):
+            return True
+        rules = self.terms.rules
+        value = (self.cash + Decimal(repr(self.units * event.prices[self.held]))) * rules.position_size
+        closes = self.days.close[event.target, max(0, event.day - SESSIONS_LOOKED_AT - 1) : event.day].tolist()
+        return benefit(value, self._printed(event, event.target), closes) >= rules.park_benefit
 
     def _sell(self, event: Event) -> None:
         price = self._printed(event, self.held)

@@ -12,7 +12,7 @@ asks what is held, as the key band_pct always did.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from qqqbot.model.instruments import Holding, Kind, most_leveraged
@@ -137,10 +137,11 @@ PRESETS: Mapping[str, Rule] = {
 
 
 def name_of(rule: Rule) -> str:
-    """The preset's name, or the rule in a line: 'QQQ over SMA 200 +5% -3%: TQQQ, else CASH'."""
-    preset = next((name for name, known in PRESETS.items() if known == rule), None)
-    if preset is not None:
+    """The preset's name, or the rule in a line: 'QQQ price over SMA 150 +0.05 -0.03: TQQQ, else CASH'."""
+    if preset := next((name for name, known in PRESETS.items() if known == rule), None):
         return preset
+    if rule.down.kind is Kind.BILLS:
+        return f"{name_of(replace(rule, down=Holding.CASH))}, parked in {rule.down}"
     trend, strength = rule.trend, rule.strength
     band = f" +{trend.enter:.3g} -{trend.leave:.3g}" if trend.enter or trend.leave else ""
     band += f" on {trend.confirm} closes" if trend.confirm > 1 else ""

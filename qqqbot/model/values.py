@@ -345,7 +345,7 @@ def most_of(shares: Mapping[str, int]) -> Holding:
 class Rules:
     """The part of the configuration that decisions depend on. Fractions, not percentages; durations in seconds.
 
-    `rule` is None if the periods and the band are all that is said of it, as in the files of earlier versions.
+    `rule` is None if the periods and the band say it all, as in older files; parking must bring `park_benefit` USD.
     A rotation is announced `ask_first_seconds` before it is made (0: it is not); `ask_first_waits` for his word.
     """
 
@@ -363,6 +363,7 @@ class Rules:
     max_quote_age_seconds: int = 20 * 60
     max_daily_move: float = 0.20
     rule: Rule | None = None
+    park_benefit: Decimal = Decimal(10)
     ask_first_seconds: int = 0
     ask_first_waits: bool = False
 

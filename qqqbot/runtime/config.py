@@ -17,11 +17,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from qqqbot.model.errors import ConfigError
+from qqqbot.model.family import DEFAULT, PRESETS, Rule, two_averages
 from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.program import COMMAND
 from qqqbot.model.sessions import Closures
 from qqqbot.model.values import Decide, OrderType, Rules
-from qqqbot.runtime.rule_config import rule_of
+from qqqbot.runtime.rule_config import parked, rule_of, unfit
 
 PositivePercent = Annotated[float, Field(gt=0, le=100)]
 COMMENT = "Every key is explained in docs/configuration.md. Keys that start with _ are comments."
@@ -48,6 +49,8 @@ class Config(BaseModel):
     decide_minutes_before_close: int = Field(15, ge=2, le=180)
     band_pct: float = Field(0, ge=0, le=20)
     rule: Any = None
+    park: Any = None
+    park_min_benefit_usd: float = Field(10, ge=0, le=1e6)
     dry_run: bool = True
     use_interactive_brokers: bool = False
     ib_host: str = Field("127.0.0.1", min_length=1)
@@ -86,7 +89,8 @@ class Config(BaseModel):
             short_period=self.short_ma_period,
             long_period=self.long_ma_period,
             band=self.band_pct / 100,
-            rule=None if self.rule is None else rule_of(self.rule)[0],
+            rule=self._rule,
+            park_benefit=Decimal(str(self.park_min_benefit_usd)),
             decide=Decide(self.decide),
             decide_seconds_before_close=max(self.decide_minutes_before_close, SHORTEST_WINDOW_MINUTES) * 60,
             trading_hours_only=self.trading_hours_only,
@@ -100,6 +104,15 @@ class Config(BaseModel):
             ask_first_seconds=self.ask_first_minutes * 60,
             ask_first_waits=self.ask_first_silence == "wait",
         )
+
+    @property
+    def _rule(self) -> Rule | None:
+        """None if the keys of the two averages say it all."""
+        rule = None if self.rule is None else rule_of(self.rule)[0]
+        if self.park is None:
+            return rule
+        pair = two_averages(self.short_ma_period, self.long_ma_period, self.band_pct / 100)
+        return parked(rule or pair, self.park)[0]
 
     @property
     def fingerprint(self) -> str:
@@ -208,6 +221,10 @@ def _contradictions(path: Path, values: dict[str, Any]) -> list[str]:
         problems += [f"{path.name}: rule: {problem}" for problem in rule_of(value["rule"])[1]]
         if besides := [key for key in OF_THE_DEFAULT_FORM if value[key] != defaults[key]]:
             problems.append(f"{path.name}: rule says it all: remove {', '.join(besides)}, or rule")
+    if value["park"] is not None:
+        rule = PRESETS[DEFAULT] if value["rule"] is None else rule_of(value["rule"])[0]
+        found, wrong = parked(rule, value["park"]) if rule else (None, [])
+        problems += [f"{path.name}: park: {problem}" for problem in (wrong or (unfit(found) if found else []))]
     if value["dry_run"] is False and value["use_interactive_brokers"] is False:
         problems.append(
             f"{path.name}: dry_run is false and use_interactive_brokers is false: there is no account to trade; "

@@ -8,6 +8,7 @@ import difflib
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from qqqbot.model.family import PRESETS, PRICE, Average, Comparison, Rule
@@ -40,7 +41,7 @@ def rule_of(value: Any) -> tuple[Rule | None, list[str]]:
         near = difflib.get_close_matches(value, PRESETS, n=1)
         hint = f"did you mean {near[0]}?" if near else f"the presets are {', '.join(PRESETS)}"
         rule = PRESETS.get(value)
-        return rule, ([f"unknown preset {json.dumps(value)}; {hint}"] if rule is None else _unfit(rule))
+        return rule, ([f"unknown preset {json.dumps(value)}; {hint}"] if rule is None else unfit(rule))
     if not isinstance(value, Mapping):
         return None, [f"must be a preset's name or an object, was {json.dumps(value, default=str)}"]
     problems = [f"{key}: unknown key; {_hint(key)}" for key in value if key not in KEYS]
@@ -64,8 +65,18 @@ def rule_of(value: Any) -> tuple[Rule | None, list[str]]:
     up = strong if given["up"] is None else found.fund("up")
     rule = Rule(signal, trend, strength, strong, up, down)
     problems += [] if problems else _senseless(rule)
-    problems += [] if problems else _unfit(rule)
+    problems += [] if problems else unfit(rule)
     return (None if problems else rule), problems
+
+
+def parked(rule: Rule, park: Any) -> tuple[Rule, list[str]]:
+    """`rule` with its cash in the Treasury-bill fund of the key `park`, or what is wrong with that."""
+    funds = [fund for fund in Holding if fund.kind is Kind.BILLS]
+    if park not in funds:
+        return rule, [f"must be null or one of {', '.join(funds)}, was {json.dumps(park, default=str)}"]
+    if rule.down is not Holding.CASH:
+        return rule, [f"without an uptrend this rule holds {rule.down}, so there is no cash to park; leave park out"]
+    return replace(rule, down=Holding(park)), []
 
 
 class _Reader:
@@ -126,6 +137,8 @@ def _senseless(rule: Rule) -> list[str]:
         problems.append("strength must be an average of more closes")
     if rule.signal.kind is not Kind.INDEX:
         problems.append(f"signal: must be an index fund, was {rule.signal}")
+    if bills := [shelf for shelf in (rule.strong, rule.up) if shelf.kind is Kind.BILLS]:
+        problems.append(f"strong, up: {bills[0]} is a Treasury-bill fund, in which only the money of down is parked")
     if rule.strong in (rule.down, Holding.CASH) or (strength is not None and rule.up in (rule.strong, rule.down)):
         problems.append("strong, up and down must differ, and strong must be a fund")
     if rule.history > MOST_HISTORY:
@@ -133,7 +146,7 @@ def _senseless(rule: Rule) -> list[str]:
     return problems
 
 
-def _unfit(rule: Rule) -> list[str]:
+def unfit(rule: Rule) -> list[str]:
     """What the daemon cannot trade yet."""
     if others := [symbol for symbol in rule.symbols if symbol not in SYMBOLS]:
         known = " and ".join(SYMBOLS)

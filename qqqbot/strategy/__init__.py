@@ -9,11 +9,12 @@ the same plan forever, which is what `replay` checks.
     basis      whether a held fund's rows have changed as by a split that is not reported
     planning   decide(snapshot, rules) -> Plan: gates, then the rule, then the next sells or the one buy
     asking     whether the owner was told of a rotation first, and has not vetoed it
+    parking    whether a downtrend's money is worth its two orders in a Treasury-bill fund
     sizing     how many shares a buy is for, its commission, and the worst price an order may get
     risk       the last check before an order leaves; it repeats planning's promises in its own arithmetic, on purpose
     filling    what stands for a session that Yahoo lacks, and for Yahoo while it is away
     flip       what would be done at another price of QQQ
-    crossing  when the averages cross if the price stays where it is
+    crossing   when the averages cross if the price stays where it is
 
 `rule.level` also runs on arrays: the backtest uses the same function as the daemon.
 """

@@ -1,5 +1,6 @@
 """The account: whole shares, the daemon's own sizing and commissions, splits, dividends, costs to the cent."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 
 from qqqbot.backtest.account import account, fee, run
 from qqqbot.backtest.prices.csv_files import series_from_rows
-from qqqbot.backtest.prices.table import Prices, align
+from qqqbot.backtest.prices.table import Prices, Series, align
 from qqqbot.backtest.signals import NO_SIGNAL, Answers
 from qqqbot.backtest.vectorized import (
     CommissionPlan,
@@ -20,7 +21,7 @@ from qqqbot.backtest.vectorized import (
     examine,
     ideal,
 )
-from qqqbot.model.values import Rules, Side
+from qqqbot.model.values import Holding, Rules, Side
 from qqqbot.strategy.sizing import commission, shares_to_buy
 from tests.support.price_series import random_prices, series, weekdays
 
@@ -143,3 +144,23 @@ def test_commission_plans() -> None:
     assert fee(CommissionPlan.IB_TIERED, 1000, Decimal(50)) == Decimal("6.70")  # 3.50 and 3.20 for the exchange
     assert fee(CommissionPlan.IB_TIERED, 10, Decimal(50)) == Decimal("0.38")
     assert fee(CommissionPlan.NONE, 1000, Decimal(50)) == 0
+
+
+def bill_fund(count: int, yearly: float = 0.036) -> Series:
+    return series("SGOV", [100.0 * (1 + yearly / 252) ** n for n in range(count)])
+
+
+@pytest.mark.parametrize(
+    ("capital", "least", "bought"),
+    [(100_000, 10, True), (100_000, 500, False), (3_000, 10, False), (3_000, 0, True)],
+)
+def test_cash_is_parked_where_that_is_worth_its_costs(capital: int, least: int, bought: bool) -> None:
+    prices = align(series("QQQ", [450.0] * 90), series("TQQQ", [60.0] * 90), bill_fund(90))
+    rules = replace(RULES, rule=replace(RULES.form, down=Holding.SGOV), park_benefit=Decimal(least))
+    nothing = np.full(len(prices), np.nan)
+    answers = Answers(nothing, nothing, np.array([1] * 70 + [0] * 20, np.int8))
+    days = days_between(prices, answers, rules, slice(0, len(prices)))
+    result = run(days, Terms(rules, Decimal(capital)))
+    assert [trade.symbol for trade in result.trades] == ["QQQ", "QQQ", *(["SGOV"] if bought else [])]
+    assert result.events[-1].target == (days.names.index("SGOV") if bought else 0)
+    assert bool(result.equity[-1] > result.equity[70]) is bought

@@ -12,7 +12,7 @@ from qqqbot.backtest.__main__ import main
 from qqqbot.backtest.prices.table import Prices
 from qqqbot.backtest.vectorized import Terms, examine, ideal, look_ahead
 from qqqbot.model.values import Rules
-from tests.support.price_series import bars_of, random_prices, write_bars, write_csv
+from tests.support.price_series import bars_of, random_prices, series, write_bars, write_csv
 
 ROOT = Path(__file__).resolve().parents[3]
 REAL = ROOT.parent / "shared" / "data"
@@ -247,6 +247,20 @@ def test_a_rule_is_asked_by_its_name(tmp_path: Path) -> None:
 def test_the_default_is_the_same_by_its_name(tmp_path: Path) -> None:
     given = files_of(tmp_path)
     assert as_json(*given, "--rule", "30/120") == as_json(*given)
+
+
+def test_cash_may_be_parked_with_the_prices_of_a_fund(tmp_path: Path) -> None:
+    fund = series("SGOV", [100.0 * (1 + 0.04 / 252) ** n for n in range(len(PRICES))], first=PRICES.dates[0])
+    _, qqq, tqqq = files_of(tmp_path)
+    sgov = write_csv(tmp_path / "sgov.csv", fund)
+    given = ["--prices", qqq, tqqq, f"SGOV={sgov}"]
+    plain, parked = as_json("--prices", qqq, tqqq), as_json(*given, "--park", "SGOV")
+    assert parked["terms"].startswith("30/120, parked in SGOV,")
+    assert parked["lines"]["Rule, ideal"]["final"] > plain["lines"]["Rule, ideal"]["final"]
+    assert parked["lines"]["Rule, your account"]["final"] > plain["lines"]["Rule, your account"]["final"]
+    assert "SGOV is missing: add SGOV=sgov.csv" in refused("--prices", qqq, tqqq, "--park", "SGOV")
+    assert "--park: must be null or one of SGOV, BIL" in refused(*given, "--park", "QQQ")
+    assert "there is no cash to park" in refused(*given, "--rule", "ema-5-200", "--park", "SGOV")
 
 
 def test_a_rule_may_be_spelled_out_or_be_that_of_a_file(tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ DEFAULTS: dict[str, Any] = {
     "decide_minutes_before_close": 15,
     "band_pct": 0,
     "rule": None,
+    "park": None,
+    "park_min_benefit_usd": 10,
     "dry_run": True,
     "use_interactive_brokers": False,
     "ib_host": "127.0.0.1",
@@ -69,6 +71,7 @@ RANGES: dict[str, tuple[Any, Any, Any, Any]] = {
     "paper_slippage_bps": (0, 100, -0.01, 100.01),
     "log_keep_days": (1, 36500, 0, 36501),
     "ask_first_minutes": (0, 60, -1, 61),
+    "park_min_benefit_usd": (0, 1e6, -0.01, 1.1e6),
 }
 WHOLE = [key for key, field in Config.model_fields.items() if field.annotation is int]
 FLAGS = [k for k, v in DEFAULTS.items() if isinstance(v, bool)]
@@ -143,7 +146,7 @@ def test_the_message_in_the_manual_is_the_one_sent(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("key", sorted({*DEFAULTS} - {"rule"}))
+@pytest.mark.parametrize("key", sorted({*DEFAULTS} - {"rule", "park"}))
 @pytest.mark.parametrize("value", [None, {}, {"a": 1}, [[]], "x" * 5])
 def test_a_value_of_another_type_is_refused(tmp_path: Path, key: str, value: Any) -> None:
     if key in {"ib_host", "ib_account"} and isinstance(value, str):
@@ -375,6 +378,7 @@ class TestRules:
         ("no_trade_minutes_after_open", 0, "no_trade_seconds_after_open", 0),
         ("max_quote_age_minutes", 1, "max_quote_age_seconds", 60),
         ("max_daily_move_pct", 15, "max_daily_move", 0.15),
+        ("park_min_benefit_usd", 2.5, "park_benefit", Decimal("2.5")),
         ("ask_first_minutes", 10, "ask_first_seconds", 600),
         ("ask_first_silence", "wait", "ask_first_waits", True),
     ]

@@ -1,13 +1,14 @@
 """The key `rule`: presets, rules spelled out, and every problem of one in words."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from qqqbot.model.errors import ConfigError
-from qqqbot.model.family import PRESETS, PRICE, Average, Comparison, Rule
+from qqqbot.model.family import PRESETS, PRICE, Average, Comparison, Rule, name_of
 from qqqbot.model.values import Holding, Rules
 from qqqbot.runtime.config import Config, load
 from qqqbot.runtime.rule_config import rule_of
@@ -64,6 +65,12 @@ def test_a_config_carries_its_rule() -> None:
         ({**BAND, "up": "QQQ"}, "strength and up belong together"),
         ({**BAND, "strength": "sma50"}, "strength and up belong together"),
         ({**BAND, "slow": "ema200"}, "it needs 2,565 closes, ten years of Yahoo hold 2,480: shorten the EMA"),
+        (
+            {**BAND, "strong": "SGOV"},
+            "strong, up: SGOV is a Treasury-bill fund, in which only the money of down is parked",
+        ),
+        ({**BAND, "strength": "sma50", "up": "BIL"}, "strong, up: BIL is a Treasury-bill fund"),
+        ({**BAND, "signal": "SGOV"}, "signal: must be an index fund, was SGOV"),
         ("spy-200-upro", "the bot trades QQQ and TQQQ so far, and this rule needs SPY, UPRO too; choose another rule"),
         ({**BAND, "down": "SGOV"}, "this rule needs SGOV too"),
         ({**BAND, "strong": "QLD"}, "this rule needs QLD too"),
@@ -73,6 +80,36 @@ def test_what_is_wrong_is_said(value: Any, problem: str) -> None:
     _rule, problems = rule_of(value)
     assert [p for p in problems if problem in p], problems
     assert len(problems) == 1
+
+
+@pytest.mark.parametrize("name", [None, "qqq-200-band"])
+@pytest.mark.parametrize("fund", [Holding.SGOV, Holding.BIL])
+def test_parking_is_the_down_shelf_alone(name: str | None, fund: Holding) -> None:
+    form = PRESETS[name or "30/120"]
+    assert Config(rule=name, park=fund.value).rules.form == replace(form, down=fund)
+    assert name_of(replace(form, down=fund)) == f"{name or '30/120'}, parked in {fund}"
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({"park": "QQQ"}, 'park: must be null or one of SGOV, BIL, was "QQQ"'),
+        ({"park": "CASH"}, "park: must be null or one of SGOV, BIL"),
+        ({"park": ["SGOV"]}, "park: must be null or one of SGOV, BIL"),
+        ({"park": True}, "park: must be null or one of SGOV, BIL, was true"),
+        (
+            {"park": "BIL", "rule": "ema-5-200"},
+            "park: without an uptrend this rule holds QQQ, so there is no cash to park",
+        ),
+        ({"park": "BIL", "rule": "qqq-20"}, 'rule: unknown preset "qqq-20"; did you mean qqq-200?'),
+    ],
+)
+def test_what_cannot_be_parked_is_said(tmp_path: Path, values: dict[str, Any], problem: str) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(values))
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path / "config.json")
+    (told,) = caught.value.problems
+    assert told.startswith(f"config.json: {problem}")
 
 
 def test_every_problem_is_told_at_once() -> None:
