@@ -215,7 +215,7 @@ class Daemon:
     def run(self) -> None:
         """Poll until a stop is requested. Raises StartRefused, ConfigError."""
         if (seen := last_run.died_after(self.logs)) is not None:
-            self.notifier.died(seen)
+            self.heartbeat.died_again = self.notifier.died(seen)
         self._beat("starting")
         engine = self._engine()
         if engine is not None:
@@ -252,6 +252,7 @@ class Daemon:
         self._state, self._beaten_at = state, self.clock.monotonic()
         self.outage.update(self.account.problem(), self.clock.now())
         self.heartbeat.beat(state, due)
+        self.notifier.unwritten = self.heartbeat.unwritten
         self.supervisor.report(state, self.notifier.status_line(state))
 
     def once(self) -> bool:

@@ -15,10 +15,7 @@ from qqqbot.records.channel_health import ChannelHealth
 from qqqbot.records.coerce import mapping, moment, number, sequence, text
 from qqqbot.records.folder import Problem
 from qqqbot.records.last_run import End
-from qqqbot.records.verdict import Health, failures, verdict
-
-# The daemon beats at least once a minute; two missed beats may be a slow disk, more is a hang.
-STALE_AFTER = timedelta(minutes=3)
+from qqqbot.records.verdict import STALE_AFTER, Health, dies_again, failures, verdict
 
 
 class Evidence(NamedTuple):
@@ -60,7 +57,8 @@ def judge(evidence: Evidence, now: datetime) -> Health:
     if now - _last_sign_of_life(evidence, now) > STALE_AFTER:
         return Health.STALE
     health = Health.HALTED if evidence.halt is not None else verdict(status, now)
-    return Health.STARTING if health is not Health.HALTED and _not_reported_yet(evidence) else health
+    is_starting = health is not Health.HALTED and _not_reported_yet(evidence)
+    return Health.STARTING if is_starting and not _dies_again(evidence, now) else health
 
 
 def problems(evidence: Evidence, health: Health, now: datetime) -> tuple[Problem, ...]:
@@ -78,6 +76,9 @@ def _of_life(evidence: Evidence, health: Health, now: datetime) -> Iterable[Prob
         seen = f"; last seen {new_york_text(beat)}" if beat else ""
         advice = f"{COMMAND} start; its last messages: {COMMAND} logs, and logs/nohup.log"
         yield Problem(f"the daemon died without saying so{seen}", advice)
+    if evidence.holder is not None and _dies_again(evidence, now):
+        told = text(mapping(evidence.status.get("died_again")).get("text"))
+        yield Problem(f"{AlertKind.CRASHED.headline}: {told}", AlertKind.CRASHED.advice)
     if health is Health.STALE:
         minutes = (now - _last_sign_of_life(evidence, now)) // timedelta(minutes=1)
         if _cannot_write(evidence, now):
@@ -128,6 +129,11 @@ def _of_alerts(status: Mapping[str, Any], shown_above: tuple[str, ...]) -> Itera
         if found and alert.get("kind") not in shown_above:
             at = moment(alert.get("at"))
             yield Problem(f"{found} (since {new_york_text(at)})" if at else found)
+
+
+def _dies_again(evidence: Evidence, now: datetime) -> bool:
+    """Whether the one that runs has said so; it does with its first words."""
+    return number(evidence.status.get("pid")) == evidence.holder and dies_again(evidence.status, now)
 
 
 def _not_reported_yet(evidence: Evidence) -> bool:

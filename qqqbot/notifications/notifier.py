@@ -7,7 +7,7 @@ accepted it, whenever that is.
 
 import logging
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -39,10 +39,10 @@ from qqqbot.notifications.policy import (
     without_apart,
 )
 from qqqbot.records.channel_health import ChannelHealth
-from qqqbot.records.verdict import Health, verdict
+from qqqbot.records.verdict import DYING, STALE_AFTER, Health, verdict
 from qqqbot.trading.alerts import Event, LogNotifier, Outage
 from qqqbot.trading.engine import Engine
-from qqqbot.trading.heartbeat import engine_values
+from qqqbot.trading.heartbeat import engine_values, event_values
 from qqqbot.trading.standing import is_known, outlook
 
 log = logging.getLogger(__name__)
@@ -82,11 +82,13 @@ class OwnerNotifier:
     refused: Callable[[], str | None] = lambda: None
     health: Callable[[], tuple[ChannelHealth, ...]] = tuple
     letters: EveningLetter = EveningLetter.OFF
+    unwritten: Event | None = None
+    """since when and why status.json cannot be written, so that nothing else shows what is wrong"""
     _failure: str | None = None
     _failing_since: datetime | None = None
     _sent: dict[Hashable, Sent] = field(default_factory=dict)
     """subject -> the newest message about it"""
-    _died_again: Trouble | None = None
+    _died_again: Event | None = None
     _arrived: datetime | None = None
     """when a channel last accepted a message"""
     _complete: bool = False
@@ -124,34 +126,44 @@ class OwnerNotifier:
         self._complete |= last is not None and last.complete
         self._send_due(self.channels, troubles, now, near)
 
-    def died(self, last_seen: datetime) -> None:
-        """The last run did not say that it ended: a line in the log, and news if it is the second within the hour."""
+    def died(self, last_seen: datetime) -> Event | None:
+        """The last run did not say that it ended: a line in the log, and news if it is the second within the hour.
+
+        Returns that news, of which `status` speaks too.
+        """
         now, before = self.clock.now(), self._memory.history.died
         text = f"the last run ended without saying so; last seen {new_york_text(last_seen)}"
         self.log_notifier.notify(AlertKind.CRASHED, text)
         self._memory.died(now)
-        if before is not None and timedelta(0) <= now - before < AGAIN_AFTER:
-            self._died_again = Trouble(AlertKind.CRASHED, text, now)
-            self._memory.add(Event(AlertKind.CRASHED, text, now))
+        if before is not None and timedelta(0) <= now - before < DYING:
+            self._died_again = Event(AlertKind.CRASHED, text, now)
+            self._memory.add(self._died_again)
+        return self._died_again
 
     def _tell_the_dead_man(
         self, dead_man: DeadManSwitch, troubles: Sequence[Trouble], table: SessionTable | None, now: datetime
     ) -> None:
-        """It is fed only while `status` is healthy, and not while the bot dies again and again."""
+        """It is fed only while `status` is healthy."""
         again, engine, health = self._died_again, self.engine, self._verdict(now)
-        dying = [again] if again is not None and now - again.since < AGAIN_AFTER else []
-        if dying or health.exit_code:
-            worst = next((t for t in (*dying, *troubles) if t.kind in URGENT), None)
+        if health.exit_code:
+            dying = [Trouble(*astuple(again))] if again is not None else []
+            worst = next((t for t in (*troubles, *dying) if t.kind in URGENT), None)
             kind, text = (worst.kind, worst.text) if worst else (AlertKind.NO_DECISION, self._undecided())
             sentence = clipped(self._masked(f"{kind.headline}: {text}"), MOST_CHARACTERS)
-            dead_man.ring((kind, health), Call(health.exit_code or Health.FAILING.exit_code, sentence))
+            dead_man.ring((kind, health), Call(health.exit_code, sentence))
         elif engine is not None:
             dead_man.look(engine.state.last_check, table is not None and not _is_open(table, now), now)
 
     def _verdict(self, now: datetime) -> Health:
         """What `status` says at this moment."""
-        since, config = self.outage.since, {"decide": self.rules.decide.value}
-        status = {"config": config, "problem_since": since.isoformat() if since else None}
+        if self.unwritten is not None and now - self.unwritten.at > STALE_AFTER:
+            return Health.STALE
+        since, again = self.outage.since, self._died_again
+        status = {
+            "config": {"decide": self.rules.decide.value},
+            "problem_since": since.isoformat() if since else None,
+            "died_again": event_values(again) if again else None,
+        }
         return verdict({**status, **(engine_values(self.engine, now) if self.engine else {})}, now)
 
     def _undecided(self) -> str:
@@ -225,8 +237,9 @@ class OwnerNotifier:
         self._memory.accept(whose, [notice for notice in notices if self._sent.get(notice.subject) is sent])
 
     def _troubles(self, near: bool) -> list[Trouble]:
-        lasting = self.engine.alerts.lasting() if self.engine else ()
-        found = {alert.kind: Trouble(alert.kind, alert.text, alert.at) for alert in lasting}
+        lasting = [self.unwritten] if self.unwritten is not None else []
+        lasting += self.engine.alerts.lasting() if self.engine else ()
+        found = {alert.kind: Trouble(*astuple(alert)) for alert in lasting}
         if self.outage.problem is not None and self.outage.since is not None:
             found[AlertKind.BROKER] = Trouble(AlertKind.BROKER, self.outage.problem, self.outage.since)
         if (broker := found.pop(AlertKind.BROKER, None)) is not None:

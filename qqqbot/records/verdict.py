@@ -38,6 +38,10 @@ AHEAD = timedelta(hours=1)
 # A session's hours if there is no calendar: a daemon that waits for its account has none.
 USUAL_OPEN, USUAL_CLOSE = time(9, 30), time(16)
 SATURDAY = 5
+# Who has died twice within this may die again: it is not well until it has lived as long.
+DYING = timedelta(hours=1)
+# The daemon beats at least once a minute; two missed beats may be a slow disk, more is a hang.
+STALE_AFTER = timedelta(minutes=3)
 HALTING_CODES = {reason.value for reason in Reason if reason.halts}
 
 
@@ -59,7 +63,7 @@ class Health(StrEnum):
     NEVER_STARTED = "never started", 3
     HALTED = "halted", 4
     FAILING = "failing", 5
-    """it is running, but cannot decide while decisions are due"""
+    """it is running, but cannot decide while decisions are due, or dies again and again"""
 
 
 def verdict(status: Mapping[str, Any], now: datetime) -> Health:
@@ -67,7 +71,13 @@ def verdict(status: Mapping[str, Any], now: datetime) -> Health:
     codes = {code for code, _ in failures(mapping(status.get("last_check")))}
     if text(status.get("halted")) or codes & HALTING_CODES:
         return Health.HALTED
-    return Health.FAILING if _decides_nothing(status, now) else Health.HEALTHY
+    return Health.FAILING if dies_again(status, now) or _decides_nothing(status, now) else Health.HEALTHY
+
+
+def dies_again(status: Mapping[str, Any], now: datetime) -> bool:
+    """Whether the daemon's last runs were killed, one soon after another, and this one is not much older."""
+    at = moment(mapping(status.get("died_again")).get("at"))
+    return at is not None and timedelta(0) <= now - at < DYING
 
 
 def failures(check: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ from typing import Any
 from qqqbot import __version__
 from qqqbot.model.ports import Clock
 from qqqbot.model.provenance import whose
+from qqqbot.model.reasons import AlertKind
 from qqqbot.records.halt import HaltSwitch
 from qqqbot.records.status_file import account_values, calendar_values, flip_values, portfolio_values, write_status
 from qqqbot.trading.alerts import Event, LogNotifier, Outage
@@ -30,11 +31,14 @@ class Heartbeat:
     notices: LogNotifier
     engine: Engine | None = None
     outage: Outage = field(default_factory=Outage)
+    died_again: Event | None = None
+    """the last run died soon after the one before"""
+    unwritten: Event | None = None
+    """since when and why the file cannot be replaced"""
 
     def __post_init__(self) -> None:
         self._started_at = self.clock.now()
         self._switch = HaltSwitch(self.path.with_name("HALT"))
-        self._failing = False
 
     def beat(self, state: str, next_check: datetime | None = None) -> None:
         """Replace the file. A disk that refuses is logged once: the check itself has its own gate for that.
@@ -44,14 +48,14 @@ class Heartbeat:
         try:
             write_status(self.path, self._values(state, next_check))
         except OSError as error:
-            if not self._failing:
-                log.error("status.json cannot be written: %s", error)
-            self._failing = True
-            now = self.clock.now().timestamp()
+            now, text = self.clock.now(), f"status.json cannot be written: {error}"
+            if self.unwritten is None:
+                log.error(text)
+            self.unwritten = Event(AlertKind.DISK, text, self.unwritten.at if self.unwritten else now)
             with contextlib.suppress(OSError):  # the disk is read-only, or there is no file yet
-                os.utime(self.path, (now, now))
+                os.utime(self.path, (now.timestamp(), now.timestamp()))
         else:
-            self._failing = False
+            self.unwritten = None
 
     def _values(self, state: str, next_check: datetime | None) -> dict[str, Any]:
         now = self.clock.now()
@@ -65,7 +69,8 @@ class Heartbeat:
             "problem": self.outage.problem,
             "problem_since": self.outage.since.isoformat() if self.outage.since else None,
             "halted": self._switch.reason(),
-            "notices": [_event_values(event) for event in self.notices.recent],
+            "died_again": event_values(self.died_again) if self.died_again else None,
+            "notices": [event_values(event) for event in self.notices.recent],
             **self.constants,
             **(engine_values(self.engine, now) if self.engine else {}),
         }
@@ -89,7 +94,7 @@ def engine_values(engine: Engine, now: datetime) -> dict[str, Any]:
         "prices": _prices_values(seen),
         "failures_in_row": seen.failures_in_row,
         "undecided": _lost_values(engine.undecided()),
-        "alerts": [_event_values(alert) for alert in engine.alerts.lasting()],
+        "alerts": [event_values(alert) for alert in engine.alerts.lasting()],
     }
 
 
@@ -104,5 +109,5 @@ def _lost_values(lost: Lost | None) -> dict[str, Any] | None:
     return None if lost is None else {"session": lost.session.isoformat(), "sentence": lost.sentence}
 
 
-def _event_values(event: Event) -> dict[str, Any]:
+def event_values(event: Event) -> dict[str, Any]:
     return {**asdict(event), "at": event.at.isoformat()}

@@ -9,7 +9,7 @@ from qqqbot.notifications.dead_man_switch import Call, DeadManSwitch
 from qqqbot.notifications.evening import EveningLetter
 from qqqbot.notifications.notifier import OwnerNotifier
 from qqqbot.notifications.outbox import Outbox
-from qqqbot.trading.alerts import LogNotifier, Outage
+from qqqbot.trading.alerts import Event, LogNotifier, Outage
 from qqqbot.trading.engine import Engine
 from tests.support.fakes import World
 
@@ -63,6 +63,7 @@ class Life:
     calls: Calls = field(default_factory=Calls)
     problem: str | None = None
     refused: str | None = None
+    died_again: Event | None = None
     letters: EveningLetter = EveningLetter.OFF
 
     def __post_init__(self) -> None:
@@ -70,7 +71,7 @@ class Life:
 
     def start(self, engine: bool = True) -> None:
         world = self.world
-        log, self.outage = LogNotifier(world.clock), Outage()
+        log, self.outage, self.died_again = LogNotifier(world.clock), Outage(), None
         self.notifier = OwnerNotifier(
             *(world.logs, world.clock, log, world.rules, self.outage, self.post, DeadManSwitch(self.calls)),
             refused=lambda: self.refused,

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from qqqbot.monitoring.health import STALE_AFTER, Evidence, judge, problems
+from qqqbot.monitoring.health import Evidence, judge, problems
 from qqqbot.records.channel_health import ChannelHealth
 from qqqbot.records.folder import Problem
 from qqqbot.records.last_run import End
 from qqqbot.records.status_file import calendar_values
-from qqqbot.records.verdict import KEEPS_FROM_TRADING, PATIENCE, Health, failures
+from qqqbot.records.verdict import KEEPS_FROM_TRADING, PATIENCE, STALE_AFTER, Health, failures
 from tests.support.builders import DAY, NOW, new_york, table
 from tests.support.monitor_samples import PID, blocked, status_values
 
@@ -101,6 +101,17 @@ def test_a_closed_exchange_does_not_hide_a_mismatch() -> None:
     check["gates"].append({"name": "book", "passed": False, "code": "LedgerMismatch", "sentence": "they differ"})
     assert judge(evidence(last_check=check), NOW) is Health.HALTED
     assert failures(check) == [("LedgerMismatch", "they differ")]
+
+
+def test_a_daemon_that_dies_again_and_again_is_not_well_from_its_first_words_on() -> None:
+    """While it starts it would be STARTING, whose exit code is 0; of its predecessor's words nothing counts."""
+    again = {"at": (NOW - MINUTE).isoformat(), "text": "the last run ended without saying so"}
+    for state in ("starting", "waiting", "running"):
+        assert judge(evidence(died_again=again, state=state), NOW) is Health.FAILING
+    assert texts(evidence(died_again=again))[0].startswith("the bot died twice within the hour: the last run ended")
+    assert judge(evidence(died_again=again, state="starting", holder=1), NOW) is Health.STARTING
+    assert judge(evidence(died_again=again, holder=None), NOW) is Health.DEAD
+    assert judge(evidence(died_again=again), NOW + timedelta(hours=-1)) is Health.HEALTHY, "the clock was set back"
 
 
 def test_a_dead_or_silent_daemon_comes_before_a_halt() -> None:

@@ -1,20 +1,26 @@
 """The watch over a real engine with a virtual clock: a fortnight of troubles, and the messages that come of it."""
 
-import json
+import io
+import os
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+import monitor
 from qqqbot.model.errors import PricesUnavailable
 from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.reasons import AlertKind
 from qqqbot.model.values import Holding, Mode
-from qqqbot.monitoring.health import Evidence, judge
+from qqqbot.monitoring.facts.dashboard import DashboardReader
+from qqqbot.monitoring.facts.status import status
+from qqqbot.monitoring.web import metrics, page
 from qqqbot.notifications.dead_man_switch import DeadManSwitch
+from qqqbot.records.folder import Folder
+from qqqbot.records.verdict import KEEPS_FROM_TRADING
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.strategy.rule import flip_prices
-from qqqbot.trading.alerts import LogNotifier
 from qqqbot.trading.heartbeat import Heartbeat
 from tests.support.builders import ACCOUNT, DAY, NOW, PRICE, RULES, closes, new_york, table
 from tests.support.fakes import World, is_rejected
@@ -396,14 +402,118 @@ def test_the_dead_man_says_what_status_says_over_the_night_after_a_day_without_d
     assert life.calls.count == fed + 1
 
 
-def agree(life: Life) -> None:
-    """A switch that was never called yet is fed where the screen is green, and rings with its exit code where not."""
-    now, calls, known_switch = life.world.clock.now(), Calls(), life.notifier.dead_man
-    life.notifier.dead_man = DeadManSwitch(calls)
+def agree(life: Life, state: str = "running") -> int:
+    """Whatever shows how it stands says the same, and a switch that was never called yet too: the exit code."""
+    now, calls, known_switch, notifier = life.world.clock.now(), Calls(), life.notifier.dead_man, life.notifier
+    beats = Heartbeat(life.world.logs / "status.json", life.world.clock, {}, notifier.log_notifier, notifier.engine)
+    beats.outage, beats.died_again = life.outage, life.died_again
+    beats.beat(state)
+    notifier.dead_man, notifier.unwritten = DeadManSwitch(calls), beats.unwritten
     life.look()
-    life.notifier.dead_man = known_switch
+    notifier.dead_man = known_switch
+    folder = Folder(life.world.logs, lambda _: os.getpid())
+    found, seen = status(folder, now), DashboardReader(folder).read(now)
+    code, word = found.exit_code, str(found.health)
+    out = io.StringIO()
+    assert monitor.main(["--logs-dir", str(folder.path)], life.world.clock, out, lambda _: os.getpid()) == code
+    assert (f"yes, {word}" if code else "yes: pid") in out.getvalue()
+    assert found.problems or found.halted_by_owner or code == 0, "what is not well says why"
+    assert metrics.health(found)[0][:3] == ("503" if code else "200")
+    assert f"qqqbot_exit_code {float(code)}\n" in metrics.text(found)
+    assert f'id="health" class="health {"bad" if code else "good"}">{word.upper()}<' in page.parts(seen)["banner"]
+    rung = [told[:11] for told in calls.rung]
+    assert (calls.count, rung) == ((0, [f"exit code {code}"]) if code else (1, [])), f"{found.problems}"
+    return code
+
+
+def begins(kind: AlertKind) -> Callable[[Life], None]:
+    """Trouble of that kind, which has lasted for as long as it may without a person."""
+    return lambda life: life.engine.alerts.begin(kind, "it lasts", NOW - timedelta(minutes=10))
+
+
+def dies(life: Life, minutes: int) -> None:
+    life.start()
+    life.died_again = life.notifier.died(life.world.clock.now() - timedelta(minutes=minutes))
+    life.check()
+
+
+def dies_again(life: Life) -> None:
+    for _ in range(2):
+        dies(life, 1)
+
+
+def fails(life: Life) -> None:
+    life.world.prices.trouble = PricesUnavailable("429")
+    for _ in range(3):
+        life.check()
+
+
+def halts(life: Life) -> None:
+    life.engine.records.switch.halt("too many rounds")
+    life.check()
+
+
+def differs(life: Life) -> None:
+    life.world.broker.positions["TQQQ"] += 5
+    life.engine.step()
+    life.check()
+
+
+def is_away(life: Life) -> None:
+    life.problem = "the gateway is away"
+    life.at(NOW + timedelta(minutes=1))
+    life.at(NOW + timedelta(minutes=10))
+
+
+def refuses(life: Life) -> None:
+    life.post.trouble = "channel 2 (tgram) refused it: 401"
+    life.look()
+
+
+@pytest.mark.parametrize(
+    ("trouble", "code"),
+    [
+        (lambda _: None, 0),
+        *((begins(AlertKind(kind)), 5) for kind in KEEPS_FROM_TRADING),
+        (lambda life: dies(life, 1), 0),
+        (dies_again, 5),
+        (fails, 5),
+        (halts, 4),
+        (differs, 4),
+        (is_away, 5),
+        (refuses, 0),
+    ],
+)
+def test_whatever_shows_how_it_stands_agrees_in_each_lasting_state(
+    life: Life, trouble: Callable[[Life], None], code: int
+) -> None:
+    settled(life)
+    trouble(life)
+    assert agree(life) == code
+
+
+def test_a_bot_that_dies_again_and_again_is_not_well_until_it_has_lived_for_an_hour(life: Life) -> None:
+    settled(life)
+    dies_again(life)
+    life.at(NOW + timedelta(minutes=59), check=True)
+    assert agree(life) == 5
+    assert agree(life, "waiting") == 5
+    life.at(NOW + timedelta(minutes=61), check=True)
+    assert agree(life) == 0
+    life.start()
+    assert life.died_again is None, "its owner restarted it"
+
+
+def test_a_status_that_cannot_be_written_is_told_and_rings(life: Life) -> None:
+    settled(life)
     path = life.world.logs / "status.json"
-    Heartbeat(path, life.world.clock, {}, LogNotifier(life.world.clock), life.engine).beat("running")
-    status = json.loads(path.read_text())
-    code = judge(Evidence(status, status["pid"], now, None), now).exit_code
-    assert (calls.count, [told[:11] for told in calls.rung]) == ((1, []) if code == 0 else (0, [f"exit code {code}"]))
+    path.unlink(missing_ok=True)
+    (path / "in the way").mkdir(parents=True)
+    beats = Heartbeat(path, life.world.clock, {}, life.notifier.log_notifier, life.engine)
+    fed = life.calls.count
+    for minutes in (1, 5):
+        beats.beat("running")
+        life.notifier.unwritten = beats.unwritten
+        life.at(NOW + timedelta(minutes=minutes), check=True)
+    assert life.calls.count == fed + 1
+    assert life.calls.rung[-1].startswith("exit code 1: the disk is full or cannot be written: status.json cannot be")
