@@ -145,8 +145,8 @@ def _by_fund(own: Sequence[float], fund: Sequence[float], leverage: float) -> Mo
     """Sessions on which the fund did not move by its factor."""
     found = {}
     for place in range(1, len(own)):
-        qqq, other = own[place] - 1, fund[place] - 1
-        if not abs(other - leverage * qqq) <= TRACKING_TOLERANCE:
+        if not _together(own[place], fund[place], leverage):
+            qqq, other = own[place] - 1, fund[place] - 1
             found[place] = Move(1 + other / leverage, f"QQQ {qqq:+.1%}, the fund of {leverage:g} times it {other:+.1%}")
     return found
 
@@ -172,9 +172,11 @@ def _by_standing(window: Window, own: Sequence[float]) -> Moves:
 
 
 def _by_what_was_kept(window: Window, own: Sequence[float], fund: Sequence[float], leverage: float) -> Moves:
-    """Sessions that moved otherwise when they were last traded on; not if the fund of neither day agrees with that.
+    """Sessions that moved otherwise when they were last traded on, by rows that the fund supports.
 
-    A dividend that Yahoo adds later changes the session of its ex-date alone. One on another basis changes no move.
+    Today's rows of it do, or those that were kept, where today's support neither. Where today's support QQQ's rows of
+    today, those have been corrected. A dividend that Yahoo adds later changes the session of its ex-date alone. One on
+    another basis changes no move.
     """
     if not window.kept:
         return {}
@@ -184,12 +186,18 @@ def _by_what_was_kept(window: Window, own: Sequence[float], fund: Sequence[float
     for place in range(1, len(window.kept)):
         change = own[place] / kept[place] - 1
         dividend = window.dates[place] in window.ex_dates and 0 <= change <= LARGEST_DIVIDEND
-        expected = leverage * (kept[place] - 1)
-        supported = any(abs(other[place] - 1 - expected) <= TRACKING_TOLERANCE for other in (fund, kept_fund))
+        supported = _together(kept[place], fund[place], leverage) or (
+            _together(kept[place], kept_fund[place], leverage) and not _together(own[place], fund[place], leverage)
+        )
         if abs(change) > SAME_CLOSE and not dividend and supported:
             now, before = own[place] - 1, kept[place] - 1
             found[place] = Move(kept[place], f"QQQ {now:+.2%}, and {before:+.2%} when it was last traded on")
     return found
+
+
+def _together(qqq: float, fund: float, leverage: float) -> bool:
+    """Whether two factors of change are those of one session of QQQ and its fund."""
+    return abs(fund - 1 - leverage * (qqq - 1)) <= TRACKING_TOLERANCE
 
 
 def _history(

@@ -34,14 +34,14 @@ MUTANTS = (
     Mutant(
         "what was kept is believed against the fund",
         "strategy/witnesses.py::_by_what_was_kept",
-        "<= TRACKING_TOLERANCE",
-        "<= 1e9 * TRACKING_TOLERANCE",
+        "not dividend and supported",
+        "not dividend",
     ),
     Mutant(
         "what was kept is believed only if the fund's rows of today agree",
         "strategy/witnesses.py::_by_what_was_kept",
-        "for other in (fund, kept_fund))",
-        "for other in (fund,))",
+        "_together(kept[place], kept_fund[place], leverage) and",
+        "False and",
     ),
     Mutant(
         "an answer that ended days ago is filled",
@@ -52,8 +52,8 @@ MUTANTS = (
     Mutant(
         "the factor of the fund is always three",
         "strategy/witnesses.py::_by_fund",
-        "abs(other - leverage * qqq)",
-        "abs(other - 3 * qqq)",
+        "_together(own[place], fund[place], leverage)",
+        "_together(own[place], fund[place], 3)",
     ),
     Mutant(
         "frozen rows are believed",
