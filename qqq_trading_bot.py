@@ -25,11 +25,12 @@ from qqqbot.adapters.yahoo.price_source import ChildPrices
 from qqqbot.display.terminal import show
 from qqqbot.model.errors import AlreadyRunning, BotError, ConfigError, StartRefused
 from qqqbot.model.family import name_of
+from qqqbot.model.market import Market
 from qqqbot.model.new_york import new_york_text
 from qqqbot.model.ports import Broker, Clock, PriceSource, SecondPrices
 from qqqbot.model.reasons import AlertKind
 from qqqbot.model.sessions import Timetable
-from qqqbot.model.values import AccountSnapshot, Market, Mode
+from qqqbot.model.values import AccountSnapshot, Mode
 from qqqbot.notifications.channels import Channels, addresses
 from qqqbot.notifications.dead_man_switch import DeadManSwitch, Ping
 from qqqbot.notifications.evening import EveningLetter

@@ -22,11 +22,12 @@ from typing import Any, TextIO
 from qqqbot.adapters.simulated.broker import ACCOUNT, PaperBroker
 from qqqbot.adapters.simulated.prices import SimulatedPrices, sessions_between
 from qqqbot.model.errors import BotError, StartRefused
+from qqqbot.model.market import Market
 from qqqbot.model.new_york import NEW_YORK, new_york_text
 from qqqbot.model.ports import PriceSource
 from qqqbot.model.program import COMMAND
 from qqqbot.model.sessions import REGULAR_LENGTH, SessionTable
-from qqqbot.model.values import Holding, Market, Mode, Rules
+from qqqbot.model.values import Holding, Mode, Rules
 from qqqbot.runtime import permissions, place
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.runtime.daily_log import set_up
@@ -95,7 +96,9 @@ class StagedPrices:
         if morning is None or morning.date != STALE_MORNING or now > morning.open + 2 * STALE_BY:
             return market
         old = now - STALE_BY
-        return replace(market, qqq=replace(market.qqq, time=old), tqqq=replace(market.tqqq, time=old))
+        return replace(
+            market, signal_quote=replace(market.signal_quote, time=old), fund_quote=replace(market.fund_quote, time=old)
+        )
 
 
 class Narrator:

@@ -2,7 +2,8 @@
 
 Every other room uses these terms, so read `values` first.
 
-    values      the vocabulary on one page: Bar, Quote, Snapshot, Signal, Plan, OrderIntent, Order, Fill, Portfolio ...
+    values      the vocabulary on one page: Snapshot, Signal, Plan, OrderIntent, Order, Fill, Portfolio ...
+    market      what a price source answers: Bar, Quote, Split, Dividend, Market
     instruments  the table of funds that a rule can watch or own: Holding
     family      the rules as values: Average, Comparison, Rule, and the presets
     provenance  whose prices a decision used: Source, KeptWindow, Seen
@@ -13,7 +14,4 @@ Every other room uses these terms, so read `values` first.
     reasons     every reason not to trade and every kind of notification, each with its headline and advice
     program     how messages name the command that the owner types
     ports       what the bot needs from outside: Clock, PriceSource, Broker, Notifier
-
-A finished daily close is a `Bar`, a live price is a `Quote`: two types, so that a live price cannot slip in where a
-close belongs.
 """

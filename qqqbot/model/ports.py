@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import NamedTuple, Protocol
 
+from qqqbot.model.market import Market, Quote
 from qqqbot.model.reasons import AlertKind
 from qqqbot.model.sessions import SessionTable
-from qqqbot.model.values import AccountSnapshot, Answer, Market, Mode, Order, OrderIntent, Quote
+from qqqbot.model.values import AccountSnapshot, Answer, Mode, Order, OrderIntent
 
 
 class Clock(Protocol):

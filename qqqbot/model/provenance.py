@@ -50,15 +50,16 @@ class KeptWindow:
 
     `dates` ends with `session` itself if it was made after its close, from the broker's closes.
 
-    `qqq` and `tqqq` are closes adjusted for dividends and splits, one for each of `dates`; NaN if there was none.
+    `closes` are the signal's and `fund` those of the leveraged fund on it, adjusted for dividends and splits, one for
+    each of `dates`; NaN if there was none.
     `sources` names the sessions whose closes are not Yahoo's own daily rows.
     """
 
     session: date
     at: datetime
     dates: tuple[date, ...]
-    qqq: tuple[float, ...]
-    tqqq: tuple[float, ...]
+    closes: tuple[float, ...] = field(metadata={"key": "qqq"})
+    fund: tuple[float, ...] = field(metadata={"key": "tqqq"})
     sources: Mapping[date, Source] = field(default_factory=dict)
 
 
@@ -67,5 +68,5 @@ class Seen(NamedTuple):
 
     session: date
     at: datetime
-    qqq: float
-    tqqq: float
+    close: float
+    fund: float

@@ -1,7 +1,7 @@
 """Values that the parts of the bot hand to each other. All frozen; standard library only.
 
-Indicators are `float`; money and prices of fills are `Decimal`; shares are `int`; times are aware UTC. A finished
-daily close is a `Bar`, a live price is a `Quote`: two types, so that a live price cannot slip in where a close belongs.
+Indicators are `float`; money and prices of fills are `Decimal`; shares are `int`; times are aware UTC. A field with a
+`key` in its metadata has that name in files: the one it had when there was one rule, on QQQ and TQQQ.
 """
 
 import math
@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from qqqbot.model.family import Rule, two_averages
 from qqqbot.model.instruments import Holding as Holding
-from qqqbot.model.provenance import KeptWindow, Source
+from qqqbot.model.market import Market, Quote
+from qqqbot.model.provenance import KeptWindow
 from qqqbot.model.reasons import Reason
 
 QQQ = "QQQ"
@@ -91,87 +92,6 @@ class Session:
         return self.open <= moment < self.close
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """A finished daily session and its close, adjusted for dividends and splits (NaN if the source had none).
-
-    `unadjusted` is the close that is adjusted for splits only; NaN if the source had none, None if nobody asked for it.
-    """
-
-    date: date
-    close: float
-    unadjusted: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DayRow:
-    """A symbol's row of the present session so far."""
-
-    low: float
-    high: float
-    close: float
-
-
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """A live price and the moment the exchange printed it; `row` is the day's row in the same answer, if it has one."""
-
-    symbol: str
-    price: float
-    time: datetime
-    row: DayRow | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Split:
-    """`ratio` new shares for each old one, from `date` on."""
-
-    symbol: str
-    date: date
-    ratio: float
-
-
-@dataclass(frozen=True, slots=True)
-class Dividend:
-    """`amount` USD for each share held before `date`, the ex-date; on the split basis of the newest prices."""
-
-    symbol: str
-    date: date
-    amount: float
-
-
-@dataclass(frozen=True, slots=True)
-class Market:
-    """One answer of the price source, as it came: nothing is repaired, sorted or left out.
-
-    `bars` are QQQ's daily rows without today's; `newest_row` is the date of the last row of the raw answer (today's
-    while the exchange is open); `tqqq_previous_close` is TQQQ's close of the session before `newest_row`, on the same
-    split basis as its quote, None if the answer had none. `answered_at` is when Yahoo's server answered, by its own
-    clock, None if it did not say. `tqqq_bars` are TQQQ's daily rows, likewise. `origins` names the sessions whose
-    closes are not Yahoo's own daily rows, and where they came from; `quoted_by` told the live prices.
-    """
-
-    bars: tuple[Bar, ...]
-    newest_row: date
-    qqq: Quote
-    tqqq: Quote
-    tqqq_previous_close: float | None
-    splits: tuple[Split, ...] = ()
-    answered_at: datetime | None = None
-    tqqq_bars: tuple[Bar, ...] = ()
-    origins: Mapping[date, Source] = field(default_factory=dict)
-    quoted_by: Source = Source.YAHOO
-    dividends: tuple[Dividend, ...] = ()
-
-    def quote(self, symbol: str) -> Quote:
-        return self.qqq if symbol == QQQ else self.tqqq
-
-    @property
-    def ex_dates(self) -> frozenset[date]:
-        """The days on which either fund went without its dividend."""
-        return frozenset(dividend.date for dividend in self.dividends)
-
-
 class Crossing(NamedTuple):
     """If the price stays where it is, the averages cross `sessions` after today's, and the rule then wants `target`."""
 
@@ -214,7 +134,8 @@ class OrderIntent:
     """An order as decided. It is on disk before it is sent to the broker.
 
     `decision_price` is the live price that the decision used, `limit_price` the collar of a marketable limit order. The
-    averages and prices are the rule's inputs; the book's row carries them too. `position_size` is the part of the money
+    averages and prices are the rule's inputs; the book's row carries them too, but for `other_prices`.
+    `position_size` is the part of the money
     that was wanted in it (None: earlier versions did not record it), `account_money` what a purchase was sized on where
     the account had less than the book.
     """
@@ -230,12 +151,13 @@ class OrderIntent:
     decision_price: Decimal
     target: Holding
     reason: str
-    qqq_price: float
-    tqqq_price: float
+    signal_price: float = field(metadata={"key": "qqq_price"})
+    fund_price: float = field(metadata={"key": "tqqq_price"})
     short_ma: float
     long_ma: float
     position_size: Decimal | None = None
     account_money: Decimal | None = None
+    other_prices: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +212,7 @@ class AccountSnapshot:
     """What the broker reports, complete or not at all.
 
     `spendable` is the cash that a buy may use without borrowing; `unsettled` is cash that comes with the settlement of
-    earlier sales; `positions` holds whole shares of QQQ and TQQQ, 0 if there are none. `open_order_refs` are orders
+    earlier sales; `positions` holds whole shares by symbol. `open_order_refs` are orders
     of ours that the broker is still working on. `behind` says which amounts do not show our newest fills yet, if any.
     `dividends_due` are all its dividends in USD that are announced and not paid yet, after tax; None: it does not say.
     """

@@ -21,7 +21,8 @@ from qqqbot.model.executions import (
     status_exec_id,
     stem,
 )
-from qqqbot.model.values import Dividend, Fill, Mode, Order, OrderIntent, Side, Split
+from qqqbot.model.market import Dividend, Split
+from qqqbot.model.values import Fill, Mode, Order, OrderIntent, Side
 from qqqbot.records.jsonl import SCHEMA, UNUSABLE, AppendOnlyFile, Nowhere, Row
 from qqqbot.records.ledger import ZERO, Ledger
 
@@ -233,11 +234,11 @@ def _decision_numbers(intent: OrderIntent, price: Decimal) -> dict[str, Any]:
     sign = 1 if intent.side is Side.BUY else -1
     slippage = sign * (price / intent.decision_price - 1) * 10_000
     return {
-        "qqq_price": intent.qqq_price,
-        "tqqq_price": intent.tqqq_price,
+        "qqq_price": intent.signal_price,
+        "tqqq_price": intent.fund_price,
         "short_ma": intent.short_ma,
         "long_ma": intent.long_ma,
-        "price_to_short_ma": round((intent.qqq_price / intent.short_ma - 1) * 100, 4),
+        "price_to_short_ma": round((intent.signal_price / intent.short_ma - 1) * 100, 4),
         "short_to_long_ma": round((intent.short_ma / intent.long_ma - 1) * 100, 4),
         "decision_price": intent.decision_price,
         "slippage_bps": slippage.quantize(Decimal("0.01")),

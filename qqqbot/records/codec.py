@@ -12,12 +12,12 @@ import types
 import typing
 import zlib
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from qqqbot.model.values import Rules, Snapshot
 
@@ -75,6 +75,11 @@ def merged(base: Plain, change: Plain) -> Plain:
     return {**base, **{key: merged(base[key], part) for key, part in change.items()}}
 
 
+def keyed(value: Any) -> dict[str, Any]:
+    """The fields of a dataclass under their names in files."""
+    return {part.key: getattr(value, part.name) for part in _shape(value.__class__)}
+
+
 def to_plain(value: Any) -> Plain:
     """`value`, of one of the model's types, as JSON. Raises TypeError for any other type."""
     match value:
@@ -93,7 +98,7 @@ def to_plain(value: Any) -> Plain:
         case Mapping():
             return {str(key): to_plain(item) for key, item in value.items()}
     if is_dataclass(value):
-        return {name: to_plain(getattr(value, name)) for name, _, _ in _shape(value.__class__)}
+        return {key: to_plain(part) for key, part in keyed(value).items()}
     raise TypeError(f"{type(value).__name__} cannot be recorded")
 
 
@@ -127,18 +132,26 @@ def _moment(value: str) -> datetime:
 
 def _object(kind: type, value: Mapping[str, Plain]) -> Any:
     """Fields that the record lacks get their defaults; a field without a default is required."""
-    missing = [name for name, _, field in _shape(kind) if name not in value and _required(field)]
+    shape = _shape(kind)
+    missing = [part.key for part in shape if part.key not in value and part.required]
     if missing:
         raise ValueError(f"the record lacks {', '.join(missing)} of {kind.__name__}")
-    return kind(**{name: from_plain(hint, value[name]) for name, hint, _ in _shape(kind) if name in value})
+    return kind(**{part.name: from_plain(part.hint, value[part.key]) for part in shape if part.key in value})
 
 
-def _required(field: "Field[Any]") -> bool:
-    return field.default is MISSING and field.default_factory is MISSING
+class Part(NamedTuple):
+    """A field of a dataclass; `key` is its name in files."""
+
+    name: str
+    key: str
+    hint: Any
+    required: bool
 
 
 @cache
-def _shape(kind: Any) -> tuple[tuple[str, Any, "Field[Any]"], ...]:
-    """Name, type and field of each field of a dataclass."""
+def _shape(kind: Any) -> tuple[Part, ...]:
     hints = typing.get_type_hints(kind)
-    return tuple((field.name, hints[field.name], field) for field in fields(kind))
+    return tuple(
+        Part(f.name, f.metadata.get("key", f.name), hints[f.name], f.default is MISSING is f.default_factory)
+        for f in fields(kind)
+    )

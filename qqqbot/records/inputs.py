@@ -130,7 +130,7 @@ def _base_before(file: BinaryIO, end: int, name: Any) -> Any:
 
 
 def _window(snapshot: Snapshot) -> tuple[Any, ...]:
-    return snapshot.session, snapshot.expected, snapshot.market.bars, snapshot.market.tqqq_bars, snapshot.kept
+    return snapshot.session, snapshot.expected, snapshot.market.bars, snapshot.market.fund_bars, snapshot.kept
 
 
 def _base(snapshot: Snapshot, rules: Rules) -> Base:
@@ -141,7 +141,7 @@ def _base(snapshot: Snapshot, rules: Rules) -> Base:
 
 def _change(base: Base, snapshot: Snapshot, rules: Rules) -> Plain:
     """The inputs as a difference; the window is not compared again, it is known to be the base's."""
-    light = replace(snapshot, expected=(), kept=None, market=replace(snapshot.market, bars=(), tqqq_bars=()))
+    light = replace(snapshot, expected=(), kept=None, market=replace(snapshot.market, bars=(), fund_bars=()))
     values = plain_inputs(light, rules)
     known, light_values = base.values["snapshot"], values["snapshot"]
     light_values["expected"], light_values["kept"] = known["expected"], known["kept"]

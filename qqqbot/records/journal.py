@@ -9,14 +9,14 @@ second bot.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
 from qqqbot.model.errors import BookDamaged
 from qqqbot.model.executions import forget_oldest
 from qqqbot.model.values import Answer, Asked, Holding, Mode, Order, OrderIntent
-from qqqbot.records.codec import from_plain
+from qqqbot.records.codec import from_plain, keyed
 from qqqbot.records.jsonl import SCHEMA, UNUSABLE, AppendOnlyFile, Row
 from qqqbot.records.ledger import Booked
 
@@ -64,7 +64,7 @@ class OrderJournal:
 
     def intended(self, intent: OrderIntent) -> None:
         """Write the intent to disk. If it raises OSError, the order must not be sent."""
-        values = asdict(intent)
+        values = keyed(intent)
         self._write(values.pop("decided_at"), event="intended", **values)
 
     def sent(self, intent: OrderIntent, now: datetime) -> None:

@@ -27,8 +27,9 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from qqqbot.model.executions import forget_oldest
+from qqqbot.model.market import Split
 from qqqbot.model.new_york import new_york_date
-from qqqbot.model.values import SYMBOLS, Holding, Portfolio, Side, Split
+from qqqbot.model.values import SYMBOLS, Holding, Portfolio, Side
 from qqqbot.records.coerce import number
 
 Row = Mapping[str, Any]

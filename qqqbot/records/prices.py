@@ -15,8 +15,9 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from qqqbot.model.market import Market
 from qqqbot.model.provenance import KeptWindow, Seen, Source
-from qqqbot.model.values import QQQ, TQQQ, Market, Mode, Snapshot
+from qqqbot.model.values import QQQ, TQQQ, Mode, Snapshot
 from qqqbot.records.codec import UNREADABLE, packed, unpacked
 from qqqbot.records.coerce import moment, positive
 from qqqbot.records.jsonl import SCHEMA, AppendOnlyFile
@@ -67,8 +68,8 @@ class PriceMemory:
         if self._better(snapshot):
             self.put(kept_window(market, snapshot.expected, session, snapshot.now))
         if self._near_close(snapshot):
-            prices = {QQQ: market.qqq.price, TQQQ: market.tqqq.price}
-            self._write(snapshot.now, session, {"kind": "seen", "at": market.qqq.time.isoformat(), **prices})
+            prices = {QQQ: market.signal_quote.price, TQQQ: market.fund_quote.price}
+            self._write(snapshot.now, session, {"kind": "seen", "at": market.signal_quote.time.isoformat(), **prices})
 
     def put(self, window: KeptWindow) -> None:
         """Remember `window` as the newest. Never raises OSError."""
@@ -85,7 +86,7 @@ class PriceMemory:
     def _near_close(self, snapshot: Snapshot) -> bool:
         session, known = snapshot.session, self._looks.get(snapshot.session.date)
         near = snapshot.exchange_open and session.close - snapshot.now <= NEAR_CLOSE
-        return near and (known is None or snapshot.market.qqq.time - known.at >= BETWEEN_LOOKS)
+        return near and (known is None or snapshot.market.signal_quote.time - known.at >= BETWEEN_LOOKS)
 
     def _write(self, now: datetime, session: date, values: Mapping[str, Any]) -> None:
         row = {"timestamp": now.isoformat(), "session": session.isoformat(), **values}
@@ -114,20 +115,20 @@ class PriceMemory:
 def kept_window(market: Market, dates: tuple[date, ...], session: date, at: datetime) -> KeptWindow:
     """The window of `dates` in `market`, whose QQQ closes are complete (see `gates.window_problem`)."""
     qqq = {bar.date: bar.close for bar in market.bars}
-    tqqq = {bar.date: bar.close for bar in market.tqqq_bars}
+    tqqq = {bar.date: bar.close for bar in market.fund_bars}
     return KeptWindow(
         session=session,
         at=at,
         dates=dates,
-        qqq=tuple(qqq[day] for day in dates),
-        tqqq=tuple(tqqq.get(day, math.nan) for day in dates),
+        closes=tuple(qqq[day] for day in dates),
+        fund=tuple(tqqq.get(day, math.nan) for day in dates),
         sources={day: source for day, source in market.origins.items() if day in dates},
     )
 
 
 def _window_row(window: KeptWindow) -> dict[str, Any]:
     dates = [day.isoformat() for day in window.dates]
-    values = {"dates": dates, QQQ: _rounded(window.qqq), TQQQ: _rounded(window.tqqq)}
+    values = {"dates": dates, QQQ: _rounded(window.closes), TQQQ: _rounded(window.fund)}
     sources = {day.isoformat(): source.value for day, source in window.sources.items()}
     return {"kind": "window", "sources": sources, "packed": packed(values)}
 

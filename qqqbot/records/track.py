@@ -9,8 +9,9 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from qqqbot.model.market import Market
 from qqqbot.model.new_york import new_york_date
-from qqqbot.model.values import QQQ, Market
+from qqqbot.model.values import QQQ
 from qqqbot.records.coerce import mapping, moment, number, positive, sequence, text
 from qqqbot.records.folder import Identity
 from qqqbot.records.tail import Row, RowReader

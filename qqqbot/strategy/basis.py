@@ -7,8 +7,9 @@ everywhere, so no witness within the answer parts from them. What the bot kept o
 
 from statistics import median
 
+from qqqbot.model.market import Market
 from qqqbot.model.provenance import KeptWindow
-from qqqbot.model.values import QQQ, SYMBOLS, Market
+from qqqbot.model.values import QQQ, SYMBOLS
 
 # What dividends change in half a year of adjusted closes: the funds' own are 1 % a year at most.
 TOLERANCE = 0.02
@@ -25,8 +26,8 @@ def changed_without_split(kept: KeptWindow | None, market: Market) -> str | None
     if kept is None:
         return None
     for symbol in SYMBOLS:
-        before = dict(zip(kept.dates, kept.qqq if symbol == QQQ else kept.tqqq, strict=True))
-        bars = market.bars if symbol == QQQ else market.tqqq_bars
+        before = dict(zip(kept.dates, kept.closes if symbol == QQQ else kept.fund, strict=True))
+        bars = market.bars if symbol == QQQ else market.fund_bars
         moves = [bar.close / before[bar.date] for bar in bars if before.get(bar.date, 0) > 0 and bar.close > 0]
         moved, explained = median(moves or [1.0]), [1.0]
         for split in sorted(market.splits, key=lambda split: split.date, reverse=True):

@@ -14,8 +14,9 @@ from dataclasses import replace
 from datetime import date
 from typing import NamedTuple
 
+from qqqbot.model.market import Bar, Market, Quote
 from qqqbot.model.provenance import KeptWindow, Seen, Source
-from qqqbot.model.values import QQQ, TQQQ, Bar, Holding, Market, Quote, Rules
+from qqqbot.model.values import QQQ, TQQQ, Holding, Rules
 from qqqbot.strategy.rule import evaluate
 from qqqbot.strategy.witnesses import TRACKING_TOLERANCE
 
@@ -38,8 +39,8 @@ class Candidate(NamedTuple):
     """What a source says a session closed at, on the basis of the window's rows; NaN if it does not say."""
 
     source: Source
-    qqq: float
-    tqqq: float
+    close: float
+    fund: float
 
 
 def gaps(market: Market, expected: Sequence[date]) -> tuple[date, ...]:
@@ -66,7 +67,7 @@ def from_kept(kept: KeptWindow | None, market: Market, day: date) -> Candidate |
     """The close of `day` that an earlier decision rested on, if all other closes are still what they were."""
     if kept is None or day not in kept.dates:
         return None
-    then = {QQQ: dict(zip(kept.dates, kept.qqq, strict=True)), TQQQ: dict(zip(kept.dates, kept.tqqq, strict=True))}
+    then = {QQQ: dict(zip(kept.dates, kept.closes, strict=True)), TQQQ: dict(zip(kept.dates, kept.fund, strict=True))}
     own = [shared for shared in kept.dates if shared not in kept.sources]
     basis = _basis(then[QQQ], _by_date(market.bars), own, SAME_BASIS)
     if basis is None or abs(basis - 1) > SAME_BASIS:
@@ -76,7 +77,7 @@ def from_kept(kept: KeptWindow | None, market: Market, day: date) -> Candidate |
 
 def from_closes(source: Source, closes: Closes, market: Market, day: date) -> Candidate | None:
     """The close of `day` by `source`, if its closes of the sessions around are those of the window."""
-    bars = {QQQ: _by_date(market.bars), TQQQ: _by_date(market.tqqq_bars)}
+    bars = {QQQ: _by_date(market.bars), TQQQ: _by_date(market.fund_bars)}
     found = {}
     for symbol in (QQQ, TQQQ):
         told, known = closes.get(symbol, {}), bars[symbol]
@@ -88,20 +89,20 @@ def from_closes(source: Source, closes: Closes, market: Market, day: date) -> Ca
 
 
 def from_look(look: Seen | None) -> Candidate | None:
-    return Candidate(Source.SEEN, look.qqq, look.tqqq) if look else None
+    return Candidate(Source.SEEN, look.close, look.fund) if look else None
 
 
 def filled(market: Market, day: date, candidate: Candidate, leverage: float, look: Seen | None = None) -> Market | None:
     """`market` with the candidate as the close of `day`; None if no witness supports it."""
-    if not _usable(candidate.qqq) or (look and abs(candidate.qqq / look.qqq - 1) > Source.SEEN.uncertainty):
+    if not _usable(candidate.close) or (look and abs(candidate.close / look.close - 1) > Source.SEEN.uncertainty):
         return None
-    bars = _with(market.bars, Bar(day, candidate.qqq))
-    rows = _by_date(market.tqqq_bars)
-    tqqq_bars = market.tqqq_bars
+    bars = _with(market.bars, Bar(day, candidate.close))
+    rows = _by_date(market.fund_bars)
+    fund_bars = market.fund_bars
     if not _usable(rows.get(day, math.nan)):
-        tqqq_bars = _with(tqqq_bars, Bar(day, candidate.tqqq))
-    then = replace(market, bars=bars, tqqq_bars=tqqq_bars, origins={**market.origins, day: candidate.source})
-    then = replace(then, tqqq_previous_close=_by_date(tqqq_bars).get(bars[-1].date))
+        fund_bars = _with(fund_bars, Bar(day, candidate.fund))
+    then = replace(market, bars=bars, fund_bars=fund_bars, origins={**market.origins, day: candidate.source})
+    then = replace(then, fund_previous_close=_by_date(fund_bars).get(bars[-1].date))
     return then if _supported(then, day, leverage) else None
 
 
@@ -139,7 +140,7 @@ def without_yahoo(
     missing = [day for day in expected if day not in kept.dates]
     if len(missing) > MOST_FILLED:
         return f"the kept prices end {len(missing)} sessions ago, and at most {MOST_FILLED} are filled"
-    rows = {QQQ: dict(zip(kept.dates, kept.qqq, strict=True)), TQQQ: dict(zip(kept.dates, kept.tqqq, strict=True))}
+    rows = {QQQ: dict(zip(kept.dates, kept.closes, strict=True)), TQQQ: dict(zip(kept.dates, kept.fund, strict=True))}
     if kept.session != session and (problem := _other_basis(rows, closes)):
         return problem
     bars = {symbol: [Bar(day, rows[symbol].get(day, math.nan)) for day in expected] for symbol in rows}
@@ -147,10 +148,10 @@ def without_yahoo(
     market = Market(
         bars=tuple(bar for bar in bars[QQQ] if bar.date not in missing),
         newest_row=session,
-        qqq=quotes[QQQ],
-        tqqq=quotes[TQQQ],
-        tqqq_previous_close=rows[TQQQ].get(expected[-1]),
-        tqqq_bars=tuple(bar for bar in bars[TQQQ] if _usable(bar.close)),
+        signal_quote=quotes[QQQ],
+        fund_quote=quotes[TQQQ],
+        fund_previous_close=rows[TQQQ].get(expected[-1]),
+        fund_bars=tuple(bar for bar in bars[TQQQ] if _usable(bar.close)),
         origins=origins,
         quoted_by=Source.BROKER,
     )
@@ -212,8 +213,8 @@ def _basis(told: Mapping[date, float], known: Mapping[date, float], days: Iterab
 
 def _supported(market: Market, day: date, leverage: float) -> bool:
     """TQQQ moved by its factor into `day` and out of it."""
-    qqq, tqqq = _by_date(market.bars), _by_date(market.tqqq_bars)
-    qqq[market.newest_row], tqqq[market.newest_row] = market.qqq.price, market.tqqq.price
+    qqq, tqqq = _by_date(market.bars), _by_date(market.fund_bars)
+    qqq[market.newest_row], tqqq[market.newest_row] = market.signal_quote.price, market.fund_quote.price
     days = sorted(d for d, close in qqq.items() if _usable(close))
     place = days.index(day)
     return place > 0 and all(_moved_together(qqq, tqqq, leverage, *days[n : n + 2]) for n in (place - 1, place))

@@ -36,7 +36,7 @@ def outlook(snapshot: Snapshot, rules: Rules, now: datetime) -> Outlook | None:
     """As seen in `snapshot`; None if no price changes the answer, or if the recorded closes do not allow one."""
     if window_problem(snapshot) or len(snapshot.expected) < rules.form.history:
         return None
-    price, held = snapshot.market.qqq.price, snapshot.portfolio.holding
+    price, held = snapshot.market.signal_quote.price, snapshot.portfolio.holding
     coming = now >= snapshot.session.close
     flips = _flips(snapshot, rules, coming)
     change = nearest_flip(price, flips, held, rules.form) if price > 0 else None
@@ -49,7 +49,7 @@ def outlook(snapshot: Snapshot, rules: Rules, now: datetime) -> Outlook | None:
 def orders_at(snapshot: Snapshot, rules: Rules, price: float, target: Holding) -> tuple[PlannedOrder, ...]:
     """The sells and the buy on the way to `target` with QQQ at `price`; empty if there are none."""
     then = _moved(snapshot, price, rules.leverage)
-    if min(then.market.qqq.price, then.market.tqqq.price) < LOWEST_PRICE:
+    if min(then.market.signal_quote.price, then.market.fund_quote.price) < LOWEST_PRICE:
         return ()
     first = next_step(then, target, rules)[2]
     sells = tuple(order for order in first if order.side is Side.SELL)
@@ -58,16 +58,22 @@ def orders_at(snapshot: Snapshot, rules: Rules, price: float, target: Holding) -
 
 def _flips(snapshot: Snapshot, rules: Rules, coming: bool) -> FlipPrices:
     closes = closes_of_window(snapshot)
-    return flip_prices([*closes, snapshot.market.qqq.price] if coming else closes, rules)
+    return flip_prices([*closes, snapshot.market.signal_quote.price] if coming else closes, rules)
 
 
 def _moved(snapshot: Snapshot, price: float, leverage: float) -> Snapshot:
     """`snapshot` with other live prices, and the account's value that they give."""
     market = snapshot.market
-    move = price / market.qqq.price - 1
-    tqqq = max(0.0, market.tqqq.price * (1 + leverage * move))
-    then = replace(market, qqq=replace(market.qqq, price=price), tqqq=replace(market.tqqq, price=tqqq))
-    account = _revalued(snapshot.account, {"QQQ": price - market.qqq.price, "TQQQ": tqqq - market.tqqq.price})
+    move = price / market.signal_quote.price - 1
+    tqqq = max(0.0, market.fund_quote.price * (1 + leverage * move))
+    then = replace(
+        market,
+        signal_quote=replace(market.signal_quote, price=price),
+        fund_quote=replace(market.fund_quote, price=tqqq),
+    )
+    account = _revalued(
+        snapshot.account, {"QQQ": price - market.signal_quote.price, "TQQQ": tqqq - market.fund_quote.price}
+    )
     return replace(snapshot, market=then, account=account)
 
 

@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
+from qqqbot.model.market import Bar, Quote
 from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.program import COMMAND
 from qqqbot.model.provenance import KeptWindow, Source, whose
 from qqqbot.model.reasons import Reason
-from qqqbot.model.values import SYMBOLS, TQQQ, Bar, Gate, Holding, Quote, Rules, Snapshot
+from qqqbot.model.values import SYMBOLS, TQQQ, Gate, Holding, Rules, Snapshot
 from qqqbot.strategy import basis, rule, witnesses
 from qqqbot.strategy.filling import depends_on
 
@@ -166,7 +167,7 @@ def window_complete(snapshot: Snapshot, rules: Rules) -> Gate:
 
 def _hanging_on_others(snapshot: Snapshot, rules: Rules) -> str | None:
     """Whether closes that are not Yahoo's own rows would decide by their last tenths of a per cent."""
-    origins, price = snapshot.market.origins, snapshot.market.qqq.price
+    origins, price = snapshot.market.origins, snapshot.market.signal_quote.price
     uncertain = {place: origins[day].uncertainty for place, day in enumerate(snapshot.expected) if day in origins}
     other = depends_on(closes_of_window(snapshot), uncertain, price, snapshot.portfolio.holding, rules)
     if other is None:
@@ -197,7 +198,9 @@ def quote_age(snapshot: Snapshot, rules: Rules) -> Gate:
 
 def daily_move(snapshot: Snapshot, rules: Rules) -> Gate:
     """No one-day move of QQQ in the window, today's included, is larger than a real day's."""
-    closes = [*closes_of_window(snapshot), snapshot.market.qqq.price] if window_problem(snapshot) is None else []
+    closes = (
+        [*closes_of_window(snapshot), snapshot.market.signal_quote.price] if window_problem(snapshot) is None else []
+    )
     dates = [*snapshot.expected, snapshot.session.date]
     moves = [(abs(after / before - 1), day) for before, after, day in zip(closes, closes[1:], dates[1:], strict=False)]
     largest, day = max(moves, default=(0.0, snapshot.session.date))
@@ -210,13 +213,13 @@ def daily_move(snapshot: Snapshot, rules: Rules) -> Gate:
 
 def leverage(snapshot: Snapshot, rules: Rules) -> Gate:
     """TQQQ's move since its last close is near three times QQQ's; after a split or a bad or stale price it is not."""
-    previous_tqqq = snapshot.market.tqqq_previous_close
+    previous_tqqq = snapshot.market.fund_previous_close
     previous_qqq = snapshot.market.bars[-1].close if snapshot.market.bars else None
     if not previous_tqqq or not previous_qqq:
         sentence = "TQQQ's or QQQ's previous close is missing"
         return Gate("leverage", False, "no previous close", sentence, Reason.PRICES_UNAVAILABLE)
-    qqq = snapshot.market.qqq.price / previous_qqq - 1
-    tqqq = snapshot.market.tqqq.price / previous_tqqq - 1
+    qqq = snapshot.market.signal_quote.price / previous_qqq - 1
+    tqqq = snapshot.market.fund_quote.price / previous_tqqq - 1
     near = abs(tqqq - rules.leverage * qqq) <= LEVERAGE_TOLERANCE
     found = f"TQQQ {tqqq:+.2%}, QQQ {qqq:+.2%}"
     verdict = "near" if near else "not near"
@@ -240,7 +243,7 @@ def history(snapshot: Snapshot, rules: Rules) -> Gate:
 
     Records of earlier versions have no rows of the fund; a new answer without them has no previous close either.
     """
-    if not snapshot.market.tqqq_bars or not _may_be_averaged(snapshot, rules):
+    if not snapshot.market.fund_bars or not _may_be_averaged(snapshot, rules):
         return Gate("history", True, "not asked", "the window's witnesses were not asked")
     quoted = len(snapshot.broker_quotes) == len(SYMBOLS)  # then the broker's prices and shares are the witness
     if not quoted and (problem := basis.changed_without_split(snapshot.kept, snapshot.market)):
@@ -404,7 +407,7 @@ def check(gates: tuple[GateCheck, ...], snapshot: Snapshot, rules: Rules) -> tup
 
 def _witnessed(snapshot: Snapshot) -> witnesses.Window:
     market, days = snapshot.market, snapshot.expected
-    qqq, fund = _by_date(market.bars), _by_date(market.tqqq_bars)
+    qqq, fund = _by_date(market.bars), _by_date(market.fund_bars)
     return witnesses.Window(
         dates=days,
         closes=[qqq[day].close for day in days],
@@ -412,10 +415,10 @@ def _witnessed(snapshot: Snapshot) -> witnesses.Window:
         fund=[_price_or_nan(fund[day].close if day in fund else None) for day in days],
         fund_unadjusted=[_unadjusted(fund.get(day)) for day in days],
         today=snapshot.session.date,
-        price=market.qqq.price,
-        fund_price=market.tqqq.price,
-        kept=_kept(snapshot, lambda kept: kept.qqq),
-        kept_fund=_kept(snapshot, lambda kept: kept.tqqq),
+        price=market.signal_quote.price,
+        fund_price=market.fund_quote.price,
+        kept=_kept(snapshot, lambda kept: kept.closes),
+        kept_fund=_kept(snapshot, lambda kept: kept.fund),
         ex_dates=market.ex_dates,
     )
 
@@ -478,7 +481,7 @@ def _difference(symbol: str, snapshot: Snapshot) -> str:
 
 def _without_a_trade(snapshot: Snapshot) -> list[date]:
     """Sessions of which neither fund has a row: a closure that the calendar does not know, if they are few."""
-    known = {bar.date for bar in (*snapshot.market.bars, *snapshot.market.tqqq_bars)}
+    known = {bar.date for bar in (*snapshot.market.bars, *snapshot.market.fund_bars)}
     missing = [day for day in snapshot.expected if day not in known]
     return missing if snapshot.market.bars and len(missing) <= MOST_CLOSED else []
 

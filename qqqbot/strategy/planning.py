@@ -54,7 +54,7 @@ def _first_failed(verdicts: tuple[Gate, ...]) -> Gate | None:
 
 def _signal(snapshot: Snapshot, rules: Rules) -> Signal:
     """The rule's answer now. While the exchange is closed its flip prices are those of the coming session."""
-    closes, price = gates.closes_of_window(snapshot), snapshot.market.qqq.price
+    closes, price = gates.closes_of_window(snapshot), snapshot.market.signal_quote.price
     signal = evaluate(closes, price, snapshot.portfolio.holding, rules)
     if snapshot.exchange_open:
         return signal

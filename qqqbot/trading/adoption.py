@@ -12,8 +12,9 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from qqqbot.model.errors import PRICE_ERRORS, LedgerMismatch, OrderOutcomeUnknown
+from qqqbot.model.market import Market
 from qqqbot.model.program import COMMAND
-from qqqbot.model.values import QQQ, SYMBOLS, AccountSnapshot, Market, OrderIntent, Rules, Side, Snapshot
+from qqqbot.model.values import QQQ, SYMBOLS, AccountSnapshot, OrderIntent, Rules, Side, Snapshot
 from qqqbot.records.book import Book
 from qqqbot.records.ledger import Booked
 from qqqbot.strategy import gates
@@ -168,7 +169,7 @@ def _prices_before(
 ) -> tuple[float, ...]:
     if market is None:
         return ()
-    told = market.bars[-1].close if symbol == QQQ and market.bars else market.tqqq_previous_close
+    told = market.bars[-1].close if symbol == QQQ and market.bars else market.fund_previous_close
     return (told or 0.0, last_price(symbol, market.newest_row) or 0.0)
 
 

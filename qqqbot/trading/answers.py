@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 from qqqbot.display.terminal import Line, Screen, Table
 from qqqbot.model.errors import LedgerMismatch
+from qqqbot.model.market import Market
 from qqqbot.model.program import COMMAND
-from qqqbot.model.values import SYMBOLS, AccountSnapshot, Market, OrderIntent, Portfolio
+from qqqbot.model.values import SYMBOLS, AccountSnapshot, OrderIntent, Portfolio
 from qqqbot.records.book import Book
 from qqqbot.records.ledger import ZERO
 from qqqbot.trading import adoption

@@ -107,7 +107,7 @@ class Asking:
         code = f"{secrets.randbelow(10**6):06d}"
         orders = ", then ".join(
             f"{o.side.lower()} {o.quantity:,} {o.symbol} ({o.quantity * o.decision_price:,.2f} USD)"
-            for o in orders_at(snapshot, self._rules, snapshot.market.qqq.price, target)
+            for o in orders_at(snapshot, self._rules, snapshot.market.signal_quote.price, target)
         )
         text = (
             f"{reply(code, self._rules)}\n{orders[:1].upper()}{orders[1:]}, at the prices of now: {plan.signal.reason}"

@@ -14,10 +14,11 @@ from fractions import Fraction
 from itertools import zip_longest
 from typing import NamedTuple
 
+from qqqbot.model.market import Dividend, Market, Split
 from qqqbot.model.new_york import new_york_date
 from qqqbot.model.ports import Clock, Notifier
 from qqqbot.model.reasons import AlertKind
-from qqqbot.model.values import AccountSnapshot, Dividend, Market, OrderIntent, Portfolio, Split
+from qqqbot.model.values import AccountSnapshot, OrderIntent, Portfolio
 from qqqbot.records.book import Book
 from qqqbot.records.jsonl import Row
 from qqqbot.records.ledger import SAME_EVENT, ZERO, Ledger, pending_splits

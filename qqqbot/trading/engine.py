@@ -21,6 +21,7 @@ from qqqbot.model.errors import (
     TradingHalted,
 )
 from qqqbot.model.family import DEFAULT, PRESETS, name_of
+from qqqbot.model.market import Market, Quote
 from qqqbot.model.ports import Broker, Clock, PriceSource
 from qqqbot.model.reasons import ADVICE_OF_CODE, AlertKind, Reason
 from qqqbot.model.sessions import SessionTable
@@ -31,11 +32,9 @@ from qqqbot.model.values import (
     AccountSnapshot,
     Action,
     Decide,
-    Market,
     OrderIntent,
     Plan,
     Portfolio,
-    Quote,
     Rules,
     Session,
     Snapshot,
@@ -451,7 +450,7 @@ def flips(seen: Snapshot, rules: Rules) -> Flips:
     closes_at = seen.session.close
     today = _flip(seen, rules, seen.now) if seen.now < closes_at else None
     coming = _flip(seen, rules, closes_at)
-    found = Flips(seen.now, seen.market.qqq.price, closes_at, today, coming)
+    found = Flips(seen.now, seen.market.signal_quote.price, closes_at, today, coming)
     if not (found.out_of_reach(seen.now) or found.out_of_reach(closes_at)):
         return found
     crosses = crossing(closes_of_window(seen), found.seen_price, seen.portfolio.holding, rules)

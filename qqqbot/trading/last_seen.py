@@ -9,9 +9,10 @@ from decimal import Decimal
 from typing import Any, NoReturn
 
 from qqqbot.model.errors import OrderOutcomeUnknown, StartRefused
+from qqqbot.model.market import Quote
 from qqqbot.model.ports import Broker, SecondPrices
 from qqqbot.model.program import COMMAND
-from qqqbot.model.values import SYMBOLS, AccountSnapshot, Mode, Order, OrderIntent, Quote
+from qqqbot.model.values import SYMBOLS, AccountSnapshot, Mode, Order, OrderIntent
 from qqqbot.records.book import Book
 from qqqbot.trading.assembly import Identity
 from qqqbot.trading.engine import State

@@ -10,10 +10,11 @@ from datetime import date, datetime, timedelta
 from functools import partial
 
 from qqqbot.model.errors import BrokerUnavailable, PricesUnavailable, TemporaryError
+from qqqbot.model.market import Market, Quote
 from qqqbot.model.ports import Clock, SecondPrices
 from qqqbot.model.provenance import Source
 from qqqbot.model.sessions import SessionTable
-from qqqbot.model.values import SYMBOLS, Market, Quote, Rules
+from qqqbot.model.values import SYMBOLS, Rules
 from qqqbot.records.prices import PriceMemory, kept_window
 from qqqbot.strategy import filling
 from qqqbot.strategy.filling import Candidate, Closes

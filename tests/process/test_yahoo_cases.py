@@ -12,8 +12,9 @@ import pytest
 from qqqbot.adapters.yahoo import asking, child
 from qqqbot.adapters.yahoo.price_source import read_market
 from qqqbot.model.errors import PricesUnavailable
+from qqqbot.model.market import Market
 from qqqbot.model.sessions import SessionTable
-from qqqbot.model.values import Action, Market, Plan, Rules
+from qqqbot.model.values import Action, Plan, Rules
 from qqqbot.strategy.planning import decide
 from standins.yahoo import Exchange, StandIn, session_dates, shaped_series, with_event
 from tests.support.builders import new_york, snapshot, table

@@ -22,9 +22,10 @@ from qqqbot.adapters.yahoo import child as market_child
 from qqqbot.adapters.yahoo import price_source as prices
 from qqqbot.adapters.yahoo.price_source import ChildPrices, read_market
 from qqqbot.model.errors import PricesUnavailable
+from qqqbot.model.market import Market, Split
 from qqqbot.model.new_york import new_york_date
 from qqqbot.model.sessions import SessionTable
-from qqqbot.model.values import TQQQ, Action, Market, Plan, Rules, Snapshot, Split
+from qqqbot.model.values import TQQQ, Action, Plan, Rules, Snapshot
 from qqqbot.runtime.clock import StopRequest, SystemClock, VirtualClock
 from qqqbot.strategy.planning import decide
 from standins.yahoo import Exchange, StandIn, session_dates, shaped_series, with_event
@@ -110,8 +111,8 @@ def test_a_market_keeps_the_finished_rows_and_the_live_quotes_apart(world: World
     assert market.newest_row == DAY
     assert market.bars[-1].date == BEFORE
     assert len(market.bars) == len({bar.date for bar in market.bars}) > 480
-    assert market.qqq.time == market.tqqq.time == NOON - timedelta(seconds=3)
-    assert market.tqqq_previous_close == pytest.approx(tqqq_before, rel=1e-6)
+    assert market.signal_quote.time == market.fund_quote.time == NOON - timedelta(seconds=3)
+    assert market.fund_previous_close == pytest.approx(tqqq_before, rel=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -197,7 +198,9 @@ def test_a_null_row_of_today_beside_a_live_quote_changes_nothing(world: World) -
     """Today's close is the quote, never the row."""
     sound = world.market()
     world.yahoo.fault("null_today")
-    without = replace(sound, qqq=replace(sound.qqq, row=None), tqqq=replace(sound.tqqq, row=None))
+    without = replace(
+        sound, signal_quote=replace(sound.signal_quote, row=None), fund_quote=replace(sound.fund_quote, row=None)
+    )
     assert world.market() == without
     assert world.plan().action is Action.ROTATE
 
@@ -207,8 +210,8 @@ def test_a_split_that_yahoo_knows_in_time_is_traded_on_and_reported(world: World
     world.yahoo.exchange = Exchange({**SERIES, "TQQQ": with_event(SERIES["TQQQ"], DAY, split=2.0)})
     market = world.market()
     assert market.splits == (Split(TQQQ, DAY, 2.0),)
-    assert market.tqqq.price == pytest.approx(sound.tqqq.price / 2, rel=1e-5)
-    assert market.tqqq_previous_close == pytest.approx((sound.tqqq_previous_close or 0) / 2, rel=1e-5)
+    assert market.fund_quote.price == pytest.approx(sound.fund_quote.price / 2, rel=1e-5)
+    assert market.fund_previous_close == pytest.approx((sound.fund_previous_close or 0) / 2, rel=1e-5)
     assert world.plan().action is Action.ROTATE
 
 
@@ -244,9 +247,11 @@ def test_a_closed_exchange_shows_the_last_close_as_the_price_and_trades_nothing(
 ) -> None:
     world.moment[0] = moment
     market, plan = world.market(), world.plan()
-    assert (market.newest_row, new_york_date(market.qqq.time)) == (newest, newest)
+    assert (market.newest_row, new_york_date(market.signal_quote.time)) == (newest, newest)
     assert market.bars[-1].date == table().before(newest, 1)[0]
-    assert market.qqq.price == pytest.approx(next(r.close for r in SERIES["QQQ"] if r.date == newest), rel=1e-6)
+    assert market.signal_quote.price == pytest.approx(
+        next(r.close for r in SERIES["QQQ"] if r.date == newest), rel=1e-6
+    )
     assert blocked_by(plan) == "exchange"
     assert plan.signal is not None
 

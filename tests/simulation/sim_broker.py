@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from qqqbot.adapters.simulated.prices import SimulatedPrices
 from qqqbot.model.errors import OrderOutcomeUnknown, OrderRejected
+from qqqbot.model.market import Quote
 from qqqbot.model.values import (
     SYMBOLS,
     AccountSnapshot,
@@ -22,7 +23,6 @@ from qqqbot.model.values import (
     OrderIntent,
     OrderStatus,
     OrderType,
-    Quote,
     Side,
     StatusFill,
 )

@@ -78,7 +78,9 @@ class Watch:
         """The answer of the rule at the true prices."""
         market, held = self._world.prices.market(now), self._engine.portfolio().holding
         needed = self._world.rules.form.history
-        return evaluate([bar.close for bar in market.bars][-needed:], market.qqq.price, held, self._world.rules).target
+        return evaluate(
+            [bar.close for bar in market.bars][-needed:], market.signal_quote.price, held, self._world.rules
+        ).target
 
     def _there(self, now: datetime) -> bool:
         """By the newest decision, or else by the rule at the true prices."""

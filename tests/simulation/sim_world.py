@@ -246,7 +246,7 @@ class World:
         """Whether a decision on an answer with an error is that of the true prices: a lost row may be filled."""
         market = self.prices.market(self.clock.true_now())
         closes, price = [bar.close for bar in market.bars][-(self.rules.form.history) :], decision["price"]
-        near = abs(price / market.qqq.price - 1) < 0.01
+        near = abs(price / market.signal_quote.price - 1) < 0.01
         answer = evaluate(closes, price, Holding(decision["held"]), self.rules).target
         return bool(near and answer.value == decision["target"])
 

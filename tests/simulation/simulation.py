@@ -26,18 +26,10 @@ from typing import Any
 from qqqbot.adapters.simulated.broker import ACCOUNT as PAPER_ACCOUNT
 from qqqbot.adapters.simulated.broker import PaperBroker
 from qqqbot.model.errors import BrokerUnavailable, LedgerMismatch, PricesUnavailable, StalePrices
+from qqqbot.model.market import Market, Quote
 from qqqbot.model.ports import Broker
 from qqqbot.model.sessions import SessionTable
-from qqqbot.model.values import (
-    SYMBOLS,
-    AccountSnapshot,
-    Action,
-    Market,
-    Mode,
-    Order,
-    OrderIntent,
-    Quote,
-)
+from qqqbot.model.values import SYMBOLS, AccountSnapshot, Action, Mode, Order, OrderIntent
 from qqqbot.records.halt import HaltSwitch
 from qqqbot.records.jsonl import AppendOnlyFile, Row
 from qqqbot.records.status_file import write_status
@@ -371,7 +363,7 @@ def _check_equal(
 
 def _spoilt(market: Market, now: datetime, rng: random.Random) -> Market:
     """`market` with one error that must be noticed. Raises PricesUnavailable or StalePrices instead of an answer."""
-    bars, qqq, tqqq = market.bars, market.qqq, market.tqqq
+    bars, qqq, tqqq = market.bars, market.signal_quote, market.fund_quote
     day = rng.randrange(len(bars) - RULES.long_period + 1, len(bars))
     match rng.randrange(12):
         case 0:
@@ -389,13 +381,13 @@ def _spoilt(market: Market, now: datetime, rng: random.Random) -> Market:
         case 6:
             return replace(market, newest_row=bars[-1].date)
         case 7:
-            return replace(market, qqq=replace(qqq, price=math.nan))
+            return replace(market, signal_quote=replace(qqq, price=math.nan))
         case 8:
-            return replace(market, qqq=replace(qqq, price=qqq.price * rng.choice((0.75, 1.25))))
+            return replace(market, signal_quote=replace(qqq, price=qqq.price * rng.choice((0.75, 1.25))))
         case 9:
-            return replace(market, tqqq=replace(tqqq, price=tqqq.price * rng.choice((0.5, 0.9, 2))))
+            return replace(market, fund_quote=replace(tqqq, price=tqqq.price * rng.choice((0.5, 0.9, 2))))
         case 10:
             old = now - timedelta(minutes=40)
-            return replace(market, qqq=replace(qqq, time=old), tqqq=replace(tqqq, time=old))
+            return replace(market, signal_quote=replace(qqq, time=old), fund_quote=replace(tqqq, time=old))
         case _:
-            return replace(market, tqqq_previous_close=None)
+            return replace(market, fund_previous_close=None)

@@ -19,7 +19,8 @@ from qqqbot.adapters.yahoo import child
 from qqqbot.adapters.yahoo.answer import AnswerUnusable, Chart, read_chart
 from qqqbot.adapters.yahoo.price_source import read_market
 from qqqbot.model.errors import PricesUnavailable
-from qqqbot.model.values import QQQ, SYMBOLS, TQQQ, Market, Plan, Portfolio, Rules, Snapshot
+from qqqbot.model.market import Market
+from qqqbot.model.values import QQQ, SYMBOLS, TQQQ, Plan, Portfolio, Rules, Snapshot
 from qqqbot.strategy.planning import decide
 from standins.yahoo import Exchange, market_series, session_dates, with_event
 from tests.support.builders import account, new_york, portfolio, snapshot, table
@@ -86,7 +87,7 @@ def true_plan(number: int, held: int) -> Plan:
 
 
 def told(market: Market, plan: Plan) -> str:
-    return f"{plan.sentence}; {market.qqq}, {market.tqqq}"
+    return f"{plan.sentence}; {market.signal_quote}, {market.fund_quote}"
 
 
 @pytest.mark.parametrize("batch", range(BATCHES))

@@ -12,8 +12,9 @@ from datetime import date, timedelta
 import pytest
 
 from qqqbot.adapters.simulated.prices import SimulatedPrices
+from qqqbot.model.market import Market
 from qqqbot.model.provenance import KeptWindow, Source
-from qqqbot.model.values import QQQ, SYMBOLS, TQQQ, Holding, Market, Rules
+from qqqbot.model.values import QQQ, SYMBOLS, TQQQ, Holding, Rules
 from qqqbot.strategy import filling
 from qqqbot.strategy.filling import Closes, depends_on
 from qqqbot.strategy.rule import evaluate
@@ -43,7 +44,9 @@ def year(seed: int, second: bool) -> tuple[int, int, int]:
         if answer is None or found is None:
             refused += 1
             continue
-        assert answer is evaluate([b.close for b in true.bars[-119:]], true.qqq.price, Holding.CASH, RULES).target
+        assert (
+            answer is evaluate([b.close for b in true.bars[-119:]], true.signal_quote.price, Holding.CASH, RULES).target
+        )
         assert second or found.quoted_by is Source.YAHOO
         assert second or set(found.origins.values()) <= {Source.KEPT}
         decided, others = decided + 1, others + bool(found.origins or found.quoted_by is not Source.YAHOO)
@@ -68,7 +71,7 @@ def _filled(
     market = replace(
         true,
         bars=tuple(bar for bar in true.bars if bar.date not in lost),
-        tqqq_bars=tuple(bar for bar in true.tqqq_bars if bar.date not in lost),
+        fund_bars=tuple(bar for bar in true.fund_bars if bar.date not in lost),
     )
     missing = filling.gaps(market, expected)
     if filling.fillable(market, expected, missing):
@@ -89,7 +92,7 @@ def _filled(
 def _without_yahoo(kept: KeptWindow | None, expected: tuple[date, ...], true: Market, closes: Closes) -> Market | None:
     if kept is None or not closes:
         return None
-    quotes = {QQQ: true.qqq, TQQQ: true.tqqq}
+    quotes = {QQQ: true.signal_quote, TQQQ: true.fund_quote}
     found = filling.without_yahoo(kept, expected, true.newest_row, closes, quotes, RULES.leverage)
     return None if isinstance(found, str) else found
 
@@ -99,16 +102,16 @@ def _answer(market: Market, expected: tuple[date, ...]) -> Holding | None:
     known: Mapping[date, float] = {bar.date: bar.close for bar in market.bars}
     closes = [known[day] for day in expected]
     uncertain = {n: market.origins[day].uncertainty for n, day in enumerate(expected) if day in market.origins}
-    if depends_on(closes, uncertain, market.qqq.price, Holding.CASH, RULES) is not None:
+    if depends_on(closes, uncertain, market.signal_quote.price, Holding.CASH, RULES) is not None:
         return None
-    return evaluate(closes, market.qqq.price, Holding.CASH, RULES).target
+    return evaluate(closes, market.signal_quote.price, Holding.CASH, RULES).target
 
 
 def _window(market: Market, expected: tuple[date, ...]) -> KeptWindow:
-    qqq, tqqq = ({bar.date: bar.close for bar in bars} for bars in (market.bars, market.tqqq_bars))
+    qqq, tqqq = ({bar.date: bar.close for bar in bars} for bars in (market.bars, market.fund_bars))
     return KeptWindow(
         market.newest_row,
-        market.qqq.time,
+        market.signal_quote.time,
         expected,
         tuple(qqq[day] for day in expected),
         tuple(tqqq.get(day, float("nan")) for day in expected),

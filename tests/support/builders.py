@@ -12,20 +12,18 @@ from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from qqqbot.model.market import Bar, Market, Quote
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import (
     QQQ,
     TQQQ,
     AccountSnapshot,
-    Bar,
     Fill,
     Holding,
-    Market,
     Mode,
     OrderIntent,
     OrderType,
     Portfolio,
-    Quote,
     Rules,
     Session,
     Side,
@@ -38,6 +36,8 @@ DAY = date(2026, 11, 24)
 ACCOUNT = "DU1234567"
 PRICE = 450.0
 TQQQ_PRICE = 60.0
+QUOTE_OF = {QQQ: "signal_quote", TQQQ: "fund_quote"}
+"""symbol -> field of Market"""
 RULES = Rules()
 LEVELS = RULES.form.shelves
 """what the default rule can want"""
@@ -134,10 +134,10 @@ def market(target: Holding = Holding.QQQ, price: float = PRICE, now: datetime = 
     values = {
         "bars": history,
         "newest_row": day,
-        "qqq": Quote(QQQ, price, now),
-        "tqqq": Quote(TQQQ, tqqq, now),
-        "tqqq_previous_close": tqqq / (1 + 3 * move),
-        "tqqq_bars": fund_bars(history, tqqq / (1 + 3 * move)),
+        "signal_quote": Quote(QQQ, price, now),
+        "fund_quote": Quote(TQQQ, tqqq, now),
+        "fund_previous_close": tqqq / (1 + 3 * move),
+        "fund_bars": fund_bars(history, tqqq / (1 + 3 * move)),
     }
     return Market(**{**values, **overrides})
 
@@ -211,8 +211,8 @@ def intent(side: Side = Side.BUY, symbol: str = QQQ, quantity: int = 211, **over
         "decision_price": price,
         "target": Holding.__members__.get(symbol, Holding.CASH) if side is Side.BUY else Holding.CASH,
         "reason": "a test",
-        "qqq_price": PRICE,
-        "tqqq_price": TQQQ_PRICE,
+        "signal_price": PRICE,
+        "fund_price": TQQQ_PRICE,
         "short_ma": 452.18,
         "long_ma": 443.79,
     }

@@ -8,9 +8,10 @@ from typing import Any
 
 from qqqbot.adapters.simulated.broker import ACCOUNT, PaperBroker
 from qqqbot.backtest.prices.table import Prices
+from qqqbot.model.market import Bar, Market, Quote
 from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.sessions import SessionTable
-from qqqbot.model.values import Bar, Market, Mode, Quote, Rules, Session
+from qqqbot.model.values import Mode, Rules, Session
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.trading.assembly import Identity, assemble, load_records
 from qqqbot.trading.bookkeeping import set_capital
@@ -30,7 +31,7 @@ class DailyBars:
         self.dates = [date.fromisoformat(text) for text in prices.dates.astype(str).tolist()]
         self.qqq, self.tqqq = prices.signal.close.tolist(), prices.fund.close.tolist()
         self.table = SessionTable.build(_session(day) for day in [*self.dates, self.dates[-1] + timedelta(days=9)])
-        self.bars, self.tqqq_bars = (
+        self.bars, self.fund_bars = (
             [Bar(day, close, close) for day, close in zip(self.dates, closes, strict=True)]
             for closes in (self.qqq, self.tqqq)
         )
@@ -43,10 +44,10 @@ class DailyBars:
         return Market(
             bars=tuple(self.bars[max(0, today - self.rows) : today]),
             newest_row=self.dates[today],
-            qqq=Quote("QQQ", self.qqq[today], now),
-            tqqq=Quote("TQQQ", self.tqqq[today], now),
-            tqqq_previous_close=self.tqqq[today - 1],
-            tqqq_bars=tuple(self.tqqq_bars[max(0, today - self.rows) : today]),
+            signal_quote=Quote("QQQ", self.qqq[today], now),
+            fund_quote=Quote("TQQQ", self.tqqq[today], now),
+            fund_previous_close=self.tqqq[today - 1],
+            fund_bars=tuple(self.fund_bars[max(0, today - self.rows) : today]),
         )
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from qqqbot.model.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRejected
+from qqqbot.model.market import Market, Quote
 from qqqbot.model.ports import Heard, Notifier
 from qqqbot.model.reasons import AlertKind
 from qqqbot.model.sessions import SessionTable
@@ -26,12 +27,10 @@ from qqqbot.model.values import (
     Answer,
     Fill,
     Holding,
-    Market,
     Mode,
     Order,
     OrderIntent,
     OrderStatus,
-    Quote,
     Rules,
     Side,
 )

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from qqqbot.adapters.ib.connection import Timing
+from qqqbot.model.market import Market
 from qqqbot.model.sessions import SessionTable
-from qqqbot.model.values import Holding, Market, OrderType
+from qqqbot.model.values import Holding, OrderType
 from qqqbot.trading.alerts import LogNotifier
 from qqqbot.trading.assembly import Identity, assemble, load_records
 from qqqbot.trading.bookkeeping import set_capital

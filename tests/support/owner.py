@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from qqq_trading_bot import Daemon
-from qqqbot.model.values import QQQ, TQQQ, Portfolio, Split
+from qqqbot.model.market import Split
+from qqqbot.model.values import QQQ, TQQQ, Portfolio
 from qqqbot.runtime.config import Config
 from qqqbot.trading.answers import Answer, Kind
 from tests.support.builders import DAY, PRICE, TQQQ_PRICE, market

@@ -7,7 +7,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from qqqbot.model.values import QQQ, TQQQ, Bar, Decide, Holding, OrderType, Quote, Rules, Snapshot
+from qqqbot.model.market import Bar, Quote
+from qqqbot.model.values import QQQ, TQQQ, Decide, Holding, OrderType, Rules, Snapshot
 from tests.support.builders import (
     DAY,
     LEVELS,
@@ -41,9 +42,11 @@ def odd_snapshots(draw: st.DrawFn) -> Snapshot:
         draw(st.randoms(use_true_random=False)).shuffle(history)
     now = NOW + timedelta(seconds=draw(st.integers(-100_000, 100_000)))
     prices: dict[str, Any] = {
-        "qqq": Quote(QQQ, draw(odd_numbers | st.just(PRICE)), NOW + timedelta(seconds=draw(st.integers(-9999, 9999)))),
-        "tqqq": Quote(TQQQ, draw(odd_numbers | st.just(TQQQ_PRICE)), NOW),
-        "tqqq_previous_close": draw(st.none() | odd_numbers | st.just(TQQQ_PRICE)),
+        "signal_quote": Quote(
+            QQQ, draw(odd_numbers | st.just(PRICE)), NOW + timedelta(seconds=draw(st.integers(-9999, 9999)))
+        ),
+        "fund_quote": Quote(TQQQ, draw(odd_numbers | st.just(TQQQ_PRICE)), NOW),
+        "fund_previous_close": draw(st.none() | odd_numbers | st.just(TQQQ_PRICE)),
     }
     return snapshot(
         now=NOW,

@@ -59,8 +59,8 @@ def test_a_refusal_is_printed_once_and_so_is_its_end(tmp_path: Path) -> None:
 
 def test_prices_are_stale_on_the_staged_morning_alone() -> None:
     staged = StagedPrices(PRICES, lambda: False)
-    assert staged.market(STALE).qqq.time == STALE - demo.STALE_BY
-    assert staged.market(STALE + timedelta(hours=2)).qqq.time == STALE + timedelta(hours=2)
+    assert staged.market(STALE).signal_quote.time == STALE - demo.STALE_BY
+    assert staged.market(STALE + timedelta(hours=2)).signal_quote.time == STALE + timedelta(hours=2)
     assert staged.market(STALE - timedelta(days=1)) == PRICES.market(STALE - timedelta(days=1))
 
 

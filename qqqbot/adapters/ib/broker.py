@@ -27,9 +27,10 @@ from qqqbot.adapters.ib.connection import ConnectionManager, Link, Timing
 from qqqbot.adapters.ib.order_tracker import ENDED_STATUSES, REF_PREFIX, Event, Judgement, OrderTracker, Sent, Status
 from qqqbot.adapters.ib.silence import Silences
 from qqqbot.model.errors import AccountRefused, BrokerUnavailable, OrderOutcomeUnknown, OrderRejected
+from qqqbot.model.market import Quote
 from qqqbot.model.new_york import new_york_date
 from qqqbot.model.ports import Clock
-from qqqbot.model.values import SYMBOLS, AccountSnapshot, Fill, Mode, Order, OrderIntent, OrderStatus, Quote, Side
+from qqqbot.model.values import SYMBOLS, AccountSnapshot, Fill, Mode, Order, OrderIntent, OrderStatus, Side
 from qqqbot.runtime.config import Config
 
 log = logging.getLogger(__name__)

@@ -9,21 +9,10 @@ from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
+from qqqbot.model.market import Market, Quote, Split
 from qqqbot.model.new_york import new_york_date
 from qqqbot.model.ports import Clock
-from qqqbot.model.values import (
-    SYMBOLS,
-    AccountSnapshot,
-    Fill,
-    Market,
-    Mode,
-    Order,
-    OrderIntent,
-    OrderStatus,
-    Quote,
-    Side,
-    Split,
-)
+from qqqbot.model.values import SYMBOLS, AccountSnapshot, Fill, Mode, Order, OrderIntent, OrderStatus, Side
 from qqqbot.records.book import Book
 from qqqbot.records.jsonl import Row
 from qqqbot.records.ledger import pending_splits

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from qqqbot.model.errors import PricesUnavailable
+from qqqbot.model.market import Bar, Market, Quote
 from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.sessions import SessionTable
-from qqqbot.model.values import QQQ, TQQQ, Bar, Market, Quote, Session
+from qqqbot.model.values import QQQ, TQQQ, Session
 
 OPEN, CLOSE, EARLY_CLOSE = time(9, 30), time(16), time(13)
 FIXED_HOLIDAYS = ((1, 1), (6, 19), (7, 4), (12, 25))
@@ -96,10 +97,10 @@ class SimulatedPrices:
         return Market(
             bars=self._bars[max(0, number - ROWS) : number],
             newest_row=self._days[number].session.date,
-            qqq=Quote(QQQ, self._price(QQQ, number, moment), moment),
-            tqqq=Quote(TQQQ, self._price(TQQQ, number, moment), moment),
-            tqqq_previous_close=self._closes[TQQQ][number],
-            tqqq_bars=self._tqqq_bars[max(0, number - ROWS) : number],
+            signal_quote=Quote(QQQ, self._price(QQQ, number, moment), moment),
+            fund_quote=Quote(TQQQ, self._price(TQQQ, number, moment), moment),
+            fund_previous_close=self._closes[TQQQ][number],
+            fund_bars=self._tqqq_bars[max(0, number - ROWS) : number],
         )
 
     def price(self, symbol: str, now: datetime) -> float:

@@ -16,11 +16,12 @@ from typing import Any
 
 from qqqbot.adapters.yahoo.politeness import Backoff, longest_pause
 from qqqbot.model.errors import CalendarEnded, PricesUnavailable
+from qqqbot.model.market import Bar, DayRow, Dividend, Market, Quote, Split
 from qqqbot.model.new_york import new_york_date, new_york_text
 from qqqbot.model.ports import Clock
 from qqqbot.model.program import COMMAND
 from qqqbot.model.sessions import Closures, SessionTable, Timetable, sessions_from_rows
-from qqqbot.model.values import QQQ, TQQQ, Bar, DayRow, Dividend, Market, Quote, Split
+from qqqbot.model.values import QQQ, TQQQ
 from qqqbot.runtime.child_process import (
     GRACE_SECONDS,
     ChildFailed,
@@ -236,15 +237,15 @@ def read_market(document: Document, session: date | None = None) -> Market:
         quotes = {symbol: _quote(symbol, part) for symbol, part in ((QQQ, qqq), (TQQQ, tqqq))}
         today = session or new_york_date(quotes[QQQ].time)
         rows = _bars(qqq)
-        bars, tqqq_bars = (tuple(bar for bar in part if bar.date != today) for part in (rows, _bars(tqqq)))
+        bars, fund_bars = (tuple(bar for bar in part if bar.date != today) for part in (rows, _bars(tqqq)))
         splits = (*_splits(QQQ, qqq, rows[-1].date), *_splits(TQQQ, tqqq, rows[-1].date))
         return Market(
             bars=bars,
             newest_row=rows[-1].date,
-            qqq=quotes[QQQ],
-            tqqq=quotes[TQQQ],
-            tqqq_previous_close=_previous_close(tqqq_bars, bars),
-            tqqq_bars=tqqq_bars,
+            signal_quote=quotes[QQQ],
+            fund_quote=quotes[TQQQ],
+            fund_previous_close=_previous_close(fund_bars, bars),
+            fund_bars=fund_bars,
             splits=splits,
             answered_at=_answered_at(qqq),
             dividends=(*_dividends(QQQ, qqq), *_dividends(TQQQ, tqqq)),
@@ -309,9 +310,9 @@ def _close(value: float | None) -> float:
     return math.nan if value is None else float(value)
 
 
-def _previous_close(tqqq_bars: Sequence[Bar], bars: Sequence[Bar]) -> float | None:
+def _previous_close(fund_bars: Sequence[Bar], bars: Sequence[Bar]) -> float | None:
     """TQQQ's close of QQQ's last finished session; None if there is none."""
-    closes = {bar.date: bar.close for bar in tqqq_bars if math.isfinite(bar.close)}
+    closes = {bar.date: bar.close for bar in fund_bars if math.isfinite(bar.close)}
     return closes.get(bars[-1].date) if bars else None
 
 

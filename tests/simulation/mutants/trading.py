@@ -168,7 +168,9 @@ ENGINE = (
         "    account = self.state.account = self.broker.snapshot()\n",
         "    try:\n        account = self.state.account = self.broker.snapshot()\n"
         "    except BrokerUnavailable:\n"
-        "        account = AccountSnapshot(self.broker.account, self.broker.mode, 0, 0, {}, (), market.qqq.time)\n",
+        "        account = AccountSnapshot(\n"
+        "            self.broker.account, self.broker.mode, 0, 0, {}, (), market.signal_quote.time\n"
+        "        )\n",
         engine("TestUnconfirmedState"),
     ),
     Mutant(

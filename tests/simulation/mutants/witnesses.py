@@ -154,7 +154,7 @@ MUTANTS = (
     Mutant(
         "the leveraged fund's rows are not handed on",
         "adapters/yahoo/price_source.py::read_market",
-        "tqqq_bars=tqqq_bars,",
+        "fund_bars=fund_bars,",
         "",
     ),
     Mutant(

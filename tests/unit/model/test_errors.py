@@ -51,7 +51,7 @@ def test_config_error_is_not_a_temporary_one() -> None:
 @pytest.mark.parametrize("gate", [*gates.PRICE_GATES, *gates.TRADE_GATES])
 def test_the_codes_of_gates_are_errors(gate: gates.GateCheck) -> None:
     failing = snapshot(
-        market=market(Holding.QQQ, bars=(), tqqq_previous_close=None), halted="by hand", portfolio=portfolio(qqq=-1)
+        market=market(Holding.QQQ, bars=(), fund_previous_close=None), halted="by hand", portfolio=portfolio(qqq=-1)
     )
     code = gate(failing, RULES).code
     assert code in (None, Reason.DISK_ERROR, Reason.ORDER_LIMIT, Reason.UNEXPECTED_POSITION) or issubclass(

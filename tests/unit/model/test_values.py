@@ -8,7 +8,7 @@ import pytest
 
 from qqqbot.model import values as model
 from qqqbot.model.values import QQQ, TQQQ, Holding, Order, OrderStatus
-from tests.support.builders import DAY, LEVELS, fill, intent, market, portfolio, session, snapshot
+from tests.support.builders import DAY, LEVELS, fill, intent, portfolio, session, snapshot
 
 
 def test_a_session_includes_its_open_and_excludes_its_close() -> None:
@@ -49,11 +49,6 @@ def test_an_order_has_filled_what_its_fills_add_up_to() -> None:
     parts = (fill(sent, exec_id="a", quantity=40), fill(sent, exec_id="b", quantity=60))
     assert Order(sent.order_ref, OrderStatus.FILLED, parts).filled == 100
     assert Order(sent.order_ref, OrderStatus.CANCELLED).filled == 0
-
-
-def test_a_market_gives_each_symbol_its_own_quote() -> None:
-    answer = market(price=450.0, tqqq_price=60.0)
-    assert (answer.quote(QQQ).price, answer.quote(TQQQ).price) == (450.0, 60.0)
 
 
 @pytest.mark.parametrize("value", [session(), intent(), fill(), snapshot(), portfolio()])

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qqqbot.model.values import Decide, Holding, Rules, Snapshot, Split
+from qqqbot.model.market import Split
+from qqqbot.model.values import Decide, Holding, Rules, Snapshot
 from qqqbot.records.codec import (
     UNREADABLE,
     difference,
@@ -27,7 +28,7 @@ from tests.support.snapshots import odd_snapshots
 RICH = snapshot(
     Holding.TQQQ,
     portfolio=portfolio(qqq=3, cash="91234.123456789012345678", since=NOW, moving_to=Holding.QQQ),
-    market=replace(market(), splits=(Split("TQQQ", DAY, 2.0),), tqqq_previous_close=None),
+    market=replace(market(), splits=(Split("TQQQ", DAY, 2.0),), fund_previous_close=None),
     unresolved=(intent(), intent(limit_price=Decimal("450.10"))),
     halted="a look first",
     decided_target=Holding.CASH,

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from qqqbot.model.values import QQQ, Action, Gate, Holding, Plan, Quote
+from qqqbot.model.market import Quote
+from qqqbot.model.values import QQQ, Action, Gate, Holding, Plan
 from qqqbot.records.decisions import decision_values, equity_of, last_price
 from tests.support.builders import DAY, NOW, PRICE, RULES, TQQQ_PRICE, market, portfolio, snapshot
 from tests.support.fakes import World
@@ -50,7 +51,7 @@ def test_a_flip_at_infinity_is_not_a_number(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("price", [float("nan"), float("inf"), -1.0, 0.0])
 def test_an_invalid_price_is_recorded_and_nothing_is_traded(world: World, price: float) -> None:
-    world.prices.changes = {"qqq": Quote(QQQ, price, NOW)}
+    world.prices.changes = {"signal_quote": Quote(QQQ, price, NOW)}
     world.start().step()
     assert last(world)["error"] == "PricesUnavailable"
     assert last(world)["price"] == (price if math.isfinite(price) else None)
@@ -61,7 +62,7 @@ def test_an_invalid_price_is_recorded_and_nothing_is_traded(world: World, price:
 def test_equity_at_no_price_is_unknown(world: World, price: float) -> None:
     engine = world.start()
     engine.step()
-    world.prices.changes = {"qqq": Quote(QQQ, price, NOW)}
+    world.prices.changes = {"signal_quote": Quote(QQQ, price, NOW)}
     engine.step()
     assert last(world)["equity"] is None
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qqqbot.model.values import QQQ, SYMBOLS, TQQQ, Holding, Side, Split
+from qqqbot.model.market import Split
+from qqqbot.model.values import QQQ, SYMBOLS, TQQQ, Holding, Side
 from qqqbot.records.ledger import REMEMBERED, Booked, Ledger, pending_splits
 from tests.support.builders import NOW, fold, portfolio, trade_row
 

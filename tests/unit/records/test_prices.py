@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from qqqbot.model.market import Bar
 from qqqbot.model.provenance import Seen, Source
-from qqqbot.model.values import Bar, Mode, Snapshot
+from qqqbot.model.values import Mode, Snapshot
 from qqqbot.records.jsonl import AppendOnlyFile, Row
 from qqqbot.records.prices import ROWS_READ, PriceMemory
 from tests.support.builders import DAY, NOW, market, new_york, session_days, snapshot
@@ -44,7 +45,7 @@ def check(day: date = DAY, hour: int = 12, minute: int = 0, **overrides: Any) ->
     """A check that passes, with TQQQ's rows for all sessions but the first."""
     seen = snapshot(now=new_york(day, hour, minute))
     bars = tuple(Bar(bar.date, round(bar.close / 7, 6)) for bar in seen.market.bars[1:])
-    return replace(seen, market=replace(seen.market, tqqq_bars=bars, **overrides))
+    return replace(seen, market=replace(seen.market, fund_bars=bars, **overrides))
 
 
 def test_without_a_file_nothing_is_remembered(path: Path) -> None:
@@ -67,9 +68,9 @@ def test_a_restart_knows_what_the_process_before_it_knew(path: Path) -> None:
     after = memory(path).newest
     assert after is not None
     assert after.dates == seen.expected
-    assert after.qqq == pytest.approx([bar.close for bar in seen.market.bars], abs=1e-4)
-    assert after.tqqq[1:] == pytest.approx([bar.close for bar in seen.market.tqqq_bars], abs=1e-4)
-    assert math.isnan(after.tqqq[0])
+    assert after.closes == pytest.approx([bar.close for bar in seen.market.bars], abs=1e-4)
+    assert after.fund[1:] == pytest.approx([bar.close for bar in seen.market.fund_bars], abs=1e-4)
+    assert math.isnan(after.fund[0])
     assert after.session == DAY
     assert after.at == seen.now
     assert str(after) == str(before.newest)  # NaN is not equal to itself
@@ -118,9 +119,15 @@ def test_an_earlier_session_never_replaces_a_later_one(path: Path) -> None:
 def test_prices_near_the_close_are_kept_and_the_last_ones_count(path: Path) -> None:
     kept = memory(path)
     for hour, minute in ((15, 15), (15, 30), (15, 31), (15, 45)):
-        kept.keep(check(hour=hour, minute=minute, qqq=market(price=440 + minute, now=new_york(DAY, hour, minute)).qqq))
+        kept.keep(
+            check(
+                hour=hour,
+                minute=minute,
+                signal_quote=market(price=440 + minute, now=new_york(DAY, hour, minute)).signal_quote,
+            )
+        )
     assert [row["kind"] for row in rows(path)] == ["window", "seen", "seen"]
-    last = Seen(DAY, new_york(DAY, 15, 45), 485.0, check().market.tqqq.price)
+    last = Seen(DAY, new_york(DAY, 15, 45), 485.0, check().market.fund_quote.price)
     assert kept.last_look(DAY) == memory(path).last_look(DAY) == last
 
 

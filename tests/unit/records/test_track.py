@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qqqbot.model.values import QQQ, TQQQ, Dividend, Split
+from qqqbot.model.market import Dividend, Split
+from qqqbot.model.values import QQQ, TQQQ
 from qqqbot.records.folder import Identity
 from qqqbot.records.track import Track, event_values, extended, kept, track_of
 from tests.support.builders import DAY, NOW, market

@@ -5,8 +5,9 @@ from datetime import timedelta
 
 import pytest
 
+from qqqbot.model.market import Bar, Split
 from qqqbot.model.provenance import KeptWindow
-from qqqbot.model.values import QQQ, TQQQ, Bar, Snapshot, Split
+from qqqbot.model.values import QQQ, TQQQ, Snapshot
 from qqqbot.strategy.basis import changed_without_split
 from qqqbot.strategy.gates import history
 from tests.support.builders import DAY, NOW, RULES, account, market, portfolio, snapshot
@@ -20,7 +21,7 @@ def seen(factor: float, *splits: Split, symbol: str = TQQQ, held: int = 100) -> 
     dates = [bar.date for bar in now.bars]
     then = {
         name: tuple(bar.close / (factor if name == symbol else 1) for bar in bars)
-        for name, bars in ((QQQ, now.bars), (TQQQ, now.tqqq_bars[-len(dates) :]))
+        for name, bars in ((QQQ, now.bars), (TQQQ, now.fund_bars[-len(dates) :]))
     }
     kept = KeptWindow(YESTERDAY, NOW - timedelta(days=1), tuple(dates), then[QQQ], then[TQQQ])
     book = portfolio(qqq=held) if symbol == QQQ else portfolio(tqqq=held)
@@ -94,5 +95,5 @@ def test_what_was_not_kept_is_not_asked() -> None:
 
 def test_one_wrong_row_is_no_split() -> None:
     whole = seen(1)
-    bars = (*whole.market.tqqq_bars[:-1], Bar(whole.market.tqqq_bars[-1].date, 1.0))
-    assert found(replace(whole, market=replace(whole.market, tqqq_bars=bars))) is None
+    bars = (*whole.market.fund_bars[:-1], Bar(whole.market.fund_bars[-1].date, 1.0))
+    assert found(replace(whole, market=replace(whole.market, fund_bars=bars))) is None

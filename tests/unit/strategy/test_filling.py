@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qqqbot.model.market import Bar, Dividend, Market, Quote, Split
 from qqqbot.model.provenance import KeptWindow, Seen, Source
-from qqqbot.model.values import QQQ, TQQQ, Bar, Dividend, Holding, Market, Quote, Rules, Split
+from qqqbot.model.values import QQQ, TQQQ, Holding, Rules
 from qqqbot.strategy import filling
 from qqqbot.strategy.filling import Candidate, depends_on, fillable, from_closes, from_kept, gaps
 from qqqbot.strategy.rule import evaluate
@@ -35,10 +36,10 @@ def whole(**changes: object) -> Market:
     values: dict[str, object] = {
         "bars": tuple(map(Bar, DATES, CLOSES)),
         "newest_row": DAY,
-        "qqq": Quote(QQQ, CLOSES[-1], NOW),
-        "tqqq": Quote(TQQQ, TQQQ_CLOSES[-1], NOW),
-        "tqqq_previous_close": TQQQ_CLOSES[-2],
-        "tqqq_bars": tuple(map(Bar, DATES, TQQQ_CLOSES)),
+        "signal_quote": Quote(QQQ, CLOSES[-1], NOW),
+        "fund_quote": Quote(TQQQ, TQQQ_CLOSES[-1], NOW),
+        "fund_previous_close": TQQQ_CLOSES[-2],
+        "fund_bars": tuple(map(Bar, DATES, TQQQ_CLOSES)),
     }
     return Market(**{**values, **changes})  # type: ignore[arg-type]
 
@@ -52,7 +53,7 @@ def lacking(*days: date, tqqq: bool = True, null: bool = False) -> Market:
             return tuple(replace(bar, close=math.nan) if bar.date in days else bar for bar in bars)
         return tuple(bar for bar in bars if bar.date not in days)
 
-    return replace(market, bars=without(market.bars), tqqq_bars=without(market.tqqq_bars) if tqqq else market.tqqq_bars)
+    return replace(market, bars=without(market.bars), fund_bars=without(market.fund_bars) if tqqq else market.fund_bars)
 
 
 def kept(sources: Mapping[date, Source] | None = None, factor: float = 1.0, count: int = 118) -> KeptWindow:
@@ -146,8 +147,8 @@ class TestOtherCloses:
     def test_they_count_on_the_basis_of_the_rows(self) -> None:
         found = from_closes(Source.INTRADAY, told(scale=1.002), lacking(GAP), GAP)
         assert found is not None
-        assert found.qqq == pytest.approx(TRUE)
-        assert found.tqqq == pytest.approx(TRUE_TQQQ)
+        assert found.close == pytest.approx(TRUE)
+        assert found.fund == pytest.approx(TRUE_TQQQ)
 
     @pytest.mark.parametrize("scale", [0.5, 0.98, 1.02, 2.0])
     def test_another_basis_than_dividends_explain_says_nothing(self, scale: float) -> None:
@@ -201,10 +202,10 @@ class TestWitness:
         assert filled(lacking(GAP), GAP, Candidate(Source.BROKER, TRUE, math.nan)) is None
 
     def test_the_last_session_gives_tqqqs_previous_close(self) -> None:
-        market = replace(lacking(DATES[-1]), tqqq_previous_close=TQQQ_CLOSES[-3])
+        market = replace(lacking(DATES[-1]), fund_previous_close=TQQQ_CLOSES[-3])
         found = filled(market, DATES[-1], Candidate(Source.BROKER, CLOSES[-2], TQQQ_CLOSES[-2]))
         assert found is not None
-        assert found.tqqq_previous_close == TQQQ_CLOSES[-2]
+        assert found.fund_previous_close == TQQQ_CLOSES[-2]
 
 
 class TestOrder:
@@ -243,7 +244,7 @@ class TestWithoutYahoo:
         assert found.bars == whole().bars
         assert found.quoted_by is Source.BROKER
         assert found.newest_row == DAY
-        assert found.tqqq_previous_close == TQQQ_CLOSES[-2]
+        assert found.fund_previous_close == TQQQ_CLOSES[-2]
         assert found.origins == {}
 
     def test_the_next_session_takes_the_brokers_close_of_the_last(self) -> None:

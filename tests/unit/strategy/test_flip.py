@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qqqbot.model.values import QQQ, TQQQ, Bar, Holding, Quote, Side, Snapshot
+from qqqbot.model.market import Bar, Quote
+from qqqbot.model.values import QQQ, TQQQ, Holding, Side, Snapshot
 from qqqbot.strategy.flip import orders_at, outlook
 from qqqbot.strategy.gates import closes_of_window
 from qqqbot.strategy.planning import decide
@@ -56,7 +57,7 @@ def test_the_first_order_is_the_one_that_the_planner_gives_at_that_price() -> No
     assert found is not None
     price = found.flip * (1 - 1e-9)
     qqq, tqqq = Quote(QQQ, price, NOW), Quote(TQQQ, TQQQ_PRICE * (1 + 3 * (price / PRICE - 1)), NOW)
-    plan = decide(replace(IN_TQQQ, market=replace(IN_TQQQ.market, qqq=qqq, tqqq=tqqq)), RULES)
+    plan = decide(replace(IN_TQQQ, market=replace(IN_TQQQ.market, signal_quote=qqq, fund_quote=tqqq)), RULES)
     assert [(o.side, o.symbol, o.quantity) for o in plan.orders] == [
         (o.side, o.symbol, o.quantity) for o in found.orders[:1]
     ]

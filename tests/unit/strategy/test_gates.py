@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 
+from qqqbot.model.market import Bar, Quote
 from qqqbot.model.provenance import Source
-from qqqbot.model.values import QQQ, TQQQ, Bar, Gate, Holding, Quote, Rules, Snapshot
+from qqqbot.model.values import QQQ, TQQQ, Gate, Holding, Rules, Snapshot
 from qqqbot.strategy import gates
 from qqqbot.strategy.planning import decide
 from tests.support.builders import (
@@ -18,6 +19,7 @@ from tests.support.builders import (
     LEVELS,
     NOW,
     PRICE,
+    QUOTE_OF,
     RULES,
     TQQQ_PRICE,
     account,
@@ -84,15 +86,15 @@ class TestWindow:
 
     def test_a_session_that_neither_fund_has_is_told_with_the_cure(self) -> None:
         days = [bar.date for bar in self.HISTORY[50:52]]
-        rows, fund = ([bar for bar in part if bar.date not in days] for part in (market().bars, market().tqqq_bars))
-        closed = with_market(bars=tuple(rows), tqqq_bars=tuple(fund))
+        rows, fund = ([bar for bar in part if bar.date not in days] for part in (market().bars, market().fund_bars))
+        closed = with_market(bars=tuple(rows), fund_bars=tuple(fund))
         cure = f'add "{days[0]}", "{days[1]}" to closed_on'
         assert_fails(gates.window_complete(closed, RULES), "NoTrades", str(days[0]), cure, "update")
         one_has_it = with_market(bars=tuple(rows))
         assert gates.window_complete(one_has_it, RULES).code == "PricesUnavailable"
 
     def test_a_history_cut_short_is_no_closed_exchange(self) -> None:
-        short = with_market(bars=market().bars[5:], tqqq_bars=market().tqqq_bars[5:])
+        short = with_market(bars=market().bars[5:], fund_bars=market().fund_bars[5:])
         assert gates.window_complete(short, RULES).code == "PricesUnavailable"
 
     def test_no_rows_at_all_give_no_window(self) -> None:
@@ -147,7 +149,7 @@ class TestNewestRow:
 
     def test_a_day_without_a_trade_in_either_fund_is_told_with_the_cure(self) -> None:
         before = new_york(DAY - timedelta(days=1), 16)
-        quotes = {s.lower(): replace(market().quote(s), time=before) for s in (QQQ, TQQQ)}
+        quotes = {QUOTE_OF[s]: replace(market().quote(s), time=before) for s in (QQQ, TQQQ)}
         closed = with_market(newest_row=DAY - timedelta(days=1), **quotes)
         assert_fails(gates.newest_row(closed, RULES), "NoTrades", f'Then add "{DAY}" to closed_on', "update")
         plan = decide(closed, RULES)
@@ -156,14 +158,14 @@ class TestNewestRow:
         opened = new_york(DAY, 9, 30)
         for minute, code in ((0, "StalePrices"), (14, "StalePrices"), (15, "NoTrades")):  # 9:31: an old answer, no more
             assert_fails(gates.newest_row(replace(closed, now=opened + minute * MINUTE), RULES), code, str(DAY))
-        traded = with_market(newest_row=DAY - timedelta(days=1), qqq=quotes["qqq"])
+        traded = with_market(newest_row=DAY - timedelta(days=1), signal_quote=quotes["signal_quote"])
         assert gates.newest_row(traded, RULES).code == "StalePrices"
 
 
 class TestClock:
     def answered(self, ahead: timedelta, **changes: Any) -> Gate:
         """This machine's clock is that far ahead of the server's; so the prices look that old."""
-        quotes = {s.lower(): replace(market().quote(s), time=NOW - ahead) for s in (QQQ, TQQQ)}
+        quotes = {QUOTE_OF[s]: replace(market().quote(s), time=NOW - ahead) for s in (QQQ, TQQQ)}
         return gates.clock(with_market(answered_at=NOW - ahead, **quotes, **changes), RULES)
 
     def test_a_clock_ahead_is_why_prices_look_old(self) -> None:
@@ -179,9 +181,9 @@ class TestClock:
         assert gates.clock(with_market(answered_at=NOW - timedelta(hours=3)), RULES).passed
 
     def test_old_prices_of_a_server_that_agrees_are_no_fault_of_the_clock(self) -> None:
-        old = replace(market().qqq, time=NOW - timedelta(minutes=40))
-        assert gates.clock(with_market(answered_at=NOW - timedelta(seconds=5), qqq=old), RULES).passed
-        assert gates.clock(with_market(qqq=old), RULES).passed
+        old = replace(market().signal_quote, time=NOW - timedelta(minutes=40))
+        assert gates.clock(with_market(answered_at=NOW - timedelta(seconds=5), signal_quote=old), RULES).passed
+        assert gates.clock(with_market(signal_quote=old), RULES).passed
 
     def test_a_price_from_the_future_is_a_clock_set_back(self) -> None:
         assert self.answered(-timedelta(seconds=60)).passed
@@ -191,22 +193,22 @@ class TestClock:
 
 class TestQuotes:
     @pytest.mark.parametrize("price", [NAN, INFINITY, -INFINITY, 0.0, -1.0, 0.00001, 1e25])
-    @pytest.mark.parametrize("name", ["qqq", "tqqq"])
-    def test_an_invalid_price_is_refused(self, name: str, price: float) -> None:
+    @pytest.mark.parametrize("symbol", [QQQ, TQQQ])
+    def test_an_invalid_price_is_refused(self, symbol: str, price: float) -> None:
         assert_fails(
-            gates.quotes_usable(with_market(**{name: Quote(name.upper(), price, NOW)}), RULES),
+            gates.quotes_usable(with_market(**{QUOTE_OF[symbol]: Quote(symbol, price, NOW)}), RULES),
             "PricesUnavailable",
             "not usable",
         )
 
     @pytest.mark.parametrize("price", [0.01, 1_000_000.0])
     def test_the_edges_of_what_a_share_may_cost(self, price: float) -> None:
-        assert gates.quotes_usable(with_market(tqqq=Quote(TQQQ, price, NOW)), RULES).passed
+        assert gates.quotes_usable(with_market(fund_quote=Quote(TQQQ, price, NOW)), RULES).passed
 
 
 class TestQuoteAge:
     def aged(self, age: timedelta, **changes: Any) -> Snapshot:
-        return snapshot(market=replace(market(), tqqq=Quote(TQQQ, TQQQ_PRICE, NOW - age)), **changes)
+        return snapshot(market=replace(market(), fund_quote=Quote(TQQQ, TQQQ_PRICE, NOW - age)), **changes)
 
     def test_twenty_minutes_are_young_enough(self) -> None:
         assert gates.quote_age(self.aged(timedelta(minutes=20)), RULES).passed
@@ -219,7 +221,7 @@ class TestQuoteAge:
         )
 
     def test_the_older_of_the_two_counts(self) -> None:
-        old = with_market(qqq=Quote(QQQ, PRICE, NOW - timedelta(minutes=40)))
+        old = with_market(signal_quote=Quote(QQQ, PRICE, NOW - timedelta(minutes=40)))
         assert_fails(gates.quote_age(old, RULES), "StalePrices", "QQQ is older", "40.0 min old")
 
     @pytest.mark.parametrize("now", [NOW, new_york(DAY, 16, 30)])
@@ -227,7 +229,9 @@ class TestQuoteAge:
         close = new_york(DAY, 11)
 
         def standing(qqq: timedelta, tqqq: timedelta) -> Gate:
-            last = replace(market(), qqq=Quote(QQQ, PRICE, close + qqq), tqqq=Quote(TQQQ, TQQQ_PRICE, close + tqqq))
+            last = replace(
+                market(), signal_quote=Quote(QQQ, PRICE, close + qqq), fund_quote=Quote(TQQQ, TQQQ_PRICE, close + tqqq)
+            )
             return gates.quote_age(snapshot(now=now, market=last), RULES)
 
         offer = f'if the exchange closed early today: add "{DAY} 11:00" to closed_on in config.json and restart'
@@ -266,7 +270,7 @@ class TestDailyMove:
         )
 
     def test_todays_move_counts(self) -> None:
-        today = with_market(qqq=Quote(QQQ, PRICE * 1.3, NOW))
+        today = with_market(signal_quote=Quote(QQQ, PRICE * 1.3, NOW))
         assert_fails(gates.daily_move(today, RULES), "PricesUnavailable", str(DAY))
 
     def test_exactly_the_limit_passes_and_just_above_fails(self) -> None:
@@ -281,8 +285,8 @@ class TestDailyMove:
 class TestLeverage:
     def quoted(self, tqqq: float, previous: float | None = TQQQ_PRICE) -> Snapshot:
         """QQQ unchanged since yesterday, so that TQQQ's own move is the difference."""
-        flat = replace(market(), bars=bars([PRICE] * 119), tqqq_previous_close=previous)
-        return snapshot(market=replace(flat, tqqq=Quote(TQQQ, tqqq, NOW)))
+        flat = replace(market(), bars=bars([PRICE] * 119), fund_previous_close=previous)
+        return snapshot(market=replace(flat, fund_quote=Quote(TQQQ, tqqq, NOW)))
 
     def test_near_three_to_one_passes_and_beyond_the_tolerance_fails(self) -> None:
         for sign in (1, -1):
@@ -300,7 +304,7 @@ class TestLeverage:
         crash = replace(
             market(),
             bars=bars([PRICE / 0.88] * 119),
-            tqqq_previous_close=TQQQ_PRICE / 0.655,  # 2020-03-16: QQQ -12 %, TQQQ -34.5 %
+            fund_previous_close=TQQQ_PRICE / 0.655,  # 2020-03-16: QQQ -12 %, TQQQ -34.5 %
         )
         assert gates.leverage(snapshot(market=crash), RULES).passed
 
@@ -481,7 +485,7 @@ def test_no_gate_ever_raises(odd: Snapshot) -> None:
 @given(odd_snapshots())
 def test_prices_that_pass_are_usable_numbers(odd: Snapshot) -> None:
     if all(gate.passed for gate in gates.check(gates.PRICE_GATES, odd, RULES)):
-        used = [*gates.closes_of_window(odd), odd.market.qqq.price, odd.market.tqqq.price]
+        used = [*gates.closes_of_window(odd), odd.market.signal_quote.price, odd.market.fund_quote.price]
         assert len(used) >= 121
         assert all(0 < value < INFINITY for value in used)
 
@@ -489,8 +493,8 @@ def test_prices_that_pass_are_usable_numbers(odd: Snapshot) -> None:
 @pytest.mark.parametrize(("source", "passes"), [(Source.BROKER, False), (Source.KEPT, True)])
 def test_a_filled_close_does_not_decide_by_its_last_tenths_of_a_per_cent(source: Source, passes: bool) -> None:
     seen = snapshot()
-    near = replace(seen.market.qqq, price=seen.market.bars[-1].close * 1.00005)
-    market = replace(seen.market, qqq=near, origins={seen.market.bars[-1].date: source})
+    near = replace(seen.market.signal_quote, price=seen.market.bars[-1].close * 1.00005)
+    market = replace(seen.market, signal_quote=near, origins={seen.market.bars[-1].date: source})
     gate = gates.window_complete(replace(seen, market=market), RULES)
     assert gate.passed is passes
     assert ("so near to a flip" in gate.sentence) is not passes

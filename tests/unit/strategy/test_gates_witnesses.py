@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from qqqbot.model.market import Bar, DayRow, Quote
 from qqqbot.model.provenance import KeptWindow, Source
-from qqqbot.model.values import QQQ, TQQQ, Bar, DayRow, Gate, Quote, Snapshot
+from qqqbot.model.values import QQQ, TQQQ, Gate, Snapshot
 from qqqbot.strategy import gates
-from tests.support.builders import DAY, NOW, PRICE, RULES, TQQQ_PRICE, bars, fund_bars, market, snapshot
+from tests.support.builders import DAY, NOW, PRICE, QUOTE_OF, RULES, TQQQ_PRICE, bars, fund_bars, market, snapshot
 from tests.support.snapshots import NAN
 
 
@@ -28,7 +29,7 @@ class TestDayRows:
         """A live price of 450, or TQQQ's of 60, beside such a row."""
         price = PRICE if symbol == QQQ else TQQQ_PRICE
         quote = Quote(symbol, price, NOW, DayRow(low, high, close))
-        return gates.day_rows(with_market(**{symbol.lower(): quote}), RULES)
+        return gates.day_rows(with_market(**{QUOTE_OF[symbol]: quote}), RULES)
 
     def test_a_price_in_its_row_passes_and_one_without_a_row_has_no_such_witness(self) -> None:
         assert self.beside(448.0, 452.0, 450.0).passed
@@ -78,23 +79,23 @@ class TestHistory:
 
     def test_rows_of_a_fund_with_another_factor_are_no_witness(self) -> None:
         jumps = bars([400.0 * 1.02 ** (n // 5) for n in range(119)])
-        apart = with_market(bars=jumps, tqqq_bars=fund_bars(jumps, 60.0, leverage=-3.0))
+        apart = with_market(bars=jumps, fund_bars=fund_bars(jumps, 60.0, leverage=-3.0))
         assert_fails(gates.history(apart, RULES), "PricesDoubtful", "QQQ's and TQQQ's rows part on")
 
     def test_without_enough_rows_of_the_fund_there_is_no_witness(self) -> None:
-        last = market().tqqq_bars[-1:]
-        assert_fails(gates.history(with_market(tqqq_bars=last), RULES), "PricesDoubtful", "no second witness")
+        last = market().fund_bars[-1:]
+        assert_fails(gates.history(with_market(fund_bars=last), RULES), "PricesDoubtful", "no second witness")
 
     def test_frozen_rows_are_no_witness(self) -> None:
-        still = replace(market(), tqqq_bars=tuple(Bar(bar.date, 60.0, 60.0) for bar in market().bars))
+        still = replace(market(), fund_bars=tuple(Bar(bar.date, 60.0, 60.0) for bar in market().bars))
         assert_fails(gates.history(snapshot(market=still), RULES), "PricesDoubtful", "stand still")
 
     def test_a_record_of_an_earlier_version_has_no_rows_of_the_fund(self) -> None:
-        assert gates.history(with_market(tqqq_bars=()), RULES).passed
+        assert gates.history(with_market(fund_bars=()), RULES).passed
 
     def test_an_incomplete_window_is_another_gates_matter(self) -> None:
         assert gates.history(with_market(bars=()), RULES).passed
-        assert gates.history(with_market(qqq=Quote(QQQ, NAN, NOW)), RULES).passed
+        assert gates.history(with_market(signal_quote=Quote(QQQ, NAN, NOW)), RULES).passed
 
     def test_a_row_that_has_changed_since_it_was_traded_on_is_named(self) -> None:
         dates, closes_then = zip(*((bar.date, bar.close) for bar in market().bars), strict=True)

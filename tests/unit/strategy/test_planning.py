@@ -10,19 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qqqbot.model.market import DayRow, Quote
 from qqqbot.model.reasons import Reason
 from qqqbot.model.values import (
     QQQ,
     SYMBOLS,
     TQQQ,
     Action,
-    DayRow,
     Decide,
     Holding,
     OrderType,
     Plan,
     PlannedOrder,
-    Quote,
     Rules,
     Side,
     Snapshot,
@@ -228,7 +227,7 @@ class TestRotation:
         assert decide(snapshot(Holding.QQQ, portfolio=held), replace(RULES, band=0.01)).action is Action.HOLD
 
     def test_single_precision_prices_become_money(self) -> None:
-        odd = replace(market(), qqq=Quote(QQQ, 450.16000366210938, NOW))
+        odd = replace(market(), signal_quote=Quote(QQQ, 450.16000366210938, NOW))
         assert decide(snapshot(market=odd), RULES).orders[0].decision_price == Decimal("450.1600")
 
 
@@ -287,14 +286,14 @@ BLOCKERS: Mapping[str, Mapping[str, Any]] = {
     "orders": {"orders_this_session": 12},
     "disk": {"disk_free_bytes": 0},
     "window": {"market": replace(market(), bars=market().bars[:-1])},
-    "clock": {"market": replace(market(), qqq=Quote(QQQ, PRICE, NOW + timedelta(hours=1)))},
+    "clock": {"market": replace(market(), signal_quote=Quote(QQQ, PRICE, NOW + timedelta(hours=1)))},
     "newest_row": {"market": replace(market(), newest_row=DAY - timedelta(days=1))},
-    "quotes": {"market": replace(market(), tqqq=Quote(TQQQ, 0.0, NOW))},
-    "quote_age": {"market": replace(market(), qqq=Quote(QQQ, PRICE, NOW - timedelta(minutes=40)))},
-    "daily_move": {"market": replace(market(), bars=bars([300.0] * 60 + [450.0] * 59), tqqq_previous_close=60.0)},
-    "leverage": {"market": replace(market(), tqqq_previous_close=120.0)},
-    "day_rows": {"market": replace(market(), qqq=Quote(QQQ, PRICE, NOW, DayRow(440.0, 460.0, 455.0)))},
-    "history": {"market": replace(market(), tqqq_bars=market().tqqq_bars[-1:])},
+    "quotes": {"market": replace(market(), fund_quote=Quote(TQQQ, 0.0, NOW))},
+    "quote_age": {"market": replace(market(), signal_quote=Quote(QQQ, PRICE, NOW - timedelta(minutes=40)))},
+    "daily_move": {"market": replace(market(), bars=bars([300.0] * 60 + [450.0] * 59), fund_previous_close=60.0)},
+    "leverage": {"market": replace(market(), fund_previous_close=120.0)},
+    "day_rows": {"market": replace(market(), signal_quote=Quote(QQQ, PRICE, NOW, DayRow(440.0, 460.0, 455.0)))},
+    "history": {"market": replace(market(), fund_bars=market().fund_bars[-1:])},
     "broker_quotes": {"broker_quotes": {QQQ: Quote(QQQ, 500.0, NOW)}},
 }
 

@@ -9,7 +9,8 @@ import pytest
 
 from qqq_trading_bot import Daemon, SimulatedAccount
 from qqqbot.model.errors import LedgerMismatch, OrderOutcomeUnknown, PricesUnavailable, StalePrices
-from qqqbot.model.values import QQQ, TQQQ, Holding, Market, Quote
+from qqqbot.model.market import Market, Quote
+from qqqbot.model.values import QQQ, TQQQ, Holding
 from qqqbot.runtime.config import Config
 from qqqbot.trading.adoption import adopt, leave
 from qqqbot.trading.engine import Engine
@@ -83,7 +84,7 @@ def test_nothing_is_settled_while_an_order_may_still_be_executed(tmp_path: Path,
 
 
 def test_nothing_is_refused_if_nothing_differs(world: World) -> None:
-    world.prices.changes = {"qqq": Quote(QQQ, PRICE * 10, world.clock.now())}
+    world.prices.changes = {"signal_quote": Quote(QQQ, PRICE * 10, world.clock.now())}
     assert answered(world, "adopt") == []
 
 
@@ -232,7 +233,7 @@ class TestPrices:
         self, world: World, price: float, age: timedelta, error: type[Exception], match: str
     ) -> None:
         by_hand(world, -11)
-        world.prices.changes = {"qqq": Quote(QQQ, price, world.clock.now() - age)}
+        world.prices.changes = {"signal_quote": Quote(QQQ, price, world.clock.now() - age)}
         refused(world, "adopt", error, f"{match}.* nothing was recorded: answer again")
 
     def test_nor_if_the_broker_quotes_another_price(self, world: World) -> None:
@@ -270,7 +271,7 @@ class TestPrices:
 
     def test_nor_valid_ones(self, world: World) -> None:
         world.broker.positions[QQQ] += 70
-        world.prices.changes = {"qqq": Quote(QQQ, float("nan"), world.clock.now())}
+        world.prices.changes = {"signal_quote": Quote(QQQ, float("nan"), world.clock.now())}
         assert answered(world, "leave") == ["QQQ: +70 shares left alone"]
 
     def test_an_answer_that_was_interrupted_is_not_recorded(self, world: World) -> None:

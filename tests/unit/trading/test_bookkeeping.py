@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qqqbot.model.market import Dividend, Split
 from qqqbot.model.reasons import AlertKind
-from qqqbot.model.values import QQQ, TQQQ, Dividend, Holding, Split
+from qqqbot.model.values import QQQ, TQQQ, Holding
 from qqqbot.trading.bookkeeping import AfterSplit, after_split, explains, missing_money, ratio_of
 from qqqbot.trading.engine import Engine
 from tests.support.builders import DAY, account, fold, portfolio

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from qqqbot.model.errors import PRICE_ERRORS, CalendarEnded, PricesUnavailable, StalePrices
+from qqqbot.model.market import Quote
 from qqqbot.model.reasons import ADVICE_OF_CODE, Reason
 from qqqbot.model.sessions import SessionTable
-from qqqbot.model.values import QQQ, TQQQ, Decide, Holding, Mode, Order, OrderIntent, OrderStatus, Quote, Rules, Side
+from qqqbot.model.values import QQQ, TQQQ, Decide, Holding, Mode, Order, OrderIntent, OrderStatus, Rules, Side
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.trading.engine import MAX_ROUNDS
 from tests.support.builders import DAY, LEVELS, NOW, PRICE, RULES, bars, closes, new_york, table
@@ -246,7 +247,7 @@ class TestReporting:
     def test_what_needs_the_owner_is_reported_with_its_cure(self, world: World) -> None:
         engine = world.start()
         behind = Quote(QQQ, PRICE, world.clock.now() + timedelta(hours=1))
-        world.prices.changes = {"qqq": behind}
+        world.prices.changes = {"signal_quote": behind}
         for _ in range(3):
             engine.step()
         ((_, text),) = [event for event in world.notifier.told if event[0] == "checks_failing"]
@@ -258,7 +259,7 @@ class TestReporting:
         engine.step()
         sound, flips = engine.equity(), engine.state.flips
         world.prices.price = price
-        world.prices.changes = {"tqqq": Quote(TQQQ, 200.0, world.clock.now())}
+        world.prices.changes = {"fund_quote": Quote(TQQQ, 200.0, world.clock.now())}
         engine.step()
         assert engine.state.last_check is not None
         assert engine.state.last_check.error in PRICE_ERRORS

@@ -12,9 +12,10 @@ import pytest
 
 from qqqbot.adapters.simulated.prices import SimulatedPrices
 from qqqbot.model.errors import PRICE_ERRORS, BrokerUnavailable, PricesUnavailable
+from qqqbot.model.market import Market, Quote
 from qqqbot.model.provenance import Source
 from qqqbot.model.sessions import SessionTable
-from qqqbot.model.values import QQQ, SYMBOLS, TQQQ, Market, Quote, Rules
+from qqqbot.model.values import QQQ, SYMBOLS, TQQQ, Rules
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.strategy.filling import Closes
 from qqqbot.trading.alerts import LogNotifier
@@ -49,7 +50,7 @@ class Yahoo:
         return replace(
             market,
             bars=tuple(bar for bar in market.bars if bar.date not in self.lost),
-            tqqq_bars=tuple(bar for bar in market.tqqq_bars if bar.date not in self.lost),
+            fund_bars=tuple(bar for bar in market.fund_bars if bar.date not in self.lost),
         )
 
 

@@ -198,8 +198,8 @@ def _purchase(symbol: str, quantity: int, now: datetime) -> OrderIntent:
         decision_price=Decimal(0),
         target=Holding(symbol),
         reason="",
-        qqq_price=0.0,
-        tqqq_price=0.0,
+        signal_price=0.0,
+        fund_price=0.0,
         short_ma=0.0,
         long_ma=0.0,
     )

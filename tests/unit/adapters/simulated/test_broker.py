@@ -8,19 +8,8 @@ from pathlib import Path
 import pytest
 
 from qqqbot.adapters.simulated.broker import ACCOUNT, PaperBroker
-from qqqbot.model.values import (
-    QQQ,
-    TQQQ,
-    Holding,
-    Market,
-    Mode,
-    Order,
-    OrderIntent,
-    OrderStatus,
-    OrderType,
-    Side,
-    Split,
-)
+from qqqbot.model.market import Market, Split
+from qqqbot.model.values import QQQ, TQQQ, Holding, Mode, Order, OrderIntent, OrderStatus, OrderType, Side
 from qqqbot.records.book import Book
 from qqqbot.records.jsonl import AppendOnlyFile
 from qqqbot.runtime.clock import VirtualClock

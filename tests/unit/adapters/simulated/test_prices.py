@@ -36,8 +36,8 @@ def test_the_newest_row_is_todays_while_the_exchange_is_open_and_the_last_one_af
     open_now, closed = PRICES.market(MONDAY_NOON), PRICES.market(sunday)
     assert (open_now.newest_row, open_now.bars[-1].date) == (date(2025, 11, 24), date(2025, 11, 21))
     assert (closed.newest_row, closed.bars[-1].date) == (date(2025, 11, 21), date(2025, 11, 20))
-    assert (open_now.qqq.time, closed.tqqq.time) == (MONDAY_NOON, datetime(2025, 11, 21, 21, tzinfo=UTC))
-    assert closed.qqq.price == open_now.bars[-1].close
+    assert (open_now.signal_quote.time, closed.fund_quote.time) == (MONDAY_NOON, datetime(2025, 11, 21, 21, tzinfo=UTC))
+    assert closed.signal_quote.price == open_now.bars[-1].close
 
 
 def test_the_price_at_the_close_is_tomorrows_last_bar() -> None:
@@ -45,7 +45,7 @@ def test_the_price_at_the_close_is_tomorrows_last_bar() -> None:
     assert session is not None
     tomorrow = PRICES.market(session.close + timedelta(days=1))
     assert tomorrow.bars[-1].close == PRICES.price(QQQ, session.close)
-    assert tomorrow.tqqq_previous_close == PRICES.price(TQQQ, session.close)
+    assert tomorrow.fund_previous_close == PRICES.price(TQQQ, session.close)
 
 
 def test_tqqq_makes_three_times_the_day_of_qqq_less_its_fee() -> None:

@@ -14,8 +14,9 @@ from qqqbot.adapters.yahoo import price_source as prices
 from qqqbot.adapters.yahoo.politeness import PAUSES
 from qqqbot.adapters.yahoo.price_source import ChildPrices, Runner, read_market
 from qqqbot.model.errors import CalendarEnded, PricesUnavailable
+from qqqbot.model.market import DayRow, Dividend, Split
 from qqqbot.model.sessions import Timetable
-from qqqbot.model.values import QQQ, TQQQ, DayRow, Dividend, Split
+from qqqbot.model.values import QQQ, TQQQ
 from qqqbot.runtime.child_process import ChildFailed, ChildOutput, ChildStopped
 from qqqbot.runtime.clock import VirtualClock
 from tests.support.builders import new_york, session, table
@@ -268,7 +269,7 @@ def test_an_answer_about_something_else_is_refused(about: dict[str, Any]) -> Non
 def test_both_funds_rows_come_with_their_unadjusted_closes_and_without_todays() -> None:
     rows = [["2026-11-20", 449.0, 449.5], [BEFORE.isoformat(), None, 450.5], [DAY.isoformat(), 451.0, 451.0]]
     market = read_market(market_document(qqq={"rows": rows}, tqqq={"rows": rows}))
-    for bars in (market.bars, market.tqqq_bars):
+    for bars in (market.bars, market.fund_bars):
         assert bars is not None
         assert [(bar.date, bar.unadjusted) for bar in bars] == [(date(2026, 11, 20), 449.5), (BEFORE, 450.5)]
         assert bars[0].close == 449.0
@@ -285,14 +286,14 @@ def test_both_funds_rows_come_with_their_unadjusted_closes_and_without_todays() 
     ],
 )
 def test_a_live_price_comes_with_its_own_days_row(changes: dict[str, Any], row: DayRow | None) -> None:
-    assert read_market(market_document(qqq=changes)).qqq.row == row
+    assert read_market(market_document(qqq=changes)).signal_quote.row == row
 
 
 def test_a_null_price_is_not_a_number_and_not_zero() -> None:
     document = market_document(closes={BEFORE: None})
     document["prices"]["QQQ"]["price"] = None
     market = read_market(document)
-    assert market.qqq.price != market.qqq.price
+    assert market.signal_quote.price != market.signal_quote.price
     assert market.bars[-1].close != market.bars[-1].close
-    assert market.tqqq_previous_close is None
-    assert (market.qqq.symbol, market.tqqq.symbol) == (QQQ, TQQQ)
+    assert market.fund_previous_close is None
+    assert (market.signal_quote.symbol, market.fund_quote.symbol) == (QQQ, TQQQ)

@@ -1,0 +1,114 @@
+"""What a price source answers: finished closes, live prices, splits and dividends, and all of them as one Market.
+
+A finished daily close is a `Bar`, a live price is a `Quote`: two types, so that a live price cannot slip in where a
+close belongs. A field with a `key` in its metadata has that name in files: the one it had when there was one rule, on
+QQQ and TQQQ.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from qqqbot.model.provenance import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A finished daily session and its close, adjusted for dividends and splits (NaN if the source had none).
+
+    `unadjusted` is the close that is adjusted for splits only; NaN if the source had none, None if nobody asked for it.
+    """
+
+    date: date
+    close: float
+    unadjusted: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DayRow:
+    """A symbol's row of the present session so far."""
+
+    low: float
+    high: float
+    close: float
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A live price and the moment the exchange printed it; `row` is the day's row in the same answer, if it has one."""
+
+    symbol: str
+    price: float
+    time: datetime
+    row: DayRow | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """A share that is neither the signal nor its fund: its live price, and its close of the session before."""
+
+    quote: Quote
+    previous_close: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """`ratio` new shares for each old one, from `date` on."""
+
+    symbol: str
+    date: date
+    ratio: float
+
+
+@dataclass(frozen=True, slots=True)
+class Dividend:
+    """`amount` USD for each share held before `date`, the ex-date; on the split basis of the newest prices."""
+
+    symbol: str
+    date: date
+    amount: float
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """One answer of the price source, as it came: nothing is repaired, sorted or left out.
+
+    `bars` are the signal's daily rows without today's; `newest_row` is the date of the last row of the raw answer
+    (today's while the exchange is open). The fund is the leveraged one that witnesses the signal's prices;
+    `fund_previous_close` is its close of the session before `newest_row`, on the same split basis as its quote, None if
+    the answer had none. `fund_bars` are its daily rows, likewise. `others` is what else the rule can hold, or the book
+    still holds. `answered_at` is when Yahoo's server answered, by its own clock, None if it did not say. `origins`
+    names the sessions whose closes are not Yahoo's own daily rows, and where they came from; `quoted_by` told the live
+    prices.
+    """
+
+    bars: tuple[Bar, ...]
+    newest_row: date
+    signal_quote: Quote = field(metadata={"key": "qqq"})
+    fund_quote: Quote = field(metadata={"key": "tqqq"})
+    fund_previous_close: float | None = field(metadata={"key": "tqqq_previous_close"})
+    splits: tuple[Split, ...] = ()
+    answered_at: datetime | None = None
+    fund_bars: tuple[Bar, ...] = field(default=(), metadata={"key": "tqqq_bars"})
+    origins: Mapping[date, Source] = field(default_factory=dict)
+    quoted_by: Source = Source.YAHOO
+    dividends: tuple[Dividend, ...] = ()
+    others: tuple[Other, ...] = ()
+
+    @property
+    def quotes(self) -> Mapping[str, Quote]:
+        """symbol -> live price, the signal's first, then its fund's"""
+        return {q.symbol: q for q in (self.signal_quote, self.fund_quote, *(other.quote for other in self.others))}
+
+    def quote(self, symbol: str) -> Quote:
+        """Raises LookupError."""
+        return self.quotes[symbol]
+
+    @property
+    def prices(self) -> Mapping[str, float]:
+        return {symbol: quote.price for symbol, quote in self.quotes.items()}
+
+    @property
+    def ex_dates(self) -> frozenset[date]:
+        """The days on which the signal or its fund went without its dividend."""
+        return frozenset(dividend.date for dividend in self.dividends)
