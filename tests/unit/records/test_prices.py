@@ -80,12 +80,12 @@ def test_a_restart_knows_what_the_process_before_it_knew(path: Path) -> None:
 def test_what_is_no_price_of_the_fund_is_kept_as_none(path: Path, close: float) -> None:
     """No gate looks at the fund's rows one by one, and keeping them must not end the check."""
     seen = check()
-    bars = (*seen.market.tqqq_bars[:-2], Bar(DAY - timedelta(days=4), close), seen.market.tqqq_bars[-1])
+    bars = (*seen.market.fund_bars[:-2], Bar(DAY - timedelta(days=4), close), seen.market.fund_bars[-1])
     kept = memory(path)
-    kept.keep(replace(seen, market=replace(seen.market, tqqq_bars=bars)))
+    kept.keep(replace(seen, market=replace(seen.market, fund_bars=bars)))
     for newest in (kept.newest, memory(path).newest):
         assert newest is not None
-        assert [day for day, found in zip(newest.dates, newest.tqqq, strict=True) if math.isnan(found)] == [
+        assert [day for day, found in zip(newest.dates, newest.fund, strict=True) if math.isnan(found)] == [
             newest.dates[0],
             DAY - timedelta(days=4),
         ]
