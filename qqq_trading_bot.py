@@ -62,6 +62,7 @@ from qqqbot.trading.heartbeat import Heartbeat
 from qqqbot.trading.last_seen import LastSeen
 from qqqbot.trading.loop import poll, timetable
 from qqqbot.trading.parts import Adapters
+from qqqbot.trading.steady_prices import NewBasis
 
 SHOWN_SETTINGS = (
     *("short_ma_period", "long_ma_period", "check_interval_minutes", "band_pct", "order_type"),
@@ -280,19 +281,20 @@ class Daemon:
         if engine is None:
             return None
         engine.executor.resolve()
-        market = self._market(engine, answer)
-        account, records, now = engine.broker.snapshot(), engine.records, self.clock.now()
+        market, records, now = self._market(engine, answer), engine.records, self.clock.now()
+        taking = None
+        if market is not None and answer.kind is Kind.ADOPT and not answer.dry_run:
+            taking = NewBasis(records.prices, market, self.prices.sessions(now), now)
+            market = engine.state.market = taking.market
+        account = engine.broker.snapshot()
         adoption.refuse_open_orders(engine.unresolved(), account)
         splits = engine.keeper.record_splits(market, account) if market is not None else []
-        seen = Seen(
-            account,
-            market,
-            records.journal.lost(),
-            lambda: self._refuse_unusable(engine, account),
-            functools.partial(last_price, records.decisions.path, engine.broker.mode, engine.broker.account),
-        )
+        before = functools.partial(last_price, records.decisions.path, engine.broker.mode, engine.broker.account)
+        seen = Seen(account, market, records.journal.lost(), lambda: self._refuse_unusable(engine, account), before)
         settled = answers.settle(records.book, answer, seen, now)
         told = [f"{s.symbol}: the split of {s.date}, {s.ratio:g}:1, recorded in the book" for s in splits]
+        if taking is not None:
+            told += taking.take(self.settings.rules.form.history)
         return settled._replace(done=told + settled.done)
 
     def _refuse_unusable(self, engine: Engine, account: AccountSnapshot) -> None:

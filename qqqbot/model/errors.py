@@ -75,6 +75,7 @@ PRICE_ERRORS: Mapping[Reason | None, type[TemporaryError]] = {
     Reason.PRICES_UNAVAILABLE: PricesUnavailable,
     Reason.STALE_PRICES: StalePrices,
     Reason.PRICES_DOUBTFUL: PricesUnavailable,
+    Reason.PRICES_REBASED: PricesUnavailable,
     Reason.NO_TRADES: PricesUnavailable,
     Reason.CLOCK_WRONG: StalePrices,
 }

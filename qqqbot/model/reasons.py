@@ -257,6 +257,12 @@ class Reason(StrEnum):
         AlertKind.CHECKS_FAILING,
         "The bot trades again once its witnesses agree, or the rule wants the same with each of them.",
     )
+    PRICES_REBASED = (
+        "PricesRebased",
+        AlertKind.CHECKS_FAILING,
+        f"Compare the prices with your broker's. If they are right: {COMMAND} adopt takes them. If they are wrong, the "
+        "next check after Yahoo has put them right trades again.",
+    )
     NO_TRADES = (
         "NoTrades",
         AlertKind.CHECKS_FAILING,
@@ -295,6 +301,7 @@ _NEEDING_YOU = frozenset(
         Reason.DISK_ERROR,
         Reason.ORDER_OPEN,
         Reason.NOT_ANSWERED,
+        Reason.PRICES_REBASED,
         Reason.NO_TRADES,
         Reason.CLOCK_WRONG,
     }

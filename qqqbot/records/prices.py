@@ -1,9 +1,10 @@
 """prices.jsonl: the bot's own memory of prices, append-only.
 
-Two kinds of rows: `window`, the finished closes that a decision rested on, once per session, and while Yahoo is silent
-once more after it, with the broker's close of the session itself; and `seen`, the live
-prices of the checks in a session's last half hour. Windows are compressed, so the file grows by about 0.6 MB a year and
-is kept forever. Loading it reads its end alone.
+Three kinds of rows: `window`, the finished closes that a decision rested on, once per session, and while Yahoo is
+silent once more after it, with the broker's close of the session itself; `seen`, the live prices of the checks in a
+session's last half hour; and `moved`, once for each session in which a fund's rows look like a split that is not
+reported. Windows are compressed, so the file grows by about 0.6 MB a year and is kept forever. Loading it reads its end
+alone.
 
 Law of this file: it never prevents a decision. A disk that refuses a row is logged once; the memory then lives on in
 the process. Prices are no account's, so unlike in other records the rows of every mode count.
@@ -43,6 +44,7 @@ class PriceMemory:
         self._identity = {"schema": SCHEMA, "mode": mode.value, "account": account}
         self._failing = False
         self._looks: dict[date, Seen] = {}
+        self._moved: dict[date, tuple[str, float]] = {}
         self.newest: KeptWindow | None = None
 
     def load(self, now: datetime) -> str | None:
@@ -75,6 +77,14 @@ class PriceMemory:
         """Remember `window` as the newest. Never raises OSError."""
         self._write(window.at, window.session, _window_row(window))
 
+    def moved(self, symbol: str, ratio: float, session: date, now: datetime) -> tuple[date, ...]:
+        """Remember that the rows of `symbol` look split in `session`, and return all sessions since the newest window
+        in which they did. Never raises OSError.
+        """
+        if self._moved.get(session) != (symbol, ratio):
+            self._write(now, session, {"kind": "moved", "symbol": symbol, "ratio": ratio})
+        return tuple(sorted(day for day, other in self._moved.items() if other == (symbol, ratio)))
+
     def _better(self, snapshot: Snapshot) -> bool:
         """Whether the window is a later session's, or has more of Yahoo's own rows than the one that is kept."""
         known = self.newest
@@ -105,7 +115,9 @@ class PriceMemory:
         """Raises one of UNREADABLE."""
         match row.get("kind"):
             case "window":
-                self.newest = _window(row)
+                self.newest, self._moved = _window(row), {}
+            case "moved":
+                self._moved[date.fromisoformat(row["session"])] = str(row["symbol"]), positive(row["ratio"])
             case "seen":
                 session = date.fromisoformat(row["session"])
                 self._looks[session] = Seen(session, _aware(row["at"]), positive(row[QQQ]), positive(row[TQQQ]))

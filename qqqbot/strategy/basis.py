@@ -1,14 +1,19 @@
 """Whether the rows of both funds are on the basis of those that were last traded on, but for splits and dividends.
 
-A split changes rows, price and shares, and Yahoo has reported splits days after it had changed the rows (yfinance#906);
-a whole answer has come in another currency under the name of the right one. Prices are then wrong by the same factor
-everywhere, so no witness within the answer parts from them. What the bot kept of the rows that it traded on does.
+A split changes rows, price and shares, and Yahoo has reported splits days after it had changed the rows, or never
+(yfinance#906); a whole answer has come in another currency under the name of the right one. Prices are then wrong by
+the same factor everywhere, so no witness within the answer parts from them. What the bot kept of the rows that it
+traded on does.
 """
 
+from fractions import Fraction
 from statistics import median
+from typing import NamedTuple
 
 from qqqbot.model.market import Market
+from qqqbot.model.program import COMMAND
 from qqqbot.model.provenance import KeptWindow
+from qqqbot.model.reasons import Reason
 from qqqbot.model.values import QQQ, SYMBOLS
 
 # What dividends change in half a year of adjusted closes: the funds' own are 1 % a year at most.
@@ -16,27 +21,55 @@ TOLERANCE = 0.02
 # One factor for all rows; more others than these few are rows that moved, each of which has witnesses of its own.
 SAME_FACTOR = 0.001
 MOST_OTHERS = 5
+# QQQ and TQQQ have been split 2:1 and 3:1 so far; funds of their kind also 3:2, and 1:20 the other way.
+RATIOS = tuple(Fraction(n, d) for n in range(1, 21) for d in range(1, 21) if (n == 1) != (d == 1) or {n, d} == {2, 3})
+# A split that nobody else can confirm is believed once the rows were on its basis in so many sessions.
+SESSIONS_OF_A_SPLIT = 3
 
 
-def changed_without_split(kept: KeptWindow | None, market: Market) -> str | None:
-    """What was found of a fund whose rows have all changed by what no reported split explains; None if there is none.
+class Moved(NamedTuple):
+    """A fund whose earlier closes are all `factor` times the kept ones, which no reported split explains."""
 
-    A split of the day of the kept rows may have been in them or not.
-    """
+    symbol: str
+    factor: float
+
+
+def moved(kept: KeptWindow | None, market: Market) -> tuple[Moved, ...]:
+    """A split of the day of the kept rows may have been in them or not."""
     if kept is None:
-        return None
+        return ()
+    found = []
     for symbol in SYMBOLS:
         before = dict(zip(kept.dates, kept.closes if symbol == QQQ else kept.fund, strict=True))
         bars = market.bars if symbol == QQQ else market.fund_bars
         moves = [bar.close / before[bar.date] for bar in bars if before.get(bar.date, 0) > 0 and bar.close > 0]
-        moved, explained = median(moves or [1.0]), [1.0]
+        factor, explained = median(moves or [1.0]), [1.0]
         for split in sorted(market.splits, key=lambda split: split.date, reverse=True):
             if split.symbol == symbol and split.date >= kept.session:
                 explained.append(explained[-1] / split.ratio)
-        others = sum(abs(move / moved - 1) > SAME_FACTOR for move in moves)
-        if others <= MOST_OTHERS and all(abs(moved / factor - 1) > TOLERANCE for factor in explained):
-            return (
-                f"{symbol}'s earlier closes are {moved:.3g} times those of {kept.session}, and Yahoo reports no split: "
-                "another currency? If they are right, move logs/prices.jsonl away and restart"
-            )
-    return None
+        others = sum(abs(move / factor - 1) > SAME_FACTOR for move in moves)
+        if others <= MOST_OTHERS and all(abs(factor / other - 1) > TOLERANCE for other in explained):
+            found.append(Moved(symbol, factor))
+    return tuple(found)
+
+
+def split_in(found: tuple[Moved, ...]) -> Fraction | None:
+    """The ratio of the split that one fund's rows look like; None if they do not, or if both funds' have changed."""
+    if len(found) != 1:
+        return None
+    return next((ratio for ratio in RATIOS if abs(found[0].factor * float(ratio) - 1) <= TOLERANCE), None)
+
+
+def told(found: tuple[Moved, ...], simulated: bool) -> tuple[str, Reason]:
+    """What has changed, and whether it ends without the owner: the simulated account waits for a few sessions."""
+    symbol, factor = found[0]
+    what = f"{symbol}'s earlier closes are {factor:.3g} times those that were traded on, and Yahoo reports no split"
+    ratio = split_in(found)
+    if ratio is None:
+        return f"{what}: another currency? If they are right: {COMMAND} adopt", Reason.PRICES_REBASED
+    split = f"{what}. If it was one of {ratio.numerator}:{ratio.denominator}, it is recorded automatically "
+    if simulated:
+        return f"{split}after {SESSIONS_OF_A_SPLIT} sessions that show it", Reason.PRICES_DOUBTFUL
+    return f"{split}once IB's closes show it. If IB has none, and the prices are right: {COMMAND} adopt", (
+        Reason.PRICES_REBASED
+    )

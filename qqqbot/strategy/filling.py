@@ -189,6 +189,14 @@ def depends_on(
     return None
 
 
+def same_basis(closes: Closes, market: Market, symbol: str) -> bool:
+    """Whether the broker's newest closes of `symbol` are those of the rows."""
+    rows = _by_date(market.bars if symbol == QQQ else market.fund_bars)
+    shared = sorted(day for day in closes.get(symbol, {}) if day in rows)[-NEIGHBOURS:]
+    basis = _basis(closes.get(symbol, {}), rows, shared, Source.BROKER.uncertainty)
+    return basis is not None and abs(basis - 1) <= NEAR_BASIS
+
+
 def _other_basis(rows: Closes, closes: Closes) -> str | None:
     for symbol in (QQQ, TQQQ):
         told = closes.get(symbol, {})

@@ -232,9 +232,7 @@ def day_rows(snapshot: Snapshot, rules: Rules) -> Gate:
     quotes = [snapshot.market.quote(symbol) for symbol in SYMBOLS]
     found = ", ".join(_beside_row(quote) for quote in quotes if quote.row) or "no row of the day"
     strangers = [q.symbol for q in quotes if q.row and not _fits_row(q, rules)]
-    verdict = (
-        f"{strangers[0]}'s live price is not that of its own row" if strangers else "live prices are in their rows"
-    )
+    verdict = f"{strangers[0]}'s live price is not that of its own row" if strangers else "live prices fit their rows"
     return Gate("day_rows", not strangers, found, f"{verdict} ({found})", Reason.PRICES_UNAVAILABLE)
 
 
@@ -246,8 +244,9 @@ def history(snapshot: Snapshot, rules: Rules) -> Gate:
     if not snapshot.market.fund_bars or not _may_be_averaged(snapshot, rules):
         return Gate("history", True, "not asked", "the window's witnesses were not asked")
     quoted = len(snapshot.broker_quotes) == len(SYMBOLS)  # then the broker's prices and shares are the witness
-    if not quoted and (problem := basis.changed_without_split(snapshot.kept, snapshot.market)):
-        return Gate("history", False, problem, problem, Reason.PRICES_DOUBTFUL)
+    if not quoted and (moved := basis.moved(snapshot.kept, snapshot.market)):
+        sentence, code = basis.told(moved, simulated=not snapshot.needs_open_exchange)
+        return Gate("history", False, sentence, sentence, code)
     window = _witnessed(snapshot)
     if problem := witnesses.unwitnessed(window):
         sentence = f"QQQ's rows have no second witness: {problem}"

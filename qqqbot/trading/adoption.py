@@ -18,10 +18,8 @@ from qqqbot.model.values import QQQ, SYMBOLS, AccountSnapshot, OrderIntent, Rule
 from qqqbot.records.book import Book
 from qqqbot.records.ledger import Booked
 from qqqbot.strategy import gates
+from qqqbot.strategy.basis import RATIOS
 from qqqbot.trading.bookkeeping import NOTICEABLE, explains
-
-# QQQ and TQQQ have been split 2:1 and 3:1 so far; funds of their kind also 3:2, and 1:20 the other way.
-RATIOS = tuple(Fraction(n, d) for n in range(1, 21) for d in range(1, 21) if (n == 1) != (d == 1) or {n, d} == {2, 3})
 
 
 class Priced(NamedTuple):

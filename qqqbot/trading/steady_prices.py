@@ -6,17 +6,19 @@ nothing: the session stays missing, and the gates refuse it and say so.
 
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import partial
 
 from qqqbot.model.errors import BrokerUnavailable, PricesUnavailable, TemporaryError
-from qqqbot.model.market import Market, Quote
+from qqqbot.model.market import Market, Quote, Split
 from qqqbot.model.ports import Clock, SecondPrices
 from qqqbot.model.provenance import Source
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import SYMBOLS, Rules
+from qqqbot.records.ledger import SAME_EVENT
 from qqqbot.records.prices import PriceMemory, kept_window
-from qqqbot.strategy import filling
+from qqqbot.strategy import basis, filling
 from qqqbot.strategy.filling import Candidate, Closes
 from qqqbot.trading.engine import State
 from qqqbot.trading.parts import Adapters
@@ -84,7 +86,7 @@ class SteadyPrices:
                 raise
             return self._without_yahoo(self._second, now, away)
         self._state.silent_since = None
-        return self._filled(market, now)
+        return self._filled(self._with_untold_split(market, now), now)
 
     def after_close(self, now: datetime) -> None:
         """While Yahoo is silent, keep the broker's close of the session that has ended.
@@ -119,6 +121,27 @@ class SteadyPrices:
         if any(ended not in closes.get(symbol, {}) for symbol in SYMBOLS):
             raise BrokerUnavailable(f"the broker has no close of {ended} yet")
         return closes
+
+    def _with_untold_split(self, market: Market, now: datetime) -> Market:
+        """`market` with the split that one fund's rows show and Yahoo does not report, once it is confirmed.
+
+        By the broker's own closes; where there is no broker, by three sessions in which it stayed so.
+        """
+        moved = basis.moved(self._memory.newest, market)
+        ratio = basis.split_in(moved)
+        if ratio is None or self._memory.newest is None:
+            return market
+        symbol, kept = moved[0].symbol, self._memory.newest
+        session, expected = self._expected(now)
+        sessions = self._memory.moved(symbol, float(ratio), session, now)
+        confirmed = len(sessions) >= basis.SESSIONS_OF_A_SPLIT
+        if self._broker is not None:
+            confirmed = filling.same_basis(self._broker.closes(expected), market, symbol)
+        # Its day lies between the two. Should Yahoo report it after all, the book must know it for the same split.
+        if not confirmed or sessions[0] - kept.session > SAME_EVENT:
+            return market
+        log.warning("%s: a split %s:1 that Yahoo does not report is taken as one of %s", symbol, ratio, sessions[0])
+        return replace(market, splits=(*market.splits, Split(symbol, sessions[0], float(ratio))))
 
     def _filled(self, market: Market, now: datetime) -> Market:
         expected = self._expected(now)[1]
@@ -169,3 +192,28 @@ class SteadyPrices:
         table = self._table or self.sessions(now)
         session = table.current(now).date
         return session, table.before(session, self._rules.form.history)
+
+
+class NewBasis:
+    """Rows on another basis than the kept ones, which the owner takes as right; the split that one fund's may show.
+
+    Such a split is the owner's to confirm once Yahoo has had until the next session to report it.
+    """
+
+    def __init__(self, memory: PriceMemory, found: Market, table: SessionTable, now: datetime) -> None:
+        self._memory, self._table, self._now = memory, table, now
+        self._moved, self._session = basis.moved(memory.newest, found), table.current(now).date
+        self.market = found
+        if ratio := basis.split_in(self._moved):
+            first, *later = memory.moved(self._moved[0].symbol, float(ratio), self._session, now)
+            split = Split(self._moved[0].symbol, first, float(ratio))
+            self.market = replace(found, splits=(*found.splits, split)) if later else found
+            self._moved = self._moved if later else ()
+
+    def take(self, history: int) -> list[str]:
+        """Keep the rows, to be called when the split is in the book. Returns a sentence for each fund."""
+        expected = self._table.before(self._session, history)
+        if not self._moved or filling.gaps(self.market, expected):
+            return []
+        self._memory.put(kept_window(self.market, expected, self._session, self._now))
+        return [f"{one.symbol}: rows {one.factor:.3g} times the earlier ones are taken as right" for one in self._moved]

@@ -4,6 +4,7 @@ from tests.support.mutants import Mutant
 
 PRICES = ("unit/adapters/yahoo/test_price_source.py",)
 GATES = ("unit/strategy/test_gates_witnesses.py",)
+SPLITS = ("unit/trading/test_steady_prices_splits.py",)
 PLANNING = ("unit/strategy/test_planning.py",)
 
 MUTANTS = (
@@ -42,6 +43,27 @@ MUTANTS = (
         "strategy/witnesses.py::_by_what_was_kept",
         "_together(kept[place], kept_fund[place], leverage) and",
         "False and",
+    ),
+    Mutant(
+        "a split that nobody reports is believed at first sight",
+        "trading/steady_prices.py::SteadyPrices._with_untold_split",
+        "len(sessions) >= basis.SESSIONS_OF_A_SPLIT",
+        "len(sessions) > 0",
+        SPLITS,
+    ),
+    Mutant(
+        "a split that nobody reports is believed without the broker's closes",
+        "trading/steady_prices.py::SteadyPrices._with_untold_split",
+        "if self._broker is not None:",
+        "if False:",
+        SPLITS,
+    ),
+    Mutant(
+        "a split that nobody reports is dated long after it",
+        "trading/steady_prices.py::SteadyPrices._with_untold_split",
+        "if not confirmed or sessions[0] - kept.session > SAME_EVENT:",
+        "if not confirmed:",
+        SPLITS,
     ),
     Mutant(
         "an answer that ended days ago is filled",

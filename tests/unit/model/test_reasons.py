@@ -45,6 +45,7 @@ def test_what_needs_the_owner() -> None:
     assert {reason for reason in Reason if reason.needs_you} == {
         *("TradingHalted", "LedgerMismatch", "UnexpectedPosition", "DidNotSettle", "CalendarEnded"),
         *("OrderUnanswered", "OrderOverrun", "DiskError", "OrderOpen", "NoTrades", "ClockWrong"),
+        "PricesRebased",
         "NotAnswered",
     }
 
@@ -75,6 +76,7 @@ def test_the_texts_in_files_and_json_never_change() -> None:
         "OrderRejected",
         "OrderUnanswered",
         "PricesDoubtful",
+        "PricesRebased",
         "PricesUnavailable",
         "StalePrices",
         "TradingHalted",

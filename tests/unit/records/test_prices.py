@@ -109,6 +109,18 @@ def test_sources_of_sessions_outside_the_window_are_not_kept(path: Path) -> None
     assert rows(path)[0]["sources"] == {}
 
 
+def test_sessions_that_look_split_are_remembered_until_the_next_window(path: Path) -> None:
+    kept, later = memory(path), DAY + timedelta(days=2)
+    kept.keep(check())
+    for day in (TOMORROW, TOMORROW, later):
+        kept.moved("TQQQ", 2.0, day, NOW)
+    assert [row["kind"] for row in rows(path)] == ["window", "moved", "moved"]
+    assert memory(path).moved("TQQQ", 2.0, later, NOW) == (TOMORROW, later)
+    assert kept.moved("TQQQ", 3.0, later, NOW) == (later,)
+    kept.keep(check(later))
+    assert kept.moved("TQQQ", 2.0, later, NOW) == memory(path).moved("TQQQ", 2.0, later, NOW) == (later,)
+
+
 def test_an_earlier_session_never_replaces_a_later_one(path: Path) -> None:
     kept = memory(path)
     kept.keep(check(TOMORROW))

@@ -129,6 +129,19 @@ class TestSplits:
         split(leveraged, ratio)
         refused(leveraged, answer, LedgerMismatch, rf"those of a split {ratio:g}:1 .* looks like a split .* Wait")
 
+    def test_one_that_is_never_reported_is_the_owners_to_adopt_in_the_next_session(self, leveraged: World) -> None:
+        cash = leveraged.records().book.ledger.cash
+        split(leveraged, 2.0)
+        refused(leveraged, "adopt", LedgerMismatch, "looks like a split .* Wait")
+        leveraged.pass_time(days=2)
+        leveraged.prices.changes = now_at(leveraged, tqqq_price=TQQQ_PRICE / 2)
+        assert answered(leveraged, "adopt") == [
+            "TQQQ: the split of 2026-11-25, 2:1, recorded in the book",
+            "TQQQ: rows 0.5 times the earlier ones are taken as right",
+        ]
+        ledger = leveraged.records().book.ledger
+        assert (ledger.shares[TQQQ], ledger.cash) == (3166, cash)
+
     @pytest.mark.parametrize("moved", [0.7, 1.3])
     def test_it_is_recognised_although_the_price_has_moved_since_the_purchase(
         self, leveraged: World, moved: float
