@@ -293,9 +293,8 @@ class Daemon:
         seen = Seen(account, market, records.journal.lost(), lambda: self._refuse_unusable(engine, account), before)
         settled = answers.settle(records.book, answer, seen, now)
         told = [f"{s.symbol}: the split of {s.date}, {s.ratio:g}:1, recorded in the book" for s in splits]
-        if taking is not None:
-            told += taking.take(self.settings.rules.form.history)
-        return settled._replace(done=told + settled.done)
+        taken = taking.take(self.settings.rules.form.history) if taking else []
+        return settled._replace(done=[*told, *taken, *settled.done])
 
     def _refuse_unusable(self, engine: Engine, account: AccountSnapshot) -> None:
         market = engine.state.market
