@@ -282,10 +282,9 @@ class Daemon:
             return None
         engine.executor.resolve()
         market, records, now = self._market(engine, answer), engine.records, self.clock.now()
-        taking = None
-        if market is not None and answer.kind is Kind.ADOPT and not answer.dry_run:
-            taking = NewBasis(records.prices, market, self.prices.sessions(now), now)
-            market = engine.state.market = taking.market
+        takes = market is not None and answer.kind is Kind.ADOPT and not answer.dry_run
+        taking = NewBasis(records.prices, market, self.prices.sessions(now), now) if market and takes else None
+        market = engine.state.market = taking.market if taking else market
         account = engine.broker.snapshot()
         adoption.refuse_open_orders(engine.unresolved(), account)
         splits = engine.keeper.record_splits(market, account) if market is not None else []
@@ -293,8 +292,8 @@ class Daemon:
         seen = Seen(account, market, records.journal.lost(), lambda: self._refuse_unusable(engine, account), before)
         settled = answers.settle(records.book, answer, seen, now)
         told = [f"{s.symbol}: the split of {s.date}, {s.ratio:g}:1, recorded in the book" for s in splits]
-        taken = taking.take(self.settings.rules.form.history) if taking else []
-        return settled._replace(done=[*told, *taken, *settled.done])
+        told += taking.take(self.settings.rules.form.history) if taking else []
+        return settled._replace(done=told + settled.done)
 
     def _refuse_unusable(self, engine: Engine, account: AccountSnapshot) -> None:
         market = engine.state.market

@@ -138,11 +138,10 @@ def newest_row(snapshot: Snapshot, rules: Rules) -> Gate:
     if newest > session.date:
         sentence = f"Yahoo has a row of {newest}, a day that is still to come: its answer is wrong"
     elif newest < session.date and all(snapshot.market.quote(s).time < session.open for s in SYMBOLS):
+        sentence = f"Yahoo has no trade of {session.date} in QQQ or TQQQ"
         if snapshot.now - session.open < FIRST_TRADES:
-            sentence = f"Yahoo has no trade of {session.date} in QQQ or TQQQ yet, only of {newest}"
-            return Gate("newest_row", False, str(newest), sentence, Reason.STALE_PRICES)
-        sentence = f"Yahoo has no trade of {session.date} in QQQ or TQQQ: is the exchange closed? Then "
-        sentence += _cure(str(session.date))
+            return Gate("newest_row", False, str(newest), f"{sentence} yet, only of {newest}", Reason.STALE_PRICES)
+        sentence += f": is the exchange closed? Then {_cure(session.date)}"
         return Gate("newest_row", False, str(newest), sentence, Reason.NO_TRADES)
     return Gate("newest_row", newest == session.date, str(newest), sentence, Reason.STALE_PRICES)
 
@@ -151,9 +150,8 @@ def window_complete(snapshot: Snapshot, rules: Rules) -> Gate:
     problem = window_problem(snapshot)
     if problem is None and len(snapshot.expected) < rules.form.history:
         problem = f"only {len(snapshot.expected)} sessions known, {rules.form.history} needed"
-    if closed := _without_a_trade(snapshot):
-        sentence = f"neither QQQ nor TQQQ has a row for {_dates(closed)}: was the exchange closed? Then "
-        sentence += _cure(*map(str, closed))
+    if days := _without_a_trade(snapshot):
+        sentence = f"neither QQQ nor TQQQ has a row for {_dates(days)}: was the exchange closed? Then {_cure(*days)}"
         return Gate("window", False, problem or "closed", sentence, Reason.NO_TRADES)
     sentence = (
         f"QQQ's daily prices are incomplete: {problem}" if problem else "every session of the window is there once"
@@ -492,7 +490,7 @@ def _all_stand(snapshot: Snapshot) -> str | None:
     return f"{max(times).astimezone(NEW_YORK) + HALF_A_MINUTE:%Y-%m-%d %H:%M}" if stands else None
 
 
-def _cure(*entries: str) -> str:
+def _cure(*entries: object) -> str:
     listed = ", ".join(f'"{entry}"' for entry in entries)
     return f"add {listed} to closed_on in config.json and restart, or update"
 
