@@ -8,6 +8,7 @@ answer of the true rows and is not stopped. Pure arithmetic: no network, no proc
 
 import argparse
 import csv
+import itertools
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,12 +19,13 @@ from pathlib import Path
 
 from qqqbot.model.values import Holding, Rules
 from qqqbot.strategy.rule import wanted
-from qqqbot.strategy.witnesses import MOST_DOUBTS, Window, doubts, other_answer, unwitnessed
+from qqqbot.strategy.witnesses import Window, doubts, other_answer, too_many, unwitnessed
 
 RULES = Rules()
 FIRST = date(2015, 1, 1)
 # Places of a wrong row, counted back from yesterday's: both edges of the short average, and of the long one.
 PLACES = (1, 2, 3, 5, 10, 20, 28, 29, 30, 60, 90, 118, 119)
+LENGTHS = (119, 199, 249, 499, 1_249)
 SIZES = (0.05, -0.05, 0.10, -0.10, 0.15, -0.15, 0.18, -0.18)
 
 
@@ -46,12 +48,11 @@ class Count:
     through: list[str] = field(default_factory=list)
 
 
-def days(folder: Path, first: date = FIRST, every: int = 1) -> Iterator[Day]:
-    """A check on every Nth day from `first` on, as far as the files go."""
+def days(folder: Path, first: date = FIRST, every: int = 1, length: int = RULES.form.history) -> Iterator[Day]:
+    """A check on every Nth day from `first` on, as far as the files go, with `length` finished sessions."""
     qqq, fund = (_rows(folder / f"{symbol}_daily.csv") for symbol in ("qqq", "tqqq"))
     dates = sorted(qqq.keys() & fund.keys())
     columns = [[rows[day][n] for day in dates] for rows in (qqq, fund) for n in range(3)]
-    length = RULES.form.history
     begin = next(n for n, day in enumerate(dates) if n >= length and day >= first)
     for today in range(begin, len(dates), every):
         cut = slice(today - length, today)
@@ -70,7 +71,24 @@ def refused(window: Window) -> bool:
     if unwitnessed(window):
         return True
     found = doubts(window, RULES.leverage)
-    return len(found) > MOST_DOUBTS or other_answer(window, found, Holding.CASH, RULES) is not None
+    return too_many(window, found) or other_answer(window, found, Holding.CASH, RULES) is not None
+
+
+def of_factor(window: Window, factor: float) -> Window:
+    """The window with a fund of another factor, which tracks QQQ without any error."""
+    closes = [*window.closes, window.price]
+    fund = [100.0]
+    for before, after in itertools.pairwise(closes):
+        fund.append(fund[-1] * (1 + factor * (after / before - 1)))
+    return replace(window, fund=fund[:-1], fund_unadjusted=fund[:-1], fund_price=fund[-1])
+
+
+def doubtful(folder: Path, length: int, every: int) -> str:
+    """How many doubts there are in windows of `length` sessions, and how many with a fund of another factor."""
+    windows = [day.window for day in days(folder, date.min, every, length)]
+    most = max(len(doubts(window, RULES.leverage)) for window in windows)
+    fewest = min(len(doubts(of_factor(window, 2.0), RULES.leverage)) for window in windows)
+    return f"doubts in {length} sessions: {most} at most, with a fund of factor 2: {fewest} at least"
 
 
 def answer(window: Window) -> Holding:
@@ -160,6 +178,8 @@ def main() -> None:
     print(f"{'error':<22}{'checks':>8}{'wrong':>8}{'refused':>9}{'through':>9}")
     for name, of in count(days(args.folder, args.first, args.every)).items():
         print(f"{name:<22}{of.checks:>8}{of.wrong:>8}{of.refused:>9}{len(of.through):>9}  {'; '.join(of.through[:6])}")
+    for length in LENGTHS:
+        print(doubtful(args.folder, length, args.every))
     print(f"{time.perf_counter() - begun:.0f} s")
 
 

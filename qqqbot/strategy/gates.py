@@ -253,7 +253,7 @@ def history(snapshot: Snapshot, rules: Rules) -> Gate:
     if not doubts:
         return Gate("history", True, "no doubt", "each session of the window has a second witness")
     found = "; ".join(f"{doubt.day}: {doubt.found}" for doubt in doubts[:3])
-    if len(doubts) > witnesses.MOST_DOUBTS * max(1, len(window.dates) // witnesses.SESSIONS_OF_DOUBTS):
+    if witnesses.too_many(window, doubts):
         sentence = f"QQQ's and TQQQ's rows part on {len(doubts)} occasions ({found})"
         return Gate("history", False, found, sentence, Reason.PRICES_DOUBTFUL)
     held = snapshot.portfolio.holding

@@ -33,8 +33,9 @@ LARGEST_DIVIDEND = 0.006
 SAME_CLOSE = 0.001
 # Both funds closed exactly where they had closed before on 2 days (2012-10-25, 2014-08-20), never on two in a row.
 MOST_STANDING = 1
-# Doubts in one window: 3 at most. Many are not a wrong row, but a witness that is none.
-MOST_DOUBTS, SESSIONS_OF_DOUBTS = 8, 250
+# Doubts in 119 sessions: 2 at most, in 249 or 499: 3, in 1,249: 5. With a fund of factor 2 or 1, or rows that are a
+# day off: 5 at least in 119 sessions, 14 in 199. That is not a wrong row, but a witness that is none.
+MOST_DOUBTS, SESSIONS_OF_DOUBTS = 4, 250
 MOST_UNWITNESSED = 5
 # How far what a witness says of a row may be from the truth: its usual parting, three times over, by the fund's factor.
 MARGIN = 0.001
@@ -113,6 +114,12 @@ def doubts(window: Window, leverage: float) -> tuple[Doubt, ...]:
         Doubt(_day(window, run[0]), moves[run[0]].found, _history(window, own, moves, run, leverage))
         for run in _runs(moves)
     )
+
+
+def too_many(window: Window, found: Sequence[Doubt]) -> bool:
+    """Whether the fund is no witness: it parts from QQQ more often than the real one, missing rows not counted."""
+    missing = sum(map(math.isnan, window.fund))
+    return len(found) - missing > MOST_DOUBTS * max(1, len(window.dates) // SESSIONS_OF_DOUBTS)
 
 
 def other_answer(window: Window, found: Sequence[Doubt], held: Holding, rules: Rules) -> Holding | None:

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.witnesses import ERRORS, answer, count, days, refused
+from benchmarks.witnesses import ERRORS, answer, count, days, doubtful, refused
 from qqqbot.model.values import Holding, Rules
 from qqqbot.strategy import witnesses
-from qqqbot.strategy.witnesses import MOST_DOUBTS, Window, doubts, other_answer, unwitnessed
+from qqqbot.strategy.witnesses import Doubt, Window, doubts, other_answer, too_many, unwitnessed
 from tests.support.builders import DAY, table
 
 ROWS = 119
@@ -74,7 +74,16 @@ def test_a_sound_window_leaves_no_doubt(seed: int, leverage: float) -> None:
 
 
 def test_the_factor_of_the_fund_is_a_value() -> None:
-    assert len(doubts(SOUND, 2.0)) > MOST_DOUBTS
+    assert too_many(SOUND, doubts(SOUND, 2.0))
+
+
+@pytest.mark.parametrize(("rows", "most"), [(119, 4), (249, 4), (250, 4), (499, 4), (500, 8), (1_249, 16)])
+def test_how_many_doubts_leave_a_witness_depends_on_the_window(rows: int, most: int) -> None:
+    long, doubt = replace(SOUND, dates=[DAY] * rows), Doubt(DAY, "", ())
+    assert not too_many(long, [doubt] * most)
+    assert too_many(long, [doubt] * (most + 1))
+    lacking = replace(long, fund=[math.nan, *SOUND.fund[1:]])
+    assert not too_many(lacking, [doubt] * (most + 1))
 
 
 @pytest.mark.parametrize("by", [0.05, -0.05, 0.1, -0.1, 0.15, -0.15, 0.18, -0.18, 0.01, -0.01])
@@ -274,6 +283,9 @@ class TestRealDays:
         """The witnesses parted on 2018-10-30 and in March 2020, and on these days the price was 0.1 % from a flip."""
         stopped = [str(day.day) for day in days(REAL_DATA) if refused(day.window)]
         assert stopped == list(self.REFUSED)
+
+    def test_real_doubts_are_fewer_than_those_of_another_fund(self) -> None:
+        assert doubtful(REAL_DATA, 119, 40) == "doubts in 119 sessions: 2 at most, with a fund of factor 2: 8 at least"
 
     def test_no_error_leads_to_a_wrong_decision(self) -> None:
         names = [name for name in ERRORS if name not in ("none", "a dividend x2", "last 2 rows frozen")]
