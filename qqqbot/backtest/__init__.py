@@ -13,6 +13,7 @@
     study             everything the backtest says, computed once
     tables, figures   a study in words and in pictures
     report, notebook  one HTML page; the cells of backtest.ipynb
+    official          official closes from the bot's own memory of prices
     drift             the command `drift`: decisions and fills compared with the official closes
     holding           what `performance` adds: the real book compared with holding QQQ or TQQQ
 

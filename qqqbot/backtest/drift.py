@@ -4,26 +4,30 @@ The last decision of each session counts; the official answer is the rule on the
 price crossed a line between the check and the close. A fill is compared with the price it was decided on (slippage) and
 with the official close (what the backtest would have paid).
 
-Prices are those that the backtest keeps on disk; nothing is fetched. This module needs numpy, so the monitor imports it
-only for this view.
+Official closes are those of the bot's own memory of prices, and of sessions that it does not know, those that the
+backtest keeps on disk; nothing is fetched. This module needs numpy, so the monitor imports it only for this view.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from qqqbot.backtest.official import Remembered, remembered
 from qqqbot.backtest.prices.cache import REFRESH, kept_prices
-from qqqbot.backtest.prices.table import Prices, Series
+from qqqbot.backtest.prices.table import BadPrices, Prices, Series
 from qqqbot.backtest.signals import NO_SIGNAL, levels
 from qqqbot.display.terminal import Field, Fields, Line, Screen, Table
+from qqqbot.model.instruments import Holding
 from qqqbot.model.new_york import new_york_date
 from qqqbot.model.values import Rules, Side
 from qqqbot.records.coerce import moment, number, text
 from qqqbot.records.folder import Folder, identity, own_rows
+from qqqbot.records.prices import kept_windows
 from qqqbot.runtime.config import load
 
 Row = Mapping[str, Any]
@@ -37,6 +41,8 @@ class DecisionDrift:
     session: date
     decided: str
     official: str
+    remembered: bool = False
+    """whether the official close is of the bot's own memory"""
 
     @property
     def agrees(self) -> bool:
@@ -74,17 +80,42 @@ class Drift:
         return sum(fill.close_usd or 0.0 for fill in self.fills)
 
 
-def drift(decisions: Iterable[Row], trades: Iterable[Row], prices: Prices, rules: Rules) -> Drift:
-    """Compare rows of decisions.jsonl and of the book with the official closes. Unreadable rows are skipped."""
-    last = _last_decisions(decisions)
-    official = dict(zip(prices.dates.astype(object).tolist(), levels(prices.signal.close, rules).tolist(), strict=True))
-    compared = [
-        DecisionDrift(session, decided, rules.form.shelves[official[session]].value)
-        for session, decided in sorted(last.items())
-        if official.get(session, NO_SIGNAL) != NO_SIGNAL
-    ]
-    fills = [fill for row in trades if (fill := _fill(row, prices)) is not None]
+def drift(
+    decisions: Iterable[Row],
+    trades: Iterable[Row],
+    prices: Prices | None,
+    rules: Rules,
+    known: Mapping[date, Remembered] = MappingProxyType({}),
+) -> Drift:
+    """Compare rows of decisions.jsonl and of the book with the official closes: the `known` ones, else `prices`.
+
+    Unreadable rows are skipped.
+    """
+    last, official = _last_decisions(decisions), _answers(prices, rules)
+    signal, fund = rules.form.signal.symbol, rules.form.fund.symbol
+    compared = []
+    for session, (decided, held) in sorted(last.items()):
+        own = known[session].answer(held, rules) if session in known else None
+        answer = own or official.get(session)
+        if answer is not None:
+            compared.append(DecisionDrift(session, decided, answer.value, own is not None))
+
+    def close_of(symbol: str, session: date) -> float | None:
+        own = {signal: known[session].signal, fund: known[session].fund} if session in known else {}
+        if own.get(symbol, 0) > 0:
+            return own[symbol]
+        return printed_close(prices.of(symbol), session) if prices else None
+
+    fills = [fill for row in trades if (fill := _fill(row, rules.form.symbols, close_of)) is not None]
     return Drift(tuple(compared), tuple(fills), len(last) - len(compared))
+
+
+def _answers(prices: Prices | None, rules: Rules) -> dict[date, Holding]:
+    """The rule's answer at each official close of `prices`."""
+    if prices is None:
+        return {}
+    days, found = prices.dates.astype(object).tolist(), levels(prices.signal.close, rules).tolist()
+    return {day: rules.form.shelves[n] for day, n in zip(days, found, strict=True) if n != NO_SIGNAL}
 
 
 def printed_close(series: Series, day: date) -> float | None:
@@ -95,26 +126,27 @@ def printed_close(series: Series, day: date) -> float | None:
     return float(series.close[at] * series.factor[at])
 
 
-def _last_decisions(rows: Iterable[Row]) -> dict[date, str]:
-    """Session -> the target of its last decision; rows come oldest first."""
+def _last_decisions(rows: Iterable[Row]) -> dict[date, tuple[str, Holding]]:
+    """Session -> the target of its last decision, and what was held then; rows come oldest first."""
     last = {}
     for row in rows:
         session, target = text(row.get("session")), text(row.get("target"))
         if session and target and row.get("exchange_open") is True:
-            last[date.fromisoformat(session)] = target
+            held = text(row.get("held"))
+            last[date.fromisoformat(session)] = target, Holding(held) if held in list(Holding) else Holding.CASH
     return last
 
 
-def _fill(row: Row, prices: Prices) -> FillDrift | None:
+def _fill(row: Row, symbols: Collection[str], close_of: Callable[[str, date], float | None]) -> FillDrift | None:
     at, price, decided = moment(row.get("timestamp")), number(row.get("price")), number(row.get("decision_price"))
     symbol, quantity = text(row.get("symbol")), number(row.get("quantity"))
-    if row.get("kind", "trade") != "trade" or symbol not in {series.symbol for series in prices.all}:
+    if row.get("kind", "trade") != "trade" or symbol is None or symbol not in symbols:
         return None
     if at is None or price is None or not decided or quantity is None:
         return None
     session = new_york_date(at)
     sign = 1 if row.get("side") == Side.BUY.value else -1
-    close = printed_close(prices.of(symbol), session)
+    close = close_of(symbol, session)
     return FillDrift(
         session=session,
         side=str(row.get("side")),
@@ -132,16 +164,23 @@ def _fill(row: Row, prices: Prices) -> FillDrift | None:
 class DriftFacts:
     """What --drift shows."""
 
-    prices_end: str
+    prices_end: str | None
+    """the last session of the price history on disk, None if there is none"""
     drift: Drift
 
     @property
     def differing(self) -> tuple[DecisionDrift, ...]:
         return tuple(decision for decision in self.drift.decisions if not decision.agrees)
 
+    @property
+    def from_memory(self) -> int:
+        """How many sessions were compared with the official close of the bot's own memory."""
+        return sum(decision.remembered for decision in self.drift.decisions)
+
     def as_json(self) -> dict[str, Any]:
         return {
             "prices_end": self.prices_end,
+            "from_memory": self.from_memory,
             "sessions": len(self.drift.decisions),
             "differing": [_texts(asdict(decision)) for decision in self.differing],
             "not_closed": self.drift.not_closed,
@@ -154,10 +193,15 @@ class DriftFacts:
 def drift_facts(folder: Folder, cache: Path, config: Path) -> DriftFacts:
     """The comparison of every decision and fill. Raises BotError, OSError."""
     rules = load(config).rules
-    prices = kept_prices(cache, rules.form.symbols)
+    known, prices = remembered(kept_windows(folder.prices)), None
+    try:
+        prices = kept_prices(cache, rules.form.symbols)
+    except BadPrices:
+        if not known:
+            raise
     who = identity(folder, folder.status()[0])
-    found = drift(own_rows(folder.decisions, who), own_rows(folder.trades, who), prices, rules)
-    return DriftFacts(str(prices.dates[-1]), found)
+    found = drift(own_rows(folder.decisions, who), own_rows(folder.trades, who), prices, rules, known)
+    return DriftFacts(str(prices.dates[-1]) if prices else None, found)
 
 
 def drift_screen(facts: DriftFacts) -> Screen:
@@ -167,7 +211,7 @@ def drift_screen(facts: DriftFacts) -> Screen:
         Field("Decisions", _agreement(facts)),
         Field("Slippage", f"{found.slippage_usd:,.2f} USD lost from decision to fill in {len(fills)} trades"),
         Field("Close", f"{found.close_usd:,.2f} USD worse than at the official closes"),
-        Field("Prices", f"end on {facts.prices_end}; {REFRESH}"),
+        Field("Prices", _sources(facts)),
     )
     blocks: list[Any] = [Fields(fields)]
     if differing:
@@ -184,6 +228,13 @@ def _agreement(facts: DriftFacts) -> str:
     total, differing, not_closed = len(facts.drift.decisions), len(facts.differing), facts.drift.not_closed
     waiting = f"; {not_closed} not closed yet or not in the prices" if not_closed else ""
     return f"{total - differing} of {total} agree with the official close{waiting}"
+
+
+def _sources(facts: DriftFacts) -> str:
+    own = facts.from_memory
+    others = len(facts.drift.decisions) - own
+    history = f"a price history that ends on {facts.prices_end}" if facts.prices_end else "no price history"
+    return f"official closes of {own} sessions from the bot's own memory, of {others} from {history}; {REFRESH}"
 
 
 def _fill_row(fill: FillDrift) -> tuple[str, ...]:

@@ -42,6 +42,10 @@ class Folder(NamedTuple):
         return self.path / "orders.jsonl"
 
     @property
+    def prices(self) -> Path:
+        return self.path / "prices.jsonl"
+
+    @property
     def halt(self) -> Path:
         return self.path / "HALT"
 

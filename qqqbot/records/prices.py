@@ -10,10 +10,12 @@ Law of this file: it never prevents a decision. A disk that refuses a row is log
 the process. Prices are no account's, so unlike in other records the rows of every mode count.
 """
 
+import contextlib
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from qqqbot.model.market import Market
@@ -22,7 +24,7 @@ from qqqbot.model.values import QQQ, TQQQ, Mode, Snapshot
 from qqqbot.records.codec import UNREADABLE, packed, unpacked
 from qqqbot.records.coerce import moment, positive
 from qqqbot.records.jsonl import SCHEMA, AppendOnlyFile
-from qqqbot.records.tail import Row, last_rows
+from qqqbot.records.tail import Row, RowReader, last_rows
 
 log = logging.getLogger(__name__)
 
@@ -122,6 +124,17 @@ class PriceMemory:
                 session = date.fromisoformat(row["session"])
                 self._looks[session] = Seen(session, _aware(row["at"]), positive(row[QQQ]), positive(row[TQQQ]))
                 self._looks = {day: self._looks[day] for day in sorted(self._looks)[-LOOKS_REMEMBERED:]}
+
+
+def kept_windows(path: Path) -> Iterator[KeptWindow]:
+    """The windows in the file at `path`, oldest first; those that cannot be read are skipped. Raises OSError."""
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        for row in RowReader().forwards(file):
+            if row.get("kind") == "window":
+                with contextlib.suppress(*UNREADABLE):
+                    yield _window(row)
 
 
 def kept_window(market: Market, dates: tuple[date, ...], session: date, at: datetime) -> KeptWindow:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -117,8 +118,34 @@ def test_the_screens_show_sums_and_the_newest_fills(logs: Path, tmp_path: Path) 
     assert f"in {len(facts.drift.fills)} trades" in text
 
 
-def test_without_a_price_history_it_says_how_to_get_one(logs: Path, tmp_path: Path) -> None:
-    folder = Folder(logs, lambda _: None)
+def test_the_bots_own_memory_knows_all_closes_but_the_last(logs: Path, tmp_path: Path) -> None:
+    """As printed, and with them the rule's answers; no price history is needed."""
+    facts = drift_facts(Folder(logs, lambda _: None), tmp_path, config_of(tmp_path))
+    assert (facts.prices_end, facts.from_memory, facts.drift.not_closed) == (None, SESSIONS - 120, 1)
+    assert facts.differing == ()
+    beside = drift(rows(logs / "decisions.jsonl"), rows(logs / "trades.jsonl"), PRICES, RULES)
+    closes = [fill.close_usd for fill in facts.drift.fills]
+    assert closes == pytest.approx([fill.close_usd for fill in beside.fills], abs=0.2)
+    text = plain(drift_screen(facts))
+    assert f"official closes of {SESSIONS - 120} sessions from the bot's own memory, of 0 from no price history" in text
+
+
+def test_sessions_that_the_memory_lacks_come_from_the_price_history(logs: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "logs"
+    shutil.copytree(logs, folder)
+    kept = (folder / "prices.jsonl").read_bytes().splitlines(keepends=True)
+    damaged = kept[: len(kept) // 2][:-40]
+    (folder / "prices.jsonl").write_bytes(b"".join([*damaged, b"{not a row\n", b'{"kind":"window","packed":"?"}\n']))
+    facts = drift_facts(Folder(folder, lambda _: None), cache_of(tmp_path), config_of(tmp_path))
+    assert 0 < facts.from_memory < SESSIONS - 120
+    assert (facts.differing, facts.drift.not_closed) == ((), 0)
+    assert facts.as_json()["from_memory"] == facts.from_memory
+
+
+def test_without_memory_and_price_history_it_says_how_to_get_one(logs: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "logs"
+    shutil.copytree(logs, bare, ignore=shutil.ignore_patterns("prices.jsonl"))
+    folder = Folder(bare, lambda _: None)
     with pytest.raises(BadPrices, match=r"No price history yet.* Run \./bot_control\.sh backtest once"):
         drift_facts(folder, tmp_path, config_of(tmp_path))
 
@@ -128,7 +155,7 @@ def test_the_monitor_shows_both_and_says_what_is_missing(
 ) -> None:
     house = tmp_path / "house"
     (house / ".cache" / "prices").mkdir(parents=True)
-    (house / "logs").symlink_to(logs)
+    shutil.copytree(logs, house / "logs", ignore=shutil.ignore_patterns("prices.jsonl"))
 
     def look(*view: str) -> tuple[int, str]:
         out = io.StringIO()
