@@ -193,7 +193,7 @@ class DriftFacts:
 def drift_facts(folder: Folder, cache: Path, config: Path) -> DriftFacts:
     """The comparison of every decision and fill. Raises BotError, OSError."""
     rules = load(config).rules
-    known, prices = remembered(kept_windows(folder.prices)), None
+    known, prices = remembered(kept_windows(folder.prices, rules.form.symbols[:2])), None
     try:
         prices = kept_prices(cache, rules.form.symbols)
     except BadPrices:

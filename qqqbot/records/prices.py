@@ -3,8 +3,8 @@
 Three kinds of rows: `window`, the finished closes that a decision rested on, once per session, and while Yahoo is
 silent once more after it, with the broker's close of the session itself; `seen`, the live prices of the checks in a
 session's last half hour; and `moved`, once for each session in which a fund's rows look like a split that is not
-reported. Windows are compressed, so the file grows by about 0.6 MB a year and is kept forever. Loading it reads its end
-alone.
+reported. Windows are compressed, so the file grows by about 0.7 MB a year and is kept forever. Loading it reads its end
+alone, which takes 5 ms after ten years. A row of other funds than QQQ and TQQQ names them.
 
 Law of this file: it never prevents a decision. A disk that refuses a row is logged once; the memory then lives on in
 the process. Prices are no account's, so unlike in other records the rows of every mode count.
@@ -20,7 +20,7 @@ from typing import Any
 
 from qqqbot.model.market import Market
 from qqqbot.model.provenance import KeptWindow, Seen, Source
-from qqqbot.model.values import QQQ, TQQQ, Mode, Snapshot
+from qqqbot.model.values import QQQ, SYMBOLS, TQQQ, Mode, Snapshot
 from qqqbot.records.codec import UNREADABLE, packed, unpacked
 from qqqbot.records.coerce import moment, positive
 from qqqbot.records.jsonl import SCHEMA, AppendOnlyFile
@@ -44,23 +44,40 @@ class PriceMemory:
     def __init__(self, file: AppendOnlyFile, mode: Mode, account: str) -> None:
         self._file = file
         self._identity = {"schema": SCHEMA, "mode": mode.value, "account": account}
-        self._failing = False
+        self._opened = self._failing = False
+        self._symbols: tuple[str, ...] = SYMBOLS
         self._looks: dict[date, Seen] = {}
         self._moved: dict[date, tuple[str, float]] = {}
         self.newest: KeptWindow | None = None
 
     def load(self, now: datetime) -> str | None:
-        """Open the file and read its end; returns what was set aside. Rows that cannot be read are skipped.
+        """Open the file and read its end; returns what was set aside. Rows that cannot be read are skipped."""
+        aside = None
+        try:
+            aside = self._file.open(now)
+            self._opened = True
+        except OSError as error:
+            self._cannot_write(error)
+        self._read()
+        return aside
 
-        Raises OSError.
-        """
-        aside = self._file.open(now)
-        for row in last_rows(self._file.path, ROWS_READ).rows:
+    def watch(self, symbols: tuple[str, ...]) -> None:
+        """Whose prices are remembered, the signal's and its fund's: those of others are no witness of theirs."""
+        if symbols != self._symbols:
+            self._symbols, self.newest, self._looks, self._moved = symbols, None, {}, {}
+            self._read()
+
+    def _read(self) -> None:
+        try:
+            rows = last_rows(self._file.path, ROWS_READ).rows
+        except OSError as error:
+            log.error("%s cannot be read, so earlier prices are not known: %s", self._file.path.name, error)
+            return
+        for row in rows:
             try:
                 self._take(row)
             except UNREADABLE as error:
                 log.warning("%s: a row cannot be read and is skipped: %s", self._file.path.name, error)
-        return aside
 
     def last_look(self, session: date) -> Seen | None:
         """The last look at one of the newest sessions, None if there was none near its close."""
@@ -102,19 +119,26 @@ class PriceMemory:
 
     def _write(self, now: datetime, session: date, values: Mapping[str, Any]) -> None:
         row = {"timestamp": now.isoformat(), "session": session.isoformat(), **values}
+        row |= {} if self._symbols == SYMBOLS else {"symbols": list(self._symbols)}
         self._take(row)
         try:
+            if not self._opened:
+                self._file.open(now)
+                self._opened = True
             self._file.append({**row, **self._identity})
             self._failing = False
         except OSError as error:
-            if not self._failing:
-                log.error(
-                    "%s cannot be written, so a restart will not know these prices: %s", self._file.path.name, error
-                )
-            self._failing = True
+            self._cannot_write(error)
+
+    def _cannot_write(self, error: OSError) -> None:
+        if not self._failing:
+            log.error("%s cannot be written, so a restart will not know these prices: %s", self._file.path.name, error)
+        self._failing = True
 
     def _take(self, row: Row) -> None:
         """Raises one of UNREADABLE."""
+        if not _about(row, self._symbols):
+            return
         match row.get("kind"):
             case "window":
                 self.newest, self._moved = _window(row), {}
@@ -126,15 +150,19 @@ class PriceMemory:
                 self._looks = {day: self._looks[day] for day in sorted(self._looks)[-LOOKS_REMEMBERED:]}
 
 
-def kept_windows(path: Path) -> Iterator[KeptWindow]:
-    """The windows in the file at `path`, oldest first; those that cannot be read are skipped. Raises OSError."""
+def kept_windows(path: Path, symbols: tuple[str, ...] = SYMBOLS) -> Iterator[KeptWindow]:
+    """The windows of `symbols` in the file at `path`, oldest first; what cannot be read is skipped. Raises OSError."""
     if not path.exists():
         return
     with path.open("rb") as file:
         for row in RowReader().forwards(file):
-            if row.get("kind") == "window":
+            if row.get("kind") == "window" and _about(row, symbols):
                 with contextlib.suppress(*UNREADABLE):
                     yield _window(row)
+
+
+def _about(row: Row, symbols: tuple[str, ...]) -> bool:
+    return bool(row.get("symbols", [*SYMBOLS]) == [*symbols])
 
 
 def kept_window(market: Market, dates: tuple[date, ...], session: date, at: datetime) -> KeptWindow:

@@ -78,6 +78,7 @@ def assemble(
     asking = Asking(records, outside, rules)
     who = folder.Identity(outside.broker.mode.value, outside.broker.account)
     state.track = track_of(records.decisions.path, who)
+    records.prices.watch(rules.form.symbols[:2])
     prices = SteadyPrices(outside, records.prices, rules, state)
     parts = (outside.clock, prices, outside.broker, executor, keeper, records, alerts, rules, free, asking)
     return Engine(*parts, prices.after_close, state)

@@ -5,7 +5,7 @@ import json
 import logging
 import math
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from qqqbot.model.market import Bar
 from qqqbot.model.provenance import Seen, Source
 from qqqbot.model.values import Mode, Snapshot
 from qqqbot.records.jsonl import AppendOnlyFile, Row
-from qqqbot.records.prices import ROWS_READ, PriceMemory
+from qqqbot.records.prices import ROWS_READ, PriceMemory, kept_windows
 from tests.support.builders import DAY, NOW, market, new_york, session_days, snapshot
 
 TOMORROW = DAY + timedelta(days=1)
@@ -221,3 +221,76 @@ def test_a_full_disk_prevents_nothing_and_is_told_once(path: Path, caplog: pytes
 def test_a_window_has_two_kilobytes(path: Path) -> None:
     memory(path).keep(check())
     assert len(path.read_bytes()) < 3_000
+
+
+class Locked(AppendOnlyFile):
+    """A file that may not be written, until its owner has put that right."""
+
+    locked = True
+
+    def open(self, now: datetime) -> str | None:
+        if self.locked:
+            raise PermissionError(errno.EACCES, "Permission denied", str(self.path))
+        return super().open(now)
+
+
+def test_a_file_that_may_not_be_written_keeps_no_bot_from_its_start(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    memory(path).keep(check())
+    file = Locked(path)
+    kept = PriceMemory(file, Mode.PAPER, "DU1234567")
+    kept.load(NOW)
+    assert kept.newest is not None
+    for day in (TOMORROW, DAY + timedelta(days=3)):
+        kept.keep(check(day))
+    assert kept.newest.session == DAY + timedelta(days=3)
+    assert caplog.text.count("prices.jsonl cannot be written, so a restart will not know these prices") == 1
+    file.locked = False
+    kept.keep(check(DAY + timedelta(days=6)))
+    assert [row["session"] for row in rows(path)] == [str(DAY), str(DAY + timedelta(days=6))]
+
+
+def test_a_folder_in_its_place_is_no_memory(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path.mkdir()
+    kept = memory(path)
+    kept.keep(check())
+    assert kept.newest is not None
+    assert "prices.jsonl cannot be read, so earlier prices are not known" in caplog.text
+
+
+def test_prices_of_other_funds_are_no_witness_of_ours(path: Path) -> None:
+    """A rule on SPY in a folder with QQQ's memory, and back."""
+    ours = memory(path)
+    ours.keep(check(hour=15, minute=45))
+    theirs = memory(path)
+    theirs.watch(("SPY", "UPRO"))
+    assert (theirs.newest, theirs.last_look(DAY)) == (None, None)
+    theirs.keep(check(TOMORROW, hour=15, minute=45))
+    theirs.moved("UPRO", 2.0, TOMORROW, NOW)
+    again = memory(path)
+    assert again.newest is not None
+    assert (again.newest.session, again.last_look(TOMORROW)) == (DAY, None)
+    again.watch(("SPY", "UPRO"))
+    assert again.newest.session == TOMORROW
+    assert again.moved("UPRO", 2.0, TOMORROW, NOW) == (TOMORROW,)
+    assert [row.get("symbols") for row in rows(path)] == [None, None, *[["SPY", "UPRO"]] * 3]
+    assert [window.session for window in kept_windows(path)] == [DAY]
+    assert [window.session for window in kept_windows(path, ("SPY", "UPRO"))] == [TOMORROW]
+    assert list(kept_windows(path.with_name("none.jsonl"))) == []
+
+
+@pytest.mark.parametrize("place", ["first", "middle", "last"])
+@pytest.mark.parametrize("junk", [b"\x00\x00\x00\n", b"{half a row\n", b"[]\n", b'"text"\n', b"\xff\xfe\n", b"\n"])
+def test_damage_anywhere_costs_its_line_alone(path: Path, place: str, junk: bytes) -> None:
+    kept = memory(path)
+    days = session_days(date(2026, 11, 2), DAY)
+    for day in days:
+        kept.keep(check(day))
+    lines = path.read_bytes().splitlines(keepends=True)
+    at = {"first": 0, "middle": len(lines) // 2, "last": len(lines)}[place]
+    path.write_bytes(b"".join([*lines[:at], junk, *lines[at:]]))
+    newest = memory(path).newest
+    assert newest is not None
+    assert newest.session == DAY
+    assert [window.session for window in kept_windows(path)] == list(days)
