@@ -192,11 +192,13 @@ def _by_what_was_kept(window: Window, own: Sequence[float], fund: Sequence[float
     found = {}
     for place in range(1, len(window.kept)):
         change = own[place] / kept[place] - 1
+        if not abs(change) > SAME_CLOSE:  # nearly all, and those that were not kept
+            continue
         dividend = window.dates[place] in window.ex_dates and 0 <= change <= LARGEST_DIVIDEND
         supported = _together(kept[place], fund[place], leverage) or (
             _together(kept[place], kept_fund[place], leverage) and not _together(own[place], fund[place], leverage)
         )
-        if abs(change) > SAME_CLOSE and not dividend and supported:
+        if not dividend and supported:
             now, before = own[place] - 1, kept[place] - 1
             found[place] = Move(kept[place], f"QQQ {now:+.2%}, and {before:+.2%} when it was last traded on")
     return found
