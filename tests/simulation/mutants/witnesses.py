@@ -66,6 +66,18 @@ MUTANTS = (
         SPLITS,
     ),
     Mutant(
+        "prices of other funds are remembered as ours",
+        "records/prices.py::PriceMemory._take",
+        "if not _about(row, self._symbols):",
+        "if False:",
+    ),
+    Mutant(
+        "a fund that parts again and again is a witness",
+        "strategy/witnesses.py::too_many",
+        "MOST_DOUBTS *",
+        "MOST_DOUBTS * 99 *",
+    ),
+    Mutant(
         "an answer that ended days ago is filled",
         "strategy/filling.py::fillable",
         "if missing[-1] >= market.newest_row:",
