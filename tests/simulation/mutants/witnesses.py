@@ -151,8 +151,8 @@ MUTANTS = (
     Mutant(
         "a session that neither fund has is told as a row that comes back",
         "strategy/gates.py::window_complete",
-        "if closed := _without_a_trade(snapshot):",
-        "if closed := _without_a_trade(snapshot)[:0]:",
+        "if days := _without_a_trade(snapshot):",
+        "if days := _without_a_trade(snapshot)[:0]:",
     ),
     Mutant(
         "a clock ahead is told as old prices",
@@ -237,13 +237,13 @@ MUTANTS = (
     ),
     Mutant(
         "rows that halved need no split",
-        "strategy/basis.py::changed_without_split",
+        "strategy/basis.py::moved",
         "> TOLERANCE",
         "> 100",
     ),
     Mutant(
         "a split that explains changed rows is not seen",
-        "strategy/basis.py::changed_without_split",
+        "strategy/basis.py::moved",
         "split.date >= kept.session",
         "split.date < kept.session",
     ),
