@@ -6,6 +6,7 @@ the same factor everywhere, so no witness within the answer parts from them. Wha
 traded on does.
 """
 
+from dataclasses import replace
 from fractions import Fraction
 from statistics import median
 from typing import NamedTuple
@@ -53,6 +54,13 @@ def moved(kept: KeptWindow | None, market: Market) -> tuple[Moved, ...]:
     return tuple(found)
 
 
+def without_other_splits(found: tuple[Moved, ...], kept: KeptWindow, market: Market) -> Market:
+    """`market` without what it reports of splits that are not those of the rows: 3:1, where the rows have halved."""
+    symbols = {one.symbol for one in found}
+    splits = tuple(split for split in market.splits if split.symbol not in symbols or split.date < kept.session)
+    return replace(market, splits=splits)
+
+
 def split_in(found: tuple[Moved, ...]) -> Fraction | None:
     """The ratio of the split that one fund's rows look like; None if they do not, or if both funds' have changed."""
     if len(found) != 1:
@@ -63,7 +71,7 @@ def split_in(found: tuple[Moved, ...]) -> Fraction | None:
 def told(found: tuple[Moved, ...], simulated: bool) -> tuple[str, Reason]:
     """What has changed, and whether it ends without the owner: the simulated account waits for a few sessions."""
     symbol, factor = found[0]
-    what = f"{symbol}'s earlier closes are {factor:.3g} times those that were traded on, and Yahoo reports no split"
+    what = f"{symbol}'s earlier closes are {factor:.3g} times those traded on before, and Yahoo reports no such split"
     ratio = split_in(found)
     if ratio is None:
         return f"{what}: another currency? If they are right: {COMMAND} adopt", Reason.PRICES_REBASED

@@ -4,6 +4,7 @@ Each source is asked once per session and gap, again after a pause if it did not
 nothing: the session stays missing, and the gates refuse it and say so.
 """
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -12,6 +13,7 @@ from functools import partial
 
 from qqqbot.model.errors import BrokerUnavailable, PricesUnavailable, TemporaryError
 from qqqbot.model.market import Market, Quote, Split
+from qqqbot.model.new_york import new_york_text
 from qqqbot.model.ports import Clock, SecondPrices
 from qqqbot.model.provenance import Source
 from qqqbot.model.sessions import SessionTable
@@ -20,6 +22,7 @@ from qqqbot.records.ledger import SAME_EVENT
 from qqqbot.records.prices import PriceMemory, kept_window
 from qqqbot.strategy import basis, filling
 from qqqbot.strategy.filling import Candidate, Closes
+from qqqbot.strategy.gates import FIRST_TRADES
 from qqqbot.trading.engine import State
 from qqqbot.trading.parts import Adapters
 
@@ -85,8 +88,27 @@ class SteadyPrices:
             if self._second is None or self._clock.stopping():
                 raise
             return self._without_yahoo(self._second, now, away)
+        if self._second and (old := self._of_another_day(market, now)):
+            with contextlib.suppress(PricesUnavailable):
+                other = self._without_yahoo(self._second, now, PricesUnavailable(old))
+                if not self._of_another_day(other, now):
+                    self._state.silent_since = self._state.silent_since or now
+                    return other
         self._state.silent_since = None
         return self._filled(self._with_untold_split(market, now), now)
+
+    def _of_another_day(self, market: Market, now: datetime) -> str:
+        """What is of an earlier session though the exchange is open, as some server's answers are for days; or "".
+
+        If the broker's prices are no newer, the exchange is closed, and that is Yahoo's answer to tell. One that stands
+        still since some moment of today is another matter: the exchange may have closed early, and the broker's newest
+        trades be those of after hours.
+        """
+        session = self._table.open_session(now) if self._table and now < self._table.ends() else None
+        newest = max(market.signal_quote.time, market.fund_quote.time)
+        if session is None or now - session.open < FIRST_TRADES or newest >= session.open:
+            return ""
+        return f"Yahoo's newest prices are of {new_york_text(newest)}"
 
     def after_close(self, now: datetime) -> None:
         """While Yahoo is silent, keep the broker's close of the session that has ended.
@@ -127,11 +149,14 @@ class SteadyPrices:
 
         By the broker's own closes; where there is no broker, by three sessions in which it stayed so.
         """
-        moved = basis.moved(self._memory.newest, market)
-        ratio = basis.split_in(moved)
-        if ratio is None or self._memory.newest is None:
+        kept = self._memory.newest
+        moved = basis.moved(kept, market)
+        if kept is None or not moved:
             return market
-        symbol, kept = moved[0].symbol, self._memory.newest
+        market = basis.without_other_splits(moved, kept, market)
+        if (ratio := basis.split_in(moved)) is None:
+            return market
+        symbol = moved[0].symbol
         session, expected = self._expected(now)
         sessions = self._memory.moved(symbol, float(ratio), session, now)
         confirmed = len(sessions) >= basis.SESSIONS_OF_A_SPLIT
@@ -203,6 +228,8 @@ class NewBasis:
     def __init__(self, memory: PriceMemory, found: Market, table: SessionTable, now: datetime) -> None:
         self._memory, self._table, self._now = memory, table, now
         self._moved, self._session = basis.moved(memory.newest, found), table.current(now).date
+        if memory.newest and self._moved:
+            found = basis.without_other_splits(self._moved, memory.newest, found)
         self.market = found
         if ratio := basis.split_in(self._moved):
             first, *later = memory.moved(self._moved[0].symbol, float(ratio), self._session, now)

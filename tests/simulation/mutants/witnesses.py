@@ -66,6 +66,19 @@ MUTANTS = (
         SPLITS,
     ),
     Mutant(
+        "a split of another ratio than its rows have is booked",
+        "trading/steady_prices.py::SteadyPrices._with_untold_split",
+        "market = basis.without_other_splits(moved, kept, market)",
+        "pass",
+        SPLITS,
+    ),
+    Mutant(
+        "an answer that stands still since the morning gives way to trades of after hours",
+        "trading/steady_prices.py::SteadyPrices._of_another_day",
+        " or newest >= session.open:",
+        ":",
+    ),
+    Mutant(
         "prices of other funds are remembered as ours",
         "records/prices.py::PriceMemory._take",
         "if not _about(row, self._symbols):",

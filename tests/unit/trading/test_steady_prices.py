@@ -39,6 +39,8 @@ class Yahoo:
 
     lost: set[date] = field(default_factory=set)
     away: bool = False
+    answered: datetime | None = None
+    """an old answer, of that moment, is given again and again"""
 
     def sessions(self, now: datetime) -> SessionTable:
         return TRUTH.sessions(now)
@@ -46,7 +48,7 @@ class Yahoo:
     def market(self, now: datetime) -> Market:
         if self.away:
             raise PricesUnavailable("Yahoo cannot be reached")
-        market = TRUTH.market(now)
+        market = TRUTH.market(self.answered or now)
         return replace(
             market,
             bars=tuple(bar for bar in market.bars if bar.date not in self.lost),
@@ -353,3 +355,32 @@ def test_without_a_broker_an_outage_is_told(tmp_path: Path) -> None:
 def test_without_a_memory_the_broker_alone_is_no_window(bot: Bot) -> None:
     bot.yahoo.away = True
     assert "no earlier prices are kept" in bot.check(0).sentence
+
+
+def test_an_answer_of_another_day_is_none_if_the_broker_has_newer_prices(bot: Bot) -> None:
+    bot.check(0)
+    bot.yahoo.answered = SESSIONS[0].close
+    assert bot.check(1, 5).error == "StalePrices"  # just after the open nobody else is asked
+    check = bot.check(1)
+    assert decided(check)
+    assert check.row["prices_from"].startswith("QQQ from IB")
+    assert bot.status()["silent_since"] is not None
+    bot.yahoo.answered = None
+    assert "prices_from" not in bot.check(1, 75).row
+    assert bot.status()["silent_since"] is None
+
+
+@pytest.mark.parametrize("how", [{"delay": timedelta(hours=20)}, {"refused": True}, {"lacks": (QQQ,)}], ids=str)
+def test_it_is_told_as_a_closed_exchange_if_the_broker_has_none_either(bot: Bot, how: dict[str, Any]) -> None:
+    bot.check(0)
+    bot.yahoo.answered = SESSIONS[0].close
+    for name, value in how.items():
+        setattr(bot.broker, name, value)
+    assert bot.check(1).error == "NoTrades"
+
+
+def test_one_that_stands_still_since_this_morning_is_refused_whatever_the_broker_has(bot: Bot) -> None:
+    """The exchange may have closed early, and the broker's newest trades be those of after hours."""
+    bot.check(0)
+    bot.yahoo.answered = SESSIONS[1].open + 20 * MINUTE
+    assert bot.check(1).error == "StalePrices"

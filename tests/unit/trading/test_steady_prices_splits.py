@@ -133,6 +133,15 @@ def test_reported_late_it_is_recorded_at_once(tmp_path: Path) -> None:
     assert bot.shares == 600
 
 
+def test_one_that_is_reported_with_another_ratio_than_its_rows_have_is_not_booked(tmp_path: Path) -> None:
+    bot = Bot(tmp_path, Yahoo(told=(Split(TQQQ, SPLIT_ON, 3.0),)))
+    bot.check(1)
+    assert [bot.refused(session) for session in (2, 3)] == [True, True]
+    assert bot.shares == 300
+    assert not bot.refused(4)
+    assert bot.shares == 600
+
+
 def test_rows_that_return_leave_no_trace(tmp_path: Path) -> None:
     bot = Bot(tmp_path, Yahoo())
     assert [bot.refused(session) for session in (1, 2, 3)] == [False, True, True]
