@@ -29,6 +29,8 @@ from qqqbot.strategy.rule import wanted
 TRACKING_TOLERANCE = 0.010
 # What one session's dividend changes in adjusted closes beside unadjusted ones. QQQ's largest: 0.557 % (2012-12-21).
 LARGEST_DIVIDEND = 0.006
+# Of a row that was traded on, where the fund's is corrected too. Beyond it, two rows that fit each other may be wrong.
+LARGEST_CORRECTION = 0.06
 # Yahoo's prices are single precision; the close of the auction may differ from the last trade by a little.
 SAME_CLOSE = 0.001
 # Both funds closed exactly where they had closed before on 2 days (2012-10-25, 2014-08-20), never on two in a row.
@@ -181,8 +183,8 @@ def _by_standing(window: Window, own: Sequence[float]) -> Moves:
 def _by_what_was_kept(window: Window, own: Sequence[float], fund: Sequence[float], leverage: float) -> Moves:
     """Sessions that moved otherwise when they were last traded on, by rows that the fund supports.
 
-    Today's rows of it do, or those that were kept, where today's support neither. Where today's support QQQ's rows of
-    today, those have been corrected. A dividend that Yahoo adds later changes the session of its ex-date alone. One on
+    Today's rows of it do, or those that were kept. Where each day's support that day's, QQQ's have been corrected, but
+    not by more than corrections are. A dividend that Yahoo adds later changes the session of its ex-date alone. One on
     another basis changes no move.
     """
     if not window.kept:
@@ -195,8 +197,9 @@ def _by_what_was_kept(window: Window, own: Sequence[float], fund: Sequence[float
         if not abs(change) > SAME_CLOSE:  # nearly all, and those that were not kept
             continue
         dividend = window.dates[place] in window.ex_dates and 0 <= change <= LARGEST_DIVIDEND
+        corrected = abs(change) <= LARGEST_CORRECTION and _together(own[place], fund[place], leverage)
         supported = _together(kept[place], fund[place], leverage) or (
-            _together(kept[place], kept_fund[place], leverage) and not _together(own[place], fund[place], leverage)
+            _together(kept[place], kept_fund[place], leverage) and not corrected
         )
         if not dividend and supported:
             now, before = own[place] - 1, kept[place] - 1

@@ -45,6 +45,12 @@ MUTANTS = (
         "False and",
     ),
     Mutant(
+        "rows of both funds are corrected by any size",
+        "strategy/witnesses.py::_by_what_was_kept",
+        "<= LARGEST_CORRECTION",
+        "<= 100 * LARGEST_CORRECTION",
+    ),
+    Mutant(
         "a split that nobody reports is believed at first sight",
         "trading/steady_prices.py::SteadyPrices._with_untold_split",
         "len(sessions) >= basis.SESSIONS_OF_A_SPLIT",

@@ -205,8 +205,16 @@ def test_what_was_kept_of_both_funds_is_believed_against_both_rows_of_today() ->
 
 
 def test_rows_of_both_funds_that_fit_each_other_have_been_corrected() -> None:
-    kept = replace(SOUND, kept=changed(SOUND.closes, r50=1.04), kept_fund=changed(SOUND.fund, r50=1.12))
+    kept = replace(SOUND, kept=changed(SOUND.closes, r50=1.03), kept_fund=changed(SOUND.fund, r50=1.09))
     assert doubts(kept, 3) == ()
+
+
+@pytest.mark.parametrize("by", [0.08, -0.08, 0.18, -0.18])
+def test_rows_of_both_funds_that_fit_each_other_but_not_what_was_kept_are_doubtful(by: float) -> None:
+    kept = replace(SOUND, kept=SOUND.closes, kept_fund=SOUND.fund)
+    wrong = replace(off(by, 50, kept), fund=changed(SOUND.fund, r50=1 + 3 * by))
+    assert [doubt.day for doubt in doubts(wrong, 3)] == [SOUND.dates[50]]
+    assert near(doubts(wrong, 3)[0].closes, SOUND.closes, 1e-9)
 
 
 def test_a_wrong_row_that_was_kept_beside_a_right_one_of_the_fund_is_no_doubt() -> None:
