@@ -51,7 +51,7 @@ def gaps(market: Market, expected: Sequence[date]) -> tuple[date, ...]:
 
 def fillable(market: Market, expected: Sequence[date], missing: Sequence[date]) -> str | None:
     """Why the `missing` sessions cannot be filled, whatever the sources say; None if they may be."""
-    if missing[-1] >= market.newest_row:
+    if missing and missing[-1] >= market.newest_row:
         return f"Yahoo's answer ends on {market.newest_row}, before the session that would be filled"
     if len(missing) > MOST_FILLED:
         return f"{len(missing)} sessions are missing, and at most {MOST_FILLED} are filled"

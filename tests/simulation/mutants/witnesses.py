@@ -99,7 +99,7 @@ MUTANTS = (
     Mutant(
         "an answer that ended days ago is filled",
         "strategy/filling.py::fillable",
-        "if missing[-1] >= market.newest_row:",
+        "if missing and missing[-1] >= market.newest_row:",
         "if False:",
     ),
     Mutant(
