@@ -20,7 +20,11 @@ from qqqbot.adapters.yahoo.answer import AnswerUnusable, Chart, read_chart
 from qqqbot.adapters.yahoo.price_source import read_market
 from qqqbot.model.errors import PricesUnavailable
 from qqqbot.model.market import Market
-from qqqbot.model.values import QQQ, SYMBOLS, TQQQ, Plan, Portfolio, Rules, Snapshot
+from qqqbot.model.provenance import KeptWindow
+from qqqbot.model.values import QQQ, SYMBOLS, TQQQ, Mode, Plan, Portfolio, Rules, Snapshot
+from qqqbot.records.jsonl import AppendOnlyFile, Row
+from qqqbot.records.prices import PriceMemory, kept_window
+from qqqbot.strategy import filling
 from qqqbot.strategy.planning import decide
 from standins.yahoo import Exchange, market_series, session_dates, with_event
 from tests.support.builders import account, new_york, portfolio, snapshot, table
@@ -71,6 +75,55 @@ def seen(market: Market, now: datetime, held: Portfolio) -> Snapshot:
 
 def plan_of(market: Market, now: datetime, held: Portfolio) -> Plan:
     return decide(seen(market, now, held), RULES)
+
+
+class Unwritten(AppendOnlyFile):
+    """A file that takes each row and has none."""
+
+    def append(self, row: Row) -> Row:
+        return row
+
+
+@cache
+def kept(number: int) -> KeptWindow:
+    """What the daemon kept of the session before: the true rows."""
+    answers, now = world(number)
+    market = market_of(texts_of(answers))
+    dates = seen(market, now, HOLDINGS[0]).expected
+    return kept_window(market, dates[:-1], dates[-1], now)
+
+
+def filled(market: Market, number: int) -> Market:
+    """As the daemon does with its own memory, for what the answer lacks."""
+    expected = seen(market, world(number)[1], HOLDINGS[0]).expected
+    missing = filling.gaps(market, expected)
+    if not missing or filling.fillable(market, expected, missing):
+        return market
+
+    def candidates(so_far: Market, day: date) -> list[filling.Candidate | None]:
+        return [filling.from_kept(kept(number), so_far, day)]
+
+    return filling.fill(market, missing, candidates, lambda _: None, RULES.leverage)
+
+
+@pytest.mark.parametrize("batch", range(BATCHES))
+def test_a_daemon_with_its_memory_ends_no_check_in_a_traceback(batch: int, tmp_path: Path) -> None:
+    """And trades on nothing else than the true prices want. It keeps what it decided on, whatever that is."""
+    wrong = []
+    for number in range(batch * MANY // BATCHES, (batch + 1) * MANY // BATCHES):
+        answers, now = world(number % WORLDS)
+        texts, done = fuzzed(answers, random.Random(-number - 1))
+        with contextlib.suppress(PricesUnavailable):
+            market = filled(market_of(texts), number % WORLDS)
+            snapshot = replace(seen(market, now, HOLDINGS[0]), kept=kept(number % WORLDS))
+            plan = decide(snapshot, RULES)
+            if plan.signal is not None:
+                memory = PriceMemory(Unwritten(tmp_path / "prices.jsonl"), Mode.DRY_RUN, "simulated")
+                memory.keep(snapshot)
+                assert memory.newest is not None
+            if plan.orders and not _wanted(plan, true_plan(number % WORLDS, 0)):
+                wrong.append((number, done, told(market, plan)))
+    assert wrong == []
 
 
 def texts_of(answers: Answers) -> dict[str, str]:
