@@ -206,7 +206,8 @@ def _replay_sum(facts: Replay) -> Line:
     parts = [f"Today's code decides {count(facts.same)} of {count(len(facts.decisions))} the same"]
     parts += [f"{count(facts.different)} differently"] if facts.different else []
     parts += [f"{count(facts.unknown)} cannot be checked"] if facts.unknown else []
-    return Line(f"{', '.join(parts)}.", Tone.BAD if facts.different else Tone.GOOD)
+    text = f"{', '.join(parts)}. Prices are those recorded with each decision."
+    return Line(text, Tone.BAD if facts.different else Tone.GOOD)
 
 
 def _when(facts: Why | Replay) -> str:

@@ -153,7 +153,9 @@ def test_every_recorded_check_is_decided_the_same_again(logs: LogsFolder) -> Non
     recorded(logs, 5)
     facts = replay(logs.folder, When(DAY), NOW)
     assert (facts.same, facts.different, facts.unknown) == (5, 0, 0)
-    assert "Today's code decides 5 of 5 the same." in plain(why_screen.replay(facts))
+    assert "Today's code decides 5 of 5 the same. Prices are those recorded with each decision." in plain(
+        why_screen.replay(facts)
+    )
 
 
 def test_a_check_that_would_be_decided_differently_is_reported(logs: LogsFolder) -> None:
