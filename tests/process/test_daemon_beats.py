@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from qqq_trading_bot import Daemon
-from qqqbot.monitoring.health import STALE_AFTER
+from qqqbot.records.verdict import STALE_AFTER
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.runtime.config import Config
 from qqqbot.runtime.systemd import Supervisor
