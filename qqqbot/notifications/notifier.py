@@ -246,10 +246,10 @@ class OwnerNotifier:
             refused = self.refused()
             other = Trouble(AlertKind.ACCOUNT, refused, broker.since) if refused else broker._replace(threatens=near)
             found[other.kind] = other
-        # That a channel fails can be said through another; if it is the only one, it cannot.
-        if self.channels is not None and self.channels.failure and not self.channels.all_fail:
-            since = self._failing_since or self.clock.now()
-            found[AlertKind.NOTIFICATIONS] = Trouble(AlertKind.NOTIFICATIONS, self.channels.failure, since)
+        if (channels := self.channels) is not None and channels.failure:
+            since, can_be_said = self._failing_since or self.clock.now(), not channels.all_fail
+            # Through another channel; while all of them fail it is not over.
+            found[AlertKind.NOTIFICATIONS] = Trouble(AlertKind.NOTIFICATIONS, channels.failure, since, can_be_said)
         return list(found.values())
 
     def _login(self, history: History, now: datetime) -> list[Notice]:

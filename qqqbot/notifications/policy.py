@@ -3,7 +3,7 @@
 Level-triggered like the loop: what is wrong now is compared with what was reported, so a restart, a crash loop and a
 trouble that came and went in the night are one case. Rare and actionable: one message when a trouble begins, one on
 each further day on which it keeps decisions from being made, and one when it is over; what recurs within the hour waits
-until the hour has passed; the night is quiet unless the exchange is open.
+until the hour has passed, a channel that fails for a week; the night is quiet unless the exchange is open.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -24,6 +24,8 @@ NIGHT_BEGINS, NIGHT_ENDS = time(20), time(8)
 # Time enough to log in before a decision.
 AHEAD = timedelta(hours=1)
 AGAIN_AFTER = timedelta(hours=1)
+# A channel may be revoked for years, or work every other hour; each weekly letter says how each of them does.
+CHANNELS_AGAIN_AFTER = timedelta(days=7)
 # The gateway recovers on its own from most interruptions, within this.
 # The broker refreshes account values every three minutes (facts: tws-api, account summary).
 GRACE = {
@@ -188,9 +190,10 @@ def lasts(trouble: Trouble, now: datetime) -> bool:
 def _is_due(reported: Mapping[AlertKind, Reported], trouble: Trouble, now: datetime, near: bool) -> bool:
     known = reported.get(trouble.kind)
     if known is not None and (known.text == trouble.text or trouble.kind in WAVERING):
+        of_channels = trouble.kind is AlertKind.NOTIFICATIONS
         if known.open:
-            return near and new_york_date(now) > new_york_date(known.at)
-        if _within(AGAIN_AFTER, known.at, now):
+            return near and not of_channels and new_york_date(now) > new_york_date(known.at)
+        if _within(CHANNELS_AGAIN_AFTER if of_channels else AGAIN_AFTER, known.at, now):
             return False
     return lasts(trouble, now)
 

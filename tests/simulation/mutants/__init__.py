@@ -3,6 +3,7 @@
 from tests.simulation.mutants import (
     asking,
     bookkeeping,
+    commands,
     elsewhere,
     notifications,
     page,
@@ -19,6 +20,7 @@ MUTANTS = (
     *trading.MUTANTS,
     *asking.MUTANTS,
     *bookkeeping.MUTANTS,
+    *commands.MUTANTS,
     *notifications.MUTANTS,
     *elsewhere.MUTANTS,
     *page.MUTANTS,

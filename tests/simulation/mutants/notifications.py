@@ -2,16 +2,19 @@
 
 from tests.support.mutants import Mutant
 
+CHANNELS = "unit/notifications/test_channels.py"
 MEMORY = ("unit/notifications/test_memory.py",)
 LETTERS = ("unit/notifications/test_notifier_letters.py",)
 NOTIFIER = ("unit/notifications/test_notifier.py",)
+HEALTH = ("unit/notifications/test_notifier_health.py",)
 
 MUTANTS = (
     Mutant(
         "the dead man's switch is fed while status is red",
         "notifications/notifier.py::OwnerNotifier._tell_the_dead_man",
-        "if dying or health.exit_code:",
-        "if dying:",
+        "if health.exit_code:",
+        "if again:",
+        HEALTH,
     ),
     Mutant(
         "a session without its decision is over with its close",
@@ -79,14 +82,28 @@ MUTANTS = (
     Mutant(
         "a trouble that lasts is told once",
         "notifications/policy.py::_is_due",
-        "near and new_york_date(now) > new_york_date(known.at)",
+        "near and not of_channels and new_york_date(now) > new_york_date(known.at)",
         "False",
     ),
     Mutant(
         "a trouble that lasts is told again at every look",
         "notifications/policy.py::_is_due",
-        "near and new_york_date(now) > new_york_date(known.at)",
-        "near",
+        "near and not of_channels and new_york_date(now) > new_york_date(known.at)",
+        "near and not of_channels",
+    ),
+    Mutant(
+        "a revoked channel is told of each day",
+        "notifications/policy.py::_is_due",
+        "near and not of_channels and",
+        "near and",
+        (f"{CHANNELS}::test_a_channel_that_fails_for_weeks_is_told_once_and_then_in_the_weekly_letter",),
+    ),
+    Mutant(
+        "a channel that works every other hour is told of each time",
+        "notifications/policy.py::_is_due",
+        "CHANNELS_AGAIN_AFTER if of_channels else AGAIN_AFTER",
+        "AGAIN_AFTER",
+        (f"{CHANNELS}::test_a_channel_that_fails_for_weeks_is_told_once_and_then_in_the_weekly_letter",),
     ),
     Mutant(
         "a channel's late answer undoes a newer message",
@@ -98,16 +115,16 @@ MUTANTS = (
     Mutant(
         "a failing channel is told of though there is no other",
         "notifications/notifier.py::OwnerNotifier._troubles",
-        "and not self.channels.all_fail",
-        "",
-        NOTIFIER,
+        "not channels.all_fail",
+        "True",
+        (f"{CHANNELS}::test_that_a_channel_fails_is_not_over_while_all_of_them_fail", *NOTIFIER),
     ),
     Mutant(
         "a bot that dies again and again is healthy",
         "records/verdict.py::verdict",
         "dies_again(status, now) or",
         "",
-        NOTIFIER,
+        HEALTH,
     ),
     Mutant(
         "a bot that dies again and again is starting",
@@ -120,7 +137,7 @@ MUTANTS = (
         "notifications/notifier.py::OwnerNotifier._verdict",
         "return Health.STALE",
         "pass",
-        NOTIFIER,
+        HEALTH,
     ),
     Mutant(
         "one death is news",

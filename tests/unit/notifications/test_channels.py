@@ -4,6 +4,7 @@ Channel 1 misbehaves and channel 2 does not. Twenty trades wait besides, from we
 threads and retries are real; the child process that would send is not, and the time is virtual.
 """
 
+import itertools
 import time
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
@@ -196,6 +197,42 @@ def test_a_channel_that_fails_still_fails_after_a_restart_and_is_over_once_it_ac
     run = Run(life, well)
     run.at(new_york(FRIDAY, 11), check=True)
     assert run.at(new_york(FRIDAY, 11, 15))[1] == [f"Over: {REFUSED[0].lower()}{REFUSED[1:]}"]
+
+
+@pytest.mark.parametrize("manner", [revoked, hangs, "every other"])
+def test_a_channel_that_fails_for_weeks_is_told_once_and_then_in_the_weekly_letter(
+    tmp_path: Path, manner: Answer | str
+) -> None:
+    life = settled(Life(World(tmp_path)))
+    turns = itertools.cycle((401, 200))
+    run = Run(life, manner if callable(manner) else lambda _: next(turns))
+    told = []
+    start = new_york(date(2026, 11, 24), 13)
+    for now in (start + timedelta(hours=n) for n in range(24 * 13)):
+        local = now.astimezone(NEW_YORK)
+        life.notifier._memory.add(Event(AlertKind.TRADE, f"SELL 1 QQQ {now}", now))
+        titles = run.at(now)[1]
+        told += [f"{local:%a %d}" for title in titles if title == REFUSED]
+    assert told[:1] == ["Tue 24"]
+    assert len(told) <= (1 if callable(manner) else 2), "at most once a week"
+    if callable(manner):
+        assert run.record.all()[0].fails, "which status shows"
+        week = next(message for message in reversed(run.services[1].heard) if message.title.endswith("The week"))
+        assert f"Channel 1 (json): has accepted nothing yet, but {MANNERS[manner]}" in week.body
+
+
+def test_that_a_channel_fails_is_not_over_while_all_of_them_fail(tmp_path: Path) -> None:
+    life = settled(Life(World(tmp_path)))
+    run = Run(life, revoked)
+    life.engine.records.switch.halt("by hand")
+    run.at(NOW + timedelta(minutes=15), check=True)
+    assert run.at(NOW + timedelta(minutes=30))[1] == [REFUSED]
+    run.services[1].answer = hangs
+    (tmp_path / "HALT").unlink()
+    run.at(NOW + timedelta(minutes=45), check=True)
+    run.services[1].answer = well
+    heard = [title for minutes in (60, 120, 180) for title in run.at(NOW + timedelta(minutes=minutes), check=True)[1]]
+    assert heard == ["Over: trading is stopped"]
 
 
 def test_an_outage_over_a_weekend_is_told_on_each_day_with_a_session_whatever_the_first_channel_does(

@@ -1,0 +1,80 @@
+"""Mistakes in the commands: what did not happen is confirmed, the wrong folder is meant, a service cannot be undone."""
+
+from tests.support.mutants import Mutant
+
+LIFECYCLE = ("unit/runtime/test_lifecycle.py",)
+PAGE = ("unit/runtime/test_page_service.py",)
+
+MUTANTS = (
+    Mutant(
+        "a halt that nobody has read is confirmed",
+        "runtime/kill_switch.py::_confirmed",
+        'return refused(f"No daemon runs on {logs}: nobody has read it.", *([other] if other else []))',
+        "return 0",
+    ),
+    Mutant(
+        "a halt is confirmed though the daemon does not say so",
+        "runtime/kill_switch.py::_confirmed",
+        "if at is None:",
+        "if not pid:",
+    ),
+    Mutant(
+        "what an earlier daemon wrote confirms a halt",
+        "runtime/daemon_process.py::DaemonProcess._written_by",
+        'found.get("pid") == pid',
+        "True",
+        ("unit/runtime/test_daemon_process.py", "unit/runtime/test_kill_switch.py"),
+    ),
+    Mutant(
+        "a command speaks of a folder on which nobody runs",
+        "runtime/elsewhere.py::Elsewhere.found",
+        "daemon.logs is None or not _same(daemon.logs, here)",
+        "False",
+    ),
+    Mutant(
+        "the folder of the service does not count",
+        "runtime/elsewhere.py::Elsewhere.found",
+        "if (logs := self._service.other_logs()) is not None:",
+        "if (logs := None) is not None:",
+    ),
+    Mutant(
+        "the service of another copy is replaced",
+        "runtime/service.py::Service._of_another",
+        "program.exists() and self._is_used()",
+        "False",
+    ),
+    Mutant(
+        "a unit that systemd refuses stays",
+        "runtime/service.py::Service.install",
+        "self.roll_back()",
+        "pass",
+    ),
+    Mutant(
+        "a service that does not start stays",
+        "runtime/lifecycle.py::Lifecycle.install_service",
+        "service.roll_back()",
+        "pass",
+        LIFECYCLE,
+    ),
+    Mutant(
+        "a bot that a service could not replace stays stopped",
+        "runtime/lifecycle.py::Lifecycle.install_service",
+        "if ran_alone and self._daemon.pid() is None:",
+        "if False:",
+        LIFECYCLE,
+    ),
+    Mutant(
+        "a page that does not start stays",
+        "runtime/page_service.py::install",
+        "service.roll_back()",
+        "pass",
+        PAGE,
+    ),
+    Mutant(
+        "the page that ran before stays stopped",
+        "runtime/page_service.py::install",
+        "if ran:",
+        "if False:",
+        PAGE,
+    ),
+)
