@@ -76,7 +76,7 @@ class Service:
         return self._processes.begin(("systemctl", "--user", verb, self._name), **self._bus())
 
     def restart(self) -> str | None:
-        """Start it anew, and wait until systemd regards it as started. Returns what went wrong; None if nothing did."""
+        """Restart it, and wait until systemd counts it as started. Returns what went wrong; None if nothing did."""
         return self._done("restart", self._name)
 
     def said(self) -> str:

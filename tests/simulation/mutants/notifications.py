@@ -92,14 +92,14 @@ MUTANTS = (
         "near and not of_channels",
     ),
     Mutant(
-        "a revoked channel is told of each day",
+        "a revoked channel is reported every day",
         "notifications/policy.py::_is_due",
         "near and not of_channels and",
         "near and",
         (f"{CHANNELS}::test_a_channel_that_fails_for_weeks_is_told_once_and_then_in_the_weekly_letter",),
     ),
     Mutant(
-        "a channel that works every other hour is told of each time",
+        "a channel that works every other hour is reported every time",
         "notifications/policy.py::_is_due",
         "CHANNELS_AGAIN_AFTER if of_channels else AGAIN_AFTER",
         "AGAIN_AFTER",
