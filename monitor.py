@@ -92,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--logs-dir",
         type=Path,
-        default=Path(os.environ.get("QQQBOT_LOGS") or place.home(os.environ) / "logs"),
+        default=place.named(place.LOGS, "logs", os.environ),
         metavar="DIR",
         help="the logs folder (QQQBOT_LOGS, else logs beside this script)",
     )
@@ -221,12 +221,12 @@ def _web(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO)
     from qqqbot.monitoring.facts.dashboard import DashboardReader
     from qqqbot.monitoring.web import auth
     from qqqbot.monitoring.web import server as web
+    from qqqbot.runtime.secret_files import fresh
     from qqqbot.runtime.systemd import Supervisor
 
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.WARNING)
-    config = Path(os.environ.get(place.CONFIG) or place.home(os.environ) / "config.json")
-    chosen = auth.chosen(os.environ, config.parent)
-    token = chosen or auth.fresh()
+    chosen = auth.chosen(os.environ, place.named(place.CONFIG, "config.json", os.environ).parent)
+    token = chosen or fresh()
     try:
         hosts = web.addresses(options.bind)
 

@@ -457,8 +457,8 @@ def _yahoo(settings: Config, clock: Clock) -> ChildPrices:
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="qqq_trading_bot.py", description="The trading daemon.")
-    parser.add_argument("--config", type=Path, default=_from_environment("QQQBOT_CONFIG", "config.json"))
-    parser.add_argument("--logs", type=Path, default=_from_environment("QQQBOT_LOGS", "logs"))
+    parser.add_argument("--config", type=Path, default=place.named(place.CONFIG, "config.json", os.environ))
+    parser.add_argument("--logs", type=Path, default=place.named(place.LOGS, "logs", os.environ))
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
         "--check-config", action="store_true", help="report what is wrong with the configuration, and end"
@@ -486,10 +486,6 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _answer(options: argparse.Namespace) -> Answer:
     return Answer(Kind(options.settle), dict(options.price), options.dry_run)
-
-
-def _from_environment(variable: str, name: str) -> Path:
-    return Path(os.environ.get(variable) or place.home(os.environ) / name)
 
 
 def _kind(error: Exception) -> str:

@@ -137,7 +137,7 @@ class Narrator:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="demo", description="The bot on simulated prices: no network, no account.")
-    records = Path(os.environ.get(place.LOGS) or place.home(os.environ) / "logs") / "demo"
+    records = place.named(place.LOGS, "logs", os.environ) / "demo"
     parser.add_argument("--logs", type=Path, default=records, help="folder for its records (logs/demo)")
     parser.add_argument("--seed", type=int, default=SEED, help=f"another seed is another market ({SEED})")
     options = parser.parse_args(arguments)

@@ -32,7 +32,7 @@ LONG = Message("qqqbot: a long test", (TEXT + " This is as long as a message can
 
 
 def main() -> int:
-    config = Path(os.environ.get("QQQBOT_CONFIG") or place.home(os.environ) / "config.json")
+    config = place.named(place.CONFIG, "config.json", os.environ)
     try:
         secrets = take(os.environ, config.parent)
     except ConfigError as error:
@@ -60,7 +60,7 @@ def main() -> int:
 
 def _recorder(secrets: SecretUrls) -> Tried:
     """What is tried here is seen in status too, if there are records."""
-    logs = Path(os.environ.get("QQQBOT_LOGS") or place.home(os.environ) / "logs")
+    logs = place.named(place.LOGS, "logs", os.environ)
     if not logs.is_dir():
         return lambda _name, _why: None
     return ChannelRecord(logs, SystemClock(), addresses(secrets)).tried

@@ -5,7 +5,6 @@ everything is then as it was before.
 """
 
 import os
-import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from qqqbot.model.program import COMMAND
 from qqqbot.runtime.console import refused, say
 from qqqbot.runtime.place import Place
 from qqqbot.runtime.processes import Processes
+from qqqbot.runtime.secret_files import FILE_SUFFIX, fresh
 from qqqbot.runtime.service import Service
 from qqqbot.runtime.systemd import PAGE_SECRETS, lost_secrets, quoted
 
@@ -28,7 +28,7 @@ def install(place: Place, environment: Mapping[str, str], processes: Processes, 
         return refused("Nothing was installed.", *lost, code=2)
     words = [quoted(word).replace("$", "$$") for word in options]
     service = Service(place, environment, processes, NAME, ("web", *words))
-    ran, token = service.runs(), Path(environment.get(f"{VARIABLE}_FILE") or place.config.parent / FILE)
+    ran, token = service.runs(), Path(environment.get(VARIABLE + FILE_SUFFIX) or place.config.parent / FILE)
     try:
         made = _make_token(token)
     except OSError as error:
@@ -58,5 +58,5 @@ def _make_token(path: Path) -> bool:
     except FileExistsError:
         return False
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(secrets.token_urlsafe(24) + "\n")
+        file.write(fresh() + "\n")
     return True

@@ -35,6 +35,11 @@ def home(environment: Mapping[str, str]) -> Path:
     return Path(environment.get(HOME) or PROGRAM_FOLDER)
 
 
+def named(variable: str, name: str, environment: Mapping[str, str]) -> Path:
+    """What the caller's `variable` names, else `name` in the owner's folder."""
+    return Path(environment.get(variable) or home(environment) / name)
+
+
 def checkout(script: Path, environment: Mapping[str, str]) -> Place:
     return _place(script.parent, script, True, environment)
 

@@ -7,6 +7,7 @@ the environment is removed from it, so that no child process inherits it.
 
 import os
 import re
+import secrets
 import stat
 from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass, field
@@ -98,6 +99,11 @@ def _lines(path: Path, lines: Iterable[str]) -> Iterable[tuple[str, str]]:
     for number, line in enumerate(lines, start=1):
         if (url := line.strip()) and not url.startswith("#"):
             yield f"{path}, line {number}", url
+
+
+def fresh() -> str:
+    """A random token."""
+    return secrets.token_urlsafe(24)
 
 
 def private_text(path: Path) -> str:

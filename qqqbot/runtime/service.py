@@ -158,7 +158,7 @@ class Service:
     def _of_another(self) -> str | None:
         """The other copy of the program, or the other logs, that the unit in use is for; None if it may be replaced."""
         if (logs := self.other_logs()) is not None:
-            return f"{logs}"
+            return str(logs)
         starts = (line for line in self._lines() if line.startswith("ExecStart="))
         command = next((found[1] for line in starts if (found := _FIRST_QUOTED.search(line))), None)
         program = Path(unquoted(command).replace("$$", "$")) if command and not self._names_command() else None

@@ -7,7 +7,6 @@ import hmac
 import ipaddress
 import itertools
 import logging
-import secrets
 import threading
 from base64 import b64decode
 from collections import deque
@@ -66,11 +65,6 @@ def is_weak(token: str) -> bool:
     """Whether it has few different characters, repeats a word, or is a row like abcdefgh."""
     steps = {ord(after) - ord(before) for before, after in itertools.pairwise(token)}
     return min(len(set(token)), len(steps)) < FEWEST_DIFFERENT or token in (token + token)[1:-1]
-
-
-def fresh() -> str:
-    """A random token."""
-    return secrets.token_urlsafe(24)
 
 
 def given(authorization: str) -> str | None:

@@ -9,7 +9,8 @@ from hypothesis import given as given_any
 from hypothesis import strategies as st
 
 from qqqbot.model.errors import ConfigError
-from qqqbot.monitoring.web.auth import PAUSE, WRONG_TOKENS, Door, chosen, fresh, given, is_loopback, is_weak
+from qqqbot.monitoring.web.auth import PAUSE, WRONG_TOKENS, Door, chosen, given, is_loopback, is_weak
+from qqqbot.runtime.secret_files import fresh
 from tests.support.builders import NOW
 
 TOKEN = "correct-horse-battery-staple"
