@@ -7,7 +7,7 @@ apart. So the close comes as it was printed, and the rule is asked as it would h
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import date
 from statistics import median
 from typing import NamedTuple
@@ -38,21 +38,13 @@ def remembered(windows: Iterable[KeptWindow]) -> dict[date, Remembered]:
     for session, after in itertools.pairwise(sorted(known)):
         window, later = known[session], known[after]
         if session in later.dates and session not in later.sources:
-            signal, fund = (_as_printed(window, later, closes) for closes in (_signal, _fund))
+            columns = zip(window.by_date, later.by_date, strict=True)
+            signal, fund = (_as_printed(session, then, now) for then, now in columns)
             found[session] = Remembered(signal, fund, window.closes)
     return {session: one for session, one in found.items() if one.signal > 0}
 
 
-def _as_printed(window: KeptWindow, later: KeptWindow, closes: Callable[[KeptWindow], Sequence[float]]) -> float:
-    """The close of the session of `window`, which `later` has; NaN if it is not known."""
-    then, now = (dict(zip(one.dates, closes(one), strict=True)) for one in (window, later))
+def _as_printed(session: date, then: Mapping[date, float], now: Mapping[date, float]) -> float:
+    """The close of `session`, which is in `now`, on the basis of the closes `then`; NaN if it is not known."""
     ratios = [then[day] / now[day] for day in then if day in now and then[day] > 0 and now[day] > 0]
-    return now[window.session] * median(ratios) if ratios else math.nan
-
-
-def _signal(window: KeptWindow) -> Sequence[float]:
-    return window.closes
-
-
-def _fund(window: KeptWindow) -> Sequence[float]:
-    return window.fund
+    return now[session] * median(ratios) if ratios else math.nan

@@ -51,8 +51,7 @@ class KeptWindow:
     `dates` ends with `session` itself if it was made after its close, from the broker's closes.
 
     `closes` are the signal's and `fund` those of the leveraged fund on it, adjusted for dividends and splits, one for
-    each of `dates`; NaN if there was none.
-    `sources` names the sessions whose closes are not Yahoo's own daily rows.
+    each of `dates`; NaN if there was none. `sources` names the sessions whose closes are not Yahoo's own daily rows.
     """
 
     session: date
@@ -61,6 +60,11 @@ class KeptWindow:
     closes: tuple[float, ...] = field(metadata={"key": "qqq"})
     fund: tuple[float, ...] = field(metadata={"key": "tqqq"})
     sources: Mapping[date, Source] = field(default_factory=dict)
+
+    @property
+    def by_date(self) -> tuple[dict[date, float], dict[date, float]]:
+        """session -> close, of the signal and of its fund"""
+        return dict(zip(self.dates, self.closes, strict=True)), dict(zip(self.dates, self.fund, strict=True))
 
 
 class Seen(NamedTuple):

@@ -134,8 +134,7 @@ class OrderIntent:
     """An order as decided. It is on disk before it is sent to the broker.
 
     `decision_price` is the live price that the decision used, `limit_price` the collar of a marketable limit order. The
-    averages and prices are the rule's inputs; the book's row carries them too, but for `other_prices`.
-    `position_size` is the part of the money
+    averages and prices are the rule's inputs; the book's row carries them too. `position_size` is the part of the money
     that was wanted in it (None: earlier versions did not record it), `account_money` what a purchase was sized on where
     the account had less than the book.
     """
@@ -157,7 +156,6 @@ class OrderIntent:
     long_ma: float
     position_size: Decimal | None = None
     account_money: Decimal | None = None
-    other_prices: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import types
 import typing
 import zlib
 from collections.abc import Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -151,7 +151,8 @@ class Part(NamedTuple):
 @cache
 def _shape(kind: Any) -> tuple[Part, ...]:
     hints = typing.get_type_hints(kind)
-    return tuple(
-        Part(f.name, f.metadata.get("key", f.name), hints[f.name], f.default is MISSING is f.default_factory)
-        for f in fields(kind)
-    )
+    return tuple(Part(f.name, f.metadata.get("key", f.name), hints[f.name], _required(f)) for f in fields(kind))
+
+
+def _required(field: "Field[Any]") -> bool:
+    return field.default is MISSING and field.default_factory is MISSING

@@ -9,7 +9,7 @@ from typing import Any
 
 from qqqbot.model.family import DEFAULT
 from qqqbot.model.provenance import whose
-from qqqbot.model.values import QQQ, SYMBOLS, Plan, Portfolio, Snapshot
+from qqqbot.model.values import QQQ, Plan, Portfolio, Snapshot
 from qqqbot.records.coerce import number, text
 from qqqbot.records.tail import Row, RowReader, last_rows
 from qqqbot.records.time_search import offset_of, rows_from
@@ -54,7 +54,7 @@ def decision_values(snapshot: Snapshot, plan: Plan) -> dict[str, Any]:
         "total_capital": portfolio.total_capital,
         "cash": portfolio.cash,
         "shares": dict(portfolio.shares),
-        "equity": equity_of(portfolio, {s: market.quote(s).price for s in SYMBOLS}) if signal else None,
+        "equity": equity_of(portfolio, market.prices) if signal else None,
         **({"prices_from": others} if others else {}),
         **({"qqq_events": events} if events else {}),
     }

@@ -15,7 +15,7 @@ from qqqbot.model.market import Market
 from qqqbot.model.program import COMMAND
 from qqqbot.model.provenance import KeptWindow
 from qqqbot.model.reasons import Reason
-from qqqbot.model.values import QQQ, SYMBOLS
+from qqqbot.model.values import SYMBOLS
 
 # What dividends change in half a year of adjusted closes: the funds' own are 1 % a year at most.
 TOLERANCE = 0.02
@@ -40,9 +40,7 @@ def moved(kept: KeptWindow | None, market: Market) -> tuple[Moved, ...]:
     if kept is None:
         return ()
     found = []
-    for symbol in SYMBOLS:
-        before = dict(zip(kept.dates, kept.closes if symbol == QQQ else kept.fund, strict=True))
-        bars = market.bars if symbol == QQQ else market.fund_bars
+    for symbol, before, bars in zip(SYMBOLS, kept.by_date, (market.bars, market.fund_bars), strict=True):
         moves = [bar.close / before[bar.date] for bar in bars if before.get(bar.date, 0) > 0 and bar.close > 0]
         factor, explained = median(moves or [1.0]), [1.0]
         for split in sorted(market.splits, key=lambda split: split.date, reverse=True):

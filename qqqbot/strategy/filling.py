@@ -67,12 +67,12 @@ def from_kept(kept: KeptWindow | None, market: Market, day: date) -> Candidate |
     """The close of `day` that an earlier decision rested on, if all other closes are still what they were."""
     if kept is None or day not in kept.dates:
         return None
-    then = {QQQ: dict(zip(kept.dates, kept.closes, strict=True)), TQQQ: dict(zip(kept.dates, kept.fund, strict=True))}
+    closes, fund = kept.by_date
     own = [shared for shared in kept.dates if shared not in kept.sources]
-    basis = _basis(then[QQQ], _by_date(market.bars), own, SAME_BASIS)
+    basis = _basis(closes, _by_date(market.bars), own, SAME_BASIS)
     if basis is None or abs(basis - 1) > SAME_BASIS:
         return None
-    return Candidate(kept.sources.get(day, Source.KEPT), then[QQQ][day], then[TQQQ][day])
+    return Candidate(kept.sources.get(day, Source.KEPT), closes[day], fund[day])
 
 
 def from_closes(source: Source, closes: Closes, market: Market, day: date) -> Candidate | None:
@@ -140,7 +140,7 @@ def without_yahoo(
     missing = [day for day in expected if day not in kept.dates]
     if len(missing) > MOST_FILLED:
         return f"the kept prices end {len(missing)} sessions ago, and at most {MOST_FILLED} are filled"
-    rows = {QQQ: dict(zip(kept.dates, kept.closes, strict=True)), TQQQ: dict(zip(kept.dates, kept.fund, strict=True))}
+    rows = dict(zip((QQQ, TQQQ), kept.by_date, strict=True))
     if kept.session != session and (problem := _other_basis(rows, closes)):
         return problem
     bars = {symbol: [Bar(day, rows[symbol].get(day, math.nan)) for day in expected] for symbol in rows}

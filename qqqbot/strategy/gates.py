@@ -6,14 +6,14 @@ is wrong (a closed exchange, an order still open).
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from qqqbot.model.market import Bar, Quote
 from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.program import COMMAND
-from qqqbot.model.provenance import KeptWindow, Source, whose
+from qqqbot.model.provenance import Source, whose
 from qqqbot.model.reasons import Reason
 from qqqbot.model.values import SYMBOLS, TQQQ, Gate, Holding, Rules, Snapshot
 from qqqbot.strategy import basis, rule, witnesses
@@ -174,7 +174,7 @@ def _hanging_on_others(snapshot: Snapshot, rules: Rules) -> str | None:
 
 
 def quotes_usable(snapshot: Snapshot, rules: Rules) -> Gate:
-    prices = {s: snapshot.market.quote(s).price for s in SYMBOLS}
+    prices = snapshot.market.prices
     usable = all(map(_a_price, prices.values()))
     found = ", ".join(f"{s} {p}" for s, p in prices.items())
     sentence = f"live prices {found} are {'usable' if usable else 'not usable'}"
@@ -196,10 +196,8 @@ def quote_age(snapshot: Snapshot, rules: Rules) -> Gate:
 
 def daily_move(snapshot: Snapshot, rules: Rules) -> Gate:
     """No one-day move of QQQ in the window, today's included, is larger than a real day's."""
-    closes = (
-        [*closes_of_window(snapshot), snapshot.market.signal_quote.price] if window_problem(snapshot) is None else []
-    )
-    dates = [*snapshot.expected, snapshot.session.date]
+    price, dates = snapshot.market.signal_quote.price, [*snapshot.expected, snapshot.session.date]
+    closes = [*closes_of_window(snapshot), price] if window_problem(snapshot) is None else []
     moves = [(abs(after / before - 1), day) for before, after, day in zip(closes, closes[1:], dates[1:], strict=False)]
     largest, day = max(moves, default=(0.0, snapshot.session.date))
     real = largest <= rules.max_daily_move
@@ -405,6 +403,7 @@ def check(gates: tuple[GateCheck, ...], snapshot: Snapshot, rules: Rules) -> tup
 def _witnessed(snapshot: Snapshot) -> witnesses.Window:
     market, days = snapshot.market, snapshot.expected
     qqq, fund = _by_date(market.bars), _by_date(market.fund_bars)
+    kept, kept_fund = _kept(snapshot)
     return witnesses.Window(
         dates=days,
         closes=[qqq[day].close for day in days],
@@ -414,19 +413,20 @@ def _witnessed(snapshot: Snapshot) -> witnesses.Window:
         today=snapshot.session.date,
         price=market.signal_quote.price,
         fund_price=market.fund_quote.price,
-        kept=_kept(snapshot, lambda kept: kept.closes),
-        kept_fund=_kept(snapshot, lambda kept: kept.fund),
+        kept=kept,
+        kept_fund=kept_fund,
         ex_dates=market.ex_dates,
     )
 
 
-def _kept(snapshot: Snapshot, closes_of: Callable[[KeptWindow], Sequence[float]]) -> list[float]:
-    """The closes as they were when they were last traded on; not those that Yahoo did not have then."""
+def _kept(snapshot: Snapshot) -> tuple[list[float], list[float]]:
+    """Both funds' closes as they were when they were last traded on; not those that Yahoo did not have then."""
     kept = snapshot.kept
     if kept is None:
-        return []
-    closes = {day: close for day, close in zip(kept.dates, closes_of(kept), strict=True) if day not in kept.sources}
-    return [closes.get(day, math.nan) for day in snapshot.expected]
+        return [], []
+    own = {day for day in kept.dates if day not in kept.sources}
+    closes, fund = ([c[day] if day in own else math.nan for day in snapshot.expected] for c in kept.by_date)
+    return closes, fund
 
 
 def _by_date(bars: tuple[Bar, ...]) -> Mapping[date, Bar]:

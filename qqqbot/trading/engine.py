@@ -415,7 +415,7 @@ class Engine:
     def equity(self) -> float | None:
         """The portfolio's value at the newest sound prices, those of `state.flips`; None if there were none yet."""
         market = self._signalled.market if self._signalled else None
-        return equity_of(self.portfolio(), {s: market.quote(s).price for s in SYMBOLS} if market else None)
+        return equity_of(self.portfolio(), market.prices if market else None)
 
     def standing(self) -> str:
         """What is held, and which price would change the rule's answer."""
