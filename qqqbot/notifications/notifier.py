@@ -7,7 +7,7 @@ accepted it, whenever that is.
 
 import logging
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -146,7 +146,7 @@ class OwnerNotifier:
         """It is fed only while `status` is healthy."""
         again, engine, health = self._died_again, self.engine, self._verdict(now)
         if health.exit_code:
-            dying = [Trouble(*astuple(again))] if again is not None else []
+            dying = [_trouble(again)] if again is not None else []
             worst = next((t for t in (*troubles, *dying) if t.kind in URGENT), None)
             kind, text = (worst.kind, worst.text) if worst else (AlertKind.NO_DECISION, self._undecided())
             sentence = clipped(self._masked(f"{kind.headline}: {text}"), MOST_CHARACTERS)
@@ -239,7 +239,7 @@ class OwnerNotifier:
     def _troubles(self, near: bool) -> list[Trouble]:
         lasting = [self.unwritten] if self.unwritten is not None else []
         lasting += self.engine.alerts.lasting() if self.engine else ()
-        found = {alert.kind: Trouble(*astuple(alert)) for alert in lasting}
+        found = {alert.kind: _trouble(alert) for alert in lasting}
         if self.outage.problem is not None and self.outage.since is not None:
             found[AlertKind.BROKER] = Trouble(AlertKind.BROKER, self.outage.problem, self.outage.since)
         if (broker := found.pop(AlertKind.BROKER, None)) is not None:
@@ -340,6 +340,10 @@ def shown(paragraphs: Sequence[str], trades: bool) -> str:
     more = len(paragraphs) - len(kept)
     where = f"trades, see {COMMAND} trades" if trades else f"pieces of news, see {COMMAND} logs"
     return "\n\n".join([*kept, *([f"…and {more} more {where}"] if more else [])])
+
+
+def _trouble(event: Event) -> Trouble:
+    return Trouble(event.kind, event.text, event.at)
 
 
 def _is_open(table: SessionTable | None, now: datetime) -> bool:
