@@ -14,10 +14,10 @@ import numpy.typing as npt
 from qqqbot.backtest.account import AccountHistory, account
 from qqqbot.backtest.prices.table import BadPrices, Bars, Floats, Prices, Series
 from qqqbot.backtest.robustness import with_band
-from qqqbot.backtest.signals import CASH, Levels, levels_from
-from qqqbot.backtest.vectorized import Days, Event, Terms, daily_events, examine
-from qqqbot.model.values import Decide, Holding, Rules
-from qqqbot.strategy.rule import flip_prices, target_at
+from qqqbot.backtest.signals import CASH, Levels, remembering
+from qqqbot.backtest.vectorized import Days, Event, Terms, columns, daily_events, examine
+from qqqbot.model.values import Decide, Rules
+from qqqbot.strategy.rule import flip_prices, level
 
 BASIS_TOLERANCE = 0.02
 Indexes = npt.NDArray[np.intp]
@@ -31,15 +31,13 @@ class Checks:
     minutes_left: Floats
     signal: Floats
     fund: Floats
-    short_ma: Floats
-    long_ma: Floats
     today: Indexes
     """of the session in all `closes` of the signal"""
     closes: Floats
     symbols: tuple[str, str]
 
     def only(self, chosen: npt.NDArray[np.bool_]) -> "Checks":
-        each = ("day", "minutes_left", "signal", "fund", "short_ma", "long_ma", "today")
+        each = ("day", "minutes_left", "signal", "fund", "today")
         return replace(self, **{name: getattr(self, name)[chosen] for name in each})
 
 
@@ -89,22 +87,20 @@ def replay(name: str, days: Days, checks: Checks, terms: Terms) -> IntradayRun:
     """The account that decided at `checks` as `terms.rules.decide` says."""
     if terms.rules.decide is Decide.BEFORE_CLOSE:
         checks = checks.only(_decision_checks(checks, terms.rules))
-    wanted = _wanted(checks, days, terms.rules)
+    wanted = _wanted(checks, terms.rules)
     return _summary(name, account(days, _events(checks, wanted, days), terms))
 
 
-def _wanted(checks: Checks, days: Days, rules: Rules) -> Levels:
-    """The column that each check wants; a rule that is spelled out is asked by its flip prices of each session."""
-    if rules.rule is None:
-        return levels_from(checks.signal, checks.short_ma, checks.long_ma, rules)
-    held, columns = Holding.CASH, []
-    flips, session = None, -1
-    for at, today in enumerate(checks.today.tolist()):
-        if flips is None or today != session:
-            flips, session = flip_prices(checks.closes[:today].tolist(), rules), today
-        held = target_at(float(checks.signal[at]), flips, held, rules.rule)
-        columns.append(days.names.index(held.value))
-    return np.array(columns, np.int8)
+def _wanted(checks: Checks, rules: Rules) -> Levels:
+    """The column that each check wants, by the flip prices of its session."""
+    sessions, of_session = np.unique(checks.today, return_inverse=True)
+    needed = rules.form.history
+    found = [flip_prices(checks.closes[max(0, today - needed) : today].tolist(), rules) for today in sessions.tolist()]
+    lines = [(flips.leave_strong, flips.enter_strong, flips.trend) for flips in found]
+    leave, enter, trend = np.array(lines)[of_session].T
+    entering, staying = (level(checks.signal, checks.signal, trend, line).astype(np.int8) for line in (enter, leave))
+    wanted: Levels = columns(rules.form)[1][remembering(entering, staying)]
+    return wanted
 
 
 def _common(signal: Bars, fund: Bars) -> tuple[Bars, Bars]:
@@ -126,23 +122,15 @@ def _checks(prices: Prices, days: Days, rules: Rules, signal: Bars, fund: Bars) 
     chosen = np.isin(date, days.dates) & ~last_of_day & ~early
     day = np.searchsorted(days.dates, date[chosen])
     today = day + int(np.searchsorted(prices.dates, days.dates[0]))
-    price = signal[2][chosen] * _basis(prices.signal, signal, today, chosen)
-    sums = np.concatenate(([0.0], np.cumsum(prices.signal.close)))
-    short, long = (
-        (sums[today] - sums[today - period + 1] + price) / period for period in (rules.short_period, rules.long_period)
-    )
-    symbols = prices.signal.symbol, prices.fund.symbol
     left = (closes_at + np.diff(starts).min() - ends)[chosen].astype(np.float64)
     return Checks(
-        day,
-        left,
-        price,
-        fund[2][chosen] * _basis(prices.fund, fund, today, chosen),
-        short,
-        long,
-        today,
-        prices.signal.close,
-        symbols,
+        day=day,
+        minutes_left=left,
+        signal=signal[2][chosen] * _basis(prices.signal, signal, today, chosen),
+        fund=fund[2][chosen] * _basis(prices.fund, fund, today, chosen),
+        today=today,
+        closes=prices.signal.close,
+        symbols=(prices.signal.symbol, prices.fund.symbol),
     )
 
 
