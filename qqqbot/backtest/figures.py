@@ -10,7 +10,7 @@ from qqqbot.backtest.prices.table import Dates, Floats
 from qqqbot.backtest.signals import Levels
 from qqqbot.backtest.study import Study
 from qqqbot.display import svg
-from qqqbot.display.svg import BLUE, FAINT, GREEN, GREY, ORANGE, PURPLE, Chart, Curve, Format, Group, Size, Stretch
+from qqqbot.display.svg import BLUE, FAINT, GREEN, GREY, ORANGE, PURPLE, Chart, Curve, Format, Group, Stretch
 from qqqbot.model.family import PRICE, Average
 from qqqbot.model.instruments import Holding, Kind
 
@@ -168,7 +168,7 @@ def _lines(
 ) -> str:
     times: list[datetime] = dates.astype("datetime64[s]").tolist()
     chart = Chart(title, curves, [*enumerate(times)], form, log=log, strip=strip)
-    return svg.line_chart(chart, Size(height=height)) or ""
+    return svg.line_chart(chart, height) or ""
 
 
 def _strip(held: Levels, names: tuple[str, ...]) -> tuple[Stretch, ...]:

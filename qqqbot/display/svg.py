@@ -1,7 +1,6 @@
 """Charts as SVG text: small, sharp, readable offline, and without a plotting library to load. Pure.
 
-The backtest's charts are drawn here. Each element has a class and a colour: a style sheet that
-knows the class decides (light or dark); without one, in the report and the notebook, the colour applies.
+Each picture stands alone: its title and legend are drawn in it, on a white background.
 """
 
 import base64
@@ -15,7 +14,7 @@ from datetime import datetime, timedelta
 
 from qqqbot.display.markup import Child, Markup, tag
 
-LEFT, RIGHT, TITLED_TOP, PLAIN_TOP, BOTTOM = 64, 16, 34, 10, 24
+WIDTH, LEFT, RIGHT, TOP, BOTTOM = 920, 64, 16, 34, 24
 STRIP = 18
 LABEL_WIDTH = 50
 INK, FAINT, GRID = "#24292f", "#57606a", "#e4e7eb"
@@ -30,28 +29,13 @@ Format = Callable[[float], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
-    """Pixels. `titled` pictures stand alone: title and legend are drawn in them, on a white background."""
-
-    width: int = 920
-    height: int = 300
-    titled: bool = True
-    css: str | None = None
-
-
-HIGH, MEDIUM, LOW, MAP = Size(), Size(height=260), Size(height=240), Size(height=330)
-
-
-@dataclass(frozen=True, slots=True)
 class Curve:
-    """Finite points from left to right. `dashed` marks what should not be believed; `filled` fills to zero."""
+    """Finite points from left to right. `dashed` marks what should not be believed."""
 
     name: str
     points: Sequence[Point]
     colour: str = INK
-    css: str = ""
     dashed: bool = False
-    filled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +48,6 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """A trade at a point: an arrow pointing up for a buy, down for a sell. `title` appears on hovering."""
-
-    x: float
-    y: float
-    up: bool
-    title: str
-
-
-@dataclass(frozen=True, slots=True)
 class Stretch:
     """A part of the strip below the curves, which shows what was held when."""
 
@@ -81,7 +55,6 @@ class Stretch:
     last: float
     name: str
     colour: str
-    css: str = ""
 
 
 def percent(value: float) -> str:
@@ -99,7 +72,7 @@ def amount(value: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Curves over time, and what is drawn with them. `level` is a horizontal line of its own."""
+    """Curves over time, and what was held below them."""
 
     title: str
     curves: Sequence[Curve]
@@ -107,65 +80,60 @@ class Chart:
     """the moment at each x, for the labels below"""
     form: Format = amount
     log: bool = False
-    level: float | None = None
-    marks: Sequence[Mark] = ()
     strip: Sequence[Stretch] = ()
 
 
-def line_chart(chart: Chart, size: Size = HIGH) -> Markup | None:
+def line_chart(chart: Chart, height: int = 300) -> Markup | None:
     """None if there are not two points to draw."""
     xs = [x for curve in chart.curves for x, _ in curve.points]
     if len(set(xs)) < 2:
         return None
-    bottom = size.height - BOTTOM - (STRIP if chart.strip else 0)
-    across = _Axis(min(xs), max(xs), LEFT, size.width - RIGHT)
-    ticks, up = _vertical(chart, _top(size), bottom)
+    bottom = height - BOTTOM - (STRIP if chart.strip else 0)
+    across = _Axis(min(xs), max(xs), LEFT, WIDTH - RIGHT)
+    ticks, up = _vertical(chart, bottom)
     parts = [
-        _grid(ticks, up, chart.form, size),
+        _grid(ticks, up, chart.form),
         _time_labels(chart.times, across, up),
         [_curve(curve, across, up) for curve in chart.curves if curve.points],
-        _level(chart.level, up, size),
-        [_mark(across(mark.x), up(mark.y), mark) for mark in chart.marks],
         [_stretch(stretch, across, bottom + 20) for stretch in chart.strip],
     ]
     names = {stretch.name: (f"held: {stretch.name}", stretch.colour, False) for stretch in chart.strip}
-    return _picture(chart.title, parts, [*((c.name, c.colour, c.dashed) for c in chart.curves), *names.values()], size)
+    curves = ((curve.name, curve.colour, curve.dashed) for curve in chart.curves)
+    return _picture(chart.title, parts, [*curves, *names.values()], height)
 
 
-def bar_chart(labels: Sequence[str], groups: Sequence[Group], title: str, size: Size = MEDIUM) -> Markup:
+def bar_chart(labels: Sequence[str], groups: Sequence[Group], title: str) -> Markup:
     """One bar of each group for each label; values are fractions."""
+    height = 260
     known = [value for group in groups for value in group.values]
-    ticks, up = _scaled(min(0.0, *known), max(0.0, *known), _top(size), size.height - BOTTOM)
-    slot = (size.width - LEFT - RIGHT) / len(labels)
+    ticks, up = _scaled(min(0.0, *known), max(0.0, *known), height - BOTTOM)
+    slot = (WIDTH - LEFT - RIGHT) / len(labels)
     wide = slot * 0.8 / len(groups)
     bars, texts = [], []
     for i, label in enumerate(labels):
         start = LEFT + (i + 0.1) * slot
-        texts.append(_text(start + slot * 0.4, size.height - 8, label))
+        texts.append(_text(start + slot * 0.4, height - 8, label))
         for j, group in enumerate(groups):
             hint = f"{group.name} {label}: {group.values[i]:+.1%}"
             bars.append(_bar(start + j * wide, wide * 0.92, up(0.0), up(group.values[i]), group.colour, hint))
-    parts = [_grid(ticks, up, percent, size), _labels(texts), bars]
-    return _picture(title, parts, [(g.name, g.colour, False) for g in groups], size)
+    parts = [_grid(ticks, up, percent), _labels(texts), bars]
+    return _picture(title, parts, [(g.name, g.colour, False) for g in groups], height)
 
 
 def histogram(
-    groups: Sequence[Group],
-    title: str,
-    limits: tuple[float, float],
-    mark: tuple[float, str] | None = None,
-    size: Size = LOW,
+    groups: Sequence[Group], title: str, limits: tuple[float, float], mark: tuple[float, str] | None = None
 ) -> Markup:
     """How often values (fractions) fall into each interval; those beyond `limits` count in the outermost ones.
 
     `mark` is a value to point at, and its name.
     """
+    height = 240
     low, high = (min(limits[0], mark[0]), max(limits[1], mark[0])) if mark else limits
     edges = ticks_within(low, high, 40)
     edges = (2 * edges[0] - edges[1], *edges, 2 * edges[-1] - edges[-2])
     counts = [_counts(group.values, edges) for group in groups]
-    across = _Axis(edges[0], edges[-1], LEFT, size.width - RIGHT)
-    ticks, up = _scaled(0.0, max(map(max, counts)), _top(size), size.height - BOTTOM)
+    across = _Axis(edges[0], edges[-1], LEFT, WIDTH - RIGHT)
+    ticks, up = _scaled(0.0, max(map(max, counts)), height - BOTTOM)
     wide = (across(edges[1]) - LEFT) / len(groups)
     bars = [
         _bar(across(edge) + j * wide, wide * 0.9, up(0.0), up(count), group.colour, f"{count} from {edge:.1%}")
@@ -173,9 +141,9 @@ def histogram(
         for edge, count in zip(edges[:-1], counts[j], strict=True)
         if count
     ]
-    texts = [_text(across(tick), size.height - 8, percent(tick)) for tick in ticks_within(edges[0], edges[-1], 10)]
-    parts = [_grid(ticks, up, "{:g}".format, size), _labels(texts), bars, _pointer(mark, across, up)]
-    return _picture(title, parts, [(g.name, g.colour, False) for g in groups], size)
+    texts = [_text(across(tick), height - 8, percent(tick)) for tick in ticks_within(edges[0], edges[-1], 10)]
+    parts = [_grid(ticks, up, "{:g}".format), _labels(texts), bars, _pointer(mark, across, up)]
+    return _picture(title, parts, [(g.name, g.colour, False) for g in groups], height)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,31 +159,32 @@ class HeatMap:
     form: Format = percent
 
 
-def heat_map(chart: HeatMap, size: Size = MAP) -> Markup:
+def heat_map(chart: HeatMap) -> Markup:
     """Values as colours."""
-    top, bottom, right = _top(size), size.height - 44, size.width - 110
+    height = 330
+    bottom, right = height - 44, WIDTH - 110
     known = [value for row in chart.values for value in row if math.isfinite(value)]
     low, high = min(known), max(known)
     across = _Axis(-0.5, len(chart.columns) - 0.5, LEFT, right)
-    up = _Axis(-0.5, len(chart.rows) - 0.5, bottom, top)
+    up = _Axis(-0.5, len(chart.rows) - 0.5, bottom, TOP)
     picture = tag(
         "image",
         x=LEFT,
-        y=top,
+        y=TOP,
         width=right - LEFT,
-        height=bottom - top,
+        height=bottom - TOP,
         preserveAspectRatio="none",
         style="image-rendering:pixelated",
         href=f"data:image/png;base64,{_png(chart.values[::-1], low, high)}",
     )
     texts = [_text(across(i), bottom + 15, f"{n}") for i, n in _round_ones(chart.columns, 8)]
     texts += [_text(LEFT - 8, up(i) + 4, f"{n}", "end") for i, n in _round_ones(chart.rows, 6)]
-    texts.append(_text((LEFT + right) / 2, size.height - 8, chart.names[0]))
-    turned = f"translate(16 {(top + bottom) / 2:.0f}) rotate(-90)"
+    texts.append(_text((LEFT + right) / 2, height - 8, chart.names[0]))
+    turned = f"translate(16 {(TOP + bottom) / 2:.0f}) rotate(-90)"
     texts.append(tag("text", chart.names[1], transform=turned, text_anchor="middle"))
     ring = _ring(chart, across, up)
-    bar = _colour_bar(right + 24, _Axis(low, high, bottom, top), chart.form)
-    return _picture(chart.title, [picture, _labels(texts), ring, bar], [], size)
+    bar = _colour_bar(right + 24, _Axis(low, high, bottom, TOP), chart.form)
+    return _picture(chart.title, [picture, _labels(texts), ring, bar], [], height)
 
 
 def ticks_within(low: float, high: float, about: int) -> tuple[float, ...]:
@@ -284,24 +253,17 @@ class _Axis:
         return self.start + part * (self.end - self.start)
 
 
-def _top(size: Size) -> int:
-    return TITLED_TOP if size.titled else PLAIN_TOP
-
-
-def _vertical(chart: Chart, top: int, bottom: int) -> tuple[tuple[float, ...], _Axis]:
-    ys = [y for curve in chart.curves for _, y in curve.points] + [mark.y for mark in chart.marks]
-    ys += [0.0] if any(curve.filled for curve in chart.curves) else []
+def _vertical(chart: Chart, bottom: int) -> tuple[tuple[float, ...], _Axis]:
+    ys = [y for curve in chart.curves for _, y in curve.points]
     low, high = min(ys), max(ys)
     if chart.log:
-        return log_ticks(low, high), _Axis(low, high, bottom, top, log=True)
-    if chart.level is not None and low - (high - low) / 2 <= chart.level <= high + (high - low) / 2:
-        low, high = min(low, chart.level), max(high, chart.level)
-    return _scaled(low, high, top, bottom)
+        return log_ticks(low, high), _Axis(low, high, bottom, TOP, log=True)
+    return _scaled(low, high, bottom)
 
 
-def _scaled(low: float, high: float, top: int, bottom: int) -> tuple[tuple[float, ...], _Axis]:
-    ticks = ticks_within(low, high, max(3, (bottom - top) // 33))
-    return ticks, _Axis(min(low, ticks[0]), max(high, ticks[-1]), bottom, top)
+def _scaled(low: float, high: float, bottom: int) -> tuple[tuple[float, ...], _Axis]:
+    ticks = ticks_within(low, high, max(3, (bottom - TOP) // 33))
+    return ticks, _Axis(min(low, ticks[0]), max(high, ticks[-1]), bottom, TOP)
 
 
 def _curve(curve: Curve, across: _Axis, up: _Axis) -> Child:
@@ -311,7 +273,7 @@ def _curve(curve: Curve, across: _Axis, up: _Axis) -> Child:
     path = f"M{places[0][0]} {places[0][1]}" + (f"l{steps}" if steps else "")
     line = tag(
         "path",
-        class_=f"curve {curve.css}".rstrip(),
+        class_="curve",
         transform="scale(.1)",
         d=path,
         fill="none",
@@ -320,13 +282,8 @@ def _curve(curve: Curve, across: _Axis, up: _Axis) -> Child:
         stroke_linejoin="round",
         stroke_dasharray="50 40" if curve.dashed else None,
     )
-    if not curve.filled:
-        x, y = places[-1]
-        return line, tag("circle", class_=f"dot {curve.css}".rstrip(), cx=x / 10, cy=y / 10, r=2.5, fill=curve.colour)
-    zero = round(up(0.0) * 10)
-    area = f"{path}V{zero}H{places[0][0]}z"
-    css = f"area {curve.css}".rstrip()
-    return tag("path", class_=css, transform="scale(.1)", d=area, fill=curve.colour, fill_opacity=".22"), line
+    x, y = places[-1]
+    return line, tag("circle", class_="dot", cx=x / 10, cy=y / 10, r=2.5, fill=curve.colour)
 
 
 def _extremes(points: Sequence[Point], across: _Axis) -> list[Point]:
@@ -345,9 +302,8 @@ def _extremes(points: Sequence[Point], across: _Axis) -> list[Point]:
     return [*kept, *sorted({low, high, places[-1]})]
 
 
-def _grid(ticks: Sequence[float], up: _Axis, form: Format, size: Size) -> Child:
-    right = size.width - RIGHT
-    lines = [tag("line", x1=LEFT, x2=right, y1=f"{up(t):.1f}", y2=f"{up(t):.1f}") for t in ticks]
+def _grid(ticks: Sequence[float], up: _Axis, form: Format) -> Child:
+    lines = [tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=f"{up(t):.1f}", y2=f"{up(t):.1f}") for t in ticks]
     texts = [_text(LEFT - 8, up(tick) + 4, form(tick), "end") for tick in ticks]
     return tag("g", lines, class_="grid", stroke=GRID), _labels(texts)
 
@@ -365,26 +321,10 @@ def _time_labels(times: Sequence[tuple[float, datetime]], across: _Axis, up: _Ax
     return tag("g", lines, class_="grid", stroke=GRID), _labels(texts)
 
 
-def _level(level: float | None, up: _Axis, size: Size) -> Child:
-    """A dashed line; nothing if it is far outside the picture."""
-    if level is None or not up.low <= level <= up.high:
-        return None
-    y = f"{up(level):.1f}"
-    return tag("line", class_="level", x1=LEFT, x2=size.width - RIGHT, y1=y, y2=y, stroke=INK, stroke_dasharray="5 4")
-
-
-def _mark(x: float, y: float, mark: Mark) -> Markup:
-    way, css, colour = (1, "buy", GREEN) if mark.up else (-1, "sell", ORANGE)
-    tip, base = y + way * 4, y + way * 13
-    corners = f"{x:.1f},{tip:.1f} {x - 5:.1f},{base:.1f} {x + 5:.1f},{base:.1f}"
-    return tag("polygon", tag("title", mark.title), class_=css, points=corners, fill=colour)
-
-
 def _stretch(stretch: Stretch, across: _Axis, y: float) -> Markup:
     left = across(stretch.first)
-    wide = max(across(stretch.last) - left, 0.4)
-    css = f"stretch {stretch.css}".rstrip()
-    return tag("rect", class_=css, x=f"{left:.1f}", y=f"{y:.0f}", width=f"{wide:.1f}", height=12, fill=stretch.colour)
+    place = {"x": f"{left:.1f}", "y": f"{y:.0f}", "width": f"{max(across(stretch.last) - left, 0.4):.1f}"}
+    return tag("rect", class_="stretch", **place, height=12, fill=stretch.colour)
 
 
 def _bar(x: float, wide: float, zero: float, y: float, colour: str, hint: str = "") -> Markup:
@@ -461,8 +401,8 @@ def _labels(texts: Sequence[Markup]) -> Markup:
     return tag("g", texts, class_="axis", fill=FAINT)
 
 
-def _legend(names: Sequence[tuple[str, str, bool]], size: Size) -> Child:
-    parts, x = [], float(size.width - RIGHT)
+def _legend(names: Sequence[tuple[str, str, bool]]) -> Child:
+    parts, x = [], float(WIDTH - RIGHT)
     for name, colour, dashed in reversed(names):
         x -= 6.4 * len(name) + 34
         place = {"x1": f"{x:.0f}", "x2": f"{x + 16:.0f}", "y1": 16, "y2": 16}
@@ -472,21 +412,18 @@ def _legend(names: Sequence[tuple[str, str, bool]], size: Size) -> Child:
     return parts
 
 
-def _picture(title: str, parts: Child, names: Sequence[tuple[str, str, bool]], size: Size) -> Markup:
-    head: Child = None
-    if size.titled:
-        ground = tag("rect", width=size.width, height=size.height, fill="#fff")
-        head = ground, tag("text", title, x=8, y=20, font_size=14, font_weight=600, fill=INK), _legend(names, size)
+def _picture(title: str, parts: Child, names: Sequence[tuple[str, str, bool]], height: int) -> Markup:
     return tag(
         "svg",
-        head,
+        tag("rect", width=WIDTH, height=height, fill="#fff"),
+        tag("text", title, x=8, y=20, font_size=14, font_weight=600, fill=INK),
+        _legend(names),
         parts,
         xmlns="http://www.w3.org/2000/svg",
-        viewBox=f"0 0 {size.width} {size.height}",
+        viewBox=f"0 0 {WIDTH} {height}",
         width="100%",
         role="img",
         aria_label=title,
-        class_=size.css,
         font_family="system-ui,sans-serif",
         font_size=11,
     )

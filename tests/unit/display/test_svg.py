@@ -15,9 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qqqbot.display import svg
-from qqqbot.display.svg import BLUE, GREEN, Chart, Curve, Group, HeatMap, Mark, Size, Stretch
+from qqqbot.display.svg import BLUE, GREEN, Chart, Curve, Group, HeatMap, Stretch
 
-SMALL = Size(400, 200, titled=False)
 FIRST = datetime(2020, 1, 1, tzinfo=UTC)
 DAYS = [(float(n), FIRST + timedelta(days=n)) for n in range(2192)]
 RANDOM = Random(1)
@@ -27,8 +26,8 @@ RISING = Curve("c", [(0, 1.0), (1, 2.0)])
 values = st.floats(-1e6, 1e7, allow_nan=False)
 
 
-def drawn(chart: Chart, size: Size = SMALL) -> ElementTree.Element:
-    picture = svg.line_chart(chart, size)
+def drawn(chart: Chart) -> ElementTree.Element:
+    picture = svg.line_chart(chart)
     assert picture is not None
     return ElementTree.fromstring(picture)
 
@@ -47,20 +46,15 @@ def points(root: ElementTree.Element) -> list[tuple[float, float]]:
     return [(x / 10, y / 10) for x, y in places]
 
 
-def corners(polygon: ElementTree.Element) -> list[tuple[float, float]]:
-    return [(float(x), float(y)) for x, y in (pair.split(",") for pair in (polygon.get("points") or "").split())]
-
-
 def labels(root: ElementTree.Element) -> list[str]:
     return ["".join(text.itertext()) for group in elements(root, "g", "axis") for text in group]
 
 
-@given(st.lists(values, min_size=2, max_size=30), st.none() | values, st.booleans())
-def test_every_point_lies_within_the_picture(ys: list[float], level: float | None, filled: bool) -> None:
-    curve = Curve("price", [*enumerate(ys)], filled=filled)
-    found = points(drawn(Chart("a", [curve], level=level)))
+@given(st.lists(values, min_size=2, max_size=30))
+def test_every_point_lies_within_the_picture(ys: list[float]) -> None:
+    found = points(drawn(Chart("a", [Curve("price", [*enumerate(ys)])])))
     assert len(found) == len(ys)
-    assert all(0 <= x <= 400 and 0 <= y <= 200 for x, y in found)
+    assert all(0 <= x <= svg.WIDTH and 0 <= y <= 300 for x, y in found)
     assert [x for x, _ in found] == sorted(x for x, _ in found)
 
 
@@ -69,10 +63,10 @@ def test_a_long_line_keeps_its_extremes_and_stays_in_its_frame(log: bool) -> Non
     ys = WALK[: len(DAYS)]
     ys[1000] = max(WALK) * 3  # one day's spike among two thousand days
     chart = Chart("A & B", [Curve("one < two", [*enumerate(ys)], BLUE)], DAYS, log=log)
-    root = drawn(chart, Size())
+    root = drawn(chart)
     found = points(root)
     assert len(found) < 2 * 920
-    assert all(0 <= x <= 920 and svg.TITLED_TOP - 0.1 <= y <= 300 for x, y in found)
+    assert all(0 <= x <= 920 and svg.TOP - 0.1 <= y <= 300 for x, y in found)
     spike = svg.LEFT + 1000 / (len(DAYS) - 1) * (920 - svg.LEFT - svg.RIGHT)
     assert min(found, key=lambda p: p[1])[0] == pytest.approx(spike, abs=0.6)
     written = ["".join(text.itertext()) for text in elements(root, "text")]
@@ -138,35 +132,18 @@ def test_times_are_labelled_at_the_start_of_a_round_unit(days: int, step: timede
 
 def test_time_labels_leave_each_other_room() -> None:
     curve = Curve("c", [(x, 1.0 + x) for x, _ in DAYS])
-    for size in (Size(360, 230, titled=False), Size()):
-        root = drawn(Chart("a", [curve], DAYS), size)
-        bottom = max(float(text.get("y") or 0) for text in elements(root, "text"))
-        texts = [t for t in elements(root, "text") if float(t.get("y") or 0) == bottom]
-        xs = [float(t.get("x") or 0) for t in texts]
-        assert 2 <= len(xs) <= 14
-        assert min(b - a for a, b in itertools.pairwise(xs)) > 40
-
-
-def test_a_buy_points_up_from_below_and_a_sell_down_from_above() -> None:
-    marks = [Mark(0, 1.5, True, "BUY"), Mark(1, 1.5, False, "SELL")]
-    buy, sell = elements(drawn(Chart("a", [RISING], marks=marks)), "polygon")
-    assert (buy.get("class"), sell.get("class")) == ("buy", "sell")
-    (_, tip), (_, base), _ = corners(buy)
-    assert tip < base
-    (_, tip), (_, base), _ = corners(sell)
-    assert tip > base
-
-
-def test_a_level_far_outside_does_not_flatten_the_picture() -> None:
-    curve = Curve("c", [(0, 100.0), (1, 110.0)])
-    assert elements(drawn(Chart("a", [curve], level=104.0)), "line", "level")
-    assert not elements(drawn(Chart("a", [curve], level=2000.0)), "line", "level")
+    root = drawn(Chart("a", [curve], DAYS))
+    bottom = max(float(text.get("y") or 0) for text in elements(root, "text"))
+    texts = [t for t in elements(root, "text") if float(t.get("y") or 0) == bottom]
+    xs = [float(t.get("x") or 0) for t in texts]
+    assert 2 <= len(xs) <= 14
+    assert min(b - a for a, b in itertools.pairwise(xs)) > 40
 
 
 def test_the_strip_has_one_piece_for_each_held_period() -> None:
     strip = [Stretch(0, 100, "cash", BLUE), Stretch(100, 300, "TQQQ", GREEN), Stretch(300, 400, "cash", BLUE)]
     curve = Curve("c", [*enumerate(WALK[:400])])
-    root = drawn(Chart("a", [curve], strip=strip), Size())
+    root = drawn(Chart("a", [curve], strip=strip))
     assert len(elements(root, "rect", "stretch")) == 3
     assert ["".join(t.itertext()) for t in elements(root, "text")].count("held: cash") == 1
 
@@ -177,7 +154,7 @@ def test_a_title_cannot_break_the_picture() -> None:
 
 @pytest.mark.parametrize("places", [[], [(0.0, 1.0)], [(0.0, 1.0), (0.0, 2.0)]])
 def test_fewer_than_two_points_are_not_drawn(places: list[tuple[float, float]]) -> None:
-    assert svg.line_chart(Chart("a", [Curve("c", places)]), SMALL) is None
+    assert svg.line_chart(Chart("a", [Curve("c", places)])) is None
 
 
 def test_a_curve_of_one_point_beside_a_longer_one_is_a_path_that_browsers_accept() -> None:
@@ -185,13 +162,6 @@ def test_a_curve_of_one_point_beside_a_longer_one_is_a_path_that_browsers_accept
     paths = re.findall(r' d="([^"]*)"', drawn)
     assert paths
     assert not [path for path in paths if path.endswith("l")]
-
-
-def test_a_style_sheet_can_colour_what_has_a_colour_of_its_own() -> None:
-    root = drawn(Chart("a", [Curve("c", [(0, -1.0), (1, -2.0)], BLUE, css="fall", filled=True)]))
-    for css in ("curve", "area"):
-        (path,) = elements(root, "path", css)
-        assert (path.get("class"), BLUE in (path.get("stroke"), path.get("fill"))) == (f"{css} fall", True)
 
 
 def test_bars_show_their_values() -> None:
