@@ -350,7 +350,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         elif about in NO_REQUEST_IDS:
             self._unnumbered_error(number, text)
         elif about >= FIRST_REQUEST_ID:
-            if meaning is not Meaning.NOTICE and not self._prices.expects(about, number):
+            if meaning is not Meaning.NOTICE and not self._prices.expects(about, number, text):
                 self.requests.fail(about, explain(number, text))
         else:
             log.info("order %s: %s", about, explain_order(number, text))

@@ -353,10 +353,10 @@ class Answers:
             self._start_quotes(to, req_id, found[0], snapshot)
 
     def _start_quotes(self, to: Connection, req_id: int, contract: Contract, snapshot: bool) -> None:
-        delayed = self._house.market_data != "live"
-        if delayed:
-            self._error(to, 10167, "Requested market data is not subscribed. Displaying delayed market data.", req_id)
-        to.say(Message("marketDataType", {"reqId": req_id, "marketDataType": 3 if delayed else 1}))
+        kind, note = quotes.SHOWN[self._house.market_data]
+        if note is not None:
+            self._error(to, *note, req_id)
+        to.say(Message("marketDataType", {"reqId": req_id, "marketDataType": kind}))
         to.say(
             Message(
                 "tickReqParams",
@@ -372,7 +372,7 @@ class Answers:
 
     def _ticks(self, req_id: int, symbol: str) -> Iterator[Message]:
         """Delayed prices are those of a quarter of an hour ago, if the prices are known over time."""
-        delayed = self._house.market_data != "live"
+        delayed = self._house.market_data not in ("live", "frozen")
         at = self._house.clock() - (self._house.quote_delay if delayed else timedelta(0))
         quote = self._house.exchange.quote(symbol, at)
         return quotes.ticks(req_id, quote, delayed, self._house.exchange.traded_at or at)

@@ -25,7 +25,8 @@ MANGLED = (
     "glued",
     "then_drop",
 )
-KINDS = (*NOT_ACTED, *ACTED_UNANSWERED, *MANGLED)
+TIMED = ("late", "twice")
+KINDS = (*NOT_ACTED, *ACTED_UNANSWERED, *MANGLED, *TIMED)
 
 Mangler = Callable[[list[bytes]], list[bytes]]
 
@@ -40,6 +41,7 @@ class Fault:
     Acted on, the answer spoilt: no_end (without its last message), garbage, wrong_length, too_few_fields, bad_number,
     pad (to exactly `size` bytes in one send, then silence), split, slow, glued, then_drop (the answer, then the
     connection is closed).
+    Acted on after `seconds` (late), or at once and again (twice).
     """
 
     request: str
@@ -49,6 +51,7 @@ class Fault:
     code: int = 321
     text: str = "Error validating request"
     size: int = READ_SIZE
+    seconds: float = 1.0
 
     def __post_init__(self) -> None:
         if self.do not in KINDS:

@@ -6,7 +6,8 @@ from typing import Any
 
 from standins.ib_gateway.codec import Request
 
-DailyCloses = Callable[[str, datetime], Sequence[tuple[date, float]]]
+DailyCloses = Callable[[str, datetime], Sequence[tuple[date | str, float]]]
+"""days are told as IB tells them, texts as they are"""
 
 SERVICE = "Historical Market Data Service error message:"
 # What accounts without market data, and programs that ask too often, are told. `history_refused` names one.
@@ -20,6 +21,15 @@ REFUSALS = {
     "partly": (10090, "Part of requested market data is not subscribed."),
     "pacing": (162, f"{SERVICE}Historical data request pacing violation"),
     "competing": (162, f"{SERVICE}Trading TWS session is connected from a different IP address"),
+    "nothing": (162, f"{SERVICE}HMDS query returned no data: QQQ@SMART Trades"),
+    "cancelled": (162, f"{SERVICE}API historical data query cancelled: 2"),
+    "translated": (162, "Mensaje de error de los servicios de datos:sin permiso"),
+    "unknown_contract": (200, "No security definition has been found for the request"),
+    "invalid": (321, "Error validating request.-'bN' : cause - What to show field is missing or incorrect."),
+    "processing": (322, "Error processing request.-'bN' : cause - Duplicate ticker id"),
+    "no_such_query": (366, "No historical data query found for ticker id:2000000004"),
+    "too_many": (420, "Invalid Real-time Query:Historical data request pacing violation"),
+    "what_to_show": (10299, "Expected what to show is TRADES, please use that instead of ADJUSTED_LAST."),
 }
 DAYS = {"D": 1, "W": 7, "M": 31, "Y": 366}
 
@@ -39,9 +49,15 @@ def bars(source: DailyCloses | None, symbol: str, now: datetime, duration: str) 
     count, _, unit = duration.partition(" ")
     first = (now - timedelta(days=int(count) * DAYS[unit])).date()
     closes = source(symbol, now) if source else ()
-    return [_bar(day, close) for day, close in closes if day >= first]
+    return [_bar(day, close) for day, close in closes if isinstance(day, str) or day >= first]
 
 
-def _bar(day: date, close: float) -> dict[str, Any]:
+def _bar(day: date | str, close: float) -> dict[str, Any]:
     prices = dict.fromkeys(("open", "high", "low", "close"), close)
-    return {"date": f"{day:%Y%m%d}", **prices, "volume": "1000", "WAP": str(close), "barCount": 10}
+    return {
+        "date": day if isinstance(day, str) else f"{day:%Y%m%d}",
+        **prices,
+        "volume": "1000",
+        "WAP": str(close),
+        "barCount": 10,
+    }

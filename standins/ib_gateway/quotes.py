@@ -17,10 +17,20 @@ DELAYED = {"bid": 66, "ask": 67, "last": 68, "close": 75}
 LIVE_TIME, DELAYED_TIME = 45, 88
 EARLY, LATE = timedelta(hours=5, minutes=30), timedelta(hours=4)  # trading around the session, from 4:00 to 20:00
 MINUS_ONE = Decimal(-1)
+# `market_data` -> the type that is told, and the code and text that come before the prices. Frozen prices are those of
+# the last moment in which there were any; the codes of 10089 to 10091 are followed by what there is.
+SHOWN = {
+    "live": (1, None),
+    "frozen": (2, None),
+    "delayed": (3, (10167, "Requested market data is not subscribed. Displaying delayed market data.")),
+    "delayed_frozen": (4, (10167, "Requested market data is not subscribed. Displaying delayed market data.")),
+    "partly": (3, (10090, "Part of requested market data is not subscribed.")),
+    "additional": (3, (10089, "Requested market data requires additional subscription for API.")),
+}
 
 
 class Entitlements(Protocol):
-    """`market_data`: live, delayed (not subscribed), none (delayed is not enabled either), competing."""
+    """`market_data`: one of SHOWN, or none (delayed prices are not enabled either), competing."""
 
     market_data: str
     fractional_size_rules: bool
@@ -33,7 +43,7 @@ def refusal(house: Entitlements, version: int, wanted_type: int) -> tuple[int, s
         )
     if house.market_data == "competing":
         return 10197, "No market data during competing live session"
-    if house.market_data == "live":
+    if house.market_data in ("live", "frozen"):
         return None
     wants_delayed = wanted_type in (3, 4)
     if house.market_data == "none" and wants_delayed:

@@ -338,6 +338,11 @@ class Server:
         if fault.do in NOT_ACTED:
             self._refuse_to_act(connection, request, fault)
             return
+        if fault.do == "late":
+            self.later(fault.seconds, lambda: self._act_if_there(connection, request))
+            return
+        if fault.do == "twice":
+            self._act(connection, request)
         if fault.do in ACTED_UNANSWERED:
             connection.commit()
             self._act(connection, request)
@@ -354,6 +359,10 @@ class Server:
             connection.hush()
         if fault.do == "then_drop":
             self.close_connection(connection)
+
+    def _act_if_there(self, connection: Connection, request: Request) -> None:
+        if connection in self._connections:
+            self._act(connection, request)
 
     def _refuse_to_act(self, connection: Connection, request: Request, fault: Fault) -> None:
         if fault.do == "error":

@@ -254,7 +254,7 @@ class IBBroker:
         return {symbol: Quote(symbol, price, self._clock.now()) for symbol, price in prices.items()}
 
     def last_prices(self) -> Mapping[str, Quote]:
-        trades = self._connection.ready().last_trades(SYMBOLS, self._timing.quotes)
+        trades = self._connection.ready().last_trades(SYMBOLS, self._timing.answer)
         return {symbol: Quote(symbol, price, moment) for symbol, (price, moment) in trades.items()}
 
     def daily_closes(self) -> Mapping[str, Mapping[date, float]]:

@@ -1,15 +1,18 @@
 """What a connection asks about prices: quotes beside Yahoo's, the last trades in their place, and daily closes.
 
 Quotes are compared with Yahoo's, so they are live or not there. A last trade decides alone, so it may be delayed but
-has its own time: without the broker's time of the trade it is none, however new it looks. Daily closes are adjusted for
-dividends and splits (ADJUSTED_LAST), as Yahoo's are.
+has its own time: without the broker's time of that trade it is none, however new it looks. Daily closes are adjusted
+for dividends and splits (ADJUSTED_LAST), as Yahoo's are.
 """
 
 import contextlib
+import math
+import re
 import time
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 from qqqbot.adapters.ib.error_codes import explain
@@ -18,9 +21,14 @@ from qqqbot.model.errors import BrokerUnavailable
 
 LIVE_DATA, DELAYED_DATA = 1, 3
 SHOWN_DELAYED = 10167
-LAST, DELAYED_LAST = 4, 68
-LAST_TIME, DELAYED_LAST_TIME = 45, 88
+# Not all prices are subscribed to: those that are, or delayed ones, follow (wboayue/rust-ibapi#768, #804).
+PRICES_FOLLOW = (10089, 10090, 10091, SHOWN_DELAYED)
+LAST = 4
+TRADES = ((LAST, 45), (68, 88))
+"""the ticks that are a live trade's price and its time, and those of a delayed one: never one of each"""
 SECONDS_DIGITS = 11
+# A daily bar's day: 20261123. What is more digits is the seconds of an epoch.
+DAY = re.compile(r"\d{8}(?!\d)")
 HISTORY = "1 Y"
 """more than the averages need, and enough that is shared with the kept window"""
 
@@ -32,8 +40,10 @@ class PriceRequests:
         self._client = client
         self._requests = requests
         self._contract_of = contract_of
-        self._trades: dict[Hashable, dict[str, float]] = {}
-        """number of a request for a last trade -> its price and its time, as they come"""
+        self._trades: dict[Hashable, dict[int, float]] = {}
+        """number of a request for a last trade -> its prices and times, as they come"""
+        self._said = ""
+        """why the last trade that is awaited may not come"""
 
     def quotes(self, symbols: Iterable[str], seconds: float) -> tuple[dict[str, dict[int, float]], str]:
         """Live ticks (tick type -> price) by symbol that came within `seconds`; and what the broker said."""
@@ -53,64 +63,72 @@ class PriceRequests:
 
     def last_trades(self, symbols: Iterable[str], seconds: float) -> dict[str, tuple[float, datetime]]:
         """Price and time of the last trades, live or delayed, that came within `seconds`. Raises BrokerUnavailable."""
-        until = time.monotonic() + seconds
+        until, self._said = time.monotonic() + seconds, ""
         self._in_passing(lambda: self._client.reqMarketDataType(DELAYED_DATA))
         requests = {symbol: self._ask_price(symbol, snapshot=False) for symbol in symbols}
         try:
             for request in requests.values():
                 self._requests.answer(request, max(0.0, until - time.monotonic()))
-            trades = {symbol: self._trades[request.key] for symbol, request in requests.items()}
+            return {symbol: _trade(self._trades[request.key]) for symbol, request in requests.items()}
+        except BrokerUnavailable as none:
+            raise BrokerUnavailable(f"{none}; {self._said}" if self._said else str(none)) from none
         finally:
             for request in requests.values():
                 self._trades.pop(request.key, None)
+                self._requests.fail(request.key, TOO_LATE)
                 self._in_passing(partial(self._client.cancelMktData, request.key))
-        return {s: (found["price"], datetime.fromtimestamp(found["time"], UTC)) for s, found in trades.items()}
 
     def daily_closes(self, symbols: Iterable[str], seconds: float) -> dict[str, dict[date, float]]:
         """Closes of the last year's regular sessions, today's unfinished one among them. Raises BrokerUnavailable."""
         requests = {symbol: self._ask_history(symbol) for symbol in symbols}
         try:
-            return {symbol: dict(self._requests.answer(request, seconds)) for symbol, request in requests.items()}
+            found = {symbol: dict(self._requests.answer(request, seconds)) for symbol, request in requests.items()}
+            if empty := [symbol for symbol, closes in found.items() if not closes]:
+                raise BrokerUnavailable(f"the gateway's answer has no daily close of {' and '.join(empty)}")
+            return found
         finally:
             for request in requests.values():
-                if not request.arrived.is_set() or request.trouble == TOO_LATE:
+                if self._requests.fail(request.key, TOO_LATE) or request.trouble == TOO_LATE:
                     self._in_passing(partial(self._client.cancelHistoricalData, request.key))
 
-    def expects(self, number: int, error: int) -> bool:
+    def expects(self, number: int, error: int, text: str) -> bool:
         """Whether this error is no end of the request: a last trade may be delayed."""
-        return error == SHOWN_DELAYED and number in self._trades
+        follows = error in PRICES_FOLLOW and number in self._trades
+        self._said = explain(error, text) if follows else self._said
+        return follows
 
     # What the client's callbacks are about
 
     def tick(self, number: int, kind: int, price: float) -> None:
-        if number not in self._trades:
+        """A price of -1 is none."""
+        if number in self._trades:
+            self._heard(number, kind, price)
+        elif math.isfinite(price):
             self._requests.put(number, (kind, price))
             if kind == LAST and price > 0:
                 self._requests.end(number)
-        elif kind in (LAST, DELAYED_LAST) and price > 0:
-            self._heard(number, "price", price)
 
     def tick_text(self, number: int, kind: int, text: str) -> None:
-        seconds = text.isdecimal() and len(text) <= SECONDS_DIGITS
-        if seconds and number in self._trades and kind in (LAST_TIME, DELAYED_LAST_TIME):
-            self._heard(number, "time", float(text))
+        if text.isdecimal() and len(text) <= SECONDS_DIGITS:
+            self._heard(number, kind, float(text))
 
     def data_type(self, number: int, kind: int) -> None:
         if kind != LIVE_DATA and number not in self._trades:
             self._requests.fail(number, explain(SHOWN_DELAYED, ""))
 
     def bar(self, number: int, bar: Any) -> None:
-        """Its date is 20261123, for a daily bar. What cannot be read is no close."""
-        text, close = str(bar.date)[:8], float(bar.close)
+        """What is no day and no price is no close."""
+        day = DAY.match(str(bar.date))
         with contextlib.suppress(ValueError):
-            if close > 0:
-                self._requests.put(number, (date.fromisoformat(text), close))
+            if day and 0 < float(bar.close) < math.inf:
+                self._requests.put(number, (date.fromisoformat(day[0]), float(bar.close)))
 
-    def _heard(self, number: int, what: str, value: float) -> None:
-        trade = self._trades.get(number, {})
-        trade[what] = value
-        if len(trade) == 2:
-            self._requests.end(number)
+    def _heard(self, number: int, kind: int, value: float) -> None:
+        known = self._trades.get(number)
+        if known is not None and 0 < value < math.inf:
+            known[kind] = value
+            if _whole(known):
+                self._requests.end(number)
 
     def _ask_price(self, symbol: str, snapshot: bool) -> PendingRequest:
         contract = self._contract_of(symbol)
@@ -134,3 +152,13 @@ class PriceRequests:
 
     def _in_passing(self, send: Callable[[], None]) -> None:
         self._client.send_in_passing(send)
+
+
+def _whole(ticks: Mapping[int, float]) -> list[tuple[float, float]]:
+    """Price and time of each trade of which both are known."""
+    return [(ticks[price], ticks[moment]) for price, moment in TRADES if price in ticks and moment in ticks]
+
+
+def _trade(ticks: Mapping[int, float]) -> tuple[float, datetime]:
+    price, seconds = max(_whole(ticks), key=itemgetter(1))
+    return price, datetime.fromtimestamp(seconds, UTC)

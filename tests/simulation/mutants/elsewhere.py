@@ -50,6 +50,30 @@ MUTANTS = (
         ("process/test_yahoo_child.py::test_a_check_makes_four_requests_at_most",),
     ),
     Mutant(
+        "a delayed price gets the time of a live trade",
+        "adapters/ib/prices.py::TRADES",
+        "(68, 88)",
+        "(68, 45)",
+    ),
+    Mutant(
+        "the seconds of an epoch are a day",
+        "adapters/ib/prices.py::DAY",
+        "(?!\\d)",
+        "",
+    ),
+    Mutant(
+        "an answer without a close is a history",
+        "adapters/ib/prices.py::PriceRequests.daily_closes",
+        "if not closes",
+        "if False",
+    ),
+    Mutant(
+        "a price of the broker may be infinite",
+        "adapters/ib/prices.py::PriceRequests._heard",
+        "0 < value < math.inf",
+        "0 < value",
+    ),
+    Mutant(
         "the close belongs to the session",
         "model/values.py::Session.contains",
         "self.open <= moment < self.close",

@@ -1,5 +1,6 @@
 """Prices of the broker as its callbacks come: whole and with their own time, or not at all."""
 
+import math
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from types import SimpleNamespace
@@ -84,7 +85,26 @@ def test_a_price_without_a_time_is_none(text: str) -> None:
     assert client.cancelled == [1, 2]
 
 
-@pytest.mark.parametrize("price", [0.0, -1.0])
+def test_a_delayed_price_never_gets_the_time_of_a_live_trade() -> None:
+    """Live prices may give way to delayed ones while they are awaited."""
+
+    def mixed(prices: PriceRequests, requests: PendingRequests, number: int) -> None:
+        prices.tick_text(number, 45, str(TRADED_AT))
+        prices.tick(number, 68, 449.0)
+
+    with pytest.raises(BrokerUnavailable):
+        Client(mixed).prices.last_trades(["QQQ"], 0.01)
+
+    def both(prices: PriceRequests, requests: PendingRequests, number: int) -> None:
+        mixed(prices, requests, number)
+        prices.tick_text(number, 88, str(TRADED_AT - 900))
+        prices.tick(number, 4, 450.0)
+
+    found = Client(both).prices.last_trades(["QQQ"], 0.05)
+    assert found == {"QQQ": (450.0, datetime.fromtimestamp(TRADED_AT, UTC))}
+
+
+@pytest.mark.parametrize("price", [0.0, -1.0, math.nan, math.inf])
 def test_a_price_of_minus_one_is_none(price: float) -> None:
     def answer(prices: PriceRequests, requests: PendingRequests, number: int) -> None:
         prices.tick(number, 4, price)
@@ -98,8 +118,8 @@ def test_that_prices_are_delayed_ends_a_quote_and_no_last_trade() -> None:
     kinds = []
 
     def answer(prices: PriceRequests, requests: PendingRequests, number: int) -> None:
-        kinds.append(prices.expects(number, 10167))
-        assert not prices.expects(number, 354)
+        kinds.append(prices.expects(number, 10167, ""))
+        assert not prices.expects(number, 354, "")
         prices.data_type(number, 3)
         prices.tick(number, 68, 450.0)
         prices.tick_text(number, 88, str(TRADED_AT))
@@ -134,6 +154,31 @@ def test_half_an_answer_is_none_and_is_cancelled() -> None:
     with pytest.raises(BrokerUnavailable, match="QQQ's daily closes"):
         client.prices.daily_closes(["QQQ", "TQQQ"], 0.01)
     assert client.cancelled == [1, 2]
+
+
+def test_a_complete_answer_without_a_close_is_none() -> None:
+    """Bars that cannot be read: the broker itself says 162 if it has none."""
+
+    def answer(prices: PriceRequests, requests: PendingRequests, number: int) -> None:
+        prices.bar(number, bar("1795112345", 450.0))
+        requests.end(number)
+
+    with pytest.raises(BrokerUnavailable, match="no daily close of QQQ and TQQQ"):
+        Client(answer).prices.daily_closes(["QQQ", "TQQQ"], 0.05)
+
+
+def test_one_that_is_refused_leaves_no_other_waiting() -> None:
+    def refuse_the_first(prices: PriceRequests, requests: PendingRequests, number: int) -> None:
+        if number == 1:
+            requests.fail(number, "162: no permission")
+
+    client = Client(refuse_the_first)
+    with pytest.raises(BrokerUnavailable):
+        client.prices.daily_closes(["QQQ", "TQQQ"], 0.05)
+    with pytest.raises(BrokerUnavailable):
+        client.prices.last_trades(["QQQ", "TQQQ"], 0.05)
+    assert not any(client.requests.fail(number, "late") for number in range(1, 5))
+    assert client.cancelled == [2, 3, 4]
 
 
 def test_a_refusal_is_told_in_its_words() -> None:
