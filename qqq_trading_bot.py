@@ -28,6 +28,7 @@ from qqqbot.model.family import name_of
 from qqqbot.model.market import Market
 from qqqbot.model.new_york import new_york_text
 from qqqbot.model.ports import Broker, Clock, PriceSource, SecondPrices
+from qqqbot.model.program import COMMAND
 from qqqbot.model.reasons import AlertKind
 from qqqbot.model.sessions import Timetable
 from qqqbot.model.values import AccountSnapshot, Mode
@@ -396,6 +397,8 @@ def _run(
     logs: Path = options.logs
     if options.dry_run and holder(logs / PID_FILE) is not None:
         return _show(options, settings, clock, prices)
+    if options.once and settings.ask_first_minutes:
+        raise StartRefused(f"once ends before you could reply. {COMMAND} start, or set ask_first_minutes to 0")
     permissions.from_now_on()
     logs.mkdir(parents=True, exist_ok=True)
     lock = Lock(logs / PID_FILE)
