@@ -26,6 +26,7 @@ from qqqbot.model.errors import BotError, ConfigError
 from qqqbot.model.family import DEFAULT, PRESETS, Rule
 from qqqbot.model.program import COMMAND
 from qqqbot.model.values import Decide, Rules
+from qqqbot.records.folder import Folder
 from qqqbot.runtime import place
 from qqqbot.runtime.clock import SystemClock
 from qqqbot.runtime.config import Config, load
@@ -202,10 +203,11 @@ def _files(given: Sequence[Path], symbols: Sequence[str]) -> dict[str, Path]:
 
 
 def _write_report(path: Path, results: Sequence[Study]) -> None:
+    from qqqbot.backtest.holding import lived
     from qqqbot.backtest.report import write
 
     try:
-        write(path, results)
+        write(path, results, lived(Folder(place.named(place.LOGS, "logs", os.environ), lambda _: None)))
     except OSError as error:
         raise BadPrices(f"--out {path}: the report cannot be written: {error.strerror}") from None
 

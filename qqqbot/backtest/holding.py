@@ -23,8 +23,11 @@ from qqqbot.backtest.prices.table import Dates, Floats, Prices, years_of
 from qqqbot.display.terminal import Line, Screen, Table
 from qqqbot.model.errors import BotError
 from qqqbot.model.new_york import new_york_date
+from qqqbot.records.coerce import mapping, number
 from qqqbot.records.folder import Folder, identity, own_rows
 from qqqbot.records.ledger import Ledger
+from qqqbot.records.risk_line import RiskLine, life
+from qqqbot.records.track import track_of
 
 Row = Mapping[str, Any]
 # Figures of a few days say nothing.
@@ -113,6 +116,22 @@ def holding_facts(folder: Folder, cache: Path) -> HoldingFacts:
     return HoldingFacts(note, curve.figures())
 
 
+def lived(folder: Folder) -> tuple[str, RiskLine] | None:
+    """The mode of the bot's own book and its risk line, as --performance has it; None if it has none to read."""
+    try:
+        status = folder.status()[0]
+        who, ledger = identity(folder, status), Ledger()
+        for row in own_rows(folder.trades, who):
+            ledger.apply(row)
+        track = track_of(folder.decisions, who)
+    except (OSError, KeyError, ValueError, TypeError, ArithmeticError):
+        return None
+    missing = number(mapping(status.get("portfolio")).get("missing")) or 0.0
+    line = life(ledger, track, missing)[1]
+    mode = (who.mode or "").replace("_", " ") + (", simulated prices" if who.simulated_prices else "")
+    return (mode, line) if line else None
+
+
 def holding_screen(facts: HoldingFacts) -> Screen:
     """The same figures as in the report."""
     rows = tuple(
@@ -122,7 +141,7 @@ def holding_screen(facts: HoldingFacts) -> Screen:
         )
         for name, m in facts.figures.items()
     )
-    note = Line(f"Compared with holding: {facts.note}")
+    note = Line(f"Compared with holding, at the closes: {facts.note}")
     if not rows:
         return (Line(""), note)
     head = ("", "return", "CAGR", "vol", "Sharpe", "Sortino", "max DD")

@@ -9,6 +9,8 @@ from qqqbot.backtest import figures, metrics, tables
 from qqqbot.backtest.prices.table import factor_of
 from qqqbot.backtest.study import Study
 from qqqbot.display.markup import Child, Markup, table, tag
+from qqqbot.model.new_york import new_york_text
+from qqqbot.records.risk_line import RiskLine, risk_words
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -28,14 +30,14 @@ svg{display:block;max-width:100%;height:auto}dt{font-weight:600;margin-top:8px}d
 """
 
 
-def write(path: Path, studies: Sequence[Study]) -> None:
+def write(path: Path, studies: Sequence[Study], own: tuple[str, RiskLine] | None = None) -> None:
     """Write the report to `path`. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page(*studies), encoding="utf-8")
+    path.write_text(page(*studies, own=own), encoding="utf-8")
 
 
-def page(study: Study, *others: Study) -> str:
-    """The whole page; of several studies the comparison first, then each."""
+def page(study: Study, *others: Study, own: tuple[str, RiskLine] | None = None) -> str:
+    """The whole page; of several studies the comparison first, then each; `own` is the life of the bot's own book."""
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
@@ -46,6 +48,7 @@ def page(study: Study, *others: Study) -> str:
     parts = [
         _comparison((study, *others)) if others else None,
         *(_parts(each, not others) for each in (study, *others)),
+        _own_life(*own) if own else None,
         _fine_print(),
     ]
     return "<!doctype html>" + tag("html", head, tag("body", tag("main", parts)), lang="en")
@@ -175,6 +178,18 @@ def _costs(study: Study) -> Child:
         _details(f"All {len(rows):,} held periods in {' and '.join(study.days.names[1:])}", table(head, rows)),
         _details(f"All {len(study.account.trades):,} orders", _orders(study)),
     )
+
+
+def _own_life(mode: str, line: RiskLine) -> Child:
+    """The figures of status, performance, page and weekly digest."""
+    rows = [("Since", new_york_text(line.since)), ("Value", f"{line.value:,.2f} USD, as of {new_york_text(line.at)}")]
+    if line.change is not None:
+        rows.append(("Change", f"{line.change:+,.2f} USD ({line.change_pct:+,.2f} %)"))
+    rows += risk_words(line)
+    rows.append(
+        ("Costs", f"{line.commissions or 0:,.2f} USD of commissions, {line.slippage or 0:,.2f} USD of slippage")
+    )
+    return tag("h2", f"Your own bot ({mode})"), _card(table(("", "so far"), rows))
 
 
 def _fine_print() -> Child:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from qqqbot.model.new_york import new_york_date
-from qqqbot.model.values import SYMBOLS
+from qqqbot.model.values import QQQ, SYMBOLS, TQQQ
 from qqqbot.records.ledger import Costs, Ledger
 from qqqbot.records.track import Track
 
@@ -69,6 +69,12 @@ def positions(ledger: Ledger, prices: Mapping[str, float | None]) -> tuple[Posit
             held = held._replace(price=price, value=price * shares, profit=profit, profit_pct=pct)
         found.append(held)
     return tuple(found)
+
+
+def life(ledger: Ledger, track: Track | None, missing: float = 0.0) -> tuple[tuple[Position, ...], RiskLine | None]:
+    """The open positions and the line, at the prices of the newest valuation."""
+    held = positions(ledger, {QQQ: track.price, TQQQ: track.tqqq_price} if track else {})
+    return held, risk_line(track, held, ledger.costs, missing)
 
 
 def risk_line(

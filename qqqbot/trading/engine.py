@@ -26,9 +26,7 @@ from qqqbot.model.ports import Broker, Clock, PriceSource
 from qqqbot.model.reasons import ADVICE_OF_CODE, AlertKind, Reason
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import (
-    QQQ,
     SYMBOLS,
-    TQQQ,
     AccountSnapshot,
     Action,
     Decide,
@@ -41,7 +39,7 @@ from qqqbot.model.values import (
 )
 from qqqbot.records.decisions import FAILED, decision_values, equity_of, last_rule
 from qqqbot.records.jsonl import SCHEMA
-from qqqbot.records.risk_line import RiskLine, positions, risk_line
+from qqqbot.records.risk_line import RiskLine, life
 from qqqbot.records.status_file import Flip, FlipOrder, Flips
 from qqqbot.records.track import Track, extended
 from qqqbot.runtime.daily_log import pairs
@@ -428,9 +426,7 @@ class Engine:
 
     def risk_line(self) -> RiskLine | None:
         """As of the newest check whose prices were sound; None before one was."""
-        ledger, track = self.records.book.ledger, self.state.track
-        open_now = positions(ledger, {QQQ: track.price, TQQQ: track.tqqq_price} if track else {})
-        return risk_line(track, open_now, ledger.costs, float(self.state.missing))
+        return life(self.records.book.ledger, self.state.track, float(self.state.missing))[1]
 
     def halted(self) -> str | None:
         """Why trading is halted; None if it is not."""

@@ -5,9 +5,21 @@ import os
 import re
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import pytest
+
+from qqqbot.backtest import report
+from qqqbot.backtest.holding import lived
+from qqqbot.backtest.study import Question, study
+from qqqbot.backtest.vectorized import Terms
+from qqqbot.monitoring.facts.dashboard import DashboardReader
+from qqqbot.monitoring.facts.status import status
+from qqqbot.monitoring.facts.trades import performance
+from qqqbot.records.folder import Folder
+from qqqbot.records.risk_line import risk_words
+from tests.support.price_series import random_prices
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -57,6 +69,21 @@ def test_every_screen_says_simulated_prices_first_and_last(printed: str) -> None
         screen = printed.split(f"monitor.py {view}\n")[1].split("\n\n")[0].splitlines()
         assert screen[0].startswith("SIMULATED PRICES")
         assert screen[-1].startswith("SIMULATED PRICES")
+
+
+@pytest.mark.usefixtures("printed")
+def test_status_performance_page_and_report_have_the_same_figures(logs: Path) -> None:
+    folder = Folder(logs, lambda _: None)
+    mode, line = lived(folder) or ("", None)
+    assert mode == "dry run, simulated prices"
+    assert line is not None
+    now = datetime.fromisoformat(json.loads((logs / "status.json").read_text())["heartbeat_at"])
+    assert performance(folder, now).risk == status(folder, now).risk == line
+    seen = DashboardReader(folder).read(now)
+    assert seen.status.risk == line
+    shown = report.page(study(random_prices(300), Question(Terms())), own=(mode, line))
+    for words in [mode, f"{line.value:,.2f} USD", *(text for _, text in risk_words(line))]:
+        assert words in shown
 
 
 def test_the_same_seed_gives_the_same_output(printed: str, logs: Path, tmp_path: Path) -> None:

@@ -9,13 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
-from qqqbot.model.values import QQQ, TQQQ
 from qqqbot.monitoring import performance as book_performance
 from qqqbot.monitoring.facts.answer import Answer
 from qqqbot.monitoring.facts.changes import Changes, changes
 from qqqbot.records.coerce import mapping, moment, number
 from qqqbot.records.folder import Folder, Identity, damage, identity, present
-from qqqbot.records.risk_line import Position, RiskLine, gain, positions, risk_line
+from qqqbot.records.risk_line import Position, RiskLine, gain, life
 from qqqbot.records.tail import Row, RowReader, Rows, last_lines, last_rows
 from qqqbot.records.track import track_of
 
@@ -107,8 +106,7 @@ def performance(folder: Folder, now: datetime) -> Results:
     notes = tuple(problem.text for problem in damage(folder.trades, Rows((), reader.torn, reader.garbage)))
     if missing:
         notes = (*notes, f"{missing:,.2f} USD of the book's cash are not in the account, and not in these figures")
-    held = positions(book.ledger, {QQQ: track.price, TQQQ: track.tqqq_price} if track else {})
-    risk = risk_line(track, held, book.ledger.costs, missing)
+    held, risk = life(book.ledger, track, missing)
     value = number(portfolio.get("equity")), moment(mapping(found.get("last_signal")).get("timestamp"))
     if value[0] is None and risk is not None:
         value = risk.value + missing, risk.at

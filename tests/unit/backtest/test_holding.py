@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from qqqbot.backtest.account import run
-from qqqbot.backtest.holding import holding_facts, holding_screen, live_curve
+from qqqbot.backtest.holding import holding_facts, holding_screen, live_curve, lived
 from qqqbot.backtest.vectorized import Terms, examine
 from qqqbot.display.terminal import plain
 from qqqbot.model.values import Decide, Rules
@@ -65,3 +65,13 @@ def test_without_a_price_history_the_screen_says_how_to_get_one(logs: Path, tmp_
     facts = holding_facts(Folder(logs, lambda _: None), tmp_path)
     assert facts.as_json()["beside"] == {}
     assert "No price history yet" in plain(holding_screen(facts))
+
+
+def test_the_life_of_a_book_is_its_risk_line_and_an_unreadable_book_has_none(logs: Path, tmp_path: Path) -> None:
+    mode, line = lived(Folder(logs, lambda _: None)) or ("", None)
+    assert mode == "dry run"
+    assert line is not None
+    assert line.value == json.loads((logs / "decisions.jsonl").read_text().splitlines()[-1])["equity"]
+    assert lived(Folder(tmp_path, lambda _: None)) is None
+    (tmp_path / "trades.jsonl").write_text('{"mode": "dry_run", "account": "SIMULATED", "kind": "odd"}\n')
+    assert lived(Folder(tmp_path, lambda _: None)) is None
