@@ -158,8 +158,10 @@ def without_yahoo(
     for day in missing:
         told = Candidate(Source.BROKER, *(closes.get(symbol, {}).get(day, math.nan) for symbol in (QQQ, TQQQ)))
         better = filled(market, day, told, leverage)
+        if better is None and not _usable(told.close):
+            return f"the broker has no close of {day}"
         if better is None:
-            return f"the broker has no close of {day} that a witness supports"
+            return f"no witness supports the broker's close of {day} and its prices"
         market = better
     return market
 

@@ -139,7 +139,7 @@ def newest_row(snapshot: Snapshot, rules: Rules) -> Gate:
         sentence = f"Yahoo has a row of {newest}, a day that is still to come: its answer is wrong"
     elif newest < session.date and all(snapshot.market.quote(s).time < session.open for s in SYMBOLS):
         sentence = f"Yahoo has no trade of {session.date} in QQQ or TQQQ"
-        if snapshot.now - session.open < FIRST_TRADES:
+        if snapshot.now - session.open < FIRST_TRADES or (snapshot.kept and snapshot.kept.session == session.date):
             return Gate("newest_row", False, str(newest), f"{sentence} yet, only of {newest}", Reason.STALE_PRICES)
         sentence += f": is the exchange closed? Then {_cure(session.date)}"
         return Gate("newest_row", False, str(newest), sentence, Reason.NO_TRADES)
@@ -250,11 +250,10 @@ def history(snapshot: Snapshot, rules: Rules) -> Gate:
     doubts = witnesses.doubts(window, rules.leverage)
     if not doubts:
         return Gate("history", True, "no doubt", "each session of the window has a second witness")
-    found = "; ".join(f"{doubt.day}: {doubt.found}" for doubt in doubts[:3])
+    found, held = "; ".join(f"{doubt.day}: {doubt.found}" for doubt in doubts[:3]), snapshot.portfolio.holding
     if witnesses.too_many(window, doubts):
         sentence = f"QQQ's and TQQQ's rows part on {len(doubts)} occasions ({found})"
         return Gate("history", False, found, sentence, Reason.PRICES_DOUBTFUL)
-    held = snapshot.portfolio.holding
     other = witnesses.other_answer(window, doubts, held, rules)
     own = rule.wanted(window.closes, window.price, held, rules)
     if other is None:
@@ -477,10 +476,11 @@ def _difference(symbol: str, snapshot: Snapshot) -> str:
 
 
 def _without_a_trade(snapshot: Snapshot) -> list[date]:
-    """Sessions of which neither fund has a row: a closure that the calendar does not know, if they are few."""
-    known = {bar.date for bar in (*snapshot.market.bars, *snapshot.market.fund_bars)}
+    """Sessions of which nobody ever had a row: closures that the calendar does not know, if they are few."""
+    market, kept = snapshot.market, snapshot.kept
+    known = {bar.date for bar in (*market.bars, *market.fund_bars)} | ({kept.session, *kept.dates} if kept else set())
     missing = [day for day in snapshot.expected if day not in known]
-    return missing if snapshot.market.bars and len(missing) <= MOST_CLOSED else []
+    return missing if market.bars and len(missing) <= MOST_CLOSED else []
 
 
 def _all_stand(snapshot: Snapshot) -> str | None:

@@ -35,7 +35,7 @@ AFTER_CLOSE = timedelta(minutes=15)
 
 
 class Asked:
-    """One source's closes, asked for once in a session."""
+    """One source's closes, asked for once in a session, and again after a pause if that led nowhere."""
 
     def __init__(self, clock: Clock, ask: Callable[[], Closes]) -> None:
         self._clock = clock
@@ -43,19 +43,23 @@ class Asked:
         self._known: tuple[tuple[date, ...], Closes] | None = None
         self._until = 0.0
         self.trouble = ""
+        self.led_nowhere = False
+        """whether what it said was of no use: sources correct themselves"""
 
     def closes(self, expected: tuple[date, ...]) -> Closes:
         """Empty if there is no answer; `trouble` says why."""
-        if self._known is None or self._known[0] != expected:
-            if self._clock.monotonic() < self._until:
-                return {}
+        now = self._clock.monotonic()
+        if self._known and self._known[0] == expected and not (self.led_nowhere and now >= self._until):
+            return self._known[1]
+        if now >= self._until:
+            self._known, self._until, self.led_nowhere = None, now + PAUSE_SECONDS, False
             try:
                 self._known, self.trouble = (expected, self._ask()), ""
+                return self._known[1]
             except TemporaryError as error:
-                self._until, self.trouble = self._clock.monotonic() + PAUSE_SECONDS, str(error)
+                self.trouble = str(error)
                 log.info("a second source of closes does not answer: %s", error)
-                return {}
-        return self._known[1]
+        return {}
 
 
 class SteadyPrices:
@@ -71,8 +75,7 @@ class SteadyPrices:
         self._table: SessionTable | None = None
         self._second = outside.second
         self._broker = Asked(clock, outside.second.daily_closes) if outside.second else None
-        self._evening = Asked(clock, self._evening_closes)
-        self._kept_after: date | None = None
+        self._evening = Asked(clock, self._keep_evening)
         self._intraday = Asked(clock, lambda: intraday(clock.now())) if intraday else None
 
     def sessions(self, now: datetime) -> SessionTable:
@@ -123,25 +126,24 @@ class SteadyPrices:
             return
         ended, coming = table.last_closed(now), table.next_open(now).date
         expected = table.before(coming, self._rules.form.history)
-        if now - ended.close < AFTER_CLOSE or kept.dates[-1] >= ended.date:
-            return
-        if self._kept_after == ended.date or not (closes := self._evening.closes(expected)):
-            return
-        self._kept_after = ended.date
-        quotes = {symbol: Quote(symbol, closes[symbol][ended.date], ended.close) for symbol in SYMBOLS}
-        found = filling.without_yahoo(kept, expected, coming, closes, quotes, self._rules.leverage)
-        if isinstance(found, str):
-            log.warning("IB's close of %s is not kept: %s", ended.date, found)
-        else:
-            self._memory.put(kept_window(found, expected, ended.date, now))
+        if now - ended.close >= AFTER_CLOSE and kept.dates[-1] < ended.date:
+            self._evening.closes(expected)
 
-    def _evening_closes(self) -> Closes:
-        """Raises TemporaryError, also while the session's close is not among them."""
+    def _keep_evening(self) -> Closes:
+        """Raises TemporaryError, also while no close of the session is one to be kept."""
         assert self._second is not None
         assert self._table is not None
-        closes, ended = self._second.daily_closes(), self._table.last_closed(self._clock.now()).date
-        if any(ended not in closes.get(symbol, {}) for symbol in SYMBOLS):
-            raise BrokerUnavailable(f"the broker has no close of {ended} yet")
+        assert self._memory.newest is not None
+        now = self._clock.now()
+        ended, coming = self._table.last_closed(now), self._table.next_open(now).date
+        expected, closes = self._table.before(coming, self._rules.form.history), self._second.daily_closes()
+        if any(ended.date not in closes.get(symbol, {}) for symbol in SYMBOLS):
+            raise BrokerUnavailable(f"the broker has no close of {ended.date} yet")
+        quotes = {symbol: Quote(symbol, closes[symbol][ended.date], ended.close) for symbol in SYMBOLS}
+        found = filling.without_yahoo(self._memory.newest, expected, coming, closes, quotes, self._rules.leverage)
+        if isinstance(found, str):
+            raise BrokerUnavailable(f"IB's close of {ended.date} is not kept: {found}")
+        self._memory.put(kept_window(found, expected, ended.date, now))
         return closes
 
     def _with_untold_split(self, market: Market, now: datetime) -> Market:
@@ -162,6 +164,7 @@ class SteadyPrices:
         confirmed = len(sessions) >= basis.SESSIONS_OF_A_SPLIT
         if self._broker is not None:
             confirmed = filling.same_basis(self._broker.closes(expected), market, symbol)
+            self._broker.led_nowhere = not confirmed
         # Its day lies between the two. Should Yahoo report it after all, the book must know it for the same split.
         if not confirmed or sessions[0] - kept.session > SAME_EVENT:
             return market
@@ -180,6 +183,9 @@ class SteadyPrices:
         then = filling.fill(market, missing, sources, self._memory.last_look, self._rules.leverage)
         for day, source in then.origins.items():
             log.info("the close of %s is missing in Yahoo's rows and comes from %s", day, source.label)
+        for asked in (self._intraday, self._broker):
+            if asked is not None and filling.gaps(then, expected):
+                asked.led_nowhere = True
         return then
 
     def _candidates(self, expected: tuple[date, ...], market: Market, day: date) -> Iterator[Candidate | None]:
@@ -208,7 +214,10 @@ class SteadyPrices:
             raise PricesUnavailable(f"{away}; and the broker has no price of {' and '.join(lacking)}")
         found = filling.without_yahoo(kept, expected, session, closes, quotes, self._rules.leverage)
         if isinstance(found, str):
-            trouble = self._broker.trouble if self._broker and kept.session != session else ""
+            trouble = ""
+            if self._broker is not None and kept.session != session:
+                trouble = self._broker.trouble
+                self._broker.led_nowhere = True
             raise PricesUnavailable(f"{away}; and {found}{f' ({trouble})' if trouble else ''}")
         return found
 

@@ -274,7 +274,7 @@ class TestWithoutYahoo:
     def test_a_wrong_last_close_is_refused(self) -> None:
         closes = told()
         closes[QQQ][DATES[-1]] *= 0.97
-        assert "that a witness supports" in str(without_yahoo(kept(), DATES, DAY, closes, self.QUOTES))
+        assert "no witness supports the broker's close" in str(without_yahoo(kept(), DATES, DAY, closes, self.QUOTES))
 
     def test_more_than_five_sessions_are_refused(self) -> None:
         assert "6 sessions ago" in str(without_yahoo(kept(count=113), DATES, DAY, told(), self.QUOTES))

@@ -1,6 +1,7 @@
 """The gates that ask a second witness: the day's own row about a live price, the other fund about a finished row."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -52,6 +53,32 @@ class TestDayRows:
     def test_the_leveraged_fund_may_be_as_many_times_further_off(self) -> None:
         assert self.beside(59.0, 61.0, 60.5, TQQQ).passed
         assert_fails(self.beside(59.0, 61.0, 60.6, TQQQ), "PricesUnavailable", "TQQQ's live price")
+
+
+class TestClosed:
+    """A session that the bot decided on, or in, was one: nobody is told to say that the exchange was closed."""
+
+    DAYS = tuple(bar.date for bar in market().bars[50:52])
+
+    @pytest.mark.parametrize(
+        "kept",
+        [KeptWindow(DAYS[1], NOW, DAYS[:1], (PRICE,), (TQQQ_PRICE,)), KeptWindow(DAY, NOW, DAYS, (), ())],
+        ids=["decided on and in", "decided on"],
+    )
+    def test_a_lost_session_is_a_missing_row(self, kept: KeptWindow) -> None:
+        rows, fund = ([b for b in part if b.date not in self.DAYS] for part in (market().bars, market().fund_bars))
+        lost = with_market(bars=tuple(rows), fund_bars=tuple(fund))
+        assert_fails(gates.window_complete(lost, RULES), "NoTrades", str(self.DAYS[0]))
+        had = replace(lost, kept=kept)
+        assert_fails(gates.window_complete(had, RULES), "PricesUnavailable", f"no row for {self.DAYS[0]}")
+
+    def test_an_answer_of_yesterday_is_an_old_one(self) -> None:
+        yesterday = market().bars[-1].date
+        quotes = {QUOTE_OF[s]: replace(market().quote(s), time=NOW - timedelta(days=1)) for s in (QQQ, TQQQ)}
+        old = with_market(newest_row=yesterday, **quotes)
+        assert_fails(gates.newest_row(old, RULES), "NoTrades", "is the exchange closed?")
+        here = replace(old, kept=KeptWindow(DAY, NOW, (), (), ()))
+        assert_fails(gates.newest_row(here, RULES), "StalePrices", f"no trade of {DAY}")
 
 
 class TestHistory:
