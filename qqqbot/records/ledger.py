@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 from qqqbot.model.executions import forget_oldest
 from qqqbot.model.market import Split
 from qqqbot.model.new_york import new_york_date
-from qqqbot.model.values import SYMBOLS, Holding, Portfolio, Side
+from qqqbot.model.values import SYMBOLS, Holding, Portfolio, Side, most_of
 from qqqbot.records.coerce import number
 
 Row = Mapping[str, Any]
@@ -83,8 +83,9 @@ class Answered(NamedTuple):
 
 
 class Purchase(NamedTuple):
-    """What is held of the holding that the newest trade moved to, and the cash beside it, as of that trade.
+    """What is held of the holding that the newest trade moved to, or else left, and the cash beside it, as of then.
 
+    Shares that were adopted where there were none are one too.
     `value` is at the price of the trade; `price` is that, or the price of its decision if that was higher.
     """
 
@@ -127,7 +128,7 @@ class Ledger:
         self.orders: dict[str, Booked] = {}
         """order_ref -> what is in the book of it, for the newest orders"""
         self.purchase: Purchase | None = None
-        """as of the newest trade; None if it left nothing of the holding that it moved to"""
+        """as of the newest trade; None if it left nothing"""
         self.last_answer: tuple[Answered, ...] = ()
         """rows of the owner's newest answer that are not taken back; empty if there are none that could be"""
         self._undone: tuple[Answered, ...] = ()
@@ -212,12 +213,17 @@ class Ledger:
     def _purchase(self, row: Row) -> Purchase | None:
         symbol = self.moving_to.symbol
         if symbol is None or self.shares[symbol] <= 0:
+            symbol = most_of(self.shares).symbol  # a sale that left some of what may be wanted again
+        if symbol is None:
             return None
         own = row["symbol"] == symbol
         paid = money(row["amount"]) / int(row["quantity"]) if own else row.get(f"{symbol.lower()}_price")
         if paid is None:
             return None
-        price, decided = money(paid), money(row.get("decision_price") or 0) if own else ZERO
+        decided = money(row.get("decision_price") or 0) if own else ZERO
+        return self._bought(symbol, money(paid), decided)
+
+    def _bought(self, symbol: str, price: Decimal, decided: Decimal = ZERO) -> Purchase:
         held = self.shares[symbol]
         return Purchase(symbol, held, max(price, decided), price * held, self.cash)
 
@@ -258,9 +264,11 @@ class Ledger:
         self.income += amount
 
     def _adopt(self, row: Row) -> None:
-        quantity = int(row["quantity"])
-        side = Side.BUY if quantity > 0 else Side.SELL
-        self._answer(Answered(row["timestamp"], row["symbol"], side, abs(quantity), money(row["price"])))
+        symbol, quantity, price = row["symbol"], int(row["quantity"]), money(row["price"])
+        side, new = (Side.BUY if quantity > 0 else Side.SELL), self.shares[row["symbol"]] <= 0
+        self._answer(Answered(row["timestamp"], symbol, side, abs(quantity), price))
+        if new and most_of(self.shares).symbol == symbol:
+            self.purchase = self._bought(symbol, price)  # a few shares of it must not look like all of it
 
     def _leave(self, row: Row) -> None:
         self._answer(Answered(row["timestamp"], row["symbol"], foreign=int(row["quantity"])))

@@ -88,11 +88,15 @@ def unfinished(journal: OrderJournal, ledger: Ledger, rules: Rules, spendable: D
     if in_part := journal.unfinished(ledger.orders):
         return in_part
     bought, order = ledger.purchase, journal.newest_executed(ledger.orders)
-    if bought is None or order is None:
+    if bought is None or ledger.shares[bought.symbol] <= 0:
         return None
     # Judged by the rules of its day: what changes them afterwards leaves nothing unfinished.
-    then = replace(rules, position_size=order.position_size or rules.position_size)
+    then = replace(rules, position_size=(order and order.position_size) or rules.position_size)
     money = bought.value + bought.cash
-    if order.account_money is not None and not (spendable and spendable >= bought.cash * MONEY_ENOUGH):
+    if (
+        order is not None
+        and order.account_money is not None
+        and not (spendable and spendable >= bought.cash * MONEY_ENOUGH)
+    ):
         money = min(money, order.account_money)
     return bought.symbol if falls_short(bought.shares, money, bought.price, then) else None

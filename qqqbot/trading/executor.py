@@ -92,6 +92,7 @@ class Executor:
         for order in self._broker.recent_orders():
             known = self._journal.intent(order.order_ref)
             if known is not None:
+                self._note_twins(order)
                 self._absorb(known, order)
 
     def audit(self) -> None:
@@ -99,11 +100,15 @@ class Executor:
 
         Raises OrderOverrun, OSError.
         """
-        for order_ref, what, found in overruns(self._book.ledger, self._journal.newest(), self._twins):
-            if not self._journal.knows_overrun(order_ref, what):
-                self._switch.halt(found)
-                self._journal.overrun(order_ref, what, self._clock.now())
-                raise OrderOverrun(found)
+        found = overruns(self._book.ledger, self._journal.newest(), self._twins)
+        new = [overrun for overrun in found if not self._journal.knows_overrun(*overrun[:2])]
+        if not new:
+            return
+        reason = "; ".join(sentence for _, _, sentence in new)
+        self._switch.halt(reason)
+        for order_ref, what, _ in new:
+            self._journal.overrun(order_ref, what, self._clock.now())
+        raise OrderOverrun(reason)
 
     def withdraw(self, listed: Iterable[str]) -> None:
         """Cancel what the account lists as open although its outcome was learnt, such as an order believed lost."""
@@ -218,6 +223,7 @@ class Executor:
     def _look(self, intent: OrderIntent) -> Order | None:
         """The order if it is done and recorded; None if it is not done or not known to be."""
         order = self._broker.find(intent)
+        self._note_twins(order)
         order = replace(order, fills=newest_revisions(order.fills))
         # A status that is ahead of its executions is not believed: the book would lack them.
         order = self._as_the_status_says(intent, order) or order
@@ -318,9 +324,12 @@ class Executor:
                 AlertKind.ORDER_REFUSED, f"{intent.side} {intent.quantity} {intent.symbol}: {order.message}"
             )
 
-    def _absorb(self, intent: OrderIntent, order: Order) -> None:
+    def _note_twins(self, order: Order) -> None:
+        """Also of an order that has not ended: the audit of the next round halts."""
         if order.twins:
-            self._twins.add(intent.order_ref)
+            self._twins.add(order.order_ref)
+
+    def _absorb(self, intent: OrderIntent, order: Order) -> None:
         for row in self._book.absorb(intent, order, self._clock.now()):
             if row.get("kind", "trade") == "trade":
                 trade = f"{row['side']} {row['quantity']:,} {row['symbol']} at {row['price']:,.4f}"

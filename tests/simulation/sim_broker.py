@@ -5,12 +5,16 @@ its executions and commissions can be seen. What the broker knows at a moment is
 what it *reports* may be less. `submit` is where the laws of the project are checked: it stands for the wire.
 """
 
+import math
 import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from qqqbot.adapters.ib import account as ib_account
+from qqqbot.adapters.ib.account import PositionRow
+from qqqbot.adapters.ib.order_tracker import REF_PREFIX, Notice, OrderTracker, Sent, Status
 from qqqbot.adapters.simulated.prices import SimulatedPrices
 from qqqbot.model.errors import OrderOutcomeUnknown, OrderRejected
 from qqqbot.model.market import Quote
@@ -33,7 +37,10 @@ ABSENCE_IS_FINAL_AFTER = timedelta(minutes=5)
 LATEST_ARRIVAL_SECONDS = 240
 # IB refreshes the values of an account every three minutes, each for itself (facts: tws-api, account summary).
 LATEST_VALUE_SECONDS = 180
-NEVER = timedelta(days=3650)
+NO_MARGIN = "Order rejected - reason:YOUR ORDER IS NOT ACCEPTED"
+# The executions of a twin are numbered from here.
+OF_A_TWIN = 51
+REF = f"{REF_PREFIX}1"
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,16 @@ class SimOrder:
     deaf: bool = False
     """its cancel is not answered while the world is unkind"""
     cancelled_at: datetime | None = None
+    inactive_at: datetime | None = None
+    """from then on it is Inactive, and still listed as open (erdewit/ib_insync#554)"""
+    reason: str = ""
+    """the words of the 201 that made it so; without any it may rest so until it expires"""
+
+    @property
+    def turned_down(self) -> bool:
+        """Whether it ends by its 201, and not before."""
+        stopped = self.cancelled_at or self.expires
+        return bool(self.reason) and self.inactive_at is not None and self.inactive_at < stopped
 
     def executed(self, now: datetime) -> tuple[Execution, ...]:
         """What has really happened at `now`."""
@@ -97,7 +114,7 @@ class SimOrder:
         """None if the broker does not know the order (yet)."""
         if self.arrives is None or now < self.arrives:
             return None
-        if self.refused:
+        if self.refused or (self.turned_down and self.inactive_at is not None and now >= self.inactive_at):
             return OrderStatus.REJECTED
         if sum(e.quantity for e in self.executed(now)) == self.intent.quantity:
             return OrderStatus.FILLED
@@ -141,6 +158,8 @@ class SimBroker:
     let_pass: Callable[[timedelta], None]
     prices: SimulatedPrices
     unkind: Unkindness
+    odd: Unkindness
+    """the same for what is rare: with a generator of its own, so that it leaves the other faults as they were"""
     law: Callable[[OrderIntent], None]
     capital: Decimal
     orders: dict[str, SimOrder] = field(default_factory=dict)
@@ -150,6 +169,14 @@ class SimBroker:
     """money that came or went without a trade: dividends, fees, what the owner takes and brings back"""
     foreign_cash: Decimal = Decimal(0)
     """in other currencies: part of what the account is worth, and nothing that a purchase may spend"""
+    twins: dict[str, SimOrder] = field(default_factory=dict)
+    """order_ref -> a second order of the broker's under it"""
+    reinvested: dict[str, Decimal] = field(default_factory=lambda: dict.fromkeys(SYMBOLS, Decimal(0)))
+    """shares that dividends were turned into: no order and no execution tells of them"""
+    listed: tuple[str, ...] = ()
+    """open orders of the newest answer"""
+    told: dict[str, datetime] = field(default_factory=dict)
+    """order_ref -> when this process was first told that there are two of it, or that it was refused while inactive"""
     windows: bool = False
     """whether a precaution opens a window for each order"""
     _refusing: int = 0
@@ -165,18 +192,33 @@ class SimBroker:
     def alive(self) -> list[str]:
         return [ref for ref, order in self.orders.items() if order.alive(self.now())]
 
+    def all_orders(self) -> tuple[SimOrder, ...]:
+        return (*self.orders.values(), *self.twins.values())
+
+    def of(self, order_ref: str) -> tuple[SimOrder, ...]:
+        """The order under that reference, and its twin."""
+        return tuple(orders[order_ref] for orders in (self.orders, self.twins) if order_ref in orders)
+
     def shares(self, now: datetime, by_hand: bool = True) -> dict[str, int]:
         held = dict.fromkeys(SYMBOLS, 0)
-        for order in self.orders.values():
+        for order in self.all_orders():
             sign = 1 if order.intent.side is Side.BUY else -1
             held[order.intent.symbol] += sign * sum(e.quantity for e in order.executed(now))
         for symbol, quantity, _ in self.by_hand if by_hand else ():
             held[symbol] += quantity
-        return held
+        return self._whole(held) if by_hand else held
+
+    def _whole(self, held: Mapping[str, int]) -> dict[str, int]:
+        return {symbol: held[symbol] + math.floor(part) for symbol, part in self.reinvested.items()}
+
+    def _positions(self, now: datetime) -> dict[str, int]:
+        """What the bot's adapter makes of shares and their fractions."""
+        found = {s: count + self.reinvested[s] % 1 for s, count in self.shares(now).items()}
+        return ib_account.shares([PositionRow(ACCOUNT, s, "STK", "USD", n) for s, n in found.items()], ACCOUNT)
 
     def cash(self, now: datetime, by_hand: bool = True) -> Decimal:
         cash = self.capital
-        for order in self.orders.values():
+        for order in self.all_orders():
             sign = 1 if order.intent.side is Side.BUY else -1
             for e in order.executed(now):
                 cash -= sign * e.quantity * e.price_at(now) + e.commission
@@ -199,19 +241,45 @@ class SimBroker:
         now = self.now()
         # Each value may lag behind the executions for itself; but a broker that reported an order's end before its
         # executions and also showed the shares as they were before them could not be handled by anybody.
-        hidden = any(o.cancelled_ahead(now) for o in self.orders.values())
-        held = self.shares(now if hidden else self._as_of("shares"))
+        hidden = any(o.cancelled_ahead(now) for o in self.all_orders())
+        held = self._positions(now if hidden else self._as_of("shares"))
         cash, funds, net = (self.cash(self._as_of(value)) for value in ("cash", "funds", "net"))
         value = sum((Decimal(str(self.prices.price(s, now))) * n for s, n in held.items()), net)
-        return AccountSnapshot(
+        self.listed = tuple(ref for ref in self.orders if any(self._is_listed(order, now) for order in self.of(ref)))
+        seen = AccountSnapshot(
             account=ACCOUNT,
             mode=Mode.PAPER,
             net_liquidation=value + self.foreign_cash,
             spendable=max(min(cash, funds), Decimal(0)),
             positions=held,
-            open_order_refs=tuple(r for r, o in self.orders.items() if o.reported_status(now) is OrderStatus.WORKING),
+            open_order_refs=self.listed,
             taken_at=now,
         )
+        return self._with_a_wrong_figure(seen) if self.odd.happens(0.5) else seen
+
+    def _with_a_wrong_figure(self, seen: AccountSnapshot) -> AccountSnapshot:
+        """One value of the account, in this answer alone."""
+        by, symbol = self.odd.rng.choice((0, 2, 10)), self.odd.rng.choice(SYMBOLS)
+        # Money that is not there, of an account that has less than the book: nobody else knows what it has.
+        poor = sum(amount for _, amount in self.moved) < -self.capital / 10
+        positions = {**seen.positions, symbol: seen.positions[symbol] * by}
+        return self.odd.rng.choice(
+            (
+                replace(seen, net_liquidation=seen.net_liquidation * by),
+                replace(seen, spendable=seen.spendable * (0 if poor else by)),
+                replace(seen, positions=positions),
+            )
+        )
+
+    def _is_listed(self, order: SimOrder, now: datetime) -> bool:
+        """As the bot's adapter would have it of an order that is Inactive."""
+        if self._is_inactive(order, now):
+            return not (order.cancelled_at or order.expires) <= now and not _tracker(order).refused(REF)
+        return order.reported_status(now) is OrderStatus.WORKING
+
+    @staticmethod
+    def _is_inactive(order: SimOrder, now: datetime) -> bool:
+        return order.inactive_at is not None and order.inactive_at <= now
 
     def _as_of(self, value: str) -> datetime:
         """The moment that `value` is shown as of: never an earlier one than it was shown before."""
@@ -227,21 +295,29 @@ class SimBroker:
         self._latency()
         order = self.orders.get(intent.order_ref)
         known = self._reported(order) if order is not None else None
+        if (
+            known is not None
+            and order is not None
+            and (known.twins or (order.turned_down and self._is_inactive(order, self.now())))
+        ):
+            self.told.setdefault(intent.order_ref, self.now())
         return known or Order(intent.order_ref, OrderStatus.ABSENT, taken=order is not None and order.window)
 
     def recent_orders(self) -> tuple[Order, ...]:
         self._latency()
         reported = [self._reported(order) for order in self.orders.values()]
-        return tuple(order for order in reported if order is not None and order.fills)
+        recent = tuple(order for order in reported if order is not None and order.fills)
+        self.told.update({order.order_ref: self.now() for order in recent if order.twins} | self.told)
+        return recent
 
     def cancel(self, intent: OrderIntent) -> None:
         self._latency()
-        order = self.orders[intent.order_ref]
-        if order.deaf and self.unkind.p:
-            return
-        if order.cancelled_at is None and not self.unkind.happens(0.5):  # some cancels get lost
-            # Whatever is executed until the cancel arrives is executed.
-            order.cancelled_at = self.now() + timedelta(seconds=2 if self.unkind.happens() else 0.1)
+        for order in self.of(intent.order_ref):
+            if order.deaf and self.unkind.p:
+                continue
+            if order.cancelled_at is None and not self.unkind.happens(0.5):  # some cancels get lost
+                # Whatever is executed until the cancel arrives is executed.
+                order.cancelled_at = self.now() + timedelta(seconds=2 if self.unkind.happens() else 0.1)
 
     def submit(self, intent: OrderIntent) -> None:
         self.law(intent)
@@ -278,6 +354,17 @@ class SimBroker:
     def _released(self, intent: OrderIntent) -> SimOrder:
         return replace(self._drawn(intent), arrives=self.now(), untold=False, released=True)
 
+    def send_twin(self, order: SimOrder, quantity: int, expires: datetime) -> None:
+        """A second order under the reference of the first (nautechsystems/nautilus_trader#4564)."""
+        now, odd = self.now(), self.odd
+        intent = replace(order.intent, quantity=quantity)
+        price = Decimal(str(self.prices.price(intent.symbol, now))).quantize(Decimal("0.0001"))
+        seen_at = now + timedelta(seconds=odd.rng.choice((0, 1, 30, 150)))
+        at_once = Execution(OF_A_TWIN, now, quantity, price, seen_at, seen_at)
+        rests = odd.rng.random() < 0.4
+        executions = () if rests else (at_once,)
+        self.twins[intent.order_ref] = SimOrder(intent, now, expires, executions, deaf=odd.happens())
+
     def _can_pay(self, intent: OrderIntent) -> bool:
         """The money may have left the account since its values were refreshed."""
         return intent.side is Side.SELL or intent.quantity * intent.decision_price <= self.cash(self.now())
@@ -295,6 +382,11 @@ class SimBroker:
         # A gateway that maintains and resubmits orders keeps them over the night.
         night = unkind.happens(0.3)
         expires = self.prices.table.next_open(session.close).close if night else session.close
+        if self.odd.happens():
+            inactive_at = arrives + timedelta(seconds=self.odd.rng.choice((0.5, 20, 50)))
+            reason = self.odd.rng.choice((NO_MARGIN, NO_MARGIN, ""))
+            deaf = self.odd.rng.random() < 0.5
+            return SimOrder(intent, arrives, expires, deaf=deaf, inactive_at=inactive_at, reason=reason)
         if unkind.happens(0.5):
             return SimOrder(intent, None, expires)
         if unkind.happens(0.3):
@@ -339,12 +431,29 @@ class SimBroker:
         status = order.reported_status(now)
         if status is None:
             return None
-        fills = [self._fill(order, e, now) for e in order.seen(now)]
+        ref, twin = order.intent.order_ref, self.twins.get(order.intent.order_ref)
+        if self._is_inactive(order, now):
+            return self._reported_inactive(order, now)
+        fills = [self._fill(order, e, now) for o in self.of(ref) for e in o.seen(now)]
+        if twin is not None:
+            filled = sum(fill.quantity for fill in fills)
+            if not status.done and filled >= order.intent.quantity:
+                status = OrderStatus.FILLED
         if fills and self.unkind.happens():
             fills += fills[: self.unkind.rng.randint(1, len(fills))]
         told = order.told(now)
         reported = OrderStatus.UNKNOWN if told else status
-        return Order(order.intent.order_ref, reported, tuple(fills), "refused" if order.refused else "", told)
+        message = "refused" if order.refused else ""
+        return Order(ref, reported, tuple(fills), message, told, twins=twin is not None)
+
+    def _reported_inactive(self, order: SimOrder, now: datetime) -> Order:
+        """What the bot's adapter concludes from the callbacks, and from an answer that lists it until its end."""
+        tracker, ended = _tracker(order), (order.cancelled_at or order.expires) <= now
+        if ended:
+            tracker.take(Status(1, 1, "Cancelled", REF, 0))
+        found = tracker.judge(REF, order.intent.quantity, frozenset(() if ended else (REF,))).order
+        assert found is not None
+        return replace(found, order_ref=order.intent.order_ref)
 
     def _fill(self, order: SimOrder, e: Execution, now: datetime) -> Fill:
         corrected = e.corrected_at is not None and e.corrected_at <= now
@@ -358,6 +467,17 @@ class SimBroker:
             commission=e.commission if e.commission_seen_at <= now else None,
             time=e.at,
         )
+
+
+def _tracker(order: SimOrder) -> OrderTracker:
+    """After the callbacks about an order that turned Inactive."""
+    tracker = OrderTracker()
+    tracker.take(Sent(REF, 1))
+    tracker.take(Status(1, 1, "PreSubmitted", REF, 0))
+    if order.turned_down:
+        tracker.take(Notice(1, 201, order.reason))
+    tracker.take(Status(1, 1, "Inactive", REF, 0))
+    return tracker
 
 
 def _split(quantity: int, pieces: int) -> list[int]:

@@ -14,6 +14,7 @@ from typing import Any
 from qqqbot.adapters.simulated.prices import SimulatedPrices
 from qqqbot.model.executions import status_exec_id
 from qqqbot.model.family import PRICE, Average, Comparison, Rule
+from qqqbot.model.reasons import Reason
 from qqqbot.model.values import (
     SYMBOLS,
     Holding,
@@ -26,7 +27,8 @@ from qqqbot.records.ledger import Booked
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.strategy.rule import evaluate
 from qqqbot.strategy.sizing import ALL_OF_IT, shares_to_buy
-from tests.simulation.sim_broker import LATEST_VALUE_SECONDS, SimBroker, SimOrder, Unkindness
+from qqqbot.trading.engine import Check
+from tests.simulation.sim_broker import LATEST_VALUE_SECONDS, NO_MARGIN, SimBroker, SimOrder, Unkindness
 from tests.support.builders import fold
 
 CAPITAL = Decimal(100_000)
@@ -38,6 +40,10 @@ INTERVAL = timedelta(minutes=30)
 SWEEP_INTERVAL = timedelta(minutes=65)
 SESSIONS_BEFORE = 20
 UNKIND_SESSIONS = 3
+# What the halts say that follow from an order sent twice.
+OVERRUNS = ("has two orders", "were executed", "the book owes")
+# A market that moves while an order is on its way must not make the account borrow.
+LEFT_BY_TWINS = Decimal(5_000)
 # What corrected prices may still take from the account: a cent for each share of an order.
 SPARE = Decimal(50)
 
@@ -85,12 +91,19 @@ class World:
             sessions[0].open - timedelta(minutes=20), sessions[UNKIND_SESSIONS].close + timedelta(minutes=20)
         )
         self.unkind = Unkindness(self.p, self.rng)
+        self.odd = Unkindness(self.p, random.Random(f"{self.seed}/{self.p}/odd"))
         limits = self.p > 0 and self.rng.random() < 0.3
         self.rules = replace(RULES, order_type=OrderType.LIMIT) if limits else RULES
         if self.p and self.seed % 4 == 3:
             self.rules = replace(self.rules, rule=OTHER_RULES[self.seed // 4 % 2])
         self.broker = SimBroker(
-            self.clock.true_now, self._let_pass, self.prices, self.unkind, self.check_sent, CAPITAL + Decimal(20_000)
+            self.clock.true_now,
+            self._let_pass,
+            self.prices,
+            self.unkind,
+            self.odd,
+            self.check_sent,
+            CAPITAL + Decimal(20_000),
         )
         self.broker.foreign_cash = Decimal(self.rng.choice((0, 60_000)) if self.p else 0)
         self.points = self.deaths = self.sent = 0
@@ -101,6 +114,7 @@ class World:
         self._brought_back = self.clock.true_now() - timedelta(days=1)
         self._became_kind = False
         self._down_until = self.clock.true_now()
+        self._judged: datetime | None = None
         self._checked = 0  # bytes of book and journal that have been checked
 
     # Faults
@@ -108,7 +122,7 @@ class World:
     def kind(self) -> bool:
         """Whether the faults are over; from then on the clock is right and the owner has done what is asked of him."""
         if self.p and not self._became_kind and self.clock.true_now() >= self.kind_from:
-            self._became_kind, self.unkind.p, self.clock.offset = True, 0, timedelta(0)
+            self._became_kind, self.unkind.p, self.odd.p, self.clock.offset = True, 0, 0, timedelta(0)
             self.broker.click(transmit=True)
             (self.logs / "HALT").unlink(missing_ok=True)
             self.bring_back()
@@ -148,9 +162,9 @@ class World:
     # The owner
 
     def answers_the_gateway(self) -> None:
-        """In the kind world: an order that the gateway took without a word stops the trading until somebody looks."""
+        """In the kind world: what the gateway did of its own stops the trading until somebody looks."""
         halt = self.logs / "HALT"
-        if halt.exists() and "answered none" in halt.read_text():
+        if halt.exists() and any(words in halt.read_text() for words in ("answered none", *OVERRUNS)):
             halt.unlink()
 
     def owner_acts(self) -> None:
@@ -171,6 +185,10 @@ class World:
                 raise OwnerStops
         elif self.broker_outside and self.happens(0.1) and not self.broker.alive():
             self.trade_by_hand()
+        elif self.broker_outside and self.odd.happens(0.5) and not self.broker.alive():
+            self.reinvest()
+        if self.broker_outside and self.odd.happens(0.3):
+            self.send_twin()
         if self.broker_outside and self.happens(0.2):
             amount = Decimal(self.rng.randint(-60, 120))  # fees and dividends
             if self._can_spend(-amount):
@@ -180,6 +198,36 @@ class World:
                 self.bring_back()
         elif self.broker_outside and self.happens(0.1) and not self.broker.alive():
             self.take_out()
+
+    def reinvest(self) -> None:
+        """A dividend becomes a part of a share; several of them are a share of the owner's."""
+        held = self.broker.shares(self.clock.true_now())
+        symbol = self.odd.rng.choice(SYMBOLS)
+        if held[symbol]:
+            self.broker.reinvested[symbol] += Decimal(self.odd.rng.randint(5, 95)) / 100
+            if self.broker.shares(self.clock.true_now())[symbol] > held[symbol]:
+                self.hand_trade = symbol, 1
+
+    def send_twin(self) -> None:
+        """The gateway sends one of the newest orders again, as much of it as the account can pay for or deliver."""
+        now = self.clock.true_now()
+        newest = [*self.broker.orders.values()][-3:]
+        session, order = self.prices.table.open_session(now), self.odd.rng.choice(newest) if newest else None
+        known = order is not None and order.status(now) is not None and not order.untold and order.inactive_at is None
+        if session is None or order is None or not known or order.intent.order_ref in self.broker.twins:
+            return
+        alive = [other.intent for other in self.broker.orders.values() if other.alive(now)]
+        if order.intent.side is Side.SELL:
+            symbol = order.intent.symbol
+            selling = sum(i.quantity for i in alive if i.side is Side.SELL and i.symbol == symbol)
+            book = fold_of(self.logs)
+            there = min(self.broker.shares(now)[symbol] - book.foreign[symbol], book.shares[symbol]) - selling
+        else:
+            buying = sum((i.quantity * i.decision_price for i in alive if i.side is Side.BUY), Decimal(0))
+            price = Decimal(str(self.prices.price(order.intent.symbol, now)))
+            there = int((self.broker.cash(now) - buying - LEFT_BY_TWINS) / price / Decimal("1.05"))
+        if (quantity := min(order.intent.quantity, there)) > 0 and self.hand_trade is None:
+            self.broker.send_twin(order, quantity, session.close)
 
     def take_out(self) -> None:
         """The owner takes most of the account's cash, that of the bot with it."""
@@ -209,7 +257,7 @@ class World:
 
     def unsettled_executions(self) -> bool:
         now = self.clock.true_now()
-        orders = self.broker.orders.values()
+        orders = self.broker.all_orders()
         return any(o.alive(now) or o.hides(now) or self._waits_for_status(o, now) for o in orders)
 
     def _waits_for_status(self, order: SimOrder, now: datetime) -> bool:
@@ -229,6 +277,8 @@ class World:
         assert not (self.logs / "HALT").exists(), f"{ref} was sent while halted"
         assert self.prices.table.open_session(self.clock.true_now()), f"{ref} was sent while the exchange was closed"
         assert self.hand_trade is None, f"{ref} was sent while the account differed from the book"
+        assert not self.broker.listed, f"{ref} was sent beside {self.broker.listed}"
+        assert not (untold := self._unnoticed()), f"{ref} was sent though the broker has {untold} twice"
         decision = rows(self.logs / "decisions.jsonl")[-1]
         assert self.market_was_valid or self._is_true(decision), f"{ref} was sent on bad prices"
         assert decision["action"] == "ROTATE", f"{ref} was sent without its decision on disk"
@@ -260,16 +310,18 @@ class World:
         ids = [exec_id for row in book for exec_id in row.get("exec_ids", ())]
         assert len(ids) == len(set(ids)), f"counted twice: {[i for i, n in Counter(ids).items() if n > 1]}"
         ledger = fold(book)
-        assert min(ledger.shares.values()) >= 0, f"the book is short: {ledger.shares}"
-        assert ledger.cash >= 0, f"the book has borrowed: {ledger.cash}"
+        # A twin may sell what an order has bought whose executions are not listed yet.
+        hides = any(order.hides(self.clock.true_now()) for order in self.broker.all_orders())
+        assert hides or min(ledger.shares.values()) >= 0, f"the book is short: {ledger.shares}"
+        assert ledger.cash >= -self._paid_for_twins(), f"the book has borrowed: {ledger.cash}"
         if self.broker_outside:
             self._check_against_broker(set(ids), ledger.orders)
 
     def _check_against_broker(self, ids: set[str], totals: Mapping[str, Booked]) -> None:
         now = self.clock.true_now()
-        for ref, order in self.broker.orders.items():
+        for ref in self.broker.orders:
             quantity, amount = 0, Decimal(0)
-            for e in order.executed(now):
+            for e in (e for order in self.broker.of(ref) for e in order.executed(now)):
                 if (by_status := status_exec_id(ref)) in ids:
                     ids.discard(by_status)
                     quantity, amount = quantity + e.quantity, amount + e.quantity * e.price
@@ -292,6 +344,33 @@ class World:
         booked = {ref: known.shares for ref, known in fold_of(self.logs).orders.items()}
         missing = [ref for ref, row in ended.items() if booked.get(ref, 0) < row["filled"]]
         assert not missing, f"filled, and not in the book: {missing}"
+
+    def check_told(self, check: Check) -> None:
+        """What the broker told of an order is dealt with in the next complete check: a twin halts, a refusal ends."""
+        if check.at == self._judged:
+            return
+        self._judged = check.at
+        if check.error is Reason.ORDER_OVERRUN:
+            assert (self.logs / "HALT").exists(), "an overrun did not halt"
+        if not check.complete or self.clock.offset:
+            return
+        assert not (twice := self._unnoticed(check.at)), f"nobody was told that the broker has {twice} twice"
+        ended = {row["order_ref"]: row for row in rows(self.logs / "orders.jsonl") if row["event"] == "outcome"}
+        for ref, at in self.broker.told.items():
+            if ref not in self.broker.twins and at < check.at:
+                words = ended[ref]["message"] if ref in ended else "no outcome"
+                assert NO_MARGIN in words, f"{ref} was refused at {at}, and is not: {words}"
+
+    def _unnoticed(self, before: datetime | None = None) -> list[str]:
+        """Orders that the broker has told to have twice, and that halted nothing."""
+        known = {row["order_ref"] for row in rows(self.logs / "orders.jsonl") if row["event"] == "overrun"}
+        told = {ref for ref, at in self.broker.told.items() if before is None or at < before}
+        return sorted((told & self.broker.twins.keys()) - known)
+
+    def _paid_for_twins(self) -> Decimal:
+        bought = [order for order in self.broker.twins.values() if order.intent.side is Side.BUY]
+        executed = [e for order in bought for e in order.executed(self.clock.true_now())]
+        return sum((e.quantity * e.price + e.commission for e in executed), Decimal(0))
 
     def check_account(self) -> None:
         now = self.clock.true_now()

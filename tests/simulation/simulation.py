@@ -209,6 +209,8 @@ class Life:
         if self.engine.records.journal.unresolved() or world.unsettled_executions():
             return
         assert world.hand_trade is not None
+        if ownership.differences(book, account) != dict([world.hand_trade]):
+            return  # he looks first at what would be recorded
         before = world.answers()
         try:
             if world.hand_trade[1] > 0 and world.rng.random() < 0.5:
@@ -235,6 +237,8 @@ class Life:
         world = self._world
         world.check_books()
         world.check_account()
+        if (check := self.engine.state.last_check) is not None:
+            world.check_told(check)
         self._watch.look(due)
         if not world.kind():
             world.owner_acts()
@@ -254,9 +258,10 @@ class Life:
             self._check_invested(last)
 
     def _check_invested(self, last: Mapping[str, Any]) -> None:
-        """All of the money is in what the rule wants, unless the owner took some of it himself."""
+        """All of the money is in what the rule wants, unless the owner took some of it out himself."""
         book = rows(self._world.logs / "trades.jsonl")
-        if last["held"] in SYMBOLS and not any(row.get("kind") == "adopt" for row in book):
+        sold = any(row.get("kind") == "adopt" and row["quantity"] < 0 for row in book)
+        if last["held"] in SYMBOLS and not sold:
             assert last["cash"] < 0.15 * last["equity"], f"{last['cash']} of {last['equity']} is still in cash"
 
     def _write_status(self, due: datetime) -> None:
@@ -310,6 +315,7 @@ def _run(world: World) -> None:
             life.live()
         except Death:
             world.deaths += 1
+            world.broker.told.clear()
             world.check_outcomes()
         except OwnerStops:
             stopped_by_owner = True

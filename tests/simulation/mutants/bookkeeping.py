@@ -4,6 +4,13 @@ from tests.support.mutants import Mutant
 
 ANSWERS = (
     Mutant(
+        "a share that was adopted is taken for all of the holding",
+        "records/ledger.py::Ledger._adopt",
+        "if new and most_of(self.shares).symbol == symbol:",
+        "if False:",
+        ("unit/trading/test_adoption.py",),
+    ),
+    Mutant(
         "a dry run records the answer",
         "trading/answers.py::settle",
         "if not answer.dry_run:",

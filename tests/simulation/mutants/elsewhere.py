@@ -148,6 +148,14 @@ MUTANTS = (
         "(rejected or not self.acknowledged)",
         "not self.acknowledged",
         ORDERS,
+        seed=0,
+    ),
+    Mutant(
+        "most of a reinvested share is a whole one",
+        "adapters/ib/account.py::shares",
+        "math.floor(quantity)",
+        "round(quantity)",
+        seed=0,
     ),
     Mutant(
         "an answer that never ends is reconnected for ever",

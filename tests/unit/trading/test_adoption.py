@@ -52,6 +52,33 @@ def last(world: World) -> dict[str, Any]:
     return world.rows("decisions.jsonl")[-1]
 
 
+def test_a_few_shares_that_are_adopted_are_not_taken_for_all_of_the_holding(tmp_path: Path) -> None:
+    """By hand, beside a bot that is in cash: its own money follows once the rule wants the fund."""
+    world = World(tmp_path)
+    world.prices.target = Holding.CASH
+    engine = world.start()
+    engine.step()
+    by_hand(world, 5)
+    adopt(engine.records.book, world.broker.snapshot(), PRICES, world.clock.now())
+    world.prices.target = Holding.QQQ
+    engine.step()
+    assert world.broker.positions[QQQ] == 211
+    assert last(world)["action"] == "HOLD"
+    world.assert_book_is_the_brokers()
+
+
+def test_what_was_adopted_and_taken_back_leaves_nothing_to_complete(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.prices.target = Holding.CASH
+    engine = world.start()
+    by_hand(world, 5)
+    adopt(engine.records.book, world.broker.snapshot(), PRICES, world.clock.now())
+    by_hand(world, -5)
+    engine.records.book.undo(world.clock.now())
+    engine.step()
+    assert (last(world)["action"], world.broker.submitted) == ("HOLD", [])
+
+
 def test_a_manual_sale_is_adopted(world: World) -> None:
     by_hand(world, -11)
     assert answered(world, "adopt") == ["QQQ: -11 shares recorded in the book at 450.00"]

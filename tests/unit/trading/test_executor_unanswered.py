@@ -10,7 +10,7 @@ import pytest
 from qqqbot.model.values import QQQ, TQQQ, Holding, Order, OrderIntent, OrderStatus
 from qqqbot.trading.engine import Engine
 from tests.support.builders import NOW
-from tests.support.fakes import FakeBroker, World, fills, swallowed
+from tests.support.fakes import FakeBroker, World, fills, swallowed, works
 
 ONE = "the gateway took 1 order and answered none: look at its windows, then resume"
 
@@ -147,21 +147,26 @@ def has_a_twin(broker: FakeBroker, intent: OrderIntent) -> None:
     broker.orders[intent.order_ref] = replace(broker.orders[intent.order_ref], twins=True)
 
 
+def lives_twice(broker: FakeBroker, intent: OrderIntent) -> None:
+    works(broker, intent)
+    broker.orders[intent.order_ref] = replace(broker.orders[intent.order_ref], twins=True)
+
+
 class TestOverrun:
     def test_more_executed_than_ordered_halts_within_the_check_and_once(self, world: World) -> None:
         world.broker.behaviours = [fills_twice]
         engine = world.start()
         engine.step()
-        found = "qqqbot-20261124-01: 422 QQQ were executed, and 211 were ordered"
+        found = (
+            "qqqbot-20261124-01: 422 QQQ were executed, and 211 were ordered; "
+            "the book owes 89,902.00: more was bought than the bot's money pays for"
+        )
         assert (halted(world), world.rows("decisions.jsonl")[-1]["error"]) == (found, "OrderOverrun")
         assert ("halt", found) in world.notifier.told
         (world.logs / "HALT").unlink()
         engine.step()
-        assert halted(world).startswith("the book owes 89,902.00"), "another thing that must never be"
-        (world.logs / "HALT").unlink()
-        engine.step()
         world.start().step()
-        assert halted(world) == "", "a person has looked at it"
+        assert halted(world) == "", "a person has looked at it, and at all of it"
         world.prices.target = Holding.CASH
         engine.step()
         assert world.broker.positions[QQQ] == 0
@@ -178,6 +183,14 @@ class TestOverrun:
         world.start().step()
         assert halted(world) == "qqqbot-20261124-01: the broker has two orders under this reference"
         assert world.rows("decisions.jsonl")[-1]["error"] == "OrderOverrun"
+
+    def test_two_orders_under_one_reference_halt_while_neither_has_ended(self, world: World) -> None:
+        world.broker.behaviours, world.broker.deaf_to_cancel = [lives_twice], True
+        engine = world.start()
+        engine.step()
+        engine.step()
+        assert halted(world) == "qqqbot-20261124-01: the broker has two orders under this reference"
+        assert engine.records.journal.unresolved()
 
     def test_a_book_that_owes_halts(self, world: World) -> None:
         engine = world.start()
@@ -203,7 +216,8 @@ class TestOverrun:
         engine.step()
         assert halted(world)
         world.start().step()
-        assert [row["what"] for row in world.rows("orders.jsonl") if row["event"] == "overrun"] == ["executed 422"]
+        overruns = [row["what"] for row in world.rows("orders.jsonl") if row["event"] == "overrun"]
+        assert overruns == ["executed 422", "owes"]
 
     @pytest.mark.parametrize("cash", [Decimal(-99), Decimal(0)])
     def test_what_a_commission_or_a_correction_takes_halts_nothing(self, world: World, cash: Decimal) -> None:
