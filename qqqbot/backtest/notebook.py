@@ -5,7 +5,7 @@ each, separated by the system's path separator), otherwise from Yahoo.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from qqqbot.backtest.prices.csv_files import load_intraday, load_prices
 from qqqbot.backtest.prices.table import BadPrices, Bars, Prices, adjusted_to
 from qqqbot.backtest.study import Question, Study, in_common, study
 from qqqbot.backtest.vectorized import Terms
-from qqqbot.display.markup import table, tag
+from qqqbot.display import markup
 from qqqbot.model.family import DEFAULT, PRESETS
 from qqqbot.model.values import SYMBOLS, Rules
 from qqqbot.runtime.clock import SystemClock
@@ -72,46 +72,16 @@ def presets(prices: Prices) -> list[Study]:
     return [study(theirs, question) for question, theirs, _ in asked]
 
 
-def comparison(studies: Sequence[Study]) -> Shown:
-    return _table(*tables.comparison(studies))
-
-
-def summary(found: Study) -> Shown:
-    return _table(*tables.summary(found))
-
-
-def held_periods(found: Study) -> Shown:
-    return _table(*tables.holdings(found))
-
-
 def findings(found: Study) -> Shown:
-    return _table(("", "found"), tables.findings(found))
+    return table((("", "found"), tables.findings(found)))
 
 
-def look_ahead(found: Study) -> Shown:
-    return _table(*tables.look_ahead(found))
-
-
-def intraday(found: Study) -> Shown:
-    return _table(*tables.intraday(found)) if found.intraday else _note("There are no bars in this run.")
-
-
-def fills(found: Study) -> Shown:
-    return _table(*tables.variants(found.fills, "fills"))
-
-
-def bands(found: Study) -> Shown:
-    return _table(*tables.variants(found.bands, "band"))
-
-
-def confirmations(found: Study) -> Shown:
-    return _table(*tables.variants(found.confirmations, "trend followed after"))
-
-
-def eras(found: Study) -> Shown:
-    if found.long_view is None:
-        return _note(f"There are no years before {found.prices.fund.symbol} in these prices.")
-    return _table(*tables.eras(found))
+def table(found: tables.Headed) -> Shown:
+    """One of `tables`; it has no rows if the prices do not suffice for it."""
+    head, rows = found
+    if not rows:
+        return _note("The prices do not suffice for this table.")
+    return Shown(markup.table(head, rows), "\n".join("  ".join(row) for row in (head, *rows)))
 
 
 def picture(svg: str) -> Shown:
@@ -120,11 +90,7 @@ def picture(svg: str) -> Shown:
 
 
 def _note(text: str) -> Shown:
-    return Shown(tag("p", text), text)
-
-
-def _table(head: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> Shown:
-    return Shown(table(head, rows), "\n".join("  ".join(row) for row in (head, *rows)))
+    return Shown(markup.tag("p", text), text)
 
 
 def _two(environment: Mapping[str, str], name: str) -> tuple[Path, Path] | None:

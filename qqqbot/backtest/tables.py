@@ -16,6 +16,8 @@ from qqqbot.model.family import name_of
 from qqqbot.model.values import Rules
 
 Rows = tuple[tuple[str, ...], ...]
+Headed = tuple[tuple[str, ...], Rows]
+"""headings and rows of a table"""
 FILLED = {
     FillAt.CLOSE: "at the close",
     FillAt.NEXT_OPEN: "at the next open",
@@ -84,13 +86,13 @@ def verdict(study: Study) -> str:
     )
 
 
-def summary(study: Study) -> tuple[tuple[str, ...], Rows]:
+def summary(study: Study) -> Headed:
     head = ("", "final USD", "CAGR", "vol", "Sharpe", "Sortino", "max DD", "rotations")
     lines = (study.own, study.ideal, study.signal, study.fund)
     return head, tuple(_summary_row(line) for line in lines)
 
 
-def comparison(studies: Sequence[Study]) -> tuple[tuple[str, ...], Rows]:
+def comparison(studies: Sequence[Study]) -> Headed:
     """The accounts of several rules, and what they can be compared with: each index and fund held."""
     head = ("", "final USD", "CAGR", "vol", "Sharpe", "Sortino", "max DD", "rotations")
     held = {line.name: line for study in studies for line in (study.signal, study.fund)}
@@ -103,7 +105,7 @@ def name(study: Study) -> str:
     return _short_name(study.question.terms.rules)
 
 
-def holdings(study: Study) -> tuple[tuple[str, ...], Rows]:
+def holdings(study: Study) -> Headed:
     head = ("held", "time", "periods", "won", "mean win", "mean loss", "median sessions")
     rows = []
     for name, figures in zip(study.days.names, study.holdings, strict=True):
@@ -220,7 +222,7 @@ def times_index(study: Study) -> str:
     return f"{'twice' if factor_of(fund, signal) == 2 else 'three times'} {signal}"
 
 
-def look_ahead(study: Study) -> tuple[tuple[str, ...], Rows]:
+def look_ahead(study: Study) -> Headed:
     assert study.wrong is not None
     wrong = study.wrong
     days_in = "/".join(f"{count:,}" for count in (wrong.days_in[-1], *wrong.days_in[:-1]))
@@ -242,7 +244,7 @@ def intraday_title(study: Study) -> str:
     return f"When to decide: {len(study.intraday[0].account.equity):,} sessions, on intraday bars"
 
 
-def intraday(study: Study) -> tuple[tuple[str, ...], Rows]:
+def intraday(study: Study) -> Headed:
     head = ("decides", "rotations", "most a day", "days with 2+", "costs USD", "result")
     rows = []
     for item in study.intraday:
@@ -253,7 +255,7 @@ def intraday(study: Study) -> tuple[tuple[str, ...], Rows]:
     return head, tuple(rows)
 
 
-def variants(items: Iterable[Any], first: str) -> tuple[tuple[str, ...], Rows]:
+def variants(items: Iterable[Any], first: str) -> Headed:
     head = (first, "rotations", "CAGR", "vol", "Sharpe", "max DD")
     rows = [(v.name, str(v.rotations), *_variant_figures(v.metrics)) for v in items]
     return head, tuple(rows)
@@ -263,9 +265,9 @@ def _variant_figures(m: Metrics) -> tuple[str, str, str, str]:
     return percent(m.cagr), percent(m.volatility, 0), f"{m.sharpe:.2f}", percent(m.max_drawdown, 0)
 
 
-def eras(study: Study) -> tuple[tuple[str, ...], Rows]:
-    assert study.long_view is not None
-    items, symbol = study.long_view.eras, study.prices.signal.symbol
+def eras(study: Study) -> Headed:
+    items = study.long_view.eras if study.long_view else ()
+    symbol = study.prices.signal.symbol
     times = f"{factor_of(study.prices.fund.symbol, symbol)} x"
     head = ("", "from", "to", "rule", symbol, times, "rule DD", f"{symbol} DD", f"{times} DD")
     rows = [

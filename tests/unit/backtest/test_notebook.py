@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from qqqbot.backtest import notebook
-from qqqbot.backtest.notebook import Shown, examined, intraday, picture, prices_of_this_run
+from qqqbot.backtest import notebook, tables
+from qqqbot.backtest.notebook import Shown, examined, picture, prices_of_this_run, table
 from qqqbot.backtest.prices.table import BadPrices
 from tests.support.price_series import bars_of, random_prices, write_bars, write_csv
 
@@ -19,10 +19,10 @@ def environment(folder: Path) -> dict[str, str]:
     return {"QQQBOT_PRICES": os.pathsep.join(map(str, files)), "QQQBOT_BARS": os.pathsep.join(map(str, bars))}
 
 
-def test_a_picture_that_cannot_be_drawn_says_so() -> None:
-    found = examined(PRICES)
+def test_a_picture_or_table_that_cannot_be_made_says_so() -> None:
+    found, sentence = examined(PRICES), "The prices do not suffice for this table."
     assert picture("").text == "The prices do not suffice for this picture."
-    assert intraday(found) == Shown("<p>There are no bars in this run.</p>", "There are no bars in this run.")
+    assert table(tables.intraday(found)) == table(tables.eras(found)) == Shown(f"<p>{sentence}</p>", sentence)
 
 
 def test_one_file_where_two_are_needed_is_refused() -> None:
@@ -38,7 +38,7 @@ def test_bars_are_read_with_the_daily_prices(tmp_path: Path) -> None:
 
 
 def test_a_table_is_shown_as_html_and_as_text() -> None:
-    shown = notebook.summary(examined(PRICES, end=str(PRICES.dates[180])))
+    shown = table(tables.summary(examined(PRICES, end=str(PRICES.dates[180]))))
     bundle = shown._repr_mimebundle_()
     assert bundle["text/html"].startswith("<table><tr><th></th><th>final USD</th>")
     assert bundle["text/plain"].splitlines()[1].startswith("Rule, your account")
@@ -47,12 +47,12 @@ def test_a_table_is_shown_as_html_and_as_text() -> None:
 
 def test_every_table_has_a_row_for_each_setting() -> None:
     found = examined(PRICES)
-    tables = (notebook.held_periods, notebook.fills, notebook.bands, notebook.confirmations)
-    assert [len(table(found).text.splitlines()) - 1 for table in tables] == [3, 3, 7, 5]
+    settings = [tables.variants(items, "set to") for items in (found.fills, found.bands, found.confirmations)]
+    assert [len(table(one).text.splitlines()) - 1 for one in (tables.holdings(found), *settings)] == [3, 3, 7, 5]
 
 
 def test_the_presets_that_the_prices_suffice_for_stand_side_by_side() -> None:
     studies = notebook.presets(random_prices(700))
-    shown = notebook.comparison(studies).text.splitlines()
+    shown = table(tables.comparison(studies)).text.splitlines()
     assert [line.split()[0] for line in shown[1:5]] == ["30/120", "qqq-200", "qqq-200-band", "ema-5-200"]
     assert len({(found.days.dates[0], found.days.dates[-1]) for found in studies}) == 1
