@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -294,37 +295,33 @@ def as_json(study: Study) -> dict[str, Any]:
         "last": str(study.days.dates[-1]),
         "sessions": len(study.days),
         "terms": terms_text(terms),
-        "lines": {line.name: _slots(line.metrics) for line in (study.own, study.ideal, study.signal, study.fund)},
+        "lines": {line.name: asdict(line.metrics) for line in (study.own, study.ideal, study.signal, study.fund)},
         "rotations": study.own.rotations,
         "orders": len(study.account.trades),
         "commissions": float(study.account.commissions),
         "slippage": float(study.account.slippage),
         "turnover": study.turnover,
-        "holdings": {name: _slots(figures) for name, figures in zip(study.days.names, study.holdings, strict=True)},
-        "fills": {v.name: _slots(v.metrics) for v in study.fills},
-        "bands": {v.name: {"rotations": v.rotations} | _slots(v.metrics) for v in study.bands},
-        "confirmations": {v.name: {"rotations": v.rotations} | _slots(v.metrics) for v in study.confirmations},
-        "taxes": [_slots(tax) for tax in study.taxes],
-        "wash_sales": _slots(study.wash),
+        "holdings": {name: asdict(figures) for name, figures in zip(study.days.names, study.holdings, strict=True)},
+        "fills": {v.name: asdict(v.metrics) for v in study.fills},
+        "bands": {v.name: {"rotations": v.rotations} | asdict(v.metrics) for v in study.bands},
+        "confirmations": {v.name: {"rotations": v.rotations} | asdict(v.metrics) for v in study.confirmations},
+        "taxes": [asdict(tax) for tax in study.taxes],
+        "wash_sales": asdict(study.wash),
     }
     if study.null is not None:
         document["null_test"] = {"p_value": study.null.p_value, "observed": study.null.observed}
     if study.sweep is not None:
         document["sweep"] = {n: study.sweep.rank(getattr(study.sweep, n)) for n in ("cagr", "sharpe")}
     if study.wrong is not None:
-        document["look_ahead"] = {k: v for k, v in _slots(study.wrong).items() if k != "curve"} | {"wrong": True}
+        document["look_ahead"] = {k: v for k, v in asdict(study.wrong).items() if k != "curve"} | {"wrong": True}
     if study.intraday:
         _, rows = intraday(study)
         document["intraday"] = [dict(zip(INTRADAY_KEYS, row, strict=True)) for row in rows]
     if study.long_view is not None:
         document["synthetic"] = {
-            k: str(v) if k in ("first", "last") else v for k, v in _slots(study.long_view.fit).items()
+            k: str(v) if k in ("first", "last") else v for k, v in asdict(study.long_view.fit).items()
         }
     return _finite(document)  # type: ignore[no-any-return]
-
-
-def _slots(value: Any) -> dict[str, Any]:
-    return {name: getattr(value, name) for name in value.__slots__}
 
 
 def _finite(value: Any) -> Any:

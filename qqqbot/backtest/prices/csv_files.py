@@ -7,8 +7,9 @@ close is treated as the printed price.
 """
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -80,13 +81,10 @@ def load_intraday(path: Path) -> Bars:
     name = next((name for name in INTRADAY_TIME if name in columns), None)
     if name is None:
         raise BadPrices(f"{path.name}: no column of bar times; expected one of {', '.join(INTRADAY_TIME)}")
-    try:
-        times = np.array([text.replace(" ", "T")[:16] for text in columns[name]], dtype="datetime64[m]")
-    except ValueError:
-        wrong = next((text for text in columns[name] if not _is_time(text)), columns[name][0])
-        raise BadPrices(
-            f"{path.name}: {wrong!r} is not a bar time; expected 2025-05-12 09:30 in New York time"
-        ) from None
+    texts = columns[name]
+    starts = [text.replace(" ", "T")[:16] for text in texts]
+    expected = "is not a bar time; expected 2025-05-12 09:30 in New York time"
+    times = _array(starts, "datetime64[m]", lambda at: f"{path.name}: {texts[at]!r} {expected}")
     opens, closes = _numbers(path, "open", columns, times), _numbers(path, "close", columns, times)
     ones = np.ones(len(times))
     check_series(Series(path.name, times, opens, closes, ones, ones))
@@ -120,33 +118,29 @@ def _read(path: Path, needed: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _dates(path: Path, texts: list[str]) -> Dates:
-    try:
-        return np.array([text[:10] for text in texts], dtype="datetime64[D]")
-    except ValueError:
-        wrong = next(text for text in texts if not _is_time(text[:10]))
-        raise BadPrices(f"{path}: {wrong!r} is not a date; expected one like 2025-12-05") from None
-
-
-def _is_time(text: str) -> bool:
-    try:
-        np.datetime64(text.replace(" ", "T")[:16])
-    except ValueError:
-        return False
-    return True
+    expected = "is not a date; expected one like 2025-12-05"
+    return _array([text[:10] for text in texts], "datetime64[D]", lambda at: f"{path}: {texts[at]!r} {expected}")
 
 
 def _numbers(path: Path, name: str, columns: dict[str, list[str]], dates: Dates) -> Floats:
     texts = columns[name]
+    return _array(
+        texts, "float64", lambda at: f"{path}: the {name} of {dates[at]} is {texts[at]!r}; expected a number"
+    )
+
+
+def _array(texts: list[str], kind: str, complaint: Callable[[int], str]) -> Any:
+    """The texts as values of `kind`. Raises BadPrices with the complaint about the first that is none."""
     try:
-        return np.array(texts, dtype=np.float64)
+        return np.array(texts, dtype=kind)
     except ValueError:
-        at = next(i for i, text in enumerate(texts) if not _is_number(text))
-        raise BadPrices(f"{path}: the {name} of {dates[at]} is {texts[at]!r}; expected a number") from None
+        wrong = next(at for at, text in enumerate(texts) if not _is_valid(text, kind))
+        raise BadPrices(complaint(wrong)) from None
 
 
-def _is_number(text: str) -> bool:
+def _is_valid(text: str, kind: str) -> bool:
     try:
-        float(text)
+        np.array(text, dtype=kind)
     except ValueError:
         return False
     return True
