@@ -16,15 +16,7 @@ from qqqbot.records.channel_health import ChannelRecord
 from qqqbot.runtime import place
 from qqqbot.runtime.child_process import ChildFailed
 from qqqbot.runtime.clock import SystemClock
-from qqqbot.runtime.secret_files import (
-    NOTIFY_FILE,
-    NOTIFY_VARIABLE,
-    PING_FILE,
-    PING_VARIABLE,
-    SecretUrls,
-    can_answer,
-    take,
-)
+from qqqbot.runtime.secret_files import NOTIFY, PING, SecretUrls, can_answer, take
 
 TEXT = f"Sent by {COMMAND} notify-test. If you read this, the channel works."
 MESSAGE = Message("qqqbot: a test", TEXT)
@@ -76,11 +68,11 @@ def _replies(channel: Channel) -> str:
 
 
 def _how(folder: Path) -> str:
-    file = folder / NOTIFY_FILE
+    file = folder / NOTIFY.file
     return (
         "No notification channel is configured. Put one address on each line of a file that only you can read:\n"
         f"  touch '{file}'; chmod 600 '{file}'; then write into it, e.g.: ntfy://ntfy.sh/a-topic-nobody-guesses\n"
-        f"or set {NOTIFY_VARIABLE}. For the dead man's address: {PING_FILE} or {PING_VARIABLE}."
+        f"or set {NOTIFY.variable}. For the dead man's address: {PING.file} or {PING.variable}."
     )
 
 

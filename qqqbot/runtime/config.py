@@ -34,6 +34,19 @@ CLOSURE_EXAMPLES = '"2025-01-09" (closed) or "2026-12-09 13:00" (closed early, a
 OPENS, CLOSES = time(9, 30), time(16)
 # What a window needs besides the time to answer: the two orders, delivery, the last replies, and one failed check.
 MINUTES_BESIDES_ASKING = 8
+# pydantic's kind of error -> what was expected, with the limits that the error names
+EXPECTED = {
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "greater_than": "must be above {gt:g}",
+    "literal_error": "must be {expected}",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "bool_type": "must be true or false",
+    "string_type": "must be a text in quotes",
+    "string_pattern_mismatch": f"must be like {CLOSURE_EXAMPLES}",
+}
 
 
 class Config(BaseModel):
@@ -179,34 +192,14 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _sentence(path: Path, error: Any) -> str:
     """'config.json: check_interval_minutes: must be at least 1, was 0'."""
-    key = str(error["loc"][0])
-    where = f"{path.name}: {'.'.join(str(part) for part in error['loc'])}"
-    context, found = error.get("ctx", {}), json.dumps(error["input"], default=str)
-    match error["type"]:
-        case "extra_forbidden":
-            near = difflib.get_close_matches(key, Config.model_fields, n=1)
-            hint = f"did you mean {near[0]}?" if near else "see docs/configuration.md"
-            return f"{path.name}: {key}: unknown key; {hint}"
-        case "greater_than_equal":
-            return f"{where}: must be at least {context['ge']:g}, was {found}"
-        case "less_than_equal":
-            return f"{where}: must be at most {context['le']:g}, was {found}"
-        case "greater_than":
-            return f"{where}: must be above {context['gt']:g}, was {found}"
-        case "literal_error":
-            return f"{where}: must be {context['expected']}, was {found}"
-        case "int_type" | "int_from_float":
-            return f"{where}: must be a whole number, was {found}"
-        case "float_type":
-            return f"{where}: must be a number, was {found}"
-        case "bool_type":
-            return f"{where}: must be true or false, was {found}"
-        case "string_type":
-            return f"{where}: must be a text in quotes, was {found}"
-        case "string_pattern_mismatch":
-            return f"{where}: must be like {CLOSURE_EXAMPLES}, was {found}"
-        case _:
-            return f"{where}: {error['msg']}, was {found}"
+    key = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(key, Config.model_fields, n=1)
+        hint = f"did you mean {near[0]}?" if near else "see docs/configuration.md"
+        return f"{path.name}: {key}: unknown key; {hint}"
+    known = EXPECTED.get(error["type"])
+    expected = known.format(**error.get("ctx", {})) if known else error["msg"]
+    return f"{path.name}: {key}: {expected}, was {json.dumps(error['input'], default=str)}"
 
 
 def _contradictions(path: Path, values: dict[str, Any]) -> list[str]:

@@ -12,23 +12,22 @@ from qqqbot.model.program import COMMAND
 from qqqbot.runtime.console import refused, say
 from qqqbot.runtime.place import Place
 from qqqbot.runtime.processes import Processes
-from qqqbot.runtime.secret_files import FILE_SUFFIX, fresh
+from qqqbot.runtime.secret_files import WEB_TOKEN, fresh
 from qqqbot.runtime.service import Service
-from qqqbot.runtime.systemd import PAGE_SECRETS, lost_secrets, quoted
+from qqqbot.runtime.systemd import lost_secrets, quoted
 
 NAME = "qqqbot-page.service"
-VARIABLE, FILE = next(iter(PAGE_SECRETS.items()))
 
 
 def install(place: Place, environment: Mapping[str, str], processes: Processes, options: Sequence[str]) -> int:
     """Install, start and verify it; `options` are those of `web`."""
     if not processes.has("systemctl"):
         return refused(f"systemd is not here. In a terminal: {COMMAND} web; Docker: the profile page of deploy/.")
-    if lost := lost_secrets(place.config.parent, environment, PAGE_SECRETS):
+    if lost := lost_secrets(place.config.parent, environment, WEB_TOKEN):
         return refused("Nothing was installed.", *lost, code=2)
     words = [quoted(word).replace("$", "$$") for word in options]
     service = Service(place, environment, processes, NAME, ("web", *words))
-    ran, token = service.runs(), Path(environment.get(VARIABLE + FILE_SUFFIX) or place.config.parent / FILE)
+    ran, token = service.runs(), WEB_TOKEN.path(environment, place.config.parent)
     try:
         made = _make_token(token)
     except OSError as error:

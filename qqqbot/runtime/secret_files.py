@@ -1,4 +1,4 @@
-"""Addresses that are secrets: where notifications go, and what the dead man's switch calls.
+"""The secrets: where notifications go, what the dead man's switch calls, and the token of the page.
 
 They come from the environment or from a file that only its owner can read, never from config.json. A URL of this kind
 *is* the password of its channel: messages about it name the file and the line, never the value, and what was taken from
@@ -9,21 +9,51 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from qqqbot.model.errors import ConfigError
-
-NOTIFY_VARIABLE, NOTIFY_FILE = "QQQBOT_NOTIFY_URLS", "notify_urls.txt"
-PING_VARIABLE, PING_FILE = "QQQBOT_PING_URL", "ping_url.txt"
-FILE_SUFFIX = "_FILE"
-"""QQQBOT_NOTIFY_URLS_FILE and QQQBOT_PING_URL_FILE name the files if they are not beside config.json."""
 
 LARGEST_FILE_BYTES = 64 * 1024
 MOST_URLS = 20
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
 _WEB_ADDRESS = re.compile(r"https?://[^/?#\s]+\S*", re.IGNORECASE)
+
+
+class Secret(NamedTuple):
+    """Of the environment's `variable`, or of `file` beside config.json; `names_file` names the file if it is not."""
+
+    variable: str
+    file: str
+
+    @property
+    def names_file(self) -> str:
+        return f"{self.variable}_FILE"
+
+    def path(self, environment: Mapping[str, str], folder: Path) -> Path:
+        return Path(environment.get(self.names_file) or folder / self.file)
+
+    def take(self, environment: MutableMapping[str, str], folder: Path) -> tuple[str, str, bool] | None:
+        """The text, its place, and whether that is a file; None if there is none. Raises ConfigError."""
+        path, named = self.path(environment, folder), environment.pop(self.names_file, "")
+        if (text := environment.pop(self.variable, "").strip()) != "":
+            return text, self.variable, False
+        try:
+            return private_text(path), str(path), True
+        except FileNotFoundError:
+            if named:
+                raise ConfigError([f"{path}: there is no such file; {self.names_file} names it"]) from None
+            return None
+        except (OSError, ValueError) as error:
+            # Not the text of a decoding error, which quotes the bytes.
+            raise ConfigError([f"{path}: {_why(error)}"]) from None
+
+
+NOTIFY = Secret("QQQBOT_NOTIFY_URLS", "notify_urls.txt")
+PING = Secret("QQQBOT_PING_URL", "ping_url.txt")
+WEB_TOKEN = Secret("QQQBOT_WEB_TOKEN", "web_token.txt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +70,7 @@ def take(environment: MutableMapping[str, str], folder: Path, asks: bool = False
     `asks`: one must be able to answer.
     """
     problems: list[str] = []
-    notify = _read(environment, NOTIFY_VARIABLE, folder / NOTIFY_FILE, problems)
-    ping = _read(environment, PING_VARIABLE, folder / PING_FILE, problems)
+    notify, ping = (_addresses(secret, environment, folder, problems) for secret in (NOTIFY, PING))
     for place, url in notify:
         if not _URL.fullmatch(url):
             problems.append(f"{place}: not an address like ntfy://ntfy.sh/topic; every kind: docs/notifications.md")
@@ -56,7 +85,7 @@ def take(environment: MutableMapping[str, str], folder: Path, asks: bool = False
         needs = (
             "ask_first_minutes needs a channel that can answer, an address like ntfys://ntfy.sh/topic or tgram://..."
         )
-        problems.append(f"{folder / NOTIFY_FILE}: {needs}; or set it to 0 in config.json")
+        problems.append(f"{folder / NOTIFY.file}: {needs}; or set it to 0 in config.json")
     if problems:
         raise ConfigError(problems)
     return SecretUrls(tuple(url for _, url in notify), ping[0][1] if ping else None)
@@ -73,32 +102,22 @@ def can_answer(url: str) -> bool:
     return url.partition("://")[0].lower() in ("ntfy", "ntfys", "tgram")
 
 
-def _read(
-    environment: MutableMapping[str, str], variable: str, beside: Path, problems: list[str]
+def _addresses(
+    secret: Secret, environment: MutableMapping[str, str], folder: Path, problems: list[str]
 ) -> list[tuple[str, str]]:
     """Each address with its place."""
-    value = environment.pop(variable, "")
-    named = environment.pop(variable + FILE_SUFFIX, "")
-    if value.strip():
-        return [(f"{variable}, address {n}", url) for n, url in enumerate(value.split(), start=1)]
-    path = Path(named) if named else beside
     try:
-        text = private_text(path)
-    except FileNotFoundError:
-        if named:
-            problems.append(f"{path}: there is no such file; {variable}{FILE_SUFFIX} names it")
+        found = secret.take(environment, folder)
+    except ConfigError as error:
+        problems += error.problems
         return []
-    except (OSError, UnicodeDecodeError, ValueError) as error:
-        # Not the text of a decoding error, which quotes the bytes.
-        problems.append(f"{path}: {_why(error)}")
+    if found is None:
         return []
-    return list(_lines(path, text.splitlines()))
-
-
-def _lines(path: Path, lines: Iterable[str]) -> Iterable[tuple[str, str]]:
-    for number, line in enumerate(lines, start=1):
-        if (url := line.strip()) and not url.startswith("#"):
-            yield f"{path}, line {number}", url
+    text, place, in_file = found
+    if not in_file:
+        return [(f"{place}, address {n}", url) for n, url in enumerate(text.split(), 1)]
+    lines = ((number, line.strip()) for number, line in enumerate(text.splitlines(), 1))
+    return [(f"{place}, line {number}", line) for number, line in lines if line and not line.startswith("#")]
 
 
 def fresh() -> str:
@@ -113,16 +132,14 @@ def private_text(path: Path) -> str:
     try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
-            raise ValueError("not a file; put one address on each line of a text file")
+            raise ValueError("not a file")
         if found.st_uid not in (os.geteuid(), 0):
             raise ValueError(f"belongs to another user, who could read and change it; run: sudo chown $USER '{path}'")
         if found.st_mode & 0o077:
             mode = stat.S_IMODE(found.st_mode)
             raise ValueError(f"others can read it (mode {mode:03o}), and it holds secrets; run: chmod 600 '{path}'")
         if found.st_size > LARGEST_FILE_BYTES:
-            raise ValueError(
-                f"{found.st_size:,} bytes are too many for a list of addresses; expected one address on each line"
-            )
+            raise ValueError(f"its {found.st_size:,} bytes are too many")
         return os.read(descriptor, LARGEST_FILE_BYTES).decode("utf-8-sig")
     finally:
         os.close(descriptor)
@@ -130,7 +147,7 @@ def private_text(path: Path) -> str:
 
 def _why(error: OSError | ValueError) -> str:
     if isinstance(error, UnicodeDecodeError):
-        return "not UTF-8 text; put one address on each line"
+        return "not UTF-8 text"
     if isinstance(error, OSError):
         return f"cannot be read: {error.strerror}; it must belong to the user who runs the daemon"
     return str(error)

@@ -13,6 +13,7 @@ from pathlib import Path
 from qqqbot.runtime.console import warn
 from qqqbot.runtime.place import CONFIG, LOGS, Place
 from qqqbot.runtime.processes import Done, Job, Processes
+from qqqbot.runtime.secret_files import NOTIFY, PING
 from qqqbot.runtime.systemd import assignment, exec_line, lost_secrets, quoted, unit, unquoted
 
 NAME = "qqqbot.service"
@@ -97,7 +98,7 @@ class Service:
 
     def lost_secrets(self) -> list[str]:
         """The caller's secrets that the service would not see, each with what to do instead."""
-        return lost_secrets(self._place.config.parent, self._environment)
+        return lost_secrets(self._place.config.parent, self._environment, NOTIFY, PING)
 
     def install(self) -> str | None:
         """Write the unit and enable it. Returns what went wrong, and all is then as before; None if nothing did."""

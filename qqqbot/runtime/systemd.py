@@ -12,15 +12,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from qqqbot.runtime.place import PATHS, Place
+from qqqbot.runtime.secret_files import Secret
 
 log = logging.getLogger(__name__)
 
 # What the unit keeps of the caller's environment besides PATHS; without it the service would not reach the internet
 # where the shell does. Secrets of our own belong into files that can be changed without a new unit.
 NETWORK = re.compile(r"(https?|all|no)_proxy|ssl_cert_(file|dir)|(requests|curl)_ca_bundle", re.IGNORECASE)
-# The secrets of the daemon and of the page, and the file beside config.json that can hold each of them instead.
-PAGE_SECRETS = {"QQQBOT_WEB_TOKEN": "web_token.txt"}
-SECRETS = {"QQQBOT_NOTIFY_URLS": "notify_urls.txt", "QQQBOT_PING_URL": "ping_url.txt"}
 
 VARIABLE = "NOTIFY_SOCKET"
 LONGEST_STATUS = 200
@@ -63,12 +61,12 @@ def unquoted(text: str) -> str:
     return re.sub(r"\\(.)", lambda found: "\n" if found[1] == "n" else found[1], text.replace("%%", "%"))
 
 
-def lost_secrets(folder: Path, environment: Mapping[str, str], secrets: Mapping[str, str] = SECRETS) -> list[str]:
+def lost_secrets(folder: Path, environment: Mapping[str, str], *secrets: Secret) -> list[str]:
     """The secrets that the service would not see, each with what to do instead."""
     return [
         f"{name} is set, but a service does not see it, and a unit is no place for a secret. Put its value into "
         f"'{folder / file}', readable by you alone (touch it, then chmod 600), unset {name}, and install again."
-        for name, file in secrets.items()
+        for name, file in secrets
         if environment.get(name, "").strip()
     ]
 

@@ -118,15 +118,15 @@ def _read(path: Path, needed: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _dates(path: Path, texts: list[str]) -> Dates:
-    expected = "is not a date; expected one like 2025-12-05"
-    return _array([text[:10] for text in texts], "datetime64[D]", lambda at: f"{path}: {texts[at]!r} {expected}")
+    expected, days = "is not a date; expected one like 2025-12-05", [text[:10] for text in texts]
+    dates: Dates = _array(days, "datetime64[D]", lambda at: f"{path}: {texts[at]!r} {expected}")
+    return dates
 
 
 def _numbers(path: Path, name: str, columns: dict[str, list[str]], dates: Dates) -> Floats:
-    texts = columns[name]
-    return _array(
-        texts, "float64", lambda at: f"{path}: the {name} of {dates[at]} is {texts[at]!r}; expected a number"
-    )
+    texts, place = columns[name], f"{path}: the {name} of"
+    numbers: Floats = _array(texts, "float64", lambda at: f"{place} {dates[at]} is {texts[at]!r}; expected a number")
+    return numbers
 
 
 def _array(texts: list[str], kind: str, complaint: Callable[[int], str]) -> Any:

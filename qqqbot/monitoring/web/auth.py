@@ -15,10 +15,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from qqqbot.model.errors import ConfigError
-from qqqbot.runtime.secret_files import FILE_SUFFIX, private_text
-
-VARIABLE, FILE = "QQQBOT_WEB_TOKEN", "web_token.txt"
-"""The variable with FILE_SUFFIX names the file if it is not beside config.json."""
+from qqqbot.runtime.secret_files import WEB_TOKEN
 
 # 20 characters from an alphabet of 32 or more cannot be guessed over a network in the lifetime of the universe, if they
 # are random: neither few different ones, nor a word repeated, nor a row such as abcdefgh or 12345678.
@@ -41,19 +38,10 @@ def chosen(environment: MutableMapping[str, str], folder: Path) -> str | None:
 
     Raises ConfigError for one that can be guessed or that others can read.
     """
-    token, named = environment.pop(VARIABLE, "").strip(), environment.pop(VARIABLE + FILE_SUFFIX, "")
-    path = Path(named) if named else folder / FILE
-    place = VARIABLE if token else str(path)
-    if not token:
-        try:
-            token = private_text(path).strip()
-        except FileNotFoundError:
-            if named:
-                raise ConfigError([f"{path}: there is no such file; {VARIABLE}{FILE_SUFFIX} names it"]) from None
-            return None
-        except (OSError, ValueError) as error:
-            why = "not UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error)
-            raise ConfigError([f"{path}: {why}"]) from None
+    found = WEB_TOKEN.take(environment, folder)
+    if found is None:
+        return None
+    token, place = found[0].strip(), found[1]
     if len(token) < SHORTEST_TOKEN or not token.isascii() or len(token.split()) != 1:
         raise ConfigError([f"{place}: expected one word of at least {SHORTEST_TOKEN} ASCII characters as the token"])
     if is_weak(token):

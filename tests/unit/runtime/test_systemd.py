@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qqqbot.runtime import place
+from qqqbot.runtime.secret_files import NOTIFY, PING
 from qqqbot.runtime.systemd import HANG_SECONDS, Supervisor, assignment, lost_secrets, quoted, unit, unquoted
 
 
@@ -62,7 +63,9 @@ def test_the_template_restarts_after_a_crash_but_not_after_a_bad_configuration()
 
 
 def test_secrets_of_the_environment_are_named_with_the_file_that_can_hold_them_and_never_shown() -> None:
-    lost = lost_secrets(Path("/etc/bot"), {"QQQBOT_NOTIFY_URLS": "tgram://hunter2", "QQQBOT_PING_URL": " "})
+    lost = lost_secrets(
+        Path("/etc/bot"), {"QQQBOT_NOTIFY_URLS": "tgram://hunter2", "QQQBOT_PING_URL": " "}, NOTIFY, PING
+    )
     assert len(lost) == 1
     assert lost[0].startswith("QQQBOT_NOTIFY_URLS is set, but a service does not see it")
     assert "'/etc/bot/notify_urls.txt', readable by you alone" in lost[0]
