@@ -5,7 +5,7 @@ run reports everything there is to fix.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -69,32 +69,24 @@ class Report:
         return f"{could} It does not yet: dry_run is true." if self.dry_run else could
 
 
+@dataclass(eq=False)
 class Checkup:
-    """`daemon` is the pid of a running daemon, None if there is none; `show` is given each result as it is found.
+    """`show` is given each result as it is found, and all account ids known so far."""
 
-    `last_price` is what TQQQ cost at the bot's newest decision, None if it has made none.
-    """
+    settings: Config
+    clock: Clock
+    patience: Patience
+    show: Callable[[Result, tuple[str, ...]], None]
+    what_if: bool = False
+    daemon: int | None = None
+    """the pid of a running daemon"""
+    last_price: float | None = None
+    """what TQQQ cost at the bot's newest decision"""
+    _results: list[Result] = field(default_factory=list)
+    _account: str = ""
 
-    def __init__(
-        self,
-        settings: Config,
-        clock: Clock,
-        patience: Patience,
-        show: Callable[[Result, tuple[str, ...]], None],
-        what_if: bool = False,
-        daemon: int | None = None,
-        last_price: float | None = None,
-    ) -> None:
-        self._last_price = last_price
-        self._settings = settings
-        self._clock = clock
-        self._patience = patience
-        self._show = show
-        self._what_if = what_if
-        self._daemon = daemon
-        self._results: list[Result] = []
-        self._accounts: tuple[str, ...] = tuple(filter(None, [settings.ib_account]))
-        self._account = ""
+    def __post_init__(self) -> None:
+        self._accounts: tuple[str, ...] = tuple(filter(None, [self.settings.ib_account]))
 
     def without_package(self, problem: str) -> Report:
         self._add(connection_checks.no_package(problem))
@@ -111,65 +103,62 @@ class Checkup:
         return self._report()
 
     def _connect(self, probe: "Probe") -> bool:
-        host, port, number = self._settings.ib_host, self._settings.ib_port, self._client_id()
+        host, port, number = self.settings.ib_host, self.settings.ib_port, self._client_id()
         ended = probe.connect(host, port, number)
         if probe.unreachable is not None:
-            return self._add(connection_checks.unreachable(host, port, probe.unreachable, self._patience.connect))
+            return self._add(connection_checks.unreachable(host, port, probe.unreachable, self.patience.connect))
         self._add(connection_checks.reached(host, port))
         if ended.startswith("326:"):
             self._add(connection_checks.greeted(probe.server_version or 0))
             return self._add(connection_checks.client_id_taken(number, ended))
         if ended or probe.server_version is None:
-            seconds = self._patience.connect
+            seconds = self.patience.connect
             return self._add(connection_checks.no_greeting(host, port, ended, probe.server_version, seconds))
         self._add(connection_checks.greeted(probe.server_version))
-        return self._add(connection_checks.client_id(number, self._daemon))
+        return self._add(connection_checks.client_id(number, self.daemon))
 
     def _client_id(self) -> int:
         """The bot's own, or one that does not disconnect a daemon that uses it."""
-        own = self._settings.ib_client_id
-        if self._daemon is None:
+        own = self.settings.ib_client_id
+        if self.daemon is None:
             return own
         other = own + OTHER_CLIENT_ID
         return other if other <= LARGEST_CLIENT_ID else own - OTHER_CLIENT_ID
 
     def _check_time(self, probe: "Probe") -> bool:
-        answer = probe.time(self._patience.time)
-        skew = self._skew(answer.rows[-1]) if not answer.trouble else None
-        answered = answer.trouble == ""
-        self._add(connection_checks.clock(skew, answer.trouble))
-        if answered:
-            self._add(connection_checks.time_zone(probe.connected_at))
-        return answered
-
-    def _skew(self, seconds: int) -> timedelta:
-        return self._clock.now() - (datetime.fromtimestamp(seconds, UTC) + HALF_A_SECOND)
+        answer = probe.time(self.patience.time)
+        if answer.trouble:
+            return self._add(connection_checks.no_time(answer.trouble))
+        skew = self.clock.now() - (datetime.fromtimestamp(answer.rows[-1], UTC) + HALF_A_SECOND)
+        self._add(connection_checks.clock(skew))
+        self._add(connection_checks.time_zone(probe.connected_at))
+        return True
 
     def _check_account(self, probe: "Probe") -> bool:
         self._accounts = (*probe.managed, *self._accounts)
-        result, self._account = connection_checks.account(probe.managed, self._settings.ib_account)
+        result, self._account = connection_checks.account(probe.managed, self.settings.ib_account)
         if not self._add(result):
             return False
         probe.choose(self._account)
-        self._add(connection_checks.kind(self._account, self._settings.ib_port))
-        self._add(connection_checks.keys(self._account, self._settings))
+        self._add(connection_checks.kind(self._account, self.settings.ib_port))
+        self._add(connection_checks.keys(self._account, self.settings))
         return True
 
     def _read(self, probe: "Probe") -> None:
-        orders = probe.open_orders(self._patience.orders)
+        orders = probe.open_orders(self.patience.orders)
         if self._add(account_checks.read_only(orders)):
-            self._add(account_checks.open_orders(orders, self._clock.now()))
-        day = probe.day(self._patience.day)
+            self._add(account_checks.open_orders(orders, self.clock.now()))
+        day = probe.day(self.patience.day)
         self._add(account_checks.executions(day))
         self._add(account_checks.completed(day.completed))
-        summary, positions, contracts = probe.account_data(SYMBOLS, self._patience.account)
-        self._add(account_checks.summary(summary, self._account, self._settings))
+        summary, positions, contracts = probe.account_data(SYMBOLS, self.patience.account)
+        self._add(account_checks.summary(summary, self._account, self.settings))
         self._add(account_checks.positions(positions, self._account))
-        self._add(account_checks.contracts(contracts, self._settings.order_type, self._clock.now()))
-        ticks, trouble = probe.quotes(SYMBOLS, self._patience.quotes)
+        self._add(account_checks.contracts(contracts, self.settings.order_type, self.clock.now()))
+        ticks, trouble = probe.quotes(SYMBOLS, self.patience.quotes)
         self._add(account_checks.line(probe.interrupted()))
         self._add(account_checks.quotes(ticks, trouble))
-        price = ticks.get(TQQQ, {}).get(account_checks.LAST) or self._last_price
+        price = ticks.get(TQQQ, {}).get(account_checks.LAST) or self.last_price
         self._add(self._precautions(probe, self._real_size(summary, price)))
 
     def _real_size(self, summary: Reply, price: float | None) -> int:
@@ -183,23 +172,23 @@ class Checkup:
             cash, _ = spendable(amounts(summary.rows, self._account), Decimal(0))
         except BrokerUnavailable:
             return 1
-        budget = min(self._settings.capital, cash) * self._settings.rules.position_size
+        budget = min(self.settings.capital, cash) * self.settings.rules.position_size
         return max(1, int(budget / Decimal(str(price))))
 
     def _precautions(self, probe: "Probe", quantity: int) -> Result:
         """A what-if is sent only if it was requested and no other check failed."""
-        if not self._what_if:
+        if not self.what_if:
             return account_checks.precautions(None, TQQQ, quantity)
         if failed := self._report().failed:
             return account_checks.precautions(None, TQQQ, quantity, failed)
-        answer = probe.what_if(TQQQ, quantity, self._clock.now(), self._patience.what_if)
+        answer = probe.what_if(TQQQ, quantity, self.clock.now(), self.patience.what_if)
         return account_checks.precautions(answer, TQQQ, quantity)
 
     def _add(self, result: Result) -> bool:
         """Record and show a result; returns whether the check passed."""
         self._results.append(result)
-        self._show(result, self._accounts)
+        self.show(result, self._accounts)
         return result.verdict is not Verdict.FAILED
 
     def _report(self) -> Report:
-        return Report(tuple(self._results), self._accounts, self._account, self._settings.dry_run)
+        return Report(tuple(self._results), self._accounts, self._account, self.settings.dry_run)

@@ -112,15 +112,17 @@ def client_id_taken(number: int, ended: str) -> Result:
 # The session
 
 
-def clock(skew: timedelta | None, trouble: str = "") -> Result:
-    """`skew` is this computer's clock minus the broker's, to half a second; None if the broker's time is unknown."""
-    if skew is None:
-        return failed(
-            Check.CLOCK,
-            f"no answer to the request for the time ({trouble})",
-            "the gateway completed the handshake and answers nothing else: it hangs, or is starting or shutting down",
-            "look at its window for a dialog; wait a minute and try again, then restart it",
-        )
+def no_time(trouble: str) -> Result:
+    return failed(
+        Check.CLOCK,
+        f"no answer to the request for the time ({trouble})",
+        "the gateway completed the handshake and answers nothing else: it hangs, or is starting or shutting down",
+        "look at its window for a dialog; wait a minute and try again, then restart it",
+    )
+
+
+def clock(skew: timedelta) -> Result:
+    """`skew` is this computer's clock minus the broker's, to half a second."""
     seconds = abs(skew).total_seconds()
     if abs(skew) <= SKEW_OK:
         return ok(Check.CLOCK, f"within {SKEW_OK.total_seconds():g} s of the broker's")

@@ -24,7 +24,7 @@ def test_a_clock_may_be_off_by_five_seconds_and_must_not_by_more_than_a_minute(
 
 
 def test_an_unknown_clock_fails() -> None:
-    assert connection_checks.clock(None, "no complete answer came in time").verdict is FAILED
+    assert connection_checks.no_time("no complete answer came in time").verdict is FAILED
 
 
 @pytest.mark.parametrize("zone", ["US/Eastern", "America/New_York", "EST", "Eastern Standard Time"])
@@ -84,7 +84,7 @@ def test_every_failure_says_what_to_do() -> None:
         connection_checks.no_greeting("h", 1, mute("h", 1, 8), None, 8),
         connection_checks.no_greeting("h", 1, CLOSED_EARLY, None, 8),
         connection_checks.client_id_taken(1, "326: taken (text); fix"),
-        connection_checks.clock(None, "x"),
+        connection_checks.no_time("x"),
         connection_checks.clock(timedelta(minutes=2)),
         connection_checks.account((), "")[0],
         connection_checks.kind(ACCOUNT, 4001),
