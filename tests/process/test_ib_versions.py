@@ -16,11 +16,13 @@ PYTHONS = [path for path in os.environ.get("QQQBOT_IB_PYTHONS", "").split(":") i
 FILES = tuple(f"tests/process/test_ib_{name}.py" for name in ("broker", "prices", "outages", "connection", "rotation"))
 # Protobuf if the client supports it, the newest text protocol, and that of 10.19.
 CAPS = (226, 200, 176)
+# They wait for deadlines nearly all the time, and can do that side by side.
+SIDE_BY_SIDE = "4"
 
 
 def run(python: str, cap: int, *files: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PYTHONPATH": str(ROOT), "QQQBOT_IB_CAP": str(cap), "QQQBOT_IB_PYTHONS": ""}
-    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *files]
+    command = [python, "-m", "pytest", "-q", "-n", SIDE_BY_SIDE, "-p", "no:cacheprovider", *files]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900)
 
 
