@@ -1,5 +1,6 @@
-"""Clients of the gateway stand-in that a file calls `gateway`."""
+"""Clients of the gateway stand-in that a file calls `gateway`, and a folder for caches."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -22,3 +23,14 @@ def raw(gateway: IBGateway) -> Iterator[RawClient]:
         for _ in range(5):
             raw.read_frame()
         yield raw
+
+
+@pytest.fixture(scope="module")
+def cache_of_our_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The folder that libraries may fill with their caches, for as long as a test module runs."""
+    before = os.environ.get("XDG_CACHE_HOME")
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+    yield
+    del os.environ["XDG_CACHE_HOME"]
+    if before is not None:
+        os.environ["XDG_CACHE_HOME"] = before

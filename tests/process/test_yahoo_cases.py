@@ -4,24 +4,19 @@ The stand-in's README says what each case is. Cases of fault in the client's hel
 """
 
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
-from qqqbot.adapters.yahoo import asking, child
-from qqqbot.adapters.yahoo.price_source import read_market
+from qqqbot.adapters.yahoo import asking
 from qqqbot.model.errors import PricesUnavailable
-from qqqbot.model.market import Market
 from qqqbot.model.sessions import SessionTable
-from qqqbot.model.values import Action, Plan, Rules
-from qqqbot.strategy.planning import decide
-from standins.yahoo import Exchange, StandIn, session_dates, shaped_series, with_event
-from tests.support.builders import new_york, snapshot, table
-from tests.support.cache_home import cache_home
+from qqqbot.model.values import Action, Plan
+from standins.yahoo import session_dates, shaped_series, with_event
+from tests.support.builders import new_york, table
 from tests.support.yahoo_documents import BEFORE, DAY, NOON
-
-RULES = Rules()
+from tests.support.yahoo_world import YahooWorld, yahoo_world
 
 
 def series() -> dict[str, list[Any]]:
@@ -38,42 +33,13 @@ def series() -> dict[str, list[Any]]:
 SERIES = series()
 
 
-class World:
-    def __init__(self, yahoo: StandIn, moment: list[datetime]) -> None:
-        self.yahoo, self._moment = yahoo, moment
-        self._session = asking.new_session(timeout_seconds=2.0, **yahoo.session_options)
-
-    def at(self, moment: datetime) -> None:
-        self._moment[0] = moment
-
-    def market(self) -> Market:
-        return read_market(child.document("prices", None, None, "2y", self._session))
-
-    def plan(self, calendar: SessionTable | None = None) -> Plan:
-        now, calendar = self._moment[0], calendar or table()
-        market = self.market()
-        latest = calendar.open_session(now) or calendar.last_closed(now)
-        seen = snapshot(
-            now=now,
-            market=market,
-            session=latest,
-            exchange_open=latest.contains(now),
-            expected=calendar.before(latest.date, RULES.form.history),
-        )
-        return decide(seen, RULES)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache_of_our_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with cache_home(tmp_path_factory.mktemp("cache")):
-        yield
+pytestmark = pytest.mark.usefixtures("cache_of_our_own")
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
-    moment = [NOON]
-    with StandIn(Exchange(SERIES), now=lambda: moment[0]) as yahoo:
-        yield World(yahoo, moment)
+def world() -> Iterator[YahooWorld]:
+    with yahoo_world(SERIES, timeout_seconds=2.0) as world:
+        yield world
 
 
 HARMLESS: list[dict[str, Any]] = [
@@ -103,13 +69,13 @@ def named(fault: dict[str, Any]) -> str:
     return "-".join(str(part) for part in fault.values())[:40]
 
 
-def test_sound_prices_are_traded_on(world: World) -> None:
+def test_sound_prices_are_traded_on(world: YahooWorld) -> None:
     plan = world.plan()
     assert (plan.action, [(order.side, order.symbol) for order in plan.orders]) == (Action.ROTATE, [("BUY", "TQQQ")])
 
 
 @pytest.mark.parametrize("fault", HARMLESS, ids=named)
-def test_what_is_of_no_importance_to_the_window_changes_nothing(world: World, fault: dict[str, Any]) -> None:
+def test_what_is_of_no_importance_to_the_window_changes_nothing(world: YahooWorld, fault: dict[str, Any]) -> None:
     sound = world.plan()
     world.yahoo.fault(**fault)
     plan = world.plan()
@@ -138,7 +104,7 @@ REFUSED: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("fault", REFUSED, ids=named)
 def test_what_the_window_or_the_live_price_lacks_is_refused_with_a_sentence(
-    world: World, fault: dict[str, Any]
+    world: YahooWorld, fault: dict[str, Any]
 ) -> None:
     world.yahoo.fault(**fault)
     plan = world.plan()
@@ -169,7 +135,7 @@ UNANSWERED: list[tuple[dict[str, Any], str]] = [
 @pytest.mark.parametrize(
     ("fault", "code"), UNANSWERED, ids=lambda value: named(value) if isinstance(value, dict) else ""
 )
-def test_what_is_no_answer_has_a_sentence(world: World, fault: dict[str, Any], code: str) -> None:
+def test_what_is_no_answer_has_a_sentence(world: YahooWorld, fault: dict[str, Any], code: str) -> None:
     world.yahoo.fault(**fault)
     with pytest.raises(PricesUnavailable) as failure:
         world.market()
@@ -177,13 +143,13 @@ def test_what_is_no_answer_has_a_sentence(world: World, fault: dict[str, Any], c
     assert str(failure.value).isprintable()
 
 
-def test_a_recent_split_without_a_ratio_is_refused(world: World) -> None:
+def test_a_recent_split_without_a_ratio_is_refused(world: YahooWorld) -> None:
     world.yahoo.fault("bad_split", symbol="TQQQ", value=2)
     with pytest.raises(PricesUnavailable, match=r"^TQQQ: Yahoo reports a split on 2026-11-20, but not its ratio$"):
         world.market()
 
 
-def test_an_outage_of_days_is_over_with_the_first_answer(world: World) -> None:
+def test_an_outage_of_days_is_over_with_the_first_answer(world: YahooWorld) -> None:
     for day in (DAY, date(2026, 11, 25), date(2026, 11, 27)):
         world.at(new_york(day, 11))
         world.yahoo.fault("429")
@@ -194,7 +160,7 @@ def test_an_outage_of_days_is_over_with_the_first_answer(world: World) -> None:
     assert world.market().newest_row == date(2026, 11, 30)
 
 
-def test_a_closure_that_the_owner_has_entered_is_no_gap(world: World) -> None:
+def test_a_closure_that_the_owner_has_entered_is_no_gap(world: YahooWorld) -> None:
     """2025-01-09 for an older calendar library: the day before is asked for, and no row of the closed day."""
     known = table()
     world.yahoo.fault("closed", value=BEFORE.isoformat())
@@ -203,12 +169,12 @@ def test_a_closure_that_the_owner_has_entered_is_no_gap(world: World) -> None:
     assert world.plan().action is Action.WAIT
 
 
-def test_the_servers_time_says_that_this_machines_clock_is_wrong(world: World) -> None:
+def test_the_servers_time_says_that_this_machines_clock_is_wrong(world: YahooWorld) -> None:
     world.yahoo.fault("wrong_date", value=3600)
     assert world.market().answered_at == NOON + timedelta(hours=1)
 
 
-def test_rows_that_change_between_two_requests_are_seen(world: World) -> None:
+def test_rows_that_change_between_two_requests_are_seen(world: YahooWorld) -> None:
     world.yahoo.fault("row_off", symbol="QQQ", value=[7, 1.05], after=1)
     sound, changed = world.market(), world.market()
     assert [a.date for a, b in zip(sound.bars, changed.bars, strict=True) if a != b] == [sound.bars[-7].date]
@@ -232,7 +198,7 @@ WITNESSED: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("fault", WITNESSED, ids=named)
-def test_what_has_another_witness_against_it_gives_no_other_order(world: World, fault: dict[str, Any]) -> None:
+def test_what_has_another_witness_against_it_gives_no_other_order(world: YahooWorld, fault: dict[str, Any]) -> None:
     sound = world.plan()
     world.yahoo.fault(**fault)
     try:

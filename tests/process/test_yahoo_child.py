@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -19,48 +19,32 @@ from qqqbot.adapters.yahoo import asking
 from qqqbot.adapters.yahoo import child as market_child
 from qqqbot.model.errors import PricesUnavailable
 from qqqbot.model.sessions import session_rows
-from standins.yahoo import Exchange, StandIn, market_series, with_event
+from standins.yahoo import Exchange, market_series, with_event
 from tests.support.builders import new_york
-from tests.support.cache_home import cache_home
+from tests.support.yahoo_documents import BEFORE, DAY, NOON
+from tests.support.yahoo_world import YahooWorld, yahoo_world
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "standins/xnys_sessions.csv"
-DAY, BEFORE = date(2026, 11, 24), date(2026, 11, 23)
-NOON = new_york(DAY, 12)
 SERIES = market_series(seed=7, first=date(2024, 1, 2), last=date(2027, 1, 29))
 
 
-class World:
-    """A stand-in with an adjustable clock, and a session that connects to it."""
-
-    def __init__(self, yahoo: StandIn, set_now: Callable[[datetime], None]) -> None:
-        self.yahoo = yahoo
-        self.set_now = set_now
-        self.session = asking.new_session(timeout_seconds=1.0, **yahoo.session_options)
-
-    def prices(self) -> dict[str, Any]:
-        return market_child.prices("2y", self.session)
-
-    def charts_asked(self) -> list[tuple[str, str]]:
-        asked = [a for a in self.yahoo.requests if a.path.startswith(asking.CHART_PATH)]
-        return [(a.path.removeprefix(asking.CHART_PATH), a.query.get("range", "")) for a in asked]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache_of_our_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with cache_home(tmp_path_factory.mktemp("cache")):
-        yield
+pytestmark = pytest.mark.usefixtures("cache_of_our_own")
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
-    moment = [NOON]
+def world() -> Iterator[YahooWorld]:
+    with yahoo_world(SERIES) as world:
+        yield world
 
-    def set_now(now: datetime) -> None:
-        moment[0] = now
 
-    with StandIn(Exchange(SERIES), now=lambda: moment[0]) as yahoo:
-        yield World(yahoo, set_now)
+def prices_at(world: YahooWorld) -> dict[str, Any]:
+    return market_child.prices("2y", world.session)
+
+
+def charts_asked(world: YahooWorld) -> list[tuple[str, str]]:
+    asked = [a for a in world.yahoo.requests if a.path.startswith(asking.CHART_PATH)]
+    return [(a.path.removeprefix(asking.CHART_PATH), a.query.get("range", "")) for a in asked]
 
 
 def series_with(symbol: str, day: date, **event: float) -> Exchange:
@@ -70,7 +54,7 @@ def series_with(symbol: str, day: date, **event: float) -> Exchange:
 # Prices
 
 
-def test_the_last_quarters_of_an_hour_are_the_closes_of_their_sessions(world: World) -> None:
+def test_the_last_quarters_of_an_hour_are_the_closes_of_their_sessions(world: YahooWorld) -> None:
     bars = market_child.last_quarters(world.session)
     for symbol, rows in bars.items():
         closes = {row.date: row.close for row in SERIES[symbol]}
@@ -82,8 +66,8 @@ def test_the_last_quarters_of_an_hour_are_the_closes_of_their_sessions(world: Wo
     assert asked == [("15m", "60d")] * 2
 
 
-def test_a_good_answer_has_every_row_the_quote_and_its_moment(world: World) -> None:
-    answer = world.prices()
+def test_a_good_answer_has_every_row_the_quote_and_its_moment(world: YahooWorld) -> None:
+    answer = prices_at(world)
     qqq, tqqq = answer["QQQ"], answer["TQQQ"]
     known = [r for r in SERIES["QQQ"] if date(2024, 11, 24) <= r.date <= DAY]
     assert [row[0] for row in qqq["rows"]] == [r.date.isoformat() for r in known]
@@ -94,21 +78,19 @@ def test_a_good_answer_has_every_row_the_quote_and_its_moment(world: World) -> N
     assert qqq["splits"] == tqqq["splits"] == []
 
 
-def test_a_check_makes_four_requests_at_most(
-    world: World,
-) -> None:
-    world.prices()
-    assert world.charts_asked() == [("QQQ", "2y"), ("TQQQ", "1y")]
+def test_a_check_makes_four_requests_at_most(world: YahooWorld) -> None:
+    prices_at(world)
+    assert charts_asked(world) == [("QQQ", "2y"), ("TQQQ", "1y")]
     helpers = [asked.path for asked in world.yahoo.requests if not asked.path.startswith(asking.CHART_PATH)]
-    assert helpers in (["/", "/v1/test/getcrumb"], ["/"]), "the client keeps its crumb as long as the process lives"
+    assert helpers in (["/", "/v1/test/getcrumb"], ["/"], []), "the client keeps both as long as the process lives"
 
 
 @pytest.mark.parametrize("kind", ["429", "500", "no_cookie", "cut", "reset", "hang"])
-def test_a_cookie_that_does_not_come_is_not_asked_for_again(world: World, kind: str) -> None:
+def test_a_cookie_that_does_not_come_is_not_asked_for_again(world: YahooWorld, kind: str) -> None:
     world.yahoo.fault(kind, on="cookie")
-    assert world.prices()["TQQQ"]["price"] > 0
+    assert prices_at(world)["TQQQ"]["price"] > 0
     assert [request.path for request in world.yahoo.requests].count("/") <= 1
-    assert len(world.charts_asked()) == 2
+    assert len(charts_asked(world)) == 2
 
 
 @pytest.mark.parametrize(
@@ -134,131 +116,131 @@ def test_a_cookie_that_does_not_come_is_not_asked_for_again(world: World, kind: 
         ("hang", "too_slow"),
     ],
 )
-def test_each_failure_has_its_code_and_its_sentence(world: World, kind: str, code: str) -> None:
+def test_each_failure_has_its_code_and_its_sentence(world: YahooWorld, kind: str, code: str) -> None:
     world.yahoo.fault(kind)
     with pytest.raises(asking.SourceFailed) as failure:
-        world.prices()
+        prices_at(world)
     assert failure.value.code == code
     assert str(failure.value).startswith(f"QQQ: {asking.SENTENCES[code]} [")
     world.yahoo.clear()
-    assert world.prices()["QQQ"]["price"] > 0
+    assert prices_at(world)["QQQ"]["price"] > 0
 
 
-def test_no_request_waits_longer_than_the_session_allows(world: World) -> None:
+def test_no_request_waits_longer_than_the_session_allows(world: YahooWorld) -> None:
     """The client asks for its cookie with a time-out of 30 s, and for a time zone with 10 s."""
     world.yahoo.fault("hang", on="any")
     begun = time.monotonic()
     with pytest.raises(asking.SourceFailed):
-        world.prices()
+        prices_at(world)
     assert time.monotonic() - begun < 8
 
 
-def test_a_failure_of_one_symbol_names_it(world: World) -> None:
+def test_a_failure_of_one_symbol_names_it(world: YahooWorld) -> None:
     world.yahoo.fault("404", symbol="TQQQ")
     with pytest.raises(PricesUnavailable, match=r"^TQQQ: Yahoo does not know the symbol \(404\)"):
-        world.prices()
+        prices_at(world)
 
 
 @pytest.mark.parametrize("kind", ["429", "500"])
-def test_a_single_failure_is_overcome_by_the_client(world: World, kind: str) -> None:
+def test_a_single_failure_is_overcome_by_the_client(world: YahooWorld, kind: str) -> None:
     world.yahoo.fault(kind, times=1)
-    assert world.prices()["TQQQ"]["price"] > 0
+    assert prices_at(world)["TQQQ"]["price"] > 0
 
 
 @pytest.mark.parametrize("on", ["crumb", "cookie"])
-def test_prices_come_without_crumb_and_cookie(world: World, on: str) -> None:
+def test_prices_come_without_crumb_and_cookie(world: YahooWorld, on: str) -> None:
     world.yahoo.fault("429", on=on)
-    assert world.prices()["QQQ"]["price"] > 0
+    assert prices_at(world)["QQQ"]["price"] > 0
 
 
 @pytest.mark.parametrize("kind", ["cookie_of_another_name", "cookie_without_expiry", "no_cookie", "429", "500"])
-def test_no_cookie_keeps_the_prices_away(world: World, kind: str) -> None:
+def test_no_cookie_keeps_the_prices_away(world: YahooWorld, kind: str) -> None:
     """The client stores a cookie and reads ['A3'].expires from it, unguarded; the chart needs none."""
     world.yahoo.fault(kind, on="cookie")
-    assert world.prices()["QQQ"]["price"] > 0
+    assert prices_at(world)["QQQ"]["price"] > 0
 
 
 @pytest.mark.parametrize("kind", ["429", "500", "html", "blank", "nothing", "hang"])
-def test_no_crumb_keeps_the_prices_away(world: World, kind: str) -> None:
+def test_no_crumb_keeps_the_prices_away(world: YahooWorld, kind: str) -> None:
     world.yahoo.fault(kind, on="crumb")
-    assert world.prices()["QQQ"]["price"] > 0
+    assert prices_at(world)["QQQ"]["price"] > 0
 
 
 @pytest.mark.parametrize("problem", [KeyError("A3"), TypeError("None > float")])
-def test_a_client_that_cannot_ask_at_all_does_not_end_the_question(world: World, problem: Exception) -> None:
+def test_a_client_that_cannot_ask_at_all_does_not_end_the_question(world: YahooWorld, problem: Exception) -> None:
     world.session.cookie = Future()
     world.session.cookie.set_exception(problem)
-    assert world.prices()["TQQQ"]["price"] > 0
+    assert prices_at(world)["TQQQ"]["price"] > 0
     assert {asked.path.removeprefix(asking.CHART_PATH) for asked in world.yahoo.requests} == {"QQQ", "TQQQ"}
 
 
 @pytest.mark.parametrize("on", ["chart", "cookie", "crumb", "any"])
-def test_a_consent_page_before_the_prices_is_passed(world: World, on: str) -> None:
+def test_a_consent_page_before_the_prices_is_passed(world: YahooWorld, on: str) -> None:
     """yahoo-finance2#990: in the EU, on and off."""
     world.yahoo.fault("consent", on=on)
-    prices = world.prices()
+    prices = prices_at(world)
     assert prices["QQQ"]["rows"][-1][0] == prices["TQQQ"]["rows"][-1][0] == DAY.isoformat()
 
 
-def test_a_consent_page_that_comes_again_and_again_is_told(world: World) -> None:
+def test_a_consent_page_that_comes_again_and_again_is_told(world: YahooWorld) -> None:
     world.yahoo.fault("consent_for_ever")
     with pytest.raises(asking.SourceFailed, match=r"^QQQ: Yahoo asks for consent to its cookies instead of answering"):
-        world.prices()
+        prices_at(world)
 
 
-def test_the_servers_time_is_that_of_its_answer(world: World) -> None:
-    assert world.prices()["QQQ"]["answered_at"] == NOON.isoformat()
+def test_the_servers_time_is_that_of_its_answer(world: YahooWorld) -> None:
+    assert prices_at(world)["QQQ"]["answered_at"] == NOON.isoformat()
     world.yahoo.fault("wrong_date")
-    assert world.prices()["QQQ"]["answered_at"] == (NOON + timedelta(days=1)).isoformat()
+    assert prices_at(world)["QQQ"]["answered_at"] == (NOON + timedelta(days=1)).isoformat()
     world.yahoo.fault("no_date")
     world.yahoo.clear()
     world.yahoo.fault("no_date")
-    assert world.prices()["QQQ"]["answered_at"] is None
+    assert prices_at(world)["QQQ"]["answered_at"] is None
 
 
-def test_a_null_close_stays_in_its_place(world: World) -> None:
+def test_a_null_close_stays_in_its_place(world: YahooWorld) -> None:
     world.yahoo.fault("null", symbol="QQQ")
-    assert world.prices()["QQQ"]["rows"][-2] == [BEFORE.isoformat(), None, None]
+    assert prices_at(world)["QQQ"]["rows"][-2] == [BEFORE.isoformat(), None, None]
 
 
-def test_a_zero_close_stays_zero(world: World) -> None:
+def test_a_zero_close_stays_zero(world: YahooWorld) -> None:
     world.yahoo.fault("zero", symbol="QQQ")
-    assert world.prices()["QQQ"]["rows"][-2] == [BEFORE.isoformat(), 0.0, 0.0]
+    assert prices_at(world)["QQQ"]["rows"][-2] == [BEFORE.isoformat(), 0.0, 0.0]
 
 
-def test_a_null_last_row_does_not_make_yesterday_the_last(world: World) -> None:
+def test_a_null_last_row_does_not_make_yesterday_the_last(world: YahooWorld) -> None:
     world.yahoo.fault("null_today", symbol="QQQ")
-    assert world.prices()["QQQ"]["rows"][-1] == [DAY.isoformat(), None, None]
+    assert prices_at(world)["QQQ"]["rows"][-1] == [DAY.isoformat(), None, None]
 
 
-def test_rows_that_the_client_would_merge_or_sort_are_passed_on_as_they_came(world: World) -> None:
+def test_rows_that_the_client_would_merge_or_sort_are_passed_on_as_they_came(world: YahooWorld) -> None:
     world.yahoo.fault("twice_differing", symbol="QQQ")
-    days = [row[0] for row in world.prices()["QQQ"]["rows"]]
+    days = [row[0] for row in prices_at(world)["QQQ"]["rows"]]
     assert days[-3:] == [BEFORE.isoformat(), BEFORE.isoformat(), DAY.isoformat()]
     world.yahoo.clear()
     world.yahoo.fault("shuffled", symbol="QQQ")
-    days = [row[0] for row in world.prices()["QQQ"]["rows"]]
+    days = [row[0] for row in prices_at(world)["QQQ"]["rows"]]
     assert days != sorted(days)
 
 
-def test_a_dividend_before_its_first_row_adds_no_row(world: World) -> None:
+def test_a_dividend_before_its_first_row_adds_no_row(world: YahooWorld) -> None:
     """The client makes an empty row for an event of a day that Yahoo has no row for yet."""
     world.yahoo.exchange = series_with("QQQ", DAY, dividend=0.8)
-    world.set_now(new_york(DAY, 8))
-    rows = world.prices()["QQQ"]["rows"]
+    world.at(new_york(DAY, 8))
+    rows = prices_at(world)["QQQ"]["rows"]
     assert rows[-1][0] == BEFORE.isoformat()
     assert rows[-1][1] is not None
 
 
-def test_closes_are_adjusted_for_the_dividend_of_this_morning(world: World) -> None:
+def test_closes_are_adjusted_for_the_dividend_of_this_morning(world: YahooWorld) -> None:
     world.yahoo.exchange = series_with("QQQ", DAY, dividend=4.5)
     printed = next(r.close for r in SERIES["QQQ"] if r.date == BEFORE)
-    assert world.prices()["QQQ"]["rows"][-2][1] == pytest.approx(printed - 4.5, rel=1e-6)
+    assert prices_at(world)["QQQ"]["rows"][-2][1] == pytest.approx(printed - 4.5, rel=1e-6)
 
 
-def test_this_mornings_split_is_reported_and_both_days_are_on_its_basis(world: World) -> None:
+def test_this_mornings_split_is_reported_and_both_days_are_on_its_basis(world: YahooWorld) -> None:
     world.yahoo.exchange = series_with("TQQQ", DAY, split=2.0)
-    tqqq = world.prices()["TQQQ"]
+    tqqq = prices_at(world)["TQQQ"]
     assert tqqq["splits"] == [[DAY.isoformat(), 2.0]]
     assert tqqq["price"] == pytest.approx(tqqq["rows"][-2][1], rel=0.2)
 
@@ -266,10 +248,10 @@ def test_this_mornings_split_is_reported_and_both_days_are_on_its_basis(world: W
 # History for the backtest
 
 
-def test_a_long_history_comes_with_both_closes_dividends_and_splits(world: World) -> None:
+def test_a_long_history_comes_with_both_closes_dividends_and_splits(world: YahooWorld) -> None:
     exchange = series_with("TQQQ", date(2026, 3, 2), split=2.0)
     world.yahoo.exchange = Exchange({"TQQQ": with_event(exchange.series["TQQQ"], date(2026, 6, 1), dividend=1.0)})
-    world.set_now(new_york(DAY, 21))
+    world.at(new_york(DAY, 21))
     history = market_child.daily_history("TQQQ", start=date(2025, 1, 1), end=DAY, session=world.session)
     columns = (history.open, history.close, history.adj_close, history.dividends, history.splits)
     assert {len(column) for column in columns} == {len(history.dates)}
@@ -282,7 +264,7 @@ def test_a_long_history_comes_with_both_closes_dividends_and_splits(world: World
     assert history.adj_close[paid] == history.close[paid]
 
 
-def test_a_failed_history_is_not_cached(world: World) -> None:
+def test_a_failed_history_is_not_cached(world: YahooWorld) -> None:
     """The client keeps failed answers about the past for the life of the process."""
     world.yahoo.fault("500", times=2)
     with pytest.raises(asking.SourceFailed):
@@ -290,7 +272,7 @@ def test_a_failed_history_is_not_cached(world: World) -> None:
     assert market_child.daily_history("QQQ", start=date(2025, 1, 1), end=DAY, session=world.session).dates
 
 
-def test_the_whole_history_begins_with_the_first_row(world: World) -> None:
+def test_the_whole_history_begins_with_the_first_row(world: YahooWorld) -> None:
     history = market_child.daily_history("QQQ", period="max", session=world.session)
     assert history.dates[0] == date(2024, 1, 2)
 
@@ -332,7 +314,7 @@ def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedPro
     )
 
 
-def test_the_process_prints_one_document_and_nothing_else(world: World) -> None:
+def test_the_process_prints_one_document_and_nothing_else(world: YahooWorld) -> None:
     result = run(world.yahoo.environment, "all", "--start", "2026-11-23", "--end", "2026-11-27", "--period", "2y")
     answer = json.loads(result.stdout)
     assert result.returncode == 0
@@ -341,7 +323,7 @@ def test_the_process_prints_one_document_and_nothing_else(world: World) -> None:
     assert set(answer["prices"]) == {"QQQ", "TQQQ"}
 
 
-def test_a_failing_process_still_prints_the_sessions_and_says_why(world: World) -> None:
+def test_a_failing_process_still_prints_the_sessions_and_says_why(world: YahooWorld) -> None:
     world.yahoo.fault("429")
     result = run(world.yahoo.environment, "all", "--start", "2026-11-23", "--end", "2026-11-27")
     answer = json.loads(result.stdout)
@@ -369,7 +351,7 @@ def test_a_librarys_output_is_kept_out_of_the_document(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", [b"this is no database, it is " * 200, b"", None], ids=["damaged", "empty", "folder"]
 )
-def test_the_clients_own_files_are_not_used(world: World, content: bytes | None) -> None:
+def test_the_clients_own_files_are_not_used(world: YahooWorld, content: bytes | None) -> None:
     environment = world.yahoo.environment
     folder = Path(environment["XDG_CACHE_HOME"]) / "py-yfinance"
     folder.mkdir(parents=True)
@@ -381,7 +363,7 @@ def test_the_clients_own_files_are_not_used(world: World, content: bytes | None)
     assert json.loads(run(environment, "prices").stdout)["prices"]["QQQ"]["price"] > 0
 
 
-def test_an_unwritable_home_is_no_obstacle(world: World, tmp_path: Path) -> None:
+def test_an_unwritable_home_is_no_obstacle(world: YahooWorld, tmp_path: Path) -> None:
     occupied = tmp_path / "a file where a folder belongs"
     occupied.write_text("")
     result = run({**world.yahoo.environment, "XDG_CACHE_HOME": str(occupied), "HOME": str(occupied)}, "prices")
@@ -389,7 +371,7 @@ def test_an_unwritable_home_is_no_obstacle(world: World, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("kind", ["cookie_of_another_name", "cookie_without_expiry"])
-def test_a_cookie_that_is_not_needed_does_not_keep_the_next_process_from_asking(world: World, kind: str) -> None:
+def test_a_cookie_that_is_not_needed_does_not_keep_the_next_process_from_asking(world: YahooWorld, kind: str) -> None:
     world.yahoo.fault(kind, on="cookie")
     for _ in range(2):
         assert json.loads(run(world.yahoo.environment, "prices").stdout)["prices"]["QQQ"]["price"] > 0
@@ -398,14 +380,14 @@ def test_a_cookie_that_is_not_needed_does_not_keep_the_next_process_from_asking(
 @pytest.mark.parametrize(
     "address", ["socks9://user:s3cr3t@h:1", "http://user:s3cr3t@@ret@h:99999", "http:/s3cr3t/user@h"]
 )
-def test_the_password_of_a_mistyped_proxy_is_told_to_nobody(world: World, address: str) -> None:
+def test_the_password_of_a_mistyped_proxy_is_told_to_nobody(world: YahooWorld, address: str) -> None:
     result = run({**world.yahoo.environment, "HTTPS_PROXY": address}, "prices")
     text = json.loads(result.stdout)["error"]["text"]
     assert text.startswith("QQQ: Yahoo cannot be reached: check this machine's network and proxy [")
     assert "s3cr3t" not in result.stdout + result.stderr
 
 
-def test_the_process_ends_itself_at_its_own_deadline(world: World) -> None:
+def test_the_process_ends_itself_at_its_own_deadline(world: YahooWorld) -> None:
     world.yahoo.fault("hang", on="any")
     result = run(world.yahoo.environment, "prices", "--deadline", "2")
     assert result.returncode == -14  # SIGALRM

@@ -17,23 +17,19 @@ from typing import Any
 
 import pytest
 
-from qqqbot.adapters.yahoo import asking
-from qqqbot.adapters.yahoo import child as market_child
 from qqqbot.adapters.yahoo import price_source as prices
-from qqqbot.adapters.yahoo.price_source import ChildPrices, read_market
+from qqqbot.adapters.yahoo.price_source import ChildPrices
 from qqqbot.model.errors import PricesUnavailable
-from qqqbot.model.market import Market, Split
+from qqqbot.model.market import Split
 from qqqbot.model.new_york import new_york_date
 from qqqbot.model.sessions import SessionTable
-from qqqbot.model.values import TQQQ, Action, Plan, Rules, Snapshot
+from qqqbot.model.values import TQQQ, Action, Plan
 from qqqbot.runtime.clock import StopRequest, SystemClock, VirtualClock
 from qqqbot.strategy.planning import decide
 from standins.yahoo import Exchange, StandIn, session_dates, shaped_series, with_event
-from tests.support.builders import HALF_DAYS, new_york, session, snapshot, table
-from tests.support.cache_home import cache_home
+from tests.support.builders import HALF_DAYS, new_york, session, table
 from tests.support.yahoo_documents import BEFORE, DAY, NOON, market_document
-
-RULES = Rules()
+from tests.support.yahoo_world import RULES, YahooWorld, snapshot_of, yahoo_world
 
 
 def rising_series() -> dict[str, list[Any]]:
@@ -48,48 +44,13 @@ def rising_series() -> dict[str, list[Any]]:
 SERIES = rising_series()
 
 
-class World:
-    """A stand-in with an adjustable clock; `plan` is what the bot would do now if all but the prices were valid."""
-
-    def __init__(self, yahoo: StandIn, moment: list[datetime]) -> None:
-        self.yahoo = yahoo
-        self.moment = moment
-        self.session = asking.new_session(timeout_seconds=1.0, **yahoo.session_options)
-
-    @property
-    def now(self) -> datetime:
-        return self.moment[0]
-
-    def market(self) -> Market:
-        return read_market(market_child.document("prices", None, None, "2y", self.session))
-
-    def plan(self) -> Plan:
-        return decide(snapshot_of(self.market(), self.now), RULES)
-
-
-def snapshot_of(market: Market, now: datetime) -> Snapshot:
-    calendar = table()
-    latest = calendar.open_session(now) or calendar.last_closed(now)
-    return snapshot(
-        now=now,
-        market=market,
-        session=latest,
-        exchange_open=latest.contains(now),
-        expected=calendar.before(latest.date, RULES.form.history),
-    )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache_of_our_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with cache_home(tmp_path_factory.mktemp("cache")):
-        yield
+pytestmark = pytest.mark.usefixtures("cache_of_our_own")
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
-    moment = [NOON]
-    with StandIn(Exchange(SERIES), now=lambda: moment[0]) as yahoo:
-        yield World(yahoo, moment)
+def world() -> Iterator[YahooWorld]:
+    with yahoo_world(SERIES) as world:
+        yield world
 
 
 def blocked_by(plan: Plan) -> str:
@@ -99,13 +60,13 @@ def blocked_by(plan: Plan) -> str:
     return plan.blocked_by.name
 
 
-def test_good_prices_are_traded_on(world: World) -> None:
+def test_good_prices_are_traded_on(world: YahooWorld) -> None:
     """Without this, every "does not trade" below would prove nothing."""
     plan = world.plan()
     assert (plan.action, [(o.side, o.symbol) for o in plan.orders]) == (Action.ROTATE, [("BUY", "TQQQ")])
 
 
-def test_a_market_keeps_the_finished_rows_and_the_live_quotes_apart(world: World) -> None:
+def test_a_market_keeps_the_finished_rows_and_the_live_quotes_apart(world: YahooWorld) -> None:
     market = world.market()
     tqqq_before = next(r.close for r in SERIES["TQQQ"] if r.date == BEFORE)
     assert market.newest_row == DAY
@@ -145,7 +106,7 @@ def test_a_market_keeps_the_finished_rows_and_the_live_quotes_apart(world: World
     ],
     ids=lambda value: "-".join(str(v) for v in value.values()) if isinstance(value, dict) else value,
 )
-def test_no_faulty_data_is_traded_on(world: World, fault: dict[str, Any], gate: str) -> None:
+def test_no_faulty_data_is_traded_on(world: YahooWorld, fault: dict[str, Any], gate: str) -> None:
     world.market()  # the client's own question for the time zone, once in a process, is answered before the fault
     world.yahoo.fault(**fault)
     assert blocked_by(world.plan()) == gate
@@ -162,14 +123,14 @@ def moved(by: float) -> Exchange:
     )
 
 
-def test_a_price_that_stands_still_while_its_own_row_moves_is_not_traded_on(world: World) -> None:
+def test_a_price_that_stands_still_while_its_own_row_moves_is_not_traded_on(world: YahooWorld) -> None:
     world.yahoo.exchange = moved(0.01)
     assert world.plan().action is Action.ROTATE
     world.yahoo.fault("stuck")
     assert blocked_by(world.plan()) == "day_rows"
 
 
-def test_a_wrong_row_stops_the_checks_that_it_would_lead_astray(world: World) -> None:
+def test_a_wrong_row_stops_the_checks_that_it_would_lead_astray(world: YahooWorld) -> None:
     """The 30-day average is 2.1 % below yesterday's close: a row 15 % too high moves it by half a per cent."""
     world.yahoo.fault("row_off", symbol="QQQ", value=["2026-11-19", 1.15])
     plan = world.plan()
@@ -182,19 +143,19 @@ def test_a_wrong_row_stops_the_checks_that_it_would_lead_astray(world: World) ->
 
 
 @pytest.mark.parametrize("about", [{"symbol": "TQQQ"}, {"currency": "EUR"}, {"symbol": "TQQQ", "currency": "GBp"}])
-def test_an_answer_about_something_else_is_not_read(world: World, about: dict[str, str]) -> None:
+def test_an_answer_about_something_else_is_not_read(world: YahooWorld, about: dict[str, str]) -> None:
     world.yahoo.fault("about_another", symbol="QQQ", value=about)
     with pytest.raises(PricesUnavailable, match="asked for QQQ in USD and answered for"):
         world.market()
 
 
-def test_tqqq_standing_still_while_qqq_moves_is_not_traded_on(world: World) -> None:
+def test_tqqq_standing_still_while_qqq_moves_is_not_traded_on(world: YahooWorld) -> None:
     world.yahoo.exchange = Exchange(SERIES, intraday={"QQQ": lambda _: SERIES["QQQ"][-9].close * 1.015})
     world.yahoo.fault("still", symbol="TQQQ")
     assert blocked_by(world.plan()) == "leverage"
 
 
-def test_a_null_row_of_today_beside_a_live_quote_changes_nothing(world: World) -> None:
+def test_a_null_row_of_today_beside_a_live_quote_changes_nothing(world: YahooWorld) -> None:
     """Today's close is the quote, never the row."""
     sound = world.market()
     world.yahoo.fault("null_today")
@@ -205,7 +166,7 @@ def test_a_null_row_of_today_beside_a_live_quote_changes_nothing(world: World) -
     assert world.plan().action is Action.ROTATE
 
 
-def test_a_split_that_yahoo_knows_in_time_is_traded_on_and_reported(world: World) -> None:
+def test_a_split_that_yahoo_knows_in_time_is_traded_on_and_reported(world: YahooWorld) -> None:
     sound = world.market()
     world.yahoo.exchange = Exchange({**SERIES, "TQQQ": with_event(SERIES["TQQQ"], DAY, split=2.0)})
     market = world.market()
@@ -215,13 +176,13 @@ def test_a_split_that_yahoo_knows_in_time_is_traded_on_and_reported(world: World
     assert world.plan().action is Action.ROTATE
 
 
-def test_a_split_that_yahoo_learns_late_is_not_traded_on(world: World) -> None:
+def test_a_split_that_yahoo_learns_late_is_not_traded_on(world: YahooWorld) -> None:
     world.yahoo.exchange = Exchange({**SERIES, "TQQQ": with_event(SERIES["TQQQ"], DAY, split=2.0)})
     world.yahoo.fault("split_late", symbol="TQQQ")
     assert blocked_by(world.plan()) == "leverage"
 
 
-def test_a_dividend_of_this_morning_is_in_the_closes_and_traded_on(world: World) -> None:
+def test_a_dividend_of_this_morning_is_in_the_closes_and_traded_on(world: YahooWorld) -> None:
     sound = world.market()
     world.yahoo.exchange = Exchange({**SERIES, "QQQ": with_event(SERIES["QQQ"], DAY, dividend=0.8)})
     market = world.market()
@@ -243,9 +204,9 @@ def test_a_dividend_of_this_morning_is_in_the_closes_and_traded_on(world: World)
     ids=["pre-market", "early", "holiday", "half-day-after-one", "sunday", "after-hours", "evening"],
 )
 def test_a_closed_exchange_shows_the_last_close_as_the_price_and_trades_nothing(
-    world: World, moment: datetime, newest: date
+    world: YahooWorld, moment: datetime, newest: date
 ) -> None:
-    world.moment[0] = moment
+    world.at(moment)
     market, plan = world.market(), world.plan()
     assert (market.newest_row, new_york_date(market.signal_quote.time)) == (newest, newest)
     assert market.bars[-1].date == table().before(newest, 1)[0]
@@ -256,14 +217,14 @@ def test_a_closed_exchange_shows_the_last_close_as_the_price_and_trades_nothing(
     assert plan.signal is not None
 
 
-def test_the_first_seconds_of_a_session_wait_for_its_row(world: World) -> None:
+def test_the_first_seconds_of_a_session_wait_for_its_row(world: YahooWorld) -> None:
     """Until then the answer is yesterday's whole: the newest row is not of this session, and yesterday's is no bar."""
-    world.moment[0] = new_york(DAY, 9, 30, 1)
+    world.at(new_york(DAY, 9, 30, 1))
     assert blocked_by(world.plan()) in ("newest_row", "window")
     assert world.market().newest_row == BEFORE
 
 
-def test_a_clock_that_steps_back_an_hour_is_not_traded_on(world: World) -> None:
+def test_a_clock_that_steps_back_an_hour_is_not_traded_on(world: YahooWorld) -> None:
     market = world.market()
     assert blocked_by(decide(snapshot_of(market, NOON - timedelta(hours=1)), RULES)) == "clock"
 
@@ -271,13 +232,13 @@ def test_a_clock_that_steps_back_an_hour_is_not_traded_on(world: World) -> None:
 @pytest.mark.parametrize(
     "kind", ["429", "404", "500", "html", "truncated", "empty", "error", "reset", "refused", "tls"]
 )
-def test_a_failure_of_yahoo_is_prices_unavailable(world: World, kind: str) -> None:
+def test_a_failure_of_yahoo_is_prices_unavailable(world: YahooWorld, kind: str) -> None:
     world.yahoo.fault(kind)
     with pytest.raises(PricesUnavailable, match=r"^QQQ: "):
         world.market()
 
 
-def test_a_fetch_from_end_to_end_gives_sessions_and_prices(world: World) -> None:
+def test_a_fetch_from_end_to_end_gives_sessions_and_prices(world: YahooWorld) -> None:
     asked = ChildPrices(SystemClock(), random.Random(1), command=led_to(world.yahoo))
     sessions = asked.sessions(NOON)
     assert isinstance(sessions, SessionTable)
@@ -287,7 +248,7 @@ def test_a_fetch_from_end_to_end_gives_sessions_and_prices(world: World) -> None
     assert decide(snapshot_of(asked.market(NOON), NOON), RULES).action is Action.ROTATE
 
 
-def test_an_answer_that_takes_minutes_is_cut_off_at_the_deadline(world: World) -> None:
+def test_an_answer_that_takes_minutes_is_cut_off_at_the_deadline(world: YahooWorld) -> None:
     world.yahoo.fault("hang", on="any")
     asked = ChildPrices(SystemClock(), random.Random(1), command=led_to(world.yahoo), deadline_seconds=2.5)
     begun = time.monotonic()

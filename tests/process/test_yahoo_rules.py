@@ -15,7 +15,6 @@ from qqqbot.runtime.clock import VirtualClock
 from qqqbot.strategy.planning import decide
 from standins.yahoo import Exchange, StandIn, session_dates, shaped_series
 from tests.support.builders import session, snapshot
-from tests.support.cache_home import cache_home
 from tests.support.yahoo_documents import NOON
 
 DATES = session_dates(date(2015, 6, 1), date(2026, 12, 4))
@@ -23,8 +22,8 @@ SERIES = shaped_series(DATES, [50 * 1.00065**number * (1.001 if number % 2 else 
 
 
 @pytest.fixture(scope="module")
-def yahoo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandIn]:
-    with cache_home(tmp_path_factory.mktemp("cache")), StandIn(Exchange(SERIES), now=lambda: NOON) as standin:
+def yahoo(cache_of_our_own: None) -> Iterator[StandIn]:
+    with StandIn(Exchange(SERIES), now=lambda: NOON) as standin:
         yield standin
 
 

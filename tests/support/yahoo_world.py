@@ -1,0 +1,59 @@
+"""The stand-in for Yahoo with a clock that can be set, and what the bot makes of its answers."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from qqqbot.adapters.yahoo import asking, child
+from qqqbot.adapters.yahoo.price_source import read_market
+from qqqbot.model.market import Market
+from qqqbot.model.sessions import SessionTable
+from qqqbot.model.values import Plan, Rules, Snapshot
+from qqqbot.strategy.planning import decide
+from standins.yahoo import Exchange, StandIn
+from tests.support.builders import snapshot, table
+from tests.support.yahoo_documents import NOON
+
+RULES = Rules()
+
+
+class YahooWorld:
+    """A session that connects to the stand-in; `plan` is what the bot would do now if all but the prices were valid."""
+
+    def __init__(self, yahoo: StandIn, moment: list[datetime], timeout_seconds: float) -> None:
+        self.yahoo = yahoo
+        self.session = asking.new_session(timeout_seconds=timeout_seconds, **yahoo.session_options)
+        self._moment = moment
+
+    @property
+    def now(self) -> datetime:
+        return self._moment[0]
+
+    def at(self, moment: datetime) -> None:
+        self._moment[0] = moment
+
+    def market(self) -> Market:
+        return read_market(child.document("prices", None, None, "2y", self.session))
+
+    def plan(self, calendar: SessionTable | None = None) -> Plan:
+        return decide(snapshot_of(self.market(), self.now, calendar), RULES)
+
+
+@contextmanager
+def yahoo_world(series: dict[str, list[Any]], timeout_seconds: float = 1.0) -> Iterator[YahooWorld]:
+    moment = [NOON]
+    with StandIn(Exchange(series), now=lambda: moment[0]) as yahoo:
+        yield YahooWorld(yahoo, moment, timeout_seconds)
+
+
+def snapshot_of(market: Market, now: datetime, calendar: SessionTable | None = None) -> Snapshot:
+    calendar = calendar or table()
+    latest = calendar.open_session(now) or calendar.last_closed(now)
+    return snapshot(
+        now=now,
+        market=market,
+        session=latest,
+        exchange_open=latest.contains(now),
+        expected=calendar.before(latest.date, RULES.form.history),
+    )
