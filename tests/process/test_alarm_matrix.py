@@ -5,24 +5,17 @@ time of the daemon is virtual; the channel, its child processes and its retries 
 """
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from qqqbot.model.errors import PricesUnavailable
-from qqqbot.model.reasons import AlertKind
 from qqqbot.notifications.channels import Channels
 from qqqbot.records.channel_health import ChannelRecord
-from qqqbot.trading.alerts import Event
 from standins.receiver import Receiver, receiving, until
-from tests.support.builders import new_york
-from tests.support.fakes import World
-from tests.support.notified_life import WHO, Life, settled
+from tests.support.notified_life import WHO, Life, halt, no_prices, troubled
 
 NAME = "channel 1 (json)"
-FRIDAY = date(2026, 11, 27)
-BACKLOG = 20
 
 
 def refuses_long(channel: Receiver) -> None:
@@ -31,18 +24,6 @@ def refuses_long(channel: Receiver) -> None:
 
 def revoked(channel: Receiver) -> None:
     channel.judge = lambda _: 401
-
-
-def halt(life: Life) -> datetime:
-    life.engine.records.switch.halt("EMERGENCY")
-    return new_york(FRIDAY, 10, 15)
-
-
-def no_prices(life: Life) -> datetime:
-    life.world.prices.trouble = PricesUnavailable("429")
-    for minute in (15, 30):
-        life.at(new_york(FRIDAY, 10, minute), check=True)
-    return new_york(FRIDAY, 10, 45)
 
 
 @pytest.mark.parametrize(
@@ -59,13 +40,7 @@ def test_a_trouble_is_tried_first_and_at_once_and_its_channel_says_what_became_o
     trouble: Callable[[Life], datetime],
     title: str,
 ) -> None:
-    life = Life(World(tmp_path))
-    settled(life)
-    life.at(new_york(FRIDAY, 10), check=True)
-    when = trouble(life)
-    for number in range(BACKLOG):
-        news = f"SELL {number} QQQ at 450.0000, 94,950.00 USD in all, moving from QQQ to CASH; commission 1.00"
-        life.notifier._memory.add(Event(AlertKind.TRADE, news, life.world.clock.now()))
+    life, when = troubled(tmp_path, trouble)
     life.post.sent.clear()
     with receiving() as channel:
         manner(channel)

@@ -1,9 +1,13 @@
 """The owner's notifier over a real engine with a virtual clock, one process after another, and the owner's phone."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from pathlib import Path
 
+from qqqbot.model.errors import PricesUnavailable
+from qqqbot.model.reasons import AlertKind
 from qqqbot.notifications.channels import Accepted, Channels, Message
 from qqqbot.notifications.dead_man_switch import Call, DeadManSwitch
 from qqqbot.notifications.evening import EveningLetter
@@ -11,6 +15,7 @@ from qqqbot.notifications.notifier import OwnerNotifier
 from qqqbot.notifications.outbox import Outbox
 from qqqbot.trading.alerts import Event, LogNotifier, Outage
 from qqqbot.trading.engine import Engine
+from tests.support.builders import new_york
 from tests.support.fakes import World
 
 WHO = "qqqbot PAPER DU***567"
@@ -103,6 +108,33 @@ class Life:
         self.bodies = [message.body for message in self.post.sent]
         self.post.sent.clear()
         return titles
+
+
+FRIDAY = date(2026, 11, 27)
+BACKLOG = 20
+
+
+def troubled(logs: Path, trouble: Callable[[Life], datetime]) -> tuple[Life, datetime]:
+    """After `trouble`, and when it is to be told; twenty trades wait besides, which one message cannot hold."""
+    life = settled(Life(World(logs)))
+    life.at(new_york(FRIDAY, 10), check=True)
+    when = trouble(life)
+    for number in range(BACKLOG):
+        news = f"SELL {number} QQQ at 450.0000, 94,950.00 USD in all, moving from QQQ to CASH; commission 1.00"
+        life.notifier._memory.add(Event(AlertKind.TRADE, news, life.world.clock.now()))
+    return life, when
+
+
+def halt(life: Life) -> datetime:
+    life.engine.records.switch.halt("EMERGENCY")
+    return new_york(FRIDAY, 10, 15)
+
+
+def no_prices(life: Life) -> datetime:
+    life.world.prices.trouble = PricesUnavailable("429")
+    for minute in (15, 30):
+        life.at(new_york(FRIDAY, 10, minute), check=True)
+    return new_york(FRIDAY, 10, 45)
 
 
 def settled(life: Life) -> Life:

@@ -23,12 +23,10 @@ from qqqbot.runtime.secret_files import SecretUrls
 from qqqbot.trading.alerts import Event
 from tests.support.builders import NOW, new_york
 from tests.support.fakes import World
-from tests.support.notified_life import WHO, Life, settled
+from tests.support.notified_life import FRIDAY, WHO, Life, halt, no_prices, settled, troubled
 
 URLS = ("json://one", "json://two")
 ONE, TWO = NAMES = ("channel 1 (json)", "channel 2 (json)")
-FRIDAY, SATURDAY = date(2026, 11, 27), date(2026, 11, 28)
-BACKLOG = 20
 Answer = Callable[[str], int]
 """the text of a message -> HTTP's status; 0: no answer"""
 
@@ -79,11 +77,6 @@ def revoked(_: str) -> int:
     return 401
 
 
-def halt(life: Life) -> datetime:
-    life.engine.records.switch.halt("EMERGENCY")
-    return new_york(FRIDAY, 10, 15)
-
-
 def mismatch(life: Life) -> datetime:
     life.world.broker.positions["TQQQ"] += 5
     life.at(new_york(FRIDAY, 10, 10), check=True)  # told after a second look
@@ -95,18 +88,11 @@ def order_stuck(life: Life) -> datetime:
     return new_york(FRIDAY, 10, 5)
 
 
-def no_prices_over_a_weekend(life: Life) -> datetime:
-    life.world.prices.trouble = PricesUnavailable("429")
-    for minute in (15, 30):
-        life.at(new_york(FRIDAY, 10, minute), check=True)
-    return new_york(FRIDAY, 10, 45)
-
-
 TROUBLES: dict[Callable[[Life], datetime], str] = {
     halt: "Trading is stopped",
     mismatch: "Account and book differ",
     order_stuck: "An order does not end",
-    no_prices_over_a_weekend: "Checks are failing",
+    no_prices: "Checks are failing",
 }
 MANNERS: dict[Answer, str | None] = {
     refuses_long: None,
@@ -147,13 +133,8 @@ class Run:
 def test_a_trouble_arrives_first_alone_and_at_once_and_the_other_channel_tells_of_the_one_that_fails(
     tmp_path: Path, manner: Answer, trouble: Callable[[Life], datetime]
 ) -> None:
-    life, title, wrong = Life(World(tmp_path)), TROUBLES[trouble], MANNERS[manner]
-    settled(life)
-    life.at(new_york(FRIDAY, 10), check=True)
-    when = trouble(life)
-    for number in range(BACKLOG):
-        news = f"SELL {number} QQQ at 450.0000, 94,950.00 USD in all, moving from QQQ to CASH; commission 1.00"
-        life.notifier._memory.add(Event(AlertKind.TRADE, news, life.world.clock.now()))
+    title, wrong = TROUBLES[trouble], MANNERS[manner]
+    life, when = troubled(tmp_path, trouble)
     run = Run(life, manner)
     one, two = run.at(when, check=trouble is not order_stuck)
     print(f"{manner.__name__:12} {trouble.__name__:24} {when.astimezone(NEW_YORK):%a %H:%M} | {one} | {two}")
