@@ -165,10 +165,18 @@ explain_pip() {
     esac
 }
 
-# The file is what counts: it is made before anything else can fail.
+# The file is what counts: it is made before anything else can fail. What is there already is not opened: a pipe waits.
+make_halt() {
+    umask 077
+    mkdir -p "$LOGS" 2>/dev/null
+    [ -e "$LOGS/HALT" ] || : 2>/dev/null >>"$LOGS/HALT"
+}
+
 halt_without_python() {
     [ -e "$LOGS/HALT" ] || die "NOT halted: cannot make $LOGS/HALT. Use ./bot_control.sh stop."
-    [ -s "$LOGS/HALT" ] || printf '%s\n' "${*:-halted by its owner}" "halted by the owner's command" >"$LOGS/HALT"
+    if [ -f "$LOGS/HALT" ] && [ ! -s "$LOGS/HALT" ]; then
+        printf '%s\n' "${*:-halted by its owner}" "halted by the owner's command" >"$LOGS/HALT"
+    fi
     printf '%s\n' "$LOGS/HALT is written: no new orders until ./bot_control.sh resume"
     die "No Python runs here, so whether a daemon has read it is not known."
 }
@@ -182,7 +190,7 @@ case ${1:-} in
 esac
 case ${1:-help} in
     _install) shift; install_locked "$@"; exit ;;
-    halt) case ${2:-} in --help | -h) ;; *) umask 077; { mkdir -p "$LOGS" && : >>"$LOGS/HALT"; } 2>/dev/null ;; esac ;;
+    halt) case ${2:-} in --help | -h) ;; *) make_halt ;; esac ;;
     test) VENV=$VENV-dev; PY=$VENV/bin/python; set_up requirements-dev.txt ;;
     update) [ $# -gt 1 ] || install requirements.txt --upgrade --upgrade-strategy eager ;;
     start | restart | adopt | leave | undo | trades | logs | tail | performance | drift | why | replay | web | live | notify-test | \

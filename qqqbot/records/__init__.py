@@ -11,7 +11,6 @@
     verdict       halted, failing or healthy: what the daemon's status amounts to
     channel_health  channels.json: what each notification channel last accepted and last refused
     last_run      how the last run ended; last_end.json, if that was an error
-    halt          the file HALT
     track         what the valuations of all checks add up to: growth, drawdown, QQQ held
     risk_line     the figures that are the same wherever they are shown
     folder        the logs folder as a reader sees it

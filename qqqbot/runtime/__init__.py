@@ -2,7 +2,7 @@
 
     control, help_text                    the commands of ./bot_control.sh and `qqqbot`: from a word to its code
     lifecycle, daemon_process, processes  start, stop, restart, install-service; the daemon and other programs
-    kill_switch                           halt and resume, the owner's side
+    halt_file, kill_switch                the file HALT; halt and resume, the owner's side
     elsewhere                             whether the daemon that is meant works on another folder
     service, systemd, page_service        the daemon as a systemd user service, and the page as another
     config                                config.json: every key with its type, range and default

@@ -5,12 +5,12 @@ holds the lock.
 """
 
 import json
-import os
 from collections.abc import Callable, Mapping
 from enum import Enum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from qqqbot.runtime.halt_file import FILE
 from qqqbot.runtime.lock import PID_FILE, holder
 
 if TYPE_CHECKING:  # a command must not wait for imports that it does not need
@@ -49,14 +49,14 @@ class DaemonProcess:
         self, logs: Path, clock: "Clock", patience: Patience, find_holder: Callable[[Path], int | None] = holder
     ) -> None:
         self._lock = logs / PID_FILE
-        self._status = logs / "status.json"
+        self._status, self._halt = logs / "status.json", logs / FILE
         self._clock = clock
         self._find_holder = find_holder
         self.patience = patience
 
     def pid(self) -> int | None:
         """The pid of the process that holds the lock. Raises StartRefused if that cannot be determined."""
-        return self._find_holder(self._lock) if os.path.lexists(self._lock) else None
+        return self._find_holder(self._lock)
 
     def holds_lock(self, pid: int) -> bool:
         return self.pid() == pid
@@ -66,13 +66,20 @@ class DaemonProcess:
         return self._written_by(pid).get("state")
 
     def confirms_halt(self, pid: int) -> str | None:
-        """When process `pid` reported, while somebody waits for it, that it is halted; None if it does not."""
+        """When process `pid` reported that it is halted, after HALT was written; None if it does not in time."""
         began = self._clock.monotonic()
-        while not (said := self._written_by(pid)).get("halted"):
+        while not (self._speaks_of_halt() and (said := self._written_by(pid)).get("halted")):
             if not self.holds_lock(pid) or self._clock.monotonic() - began >= self.patience.halt_seconds:
                 return None
             self._clock.wait(PAUSE_SECONDS)
         return str(said.get("heartbeat_at"))
+
+    def _speaks_of_halt(self) -> bool:
+        """Whether the status is newer than HALT: an older one may tell of a halt that was over in between."""
+        try:
+            return self._status.stat().st_mtime_ns >= self._halt.lstat().st_mtime_ns
+        except OSError:
+            return False
 
     def _written_by(self, pid: int | None) -> dict[str, Any]:
         """What process `pid` wrote last into status.json."""

@@ -1,4 +1,4 @@
-"""halt and resume, the owner's side of logs/HALT: the file itself counts, not the words in it.
+"""halt and resume, the owner's side of logs/HALT.
 
 `halt` succeeds only if a daemon has read the file and says so: a file that nobody reads stops nothing.
 """
@@ -13,11 +13,9 @@ from qqqbot.model.program import COMMAND
 from qqqbot.runtime.console import refused, say, warn
 from qqqbot.runtime.daemon_process import DaemonProcess
 from qqqbot.runtime.foreign_text import washed
+from qqqbot.runtime.halt_file import BY_OWNER, FILE, HaltSwitch
 
-FILE = "HALT"
 NO_REASON = "halted by its owner"
-BY_OWNER = "halted by the owner's command"
-"""The second line of a file that `halt` wrote, here or in bot_control.sh. Those of the bot itself lack it."""
 
 
 def halt(logs: Path, reason: str, daemon: DaemonProcess, elsewhere: Callable[[], str | None]) -> int:
@@ -33,11 +31,12 @@ def _write_halt(logs: Path, reason: str) -> int:
     path = logs / FILE
     try:
         logs.mkdir(parents=True, exist_ok=True)
-        path.open("a").close()
+        if not os.path.lexists(path):
+            path.touch()
     except OSError as error:
         return refused(f"NOT halted: cannot make {path}: {error.strerror}. Use {COMMAND} stop.")
-    if earlier := _text(path):
-        say(f"already halted: {washed(earlier)}")
+    if not path.is_file() or path.stat().st_size:
+        say(f"already halted: {washed(HaltSwitch(path).reason() or '')}")
     else:
         _write(path, reason or NO_REASON)
         say(f"{path} is written: no new orders until {COMMAND} resume")
@@ -82,18 +81,6 @@ def resume(logs: Path) -> int:
     else:
         say("resumed: the next check may trade")
     return 0
-
-
-def is_by_owner(path: Path) -> bool:
-    """Whether the owner's command wrote the file at `path`; False if that is not known."""
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").splitlines()[1:2] == [BY_OWNER]
-    except OSError:
-        return False
-
-
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace").strip().partition("\n")[0]
 
 
 def _write(path: Path, reason: str) -> None:

@@ -104,7 +104,7 @@ def holder(path: Path) -> int | None:
     """The pid of the process that holds the lock, or None. Raises StartRefused if that cannot be determined."""
     try:
         file = _opened(path, os.O_RDONLY)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     try:
         for _ in range(TRIES):
@@ -122,8 +122,8 @@ def holder(path: Path) -> int | None:
 
 def _opened(path: Path, flags: int) -> int:
     try:
-        return os.open(path, flags, 0o644)
-    except FileNotFoundError:
+        return os.open(path, flags | os.O_NONBLOCK, 0o644)  # a pipe in its place would wait for a writer
+    except (FileNotFoundError, NotADirectoryError):
         if flags & os.O_CREAT:
             raise StartRefused(
                 f"{path}: the folder {path.parent} does not exist; make it, or name another one"

@@ -36,8 +36,11 @@ class Job(Protocol):
 class Processes:
     """The operating system's."""
 
+    patience_seconds = 60.0
+    """more than systemd gives a service to stop"""
+
     def run(self, command: Sequence[str], **environment: str) -> Done:
-        """Run `command` to its end and keep what it prints; code 127 if it cannot be run."""
+        """Run `command` to its end and keep what it prints; code 127 if it cannot be run, 124 if it does not end."""
         try:
             done = subprocess.run(
                 command,
@@ -46,9 +49,12 @@ class Processes:
                 capture_output=True,
                 text=True,
                 errors="replace",
+                timeout=self.patience_seconds,
             )
         except OSError as error:
             return Done(127, err=f"{command[0]}: {error.strerror}")
+        except subprocess.TimeoutExpired:
+            return Done(124, err=f"{command[0]} did not end within {self.patience_seconds:g} s")
         return Done(done.returncode, done.stdout, done.stderr)
 
     def show(self, command: Sequence[str], on_stderr: bool = False) -> int:

@@ -18,7 +18,7 @@ from qqqbot.model.program import COMMAND
 from qqqbot.model.reasons import AlertKind, Reason
 from qqqbot.model.values import Answer, Asked, Holding, Plan, Rules, Snapshot
 from qqqbot.runtime.daily_log import pairs
-from qqqbot.runtime.kill_switch import BY_OWNER
+from qqqbot.runtime.halt_file import BY_OWNER
 from qqqbot.strategy.asking import NAME
 from qqqbot.strategy.flip import orders_at
 from qqqbot.trading.come_back import SOON

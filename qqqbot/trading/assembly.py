@@ -12,12 +12,12 @@ from qqqbot.model.reasons import AlertKind
 from qqqbot.model.values import Mode, Rules
 from qqqbot.records import folder
 from qqqbot.records.book import Book
-from qqqbot.records.halt import HaltSwitch
 from qqqbot.records.inputs import InputLog
 from qqqbot.records.journal import OrderJournal
 from qqqbot.records.jsonl import AppendOnlyFile
 from qqqbot.records.prices import PriceMemory
 from qqqbot.records.track import track_of
+from qqqbot.runtime.halt_file import HaltSwitch
 from qqqbot.trading.alerts import Alerts
 from qqqbot.trading.asking import Asking
 from qqqbot.trading.bookkeeping import Bookkeeper

@@ -12,8 +12,8 @@ from qqqbot import __version__
 from qqqbot.model.ports import Clock
 from qqqbot.model.provenance import whose
 from qqqbot.model.reasons import AlertKind
-from qqqbot.records.halt import HaltSwitch
 from qqqbot.records.status_file import account_values, calendar_values, flip_values, portfolio_values, write_status
+from qqqbot.runtime.halt_file import HaltSwitch
 from qqqbot.trading.alerts import Event, LogNotifier, Outage
 from qqqbot.trading.engine import Engine, State
 from qqqbot.trading.missed import Lost

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 from qqqbot.model.ports import Broker, Clock, Notifier, Owner, PriceSource, SecondPrices
 from qqqbot.records.book import Book
-from qqqbot.records.halt import HaltSwitch
 from qqqbot.records.inputs import InputLog
 from qqqbot.records.journal import OrderJournal
 from qqqbot.records.jsonl import AppendOnlyFile
 from qqqbot.records.prices import PriceMemory
+from qqqbot.runtime.halt_file import HaltSwitch
 from qqqbot.strategy.filling import Closes
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from drill.checkout import ROOT, eventually
-from qqqbot.model.errors import AlreadyRunning
-from qqqbot.runtime.lock import Lock, holder
+from qqqbot.model.errors import AlreadyRunning, StartRefused
+from qqqbot.runtime.lock import PID_FILE, Lock, holder
 
 # Takes the lock, says so, and keeps it; with a child that outlives it where asked to.
 HOLD = """
@@ -95,3 +95,20 @@ def test_eight_simultaneous_starts_make_one_holder(tmp_path: Path) -> None:
         for process in processes:
             process.kill()
             process.communicate()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may search every folder")
+def test_a_folder_that_may_not_be_searched_is_not_read_as_nobody_runs(tmp_path: Path) -> None:
+    tmp_path.chmod(0)
+    try:
+        with pytest.raises(StartRefused, match="Permission denied"):
+            holder(tmp_path / PID_FILE)
+    finally:
+        tmp_path.chmod(0o700)
+
+
+def test_a_pipe_or_a_missing_folder_in_its_place_keeps_nobody_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / PID_FILE)
+    assert holder(tmp_path / PID_FILE) is None
+    assert holder(tmp_path / PID_FILE / "no folder") is None
+    assert holder(tmp_path / "nothing" / PID_FILE) is None

@@ -15,6 +15,12 @@ def test_a_missing_command_is_reported_and_not_raised() -> None:
     assert done == Done(127, err="/nowhere/systemctl: No such file or directory")
 
 
+def test_a_command_that_hangs_is_ended_and_reported() -> None:
+    processes = Processes()
+    processes.patience_seconds = 0.2
+    assert processes.run(["sleep", "60"]) == Done(124, err="sleep did not end within 0.2 s")
+
+
 def test_a_script_that_is_not_there_does_not_end_with_the_code_of_a_bad_configuration(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

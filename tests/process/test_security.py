@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from drill.checkout import Checkout, eventually, finished
-from qqqbot.records.halt import HaltSwitch
 from qqqbot.records.jsonl import AppendOnlyFile
+from qqqbot.runtime.halt_file import HaltSwitch
 from standins.receiver import Receiver, receiving
 from standins.yahoo import Exchange, StandIn, market_series
 from tests.support.later import TUESDAY_NOON, put_forward

@@ -30,9 +30,9 @@ from qqqbot.model.market import Market, Quote
 from qqqbot.model.ports import Broker
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import SYMBOLS, AccountSnapshot, Action, Mode, Order, OrderIntent
-from qqqbot.records.halt import HaltSwitch
 from qqqbot.records.jsonl import AppendOnlyFile, Row
 from qqqbot.records.status_file import write_status
+from qqqbot.runtime.halt_file import HaltSwitch
 from qqqbot.trading import adoption as ownership
 from qqqbot.trading.alerts import LogNotifier
 from qqqbot.trading.assembly import Identity, assemble, load_records

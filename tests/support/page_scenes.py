@@ -15,7 +15,7 @@ from qqqbot.records.decisions import decision_values
 from qqqbot.records.inputs import InputLog
 from qqqbot.records.status_file import flip_values, portfolio_values
 from qqqbot.records.track import Track, extended
-from qqqbot.runtime.kill_switch import BY_OWNER
+from qqqbot.runtime.halt_file import BY_OWNER
 from qqqbot.strategy.planning import decide
 from qqqbot.trading.engine import flips
 from tests.support.builders import NOW, RULES, portfolio, snapshot

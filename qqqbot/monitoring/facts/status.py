@@ -19,14 +19,13 @@ from qqqbot.monitoring.health import Evidence, judge, problems
 from qqqbot.records.channel_health import ChannelHealth, channels_in
 from qqqbot.records.coerce import mapping, moment, number, record, sequence, text
 from qqqbot.records.folder import Folder, Identity, Problem, damage, identity, present
-from qqqbot.records.halt import HaltSwitch
 from qqqbot.records.last_run import last_end
 from qqqbot.records.risk_line import Position, RiskLine, gain, positions, risk_line
 from qqqbot.records.status_file import FlipOrder, costs_in, flips_in
 from qqqbot.records.tail import Rows, last_rows
 from qqqbot.records.track import kept
 from qqqbot.records.verdict import Health
-from qqqbot.runtime.kill_switch import is_by_owner
+from qqqbot.runtime.halt_file import HaltSwitch, is_by_owner
 from qqqbot.strategy.rule import nearest_flip
 
 # The newest trades that --status reads for the time in each holding: several years of them.

@@ -26,6 +26,19 @@ MUTANTS = (
         ("unit/runtime/test_daemon_process.py", "unit/runtime/test_kill_switch.py"),
     ),
     Mutant(
+        "a halt that was over confirms the next one",
+        "runtime/daemon_process.py::DaemonProcess._speaks_of_halt",
+        "return self._status.stat().st_mtime_ns >= self._halt.lstat().st_mtime_ns",
+        "return True",
+        ("unit/runtime/test_kill_switch.py",),
+    ),
+    Mutant(
+        "a link to nothing does not halt",
+        "runtime/halt_file.py::HaltSwitch.reason",
+        "if self._path.is_symlink() else None",
+        "if False else None",
+    ),
+    Mutant(
         "a command speaks of a folder on which nobody runs",
         "runtime/elsewhere.py::Elsewhere.found",
         "daemon.logs is None or not _same(daemon.logs, here)",

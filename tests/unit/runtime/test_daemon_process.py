@@ -27,9 +27,9 @@ def ready(machine: Machine) -> Readiness:
     return found
 
 
-def test_without_a_lock_file_nothing_looks_for_its_holder(machine: Machine) -> None:
-    machine.holder = PID
-    assert daemon(machine).pid() is None
+def test_without_a_lock_file_or_a_folder_nobody_runs(tmp_path: Path) -> None:
+    for logs in (tmp_path, tmp_path / "logs"):
+        assert DaemonProcess(logs, Machine(tmp_path).clock, PATIENCE).pid() is None
 
 
 def test_an_unreadable_lock_is_not_free(tmp_path: Path) -> None:

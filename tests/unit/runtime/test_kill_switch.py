@@ -1,15 +1,15 @@
 """halt and resume: the file is what counts."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from qqqbot.records.halt import HaltSwitch
 from qqqbot.runtime import kill_switch
 from qqqbot.runtime.daemon_process import DaemonProcess, Patience
-from qqqbot.runtime.kill_switch import is_by_owner, resume
+from qqqbot.runtime.halt_file import HaltSwitch, is_by_owner
+from qqqbot.runtime.kill_switch import resume
 from tests.support.control import Machine
 
 PID = 4711
@@ -63,6 +63,16 @@ def test_a_daemon_that_does_not_confirm_is_named(tmp_path: Path, pid: int, capsy
     assert f"The daemon (pid {PID}) has not confirmed it within 75 s." in capsys.readouterr().err
 
 
+def test_an_earlier_halt_that_was_ended_confirms_no_later_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine = a_daemon(tmp_path)
+    machine.write_status("running", PID, halted="smoke", heartbeat_at="2026-11-25T15:00:20+00:00")
+    os.utime(tmp_path / "status.json", ns=(0, 0))
+    assert halt(tmp_path, "smoke", machine) == 1
+    assert f"The daemon (pid {PID}) has not confirmed it" in capsys.readouterr().err
+
+
 def test_a_daemon_that_ends_meanwhile_is_not_waited_for(tmp_path: Path) -> None:
     machine = a_daemon(tmp_path)
     machine.clock.after(1, machine.end_daemon)
@@ -90,6 +100,15 @@ def test_an_empty_file_gets_the_reason(tmp_path: Path) -> None:
     (tmp_path / "HALT").touch()
     halt(tmp_path, "")
     assert (tmp_path / "HALT").read_text() == "halted by its owner\nhalted by the owner's command\n"
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/nowhere/HALT", path)])
+def test_whatever_stands_in_for_the_file_halts_already(
+    tmp_path: Path, make: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    make(tmp_path / "HALT")
+    halt(tmp_path, "smoke", a_daemon(tmp_path))
+    assert capsys.readouterr().out.startswith("already halted: ")
 
 
 def test_a_halt_that_fails_says_so_loudly(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,7 @@ from qqqbot.model.values import Crossing, Holding
 from qqqbot.monitoring.facts.status import status
 from qqqbot.monitoring.screens.status import status as screen
 from qqqbot.records.status_file import Flip, Flips, flip_values
-from qqqbot.runtime.kill_switch import BY_OWNER
+from qqqbot.runtime.halt_file import BY_OWNER
 from tests.support.builders import DAY, NOW, new_york
 from tests.support.monitor_samples import SUNDAY, LogsFolder, blocked, book, decision_row, status_values
 

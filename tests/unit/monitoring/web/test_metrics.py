@@ -10,7 +10,7 @@ import pytest
 
 from qqqbot.monitoring.facts.status import status
 from qqqbot.monitoring.web import metrics
-from qqqbot.runtime.kill_switch import BY_OWNER
+from qqqbot.runtime.halt_file import BY_OWNER
 from tests.support.builders import NOW
 from tests.support.monitor_samples import RISK_LINE, LogsFolder, failing, unused, worked
 

@@ -14,7 +14,7 @@ from qqqbot.monitoring.facts.status import NearestFlip
 from qqqbot.monitoring.facts.why import When
 from qqqbot.monitoring.web import page
 from qqqbot.records.risk_line import Position
-from qqqbot.runtime.kill_switch import BY_OWNER
+from qqqbot.runtime.halt_file import BY_OWNER
 from tests.support.builders import NOW
 from tests.support.monitor_samples import (
     RISK_LINE,

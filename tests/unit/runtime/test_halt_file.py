@@ -1,10 +1,11 @@
 """The kill switch is a file: its presence halts trading, whatever is in it."""
 
+import os
 from pathlib import Path
 
 import pytest
 
-from qqqbot.records.halt import HaltSwitch
+from qqqbot.runtime.halt_file import HaltSwitch, is_by_owner
 
 
 @pytest.fixture
@@ -48,3 +49,16 @@ def test_a_file_that_is_not_text_halts_too(path: Path) -> None:
 def test_an_unreadable_halt_file_halts_too(path: Path) -> None:
     path.mkdir()
     assert "cannot be read" in str(HaltSwitch(path).reason())
+
+
+def test_a_pipe_keeps_nobody_waiting_and_halts(path: Path) -> None:
+    os.mkfifo(path)
+    HaltSwitch(path).halt("the account did not settle")
+    assert HaltSwitch(path).reason() == "no reason given"
+    assert not is_by_owner(path)
+
+
+def test_a_link_to_nothing_halts_also_where_a_halt_could_not_be_written(path: Path) -> None:
+    path.symlink_to(path.with_name("away") / "HALT")
+    HaltSwitch(path).halt("the account did not settle")
+    assert HaltSwitch(path).reason() == "HALT is a link to nothing"
