@@ -188,12 +188,12 @@ class IBGateway(Server):
             raise KeyError(f"the gateway knows no stock {symbol}; add it with gateway.instruments.add")
         return contract
 
-    def twin(self, order_ref: str) -> Order:
+    def twin(self, order_ref: str, limit: Money | None = None) -> Order:
         """An order is submitted a second time: another permId under its reference (nautilus_trader#4564)."""
         with self.lock:
             first = next(order for order in self.book.orders if order.order_ref == order_ref)
             signed = int(first.quantity) if first.action == "BUY" else -int(first.quantity)
-        return self.foreign_order(first.contract.symbol, signed, first.client_id, None, first.account, order_ref)
+        return self.foreign_order(first.contract.symbol, signed, first.client_id, limit, first.account, order_ref)
 
     def move_cash(self, amount: Money, account: str = "") -> None:
         """Money that comes or goes without a trade: a deposit, a dividend, a fee, interest, a withdrawal."""

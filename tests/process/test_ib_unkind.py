@@ -222,6 +222,19 @@ def test_a_twin_under_one_reference_halts_within_one_check(tmp_path: Path) -> No
         assert len(trader.at.gateway.orders) == 2
 
 
+def test_a_twin_that_is_still_open_halts_and_is_cancelled(tmp_path: Path) -> None:
+    with trading(tmp_path, timing=BRISK) as trader:
+        trader.check(Holding.QQQ)
+        gateway = trader.at.gateway
+        gateway.twin(gateway.orders[0].order_ref, limit=300)
+        trader.at.clock.move(900)
+        trader.check()
+        assert "has two orders under this reference" in (trader.records.switch.reason() or "")
+        minutes(trader, 2)
+        assert not gateway.open_orders
+        assert gateway.position("QQQ") == 211
+
+
 def test_a_commission_in_another_currency_is_no_amount_in_dollars(tmp_path: Path) -> None:
     with trading(tmp_path) as trader:
         trader.at.gateway.next_order(commission_currency="EUR")

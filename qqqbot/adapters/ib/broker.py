@@ -104,8 +104,8 @@ class IBBroker:
         """one conversation at a time: answers without a number would get mixed up"""
         self._asked: dict[str, float] = {}
         """order_ref -> when a complete answer about it was last requested"""
-        self._cancelled: dict[str, int] = {}
-        """order_ref -> the id under which it was cancelled because the gateway may keep it"""
+        self._cancelled: dict[str, set[int]] = {}
+        """order_ref -> the ids under which it was cancelled because the gateway may keep it"""
         self._filled_at: dict[str, float] = {}
         self._sent_at: dict[str, float] = {}
         self._executions_at = -EXECUTIONS_SECONDS
@@ -278,13 +278,14 @@ class IBBroker:
     def cancel(self, intent: OrderIntent) -> None:
         link = self._connection.ready()
         with self._news:
-            order_id = self._orders.order_id(intent.order_ref)
-        if order_id is None:
+            order_ids = self._orders.order_ids(intent.order_ref)
+        if not order_ids:
             raise BrokerUnavailable(
                 f"no cancel possible under ib_client_id {self._config.ib_client_id}: it was sent under another, or the "
                 "gateway does not list it; set ib_client_id as it was then, or cancel it in TWS"
             )
-        link.withdraw(order_id)
+        for order_id in order_ids:
+            link.withdraw(order_id)
 
     def find(self, intent: OrderIntent) -> Order:
         link, ref = self._connection.ready(), intent.order_ref
@@ -354,10 +355,10 @@ class IBBroker:
     def _cancel_held(self, link: Gateway, ref: str) -> None:
         """Once for each id that the order has had here; raises BrokerUnavailable if that was not possible."""
         with self._news:
-            order_id = self._orders.order_id(ref)
-        if order_id is not None and self._cancelled.get(ref) != order_id:
+            order_ids = self._orders.order_ids(ref)
+        for order_id in set(order_ids) - self._cancelled.get(ref, set()):
             link.withdraw(order_id)
-            self._cancelled[ref] = order_id
+            self._cancelled.setdefault(ref, set()).add(order_id)
             log.info("%s is cancelled: a precaution of the gateway may keep it, and send it later", ref)
 
     def _read_orders(self, link: Gateway) -> list[Status]:
@@ -374,7 +375,7 @@ class IBBroker:
         """
         ref, since = order.order_ref, self._connection.since
         with self._news:
-            known_here = self._orders.order_id(ref) is not None
+            known_here = self._orders.order_ids(ref)
         if judgement.held and known_here:
             return order
         arrived = judgement.silent and self._sent_at.get(ref, -math.inf) >= since

@@ -245,9 +245,9 @@ class OrderTracker:
         facts = self._facts.get(order_ref)
         return facts is not None and facts.refused
 
-    def order_id(self, order_ref: str) -> int | None:
-        """The order's id in this connection, None if it has none."""
-        return next((number for number, ref in self._id_refs.items() if ref == order_ref), None)
+    def order_ids(self, order_ref: str) -> tuple[int, ...]:
+        """The order's ids in this connection: none if it was sent in another one, several if the broker has a twin."""
+        return tuple(number for number, ref in self._id_refs.items() if ref == order_ref)
 
     def was_sent(self, order_ref: str) -> bool:
         facts = self._facts.get(order_ref)

@@ -151,6 +151,13 @@ MUTANTS = (
         seed=0,
     ),
     Mutant(
+        "of an order sent twice one is cancelled",
+        "adapters/ib/broker.py::IBBroker.cancel",
+        "for order_id in order_ids:",
+        "for order_id in order_ids[:1]:",
+        ("process/test_ib_unkind.py::test_a_twin_that_is_still_open_halts_and_is_cancelled",),
+    ),
+    Mutant(
         "most of a reinvested share is a whole one",
         "adapters/ib/account.py::shares",
         "math.floor(quantity)",

@@ -130,7 +130,7 @@ def test_after_a_reconnect_a_live_order_counts_only_when_it_is_reported_again() 
     assert tracker.judge(REF, QUANTITY).ask
     tracker.take(opened("Submitted", order_id=3))
     assert not tracker.judge(REF, QUANTITY).ask
-    assert tracker.order_id(REF) == 3
+    assert tracker.order_ids(REF) == (3,)
 
 
 def test_an_order_id_that_is_given_out_again_belongs_to_the_new_order() -> None:
@@ -138,7 +138,7 @@ def test_an_order_id_that_is_given_out_again_belongs_to_the_new_order() -> None:
     for event in (SENT, opened("Submitted"), execution(), commission()):
         tracker.take(event)
     tracker.new_connection()
-    assert tracker.order_id(REF) is None
+    assert tracker.order_ids(REF) == ()
     tracker.take(Sent(OTHER_REF, ORDER_ID))
     tracker.take(notice(201, "no funds"))
     other, first = tracker.judge(OTHER_REF, QUANTITY).order, tracker.judge(REF, QUANTITY).order
