@@ -15,7 +15,7 @@ LIMITS = (
     Mutant(
         "a held target is rebalanced when position_size_pct is raised",
         "trading/come_back.py::unfinished",
-        "position_size=order.position_size or rules.position_size",
+        "position_size=(order and order.position_size) or rules.position_size",
         "position_size=rules.position_size",
         ("unit/trading/test_engine_pauses.py::TestLessThanTheBook",),
     ),
