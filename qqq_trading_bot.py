@@ -217,8 +217,8 @@ class Daemon:
 
     def run(self) -> None:
         """Poll until a stop is requested. Raises StartRefused, ConfigError."""
-        if (seen := last_run.died_after(self.logs)) is not None:
-            self.heartbeat.died_again = self.notifier.died(seen)
+        if (how := last_run.died(self.logs)) is not None:
+            self.heartbeat.died_again = self.notifier.died(how)
         self._beat("starting")
         engine = self._engine()
         if engine is not None:

@@ -131,8 +131,8 @@ class AlertKind(StrEnum):
     CRASHED = (
         "crashed",
         "the bot died twice within the hour",
-        f"It was started again. {COMMAND} logs shows its last lines; memory, disk and power of the machine "
-        "are the usual causes.",
+        f"It was started again. {COMMAND} logs shows its last lines; if it was killed, memory, disk and power of the "
+        "machine are the usual causes.",
     )
     ENDED = (
         "ended",

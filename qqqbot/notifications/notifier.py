@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from qqqbot.display.masking import without_accounts
 from qqqbot.model.errors import CalendarEnded
-from qqqbot.model.new_york import new_york_date, new_york_text
+from qqqbot.model.new_york import new_york_date
 from qqqbot.model.ports import Clock
 from qqqbot.model.program import COMMAND
 from qqqbot.model.reasons import AlertKind
@@ -126,13 +126,12 @@ class OwnerNotifier:
         self._complete |= last is not None and last.complete
         self._send_due(self.channels, troubles, now, near)
 
-    def died(self, last_seen: datetime) -> Event | None:
-        """The last run did not say that it ended: a line in the log, and news if it is the second within the hour.
+    def died(self, text: str) -> Event | None:
+        """The last run died, in the words of `text`: a line in the log, and news if it is the second within the hour.
 
         Returns that news, of which `status` speaks too.
         """
         now, before = self.clock.now(), self._memory.history.died
-        text = f"the last run ended without saying so; last seen {new_york_text(last_seen)}"
         self.log_notifier.notify(AlertKind.CRASHED, text)
         self._memory.died(now)
         if before is not None and timedelta(0) <= now - before < DYING:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from qqqbot.model.new_york import new_york_text
 from qqqbot.records.coerce import mapping, moment, number, text
 from qqqbot.records.status_file import write_status
 
@@ -43,11 +44,18 @@ def last_end(logs: Path) -> End | None:
     return End(at, int(code), why)
 
 
-def died_after(logs: Path) -> datetime | None:
-    """When a run that did not say that it ended was last seen; None if the last one did. For its successor."""
-    found = _read(logs / "status.json")
+def died(logs: Path) -> str | None:
+    """How the last run died: it was killed, or an error ended it once it had begun its checks. For its successor.
+
+    None if it was asked to stop; what refuses a start is put right by its owner, and the next start is well.
+    """
+    found, end = _read(logs / "status.json"), last_end(logs)
     beat = moment(found.get("heartbeat_at"))
-    return None if found.get("state") in SAYS_SO or last_end(logs) is not None else beat
+    if beat is None or found.get("state") in SAYS_SO:
+        return None
+    if end is None:
+        return f"the last run ended without saying so; last seen {new_york_text(beat)}"
+    return f"the last run ended with an error: {end.why}" if found.get("state") == "running" else None
 
 
 def _read(path: Path) -> dict[str, Any]:

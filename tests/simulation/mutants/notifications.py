@@ -223,9 +223,15 @@ MUTANTS = (
     ),
     Mutant(
         "a stop is a death",
-        "records/last_run.py::died_after",
-        'found.get("state") in SAYS_SO or',
+        "records/last_run.py::died",
+        'or found.get("state") in SAYS_SO',
         "",
+    ),
+    Mutant(
+        "who ends with an error again and again is well in between",
+        "records/last_run.py::died",
+        'if found.get("state") == "running" else None',
+        "if False else None",
     ),
     Mutant(
         "what refused an earlier start is told of a later one",

@@ -334,18 +334,18 @@ def test_a_trouble_that_lasts_over_a_weekend_is_told_again_with_what_is_held_and
 
 def test_the_second_death_within_an_hour_is_news_and_the_dead_man_is_not_fed_meanwhile(life: Life) -> None:
     settled(life)
-    life.notifier.died(NOW - timedelta(minutes=1))
+    life.notifier.died("last seen at 11:59")
     life.check()
     assert life.new() == [], "one is a line in the log"
-    assert "last seen Tue 2026-11-24 11:59 ET" in life.notifier.log_notifier.recent[-1].text
+    assert "last seen at 11:59" in life.notifier.log_notifier.recent[-1].text
     fed = life.calls.count
     life.start(engine=False)
     life.at(NOW + timedelta(minutes=50))
-    life.notifier.died(NOW + timedelta(minutes=49))
+    life.notifier.died("last seen at 12:49")
     assert life.at(NOW + timedelta(minutes=51)) == ["qqqbot: The bot died twice within the hour"]
     life.start()
     life.at(NOW + timedelta(minutes=55))
-    life.notifier.died(NOW + timedelta(minutes=54))
+    life.notifier.died("last seen at 12:54")
     life.at(NOW + timedelta(minutes=60), check=True)
     assert (life.calls.count, life.calls.rung[-1][:41]) == (fed, "exit code 5: the bot died twice within th")
     life.at(NOW + timedelta(minutes=116), check=True)

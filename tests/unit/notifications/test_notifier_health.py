@@ -83,7 +83,7 @@ def begins(kind: AlertKind) -> Callable[[Life], None]:
 
 def dies(life: Life, minutes: int) -> None:
     life.start()
-    life.died_again = life.notifier.died(life.world.clock.now() - timedelta(minutes=minutes))
+    life.died_again = life.notifier.died(f"last seen {minutes} minutes ago")
     life.check()
 
 
