@@ -113,6 +113,20 @@ def with_row(day: Day, size: float) -> Iterable[Window]:
         yield replace(day.window, closes=closes, unadjusted=plain)
 
 
+def with_both_rows(day: Day, size: float) -> Iterable[Window]:
+    """One row of QQQ off by `size` and the fund's by its factor times as much, which fit each other: but they were
+    traded on before as they are, all but yesterday's."""
+    window = day.window
+    kept, kept_fund = ([*column[:-1], math.nan] for column in (window.closes, window.fund))
+    times = RULES.leverage * size
+    for wrong, back in zip(with_row(day, size), PLACES, strict=True):
+        fund, plain = (
+            [c * (1 + times) if n == len(column) - back else c for n, c in enumerate(column)]
+            for column in (window.fund, window.fund_unadjusted)
+        )
+        yield replace(wrong, fund=fund, fund_unadjusted=plain, kept=kept, kept_fund=kept_fund)
+
+
 def frozen(day: Day, count: int) -> Iterable[Window]:
     """The last `count` rows of both funds repeat the first of them."""
 
@@ -133,6 +147,7 @@ ERRORS: dict[str, Callable[[Day], Iterable[Window]]] = {
     "none": lambda day: [day.window],
     **{f"a dividend x{n}": partial(with_dividends, times=n) for n in (2, 10, 100)},
     **{f"one row {size:+.0%}": partial(with_row, size=size) for size in SIZES},
+    **{f"both rows {size:+.0%}": partial(with_both_rows, size=size) for size in (0.02, -0.02, 0.05, -0.05)},
     **{f"last {n} rows frozen": partial(frozen, count=n) for n in (2, 3, 5, 10, 25)},
 }
 

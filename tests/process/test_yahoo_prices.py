@@ -156,13 +156,14 @@ def test_tqqq_standing_still_while_qqq_moves_is_not_traded_on(world: YahooWorld)
 
 
 def test_a_null_row_of_today_beside_a_live_quote_changes_nothing(world: YahooWorld) -> None:
-    """Today's close is the quote, never the row."""
+    """Today's close is the quote, never the row; the day's low and high are still beside it."""
     sound = world.market()
     world.yahoo.fault("null_today")
-    without = replace(
-        sound, signal_quote=replace(sound.signal_quote, row=None), fund_quote=replace(sound.fund_quote, row=None)
-    )
-    assert world.market() == without
+    quotes = []
+    for quote in (sound.signal_quote, sound.fund_quote):
+        assert quote.row is not None
+        quotes.append(replace(quote, row=replace(quote.row, close=quote.price)))
+    assert world.market() == replace(sound, signal_quote=quotes[0], fund_quote=quotes[1])
     assert world.plan().action is Action.ROTATE
 
 

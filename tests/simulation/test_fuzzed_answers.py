@@ -1,6 +1,7 @@
 """Fuzzed answers of Yahoo: each becomes a market or a sentence, and none an order that the true prices do not want.
 
 QQQBOT_FUZZED=10000 makes as many of them; without it, as many as a quick run of the tests has time for.
+QQQBOT_FUZZED_FROM=1000000 makes others.
 """
 
 import contextlib
@@ -31,10 +32,15 @@ from tests.support.builders import account, new_york, portfolio, snapshot, table
 from tests.support.fuzzed_answers import Answers, FuzzedSession, fuzzed
 
 MANY = int(os.environ.get("QQQBOT_FUZZED", "300"))
+FIRST = int(os.environ.get("QQQBOT_FUZZED_FROM", "0"))
 BATCHES = 6
 WORLDS = 12
 RULES = Rules()
 RECORDINGS = Path(__file__).resolve().parents[2].parent / "shared" / "recordings" / "yahoo"
+
+
+def numbers(batch: int) -> range:
+    return range(FIRST + batch * MANY // BATCHES, FIRST + (batch + 1) * MANY // BATCHES)
 
 
 @cache
@@ -110,7 +116,7 @@ def filled(market: Market, number: int) -> Market:
 def test_a_daemon_with_its_memory_ends_no_check_in_a_traceback(batch: int, tmp_path: Path) -> None:
     """And trades on nothing else than the true prices want. It keeps what it decided on, whatever that is."""
     wrong = []
-    for number in range(batch * MANY // BATCHES, (batch + 1) * MANY // BATCHES):
+    for number in numbers(batch):
         answers, now = world(number % WORLDS)
         texts, done = fuzzed(answers, random.Random(-number - 1))
         with contextlib.suppress(PricesUnavailable):
@@ -146,7 +152,7 @@ def told(market: Market, plan: Plan) -> str:
 @pytest.mark.parametrize("batch", range(BATCHES))
 def test_a_fuzzed_answer_is_a_market_or_a_sentence_and_never_a_wrong_order(batch: int) -> None:
     wrong, traded = [], 0
-    for number in range(batch * MANY // BATCHES, (batch + 1) * MANY // BATCHES):
+    for number in numbers(batch):
         rng = random.Random(number)
         answers, now = world(number % WORLDS)
         texts, done = fuzzed(answers, rng)

@@ -272,9 +272,10 @@ def _of_symbol(document: Document, symbol: str) -> Document:
 
 
 def _day_row(part: Document, day: date) -> DayRow | None:
-    """The row of the live price's own day; Yahoo sometimes has nulls or zeros in it, beside a price that is right."""
+    """The row of the live price's own day; its low and high alone where Yahoo has nulls or zeros in it."""
     close = next((row[2] for row in reversed(part["rows"]) if row[0] == day.isoformat()), None)
-    return DayRow(float(part["low"] or close), float(part["high"] or close), float(close)) if close else None
+    low, high = part["low"] or close, part["high"] or close
+    return DayRow(float(low), float(high), float(close or part["price"])) if low and high else None
 
 
 def _answered_at(part: Document) -> datetime | None:

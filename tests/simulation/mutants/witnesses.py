@@ -51,6 +51,13 @@ MUTANTS = (
         "<= 100 * LARGEST_CORRECTION",
     ),
     Mutant(
+        "a null row of today leaves the live price without a witness",
+        "adapters/yahoo/price_source.py::_day_row",
+        'part["low"] or close, part["high"] or close',
+        "close, close",
+        PRICES,
+    ),
+    Mutant(
         "a split that nobody reports is believed at first sight",
         "trading/steady_prices.py::SteadyPrices._with_untold_split",
         "len(sessions) >= basis.SESSIONS_OF_A_SPLIT",

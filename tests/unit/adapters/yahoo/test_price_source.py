@@ -275,17 +275,22 @@ def test_both_funds_rows_come_with_their_unadjusted_closes_and_without_todays() 
         assert bars[0].close == 449.0
 
 
+NULL = [[BEFORE.isoformat(), 450.0, 450.0], [DAY.isoformat(), None, None]]
+
+
 @pytest.mark.parametrize(
     ("changes", "row"),
     [
         ({}, DayRow(449.0, 451.0, 450.0)),
         ({"low": None, "high": 0.0}, DayRow(450.0, 450.0, 450.0)),
-        ({"rows": [[BEFORE.isoformat(), 450.0, 450.0], [DAY.isoformat(), 450.0, 0.0]]}, None),
-        ({"rows": [[BEFORE.isoformat(), 450.0, 450.0], [DAY.isoformat(), None, None]]}, None),
-        ({"rows": [[BEFORE.isoformat(), 450.0, 450.0]]}, None),
+        ({"rows": [[BEFORE.isoformat(), 450.0, 450.0], [DAY.isoformat(), 450.0, 0.0]]}, DayRow(449.0, 451.0, 450.0)),
+        ({"rows": NULL}, DayRow(449.0, 451.0, 450.0)),
+        ({"rows": NULL, "price": 460.0}, DayRow(449.0, 451.0, 460.0)),
+        ({"rows": NULL, "low": None}, None),
+        ({"rows": NULL[:1], "high": None}, None),
     ],
 )
-def test_a_live_price_comes_with_its_own_days_row(changes: dict[str, Any], row: DayRow | None) -> None:
+def test_a_live_price_comes_with_its_own_days_row_or_range(changes: dict[str, Any], row: DayRow | None) -> None:
     assert read_market(market_document(qqq=changes)).signal_quote.row == row
 
 
