@@ -24,10 +24,10 @@ from qqqbot.adapters.simulated.broker import ACCOUNT, PaperBroker
 from qqqbot.adapters.yahoo.price_source import ChildPrices
 from qqqbot.display.terminal import show
 from qqqbot.model.errors import AlreadyRunning, BotError, ConfigError, StartRefused
-from qqqbot.model.family import name_of
+from qqqbot.model.family import name_of, watched
 from qqqbot.model.market import Market
 from qqqbot.model.new_york import new_york_text
-from qqqbot.model.ports import Broker, Clock, PriceSource, SecondPrices
+from qqqbot.model.ports import Broker, Brokerage, Clock, SecondPrices, WatchedPrices
 from qqqbot.model.program import COMMAND
 from qqqbot.model.reasons import AlertKind
 from qqqbot.model.sessions import Timetable
@@ -89,7 +89,9 @@ class Account(Protocol):
         """Why the account that is logged in now may not be traded; None if it may, or if there is none."""
         ...
 
-    def broker(self, book: Book, state: State) -> Broker: ...
+    def broker(self, book: Book, state: State, symbols: tuple[str, ...]) -> Broker:
+        """`symbols` are those that it reports shares and prices of."""
+        ...
 
     def second_prices(self) -> SecondPrices | None:
         """The broker's own prices; None if there is no broker."""
@@ -116,7 +118,7 @@ class SimulatedAccount:
     def refused(self) -> str | None:
         return None
 
-    def broker(self, book: Book, state: State) -> Broker:
+    def broker(self, book: Book, state: State, symbols: tuple[str, ...]) -> Broker:  # noqa: ARG002 (as the market)
         return PaperBroker(book, self.clock, lambda: state.market, self.slippage_bps, functools.cache(self._last_price))
 
     def _last_price(self, symbol: str, before: date) -> float | None:
@@ -127,18 +129,6 @@ class SimulatedAccount:
 
     def close(self) -> None:
         """Nothing is open."""
-
-
-class Brokerage(Broker, SecondPrices, Protocol):
-    """A broker that is reached over a connection, in the background."""
-
-    def identity(self, wait_seconds: float) -> tuple[Mode, str] | None: ...
-
-    def problem(self) -> str | None: ...
-
-    def refused(self) -> str | None: ...
-
-    def close(self) -> None: ...
 
 
 @dataclass(eq=False)
@@ -157,7 +147,8 @@ class BrokerageAccount:
     def refused(self) -> str | None:
         return self.brokerage.refused()
 
-    def broker(self, book: Book, state: State) -> Broker:  # noqa: ARG002 (it has no use for either)
+    def broker(self, book: Book, state: State, symbols: tuple[str, ...]) -> Broker:  # noqa: ARG002 (it asks its own)
+        self.brokerage.watch(symbols)
         return self.brokerage
 
     def second_prices(self) -> SecondPrices | None:
@@ -181,7 +172,7 @@ class Daemon:
     settings: Config
     logs: Path
     clock: Clock
-    prices: PriceSource
+    prices: WatchedPrices
     account: Account
     secrets: SecretUrls = field(default_factory=SecretUrls)
     supervisor: Supervisor = field(default_factory=lambda: Supervisor({}))
@@ -325,7 +316,9 @@ class Daemon:
         if later := set_capital(records.book, capital, self.clock, records.journal.unresolved()):
             self.notifier.notify(AlertKind.TOTAL_CAPITAL, later)
         state = State()
-        broker = self.account.broker(records.book, state)
+        symbols = watched(self.settings.rules.form, records.book.ledger.held)
+        self.prices.watch(symbols)
+        broker = self.account.broker(records.book, state, symbols)
         second = self.account.second_prices()
         sources = Adapters(self.clock, self.prices, broker, self.notifier, self._pulse, second=second)
         outside = sources._replace(intraday=self.intraday, owner=self.owner)
@@ -352,7 +345,9 @@ def _times(settings: Config) -> Timetable:
     return timetable(settings.rules, timedelta(minutes=settings.check_interval_minutes))
 
 
-def main(arguments: Sequence[str] | None = None, clock: Clock | None = None, prices: PriceSource | None = None) -> int:
+def main(
+    arguments: Sequence[str] | None = None, clock: Clock | None = None, prices: WatchedPrices | None = None
+) -> int:
     """Run what `arguments` ask for; `clock` and `prices` default to the machine's and Yahoo's."""
     options = _parse(arguments)
     stop = StopRequest()
@@ -392,7 +387,7 @@ def _ended(options: argparse.Namespace, secrets: SecretUrls | None, end: End) ->
 
 
 def _run(
-    options: argparse.Namespace, settings: Config, secrets: SecretUrls, clock: Clock, prices: PriceSource | None
+    options: argparse.Namespace, settings: Config, secrets: SecretUrls, clock: Clock, prices: WatchedPrices | None
 ) -> int:
     logs: Path = options.logs
     if options.dry_run and holder(logs / PID_FILE) is not None:
@@ -441,7 +436,7 @@ def _run(
         lock.release()
 
 
-def _show(options: argparse.Namespace, settings: Config, clock: Clock, prices: PriceSource | None) -> int:
+def _show(options: argparse.Namespace, settings: Config, clock: Clock, prices: WatchedPrices | None) -> int:
     """What an answer would record, beside the daemon that runs: nothing is stopped, written or asked of the account."""
     account = LastSeen(Folder(options.logs, holder).status()[0])
     daemon = Daemon(settings, options.logs, clock, prices or _yahoo(settings, clock), account, files=Nowhere)
@@ -452,10 +447,9 @@ def _show(options: argparse.Namespace, settings: Config, clock: Clock, prices: P
 
 
 def _yahoo(settings: Config, clock: Clock) -> ChildPrices:
-    closed_on, times = settings.closures, _times(settings)
-    return ChildPrices(
-        clock, random.Random(), long_period=settings.rules.form.history + 1, closed_on=closed_on, times=times
-    )
+    rule, closed_on, times = settings.rules.form, settings.closures, _times(settings)
+    symbols, longest = watched(rule, ()), rule.history + 1
+    return ChildPrices(clock, random.Random(), symbols=symbols, long_period=longest, closed_on=closed_on, times=times)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

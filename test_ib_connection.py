@@ -122,8 +122,8 @@ def _check(
     if not options.json:
         where = f"Interactive Brokers at {settings.ib_host} port {settings.ib_port}; read only, no order is placed"
         show((Line(where, Tone.TITLE), Line("")), out)
-    last_price = _last_price(options.logs)
-    checkup = Checkup(settings, clock, patience, show_result, options.what_if, daemon, last_price)
+    last_prices = _last_prices(options.logs)
+    checkup = Checkup(settings, clock, patience, show_result, options.what_if, daemon, last_prices)
     report = _run(checkup, clock, patience)
     if options.json:
         out.write(json.dumps(_facts(report, settings), indent=2) + "\n")
@@ -132,17 +132,17 @@ def _check(
     return 0 if report.could_trade else 1
 
 
-def _last_price(logs: Path) -> float | None:
-    """What TQQQ cost at the newest decision of the bot."""
-    from qqqbot.records.coerce import number
+def _last_prices(logs: Path) -> dict[str, float]:
+    """Those of the newest decision of the bot."""
     from qqqbot.records.folder import Folder
+    from qqqbot.records.row_prices import prices_of
     from qqqbot.records.tail import last_rows
 
     try:
         rows = last_rows(Folder(logs, lambda _: None).decisions, 1).rows
     except OSError:
-        return None
-    return number(rows[-1].get("tqqq_price")) if rows else None
+        return {}
+    return prices_of(rows[-1]) if rows else {}
 
 
 def _run(checkup: Checkup, clock: Clock, patience: Patience) -> Report:

@@ -13,8 +13,9 @@ import numpy as np
 from qqqbot.backtest.prices.table import Floats
 from qqqbot.backtest.signals import CASH, Levels
 from qqqbot.backtest.vectorized import CommissionPlan, Days, Event, Terms, cash_growth, daily_events
+from qqqbot.model.instruments import Kind
 from qqqbot.model.values import Holding, Side
-from qqqbot.strategy.parking import SESSIONS_LOOKED_AT, benefit, is_parking
+from qqqbot.strategy.parking import SESSIONS_LOOKED_AT, benefit
 from qqqbot.strategy.sizing import commission, shares_to_buy
 
 # Interactive Brokers' tiered plan up to 300,000 shares a month: 0.0035 USD a share, at least 0.35 USD, at most 1 % of
@@ -127,7 +128,7 @@ class _Book:
 
     def _worth_it(self, event: Event) -> bool:
         """As the daemon judges; until there are closes enough to say, parking is not."""
-        if event.target == self.held or not is_parking(Holding(self.days.names[event.target])):
+        if event.target == self.held or Holding(self.days.names[event.target]).kind is not Kind.BILLS:
             return True
         rules = self.terms.rules
         value = (self.cash + Decimal(repr(self.units * event.prices[self.held]))) * rules.position_size

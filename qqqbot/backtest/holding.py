@@ -1,4 +1,4 @@
-"""What monitor.py --performance adds: the curve of the real book compared with holding QQQ or TQQQ.
+"""What monitor.py --performance adds: the curve of the real book compared with holding the rule's index or its fund.
 
 The book is valued at every official close. Deposits and withdrawals are no return: each session's return is
 (equity - what came in) / equity before. Dividends count on both sides: they are income in the book, and the closes of
@@ -27,6 +27,8 @@ from qqqbot.records.coerce import mapping, number
 from qqqbot.records.folder import Folder, identity, own_rows
 from qqqbot.records.ledger import Ledger
 from qqqbot.records.risk_line import RiskLine, life
+from qqqbot.records.row_prices import symbols_of
+from qqqbot.records.tail import last_rows
 from qqqbot.records.track import track_of
 
 Row = Mapping[str, Any]
@@ -101,11 +103,14 @@ class HoldingFacts:
 
 
 def holding_facts(folder: Folder, cache: Path) -> HoldingFacts:
-    """Figures of the book, QQQ held and TQQQ held since the same day; the reason if there are none."""
+    """Figures of the book, and of the index and its fund held since the same day; the reason if there are none."""
     try:
-        prices = kept_prices(cache)
         who = identity(folder, folder.status()[0])
-        curve = live_curve(own_rows(folder.trades, who), prices)
+        rows = [*own_rows(folder.trades, who)]
+        newest = last_rows(folder.decisions, 1, who.owns).rows
+        traded = [row["symbol"] for row in rows if row.get("symbol")]
+        prices = kept_prices(cache, [*dict.fromkeys((*symbols_of(newest[0] if newest else {}), *traded))])
+        curve = live_curve(rows, prices)
     except BotError as reason:
         return HoldingFacts(str(reason))
     except (KeyError, ValueError, TypeError, ArithmeticError) as damage:

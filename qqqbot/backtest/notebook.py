@@ -18,8 +18,8 @@ from qqqbot.backtest.prices.table import BadPrices, Bars, Prices, adjusted_to
 from qqqbot.backtest.study import Question, Study, in_common, study
 from qqqbot.backtest.vectorized import Terms
 from qqqbot.display import markup
-from qqqbot.model.family import DEFAULT, PRESETS
-from qqqbot.model.values import SYMBOLS, Rules
+from qqqbot.model.family import DEFAULT, DEFAULT_SYMBOLS, PRESETS
+from qqqbot.model.values import Rules
 from qqqbot.runtime.clock import SystemClock
 
 CACHE = Path(__file__).resolve().parents[2] / ".cache" / "prices"
@@ -44,7 +44,7 @@ def prices_of_this_run(environment: Mapping[str, str] = os.environ) -> tuple[Pri
     if files := _two(environment, "QQQBOT_BARS"):
         bars = (load_intraday(files[0]), load_intraday(files[1]))
     if files := _two(environment, "QQQBOT_PRICES"):
-        return load_prices(dict(zip(SYMBOLS, files, strict=True))), bars
+        return load_prices(dict(zip(DEFAULT_SYMBOLS, files, strict=True))), bars
     now = SystemClock().now()
     return cached_prices(CACHE, now, say=print), bars or recent_bars(now, say=print)
 

@@ -11,7 +11,7 @@ asks what is held, as the key band_pct always did.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -109,6 +109,15 @@ class Rule:
 PRICE = Average()
 
 
+def watched(rule: Rule, held: Iterable[str]) -> tuple[str, ...]:
+    """What prices are needed of: all that `rule` needs, what is `held` besides, and a witness for each of both."""
+    others = [*rule.symbols, *held]
+    for symbol in tuple(others):
+        if index := Holding(symbol).underlying:
+            others += [index] if Holding(symbol).kind is Kind.LEVERAGED else [index, most_leveraged(index)]
+    return tuple(dict.fromkeys(str(symbol) for symbol in others))
+
+
 @cache
 def two_averages(short: int, long: int, band: float = 0.0) -> Rule:
     """The form of the keys short_ma_period, long_ma_period and band_pct, on QQQ with TQQQ."""
@@ -134,6 +143,8 @@ PRESETS: Mapping[str, Rule] = {
     ),
 }
 """name -> rule; docs/configuration.md says where each comes from and what it was worth"""
+DEFAULT_SYMBOLS = str(PRESETS[DEFAULT].signal), str(PRESETS[DEFAULT].fund)
+"""the signal and its fund of all records that do not name them"""
 
 
 def name_of(rule: Rule) -> str:

@@ -19,29 +19,35 @@ class Kind(StrEnum):
 class Holding(StrEnum):
     """What the rule can want to own. Written to files as these symbols.
 
-    `factor` is how many times `underlying`'s day the fund moves in a day; 0 where it follows no index.
+    `factor` is how many times `underlying`'s day the fund moves in a day; 0 where it follows no index. `exchange` is
+    the one on which it is listed.
     """
 
     kind: Kind
     underlying: str
     factor: int
     first_day: date | None
+    exchange: str
 
     def __new__(
-        cls, value: str, kind: Kind = Kind.CASH, underlying: str = "", factor: int = 0, first_day: date | None = None
+        cls,
+        value: str,
+        kind: Kind = Kind.CASH,
+        underlying: str = "",
+        factor: int = 0,
+        first_day: date | None = None,
+        exchange: str = "ARCA",
     ) -> Self:
         held = str.__new__(cls, value)
-        held._value_, held.kind, held.underlying, held.factor, held.first_day = (
-            *(value, kind, underlying, factor),
-            first_day,
-        )
+        held._value_, held.kind, held.underlying, held.factor = value, kind, underlying, factor
+        held.first_day, held.exchange = first_day, exchange
         return held
 
-    TQQQ = "TQQQ", Kind.LEVERAGED, "QQQ", 3, date(2010, 2, 11)
-    QQQ = "QQQ", Kind.INDEX, "QQQ", 1, date(1999, 3, 10)
+    TQQQ = "TQQQ", Kind.LEVERAGED, "QQQ", 3, date(2010, 2, 11), "NASDAQ"
+    QQQ = "QQQ", Kind.INDEX, "QQQ", 1, date(1999, 3, 10), "NASDAQ"
     CASH = "CASH"
     QLD = "QLD", Kind.LEVERAGED, "QQQ", 2, date(2006, 6, 21)
-    QQQM = "QQQM", Kind.INDEX, "QQQ", 1, date(2020, 10, 13)
+    QQQM = "QQQM", Kind.INDEX, "QQQ", 1, date(2020, 10, 13), "NASDAQ"
     UPRO = "UPRO", Kind.LEVERAGED, "SPY", 3, date(2009, 6, 25)
     SSO = "SSO", Kind.LEVERAGED, "SPY", 2, date(2006, 6, 21)
     SPY = "SPY", Kind.INDEX, "SPY", 1, date(1993, 1, 29)
@@ -52,6 +58,11 @@ class Holding(StrEnum):
     def symbol(self) -> str | None:
         """The share to own, None for cash."""
         return None if self is Holding.CASH else self.value
+
+    @property
+    def is_defensive(self) -> bool:
+        """Whether it has no share of the market in it: cash, and where that is parked."""
+        return self.kind in (Kind.CASH, Kind.BILLS)
 
 
 def most_leveraged(underlying: str) -> Holding:

@@ -45,10 +45,10 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Other:
-    """A share that is neither the signal nor its fund: its live price, and its close of the session before."""
+    """A share that is neither the signal nor its fund: its live price, and its newest daily rows without today's."""
 
     quote: Quote
-    previous_close: float | None
+    bars: tuple[Bar, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +93,40 @@ class Market:
     origins: Mapping[date, Source] = field(default_factory=dict)
     quoted_by: Source = Source.YAHOO
     dividends: tuple[Dividend, ...] = ()
-    others: tuple[Other, ...] = ()
+    others: Mapping[str, Other] = field(default_factory=dict)
+
+    @property
+    def signal(self) -> str:
+        """The symbol of the index fund whose closes are averaged."""
+        return self.signal_quote.symbol
+
+    @property
+    def fund(self) -> str:
+        """The symbol of the leveraged fund that witnesses them."""
+        return self.fund_quote.symbol
 
     @property
     def quotes(self) -> Mapping[str, Quote]:
         """symbol -> live price, the signal's first, then its fund's"""
-        return {q.symbol: q for q in (self.signal_quote, self.fund_quote, *(other.quote for other in self.others))}
+        others = {symbol: other.quote for symbol, other in self.others.items()}
+        return {self.signal: self.signal_quote, self.fund: self.fund_quote} | others
 
     def quote(self, symbol: str) -> Quote:
         """Raises LookupError."""
         return self.quotes[symbol]
+
+    def rows(self, symbol: str) -> tuple[Bar, ...]:
+        """Its daily rows without today's. Raises LookupError."""
+        if symbol in (self.signal, self.fund):
+            return self.bars if symbol == self.signal else self.fund_bars
+        return self.others[symbol].bars
+
+    def previous_close(self, symbol: str) -> float | None:
+        """Of the session before `newest_row`, on the basis of the live price; None if the answer had none."""
+        if symbol == self.fund:
+            return self.fund_previous_close
+        rows = self.rows(symbol)
+        return rows[-1].close if rows and self.bars and rows[-1].date == self.bars[-1].date else None
 
     @property
     def prices(self) -> Mapping[str, float]:

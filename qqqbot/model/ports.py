@@ -41,6 +41,14 @@ class PriceSource(Protocol):
         ...
 
 
+class WatchedPrices(PriceSource, Protocol):
+    """A price source that can be told what to watch."""
+
+    def watch(self, symbols: tuple[str, ...]) -> None:
+        """The signal, its leveraged fund, and all else that prices are needed of from now on."""
+        ...
+
+
 class SecondPrices(Protocol):
     """Another source of prices than the PriceSource, with its own eyes."""
 
@@ -106,6 +114,22 @@ class Broker(Protocol):
         Late executions and corrections arrive this way; the book takes from them what it does not have.
         """
         ...
+
+
+class Brokerage(Broker, SecondPrices, Protocol):
+    """A broker that is reached over a connection, in the background."""
+
+    def watch(self, symbols: tuple[str, ...]) -> None:
+        """Report shares and prices of these from now on."""
+        ...
+
+    def identity(self, wait_seconds: float) -> tuple[Mode, str] | None: ...
+
+    def problem(self) -> str | None: ...
+
+    def refused(self) -> str | None: ...
+
+    def close(self) -> None: ...
 
 
 class Notifier(Protocol):

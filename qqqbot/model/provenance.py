@@ -34,9 +34,9 @@ class Source(StrEnum):
     SEEN = "seen", "the bot's last look at that session", 0.02
 
 
-def whose(quoted_by: Source, origins: Mapping[date, Source]) -> str:
+def whose(quoted_by: Source, origins: Mapping[date, Source], symbol: str = "") -> str:
     """Which prices are not Yahoo's own, in words: "QQQ from IB; 2026-07-28 from IB"; empty if all are."""
-    parts = [f"QQQ from {quoted_by.label}"] if quoted_by is not Source.YAHOO else []
+    parts = [f"{symbol} from {quoted_by.label}"] if quoted_by is not Source.YAHOO else []
     for source in dict.fromkeys(origins.values()):
         days = [day.isoformat() for day, other in origins.items() if other is source]
         shown = ", ".join(days) if len(days) <= DAYS_SHOWN else f"{days[0]} to {days[-1]} ({len(days)} sessions)"

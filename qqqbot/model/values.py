@@ -18,10 +18,6 @@ from qqqbot.model.market import Market, Quote
 from qqqbot.model.provenance import KeptWindow
 from qqqbot.model.reasons import Reason
 
-QQQ = "QQQ"
-TQQQ = "TQQQ"
-SYMBOLS = (QQQ, TQQQ)
-
 
 class Mode(StrEnum):
     """What kind of money is moved; rows of different modes never mix."""
@@ -134,9 +130,10 @@ class OrderIntent:
     """An order as decided. It is on disk before it is sent to the broker.
 
     `decision_price` is the live price that the decision used, `limit_price` the collar of a marketable limit order. The
-    averages and prices are the rule's inputs; the book's row carries them too. `position_size` is the part of the money
-    that was wanted in it (None: earlier versions did not record it), `account_money` what a purchase was sized on where
-    the account had less than the book.
+    averages and prices are the rule's inputs; the book's row carries them too. `prices` are those of all symbols that
+    were watched, for those that are not the default's. `position_size` is the part of the money that was wanted in it
+    (None: earlier versions did not record it), `account_money` what a purchase was sized on where the account had less
+    than the book.
     """
 
     order_ref: str
@@ -156,6 +153,7 @@ class OrderIntent:
     long_ma: float
     position_size: Decimal | None = None
     account_money: Decimal | None = None
+    prices: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,14 @@
 Only the newest rows of a book are enough: `shares_before` finds what was held before them.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from qqqbot.model.values import SYMBOLS, Holding, Rules, Side, most_of
+from qqqbot.model.family import DEFAULT, DEFAULT_SYMBOLS, PRESETS
+from qqqbot.model.values import Holding, Side, most_of
 from qqqbot.records.ledger import Ledger
 
 Row = Mapping[str, Any]
@@ -38,18 +39,19 @@ class Performance:
         self.ledger = Ledger()
         self.ledger.shares.update(opening or {})
         self.first: datetime | None = None
-        self.wins: dict[str, int] = dict.fromkeys(SYMBOLS, 0)
-        self.rounds: dict[str, int] = dict.fromkeys(SYMBOLS, 0)
-        self._seconds = defaultdict[Holding, float](float, dict.fromkeys(reversed(Rules().form.shelves), 0.0))
+        self.wins, self.rounds = Counter[str](), Counter(dict.fromkeys(DEFAULT_SYMBOLS, 0))
+        self._seconds = defaultdict[Holding, float](float, dict.fromkeys(reversed(PRESETS[DEFAULT].shelves), 0.0))
         self._last: datetime | None = None
         self._realized_at_opening: dict[str, Decimal] = {}
+        self._traded: set[str] = {symbol for symbol, count in self.ledger.shares.items() if count}
 
     def apply(self, row: Row) -> None:
         """Add one row. Raises one of BAD_ROW."""
         moment = datetime.fromisoformat(row["timestamp"])
-        held, realized = dict(self.ledger.shares), self.ledger.realized_pnl
+        held, realized = Counter(self.ledger.shares), self.ledger.realized_pnl
         holding = self.holding
         self.ledger.apply(row)
+        self._traded |= {symbol for symbol, count in self.ledger.shares.items() if count}
         self._spend(holding, moment)
         self._count_rounds(held, realized)
 
@@ -57,6 +59,11 @@ class Performance:
     def holding(self) -> Holding:
         """What is held after the rows applied so far."""
         return most_of(self.ledger.shares)
+
+    def is_of_interest(self, holding: Holding) -> bool:
+        """Whether it is cash, or a fund on an index that has been traded; before the first trade, any."""
+        traded = {Holding(symbol).underlying for symbol in self._traded}
+        return holding is Holding.CASH or not traded or holding.underlying in traded
 
     def seconds_in(self, now: datetime) -> dict[Holding, float]:
         """Holding -> seconds spent in it, from the first row to `now`."""
@@ -74,8 +81,8 @@ class Performance:
 
     def _count_rounds(self, held: Mapping[str, int], realized: Decimal) -> None:
         """A round goes from no shares of a symbol to none again; it is won if it made money after commissions."""
-        for symbol in SYMBOLS:
-            before, after = held[symbol], self.ledger.shares[symbol]
+        for symbol, after in self.ledger.shares.items():
+            before = held[symbol]
             if before == 0 and after > 0:
                 self._realized_at_opening[symbol] = realized
             elif before > 0 and after == 0 and symbol in self._realized_at_opening:
@@ -89,11 +96,11 @@ def shares_before(rows: Iterable[Row]) -> dict[str, int]:
     In a window of many rotations each symbol is sold completely many times; the lowest running sum is then minus the
     opening.
     """
-    total, least = dict.fromkeys(SYMBOLS, 0.0), dict.fromkeys(SYMBOLS, 0.0)
-    ratio = dict.fromkeys(SYMBOLS, 1.0)
+    total, least = defaultdict[str, float](float), defaultdict[str, float](float)
+    ratio = defaultdict[str, float](lambda: 1.0)
     for row in rows:
         kind, symbol = row.get("kind", "trade"), row.get("symbol")
-        if symbol not in SYMBOLS:
+        if symbol not in tuple(Holding):
             continue
         if kind == "split":
             ratio[symbol] *= float(row["ratio"])
@@ -101,7 +108,7 @@ def shares_before(rows: Iterable[Row]) -> dict[str, int]:
             sign = -1 if kind in ("trade", "undo") and row["side"] == Side.SELL else 1
             total[symbol] += sign * float(row["quantity"]) / ratio[symbol]
             least[symbol] = min(least[symbol], total[symbol])
-    return {symbol: round(-least[symbol]) for symbol in SYMBOLS}
+    return {symbol: round(-lowest) for symbol, lowest in least.items()}
 
 
 def time_in(book: Performance, now: datetime, whole: bool = True) -> TimeIn | None:
@@ -110,4 +117,5 @@ def time_in(book: Performance, now: datetime, whole: bool = True) -> TimeIn | No
     total = sum(seconds.values())
     if book.first is None or total <= 0:
         return None
-    return TimeIn(book.first, whole, {h.value: TimeSpent(s / 86400, s / total * 100) for h, s in seconds.items()})
+    shown = {h.value: TimeSpent(s / 86400, s / total * 100) for h, s in seconds.items() if s or book.is_of_interest(h)}
+    return TimeIn(book.first, whole, shown)

@@ -4,6 +4,7 @@
     book, ledger  trades.jsonl, and the fold of its rows into a Portfolio
     journal       orders.jsonl: each order before it is sent, when it was sent, and its outcome
     decisions     decisions.jsonl: one row for each plan, and for each check that failed
+    row_prices    the live prices in a row of either kind, and whose they are
     inputs        inputs.jsonl: the inputs of each decision, written, and rebuilt for `replay`
     prices        prices.jsonl: the windows that were traded on, the bot's own memory of prices
     codec         frozen values as JSON, and back
@@ -11,7 +12,7 @@
     verdict       halted, failing or healthy: what the daemon's status amounts to
     channel_health  channels.json: what each notification channel last accepted and last refused
     last_run      how the last run ended; last_end.json, if that was an error
-    track         what the valuations of all checks add up to: growth, drawdown, QQQ held
+    track         what the valuations of all checks add up to: growth, drawdown, the index held
     risk_line     the figures that are the same wherever they are shown
     folder        the logs folder as a reader sees it
     tail          the end of a file, at a cost that does not grow with the file

@@ -25,6 +25,7 @@ from qqqbot.model.market import Dividend, Split
 from qqqbot.model.values import Fill, Mode, Order, OrderIntent, Side
 from qqqbot.records.jsonl import SCHEMA, UNUSABLE, AppendOnlyFile, Nowhere, Row
 from qqqbot.records.ledger import ZERO, Ledger
+from qqqbot.records.row_prices import prices_of_trade
 
 # The newest orders keep their rows in memory: the broker repeats an execution for a day, not for a hundred orders.
 ORDERS_REMEMBERED = 100
@@ -183,9 +184,9 @@ class Book:
         symbol, side, before = values["symbol"], values["side"], self.ledger.portfolio()
         signed = values["quantity"] if side is Side.BUY else -values["quantity"]
         move = self.ledger.move_of(symbol, side, values["quantity"], values["amount"], values["commission"] or ZERO)
-        shares = {**before.shares, symbol: before.shares[symbol] + signed}
+        shares = {**before.shares, symbol: self.ledger.shares[symbol] + signed}
         after = replace(before, cash=before.cash + move.cash, shares=shares)
-        prices = {"QQQ": values["qqq_price"], "TQQQ": values["tqqq_price"], symbol: values["price"]}
+        prices = {**prices_of_trade(values), symbol: values["price"]}
         equity = after.equity({s: Decimal(str(price)) for s, price in prices.items()})
         money = {"realized_pnl": move.realized_pnl, "cash": after.cash, "equity": equity}
         return {name: amount.quantize(Decimal("0.01")) for name, amount in money.items()}
@@ -236,6 +237,7 @@ def _decision_numbers(intent: OrderIntent, price: Decimal) -> dict[str, Any]:
     return {
         "qqq_price": intent.signal_price,
         "tqqq_price": intent.fund_price,
+        **({"prices": dict(intent.prices)} if intent.prices else {}),
         "short_ma": intent.short_ma,
         "long_ma": intent.long_ma,
         "price_to_short_ma": round((intent.signal_price / intent.short_ma - 1) * 100, 4),

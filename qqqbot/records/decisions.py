@@ -9,8 +9,9 @@ from typing import Any
 
 from qqqbot.model.family import DEFAULT
 from qqqbot.model.provenance import whose
-from qqqbot.model.values import QQQ, Plan, Portfolio, Snapshot
+from qqqbot.model.values import Plan, Portfolio, Snapshot
 from qqqbot.records.coerce import number, text
+from qqqbot.records.row_prices import named, prices_of
 from qqqbot.records.tail import Row, RowReader, last_rows
 from qqqbot.records.time_search import offset_of, rows_from
 from qqqbot.records.track import event_values
@@ -25,7 +26,7 @@ def decision_values(snapshot: Snapshot, plan: Plan) -> dict[str, Any]:
     Prices that were refused are in it as they came, but in no figure: without a signal there is no equity.
     """
     signal, market, portfolio = plan.signal, snapshot.market, snapshot.portfolio
-    others = whose(market.quoted_by, market.origins)
+    others = whose(market.quoted_by, market.origins, market.signal)
     events = event_values(market, snapshot.session.date)
     return {
         "session": snapshot.session.date.isoformat(),
@@ -53,8 +54,9 @@ def decision_values(snapshot: Snapshot, plan: Plan) -> dict[str, Any]:
         ],
         "total_capital": portfolio.total_capital,
         "cash": portfolio.cash,
-        "shares": dict(portfolio.shares),
+        "shares": {symbol: portfolio.shares.get(symbol, 0) for symbol in market.quotes},
         "equity": equity_of(portfolio, market.prices) if signal else None,
+        **named({symbol: _finite(price) for symbol, price in market.prices.items()}),
         **({"prices_from": others} if others else {}),
         **({"qqq_events": events} if events else {}),
     }
@@ -63,7 +65,7 @@ def decision_values(snapshot: Snapshot, plan: Plan) -> dict[str, Any]:
 def equity_of(portfolio: Portfolio, prices: Mapping[str, float] | None) -> float | None:
     """The bot's equity at `prices`, None if a price that it needs is missing or not a number."""
     held = {s: n for s, n in portfolio.shares.items() if n}
-    if held and prices is None:
+    if not held.keys() <= (prices or {}).keys():
         return None
     value = float(portfolio.cash) + sum((prices or {})[s] * n for s, n in held.items())
     return _finite(round(value, 2))
@@ -74,12 +76,11 @@ def last_price(path: Path, mode: str, account: str, symbol: str, before: date) -
 
     def seen(row: Row) -> bool:
         session, own = text(row.get("session")), (row.get("mode"), row.get("account")) == (mode, account)
-        sound = number(row.get("short_ma")) is not None and number(row.get(key)) is not None
+        sound = number(row.get("short_ma")) is not None and symbol in prices_of(row)
         return own and sound and session is not None and session < before.isoformat()
 
-    key = "price" if symbol == QQQ else "tqqq_price"
     found = last_rows(path, 1, seen).rows
-    return number(found[0][key]) if found else None
+    return prices_of(found[0])[symbol] if found else None
 
 
 def last_rule(path: Path, mode: str, account: str) -> str | None:

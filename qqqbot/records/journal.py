@@ -65,6 +65,8 @@ class OrderJournal:
     def intended(self, intent: OrderIntent) -> None:
         """Write the intent to disk. If it raises OSError, the order must not be sent."""
         values = keyed(intent)
+        if not intent.prices:
+            del values["prices"]
         self._write(values.pop("decided_at"), event="intended", **values)
 
     def sent(self, intent: OrderIntent, now: datetime) -> None:

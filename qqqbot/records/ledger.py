@@ -20,17 +20,19 @@ Executions are counted once by exec_id. Only the newest exec_ids are remembered:
 not for years, and a book may have a million rows.
 """
 
-from collections import deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from qqqbot.model.executions import forget_oldest
+from qqqbot.model.family import DEFAULT_SYMBOLS
 from qqqbot.model.market import Split
 from qqqbot.model.new_york import new_york_date
-from qqqbot.model.values import SYMBOLS, Holding, Portfolio, Side, most_of
+from qqqbot.model.values import Holding, Portfolio, Side, most_of
 from qqqbot.records.coerce import number
+from qqqbot.records.row_prices import prices_of_trade
 
 Row = Mapping[str, Any]
 
@@ -112,9 +114,9 @@ class Ledger:
         self.rows = 0
         self.total_capital = ZERO
         self.cash = ZERO
-        self.shares: dict[str, int] = dict.fromkeys(SYMBOLS, 0)
-        self.foreign: dict[str, int] = dict.fromkeys(SYMBOLS, 0)
-        self.cost: dict[str, Decimal] = dict.fromkeys(SYMBOLS, ZERO)
+        self.shares = Counter(dict.fromkeys(DEFAULT_SYMBOLS, 0))  # earlier versions always wrote these zeros
+        self.foreign = Counter(self.shares)
+        self.cost: dict[str, Decimal] = defaultdict(Decimal, dict.fromkeys(DEFAULT_SYMBOLS, ZERO))
         self.realized_pnl = ZERO
         self.income = ZERO
         self.trades = 0
@@ -141,7 +143,7 @@ class Ledger:
 
     def apply(self, row: Row) -> None:
         """Add one row. Raises KeyError, ValueError or ArithmeticError if it is not a row of the book."""
-        symbol = row.get("symbol")
+        symbol = None if row.get("symbol") is None else Holding(row["symbol"])
         before = (self.shares[symbol], self.foreign[symbol]) if symbol is not None else (0, 0)
         _HANDLERS[row.get("kind", "trade")](self, row)
         if symbol is not None:
@@ -149,6 +151,11 @@ class Ledger:
         self.rows += 1
         if self.since is None:
             self.since = datetime.fromisoformat(row["timestamp"])
+
+    @property
+    def held(self) -> tuple[str, ...]:
+        """The symbols of which there are shares, the bot's or left to the owner."""
+        return tuple(s for s in {**self.shares, **self.foreign} if self.shares[s] or self.foreign[s])
 
     def portfolio(self) -> Portfolio:
         return Portfolio(
@@ -217,7 +224,7 @@ class Ledger:
         if symbol is None:
             return None
         own = row["symbol"] == symbol
-        paid = money(row["amount"]) / int(row["quantity"]) if own else row.get(f"{symbol.lower()}_price")
+        paid = money(row["amount"]) / int(row["quantity"]) if own else prices_of_trade(row).get(symbol)
         if paid is None:
             return None
         decided = money(row.get("decision_price") or 0) if own else ZERO

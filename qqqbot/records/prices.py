@@ -18,9 +18,10 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from qqqbot.model.family import DEFAULT_SYMBOLS
 from qqqbot.model.market import Market
 from qqqbot.model.provenance import KeptWindow, Seen, Source
-from qqqbot.model.values import QQQ, SYMBOLS, TQQQ, Mode, Snapshot
+from qqqbot.model.values import Mode, Snapshot
 from qqqbot.records.codec import UNREADABLE, packed, unpacked
 from qqqbot.records.coerce import moment, positive
 from qqqbot.records.jsonl import SCHEMA, AppendOnlyFile
@@ -36,6 +37,8 @@ LOOKS_REMEMBERED = 10
 ROWS_READ = 60
 # A hundredth of a cent: what a price has.
 DECIMALS = 4
+# Whosever prices they are, a row has the signal's and its fund's under these names.
+SIGNAL, FUND = DEFAULT_SYMBOLS
 
 
 class PriceMemory:
@@ -45,7 +48,8 @@ class PriceMemory:
         self._file = file
         self._identity = {"schema": SCHEMA, "mode": mode.value, "account": account}
         self._opened = self._failing = False
-        self._symbols: tuple[str, ...] = SYMBOLS
+        self.symbols: tuple[str, ...] = DEFAULT_SYMBOLS
+        """the signal and its fund"""
         self._looks: dict[date, Seen] = {}
         self._moved: dict[date, tuple[str, float]] = {}
         self.newest: KeptWindow | None = None
@@ -63,8 +67,8 @@ class PriceMemory:
 
     def watch(self, symbols: tuple[str, ...]) -> None:
         """Whose prices are remembered, the signal's and its fund's: those of others are no witness of theirs."""
-        if symbols != self._symbols:
-            self._symbols, self.newest, self._looks, self._moved = symbols, None, {}, {}
+        if symbols != self.symbols:
+            self.symbols, self.newest, self._looks, self._moved = symbols, None, {}, {}
             self._read()
 
     def _read(self) -> None:
@@ -89,7 +93,7 @@ class PriceMemory:
         if self._better(snapshot):
             self.put(kept_window(market, snapshot.expected, session, snapshot.now))
         if self._near_close(snapshot):
-            prices = {QQQ: market.signal_quote.price, TQQQ: market.fund_quote.price}
+            prices = {SIGNAL: market.signal_quote.price, FUND: market.fund_quote.price}
             self._write(snapshot.now, session, {"kind": "seen", "at": market.signal_quote.time.isoformat(), **prices})
 
     def put(self, window: KeptWindow) -> None:
@@ -119,7 +123,7 @@ class PriceMemory:
 
     def _write(self, now: datetime, session: date, values: Mapping[str, Any]) -> None:
         row = {"timestamp": now.isoformat(), "session": session.isoformat(), **values}
-        row |= {} if self._symbols == SYMBOLS else {"symbols": list(self._symbols)}
+        row |= {} if self.symbols == DEFAULT_SYMBOLS else {"symbols": list(self.symbols)}
         self._take(row)
         try:
             if not self._opened:
@@ -137,7 +141,7 @@ class PriceMemory:
 
     def _take(self, row: Row) -> None:
         """Raises one of UNREADABLE."""
-        if not _about(row, self._symbols):
+        if not _about(row, self.symbols):
             return
         match row.get("kind"):
             case "window":
@@ -146,11 +150,11 @@ class PriceMemory:
                 self._moved[date.fromisoformat(row["session"])] = str(row["symbol"]), positive(row["ratio"])
             case "seen":
                 session = date.fromisoformat(row["session"])
-                self._looks[session] = Seen(session, _aware(row["at"]), positive(row[QQQ]), positive(row[TQQQ]))
+                self._looks[session] = Seen(session, _aware(row["at"]), positive(row[SIGNAL]), positive(row[FUND]))
                 self._looks = {day: self._looks[day] for day in sorted(self._looks)[-LOOKS_REMEMBERED:]}
 
 
-def kept_windows(path: Path, symbols: tuple[str, ...] = SYMBOLS) -> Iterator[KeptWindow]:
+def kept_windows(path: Path, symbols: tuple[str, ...] = DEFAULT_SYMBOLS) -> Iterator[KeptWindow]:
     """The windows of `symbols` in the file at `path`, oldest first; what cannot be read is skipped. Raises OSError."""
     if not path.exists():
         return
@@ -162,26 +166,26 @@ def kept_windows(path: Path, symbols: tuple[str, ...] = SYMBOLS) -> Iterator[Kep
 
 
 def _about(row: Row, symbols: tuple[str, ...]) -> bool:
-    return bool(row.get("symbols", [*SYMBOLS]) == [*symbols])
+    return bool(row.get("symbols", [*DEFAULT_SYMBOLS]) == [*symbols])
 
 
 def kept_window(market: Market, dates: tuple[date, ...], session: date, at: datetime) -> KeptWindow:
-    """The window of `dates` in `market`, whose QQQ closes are complete (see `gates.window_problem`)."""
-    qqq = {bar.date: bar.close for bar in market.bars}
-    tqqq = {bar.date: bar.close for bar in market.fund_bars}
+    """The window of `dates` in `market`, whose closes are complete (see `gates.window_problem`)."""
+    own = {bar.date: bar.close for bar in market.bars}
+    fund = {bar.date: bar.close for bar in market.fund_bars}
     return KeptWindow(
         session=session,
         at=at,
         dates=dates,
-        closes=tuple(qqq[day] for day in dates),
-        fund=tuple(tqqq.get(day, math.nan) for day in dates),
+        closes=tuple(own[day] for day in dates),
+        fund=tuple(fund.get(day, math.nan) for day in dates),
         sources={day: source for day, source in market.origins.items() if day in dates},
     )
 
 
 def _window_row(window: KeptWindow) -> dict[str, Any]:
     dates = [day.isoformat() for day in window.dates]
-    values = {"dates": dates, QQQ: _rounded(window.closes), TQQQ: _rounded(window.fund)}
+    values = {"dates": dates, SIGNAL: _rounded(window.closes), FUND: _rounded(window.fund)}
     sources = {day.isoformat(): source.value for day, source in window.sources.items()}
     return {"kind": "window", "sources": sources, "packed": packed(values)}
 
@@ -190,12 +194,12 @@ def _window(row: Row) -> KeptWindow:
     """The inverse of `_window_row`. Raises one of UNREADABLE."""
     values = unpacked(row["packed"])
     dates = tuple(date.fromisoformat(day) for day in values["dates"])
-    qqq = tuple(positive(close) for close in values[QQQ])
-    tqqq = tuple(math.nan if close is None else positive(close) for close in values[TQQQ])
-    if not len(dates) == len(qqq) == len(tqqq) or list(dates) != sorted(set(dates)):
+    own = tuple(positive(close) for close in values[SIGNAL])
+    fund = tuple(math.nan if close is None else positive(close) for close in values[FUND])
+    if not len(dates) == len(own) == len(fund) or list(dates) != sorted(set(dates)):
         raise ValueError("its dates and closes do not belong together")
     session = date.fromisoformat(row["session"])
-    return KeptWindow(session, _aware(row["timestamp"]), dates, qqq, tqqq, _sources(row["sources"]))
+    return KeptWindow(session, _aware(row["timestamp"]), dates, own, fund, _sources(row["sources"]))
 
 
 def _sources(values: Mapping[str, str]) -> dict[date, Source]:

@@ -1,7 +1,7 @@
 """The risk line: the figures of the bot's life that are the same wherever they are shown. Pure.
 
 Drawdown and growth are of the valuations at every check; dividends count on both sides, in the book as `income` and
-in QQQ held as more shares.
+in the index held as more shares.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import NamedTuple
 
 from qqqbot.model.new_york import new_york_date
-from qqqbot.model.values import QQQ, SYMBOLS, TQQQ
 from qqqbot.records.ledger import Costs, Ledger
 from qqqbot.records.track import Track
 
@@ -30,8 +29,8 @@ class Position(NamedTuple):
 class RiskLine(NamedTuple):
     """All as of `at`, the newest check whose prices were sound; amounts in USD.
 
-    `ahead` is the value less `qqq_held`, what the same deposits in QQQ would be worth, and `ahead_pct` the same in
-    points of `change_pct`. `worst_drawdown_pct` was reached at `worst_at`.
+    `ahead` is the value less `qqq_held`, what the same deposits in the rule's `signal` would be worth, and `ahead_pct`
+    the same in points of `change_pct`. `worst_drawdown_pct` was reached at `worst_at`.
     """
 
     since: datetime
@@ -52,13 +51,14 @@ class RiskLine(NamedTuple):
     commissions: float | None
     slippage: float | None
     rotations: int | None
+    signal: str
 
 
 def positions(ledger: Ledger, prices: Mapping[str, float | None]) -> tuple[Position, ...]:
     """The open positions of the book whose beginning is known, at `prices`."""
     found = []
-    for symbol in SYMBOLS:
-        shares, opened, price = ledger.shares[symbol], ledger.opened.get(symbol), prices.get(symbol)
+    for symbol, shares in ledger.shares.items():
+        opened, price = ledger.opened.get(symbol), prices.get(symbol)
         if shares <= 0 or opened is None:
             continue
         entry = float(ledger.cost[symbol])
@@ -73,7 +73,7 @@ def positions(ledger: Ledger, prices: Mapping[str, float | None]) -> tuple[Posit
 
 def life(ledger: Ledger, track: Track | None, missing: float = 0.0) -> tuple[tuple[Position, ...], RiskLine | None]:
     """The open positions and the line, at the prices of the newest valuation."""
-    held = positions(ledger, {QQQ: track.price, TQQQ: track.tqqq_price} if track else {})
+    held = positions(ledger, track.prices if track else {})
     return held, risk_line(track, held, ledger.costs, missing)
 
 
@@ -107,6 +107,7 @@ def risk_line(
         commissions=float(costs.commissions) if costs else None,
         slippage=float(costs.slippage) if costs else None,
         rotations=costs.rotations if costs else None,
+        signal=track.signal,
     )
 
 
@@ -124,7 +125,10 @@ def risk_words(line: RiskLine) -> list[tuple[str, str]]:
     points = f", {line.ahead_pct:+,.2f} points" if line.ahead_pct is not None else ""
     found = [
         ("Drawdown", drawdown),
-        ("Beside QQQ", f"{line.ahead:+,.2f} USD{points} against QQQ held, which would be {line.qqq_held:,.2f}"),
+        (
+            f"Beside {line.signal}",
+            f"{line.ahead:+,.2f} USD{points} against {line.signal} held, which would be {line.qqq_held:,.2f}",
+        ),
     ]
     if line.open_profit_pct is not None:
         found.append(("Open profit", f"{line.open_profit:+,.2f} USD ({line.open_profit_pct:+,.2f} %)"))

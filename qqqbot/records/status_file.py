@@ -18,6 +18,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from qqqbot.model.family import DEFAULT_SYMBOLS
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import AccountSnapshot, Crossing, Holding, Portfolio, Session, Side
 from qqqbot.records.coerce import mapping, moment, positive, sequence
@@ -35,7 +36,9 @@ class FlipOrder(NamedTuple):
 
 
 class Flip(NamedTuple):
-    """The nearest price of QQQ that changes the rule's answer to `target`, and the orders that a check would send."""
+    """The nearest price of the signal that changes the rule's answer to `target`, and the orders that a check would
+    send.
+    """
 
     price: float
     target: Holding
@@ -43,7 +46,7 @@ class Flip(NamedTuple):
 
 
 class Flips(NamedTuple):
-    """As of `seen_at`, when QQQ was at `seen_price`; the key `flip` has these fields under these names.
+    """As of `seen_at`, when the signal `symbol` was at `seen_price`; the key `flip` has these fields under these names.
 
     `today` applies until `closes_at`, the close of the session of `seen_at`; `coming` applies from then on, in the next
     session, and treats `seen_price` as the close of that day. Either is null if no price would change the answer.
@@ -56,6 +59,7 @@ class Flips(NamedTuple):
     today: Flip | None
     coming: Flip | None
     crossing: Crossing | None = None
+    symbol: str = DEFAULT_SYMBOLS[0]
 
     def is_coming(self, now: datetime) -> bool:
         return now >= self.closes_at
@@ -92,6 +96,7 @@ def flips_in(status: Mapping[str, Any]) -> Flips | None:
             _flip(found["today"]),
             _flip(found["coming"]),
             _crossing(found.get("crossing")),
+            str(found.get("symbol", DEFAULT_SYMBOLS[0])),
         )
     except (KeyError, ValueError):
         return None

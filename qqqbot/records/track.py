@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 from qqqbot.model.market import Market
 from qqqbot.model.new_york import new_york_date
-from qqqbot.model.values import QQQ
 from qqqbot.records.coerce import mapping, moment, number, positive, sequence, text
 from qqqbot.records.folder import Identity
+from qqqbot.records.row_prices import prices_of, symbols_of
 from qqqbot.records.tail import Row, RowReader
 
 # As for the dividends of the book: one that is reported later is counted on neither side.
@@ -22,11 +22,11 @@ LATEST_EVENT = timedelta(days=60)
 SAME_EVENT = timedelta(days=5)
 EVENTS_REMEMBERED = 4
 DIVIDEND, SPLIT = "dividend", "split"
-VALUES = ("timestamp", "equity", "price", "tqqq_price", "total_capital", "short_ma", "qqq_events")
+VALUES = ("timestamp", "equity", "price", "tqqq_price", "prices", "total_capital", "short_ma", "qqq_events")
 
 
 class Event(NamedTuple):
-    """A dividend of QQQ in USD a share, or the new shares for each old one of a split."""
+    """A dividend of the signal in USD a share, or the new shares for each old one of a split."""
 
     kind: str
     day: date
@@ -37,17 +37,18 @@ class Track(NamedTuple):
     """As of the check at `at`.
 
     `growth` is what one dollar has become and `peak` its highest; `worst` is the deepest fall from a peak, as a
-    fraction, and `worst_at` its time. `qqq` are the shares of QQQ that the first value and every deposit would have
-    bought, their dividends reinvested; the newest of its `counted` events are remembered.
+    fraction, and `worst_at` its time. `signal` is the index fund of the rule, and `shares` how many of it the first
+    value and every deposit would have bought, their dividends reinvested; the newest of its `counted` events are
+    remembered. With a rule on another index all of it is exchanged for that.
     """
 
     since: datetime
     at: datetime
     equity: float
-    price: float
-    tqqq_price: float | None
+    signal: str
+    prices: Mapping[str, float]
     capital: float | None
-    qqq: float
+    shares: float
     growth: float = 1.0
     peak: float = 1.0
     worst: float = 0.0
@@ -61,8 +62,8 @@ class Track(NamedTuple):
 
     @property
     def held(self) -> float:
-        """The value of QQQ held instead."""
-        return self.qqq * self.price
+        """The value of the index held instead."""
+        return self.shares * self.prices[self.signal]
 
     def values(self) -> dict[str, Any]:
         """What a row carries besides its own values."""
@@ -72,27 +73,30 @@ class Track(NamedTuple):
             "peak": self.peak,
             "worst": self.worst,
             "worst_at": self.worst_at.isoformat() if self.worst_at else None,
-            "qqq": self.qqq,
+            "qqq": self.shares,
             "counted": [[kind, day.isoformat(), amount] for kind, day, amount in self.counted],
         }
 
 
 def extended(before: Track | None, row: Mapping[str, Any]) -> Track | None:
     """The track after one more row of decisions.jsonl; the same one if that holds no valuation."""
-    at, equity, price = moment(row.get("timestamp")), number(row.get("equity")), number(row.get("price"))
-    checked = number(row.get("short_ma")) is not None
-    if at is None or equity is None or price is None or equity <= 0 or price <= 0 or not checked:
+    at, equity = moment(row.get("timestamp")), number(row.get("equity"))
+    prices, index = prices_of(row), symbols_of(row)[0]
+    price, checked = prices.get(index, 0.0), number(row.get("short_ma")) is not None
+    if at is None or equity is None or equity <= 0 or price <= 0 or not checked:
         return before
-    tqqq_price, capital = number(row.get("tqqq_price")), number(row.get("total_capital"))
+    capital = number(row.get("total_capital"))
     if before is None:
-        return Track(at, at, equity, price, tqqq_price, capital, equity / price, counted=events_of(row))
+        return Track(at, at, equity, index, prices, capital, equity / price, counted=events_of(row))
     counted, shares = _with_events(before, events_of(row))
+    if index != before.signal:
+        counted, shares = events_of(row), before.held / price
     put_in = deposit(before, capital)
     growth = before.growth * max(equity - put_in, 0.0) / before.equity
     peak = max(before.peak, growth)
     worst, worst_at = min((before.worst, before.worst_at), (growth / peak - 1, at), key=lambda found: found[0])
-    qqq = shares + put_in / price
-    return Track(before.since, at, equity, price, tqqq_price, capital, qqq, growth, peak, worst, worst_at, counted)
+    shares += put_in / price
+    return Track(before.since, at, equity, index, prices, capital, shares, growth, peak, worst, worst_at, counted)
 
 
 def deposit(before: Track, capital: float | None) -> float:
@@ -102,19 +106,19 @@ def deposit(before: Track, capital: float | None) -> float:
 
 def _with_events(before: Track, found: tuple[Event, ...]) -> tuple[tuple[Event, ...], float]:
     """What has been counted then, and the shares; a dividend buys more at the price before it."""
-    counted, shares = before.counted, before.qqq
+    counted, shares = before.counted, before.shares
     for event in found:
         known = any(one.kind == event.kind and abs(one.day - event.day) <= SAME_EVENT for one in counted)
         if not known and event.day > new_york_date(before.since):
-            shares *= event.amount if event.kind == SPLIT else 1 + event.amount / before.price
+            shares *= event.amount if event.kind == SPLIT else 1 + event.amount / before.prices[before.signal]
             counted = (*counted, event)[-EVENTS_REMEMBERED:]
     return counted, shares
 
 
 def event_values(market: Market, session: date) -> list[tuple[str, str, float]]:
-    """QQQ's newest dividends and splits, for a row of decisions.jsonl."""
-    found = [Event(DIVIDEND, each.date, each.amount) for each in market.dividends if each.symbol == QQQ]
-    found += [Event(SPLIT, each.date, each.ratio) for each in market.splits if each.symbol == QQQ]
+    """The signal's newest dividends and splits, for a row of decisions.jsonl."""
+    found = [Event(DIVIDEND, each.date, each.amount) for each in market.dividends if each.symbol == market.signal]
+    found += [Event(SPLIT, each.date, each.ratio) for each in market.splits if each.symbol == market.signal]
     return [(e.kind, e.day.isoformat(), e.amount) for e in found if session - LATEST_EVENT <= e.day <= session]
 
 
@@ -141,7 +145,7 @@ def kept(row: Mapping[str, Any]) -> Track | None:
     try:
         return start._replace(
             since=moment(values["since"]) or start.since,
-            qqq=float(values["qqq"]),
+            shares=float(values["qqq"]),
             growth=positive(values["growth"]),
             peak=positive(values["peak"]),
             worst=float(values["worst"]),

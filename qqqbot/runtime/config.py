@@ -22,7 +22,7 @@ from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.program import COMMAND
 from qqqbot.model.sessions import Closures
 from qqqbot.model.values import Decide, OrderType, Rules
-from qqqbot.runtime.rule_config import parked, rule_of, unfit
+from qqqbot.runtime.rule_config import parked, rule_of
 
 PositivePercent = Annotated[float, Field(gt=0, le=100)]
 COMMENT = "Every key is explained in docs/configuration.md. Keys that start with _ are comments."
@@ -216,8 +216,8 @@ def _contradictions(path: Path, values: dict[str, Any]) -> list[str]:
             problems.append(f"{path.name}: rule says it all: remove {', '.join(besides)}, or rule")
     if value["park"] is not None:
         rule = PRESETS[DEFAULT] if value["rule"] is None else rule_of(value["rule"])[0]
-        found, wrong = parked(rule, value["park"]) if rule else (None, [])
-        problems += [f"{path.name}: park: {problem}" for problem in (wrong or (unfit(found) if found else []))]
+        wrong = parked(rule, value["park"])[1] if rule else []
+        problems += [f"{path.name}: park: {problem}" for problem in wrong]
     if value["dry_run"] is False and value["use_interactive_brokers"] is False:
         problems.append(
             f"{path.name}: dry_run is false and use_interactive_brokers is false: there is no account to trade; "

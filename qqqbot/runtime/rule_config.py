@@ -13,7 +13,6 @@ from typing import Any
 
 from qqqbot.model.family import PRESETS, PRICE, Average, Comparison, Rule
 from qqqbot.model.instruments import Holding, Kind
-from qqqbot.model.values import SYMBOLS
 
 KEYS: Mapping[str, Any] = {
     "signal": "QQQ",
@@ -41,7 +40,7 @@ def rule_of(value: Any) -> tuple[Rule | None, list[str]]:
         near = difflib.get_close_matches(value, PRESETS, n=1)
         hint = f"did you mean {near[0]}?" if near else f"the presets are {', '.join(PRESETS)}"
         rule = PRESETS.get(value)
-        return rule, ([f"unknown preset {json.dumps(value)}; {hint}"] if rule is None else unfit(rule))
+        return rule, ([f"unknown preset {json.dumps(value)}; {hint}"] if rule is None else [])
     if not isinstance(value, Mapping):
         return None, [f"must be a preset's name or an object, was {json.dumps(value, default=str)}"]
     problems = [f"{key}: unknown key; {_hint(key)}" for key in value if key not in KEYS]
@@ -65,7 +64,6 @@ def rule_of(value: Any) -> tuple[Rule | None, list[str]]:
     up = strong if given["up"] is None else found.fund("up")
     rule = Rule(signal, trend, strength, strong, up, down)
     problems += [] if problems else _senseless(rule)
-    problems += [] if problems else unfit(rule)
     return (None if problems else rule), problems
 
 
@@ -144,11 +142,3 @@ def _senseless(rule: Rule) -> list[str]:
     if rule.history > MOST_HISTORY:
         problems.append(f"it needs {rule.history:,} closes, ten years of Yahoo hold {MOST_HISTORY:,}: shorten the EMA")
     return problems
-
-
-def unfit(rule: Rule) -> list[str]:
-    """What the daemon cannot trade yet."""
-    if others := [symbol for symbol in rule.symbols if symbol not in SYMBOLS]:
-        known = " and ".join(SYMBOLS)
-        return [f"the bot trades {known} so far, and this rule needs {', '.join(others)} too; choose another rule"]
-    return []

@@ -5,6 +5,7 @@ the same plan forever, which is what `replay` checks.
 
     rule       the rule itself, its averages, and the prices at which its answer changes
     gates      the conditions of trading, each a function with a name, a finding and a sentence
+    moves      the gate of live prices: each fund moved as its index did
     witnesses  what speaks for each row of the window besides itself, and the histories that it would make
     basis      whether a held fund's rows have changed as by a split that is not reported
     planning   decide(snapshot, rules) -> Plan: gates, then the rule, then the next sells or the one buy
@@ -13,7 +14,7 @@ the same plan forever, which is what `replay` checks.
     sizing     how many shares a buy is for, its commission, and the worst price an order may get
     risk       the last check before an order leaves; it repeats planning's promises in its own arithmetic, on purpose
     filling    what stands for a session that Yahoo lacks, and for Yahoo while it is away
-    flip       what would be done at another price of QQQ
+    flip       what would be done at another price of the signal
     crossing   when the averages cross if the price stays where it is
 
 `rule.level` also runs on arrays: the backtest uses the same function as the daemon.

@@ -15,14 +15,13 @@ from qqqbot.model.market import Market
 from qqqbot.model.program import COMMAND
 from qqqbot.model.provenance import KeptWindow
 from qqqbot.model.reasons import Reason
-from qqqbot.model.values import SYMBOLS
 
 # What dividends change in half a year of adjusted closes: the funds' own are 1 % a year at most.
 TOLERANCE = 0.02
 # One factor for all rows; more others than these few are rows that moved, each of which has witnesses of its own.
 SAME_FACTOR = 0.001
 MOST_OTHERS = 5
-# QQQ and TQQQ have been split 2:1 and 3:1 so far; funds of their kind also 3:2, and 1:20 the other way.
+# Index funds and leveraged ones have been split 2:1, 3:1 and 3:2 so far, and 1:20 the other way.
 RATIOS = tuple(Fraction(n, d) for n in range(1, 21) for d in range(1, 21) if (n == 1) != (d == 1) or {n, d} == {2, 3})
 # A split that nobody else can confirm is believed once the rows were on its basis in so many sessions.
 SESSIONS_OF_A_SPLIT = 3
@@ -39,8 +38,8 @@ def moved(kept: KeptWindow | None, market: Market) -> tuple[Moved, ...]:
     """A split of the day of the kept rows may have been in them or not."""
     if kept is None:
         return ()
-    found = []
-    for symbol, before, bars in zip(SYMBOLS, kept.by_date, (market.bars, market.fund_bars), strict=True):
+    found, symbols = [], (market.signal, market.fund)
+    for symbol, before, bars in zip(symbols, kept.by_date, (market.bars, market.fund_bars), strict=True):
         moves = [bar.close / before[bar.date] for bar in bars if before.get(bar.date, 0) > 0 and bar.close > 0]
         factor, explained = median(moves or [1.0]), [1.0]
         for split in sorted(market.splits, key=lambda split: split.date, reverse=True):

@@ -41,15 +41,15 @@ def _next(line: Line, average: Average, closes: Sequence[float]) -> Line:
     return line_of(average, closes)
 
 
-def forecast(price: float, sessions: int | None, target: str | None) -> str:
+def forecast(symbol: str, price: float, sessions: int | None, target: str | None) -> str:
     """'... If QQQ stays at 527.10, the averages cross in about 65 sessions, and the rule then wants QQQ.'
 
     `sessions` is None if they never cross.
     """
     if sessions is None:
-        return f"No price of one day would change the answer, nor would QQQ staying at {price:,.2f}."
-    start = f"No price of one day would change the answer. If QQQ stays at {price:,.2f}, the averages cross in about"
-    return f"{start} {sessions} session{'s' if sessions > 1 else ''}, and the rule then wants {target}."
+        return f"No price of one day would change the answer, nor would {symbol} staying at {price:,.2f}."
+    start = f"No price of one day would change the answer. If {symbol} stays at {price:,.2f}, the averages cross in"
+    return f"{start} about {sessions} session{'s' if sessions > 1 else ''}, and the rule then wants {target}."
 
 
 def _apart(fast: float, slow: float) -> tuple[float, float]:

@@ -1,10 +1,10 @@
 """What may stand for a session that Yahoo's rows lack, and what stands for Yahoo while it is away. Pure.
 
-A filled close needs three things: a source whose other closes are those of the window; a witness, TQQQ's move of that
-session and of the next, and the bot's own look at the session if there was one; and a rule whose answer does not depend
-on the last tenths of a per cent, because no source but Yahoo's own rows has exactly the official close (see
-`depends_on`, which the gate `window` uses). Sessions at a dividend or a split are never filled: nobody says on which
-side of it a price is.
+A filled close needs three things: a source whose other closes are those of the window; a witness, the leveraged fund's
+move of that session and of the next, and the bot's own look at the session if there was one; and a rule whose answer
+does not depend on the last tenths of a per cent, because no source but Yahoo's own rows has exactly the official close
+(see `depends_on`, which the gate `window` uses). Sessions at a dividend or a split are never filled: nobody says on
+which side of it a price is.
 """
 
 import math
@@ -14,9 +14,9 @@ from dataclasses import replace
 from datetime import date
 from typing import NamedTuple
 
-from qqqbot.model.market import Bar, Market, Quote
+from qqqbot.model.market import Bar, Market, Other, Quote
 from qqqbot.model.provenance import KeptWindow, Seen, Source
-from qqqbot.model.values import QQQ, TQQQ, Holding, Rules
+from qqqbot.model.values import Holding, Rules
 from qqqbot.strategy.rule import evaluate
 from qqqbot.strategy.witnesses import TRACKING_TOLERANCE
 
@@ -44,7 +44,7 @@ class Candidate(NamedTuple):
 
 
 def gaps(market: Market, expected: Sequence[date]) -> tuple[date, ...]:
-    """The expected sessions without a usable close of QQQ, oldest first."""
+    """The expected sessions without a usable close of the signal, oldest first."""
     closes = _by_date(market.bars)
     return tuple(day for day in expected if not _usable(closes.get(day, math.nan)))
 
@@ -77,15 +77,14 @@ def from_kept(kept: KeptWindow | None, market: Market, day: date) -> Candidate |
 
 def from_closes(source: Source, closes: Closes, market: Market, day: date) -> Candidate | None:
     """The close of `day` by `source`, if its closes of the sessions around are those of the window."""
-    bars = {QQQ: _by_date(market.bars), TQQQ: _by_date(market.fund_bars)}
-    found = {}
-    for symbol in (QQQ, TQQQ):
-        told, known = closes.get(symbol, {}), bars[symbol]
+    found = []
+    for symbol, bars in ((market.signal, market.bars), (market.fund, market.fund_bars)):
+        told, known = closes.get(symbol, {}), _by_date(bars)
         around = sorted((d for d in told if d in known), key=lambda d: abs((d - day).days))[:NEIGHBOURS]
         basis = _basis(told, known, around, source.uncertainty)
         near = basis is not None and abs(basis - 1) <= NEAR_BASIS
-        found[symbol] = told.get(day, math.nan) * basis if near and basis is not None else math.nan
-    return Candidate(source, found[QQQ], found[TQQQ]) if _usable(found[QQQ]) else None
+        found.append(told.get(day, math.nan) * basis if near and basis is not None else math.nan)
+    return Candidate(source, *found) if _usable(found[0]) else None
 
 
 def from_look(look: Seen | None) -> Candidate | None:
@@ -129,34 +128,37 @@ def without_yahoo(
     expected: Sequence[date],
     session: date,
     closes: Closes,
-    quotes: Mapping[str, Quote],
+    quotes: Sequence[Quote],
     leverage: float,
 ) -> Market | str:
     """The market of `session` from the kept window, the broker's `closes` and its `quotes`; or why there is none.
 
-    `closes` are adjusted for dividends. What they share with the kept window must be the same there: a dividend or a
-    split since then, and a wrong row in either, moves them apart.
+    The first two of `quotes` are the signal's and its fund's, whose window was kept. `closes` are adjusted for
+    dividends. What they share with the kept window must be the same there: a dividend or a split since then, and a
+    wrong row in either, moves them apart.
     """
     missing = [day for day in expected if day not in kept.dates]
     if len(missing) > MOST_FILLED:
         return f"the kept prices end {len(missing)} sessions ago, and at most {MOST_FILLED} are filled"
-    rows = dict(zip((QQQ, TQQQ), kept.by_date, strict=True))
+    signal, fund, *others = quotes
+    rows = dict(zip((signal.symbol, fund.symbol), kept.by_date, strict=True))
     if kept.session != session and (problem := _other_basis(rows, closes)):
         return problem
-    bars = {symbol: [Bar(day, rows[symbol].get(day, math.nan)) for day in expected] for symbol in rows}
+    own, witness = ([Bar(day, closes.get(day, math.nan)) for day in expected] for closes in kept.by_date)
     origins = {day: source for day, source in kept.sources.items() if day in expected}
     market = Market(
-        bars=tuple(bar for bar in bars[QQQ] if bar.date not in missing),
+        bars=tuple(bar for bar in own if bar.date not in missing),
         newest_row=session,
-        signal_quote=quotes[QQQ],
-        fund_quote=quotes[TQQQ],
-        fund_previous_close=rows[TQQQ].get(expected[-1]),
-        fund_bars=tuple(bar for bar in bars[TQQQ] if _usable(bar.close)),
+        signal_quote=signal,
+        fund_quote=fund,
+        fund_previous_close=rows[fund.symbol].get(expected[-1]),
+        fund_bars=tuple(bar for bar in witness if _usable(bar.close)),
         origins=origins,
         quoted_by=Source.BROKER,
+        others={quote.symbol: _other(quote, closes, session) for quote in others},
     )
     for day in missing:
-        told = Candidate(Source.BROKER, *(closes.get(symbol, {}).get(day, math.nan) for symbol in (QQQ, TQQQ)))
+        told = Candidate(Source.BROKER, *(closes.get(symbol, {}).get(day, math.nan) for symbol in rows))
         better = filled(market, day, told, leverage)
         if better is None and not _usable(told.close):
             return f"the broker has no close of {day}"
@@ -193,14 +195,19 @@ def depends_on(
 
 def same_basis(closes: Closes, market: Market, symbol: str) -> bool:
     """Whether the broker's newest closes of `symbol` are those of the rows."""
-    rows = _by_date(market.bars if symbol == QQQ else market.fund_bars)
+    rows = _by_date(market.bars if symbol == market.signal else market.fund_bars)
     shared = sorted(day for day in closes.get(symbol, {}) if day in rows)[-NEIGHBOURS:]
     basis = _basis(closes.get(symbol, {}), rows, shared, Source.BROKER.uncertainty)
     return basis is not None and abs(basis - 1) <= NEAR_BASIS
 
 
+def _other(quote: Quote, closes: Closes, session: date) -> Other:
+    known = sorted(closes.get(quote.symbol, {}).items())
+    return Other(quote, tuple(Bar(day, close) for day, close in known if day < session))
+
+
 def _other_basis(rows: Closes, closes: Closes) -> str | None:
-    for symbol in (QQQ, TQQQ):
+    for symbol in rows:
         told = closes.get(symbol, {})
         shared = [day for day in rows[symbol] if day in told and _usable(rows[symbol][day])]
         if len(shared) < FEWEST_SHARED:
@@ -222,20 +229,20 @@ def _basis(told: Mapping[date, float], known: Mapping[date, float], days: Iterab
 
 
 def _supported(market: Market, day: date, leverage: float) -> bool:
-    """TQQQ moved by its factor into `day` and out of it."""
-    qqq, tqqq = _by_date(market.bars), _by_date(market.fund_bars)
-    qqq[market.newest_row], tqqq[market.newest_row] = market.signal_quote.price, market.fund_quote.price
-    days = sorted(d for d, close in qqq.items() if _usable(close))
+    """The fund moved by its factor into `day` and out of it."""
+    own, fund = _by_date(market.bars), _by_date(market.fund_bars)
+    own[market.newest_row], fund[market.newest_row] = market.signal_quote.price, market.fund_quote.price
+    days = sorted(d for d, close in own.items() if _usable(close))
     place = days.index(day)
-    return place > 0 and all(_moved_together(qqq, tqqq, leverage, *days[n : n + 2]) for n in (place - 1, place))
+    return place > 0 and all(_moved_together(own, fund, leverage, *days[n : n + 2]) for n in (place - 1, place))
 
 
 def _moved_together(
-    qqq: Mapping[date, float], tqqq: Mapping[date, float], leverage: float, before: date, after: date
+    own: Mapping[date, float], fund: Mapping[date, float], leverage: float, before: date, after: date
 ) -> bool:
-    if not (_usable(tqqq.get(before, math.nan)) and _usable(tqqq.get(after, math.nan))):
+    if not (_usable(fund.get(before, math.nan)) and _usable(fund.get(after, math.nan))):
         return False
-    apart = (tqqq[after] / tqqq[before] - 1) - leverage * (qqq[after] / qqq[before] - 1)
+    apart = (fund[after] / fund[before] - 1) - leverage * (own[after] / own[before] - 1)
     return abs(apart) <= TRACKING_TOLERANCE
 
 

@@ -1,7 +1,7 @@
-"""What would be done at another price of QQQ, from the inputs of the last check. Pure.
+"""What would be done at another price of the signal, from the inputs of the last check. Pure.
 
-The shares come from the planner itself, asked twice: for the sells, and with their proceeds for the buy. TQQQ is
-assumed to have moved three times as far as QQQ since then.
+The shares come from the planner itself, asked twice: for the sells, and with their proceeds for the buy. Each fund on
+the same index is assumed to have moved by its factor since then, all others not at all.
 """
 
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from qqqbot.model.market import Quote
 from qqqbot.model.values import AccountSnapshot, FlipPrices, Holding, PlannedOrder, Portfolio, Rules, Side, Snapshot
 from qqqbot.strategy.gates import LOWEST_PRICE, closes_of_window, window_problem
 from qqqbot.strategy.planning import next_step
@@ -20,8 +21,8 @@ from qqqbot.strategy.sizing import commission
 class Outlook(NamedTuple):
     """The nearest price that changes the rule's answer. `orders` are what would then be sent, in this order.
 
-    `seen_price` is QQQ's price at `seen_at`, from which the distance is counted. `coming` says that the prices are
-    those of the session after `seen_at`, with `seen_price` as the close of that day.
+    `seen_price` is the signal's price at `seen_at`, from which the distance is counted. `coming` says that the prices
+    are those of the session after `seen_at`, with `seen_price` as the close of that day.
     """
 
     flip: float
@@ -47,9 +48,9 @@ def outlook(snapshot: Snapshot, rules: Rules, now: datetime) -> Outlook | None:
 
 
 def orders_at(snapshot: Snapshot, rules: Rules, price: float, target: Holding) -> tuple[PlannedOrder, ...]:
-    """The sells and the buy on the way to `target` with QQQ at `price`; empty if there are none."""
-    then = _moved(snapshot, price, rules.leverage)
-    if min(then.market.signal_quote.price, then.market.fund_quote.price) < LOWEST_PRICE:
+    """The sells and the buy on the way to `target` with the signal at `price`; empty if there are none."""
+    then = _moved(snapshot, price)
+    if min(then.market.prices.values()) < LOWEST_PRICE:
         return ()
     first = next_step(then, target, rules)[2]
     sells = tuple(order for order in first if order.side is Side.SELL)
@@ -61,20 +62,20 @@ def _flips(snapshot: Snapshot, rules: Rules, coming: bool) -> FlipPrices:
     return flip_prices([*closes, snapshot.market.signal_quote.price] if coming else closes, rules)
 
 
-def _moved(snapshot: Snapshot, price: float, leverage: float) -> Snapshot:
+def _moved(snapshot: Snapshot, price: float) -> Snapshot:
     """`snapshot` with other live prices, and the account's value that they give."""
     market = snapshot.market
-    move = price / market.signal_quote.price - 1
-    tqqq = max(0.0, market.fund_quote.price * (1 + leverage * move))
-    then = replace(
-        market,
-        signal_quote=replace(market.signal_quote, price=price),
-        fund_quote=replace(market.fund_quote, price=tqqq),
-    )
-    account = _revalued(
-        snapshot.account, {"QQQ": price - market.signal_quote.price, "TQQQ": tqqq - market.fund_quote.price}
-    )
-    return replace(snapshot, market=then, account=account)
+    move, index = price / market.signal_quote.price - 1, Holding(market.signal).underlying
+
+    def moved(quote: Quote) -> Quote:
+        factor = Holding(quote.symbol).factor if Holding(quote.symbol).underlying == index else 0
+        return replace(quote, price=max(0.0, quote.price * (1 + factor * move)))
+
+    others = {symbol: replace(other, quote=moved(other.quote)) for symbol, other in market.others.items()}
+    signal = replace(market.signal_quote, price=price)
+    then = replace(market, signal_quote=signal, fund_quote=moved(market.fund_quote), others=others)
+    changes = {symbol: price - market.prices[symbol] for symbol, price in then.prices.items()}
+    return replace(snapshot, market=then, account=_revalued(snapshot.account, changes))
 
 
 def _revalued(account: AccountSnapshot, changes: Mapping[str, float]) -> AccountSnapshot:

@@ -15,9 +15,10 @@ from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.program import COMMAND
 from qqqbot.model.provenance import Source, whose
 from qqqbot.model.reasons import Reason
-from qqqbot.model.values import SYMBOLS, TQQQ, Gate, Holding, Rules, Snapshot
+from qqqbot.model.values import Gate, Holding, Rules, Snapshot
 from qqqbot.strategy import basis, rule, witnesses
 from qqqbot.strategy.filling import depends_on
+from qqqbot.strategy.moves import leverage
 
 # No order in the session's last minute: what is sent then may be filled in the auction or the next day.
 LAST_SAFE_SECONDS = 60
@@ -29,9 +30,6 @@ RESERVED_ORDERS = 2
 CLOCK_TOLERANCE = timedelta(seconds=60)
 # A check takes a minute at most from the answer to the decision.
 SERVER_TOLERANCE = timedelta(minutes=3)
-# TQQQ's day against three times QQQ's, 2010-02 to 2026-08: the difference exceeded 0.77 % on 1 day of 100, 1.7 % on 1
-# of 1000, and 2.5 % on 2010-05-21 and 2020-03-17 alone. A missed split or a bad tick is far outside.
-LEVERAGE_TOLERANCE = 0.025
 BROKER_QUOTE_TOLERANCE = 0.01
 # Closures that a calendar does not know: 2001-09 had four in a row. More missing rows are a history cut short.
 MOST_CLOSED = 4
@@ -55,7 +53,9 @@ GateCheck = Callable[[Snapshot, Rules], Gate]
 
 
 def window_problem(snapshot: Snapshot) -> str | None:
-    """Why QQQ's daily rows cannot be averaged; None if each expected session is there once, in order and usable."""
+    """Why the signal's daily rows cannot be averaged; None if each expected session is there once, in order and
+    usable.
+    """
     bars, expected = snapshot.market.bars, snapshot.expected
     dates, wanted = [bar.date for bar in bars], set(expected)
     if len(set(dates)) != len(dates):
@@ -118,7 +118,7 @@ def clock(snapshot: Snapshot, rules: Rules) -> Gate:
     The time that a server tells may be a cache's: on its own it forbids nothing.
     """
     market, now = snapshot.market, snapshot.now
-    newest = max((market.quote(symbol) for symbol in SYMBOLS), key=lambda quote: quote.time)
+    newest = max(market.quotes.values(), key=lambda quote: quote.time)
     if newest.time > now + CLOCK_TOLERANCE:
         ahead = (newest.time - now).total_seconds() / 60
         sentence = f"{newest.symbol}'s price is {ahead:.1f} min in the future: this machine's clock is behind"
@@ -132,13 +132,14 @@ def clock(snapshot: Snapshot, rules: Rules) -> Gate:
 
 
 def newest_row(snapshot: Snapshot, rules: Rules) -> Gate:
-    newest, session = snapshot.market.newest_row, snapshot.session
+    market, session = snapshot.market, snapshot.session
+    newest = market.newest_row
     sentence = f"the newest daily row is of {newest}, {'as' if newest == session.date else 'not'} of the session "
     sentence += str(session.date)
     if newest > session.date:
         sentence = f"Yahoo has a row of {newest}, a day that is still to come: its answer is wrong"
-    elif newest < session.date and all(snapshot.market.quote(s).time < session.open for s in SYMBOLS):
-        sentence = f"Yahoo has no trade of {session.date} in QQQ or TQQQ"
+    elif newest < session.date and all(quote.time < session.open for quote in market.quotes.values()):
+        sentence = f"Yahoo has no trade of {session.date} in {' or '.join(market.quotes)}"
         if snapshot.now - session.open < FIRST_TRADES or (snapshot.kept and snapshot.kept.session == session.date):
             return Gate("newest_row", False, str(newest), f"{sentence} yet, only of {newest}", Reason.STALE_PRICES)
         sentence += f": is the exchange closed? Then {_cure(session.date)}"
@@ -147,18 +148,19 @@ def newest_row(snapshot: Snapshot, rules: Rules) -> Gate:
 
 
 def window_complete(snapshot: Snapshot, rules: Rules) -> Gate:
-    problem = window_problem(snapshot)
+    problem, market = window_problem(snapshot), snapshot.market
     if problem is None and len(snapshot.expected) < rules.form.history:
         problem = f"only {len(snapshot.expected)} sessions known, {rules.form.history} needed"
     if days := _without_a_trade(snapshot):
-        sentence = f"neither QQQ nor TQQQ has a row for {_dates(days)}: was the exchange closed? Then {_cure(*days)}"
+        neither = f"neither {market.signal} nor {market.fund}"
+        sentence = f"{neither} has a row for {_dates(days)}: was the exchange closed? Then {_cure(*days)}"
         return Gate("window", False, problem or "closed", sentence, Reason.NO_TRADES)
-    sentence = (
-        f"QQQ's daily prices are incomplete: {problem}" if problem else "every session of the window is there once"
-    )
+    sentence = "every session of the window is there once"
+    if problem:
+        sentence = f"{market.signal}'s daily prices are incomplete: {problem}"
     if problem is None and (problem := _hanging_on_others(snapshot, rules)):
         sentence = problem
-    others = whose(Source.YAHOO, snapshot.market.origins)
+    others = whose(Source.YAHOO, market.origins)
     found = problem or f"{len(snapshot.expected)} sessions{f'; {others}' if others else ''}"
     return Gate("window", problem is None, found, sentence, Reason.PRICES_UNAVAILABLE)
 
@@ -183,7 +185,7 @@ def quotes_usable(snapshot: Snapshot, rules: Rules) -> Gate:
 
 def quote_age(snapshot: Snapshot, rules: Rules) -> Gate:
     """No live price is too old, counting only time in which the exchange was open."""
-    oldest = min((snapshot.market.quote(s) for s in SYMBOLS), key=lambda q: q.time)
+    oldest = min(snapshot.market.quotes.values(), key=lambda quote: quote.time)
     age = _open_age(oldest, snapshot)
     found = f"{oldest.symbol} {age.total_seconds() / 60:.1f} min old"
     limit = timedelta(seconds=rules.max_quote_age_seconds)
@@ -195,7 +197,7 @@ def quote_age(snapshot: Snapshot, rules: Rules) -> Gate:
 
 
 def daily_move(snapshot: Snapshot, rules: Rules) -> Gate:
-    """No one-day move of QQQ in the window, today's included, is larger than a real day's."""
+    """No one-day move of the signal in the window, today's included, is larger than a real day's."""
     price, dates = snapshot.market.signal_quote.price, [*snapshot.expected, snapshot.session.date]
     closes = [*closes_of_window(snapshot), price] if window_problem(snapshot) is None else []
     moves = [(abs(after / before - 1), day) for before, after, day in zip(closes, closes[1:], dates[1:], strict=False)]
@@ -203,31 +205,17 @@ def daily_move(snapshot: Snapshot, rules: Rules) -> Gate:
     real = largest <= rules.max_daily_move
     found = f"largest move {largest:.1%} on {day}"
     verdict = "within" if real else "beyond"
-    sentence = f"QQQ moved {largest:.1%} on {day}, {verdict} the {rules.max_daily_move:.0%} of a real day"
+    sentence = (
+        f"{snapshot.market.signal} moved {largest:.1%} on {day}, {verdict} the {rules.max_daily_move:.0%} of a real day"
+    )
     return Gate("daily_move", real, found, sentence, Reason.PRICES_UNAVAILABLE)
-
-
-def leverage(snapshot: Snapshot, rules: Rules) -> Gate:
-    """TQQQ's move since its last close is near three times QQQ's; after a split or a bad or stale price it is not."""
-    previous_tqqq = snapshot.market.fund_previous_close
-    previous_qqq = snapshot.market.bars[-1].close if snapshot.market.bars else None
-    if not previous_tqqq or not previous_qqq:
-        sentence = "TQQQ's or QQQ's previous close is missing"
-        return Gate("leverage", False, "no previous close", sentence, Reason.PRICES_UNAVAILABLE)
-    qqq = snapshot.market.signal_quote.price / previous_qqq - 1
-    tqqq = snapshot.market.fund_quote.price / previous_tqqq - 1
-    near = abs(tqqq - rules.leverage * qqq) <= LEVERAGE_TOLERANCE
-    found = f"TQQQ {tqqq:+.2%}, QQQ {qqq:+.2%}"
-    verdict = "near" if near else "not near"
-    sentence = f"TQQQ moved {tqqq:+.2%} and QQQ {qqq:+.2%} since their last close: {verdict} {rules.leverage:g} to 1"
-    return Gate("leverage", near, found, sentence, Reason.PRICES_UNAVAILABLE)
 
 
 def day_rows(snapshot: Snapshot, rules: Rules) -> Gate:
     """Each live price is within the day's row of the same answer, and near its close: one that stands still is not."""
-    quotes = [snapshot.market.quote(symbol) for symbol in SYMBOLS]
+    quotes = snapshot.market.quotes.values()
     found = ", ".join(_beside_row(quote) for quote in quotes if quote.row) or "no row of the day"
-    strangers = [q.symbol for q in quotes if q.row and not _fits_row(q, rules)]
+    strangers = [q.symbol for q in quotes if q.row and not _fits_row(q)]
     verdict = f"{strangers[0]}'s live price is not that of its own row" if strangers else "live prices fit their rows"
     return Gate("day_rows", not strangers, found, f"{verdict} ({found})", Reason.PRICES_UNAVAILABLE)
 
@@ -239,33 +227,38 @@ def history(snapshot: Snapshot, rules: Rules) -> Gate:
     """
     if not snapshot.market.fund_bars or not _may_be_averaged(snapshot, rules):
         return Gate("history", True, "not asked", "the window's witnesses were not asked")
-    quoted = len(snapshot.broker_quotes) == len(SYMBOLS)  # then the broker's prices and shares are the witness
-    if not quoted and (moved := basis.moved(snapshot.kept, snapshot.market)):
+    market, held = snapshot.market, snapshot.portfolio.holding
+    quoted = {
+        market.signal,
+        market.fund,
+    } <= snapshot.broker_quotes.keys()  # then the broker's prices and shares are the witness
+    if not quoted and (moved := basis.moved(snapshot.kept, market)):
         sentence, code = basis.told(moved, simulated=not snapshot.needs_open_exchange)
         return Gate("history", False, sentence, sentence, code)
     window = _witnessed(snapshot)
     if problem := witnesses.unwitnessed(window):
-        sentence = f"QQQ's rows have no second witness: {problem}"
+        sentence = f"{market.signal}'s rows have no second witness: {problem}"
         return Gate("history", False, problem, sentence, Reason.PRICES_DOUBTFUL)
     doubts = witnesses.doubts(window, rules.leverage)
     if not doubts:
         return Gate("history", True, "no doubt", "each session of the window has a second witness")
     found, held = "; ".join(f"{doubt.day}: {doubt.found}" for doubt in doubts[:3]), snapshot.portfolio.holding
     if witnesses.too_many(window, doubts):
-        sentence = f"QQQ's and TQQQ's rows part on {len(doubts)} occasions ({found})"
+        sentence = f"{market.signal}'s and {market.fund}'s rows part on {len(doubts)} occasions ({found})"
         return Gate("history", False, found, sentence, Reason.PRICES_DOUBTFUL)
+    doubtful = f"{market.signal}'s row is doubtful ({found})"
     other = witnesses.other_answer(window, doubts, held, rules)
     own = rule.wanted(window.closes, window.price, held, rules)
     if other is None:
-        return Gate("history", True, found, f"QQQ's row is doubtful ({found}), but the rule wants {own} either way")
-    sentence = f"QQQ's row is doubtful ({found}): with it the rule wants {own}, without it {other}"
+        return Gate("history", True, found, f"{doubtful}, but the rule wants {own} either way")
+    sentence = f"{doubtful}: with it the rule wants {own}, without it {other}"
     return Gate("history", False, found, sentence, Reason.PRICES_DOUBTFUL)
 
 
 def broker_quotes(snapshot: Snapshot, rules: Rules) -> Gate:
     """If the broker quotes prices too, they agree."""
-    ours = {s: snapshot.market.quote(s).price for s in snapshot.broker_quotes}
-    apart = {s: abs(q.price / ours[s] - 1) for s, q in snapshot.broker_quotes.items() if ours[s] > 0}
+    ours = snapshot.market.prices
+    apart = {s: abs(q.price / ours[s] - 1) for s, q in snapshot.broker_quotes.items() if ours.get(s, 0) > 0}
     agree = all(a <= BROKER_QUOTE_TOLERANCE for a in apart.values())
     found = ", ".join(f"{s} {a:.2%} apart" for s, a in apart.items()) or "the broker quotes none"
     sentence = f"the broker's prices {'agree' if agree else 'disagree'} ({found})"
@@ -287,13 +280,14 @@ def book_agrees(snapshot: Snapshot, rules: Rules) -> Gate:
     While an order of ours is open, a difference is what is to be expected: the book has its fills later.
     """
     account, portfolio = snapshot.account.positions, snapshot.portfolio
-    if short := [s for s in SYMBOLS if account.get(s, 0) < 0 or portfolio.shares[s] < 0]:
-        found = ", ".join(f"{s} account {account.get(s, 0)}, book {portfolio.shares[s]}" for s in short)
+    owned = {s: portfolio.shares.get(s, 0) for s in (*account, *portfolio.shares, *portfolio.foreign)}
+    if short := [s for s, own in owned.items() if min(account.get(s, 0), own) < 0]:
+        found = ", ".join(f"{s} account {account.get(s, 0)}, book {owned[s]}" for s in short)
         sentence = f"a short position ({found}): close it by hand, then adopt"
         return Gate("book", False, found, sentence, Reason.UNEXPECTED_POSITION)
     if snapshot.open_orders:
         return Gate("book", True, "not judged", "account and book are compared when no order is open")
-    differences = [s for s in SYMBOLS if account.get(s, 0) != portfolio.shares[s] + portfolio.foreign[s]]
+    differences = [s for s, own in owned.items() if account.get(s, 0) != own + portfolio.foreign.get(s, 0)]
     found = "; ".join(_difference(s, snapshot) for s in differences) or "equal"
     if not differences:
         return Gate("book", True, found, "the account agrees with the book", Reason.LEDGER_MISMATCH)
@@ -321,7 +315,7 @@ def orders_left(snapshot: Snapshot, rules: Rules, needed: int, to_cash: bool) ->
 def time_for_both(snapshot: Snapshot, sells: bool, target: Holding) -> Gate:
     """A rotation of a sale and a purchase is begun only with time for both; one that has traded already goes on."""
     left = (snapshot.session.close - snapshot.now).total_seconds()
-    needs_time = sells and target is not Holding.CASH and snapshot.exchange_open and snapshot.half_made is not target
+    needs_time = sells and not target.is_defensive and snapshot.exchange_open and snapshot.half_made is not target
     enough = not needs_time or left > LAST_SAFE_SECONDS + BOTH_LEGS_SECONDS
     found = f"{left / 60:.0f} min before the close" if snapshot.exchange_open else "no session"
     sentence = "there is time for the rotation" if enough else f"{found}: too late to sell and to buy in this session"
@@ -401,12 +395,12 @@ def check(gates: tuple[GateCheck, ...], snapshot: Snapshot, rules: Rules) -> tup
 
 def _witnessed(snapshot: Snapshot) -> witnesses.Window:
     market, days = snapshot.market, snapshot.expected
-    qqq, fund = _by_date(market.bars), _by_date(market.fund_bars)
+    own, fund = _by_date(market.bars), _by_date(market.fund_bars)
     kept, kept_fund = _kept(snapshot)
     return witnesses.Window(
         dates=days,
-        closes=[qqq[day].close for day in days],
-        unadjusted=[_unadjusted(qqq.get(day)) for day in days],
+        closes=[own[day].close for day in days],
+        unadjusted=[_unadjusted(own.get(day)) for day in days],
         fund=[_price_or_nan(fund[day].close if day in fund else None) for day in days],
         fund_unadjusted=[_unadjusted(fund.get(day)) for day in days],
         today=snapshot.session.date,
@@ -447,11 +441,11 @@ def _a_price(value: float) -> bool:
 def _may_be_averaged(snapshot: Snapshot, rules: Rules) -> bool:
     """What `window_complete` and `quotes_usable` are about; their failures are theirs to report."""
     enough = window_problem(snapshot) is None and len(snapshot.expected) >= rules.form.history
-    return enough and all(_a_price(snapshot.market.quote(symbol).price) for symbol in SYMBOLS)
+    return enough and all(map(_a_price, snapshot.market.prices.values()))
 
 
-def _fits_row(quote: Quote, rules: Rules) -> bool:
-    row, slack = quote.row, ROW_TOLERANCE * (rules.leverage if quote.symbol == TQQQ else 1)
+def _fits_row(quote: Quote) -> bool:
+    row, slack = quote.row, ROW_TOLERANCE * max(1, Holding(quote.symbol).factor)
     assert row is not None
     within = row.low * (1 - slack) <= quote.price <= row.high * (1 + slack)
     return within and abs(quote.price / row.close - 1) <= slack
@@ -470,9 +464,9 @@ def _open_age(quote: Quote, snapshot: Snapshot) -> timedelta:
 
 
 def _difference(symbol: str, snapshot: Snapshot) -> str:
-    portfolio = snapshot.portfolio
-    foreign = f" and {portfolio.foreign[symbol]} left to you" if portfolio.foreign[symbol] else ""
-    return f"{symbol} account {snapshot.account.positions.get(symbol, 0)}, book {portfolio.shares[symbol]}{foreign}"
+    portfolio, account = snapshot.portfolio, snapshot.account.positions
+    foreign = f" and {portfolio.foreign[symbol]} left to you" if portfolio.foreign.get(symbol) else ""
+    return f"{symbol} account {account.get(symbol, 0)}, book {portfolio.shares.get(symbol, 0)}{foreign}"
 
 
 def _without_a_trade(snapshot: Snapshot) -> list[date]:
@@ -485,7 +479,7 @@ def _without_a_trade(snapshot: Snapshot) -> list[date]:
 
 def _all_stand(snapshot: Snapshot) -> str | None:
     """When all trading of this session seems to have ended, as an entry of `closed_on`; None if it goes on."""
-    times = [snapshot.market.quote(symbol).time for symbol in SYMBOLS]
+    times = [quote.time for quote in snapshot.market.quotes.values()]
     stands = min(times) > snapshot.session.open and max(times) - min(times) <= SAME_MOMENT
     return f"{max(times).astimezone(NEW_YORK) + HALF_A_MINUTE:%Y-%m-%d %H:%M}" if stands else None
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from qqqbot.model.instruments import Holding, Kind
+from qqqbot.model.values import Rules, Snapshot
 from qqqbot.strategy.sizing import CENT, commission
 
 # Calendar days out of the market in a row, on average, 2010-02 to 2026-08: 19 of price over SMA 200 (50 stays), 75 of
@@ -41,5 +42,15 @@ def yearly_growth(closes: Sequence[float]) -> float:
     return max(0.0, sum(move for move in moves if abs(move) <= LARGEST_MOVE) / len(moves) * SESSIONS_A_YEAR)
 
 
-def is_parking(target: Holding) -> bool:
-    return target.kind is Kind.BILLS
+def not_worth_it(snapshot: Snapshot, target: Holding, rules: Rules) -> str:
+    """Why the money that `target` would park stays cash; empty if it is parked, or there already."""
+    market, portfolio = snapshot.market, snapshot.portfolio
+    if target.kind is not Kind.BILLS or target in (portfolio.holding, snapshot.half_made):
+        return ""
+    prices = {symbol: Decimal(str(price)) for symbol, price in market.prices.items()}
+    value, closes = (
+        portfolio.equity(prices) * rules.position_size,
+        [bar.close for bar in market.others[target].bars if bar.close > 0],
+    )
+    brings = benefit(value, prices[target], closes)
+    return "" if brings >= rules.park_benefit else f"parking it in {target} would bring {brings:,.2f} USD"

@@ -11,7 +11,6 @@ from decimal import Decimal
 
 from qqqbot.model.reasons import Reason
 from qqqbot.model.values import (
-    SYMBOLS,
     Action,
     Decide,
     Gate,
@@ -26,6 +25,7 @@ from qqqbot.model.values import (
 )
 from qqqbot.strategy import gates
 from qqqbot.strategy.asking import ask_first
+from qqqbot.strategy.parking import not_worth_it
 from qqqbot.strategy.rule import evaluate, flip_prices
 from qqqbot.strategy.sizing import limit_price, shares_to_buy, still_wanted
 
@@ -56,10 +56,11 @@ def _signal(snapshot: Snapshot, rules: Rules) -> Signal:
     """The rule's answer now. While the exchange is closed its flip prices are those of the coming session."""
     closes, price = gates.closes_of_window(snapshot), snapshot.market.signal_quote.price
     signal = evaluate(closes, price, snapshot.portfolio.holding, rules)
+    if why := not_worth_it(snapshot, signal.target, rules):
+        signal = replace(signal, target=Holding.CASH, reason=f"{signal.reason}, but {why}: cash")
     if snapshot.exchange_open:
         return signal
-    coming = flip_prices([*closes, price], rules)
-    return Signal(signal.target, signal.price, signal.short_ma, signal.long_ma, signal.reason, coming)
+    return replace(signal, flips=flip_prices([*closes, price], rules))
 
 
 def _target(snapshot: Snapshot, signal: Signal, rules: Rules) -> tuple[Holding | None, Holding | None]:
@@ -89,7 +90,7 @@ def _rotation(
             action, signal, sentence, (*verdicts, late), target=target, blocked_by=late, session_target=session_target
         )
     sells = any(order.side is Side.SELL for order in orders)
-    to_cash = sells and target is Holding.CASH
+    to_cash = sells and target.is_defensive
     left = gates.orders_left(snapshot, rules, len(orders) + (sells and not to_cash), to_cash)
     verdicts = (*verdicts, left, gates.time_for_both(snapshot, sells, target))
     if failed := _first_failed(verdicts):
@@ -116,7 +117,7 @@ def next_step(snapshot: Snapshot, target: Holding, rules: Rules) -> Step:
     symbol = target.symbol
     if symbol is None:
         return Action.HOLD, "in cash already", (), None
-    if snapshot.portfolio.shares[symbol] and snapshot.unfinished != symbol:
+    if snapshot.portfolio.shares.get(symbol) and snapshot.unfinished != symbol:
         return Action.HOLD, f"{symbol} is held already", (), None
     return _buy(snapshot, symbol, rules)
 
@@ -124,9 +125,9 @@ def next_step(snapshot: Snapshot, target: Holding, rules: Rules) -> Step:
 def _buy(snapshot: Snapshot, symbol: str, rules: Rules) -> Step:
     """Buy what the book's own money pays for; less only if the account is known to have less, and not to be late."""
     portfolio, account = snapshot.portfolio, snapshot.account
-    prices = {s: _decimal(snapshot.market.quote(s).price) for s in SYMBOLS}
+    prices = {s: _decimal(price) for s, price in snapshot.market.prices.items()}
     equity = min(portfolio.equity(prices), account.net_liquidation)
-    held_value = prices[symbol] * portfolio.shares[symbol]
+    held_value = prices[symbol] * portfolio.shares.get(symbol, 0)
     spendable = min(portfolio.cash, account.spendable)
     budget = min(still_wanted(portfolio.equity(prices), held_value, rules), portfolio.cash)
     if spendable < budget * gates.MONEY_ENOUGH <= spendable + account.unsettled:
@@ -154,11 +155,11 @@ def _sells(snapshot: Snapshot, target: Holding, rules: Rules) -> tuple[PlannedOr
             Side.SELL,
             symbol,
             min(snapshot.portfolio.shares[symbol], snapshot.account.positions.get(symbol, 0)),
-            _decimal(snapshot.market.quote(symbol).price),
+            _decimal(price),
             rules,
         )
-        for symbol in SYMBOLS
-        if symbol != target.symbol and snapshot.portfolio.shares[symbol] > 0
+        for symbol, price in snapshot.market.prices.items()
+        if symbol != target.symbol and snapshot.portfolio.shares.get(symbol, 0) > 0
     )
 
 

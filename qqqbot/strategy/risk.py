@@ -7,7 +7,7 @@ shares no code with planning: two mistakes would have to agree before an order t
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from qqqbot.model.values import SYMBOLS, Holding, OrderIntent, OrderType, Rules, Side, Snapshot
+from qqqbot.model.values import OrderIntent, OrderType, Rules, Side, Snapshot
 
 # Longer than any round of a rotation takes; an older intent was decided in a situation that no longer exists.
 MAX_DECISION_AGE = timedelta(minutes=5)
@@ -30,7 +30,7 @@ def refusal(intent: OrderIntent, snapshot: Snapshot, rules: Rules, account: str,
         (not timedelta(0) <= now - intent.decided_at <= MAX_DECISION_AGE, "OLD_DECISION: decided too long ago"),
         (bool(snapshot.unresolved or snapshot.account.open_order_refs), "ORDER_ALIVE: an order of ours is not done"),
         (snapshot.orders_this_session >= _most_orders(intent, rules), "TOO_MANY_ORDERS in this session"),
-        (intent.symbol not in SYMBOLS, f"WRONG_SYMBOL: {intent.symbol}"),
+        (_unwanted(intent, rules), f"WRONG_SYMBOL: {intent.symbol}"),
         (intent.quantity < 1, f"BAD_QUANTITY: {intent.quantity}"),
         (not _is_price(intent.decision_price), f"BAD_PRICE: {intent.decision_price}"),
         (_bad_limit(intent), f"BAD_LIMIT: {intent.limit_price} for {intent.decision_price}"),
@@ -53,8 +53,14 @@ def _unasked(intent: OrderIntent, snapshot: Snapshot, rules: Rules) -> bool:
 
 
 def _most_orders(intent: OrderIntent, rules: Rules) -> int:
-    to_cash = intent.side is Side.SELL and intent.target is Holding.CASH
+    to_cash = intent.side is Side.SELL and intent.target.is_defensive
     return rules.max_orders_per_session + (ORDERS_FOR_CASH if to_cash else 0)
+
+
+def _unwanted(intent: OrderIntent, rules: Rules) -> bool:
+    """Nothing is bought but what the rule can want. What may be sold, whatever it is, the other checks say."""
+    wanted = intent.target in rules.form.shelves and intent.symbol == intent.target.symbol
+    return intent.side is Side.BUY and not wanted
 
 
 def _is_price(value: Decimal) -> bool:

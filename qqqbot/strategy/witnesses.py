@@ -1,11 +1,11 @@
 """A second witness for each finished session of the averaging window, and the histories that it would make. Pure.
 
-QQQ's rows are one source's word. A second word on each session is in the same answers: the leveraged fund, which moves
-by its factor times QQQ; the unadjusted closes, from which the adjusted ones differ by dividends alone; and what the bot
-kept of the rows that it last traded on. Where they part, nobody can say which is wrong, and it does not matter while
-the rule's answer is the same either way. So a doubtful session alone forbids nothing: each doubt has the closes
-that its witness makes, and `other_answer` asks the rule with each of them. This lets days pass on which real prices
-part (2010-05-21, 2020-03-17), and a wrong row stops only those checks that it would lead astray.
+The signal's rows are one source's word. A second word on each session is in the same answers: the leveraged fund, which
+moves by its factor times the signal; the unadjusted closes, from which the adjusted ones differ by dividends alone; and
+what the bot kept of the rows that it last traded on. Where they part, nobody can say which is wrong, and it does not
+matter while the rule's answer is the same either way. So a doubtful session alone forbids nothing: each doubt has the
+closes that its witness makes, and `other_answer` asks the rule with each of them. This lets days pass on which real
+prices part (2010-05-21, 2020-03-17), and a wrong row stops only those checks that it would lead astray.
 
 Each tolerance was measured on QQQ and TQQQ from 2010-02 to 2026-08 (4,157 sessions). `python -m benchmarks.witnesses`
 repeats that. Near the close of each of 2,926 days since 2015: of unaltered prices 3 checks are refused (2019-03-01,
@@ -26,7 +26,7 @@ from qqqbot.model.values import Holding, Rules
 from qqqbot.strategy.rule import wanted
 
 # The fund's session against its factor times QQQ's. Real ones parted by more than 1 % on 13 days, 1.5 % on 5, 2.5 % on
-# 2 (2010-05-21, 2020-03-17). A row of QQQ that is off by more than a third of this is noticed.
+# 2 (2010-05-21, 2020-03-17). A row of the signal that is off by more than a third of this is noticed.
 TRACKING_TOLERANCE = 0.010
 # What one session's dividend changes in adjusted closes beside unadjusted ones. QQQ's largest: 0.557 % (2012-12-21).
 LARGEST_DIVIDEND = 0.006
@@ -70,7 +70,9 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """Sessions in a row on which QQQ's rows and a witness part: what was found on the first, and the other history."""
+    """Sessions in a row on which the signal's rows and a witness part: what was found on the first, and the other
+    history.
+    """
 
     day: date
     found: str
@@ -79,7 +81,7 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A session's factor of change as a witness has it, and why QQQ's own is doubted."""
+    """A session's factor of change as a witness has it, and why the signal's own is doubted."""
 
     factor: float
     found: str
@@ -90,7 +92,7 @@ Moves = Mapping[int, Move]
 
 
 def unwitnessed(window: Window) -> str | None:
-    """Why QQQ's rows have no second witness that can be asked; None if they have."""
+    """Why the signal's rows have no second witness that can be asked; None if they have."""
     missing = [day for day, close in zip(window.dates, window.fund, strict=True) if math.isnan(close)]
     if len(missing) > MOST_UNWITNESSED or (missing and missing[0] == window.dates[0]):
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
@@ -102,7 +104,7 @@ def unwitnessed(window: Window) -> str | None:
 
 
 def doubts(window: Window, leverage: float) -> tuple[Doubt, ...]:
-    """Where a witness parts from QQQ's rows, oldest first.
+    """Where a witness parts from the signal's rows, oldest first.
 
     Where several do, what was kept counts most: both funds' rows may be wrong today, and by the same factor.
     """
@@ -120,7 +122,9 @@ def doubts(window: Window, leverage: float) -> tuple[Doubt, ...]:
 
 
 def too_many(window: Window, found: Sequence[Doubt]) -> bool:
-    """Whether the fund is no witness: it parts from QQQ more often than the real one, missing rows not counted."""
+    """Whether the fund is no witness: it parts from the signal more often than the real one, missing rows not
+    counted.
+    """
     missing = sum(map(math.isnan, window.fund))
     return len(found) - missing > MOST_DOUBTS * max(1, len(window.dates) // SESSIONS_OF_DOUBTS)
 
@@ -128,7 +132,7 @@ def too_many(window: Window, found: Sequence[Doubt]) -> bool:
 def other_answer(window: Window, found: Sequence[Doubt], held: Holding, rules: Rules) -> Holding | None:
     """What the rule wants in a history in which one of the doubts `found`, or all of them, are taken as right.
 
-    None if it wants the same as with QQQ's own rows in each of them.
+    None if it wants the same as with the signal's own rows in each of them.
     """
     own = wanted(window.closes, window.price, held, rules)
     answers = (wanted(closes, window.price, held, rules) for closes in _histories(window, found))
@@ -156,8 +160,8 @@ def _by_fund(own: Sequence[float], fund: Sequence[float], leverage: float) -> Mo
     found = {}
     for place in range(1, len(own)):
         if not _together(own[place], fund[place], leverage):
-            qqq, other = own[place] - 1, fund[place] - 1
-            found[place] = Move(1 + other / leverage, f"QQQ {qqq:+.1%}, the fund of {leverage:g} times it {other:+.1%}")
+            move, other = own[place] - 1, fund[place] - 1
+            found[place] = Move(1 + other / leverage, f"{move:+.1%}, the fund of {leverage:g} times it {other:+.1%}")
     return found
 
 
@@ -184,9 +188,9 @@ def _by_standing(window: Window, own: Sequence[float]) -> Moves:
 def _by_what_was_kept(window: Window, own: Sequence[float], fund: Sequence[float], leverage: float) -> Moves:
     """Sessions that moved otherwise when they were last traded on, by rows that the fund supports.
 
-    Today's rows of it do, or those that were kept. Where each day's support that day's, QQQ's have been corrected, but
-    not by more than corrections are. A dividend that Yahoo adds later changes the session of its ex-date alone. One on
-    another basis changes no move.
+    Today's rows of it do, or those that were kept. Where each day's support that day's, the signal's have been
+    corrected, but not by more than corrections are. A dividend that Yahoo adds later changes the session of its ex-date
+    alone. One on another basis changes no move.
     """
     if not window.kept:
         return {}
@@ -204,13 +208,13 @@ def _by_what_was_kept(window: Window, own: Sequence[float], fund: Sequence[float
         )
         if not dividend and supported:
             now, before = own[place] - 1, kept[place] - 1
-            found[place] = Move(kept[place], f"QQQ {now:+.2%}, and {before:+.2%} when it was last traded on")
+            found[place] = Move(kept[place], f"{now:+.2%}, and {before:+.2%} when it was last traded on")
     return found
 
 
-def _together(qqq: float, fund: float, leverage: float) -> bool:
-    """Whether two factors of change are those of one session of QQQ and its fund."""
-    return abs(fund - 1 - leverage * (qqq - 1)) <= TRACKING_TOLERANCE
+def _together(own: float, fund: float, leverage: float) -> bool:
+    """Whether two factors of change are those of one session of the signal and its fund."""
+    return abs(fund - 1 - leverage * (own - 1)) <= TRACKING_TOLERANCE
 
 
 def _history(
@@ -253,7 +257,7 @@ def _factors(closes: Sequence[float], price: float) -> list[float]:
 def _standing(window: Window) -> set[int]:
     """Places of the sessions on which neither fund's unadjusted close moved."""
     pairs = zip(itertools.pairwise(window.unadjusted), itertools.pairwise(window.fund_unadjusted), strict=True)
-    return {place for place, (qqq, fund) in enumerate(pairs, start=1) if qqq[0] == qqq[1] and fund[0] == fund[1]}
+    return {place for place, (own, fund) in enumerate(pairs, start=1) if own[0] == own[1] and fund[0] == fund[1]}
 
 
 def _bridged(closes: Sequence[float]) -> list[float]:

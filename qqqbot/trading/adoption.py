@@ -14,7 +14,7 @@ from typing import NamedTuple
 from qqqbot.model.errors import PRICE_ERRORS, LedgerMismatch, OrderOutcomeUnknown
 from qqqbot.model.market import Market
 from qqqbot.model.program import COMMAND
-from qqqbot.model.values import QQQ, SYMBOLS, AccountSnapshot, OrderIntent, Rules, Side, Snapshot
+from qqqbot.model.values import AccountSnapshot, OrderIntent, Rules, Side, Snapshot
 from qqqbot.records.book import Book
 from qqqbot.records.ledger import Booked
 from qqqbot.strategy import gates
@@ -101,7 +101,8 @@ def refuse_open_orders(unresolved: Sequence[OrderIntent], account: AccountSnapsh
 def differences(book: Book, account: AccountSnapshot) -> dict[str, int]:
     """The account's shares less those of the book and those left alone, for each symbol that differs."""
     ledger = book.ledger
-    found = {s: account.positions.get(s, 0) - ledger.shares[s] - ledger.foreign[s] for s in SYMBOLS}
+    known = dict.fromkeys((*account.positions, *ledger.held))
+    found = {s: account.positions.get(s, 0) - ledger.shares[s] - ledger.foreign[s] for s in known}
     return {symbol: difference for symbol, difference in found.items() if difference}
 
 
@@ -167,8 +168,7 @@ def _prices_before(
 ) -> tuple[float, ...]:
     if market is None:
         return ()
-    told = market.bars[-1].close if symbol == QQQ and market.bars else market.fund_previous_close
-    return (told or 0.0, last_price(symbol, market.newest_row) or 0.0)
+    return (market.previous_close(symbol) or 0.0, last_price(symbol, market.newest_row) or 0.0)
 
 
 def _nearer(move: float, ratio: float) -> bool:

@@ -5,6 +5,7 @@ It is made on a copy of the book first. What that shows to be impossible is refu
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -14,9 +15,10 @@ from typing import NamedTuple
 
 from qqqbot.display.terminal import Line, Screen, Table
 from qqqbot.model.errors import LedgerMismatch
+from qqqbot.model.instruments import Holding
 from qqqbot.model.market import Market
 from qqqbot.model.program import COMMAND
-from qqqbot.model.values import SYMBOLS, AccountSnapshot, OrderIntent, Portfolio
+from qqqbot.model.values import AccountSnapshot, OrderIntent, Portfolio
 from qqqbot.records.book import Book
 from qqqbot.records.ledger import ZERO
 from qqqbot.trading import adoption
@@ -72,7 +74,7 @@ def price_of(text: str) -> tuple[str, Decimal]:
         price = Decimal(number)
     except ArithmeticError:
         raise ValueError(text) from None
-    if not (price.is_finite() and price > 0) or symbol not in ("", *SYMBOLS):
+    if not (price.is_finite() and price > 0) or symbol not in ("", *Holding):
         raise ValueError(text)
     return symbol, price
 
@@ -124,8 +126,8 @@ def _adopted_at(book: Book, answer: Answer, seen: Seen) -> dict[str, Priced]:
 
 def _prices(market: Market | None, book: Portfolio) -> dict[str, Decimal]:
     """Those of the market; what a share has cost where it has none."""
-    found = {s: market.quote(s).price if market else math.nan for s in SYMBOLS}
-    return {s: Decimal(str(price)) if math.isfinite(price) else book.cost[s] for s, price in found.items()}
+    found = {s: Decimal(str(p)) for s, p in market.prices.items() if math.isfinite(p)} if market else {}
+    return {**book.cost, **found}
 
 
 def screen(settled: Settled) -> Screen:
@@ -135,11 +137,12 @@ def screen(settled: Settled) -> Screen:
         return (Line(NO_DIFFERENCE),)
     before, after, account = settled.before, settled.after, settled.seen.account
     prices = _prices(settled.seen.market, after)
-    rows = [_shares_row(s, s, before.shares, after.shares, "") for s in SYMBOLS]
-    rows += [_shares_row(f"{s}, yours", s, before.foreign, after.foreign, "") for s in SYMBOLS]
+    symbols = {**account.positions, **_all(before), **_all(after)}
+    rows = [_shares_row(s, s, before.shares, after.shares, "") for s in symbols]
+    rows += [_shares_row(f"{s}, yours", s, before.foreign, after.foreign, "") for s in symbols]
     rows = [row for row in rows if row[1:4] != ("0", "", "0")]
-    held = {s: f"{account.positions.get(s, 0):,}" for s in SYMBOLS}
-    rows += [_shares_row(f"{s} in all", s, _all(before), _all(after), held[s]) for s in SYMBOLS]
+    held = {s: f"{account.positions.get(s, 0):,}" for s in symbols}
+    rows += [_shares_row(f"{s} in all", s, _all(before), _all(after), held[s]) for s in symbols]
     there = account.spendable + account.unsettled
     rows.append(_money_row("USD cash", before.cash, after.cash, f"{there:,.2f}"))
     rows.append(_money_row("value", before.equity(prices), after.equity(prices), ""))
@@ -152,21 +155,22 @@ def screen(settled: Settled) -> Screen:
 def _what_next(settled: Settled) -> list[Line]:
     if settled.answer.dry_run:
         return []
-    agrees = all(_all(settled.after)[s] == settled.seen.account.positions.get(s, 0) for s in SYMBOLS)
+    there = settled.seen.account.positions
+    agrees = _all(settled.after) == Counter(there)
     differs = "Account and book differ now: nothing is traded until you answer with adopt or leave."
     taken_back = f"To take this back: {COMMAND} undo"
     return [*([] if agrees else [Line(differs)]), Line(taken_back)]
 
 
-def _all(book: Portfolio) -> dict[str, int]:
-    return {s: book.shares[s] + book.foreign[s] for s in SYMBOLS}
+def _all(book: Portfolio) -> Counter[str]:
+    return Counter(book.shares) + Counter(book.foreign)
 
 
 def _shares_row(
     label: str, symbol: str, before: Mapping[str, int], after: Mapping[str, int], account: str
 ) -> tuple[str, ...]:
-    change = after[symbol] - before[symbol]
-    return (label, f"{before[symbol]:,}", f"{change:+,}" if change else "", f"{after[symbol]:,}", account)
+    own, then = before.get(symbol, 0), after.get(symbol, 0)
+    return (label, f"{own:,}", f"{then - own:+,}" if then != own else "", f"{then:,}", account)
 
 
 def _money_row(label: str, before: Decimal, after: Decimal, account: str) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
+from qqqbot.model.family import watched
 from qqqbot.model.ports import Clock, Notifier
 from qqqbot.model.reasons import AlertKind
 from qqqbot.model.values import Mode, Rules
@@ -78,7 +79,8 @@ def assemble(
     asking = Asking(records, outside, rules)
     who = folder.Identity(outside.broker.mode.value, outside.broker.account)
     state.track = track_of(records.decisions.path, who)
-    records.prices.watch(rules.form.symbols[:2])
-    prices = SteadyPrices(outside, records.prices, rules, state)
+    symbols = watched(rules.form, records.book.ledger.held)
+    records.prices.watch(symbols[:2])
+    prices = SteadyPrices(outside, records.prices, rules, state, symbols)
     parts = (outside.clock, prices, outside.broker, executor, keeper, records, alerts, rules, free, asking)
     return Engine(*parts, prices.after_close, state)

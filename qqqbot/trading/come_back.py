@@ -70,9 +70,12 @@ def window_undecided(now: datetime, session: Session, journal: OrderJournal, rul
 
 
 def half_made(journal: OrderJournal, ledger: Ledger, rules: Rules) -> Holding | None:
-    """The holding of a rotation that has traded and is not finished, whatever day it was begun on; None if all are."""
+    """The holding of a rotation that has traded and is not finished, whatever day it was begun on; None if all are.
+
+    One that the rule no longer has, since it was changed in between, is not finished any more.
+    """
     newest = journal.newest_executed(ledger.orders)
-    if newest is None:
+    if newest is None or newest.target not in rules.form.shelves:
         return None
     if newest.side is Side.SELL:
         return newest.target if newest.target is not ledger.portfolio().holding else None

@@ -26,7 +26,6 @@ from qqqbot.model.ports import Broker, Clock, PriceSource
 from qqqbot.model.reasons import ADVICE_OF_CODE, AlertKind, Reason
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import (
-    SYMBOLS,
     AccountSnapshot,
     Action,
     Decide,
@@ -269,6 +268,7 @@ class Engine:
         open_now = table.open_session(now)
         session = open_now or table.last_closed(now)
         journal, ledger = self.records.journal, self.records.book.ledger
+        decided = journal.decided_in(session.date)
         seen = Snapshot(
             now=now,
             session=session,
@@ -282,7 +282,7 @@ class Engine:
             needs_open_exchange=self.broker.needs_open_exchange,
             halted=self.records.switch.reason(),
             disk_free_bytes=self.disk_free(),
-            decided_target=journal.decided_in(session.date),
+            decided_target=decided if decided in self.rules.form.shelves else None,
             half_made=half_made(journal, ledger, self.rules),
             unfinished=unfinished(journal, ledger, self.rules, account.spendable),
             money_short_since=next((a.at for a in self.alerts.lasting() if a.kind is AlertKind.MONEY), None),
@@ -338,7 +338,7 @@ class Engine:
         account, portfolio = snapshot.account, snapshot.portfolio
         if account.behind:
             return
-        prices = {s: Decimal(str(snapshot.market.quote(s).price)) for s in SYMBOLS}
+        prices = {s: Decimal(str(price)) for s, price in snapshot.market.prices.items()}
         missing = self.state.missing = missing_money(portfolio, account, portfolio.equity(prices))
         there = account.spendable + account.unsettled
         sentence = f"the account has {there:,.2f} USD, and the book {portfolio.cash:,.2f}: {missing:,.2f} are missing"
@@ -446,7 +446,7 @@ def flips(seen: Snapshot, rules: Rules) -> Flips:
     closes_at = seen.session.close
     today = _flip(seen, rules, seen.now) if seen.now < closes_at else None
     coming = _flip(seen, rules, closes_at)
-    found = Flips(seen.now, seen.market.signal_quote.price, closes_at, today, coming)
+    found = Flips(seen.now, seen.market.signal_quote.price, closes_at, today, coming, symbol=seen.market.signal)
     if not (found.out_of_reach(seen.now) or found.out_of_reach(closes_at)):
         return found
     crosses = crossing(closes_of_window(seen), found.seen_price, seen.portfolio.holding, rules)

@@ -37,6 +37,7 @@ from qqqbot.model.values import (
     Snapshot,
 )
 from qqqbot.records.journal import LOST
+from qqqbot.records.row_prices import named
 from qqqbot.runtime.daily_log import pairs
 from qqqbot.strategy.risk import refusal
 from qqqbot.trading.audit import overruns
@@ -168,6 +169,7 @@ class Executor:
             reason=plan.sentence,
             signal_price=signal.price,
             fund_price=snapshot.market.fund_quote.price,
+            prices=named(snapshot.market.prices).get("prices", {}),
             short_ma=signal.short_ma,
             long_ma=signal.long_ma,
             position_size=self._rules.position_size,

@@ -101,7 +101,9 @@ def engine_values(engine: Engine, now: datetime) -> dict[str, Any]:
 def _prices_values(seen: State) -> dict[str, Any]:
     """`from` is empty also if the last check had no prices at all."""
     silent, answered = seen.silent_since, seen.last_check is not None and not seen.last_check.failed
-    whose_prices = whose(seen.market.quoted_by, seen.market.origins) if seen.market and answered else ""
+    whose_prices = (
+        whose(seen.market.quoted_by, seen.market.origins, seen.market.signal) if seen.market and answered else ""
+    )
     return {"silent_since": silent.isoformat() if silent else None, "from": whose_prices or None}
 
 

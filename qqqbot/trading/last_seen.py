@@ -12,7 +12,7 @@ from qqqbot.model.errors import OrderOutcomeUnknown, StartRefused
 from qqqbot.model.market import Quote
 from qqqbot.model.ports import Broker, SecondPrices
 from qqqbot.model.program import COMMAND
-from qqqbot.model.values import SYMBOLS, AccountSnapshot, Mode, Order, OrderIntent
+from qqqbot.model.values import AccountSnapshot, Mode, Order, OrderIntent
 from qqqbot.records.book import Book
 from qqqbot.trading.assembly import Identity
 from qqqbot.trading.engine import State
@@ -34,7 +34,7 @@ class LastSeen:
             mode=self.mode,
             net_liquidation=Decimal(str(said["net_liquidation"])),
             spendable=Decimal(str(said["spendable"])),
-            positions={symbol: int(said["positions"].get(symbol, 0)) for symbol in SYMBOLS},
+            positions={symbol: int(count) for symbol, count in said["positions"].items()},
             open_order_refs=(),
             taken_at=datetime.fromisoformat(said["taken_at"]),
             unsettled=Decimal(str(said.get("unsettled", 0))),
@@ -44,7 +44,7 @@ class LastSeen:
     def identity(self, wait_seconds: float) -> Identity:  # noqa: ARG002 (it is known at once)
         return Identity(self.mode, self.account)
 
-    def broker(self, book: Book, state: State) -> Broker:  # noqa: ARG002 (it has no use for either)
+    def broker(self, book: Book, state: State, symbols: tuple[str, ...]) -> Broker:  # noqa: ARG002 (none is of use)
         return self
 
     def second_prices(self) -> SecondPrices | None:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from qqqbot.model.errors import CalendarEnded
 from qqqbot.model.new_york import new_york_text
 from qqqbot.model.sessions import SessionTable
-from qqqbot.model.values import SYMBOLS, Portfolio
+from qqqbot.model.values import Portfolio
 from qqqbot.records.status_file import Flips
 from qqqbot.strategy.crossing import forecast
 
@@ -19,7 +19,7 @@ FRESH = timedelta(hours=2)
 
 def held(portfolio: Portfolio) -> str:
     """'1,053 TQQQ + 5,049.00 USD cash'"""
-    shares = [f"{portfolio.shares[s]:,} {s}" for s in SYMBOLS if portfolio.shares.get(s)]
+    shares = [f"{count:,} {symbol}" for symbol, count in portfolio.shares.items() if count]
     return " + ".join([*shares, f"{portfolio.cash:,.2f} USD cash"])
 
 
@@ -42,14 +42,14 @@ def outlook(flips: Flips | None, table: SessionTable | None, now: datetime) -> s
     if flips is None:
         return "The flip price is not known: no price has passed the checks since the start."
     flip = None if flips.out_of_reach(now) else flips.at(now)
-    price = f"QQQ {flips.seen_price:,.2f} ({new_york_text(flips.seen_at)})"
+    price = f"{flips.symbol} {flips.seen_price:,.2f} ({new_york_text(flips.seen_at)})"
     change = f"{flip.price:,.2f} ({flip.price / flips.seen_price - 1:+.2%})" if flip else "no price of one day"
     if not is_known(flips, table, now):
         then = f"{change} would have changed the rule's answer{f' to {flip.target}' if flip else ''}"
         return f"The flip price is not known: the last price that passed the checks was {price}; then {then}."
     if flip is None:
-        crossing = flips.crossing
-        return f"{price}. {forecast(flips.seen_price, crossing and crossing.sessions, crossing and crossing.target)}"
+        sessions, target = flips.crossing or (None, None)
+        return f"{price}. {forecast(flips.symbol, flips.seen_price, sessions, target)}"
     return f"{price}. At {change}{_when(flips, table, now)} the rule would want {flip.target}."
 
 

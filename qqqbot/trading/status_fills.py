@@ -26,7 +26,7 @@ def filled_by_status(
         return None
     moved = (told.quantity - booked) * (1 if intent.side is Side.BUY else -1)
     symbol = intent.symbol
-    if positions.get(symbol, 0) != portfolio.shares[symbol] + portfolio.foreign[symbol] + moved:
+    if positions.get(symbol, 0) != portfolio.shares.get(symbol, 0) + portfolio.foreign.get(symbol, 0) + moved:
         return None
     known = sum((fill.price * fill.quantity for fill in order.fills), Decimal(0))
     price = (told.price * told.quantity - known) / missing

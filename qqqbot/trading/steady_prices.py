@@ -17,7 +17,7 @@ from qqqbot.model.new_york import new_york_text
 from qqqbot.model.ports import Clock, SecondPrices
 from qqqbot.model.provenance import Source
 from qqqbot.model.sessions import SessionTable
-from qqqbot.model.values import SYMBOLS, Rules
+from qqqbot.model.values import Rules
 from qqqbot.records.ledger import SAME_EVENT
 from qqqbot.records.prices import PriceMemory, kept_window
 from qqqbot.strategy import basis, filling
@@ -63,14 +63,20 @@ class Asked:
 
 
 class SteadyPrices:
-    """The PriceSource of the engine, over that of `outside`. In `state` it says since when that one is silent."""
+    """The PriceSource of the engine, over that of `outside`. In `state` it says since when that one is silent.
 
-    def __init__(self, outside: Adapters, memory: PriceMemory, rules: Rules, state: State) -> None:
+    `symbols` are all that are watched, the signal and its fund first.
+    """
+
+    def __init__(
+        self, outside: Adapters, memory: PriceMemory, rules: Rules, state: State, symbols: tuple[str, ...]
+    ) -> None:
         clock, intraday = outside.clock, outside.intraday
         self._yahoo = outside.prices
         self._memory = memory
         self._clock = clock
         self._rules = rules
+        self._symbols = symbols
         self._state = state
         self._table: SessionTable | None = None
         self._second = outside.second
@@ -108,7 +114,7 @@ class SteadyPrices:
         trades be those of after hours.
         """
         session = self._table.open_session(now) if self._table and now < self._table.ends() else None
-        newest = max(market.signal_quote.time, market.fund_quote.time)
+        newest = max(quote.time for quote in market.quotes.values())
         if session is None or now - session.open < FIRST_TRADES or newest >= session.open:
             return ""
         return f"Yahoo's newest prices are of {new_york_text(newest)}"
@@ -137,9 +143,9 @@ class SteadyPrices:
         now = self._clock.now()
         ended, coming = self._table.last_closed(now), self._table.next_open(now).date
         expected, closes = self._table.before(coming, self._rules.form.history), self._second.daily_closes()
-        if any(ended.date not in closes.get(symbol, {}) for symbol in SYMBOLS):
+        if any(ended.date not in closes.get(symbol, {}) for symbol in self._memory.symbols):
             raise BrokerUnavailable(f"the broker has no close of {ended.date} yet")
-        quotes = {symbol: Quote(symbol, closes[symbol][ended.date], ended.close) for symbol in SYMBOLS}
+        quotes = [Quote(symbol, closes[symbol][ended.date], ended.close) for symbol in self._memory.symbols]
         found = filling.without_yahoo(self._memory.newest, expected, coming, closes, quotes, self._rules.leverage)
         if isinstance(found, str):
             raise BrokerUnavailable(f"IB's close of {ended.date} is not kept: {found}")
@@ -201,7 +207,7 @@ class SteadyPrices:
         kept = self._memory.newest
         if kept is None:
             raise PricesUnavailable(f"{away}; and no earlier prices are kept, to go on with the broker's")
-        if kept.session == session:
+        if kept.session == session and self._symbols == self._memory.symbols:
             closes: Closes = {}
         else:
             assert self._broker is not None
@@ -210,9 +216,10 @@ class SteadyPrices:
             quotes = second.last_prices()
         except BrokerUnavailable as error:
             raise PricesUnavailable(f"{away}; and the broker's prices are not there: {error}") from error
-        if lacking := [symbol for symbol in SYMBOLS if symbol not in quotes]:
+        if lacking := [symbol for symbol in self._symbols if symbol not in quotes]:
             raise PricesUnavailable(f"{away}; and the broker has no price of {' and '.join(lacking)}")
-        found = filling.without_yahoo(kept, expected, session, closes, quotes, self._rules.leverage)
+        wanted = [quotes[symbol] for symbol in self._symbols]
+        found = filling.without_yahoo(kept, expected, session, closes, wanted, self._rules.leverage)
         if isinstance(found, str):
             trouble = ""
             if self._broker is not None and kept.session != session:

@@ -12,11 +12,11 @@ import pytest
 
 from qqqbot.adapters.ib.error_codes import washed
 from qqqbot.model.errors import BrokerUnavailable
-from qqqbot.model.values import QQQ, SYMBOLS, TQQQ
 from standins.ib_gateway.exchange import Quote, around
 from standins.ib_gateway.history import REFUSALS
 from tests.support.builders import DAY, NOW, table
 from tests.support.ib_bench import HASTY, Bench, bench
+from tests.support.symbols import QQQ, SYMBOLS, TQQQ
 
 CLOSES = [(day, 440.0 + n / 8) for n, day in enumerate(table().before(DAY, 300))]
 NEXT = timedelta(seconds=5)

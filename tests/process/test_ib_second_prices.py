@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from qqqbot.model.errors import PRICE_ERRORS
-from qqqbot.model.values import QQQ, TQQQ
 from qqqbot.strategy.planning import decide
 from qqqbot.trading.alerts import LogNotifier
 from qqqbot.trading.assembly import Identity, assemble, load_records
@@ -23,6 +22,7 @@ from qqqbot.trading.parts import Adapters
 from standins.ib_gateway.exchange import Quote, around
 from standins.ib_gateway.history import REFUSALS
 from tests.support.ib_bench import HASTY, Bench, MovedClock, broker_at, eventually, gateway_at
+from tests.support.symbols import QQQ, TQQQ
 from tests.unit.trading.test_steady_prices import MINUTE, RULES, SESSIONS, TRUTH, Yahoo
 
 Bars = list[tuple[date, float]]

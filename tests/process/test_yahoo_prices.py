@@ -23,11 +23,12 @@ from qqqbot.model.errors import PricesUnavailable
 from qqqbot.model.market import Split
 from qqqbot.model.new_york import new_york_date
 from qqqbot.model.sessions import SessionTable
-from qqqbot.model.values import TQQQ, Action, Plan
+from qqqbot.model.values import Action, Plan
 from qqqbot.runtime.clock import StopRequest, SystemClock, VirtualClock
 from qqqbot.strategy.planning import decide
 from standins.yahoo import Exchange, StandIn, session_dates, shaped_series, with_event
 from tests.support.builders import HALF_DAYS, new_york, session, table
+from tests.support.symbols import TQQQ
 from tests.support.yahoo_documents import BEFORE, DAY, NOON, market_document
 from tests.support.yahoo_world import RULES, YahooWorld, snapshot_of, yahoo_world
 

@@ -19,7 +19,6 @@ from qqqbot.adapters.simulated.prices import SimulatedPrices
 from qqqbot.model.errors import OrderOutcomeUnknown, OrderRejected
 from qqqbot.model.market import Quote
 from qqqbot.model.values import (
-    SYMBOLS,
     AccountSnapshot,
     Fill,
     Mode,
@@ -30,6 +29,7 @@ from qqqbot.model.values import (
     Side,
     StatusFill,
 )
+from tests.support.symbols import SYMBOLS
 
 ACCOUNT = "DU7654321"
 ABSENCE_IS_FINAL_AFTER = timedelta(minutes=5)
@@ -214,7 +214,8 @@ class SimBroker:
     def _positions(self, now: datetime) -> dict[str, int]:
         """What the bot's adapter makes of shares and their fractions."""
         found = {s: count + self.reinvested[s] % 1 for s, count in self.shares(now).items()}
-        return ib_account.shares([PositionRow(ACCOUNT, s, "STK", "USD", n) for s, n in found.items()], ACCOUNT)
+        rows = [PositionRow(ACCOUNT, s, "STK", "USD", n) for s, n in found.items()]
+        return ib_account.shares(rows, ACCOUNT, SYMBOLS)
 
     def cash(self, now: datetime, by_hand: bool = True) -> Decimal:
         cash = self.capital

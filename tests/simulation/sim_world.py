@@ -15,14 +15,7 @@ from qqqbot.adapters.simulated.prices import SimulatedPrices
 from qqqbot.model.executions import status_exec_id
 from qqqbot.model.family import PRICE, Average, Comparison, Rule
 from qqqbot.model.reasons import Reason
-from qqqbot.model.values import (
-    SYMBOLS,
-    Holding,
-    OrderIntent,
-    OrderType,
-    Rules,
-    Side,
-)
+from qqqbot.model.values import Holding, OrderIntent, OrderType, Rules, Side
 from qqqbot.records.ledger import Booked
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.strategy.rule import evaluate
@@ -30,6 +23,7 @@ from qqqbot.strategy.sizing import ALL_OF_IT, shares_to_buy
 from qqqbot.trading.engine import Check
 from tests.simulation.sim_broker import LATEST_VALUE_SECONDS, NO_MARGIN, SimBroker, SimOrder, Unkindness
 from tests.support.builders import fold
+from tests.support.symbols import SYMBOLS
 
 CAPITAL = Decimal(100_000)
 RULES = Rules(short_period=3, long_period=8, max_orders_per_session=40)

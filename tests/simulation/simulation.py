@@ -29,7 +29,7 @@ from qqqbot.model.errors import BrokerUnavailable, LedgerMismatch, PricesUnavail
 from qqqbot.model.market import Market, Quote
 from qqqbot.model.ports import Broker
 from qqqbot.model.sessions import SessionTable
-from qqqbot.model.values import SYMBOLS, AccountSnapshot, Action, Mode, Order, OrderIntent
+from qqqbot.model.values import AccountSnapshot, Action, Mode, Order, OrderIntent
 from qqqbot.records.jsonl import AppendOnlyFile, Row
 from qqqbot.records.status_file import write_status
 from qqqbot.runtime.halt_file import HaltSwitch
@@ -44,6 +44,7 @@ from tests.simulation.sim_broker import ACCOUNT
 from tests.simulation.sim_watch import Watch
 from tests.simulation.sim_world import CAPITAL, RULES, Death, OwnerStops, World, rows
 from tests.support.builders import fold
+from tests.support.symbols import SYMBOLS
 
 BEAT = timedelta(hours=12)
 ORDER_TIMEOUT = timedelta(seconds=60)

@@ -22,7 +22,7 @@ from qqqbot.adapters.yahoo.price_source import read_market
 from qqqbot.model.errors import PricesUnavailable
 from qqqbot.model.market import Market
 from qqqbot.model.provenance import KeptWindow
-from qqqbot.model.values import QQQ, SYMBOLS, TQQQ, Mode, Plan, Portfolio, Rules, Snapshot
+from qqqbot.model.values import Mode, Plan, Portfolio, Rules, Snapshot
 from qqqbot.records.jsonl import AppendOnlyFile, Row
 from qqqbot.records.prices import PriceMemory, kept_window
 from qqqbot.strategy import filling
@@ -30,6 +30,7 @@ from qqqbot.strategy.planning import decide
 from standins.yahoo import Exchange, market_series, session_dates, with_event
 from tests.support.builders import account, new_york, portfolio, snapshot, table
 from tests.support.fuzzed_answers import Answers, FuzzedSession, fuzzed
+from tests.support.symbols import QQQ, SYMBOLS, TQQQ
 
 MANY = int(os.environ.get("QQQBOT_FUZZED", "300"))
 FIRST = int(os.environ.get("QQQBOT_FUZZED_FROM", "0"))

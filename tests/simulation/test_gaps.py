@@ -14,10 +14,11 @@ import pytest
 from qqqbot.adapters.simulated.prices import SimulatedPrices
 from qqqbot.model.market import Market
 from qqqbot.model.provenance import KeptWindow, Source
-from qqqbot.model.values import QQQ, SYMBOLS, TQQQ, Holding, Rules
+from qqqbot.model.values import Holding, Rules
 from qqqbot.strategy import filling
 from qqqbot.strategy.filling import Closes, depends_on
 from qqqbot.strategy.rule import evaluate
+from tests.support.symbols import SYMBOLS
 
 RULES = Rules()
 SEEDS = int(os.environ.get("QQQBOT_SEEDS", "4"))
@@ -92,7 +93,7 @@ def _filled(
 def _without_yahoo(kept: KeptWindow | None, expected: tuple[date, ...], true: Market, closes: Closes) -> Market | None:
     if kept is None or not closes:
         return None
-    quotes = {QQQ: true.signal_quote, TQQQ: true.fund_quote}
+    quotes = [true.signal_quote, true.fund_quote]
     found = filling.without_yahoo(kept, expected, true.newest_row, closes, quotes, RULES.leverage)
     return None if isinstance(found, str) else found
 

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from qqqbot.adapters.simulated.broker import PaperBroker
-from qqqbot.model.values import QQQ, TQQQ, Holding, OrderStatus
+from qqqbot.model.values import Holding, OrderStatus
 from qqqbot.trading.engine import Engine
 from tests.support.builders import market
 from tests.support.fakes import World, fills_part
+from tests.support.symbols import QQQ, TQQQ
 
 
 @pytest.fixture

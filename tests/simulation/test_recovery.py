@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from qqqbot.model.values import QQQ, TQQQ, Holding, OrderIntent, OrderStatus
+from qqqbot.model.values import Holding, OrderIntent, OrderStatus
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.trading.adoption import adopt
 from qqqbot.trading.engine import Engine
 from tests.support.builders import NOW, PRICE
 from tests.support.fakes import FakeBroker, World, answer_lost, fills_part, is_rejected, lost_on_the_way, works
+from tests.support.symbols import QQQ, TQQQ
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import pytest
 
 from qqqbot.adapters.simulated.broker import ACCOUNT, PaperBroker
 from qqqbot.adapters.simulated.prices import SimulatedPrices
-from qqqbot.model.values import QQQ, Mode, Rules
+from qqqbot.model.values import Mode, Rules
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.strategy.rule import level
 from qqqbot.trading.assembly import Identity, assemble, load_records
@@ -27,6 +27,7 @@ from qqqbot.trading.parts import Adapters
 from tests.simulation.sim_world import SPARE, World
 from tests.simulation.simulation import FOLDERS, End, Silence, simulate
 from tests.support.builders import LEVELS
+from tests.support.symbols import QQQ
 
 SEEDS_A_TEST = 10
 # Many more before a release: QQQBOT_SEEDS=2000.

@@ -15,8 +15,6 @@ from zoneinfo import ZoneInfo
 from qqqbot.model.market import Bar, Market, Quote
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import (
-    QQQ,
-    TQQQ,
     AccountSnapshot,
     Fill,
     Holding,
@@ -30,6 +28,7 @@ from qqqbot.model.values import (
     Snapshot,
 )
 from qqqbot.records.ledger import Ledger
+from tests.support.symbols import QQQ, TQQQ
 
 NEW_YORK = ZoneInfo("America/New_York")
 DAY = date(2026, 11, 24)

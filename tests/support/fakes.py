@@ -20,9 +20,6 @@ from qqqbot.model.ports import Heard, Notifier
 from qqqbot.model.reasons import AlertKind
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import (
-    QQQ,
-    SYMBOLS,
-    TQQQ,
     AccountSnapshot,
     Answer,
     Fill,
@@ -42,6 +39,7 @@ from qqqbot.trading.bookkeeping import set_capital
 from qqqbot.trading.engine import Engine, State
 from qqqbot.trading.parts import Adapters, Records
 from tests.support.builders import ACCOUNT, NOW, PRICE, RULES, TQQQ_PRICE, market, table
+from tests.support.symbols import QQQ, SYMBOLS, TQQQ
 
 
 class FakeNotifier:
@@ -66,6 +64,9 @@ class FakePrices:
     trouble: Exception | None = None
     known: SessionTable = field(default_factory=table)
     calls: int = 0
+
+    def watch(self, symbols: tuple[str, ...]) -> None:
+        assert {*symbols} <= {*SYMBOLS}
 
     def sessions(self, now: datetime) -> SessionTable:
         assert now == self.clock.now()
@@ -250,8 +251,9 @@ class FakeAccount:
     def refused(self) -> None:
         return None
 
-    def broker(self, book: Book, state: State) -> FakeBroker:
+    def broker(self, book: Book, state: State, symbols: tuple[str, ...]) -> FakeBroker:
         assert book.ledger.total_capital
+        assert {*symbols} >= {*SYMBOLS}
         assert state.market is None
         return self.inner
 

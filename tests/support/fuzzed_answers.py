@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from qqqbot.adapters.yahoo.asking import CHART_PATH
-from qqqbot.model.values import QQQ, TQQQ
+from tests.support.symbols import QQQ, TQQQ
 
 Answers = Mapping[str, Any]
 """symbol -> chart.result[0]"""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from qqqbot.model.reasons import Reason
-from qqqbot.model.values import QQQ, TQQQ, Gate, Holding, Plan, Rules
+from qqqbot.model.values import Gate, Holding, Plan, Rules
 from qqqbot.records.decisions import decision_values
 from qqqbot.records.folder import Folder
 from qqqbot.records.inputs import InputLog
@@ -22,6 +22,7 @@ from qqqbot.records.status_file import (
 from qqqbot.strategy.planning import decide
 from qqqbot.trading.engine import flips
 from tests.support.builders import DAY, NOW, RULES, account, new_york, portfolio, snapshot, table
+from tests.support.symbols import QQQ, TQQQ
 
 PID = 4711
 SUNDAY = new_york(DAY - timedelta(days=2), 0, 30)
@@ -44,6 +45,7 @@ RISK_LINE = RiskLine(
     commissions=12.0,
     slippage=3.5,
     rotations=4,
+    signal=QQQ,
 )
 IDENTITY = {"schema": 1, "mode": "dry_run", "account": "simulated"}
 

@@ -9,11 +9,12 @@ import pytest
 
 from qqq_trading_bot import Daemon
 from qqqbot.model.market import Split
-from qqqbot.model.values import QQQ, TQQQ, Portfolio
+from qqqbot.model.values import Portfolio
 from qqqbot.runtime.config import Config
 from qqqbot.trading.answers import Answer, Kind
 from tests.support.builders import DAY, PRICE, TQQQ_PRICE, market
 from tests.support.fakes import FakeAccount, World
+from tests.support.symbols import QQQ, TQQQ
 
 
 def daemon(world: World, config: Config | None = None) -> Daemon:

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from qqqbot.model.market import Bar, Quote
-from qqqbot.model.values import QQQ, TQQQ, Decide, Holding, OrderType, Rules, Snapshot
+from qqqbot.model.values import Decide, Holding, OrderType, Rules, Snapshot
 from tests.support.builders import (
     DAY,
     LEVELS,
@@ -25,6 +25,7 @@ from tests.support.builders import (
     snapshot,
     table,
 )
+from tests.support.symbols import QQQ, TQQQ
 
 NAN, INFINITY = float("nan"), float("inf")
 

@@ -12,8 +12,9 @@ from qqqbot import demo
 from qqqbot.adapters.simulated.prices import SimulatedPrices
 from qqqbot.demo import FIRST_DAY, FIRST_ROW, LAST_DAY, LAST_ROW, RULES, STALE_MORNING, Narrator, PowerCut, StagedPrices
 from qqqbot.model.errors import StartRefused
-from qqqbot.model.values import QQQ, Holding
+from qqqbot.model.values import Holding
 from qqqbot.strategy.rule import evaluate
+from tests.support.symbols import QQQ
 
 PRICES = SimulatedPrices(7, FIRST_ROW, LAST_ROW)
 STALE = datetime(STALE_MORNING.year, STALE_MORNING.month, STALE_MORNING.day, 14, tzinfo=UTC)

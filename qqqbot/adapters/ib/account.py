@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
 from qqqbot.model.errors import AccountRefused, BrokerUnavailable
-from qqqbot.model.values import SYMBOLS, AccountSnapshot, Mode
+from qqqbot.model.values import AccountSnapshot, Mode
 
 SUMMARY_TAGS = ("AvailableFunds", "BuyingPower", "NetLiquidation", "SettledCash", "TotalCashValue")
 NEEDED_TAGS = ("AvailableFunds", "BuyingPower", "NetLiquidation", "TotalCashValue")
@@ -159,19 +159,19 @@ def foreign_cash(found: Mapping[str, Decimal]) -> Decimal:
     return found["TotalCashValue"] - found.get(DOLLARS, found["TotalCashValue"])
 
 
-def shares(rows: Iterable[PositionRow], account: str) -> dict[str, int]:
-    """Whole shares of QQQ and TQQQ in `account`; options and other listings of the same symbol are not stock."""
-    held = dict.fromkeys(SYMBOLS, Decimal(0))
+def shares(rows: Iterable[PositionRow], account: str, symbols: Iterable[str]) -> dict[str, int]:
+    """Whole shares of `symbols` in `account`; options and other listings of the same symbol are not stock."""
+    held = dict.fromkeys(symbols, Decimal(0))
     for row in rows:
         if row.account == account and row.sec_type == "STK" and row.currency == CURRENCY and row.symbol in held:
             held[row.symbol] = row.quantity
     return {symbol: math.floor(quantity) for symbol, quantity in held.items()}
 
 
-def fractions(rows: Iterable[PositionRow], account: str) -> dict[str, Decimal]:
+def fractions(rows: Iterable[PositionRow], account: str, symbols: Iterable[str]) -> dict[str, Decimal]:
     """The fractions of shares that `shares` leaves out, if there are any."""
     rows = tuple(rows)
-    whole = shares(rows, account)
+    whole = shares(rows, account, symbols)
     parts = {
         row.symbol: row.quantity - whole[row.symbol]
         for row in rows
@@ -184,12 +184,12 @@ def snapshot(
     mode: Mode,
     account: str,
     summary: Sequence[SummaryRow],
-    positions: Iterable[PositionRow],
+    held: Mapping[str, int],
     open_order_refs: Iterable[str],
     sold_today: Decimal,
     now: datetime,
 ) -> AccountSnapshot:
-    """Raises BrokerUnavailable for an answer that cannot be used."""
+    """`held` are its `shares`. Raises BrokerUnavailable for an answer that cannot be used."""
     found = amounts(summary, account)
     free, unsettled = spendable(found, sold_today)
     return AccountSnapshot(
@@ -197,7 +197,7 @@ def snapshot(
         mode=mode,
         net_liquidation=found["NetLiquidation"],
         spendable=free,
-        positions=shares(positions, account),
+        positions=held,
         open_order_refs=tuple(sorted(set(open_order_refs))),
         taken_at=now,
         unsettled=unsettled,

@@ -27,10 +27,11 @@ from qqqbot.adapters.ib.connection import ConnectionManager, Link, Timing
 from qqqbot.adapters.ib.order_tracker import ENDED_STATUSES, REF_PREFIX, Event, Judgement, OrderTracker, Sent, Status
 from qqqbot.adapters.ib.silence import Silences
 from qqqbot.model.errors import AccountRefused, BrokerUnavailable, OrderOutcomeUnknown, OrderRejected
+from qqqbot.model.family import watched
 from qqqbot.model.market import Quote
 from qqqbot.model.new_york import new_york_date
 from qqqbot.model.ports import Clock
-from qqqbot.model.values import SYMBOLS, AccountSnapshot, Fill, Mode, Order, OrderIntent, OrderStatus, Side
+from qqqbot.model.values import AccountSnapshot, Fill, Mode, Order, OrderIntent, OrderStatus, Side
 from qqqbot.runtime.config import Config
 
 log = logging.getLogger(__name__)
@@ -97,6 +98,7 @@ class IBBroker:
         self._make = make
         self._connection: ConnectionManager[Gateway] = ConnectionManager(self._connect, self._catch_up, clock, timing)
         self._identity: tuple[Mode, str] | None = None
+        self._symbols = watched(config.rules.form, ())
         self._orders = OrderTracker()
         self._news = threading.Condition()
         """guards `_orders`"""
@@ -189,6 +191,10 @@ class IBBroker:
 
     # The account
 
+    def watch(self, symbols: tuple[str, ...]) -> None:
+        """Report shares and prices of these from now on."""
+        self._symbols = symbols
+
     def snapshot(self) -> AccountSnapshot:
         link = self._connection.ready()
         until = (now := self._clock.monotonic()) + LAG_SECONDS
@@ -206,13 +212,19 @@ class IBBroker:
             self._before, self._behind_since, behind = seen, None, ""
         self._log_fractions(positions)
         taken = ib_account.snapshot(
-            self.mode, self.account, summary, positions, self._open_refs(orders), self._sold_today(), self._clock.now()
+            self.mode,
+            self.account,
+            summary,
+            seen.shares,
+            self._open_refs(orders),
+            self._sold_today(),
+            self._clock.now(),
         )
         return replace(taken, behind=behind)
 
     def _log_fractions(self, positions: list[PositionRow]) -> None:
         """Once, and again when they change."""
-        parts = ib_account.fractions(positions, self.account)
+        parts = ib_account.fractions(positions, self.account, self._symbols)
         if parts and parts != self._fractions:
             log.info("fractional shares are left alone: %s", ", ".join(f"{p} {s}" for s, p in parts.items()))
         self._fractions = parts
@@ -225,7 +237,7 @@ class IBBroker:
         with self._news:
             fills = {fill.exec_id: fill for order in self._orders.with_executions() for fill in order.fills}
         found = ib_account.amounts(summary, self.account)
-        shares = ib_account.shares(positions, self.account)
+        shares = ib_account.shares(positions, self.account, self._symbols)
         return _Before(shares, found["TotalCashValue"], found["AvailableFunds"], fills, ib_account.zeros(found))
 
     def _sold_today(self) -> Decimal:
@@ -241,12 +253,12 @@ class IBBroker:
         if self._no_quotes and now < self._no_quotes[0]:
             return {}
         try:
-            ticks, trouble = self._connection.ready().quotes(SYMBOLS, self._timing.quotes)
+            ticks, trouble = self._connection.ready().quotes(self._symbols, self._timing.quotes)
         except BrokerUnavailable as unavailable:
             log.debug("quotes: %s", unavailable)
             return {}
-        prices = {symbol: price for symbol in SYMBOLS if (price := _price(ticks.get(symbol, {})))}
-        if len(prices) == len(SYMBOLS):
+        prices = {symbol: price for symbol in self._symbols if (price := _price(ticks.get(symbol, {})))}
+        if len(prices) == len(self._symbols):
             self._no_quotes = None
         else:
             self._no_quotes = now + NO_QUOTES_SECONDS, trouble or "the broker sent no live prices in time"
@@ -254,11 +266,11 @@ class IBBroker:
         return {symbol: Quote(symbol, price, self._clock.now()) for symbol, price in prices.items()}
 
     def last_prices(self) -> Mapping[str, Quote]:
-        trades = self._connection.ready().last_trades(SYMBOLS, self._timing.answer)
+        trades = self._connection.ready().last_trades(self._symbols, self._timing.answer)
         return {symbol: Quote(symbol, price, moment) for symbol, (price, moment) in trades.items()}
 
     def daily_closes(self) -> Mapping[str, Mapping[date, float]]:
-        return self._connection.ready().daily_closes(SYMBOLS)
+        return self._connection.ready().daily_closes(self._symbols)
 
     # Orders
 
@@ -418,11 +430,11 @@ class _Before:
             return ""
         new = [fill for exec_id, fill in self.fills.items() if exec_id not in before.fills]
         bought = [(fill, fill.quantity if fill.side is Side.BUY else -fill.quantity) for fill in new]
-        moved = {s: sum(n for fill, n in bought if fill.symbol == s) for s in SYMBOLS}
+        moved = {s: sum(n for fill, n in bought if fill.symbol == s) for s in self.shares}
         paid = sum((-n * fill.price for fill, n in bought), Decimal(0))
         slack = LAG_TOLERANCE * sum((abs(n) * fill.price for fill, n in bought), Decimal(0))
         late = {
-            "positions": any(self.shares[s] - before.shares[s] != moved[s] for s in SYMBOLS),
+            "positions": any(count - before.shares.get(s, 0) != moved[s] for s, count in self.shares.items()),
             "TotalCashValue": _short_of(self.cash - before.cash, paid, slack),
             "AvailableFunds": bool(paid) and (self.funds - before.funds) * paid <= 0,
         }

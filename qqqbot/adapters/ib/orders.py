@@ -12,14 +12,15 @@ from ibapi.contract import Contract
 from ibapi.order import Order
 
 from qqqbot.adapters.ib.account import CURRENCY
+from qqqbot.model.instruments import Holding
 from qqqbot.model.values import OrderIntent, OrderType
 
 
 def contract_of(symbol: str) -> Contract:
-    """The share, wherever it trades; NASDAQ distinguishes it from others of the same name."""
+    """The share, wherever it trades; where it is listed distinguishes it from others of the same name."""
     contract = Contract()
     contract.symbol, contract.secType, contract.currency = symbol, "STK", CURRENCY
-    contract.exchange, contract.primaryExchange = "SMART", "NASDAQ"
+    contract.exchange, contract.primaryExchange = "SMART", Holding(symbol).exchange
     return contract
 
 

@@ -12,7 +12,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from qqqbot.model.market import Market, Quote, Split
 from qqqbot.model.new_york import new_york_date
 from qqqbot.model.ports import Clock
-from qqqbot.model.values import SYMBOLS, AccountSnapshot, Fill, Mode, Order, OrderIntent, OrderStatus, Side
+from qqqbot.model.values import AccountSnapshot, Fill, Mode, Order, OrderIntent, OrderStatus, Side
 from qqqbot.records.book import Book
 from qqqbot.records.jsonl import Row
 from qqqbot.records.ledger import pending_splits
@@ -51,13 +51,13 @@ class PaperBroker:
     def snapshot(self) -> AccountSnapshot:
         portfolio = self._book.ledger.portfolio()
         market = self._market()
-        prices = {s: Decimal(str(market.quote(s).price)) for s in SYMBOLS} if market else portfolio.cost
+        prices = {s: Decimal(str(price)) for s, price in market.prices.items()} if market else portfolio.cost
         return AccountSnapshot(
             account=ACCOUNT,
             mode=Mode.DRY_RUN,
             net_liquidation=portfolio.equity(prices),
             spendable=portfolio.cash,
-            positions={s: self._position(s, market) for s in SYMBOLS},
+            positions={s: self._position(s, market) for s in (market.quotes if market else portfolio.shares)},
             open_order_refs=(),
             taken_at=self._clock.now(),
         )

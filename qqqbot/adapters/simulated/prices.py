@@ -1,4 +1,5 @@
-"""QQQ and TQQQ as they might have been: a seeded history of days, and a price for every moment of each day.
+"""Funds of the table of instruments as they might have been: a seeded history of days, and a price for every moment of
+each day.
 
 Everything is a function of the seed and of the moment asked for, so that two runs see the same prices however often
 and in whatever order they ask. The prices are invented; the calendar is a simplified version of the exchange's, with
@@ -7,22 +8,25 @@ weekends, five holidays and half-days. Standard library only.
 
 import math
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from qqqbot.model.errors import PricesUnavailable
-from qqqbot.model.market import Bar, Market, Quote
+from qqqbot.model.family import DEFAULT_SYMBOLS
+from qqqbot.model.instruments import Holding, Kind
+from qqqbot.model.market import Bar, Market, Other, Quote
 from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.sessions import SessionTable
-from qqqbot.model.values import QQQ, TQQQ, Session
+from qqqbot.model.values import Session
 
 OPEN, CLOSE, EARLY_CLOSE = time(9, 30), time(16), time(13)
 FIXED_HOLIDAYS = ((1, 1), (6, 19), (7, 4), (12, 25))
-# TQQQ's yearly costs, as a part of its value, over the sessions of a year.
-DAILY_FEE = 0.0095 / 252
-FIRST_QQQ, FIRST_TQQQ = 480.0, 70.0
+# A leveraged fund's yearly costs, and what Treasury bills bring, over the sessions of a year.
+DAILY_FEE, DAILY_YIELD = 0.0095 / 252, 0.04 / 252
+FIRST_PRICES, FIRST_PRICE = {Holding.QQQ: 480.0, Holding.TQQQ: 70.0}, 100.0
 # Rows of an answer: more than the longest usual average needs, as in Yahoo's.
-ROWS = 300
+ROWS, OTHER_ROWS = 300, 64
 WAVES = 6
 
 
@@ -69,24 +73,41 @@ def sessions_between(first: date, last: date) -> tuple[Session, ...]:
 
 
 class SimulatedPrices:
-    """A PriceSource whose table begins with `first` and ends with `last`.
+    """A PriceSource of `symbols`, whose table begins with `first` and ends with `last`.
 
     `gap` is the part of a day's move that is made overnight; `roughness` scales the waves within the day. With a gap of
     1 and no roughness the price stands still all day.
     """
 
-    def __init__(self, seed: int, first: date, last: date, gap: float = 0.4, roughness: float = 1.0) -> None:
+    def __init__(
+        self,
+        seed: int,
+        first: date,
+        last: date,
+        gap: float = 0.4,
+        roughness: float = 1.0,
+        symbols: Sequence[str] = DEFAULT_SYMBOLS,
+    ) -> None:
         self.table = SessionTable.build(sessions_between(first, last))
-        self._days = _days(random.Random(seed), self.table.sessions, gap, roughness)
-        self._closes: dict[str, list[float]] = {QQQ: [FIRST_QQQ], TQQQ: [FIRST_TQQQ]}
+        self._symbols, own = tuple(symbols), Holding(symbols[0]).underlying
+        indices = {Holding(symbol).underlying for symbol in symbols} - {own}
+        rngs = {own: random.Random(seed)} | {index: random.Random(f"{seed} {index}") for index in indices}
+        self._paths = {index: _days(rng, self.table.sessions, gap, roughness) for index, rng in rngs.items()}
+        """index -> its days; those of the signal's are the same whatever else there is"""
+        self._days = self._paths[own]
+        self._closes = {symbol: [FIRST_PRICES.get(Holding(symbol), FIRST_PRICE)] for symbol in symbols}
         """symbol -> the close before the first session, then one for each session"""
         for number, day in enumerate(self._days):
-            for symbol in (QQQ, TQQQ):
+            for symbol in symbols:
                 self._closes[symbol].append(self._price(symbol, number, day.session.close))
-        self._bars, self._tqqq_bars = (
-            tuple(Bar(d.session.date, c, c) for d, c in zip(self._days, self._closes[symbol][1:], strict=True))
-            for symbol in (QQQ, TQQQ)
-        )
+        self._bars = {
+            symbol: tuple(Bar(d.session.date, c, c) for d, c in zip(self._days, closes[1:], strict=True))
+            for symbol, closes in self._closes.items()
+        }
+
+    def watch(self, symbols: tuple[str, ...]) -> None:
+        """All of `symbols` are there from the start."""
+        assert {*symbols} <= {*self._symbols}, f"simulated are {self._symbols}, not {symbols}"
 
     def sessions(self, now: datetime) -> SessionTable:  # noqa: ARG002 (the table is whole from the start)
         return self.table
@@ -94,13 +115,16 @@ class SimulatedPrices:
     def market(self, now: datetime) -> Market:
         number = self._session_number(now)
         moment = min(now, self._days[number].session.close)
+        signal, fund, *others = (Quote(symbol, self._price(symbol, number, moment), moment) for symbol in self._symbols)
+        rows = {symbol: bars[max(0, number - ROWS) : number] for symbol, bars in self._bars.items()}
         return Market(
-            bars=self._bars[max(0, number - ROWS) : number],
+            bars=rows[signal.symbol],
             newest_row=self._days[number].session.date,
-            signal_quote=Quote(QQQ, self._price(QQQ, number, moment), moment),
-            fund_quote=Quote(TQQQ, self._price(TQQQ, number, moment), moment),
-            fund_previous_close=self._closes[TQQQ][number],
-            fund_bars=self._tqqq_bars[max(0, number - ROWS) : number],
+            signal_quote=signal,
+            fund_quote=fund,
+            fund_previous_close=self._closes[fund.symbol][number],
+            fund_bars=rows[fund.symbol],
+            others={quote.symbol: Other(quote, rows[quote.symbol][-OTHER_ROWS:]) for quote in others},
         )
 
     def price(self, symbol: str, now: datetime) -> float:
@@ -121,9 +145,11 @@ class SimulatedPrices:
         return number
 
     def _price(self, symbol: str, number: int, moment: datetime) -> float:
-        move = math.expm1(self._days[number].log_move(moment))
-        previous = self._closes[symbol][number]
-        return round(previous * (1 + (move if symbol == QQQ else 3 * move - DAILY_FEE)), 2)
+        fund, previous = Holding(symbol), self._closes[symbol][number]
+        if fund.kind is Kind.BILLS:
+            return round(previous * (1 + DAILY_YIELD), 4)
+        move = fund.factor * math.expm1(self._paths[fund.underlying][number].log_move(moment))
+        return round(previous * (1 + move - (DAILY_FEE if fund.kind is Kind.LEVERAGED else 0.0)), 2)
 
 
 def _days(rng: random.Random, sessions: tuple[Session, ...], gap: float, roughness: float) -> list[Day]:

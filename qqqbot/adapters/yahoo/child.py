@@ -25,14 +25,16 @@ import os
 import signal
 import sys
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from qqqbot.adapters.yahoo.asking import SourceFailed, asked, new_session, server_time
+from qqqbot.model.family import DEFAULT_SYMBOLS
 from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.sessions import session_rows
-from qqqbot.model.values import QQQ, TQQQ, Session
+from qqqbot.model.values import Session
 
 SCHEMA = 1
 LIGHT_PERIOD = "1y"
@@ -70,10 +72,16 @@ def sessions(start: date, end: date) -> list[Session]:
     return [Session(day.date(), opens.to_pydatetime(), closes.to_pydatetime()) for day, opens, closes in columns]
 
 
-def prices(period: str, session: Any = None, light_period: str = LIGHT_PERIOD) -> dict[str, Any]:
-    """The `prices` of the document: QQQ's rows over `period`, TQQQ's over `light_period`. Raises SourceFailed."""
+def prices(
+    period: str, session: Any = None, light_period: str = LIGHT_PERIOD, symbols: Sequence[str] = DEFAULT_SYMBOLS
+) -> dict[str, Any]:
+    """The `prices` of the document: the first symbol's rows over `period`, all others' over `light_period`.
+
+    Raises SourceFailed.
+    """
     session = session or new_session()
-    return {symbol: _symbol_prices(symbol, span, session) for symbol, span in ((QQQ, period), (TQQQ, light_period))}
+    spans = zip(symbols, [period, *[light_period] * (len(symbols) - 1)], strict=True)
+    return {symbol: _symbol_prices(symbol, span, session) for symbol, span in spans}
 
 
 def daily_history(
@@ -106,11 +114,11 @@ def quarter_hours(symbol: str, session: Any = None) -> tuple[list[datetime], lis
     return [row.time for row in rows], [_float(row.open) for row in rows], [_float(row.close) for row in rows]
 
 
-def last_quarters(session: Any = None) -> dict[str, list[tuple[str, float]]]:
+def last_quarters(session: Any = None, symbols: Sequence[str] = DEFAULT_SYMBOLS) -> dict[str, list[tuple[str, float]]]:
     """End and close of each session's last 15-minute bar that has a close, by symbol. Raises SourceFailed."""
     session = session or new_session()
     found = {}
-    for symbol in (QQQ, TQQQ):
+    for symbol in symbols:
         starts, _, closes = quarter_hours(symbol, session)
         last = {start.date(): (start, close) for start, close in zip(starts, closes, strict=True) if close > 0}
         found[symbol] = [((start + QUARTER).astimezone(UTC).isoformat(), close) for start, close in last.values()]
@@ -159,17 +167,18 @@ def document(
     period: str,
     session: Any = None,
     light_period: str = LIGHT_PERIOD,
+    symbols: Sequence[str] = DEFAULT_SYMBOLS,
 ) -> dict[str, Any]:
     """The whole document, without raising SourceFailed: a failure is under `error`."""
     answer: dict[str, Any] = {"schema": SCHEMA}
     try:
         if what == "intraday":
-            answer["intraday"] = last_quarters(session)
+            answer["intraday"] = last_quarters(session, symbols)
             return answer
         if what != "prices" and start is not None and end is not None:
             answer["sessions"] = session_rows(sessions(start, end))
         if what != "sessions":
-            answer["prices"] = prices(period, session, light_period)
+            answer["prices"] = prices(period, session, light_period, symbols)
     except SourceFailed as failure:
         answer["error"] = {"code": failure.code, "text": str(failure)}
     return answer
@@ -183,8 +192,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("what", choices=("sessions", "prices", "all", "intraday"))
     parser.add_argument("--start", type=date.fromisoformat, help="first day of the sessions")
     parser.add_argument("--end", type=date.fromisoformat, help="last day of the sessions")
-    parser.add_argument("--period", default="2y", help="length of QQQ's history")
-    parser.add_argument("--light-period", default=LIGHT_PERIOD, help="length of TQQQ's history")
+    parser.add_argument("--period", default="2y", help="length of the first symbol's history")
+    parser.add_argument("--light-period", default=LIGHT_PERIOD, help="length of the others' histories")
+    parser.add_argument("--symbols", nargs="+", default=DEFAULT_SYMBOLS, help="the signal, its fund, all others")
     parser.add_argument("--deadline", type=int, default=0, help="end by SIGALRM after this many seconds; 0: never")
     args = parser.parse_args(arguments)
     if args.what in ("sessions", "all") and (args.start is None or args.end is None):
@@ -193,7 +203,8 @@ def main(arguments: list[str] | None = None) -> int:
     # What a library prints, even from C, goes to standard error.
     with os.fdopen(os.dup(sys.stdout.fileno()), "w") as output:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-        answer = document(args.what, args.start, args.end, args.period, light_period=args.light_period)
+        periods = {"period": args.period, "light_period": args.light_period}
+        answer = document(args.what, args.start, args.end, **periods, symbols=args.symbols)
         json.dump(answer, output, allow_nan=False)
     return 1 if "error" in answer else 0
 

@@ -16,12 +16,12 @@ from typing import Any
 
 from qqqbot.adapters.yahoo.politeness import Backoff, longest_pause
 from qqqbot.model.errors import CalendarEnded, PricesUnavailable
-from qqqbot.model.market import Bar, DayRow, Dividend, Market, Quote, Split
+from qqqbot.model.family import DEFAULT_SYMBOLS
+from qqqbot.model.market import Bar, DayRow, Dividend, Market, Other, Quote, Split
 from qqqbot.model.new_york import new_york_date, new_york_text
 from qqqbot.model.ports import Clock
 from qqqbot.model.program import COMMAND
 from qqqbot.model.sessions import Closures, SessionTable, Timetable, sessions_from_rows
-from qqqbot.model.values import QQQ, TQQQ
 from qqqbot.runtime.child_process import (
     GRACE_SECONDS,
     ChildFailed,
@@ -50,6 +50,8 @@ CURRENCY = "USD"
 # An answer that came with the first table of sessions is used by the check that requested it.
 EARLY_ANSWER_SECONDS = 30.0
 
+# Of shares that are no witness: the close before, and a quarter of a year by which parking is judged.
+OTHER_ROWS = 64
 # A split whose ratio cannot be read is of no importance once every row and every account is on its basis.
 RECENT = timedelta(days=10)
 
@@ -64,8 +66,8 @@ class Stopped(PricesUnavailable):
 class ChildPrices:
     """The PriceSource of the daemon.
 
-    `long_period` is the longest average, `closed_on` what only the owner knows of the exchange, `times` says when
-    checks are made.
+    `symbols` are the signal, its leveraged fund and all else that is watched, `long_period` is the longest average,
+    `closed_on` what only the owner knows of the exchange, `times` says when checks are made.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class ChildPrices:
         clock: Clock,
         rng: random.Random,
         *,
+        symbols: Sequence[str] = DEFAULT_SYMBOLS,
         long_period: int = 120,
         closed_on: Closures = MappingProxyType({}),
         times: Timetable | None = None,
@@ -81,6 +84,7 @@ class ChildPrices:
         run: Runner = run_child,
     ) -> None:
         self._clock = clock
+        self._symbols = tuple(symbols)
         self._years = next((years for longest, years in YEARS_FOR if long_period <= longest), MOST_YEARS)
         light = 1 if long_period <= LONGEST_FOR_ONE_YEAR else self._years
         self._periods = ("--period", f"{self._years}y", "--light-period", f"{light}y")
@@ -93,6 +97,11 @@ class ChildPrices:
         self._table: SessionTable | None = None
         self._built_at: datetime | None = None
         self._early: tuple[float, Document] | None = None
+
+    def watch(self, symbols: tuple[str, ...]) -> None:
+        """Ask for these from now on."""
+        if symbols != self._symbols:
+            self._symbols, self._early = symbols, None
 
     def sessions(self, now: datetime) -> SessionTable:
         """The table of sessions from two years (five or ten for long averages) before `now` to one year after.
@@ -116,7 +125,7 @@ class ChildPrices:
         """Rows and live prices, as Yahoo gave them. Raises PricesUnavailable."""
         document = self._early_answer() or self._asked(now)
         try:
-            market = read_market(document, self._session_date(now))
+            market = read_market(document, self._session_date(now), self._symbols)
         except PricesUnavailable as failure:
             self._leave_alone(str(_error(document).get("code")), failure)
             raise
@@ -128,14 +137,18 @@ class ChildPrices:
         if self._backoff.left(self._clock.monotonic(), now):
             raise PricesUnavailable(f"Yahoo is not asked for 15-minute bars; {self._backoff.reason}")
         ends = {session.close: session.date for session in self.sessions(now).sessions}
-        document = self._ask("intraday")
+        symbols = self._symbols[:2]
+        document = self._ask("intraday", "--symbols", *symbols)
         if "intraday" not in document:
             raise _failure_of(document)
         try:
-            bars = {symbol: document["intraday"][symbol] for symbol in (QQQ, TQQQ)}
+            bars = {symbol: document["intraday"][symbol] for symbol in symbols}
             return {symbol: _at_the_close(rows, ends) for symbol, rows in bars.items()}
         except (LookupError, TypeError, ValueError) as error:
             raise PricesUnavailable(f"the 15-minute bars cannot be read: {washed(str(error))}") from error
+
+    def _wanted(self) -> tuple[str, ...]:
+        return (*self._periods, "--symbols", *self._symbols)
 
     def _asked(self, now: datetime) -> Document:
         """Ask for prices. Raises PricesUnavailable, and does not ask while the last failure's pause lasts."""
@@ -144,7 +157,7 @@ class ChildPrices:
             then = new_york_text(now + timedelta(seconds=left))
             raise PricesUnavailable(f"Yahoo is not asked again before {then}; {self._backoff.reason}")
         try:
-            return self._ask("prices", *self._periods)
+            return self._ask("prices", *self._wanted())
         except Stopped:
             raise
         except PricesUnavailable as failure:
@@ -171,7 +184,7 @@ class ChildPrices:
         first = self._table is None and not self._backoff.failures
         today = new_york_date(now)
         start, end = today - timedelta(days=366 * self._years), today + HORIZON
-        what = ("all", *self._periods) if first else ("sessions",)
+        what = ("all", *self._wanted()) if first else ("sessions",)
         document = self._ask(*what, "--start", start.isoformat(), "--end", end.isoformat())
         if "sessions" not in document:
             raise _failure_of(document)
@@ -225,7 +238,7 @@ def _error(document: Document) -> Mapping[str, Any]:
     return error if isinstance(error, dict) else {}
 
 
-def read_market(document: Document, session: date | None = None) -> Market:
+def read_market(document: Document, session: date | None = None, symbols: Sequence[str] = DEFAULT_SYMBOLS) -> Market:
     """The document's prices; the row of `session` is not finished. Without one, that is the live price's own day.
 
     Raises PricesUnavailable.
@@ -233,22 +246,22 @@ def read_market(document: Document, session: date | None = None) -> Market:
     if "prices" not in document:
         raise _failure_of(document)
     try:
-        qqq, tqqq = (_of_symbol(document, symbol) for symbol in (QQQ, TQQQ))
-        quotes = {symbol: _quote(symbol, part) for symbol, part in ((QQQ, qqq), (TQQQ, tqqq))}
-        today = session or new_york_date(quotes[QQQ].time)
-        rows = _bars(qqq)
-        bars, fund_bars = (tuple(bar for bar in part if bar.date != today) for part in (rows, _bars(tqqq)))
-        splits = (*_splits(QQQ, qqq, rows[-1].date), *_splits(TQQQ, tqqq, rows[-1].date))
+        parts = {symbol: _of_symbol(document, symbol) for symbol in symbols}
+        quotes = [_quote(symbol, part) for symbol, part in parts.items()]
+        today = session or new_york_date(quotes[0].time)
+        newest = _bars(parts[symbols[0]])[-1].date
+        bars, fund_bars, *others = (tuple(b for b in _bars(part) if b.date != today) for part in parts.values())
         return Market(
             bars=bars,
-            newest_row=rows[-1].date,
-            signal_quote=quotes[QQQ],
-            fund_quote=quotes[TQQQ],
+            newest_row=newest,
+            signal_quote=quotes[0],
+            fund_quote=quotes[1],
             fund_previous_close=_previous_close(fund_bars, bars),
             fund_bars=fund_bars,
-            splits=splits,
-            answered_at=_answered_at(qqq),
-            dividends=(*_dividends(QQQ, qqq), *_dividends(TQQQ, tqqq)),
+            splits=tuple(split for symbol, part in parts.items() for split in _splits(symbol, part, newest)),
+            answered_at=_answered_at(parts[symbols[0]]),
+            dividends=tuple(dividend for symbol, part in parts.items() for dividend in _dividends(symbol, part)),
+            others={q.symbol: Other(q, rows[-OTHER_ROWS:]) for q, rows in zip(quotes[2:], others, strict=True)},
         )
     except (LookupError, TypeError, ValueError, OverflowError) as error:
         problem = washed(f"{type(error).__name__}: {error}")
@@ -312,7 +325,7 @@ def _close(value: float | None) -> float:
 
 
 def _previous_close(fund_bars: Sequence[Bar], bars: Sequence[Bar]) -> float | None:
-    """TQQQ's close of QQQ's last finished session; None if there is none."""
+    """The fund's close of the signal's last finished session; None if there is none."""
     closes = {bar.date: bar.close for bar in fund_bars if math.isfinite(bar.close)}
     return closes.get(bars[-1].date) if bars else None
 

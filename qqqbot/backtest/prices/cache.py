@@ -14,9 +14,9 @@ from qqqbot.adapters.yahoo.child import History, daily_history, quarter_hours
 from qqqbot.backtest.prices.csv_files import load_prices, save_series, series_from_rows
 from qqqbot.backtest.prices.table import BadPrices, Bars, Prices, Series
 from qqqbot.model.errors import PricesUnavailable
+from qqqbot.model.family import DEFAULT_SYMBOLS
 from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.program import COMMAND
-from qqqbot.model.values import SYMBOLS
 
 # Yahoo's row of a session is final some minutes after the close; a half-day's is final earlier.
 ROW_IS_FINAL = time(16, 30)
@@ -38,7 +38,11 @@ def yahoo(symbol: str) -> History:
 
 
 def cached_prices(
-    folder: Path, now: datetime, fetch: Fetch = yahoo, say: Say = lambda _: None, symbols: Sequence[str] = SYMBOLS
+    folder: Path,
+    now: datetime,
+    fetch: Fetch = yahoo,
+    say: Say = lambda _: None,
+    symbols: Sequence[str] = DEFAULT_SYMBOLS,
 ) -> Prices:
     """`symbols` up to the last finished session. Raises BadPrices if there is neither an answer nor a copy."""
     files = _files(folder, symbols)
@@ -54,7 +58,7 @@ def cached_prices(
     return load_prices(files)
 
 
-def kept_prices(folder: Path, symbols: Sequence[str] = SYMBOLS) -> Prices:
+def kept_prices(folder: Path, symbols: Sequence[str] = DEFAULT_SYMBOLS) -> Prices:
     """The copies only; nothing is fetched. Raises BadPrices if there are none."""
     files = _files(folder, symbols)
     if not all(file.exists() for file in files.values()):
@@ -75,7 +79,7 @@ def recent_bars(
     now: datetime,
     fetch: Callable[[str], RawBars] = yahoo_bars,
     say: Say = lambda _: None,
-    symbols: Sequence[str] = SYMBOLS,
+    symbols: Sequence[str] = DEFAULT_SYMBOLS,
 ) -> tuple[Bars, Bars] | None:
     """Both symbols' bars of the finished sessions of the last 60 days; None, and a note, if there are none."""
     try:

@@ -15,6 +15,7 @@ from qqqbot.model.values import Side
 from qqqbot.records.coerce import moment, number, text
 from qqqbot.records.folder import Folder, Identity
 from qqqbot.records.inputs import NotRecorded, inputs_at
+from qqqbot.records.row_prices import prices_of_trade
 from qqqbot.records.tail import Row, RowReader, last_rows
 from qqqbot.records.time_search import offset_of, rows_from, samples
 from qqqbot.records.track import Track, extended, kept
@@ -30,7 +31,9 @@ CLOSE = time(16)
 
 
 class Point(NamedTuple):
-    """What one decision saw. Of a day before the first one only QQQ's close and short average are known."""
+    """What one decision saw. Of a day before the first one only the close and short average are known.
+
+    The price is the signal's, NaN while the rule had another one than now."""
 
     at: datetime
     price: float
@@ -41,7 +44,7 @@ class Point(NamedTuple):
 
 
 class TradeMark(NamedTuple):
-    """A trade on the chart of QQQ, at QQQ's price then."""
+    """A trade on the chart of the signal, at its price then."""
 
     at: datetime
     price: float
@@ -50,7 +53,8 @@ class TradeMark(NamedTuple):
 
 
 class History(NamedTuple):
-    """`instead` is the value of QQQ held from the first day (see `Track`); `below` the fall from the peak in per cent.
+    """`instead` is the value of the index held from the first day (see `Track`); `below` the fall from the peak in per
+    cent.
 
     Both have a value for each point, None where the bot's own value is not known.
     """
@@ -78,13 +82,14 @@ def history(folder: Folder, who: Identity, seen_at: datetime | None) -> History:
     if seen_at is None:
         return History()
     seen = [*_decisions(folder, who, seen_at)]
+    signal = seen[-1][1].signal if seen else ""
     before = [*_before(folder, who, seen_at, seen[0][0].at if seen else seen_at)]
     unknown = [None] * len(before)
     return History(
-        points=(*before, *(point for point, _ in seen)),
+        points=(*before, *(p if t.signal == signal else p._replace(price=math.nan) for p, t in seen)),
         instead=(*unknown, *(track.held for _, track in seen)),
         below=(*unknown, *(track.drawdown * 100 for _, track in seen)),
-        trades=(*_trades(folder, who),),
+        trades=(*_trades(folder, who, signal),),
     )
 
 
@@ -105,7 +110,7 @@ def _decisions(folder: Folder, who: Identity, seen_at: datetime) -> Iterator[tup
         if found is not None and found is not track:
             track, held = found, text(row.get("held"))
             averages = number(row.get("short_ma")), number(row.get("long_ma"))
-            yield Point(at, found.price, *averages, found.equity, held), found
+            yield Point(at, found.prices[found.signal], *averages, found.equity, held), found
 
 
 def _sampled(folder: Folder, seen_at: datetime) -> Iterator[Row]:
@@ -143,9 +148,9 @@ def _before(folder: Folder, who: Identity, seen_at: datetime, first: datetime) -
         yield Point(datetime.combine(day, CLOSE, NEW_YORK), closes[day], short)
 
 
-def _trades(folder: Folder, who: Identity) -> Iterator[TradeMark]:
+def _trades(folder: Folder, who: Identity, signal: str) -> Iterator[TradeMark]:
     for row in last_rows(folder.trades, TRADES_LOOKED_AT, who.owns).rows:
-        at, price, paid = moment(row.get("timestamp")), number(row.get("qqq_price")), number(row.get("price"))
+        at, price, paid = moment(row.get("timestamp")), prices_of_trade(row).get(signal), number(row.get("price"))
         if at and price is not None and row.get("kind", "trade") == "trade":
             told = f"{row.get('side')} {row.get('quantity')} {row.get('symbol')}"
             told += "" if paid is None else f" at {paid:,.2f}"

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from qqqbot.model.family import DEFAULT, PRESETS
+from qqqbot.model.family import DEFAULT, DEFAULT_SYMBOLS, PRESETS
 from qqqbot.model.new_york import new_york_date
-from qqqbot.model.values import QQQ, TQQQ, Decide, FlipPrices, Holding
+from qqqbot.model.values import Decide, FlipPrices, Holding
 from qqqbot.monitoring import performance
 from qqqbot.monitoring.facts.answer import Answer
 from qqqbot.monitoring.health import Evidence, judge, problems
@@ -21,6 +21,7 @@ from qqqbot.records.coerce import mapping, moment, number, record, sequence, tex
 from qqqbot.records.folder import Folder, Identity, Problem, damage, identity, present
 from qqqbot.records.last_run import last_end
 from qqqbot.records.risk_line import Position, RiskLine, gain, positions, risk_line
+from qqqbot.records.row_prices import prices_of, symbols_of
 from qqqbot.records.status_file import FlipOrder, costs_in, flips_in
 from qqqbot.records.tail import Rows, last_rows
 from qqqbot.records.track import kept
@@ -126,10 +127,17 @@ class Decision(NamedTuple):
     tqqq_price: float | None
     short_ma: float | None
     long_ma: float | None
+    prices: Mapping[str, float]
+    """all that were seen, the signal's first"""
+
+    @property
+    def symbol(self) -> str:
+        """The signal's."""
+        return next(iter(self.prices), DEFAULT_SYMBOLS[0])
 
 
 class NearestFlip(NamedTuple):
-    """The nearest price of QQQ that changes the rule's answer, seen from `seen_price` at `seen_at`.
+    """The nearest price of `symbol` that changes the rule's answer, seen from `seen_price` at `seen_at`.
 
     `orders` are what a check would then send; None if the daemon did not write them. `coming`: in the session after
     that of `seen_at`, assuming that its day closed at `seen_price`.
@@ -144,10 +152,12 @@ class NearestFlip(NamedTuple):
     coming: bool
     outdated: bool = False
     """a session has passed since: for the coming one it is not known"""
+    symbol: str = DEFAULT_SYMBOLS[0]
 
 
 class Forecast(NamedTuple):
-    """No price of one day changes the answer; if QQQ stays at `price`, the averages cross after `sessions` sessions.
+    """No price of one day changes the answer; if `symbol` stays at `price`, the averages cross after `sessions`
+    sessions.
 
     The rule then wants `target`. Both are null if they never cross.
     """
@@ -157,6 +167,7 @@ class Forecast(NamedTuple):
     target: str | None
     seen_at: datetime
     outdated: bool
+    symbol: str = DEFAULT_SYMBOLS[0]
 
 
 class PricesFrom(NamedTuple):
@@ -229,7 +240,7 @@ def status(folder: Folder, now: datetime) -> Status:
     health = judge(evidence, now)
     check, signal = mapping(found.get("last_check")), _last_signal(found, folder, who)
     book = _book_of_newest(newest_trades)
-    open_positions = positions(book.ledger, {QQQ: number(signal.get("price")), TQQQ: number(signal.get("tqqq_price"))})
+    open_positions = positions(book.ledger, prices_of(signal))
     costs = book.ledger.costs if newest_trades.whole else costs_in(found)
     missing = number(mapping(found.get("portfolio")).get("missing")) or 0.0
     return Status(
@@ -324,7 +335,7 @@ def _notices(status: Mapping[str, Any], now: datetime) -> tuple[Notice, ...]:
 
 
 def _decision(row: Row) -> Decision | None:
-    return record(Decision, row, at=moment(row.get("timestamp"))) if row else None
+    return record(Decision, row, at=moment(row.get("timestamp")), prices=prices_of(row)) if row else None
 
 
 def _next(status: Mapping[str, Any], signal: Row, now: datetime, running: bool) -> Next:
@@ -372,6 +383,7 @@ def _flip(status: Mapping[str, Any], signal: Row, now: datetime, is_open: bool) 
         seen_at=flips.seen_at,
         coming=flips.is_coming(now),
         outdated=_outdated(status, flips.closes_at, now),
+        symbol=flips.symbol,
     )
 
 
@@ -388,7 +400,8 @@ def _forecast(status: Mapping[str, Any], now: datetime) -> Forecast | None:
         return None
     crossing = flips.crossing
     sessions, target = (crossing.sessions, crossing.target.value) if crossing else (None, None)
-    return Forecast(flips.seen_price, sessions, target, flips.seen_at, _outdated(status, flips.closes_at, now))
+    outdated = _outdated(status, flips.closes_at, now)
+    return Forecast(flips.seen_price, sessions, target, flips.seen_at, outdated, flips.symbol)
 
 
 def _flip_of_signal(signal: Row, now: datetime, is_open: bool) -> NearestFlip | None:
@@ -414,6 +427,7 @@ def _flip_of_signal(signal: Row, now: datetime, is_open: bool) -> NearestFlip | 
         seen_at=seen_at,
         coming=False,
         outdated=seen_at is None or (is_open and new_york_date(seen_at) < new_york_date(now)),
+        symbol=symbols_of(signal)[0],
     )
 
 

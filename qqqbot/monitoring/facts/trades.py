@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
+from qqqbot.model.instruments import Holding
 from qqqbot.monitoring import performance as book_performance
 from qqqbot.monitoring.facts.answer import Answer
 from qqqbot.monitoring.facts.changes import Changes, changes
@@ -174,7 +175,7 @@ def _results(
         slippage_bps=float(costs.slippage / costs.traded * 10_000) if costs.traded else None,
         trades=ledger.trades,
         rotations=costs.rotations,
-        rounds={symbol: Rounds(book.rounds[symbol], book.wins[symbol]) for symbol in book.rounds},
+        rounds={s: Rounds(n, book.wins[s]) for s, n in book.rounds.items() if n or book.is_of_interest(Holding(s))},
         max_drawdown_pct=nothing,
         time_in=book_performance.time_in(book, now),
         notes=(),

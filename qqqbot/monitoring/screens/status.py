@@ -245,10 +245,10 @@ def _flip_fields(facts: Status) -> list[Field]:
         return [Field("Flip", forecast_text(crossing)), *_seen_fields(facts, crossing.seen_at)]
     if flip is None:
         known = facts.last_signal is not None
-        return [Field("Flip", "no price of QQQ would change the rule's answer", Tone.FAINT)] if known else []
+        return [Field("Flip", "no price of one day would change the rule's answer", Tone.FAINT)] if known else []
     fields = [Field("Flip", flip_text(flip, facts.next.decides_near_close))]
     if flip.coming and flip.seen_at and not flip.outdated:
-        text = f"Assumes that QQQ closes {new_york_date(flip.seen_at):%A} at {usd(flip.seen_price)}."
+        text = f"Assumes that {flip.symbol} closes {new_york_date(flip.seen_at):%A} at {usd(flip.seen_price)}."
         fields.append(Field("", text, Tone.FAINT))
         return fields
     return [*fields, *_seen_fields(facts, flip.seen_at)]
@@ -264,19 +264,19 @@ def _seen_fields(facts: Status, seen_at: datetime | None) -> list[Field]:
 def forecast_text(found: Forecast) -> str:
     if found.outdated:
         return f"Not known: there have been no prices since {day_and_time(found.seen_at)}."
-    return forecast(found.price, found.sessions, found.target)
+    return forecast(found.symbol, found.price, found.sessions, found.target)
 
 
 def flip_text(flip: NearestFlip, decides_near_close: bool) -> str:
     """'QQQ is at 612.40. A check that finds it below 606.10 (-1.0 %) sells 1,053 TQQQ and buys 198 QQQ.'"""
     side = "below" if flip.distance_pct < 0 else "above"
     if flip.outdated:
-        seen = f"QQQ was at {usd(flip.seen_price)} {day_and_time(flip.seen_at)}"
+        seen = f"{flip.symbol} was at {usd(flip.seen_price)} {day_and_time(flip.seen_at)}"
         return f"Not known now. {seen}, and {side} {usd(flip.price)} the rule would have wanted {flip.target}."
     check = "decision before the close" if decides_near_close else "check"
     when = f"In the next session, a {check}" if flip.coming else f"A {check}"
     where = f"{side} {usd(flip.price)} ({percent(flip.distance_pct, sign=True, digits=1)})"
-    return f"QQQ is at {usd(flip.seen_price)}. {when} that finds it {where} {_orders_text(flip)}."
+    return f"{flip.symbol} is at {usd(flip.seen_price)}. {when} that finds it {where} {_orders_text(flip)}."
 
 
 def _orders_text(flip: NearestFlip) -> str:

@@ -13,6 +13,7 @@ from qqqbot.monitoring.facts.why import ExplainedDecision, MadeOrder, Replay, Re
 from qqqbot.monitoring.screens.frame import framed
 from qqqbot.monitoring.screens.status import ACTION_TONES
 from qqqbot.records.coerce import mapping, moment, number, sequence, text
+from qqqbot.records.row_prices import prices_of, symbols_of
 from qqqbot.records.tail import Row
 
 # The gate's name -> what it found, for the column of a day's checks.
@@ -66,7 +67,8 @@ def _overview(rows_of_day: Sequence[Row]) -> Table:
         for rounds in checks
     )
     tones = tuple(ACTION_TONES.get(row[1].partition(",")[0], Tone.PLAIN) for row in rows)
-    return Table(("ET", "Action", "Target", "QQQ", "Stopped by"), rows, frozenset({3}), tones)
+    signal = symbols_of(rows_of_day[0])[0]
+    return Table(("ET", "Action", "Target", signal, "Stopped by"), rows, frozenset({3}), tones)
 
 
 def _action_of_check(rounds: Sequence[Row]) -> str:
@@ -116,7 +118,7 @@ def _prices_text(row: Row) -> str:
         return "none that could be used"
     printed = moment(row.get("quote_time"))
     at = f", printed {clock_time(printed)}" if printed else ""
-    return f"QQQ {usd(number(row.get('price')))}, TQQQ {usd(number(row.get('tqqq_price')))}{at}"
+    return ", ".join(f"{symbol} {usd(price)}" for symbol, price in prices_of(row).items()) + at
 
 
 def _rule_text(row: Row) -> str:

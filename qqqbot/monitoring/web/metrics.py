@@ -64,19 +64,23 @@ def metrics(status: Status) -> Iterator[Metric]:
         yield from _of_account(status.own)
     if (line := status.risk) is not None:
         yield _one("qqqbot_drawdown_ratio", "Below the highest value: -0.01 is one per cent.", line.drawdown_pct / 100)
-        yield _one("qqqbot_ahead_usd", "Value less that of the same deposits in QQQ.", line.ahead)
+        yield _one("qqqbot_ahead_usd", f"Value less that of the same deposits in {line.signal}.", line.ahead)
         yield _one("qqqbot_open_profit_usd", "Profit of what is held.", line.open_profit)
         costs = [({"kind": "commissions"}, line.commissions), ({"kind": "slippage"}, line.slippage)]
         yield Metric("qqqbot_costs_usd", "What trading has cost.", costs)
     if signal is not None:
-        prices = [({"symbol": "QQQ"}, signal.price), ({"symbol": "TQQQ"}, signal.tqqq_price)]
+        prices = [({"symbol": symbol}, price) for symbol, price in signal.prices.items()]
         yield Metric("qqqbot_price_usd", "Price at the last signal.", prices)
         averages = [({"span": "short"}, signal.short_ma), ({"span": "long"}, signal.long_ma)]
-        yield Metric("qqqbot_average_usd", "QQQ's moving averages at the last signal.", averages)
+        yield Metric("qqqbot_average_usd", f"{signal.symbol}'s moving averages at the last signal.", averages)
     if (flip := coming.flip) is not None:
-        yield _one("qqqbot_flip_price_usd", "QQQ's nearest price that changes the rule's answer.", flip.price)
         yield _one(
-            "qqqbot_flip_distance_ratio", "How far QQQ is from it: 0.01 is one per cent.", flip.distance_pct / 100
+            "qqqbot_flip_price_usd", f"{flip.symbol}'s nearest price that changes the rule's answer.", flip.price
+        )
+        yield _one(
+            "qqqbot_flip_distance_ratio",
+            f"How far {flip.symbol} is from it: 0.01 is one per cent.",
+            flip.distance_pct / 100,
         )
     yield from _of_channels(status.channels)
 

@@ -54,17 +54,10 @@ ICONS = {
 _ACTIONS = {"ROTATE": "good", "WAIT": "warning", "FAILED": "warning"}
 _LEVELS = {"WARNING": "warning", "ERROR": "bad", "CRITICAL": "bad"}
 # Shown elsewhere on the page.
-_SHOWN_ELSEWHERE: tuple[str, ...] = (
-    "Running",
-    "Holdings",
-    "Value",
-    "Problems",
-    "Channels",
-    "Last check",
-    "Next",
-    "Flip",
+_SHOWN_ELSEWHERE = (
+    *("Running", "Holdings", "Value", "Problems", "Channels", "Last check", "Next", "Flip"),
+    *("Drawdown", "Open profit", "To start", "To stop", "To resume"),
 )
-_SHOWN_ELSEWHERE += ("Drawdown", "Beside QQQ", "Open profit", "To start", "To stop", "To resume")
 _LOGGED_DECISION = re.compile(r'action=(\w+) .*sentence="((?:[^"\\]|\\.)*)"')
 _HEAD = (
     tag("meta", charset="utf-8"),
@@ -182,7 +175,7 @@ def _tiles(facts: Dashboard) -> Markup:
     tiles += [*_gained(facts.changes), *_risk(status.risk)]
     if signal is not None:
         averages = f"short average {usd(signal.short_ma)}, long {usd(signal.long_ma)}"
-        tiles.append(_tile(f"QQQ, {time_near(signal.at, status.now)}", usd(signal.price), averages))
+        tiles.append(_tile(f"{signal.symbol}, {time_near(signal.at, status.now)}", usd(signal.price), averages))
     wanted = signal.target if signal else None
     tiles.append(_tile("The rule wants", wanted or "not known yet", *_coming(status)))
     return tag("section", tiles, class_="tiles")
@@ -217,11 +210,12 @@ def _gain(change: Change | None) -> str:
 
 
 def _risk(line: RiskLine | None) -> Iterator[Markup]:
-    """The bot beside QQQ held, how far below its highest value it is, and what trading has cost."""
+    """The bot beside the index held, how far below its highest value it is, and what trading has cost."""
     if line is None:
         return
     points = f"{line.ahead_pct:+,.2f} points; " if line.ahead_pct is not None else ""
-    yield _tile("Bot less QQQ held, USD", usd(line.ahead, sign=True), f"{points}QQQ would be {usd(line.qqq_held)}")
+    beside = f"{points}{line.signal} would be {usd(line.qqq_held)}"
+    yield _tile(f"Bot less {line.signal} held, USD", usd(line.ahead, sign=True), beside)
     worst = f" on {new_york_date(line.worst_at)}" if line.worst_at and line.worst_drawdown_pct else ""
     yield _tile(
         "Below its highest value", percent(line.drawdown_pct), f"{percent(line.worst_drawdown_pct)} at worst{worst}"
@@ -289,7 +283,7 @@ def _mind(status: Status) -> Markup:
 
 
 def _gauge(flip: NearestFlip) -> Markup:
-    """QQQ's price on a line that is divided at the flip price."""
+    """The signal's price on a line that is divided at the flip price."""
     reach = max(abs(flip.distance_pct) * 1.5, 1.0)
     if not reach < 100:
         return Markup()
@@ -303,7 +297,7 @@ def _gauge(flip: NearestFlip) -> Markup:
         viewBox="0 0 100 10",
         preserveAspectRatio="none",
         role="img",
-        aria_label=f"QQQ is {abs(flip.distance_pct):.1f} per cent from the flip price",
+        aria_label=f"{flip.symbol} is {abs(flip.distance_pct):.1f} per cent from the flip price",
         class_="gauge",
     )
     ends = [f"now {usd(flip.seen_price)}", f"{flip.target} {'above' if above else 'below'} {usd(flip.price)}"]
@@ -375,7 +369,8 @@ def _left_out(status: Status) -> tuple[str, ...]:
     """What the page shows elsewhere; and the time in each holding until there is a day to divide."""
     spent = status.time_in
     young = spent is not None and status.now - spent.since < timedelta(days=1)
-    return (*_SHOWN_ELSEWHERE, "Time in") if young else _SHOWN_ELSEWHERE
+    beside = [f"Beside {status.risk.signal}"] if status.risk else []
+    return (*_SHOWN_ELSEWHERE, *beside, *(["Time in"] if young else []))
 
 
 def _log(log: Log) -> Markup:

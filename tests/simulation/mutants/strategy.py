@@ -146,7 +146,7 @@ MUTANTS = (
     ),
     Mutant(
         "a split of TQQQ is not noticed",
-        "strategy/gates.py::LEVERAGE_TOLERANCE",
+        "strategy/moves.py::LEVERAGE_TOLERANCE",
         "0.025",
         "25.0",
     ),

@@ -7,8 +7,9 @@ from decimal import Decimal
 import pytest
 
 from qqqbot.model import values as model
-from qqqbot.model.values import QQQ, TQQQ, Holding, Order, OrderStatus
+from qqqbot.model.values import Holding, Order, OrderStatus
 from tests.support.builders import DAY, LEVELS, fill, intent, portfolio, session, snapshot
+from tests.support.symbols import QQQ, TQQQ
 
 
 def test_a_session_includes_its_open_and_excludes_its_close() -> None:

@@ -52,7 +52,7 @@ def test_it_says_what_the_account_is_worth_and_what_is_wrong() -> None:
     assert BOOK.total_capital == Decimal(100_000)
 
 
-TRACK = Track(NOW, WEEK.close, 90_000.0, 600.0, 60.0, 100_000.0, 200.0, 0.9, 1.2, -0.4, NOW)
+TRACK = Track(NOW, WEEK.close, 90_000.0, "QQQ", {"QQQ": 600.0, "TQQQ": 60.0}, 100_000.0, 200.0, 0.9, 1.2, -0.4, NOW)
 
 
 @pytest.mark.parametrize(("hours", "known"), [(0, True), (1, True), (1.1, False), (72, False)])

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from qqqbot.model.errors import BookDamaged
 from qqqbot.model.executions import status_exec_id
 from qqqbot.model.market import Split
-from qqqbot.model.values import QQQ, TQQQ, Fill, Holding, Mode, Order, OrderIntent, OrderStatus, Side
+from qqqbot.model.values import Fill, Holding, Mode, Order, OrderIntent, OrderStatus, Side
 from qqqbot.records.book import ORDERS_REMEMBERED, Book
 from qqqbot.records.jsonl import AppendOnlyFile
 from tests.support.builders import ACCOUNT, DAY, NOW, fill, intent
 from tests.support.fakes import FullDisk
+from tests.support.symbols import QQQ, TQQQ
 
 BUY = intent()
 

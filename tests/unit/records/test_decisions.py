@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from qqqbot.model.market import Quote
-from qqqbot.model.values import QQQ, Action, Gate, Holding, Plan
+from qqqbot.model.values import Action, Gate, Holding, Plan
 from qqqbot.records.decisions import decision_values, equity_of, last_price
 from tests.support.builders import DAY, NOW, PRICE, RULES, TQQQ_PRICE, market, portfolio, snapshot
 from tests.support.fakes import World
+from tests.support.symbols import QQQ
 
 
 @pytest.fixture

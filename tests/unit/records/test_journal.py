@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from qqqbot.model.errors import BookDamaged
-from qqqbot.model.values import QQQ, TQQQ, Holding, Mode, Order, OrderIntent, OrderStatus, OrderType, Side
+from qqqbot.model.values import Holding, Mode, Order, OrderIntent, OrderStatus, OrderType, Side
 from qqqbot.records.journal import LOST, ORDERS_REMEMBERED, OrderJournal
 from qqqbot.records.jsonl import AppendOnlyFile
 from qqqbot.records.ledger import Booked
 from tests.support.builders import ACCOUNT, DAY, NOW, fill, intent
 from tests.support.fakes import FullDisk
+from tests.support.symbols import QQQ, TQQQ
 
 TOMORROW = DAY + timedelta(days=1)
 

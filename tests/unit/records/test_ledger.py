@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qqqbot.model.market import Split
-from qqqbot.model.values import QQQ, SYMBOLS, TQQQ, Holding, Side
+from qqqbot.model.values import Holding, Side
 from qqqbot.records.ledger import REMEMBERED, Booked, Ledger, pending_splits
 from tests.support.builders import NOW, fold, portfolio, trade_row
+from tests.support.symbols import QQQ, SYMBOLS, TQQQ
 
 STAMP = NOW.isoformat()
 DEPOSIT = {"kind": "capital", "amount": 100_000, "timestamp": STAMP}
@@ -244,7 +245,7 @@ def test_only_the_newest_executions_are_remembered() -> None:
         row("unheard_of"),
         row("capital"),
         row("capital", amount="many"),
-        trade_row(Side.BUY, "SPY", 1, 100),
+        trade_row(Side.BUY, "IBM", 1, 100),
         {**trade_row(Side.BUY, QQQ, 1, 100), "side": "HOLD"},
         trade_row(Side.BUY, QQQ, 1, 100, position="GOLD"),
         {k: v for k, v in trade_row(Side.BUY, QQQ, 1, 100).items() if k != "commission"},

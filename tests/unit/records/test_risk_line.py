@@ -5,16 +5,16 @@ from decimal import Decimal
 
 import pytest
 
-from qqqbot.model.values import QQQ, TQQQ
 from qqqbot.records.ledger import Costs, Ledger
 from qqqbot.records.risk_line import Position, gain, positions, risk_line, risk_words
 from qqqbot.records.track import Track
 from tests.support.builders import NOW
 from tests.support.monitor_samples import book, known
+from tests.support.symbols import QQQ, TQQQ
 
 FIRST = NOW - timedelta(days=40)
 WORST = NOW - timedelta(days=20)
-TRACK = Track(FIRST, NOW, 90_000.0, 600.0, 60.0, 100_000.0, 200.0, 0.9, 1.2, -0.4, WORST)
+TRACK = Track(FIRST, NOW, 90_000.0, QQQ, {QQQ: 600.0, TQQQ: 60.0}, 100_000.0, 200.0, 0.9, 1.2, -0.4, WORST)
 
 
 def ledger() -> Ledger:

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from qqqbot.model.values import QQQ, TQQQ, Crossing, Holding, Side
+from qqqbot.model.values import Crossing, Holding, Side
 from qqqbot.records.status_file import Flip, FlipOrder, Flips, flip_values, flips_in, write_status
 from tests.support.builders import NOW
+from tests.support.symbols import QQQ, TQQQ
 
 ORDERS = (FlipOrder(Side.SELL, TQQQ, 900), FlipOrder(Side.BUY, QQQ, 156))
 FLIPS = Flips(

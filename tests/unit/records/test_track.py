@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qqqbot.model.market import Dividend, Split
-from qqqbot.model.values import QQQ, TQQQ
 from qqqbot.records.folder import Identity
 from qqqbot.records.track import Track, event_values, extended, kept, track_of
 from tests.support.builders import DAY, NOW, market
 from tests.support.monitor_samples import IDENTITY, known
+from tests.support.symbols import QQQ, TQQQ
 
 WHO = Identity("dry_run", "simulated")
 

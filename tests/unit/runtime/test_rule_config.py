@@ -71,9 +71,6 @@ def test_a_config_carries_its_rule() -> None:
         ),
         ({**BAND, "strength": "sma50", "up": "BIL"}, "strong, up: BIL is a Treasury-bill fund"),
         ({**BAND, "signal": "SGOV"}, "signal: must be an index fund, was SGOV"),
-        ("spy-200-upro", "the bot trades QQQ and TQQQ so far, and this rule needs SPY, UPRO too; choose another rule"),
-        ({**BAND, "down": "SGOV"}, "this rule needs SGOV too"),
-        ({**BAND, "strong": "QLD"}, "this rule needs QLD too"),
     ],
 )
 def test_what_is_wrong_is_said(value: Any, problem: str) -> None:
@@ -127,7 +124,7 @@ def test_a_file_with_a_wrong_rule_is_refused_with_all_its_problems(tmp_path: Pat
         "config.json: rule: strong: must be one of TQQQ",
         "config.json: rule says it all: remove short_ma_period",
     ]
-    for wrong in ("7", "[]", '"spy-200-upro"'):
+    for wrong in ("7", "[]", '"spy-200"'):
         path.write_text(f'{{"rule": {wrong}}}')
         with pytest.raises(ConfigError, match=r"^config.json: rule: [^\n]+$"):
             load(path)

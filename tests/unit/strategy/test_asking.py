@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qqqbot.model.reasons import Reason
-from qqqbot.model.values import QQQ, Answer, Asked, Holding, Rules, Side, Snapshot
+from qqqbot.model.values import Answer, Asked, Holding, Rules, Side, Snapshot
 from qqqbot.strategy.asking import LATE_SECONDS, NEEDED_SECONDS, ask_first
 from qqqbot.strategy.planning import decide
 from qqqbot.strategy.risk import refusal
 from tests.support.builders import DAY, NOW, RULES, intent, portfolio, session, snapshot
 from tests.support.snapshots import all_rules, valid_snapshots
+from tests.support.symbols import QQQ
 
 SECONDS = 600
 TRADES, WAITS = (replace(RULES, ask_first_seconds=SECONDS, ask_first_waits=waits) for waits in (False, True))

@@ -7,10 +7,11 @@ import pytest
 
 from qqqbot.model.market import Bar, Split
 from qqqbot.model.provenance import KeptWindow
-from qqqbot.model.values import QQQ, TQQQ, Snapshot
+from qqqbot.model.values import Snapshot
 from qqqbot.strategy.basis import Moved, moved, split_in, told
 from qqqbot.strategy.gates import history
 from tests.support.builders import DAY, NOW, RULES, account, market, portfolio, snapshot
+from tests.support.symbols import QQQ, TQQQ
 
 YESTERDAY = DAY - timedelta(days=1)
 

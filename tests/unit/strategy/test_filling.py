@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from qqqbot.model.market import Bar, Dividend, Market, Quote, Split
 from qqqbot.model.provenance import KeptWindow, Seen, Source
-from qqqbot.model.values import QQQ, TQQQ, Holding, Rules
+from qqqbot.model.values import Holding, Rules
 from qqqbot.strategy import filling
 from qqqbot.strategy.filling import Candidate, depends_on, fillable, from_closes, from_kept, gaps
 from qqqbot.strategy.rule import evaluate
 from tests.support.builders import DAY, LEVELS, NOW, table
+from tests.support.symbols import QQQ, TQQQ
 
 filled = partial(filling.filled, leverage=3)
 fill = partial(filling.fill, leverage=3)
@@ -235,7 +236,7 @@ class TestOrder:
 
 
 class TestWithoutYahoo:
-    QUOTES = {QQQ: Quote(QQQ, CLOSES[-1], NOW), TQQQ: Quote(TQQQ, TQQQ_CLOSES[-1], NOW)}
+    QUOTES = (Quote(QQQ, CLOSES[-1], NOW), Quote(TQQQ, TQQQ_CLOSES[-1], NOW))
 
     def test_the_window_of_this_session_goes_on(self) -> None:
         this = replace(kept(count=119), session=DAY)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qqqbot.model.market import Bar, Quote
-from qqqbot.model.values import QQQ, TQQQ, Holding, Side, Snapshot
+from qqqbot.model.values import Holding, Side, Snapshot
 from qqqbot.strategy.flip import orders_at, outlook
 from qqqbot.strategy.gates import closes_of_window
 from qqqbot.strategy.planning import decide
@@ -28,6 +28,7 @@ from tests.support.builders import (
     session,
     snapshot,
 )
+from tests.support.symbols import QQQ, TQQQ
 
 IN_TQQQ = snapshot(Holding.TQQQ, portfolio=portfolio(tqqq=1583))
 AFTER = new_york(NOW.date(), 16)

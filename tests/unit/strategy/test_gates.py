@@ -10,7 +10,7 @@ from hypothesis import given
 
 from qqqbot.model.market import Bar, Quote
 from qqqbot.model.provenance import Source
-from qqqbot.model.values import QQQ, TQQQ, Gate, Holding, Rules, Snapshot
+from qqqbot.model.values import Gate, Holding, Rules, Snapshot
 from qqqbot.strategy import gates
 from qqqbot.strategy.planning import decide
 from tests.support.builders import (
@@ -34,6 +34,7 @@ from tests.support.builders import (
     table,
 )
 from tests.support.snapshots import INFINITY, NAN, odd_snapshots
+from tests.support.symbols import QQQ, TQQQ
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 
@@ -280,40 +281,6 @@ class TestDailyMove:
 
     def test_an_incomplete_window_is_another_gates_matter(self) -> None:
         assert gates.daily_move(with_bars([]), RULES).passed
-
-
-class TestLeverage:
-    def quoted(self, tqqq: float, previous: float | None = TQQQ_PRICE) -> Snapshot:
-        """QQQ unchanged since yesterday, so that TQQQ's own move is the difference."""
-        flat = replace(market(), bars=bars([PRICE] * 119), fund_previous_close=previous)
-        return snapshot(market=replace(flat, fund_quote=Quote(TQQQ, tqqq, NOW)))
-
-    def test_near_three_to_one_passes_and_beyond_the_tolerance_fails(self) -> None:
-        for sign in (1, -1):
-            assert gates.leverage(self.quoted(TQQQ_PRICE * (1 + sign * 0.0249)), RULES).passed
-            assert_fails(
-                gates.leverage(self.quoted(TQQQ_PRICE * (1 + sign * 0.0251)), RULES),
-                "PricesUnavailable",
-                "not near 3 to 1",
-            )
-
-    def test_a_split_this_morning_breaks_it(self) -> None:
-        assert not gates.leverage(self.quoted(TQQQ_PRICE / 2), RULES).passed
-
-    def test_three_times_a_large_day_passes(self) -> None:
-        crash = replace(
-            market(),
-            bars=bars([PRICE / 0.88] * 119),
-            fund_previous_close=TQQQ_PRICE / 0.655,  # 2020-03-16: QQQ -12 %, TQQQ -34.5 %
-        )
-        assert gates.leverage(snapshot(market=crash), RULES).passed
-
-    @pytest.mark.parametrize("previous", [None, 0.0, NAN, INFINITY, -60.0])
-    def test_without_a_previous_close_there_is_no_second_opinion(self, previous: float | None) -> None:
-        assert_fails(gates.leverage(self.quoted(TQQQ_PRICE, previous), RULES), "PricesUnavailable")
-
-    def test_without_rows_there_is_no_second_opinion(self) -> None:
-        assert_fails(gates.leverage(with_bars([]), RULES), "PricesUnavailable", "missing")
 
 
 class TestBrokerQuotes:

@@ -8,10 +8,11 @@ import pytest
 
 from qqqbot.model.market import Bar, DayRow, Quote
 from qqqbot.model.provenance import KeptWindow, Source
-from qqqbot.model.values import QQQ, TQQQ, Gate, Snapshot
+from qqqbot.model.values import Gate, Snapshot
 from qqqbot.strategy import gates
 from tests.support.builders import DAY, NOW, PRICE, QUOTE_OF, RULES, TQQQ_PRICE, bars, fund_bars, market, snapshot
 from tests.support.snapshots import NAN
+from tests.support.symbols import QQQ, TQQQ
 
 
 def with_market(**changes: Any) -> Snapshot:
@@ -96,7 +97,7 @@ class TestHistory:
     def test_a_row_that_changes_the_answer_is_refused_with_both_answers(self) -> None:
         gate = gates.history(self.with_row(0.82), RULES)
         day = str(market().bars[-3].date)
-        assert_fails(gate, "PricesDoubtful", day, "with it the rule wants TQQQ, without it QQQ", "QQQ -18.0%")
+        assert_fails(gate, "PricesDoubtful", day, "with it the rule wants TQQQ, without it QQQ", ": -18.0%")
 
     def test_a_row_that_changes_nothing_passes_and_is_named(self) -> None:
         gate = gates.history(self.with_row(1.05), RULES)
@@ -129,6 +130,6 @@ class TestHistory:
         changed = (*closes_then[:-3], closes_then[-3] * 1.002, *closes_then[-2:])
         kept = KeptWindow(DAY, NOW, dates, changed, changed)
         found = gates.history(snapshot(kept=kept), RULES).found
-        assert f"{dates[-3]}: QQQ +0.00%, and +0.20% when it was last traded on" in found
+        assert f"{dates[-3]}: +0.00%, and +0.20% when it was last traded on" in found
         filled = replace(kept, sources={dates[-3]: Source.INTRADAY})
         assert gates.history(snapshot(kept=filled), RULES).found == "no doubt"

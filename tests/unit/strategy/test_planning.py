@@ -12,20 +12,7 @@ from hypothesis import strategies as st
 
 from qqqbot.model.market import DayRow, Quote
 from qqqbot.model.reasons import Reason
-from qqqbot.model.values import (
-    QQQ,
-    SYMBOLS,
-    TQQQ,
-    Action,
-    Decide,
-    Holding,
-    OrderType,
-    Plan,
-    PlannedOrder,
-    Rules,
-    Side,
-    Snapshot,
-)
+from qqqbot.model.values import Action, Decide, Holding, OrderType, Plan, PlannedOrder, Rules, Side, Snapshot
 from qqqbot.strategy.planning import decide
 from qqqbot.strategy.rule import flip_prices
 from tests.support.builders import (
@@ -47,6 +34,7 @@ from tests.support.builders import (
     snapshot,
 )
 from tests.support.snapshots import all_rules, odd_snapshots, valid_snapshots
+from tests.support.symbols import QQQ, SYMBOLS, TQQQ
 
 BEFORE_CLOSE = replace(RULES, decide=Decide.BEFORE_CLOSE)
 LIMITED = replace(RULES, order_type=OrderType.LIMIT)

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qqqbot.model.values import QQQ, SYMBOLS, TQQQ, Holding, OrderIntent, OrderType, PlannedOrder, Rules, Side, Snapshot
+from qqqbot.model.values import Holding, OrderIntent, OrderType, PlannedOrder, Rules, Side, Snapshot
 from qqqbot.strategy.planning import decide
 from qqqbot.strategy.risk import MAX_DECISION_AGE, refusal
 from tests.support.builders import ACCOUNT, DAY, NOW, RULES, account, intent, new_york, portfolio, session, snapshot
 from tests.support.snapshots import all_rules, valid_snapshots
+from tests.support.symbols import QQQ, SYMBOLS, TQQQ
 
 HOLDS_QQQ = snapshot(portfolio=portfolio(qqq=100))
 LIMIT_BUY: dict[str, Any] = {"order_type": OrderType.LIMIT, "limit_price": Decimal("450.90")}

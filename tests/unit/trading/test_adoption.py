@@ -10,13 +10,14 @@ import pytest
 from qqq_trading_bot import Daemon, SimulatedAccount
 from qqqbot.model.errors import LedgerMismatch, OrderOutcomeUnknown, PricesUnavailable, StalePrices
 from qqqbot.model.market import Market, Quote
-from qqqbot.model.values import QQQ, TQQQ, Holding
+from qqqbot.model.values import Holding
 from qqqbot.runtime.config import Config
 from qqqbot.trading.adoption import adopt, leave
 from qqqbot.trading.engine import Engine
 from tests.support.builders import DAY, NOW, PRICE, TQQQ_PRICE, new_york
 from tests.support.fakes import FakePrices, World, works
 from tests.support.owner import answered, by_hand, daemon, now_at, refused, split, told_by
+from tests.support.symbols import QQQ, TQQQ
 
 PRICES = {QQQ: Decimal(450), TQQQ: Decimal(60)}
 

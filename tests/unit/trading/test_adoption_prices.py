@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from qqqbot.model.errors import LedgerMismatch, PricesUnavailable
-from qqqbot.model.values import QQQ, TQQQ, Holding, Side
+from qqqbot.model.values import Holding, Side
 from qqqbot.records.ledger import Booked
 from qqqbot.trading.adoption import price_of_lost
 from tests.support.builders import intent
 from tests.support.fakes import World, answer_lost
 from tests.support.owner import answered, assert_same, book_of, by_hand, now_at, refused, split
+from tests.support.symbols import QQQ, TQQQ
 
 
 @pytest.fixture

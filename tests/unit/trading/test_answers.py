@@ -8,10 +8,10 @@ import pytest
 
 from qqq_trading_bot import Daemon
 from qqqbot.display.terminal import plain
-from qqqbot.model.values import QQQ, TQQQ
 from qqqbot.runtime.config import Config
 from qqqbot.trading.answers import NO_DIFFERENCE, Answer, Kind, price_of, screen
 from tests.support.fakes import FakeAccount, World
+from tests.support.symbols import QQQ, TQQQ
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_a_price_is_for_one_symbol_or_for_whatever_is_adopted() -> None:
     assert price_of("TQQQ=61.25") == (TQQQ, Decimal("61.25"))
 
 
-@pytest.mark.parametrize("text", ["", "TQQQ=", "0", "-1", "nan", "inf", "SPY=3", "TQQQ=1=2", "1,5"])
+@pytest.mark.parametrize("text", ["", "TQQQ=", "0", "-1", "nan", "inf", "IBM=3", "TQQQ=1=2", "1,5"])
 def test_what_is_no_price_of_a_fund_is_a_mistake(text: str) -> None:
     with pytest.raises(ValueError, match="^" + re.escape(text) + "$"):
         price_of(text)

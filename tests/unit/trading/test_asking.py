@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from qqqbot.model.reasons import AlertKind, Reason
-from qqqbot.model.values import QQQ, TQQQ, Answer, Decide, Holding, OrderStatus
+from qqqbot.model.values import Answer, Decide, Holding, OrderStatus
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.trading.asking import GRACE_SECONDS, LATE
 from qqqbot.trading.engine import Engine
 from tests.support.builders import NOW, RULES
 from tests.support.fakes import World, fills_part
+from tests.support.symbols import QQQ, TQQQ
 
 MINUTES = 10
 ASKS = replace(RULES, ask_first_seconds=MINUTES * 60)

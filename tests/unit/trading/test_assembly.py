@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from qqq_trading_bot import Daemon
-from qqqbot.model.values import QQQ, TQQQ, Holding, OrderIntent
+from qqqbot.model.values import Holding, OrderIntent
 from qqqbot.runtime.config import Config
 from tests.support.fakes import FakeAccount, FakeBroker, World, answer_lost, lost_on_the_way, works
+from tests.support.symbols import QQQ, TQQQ
 
 CASH_AFTER_THE_BUY = Decimal(5_049)
 

@@ -4,10 +4,11 @@ from decimal import Decimal
 
 import pytest
 
-from qqqbot.model.values import QQQ, Side
+from qqqbot.model.values import Side
 from qqqbot.records.ledger import Ledger
 from qqqbot.trading.audit import overruns
 from tests.support.builders import NOW, intent
+from tests.support.symbols import QQQ
 
 REF = "qqqbot-20261124-01"
 

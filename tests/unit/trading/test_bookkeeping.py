@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from qqqbot.model.market import Dividend, Split
 from qqqbot.model.reasons import AlertKind
-from qqqbot.model.values import QQQ, TQQQ, Holding
+from qqqbot.model.values import Holding
 from qqqbot.trading.bookkeeping import AfterSplit, after_split, explains, missing_money, ratio_of
 from qqqbot.trading.engine import Engine
 from tests.support.builders import DAY, account, fold, portfolio
 from tests.support.fakes import World
+from tests.support.symbols import QQQ, TQQQ
 
 TOMORROW = DAY + timedelta(days=1)
 SPLIT = Split(TQQQ, TOMORROW, 2.0)

@@ -9,12 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qqqbot.model.reasons import Reason
-from qqqbot.model.values import QQQ, Decide, Holding, Mode, Order, OrderStatus, Side
+from qqqbot.model.values import Decide, Holding, Mode, Order, OrderStatus, Side
 from qqqbot.records.journal import OrderJournal
 from qqqbot.records.jsonl import AppendOnlyFile
 from qqqbot.records.ledger import Ledger
 from qqqbot.trading.come_back import SOON, half_made, pause
 from tests.support.builders import ACCOUNT, DAY, NOW, RULES, intent, session
+from tests.support.symbols import QQQ
 
 BEFORE_CLOSE = replace(RULES, decide=Decide.BEFORE_CLOSE)
 IN_WINDOW = session().close - timedelta(minutes=10)

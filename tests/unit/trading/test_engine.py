@@ -13,7 +13,7 @@ from qqqbot.model.errors import PRICE_ERRORS, CalendarEnded, PricesUnavailable, 
 from qqqbot.model.market import Quote
 from qqqbot.model.reasons import ADVICE_OF_CODE, Reason
 from qqqbot.model.sessions import SessionTable
-from qqqbot.model.values import QQQ, TQQQ, Decide, Holding, Mode, Order, OrderIntent, OrderStatus, Rules, Side
+from qqqbot.model.values import Decide, Holding, Mode, Order, OrderIntent, OrderStatus, Rules, Side
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.trading.engine import MAX_ROUNDS
 from tests.support.builders import DAY, LEVELS, NOW, PRICE, RULES, bars, closes, new_york, table
@@ -24,6 +24,7 @@ from tests.support.fakes import (
     answer_lost,
     fills_part,
 )
+from tests.support.symbols import QQQ, TQQQ
 
 BEFORE_CLOSE = replace(RULES, decide=Decide.BEFORE_CLOSE)
 PRICES = {QQQ: Decimal(450), TQQQ: Decimal(60)}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from qqqbot.model.errors import PricesUnavailable
-from qqqbot.model.values import QQQ, TQQQ, Decide, Holding, Order, OrderIntent, OrderStatus, Rules, Side
+from qqqbot.model.values import Decide, Holding, Order, OrderIntent, OrderStatus, Rules, Side
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.trading.engine import Engine
 from tests.support.builders import DAY, HALF_DAYS, NOW, RULES, new_york, session
@@ -25,6 +25,7 @@ from tests.support.fakes import (
     never_leaves,
     works,
 )
+from tests.support.symbols import QQQ, TQQQ
 
 BEFORE_CLOSE = replace(RULES, decide=Decide.BEFORE_CLOSE)
 PRICES = {QQQ: Decimal(450), TQQQ: Decimal(60)}

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from qqqbot.model.family import Average, Comparison, Rule, two_averages
-from qqqbot.model.values import QQQ, Holding
+from qqqbot.model.values import Holding
 from qqqbot.trading.engine import Engine
 from tests.support.builders import RULES
 from tests.support.fakes import World
+from tests.support.symbols import QQQ
 
 OTHER = replace(RULES, rule=two_averages(2, 3))
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from qqqbot.model.errors import OrderOutcomeUnknown, OrderRejected
-from qqqbot.model.values import QQQ, TQQQ, Holding, OrderIntent, OrderStatus, Side, Snapshot
+from qqqbot.model.values import Holding, OrderIntent, OrderStatus, Side, Snapshot
 from qqqbot.records.book import Book
 from qqqbot.records.journal import OrderJournal
 from qqqbot.strategy.planning import decide
@@ -23,6 +23,7 @@ from tests.support.fakes import (
     never_leaves,
     works,
 )
+from tests.support.symbols import QQQ, TQQQ
 
 
 @pytest.fixture

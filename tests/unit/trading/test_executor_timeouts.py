@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from qqqbot.model.values import QQQ, TQQQ, Holding, Order, OrderIntent, OrderStatus, Side
+from qqqbot.model.values import Holding, Order, OrderIntent, OrderStatus, Side
 from qqqbot.trading.engine import Engine
 from tests.support.builders import NOW
 from tests.support.fakes import (
@@ -15,6 +15,7 @@ from tests.support.fakes import (
     is_rejected,
     works,
 )
+from tests.support.symbols import QQQ, TQQQ
 
 
 @pytest.fixture

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from qqqbot.model.values import QQQ, TQQQ, Holding, Order, OrderIntent, OrderStatus
+from qqqbot.model.values import Holding, Order, OrderIntent, OrderStatus
 from qqqbot.trading.engine import Engine
 from tests.support.builders import NOW
 from tests.support.fakes import FakeBroker, World, fills, swallowed, works
+from tests.support.symbols import QQQ, TQQQ
 
 ONE = "the gateway took 1 order and answered none: look at its windows, then resume"
 

@@ -10,7 +10,7 @@ import pytest
 
 from qqq_trading_bot import Daemon
 from qqqbot.model.errors import StalePrices
-from qqqbot.model.values import QQQ, TQQQ, Holding, Side
+from qqqbot.model.values import Holding, Side
 from qqqbot.records.book import Book
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.runtime.config import Config
@@ -18,6 +18,7 @@ from qqqbot.trading.assembly import Identity
 from qqqbot.trading.engine import State
 from tests.support.builders import DAY, NOW, PRICE, new_york, session
 from tests.support.fakes import FakeBroker, World
+from tests.support.symbols import QQQ, TQQQ
 
 GONE = "nothing listens there"
 MINUTE = timedelta(minutes=1)
@@ -51,7 +52,7 @@ class Leaving:
     def second_prices(self) -> None:
         return None
 
-    def broker(self, book: Book, state: State) -> FakeBroker:  # noqa: ARG002
+    def broker(self, book: Book, state: State, symbols: tuple[str, ...]) -> FakeBroker:  # noqa: ARG002
         return self.world.broker
 
     def close(self) -> None:

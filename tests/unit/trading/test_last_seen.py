@@ -8,12 +8,12 @@ import pytest
 
 import qqq_trading_bot
 from qqqbot.model.errors import OrderOutcomeUnknown, StartRefused
-from qqqbot.model.values import QQQ
 from qqqbot.records.status_file import account_values, write_status
 from qqqbot.runtime.lock import PID_FILE, Lock
 from qqqbot.trading.last_seen import LastSeen
 from tests.support.builders import account, intent, portfolio
 from tests.support.fakes import World
+from tests.support.symbols import QQQ
 
 
 def status_of(world: World) -> dict[str, Any]:

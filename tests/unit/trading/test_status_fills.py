@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from qqqbot.model.values import QQQ, Order, OrderIntent, OrderStatus, Side, StatusFill
+from qqqbot.model.values import Order, OrderIntent, OrderStatus, Side, StatusFill
 from qqqbot.trading.status_fills import filled_by_status
 from tests.support.builders import NOW, fill, intent, portfolio
 from tests.support.fakes import FakeBroker, World
+from tests.support.symbols import QQQ
 
 BUY = intent(quantity=100)
 SELL = intent(Side.SELL, quantity=100)

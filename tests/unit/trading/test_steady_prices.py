@@ -15,7 +15,7 @@ from qqqbot.model.errors import PRICE_ERRORS, BrokerUnavailable, PricesUnavailab
 from qqqbot.model.market import Market, Quote
 from qqqbot.model.provenance import Source
 from qqqbot.model.sessions import SessionTable
-from qqqbot.model.values import QQQ, SYMBOLS, TQQQ, Rules
+from qqqbot.model.values import Rules
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.strategy.filling import Closes
 from qqqbot.trading.alerts import LogNotifier
@@ -26,6 +26,7 @@ from qqqbot.trading.heartbeat import Heartbeat
 from qqqbot.trading.parts import Adapters
 from qqqbot.trading.steady_prices import PAUSE_SECONDS
 from tests.support.fakes import FakeBroker, FakeNotifier
+from tests.support.symbols import QQQ, SYMBOLS, TQQQ
 
 RULES = Rules(short_period=5, long_period=20)
 TRUTH = SimulatedPrices(4, date(2026, 5, 1), date(2026, 12, 31))

@@ -11,7 +11,7 @@ import pytest
 from qqqbot.adapters.simulated.broker import PaperBroker
 from qqqbot.model.market import Bar, Market, Split
 from qqqbot.model.sessions import SessionTable
-from qqqbot.model.values import TQQQ, Mode
+from qqqbot.model.values import Mode
 from qqqbot.records.decisions import last_price
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.trading.assembly import Identity, assemble, load_records
@@ -20,6 +20,7 @@ from qqqbot.trading.engine import Check, Engine, State
 from qqqbot.trading.parts import Adapters
 from qqqbot.trading.steady_prices import NewBasis
 from tests.support.fakes import FakeNotifier
+from tests.support.symbols import TQQQ
 from tests.unit.trading.test_steady_prices import MINUTE, RULES, SESSIONS, TRUTH, Second
 
 SPLIT_ON = SESSIONS[2].date

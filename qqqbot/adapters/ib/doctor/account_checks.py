@@ -18,7 +18,6 @@ from qqqbot.display.formatting import usd
 from qqqbot.model.errors import BrokerUnavailable
 from qqqbot.model.new_york import new_york_date
 from qqqbot.model.program import COMMAND
-from qqqbot.model.values import SYMBOLS
 from qqqbot.runtime.config import Config
 
 LAST = 4
@@ -39,8 +38,8 @@ DRIP_FIX = (
     "dividends as cash"
 )
 CASH_MEANING = (
-    "the proceeds of a sale settle on the next business day, and a rotation between QQQ and TQQQ waits for them; the "
-    "status shows it when it does"
+    "the proceeds of a sale settle on the next business day, and a rotation from one fund to another waits for them; "
+    "the status shows it when it does"
 )
 
 
@@ -58,7 +57,7 @@ def read_only(orders: Reply) -> Result:
     return ok(Check.READ_ONLY, "off")
 
 
-def open_orders(orders: Reply, now: datetime) -> Result:
+def open_orders(orders: Reply, now: datetime, symbols: Sequence[str]) -> Result:
     if orders.trouble:
         return _no_answer(Check.ORDERS, orders)
     ours = [order for order in orders.rows if order.order_ref.startswith(REF_PREFIX)]
@@ -71,8 +70,9 @@ def open_orders(orders: Reply, now: datetime) -> Result:
     if ours:
         meaning = f"{', '.join(order.order_ref for order in ours)}: the bot sends nothing while it is open"
         return note(Check.ORDERS, found, meaning, "nothing, if the daemon runs: it follows its order to the end")
-    if any(order.symbol in SYMBOLS for order in others):
-        meaning = "left alone; when one in QQQ or TQQQ is filled, the account differs from the book, and the bot halts"
+    if any(order.symbol in symbols for order in others):
+        filled = f"when one in {' or '.join(symbols)} is filled"
+        meaning = f"left alone; {filled}, the account differs from the book, and the bot halts"
         return note(Check.ORDERS, found, meaning, "cancel it by hand, or answer adopt or leave afterwards")
     return ok(Check.ORDERS, found, "left alone" if others else "")
 
@@ -129,27 +129,27 @@ def summary(answer: Reply, chosen: str, settings: Config) -> Result:
     return note(Check.SUMMARY, found, meaning, "; ".join(fixes)) if fixes else ok(Check.SUMMARY, found, meaning)
 
 
-def positions(answer: Reply, chosen: str) -> Result:
+def positions(answer: Reply, chosen: str, symbols: Sequence[str]) -> Result:
     if answer.trouble:
         return _no_answer(Check.POSITIONS, answer)
     rows: tuple[PositionRow, ...] = answer.rows
-    held = ib_account.shares(rows, chosen)
+    held = ib_account.shares(rows, chosen, symbols)
     found = ", ".join(f"{count:,} {symbol}" for symbol, count in held.items())
-    others = [row for row in rows if row.account == chosen and row.quantity and not _is_ours(row)]
+    others = [row for row in rows if row.account == chosen and row.quantity and not _is_ours(row, symbols)]
     if others:
         found += f"; {len(others)} other position{'s' * (len(others) > 1)} ignored ({_kinds(others)})"
     if short := [symbol for symbol, count in held.items() if count < 0]:
         meaning = f"{' and '.join(short)} is sold short, which the bot never does: it halts"
         return failed(Check.POSITIONS, found, meaning, f"close it by hand, then {COMMAND} adopt")
-    if parts := ib_account.fractions(rows, chosen):
+    if parts := ib_account.fractions(rows, chosen, symbols):
         meaning = f"{', '.join(f'{part.normalize():f} {symbol}' for symbol, part in parts.items())} beyond whole shares"
         return note(Check.POSITIONS, found, f"{meaning}: left alone, because the API sells only whole shares", DRIP_FIX)
     differs = "if the bot's book says otherwise, it halts and asks: adopt or leave; " if any(held.values()) else ""
     return ok(Check.POSITIONS, found, f"{differs}dividend reinvestment must be off, which the API does not tell")
 
 
-def _is_ours(row: PositionRow) -> bool:
-    return row.sec_type == "STK" and row.symbol in SYMBOLS and row.currency == ib_account.CURRENCY
+def _is_ours(row: PositionRow, symbols: Sequence[str]) -> bool:
+    return row.sec_type == "STK" and row.symbol in symbols and row.currency == ib_account.CURRENCY
 
 
 def _kinds(rows: Iterable[PositionRow]) -> str:
@@ -205,10 +205,10 @@ def line(interrupted: str) -> Result:
     return failed(Check.LINE, interrupted.partition(";")[0], meaning, fix)
 
 
-def quotes(ticks: Mapping[str, Mapping[int, float]], trouble: str) -> Result:
+def quotes(ticks: Mapping[str, Mapping[int, float]], trouble: str, symbols: Sequence[str]) -> Result:
     """Never a failure: the bot trades on its own prices."""
     last = {symbol: found[LAST] for symbol, found in ticks.items() if found.get(LAST, 0) > 0}
-    if len(last) == len(SYMBOLS):
+    if len(last) == len(symbols):
         found = "live: " + ", ".join(f"{symbol} {usd(price)}" for symbol, price in last.items())
         return ok(Check.QUOTES, found, "a second opinion on the bot's own prices")
     meaning = "the bot trades on its own prices, without the broker's second opinion"

@@ -4,7 +4,7 @@ If a check fails that the later ones depend on, the run ends; all others are mad
 run reports everything there is to fix.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -15,7 +15,6 @@ from qqqbot.adapters.ib.doctor import account_checks, connection_checks
 from qqqbot.adapters.ib.doctor.result import Check, Reply, Result, Verdict
 from qqqbot.model.errors import BrokerUnavailable
 from qqqbot.model.ports import Clock
-from qqqbot.model.values import SYMBOLS, TQQQ
 from qqqbot.runtime.config import Config
 
 if TYPE_CHECKING:
@@ -80,13 +79,15 @@ class Checkup:
     what_if: bool = False
     daemon: int | None = None
     """the pid of a running daemon"""
-    last_price: float | None = None
-    """what TQQQ cost at the bot's newest decision"""
+    last_prices: Mapping[str, float] = field(default_factory=dict)
+    """those of the bot's newest decision"""
     _results: list[Result] = field(default_factory=list)
     _account: str = ""
 
     def __post_init__(self) -> None:
         self._accounts: tuple[str, ...] = tuple(filter(None, [self.settings.ib_account]))
+        rule = self.settings.rules.form
+        self._symbols, self._fund = rule.symbols, str(rule.strong)
 
     def without_package(self, problem: str) -> Report:
         self._add(connection_checks.no_package(problem))
@@ -147,22 +148,23 @@ class Checkup:
     def _read(self, probe: "Probe") -> None:
         orders = probe.open_orders(self.patience.orders)
         if self._add(account_checks.read_only(orders)):
-            self._add(account_checks.open_orders(orders, self.clock.now()))
+            self._add(account_checks.open_orders(orders, self.clock.now(), self._symbols))
         day = probe.day(self.patience.day)
         self._add(account_checks.executions(day))
         self._add(account_checks.completed(day.completed))
-        summary, positions, contracts = probe.account_data(SYMBOLS, self.patience.account)
+        summary, positions, contracts = probe.account_data(self._symbols, self.patience.account)
         self._add(account_checks.summary(summary, self._account, self.settings))
-        self._add(account_checks.positions(positions, self._account))
+        self._add(account_checks.positions(positions, self._account, self._symbols))
         self._add(account_checks.contracts(contracts, self.settings.order_type, self.clock.now()))
-        ticks, trouble = probe.quotes(SYMBOLS, self.patience.quotes)
+        ticks, trouble = probe.quotes(self._symbols, self.patience.quotes)
         self._add(account_checks.line(probe.interrupted()))
-        self._add(account_checks.quotes(ticks, trouble))
-        price = ticks.get(TQQQ, {}).get(account_checks.LAST) or self.last_price
+        self._add(account_checks.quotes(ticks, trouble, self._symbols))
+        price = ticks.get(self._fund, {}).get(account_checks.LAST) or self.last_prices.get(self._fund)
         self._add(self._precautions(probe, self._real_size(summary, price)))
 
     def _real_size(self, summary: Reply, price: float | None) -> int:
-        """The shares of TQQQ that the bot would buy here: limits by size and by value show at no other size.
+        """The shares of the fund of an uptrend that the bot would buy here: limits by size and by value show at no
+        other size.
 
         1 if no price is known, or if there is no cash because it is invested.
         """
@@ -178,11 +180,11 @@ class Checkup:
     def _precautions(self, probe: "Probe", quantity: int) -> Result:
         """A what-if is sent only if it was requested and no other check failed."""
         if not self.what_if:
-            return account_checks.precautions(None, TQQQ, quantity)
+            return account_checks.precautions(None, self._fund, quantity)
         if failed := self._report().failed:
-            return account_checks.precautions(None, TQQQ, quantity, failed)
-        answer = probe.what_if(TQQQ, quantity, self.clock.now(), self.patience.what_if)
-        return account_checks.precautions(answer, TQQQ, quantity)
+            return account_checks.precautions(None, self._fund, quantity, failed)
+        answer = probe.what_if(self._fund, quantity, self.clock.now(), self.patience.what_if)
+        return account_checks.precautions(answer, self._fund, quantity)
 
     def _add(self, result: Result) -> bool:
         """Record and show a result; returns whether the check passed."""

@@ -9,12 +9,13 @@ import pytest
 
 from qqqbot.adapters.simulated.broker import ACCOUNT, PaperBroker
 from qqqbot.model.market import Market, Split
-from qqqbot.model.values import QQQ, TQQQ, Holding, Mode, Order, OrderIntent, OrderStatus, OrderType, Side
+from qqqbot.model.values import Holding, Mode, Order, OrderIntent, OrderStatus, OrderType, Side
 from qqqbot.records.book import Book
 from qqqbot.records.jsonl import AppendOnlyFile
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.strategy.sizing import commission
 from tests.support.builders import DAY, NOW, fill, intent, market
+from tests.support.symbols import QQQ, TQQQ
 
 DAY_LONG = timedelta(days=1)
 

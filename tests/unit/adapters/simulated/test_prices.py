@@ -8,7 +8,8 @@ import pytest
 from qqqbot.adapters.simulated.prices import DAILY_FEE, SimulatedPrices, sessions_between
 from qqqbot.model.errors import PricesUnavailable
 from qqqbot.model.sessions import REGULAR_LENGTH
-from qqqbot.model.values import QQQ, TQQQ, Rules
+from qqqbot.model.values import Rules
+from tests.support.symbols import QQQ, TQQQ
 
 PRICES = SimulatedPrices(1, date(2025, 1, 2), date(2025, 12, 31))
 MONDAY_NOON = datetime(2025, 11, 24, 17, tzinfo=UTC)

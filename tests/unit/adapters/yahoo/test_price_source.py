@@ -16,10 +16,10 @@ from qqqbot.adapters.yahoo.price_source import ChildPrices, Runner, read_market
 from qqqbot.model.errors import CalendarEnded, PricesUnavailable
 from qqqbot.model.market import DayRow, Dividend, Split
 from qqqbot.model.sessions import Timetable
-from qqqbot.model.values import QQQ, TQQQ
 from qqqbot.runtime.child_process import ChildFailed, ChildOutput, ChildStopped
 from qqqbot.runtime.clock import VirtualClock
 from tests.support.builders import new_york, session, table
+from tests.support.symbols import QQQ, TQQQ
 from tests.support.yahoo_documents import BEFORE, DAY, NOON, failed_document, market_document, sessions_document
 
 
@@ -110,7 +110,8 @@ def test_the_table_reaches_from_two_years_ago_to_a_year_ahead() -> None:
     source(script).sessions(NOON)
     (arguments,) = script.asked
     assert arguments[:5] == ["all", "--period", "2y", "--light-period", "1y"]
-    assert arguments[5:9] == ["--start", "2024-11-22", "--end", "2027-11-24"]
+    assert arguments[5:8] == ["--symbols", "QQQ", "TQQQ"]
+    assert arguments[8:12] == ["--start", "2024-11-22", "--end", "2027-11-24"]
 
 
 def test_a_long_average_requests_a_longer_history_and_table() -> None:
@@ -119,7 +120,8 @@ def test_a_long_average_requests_a_longer_history_and_table() -> None:
     asked.sessions(NOON)
     asked.market(NOON)
     asked.market(NOON)
-    assert script.asked[0][:7] == ["all", "--period", "5y", "--light-period", "5y", "--start", "2021-11-20"]
+    assert script.asked[0][:5] == ["all", "--period", "5y", "--light-period", "5y"]
+    assert script.asked[0][8:10] == ["--start", "2021-11-20"]
     assert script.asked[1][:5] == ["prices", "--period", "5y", "--light-period", "5y"]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from qqqbot.display.terminal import plain
-from qqqbot.model.values import QQQ, TQQQ, Holding
+from qqqbot.model.values import Holding
 from qqqbot.monitoring.facts.status import NEWEST_TRADES, status
 from qqqbot.monitoring.performance import TimeSpent
 from qqqbot.monitoring.screens.status import status as status_screen
@@ -29,6 +29,7 @@ from tests.support.monitor_samples import (
     known,
     status_values,
 )
+from tests.support.symbols import QQQ, TQQQ
 
 HALF_DAY_CLOSE = new_york(DAY + timedelta(days=3), 13)
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from qqqbot.model.values import QQQ, TQQQ
 from qqqbot.monitoring.facts import trades as report
 from qqqbot.monitoring.facts.trades import Rounds
 from qqqbot.records.tail import PATIENCE_ROWS
 from tests.support.builders import NOW
 from tests.support.monitor_samples import IDENTITY, LogsFolder, book, book_row, capital_row, known
+from tests.support.symbols import QQQ, TQQQ
 
 OTHER = {"mode": "live", "account": "U1234567"}
 

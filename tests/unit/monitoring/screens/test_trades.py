@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from qqqbot.display.terminal import Screen, plain
-from qqqbot.model.values import TQQQ
 from qqqbot.monitoring.facts import trades as report
 from qqqbot.monitoring.screens import trades as screens
 from tests.support.builders import NOW
 from tests.support.monitor_samples import IDENTITY, LogsFolder, book, book_row
+from tests.support.symbols import TQQQ
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from qqqbot.adapters.ib.order_tracker import Status
 from qqqbot.adapters.ib.requests import TOO_LATE
 from qqqbot.runtime.config import Config
 from tests.support.builders import ACCOUNT, NOW
+from tests.support.symbols import SYMBOLS
 
 OK, NOTE, FAILED = Verdict.OK, Verdict.NOTE, Verdict.FAILED
 HOURS = "20261123:0930-20261123:1600;20261124:0930-20261124:1600;20261125:CLOSED;20261127:0930-20261127:1300"
@@ -64,19 +65,19 @@ def test_an_account_below_the_capital_gets_a_note() -> None:
 
 def test_positions_of_other_accounts_are_not_counted() -> None:
     rows = (PositionRow("DU7", "QQQ", "OPT", "USD", Decimal(5)), PositionRow(ACCOUNT, "QQQ", "STK", "EUR", Decimal(6)))
-    result = account_checks.positions(Reply(rows), ACCOUNT)
+    result = account_checks.positions(Reply(rows), ACCOUNT, SYMBOLS)
     assert result.found == "0 QQQ, 0 TQQQ; 1 other position ignored (QQQ STK)"
 
 
 def test_the_owners_shares_are_ok_and_the_book_is_mentioned() -> None:
-    result = account_checks.positions(positions_of(QQQ="211"), ACCOUNT)
+    result = account_checks.positions(positions_of(QQQ="211"), ACCOUNT, SYMBOLS)
     assert (result.verdict, result.found) == (OK, "211 QQQ, 0 TQQQ")
     assert "adopt or leave" in result.meaning
 
 
 def test_somebody_elses_order_matters_only_in_our_shares() -> None:
-    assert account_checks.open_orders(Reply((open_order("SPY"),)), NOW).verdict is OK
-    assert account_checks.open_orders(Reply((open_order("QQQ"),)), NOW).verdict is NOTE
+    assert account_checks.open_orders(Reply((open_order("SPY"),)), NOW, SYMBOLS).verdict is OK
+    assert account_checks.open_orders(Reply((open_order("QQQ"),)), NOW, SYMBOLS).verdict is NOTE
 
 
 def test_contracts_need_one_share_each_that_takes_the_order_type() -> None:
@@ -107,15 +108,15 @@ def test_hours_in_an_unknown_format_are_left_out() -> None:
 
 @pytest.mark.parametrize(("number", "fix"), [(354, "subscribe"), (10168, "subscribe"), (10197, "log out there")])
 def test_missing_quotes_are_never_a_failure(number: int, fix: str) -> None:
-    result = account_checks.quotes({}, f"{number}: anything (the broker's text)")
+    result = account_checks.quotes({}, f"{number}: anything (the broker's text)", SYMBOLS)
     assert result.verdict is NOTE
     assert fix in result.fix
 
 
 def test_one_price_of_two_is_not_enough_for_a_second_opinion() -> None:
-    assert account_checks.quotes({"QQQ": {4: 450.0}}, "").verdict is NOTE
-    assert account_checks.quotes({"QQQ": {4: 450.0}, "TQQQ": {4: -1.0}}, "").verdict is NOTE
-    assert account_checks.quotes({"QQQ": {4: 450.0}, "TQQQ": {4: 60.0}}, "").verdict is OK
+    assert account_checks.quotes({"QQQ": {4: 450.0}}, "", SYMBOLS).verdict is NOTE
+    assert account_checks.quotes({"QQQ": {4: 450.0}, "TQQQ": {4: -1.0}}, "", SYMBOLS).verdict is NOTE
+    assert account_checks.quotes({"QQQ": {4: 450.0}, "TQQQ": {4: 60.0}}, "", SYMBOLS).verdict is OK
 
 
 def test_a_lost_connection_fails_and_a_quiet_one_is_ok() -> None:
@@ -145,10 +146,10 @@ def test_a_what_if_that_a_precaution_stops_has_the_precautions_advice() -> None:
 
 def test_an_order_of_the_bot_that_rests_from_yesterday_is_named_with_the_setting() -> None:
     rests = Status(1, 1, "PreSubmitted", "qqqbot-20261123-01", symbol="QQQ")
-    result = account_checks.open_orders(Reply((rests,)), NOW)
+    result = account_checks.open_orders(Reply((rests,)), NOW, SYMBOLS)
     assert (result.verdict, "Maintain and resubmit" in result.fix) == (NOTE, True)
     fresh = replace(rests, order_ref="qqqbot-20261124-01")
-    assert "Maintain" not in account_checks.open_orders(Reply((fresh,)), NOW).fix
+    assert "Maintain" not in account_checks.open_orders(Reply((fresh,)), NOW, SYMBOLS).fix
 
 
 LATE = Reply(trouble=TOO_LATE)
@@ -182,7 +183,7 @@ def test_every_failure_says_what_to_do() -> None:
         account_checks.read_only(Reply(trouble="321: read-only; fix")),
         account_checks.read_only(Reply(trouble="late")),
         account_checks.summary(Reply(trouble="late"), ACCOUNT, Config()),
-        account_checks.positions(positions_of(QQQ="-1"), ACCOUNT),
+        account_checks.positions(positions_of(QQQ="-1"), ACCOUNT, SYMBOLS),
         account_checks.contracts({"QQQ": Reply(trouble="late")}, "MKT", NOW),
         account_checks.line("1100: lost"),
         account_checks.precautions(Reply(trouble="203: x"), "TQQQ"),

@@ -1,0 +1,57 @@
+"""Whether each fund's live price moved since its last close as its index did. Pure.
+
+After a split that is not reported, with a bad tick, or beside a price that stands still, it did not.
+"""
+
+from qqqbot.model.instruments import Holding, Kind
+from qqqbot.model.market import Market
+from qqqbot.model.reasons import Reason
+from qqqbot.model.values import Gate, Rules, Snapshot
+
+# TQQQ's day against three times QQQ's, 2010-02 to 2026-08: the difference exceeded 0.77 % on 1 day of 100, 1.7 % on 1
+# of 1000, and 2.5 % on 2010-05-21 and 2020-03-17 alone. A missed split or a bad tick is far outside.
+LEVERAGE_TOLERANCE = 0.025
+# Two funds that hold the same shares, or Treasury bills on the day of their monthly dividend (0.45 % at most so far).
+UNLEVERAGED_TOLERANCE = 0.01
+# A row that is missing is no reason to stop; Yahoo loses one of each share about five times a year.
+SESSIONS_BACK = 3
+
+
+def leverage(snapshot: Snapshot, rules: Rules) -> Gate:
+    """Each fund's move since its last close is near its factor times its index's; a Treasury-bill fund has not moved.
+
+    An index fund is witnessed by the leveraged one that is watched with it.
+    """
+    market, told = snapshot.market, []
+    for symbol in market.quotes:
+        fund = Holding(symbol)
+        if fund.underlying == symbol:
+            continue
+        index, factor = (fund.underlying, fund.factor) if fund.kind is not Kind.BILLS else (symbol, 0)
+        before = _closes_before(symbol, index, market)
+        if before is None:
+            sentence = f"{symbol}'s or {index}'s previous close is missing"
+            return Gate("leverage", False, "no previous close", sentence, Reason.PRICES_UNAVAILABLE)
+        move, moved = (market.prices[s] / close - 1 for s, close in zip((symbol, index), before, strict=True))
+        near = abs(move - factor * moved) <= (LEVERAGE_TOLERANCE if factor > 1 else UNLEVERAGED_TOLERANCE)
+        beside = [f", {index} {moved:+.2%}", f" and {index} {moved:+.2%}"] if factor else ["", ""]
+        sentence = f"{symbol} moved {move:+.2%}{beside[1]} since their last close: "
+        sentence += f"{'near' if near else 'not near'} {factor} to 1"
+        told.append((f"{symbol} {move:+.2%}{beside[0]}", sentence))
+        if not near:
+            return Gate("leverage", False, *told[-1], Reason.PRICES_UNAVAILABLE)
+    found, sentence = ("; ".join(parts) for parts in zip(*told, strict=True))
+    return Gate("leverage", True, found, sentence, Reason.PRICES_UNAVAILABLE)
+
+
+def _closes_before(symbol: str, index: str, market: Market) -> tuple[float, float] | None:
+    """The closes of both in the newest session that both have; the window's witness needs that of the last one."""
+    if symbol == market.fund:
+        closes = market.previous_close(symbol), market.previous_close(index)
+        return (closes[0], closes[1]) if closes[0] and closes[1] else None
+    if index not in market.quotes:
+        return None
+    own, beside = ({bar.date: bar.close for bar in market.rows(s) if bar.close > 0} for s in (symbol, index))
+    recent = {bar.date for bar in market.bars[-SESSIONS_BACK:]}
+    day = max(own.keys() & beside.keys() & recent, default=None)
+    return None if day is None else (own[day], beside[day])
