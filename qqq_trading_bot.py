@@ -361,28 +361,33 @@ def main(
             return 0
         return _run(options, settings, secrets, clock, prices)
     except AlreadyRunning as error:  # which is no trouble of the one that runs
-        print(f"{_kind(error)}: {error}", file=sys.stderr)
+        print(f"did not start: {error}", file=sys.stderr)
         return 1
     except ConfigError as error:
         return _ended(options, secrets, End(clock.now(), 2, str(error)))
+    except StartRefused as error:
+        return _ended(options, secrets, End(clock.now(), 1, f"did not start: {error}"))
     except (BotError, OSError) as error:
-        return _ended(options, secrets, End(clock.now(), 1, f"{_kind(error)}: {error}"))
+        return _ended(options, secrets, End(clock.now(), 1, f"{type(error).__name__}: {error}"), ran=True)
     except Exception as error:
-        _ended(options, secrets, End(clock.now(), 1, f"an error in the program: {type(error).__name__}"))
+        _ended(options, secrets, End(clock.now(), 1, f"an error in the program: {type(error).__name__}"), ran=True)
         raise
 
 
-def _ended(options: argparse.Namespace, secrets: SecretUrls | None, end: End) -> int:
-    """Say why the daemon could not start or go on: where it was started, in logs/, and to the outside addresses."""
+def _ended(options: argparse.Namespace, secrets: SecretUrls | None, end: End, ran: bool = False) -> int:
+    """Say why the daemon could not start or go on: where it was started, in logs/, and to the outside addresses.
+
+    Where logs/ cannot be written nobody knows what was told: then only the end of one that `ran` is.
+    """
     print(end.why, file=sys.stderr)
     if options.check_config or options.settle or options.once:
         return end.code
     permissions.from_now_on()
-    with contextlib.suppress(OSError, ConfigError):
+    with contextlib.suppress(OSError):
         options.logs.mkdir(parents=True, exist_ok=True)
-        is_news = last_run.ended(options.logs, end)
-        secrets = secrets or secret_files.take(os.environ, options.config.parent)
-        last_words(options.logs, secrets, end, is_news)
+        ran = last_run.ended(options.logs, end)
+    with contextlib.suppress(ConfigError):
+        last_words(options.logs, secrets or secret_files.take(os.environ, options.config.parent), end, ran)
     return end.code
 
 
@@ -483,10 +488,6 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _answer(options: argparse.Namespace) -> Answer:
     return Answer(Kind(options.settle), dict(options.price), options.dry_run)
-
-
-def _kind(error: Exception) -> str:
-    return "did not start" if isinstance(error, StartRefused) else type(error).__name__
 
 
 if __name__ == "__main__":

@@ -138,6 +138,26 @@ def test_a_start_that_a_service_refuses_is_written_down_shown_told_once_and_ring
     assert "check_interval_minutes" in status.stdout
 
 
+def test_who_cannot_write_down_why_he_ends_tells_it_and_refused_starts_only_ring(
+    checkout: Checkout, world: World
+) -> None:
+    world(TUESDAY_NOON)
+    with receiving() as receiver:
+        checkout.environment["QQQBOT_PING_URL"] = receiver.url("ping/token")
+        checkout.environment["QQQBOT_NOTIFY_URLS"] = receiver.json_url()
+        running = checkout.begin("run")
+        eventually(lambda: checkout.logs.exists() and checkout.run("status").returncode == 0, "it is healthy")
+        checkout.logs.rename(checkout.folder / "unmounted")
+        checkout.logs.touch()
+        assert finished(running).returncode == 1
+        assert receiver.titles()[-1] == "qqqbot: The bot could not start or go on"
+        told = len(receiver.titles())
+        for _ in range(2):  # as a supervisor would
+            assert checkout.run("run").returncode == 1
+        assert receiver.calls[-3:] == ["/ping/token/fail"] * 3
+        assert len(receiver.titles()) == told
+
+
 def test_a_run_that_was_killed_is_noticed_by_the_next_one(checkout: Checkout, world: World) -> None:
     world(TUESDAY_NOON)
     assert checkout.run("start").returncode == 0
