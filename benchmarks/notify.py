@@ -112,7 +112,7 @@ def _in_the_loop() -> list[tuple[str, str, str]]:
         first.add(receiver.json_url())
         imports = time.perf_counter() - begun
         took = [_seconds(lambda: first.notify(title=MESSAGE.title, body=MESSAGE.body)) for _ in range(IN_THE_LOOP)]
-        channel = Channel(1, receiver.json_url())
+        channel = Channel(receiver.json_url(), "channel 1")
         child = [_seconds(lambda: channel.attempt(MESSAGE)) for _ in range(5)]
     return [
         (

@@ -7,6 +7,7 @@ costs the daemon nothing while there is nothing to send.
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, NamedTuple, Self
 
@@ -70,40 +71,36 @@ class Refusal(NamedTuple):
         return 400 <= self.status < 500 and self.status not in PASSING
 
 
-class Channel:
-    """One address. `number` counts from 1, and stands for it wherever the address must not be shown."""
+@dataclass(eq=False, repr=False)
+class Address:
+    """Something outside that is given one job at a time. `name` stands for it wherever its `url` must not be shown."""
 
-    def __init__(
-        self,
-        number: int,
-        url: str,
-        deadline_seconds: float = DEADLINE_SECONDS,
-        tried: Tried = lambda _name, _why: None,
-        jobs: ChildJobs | None = None,
-    ) -> None:
-        self._url = url
-        self._deadline = deadline_seconds
-        self._tried = tried
-        self.name = channel(number, url)
-        self.jobs = jobs or ChildJobs()
+    url: str
+    name: str
+    deadline_seconds: float = DEADLINE_SECONDS
+    tried: Tried = lambda _name, _why: None
+    jobs: ChildJobs = field(default_factory=ChildJobs)
 
-    def attempt(self, message: Message) -> Refusal | None:
-        """Try once. Returns why the message was not accepted, or None if it was. Raises ChildStopped."""
-        job = {"url": self._url, "title": message.title, "body": message.body}
+    def give(self, **job: Any) -> Refusal | None:
+        """Returns why it did not accept the job, or None if it did. Raises ChildStopped."""
         try:
-            answer = self.jobs.run("notifications.deliver", job, self._deadline)
+            answer = self.jobs.run("notifications.deliver", {"url": self.url, **job}, self.deadline_seconds)
         except ChildStopped:
             raise
         except ChildFailed as failed:
-            refusal: Refusal | None = Refusal(f"did not accept it: {failed}")
-        else:
-            refusal = Refusal(answer["problem"], answer["status"]) if answer["problem"] else None
-        self._tried(self.name, refusal.why if refusal else None)
-        return refusal
+            answer = {"problem": f"did not accept it: {failed}", "status": 0}
+        self.tried(self.name, answer["problem"])
+        return Refusal(answer["problem"], answer["status"]) if answer["problem"] else None
+
+
+class Channel(Address):
+    def attempt(self, message: Message) -> Refusal | None:
+        """Try once. Returns why the message was not accepted, or None if it was. Raises ChildStopped."""
+        return self.give(title=message.title, body=message.body)
 
     def replies(self, code: str, place: int) -> dict[str, Any]:
         """What `notifications.listen` answers about the replies with `code`. Raises ChildFailed."""
-        job = {"url": self._url, "code": code, "place": place}
+        job = {"url": self.url, "code": code, "place": place}
         return self.jobs.run("notifications.listen", job, LISTEN_SECONDS)
 
     def deliver(self, item: tuple[Message, Accepted]) -> Failure | None:
@@ -132,7 +129,7 @@ class Channels:
         known: Iterable[ChannelHealth] = (),
         jobs: Callable[[], ChildJobs] = ChildJobs,
     ) -> None:
-        each = [Channel(number, url, deadline_seconds, tried, jobs()) for number, url in enumerate(urls, 1)]
+        each = [Channel(url, channel(n, url), deadline_seconds, tried, jobs()) for n, url in enumerate(urls, 1)]
         failed = {health.name: f"{health.name} {health.why}" for health in known if health.fails}
         self._outboxes = [
             Outbox(f"notification, {one.name}", one.deliver, one.jobs.abort, pauses, CAPACITY, failed.get(one.name))

@@ -10,14 +10,14 @@ trouble that needs a person rings at once.
 
 import re
 from collections.abc import Hashable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from qqqbot.notifications.channels import Refusal, Tried
+from qqqbot.notifications.channels import Address, Refusal
 from qqqbot.notifications.outbox import Failure, Outbox
 from qqqbot.records.channel_health import DEAD_MAN
-from qqqbot.runtime.child_process import ChildFailed, ChildJobs
 from qqqbot.trading.engine import Check
 
 IDLE_EVERY = timedelta(minutes=30)
@@ -40,42 +40,30 @@ class Call(NamedTuple):
 TEST = Call(0, "a test")
 
 
-class Ping:
+@dataclass(eq=False, repr=False)
+class Ping(Address):
     """Calls one secret address."""
 
-    def __init__(
-        self,
-        url: str,
-        deadline_seconds: float = DEADLINE_SECONDS,
-        tried: Tried = lambda _name, _why: None,
-    ) -> None:
-        self._url = url
-        self._deadline = deadline_seconds
-        self._tried = tried
-        self._jobs = ChildJobs()
+    name: str = DEAD_MAN
+    deadline_seconds: float = DEADLINE_SECONDS
 
     def outbox(self, pauses: tuple[float, ...] = PAUSES_SECONDS) -> Outbox[Call]:
         """An outbox for one call: a newer call replaces one that is still waiting."""
-        return Outbox("dead man's ping", self.deliver, self._jobs.abort, pauses, capacity=1).start()
+        return Outbox("dead man's ping", self.deliver, self.jobs.abort, pauses, capacity=1).start()
 
     def deliver(self, call: Call) -> Failure | None:
         """An address that cannot take a failure learns of it by silence."""
-        if call.code != 0 and not takes_words(self._url):
+        if call.code != 0 and not takes_words(self.url):
             return None
         refusal = self.attempt(call)
         return Failure(f"the address {refusal.why}", refusal.final) if refusal else None
 
     def attempt(self, call: Call = TEST) -> Refusal | None:
-        """Call once. Returns what went wrong, or None."""
-        job = {"url": self._url, "timeout": self._deadline / 2}
-        if takes_words(self._url):
-            job |= {"url": self._url if call.code == 0 else failing(self._url), "body": call.body}
-        try:
-            answer = self._jobs.run("notifications.deliver", job, self._deadline)
-        except ChildFailed as failed:
-            answer = {"problem": f"was not reached: {failed}", "status": 0}
-        self._tried(DEAD_MAN, answer["problem"])
-        return Refusal(answer["problem"], answer["status"]) if answer["problem"] else None
+        """Call once. Returns what went wrong, or None. Raises ChildStopped."""
+        timeout = self.deadline_seconds / 2
+        if not takes_words(self.url):
+            return self.give(timeout=timeout)
+        return self.give(timeout=timeout, url=self.url if call.code == 0 else failing(self.url), body=call.body)
 
 
 def takes_words(url: str) -> bool:

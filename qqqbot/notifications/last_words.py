@@ -23,5 +23,5 @@ def last_words(logs: Path, secrets: SecretUrls, end: End, tell: bool) -> None:
     channels = Channels(secrets.notify if tell else (), DEADLINE_SECONDS, pauses=(), tried=tried).start()
     channels.put(Message(f"qqqbot: {notice.head}", notice.paragraph))
     if secrets.ping is not None:
-        Ping(secrets.ping, DEADLINE_SECONDS, tried).deliver(Call(end.code, why))
+        Ping(secrets.ping, deadline_seconds=DEADLINE_SECONDS, tried=tried).deliver(Call(end.code, why))
     channels.close(DEADLINE_SECONDS)

@@ -38,33 +38,24 @@ class _Waiting(Generic[T]):
     tries: int = 0
 
 
+@dataclass(eq=False)
 class Outbox(Generic[T]):
-    """`deliver` runs in the outbox's thread, once started; `abort` makes it end at once. `pauses` are seconds.
+    """`deliver` runs in the outbox's thread, once started; `abort` makes it end at once. `pauses` are seconds."""
 
-    `failure` is that of an earlier process.
-    """
+    name: str
+    deliver: Delivery[T]
+    abort: Callable[[], None]
+    pauses: Sequence[float]
+    capacity: int
+    failure: str | None = None
+    """why the newest delivery was given up, at first that of an earlier process; None if it succeeded"""
 
-    def __init__(
-        self,
-        name: str,
-        deliver: Delivery[T],
-        abort: Callable[[], None],
-        pauses: Sequence[float],
-        capacity: int,
-        failure: str | None = None,
-    ) -> None:
-        self._name = name
-        self._deliver = deliver
-        self._abort = abort
-        self._pauses = tuple(pauses)
-        self._capacity = capacity
+    def __post_init__(self) -> None:
         self._items: list[_Waiting[T]] = []
         self._trying: _Waiting[T] | None = None
         self._arrived = threading.Condition()
         self._closing = False
-        self._thread = threading.Thread(target=self._run, name=f"outbox-{name}", daemon=True)
-        self.failure = failure
-        """why the newest delivery was given up; None if it succeeded"""
+        self._thread = threading.Thread(target=self._run, name=f"outbox-{self.name}", daemon=True)
 
     def start(self) -> Self:
         self._thread.start()
@@ -79,14 +70,14 @@ class Outbox(Generic[T]):
             if subject:
                 self._items = [waiting for waiting in self._items if waiting.subject != subject]
                 if self._trying is not None and self._trying.subject == subject:
-                    self._trying.tries = len(self._pauses)
+                    self._trying.tries = len(self.pauses)
             self._items.append(_Waiting(item, urgent, subject))
-            full = len(self._items) > self._capacity
+            full = len(self._items) > self.capacity
             if full:
                 self._items.remove(next((w for w in self._items if not w.urgent), self._items[0]))
             self._arrived.notify()
         if full:
-            log.warning("%s: too many items wait to be delivered; the oldest was dropped", self._name)
+            log.warning("%s: too many items wait to be delivered; the oldest was dropped", self.name)
 
     def finish(self) -> None:
         """Try each item that was not tried yet and end, without waiting for that."""
@@ -101,9 +92,9 @@ class Outbox(Generic[T]):
             return
         self._thread.join(seconds)
         if self._thread.is_alive():
-            self._abort()
+            self.abort()
             self._thread.join(KILL_SECONDS)
-            log.warning("%s: given up because the daemon is stopping", self._name)
+            log.warning("%s: given up because the daemon is stopping", self.name)
 
     def _run(self) -> None:
         """Until closed and empty."""
@@ -111,10 +102,10 @@ class Outbox(Generic[T]):
             failure = self._try(waiting.item)
             with self._arrived:
                 self._trying = None
-                tries_left = waiting.tries < len(self._pauses) and not self._closing
+                tries_left = waiting.tries < len(self.pauses) and not self._closing
                 again = failure is not None and not failure.final and tries_left
                 if again:
-                    waiting.due = time.monotonic() + self._pauses[waiting.tries]
+                    waiting.due = time.monotonic() + self.pauses[waiting.tries]
                     waiting.tries += 1
                     self._items.append(waiting)
             if not again:
@@ -139,11 +130,11 @@ class Outbox(Generic[T]):
     def _ended(self, failure: Failure | None) -> None:
         self.failure = failure.why if failure else None
         if failure is not None:
-            log.warning("%s: given up: %s", self._name, failure.why)
+            log.warning("%s: given up: %s", self.name, failure.why)
 
     def _try(self, item: T) -> Failure | None:
         """An unforeseen error counts as a failed try: if this thread ended, nothing would be delivered any more."""
         try:
-            return self._deliver(item)
+            return self.deliver(item)
         except Exception as error:  # noqa: BLE001 (its text may quote an address, so only its kind is reported)
             return Failure(f"the try ended with {type(error).__name__}")

@@ -13,7 +13,7 @@ from qqqbot.model.ports import Clock, Heard
 from qqqbot.model.values import Answer
 from qqqbot.notifications.channels import Channel, Message, Tried
 from qqqbot.runtime.child_process import ChildFailed, ChildStopped
-from qqqbot.runtime.secret_files import can_answer
+from qqqbot.runtime.secret_files import can_answer, channel
 
 log = logging.getLogger(__name__)
 
@@ -107,8 +107,8 @@ class Replies:
         self.rest()
         message = None if delivered else self._message(text)
         self._code = code
-        channels = [Channel(number, url, tried=self._tried) for number, url in self._urls]
-        self._lines = [Line(channel, code, message, self._clock, self._every) for channel in channels]
+        channels = [Channel(url, channel(number, url), tried=self._tried) for number, url in self._urls]
+        self._lines = [Line(one, code, message, self._clock, self._every) for one in channels]
 
     def heard(self, code: str) -> Heard | None:
         if code != self._code:

@@ -17,6 +17,7 @@ from qqqbot.runtime import place
 from qqqbot.runtime.child_process import ChildFailed
 from qqqbot.runtime.clock import SystemClock
 from qqqbot.runtime.secret_files import NOTIFY, PING, SecretUrls, can_answer, take
+from qqqbot.runtime.secret_files import channel as name
 
 TEXT = f"Sent by {COMMAND} notify-test. If you read this, the channel works."
 MESSAGE = Message("qqqbot: a test", TEXT)
@@ -35,7 +36,7 @@ def main() -> int:
         return 2
     failed, tried = False, _recorder(secrets)
     for number, url in enumerate(secrets.notify, 1):
-        channel = Channel(number, url, tried=tried)
+        channel = Channel(url, name(number, url), tried=tried)
         refusal = channel.attempt(MESSAGE)
         print(f"{channel.name}: {refusal.why if refusal else 'delivered'}", flush=True)
         if refusal is None and (refusal := channel.attempt(LONG)) is not None:

@@ -16,6 +16,7 @@ from qqqbot.notifications.dead_man_switch import Call, Ping
 from qqqbot.records.channel_health import DEAD_MAN, ChannelHealth, ChannelRecord, channels_in
 from qqqbot.runtime.child_process import ChildFailed, ChildJobs
 from qqqbot.runtime.clock import VirtualClock
+from qqqbot.runtime.secret_files import channel
 from standins.receiver import Receiver, receiving, until
 from tests.support.builders import NOW
 from tests.support.fakes import World
@@ -139,9 +140,8 @@ def test_many_hanging_channels_are_closed_in_the_time_of_one() -> None:
     ],
 )
 def test_problems_are_reported_without_the_address(url: str, problem: str) -> None:
-    channel = Channel(2, url)
     accepted = Acceptances()
-    told = channel.deliver((MESSAGE, accepted))
+    told = Channel(url, channel(2, url)).deliver((MESSAGE, accepted))
     assert accepted.count == 0
     assert told is not None
     assert told.why.startswith(f"channel 2 ({url.partition(':')[0]}) {problem}")
@@ -152,7 +152,7 @@ def test_a_hanging_receiver_is_given_up_at_the_deadline() -> None:
     with receiving() as receiver:
         receiver.hangs = True
         begun = time.monotonic()
-        problem = Channel(1, receiver.json_url(TOKEN), deadline_seconds=3).attempt(MESSAGE)
+        problem = Channel(receiver.json_url(TOKEN), "channel 1", deadline_seconds=3).attempt(MESSAGE)
         assert time.monotonic() - begun < 15
         assert problem == Refusal("did not accept it: no answer within 3 s")
 
