@@ -9,7 +9,7 @@ backtest keeps on disk; nothing is fetched. This module needs numpy, so the moni
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
@@ -25,6 +25,7 @@ from qqqbot.display.terminal import Field, Fields, Line, Screen, Table
 from qqqbot.model.instruments import Holding
 from qqqbot.model.new_york import new_york_date
 from qqqbot.model.values import Rules, Side
+from qqqbot.records.codec import to_plain
 from qqqbot.records.coerce import moment, number, text
 from qqqbot.records.folder import Folder, identity, own_rows
 from qqqbot.records.prices import kept_windows
@@ -182,9 +183,9 @@ class DriftFacts:
             "prices_end": self.prices_end,
             "from_memory": self.from_memory,
             "sessions": len(self.drift.decisions),
-            "differing": [_texts(asdict(decision)) for decision in self.differing],
+            "differing": to_plain(self.differing),
             "not_closed": self.drift.not_closed,
-            "fills": [_texts(asdict(fill)) for fill in self.drift.fills],
+            "fills": to_plain(self.drift.fills),
             "slippage_usd": self.drift.slippage_usd,
             "close_usd": self.drift.close_usd,
         }
@@ -244,7 +245,3 @@ def _fill_row(fill: FillDrift) -> tuple[str, ...]:
         *(f"{fill.decision_price:,.2f}", f"{fill.price:,.4f}", f"{fill.slippage_bps:+.1f}"),
         *(f"{fill.slippage_usd:+,.2f}", close),
     )
-
-
-def _texts(values: dict[str, Any]) -> dict[str, Any]:
-    return {**values, "session": values["session"].isoformat()}

@@ -13,7 +13,7 @@ import numpy as np
 from qqqbot.backtest import metrics
 from qqqbot.backtest.metrics import SESSIONS_A_YEAR
 from qqqbot.backtest.prices.table import Floats, Prices
-from qqqbot.backtest.robustness import SEGMENT_SESSIONS, TRAIN_SEGMENTS, Sweep, WalkForward, followed
+from qqqbot.backtest.robustness import SEGMENT_SESSIONS, TRAIN_SEGMENTS, Sweep, WalkForward, followed, segment_bounds
 from qqqbot.backtest.signals import warm_up
 from qqqbot.backtest.vectorized import Days, FillAt, Terms, ideal, rotations_of, same_days
 from qqqbot.model.family import PRICE, Average, Rule
@@ -91,11 +91,9 @@ def neighbours(prices: Prices, days: Days, terms: Terms) -> tuple[Sweep, WalkFor
 
 def _walk(prices: Prices, days: Days, terms: Terms, every: Sequence[Rules], curves: Floats) -> WalkForward | None:
     """The neighbour with the best Sharpe ratio of the five years before each half-year, followed."""
-    bounds = np.arange(0, len(days), SEGMENT_SESSIONS)
-    if len(bounds) < TRAIN_SEGMENTS + 2:
+    bounds = segment_bounds(len(days))
+    if bounds is None:
         return None
-    if len(days) - 1 > bounds[-1]:
-        bounds = np.append(bounds, len(days) - 1)
     returns = curves[:, 1:] / curves[:, :-1] - 1
     chosen = []
     for end in range(TRAIN_SEGMENTS, len(bounds) - 1):

@@ -116,11 +116,9 @@ def walk_forward(
         if len(days) <= missing:
             return None
         days, first = days.since(missing), first + missing
-    bounds = np.arange(0, len(days), segment)
-    if len(bounds) < train + 2:
+    bounds = segment_bounds(len(days), train, segment)
+    if bounds is None:
         return None
-    if len(days) - 1 > bounds[-1]:
-        bounds = np.append(bounds, len(days) - 1)
     table = sweep_table(prices, np.union1d(shorts, longs), slice(first, first + len(days)), days.years)
     sums = segment_sums(table, shorts, longs, bounds, terms.slippage)
     until = np.concatenate((np.zeros((*sums.shape[:3], 1)), np.cumsum(sums, axis=3)), axis=3)
@@ -130,6 +128,14 @@ def walk_forward(
     ]
     chosen = [replace(terms.rules, short_period=short, long_period=long) for short, long in pairs]
     return followed(prices, days, terms, chosen, bounds[train:])
+
+
+def segment_bounds(sessions: int, train: int = TRAIN_SEGMENTS, segment: int = SEGMENT_SESSIONS) -> Ints | None:
+    """The closes at which segments begin and end; the last may be shorter. None if nothing is left after training."""
+    bounds = np.arange(0, sessions, segment)
+    if len(bounds) < train + 2:
+        return None
+    return np.append(bounds, sessions - 1) if sessions - 1 > bounds[-1] else bounds
 
 
 def _best_pair(sums: Floats, sessions: int, shorts: Ints, longs: Ints) -> tuple[int, int]:

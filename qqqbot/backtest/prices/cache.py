@@ -70,14 +70,9 @@ def _files(folder: Path, symbols: Sequence[str]) -> dict[str, Path]:
     return {symbol: folder / f"{symbol.lower()}.csv" for symbol in symbols}
 
 
-def yahoo_bars(symbol: str) -> RawBars:
-    """The 15-minute bars that Yahoo has of `symbol`. Raises PricesUnavailable."""
-    return quarter_hours(symbol)
-
-
 def recent_bars(
     now: datetime,
-    fetch: Callable[[str], RawBars] = yahoo_bars,
+    fetch: Callable[[str], RawBars] = quarter_hours,
     say: Say = lambda _: None,
     symbols: Sequence[str] = DEFAULT_SYMBOLS,
 ) -> tuple[Bars, Bars] | None:
