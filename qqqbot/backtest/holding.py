@@ -1,6 +1,6 @@
 """What monitor.py --performance adds: the curve of the real book compared with holding the rule's index or its fund.
 
-The book is valued at every official close. Deposits and withdrawals are no return: each session's return is
+The book is valued at every official close. Deposits and withdrawals are not returns: each session's return is
 (equity - what came in) / equity before. Dividends count on both sides: they are income in the book, and the closes of
 the funds are adjusted for them.
 

@@ -174,7 +174,7 @@ def _variant(name: str, days: Days, terms: Terms) -> Variant:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """Figures of the members around a rule, arrays of [rows, columns]; NaN where there is no such member.
+    """Figures of the members around a rule, arrays of [rows, columns]; NaN if there is no such member.
 
     `axes` says what columns and rows are; `own` is the rule's own row and column.
     """

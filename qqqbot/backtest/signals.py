@@ -96,7 +96,7 @@ def _uptrend(closes: Floats, trend: Comparison) -> npt.NDArray[np.bool_]:
 
 
 def _above(closes: Floats, comparison: Comparison, before: bool) -> npt.NDArray[np.bool_]:
-    """Whether fast is above slow if it was or was not `before`, with the daemon's own averages where it is close."""
+    """Whether fast is above slow if it was or was not `before`, with the daemon's own averages if it is close."""
     fast, slow = _series(comparison.fast, closes), _series(comparison.slow, closes)
     factor = comparison.factor(before)
     with np.errstate(invalid="ignore"):

@@ -17,7 +17,7 @@ from qqqbot.runtime.child_process import answer
 if TYPE_CHECKING:
     from apprise import Apprise
 
-# apprise returns only true or false; its log tells failures apart.
+# apprise returns only true or false; only its log distinguishes failures.
 _STATUS = re.compile(r"error=(\d{3})\b|\bHTTP (?:status|error)\D{0,3}(\d{3})\b")
 
 

@@ -84,7 +84,7 @@ def _value(
         return _UNKNOWN
     if late is not None:
         seen = f"{new_york_text(late)}, it was {equity - missing:,.2f} USD"
-        return f"Value: not known now; at the last sound prices, {seen}."
+        return f"Value: not known now; at the last valid prices, {seen}."
     capital = float(portfolio.total_capital)
     week = f", {(equity / before - 1):+.2%} since the last digest" if before else ""
     equity -= missing

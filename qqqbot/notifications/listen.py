@@ -120,7 +120,7 @@ def _object(text: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise Unreadable("answered with something that is no message")
+        raise Unreadable("answered with something that is not a message")
     return found
 
 

@@ -195,7 +195,7 @@ class OwnerNotifier:
         history = self._memory.history
         notices = [*due_notices(history, troubles, self._complete, now, near), *self._login(history, now)]
         notices += [*self._digest(history, week, troubles), *self._evening(history, troubles, now)]
-        # Whose news it is, is not known before the account is: only what keeps the account away is told until then.
+        # Until the account is known, nobody knows whose news it is: only what keeps the account away is reported.
         due = [notice for notice in notices if self.engine is not None or notice.kind in URGENT]
         alone = [notice for notice in due if notice.kind in URGENT | ALONE]
         together = [notice for notice in due if notice.kind not in URGENT | ALONE and not self._flies(notice, now)]
@@ -338,7 +338,7 @@ def shown(paragraphs: Sequence[str], trades: bool) -> str:
         kept.insert(0, paragraph)
     more = len(paragraphs) - len(kept)
     where = f"trades, see {COMMAND} trades" if trades else f"pieces of news, see {COMMAND} logs"
-    return "\n\n".join([*kept, *([f"…and {more} more {where}"] if more else [])])
+    return "\n\n".join([*kept, *([f"and {more} more {where}"] if more else [])])
 
 
 def _trouble(event: Event) -> Trouble:

@@ -89,7 +89,7 @@ class History:
 
 
 class Notice(NamedTuple):
-    """One paragraph of a message. `subject` is what it is about, and `words` tell it from others on the same subject.
+    """One paragraph of a message. `subject` is what it is about, and `words` what it says of that.
 
     The rest is what becomes of the history once a channel has accepted it.
     """
@@ -167,7 +167,7 @@ def due_notices(
 
 
 def without_apart(troubles: Sequence[Trouble]) -> list[Trouble]:
-    """That the account is not where the rule wants it is news only where nothing else says why."""
+    """That the account does not hold what the rule wants is news only if nothing else says why."""
     explained = any(trouble.kind not in (AlertKind.APART, AlertKind.NOTIFICATIONS) for trouble in troubles)
     return [trouble for trouble in troubles if not explained or trouble.kind is not AlertKind.APART]
 

@@ -18,7 +18,7 @@ from qqqbot.runtime.secret_files import can_answer, channel
 log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 10.0
-# A channel that refuses is asked less and less often: ntfy.sh bans who goes on (binwiederhier/ntfy#1286).
+# A channel that refuses is asked less and less often: ntfy.sh bans those who go on (binwiederhier/ntfy#1286).
 LONGEST_SECONDS = 160.0
 # After a quarter of an hour nobody is about to answer within seconds.
 SLOWLY_AFTER, SLOWLY_SECONDS = 90, 60.0

@@ -253,7 +253,7 @@ def _closure_problems(entries: Iterable[Any]) -> Iterator[str]:
 
 
 def _closure(entry: str) -> tuple[date, datetime | None]:
-    """Raises ValueError for what is no day, or no time of day."""
+    """Raises ValueError for what is not a day, or not a time of day."""
     moment = datetime.fromisoformat(entry)
     return moment.date(), moment.replace(tzinfo=NEW_YORK).astimezone(UTC) if " " in entry else None
 

@@ -1,6 +1,6 @@
 """install-service --page: the page as a service of its own, beside the bot's.
 
-Its unit is of Type=notify, so systemd regards it as started when it listens: what keeps it from that is told here, and
+Its unit is of Type=notify, so systemd regards it as started when it listens: what prevents that is reported here, and
 everything is then as it was before.
 """
 

@@ -81,7 +81,7 @@ class Service:
         return self._done("restart", self._name)
 
     def said(self) -> str:
-        """What it told systemd about itself."""
+        """The status that it reported to systemd."""
         return self._property("StatusText")
 
     def linger(self) -> None:

@@ -22,7 +22,7 @@ NETWORK = re.compile(r"(https?|all|no)_proxy|ssl_cert_(file|dir)|(requests|curl)
 
 VARIABLE = "NOTIFY_SOCKET"
 LONGEST_STATUS = 200
-# As the unit's WatchdogSec, for where no systemd watches.
+# As the unit's WatchdogSec, for a daemon that systemd does not watch.
 HANG_SECONDS = 1200
 STDERR = 2
 
@@ -64,7 +64,7 @@ def unquoted(text: str) -> str:
 def lost_secrets(folder: Path, environment: Mapping[str, str], *secrets: Secret) -> list[str]:
     """The secrets that the service would not see, each with what to do instead."""
     return [
-        f"{name} is set, but a service does not see it, and a unit is no place for a secret. Put its value into "
+        f"{name} is set, but a service does not see it, and a unit is the wrong place for a secret. Put its value into "
         f"'{folder / file}', readable by you alone (touch it, then chmod 600), unset {name}, and install again."
         for name, file in secrets
         if environment.get(name, "").strip()
@@ -72,7 +72,7 @@ def lost_secrets(folder: Path, environment: Mapping[str, str], *secrets: Secret)
 
 
 class Supervisor:
-    """Whoever watches this process is told that it lives; after `hang_seconds` without that, it ends itself."""
+    """Reports to whoever watches this process that it lives; after `hang_seconds` without a report it ends itself."""
 
     def __init__(self, environment: Mapping[str, str], hang_seconds: float = 0) -> None:
         self._hang_seconds = hang_seconds

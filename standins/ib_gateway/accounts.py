@@ -62,7 +62,7 @@ class Account:
     lags: dict[str, float] = field(default_factory=dict)
     """value -> seconds until it shows a change"""
     lottery: Random | None = None
-    """draws the lag of each value anew before each change"""
+    """draws a new lag for each value before each change"""
     dividends: Decimal = Decimal(0)
     """announced and not paid yet, after tax"""
     shows_first_only: bool = False

@@ -40,7 +40,7 @@ class Exchange:
         self.source: QuoteSource | None = None
         """asked first, if given: `source(symbol, now)`"""
         self.traded_at: datetime | None = None
-        """the time told of every last trade; None: the moment of its price"""
+        """the time reported for every last trade; None: the moment of its price"""
         self.open: bool | Callable[[datetime], bool] = True
         self._sessions: list[tuple[datetime, datetime]] = []
         self.halted: set[str] = set()

@@ -203,7 +203,7 @@ class IBGateway(Server):
             held.cash += Decimal(amount)
 
     def reinvest(self, symbol: str, shares: Money, price: Money, account: str = "") -> None:
-        """A dividend is turned into a fraction of a share; no order and no execution tells of it."""
+        """A dividend is turned into a fraction of a share; no order and no execution shows it."""
         with self.moment():
             held, contract = self.account(account), self._stock(symbol)
             held.keep(self.clock())

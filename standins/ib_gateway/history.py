@@ -7,7 +7,7 @@ from typing import Any
 from standins.ib_gateway.codec import Request
 
 DailyCloses = Callable[[str, datetime], Sequence[tuple[date | str, float]]]
-"""days are told as IB tells them, texts as they are"""
+"""days as IB writes them, texts as they are"""
 
 SERVICE = "Historical Market Data Service error message:"
 # What accounts without market data, and programs that ask too often, are told. `history_refused` names one.

@@ -48,7 +48,7 @@ class Behaviour:
     commission_delay: float = 0.05
     commission_currency: str = "USD"
     executions: str = "usual"
-    """usual, late (`executions_delay` seconds of the gateway's clock after the status that tells of them), never"""
+    """usual, late (`executions_delay` seconds of the gateway's clock after the status that reports them), never"""
     executions_delay: float = 120.0
     correction: Decimal | None = None
     """a price: each execution is corrected to it, by a second one whose id differs after the last dot"""

@@ -234,7 +234,7 @@ def _row_off(result: Json, fault: Fault) -> None:
 
 
 def _dividend_off(result: Json, fault: Fault) -> None:
-    """A dividend is told too large: its ex-date, and by how much of the price, in `value`."""
+    """A dividend is reported too large: its ex-date, and by how much of the price, in `value`."""
     day, part = fault.value
     index = _dates(result).index(date.fromisoformat(day))
     adjusted = result["indicators"]["adjclose"][0]["adjclose"]

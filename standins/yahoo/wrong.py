@@ -70,7 +70,7 @@ def _frozen(result: Json, value: Any) -> None:
 
 
 def _dividend_times(result: Json, value: Any) -> None:
-    """The newest dividend is told `value` times as large, and is in the adjusted closes so (yfinance#2666, #2554)."""
+    """The newest dividend is `value` times as large, in the adjusted closes too (yfinance#2666, #2554)."""
     event = max(result["events"]["dividends"].values(), key=lambda one: one["date"])
     place = next(i for i, stamp in enumerate(result["timestamp"]) if _day(stamp) == _day(event["date"]))
     before, amount = _quote(result)["close"][place - 1], event["amount"]
@@ -80,7 +80,7 @@ def _dividend_times(result: Json, value: Any) -> None:
 
 
 def _phantom_split(result: Json, value: Any) -> None:
-    """[session or date, ratio]: a split that is told and is in the rows before it, and did not happen."""
+    """[session or date, ratio]: a split that is reported and is in the rows before it, but did not happen."""
     which, ratio = value or (1, 2.0)
     place = _place(result, which, 1)
     stamp = _at_the_open(result, place)
@@ -91,7 +91,7 @@ def _phantom_split(result: Json, value: Any) -> None:
 
 
 def _untold_split(result: Json, value: Any) -> None:
-    """The rows are on the basis of a split that is not told."""
+    """The rows are on the basis of a split that is not reported."""
     result.get("events", {}).pop("splits", None)
 
 

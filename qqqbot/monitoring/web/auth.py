@@ -70,7 +70,7 @@ def given(authorization: str) -> str | None:
 
 
 class Door:
-    """Lets in who shows the token, and slows down who guesses. For any thread.
+    """Lets in those who show the token, and slows down those who guess. For any thread.
 
     The cookie is not the token, which may be in use elsewhere, but made from it: it lasts as long as the token does.
     """

@@ -1,6 +1,6 @@
 "use strict";
 // Asks every few seconds for the parts of the page that changed, and puts only what differs in their place: a selection,
-// the focus and the scrolled places of the rest stay. The tab's title and icon tell how it stands, also in the background.
+// the focus and the scrolled places of the rest stay. The tab's title and icon show the state, also in the background.
 const EVERY_MS = 5000;
 const HIDDEN_EVERY = 6;
 const PATIENCE_MS = 4000;

@@ -58,7 +58,7 @@ HEALTH, METRICS = "/healthz", "/metrics"
 
 
 class Response(NamedTuple):
-    """`tag` is an ETag without its quotes: who has it already gets no body."""
+    """`tag` is an ETag without its quotes: a client that has it already gets no body."""
 
     status: str
     kind: str
@@ -230,7 +230,7 @@ def _tags(parts: Mapping[str, str]) -> str:
 
 
 def _refusal(environment: "WSGIEnvironment", door: Door, clock: Clock) -> Response | None:
-    """What is answered instead of the page, which includes the cookie for who comes by the link with the token."""
+    """What is answered instead of the page, including the cookie for a browser that follows the link with the token."""
     if environment["REQUEST_METHOD"] not in ("GET", "HEAD"):
         return _sentence("405 Method Not Allowed", "This page only reads.", ("Allow", "GET, HEAD"))
     path, name = environment.get("PATH_INFO", ""), f"qqqbot_{environment.get('SERVER_PORT', '')}"

@@ -62,7 +62,7 @@ def test_a_value_of_before_an_outage_is_not_that_of_the_week(hours: float, known
     text = digest(WEEK, BOOK, 101_000.0, OUTLOOK, (100_000.0, 0), [], valued_at=seen, risk=risk)
     assert ("since the last digest, " in text) is known
     assert ("Drawdown: -25.00 % now, -40.00 % at worst" in text) is known
-    assert ("Value: not known now; at the last sound prices, " in text) is not known
+    assert ("Value: not known now; at the last valid prices, " in text) is not known
     assert "101,000.00 USD" in text
 
 

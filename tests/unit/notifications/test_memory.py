@@ -187,7 +187,7 @@ def test_the_newest_fifty_waiting_news_are_kept_and_as_many_told_as_a_message_ta
     assert len(life.at(NOW + timedelta(minutes=1))) == 1
     newest = life.bodies[0].count("A split was recorded: ")
     assert [f"number {n}." in life.bodies[0] for n in (MOST_WAITING + 4, MOST_WAITING + 5 - newest)] == [True, True]
-    assert life.bodies[0].endswith(f"…and {MOST_WAITING - newest} more pieces of news, see ./bot_control.sh logs")
+    assert life.bodies[0].endswith(f"and {MOST_WAITING - newest} more pieces of news, see ./bot_control.sh logs")
     assert life.at(NOW + timedelta(hours=3)) == [], "what was counted has been told"
 
 

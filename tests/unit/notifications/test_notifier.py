@@ -323,7 +323,7 @@ def test_a_trouble_that_lasts_over_a_weekend_is_told_again_with_what_is_held_and
                 assert "QQQ 450.00 (Fri 2026-11-27 10:00 ET)" in body
                 assert ("The flip price is not known" in body) is (now.date() > date(2026, 11, 27))
             if "week" in title:
-                assert "Value: not known now; at the last sound prices, " in life.bodies[-1]
+                assert "Value: not known now; at the last valid prices, " in life.bodies[-1]
                 assert "./bot_control.sh update" in body
     failing = f"{WHO}: Checks are failing"
     assert told == [

@@ -119,7 +119,7 @@ def summary(answer: Reply, chosen: str, settings: Config) -> Result:
     if small := amounts["NetLiquidation"] < settings.capital:
         meanings.append(f"it holds less than total_capital ({usd(settings.total_capital)}): the smaller amount counts")
     if ib_account.DOLLARS not in amounts:
-        meanings.append("the gateway does not tell its cash by currency: see that all of it is in US dollars")
+        meanings.append("the gateway does not report its cash by currency: make sure that all of it is in US dollars")
     if foreign:
         meanings.append(f"{usd(float(foreign))} of the cash is in other currencies: the bot spends dollars only")
     fixes = ["see IB_SETUP.md, section 1"] if cash else ["lower total_capital, so that status agrees"] if small else []
@@ -145,7 +145,7 @@ def positions(answer: Reply, chosen: str, symbols: Sequence[str]) -> Result:
         meaning = f"{', '.join(f'{part.normalize():f} {symbol}' for symbol, part in parts.items())} beyond whole shares"
         return note(Check.POSITIONS, found, f"{meaning}: left alone, because the API sells only whole shares", DRIP_FIX)
     differs = "if the bot's book says otherwise, it halts and asks: adopt or leave; " if any(held.values()) else ""
-    return ok(Check.POSITIONS, found, f"{differs}dividend reinvestment must be off, which the API does not tell")
+    return ok(Check.POSITIONS, found, f"{differs}dividend reinvestment must be off, which the API does not report")
 
 
 def _is_ours(row: PositionRow, symbols: Sequence[str]) -> bool:
@@ -157,7 +157,7 @@ def _kinds(rows: Iterable[PositionRow]) -> str:
 
 
 def _no_answer(name: Check, answer: Reply) -> Result:
-    meaning = "no complete answer is no answer: the bot would not trade"
+    meaning = "an incomplete answer counts as none: the bot would not trade"
     return failed(name, _trouble(answer), meaning, _fix(answer))
 
 
