@@ -42,7 +42,7 @@ def copied(folder: Path, file: str = "") -> Path:
             place.symlink_to(source)
     for source in (PROJECT / "tests").rglob("*.py"):
         place = tests / source.relative_to(PROJECT / "tests")
-        if source.name != "conftest.py":
+        if source != PROJECT / "tests/conftest.py":  # CONFTEST takes its place
             place.parent.mkdir(parents=True, exist_ok=True)
             place.symlink_to(source)
     for name in (

@@ -11,15 +11,18 @@ from qqqbot.backtest.prices.table import Prices
 from qqqbot.model.market import Bar, Market, Quote
 from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.sessions import SessionTable
-from qqqbot.model.values import Mode, Rules, Session
+from qqqbot.model.values import Decide, Mode, Rules, Session
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.trading.assembly import Identity, assemble, load_records
 from qqqbot.trading.bookkeeping import set_capital
 from qqqbot.trading.engine import State
 from qqqbot.trading.parts import Adapters
 from tests.support.fakes import FakeNotifier
+from tests.support.price_series import random_prices
 
 CAPITAL = Decimal(100_000)
+BOOK_PRICES, BOOK_RULES, BOOK_BEGINS = random_prices(330, seed=4), Rules(decide=Decide.BEFORE_CLOSE), 119
+"""of the book in tests/unit/backtest"""
 BEFORE_CLOSE = timedelta(minutes=5)
 
 

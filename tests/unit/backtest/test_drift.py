@@ -15,23 +15,14 @@ from qqqbot.backtest.drift import drift, drift_facts, drift_screen, printed_clos
 from qqqbot.backtest.prices.table import BadPrices
 from qqqbot.backtest.vectorized import Terms, examine
 from qqqbot.display.terminal import plain
-from qqqbot.model.values import Decide, Rules
 from qqqbot.records.folder import Folder
-from tests.support.daily_bars import drive
+from tests.support.daily_bars import BOOK_PRICES as PRICES
+from tests.support.daily_bars import BOOK_RULES as RULES
 from tests.support.price_series import random_prices, write_csv
 
-SESSIONS = 330
-PRICES = random_prices(SESSIONS, seed=4)
-RULES = Rules(decide=Decide.BEFORE_CLOSE)
+SESSIONS = len(PRICES)
 DAY = date.fromisoformat(str(PRICES.dates[200]))
 QQQ, TQQQ = float(PRICES.signal.close[200]), float(PRICES.fund.close[200])
-
-
-@pytest.fixture(scope="module")
-def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("logs")
-    drive(folder, PRICES, RULES, 119)
-    return folder
 
 
 def rows(path: Path) -> list[dict[str, Any]]:

@@ -12,20 +12,11 @@ from qqqbot.backtest.account import run
 from qqqbot.backtest.holding import holding_facts, holding_screen, live_curve, lived
 from qqqbot.backtest.vectorized import Terms, examine
 from qqqbot.display.terminal import plain
-from qqqbot.model.values import Decide, Rules
 from qqqbot.records.folder import Folder
-from tests.support.daily_bars import CAPITAL, drive
-from tests.support.price_series import random_prices, write_csv
-
-PRICES = random_prices(330, seed=4)
-RULES = Rules(decide=Decide.BEFORE_CLOSE)
-
-
-@pytest.fixture(scope="module")
-def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("logs")
-    drive(folder, PRICES, RULES, 119)
-    return folder
+from tests.support.daily_bars import BOOK_PRICES as PRICES
+from tests.support.daily_bars import BOOK_RULES as RULES
+from tests.support.daily_bars import CAPITAL
+from tests.support.price_series import write_csv
 
 
 def test_its_curve_is_the_accounts_equity(logs: Path) -> None:
