@@ -375,15 +375,12 @@ def main(
 
 
 def _ended(options: argparse.Namespace, secrets: SecretUrls | None, end: End, ran: bool = False) -> int:
-    """Say why the daemon could not start or go on: where it was started, in logs/, and to the outside addresses.
-
-    Where logs/ cannot be written nobody knows what was told: then only the end of one that `ran` is.
-    """
+    """Say why the daemon could not start or go on: where it was started, in logs/, and to the outside addresses."""
     print(end.why, file=sys.stderr)
     if options.check_config or options.settle or options.once:
         return end.code
     permissions.from_now_on()
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError):  # what was told before is not known then: of one that ran it is told
         options.logs.mkdir(parents=True, exist_ok=True)
         ran = last_run.ended(options.logs, end)
     with contextlib.suppress(ConfigError):
@@ -400,7 +397,8 @@ def _run(
     if options.once and settings.ask_first_minutes:
         raise StartRefused(f"once ends before you could reply. {COMMAND} start, or set ask_first_minutes to 0")
     permissions.from_now_on()
-    logs.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(OSError):  # the lock says so
+        logs.mkdir(parents=True, exist_ok=True)
     lock = Lock(logs / PID_FILE)
     lock.acquire()
     set_up(logs, clock, settings.log_keep_days, None if options.once else echo_wanted(os.environ))
