@@ -279,9 +279,9 @@ class Daemon:
         market = engine.state.market = taking.market if taking else market
         account = engine.broker.snapshot()
         adoption.refuse_open_orders(engine.unresolved(), account)
-        splits = engine.keeper.record_splits(market, account) if market is not None else []
         before = functools.partial(last_price, records.decisions.path, engine.broker.mode, engine.broker.account)
         seen = Seen(account, market, records.journal.lost(), lambda: self._refuse_unusable(engine, account), before)
+        splits = engine.keeper.record_splits(market, account) if market is not None else []
         settled = answers.settle(records.book, answer, seen, now)
         told = [f"{s.symbol}: the split of {s.date}, {s.ratio:g}:1, recorded in the book" for s in splits]
         told += taking.take(self.settings.rules.form.history) if taking else []
@@ -415,6 +415,7 @@ def _run(
         secrets,
         Supervisor(os.environ, hang_seconds=HANG_SECONDS),
         lock,
+        files=Nowhere if options.dry_run else AppendOnlyFile,
         intraday=None if prices else yahoo.intraday_closes,
         tag=tag,
     )

@@ -5,7 +5,7 @@ execution it does not have becomes a trade row; what the order's totals still di
 commission) becomes a correction row.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from datetime import datetime
@@ -96,29 +96,25 @@ class Book:
         change = capital - self.ledger.total_capital
         return self._append(now, kind="capital", amount=change, total_capital=capital) if change else None
 
-    def adopt(self, symbol: str, quantity: int, price: Decimal, now: datetime) -> Row:
-        """The account was right: change the bot's shares by `quantity` at `price`."""
-        return self._append(now, kind="adopt", symbol=symbol, quantity=quantity, price=price)
-
-    def leave(self, symbol: str, quantity: int, now: datetime) -> Row:
-        """`quantity` more shares of the account are not the bot's."""
-        return self._append(now, kind="leave", symbol=symbol, quantity=quantity)
+    def answer(self, changes: Sequence[Row], now: datetime) -> list[Row]:
+        """Record the owner's answer, all of its `changes` or none; they are made by `adopted` and `left_alone`."""
+        return self._append_all(now, changes)
 
     def undo(self, now: datetime) -> list[Row]:
         """Take back the owner's newest answer, itself perhaps an undo; its rows are reversed, the last one first."""
-        return [
-            self._append(
-                now,
-                kind="undo",
-                symbol=answered.symbol,
-                side=answered.side,
-                quantity=-answered.quantity,
-                price=answered.price,
-                foreign=-answered.foreign,
-                cost=answered.cost,
-            )
+        changes = [
+            {
+                "kind": "undo",
+                "symbol": answered.symbol,
+                "side": answered.side,
+                "quantity": -answered.quantity,
+                "price": answered.price,
+                "foreign": -answered.foreign,
+                "cost": answered.cost,
+            }
             for answered in reversed(self.ledger.last_answer)
         ]
+        return self._append_all(now, changes)
 
     def record_income(self, dividend: Dividend, amount: Decimal, now: datetime) -> Row:
         """`amount` is what the book does not have yet of a dividend on the bot's shares."""
@@ -203,10 +199,14 @@ class Book:
         return any(stem(e) == stem(fill.exec_id) and revision(e) > revision(fill.exec_id) for e in known)
 
     def _append(self, now: datetime, **values: Any) -> Row:
-        """Add one row to the file and to the ledger, or to neither: then it raises OSError."""
-        row = {"timestamp": now.isoformat(), **values, **self._identity}
-        self._take(self._file.append(row))
-        return row
+        return self._append_all(now, [values])[0]
+
+    def _append_all(self, now: datetime, changes: Sequence[Row]) -> list[Row]:
+        """Add rows to the file and to the ledger, or to neither: then it raises OSError."""
+        rows: list[Row] = [{"timestamp": now.isoformat(), **values, **self._identity} for values in changes]
+        for read in self._file.append_all(rows):
+            self._take(read)
+        return rows
 
     def _take(self, row: Row) -> None:
         self.ledger.apply(row)
@@ -222,6 +222,16 @@ class Book:
             self._take(row)
         except UNUSABLE as error:
             raise BookDamaged(f"{self._file.path}, line {number}: not a row of the book ({error!r})") from None
+
+
+def adopted(symbol: str, quantity: int, price: Decimal) -> Row:
+    """The account was right: the bot's shares change by `quantity` at `price`."""
+    return {"kind": "adopt", "symbol": symbol, "quantity": quantity, "price": price}
+
+
+def left_alone(symbol: str, quantity: int) -> Row:
+    """`quantity` more shares of the account are not the bot's."""
+    return {"kind": "leave", "symbol": symbol, "quantity": quantity}
 
 
 def _total_commission(fills: tuple[Fill, ...], unknown: Decimal) -> Decimal:

@@ -1,15 +1,16 @@
 """A file of JSON lines that only grows, on disk before anything depends on it.
 
 Why append and fsync: a power cut loses at most the line being written, and that line is recognised as torn. Why nothing
-is rewritten: a file that only grows cannot lose what it held. A torn last line is set aside beside its file when the
-file is opened for writing, and reported; a complete line that does not parse stops the start, with its number.
+is rewritten: a file that only grows cannot lose what it held. A torn last line, with the rows that belong to it, is set
+aside beside its file when the file is opened for writing, and reported; a complete line that does not parse stops the
+start, with its number.
 """
 
 import contextlib
 import json
 import os
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -22,6 +23,8 @@ SCHEMA = 1
 UNUSABLE = (LookupError, ValueError, TypeError, ArithmeticError, AttributeError)
 """What reading a row raises if it is valid JSON but not a row."""
 Row = Mapping[str, Any]
+CONTINUED = "continued"
+"""in a row that is complete only with the next one"""
 
 
 class AppendOnlyFile:
@@ -45,12 +48,16 @@ class AppendOnlyFile:
         If it raises OSError, the file is as it was before. It also does if another file has taken its place, such as a
         restored backup.
         """
+        return self.append_all([row])[0]
+
+    def append_all(self, rows: Sequence[Row]) -> list[Row]:
+        """The same for `rows` that belong together: after a power cut the file has all of them, or none."""
         self.verify()
         assert self._descriptor is not None
-        line = _line(row)
-        before = os.fstat(self._descriptor).st_size
+        lines = _lines(rows)
+        text, before = b"".join(lines), os.fstat(self._descriptor).st_size
         try:
-            if os.write(self._descriptor, line) != len(line):
+            if os.write(self._descriptor, text) != len(text):
                 raise OSError(f"{self.path}: the disk took only a part of a line")
             os.fdatasync(self._descriptor) if hasattr(os, "fdatasync") else os.fsync(self._descriptor)
         except OSError:
@@ -58,7 +65,7 @@ class AppendOnlyFile:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._descriptor, before)
             raise
-        return _parsed(line)
+        return [_parsed(line) for line in lines]
 
     def verify(self) -> None:
         """Raises OSError if the file was replaced or removed meanwhile: what is written to it would be lost."""
@@ -78,10 +85,14 @@ class AppendOnlyFile:
         """All complete rows, oldest first, read as a stream. Raises BookDamaged for a complete line that is no row."""
         if not self.path.exists():
             return
+        together: list[Row] = []
         with self.path.open("rb") as lines:
             for number, line in enumerate(lines, start=1):
                 if line.endswith(b"\n"):
-                    yield self._parse(line, number)
+                    together.append(self._parse(line, number))
+                    if not together[-1].get(CONTINUED):
+                        yield from together
+                        together.clear()
 
     def close(self) -> None:
         if self._descriptor is not None:
@@ -101,6 +112,8 @@ class AppendOnlyFile:
         assert self._descriptor is not None
         size = os.fstat(self._descriptor).st_size
         start = _start_of_last_line(self._descriptor, size)
+        while start and self._continues(before := _start_of_last_line(self._descriptor, start - 1), start):
+            start = before
         if start == size:
             return None
         torn = os.pread(self._descriptor, size - start, start)
@@ -111,6 +124,14 @@ class AppendOnlyFile:
         os.fsync(self._descriptor)
         return f"{self.path.name}: an incomplete last line of {len(torn)} bytes was set aside in {aside.name}"
 
+    def _continues(self, start: int, end: int) -> bool:
+        """Whether what is between is a row that belongs to the next one."""
+        assert self._descriptor is not None
+        try:
+            return bool(_parsed(os.pread(self._descriptor, end - start, start)).get(CONTINUED))
+        except (*UNUSABLE, RecursionError):
+            return False
+
 
 class Nowhere(AppendOnlyFile):
     """Takes rows as a file does, and keeps none; what is in the file can be read."""
@@ -118,8 +139,12 @@ class Nowhere(AppendOnlyFile):
     def open(self, now: datetime) -> str | None:  # noqa: ARG002 (the file's own)
         return None
 
-    def append(self, row: Row) -> Row:
-        return _parsed(_line(row))
+    def append_all(self, rows: Sequence[Row]) -> list[Row]:
+        return [_parsed(line) for line in _lines(rows)]
+
+
+def _lines(rows: Sequence[Row]) -> list[bytes]:
+    return [_line({**row, CONTINUED: True}) for row in rows[:-1]] + [_line(row) for row in rows[-1:]]
 
 
 def _line(row: Row) -> bytes:

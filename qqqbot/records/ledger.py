@@ -133,8 +133,6 @@ class Ledger:
         """as of the newest trade; None if it left nothing"""
         self.last_answer: tuple[Answered, ...] = ()
         """rows of the owner's newest answer that are not taken back; empty if there are none that could be"""
-        self._undone: tuple[Answered, ...] = ()
-        """rows of an undo that is not complete: its process may have died between them"""
         self._changes: deque[tuple[date, str, int]] = deque(maxlen=REMEMBERED)
         """New York date, symbol and signed change of the bot's shares"""
         self._income: dict[tuple[str, date], Income] = {}
@@ -281,18 +279,14 @@ class Ledger:
         self._answer(Answered(row["timestamp"], row["symbol"], foreign=int(row["quantity"])))
 
     def _undo(self, row: Row) -> None:
-        left, undone = self.last_answer[:-1], self._undone
         changes = int(row["quantity"]), money(row["price"]), int(row["foreign"])
         self._answer(Answered(row["timestamp"], row["symbol"], Side(row["side"]), *changes), money(row["cost"]))
-        undone = (*undone, self.last_answer[-1])
-        self.last_answer, self._undone = (left, undone) if left else (undone, ())
 
     def _answer(self, answered: Answered, cost: Decimal = ZERO) -> None:
         """`cost` is that of a share that comes back because its sale is taken back."""
         symbol, quantity = answered.symbol, answered.quantity
         same = self.last_answer and self.last_answer[0].timestamp == answered.timestamp  # rows of one answer
         self.last_answer = (*(self.last_answer if same else ()), answered._replace(cost=self.cost[symbol]))
-        self._undone = ()
         self.foreign[symbol] += answered.foreign
         if quantity < 0 and answered.side is Side.SELL:
             self._take_back_sale(symbol, -quantity, answered.price, cost)
@@ -318,7 +312,7 @@ class Ledger:
         if not self.shares[symbol]:
             self.cost[symbol] = ZERO
         self._splits.add((symbol, date.fromisoformat(row["date"])))
-        self.last_answer = self._undone = ()  # its shares are counted otherwise now
+        self.last_answer = ()  # its shares are counted otherwise now
 
     def _change(
         self, order_ref: str, symbol: str, side: Side, quantity: int, amount: Decimal, commission: Decimal

@@ -15,11 +15,11 @@ from qqqbot.model.errors import PRICE_ERRORS, LedgerMismatch, OrderOutcomeUnknow
 from qqqbot.model.market import Market
 from qqqbot.model.program import COMMAND
 from qqqbot.model.values import AccountSnapshot, OrderIntent, Rules, Side, Snapshot
-from qqqbot.records.book import Book
-from qqqbot.records.ledger import Booked
+from qqqbot.records.book import Book, adopted, left_alone
+from qqqbot.records.ledger import Booked, pending_splits
 from qqqbot.strategy import gates
 from qqqbot.strategy.basis import RATIOS
-from qqqbot.trading.bookkeeping import NOTICEABLE, explains
+from qqqbot.trading.bookkeeping import NOTICEABLE, explains, ratio_of
 
 
 class Priced(NamedTuple):
@@ -39,15 +39,16 @@ def adopt(book: Book, account: AccountSnapshot, prices: Mapping[str, Decimal | P
     own = {symbol: max(difference, -book.ledger.shares[symbol]) for symbol, difference in found.items()}
     at = {symbol: p if isinstance(p, Priced) else Priced(p) for symbol, p in prices.items()}
     _refuse_debt(book, own, {symbol: priced.price for symbol, priced in at.items()})
-    done = []
-    for symbol in sorted(found, key=lambda s: own[s]):  # sales first: a book that was killed in between owes nothing
+    done, changes = [], []
+    for symbol in sorted(found, key=lambda s: own[s]):  # sales first: no row owes what a later one pays
         if own[symbol]:
-            book.adopt(symbol, own[symbol], at[symbol].price, now)
+            changes.append(adopted(symbol, own[symbol], at[symbol].price))
             whose = f", {at[symbol].whose}" if at[symbol].whose else ""
             done.append(f"{symbol}: {own[symbol]:+,} shares recorded in the book at {at[symbol].price:,.2f}{whose}")
         if left := found[symbol] - own[symbol]:
-            book.leave(symbol, left, now)
+            changes.append(left_alone(symbol, left))
             done.append(f"{symbol}: {left:+,} shares of those left alone")
+    book.answer(changes, now)
     return done
 
 
@@ -62,8 +63,7 @@ def leave(book: Book, account: AccountSnapshot, now: datetime) -> list[str]:
             f"{', '.join(short)}: the account holds fewer shares than the book says are the bot's; "
             f"use {COMMAND} adopt to take over the account's number"
         )
-    for symbol, difference in found.items():
-        book.leave(symbol, difference, now)
+    book.answer([left_alone(symbol, difference) for symbol, difference in found.items()], now)
     return [f"{symbol}: {difference:+,} shares left alone" for symbol, difference in found.items()]
 
 
@@ -160,6 +160,26 @@ def refuse_split(
                 f"instead of {price:,.2f} in the session before: this looks like a split that the price source does "
                 "not report yet. Nothing was recorded. Wait until it does, within a day or two: the next check then "
                 "records it automatically"
+            )
+
+
+def refuse_beside_split(
+    book: Book, account: AccountSnapshot, market: Market | None, last_price: Callable[[str, date], float | None]
+) -> None:
+    """Raises LedgerMismatch if the price source reports a split that the account's shares do not fit.
+
+    They were traded in besides: no answer tells the trade from the split, and either would be recorded as the other.
+    """
+    for split in pending_splits(book.ledger, market.splits) if market else ():
+        symbol, before = split.symbol, last_price(split.symbol, split.date)
+        now = market.quote(symbol).price if market else math.nan
+        if symbol in differences(book, account) and before and now > 0 and _nearer(now / before, split.ratio):
+            fits = math.floor((book.ledger.shares[symbol] + book.ledger.foreign[symbol]) * ratio_of(split.ratio))
+            raise LedgerMismatch(
+                f"{symbol}: the price source reports a split of {split.date}, {split.ratio:g}:1, after which the "
+                f"account would hold {fits:,} shares; it holds {account.positions.get(symbol, 0):,}. Nothing was "
+                "recorded. Wait until the account shows the split; what was traded besides has to be traded back by "
+                "hand. It is then recorded automatically"
             )
 
 

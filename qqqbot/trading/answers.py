@@ -84,6 +84,8 @@ def settle(book: Book, answer: Answer, seen: Seen, now: datetime) -> Settled:
     before, trial = book.ledger.portfolio(), book.rehearsal()
     done = _make(trial, answer, seen, now)
     after = trial.ledger.portfolio()
+    if answer.kind is not Kind.UNDO and not answer.prices:
+        adoption.refuse_beside_split(book, seen.account, seen.market, seen.last_price)
     moved = after.shares != before.shares
     if moved and answer.kind is Kind.ADOPT:
         adoption.refuse_money_that_is_not_there(trial, seen.account, after.equity(_prices(seen.market, after)))
@@ -106,6 +108,8 @@ def _adopted_at(book: Book, answer: Answer, seen: Seen) -> dict[str, Priced]:
     found, given = adoption.differences(book, seen.account), dict(answer.prices)
     if "" in given and len(found) == 1:
         given[next(iter(found))] = given.pop("")
+    if not found:  # an answer that is given twice
+        return {}
     if strange := given.keys() - found.keys():
         which = ", ".join(sorted(strange)) or "the price"
         differ = ", ".join(found) or "none"

@@ -18,7 +18,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from qqqbot.model.market import Market, Quote
 from qqqbot.model.ports import Broker
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import AccountSnapshot, Action, Mode, Order, OrderIntent
-from qqqbot.records.jsonl import AppendOnlyFile, Row
+from qqqbot.records.jsonl import AppendOnlyFile, Row, _lines
 from qqqbot.records.status_file import write_status
 from qqqbot.runtime.halt_file import HaltSwitch
 from qqqbot.trading import adoption as ownership
@@ -71,18 +71,18 @@ class FailingFile(AppendOnlyFile):
         self._world.die_before()
         return aside
 
-    def append(self, row: Row) -> Row:
+    def append_all(self, rows: Sequence[Row]) -> list[Row]:
         way = self._world.may_die(3)
         if way == 0:
             raise Death
         if way == 1:
-            line = json.dumps(row, default=lambda v: v.isoformat() if isinstance(v, date) else float(v)).encode()
+            text = b"".join(_lines(rows))
             with self.path.open("ab") as file:
-                file.write(line[: self._world.rng.randint(1, len(line))])
+                file.write(text[: self._world.rng.randint(1, len(text) - 1)])
             raise Death
         if self._world.happens(0.1):
             raise OSError(errno.ENOSPC, "No space left on device", str(self.path))
-        read = super().append(row)
+        read = super().append_all(rows)
         if way == 2:
             raise Death
         return read

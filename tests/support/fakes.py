@@ -7,7 +7,7 @@ without one, it fills the order at once.
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -299,11 +299,11 @@ class FullDisk(AppendOnlyFile):
         super().__init__(path)
         self.room = room
 
-    def append(self, row: Row) -> Row:
-        if self.room == 0:
+    def append_all(self, rows: Sequence[Row]) -> list[Row]:
+        if self.room < len(rows):
             raise OSError(28, "No space left on device")
-        self.room -= 1
-        return super().append(row)
+        self.room -= len(rows)
+        return super().append_all(rows)
 
 
 @dataclass

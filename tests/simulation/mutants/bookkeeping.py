@@ -11,6 +11,27 @@ ANSWERS = (
         ("unit/trading/test_adoption.py",),
     ),
     Mutant(
+        "what was traded beside a split is answered",
+        "trading/answers.py::settle",
+        "if answer.kind is not Kind.UNDO and not answer.prices:",
+        "if False:",
+        ("unit/trading/test_adoption.py::TestSplits",),
+    ),
+    Mutant(
+        "a split that the price does not show forbids every answer",
+        "trading/adoption.py::refuse_beside_split",
+        " and before and now > 0 and _nearer(now / before, split.ratio)",
+        "",
+        ("unit/trading/test_adoption.py::TestSplits",),
+    ),
+    Mutant(
+        "half an answer is read",
+        "records/jsonl.py::_lines",
+        "{**row, CONTINUED: True}",
+        "{**row}",
+        ("simulation/test_answers_killed.py",),
+    ),
+    Mutant(
         "a dry run records the answer",
         "trading/answers.py::settle",
         "if not answer.dry_run:",

@@ -16,7 +16,7 @@ from qqqbot.model.errors import BookDamaged
 from qqqbot.model.executions import status_exec_id
 from qqqbot.model.market import Split
 from qqqbot.model.values import Fill, Holding, Mode, Order, OrderIntent, OrderStatus, Side
-from qqqbot.records.book import ORDERS_REMEMBERED, Book
+from qqqbot.records.book import ORDERS_REMEMBERED, Book, adopted, left_alone
 from qqqbot.records.jsonl import AppendOnlyFile
 from tests.support.builders import ACCOUNT, DAY, NOW, fill, intent
 from tests.support.fakes import FullDisk
@@ -193,8 +193,8 @@ def test_capital_is_recorded_once_and_changes_are_deposits(book: Book, tmp_path:
 
 
 def test_owners_answers_and_splits_are_rows(book: Book, tmp_path: Path) -> None:
-    book.adopt(TQQQ, 100, Decimal(60), NOW)
-    book.leave(QQQ, 7, NOW)
+    book.answer([adopted(TQQQ, 100, Decimal(60))], NOW)
+    book.answer([left_alone(QQQ, 7)], NOW)
     book.record_split(Split(TQQQ, DAY + timedelta(days=1), 2.0), 200, 0, Decimal(0), NOW)
     again = opened(tmp_path)
     assert again.ledger.shares == {QQQ: 0, TQQQ: 200}

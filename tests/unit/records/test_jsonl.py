@@ -189,3 +189,39 @@ def test_any_bytes_are_rows_or_damage_and_never_lost(tmp_path_factory: pytest.Te
     except BookDamaged:
         return
     assert len(rows) == path.read_bytes().count(b"\n")
+
+
+class TestRowsThatBelongTogether:
+    def test_they_are_read_one_after_the_other(self, tmp_path: Path) -> None:
+        file = AppendOnlyFile(tmp_path / "rows.jsonl")
+        file.open(NOW)
+        assert [row["n"] for row in file.append_all([{"n": 1}, {"n": 2}, {"n": 3}])] == [1, 2, 3]
+        assert [row["n"] for row in file.rows()] == [1, 2, 3]
+
+    @pytest.mark.parametrize("kept", range(1, 4))
+    def test_without_the_last_one_none_is_read_and_all_are_set_aside(self, tmp_path: Path, kept: int) -> None:
+        path = tmp_path / "rows.jsonl"
+        file = AppendOnlyFile(path)
+        file.open(NOW)
+        file.append({"n": 0})
+        file.append_all([{"n": 1}, {"n": 2}, {"n": 3}])
+        lines = path.read_bytes().splitlines(keepends=True)
+        path.write_bytes(b"".join(lines[:kept]) + b'{"n":')
+        assert [row["n"] for row in AppendOnlyFile(path).rows()] == [0]
+        again = AppendOnlyFile(path)
+        assert "set aside" in (again.open(NOW) or "")
+        again.append({"n": 4})
+        assert [row["n"] for row in again.rows()] == [0, 4]
+
+    def test_a_file_of_nothing_else_is_empty_then(self, tmp_path: Path) -> None:
+        path = tmp_path / "rows.jsonl"
+        path.write_text('{"n":1,"continued":true}\n')
+        file = AppendOnlyFile(path)
+        file.open(NOW)
+        assert list(file.rows()) == []
+        assert path.read_bytes() == b""
+
+    def test_a_last_line_that_is_no_row_is_not_theirs(self, tmp_path: Path) -> None:
+        path = tmp_path / "rows.jsonl"
+        path.write_text("nonsense\n")
+        assert AppendOnlyFile(path).open(NOW) is None

@@ -9,7 +9,7 @@ import pytest
 
 from qqq_trading_bot import Daemon, SimulatedAccount
 from qqqbot.model.errors import LedgerMismatch, OrderOutcomeUnknown, PricesUnavailable, StalePrices
-from qqqbot.model.market import Market, Quote
+from qqqbot.model.market import Market, Quote, Split
 from qqqbot.model.values import Holding
 from qqqbot.runtime.config import Config
 from qqqbot.trading.adoption import adopt, leave
@@ -148,6 +148,26 @@ class TestSplits:
         told = split(world, 2.0)
         world.prices.changes["splits"] = (told,)
         assert told_by(simulated, "adopt") == ["TQQQ: the split of 2026-11-25, 2:1, recorded in the book"]
+
+    @pytest.mark.parametrize(
+        ("traded", "answer"), [(-100, "leave"), (5, "leave"), (100, "leave"), (-3166, "adopt"), (-1600, "adopt")]
+    )
+    def test_beside_a_trade_in_the_same_shares_it_is_not_answered(
+        self, leveraged: World, traded: int, answer: str
+    ) -> None:
+        """Half of the equity would be the owner's for ever, or be sold at half its price."""
+        leveraged.broker.cash += 5_000
+        told = split(leveraged, 2.0)
+        leveraged.prices.changes["splits"] = (told,)
+        by_hand(leveraged, traded, TQQQ, "30")
+        refused(leveraged, answer, LedgerMismatch, r"after which the account would hold 3,166 shares; it holds")
+        by_hand(leveraged, -traded, TQQQ, "30")
+        assert answered(leveraged, answer) == ["TQQQ: the split of 2026-11-25, 2:1, recorded in the book"]
+
+    def test_one_that_the_price_does_not_show_keeps_nobody_from_answering(self, leveraged: World) -> None:
+        leveraged.prices.changes["splits"] = (Split(TQQQ, DAY + timedelta(days=1), 2.0),)
+        leveraged.broker.positions[TQQQ] += 11
+        assert answered(leveraged, "leave") == ["TQQQ: +11 shares left alone"]
 
     @pytest.mark.parametrize("answer", ["adopt", "leave"])
     @pytest.mark.parametrize("ratio", [2.0, 3.0, 4.0, 5.0])

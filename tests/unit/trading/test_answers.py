@@ -8,6 +8,7 @@ import pytest
 
 from qqq_trading_bot import Daemon
 from qqqbot.display.terminal import plain
+from qqqbot.records.book import adopted
 from qqqbot.runtime.config import Config
 from qqqbot.trading.answers import NO_DIFFERENCE, Answer, Kind, price_of, screen
 from tests.support.fakes import FakeAccount, World
@@ -82,7 +83,7 @@ def test_where_nothing_differs_nothing_is_shown(world: World) -> None:
 def test_the_copy_of_the_book_has_nothing_to_do_with_the_book(world: World) -> None:
     book = world.records().book
     trial = book.rehearsal()
-    trial.adopt(QQQ, -11, Decimal(450), world.clock.now())
+    trial.answer([adopted(QQQ, -11, Decimal(450))], world.clock.now())
     assert (trial.ledger.shares[QQQ], book.ledger.shares[QQQ]) == (200, 211)
     assert world.records().book.ledger.shares[QQQ] == 211
 

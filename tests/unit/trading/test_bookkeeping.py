@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from qqqbot.model.market import Dividend, Split
 from qqqbot.model.reasons import AlertKind
 from qqqbot.model.values import Holding
+from qqqbot.records.book import left_alone
 from qqqbot.trading.bookkeeping import AfterSplit, after_split, explains, missing_money, ratio_of
 from qqqbot.trading.engine import Engine
 from tests.support.builders import DAY, account, fold, portfolio
@@ -113,7 +114,7 @@ class TestSplits:
     def test_shares_of_the_owner_alone_are_split_too(self, world: World) -> None:
         engine = world.start()
         engine.step()
-        engine.records.book.leave(TQQQ, 100, world.clock.now())
+        engine.records.book.answer([left_alone(TQQQ, 100)], world.clock.now())
         world.pass_time(days=1)
         world.prices.changes["splits"] = (SPLIT,)
         world.broker.positions[TQQQ] = 200
@@ -194,7 +195,7 @@ class TestDividends:
 
     def test_nor_are_the_owners_shares_the_bots(self, world: World) -> None:
         engine = self.holding_qqq(world)
-        engine.records.book.leave(QQQ, 100, world.clock.now())
+        engine.records.book.answer([left_alone(QQQ, 100)], world.clock.now())
         world.broker.positions[QQQ] += 100
         world.pass_time(days=1)
         engine.step()

@@ -9,7 +9,7 @@ import pytest
 
 from qqqbot.model.errors import OrderOutcomeUnknown, OrderRejected
 from qqqbot.model.values import Holding, OrderIntent, OrderStatus, Side, Snapshot
-from qqqbot.records.book import Book
+from qqqbot.records.book import Book, adopted
 from qqqbot.records.journal import OrderJournal
 from qqqbot.strategy.planning import decide
 from qqqbot.trading.engine import Engine
@@ -109,7 +109,7 @@ class TestRefused:
     def test_a_sale_of_both_funds_towards_cash_may_exceed_the_limit(self, tmp_path: Path) -> None:
         world = World(tmp_path, rules=replace(RULES, max_orders_per_session=1))
         engine = in_qqq(world)
-        engine.records.book.adopt(TQQQ, 10, Decimal(60), NOW)
+        engine.records.book.answer([adopted(TQQQ, 10, Decimal(60))], NOW)
         world.broker.positions[TQQQ] = 10
         world.prices.target = Holding.CASH
         engine.step()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from qqqbot.model.values import Holding, Order, OrderIntent, OrderStatus
+from qqqbot.records.book import adopted
 from qqqbot.trading.engine import Engine
 from tests.support.builders import NOW
 from tests.support.fakes import FakeBroker, World, fills, swallowed, works
@@ -196,7 +197,7 @@ class TestOverrun:
     def test_a_book_that_owes_halts(self, world: World) -> None:
         engine = world.start()
         engine.step()
-        engine.records.book.adopt(QQQ, 20, Decimal(450), world.clock.now())
+        engine.records.book.answer([adopted(QQQ, 20, Decimal(450))], world.clock.now())
         engine.step()
         assert halted(world) == "the book owes 3,951.00: more was bought than the bot's money pays for"
 

@@ -12,6 +12,7 @@ from qqqbot.adapters.simulated.broker import PaperBroker
 from qqqbot.model.market import Bar, Market, Split
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import Mode
+from qqqbot.records.book import adopted
 from qqqbot.records.decisions import last_price
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.trading.assembly import Identity, assemble, load_records
@@ -70,7 +71,7 @@ class Bot:
         self.start()
         if held:
             price = Decimal(str(round(TRUTH.price(TQQQ, self.clock.now()), 4)))
-            self.engine.records.book.adopt(TQQQ, held, price, self.clock.now())
+            self.engine.records.book.answer([adopted(TQQQ, held, price)], self.clock.now())
 
     def start(self) -> None:
         state = State()
