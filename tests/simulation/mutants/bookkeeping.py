@@ -211,10 +211,10 @@ MUTANTS = (
         ("unit/monitoring/facts/test_status.py",),
     ),
     Mutant(
-        "an undo that was cut off is itself what the next one takes back",
-        "records/ledger.py::Ledger._undo",
-        "(left, undone) if left else (undone, ())",
-        "(undone, ())",
-        ("unit/trading/test_adoption_prices.py::TestUndo",),
+        "half an answer is kept when the file is opened",
+        "records/jsonl.py::AppendOnlyFile._continues",
+        "return bool(",
+        "return not bool(",
+        ("unit/records/test_jsonl.py",),
     ),
 )

@@ -139,7 +139,7 @@ MUTANTS = (
     ),
     Mutant(
         "half a line stays in the file",
-        "records/jsonl.py::AppendOnlyFile.append",
+        "records/jsonl.py::AppendOnlyFile.append_all",
         "os.ftruncate(self._descriptor, before)",
         "os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size)",
     ),
