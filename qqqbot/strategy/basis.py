@@ -45,8 +45,8 @@ def moved(kept: KeptWindow | None, market: Market) -> tuple[Moved, ...]:
         for split in sorted(market.splits, key=lambda split: split.date, reverse=True):
             if split.symbol == symbol and split.date >= kept.session:
                 explained.append(explained[-1] / split.ratio)
-        others = sum(abs(move / factor - 1) > SAME_FACTOR for move in moves)
-        if others <= MOST_OTHERS and all(abs(factor / other - 1) > TOLERANCE for other in explained):
+        unexplained = all(abs(factor / other - 1) > TOLERANCE for other in explained)
+        if unexplained and sum(abs(move / factor - 1) > SAME_FACTOR for move in moves) <= MOST_OTHERS:
             found.append(Moved(symbol, factor))
     return tuple(found)
 

@@ -6,7 +6,8 @@ is wrong (a closed exchange, an order still open).
 """
 
 import math
-from collections.abc import Callable, Mapping
+from bisect import bisect_left
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -57,17 +58,17 @@ def window_problem(snapshot: Snapshot) -> str | None:
     usable.
     """
     bars, expected = snapshot.market.bars, snapshot.expected
-    dates, wanted = [bar.date for bar in bars], set(expected)
-    if len(set(dates)) != len(dates):
+    dates, known = [bar.date for bar in bars], {bar.date: bar.close for bar in bars}
+    if len(known) != len(dates):
         twice = next(d for d in dates if dates.count(d) > 1)
         return f"the row of {twice} appears twice"
     if dates != sorted(dates):
         return "the rows are not in the order of their dates"
-    known = {bar.date: bar.close for bar in bars}
     if missing := [d for d in expected if d not in known]:
         return f"no row for {_dates(missing)}"
-    if strangers := [d for d in dates if expected and d >= expected[0] and d not in wanted]:
-        return f"a row for {_dates(strangers)}, on which the exchange was closed"
+    since = dates[bisect_left(dates, expected[0]) :] if expected else []
+    if strangers := set(since) - set(expected):
+        return f"a row for {_dates(sorted(strangers))}, on which the exchange was closed"
     if unusable := [d for d in expected if not _a_price(known[d])]:
         return f"no usable close for {_dates(unusable)} ({known[unusable[0]]})"
     return None
@@ -75,8 +76,7 @@ def window_problem(snapshot: Snapshot) -> str | None:
 
 def closes_of_window(snapshot: Snapshot) -> list[float]:
     """The finished closes of the averaging window, oldest first; only if `window_problem` finds none."""
-    known = {bar.date: bar.close for bar in snapshot.market.bars}
-    return [known[day] for day in snapshot.expected]
+    return [bar.close for bar in _window(snapshot)]
 
 
 def halt(snapshot: Snapshot, rules: Rules) -> Gate:
@@ -169,8 +169,8 @@ def _hanging_on_others(snapshot: Snapshot, rules: Rules) -> str | None:
     """Whether closes that are not Yahoo's own rows would decide by their last tenths of a per cent."""
     origins, price = snapshot.market.origins, snapshot.market.signal_quote.price
     uncertain = {place: origins[day].uncertainty for place, day in enumerate(snapshot.expected) if day in origins}
-    other = depends_on(closes_of_window(snapshot), uncertain, price, snapshot.portfolio.holding, rules)
-    if other is None:
+    other = uncertain and depends_on(closes_of_window(snapshot), uncertain, price, snapshot.portfolio.holding, rules)
+    if not other:
         return None
     return f"{whose(Source.YAHOO, origins)}: so near to a flip that the official close could as well mean {other}"
 
@@ -395,12 +395,12 @@ def check(gates: tuple[GateCheck, ...], snapshot: Snapshot, rules: Rules) -> tup
 
 def _witnessed(snapshot: Snapshot) -> witnesses.Window:
     market, days = snapshot.market, snapshot.expected
-    own, fund = _by_date(market.bars), _by_date(market.fund_bars)
+    own, fund = _window(snapshot), {bar.date: bar for bar in market.fund_bars}
     kept, kept_fund = _kept(snapshot)
     return witnesses.Window(
         dates=days,
-        closes=[own[day].close for day in days],
-        unadjusted=[_unadjusted(own.get(day)) for day in days],
+        closes=[bar.close for bar in own],
+        unadjusted=[_unadjusted(bar) for bar in own],
         fund=[_price_or_nan(fund[day].close if day in fund else None) for day in days],
         fund_unadjusted=[_unadjusted(fund.get(day)) for day in days],
         today=snapshot.session.date,
@@ -422,8 +422,10 @@ def _kept(snapshot: Snapshot) -> tuple[list[float], list[float]]:
     return closes, fund
 
 
-def _by_date(bars: tuple[Bar, ...]) -> Mapping[date, Bar]:
-    return {bar.date: bar for bar in bars}
+def _window(snapshot: Snapshot) -> tuple[Bar, ...]:
+    """QQQ's rows of the expected sessions, if `window_problem` finds none: then they are the newest ones."""
+    bars = snapshot.market.bars
+    return bars[len(bars) - len(snapshot.expected) :]
 
 
 def _unadjusted(bar: Bar | None) -> float:

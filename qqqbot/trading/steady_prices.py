@@ -104,7 +104,9 @@ class SteadyPrices:
                     self._state.silent_since = self._state.silent_since or now
                     return other
         self._state.silent_since = None
-        return self._filled(self._with_untold_split(market, now), now)
+        session, expected = self._expected(now)
+        market, _ = _with_untold_split(self._memory, market, session, now, partial(self._confirmed, expected))
+        return self._filled(market, expected)
 
     def _of_another_day(self, market: Market, now: datetime) -> str:
         """What is of an earlier session though the exchange is open, as some server's answers are for days; or "".
@@ -130,10 +132,9 @@ class SteadyPrices:
             return
         if now >= table.ends() or table.open_session(now) is not None:
             return
-        ended, coming = table.last_closed(now), table.next_open(now).date
-        expected = table.before(coming, self._rules.form.history)
+        ended = table.last_closed(now)
         if now - ended.close >= AFTER_CLOSE and kept.dates[-1] < ended.date:
-            self._evening.closes(expected)
+            self._evening.closes((ended.date,))
 
     def _keep_evening(self) -> Closes:
         """Raises TemporaryError, also while no close of the session is one to be kept."""
@@ -152,33 +153,19 @@ class SteadyPrices:
         self._memory.put(kept_window(found, expected, ended.date, now))
         return closes
 
-    def _with_untold_split(self, market: Market, now: datetime) -> Market:
-        """`market` with the split that one fund's rows show and Yahoo does not report, once it is confirmed.
-
-        By the broker's own closes; where there is no broker, by three sessions in which it stayed so.
-        """
-        kept = self._memory.newest
-        moved = basis.moved(kept, market)
-        if kept is None or not moved:
-            return market
-        market = basis.without_other_splits(moved, kept, market)
-        if (ratio := basis.split_in(moved)) is None:
-            return market
-        symbol = moved[0].symbol
-        session, expected = self._expected(now)
-        sessions = self._memory.moved(symbol, float(ratio), session, now)
-        confirmed = len(sessions) >= basis.SESSIONS_OF_A_SPLIT
-        if self._broker is not None:
-            confirmed = filling.same_basis(self._broker.closes(expected), market, symbol)
-            self._broker.led_nowhere = not confirmed
+    def _confirmed(self, expected: tuple[date, ...], market: Market, split: Split, sessions: int) -> bool:
+        """By the broker's own closes; where there is no broker, by three sessions in which it stayed so."""
+        assert self._memory.newest is not None
         # Its day lies between the two. Should Yahoo report it after all, the book must know it for the same split.
-        if not confirmed or sessions[0] - kept.session > SAME_EVENT:
-            return market
-        log.warning("%s: a split %s:1 that Yahoo does not report is taken as one of %s", symbol, ratio, sessions[0])
-        return replace(market, splits=(*market.splits, Split(symbol, sessions[0], float(ratio))))
+        if split.date - self._memory.newest.session > SAME_EVENT:
+            return False
+        if self._broker is None:
+            return sessions >= basis.SESSIONS_OF_A_SPLIT
+        confirmed = filling.same_basis(self._broker.closes(expected), market, split.symbol)
+        self._broker.led_nowhere = not confirmed
+        return confirmed
 
-    def _filled(self, market: Market, now: datetime) -> Market:
-        expected = self._expected(now)[1]
+    def _filled(self, market: Market, expected: tuple[date, ...]) -> Market:
         missing = filling.gaps(market, expected)
         if not missing:
             return market
@@ -235,6 +222,28 @@ class SteadyPrices:
         return session, table.before(session, self._rules.form.history)
 
 
+def _with_untold_split(
+    memory: PriceMemory, market: Market, session: date, now: datetime, confirmed: Callable[[Market, Split, int], bool]
+) -> tuple[Market, tuple[basis.Moved, ...]]:
+    """`market` with the split that one fund's rows show and Yahoo does not report, if its sessions so far confirm it.
+
+    And the funds whose rows are on another basis than the kept ones, none while such a split waits.
+    """
+    kept = memory.newest
+    moved = basis.moved(kept, market)
+    if kept is None or not moved:
+        return market, ()
+    market = basis.without_other_splits(moved, kept, market)
+    if (ratio := basis.split_in(moved)) is None:
+        return market, moved
+    sessions = memory.moved(moved[0].symbol, float(ratio), session, now)
+    split = Split(moved[0].symbol, sessions[0], float(ratio))
+    if not confirmed(market, split, len(sessions)):
+        return market, ()
+    log.warning("%s: a split %s:1 that Yahoo does not report is taken as one of %s", split.symbol, ratio, split.date)
+    return replace(market, splits=(*market.splits, split)), moved
+
+
 class NewBasis:
     """Rows on another basis than the kept ones, which the owner takes as right; the split that one fund's may show.
 
@@ -242,16 +251,10 @@ class NewBasis:
     """
 
     def __init__(self, memory: PriceMemory, found: Market, table: SessionTable, now: datetime) -> None:
-        self._memory, self._table, self._now = memory, table, now
-        self._moved, self._session = basis.moved(memory.newest, found), table.current(now).date
-        if memory.newest and self._moved:
-            found = basis.without_other_splits(self._moved, memory.newest, found)
-        self.market = found
-        if ratio := basis.split_in(self._moved):
-            first, *later = memory.moved(self._moved[0].symbol, float(ratio), self._session, now)
-            split = Split(self._moved[0].symbol, first, float(ratio))
-            self.market = replace(found, splits=(*found.splits, split)) if later else found
-            self._moved = self._moved if later else ()
+        self._memory, self._table, self._now, self._session = memory, table, now, table.current(now).date
+        self.market, self._moved = _with_untold_split(
+            memory, found, self._session, now, lambda _market, _split, sessions: sessions > 1
+        )
 
     def take(self, history: int) -> list[str]:
         """Keep the rows, to be called when the split is in the book. Returns a sentence for each fund."""
