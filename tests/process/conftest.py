@@ -1,4 +1,4 @@
-"""Clients of the gateway stand-in that a file calls `gateway`, and a folder for caches."""
+"""A gateway stand-in, unless a file has its own, and its clients; and a folder for caches."""
 
 import os
 from collections.abc import Iterator
@@ -6,9 +6,20 @@ from collections.abc import Iterator
 import pytest
 
 from standins.ib_gateway import IBGateway
-from standins.ib_gateway.listening import connected
+from standins.ib_gateway.listening import Clock, connected
 from standins.ib_gateway.raw_client import RawClient
 from standins.ib_gateway.trader import Trader
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def gateway(clock: Clock) -> Iterator[IBGateway]:
+    with IBGateway(clock=clock) as gateway:
+        yield gateway
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Accounts, positions and prices at the gateway stand-in, as an unmodified ibapi client reads them."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 
@@ -9,17 +8,6 @@ import pytest
 from standins.ib_gateway import QQQ, QQQ_PUT, Account, IBGateway
 from standins.ib_gateway.listening import NOON, Clock, connected, settle
 from standins.ib_gateway.trader import Trader, stock
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def gateway(clock: Clock) -> Iterator[IBGateway]:
-    with IBGateway(clock=clock) as gateway:
-        yield gateway
 
 
 def test_positions_have_no_exchange_and_follow_trades_until_cancelled(gateway: IBGateway, trader: Trader) -> None:

@@ -1,6 +1,5 @@
 """The life of orders at the gateway stand-in, as an unmodified ibapi client sees it."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,18 +10,6 @@ from ibapi.execution import ExecutionFilter
 from standins.ib_gateway import IBGateway, Quote
 from standins.ib_gateway.listening import NOON, UNSET, Clock, connected, order_talk, settle
 from standins.ib_gateway.trader import Trader, stock
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def gateway(clock: Clock) -> Iterator[IBGateway]:
-    with IBGateway(clock=clock) as gateway:
-        yield gateway
-
 
 FILLED = [
     "openOrder PreSubmitted",

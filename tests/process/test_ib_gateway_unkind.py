@@ -1,6 +1,5 @@
 """The gateway stand-in as late, silent and contradictory as the world: what a client then sees."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 
@@ -9,25 +8,8 @@ from ibapi.execution import ExecutionFilter
 
 from standins.ib_gateway import QQQ, IBGateway
 from standins.ib_gateway.accounts import SHOWN
-from standins.ib_gateway.listening import Clock, connected, settle
+from standins.ib_gateway.listening import Clock, settle
 from standins.ib_gateway.trader import Trader
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def gateway(clock: Clock) -> Iterator[IBGateway]:
-    with IBGateway(clock=clock) as gateway:
-        yield gateway
-
-
-@pytest.fixture
-def trader(gateway: IBGateway) -> Iterator[Trader]:
-    with connected(gateway) as trader:
-        yield trader
 
 
 def summary(trader: Trader) -> dict[str, Decimal]:
