@@ -8,7 +8,7 @@ import numpy as np
 from qqqbot.backtest import metrics, tables
 from qqqbot.backtest.prices.table import Dates, Floats
 from qqqbot.backtest.signals import Levels
-from qqqbot.backtest.study import Study
+from qqqbot.backtest.study import EquityLine, Study
 from qqqbot.display import svg
 from qqqbot.display.svg import BLUE, FAINT, GREEN, GREY, ORANGE, PURPLE, Chart, Curve, Format, Group, Stretch
 from qqqbot.model.family import PRICE, Average
@@ -22,11 +22,7 @@ USUAL = (1, 99)
 
 def equity(study: Study) -> str:
     """What the capital became, log scale; with the wrong curve as well if that was asked for."""
-    curves = [
-        _curve(study.fund.name, study.fund.equity, ORANGE),
-        _curve(study.signal.name, study.signal.equity, GREEN),
-        _curve("the rule, your account", study.own.equity, BLUE),
-    ]
+    curves = [_curve(name, line.equity, colour) for name, line, colour in _held_and_own(study)]
     if study.wrong is not None:
         capital = float(study.question.terms.capital)
         curves.append(_curve(LOOK_AHEAD, study.wrong.curve * capital, PURPLE, dashed=True))
@@ -47,14 +43,7 @@ def comparison(studies: Sequence[Study]) -> str:
 
 def drawdown(study: Study) -> str:
     """How far each curve was below its highest point."""
-    curves = [
-        _curve(name, metrics.drawdowns(line.equity), colour)
-        for name, line, colour in (
-            (study.fund.name, study.fund, ORANGE),
-            (study.signal.name, study.signal, GREEN),
-            ("the rule, your account", study.own, BLUE),
-        )
-    ]
+    curves = [_curve(name, metrics.drawdowns(line.equity), colour) for name, line, colour in _held_and_own(study)]
     return _lines("Drawdown", study.days.dates, curves, svg.percent, 260)
 
 
@@ -150,6 +139,11 @@ def long_view(study: Study) -> str:
     began = str(study.long_view.fit.first)[:4]
     title = f"With a model of {study.prices.fund.symbol} before {began}: value of 1, log scale"
     return _lines(title, study.long_view.days.dates, curves, "{:g}".format, 340, log=True)
+
+
+def _held_and_own(study: Study) -> tuple[tuple[str, EquityLine, str], ...]:
+    held = ((line.name, line, colour) for line, colour in ((study.fund, ORANGE), (study.signal, GREEN)))
+    return (*held, ("the rule, your account", study.own, BLUE))
 
 
 def _curve(name: str, values: Floats, colour: str, dashed: bool = False) -> Curve:

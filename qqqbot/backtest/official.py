@@ -1,7 +1,7 @@
 """Official closes of past sessions, from the bot's own memory of prices instead of a price source.
 
 A session's official close is a finished close of the next session's kept window, on that window's basis. The window of
-the session itself has the closes before it, as they were that day; what the two share says how far their bases are
+the session itself has the closes before it, as they were that day; the closes in both say how far their bases are
 apart. So the close comes as it was printed, and the rule is asked as it would have been at the close.
 """
 

@@ -62,7 +62,7 @@ def splitting(channels: "Apprise") -> "Apprise":
 
 
 def reason(heard: list[str]) -> tuple[str, int]:
-    """What apprise logged in our words, and HTTP's status, 0 if there is none."""
+    """What apprise logged, in our words, and HTTP's status, 0 if there is none."""
     for line in heard:
         if (found := _STATUS.search(line)) and (status := next(filter(None, found.groups()))):
             return f"refused it with HTTP status {status}", int(status)

@@ -14,7 +14,7 @@ from qqqbot.records.risk_line import RiskLine, risk_words
 from qqqbot.trading.standing import held
 
 _UNKNOWN = "Value: unknown, as there is no price yet."
-# A value that was seen earlier than this before the week's last close is not that of its end.
+# A value seen longer than this before the week's last close is not that of the week's end.
 OLDEST_VALUE = timedelta(hours=1)
 # The last check of a session is over by then.
 AFTER_CLOSE = timedelta(minutes=10)
@@ -56,8 +56,8 @@ def digest(
 
     `before` is the equity and number of trades at the last digest, `missing` what the account lacks of the cash.
 
-    It goes through every channel, and says of each what it did before: so each is tested once a week, and one that has
-    failed in silence is named in the others.
+    It goes through every channel and says how each of them has done: so each is tested once a week, and one that has
+    failed silently is named in the others.
     """
     there = replace(portfolio, cash=portfolio.cash - missing, total_capital=portfolio.total_capital - missing)
     late = valued_at if valued_at is not None and week.close - valued_at > OLDEST_VALUE else None

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 EVERY_SECONDS = 10.0
 # A channel that refuses is asked less and less often: ntfy.sh bans those who go on (binwiederhier/ntfy#1286).
 LONGEST_SECONDS = 160.0
-# After a quarter of an hour nobody is about to answer within seconds.
+# After a quarter of an hour an answer within seconds is no longer likely.
 SLOWLY_AFTER, SLOWLY_SECONDS = 90, 60.0
 
 

@@ -44,7 +44,7 @@ class Elsewhere:
         nobody = f"No daemon runs on {self._place.logs}, but"
         mine = "" if self._place.logs_chosen else f" If you do mean this folder: {_command(self._place.logs, word)}."
         if logs is None:
-            return f"{nobody} {who} runs on another folder: set {LOGS} as it has it.{mine}"
+            return f"{nobody} {who} runs on another folder: set {LOGS} to that folder.{mine}"
         return f"{nobody} {who} is for {logs}: {_command(logs, word)}.{mine}"
 
     def found(self) -> tuple[str, Path | None] | None:

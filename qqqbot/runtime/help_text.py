@@ -22,7 +22,7 @@ usage: {program} COMMAND
 
   halt [REASON]    stop trading at once, keep watching; open orders are left to finish
   resume           trade again
-  adopt [--price [SYMBOL=]PRICE]   the shares differ from the book, and the account is right: record it
+  adopt [--price [SYMBOL=]PRICE]   the shares differ from the book, and the account is right: record that
   leave            the shares differ from the book, and they are mine: do not touch them
   undo             take the last adopt, leave or undo back
                    each shows the book as it is and as it will be; with --dry-run it records nothing

@@ -62,7 +62,7 @@ class Lifecycle:
     def answer(self, *options: str) -> int:
         """An answer needs the book, which has one writer, and the account: the daemon is stopped meanwhile.
 
-        One that is only shown stops nothing.
+        With --dry-run it is only shown, and nothing is stopped.
         """
         if "--dry-run" in options:
             return self._processes.show((sys.executable, str(DAEMON), *options))

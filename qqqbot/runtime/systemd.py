@@ -17,7 +17,7 @@ from qqqbot.runtime.secret_files import Secret
 log = logging.getLogger(__name__)
 
 # What the unit keeps of the caller's environment besides PATHS; without it the service would not reach the internet
-# where the shell does. Secrets of our own belong into files that can be changed without a new unit.
+# where the shell does. Secrets of our own belong in files that can be changed without a new unit.
 NETWORK = re.compile(r"(https?|all|no)_proxy|ssl_cert_(file|dir)|(requests|curl)_ca_bundle", re.IGNORECASE)
 
 VARIABLE = "NOTIFY_SOCKET"

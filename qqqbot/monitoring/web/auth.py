@@ -1,4 +1,4 @@
-"""Who may see the page: who knows the token, and a browser that has shown it once. On this machine too.
+"""Who may see the page: anyone who knows the token, and a browser that has shown it once; on this machine too.
 
 Any user of a machine can open its ports, so the page asks for what the modes of the files ask for.
 """

@@ -1,8 +1,8 @@
 """The dashboard as HTML, in the words of the other screens: parts, of which the browser replaces what changed. Pure.
 
-Nothing in a part is as old as the request ("12 s ago"): of such texts the script knows the moment, so that a part
-changes only if something happened. Everything that could be an account id is masked in each part as a whole, whatever
-file it came from.
+No text in a part depends on the time of the request ("12 s ago"): the script fills these in from the moment itself, so
+that a part changes only if something happened. Everything that could be an account id is masked in each part as a
+whole, whatever file it came from.
 """
 
 import re

@@ -1,6 +1,6 @@
 """The checks from the client's package to the three config keys: what was found, what it means, what to do. Pure.
 
-FAILED means that the bot could not trade; a note is worth reading and prevents nothing. What the bot accepts is decided
+FAILED means that the bot could not trade; a note is worth reading but prevents nothing. What the bot accepts is decided
 by the bot's own functions (`adapters.ib.account`, `adapters.ib.error_codes`), so that the check cannot be more lenient.
 """
 
