@@ -84,7 +84,8 @@ def test_a_daemon_of_this_folder_is_not_elsewhere(tmp_path: Path, processes: Fak
 
 def test_a_daemon_started_by_hand_may_have_any_folder(tmp_path: Path, processes: FakeProcesses) -> None:
     processes.lines = [(PID, f"python {DAEMON}")]
-    assert "runs on another folder: set QQQBOT_LOGS to that folder" in str(elsewhere(tmp_path, processes).problem("stop"))
+    problem = elsewhere(tmp_path, processes).problem("stop")
+    assert "runs on another folder: set QQQBOT_LOGS to that folder" in str(problem)
     assert elsewhere(tmp_path, processes, holder=PID).problem("stop") is None
 
 
