@@ -304,7 +304,7 @@ MUTANTS = (
     Mutant(
         "yesterday's bar passes as today's",
         "adapters/yahoo/price_source.py::read_market",
-        "newest_row=rows[-1].date,",
+        "newest_row=newest,",
         "newest_row=today,",
         ("process/test_yahoo_prices.py::test_no_faulty_data_is_traded_on[stale-newest_row]",),
     ),

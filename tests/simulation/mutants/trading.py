@@ -320,7 +320,7 @@ STATUS_FILLS = (
     Mutant(
         "a status alone books a fill",
         "trading/status_fills.py::filled_by_status",
-        "if positions.get(symbol, 0) != portfolio.shares[symbol] + portfolio.foreign[symbol] + moved:",
+        "if positions.get(symbol, 0) != portfolio.shares.get(symbol, 0) + portfolio.foreign.get(symbol, 0) + moved:",
         "if moved == 0:",
     ),
     Mutant(

@@ -94,7 +94,7 @@ MUTANTS = (
     Mutant(
         "prices of other funds are remembered as ours",
         "records/prices.py::PriceMemory._take",
-        "if not _about(row, self._symbols):",
+        "if not _about(row, self.symbols):",
         "if False:",
     ),
     Mutant(
@@ -210,8 +210,8 @@ MUTANTS = (
     Mutant(
         "on a closed day the last finished row is taken for today's",
         "adapters/yahoo/price_source.py::ChildPrices.market",
-        "read_market(document, self._session_date(now))",
-        "read_market(document)",
+        "self._session_date(now), self._symbols",
+        "None, self._symbols",
     ),
     Mutant(
         "a whole answer in another currency is believed",
@@ -247,8 +247,8 @@ MUTANTS = (
     Mutant(
         "a refused check has a value",
         "records/decisions.py::decision_values",
-        " if signal else None,\n        **({",
-        ",\n        **({",
+        "equity_of(portfolio, market.prices) if signal else None",
+        "equity_of(portfolio, market.prices)",
         ("unit/trading/test_engine.py::TestReporting",),
     ),
     Mutant(
