@@ -5,6 +5,7 @@
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
 set -u
 unset CDPATH PYTHONHOME # each of these leads cd, Python or pip astray
+type dirname >/dev/null 2>&1 || export PATH="${PATH:+$PATH:}/usr/bin:/bin" # a broken one; every path would be wrong
 export PIP_USER=0 PIP_TARGET='' PIP_PREFIX='' PIP_ROOT='' PIP_PYTHON=''
 
 warn() { printf '%s\n' "$*" >&2; }

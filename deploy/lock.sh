@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Rebuilds the three lock files: the newest releases within the ranges of the .txt files, each with
+# Rebuilds the lock files: the newest releases within the ranges of the .txt files, each with
 # the hashes of all its files, for Linux and macOS and every Python since 3.11. Run it, run the tests, commit all.
 set -eu
 cd "$(dirname "$0")/.."
@@ -21,3 +21,6 @@ lock() {
 lock requirements-build
 lock requirements
 lock requirements-dev --constraints requirements.lock --overrides deploy/overrides.txt
+# The other clients of IB that the broker is tested on, each in an environment of its own.
+lock .ci/nautilus-ibapi
+lock .ci/ibapi-stable

@@ -374,6 +374,17 @@ def test_halt_needs_no_python(fresh_checkout: Checkout, tmp_path: Path) -> None:
     assert not (fresh_checkout.logs / "HALT").exists()
 
 
+def test_a_broken_path_and_a_pipe_in_its_place_keep_no_halt_from_the_folder_of_the_script(bot: Checkout) -> None:
+    bot.logs.mkdir()
+    os.mkfifo(bot.logs / "HALT")
+    command = [str(shutil.which("bash")), str(bot.script), "halt"]
+    environment = {**bot.environment, "PATH": "/nowhere"}
+    halted = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30)
+    assert (halted.returncode, "command not found" in halted.stderr) == (1, False)
+    assert halted.stdout == "already halted: no reason given\n"
+    assert f"No daemon runs on {bot.logs}" in halted.stderr
+
+
 def test_a_halt_that_fails_says_so_loudly(bot: Checkout) -> None:
     bot.logs.write_text("a file where the folder should be")
     halted = bot.run("halt")

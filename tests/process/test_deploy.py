@@ -372,7 +372,10 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-@pytest.mark.parametrize("name", ["requirements", "requirements-build", "requirements-dev"])
+@pytest.mark.parametrize(
+    "name",
+    ["requirements", "requirements-build", "requirements-dev", ".ci/nautilus-ibapi", ".ci/ibapi-stable"],
+)
 def test_the_lock_has_every_requirement_within_its_range(name: str) -> None:
     lines = [line for line in (ROOT / f"{name}.txt").read_text().splitlines() if line and line[0] not in "#-"]
     releases = locked(f"{name}.lock")
