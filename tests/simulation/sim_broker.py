@@ -7,6 +7,7 @@ what it *reports* may be less. `submit` is where the laws of the project are che
 
 import math
 import random
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -29,7 +30,6 @@ from qqqbot.model.values import (
     Side,
     StatusFill,
 )
-from tests.support.symbols import SYMBOLS
 
 ACCOUNT = "DU7654321"
 ABSENCE_IS_FINAL_AFTER = timedelta(minutes=5)
@@ -171,7 +171,7 @@ class SimBroker:
     """in other currencies: part of what the account is worth, and nothing that a purchase may spend"""
     twins: dict[str, SimOrder] = field(default_factory=dict)
     """order_ref -> a second order of the broker's under it"""
-    reinvested: dict[str, Decimal] = field(default_factory=lambda: dict.fromkeys(SYMBOLS, Decimal(0)))
+    reinvested: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     """shares that dividends were turned into: no order and no execution tells of them"""
     listed: tuple[str, ...] = ()
     """open orders of the newest answer"""
@@ -200,7 +200,7 @@ class SimBroker:
         return tuple(orders[order_ref] for orders in (self.orders, self.twins) if order_ref in orders)
 
     def shares(self, now: datetime, by_hand: bool = True) -> dict[str, int]:
-        held = dict.fromkeys(SYMBOLS, 0)
+        held = dict.fromkeys(self.prices.symbols, 0)
         for order in self.all_orders():
             sign = 1 if order.intent.side is Side.BUY else -1
             held[order.intent.symbol] += sign * sum(e.quantity for e in order.executed(now))
@@ -209,13 +209,13 @@ class SimBroker:
         return self._whole(held) if by_hand else held
 
     def _whole(self, held: Mapping[str, int]) -> dict[str, int]:
-        return {symbol: held[symbol] + math.floor(part) for symbol, part in self.reinvested.items()}
+        return {symbol: count + math.floor(self.reinvested[symbol]) for symbol, count in held.items()}
 
     def _positions(self, now: datetime) -> dict[str, int]:
         """What the bot's adapter makes of shares and their fractions."""
         found = {s: count + self.reinvested[s] % 1 for s, count in self.shares(now).items()}
         rows = [PositionRow(ACCOUNT, s, "STK", "USD", n) for s, n in found.items()]
-        return ib_account.shares(rows, ACCOUNT, SYMBOLS)
+        return ib_account.shares(rows, ACCOUNT, self.prices.symbols)
 
     def cash(self, now: datetime, by_hand: bool = True) -> Decimal:
         cash = self.capital
@@ -260,7 +260,7 @@ class SimBroker:
 
     def _with_a_wrong_figure(self, seen: AccountSnapshot) -> AccountSnapshot:
         """One value of the account, in this answer alone."""
-        by, symbol = self.odd.rng.choice((0, 2, 10)), self.odd.rng.choice(SYMBOLS)
+        by, symbol = self.odd.rng.choice((0, 2, 10)), self.odd.rng.choice(self.prices.symbols)
         # Money that is not there, of an account that has less than the book: nobody else knows what it has.
         poor = sum(amount for _, amount in self.moved) < -self.capital / 10
         positions = {**seen.positions, symbol: seen.positions[symbol] * by}

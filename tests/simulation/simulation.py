@@ -42,9 +42,8 @@ from qqqbot.trading.loop import poll, timetable
 from qqqbot.trading.parts import Adapters
 from tests.simulation.sim_broker import ACCOUNT
 from tests.simulation.sim_watch import Watch
-from tests.simulation.sim_world import CAPITAL, RULES, Death, OwnerStops, World, rows
+from tests.simulation.sim_world import CAPITAL, OTHER_RULES, RULES, Death, OwnerStops, World, rows
 from tests.support.builders import fold
-from tests.support.symbols import SYMBOLS
 
 BEAT = timedelta(hours=12)
 ORDER_TIMEOUT = timedelta(seconds=60)
@@ -218,7 +217,7 @@ class Life:
                 ownership.leave(book, account, world.clock.now())
             else:
                 now = world.clock.true_now()
-                prices = {s: Decimal(str(world.prices.price(s, now))) for s in SYMBOLS}
+                prices = {s: Decimal(str(world.prices.price(s, now))) for s in world.prices.symbols}
                 ownership.adopt(book, account, prices, world.clock.now())
         finally:
             # A process that dies after its answer is on disk has answered.
@@ -262,7 +261,7 @@ class Life:
         """All of the money is in what the rule wants, unless the owner took some of it out himself."""
         book = rows(self._world.logs / "trades.jsonl")
         sold = any(row.get("kind") == "adopt" and row["quantity"] < 0 for row in book)
-        if last["held"] in SYMBOLS and not sold:
+        if last["held"] in self._world.prices.symbols and not sold:
             assert last["cash"] < 0.15 * last["equity"], f"{last['cash']} of {last['equity']} is still in cash"
 
     def _write_status(self, due: datetime) -> None:
@@ -290,15 +289,21 @@ class End:
     holdings: frozenset[str]
 
 
-def simulate(seed: int, p: float = 0.0, crash_at: int | None = None, broker: bool = True) -> End:
-    """One run. `broker`: a broker outside the process; otherwise the simulated account, whose state is the book."""
+def simulate(
+    seed: int, p: float = 0.0, crash_at: int | None = None, broker: bool = True, form: str | None = None
+) -> End:
+    """One run. `broker`: a broker outside the process; otherwise the simulated account, whose state is the book.
+
+    `form` is one of OTHER_RULES, None for the default's or, in a hostile world, for one that the seed chooses.
+    """
     folder = Path(tempfile.mkdtemp(prefix="simulation-", dir=FOLDERS))
     try:
-        world = World(seed, p, crash_at, broker, folder)
+        world = World(seed, p, crash_at, broker, folder, OTHER_RULES[form] if form else None)
         _run(world)
         return _end(world)
     except Exception as error:
-        error.add_note(f"to repeat it: simulate(seed={seed}, p={p}, crash_at={crash_at}, broker={broker})")
+        repeated = f"seed={seed}, p={p}, crash_at={crash_at}, broker={broker}, form={form!r}"
+        error.add_note(f"to repeat it: simulate({repeated})")
         raise
     finally:
         shutil.rmtree(folder)
@@ -358,10 +363,11 @@ def _check_equal(
     """In the end the book equals the broker's ledger of our orders plus what the owner had adopted."""
     adopted = [row for row in book if row.get("kind") == "adopt"]
     ours = world.broker.shares(now, by_hand=False)
-    for symbol in SYMBOLS:
+    for symbol in world.prices.symbols:
         expected = ours[symbol] + sum(row["quantity"] for row in adopted if row["symbol"] == symbol)
-        assert shares[symbol] == expected, f"{symbol}: {shares[symbol]} in the book, {expected} at the broker"
-        assert shares[symbol] + foreign[symbol] == world.broker.shares(now)[symbol]
+        own = shares.get(symbol, 0)
+        assert own == expected, f"{symbol}: {own} in the book, {expected} at the broker"
+        assert own + foreign.get(symbol, 0) == world.broker.shares(now)[symbol]
     paid = sum((Decimal(str(row["price"])) * row["quantity"] for row in adopted), Decimal(0))
     expected_cash = world.broker.cash(now, by_hand=False) - (world.broker.capital - CAPITAL) - paid
     expected_cash += world.broker.untold_commissions(now)

@@ -89,7 +89,7 @@ class SimulatedPrices:
         symbols: Sequence[str] = DEFAULT_SYMBOLS,
     ) -> None:
         self.table = SessionTable.build(sessions_between(first, last))
-        self._symbols, own = tuple(symbols), Holding(symbols[0]).underlying
+        self.symbols, own = tuple(symbols), Holding(symbols[0]).underlying
         indices = {Holding(symbol).underlying for symbol in symbols} - {own}
         rngs = {own: random.Random(seed)} | {index: random.Random(f"{seed} {index}") for index in indices}
         self._paths = {index: _days(rng, self.table.sessions, gap, roughness) for index, rng in rngs.items()}
@@ -107,7 +107,7 @@ class SimulatedPrices:
 
     def watch(self, symbols: tuple[str, ...]) -> None:
         """All of `symbols` are there from the start."""
-        assert {*symbols} <= {*self._symbols}, f"simulated are {self._symbols}, not {symbols}"
+        assert {*symbols} <= {*self.symbols}, f"simulated are {self.symbols}, not {symbols}"
 
     def sessions(self, now: datetime) -> SessionTable:  # noqa: ARG002 (the table is whole from the start)
         return self.table
@@ -115,7 +115,7 @@ class SimulatedPrices:
     def market(self, now: datetime) -> Market:
         number = self._session_number(now)
         moment = min(now, self._days[number].session.close)
-        signal, fund, *others = (Quote(symbol, self._price(symbol, number, moment), moment) for symbol in self._symbols)
+        signal, fund, *others = (Quote(symbol, self._price(symbol, number, moment), moment) for symbol in self.symbols)
         rows = {symbol: bars[max(0, number - ROWS) : number] for symbol, bars in self._bars.items()}
         return Market(
             bars=rows[signal.symbol],
