@@ -171,6 +171,8 @@ class SimBroker:
     """in other currencies: part of what the account is worth, and nothing that a purchase may spend"""
     twins: dict[str, SimOrder] = field(default_factory=dict)
     """order_ref -> a second order of the broker's under it"""
+    misreported: set[str] = field(default_factory=set)
+    """of which the newest answer had a wrong number of shares"""
     reinvested: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
     """shares that dividends were turned into: no order and no execution tells of them"""
     listed: tuple[str, ...] = ()
@@ -256,7 +258,9 @@ class SimBroker:
             open_order_refs=self.listed,
             taken_at=now,
         )
-        return self._with_a_wrong_figure(seen) if self.odd.happens(0.5) else seen
+        told = self._with_a_wrong_figure(seen) if self.odd.happens(0.5) else seen
+        self.misreported = {s for s, count in told.positions.items() if count != seen.positions[s]}
+        return told
 
     def _with_a_wrong_figure(self, seen: AccountSnapshot) -> AccountSnapshot:
         """One value of the account, in this answer alone."""
