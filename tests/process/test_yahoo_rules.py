@@ -8,7 +8,7 @@ import pytest
 
 from qqqbot.adapters.yahoo import asking, child
 from qqqbot.adapters.yahoo.price_source import ChildPrices, read_market
-from qqqbot.model.family import PRESETS
+from qqqbot.model.family import PRESETS, watched
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import Action, Holding, Rules
 from qqqbot.runtime.clock import VirtualClock
@@ -19,6 +19,7 @@ from tests.support.yahoo_documents import NOON
 
 DATES = session_dates(date(2015, 6, 1), date(2026, 12, 4))
 SERIES = shaped_series(DATES, [50 * 1.00065**number * (1.001 if number % 2 else 1.0) for number in range(len(DATES))])
+SERIES |= {"SPY": SERIES["QQQ"], "UPRO": SERIES["TQQQ"], "QQQM": SERIES["QQQ"]}
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +34,14 @@ def periods(rules: Rules, moment: datetime) -> tuple[str, str]:
     return period, light
 
 
-@pytest.mark.parametrize("name", [name for name, rule in PRESETS.items() if rule.symbols == ("QQQ", "TQQQ")])
-def test_what_a_preset_needs_is_fetched_and_traded_on(yahoo: StandIn, name: str) -> None:
+# The last one holds a fund beside the signal's, and shares that an earlier rule has left.
+@pytest.mark.parametrize(("name", "held"), [*((name, ()) for name in PRESETS), ("qqq-200", ("QQQM", "UPRO"))])
+def test_what_a_preset_needs_is_fetched_and_traded_on(yahoo: StandIn, name: str, held: tuple[str, ...]) -> None:
     rules = Rules(rule=PRESETS[name])
     period, light = periods(rules, NOON)
-    asked = asking.new_session(timeout_seconds=5.0, **yahoo.session_options)
-    market = read_market(child.document("prices", None, None, period, asked, light))
+    asked, symbols = asking.new_session(timeout_seconds=5.0, **yahoo.session_options), watched(rules.form, held)
+    market = read_market(child.document("prices", None, None, period, asked, light, symbols), symbols=symbols)
+    assert tuple(market.quotes) == symbols
     calendar = SessionTable.build(session(day) for day in DATES)
     today = calendar.current(NOON)
     expected = calendar.before(today.date, rules.form.history)
@@ -46,5 +49,5 @@ def test_what_a_preset_needs_is_fetched_and_traded_on(yahoo: StandIn, name: str)
     plan = decide(seen, rules)
     assert plan.blocked_by is None, plan.sentence
     assert plan.signal is not None
-    assert plan.signal.target in ((Holding.TQQQ, Holding.QQQ) if name == "30/120" else (Holding.TQQQ,))
+    assert plan.signal.target in ((Holding.TQQQ, Holding.QQQ) if name == "30/120" else (rules.form.strong,))
     assert (plan.action, [order.side for order in plan.orders]) == (Action.ROTATE, ["BUY"])
