@@ -4,7 +4,7 @@ What runs here is what trades: the same engine, polling loop, simulated account,
 the calendar and the clock are invented, and three things are staged: one morning the prices are stale, the process dies
 in the middle of a rotation, and a new one starts on the same files. Everything printed says SIMULATED PRICES.
 
-    python -m qqqbot.demo [--logs DIR] [--seed N]
+    python -m qqqbot.demo [--logs DIR] [--seed N] [--rule NAME]
 """
 
 import argparse
@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from qqqbot.adapters.simulated.broker import ACCOUNT, PaperBroker
-from qqqbot.adapters.simulated.prices import SimulatedPrices, sessions_between
+from qqqbot.adapters.simulated.prices import ROWS, SimulatedPrices, sessions_between
 from qqqbot.model.errors import BotError, StartRefused
+from qqqbot.model.family import DEFAULT, PRESETS, watched
 from qqqbot.model.market import Market
 from qqqbot.model.new_york import NEW_YORK, new_york_text
 from qqqbot.model.ports import PriceSource
@@ -65,13 +66,14 @@ DEAD_FOR = timedelta(minutes=3)
 CAPITAL = Decimal(100_000)
 SLIPPAGE_BPS = Decimal(1)
 ORDER_TIMEOUT = timedelta(seconds=60)
-RULES = Rules()
+DAYS_FOR_A_SESSION = 1.5
 
 
 HEAD = f"""\
 {SIMULATED}: a deliberately nasty market, not a typical one. For another market: --seed {{other}}
 Seed {{seed}}, {FIRST_DAY} to {LAST_DAY}, a check every 30 minutes; checks that changed nothing are not shown.
-Each order with its reason: QQQ against its 30-day average (30d), and that against the 120-day average (120d)."""
+Each order with its reason: {{what}}."""
+OF_THE_DEFAULT = "QQQ against its 30-day average (30d), and that against the 120-day average (120d)"
 
 
 class PowerCut(BaseException):
@@ -95,10 +97,7 @@ class StagedPrices:
         morning = self._source.sessions(now).open_session(now)
         if morning is None or morning.date != STALE_MORNING or now > morning.open + 2 * STALE_BY:
             return market
-        old = now - STALE_BY
-        return replace(
-            market, signal_quote=replace(market.signal_quote, time=old), fund_quote=replace(market.fund_quote, time=old)
-        )
+        return replace(market, signal_quote=replace(market.signal_quote, time=now - STALE_BY))
 
 
 class Narrator:
@@ -140,13 +139,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     records = place.named(place.LOGS, "logs", os.environ) / "demo"
     parser.add_argument("--logs", type=Path, default=records, help="folder for its records (logs/demo)")
     parser.add_argument("--seed", type=int, default=SEED, help=f"another seed is another market ({SEED})")
+    parser.add_argument("--rule", choices=PRESETS, default=DEFAULT, help=f"another rule ({DEFAULT})")
     options = parser.parse_args(arguments)
     permissions.from_now_on()  # the folder above may be the bot's
     try:
         options.logs.mkdir(parents=True, exist_ok=True)
         with Lock(options.logs / PID_FILE):
             empty(options.logs)
-            run(options.logs, options.seed, sys.stdout)
+            run(options.logs, options.seed, options.rule, sys.stdout)
         show_monitor(options.logs)
         print(f"\n{SIMULATED}. The records are in {options.logs}; these prices never existed.", flush=True)
     except BrokenPipeError:  # `demo | head -20`: the reader has seen enough
@@ -169,17 +169,21 @@ def empty(logs: Path) -> None:
         path.unlink()
 
 
-def run(logs: Path, seed: int, out: TextIO) -> None:
+def run(logs: Path, seed: int, preset: str, out: TextIO) -> None:
     """Six months of checks, printed as they happen."""
-    source = SimulatedPrices(seed, FIRST_ROW, LAST_ROW)
+    rule = PRESETS[preset]
+    first_row = min(FIRST_ROW, FIRST_DAY - timedelta(days=int(rule.history * DAYS_FOR_A_SESSION)))
+    symbols = watched(rule, ())
+    source = SimulatedPrices(seed, first_row, LAST_ROW, symbols=symbols, rows=max(ROWS, rule.history))
     first, last = (sessions_between(day, day)[0] for day in (FIRST_DAY, LAST_DAY))
     clock = VirtualClock(first.open, stop_at=last.close + CHECK_INTERVAL)
     narrator = Narrator(logs / "decisions.jsonl", source.table, out)
-    print(HEAD.format(seed=seed, other=OTHER_SEED if seed != OTHER_SEED else SEED), file=out)
+    what = OF_THE_DEFAULT if preset == DEFAULT else f"the rule {preset}, on {' and '.join(symbols)}"
+    print(HEAD.format(seed=seed, other=OTHER_SEED if seed != OTHER_SEED else SEED, what=what), file=out)
     set_up(logs, clock, keep_days=90)
     cuts_left = 1
     while not clock.stopping():
-        life = Life(logs, clock, source, cuts_left)
+        life = Life(logs, clock, source, Rules(rule=None if preset == DEFAULT else rule), cuts_left)
         try:
             life.live(narrator)
         except PowerCut:
@@ -197,9 +201,9 @@ def run(logs: Path, seed: int, out: TextIO) -> None:
 class Life:
     """The state of one process over the records in `logs`, assembled as in the daemon."""
 
-    def __init__(self, logs: Path, clock: VirtualClock, source: PriceSource, cuts_left: int) -> None:
+    def __init__(self, logs: Path, clock: VirtualClock, source: PriceSource, rules: Rules, cuts_left: int) -> None:
         notifier = LogNotifier(clock)
-        self._clock = clock
+        self._clock, self._rules = clock, rules
         self._records = load_records(logs, Identity(Mode.DRY_RUN, ACCOUNT), clock, notifier)
         set_capital(self._records.book, CAPITAL, clock)
         self._cuts_left = cuts_left
@@ -207,7 +211,7 @@ class Life:
         broker = PaperBroker(self._records.book, clock, lambda: state.market, SLIPPAGE_BPS)
         prices = StagedPrices(source, self._cut_now)
         outside = Adapters(clock, prices, broker, notifier)
-        self._engine = assemble(self._records, outside, RULES, ORDER_TIMEOUT, state)
+        self._engine = assemble(self._records, outside, rules, ORDER_TIMEOUT, state)
         constants = {"simulated_prices": True}
         self.heartbeat = Heartbeat(logs / "status.json", clock, constants, notifier, self._engine)
 
@@ -218,7 +222,7 @@ class Life:
             narrator.print_new()
             self.heartbeat.beat("running", due)
 
-        poll(self._engine, self._clock, timetable(RULES, CHECK_INTERVAL), beat, BEAT)
+        poll(self._engine, self._clock, timetable(self._rules, CHECK_INTERVAL), beat, BEAT)
 
     def end(self) -> None:
         """What the system does when a process is gone: its files are closed."""
@@ -241,9 +245,11 @@ def show_monitor(logs: Path) -> None:
 
 
 def _rule(row: Mapping[str, Any]) -> str:
-    """'QQQ 636.00 above 30d 571.82; 30d above 120d 569.25', as the rule compares them."""
+    """'QQQ 636.00 above 30d 571.82; 30d above 120d 569.25', or what another rule says itself."""
+    if "rule" in row:
+        return str(row["sentence"].partition(";")[0])
     price, short, long = row["price"], row["short_ma"], row["long_ma"]
-    names = f"{RULES.short_period}d", f"{RULES.long_period}d"
+    names = f"{Rules().short_period}d", f"{Rules().long_period}d"
     average = f"{names[0]} {_side(short, long)} {names[1]} {long:,.2f}"
     return f"QQQ {price:,.2f} {_side(price, short)} {names[0]} {short:,.2f}; {average}"
 

@@ -10,9 +10,9 @@ import pytest
 
 from qqqbot import demo
 from qqqbot.adapters.simulated.prices import SimulatedPrices
-from qqqbot.demo import FIRST_DAY, FIRST_ROW, LAST_DAY, LAST_ROW, RULES, STALE_MORNING, Narrator, PowerCut, StagedPrices
+from qqqbot.demo import FIRST_DAY, FIRST_ROW, LAST_DAY, LAST_ROW, STALE_MORNING, Narrator, PowerCut, StagedPrices
 from qqqbot.model.errors import StartRefused
-from qqqbot.model.values import Holding
+from qqqbot.model.values import Holding, Rules
 from qqqbot.strategy.rule import evaluate
 from tests.support.symbols import QQQ
 
@@ -48,6 +48,13 @@ def test_an_order_is_printed_with_the_rules_comparison(tmp_path: Path) -> None:
     assert line == "SELL   632 TQQQ  152.88  QQQ 641.43 below 30d 642.21; 30d above 120d 579.29"
 
 
+def test_another_rule_is_printed_in_its_own_words(tmp_path: Path) -> None:
+    buy = {"side": "BUY", "quantity": 393, "symbol": "UPRO", "price": 241.58}
+    sentence = "uptrend (SPY 138.11 over 200-day average 121.67): UPRO; buy 393 UPRO"
+    (line,) = narrated(tmp_path, row(session="2025-09-10", orders=[buy], rule="spy-200-upro", sentence=sentence))
+    assert line == "BUY    393 UPRO  241.58  uptrend (SPY 138.11 over 200-day average 121.67): UPRO"
+
+
 def test_a_half_day_is_named_once_and_a_quiet_check_not_at_all(tmp_path: Path) -> None:
     assert narrated(tmp_path, row(), row()) == ["a half-day: the exchange closes at 13:00"]
 
@@ -76,7 +83,7 @@ def test_every_seed_of_the_demo_wants_all_three_holdings(seed: int) -> None:
     prices = SimulatedPrices(seed, FIRST_ROW, LAST_ROW)
     closes = prices.closes(QQQ)
     days = [n for n, s in enumerate(prices.table.sessions) if FIRST_DAY <= s.date <= LAST_DAY]
-    assert {evaluate(closes[:n], closes[n], Holding.CASH, RULES).target for n in days} == set(RULES.form.shelves)
+    assert {evaluate(closes[:n], closes[n], Holding.CASH, Rules()).target for n in days} == set(Rules().form.shelves)
 
 
 def test_it_removes_its_own_files_and_touches_nothing_else(tmp_path: Path) -> None:

@@ -75,8 +75,8 @@ def sessions_between(first: date, last: date) -> tuple[Session, ...]:
 class SimulatedPrices:
     """A PriceSource of `symbols`, whose table begins with `first` and ends with `last`.
 
-    `gap` is the part of a day's move that is made overnight; `roughness` scales the waves within the day. With a gap of
-    1 and no roughness the price stands still all day.
+    An answer has `rows` rows. `gap` is the part of a day's move that is made overnight; `roughness` scales the waves
+    within the day. With a gap of 1 and no roughness the price stands still all day.
     """
 
     def __init__(
@@ -87,8 +87,10 @@ class SimulatedPrices:
         gap: float = 0.4,
         roughness: float = 1.0,
         symbols: Sequence[str] = DEFAULT_SYMBOLS,
+        rows: int = ROWS,
     ) -> None:
         self.table = SessionTable.build(sessions_between(first, last))
+        self._rows = rows
         self.symbols, own = tuple(symbols), Holding(symbols[0]).underlying
         indices = {Holding(symbol).underlying for symbol in symbols} - {own}
         rngs = {own: random.Random(seed)} | {index: random.Random(f"{seed} {index}") for index in indices}
@@ -116,7 +118,7 @@ class SimulatedPrices:
         number = self._session_number(now)
         moment = min(now, self._days[number].session.close)
         signal, fund, *others = (Quote(symbol, self._price(symbol, number, moment), moment) for symbol in self.symbols)
-        rows = {symbol: bars[max(0, number - ROWS) : number] for symbol, bars in self._bars.items()}
+        rows = {symbol: bars[max(0, number - self._rows) : number] for symbol, bars in self._bars.items()}
         return Market(
             bars=rows[signal.symbol],
             newest_row=self._days[number].session.date,
