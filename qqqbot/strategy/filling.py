@@ -7,6 +7,7 @@ does not depend on the last tenths of a per cent, because no source but Yahoo's 
 which side of it a price is.
 """
 
+import itertools
 import math
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,7 +19,7 @@ from qqqbot.model.market import Bar, Market, Other, Quote
 from qqqbot.model.provenance import KeptWindow, Seen, Source
 from qqqbot.model.values import Holding, Rules
 from qqqbot.strategy.rule import evaluate
-from qqqbot.strategy.witnesses import TRACKING_TOLERANCE
+from qqqbot.strategy.witnesses import together
 
 MOST_FILLED = 5
 # How far two series of adjusted closes may be apart if no dividend lies between their dates of adjustment. Since 2015
@@ -69,8 +70,7 @@ def from_kept(kept: KeptWindow | None, market: Market, day: date) -> Candidate |
         return None
     closes, fund = kept.by_date
     own = [shared for shared in kept.dates if shared not in kept.sources]
-    basis = _basis(closes, _by_date(market.bars), own, SAME_BASIS)
-    if basis is None or abs(basis - 1) > SAME_BASIS:
+    if _basis(closes, _by_date(market.bars), own, SAME_BASIS, SAME_BASIS) is None:
         return None
     return Candidate(kept.sources.get(day, Source.KEPT), closes[day], fund[day])
 
@@ -81,9 +81,9 @@ def from_closes(source: Source, closes: Closes, market: Market, day: date) -> Ca
     for symbol, bars in ((market.signal, market.bars), (market.fund, market.fund_bars)):
         told, known = closes.get(symbol, {}), _by_date(bars)
         around = sorted((d for d in told if d in known), key=lambda d: abs((d - day).days))[:NEIGHBOURS]
-        basis = _basis(told, known, around, source.uncertainty)
-        near = basis is not None and abs(basis - 1) <= NEAR_BASIS
-        found.append(told.get(day, math.nan) * basis if near and basis is not None else math.nan)
+        found.append(
+            told.get(day, math.nan) * (_basis(told, known, around, source.uncertainty, NEAR_BASIS) or math.nan)
+        )
     return Candidate(source, *found) if _usable(found[0]) else None
 
 
@@ -96,12 +96,10 @@ def filled(market: Market, day: date, candidate: Candidate, leverage: float, loo
     if not _usable(candidate.close) or (look and abs(candidate.close / look.close - 1) > Source.SEEN.uncertainty):
         return None
     bars = _with(market.bars, Bar(day, candidate.close))
-    rows = _by_date(market.fund_bars)
-    fund_bars = market.fund_bars
-    if not _usable(rows.get(day, math.nan)):
-        fund_bars = _with(fund_bars, Bar(day, candidate.fund))
-    then = replace(market, bars=bars, fund_bars=fund_bars, origins={**market.origins, day: candidate.source})
-    then = replace(then, fund_previous_close=_by_date(fund_bars).get(bars[-1].date))
+    known = _usable(_by_date(market.fund_bars).get(day, math.nan))
+    fund_bars = market.fund_bars if known else _with(market.fund_bars, Bar(day, candidate.fund))
+    previous, origins = _by_date(fund_bars).get(bars[-1].date), {**market.origins, day: candidate.source}
+    then = replace(market, bars=bars, fund_bars=fund_bars, fund_previous_close=previous, origins=origins)
     return then if _supported(then, day, leverage) else None
 
 
@@ -130,6 +128,7 @@ def without_yahoo(
     closes: Closes,
     quotes: Sequence[Quote],
     leverage: float,
+    look: Callable[[date], Seen | None] = lambda _: None,
 ) -> Market | str:
     """The market of `session` from the kept window, the broker's `closes` and its `quotes`; or why there is none.
 
@@ -159,7 +158,7 @@ def without_yahoo(
     )
     for day in missing:
         told = Candidate(Source.BROKER, *(closes.get(symbol, {}).get(day, math.nan) for symbol in rows))
-        better = filled(market, day, told, leverage)
+        better = filled(market, day, told, leverage, look(day))
         if better is None and not _usable(told.close):
             return f"the broker has no close of {day}"
         if better is None:
@@ -197,8 +196,7 @@ def same_basis(closes: Closes, market: Market, symbol: str) -> bool:
     """Whether the broker's newest closes of `symbol` are those of the rows."""
     rows = _by_date(market.bars if symbol == market.signal else market.fund_bars)
     shared = sorted(day for day in closes.get(symbol, {}) if day in rows)[-NEIGHBOURS:]
-    basis = _basis(closes.get(symbol, {}), rows, shared, Source.BROKER.uncertainty)
-    return basis is not None and abs(basis - 1) <= NEAR_BASIS
+    return _basis(closes.get(symbol, {}), rows, shared, Source.BROKER.uncertainty, NEAR_BASIS) is not None
 
 
 def _other(quote: Quote, closes: Closes, session: date) -> Other:
@@ -212,20 +210,25 @@ def _other_basis(rows: Closes, closes: Closes) -> str | None:
         shared = [day for day in rows[symbol] if day in told and _usable(rows[symbol][day])]
         if len(shared) < FEWEST_SHARED:
             return f"the broker has {len(shared)} of {symbol}'s kept closes, {FEWEST_SHARED} are needed"
-        basis = _basis(told, rows[symbol], shared, Source.BROKER.uncertainty)
-        if basis is None or abs(basis - 1) > SAME_BASIS:
+        if _basis(told, rows[symbol], shared, Source.BROKER.uncertainty, SAME_BASIS) is None:
             return f"the broker's closes of {symbol} are not the kept ones: a dividend, a split or a wrong row"
     return None
 
 
-def _basis(told: Mapping[date, float], known: Mapping[date, float], days: Iterable[date], apart: float) -> float | None:
-    """The factor from the closes `told` to the `known` ones, if it is the same on all `days` but for `apart`."""
+def _basis(
+    told: Mapping[date, float], known: Mapping[date, float], days: Iterable[date], apart: float, most: float
+) -> float | None:
+    """The factor from the closes `told` to the `known` ones, if it is the same on all `days` but for `apart`.
+
+    And if it is 1, but for `most`.
+    """
     pairs = [(told.get(day, math.nan), known.get(day, math.nan)) for day in days]
     ratios = [ours / theirs for theirs, ours in pairs if _usable(theirs) and _usable(ours)]
     if len(ratios) < FEWEST_NEIGHBOURS:
         return None
     middle = statistics.median(ratios)
-    return middle if all(abs(ratio / middle - 1) <= apart for ratio in ratios) else None
+    same = abs(middle - 1) <= most and all(abs(ratio / middle - 1) <= apart for ratio in ratios)
+    return middle if same else None
 
 
 def _supported(market: Market, day: date, leverage: float) -> bool:
@@ -233,17 +236,13 @@ def _supported(market: Market, day: date, leverage: float) -> bool:
     own, fund = _by_date(market.bars), _by_date(market.fund_bars)
     own[market.newest_row], fund[market.newest_row] = market.signal_quote.price, market.fund_quote.price
     days = sorted(d for d, close in own.items() if _usable(close))
-    place = days.index(day)
-    return place > 0 and all(_moved_together(own, fund, leverage, *days[n : n + 2]) for n in (place - 1, place))
-
-
-def _moved_together(
-    own: Mapping[date, float], fund: Mapping[date, float], leverage: float, before: date, after: date
-) -> bool:
-    if not (_usable(fund.get(before, math.nan)) and _usable(fund.get(after, math.nan))):
-        return False
-    apart = (fund[after] / fund[before] - 1) - leverage * (own[after] / own[before] - 1)
-    return abs(apart) <= TRACKING_TOLERANCE
+    around = days[max(0, days.index(day) - 1) : days.index(day) + 2]
+    return len(around) == 3 and all(
+        _usable(fund.get(before, math.nan))
+        and _usable(fund.get(after, math.nan))
+        and together(own[after] / own[before], fund[after] / fund[before], leverage)
+        for before, after in itertools.pairwise(around)
+    )
 
 
 def _with(bars: Sequence[Bar], new: Bar) -> tuple[Bar, ...]:

@@ -159,7 +159,7 @@ def _by_fund(own: Sequence[float], fund: Sequence[float], leverage: float) -> Mo
     """Sessions on which the fund did not move by its factor."""
     found = {}
     for place in range(1, len(own)):
-        if not _together(own[place], fund[place], leverage):
+        if not together(own[place], fund[place], leverage):
             move, other = own[place] - 1, fund[place] - 1
             found[place] = Move(1 + other / leverage, f"{move:+.1%}, the fund of {leverage:g} times it {other:+.1%}")
     return found
@@ -202,9 +202,9 @@ def _by_what_was_kept(window: Window, own: Sequence[float], fund: Sequence[float
         if not abs(change) > SAME_CLOSE:  # nearly all, and those that were not kept
             continue
         dividend = window.dates[place] in window.ex_dates and 0 <= change <= LARGEST_DIVIDEND
-        corrected = abs(change) <= LARGEST_CORRECTION and _together(own[place], fund[place], leverage)
-        supported = _together(kept[place], fund[place], leverage) or (
-            _together(kept[place], kept_fund[place], leverage) and not corrected
+        corrected = abs(change) <= LARGEST_CORRECTION and together(own[place], fund[place], leverage)
+        supported = together(kept[place], fund[place], leverage) or (
+            together(kept[place], kept_fund[place], leverage) and not corrected
         )
         if not dividend and supported:
             now, before = own[place] - 1, kept[place] - 1
@@ -212,7 +212,7 @@ def _by_what_was_kept(window: Window, own: Sequence[float], fund: Sequence[float
     return found
 
 
-def _together(own: float, fund: float, leverage: float) -> bool:
+def together(own: float, fund: float, leverage: float) -> bool:
     """Whether two factors of change are those of one session of the signal and its fund."""
     return abs(fund - 1 - leverage * (own - 1)) <= TRACKING_TOLERANCE
 

@@ -147,7 +147,8 @@ class SteadyPrices:
         if any(ended.date not in closes.get(symbol, {}) for symbol in self._memory.symbols):
             raise BrokerUnavailable(f"the broker has no close of {ended.date} yet")
         quotes = [Quote(symbol, closes[symbol][ended.date], ended.close) for symbol in self._memory.symbols]
-        found = filling.without_yahoo(self._memory.newest, expected, coming, closes, quotes, self._rules.leverage)
+        kept, looks, leverage = self._memory.newest, self._memory.last_look, self._rules.leverage
+        found = filling.without_yahoo(kept, expected, coming, closes, quotes, leverage, looks)
         if isinstance(found, str):
             raise BrokerUnavailable(f"IB's close of {ended.date} is not kept: {found}")
         self._memory.put(kept_window(found, expected, ended.date, now))
@@ -206,7 +207,8 @@ class SteadyPrices:
         if lacking := [symbol for symbol in self._symbols if symbol not in quotes]:
             raise PricesUnavailable(f"{away}; and the broker has no price of {' and '.join(lacking)}")
         wanted = [quotes[symbol] for symbol in self._symbols]
-        found = filling.without_yahoo(kept, expected, session, closes, wanted, self._rules.leverage)
+        looks, leverage = self._memory.last_look, self._rules.leverage
+        found = filling.without_yahoo(kept, expected, session, closes, wanted, leverage, looks)
         if isinstance(found, str):
             trouble = ""
             if self._broker is not None and kept.session != session:

@@ -303,6 +303,12 @@ MUTANTS = (
         "if d is events",
     ),
     Mutant(
+        "the bot's own look is no witness of the broker's close",
+        "strategy/filling.py::without_yahoo",
+        "leverage, look(day)",
+        "leverage, None",
+    ),
+    Mutant(
         "with Yahoo away a dividend is not noticed",
         "strategy/filling.py::without_yahoo",
         "if kept.session != session and (problem :=",

@@ -41,7 +41,7 @@ MUTANTS = (
     Mutant(
         "what was kept is believed only if the fund's rows of today agree",
         "strategy/witnesses.py::_by_what_was_kept",
-        "_together(kept[place], kept_fund[place], leverage) and",
+        "together(kept[place], kept_fund[place], leverage) and",
         "False and",
     ),
     Mutant(
@@ -112,8 +112,8 @@ MUTANTS = (
     Mutant(
         "the factor of the fund is always three",
         "strategy/witnesses.py::_by_fund",
-        "_together(own[place], fund[place], leverage)",
-        "_together(own[place], fund[place], 3)",
+        "together(own[place], fund[place], leverage)",
+        "together(own[place], fund[place], 3)",
     ),
     Mutant(
         "frozen rows are believed",

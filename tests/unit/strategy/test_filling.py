@@ -277,6 +277,13 @@ class TestWithoutYahoo:
         closes[QQQ][DATES[-1]] *= 0.97
         assert "no witness supports the broker's close" in str(without_yahoo(kept(), DATES, DAY, closes, self.QUOTES))
 
+    @pytest.mark.parametrize(("part", "kept_out"), [(1.0, False), (1.019, False), (0.979, True), (1.03, True)])
+    def test_a_close_far_from_the_bots_own_look_at_that_session_is_refused(self, part: float, kept_out: bool) -> None:
+        """Both funds' bars may be of an earlier hour, and fit each other."""
+        look = Seen(DATES[-1], NOW, CLOSES[118] * part, TQQQ_CLOSES[118])
+        found = without_yahoo(kept(), DATES, DAY, told(), self.QUOTES, look={DATES[-1]: look}.get)
+        assert isinstance(found, str) == kept_out
+
     def test_more_than_five_sessions_are_refused(self) -> None:
         assert "6 sessions ago" in str(without_yahoo(kept(count=113), DATES, DAY, told(), self.QUOTES))
         assert isinstance(without_yahoo(kept(count=114), DATES, DAY, told(), self.QUOTES), Market)
