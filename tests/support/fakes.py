@@ -55,7 +55,10 @@ class FakeNotifier:
 
 @dataclass
 class FakePrices:
-    """QQQ at `price` in a history in which the rule wants `target`; `trouble`, if any, is raised instead."""
+    """QQQ at `price` in a history in which the rule wants `target`; `trouble`, if any, is raised instead.
+
+    An answer comes after `takes`.
+    """
 
     clock: VirtualClock
     target: Holding = Holding.QQQ
@@ -64,6 +67,7 @@ class FakePrices:
     trouble: Exception | None = None
     known: SessionTable = field(default_factory=table)
     calls: int = 0
+    takes: timedelta = timedelta(0)
 
     def watch(self, symbols: tuple[str, ...]) -> None:
         assert {*symbols} <= {*SYMBOLS}
@@ -76,6 +80,7 @@ class FakePrices:
         self.calls += 1
         if self.trouble is not None:
             raise self.trouble
+        self.clock.advance(self.takes)
         return replace(market(self.target, self.price, now), **self.changes)
 
 

@@ -26,6 +26,7 @@ from qqqbot.records.status_file import FlipOrder, costs_in, flips_in
 from qqqbot.records.tail import Rows, last_rows
 from qqqbot.records.track import kept
 from qqqbot.records.verdict import Health
+from qqqbot.runtime.config import SHORTEST_WINDOW_MINUTES
 from qqqbot.runtime.halt_file import HaltSwitch, is_by_owner
 from qqqbot.strategy.rule import nearest_flip
 
@@ -363,7 +364,8 @@ def _decides_from(status: Mapping[str, Any], close: datetime | None, now: dateti
     config = mapping(status.get("config"))
     if config.get("decide") != Decide.BEFORE_CLOSE or close is None or close < now:
         return None
-    return close - timedelta(minutes=number(config.get("decide_minutes_before_close")) or USUAL_WINDOW_MINUTES)
+    minutes = number(config.get("decide_minutes_before_close")) or USUAL_WINDOW_MINUTES
+    return close - timedelta(minutes=max(minutes, SHORTEST_WINDOW_MINUTES))
 
 
 def _flip(status: Mapping[str, Any], signal: Row, now: datetime, is_open: bool) -> NearestFlip | None:

@@ -13,6 +13,13 @@ LIMITS = (
         ("unit/strategy/test_planning.py::TestRotation",),
     ),
     Mutant(
+        "a window may be too short for a second try",
+        "runtime/config.py::SHORTEST_WINDOW_MINUTES",
+        "SHORTEST_WINDOW_MINUTES = 7",
+        "SHORTEST_WINDOW_MINUTES = 6",
+        ("unit/trading/test_engine_pauses.py::TestBeforeClose",),
+    ),
+    Mutant(
         "a held target is rebalanced when position_size_pct is raised",
         "trading/come_back.py::unfinished",
         "position_size=(order and order.position_size) or rules.position_size",

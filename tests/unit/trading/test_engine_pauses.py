@@ -12,9 +12,12 @@ import pytest
 from qqqbot.model.errors import PricesUnavailable
 from qqqbot.model.values import Decide, Holding, Order, OrderIntent, OrderStatus, Rules, Side
 from qqqbot.runtime.clock import VirtualClock
+from qqqbot.runtime.config import Config
 from qqqbot.trading.engine import Engine
+from qqqbot.trading.loop import poll, timetable
 from tests.support.builders import DAY, HALF_DAYS, NOW, RULES, new_york, session
 from tests.support.fakes import (
+    Behaviour,
     FakeBroker,
     World,
     answer_lost,
@@ -352,6 +355,30 @@ class TestBeforeClose:
         world.pass_time(minutes=1)
         engine.step()
         assert world.broker.positions[QQQ] == 211
+
+    @pytest.mark.parametrize("minutes", [2, 3, 4, 7, 15])
+    @pytest.mark.parametrize("seconds", [1, 20])
+    @pytest.mark.parametrize(
+        "behaviours", [[is_rejected], [works], [fills, is_rejected], [fills, works]], ids=lambda b: b[-1].__name__
+    )
+    def test_however_short_the_window_a_first_order_that_fails_is_tried_again_and_both_legs_are_made(
+        self, tmp_path: Path, minutes: int, seconds: int, behaviours: list[Behaviour]
+    ) -> None:
+        window = Config(decide="before_close", decide_minutes_before_close=minutes).rules.decide_seconds_before_close
+        world = World(
+            tmp_path,
+            rules=replace(BEFORE_CLOSE, decide_seconds_before_close=window),
+            clock=VirtualClock(session().close - timedelta(hours=24, minutes=2), stop_at=session().close),
+        )
+        world.start().step()
+        assert world.broker.positions[QQQ] == 211
+        world.clock.advance(timedelta(hours=22))
+        world.prices.target, world.broker.behaviours = Holding.TQQQ, list(behaviours)
+        world.prices.takes = timedelta(seconds=seconds)
+        times = timetable(world.rules, timedelta(minutes=15))
+        poll(world.start(), world.clock, times, lambda _: None, timedelta(hours=1))
+        assert world.broker.positions == {QQQ: 0, TQQQ: 1583}
+        world.assert_book_is_the_brokers()
 
     def test_a_rotation_interrupted_in_the_window_continues_to_the_decided_target(self, tmp_path: Path) -> None:
         world = at(tmp_path, 15, 45, BEFORE_CLOSE)

@@ -103,6 +103,14 @@ def test_if_it_decides_near_the_close_the_flip_says_so(logs: LogsFolder) -> None
     assert told in plain(status_screen(status(logs.folder, NOW)))
 
 
+@pytest.mark.parametrize(("minutes", "from_"), [(2, (15, 53)), (7, (15, 53)), (10, (15, 50)), (None, (15, 45))])
+def test_the_window_begins_when_the_daemon_opens_it(
+    logs: LogsFolder, minutes: int | None, from_: tuple[int, int]
+) -> None:
+    in_tqqq(logs, NOW, config={"decide": "before_close", "decide_minutes_before_close": minutes})
+    assert known(status(logs.folder, NOW).next.decides_from) == new_york(DAY, *from_)
+
+
 def test_once_the_exchange_has_closed_the_flip_is_the_coming_sessions(logs: LogsFolder) -> None:
     row = in_tqqq(logs, new_york(DAY, 15, 45))
     before, after = (status(logs.folder, new_york(DAY, 15, 59) + timedelta(minutes=n)) for n in (0, 1))
