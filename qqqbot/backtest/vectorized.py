@@ -8,7 +8,7 @@ Fills at the close it decided on are kinder than life: the real decision is made
 comes later and worse. Dividends count as reinvested in the same fund on the ex-day.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 
@@ -85,19 +85,9 @@ class Days:
 
     def since(self, start: int) -> "Days":
         """The sessions from index `start` (1 or later) on."""
-        return Days(
-            names=self.names,
-            dates=self.dates[start:],
-            signal=self.signal[start:],
-            fund=self.fund[start:],
-            close=self.close[:, start:],
-            open=self.open[:, start:],
-            factor=self.factor[:, start:],
-            short_ma=self.short_ma[start:],
-            long_ma=self.long_ma[start:],
-            wanted=self.wanted[start:],
-            previous=self.close[:, start - 1],
-        )
+        each = ("dates", "signal", "fund", "close", "open", "factor", "short_ma", "long_ma", "wanted")
+        parts = {name: getattr(self, name)[..., start:] for name in each}
+        return replace(self, **parts, previous=self.close[:, start - 1])
 
 
 @dataclass(frozen=True, slots=True)
