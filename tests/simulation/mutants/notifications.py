@@ -172,6 +172,12 @@ MUTANTS = (
         "True",
     ),
     Mutant(
+        "a stop counts as a failure of the channel that was being tried",
+        "notifications/channels.py::Address.give",
+        "except ChildStopped:\n        raise\n    except",
+        "except",
+    ),
+    Mutant(
         "a call that is refused for good is repeated",
         "notifications/dead_man_switch.py::Ping.deliver",
         "refusal.final",

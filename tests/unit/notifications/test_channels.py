@@ -16,9 +16,10 @@ import pytest
 from qqqbot.model.errors import PricesUnavailable
 from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.reasons import AlertKind
-from qqqbot.notifications.channels import GIVEN_UP_AFTER, Channels, Message, addresses
+from qqqbot.notifications.channels import GIVEN_UP_AFTER, Channel, Channels, Message, addresses
+from qqqbot.notifications.dead_man_switch import Ping
 from qqqbot.records.channel_health import DEAD_MAN, ChannelHealth, ChannelRecord
-from qqqbot.runtime.child_process import ChildFailed, ChildJobs
+from qqqbot.runtime.child_process import ChildFailed, ChildJobs, ChildStopped
 from qqqbot.runtime.secret_files import SecretUrls
 from qqqbot.trading.alerts import Event
 from tests.support.builders import NOW, new_york
@@ -244,3 +245,13 @@ def test_the_addresses_are_named_as_in_every_message() -> None:
     channels = Channels(URLS, known=failed)
     assert channels.failure == f"{ONE} refused it"
     assert not channels.all_fail
+
+
+@pytest.mark.parametrize("one", [Channel(URLS[0], ONE), Ping(URLS[0])], ids=["channel", "dead man's address"])
+def test_a_stop_is_no_failure_of_what_was_being_tried(one: Channel | Ping) -> None:
+    tried: list[str] = []
+    one.tried = lambda name, _: tried.append(name)
+    one.jobs.abort()
+    with pytest.raises(ChildStopped):
+        one.attempt(Message("a", "b")) if isinstance(one, Channel) else one.attempt()
+    assert tried == []
