@@ -166,7 +166,7 @@ def _performance(options: argparse.Namespace, folder: Folder, clock: Clock, out:
     from qqqbot.monitoring.screens import trades as screens
 
     facts = trades.performance(folder, clock.now())
-    prices = folder.path.parent / KEPT_PRICES
+    prices = _beside(folder, KEPT_PRICES)
     if not prices.exists():
         _print(options, out, facts, screens.performance)
         return
@@ -181,18 +181,25 @@ def _performance(options: argparse.Namespace, folder: Folder, clock: Clock, out:
 
 def _drift(options: argparse.Namespace, folder: Folder, out: TextIO) -> int:
     from qqqbot.backtest import drift
+    from qqqbot.monitoring.screens.frame import framed
 
-    house = folder.path.parent
+    config = Path(os.environ.get(place.CONFIG) or _beside(folder, "config.json"))
     try:
-        facts = drift.drift_facts(folder, house / KEPT_PRICES, house / "config.json")
+        facts = drift.drift_facts(folder, _beside(folder, KEPT_PRICES), config)
     except BotError as reason:
         print(f"monitor: --drift: {reason}", file=sys.stderr)
         return UNREADABLE
     if options.json:
         _write_json(facts.as_json(), out)
     else:
-        show(drift.drift_screen(facts), out)
+        show(framed(identity(folder, folder.status()[0]), *drift.drift_screen(facts)), out)
     return 0
+
+
+def _beside(folder: Folder, name: str | Path) -> Path:
+    """What lies beside the logs folder, else in the owner's folder: logs may be anywhere."""
+    beside = folder.path.parent / name
+    return beside if beside.exists() else place.home(os.environ) / name
 
 
 def _why(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO) -> int:

@@ -233,9 +233,11 @@ def _agreement(facts: DriftFacts) -> str:
 
 def _sources(facts: DriftFacts) -> str:
     own = facts.from_memory
+    remembered_ones = f"official closes of {own} sessions from the bot's own memory"
+    if not facts.prices_end:
+        return remembered_ones
     others = len(facts.drift.decisions) - own
-    history = f"a price history that ends on {facts.prices_end}" if facts.prices_end else "no price history"
-    return f"official closes of {own} sessions from the bot's own memory, of {others} from {history}; {REFRESH}"
+    return f"{remembered_ones}, of {others} from a price history that ends on {facts.prices_end}; {REFRESH}"
 
 
 def _fill_row(fill: FillDrift) -> tuple[str, ...]:

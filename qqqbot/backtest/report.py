@@ -186,9 +186,6 @@ def _own_life(mode: str, line: RiskLine) -> Child:
     if line.change is not None:
         rows.append(("Change", f"{line.change:+,.2f} USD ({line.change_pct:+,.2f} %)"))
     rows += risk_words(line)
-    rows.append(
-        ("Costs", f"{line.commissions or 0:,.2f} USD of commissions, {line.slippage or 0:,.2f} USD of slippage")
-    )
     return tag("h2", f"Your own bot ({mode})"), _card(table(("", "so far"), rows))
 
 

@@ -132,7 +132,13 @@ def risk_words(line: RiskLine) -> list[tuple[str, str]]:
     ]
     if line.open_profit_pct is not None:
         found.append(("Open profit", f"{line.open_profit:+,.2f} USD ({line.open_profit_pct:+,.2f} %)"))
+    if line.commissions is not None and line.slippage is not None:
+        found.append(("Costs", cost_words(line.commissions, line.slippage)))
     return found
+
+
+def cost_words(commissions: float, slippage: float) -> str:
+    return f"{commissions:,.2f} USD of commissions, {slippage:,.2f} USD of slippage"
 
 
 def _less(amount: float | None, missing: float) -> float | None:

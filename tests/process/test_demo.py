@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from datetime import datetime
@@ -69,6 +70,17 @@ def test_every_screen_says_simulated_prices_first_and_last(printed: str) -> None
         screen = printed.split(f"monitor.py {view}\n")[1].split("\n\n")[0].splitlines()
         assert screen[0].startswith("SIMULATED PRICES")
         assert screen[-1].startswith("SIMULATED PRICES")
+
+
+@pytest.mark.usefixtures("printed")
+def test_drift_of_logs_that_lie_elsewhere_finds_the_owners_configuration(logs: Path, tmp_path: Path) -> None:
+    shutil.copy(ROOT / "config.json", tmp_path)
+    command = [sys.executable, str(ROOT / "monitor.py"), "--drift", "--logs-dir", str(logs)]
+    environment = {**os.environ, "QQQBOT_HOME": str(tmp_path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "agree with the official close" in done.stdout
+    assert done.stdout.startswith("SIMULATED PRICES. DRY RUN")
 
 
 @pytest.mark.usefixtures("printed")

@@ -11,7 +11,7 @@ from qqqbot.monitoring.facts.trades import Log, LogLine, Results, Rounds, Trades
 from qqqbot.monitoring.screens.frame import framed, time_in_fields
 from qqqbot.records.coerce import moment, number, text
 from qqqbot.records.folder import Identity
-from qqqbot.records.risk_line import risk_words
+from qqqbot.records.risk_line import cost_words, risk_words
 from qqqbot.records.tail import Row
 
 _LEVEL_TONES = {"WARNING": Tone.WARNING, "ERROR": Tone.BAD, "CRITICAL": Tone.BAD}
@@ -75,9 +75,7 @@ def performance(facts: Results) -> Screen:
         return framed(facts.who, Line("No book yet: nothing has been traded here."), *_notes(facts))
     value = f"{usd(facts.value)} USD, as of {day_and_time(facts.valued_at)}"
     change = f"{usd(facts.change, sign=True)} USD ({percent(facts.change_pct, sign=True)})"
-    slippage = f"{usd(facts.slippage)} USD"
-    if facts.slippage_bps is not None:
-        slippage += f" ({facts.slippage_bps:+.1f} basis points of what was traded)"
+    slippage = "none" if facts.slippage_bps is None else f"{facts.slippage_bps:+.1f} basis points of what was traded"
     rows = (
         Field("Since", f"{day_and_time(facts.since)} ({span(facts.now - facts.since)})"),
         Field("Put in", f"{usd(facts.start_value)} USD"),
@@ -86,7 +84,6 @@ def performance(facts: Results) -> Screen:
         *_risk_fields(facts),
         Field("Realized", f"{usd(facts.realized_pnl, sign=True)} USD, after commissions"),
         Field("Dividends", f"{usd(facts.income, sign=True)} USD"),
-        Field("Commissions", f"{usd(facts.commissions)} USD"),
         Field("Slippage", slippage),
         Field("Trades", f"{count(facts.trades)} in {count(facts.rotations)} rotations"),
         *(Field(f"Won in {symbol}", _won(rounds)) for symbol, rounds in sorted(facts.rounds.items(), reverse=True)),
@@ -98,7 +95,8 @@ def performance(facts: Results) -> Screen:
 def _risk_fields(facts: Results) -> list[Field]:
     risk = facts.risk
     if risk is None:
-        return [Field("Drawdown", "not known")]
+        costs = cost_words(facts.commissions, facts.slippage)
+        return [Field("Drawdown", "not known"), Field("Costs", costs)]
     fields = [Field(name, text) for name, text in risk_words(risk)]
     return fields + [Field("" if n else "Changes", text) for n, text in enumerate(change_words(facts.changes))]
 
