@@ -177,9 +177,8 @@ class SteadyPrices:
         then = filling.fill(market, missing, sources, self._memory.last_look, self._rules.leverage)
         for day, source in then.origins.items():
             log.info("the close of %s is missing in Yahoo's rows and comes from %s", day, source.label)
-        for asked in (self._intraday, self._broker):
-            if asked is not None and filling.gaps(then, expected):
-                asked.led_nowhere = True
+        if self._broker is not None and filling.gaps(then, expected):
+            self._broker.led_nowhere = True  # Yahoo, which is spared, is asked once
         return then
 
     def _candidates(self, expected: tuple[date, ...], market: Market, day: date) -> Iterator[Candidate | None]:

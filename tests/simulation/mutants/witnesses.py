@@ -199,7 +199,6 @@ MUTANTS = (
         "trading/steady_prices.py::Asked.closes",
         "self.led_nowhere and now >= self._until",
         "False",
-        ("process/test_ib_second_prices.py",),
     ),
     Mutant(
         "a clock ahead is told as old prices",

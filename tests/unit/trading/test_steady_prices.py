@@ -211,6 +211,23 @@ def test_a_source_that_does_not_answer_is_asked_again_after_a_pause(bot: Bot) ->
     assert bot.broker.asked == 2
 
 
+def test_an_answer_that_led_nowhere_is_asked_for_again_after_a_pause_but_not_of_yahoo(tmp_path: Path) -> None:
+    asked = []
+
+    def nothing(now: datetime) -> Closes:
+        asked.append(now)
+        return {}
+
+    bot = Bot(tmp_path, intraday=nothing)
+    bot.check(0)
+    bot.yahoo.lost, bot.broker.late = {SESSIONS[0].date}, True
+    assert not any(decided(bot.check(1, minute)) for minute in (60, 61, 69))
+    assert (bot.broker.asked, len(asked)) == (1, 1)
+    bot.broker.late = False
+    assert decided(bot.check(1, 60 + int(PAUSE_SECONDS) // 60))
+    assert (bot.broker.asked, len(asked)) == (2, 1)
+
+
 def test_with_yahoo_away_the_broker_and_the_memory_go_on_for_weeks(bot: Bot) -> None:
     bot.check(0)
     bot.yahoo.away = True
