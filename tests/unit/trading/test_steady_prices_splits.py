@@ -51,6 +51,17 @@ class Yahoo:
         )
 
 
+class Phantom(Yahoo):
+    """The rows before `SPLIT_ON` alone have changed: there was no split."""
+
+    def market(self, now: datetime) -> Market:
+        market = TRUTH.market(now)
+        if market.newest_row < SPLIT_ON:
+            return market
+        rows = [replace(b, close=b.close * self.factor) if b.date < SPLIT_ON else b for b in market.fund_bars]
+        return replace(market, fund_bars=tuple(rows), fund_previous_close=rows[-1].close, splits=self.told)
+
+
 class SplitSecond(Second):
     """The broker's closes of TQQQ are `tqqq` times the true ones."""
 
@@ -142,6 +153,15 @@ def test_one_that_is_reported_with_another_ratio_than_its_rows_have_is_not_booke
     assert bot.shares == 300
     assert not bot.refused(4)
     assert bot.shares == 600
+
+
+@pytest.mark.parametrize("factor", [0.5, 1 / 3, 2.0])
+@pytest.mark.parametrize("told", [False, True])
+def test_one_that_is_in_the_rows_before_it_alone_is_never_booked(tmp_path: Path, factor: float, told: bool) -> None:
+    bot = Bot(tmp_path, Phantom(factor, (Split(TQQQ, SPLIT_ON, 1 / factor),) if told else ()))
+    for session in range(1, 9):
+        bot.check(session)
+        assert bot.shares == 300
 
 
 def test_rows_that_return_leave_no_trace(tmp_path: Path) -> None:
