@@ -22,6 +22,7 @@ from typing import Any, Protocol
 
 from qqqbot.adapters.simulated.broker import ACCOUNT, PaperBroker
 from qqqbot.adapters.yahoo.price_source import ChildPrices
+from qqqbot.display.masking import without_detail
 from qqqbot.display.terminal import show
 from qqqbot.model.errors import AlreadyRunning, BotError, ConfigError, StartRefused
 from qqqbot.model.family import name_of, watched
@@ -258,10 +259,10 @@ class Daemon:
         self.outage.update(self.account.problem(), self.clock.now())
         self.notifier.look()
         for event in self.log_notifier.recent:
-            print(f"{event.kind}: {event.text}")
+            print(f"{event.kind}: {without_detail(event.text)}")
         last = engine.state.last_check
         assert last is not None
-        print(f"{last.action}: {last.sentence}")
+        print(f"{last.action}: {without_detail(last.sentence)}")
         return not last.failed
 
     def settle(self, answer: Answer) -> Settled | None:
@@ -376,7 +377,7 @@ def main(
 
 def _ended(options: argparse.Namespace, secrets: SecretUrls | None, end: End, ran: bool = False) -> int:
     """Say why the daemon could not start or go on: where it was started, in logs/, and to the outside addresses."""
-    print(end.why, file=sys.stderr)
+    print(without_detail(end.why), file=sys.stderr)
     if options.check_config or options.settle or options.once:
         return end.code
     permissions.from_now_on()

@@ -1,4 +1,4 @@
-"""Account ids as they are shown, 'DU***567': a screen, the page or a notification may be seen by somebody else."""
+"""Texts as they are shown: account ids as 'DU***567', since others may see a screen; a library's own words left out."""
 
 import re
 from string import ascii_uppercase
@@ -6,6 +6,7 @@ from string import ascii_uppercase
 SIMULATED_ACCOUNT = "simulated"
 # Ids of Interactive Brokers are U1234567, F1234567, DU1234567, DUH123456 and the like; other brokers' look similar.
 _ACCOUNT = re.compile(r"\b([A-Z]{1,3})\d{2,}(\d{3})\b")
+_DETAIL = re.compile(r" \[\w*(Error|Exception|Timeout): .*\]$", re.DOTALL)
 
 
 def masked(account: str) -> str:
@@ -22,3 +23,8 @@ def without_accounts(text: str, *accounts: str) -> str:
     for account in sorted(filter(None, accounts), key=len, reverse=True):
         text = text.replace(account, masked(account))
     return _ACCOUNT.sub(r"\1***\2", text)
+
+
+def without_detail(sentence: str) -> str:
+    """Without a library's own words about an error of its own, '[DNSError: ...]' at the end; the log has them."""
+    return _DETAIL.sub("", sentence)

@@ -1,10 +1,9 @@
 """The status screen in words, for 80 columns."""
 
-import re
 from datetime import datetime, timedelta
 
 from qqqbot.display.formatting import clock_time, count, day_and_time, percent, span, time_near, until, usd, words
-from qqqbot.display.masking import without_accounts
+from qqqbot.display.masking import without_accounts, without_detail
 from qqqbot.display.terminal import Field, Fields, Screen, Tone
 from qqqbot.model.new_york import NEW_YORK, new_york_date
 from qqqbot.model.program import COMMAND
@@ -175,11 +174,6 @@ def _problem_fields(facts: Status) -> list[Field]:
         if problem.advice and f"{COMMAND}" not in problem.text:
             fields.append(Field("", f"-> {problem.advice}"))
     return fields
-
-
-def without_detail(sentence: str) -> str:
-    """Without a library's own words about an error of its own, '[DNSError: ...]' at the end; the log has them."""
-    return re.sub(r" \[\w*(Error|Exception|Timeout): .*\]$", "", sentence, flags=re.S)
 
 
 def _notice_fields(facts: Status) -> list[Field]:

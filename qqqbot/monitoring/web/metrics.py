@@ -9,9 +9,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from qqqbot.display.formatting import words
-from qqqbot.display.masking import without_accounts
+from qqqbot.display.masking import without_accounts, without_detail
 from qqqbot.monitoring.facts.status import Own, Status
-from qqqbot.monitoring.screens.status import without_detail
 from qqqbot.records.channel_health import ChannelHealth
 from qqqbot.records.verdict import Health
 

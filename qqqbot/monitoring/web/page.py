@@ -12,7 +12,7 @@ from itertools import groupby
 
 from qqqbot.display.formatting import NONE, column_time, count, percent, time_near, usd, words
 from qqqbot.display.markup import Markup, joined, tag
-from qqqbot.display.masking import masked, without_accounts
+from qqqbot.display.masking import masked, without_accounts, without_detail
 from qqqbot.display.terminal import Field, Fields, Table
 from qqqbot.model.new_york import NEW_YORK, new_york_date
 from qqqbot.monitoring.facts.changes import Change, Changes
@@ -56,7 +56,7 @@ _LEVELS = {"WARNING": "warning", "ERROR": "bad", "CRITICAL": "bad"}
 # Shown elsewhere on the page.
 _SHOWN_ELSEWHERE = (
     *("Running", "Holdings", "Value", "Problems", "Channels", "Last check", "Next", "Flip"),
-    *("Drawdown", "Open profit", "To start", "To stop", "To resume"),
+    *("Drawdown", "Open profit", "Costs", "To start", "To stop", "To resume"),
 )
 _LOGGED_DECISION = re.compile(r'action=(\w+) .*sentence="((?:[^"\\]|\\.)*)"')
 _HEAD = (
@@ -149,7 +149,7 @@ def _problems(status: Status) -> Markup:
     return joined(
         tag(
             "p",
-            tag("strong", words(status_screen.without_detail(problem.text))),
+            tag("strong", words(without_detail(problem.text))),
             tag("span", problem.advice, class_="advice") if problem.advice else None,
             class_="alarm" if loud and n == 0 else "alarm soft",
         )
@@ -314,7 +314,7 @@ def _decision(run: Run) -> Markup:
     at, action = moment(run.row.get("timestamp")), text(run.row.get("action")) or NONE
     times = f" x {run.length}{'+' if run.open else ''} since {_weekday(run.since)}" if run.length > 1 else ""
     link = f"why?at={at.astimezone(NEW_YORK):%Y-%m-%dT%H:%M}" if at else None
-    sentence = words(status_screen.without_detail(text(run.row.get("sentence")) or "no sentence"))
+    sentence = words(without_detail(text(run.row.get("sentence")) or "no sentence"))
     return tag(
         "li",
         tag("span", column_time(at), class_="time"),
