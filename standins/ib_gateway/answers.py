@@ -40,6 +40,7 @@ class House(Protocol):
     market_data: str
     quote_delay: timedelta
     history_refused: str
+    history_note: tuple[int, str] | None
     daily_closes: DailyCloses | None
     fractional_size_rules: bool
     book: Book
@@ -400,6 +401,8 @@ class Answers:
         if not bars:
             self._error(to, 162, "Historical Market Data Service error message:HMDS query returned no data", req_id)
             return
+        if self._house.history_note:
+            self._error(to, *self._house.history_note, req_id)
         span = {"startDateStr": f"{bars[0]['date']} 00:00:00", "endDateStr": f"{bars[-1]['date']} 23:59:59"}
         values = {"reqId": req_id, "itemCount": len(bars), "historicalDataBars": bars, **span}
         to.say(Message("historicalData", values))

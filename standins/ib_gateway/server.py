@@ -47,6 +47,7 @@ class Server:
         self.market_data = "live"
         self.quote_delay = timedelta(minutes=15)
         self.history_refused = ""
+        self.history_note: tuple[int, str] | None = None
         self.daily_closes: DailyCloses | None = None
         self.fractional_size_rules = True
         self.download_open_orders = True

@@ -57,6 +57,13 @@ def test_a_refused_history_is_told(at: Bench, why: str) -> None:
     assert at.broker.daily_closes()
 
 
+@pytest.mark.parametrize("code", [2188, 2106, 2174, 2199])
+def test_a_warning_before_the_bars_is_no_refusal(at: Bench, code: int) -> None:
+    """An account without a subscription is told 2188 and gets the bars (wboayue/rust-ibapi#764)."""
+    at.gateway.history_note = code, "Up-to-the-second historical data requires additional subscription for the API."
+    assert at.broker.daily_closes()[QQQ][CLOSES[-1][0]] == CLOSES[-1][1]
+
+
 def test_a_history_that_is_not_answered_is_no_history(at: Bench) -> None:
     at.gateway.next_fault("reqHistoricalData", "swallow", times=2)
     with pytest.raises(BrokerUnavailable, match="daily closes"):

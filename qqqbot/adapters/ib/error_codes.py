@@ -129,6 +129,7 @@ CODES: dict[int, Code] = {
         Meaning.NOTICE, "the order is held while shares to borrow are located", "the bot never sells short; investigate"
     ),
     412: Code(Meaning.REFUSED, "the contract cannot be traded now", "wait, or check the contract by hand"),
+    420: Code(Meaning.REFUSED, "too many requests for prices in a short time", "wait: it is tried again"),
     426: Code(Meaning.REFUSED, "the account does not have enough shares", "compare the account with status"),
     434: Code(Meaning.REFUSED, "the order's size is zero", "report this as a bug"),
     435: Code(Meaning.REFUSED, "the order names no account", "name the account in ib_account"),
@@ -187,6 +188,7 @@ CODES: dict[int, Code] = {
     2168: Code(Meaning.NOTICE, "a note about an attribute of the order"),
     2169: Code(Meaning.NOTICE, "a note about an attribute of the order"),
     2176: Code(Meaning.NOTICE, "sizes are cut to whole shares for this old API", "install the official API"),
+    2188: Code(Meaning.NOTICE, "daily closes come, but not those of the last seconds: there is no subscription"),
     10015: Code(
         Meaning.REFUSED,
         "this login may not trade through the API",
@@ -264,6 +266,10 @@ KID = Code(
     "the broker does not sell this fund to retail clients of the EU or the UK",
     "nothing helps but another account: see IB_SETUP.md, section 1",
 )
+
+# Whatever they say of a request, its answer still comes: 2188 precedes the daily bars of an account without a
+# subscription (wboayue/rust-ibapi#764).
+WARNINGS = range(2100, 2200)
 
 # The refusal of a request without a number of its own has one of these.
 # https://interactivebrokers.github.io/tws-api/message_codes.html

@@ -15,7 +15,7 @@ from functools import partial
 from operator import itemgetter
 from typing import Any
 
-from qqqbot.adapters.ib.error_codes import explain
+from qqqbot.adapters.ib.error_codes import WARNINGS, explain
 from qqqbot.adapters.ib.requests import TOO_LATE, PendingRequest, PendingRequests
 from qqqbot.model.errors import BrokerUnavailable
 
@@ -92,10 +92,10 @@ class PriceRequests:
                     self._in_passing(partial(self._client.cancelHistoricalData, request.key))
 
     def expects(self, number: int, error: int, text: str) -> bool:
-        """Whether this error is no end of the request: a last trade may be delayed."""
+        """Whether this error is no end of the request: it warns, or a last trade may be delayed."""
         follows = error in PRICES_FOLLOW and number in self._trades
         self._said = explain(error, text) if follows else self._said
-        return follows
+        return follows or error in WARNINGS
 
     # What the client's callbacks are about
 

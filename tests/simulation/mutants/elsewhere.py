@@ -68,6 +68,13 @@ MUTANTS = (
         "if False",
     ),
     Mutant(
+        "a warning ends a request",
+        "adapters/ib/prices.py::PriceRequests.expects",
+        " or error in WARNINGS",
+        "",
+        ("unit/adapters/ib/test_prices.py",),
+    ),
+    Mutant(
         "a price of the broker may be infinite",
         "adapters/ib/prices.py::PriceRequests._heard",
         "0 < value < math.inf",

@@ -190,6 +190,14 @@ def test_a_refusal_is_told_in_its_words() -> None:
         client.prices.daily_closes(["QQQ"], 0.05)
 
 
+@pytest.mark.parametrize(
+    ("error", "expected"), [(2188, True), (2199, True), (2200, False), (162, False), (10090, False)]
+)
+def test_a_warning_is_no_end_of_a_request(error: int, expected: bool) -> None:
+    """10090 is none of a last trade's."""
+    assert Client(lambda *_: None).prices.expects(1, error, "") is expected
+
+
 def test_what_comes_after_the_end_is_nobodys() -> None:
     client = Client(lambda *_: None)
     with pytest.raises(BrokerUnavailable):
