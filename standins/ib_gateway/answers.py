@@ -337,6 +337,7 @@ class Answers:
             request.text("contract.symbol"),
             request.text("contract.secType"),
             request.text("contract.currency"),
+            request.text("contract.primaryExch"),
         )
 
     def _quotes(self, to: Connection, request: Request) -> None:

@@ -79,6 +79,7 @@ def _contract(request: Request, instruments: Instruments) -> Contract:
         request.text("contract.symbol"),
         request.text("contract.secType"),
         request.text("contract.currency"),
+        request.text("contract.primaryExch"),
     )
     if not request.text("contract.exchange"):
         raise Refusal(321, "Error validating request.-'bF' : cause - Missing order exchange")

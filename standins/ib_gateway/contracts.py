@@ -43,6 +43,14 @@ class Contract:
 
 QQQ = Contract(320227571, "QQQ", "INVESCO QQQ TRUST SERIES 1")
 TQQQ = Contract(72539702, "TQQQ", "PROSHARES ULTRAPRO QQQ")
+OTHERS = (
+    Contract(756733, "SPY", "SPDR S&P 500 ETF TRUST", primary="ARCA"),
+    Contract(61765105, "UPRO", "PROSHARES ULTRAPRO S&P 500", primary="ARCA"),
+    Contract(40143160, "QLD", "PROSHARES ULTRA QQQ", primary="ARCA"),
+    Contract(451617240, "QQQM", "INVESCO NASDAQ 100 ETF"),
+    Contract(424219580, "SGOV", "ISHARES 0-3 MONTH TREASURY", primary="ARCA"),
+)
+"""Their ids are invented; where they are listed is not."""
 QQQ_PUT = Contract(
     728937835,
     "QQQ",
@@ -63,7 +71,7 @@ class Instruments:
 
     def __init__(self) -> None:
         self._known: dict[int, Contract] = {}
-        for contract in (QQQ, TQQQ, QQQ_PUT):
+        for contract in (QQQ, TQQQ, QQQ_PUT, *OTHERS):
             self.add(contract)
 
     def add(self, contract: Contract) -> Contract:
@@ -76,12 +84,13 @@ class Instruments:
     def stock(self, symbol: str) -> Contract | None:
         return next((c for c in self._known.values() if c.is_stock and c.symbol == symbol), None)
 
-    def find(self, con_id: int, symbol: str, sec_type: str, currency: str) -> list[Contract]:
-        """Every instrument that a client's description fits."""
+    def find(self, con_id: int, symbol: str, sec_type: str, currency: str, primary: str) -> list[Contract]:
+        """Every instrument that a client's description fits: one listed elsewhere does not."""
         if con_id:
             return [self._known[con_id]] if con_id in self._known else []
         return [
             contract
             for contract in self._known.values()
             if contract.symbol == symbol and contract.sec_type == sec_type and currency in ("", contract.currency)
+            if primary in ("", contract.primary)
         ]

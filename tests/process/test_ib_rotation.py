@@ -12,7 +12,7 @@ from qqqbot.model.values import Holding
 from standins.ib_gateway import Account, IBGateway
 from tests.support.builders import ACCOUNT
 from tests.support.ib_bench import Bench, LateAccount, MovedClock, broker_at, eventually, gateway_at
-from tests.support.ib_trader import Trader, trading
+from tests.support.ib_trader import S_AND_P, Trader, trading
 
 
 @pytest.mark.parametrize("limit", [False, True])
@@ -27,6 +27,30 @@ def test_a_rotation_is_finished_within_its_check(tmp_path: Path, limit: bool) ->
         trader.assert_true_to_the_gateway()
         sides = [(order.action, order.contract.symbol) for order in trader.at.gateway.orders]
         assert sides == [("BUY", "QQQ"), ("SELL", "QQQ"), ("BUY", "TQQQ"), ("SELL", "TQQQ")]
+
+
+def test_a_rule_on_another_index_rotates_and_sells_what_an_earlier_rule_left(tmp_path: Path) -> None:
+    with trading(tmp_path) as before:
+        before.at.gateway.fractional_size_rules = False
+        before.check(Holding.TQQQ)
+        assert before.settled(Holding.TQQQ)
+        at = before.at
+        for symbol, price in (("SPY", 450), ("UPRO", 60)):
+            at.gateway.set_price(symbol, price)
+        trader = Trader(at, tmp_path, rule=S_AND_P)
+        assert trader.prices.symbols == ("SPY", "UPRO", "TQQQ", "QQQ")
+        trader.check(Holding.UPRO)
+        assert trader.settled(Holding.UPRO), trader.last_check()
+        assert {*at.broker.quotes()} == {"SPY", "UPRO", "TQQQ", "QQQ"}
+        trader.check(Holding.SPY)
+        trader.check(Holding.CASH)
+        assert trader.settled(Holding.CASH), trader.last_check()
+        trader.assert_true_to_the_gateway()
+        sides = [(order.action, order.contract.symbol) for order in at.gateway.orders]
+        assert sides[1:] == [
+            *(("SELL", "TQQQ"), ("BUY", "UPRO"), ("SELL", "UPRO"), ("BUY", "SPY"), ("SELL", "SPY")),
+        ]
+        trader.close()
 
 
 @pytest.mark.parametrize("restarted", [False, True])

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from qqqbot.adapters.ib.connection import Timing
-from qqqbot.model.market import Market
+from qqqbot.model.family import Rule, two_averages, watched
+from qqqbot.model.market import Market, Other
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import Holding, OrderType
 from qqqbot.trading.alerts import LogNotifier
@@ -22,33 +23,47 @@ from standins.ib_gateway import Account
 from tests.support.builders import RULES, market, table
 from tests.support.ib_bench import HASTY, QUICK, Bench, bench, eventually
 
+S_AND_P = replace(two_averages(30, 120), signal=Holding.SPY, strong=Holding.UPRO, up=Holding.SPY)
+"""the default's rule on another index, at the same prices"""
+AS_DEFAULT = {Holding.UPRO: Holding.TQQQ, Holding.SPY: Holding.QQQ}
+
 
 class Prices:
-    """A market in which the rule wants `target`."""
+    """A market in which the rule wants `target`; `symbols` are the signal, its fund, and what else is watched."""
 
-    def __init__(self, target: Holding) -> None:
-        self.target = target
+    def __init__(self, target: Holding, symbols: tuple[str, ...]) -> None:
+        self.target, self.symbols = target, symbols
 
     def sessions(self, now: datetime) -> SessionTable:
         assert now < table().ends()
         return table()
 
     def market(self, now: datetime) -> Market:
-        return market(self.target, now=now)
+        found = market(AS_DEFAULT.get(self.target, self.target), now=now)
+        signal, fund, *others = self.symbols
+        like = {symbol: "QQQ" if Holding(symbol).factor == 1 else "TQQQ" for symbol in others}
+        return replace(
+            found,
+            signal_quote=replace(found.signal_quote, symbol=signal),
+            fund_quote=replace(found.fund_quote, symbol=fund),
+            others={s: Other(replace(found.quote(as_), symbol=s), found.rows(as_)) for s, as_ in like.items()},
+        )
 
 
 class Trader:
     """An engine on a bench, with its records on disk."""
 
-    def __init__(self, at: Bench, logs: Path, limit: bool = False, orders: int = 12) -> None:
+    def __init__(self, at: Bench, logs: Path, limit: bool = False, orders: int = 12, rule: Rule | None = None) -> None:
         self.at = at
-        self.prices = Prices(Holding.QQQ)
         self.notifier = LogNotifier(at.clock)
         mode, account = at.broker.identity(5) or pytest.fail("not connected")
         self.records = load_records(logs, Identity(mode, account), at.clock, self.notifier)
         set_capital(self.records.book, Decimal(100_000), at.clock)
         order_type = OrderType.LIMIT if limit else OrderType.MARKET
-        rules = replace(RULES, order_type=order_type, max_orders_per_session=orders)
+        rules = replace(RULES, order_type=order_type, max_orders_per_session=orders, rule=rule)
+        symbols = watched(rules.form, self.records.book.ledger.held)
+        self.prices = Prices(Holding.QQQ, symbols)
+        at.broker.watch(symbols)
         outside = Adapters(at.clock, self.prices, at.broker, self.notifier)
         self.engine: Engine = assemble(self.records, outside, rules, timedelta(seconds=20))
 
@@ -96,10 +111,15 @@ class Trader:
 
 @contextmanager
 def trading(
-    logs: Path, *accounts: Account, limit: bool = False, hasty: bool = False, timing: Timing = QUICK
+    logs: Path,
+    *accounts: Account,
+    limit: bool = False,
+    hasty: bool = False,
+    timing: Timing = QUICK,
+    rule: Rule | None = None,
 ) -> Iterator[Trader]:
     with bench(*accounts, timing=HASTY if hasty else timing) as at:
-        trader = Trader(at, logs, limit)
+        trader = Trader(at, logs, limit, rule=rule)
         try:
             yield trader
         finally:
