@@ -8,6 +8,7 @@ from tests.simulation.mutants import (
     notifications,
     page,
     records,
+    shares,
     strategy,
     trading,
     witnesses,
@@ -15,6 +16,7 @@ from tests.simulation.mutants import (
 
 MUTANTS = (
     *strategy.MUTANTS,
+    *shares.MUTANTS,
     *witnesses.MUTANTS,
     *records.MUTANTS,
     *trading.MUTANTS,

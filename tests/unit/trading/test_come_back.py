@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qqqbot.model.family import PRESETS
 from qqqbot.model.reasons import Reason
 from qqqbot.model.values import Decide, Holding, Mode, Order, OrderStatus, Side
 from qqqbot.records.journal import OrderJournal
@@ -153,6 +154,14 @@ def test_half_a_rotation_is_what_traded_and_is_not_finished(
 ) -> None:
     journal.intended(intent(side, quantity=ordered, target=target))
     assert half_made(journal, traded(side, shares, target, held), RULES) is half
+
+
+def test_a_rotation_to_what_a_new_rule_does_not_have_is_not_completed(journal: OrderJournal) -> None:
+    order = intent(Side.SELL, QQQ, 100, order_ref="qqqbot-20261124-01", target=Holding.TQQQ)
+    journal.intended(order)
+    sold = traded(Side.SELL, 100, Holding.TQQQ, 100)
+    assert half_made(journal, sold, RULES) is Holding.TQQQ
+    assert half_made(journal, sold, replace(RULES, rule=PRESETS["spy-200-upro"])) is None
 
 
 def test_without_a_trade_nothing_is_half_made(journal: OrderJournal) -> None:

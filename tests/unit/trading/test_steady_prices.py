@@ -21,10 +21,10 @@ from qqqbot.strategy.filling import Closes
 from qqqbot.trading.alerts import LogNotifier
 from qqqbot.trading.assembly import Identity, assemble, load_records
 from qqqbot.trading.bookkeeping import set_capital
-from qqqbot.trading.engine import Check, Engine
+from qqqbot.trading.engine import Check, Engine, State
 from qqqbot.trading.heartbeat import Heartbeat
 from qqqbot.trading.parts import Adapters
-from qqqbot.trading.steady_prices import PAUSE_SECONDS
+from qqqbot.trading.steady_prices import PAUSE_SECONDS, SteadyPrices
 from tests.support.fakes import FakeBroker, FakeNotifier
 from tests.support.symbols import QQQ, SYMBOLS, TQQQ
 
@@ -402,3 +402,32 @@ def test_one_that_stands_still_since_this_morning_is_refused_whatever_the_broker
     bot.check(0)
     bot.yahoo.answered = SESSIONS[1].open + 20 * MINUTE
     assert bot.check(1).error == "StalePrices"
+
+
+class TestWhatAnEarlierRuleHasLeft:
+    """Its price and its last close come from the broker too while Yahoo is away, in this session and in the next."""
+
+    class Three(Second):
+        def daily_closes(self) -> Mapping[str, Mapping[date, float]]:
+            found = super().daily_closes()
+            return {**found, "QLD": {day: close / 5 for day, close in found[QQQ].items()}}
+
+        def last_prices(self) -> Mapping[str, Quote]:
+            found = super().last_prices()
+            return {**found, "QLD": replace(found[QQQ], symbol="QLD", price=found[QQQ].price / 5)}
+
+    @pytest.mark.parametrize("session", [0, 1])
+    def test_it_is_among_the_prices(self, bot: Bot, session: int) -> None:
+        bot.check(0)
+        bot.yahoo.away = True
+        bot.clock.advance(SESSIONS[session].open + 90 * MINUTE - bot.clock.now())
+        second = self.Three(bot.clock)
+        outside = Adapters(bot.clock, bot.yahoo, FakeBroker(bot.clock), FakeNotifier(), second=second)
+        prices = SteadyPrices(outside, bot.engine.records.prices, RULES, State(), (*SYMBOLS, "QLD"))
+        found = prices.market(bot.clock.now())
+        assert list(found.quotes) == [*SYMBOLS, "QLD"]
+        assert found.previous_close("QLD") == pytest.approx((found.previous_close(QQQ) or 0) / 5, rel=1e-6)
+        with pytest.raises(PricesUnavailable, match="the broker has no price of QLD"):
+            SteadyPrices(
+                outside._replace(second=bot.broker), bot.engine.records.prices, RULES, State(), (*SYMBOLS, "QLD")
+            ).market(bot.clock.now())
