@@ -46,10 +46,10 @@ class LiveCurve:
     fund: Floats
     symbols: tuple[str, str]
 
-    def figures(self, risk_free: float = 0.0) -> dict[str, Metrics]:
+    def figures(self) -> dict[str, Metrics]:
         """Name -> figures, the same as the report's."""
         named = {"bot": self.bot, f"{self.symbols[0]} held": self.signal, f"{self.symbols[1]} held": self.fund}
-        return {name: measure(curve, years_of(self.dates), risk_free) for name, curve in named.items()}
+        return {name: measure(curve, years_of(self.dates)) for name, curve in named.items()}
 
 
 def live_curve(rows: Iterable[Row], prices: Prices) -> LiveCurve | None:

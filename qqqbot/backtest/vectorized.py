@@ -207,9 +207,9 @@ def look_ahead(days: Days) -> Floats:
     return np.multiply.accumulate(growth)
 
 
-def daily_events(days: Days, fill: FillAt, wanted: Levels | None = None) -> tuple[Event, ...]:
+def daily_events(days: Days, fill: FillAt) -> tuple[Event, ...]:
     """The rotations of the account, starting in cash, at the prices that `fill` names."""
-    target = days.wanted if wanted is None else wanted
+    target = days.wanted
     moved = np.flatnonzero(np.diff(target, prepend=np.int8(CASH)))
     later = 0 if fill is FillAt.CLOSE else 1
     table = days.open if fill is FillAt.NEXT_OPEN else days.close

@@ -35,7 +35,7 @@ def days_of(prices: Prices) -> Days:
 
 
 def rotations(days: Days, wanted: list[int]) -> tuple[Event, ...]:
-    return daily_events(days, FillAt.CLOSE, np.array(wanted, dtype=np.int8))
+    return daily_events(replace(days, wanted=np.array(wanted, dtype=np.int8)), FillAt.CLOSE)
 
 
 def test_the_popular_example_buys_211_shares() -> None:

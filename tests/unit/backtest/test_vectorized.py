@@ -1,5 +1,7 @@
 """The ideal follower: worked by hand, without look-ahead, and with each way of filling."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -113,13 +115,13 @@ def test_legs_are_counted_between_the_funds_and_cash() -> None:
 
 
 def test_events_are_the_changes_at_the_price_of_the_fill() -> None:
-    days = five_days()
-    assert [(e.day, e.target, e.prices) for e in daily_events(days, FillAt.CLOSE, WANTED)] == [
+    days = replace(five_days(), wanted=WANTED)
+    assert [(e.day, e.target, e.prices) for e in daily_events(days, FillAt.CLOSE)] == [
         (0, 2, (1.0, 100.0, 50.0)),
         (2, 1, (1.0, 121.0, 84.5)),
         (3, 0, (1.0, 108.9, 59.15)),
     ]
-    assert [(e.day, e.prices[1]) for e in daily_events(days, FillAt.NEXT_OPEN, WANTED)] == [
+    assert [(e.day, e.prices[1]) for e in daily_events(days, FillAt.NEXT_OPEN)] == [
         (1, 105),
         (3, 115),
         (4, 108.9),
