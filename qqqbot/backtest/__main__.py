@@ -89,7 +89,7 @@ def main(arguments: Sequence[str] | None = None, out: TextIO = sys.stdout, err: 
         asked = [(question, *_prices(args, question, err)) for question in _questions(args, config)]
         if len(asked) > 1:
             asked = in_common(asked)
-        results = [study(prices, question, bars, _progress(err)) for question, prices, bars in asked]
+        results = [study(prices, question, bars, _Steps(err)) for question, prices, bars in asked]
         if args.out is not None:
             _write_report(args.out, results)
     except BotError as error:
@@ -223,15 +223,11 @@ def _print(results: Sequence[Study], args: argparse.Namespace, out: TextIO) -> N
         out.write(f"\nreport: {args.out}\n")
 
 
-def _progress(err: TextIO) -> "_Steps":
-    return _Steps(err if is_terminal(err) else None)
-
-
 class _Steps:
-    """Shows what is being computed, on one line of a terminal that is overwritten."""
+    """Shows what is being computed, on one line of a terminal that is overwritten; elsewhere nothing."""
 
-    def __init__(self, out: TextIO | None) -> None:
-        self._out = out
+    def __init__(self, out: TextIO) -> None:
+        self._out = out if is_terminal(out) else None
 
     def __call__(self, step: str) -> None:
         if self._out is not None:

@@ -167,7 +167,7 @@ def study(
         ideal=_line("Rule, ideal", followed * capital, days, question, rotations_of(days.wanted)),
         signal=_line(f"{prices.signal.symbol} held", days.signal / days.signal[0] * capital, days, question),
         fund=_line(f"{prices.fund.symbol} held", days.fund / days.fund[0] * capital, days, question),
-        holdings=_holdings(result, len(days.names)),
+        holdings=tuple(metrics.holding_figures(result.equity, result.holding, k) for k in range(len(days.names))),
         turnover=metrics.turnover(_traded(result), result.equity, days.years),
         fills=fills,
         wrong=_look_ahead(days, perfect) if question.look_ahead else None,
@@ -202,10 +202,6 @@ def _account(prices: Prices, question: Question, bars: tuple[Bars, Bars] | None)
 
 def _line(name: str, equity: Floats, days: Days, question: Question, rotations: int | None = None) -> EquityLine:
     return EquityLine(name, equity, metrics.measure(equity, days.years, question.risk_free), rotations)
-
-
-def _holdings(result: AccountHistory, columns: int) -> tuple[HoldingFigures, ...]:
-    return tuple(metrics.holding_figures(result.equity, result.holding, k) for k in range(columns))
 
 
 def _traded(result: AccountHistory) -> float:

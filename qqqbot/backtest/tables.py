@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from qqqbot.backtest.metrics import Metrics, cagr, rotations_a_year
+from qqqbot.backtest.metrics import cagr, rotations_a_year
 from qqqbot.backtest.prices.table import factor_of, years_of
+from qqqbot.backtest.robustness import Variant
 from qqqbot.backtest.study import EquityLine, Study
 from qqqbot.backtest.taxes import A_YEAR
 from qqqbot.backtest.vectorized import CommissionPlan, FillAt, Terms
@@ -256,14 +257,14 @@ def intraday(study: Study) -> Headed:
     return head, tuple(rows)
 
 
-def variants(items: Iterable[Any], first: str) -> Headed:
+def variants(items: Iterable[Variant], first: str) -> Headed:
     head = (first, "rotations", "CAGR", "vol", "Sharpe", "max DD")
-    rows = [(v.name, str(v.rotations), *_variant_figures(v.metrics)) for v in items]
+    rows = []
+    for item in items:
+        m = item.metrics
+        figures = (percent(m.cagr), percent(m.volatility, 0), f"{m.sharpe:.2f}", percent(m.max_drawdown, 0))
+        rows.append((item.name, str(item.rotations), *figures))
     return head, tuple(rows)
-
-
-def _variant_figures(m: Metrics) -> tuple[str, str, str, str]:
-    return percent(m.cagr), percent(m.volatility, 0), f"{m.sharpe:.2f}", percent(m.max_drawdown, 0)
 
 
 def eras(study: Study) -> Headed:
