@@ -30,8 +30,8 @@ log = logging.getLogger(__name__)
 
 # A source without an answer is not asked again before: IB counts requests for history, Yahoo all of them.
 PAUSE_SECONDS = 600.0
-# The broker's daily bar of a session then has its close.
-AFTER_CLOSE = timedelta(minutes=15)
+# The broker's daily bar of a session then has its close: without a subscription it is a quarter of an hour behind.
+AFTER_CLOSE = timedelta(minutes=20)
 
 
 class Asked:

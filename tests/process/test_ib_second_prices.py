@@ -237,3 +237,17 @@ def test_whatever_ib_answers_about_a_session_that_yahoo_has_lost(bot: Bot, name:
     assert decided(check) or check.sentence == f"QQQ's daily prices are incomplete: no row for {BEFORE}"
     sound_again(bot)
     assert bot.check(ROTATES, 75).row["target"] == "QQQ", "what was of no use is asked again"
+
+
+def test_an_account_without_a_subscription_decides_and_keeps_its_evenings(bot: Bot) -> None:
+    """Delayed prices, and 2188 before the bars: the usual account."""
+    data("delayed")(bot)
+    bot.at.gateway.history_note = 2188, "Up-to-the-second historical data requires additional subscription for the API."
+    for session in (1, 2):
+        assert decided(bot.check(session))
+        bot.at.clock.move((SESSIONS[session].close + 25 * MINUTE - bot.at.clock.now()).total_seconds())
+        eventually(lambda: bot.at.broker.problem() is None, 10)
+        bot.engine.look_back()
+        kept = bot.records.prices.newest
+        assert kept is not None
+        assert kept.dates[-1] == SESSIONS[session].date

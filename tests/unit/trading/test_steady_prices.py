@@ -121,7 +121,7 @@ class Bot:
         assert self.engine.state.last_check is not None
         return self.engine.state.last_check
 
-    def evening(self, session: int, minutes: int = 15) -> list[date]:
+    def evening(self, session: int, minutes: int = 20) -> list[date]:
         """That long after the close of a session; the dates of the window that is then kept."""
         self.clock.advance(SESSIONS[session].close + minutes * MINUTE - self.clock.now())
         self.engine.look_back()
@@ -320,17 +320,17 @@ def test_the_brokers_closes_are_kept_each_evening_so_that_weeks_without_a_decisi
 
 
 def test_an_evening_waits_for_the_close_and_asks_again_after_a_pause(bot: Bot) -> None:
-    before = bot.check(0) and bot.evening(0, 14)
+    before = bot.check(0) and bot.evening(0, 19)
     bot.yahoo.away = True
     bot.check(1)
     asked = bot.broker.asked
-    assert bot.evening(1, 14) == bot.evening(1, 14) != before, "the bar may lack the auction"
+    assert bot.evening(1, 19) == bot.evening(1, 19) != before, "the bar may lack the auction"
     assert bot.broker.asked == asked
     bot.broker.late = True
-    assert SESSIONS[1].date not in bot.evening(1, 15) + bot.evening(1, 24)
+    assert SESSIONS[1].date not in bot.evening(1, 20) + bot.evening(1, 29)
     assert bot.broker.asked == asked + 1
     bot.broker.late = False
-    assert bot.evening(1, 26)[-1] == SESSIONS[1].date
+    assert bot.evening(1, 31)[-1] == SESSIONS[1].date
 
 
 @pytest.mark.parametrize(
