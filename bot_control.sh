@@ -109,6 +109,12 @@ with_pip() {
     "$PY" -m pip install --no-input --disable-pip-version-check --only-binary :all: "$@" >"$VENV/.unfinished" 2>&1 </dev/null
 }
 
+# How many packages are there besides the tools that came with the environment.
+OTHERS='
+from importlib.metadata import distributions
+print(sum(found.metadata["Name"].lower() not in ("pip", "setuptools") for found in distributions()))
+'
+
 # Runs under the lock. An update asks for newer releases than the lock's, which is complete: no dependency is looked for.
 # If ibapi was taken out of requirements.txt, another release of it was installed by hand, and stays.
 install_locked() {
@@ -132,6 +138,10 @@ install_locked() {
         ! with_pip --no-binary ibapi --use-pep517 --no-build-isolation "$@"; then
         explain_pip "$VENV/.unfinished"
         return 1
+    fi
+    if grep -q '^[A-Za-z]' "$HERE/$requirements" && [ "$("$PY" -I -c "$OTHERS")" = 0 ]; then
+        warn "pip put the packages somewhere else than into $VENV: its configuration has a target, prefix or root."
+        die "See pip config list and PIP_CONFIG_FILE${PIP_CONFIG_FILE:+, which is $PIP_CONFIG_FILE}; take that out, then try again."
     fi
     { wanted "$requirements" >"$VENV/.stamp" && mv -f "$VENV/.stamp" "$VENV/.installed-$requirements"; } ||
         die "Cannot write in $VENV: the disk is full, or it is not writable."

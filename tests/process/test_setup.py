@@ -224,6 +224,18 @@ def test_a_users_own_pip_settings_do_no_harm(half_made: Checkout) -> None:
     assert not Path(elsewhere).exists()
 
 
+def test_packages_that_pip_was_told_to_put_elsewhere_are_not_taken_for_installed(half_made: Checkout) -> None:
+    settings = half_made.folder / "pip.conf"
+    settings.write_text(f"[install]\ntarget = {half_made.folder / 'elsewhere'}\n")
+    for _ in range(2):
+        refused = half_made.run("once", PIP_CONFIG_FILE=str(settings))
+        assert (refused.returncode, half_made.calls()) == (1, [])
+        assert "pip put the packages somewhere else than into" in refused.stderr
+        assert f"PIP_CONFIG_FILE, which is {settings}; take that out" in refused.stderr
+    assert half_made.run("once").returncode == 0
+    assert installed_version(half_made) == "1.0"
+
+
 def test_no_python_is_named(clone: Checkout, tmp_path: Path) -> None:
     del clone.environment["PYTHON"]
     result = clone.run("start", PATH=path_with(tmp_path / "path"))
