@@ -211,6 +211,10 @@ class Executor:
             # Nobody is trading, as during a trading halt: a new order at once would do no better.
             late = f"not filled within {self._timeout.total_seconds():.0f} s and cancelled"
             found = late if cancelled else f"cancelled without a fill ({order.message or 'the broker gives no reason'})"
+            if not cancelled:
+                self._notifier.notify(
+                    AlertKind.ORDER_REFUSED, f"{intent.side} {intent.quantity} {intent.symbol}: {found}"
+                )
             raise OrderRejected(f"{intent.order_ref}: {found}; the next check plans afresh")
 
     def _look_patiently(self, intent: OrderIntent) -> Order | None:

@@ -1,4 +1,4 @@
-"""A fill that only the order's status reports: the broker says Filled and lists no execution.
+"""A fill that only the order's status reports: it has ended, filled or in part, and the broker lists no execution.
 
 TWS 10.31 ends the request for executions at once and empty unless a setting of its API says UTC
 (ib-api-reloaded/ib_async#54, #82). Two witnesses are enough to book the fill: the status, with its quantity and average
@@ -22,7 +22,7 @@ def filled_by_status(
     """`order` with the fill that is missing; None if the witnesses disagree. `booked` is what the book has of it."""
     told = order.told
     missing = told.quantity - order.filled if told else 0
-    if told is None or told.quantity != intent.quantity or missing <= 0:
+    if told is None or told.quantity > intent.quantity or missing <= 0:
         return None
     moved = (told.quantity - booked) * (1 if intent.side is Side.BUY else -1)
     symbol = intent.symbol
@@ -31,4 +31,5 @@ def filled_by_status(
     known = sum((fill.price * fill.quantity for fill in order.fills), Decimal(0))
     price = (told.price * told.quantity - known) / missing
     fill = Fill(status_exec_id(intent.order_ref), intent.order_ref, symbol, intent.side, missing, price, None, now)
-    return replace(order, status=OrderStatus.FILLED, fills=(*order.fills, fill), message=MESSAGE)
+    status = OrderStatus.FILLED if told.quantity == intent.quantity else OrderStatus.CANCELLED
+    return replace(order, status=status, fills=(*order.fills, fill), message=MESSAGE)

@@ -109,6 +109,15 @@ def test_executions_that_were_lost_with_the_connection_are_not_needed_where_the_
         assert len(gateway.orders) == 1
 
 
+def test_the_part_of_a_cancelled_order_whose_executions_never_come_is_in_the_book(tmp_path: Path) -> None:
+    with trading(tmp_path, timing=BRISK) as trader:
+        trader.at.gateway.next_order(slices=(50,), keeps_rest_open=True, executions="never")
+        minutes(trader, 5, Holding.QQQ)
+        assert trader.at.gateway.position("QQQ") == 211
+        assert trader.records.book.ledger.shares["QQQ"] == 211
+        assert trader.settled(Holding.QQQ)
+
+
 def test_slow_partial_fills_halt_nothing(tmp_path: Path) -> None:
     with trading(tmp_path, timing=BRISK) as trader:
         trader.at.gateway.behave(slices=(30, 30, 30, 30, 30, 30), slice_every=15)

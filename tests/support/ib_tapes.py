@@ -218,6 +218,17 @@ TAPES = (
         alive=frozenset({REF}),
         prices=(),
     ),
+    *(
+        Tape(
+            f"refused with {number} after it was acknowledged, then inactive and still listed",
+            (SENT, opened("PreSubmitted"), status("PreSubmitted"), notice(number, "not for you"), status("Inactive")),
+            OrderStatus.REJECTED,
+            0,
+            alive=frozenset({REF}),
+            prices=(),
+        )
+        for number in (203, 460, 10345)
+    ),
     Tape("stopped by a precaution", (SENT, notice(354, "blind")), OrderStatus.UNKNOWN, 0, ask=True, prices=()),
     Tape(
         "stopped by a precaution, and not listed",

@@ -275,6 +275,7 @@ WARNINGS = range(2100, 2200)
 # https://interactivebrokers.github.io/tws-api/message_codes.html
 NO_REQUEST_IDS = (-1, 0x7FFFFFFF)
 
+_KID = re.compile(r"\bKID\b|key information document", re.IGNORECASE)
 _MARKUP = re.compile(r"</?[A-Za-z][^<>]*>")
 
 
@@ -285,11 +286,11 @@ def code(number: int) -> Code:
 def code_of_order(number: int, text: str) -> Code:
     """What `number` means under an order's id: there, a code about quotes is a precaution's."""
     known = code(number)
-    if PRECAUTIONARY in text.lower():
+    if PRECAUTIONARY in washed(text).lower():
         return known if known.meaning is Meaning.HELD else BLIND if known.meaning is Meaning.NO_QUOTES else PRECAUTION
     if known.meaning is Meaning.NO_QUOTES:
         return BLIND
-    return KID if number == 201 and " KID" in text else known
+    return KID if number == 201 and _KID.search(washed(text)) else known
 
 
 def explain(number: int, text: str) -> str:

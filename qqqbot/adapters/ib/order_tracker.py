@@ -8,7 +8,7 @@ Rule 3: executions are the truth. An order reported as filled is filled when its
         cancelled has ended when its executions match the reported filled quantity. One made smaller at the broker
         is "Filled" with fewer shares than were ordered; that is believed only from a complete answer.
 Rule 4: an error code ends only an order that was never acknowledged. "Inactive" may be a refusal or a held order; with
-        201 it is a refusal, also after PreSubmitted and while it is still listed (erdewit/ib_insync#554).
+        the code of a refusal it is one, also after PreSubmitted and while it is still listed (erdewit/ib_insync#554).
 Rule 5: a code of the gateway's precautions ends nothing: TWS may keep the order, until somebody clicks Transmit. It
         has ended when a cancel has been answered, and then it was refused, in the words of the precaution.
 Rule 6: an order's message is the reason that refused it. A 202 without a reason, or a code that came later, is none.
@@ -30,7 +30,6 @@ ENDED_STATUSES = CANCELLED_STATUSES | {"Filled"}
 SILENT_STATUSES = CANCELLED_STATUSES | {"", "ApiPending", "PendingSubmit", "Inactive", "PreCancelled", "WarnState"}
 UNSET = Decimal(2**127 - 1)
 
-REJECTED_BY_THE_BROKER = 201
 # The id was used before: the next order has a higher one.
 DUPLICATE_ID = 103
 # The gateway has no order of that number: the answer to the cancel of one that it does not keep (any more).
@@ -152,10 +151,10 @@ class _Facts:
 
     def said_filled(self, status: str, count: int | None, average: Decimal | None = None) -> None:
         if count is not None:
-            self.filled = max(count, self.filled or 0)
+            if count >= (self.filled or 0):
+                self.filled, self.filled_price = count, average or self.filled_price
             if status == "Filled":
                 self.filled_whole = max(count, self.filled_whole or 0)
-                self.filled_price = average or self.filled_price
 
     @property
     def heard(self) -> bool:
@@ -170,9 +169,8 @@ class _Facts:
 
     @property
     def refused(self) -> bool:
-        """Nobody has to be asked: it was refused before it was open, or the broker has rejected it for good."""
-        rejected = "Inactive" in self.statuses and any(number == REJECTED_BY_THE_BROKER for number, _ in self.notices)
-        return self.meaning(Meaning.REFUSED) and (rejected or not self.acknowledged)
+        """Nobody has to be asked: it was refused before it was open, or the broker has made it inactive with it."""
+        return self.meaning(Meaning.REFUSED) and ("Inactive" in self.statuses or not self.acknowledged)
 
     @property
     def unknown_to_the_gateway(self) -> bool:
@@ -328,16 +326,23 @@ class OrderTracker:
         if answered and 0 < done == facts.filled_whole == facts.filled:
             message = f"the order was made smaller at the broker: {done} of {quantity}"
             return Judgement(replace(order, status=OrderStatus.CANCELLED, message=message))
-        if answered and facts.filled_price and facts.filled_whole == facts.filled == quantity:
-            order = replace(order, told=StatusFill(quantity, facts.filled_price))
-        return Judgement(order, ask=True)
+        told = self._told(facts, answered) if facts.filled_whole == facts.filled == quantity else None
+        return Judgement(replace(order, told=told), ask=True)
+
+    @staticmethod
+    def _told(facts: _Facts, answered: bool) -> StatusFill | None:
+        """What the status alone says of an order that has ended, if a complete answer still lacks executions."""
+        return (
+            StatusFill(facts.filled, facts.filled_price) if answered and facts.filled and facts.filled_price else None
+        )
 
     def _cancelled(self, ref: str, facts: _Facts, done: int, answered: bool) -> Judgement:
         """Ended, if its executions match the reported filled quantity; executions that were requested may be more."""
         said = facts.filled
         matches = done == said or (answered and (said is None or done > said))
         if not matches:
-            return Judgement(self._order(ref, facts, OrderStatus.UNKNOWN), ask=True)
+            order = self._order(ref, facts, OrderStatus.UNKNOWN)
+            return Judgement(replace(order, told=self._told(facts, answered)), ask=True)
         refused = done == 0 and facts.meaning(Meaning.REFUSED, Meaning.HELD)
         return Judgement(self._order(ref, facts, OrderStatus.REJECTED if refused else OrderStatus.CANCELLED))
 

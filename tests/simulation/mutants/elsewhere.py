@@ -152,7 +152,7 @@ MUTANTS = (
     Mutant(
         "a rejection after an acknowledgement leaves the order open",
         "adapters/ib/order_tracker.py::_Facts.refused",
-        "(rejected or not self.acknowledged)",
+        '("Inactive" in self.statuses or not self.acknowledged)',
         "not self.acknowledged",
         ORDERS,
         seed=0,

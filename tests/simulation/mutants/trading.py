@@ -318,6 +318,26 @@ PRECAUTIONS = (
 
 STATUS_FILLS = (
     Mutant(
+        "a part that the status of a cancelled order tells of is forgotten",
+        "adapters/ib/order_tracker.py::OrderTracker._cancelled",
+        "return Judgement(replace(order, told=self._told(facts, answered)), ask=True)",
+        "return Judgement(order, ask=True)",
+        ("unit/adapters/ib/test_order_tracker.py",),
+    ),
+    Mutant(
+        "a part ends an order as filled",
+        "trading/status_fills.py::filled_by_status",
+        "if told.quantity == intent.quantity else OrderStatus.CANCELLED",
+        "if told.quantity else OrderStatus.CANCELLED",
+    ),
+    Mutant(
+        "what the broker cancels is told to nobody",
+        "trading/executor.py::Executor._await_outcome",
+        "if not cancelled:\n",
+        "if False:\n",
+        ("unit/trading/test_executor_timeouts.py",),
+    ),
+    Mutant(
         "a status alone books a fill",
         "trading/status_fills.py::filled_by_status",
         "if positions.get(symbol, 0) != portfolio.shares.get(symbol, 0) + portfolio.foreign.get(symbol, 0) + moved:",

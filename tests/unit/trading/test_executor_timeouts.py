@@ -88,6 +88,8 @@ class TestTimeouts:
         assert world.rows("decisions.jsonl")[-1]["sentence"] == (
             "qqqbot-20261124-01: cancelled without a fill (outside the price band); the next check plans afresh"
         )
+        told = ("order_refused", "BUY 211 QQQ: cancelled without a fill (outside the price band)")
+        assert told in world.notifier.told
         engine.step()
         assert world.broker.positions[QQQ] == 211
 

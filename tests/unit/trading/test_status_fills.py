@@ -62,6 +62,12 @@ def test_a_status_that_does_not_tell_of_the_whole_order_is_no_witness(status: St
     assert filled_by_status(BUY, told(status), portfolio(), 0, {QQQ: 100}, NOW) is None
 
 
+def test_a_part_of_a_cancelled_order_ends_as_a_part() -> None:
+    order = filled_by_status(BUY, told(StatusFill(60, Decimal(450))), portfolio(), 0, {QQQ: 60}, NOW)
+    assert order is not None
+    assert (order.status, order.filled) == (OrderStatus.CANCELLED, 60)
+
+
 def test_an_order_whose_executions_are_all_known_needs_no_status() -> None:
     assert filled_by_status(BUY, told(known=100), portfolio(), 0, {QQQ: 100}, NOW) is None
 

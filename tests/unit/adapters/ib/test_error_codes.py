@@ -45,8 +45,16 @@ def test_a_text_of_the_precautions_has_their_advice_whatever_its_code() -> None:
     assert "larger" in explain_order(383, "The size exceeds 500. Restriction is specified in Precautionary Settings.")
 
 
-def test_a_missing_key_information_document_is_explained() -> None:
-    told = explain_order(201, "Customer Ineligible. This product does not have a KID in English.")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Customer Ineligible. This product does not have a KID in English.",
+        "Order rejected - reason: no Key Information Document (KID)",
+        "the issuer provides no key<br>information document",
+    ],
+)
+def test_a_missing_key_information_document_is_explained(text: str) -> None:
+    told = explain_order(201, text)
     assert "retail clients of the EU" in told
 
 
@@ -106,3 +114,8 @@ def test_the_brokers_text_comes_in_one_line() -> None:
 
 def test_an_empty_text_leaves_no_empty_brackets() -> None:
     assert explain(1101, "") == "1101: the gateway is connected to Interactive Brokers again, subscriptions lost"
+
+
+def test_markup_hides_no_precaution() -> None:
+    text = "Restriction is specified in Precautionary<br>Settings of Global Configuration/Presets."
+    assert code_of_order(10999, text).meaning is Meaning.HELD

@@ -293,6 +293,19 @@ def test_a_status_of_a_part_or_without_a_price_tells_of_no_fill(status_: Status)
     assert order.told is None
 
 
+@pytest.mark.parametrize("known", [(), (execution(40),)])
+def test_the_status_of_a_cancelled_order_tells_of_the_part_whose_executions_are_lacking(
+    known: tuple[Event, ...],
+) -> None:
+    cancelled = Status(PERM_ID, ORDER_ID, "Cancelled", filled=60, average=Decimal("450.02"))
+    events = (SENT, opened("Submitted"), *known, cancelled)
+    unasked, answered = play(events).order, play(events, frozenset()).order
+    assert unasked is not None
+    assert answered is not None
+    assert (unasked.told, answered.told) == (None, StatusFill(60, Decimal("450.02")))
+    assert answered.status is OrderStatus.UNKNOWN
+
+
 def test_a_fill_whose_executions_come_is_not_told_of_by_its_status() -> None:
     order = play((SENT, said_filled(), execution()), frozenset()).order
     assert order is not None
