@@ -18,6 +18,10 @@ from qqqbot.model.market import Market, Quote
 from qqqbot.model.provenance import KeptWindow
 from qqqbot.model.reasons import Reason
 
+# A rotation of two orders is begun only with four minutes left. A first order that is refused, or is not filled in its
+# minute, gets a second try a minute later, with prices that take twenty seconds.
+SHORTEST_WINDOW_MINUTES = 7
+
 
 class Mode(StrEnum):
     """What kind of money is moved; rows of different modes never mix."""

@@ -21,14 +21,11 @@ from qqqbot.model.family import DEFAULT, PRESETS, Rule, two_averages
 from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.program import COMMAND
 from qqqbot.model.sessions import Closures
-from qqqbot.model.values import Decide, OrderType, Rules
+from qqqbot.model.values import SHORTEST_WINDOW_MINUTES, Decide, OrderType, Rules
 from qqqbot.runtime.rule_config import parked, rule_of
 
 PositivePercent = Annotated[float, Field(gt=0, le=100)]
 COMMENT = "Every key is explained in docs/configuration.md. Keys that start with _ are comments."
-# A rotation of two orders is begun only with four minutes left. A first order that is refused, or is not filled in its
-# minute, gets a second try a minute later, with prices that take twenty seconds.
-SHORTEST_WINDOW_MINUTES = 7
 OF_THE_DEFAULT_FORM = ("short_ma_period", "long_ma_period", "band_pct")
 CLOSURE_PATTERN = r"^\d{4}-\d{2}-\d{2}( \d{2}:\d{2})?$"
 CLOSURE_EXAMPLES = '"2025-01-09" (closed) or "2026-12-09 13:00" (closed early, at that time in New York)'

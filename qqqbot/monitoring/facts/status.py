@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from qqqbot.model.family import DEFAULT, DEFAULT_SYMBOLS, PRESETS
 from qqqbot.model.new_york import new_york_date
-from qqqbot.model.values import Decide, FlipPrices, Holding
+from qqqbot.model.values import SHORTEST_WINDOW_MINUTES, Decide, FlipPrices, Holding
 from qqqbot.monitoring import performance
 from qqqbot.monitoring.facts.answer import Answer
 from qqqbot.monitoring.health import Evidence, judge, problems
@@ -26,7 +26,6 @@ from qqqbot.records.status_file import FlipOrder, costs_in, flips_in
 from qqqbot.records.tail import Rows, last_rows
 from qqqbot.records.track import kept
 from qqqbot.records.verdict import Health
-from qqqbot.runtime.config import SHORTEST_WINDOW_MINUTES
 from qqqbot.runtime.halt_file import HaltSwitch, is_by_owner
 from qqqbot.strategy.rule import nearest_flip
 

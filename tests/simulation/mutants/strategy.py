@@ -14,7 +14,7 @@ LIMITS = (
     ),
     Mutant(
         "a window may be too short for a second try",
-        "runtime/config.py::SHORTEST_WINDOW_MINUTES",
+        "model/values.py::SHORTEST_WINDOW_MINUTES",
         "SHORTEST_WINDOW_MINUTES = 7",
         "SHORTEST_WINDOW_MINUTES = 6",
         ("unit/trading/test_engine_pauses.py::TestBeforeClose",),
