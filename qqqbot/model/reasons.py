@@ -278,8 +278,13 @@ class Reason(StrEnum):
 
     @classmethod
     def of(cls, error: Exception) -> "Reason":
-        """What `error`, raised by a check, amounts to. Raises ValueError for an error that ends the program."""
-        return cls.DISK_ERROR if isinstance(error, OSError) else cls(type(error).__name__)
+        """What `error`, raised by a check, amounts to. Raises ValueError for an error that ends the program.
+
+        An error of a more special kind than the table has is what it is a kind of.
+        """
+        names = (kind.__name__ for kind in type(error).__mro__)
+        found = next((name for name in names if name in cls._value2member_map_), type(error).__name__)
+        return cls.DISK_ERROR if isinstance(error, OSError) else cls(found)
 
     @property
     def headline(self) -> str:

@@ -108,6 +108,8 @@ def test_stop_ends_a_call_to_yahoo_that_hangs_and_leaves_no_process(checkout: Ch
     assert start.returncode != 0
     assert "did not start" in start.stderr
     eventually(lambda: not processes().keys() & {daemon, *children}, "nothing of it is left")
+    assert checkout.run("status").returncode == 3, "a stop is no error, whatever it interrupts"
+    assert not (checkout.logs / "last_end.json").exists()
 
 
 def test_a_bad_config_is_refused_by_the_real_daemon(checkout: Checkout) -> None:

@@ -353,6 +353,13 @@ MISSED = (
 )
 
 MUTANTS = (
+    Mutant(
+        "a stop that drops a question for prices ends the program with an error",
+        "model/reasons.py::Reason.of",
+        "type(error).__mro__",
+        "(type(error),)",
+        ("unit/model/test_reasons.py",),
+    ),
     *EXECUTOR,
     *ENGINE,
     *LOOP,

@@ -2,6 +2,7 @@
 
 import pytest
 
+from qqqbot.adapters.yahoo.price_source import Stopped
 from qqqbot.model import errors
 from qqqbot.model.reasons import ADVICE_OF_CODE, AlertKind, Reason
 
@@ -16,6 +17,11 @@ RAISED = [
 @pytest.mark.parametrize("kind", RAISED)
 def test_every_error_of_a_check_has_its_reason(kind: type[errors.BotError]) -> None:
     assert Reason.of(kind("why")) == kind.__name__
+
+
+def test_an_error_of_a_more_special_kind_ends_no_program() -> None:
+    """As when a stop drops a question for prices."""
+    assert Reason.of(Stopped("the bot is stopping")) == "PricesUnavailable"
 
 
 def test_a_failing_disk_is_a_disk_error() -> None:
