@@ -7,7 +7,7 @@ is wrong (a closed exchange, an order still open).
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -395,14 +395,15 @@ def check(gates: tuple[GateCheck, ...], snapshot: Snapshot, rules: Rules) -> tup
 
 def _witnessed(snapshot: Snapshot) -> witnesses.Window:
     market, days = snapshot.market, snapshot.expected
-    own, fund = _window(snapshot), {bar.date: bar for bar in market.fund_bars}
+    own, known = _window(snapshot), {bar.date: bar for bar in market.fund_bars}
+    fund = [known.get(day) for day in days]
     kept, kept_fund = _kept(snapshot)
     return witnesses.Window(
         dates=days,
         closes=[bar.close for bar in own],
-        unadjusted=[_unadjusted(bar) for bar in own],
-        fund=[_price_or_nan(fund[day].close if day in fund else None) for day in days],
-        fund_unadjusted=[_unadjusted(fund.get(day)) for day in days],
+        unadjusted=_prices(bar.unadjusted for bar in own),
+        fund=_prices(bar.close if bar else None for bar in fund),
+        fund_unadjusted=_prices(bar.unadjusted if bar else None for bar in fund),
         today=snapshot.session.date,
         price=market.signal_quote.price,
         fund_price=market.fund_quote.price,
@@ -428,12 +429,9 @@ def _window(snapshot: Snapshot) -> tuple[Bar, ...]:
     return bars[len(bars) - len(snapshot.expected) :]
 
 
-def _unadjusted(bar: Bar | None) -> float:
-    return _price_or_nan(bar.unadjusted if bar else None)
-
-
-def _price_or_nan(close: float | None) -> float:
-    return close if close is not None and _a_price(close) else math.nan
+def _prices(closes: Iterable[float | None]) -> list[float]:
+    """What is no price is not a number."""
+    return [c if c is not None and LOWEST_PRICE <= c <= HIGHEST_PRICE else math.nan for c in closes]
 
 
 def _a_price(value: float) -> bool:
