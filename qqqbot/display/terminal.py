@@ -118,44 +118,30 @@ def _show_rich(screen: Screen, out: TextIO) -> bool:
 
 def drawn(screen: Screen) -> "Group":
     """`screen` as blocks that rich can draw."""
-    from rich.console import Group
-
-    return Group(*(_rich_block(block) for block in screen))
-
-
-def _rich_block(block: Block) -> "RenderableType":
-    from rich.text import Text
-
-    match block:
-        case Line(text, tone):
-            return Text(text, style=tone.value)
-        case Fields(rows):
-            return _rich_fields(rows)
-        case Table():
-            return _rich_table(block)
-
-
-def _rich_fields(rows: Sequence[Field]) -> "RenderableType":
-    from rich.table import Table as RichTable
-    from rich.text import Text
-
-    grid = RichTable.grid(padding=(0, 2))
-    grid.add_column(style="bold", no_wrap=True)
-    grid.add_column(overflow="fold")
-    for row in rows:
-        grid.add_row(Text(row.label), Text(row.text, style=row.tone.value))
-    return grid
-
-
-def _rich_table(block: Table) -> "RenderableType":
     from rich.box import SIMPLE_HEAD
+    from rich.console import Group
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    table = RichTable(box=SIMPLE_HEAD, border_style="dim", padding=(0, 1, 0, 0), show_edge=False, header_style="bold")
-    for i, heading in enumerate(block.headings):
-        table.add_column(heading, justify="right" if i in block.right else "left", overflow="fold")
-    tones = block.tones or (Tone.PLAIN,) * len(block.rows)
-    for row, tone in zip(block.rows, tones, strict=True):
-        table.add_row(*(Text(text) for text in row), style=tone.value)
-    return table
+    blocks: list[RenderableType] = []
+    for block in screen:
+        match block:
+            case Line(text, tone):
+                blocks.append(Text(text, style=tone.value))
+            case Fields(rows):
+                grid = RichTable.grid(padding=(0, 2))
+                grid.add_column(style="bold", no_wrap=True)
+                grid.add_column(overflow="fold")
+                for row in rows:
+                    grid.add_row(Text(row.label), Text(row.text, style=row.tone.value))
+                blocks.append(grid)
+            case Table(headings, lines, right, tones):
+                table = RichTable(
+                    box=SIMPLE_HEAD, border_style="dim", padding=(0, 1, 0, 0), show_edge=False, header_style="bold"
+                )
+                for i, heading in enumerate(headings):
+                    table.add_column(heading, justify="right" if i in right else "left", overflow="fold")
+                for line, tone in zip(lines, tones or (Tone.PLAIN,) * len(lines), strict=True):
+                    table.add_row(*map(Text, line), style=tone.value)
+                blocks.append(table)
+    return Group(*blocks)
