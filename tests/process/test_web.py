@@ -128,7 +128,7 @@ def ask(port: int, path: str = "/", method: str = "GET", **headers: str) -> tupl
 def raw(port: int, request: bytes) -> bytes:
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         answer = b""
-        with suppress(ConnectionResetError):  # refused before it was read to its end
+        with suppress(ConnectionError):  # refused before it was read to its end
             connection.sendall(request)
             connection.shutdown(socket.SHUT_WR)
             while part := connection.recv(65536):
