@@ -352,7 +352,7 @@ def main(
     """Run what `arguments` ask for; `clock` and `prices` default to the machine's and Yahoo's."""
     options = _parse(arguments)
     stop = StopRequest()
-    stop.on(signal.SIGTERM, signal.SIGINT)
+    stop.on(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     clock = clock or SystemClock(stop)
     secrets: SecretUrls | None = None
     try:

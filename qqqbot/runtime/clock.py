@@ -27,10 +27,12 @@ class StopRequest:
         """Set it when one of `signals` arrives; to be called from the main thread.
 
         Python runs a handler between two of its own instructions. A signal that comes after the last one of them and
-        before poll() sleeps would be handled only when poll() ends; the wake-up descriptor is written at once.
+        before poll() sleeps would be handled only when poll() ends; the wake-up descriptor is written at once. A hangup
+        that the caller has us ignore (nohup) stays ignored.
         """
         for number in signals:
-            signal.signal(number, lambda *_: self.set())
+            if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, lambda *_: self.set())
         signal.set_wakeup_fd(self._write_end, warn_on_full_buffer=False)
 
     def set(self) -> None:

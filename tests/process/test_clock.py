@@ -5,13 +5,15 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from drill.checkout import ROOT
 
 SLEEPER = """
 import signal, sys
 from qqqbot.runtime.clock import StopRequest, SystemClock
 stop = StopRequest()
-stop.on(signal.SIGTERM)
+stop.on(signal.SIGTERM, signal.SIGHUP)
 print("ready", flush=True)
 print(SystemClock(stop).wait(3600), flush=True)
 """
@@ -41,12 +43,25 @@ def test_a_signal_that_no_handler_can_see_yet_ends_a_sleep_at_once() -> None:
         assert child.communicate(timeout=60)[0] == "True 0\n", "before the computation has ended"
 
 
-def test_a_signal_ends_a_weekends_sleep() -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_weekends_sleep(number: signal.Signals) -> None:
     with subprocess.Popen([sys.executable, "-c", SLEEPER], cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == "ready\n"
         start = time.monotonic()
-        child.send_signal(signal.SIGTERM)
+        child.send_signal(number)
         assert child.communicate(timeout=30)[0] == "True\n"
         assert child.returncode == 0
         assert time.monotonic() - start < 10
+
+
+def test_a_hangup_that_the_caller_has_ignored_stays_ignored() -> None:
+    command = ["nohup", sys.executable, "-c", SLEEPER]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        child.send_signal(signal.SIGHUP)
+        with pytest.raises(subprocess.TimeoutExpired):
+            child.wait(timeout=0.5)
+        child.send_signal(signal.SIGTERM)
+        assert child.communicate(timeout=30)[0] == "True\n"
