@@ -141,7 +141,7 @@ class Ledger:
 
     def apply(self, row: Row) -> None:
         """Add one row. Raises KeyError, ValueError or ArithmeticError if it is not a row of the book."""
-        symbol = None if row.get("symbol") is None else Holding(row["symbol"])
+        symbol = Holding(row["symbol"]) if "symbol" in row else None
         before = (self.shares[symbol], self.foreign[symbol]) if symbol is not None else (0, 0)
         _HANDLERS[row.get("kind", "trade")](self, row)
         if symbol is not None:

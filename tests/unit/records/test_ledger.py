@@ -246,6 +246,7 @@ def test_only_the_newest_executions_are_remembered() -> None:
         row("capital"),
         row("capital", amount="many"),
         trade_row(Side.BUY, "IBM", 1, 100),
+        {**trade_row(Side.BUY, QQQ, 1, 100), "symbol": None},
         {**trade_row(Side.BUY, QQQ, 1, 100), "side": "HOLD"},
         trade_row(Side.BUY, QQQ, 1, 100, position="GOLD"),
         {k: v for k, v in trade_row(Side.BUY, QQQ, 1, 100).items() if k != "commission"},
