@@ -216,6 +216,24 @@ def refuse_money_that_is_not_there(book: Book, account: AccountSnapshot, equity:
         )
 
 
+def refuse_leaving_a_purchase(book: Book, account: AccountSnapshot, lost: Sequence[OrderIntent]) -> None:
+    """Raises LedgerMismatch for shares that a lost order explains, and whose money is missing in the account.
+
+    Left alone, they would be the owner's, and the book's cash would be out of nothing.
+    """
+    there, ledger = account.spendable + account.unsettled, book.ledger
+    for symbol, difference in differences(book, account).items():
+        if ledger.cash <= there + ledger.total_capital * NOTICEABLE or difference < 0:
+            continue
+        if price_of_lost(lost, ledger.orders, symbol, difference):
+            raise LedgerMismatch(
+                f"{symbol}: an order that was lost explains the {difference:,} shares, and the account has "
+                f"{there:,.2f} of the book's {ledger.cash:,.2f}: they were bought with the bot's money. "
+                f"Nothing was recorded. {COMMAND} adopt takes them over; if you bought them, lower "
+                "total_capital in config.json first"
+            )
+
+
 def _refuse_debt(book: Book, own: Mapping[str, int], prices: Mapping[str, Decimal]) -> None:
     """Cash below zero is money that the bot never had; sales that are adopted at the same time pay first."""
     cost = sum((prices[symbol] * quantity for symbol, quantity in own.items() if quantity), Decimal(0))

@@ -99,6 +99,7 @@ def _make(book: Book, answer: Answer, seen: Seen, now: datetime) -> list[str]:
         return adoption.undo(book, now)
     adoption.refuse_split(book, seen.account, seen.market, seen.last_price)
     if answer.kind is Kind.LEAVE:
+        adoption.refuse_leaving_a_purchase(book, seen.account, seen.lost)
         return adoption.leave(book, seen.account, now)
     return adoption.adopt(book, seen.account, _adopted_at(book, answer, seen), now)
 

@@ -11,6 +11,13 @@ ANSWERS = (
         ("unit/trading/test_adoption.py",),
     ),
     Mutant(
+        "what a lost order has bought is left to the owner",
+        "trading/answers.py::_make",
+        "adoption.refuse_leaving_a_purchase(book, seen.account, seen.lost)",
+        "pass",
+        ("unit/trading/test_adoption_prices.py::TestLostOrders",),
+    ),
+    Mutant(
         "what was traded beside a split is answered",
         "trading/answers.py::settle",
         "if answer.kind is not Kind.UNDO and not answer.prices:",

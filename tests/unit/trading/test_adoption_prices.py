@@ -91,7 +91,33 @@ class TestMoney:
         assert leveraged.records().book.ledger.cash == leveraged.broker.cash + 1  # its commission was not reported
 
 
+def with_a_lost_purchase(world: World) -> None:
+    """100,000 in cash; an order for 211 QQQ was executed, and its day is over."""
+    world.prices.target, world.broker.behaviours = Holding.QQQ, [answer_lost]
+    world.start().step()
+    world.broker.orders.clear()
+    world.pass_time(days=1)
+    engine = world.start()
+    for _ in range(12):
+        engine.step()
+        world.pass_time(minutes=1)
+    world.prices.changes = now_at(world)
+    assert engine.records.journal.lost()
+
+
 class TestLostOrders:
+    def test_what_one_has_bought_is_not_left_alone(self, tmp_path: Path) -> None:
+        world = World(tmp_path)
+        with_a_lost_purchase(world)
+        refused(world, "leave", LedgerMismatch, r"QQQ: an order that was lost explains the 211 shares.* adopt takes")
+        assert answered(world, "adopt")[0].startswith("QQQ: +211 shares recorded in the book at 450.00")
+
+    def test_shares_that_the_owner_paid_for_are_left_alone_beside_one(self, tmp_path: Path) -> None:
+        world = World(tmp_path)
+        with_a_lost_purchase(world)
+        world.broker.cash += 211 * Decimal(450)
+        assert answered(world, "leave") == ["QQQ: +211 shares left alone"]
+
     @pytest.mark.parametrize(
         ("symbol", "difference", "found"),
         [(QQQ, 211, True), (QQQ, 100, True), (QQQ, 212, False), (QQQ, -211, False), (TQQQ, 211, False)],
