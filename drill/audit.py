@@ -35,7 +35,7 @@ class Account:
     """Cash and shares of a book, added up from its rows."""
 
     def __init__(self, book: Iterable[Row]) -> None:
-        self.cash, self.shares = Decimal(0), {"QQQ": 0, "TQQQ": 0}
+        self.cash, self.shares = Decimal(0), Counter({"QQQ": 0, "TQQQ": 0})
         self.problems: list[str] = []
         for row in book:
             self._take(row)
@@ -72,8 +72,8 @@ class Account:
             self.problems.append(f"{ref}: {self.cash} USD of cash")
         if min(self.shares.values()) < 0:
             self.problems.append(f"{ref}: a negative number of shares, {self.shares}")
-        if all(self.shares.values()):
-            self.problems.append(f"{ref}: QQQ and TQQQ at once, {self.shares}")
+        if sum(count > 0 for count in self.shares.values()) > 1:
+            self.problems.append(f"{ref}: several funds at once, {self.shares}")
         if row["commission"] is not None and abs(self.cash - row["cash"]) > CENT:
             self.problems.append(f"{ref}: the row says {row['cash']} USD of cash, its book adds up to {self.cash}")
 

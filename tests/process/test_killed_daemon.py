@@ -13,12 +13,13 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from drill.audit import problems, trades
 from drill.checkout import STANDINS, Checkout, eventually, finished
-from standins.yahoo import Exchange, StandIn
+from standins.yahoo import Exchange, Row, StandIn
 from standins.yahoo.series import session_dates, shaped_series
 from tests.support.builders import new_york
 
@@ -28,17 +29,21 @@ WHOLE_LIVES = (1, 7, 9)
 LONGEST_LIFE_SECONDS = 2.5
 LONGEST_ROTATION_SECONDS = 0.15
 SHORT, LONG = 3, 8
+CHANGED_LIVES = 8
+ON_SPY = {"signal": "SPY", "fast": "sma3", "slow": "sma8", "strong": "UPRO", "down": "SPY"}
 DATES = session_dates(date(2024, 1, 2), date(2026, 12, 31))
 FIRST = DATES.index(date(2026, 6, 1))
 
 
 def restless_market(seed: int) -> Exchange:
-    """QQQ moves 1 to 3 % a day, up or down."""
-    rng = random.Random(seed)
-    closes = [450.0]
-    for _ in DATES[1:]:
-        closes.append(closes[-1] * (1 + rng.choice((-1, 1)) * rng.uniform(0.01, 0.03)))
-    return Exchange(shaped_series(DATES, closes))
+    """QQQ and SPY, each with its fund, move 1 to 3 % a day, up or down."""
+    rng, series = random.Random(seed), dict[str, list[Row]]()
+    for pair in (("QQQ", "TQQQ"), ("SPY", "UPRO")):
+        closes = [450.0]
+        for _ in DATES[1:]:
+            closes.append(closes[-1] * (1 + rng.choice((-1, 1)) * rng.uniform(0.01, 0.03)))
+        series |= dict(zip(pair, shaped_series(DATES, closes).values(), strict=True))
+    return Exchange(series)
 
 
 class World:
@@ -48,9 +53,14 @@ class World:
         self.bot = bot
         self._control = control
         self.random = random.Random(seed)
-        config = json.loads((bot.folder / "config.json").read_text())
-        settings = config | {"short_ma_period": SHORT, "long_ma_period": LONG}
-        (bot.folder / "config.json").write_text(json.dumps(settings))
+        self.configure(short_ma_period=SHORT, long_ma_period=LONG)
+
+    def configure(self, **changes: Any) -> None:
+        """A rule that is spelled out says it all: the keys of the two averages go."""
+        path = self.bot.folder / "config.json"
+        settings = json.loads(path.read_text()) | changes
+        gone = ("short_ma_period", "long_ma_period") if "rule" in changes else ()
+        path.write_text(json.dumps({key: value for key, value in settings.items() if key not in gone}))
 
     def noon_of(self, day: date) -> None:
         ahead = (new_york(day, 12) - datetime.now(UTC)).total_seconds()
@@ -91,6 +101,29 @@ def world(checkout: Checkout, tmp_path: Path) -> Iterator[World]:
         checkout.environment["PYTHONPATH"] = f"{STANDINS / 'shifted_clock'}:{checkout.folder}"
         checkout.environment["QQQBOT_TEST_CLOCK"] = str(control)
         yield world
+
+
+def test_a_change_to_another_index_survives_kills_at_random_moments(world: World) -> None:
+    """What the first rule has left is sold, once, and the new one's shares are bought, whenever the process dies."""
+    for number, day in enumerate(DATES[FIRST : FIRST + CHANGED_LIVES]):
+        if number == CHANGED_LIVES // 2:
+            world.configure(rule=ON_SPY)
+        world.noon_of(day)
+        world.live_and_be_killed(whole=number in (1, CHANGED_LIVES // 2 - 1))
+    world.noon_of(DATES[FIRST + CHANGED_LIVES])
+    started = world.bot.run("start")
+    assert started.returncode == 0, started.stderr
+    assert problems(world.bot.logs) == []
+    status = json.loads((world.bot.logs / "status.json").read_text())
+    traded = [row["symbol"] for row in trades(world.bot.logs)]
+    assert {"QQQ", "TQQQ"} & {*traded}
+    assert {"SPY", "UPRO"} & {*traded}
+    held = {symbol for symbol, count in status["portfolio"]["shares"].items() if count}
+    assert held in ({"SPY"}, {"UPRO"})
+    last = status["last_check"]
+    assert (last["action"], last["held"]) == ("HOLD", last["target"])
+    assert [*last["prices"]][:2] == ["SPY", "UPRO"]
+    assert "Beside SPY" in world.bot.run("status").stdout
 
 
 def test_killed_at_random_moments_it_neither_repeats_nor_forgets_a_trade(world: World) -> None:
