@@ -1,4 +1,4 @@
-"""Plays the scenes one after another, each in a folder of its own: python -m drill --help"""
+"""Plays the scenes one after another, each in a folder of its own."""
 
 import argparse
 import shutil
@@ -11,6 +11,7 @@ from types import FrameType
 from typing import TextIO
 
 from drill.scenes import SCENES, Scene
+from qqqbot.model.program import COMMAND
 
 INTRODUCTION = """\
 FIRE DRILL: this bot, exactly as it is in this folder, in a sandbox with stand-ins for Yahoo and IB's gateway that fail.
@@ -28,7 +29,7 @@ def end(number: int, frame: FrameType | None) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="drill", description=__doc__)
+    parser = argparse.ArgumentParser(prog=f"{COMMAND} drill", description="Plays scenes of what can go wrong.")
     parser.add_argument("scenes", nargs="*", metavar="SCENE", help=f"play only these: {', '.join(SCENES)}")
     parser.add_argument("--keep", action="store_true", help="keep the sandbox, so that you can look at its records")
     options = parser.parse_args()
