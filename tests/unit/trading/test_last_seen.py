@@ -54,3 +54,21 @@ def test_it_touches_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     told = capsys.readouterr().out
     assert "QQQ: -11 shares recorded in the book at 451.00" in told
     assert "The daemon goes on. The account is as it saw it" in told
+
+
+def test_without_a_daemon_it_records_nothing_either(tmp_path: Path) -> None:
+    """What is due anyway, such as a changed total_capital, is the next start's to record."""
+    config, logs = tmp_path / "config.json", tmp_path / "logs"
+    world = World(tmp_path)
+    options = ["--config", str(config), "--logs", str(logs)]
+    config.write_text('{"dry_run": true, "total_capital": 50000}')
+    assert qqq_trading_bot.main([*options, "--once"], world.clock, world.prices) == 0
+    records = ("trades.jsonl", "orders.jsonl", "decisions.jsonl", "prices.jsonl")
+    before = {name: (logs / name).read_bytes() for name in records}
+    assert before["trades.jsonl"]
+    config.write_text('{"dry_run": true, "total_capital": 60000}')
+    for answer in ("--adopt", "--leave"):
+        assert qqq_trading_bot.main([*options, answer, "--dry-run"], world.clock, world.prices) == 0
+        assert {name: (logs / name).read_bytes() for name in records} == before
+    assert qqq_trading_bot.main([*options, "--adopt"], world.clock, world.prices) == 0
+    assert (logs / "trades.jsonl").read_bytes() != before["trades.jsonl"]
