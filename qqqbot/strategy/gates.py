@@ -176,7 +176,12 @@ def _hanging_on_others(snapshot: Snapshot, rules: Rules) -> str | None:
 
 
 def quotes_usable(snapshot: Snapshot, rules: Rules) -> Gate:
+    """Every share that the rule may hold, or the book does, has a live price."""
     prices = snapshot.market.prices
+    needed = (*rules.form.symbols, *(s for s, count in snapshot.portfolio.shares.items() if count))
+    if missing := [symbol for symbol in needed if symbol not in prices]:
+        sentence = f"there is no live price of {', '.join(dict.fromkeys(missing))}"
+        return Gate("quotes", False, "missing", sentence, Reason.PRICES_UNAVAILABLE)
     usable = all(map(_a_price, prices.values()))
     found = ", ".join(f"{s} {p}" for s, p in prices.items())
     sentence = f"live prices {found} are {'usable' if usable else 'not usable'}"

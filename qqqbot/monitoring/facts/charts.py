@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Any, NamedTuple
 
+from qqqbot.model.family import DEFAULT_SYMBOLS
+from qqqbot.model.instruments import Holding, Kind
 from qqqbot.model.new_york import NEW_YORK, new_york_date
 from qqqbot.model.values import Side
 from qqqbot.records.coerce import moment, number, text
@@ -63,11 +65,15 @@ class History(NamedTuple):
     instead: tuple[float | None, ...] = ()
     below: tuple[float | None, ...] = ()
     trades: tuple[TradeMark, ...] = ()
+    signal: str = DEFAULT_SYMBOLS[0]
 
     def columns(self) -> dict[str, Any]:
         """As the page's script reads it: one list for each line, times in seconds, numbers without false precision."""
         points = self.points
+        held = [holding for holding in Holding if any(point.held == holding for point in points)]
         return {
+            "index": self.signal,
+            "shades": {holding.value: _shade(holding) for holding in held},
             "at": [round(point.at.timestamp()) for point in points],
             **{name: [_short(getattr(p, name)) for p in points] for name in ("price", "short", "long", "equity")},
             "held": [point.held for point in points],
@@ -82,7 +88,7 @@ def history(folder: Folder, who: Identity, seen_at: datetime | None) -> History:
     if seen_at is None:
         return History()
     seen = [*_decisions(folder, who, seen_at)]
-    signal = seen[-1][1].signal if seen else ""
+    signal = seen[-1][1].signal if seen else DEFAULT_SYMBOLS[0]
     before = [*_before(folder, who, seen_at, seen[0][0].at if seen else seen_at)]
     unknown = [None] * len(before)
     return History(
@@ -90,7 +96,13 @@ def history(folder: Folder, who: Identity, seen_at: datetime | None) -> History:
         instead=(*unknown, *(track.held for _, track in seen)),
         below=(*unknown, *(track.drawdown * 100 for _, track in seen)),
         trades=(*_trades(folder, who, signal),),
+        signal=signal,
     )
+
+
+def _shade(held: Holding) -> str:
+    """How it is drawn, whichever fund it is."""
+    return "idle" if held.is_defensive else "strong" if held.kind is Kind.LEVERAGED else "mild"
 
 
 def _short(value: float | None) -> float | None:

@@ -1,12 +1,12 @@
 "use strict";
-// Draws the history: QQQ with its averages, what was held and the trades; the value beside QQQ held; the drawdown. Values
-// are read with the pointer, a finger or the arrow keys, at the same moment in all three.
+// Draws the history: the index with its averages, what was held and the trades; the value, and that of the index held; the
+// drawdown. Values are read with the pointer, a finger or the arrow keys, at the same moment in all three.
 const RANGES = [["1 m", 31], ["3 m", 92], ["1 y", 366], ["all", Infinity]];
-const CHARTS = [
-  { title: "QQQ and its averages", height: 280, strip: true, least: 0.01,
-    lines: [["price", "QQQ"], ["short", "short average"], ["long", "long average"]] },
-  { title: "Value beside QQQ held, USD", height: 220, least: 0.01,
-    lines: [["equity", "the bot"], ["instead", "QQQ held from the same day"]] },
+const charts = (index) => [
+  { title: `${index} and its averages`, height: 280, strip: true, least: 0.01,
+    lines: [["price", index], ["short", "short average"], ["long", "long average"]] },
+  { title: `Value beside ${index} held, USD`, height: 220, least: 0.01,
+    lines: [["equity", "the bot"], ["instead", `${index} held from the same day`]] },
   { title: "Below the highest value, per cent", height: 130, filled: true, lines: [["below", "below"]] },
 ];
 const LEFT = 58, RIGHT = 10, TOP = 10, BOTTOM = 22, STRIP = 16, DAY = 86400;
@@ -23,7 +23,7 @@ function drawCharts(place, data, flip) {
       button.dataset.days = days;
       nav.append(button);
     }
-    place.replaceChildren(nav, ...CHARTS.map(() => node("figure")));
+    place.replaceChildren(nav, ...charts("").map(() => node("figure")));
     new ResizeObserver(redraw).observe(place);
   }
   redraw();
@@ -35,7 +35,7 @@ function redraw() {
     button.setAttribute("aria-pressed", String(Number(button.dataset.days) === days));
   const first = data.at.findIndex((at) => at >= data.at.at(-1) - days * DAY);
   drawn.first = Math.max(0, first - 1);
-  drawn.views = CHARTS.map((chart, n) => view(chart, place.querySelectorAll("figure")[n]));
+  drawn.views = charts(data.index).map((chart, n) => view(chart, place.querySelectorAll("figure")[n]));
   point(null);
 }
 
@@ -67,7 +67,7 @@ function view(chart, figure) {
   });
   if (chart.strip)
     for (const name of new Set(data.held.slice(begin).filter(Boolean)))
-      caption.append(node("span", { class: "key" }, node("i", { class: `was ${name}` }), `held: ${name}`));
+      caption.append(node("span", { class: "key" }, node("i", { class: `was ${data.shades[name]}` }), `held: ${name}`));
   const moment = node("p", { class: "moment faint" });
   figure.replaceChildren(caption, moment, svg);
   listen(svg, across);
@@ -217,7 +217,7 @@ function path(chart, name, begin, across, up) {
 
 // What was held when, as a strip under the curves.
 function strip(begin, across, bottom) {
-  const { at, held } = drawn.data;
+  const { at, held, shades } = drawn.data;
   const parts = [];
   for (let n = begin; n < at.length; n++) {
     if (n > begin && held[n] === held[n - 1]) continue;
@@ -225,7 +225,7 @@ function strip(begin, across, bottom) {
     while (end < at.length - 1 && held[end + 1] === held[n]) end++;
     const x = across(at[n]);
     const width = Math.max(0.5, across(at[Math.min(end + 1, at.length - 1)]) - x);
-    const box = { class: `held ${held[n]}`, x: x.toFixed(1), width: width.toFixed(1), y: bottom + 21, height: 11 };
+    const box = { class: `held ${shades[held[n]]}`, x: x.toFixed(1), width: width.toFixed(1), y: bottom + 21, height: 11 };
     if (held[n]) parts.push(shape("rect", box, shape("title", {}, `held: ${held[n]}`)));
   }
   return parts;

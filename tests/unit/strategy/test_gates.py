@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 
+from qqqbot.model.family import PRESETS
 from qqqbot.model.market import Bar, Quote
 from qqqbot.model.provenance import Source
-from qqqbot.model.values import Gate, Holding, Rules, Snapshot
+from qqqbot.model.values import Gate, Holding, Portfolio, Rules, Snapshot
 from qqqbot.strategy import gates
 from qqqbot.strategy.planning import decide
 from tests.support.builders import (
@@ -281,6 +282,21 @@ class TestDailyMove:
 
     def test_an_incomplete_window_is_another_gates_matter(self) -> None:
         assert gates.daily_move(with_bars([]), RULES).passed
+
+
+@pytest.mark.parametrize(
+    ("rules", "book", "missing"),
+    [
+        (replace(RULES, rule=PRESETS["spy-200-upro"]), portfolio(), "SPY, UPRO"),
+        (RULES, replace(portfolio(), shares={"UPRO": 10}), "UPRO"),
+    ],
+)
+def test_without_a_price_of_what_is_held_or_may_be_nothing_is_decided(
+    rules: Rules, book: Portfolio, missing: str
+) -> None:
+    at = snapshot(portfolio=book, account=account(portfolio()))
+    assert_fails(gates.quotes_usable(at, rules), "PricesUnavailable", f"no live price of {missing}")
+    assert decide(at, rules).orders == ()
 
 
 class TestBrokerQuotes:

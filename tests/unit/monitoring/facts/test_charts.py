@@ -100,6 +100,15 @@ def test_trades_stand_at_the_price_of_qqq_with_what_was_paid(logs: LogsFolder) -
 def test_the_columns_have_one_value_for_each_point_and_no_false_precision(logs: LogsFolder) -> None:
     logs.rows("decisions.jsonl", [seen(0, 100.123456, 50.0), seen(1, 99.0, 1e308, long_ma=None)])
     columns = drawn(logs).columns()
-    assert {len(column) for name, column in columns.items() if name != "trades"} == {2}
+    assert {len(column) for name, column in columns.items() if name not in ("trades", "index", "shades")} == {2}
     assert columns["at"][0] == NOW.timestamp()
     assert (columns["equity"], columns["long"]) == ([100.12, 99.0], [1.0, None])
+
+
+def test_another_rules_history_names_its_index_and_leaves_out_the_price_of_the_one_before(logs: LogsFolder) -> None:
+    spy: dict[str, Any] = {"prices": {"SPY": 600.0, "UPRO": 90.0, "TQQQ": 60.0, "QQQ": 450.0}}
+    before, after = seen(0, 100.0, 450.0, held="TQQQ"), seen(1, 101.0, 600.0, held="SPY", **spy)
+    logs.rows("decisions.jsonl", [before, after, seen(1.5, 102.0, 600.0, held="SGOV", **spy)])
+    columns = drawn(logs).columns()
+    assert (columns["index"], columns["price"]) == ("SPY", [None, 600.0, 600.0])
+    assert columns["shades"] == {"TQQQ": "strong", "SPY": "mild", "SGOV": "idle"}

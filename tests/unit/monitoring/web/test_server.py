@@ -255,6 +255,8 @@ def test_an_empty_folder_is_a_page_that_says_how_to_start(tmp_path: Path) -> Non
         "instead",
         "below",
         "trades",
+        "index",
+        "shades",
     }
 
 
