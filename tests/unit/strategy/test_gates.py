@@ -294,7 +294,7 @@ class TestDailyMove:
 def test_without_a_price_of_what_is_held_or_may_be_nothing_is_decided(
     rules: Rules, book: Portfolio, missing: str
 ) -> None:
-    at = snapshot(portfolio=book, account=account(portfolio()))
+    at = replace(snapshot(), portfolio=book)
     assert_fails(gates.quotes_usable(at, rules), "PricesUnavailable", f"no live price of {missing}")
     assert decide(at, rules).orders == ()
 
