@@ -61,6 +61,8 @@ log = logging.getLogger(__name__)
 # Selling, buying and seeing that all is done take three; the rest is for partial fills.
 MAX_ROUNDS = 6
 FAILURES_BEFORE_NOTICE = 3
+# The broker refreshes an account every three minutes; an order may take one to be filled.
+POSITIONS_SHOWN = timedelta(minutes=4)
 ALERTS_OF_GATES = (
     AlertKind.HALT,
     AlertKind.MISMATCH,
@@ -148,6 +150,7 @@ class Engine:
     """what the last signal was computed from"""
 
     def __post_init__(self) -> None:
+        self._began = self.clock.now()
         self._missed = Missed(self.records, self.rules.decide)
 
     def step(self) -> bool:
@@ -288,10 +291,15 @@ class Engine:
             money_short_since=next((a.at for a in self.alerts.lasting() if a.kind is AlertKind.MONEY), None),
             broker_quotes=quotes,
             kept=self.records.prices.newest,
-            differed=self._differed,
+            differed=self._differed and not self._may_be_late(now),
             asked=asked,
         )
         return replace(seen, lasting_orders=self.executor.lasting(seen.open_orders))
+
+    def _may_be_late(self, now: datetime) -> bool:
+        """Whether the account may not show an order of the process before yet: only that one knew what it showed."""
+        decided = [intent.decided_at for intent in self.records.journal.newest()[-1:]]
+        return any(at < self._began and now - at < POSITIONS_SHOWN for at in decided)
 
     def _record(self, began: datetime, number: int, snapshot: Snapshot, plan: Plan) -> None:
         """Write the decision, before its orders; begin or end the alerts that follow from it. Raises OSError."""

@@ -121,8 +121,10 @@ def _decisions(folder: Folder, who: Identity, seen_at: datetime) -> Iterator[tup
         found = kept(row) or extended(track, row)
         if found is not None and found is not track:
             track, held = found, text(row.get("held"))
-            averages = number(row.get("short_ma")), number(row.get("long_ma"))
-            yield Point(at, found.prices[found.signal], *averages, found.equity, held), found
+            price, short = found.prices[found.signal], number(row.get("short_ma"))
+            # A rule that compares the price itself has no short average.
+            averages = None if short == price else short, number(row.get("long_ma"))
+            yield Point(at, price, *averages, found.equity, held), found
 
 
 def _sampled(folder: Folder, seen_at: datetime) -> Iterator[Row]:

@@ -174,7 +174,9 @@ def _tiles(facts: Dashboard) -> Markup:
         tiles.append(_tile("Holds", " + ".join(status_screen.held(own)) or "cash", *lines))
     tiles += [*_gained(facts.changes), *_risk(status.risk)]
     if signal is not None:
-        averages = f"short average {usd(signal.short_ma)}, long {usd(signal.long_ma)}"
+        averages = f"average {usd(signal.long_ma)}"
+        if signal.short_ma != signal.price:  # else the rule compares the price itself
+            averages = f"short average {usd(signal.short_ma)}, long {usd(signal.long_ma)}"
         tiles.append(_tile(f"{signal.symbol}, {time_near(signal.at, status.now)}", usd(signal.price), averages))
     wanted = signal.target if signal else None
     tiles.append(_tile("The rule wants", wanted or "not known yet", *_coming(status)))

@@ -25,6 +25,13 @@ def recovery(test: str) -> tuple[str, ...]:
 
 EXECUTOR = (
     Mutant(
+        "a new process believes shares that the account may not show yet",
+        "trading/engine.py::Engine._may_be_late",
+        "return any(at < self._began and now - at < POSITIONS_SHOWN for at in decided)",
+        "return False",
+        ("unit/trading/test_adoption.py::TestDifferences",),
+    ),
+    Mutant(
         "the journal is written after the order is sent",
         "trading/executor.py::Executor._send",
         "    self._journal.intended(intent)\n    try:\n        self._broker.submit(intent)\n",

@@ -372,6 +372,21 @@ class TestDifferences:
         engine.step()
         assert "mismatch" not in world.notifier.kinds()
 
+    def test_a_new_process_gives_the_account_time_to_show_what_the_old_one_traded(self, world: World) -> None:
+        world.start().step()
+        world.broker.positions[QQQ] = 0
+        world.pass_time(seconds=30)
+        engine = world.start()
+        for _ in range(3):
+            world.pass_time(minutes=1)
+            engine.step()
+            assert last(world)["error"] == "DifferenceSeen"
+        assert "mismatch" not in world.notifier.kinds()
+        world.pass_time(minutes=1)
+        engine.step()
+        assert last(world)["error"] == "LedgerMismatch"
+        assert world.notifier.kinds().count("mismatch") == 1
+
     @pytest.mark.parametrize("found", [{"QQQ": 0}, {"QQQ": 212}, {"TQQQ": 5}])
     def test_a_difference_stops_trading_keeps_observing_and_is_reported_once(
         self, world: World, found: dict[str, int]
