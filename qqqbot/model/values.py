@@ -355,7 +355,7 @@ class Snapshot:
     `broker_quotes` are the broker's own prices, if it has any. `lasting_orders` are the open orders that should have
     ended long ago. `money_short_since` is when a buy began to wait for the account's money, None if none does. `kept`
     is the newest window that a decision rested on, of this session or an earlier one, None if there is none.
-    `differed`: account and book did not agree at the look before either.
+    `differed`: account and book did not agree at the look before either, and what was traded shows by now.
     `asked` is the newest rotation that was announced to the owner, None if none was.
     """
 

@@ -23,8 +23,8 @@ MUTANTS = (
     Mutant(
         "the move of a third share is not judged",
         "strategy/moves.py::leverage",
-        "if fund.underlying == symbol:",
-        "if fund.underlying == symbol or symbol in market.others:",
+        "if Holding(symbol).underlying != symbol:",
+        "if Holding(symbol).underlying != symbol and symbol not in market.others:",
         MOVES,
     ),
     Mutant(
