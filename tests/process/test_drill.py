@@ -40,7 +40,7 @@ FAULTS = {
     ),
     "disk": Mutant(
         "nothing was sent that could not be written down first",
-        "records/jsonl.py::AppendOnlyFile.append",
+        "records/jsonl.py::AppendOnlyFile.append_all",
         "raise\n",
         "pass\n",
     ),
