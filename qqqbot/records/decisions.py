@@ -27,6 +27,7 @@ def decision_values(snapshot: Snapshot, plan: Plan) -> dict[str, Any]:
     """
     signal, market, portfolio = plan.signal, snapshot.market, snapshot.portfolio
     others = whose(market.quoted_by, market.origins, market.signal)
+    prices = named({symbol: _finite(price) for symbol, price in market.prices.items()})
     events = event_values(market, snapshot.session.date)
     return {
         "session": snapshot.session.date.isoformat(),
@@ -56,7 +57,7 @@ def decision_values(snapshot: Snapshot, plan: Plan) -> dict[str, Any]:
         "cash": portfolio.cash,
         "shares": {symbol: portfolio.shares.get(symbol, 0) for symbol in market.quotes},
         "equity": equity_of(portfolio, market.prices) if signal else None,
-        **named({symbol: _finite(price) for symbol, price in market.prices.items()}),
+        **({"prices": prices} if prices else {}),
         **({"prices_from": others} if others else {}),
         **({"qqq_events": events} if events else {}),
     }

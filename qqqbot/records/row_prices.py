@@ -6,15 +6,17 @@ and TQQQ's (under `tqqq_price`).
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from qqqbot.model.family import DEFAULT_SYMBOLS
 from qqqbot.records.coerce import mapping, number
 
+Price = TypeVar("Price", float, float | None)
 
-def named(prices: Mapping[str, float | None]) -> dict[str, Any]:
-    """What a row needs besides the two prices that each has."""
-    return {} if tuple(prices) == DEFAULT_SYMBOLS else {"prices": dict(prices)}
+
+def named(prices: Mapping[str, Price]) -> dict[str, Price]:
+    """What a row has under `prices`: nothing for the default's symbols."""
+    return {} if tuple(prices) == DEFAULT_SYMBOLS else dict(prices)
 
 
 def symbols_of(row: Mapping[str, Any]) -> tuple[str, str]:

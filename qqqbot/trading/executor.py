@@ -169,7 +169,7 @@ class Executor:
             reason=plan.sentence,
             signal_price=signal.price,
             fund_price=snapshot.market.fund_quote.price,
-            prices=named(snapshot.market.prices).get("prices", {}),
+            prices=named(snapshot.market.prices),
             short_ma=signal.short_ma,
             long_ma=signal.long_ma,
             position_size=self._rules.position_size,

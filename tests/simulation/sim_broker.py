@@ -174,7 +174,7 @@ class SimBroker:
     misreported: set[str] = field(default_factory=set)
     """of which the newest answer had a wrong number of shares"""
     reinvested: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
-    """shares that dividends were turned into: no order and no execution tells of them"""
+    """shares bought with dividends: no order and no execution reports them"""
     listed: tuple[str, ...] = ()
     """open orders of the newest answer"""
     told: dict[str, datetime] = field(default_factory=dict)

@@ -352,7 +352,7 @@ class World:
         assert not missing, f"filled, and not in the book: {missing}"
 
     def check_told(self, check: Check) -> None:
-        """What the broker told of an order is dealt with in the next complete check: a twin halts, a refusal ends."""
+        """The next complete check acts on what the broker reported of an order: a twin halts, a refusal ends it."""
         if check.at == self._judged:
             return
         self._judged = check.at

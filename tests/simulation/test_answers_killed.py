@@ -127,7 +127,7 @@ def taken_back(folder: Path) -> World:
 
 
 def split_and_bought(folder: Path) -> World:
-    """The price source tells of the split; a purchase by hand is adopted besides."""
+    """The price source reports the split; a purchase by hand is adopted as well."""
     world = invested(folder, Holding.TQQQ)
     told = split(world, 2.0)
     world.prices.changes["splits"] = (told,)

@@ -4,7 +4,7 @@ from tests.support.mutants import Mutant
 
 ANSWERS = (
     Mutant(
-        "a share that was adopted is taken for all of the holding",
+        "one adopted share passes for the whole holding",
         "records/ledger.py::Ledger._adopt",
         "if new and most_of(self.shares).symbol == symbol:",
         "if False:",

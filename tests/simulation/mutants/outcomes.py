@@ -14,7 +14,7 @@ PRECAUTIONS = (
 
 STATUS_FILLS = (
     Mutant(
-        "a part that the status of a cancelled order tells of is forgotten",
+        "a part that only the status of a cancelled order reports is forgotten",
         "adapters/ib/order_tracker.py::OrderTracker._cancelled",
         "return Judgement(replace(order, told=self._told(facts, answered)), ask=True)",
         "return Judgement(order, ask=True)",

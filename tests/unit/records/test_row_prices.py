@@ -18,7 +18,7 @@ def test_the_default_names_nobody_so_that_its_rows_stay_as_they_were() -> None:
 
 
 def test_any_other_rule_names_all_that_is_watched_its_signal_first() -> None:
-    row = {"price": 600.0, "tqqq_price": 90.0, **named(SPY_RULE)}
+    row = {"price": 600.0, "tqqq_price": 90.0, "prices": named(SPY_RULE)}
     assert prices_of(row) == prices_of_trade(row) == SPY_RULE
     assert symbols_of(row) == ("SPY", "UPRO")
 
