@@ -233,10 +233,8 @@ def history(snapshot: Snapshot, rules: Rules) -> Gate:
     if not snapshot.market.fund_bars or not _may_be_averaged(snapshot, rules):
         return Gate("history", True, "not asked", "the window's witnesses were not asked")
     market, held = snapshot.market, snapshot.portfolio.holding
-    quoted = {
-        market.signal,
-        market.fund,
-    } <= snapshot.broker_quotes.keys()  # then the broker's prices and shares are the witness
+    # Where the broker quotes both, its prices and shares are the witness.
+    quoted = {market.signal, market.fund} <= snapshot.broker_quotes.keys()
     if not quoted and (moved := basis.moved(snapshot.kept, market)):
         sentence, code = basis.told(moved, simulated=not snapshot.needs_open_exchange)
         return Gate("history", False, sentence, sentence, code)
@@ -247,7 +245,7 @@ def history(snapshot: Snapshot, rules: Rules) -> Gate:
     doubts = witnesses.doubts(window, rules.leverage)
     if not doubts:
         return Gate("history", True, "no doubt", "each session of the window has a second witness")
-    found, held = "; ".join(f"{doubt.day}: {doubt.found}" for doubt in doubts[:3]), snapshot.portfolio.holding
+    found = "; ".join(f"{doubt.day}: {doubt.found}" for doubt in doubts[:3])
     if witnesses.too_many(window, doubts):
         sentence = f"{market.signal}'s and {market.fund}'s rows part on {len(doubts)} occasions ({found})"
         return Gate("history", False, found, sentence, Reason.PRICES_DOUBTFUL)
@@ -429,7 +427,7 @@ def _kept(snapshot: Snapshot) -> tuple[list[float], list[float]]:
 
 
 def _window(snapshot: Snapshot) -> tuple[Bar, ...]:
-    """QQQ's rows of the expected sessions, if `window_problem` finds none: then they are the newest ones."""
+    """The signal's rows of the expected sessions, if `window_problem` finds none: then they are the newest ones."""
     bars = snapshot.market.bars
     return bars[len(bars) - len(snapshot.expected) :]
 

@@ -14,8 +14,8 @@ from qqq_trading_bot import Daemon
 from qqqbot.model.values import Holding, Portfolio
 from qqqbot.records.jsonl import AppendOnlyFile, Row, _lines
 from qqqbot.runtime.config import Config
-from tests.support.fakes import FakeAccount, World, answer_lost
-from tests.support.owner import answered, assert_same, by_hand, now_at, split, told_by
+from tests.support.fakes import FakeAccount, World
+from tests.support.owner import answered, assert_same, by_hand, lose_an_order, now_at, split, told_by
 from tests.support.symbols import QQQ, TQQQ
 
 
@@ -102,14 +102,7 @@ def beside_the_bots(folder: Path) -> World:
 
 def lost(folder: Path) -> World:
     world = invested(folder, Holding.TQQQ)
-    world.prices.target, world.broker.behaviours = Holding.CASH, [answer_lost]
-    world.start().step()
-    world.broker.orders.clear()
-    world.pass_time(days=1)
-    engine = world.start()
-    for _ in range(12):
-        engine.step()
-        world.pass_time(minutes=1)
+    lose_an_order(world, Holding.CASH)
     world.prices.changes = now_at(world, tqqq_price=65.40)
     return world
 

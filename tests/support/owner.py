@@ -9,16 +9,30 @@ import pytest
 
 from qqq_trading_bot import Daemon
 from qqqbot.model.market import Split
-from qqqbot.model.values import Portfolio
+from qqqbot.model.values import Holding, Portfolio
 from qqqbot.runtime.config import Config
 from qqqbot.trading.answers import Answer, Kind
+from qqqbot.trading.engine import Engine
 from tests.support.builders import DAY, PRICE, TQQQ_PRICE, market
-from tests.support.fakes import FakeAccount, World
+from tests.support.fakes import FakeAccount, World, answer_lost
 from tests.support.symbols import QQQ, TQQQ
 
 
 def daemon(world: World, config: Config | None = None) -> Daemon:
     return Daemon(config or Config(), world.logs, world.clock, world.prices, FakeAccount(world.broker))
+
+
+def lose_an_order(world: World, target: Holding) -> Engine:
+    """The order towards `target` is executed, and its answer lost; the broker reports the present day only."""
+    world.prices.target, world.broker.behaviours = target, [answer_lost]
+    world.start().step()
+    world.broker.orders.clear()
+    world.pass_time(days=1)
+    engine = world.start()
+    for _ in range(12):
+        engine.step()
+        world.pass_time(minutes=1)
+    return engine
 
 
 def split(world: World, ratio: float, symbol: str = TQQQ) -> Split:

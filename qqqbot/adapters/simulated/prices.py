@@ -19,6 +19,7 @@ from qqqbot.model.market import Bar, Market, Other, Quote
 from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import Session
+from qqqbot.strategy.parking import SESSIONS_LOOKED_AT
 
 OPEN, CLOSE, EARLY_CLOSE = time(9, 30), time(16), time(13)
 FIXED_HOLIDAYS = ((1, 1), (6, 19), (7, 4), (12, 25))
@@ -26,7 +27,7 @@ FIXED_HOLIDAYS = ((1, 1), (6, 19), (7, 4), (12, 25))
 DAILY_FEE, DAILY_YIELD = 0.0095 / 252, 0.04 / 252
 FIRST_PRICES, FIRST_PRICE = {Holding.QQQ: 480.0, Holding.TQQQ: 70.0}, 100.0
 # Rows of an answer: more than the longest usual average needs, as in Yahoo's.
-ROWS, OTHER_ROWS = 300, 64
+ROWS, OTHER_ROWS = 300, SESSIONS_LOOKED_AT + 1
 WAVES = 6
 
 

@@ -31,6 +31,7 @@ from qqqbot.runtime.child_process import (
     run_child,
 )
 from qqqbot.runtime.foreign_text import washed
+from qqqbot.strategy.parking import SESSIONS_LOOKED_AT
 
 log = logging.getLogger(__name__)
 
@@ -50,8 +51,8 @@ CURRENCY = "USD"
 # An answer that came with the first table of sessions is used by the check that requested it.
 EARLY_ANSWER_SECONDS = 30.0
 
-# Of shares that are no witness: the close before, and a quarter of a year by which parking is judged.
-OTHER_ROWS = 64
+# Of shares that are no witness: as many as parking is judged by, and the close before is among them.
+OTHER_ROWS = SESSIONS_LOOKED_AT + 1
 # A split whose ratio cannot be read is of no importance once every row and every account is on its basis.
 RECENT = timedelta(days=10)
 

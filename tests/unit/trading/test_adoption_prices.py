@@ -10,8 +10,8 @@ from qqqbot.model.values import Holding, Side
 from qqqbot.records.ledger import Booked
 from qqqbot.trading.adoption import price_of_lost
 from tests.support.builders import intent
-from tests.support.fakes import World, answer_lost
-from tests.support.owner import answered, assert_same, book_of, by_hand, now_at, refused, split
+from tests.support.fakes import World
+from tests.support.owner import answered, assert_same, book_of, by_hand, lose_an_order, now_at, refused, split
 from tests.support.symbols import QQQ, TQQQ
 
 
@@ -74,15 +74,7 @@ class TestMoney:
         assert answered(world, "adopt", any=Decimal(450)) != []
 
     def test_a_lost_order_is_adopted_at_its_decisions_price(self, leveraged: World) -> None:
-        leveraged.prices.target = Holding.CASH
-        leveraged.broker.behaviours = [answer_lost]
-        leveraged.start().step()
-        leveraged.broker.orders.clear()  # the broker reports the present day only
-        leveraged.pass_time(days=1)
-        engine = leveraged.start()
-        for _ in range(12):
-            engine.step()
-            leveraged.pass_time(minutes=1)
+        lose_an_order(leveraged, Holding.CASH)
         leveraged.prices.changes = now_at(leveraged, tqqq_price=65.40)
         assert answered(leveraged, "adopt") == [
             "TQQQ: -1,583 shares recorded in the book at 60.00, the price that the lost order "
@@ -93,14 +85,7 @@ class TestMoney:
 
 def with_a_lost_purchase(world: World) -> None:
     """100,000 in cash; an order for 211 QQQ was executed, and its day is over."""
-    world.prices.target, world.broker.behaviours = Holding.QQQ, [answer_lost]
-    world.start().step()
-    world.broker.orders.clear()
-    world.pass_time(days=1)
-    engine = world.start()
-    for _ in range(12):
-        engine.step()
-        world.pass_time(minutes=1)
+    engine = lose_an_order(world, Holding.QQQ)
     world.prices.changes = now_at(world)
     assert engine.records.journal.lost()
 
