@@ -25,7 +25,7 @@ from qqqbot.adapters.yahoo.price_source import ChildPrices
 from qqqbot.display.masking import without_detail
 from qqqbot.display.terminal import show
 from qqqbot.model.errors import AlreadyRunning, BotError, ConfigError, StartRefused
-from qqqbot.model.family import name_of, watched
+from qqqbot.model.family import name_of
 from qqqbot.model.market import Market
 from qqqbot.model.new_york import new_york_text
 from qqqbot.model.ports import Broker, Brokerage, Clock, SecondPrices, WatchedPrices
@@ -90,9 +90,7 @@ class Account(Protocol):
         """Why the account that is logged in now may not be traded; None if it may, or if there is none."""
         ...
 
-    def broker(self, book: Book, state: State, symbols: tuple[str, ...]) -> Broker:
-        """`symbols` are those that it reports shares and prices of."""
-        ...
+    def broker(self, book: Book, state: State) -> Broker: ...
 
     def second_prices(self) -> SecondPrices | None:
         """The broker's own prices; None if there is no broker."""
@@ -119,7 +117,7 @@ class SimulatedAccount:
     def refused(self) -> str | None:
         return None
 
-    def broker(self, book: Book, state: State, symbols: tuple[str, ...]) -> Broker:  # noqa: ARG002 (as the market)
+    def broker(self, book: Book, state: State) -> Broker:
         return PaperBroker(book, self.clock, lambda: state.market, self.slippage_bps, functools.cache(self._last_price))
 
     def _last_price(self, symbol: str, before: date) -> float | None:
@@ -148,8 +146,7 @@ class BrokerageAccount:
     def refused(self) -> str | None:
         return self.brokerage.refused()
 
-    def broker(self, book: Book, state: State, symbols: tuple[str, ...]) -> Broker:  # noqa: ARG002 (it asks its own)
-        self.brokerage.watch(symbols)
+    def broker(self, book: Book, state: State) -> Broker:  # noqa: ARG002 (it asks its own)
         return self.brokerage
 
     def second_prices(self) -> SecondPrices | None:
@@ -317,9 +314,7 @@ class Daemon:
         if later := set_capital(records.book, capital, self.clock, records.journal.unresolved()):
             self.notifier.notify(AlertKind.TOTAL_CAPITAL, later)
         state = State()
-        symbols = watched(self.settings.rules.form, records.book.ledger.held)
-        self.prices.watch(symbols)
-        broker = self.account.broker(records.book, state, symbols)
+        broker = self.account.broker(records.book, state)
         second = self.account.second_prices()
         sources = Adapters(self.clock, self.prices, broker, self.notifier, self._pulse, second=second)
         outside = sources._replace(intraday=self.intraday, owner=self.owner)
@@ -453,7 +448,7 @@ def _show(options: argparse.Namespace, settings: Config, clock: Clock, prices: W
 
 def _yahoo(settings: Config, clock: Clock) -> ChildPrices:
     rule, closed_on, times = settings.rules.form, settings.closures, _times(settings)
-    symbols, longest = watched(rule, ()), rule.history + 1
+    symbols, longest = rule.symbols, rule.history + 1
     return ChildPrices(clock, random.Random(), symbols=symbols, long_period=longest, closed_on=closed_on, times=times)
 
 

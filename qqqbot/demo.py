@@ -22,10 +22,10 @@ from typing import Any, TextIO
 from qqqbot.adapters.simulated.broker import ACCOUNT, PaperBroker
 from qqqbot.adapters.simulated.prices import ROWS, SimulatedPrices, sessions_between
 from qqqbot.model.errors import BotError, StartRefused
-from qqqbot.model.family import DEFAULT, PRESETS, watched
+from qqqbot.model.family import DEFAULT, DEFAULT_SYMBOLS, PRESETS, watched
 from qqqbot.model.market import Market
 from qqqbot.model.new_york import NEW_YORK, new_york_text
-from qqqbot.model.ports import PriceSource
+from qqqbot.model.ports import WatchedPrices
 from qqqbot.model.program import COMMAND
 from qqqbot.model.sessions import REGULAR_LENGTH, SessionTable
 from qqqbot.model.values import Holding, Mode, Rules
@@ -83,9 +83,10 @@ class PowerCut(BaseException):
 class StagedPrices:
     """A PriceSource whose prices are stale one morning, and which cuts the power when `cut_now` says so."""
 
-    def __init__(self, source: PriceSource, cut_now: Callable[[], bool]) -> None:
+    def __init__(self, source: WatchedPrices, cut_now: Callable[[], bool]) -> None:
         self._source = source
         self._cut_now = cut_now
+        self.watch = source.watch
 
     def sessions(self, now: datetime) -> SessionTable:
         if self._cut_now():
@@ -174,7 +175,7 @@ def run(logs: Path, seed: int, preset: str, out: TextIO) -> None:
     rule = PRESETS[preset]
     first_row = min(FIRST_ROW, FIRST_DAY - timedelta(days=int(rule.history * DAYS_FOR_A_SESSION)))
     symbols = watched(rule, ())
-    source = SimulatedPrices(seed, first_row, LAST_ROW, symbols=symbols, rows=max(ROWS, rule.history))
+    source = SimulatedPrices(seed, symbols, first_row, LAST_ROW, rows=max(ROWS, rule.history))
     first, last = (sessions_between(day, day)[0] for day in (FIRST_DAY, LAST_DAY))
     clock = VirtualClock(first.open, stop_at=last.close + CHECK_INTERVAL)
     narrator = Narrator(logs / "decisions.jsonl", source.table, out)
@@ -201,7 +202,7 @@ def run(logs: Path, seed: int, preset: str, out: TextIO) -> None:
 class Life:
     """The state of one process over the records in `logs`, assembled as in the daemon."""
 
-    def __init__(self, logs: Path, clock: VirtualClock, source: PriceSource, rules: Rules, cuts_left: int) -> None:
+    def __init__(self, logs: Path, clock: VirtualClock, source: WatchedPrices, rules: Rules, cuts_left: int) -> None:
         notifier = LogNotifier(clock)
         self._clock, self._rules = clock, rules
         self._records = load_records(logs, Identity(Mode.DRY_RUN, ACCOUNT), clock, notifier)
@@ -251,7 +252,7 @@ def _rule(row: Mapping[str, Any]) -> str:
     price, short, long = row["price"], row["short_ma"], row["long_ma"]
     names = f"{Rules().short_period}d", f"{Rules().long_period}d"
     average = f"{names[0]} {_side(short, long)} {names[1]} {long:,.2f}"
-    return f"QQQ {price:,.2f} {_side(price, short)} {names[0]} {short:,.2f}; {average}"
+    return f"{DEFAULT_SYMBOLS[0]} {price:,.2f} {_side(price, short)} {names[0]} {short:,.2f}; {average}"
 
 
 def _side(value: float, line: float) -> str:

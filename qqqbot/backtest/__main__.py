@@ -58,7 +58,7 @@ def parser() -> argparse.ArgumentParser:
         help="CSV files instead of Yahoo: the index's, its leveraged fund's (qqq.csv tqqq.csv); for rules on several "
         "indexes SYMBOL=FILE each",
     )
-    p.add_argument("--bars", nargs=2, type=Path, metavar=("QQQ", "TQQQ"), help="CSV files of intraday bars")
+    p.add_argument("--bars", nargs=2, type=Path, metavar=("INDEX", "FUND"), help="CSV files of intraday bars")
     p.add_argument("--bars-from-yahoo", action="store_true", help="the last 60 days of 15-minute bars, from Yahoo")
     p.add_argument("--start", type=_day, help="first session, like 2020-06-24")
     p.add_argument("--end", type=_day, help="last session; prices are then adjusted to that day")
@@ -181,9 +181,9 @@ def _prices(args: argparse.Namespace, question: Question, err: TextIO) -> tuple[
         from qqqbot.backtest.prices.cache import cached_prices, recent_bars  # not needed with files
 
         now = SystemClock().now()
-        prices = cached_prices(CACHE, now, say=lambda text: print(text, file=err), symbols=symbols)
+        prices = cached_prices(CACHE, symbols, now, say=lambda text: print(text, file=err))
         if bars is None and (args.fill is FillAt.INTRADAY or args.bars_from_yahoo):
-            bars = recent_bars(now, say=lambda text: print(text, file=err), symbols=symbols[:2])
+            bars = recent_bars(symbols[:2], now, say=lambda text: print(text, file=err))
     if args.end is not None and prices.dates[prices.first] <= args.end < prices.dates[-1]:
         prices = adjusted_to(prices, args.end)
     return prices, bars

@@ -46,7 +46,8 @@ def prices_of_this_run(environment: Mapping[str, str] = os.environ) -> tuple[Pri
     if files := _two(environment, "QQQBOT_PRICES"):
         return load_prices(dict(zip(DEFAULT_SYMBOLS, files, strict=True))), bars
     now = SystemClock().now()
-    return cached_prices(CACHE, now, say=print), bars or recent_bars(now, say=print)
+    symbols = DEFAULT_SYMBOLS
+    return cached_prices(CACHE, symbols, now, say=print), bars or recent_bars(symbols, now, say=print)
 
 
 def examined(
@@ -99,5 +100,7 @@ def _two(environment: Mapping[str, str], name: str) -> tuple[Path, Path] | None:
         return None
     parts = value.split(os.pathsep)
     if len(parts) != 2:
-        raise BadPrices(f"{name} must name two files, QQQ's and TQQQ's, separated by {os.pathsep!r}; was {value!r}")
+        raise BadPrices(
+            f"{name} must name two files, {' and '.join(DEFAULT_SYMBOLS)}, separated by {os.pathsep!r}; was {value!r}"
+        )
     return Path(parts[0]), Path(parts[1])

@@ -85,6 +85,10 @@ class Broker(Protocol):
         """How long complete answers must lack an order before the bot concludes that it never existed."""
         ...
 
+    def watch(self, symbols: tuple[str, ...]) -> None:
+        """Report shares and prices of these from now on."""
+        ...
+
     def snapshot(self) -> AccountSnapshot:
         """Money, positions and our open orders, complete. Raises BrokerUnavailable."""
         ...
@@ -118,10 +122,6 @@ class Broker(Protocol):
 
 class Brokerage(Broker, SecondPrices, Protocol):
     """A broker that is reached over a connection, in the background."""
-
-    def watch(self, symbols: tuple[str, ...]) -> None:
-        """Report shares and prices of these from now on."""
-        ...
 
     def identity(self, wait_seconds: float) -> tuple[Mode, str] | None: ...
 

@@ -154,7 +154,7 @@ class PriceMemory:
                 self._looks = {day: self._looks[day] for day in sorted(self._looks)[-LOOKS_REMEMBERED:]}
 
 
-def kept_windows(path: Path, symbols: tuple[str, ...] = DEFAULT_SYMBOLS) -> Iterator[KeptWindow]:
+def kept_windows(path: Path, symbols: tuple[str, ...]) -> Iterator[KeptWindow]:
     """The windows of `symbols` in the file at `path`, oldest first; what cannot be read is skipped. Raises OSError."""
     if not path.exists():
         return

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from qqqbot.model.family import PRESETS, PRICE, Average, Comparison, Rule
+from qqqbot.model.family import DEFAULT_SYMBOLS, PRESETS, PRICE, Average, Comparison, Rule
 from qqqbot.model.instruments import Holding, Kind
 
 KEYS: Mapping[str, Any] = {
-    "signal": "QQQ",
+    "signal": DEFAULT_SYMBOLS[0],
     "fast": "price",
     "slow": "",
     "enter_pct": 0,

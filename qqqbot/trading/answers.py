@@ -113,8 +113,8 @@ def _adopted_at(book: Book, answer: Answer, seen: Seen) -> dict[str, Priced]:
         return {}
     if strange := given.keys() - found.keys():
         which = ", ".join(sorted(strange)) or "the price"
-        differ = ", ".join(found) or "none"
-        raise LedgerMismatch(f"{which}: say whose price it is, as in --price TQQQ=61.25; what differs: {differ}")
+        example = f"as in --price {next(iter(found))}=61.25"
+        raise LedgerMismatch(f"{which}: say whose price it is, {example}; what differs: {', '.join(found)}")
     priced = {}
     for symbol, difference in found.items():
         lost = adoption.price_of_lost(seen.lost, book.ledger.orders, symbol, difference)

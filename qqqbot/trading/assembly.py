@@ -67,8 +67,9 @@ def assemble(
     state: State | None = None,
     capital: Decimal | None = None,
 ) -> Engine:
-    """`state` may be shared with whatever must see the newest prices: the simulated account does.
+    """The shares that are watched are decided here, and nowhere else.
 
+    `state` may be shared with whatever must see the newest prices: the simulated account does.
     `capital` is a total_capital that the book does not have yet, if there is one.
     """
     executor = Executor(records, outside, rules, order_timeout)
@@ -81,6 +82,8 @@ def assemble(
     state.track = track_of(records.decisions.path, who)
     symbols = watched(rules.form, records.book.ledger.held)
     records.prices.watch(symbols[:2])
+    outside.prices.watch(symbols)
+    outside.broker.watch(symbols)
     prices = SteadyPrices(outside, records.prices, rules, state, symbols)
     parts = (outside.clock, prices, outside.broker, executor, keeper, records, alerts, rules, free, asking)
     return Engine(*parts, prices.after_close, state)

@@ -44,8 +44,11 @@ class LastSeen:
     def identity(self, wait_seconds: float) -> Identity:  # noqa: ARG002 (it is known at once)
         return Identity(self.mode, self.account)
 
-    def broker(self, book: Book, state: State, symbols: tuple[str, ...]) -> Broker:  # noqa: ARG002 (none is of use)
+    def broker(self, book: Book, state: State) -> Broker:  # noqa: ARG002 (none is of use)
         return self
+
+    def watch(self, symbols: tuple[str, ...]) -> None:
+        """It has what the daemon watches."""
 
     def second_prices(self) -> SecondPrices | None:
         return None

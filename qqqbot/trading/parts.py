@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from qqqbot.model.ports import Broker, Clock, Notifier, Owner, PriceSource, SecondPrices
+from qqqbot.model.ports import Broker, Clock, Notifier, Owner, SecondPrices, WatchedPrices
 from qqqbot.records.book import Book
 from qqqbot.records.inputs import InputLog
 from qqqbot.records.journal import OrderJournal
@@ -37,7 +37,7 @@ class Adapters(NamedTuple):
     """
 
     clock: Clock
-    prices: PriceSource
+    prices: WatchedPrices
     broker: Broker
     notifier: Notifier
     pulse: Callable[[], None] = lambda: None

@@ -45,9 +45,8 @@ def run(folder: Path, lag: bool, rules: Rules) -> list[dict[str, Any]]:
     folder.mkdir()
     symbols, before = watched(rules.form, ()), max(12, rules.form.history)
     first = date(2025, 10, 20) - timedelta(days=2 * (before - 12))
-    prices = SimulatedPrices(
-        50 if rules.rule else 3, first, date(2025, 12, 31), gap=1.0, roughness=0.0, symbols=symbols
-    )
+    seed = 50 if rules.rule else 3
+    prices = SimulatedPrices(seed, symbols, first, date(2025, 12, 31), gap=1.0, roughness=0.0)
     sessions = prices.table.sessions[before : before + SESSIONS]
     clock, ends = MovedClock(sessions[0].open), []
     with gateway_at(clock) as gateway, broker_at(gateway, clock, BRISK) as broker:
@@ -57,7 +56,6 @@ def run(folder: Path, lag: bool, rules: Rules) -> list[dict[str, Any]]:
             gateway.lag(seed=3)
         at, notifier = Bench(gateway, broker, clock), LogNotifier(clock)
         at.sound()
-        broker.watch(symbols)
         records = load_records(folder, Identity(broker.mode, broker.account), clock, notifier)
         set_capital(records.book, Decimal(100_000), clock)
         engine = assemble(records, Adapters(clock, prices, broker, notifier), rules, timedelta(seconds=20))

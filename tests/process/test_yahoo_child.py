@@ -21,6 +21,7 @@ from qqqbot.model.errors import PricesUnavailable
 from qqqbot.model.sessions import session_rows
 from standins.yahoo import Exchange, market_series, with_event
 from tests.support.builders import new_york
+from tests.support.symbols import SYMBOLS
 from tests.support.yahoo_documents import BEFORE, DAY, NOON
 from tests.support.yahoo_world import YahooWorld, yahoo_world
 
@@ -39,7 +40,7 @@ def world() -> Iterator[YahooWorld]:
 
 
 def prices_at(world: YahooWorld) -> dict[str, Any]:
-    return market_child.prices("2y", world.session)
+    return market_child.prices(SYMBOLS, "2y", world.session)
 
 
 def charts_asked(world: YahooWorld) -> list[tuple[str, str]]:
@@ -55,7 +56,7 @@ def series_with(symbol: str, day: date, **event: float) -> Exchange:
 
 
 def test_the_last_quarters_of_an_hour_are_the_closes_of_their_sessions(world: YahooWorld) -> None:
-    bars = market_child.last_quarters(world.session)
+    bars = market_child.last_quarters(SYMBOLS, world.session)
     for symbol, rows in bars.items():
         closes = {row.date: row.close for row in SERIES[symbol]}
         ends = {datetime.fromisoformat(end): close for end, close in rows}
@@ -308,7 +309,7 @@ def test_the_named_exceptions_exist_in_the_installed_libraries() -> None:
 
 
 def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "qqqbot.adapters.yahoo.child", *arguments]
+    command = [sys.executable, "-m", "qqqbot.adapters.yahoo.child", *arguments, "--symbols", *SYMBOLS]
     return subprocess.run(
         command, cwd=ROOT, env={**os.environ, **environment}, capture_output=True, text=True, check=False
     )

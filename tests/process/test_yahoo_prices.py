@@ -28,7 +28,7 @@ from qqqbot.runtime.clock import StopRequest, SystemClock, VirtualClock
 from qqqbot.strategy.planning import decide
 from standins.yahoo import Exchange, StandIn, session_dates, shaped_series, with_event
 from tests.support.builders import HALF_DAYS, new_york, session, table
-from tests.support.symbols import TQQQ
+from tests.support.symbols import SYMBOLS, TQQQ
 from tests.support.yahoo_documents import BEFORE, DAY, NOON, market_document
 from tests.support.yahoo_world import RULES, YahooWorld, snapshot_of, yahoo_world
 
@@ -241,7 +241,7 @@ def test_a_failure_of_yahoo_is_prices_unavailable(world: YahooWorld, kind: str) 
 
 
 def test_a_fetch_from_end_to_end_gives_sessions_and_prices(world: YahooWorld) -> None:
-    asked = ChildPrices(SystemClock(), random.Random(1), command=led_to(world.yahoo))
+    asked = ChildPrices(SystemClock(), random.Random(1), symbols=SYMBOLS, command=led_to(world.yahoo))
     sessions = asked.sessions(NOON)
     assert isinstance(sessions, SessionTable)
     assert sessions.open_session(NOON) == session(DAY)
@@ -252,7 +252,9 @@ def test_a_fetch_from_end_to_end_gives_sessions_and_prices(world: YahooWorld) ->
 
 def test_an_answer_that_takes_minutes_is_cut_off_at_the_deadline(world: YahooWorld) -> None:
     world.yahoo.fault("hang", on="any")
-    asked = ChildPrices(SystemClock(), random.Random(1), command=led_to(world.yahoo), deadline_seconds=2.5)
+    asked = ChildPrices(
+        SystemClock(), random.Random(1), symbols=SYMBOLS, command=led_to(world.yahoo), deadline_seconds=2.5
+    )
     begun = time.monotonic()
     with pytest.raises(PricesUnavailable, match="no answer within"):
         asked.market(NOON)
@@ -265,7 +267,7 @@ def led_to(yahoo: StandIn) -> tuple[str, ...]:
 
 
 def prices_of(command: Any, clock: Any = None, **options: Any) -> ChildPrices:
-    return ChildPrices(clock or VirtualClock(NOON), random.Random(1), command=command, **options)
+    return ChildPrices(clock or VirtualClock(NOON), random.Random(1), symbols=SYMBOLS, command=command, **options)
 
 
 def child(script: str) -> tuple[str, ...]:
@@ -377,7 +379,9 @@ def test_nothing_is_left_behind_after_many_questions(tmp_path: Path) -> None:
         warnings.simplefilter("error", ResourceWarning)
         for script in scripts * 3:
             with pytest.raises(PricesUnavailable):
-                ChildPrices(clock, random.Random(1), command=child(script), deadline_seconds=0.15).market(NOON)
+                ChildPrices(
+                    clock, random.Random(1), symbols=SYMBOLS, command=child(script), deadline_seconds=0.15
+                ).market(NOON)
         gc.collect()
     assert len(list(open_files.iterdir())) == before
     with pytest.raises(ChildProcessError):  # no child, and no zombie, is ours

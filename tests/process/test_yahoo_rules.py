@@ -15,6 +15,7 @@ from qqqbot.runtime.clock import VirtualClock
 from qqqbot.strategy.planning import decide
 from standins.yahoo import Exchange, StandIn, session_dates, shaped_series
 from tests.support.builders import session, snapshot
+from tests.support.symbols import SYMBOLS
 from tests.support.yahoo_documents import NOON
 
 DATES = session_dates(date(2015, 6, 1), date(2026, 12, 4))
@@ -29,7 +30,7 @@ def yahoo(cache_of_our_own: None) -> Iterator[StandIn]:
 
 
 def periods(rules: Rules, moment: datetime) -> tuple[str, str]:
-    source = ChildPrices(VirtualClock(moment), random.Random(1), long_period=rules.form.history + 1)
+    source = ChildPrices(VirtualClock(moment), random.Random(1), symbols=SYMBOLS, long_period=rules.form.history + 1)
     _, period, _, light = source._periods
     return period, light
 
@@ -40,7 +41,7 @@ def test_what_a_preset_needs_is_fetched_and_traded_on(yahoo: StandIn, name: str,
     rules = Rules(rule=PRESETS[name])
     period, light = periods(rules, NOON)
     asked, symbols = asking.new_session(timeout_seconds=5.0, **yahoo.session_options), watched(rules.form, held)
-    market = read_market(child.document("prices", None, None, period, asked, light, symbols), symbols=symbols)
+    market = read_market(child.document("prices", symbols, None, None, period, asked, light), symbols)
     assert tuple(market.quotes) == symbols
     calendar = SessionTable.build(session(day) for day in DATES)
     today = calendar.current(NOON)

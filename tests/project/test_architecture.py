@@ -2,12 +2,15 @@
 without heavy libraries, and where the tests of a module are."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from qqqbot.model.instruments import Holding
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "qqqbot"
@@ -82,6 +85,26 @@ def test_no_room_imports_an_entry(path: Path) -> None:
 
 def test_no_entry_shadows_the_standard_library() -> None:
     assert set(ENTRIES) & sys.stdlib_module_names == set()
+
+
+def symbols_named(module: ast.Module) -> set[str]:
+    """The instruments that the code of `module` names: as values, or in what it puts together; fixed texts may."""
+    named = set[str]()
+    for node in ast.walk(module):
+        match node:
+            case ast.Attribute(attr=attr):
+                named.add(attr)
+            case ast.Constant(value=str(text)):
+                named.add(text)
+            case ast.JoinedStr(values=parts):
+                named.update(*(re.findall(r"\w+", str(part.value)) for part in parts if isinstance(part, ast.Constant)))
+    return named & {*Holding} - {Holding.CASH}
+
+
+@pytest.mark.parametrize("path", [*ROOT.glob("*.py"), *MODULES], ids=name)
+def test_only_the_table_of_instruments_and_the_defaults_name_one(path: Path) -> None:
+    where = {"qqqbot/model/instruments.py", "qqqbot/model/family.py"}
+    assert name(path) in where or symbols_named(tree(path)) == set()
 
 
 @pytest.mark.parametrize("path", [*ROOT.glob("*.py"), *SOURCES], ids=name)

@@ -30,6 +30,7 @@ from qqqbot.model.values import (
     Side,
     StatusFill,
 )
+from tests.support.fakes import Watching
 
 ACCOUNT = "DU7654321"
 ABSENCE_IS_FINAL_AFTER = timedelta(minutes=5)
@@ -151,7 +152,7 @@ class Unkindness:
 
 
 @dataclass
-class SimBroker:
+class SimBroker(Watching):
     """`now` is the world's time, whatever the bot's clock says; `law` is called with each order before it leaves."""
 
     now: Callable[[], datetime]

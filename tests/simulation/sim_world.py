@@ -441,7 +441,7 @@ def _prices(seed: int, still: bool, rule: Rule) -> SimulatedPrices:
     # Another seed begins in another stretch of the market; a rough one crosses the lines within the day.
     first = date(2025, 10, 20) - timedelta(days=37 * (seed % 5))
     last = first + timedelta(days=50 + 2 * (_sessions_before(rule) - SESSIONS_BEFORE))
-    return SimulatedPrices(seed, first, last, *((1.0, 0.0) if still else (0.3, 3.0)), watched(rule, ()))
+    return SimulatedPrices(seed, watched(rule, ()), first, last, *((1.0, 0.0) if still else (0.3, 3.0)))
 
 
 def _is_second_leg(intent: OrderIntent, journal: Iterable[Mapping[str, Any]]) -> bool:

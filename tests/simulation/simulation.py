@@ -102,7 +102,7 @@ class FailingPrices:
     """The simulated prices, with everything that is known to go wrong with a free source."""
 
     def __init__(self, world: World) -> None:
-        self._world = world
+        self._world, self.watch = world, world.prices.watch
 
     def sessions(self, now: datetime) -> SessionTable:
         self._world.die_before()
@@ -128,6 +128,7 @@ class FailingBroker:
         self._inner, self._world = inner, world
         self.mode, self.account = inner.mode, inner.account
         self.needs_open_exchange, self.absence_is_final_after = inner.needs_open_exchange, inner.absence_is_final_after
+        self.watch = inner.watch
 
     def snapshot(self) -> AccountSnapshot:
         self._call()

@@ -30,9 +30,9 @@ from qqqbot.trading.bookkeeping import set_capital
 from qqqbot.trading.parts import Adapters
 from standins.yahoo import Exchange, market_series, session_dates, with_event
 from tests.support.builders import new_york, table
-from tests.support.fakes import FakeBroker, FakeNotifier
+from tests.support.fakes import FakeBroker, FakeNotifier, Watching
 from tests.support.fuzzed_answers import FuzzedSession
-from tests.support.symbols import QQQ, TQQQ
+from tests.support.symbols import QQQ, SYMBOLS, TQQQ
 
 RULES = Rules()
 WORLDS = int(os.environ.get("QQQBOT_ALTERED", "2"))
@@ -42,7 +42,7 @@ Wrong = Callable[[Answers], object]
 
 
 @dataclass
-class Yahoo:
+class Yahoo(Watching):
     """What the client makes of the answers of an exchange, which `wrong` alters."""
 
     exchange: Exchange
@@ -56,8 +56,8 @@ class Yahoo:
         answers = copy.deepcopy({s: self.exchange.chart(s, now, {"range": span}) for s, span in spans})
         self.wrong(answers)
         texts = {s: json.dumps({"chart": {"result": [answer], "error": None}}) for s, answer in answers.items()}
-        document = child.document("prices", None, None, "2y", FuzzedSession(texts))
-        return read_market(json.loads(json.dumps(document, allow_nan=False)))
+        document = child.document("prices", SYMBOLS, None, None, "2y", FuzzedSession(texts))
+        return read_market(json.loads(json.dumps(document, allow_nan=False)), SYMBOLS)
 
 
 def columns(result: Any) -> list[list[Any]]:

@@ -62,8 +62,8 @@ def world(number: int) -> tuple[Answers, datetime]:
 
 def market_of(texts: dict[str, str]) -> Market:
     """What the daemon makes of these answers. Raises PricesUnavailable."""
-    document = child.document("prices", None, None, "2y", FuzzedSession(texts))
-    return read_market(json.loads(json.dumps(document, allow_nan=False)))
+    document = child.document("prices", SYMBOLS, None, None, "2y", FuzzedSession(texts))
+    return read_market(json.loads(json.dumps(document, allow_nan=False)), SYMBOLS)
 
 
 def seen(market: Market, now: datetime, held: Portfolio) -> Snapshot:

@@ -28,7 +28,7 @@ FIRST = 130
 def year(seed: int, second: bool) -> tuple[int, int, int]:
     """Sessions decided, refused, and decided on prices that are not all Yahoo's own."""
     rng = random.Random(seed)
-    truth = SimulatedPrices(seed, date(2025, 1, 2), date(2026, 7, 31))
+    truth = SimulatedPrices(seed, SYMBOLS, date(2025, 1, 2), date(2026, 7, 31))
     lost: set[date] = set()
     away = decided = refused = others = 0
     kept: KeptWindow | None = None

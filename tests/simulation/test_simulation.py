@@ -27,7 +27,7 @@ from qqqbot.trading.parts import Adapters
 from tests.simulation.sim_world import OTHER_RULES, SPARE, World
 from tests.simulation.simulation import FOLDERS, End, Silence, simulate
 from tests.support.builders import LEVELS
-from tests.support.symbols import QQQ
+from tests.support.symbols import QQQ, SYMBOLS
 
 SEEDS_A_TEST = 10
 # Many more before a release: QQQBOT_SEEDS=2000.
@@ -124,7 +124,7 @@ def test_at_least_a_thousand_points_of_death_are_tried() -> None:
 
 def test_over_ten_years_the_engine_decides_what_the_vectorised_rule_says(folder: Path) -> None:
     """One check a day, shortly before the close, on prices that stand still all day."""
-    prices, rules = SimulatedPrices(11, date(2015, 1, 2), date(2025, 12, 31), gap=1.0, roughness=0.0), Rules()
+    prices, rules = SimulatedPrices(11, SYMBOLS, date(2015, 1, 2), date(2025, 12, 31), gap=1.0, roughness=0.0), Rules()
     wanted = _levels(np.array(prices.closes(QQQ)), rules)
     sessions = prices.table.sessions
     days = range(rules.form.history, len(sessions) - 1)

@@ -17,7 +17,7 @@ from qqqbot.trading.assembly import Identity, assemble, load_records
 from qqqbot.trading.bookkeeping import set_capital
 from qqqbot.trading.engine import State
 from qqqbot.trading.parts import Adapters
-from tests.support.fakes import FakeNotifier
+from tests.support.fakes import FakeNotifier, Watching
 from tests.support.price_series import random_prices
 
 CAPITAL = Decimal(100_000)
@@ -26,7 +26,7 @@ BOOK_PRICES, BOOK_RULES, BOOK_BEGINS = random_prices(330, seed=4), Rules(decide=
 BEFORE_CLOSE = timedelta(minutes=5)
 
 
-class DailyBars:
+class DailyBars(Watching):
     """A PriceSource that knows the closes before today, and today's close as its live price."""
 
     def __init__(self, prices: Prices, rows: int = 200) -> None:

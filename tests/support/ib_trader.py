@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from qqqbot.adapters.ib.connection import Timing
-from qqqbot.model.family import Rule, two_averages, watched
+from qqqbot.model.family import Rule, two_averages
 from qqqbot.model.market import Market, Other
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import Holding, OrderType
@@ -29,10 +29,13 @@ AS_DEFAULT = {Holding.UPRO: Holding.TQQQ, Holding.SPY: Holding.QQQ}
 
 
 class Prices:
-    """A market in which the rule wants `target`; `symbols` are the signal, its fund, and what else is watched."""
+    """A market in which the rule wants `target`."""
 
-    def __init__(self, target: Holding, symbols: tuple[str, ...]) -> None:
-        self.target, self.symbols = target, symbols
+    def __init__(self, target: Holding) -> None:
+        self.target = target
+
+    def watch(self, symbols: tuple[str, ...]) -> None:
+        self.symbols = symbols
 
     def sessions(self, now: datetime) -> SessionTable:
         assert now < table().ends()
@@ -61,9 +64,7 @@ class Trader:
         set_capital(self.records.book, Decimal(100_000), at.clock)
         order_type = OrderType.LIMIT if limit else OrderType.MARKET
         rules = replace(RULES, order_type=order_type, max_orders_per_session=orders, rule=rule)
-        symbols = watched(rules.form, self.records.book.ledger.held)
-        self.prices = Prices(Holding.QQQ, symbols)
-        at.broker.watch(symbols)
+        self.prices = Prices(Holding.QQQ)
         outside = Adapters(at.clock, self.prices, at.broker, self.notifier)
         self.engine: Engine = assemble(self.records, outside, rules, timedelta(seconds=20))
 

@@ -13,6 +13,7 @@ from qqqbot.model.values import Plan, Rules, Snapshot
 from qqqbot.strategy.planning import decide
 from standins.yahoo import Exchange, StandIn
 from tests.support.builders import snapshot, table
+from tests.support.symbols import SYMBOLS
 from tests.support.yahoo_documents import NOON
 
 RULES = Rules()
@@ -34,7 +35,7 @@ class YahooWorld:
         self._moment[0] = moment
 
     def market(self) -> Market:
-        return read_market(child.document("prices", None, None, "2y", self.session))
+        return read_market(child.document("prices", SYMBOLS, None, None, "2y", self.session), SYMBOLS)
 
     def plan(self, calendar: SessionTable | None = None) -> Plan:
         return decide(snapshot_of(self.market(), self.now, calendar), RULES)

@@ -14,9 +14,9 @@ from qqqbot.demo import FIRST_DAY, FIRST_ROW, LAST_DAY, LAST_ROW, STALE_MORNING,
 from qqqbot.model.errors import StartRefused
 from qqqbot.model.values import Holding, Rules
 from qqqbot.strategy.rule import evaluate
-from tests.support.symbols import QQQ
+from tests.support.symbols import QQQ, SYMBOLS
 
-PRICES = SimulatedPrices(7, FIRST_ROW, LAST_ROW)
+PRICES = SimulatedPrices(7, SYMBOLS, FIRST_ROW, LAST_ROW)
 STALE = datetime(STALE_MORNING.year, STALE_MORNING.month, STALE_MORNING.day, 14, tzinfo=UTC)
 
 
@@ -80,7 +80,7 @@ def test_the_power_is_cut_when_the_demo_says_so() -> None:
 
 @pytest.mark.parametrize("seed", range(40))
 def test_every_seed_of_the_demo_wants_all_three_holdings(seed: int) -> None:
-    prices = SimulatedPrices(seed, FIRST_ROW, LAST_ROW)
+    prices = SimulatedPrices(seed, SYMBOLS, FIRST_ROW, LAST_ROW)
     closes = prices.closes(QQQ)
     days = [n for n, s in enumerate(prices.table.sessions) if FIRST_DAY <= s.date <= LAST_DAY]
     assert {evaluate(closes[:n], closes[n], Holding.CASH, Rules()).target for n in days} == set(Rules().form.shelves)

@@ -27,7 +27,6 @@ from qqqbot.adapters.ib.connection import ConnectionManager, Link, Timing
 from qqqbot.adapters.ib.order_tracker import ENDED_STATUSES, REF_PREFIX, Event, Judgement, OrderTracker, Sent, Status
 from qqqbot.adapters.ib.silence import Silences
 from qqqbot.model.errors import AccountRefused, BrokerUnavailable, OrderOutcomeUnknown, OrderRejected
-from qqqbot.model.family import watched
 from qqqbot.model.market import Quote
 from qqqbot.model.new_york import new_york_date
 from qqqbot.model.ports import Clock
@@ -98,7 +97,7 @@ class IBBroker:
         self._make = make
         self._connection: ConnectionManager[Gateway] = ConnectionManager(self._connect, self._catch_up, clock, timing)
         self._identity: tuple[Mode, str] | None = None
-        self._symbols = watched(config.rules.form, ())
+        self._symbols = config.rules.form.symbols
         self._orders = OrderTracker()
         self._news = threading.Condition()
         """guards `_orders`"""

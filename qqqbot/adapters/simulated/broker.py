@@ -48,6 +48,9 @@ class PaperBroker:
         self._slippage = slippage_bps / 10_000
         self._filled: dict[str, Order] = {}
 
+    def watch(self, symbols: tuple[str, ...]) -> None:
+        """It has whatever the market has a price of."""
+
     def snapshot(self) -> AccountSnapshot:
         portfolio = self._book.ledger.portfolio()
         market = self._market()

@@ -25,7 +25,7 @@ OPEN, CLOSE, EARLY_CLOSE = time(9, 30), time(16), time(13)
 FIXED_HOLIDAYS = ((1, 1), (6, 19), (7, 4), (12, 25))
 # A leveraged fund's yearly costs, and what Treasury bills bring, over the sessions of a year.
 DAILY_FEE, DAILY_YIELD = 0.0095 / 252, 0.04 / 252
-FIRST_PRICES, FIRST_PRICE = {Holding.QQQ: 480.0, Holding.TQQQ: 70.0}, 100.0
+FIRST_PRICES, FIRST_PRICE = dict(zip(DEFAULT_SYMBOLS, (480.0, 70.0), strict=True)), 100.0
 # Rows of an answer: more than the longest usual average needs, as in Yahoo's.
 ROWS, OTHER_ROWS = 300, SESSIONS_LOOKED_AT + 1
 WAVES = 6
@@ -83,11 +83,11 @@ class SimulatedPrices:
     def __init__(
         self,
         seed: int,
+        symbols: Sequence[str],
         first: date,
         last: date,
         gap: float = 0.4,
         roughness: float = 1.0,
-        symbols: Sequence[str] = DEFAULT_SYMBOLS,
         rows: int = ROWS,
     ) -> None:
         self.table = SessionTable.build(sessions_between(first, last))
@@ -98,7 +98,7 @@ class SimulatedPrices:
         self._paths = {index: _days(rng, self.table.sessions, gap, roughness) for index, rng in rngs.items()}
         """index -> its days; those of the signal's are the same whatever else there is"""
         self._days = self._paths[own]
-        self._closes = {symbol: [FIRST_PRICES.get(Holding(symbol), FIRST_PRICE)] for symbol in symbols}
+        self._closes = {symbol: [FIRST_PRICES.get(symbol, FIRST_PRICE)] for symbol in symbols}
         """symbol -> the close before the first session, then one for each session"""
         for number, day in enumerate(self._days):
             for symbol in symbols:

@@ -1,9 +1,9 @@
 """Queries Yahoo and the calendar library. As its own process it may hang, leak or crash without harm to the daemon.
 
     python -m qqqbot.adapters.yahoo.child sessions --start 2024-11-24 --end 2027-11-24
-    python -m qqqbot.adapters.yahoo.child prices --period 2y
-    python -m qqqbot.adapters.yahoo.child all --start 2024-11-24 --end 2027-11-24 --period 2y
-    python -m qqqbot.adapters.yahoo.child intraday
+    python -m qqqbot.adapters.yahoo.child prices --symbols QQQ TQQQ --period 2y
+    python -m qqqbot.adapters.yahoo.child all --symbols QQQ TQQQ --start 2024-11-24 --end 2027-11-24 --period 2y
+    python -m qqqbot.adapters.yahoo.child intraday --symbols QQQ TQQQ
 
 prints one JSON document on standard output, and nothing else there:
 
@@ -31,7 +31,6 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from qqqbot.adapters.yahoo.asking import SourceFailed, asked, new_session, server_time
-from qqqbot.model.family import DEFAULT_SYMBOLS
 from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.sessions import session_rows
 from qqqbot.model.values import Session
@@ -73,7 +72,7 @@ def sessions(start: date, end: date) -> list[Session]:
 
 
 def prices(
-    period: str, session: Any = None, light_period: str = LIGHT_PERIOD, symbols: Sequence[str] = DEFAULT_SYMBOLS
+    symbols: Sequence[str], period: str, session: Any = None, light_period: str = LIGHT_PERIOD
 ) -> dict[str, Any]:
     """The `prices` of the document: the first symbol's rows over `period`, all others' over `light_period`.
 
@@ -114,7 +113,7 @@ def quarter_hours(symbol: str, session: Any = None) -> tuple[list[datetime], lis
     return [row.time for row in rows], [_float(row.open) for row in rows], [_float(row.close) for row in rows]
 
 
-def last_quarters(session: Any = None, symbols: Sequence[str] = DEFAULT_SYMBOLS) -> dict[str, list[tuple[str, float]]]:
+def last_quarters(symbols: Sequence[str], session: Any = None) -> dict[str, list[tuple[str, float]]]:
     """End and close of each session's last 15-minute bar that has a close, by symbol. Raises SourceFailed."""
     session = session or new_session()
     found = {}
@@ -162,23 +161,23 @@ def _float(value: float | None) -> float:
 
 def document(
     what: str,
+    symbols: Sequence[str],
     start: date | None,
     end: date | None,
     period: str,
     session: Any = None,
     light_period: str = LIGHT_PERIOD,
-    symbols: Sequence[str] = DEFAULT_SYMBOLS,
 ) -> dict[str, Any]:
     """The whole document, without raising SourceFailed: a failure is under `error`."""
     answer: dict[str, Any] = {"schema": SCHEMA}
     try:
         if what == "intraday":
-            answer["intraday"] = last_quarters(session, symbols)
+            answer["intraday"] = last_quarters(symbols, session)
             return answer
         if what != "prices" and start is not None and end is not None:
             answer["sessions"] = session_rows(sessions(start, end))
         if what != "sessions":
-            answer["prices"] = prices(period, session, light_period, symbols)
+            answer["prices"] = prices(symbols, period, session, light_period)
     except SourceFailed as failure:
         answer["error"] = {"code": failure.code, "text": str(failure)}
     return answer
@@ -194,17 +193,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--end", type=date.fromisoformat, help="last day of the sessions")
     parser.add_argument("--period", default="2y", help="length of the first symbol's history")
     parser.add_argument("--light-period", default=LIGHT_PERIOD, help="length of the others' histories")
-    parser.add_argument("--symbols", nargs="+", default=DEFAULT_SYMBOLS, help="the signal, its fund, all others")
+    parser.add_argument("--symbols", nargs="+", default=(), help="the signal, its fund, all others")
     parser.add_argument("--deadline", type=int, default=0, help="end by SIGALRM after this many seconds; 0: never")
     args = parser.parse_args(arguments)
     if args.what in ("sessions", "all") and (args.start is None or args.end is None):
         parser.error("sessions need --start and --end")
+    if args.what != "sessions" and not args.symbols:
+        parser.error("prices need --symbols")
     signal.alarm(args.deadline)
     # What a library prints, even from C, goes to standard error.
     with os.fdopen(os.dup(sys.stdout.fileno()), "w") as output:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
         periods = {"period": args.period, "light_period": args.light_period}
-        answer = document(args.what, args.start, args.end, **periods, symbols=args.symbols)
+        answer = document(args.what, args.symbols, args.start, args.end, **periods)
         json.dump(answer, output, allow_nan=False)
     return 1 if "error" in answer else 0
 

@@ -16,7 +16,6 @@ from typing import Any
 
 from qqqbot.adapters.yahoo.politeness import Backoff, longest_pause
 from qqqbot.model.errors import CalendarEnded, PricesUnavailable
-from qqqbot.model.family import DEFAULT_SYMBOLS
 from qqqbot.model.market import Bar, DayRow, Dividend, Market, Other, Quote, Split
 from qqqbot.model.new_york import new_york_date, new_york_text
 from qqqbot.model.ports import Clock
@@ -76,7 +75,7 @@ class ChildPrices:
         clock: Clock,
         rng: random.Random,
         *,
-        symbols: Sequence[str] = DEFAULT_SYMBOLS,
+        symbols: Sequence[str],
         long_period: int = 120,
         closed_on: Closures = MappingProxyType({}),
         times: Timetable | None = None,
@@ -126,7 +125,7 @@ class ChildPrices:
         """Rows and live prices, as Yahoo gave them. Raises PricesUnavailable."""
         document = self._early_answer() or self._asked(now)
         try:
-            market = read_market(document, self._session_date(now), self._symbols)
+            market = read_market(document, self._symbols, self._session_date(now))
         except PricesUnavailable as failure:
             self._leave_alone(str(_error(document).get("code")), failure)
             raise
@@ -239,7 +238,7 @@ def _error(document: Document) -> Mapping[str, Any]:
     return error if isinstance(error, dict) else {}
 
 
-def read_market(document: Document, session: date | None = None, symbols: Sequence[str] = DEFAULT_SYMBOLS) -> Market:
+def read_market(document: Document, symbols: Sequence[str], session: date | None = None) -> Market:
     """The document's prices; the row of `session` is not finished. Without one, that is the live price's own day.
 
     Raises PricesUnavailable.

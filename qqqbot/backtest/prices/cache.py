@@ -14,7 +14,6 @@ from qqqbot.adapters.yahoo.child import History, daily_history, quarter_hours
 from qqqbot.backtest.prices.csv_files import load_prices, save_series, series_from_rows
 from qqqbot.backtest.prices.table import BadPrices, Bars, Prices, Series
 from qqqbot.model.errors import PricesUnavailable
-from qqqbot.model.family import DEFAULT_SYMBOLS
 from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.program import COMMAND
 
@@ -38,11 +37,7 @@ def yahoo(symbol: str) -> History:
 
 
 def cached_prices(
-    folder: Path,
-    now: datetime,
-    fetch: Fetch = yahoo,
-    say: Say = lambda _: None,
-    symbols: Sequence[str] = DEFAULT_SYMBOLS,
+    folder: Path, symbols: Sequence[str], now: datetime, fetch: Fetch = yahoo, say: Say = lambda _: None
 ) -> Prices:
     """`symbols` up to the last finished session. Raises BadPrices if there is neither an answer nor a copy."""
     files = _files(folder, symbols)
@@ -58,7 +53,7 @@ def cached_prices(
     return load_prices(files)
 
 
-def kept_prices(folder: Path, symbols: Sequence[str] = DEFAULT_SYMBOLS) -> Prices:
+def kept_prices(folder: Path, symbols: Sequence[str]) -> Prices:
     """The copies only; nothing is fetched. Raises BadPrices if there are none."""
     files = _files(folder, symbols)
     if not all(file.exists() for file in files.values()):
@@ -71,10 +66,10 @@ def _files(folder: Path, symbols: Sequence[str]) -> dict[str, Path]:
 
 
 def recent_bars(
+    symbols: Sequence[str],
     now: datetime,
     fetch: Callable[[str], RawBars] = quarter_hours,
     say: Say = lambda _: None,
-    symbols: Sequence[str] = DEFAULT_SYMBOLS,
 ) -> tuple[Bars, Bars] | None:
     """Both symbols' bars of the finished sessions of the last 60 days; None, and a note, if there are none."""
     try:

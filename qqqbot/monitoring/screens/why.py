@@ -9,6 +9,7 @@ from typing import Any
 from qqqbot.display.formatting import NONE, clock_time, column_time, count, day_and_time, usd, words
 from qqqbot.display.masking import without_accounts
 from qqqbot.display.terminal import Block, Field, Fields, Line, Screen, Table, Tone
+from qqqbot.model.family import DEFAULT_SYMBOLS
 from qqqbot.monitoring.facts.why import ExplainedDecision, MadeOrder, Replay, ReplayedDecision, Why
 from qqqbot.monitoring.screens.frame import framed
 from qqqbot.monitoring.screens.status import ACTION_TONES
@@ -133,7 +134,7 @@ def _rule_text(row: Row) -> str:
         return f"wants {row.get('target') or NONE} by {rule}: {sides}; the trend turns at {line}"
     numbers = f"short average {short}, long average {long}"
     cash = f"cash below {usd(flips[2])}" if flips[2] is not None and flips[2] > 0 else "no price today leads to cash"
-    return f"wants {row.get('target') or NONE}: {numbers}; TQQQ above {lines}; {cash}"
+    return f"wants {row.get('target') or NONE}: {numbers}; {DEFAULT_SYMBOLS[1]} above {lines}; {cash}"
 
 
 def _account_text(row: Row) -> str:

@@ -14,6 +14,13 @@ MUTANTS = (
         ENGINE,
     ),
     Mutant(
+        "the broker is not told whose shares are watched",
+        "trading/assembly.py::assemble",
+        "outside.broker.watch(symbols)",
+        "pass",
+        ("unit/trading/test_assembly.py",),
+    ),
+    Mutant(
         "a share of another index has no witness",
         "model/family.py::watched",
         "if index := Holding(symbol).underlying:",

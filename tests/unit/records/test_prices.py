@@ -17,6 +17,7 @@ from qqqbot.model.values import Mode, Snapshot
 from qqqbot.records.jsonl import AppendOnlyFile, Row
 from qqqbot.records.prices import ROWS_READ, PriceMemory, kept_windows
 from tests.support.builders import DAY, NOW, market, new_york, session_days, snapshot
+from tests.support.symbols import SYMBOLS
 
 TOMORROW = DAY + timedelta(days=1)
 
@@ -275,9 +276,9 @@ def test_prices_of_other_funds_are_no_witness_of_ours(path: Path) -> None:
     assert again.newest.session == TOMORROW
     assert again.moved("UPRO", 2.0, TOMORROW, NOW) == (TOMORROW,)
     assert [row.get("symbols") for row in rows(path)] == [None, None, *[["SPY", "UPRO"]] * 3]
-    assert [window.session for window in kept_windows(path)] == [DAY]
+    assert [window.session for window in kept_windows(path, SYMBOLS)] == [DAY]
     assert [window.session for window in kept_windows(path, ("SPY", "UPRO"))] == [TOMORROW]
-    assert list(kept_windows(path.with_name("none.jsonl"))) == []
+    assert list(kept_windows(path.with_name("none.jsonl"), SYMBOLS)) == []
 
 
 @pytest.mark.parametrize("place", ["first", "middle", "last"])
@@ -293,4 +294,4 @@ def test_damage_anywhere_costs_its_line_alone(path: Path, place: str, junk: byte
     newest = memory(path).newest
     assert newest is not None
     assert newest.session == DAY
-    assert [window.session for window in kept_windows(path)] == list(days)
+    assert [window.session for window in kept_windows(path, SYMBOLS)] == list(days)

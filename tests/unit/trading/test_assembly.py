@@ -1,4 +1,6 @@
-"""total_capital at a start: recorded once; deposits at once; no withdrawal of money that an order may still cost."""
+"""What is watched from a start on; total_capital: recorded once; deposits at once; no withdrawal of money that an order
+may still cost.
+"""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -7,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from qqq_trading_bot import Daemon
-from qqqbot.model.values import Holding, OrderIntent
+from qqqbot.model.family import PRESETS
+from qqqbot.model.values import Holding, OrderIntent, Rules
 from qqqbot.runtime.config import Config
 from tests.support.fakes import FakeAccount, FakeBroker, World, answer_lost, lost_on_the_way, works
 from tests.support.symbols import QQQ, TQQQ
@@ -94,6 +97,13 @@ def test_the_daemon_starts_with_the_old_capital_and_says_so(in_flight: World) ->
     ledger = in_flight.records().book.ledger
     assert (ledger.total_capital, ledger.cash) == (Decimal(100_000), CASH_AFTER_THE_BUY)
     assert ledger.shares[QQQ] == 211
+
+
+def test_whoever_gives_prices_or_shares_is_told_what_is_watched(world: World) -> None:
+    world.rules = Rules(rule=PRESETS["spy-200-upro"])
+    memory = world.start().records.prices
+    assert world.prices.watched == world.broker.watched == ("SPY", "UPRO")
+    assert memory.symbols == ("SPY", "UPRO")
 
 
 class TestCapital:

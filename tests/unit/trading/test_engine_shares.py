@@ -11,7 +11,7 @@ import pytest
 
 from qqqbot.adapters.simulated.broker import ACCOUNT, PaperBroker
 from qqqbot.adapters.simulated.prices import SimulatedPrices
-from qqqbot.model.family import PRICE, Average, Comparison, Rule, two_averages, watched
+from qqqbot.model.family import PRICE, Average, Comparison, Rule, two_averages
 from qqqbot.model.market import Market, Other
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import Holding, Mode, Rules
@@ -34,10 +34,13 @@ FIRST, LAST, BEFORE = date(2025, 7, 1), date(2025, 12, 31), 40
 
 
 class Seen:
-    """The prices of `symbols`, the signal's and its fund's first, in a world that has all of them."""
+    """The prices of what is watched, the signal's and its fund's first, in a world that has all of them."""
 
-    def __init__(self, world: SimulatedPrices, symbols: tuple[str, ...]) -> None:
-        self._world, self._symbols = world, symbols
+    def __init__(self, world: SimulatedPrices) -> None:
+        self._world = world
+
+    def watch(self, symbols: tuple[str, ...]) -> None:
+        self._symbols = symbols
 
     def sessions(self, now: datetime) -> SessionTable:
         return self._world.sessions(now)
@@ -61,7 +64,7 @@ class Life:
 
     def __init__(self, logs: Path) -> None:
         self.logs, self.notifier = logs, FakeNotifier()
-        self.world = SimulatedPrices(5, FIRST, LAST, symbols=ALL)
+        self.world = SimulatedPrices(5, ALL, FIRST, LAST)
         self.sessions = self.world.table.sessions[BEFORE:]
         self.clock = VirtualClock(self.sessions[0].open + timedelta(minutes=30))
         self.day = 0
@@ -71,8 +74,7 @@ class Life:
         set_capital(records.book, Decimal(100_000), self.clock)
         state = State()
         broker = PaperBroker(records.book, self.clock, lambda: state.market, Decimal(1))
-        prices = Seen(self.world, watched(rule, records.book.ledger.held))
-        outside = Adapters(self.clock, prices, broker, self.notifier, disk_free=lambda: 10**12)
+        outside = Adapters(self.clock, Seen(self.world), broker, self.notifier, disk_free=lambda: 10**12)
         return assemble(records, outside, Rules(rule=rule, **rules), timedelta(seconds=60), state)
 
     def until(self, engine: Engine, target: Holding) -> None:

@@ -52,7 +52,7 @@ class Leaving:
     def second_prices(self) -> None:
         return None
 
-    def broker(self, book: Book, state: State, symbols: tuple[str, ...]) -> FakeBroker:  # noqa: ARG002
+    def broker(self, book: Book, state: State) -> FakeBroker:  # noqa: ARG002
         return self.world.broker
 
     def close(self) -> None:

@@ -25,17 +25,17 @@ from qqqbot.trading.engine import Check, Engine, State
 from qqqbot.trading.heartbeat import Heartbeat
 from qqqbot.trading.parts import Adapters
 from qqqbot.trading.steady_prices import PAUSE_SECONDS, SteadyPrices
-from tests.support.fakes import FakeBroker, FakeNotifier
+from tests.support.fakes import FakeBroker, FakeNotifier, Watching
 from tests.support.symbols import QQQ, SYMBOLS, TQQQ
 
 RULES = Rules(short_period=5, long_period=20)
-TRUTH = SimulatedPrices(4, date(2026, 5, 1), date(2026, 12, 31))
+TRUTH = SimulatedPrices(4, SYMBOLS, date(2026, 5, 1), date(2026, 12, 31))
 SESSIONS = TRUTH.table.sessions[60:]
 MINUTE = timedelta(minutes=1)
 
 
 @dataclass
-class Yahoo:
+class Yahoo(Watching):
     """The true prices, without the sessions in `lost`, or nothing at all while `away`."""
 
     lost: set[date] = field(default_factory=set)

@@ -20,7 +20,7 @@ from qqqbot.trading.bookkeeping import set_capital
 from qqqbot.trading.engine import Check, Engine, State
 from qqqbot.trading.parts import Adapters
 from qqqbot.trading.steady_prices import NewBasis
-from tests.support.fakes import FakeNotifier
+from tests.support.fakes import FakeNotifier, Watching
 from tests.support.symbols import TQQQ
 from tests.unit.trading.test_steady_prices import MINUTE, RULES, SESSIONS, TRUTH, Second
 
@@ -28,7 +28,7 @@ SPLIT_ON = SESSIONS[2].date
 
 
 @dataclass
-class Yahoo:
+class Yahoo(Watching):
     """From `SPLIT_ON` on, TQQQ's rows and price are `factor` times what they were; `told` is reported."""
 
     factor: float = 0.5

@@ -9,15 +9,15 @@ from qqqbot.adapters.simulated.prices import DAILY_FEE, SimulatedPrices, session
 from qqqbot.model.errors import PricesUnavailable
 from qqqbot.model.sessions import REGULAR_LENGTH
 from qqqbot.model.values import Rules
-from tests.support.symbols import QQQ, TQQQ
+from tests.support.symbols import QQQ, SYMBOLS, TQQQ
 
-PRICES = SimulatedPrices(1, date(2025, 1, 2), date(2025, 12, 31))
+PRICES = SimulatedPrices(1, SYMBOLS, date(2025, 1, 2), date(2025, 12, 31))
 MONDAY_NOON = datetime(2025, 11, 24, 17, tzinfo=UTC)
 
 
 def test_a_seed_and_a_moment_give_one_price_in_any_order() -> None:
     moments = [MONDAY_NOON + timedelta(minutes=n) for n in range(90)]
-    again = SimulatedPrices(1, date(2025, 1, 2), date(2025, 12, 31))
+    again = SimulatedPrices(1, SYMBOLS, date(2025, 1, 2), date(2025, 12, 31))
     backwards = [again.price(QQQ, moment) for moment in reversed(moments)]
     assert [PRICES.price(QQQ, moment) for moment in moments] == backwards[::-1]
     assert len(set(backwards)) > 30
@@ -63,7 +63,7 @@ def test_without_a_history_there_is_no_answer() -> None:
 
 
 def test_with_a_gap_of_one_and_no_roughness_the_price_stands_still_all_day() -> None:
-    still = SimulatedPrices(1, date(2025, 1, 2), date(2025, 3, 31), gap=1, roughness=0)
+    still = SimulatedPrices(1, SYMBOLS, date(2025, 1, 2), date(2025, 3, 31), gap=1, roughness=0)
     opens = still.table.sessions[20].open
     assert len({still.price(QQQ, opens + timedelta(minutes=30 * n)) for n in range(13)}) == 1
     assert len(set(still.closes(QQQ))) > 50
@@ -71,7 +71,7 @@ def test_with_a_gap_of_one_and_no_roughness_the_price_stands_still_all_day() -> 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_no_simulated_day_moves_more_than_the_gates_accept(seed: int) -> None:
-    closes = SimulatedPrices(seed, date(2015, 1, 2), date(2025, 12, 31)).closes(QQQ)
+    closes = SimulatedPrices(seed, SYMBOLS, date(2015, 1, 2), date(2025, 12, 31)).closes(QQQ)
     assert max(abs(b / a - 1) for a, b in itertools.pairwise(closes)) < Rules().max_daily_move / 2
 
 

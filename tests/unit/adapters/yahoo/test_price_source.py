@@ -19,7 +19,7 @@ from qqqbot.model.sessions import Timetable
 from qqqbot.runtime.child_process import ChildFailed, ChildOutput, ChildStopped
 from qqqbot.runtime.clock import VirtualClock
 from tests.support.builders import new_york, session, table
-from tests.support.symbols import QQQ, TQQQ
+from tests.support.symbols import QQQ, SYMBOLS, TQQQ
 from tests.support.yahoo_documents import BEFORE, DAY, NOON, failed_document, market_document, sessions_document
 
 
@@ -38,16 +38,20 @@ class Scripted:
 
 
 def source(script: Scripted, clock: Any = None, **options: Any) -> ChildPrices:
-    return ChildPrices(clock or VirtualClock(NOON), random.Random(1), run=script, **options)
+    return ChildPrices(clock or VirtualClock(NOON), random.Random(1), symbols=SYMBOLS, run=script, **options)
 
 
 def test_a_child_that_fails_and_one_that_is_stopped_are_different_failures() -> None:
-    failing = ChildPrices(VirtualClock(NOON), random.Random(1), run=raises(ChildFailed("no answer within 60 s")))
+    failing = ChildPrices(
+        VirtualClock(NOON), random.Random(1), symbols=SYMBOLS, run=raises(ChildFailed("no answer within 60 s"))
+    )
     with pytest.raises(PricesUnavailable, match=r"^Yahoo's prices could not be fetched: no answer within 60 s$"):
         failing.market(NOON)
     with pytest.raises(PricesUnavailable, match="not asked again before"):
         failing.market(NOON)
-    stopped = ChildPrices(VirtualClock(NOON), random.Random(1), run=raises(ChildStopped("the daemon is stopping")))
+    stopped = ChildPrices(
+        VirtualClock(NOON), random.Random(1), symbols=SYMBOLS, run=raises(ChildStopped("the daemon is stopping"))
+    )
     for _ in range(2):
         with pytest.raises(PricesUnavailable, match=r"^the price request was dropped because the bot is stopping$"):
             stopped.market(NOON)
@@ -80,7 +84,7 @@ def test_a_refusal_of_the_afternoon_leaves_two_tries(window: timedelta | None) -
     for seed in range(20):
         clock = VirtualClock(new_york(DAY, 14, 0, 3))
         refusal = Refusal(clock)
-        asked = ChildPrices(clock, random.Random(seed), run=refusal, times=times)
+        asked = ChildPrices(clock, random.Random(seed), symbols=SYMBOLS, run=refusal, times=times)
         asked.sessions(clock.now())
         while clock.now() < new_york(DAY, 15, 59):
             with pytest.raises(PricesUnavailable):
@@ -233,19 +237,21 @@ def test_dividends_come_with_the_prices() -> None:
 @pytest.mark.parametrize("day", [DAY, date(2026, 11, 15)])
 def test_a_recent_split_of_an_unknown_ratio_is_refused(day: date) -> None:
     with pytest.raises(PricesUnavailable, match=f"^TQQQ: Yahoo reports a split on {day}, but not its ratio$"):
-        read_market(market_document(tqqq={"splits": [[day.isoformat(), 0.0]]}))
+        read_market(market_document(tqqq={"splits": [[day.isoformat(), 0.0]]}), SYMBOLS)
 
 
 def test_an_old_split_of_an_unknown_ratio_and_one_that_changes_nothing_are_left_out() -> None:
     splits = [["2026-11-13", 0.0], [DAY.isoformat(), 1.0], ["2026-01-05", 2.0]]
-    assert read_market(market_document(tqqq={"splits": splits})).splits == (Split(TQQQ, date(2026, 1, 5), 2.0),)
+    assert read_market(market_document(tqqq={"splits": splits}), SYMBOLS).splits == (
+        Split(TQQQ, date(2026, 1, 5), 2.0),
+    )
 
 
 def test_the_servers_own_time_comes_with_the_market() -> None:
     document = market_document()
-    assert read_market(document).answered_at is None
+    assert read_market(document, SYMBOLS).answered_at is None
     document["prices"]["QQQ"]["answered_at"] = NOON.isoformat()
-    assert read_market(document).answered_at == NOON
+    assert read_market(document, SYMBOLS).answered_at == NOON
 
 
 def test_the_two_sides_speak_of_the_same_schema() -> None:
@@ -265,12 +271,12 @@ def test_on_a_day_without_a_trade_the_last_finished_row_is_kept() -> None:
 @pytest.mark.parametrize("about", [{"symbol": "QQQ"}, {"symbol": None}, {"currency": "EUR"}, {"currency": None}])
 def test_an_answer_about_something_else_is_refused(about: dict[str, Any]) -> None:
     with pytest.raises(PricesUnavailable, match=r"^Yahoo was asked for TQQQ in USD and answered for "):
-        read_market(market_document(tqqq=about))
+        read_market(market_document(tqqq=about), SYMBOLS)
 
 
 def test_both_funds_rows_come_with_their_unadjusted_closes_and_without_todays() -> None:
     rows = [["2026-11-20", 449.0, 449.5], [BEFORE.isoformat(), None, 450.5], [DAY.isoformat(), 451.0, 451.0]]
-    market = read_market(market_document(qqq={"rows": rows}, tqqq={"rows": rows}))
+    market = read_market(market_document(qqq={"rows": rows}, tqqq={"rows": rows}), SYMBOLS)
     for bars in (market.bars, market.fund_bars):
         assert bars is not None
         assert [(bar.date, bar.unadjusted) for bar in bars] == [(date(2026, 11, 20), 449.5), (BEFORE, 450.5)]
@@ -293,13 +299,13 @@ NULL = [[BEFORE.isoformat(), 450.0, 450.0], [DAY.isoformat(), None, None]]
     ],
 )
 def test_a_live_price_comes_with_its_own_days_row_or_range(changes: dict[str, Any], row: DayRow | None) -> None:
-    assert read_market(market_document(qqq=changes)).signal_quote.row == row
+    assert read_market(market_document(qqq=changes), SYMBOLS).signal_quote.row == row
 
 
 def test_a_null_price_is_not_a_number_and_not_zero() -> None:
     document = market_document(closes={BEFORE: None})
     document["prices"]["QQQ"]["price"] = None
-    market = read_market(document)
+    market = read_market(document, SYMBOLS)
     assert market.signal_quote.price != market.signal_quote.price
     assert market.bars[-1].close != market.bars[-1].close
     assert market.fund_previous_close is None

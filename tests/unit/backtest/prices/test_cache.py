@@ -11,6 +11,7 @@ from qqqbot.backtest.prices.cache import cached_prices, recent_bars
 from qqqbot.backtest.prices.table import BadPrices
 from qqqbot.model.errors import PricesUnavailable
 from tests.support.price_series import random_prices
+from tests.support.symbols import SYMBOLS
 
 PRICES = random_prices(300)
 LAST = date.fromisoformat(str(PRICES.dates[-1]))
@@ -47,10 +48,10 @@ def written_at(folder: Path, moment: datetime) -> None:
 
 def test_the_first_call_fetches_and_the_next_one_reads_the_copy(tmp_path: Path) -> None:
     yahoo, now = FakeYahoo(), new_york(LAST, 18)
-    first = cached_prices(tmp_path / "prices", now, yahoo)
+    first = cached_prices(tmp_path / "prices", SYMBOLS, now, yahoo)
     assert yahoo.asked == ["QQQ", "TQQQ"]
     written_at(tmp_path / "prices", now)
-    again = cached_prices(tmp_path / "prices", now + timedelta(hours=12), yahoo)
+    again = cached_prices(tmp_path / "prices", SYMBOLS, now + timedelta(hours=12), yahoo)
     assert yahoo.asked == ["QQQ", "TQQQ"]
     assert again.signal.close == pytest.approx(first.signal.close, rel=1e-12)
     assert len(first) == 300
@@ -58,31 +59,31 @@ def test_the_first_call_fetches_and_the_next_one_reads_the_copy(tmp_path: Path) 
 
 def test_a_newer_session_is_fetched(tmp_path: Path) -> None:
     yahoo, now = FakeYahoo(), new_york(LAST, 18)
-    cached_prices(tmp_path, now, yahoo)
+    cached_prices(tmp_path, SYMBOLS, now, yahoo)
     written_at(tmp_path, now)
-    cached_prices(tmp_path, now + timedelta(days=7), yahoo)
+    cached_prices(tmp_path, SYMBOLS, now + timedelta(days=7), yahoo)
     assert len(yahoo.asked) == 4
 
 
 def test_todays_row_is_left_out_until_it_is_final(tmp_path: Path) -> None:
     yahoo = FakeYahoo()
-    assert cached_prices(tmp_path, new_york(LAST, 15, 50), yahoo).dates[-1] == PRICES.dates[-2]
-    assert cached_prices(tmp_path / "later", new_york(LAST, 16, 31), yahoo).dates[-1] == PRICES.dates[-1]
+    assert cached_prices(tmp_path, SYMBOLS, new_york(LAST, 15, 50), yahoo).dates[-1] == PRICES.dates[-2]
+    assert cached_prices(tmp_path / "later", SYMBOLS, new_york(LAST, 16, 31), yahoo).dates[-1] == PRICES.dates[-1]
 
 
 def test_a_row_without_a_price_is_not_a_session(tmp_path: Path) -> None:
     yahoo = FakeYahoo()
     yahoo.extra = [(LAST + timedelta(days=1), float("nan"))]
-    assert len(cached_prices(tmp_path, new_york(LAST + timedelta(days=2), 18), yahoo)) == 300
+    assert len(cached_prices(tmp_path, SYMBOLS, new_york(LAST + timedelta(days=2), 18), yahoo)) == 300
 
 
 def test_while_yahoo_does_not_answer_the_cached_prices_are_used_with_a_note(tmp_path: Path) -> None:
     yahoo, now = FakeYahoo(), new_york(LAST, 18)
     said: list[str] = []
-    cached_prices(tmp_path, now, yahoo)
+    cached_prices(tmp_path, SYMBOLS, now, yahoo)
     written_at(tmp_path, now)
     yahoo.silent = True
-    kept = cached_prices(tmp_path, now + timedelta(days=7), yahoo, said.append)
+    kept = cached_prices(tmp_path, SYMBOLS, now + timedelta(days=7), yahoo, said.append)
     assert len(kept) == 300
     assert said == [f"Yahoo refuses to answer for a while; using the prices kept in {tmp_path}"]
 
@@ -91,7 +92,7 @@ def test_without_yahoo_and_without_a_copy_it_asks_for_files(tmp_path: Path) -> N
     yahoo = FakeYahoo()
     yahoo.silent = True
     with pytest.raises(BadPrices, match=r"no prices are kept in .* name files: --prices qqq\.csv"):
-        cached_prices(tmp_path, new_york(LAST, 18), yahoo)
+        cached_prices(tmp_path, SYMBOLS, new_york(LAST, 18), yahoo)
 
 
 def test_bars_are_in_new_york_time_and_of_finished_sessions() -> None:
@@ -99,10 +100,10 @@ def test_bars_are_in_new_york_time_and_of_finished_sessions() -> None:
         starts = [new_york(day, 9, 30) for day in (LAST - timedelta(days=1), LAST)]
         return [*starts, new_york(LAST, 9, 45)], [1.0, 2.0, 3.0], [1.5, float("nan"), 3.5]
 
-    qqq, tqqq = recent_bars(new_york(LAST, 18), fetch) or pytest.fail("no bars")
+    qqq, tqqq = recent_bars(SYMBOLS, new_york(LAST, 18), fetch) or pytest.fail("no bars")
     assert qqq[0].astype(str).tolist() == [f"{LAST - timedelta(days=1)}T09:30", f"{LAST}T09:45"]
     assert qqq[2].tolist() == tqqq[2].tolist() == [1.5, 3.5]
-    during, _ = recent_bars(new_york(LAST, 12), fetch) or pytest.fail("no bars")
+    during, _ = recent_bars(SYMBOLS, new_york(LAST, 12), fetch) or pytest.fail("no bars")
     assert during[0].astype(str).tolist() == [f"{LAST - timedelta(days=1)}T09:30"]
 
 
@@ -111,5 +112,5 @@ def test_without_bars_their_table_is_left_out_with_a_note() -> None:
         raise PricesUnavailable("Yahoo refuses to answer for a while")
 
     said: list[str] = []
-    assert recent_bars(new_york(LAST, 18), fetch, said.append) is None
+    assert recent_bars(SYMBOLS, new_york(LAST, 18), fetch, said.append) is None
     assert said == ["Yahoo refuses to answer for a while; the table on when to decide is left out"]
