@@ -64,14 +64,14 @@ find_python() {
     return 1
 }
 
-# From any working directory, whatever lies in it.
-HAND_OVER='
-import os, sys
+# `ours MODULE FUNCTION ARGUMENT...`: a function of runtime/, from any working directory, whatever lies in it.
+OURS='
+import importlib, os, sys
 sys.path.insert(0, os.path.dirname(sys.argv[1]))
-from qqqbot.runtime.control import from_script
-sys.exit(from_script(sys.argv[1:]))
+module = importlib.import_module("qqqbot.runtime." + sys.argv[2])
+sys.exit(getattr(module, sys.argv[3])(*sys.argv[4:]))
 '
-hand_over() { exec "$PY" -P -c "$HAND_OVER" "$SELF" "$@"; }
+ours() { "$PY" -P -c "$OURS" "$SELF" "$@"; }
 
 lock_of() { printf '%s\n' "$HERE/${1%.txt}.lock"; }
 
@@ -109,12 +109,6 @@ with_pip() {
     "$PY" -m pip install --no-input --disable-pip-version-check --only-binary :all: "$@" >"$VENV/.unfinished" 2>&1 </dev/null
 }
 
-# How many packages are there besides the tools that came with the environment.
-OTHERS='
-from importlib.metadata import distributions
-print(sum(found.metadata["Name"].lower() not in ("pip", "setuptools") for found in distributions()))
-'
-
 # Runs under the lock. An update asks for newer releases than the lock's, which is complete: no dependency is looked for.
 # If ibapi was taken out of requirements.txt, another release of it was installed by hand, and stays.
 install_locked() {
@@ -136,13 +130,10 @@ install_locked() {
     fi
     if { [ -e "$build" ] && ! with_pip --no-deps --require-hashes -r "$build"; } ||
         ! with_pip --no-binary ibapi --use-pep517 --no-build-isolation "$@"; then
-        explain_pip "$VENV/.unfinished"
+        ours installing explain_pip "$VENV"
         return 1
     fi
-    if grep -q '^[A-Za-z]' "$HERE/$requirements" && [ "$("$PY" -I -c "$OTHERS")" = 0 ]; then
-        warn "pip put the packages somewhere else than into $VENV: its configuration has a target, prefix or root."
-        die "See pip config list and PIP_CONFIG_FILE${PIP_CONFIG_FILE:+, which is $PIP_CONFIG_FILE}; take that out, then try again."
-    fi
+    if grep -q '^[A-Za-z]' "$HERE/$requirements" && ! ours installing found_packages "$VENV"; then return 1; fi
     { wanted "$requirements" >"$VENV/.stamp" && mv -f "$VENV/.stamp" "$VENV/.installed-$requirements"; } ||
         die "Cannot write in $VENV: the disk is full, or it is not writable."
     rm -f "$VENV/.unfinished"
@@ -158,22 +149,6 @@ make_environment() {
     warn "Cannot make the Python environment $VENV with $1:"
     warn "${problem:-$(tail -n 5 "$VENV/.unfinished")}"
     return 1
-}
-
-explain_pip() {
-    warn "Installing failed; the last lines of pip:"
-    tail -n 8 "$1" >&2
-    case $(cat "$1") in
-        *'No space left on device'*) warn "The disk is full: free about 500 MB, then try again." ;;
-        *'Permission denied'* | *'Read-only file system'*)
-            warn "Make $VENV writable, or name another folder with QQQBOT_VENV." ;;
-        *'DO NOT MATCH THE HASHES'*)
-            warn "A package is not the one that the lock file names; nothing was installed. Get the lock file again (git pull),"
-            warn "or find out who changed the package: a proxy, a mirror, or somebody who should not have." ;;
-        *'connection broken'* | *'from versions: none'* | *ConnectionError* | *'Could not fetch URL'* | *'timed out'*)
-            warn "The package index does not answer: check the network (behind a proxy, set HTTPS_PROXY), then try again."
-            warn "Or it has no wheel for this machine: 64-bit Linux and macOS are provided for." ;;
-    esac
 }
 
 # The file is what counts: it is made before anything else can fail. What is there already is not opened: a pipe waits.
@@ -215,4 +190,4 @@ if [ ! -x "$PY" ] && ! PY=$(find_python bare 2>/dev/null); then
         *) PY=$VENV/bin/python; find_python bare; exit 1 ;;
     esac
 fi
-hand_over "$@"
+exec "$PY" -P -c "$OURS" "$SELF" control from_script "$SELF" "$@"

@@ -7,6 +7,7 @@
     service, systemd, page_service        the daemon as a systemd user service, and the page as another
     config                                config.json: every key with its type, range and default
     rule_config                           its key `rule`: a preset's name, or a rule spelled out
+    installing                            what pip did, for bot_control.sh
     place                                 where the program's files are, and where the owner's
     secret_files                          addresses that are secrets, from files of mode 600 or the environment
     clock                                 the only place that reads the machine's date and time

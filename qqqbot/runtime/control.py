@@ -173,9 +173,9 @@ def main(arguments: Sequence[str], where: Place) -> int:
         return 130
 
 
-def from_script(arguments: Sequence[str]) -> int:
-    """`arguments` begins with the path of bot_control.sh."""
-    return main(arguments[1:], place.checkout(Path(arguments[0]), os.environ))
+def from_script(script: str, *arguments: str) -> int:
+    """`script` is the path of bot_control.sh."""
+    return main(arguments, place.checkout(Path(script), os.environ))
 
 
 def from_console() -> int:
