@@ -364,7 +364,8 @@ def main(
     except StartRefused as error:
         return _ended(options, secrets, End(clock.now(), 1, f"did not start: {error}"))
     except (BotError, OSError) as error:
-        return _ended(options, secrets, End(clock.now(), 1, f"{type(error).__name__}: {error}"), ran=True)
+        named = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else ""
+        return _ended(options, secrets, End(clock.now(), 1, named or f"{type(error).__name__}: {error}"), ran=True)
     except Exception as error:
         _ended(options, secrets, End(clock.now(), 1, f"an error in the program: {type(error).__name__}"), ran=True)
         raise

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from qqqbot.notifications.policy import History, Notice, without_repeats
 from qqqbot.records.codec import UNREADABLE, from_plain, to_plain
+from qqqbot.regular_file import REPLACING, content, descriptor
 from qqqbot.trading.alerts import Event
 
 log = logging.getLogger(__name__)
@@ -87,8 +88,7 @@ class NoticeMemory:
     def _save(self) -> None:
         fresh = self._path.with_name(FILE + ".new")
         try:
-            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            with os.fdopen(descriptor(fresh, REPLACING), "w", encoding="utf-8") as file:
                 json.dump(to_plain(self._history), file)
             os.replace(fresh, self._path)
         except OSError as error:
@@ -100,7 +100,7 @@ class NoticeMemory:
 
     def _load(self) -> History:
         try:
-            found: History = from_plain(History, json.loads(self._path.read_bytes()))
+            found: History = from_plain(History, json.loads(content(self._path)))
         except FileNotFoundError:
             return History()
         except (OSError, RecursionError, *UNREADABLE) as error:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from qqqbot.model.ports import Clock
 from qqqbot.records.coerce import mapping, moment, sequence, text
 from qqqbot.records.status_file import write_status
+from qqqbot.regular_file import content
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ class ChannelRecord:
 def channels_in(logs: Path) -> tuple[ChannelHealth, ...]:
     """What the file in `logs` says; nothing if there is none or it is damaged."""
     try:
-        found = mapping(json.loads((logs / FILE).read_bytes()))
+        found = mapping(json.loads(content(logs / FILE)))
     except (OSError, ValueError, RecursionError):
         return ()
     rows = (mapping(row) for row in sequence(found.get("channels")))

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from qqqbot.records.coerce import moment, text
 from qqqbot.records.tail import Row, RowReader, Rows, last_rows
+from qqqbot.regular_file import content, reading
 
 SCHEMA = 1
 
@@ -68,7 +69,7 @@ class Folder(NamedTuple):
         """status.json, empty if there is none, and what is wrong with it. Raises OSError if it may not be read."""
         path = self.path / "status.json"
         try:
-            found = json.loads(path.read_bytes())
+            found = json.loads(content(path))
         except FileNotFoundError:
             return {}, ()
         except (ValueError, RecursionError):
@@ -99,7 +100,7 @@ def own_rows(path: Path, who: Identity) -> Iterator[Row]:
     """The rows of `who` in the file at `path`, oldest first; none if there is no file. Raises OSError."""
     if not path.exists():
         return
-    with path.open("rb") as file:
+    with reading(path) as file:
         for row in RowReader().forwards(file):
             if who.owns(row):
                 yield row

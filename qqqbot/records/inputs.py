@@ -34,6 +34,7 @@ from qqqbot.records.coerce import moment, text
 from qqqbot.records.folder import Identity
 from qqqbot.records.tail import Row, RowReader
 from qqqbot.records.time_search import offset_of, rows_from
+from qqqbot.regular_file import descriptor, reading
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +93,7 @@ def inputs_at(path: Path, when: datetime, who: Identity, number: float | None = 
     """
     found: list[tuple[int, Row]] = []
     try:
-        with path.open("rb") as file:
+        with reading(path) as file:
             for offset, row in rows_from(file, offset_of(file, when), RowReader()):
                 at = moment(row.get("timestamp"))
                 if at is not None and at > when:
@@ -153,7 +154,7 @@ def _change(base: Base, snapshot: Snapshot, rules: Rules) -> Plain:
 def _append(path: Path, rows: list[dict[str, Any]]) -> None:
     """Append all of `rows` or none. Raises OSError."""
     data = "".join(_json(row) + "\n" for row in rows).encode()
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    file = descriptor(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
     try:
         size = os.fstat(file).st_size
         if size and os.pread(file, 1, size - 1) != b"\n":

@@ -18,6 +18,7 @@ from typing import Any
 
 from qqqbot.model.errors import BookDamaged
 from qqqbot.model.program import COMMAND
+from qqqbot.regular_file import APPENDING, descriptor, reading
 
 SCHEMA = 1
 UNUSABLE = (LookupError, ValueError, TypeError, ArithmeticError, AttributeError)
@@ -36,8 +37,7 @@ class AppendOnlyFile:
 
     def open(self, now: datetime) -> str | None:
         """Make the file ready for appending. Returns what was set aside, None if nothing was. Raises OSError."""
-        # Account data: readable by the owner only.
-        self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._descriptor = descriptor(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
         self._give_back = weakref.finalize(self, os.close, self._descriptor)
         _sync_folder(self.path.parent)
         return self._set_torn_tail_aside(now)
@@ -86,7 +86,7 @@ class AppendOnlyFile:
         if not self.path.exists():
             return
         together: list[Row] = []
-        with self.path.open("rb") as lines:
+        with reading(self.path) as lines:
             for number, line in enumerate(lines, start=1):
                 if line.endswith(b"\n"):
                     together.append(self._parse(line, number))
@@ -118,7 +118,9 @@ class AppendOnlyFile:
             return None
         torn = os.pread(self._descriptor, size - start, start)
         aside = self.path.with_name(f"{self.path.name}.torn-{now:%Y%m%dT%H%M%S}")
-        with aside.open("ab") as kept:  # not "wb": another one may have been set aside in the same second
+        with os.fdopen(
+            descriptor(aside, APPENDING), "ab"
+        ) as kept:  # not "wb": another one may have been set aside in the same second
             kept.write(torn)
         os.ftruncate(self._descriptor, start)
         os.fsync(self._descriptor)

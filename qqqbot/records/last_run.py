@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from qqqbot.model.new_york import new_york_text
 from qqqbot.records.coerce import mapping, moment, number, text
 from qqqbot.records.status_file import write_status
+from qqqbot.regular_file import content
 
 FILE = "last_end.json"
 SAYS_SO = ("stopped", None)
@@ -60,6 +61,6 @@ def died(logs: Path) -> str | None:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return dict(mapping(json.loads(path.read_bytes())))
+        return dict(mapping(json.loads(content(path))))
     except (OSError, ValueError, RecursionError):
         return {}

@@ -24,6 +24,7 @@ from qqqbot.model.values import AccountSnapshot, Crossing, Holding, Portfolio, S
 from qqqbot.records.coerce import mapping, moment, positive, sequence
 from qqqbot.records.jsonl import SCHEMA
 from qqqbot.records.ledger import Costs
+from qqqbot.regular_file import REPLACING, descriptor
 
 FARTHEST_DAY = 0.2
 """a price further away is refused as wrong (the default of max_daily_move_pct); QQQ moved 12 % at most since 2010"""
@@ -191,8 +192,7 @@ def write_status(path: Path, values: Mapping[str, Any]) -> None:
     fresh = path.with_name(path.name + ".new")
     # Not json.dump, which encodes in Python and takes ten times as long; an idle daemon does this every minute.
     text = json.dumps({"schema": SCHEMA, **values}, default=_plain)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+    with os.fdopen(descriptor(fresh, REPLACING), "w", encoding="utf-8") as file:
         file.write(text)
     os.replace(fresh, path)
 

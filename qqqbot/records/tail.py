@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from qqqbot.regular_file import reading
+
 BLOCK_BYTES = 64 * 1024
 # A row has a few kilobytes. A longer line is damage (a hole of zeros after a power cut) and is returned in pieces.
 LONGEST_LINE_BYTES = 1024 * 1024
@@ -96,7 +98,7 @@ def any_row(row: Row) -> bool:
 def last_rows(path: Path, count: int, wanted: Callable[[Row], bool] = any_row) -> Rows:
     """The newest `count` rows that are `wanted`; none if there is no file. Raises OSError."""
     try:
-        with path.open("rb", buffering=0) as file:
+        with reading(path) as file:
             return last_rows_of(file, count, wanted)
     except FileNotFoundError:
         return Rows()
@@ -121,7 +123,7 @@ def last_rows_of(file: BinaryIO, count: int, wanted: Callable[[Row], bool] = any
 def last_lines(path: Path, count: int) -> list[str]:
     """The newest `count` lines of a text file, oldest first, including an unfinished one. Raises OSError."""
     found: list[bytes] = []
-    with path.open("rb", buffering=0) as file:
+    with reading(path) as file:
         for ordinal, line in enumerate(lines_backwards(file)):
             if len(found) == count:
                 break
@@ -166,7 +168,7 @@ class _Mark:
 
     def new_lines(self, path: Path) -> list[str]:
         try:
-            with path.open("rb") as file:
+            with reading(path) as file:
                 found = os.fstat(file.fileno())
                 if found.st_ino != self._inode or found.st_size < self._position:
                     self._inode, self._position, self._unfinished = found.st_ino, 0, b""

@@ -15,6 +15,7 @@ from qqqbot.records.coerce import mapping, moment, number, positive, sequence, t
 from qqqbot.records.folder import Identity
 from qqqbot.records.row_prices import prices_of, symbols_of
 from qqqbot.records.tail import Row, RowReader
+from qqqbot.regular_file import reading
 
 # As for the dividends of the book: one that is reported later is counted on neither side.
 LATEST_EVENT = timedelta(days=60)
@@ -164,7 +165,7 @@ def track_of(path: Path, who: Identity) -> Track | None:
     rows: list[Row] = []
     found = None
     try:
-        with path.open("rb", buffering=0) as file:
+        with reading(path) as file:
             for row in RowReader().backwards(file):
                 if not who.owns(row) or text(row.get("timestamp")) is None:
                     continue

@@ -22,6 +22,7 @@ from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.program import COMMAND
 from qqqbot.model.sessions import Closures
 from qqqbot.model.values import SHORTEST_WINDOW_MINUTES, Decide, OrderType, Rules
+from qqqbot.regular_file import content
 from qqqbot.runtime.rule_config import parked, rule_of
 
 PositivePercent = Annotated[float, Field(gt=0, le=100)]
@@ -154,7 +155,7 @@ def write_defaults(path: Path) -> None:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = content(path).decode("utf-8-sig")
     except FileNotFoundError:
         raise ConfigError(
             [f"{path}: there is no such file; {COMMAND} init writes one with every key at its default"]

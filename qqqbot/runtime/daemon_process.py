@@ -10,6 +10,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from qqqbot.regular_file import content
 from qqqbot.runtime.halt_file import FILE
 from qqqbot.runtime.lock import PID_FILE, holder
 
@@ -84,7 +85,7 @@ class DaemonProcess:
     def _written_by(self, pid: int | None) -> dict[str, Any]:
         """What process `pid` wrote last into status.json."""
         try:
-            found = json.loads(self._status.read_bytes())
+            found = json.loads(content(self._status))
         except (OSError, ValueError, RecursionError):
             return {}
         return found if pid and isinstance(found, dict) and found.get("pid") == pid else {}

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.ports import Clock
+from qqqbot.regular_file import APPENDING, descriptor
 
 LOGGER = "qqqbot"
 STDOUT, STDERR = 1, 2
@@ -123,15 +124,14 @@ class DailyLog(logging.Handler):
             at = now.astimezone(NEW_YORK).isoformat(timespec="milliseconds")
             line = f"{at} WARNING {self._lost} lines before this one are lost: the disk did not accept them\n{line}"
         data = f"{line}\n".encode(errors="backslashreplace")
-        # Account data: readable by the owner only.
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        opened = descriptor(path, APPENDING)
         try:
-            before = os.fstat(descriptor).st_size
-            if os.write(descriptor, data) != len(data):
-                os.ftruncate(descriptor, before)
+            before = os.fstat(opened).st_size
+            if os.write(opened, data) != len(data):
+                os.ftruncate(opened, before)
                 raise OSError("the disk accepted only a part of a line")
         finally:
-            os.close(descriptor)
+            os.close(opened)
 
     def _delete_old(self, today: date) -> None:
         if self._cleaned == today:

@@ -11,6 +11,7 @@ import sys
 
 from qqqbot.model.errors import StartRefused
 from qqqbot.model.program import COMMAND
+from qqqbot.regular_file import REPLACING, content, descriptor
 from qqqbot.runtime.console import refused, say, warn
 from qqqbot.runtime.daemon_process import DaemonProcess, Readiness
 from qqqbot.runtime.elsewhere import Elsewhere
@@ -131,7 +132,8 @@ class Lifecycle:
         probe = self._place.logs / ".write-test"
         try:
             self._place.logs.mkdir(parents=True, exist_ok=True)
-            probe.write_bytes(b" " * 4096)
+            with os.fdopen(descriptor(probe, REPLACING), "wb") as file:
+                file.write(b" " * 4096)
         except OSError as error:
             return refused(
                 f"The bot cannot write in {self._place.logs}: {error.strerror}.",
@@ -165,7 +167,7 @@ class Lifecycle:
             return self._still_trying(f"running (pid {child.pid})")
         if self._already_running():  # of two simultaneous starts the other one got the lock
             return 0
-        text = self._output.read_bytes()[seen:].decode(errors="replace")
+        text = content(self._output)[seen:].decode(errors="replace")
         warn(f"did not start; the last lines of {self._output}:", *text.splitlines()[-LINES_SHOWN:])
         return exit_code(child.poll() or 1)
 

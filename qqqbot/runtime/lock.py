@@ -14,6 +14,7 @@ from typing import Self
 
 from qqqbot.model.errors import AlreadyRunning, StartRefused
 from qqqbot.model.program import COMMAND
+from qqqbot.regular_file import descriptor
 
 PID_FILE = "bot.pid"
 
@@ -122,7 +123,7 @@ def holder(path: Path) -> int | None:
 
 def _opened(path: Path, flags: int) -> int:
     try:
-        return os.open(path, flags | os.O_NONBLOCK, 0o644)  # a pipe in its place would wait for a writer
+        return descriptor(path, flags)
     except (FileNotFoundError, NotADirectoryError):
         if flags & os.O_CREAT:
             raise StartRefused(
@@ -130,9 +131,9 @@ def _opened(path: Path, flags: int) -> int:
             ) from None
         raise
     except OSError as error:
+        whose = "; the user who runs the daemon must be able to write in its folder"
         raise StartRefused(
-            f"{path}: cannot be opened: {error.strerror}; "
-            "the user who runs the daemon must be able to write in its folder"
+            f"{path}: cannot be opened: {error.strerror}{whose if isinstance(error, PermissionError) else ''}"
         ) from None
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from qqqbot.regular_file import APPENDING, descriptor
 from qqqbot.runtime.console import refused
 
 
@@ -69,7 +70,7 @@ class Processes:
 
     def launch(self, command: Sequence[str], folder: Path, output: Path) -> Job:
         """Start `command` so that it outlives this process, its terminal and its files."""
-        with open(output, "ab") as out:
+        with os.fdopen(descriptor(output, APPENDING), "ab") as out:
             return subprocess.Popen(
                 command, cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
             )

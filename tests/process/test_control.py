@@ -335,6 +335,16 @@ def test_a_full_or_read_only_disk_is_named_and_nothing_starts(bot: Checkout, opt
     assert bot.calls() == []
 
 
+def test_a_status_that_is_a_pipe_keeps_no_command_waiting(bot: Checkout) -> None:
+    bot.logs.mkdir()
+    os.mkfifo(bot.logs / "status.json")
+    started = bot.run("start")
+    assert started.returncode == 0, started.stderr
+    os.remove(bot.logs / "status.json")
+    os.mkfifo(bot.logs / "status.json")
+    assert bot.run("stop").returncode == 0
+
+
 def test_the_output_of_old_starts_does_not_grow_for_ever(bot: Checkout) -> None:
     bot.logs.mkdir()
     (bot.logs / "nohup.log").write_text("x" * 1_000_001)

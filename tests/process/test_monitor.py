@@ -250,6 +250,27 @@ def test_files_that_may_not_be_read_are_named(logs: LogsFolder) -> None:
     assert "status.json" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "view"),
+    [
+        ("status.json", "--status"),
+        ("bot.pid", "--status"),
+        ("trades.jsonl", "--trades"),
+        ("decisions.jsonl", "--why"),
+        ("inputs.jsonl", "--replay"),
+        ("orders.jsonl", "--status"),
+        ("trading_bot_20261124.log", "--logs"),
+    ],
+)
+def test_a_pipe_in_the_place_of_a_file_is_named_and_not_waited_for(logs: LogsFolder, name: str, view: str) -> None:
+    (logs.path / name).unlink(missing_ok=True)
+    os.mkfifo(logs.path / name)
+    done = of(logs, view)
+    assert done.returncode == 1
+    assert f"{logs.path / name}" in done.stderr
+    assert "it is a pipe, a device or a folder; remove it" in done.stderr
+
+
 def test_nothing_heavy_and_nothing_that_trades_is_loaded(logs: LogsFolder) -> None:
     unwanted = "pandas numpy yfinance exchange_calendars ibapi pydantic rich apprise ib_broker"
     code = (

@@ -34,6 +34,7 @@ TESTED_ELSEWHERE = {
     "trading/parts": "two dataclasses that every test of the engine is made of",
 }
 LONGEST_MODULE = 500
+LONGEST_SCRIPT = 200
 LONGEST_FUNCTION = 60
 
 
@@ -113,6 +114,41 @@ def test_no_module_and_no_function_is_too_long(path: Path) -> None:
     functions = [node for node in ast.walk(tree(path)) if isinstance(node, ast.FunctionDef)]
     lengths = {node.name: (node.end_lineno or node.lineno) - node.lineno + 1 for node in functions}
     assert {name: length for name, length in lengths.items() if length > LONGEST_FUNCTION} == {}
+
+
+WAITS_FOR_A_PIPE = re.compile(
+    r"\.(read_bytes|read_text|write_text|write_bytes)\(|\.open\(\"|(?<!def )(?<![.\w])open\(|os\.open\("
+)
+# What is not in logs/, is made new ("x", O_EXCL), or is opened without waiting by its own module.
+OPENED_OTHERWISE = {
+    "qqqbot/backtest/__main__.py": "/dev/null",
+    "qqqbot/backtest/prices/csv_files.py": "writes a file of its own",
+    "qqqbot/backtest/report.py": "writes a file of its own",
+    "qqqbot/backtest/synthetic.py": "beside the module",
+    "qqqbot/demo.py": "its own folder; /dev/null",
+    "qqqbot/monitoring/web/server.py": "beside the module",
+    "qqqbot/records/jsonl.py": "the folder itself",
+    "qqqbot/regular_file.py": "the one place",
+    "qqqbot/runtime/child_process.py": "/dev/null",
+    "qqqbot/runtime/config.py": "made new",
+    "qqqbot/runtime/halt_file.py": "a pipe of that name halts too",
+    "qqqbot/runtime/installing.py": "the environment's",
+    "qqqbot/runtime/kill_switch.py": "after it was seen to be a file",
+    "qqqbot/runtime/page_service.py": "made new",
+    "qqqbot/runtime/processes.py": "/proc",
+    "qqqbot/runtime/secret_files.py": "with its own checks of the open file",
+    "qqqbot/runtime/service.py": "systemd's units",
+}
+
+
+def test_the_files_in_logs_are_opened_in_a_way_that_cannot_wait() -> None:
+    found = {name(path) for path in MODULES if WAITS_FOR_A_PIPE.search(path.read_text(encoding="utf-8"))}
+    assert found - set(OPENED_OTHERWISE) == set(), "open it with qqqbot/regular_file.py"
+    assert set(OPENED_OTHERWISE) - found == set(), "no longer so"
+
+
+def test_the_script_only_finds_a_python_makes_the_environment_and_hands_over() -> None:
+    assert len((ROOT / "bot_control.sh").read_text(encoding="utf-8").splitlines()) < LONGEST_SCRIPT
 
 
 def modules_after_importing(name: str) -> set[str]:

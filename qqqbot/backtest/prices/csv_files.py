@@ -8,12 +8,14 @@ close is treated as the printed price.
 
 import csv
 from collections.abc import Callable, Mapping, Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from qqqbot.backtest.prices.table import BadPrices, Bars, Dates, Floats, Prices, Series, align, check_series
+from qqqbot.regular_file import reading
 
 NEEDED = ("date", "open", "close")
 NAMES = {"adj_close": "adj_close", "adjclose": "adj_close", "stock_splits": "split", "splits": "split"}
@@ -94,7 +96,7 @@ def load_intraday(path: Path) -> Bars:
 def _read(path: Path, needed: Sequence[str]) -> dict[str, list[str]]:
     """Columns of text by their names in lower case."""
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
+        with TextIOWrapper(reading(path), encoding="utf-8-sig", newline="") as file:
             rows = [row for row in csv.reader(file) if row]
     except FileNotFoundError:
         raise BadPrices(f"{path}: there is no such file") from None

@@ -21,6 +21,7 @@ from qqqbot.records.row_prices import prices_of_trade
 from qqqbot.records.tail import Row, RowReader, last_rows
 from qqqbot.records.time_search import offset_of, rows_from, samples
 from qqqbot.records.track import Track, extended, kept
+from qqqbot.regular_file import reading
 
 POINTS = 200
 """of the whole history, of its last year, of three months and of one month each"""
@@ -130,7 +131,7 @@ def _decisions(folder: Folder, who: Identity, seen_at: datetime) -> Iterator[tup
 def _sampled(folder: Folder, seen_at: datetime) -> Iterator[Row]:
     """Rows spread over the file, the newest, and that of the deepest fall, which the figures name too."""
     try:
-        with folder.decisions.open("rb") as file:
+        with reading(folder.decisions) as file:
             for start in (0, *(offset_of(file, seen_at - span) for span in SPANS)):
                 yield from samples(file, start, POINTS)
             newest = [*itertools.islice(RowReader().backwards(file), NEWEST_ROWS)]

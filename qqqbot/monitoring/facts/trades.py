@@ -18,6 +18,7 @@ from qqqbot.records.folder import Folder, Identity, damage, identity, present
 from qqqbot.records.risk_line import Position, RiskLine, gain, life
 from qqqbot.records.tail import Row, RowReader, Rows, last_lines, last_rows
 from qqqbot.records.track import track_of
+from qqqbot.regular_file import reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ def performance(folder: Folder, now: datetime) -> Results:
     now, who, reader = present(found, now), identity(folder, found), RowReader()
     book = book_performance.Performance()
     if folder.trades.exists():
-        with folder.trades.open("rb") as file:
+        with reading(folder.trades) as file:
             for row in reader.forwards(file):
                 if who.owns(row):
                     try:

@@ -180,4 +180,10 @@ MUTANTS = (
         "except OSError as error:",
         "except BlockingIOError as error:",
     ),
+    Mutant(
+        "what is no file is read for ever",
+        "regular_file.py::descriptor",
+        "if stat.S_ISREG(mode) or",
+        "if not stat.S_ISDIR(mode) or",
+    ),
 )
