@@ -7,6 +7,7 @@ import-linter holds that (pyproject.toml); ARCHITECTURE.md has the whole picture
     monitoring | backtest | notifications
     trading | adapters
     strategy | records | runtime | display
+    regular_file
     model
 
 Each room's `__init__.py` opens with its law. The programs a person runs are beside this package: qqq_trading_bot.py,

@@ -25,6 +25,8 @@ def descriptor(path: Path, flags: int) -> int:
     if stat.S_ISREG(mode) or (stat.S_ISCHR(mode) and flags & os.O_ACCMODE != os.O_RDONLY):
         return found
     os.close(found)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     raise _not_a_file(path)
 
 
@@ -40,4 +42,4 @@ def content(path: Path) -> bytes:
 
 
 def _not_a_file(path: Path) -> OSError:
-    return OSError(errno.EINVAL, "it is a pipe, a device or a folder; remove it", str(path))
+    return OSError(errno.EINVAL, "it is a pipe or a device; remove it", str(path))

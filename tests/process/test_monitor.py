@@ -268,7 +268,7 @@ def test_a_pipe_in_the_place_of_a_file_is_named_and_not_waited_for(logs: LogsFol
     done = of(logs, view)
     assert done.returncode == 1
     assert f"{logs.path / name}" in done.stderr
-    assert "it is a pipe, a device or a folder; remove it" in done.stderr
+    assert "it is a pipe or a device; remove it" in done.stderr
 
 
 def test_nothing_heavy_and_nothing_that_trades_is_loaded(logs: LogsFolder) -> None:
