@@ -10,31 +10,67 @@ imported before that, and the file remains readable for older Pythons.
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
-import io
-import json
-import logging
 import os
 import sys
-import textwrap
-from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
-
-if TYPE_CHECKING:
-    from qqqbot.adapters.ib.doctor.checkup import Checkup, Patience, Report
-    from qqqbot.adapters.ib.doctor.result import Result
-    from qqqbot.display.terminal import Line
-    from qqqbot.model.ports import Clock
-    from qqqbot.runtime.config import Config
 
 HERE = Path(__file__).resolve().parent
 STARTED_AGAIN = "QQQBOT_STARTED_AGAIN"
 NOT_SET_UP = "not set up yet ({}): ./bot_control.sh start sets everything up, ./bot_control.sh update does it again"
+
+
+def _from_environment(variable: str, name: str) -> Path:
+    # As in qqqbot.runtime.place, which an older Python cannot import.
+    home = Path(os.environ.get("QQQBOT_HOME") or HERE)
+    return Path(os.environ.get(variable) or home / name)
+
+
+def use_own_python() -> None:
+    """Start again with the project's own Python if this one lacks what is needed. Raises SystemExit."""
+    lacking = [name for name in ("pydantic", "ibapi") if importlib.util.find_spec(name) is None]
+    if sys.version_info < (3, 11):  # noqa: UP036 (whoever starts this may have an older one)
+        lacking.insert(0, "Python 3.11")
+    own = _from_environment("QQQBOT_VENV", ".venv") / "bin" / "python"
+    if lacking and own.exists() and STARTED_AGAIN not in os.environ:
+        os.environ[STARTED_AGAIN] = "1"
+        os.execv(own, [str(own), *sys.argv])
+    if lacking and lacking != ["ibapi"]:
+        print(NOT_SET_UP.format(", ".join(lacking) + " is missing"), file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    use_own_python()
+
+import argparse
+import io
+import json
+import logging
+import textwrap
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TextIO
+
+from qqqbot.adapters.ib.connection import Timing
+from qqqbot.adapters.ib.doctor.checkup import Checkup, Patience, Report
+from qqqbot.adapters.ib.doctor.probe import Probe
+from qqqbot.adapters.ib.doctor.result import Result
+from qqqbot.display.masking import without_accounts
+from qqqbot.display.terminal import Line, Tone, show
+from qqqbot.model.errors import ConfigError, StartRefused
+from qqqbot.model.ports import Clock
+from qqqbot.records.folder import Folder
+from qqqbot.records.row_prices import prices_of
+from qqqbot.records.tail import last_rows
+from qqqbot.runtime import config
+from qqqbot.runtime.clock import SystemClock
+from qqqbot.runtime.config import Config
+from qqqbot.runtime.lock import PID_FILE, holder
+
 SCHEMA = 1
 WIDTH, TEXT_AT = 80, 25
+TONES = {"ok": Tone.GOOD, "note": Tone.WARNING, "FAILED": Tone.BAD}
 
 
 def main(
@@ -44,12 +80,6 @@ def main(
     patience: Patience | None = None,
 ) -> int:
     """Check what `arguments` ask for; returns the exit code."""
-    from qqqbot.adapters.ib.doctor.checkup import Patience
-    from qqqbot.model.errors import ConfigError, StartRefused
-    from qqqbot.runtime import config
-    from qqqbot.runtime.clock import SystemClock
-    from qqqbot.runtime.lock import PID_FILE, holder
-
     options = _parse(arguments)
     try:
         settings = config.load(options.config)
@@ -98,12 +128,6 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _from_environment(variable: str, name: str) -> Path:
-    # As in qqqbot.runtime.place, which an older Python cannot import.
-    home = Path(os.environ.get("QQQBOT_HOME") or HERE)
-    return Path(os.environ.get(variable) or home / name)
-
-
 def _check(
     options: argparse.Namespace,
     settings: Config,
@@ -112,8 +136,6 @@ def _check(
     out: TextIO,
     patience: Patience,
 ) -> int:
-    from qqqbot.adapters.ib.doctor.checkup import Checkup
-    from qqqbot.display.terminal import Line, Tone, show
 
     def show_result(result: Result, accounts: tuple[str, ...]) -> None:
         if not options.json:
@@ -134,9 +156,6 @@ def _check(
 
 def _last_prices(logs: Path) -> dict[str, float]:
     """Those of the newest decision of the bot."""
-    from qqqbot.records.folder import Folder
-    from qqqbot.records.row_prices import prices_of
-    from qqqbot.records.tail import last_rows
 
     try:
         rows = last_rows(Folder(logs, lambda _: None).decisions, 1).rows
@@ -146,9 +165,6 @@ def _last_prices(logs: Path) -> dict[str, float]:
 
 
 def _run(checkup: Checkup, clock: Clock, patience: Patience) -> Report:
-    from qqqbot.adapters.ib.connection import Timing
-    from qqqbot.adapters.ib.doctor.probe import Probe
-    from qqqbot.model.errors import ConfigError
 
     try:
         from ib_broker import CLIENT_RELEASE, IBGateway
@@ -160,36 +176,27 @@ def _run(checkup: Checkup, clock: Clock, patience: Patience) -> Report:
 
 def _lines(result: Result, accounts: tuple[str, ...]) -> tuple[Line, ...]:
     """One result in 80 columns: verdict, name and what was found; below it the meaning and what to do."""
-    from qqqbot.display.terminal import Line, Tone
 
-    tone = {"ok": Tone.GOOD, "note": Tone.WARNING, "FAILED": Tone.BAD}[result.verdict]
     head, *more = _wrapped(result.found, accounts)
-    lines = [Line(f"{result.verdict:<8}{result.name:<{TEXT_AT - 8}}{head}", tone)]
+    lines = [Line(f"{result.verdict:<8}{result.name:<{TEXT_AT - 8}}{head}", TONES[result.verdict])]
     fix = f"Do: {result.fix}" if result.fix else ""
     texts = [*more, *_wrapped(result.meaning, accounts), *_wrapped(fix, accounts)]
     return (*lines, *(Line(" " * TEXT_AT + text) for text in texts))
 
 
 def _ending(report: Report) -> tuple[Line, ...]:
-    from qqqbot.display.terminal import Line, Tone
 
     lines = [Line("")]
     if report.not_reached:
         missed = f"Not reached: {', '.join(report.not_reached)}."
         lines += [Line(text) for text in textwrap.wrap(missed, WIDTH, break_on_hyphens=False)]
     tone = Tone.GOOD if report.could_trade else Tone.BAD
-    conclusion = _masked(report.conclusion, report.accounts)
+    conclusion = without_accounts(report.conclusion, *report.accounts)
     return (*lines, *(Line(text, tone) for text in textwrap.wrap(conclusion, WIDTH)))
 
 
 def _wrapped(text: str, accounts: tuple[str, ...]) -> list[str]:
-    return textwrap.wrap(_masked(text, accounts), WIDTH - TEXT_AT, break_on_hyphens=False)
-
-
-def _masked(text: str, accounts: tuple[str, ...]) -> str:
-    from qqqbot.display.masking import without_accounts
-
-    return without_accounts(text, *accounts)
+    return textwrap.wrap(without_accounts(text, *accounts), WIDTH - TEXT_AT, break_on_hyphens=False)
 
 
 def _facts(report: Report, settings: Config) -> dict[str, object]:
@@ -205,22 +212,7 @@ def _facts(report: Report, settings: Config) -> dict[str, object]:
     }
 
 
-def use_own_python() -> None:
-    """Start again with the project's own Python if this one lacks what is needed. Raises SystemExit."""
-    lacking = [name for name in ("pydantic", "ibapi") if importlib.util.find_spec(name) is None]
-    if sys.version_info < (3, 11):  # noqa: UP036 (whoever starts this may have an older one)
-        lacking.insert(0, "Python 3.11")
-    own = _from_environment("QQQBOT_VENV", ".venv") / "bin" / "python"
-    if lacking and own.exists() and STARTED_AGAIN not in os.environ:
-        os.environ[STARTED_AGAIN] = "1"
-        os.execv(own, [str(own), *sys.argv])
-    if lacking and lacking != ["ibapi"]:
-        print(NOT_SET_UP.format(", ".join(lacking) + " is missing"), file=sys.stderr)
-        sys.exit(1)
-
-
 if __name__ == "__main__":
-    use_own_python()
     logging.getLogger().addHandler(logging.NullHandler())  # what matters is on the screen
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 shows escapes, not a traceback

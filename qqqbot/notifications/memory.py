@@ -6,7 +6,6 @@ too: at worst the owner gets one message twice, never none.
 
 import json
 import logging
-import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -15,7 +14,8 @@ from pathlib import Path
 
 from qqqbot.notifications.policy import History, Notice, without_repeats
 from qqqbot.records.codec import UNREADABLE, from_plain, to_plain
-from qqqbot.regular_file import REPLACING, content, descriptor
+from qqqbot.records.status_file import replace_json
+from qqqbot.regular_file import content
 from qqqbot.trading.alerts import Event
 
 log = logging.getLogger(__name__)
@@ -86,11 +86,8 @@ class NoticeMemory:
                 self._save()
 
     def _save(self) -> None:
-        fresh = self._path.with_name(FILE + ".new")
         try:
-            with os.fdopen(descriptor(fresh, REPLACING), "w", encoding="utf-8") as file:
-                json.dump(to_plain(self._history), file)
-            os.replace(fresh, self._path)
+            replace_json(self._path, to_plain(self._history))
         except OSError as error:
             if not self._complained:
                 log.warning("%s cannot be written: %s", FILE, error.strerror)

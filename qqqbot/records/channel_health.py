@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from qqqbot.model.ports import Clock
-from qqqbot.records.coerce import mapping, moment, sequence, text
+from qqqbot.records.codec import to_plain
+from qqqbot.records.coerce import mapping, record, sequence, text
 from qqqbot.records.status_file import write_status
 from qqqbot.regular_file import content
 
@@ -55,7 +56,7 @@ class ChannelRecord:
             old = channels.get(name, ChannelHealth(name))
             channels[name] = old._replace(delivered_at=now) if why is None else old._replace(refused_at=now, why=why)
             try:
-                write_status(self._logs / FILE, {"channels": [_values(health) for health in channels.values()]})
+                write_status(self._logs / FILE, {"channels": [to_plain(health) for health in channels.values()]})
             except OSError as error:
                 log.warning("%s cannot be written: %s", FILE, error.strerror)
 
@@ -71,12 +72,4 @@ def channels_in(logs: Path) -> tuple[ChannelHealth, ...]:
     except (OSError, ValueError, RecursionError):
         return ()
     rows = (mapping(row) for row in sequence(found.get("channels")))
-    return tuple(
-        ChannelHealth(name, moment(row.get("delivered_at")), moment(row.get("refused_at")), text(row.get("why")))
-        for row in rows
-        if (name := text(row.get("name")))
-    )
-
-
-def _values(health: ChannelHealth) -> dict[str, str | None]:
-    return {key: value.isoformat() if isinstance(value, datetime) else value for key, value in health._asdict().items()}
+    return tuple(record(ChannelHealth, row, name=name) for row in rows if (name := text(row.get("name"))))

@@ -12,7 +12,7 @@ import types
 import typing
 import zlib
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -76,7 +76,7 @@ def merged(base: Plain, change: Plain) -> Plain:
 
 
 def keyed(value: Any) -> dict[str, Any]:
-    """The fields of a dataclass under their names in files."""
+    """The fields of a dataclass or a named tuple under their names in files."""
     return {part.key: getattr(value, part.name) for part in _shape(value.__class__)}
 
 
@@ -93,12 +93,12 @@ def to_plain(value: Any) -> Plain:
             return str(value)
         case date():  # a datetime is one too
             return value.isoformat()
-        case tuple():
-            return [to_plain(item) for item in value]
         case Mapping():
             return {str(key): to_plain(item) for key, item in value.items()}
-    if is_dataclass(value):
+    if is_dataclass(value) or hasattr(value, "_fields"):
         return {key: to_plain(part) for key, part in keyed(value).items()}
+    if isinstance(value, tuple):
+        return [to_plain(item) for item in value]
     raise TypeError(f"{type(value).__name__} cannot be recorded")
 
 
@@ -111,7 +111,7 @@ def from_plain(kind: Any, value: Plain) -> Any:
         return tuple(from_plain(inner[0], item) for item in value)
     if origin is Mapping:
         return {from_plain(inner[0], key): from_plain(inner[1], item) for key, item in value.items()}
-    if is_dataclass(kind):
+    if is_dataclass(kind) or hasattr(kind, "_fields"):
         return _object(typing.cast(type, kind), value)
     if kind is datetime:
         return _moment(value)
@@ -140,7 +140,7 @@ def _object(kind: type, value: Mapping[str, Plain]) -> Any:
 
 
 class Part(NamedTuple):
-    """A field of a dataclass; `key` is its name in files."""
+    """A field of a dataclass or a named tuple; `key` is its name in files."""
 
     name: str
     key: str
@@ -151,8 +151,9 @@ class Part(NamedTuple):
 @cache
 def _shape(kind: Any) -> tuple[Part, ...]:
     hints = typing.get_type_hints(kind)
-    return tuple(Part(f.name, f.metadata.get("key", f.name), hints[f.name], _required(f)) for f in fields(kind))
-
-
-def _required(field: "Field[Any]") -> bool:
-    return field.default is MISSING and field.default_factory is MISSING
+    if not is_dataclass(kind):
+        return tuple(Part(name, name, hints[name], name not in kind._field_defaults) for name in kind._fields)
+    return tuple(
+        Part(f.name, f.metadata.get("key", f.name), hints[f.name], f.default is f.default_factory is MISSING)
+        for f in fields(kind)
+    )

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,43 +21,31 @@ class Problem(NamedTuple):
     advice: str = ""
 
 
-class Folder(NamedTuple):
+class _File:
+    """The path of a file of that name in the folder whose attribute this is."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, folder: "Folder", kind: type["Folder"]) -> Path:
+        return folder.path / self._name
+
+
+@dataclass(frozen=True)
+class Folder:
     """The logs folder. `holder` returns the pid that holds the lock file at a path, None if nobody does."""
 
     path: Path
     holder: Callable[[Path], int | None]
 
-    @property
-    def trades(self) -> Path:
-        return self.path / "trades.jsonl"
-
-    @property
-    def decisions(self) -> Path:
-        return self.path / "decisions.jsonl"
-
-    @property
-    def inputs(self) -> Path:
-        return self.path / "inputs.jsonl"
-
-    @property
-    def orders(self) -> Path:
-        return self.path / "orders.jsonl"
-
-    @property
-    def prices(self) -> Path:
-        return self.path / "prices.jsonl"
-
-    @property
-    def halt(self) -> Path:
-        return self.path / "HALT"
-
-    @property
-    def lock(self) -> Path:
-        return self.path / "bot.pid"
-
-    @property
-    def nohup(self) -> Path:
-        return self.path / "nohup.log"
+    trades = _File("trades.jsonl")
+    decisions = _File("decisions.jsonl")
+    inputs = _File("inputs.jsonl")
+    orders = _File("orders.jsonl")
+    prices = _File("prices.jsonl")
+    halt = _File("HALT")
+    lock = _File("bot.pid")
+    nohup = _File("nohup.log")
 
     def log_files(self) -> list[Path]:
         """The daemon's logs, oldest first: their names carry their dates."""

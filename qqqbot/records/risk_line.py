@@ -83,7 +83,7 @@ def risk_line(
     """None before the first valuation. `missing` is what the account does not have of the book's cash."""
     if track is None:
         return None
-    value, put_in, qqq = track.equity - missing, _less(track.capital, missing), track.held - missing
+    value, put_in, qqq = track.equity - missing, less(track.capital, missing), track.held - missing
     change, change_pct = gain(value, put_in)
     _, qqq_pct = gain(qqq, put_in)
     paid = sum(each.entry_price * each.shares for each in held)
@@ -141,5 +141,5 @@ def cost_words(commissions: float, slippage: float) -> str:
     return f"{commissions:,.2f} USD of commissions, {slippage:,.2f} USD of slippage"
 
 
-def _less(amount: float | None, missing: float) -> float | None:
+def less(amount: float | None, missing: float) -> float | None:
     return None if amount is None else amount - missing

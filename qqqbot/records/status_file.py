@@ -11,8 +11,9 @@ as null. `flip` is null until a check has had a signal; earlier versions did not
 """
 
 import json
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -21,7 +22,8 @@ from typing import Any, NamedTuple
 from qqqbot.model.family import DEFAULT_SYMBOLS
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import AccountSnapshot, Crossing, Holding, Portfolio, Session, Side
-from qqqbot.records.coerce import mapping, moment, positive, sequence
+from qqqbot.records.codec import UNREADABLE, from_plain
+from qqqbot.records.coerce import mapping
 from qqqbot.records.jsonl import SCHEMA
 from qqqbot.records.ledger import Costs
 from qqqbot.regular_file import REPLACING, descriptor
@@ -74,61 +76,22 @@ class Flips(NamedTuple):
         return flip is None or abs(flip.price / self.seen_price - 1) > FARTHEST_DAY
 
 
-def flip_values(flips: Flips | None) -> dict[str, Any] | None:
-    if flips is None:
-        return None
-    times = {"seen_at": flips.seen_at.isoformat(), "closes_at": flips.closes_at.isoformat()}
-    prices = {"today": _flip_values(flips.today), "coming": _flip_values(flips.coming)}
-    return {**flips._asdict(), **times, **prices, "crossing": flips.crossing and flips.crossing._asdict()}
-
-
-def _flip_values(flip: Flip | None) -> dict[str, Any] | None:
-    return None if flip is None else {**flip._asdict(), "orders": [order._asdict() for order in flip.orders]}
-
-
 def flips_in(status: Mapping[str, Any]) -> Flips | None:
     """The flip prices in a status; None if they are not known: no signal yet, an earlier version, or not readable."""
-    found = mapping(status.get("flip"))
     try:
-        return Flips(
-            _aware(found["seen_at"]),
-            positive(found["seen_price"]),
-            _aware(found["closes_at"]),
-            _flip(found["today"]),
-            _flip(found["coming"]),
-            _crossing(found.get("crossing")),
-            str(found.get("symbol", DEFAULT_SYMBOLS[0])),
-        )
-    except (KeyError, ValueError):
+        found: Flips | None = from_plain(Flips | None, status.get("flip"))
+    except UNREADABLE:
         return None
+    return found if found is not None and all(0 < n < math.inf for n in _numbers(found)) else None
 
 
-def _aware(value: Any) -> datetime:
-    """Raises ValueError for what is no time with its offset."""
-    found = moment(value)
-    if found is None or datetime.fromisoformat(value).tzinfo is None:
-        raise ValueError(f"expected a time with its offset, found {value!r}")
-    return found
-
-
-def _flip(values: Any) -> Flip | None:
-    """Raises KeyError or ValueError for what is no flip."""
-    if values is None:
-        return None
-    found = mapping(values)
-    orders = [mapping(order) for order in sequence(found["orders"])]
-    sent = tuple(
-        FlipOrder(Side(order["side"]), str(order["symbol"]), int(positive(order["quantity"]))) for order in orders
-    )
-    return Flip(positive(found["price"]), Holding(found["target"]), sent)
-
-
-def _crossing(values: Any) -> Crossing | None:
-    """Raises KeyError or ValueError for what is no crossing."""
-    if values is None:
-        return None
-    found = mapping(values)
-    return Crossing(int(positive(found["sessions"])), Holding(found["target"]))
+def _numbers(flips: Flips) -> Iterator[float]:
+    """Those of which each must be above 0."""
+    yield flips.seen_price
+    for flip in filter(None, (flips.today, flips.coming)):
+        yield from (flip.price, *(order.quantity for order in flip.orders))
+    if flips.crossing is not None:
+        yield flips.crossing.sessions
 
 
 def calendar_values(table: SessionTable | None, now: datetime) -> dict[str, Any] | None:
@@ -189,9 +152,14 @@ def account_values(account: AccountSnapshot | None) -> dict[str, Any] | None:
 
 def write_status(path: Path, values: Mapping[str, Any]) -> None:
     """Replace the file at `path`; a reader sees the old one or the new one, whole. Raises OSError."""
+    replace_json(path, {"schema": SCHEMA, **values})
+
+
+def replace_json(path: Path, values: Any) -> None:
+    """The same without a number of the schema."""
     fresh = path.with_name(path.name + ".new")
     # Not json.dump, which encodes in Python and takes ten times as long; an idle daemon does this every minute.
-    text = json.dumps({"schema": SCHEMA, **values}, default=_plain)
+    text = json.dumps(values, default=_plain)
     with os.fdopen(descriptor(fresh, REPLACING), "w", encoding="utf-8") as file:
         file.write(text)
     os.replace(fresh, path)

@@ -12,7 +12,8 @@ from qqqbot import __version__
 from qqqbot.model.ports import Clock
 from qqqbot.model.provenance import whose
 from qqqbot.model.reasons import AlertKind
-from qqqbot.records.status_file import account_values, calendar_values, flip_values, portfolio_values, write_status
+from qqqbot.records.codec import to_plain
+from qqqbot.records.status_file import account_values, calendar_values, portfolio_values, write_status
 from qqqbot.runtime.halt_file import HaltSwitch
 from qqqbot.trading.alerts import Event, LogNotifier, Outage
 from qqqbot.trading.engine import Engine, State
@@ -85,7 +86,7 @@ def engine_values(engine: Engine, now: datetime) -> dict[str, Any]:
         "calendar": calendar_values(seen.table, now),
         "last_check": seen.last_check.row if seen.last_check else None,
         "last_signal": seen.last_signal.row if seen.last_signal else None,
-        "flip": flip_values(seen.flips),
+        "flip": to_plain(seen.flips),
         "portfolio": portfolio_values(engine.portfolio(), engine.equity(), seen.missing),
         "costs": engine.records.book.ledger.costs._asdict(),
         "account_says": account_values(seen.account),

@@ -20,9 +20,9 @@ from typing import IO, Any
 import pytest
 
 from qqqbot.monitoring.web import server as web
+from qqqbot.records.codec import to_plain
 from qqqbot.records.decisions import decision_values
 from qqqbot.records.inputs import InputLog
-from qqqbot.records.status_file import flip_values
 from qqqbot.runtime.clock import SystemClock
 from qqqbot.strategy.planning import decide
 from qqqbot.trading.engine import flips
@@ -71,7 +71,7 @@ def beat(logs: LogsFolder, **overrides: Any) -> None:
     flip = flips(snapshot(portfolio=portfolio(qqq=200)), RULES)
     tomorrow = SystemClock().now() + timedelta(days=1)
     known: dict[str, Any] = {"pid": os.getpid(), "last_check": last, "last_signal": last}
-    known["flip"] = flip_values(flip._replace(closes_at=tomorrow))
+    known["flip"] = to_plain(flip._replace(closes_at=tomorrow))
     logs.status(**status_values(SystemClock().now(), **{**known, **overrides}))
 
 

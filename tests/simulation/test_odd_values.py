@@ -15,10 +15,9 @@ import monitor
 from qqqbot.model.values import Holding
 from qqqbot.monitoring.facts.dashboard import DashboardReader
 from qqqbot.monitoring.web import metrics, page
-from qqqbot.records.codec import packed, unpacked
+from qqqbot.records.codec import packed, to_plain, unpacked
 from qqqbot.records.decisions import decision_values
 from qqqbot.records.inputs import InputLog
-from qqqbot.records.status_file import flip_values
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.strategy.planning import decide
 from qqqbot.trading.engine import flips
@@ -52,7 +51,7 @@ class Files:
         self.logs.rows("decisions.jsonl", [row])
         self.logs.rows("trades.jsonl", book())
         self.logs.rows("orders.jsonl", [{**order, "symbol": "QQQ", "quantity": 200}])
-        self.logs.status(**status_values(NOW, last_check=row, last_signal=row, flip=flip_values(flips(seen, RULES))))
+        self.logs.status(**status_values(NOW, last_check=row, last_signal=row, flip=to_plain(flips(seen, RULES))))
         self.whole = {path.name: path.read_text() for path in sorted(self.logs.path.iterdir())}
 
     def value(self, name: str) -> Any:

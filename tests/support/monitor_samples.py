@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from qqqbot.model.reasons import Reason
 from qqqbot.model.values import Gate, Holding, Plan, Rules
+from qqqbot.records.codec import to_plain
 from qqqbot.records.decisions import decision_values
 from qqqbot.records.folder import Folder
 from qqqbot.records.inputs import InputLog
@@ -15,7 +16,6 @@ from qqqbot.records.risk_line import RiskLine
 from qqqbot.records.status_file import (
     account_values,
     calendar_values,
-    flip_values,
     portfolio_values,
     write_status,
 )
@@ -191,7 +191,7 @@ def worked(path: Path) -> LogsFolder:
     logs.rows("orders.jsonl", [{**order, "event": "intended", **sold}, {**order, **outcome}])
     logs.rows("trades.jsonl", [*book(), book_row("SELL", QQQ, 200, 450.0, NOW, order_ref=order["order_ref"])])
     notice = {"kind": "trade", "text": "sold 200 QQQ", "at": NOW.isoformat()}
-    flip = flip_values(flips(seen, Rules()))
+    flip = to_plain(flips(seen, Rules()))
     logs.status(last_check=row, last_signal=row, notices=[notice], flip=flip)
     logs.text("trading_bot_20261124.log", f"{NOW.isoformat()} WARNING Yahoo cannot be reached\nno time\n")
     return logs
@@ -236,6 +236,6 @@ def record_checks(logs: LogsFolder, count: int) -> None:
         values = decision_values(seen, decide(seen, RULES))
         rows.append(as_json({"timestamp": seen.now.isoformat(), **IDENTITY, **values}))
         log.record(seen, RULES, {"timestamp": seen.now.isoformat(), **IDENTITY})
-        flip = flip_values(flips(seen, RULES))
+        flip = to_plain(flips(seen, RULES))
     logs.rows("decisions.jsonl", rows)
     logs.status(last_signal=rows[-1], last_check=rows[-1], flip=flip)

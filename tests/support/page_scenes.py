@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from qqqbot.model.values import Holding
+from qqqbot.records.codec import to_plain
 from qqqbot.records.decisions import decision_values
 from qqqbot.records.inputs import InputLog
-from qqqbot.records.status_file import flip_values, portfolio_values
+from qqqbot.records.status_file import portfolio_values
 from qqqbot.records.track import Track, extended
 from qqqbot.runtime.halt_file import BY_OWNER
 from qqqbot.strategy.planning import decide
@@ -162,8 +163,8 @@ def _write(logs: LogsFolder, rows: list[dict[str, Any]], trades: list[dict[str, 
     logs.text("trading_bot_20261124.log", "".join(said) + f"{rows[-1]['timestamp']} WARNING {'long/word' * 40}\n")
 
 
-def _flip(now: datetime) -> dict[str, Any] | None:
-    return flip_values(
+def _flip(now: datetime) -> Any:
+    return to_plain(
         flips(snapshot(Holding.TQQQ, portfolio=portfolio(tqqq=1500)), RULES)._replace(closes_at=now + timedelta(days=1))
     )
 

@@ -20,7 +20,7 @@ from qqqbot.records.channel_health import ChannelHealth, channels_in
 from qqqbot.records.coerce import mapping, moment, number, record, sequence, text
 from qqqbot.records.folder import Folder, Identity, Problem, damage, identity, present
 from qqqbot.records.last_run import last_end
-from qqqbot.records.risk_line import Position, RiskLine, gain, positions, risk_line
+from qqqbot.records.risk_line import Position, RiskLine, gain, less, positions, risk_line
 from qqqbot.records.row_prices import prices_of, symbols_of
 from qqqbot.records.status_file import FlipOrder, costs_in, flips_in
 from qqqbot.records.tail import Rows, last_rows
@@ -287,7 +287,7 @@ def _own(status: Mapping[str, Any], open_orders: tuple[OpenOrder, ...], valued_a
     if not book:
         return None
     missing = number(book.get("missing")) or 0.0
-    cash, equity, capital = (_less(number(book.get(name)), missing) for name in ("cash", "equity", "total_capital"))
+    cash, equity, capital = (less(number(book.get(name)), missing) for name in ("cash", "equity", "total_capital"))
     change, change_pct = gain(equity, capital)
     agrees, said = status.get("agrees"), mapping(status.get("account_says"))
     return record(
@@ -303,10 +303,6 @@ def _own(status: Mapping[str, Any], open_orders: tuple[OpenOrder, ...], valued_a
         not_counted=max(0.0, (number(said.get("spendable")) or 0.0) - (cash or 0.0)) if said else 0.0,
         valued_at=valued_at if equity is not None else None,
     )
-
-
-def _less(amount: float | None, missing: float) -> float | None:
-    return None if amount is None else amount - missing
 
 
 def _open_orders(folder: Folder, who: Identity) -> tuple[OpenOrder, ...]:

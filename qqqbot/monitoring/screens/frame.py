@@ -7,6 +7,12 @@ from qqqbot.monitoring.performance import TimeIn
 from qqqbot.records.folder import Identity
 
 SIMULATED = "SIMULATED PRICES"
+MODES = {
+    "dry_run": ("DRY RUN", "simulated account, no order can reach a broker", Tone.TITLE),
+    "paper": ("PAPER", "Interactive Brokers paper trading, no real money", Tone.TITLE),
+    "live": ("LIVE", "orders are for real money", Tone.BAD),
+}
+"""mode -> its name, what it means, and how it looks"""
 
 
 def framed(who: Identity, *blocks: Block) -> Screen:
@@ -18,18 +24,11 @@ def framed(who: Identity, *blocks: Block) -> Screen:
 
 
 def mode_line(mode: str | None, account: str | None) -> Line:
-    named = f"account {masked(account)}" if account else "account not known yet"
-    match mode:
-        case "dry_run":
-            return Line("DRY RUN: simulated account, no order can reach a broker", Tone.TITLE)
-        case "paper":
-            return Line(f"PAPER: Interactive Brokers paper trading, no real money; {named}", Tone.TITLE)
-        case "live":
-            return Line(f"LIVE: orders are for real money; {named}", Tone.BAD)
-        case None:
-            return Line("Nothing recorded here yet", Tone.TITLE)
-        case _:
-            return Line(f"{mode}: {named}", Tone.TITLE)
+    if mode is None:
+        return Line("Nothing recorded here yet", Tone.TITLE)
+    name, meaning, tone = MODES.get(mode, (mode, "", Tone.TITLE))
+    named = "" if mode == "dry_run" else f"account {masked(account)}" if account else "account not known yet"
+    return Line(f"{name}: {'; '.join(filter(None, (meaning, named)))}", tone)
 
 
 def time_in_fields(time_in: TimeIn | None) -> list[Field]:

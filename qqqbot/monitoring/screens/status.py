@@ -19,7 +19,7 @@ HOW_TO_HALT = f"{COMMAND} halt (keeps running and watching, but trades nothing u
 HOW_TO_RESUME = f"{COMMAND} resume (ends the halt)"
 NOTICES_SHOWN = 3
 
-_HEALTH_TONES = {
+HEALTH_TONES = {
     Health.HEALTHY: Tone.GOOD,
     Health.STARTING: Tone.GOOD,
     Health.HALTED: Tone.WARNING,
@@ -65,7 +65,7 @@ def status(facts: Status) -> Screen:
 
 def _running_fields(facts: Status) -> list[Field]:
     process, health, now = facts.process, facts.health, facts.now
-    tone, beat = _HEALTH_TONES.get(health, Tone.BAD), facts.process.heartbeat_at
+    tone, beat = HEALTH_TONES.get(health, Tone.BAD), facts.process.heartbeat_at
     if health in (Health.STOPPED, Health.DEAD):
         since = f", last heartbeat {day_and_time(beat)} ({until(beat, now)})" if beat else ""
         return [Field("Running", f"no: {health}{since}", tone)]

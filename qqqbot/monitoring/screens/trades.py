@@ -14,7 +14,7 @@ from qqqbot.records.folder import Identity
 from qqqbot.records.risk_line import cost_words, risk_words
 from qqqbot.records.tail import Row
 
-_LEVEL_TONES = {"WARNING": Tone.WARNING, "ERROR": Tone.BAD, "CRITICAL": Tone.BAD}
+LEVEL_TONES = {"WARNING": Tone.WARNING, "ERROR": Tone.BAD, "CRITICAL": Tone.BAD}
 
 
 def heading(who: Identity) -> Screen:
@@ -35,7 +35,7 @@ def log_line(line: LogLine) -> Line:
     said = without_accounts(line.text)
     if line.at is None:
         return Line(said)
-    return Line(f"{line.at} {line.level} {said}", _LEVEL_TONES.get(line.level or "", Tone.PLAIN))
+    return Line(f"{line.at} {line.level} {said}", LEVEL_TONES.get(line.level or "", Tone.PLAIN))
 
 
 def trades(facts: Trades) -> Screen:

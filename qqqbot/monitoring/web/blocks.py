@@ -6,7 +6,8 @@ from qqqbot.display.formatting import NONE, words
 from qqqbot.display.markup import Markup, joined, tag
 from qqqbot.display.terminal import Block, Field, Fields, Line, Table, Tone
 
-_TONES = {Tone.GOOD: "good", Tone.WARNING: "warning", Tone.BAD: "bad", Tone.FAINT: "faint", Tone.TITLE: "strong"}
+TONES = {Tone.GOOD: "good", Tone.WARNING: "warning", Tone.BAD: "bad", Tone.FAINT: "faint", Tone.TITLE: "strong"}
+"""tone -> CSS class"""
 
 
 def drawn(blocks: Iterable[Block]) -> Markup:
@@ -19,7 +20,7 @@ def fields(rows: Iterable[Field], left_out: Iterable[str] = ()) -> Markup:
     for row in rows:
         label = row.label or label
         if label not in left_out:
-            items += [tag("dt", words(row.label)), tag("dd", row.text, class_=_TONES.get(row.tone))]
+            items += [tag("dt", words(row.label)), tag("dd", row.text, class_=TONES.get(row.tone))]
     return tag("dl", items) if items else Markup()
 
 
@@ -27,7 +28,7 @@ def table(block: Table) -> Markup:
     """On a narrow screen each row is a card, in which its cells name their columns."""
     tones = block.tones or (Tone.PLAIN,) * len(block.rows)
     body = [
-        tag("tr", [_cell(block, n, text) for n, text in enumerate(row)], class_=_TONES.get(tone))
+        tag("tr", [_cell(block, n, text) for n, text in enumerate(row)], class_=TONES.get(tone))
         for row, tone in zip(block.rows, tones, strict=True)
     ]
     head = tag("thead", tag("tr", [tag("th", heading) for heading in block.headings]))
@@ -37,7 +38,7 @@ def table(block: Table) -> Markup:
 def _drawn(block: Block) -> Markup:
     match block:
         case Line(text, tone):
-            return tag("p", text, class_=_TONES.get(tone)) if text else Markup()
+            return tag("p", text, class_=TONES.get(tone)) if text else Markup()
         case Fields(rows):
             return fields(rows)
         case Table():

@@ -13,7 +13,7 @@ from itertools import groupby
 from qqqbot.display.formatting import NONE, column_time, count, percent, time_near, usd, words
 from qqqbot.display.markup import Markup, joined, tag
 from qqqbot.display.masking import masked, without_accounts, without_detail
-from qqqbot.display.terminal import Field, Fields, Table
+from qqqbot.display.terminal import Field, Fields, Table, Tone
 from qqqbot.model.new_york import NEW_YORK, new_york_date
 from qqqbot.monitoring.facts.changes import Change, Changes
 from qqqbot.monitoring.facts.dashboard import Dashboard, Run
@@ -21,25 +21,14 @@ from qqqbot.monitoring.facts.status import NearestFlip, Own, Status
 from qqqbot.monitoring.facts.trades import Log, LogLine
 from qqqbot.monitoring.facts.why import Why
 from qqqbot.monitoring.screens import status as status_screen
-from qqqbot.monitoring.screens.frame import SIMULATED
-from qqqbot.monitoring.web.blocks import drawn, fields, table
+from qqqbot.monitoring.screens.frame import MODES, SIMULATED
+from qqqbot.monitoring.screens.trades import LEVEL_TONES
+from qqqbot.monitoring.web.blocks import TONES, drawn, fields, table
 from qqqbot.records.coerce import moment, number, text
 from qqqbot.records.risk_line import Position, RiskLine
 from qqqbot.records.tail import Row
 from qqqbot.records.verdict import Health
 
-_MODES = {
-    "dry_run": ("DRY RUN", "simulated account, no order can reach a broker"),
-    "paper": ("PAPER", "Interactive Brokers paper trading, no real money"),
-    "live": ("LIVE", "orders are for real money"),
-}
-_HEALTH = {
-    Health.HEALTHY: "good",
-    Health.STARTING: "good",
-    Health.HALTED: "warning",
-    Health.STOPPED: "warning",
-    Health.NEVER_STARTED: "unknown",
-}
 _WRONG = (Health.DEAD, Health.STALE, Health.FAILING)
 # Of the tab and the pill: well, the owner's doing, wrong, not known.
 _COLOURS = {"good": "#0a7d45", "warning": "#c77700", "bad": "#b3261e", "unknown": "#7a828c"}
@@ -51,8 +40,6 @@ ICONS = {
     )
     for name, colour in _COLOURS.items()
 }
-_ACTIONS = {"ROTATE": "good", "WAIT": "warning", "FAILED": "warning"}
-_LEVELS = {"WARNING": "warning", "ERROR": "bad", "CRITICAL": "bad"}
 # Shown elsewhere on the page.
 _SHOWN_ELSEWHERE = (
     *("Running", "Holdings", "Value", "Problems", "Channels", "Last check", "Next", "Flip"),
@@ -127,9 +114,11 @@ def why(facts: Why) -> str:
 
 def _banner(status: Status) -> Markup:
     who, health, process = status.who, status.health, status.process
-    mode, meaning = _MODES.get(who.mode or "", (who.mode or "NOTHING YET", "nothing is recorded here"))
+    unknown = who.mode or "NOTHING YET", "nothing is recorded here", Tone.TITLE
+    mode, meaning, _ = MODES.get(who.mode or "", unknown)
     account = f"account {masked(who.account)}" if who.account else "account not known yet"
-    colour = "bad" if _is_wrong(status) else _HEALTH.get(health, "bad")
+    colour = TONES[Tone.BAD if _is_wrong(status) else status_screen.HEALTH_TONES.get(health, Tone.BAD)]
+    colour = "unknown" if health is Health.NEVER_STARTED else colour
     beat = ("last heartbeat ", _ago(process.heartbeat_at, status)) if process.heartbeat_at else None
     return tag(
         "header",
@@ -320,7 +309,7 @@ def _decision(run: Run) -> Markup:
     return tag(
         "li",
         tag("span", column_time(at), class_="time"),
-        tag("span", action, class_=f"action {_ACTIONS.get(action, 'faint')}"),
+        tag("span", action, class_=f"action {TONES[status_screen.ACTION_TONES.get(action, Tone.FAINT)]}"),
         tag("span", times, class_="faint") if times else None,
         tag("p", sentence, " ", tag("a", "why", href=link) if link else None),
     )
@@ -393,7 +382,7 @@ def _log_run(lines: Sequence[LogLine]) -> Markup:
         tag("span", shown, class_="time") if shown else None,
         " ",
         _told(newest),
-        class_=_LEVELS.get(newest.level or ""),
+        class_=TONES.get(LEVEL_TONES.get(newest.level or "", Tone.PLAIN)),
     )
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from qqqbot.model.values import Crossing, Holding, Side
-from qqqbot.records.status_file import Flip, FlipOrder, Flips, flip_values, flips_in, write_status
+from qqqbot.records.codec import to_plain
+from qqqbot.records.status_file import Flip, FlipOrder, Flips, flips_in, write_status
 from tests.support.builders import NOW
 from tests.support.symbols import QQQ, TQQQ
 
@@ -25,7 +26,7 @@ FLIPS = Flips(
 
 
 def test_flip_prices_are_read_back_as_they_were_written(tmp_path: Path) -> None:
-    write_status(tmp_path / "status.json", {"flip": flip_values(FLIPS)})
+    write_status(tmp_path / "status.json", {"flip": to_plain(FLIPS)})
     assert flips_in(json.loads((tmp_path / "status.json").read_text())) == FLIPS
 
 
@@ -42,7 +43,7 @@ def test_a_flip_beyond_what_a_day_can_move_is_out_of_reach() -> None:
 
 
 def test_a_status_of_an_earlier_version_has_no_crossing() -> None:
-    values = flip_values(FLIPS) or {}
+    values = to_plain(FLIPS)
     del values["crossing"]
     assert flips_in({"flip": values}) == FLIPS._replace(crossing=None)
 
@@ -51,15 +52,15 @@ def test_a_status_of_an_earlier_version_has_no_crossing() -> None:
     "status",
     [
         {},
-        {"flip": flip_values(None)},
+        {"flip": to_plain(None)},
         {"flip": "x"},
         {"flip": {"seen_price": 1.0}},
-        {"flip": {**(flip_values(FLIPS) or {}), "seen_price": 0}},
-        {"flip": {**(flip_values(FLIPS) or {}), "crossing": {"sessions": 0, "target": "QQQ"}}},
-        {"flip": {**(flip_values(FLIPS) or {}), "crossing": {"sessions": 3, "target": "GOLD"}}},
-        {"flip": {**(flip_values(FLIPS) or {}), "seen_price": "nan"}},
-        {"flip": {**(flip_values(FLIPS) or {}), "seen_at": "2026-11-24"}},
-        {"flip": {**(flip_values(FLIPS) or {}), "seen_price": 10**400}},
+        {"flip": {**to_plain(FLIPS), "seen_price": 0}},
+        {"flip": {**to_plain(FLIPS), "crossing": {"sessions": 0, "target": "QQQ"}}},
+        {"flip": {**to_plain(FLIPS), "crossing": {"sessions": 3, "target": "GOLD"}}},
+        {"flip": {**to_plain(FLIPS), "seen_price": "nan"}},
+        {"flip": {**to_plain(FLIPS), "seen_at": "2026-11-24"}},
+        {"flip": {**to_plain(FLIPS), "seen_price": 10**400}},
     ],
 )
 def test_an_earlier_version_or_a_damaged_file_counts_as_unknown(status: dict[str, Any]) -> None:

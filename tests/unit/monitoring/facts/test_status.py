@@ -12,8 +12,8 @@ from qqqbot.model.values import Holding
 from qqqbot.monitoring.facts.status import NEWEST_TRADES, status
 from qqqbot.monitoring.performance import TimeSpent
 from qqqbot.monitoring.screens.status import status as status_screen
+from qqqbot.records.codec import to_plain
 from qqqbot.records.decisions import decision_values
-from qqqbot.records.status_file import flip_values
 from qqqbot.strategy.planning import decide
 from qqqbot.trading.engine import flips
 from tests.support.builders import DAY, NOW, RULES, new_york, portfolio, snapshot
@@ -84,7 +84,7 @@ def in_tqqq(logs: LogsFolder, now: datetime, **overrides: Any) -> dict[str, Any]
     seen = snapshot(Holding.TQQQ, now=now, portfolio=portfolio(tqqq=1583))
     values = decision_values(seen, decide(seen, RULES))
     row = as_json({"timestamp": now.isoformat(), **IDENTITY, **values})
-    logs.status(**status_values(now, last_signal=row, flip=flip_values(flips(seen, RULES)), **overrides))
+    logs.status(**status_values(now, last_signal=row, flip=to_plain(flips(seen, RULES)), **overrides))
     return row
 
 

@@ -10,7 +10,8 @@ from qqqbot.display.terminal import Fields, Tone, plain
 from qqqbot.model.values import Crossing, Holding
 from qqqbot.monitoring.facts.status import status
 from qqqbot.monitoring.screens.status import status as screen
-from qqqbot.records.status_file import Flip, Flips, flip_values
+from qqqbot.records.codec import to_plain
+from qqqbot.records.status_file import Flip, Flips
 from qqqbot.runtime.halt_file import BY_OWNER
 from tests.support.builders import DAY, NOW, new_york
 from tests.support.monitor_samples import SUNDAY, LogsFolder, blocked, book, decision_row, status_values
@@ -200,7 +201,7 @@ def test_where_no_price_of_a_day_changes_the_answer_the_crossing_is_shown(logs: 
         ),
         (None, ", nor would QQQ staying at 527.10."),
     ):
-        assert f"{start}{end}" in shown(logs, flip=flip_values(far._replace(crossing=crossing)))
+        assert f"{start}{end}" in shown(logs, flip=to_plain(far._replace(crossing=crossing)))
 
 
 def test_before_the_first_prices_the_value_is_not_invented(logs: LogsFolder) -> None:
