@@ -4,52 +4,32 @@
 It only reads: no order is ever placed. It uses config.json, and works while dry_run is true as well. Exit codes: 0 if
 the bot could trade, 1 if it could not, 2 for a configuration that cannot be used.
 
-Started with a Python that lacks what it needs, it restarts itself with the project's own. So nothing of the project is
-imported before that, and the file remains readable for older Pythons.
+Started with a Python that lacks what it needs, it starts again with the project's own, before it imports anything else.
 """
 
-from __future__ import annotations
-
 import importlib.util
-import os
 import sys
-from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-STARTED_AGAIN = "QQQBOT_STARTED_AGAIN"
+from qqqbot import use_own_python
+
 NOT_SET_UP = "not set up yet ({}): ./bot_control.sh start sets everything up, ./bot_control.sh update does it again"
 
-
-def _from_environment(variable: str, name: str) -> Path:
-    # As in qqqbot.runtime.place, which an older Python cannot import.
-    home = Path(os.environ.get("QQQBOT_HOME") or HERE)
-    return Path(os.environ.get(variable) or home / name)
-
-
-def use_own_python() -> None:
-    """Start again with the project's own Python if this one lacks what is needed. Raises SystemExit."""
-    lacking = [name for name in ("pydantic", "ibapi") if importlib.util.find_spec(name) is None]
-    if sys.version_info < (3, 11):  # noqa: UP036 (whoever starts this may have an older one)
-        lacking.insert(0, "Python 3.11")
-    own = _from_environment("QQQBOT_VENV", ".venv") / "bin" / "python"
-    if lacking and own.exists() and STARTED_AGAIN not in os.environ:
-        os.environ[STARTED_AGAIN] = "1"
-        os.execv(own, [str(own), *sys.argv])
-    if lacking and lacking != ["ibapi"]:
-        print(NOT_SET_UP.format(", ".join(lacking) + " is missing"), file=sys.stderr)
-        sys.exit(1)
-
-
 if __name__ == "__main__":
-    use_own_python()
+    lacking = [name for name in ("pydantic", "ibapi") if importlib.util.find_spec(name) is None]
+    if lacking:
+        use_own_python()
+    if lacking and lacking != ["ibapi"]:
+        sys.exit(NOT_SET_UP.format(", ".join(lacking) + " is missing"))
 
 import argparse
 import io
 import json
 import logging
+import os
 import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TextIO
 
 from qqqbot.adapters.ib.connection import Timing
@@ -63,7 +43,7 @@ from qqqbot.model.ports import Clock
 from qqqbot.records.folder import Folder
 from qqqbot.records.row_prices import prices_of
 from qqqbot.records.tail import last_rows
-from qqqbot.runtime import config
+from qqqbot.runtime import config, place
 from qqqbot.runtime.clock import SystemClock
 from qqqbot.runtime.config import Config
 from qqqbot.runtime.lock import PID_FILE, holder
@@ -108,14 +88,14 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--config",
         type=Path,
-        default=_from_environment("QQQBOT_CONFIG", "config.json"),
+        default=place.named(place.CONFIG, "config.json", os.environ),
         metavar="FILE",
         help="the configuration (QQQBOT_CONFIG, else config.json next to this script)",
     )
     parser.add_argument(
         "--logs",
         type=Path,
-        default=_from_environment("QQQBOT_LOGS", "logs"),
+        default=place.named(place.LOGS, "logs", os.environ),
         metavar="DIR",
         help="the daemon's logs folder; while the daemon is running, the check uses another client id",
     )

@@ -4,10 +4,11 @@ Under the name of one there may be a pipe, which waits for its other end, or a d
 """
 
 import errno
+import json
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 APPENDING = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 REPLACING = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
@@ -39,6 +40,15 @@ def content(path: Path) -> bytes:
     """Raises OSError."""
     with reading(path) as file:
         return file.read()
+
+
+def json_object(path: Path) -> dict[str, Any]:
+    """The JSON object in the file at `path`; an empty one if there is none, or if it is damaged."""
+    try:
+        found = json.loads(content(path))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _not_a_file(path: Path) -> OSError:

@@ -3,7 +3,6 @@
 Kept for those that write it and those that show it; an address itself is never in it.
 """
 
-import json
 import logging
 import threading
 from collections.abc import Iterable
@@ -15,7 +14,7 @@ from qqqbot.model.ports import Clock
 from qqqbot.records.codec import to_plain
 from qqqbot.records.coerce import mapping, record, sequence, text
 from qqqbot.records.status_file import write_status
-from qqqbot.regular_file import content
+from qqqbot.regular_file import json_object
 
 log = logging.getLogger(__name__)
 
@@ -67,9 +66,5 @@ class ChannelRecord:
 
 def channels_in(logs: Path) -> tuple[ChannelHealth, ...]:
     """What the file in `logs` says; nothing if there is none or it is damaged."""
-    try:
-        found = mapping(json.loads(content(logs / FILE)))
-    except (OSError, ValueError, RecursionError):
-        return ()
-    rows = (mapping(row) for row in sequence(found.get("channels")))
+    rows = map(mapping, sequence(json_object(logs / FILE).get("channels")))
     return tuple(record(ChannelHealth, row, name=name) for row in rows if (name := text(row.get("name"))))

@@ -4,15 +4,14 @@ A requested stop is in status.json; what refused a start or ended a run with an 
 left neither was killed, or its machine lost power.
 """
 
-import json
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from qqqbot.model.new_york import new_york_text
-from qqqbot.records.coerce import mapping, moment, number, text
+from qqqbot.records.coerce import moment, number, text
 from qqqbot.records.status_file import write_status
-from qqqbot.regular_file import content
+from qqqbot.regular_file import json_object
 
 FILE = "last_end.json"
 SAYS_SO = ("stopped", None)
@@ -27,7 +26,7 @@ class End(NamedTuple):
 
 def ended(logs: Path, end: End) -> bool:
     """Record it. Returns whether it is news: a supervisor may start the bot again and again. Raises OSError."""
-    known = _read(logs / FILE)
+    known = json_object(logs / FILE)
     told = moment(known.get("told_at"))
     is_news = told is None or known.get("why") != end.why or not timedelta(0) <= end.at - told < AGAIN_AFTER
     told_at = (end.at if is_news or told is None else told).isoformat()
@@ -37,9 +36,9 @@ def ended(logs: Path, end: End) -> bool:
 
 def last_end(logs: Path) -> End | None:
     """What ended the last run or refused the last start; None if a later run has beaten since."""
-    found = _read(logs / FILE)
+    found = json_object(logs / FILE)
     at, code, why = moment(found.get("at")), number(found.get("code")), text(found.get("why"))
-    beat = moment(_read(logs / "status.json").get("heartbeat_at"))
+    beat = moment(json_object(logs / "status.json").get("heartbeat_at"))
     if at is None or code is None or why is None or (beat is not None and beat > at):
         return None
     return End(at, int(code), why)
@@ -50,17 +49,10 @@ def died(logs: Path) -> str | None:
 
     None if it was asked to stop; what refuses a start is put right by its owner, and the next start is well.
     """
-    found, end = _read(logs / "status.json"), last_end(logs)
+    found, end = json_object(logs / "status.json"), last_end(logs)
     beat = moment(found.get("heartbeat_at"))
     if beat is None or found.get("state") in SAYS_SO:
         return None
     if end is None:
         return f"the last run ended without saying so; last seen {new_york_text(beat)}"
     return f"the last run ended with an error: {end.why}" if found.get("state") == "running" else None
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return dict(mapping(json.loads(content(path))))
-    except (OSError, ValueError, RecursionError):
-        return {}

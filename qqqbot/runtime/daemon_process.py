@@ -4,13 +4,12 @@ The truth is the lock on bot.pid, never the number in it; status.json counts onl
 holds the lock.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from enum import Enum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from qqqbot.regular_file import content
+from qqqbot.regular_file import json_object
 from qqqbot.runtime.halt_file import FILE
 from qqqbot.runtime.lock import PID_FILE, holder
 
@@ -84,11 +83,8 @@ class DaemonProcess:
 
     def _written_by(self, pid: int | None) -> dict[str, Any]:
         """What process `pid` wrote last into status.json."""
-        try:
-            found = json.loads(content(self._status))
-        except (OSError, ValueError, RecursionError):
-            return {}
-        return found if pid and isinstance(found, dict) and found.get("pid") == pid else {}
+        found = json_object(self._status)
+        return found if pid and found.get("pid") == pid else {}
 
     def wait_until_ready(
         self, find: Callable[[], int | None], is_alive: Callable[[], bool]

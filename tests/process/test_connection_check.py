@@ -278,7 +278,7 @@ def test_further_client_packages_were_tried() -> None:
 def bare_python(folder: Path) -> str:
     """This Python without the packages of its environment."""
     made = folder / "bare-python"
-    made.write_text(f'#!/bin/sh\nexec "{getattr(sys, "_base_executable", sys.executable)}" -I -S "$@"\n')
+    made.write_text(f'#!/bin/sh\nexec "{getattr(sys, "_base_executable", sys.executable)}" -E -s -S "$@"\n')
     made.chmod(0o755)
     return str(made)
 

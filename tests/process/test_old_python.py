@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAMS = ("monitor.py", "qqq_trading_bot.py")
+PROGRAMS = ("monitor.py", "qqq_trading_bot.py", "test_ib_connection.py")
 
 
 def run(script: str, **environment: str) -> subprocess.CompletedProcess[str]:
