@@ -56,7 +56,7 @@ def judge(evidence: Evidence, now: datetime) -> Health:
         return Health.STOPPED if status.get("state") == "stopped" else Health.DEAD
     if now - _last_sign_of_life(evidence, now) > STALE_AFTER:
         return Health.STALE
-    health = Health.HALTED if evidence.halt is not None else verdict(status, now)
+    health = verdict({**status, "halted": evidence.halt}, now)
     is_starting = health is not Health.HALTED and _not_reported_yet(evidence)
     return Health.STARTING if is_starting and not _dies_again(evidence, now) else health
 
@@ -91,9 +91,8 @@ def _of_life(evidence: Evidence, health: Health, now: datetime) -> Iterable[Prob
 
 def _of_trading(evidence: Evidence) -> Iterable[Problem]:
     status = evidence.status
-    halt = evidence.halt if evidence.halt is not None else text(status.get("halted"))
-    if halt is not None and not evidence.halted_by_owner:
-        yield Problem(f"trading is halted: {halt}", Reason.TRADING_HALTED.advice)
+    if evidence.halt is not None and not evidence.halted_by_owner:
+        yield Problem(f"trading is halted: {evidence.halt}", Reason.TRADING_HALTED.advice)
     problem = text(status.get("problem"))
     if problem is not None:
         yield Problem(problem)
@@ -101,9 +100,8 @@ def _of_trading(evidence: Evidence) -> Iterable[Problem]:
     if status.get("agrees") is False and not {Reason.LEDGER_MISMATCH, Reason.DIFFERENCE_SEEN} & dict(failed).keys():
         yield Problem("the account's shares differ from the book", Reason.LEDGER_MISMATCH.advice)
     for code, sentence in failed:
-        halted = code == Reason.TRADING_HALTED
-        said = halt is not None if halted else (code, sentence) == (Reason.BROKER_UNAVAILABLE, problem)
-        if not said:
+        # A halt is said above as long as it lasts, whatever the last check found.
+        if code != Reason.TRADING_HALTED and (code, sentence) != (Reason.BROKER_UNAVAILABLE, problem):
             yield Problem(f"the last check could not trade: {sentence}", ADVICE_OF_CODE.get(code, ""))
     if lost := text(mapping(status.get("undecided")).get("sentence")):
         yield Problem(lost, AlertKind.NO_DECISION.advice)
@@ -111,7 +109,7 @@ def _of_trading(evidence: Evidence) -> Iterable[Problem]:
     if count > 1:
         yield Problem(f"{count} checks in a row could not be made")
     told_above: tuple[str, ...] = (AlertKind.BROKER,) if problem is not None else ()
-    yield from _of_alerts(status, OF_THE_LAST_CHECK if failed or halt is not None else told_above)
+    yield from _of_alerts(status, OF_THE_LAST_CHECK if failed or evidence.halt is not None else told_above)
 
 
 def _of_channels(evidence: Evidence) -> Iterable[Problem]:

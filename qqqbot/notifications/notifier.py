@@ -147,7 +147,7 @@ class OwnerNotifier:
         if health.exit_code:
             dying = [_trouble(again)] if again is not None else []
             worst = next((t for t in (*troubles, *dying) if t.kind in URGENT), None)
-            kind, text = (worst.kind, worst.text) if worst else (AlertKind.NO_DECISION, self._undecided())
+            kind, text = (worst.kind, worst.text) if worst else self._not_told_yet()
             sentence = clipped(self._masked(f"{kind.headline}: {text}"), MOST_CHARACTERS)
             dead_man.ring((kind, health), Call(health.exit_code, sentence))
         elif engine is not None:
@@ -165,9 +165,12 @@ class OwnerNotifier:
         }
         return verdict({**status, **(engine_values(self.engine, now) if self.engine else {})}, now)
 
-    def _undecided(self) -> str:
+    def _not_told_yet(self) -> tuple[AlertKind, str]:
+        """What is wrong by `status` alone: a halt that no check has found yet, or a session without its decision."""
+        if self.engine is not None and (halt := self.engine.halted()) is not None:
+            return AlertKind.HALT, f"trading is halted ({halt}): {COMMAND} resume ends it"
         lost = self.engine.undecided() if self.engine else None
-        return lost.sentence if lost else self.outage.problem or "see status"
+        return AlertKind.NO_DECISION, lost.sentence if lost else self.outage.problem or "see status"
 
     def status_line(self, state: str) -> str:
         """One line for systemd."""

@@ -133,5 +133,5 @@ def damage(path: Path, found: Rows) -> tuple[Problem, ...]:
     if found.torn:
         found_damaged.append(Problem(f"{path.name}: the last line is incomplete; it is not shown"))
     if found.garbage:
-        found_damaged.append(Problem(f"{path.name}: {found.garbage} lines are not readable; they are skipped"))
+        found_damaged.append(Problem(f"{path.name}: lines that cannot be read and are not shown: {found.garbage}"))
     return tuple(found_damaged)

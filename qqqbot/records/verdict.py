@@ -68,7 +68,7 @@ class Health(StrEnum):
 
 def verdict(status: Mapping[str, Any], now: datetime) -> Health:
     """HALTED, FAILING or HEALTHY at `now`, of a daemon that is alive and reports `status`."""
-    codes = {code for code, _ in failures(mapping(status.get("last_check")))}
+    codes = {code for code, _ in failures(mapping(status.get("last_check")))} - {Reason.TRADING_HALTED}
     if text(status.get("halted")) or codes & HALTING_CODES:
         return Health.HALTED
     return Health.FAILING if dies_again(status, now) or _decides_nothing(status, now) else Health.HEALTHY

@@ -35,16 +35,22 @@ OPENS, CLOSES = time(9, 30), time(16)
 MINUTES_BESIDES_ASKING = 8
 # pydantic's kind of error -> what was expected, with the limits that the error names
 EXPECTED = {
-    "greater_than_equal": "must be at least {ge:g}",
-    "less_than_equal": "must be at most {le:g}",
-    "greater_than": "must be above {gt:g}",
+    "greater_than_equal": "must be at least {ge:,.0f}",
+    "less_than_equal": "must be at most {le:,.0f}",
+    "greater_than": "must be above {gt:,.0f}",
     "literal_error": "must be {expected}",
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
     "float_type": "must be a number",
     "bool_type": "must be true or false",
     "string_type": "must be a text in quotes",
-    "string_pattern_mismatch": f"must be like {CLOSURE_EXAMPLES}",
+    "tuple_type": f"must be a list, like [], of entries like {CLOSURE_EXAMPLES}",
+}
+ONE_WORD, WORD_OR_NONE = r"^\S+$", r"^\S*$"
+PATTERNS = {
+    CLOSURE_PATTERN: f"must be like {CLOSURE_EXAMPLES}",
+    ONE_WORD: "must be a name or an address without spaces",
+    WORD_OR_NONE: "must be an account id without spaces, or empty",
 }
 
 
@@ -65,10 +71,10 @@ class Config(BaseModel):
     park_min_benefit_usd: float = Field(10, ge=0, le=1e6)
     dry_run: bool = True
     use_interactive_brokers: bool = False
-    ib_host: str = Field("127.0.0.1", min_length=1)
+    ib_host: str = Field("127.0.0.1", pattern=ONE_WORD)
     ib_port: int = Field(7497, ge=1, le=65535)
     ib_client_id: int = Field(1, ge=1, le=2_147_483_647)
-    ib_account: str = ""
+    ib_account: str = Field("", pattern=WORD_OR_NONE)
     allow_live: bool = False
     total_capital: float = Field(100_000, gt=0, le=1e12)
     position_size_pct: PositivePercent = 95
@@ -195,8 +201,8 @@ def _sentence(path: Path, error: Any) -> str:
     if error["type"] == "extra_forbidden":
         near = difflib.get_close_matches(key, Config.model_fields, n=1)
         hint = f"did you mean {near[0]}?" if near else "see docs/configuration.md"
-        return f"{path.name}: {key}: unknown key; {hint}"
-    known = EXPECTED.get(error["type"])
+        return f"{path.name}: {key if key.isidentifier() else json.dumps(key)}: unknown key; {hint}"
+    known = EXPECTED.get(error["type"]) or PATTERNS.get(error.get("ctx", {}).get("pattern"))
     expected = known.format(**error.get("ctx", {})) if known else error["msg"]
     return f"{path.name}: {key}: {expected}, was {json.dumps(error['input'], default=str)}"
 

@@ -7,7 +7,7 @@
 import difflib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -43,10 +43,15 @@ def rule_of(value: Any) -> tuple[Rule | None, list[str]]:
         return rule, ([f"unknown preset {json.dumps(value)}; {hint}"] if rule is None else [])
     if not isinstance(value, Mapping):
         return None, [f"must be a preset's name or an object, was {json.dumps(value, default=str)}"]
-    problems = [f"{key}: unknown key; {_hint(key)}" for key in value if key not in KEYS]
-    problems += [f"{key} is missing" for key in ("slow", "strong") if key not in value]
-    given = {**KEYS, **value}
-    found = _Reader(given, problems)
+    spelled = {key: one for key, one in value.items() if not key.startswith("_")}
+    problems = [
+        f"{key if key.isidentifier() else json.dumps(key)}: unknown key; {_hint(key)}"
+        for key in spelled
+        if key not in KEYS
+    ]
+    problems += [f"{key} is missing" for key in ("slow", "strong") if key not in spelled]
+    given = {**KEYS, **spelled}
+    found = _Reader(given, spelled, problems)
     trend = Comparison(
         found.average("fast"),
         found.average("slow"),
@@ -54,10 +59,11 @@ def rule_of(value: Any) -> tuple[Rule | None, list[str]]:
         found.percent("exit_pct"),
         found.closes("confirm_closes"),
     )
-    strength = None
+    strength, band = None, found.percent("strength_band_pct")
     if given["strength"] is not None:
-        band = found.percent("strength_band_pct")
         strength = Comparison(PRICE, found.average("strength"), band, band)
+    elif band:
+        problems.append("strength_band_pct needs strength, the average that it is around")
     if (given["strength"] is None) != (given["up"] is None):
         problems.append("strength and up belong together: below the average of strength, an uptrend holds up")
     strong, down, signal = found.fund("strong"), found.fund("down"), found.fund("signal")
@@ -78,10 +84,13 @@ def parked(rule: Rule, park: Any) -> tuple[Rule, list[str]]:
 
 
 class _Reader:
-    """One value after the other; what is wrong with one is added to `problems`, and something valid returned."""
+    """One value after the other; what is wrong with one is added to `problems`, and something valid returned.
 
-    def __init__(self, given: Mapping[str, Any], problems: list[str]) -> None:
-        self._given = given
+    `given` has the default of each key that is not `spelled` out; the required ones of those are reported as missing.
+    """
+
+    def __init__(self, given: Mapping[str, Any], spelled: Container[str], problems: list[str]) -> None:
+        self._given, self._spelled = given, spelled
         self._problems = problems
 
     def average(self, key: str) -> Average:
@@ -91,8 +100,7 @@ class _Reader:
         match = AVERAGE.fullmatch(value) if isinstance(value, str) else None
         if match is not None and 2 <= int(match[2]) <= LONGEST:
             return Average(int(match[2]), match[1] == "ema")
-        if value != "":
-            self._wrong(key, f'must be "price", or like "sma200" or "ema50" (2 to {LONGEST} closes)')
+        self._wrong(key, f'must be "price", or like "sma200" or "ema50" (2 to {LONGEST} closes)')
         return Average(LONGEST)
 
     def percent(self, key: str) -> float:
@@ -113,12 +121,12 @@ class _Reader:
         value = self._given[key]
         if value in tuple(Holding):
             return Holding(value)
-        if value != "":
-            self._wrong(key, f"must be one of {', '.join(Holding)}")
+        self._wrong(key, f"must be one of {', '.join(Holding)}")
         return Holding.CASH
 
     def _wrong(self, key: str, expected: str) -> None:
-        self._problems.append(f"{key}: {expected}, was {json.dumps(self._given[key], default=str)}")
+        if key in self._spelled:
+            self._problems.append(f"{key}: {expected}, was {json.dumps(self._given[key], default=str)}")
 
 
 def _hint(key: str) -> str:

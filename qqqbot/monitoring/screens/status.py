@@ -39,6 +39,7 @@ def status(facts: Status) -> Screen:
                     Field("To start", HOW_TO_START),
                     Field("", "It begins with a dry run: real prices, a simulated account, nothing to lose."),
                     Field("To try", f"{COMMAND} demo (takes seconds; no network, simulated prices)"),
+                    *_halt_fields(facts),
                     *_problem_fields(facts),
                 )
             ),

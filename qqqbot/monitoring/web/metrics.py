@@ -29,7 +29,8 @@ class Metric(NamedTuple):
 
 def health(status: Status) -> tuple[str, str]:
     """HTTP's status line, 200 only where `status` exits with 0; the word and the worst of what is wrong."""
-    first = status.problems[0].text if status.problems else status.halted_by_owner or "nothing is wrong"
+    quiet = f"trading is halted: {status.halted_by_owner}" if status.halted_by_owner else "nothing is wrong"
+    first = status.problems[0].text if status.problems else quiet
     told = without_accounts(f"{status.health}: {words(without_detail(' '.join(first.split())))}")
     return "200 OK" if status.exit_code == 0 else "503 Service Unavailable", told
 

@@ -71,15 +71,21 @@ def test_the_same_pid_in_a_container_is_not_treated_as_the_old_daemon() -> None:
     "found",
     [
         evidence(halt="by hand"),
-        evidence(halted="the account did not settle"),
+        evidence(halt="the account did not settle", halted="the account did not settle"),
         evidence(last_check=blocked("book", "they differ", "LedgerMismatch")),
         evidence(last_check=blocked("book", "a short position", "UnexpectedPosition")),
-        evidence(last_check=blocked("halt", "halted", "TradingHalted")),
+        evidence(halt="halted", last_check=blocked("halt", "halted", "TradingHalted")),
     ],
 )
 def test_an_error_that_needs_the_owner_is_a_halt(found: Evidence) -> None:
     assert judge(found, NOW) is Health.HALTED
     assert len(texts(found)) == 1
+
+
+def test_a_halt_is_over_with_its_file_though_the_last_check_and_heartbeat_speak_of_it() -> None:
+    resumed = evidence(halted="by hand", last_check=blocked("halt", "halted", "TradingHalted"))
+    assert judge(resumed, NOW) is Health.HEALTHY
+    assert texts(resumed) == []
 
 
 @pytest.mark.parametrize(
@@ -189,11 +195,13 @@ GONE = "nothing listens at 127.0.0.1:4002: start the gateway"
 TUESDAY, MONDAY = DAY, DAY - timedelta(days=1)
 
 
-def at(day: date, hour: int, minute: int = 0, holder: int | None = PID, **status: Any) -> tuple[Evidence, datetime]:
+def at(
+    day: date, hour: int, minute: int = 0, holder: int | None = PID, halt: str | None = None, **status: Any
+) -> tuple[Evidence, datetime]:
     """A daemon that beats at that time in New York, and the time."""
     now = new_york(day, hour, minute)
     own = {"heartbeat_at": now.isoformat(), "calendar": calendar_values(table(), now)}
-    return evidence(holder, now, **{**own, **status}), now
+    return evidence(holder, now, halt, **{**own, **status}), now
 
 
 def failed_at(day: date, hour: int, minute: int = 0) -> dict[str, str]:
@@ -322,7 +330,7 @@ def test_a_daemon_that_has_just_begun_to_wait_is_not_a_failure() -> None:
 def test_death_and_a_halt_come_before_a_failure() -> None:
     gone = without_account(new_york(TUESDAY, 6))
     assert judge(*at(TUESDAY, 12, holder=None, **gone)) is Health.DEAD
-    assert judge(*at(TUESDAY, 12, halted="by hand", **gone)) is Health.HALTED
+    assert judge(*at(TUESDAY, 12, halt="by hand", **gone)) is Health.HALTED
 
 
 def test_an_account_that_does_not_answer_is_reported_once() -> None:

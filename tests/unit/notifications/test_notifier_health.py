@@ -52,6 +52,20 @@ def test_the_dead_man_says_what_status_says_over_the_night_after_a_day_without_d
     assert life.calls.count == fed + 1
 
 
+def test_a_halt_that_no_check_has_found_yet_rings_with_its_reason_and_ends_with_its_file(life: Life) -> None:
+    settled(life)
+    life.engine.records.switch.halt("vacation")
+    assert agree(life) == 4
+    life.look()
+    assert life.calls.rung == [
+        "exit code 4: trading is stopped: trading is halted (vacation): ./bot_control.sh resume ends it"
+    ]
+    life.check()
+    assert len(life.calls.rung) == 1
+    (life.world.logs / "HALT").unlink()
+    assert status(Folder(life.world.logs, lambda _: os.getpid()), life.world.clock.now()).exit_code == 0
+
+
 def agree(life: Life, state: str = "running") -> int:
     """Whatever shows how it stands says the same, and a switch that was never called yet too: the exit code."""
     now, calls, known_switch, notifier = life.world.clock.now(), Calls(), life.notifier.dead_man, life.notifier

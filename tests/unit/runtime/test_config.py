@@ -211,6 +211,28 @@ def test_an_unrecognizable_key_points_to_the_manual(tmp_path: Path) -> None:
     assert problems(tmp_path, {"zzz": 1}) == ("config.json: zzz: unknown key; see docs/configuration.md",)
 
 
+def test_a_key_that_is_no_word_is_shown_in_quotes(tmp_path: Path) -> None:
+    assert problems(tmp_path, {"": 1, "a\x1b[2J": 1}) == (
+        'config.json: "": unknown key; see docs/configuration.md',
+        'config.json: "a\\u001b[2J": unknown key; see docs/configuration.md',
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("total_capital", 1e13, "must be at most 1,000,000,000,000"),
+        ("ib_client_id", 2**31, "must be at most 2,147,483,647"),
+        ("ib_host", "", "must be a name or an address without spaces"),
+        ("ib_host", "127.0.0.1 ", "must be a name or an address without spaces"),
+        ("ib_account", "DU1234567 ", "must be an account id without spaces, or empty"),
+        ("closed_on", "2026-12-09", 'must be a list, like [], of entries like "2025-01-09" (closed)'),
+    ],
+)
+def test_what_was_expected_is_said_in_plain_words(tmp_path: Path, key: str, value: Any, expected: str) -> None:
+    assert problems(tmp_path, {key: value})[0].startswith(f"config.json: {key}: {expected}")
+
+
 def test_every_problem_is_in_one_message(tmp_path: Path) -> None:
     values = {
         "short_ma_period": 0,

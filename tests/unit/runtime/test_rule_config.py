@@ -40,6 +40,10 @@ def test_rules_spelled_out() -> None:
     assert rule_of(whole) == (Rule(Holding.QQQ, trend, strength, Holding.TQQQ, Holding.QQQ), [])
 
 
+def test_keys_that_start_with_an_underscore_are_comments_in_a_rule_too() -> None:
+    assert rule_of({"_why": "r/LETFs", **BAND}) == (PRESETS["qqq-200-band"], [])
+
+
 def test_a_config_carries_its_rule() -> None:
     assert Config(rule="qqq-200").rules == Rules(rule=PRESETS["qqq-200"])
     assert Config(rule=BAND).rules.form == PRESETS["qqq-200-band"]
@@ -71,6 +75,11 @@ def test_a_config_carries_its_rule() -> None:
         ),
         ({**BAND, "strength": "sma50", "up": "BIL"}, "strong, up: BIL is a Treasury-bill fund"),
         ({**BAND, "signal": "SGOV"}, "signal: must be an index fund, was SGOV"),
+        ({**BAND, "slow": ""}, 'slow: must be "price", or like "sma200" or "ema50" (2 to 1000 closes), was ""'),
+        ({**BAND, "down": ""}, "down: must be one of TQQQ, QQQ, CASH"),
+        ({**BAND, "strength_band_pct": 1}, "strength_band_pct needs strength"),
+        ({**BAND, "strength_band_pct": "1"}, 'strength_band_pct: must be a number from 0 to 20, was "1"'),
+        ({**BAND, "a\nb": 1}, '"a\\nb": unknown key'),
     ],
 )
 def test_what_is_wrong_is_said(value: Any, problem: str) -> None:

@@ -65,7 +65,7 @@ def test_damage_is_reported_and_the_rest_is_shown(logs: LogsFolder) -> None:
     assert len(facts.trades) == 4
     assert facts.notes == (
         "trades.jsonl: the last line is incomplete; it is not shown",
-        "trades.jsonl: 1 lines are not readable; they are skipped",
+        "trades.jsonl: lines that cannot be read and are not shown: 1",
     )
 
 
@@ -95,7 +95,7 @@ def test_performance_skips_a_malformed_row(logs: LogsFolder) -> None:
     logs.rows("trades.jsonl", [*book(), {**IDENTITY, "timestamp": NOW.isoformat(), "side": "BUY"}])
     facts = report.performance(logs.folder, NOW)
     assert facts.trades == 5
-    assert facts.notes == ("trades.jsonl: 1 lines are not readable; they are skipped",)
+    assert facts.notes == ("trades.jsonl: lines that cannot be read and are not shown: 1",)
 
 
 def test_performance_without_trades_has_no_start(logs: LogsFolder) -> None:

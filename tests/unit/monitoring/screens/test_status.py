@@ -215,6 +215,8 @@ def test_a_folder_never_started_says_how_to_start(tmp_path: Path) -> None:
     lines = plain(screen(status(logs.folder, NOW))).splitlines()
     assert lines[1] == f"Running   no: it was never started with {tmp_path / 'logs'}"
     assert "To start  ./bot_control.sh start" in lines
+    logs.text("HALT", f"not before Monday\n{BY_OWNER}\n")
+    assert "Halted    by you: not before Monday" in plain(screen(status(logs.folder, NOW))).splitlines()
 
 
 def test_a_halt_that_the_owner_asked_for_is_no_problem(logs: LogsFolder) -> None:
