@@ -363,9 +363,11 @@ def main(
         return _ended(options, secrets, End(clock.now(), 2, str(error)))
     except StartRefused as error:
         return _ended(options, secrets, End(clock.now(), 1, f"did not start: {error}"))
-    except (BotError, OSError) as error:
-        named = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else ""
-        return _ended(options, secrets, End(clock.now(), 1, named or f"{type(error).__name__}: {error}"), ran=True)
+    except BotError as error:
+        return _ended(options, secrets, End(clock.now(), 1, str(error)), ran=True)
+    except OSError as error:
+        why = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        return _ended(options, secrets, End(clock.now(), 1, why), ran=True)
     except Exception as error:
         _ended(options, secrets, End(clock.now(), 1, f"an error in the program: {type(error).__name__}"), ran=True)
         raise

@@ -21,6 +21,8 @@ from qqqbot.model.reasons import Reason
 # A rotation of two orders is begun only with four minutes left. A first order that is refused, or is not filled in its
 # minute, gets a second try a minute later, with prices that take twenty seconds.
 SHORTEST_WINDOW_MINUTES = 7
+# With less nothing is traded: each order is written down first.
+MIN_FREE_DISK_BYTES = 50 * 1024 * 1024
 
 
 class Mode(StrEnum):

@@ -36,6 +36,7 @@ class Evidence(NamedTuple):
     halted_by_owner: bool = False
     channels: tuple[ChannelHealth, ...] = ()
     end: End | None = None
+    disk_is_full: bool = False
 
 
 NEWEST_ALERTS = 3
@@ -57,6 +58,8 @@ def judge(evidence: Evidence, now: datetime) -> Health:
     if now - _last_sign_of_life(evidence, now) > STALE_AFTER:
         return Health.STALE
     health = verdict({**status, "halted": evidence.halt}, now)
+    if evidence.disk_is_full and health is Health.HEALTHY:
+        return Health.FAILING
     is_starting = health is not Health.HALTED and _not_reported_yet(evidence)
     return Health.STARTING if is_starting and not _dies_again(evidence, now) else health
 
@@ -87,6 +90,12 @@ def _of_life(evidence: Evidence, health: Health, now: datetime) -> Iterable[Prob
         else:
             found = f"no heartbeat for {minutes} minutes: the daemon hangs"
             yield Problem(found, f"{COMMAND} restart (stop --force if it does not react)")
+    elif evidence.disk_is_full and evidence.holder is not None and not _last_check_failed(evidence, Reason.DISK_ERROR):
+        yield Problem(AlertKind.DISK.headline, AlertKind.DISK.advice)
+
+
+def _last_check_failed(evidence: Evidence, code: Reason) -> bool:
+    return code in dict(failures(mapping(evidence.status.get("last_check"))))
 
 
 def _of_trading(evidence: Evidence) -> Iterable[Problem]:

@@ -1,12 +1,14 @@
 """The daemon's files as a reader finds them: where they are, which account's rows they hold, and what is damaged."""
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from qqqbot.model.values import MIN_FREE_DISK_BYTES
 from qqqbot.records.coerce import moment, text
 from qqqbot.records.tail import Row, RowReader, Rows, last_rows
 from qqqbot.regular_file import content, reading
@@ -66,6 +68,11 @@ class Folder:
         if isinstance(found, dict) and found:
             return found, ()
         return {}, (Problem(f"{path} is empty or damaged", "the daemon writes a new one within a minute of its start"),)
+
+    def disk_is_full(self) -> bool:
+        """Whether its disk has less room than the daemon needs to trade."""
+        disk = os.statvfs(self.path)
+        return disk.f_bavail * disk.f_frsize < MIN_FREE_DISK_BYTES
 
     def locked_at(self) -> datetime | None:
         return _changed_at(self.lock)

@@ -4,12 +4,14 @@ The truth is the lock on bot.pid, never the number in it; status.json counts onl
 holds the lock.
 """
 
+import contextlib
+import os
 from collections.abc import Callable, Mapping
 from enum import Enum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from qqqbot.regular_file import json_object
+from qqqbot.regular_file import REPLACING, descriptor, json_object
 from qqqbot.runtime.halt_file import FILE
 from qqqbot.runtime.lock import PID_FILE, holder
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:  # a command must not wait for imports that it does not need
     from qqqbot.model.ports import Clock
 
 PAUSE_SECONDS = 0.1
+STATUS_BYTES = 32 * 1024
 
 
 class Readiness(Enum):
@@ -35,6 +38,7 @@ class Patience(NamedTuple):
     stop_seconds: float = 10
     # It beats at least once a minute, and looks for a halt more often.
     halt_seconds: float = 75
+    full_disk_seconds: float = 5
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Patience":
@@ -67,12 +71,27 @@ class DaemonProcess:
 
     def confirms_halt(self, pid: int) -> str | None:
         """When process `pid` reported that it is halted, after HALT was written; None if it does not in time."""
+        patience = self.patience.full_disk_seconds if self.cannot_write() else self.patience.halt_seconds
         began = self._clock.monotonic()
         while not (self._speaks_of_halt() and (said := self._written_by(pid)).get("halted")):
-            if not self.holds_lock(pid) or self._clock.monotonic() - began >= self.patience.halt_seconds:
+            if not self.holds_lock(pid) or self._clock.monotonic() - began >= patience:
                 return None
             self._clock.wait(PAUSE_SECONDS)
         return str(said.get("heartbeat_at"))
+
+    def cannot_write(self) -> str | None:
+        """Why a daemon cannot write in its folder, which is made if there is none; None if it can."""
+        probe = self._status.with_name(".write-test")
+        try:
+            probe.parent.mkdir(parents=True, exist_ok=True)
+            with os.fdopen(descriptor(probe, REPLACING), "wb") as file:
+                file.write(b" " * STATUS_BYTES)
+        except OSError as error:
+            return error.strerror
+        finally:
+            with contextlib.suppress(OSError):
+                probe.unlink()
+        return None
 
     def _speaks_of_halt(self) -> bool:
         """Whether the status is newer than HALT: an older one may tell of a halt that was over in between."""

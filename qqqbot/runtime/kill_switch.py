@@ -52,6 +52,11 @@ def _confirmed(logs: Path, daemon: DaemonProcess, elsewhere: Callable[[], str | 
         at = daemon.confirms_halt(pid)
     except StartRefused as reason:
         return refused(f"Whether a daemon has read it is not known. {reason}")
+    if at is None and (problem := daemon.cannot_write()):
+        return refused(
+            f"The daemon (pid {pid}) cannot confirm it: nothing can be written in {logs}: {problem}. It reads the file "
+            f"before each order all the same; {COMMAND} stop ends it for certain."
+        )
     if at is None:
         return refused(
             f"The daemon (pid {pid}) has not confirmed it within {daemon.patience.halt_seconds:g} s. It reads the file "

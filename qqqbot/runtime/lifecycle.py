@@ -4,14 +4,13 @@ Each returns an exit code; if it is not 0, stderr says why. StartRefused is rais
 the lock.
 """
 
-import contextlib
 import os
 import signal
 import sys
 
 from qqqbot.model.errors import StartRefused
 from qqqbot.model.program import COMMAND
-from qqqbot.regular_file import REPLACING, content, descriptor
+from qqqbot.regular_file import content
 from qqqbot.runtime.console import refused, say, warn
 from qqqbot.runtime.daemon_process import DaemonProcess, Readiness
 from qqqbot.runtime.elsewhere import Elsewhere
@@ -129,20 +128,12 @@ class Lifecycle:
     def _check_logs(self) -> int:
         """A folder that cannot be written is found here, with its reason, not in a daemon that cannot report it."""
         os.umask(0o077)  # account data; for the daemon's output too
-        probe = self._place.logs / ".write-test"
-        try:
-            self._place.logs.mkdir(parents=True, exist_ok=True)
-            with os.fdopen(descriptor(probe, REPLACING), "wb") as file:
-                file.write(b" " * 4096)
-        except OSError as error:
-            return refused(
-                f"The bot cannot write in {self._place.logs}: {error.strerror}.",
-                "Free some space, make the folder writable, or set QQQBOT_LOGS to another one.",
-            )
-        finally:
-            with contextlib.suppress(OSError):
-                probe.unlink()
-        return 0
+        if (problem := self._daemon.cannot_write()) is None:
+            return 0
+        return refused(
+            f"The bot cannot write in {self._place.logs}: {problem}.",
+            "Free some space, make the folder writable, or set QQQBOT_LOGS to another one.",
+        )
 
     def _already_running(self) -> bool:
         """Whether a daemon is running; waits for one that is starting or stopping."""

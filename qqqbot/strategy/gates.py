@@ -16,7 +16,7 @@ from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.program import COMMAND
 from qqqbot.model.provenance import Source, whose
 from qqqbot.model.reasons import Reason
-from qqqbot.model.values import Gate, Holding, Rules, Snapshot
+from qqqbot.model.values import MIN_FREE_DISK_BYTES, Gate, Holding, Rules, Snapshot
 from qqqbot.strategy import basis, rule, witnesses
 from qqqbot.strategy.filling import depends_on
 from qqqbot.strategy.moves import leverage
@@ -48,7 +48,6 @@ HALF_A_MINUTE = timedelta(seconds=30)
 MONEY_ENOUGH = Decimal("0.99")
 # The account's values are refreshed every three minutes.
 MONEY_NOT_COMING = timedelta(minutes=10)
-MIN_FREE_DISK_BYTES = 50 * 1024 * 1024
 
 GateCheck = Callable[[Snapshot, Rules], Gate]
 

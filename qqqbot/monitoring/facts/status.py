@@ -236,6 +236,7 @@ def status(folder: Folder, now: datetime) -> Status:
         halted_by_owner=is_by_owner(folder.halt),
         channels=channels_in(folder.path),
         end=last_end(folder.path),
+        disk_is_full=folder.path.exists() and folder.disk_is_full(),
     )
     health = judge(evidence, now)
     check, signal = mapping(found.get("last_check")), _last_signal(found, folder, who)

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from qqqbot.display.formatting import NONE, clock_time, column_time, count, day_and_time, usd, words
-from qqqbot.display.masking import without_accounts
+from qqqbot.display.masking import without_accounts, without_detail
 from qqqbot.display.terminal import Block, Field, Fields, Line, Screen, Table, Tone
 from qqqbot.model.family import DEFAULT_SYMBOLS
 from qqqbot.monitoring.facts.why import ExplainedDecision, MadeOrder, Replay, ReplayedDecision, Why
@@ -94,7 +94,7 @@ def _decision_blocks(decision: ExplainedDecision) -> list[Block]:
     action = text(row.get("action")) or NONE
     fields = [
         Field("Decided", f"{day_and_time(moment(row.get('timestamp')))} {action}", Tone.TITLE),
-        Field("Why", words(without_accounts(text(row.get("sentence")) or "no sentence"))),
+        Field("Why", words(without_accounts(without_detail(text(row.get("sentence")) or "no sentence")))),
         Field("Prices", _prices_text(row)),
         Field("Rule", _rule_text(row)),
         Field("Account", _account_text(row)),
@@ -139,6 +139,8 @@ def _rule_text(row: Row) -> str:
 
 def _account_text(row: Row) -> str:
     shares = [f"{count(number(n))} {s}" for s, n in sorted(mapping(row.get("shares")).items(), reverse=True) if n]
+    if number(row.get("cash")) is None and not shares:
+        return "not known: the check ended before it was asked"
     cash, equity = usd(number(row.get("cash"))), usd(number(row.get("equity")))
     return f"{' + '.join([*shares, f'{cash} USD cash'])}; value {equity} USD"
 

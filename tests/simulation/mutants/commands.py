@@ -26,6 +26,13 @@ MUTANTS = (
         ("unit/runtime/test_daemon_process.py", "unit/runtime/test_kill_switch.py"),
     ),
     Mutant(
+        "a halt on a full disk is waited for as long as on any",
+        "runtime/daemon_process.py::DaemonProcess.confirms_halt",
+        "self.patience.full_disk_seconds if self.cannot_write() else self.patience.halt_seconds",
+        "self.patience.halt_seconds",
+        ("unit/runtime/test_kill_switch.py",),
+    ),
+    Mutant(
         "a halt that was over confirms the next one",
         "runtime/daemon_process.py::DaemonProcess._speaks_of_halt",
         "return self._status.stat().st_mtime_ns >= self._halt.lstat().st_mtime_ns",

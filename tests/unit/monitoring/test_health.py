@@ -237,6 +237,16 @@ def test_failed_checks_of_a_session_are_a_failure_over_the_night(now: datetime) 
     assert judge(alone, now) is Health.HEALTHY, "a failure outside the session says nothing about it"
 
 
+def test_a_full_disk_is_seen_though_the_daemon_cannot_write_that() -> None:
+    full = evidence()._replace(disk_is_full=True)
+    assert judge(full, NOW) is Health.FAILING
+    assert [problem.text for problem in problems(full, Health.FAILING, NOW)] == [
+        "the disk is full or cannot be written"
+    ]
+    assert judge(full._replace(halt="smoke"), NOW) is Health.HALTED
+    assert judge(full._replace(holder=None), NOW) is not Health.FAILING, "nobody wants to write there"
+
+
 @pytest.mark.parametrize("day", [TUESDAY - timedelta(days=2), MONDAY, TUESDAY])
 def test_a_session_without_its_decision_is_a_failure_until_there_is_one(day: date) -> None:
     lost = {"session": "2026-11-20", "sentence": "the session of 2026-11-20 ended without a decision"}

@@ -63,6 +63,26 @@ def test_a_daemon_that_does_not_confirm_is_named(tmp_path: Path, pid: int, capsy
     assert f"The daemon (pid {PID}) has not confirmed it within 75 s." in capsys.readouterr().err
 
 
+def test_a_daemon_that_cannot_write_is_not_waited_for_long_and_the_cause_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    machine = a_daemon(tmp_path)
+    (tmp_path / ".write-test").mkdir()  # stands for a full disk
+    assert halt(tmp_path, "smoke", machine) == 1
+    assert machine.clock.monotonic() < 6
+    said = capsys.readouterr().err
+    assert f"cannot confirm it: nothing can be written in {tmp_path}: Is a directory." in said
+    assert "before each order" in said
+
+
+def test_a_daemon_that_could_still_write_its_status_confirms_on_a_full_disk(tmp_path: Path) -> None:
+    machine = a_daemon(tmp_path)
+    (tmp_path / ".write-test").mkdir()
+    at = "2026-11-25T15:00:02+00:00"
+    machine.clock.after(2, lambda: machine.write_status("running", PID, halted="smoke", heartbeat_at=at))
+    assert halt(tmp_path, "smoke", machine) == 0
+
+
 def test_an_earlier_halt_that_was_ended_confirms_no_later_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -71,6 +71,15 @@ def test_a_check_of_several_rounds_is_one_row_of_the_day_with_its_orders(logs: L
     ]
 
 
+def test_a_check_without_prices_shows_no_library_s_words_and_no_empty_figures(logs: LogsFolder) -> None:
+    words = "QQQ: Yahoo cannot be reached [DNSError: curl: (6) Could not resolve host]"
+    failed = {**decision_row(NOW), "gates": [], "action": "FAILED", "error": "PricesUnavailable", "sentence": words}
+    logs.rows("decisions.jsonl", [{**failed, "price": None, "cash": None, "equity": None, "shares": None}])
+    shown = plain(why_screen.why(why(logs.folder, When(), NOW)))
+    assert "Why      QQQ: Yahoo cannot be reached\n" in shown
+    assert "Account  not known: the check ended before it was asked" in shown
+
+
 def test_a_check_that_ordered_and_then_failed_is_not_shown_as_done(logs: LogsFolder) -> None:
     check = {"check": NOW.isoformat()}
     sold = {**decision_row(NOW, Holding.TQQQ), **check}
