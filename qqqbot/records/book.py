@@ -78,16 +78,16 @@ class Book:
         from the whole order, and wait for an answer that has every execution in the book. Executions that come after a
         fill was booked from the order's status take its place, once they are as many shares.
         """
-        fills = newest_revisions(order.fills)
-        by_status = self._stands_in(intent.order_ref, fills)
+        fills, booked = newest_revisions(order.fills), self._exec_ids.get(intent.order_ref, [])
+        stands_in = status_exec_id(intent.order_ref)
+        by_status = stands_in in booked and stands_in not in [fill.exec_id for fill in fills]
         if by_status and sum(fill.quantity for fill in fills) < self.ledger.orders[intent.order_ref].shares:
             return []
-        known = {stem(exec_id) for exec_id in self._exec_ids.get(intent.order_ref, []) if not is_from_status(exec_id)}
-        unknown = [fill for fill in fills if not self.ledger.counted(fill.exec_id) and stem(fill.exec_id) not in known]
-        rows = []
-        if unknown and not by_status:
-            rows.append(self._record_trade(intent, unknown, now))
-        if known <= {stem(fill.exec_id) for fill in fills}:
+        known = {stem(exec_id): revision(exec_id) for exec_id in booked if not is_from_status(exec_id)}
+        reported = {stem(fill.exec_id): revision(fill.exec_id) for fill in fills}
+        new = [f for f in fills if not self.ledger.counted(f.exec_id) and stem(f.exec_id) not in known]
+        rows = [self._record_trade(intent, new, now)] if new and not by_status else []
+        if all(reported.get(one, -1) >= number for one, number in known.items()):
             rows.extend(self._record_correction(intent, fills, now))
         return rows
 
@@ -151,9 +151,9 @@ class Book:
 
     def _record_correction(self, intent: OrderIntent, fills: tuple[Fill, ...], now: datetime) -> list[Row]:
         """Bring the book's totals of the order to those of `fills`, which are all of its executions."""
-        revised = [fill for fill in fills if not self.ledger.counted(fill.exec_id) and not self._superseded(fill)]
+        revised = [fill for fill in fills if not self.ledger.counted(fill.exec_id)]
         booked = self.ledger.orders.get(intent.order_ref)
-        if booked is None or any(self._superseded(fill) for fill in fills):
+        if booked is None:
             return []
         quantity = sum(fill.quantity for fill in fills) - booked.shares if revised else 0
         amount = sum((fill.price * fill.quantity for fill in fills), ZERO) - booked.amount if revised else ZERO
@@ -186,17 +186,6 @@ class Book:
         equity = after.equity({s: Decimal(str(price)) for s, price in prices.items()})
         money = {"realized_pnl": move.realized_pnl, "cash": after.cash, "equity": equity}
         return {name: amount.quantize(Decimal("0.01")) for name, amount in money.items()}
-
-    def _stands_in(self, order_ref: str, fills: tuple[Fill, ...]) -> bool:
-        """Whether the book has a fill of the order that only its status reported, and `fills` are its executions."""
-        stands_in = status_exec_id(order_ref)
-        reported = [fill.exec_id for fill in fills]
-        return stands_in in self._exec_ids.get(order_ref, []) and stands_in not in reported
-
-    def _superseded(self, fill: Fill) -> bool:
-        """Whether the book has a newer revision of the execution."""
-        known = self._exec_ids.get(fill.order_ref, [])
-        return any(stem(e) == stem(fill.exec_id) and revision(e) > revision(fill.exec_id) for e in known)
 
     def _append(self, now: datetime, **values: Any) -> Row:
         return self._append_all(now, [values])[0]

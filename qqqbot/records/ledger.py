@@ -206,12 +206,14 @@ class Ledger:
         self.cash += money(row["amount"])
 
     def _trade(self, row: Row) -> None:
-        side, quantity, amount = Side(row["side"]), int(row["quantity"]), money(row["amount"])
-        self._change(row["order_ref"], row["symbol"], side, quantity, amount, money(row["commission"] or 0))
+        amount, commission = money(row["amount"]), money(row["commission"] or 0)
+        self._more(row, Booked(row["symbol"], Side(row["side"]), int(row["quantity"]), amount, commission))
         self._remember(row["exec_ids"])
         before, self.moving_to = self.moving_to, Holding(row["position"])
-        slippage = amount * money(number(row.get("slippage_bps")) or 0) / 10_000
-        self._pay(money(row["commission"] or 0), slippage, amount, before is not self.moving_to)
+        known = self.costs
+        slippage = known.slippage + amount * money(number(row.get("slippage_bps")) or 0) / 10_000
+        rotations = known.rotations + (before is not self.moving_to)
+        self.costs = Costs(known.commissions, slippage, known.traded + amount, rotations)
         self.purchase = self._purchase(row)
         self.trades += 1
 
@@ -233,30 +235,21 @@ class Ledger:
         return Purchase(symbol, held, max(price, decided), price * held, self.cash)
 
     def _correction(self, row: Row) -> None:
-        quantity, amount = int(row["order_quantity_change"]), money(row["order_amount_change"])
-        known = self.orders.get(row["order_ref"])
+        known, quantity = self.orders.get(row["order_ref"]), int(row["order_quantity_change"])
+        amount = money(row["order_amount_change"])
         bought = int(row["quantity"]) * quantity > 0 or money(row["amount"]) * amount < 0
         side = known.side if known else Side.BUY if bought else Side.SELL
-        commission = money(row.get("commission") or 0)
-        self._pay(commission)
-        self._change(row["order_ref"], row["symbol"], side, quantity, amount, commission)
+        self._more(row, Booked(row["symbol"], side, quantity, amount, money(row.get("commission") or 0)))
         self._remember(row["exec_ids"])
 
     def _commission(self, row: Row) -> None:
         known, amount = self.orders.get(row["order_ref"]), money(row["amount"])
-        self._pay(amount)
         if known is not None:
-            self._change(row["order_ref"], known.symbol, known.side, 0, ZERO, amount)
+            self._more(row, Booked(known.symbol, known.side, commission=amount))
         else:  # of an order before those that were read
             self.cash -= amount
             self.realized_pnl -= amount
-
-    def _pay(
-        self, commission: Decimal, slippage: Decimal = ZERO, traded: Decimal = ZERO, rotated: bool = False
-    ) -> None:
-        known = self.costs
-        sums = (known.commissions + commission, known.slippage + slippage, known.traded + traded)
-        self.costs = Costs(*sums, known.rotations + rotated)
+            self.costs = self.costs._replace(commissions=self.costs.commissions + amount)
 
     def _add_income(self, row: Row) -> None:
         symbol, day, amount = row["symbol"], date.fromisoformat(row["date"]), money(row["amount"])
@@ -314,15 +307,14 @@ class Ledger:
         self._splits.add((symbol, date.fromisoformat(row["date"])))
         self.last_answer = ()  # its shares are counted otherwise now
 
-    def _change(
-        self, order_ref: str, symbol: str, side: Side, quantity: int, amount: Decimal, commission: Decimal
-    ) -> None:
-        """More (or, by a correction, less) of an order has been executed than the book had of it."""
-        self._move(symbol, side, quantity, amount, commission)
-        known = self.orders.pop(order_ref, Booked(symbol, side))
-        totals = (known.shares + quantity, known.amount + amount, known.commission + commission)
-        self.orders[order_ref] = Booked(symbol, side, *totals)
+    def _more(self, row: Row, more: Booked) -> None:
+        """`more` (or, by a correction, less) of an order has been executed than the book had of it."""
+        self._move(*more)
+        known = self.orders.pop(row["order_ref"], Booked(more.symbol, more.side))
+        totals = (known.shares + more.shares, known.amount + more.amount, known.commission + more.commission)
+        self.orders[row["order_ref"]] = Booked(more.symbol, more.side, *totals)
         forget_oldest(self.orders, REMEMBERED)
+        self.costs = self.costs._replace(commissions=self.costs.commissions + more.commission)
 
     def _move(self, symbol: str, side: Side, quantity: int, amount: Decimal, commission: Decimal = ZERO) -> None:
         move = self.move_of(symbol, side, quantity, amount, commission)

@@ -54,8 +54,8 @@ MUTANTS = (
     Mutant(
         "an execution is counted each time it is reported",
         "records/book.py::Book.absorb",
-        "if not self.ledger.counted(fill.exec_id) and stem(fill.exec_id) not in known]",
-        "if fill.exec_id]",
+        "if not self.ledger.counted(f.exec_id) and stem(f.exec_id) not in known]",
+        "if f.exec_id]",
     ),
     Mutant(
         "a late commission is charged together with those known before",
@@ -66,14 +66,14 @@ MUTANTS = (
     Mutant(
         "an order is corrected by an answer that lacks some of its executions",
         "records/book.py::Book.absorb",
-        "if known <= {stem(fill.exec_id) for fill in fills}:",
-        "if known is not None:",
+        "reported.get(one, -1) >= number",
+        "reported.get(one, number) >= number",
     ),
     Mutant(
         "an old revision corrects a newer one",
-        "records/book.py::Book._record_correction",
-        " or any(self._superseded(fill) for fill in fills)",
-        "",
+        "records/book.py::Book.absorb",
+        "reported.get(one, -1) >= number",
+        "one in reported",
     ),
     Mutant(
         "a dividend of a corrected date is another one",
@@ -152,9 +152,9 @@ MUTANTS = (
     ),
     Mutant(
         "executions are counted beside the fill that their order's status told of",
-        "records/book.py::Book._stands_in",
-        "return stands_in in",
-        "return None in",
+        "records/book.py::Book.absorb",
+        "by_status = stands_in in",
+        "by_status = None in",
     ),
     Mutant(
         "the first of the late executions takes the others out of the book",
