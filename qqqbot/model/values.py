@@ -355,7 +355,8 @@ class Snapshot:
     rotation that has traded and is not finished, on whatever day it was begun. `unfinished` is the symbol
     of our newest executed order if that was filled only in part, or bought less than the book's own money pays for.
     `broker_quotes` are the broker's own prices, if it has any. `lasting_orders` are the open orders that should have
-    ended long ago. `money_short_since` is when a buy began to wait for the account's money, None if none does. `kept`
+    ended long ago. `money_short_since` is when a buy began to wait for the account's money, None if none does.
+    `missing` is what the account lacked of the book's cash at the look before, None if that was none of ours. `kept`
     is the newest window that a decision rested on, of this session or an earlier one, None if there is none.
     `differed`: account and book did not agree at the look before either, and what was traded shows by now.
     `asked` is the newest rotation that was announced to the owner, None if none was.
@@ -377,6 +378,7 @@ class Snapshot:
     half_made: Holding | None = None
     unfinished: str | None = None
     money_short_since: datetime | None = None
+    missing: Decimal | None = Decimal(0)
     broker_quotes: Mapping[str, Quote] = field(default_factory=dict)
     kept: KeptWindow | None = None
     lasting_orders: tuple[str, ...] = ()

@@ -9,6 +9,7 @@ the same plan forever, which is what `replay` checks.
     witnesses  what speaks for each row of the window besides itself, and the histories that it would make
     basis      whether a held fund's rows have changed as by a split that is not reported
     planning   decide(snapshot, rules) -> Plan: gates, then the rule, then the next sells or the one buy
+    money      whether the account can pay for a buy, and whether its figures are certain
     asking     whether the owner was told of a rotation first, and has not vetoed it
     parking    whether a downtrend's money is worth its two orders in a Treasury-bill fund
     sizing     how many shares a buy is for, its commission, and the worst price an order may get

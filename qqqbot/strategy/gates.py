@@ -9,7 +9,6 @@ import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 
 from qqqbot.model.market import Bar, Quote
 from qqqbot.model.new_york import NEW_YORK
@@ -44,10 +43,6 @@ FIRST_TRADES = timedelta(minutes=15)
 # The last trades of both funds before the exchange closes, or a source goes silent, are seconds apart.
 SAME_MOMENT = timedelta(minutes=1)
 HALF_A_MINUTE = timedelta(seconds=30)
-# The account's money is there if it is this part of what the book says: commissions, interest and rounding are less.
-MONEY_ENOUGH = Decimal("0.99")
-# The account's values are refreshed every three minutes.
-MONEY_NOT_COMING = timedelta(minutes=10)
 
 GateCheck = Callable[[Snapshot, Rules], Gate]
 
@@ -322,39 +317,6 @@ def time_for_both(snapshot: Snapshot, sells: bool, target: Holding) -> Gate:
     found = f"{left / 60:.0f} min before the close" if snapshot.exchange_open else "no session"
     sentence = "there is time for the rotation" if enough else f"{found}: too late to sell and to buy in this session"
     return Gate("time", enough, found, sentence)
-
-
-def money_arrived(snapshot: Snapshot, symbol: str, budget: Decimal, equity: Decimal) -> Gate:
-    """The account can pay for all of a buy of `symbol` that the book's own money pays for, and shows our newest fills.
-
-    Account values are refreshed every three minutes, each for itself (facts: tws-api, account summary): right after a
-    sale they may be those of before it. A smaller buy would leave the rest of the money idle until the next rotation.
-    """
-    account = snapshot.account
-    if account.behind:
-        sentence = f"the buy of {symbol} waits for the account: {account.behind}"
-        return Gate("money", False, account.behind, sentence, Reason.MONEY_LATE)
-    found = f"{account.spendable:,.2f} of {budget:,.2f}"
-    if account.spendable < budget * MONEY_ENOUGH:
-        sentence = f"the buy of {symbol} waits for the account's money: the book pays {budget:,.2f} for it, and the "
-        sentence += f"account can pay {account.spendable:,.2f}"
-        return Gate("money", False, found, sentence, Reason.MONEY_LATE)
-    worth = account.net_liquidation
-    sentence = f"the buy of {symbol} waits for the account's money: it is worth {worth:,.2f}, the book {equity:,.2f}"
-    return Gate("money", worth >= equity * MONEY_ENOUGH, found, sentence, Reason.MONEY_LATE)
-
-
-def account_has_less(snapshot: Snapshot) -> bool:
-    """Whether the missing money is not late but not there: three refreshes have not brought it."""
-    since = snapshot.money_short_since
-    return not snapshot.account.behind and since is not None and snapshot.now - since >= MONEY_NOT_COMING
-
-
-def money_unsettled(symbol: str, spendable: Decimal, budget: Decimal) -> Gate:
-    """The failed gate of a buy whose money comes with the settlement of a sale."""
-    found = f"{max(spendable, Decimal(0)):,.2f} of {budget:,.2f}"
-    sentence = f"the buy of {symbol} waits for settlement: {found} can be paid now"
-    return Gate("money", False, found, sentence, Reason.MONEY_UNSETTLED)
 
 
 def free_disk(snapshot: Snapshot, rules: Rules) -> Gate:

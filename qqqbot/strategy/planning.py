@@ -23,7 +23,7 @@ from qqqbot.model.values import (
     Signal,
     Snapshot,
 )
-from qqqbot.strategy import gates
+from qqqbot.strategy import gates, money
 from qqqbot.strategy.asking import ask_first
 from qqqbot.strategy.parking import not_worth_it
 from qqqbot.strategy.rule import evaluate, flip_prices
@@ -126,26 +126,25 @@ def _buy(snapshot: Snapshot, symbol: str, rules: Rules) -> Step:
     """Buy what the book's own money pays for; less only if the account is known to have less, and not to be late."""
     portfolio, account = snapshot.portfolio, snapshot.account
     prices = {s: _decimal(price) for s, price in snapshot.market.prices.items()}
-    equity = min(portfolio.equity(prices), account.net_liquidation)
     held_value = prices[symbol] * portfolio.shares.get(symbol, 0)
-    spendable = min(portfolio.cash, account.spendable)
-    budget = min(still_wanted(portfolio.equity(prices), held_value, rules), portfolio.cash)
-    if spendable < budget * gates.MONEY_ENOUGH <= spendable + account.unsettled:
-        unsettled = gates.money_unsettled(symbol, spendable, budget)
+    spendable, worth = min(portfolio.cash, account.spendable), portfolio.equity(prices)
+    budget = min(still_wanted(worth, held_value, rules), portfolio.cash)
+    if spendable < budget * money.ENOUGH <= spendable + account.unsettled:
+        unsettled = money.not_settled(symbol, spendable, budget)
         return Action.WAIT, unsettled.sentence, (), unsettled
-    money = gates.money_arrived(snapshot, symbol, budget, portfolio.equity(prices))
-    if not money.passed and not gates.account_has_less(snapshot):
-        return Action.WAIT, money.sentence, (), money
-    quantity = shares_to_buy(equity, held_value, spendable, prices[symbol], rules)
-    if quantity == 0 and not money.passed:
-        return Action.WAIT, money.sentence, (), money
+    arrived = money.arrived(snapshot, symbol, budget, worth)
+    if not arrived.passed and not money.account_has_less(snapshot, worth):
+        return Action.WAIT, arrived.sentence, (), arrived
+    quantity = shares_to_buy(min(worth, account.net_liquidation), held_value, spendable, prices[symbol], rules)
+    if quantity == 0 and not arrived.passed:
+        return Action.WAIT, arrived.sentence, (), arrived
     if quantity == 0:
         sentence = f"{max(spendable, Decimal(0)):,.2f} of cash buys no whole share of {symbol} at {prices[symbol]:,.2f}"
         return Action.HOLD, sentence, (), None
     order = _planned(Side.BUY, symbol, quantity, prices[symbol], rules)
-    if not money.passed:
+    if not arrived.passed:
         order = replace(order, account_money=min(account.net_liquidation, spendable + held_value))
-    less = "" if money.passed else ": the account has less than the book"
+    less = "" if arrived.passed else ": the account has less than the book"
     return Action.ROTATE, f"{_orders_text((order,))}{less}", (order,), None
 
 

@@ -12,7 +12,8 @@ from qqqbot.model.reasons import Reason
 from qqqbot.model.values import Action, Decide, Holding, Rules, Session, Side
 from qqqbot.records.journal import OrderJournal
 from qqqbot.records.ledger import Ledger
-from qqqbot.strategy.gates import LAST_SAFE_SECONDS, MONEY_ENOUGH
+from qqqbot.strategy.gates import LAST_SAFE_SECONDS
+from qqqbot.strategy.money import ENOUGH
 from qqqbot.strategy.sizing import falls_short
 
 SOON = timedelta(seconds=60)
@@ -96,10 +97,6 @@ def unfinished(journal: OrderJournal, ledger: Ledger, rules: Rules, spendable: D
     # Judged by the rules of its day: what changes them afterwards leaves nothing unfinished.
     then = replace(rules, position_size=(order and order.position_size) or rules.position_size)
     money = bought.value + bought.cash
-    if (
-        order is not None
-        and order.account_money is not None
-        and not (spendable and spendable >= bought.cash * MONEY_ENOUGH)
-    ):
+    if order is not None and order.account_money is not None and not (spendable and spendable >= bought.cash * ENOUGH):
         money = min(money, order.account_money)
     return bought.symbol if falls_short(bought.shares, money, bought.price, then) else None

@@ -142,6 +142,8 @@ class Engine:
     state: State = field(default_factory=State)
     _differed: bool = field(default=False, init=False)
     """whether account and book differed at the last look"""
+    _money_seen: bool = field(default=False, init=False)
+    """whether a look has compared the account's money with the book's"""
     _apart: Apart = field(default_factory=Apart, init=False)
     _missed: Missed = field(init=False)
     _rule_told: bool = field(default=False, init=False)
@@ -289,6 +291,7 @@ class Engine:
             half_made=half_made(journal, ledger, self.rules),
             unfinished=unfinished(journal, ledger, self.rules, account.spendable),
             money_short_since=next((a.at for a in self.alerts.lasting() if a.kind is AlertKind.MONEY), None),
+            missing=self.state.missing if self._money_seen else None,
             broker_quotes=quotes,
             kept=self.records.prices.newest,
             differed=self._differed and not self._may_be_late(now),
@@ -347,6 +350,7 @@ class Engine:
         if account.behind:
             return
         prices = {s: Decimal(str(price)) for s, price in snapshot.market.prices.items()}
+        self._money_seen = True
         missing = self.state.missing = missing_money(portfolio, account, portfolio.equity(prices))
         there = account.spendable + account.unsettled
         sentence = f"the account has {there:,.2f} USD, and the book {portfolio.cash:,.2f}: {missing:,.2f} are missing"

@@ -182,6 +182,8 @@ class SimBroker(Watching):
     """order_ref -> when this process was first told that there are two of it, or that it was refused while inactive"""
     windows: bool = False
     """whether a precaution opens a window for each order"""
+    _wrong: bool = False
+    """whether the newest answer had a wrong figure"""
     _refusing: int = 0
     _shown: dict[str, datetime] = field(default_factory=dict)
     """value of the account -> the moment as of which it was last shown"""
@@ -259,20 +261,19 @@ class SimBroker(Watching):
             open_order_refs=self.listed,
             taken_at=now,
         )
-        told = self._with_a_wrong_figure(seen) if self.odd.happens(0.5) else seen
+        self._wrong = self.odd.happens(0.5) and not self._wrong
+        told = self._with_a_wrong_figure(seen) if self._wrong else seen
         self.misreported = {s for s, count in told.positions.items() if count != seen.positions[s]}
         return told
 
     def _with_a_wrong_figure(self, seen: AccountSnapshot) -> AccountSnapshot:
         """One value of the account, in this answer alone."""
         by, symbol = self.odd.rng.choice((0, 2, 10)), self.odd.rng.choice(self.prices.symbols)
-        # Money that is not there, of an account that has less than the book: nobody else knows what it has.
-        poor = sum(amount for _, amount in self.moved) < -self.capital / 10
         positions = {**seen.positions, symbol: seen.positions[symbol] * by}
         return self.odd.rng.choice(
             (
                 replace(seen, net_liquidation=seen.net_liquidation * by),
-                replace(seen, spendable=seen.spendable * (0 if poor else by)),
+                replace(seen, spendable=seen.spendable * by),
                 replace(seen, positions=positions),
             )
         )

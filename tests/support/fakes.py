@@ -116,6 +116,8 @@ class FakeBroker(Watching):
     account_silent: bool = False
     cash_shown: Decimal | None = None
     """what the account shows in place of its cash, as of before a sale; None if it shows what there is"""
+    elsewhere: Decimal = Decimal(0)
+    """what the account is worth in other things"""
     commission: Decimal | None = Decimal("1.00")
     broker_quotes: Mapping[str, Quote] = field(default_factory=dict)
     dividends_due: Decimal | None = None
@@ -129,7 +131,7 @@ class FakeBroker(Watching):
         return AccountSnapshot(
             account=self.account,
             mode=self.mode,
-            net_liquidation=self.cash + sum((prices[s] * n for s, n in self.positions.items()), Decimal(0)),
+            net_liquidation=self.cash + sum((prices[s] * n for s, n in self.positions.items()), self.elsewhere),
             spendable=self.cash if self.cash_shown is None else self.cash_shown,
             positions=dict(self.positions),
             open_order_refs=tuple(ref for ref, order in self.orders.items() if not order.status.done),

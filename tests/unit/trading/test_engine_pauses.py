@@ -308,6 +308,19 @@ class TestLessThanTheBook:
         engine.step()
         assert [order.quantity for order in world.broker.submitted] == [211]
 
+    @pytest.mark.parametrize("restarted", [False, True])
+    def test_a_tenfold_figure_buys_nothing_with_the_owners_other_money(self, world: World, restarted: bool) -> None:
+        world.broker.cash, world.broker.elsewhere = Decimal(20_000), Decimal(400_000)
+        engine = world.start()
+        for minute in range(30):
+            if minute == 5 and restarted:
+                engine = world.start()
+            world.broker.cash_shown = Decimal(200_000) if minute % 2 and minute > 4 else None
+            engine.step()
+            world.pass_time(minutes=1)
+        assert world.broker.cash >= 0
+        assert [order.quantity for order in world.broker.submitted] == [44]
+
     def test_a_larger_position_size_leaves_what_is_held_alone(self, world: World) -> None:
         world.rules = replace(RULES, position_size=Decimal("0.5"))
         world.start().step()
