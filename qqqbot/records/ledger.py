@@ -129,6 +129,8 @@ class Ledger:
         """symbol -> since when the bot holds shares of it without a break"""
         self.orders: dict[str, Booked] = {}
         """order_ref -> what is in the book of it, for the newest orders"""
+        self.traded_at: datetime | None = None
+        """when the bot's newest trade was executed"""
         self.purchase: Purchase | None = None
         """as of the newest trade; None if it left nothing"""
         self.last_answer: tuple[Answered, ...] = ()
@@ -215,6 +217,7 @@ class Ledger:
         rotations = known.rotations + (before is not self.moving_to)
         self.costs = Costs(known.commissions, slippage, known.traded + amount, rotations)
         self.purchase = self._purchase(row)
+        self.traded_at = datetime.fromisoformat(row["timestamp"])
         self.trades += 1
 
     def _purchase(self, row: Row) -> Purchase | None:

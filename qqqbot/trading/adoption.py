@@ -6,20 +6,21 @@ lost, otherwise the market's. Leaving records that shares are not the bot's. Not
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple
 
 from qqqbot.model.errors import PRICE_ERRORS, LedgerMismatch, OrderOutcomeUnknown
 from qqqbot.model.market import Market
+from qqqbot.model.new_york import NEW_YORK, new_york_text
 from qqqbot.model.program import COMMAND
 from qqqbot.model.values import AccountSnapshot, OrderIntent, Rules, Side, Snapshot
 from qqqbot.records.book import Book, adopted, left_alone
 from qqqbot.records.ledger import Booked, pending_splits
 from qqqbot.strategy import gates
 from qqqbot.strategy.basis import RATIOS
-from qqqbot.trading.bookkeeping import NOTICEABLE, explains, ratio_of
+from qqqbot.trading.bookkeeping import NOTICEABLE, POSITIONS_SHOWN, explains, ratio_of
 
 
 class Priced(NamedTuple):
@@ -87,6 +88,19 @@ def undo(book: Book, now: datetime) -> list[str]:
     foreign = {answer.symbol: -answer.foreign for answer in answers if answer.foreign}
     done = [f"{s}: {n:+,} shares of the bot's, taken back" for s, n in own.items() if n]
     return done + [f"{s}: {n:+,} of the shares left alone, taken back" for s, n in foreign.items()]
+
+
+def refuse_late_positions(book: Book, account: AccountSnapshot) -> None:
+    """Raises LedgerMismatch for a difference that may be over by itself: the account may not show our fills yet."""
+    traded = book.ledger.traded_at
+    if traded is None or not differences(book, account) or account.taken_at - traded >= POSITIONS_SHOWN:
+        return
+    again = traded + POSITIONS_SHOWN + timedelta(seconds=59)  # rounded up
+    raise LedgerMismatch(
+        f"the bot's trade of {new_york_text(traded)} may not show in the account's shares yet: they are up to "
+        f"{POSITIONS_SHOWN // timedelta(minutes=1)} minutes late. Nothing was recorded: if they still differ, answer "
+        f"again at {again.astimezone(NEW_YORK):%H:%M} ET"
+    )
 
 
 def refuse_open_orders(unresolved: Sequence[OrderIntent], account: AccountSnapshot) -> None:

@@ -38,6 +38,8 @@ PARTS_PAID = tuple(map(Decimal, ("1", "0.9", "0.85", "0.75", "0.7")))
 RATE_TOLERANCE = Decimal("0.01")
 # Interest, fees and dividends that are booked before they are paid stay below this part of the bot's value.
 NOTICEABLE = Decimal("0.01")
+# The broker refreshes an account every three minutes; an order may take one to be filled.
+POSITIONS_SHOWN = timedelta(minutes=4)
 
 
 class AfterSplit(NamedTuple):

@@ -49,7 +49,7 @@ from qqqbot.strategy.planning import decide
 from qqqbot.trading.alerts import Alerts
 from qqqbot.trading.apart import Apart
 from qqqbot.trading.asking import Asking, in_time
-from qqqbot.trading.bookkeeping import Bookkeeper, missing_money
+from qqqbot.trading.bookkeeping import POSITIONS_SHOWN, Bookkeeper, missing_money
 from qqqbot.trading.come_back import half_made, pause, unfinished, window_undecided
 from qqqbot.trading.executor import Executor
 from qqqbot.trading.missed import Lost, Missed
@@ -61,8 +61,6 @@ log = logging.getLogger(__name__)
 # Selling, buying and seeing that all is done take three; the rest is for partial fills.
 MAX_ROUNDS = 6
 FAILURES_BEFORE_NOTICE = 3
-# The broker refreshes an account every three minutes; an order may take one to be filled.
-POSITIONS_SHOWN = timedelta(minutes=4)
 ALERTS_OF_GATES = (
     AlertKind.HALT,
     AlertKind.MISMATCH,

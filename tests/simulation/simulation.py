@@ -212,6 +212,7 @@ class Life:
         assert world.hand_trade is not None
         if ownership.differences(book, account) != dict([world.hand_trade]):
             return  # he looks first at what would be recorded
+        ownership.refuse_late_positions(book, account)
         before = world.answers()
         try:
             if world.hand_trade[1] > 0 and world.rng.random() < 0.5:

@@ -59,7 +59,7 @@ def told_by(daemon: Daemon, answer: str, **prices: Decimal) -> list[str]:
 
 
 def answered(world: World, answer: str, **prices: Decimal) -> list[str]:
-    world.pass_time(seconds=1)
+    world.pass_time(minutes=5)  # by then the account shows the bot's own trades
     return told_by(daemon(world), answer, **prices)
 
 

@@ -45,6 +45,13 @@ ANSWERS = (
         "if answer:",
     ),
     Mutant(
+        "an answer trusts shares that may be those of before a trade",
+        "trading/adoption.py::refuse_late_positions",
+        "account.taken_at - traded >= POSITIONS_SHOWN",
+        "account.taken_at > traded",
+        ("unit/trading/test_adoption.py::TestRightAfterATrade",),
+    ),
+    Mutant(
         "phantom cash is adopted",
         "trading/adoption.py::refuse_money_that_is_not_there",
         "account.behind or cash > there + equity * NOTICEABLE",

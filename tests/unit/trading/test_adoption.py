@@ -1,5 +1,6 @@
 """`adopt` and `leave`: the daemon's way from the owner's answer to the book, and when it must refuse."""
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from qqq_trading_bot import Daemon, SimulatedAccount
 from qqqbot.model.errors import LedgerMismatch, OrderOutcomeUnknown, PricesUnavailable, StalePrices
 from qqqbot.model.market import Market, Quote, Split
-from qqqbot.model.values import Holding
+from qqqbot.model.values import Holding, Side
 from qqqbot.runtime.config import Config
 from qqqbot.trading.adoption import adopt, leave
 from qqqbot.trading.engine import Engine
@@ -114,6 +115,42 @@ def test_nothing_is_settled_while_an_order_may_still_be_executed(tmp_path: Path,
 def test_nothing_is_refused_if_nothing_differs(world: World) -> None:
     world.prices.changes = {"signal_quote": Quote(QQQ, PRICE * 10, world.clock.now())}
     assert answered(world, "adopt") == []
+
+
+class TestRightAfterATrade:
+    """The account's shares may be those of before it, and this process has not seen what they were."""
+
+    @pytest.mark.parametrize("answer", ["adopt", "leave"])
+    def test_nothing_is_recorded_until_the_account_can_show_it(self, tmp_path: Path, answer: str) -> None:
+        world = World(tmp_path)
+        world.pass_time(seconds=30)
+        world.start().step()
+        world.broker.positions[QQQ] += 40  # or the account shows something else than it holds
+        before = (tmp_path / "trades.jsonl").read_text()
+        for seconds in (0, 60, 179):
+            world.pass_time(seconds=seconds)
+            with pytest.raises(LedgerMismatch, match=r"12:00 ET may not show.* answer again at 12:05 ET"):
+                told_by(daemon(world), answer, any=Decimal(25))
+        assert (tmp_path / "trades.jsonl").read_text() == before
+        world.pass_time(seconds=1)
+        assert told_by(daemon(world), answer, **({} if answer == "leave" else {"any": Decimal(25)}))
+
+    def test_a_fill_that_came_late_counts_from_its_own_time(self, world: World) -> None:
+        """Of an order that an earlier process has left."""
+        sale = replace(world.broker.submitted[-1], side=Side.SELL, quantity=11)
+        world.pass_time(minutes=30)
+        records = world.records()
+        sold = replace(sale, order_ref=records.journal.next_ref(sale.session), decided_at=world.clock.now())
+        records.journal.intended(sold)
+        world.pass_time(minutes=10)
+        world.broker.trade(sold, 11)
+        world.pass_time(minutes=1)
+        shown = {**world.broker.positions}
+        world.broker.positions[QQQ] = 211  # as before the sale
+        with pytest.raises(LedgerMismatch, match="answer again at 12:44"):
+            told_by(daemon(world), "leave")
+        world.broker.positions.update(shown)
+        assert told_by(daemon(world), "leave") == []
 
 
 class TestSplits:
@@ -261,6 +298,7 @@ class TestDebt:
     def test_they_are_adopted_if_the_owner_adds_the_missing_capital(self, world: World) -> None:
         world.broker.positions[QQQ] += 40
         richer = daemon(world, Config(total_capital=112_951))
+        world.pass_time(minutes=5)
         assert told_by(richer, "adopt") == ["QQQ: +40 shares recorded in the book at 450.00"]
         assert world.records().book.ledger.cash == 0
 

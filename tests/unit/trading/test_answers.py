@@ -23,7 +23,7 @@ def world(tmp_path: Path) -> World:
 
 
 def shown(world: World, kind: Kind, dry_run: bool = False) -> list[str]:
-    world.pass_time(seconds=1)
+    world.pass_time(minutes=5)
     daemon = Daemon(Config(), world.logs, world.clock, world.prices, FakeAccount(world.broker))
     settled = daemon.settle(Answer(kind, dry_run=dry_run))
     assert settled is not None

@@ -43,6 +43,7 @@ def test_it_touches_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     world.start().step()
     world.broker.positions[QQQ] -= 11
     world.broker.cash += 11 * 450
+    world.pass_time(minutes=5)
     write_status(world.logs / "status.json", status_of(world))
     config = tmp_path / "config.json"
     config.write_text('{"dry_run": true}')
