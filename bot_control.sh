@@ -4,7 +4,7 @@
 # Law of this file: it never asks a question, it runs on bash 3.2 (macOS), and `halt` needs nothing but this file.
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
 set -u
-unset CDPATH PYTHONHOME # each of these leads cd, Python or pip astray
+unset CDPATH PYTHONHOME PYTHONINSPECT # each of these leads cd, Python or pip astray
 type dirname >/dev/null 2>&1 || export PATH="${PATH:+$PATH:}/usr/bin:/bin" # a broken one; every path would be wrong
 export PIP_USER=0 PIP_TARGET='' PIP_PREFIX='' PIP_ROOT='' PIP_PYTHON=''
 

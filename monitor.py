@@ -46,7 +46,7 @@ def main(
     folder = Folder(options.logs_dir, lock_holder)
     try:
         return _view(options, folder, clock, out)
-    except BrokenPipeError:  # `monitor.py --trades | head -3`: the reader has seen enough
+    except BrokenPipeError:  # of a view that goes on, such as --tail
         _swallow_further_output(out)
         return 0
     except ConfigError as problem:  # an unusable token
@@ -56,7 +56,8 @@ def main(
         print(f"monitor: {refused}", file=sys.stderr)
         return UNREADABLE
     except OSError as error:
-        print(f"monitor: cannot read {error.filename or folder.path}: {error.strerror or error}", file=sys.stderr)
+        what = f"cannot read {error.filename}" if error.filename else f"cannot print, or read {folder.path}"
+        print(f"monitor: {what}: {error.strerror or error}", file=sys.stderr)
         return UNREADABLE
 
 
@@ -269,10 +270,14 @@ View = TypeVar("View", bound=Answer)
 
 
 def _print(options: argparse.Namespace, out: TextIO, facts: View, screen: Callable[[View], Screen]) -> None:
-    if options.json:
-        _write_json(json_values(facts), out)
-    else:
-        show(screen(facts), out)
+    """What is said may be more than its reader wants; the exit code is the view's all the same."""
+    try:
+        if options.json:
+            _write_json(json_values(facts), out)
+        else:
+            show(screen(facts), out)
+    except BrokenPipeError:  # `monitor.py --trades | head -3`
+        _swallow_further_output(out)
 
 
 def _write_json(values: Mapping[str, Any], out: TextIO) -> None:

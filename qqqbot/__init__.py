@@ -30,6 +30,18 @@ def use_own_python() -> None:
         os.execv(own, [own, *sys.argv])
 
 
+def open_closed_streams() -> None:
+    """Give what the caller closed to /dev/null: else a file of ours takes its number, and with it what is printed."""
+    spare = os.open(os.devnull, os.O_RDWR)
+    while spare <= 2:
+        os.set_inheritable(spare, True)
+        spare = os.open(os.devnull, os.O_RDWR)
+    os.close(spare)
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w"))
+
+
 # Here, because every program imports this first; an older Python must be able to read this file.
 if sys.version_info < (3, 11):  # noqa: UP036 (whoever starts it may have an older one)
     use_own_python()
@@ -40,3 +52,4 @@ if sys.version_info < (3, 11):  # noqa: UP036 (whoever starts it may have an old
     )
 
 __version__ = "1.0.0"
+open_closed_streams()

@@ -240,6 +240,32 @@ def test_a_reader_that_closes_early_is_no_error(logs: LogsFolder) -> None:
         assert process.wait(timeout=30) == 0
 
 
+@pytest.mark.parametrize("where", [">&-", "| true", ">&- 2>&-"])
+def test_the_exit_code_is_the_views_though_nobody_reads_what_it_prints(logs: LogsFolder, where: str) -> None:
+    logs.text("HALT", "by hand\n")
+    command = f'set -o pipefail; sleep 0.1 | "$@" {where}'
+    monitor_py = [sys.executable, str(ROOT / "monitor.py"), "--logs-dir", str(logs.path), "--status"]
+    done = subprocess.run(["bash", "-c", command, "bash", *monitor_py], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (4, "")
+
+
+def test_a_full_disk_that_takes_the_output_is_not_called_unreadable_records(logs: LogsFolder) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    command = [sys.executable, str(ROOT / "monitor.py"), "--logs-dir", str(logs.path), "--trades"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"monitor: cannot print, or read {logs.path}: ")
+
+
+def test_no_file_takes_the_number_of_a_stream_that_the_caller_closed(tmp_path: Path) -> None:
+    script = "import qqqbot, os, sys; found = open(sys.argv[1], 'w'); print('said'); found.write(str(found.fileno()))"
+    command = f'"{sys.executable}" -c "{script}" "$1" <&- >&- 2>&-'
+    subprocess.run(["bash", "-c", command, "bash", str(tmp_path / "book")], cwd=ROOT, check=True)
+    assert int((tmp_path / "book").read_text()) > 2
+
+
 def test_files_that_may_not_be_read_are_named(logs: LogsFolder) -> None:
     if os.geteuid() == 0:
         pytest.skip("root reads everything")
