@@ -161,7 +161,7 @@ make_halt() {
 halt_without_python() {
     [ -e "$LOGS/HALT" ] || die "NOT halted: cannot make $LOGS/HALT. Use ./bot_control.sh stop."
     if [ -f "$LOGS/HALT" ] && [ ! -s "$LOGS/HALT" ]; then
-        printf '%s\n' "${*:-halted by its owner}" "halted by the owner's command" >"$LOGS/HALT"
+        printf '%s\n' "${*:-without a reason}" "halted by the owner's command" >"$LOGS/HALT"
     fi
     printf '%s\n' "$LOGS/HALT is written: no new orders until ./bot_control.sh resume"
     die "No Python runs here, so whether a daemon has read it is not known."

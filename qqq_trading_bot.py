@@ -395,6 +395,8 @@ def _run(
         return _show(options, settings, clock, prices)
     if options.once and settings.ask_first_minutes:
         raise StartRefused(f"once ends before you could reply. {COMMAND} start, or set ask_first_minutes to 0")
+    if (logs / place.DEMO_MARKER).exists():
+        raise StartRefused(f"{logs} is a folder of {COMMAND} demo, which empties it; choose another")
     permissions.from_now_on()
     with contextlib.suppress(OSError):  # the lock says so
         logs.mkdir(parents=True, exist_ok=True)

@@ -42,13 +42,13 @@ from qqqbot.trading.loop import poll, timetable
 from qqqbot.trading.parts import Adapters
 
 SIMULATED = "SIMULATED PRICES"
-MARKER = "SIMULATED_PRICES"
 MADE_HERE = (
     "trades.jsonl",
     "orders.jsonl",
     "decisions.jsonl",
     "inputs.jsonl",
     "prices.jsonl",
+    "last_end.json",
     "status.json",
     "status.json.new",
     "HALT",
@@ -160,7 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def empty(logs: Path) -> None:
     """Remove what an earlier demo left in `logs`. Raises StartRefused for a folder whose records are not a demo's."""
-    marker = logs / MARKER
+    marker = logs / place.DEMO_MARKER
     earlier = [logs / name for name in MADE_HERE if (logs / name).exists()]
     earlier += [path for pattern in MADE_HERE_PATTERNS for path in logs.glob(pattern)]
     if earlier and not marker.exists():

@@ -5,6 +5,7 @@ work with any Python 3.11, before anything is installed and when the environment
 """
 
 import os
+import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
@@ -40,6 +41,7 @@ ANSWERS = ("adopt", "leave", "undo")
 STARTING = ("start", "once")
 ABOUT_THE_DAEMON = (*STARTING, "stop", "restart", "resume", *ANSWERS, *VIEWS)
 USAGE = 2
+OTHER_WORDS = {"page": "web", "dashboard": "web"}
 
 
 class Control:
@@ -80,18 +82,22 @@ class Control:
         """Run one command; returns its exit code."""
         if not arguments:
             return self._bad_usage("a command is missing")
-        word, rest = arguments[0], arguments[1:]
+        word, *rest = arguments
         command = self.commands.get("help" if word in ("--help", "-h") else word)
         if command is None:
-            near = get_close_matches(word, [known for known in self.commands if known != "live"], 1)
+            near = get_close_matches(
+                OTHER_WORDS.get(word, word), [known for known in self.commands if known != "live"], 1
+            )
             return self._bad_usage(f"unknown command: {word}{f'; did you mean {near[0]}?' if near else ''}")
-        if rest[:1] in (["--help"], ["-h"]) and word not in (*VIEWS, *MODULES, "drill", "test", "run", "once"):
+        asks_for_help = rest[:1] in (["--help"], ["-h"])
+        if asks_for_help and word not in (*VIEWS, *MODULES, "drill", "test", "run", "once"):
             return self._help()
-        bare = word in WITHOUT_ARGUMENTS or (word in ("stop", "restart") and list(rest) != ["--force"])
+        bare = word in WITHOUT_ARGUMENTS or (word in ("stop", "restart") and rest != ["--force"])
         if bare and rest:
             return self._bad_usage(f"{word} takes no arguments, was given: {' '.join(rest)}")
         try:
-            if word in ABOUT_THE_DAEMON and (problem := self._elsewhere.problem(word, word in STARTING)):
+            about = word in ABOUT_THE_DAEMON and not asks_for_help
+            if about and (problem := self._elsewhere.problem(shlex.join(arguments), word in STARTING)):
                 return refused(problem)
             return command(*rest)
         except StartRefused as reason:  # it cannot be determined who holds the lock

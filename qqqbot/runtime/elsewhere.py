@@ -32,8 +32,8 @@ class Elsewhere:
         self._service = service
         self._processes = processes
 
-    def problem(self, word: str, starting: bool = False) -> str | None:
-        """Why `word` would be about the wrong folder. Raises StartRefused.
+    def problem(self, command: str, starting: bool = False) -> str | None:
+        """Why `command` would be about the wrong folder. Raises StartRefused.
 
         A folder that the caller named is believed if a bot has run there, or is to be started there now.
         """
@@ -42,10 +42,10 @@ class Elsewhere:
             return None
         who, logs = found
         nobody = f"No daemon runs on {self._place.logs}, but"
-        mine = "" if self._place.logs_chosen else f" If you do mean this folder: {_command(self._place.logs, word)}."
+        mine = "" if self._place.logs_chosen else f" If you do mean this folder: {_command(self._place.logs, command)}."
         if logs is None:
             return f"{nobody} {who} runs on another folder: set {LOGS} to that folder.{mine}"
-        return f"{nobody} {who} is for {logs}: {_command(logs, word)}.{mine}"
+        return f"{nobody} {who} is for {logs}: {_command(logs, command)}.{mine}"
 
     def found(self) -> tuple[str, Path | None] | None:
         """Who works on another folder, and on which one (None if it cannot be seen); None if nobody does."""
@@ -83,5 +83,5 @@ def _same(one: Path, other: Path) -> bool:
     return os.path.realpath(one) == os.path.realpath(other)
 
 
-def _command(logs: Path, word: str) -> str:
-    return f"{LOGS}={shlex.quote(str(logs))} {COMMAND} {word}"
+def _command(logs: Path, command: str) -> str:
+    return f"{LOGS}={shlex.quote(str(logs))} {COMMAND} {command}"

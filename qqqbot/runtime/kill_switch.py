@@ -15,7 +15,7 @@ from qqqbot.runtime.daemon_process import DaemonProcess
 from qqqbot.runtime.foreign_text import washed
 from qqqbot.runtime.halt_file import BY_OWNER, FILE, HaltSwitch
 
-NO_REASON = "halted by its owner"
+NO_REASON = "without a reason"
 
 
 def halt(logs: Path, reason: str, daemon: DaemonProcess, elsewhere: Callable[[], str | None]) -> int:
@@ -47,8 +47,7 @@ def _confirmed(logs: Path, daemon: DaemonProcess, elsewhere: Callable[[], str | 
     try:
         pid = daemon.pid()
         if pid is None:
-            other = elsewhere()
-            return refused(f"No daemon runs on {logs}: nobody has read it.", *([other] if other else []))
+            return refused("Nobody has read it. " + (elsewhere() or f"No daemon runs on {logs}."))
         at = daemon.confirms_halt(pid)
     except StartRefused as reason:
         return refused(f"Whether a daemon has read it is not known. {reason}")

@@ -13,6 +13,9 @@ PROGRAM_FOLDER = Path(__file__).resolve().parents[2]
 DAEMON = PROGRAM_FOLDER / "qqq_trading_bot.py"
 MONITOR = PROGRAM_FOLDER / "monitor.py"
 
+# In a folder whose records are a demonstration's; the next one empties it.
+DEMO_MARKER = "SIMULATED_PRICES"
+
 HOME, CONFIG, LOGS = "QQQBOT_HOME", "QQQBOT_CONFIG", "QQQBOT_LOGS"
 # Relative paths in these are relative to the caller's folder; the daemon runs in another one.
 PATHS = (CONFIG, LOGS, "QQQBOT_VENV", "QQQBOT_NOTIFY_URLS_FILE", "QQQBOT_PING_URL_FILE", "QQQBOT_WEB_TOKEN_FILE")

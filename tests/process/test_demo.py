@@ -137,6 +137,14 @@ def test_the_status_that_is_left_says_stopped_and_simulated(printed: str, logs: 
     assert (status["state"], status["simulated_prices"], status["mode"]) == ("stopped", True, "dry_run")
 
 
+def test_the_real_bot_does_not_start_in_a_folder_that_the_next_demo_empties(tmp_path: Path) -> None:
+    (tmp_path / "SIMULATED_PRICES").touch()
+    command = [sys.executable, "qqq_trading_bot.py", "--once", "--logs", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "is a folder of ./bot_control.sh demo, which empties it; choose another" in done.stderr
+
+
 def test_a_folder_with_records_of_the_real_bot_is_left_alone(tmp_path: Path) -> None:
     book = tmp_path / "trades.jsonl"
     book.write_text('{"kind": "capital"}\n')

@@ -22,7 +22,7 @@ from qqqbot.records.folder import Folder, Identity, Problem, damage, identity, p
 from qqqbot.records.last_run import last_end
 from qqqbot.records.risk_line import Position, RiskLine, gain, less, positions, risk_line
 from qqqbot.records.row_prices import prices_of, symbols_of
-from qqqbot.records.status_file import FlipOrder, costs_in, flips_in
+from qqqbot.records.status_file import FARTHEST_DAY, FlipOrder, costs_in, flips_in
 from qqqbot.records.tail import Rows, last_rows
 from qqqbot.records.track import kept
 from qqqbot.records.verdict import Health
@@ -414,7 +414,7 @@ def _flip_of_signal(signal: Row, now: datetime, is_open: bool) -> NearestFlip | 
         return None
     holding = Holding(held) if held in tuple(Holding) else Holding.CASH
     change = nearest_flip(price, FlipPrices(leave, enter, trend), holding, rule)
-    if change is None:
+    if change is None or abs(change[0] / price - 1) > FARTHEST_DAY:
         return None
     return NearestFlip(
         price=change[0],
@@ -424,7 +424,9 @@ def _flip_of_signal(signal: Row, now: datetime, is_open: bool) -> NearestFlip | 
         seen_price=price,
         seen_at=seen_at,
         coming=False,
-        outdated=seen_at is None or (is_open and new_york_date(seen_at) < new_york_date(now)),
+        outdated=seen_at is None
+        or (is_open and new_york_date(seen_at) < new_york_date(now))
+        or now - seen_at > LONGEST_PAUSE,
         symbol=symbols_of(signal)[0],
     )
 

@@ -9,7 +9,7 @@ MUTANTS = (
     Mutant(
         "a halt that nobody has read is confirmed",
         "runtime/kill_switch.py::_confirmed",
-        'return refused(f"No daemon runs on {logs}: nobody has read it.", *([other] if other else []))',
+        'return refused("Nobody has read it. " + (elsewhere() or f"No daemon runs on {logs}."))',
         "return 0",
     ),
     Mutant(

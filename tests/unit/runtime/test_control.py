@@ -46,7 +46,9 @@ def test_a_wrong_argument_shows_the_usage(
     assert "usage: ./bot_control.sh COMMAND" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("word", "meant"), [("strat", "start"), ("hlat", "halt"), ("leaf", "leave"), ("xyz", None)])
+@pytest.mark.parametrize(
+    ("word", "meant"), [("strat", "start"), ("hlat", "halt"), ("leaf", "leave"), ("page", "web"), ("xyz", None)]
+)
 def test_a_mistyped_command_is_answered_in_two_lines_with_the_one_that_was_meant(
     control: Control, word: str, meant: str | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -58,7 +60,7 @@ def test_a_mistyped_command_is_answered_in_two_lines_with_the_one_that_was_meant
 
 @pytest.mark.parametrize("word", ["halt", "start", "adopt", "stop"])
 def test_asking_a_command_for_help_does_nothing_else(control: Control, word: str, tmp_path: Path) -> None:
-    assert control.main([word, "--help"]) == 0
+    assert control.main((word, "--help")) == 0
     assert not (tmp_path / "logs").exists()
 
 
@@ -70,6 +72,14 @@ def test_a_command_about_the_wrong_folder_does_nothing(
     assert control.main([word]) == 1
     assert f"QQQBOT_LOGS=/srv/bot ./bot_control.sh {word}" in capsys.readouterr().err
     assert (processes.ran, processes.became, processes.asked) == ([], [], [])
+
+
+def test_the_command_for_the_right_folder_has_the_options_that_were_given(
+    control: Control, processes: FakeProcesses, capsys: pytest.CaptureFixture[str]
+) -> None:
+    processes.lines = [(4711, f"python {DAEMON} --logs /srv/bot --config /srv/config.json")]
+    assert control.main(["adopt", "--dry-run"]) == 1
+    assert "QQQBOT_LOGS=/srv/bot ./bot_control.sh adopt --dry-run." in capsys.readouterr().err
 
 
 def test_a_halt_in_the_wrong_folder_names_the_right_one(

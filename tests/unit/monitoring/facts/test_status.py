@@ -127,6 +127,19 @@ def test_a_line_reached_at_no_price_is_not_a_flip(logs: LogsFolder) -> None:
     assert known(status(logs.folder, NOW).next.flip).target == "CASH"
 
 
+def test_without_the_daemons_own_a_price_that_no_day_reaches_or_of_last_week_is_no_flip(logs: LogsFolder) -> None:
+    """A new daemon that has no prices yet shows what the last one saw."""
+    row = {**decision_row(target=Holding.CASH), "flip_trend": 2_330.44}
+    row |= {"flip_leave_tqqq": None, "flip_enter_tqqq": None}
+    logs.status(last_signal=row)
+    assert status(logs.folder, NOW).next.flip is None
+    row["flip_trend"] = 455.0
+    logs.status(last_signal=row)
+    assert not known(status(logs.folder, NOW).next.flip).outdated
+    logs.status(**status_values(NOW + timedelta(days=6), last_signal=row))
+    assert known(status(logs.folder, NOW + timedelta(days=6)).next.flip).outdated
+
+
 def test_on_a_sunday_there_is_the_last_signal_the_next_open_and_the_half_day(logs: LogsFolder) -> None:
     friday = decision_row(new_york(DAY - timedelta(days=4), 15, 45))
     logs.status(**status_values(SUNDAY, last_signal=friday))
