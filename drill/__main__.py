@@ -6,18 +6,25 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
+from drill.checkout import ROOT
 from drill.scenes import SCENES, Scene
+from qqqbot.model.errors import ConfigError
+from qqqbot.model.family import PRESETS
 from qqqbot.model.program import COMMAND
+from qqqbot.runtime.config import load
+from qqqbot.runtime.rule_config import rule_named, rule_of
 
 INTRODUCTION = """\
 FIRE DRILL: this bot, exactly as it is in this folder, in a sandbox with stand-ins for Yahoo and IB's gateway that fail.
 Your account, your logs/ and your config.json are not touched, nothing leaves this machine, and nothing is really sold.
 The time is simulated: Thanksgiving week of 2026. The lines below each "$" command are what you would see."""
 
+KEYS_OF_THE_RULE = ("short_ma_period", "long_ma_period", "band_pct", "rule", "park", "park_min_benefit_usd")
 ENDINGS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
@@ -31,6 +38,7 @@ def end(number: int, frame: FrameType | None) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog=f"{COMMAND} drill", description="Plays scenes of what can go wrong.")
     parser.add_argument("scenes", nargs="*", metavar="SCENE", help=f"play only these: {', '.join(SCENES)}")
+    parser.add_argument("--rule", help=f"another rule than config.json's: {', '.join(PRESETS)}, or one spelled out")
     parser.add_argument("--keep", action="store_true", help="keep the sandbox, so that you can look at its records")
     options = parser.parse_args()
     if unknown := [name for name in options.scenes if name not in SCENES]:
@@ -40,12 +48,27 @@ def main() -> int:
             signal.signal(number, end)
     folder = Path(tempfile.mkdtemp(prefix="qqqbot drill "))
     try:
-        return drill({name: SCENES[name] for name in options.scenes or SCENES}, folder, sys.stdout)
+        settings = settings_of(options.rule)
+        return drill({name: SCENES[name] for name in options.scenes or SCENES}, folder, sys.stdout, settings)
+    except ConfigError as problem:
+        print(problem, file=sys.stderr)
+        return 2
     finally:
         if options.keep:
             print(f"The sandbox is in {folder}.")
         else:
             remove(folder)
+
+
+def settings_of(rule: str | None) -> dict[str, object]:
+    """The keys of config.json that say which rule it is, or those of `rule`. Raises ConfigError."""
+    if rule is None:
+        own = load(ROOT / "config.json").model_dump()
+        return {key: own[key] for key in KEYS_OF_THE_RULE}
+    value = rule_named(rule)
+    if problems := rule_of(value)[1]:
+        raise ConfigError([f"--rule: {problem}" for problem in problems])
+    return {"rule": value}
 
 
 def remove(folder: Path) -> None:
@@ -56,7 +79,7 @@ def remove(folder: Path) -> None:
         time.sleep(0.02)
 
 
-def drill(scenes: dict[str, Scene], folder: Path, out: TextIO) -> int:
+def drill(scenes: dict[str, Scene], folder: Path, out: TextIO, settings: Mapping[str, object]) -> int:
     """Play `scenes` in `folder` and sum up; returns the exit code: 1 if any claim did not hold."""
     print(INTRODUCTION, file=out)
     passed, proofs, failed = 0, 0, list[str]()
@@ -66,7 +89,7 @@ def drill(scenes: dict[str, Scene], folder: Path, out: TextIO) -> int:
             print(f"\n      skipped: {scene.impossible}", file=out)
             continue
         try:
-            played = scene.run(folder / name, out)
+            played = scene.run(folder / name, out, settings)
         except AssertionError as broken:
             failed.append(f"{scene.title}: {broken}")
         else:

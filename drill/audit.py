@@ -35,7 +35,7 @@ class Account:
     """Cash and shares of a book, added up from its rows."""
 
     def __init__(self, book: Iterable[Row]) -> None:
-        self.cash, self.shares = Decimal(0), Counter({"QQQ": 0, "TQQQ": 0})
+        self.cash, self.shares = Decimal(0), Counter[str]()
         self.problems: list[str] = []
         for row in book:
             self._take(row)
@@ -108,7 +108,7 @@ def _orders(logs: Path) -> Iterator[str]:
 def _status(logs: Path, account: Account) -> Iterator[str]:
     status = json.loads((logs / "status.json").read_text(), parse_float=Decimal)
     shown = status.get("portfolio")
-    if shown and shown["shares"] != account.shares:
+    if shown and Counter(shown["shares"]) != account.shares:
         yield f"the status says {shown['shares']}, the book {account.shares}"
     if shown and abs(shown["cash"] - account.cash) > CENT:
         yield f"the status says {shown['cash']} USD of cash, the book {account.cash}"

@@ -1,7 +1,8 @@
 """What can go wrong, one scene each: what happens, what the owner sees, and what is then proved.
 
 Each begins on Tuesday, 24 November 2026 (the half-day on the Friday after). Unless a scene is about something else, the
-bot holds TQQQ and QQQ falls by 2.5 %, so that a rotation is due while something is wrong.
+bot holds the rule's strong fund (TQQQ) and the index falls (QQQ by 2.5 %), so that a rotation is due while something is
+wrong.
 """
 
 import os
@@ -14,13 +15,12 @@ from datetime import date
 from pathlib import Path
 from typing import TextIO
 
+from drill.market import TUESDAY, WEDNESDAY
 from drill.stage import LIVE_ACCOUNT, PAPER_ACCOUNT, Stage, stage
 from standins.owner_channels import OwnerChannels, owner_channels
 from standins.receiver import receiving
 
-TUESDAY, WEDNESDAY, HALF_DAY = date(2026, 11, 24), date(2026, 11, 25), date(2026, 11, 27)
-MONDAY = date(2026, 11, 30)
-FALLEN = -0.025
+HALF_DAY, MONDAY = date(2026, 11, 27), date(2026, 11, 30)
 NO_LIMITS = "" if hasattr(resource, "prlimit") else "only Linux can make the disk full for a single process"
 
 
@@ -29,23 +29,23 @@ class Scene:
     title: str
     play: Callable[[Stage], None]
     gateway: bool = False
-    split: date | None = None
+    split: bool = False
     impossible: str = ""
     """why it cannot be played on this system"""
 
-    def run(self, folder: Path, out: TextIO) -> Stage:
-        """Play it in `folder`, which is created. Raises AssertionError if it cannot continue."""
-        with stage(folder, out, self.split, self.gateway) as made:
+    def run(self, folder: Path, out: TextIO, settings: Mapping[str, object]) -> Stage:
+        """Play it in `folder`, which is created. Raises AssertionError if it cannot continue, ConfigError."""
+        with stage(folder, out, settings, self.split, self.gateway) as made:
             self.play(made)
             made.owner("stop")
         return made
 
 
 def dead_gateway(on: Stage) -> None:
-    holding_tqqq(on)
-    on.narrate("The gateway dies. QQQ falls 2.5 %: a rotation is due, and there is nothing to send it to.")
+    holding_strong(on)
+    on.narrate(f"The gateway dies. {on.falls}: a rotation is due, and there is nothing to send it to.")
     on.gateway.go_down(roll_back_ids=3)
-    on.later("11:00", move=FALLEN, checked=False)
+    on.later("11:00", move=on.market.fall, checked=False)
     on.wait_for(lambda: on.last_check().get("error") == "BrokerUnavailable", "a check without a gateway")
     on.wait_for_heartbeat("11:00")
     on.later("11:15")
@@ -62,11 +62,11 @@ def dead_gateway(on: Stage) -> None:
 
 
 def yahoo_down(on: Stage) -> None:
-    holding_tqqq(on)
-    on.narrate("Yahoo refuses every request (429), as it did on 29 April 2025. QQQ falls 2.5 %.")
+    holding_strong(on)
+    on.narrate(f"Yahoo refuses every request (429), as it did on 29 April 2025. {on.falls}.")
     on.yahoo.fault("429", on="any")
     for at in ("11:00", "11:30", "12:00"):
-        on.later(at, move=FALLEN)
+        on.later(at, move=on.market.fall)
     on.status()
     on.prove("the owner was notified after the third check", on.message("Checks are failing"))
     on.prove("nothing was traded on the morning's prices", on.orders() == 1)
@@ -80,18 +80,18 @@ def yahoo_down(on: Stage) -> None:
 
 def three_days_without_prices(on: Stage) -> None:
     on.configure(evening_letter="daily")
-    holding_tqqq(on)
+    holding_strong(on)
     on.later("15:45")
     on.narrate("The exchange closes. The owner has asked for a letter each evening.")
     on.later("16:10", checked=False)
     on.prove("a letter says what is held, and tomorrow's flip price", on.message("The evening", "on Wed 2026-11-25"))
-    on.narrate("From Wednesday on Yahoo refuses every request. QQQ falls 2.5 %, and TQQQ is held.")
+    on.narrate(f"From Wednesday on Yahoo refuses every request. {on.falls}, and {on.market.strong} is held.")
     on.yahoo.fault("429", on="any")
     for at in ("10:00", "10:15", "10:30"):
-        on.later(at, WEDNESDAY, move=FALLEN)
+        on.later(at, WEDNESDAY, move=on.market.fall)
     on.prove(
         "the owner was notified: what is held, which price was known last, and what to try",
-        on.message("Checks are failing", "TQQQ + ", "bot_control.sh update"),
+        on.message("Checks are failing", f"{on.market.strong} + ", "bot_control.sh update"),
     )
     failing = on.status("Running", "Problems", "Last check")
     on.prove("status is failing, with exit code 5", failing.returncode == 5)
@@ -125,7 +125,7 @@ def refusing_channel(on: Stage) -> None:
         chat.judge = lambda _: 401
         on.add_channel(chat.json_url())
         on.narrate("The owner has two channels. The token of the first was revoked long ago, and nobody knows.")
-        holding_tqqq(on)
+        holding_strong(on)
         on.prove("the first trade arrived through the other", on.message("First trade"))
         on.later("10:15")
         on.prove("which also says that the first one fails", on.message("channel does not accept", "channel 1 (json)"))
@@ -150,11 +150,11 @@ def refusing_channel(on: Stage) -> None:
 def asked_first(on: Stage) -> None:
     with owner_channels() as topic:
         on.add_channel(topic.ntfy_url)
-        holding_tqqq(on)
-        on.narrate("The owner wants to be asked before a rotation is made. QQQ falls 2.5 %.")
+        holding_strong(on)
+        on.narrate(f"The owner wants to be asked before a rotation is made. {on.falls}.")
         on.configure(ask_first_minutes=10)
         on.owner("restart", lines=("Running", "Holdings"))
-        on.later("11:00", move=FALLEN)
+        on.later("11:00", move=on.market.fall)
         code = announced(on, topic, 1)
         on.prove("nothing is sent while there is time to answer", on.orders() == 1)
         topic.publish(f"veto {code}")
@@ -163,12 +163,16 @@ def asked_first(on: Stage) -> None:
         on.status("Running", "Holdings", "Problems", "Last check")
         on.prove("a veto in time: no order, however long it waits", on.orders() == 1)
         on.prove("and the owner learns that the veto holds", on.message("You have vetoed a rotation"))
-        on.narrate("The veto ends with the session. On Wednesday the rule still wants QQQ, and nobody answers.")
+        wanted = on.market.after.symbol or "cash"
+        on.narrate(f"The veto ends with the session. On Wednesday the rule still wants {wanted}, and nobody answers.")
         on.wait_for(on.all_is_told, "the phone to accept them")
         on.later("10:00", WEDNESDAY)
         code = announced(on, topic, 2)
         on.later("10:12", checked=False)
-        on.wait_for(lambda: len(on.trades()) == 3, "the rotation, after ten minutes of silence")
+        on.wait_for(
+            lambda: len(on.trades()) == (3 if on.market.after.symbol else 2),
+            "the rotation, after ten minutes of silence",
+        )
         topic.publish(f"veto {code}")
         on.prove("a veto that comes too late is answered", on.message("came too late"))
         prove_one_rotation(on, "the rotation was made once, after the time to answer")
@@ -189,10 +193,11 @@ def announced(on: Stage, topic: OwnerChannels, number: int) -> str:
 
 
 def stale_prices(on: Stage) -> None:
-    holding_tqqq(on)
-    on.narrate("Yahoo answers, but with a price that is 40 minutes old. It says that QQQ has fallen 2.5 %.")
+    holding_strong(on)
+    fallen = on.falls.replace("falls", "has fallen")
+    on.narrate(f"Yahoo answers, but with a price that is 40 minutes old. It says that {fallen}.")
     on.yahoo.fault("old")
-    on.later("12:00", move=FALLEN)
+    on.later("12:00", move=on.market.fall)
     on.status()
     on.prove(
         "the old price was recognized as old, and not traded on",
@@ -215,14 +220,14 @@ def stale_prices(on: Stage) -> None:
 
 
 def split(on: Stage) -> None:
-    holding_tqqq(on)
-    before = shares(on)["TQQQ"]
-    on.narrate("Overnight TQQQ is split 2:1; its price is half of what it was yesterday.")
+    holding_strong(on)
+    before = shares(on)[on.market.strong]
+    on.narrate(f"Overnight {on.market.strong} is split 2:1; its price is half of what it was yesterday.")
     on.later("10:00", WEDNESDAY)
     on.status("Holdings", "Broker", "Problems", "Notices", "Last check")
     on.prove(
         f"{before:,} shares became {2 * before:,}, and none were traded",
-        shares(on)["TQQQ"] == 2 * before,
+        shares(on)[on.market.strong] == 2 * before,
         on.orders() == 1,
     )
     on.prove("the owner was notified", on.message("was split 2:1"))
@@ -232,10 +237,10 @@ def split(on: Stage) -> None:
 def half_day(on: Stage) -> None:
     on.begin(HALF_DAY, "12:30")
     start(on)
-    on.prove("it bought TQQQ while the exchange was open", shares(on)["TQQQ"] > 0)
+    on.prove(f"it bought {on.market.strong} while the exchange was open", shares(on)[on.market.strong] > 0)
     on.later("12:45")
-    on.narrate("The exchange closes at 13:00 today. QQQ falls 2.5 % after that.")
-    on.later("13:30", move=FALLEN, checked=False)
+    on.narrate(f"The exchange closes at 13:00 today. {on.falls} after that.")
+    on.later("13:30", move=on.market.fall, checked=False)
     on.wait_for_heartbeat("13:30")
     on.later("15:45", checked=False)
     on.wait_for_heartbeat("15:45")
@@ -251,7 +256,7 @@ def half_day(on: Stage) -> None:
 
 
 def double_start(on: Stage) -> None:
-    holding_tqqq(on)
+    holding_strong(on)
     pid = on.bot.daemon()
     on.narrate("Somebody starts it a second time.")
     again = on.owner("start")
@@ -271,16 +276,17 @@ def double_start(on: Stage) -> None:
     os.kill(pid, signal.SIGCONT)
     on.prove("the first one ended on its own", on.happens(lambda: not on.lives(pid)), second != pid)
     on.owner("logs", "--lines", "3")
-    on.later("11:00", move=FALLEN)
+    on.later("11:00", move=on.market.fall)
     on.owner("trades")
     prove_one_rotation(on, "one daemon made the rotation, once")
 
 
 def killed_in_mid_rotation(on: Stage) -> None:
-    holding_tqqq(on)
+    holding_strong(on)
     on.gateway.next_order(slices=(40, 60), delay=0.3, slice_delay=1.5)
-    on.narrate("QQQ falls 2.5 %. The sale of TQQQ is filled in two parts; between them the daemon is killed (kill -9),")
-    on.later("11:00", move=FALLEN, checked=False)
+    parts = f"The sale of {on.market.strong} is filled in two parts"
+    on.narrate(f"{on.falls}. {parts}; between them the daemon is killed (kill -9),")
+    on.later("11:00", move=on.market.fall, checked=False)
     on.wait_for(lambda: len(on.gateway.executions) == 2, "the first part of the sale")
     on.kill()
     on.narrate("and the last line of orders.jsonl is torn, as it would be by a power cut.")
@@ -296,10 +302,10 @@ def killed_in_mid_rotation(on: Stage) -> None:
 
 
 def full_disk(on: Stage) -> None:
-    holding_tqqq(on)
-    on.narrate("The disk is full. QQQ falls 2.5 %.")
+    holding_strong(on)
+    on.narrate(f"The disk is full. {on.falls}.")
     on.fill_disk()
-    on.later("11:00", move=FALLEN, checked=False)
+    on.later("11:00", move=on.market.fall, checked=False)
     on.prove("the owner was notified", on.message("The disk is full or cannot be written"))
     on.wait_for_touch("11:00")
     silent = on.status()
@@ -314,10 +320,10 @@ def full_disk(on: Stage) -> None:
 
 
 def halt_and_resume(on: Stage) -> None:
-    holding_tqqq(on)
-    on.narrate("The owner wants no trades today. QQQ falls 2.5 %.")
+    holding_strong(on)
+    on.narrate(f"The owner wants no trades today. {on.falls}.")
     on.owner("halt", "earnings week, I want to look first")
-    on.later("11:00", move=FALLEN)
+    on.later("11:00", move=on.market.fall)
     halted = on.status()
     on.prove("status says so, with exit code 4", halted.returncode == 4, "earnings week" in halted.stdout)
     on.prove("and a notification says so too", on.message("Trading is stopped", "earnings week"))
@@ -331,21 +337,22 @@ def halt_and_resume(on: Stage) -> None:
 
 
 def sold_by_hand(on: Stage) -> None:
-    holding_tqqq(on)
-    bought = shares(on)["TQQQ"]
-    on.narrate("The owner sells 100 TQQQ in TWS, by hand. QQQ falls 2.5 %.")
-    on.gateway.manual_trade("TQQQ", -100)
-    on.later("11:00", move=FALLEN)
+    holding_strong(on)
+    bought = shares(on)[on.market.strong]
+    on.narrate(f"The owner sells 100 {on.market.strong} in TWS, by hand. {on.falls}.")
+    on.gateway.manual_trade(on.market.strong, -100)
+    on.later("11:00", move=on.market.fall)
     on.status("Problems")
     on.later("11:15")  # positions may be late: a difference is looked at twice before the owner is asked
     halted = on.status()
     on.prove("nothing was traded while the account contradicted the book", halted.returncode == 4, on.orders() == 1)
     on.prove("the owner was asked", on.message("Account and book differ", "adopt"))
     on.narrate("The owner answers that the account is right.")
-    on.owner("adopt", lines=("TQQQ", "started"))
+    on.owner("adopt", lines=(on.market.strong, "started"))
     on.later("11:30")
     on.status("Holdings", "Broker", "Problems")
-    on.prove("the remaining shares were sold, and nothing else", on.trades()[1:2] == [f"SELL {bought - 100:,} TQQQ"])
+    rest = f"SELL {bought - 100:,} {on.market.strong}"
+    on.prove("the remaining shares were sold, and nothing else", on.trades()[1:2] == [rest])
     on.prove(
         "the account holds exactly the shares that the book says",
         {s: on.gateway.position(s) for s in shares(on)} == shares(on),
@@ -353,13 +360,13 @@ def sold_by_hand(on: Stage) -> None:
 
 
 def wrong_account(on: Stage) -> None:
-    holding_tqqq(on)
-    on.narrate("The gateway is restarted and logged in to the real-money account by mistake. QQQ falls 2.5 %.")
+    holding_strong(on)
+    on.narrate(f"The gateway is restarted and logged in to the real-money account by mistake. {on.falls}.")
     on.gateway.go_down()
     on.log_in(LIVE_ACCOUNT)
     on.gateway.come_up()
     on.wait_for(lambda: on.gateway.recording.connections > 1, "the bot to connect again")
-    on.later("11:00", move=FALLEN)
+    on.later("11:00", move=on.market.fall)
     on.later("11:15")
     on.status()
     on.prove("the owner was notified", on.message("logged in to the wrong account", "is a live account"))
@@ -381,7 +388,7 @@ SCENES: Mapping[str, Scene] = {
     "channel": Scene("A channel that refuses", refusing_channel),
     "ask": Scene("A veto in time, and one too late", asked_first),
     "stale": Scene("Stale prices, missing days", stale_prices),
-    "split": Scene("TQQQ is split", split, split=WEDNESDAY),
+    "split": Scene("The fund is split", split, split=True),
     "half-day": Scene("A half-day", half_day),
     "double-start": Scene("Started twice", double_start),
     "kill": Scene("Killed in mid-rotation", killed_in_mid_rotation, gateway=True),
@@ -397,11 +404,11 @@ def start(on: Stage) -> None:
     assert started.returncode == 0, started.stderr
 
 
-def holding_tqqq(on: Stage) -> None:
+def holding_strong(on: Stage) -> None:
     on.begin(TUESDAY, "10:00")
-    on.narrate("The bot is started, and buys TQQQ.")
+    on.narrate(f"The bot is started, and buys {on.market.strong}.")
     start(on)
-    assert shares(on)["TQQQ"] > 0
+    assert shares(on)[on.market.strong] > 0
 
 
 def shares(on: Stage) -> Mapping[str, int]:
@@ -409,7 +416,8 @@ def shares(on: Stage) -> Mapping[str, int]:
 
 
 def prove_one_rotation(on: Stage, sentence: str) -> None:
-    """The whole of TQQQ was sold and QQQ bought for it, each once; and the records add up."""
-    bought = on.trades()[0].removeprefix("BUY ")
-    on.prove(sentence, on.trades()[1:] == [f"SELL {bought}", f"BUY {shares(on)['QQQ']:,} QQQ"])
+    """All was sold and what the rule then wants was bought for it, each once; and the records add up."""
+    bought, after = on.trades()[0].removeprefix("BUY "), on.market.after.symbol
+    then = [f"BUY {shares(on)[after]:,} {after}"] if after else []
+    on.prove(sentence, on.trades()[1:] == [f"SELL {bought}", *then], not after or shares(on)[after] > 0)
     on.prove_that_nothing_was_lost()

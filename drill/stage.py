@@ -10,7 +10,7 @@ import os
 import resource
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, date, datetime
 from datetime import time as time_of_day
@@ -23,8 +23,9 @@ from typing import Any, TextIO
 
 from drill import audit
 from drill.checkout import STANDINS, Checkout
-from drill.market import SYMBOLS, Market
+from drill.market import Market
 from qqqbot.notifications.policy import clipped
+from qqqbot.runtime.config import load
 from standins.ib_gateway import Account, IBGateway
 from standins.receiver import Receiver, receiving
 from standins.yahoo import StandIn, write_control
@@ -87,7 +88,7 @@ class Stage:
         self._write_clock()
 
     def later(self, at: str, day: date | None = None, move: float | None = None, checked: bool = True) -> None:
-        """Make it `at` in New York, QQQ having moved by `move` today; `checked`: wait until the daemon has checked."""
+        """Make it `at` in New York, the index having moved by `move` today. `checked`: wait until a check is made."""
         moment = _moment(day, at) if day else self._today(at)
         if move is not None:
             self.market.move = move
@@ -99,6 +100,10 @@ class Stage:
             self.wait_for(lambda: self._checked_since(moment), f"a check at {at}")
 
     # What people do and see
+
+    @property
+    def falls(self) -> str:
+        return f"{self.market.signal} falls {-100 * self.market.fall:.1f} %"
 
     def narrate(self, text: str) -> None:
         print(f"\n  {_clock(self.now())}  {text}", file=self._out, flush=True)
@@ -261,14 +266,21 @@ class Stage:
     def _write_clock(self) -> None:
         write_control(self._control, offset_seconds=self._offset, jumped_seconds=self._jumped)
         if self._gateway is not None:
-            for symbol in SYMBOLS:
+            for symbol in self.market.symbols:
                 self._gateway.set_price(symbol, str(round(self.market.price(symbol, self.now()), 2)))
 
 
 @contextmanager
-def stage(folder: Path, out: TextIO, split: date | None = None, gateway: bool = False) -> Iterator[Stage]:
-    """A stage in `folder`, which is created; with a paper account at a `gateway`, or with the simulated account."""
-    bot, control, market = Checkout(folder).with_ready_environment(), folder.with_suffix(".clock"), Market(split)
+def stage(
+    folder: Path, out: TextIO, settings: Mapping[str, object], split: bool = False, gateway: bool = False
+) -> Iterator[Stage]:
+    """A stage in `folder`, which is created; with a paper account at a `gateway`, or with the simulated account.
+
+    `settings` are all that config.json has. Raises ConfigError.
+    """
+    bot, control = Checkout(folder).with_ready_environment(), folder.with_suffix(".clock")
+    (bot.folder / "config.json").write_text(json.dumps(settings))
+    market = Market(load(bot.folder / "config.json").rules.form, split)
     control.with_suffix(".hold").touch()  # no wait is skipped: the drill moves the clock
     with ExitStack() as stack:
         yahoo = stack.enter_context(StandIn(market.exchange, control=control))

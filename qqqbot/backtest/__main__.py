@@ -30,7 +30,7 @@ from qqqbot.records.folder import Folder
 from qqqbot.runtime import place
 from qqqbot.runtime.clock import SystemClock
 from qqqbot.runtime.config import Config, load
-from qqqbot.runtime.rule_config import parked, rule_of
+from qqqbot.runtime.rule_config import parked, rule_named, rule_of
 
 HOME = place.home(os.environ)
 CACHE = HOME / ".cache" / "prices"
@@ -124,17 +124,11 @@ def _named(text: str, config: Config) -> Rules:
     """The rule of a preset, of a JSON object, of config.json or of another such file. Raises ConfigError."""
     if text == "config":
         return config.rules
-    if text in PRESETS:
-        return _with(config.rules, PRESETS[text])
-    spelled = text.lstrip().startswith("{")
-    if not spelled and os.path.isfile(text):
+    if text not in PRESETS and os.path.isfile(text):
         own = load(Path(text)).rules
         short, long = own.short_period, own.long_period
         return replace(config.rules, short_period=short, long_period=long, band=own.band, rule=own.rule)
-    try:
-        rule, problems = rule_of(json.loads(text) if spelled else text)
-    except (ValueError, RecursionError) as error:
-        raise ConfigError([f"--rule {text}: not valid JSON: {error}"]) from None
+    rule, problems = rule_of(rule_named(text))
     if rule is None:
         raise ConfigError([f"--rule: {problem}" for problem in problems])
     return _with(config.rules, rule)

@@ -11,6 +11,7 @@ from collections.abc import Container, Mapping
 from dataclasses import replace
 from typing import Any
 
+from qqqbot.model.errors import ConfigError
 from qqqbot.model.family import DEFAULT_SYMBOLS, PRESETS, PRICE, Average, Comparison, Rule
 from qqqbot.model.instruments import Holding, Kind
 
@@ -71,6 +72,14 @@ def rule_of(value: Any) -> tuple[Rule | None, list[str]]:
     rule = Rule(signal, trend, strength, strong, up, down)
     problems += [] if problems else _senseless(rule)
     return (None if problems else rule), problems
+
+
+def rule_named(text: str) -> Any:
+    """The value of the key that a command line names: a preset's name, or an object. Raises ConfigError."""
+    try:
+        return json.loads(text) if text.lstrip().startswith("{") else text
+    except (ValueError, RecursionError) as error:
+        raise ConfigError([f"--rule {text}: not valid JSON: {error}"]) from None
 
 
 def parked(rule: Rule, park: Any) -> tuple[Rule, list[str]]:

@@ -1,6 +1,7 @@
 """Daily prices for the stand-in: rows as printed on their day, the exchange's hours, and seeded random markets."""
 
 import csv
+import itertools
 import math
 import random
 from collections.abc import Mapping, Sequence
@@ -64,16 +65,22 @@ def session_dates(first: date, last: date) -> list[date]:
 
 
 def shaped_series(dates: Sequence[date], closes: Sequence[float], tqqq_start: float = 60.0) -> dict[str, list[Row]]:
-    """QQQ with the given `closes`, and TQQQ with three times its daily return less fees. A session opens halfway."""
-    qqq, tqqq = [], []
-    before, before3 = closes[0], tqqq_start
-    for day, close in zip(dates, closes, strict=True):
-        change = close / before - 1
-        close3 = before3 * (1 + 3 * change - FEE)
-        qqq.append(_row(day, before, close))
-        tqqq.append(_row(day, before3, close3))
-        before, before3 = close, close3
-    return {"QQQ": qqq, "TQQQ": tqqq}
+    """QQQ with the given `closes`, and TQQQ with three times its daily return less fees."""
+    return {"QQQ": rows_of(dates, closes), "TQQQ": rows_of(dates, following(closes, 3, tqqq_start), tqqq_start)}
+
+
+def following(closes: Sequence[float], factor: int, start: float) -> list[float]:
+    """The closes of a fund that stood at `start` and moves `factor` times as far as an index each day, less fees."""
+    found, fee = [start], FEE if factor > 1 else 0.0
+    for before, close in itertools.pairwise([closes[0], *closes]):
+        found.append(found[-1] * (1 + factor * (close / before - 1) - fee))
+    return found[1:]
+
+
+def rows_of(dates: Sequence[date], closes: Sequence[float], before: float | None = None) -> list[Row]:
+    """Sessions with the given `closes`, `before` standing ahead of the first; each opens halfway."""
+    steps = itertools.pairwise([closes[0] if before is None else before, *closes])
+    return [_row(day, *step) for day, step in zip(dates, steps, strict=True)]
 
 
 def market_series(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from drill.checkout import Checkout
-from drill.scenes import FALLEN, announced, holding_tqqq
+from drill.scenes import announced, holding_strong
 from drill.stage import Stage, stage
 from standins.owner_channels import OwnerChannels, owner_channels
 
@@ -68,12 +68,12 @@ def test_killed_while_it_waits_it_asks_once_gives_the_whole_time_and_makes_it_on
 @contextmanager
 def asked_for_qqq(folder: Path) -> Iterator[tuple[Stage, OwnerChannels, str]]:
     """A bot that holds TQQQ and has announced a rotation, which arrived at 11:00 under this code."""
-    with owner_channels() as topic, stage(folder / "bot", io.StringIO()) as on:
+    with owner_channels() as topic, stage(folder / "bot", io.StringIO(), {}) as on:
         on.patience_seconds = 120.0
         on.add_channel(topic.ntfy_url)
-        holding_tqqq(on)
+        holding_strong(on)
         on.configure(ask_first_minutes=10)
-        on.later("11:00", move=FALLEN, checked=False)
+        on.later("11:00", move=on.market.fall, checked=False)
         on.kill()
         restart(on)
         yield on, topic, announced(on, topic, 1)

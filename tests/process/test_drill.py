@@ -19,10 +19,27 @@ def test_every_claim_of_a_scene_holds(name: str, tmp_path: Path) -> None:
     scene, out = SCENES[name], io.StringIO()
     if scene.impossible:
         pytest.skip(scene.impossible)
-    played = scene.run(tmp_path / name, out)
+    played = scene.run(tmp_path / name, out, {})
     assert played.failures == [], out.getvalue()
     assert played.proofs >= 3
     assert "$ ./bot_control.sh " in out.getvalue()
+
+
+OTHERS: dict[str, object] = {
+    "split": "qqq-200-band",
+    "half-day": "ema-5-200",
+    "by-hand": "spy-200-upro",
+    "kill": {"slow": "sma200", "strong": "QLD", "down": "SGOV"},
+}
+"""scene -> another rule that it is played with"""
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_scene_is_played_with_another_rule(name: str, tmp_path: Path) -> None:
+    out = io.StringIO()
+    played = SCENES[name].run(tmp_path / name, out, {"rule": OTHERS[name]})
+    assert played.failures == [], out.getvalue()
+    assert played.market.strong in out.getvalue()
 
 
 FAULTS = {
@@ -58,7 +75,7 @@ def test_a_faulty_bot_fails_its_drill(name: str, tmp_path: Path) -> None:
     scene, out, fault = SCENES[name], io.StringIO(), FAULTS[name]
     if scene.impossible:
         pytest.skip(scene.impossible)
-    with stage(tmp_path / "bot", out, gateway=scene.gateway) as made:
+    with stage(tmp_path / "bot", out, {}, gateway=scene.gateway) as made:
         fault.apply(made.bot.folder / "qqqbot")
         made.patience_seconds = 15
         with suppress(AssertionError):  # the rest of the scene may be unable to go on
