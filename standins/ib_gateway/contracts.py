@@ -48,6 +48,8 @@ OTHERS = (
     Contract(61765105, "UPRO", "PROSHARES ULTRAPRO S&P 500", primary="ARCA"),
     Contract(40143160, "QLD", "PROSHARES ULTRA QQQ", primary="ARCA"),
     Contract(451617240, "QQQM", "INVESCO NASDAQ 100 ETF"),
+    Contract(39039301, "SSO", "PROSHARES ULTRA S&P500", primary="ARCA"),
+    Contract(43652089, "BIL", "SPDR BBG 1-3 MONTH T-BILL ETF", primary="ARCA"),
     Contract(424219580, "SGOV", "ISHARES 0-3 MONTH TREASURY", primary="ARCA"),
 )
 """Their ids are invented; where they are listed is not."""
