@@ -162,7 +162,7 @@ def asked_first(on: Stage) -> None:
         on.later("11:30")
         on.status("Running", "Holdings", "Problems", "Last check")
         on.prove("a veto in time: no order, however long it waits", on.orders() == 1)
-        on.prove("and the owner learns that the veto holds", on.message("You have vetoed a rotation"))
+        on.prove("and the owner learns that the veto holds", on.message("You vetoed a rotation"))
         wanted = on.market.after.symbol or "cash"
         on.narrate(f"The veto ends with the session. On Wednesday the rule still wants {wanted}, and nobody answers.")
         on.wait_for(on.all_is_told, "the phone to accept them")

@@ -78,16 +78,16 @@ def findings(found: Study) -> Shown:
 
 
 def table(found: tables.Headed) -> Shown:
-    """One of `tables`; it has no rows if the prices do not suffice for it."""
+    """One of `tables`; it has no rows if there are too few prices for it."""
     head, rows = found
     if not rows:
-        return _note("The prices do not suffice for this table.")
+        return _note("There are too few prices for this table.")
     return Shown(markup.table(head, rows), "\n".join("  ".join(row) for row in (head, *rows)))
 
 
 def picture(svg: str) -> Shown:
-    """One of `figures`; it is empty if the prices do not suffice for it."""
-    return Shown(svg, "a picture") if svg else _note("The prices do not suffice for this picture.")
+    """One of `figures`; it is empty if there are too few prices for it."""
+    return Shown(svg, "a picture") if svg else _note("There are too few prices for this picture.")
 
 
 def _note(text: str) -> Shown:

@@ -247,7 +247,7 @@ def _card(*content: Child) -> Markup:
 
 
 def _picture(svg: str) -> Child:
-    """Nothing if the prices do not suffice for it."""
+    """Nothing if there are too few prices for it."""
     return _card(Markup(svg)) if svg else None
 
 

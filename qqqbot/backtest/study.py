@@ -99,7 +99,7 @@ class LongView:
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """The answers; None if the prices do not suffice for one."""
+    """The answers; None if there are too few prices for one."""
 
     question: Question
     prices: Prices

@@ -10,7 +10,7 @@ DAYS_SHOWN = 3
 
 
 class Source(StrEnum):
-    """Who told a price. Written to files as the texts below, which therefore never change.
+    """Where a price came from. Written to files as the texts below, which therefore never change.
 
     `uncertainty` is how far a close from there may be from the official one, as a fraction.
     """

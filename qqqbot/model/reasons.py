@@ -50,7 +50,7 @@ class AlertKind(StrEnum):
     )
     VETOED = (
         "vetoed",
-        "you have vetoed a rotation",
+        "you vetoed a rotation",
         "What is held stays until the rule's answer changes or the session ends. Then you are asked again.",
     )
     NOT_ANSWERED = (
@@ -122,7 +122,7 @@ class AlertKind(StrEnum):
     INCOME = "income", "a dividend was booked"
     TORN_RECORD = "torn_record", "an incomplete line was set aside"
     TOTAL_CAPITAL = "total_capital", "total capital"
-    RULE = "rule", "another rule than before"
+    RULE = "rule", "the rule has changed"
     LOGIN = (
         "login",
         "the gateway needs your login",
@@ -297,7 +297,7 @@ class Reason(StrEnum):
 
     @property
     def ending(self) -> str:
-        return "needs you" if self.needs_you else "ends by itself"
+        return "needs you" if self.needs_you else "ends on its own"
 
 
 _NEEDING_YOU = frozenset(

@@ -128,7 +128,7 @@ class Timetable:
 
 
 def _until(session: Session, close: datetime | None) -> Session | None:
-    """`session` if it closed at `close` at the latest; None if it was not held."""
+    """`session`, closed no later than `close`; None if it was not held."""
     return replace(session, close=min(close, session.close)) if close is not None and close > session.open else None
 
 

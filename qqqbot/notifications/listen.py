@@ -92,7 +92,7 @@ def _telegram(channel: Any, base: str, code: str, place: int) -> tuple[set[Answe
         body = _asked("POST", f"{base}/bot{channel.bot_token}/getUpdates", channel, json=asked)
         updates = _object(body).get("result")
         if not isinstance(updates, list) or not all(isinstance(u, dict) and "update_id" in u for u in updates):
-            raise Unreadable("answered with something else than updates")
+            raise Unreadable("answered with something other than updates")
         for update in updates:
             found = {understood(text, code) for text in _texts(update, chats)} - {None}
             answers |= {one for one in found if one}

@@ -129,7 +129,7 @@ class OwnerNotifier:
     def died(self, text: str) -> Event | None:
         """The last run died, in the words of `text`: a line in the log, and news if it is the second within the hour.
 
-        Returns that news, of which `status` speaks too.
+        Returns that news, which `status` reports too.
         """
         now, before = self.clock.now(), self._memory.history.died
         self.log_notifier.notify(AlertKind.CRASHED, text)

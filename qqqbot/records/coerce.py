@@ -66,7 +66,7 @@ def whole(value: Any) -> int | None:
 
 
 def whole_numbers(value: Any) -> Mapping[str, int]:
-    """The numbers of an object; what is none is left out."""
+    """The numbers of an object; anything else is left out."""
     found = {key: whole(n) for key, n in mapping(value).items()}
     return {key: n for key, n in found.items() if n is not None}
 

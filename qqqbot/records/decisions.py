@@ -74,12 +74,12 @@ def equity_of(portfolio: Portfolio, prices: Mapping[str, float] | None) -> float
 
 
 def last_price(path: Path, mode: str, account: str, symbol: str, before: date) -> float | None:
-    """The price of `symbol` that the newest sound decision of a session before `before` saw. Raises OSError."""
+    """The price of `symbol` that the newest valid decision of a session before `before` saw. Raises OSError."""
 
     def seen(row: Row) -> bool:
         session, own = text(row.get("session")), (row.get("mode"), row.get("account")) == (mode, account)
-        sound = number(row.get("short_ma")) is not None and symbol in prices_of(row)
-        return own and sound and session is not None and session < before.isoformat()
+        valid = number(row.get("short_ma")) is not None and symbol in prices_of(row)
+        return own and valid and session is not None and session < before.isoformat()
 
     found = last_rows(path, 1, seen).rows
     return prices_of(found[0])[symbol] if found else None

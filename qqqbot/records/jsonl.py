@@ -58,7 +58,7 @@ class AppendOnlyFile:
         text, before = b"".join(lines), os.fstat(self._descriptor).st_size
         try:
             if os.write(self._descriptor, text) != len(text):
-                raise OSError(f"{self.path}: the disk took only a part of a line")
+                raise OSError(f"{self.path}: the disk accepted only part of a line")
             os.fdatasync(self._descriptor) if hasattr(os, "fdatasync") else os.fsync(self._descriptor)
         except OSError:
             # Half a line would swallow the next one.

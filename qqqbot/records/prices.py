@@ -208,13 +208,13 @@ def _sources(values: Mapping[str, str]) -> dict[date, Source]:
 
 
 def _rounded(closes: Sequence[float]) -> list[float | None]:
-    """What is no price is none: of the fund, whose rows no gate has looked at, Yahoo may have any number."""
+    """What is not a price becomes None: no gate has looked at the fund's rows, and Yahoo may have any number there."""
     rounded = [round(close, DECIMALS) if math.isfinite(close) else 0.0 for close in closes]
     return [close if close > 0 else None for close in rounded]
 
 
 def _aware(value: Any) -> datetime:
-    """Raises ValueError for what is no time."""
+    """Raises ValueError for anything that is not a time."""
     found = moment(value)
     if found is None:
         raise ValueError(f"expected a time, found {value!r}")

@@ -27,7 +27,7 @@ class Position(NamedTuple):
 
 
 class RiskLine(NamedTuple):
-    """All as of `at`, the newest check whose prices were sound; amounts in USD.
+    """All as of `at`, the newest check whose prices were valid; amounts in USD.
 
     `ahead` is the value less `qqq_held`, what the same deposits in the rule's `signal` would be worth, and `ahead_pct`
     the same in points of `change_pct`. `worst_drawdown_pct` was reached at `worst_at`.

@@ -218,7 +218,7 @@ def _contradictions(path: Path, values: dict[str, Any]) -> list[str]:
     if value["rule"] is not None:
         problems += [f"{path.name}: rule: {problem}" for problem in rule_of(value["rule"])[1]]
         if besides := [key for key in OF_THE_DEFAULT_FORM if value[key] != defaults[key]]:
-            problems.append(f"{path.name}: rule says it all: remove {', '.join(besides)}, or rule")
+            problems.append(f"{path.name}: rule replaces these keys: remove {', '.join(besides)}, or rule")
     if value["park"] is not None:
         rule = PRESETS[DEFAULT] if value["rule"] is None else rule_of(value["rule"])[0]
         wrong = parked(rule, value["park"])[1] if rule else []
@@ -254,7 +254,7 @@ def _closure_problems(entries: Iterable[Any]) -> Iterator[str]:
         if close is not None and not OPENS < close.astimezone(NEW_YORK).time() < CLOSES:
             yield f"an early close is between 09:30 and 16:00 in New York, was {json.dumps(entry)}"
         if known.setdefault(day, entry) != entry:
-            yield f"{json.dumps(known[day])} and {json.dumps(entry)} are about one day; keep one"
+            yield f"{json.dumps(known[day])} and {json.dumps(entry)} are about the same day; keep one"
 
 
 def _closure(entry: str) -> tuple[date, datetime | None]:

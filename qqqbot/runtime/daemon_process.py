@@ -94,7 +94,7 @@ class DaemonProcess:
         return None
 
     def _speaks_of_halt(self) -> bool:
-        """Whether the status is newer than HALT: an older one may tell of a halt that was over in between."""
+        """Whether the status is newer than HALT: an older one may report a halt that was over in between."""
         try:
             return self._status.stat().st_mtime_ns >= self._halt.lstat().st_mtime_ns
         except OSError:

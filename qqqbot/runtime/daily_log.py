@@ -129,7 +129,7 @@ class DailyLog(logging.Handler):
             before = os.fstat(opened).st_size
             if os.write(opened, data) != len(data):
                 os.ftruncate(opened, before)
-                raise OSError("the disk accepted only a part of a line")
+                raise OSError("the disk accepted only part of a line")
         finally:
             os.close(opened)
 

@@ -24,7 +24,7 @@ usage: {program} COMMAND
   resume           trade again
   adopt [--price [SYMBOL=]PRICE]   the shares differ from the book, and the account is right: record that
   leave            the shares differ from the book, and they are mine: do not touch them
-  undo             take the last adopt, leave or undo back
+  undo             take back the last adopt, leave or undo
                    each shows the book as it is and as it will be; with --dry-run it records nothing
 
   notify-test      send a test to each notification channel and call the dead man's address

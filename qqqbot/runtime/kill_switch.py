@@ -50,11 +50,11 @@ def _confirmed(logs: Path, daemon: DaemonProcess, elsewhere: Callable[[], str | 
             return refused("Nobody has read it. " + (elsewhere() or f"No daemon runs on {logs}."))
         at = daemon.confirms_halt(pid)
     except StartRefused as reason:
-        return refused(f"Whether a daemon has read it is not known. {reason}")
+        return refused(f"It is not known whether a daemon has read it. {reason}")
     if at is None and (problem := daemon.cannot_write()):
         return refused(
             f"The daemon (pid {pid}) cannot confirm it: nothing can be written in {logs}: {problem}. It reads the file "
-            f"before each order all the same; {COMMAND} stop ends it for certain."
+            f"before each order all the same; {COMMAND} stop certainly ends it."
         )
     if at is None:
         return refused(
@@ -90,5 +90,5 @@ def resume(logs: Path) -> int:
 def _write(path: Path, reason: str) -> None:
     try:
         path.write_text(f"{reason}\n{BY_OWNER}\n", encoding="utf-8", errors="replace")
-    except OSError:  # a full disk: the bot is halted nevertheless
+    except OSError:  # a full disk: the bot is halted all the same
         warn("The reason could not be written.")

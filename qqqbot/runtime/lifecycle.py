@@ -90,7 +90,7 @@ class Lifecycle:
         ran_alone = self._daemon.pid() is not None
         if (code := self.stop()) or ((code := self._start_service()) and self._daemon.pid() is None):
             service.roll_back()
-            warn("The service was not installed; all is as it was before.")
+            warn("The service was not installed; everything is as it was before.")
             if ran_alone and self._daemon.pid() is None:
                 self._start_alone()
             return code
@@ -114,8 +114,8 @@ class Lifecycle:
             )
         if (other := self._elsewhere.other_configuration()) is not None:
             return refused(
-                f"The daemon that runs uses {other}, and this command {self._place.config}: set QQQBOT_CONFIG to the "
-                f"first, or {COMMAND} stop."
+                f"The running daemon uses {other}, and this command uses {self._place.config}: set QQQBOT_CONFIG to "
+                f"the first, or {COMMAND} stop."
             )
         return 0
 
@@ -186,7 +186,7 @@ class Lifecycle:
     def _started(self, pid: int) -> int:
         say(f"started (pid {pid})")
         self._processes.show((sys.executable, str(MONITOR), "--status"))
-        return 0  # a halted bot has started nevertheless
+        return 0  # a halted bot has started all the same
 
     def _still_trying(self, what: str) -> int:
         warn(f"{what}, but it has not finished its first check yet and is still trying. Its status:")
@@ -206,7 +206,7 @@ class Lifecycle:
     def _lock_is_held(self) -> bool:
         try:
             return self._daemon.pid() is not None
-        except StartRefused:  # systemd must stop it nevertheless
+        except StartRefused:  # systemd must stop it all the same
             return False
 
     def _terminate(self, pid: int, asked: bool) -> int:

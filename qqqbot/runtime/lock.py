@@ -118,7 +118,7 @@ def holder(path: Path) -> int | None:
                 return pid
     finally:
         os.close(file)
-    raise StartRefused(f"{path}: locked, but it holds no pid; find the process that holds it with: lsof {path}")
+    raise StartRefused(f"{path}: locked, but it contains no pid; find the process that holds it with: lsof {path}")
 
 
 def _opened(path: Path, flags: int) -> int:

@@ -42,7 +42,7 @@ def install(place: Place, environment: Mapping[str, str], processes: Processes, 
     if problem is not None:
         if made:
             token.unlink()
-        return refused(f"The page was not installed; all is as it was before. {problem}")
+        return refused(f"The page was not installed; everything is as it was before. {problem}")
     say(f"installed in {service.unit} and started. {service.said()}")
     say(f"It asks once for the token in {token}; the user name does not matter.")
     say("see it: systemctl --user status qqqbot-page   remove it: systemctl --user disable --now qqqbot-page")

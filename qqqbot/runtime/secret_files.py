@@ -139,7 +139,7 @@ def private_text(path: Path) -> str:
             mode = stat.S_IMODE(found.st_mode)
             raise ValueError(f"others can read it (mode {mode:03o}), and it holds secrets; run: chmod 600 '{path}'")
         if found.st_size > LARGEST_FILE_BYTES:
-            raise ValueError(f"its {found.st_size:,} bytes are too many")
+            raise ValueError(f"it is too large ({found.st_size:,} bytes)")
         return os.read(descriptor, LARGEST_FILE_BYTES).decode("utf-8-sig")
     finally:
         os.close(descriptor)

@@ -10,7 +10,7 @@ the same plan forever, which is what `replay` checks.
     basis      whether a held fund's rows have changed as by a split that is not reported
     planning   decide(snapshot, rules) -> Plan: gates, then the rule, then the next sells or the one buy
     money      whether the account can pay for a buy, and whether its figures are certain
-    asking     whether the owner was told of a rotation first, and has not vetoed it
+    asking     whether a rotation was announced to the owner first, and not vetoed
     parking    whether a downtrend's money is worth its two orders in a Treasury-bill fund
     sizing     how many shares a buy is for, its commission, and the worst price an order may get
     risk       the last check before an order leaves; it repeats planning's promises in its own arithmetic, on purpose

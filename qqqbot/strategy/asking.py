@@ -1,4 +1,4 @@
-"""Ask first: whether a rotation may be made now that the owner was told of it. Pure.
+"""Ask first: whether a rotation that was announced to the owner may be made now. Pure.
 
 An announcement is for one rotation, of one session, from what is held to what the rule wants. Silence is what was read
 after the time to answer, never what could not be read. A veto holds until the rule's answer changes or the session

@@ -68,9 +68,8 @@ def split_in(found: tuple[Moved, ...]) -> Fraction | None:
 def told(found: tuple[Moved, ...], simulated: bool) -> tuple[str, Reason]:
     """What has changed, and whether it ends without the owner: the simulated account waits for a few sessions."""
     symbol, factor = found[0]
-    what = (
-        f"{symbol}'s earlier closes are {factor:.3g} times those traded on before, by no split that Yahoo reports since"
-    )
+    what = f"{symbol}'s earlier closes are {factor:.3g} times those traded on before, and no split that Yahoo has "
+    what += "reported since explains it"
     ratio = split_in(found)
     if ratio is None:
         return f"{what}: another currency? If they are right: {COMMAND} adopt", Reason.PRICES_REBASED

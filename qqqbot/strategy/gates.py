@@ -109,7 +109,7 @@ def quiet_minutes(snapshot: Snapshot, rules: Rules) -> Gate:
 def clock(snapshot: Snapshot, rules: Rules) -> Gate:
     """This machine's clock is not behind the prices; nor is it why they look old, or of another session.
 
-    The time that a server tells may be a cache's: on its own it forbids nothing.
+    The time that a server gives may be a cache's: on its own it forbids nothing.
     """
     market, now = snapshot.market, snapshot.now
     newest = max(market.quotes.values(), key=lambda quote: quote.time)
@@ -120,7 +120,7 @@ def clock(snapshot: Snapshot, rules: Rules) -> Gate:
     odd = market.newest_row != snapshot.session.date or not quote_age(snapshot, rules).passed
     if odd and market.answered_at is not None and now - market.answered_at > SERVER_TOLERANCE:
         ahead = (now - market.answered_at).total_seconds() / 60
-        sentence = f"this machine's clock is {ahead:.1f} min ahead of that of Yahoo's server"
+        sentence = f"this machine's clock is {ahead:.1f} min ahead of the clock of Yahoo's server"
         return Gate("clock", False, f"{ahead:.1f} min ahead", sentence, Reason.CLOCK_WRONG)
     return Gate("clock", True, "as the prices", "this machine's clock agrees with the prices")
 
@@ -131,7 +131,7 @@ def newest_row(snapshot: Snapshot, rules: Rules) -> Gate:
     sentence = f"the newest daily row is of {newest}, {'as' if newest == session.date else 'not'} of the session "
     sentence += str(session.date)
     if newest > session.date:
-        sentence = f"Yahoo has a row of {newest}, a day that is still to come: its answer is wrong"
+        sentence = f"Yahoo has a row of {newest}, which lies in the future: its answer is wrong"
     elif newest < session.date and all(quote.time < session.open for quote in market.quotes.values()):
         sentence = f"Yahoo has no trade of {session.date} in {' or '.join(market.quotes)}"
         if snapshot.now - session.open < FIRST_TRADES or (snapshot.kept and snapshot.kept.session == session.date):
@@ -166,7 +166,8 @@ def _hanging_on_others(snapshot: Snapshot, rules: Rules) -> str | None:
     other = uncertain and depends_on(closes_of_window(snapshot), uncertain, price, snapshot.portfolio.holding, rules)
     if not other:
         return None
-    return f"{whose(Source.YAHOO, origins)}: so near to a flip that the official close could as well mean {other}"
+    others = whose(Source.YAHOO, origins)
+    return f"{others}: so close to a flip price that the official close could just as well mean {other}"
 
 
 def quotes_usable(snapshot: Snapshot, rules: Rules) -> Gate:
@@ -174,7 +175,7 @@ def quotes_usable(snapshot: Snapshot, rules: Rules) -> Gate:
     prices = snapshot.market.prices
     needed = (*rules.form.symbols, *(s for s, count in snapshot.portfolio.shares.items() if count))
     if missing := [symbol for symbol in needed if symbol not in prices]:
-        sentence = f"there is no live price of {', '.join(dict.fromkeys(missing))}"
+        sentence = f"there is no live price for {', '.join(dict.fromkeys(missing))}"
         return Gate("quotes", False, "missing", sentence, Reason.PRICES_UNAVAILABLE)
     usable = all(map(_a_price, prices.values()))
     found = ", ".join(f"{s} {p}" for s, p in prices.items())
@@ -241,7 +242,7 @@ def history(snapshot: Snapshot, rules: Rules) -> Gate:
         return Gate("history", True, "no doubt", "each session of the window has a second witness")
     found = "; ".join(f"{doubt.day}: {doubt.found}" for doubt in doubts[:3])
     if witnesses.too_many(window, doubts):
-        sentence = f"{market.signal}'s and {market.fund}'s rows part on {len(doubts)} occasions ({found})"
+        sentence = f"{market.signal}'s and {market.fund}'s rows disagree on {len(doubts)} occasions ({found})"
         return Gate("history", False, found, sentence, Reason.PRICES_DOUBTFUL)
     doubtful = f"{market.signal}'s row is doubtful ({found})"
     other = witnesses.other_answer(window, doubts, held, rules)
@@ -291,7 +292,7 @@ def book_agrees(snapshot: Snapshot, rules: Rules) -> Gate:
     sentence = f"the account differs from the book: {found}"
     # Positions may be late: while the exchange is open, a difference is looked at once more before it is the owner's.
     if snapshot.exchange_open and (snapshot.account.behind or not snapshot.differed):
-        return Gate("book", False, found, f"{sentence}; it is looked at once more", Reason.DIFFERENCE_SEEN)
+        return Gate("book", False, found, f"{sentence}; it is checked once more", Reason.DIFFERENCE_SEEN)
     sentence += f". '{COMMAND} adopt' if the account is right, 'leave' if those shares are yours and not the bot's"
     return Gate("book", False, found, sentence, Reason.LEDGER_MISMATCH)
 
@@ -394,7 +395,7 @@ def _window(snapshot: Snapshot) -> tuple[Bar, ...]:
 
 
 def _prices(closes: Iterable[float | None]) -> list[float]:
-    """What is no price is not a number."""
+    """Anything that is not a price becomes NaN."""
     return [c if c is not None and LOWEST_PRICE <= c <= HIGHEST_PRICE else math.nan for c in closes]
 
 

@@ -25,7 +25,7 @@ def refusal(intent: OrderIntent, snapshot: Snapshot, rules: Rules, account: str,
     checks = (
         (snapshot.halted is not None, f"HALTED: {snapshot.halted}"),
         (account != snapshot.account.account, f"WRONG_ACCOUNT: {account} is not the account of the decision"),
-        (_unasked(intent, snapshot, rules), "UNASKED: the owner was not told of it first, or has vetoed it"),
+        (_unasked(intent, snapshot, rules), "UNASKED: it was not announced to the owner first, or it was vetoed"),
         (not _session_open(snapshot, now), "EXCHANGE_CLOSED: orders are sent only while the exchange is open"),
         (not timedelta(0) <= now - intent.decided_at <= MAX_DECISION_AGE, "OLD_DECISION: decided too long ago"),
         (bool(snapshot.unresolved or snapshot.account.open_order_refs), "ORDER_ALIVE: an order of ours is not done"),

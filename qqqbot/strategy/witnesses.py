@@ -11,7 +11,7 @@ Each tolerance was measured on QQQ and TQQQ from 2010-02 to 2026-08 (4,157 sessi
 repeats that. Near the close of each of 2,926 days since 2015: of unaltered prices 3 checks are refused (2019-03-01,
 2020-05-13 and -14: real sessions that part, and a price within 0.1 % of a flip); with one row off by 5 to 18 %, or a
 dividend 10 or 100 times as large, or the last 3 to 25 rows frozen, no wrong answer passes. What passes is what the
-tolerances allow: a dividend told twice (25 of 5,544 checks, averages off by 0.25 % at most) and yesterday's close
+tolerances allow: a dividend reported twice (25 of 5,544 checks, averages off by 0.25 % at most) and yesterday's close
 repeating the one before it (4 of 2,926, 0.1 %). Rows of both funds that are wrong together, and fit, pass up to
 LARGEST_CORRECTION: whether today's or the kept ones are right, nobody can say (94 of 222 wrong answers, 0.18 %).
 """

@@ -24,7 +24,7 @@ from qqqbot.trading.bookkeeping import NOTICEABLE, POSITIONS_SHOWN, explains, ra
 
 
 class Priced(NamedTuple):
-    """A price that an adopted difference is recorded at, and whose it is."""
+    """The price at which an adopted difference is recorded, and where it comes from."""
 
     price: Decimal
     whose: str = ""
@@ -69,13 +69,13 @@ def leave(book: Book, account: AccountSnapshot, now: datetime) -> list[str]:
 
 
 def undo(book: Book, now: datetime) -> list[str]:
-    """Take the last answer back, be it an undo. Returns a sentence for each change.
+    """Take back the last answer, even if it was an undo. Returns a sentence for each change.
 
     Raises LedgerMismatch if there is none, or if what it recorded has been traded since.
     """
     answers = book.ledger.last_answer
     if not answers:
-        raise LedgerMismatch("there is no answer that could be taken back, or a split was recorded since")
+        raise LedgerMismatch("there is no answer to take back, or a split has been recorded since")
     trial = book.rehearsal()
     trial.undo(now)
     left = trial.ledger
@@ -164,8 +164,8 @@ def refuse_split(
         if not known:
             raise LedgerMismatch(
                 f"{symbol}: the account holds {found:,} shares, which would be {_text(ratios[0], before)}, and without "
-                "a usable price a split cannot be told from shares of yours. Nothing was recorded: answer again "
-                f"when {COMMAND} why shows prices"
+                "a usable price a split cannot be distinguished from shares of yours. Nothing was recorded: answer "
+                f"again when {COMMAND} why shows prices"
             )
         if looks := [(r, p) for r in ratios for p in known if _nearer(now / p, float(r))]:
             ratio, price = looks[0]
@@ -182,7 +182,7 @@ def refuse_beside_split(
 ) -> None:
     """Raises LedgerMismatch if the price source reports a split that the account's shares do not fit.
 
-    They were traded in besides: no answer tells the trade from the split, and either would be recorded as the other.
+    They were traded as well: no answer can separate the trade from the split, and each would be recorded as the other.
     """
     for split in pending_splits(book.ledger, market.splits) if market else ():
         symbol, before = split.symbol, last_price(split.symbol, split.date)
@@ -192,7 +192,7 @@ def refuse_beside_split(
             raise LedgerMismatch(
                 f"{symbol}: the price source reports a split of {split.date}, {split.ratio:g}:1, after which the "
                 f"account would hold {fits:,} shares; it holds {account.positions.get(symbol, 0):,}. Nothing was "
-                "recorded. Wait until the account shows the split; what was traded besides has to be traded back by "
+                "recorded. Wait until the account shows the split; what was traded as well must be traded back by "
                 "hand. It is then recorded automatically"
             )
 
@@ -233,7 +233,7 @@ def refuse_money_that_is_not_there(book: Book, account: AccountSnapshot, equity:
 def refuse_leaving_a_purchase(book: Book, account: AccountSnapshot, lost: Sequence[OrderIntent]) -> None:
     """Raises LedgerMismatch for shares that a lost order explains, and whose money is missing in the account.
 
-    Left alone, they would be the owner's, and the book's cash would be out of nothing.
+    Left alone, they would be the owner's, and the book's cash would have come from nowhere.
     """
     there, ledger = account.spendable + account.unsettled, book.ledger
     for symbol, difference in differences(book, account).items():

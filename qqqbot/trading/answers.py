@@ -115,7 +115,7 @@ def _adopted_at(book: Book, answer: Answer, seen: Seen) -> dict[str, Priced]:
     if strange := given.keys() - found.keys():
         which = ", ".join(sorted(strange)) or "the price"
         example = f"as in --price {next(iter(found))}=61.25"
-        raise LedgerMismatch(f"{which}: say whose price it is, {example}; what differs: {', '.join(found)}")
+        raise LedgerMismatch(f"{which}: say which symbol the price is for, {example}; what differs: {', '.join(found)}")
     priced = {}
     for symbol, difference in found.items():
         lost = adoption.price_of_lost(seen.lost, book.ledger.orders, symbol, difference)

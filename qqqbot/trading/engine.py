@@ -145,7 +145,7 @@ class Engine:
     _apart: Apart = field(default_factory=Apart, init=False)
     _missed: Missed = field(init=False)
     _rule_told: bool = field(default=False, init=False)
-    """whether a change of the rule, if there is one, has been told"""
+    """whether a change of the rule, if there is one, has been reported"""
     _signalled: Snapshot | None = field(default=None, init=False)
     """what the last signal was computed from"""
 
@@ -173,7 +173,7 @@ class Engine:
         return self.pause() is not None
 
     def look_back(self) -> bool:
-        """Tell, once, of a session that has ended without a decision that was due; to be called as time passes.
+        """Report, once, a session that has ended without the decision that was due; to be called as time passes.
 
         Returns whether the owner has answered an announcement, so that a check is due at once.
         """
@@ -338,7 +338,9 @@ class Engine:
             now = name_of(self.rules.form)
             before = last_rule(self.records.decisions.path, self.broker.mode.value, self.broker.account)
             if before not in (None, now):
-                text = f"the rule is {now} now, and was {before}; nothing is to be adopted. By the new rule: {sentence}"
+                text = (
+                    f"the rule is {now} now, and was {before}; there is nothing to adopt. By the new rule: {sentence}"
+                )
                 self.alerts.tell(AlertKind.RULE, text)
             self._rule_told = True
 
@@ -421,7 +423,7 @@ class Engine:
         return self.records.book.ledger.portfolio()
 
     def equity(self) -> float | None:
-        """The portfolio's value at the newest sound prices, those of `state.flips`; None if there were none yet."""
+        """The portfolio's value at the newest valid prices, those of `state.flips`; None if there were none yet."""
         market = self._signalled.market if self._signalled else None
         return equity_of(self.portfolio(), market.prices if market else None)
 
@@ -435,7 +437,7 @@ class Engine:
         return replace(book, cash=book.cash - self.state.missing)
 
     def risk_line(self) -> RiskLine | None:
-        """As of the newest check whose prices were sound; None before one was."""
+        """As of the newest check whose prices were valid; None before one was."""
         return life(self.records.book.ledger, self.state.track, float(self.state.missing))[1]
 
     def halted(self) -> str | None:

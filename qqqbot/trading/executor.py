@@ -83,7 +83,7 @@ class Executor:
         """Look once for the outcome of every unresolved intent, and record late executions in the book.
 
         An order that is still open after its time, because the process that waited for it is gone or its cancel got
-        lost, is cancelled, whatever its session: a gateway that "maintains and resubmits orders" keeps it over night.
+        lost, is cancelled, whatever its session: a gateway that "maintains and resubmits orders" keeps it overnight.
         Raises BrokerUnavailable, OSError, OrderUnanswered.
         """
         for intent in self._journal.unresolved():
@@ -215,7 +215,7 @@ class Executor:
                 self._notifier.notify(
                     AlertKind.ORDER_REFUSED, f"{intent.side} {intent.quantity} {intent.symbol}: {found}"
                 )
-            raise OrderRejected(f"{intent.order_ref}: {found}; the next check plans afresh")
+            raise OrderRejected(f"{intent.order_ref}: {found}; the next check plans again")
 
     def _look_patiently(self, intent: OrderIntent) -> Order | None:
         try:

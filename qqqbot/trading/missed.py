@@ -1,7 +1,7 @@
-"""A session that ends without a decision that was due: an event of its own, told once, at its end.
+"""A session that ends without a decision that was due: an event of its own, reported once, at its end.
 
 The trouble that kept the bot from deciding may be over by then, or have begun days ago: either way the holding stays
-over night, whatever the rule wants, and the owner must know which one and at which price that would be wrong.
+overnight, whatever the rule wants, and the owner must know which one and at which price that would be wrong.
 """
 
 import contextlib
@@ -66,33 +66,34 @@ class Missed:
     def observe(self, session: Session | None, row: Mapping[str, Any], now: datetime) -> None:
         """A check of `session`, None if none is open: its row of decisions.jsonl.
 
-        A sound answer that wants what is held is the decision that was lost, whenever it comes.
+        A valid answer that wants what is held is the decision that was lost, whenever it comes.
         """
         error = text(row.get("error"))
-        sound = row.get("action") != FAILED and error not in PRICE_ERRORS
+        valid = row.get("action") != FAILED and error not in PRICE_ERRORS
         if session is None:
-            self._catch_up(sound, row)
+            self._catch_up(valid, row)
             return
         if self._session != session:
             self._lost = self.ended(now) or self._lost
             self._session, self._decided, self._failures = session, False, 0
-        decided = sound
+        decided = valid
         if self._decide is Decide.BEFORE_CLOSE:
             decided = self._records.journal.decided_in(session.date) is not None
         if decided:
             self._decided, self._failures, self._decided_at, self.undecided = True, 0, now, None
         else:
             self._failures, self._why = self._failures + 1, text(row.get("sentence")) or ""
-            self._catch_up(sound, row)
+            self._catch_up(valid, row)
 
-    def _catch_up(self, sound: bool, row: Mapping[str, Any]) -> None:
-        if sound and row.get("error") is None and row.get("target") == row.get("held"):
+    def _catch_up(self, valid: bool, row: Mapping[str, Any]) -> None:
+        if valid and row.get("error") is None and row.get("target") == row.get("held"):
             self.undecided = None
 
     def to_tell(self, now: datetime) -> str | None:
         """Once after a session: what kept it from its decision; None if it has one.
 
-        That it was told is recorded at the next call, when the notification is on disk: a kill before then repeats it.
+        That it was reported is recorded at the next call, when the notification is on disk: a kill before then repeats
+        it.
         """
         journal = self._records.journal
         if self._told_of is not None:

@@ -1,6 +1,6 @@
 """Where the account stands, in a sentence or two: what is held, and which price would change the rule's answer.
 
-Only prices that passed every gate are told, each with its time. The flip price is that of the session that is open or
+Only prices that passed every gate are given, each with its time. The flip price is that of the session that is open or
 comes next; if no price was checked for too long before its close, it is not known, and the sentence says so.
 """
 

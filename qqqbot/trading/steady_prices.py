@@ -111,7 +111,7 @@ class SteadyPrices:
     def _of_another_day(self, market: Market, now: datetime) -> str:
         """What is of an earlier session though the exchange is open, as some server's answers are for days; or "".
 
-        If the broker's prices are no newer, the exchange is closed, and that is Yahoo's answer to tell. One that stands
+        If the broker's prices are no newer, the exchange is closed, and that is for Yahoo to say. One that stands
         still since some moment of today is another matter: the exchange may have closed early, and the broker's newest
         trades be those of after hours.
         """
@@ -241,12 +241,12 @@ def _with_untold_split(
     split = Split(moved[0].symbol, sessions[0], float(ratio))
     if not confirmed(market, split, len(sessions)):
         return market, ()
-    log.warning("%s: a split %s:1 that Yahoo does not report is taken as one of %s", split.symbol, ratio, split.date)
+    log.warning("%s: a split %s:1 that Yahoo does not report is treated as one of %s", split.symbol, ratio, split.date)
     return replace(market, splits=(*market.splits, split)), moved
 
 
 class NewBasis:
-    """Rows on another basis than the kept ones, which the owner takes as right; the split that one fund's may show.
+    """Rows on another basis than the kept ones, which the owner accepts as right; the split that one fund's may show.
 
     Such a split is the owner's to confirm once Yahoo has had until the next session to report it.
     """
@@ -263,4 +263,6 @@ class NewBasis:
         if not self._moved or filling.gaps(self.market, expected):
             return []
         self._memory.put(kept_window(self.market, expected, self._session, self._now))
-        return [f"{one.symbol}: rows {one.factor:.3g} times the earlier ones are taken as right" for one in self._moved]
+        return [
+            f"{one.symbol}: rows {one.factor:.3g} times the earlier ones are accepted as right" for one in self._moved
+        ]

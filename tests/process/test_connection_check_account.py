@@ -176,7 +176,7 @@ def test_two_shares_that_match_one_description_are_refused(tmp_path: Path) -> No
         at.gateway.instruments.add(Contract(1, "QQQ"))
         said = at.check()
     assert (said.exit_code, said.failed) == (1, ["Contracts"])
-    assert "QQQ: 2 shares fit the description, expected one" in said.text("Contracts")
+    assert "QQQ: 2 shares match the description, expected one" in said.text("Contracts")
 
 
 @pytest.mark.parametrize(("market_data", "code"), [("none", "354"), ("delayed", "354"), ("competing", "10197")])

@@ -168,7 +168,7 @@ def test_no_command_speaks_of_another_folder_than_the_daemons(bot: Checkout, tmp
     assert bot.run("halt", QQQBOT_LOGS=str(tmp_path / "my logs")).returncode == 0
     shutil.copy(bot.folder / "config.json", tmp_path / "other.json")
     mine = {"QQQBOT_LOGS": str(tmp_path / "my logs"), "QQQBOT_CONFIG": str(tmp_path / "other.json")}
-    assert f"The daemon that runs uses {bot.folder}/config.json" in bot.run("restart", cwd=None, **mine).stderr
+    assert f"The running daemon uses {bot.folder}/config.json" in bot.run("restart", cwd=None, **mine).stderr
     assert bot.run("stop", cwd=None, **mine).stdout == "stopped\n"
 
 

@@ -44,7 +44,7 @@ def test_it_runs_on_simulated_prices(tmp_path: Path, monkeypatch: pytest.MonkeyP
     ).execute()
     shown = [out for cell in book.cells if cell.cell_type == "code" for out in cell.outputs]
     assert sum("image/svg+xml" in out["data"] for out in shown) == PICTURES
-    assert not any("do not suffice" in str(out) or "no bars" in str(out) for out in shown)
+    assert not any("too few prices" in str(out) or "no bars" in str(out) for out in shown)
 
 
 def test_it_is_kept_executed_with_its_pictures() -> None:

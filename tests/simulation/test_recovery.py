@@ -222,7 +222,7 @@ def test_yesterdays_order_that_is_not_listed_as_open_is_not_cancelled(world: Wor
 
 @pytest.mark.parametrize("answered", [True, False])
 def test_an_order_of_yesterday_that_rests_is_cancelled_and_until_then_told(world: World, answered: bool) -> None:
-    """A gateway that maintains and resubmits orders keeps it over night, and it fills on yesterday's decision."""
+    """A gateway that maintains and resubmits orders keeps it overnight, and it fills on yesterday's decision."""
     world.broker.behaviours = [works]
     world.clock.stop_at = NOW + timedelta(seconds=5)
     world.start().step()

@@ -55,7 +55,7 @@ _ZONES = {name: zones for names, zones in _NAMES.items() for name in names.split
 
 
 def execution_time(text: str, received: datetime, order_ref: str = "") -> datetime:
-    """Aware UTC. `order_ref` tells the order's session, if it is known."""
+    """Aware UTC. `order_ref` gives the order's session, if it is known."""
     day = _session_of(order_ref)
     found = [moment for moment in _readings(text) if moment <= received + AHEAD]
     if found:

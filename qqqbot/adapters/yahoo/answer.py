@@ -152,7 +152,7 @@ def _amount(event: Mapping[str, Any]) -> float | None:
 
 
 def _ratio(event: Mapping[str, Any]) -> float:
-    """New shares for each old one. That a split cannot be read is itself worth knowing: it is told as 0."""
+    """New shares for each old one. That a split cannot be read is itself worth knowing: it is given as 0."""
     new, old = number(event.get("numerator")), number(event.get("denominator"))
     ratio = new / old if new and old else 0.0
     return ratio if 0 < ratio < math.inf else 0.0

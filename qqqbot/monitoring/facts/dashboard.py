@@ -93,7 +93,7 @@ def _runs(folder: Folder, who: Identity) -> Iterator[Run]:
 
 
 def _answer(row: Row) -> tuple[object, ...]:
-    """What checks of one run have in common. A rotation is told each time."""
+    """What checks of one run have in common. A rotation is shown each time."""
     if row.get("action") == "ROTATE":
         return ("ROTATE", row.get("timestamp"), row.get("round"))
     same = (text(row.get(key)) for key in ("action", "target", "held", "error"))

@@ -146,7 +146,7 @@ def _value_fields(facts: Status, own: Own) -> list[Field]:
     tone = Tone.GOOD if (own.change or 0) > 0 else Tone.PLAIN
     fields = [Field("Value", f"{usd(own.equity)} USD{change if own.change is not None else ''}", tone)]
     if own.rests_on_prices and not facts.is_of_now(own.valued_at):
-        fields.append(Field("", f"as of {day_and_time(own.valued_at) if own.valued_at else 'a time not known'}"))
+        fields.append(Field("", f"as of {day_and_time(own.valued_at) if own.valued_at else 'an unknown time'}"))
     return fields + [Field(name, text) for name, text in (risk_words(facts.risk) if facts.risk else [])]
 
 

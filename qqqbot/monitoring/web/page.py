@@ -176,7 +176,7 @@ def _value(own: Own, status: Status) -> Markup:
     change = f"{usd(own.change, sign=True)} USD ({percent(own.change_pct, sign=True)})"
     lines = [change if own.change is not None else "not known yet"]
     if own.equity is not None and own.rests_on_prices and not status.is_of_now(own.valued_at):
-        lines.append(f"as of {time_near(own.valued_at, status.now) if own.valued_at else 'a time not known'}")
+        lines.append(f"as of {time_near(own.valued_at, status.now) if own.valued_at else 'an unknown time'}")
     return _tile("Value, USD", usd(own.equity), *lines)
 
 
@@ -263,7 +263,7 @@ def _mind(status: Status) -> Markup:
         at = "" if status.is_of_now(forecast.seen_at) else f" (as of {time_near(forecast.seen_at, status.now)})"
         return tag("p", status_screen.forecast_text(forecast), tag("span", at, class_="faint"))
     if flip is None:
-        return tag("p", "No price of a day would." if status.last_signal else "No price is known yet that would.")
+        return tag("p", "No price of a day would." if status.last_signal else "Not known yet.")
     seen = f"as of {time_near(flip.seen_at, status.now)}"
     if flip.coming:
         seen = f"assumes that day closed at the price of {time_near(flip.seen_at, status.now)}"

@@ -20,8 +20,8 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def test_a_picture_or_table_that_cannot_be_made_says_so() -> None:
-    found, sentence = examined(PRICES), "The prices do not suffice for this table."
-    assert picture("").text == "The prices do not suffice for this picture."
+    found, sentence = examined(PRICES), "There are too few prices for this table."
+    assert picture("").text == "There are too few prices for this picture."
     assert table(tables.intraday(found)) == table(tables.eras(found)) == Shown(f"<p>{sentence}</p>", sentence)
 
 

@@ -42,7 +42,7 @@ def test_every_reason_says_what_to_do(reason: Reason) -> None:
 
 @pytest.mark.parametrize("reason", list(Reason))
 def test_nothing_to_do_is_said_only_of_what_can_end_without_a_person(reason: Reason) -> None:
-    begins = "Needs you." if reason.needs_you else "Ends by itself."
+    begins = "Needs you." if reason.needs_you else "Ends on its own."
     assert ADVICE_OF_CODE[reason.value].startswith(begins)
     assert "nothing to do" not in f"{reason.advice} {reason.alert.advice}".lower()
 

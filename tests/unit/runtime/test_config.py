@@ -306,7 +306,7 @@ def test_an_invalid_early_close_is_one_problem(tmp_path: Path, time: str) -> Non
 @pytest.mark.parametrize("entries", [["2026-12-09", "2026-12-09 13:00"], ["2026-12-09 13:00", "2026-12-09 12:00"]])
 def test_two_closures_of_one_day_are_one_problem(tmp_path: Path, entries: list[str]) -> None:
     (problem,) = problems(tmp_path, {"closed_on": entries})
-    assert problem == f'config.json: closed_on: "{entries[0]}" and "{entries[1]}" are about one day; keep one'
+    assert problem == f'config.json: closed_on: "{entries[0]}" and "{entries[1]}" are about the same day; keep one'
 
 
 class TestFiles:

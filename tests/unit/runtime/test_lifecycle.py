@@ -296,7 +296,7 @@ class TestService:
         bot.machine.run_daemon(PID)
         bot.processes.lines = [(PID, f"python {DAEMON} --logs {bot.machine.logs} --config /srv/mine.json")]
         assert (bot.lifecycle.start(), bot.lifecycle.restart(), bot.lifecycle.answer("--adopt")) == (1, 1, 1)
-        assert "The daemon that runs uses /srv/mine.json" in capsys.readouterr().err
+        assert "The running daemon uses /srv/mine.json" in capsys.readouterr().err
         assert bot.processes.sent == []
 
     def test_between_a_crash_and_the_next_attempt_a_start_does_not_wait(self, bot: Bot) -> None:
@@ -427,7 +427,7 @@ class TestInstallService:
         assert install(tmp_path, processes, starts=False) == 1
         told = capsys.readouterr().err
         assert "journalctl --user -u qqqbot" in told
-        assert told.endswith("The service was not installed; all is as it was before.\n")
+        assert told.endswith("The service was not installed; everything is as it was before.\n")
         assert not installed(tmp_path)
         assert asked(processes)[-2:] == ["disable qqqbot.service", "daemon-reload"]
 

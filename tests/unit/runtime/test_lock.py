@@ -94,7 +94,7 @@ def test_a_locked_file_without_a_pid_names_no_holder(tmp_path: Path) -> None:
     path = tmp_path / "bot.pid"
     with Lock(path):
         path.write_text("12")  # as if its holder were cut off in the middle of writing
-        with pytest.raises(StartRefused, match="it holds no pid"):
+        with pytest.raises(StartRefused, match="it contains no pid"):
             holder(path)
 
 

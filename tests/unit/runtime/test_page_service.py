@@ -67,7 +67,7 @@ def test_one_that_does_not_start_is_taken_back_with_its_token(
     assert not (tmp_path / "web_token.txt").exists()
     told = capsys.readouterr().err
     assert told.startswith("journalctl --user -u qqqbot-page.service\n"), "its own words come first"
-    assert told.endswith("all is as it was before. Job for qqqbot-page.service failed.\n")
+    assert told.endswith("everything is as it was before. Job for qqqbot-page.service failed.\n")
 
 
 def test_the_page_that_ran_before_runs_again(tmp_path: Path, processes: FakeProcesses) -> None:

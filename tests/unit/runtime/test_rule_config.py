@@ -131,7 +131,7 @@ def test_a_file_with_a_wrong_rule_is_refused_with_all_its_problems(tmp_path: Pat
     assert [problem.split(",")[0] for problem in refused.value.problems] == [
         "config.json: rule: enter_pct: must be a number from 0 to 20",
         "config.json: rule: strong: must be one of TQQQ",
-        "config.json: rule says it all: remove short_ma_period",
+        "config.json: rule replaces these keys: remove short_ma_period",
     ]
     for wrong in ("7", "[]", '"spy-200"'):
         path.write_text(f'{{"rule": {wrong}}}')

@@ -57,7 +57,7 @@ def test_rows_that_changed_without_a_split_are_refused(factor: float, real: bool
     like_a_split = factor in (0.5, 1 / 3, 2 / 3, 10)
     assert (gate.passed, gate.code) == (False, "PricesDoubtful" if like_a_split and not real else "PricesRebased")
     assert "TQQQ's earlier closes are" in gate.sentence
-    assert "by no split that Yahoo reports since" in gate.sentence
+    assert "and no split that Yahoo has reported since explains it" in gate.sentence
     assert ("adopt" in gate.sentence) == (gate.code == "PricesRebased")
 
 

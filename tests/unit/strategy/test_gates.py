@@ -147,7 +147,7 @@ class TestNewestRow:
     def test_yesterday_is_stale_and_tomorrow_is_told_as_that(self) -> None:
         before, after = DAY - timedelta(days=1), DAY + timedelta(days=1)
         assert_fails(gates.newest_row(with_market(newest_row=before), RULES), "StalePrices", str(before), str(DAY))
-        assert_fails(gates.newest_row(with_market(newest_row=after), RULES), "StalePrices", str(after), "still to come")
+        assert_fails(gates.newest_row(with_market(newest_row=after), RULES), "StalePrices", str(after), "in the future")
 
     def test_a_day_without_a_trade_in_either_fund_is_told_with_the_cure(self) -> None:
         before = new_york(DAY - timedelta(days=1), 16)
@@ -171,7 +171,9 @@ class TestClock:
         return gates.clock(with_market(answered_at=NOW - ahead, **quotes, **changes), RULES)
 
     def test_a_clock_ahead_is_why_prices_look_old(self) -> None:
-        assert_fails(self.answered(timedelta(minutes=25)), "ClockWrong", "25.0 min ahead of that of Yahoo's server")
+        assert_fails(
+            self.answered(timedelta(minutes=25)), "ClockWrong", "25.0 min ahead of the clock of Yahoo's server"
+        )
 
     def test_a_clock_a_day_ahead_is_why_there_is_no_row_of_today(self) -> None:
         before = DAY - timedelta(days=1)
@@ -295,7 +297,7 @@ def test_without_a_price_of_what_is_held_or_may_be_nothing_is_decided(
     rules: Rules, book: Portfolio, missing: str
 ) -> None:
     at = replace(snapshot(), portfolio=book)
-    assert_fails(gates.quotes_usable(at, rules), "PricesUnavailable", f"no live price of {missing}")
+    assert_fails(gates.quotes_usable(at, rules), "PricesUnavailable", f"no live price for {missing}")
     assert decide(at, rules).orders == ()
 
 
@@ -480,4 +482,4 @@ def test_a_filled_close_does_not_decide_by_its_last_tenths_of_a_per_cent(source:
     market = replace(seen.market, signal_quote=near, origins={seen.market.bars[-1].date: source})
     gate = gates.window_complete(replace(seen, market=market), RULES)
     assert gate.passed is passes
-    assert ("so near to a flip" in gate.sentence) is not passes
+    assert ("so close to a flip" in gate.sentence) is not passes

@@ -108,7 +108,7 @@ class TestHistory:
     def test_rows_of_a_fund_with_another_factor_are_no_witness(self) -> None:
         jumps = bars([400.0 * 1.02 ** (n // 5) for n in range(119)])
         apart = with_market(bars=jumps, fund_bars=fund_bars(jumps, 60.0, leverage=-3.0))
-        assert_fails(gates.history(apart, RULES), "PricesDoubtful", "QQQ's and TQQQ's rows part on")
+        assert_fails(gates.history(apart, RULES), "PricesDoubtful", "QQQ's and TQQQ's rows disagree on")
 
     def test_without_enough_rows_of_the_fund_there_is_no_witness(self) -> None:
         last = market().fund_bars[-1:]

@@ -222,7 +222,7 @@ class TestSplits:
         leveraged.prices.changes = now_at(leveraged, tqqq_price=TQQQ_PRICE / 2)
         assert answered(leveraged, "adopt") == [
             "TQQQ: the split of 2026-11-25, 2:1, recorded in the book",
-            "TQQQ: rows 0.5 times the earlier ones are taken as right",
+            "TQQQ: rows 0.5 times the earlier ones are accepted as right",
         ]
         ledger = leveraged.records().book.ledger
         assert (ledger.shares[TQQQ], ledger.cash) == (3166, cash)
@@ -268,7 +268,12 @@ class TestSplits:
     def test_without_a_price_an_exact_multiple_is_nobodys(self, world: World) -> None:
         world.broker.positions[QQQ] *= 2
         world.prices.trouble = PricesUnavailable("Yahoo did not answer")
-        refused(world, "leave", LedgerMismatch, "without a usable price a split cannot be told from shares of yours")
+        refused(
+            world,
+            "leave",
+            LedgerMismatch,
+            "without a usable price a split cannot be distinguished from shares of yours",
+        )
 
     @pytest.mark.parametrize(("before", "after", "sold"), [(210, 140, 70), (200, 100, 100)], ids=["a third", "half"])
     def test_part_of_the_shares_sold_by_hand_at_an_unchanged_price_is_not_a_split(

@@ -55,13 +55,13 @@ class TestMoney:
     @pytest.mark.parametrize("prices", [{"TQQQ": Decimal(60)}, {"QQQ": Decimal(450), "TQQQ": Decimal(60)}])
     def test_a_price_of_what_does_not_differ_is_refused(self, world: World, prices: dict[str, Decimal]) -> None:
         by_hand(world, -11)
-        with pytest.raises(LedgerMismatch, match=r"TQQQ: say whose price it is.* what differs: QQQ"):
+        with pytest.raises(LedgerMismatch, match=r"TQQQ: say which symbol the price is for.* what differs: QQQ"):
             answered(world, "adopt", **prices)
 
     def test_nor_is_one_price_for_two_differences(self, world: World) -> None:
         by_hand(world, -211)
         by_hand(world, 1500, TQQQ, "60")
-        with pytest.raises(LedgerMismatch, match="say whose price it is"):
+        with pytest.raises(LedgerMismatch, match="say which symbol the price is for"):
             answered(world, "adopt", any=Decimal(450))
         both = {"QQQ": Decimal(450), "TQQQ": Decimal(60)}
         assert [text.rpartition(", ")[2] for text in answered(world, "adopt", **both)] == [
@@ -197,7 +197,7 @@ class TestUndo:
         told = split(leveraged, 2.0)
         leveraged.prices.changes["splits"] = (told,)
         leveraged.start().step()
-        refused(leveraged, "undo", LedgerMismatch, "a split was recorded since")
+        refused(leveraged, "undo", LedgerMismatch, "a split has been recorded since")
 
     def test_without_an_answer_there_is_nothing_to_take_back(self, world: World) -> None:
         refused(world, "undo", LedgerMismatch, "no answer")

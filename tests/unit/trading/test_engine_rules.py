@@ -37,7 +37,7 @@ def test_it_is_told_once_with_what_is_done_and_needs_no_answer(world: World) -> 
     assert engine.halted() is None
     ((_, text),) = [event for event in world.notifier.told if event[0] == "rule"]
     name = "QQQ SMA 2 over SMA 3: TQQQ over SMA 2, else QQQ, else CASH"
-    assert text.startswith(f"the rule is {name} now, and was 30/120; nothing is to be adopted. By the new rule: ")
+    assert text.startswith(f"the rule is {name} now, and was 30/120; there is nothing to adopt. By the new rule: ")
     assert engine.state.last_check is not None
     first = next(row for row in world.rows("decisions.jsonl") if "rule" in row)
     assert first["sentence"] in text

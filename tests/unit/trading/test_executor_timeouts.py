@@ -51,7 +51,7 @@ class TestTimeouts:
         row = world.rows("decisions.jsonl")[-1]
         assert (row["error"], row["sentence"]) == (
             "OrderRejected",
-            "qqqbot-20261124-01: not filled within 60 s and cancelled; the next check plans afresh",
+            "qqqbot-20261124-01: not filled within 60 s and cancelled; the next check plans again",
         )
         assert [row["status"] for row in world.rows("orders.jsonl") if row["event"] == "outcome"] == ["CANCELLED"]
         engine.step()
@@ -86,7 +86,7 @@ class TestTimeouts:
         assert len(world.broker.submitted) == 1
         assert world.broker.cancelled == []
         assert world.rows("decisions.jsonl")[-1]["sentence"] == (
-            "qqqbot-20261124-01: cancelled without a fill (outside the price band); the next check plans afresh"
+            "qqqbot-20261124-01: cancelled without a fill (outside the price band); the next check plans again"
         )
         told = ("order_refused", "BUY 211 QQQ: cancelled without a fill (outside the price band)")
         assert told in world.notifier.told

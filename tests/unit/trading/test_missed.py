@@ -192,4 +192,4 @@ def test_it_stays_undecided_over_the_night_and_a_restart_until_a_decision(tmp_pa
     world.prices.trouble = None
     engine.step()
     settled = known(engine.state.last_check).row["target"] == engine.portfolio().holding
-    assert (engine.undecided() is None) is settled, "a sound answer that wants what is held is the decision"
+    assert (engine.undecided() is None) is settled, "a valid answer that wants what is held is the decision"

@@ -236,7 +236,7 @@ def test_with_yahoo_away_the_broker_and_the_memory_go_on_for_weeks(bot: Bot) -> 
     for session in range(15):
         check = bot.check(session, 90)
         near += not decided(check)
-        assert decided(check) or "so near to a flip" in check.sentence
+        assert decided(check) or "so close to a flip" in check.sentence
         assert bot.seen().quoted_by is Source.BROKER
         assert [b.close for b in bot.seen().bars[-19:]] == pytest.approx(
             [b.close for b in TRUTH.market(bot.clock.now()).bars[-19:]], abs=1e-3

@@ -227,7 +227,7 @@ def test_what_the_owner_adopts_is_kept_with_the_split_that_it_shows(tmp_path: Pa
     assert bot.refused(3)
     taking = new_basis(bot)
     assert taking.market.splits == (Split(TQQQ, SPLIT_ON, 2.0),)
-    assert taking.take(RULES.form.history) == ["TQQQ: rows 0.5 times the earlier ones are taken as right"]
+    assert taking.take(RULES.form.history) == ["TQQQ: rows 0.5 times the earlier ones are accepted as right"]
     bot.start()
     assert not bot.refused(3, 90)
     again = new_basis(bot)

@@ -84,7 +84,7 @@ def executions(day: Day) -> Result:
         meaning = "the bot must know what was filled: it would not trade"
         return failed(Check.EXECUTIONS, _trouble(day.executions), meaning, fix)
     if untold := sorted(ref for ref in day.filled - day.executed if ref.startswith(REF_PREFIX)):
-        found = f"none of {', '.join(untold)}, which the gateway itself calls filled today"
+        found = f"none of {', '.join(untold)}, which the gateway itself reports as filled today"
         return failed(Check.EXECUTIONS, found, "the answer is empty, and the bot would wait for the fills", UTC_FIX)
     return ok(Check.EXECUTIONS, "answered")
 
@@ -171,7 +171,7 @@ def contracts(answers: Mapping[str, Reply], order_type: str, now: datetime) -> R
             return failed(Check.CONTRACTS, f"{symbol}: {_trouble(answer)}", "it cannot be ordered", _fix(answer))
         shares = [found for found in answer.rows if found.sec_type == "STK"]
         if len(shares) != 1:
-            found = f"{symbol}: {len(shares)} shares fit the description, expected one"
+            found = f"{symbol}: {len(shares)} shares match the description, expected one"
             return failed(Check.CONTRACTS, found, "an order would be refused with 200", "report this as a bug")
         if order_type not in shares[0].order_types:
             found = f"{symbol}: the broker accepts no {order_type} orders for it"

@@ -54,7 +54,7 @@ def test_the_five_questions_are_answered(logs: LogsFolder) -> None:
 def test_cash_alone_has_its_value_without_a_price(logs: LogsFolder, shares: dict[str, int], has_a_time: bool) -> None:
     portfolio = {**status_values(NOW)["portfolio"], "shares": shares}
     lines = shown(logs, portfolio=portfolio, last_check=None, last_signal=None)
-    assert ("            as of a time not known" in lines) is has_a_time
+    assert ("            as of an unknown time" in lines) is has_a_time
 
 
 def test_a_sunday_is_not_an_empty_screen(logs: LogsFolder) -> None:

@@ -71,7 +71,7 @@ def test_who_guesses_is_slowed_down_and_logged_and_the_remembered_are_not(caplog
     assert not door.opens("again", NOW + PAUSE, "192.0.2.7")
     assert door.is_shut(NOW + PAUSE)  # ten within a minute, counted from each
     assert caplog.text.count("a wrong token for the page from 192.0.2.7") == WRONG_TOKENS + 1
-    assert "none is looked at for 60 s" in caplog.text
+    assert "none is checked for 60 s" in caplog.text
     assert "guess" not in caplog.text
 
 

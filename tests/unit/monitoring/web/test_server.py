@@ -269,10 +269,10 @@ def test_a_folder_that_cannot_be_read_is_a_sentence(logs: LogsFolder) -> None:
 
 def test_a_lock_that_tells_nothing_is_a_sentence(logs: LogsFolder) -> None:
     def refused(_: Path) -> int | None:
-        raise StartRefused("bot.pid: locked, but it holds no pid")
+        raise StartRefused("bot.pid: locked, but it contains no pid")
 
     page = server.application(DashboardReader(Folder(logs.path, refused)), VirtualClock(NOW), TOKEN)
-    assert ask(page)[::2] == (503, b"bot.pid: locked, but it holds no pid\n")
+    assert ask(page)[::2] == (503, b"bot.pid: locked, but it contains no pid\n")
 
 
 @pytest.mark.parametrize(
