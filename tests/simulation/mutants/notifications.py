@@ -23,9 +23,9 @@ MUTANTS = (
         "",
     ),
     Mutant(
-        "a session without its decision is forgotten with the next check, sound or not",
+        "a session without its decision is forgotten with the next check, valid or not",
         "trading/missed.py::Missed._catch_up",
-        'sound and row.get("error") is None and row.get("target") == row.get("held")',
+        'valid and row.get("error") is None and row.get("target") == row.get("held")',
         "True",
     ),
     Mutant(
