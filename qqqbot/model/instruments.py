@@ -19,7 +19,7 @@ class Kind(StrEnum):
 class Holding(StrEnum):
     """What the rule can want to own. Written to files as these symbols.
 
-    `factor` is how many times `underlying`'s day the fund moves in a day; 0 where it follows no index. `exchange` is
+    `factor` is how many times `underlying`'s day the fund moves in a day; 0 if it follows no index. `exchange` is
     the one on which it is listed.
     """
 

@@ -50,7 +50,7 @@ class WatchedPrices(PriceSource, Protocol):
 
 
 class SecondPrices(Protocol):
-    """Another source of prices than the PriceSource, with its own eyes."""
+    """A source of prices that is independent of the PriceSource."""
 
     def daily_closes(self) -> Mapping[str, Mapping[date, float]]:
         """Closes of finished sessions, adjusted for dividends and splits, by symbol. Raises BrokerUnavailable."""

@@ -44,7 +44,9 @@ class OrderType(StrEnum):
 
 
 class OrderStatus(StrEnum):
-    """The last two are ours, and are not done. ABSENT: a complete answer does not have it, nor how it ended."""
+    """The last two are ours, and are not done. ABSENT: a complete answer contains neither the order nor how it
+    ended.
+    """
 
     SUBMITTED = "SUBMITTED"
     WORKING = "WORKING"
@@ -138,7 +140,7 @@ class OrderIntent:
     `decision_price` is the live price that the decision used, `limit_price` the collar of a marketable limit order. The
     averages and prices are the rule's inputs; the book's row carries them too. `prices` are those of all symbols that
     were watched, for those that are not the default's. `position_size` is the part of the money that was wanted in it
-    (None: earlier versions did not record it), `account_money` what a purchase was sized on where the account had less
+    (None: earlier versions did not record it), `account_money` what a purchase was sized on if the account had less
     than the book.
     """
 
@@ -269,8 +271,9 @@ def most_of(shares: Mapping[str, int]) -> Holding:
 class Rules:
     """The part of the configuration that decisions depend on. Fractions, not percentages; durations in seconds.
 
-    `rule` is None if the periods and the band say it all, as in older files; parking must bring `park_benefit` USD.
-    A rotation is announced `ask_first_seconds` before it is made (0: it is not); `ask_first_waits` for his word.
+    `rule` is None if the periods and the band say it all, as in older files; parking must bring `park_benefit` USD. A
+    rotation is announced `ask_first_seconds` before it is made (0: it is not); with `ask_first_waits` it waits for the
+    owner's word.
     """
 
     short_period: int = 30

@@ -8,7 +8,7 @@
     channels         the owner's channels, one queue each
     outbox           a queue with a thread, tries and pauses of its own
     deliver          hands one message to one channel, and makes one ping: as processes of their own
-    replies          the owner asked on the channels that can answer, and what he replied
+    replies          the owner asked on the channels that can answer, and the replies
     listen           reads one channel's replies: as a process of its own
     dead_man_switch  an outside address that is pinged while all is well
     last_words       the message and the ping of a daemon that could not start or go on

@@ -75,8 +75,8 @@ class Book:
         """Record what `order` reports and the book does not have; returns the new rows. Raises OSError.
 
         Called twice with the same order it does nothing the second time. Corrections and late commissions are computed
-        from the whole order, and wait for an answer that has every execution in the book. Executions that come after a
-        fill was booked from the order's status take its place, once they are as many shares.
+        from the whole order, and wait for an answer that has every execution in the book. Executions that arrive after
+        a fill was booked from the order's status replace it, once they add up to as many shares.
         """
         fills, booked = newest_revisions(order.fills), self._exec_ids.get(intent.order_ref, [])
         stands_in = status_exec_id(intent.order_ref)

@@ -45,9 +45,9 @@ class ChannelRecord:
         self._guard = threading.Lock()
 
     def tried(self, name: str, why: str | None) -> None:
-        """`name` was just tried; `why` it did not accept, None if it did. A full disk costs only this record.
+        """`name` was just tried; `why` says why it refused, None if it accepted. A full disk costs only this record.
 
-        What the file says of other names than these is dropped: they are no addresses any more.
+        Entries under other names are dropped: they are no longer addresses.
         """
         now = self._clock.now()
         with self._guard:

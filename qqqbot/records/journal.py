@@ -1,6 +1,6 @@
 """orders.jsonl: what was intended, sent and answered; an order is on disk before it is sent to the broker.
 
-So is an announcement before the owner reads it, and his answer before anything follows from it.
+So is an announcement before the owner reads it, and the answer before anything follows from it.
 
 An intent without an outcome is unresolved, whatever else is known about it: it may be on the wire. An order_ref is the
 session's date, a tag of this start of the bot, and an ordinal that is unique in the whole file, whatever the mode. The

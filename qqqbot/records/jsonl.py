@@ -45,8 +45,8 @@ class AppendOnlyFile:
     def append(self, row: Row) -> Row:
         """Write one line, which is on disk when this returns. Returns the row as it will be read back.
 
-        If it raises OSError, the file is as it was before. It also does if another file has taken its place, such as a
-        restored backup.
+        If it raises OSError, the file is as it was before. It also raises if another file has taken its place, such as
+        a restored backup.
         """
         return self.append_all([row])[0]
 
@@ -159,7 +159,7 @@ def _parsed(line: bytes) -> Row:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Without this a new file can be lost with its folder's entry, even if the file itself was synced."""
+    """Without this a new file can be lost with its folder entry, even if the file itself was synced."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -47,7 +47,7 @@ def last_end(logs: Path) -> End | None:
 def died(logs: Path) -> str | None:
     """How the last run died: it was killed, or an error ended it once it had begun its checks. For its successor.
 
-    None if it was asked to stop; what refuses a start is put right by its owner, and the next start is well.
+    None if it was asked to stop; what refuses a start is fixed by the owner, and the next start counts as normal.
     """
     found, end = json_object(logs / "status.json"), last_end(logs)
     beat = moment(found.get("heartbeat_at"))

@@ -85,9 +85,9 @@ class Answered(NamedTuple):
 
 
 class Purchase(NamedTuple):
-    """What is held of the holding that the newest trade moved to, or else left, and the cash beside it, as of then.
+    """The shares of the holding that the newest trade moved to (or, failing that, left) and the cash, as of that trade.
 
-    Shares that were adopted where there were none are one too.
+    Adopting shares where there were none counts as one.
     `value` is at the price of the trade; `price` is that, or the price of its decision if that was higher.
     """
 

@@ -4,7 +4,7 @@ Three kinds of rows: `window`, the finished closes that a decision rested on, on
 silent once more after it, with the broker's close of the session itself; `seen`, the live prices of the checks in a
 session's last half hour; and `moved`, once for each session in which a fund's rows look like a split that is not
 reported. Windows are compressed, so the file grows by about 0.7 MB a year and is kept forever. Loading it reads its end
-alone, which takes 5 ms after ten years. A row of other funds than QQQ and TQQQ names them.
+alone, which takes 5 ms after ten years. A row about funds other than QQQ and TQQQ names them.
 
 Law of this file: it never prevents a decision. A disk that refuses a row is logged once; the memory then lives on in
 the process. Prices are no account's, so unlike in other records the rows of every mode count.

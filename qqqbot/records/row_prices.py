@@ -1,6 +1,6 @@
 """The live prices in a row of trades.jsonl or decisions.jsonl.
 
-A row of a rule on other shares than QQQ and TQQQ has them under `prices`: symbol -> price, the signal's first, then its
+A row of a rule on shares other than QQQ and TQQQ has them under `prices`: symbol -> price, the signal's first, then its
 fund's. Any other row, those of all earlier versions among them, has QQQ's (under `price`, or `qqq_price` of a trade)
 and TQQQ's (under `tqqq_price`).
 """

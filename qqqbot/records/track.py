@@ -40,7 +40,7 @@ class Track(NamedTuple):
     `growth` is what one dollar has become and `peak` its highest; `worst` is the deepest fall from a peak, as a
     fraction, and `worst_at` its time. `signal` is the index fund of the rule, and `shares` how many of it the first
     value and every deposit would have bought, their dividends reinvested; the newest of its `counted` events are
-    remembered. With a rule on another index all of it is exchanged for that.
+    remembered. When the rule moves to another index, all of it is exchanged for that one.
     """
 
     since: datetime

@@ -38,7 +38,7 @@ AHEAD = timedelta(hours=1)
 # A session's hours if there is no calendar: a daemon that waits for its account has none.
 USUAL_OPEN, USUAL_CLOSE = time(9, 30), time(16)
 SATURDAY = 5
-# Who has died twice within this may die again: it is not well until it has lived as long.
+# A daemon that died twice within this may die again: it is not healthy until it has lived that long.
 DYING = timedelta(hours=1)
 # The daemon beats at least once a minute; two missed beats may be a slow disk, more is a hang.
 STALE_AFTER = timedelta(minutes=3)

@@ -171,7 +171,7 @@ def answer(work: Callable[[dict[str, Any]], dict[str, Any]]) -> int:
     """The child's side: read the job, do `work` on it, print the answer. The first argument is the deadline."""
     signal.alarm(int(sys.argv[1]) + GRACE_SECONDS if len(sys.argv) > 1 else 0)
     job = json.load(sys.stdin)
-    # What a library prints must not end up in the answer.
+    # What a library prints must not get into the answer.
     with os.fdopen(os.dup(sys.stdout.fileno()), "w") as output:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         json.dump(work(job), output)

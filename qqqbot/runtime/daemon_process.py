@@ -108,7 +108,7 @@ class DaemonProcess:
     def wait_until_ready(
         self, find: Callable[[], int | None], is_alive: Callable[[], bool]
     ) -> tuple[int | None, Readiness]:
-        """The process that `find` finds: READY after its first check, GONE as soon as it is not alive any more."""
+        """The process that `find` finds: READY after its first check, GONE as soon as it is no longer alive."""
         began = self._clock.monotonic()
         while self.state(pid := find()) != "running":
             if not is_alive():

@@ -85,7 +85,7 @@ class Service:
         return self._property("StatusText")
 
     def linger(self) -> None:
-        """Services of a user end with his last login unless he lingers."""
+        """A user's services end with the last login unless the user lingers."""
         if self._processes.run(("loginctl", "enable-linger")).code != 0:
             warn(f"To run while you are not logged in: sudo loginctl enable-linger {getpass.getuser()}")
 

@@ -32,7 +32,7 @@ def standing(snapshot: Snapshot, target: Holding) -> Asked | None:
 
 
 def ask_first(snapshot: Snapshot, target: Holding, rules: Rules) -> tuple[Gate, bool]:
-    """Whether the owner had his say, and whether the rotation is to be announced now."""
+    """Whether the owner has had a say, and whether the rotation is to be announced now."""
     if snapshot.half_made is target:
         return Gate(NAME, True, "begun", "the rotation has begun"), False
     asked = standing(snapshot, target)

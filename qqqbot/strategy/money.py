@@ -1,6 +1,6 @@
 """The money of a buy: whether the account can pay for what the book's own money buys, and whether that is certain.
 
-Account values are refreshed every three minutes, each for itself (facts: tws-api, account summary): right after a sale
+Account values are refreshed every three minutes, each on its own (facts: tws-api, account summary): right after a sale
 they may be those of before it, and the money may also have been taken out.
 """
 

@@ -13,7 +13,7 @@
     adoption      what adopt, leave and undo record, and what money cannot explain
     answers       one answer of the owner, tried on a copy of the book first, and its screen
     last_seen     the account as the running daemon saw it last, for an answer that is only shown
-    asking        a rotation announced to the owner first, and his reply
+    asking        a rotation announced to the owner first, and the reply
     apart         how long the account has not been where the rule wants it
     missed        a session that ended without a decision that was due
     standing      what is held and which price would change that, in a sentence

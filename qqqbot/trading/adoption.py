@@ -91,7 +91,7 @@ def undo(book: Book, now: datetime) -> list[str]:
 
 
 def refuse_late_positions(book: Book, account: AccountSnapshot) -> None:
-    """Raises LedgerMismatch for a difference that may be over by itself: the account may not show our fills yet."""
+    """Raises LedgerMismatch for a difference that may resolve itself: the account may not show our fills yet."""
     traded = book.ledger.traded_at
     if traded is None or not differences(book, account) or account.taken_at - traded >= POSITIONS_SHOWN:
         return

@@ -1,4 +1,4 @@
-"""Ask first: a rotation is announced to the owner, and made only after he had the time to veto it.
+"""Ask first: a rotation is announced to the owner, and made only after there was time to veto it.
 
 An announcement is on disk before it is sent, and an answer before anything follows from it; both are found again by the
 next process. The time to answer is counted by a clock that nobody sets. No answer chooses an order: it keeps one from
@@ -132,7 +132,7 @@ class Asking:
             self._notifier.notify(AlertKind.ANSWER, text)
 
     def _is_over(self, asked: Asked) -> bool:
-        """Whether its replies are not read any more."""
+        """Whether its replies are no longer read."""
         if asked.ended and self._elapsed(asked, "ended", 0.0) > LATE.total_seconds():
             return True
         return self._clock.now() >= asked.closes + LATE
@@ -151,7 +151,7 @@ class Asking:
 
 
 def reply(code: str, rules: Rules) -> str:
-    """What the owner can reply, and what his silence does."""
+    """What the owner can reply, and what silence does."""
     minutes = rules.ask_first_seconds // 60
     if rules.ask_first_waits:
         return (
@@ -162,7 +162,7 @@ def reply(code: str, rules: Rules) -> str:
 
 
 def in_time(row: Mapping[str, Any]) -> bool:
-    """Whether the check of `row` only gave the owner the time that he was promised."""
+    """Whether the check of `row` only gave the owner the time that was promised."""
     gate = _failed_gate(row)
     return gate is not None and not gate["code"]
 

@@ -1,8 +1,8 @@
 """What must never be, looked for after the fact: the checks before an order cannot see what a broker makes of it.
 
-Account and book may be wrong together, and then nothing that compares them notices. Seen: an order that a gateway sent
-twice under one reference (nautechsystems/nautilus_trader#4564), and windows that released orders believed to be gone.
-A position below zero is a gate of every check (`gates.book_agrees`).
+Account and book may be wrong together, and then nothing that compares them notices. It has happened: an order that a
+gateway sent twice under one reference (nautechsystems/nautilus_trader#4564), and windows that released orders believed
+to be gone. A position below zero is a gate of every check (`gates.book_agrees`).
 """
 
 from collections.abc import Iterable, Iterator, Set

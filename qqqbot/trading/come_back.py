@@ -73,7 +73,7 @@ def window_undecided(now: datetime, session: Session, journal: OrderJournal, rul
 def half_made(journal: OrderJournal, ledger: Ledger, rules: Rules) -> Holding | None:
     """The holding of a rotation that has traded and is not finished, whatever day it was begun on; None if all are.
 
-    One that the rule no longer has, since it was changed in between, is not finished any more.
+    One that the rule no longer has, since it was changed in between, is never finished.
     """
     newest = journal.newest_executed(ledger.orders)
     if newest is None or newest.target not in rules.form.shelves:

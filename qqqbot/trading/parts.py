@@ -30,10 +30,10 @@ class Records(NamedTuple):
 class Adapters(NamedTuple):
     """The adapters of one engine.
 
-    `pulse` is called again and again while something is waited for, as a sign of life. `disk_free` returns the free
-    bytes of the disk, by default of the one that holds the records. `second` has other prices than `prices`, if there
-    are any; `intraday` returns the closes of the price source's shortest bars, by symbol and session. `owner` is
-    asked before a rotation, if the rules say so.
+    `pulse` is called repeatedly during a wait, as a sign of life. `disk_free` returns the free bytes of the disk, by
+    default of the one that holds the records. `second` is a source of prices independent of `prices`, if there are any;
+    `intraday` returns the closes of the price source's shortest bars, by symbol and session. `owner` is asked before a
+    rotation, if the rules say so.
     """
 
     clock: Clock

@@ -228,7 +228,7 @@ def _with_untold_split(
 ) -> tuple[Market, tuple[basis.Moved, ...]]:
     """`market` with the split that one fund's rows show and Yahoo does not report, if its sessions so far confirm it.
 
-    And the funds whose rows are on another basis than the kept ones, none while such a split waits.
+    And the funds whose rows are on a different basis from the kept ones; none while such a split waits.
     """
     kept = memory.newest
     moved = basis.moved(kept, market)
@@ -246,7 +246,8 @@ def _with_untold_split(
 
 
 class NewBasis:
-    """Rows on another basis than the kept ones, which the owner accepts as right; the split that one fund's may show.
+    """Rows on a different basis from the kept ones, which the owner accepts as right; the split that one fund's may
+    show.
 
     Such a split is the owner's to confirm once Yahoo has had until the next session to report it.
     """

@@ -36,7 +36,7 @@ ACCOUNT = "DU7654321"
 ABSENCE_IS_FINAL_AFTER = timedelta(minutes=5)
 # No order arrives later than this; it must be less than the time after which its absence is believed.
 LATEST_ARRIVAL_SECONDS = 240
-# IB refreshes the values of an account every three minutes, each for itself (facts: tws-api, account summary).
+# IB refreshes the values of an account every three minutes, each on its own (facts: tws-api, account summary).
 LATEST_VALUE_SECONDS = 180
 NO_MARGIN = "Order rejected - reason:YOUR ORDER IS NOT ACCEPTED"
 # The executions of a twin are numbered from here.

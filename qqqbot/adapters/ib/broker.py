@@ -335,7 +335,7 @@ class IBBroker:
                 return self._orders.judge(intent.order_ref, intent.quantity)
 
             def settled() -> bool:
-                """Nothing more is to come: a fill has its commissions, any other end the broker's reason."""
+                """Nothing more will come: a fill has its commissions, any other end has the broker's reason."""
                 judgement = judge()
                 if judgement.order is None or judgement.order.status is OrderStatus.FILLED:
                     return not judgement.lacks_commission
@@ -396,7 +396,7 @@ class IBBroker:
         return new_york_date(self._clock.now())
 
     def _with_commissions(self, judgement: Judgement, order: Order) -> Order:
-        """A filled order waits briefly for its commissions; it is done without them too."""
+        """A filled order waits briefly for its commissions, and then ends without them."""
         if not judgement.lacks_commission:
             return order
         now = self._clock.monotonic()
@@ -420,7 +420,7 @@ class _Before:
     def behind(self, before: "_Before | None") -> str:
         """Which values have not moved since `before` as the executions since then imply; empty if all have.
 
-        Each is refreshed for itself. Cash moves by the executions' money; what is available by as much of it as the
+        Each is refreshed on its own. Cash moves by the executions' money; what is available by as much of it as the
         margin of the shares leaves, so that only its direction is known.
         """
         if self.zeros and (before is None or not before.zeros):

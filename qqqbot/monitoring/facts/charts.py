@@ -36,7 +36,7 @@ CLOSE = time(16)
 class Point(NamedTuple):
     """What one decision saw. Of a day before the first one only the close and short average are known.
 
-    The price is the signal's, NaN while the rule had another one than now."""
+    The price is the signal's, NaN while the rule had another signal."""
 
     at: datetime
     price: float

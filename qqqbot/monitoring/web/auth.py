@@ -20,7 +20,7 @@ from qqqbot.runtime.secret_files import WEB_TOKEN
 # 20 characters from an alphabet of 32 or more cannot be guessed over a network in the lifetime of the universe, if they
 # are random: neither few different ones, nor a word repeated, nor a row such as abcdefgh or 12345678.
 SHORTEST_TOKEN, FEWEST_DIFFERENT = 20, 8
-# So many wrong tokens within this time, and none is checked until it is over: some thousand guesses a day.
+# After so many wrong tokens within this time, none is checked until it is over: some thousand guesses a day.
 WRONG_TOKENS, PAUSE = 10, timedelta(minutes=1)
 log = logging.getLogger("qqqbot.web")
 
@@ -87,7 +87,7 @@ class Door:
         return _same(found.get(name, ""), self.cookie.encode())
 
     def is_shut(self, now: datetime) -> bool:
-        """Whether so many tokens were wrong lately that none is checked."""
+        """Whether so many recent tokens were wrong that none is checked."""
         with self._guard:
             return len(self._wrong) == WRONG_TOKENS and now - self._wrong[0] < PAUSE
 

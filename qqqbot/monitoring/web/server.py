@@ -214,7 +214,9 @@ def _digest(body: bytes) -> str:
 
 
 def _changed(parts: Mapping[str, str], known: str) -> Response:
-    """Those of `parts` that a page with the tags `known` does not show yet; all of them if it shows another version."""
+    """Those of `parts` that a page with the tags `known` does not show yet; all of them if it shows a different
+    version.
+    """
     tags, had = _tags(parts), known.strip('"').split("-")
     now = tags.split("-")
     if len(had) != len(now):
@@ -244,12 +246,13 @@ def _refusal(environment: "WSGIEnvironment", door: Door, clock: Clock) -> Respon
     if shown is not None and door.opens(shown, now, environment.get("REMOTE_ADDR", "somewhere")):
         if token is None:
             return None
-        # Away from the address line and the history, where somebody else might read it. Not Strict: a link is followed.
+        # Not left in the address line and the history, where others might read it. Not Strict, because a link is
+        # followed.
         cookie = f"{name}={door.cookie}; Path=/; Max-Age={REMEMBERED_SECONDS}; HttpOnly; SameSite=Lax"
         return _sentence("303 See Other", "The page is at /.", ("Location", "./"), ("Set-Cookie", cookie))
     if shown is not None and door.is_shut(now):
         return _sentence("429 Too Many Requests", "Too many wrong tokens: wait a minute.", ("Retry-After", "60"))
-    # Only the page itself makes a browser ask for a password: its script must not, every few seconds.
+    # Only the page itself may make a browser ask for a password; its script would do so every few seconds.
     asks = 'Basic realm="qqqbot: any name, the token as password", charset="UTF-8"' if path == "/" else "Bearer"
     told = f"The token is missing or wrong. Open the link that {COMMAND} web printed, or give the token you chose."
     return _sentence("401 Unauthorized", told, ("WWW-Authenticate", asks))
@@ -275,7 +278,7 @@ def _found(routes: dict[str, Route], environment: "WSGIEnvironment") -> Response
 
 
 def _packed(found: Response, environment: "WSGIEnvironment") -> tuple[str, list[tuple[str, str]], bytes]:
-    """Status, headers and body as they are sent: nothing that the browser has, and compressed if it may be."""
+    """Status, headers and body as sent: no body that the browser already has, and compressed where possible."""
     headers = [*HEADERS, *found.headers]
     headers.append(("Cache-Control", "no-store" if found.tag is None else "private, no-cache"))
     if found.tag is not None:

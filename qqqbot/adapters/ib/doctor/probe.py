@@ -94,7 +94,7 @@ class Probe:
         return self._gateway.managed
 
     def choose(self, account: str) -> None:
-        """From here on only this account's orders count."""
+        """From now on only this account's orders count."""
         self._gateway.account = account
 
     def interrupted(self) -> str:
