@@ -312,5 +312,6 @@ _NEEDING_YOU = frozenset(
     }
 )
 
+ENDS_BY_ITSELF = frozenset(reason.value for reason in Reason if not reason.needs_you)
 ADVICE_OF_CODE = {reason.value: f"{reason.ending.capitalize()}. {reason.advice}" for reason in Reason}
 """code as written in the files -> how it ends and what to do; a file from a later version may have others"""

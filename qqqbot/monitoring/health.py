@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from qqqbot.model.new_york import new_york_text
 from qqqbot.model.program import COMMAND
-from qqqbot.model.reasons import ADVICE_OF_CODE, AlertKind, Reason
+from qqqbot.model.reasons import ADVICE_OF_CODE, ENDS_BY_ITSELF, AlertKind, Reason
 from qqqbot.records.channel_health import ChannelHealth
 from qqqbot.records.coerce import mapping, moment, number, sequence, text
 from qqqbot.records.folder import Problem
@@ -109,6 +109,8 @@ def _of_trading(evidence: Evidence) -> Iterable[Problem]:
     if status.get("agrees") is False and not {Reason.LEDGER_MISMATCH, Reason.DIFFERENCE_SEEN} & dict(failed).keys():
         yield Problem("the account's shares differ from the book", Reason.LEDGER_MISMATCH.advice)
     for code, sentence in failed:
+        if evidence.holder is None and code in ENDS_BY_ITSELF:
+            continue  # no check comes that could show that it has ended
         # A halt is said above as long as it lasts, whatever the last check found.
         if code != Reason.TRADING_HALTED and (code, sentence) != (Reason.BROKER_UNAVAILABLE, problem):
             yield Problem(f"the last check could not trade: {sentence}", ADVICE_OF_CODE.get(code, ""))

@@ -239,8 +239,10 @@ def _flip_fields(facts: Status) -> list[Field]:
     if crossing is not None:
         return [Field("Flip", forecast_text(crossing)), *_seen_fields(facts, crossing.seen_at)]
     if flip is None:
-        known = facts.last_signal is not None
-        return [Field("Flip", "no price of one day would change the rule's answer", Tone.FAINT)] if known else []
+        if (signal := facts.last_signal) is None:
+            return []
+        field = Field("Flip", "no price of one day would change the rule's answer", Tone.FAINT)
+        return [field, *_seen_fields(facts, signal.at)]
     fields = [Field("Flip", flip_text(flip, facts.next.decides_near_close))]
     if flip.coming and flip.seen_at and not flip.outdated:
         text = f"Assumes that {flip.symbol} closes {new_york_date(flip.seen_at):%A} at {usd(flip.seen_price)}."

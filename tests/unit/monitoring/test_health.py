@@ -237,6 +237,15 @@ def test_failed_checks_of_a_session_are_a_failure_over_the_night(now: datetime) 
     assert judge(alone, now) is Health.HEALTHY, "a failure outside the session says nothing about it"
 
 
+def test_what_the_next_check_would_have_ended_is_no_problem_of_one_that_was_stopped() -> None:
+    last = {"action": "FAILED", "error": "PricesUnavailable", "sentence": "Yahoo cannot be reached"}
+    assert texts(evidence(last_check=last)) == ["the last check could not trade: Yahoo cannot be reached"]
+    assert texts(evidence(holder=None, state="stopped", last_check=last)) == []
+    needs_me = {**last, "error": "ClockWrong", "sentence": "the clock is wrong"}
+    found = evidence(holder=None, state="stopped", last_check=needs_me)
+    assert texts(found) == ["the last check could not trade: the clock is wrong"]
+
+
 def test_a_full_disk_is_seen_though_the_daemon_cannot_write_that() -> None:
     full = evidence()._replace(disk_is_full=True)
     assert judge(full, NOW) is Health.FAILING
