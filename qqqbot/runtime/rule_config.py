@@ -38,7 +38,7 @@ MOST_HISTORY = 2_480
 def rule_of(value: Any) -> tuple[Rule | None, list[str]]:
     """The rule that `value` names or spells out, or every problem of it."""
     if isinstance(value, str):
-        near = difflib.get_close_matches(value, PRESETS, n=1)
+        near = difflib.get_close_matches(value.lower(), PRESETS, n=1)
         hint = f"did you mean {near[0]}?" if near else f"the presets are {', '.join(PRESETS)}"
         rule = PRESETS.get(value)
         return rule, ([f"unknown preset {json.dumps(value)}; {hint}"] if rule is None else [])
@@ -67,10 +67,11 @@ def rule_of(value: Any) -> tuple[Rule | None, list[str]]:
         problems.append("strength_band_pct needs strength, the average that it is around")
     if (given["strength"] is None) != (given["up"] is None):
         problems.append("strength and up belong together: below the average of strength, an uptrend holds up")
+        found.wrong.add("up")
     strong, down, signal = found.fund("strong"), found.fund("down"), found.fund("signal")
     up = strong if given["up"] is None else found.fund("up")
     rule = Rule(signal, trend, strength, strong, up, down)
-    problems += [] if problems else _senseless(rule)
+    problems += _senseless(rule, found.wrong)
     return (None if problems else rule), problems
 
 
@@ -101,6 +102,7 @@ class _Reader:
     def __init__(self, given: Mapping[str, Any], spelled: Container[str], problems: list[str]) -> None:
         self._given, self._spelled = given, spelled
         self._problems = problems
+        self.wrong: set[str] = set()
 
     def average(self, key: str) -> Average:
         value = self._given[key]
@@ -134,6 +136,7 @@ class _Reader:
         return Holding.CASH
 
     def _wrong(self, key: str, expected: str) -> None:
+        self.wrong.add(key)
         if key in self._spelled:
             self._problems.append(f"{key}: {expected}, was {json.dumps(self._given[key], default=str)}")
 
@@ -143,19 +146,33 @@ def _hint(key: str) -> str:
     return f"did you mean {near[0]}?" if near else f"the keys are {', '.join(KEYS)}"
 
 
-def _senseless(rule: Rule) -> list[str]:
-    """Values that are valid one by one but make no rule."""
-    trend, strength, problems = rule.trend, rule.strength, []
-    if trend.slow.divisor <= trend.fast.divisor * (1 + trend.enter):
-        problems.append("fast must follow the price clearly faster than slow, the more so the larger enter_pct is")
-    if strength is not None and strength.slow.divisor <= 1 + strength.enter:
-        problems.append("strength must be an average of more closes")
-    if rule.signal.kind is not Kind.INDEX:
-        problems.append(f"signal: must be an index fund, was {rule.signal}")
-    if bills := [shelf for shelf in (rule.strong, rule.up) if shelf.kind is Kind.BILLS]:
-        problems.append(f"strong, up: {bills[0]} is a Treasury-bill fund, in which only the money of down is parked")
-    if rule.strong in (rule.down, Holding.CASH) or (strength is not None and rule.up in (rule.strong, rule.down)):
-        problems.append("strong, up and down must differ, and strong must be a fund")
-    if rule.history > MOST_HISTORY:
-        problems.append(f"it needs {rule.history:,} closes, ten years of Yahoo hold {MOST_HISTORY:,}: shorten the EMA")
-    return problems
+def _senseless(rule: Rule, wrong: Container[str]) -> list[str]:
+    """Values that are valid one by one but make no rule; keys that are `wrong` in themselves are not judged again."""
+    trend, strength, funds = rule.trend, rule.strength, (rule.strong, rule.up)
+    bills = next((shelf for shelf in funds if shelf.kind is Kind.BILLS), None)
+    alike = rule.strong in (rule.down, Holding.CASH) or (strength is not None and rule.up in (rule.strong, rule.down))
+    found = (
+        (
+            ("fast", "slow", "enter_pct"),
+            trend.slow.divisor <= trend.fast.divisor * (1 + trend.enter),
+            "fast must follow the price clearly faster than slow, the more so the larger enter_pct is",
+        ),
+        (
+            ("strength", "strength_band_pct"),
+            strength is not None and strength.slow.divisor <= 1 + strength.enter,
+            "strength must be an average of more closes",
+        ),
+        (("signal",), rule.signal.kind is not Kind.INDEX, f"signal: must be an index fund, was {rule.signal}"),
+        (
+            ("strong", "up"),
+            bills is not None,
+            f"strong, up: {bills} is a Treasury-bill fund, in which only the money of down is parked",
+        ),
+        (("strong", "up", "down"), alike, "strong, up and down must differ, and strong must be a fund"),
+        (
+            ("fast", "slow", "strength"),
+            rule.history > MOST_HISTORY,
+            f"it needs {rule.history:,} closes, ten years of Yahoo hold {MOST_HISTORY:,}: shorten the EMA",
+        ),
+    )
+    return [problem for keys, bad, problem in found if bad and not any(key in wrong for key in keys)]

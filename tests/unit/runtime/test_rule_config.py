@@ -54,6 +54,7 @@ def test_a_config_carries_its_rule() -> None:
     ("value", "problem"),
     [
         ("qqq-20", 'unknown preset "qqq-20"; did you mean qqq-200?'),
+        ("QQQ-200", 'unknown preset "QQQ-200"; did you mean qqq-200?'),
         ("golden", 'unknown preset "golden"; the presets are 30/120, qqq-200, qqq-200-band, spy-200-upro, ema-5-200'),
         (7, "must be a preset's name or an object, was 7"),
         ({**BAND, "enter": 5}, "enter: unknown key; did you mean enter_pct?"),
@@ -121,6 +122,11 @@ def test_what_cannot_be_parked_is_said(tmp_path: Path, values: dict[str, Any], p
 def test_every_problem_is_told_at_once() -> None:
     _rule, problems = rule_of({"slow": "x", "strong": 3, "exit_pct": "3", "fsat": "price"})
     assert [problem.split(":")[0] for problem in problems] == ["fsat", "slow", "exit_pct", "strong"]
+
+
+def test_what_makes_no_rule_is_told_with_what_is_wrong_in_itself_but_no_key_twice() -> None:
+    _rule, problems = rule_of({"signal": "TQQQ", "slow": "sma2", "fast": "ema9", "strong": "BIL", "down": 5})
+    assert [problem.split(" ")[0] for problem in problems] == ["down:", "fast", "signal:", "strong,"]
 
 
 def test_a_file_with_a_wrong_rule_is_refused_with_all_its_problems(tmp_path: Path) -> None:
