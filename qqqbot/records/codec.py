@@ -23,6 +23,8 @@ from qqqbot.model.values import Rules, Snapshot
 
 WHOLE = "="
 """The only key of a difference that replaces an object instead of changing parts of it."""
+MOVED = ">"
+"""The only key of a difference of two lists that overlap: how many are dropped in front, and what is added behind."""
 
 Plain = Any
 """JSON: None, bool, int, finite float, str, list, dict"""
@@ -59,6 +61,11 @@ def unpacked(text: str) -> Plain:
 
 def difference(base: Plain, value: Plain) -> Plain:
     """What turns `base` into `value`: for objects with the same keys, the keys with different values."""
+    if isinstance(base, list) and isinstance(value, list) and value and value[0] in base:
+        dropped = base.index(value[0])
+        kept = len(base) - dropped
+        if value[:kept] == base[dropped:]:
+            return {MOVED: [dropped, value[kept:]]}
     if not (isinstance(base, dict) and isinstance(value, dict)):
         return value
     if base.keys() != value.keys():
@@ -68,6 +75,9 @@ def difference(base: Plain, value: Plain) -> Plain:
 
 def merged(base: Plain, change: Plain) -> Plain:
     """The inverse of `difference`. Raises KeyError if the change belongs to another base."""
+    if isinstance(change, dict) and isinstance(base, list) and change.keys() == {MOVED}:
+        dropped, added = change[MOVED]
+        return [*base[dropped:], *added]
     if not isinstance(change, dict) or not isinstance(base, dict):
         return change
     if change.keys() == {WHOLE}:

@@ -2,11 +2,12 @@
 
 Law of this file: it never prevents a decision. decisions.jsonl is the record that must succeed; this one is not synced,
 and a disk that refuses it is logged once. The finished closes are written once in a session, compressed: a base, from
-which the rows that follow are differences. It grows by about 4 MB a year at a check every 15 minutes, so it is kept
+which the rows that follow are differences. It grows by about 3 MB a year at a check every 15 minutes, so it is kept
 forever. Reading the inputs of one decision costs the same however large the file is.
 """
 
 import errno
+import functools
 import itertools
 import json
 import logging
@@ -38,8 +39,10 @@ from qqqbot.regular_file import descriptor, reading
 
 log = logging.getLogger(__name__)
 
-# A base is at most one session older than the rows that refer to it: a hundred checks with their rounds.
-ROWS_TO_A_BASE = 2_000
+# A base is whole, or the difference from the one before it; a session has two: its first check changes what is kept.
+BASES_IN_A_ROW = 20
+# A row goes back at most ten sessions, of a check a minute.
+ROWS_TO_A_BASE = 10_000
 OF_THE_DECISION = ("schema", "timestamp", "round", "mode", "account")
 
 Inputs = tuple[Snapshot, Rules]
@@ -47,11 +50,12 @@ Result = TypeVar("Result")
 
 
 class Base(NamedTuple):
-    """What later rows are differences from; they carry its `name`."""
+    """What later rows are differences from; they carry its `name`. It is the `number`th since a whole one."""
 
     name: str
     window: tuple[Any, ...]
     values: dict[str, Plain]
+    number: int
 
 
 class InputLog:
@@ -69,8 +73,8 @@ class InputLog:
         """
         who = {key: decision.get(key) for key in OF_THE_DECISION}
         known = self._base
-        base = known if known and known.window == _window(snapshot) else _base(snapshot, rules)
-        rows = [] if base is known else [{**who, "kind": "base", "base": base.name, "packed": packed(base.values)}]
+        base = known if known and known.window == _window(snapshot) else _base(snapshot, rules, known)
+        rows = [] if base is known else [{**who, "kind": "base", "base": base.name, **_packed(base, known)}]
         rows.append({**who, "base": base.name, "change": _change(base, snapshot, rules)})
         try:
             _append(self._path, rows)
@@ -124,9 +128,12 @@ def _rebuilt(file: BinaryIO, end: int, row: Row) -> Inputs:
 
 def _base_before(file: BinaryIO, end: int, name: Any) -> Any:
     """The values of the newest base of that name before the byte `end`. Raises one of UNREADABLE."""
+    changes: list[Plain] = []
     for row in itertools.islice(RowReader().backwards(file, end), ROWS_TO_A_BASE):
         if row.get("kind") == "base" and row.get("base") == name and (pack := text(row.get("packed"))):
-            return unpacked(pack)
+            changes.insert(0, unpacked(pack))
+            if (name := row.get("onto")) is None:
+                return functools.reduce(merged, changes)
     raise ValueError(f"there is no base {name}")
 
 
@@ -134,10 +141,16 @@ def _window(snapshot: Snapshot) -> tuple[Any, ...]:
     return snapshot.session, snapshot.expected, snapshot.market.bars, snapshot.market.fund_bars, snapshot.kept
 
 
-def _base(snapshot: Snapshot, rules: Rules) -> Base:
+def _base(snapshot: Snapshot, rules: Rules, known: Base | None) -> Base:
     values = plain_inputs(snapshot, rules)
     name = f"{zlib.crc32(_json(values).encode()):08x}"
-    return Base(name, _window(snapshot), values)
+    return Base(name, _window(snapshot), values, known.number % BASES_IN_A_ROW + 1 if known else 1)
+
+
+def _packed(base: Base, known: Base | None) -> dict[str, Any]:
+    if known is None or base.number == 1:
+        return {"packed": packed(base.values)}
+    return {"onto": known.name, "packed": packed(difference(known.values, base.values))}
 
 
 def _change(base: Base, snapshot: Snapshot, rules: Rules) -> Plain:

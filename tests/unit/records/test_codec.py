@@ -73,6 +73,12 @@ def test_a_later_check_is_stored_as_a_small_difference() -> None:
     assert difference(base, later) == {"snapshot": {"now": "2026-11-24T17:15:00+00:00"}}
 
 
+def test_a_window_that_moves_on_is_stored_as_what_is_new() -> None:
+    assert difference([1, 2, 3, 4], [2, 3, 4, 5]) == {">": [1, [5]]}
+    assert difference([1, 2, 3], [2, 9, 4]) == [2, 9, 4]
+    assert merged({"a": [1, 2, 3]}, {"a": {">": [2, [4, 5]]}}) == {"a": [3, 4, 5]}
+
+
 def test_a_record_from_before_a_field_was_added_gets_its_default() -> None:
     inputs = plain_inputs(RICH, RULES)
     del inputs["snapshot"]["unfinished"]

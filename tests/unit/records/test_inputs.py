@@ -12,7 +12,8 @@ import pytest
 
 from qqqbot.model.values import Snapshot
 from qqqbot.records.codec import merged, snapshot_and_rules, unpacked
-from qqqbot.records.inputs import InputLog
+from qqqbot.records.folder import Identity
+from qqqbot.records.inputs import BASES_IN_A_ROW, InputLog, NotRecorded, inputs_at
 from tests.support.builders import DAY, NOW, RULES, new_york, snapshot
 
 WHO = {"schema": 1, "mode": "paper", "account": "DU1234567"}
@@ -58,6 +59,30 @@ def test_closes_that_were_revised_within_a_session_are_a_new_base(tmp_path: Path
     write(InputLog(path), first, revised)
     assert [row.get("kind") for row in rows(path)] == ["base", None, "base", None]
     assert rows(path)[0]["base"] != rows(path)[2]["base"]
+
+
+def test_bases_are_differences_in_a_row_and_every_check_of_them_is_rebuilt(tmp_path: Path) -> None:
+    path, log, seen = tmp_path / "inputs.jsonl", InputLog(tmp_path / "inputs.jsonl"), list[Snapshot]()
+    for number, one in enumerate(checks(BASES_IN_A_ROW + 3)):
+        *bars, last = one.market.bars
+        seen.append(replace(one, market=replace(one.market, bars=(*bars, replace(last, close=last.close + number)))))
+    write(log, *seen)
+    onto = [row.get("onto") for row in rows(path) if row.get("kind") == "base"]
+    assert [number for number, base in enumerate(onto) if base is None] == [0, BASES_IN_A_ROW]
+    who = Identity("paper", "DU1234567")
+    assert [inputs_at(path, one.now, who) for one in seen] == [(one, RULES) for one in seen]
+
+
+def test_a_base_that_is_lost_makes_what_goes_back_to_it_unreadable_and_nothing_else(tmp_path: Path) -> None:
+    path, log, seen = tmp_path / "inputs.jsonl", InputLog(tmp_path / "inputs.jsonl"), checks(3)
+    write(log, *(replace(one, expected=one.expected[number:]) for number, one in enumerate(seen)))
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:2] + lines[3:]))
+    who = Identity("paper", "DU1234567")
+    assert inputs_at(path, seen[0].now, who)[0].now == seen[0].now
+    for lost in seen[1:]:
+        with pytest.raises(NotRecorded, match="there is no base"):
+            inputs_at(path, lost.now, who)
 
 
 def test_a_new_process_begins_with_its_own_base(tmp_path: Path) -> None:
