@@ -461,10 +461,10 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="qqq_trading_bot.py", description="The trading daemon.")
     parser.add_argument("--config", type=Path, default=place.named(place.CONFIG, "config.json", os.environ))
     parser.add_argument("--logs", type=Path, default=place.named(place.LOGS, "logs", os.environ))
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument(
-        "--check-config", action="store_true", help="report what is wrong with the configuration, and end"
+    parser.add_argument(
+        "--check-config", action="store_true", help="report what is wrong with it, or with the other options, and end"
     )
+    what = parser.add_mutually_exclusive_group()
     what.add_argument("--once", action="store_true", help="make one check, print it, and end")
     what.add_argument("--adopt", dest="settle", action="store_const", const="adopt", help="the account is right")
     what.add_argument("--leave", dest="settle", action="store_const", const="leave", help="those shares are mine")
@@ -474,7 +474,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--price",
         action="append",
         default=[],
-        type=answers.price_of,
+        type=_price,
         metavar="[SYMBOL=]PRICE",
         help="what is adopted was traded at",
     )
@@ -484,6 +484,13 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     if options.dry_run and not options.settle:
         parser.error("--dry-run is for --adopt, --leave and --undo")
     return options
+
+
+def _price(text: str) -> tuple[str, Decimal]:
+    try:
+        return answers.price_of(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be like 61.25, or TQQQ=61.25, was {text!r}") from None
 
 
 def _answer(options: argparse.Namespace) -> Answer:

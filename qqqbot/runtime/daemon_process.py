@@ -120,8 +120,12 @@ class DaemonProcess:
 
     def wait_until_gone(self, pid: int) -> bool:
         """True as soon as process `pid` has released the lock, False if it still holds it when patience ends."""
+        return self.wait_until(lambda: not self.holds_lock(pid))
+
+    def wait_until(self, stopped: Callable[[], bool]) -> bool:
+        """Whether `stopped` is so within the patience of a stop."""
         deadline = self._clock.monotonic() + self.patience.stop_seconds
-        while self.holds_lock(pid):
+        while not stopped():
             if self._clock.monotonic() >= deadline:
                 return False
             self._clock.wait(PAUSE_SECONDS)

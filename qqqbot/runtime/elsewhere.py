@@ -57,6 +57,10 @@ class Elsewhere:
         others = (daemon for daemon in self._running() if daemon.logs is None or not _same(daemon.logs, here))
         return next(((f"a daemon (pid {pid})", logs) for pid, logs, _ in others), None)
 
+    def here(self) -> list[int]:
+        """The daemons that were started on these logs, whether they hold the lock or not."""
+        return [daemon.pid for daemon in self._running() if daemon.logs and _same(daemon.logs, self._place.logs)]
+
     def other_configuration(self) -> Path | None:
         """The configuration of the daemon that runs on these logs, if it is not the one of this command."""
         pid = self._daemon.pid()

@@ -45,8 +45,7 @@ class Lifecycle:
         ran, main_pid = self._stop_service() if by_systemd else (False, 0)
         pid = self._daemon.pid()
         if pid is None:
-            say("stopped" if ran else "not running")
-            return 0
+            return self._stop_without_lock(ran, force)
         if code := self._terminate(pid, asked=pid == main_pid):
             return code
         if self._daemon.wait_until_gone(pid):
@@ -56,18 +55,29 @@ class Lifecycle:
             return self._kill(pid, by_systemd)
         return self._not_stopped(pid, by_systemd=pid == main_pid)
 
+    def _stop_without_lock(self, ran: bool, force: bool) -> int:
+        """A daemon that has not taken the lock yet, or whose lock file was removed, is no less to be stopped."""
+        found = self._elsewhere.here()
+        for number in (signal.SIGTERM, signal.SIGKILL) if force else (signal.SIGTERM,):
+            for pid in self._elsewhere.here():
+                self._processes.send(pid, number)
+            if self._daemon.wait_until(lambda: not self._elsewhere.here()):
+                say("stopped" if ran or found else "not running")
+                return 0
+        return self._not_stopped(found[0], by_systemd=False)
+
     def restart(self, force: bool = False) -> int:
         return self.check() or self.stop(force) or self.start()
 
     def answer(self, *options: str) -> int:
         """An answer needs the book, which has one writer, and the account: the daemon is stopped meanwhile.
 
-        With --dry-run it is only shown, and nothing is stopped.
+        With --dry-run it is only shown, and nothing is stopped; nor is it for what is mistyped.
         """
         if "--dry-run" in options:
             return self._processes.show((sys.executable, str(DAEMON), *options))
         was_running = self._daemon.pid() is not None or (self._service.is_ours() and self._service.runs())
-        if was_running and (code := self.check() or self.stop()):
+        if was_running and (code := self.check(*options) or self.stop()):
             return code
         code = self._processes.show((sys.executable, str(DAEMON), *options))
         return (self.start() or code) if was_running else code
@@ -102,9 +112,9 @@ class Lifecycle:
         service.linger()
         return code
 
-    def check(self) -> int:
-        """Report what a start would refuse, while nothing has been stopped yet."""
-        return self.check_config() or self._check_configuration()
+    def check(self, *options: str) -> int:
+        """Report what a start, or an answer with `options`, would refuse, while nothing has been stopped yet."""
+        return self.check_config(*options) or self._check_configuration()
 
     def _check_configuration(self) -> int:
         if self._service.is_ours() and not self._service.has_our_configuration():
@@ -119,8 +129,8 @@ class Lifecycle:
             )
         return 0
 
-    def check_config(self) -> int:
-        done = self._processes.run((sys.executable, str(DAEMON), "--check-config"))
+    def check_config(self, *options: str) -> int:
+        done = self._processes.run((sys.executable, str(DAEMON), *options, "--check-config"))
         if done.code != 0:
             warn((done.out + done.err).rstrip("\n"))
         return exit_code(done.code)

@@ -155,6 +155,33 @@ class TestStop:
         assert bot.lifecycle.stop() == 0
         assert capsys.readouterr().out == "not running\n"
 
+    @pytest.mark.parametrize("force", [False, True])
+    def test_a_daemon_without_its_lock_is_stopped_too(
+        self, bot: Bot, capsys: pytest.CaptureFixture[str], tmp_path: Path, force: bool
+    ) -> None:
+        mine = f"/venv/bin/python {DAEMON} --logs {tmp_path / 'logs'} --config {tmp_path / 'config.json'}"
+        bot.processes.lines = [
+            (PID, mine),
+            (OTHER, mine.replace("/logs", "/other")),
+            (OTHER, f"/venv/bin/python {DAEMON} --once"),
+        ]
+
+        def end() -> None:
+            if not force or bot.processes.sent[-1] == (PID, signal.SIGKILL):
+                bot.processes.lines.pop(0)
+
+        bot.processes.on_signal = end
+        assert bot.lifecycle.stop(force) == 0
+        assert {pid for pid, _ in bot.processes.sent} == {PID}
+        assert capsys.readouterr().out == "stopped\n"
+
+    def test_a_daemon_without_its_lock_that_does_not_stop_is_named(
+        self, bot: Bot, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        bot.processes.lines = [(PID, f"/venv/bin/python {DAEMON} --logs {tmp_path / 'logs'}")]
+        assert bot.lifecycle.stop() == 1
+        assert f"not stopped yet after 10 s (pid {PID})" in capsys.readouterr().err
+
     def test_it_asks_and_waits(self, bot: Bot, capsys: pytest.CaptureFixture[str]) -> None:
         bot.machine.run_daemon(PID)
         bot.processes.on_signal = lambda: bot.machine.clock.after(5, bot.machine.end_daemon)
@@ -246,6 +273,12 @@ class TestAnswer:
         bot.processes.on_launch = lambda: bot.machine.run_daemon(PID)
         assert bot.lifecycle.answer("--leave") == 0
         assert bot.processes.shown == [f"{DAEMON} --leave", STATUS]
+
+    def test_what_is_mistyped_stops_nothing(self, bot: Bot) -> None:
+        bot.machine.run_daemon(PID)
+        bot.processes.answers = {"--adopt --price many --check-config": Done(2)}
+        assert bot.lifecycle.answer("--adopt", "--price", "many") == 2
+        assert bot.processes.sent == []
 
     def test_an_answer_that_fails_is_reported_after_the_daemon_runs_again(self, bot: Bot) -> None:
         bot.machine.run_daemon(PID)
