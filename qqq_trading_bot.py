@@ -490,7 +490,7 @@ def _price(text: str) -> tuple[str, Decimal]:
     try:
         return answers.price_of(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"must be like 61.25, or TQQQ=61.25, was {text!r}") from None
+        raise argparse.ArgumentTypeError(f"must be like 61.25, or SYMBOL=61.25, was {text!r}") from None
 
 
 def _answer(options: argparse.Namespace) -> Answer:
