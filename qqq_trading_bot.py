@@ -461,9 +461,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="qqq_trading_bot.py", description="The trading daemon.")
     parser.add_argument("--config", type=Path, default=place.named(place.CONFIG, "config.json", os.environ))
     parser.add_argument("--logs", type=Path, default=place.named(place.LOGS, "logs", os.environ))
-    parser.add_argument(
-        "--check-config", action="store_true", help="report what is wrong with it, or with the other options, and end"
-    )
+    parser.add_argument("--check-config", action="store_true", help="say what is wrong with it or an option, and end")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--once", action="store_true", help="make one check, print it, and end")
     what.add_argument("--adopt", dest="settle", action="store_const", const="adopt", help="the account is right")

@@ -109,6 +109,7 @@ def test_a_folder_that_may_not_be_searched_is_not_read_as_nobody_runs(tmp_path: 
 
 def test_a_pipe_or_a_missing_folder_in_its_place_keeps_nobody_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / PID_FILE)
-    assert holder(tmp_path / PID_FILE) is None
+    with pytest.raises(StartRefused, match="a pipe or a device"):
+        holder(tmp_path / PID_FILE)
     assert holder(tmp_path / PID_FILE / "no folder") is None
     assert holder(tmp_path / "nothing" / PID_FILE) is None
