@@ -13,6 +13,7 @@ import numpy as np
 from qqqbot.adapters.yahoo.child import History, daily_history, quarter_hours
 from qqqbot.backtest.prices.csv_files import load_prices, save_series, series_from_rows
 from qqqbot.backtest.prices.table import BadPrices, Bars, Prices, Series
+from qqqbot.display.masking import without_detail
 from qqqbot.model.errors import PricesUnavailable
 from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.program import COMMAND
@@ -120,6 +121,6 @@ def _newest_finished(now: datetime) -> date:
 def _require_copies(files: list[Path], failure: PricesUnavailable) -> None:
     if not all(file.exists() for file in files):
         raise BadPrices(
-            f"{failure}; and no prices are kept in {files[0].parent}. Try again later, or name files: "
-            "--prices " + " ".join(file.name for file in files)
+            f"{without_detail(str(failure))}; and no prices are kept in {files[0].parent}. Try again later, or name "
+            "files: --prices " + " ".join(file.name for file in files)
         ) from None
