@@ -127,6 +127,28 @@ def with_both_rows(day: Day, size: float) -> Iterable[Window]:
         yield replace(wrong, fund=fund, fund_unadjusted=plain, kept=kept, kept_fund=kept_fund)
 
 
+def with_both_older(day: Day, size: float) -> Iterable[Window]:
+    """All rows of both funds before some session wrong by one factor each, so that only that session's move is; but
+    they were traded on before as they are, all but yesterday's."""
+    window = day.window
+    kept, kept_fund = ([*column[:-1], math.nan] for column in (window.closes, window.fund))
+    for back in (5, 15, 25, 60):
+        first = len(window.closes) - back
+
+        def older(column: Sequence[float], factor: float, first: int = first) -> list[float]:
+            return [c * factor if n < first else c for n, c in enumerate(column)]
+
+        yield replace(
+            window,
+            closes=older(window.closes, 1 + size),
+            unadjusted=older(window.unadjusted, 1 + size),
+            fund=older(window.fund, 1 + RULES.leverage * size),
+            fund_unadjusted=older(window.fund_unadjusted, 1 + RULES.leverage * size),
+            kept=kept,
+            kept_fund=kept_fund,
+        )
+
+
 def frozen(day: Day, count: int) -> Iterable[Window]:
     """The last `count` rows of both funds repeat the first of them."""
 
@@ -148,6 +170,7 @@ ERRORS: dict[str, Callable[[Day], Iterable[Window]]] = {
     **{f"a dividend x{n}": partial(with_dividends, times=n) for n in (2, 10, 100)},
     **{f"one row {size:+.0%}": partial(with_row, size=size) for size in SIZES},
     **{f"both rows {size:+.0%}": partial(with_both_rows, size=size) for size in (0.02, -0.02, 0.05, -0.05)},
+    **{f"both older {size:+.0%}": partial(with_both_older, size=size) for size in (0.02, -0.02, 0.05, -0.05)},
     **{f"last {n} rows frozen": partial(frozen, count=n) for n in (2, 3, 5, 10, 25)},
 }
 

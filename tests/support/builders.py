@@ -102,10 +102,10 @@ def table(first: date = date(2025, 7, 1), last: date = date(2027, 12, 31)) -> Se
     return SessionTable.build(session(day) for day in session_days(first, last))
 
 
-def closes(target: Holding, price: float = PRICE, count: int = 119) -> list[float]:
+def closes(target: Holding, price: float = PRICE, count: int = 119, recently: int = 29) -> list[float]:
     """`count` finished closes for which the rule, at its default periods, wants `target` at a live `price`."""
     older, recent = {Holding.TQQQ: (0.96, 0.99), Holding.QQQ: (0.98, 1.005), Holding.CASH: (1.03, 1.005)}[target]
-    return [round(price * older, 6)] * (count - 29) + [round(price * recent, 6)] * 29
+    return [round(price * older, 6)] * (count - recently) + [round(price * recent, 6)] * recently
 
 
 def bars(values: Iterable[float], day: date = DAY) -> tuple[Bar, ...]:
@@ -127,7 +127,7 @@ def fund_bars(history: Sequence[Bar], last: float, leverage: float = 3.0) -> tup
 def market(target: Holding = Holding.QQQ, price: float = PRICE, now: datetime = NOW, **overrides: Any) -> Market:
     """QQQ at `price` in a history in which the rule wants `target`; TQQQ has moved three times as far."""
     day: date = overrides.pop("day", now.astimezone(NEW_YORK).date())
-    history = bars(closes(target, price), day)
+    history = bars(closes(target, price, recently=overrides.pop("recently", 29)), day)
     tqqq: float = overrides.pop("tqqq_price", TQQQ_PRICE)
     move = price / history[-1].close - 1
     values = {

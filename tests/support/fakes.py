@@ -9,13 +9,14 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from qqqbot.model.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRejected
 from qqqbot.model.market import Market, Quote
+from qqqbot.model.new_york import new_york_date
 from qqqbot.model.ports import Heard, Notifier
 from qqqbot.model.reasons import AlertKind
 from qqqbot.model.sessions import SessionTable
@@ -66,7 +67,8 @@ class Watching:
 class FakePrices(Watching):
     """QQQ at `price` in a history in which the rule wants `target`; `trouble`, if any, is raised instead.
 
-    An answer comes after `takes`.
+    An answer comes after `takes`. The rows stay as they are from session to session. Another `target` needs other rows of
+    the same sessions, which the bot would doubt: they come without the fund's, the witness of the earlier ones.
     """
 
     clock: VirtualClock
@@ -77,6 +79,7 @@ class FakePrices(Watching):
     known: SessionTable = field(default_factory=table)
     calls: int = 0
     takes: timedelta = timedelta(0)
+    first: tuple[date, Holding] | None = None
 
     def sessions(self, now: datetime) -> SessionTable:
         assert now == self.clock.now()
@@ -87,7 +90,14 @@ class FakePrices(Watching):
         if self.trouble is not None:
             raise self.trouble
         self.clock.advance(self.takes)
-        return replace(market(self.target, self.price, now), **self.changes)
+        return replace(self.as_of(now), **self.changes)
+
+    def as_of(self, now: datetime, **overrides: Any) -> Market:
+        today = new_york_date(now)
+        day, target = self.first = self.first or (today, self.target)
+        since = sum(session.date >= day for session in table().sessions if session.date < today)
+        witnessed = {} if self.target is target else {"fund_bars": ()}
+        return market(self.target, self.price, now, **{"recently": 29 + since, **witnessed, **overrides})
 
 
 @dataclass

@@ -13,7 +13,7 @@ from qqqbot.model.values import Holding, Portfolio
 from qqqbot.runtime.config import Config
 from qqqbot.trading.answers import Answer, Kind
 from qqqbot.trading.engine import Engine
-from tests.support.builders import DAY, PRICE, TQQQ_PRICE, market
+from tests.support.builders import DAY, PRICE, TQQQ_PRICE
 from tests.support.fakes import FakeAccount, World, answer_lost
 from tests.support.symbols import QQQ, TQQQ
 
@@ -47,7 +47,7 @@ def split(world: World, ratio: float, symbol: str = TQQQ) -> Split:
 
 def now_at(world: World, moment: datetime | None = None, **overrides: Any) -> dict[str, Any]:
     """The fields of a market that was last traded at `moment`."""
-    told = market(world.prices.target, world.prices.price, moment or world.clock.now(), **overrides)
+    told = world.prices.as_of(moment or world.clock.now(), **overrides)
     return {field.name: getattr(told, field.name) for field in fields(told)}
 
 

@@ -51,6 +51,12 @@ MUTANTS = (
         "<= 100 * LARGEST_CORRECTION",
     ),
     Mutant(
+        "rows of both funds that fit each other are a correction at first sight",
+        "strategy/witnesses.py::_by_what_was_kept",
+        "corrected = stays and",
+        "corrected =",
+    ),
+    Mutant(
         "a null row of today leaves the live price without a witness",
         "adapters/yahoo/price_source.py::_day_row",
         'part["low"] or close, part["high"] or close',

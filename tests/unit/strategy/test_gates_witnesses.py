@@ -39,7 +39,7 @@ class TestDayRows:
 
     @pytest.mark.parametrize(
         ("low", "high", "close"),
-        [(451.5, 455.0, 451.5), (440.0, 448.5, 448.5), (440.0, 460.0, 451.5), (440.0, 460.0, 448.5)],
+        [(450.5, 455.0, 450.5), (440.0, 449.5, 449.5), (440.0, 460.0, 450.5), (440.0, 460.0, 449.5)],
         ids=["below the low", "above the high", "the row went up", "the row went down"],
     )
     def test_a_price_that_stands_still_while_its_row_moves_is_refused(
@@ -48,12 +48,12 @@ class TestDayRows:
         assert_fails(self.beside(low, high, close), "PricesUnavailable", "QQQ's live price is not that of its own row")
 
     def test_low_and_high_are_witnesses_of_their_own(self) -> None:
-        assert not self.beside(451.5, 455.0, 450.0).passed
-        assert not self.beside(440.0, 448.5, 450.0).passed
+        assert not self.beside(450.5, 455.0, 450.0).passed
+        assert not self.beside(440.0, 449.5, 450.0).passed
 
     def test_the_leveraged_fund_may_be_as_many_times_further_off(self) -> None:
-        assert self.beside(59.0, 61.0, 60.5, TQQQ).passed
-        assert_fails(self.beside(59.0, 61.0, 60.6, TQQQ), "PricesUnavailable", "TQQQ's live price")
+        assert self.beside(59.0, 61.0, 60.17, TQQQ).passed
+        assert_fails(self.beside(59.0, 61.0, 60.2, TQQQ), "PricesUnavailable", "TQQQ's live price")
 
 
 class TestClosed:
