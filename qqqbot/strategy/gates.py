@@ -6,7 +6,6 @@ is wrong (a closed exchange, an order still open).
 """
 
 import math
-from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
 
@@ -50,9 +49,9 @@ GateCheck = Callable[[Snapshot, Rules], Gate]
 
 def window_problem(snapshot: Snapshot) -> str | None:
     """Why the signal's daily rows cannot be averaged; None if each expected session is there once, in order and
-    usable.
+    usable. What was before them is of no importance.
     """
-    bars, expected = snapshot.market.bars, snapshot.expected
+    bars, expected = _window(snapshot), snapshot.expected
     dates, known = [bar.date for bar in bars], {bar.date: bar.close for bar in bars}
     if len(known) != len(dates):
         twice = next(d for d in dates if dates.count(d) > 1)
@@ -61,8 +60,7 @@ def window_problem(snapshot: Snapshot) -> str | None:
         return "the rows are not in the order of their dates"
     if missing := [d for d in expected if d not in known]:
         return f"no row for {_dates(missing)}"
-    since = dates[bisect_left(dates, expected[0]) :] if expected else []
-    if strangers := set(since) - set(expected):
+    if strangers := set(dates) - set(expected):
         return f"a row for {_dates(sorted(strangers))}, on which the exchange was closed"
     if unusable := [d for d in expected if not _a_price(known[d])]:
         return f"no usable close for {_dates(unusable)} ({known[unusable[0]]})"
@@ -389,10 +387,10 @@ def _kept(snapshot: Snapshot) -> tuple[list[float], list[float]]:
     return closes, fund
 
 
-def _window(snapshot: Snapshot) -> tuple[Bar, ...]:
-    """The signal's rows of the expected sessions, if `window_problem` finds none: then they are the newest ones."""
-    bars = snapshot.market.bars
-    return bars[len(bars) - len(snapshot.expected) :]
+def _window(snapshot: Snapshot) -> list[Bar]:
+    """The signal's rows since the first expected session: those of all of them, if `window_problem` finds none."""
+    first = snapshot.expected[0] if snapshot.expected else date.max
+    return [bar for bar in snapshot.market.bars if bar.date >= first]
 
 
 def _prices(closes: Iterable[float | None]) -> list[float]:

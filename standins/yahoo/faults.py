@@ -184,7 +184,7 @@ def _twice_differing(result: Json, fault: Fault) -> None:
 
 def _shuffled(result: Json, fault: Fault) -> None:
     for column in _columns(result):
-        column[10:20] = reversed(column[10:20])
+        column[-20:-10] = reversed(column[-20:-10])
 
 
 def _null(result: Json, fault: Fault) -> None:

@@ -57,6 +57,8 @@ HARMLESS: list[dict[str, Any]] = [
     {"kind": "null_stamp"},
     {"kind": "infinite", "value": 200},
     {"kind": "short_history", "value": 200},
+    {"kind": "twice", "symbol": "QQQ", "value": "2025-02-03"},
+    {"kind": "twice_differing", "symbol": "QQQ", "value": "2025-02-03"},
     {"kind": "meta", "value": {"instrumentType": "EQUITY", "validRanges": ["1mo"], "exchangeTimezoneName": "Nowhere"}},
     {"kind": "no_date"},
     {"kind": "503", "on": "crumb"},

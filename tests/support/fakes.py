@@ -67,8 +67,8 @@ class Watching:
 class FakePrices(Watching):
     """QQQ at `price` in a history in which the rule wants `target`; `trouble`, if any, is raised instead.
 
-    An answer comes after `takes`. The rows stay as they are from session to session. Another `target` needs other rows of
-    the same sessions, which the bot would doubt: they come without the fund's, the witness of the earlier ones.
+    An answer comes after `takes`. The rows stay as they are from session to session. Another `target` needs other ones,
+    which the bot would doubt: they come without the fund's, the witness of the earlier ones.
     """
 
     clock: VirtualClock

@@ -29,10 +29,10 @@ AS_DEFAULT = {Holding.UPRO: Holding.TQQQ, Holding.SPY: Holding.QQQ}
 
 
 class Prices:
-    """A market in which the rule wants `target`."""
+    """A market in which the rule wants `target`. Another one needs other rows: without the fund's, see FakePrices."""
 
     def __init__(self, target: Holding) -> None:
-        self.target = target
+        self.first = self.target = target
 
     def watch(self, symbols: tuple[str, ...]) -> None:
         self.symbols = symbols
@@ -49,6 +49,7 @@ class Prices:
             found,
             signal_quote=replace(found.signal_quote, symbol=signal),
             fund_quote=replace(found.fund_quote, symbol=fund),
+            fund_bars=found.fund_bars if self.target is self.first else (),
             others={s: Other(replace(found.quote(as_), symbol=s), found.rows(as_)) for s, as_ in like.items()},
         )
 

@@ -133,6 +133,15 @@ class TestWindow:
         short = snapshot(expected=table().before(DAY, 118))
         assert_fails(gates.window_complete(short, RULES), "PricesUnavailable", "only 118 sessions known, 119 needed")
 
+    @pytest.mark.parametrize("odd", [[1, 1], [2, 1], [1, 1, 0]], ids=["twice", "out of order", "both"])
+    def test_rows_from_before_the_window_are_of_no_importance(self, odd: list[int]) -> None:
+        rows = market(Holding.QQQ).bars
+        older = [replace(rows[0], date=rows[0].date - timedelta(days=1 + n), close=NAN) for n in odd]
+        assert gates.window_complete(with_market(bars=(*older, *rows)), RULES).passed
+        behind = with_market(bars=(*rows, *older))
+        assert gates.window_complete(behind, RULES).passed
+        assert gates.closes_of_window(behind) == [row.close for row in rows]
+
     def test_a_calendar_that_knows_nothing_is_refused(self) -> None:
         assert_fails(gates.window_complete(snapshot(expected=()), RULES), "PricesUnavailable", "only 0 sessions")
 

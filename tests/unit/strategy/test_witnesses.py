@@ -214,8 +214,10 @@ def test_rows_of_both_funds_that_fit_each_other_are_a_correction_once_three_sess
 
 
 @pytest.mark.parametrize("by", [0.08, -0.08, 0.18, -0.18])
-def test_rows_of_both_funds_that_fit_each_other_but_not_what_was_kept_are_doubtful(by: float) -> None:
-    kept = replace(SOUND, kept=SOUND.closes, kept_fund=SOUND.fund)
+@pytest.mark.parametrize("since", [1, 5])
+def test_rows_of_both_funds_that_fit_each_other_but_not_what_was_kept_are_doubtful(since: int, by: float) -> None:
+    """However long ago that was: a correction is never so large."""
+    kept = replace(SOUND, kept=[*SOUND.closes[:-since], *[math.nan] * since], kept_fund=SOUND.fund)
     wrong = replace(off(by, 50, kept), fund=changed(SOUND.fund, r50=1 + 3 * by))
     assert [doubt.day for doubt in doubts(wrong, 3)] == [SOUND.dates[50]]
     assert near(doubts(wrong, 3)[0].closes, SOUND.closes, 1e-9)
