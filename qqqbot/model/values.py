@@ -96,6 +96,22 @@ class Session:
         return self.open <= moment < self.close
 
 
+class FlipOrder(NamedTuple):
+    side: Side
+    symbol: str
+    quantity: int
+
+
+class Flip(NamedTuple):
+    """The nearest price of the signal that changes the rule's answer to `target`, and the orders that a check would
+    send.
+    """
+
+    price: float
+    target: Holding
+    orders: tuple[FlipOrder, ...]
+
+
 class Crossing(NamedTuple):
     """If the price stays where it is, the averages cross `sessions` after today's, and the rule then wants `target`."""
 

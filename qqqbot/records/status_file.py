@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from qqqbot.model.family import DEFAULT_SYMBOLS
 from qqqbot.model.sessions import SessionTable
-from qqqbot.model.values import AccountSnapshot, Crossing, Holding, Portfolio, Session, Side
+from qqqbot.model.values import AccountSnapshot, Crossing, Flip, Portfolio, Session
 from qqqbot.records.codec import UNREADABLE, from_plain
 from qqqbot.records.coerce import mapping
 from qqqbot.records.jsonl import SCHEMA
@@ -30,22 +30,6 @@ from qqqbot.regular_file import REPLACING, descriptor
 
 FARTHEST_DAY = 0.2
 """a price further away is refused as wrong (the default of max_daily_move_pct); QQQ moved 12 % at most since 2010"""
-
-
-class FlipOrder(NamedTuple):
-    side: Side
-    symbol: str
-    quantity: int
-
-
-class Flip(NamedTuple):
-    """The nearest price of the signal that changes the rule's answer to `target`, and the orders that a check would
-    send.
-    """
-
-    price: float
-    target: Holding
-    orders: tuple[FlipOrder, ...]
 
 
 class Flips(NamedTuple):

@@ -8,43 +8,41 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
 
 from qqqbot.model.market import Quote
-from qqqbot.model.values import AccountSnapshot, FlipPrices, Holding, PlannedOrder, Portfolio, Rules, Side, Snapshot
+from qqqbot.model.values import (
+    AccountSnapshot,
+    Flip,
+    FlipOrder,
+    FlipPrices,
+    Holding,
+    PlannedOrder,
+    Portfolio,
+    Rules,
+    Side,
+    Snapshot,
+)
 from qqqbot.strategy.gates import LOWEST_PRICE, closes_of_window, window_problem
 from qqqbot.strategy.planning import next_step
 from qqqbot.strategy.rule import flip_prices, nearest_flip
 from qqqbot.strategy.sizing import commission
 
 
-class Outlook(NamedTuple):
-    """The nearest price that changes the rule's answer. `orders` are what would then be sent, in this order.
+def flip_of(snapshot: Snapshot, rules: Rules, now: datetime) -> Flip | None:
+    """The nearest flip as seen in `snapshot`: of its session, or of the next one once that has closed at `now`.
 
-    `seen_price` is the signal's price at `seen_at`, from which the distance is counted. `coming` says that the prices
-    are those of the session after `seen_at`, with `seen_price` as the close of that day.
+    None if no price changes the answer, or if the recorded closes do not allow one.
     """
-
-    flip: float
-    target: Holding
-    orders: tuple[PlannedOrder, ...]
-    seen_price: float
-    seen_at: datetime
-    coming: bool
-
-
-def outlook(snapshot: Snapshot, rules: Rules, now: datetime) -> Outlook | None:
-    """As seen in `snapshot`; None if no price changes the answer, or if the recorded closes do not allow one."""
     if window_problem(snapshot) or len(snapshot.expected) < rules.form.history:
         return None
     price, held = snapshot.market.signal_quote.price, snapshot.portfolio.holding
-    coming = now >= snapshot.session.close
-    flips = _flips(snapshot, rules, coming)
+    flips = _flips(snapshot, rules, coming=now >= snapshot.session.close)
     change = nearest_flip(price, flips, held, rules.form) if price > 0 else None
     if change is None:
         return None
     flip, target = change
-    return Outlook(flip, target, orders_at(snapshot, rules, flip, target), price, snapshot.now, coming)
+    orders = (FlipOrder(o.side, o.symbol, o.quantity) for o in orders_at(snapshot, rules, flip, target))
+    return Flip(flip, target, tuple(orders))
 
 
 def orders_at(snapshot: Snapshot, rules: Rules, price: float, target: Holding) -> tuple[PlannedOrder, ...]:

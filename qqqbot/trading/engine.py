@@ -39,11 +39,11 @@ from qqqbot.model.values import (
 from qqqbot.records.decisions import FAILED, decision_values, equity_of, last_rule
 from qqqbot.records.jsonl import SCHEMA
 from qqqbot.records.risk_line import RiskLine, life
-from qqqbot.records.status_file import Flip, FlipOrder, Flips
+from qqqbot.records.status_file import Flips
 from qqqbot.records.track import Track, extended
 from qqqbot.runtime.daily_log import pairs
 from qqqbot.strategy.crossing import crossing
-from qqqbot.strategy.flip import outlook
+from qqqbot.strategy.flip import flip_of
 from qqqbot.strategy.gates import closes_of_window
 from qqqbot.strategy.planning import decide
 from qqqbot.trading.alerts import Alerts
@@ -456,18 +456,10 @@ class Engine:
 def flips(seen: Snapshot, rules: Rules) -> Flips:
     """The nearest flip price as of `seen`, for the rest of its session and for the next one."""
     closes_at = seen.session.close
-    today = _flip(seen, rules, seen.now) if seen.now < closes_at else None
-    coming = _flip(seen, rules, closes_at)
+    today = flip_of(seen, rules, seen.now) if seen.now < closes_at else None
+    coming = flip_of(seen, rules, closes_at)
     found = Flips(seen.now, seen.market.signal_quote.price, closes_at, today, coming, symbol=seen.market.signal)
     if not (found.out_of_reach(seen.now) or found.out_of_reach(closes_at)):
         return found
     crosses = crossing(closes_of_window(seen), found.seen_price, seen.portfolio.holding, rules)
     return found._replace(crossing=crosses)
-
-
-def _flip(seen: Snapshot, rules: Rules, now: datetime) -> Flip | None:
-    found = outlook(seen, rules, now)
-    if found is None:
-        return None
-    orders = tuple(FlipOrder(order.side, order.symbol, order.quantity) for order in found.orders)
-    return Flip(found.flip, found.target, orders)

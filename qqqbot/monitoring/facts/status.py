@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from qqqbot.model.family import DEFAULT, DEFAULT_SYMBOLS, PRESETS
 from qqqbot.model.new_york import new_york_date
-from qqqbot.model.values import SHORTEST_WINDOW_MINUTES, Decide, FlipPrices, Holding
+from qqqbot.model.values import SHORTEST_WINDOW_MINUTES, Decide, FlipOrder, FlipPrices, Holding
 from qqqbot.monitoring import performance
 from qqqbot.monitoring.facts.answer import Answer
 from qqqbot.monitoring.health import Evidence, judge, problems
@@ -22,7 +22,7 @@ from qqqbot.records.folder import Folder, Identity, Problem, damage, identity, p
 from qqqbot.records.last_run import last_end
 from qqqbot.records.risk_line import Position, RiskLine, gain, less, positions, risk_line
 from qqqbot.records.row_prices import prices_of, symbols_of
-from qqqbot.records.status_file import FARTHEST_DAY, FlipOrder, costs_in, flips_in
+from qqqbot.records.status_file import FARTHEST_DAY, costs_in, flips_in
 from qqqbot.records.tail import Rows, last_rows
 from qqqbot.records.track import kept
 from qqqbot.records.verdict import Health

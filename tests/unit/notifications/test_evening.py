@@ -5,9 +5,9 @@ from typing import get_args
 
 import pytest
 
-from qqqbot.model.values import Crossing, Holding
+from qqqbot.model.values import Crossing, Flip, Holding
 from qqqbot.notifications.evening import NEAR, EveningLetter, evening, is_wanted, letter
-from qqqbot.records.status_file import Flip, Flips
+from qqqbot.records.status_file import Flips
 from qqqbot.runtime.config import Config
 from tests.support.builders import DAY, new_york, portfolio, session, table
 

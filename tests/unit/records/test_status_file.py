@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from qqqbot.model.values import Crossing, Holding, Side
+from qqqbot.model.values import Crossing, Flip, FlipOrder, Holding, Side
 from qqqbot.records.codec import to_plain
-from qqqbot.records.status_file import Flip, FlipOrder, Flips, flips_in, write_status
+from qqqbot.records.status_file import Flips, flips_in, write_status
 from tests.support.builders import NOW
 from tests.support.symbols import QQQ, TQQQ
 

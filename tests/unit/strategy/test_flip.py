@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from qqqbot.model.market import Bar, Quote
 from qqqbot.model.values import Holding, Side, Snapshot
-from qqqbot.strategy.flip import orders_at, outlook
+from qqqbot.strategy.flip import flip_of, orders_at
 from qqqbot.strategy.gates import closes_of_window
 from qqqbot.strategy.planning import decide
 from qqqbot.strategy.rule import evaluate, flip_prices
@@ -35,28 +35,28 @@ AFTER = new_york(NOW.date(), 16)
 
 
 def told(seen: Snapshot) -> list[tuple[str, int, str]]:
-    found = outlook(seen, RULES, NOW)
+    found = flip_of(seen, RULES, NOW)
     assert found is not None
     return [(o.side.value, o.quantity, o.symbol) for o in found.orders]
 
 
 def test_below_the_line_tqqq_is_sold_and_qqq_bought_with_the_proceeds() -> None:
-    found = outlook(IN_TQQQ, RULES, NOW)
+    found = flip_of(IN_TQQQ, RULES, NOW)
     assert found is not None
     assert found.target is Holding.QQQ
-    assert found.flip < PRICE
+    assert found.price < PRICE
     sell, buy = found.orders
     assert (sell.side, sell.symbol, sell.quantity) == (Side.SELL, TQQQ, 1583)
-    tqqq = TQQQ_PRICE * (1 + 3 * (found.flip / PRICE - 1))
+    tqqq = TQQQ_PRICE * (1 + 3 * (found.price / PRICE - 1))
     equity = Decimal(5020) + 1583 * Decimal(str(tqqq))
     assert (buy.side, buy.symbol) == (Side.BUY, QQQ)
-    assert buy.quantity == pytest.approx(float(equity) * 0.95 / found.flip, abs=1)
+    assert buy.quantity == pytest.approx(float(equity) * 0.95 / found.price, abs=1)
 
 
 def test_the_first_order_is_the_one_that_the_planner_gives_at_that_price() -> None:
-    found = outlook(IN_TQQQ, RULES, NOW)
+    found = flip_of(IN_TQQQ, RULES, NOW)
     assert found is not None
-    price = found.flip * (1 - 1e-9)
+    price = found.price * (1 - 1e-9)
     qqq, tqqq = Quote(QQQ, price, NOW), Quote(TQQQ, TQQQ_PRICE * (1 + 3 * (price / PRICE - 1)), NOW)
     plan = decide(replace(IN_TQQQ, market=replace(IN_TQQQ.market, signal_quote=qqq, fund_quote=tqqq)), RULES)
     assert [(o.side, o.symbol, o.quantity) for o in plan.orders] == [
@@ -77,38 +77,35 @@ def test_a_drop_that_would_wipe_out_tqqq_plans_nothing() -> None:
 
 
 def test_after_the_close_the_line_is_the_coming_sessions() -> None:
-    found = outlook(IN_TQQQ, RULES, AFTER)
+    found = flip_of(IN_TQQQ, RULES, AFTER)
     assert found is not None
-    assert found.coming
     closes = [*closes_of_window(IN_TQQQ), PRICE]
-    assert found.flip == flip_prices(closes, RULES).leave_strong
+    assert found.price == flip_prices(closes, RULES).leave_strong
     # What the strategy itself says of the coming day, on both sides of the line.
-    assert evaluate(closes, found.flip * 0.9999, Holding.TQQQ, RULES).target is Holding.QQQ
-    assert evaluate(closes, found.flip * 1.0001, Holding.TQQQ, RULES).target is Holding.TQQQ
+    assert evaluate(closes, found.price * 0.9999, Holding.TQQQ, RULES).target is Holding.QQQ
+    assert evaluate(closes, found.price * 1.0001, Holding.TQQQ, RULES).target is Holding.TQQQ
 
 
 def test_within_the_session_it_is_the_sessions_own() -> None:
-    found = outlook(IN_TQQQ, RULES, AFTER - timedelta(seconds=1))
+    found = flip_of(IN_TQQQ, RULES, AFTER - timedelta(seconds=1))
     assert found is not None
-    assert not found.coming
-    assert found.flip == flip_prices(closes_of_window(IN_TQQQ), RULES).leave_strong
+    assert found.price == flip_prices(closes_of_window(IN_TQQQ), RULES).leave_strong
 
 
 def test_a_check_while_the_exchange_is_closed_describes_the_coming_session() -> None:
     last = new_york(NOW.date(), 15, 59)
     seen = market(Holding.TQQQ, now=last)
     night = replace(IN_TQQQ, now=new_york(NOW.date(), 20), exchange_open=False, market=seen)
-    found = outlook(night, RULES, new_york(NOW.date(), 21))
+    found = flip_of(night, RULES, new_york(NOW.date(), 21))
     assert found is not None
-    assert found.coming
     plan = decide(night, RULES)
     assert plan.signal is not None
-    assert found.flip == plan.signal.flips.leave_strong
+    assert found.price == plan.signal.flips.leave_strong
 
 
 @pytest.mark.parametrize("bars", [(), (Bar(session().date, 1.0),)])
-def test_an_incomplete_window_has_no_outlook(bars: tuple[Bar, ...]) -> None:
-    assert outlook(replace(IN_TQQQ, market=replace(market(), bars=bars)), RULES, NOW) is None
+def test_an_incomplete_window_has_no_flip_of(bars: tuple[Bar, ...]) -> None:
+    assert flip_of(replace(IN_TQQQ, market=replace(market(), bars=bars)), RULES, NOW) is None
 
 
 @given(st.sampled_from(LEVELS), st.integers(0, 2000), st.integers(0, 300), st.floats(0.7, 1.5), st.sampled_from(LEVELS))

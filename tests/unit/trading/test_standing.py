@@ -4,8 +4,8 @@ from datetime import date, datetime, timedelta
 
 import pytest
 
-from qqqbot.model.values import Crossing, Holding
-from qqqbot.records.status_file import Flip, Flips
+from qqqbot.model.values import Crossing, Flip, Holding
+from qqqbot.records.status_file import Flips
 from qqqbot.trading.standing import FRESH, held, is_known, outlook, standing
 from tests.support.builders import DAY, NOW, new_york, portfolio, table
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from qqqbot.display.terminal import Fields, Tone, plain
-from qqqbot.model.values import Crossing, Holding
+from qqqbot.model.values import Crossing, Flip, Holding
 from qqqbot.monitoring.facts.status import status
 from qqqbot.monitoring.screens.status import status as screen
 from qqqbot.records.codec import to_plain
-from qqqbot.records.status_file import Flip, Flips
+from qqqbot.records.status_file import Flips
 from qqqbot.runtime.halt_file import BY_OWNER
 from tests.support.builders import DAY, NOW, new_york
 from tests.support.monitor_samples import SUNDAY, LogsFolder, blocked, book, decision_row, status_values
