@@ -43,7 +43,7 @@ ICONS = {
 # Shown elsewhere on the page.
 _SHOWN_ELSEWHERE = (
     *("Running", "Holdings", "Value", "Problems", "Channels", "Last check", "Next", "Flip"),
-    *("Drawdown", "Open profit", "Costs", "To start", "To stop", "To resume"),
+    *("Drawdown", "Open profit", "Costs", "Halted", "To start", "To stop", "To resume"),
 )
 _LOGGED_DECISION = re.compile(r'action=(\w+) .*sentence="((?:[^"\\]|\\.)*)"')
 _HEAD = (
@@ -127,6 +127,7 @@ def _banner(status: Status) -> Markup:
         tag("p", tag("span", health.upper(), id="health", class_=f"health {colour}"), class_="state"),
         tag("p", meaning if who.mode in ("dry_run", None) else f"{meaning}; {account}", class_="told"),
         tag("p", beat, tag("span", "", id="seen"), class_="asof faint"),
+        tag("p", f"Halted by you: {status.halted_by_owner}", class_="warning") if status.halted_by_owner else None,
         class_=who.mode or "none",
         data_title=f"{health.upper()} - {mode} - qqqbot",
         data_icon=f"icon-{colour}.svg",
