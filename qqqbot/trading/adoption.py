@@ -56,13 +56,15 @@ def adopt(book: Book, account: AccountSnapshot, prices: Mapping[str, Decimal | P
 def leave(book: Book, account: AccountSnapshot, now: datetime) -> list[str]:
     """Shares beyond the book's are the owner's. Returns a sentence for each change.
 
-    Raises LedgerMismatch if the account has fewer shares than the bot's: missing shares cannot be left alone.
+    Raises LedgerMismatch if the account has fewer shares than the bot's, missing shares cannot be left alone; or if the
+    book is short: what was bought to close that is the bot's.
     """
     found = differences(book, account)
-    if short := [s for s, d in found.items() if book.ledger.foreign[s] + d < 0]:
+    ledger = book.ledger
+    if short := [s for s, d in found.items() if ledger.foreign[s] + d < 0 or ledger.shares[s] < 0]:
         raise LedgerMismatch(
-            f"{', '.join(short)}: the account holds fewer shares than the book says are the bot's; "
-            f"use {COMMAND} adopt to take over the account's number"
+            f"{', '.join(short)}: the account holds fewer shares than the book says are the bot's, or the book is "
+            f"short; use {COMMAND} adopt to take over the account's number"
         )
     book.answer([left_alone(symbol, difference) for symbol, difference in found.items()], now)
     return [f"{symbol}: {difference:+,} shares left alone" for symbol, difference in found.items()]
@@ -101,6 +103,14 @@ def refuse_late_positions(book: Book, account: AccountSnapshot) -> None:
         f"{POSITIONS_SHOWN // timedelta(minutes=1)} minutes late. Nothing was recorded: if they still differ, answer "
         f"again at {again.astimezone(NEW_YORK):%H:%M} ET"
     )
+
+
+def refuse_short_position(account: AccountSnapshot) -> None:
+    """Raises LedgerMismatch: no answer makes shares that were never there the bot's or the owner's."""
+    if short := [f"{count:,} {symbol}" for symbol, count in account.positions.items() if count < 0]:
+        raise LedgerMismatch(
+            f"the account is short ({', '.join(short)}). Nothing was recorded: close the position by hand, then adopt"
+        )
 
 
 def refuse_open_orders(unresolved: Sequence[OrderIntent], account: AccountSnapshot) -> None:

@@ -98,6 +98,7 @@ def _make(book: Book, answer: Answer, seen: Seen, now: datetime) -> list[str]:
     if answer.kind is Kind.UNDO:
         return adoption.undo(book, now)
     adoption.refuse_late_positions(book, seen.account)
+    adoption.refuse_short_position(seen.account)
     adoption.refuse_split(book, seen.account, seen.market, seen.last_price)
     if answer.kind is Kind.LEAVE:
         adoption.refuse_leaving_a_purchase(book, seen.account, seen.lost)

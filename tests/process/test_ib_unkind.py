@@ -231,6 +231,25 @@ def test_a_twin_under_one_reference_halts_within_one_check(tmp_path: Path) -> No
         assert len(trader.at.gateway.orders) == 2
 
 
+def test_a_twin_of_a_sale_leaves_a_short_account_that_is_told_and_closed_by_hand(tmp_path: Path) -> None:
+    with trading(tmp_path, timing=BRISK) as trader:
+        gateway = trader.at.gateway
+        trader.check(Holding.QQQ)
+        trader.at.clock.move(900)
+        trader.check(Holding.CASH)
+        gateway.twin(gateway.orders[1].order_ref)
+        trader.at.clock.move(60)
+        trader.check()
+        assert (gateway.position("QQQ"), trader.last_check().error) == (-211, "OrderOverrun")
+        assert "422 QQQ were executed, and 211 were ordered" in (trader.records.switch.reason() or "")
+        minutes(trader, 3, Holding.TQQQ)
+        assert {"halt", "mismatch"} <= {event.kind for event in trader.engine.alerts.lasting()}
+        (trader.records.decisions.path.parent / "HALT").unlink()
+        minutes(trader, 3, Holding.TQQQ)
+        assert trader.last_check().error == "UnexpectedPosition"
+        assert len(gateway.orders) == 3
+
+
 def test_a_twin_that_is_still_open_halts_and_is_cancelled(tmp_path: Path) -> None:
     with trading(tmp_path, timing=BRISK) as trader:
         trader.check(Holding.QQQ)

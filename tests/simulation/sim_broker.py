@@ -178,6 +178,8 @@ class SimBroker(Watching):
     """shares bought with dividends: no order and no execution reports them"""
     listed: tuple[str, ...] = ()
     """open orders of the newest answer"""
+    shows_short: datetime | None = None
+    """when this process was first told of a position below zero; None while it is told of none"""
     told: dict[str, datetime] = field(default_factory=dict)
     """order_ref -> when this process was first told that there are two of it, or that it was refused while inactive"""
     windows: bool = False
@@ -263,6 +265,8 @@ class SimBroker(Watching):
         )
         self._wrong = self.odd.happens(0.5) and not self._wrong
         told = self._with_a_wrong_figure(seen) if self._wrong else seen
+        below = min(told.positions.values()) < 0
+        self.shows_short = (self.shows_short or now) if below else None
         self.misreported = {s for s, count in told.positions.items() if count != seen.positions[s]}
         return told
 

@@ -215,7 +215,7 @@ class Life:
         ownership.refuse_late_positions(book, account)
         before = world.answers()
         try:
-            if world.hand_trade[1] > 0 and world.rng.random() < 0.5:
+            if world.hand_trade[1] > 0 and not world.short() and world.rng.random() < 0.5:
                 ownership.leave(book, account, world.clock.now())
             else:
                 now = world.clock.true_now()

@@ -52,6 +52,20 @@ ANSWERS = (
         ("unit/trading/test_adoption.py::TestRightAfterATrade",),
     ),
     Mutant(
+        "a short account is the owner's",
+        "trading/adoption.py::refuse_short_position",
+        "if count < 0]",
+        "if count is None]",
+        ("unit/trading/test_adoption.py::TestShort",),
+    ),
+    Mutant(
+        "what closes a short position is left to the owner",
+        "trading/adoption.py::leave",
+        " or ledger.shares[s] < 0",
+        "",
+        ("unit/trading/test_adoption.py::TestShort",),
+    ),
+    Mutant(
         "phantom cash is adopted",
         "trading/adoption.py::refuse_money_that_is_not_there",
         "account.behind or cash > there + equity * NOTICEABLE",

@@ -117,6 +117,35 @@ def test_nothing_is_refused_if_nothing_differs(world: World) -> None:
     assert answered(world, "adopt") == []
 
 
+class TestShort:
+    """A sale that the gateway sent twice: the bot's book and the account have less than nothing."""
+
+    @pytest.fixture
+    def short(self, world: World) -> World:
+        world.prices.target = Holding.CASH
+        world.start().step()
+        world.broker.trade(world.broker.submitted[-1], 20)
+        world.start().step()
+        assert (world.broker.positions[QQQ], world.records().book.ledger.shares[QQQ]) == (-20, -20)
+        return world
+
+    @pytest.mark.parametrize("answer", ["adopt", "leave"])
+    def test_no_answer_is_taken_before_it_is_closed(self, short: World, answer: str) -> None:
+        refused(short, answer, LedgerMismatch, r"the account is short \(-20 QQQ\).*close the position by hand, then adopt")
+        short.broker.positions[QQQ] -= 10
+        refused(short, answer, LedgerMismatch, r"the account is short \(-30 QQQ\)")
+
+    def test_what_closed_it_is_adopted_and_cannot_be_left_alone(self, short: World) -> None:
+        by_hand(short, 20, price="455")
+        refused(short, "leave", LedgerMismatch, "adopt")
+        assert answered(short, "adopt", any=Decimal(455)) == [
+            "QQQ: +20 shares recorded in the book at 455.00, the price that you gave"
+        ]
+        ledger = short.records().book.ledger
+        assert (ledger.shares[QQQ], ledger.cash) == (0, short.broker.cash)
+        assert answered(short, "adopt") == []
+
+
 class TestRightAfterATrade:
     """The account's shares may be those of before it, and this process has not seen what they were."""
 
