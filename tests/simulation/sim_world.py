@@ -236,11 +236,14 @@ class World:
             book = fold_of(self.logs)
             there = min(self.broker.shares(now)[symbol] - book.foreign[symbol], book.shares[symbol]) - selling
             held = there
-            there = max(there, 0) + self.odd.rng.choice((0, self.odd.rng.randint(1, MOST_SHORT)))
+            beyond = self.odd.rng.choice((0, self.odd.rng.randint(1, MOST_SHORT)))
+            # A book that owes for another twin cannot buy them back without the owner's capital.
+            there = max(there, 0) + (0 if self._paid_for_twins() else beyond)
         else:
             buying = sum((i.quantity * i.decision_price for i in alive if i.side is Side.BUY), Decimal(0))
             price = Decimal(str(self.prices.price(order.intent.symbol, now)))
             there = int((self.broker.cash(now) - buying - LEFT_BY_TWINS) / price / Decimal("1.05"))
+            there = 0 if self.oversold else there
         if (quantity := min(order.intent.quantity, there)) > 0 and self.hand_trade is None:
             self.broker.send_twin(order, quantity, session.close)
             self.oversold += [order.intent.symbol] * (order.intent.side is Side.SELL and quantity > held)
@@ -277,7 +280,7 @@ class World:
             return
         if self.hand_trade is None and self._by_hand(*found):
             self.hand_trade = found
-        if self.hand_trade == found:
+        if self.hand_trade == found and not self.unsettled_executions():
             raise OwnerStops
         self.undo_hand_trade()
 

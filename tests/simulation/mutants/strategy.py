@@ -219,6 +219,13 @@ MUTANTS = (
         ("unit/strategy/test_planning.py", "unit/trading/test_engine_pauses.py"),
     ),
     Mutant(
+        "a short account is a difference like any other",
+        "strategy/gates.py::book_agrees",
+        "min(account.get(s, 0), own) < 0]:",
+        "own is None]:",
+        seed=50,
+    ),
+    Mutant(
         "account and book are compared while an order is open",
         "strategy/gates.py::book_agrees",
         "if snapshot.open_orders:",

@@ -131,7 +131,9 @@ class TestShort:
 
     @pytest.mark.parametrize("answer", ["adopt", "leave"])
     def test_no_answer_is_taken_before_it_is_closed(self, short: World, answer: str) -> None:
-        refused(short, answer, LedgerMismatch, r"the account is short \(-20 QQQ\).*close the position by hand, then adopt")
+        refused(
+            short, answer, LedgerMismatch, r"the account is short \(-20 QQQ\).*close the position by hand, then adopt"
+        )
         short.broker.positions[QQQ] -= 10
         refused(short, answer, LedgerMismatch, r"the account is short \(-30 QQQ\)")
 
