@@ -240,7 +240,8 @@ def test_a_twin_of_a_sale_leaves_a_short_account_that_is_told_and_closed_by_hand
         gateway.twin(gateway.orders[1].order_ref)
         trader.at.clock.move(60)
         trader.check()
-        assert (gateway.position("QQQ"), trader.last_check().error) == (-211, "OrderOverrun")
+        assert gateway.position("QQQ") == -211
+        assert trader.last_check().error == "OrderOverrun"
         assert "422 QQQ were executed, and 211 were ordered" in (trader.records.switch.reason() or "")
         minutes(trader, 3, Holding.TQQQ)
         assert {"halt", "mismatch"} <= {event.kind for event in trader.engine.alerts.lasting()}
