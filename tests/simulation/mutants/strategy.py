@@ -214,8 +214,8 @@ MUTANTS = (
     Mutant(
         "a buy is sized on the first answer about the account's money",
         "strategy/planning.py::_buy",
-        "if not money.passed:",
-        "if not money.passed and account.behind:",
+        "if not arrived.passed and not money.account_has_less(snapshot, worth):",
+        "if not arrived.passed and account.behind:",
         ("unit/strategy/test_planning.py", "unit/trading/test_engine_pauses.py"),
     ),
     Mutant(

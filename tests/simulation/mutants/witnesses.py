@@ -215,8 +215,8 @@ MUTANTS = (
     Mutant(
         "on a closed day the last finished row is taken for today's",
         "adapters/yahoo/price_source.py::ChildPrices.market",
-        "self._session_date(now), self._symbols",
-        "None, self._symbols",
+        "self._symbols, self._session_date(now)",
+        "self._symbols, None",
     ),
     Mutant(
         "a whole answer in another currency is believed",
