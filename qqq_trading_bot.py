@@ -252,7 +252,7 @@ class Daemon:
         engine = self._engine()
         if engine is None:
             return False
-        engine.step()
+        engine.step_alone()
         self.outage.update(self.account.problem(), self.clock.now())
         self.notifier.look()
         for event in self.log_notifier.recent:

@@ -61,6 +61,7 @@ log = logging.getLogger(__name__)
 # Selling, buying and seeing that all is done take three; the rest is for partial fills.
 MAX_ROUNDS = 6
 FAILURES_BEFORE_NOTICE = 3
+SEEN_TWICE = (Reason.MONEY_LATE, Reason.DIFFERENCE_SEEN)
 ALERTS_OF_GATES = (
     AlertKind.HALT,
     AlertKind.MISMATCH,
@@ -171,6 +172,12 @@ class Engine:
         if self._signalled is not None:
             self.state.flips = flips(self._signalled, self.rules)
         return self.pause() is not None
+
+    def step_alone(self) -> None:
+        """One check that no other follows: what is believed at the second look only gets that look at once."""
+        self.step()
+        if self.state.last_check and self.state.last_check.error in SEEN_TWICE:
+            self.step()
 
     def look_back(self) -> bool:
         """Report, once, a session that has ended without the decision that was due; to be called as time passes.

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from qqqbot.model.errors import PricesUnavailable
+from qqqbot.model.reasons import Reason
 from qqqbot.model.values import Decide, Holding, Order, OrderIntent, OrderStatus, Rules, Side
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.runtime.config import Config
@@ -320,6 +321,19 @@ class TestLessThanTheBook:
             world.pass_time(minutes=1)
         assert world.broker.cash >= 0
         assert [order.quantity for order in world.broker.submitted] == [44]
+
+    def test_a_check_that_no_other_follows_takes_its_second_look_at_once(self, world: World) -> None:
+        """A scheduler's `once` would buy nothing for ever beside the owner's other holdings."""
+        world.broker.elsewhere = Decimal(400_000)
+        world.start().step_alone()
+        assert [order.quantity for order in world.broker.submitted] == [211]
+
+    def test_a_difference_is_named_by_a_check_that_no_other_follows(self, world: World) -> None:
+        world.broker.positions[QQQ] = 7
+        engine = world.start()
+        engine.step_alone()
+        assert engine.state.last_check is not None
+        assert engine.state.last_check.error is Reason.LEDGER_MISMATCH
 
     def test_a_larger_position_size_leaves_what_is_held_alone(self, world: World) -> None:
         world.rules = replace(RULES, position_size=Decimal("0.5"))
