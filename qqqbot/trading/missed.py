@@ -7,7 +7,7 @@ overnight, whatever the rule wants, and the owner must know which one and at whi
 import contextlib
 import logging
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from qqqbot.model.errors import PRICE_ERRORS
@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 # One failed check between two that decided is not worth a message.
 FAILURES = 3
+# How long ago the run before may have ended, if it left a session to be told.
+RECALLED = timedelta(days=30)
 
 
 class Lost(NamedTuple):
@@ -49,19 +51,17 @@ class Missed:
         self._decided_at: datetime | None = None
 
     def recall(self, table: SessionTable, began: datetime, identity: tuple[str, str]) -> None:
-        """Once: observe the checks before `began`, of this session and the last one, by the records of `identity`."""
+        """Once: observe the checks before `began`, of the last weeks, by the records of `identity`."""
         if self._recalled or not table.sessions or not table.sessions[0].close <= began < table.ends():
             return
         self._recalled = True
         try:
-            rows = list(rows_since(self._records.decisions.path, table.last_closed(began).open))
+            for row in rows_since(self._records.decisions.path, began - RECALLED):
+                at = moment(row.get("timestamp"))
+                if at is not None and at < began and (row.get("mode"), row.get("account")) == identity:
+                    self.observe(table.open_session(at), row, at)
         except OSError as error:
             log.warning("the checks of earlier runs cannot be read: %s", error)
-            return
-        for row in rows:
-            at = moment(row.get("timestamp"))
-            if at is not None and at < began and (row.get("mode"), row.get("account")) == identity:
-                self.observe(table.open_session(at), row, at)
 
     def observe(self, session: Session | None, row: Mapping[str, Any], now: datetime) -> None:
         """A check of `session`, None if none is open: its row of decisions.jsonl.

@@ -101,7 +101,12 @@ def test_a_start_after_the_close_has_missed_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("decide", list(Decide))
 @pytest.mark.parametrize(
-    "hours", [0, 1, 17, 19], ids=["at the close", "that evening", "in the morning", "in the session"]
+    "hours",
+    [0, 1, 17, 19, 67, 115, 6 * 24, 21 * 24],
+    ids=[
+        *("at the close", "that evening", "in the morning", "in the session"),
+        *("two sessions later", "on Sunday", "after a weekend", "after weeks"),
+    ],
 )
 def test_a_run_that_ends_with_the_session_leaves_it_to_the_next_one(tmp_path: Path, decide: Decide, hours: int) -> None:
     world, engine = started(tmp_path, decide)
