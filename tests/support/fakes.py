@@ -39,7 +39,7 @@ from qqqbot.trading.assembly import Identity, assemble, load_records
 from qqqbot.trading.bookkeeping import set_capital
 from qqqbot.trading.engine import Engine, State
 from qqqbot.trading.parts import Adapters, Records
-from tests.support.builders import ACCOUNT, NOW, PRICE, RULES, TQQQ_PRICE, market, table
+from tests.support.builders import ACCOUNT, DAY, NOW, PRICE, RULES, TQQQ_PRICE, market, new_york, table
 from tests.support.symbols import QQQ, SYMBOLS, TQQQ
 
 
@@ -385,3 +385,21 @@ class World:
         assert ledger.cash >= 0
         refs = [intent.order_ref for intent in self.broker.submitted]
         assert len(set(refs)) == len(refs)
+
+
+def world_at(tmp_path: Path, hour: int, minute: int, rules: Rules = RULES) -> World:
+    """At that time in New York."""
+    return World(tmp_path, rules=rules, clock=VirtualClock(new_york(DAY, hour, minute)))
+
+
+def in_qqq(world: World) -> Engine:
+    """An engine whose account holds QQQ."""
+    engine = world.start()
+    engine.step()
+    assert world.broker.positions == {QQQ: 211, TQQQ: 0}
+    return engine
+
+
+def reports_an_old_fill(broker: FakeBroker, intent: OrderIntent) -> None:
+    old = replace(broker.fills()[0], order_ref=intent.order_ref, quantity=intent.quantity)
+    broker.orders[intent.order_ref] = Order(intent.order_ref, OrderStatus.FILLED, (old,))

@@ -23,11 +23,6 @@ def capitals(world: World) -> list[Decimal]:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
-
-
-@pytest.fixture
 def in_flight(tmp_path: Path) -> World:
     """A buy of 211 QQQ was executed, and the process died before it learned of it."""
     world = World(tmp_path)

@@ -4,7 +4,6 @@ from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -22,11 +21,6 @@ from tests.support.symbols import QQQ, TQQQ
 
 TOMORROW = DAY + timedelta(days=1)
 SPLIT = Split(TQQQ, TOMORROW, 2.0)
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
 
 
 def kinds(world: World) -> list[str]:

@@ -13,35 +13,21 @@ from qqqbot.model.errors import PRICE_ERRORS, CalendarEnded, PricesUnavailable, 
 from qqqbot.model.market import Quote
 from qqqbot.model.reasons import ADVICE_OF_CODE, Reason
 from qqqbot.model.sessions import SessionTable
-from qqqbot.model.values import Decide, Holding, Mode, Order, OrderIntent, OrderStatus, Rules, Side
-from qqqbot.runtime.clock import VirtualClock
+from qqqbot.model.values import Decide, Holding, Mode, OrderStatus, Side
 from qqqbot.trading.engine import MAX_ROUNDS
-from tests.support.builders import DAY, LEVELS, NOW, PRICE, RULES, bars, closes, new_york, table
+from tests.support.builders import DAY, LEVELS, NOW, PRICE, RULES, bars, closes, table
 from tests.support.fakes import (
-    FakeBroker,
     FullDisk,
     World,
     answer_lost,
     fills_part,
+    reports_an_old_fill,
+    world_at,
 )
 from tests.support.symbols import QQQ, TQQQ
 
 BEFORE_CLOSE = replace(RULES, decide=Decide.BEFORE_CLOSE)
 PRICES = {QQQ: Decimal(450), TQQQ: Decimal(60)}
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
-
-
-def at(tmp_path: Path, hour: int, minute: int, rules: Rules = RULES) -> World:
-    return World(tmp_path, rules=rules, clock=VirtualClock(new_york(DAY, hour, minute)))
-
-
-def reports_an_old_fill(broker: FakeBroker, intent: OrderIntent) -> None:
-    old = replace(broker.fills()[0], order_ref=intent.order_ref, quantity=intent.quantity)
-    broker.orders[intent.order_ref] = Order(intent.order_ref, OrderStatus.FILLED, (old,))
 
 
 def last(world: World) -> dict[str, Any]:
@@ -106,7 +92,7 @@ class TestCheck:
         assert world.prices.calls == 2
 
     def test_while_the_exchange_is_closed_it_observes(self, tmp_path: Path) -> None:
-        world = at(tmp_path, 9, 0)
+        world = world_at(tmp_path, 9, 0)
         world.prices.changes = {"newest_row": DAY - timedelta(days=1), "bars": bars(closes(Holding.QQQ), DAY)[:-1]}
         engine = world.start()
         assert engine.step() is False
@@ -283,7 +269,7 @@ class TestReporting:
         assert "checks_failing" not in world.notifier.kinds()
 
     def test_nobody_is_woken_at_night(self, tmp_path: Path) -> None:
-        world = at(tmp_path, 20, 0)
+        world = world_at(tmp_path, 20, 0)
         engine = world.start()
         world.prices.trouble = PricesUnavailable("429")
         for _ in range(10):

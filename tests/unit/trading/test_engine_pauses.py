@@ -11,7 +11,7 @@ import pytest
 
 from qqqbot.model.errors import PricesUnavailable
 from qqqbot.model.reasons import Reason
-from qqqbot.model.values import Decide, Holding, Order, OrderIntent, OrderStatus, Rules, Side
+from qqqbot.model.values import Decide, Holding, Order, OrderIntent, OrderStatus, Side
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.runtime.config import Config
 from qqqbot.trading.engine import Engine
@@ -28,25 +28,12 @@ from tests.support.fakes import (
     lost_on_the_way,
     never_leaves,
     works,
+    world_at,
 )
 from tests.support.symbols import QQQ, TQQQ
 
 BEFORE_CLOSE = replace(RULES, decide=Decide.BEFORE_CLOSE)
 PRICES = {QQQ: Decimal(450), TQQQ: Decimal(60)}
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
-
-
-def at(tmp_path: Path, hour: int, minute: int, rules: Rules = RULES) -> World:
-    return World(tmp_path, rules=rules, clock=VirtualClock(new_york(DAY, hour, minute)))
-
-
-def reports_an_old_fill(broker: FakeBroker, intent: OrderIntent) -> None:
-    old = replace(broker.fills()[0], order_ref=intent.order_ref, quantity=intent.quantity)
-    broker.orders[intent.order_ref] = Order(intent.order_ref, OrderStatus.FILLED, (old,))
 
 
 def last(world: World) -> dict[str, Any]:
@@ -180,7 +167,7 @@ class TestSoon:
         assert "order_refused" not in world.notifier.kinds()
 
     def test_a_refusal_in_the_decision_window_is_tried_again_in_it(self, tmp_path: Path) -> None:
-        world = at(tmp_path, 15, 45, BEFORE_CLOSE)
+        world = world_at(tmp_path, 15, 45, BEFORE_CLOSE)
         world.broker.behaviours = [is_rejected]
         engine = world.start()
         assert (engine.step(), engine.pause()) == (True, timedelta(minutes=1))
@@ -195,7 +182,7 @@ class TestSoon:
         assert (engine.step(), engine.pause()) == (True, timedelta(minutes=1))
 
     def test_the_pause_doubles_after_each_refusal_and_leaves_two_tries(self, tmp_path: Path) -> None:
-        world = at(tmp_path, 15, 45, BEFORE_CLOSE)
+        world = world_at(tmp_path, 15, 45, BEFORE_CLOSE)
         world.broker.behaviours = [is_rejected] * 12
         pauses = []
         while world.clock.now() < new_york(DAY, 15, 59):
@@ -208,7 +195,7 @@ class TestSoon:
         assert len(pauses) >= 6
 
     def test_after_a_fill_the_pause_is_a_minute_again(self, tmp_path: Path) -> None:
-        world = at(tmp_path, 15, 45, BEFORE_CLOSE)
+        world = world_at(tmp_path, 15, 45, BEFORE_CLOSE)
         world.broker.behaviours = [is_rejected] * 3
         engine = world.start()
         assert [engine.step() for _ in range(4)] == [True] * 3 + [False]
@@ -219,7 +206,7 @@ class TestSoon:
         assert (engine.step(), engine.pause()) == (True, timedelta(minutes=1))
 
     def test_after_the_close_nothing_is_due_soon(self, tmp_path: Path) -> None:
-        world = at(tmp_path, 15, 58)
+        world = world_at(tmp_path, 15, 58)
         world.broker.behaviours = [works]
         world.broker.deaf_to_cancel = True
         world.timeout = timedelta(minutes=5)
@@ -347,7 +334,7 @@ class TestLessThanTheBook:
 
 class TestBeforeClose:
     def test_it_trades_once_in_its_window_and_not_before(self, tmp_path: Path) -> None:
-        world = at(tmp_path, 12, 0, BEFORE_CLOSE)
+        world = world_at(tmp_path, 12, 0, BEFORE_CLOSE)
         engine = world.start()
         engine.step()
         assert world.broker.submitted == []
@@ -361,7 +348,7 @@ class TestBeforeClose:
         assert len(world.broker.submitted) == 1, "decided once for the session, over a restart too"
 
     def test_the_next_session_decides_again(self, tmp_path: Path) -> None:
-        world = at(tmp_path, 15, 45, BEFORE_CLOSE)
+        world = world_at(tmp_path, 15, 45, BEFORE_CLOSE)
         world.start().step()
         world.prices.target = Holding.TQQQ
         world.pass_time(days=1)
@@ -374,7 +361,7 @@ class TestBeforeClose:
         assert world.broker.positions[QQQ] == 211
 
     def test_a_failed_check_in_the_window_is_repeated_soon_and_still_decides(self, tmp_path: Path) -> None:
-        world = at(tmp_path, 15, 45, BEFORE_CLOSE)
+        world = world_at(tmp_path, 15, 45, BEFORE_CLOSE)
         engine = world.start()
         world.prices.trouble = PricesUnavailable("429")
         assert engine.step() is True
@@ -408,7 +395,7 @@ class TestBeforeClose:
         world.assert_book_is_the_brokers()
 
     def test_a_rotation_interrupted_in_the_window_continues_to_the_decided_target(self, tmp_path: Path) -> None:
-        world = at(tmp_path, 15, 45, BEFORE_CLOSE)
+        world = world_at(tmp_path, 15, 45, BEFORE_CLOSE)
         world.broker.behaviours = [answer_lost]
         engine = world.start()
         engine.step()

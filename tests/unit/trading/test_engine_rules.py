@@ -1,9 +1,6 @@
 """A change of the rule in config.json, while something is held."""
 
 from dataclasses import replace
-from pathlib import Path
-
-import pytest
 
 from qqqbot.model.family import Average, Comparison, Rule, two_averages
 from qqqbot.model.values import Holding
@@ -13,11 +10,6 @@ from tests.support.fakes import World
 from tests.support.symbols import QQQ
 
 OTHER = replace(RULES, rule=two_averages(2, 3))
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
 
 
 def after_a_change(world: World) -> Engine:

@@ -12,31 +12,18 @@ from qqqbot.model.values import Holding, OrderIntent, OrderStatus, Side, Snapsho
 from qqqbot.records.book import Book, adopted
 from qqqbot.records.journal import OrderJournal
 from qqqbot.strategy.planning import decide
-from qqqbot.trading.engine import Engine
 from tests.support.builders import NOW, RULES, snapshot
 from tests.support.fakes import (
     FullDisk,
     World,
     answer_lost,
+    in_qqq,
     is_rejected,
     lost_on_the_way,
     never_leaves,
     works,
 )
 from tests.support.symbols import QQQ, TQQQ
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
-
-
-def in_qqq(world: World) -> Engine:
-    """An engine whose account holds QQQ."""
-    engine = world.start()
-    engine.step()
-    assert world.broker.positions == {QQQ: 211, TQQQ: 0}
-    return engine
 
 
 class TestBeforeSending:

@@ -1,34 +1,18 @@
 """An order that is not done in time is cancelled, and one that does not end is a trouble that lasts."""
 
 from datetime import timedelta
-from pathlib import Path
-
-import pytest
 
 from qqqbot.model.values import Holding, Order, OrderIntent, OrderStatus, Side
-from qqqbot.trading.engine import Engine
 from tests.support.builders import NOW
 from tests.support.fakes import (
     FakeBroker,
     World,
     fills_part,
+    in_qqq,
     is_rejected,
     works,
 )
 from tests.support.symbols import QQQ, TQQQ
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
-
-
-def in_qqq(world: World) -> Engine:
-    """An engine whose account holds QQQ."""
-    engine = world.start()
-    engine.step()
-    assert world.broker.positions == {QQQ: 211, TQQQ: 0}
-    return engine
 
 
 class TestTimeouts:

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
@@ -15,11 +14,6 @@ from tests.support.fakes import FakeBroker, World, fills, swallowed, works
 from tests.support.symbols import QQQ, TQQQ
 
 ONE = "the gateway took 1 order and answered none: look at its windows, then resume"
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
 
 
 def halted(world: World) -> str:

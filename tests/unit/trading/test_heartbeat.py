@@ -6,8 +6,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from qqq_trading_bot import Daemon
 from qqqbot.model.errors import StalePrices
 from qqqbot.model.values import Holding, Side
@@ -22,11 +20,6 @@ from tests.support.symbols import QQQ, TQQQ
 
 GONE = "nothing listens there"
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
 
 
 @dataclass
