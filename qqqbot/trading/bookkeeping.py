@@ -187,7 +187,7 @@ def set_capital(book: Book, capital: Decimal, clock: Clock, unresolved: Sequence
         why = f"the outcome of {refs} is not known yet" if refs else f"{ledger.cash:,.2f} of it is in cash, the rest is"
         why += "" if refs else " invested"
         return (
-            f"remains {ledger.total_capital:,.2f} for now: {why}. The bot trades on, "
+            f"total_capital remains {ledger.total_capital:,.2f} for now: {why}. The bot trades on, "
             f"and records {capital:,.2f} as soon as {-change:,.2f} can be taken out"
         )
     if row := book.set_capital(capital, clock.now()):
