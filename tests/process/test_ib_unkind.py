@@ -302,3 +302,27 @@ def test_the_account_shows_what_it_will_pay_of_a_dividend(tmp_path: Path) -> Non
     with trading(tmp_path) as trader:
         trader.at.gateway.account(ACCOUNT).dividends = Decimal("103.39")
         assert trader.at.broker.snapshot().dividends_due == Decimal("103.39")
+
+
+class WithoutLedger(Account):
+    """One whose cash by currency is left out of some answers."""
+
+    left_out = False
+
+    def ledger(self) -> dict[str, str]:
+        return {} if self.left_out else super().ledger()
+
+
+def test_an_answer_without_its_dollars_is_not_one_without_other_currencies(tmp_path: Path) -> None:
+    euros = WithoutLedger(ACCOUNT, cash=Decimal(20_000), foreign_cash=Decimal(80_000), leverage=Decimal(4))
+    with trading(tmp_path, euros, timing=BRISK) as trader:
+        trader.check(Holding.CASH)
+        WithoutLedger.left_out = True
+        try:
+            minutes(trader, 15, Holding.QQQ)
+        finally:
+            WithoutLedger.left_out = False
+        assert (trader.at.gateway.orders, trader.last_check().error) == ([], "BrokerUnavailable")
+        assert "came without its dollars" in trader.last_check().sentence
+        minutes(trader, 15)
+        assert 0 <= euros.cash < 1_000

@@ -112,6 +112,8 @@ class IBBroker:
         self._executions_at = -EXECUTIONS_SECONDS
         self._before: _Before | None = None
         """what the newest snapshot saw that had caught up with the fills"""
+        self._ledger = False
+        """whether the gateway has told how much of the cash is in dollars: without that, the total is all there is"""
         self._behind_since: float | None = None
         self._fractions: dict[str, Decimal] = {}
         self._no_quotes: tuple[float, str] | None = None
@@ -236,6 +238,9 @@ class IBBroker:
         with self._news:
             fills = {fill.exec_id: fill for order in self._orders.with_executions() for fill in order.fills}
         found = ib_account.amounts(summary, self.account)
+        if self._ledger and ib_account.DOLLARS not in found:
+            raise BrokerUnavailable(f"the account summary of {self.account} came without its dollars; asked again soon")
+        self._ledger = ib_account.DOLLARS in found
         shares = ib_account.shares(positions, self.account, self._symbols)
         return _Before(shares, found["TotalCashValue"], found["AvailableFunds"], fills, ib_account.zeros(found))
 

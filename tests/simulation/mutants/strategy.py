@@ -245,6 +245,13 @@ MUTANTS = (
         "there is not None",
     ),
     Mutant(
+        "an answer that lacks its dollars is one without other currencies",
+        "adapters/ib/broker.py::IBBroker._seen",
+        "if self._ledger and",
+        "if not self._symbols and",
+        ("process/test_ib_unkind.py::test_an_answer_without_its_dollars_is_not_one_without_other_currencies",),
+    ),
+    Mutant(
         "the first look needs no witness",
         "strategy/money.py::confirmed",
         "return snapshot.missing is not None and",
