@@ -70,6 +70,20 @@ MUTANTS = (
         "pass",
     ),
     Mutant(
+        "a daemon without its lock outlives a stop",
+        "runtime/lifecycle.py::Lifecycle.stop",
+        "return self._stop_without_lock(ran, force)",
+        "return 0",
+        LIFECYCLE,
+    ),
+    Mutant(
+        "a mistyped answer stops the daemon",
+        "runtime/lifecycle.py::Lifecycle.answer",
+        "self.check(*options) or self.stop()",
+        "self.check() or self.stop()",
+        LIFECYCLE,
+    ),
+    Mutant(
         "a service that does not start stays",
         "runtime/lifecycle.py::Lifecycle.install_service",
         "service.roll_back()",

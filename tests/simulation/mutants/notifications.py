@@ -127,6 +127,20 @@ MUTANTS = (
         HEALTH,
     ),
     Mutant(
+        "a halt is not over with its file",
+        "monitoring/health.py::judge",
+        '{**status, "halted": evidence.halt}',
+        "status",
+        ("unit/monitoring/test_health.py",),
+    ),
+    Mutant(
+        "a halt rings as a missed decision until a check finds it",
+        "notifications/notifier.py::OwnerNotifier._not_told_yet",
+        "(halt := self.engine.halted()) is not None",
+        "(halt := None) is not None",
+        HEALTH,
+    ),
+    Mutant(
         "a bot that dies again and again is starting",
         "monitoring/health.py::judge",
         "is_starting and not _dies_again(evidence, now)",
