@@ -40,7 +40,7 @@ def test_a_withdrawal_waits_for_the_order_in_flight_and_says_so(in_flight: World
     engine = in_flight.start()
     told = [text for kind, text in in_flight.notifier.told if kind == "total_capital"]
     assert len(told) == 1
-    assert told[0].startswith("total_capital remains 100,000.00 for now: the outcome of qqqbot-20261124-01 is not known")
+    assert told[0].startswith("total_capital remains 100,000.00 for now: the outcome of qqqbot-20261124-01 is not")
     assert "records 20,000.00 as soon as" in told[0]
     engine.step()
     assert capitals(in_flight) == [100_000]
