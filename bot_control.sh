@@ -164,7 +164,7 @@ halt_without_python() {
         printf '%s\n' "${*:-without a reason}" "halted by the owner's command" >"$LOGS/HALT"
     fi
     printf '%s\n' "$LOGS/HALT is written: no new orders until ./bot_control.sh resume"
-    die "No Python runs here, so whether a daemon has read it is not known."
+    die "No Python runs here, so it is not known whether a daemon has read it."
 }
 
 # Root's files would lock the folder's owner out of it, and root would run what that user can change.

@@ -32,7 +32,7 @@ class Remembered(NamedTuple):
 
 
 def remembered(windows: Iterable[KeptWindow]) -> dict[date, Remembered]:
-    """The sessions of which `windows`, oldest first, know the official close."""
+    """The sessions whose official close is in `windows`, which are oldest first."""
     known = {window.session: window for window in windows if window.dates[-1] < window.session}
     found = {}
     for session, after in itertools.pairwise(sorted(known)):

@@ -91,7 +91,7 @@ def band_variants(prices: Prices, days: Days, terms: Terms, bands: Sequence[floa
 def confirmation_variants(
     prices: Prices, days: Days, terms: Terms, counts: Sequence[int] = CONFIRMATIONS
 ) -> tuple[Variant, ...]:
-    """The rule whose trend is followed only once it has been the same at a number of closes in a row."""
+    """The rule, following its trend only after a number of equal closes in a row."""
     rule = terms.rules.form
     rules = [replace(terms.rules, rule=replace(rule, trend=replace(rule.trend, confirm=n))) for n in counts]
     return tuple(

@@ -274,7 +274,7 @@ class Portfolio:
 
     @property
     def holding(self) -> Holding:
-        """The share of which the bot owns any; the most leveraged if it owns several; CASH if none."""
+        """The fund that the bot owns; the most leveraged if it owns several; CASH if none."""
         return most_of(self.shares)
 
 
@@ -406,7 +406,7 @@ class Snapshot:
 
     @property
     def open_orders(self) -> tuple[str, ...]:
-        """References of ours whose outcome is not known, or that the broker lists as open."""
+        """References of our orders whose outcome is not known, or that the broker lists as open."""
         return tuple(dict.fromkeys([*(i.order_ref for i in self.unresolved), *self.account.open_order_refs]))
 
 

@@ -30,7 +30,7 @@ class EveningLetter(StrEnum):
 
 
 def evening(table: SessionTable | None, now: datetime) -> Session | None:
-    """The session of which a letter may be sent at `now`."""
+    """The session that a letter sent at `now` is about."""
     session = ended_session(table, now)
     too_late = session is None or now - session.close >= LATEST
     return None if too_late or ended_week(table, now) is not None else session

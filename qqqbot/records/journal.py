@@ -156,7 +156,7 @@ class OrderJournal:
         return self._recent.get(order_ref)
 
     def newest_executed(self, booked: Mapping[str, Booked]) -> OrderIntent | None:
-        """The newest order of which the book has shares: executions may come after an order's end."""
+        """The newest order that has shares in the book: executions may come after an order's end."""
         orders = reversed(self._recent.values())
         return next((i for i in orders if i.order_ref in booked and booked[i.order_ref].shares), None)
 
@@ -166,7 +166,7 @@ class OrderJournal:
         return newest.symbol if newest and booked[newest.order_ref].shares < newest.quantity else None
 
     def lost(self) -> tuple[OrderIntent, ...]:
-        """Of the newest orders those whose end the broker no longer reported, oldest first."""
+        """Those of the newest orders whose end the broker no longer reported, oldest first."""
         return tuple(intent for ref, intent in self._recent.items() if ref in self._lost)
 
     def close(self) -> None:

@@ -154,7 +154,7 @@ class Ledger:
 
     @property
     def held(self) -> tuple[str, ...]:
-        """The symbols of which there are shares, the bot's or left to the owner."""
+        """The symbols with shares, the bot's or left to the owner."""
         return tuple(s for s in {**self.shares, **self.foreign} if self.shares[s] or self.foreign[s])
 
     def portfolio(self) -> Portfolio:

@@ -27,7 +27,7 @@ class Position(NamedTuple):
 
 
 class RiskLine(NamedTuple):
-    """All as of `at`, the newest check whose prices were valid; amounts in USD.
+    """All as of `at`, the newest check with valid prices; amounts in USD.
 
     `ahead` is the value less `qqq_held`, what the same deposits in the rule's `signal` would be worth, and `ahead_pct`
     the same in points of `change_pct`. `worst_drawdown_pct` was reached at `worst_at`.
@@ -55,7 +55,7 @@ class RiskLine(NamedTuple):
 
 
 def positions(ledger: Ledger, prices: Mapping[str, float | None]) -> tuple[Position, ...]:
-    """The open positions of the book whose beginning is known, at `prices`."""
+    """The book's open positions, valued at `prices`; those whose beginning is not known are left out."""
     found = []
     for symbol, shares in ledger.shares.items():
         opened, price = ledger.opened.get(symbol), prices.get(symbol)

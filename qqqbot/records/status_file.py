@@ -70,7 +70,7 @@ def flips_in(status: Mapping[str, Any]) -> Flips | None:
 
 
 def _numbers(flips: Flips) -> Iterator[float]:
-    """Those of which each must be above 0."""
+    """The numbers that must all be above 0."""
     yield flips.seen_price
     for flip in filter(None, (flips.today, flips.coming)):
         yield from (flip.price, *(order.quantity for order in flip.orders))

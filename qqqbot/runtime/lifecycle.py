@@ -56,7 +56,7 @@ class Lifecycle:
         return self._not_stopped(pid, by_systemd=pid == main_pid)
 
     def _stop_without_lock(self, ran: bool, force: bool) -> int:
-        """A daemon that has not taken the lock yet, or whose lock file was removed, is no less to be stopped."""
+        """A daemon that has not taken the lock yet, or whose lock file was removed, must be stopped too."""
         found = self._elsewhere.here()
         for number in (signal.SIGTERM, signal.SIGKILL) if force else (signal.SIGTERM,):
             for pid in self._elsewhere.here():

@@ -434,7 +434,7 @@ def _difference(symbol: str, snapshot: Snapshot) -> str:
 
 
 def _without_a_trade(snapshot: Snapshot) -> list[date]:
-    """Sessions of which nobody ever had a row: closures that the calendar does not know, if they are few."""
+    """Sessions for which no source ever had a row: if they are few, closures that the calendar does not know."""
     market, kept = snapshot.market, snapshot.kept
     known = {bar.date for bar in (*market.bars, *market.fund_bars)} | ({kept.session, *kept.dates} if kept else set())
     missing = [day for day in snapshot.expected if day not in known]

@@ -188,7 +188,7 @@ def _past(average: Average, closes: Sequence[float]) -> list[float]:
 
 
 def exponential(average: Average, closes: Sequence[float]) -> list[float]:
-    """The exponential mean at each of `closes`, the first of which it begins with."""
+    """The exponential mean at each of `closes`, starting from the first."""
     found, divisor = [closes[0]], average.divisor
     for close in closes[1:]:
         found.append(found[-1] + (close - found[-1]) / divisor)

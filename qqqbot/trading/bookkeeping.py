@@ -109,7 +109,7 @@ class Bookkeeper:
 
 
 def after_split(ledger: Ledger, split: Split, found: int) -> AfterSplit | None:
-    """What is whose if the account's `found` shares come from `split`; None if they do not.
+    """How the account's `found` shares divide if they come from `split`; None if they do not.
 
     The account may hold a fraction of a share that nobody counts (a reinvested dividend), and may have been paid for
     one that the split left, or given a whole share for it.

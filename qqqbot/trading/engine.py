@@ -444,7 +444,7 @@ class Engine:
         return replace(book, cash=book.cash - self.state.missing)
 
     def risk_line(self) -> RiskLine | None:
-        """As of the newest check whose prices were valid; None before one was."""
+        """As of the newest check with valid prices; None before there was one."""
         return life(self.records.book.ledger, self.state.track, float(self.state.missing))[1]
 
     def halted(self) -> str | None:

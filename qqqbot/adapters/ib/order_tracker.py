@@ -288,7 +288,7 @@ class OrderTracker:
         return self._unfilled(order_ref, facts, quantity, done, alive)
 
     def _unfilled(self, ref: str, facts: _Facts, quantity: int, done: int, alive: frozenset[str] | None) -> Judgement:
-        """For an order that was heard of and whose executions do not add up to its quantity."""
+        """For an order that was reported, but whose executions do not add up to its quantity."""
         if facts.refused and not facts.statuses & ENDED_STATUSES and not done:
             return Judgement(self._order(ref, facts, OrderStatus.REJECTED))
         if alive is not None and ref in alive:

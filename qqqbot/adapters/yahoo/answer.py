@@ -79,7 +79,7 @@ def read_chart(text: str) -> Chart:
 
 
 def number(value: Any) -> float | None:
-    """A finite number; also as text or as an object with `raw`, both of which other answers of Yahoo's have."""
+    """A finite number; also one written as text or as an object with `raw`, as in other answers of Yahoo's."""
     if isinstance(value, dict):
         value = value.get("raw")
     if isinstance(value, bool) or not isinstance(value, int | float | str):
