@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from qqqbot.model.errors import ConfigError
+from qqqbot.regular_file import reading
 
 LARGEST_FILE_BYTES = 64 * 1024
 MOST_URLS = 20
@@ -127,12 +128,8 @@ def fresh() -> str:
 
 def private_text(path: Path) -> str:
     """The text of a file that only its owner can read. Raises ValueError with the remedy, OSError."""
-    # The mode of the open file, not of the path: nothing can change in between.
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    try:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise ValueError("not a file")
+    with reading(path) as file:
+        found = os.fstat(file.fileno())  # of the open file, not of the path: nothing can change in between
         if found.st_uid not in (os.geteuid(), 0):
             raise ValueError(f"belongs to another user, who could read and change it; run: sudo chown $USER '{path}'")
         if found.st_mode & 0o077:
@@ -140,16 +137,15 @@ def private_text(path: Path) -> str:
             raise ValueError(f"others can read it (mode {mode:03o}), and it holds secrets; run: chmod 600 '{path}'")
         if found.st_size > LARGEST_FILE_BYTES:
             raise ValueError(f"it is too large ({found.st_size:,} bytes)")
-        return os.read(descriptor, LARGEST_FILE_BYTES).decode("utf-8-sig")
-    finally:
-        os.close(descriptor)
+        return file.read(LARGEST_FILE_BYTES).decode("utf-8-sig")
 
 
 def _why(error: OSError | ValueError) -> str:
     if isinstance(error, UnicodeDecodeError):
         return "not UTF-8 text"
     if isinstance(error, OSError):
-        return f"cannot be read: {error.strerror}; it must belong to the user who runs the daemon"
+        whose = "; it must belong to the user who runs the daemon" if isinstance(error, PermissionError) else ""
+        return f"cannot be read: {error.strerror}{whose}"
     return str(error)
 
 

@@ -136,7 +136,6 @@ OPENED_OTHERWISE = {
     "qqqbot/runtime/kill_switch.py": "after it was seen to be a file",
     "qqqbot/runtime/page_service.py": "made new",
     "qqqbot/runtime/processes.py": "/proc",
-    "qqqbot/runtime/secret_files.py": "with its own checks of the open file",
     "qqqbot/runtime/service.py": "systemd's units",
 }
 
