@@ -17,6 +17,8 @@ from qqqbot.model.values import Session
 
 # A regular session lasts six and a half hours; anything shorter is a half-day.
 REGULAR_LENGTH = timedelta(hours=6, minutes=30)
+# Between two sessions: a weekend and a holiday on either side of it.
+LONGEST_PAUSE = timedelta(days=5)
 RESOLUTION = timedelta(microseconds=1)
 
 Closures = Mapping[date, datetime | None]

@@ -17,12 +17,11 @@ from qqqbot.model.new_york import NEW_YORK, new_york_date, new_york_text
 from qqqbot.model.reasons import AlertKind
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import Decide, Rules
+from qqqbot.records.verdict import AHEAD
 from qqqbot.trading.alerts import Event
 
 # New York's evening to morning: the gateway's nightly restart and IB's own resets fall into it.
 NIGHT_BEGINS, NIGHT_ENDS = time(20), time(8)
-# Time enough to log in before a decision.
-AHEAD = timedelta(hours=1)
 AGAIN_AFTER = timedelta(hours=1)
 # A channel may be revoked for years, or work every other hour; each weekly letter says how each of them does.
 CHANNELS_AGAIN_AFTER = timedelta(days=7)

@@ -13,14 +13,13 @@ from qqqbot.model.market import Market
 from qqqbot.model.new_york import new_york_date
 from qqqbot.records.coerce import mapping, moment, number, positive, sequence, text
 from qqqbot.records.folder import Identity
+from qqqbot.records.ledger import SAME_EVENT
 from qqqbot.records.row_prices import prices_of, symbols_of
 from qqqbot.records.tail import Row, RowReader
 from qqqbot.regular_file import reading
 
 # As for the dividends of the book: one that is reported later is counted on neither side.
 LATEST_EVENT = timedelta(days=60)
-# A price source may correct the date of an event by a day or two; two of them are months apart.
-SAME_EVENT = timedelta(days=5)
 EVENTS_REMEMBERED = 4
 DIVIDEND, SPLIT = "dividend", "split"
 VALUES = ("timestamp", "equity", "price", "tqqq_price", "prices", "total_capital", "short_ma", "qqq_events")

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from qqqbot.model.family import DEFAULT, DEFAULT_SYMBOLS, PRESETS
 from qqqbot.model.new_york import new_york_date
+from qqqbot.model.sessions import LONGEST_PAUSE
 from qqqbot.model.values import SHORTEST_WINDOW_MINUTES, Decide, FlipOrder, FlipPrices, Holding
 from qqqbot.monitoring import performance
 from qqqbot.monitoring.facts.answer import Answer
@@ -40,8 +41,6 @@ RUNNING = (Health.HEALTHY, Health.STARTING, Health.HALTED, Health.FAILING)
 NOTICES_OF = timedelta(days=1)
 # A figure from prices older than this is not of now, and says its time.
 FRESH = timedelta(minutes=30)
-# No two sessions are further apart; a flip price is only for the session after the one in which it was seen.
-LONGEST_PAUSE = timedelta(days=5)
 HALF_DAY_NOTICE = timedelta(days=10)
 USUAL_WINDOW_MINUTES = 15
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from qqqbot.model.new_york import NEW_YORK, new_york_date
+from qqqbot.model.sessions import LONGEST_PAUSE
 from qqqbot.monitoring.facts.answer import MERGED, Answer
 from qqqbot.monitoring.facts.replay import differences
 from qqqbot.records.coerce import FIRST_YEAR, LAST_YEAR, mapping, moment, number, record, sequence, text, whole
@@ -22,8 +23,6 @@ from qqqbot.regular_file import reading
 
 # After a clock was set back, rows are out of order; they are looked for this far around a day.
 DISORDER = timedelta(hours=26)
-# The longest pause between two sessions: a weekend and a holiday on either side of it.
-LONGEST_PAUSE = timedelta(days=5)
 # How many rows after a decision are searched for its orders, their outcomes and their fills: a day of rotations.
 ROWS_OF_AN_ORDER = 500
 # Rows within one minute are the rounds of one check.
