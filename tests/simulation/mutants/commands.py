@@ -26,6 +26,18 @@ MUTANTS = (
         ("unit/runtime/test_daemon_process.py", "unit/runtime/test_kill_switch.py"),
     ),
     Mutant(
+        "the command for the right folder forgets --dry-run",
+        "runtime/control.py::Control.main",
+        "shlex.join(arguments)",
+        "word",
+    ),
+    Mutant(
+        "a bot whose disk is full is called healthy",
+        "monitoring/health.py::judge",
+        "if evidence.disk_is_full and health is Health.HEALTHY:",
+        "if evidence.disk_is_full and health is Health.DEAD:",
+    ),
+    Mutant(
         "a halt on a full disk is waited for as long as on any",
         "runtime/daemon_process.py::DaemonProcess.confirms_halt",
         "self.patience.full_disk_seconds if self.cannot_write() else self.patience.halt_seconds",
