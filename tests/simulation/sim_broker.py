@@ -274,6 +274,9 @@ class SimBroker(Watching):
         """One value of the account, in this answer alone."""
         by, symbol = self.odd.rng.choice((0, 2, 10)), self.odd.rng.choice(self.prices.symbols)
         positions = {**seen.positions, symbol: seen.positions[symbol] * by}
+        if sum(amount for _, amount in self.moved) < -self.capital / 10:
+            # Money that was taken out is in the book and not there: nothing but the account knows.
+            return replace(seen, spendable=seen.spendable * by)
         return self.odd.rng.choice(
             (
                 replace(seen, net_liquidation=seen.net_liquidation * by),
