@@ -155,14 +155,12 @@ make_environment() {
 make_halt() {
     umask 077
     mkdir -p "$LOGS" 2>/dev/null
-    [ -e "$LOGS/HALT" ] || : 2>/dev/null >>"$LOGS/HALT"
+    [ -e "$LOGS/HALT" ] ||
+        printf '%s\n' "${*:-without a reason}" "halted by the owner's command" 2>/dev/null >>"$LOGS/HALT"
 }
 
 halt_without_python() {
     [ -e "$LOGS/HALT" ] || die "NOT halted: cannot make $LOGS/HALT. Use ./bot_control.sh stop."
-    if [ -f "$LOGS/HALT" ] && [ ! -s "$LOGS/HALT" ]; then
-        printf '%s\n' "${*:-without a reason}" "halted by the owner's command" >"$LOGS/HALT"
-    fi
     printf '%s\n' "$LOGS/HALT is written: no new orders until ./bot_control.sh resume"
     die "No Python runs here, so it is not known whether a daemon has read it."
 }
@@ -176,7 +174,7 @@ case ${1:-} in
 esac
 case ${1:-help} in
     _install) shift; install_locked "$@"; exit ;;
-    halt) case ${2:-} in --help | -h) ;; *) make_halt ;; esac ;;
+    halt) case ${2:-} in --help | -h) ;; *) make_halt "${@:2}" ;; esac ;;
     test) VENV=$VENV-dev; PY=$VENV/bin/python; set_up requirements-dev.txt ;;
     update) [ $# -gt 1 ] || install requirements.txt --upgrade --upgrade-strategy eager ;;
     start | restart | adopt | leave | undo | trades | logs | tail | performance | drift | why | replay | web | live | notify-test | \
@@ -185,7 +183,7 @@ esac
 
 if [ ! -x "$PY" ] && ! PY=$(find_python bare 2>/dev/null); then
     case ${1:-} in
-        halt) shift; halt_without_python "$@" ;;
+        halt) halt_without_python ;;
         resume) rm -f "$LOGS/HALT" && echo "resumed: the next check may trade"; exit ;;
         *) PY=$VENV/bin/python; find_python bare; exit 1 ;;
     esac

@@ -146,7 +146,9 @@ class OwnerNotifier:
         again, engine, health = self._died_again, self.engine, self._verdict(now)
         if health.exit_code:
             dying = [_trouble(again)] if again is not None else []
-            worst = next((t for t in (*troubles, *dying) if t.kind in URGENT), None)
+            # One that has just been started again has no account yet, which is no trouble.
+            found = (*dying, *troubles) if health is Health.FAILING else (*troubles, *dying)
+            worst = next((t for t in found if t.kind in URGENT), None)
             kind, text = (worst.kind, worst.text) if worst else self._not_told_yet()
             sentence = clipped(self._masked(f"{kind.headline}: {text}"), MOST_CHARACTERS)
             dead_man.ring((kind, health), Call(health.exit_code, sentence))

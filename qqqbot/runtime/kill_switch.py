@@ -35,11 +35,13 @@ def _write_halt(logs: Path, reason: str) -> int:
             path.touch()
     except OSError as error:
         return refused(f"NOT halted: cannot make {path}: {error.strerror}. Use {COMMAND} stop.")
-    if not path.is_file() or path.stat().st_size:
-        say(f"already halted: {washed(HaltSwitch(path).reason() or '')}")
-    else:
+    if path.is_file() and not path.stat().st_size:
         _write(path, reason or NO_REASON)
-        say(f"{path} is written: no new orders until {COMMAND} resume")
+    # bot_control.sh has written it in these words, unless it was there before.
+    elif (found := HaltSwitch(path).reason()) != (reason or NO_REASON):
+        say(f"already halted: {washed(found or '')}")
+        return 0
+    say(f"{path} is written: no new orders until {COMMAND} resume")
     return 0
 
 

@@ -356,6 +356,12 @@ def test_the_output_of_old_starts_does_not_grow_for_ever(bot: Checkout) -> None:
 # Halt, resume, adopt, leave
 
 
+def test_a_halt_is_whole_with_its_reason_before_any_python_has_started(bot: Checkout) -> None:
+    (bot.folder / ".venv/bin/python").write_text("#!/bin/sh\n")
+    bot.run("halt", "I", "smell", "smoke")
+    assert (bot.logs / "HALT").read_text() == "I smell smoke\nhalted by the owner's command\n"
+
+
 def test_halt_keeps_the_first_reason_and_resume_removes_it(bot: Checkout) -> None:
     bot.run("start")
     halted = bot.run("halt", "I", "smell", "smoke")

@@ -66,6 +66,15 @@ def test_a_halt_that_no_check_has_found_yet_rings_with_its_reason_and_ends_with_
     assert status(Folder(life.world.logs, lambda _: os.getpid()), life.world.clock.now()).exit_code == 0
 
 
+def test_a_bot_that_dies_again_rings_with_that_and_not_with_the_account_that_it_has_not_reached_yet(life: Life) -> None:
+    dies(life, 1)
+    life.start(engine=False)
+    life.died_again = life.notifier.died("last seen a minute ago")
+    life.problem = "not connected to the gateway yet"
+    life.look()
+    assert life.calls.rung == ["exit code 5: the bot died twice within the hour: last seen a minute ago"]
+
+
 def agree(life: Life, state: str = "running") -> int:
     """Whatever shows how it stands says the same, and a switch that was never called yet too: the exit code."""
     now, calls, known_switch, notifier = life.world.clock.now(), Calls(), life.notifier.dead_man, life.notifier

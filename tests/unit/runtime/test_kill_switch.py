@@ -115,8 +115,16 @@ def test_the_reason_of_an_earlier_halt_is_kept(tmp_path: Path, capsys: pytest.Ca
     assert (tmp_path / "HALT").read_text() == "did not settle\n"
 
 
+def test_a_file_that_the_script_has_just_written_is_no_earlier_halt(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "HALT").write_text("I smell smoke\nhalted by the owner's command\n")
+    halt(tmp_path, "I smell smoke")
+    assert "HALT is written: no new orders until ./bot_control.sh resume" in capsys.readouterr().out
+
+
 def test_an_empty_file_gets_the_reason(tmp_path: Path) -> None:
-    """The script makes it before Python has started."""
+    """The script makes it so on a full disk, and so does `touch`."""
     (tmp_path / "HALT").touch()
     halt(tmp_path, "")
     assert (tmp_path / "HALT").read_text() == "without a reason\nhalted by the owner's command\n"
