@@ -29,7 +29,7 @@ RULES = Rules(short_period=3, long_period=8, max_orders_per_session=40)
 PRICE_OVER = Rule(Holding.QQQ, Comparison(PRICE, Average(8)), None, Holding.TQQQ, Holding.TQQQ)
 OTHER_RULES = {
     "price over average, else the index": replace(PRICE_OVER, down=Holding.QQQ),
-    "two averages": replace(PRICE_OVER, trend=Comparison(Average(2), Average(6))),
+    "band, confirmed": replace(two_averages(3, 8), trend=Comparison(Average(2), Average(6), 0.002, 0.001, 2)),
     "another index": replace(PRICE_OVER, signal=Holding.SPY, strong=Holding.UPRO, up=Holding.UPRO),
     "a third fund": replace(two_averages(3, 8), strong=Holding.QLD, up=Holding.QQQM),
     "exponential": replace(PRICE_OVER, trend=Comparison(Average(2, True), Average(3, True)), down=Holding.QQQ),
