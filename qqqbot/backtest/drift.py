@@ -22,6 +22,7 @@ from qqqbot.backtest.prices.cache import REFRESH, kept_prices
 from qqqbot.backtest.prices.table import BadPrices, Prices, Series
 from qqqbot.backtest.signals import NO_SIGNAL, levels
 from qqqbot.display.terminal import Field, Fields, Line, Screen, Table
+from qqqbot.model.family import DEFAULT, PRESETS, name_of
 from qqqbot.model.instruments import Holding
 from qqqbot.model.new_york import new_york_date
 from qqqbot.model.values import Rules, Side
@@ -71,6 +72,8 @@ class Drift:
     fills: tuple[FillDrift, ...]
     not_closed: int
     """sessions with decisions, after the last known close"""
+    other_rule: int
+    """sessions decided by another rule than the one asked about"""
 
     @property
     def slippage_usd(self) -> float:
@@ -93,9 +96,12 @@ def drift(
     Unreadable rows are skipped.
     """
     last, official = _last_decisions(decisions), _answers(prices, rules)
+    unnamed = rules.rule is None or rules.form == PRESETS[DEFAULT]  # as in rows of two averages before there were names
+    own_rule = {name_of(rules.form), *([None] if unnamed else [])}
+    ours = {session: (decided, held) for session, (rule, decided, held) in last.items() if rule in own_rule}
     signal, fund = rules.form.signal.symbol, rules.form.fund.symbol
     compared = []
-    for session, (decided, held) in sorted(last.items()):
+    for session, (decided, held) in sorted(ours.items()):
         own = known[session].answer(held, rules) if session in known else None
         answer = own or official.get(session)
         if answer is not None:
@@ -108,7 +114,7 @@ def drift(
         return printed_close(prices.of(symbol), session) if prices else None
 
     fills = [fill for row in trades if (fill := _fill(row, rules.form.symbols, close_of)) is not None]
-    return Drift(tuple(compared), tuple(fills), len(last) - len(compared))
+    return Drift(tuple(compared), tuple(fills), len(ours) - len(compared), len(last) - len(ours))
 
 
 def _answers(prices: Prices | None, rules: Rules) -> dict[date, Holding]:
@@ -127,14 +133,15 @@ def printed_close(series: Series, day: date) -> float | None:
     return float(series.close[at] * series.factor[at])
 
 
-def _last_decisions(rows: Iterable[Row]) -> dict[date, tuple[str, Holding]]:
-    """Session -> the target of its last decision, and what was held then; rows come oldest first."""
+def _last_decisions(rows: Iterable[Row]) -> dict[date, tuple[str | None, str, Holding]]:
+    """Session -> the rule and the target of its last decision, and what was held then; rows come oldest first."""
     last = {}
     for row in rows:
         session, target = text(row.get("session")), text(row.get("target"))
         if session and target and row.get("exchange_open") is True:
             held = text(row.get("held"))
-            last[date.fromisoformat(session)] = target, Holding(held) if held in list(Holding) else Holding.CASH
+            known = Holding(held) if held in list(Holding) else Holding.CASH
+            last[date.fromisoformat(session)] = text(row.get("rule")), target, known
     return last
 
 
@@ -185,6 +192,7 @@ class DriftFacts:
             "sessions": len(self.drift.decisions),
             "differing": to_plain(self.differing),
             "not_closed": self.drift.not_closed,
+            "other_rule": self.drift.other_rule,
             "fills": to_plain(self.drift.fills),
             "slippage_usd": self.drift.slippage_usd,
             "close_usd": self.drift.close_usd,
@@ -228,7 +236,8 @@ def drift_screen(facts: DriftFacts) -> Screen:
 def _agreement(facts: DriftFacts) -> str:
     total, differing, not_closed = len(facts.drift.decisions), len(facts.differing), facts.drift.not_closed
     waiting = f"; {not_closed} not closed yet or not in the prices" if not_closed else ""
-    return f"{total - differing} of {total} agree with the official close{waiting}"
+    others = f"; {facts.drift.other_rule} decided by another rule than config.json's" if facts.drift.other_rule else ""
+    return f"{total - differing} of {total} agree with the official close{waiting}{others}"
 
 
 def _sources(facts: DriftFacts) -> str:

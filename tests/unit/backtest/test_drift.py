@@ -11,10 +11,12 @@ import pytest
 
 import monitor
 from qqqbot.backtest.account import run
-from qqqbot.backtest.drift import drift, drift_facts, drift_screen, printed_close
+from qqqbot.backtest.drift import DriftFacts, drift, drift_facts, drift_screen, printed_close
 from qqqbot.backtest.prices.table import BadPrices
 from qqqbot.backtest.vectorized import Terms, examine
 from qqqbot.display.terminal import plain
+from qqqbot.model.family import PRESETS
+from qqqbot.model.values import Rules
 from qqqbot.records.folder import Folder
 from tests.support.daily_bars import BOOK_PRICES as PRICES
 from tests.support.daily_bars import BOOK_RULES as RULES
@@ -66,6 +68,21 @@ def test_a_decision_that_the_close_overturned_is_named() -> None:
     found = drift([early, {**early, "target": other}], [], PRICES, RULES)
     (only,) = found.decisions
     assert (only.session, only.decided, only.agrees) == (DAY, other, False)
+
+
+def test_what_another_rule_decided_is_counted_and_not_compared() -> None:
+    decided = {"session": str(DAY), "target": "CASH", "exchange_open": True, "rule": "qqq-200"}
+    for rules, rule, compared in (
+        (RULES, "qqq-200", False),
+        (RULES, None, True),  # as every row of an earlier version
+        (Rules(rule=PRESETS["30/120"]), None, True),
+        (Rules(rule=PRESETS["qqq-200"]), None, False),
+        (Rules(rule=PRESETS["qqq-200"]), "qqq-200", True),
+    ):
+        found = drift([{**decided, "rule": rule}], [], PRICES, rules)
+        assert (len(found.decisions), found.other_rule, found.not_closed) == (compared, not compared, 0)
+        text = plain(drift_screen(DriftFacts("2039-01-03", found)))
+        assert ("decided by another rule" in text) is not compared
 
 
 def test_sessions_after_the_last_known_close_wait() -> None:
