@@ -90,7 +90,7 @@ def sharpe(returns: Floats, risk_free: float = 0.0) -> float:
     if len(returns) < 2:
         return math.nan
     excess = returns - daily_rate(risk_free)
-    return _ratio(float(excess.mean()), float(excess.std(ddof=1))) * math.sqrt(SESSIONS_A_YEAR)
+    return ratio(float(excess.mean()), float(excess.std(ddof=1))) * math.sqrt(SESSIONS_A_YEAR)
 
 
 def sortino(returns: Floats, risk_free: float = 0.0) -> float:
@@ -99,12 +99,12 @@ def sortino(returns: Floats, risk_free: float = 0.0) -> float:
         return math.nan
     excess = returns - daily_rate(risk_free)
     downside = math.sqrt(float((np.minimum(excess, 0) ** 2).mean()))
-    return _ratio(float(excess.mean()), downside) * math.sqrt(SESSIONS_A_YEAR)
+    return ratio(float(excess.mean()), downside) * math.sqrt(SESSIONS_A_YEAR)
 
 
 def calmar(equity: Floats, years: float) -> float:
     """CAGR / |max drawdown|; NaN if there was none."""
-    return _ratio(cagr(equity, years), abs(max_drawdown(equity)))
+    return ratio(cagr(equity, years), abs(max_drawdown(equity)))
 
 
 def drawdowns(equity: Floats) -> Floats:
@@ -162,12 +162,12 @@ def holding_figures(equity: Floats, holding: Levels, level: int) -> HoldingFigur
 
 def rotations_a_year(rotations: int, years: float) -> float:
     """Rotations / years."""
-    return _ratio(rotations, years)
+    return ratio(rotations, years)
 
 
 def turnover(traded: float, equity: Floats, years: float) -> float:
     """Value of all orders / mean equity / years / 2: 1 is the whole account sold and bought once a year."""
-    return _ratio(traded / 2, float(equity.mean()) * years)
+    return ratio(traded / 2, float(equity.mean()) * years)
 
 
 def period_returns(equity: Floats, periods: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], Floats]:
@@ -183,7 +183,7 @@ def daily_rate(yearly: float) -> float:
     return float((1 + yearly) ** (1 / SESSIONS_A_YEAR) - 1)
 
 
-def _ratio(value: float, by: float) -> float:
+def ratio(value: float, by: float) -> float:
     return value / by if by else math.nan
 
 

@@ -40,6 +40,7 @@ def grid(rules: Rules) -> Grid:
     rule, trend = rules.form, rules.form.trend
     slow = trend.slow.length
     columns = np.unique(np.append(np.rint(slow * SLOW), slow))
+    columns = columns[columns > trend.fast.length]
     if trend.fast == PRICE:
         rows, own, name = np.unique(np.append(BANDS, trend.enter)), trend.enter, "band"
         change = _with_band
@@ -100,7 +101,8 @@ def _walk(prices: Prices, days: Days, terms: Terms, every: Sequence[Rules], curv
         past = returns[:, bounds[end - TRAIN_SEGMENTS] : bounds[end]]
         with np.errstate(divide="ignore", invalid="ignore"):
             sharpe = past.mean(axis=1) / past.std(axis=1, ddof=1) * SESSIONS_A_YEAR**0.5
-        chosen.append(every[int(np.nanargmax(sharpe))])
+        # Where none of them has traded, nothing speaks against the rule itself.
+        chosen.append(every[int(np.nanargmax(sharpe))] if np.isfinite(sharpe).any() else terms.rules)
     return followed(prices, days, terms, chosen, bounds[TRAIN_SEGMENTS:])
 
 

@@ -190,12 +190,12 @@ class Sweep:
     rotations: Floats
 
     def rank(self, figure: Floats) -> float:
-        """Share of the members that do worse than the rule itself."""
+        """Share of the members that do worse than the rule itself, of those that have the figure."""
         row, column = (
             int(np.searchsorted(axis, own)) for axis, own in zip((self.rows, self.columns), self.own, strict=True)
         )
         known = figure[np.isfinite(figure)]
-        return float((known < figure[row, column]).mean())
+        return float((known < figure[row, column]).mean()) if len(known) else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -234,7 +234,7 @@ def _look_ahead(days: Days, terms: Terms) -> LookAhead:
 def _popular_sharpe(equity: Floats) -> float:
     """CAGR over 252-session years / volatility: not a Sharpe ratio, and larger than one where volatility is high."""
     returns = metrics.daily_returns(equity)
-    return metrics.cagr(equity, len(returns) / metrics.SESSIONS_A_YEAR) / metrics.volatility(returns)
+    return metrics.ratio(metrics.cagr(equity, len(returns) / metrics.SESSIONS_A_YEAR), metrics.volatility(returns))
 
 
 def _around(

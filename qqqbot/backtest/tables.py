@@ -133,7 +133,7 @@ def findings(study: Study) -> tuple[tuple[str, str], ...]:
         (
             "worst",
             f"worst day {own.metrics.worst_day:.1%}, longest time under water {own.metrics.longest_drawdown:,} "
-            f"sessions, Calmar {own.metrics.calmar:.2f}",
+            f"sessions, Calmar {figure(own.metrics.calmar)}",
         ),
     ]
     if study.null is not None:
@@ -233,7 +233,7 @@ def look_ahead(study: Study) -> Headed:
     )
     right = ("the same, right", wrong.right_total_return, wrong.right_max_drawdown, wrong.right_sharpe)
     rows = [
-        (name, f"{wrong.rows:,}", f"{wrong.switches:,}", days_in, gain(r), f"{d:.2%}", f"{s:.2f}")
+        (name, f"{wrong.rows:,}", f"{wrong.switches:,}", days_in, gain(r), f"{d:.2%}", figure(s))
         for name, r, d, s in (
             ("look-ahead: WRONG", wrong.total_return, wrong.max_drawdown, wrong.sharpe),
             right,
@@ -262,7 +262,7 @@ def variants(items: Iterable[Variant], first: str) -> Headed:
     rows = []
     for item in items:
         m = item.metrics
-        figures = (percent(m.cagr), percent(m.volatility, 0), f"{m.sharpe:.2f}", percent(m.max_drawdown, 0))
+        figures = (percent(m.cagr), percent(m.volatility, 0), figure(m.sharpe), percent(m.max_drawdown, 0))
         rows.append((item.name, str(item.rotations), *figures))
     return head, tuple(rows)
 
@@ -281,6 +281,10 @@ def eras(study: Study) -> Headed:
 
 def percent(value: float, digits: int = 1) -> str:
     return "" if math.isnan(value) else f"{value:.{digits}%}"
+
+
+def figure(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.2f}"
 
 
 def gain(value: float) -> str:
@@ -337,8 +341,8 @@ def _finite(value: Any) -> Any:
 def _summary_row(line: EquityLine) -> tuple[str, ...]:
     m = line.metrics
     return (
-        *(line.name, f"{line.equity[-1]:,.0f}", percent(m.cagr), percent(m.volatility, 0), f"{m.sharpe:.2f}"),
-        *(f"{m.sortino:.2f}", percent(m.max_drawdown), "" if line.rotations is None else str(line.rotations)),
+        *(line.name, f"{line.equity[-1]:,.0f}", percent(m.cagr), percent(m.volatility, 0), figure(m.sharpe)),
+        *(figure(m.sortino), percent(m.max_drawdown), "" if line.rotations is None else str(line.rotations)),
     )
 
 

@@ -308,6 +308,23 @@ def test_several_rules_stand_in_one_table_over_the_same_sessions(tmp_path: Path)
     assert len({(one["first"], one["last"]) for one in each}) == 1
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"fast": "sma30", "slow": "sma60", "strong": "TQQQ", "enter_pct": 20},  # never bought, nor any rule around it
+        {"fast": "sma2", "slow": "sma3", "strong": "TQQQ", "confirm_closes": 10},
+        {"fast": "price", "slow": "ema3", "strong": "QQQ", "enter_pct": 20, "exit_pct": 20},
+        {"fast": "ema190", "slow": "sma200", "strong": "TQQQ"},
+    ],
+)
+def test_a_rule_at_the_edge_of_the_family_is_examined_whole(tmp_path: Path, rule: dict[str, Any]) -> None:
+    asked = (*files_of(tmp_path), "--rule", json.dumps(rule), "--look-ahead")
+    status, out, _ = run(*asked, "--out", str(tmp_path / "report.html"))
+    assert status == 0
+    assert re.search(r"\bnan\b", out) is None
+    assert as_json(*asked)["sweep"]["cagr"] >= 0
+
+
 def test_rules_on_several_indexes_name_their_files(tmp_path: Path) -> None:
     spy, upro = random_prices(700, seed=3), random_prices(700, seed=3)
     for name, prices in (("SPY", spy.signal), ("UPRO", upro.fund), ("QQQ", spy.signal), ("TQQQ", upro.fund)):

@@ -18,6 +18,8 @@ TWO = Rule(
     *(Holding.QQQ, Comparison(Average(5, True), Average(20, True)), None),
     *(Holding.TQQQ, Holding.TQQQ, Holding.QQQ),
 )
+NEAR = replace(BAND, trend=Comparison(Average(18), Average(20)))
+SHORTEST = replace(BAND, trend=Comparison(PRICE, Average(2)))
 COST = 0.0005
 
 
@@ -25,11 +27,12 @@ def terms(rule: Rule) -> Terms:
     return Terms(Rules(rule=rule), slippage=COST)
 
 
-@pytest.mark.parametrize("rule", [BAND, TWO, PRESETS["qqq-200"], PRESETS["ema-5-200"]])
+@pytest.mark.parametrize("rule", [BAND, TWO, NEAR, SHORTEST, PRESETS["qqq-200"], PRESETS["ema-5-200"]])
 def test_the_rule_is_one_of_its_own_neighbours(rule: Rule) -> None:
     found = grid(Rules(rule=rule))
     row, column = found.rows.tolist().index(found.own[0]), found.columns.tolist().index(found.own[1])
     assert found.members[row][column].rule == rule
+    assert all(m.form.trend.fast.length < m.form.trend.slow.length for row in found.members for m in row)
     assert len({member for row in found.members for member in row}) == len(found.rows) * len(found.columns)
 
 
