@@ -167,6 +167,8 @@ ALTERED: dict[str, Wrong] = {
     "a dividend lost, and another": older(20, 1.006, adjusted=True),
     "adjusted closes of a month ago 4 % down": older(22, 0.96, adjusted=True),
     "rows of a month ago 4 % down": older(22, 0.96),
+    "rows of both funds of a month ago 2 % up": each(older(22, 1.02), older(22, 1.06, symbol=TQQQ)),
+    "rows of both funds of last week 4 % down": each(older(5, 0.96), older(5, 0.88, symbol=TQQQ)),
     "one row at the edge of the average 12 % up": row(29, 1.12),
     "the row before yesterday's 12 % down": row(2, 0.88),
     "every row of three months 2 % up": each(*(row(back, 1.02) for back in range(1, 60))),
