@@ -56,7 +56,7 @@ _PRESETS = (
 )
 _BLIND = f"{_PRESETS} and AllowBlindTrading=yes"
 _BUG = "report this as a bug"
-_SUBSCRIBE = "subscribe to US market data in Client Portal, or ignore this: the bot trades on its own prices"
+_SUBSCRIBE = "subscribe to US market data in Client Portal, or ignore this while Yahoo answers"
 
 CODES: dict[int, Code] = {
     100: Code(Meaning.NOTICE, "more than 50 messages a second were sent", "report this as a bug"),
@@ -224,7 +224,7 @@ CODES: dict[int, Code] = {
     10285: Code(
         Meaning.NO_QUOTES,
         "this API is too old for prices of stocks that trade in fractional shares",
-        "install the official API (ibapi 10.x), or ignore this: the bot trades on its own prices",
+        "install the official API (ibapi 10.x), or ignore this while Yahoo answers",
     ),
     10311: Code(Meaning.NOTICE, "a note about the fees of direct routing"),
     10318: Code(Meaning.REFUSED, "fractional shares cannot be ordered", "report this as a bug"),
