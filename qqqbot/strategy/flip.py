@@ -33,7 +33,7 @@ def flip_of(snapshot: Snapshot, rules: Rules, now: datetime) -> Flip | None:
 
     None if no price changes the answer, or if the recorded closes do not allow one.
     """
-    if window_problem(snapshot) or len(snapshot.expected) < rules.form.history:
+    if window_problem(snapshot, rules):
         return None
     price, held = snapshot.market.signal_quote.price, snapshot.portfolio.holding
     flips = _flips(snapshot, rules, coming=now >= snapshot.session.close)

@@ -47,7 +47,7 @@ HALF_A_MINUTE = timedelta(seconds=30)
 GateCheck = Callable[[Snapshot, Rules], Gate]
 
 
-def window_problem(snapshot: Snapshot) -> str | None:
+def window_problem(snapshot: Snapshot, rules: Rules) -> str | None:
     """Why the signal's daily rows cannot be averaged; None if each expected session is there once, in order and
     usable. What was before them is of no importance.
     """
@@ -64,6 +64,8 @@ def window_problem(snapshot: Snapshot) -> str | None:
         return f"a row for {_dates(sorted(strangers))}, on which the exchange was closed"
     if unusable := [d for d in expected if not _a_price(known[d])]:
         return f"no usable close for {_dates(unusable)} ({known[unusable[0]]})"
+    if len(expected) < rules.form.history:
+        return f"only {len(expected)} sessions known, {rules.form.history} needed"
     return None
 
 
@@ -141,9 +143,7 @@ def newest_row(snapshot: Snapshot, rules: Rules) -> Gate:
 
 
 def window_complete(snapshot: Snapshot, rules: Rules) -> Gate:
-    problem, market = window_problem(snapshot), snapshot.market
-    if problem is None and len(snapshot.expected) < rules.form.history:
-        problem = f"only {len(snapshot.expected)} sessions known, {rules.form.history} needed"
+    problem, market = window_problem(snapshot, rules), snapshot.market
     if days := _without_a_trade(snapshot):
         neither = f"neither {market.signal} nor {market.fund}"
         sentence = f"{neither} has a row for {_dates(days)}: was the exchange closed? Then {_cure(*days)}"
@@ -198,7 +198,7 @@ def quote_age(snapshot: Snapshot, rules: Rules) -> Gate:
 def daily_move(snapshot: Snapshot, rules: Rules) -> Gate:
     """No one-day move of the signal in the window, today's included, is larger than a real day's."""
     price, dates = snapshot.market.signal_quote.price, [*snapshot.expected, snapshot.session.date]
-    closes = [*closes_of_window(snapshot), price] if window_problem(snapshot) is None else []
+    closes = [*closes_of_window(snapshot), price] if window_problem(snapshot, rules) is None else []
     moves = [(abs(after / before - 1), day) for before, after, day in zip(closes, closes[1:], dates[1:], strict=False)]
     largest, day = max(moves, default=(0.0, snapshot.session.date))
     real = largest <= rules.max_daily_move
@@ -404,8 +404,7 @@ def _a_price(value: float) -> bool:
 
 def _may_be_averaged(snapshot: Snapshot, rules: Rules) -> bool:
     """What `window_complete` and `quotes_usable` are about; their failures are theirs to report."""
-    enough = window_problem(snapshot) is None and len(snapshot.expected) >= rules.form.history
-    return enough and all(map(_a_price, snapshot.market.prices.values()))
+    return window_problem(snapshot, rules) is None and all(map(_a_price, snapshot.market.prices.values()))
 
 
 def _fits_row(quote: Quote) -> bool:

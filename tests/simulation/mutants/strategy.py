@@ -129,9 +129,9 @@ MUTANTS = (
     ),
     Mutant(
         "a calendar of too few sessions is ignored",
-        "strategy/gates.py::window_complete",
-        "len(snapshot.expected) < rules.form.history",
-        "len(snapshot.expected) < rules.short_period - 1",
+        "strategy/gates.py::window_problem",
+        "len(expected) < rules.form.history",
+        "len(expected) < rules.short_period - 1",
     ),
     Mutant(
         "yesterday's row passes as today's",
