@@ -121,6 +121,11 @@ class AlertKind(StrEnum):
     SPLIT = "split", "a split was recorded"
     INCOME = "income", "a dividend was booked"
     TORN_RECORD = "torn_record", "an incomplete line was set aside"
+    NEW_BOOK = (
+        "new_book",
+        "the book begins anew",
+        "If you removed trades.jsonl yourself, nothing is wrong. If not: stop, put it back, and start.",
+    )
     TOTAL_CAPITAL = "total_capital", "total capital"
     RULE = "rule", "the rule has changed"
     LOGIN = (

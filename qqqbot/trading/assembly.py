@@ -55,6 +55,9 @@ def load_records(
     for aside in (book.load(now), journal.load(now), decisions.open(now), prices.load(now)):
         if aside:
             notifier.notify(AlertKind.TORN_RECORD, aside)
+    if not book.ledger.total_capital and (order := journal.newest()[-1:]):
+        text = f"trades.jsonl has no rows of this account, though orders.jsonl has its order {order[0].order_ref}"
+        notifier.notify(AlertKind.NEW_BOOK, text)
     switch, inputs = HaltSwitch(logs / "HALT"), InputLog(logs / "inputs.jsonl")
     return Records(logs, book, journal, decisions, switch, inputs, prices)
 

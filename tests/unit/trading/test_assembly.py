@@ -70,6 +70,16 @@ def test_a_deposit_waits_for_nothing(in_flight: World) -> None:
     assert in_flight.records().book.ledger.cash == CASH_AFTER_THE_BUY + 50_000
 
 
+def test_a_book_that_begins_anew_beside_old_orders_is_reported(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.start().step()
+    assert "new_book" not in dict(world.notifier.told)
+    (world.logs / "trades.jsonl").unlink()
+    world.start()
+    told = dict(world.notifier.told)
+    assert told["new_book"].endswith("though orders.jsonl has its order qqqbot-20261124-01")
+
+
 @pytest.mark.parametrize("behaviour", [answer_lost, works, lost_on_the_way])
 @pytest.mark.parametrize("starts", [1, 3])
 def test_no_order_in_flight_lets_a_withdrawal_make_the_cash_negative(
