@@ -20,6 +20,7 @@ from qqqbot.trading.alerts import LogNotifier
 from qqqbot.trading.come_back import half_made
 from qqqbot.trading.engine import Engine
 from qqqbot.trading.heartbeat import Heartbeat, engine_values
+from tests.simulation.sim_records import half_way_to
 from tests.simulation.sim_world import World
 
 # Two checks of the grid, and time for the second one's orders.
@@ -86,7 +87,9 @@ class Watch:
         """By the newest decision, or else by the rule at the true prices."""
         check, records = self._engine.state.last_check, self._engine.records
         target = check.row.get("target") if check else None
-        reached = self._engine.portfolio().holding == (target or self.wanted(now))
+        held = self._engine.portfolio().holding
+        due = self._world.deciding(now) or half_way_to(self._world.logs) is not None
+        reached = held == (target or self.wanted(now)) or not due
         half = half_made(records.journal, records.book.ledger, self._engine.rules)
         begun = half is not None and (check is None or check.action != Action.HOLD)
         return reached and not records.journal.unresolved() and not begun

@@ -1,10 +1,9 @@
 """What outlives the process in the simulation: time, prices, broker, files, the faults to come, and the laws."""
 
 import functools
-import json
 import random
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -15,13 +14,14 @@ from qqqbot.adapters.simulated.prices import SimulatedPrices
 from qqqbot.model.executions import status_exec_id
 from qqqbot.model.family import PRICE, Average, Comparison, Rule, two_averages, watched
 from qqqbot.model.reasons import Reason
-from qqqbot.model.values import Holding, OrderIntent, OrderType, Rules, Side
+from qqqbot.model.values import Decide, Holding, OrderIntent, OrderType, Rules, Side
 from qqqbot.records.ledger import Booked
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.strategy.rule import evaluate
 from qqqbot.strategy.sizing import ALL_OF_IT, shares_to_buy
 from qqqbot.trading.engine import Check
 from tests.simulation.sim_broker import LATEST_VALUE_SECONDS, NO_MARGIN, SimBroker, SimOrder, Unkindness
+from tests.simulation.sim_records import fold_of, half_way_to, is_second_leg, rows, without_outcome
 from tests.support.builders import fold
 
 CAPITAL = Decimal(100_000)
@@ -100,7 +100,8 @@ class World:
         self.odd = Unkindness(self.p, random.Random(f"{self.seed}/{self.p}/odd"))
         limits = self.p > 0 and self.rng.random() < 0.3
         kind = OrderType.LIMIT if limits else RULES.order_type
-        self.rules = replace(RULES, order_type=kind, rule=self.rule)
+        decide = Decide.BEFORE_CLOSE if self.p and self.seed % 7 == 6 else RULES.decide
+        self.rules = replace(RULES, order_type=kind, rule=self.rule, decide=decide)
         self.broker = SimBroker(
             self.clock.true_now,
             self._let_pass,
@@ -141,6 +142,12 @@ class World:
         if self.p and self.kind() and self.short():
             self.settled_from = max(self.settled_from, self.clock.true_now() + 2 * INTERVAL)
         return self.p > 0 and self.clock.true_now() >= self.settled_from
+
+    def deciding(self, now: datetime) -> bool:
+        """Whether the rules may begin a rotation at this moment."""
+        session = self.prices.table.open_session(now)
+        window = timedelta(seconds=self.rules.decide_seconds_before_close)
+        return self.rules.decide is Decide.EVERY_CHECK or (session is not None and now >= session.close - window)
 
     def happens(self, weight: float = 1.0) -> bool:
         return not self.kind() and self.unkind.happens(weight)
@@ -276,7 +283,7 @@ class World:
         """Buy it back by hand, once all of it is in the book, and adopt that."""
         found, journal = self.short(), rows(self.logs / "orders.jsonl")
         hides = any(order.hides(self.clock.true_now()) for order in self.broker.all_orders())
-        if found is None or hides or _without_outcome(journal):
+        if found is None or hides or without_outcome(journal):
             return
         if self.hand_trade is None and self._by_hand(*found):
             self.hand_trade = found
@@ -313,7 +320,7 @@ class World:
         intended = [row["order_ref"] for row in journal if row["event"] == "intended"]
         assert intended.count(ref) == 1, f"{ref} is on the wire and {intended.count(ref)} times in the journal"
         assert ref not in self.refs, f"{ref} was sent before"
-        assert not (open_ := _without_outcome(journal) - {ref}), f"{ref} sent while {open_} had no outcome"
+        assert not (open_ := without_outcome(journal) - {ref}), f"{ref} sent while {open_} had no outcome"
         assert not (self.logs / "HALT").exists(), f"{ref} was sent while halted"
         assert self.prices.table.open_session(self.clock.true_now()), f"{ref} was sent while the exchange was closed"
         seen = self.hand_trade is not None and self.hand_trade[0] not in self.broker.misreported
@@ -327,7 +334,8 @@ class World:
         assert {order["side"] for order in decision["orders"]} == {intent.side.value}, f"{ref}: a buy beside a sell"
         # Shares that were adopted beside the target's are sold, though the larger part is the target already.
         beside = intent.side is Side.SELL and intent.symbol != intent.target.symbol
-        if self.settled() and not beside and not _is_second_leg(intent, journal):
+        first = self.rules.decide is Decide.BEFORE_CLOSE  # nothing was decided since the last fault
+        if self.settled() and not beside and not first and not is_second_leg(intent, journal):
             assert decision["target"] != decision["held"], f"{ref} was sent though {decision['held']} was reached"
         if self.broker_outside:
             self._check_affordable(intent)
@@ -341,8 +349,10 @@ class World:
         near = abs(price / market.signal_quote.price - 1) < 0.01
         answer = evaluate(closes, price, Holding(decision["held"]), self.rules).target
         # What a rule would park stays cash while that brings too little.
-        answers = {answer, Holding.CASH} if answer.is_defensive else {answer}
-        return bool(near and decision["target"] in answers)
+        answers: set[Holding | None] = {answer, Holding.CASH} if answer.is_defensive else {answer}
+        if self.rules.decide is Decide.BEFORE_CLOSE:
+            answers.add(half_way_to(self.logs))
+        return bool(near and Holding(decision["target"]) in answers)
 
     def check_books(self) -> None:
         """Each fill once, with its price; nothing that did not happen; nothing short, nothing borrowed."""
@@ -357,7 +367,8 @@ class World:
         # A twin may sell what an order has bought whose executions are not listed yet.
         hides = any(order.hides(self.clock.true_now()) for order in self.broker.all_orders())
         assert hides or self.oversold or min(ledger.shares.values()) >= 0, f"the book is short: {ledger.shares}"
-        assert ledger.cash >= -self._paid_for_twins(), f"the book has borrowed: {ledger.cash}"
+        owed = self._paid_for_twins() + self._dearer_when_released()
+        assert ledger.cash >= -owed, f"the book has borrowed: {ledger.cash}"
         if self.broker_outside:
             self._check_against_broker(set(ids), ledger.orders)
 
@@ -420,6 +431,19 @@ class World:
         executed = [e for order in bought for e in order.executed(self.clock.true_now())]
         return sum((e.quantity * e.price + e.commission for e in executed), Decimal(0))
 
+    def _dearer_when_released(self) -> Decimal:
+        """What orders cost beyond what they were decided for, because a window of the gateway kept them meanwhile."""
+        now = self.clock.true_now()
+        released = [o for o in self.broker.orders.values() if o.released and o.intent.side is Side.BUY]
+        return sum(
+            (
+                e.quantity * max(e.price - o.intent.decision_price, Decimal(0))
+                for o in released
+                for e in o.executed(now)
+            ),
+            Decimal(0),
+        )
+
     def check_account(self) -> None:
         now = self.clock.true_now()
         short = {s: n for s, n in self.broker.shares(now).items() if n < -MOST_SHORT * self.oversold.count(s)}
@@ -464,22 +488,6 @@ class World:
         return amount <= 0 or amount + SPARE <= self.broker.cash(self.clock.true_now())
 
 
-def rows(path: Path) -> list[dict[str, Any]]:
-    """The complete rows of a file; a torn last line is left out."""
-    if not path.exists():
-        return []
-    return [json.loads(line) for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
-
-
-def _without_outcome(journal: Iterable[Mapping[str, Any]]) -> set[str]:
-    ended = {row["order_ref"] for row in journal if row["event"] == "outcome"}
-    return {row["order_ref"] for row in journal if row["event"] == "intended"} - ended
-
-
-def fold_of(logs: Path) -> Any:
-    return fold(rows(logs / "trades.jsonl"))
-
-
 @functools.lru_cache(maxsize=64)
 def _sessions_before(rule: Rule) -> int:
     return max(SESSIONS_BEFORE, rule.history)
@@ -490,10 +498,3 @@ def _prices(seed: int, still: bool, rule: Rule) -> SimulatedPrices:
     first = date(2025, 10, 20) - timedelta(days=37 * (seed % 5))
     last = first + timedelta(days=50 + 2 * (_sessions_before(rule) - SESSIONS_BEFORE))
     return SimulatedPrices(seed, watched(rule, ()), first, last, *((1.0, 0.0) if still else (0.3, 3.0)))
-
-
-def _is_second_leg(intent: OrderIntent, journal: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether a sale of this session made the money: shares adopted before count as the target's already."""
-    day = f"-{intent.session:%Y%m%d}-"
-    sold = (row for row in journal if row["event"] == "intended" and day in row["order_ref"] and row["side"] == "SELL")
-    return intent.side is Side.BUY and any(row["target"] == intent.target.value for row in sold)

@@ -41,8 +41,9 @@ from qqqbot.trading.engine import State
 from qqqbot.trading.loop import poll, timetable
 from qqqbot.trading.parts import Adapters
 from tests.simulation.sim_broker import ACCOUNT
+from tests.simulation.sim_records import rows
 from tests.simulation.sim_watch import Watch
-from tests.simulation.sim_world import CAPITAL, OTHER_RULES, RULES, Death, OwnerStops, World, rows
+from tests.simulation.sim_world import CAPITAL, OTHER_RULES, RULES, Death, OwnerStops, World
 from tests.support.builders import fold
 
 BEAT = timedelta(hours=12)
@@ -253,8 +254,10 @@ class Life:
         """From the second check after the last fault on, each one ends in the rule's holding."""
         check = self.engine.state.last_check
         last = check.row if check is not None else None
-        if last is not None and last["exchange_open"] and last["timestamp"] >= self._world.settled_from.isoformat():
-            assert last["action"] == Action.HOLD, f"not settled: {last['sentence']}"
+        if last is None or not last["exchange_open"] or last["timestamp"] < self._world.settled_from.isoformat():
+            return
+        assert last["action"] == Action.HOLD, f"not settled: {last['sentence']}"
+        if self._world.deciding(datetime.fromisoformat(last["timestamp"])):
             assert last["target"] == last["held"], f"holds {last['held']}, wants {last['target']}: {last['sentence']}"
             assert not self.engine.records.journal.unresolved()
             self._check_invested(last)

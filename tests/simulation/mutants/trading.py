@@ -229,6 +229,7 @@ ENGINE = (
         "return newest.target if newest.target is not ledger.portfolio().holding else None",
         "return None",
         ("unit/trading/test_come_back.py::test_half_a_rotation_is_what_traded_and_is_not_finished",),
+        seed=0,
     ),
     Mutant(
         "a purchase that was filled in part is forgotten after a failed check",
