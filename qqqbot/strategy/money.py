@@ -51,7 +51,7 @@ def confirmed(snapshot: Snapshot, equity: Decimal) -> bool:
     held = sum(Decimal(str(prices.get(s, 0))) * count for s, count in account.positions.items() if count)
     if abs(account.net_liquidation - held - there) <= slack:
         return True
-    return snapshot.missing is not None and min(there, cash) <= cash - snapshot.missing + slack
+    return snapshot.missing is not None and abs(min(there, cash) - (cash - snapshot.missing)) <= slack
 
 
 def account_has_less(snapshot: Snapshot, equity: Decimal) -> bool:

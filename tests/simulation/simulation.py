@@ -208,9 +208,8 @@ class Life:
         world, book = self._world, self.engine.records.book
         self.engine.executor.resolve()
         account = self.engine.broker.snapshot()
-        if self.engine.records.journal.unresolved() or world.unsettled_executions():
+        if world.hand_trade is None or self.engine.records.journal.unresolved() or world.unsettled_executions():
             return
-        assert world.hand_trade is not None
         if ownership.differences(book, account) != dict([world.hand_trade]):
             return  # he looks first at what would be recorded
         ownership.refuse_late_positions(book, account)

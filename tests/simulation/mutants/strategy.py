@@ -241,8 +241,14 @@ MUTANTS = (
     Mutant(
         "one figure of cash is enough where the book's money was taken out",
         "strategy/money.py::confirmed",
-        "min(there, cash) <= cash - snapshot.missing + slack",
+        "abs(min(there, cash) - (cash - snapshot.missing)) <= slack",
         "there is not None",
+    ),
+    Mutant(
+        "one figure of what is left is enough after the owner took money out",
+        "strategy/money.py::confirmed",
+        "abs(min(there, cash) - (cash - snapshot.missing)) <= slack",
+        "min(there, cash) <= cash - snapshot.missing + slack",
     ),
     Mutant(
         "an answer that lacks its dollars is one without other currencies",

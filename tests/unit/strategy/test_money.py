@@ -39,6 +39,13 @@ def test_it_is_looked_at_again_and_then_what_is_there_buys() -> None:
     assert order.quantity * order.decision_price <= 20_000
 
 
+@pytest.mark.parametrize("figure", [40_000, 94_000])
+def test_one_figure_of_what_is_left_is_not_spent(figure: int) -> None:
+    """Money was just taken out; nobody knows yet whether this is what is left of it."""
+    assert decide(seen(figure, worth=300_000, missing=0), RULES).action is Action.WAIT
+    assert decide(seen(figure, worth=300_000, missing=100_000 - figure), RULES).action is Action.ROTATE
+
+
 def test_money_that_was_brought_back_is_believed_at_the_second_look() -> None:
     plan = decide(seen(100_000, worth=300_000, missing=80_000), RULES)
     assert "waits for a second look at the account's cash (100,000.00 USD)" in plan.sentence

@@ -303,7 +303,7 @@ class TestLessThanTheBook:
         for minute in range(30):
             if minute == 5 and restarted:
                 engine = world.start()
-            world.broker.cash_shown = Decimal(200_000) if minute % 2 and minute > 4 else None
+            world.broker.cash_shown = Decimal(200_000) if minute % 3 == 2 and minute > 4 else None
             engine.step()
             world.pass_time(minutes=1)
         assert world.broker.cash >= 0
