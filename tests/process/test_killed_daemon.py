@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from drill.audit import problems, trades
+from drill.audit import problems, rows, trades
 from drill.checkout import STANDINS, Checkout, eventually, finished
 from standins.yahoo import Exchange, Row, StandIn
 from standins.yahoo.series import session_dates, shaped_series
@@ -63,7 +63,10 @@ class World:
         path.write_text(json.dumps({key: value for key, value in settings.items() if key not in gone}))
 
     def noon_of(self, day: date) -> None:
-        ahead = (new_york(day, 12) - datetime.now(UTC)).total_seconds()
+        self.at(new_york(day, 12))
+
+    def at(self, moment: datetime) -> None:
+        ahead = (moment - datetime.now(UTC)).total_seconds()
         fresh = self._control.with_suffix(".fresh")
         fresh.write_text(json.dumps({"offset_seconds": ahead}))
         fresh.replace(self._control)
@@ -140,3 +143,26 @@ def test_killed_at_random_moments_it_neither_repeats_nor_forgets_a_trade(world: 
     last = status["last_check"]
     assert last["action"] == "HOLD"
     assert last["held"] == last["target"]
+
+
+def test_before_close_it_waits_for_its_window_and_a_kill_in_it_trades_once(world: World) -> None:
+    world.configure(decide="before_close")
+    logs, day = world.bot.logs, DATES[FIRST + 1]
+    world.at(new_york(day, 15, 44, 38))
+    assert world.bot.run("start").returncode == 0
+    early = rows(logs / "decisions.jsonl")[-1]
+    assert (early["action"], trades(logs)) == ("HOLD", [])
+    assert early["sentence"].startswith("decides 15 minutes before the close")
+    assert early["target"] != early["held"], "there is something to wait for"
+    eventually(lambda: trades(logs) != [], "it has traded", seconds=60)
+    pid = world.bot.holder()
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    (trade,) = trades(logs)
+    assert datetime.fromisoformat(trade["timestamp"]) >= new_york(day, 15, 45)
+    eventually(lambda: world.bot.holder() is None, "the lock is free")
+    assert world.bot.run("start").returncode == 0
+    last = rows(logs / "decisions.jsonl")[-1]
+    assert (last["action"], last["held"]) == ("HOLD", early["target"])
+    assert trades(logs) == [trade]
+    assert problems(logs) == []
