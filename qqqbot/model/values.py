@@ -375,8 +375,10 @@ class Snapshot:
     of our newest executed order if that was filled only in part, or bought less than the book's own money pays for.
     `broker_quotes` are the broker's own prices, if it has any. `lasting_orders` are the open orders that should have
     ended long ago. `money_short_since` is when a buy began to wait for the account's money, None if none does.
-    `missing` is what the account lacked of the book's cash at the look before, None if that was none of ours. `kept`
-    is the newest window that a decision rested on, of this session or an earlier one, None if there is none.
+    `missing` is what the account lacked of the book's cash at the look before, None if that was not minutes ago.
+    `beside` is what the account was worth at that look, however old, besides its shares and dollars; None if there was
+    none. `kept` is the newest window that a decision rested on, of this session or an earlier one; None if there is
+    none.
     `differed`: account and book did not agree at the look before either, and what was traded shows by now.
     `asked` is the newest rotation that was announced to the owner, None if none was.
     """
@@ -398,6 +400,7 @@ class Snapshot:
     unfinished: str | None = None
     money_short_since: datetime | None = None
     missing: Decimal | None = Decimal(0)
+    beside: Decimal | None = None
     broker_quotes: Mapping[str, Quote] = field(default_factory=dict)
     kept: KeptWindow | None = None
     lasting_orders: tuple[str, ...] = ()

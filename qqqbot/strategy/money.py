@@ -4,11 +4,12 @@ Account values are refreshed every three minutes, each on its own (facts: tws-ap
 they may be those of before it, and the money may also have been taken out.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 
 from qqqbot.model.reasons import Reason
-from qqqbot.model.values import Gate, Snapshot
+from qqqbot.model.values import AccountSnapshot, Gate, Snapshot
 
 NAME = "money"
 # The account's money is there if it is this part of what the book says: commissions, interest and rounding are less.
@@ -42,16 +43,22 @@ def arrived(snapshot: Snapshot, symbol: str, budget: Decimal, equity: Decimal) -
 def confirmed(snapshot: Snapshot, equity: Decimal) -> bool:
     """Whether the account's cash has a second witness, so that one wrong figure buys nothing with borrowed money.
 
-    That is what the account is worth besides its shares, or else the look before: our fills move the account's cash as
-    they move the book's. The book itself is none, as its money may have been taken out.
+    That is what the account is worth besides it: nothing, or as much as at the look before. Or else it is a look of
+    minutes ago: our fills move the account's cash as they move the book's. The book itself is none, as its money may
+    have been taken out.
     """
     account, slack = snapshot.account, equity * (1 - ENOUGH)
-    there, cash = account.spendable + account.unsettled, snapshot.portfolio.cash
-    prices = snapshot.market.prices
-    held = sum(Decimal(str(prices.get(s, 0))) * count for s, count in account.positions.items() if count)
-    if abs(account.net_liquidation - held - there) <= slack:
+    others = beside(account, snapshot.market.prices)
+    if any(abs(others - before) <= slack for before in (Decimal(0), snapshot.beside) if before is not None):
         return True
+    there, cash = account.spendable + account.unsettled, snapshot.portfolio.cash
     return snapshot.missing is not None and abs(min(there, cash) - (cash - snapshot.missing)) <= slack
+
+
+def beside(account: AccountSnapshot, prices: Mapping[str, float]) -> Decimal:
+    """What the account is worth besides the shares that are watched and the dollars that can be spent."""
+    held = sum(Decimal(str(prices.get(s, 0))) * count for s, count in account.positions.items() if count)
+    return account.net_liquidation - held - account.spendable - account.unsettled
 
 
 def account_has_less(snapshot: Snapshot, equity: Decimal) -> bool:

@@ -78,9 +78,10 @@ def half_made(journal: OrderJournal, ledger: Ledger, rules: Rules) -> Holding | 
     newest = journal.newest_executed(ledger.orders)
     if newest is None or newest.target not in rules.form.shelves:
         return None
-    if newest.side is Side.SELL:
-        return newest.target if newest.target is not ledger.portfolio().holding else None
-    return newest.target if unfinished(journal, ledger, rules) else None
+    if newest.side is Side.SELL and newest.target is not ledger.portfolio().holding:
+        return newest.target
+    left = unfinished(journal, ledger, rules)
+    return newest.target if left and left == newest.target.symbol else None
 
 
 def unfinished(journal: OrderJournal, ledger: Ledger, rules: Rules, spendable: Decimal | None = None) -> str | None:
@@ -89,11 +90,12 @@ def unfinished(journal: OrderJournal, ledger: Ledger, rules: Rules, spendable: D
     What was bought of an account that had less than the book is unfinished again once its `spendable` money pays for
     the rest: money that was moved out has come back.
     """
-    if in_part := journal.unfinished(ledger.orders):
-        return in_part
     bought, order = ledger.purchase, journal.newest_executed(ledger.orders)
     if bought is None or ledger.shares[bought.symbol] <= 0:
-        return None
+        return journal.unfinished(ledger.orders)
+    # What was sold in part and then by hand is not: a few adopted shares of the target must not look like all of it.
+    if (in_part := journal.unfinished(ledger.orders)) and ledger.shares[in_part] > 0:
+        return in_part
     # Judged by the rules of its day: what changes them afterwards leaves nothing unfinished.
     then = replace(rules, position_size=(order and order.position_size) or rules.position_size)
     money = bought.value + bought.cash

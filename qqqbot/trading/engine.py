@@ -45,6 +45,7 @@ from qqqbot.runtime.daily_log import pairs
 from qqqbot.strategy.crossing import crossing
 from qqqbot.strategy.flip import flip_of
 from qqqbot.strategy.gates import closes_of_window
+from qqqbot.strategy.money import beside
 from qqqbot.strategy.planning import decide
 from qqqbot.trading.alerts import Alerts
 from qqqbot.trading.apart import Apart
@@ -61,6 +62,8 @@ log = logging.getLogger(__name__)
 # Selling, buying and seeing that all is done take three; the rest is for partial fills.
 MAX_ROUNDS = 6
 FAILURES_BEFORE_NOTICE = 3
+# Longer than the pause between two looks; afterwards the owner may have taken money out.
+MONEY_REMEMBERED = timedelta(minutes=5)
 SEEN_TWICE = (Reason.MONEY_LATE, Reason.DIFFERENCE_SEEN)
 ALERTS_OF_GATES = (
     AlertKind.HALT,
@@ -141,8 +144,10 @@ class Engine:
     state: State = field(default_factory=State)
     _differed: bool = field(default=False, init=False)
     """whether account and book differed at the last look"""
-    _money_seen: bool = field(default=False, init=False)
-    """whether a look has compared the account's money with the book's"""
+    _money_seen: datetime | None = field(default=None, init=False)
+    """when a look has compared the account's money with the book's"""
+    _beside: Decimal | None = field(default=None, init=False)
+    """what the account was worth at that look besides its shares and dollars"""
     _apart: Apart = field(default_factory=Apart, init=False)
     _missed: Missed = field(init=False)
     _rule_told: bool = field(default=False, init=False)
@@ -296,7 +301,8 @@ class Engine:
             half_made=half_made(journal, ledger, self.rules),
             unfinished=unfinished(journal, ledger, self.rules, account.spendable),
             money_short_since=next((a.at for a in self.alerts.lasting() if a.kind is AlertKind.MONEY), None),
-            missing=self.state.missing if self._money_seen else None,
+            missing=self.state.missing if self._money_seen and now - self._money_seen <= MONEY_REMEMBERED else None,
+            beside=self._beside,
             broker_quotes=quotes,
             kept=self.records.prices.newest,
             differed=self._differed and not self._may_be_late(now),
@@ -357,7 +363,7 @@ class Engine:
         if account.behind:
             return
         prices = {s: Decimal(str(price)) for s, price in snapshot.market.prices.items()}
-        self._money_seen = True
+        self._money_seen, self._beside = snapshot.now, beside(account, snapshot.market.prices)
         missing = self.state.missing = missing_money(portfolio, account, portfolio.equity(prices))
         there = account.spendable + account.unsettled
         sentence = f"the account has {there:,.2f} USD, and the book {portfolio.cash:,.2f}: {missing:,.2f} are missing"

@@ -258,6 +258,20 @@ MUTANTS = (
         ("process/test_ib_unkind.py::test_an_answer_without_its_dollars_is_not_one_without_other_currencies",),
     ),
     Mutant(
+        "a look of long ago vouches for a figure of cash",
+        "trading/engine.py::Engine._snapshot",
+        "self._money_seen and now - self._money_seen <= MONEY_REMEMBERED else None",
+        "self._money_seen else None",
+        ("unit/trading/test_engine_pauses.py",),
+    ),
+    Mutant(
+        "an account with other holdings waits before each buy",
+        "strategy/money.py::confirmed",
+        "(Decimal(0), snapshot.beside)",
+        "(Decimal(0), None)",
+        ("unit/strategy/test_money.py",),
+    ),
+    Mutant(
         "the first look needs no witness",
         "strategy/money.py::confirmed",
         "return snapshot.missing is not None and",

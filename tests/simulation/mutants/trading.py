@@ -226,17 +226,24 @@ ENGINE = (
     Mutant(
         "a half-done rotation is forgotten after a failed check",
         "trading/come_back.py::half_made",
-        "return newest.target if newest.target is not ledger.portfolio().holding else None",
-        "return None",
+        "newest.target is not ledger.portfolio().holding:",
+        "newest.target is None:",
         ("unit/trading/test_come_back.py::test_half_a_rotation_is_what_traded_and_is_not_finished",),
         seed=0,
     ),
     Mutant(
         "a purchase that was filled in part is forgotten after a failed check",
         "trading/come_back.py::half_made",
-        "return newest.target if unfinished(journal, ledger, rules) else None",
+        "return newest.target if left and left == newest.target.symbol else None",
         "return None",
         engine_pauses("TestSoon::test_a_partly_filled_order_is_resumed_soon_until_it_is_done"),
+    ),
+    Mutant(
+        "a few adopted shares of the target finish a rotation that was sold in part",
+        "trading/come_back.py::unfinished",
+        "(in_part := journal.unfinished(ledger.orders)) and ledger.shares[in_part] > 0",
+        "in_part := journal.unfinished(ledger.orders)",
+        ("unit/trading/test_come_back.py",),
     ),
 )
 

@@ -62,6 +62,15 @@ def test_what_the_account_is_worth_besides_its_shares_is_a_second_witness(missin
     assert not confirmed(snapshot(account=without, missing=None), CAPITAL)
 
 
+def test_what_else_the_account_holds_is_a_witness_as_long_as_it_stays_the_same() -> None:
+    before = Decimal(60_000)
+    assert decide(seen(120_000, worth=180_000, missing=None, beside=before), RULES).action is Action.ROTATE
+    assert decide(seen(120_000, worth=180_000, missing=None, beside=Decimal(0)), RULES).action is Action.WAIT
+    taken_out, tenfold = seen(24_000, 84_000, None, beside=before), seen(240_000, 84_000, None, beside=before)
+    assert [order.quantity for order in decide(taken_out, RULES).orders] == [52]
+    assert decide(tenfold, RULES).action is Action.WAIT
+
+
 def test_more_than_the_books_money_needs_no_witness_where_none_was_missing() -> None:
     assert decide(seen(5_000_000, worth=9_000_000, missing=0), RULES).action is Action.ROTATE
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,13 @@ from hypothesis import strategies as st
 from qqqbot.model.family import PRESETS
 from qqqbot.model.reasons import Reason
 from qqqbot.model.values import Decide, Holding, Mode, Order, OrderStatus, Side
+from qqqbot.records.book import adopted
 from qqqbot.records.journal import OrderJournal
 from qqqbot.records.jsonl import AppendOnlyFile
 from qqqbot.records.ledger import Ledger
-from qqqbot.trading.come_back import SOON, half_made, pause
+from qqqbot.trading.come_back import SOON, half_made, pause, unfinished
 from tests.support.builders import ACCOUNT, DAY, NOW, RULES, intent, session
-from tests.support.symbols import QQQ
+from tests.support.symbols import QQQ, TQQQ
 
 BEFORE_CLOSE = replace(RULES, decide=Decide.BEFORE_CLOSE)
 IN_WINDOW = session().close - timedelta(minutes=10)
@@ -154,6 +156,16 @@ def test_half_a_rotation_is_what_traded_and_is_not_finished(
 ) -> None:
     journal.intended(intent(side, quantity=ordered, target=target))
     assert half_made(journal, traded(side, shares, target, held), RULES) is half
+
+
+def test_a_few_adopted_shares_of_the_target_do_not_finish_a_sale_in_part(journal: OrderJournal) -> None:
+    """The owner sold the rest by hand and bought one share of the target; all the money would stay in cash."""
+    journal.intended(intent(Side.SELL, quantity=200, target=Holding.TQQQ))
+    ledger = traded(Side.SELL, 50, Holding.TQQQ, held=200)
+    for symbol, quantity, price in ((QQQ, -150, 450), (TQQQ, 1, 60)):
+        ledger.apply({**adopted(symbol, quantity, Decimal(price)), "timestamp": NOW.isoformat()})
+    assert (ledger.portfolio().holding, unfinished(journal, ledger, RULES)) == (Holding.TQQQ, TQQQ)
+    assert half_made(journal, ledger, RULES) is Holding.TQQQ
 
 
 def test_a_rotation_to_what_a_new_rule_does_not_have_is_not_completed(journal: OrderJournal) -> None:

@@ -309,6 +309,19 @@ class TestLessThanTheBook:
         assert world.broker.cash >= 0
         assert [order.quantity for order in world.broker.submitted] == [44]
 
+    def test_an_old_look_vouches_for_no_figure(self, world: World) -> None:
+        """Between two checks the owner took the money out, and the account's cash is misread as ten times itself."""
+        world.broker.elsewhere = Decimal(400_000)
+        world.rules = replace(RULES, decide=Decide.BEFORE_CLOSE)
+        engine = world.start()
+        engine.step()
+        world.clock.advance(new_york(DAY, 15, 50) - world.clock.now())
+        world.broker.cash, world.broker.cash_shown = Decimal(20_000), Decimal(200_000)
+        engine.step()
+        assert world.broker.submitted == []
+        assert engine.state.last_check is not None
+        assert engine.state.last_check.error is Reason.MONEY_LATE
+
     def test_a_check_that_no_other_follows_takes_its_second_look_at_once(self, world: World) -> None:
         """A scheduler's `once` would buy nothing for ever beside the owner's other holdings."""
         world.broker.elsewhere = Decimal(400_000)
