@@ -286,8 +286,8 @@ MUTANTS = (
     Mutant(
         "a new process knows what the account lacked before its first look",
         "trading/engine.py::Engine._snapshot",
-        "missing=self.state.missing if self._money_seen else None,",
-        "missing=self.state.missing,",
+        "self.state.missing if self._money_seen and now - self._money_seen <= MONEY_REMEMBERED else None,",
+        "self.state.missing,",
         ("unit/trading/test_engine_pauses.py::TestLessThanTheBook",),
     ),
     Mutant(
