@@ -123,7 +123,7 @@ class AlertKind(StrEnum):
     TORN_RECORD = "torn_record", "an incomplete line was set aside"
     NEW_BOOK = (
         "new_book",
-        "the book begins anew",
+        "a new book was started",
         "If you removed trades.jsonl yourself, nothing is wrong. If not: stop, put it back, and start.",
     )
     TOTAL_CAPITAL = "total_capital", "total capital"

@@ -179,7 +179,7 @@ class SimBroker(Watching):
     listed: tuple[str, ...] = ()
     """open orders of the newest answer"""
     shows_short: datetime | None = None
-    """when this process was first told of a position below zero; None while it is told of none"""
+    """when this process first saw a position below zero; None while it sees none"""
     told: dict[str, datetime] = field(default_factory=dict)
     """order_ref -> when this process was first told that there are two of it, or that it was refused while inactive"""
     windows: bool = False
