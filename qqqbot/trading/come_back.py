@@ -91,10 +91,11 @@ def unfinished(journal: OrderJournal, ledger: Ledger, rules: Rules, spendable: D
     the rest: money that was moved out has come back.
     """
     bought, order = ledger.purchase, journal.newest_executed(ledger.orders)
+    in_part = journal.unfinished(ledger.orders)
     if bought is None or ledger.shares[bought.symbol] <= 0:
-        return journal.unfinished(ledger.orders)
+        return in_part
     # What was sold in part and then by hand is not: a few adopted shares of the target must not look like all of it.
-    if (in_part := journal.unfinished(ledger.orders)) and ledger.shares[in_part] > 0:
+    if in_part and ledger.shares[in_part] > 0:
         return in_part
     # Judged by the rules of its day: what changes them afterwards leaves nothing unfinished.
     then = replace(rules, position_size=(order and order.position_size) or rules.position_size)

@@ -3,6 +3,7 @@
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,14 @@ from qqqbot.trading.engine import Engine
 from tests.support.builders import DAY, PRICE, TQQQ_PRICE
 from tests.support.fakes import FakeAccount, World, answer_lost
 from tests.support.symbols import QQQ, TQQQ
+
+
+def invested(logs: Path) -> World:
+    """A world whose bot has bought 211 QQQ."""
+    world = World(logs)
+    world.start().step()
+    assert world.broker.positions[QQQ] == 211
+    return world
 
 
 def daemon(world: World, config: Config | None = None) -> Daemon:

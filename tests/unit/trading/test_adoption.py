@@ -16,7 +16,7 @@ from qqqbot.trading.adoption import adopt, leave
 from qqqbot.trading.engine import Engine
 from tests.support.builders import DAY, NOW, PRICE, TQQQ_PRICE, new_york
 from tests.support.fakes import FakePrices, World, works
-from tests.support.owner import answered, by_hand, daemon, now_at, refused, split, told_by
+from tests.support.owner import answered, by_hand, daemon, invested, now_at, refused, split, told_by
 from tests.support.symbols import QQQ, TQQQ
 
 PRICES = {QQQ: Decimal(450), TQQQ: Decimal(60)}
@@ -32,10 +32,7 @@ class InterruptedPrices(FakePrices):
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    world = World(tmp_path)
-    world.start().step()
-    assert world.broker.positions[QQQ] == 211
-    return world
+    return invested(tmp_path)
 
 
 @pytest.fixture

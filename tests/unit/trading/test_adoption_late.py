@@ -9,16 +9,13 @@ import pytest
 from qqqbot.model.errors import LedgerMismatch
 from qqqbot.model.values import Holding, Side
 from tests.support.fakes import World
-from tests.support.owner import answered, by_hand, daemon, refused, told_by
+from tests.support.owner import answered, by_hand, daemon, invested, refused, told_by
 from tests.support.symbols import QQQ
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    world = World(tmp_path)
-    world.start().step()
-    assert world.broker.positions[QQQ] == 211
-    return world
+    return invested(tmp_path)
 
 
 class TestShort:

@@ -11,16 +11,13 @@ from qqqbot.records.ledger import Booked
 from qqqbot.trading.adoption import price_of_lost
 from tests.support.builders import intent
 from tests.support.fakes import World
-from tests.support.owner import answered, assert_same, book_of, by_hand, lose_an_order, now_at, refused, split
+from tests.support.owner import answered, assert_same, book_of, by_hand, invested, lose_an_order, now_at, refused, split
 from tests.support.symbols import QQQ, TQQQ
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> World:
-    world = World(tmp_path)
-    world.start().step()
-    assert world.broker.positions[QQQ] == 211
-    return world
+    return invested(tmp_path)
 
 
 @pytest.fixture
