@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 ANYWHERE = "*"
-# A handful of browsers. A request has to be complete this soon after it was begun, however its bytes trickle in.
+# A handful of browsers. A request has to be complete this soon after it was begun, however its bytes trickle in. Of
+# more connections than this, the one that has been silent for longest makes room for the newest.
 THREADS, CONNECTIONS, PATIENCE_SECONDS, LONGEST_HEADER_BYTES = 4, 50, 10, 16 * 1024
 # Smaller answers do not get smaller by compression.
 WORTH_COMPRESSING_BYTES = 600
@@ -118,7 +119,7 @@ def serve(app: "WSGIApplication", hosts: Sequence[str], port: int, ready: Callab
             map=channels,
             sockets=bound,
             threads=THREADS,
-            connection_limit=CONNECTIONS,
+            connection_limit=2 * CONNECTIONS,  # where it stops listening, which would let idle ones shut others out
             channel_timeout=PATIENCE_SECONDS,
             cleanup_interval=1,
             max_request_header_size=LONGEST_HEADER_BYTES,
@@ -128,16 +129,25 @@ def serve(app: "WSGIApplication", hosts: Sequence[str], port: int, ready: Callab
         )
         for one in channels.values():
             if hasattr(one, "channel_class"):
-                one.channel_class = _impatient(one.channel_class)
+                one.channel_class = impatient(one.channel_class)
         ready(bound[0].getsockname()[1])
         server.run()
 
 
-def _impatient(kind: Any) -> Any:
-    """waitress's channel with a deadline for the whole request: waitress' own is for the silence between two bytes."""
+def impatient(kind: Any) -> Any:
+    """waitress's channel with a deadline for the whole request (waitress' own is for the silence between two bytes),
+    and without a claim to its place.
+    """
 
     class Impatient(kind):  # type: ignore[misc]
         begun: float | None = None
+
+        def __init__(self, server: Any, *values: Any, **named: Any) -> None:
+            super().__init__(server, *values, **named)
+            others = (one for one in server.active_channels.values() if one is not self)
+            silent = [one for one in others if not one.requests and not one.will_close]
+            if len(silent) >= CONNECTIONS:
+                min(silent, key=lambda one: one.last_activity).will_close = True
 
         def received(self, data: bytes) -> bool:
             going_on = bool(super().received(data))

@@ -66,6 +66,12 @@ MUTANTS = (
         "if new == old",
     ),
     Mutant(
+        "silent connections keep others out",
+        SERVER + "impatient",
+        "= True\n\n        def received",
+        "= False\n\n        def received",
+    ),
+    Mutant(
         "a bot that is not healthy is a 200",
         "monitoring/web/metrics.py::health",
         "status.exit_code == 0",

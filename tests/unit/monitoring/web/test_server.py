@@ -275,6 +275,31 @@ def test_a_lock_that_tells_nothing_is_a_sentence(logs: LogsFolder) -> None:
     assert ask(page)[::2] == (503, b"bot.pid: locked, but it contains no pid\n")
 
 
+class Waitress:
+    """As much of waitress' server as its channels ask for."""
+
+    def __init__(self) -> None:
+        self.active_channels: dict[int, Any] = {}
+
+
+class Channel:
+    """A connection that was silent since `last_activity`, or is being answered."""
+
+    will_close = False
+
+    def __init__(self, waitress: Waitress, last_activity: int, *requests: str) -> None:
+        self.last_activity, self.requests = last_activity, requests
+        waitress.active_channels[last_activity] = self
+
+
+def test_of_too_many_connections_the_ones_that_are_silent_for_longest_make_room() -> None:
+    waitress, kind = Waitress(), server.impatient(Channel)
+    kind(waitress, 0, "a request that is being answered")
+    for n in range(1, server.CONNECTIONS + 11):
+        kind(waitress, n)
+    assert [n for n, channel in waitress.active_channels.items() if channel.will_close] == [*range(1, 11)]
+
+
 @pytest.mark.parametrize(
     ("host", "meant", "shown"),
     [
