@@ -46,32 +46,17 @@ function show(changed) {
 function morph(old, fresh) {
   const was = [...old.childNodes];
   const is = [...fresh.childNodes];
+  let after = null; // the first of the equal ones at the end
   while (was.length && is.length && was[0].isEqualNode(is[0])) was.shift(), is.shift();
-  while (was.length && is.length && was.at(-1).isEqualNode(is.at(-1))) was.pop(), is.pop();
-  const after = was.length ? was.at(-1).nextSibling : is.length ? follower(old, fresh, is) : null;
-  const alike = was.length === is.length;
-  was.forEach((node, n) => {
-    if (!alike || node.nodeName !== is[n].nodeName) node.remove();
-    else if (node.nodeType === Node.TEXT_NODE) node.nodeValue = is[n].nodeValue;
-    else update(node, is[n]);
-  });
-  is.forEach((node, n) => {
-    if (!alike || was[n].parentNode !== old) old.insertBefore(node, after && after.parentNode === old ? place(n) : null);
-  });
-
-  function place(n) {
-    const next = alike ? was.slice(n).find((node) => node.parentNode === old) : undefined;
-    return next || after;
-  }
-}
-
-// The child of `old` before which new children belong that come before the last equal ones of `fresh`.
-function follower(old, fresh, added) {
-  const equal = fresh.childNodes.length - [...fresh.childNodes].indexOf(added.at(-1)) - 1;
-  return equal ? old.childNodes[old.childNodes.length - equal] : null;
+  while (was.length && is.length && was.at(-1).isEqualNode(is.at(-1))) after = was.pop(), is.pop();
+  if (was.length === is.length) return was.forEach((node, n) => update(node, is[n]));
+  was.forEach((node) => node.remove());
+  is.forEach((node) => old.insertBefore(node, after));
 }
 
 function update(node, fresh) {
+  if (node.nodeName !== fresh.nodeName) return node.replaceWith(fresh);
+  if (node.nodeType === Node.TEXT_NODE) return node.nodeValue = fresh.nodeValue;
   for (const { name } of [...node.attributes]) if (!fresh.hasAttribute(name)) node.removeAttribute(name);
   for (const { name, value } of fresh.attributes) if (node.getAttribute(name) !== value) node.setAttribute(name, value);
   morph(node, fresh);
