@@ -50,15 +50,21 @@ def main(
         _swallow_further_output(out)
         return 0
     except ConfigError as problem:  # an unusable token
-        print(f"monitor: {problem}", file=sys.stderr)
-        return WRONG_ARGUMENT
+        return _refused(options, out, str(problem), WRONG_ARGUMENT)
     except StartRefused as refused:  # it cannot be determined who holds the lock
-        print(f"monitor: {refused}", file=sys.stderr)
-        return UNREADABLE
+        return _refused(options, out, str(refused), UNREADABLE)
     except OSError as error:
         what = f"cannot read {error.filename}" if error.filename else f"cannot print, or read {folder.path}"
-        print(f"monitor: {what}: {error.strerror or error}", file=sys.stderr)
-        return UNREADABLE
+        return _refused(options, out, f"{what}: {error.strerror or error}", UNREADABLE)
+
+
+def _refused(options: argparse.Namespace, out: TextIO, reason: str, code: int) -> int:
+    """Say why there is no view; to a program where it looks."""
+    print(f"monitor: {reason}", file=sys.stderr)
+    if options.json:
+        with suppress(OSError):
+            _write_json({"error": reason}, out)
+    return code
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -70,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
         "started, 4 if trading is halted, 5 if decisions are due and it cannot make them. --why and --replay take a "
         "New York date (2026-11-25, today, yesterday: all its checks), a time of today (15:45: the last check up to "
         "then), both, or nothing (the last check); --replay exits with 1 if today's code decides differently. "
-        "--json prints account ids in full; the screens mask them.",
+        '--json prints account ids in full; the screens mask them. A view that is refused is {"error": reason}.',
     )
     view = parser.add_mutually_exclusive_group()
     view.add_argument("--status", action="store_true", help="running? holdings? problems? next? (the default)")
@@ -126,8 +132,7 @@ def _view(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO
     if options.web:
         return _web(options, folder, clock, out)
     if options.live:
-        print(f"monitor: {NO_LIVE}", file=sys.stderr)
-        return WRONG_ARGUMENT
+        return _refused(options, out, NO_LIVE, WRONG_ARGUMENT)
     if options.drift:
         return _drift(options, folder, out)
     if options.why is not None or options.replay is not None:
@@ -188,8 +193,7 @@ def _drift(options: argparse.Namespace, folder: Folder, out: TextIO) -> int:
     try:
         facts = drift.drift_facts(folder, _beside(folder, KEPT_PRICES), config)
     except BotError as reason:
-        print(f"monitor: --drift: {reason}", file=sys.stderr)
-        return UNREADABLE
+        return _refused(options, out, f"--drift: {reason}", UNREADABLE)
     if options.json:
         _write_json(facts.as_json(), out)
     else:
@@ -213,8 +217,7 @@ def _why(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO)
     except ValueError:
         flag = "--why" if options.replay is None else "--replay"
         expected = "a date like 2026-11-25 (1970 to 9000), today or yesterday, a time like 15:45, or both"
-        print(f"monitor: {flag}: expected {expected}, found {' '.join(asked)}", file=sys.stderr)
-        return WRONG_ARGUMENT
+        return _refused(options, out, f"{flag}: expected {expected}, found {' '.join(asked)}", WRONG_ARGUMENT)
     if options.replay is None:
         _print(options, out, explanation.why(folder, when, clock.now()), why_screen.why)
         return 0
@@ -257,12 +260,8 @@ def _web(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO)
         web.serve(web.application(DashboardReader(folder), clock, token), hosts, options.port, ready)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        print(
-            f"monitor: --web: cannot listen on {options.bind}, port {options.port}: {reason}; choose another with "
-            "--port or --bind",
-            file=sys.stderr,
-        )
-        return UNREADABLE
+        where = f"--web: cannot listen on {options.bind}, port {options.port}"
+        return _refused(options, out, f"{where}: {reason}; choose another with --port or --bind", UNREADABLE)
     return 0
 
 

@@ -60,17 +60,15 @@ def main(
     patience: Patience | None = None,
 ) -> int:
     """Check what `arguments` ask for; returns the exit code."""
-    options = _parse(arguments)
+    options, out = _parse(arguments), out or sys.stdout
     try:
         settings = config.load(options.config)
         daemon = holder(options.logs / PID_FILE)
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except StartRefused as refused:
-        print(refused, file=sys.stderr)
-        return 1
-    out = out or sys.stdout
+    except (ConfigError, StartRefused) as reason:
+        print(reason, file=sys.stderr)
+        if options.json:
+            out.write(json.dumps({"schema": SCHEMA, "could_trade": False, "error": str(reason)}, indent=2) + "\n")
+        return 2 if isinstance(reason, ConfigError) else 1
     try:
         return _check(options, settings, daemon, clock or SystemClock(), out, patience or Patience())
     except BrokenPipeError:  # `test_ib_connection.py | head -3`: the interpreter's last flush must not complain again

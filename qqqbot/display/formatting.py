@@ -1,23 +1,29 @@
 """Numbers, times and durations as a person reads them. Times are New York's, labelled ET. Pure."""
 
+import math
 from datetime import datetime, timedelta
+from typing import TypeGuard
 
 from qqqbot.model.new_york import NEW_YORK, new_york_date, new_york_text
 
 NONE = "-"
 
 
+def _known(number: float | None) -> TypeGuard[float]:
+    return number is not None and math.isfinite(number)
+
+
 def usd(amount: float | None, sign: bool = False) -> str:
     """'101,234.50'; with `sign` '+1,234.50'."""
-    return NONE if amount is None else f"{amount:{'+' if sign else ''},.2f}"
+    return f"{amount:{'+' if sign else ''},.2f}" if _known(amount) else NONE
 
 
 def percent(value: float | None, sign: bool = False, digits: int = 2) -> str:
-    return NONE if value is None else f"{value:{'+' if sign else ''},.{digits}f} %"
+    return f"{value:{'+' if sign else ''},.{digits}f} %" if _known(value) else NONE
 
 
 def count(number: float | None) -> str:
-    return NONE if number is None else f"{number:,.0f}"
+    return f"{number:,.0f}" if _known(number) else NONE
 
 
 def day_and_time(moment: datetime | None) -> str:

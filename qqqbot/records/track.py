@@ -140,15 +140,16 @@ def _events(values: Any) -> tuple[Event, ...]:
 def kept(row: Mapping[str, Any]) -> Track | None:
     """The track that `row` carries; None if it carries none."""
     values, start = mapping(row.get("track")), extended(None, row)
-    if not values or start is None:
+    shares, worst = number(values.get("qqq")), number(values.get("worst"))
+    if start is None or shares is None or worst is None:
         return None
     try:
         return start._replace(
             since=moment(values["since"]) or start.since,
-            shares=float(values["qqq"]),
+            shares=shares,
             growth=positive(values["growth"]),
             peak=positive(values["peak"]),
-            worst=float(values["worst"]),
+            worst=worst,
             worst_at=moment(values["worst_at"]),
             counted=_events(values["counted"]),
         )

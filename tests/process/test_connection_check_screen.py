@@ -1,5 +1,6 @@
 """What test_ib_connection.py writes, on a screen and as JSON."""
 
+import io
 import json
 import os
 from pathlib import Path
@@ -41,6 +42,15 @@ def test_json_has_every_result_and_what_was_not_reached() -> None:
     facts = test_ib_connection._facts(report(*every(OK)[:3]), Config())
     assert json.loads(json.dumps(facts))["not_reached"] == list(Check)[3:]
     assert [result["name"] for result in json.loads(json.dumps(facts))["rungs"]] == list(Check)[:3]
+
+
+def test_a_configuration_that_cannot_be_used_is_told_to_a_program_too(tmp_path: Path) -> None:
+    out = io.StringIO()
+    arguments = ["--config", str(tmp_path / "none.json"), "--logs", str(tmp_path), "--json"]
+    assert test_ib_connection.main(arguments, MovedClock(), out) == 2
+    told = json.loads(out.getvalue())
+    assert told["could_trade"] is False
+    assert "none.json: there is no such file" in told["error"]
 
 
 def test_a_reader_that_leaves_early_is_not_an_error(tmp_path: Path) -> None:

@@ -145,6 +145,13 @@ def test_every_view_has_its_json(logs: LogsFolder, view: list[str]) -> None:
     assert (facts["schema"], facts["mode"], facts["account"]) == (1, "dry_run", "simulated")
 
 
+@pytest.mark.parametrize("view", [["--drift"], ["--why", "never"], ["--live"], ["--web", "--bind", "no.such.name."]])
+def test_a_program_is_told_why_there_is_no_view(tmp_path: Path, view: list[str]) -> None:
+    done = run(*view, "--json", "--logs-dir", str(tmp_path), QQQBOT_CONFIG=str(tmp_path / "config.json"))
+    assert done.returncode in (1, 2)
+    assert done.stderr == f"monitor: {json.loads(done.stdout)['error']}\n"
+
+
 @pytest.mark.parametrize("view", VIEWS, ids=" ".join)
 def test_every_view_of_an_empty_folder_says_something(tmp_path: Path, view: list[str]) -> None:
     done = run(*view, "--logs-dir", str(tmp_path))

@@ -1,5 +1,6 @@
 """What the answer of every view begins with, and how --json prints one."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
@@ -19,7 +20,10 @@ class Answer:
 
 
 def json_values(answer: Answer) -> dict[str, Any]:
-    """`answer` as --json prints it: the fields by their names, times as ISO 8601 in UTC."""
+    """`answer` as --json prints it: the fields by their names, times as ISO 8601 in UTC.
+
+    A row is printed as it was written, but for what JSON has no number for (NaN in a file edited by hand): null.
+    """
     return {**identity_values(answer.who), **_fields(answer)}
 
 
@@ -43,4 +47,6 @@ def _plain(value: Any) -> Any:
         return {key: _plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     return value.isoformat() if isinstance(value, datetime) else value

@@ -78,6 +78,12 @@ MUTANTS = (
         "status.exit_code < 5",
     ),
     Mutant(
+        "a program is told NaN",
+        "monitoring/facts/answer.py::_plain",
+        "not math.isfinite(value)",
+        "False",
+    ),
+    Mutant(
         "what is not known is zero",
         "monitoring/web/metrics.py::_number",
         "None if found is None or not math.isfinite(found) else float(found)",

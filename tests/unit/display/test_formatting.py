@@ -1,5 +1,6 @@
 """Numbers and times as people read them."""
 
+import math
 from datetime import date, timedelta
 
 import pytest
@@ -22,6 +23,11 @@ def test_shares_and_per_cent() -> None:
     assert percent(1.2345, sign=True) == "+1.23 %"
     assert percent(12.3, digits=0) == "12 %"
     assert percent(None) == count(None) == "-"
+
+
+def test_what_is_no_number_is_not_known() -> None:
+    for odd in (math.inf, -math.inf, math.nan):
+        assert usd(odd) == percent(odd, sign=True) == count(odd) == "-"
 
 
 def test_times_are_in_new_york_time_and_say_so() -> None:

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,14 @@ def test_the_row_names_the_events_of_qqq_that_the_book_would_count_too() -> None
     found = event_values(market(dividends=dividends, splits=(Split(QQQ, DAY, 2.0),)), DAY)
     named = [("dividend", day.isoformat(), 0.5) for day in days[:2]]
     assert found == [*named, ("split", DAY.isoformat(), 2.0)]
+
+
+@pytest.mark.parametrize("name", ["qqq", "worst", "growth", "peak"])
+@pytest.mark.parametrize("odd", [10**400, math.nan, math.inf, "x", None, True])
+def test_a_track_edited_by_hand_is_none(name: str, odd: object) -> None:
+    (row,) = carried(valued(0, 100, 50))
+    assert kept(row) is not None
+    assert kept({**row, "track": {**row["track"], name: odd}}) is None
 
 
 AMOUNTS = st.floats(1, 1e6)

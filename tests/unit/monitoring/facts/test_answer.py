@@ -40,3 +40,14 @@ def test_keys_and_values_stay_as_they_were(tmp_path: Path, sample: Callable[[Pat
     assert without_prose(found) == without_prose(before["answer"])
     assert [*found] == [*before["answer"]], "the keys come in the same order"
     assert code == before["exit_code"]
+
+
+def test_what_json_has_no_number_for_is_null(tmp_path: Path) -> None:
+    logs = worked(tmp_path / "logs")
+    rows = [json.loads(line) for line in (logs.path / "trades.jsonl").read_text().splitlines()]
+    logs.rows("trades.jsonl", [*rows[:-1], {**rows[-1], "price": float("nan"), "exec_ids": [float("-inf")]}])
+    out = io.StringIO()
+    monitor.main(["--trades", "--json", "--logs-dir", str(logs.path)], VirtualClock(NOW), out, lambda _: PID)
+    assert "NaN" not in out.getvalue()
+    assert (row := json.loads(out.getvalue())["trades"][-1])["exec_ids"] == [None]
+    assert row["price"] is None
