@@ -156,7 +156,7 @@ make_halt() {
     umask 077
     mkdir -p "$LOGS" 2>/dev/null
     [ -e "$LOGS/HALT" ] ||
-        printf '%s\n' "${*:-without a reason}" "halted by the owner's command" 2>/dev/null >>"$LOGS/HALT"
+        printf '%s\n' "${*:-no reason given}" "halted by the owner's command" 2>/dev/null >>"$LOGS/HALT"
 }
 
 halt_without_python() {

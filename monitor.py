@@ -112,11 +112,11 @@ def _help_formatter(prog: str) -> argparse.HelpFormatter:
 
 
 def _positive(text: str) -> int:
-    return _whole(text, 1, sys.maxsize, "must be at least 1")
+    return _whole(text, 1, sys.maxsize, "must be a whole number of at least 1")
 
 
 def _port(text: str) -> int:
-    return _whole(text, 0, 65535, "must be 0 to 65535")
+    return _whole(text, 0, 65535, "must be a whole number from 0 to 65535")
 
 
 def _whole(text: str, least: int, most: int, rule: str) -> int:

@@ -5,6 +5,11 @@ Exit codes: 0 after a requested stop, 1 for a refusal to start or a failed check
 cannot be used.
 """
 
+from qqqbot import need
+
+if __name__ == "__main__":
+    need("pydantic")
+
 import argparse
 import contextlib
 import functools
@@ -350,6 +355,7 @@ def main(
     stop.on(signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
     clock = clock or SystemClock(stop)
     secrets: SecretUrls | None = None
+    refused = f"{options.settle} was refused" if options.settle else "did not start"
     try:
         settings = config.load(options.config)
         secrets = secret_files.take(os.environ, options.config.parent, settings.ask_first_minutes > 0)
@@ -357,14 +363,14 @@ def main(
             return 0
         return _run(options, settings, secrets, clock, prices)
     except AlreadyRunning as error:  # which is no trouble of the one that runs
-        print(f"did not start: {error}", file=sys.stderr)
+        print(f"{refused}: {error}", file=sys.stderr)
         return 1
     except ConfigError as error:
         return _ended(options, secrets, End(clock.now(), 2, str(error)))
-    except StartRefused as error:
-        return _ended(options, secrets, End(clock.now(), 1, f"did not start: {error}"))
     except BotError as error:
-        return _ended(options, secrets, End(clock.now(), 1, str(error)), ran=True)
+        ran = not isinstance(error, StartRefused)
+        why = str(error) if ran and not options.settle else f"{refused}: {error}"
+        return _ended(options, secrets, End(clock.now(), 1, why), ran)
     except OSError as error:
         why = f"{error.filename}: {error.strerror}" if error.filename else str(error)
         return _ended(options, secrets, End(clock.now(), 1, why), ran=True)
@@ -469,12 +475,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     what.add_argument("--undo", dest="settle", action="store_const", const="undo", help="take the last answer back")
     parser.add_argument("--dry-run", action="store_true", help="show what the answer would record, and record nothing")
     parser.add_argument(
-        "--price",
-        action="append",
-        default=[],
-        type=_price,
-        metavar="[SYMBOL=]PRICE",
-        help="what is adopted was traded at",
+        "--price", action="append", default=[], type=_price, metavar="[SYMBOL=]PRICE", help="the trade's real price"
     )
     options = parser.parse_args(arguments)
     if options.price and options.settle != "adopt":

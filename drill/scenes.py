@@ -132,7 +132,7 @@ def refusing_channel(on: Stage) -> None:
         on.status("Running", "Problems", "Channels")
         on.owner("halt", "something is wrong")
         on.later("10:30")
-        on.prove("an alarm arrives all the same", on.message("Trading is stopped", "something is wrong"))
+        on.prove("an alarm arrives all the same", on.message("Trading is halted", "something is wrong"))
         said = [message["message"] for message in chat.messages]
         on.prove("and nothing was sent twice to the channel that refuses it", len(said) == len(set(said)))
         on.narrate("The owner makes a new token, and tries it.")
@@ -326,7 +326,7 @@ def halt_and_resume(on: Stage) -> None:
     on.later("11:00", move=on.market.fall)
     halted = on.status()
     on.prove("status says so, with exit code 4", halted.returncode == 4, "earnings week" in halted.stdout)
-    on.prove("and a notification says so too", on.message("Trading is stopped", "earnings week"))
+    on.prove("and a notification says so too", on.message("Trading is halted", "earnings week"))
     on.owner("restart", lines=("restarted", "stopped"))
     on.later("11:30")
     on.prove("a restart changed nothing: still nothing was sent", on.orders() == 1)

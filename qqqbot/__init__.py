@@ -1,6 +1,6 @@
 """qqqbot: rotates one account between TQQQ, QQQ and cash on QQQ's moving averages.
 
-Rooms on five floors. A room imports only rooms on lower floors; neighbours on a floor do not know each other.
+The package is a house: a room imports only rooms on lower floors; neighbours on a floor do not know each other.
 import-linter holds that (pyproject.toml); ARCHITECTURE.md has the whole picture.
 
     demo
@@ -28,6 +28,18 @@ def use_own_python() -> None:
     if os.path.isfile(sys.argv[0]) and os.path.exists(own) and STARTED_AGAIN not in os.environ:
         os.environ[STARTED_AGAIN] = "1"
         os.execv(own, [own, *sys.argv])
+
+
+def need(*packages: str) -> None:
+    """Start this program again with the project's Python if this one lacks any; end it if that lacks them too."""
+    import importlib.util
+
+    if lacking := ", ".join(name for name in packages if importlib.util.find_spec(name) is None):
+        use_own_python()
+        sys.exit(
+            f"not set up yet ({lacking} is missing): ./bot_control.sh start sets everything up, "
+            "./bot_control.sh update does it again"
+        )
 
 
 def open_closed_streams() -> None:

@@ -136,7 +136,8 @@ class Narrator:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="demo", description="The bot on simulated prices: no network, no account.")
+    what = "The bot on simulated prices: no network, no account."
+    parser = argparse.ArgumentParser(prog=f"{COMMAND} demo", description=what)
     records = place.named(place.LOGS, "logs", os.environ) / "demo"
     parser.add_argument("--logs", type=Path, default=records, help="folder for its records (logs/demo)")
     parser.add_argument("--seed", type=int, default=SEED, help=f"another seed is another market ({SEED})")

@@ -6,6 +6,7 @@ with one sentence and status 2.
 
 import argparse
 import json
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -84,6 +85,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None, out: TextIO = sys.stdout, err: TextIO = sys.stderr) -> int:
     """Exit status: 0, or 2 for anything that cannot be examined."""
     args = parser().parse_args(arguments)
+    logging.getLogger("yfinance").setLevel(logging.CRITICAL)  # its failures are reported in our own words
     try:
         config = load(args.config)
         asked = [(question, *_prices(args, question, err)) for question in _questions(args, config)]

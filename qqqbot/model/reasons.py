@@ -24,8 +24,8 @@ class AlertKind(StrEnum):
 
     HALT = (
         "halt",
-        "trading is stopped",
-        f"The bot keeps watching. Look at the reason, then {COMMAND} resume.",
+        "trading is halted",
+        f"The bot keeps watching. Look at the reason, then run {COMMAND} resume.",
     )
     MISMATCH = (
         "mismatch",
@@ -44,8 +44,8 @@ class AlertKind(StrEnum):
     )
     ORDER_OPEN = (
         "order_open",
-        "an order does not end",
-        "No other order is sent until it does. Look at the gateway's windows and answer what they ask; "
+        "an order stays open",
+        "No other order is sent until it ends. Look at the gateway's windows and answer what they ask; "
         "or cancel the order in TWS.",
     )
     VETOED = (
@@ -56,20 +56,21 @@ class AlertKind(StrEnum):
     NOT_ANSWERED = (
         "not_answered",
         "an announced rotation waits for you",
-        f"Reply as its announcement says. If a channel cannot be read: {COMMAND} notify-test. To trade without being "
-        f"asked: ask_first_minutes 0 in config.json and {COMMAND} restart.",
+        f"Reply as its announcement says. If a channel cannot be read, run {COMMAND} notify-test. To trade without "
+        f"being asked, set ask_first_minutes to 0 in config.json and run {COMMAND} restart.",
     )
     APART = (
         "apart",
         "the account is not where the rule wants it",
-        f"{COMMAND} why shows what kept each check from it. If it goes on: ./test_ib_connection.py, and "
+        f"{COMMAND} why shows what prevented it at each check. If this continues, run ./test_ib_connection.py and read "
         f"{COMMAND} logs.",
     )
     MONEY = (
         "money",
         "a buy waits for the account's money",
-        "The broker shows a sale's money up to three minutes late. If it lasts, the account has less than the book: "
-        "look at its cash at your broker; total_capital set too high, or money taken out, is put right in config.json.",
+        "The broker shows a sale's money up to three minutes late. If this lasts, the account has less than the book: "
+        "check its cash at your broker. If total_capital is too high, or money was taken out, correct it in "
+        "config.json.",
     )
     SHORTFALL = (
         "shortfall",
@@ -90,14 +91,16 @@ class AlertKind(StrEnum):
     CHECKS_FAILING = (
         "checks_failing",
         "checks are failing",
-        "The next check asks again; the bot never trades on bad data. If it lasts: the network, "
-        f"{COMMAND} update, and closed_on in config.json if the exchange closed, or closed early; logs shows each try.",
+        f"The next check asks again; the bot never trades on bad data. If this lasts, check the network, try {COMMAND} "
+        "update, and, if the exchange was closed or closed early, set closed_on in config.json. "
+        f"{COMMAND} logs shows each try.",
     )
     NO_DECISION = (
         "no_decision",
         "a session ended without a decision",
-        f"What is held stays until a check succeeds. {COMMAND} once tries one now; then try this machine's "
-        f"network, {COMMAND} update, and closed_on in config.json if the exchange was closed, or closed early.",
+        f"What is held stays until a check succeeds. Check this machine's network, try {COMMAND} update, and, if the "
+        f"exchange was closed or closed early, set closed_on in config.json. While the bot is stopped, {COMMAND} once "
+        "makes a check now.",
     )
     TRADE = "trade", "traded"
     FIRST_TRADE = (
@@ -109,7 +112,7 @@ class AlertKind(StrEnum):
     ORDER_LOST = (
         "order_lost",
         "the outcome of an order is not known",
-        f"If account and book differ, it was executed: answer {COMMAND} adopt; leave buys again.",
+        f"If account and book differ, it was executed: answer {COMMAND} adopt (leave would buy again).",
     )
     NO_EXECUTIONS = (
         "no_executions",
@@ -124,14 +127,15 @@ class AlertKind(StrEnum):
     NEW_BOOK = (
         "new_book",
         "a new book was started",
-        "If you removed trades.jsonl yourself, nothing is wrong. If not: stop, put it back, and start.",
+        "If you removed trades.jsonl yourself, nothing is wrong. If not, stop the bot, put the file back, and "
+        "start again.",
     )
     TOTAL_CAPITAL = "total_capital", "total capital"
     RULE = "rule", "the rule has changed"
     LOGIN = (
         "login",
         "the gateway needs your login",
-        "Log in (IBKR Mobile asks for the second factor) before Monday's open, or its decisions are missed.",
+        "Log in (IBKR Mobile asks for the second factor) before Monday's open, or that day's decisions are missed.",
     )
     CRASHED = (
         "crashed",
@@ -142,8 +146,8 @@ class AlertKind(StrEnum):
     ENDED = (
         "ended",
         "the bot could not start or go on",
-        f"Nothing is traded until it runs. Put the reason right, then {COMMAND} start; {COMMAND} status shows whether "
-        "it runs by then.",
+        f"Nothing is traded until it runs. {COMMAND} status shows whether it runs again; if not, remove the cause and "
+        f"run {COMMAND} start.",
     )
     DIGEST = "digest", "the week"
     EVENING = "evening", "the evening"
@@ -179,8 +183,8 @@ _LASTING = frozenset(
 )
 
 _ASKED_AGAIN = (
-    f"The next check asks again; the bot never trades on bad prices. If it lasts: the network, {COMMAND} update, "
-    "closed_on in config.json if the exchange closed early."
+    f"The next check asks again; the bot never trades on bad prices. If this lasts, check the network, try {COMMAND} "
+    "update, and, if the exchange closed early, set closed_on in config.json."
 )
 
 
@@ -208,30 +212,30 @@ class Reason(StrEnum):
     UNEXPECTED_POSITION = (
         "UnexpectedPosition",
         AlertKind.MISMATCH,
-        f"Look at the account at your broker and close the position by hand, then {COMMAND} adopt.",
+        f"Look at the account at your broker and close the position by hand, then run {COMMAND} adopt.",
         True,
     )
     DID_NOT_SETTLE = (
         "DidNotSettle",
         AlertKind.HALT,
-        f"Look at the account and the log, then {COMMAND} resume.",
+        f"Look at the account and the log, then run {COMMAND} resume.",
         True,
     )
     ORDER_UNANSWERED = (
         "OrderUnanswered",
         AlertKind.HALT,
         f"Look at the gateway's windows and answer what they ask, compare its orders with {COMMAND} trades, then "
-        f"{COMMAND} resume.",
+        f"run {COMMAND} resume.",
         True,
     )
     ORDER_OVERRUN = (
         "OrderOverrun",
         AlertKind.HALT,
-        f"Look at the account's orders and shares in TWS. Sell by hand what is too much, answer {COMMAND} adopt "
-        f"if account and book then differ, and {COMMAND} resume.",
+        f"Look at the account's orders and shares in TWS. Sell the excess by hand; if account and book then differ, "
+        f"answer {COMMAND} adopt. Then run {COMMAND} resume.",
         True,
     )
-    CALENDAR_ENDED = "CalendarEnded", AlertKind.HALT, f"{COMMAND} update", True
+    CALENDAR_ENDED = "CalendarEnded", AlertKind.HALT, f"Run {COMMAND} update, then {COMMAND} restart.", True
     BROKER_UNAVAILABLE = "BrokerUnavailable", AlertKind.BROKER
     ORDER_REJECTED = "OrderRejected", AlertKind.ORDER_REFUSED
     ORDER_OUTCOME_UNKNOWN = (
@@ -260,24 +264,25 @@ class Reason(StrEnum):
     PRICES_DOUBTFUL = (
         "PricesDoubtful",
         AlertKind.CHECKS_FAILING,
-        "The bot trades again once its witnesses agree, or the rule wants the same with each of them.",
+        "The bot trades again once the witnesses agree, or the rule wants the same with each of them.",
     )
     PRICES_REBASED = (
         "PricesRebased",
         AlertKind.CHECKS_FAILING,
-        f"Compare the prices with your broker's. If they are right: {COMMAND} adopt takes them. If they are wrong, the "
-        "next check after Yahoo has put them right trades again.",
+        f"Compare the prices with your broker's. If they are right, {COMMAND} adopt accepts them. If they are wrong, "
+        "the bot trades again once Yahoo has corrected them.",
     )
     NO_TRADES = (
         "NoTrades",
         AlertKind.CHECKS_FAILING,
-        f'If the exchange was closed on that day: add "YYYY-MM-DD" to closed_on in config.json and {COMMAND} restart, '
-        f"or {COMMAND} update. Until then nothing is traded, for as long as the day is in the window.",
+        f'If the exchange was closed on that day, add "YYYY-MM-DD" to closed_on in config.json and run '
+        f"{COMMAND} restart, or run {COMMAND} update. Until then nothing is traded, for as long as the day is in the "
+        "window.",
     )
     CLOCK_WRONG = (
         "ClockWrong",
         AlertKind.CHECKS_FAILING,
-        "Set this machine's clock (timedatectl set-ntp true); the next check then trades again.",
+        "Set this machine's clock (timedatectl set-ntp true); the next check may then trade again.",
     )
     STALE_PRICES = "StalePrices", AlertKind.CHECKS_FAILING, _ASKED_AGAIN
 

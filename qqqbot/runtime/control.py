@@ -41,7 +41,7 @@ ANSWERS = ("adopt", "leave", "undo")
 STARTING = ("start", "once")
 ABOUT_THE_DAEMON = (*STARTING, "stop", "restart", "resume", *ANSWERS, *VIEWS)
 USAGE = 2
-OTHER_WORDS = {"page": "web", "dashboard": "web"}
+OTHER_WORDS = {"page": "web", "dashboard": "web", "check": "once", "pause": "halt"}
 
 
 class Control:
@@ -131,7 +131,7 @@ class Control:
         try:
             write_defaults(path)
         except FileExistsError:
-            return refused(f"{path} exists already; nothing was changed.")
+            return refused(f"{path} already exists; nothing was changed.")
         except OSError as error:
             return refused(f"{path} cannot be written: {error.strerror}.")
         say(f"wrote {path}: a simulated account and real prices; {COMMAND} start begins")

@@ -8,6 +8,8 @@ import os
 from pathlib import Path
 
 FILE = "HALT"
+NO_REASON = "no reason given"
+"""the first line of a file that `halt` wrote without one; bot_control.sh has the same words"""
 BY_OWNER = "halted by the owner's command"
 """The second line of a file that `halt` wrote, here or in bot_control.sh. Those of the bot itself lack it."""
 
@@ -19,7 +21,7 @@ class HaltSwitch:
     def reason(self) -> str | None:
         """Why trading is halted: the file's first line; None if it is not."""
         try:
-            return _text(self._path).strip().partition("\n")[0] or "no reason given"
+            return _text(self._path).strip().partition("\n")[0] or NO_REASON
         except FileNotFoundError:
             return f"{self._path.name} is a link to nothing" if self._path.is_symlink() else None
         except OSError as error:

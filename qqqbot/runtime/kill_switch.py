@@ -13,9 +13,7 @@ from qqqbot.model.program import COMMAND
 from qqqbot.runtime.console import refused, say, warn
 from qqqbot.runtime.daemon_process import DaemonProcess
 from qqqbot.runtime.foreign_text import washed
-from qqqbot.runtime.halt_file import BY_OWNER, FILE, HaltSwitch
-
-NO_REASON = "without a reason"
+from qqqbot.runtime.halt_file import BY_OWNER, FILE, NO_REASON, HaltSwitch
 
 
 def halt(logs: Path, reason: str, daemon: DaemonProcess, elsewhere: Callable[[], str | None]) -> int:
@@ -38,7 +36,7 @@ def _write_halt(logs: Path, reason: str) -> int:
     if path.is_file() and not path.stat().st_size:
         _write(path, reason or NO_REASON)
     # bot_control.sh has written it in these words, unless it was there before.
-    elif (found := HaltSwitch(path).reason()) != (reason or NO_REASON):
+    elif (found := HaltSwitch(path).reason()) != (reason or NO_REASON) or not path.is_file():
         say(f"already halted: {washed(found or '')}")
         return 0
     say(f"{path} is written: no new orders until {COMMAND} resume")

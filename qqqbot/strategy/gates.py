@@ -129,8 +129,9 @@ def clock(snapshot: Snapshot, rules: Rules) -> Gate:
 def newest_row(snapshot: Snapshot, rules: Rules) -> Gate:
     market, session = snapshot.market, snapshot.session
     newest = market.newest_row
-    sentence = f"the newest daily row is of {newest}, {'as' if newest == session.date else 'not'} of the session "
-    sentence += str(session.date)
+    sentence = f"the newest daily row is that of the session, {newest}"
+    if newest != session.date:
+        sentence = f"the newest daily row is that of {newest}, not of the session {session.date}"
     if newest > session.date:
         sentence = f"Yahoo has a row of {newest}, which lies in the future: its answer is wrong"
     elif newest < session.date and all(quote.time < session.open for quote in market.quotes.values()):
@@ -148,7 +149,7 @@ def window_complete(snapshot: Snapshot, rules: Rules) -> Gate:
         neither = f"neither {market.signal} nor {market.fund}"
         sentence = f"{neither} has a row for {_dates(days)}: was the exchange closed? Then {_cure(*days)}"
         return Gate("window", False, problem or "closed", sentence, Reason.NO_TRADES)
-    sentence = "every session of the window is there once"
+    sentence = "every session of the window is there exactly once"
     if problem:
         sentence = f"{market.signal}'s daily prices are incomplete: {problem}"
     if problem is None and (problem := _hanging_on_others(snapshot, rules)):

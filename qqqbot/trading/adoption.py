@@ -77,7 +77,7 @@ def undo(book: Book, now: datetime) -> list[str]:
     """
     answers = book.ledger.last_answer
     if not answers:
-        raise LedgerMismatch("there is no answer to take back, or a split has been recorded since")
+        raise LedgerMismatch("there is no answer to take back: none was given, or a split has been recorded since")
     trial = book.rehearsal()
     trial.undo(now)
     left = trial.ledger

@@ -29,7 +29,7 @@ def revoked(channel: Receiver) -> None:
 @pytest.mark.parametrize(
     ("manner", "outcome", "trouble", "title"),
     [
-        (refuses_long, "delivered", halt, "Trading is stopped"),
+        (refuses_long, "delivered", halt, "Trading is halted"),
         (revoked, "refused it with HTTP status 401", no_prices, "Checks are failing"),
     ],
 )

@@ -385,7 +385,7 @@ def test_halt_needs_no_python(fresh_checkout: Checkout, tmp_path: Path) -> None:
     environment = {**fresh_checkout.environment, "PATH": str(tools)}
     halted = subprocess.run([*command, "halt"], env=environment, capture_output=True, text=True)
     assert (halted.returncode, "it is not known whether a daemon has read it" in halted.stderr) == (1, True)
-    assert (fresh_checkout.logs / "HALT").read_text() == "without a reason\nhalted by the owner's command\n"
+    assert (fresh_checkout.logs / "HALT").read_text() == "no reason given\nhalted by the owner's command\n"
     subprocess.run([*command, "resume"], env=environment, check=True, capture_output=True)
     assert not (fresh_checkout.logs / "HALT").exists()
 

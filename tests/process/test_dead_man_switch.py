@@ -74,14 +74,14 @@ def test_an_address_that_takes_words_is_told_code_and_sentence_and_rings() -> No
         outbox = Ping(receiver.url(f"ping/{TOKEN}")).outbox()
         outbox.put(WELL)
         until(lambda: receiver.calls)
-        outbox.put(Call(4, "trading is stopped: größer"))
+        outbox.put(Call(4, "trading is halted: größer"))
         until(lambda: len(receiver.calls) == 2)
         outbox.close(10)
         assert receiver.calls == [f"/ping/{TOKEN}", f"/ping/{TOKEN}/fail"]
-        assert receiver.bodies == ["exit code 0: QQQ is held already", "exit code 4: trading is stopped: größer"]
+        assert receiver.bodies == ["exit code 0: QQQ is held already", "exit code 4: trading is halted: größer"]
 
 
 def test_any_other_address_is_told_of_trouble_by_silence() -> None:
     with receiving() as receiver:
-        assert Ping(receiver.url(TOKEN)).deliver(Call(4, "trading is stopped")) is None
+        assert Ping(receiver.url(TOKEN)).deliver(Call(4, "trading is halted")) is None
         assert receiver.calls == []

@@ -213,7 +213,7 @@ def test_a_halt_is_sent_over_real_channels_once_one_of_them_works(tmp_path: Path
         life.look()
         until(lambda: open_troubles(life) == ["halt"])
         life.notifier.close()
-        assert phone.titles() == [f"{WHO}: Trading is stopped"] * 3
+        assert phone.titles() == [f"{WHO}: Trading is halted"] * 3
 
 
 def test_a_stop_during_a_delivery_leaves_it_to_the_next_process(tmp_path: Path) -> None:
@@ -344,7 +344,7 @@ def test_a_message_that_is_refused_for_its_length_arrives_in_short() -> None:
         phone.judge = lambda body: 400 if len(body) > 200 else 200
         with channels(phone.json_url(), pauses=(60.0,)) as sent:
             accepted = Acceptances()
-            sent.put(Message("qqqbot LIVE: Trading is stopped", "Trading is stopped: " + "by hand " * 60), accepted)
+            sent.put(Message("qqqbot LIVE: Trading is halted", "Trading is halted: " + "by hand " * 60), accepted)
             until(lambda: accepted.count == 1)
             sent.close(20)
         whole, short = (message["message"] for message in phone.messages)

@@ -33,6 +33,14 @@ def test_a_python_without_zone_files_is_told_what_is_missing() -> None:
     assert len(result.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize("program", ["qqq_trading_bot.py", "test_ib_connection.py"])
+def test_a_python_without_the_libraries_is_told_how_to_set_them_up(program: str) -> None:
+    result = run(f"runpy.run_path('{program}', run_name='__main__')")
+    assert result.returncode == 1
+    assert result.stderr.startswith("not set up yet (pydantic")
+    assert len(result.stderr.splitlines()) == 1
+
+
 @pytest.mark.parametrize("lacks", ["the libraries", "a version"])
 def test_the_monitor_starts_again_with_the_projects_own_python(tmp_path: Path, lacks: str) -> None:
     own = tmp_path / "bin/python"

@@ -124,7 +124,7 @@ def test_a_halted_daemon_does_not_ping(bot: Checkout, receiver: Receiver) -> Non
     bot.run("halt")
     assert bot.run("start").returncode == 0
     eventually(lambda: bool(receiver.messages), "the halt is told", seconds=30)
-    assert receiver.titles() == ["qqqbot DRY RUN: Trading is stopped"]
+    assert receiver.titles() == ["qqqbot DRY RUN: Trading is halted"]
     bot.run("stop")
     assert receiver.calls == []
 

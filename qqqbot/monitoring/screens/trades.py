@@ -73,7 +73,8 @@ def _trade_row(row: Row) -> tuple[str, ...]:
 def performance(facts: Results) -> Screen:
     if facts.since is None:
         return framed(facts.who, Line("No book yet: nothing has been traded here."), *_notes(facts))
-    value = f"{usd(facts.value)} USD, as of {day_and_time(facts.valued_at)}"
+    at = f", as of {day_and_time(facts.valued_at)}" if facts.valued_at else ""
+    value = f"{usd(facts.value)} USD{at}"
     change = f"{usd(facts.change, sign=True)} USD ({percent(facts.change_pct, sign=True)})"
     slippage = "none" if facts.slippage_bps is None else f"{facts.slippage_bps:+.1f} basis points of what was traded"
     rows = (

@@ -90,9 +90,9 @@ def order_stuck(life: Life) -> datetime:
 
 
 TROUBLES: dict[Callable[[Life], datetime], str] = {
-    halt: "Trading is stopped",
+    halt: "Trading is halted",
     mismatch: "Account and book differ",
-    order_stuck: "An order does not end",
+    order_stuck: "An order stays open",
     no_prices: "Checks are failing",
 }
 MANNERS: dict[Answer, str | None] = {
@@ -214,7 +214,7 @@ def test_that_a_channel_fails_is_not_over_while_all_of_them_fail(tmp_path: Path)
     run.at(NOW + timedelta(minutes=45), check=True)
     run.services[1].answer = well
     heard = [title for minutes in (60, 120, 180) for title in run.at(NOW + timedelta(minutes=minutes), check=True)[1]]
-    assert heard == ["Over: trading is stopped"]
+    assert heard == ["Over: trading is halted"]
 
 
 def test_an_outage_over_a_weekend_is_told_on_each_day_with_a_session_whatever_the_first_channel_does(

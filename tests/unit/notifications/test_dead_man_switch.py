@@ -117,9 +117,9 @@ def test_it_rings_once_for_each_trouble_and_again_after_all_was_well() -> None:
     calls = Calls()
     deadman = Switch(calls)
     for code in (4, 4, 5):
-        deadman.ring(code, Call(code, "trading is stopped"))
+        deadman.ring(code, Call(code, "trading is halted"))
     deadman.look(check(), OPEN, NOW)
     deadman.ring(5, Call(5, "checks are failing"))
     assert [call.code for call in calls.calls] == [4, 5, 0, 5]
-    assert calls.calls[0].body == "exit code 4: trading is stopped"
+    assert calls.calls[0].body == "exit code 4: trading is halted"
     assert calls.calls[2].body == "exit code 0: QQQ is held already"

@@ -43,10 +43,10 @@ def test_it_says_which_price_would_change_the_answer() -> None:
 
 
 def test_it_says_what_the_account_is_worth_and_what_is_wrong() -> None:
-    text = digest(WEEK, BOOK, 101_000.0, OUTLOOK, (100_000.0, 0), ["trading is stopped", "the disk is full"])
+    text = digest(WEEK, BOOK, 101_000.0, OUTLOOK, (100_000.0, 0), ["trading is halted", "the disk is full"])
     assert "Value: 101,000.00 USD, +1.00% since the last digest" in text
     assert f"Held: 211 QQQ + {BOOK.cash:,.2f} USD cash." in text
-    assert text.endswith("Problems: trading is stopped; the disk is full.")
+    assert text.endswith("Problems: trading is halted; the disk is full.")
     assert digest(WEEK, BOOK, 101_000.0, OUTLOOK, (None, 0), []).endswith("No problems.")
     assert "Value: unknown" in digest(WEEK, BOOK, None, OUTLOOK, (None, 0), [])
     assert BOOK.total_capital == Decimal(100_000)

@@ -88,8 +88,8 @@ def test_it_has_two_lines() -> None:
         f"Tue 2026-11-24, 211 QQQ + {book.cash:,.2f} USD cash.",
         "QQQ 450.00 (Tue 2026-11-24 15:45 ET). At 459.00 (+2.00%) on Wed 2026-11-25 the rule would want TQQQ.",
     ]
-    far = letter(session(), book, flips(None), table(), AFTER, ["trading is stopped", "the disk is full"]).splitlines()
-    assert far[0].endswith(" USD cash. But trading is stopped; the disk is full.")
+    far = letter(session(), book, flips(None), table(), AFTER, ["trading is halted", "the disk is full"]).splitlines()
+    assert far[0].endswith(" USD cash. But trading is halted; the disk is full.")
     assert far[1].endswith(
         "If QQQ stays at 450.00, the averages cross in about 65 sessions, and the rule then wants QQQ."
     )

@@ -32,7 +32,7 @@ def test_the_memory_is_private_to_the_owner_and_starts_empty_for_another_account
     life.world.broker.positions["QQQ"], life.world.broker.cash = 0, Decimal(100_000)
     life.start()
     life.check()
-    assert life.new() == ["qqqbot PAPER DU***321: Trading is stopped"]
+    assert life.new() == ["qqqbot PAPER DU***321: Trading is halted"]
 
 
 DAMAGES = [
@@ -53,7 +53,7 @@ def test_a_damaged_memory_stops_nothing(life: Life, text: str) -> None:
     life.start()
     life.engine.records.switch.halt("by hand")
     life.check()
-    assert life.new() == [f"{WHO}: Trading is stopped"]
+    assert life.new() == [f"{WHO}: Trading is halted"]
     assert json.loads((life.world.logs / "notices.json").read_text())["told"]["halt"]["open"]
 
 
@@ -62,10 +62,10 @@ def test_a_memory_that_cannot_be_written_stops_nothing(life: Life) -> None:
     (life.world.logs / "notices.json.new").mkdir()
     life.engine.records.switch.halt("by hand")
     life.check()
-    assert life.new() == [f"{WHO}: Trading is stopped"]
+    assert life.new() == [f"{WHO}: Trading is halted"]
 
 
-TOLD_IN_VAIN = [f"{WHO}: Trading is stopped"]
+TOLD_IN_VAIN = [f"{WHO}: Trading is halted"]
 
 
 def halted_in_vain(life: Life) -> Life:
@@ -122,7 +122,7 @@ def test_the_end_of_a_problem_is_sent_again_too(life: Life) -> None:
     life.check()
     life.new()
     life.post.works = True
-    assert life.at(NOW + timedelta(hours=1)) == [f"{WHO}: Over: trading is stopped"]
+    assert life.at(NOW + timedelta(hours=1)) == [f"{WHO}: Over: trading is halted"]
     assert life.at(NOW + timedelta(hours=2)) == []
 
 
@@ -253,7 +253,7 @@ def test_a_problem_that_ends_while_its_message_is_being_sent_is_reported_as_over
     life.post.works = True
     life.post.flying.pop()()
     life.look()
-    assert life.new() == [f"{WHO}: Over: trading is stopped"]
+    assert life.new() == [f"{WHO}: Over: trading is halted"]
     life.start()
     life.check()
     assert life.new() == []
@@ -289,7 +289,7 @@ def test_a_message_that_arrives_after_a_newer_one_on_its_subject_changes_nothing
     assert open_troubles(life) == ["halt"], "a second channel that accepts it adds nothing"
     (life.world.logs / "HALT").unlink()
     life.check()
-    assert life.new() == [f"{WHO}: Over: trading is stopped"]
+    assert life.new() == [f"{WHO}: Over: trading is halted"]
     life.post.flying[-1]()
     newer()
     assert open_troubles(life) == [], "the other channel took the beginning after the first had taken the end"
@@ -332,7 +332,7 @@ def test_a_halt_is_a_message_of_its_own_and_goes_before_the_news(life: Life) -> 
     life.engine.records.switch.halt("by hand " + "!" * 900)
     life.check()
     halt, news = life.post.sent
-    assert (halt.title, halt.urgent, halt.subject) == (f"{WHO}: Trading is stopped", True, "halt")
+    assert (halt.title, halt.urgent, halt.subject) == (f"{WHO}: Trading is halted", True, "halt")
     assert AlertKind.HALT.advice in halt.body
     assert "Held: 211 QQQ" in halt.body
     assert (news.title, news.urgent) == (f"{WHO}: First trade of this account and mode", False)

@@ -39,7 +39,7 @@ def test_no_account_id_is_shown_anywhere(life: Life) -> None:
     life.start()
     life.engine.records.switch.halt(f"account {ACCOUNT} looks wrong")
     life.check()
-    assert life.new() == ["qqqbot LIVE DU***567: Trading is stopped"]
+    assert life.new() == ["qqqbot LIVE DU***567: Trading is halted"]
     assert ACCOUNT not in life.bodies[0]
     assert ACCOUNT not in life.notifier.status_line("running")
 
@@ -48,7 +48,7 @@ def test_a_halt_is_reported_once_over_a_crash_loop_and_its_end_by_another_proces
     settled(life)
     life.engine.records.switch.halt("by hand")
     life.check()
-    assert life.new() == [f"{WHO}: Trading is stopped"]
+    assert life.new() == [f"{WHO}: Trading is halted"]
     for _ in range(5):
         life.start()
         life.look()
@@ -59,7 +59,7 @@ def test_a_halt_is_reported_once_over_a_crash_loop_and_its_end_by_another_proces
     life.look()
     assert life.new() == [], "before its first check a new process knows nothing"
     life.check()
-    assert life.new() == [f"{WHO}: Over: trading is stopped"]
+    assert life.new() == [f"{WHO}: Over: trading is halted"]
 
 
 def test_a_mismatch_is_reported_as_well_as_a_halt(life: Life) -> None:
@@ -358,7 +358,7 @@ def test_the_dead_man_rings_with_the_reason_of_a_trouble_that_is_told(life: Life
     life.at(NOW + timedelta(minutes=15), check=True)
     life.look()
     assert len(life.calls.rung) == 1
-    assert life.calls.rung[0].startswith("exit code 4: trading is stopped: ")
+    assert life.calls.rung[0].startswith("exit code 4: trading is halted: ")
     (life.world.logs / "HALT").unlink()
     life.at(NOW + timedelta(minutes=20), check=True)
     life.world.prices.trouble = PricesUnavailable("429")

@@ -58,7 +58,7 @@ def test_a_halt_that_no_check_has_found_yet_rings_with_its_reason_and_ends_with_
     assert agree(life) == 4
     life.look()
     assert life.calls.rung == [
-        "exit code 4: trading is stopped: trading is halted (vacation): ./bot_control.sh resume ends it"
+        "exit code 4: trading is halted: trading is halted (vacation): ./bot_control.sh resume ends it"
     ]
     life.check()
     assert len(life.calls.rung) == 1

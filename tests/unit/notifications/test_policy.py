@@ -65,10 +65,10 @@ def hears(news: Event) -> str:
 
 def test_a_problem_is_reported_once_and_its_end_once() -> None:
     owner = Owner()
-    assert owner.told(HALT) == [f"Trading is stopped: by hand (since Tue 2026-11-24 12:00 ET)\n{AlertKind.HALT.advice}"]
+    assert owner.told(HALT) == [f"Trading is halted: by hand (since Tue 2026-11-24 12:00 ET)\n{AlertKind.HALT.advice}"]
     assert owner.told(HALT, at=after(5)) == []
     assert owner.told(HALT, at=after(6000)) == []
-    assert owner.told(at=after(6001)) == ["Over: trading is stopped (by hand)"]
+    assert owner.told(at=after(6001)) == ["Over: trading is halted (by hand)"]
     assert owner.told(at=after(6002)) == []
 
 
@@ -180,7 +180,7 @@ def test_the_same_refusal_is_reported_once_an_hour() -> None:
 def test_a_lost_order_is_reported_with_the_answer_that_does_not_repeat_it() -> None:
     line = hears(Event(AlertKind.ORDER_LOST, "BUY 211 QQQ, sent on 2026-11-24", NOW))
     assert line.startswith("The outcome of an order is not known: BUY 211 QQQ, sent on 2026-11-24")
-    assert "./bot_control.sh adopt; leave buys again" in line
+    assert "./bot_control.sh adopt (leave would buy again)" in line
 
 
 def test_every_lasting_kind_says_what_to_do() -> None:

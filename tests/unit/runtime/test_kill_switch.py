@@ -127,7 +127,7 @@ def test_an_empty_file_gets_the_reason(tmp_path: Path) -> None:
     """The script makes it so on a full disk, and so does `touch`."""
     (tmp_path / "HALT").touch()
     halt(tmp_path, "")
-    assert (tmp_path / "HALT").read_text() == "without a reason\nhalted by the owner's command\n"
+    assert (tmp_path / "HALT").read_text() == "no reason given\nhalted by the owner's command\n"
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/nowhere/HALT", path)])
