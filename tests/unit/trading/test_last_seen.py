@@ -57,6 +57,20 @@ def test_it_touches_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert "The daemon goes on. The account is as it saw it" in told
 
 
+def test_an_answer_that_is_refused_is_not_called_a_start(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    world, config = World(tmp_path), tmp_path / "config.json"
+    config.write_text('{"dry_run": true}')
+    options = ["--config", str(config), "--logs", str(world.logs)]
+    with Lock(world.logs / PID_FILE):
+        assert qqq_trading_bot.main([*options, "--leave", "--dry-run"], world.clock, world.prices) == 1
+        assert qqq_trading_bot.main([*options, "--adopt"], world.clock, world.prices) == 1
+    unseen, running = capsys.readouterr().err.splitlines()
+    assert unseen.startswith("leave was refused: the running daemon has not seen the account yet")
+    assert running.startswith("adopt was refused: another daemon")
+    assert qqq_trading_bot.main([*options, "--undo"], world.clock, world.prices) == 1
+    assert capsys.readouterr().err.startswith("undo was refused: there is no answer to take back")
+
+
 def test_without_a_daemon_it_records_nothing_either(tmp_path: Path) -> None:
     """What is due anyway, such as a changed total_capital, is the next start's to record."""
     config, logs = tmp_path / "config.json", tmp_path / "logs"
