@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from qqqbot.adapters.yahoo.asking import new_session
-from qqqbot.adapters.yahoo.child import daily_history
+from qqqbot.adapters.yahoo.child import whole_history
 from qqqbot.backtest.prices.cache import cached_prices
 from standins.yahoo import Exchange, StandIn, market_series, with_event
 from tests.support.builders import new_york
@@ -24,9 +24,7 @@ def test_the_real_client_brings_splits_and_dividends(tmp_path: Path, monkeypatch
     now = new_york(date(2026, 11, 24), 18)
     with StandIn(exchange, now=lambda: now) as stand_in:
         session = new_session(timeout_seconds=5.0, **stand_in.session_options)
-        found = cached_prices(
-            tmp_path / "prices", SYMBOLS, now, lambda symbol: daily_history(symbol, "max", session=session)
-        )
+        found = cached_prices(tmp_path / "prices", SYMBOLS, now, lambda symbol: whole_history(symbol, session))
     assert (str(found.dates[0]), str(found.dates[-1])) == ("2025-01-02", "2026-11-24")
     printed = {series.symbol: (series.close * series.factor).tolist() for series in (found.signal, found.fund)}
     before_split = found.dates.astype(str).tolist().index("2026-02-27")

@@ -253,29 +253,23 @@ def test_a_long_history_comes_with_both_closes_dividends_and_splits(world: Yahoo
     exchange = series_with("TQQQ", date(2026, 3, 2), split=2.0)
     world.yahoo.exchange = Exchange({"TQQQ": with_event(exchange.series["TQQQ"], date(2026, 6, 1), dividend=1.0)})
     world.at(new_york(DAY, 21))
-    history = market_child.daily_history("TQQQ", start=date(2025, 1, 1), end=DAY, session=world.session)
-    columns = (history.open, history.close, history.adj_close, history.dividends, history.splits)
-    assert {len(column) for column in columns} == {len(history.dates)}
-    assert (history.dates[0], history.dates[-1]) == (date(2025, 1, 2), BEFORE)
-    split, paid = history.dates.index(date(2026, 3, 2)), history.dates.index(date(2026, 6, 1))
-    assert {i: r for i, r in enumerate(history.splits) if r} == {split: 2.0}
-    assert {i: d for i, d in enumerate(history.dividends) if d} == {paid: 1.0}
-    assert history.close[split - 1] == pytest.approx(history.close[split], rel=0.2)
-    assert history.adj_close[paid - 1] == pytest.approx(history.close[paid - 1] - 1.0, rel=1e-6)
-    assert history.adj_close[paid] == history.close[paid]
+    history = market_child.whole_history("TQQQ", world.session)
+    days = [row.date for row in history.rows]
+    assert (days[0], days[-1]) == (date(2024, 1, 2), DAY)
+    assert (history.splits, history.dividends) == (((date(2026, 3, 2), 2.0),), ((date(2026, 6, 1), 1.0),))
+    split, paid = days.index(date(2026, 3, 2)), days.index(date(2026, 6, 1))
+    closes, adjusted = ([getattr(row, name) for row in history.rows] for name in ("close", "adjusted"))
+    assert closes[split - 1] == pytest.approx(closes[split], rel=0.2)
+    assert adjusted[paid - 1] == pytest.approx(closes[paid - 1] - 1.0, rel=1e-6)
+    assert adjusted[paid] == closes[paid]
 
 
 def test_a_failed_history_is_not_cached(world: YahooWorld) -> None:
     """The client keeps failed answers about the past for the life of the process."""
     world.yahoo.fault("500", times=2)
     with pytest.raises(asking.SourceFailed):
-        market_child.daily_history("QQQ", start=date(2025, 1, 1), end=DAY, session=world.session)
-    assert market_child.daily_history("QQQ", start=date(2025, 1, 1), end=DAY, session=world.session).dates
-
-
-def test_the_whole_history_begins_with_the_first_row(world: YahooWorld) -> None:
-    history = market_child.daily_history("QQQ", period="max", session=world.session)
-    assert history.dates[0] == date(2024, 1, 2)
+        market_child.whole_history("QQQ", world.session)
+    assert market_child.whole_history("QQQ", world.session).rows
 
 
 # Sessions

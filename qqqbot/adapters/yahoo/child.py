@@ -20,18 +20,16 @@ here. `symbol` and `currency` are what the answer says it is about, `low` and `h
 
 import argparse
 import json
-import math
 import os
 import signal
 import sys
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, time, timedelta
 from typing import Any
 
+from qqqbot.adapters.yahoo.answer import Chart, Row
 from qqqbot.adapters.yahoo.asking import SourceFailed, asked, new_session, server_time
-from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.sessions import session_rows
 from qqqbot.model.values import Session
 
@@ -39,22 +37,6 @@ SCHEMA = 1
 LIGHT_PERIOD = "1y"
 REGULAR_HOURS = (time(9, 30), time(16))
 QUARTER = timedelta(minutes=15)
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """Daily rows of one symbol, oldest first, as columns of equal length; NaN if Yahoo had nothing.
-
-    `open` and `close` are adjusted for splits, `adj_close` for dividends too; `dividends` are split-adjusted dollars
-    and `splits` ratios, 0 on other days.
-    """
-
-    dates: list[date]
-    open: list[float]
-    close: list[float]
-    adj_close: list[float]
-    dividends: list[float]
-    splits: list[float]
 
 
 def sessions(start: date, end: date) -> list[Session]:
@@ -83,34 +65,16 @@ def prices(
     return {symbol: _symbol_prices(symbol, span, session) for symbol, span in spans}
 
 
-def daily_history(
-    symbol: str, period: str | None = None, start: date | None = None, end: date | None = None, session: Any = None
-) -> History:
-    """All daily rows of `period` ("max", "5y"), or from `start` up to and without `end`. Raises SourceFailed."""
-    session = session or new_session()
+def whole_history(symbol: str, session: Any = None) -> Chart:
+    """All daily rows that Yahoo has. Raises SourceFailed."""
     # For a range of "max" Yahoo answers with rows of months.
-    span = {"period1": "0", "period2": str(2**31)} if period == "max" else {"range": period}
-    if start is not None and end is not None:
-        span = {"period1": _midnight(start), "period2": _midnight(end)}
-    chart = asked(symbol, session, **span)
-    last_of_day = {row.date: row for row in chart.rows}  # Yahoo sometimes sends today's row twice, the live one last
-    dates = sorted(day for day in last_of_day if end is None or day < end)
-    rows = [last_of_day[day] for day in dates]
-    return History(
-        dates,
-        open=[_float(row.open) for row in rows],
-        close=[_float(row.close) for row in rows],
-        adj_close=[_float(row.adjusted) for row in rows],
-        dividends=_on_rows(chart.dividends, dates),
-        splits=_on_rows(chart.splits, dates),
-    )
+    return asked(symbol, session or new_session(), period1="0", period2=str(2**31))
 
 
-def quarter_hours(symbol: str, session: Any = None) -> tuple[list[datetime], list[float], list[float]]:
-    """Start (aware), open and close of the regular 15-minute bars of the last 60 days. Raises SourceFailed."""
+def quarter_hours(symbol: str, session: Any = None) -> list[Row]:
+    """The regular 15-minute bars of the last 60 days. Raises SourceFailed."""
     chart = asked(symbol, session or new_session(), range="60d", interval="15m")
-    rows = [row for row in chart.rows if REGULAR_HOURS[0] <= row.time.time() < REGULAR_HOURS[1]]
-    return [row.time for row in rows], [_float(row.open) for row in rows], [_float(row.close) for row in rows]
+    return [row for row in chart.rows if REGULAR_HOURS[0] <= row.time.time() < REGULAR_HOURS[1]]
 
 
 def last_quarters(symbols: Sequence[str], session: Any = None) -> dict[str, list[tuple[str, float]]]:
@@ -118,8 +82,11 @@ def last_quarters(symbols: Sequence[str], session: Any = None) -> dict[str, list
     session = session or new_session()
     found = {}
     for symbol in symbols:
-        starts, _, closes = quarter_hours(symbol, session)
-        last = {start.date(): (start, close) for start, close in zip(starts, closes, strict=True) if close > 0}
+        last = {
+            bar.date: (bar.time, bar.close)
+            for bar in quarter_hours(symbol, session)
+            if bar.close is not None and bar.close > 0
+        }
         found[symbol] = [((start + QUARTER).astimezone(UTC).isoformat(), close) for start, close in last.values()]
     return found
 
@@ -143,20 +110,6 @@ def _symbol_prices(symbol: str, period: str, session: Any) -> dict[str, Any]:
         "high": chart.high,
         "answered_at": answered_at.isoformat() if answered_at else None,
     }
-
-
-def _midnight(day: date) -> str:
-    return str(int(datetime.combine(day, time(), NEW_YORK).timestamp()))
-
-
-def _on_rows(events: tuple[tuple[date, float], ...], dates: list[date]) -> list[float]:
-    """The value of each day's event, 0 on other days."""
-    found = dict(events)
-    return [found.get(day, 0.0) for day in dates]
-
-
-def _float(value: float | None) -> float:
-    return math.nan if value is None else value
 
 
 def document(

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from qqqbot.adapters.yahoo.child import History, daily_history, quarter_hours
+from qqqbot.adapters.yahoo.answer import Chart, Row
+from qqqbot.adapters.yahoo.child import quarter_hours, whole_history
 from qqqbot.backtest.prices.csv_files import load_prices, save_series, series_from_rows
 from qqqbot.backtest.prices.table import BadPrices, Bars, Prices, Series
 from qqqbot.display.masking import without_detail
@@ -27,18 +28,12 @@ NO_HISTORY = (
     "prices that --drift needs."
 )
 
-Fetch = Callable[[str], History]
+Fetch = Callable[[str], Chart]
 Say = Callable[[str], None]
-RawBars = tuple[list[datetime], list[float], list[float]]
-
-
-def yahoo(symbol: str) -> History:
-    """All daily rows that Yahoo has of `symbol`. Raises PricesUnavailable."""
-    return daily_history(symbol, period="max")
 
 
 def cached_prices(
-    folder: Path, symbols: Sequence[str], now: datetime, fetch: Fetch = yahoo, say: Say = lambda _: None
+    folder: Path, symbols: Sequence[str], now: datetime, fetch: Fetch = whole_history, say: Say = lambda _: None
 ) -> Prices:
     """`symbols` up to the last finished session. Raises BadPrices if there is neither an answer nor a copy."""
     files = _files(folder, symbols)
@@ -69,7 +64,7 @@ def _files(folder: Path, symbols: Sequence[str]) -> dict[str, Path]:
 def recent_bars(
     symbols: Sequence[str],
     now: datetime,
-    fetch: Callable[[str], RawBars] = quarter_hours,
+    fetch: Callable[[str], Sequence[Row]] = quarter_hours,
     say: Say = lambda _: None,
 ) -> tuple[Bars, Bars] | None:
     """Both symbols' bars of the finished sessions of the last 60 days; None, and a note, if there are none."""
@@ -81,13 +76,12 @@ def recent_bars(
     return signal, fund
 
 
-def _bars(raw: RawBars, now: datetime) -> Bars:
-    starts = [start.astimezone(NEW_YORK).replace(tzinfo=None).isoformat(timespec="minutes") for start in raw[0]]
-    times = np.array(starts, dtype="datetime64[m]")
-    opens, closes = np.array(raw[1]), np.array(raw[2])
-    finished = times.astype("datetime64[D]") <= np.datetime64(_newest_finished(now).isoformat())
-    good = finished & np.isfinite(opens) & np.isfinite(closes)
-    return times[good], opens[good], closes[good]
+def _bars(bars: Sequence[Row], now: datetime) -> Bars:
+    newest = _newest_finished(now)
+    whole = [bar for bar in bars if bar.date <= newest and None not in (bar.open, bar.close)]
+    times = np.array([bar.time.replace(tzinfo=None) for bar in whole], dtype="datetime64[m]")
+    opens, closes = (np.array(column, dtype=float) for column in ([b.open for b in whole], [b.close for b in whole]))
+    return times, opens, closes
 
 
 def _fresh(file: Path, now: datetime) -> bool:
@@ -104,14 +98,19 @@ def _last_final(now: datetime) -> datetime:
     return datetime.combine(day, ROW_IS_FINAL, NEW_YORK)
 
 
-def _series(symbol: str, history: History, now: datetime) -> Series:
+def _series(symbol: str, chart: Chart, now: datetime) -> Series:
     """The finished rows. Yahoo's rows without a price (it has some) are left out; the gap is then reported."""
     newest = _newest_finished(now)
-    dates = np.array([d.isoformat() for d in history.dates], dtype="datetime64[D]")
-    columns = [np.array(c) for c in (history.open, history.close, history.adj_close, history.splits)]
-    good = np.isfinite(np.stack(columns)).all(axis=0) & (dates <= np.datetime64(newest.isoformat()))
-    opens, closes, adjusted, splits = (column[good] for column in columns)
-    return series_from_rows(symbol, dates[good], opens, closes, adjusted, splits)
+    last_of_day = {row.date: row for row in chart.rows}  # Yahoo sometimes sends today's row twice, the live one last
+    days = [day for day, row in sorted(last_of_day.items()) if day <= newest and None not in _three(row)]
+    opens, closes, adjusted = np.array([_three(last_of_day[day]) for day in days], dtype=float).reshape(-1, 3).T
+    splits = dict(chart.splits)
+    dates, ratios = np.array(days, dtype="datetime64[D]"), np.array([splits.get(day, 0.0) for day in days])
+    return series_from_rows(symbol, dates, opens, closes, adjusted, ratios)
+
+
+def _three(row: Row) -> tuple[float | None, ...]:
+    return row.open, row.close, row.adjusted
 
 
 def _newest_finished(now: datetime) -> date:

@@ -2,7 +2,6 @@
 the real client and its sockets."""
 
 import json
-import math
 from collections.abc import Mapping
 from datetime import date, datetime, time
 from types import SimpleNamespace
@@ -81,26 +80,16 @@ def test_a_refusal_without_the_client_is_the_failure_that_is_told() -> None:
     assert answer["error"]["code"] == "rate_limited"
 
 
-def test_a_history_is_one_row_a_day_with_the_event_of_that_day() -> None:
-    live = [*(new_york(day, 9, 30) for day in DAYS), new_york(DAYS[-1], 15, 57)]
-    stamp = int(new_york(DAYS[1], 9, 30).timestamp())
-    events = {"dividends": {str(stamp): {"amount": 0.7, "date": stamp}}}
-    session = CannedSession(result(live, events=events))
-    history = child.daily_history("QQQ", "max", session=session)
-    assert history.dates == DAYS
-    assert history.close == [440.0, 441.0, 443.0]
-    assert math.isnan(history.adj_close[0])
-    assert (history.dividends, history.splits) == ([0.0, 0.7, 0.0], [0.0, 0.0, 0.0])
-    assert session.queries[0]["period1"] == "0"
-
-
-def test_a_history_ends_before_its_end() -> None:
-    history = child.daily_history("QQQ", start=DAYS[0], end=DAYS[-1], session=CannedSession(daily()))
-    assert history.dates == DAYS[:2]
+def test_the_whole_history_is_asked_for_in_days() -> None:
+    session = CannedSession(daily())
+    assert [row.close for row in child.whole_history("QQQ", session).rows] == [440.0, 441.0, 442.0]
+    assert (session.queries[0]["period1"], session.queries[0]["interval"]) == ("0", "1d")
 
 
 def test_quarter_hours_are_those_of_regular_hours() -> None:
     moments = [new_york(DAYS[-1], *clock) for clock in ((9, 15), (9, 30), (15, 45), (16, 0))]
-    starts, opens, closes = child.quarter_hours("QQQ", CannedSession(result(moments)))
-    assert [moment.time() for moment in starts] == [time(9, 30), time(15, 45)]
-    assert opens == closes == [441.0, 442.0]
+    bars = child.quarter_hours("QQQ", CannedSession(result(moments)))
+    assert [(bar.time.time(), bar.open, bar.close) for bar in bars] == [
+        (time(9, 30), 441.0, 441.0),
+        (time(15, 45), 442.0, 442.0),
+    ]

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from qqqbot.adapters.yahoo.child import History
+from qqqbot.adapters.yahoo.answer import Chart, Row
 from qqqbot.backtest.prices.cache import cached_prices, recent_bars
 from qqqbot.backtest.prices.table import BadPrices
 from qqqbot.model.errors import PricesUnavailable
+from qqqbot.model.new_york import NEW_YORK
 from tests.support.price_series import random_prices
 from tests.support.symbols import SYMBOLS
 
@@ -26,9 +27,9 @@ class FakeYahoo:
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.silent = False
-        self.extra: list[tuple[date, float]] = []
+        self.extra: list[tuple[date, float | None]] = []
 
-    def __call__(self, symbol: str) -> History:
+    def __call__(self, symbol: str) -> Chart:
         self.asked.append(symbol)
         if self.silent:
             raise PricesUnavailable("Yahoo refuses to answer for a while")
@@ -37,8 +38,13 @@ class FakeYahoo:
         close, opened = series.close.tolist(), series.open.tolist()
         for day, price in self.extra:
             dates, close, opened = [*dates, day], [*close, price], [*opened, price]
-        zeros = [0.0] * len(dates)
-        return History(dates, opened, close, list(close), zeros, zeros)
+        rows = zip(dates, opened, close, strict=True)
+        found = tuple(Row(new_york(day, 16), first, None, None, last, last) for day, first, last in rows)
+        return Chart(symbol, "USD", None, None, None, None, found, (), ())
+
+
+def bar(day: date, hour: int, minute: int, opened: float, closed: float | None) -> Row:
+    return Row(new_york(day, hour, minute).astimezone(NEW_YORK), opened, None, None, closed, None)
 
 
 def written_at(folder: Path, moment: datetime) -> None:
@@ -73,7 +79,7 @@ def test_todays_row_is_left_out_until_it_is_final(tmp_path: Path) -> None:
 
 def test_a_row_without_a_price_is_not_a_session(tmp_path: Path) -> None:
     yahoo = FakeYahoo()
-    yahoo.extra = [(LAST + timedelta(days=1), float("nan"))]
+    yahoo.extra = [(LAST + timedelta(days=1), None)]
     assert len(cached_prices(tmp_path, SYMBOLS, new_york(LAST + timedelta(days=2), 18), yahoo)) == 300
 
 
@@ -96,9 +102,9 @@ def test_without_yahoo_and_without_a_copy_it_asks_for_files(tmp_path: Path) -> N
 
 
 def test_bars_are_in_new_york_time_and_of_finished_sessions() -> None:
-    def fetch(symbol: str) -> tuple[list[datetime], list[float], list[float]]:
-        starts = [new_york(day, 9, 30) for day in (LAST - timedelta(days=1), LAST)]
-        return [*starts, new_york(LAST, 9, 45)], [1.0, 2.0, 3.0], [1.5, float("nan"), 3.5]
+    def fetch(symbol: str) -> list[Row]:
+        day = LAST - timedelta(days=1)
+        return [bar(day, 9, 30, 1.0, 1.5), bar(LAST, 9, 30, 2.0, None), bar(LAST, 9, 45, 3.0, 3.5)]
 
     qqq, tqqq = recent_bars(SYMBOLS, new_york(LAST, 18), fetch) or pytest.fail("no bars")
     assert qqq[0].astype(str).tolist() == [f"{LAST - timedelta(days=1)}T09:30", f"{LAST}T09:45"]
@@ -108,7 +114,7 @@ def test_bars_are_in_new_york_time_and_of_finished_sessions() -> None:
 
 
 def test_without_bars_their_table_is_left_out_with_a_note() -> None:
-    def fetch(symbol: str) -> tuple[list[datetime], list[float], list[float]]:
+    def fetch(symbol: str) -> list[Row]:
         raise PricesUnavailable("Yahoo refuses to answer for a while")
 
     said: list[str] = []
