@@ -87,10 +87,6 @@ def from_closes(source: Source, closes: Closes, market: Market, day: date) -> Ca
     return Candidate(source, *found) if _usable(found[0]) else None
 
 
-def from_look(look: Seen | None) -> Candidate | None:
-    return Candidate(Source.SEEN, look.close, look.fund) if look else None
-
-
 def filled(market: Market, day: date, candidate: Candidate, leverage: float, look: Seen | None = None) -> Market | None:
     """`market` with the candidate as the close of `day`; None if no witness supports it."""
     if not _usable(candidate.close) or (look and abs(candidate.close / look.close - 1) > Source.SEEN.uncertainty):

@@ -7,9 +7,9 @@ is wrong (a closed exchange, an order still open).
 
 import math
 from collections.abc import Callable, Iterable
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
-from qqqbot.model.market import Bar, Quote
+from qqqbot.model.market import Bar, DayRow, Quote
 from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.program import COMMAND
 from qqqbot.model.provenance import Source, whose
@@ -186,7 +186,7 @@ def quotes_usable(snapshot: Snapshot, rules: Rules) -> Gate:
 def quote_age(snapshot: Snapshot, rules: Rules) -> Gate:
     """No live price is too old, counting only time in which the exchange was open."""
     oldest = min(snapshot.market.quotes.values(), key=lambda quote: quote.time)
-    age = _open_age(oldest, snapshot)
+    age = max(min(snapshot.now, snapshot.session.close) - oldest.time, timedelta(0))
     found = f"{oldest.symbol} {age.total_seconds() / 60:.1f} min old"
     limit = timedelta(seconds=rules.max_quote_age_seconds)
     verdict = "young enough" if age <= limit else f"older than {limit.total_seconds() / 60:.0f} minutes"
@@ -213,9 +213,10 @@ def daily_move(snapshot: Snapshot, rules: Rules) -> Gate:
 
 def day_rows(snapshot: Snapshot, rules: Rules) -> Gate:
     """Each live price is within the day's row of the same answer, and near its close: one that stands still is not."""
-    quotes = snapshot.market.quotes.values()
-    found = ", ".join(_beside_row(quote) for quote in quotes if quote.row) or "no row of the day"
-    strangers = [q.symbol for q in quotes if q.row and not _fits_row(q)]
+    beside = [(quote, quote.row) for quote in snapshot.market.quotes.values() if quote.row]
+    rows = [f"{q.symbol} {q.price:.2f}, row {r.low:.2f} to {r.high:.2f}, last {r.close:.2f}" for q, r in beside]
+    found = ", ".join(rows) or "no row of the day"
+    strangers = [quote.symbol for quote, row in beside if not _fits_row(quote, row)]
     verdict = f"{strangers[0]}'s live price is not that of its own row" if strangers else "live prices fit their rows"
     return Gate("day_rows", not strangers, found, f"{verdict} ({found})", Reason.PRICES_UNAVAILABLE)
 
@@ -225,9 +226,10 @@ def history(snapshot: Snapshot, rules: Rules) -> Gate:
 
     Records of earlier versions have no rows of the fund; a new answer without them has no previous close either.
     """
-    if not snapshot.market.fund_bars or not _may_be_averaged(snapshot, rules):
-        return Gate("history", True, "not asked", "the window's witnesses were not asked")
     market, held = snapshot.market, snapshot.portfolio.holding
+    usable = window_problem(snapshot, rules) is None and all(map(_a_price, market.prices.values()))
+    if not market.fund_bars or not usable:  # what is not usable, `window_complete` and `quotes_usable` report
+        return Gate("history", True, "not asked", "the window's witnesses were not asked")
     # Where the broker quotes both, its prices and shares are the witness.
     quoted = {market.signal, market.fund} <= snapshot.broker_quotes.keys()
     if not quoted and (moved := basis.moved(snapshot.kept, market)):
@@ -403,28 +405,10 @@ def _a_price(value: float) -> bool:
     return LOWEST_PRICE <= value <= HIGHEST_PRICE
 
 
-def _may_be_averaged(snapshot: Snapshot, rules: Rules) -> bool:
-    """What `window_complete` and `quotes_usable` are about; their failures are theirs to report."""
-    return window_problem(snapshot, rules) is None and all(map(_a_price, snapshot.market.prices.values()))
-
-
-def _fits_row(quote: Quote) -> bool:
-    row, slack = quote.row, ROW_TOLERANCE * max(1, Holding(quote.symbol).factor)
-    assert row is not None
+def _fits_row(quote: Quote, row: DayRow) -> bool:
+    slack = ROW_TOLERANCE * max(1, Holding(quote.symbol).factor)
     within = row.low * (1 - slack) <= quote.price <= row.high * (1 + slack)
     return within and abs(quote.price / row.close - 1) <= slack
-
-
-def _beside_row(quote: Quote) -> str:
-    row = quote.row
-    assert row is not None
-    return f"{quote.symbol} {quote.price:.2f}, row {row.low:.2f} to {row.high:.2f}, last {row.close:.2f}"
-
-
-def _open_age(quote: Quote, snapshot: Snapshot) -> timedelta:
-    """Age of a price, not counting the time after the session's close."""
-    until: datetime = min(snapshot.now, snapshot.session.close)
-    return max(until - quote.time, timedelta(0))
 
 
 def _difference(symbol: str, snapshot: Snapshot) -> str:

@@ -118,9 +118,9 @@ def doubts(window: Window, leverage: float) -> tuple[Doubt, ...]:
         **_by_standing(window, own),
         **_by_what_was_kept(window, own, fund, leverage),
     }
+    days = (*window.dates, window.today)
     return tuple(
-        Doubt(_day(window, run[0]), moves[run[0]].found, _history(window, own, moves, run, leverage))
-        for run in _runs(moves)
+        Doubt(days[run[0]], moves[run[0]].found, _history(window, own, moves, run, leverage)) for run in _runs(moves)
     )
 
 
@@ -275,7 +275,3 @@ def _bridged(closes: Sequence[float]) -> list[float]:
         for place in range(left + 1, right):
             bridged[place] = bridged[place - 1] * step
     return bridged
-
-
-def _day(window: Window, place: int) -> date:
-    return (*window.dates, window.today)[place]

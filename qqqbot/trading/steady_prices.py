@@ -186,7 +186,8 @@ class SteadyPrices:
         for source, asked in ((Source.INTRADAY, self._intraday), (Source.BROKER, self._broker)):
             if asked is not None:
                 yield filling.from_closes(source, asked.closes(expected), market, day)
-        yield filling.from_look(self._memory.last_look(day))
+        if look := self._memory.last_look(day):
+            yield Candidate(Source.SEEN, look.close, look.fund)
 
     def _without_yahoo(self, second: SecondPrices, now: datetime, away: PricesUnavailable) -> Market:
         """Raises PricesUnavailable with both reasons."""

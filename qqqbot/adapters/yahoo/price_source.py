@@ -249,7 +249,7 @@ def read_market(document: Document, symbols: Sequence[str], session: date | None
         parts = {symbol: _of_symbol(document, symbol) for symbol in symbols}
         quotes = [_quote(symbol, part) for symbol, part in parts.items()]
         today = session or new_york_date(quotes[0].time)
-        newest = _bars(parts[symbols[0]])[-1].date
+        newest, answered = _bars(parts[symbols[0]])[-1].date, parts[symbols[0]].get("answered_at")
         bars, fund_bars, *others = (tuple(b for b in _bars(part) if b.date != today) for part in parts.values())
         return Market(
             bars=bars,
@@ -259,7 +259,7 @@ def read_market(document: Document, symbols: Sequence[str], session: date | None
             fund_previous_close=_previous_close(fund_bars, bars),
             fund_bars=fund_bars,
             splits=tuple(split for symbol, part in parts.items() for split in _splits(symbol, part, newest)),
-            answered_at=_answered_at(parts[symbols[0]]),
+            answered_at=datetime.fromisoformat(answered) if answered else None,
             dividends=tuple(dividend for symbol, part in parts.items() for dividend in _dividends(symbol, part)),
             others={q.symbol: Other(q, rows[-OTHER_ROWS:]) for q, rows in zip(quotes[2:], others, strict=True)},
         )
@@ -289,11 +289,6 @@ def _day_row(part: Document, day: date) -> DayRow | None:
     close = next((row[2] for row in reversed(part["rows"]) if row[0] == day.isoformat()), None)
     low, high = part["low"] or close, part["high"] or close
     return DayRow(float(low), float(high), float(close or part["price"])) if low and high else None
-
-
-def _answered_at(part: Document) -> datetime | None:
-    text = part.get("answered_at")
-    return None if text is None else datetime.fromisoformat(text)
 
 
 def _splits(symbol: str, part: Document, newest: date) -> list[Split]:
