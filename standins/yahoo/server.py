@@ -1,6 +1,7 @@
 """The stand-in itself: a CONNECT proxy on loopback that is every Yahoo host at once."""
 
 import contextlib
+import gzip
 import json
 import socket
 import ssl
@@ -355,7 +356,12 @@ def _send(secure: ssl.SSLSocket, reply: Reply, broken: set[str]) -> bool:
     body = reply.body.encode()
     if "truncated" in broken:
         body = body[: len(body) // 2]
-    lines = [f"HTTP/1.1 {reply.status} Stand-in", f"Content-Type: {reply.content_type}", f"Content-Length: {len(body)}"]
+    if "bomb" in broken:
+        body = gzip.compress(b" " * (64 << 20))
+    lines = [f"HTTP/1.1 {reply.status} Stand-in", f"Content-Type: {reply.content_type}"]
+    lines.append("Transfer-Encoding: chunked" if "endless" in broken else f"Content-Length: {len(body)}")
+    if broken & {"not_gzip", "bomb"}:
+        lines.append("Content-Encoding: gzip")
     if reply.made_at:
         lines.append(f"Date: {format_datetime(reply.made_at.astimezone(UTC), usegmt=True)}")
     if reply.location:
@@ -363,6 +369,11 @@ def _send(secure: ssl.SSLSocket, reply: Reply, broken: set[str]) -> bool:
     if reply.cookie:
         lines.append(f"Set-Cookie: {reply.cookie}")
     head = "\r\n".join([*lines, "", ""])
+    if "endless" in broken:
+        secure.sendall(head.encode())
+        chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
+        while True:  # until the client has had enough
+            secure.sendall(chunk)
     if "cut" in broken:
         secure.sendall(head.encode() + body[: len(body) // 2])
         return False

@@ -26,6 +26,8 @@ CHART_PATH = "/v8/finance/chart/"
 CONSENT_HOST = "consent.yahoo.com"
 COOKIE_HOST = "fc.yahoo.com"
 QUOTED = 80
+# Bytes. Forty years of daily rows have less than 2 MB. A body without an end brought 4 GB within the time of a request.
+LARGEST_ANSWER = 8 << 20
 
 SENTENCES = {
     "rate_limited": "Yahoo refuses to answer for a while (429, too many requests)",
@@ -52,6 +54,9 @@ CODES = {
     "OSError": "connection",
 }
 """name of an exception class of yfinance, curl_cffi or Python -> code; others are an unreadable answer"""
+
+CURL_CODES = {61: "unreadable", 63: "unreadable"}
+"""curl's code -> code: a body that cannot be unpacked, and one larger than LARGEST_ANSWER"""
 
 STATUS_CODES = {404: "not_found", 429: "rate_limited"}
 """HTTP status -> code; 500 and above are server_error, the other errors refused"""
@@ -90,6 +95,7 @@ def new_session(timeout_seconds: float = REQUEST_TIMEOUT_SECONDS, **options: Any
     `timeout_seconds`. Yahoo's cookie is asked for once, whatever comes of it: the client, which cannot store it, would
     ask before each question.
     """
+    from curl_cffi import CurlOpt
     from curl_cffi.requests import Session as CurlSession
 
     class RecordingSession(CurlSession):  # type: ignore[type-arg]
@@ -113,7 +119,7 @@ def new_session(timeout_seconds: float = REQUEST_TIMEOUT_SECONDS, **options: Any
                 self.chart = answer
             return answer
 
-    return RecordingSession(impersonate="chrome", **options)
+    return RecordingSession(impersonate="chrome", curl_options={CurlOpt.MAXFILESIZE: LARGEST_ANSWER}, **options)
 
 
 def server_time(session: Any) -> datetime | None:
@@ -127,11 +133,12 @@ def server_time(session: Any) -> datetime | None:
 
 
 def classify(error: Exception | None, status: int | None) -> str:
-    """The code of a failure, from the HTTP status if that is an error, else from the exception's class."""
+    """The code of a failure, from the HTTP status if that is an error, else from curl's or the exception's class."""
     if status is not None and status >= 400:
         return STATUS_CODES.get(status, "server_error" if status >= 500 else "refused")
     classes = type(error).__mro__ if error else ()
-    return next((CODES[c.__name__] for c in classes if c.__name__ in CODES), "unreadable")
+    by_class = next((CODES[c.__name__] for c in classes if c.__name__ in CODES), "unreadable")
+    return CURL_CODES.get(getattr(error, "code", 0), by_class)
 
 
 def _outcome(ask: Callable[..., Any], *args: Any, **kwargs: Any) -> Future[Any]:

@@ -57,6 +57,13 @@ MUTANTS = (
         "corrected =",
     ),
     Mutant(
+        "a body without an end is read until the time is over",
+        "adapters/yahoo/asking.py::new_session",
+        "curl_options={CurlOpt.MAXFILESIZE: LARGEST_ANSWER}, ",
+        "",
+        ("process/test_yahoo_child.py::test_each_failure_has_its_code_and_its_sentence",),
+    ),
+    Mutant(
         "a null row of today leaves the live price without a witness",
         "adapters/yahoo/price_source.py::_day_row",
         'part["low"] or close, part["high"] or close',

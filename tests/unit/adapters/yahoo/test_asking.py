@@ -2,7 +2,7 @@
 
 import pytest
 
-from qqqbot.adapters.yahoo.asking import CODES, SENTENCES, STATUS_CODES, SourceFailed, classify
+from qqqbot.adapters.yahoo.asking import CODES, CURL_CODES, SENTENCES, STATUS_CODES, SourceFailed, classify
 
 
 class Timeout(OSError):
@@ -29,7 +29,7 @@ def test_the_status_decides_if_it_is_an_error_else_the_exception(
 
 
 def test_every_code_has_a_sentence() -> None:
-    assert {*CODES.values(), *STATUS_CODES.values()} <= set(SENTENCES)
+    assert {*CODES.values(), *CURL_CODES.values(), *STATUS_CODES.values()} <= set(SENTENCES)
 
 
 def test_a_failure_names_its_subject_and_cuts_a_long_detail() -> None:
