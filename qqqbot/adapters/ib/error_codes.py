@@ -55,22 +55,23 @@ _PRESETS = (
     "BypassOrderPrecautions=yes"
 )
 _BLIND = f"{_PRESETS} and AllowBlindTrading=yes"
+_PERMISSIONS = "Client Portal, Settings, Trading Permissions: allow US stocks and leveraged exchange traded funds"
 _BUG = "report this as a bug"
 _SUBSCRIBE = "subscribe to US market data in Client Portal, or ignore this while Yahoo answers"
 
 CODES: dict[int, Code] = {
-    100: Code(Meaning.NOTICE, "more than 50 messages a second were sent", "report this as a bug"),
+    100: Code(Meaning.NOTICE, "more than 50 messages a second were sent", _BUG),
     101: Code(Meaning.NO_QUOTES, "all market data lines are in use", "close other programs that watch prices"),
-    102: Code(Meaning.REFUSED, "a request number was used twice", "report this as a bug"),
+    102: Code(Meaning.REFUSED, "a request number was used twice", _BUG),
     103: Code(Meaning.REFUSED, "the order number was used before", "nothing: the next order uses a higher one"),
     104: Code(Meaning.NOT_CANCELLED, "a filled order cannot be changed"),
     105: Code(Meaning.NOTICE, "a change to the order was refused"),
     106: Code(Meaning.HELD, "the order could not be transmitted", _PRESETS),
-    107: Code(Meaning.REFUSED, "the order is incomplete and was not transmitted", "report this as a bug"),
+    107: Code(Meaning.REFUSED, "the order is incomplete and was not transmitted", _BUG),
     109: Code(Meaning.HELD, "the price is outside the limits of the gateway's presets", _PRESETS),
-    110: Code(Meaning.REFUSED, "the price is not a multiple of the contract's price step", "report this as a bug"),
+    110: Code(Meaning.REFUSED, "the price is not a multiple of the contract's price step", _BUG),
     111: Code(Meaning.REFUSED, "the order type does not go with its time in force", _BUG),
-    113: Code(Meaning.REFUSED, "the order type needs a time in force of DAY", "report this as a bug"),
+    113: Code(Meaning.REFUSED, "the order type needs a time in force of DAY", _BUG),
     116: Code(Meaning.REFUSED, "the exchange accepts no orders now", "wait: it is tried again"),
     125: Code(Meaning.REFUSED, "the price of the purchase must be the best offer", "set order_type to MKT"),
     126: Code(Meaning.REFUSED, "the price of the sale must be the best bid", "set order_type to MKT"),
@@ -89,11 +90,7 @@ CODES: dict[int, Code] = {
     200: Code(Meaning.REFUSED, "the broker does not know this contract", "check that the account may trade US stocks"),
     201: Code(Meaning.REFUSED, "the broker rejected the order", "read the broker's reason; it is in the text"),
     202: Code(Meaning.CANCELLED, "the order was cancelled"),
-    203: Code(
-        Meaning.REFUSED,
-        "the account may not trade this security",
-        "Client Portal, Settings, Trading Permissions: allow US stocks and leveraged exchange traded funds",
-    ),
+    203: Code(Meaning.REFUSED, "the account may not trade this security", _PERMISSIONS),
     300: Code(Meaning.REFUSED, "the broker no longer knows the request"),
     303: Code(Meaning.REFUSED, "the order's action is not known", _BUG),
     311: Code(Meaning.REFUSED, "the order's origin is not known", _BUG),
@@ -111,8 +108,7 @@ CODES: dict[int, Code] = {
         "another program, or a dead session of this one, is connected with the same client id",
         "close the other program or change ib_client_id; a dead session disappears within a minute",
     ),
-    327: Code(Meaning.REFUSED, "only client 0 may bind orders entered by hand", "report this as a bug"),
-    329: Code(Meaning.NOTICE, "a change to the order was refused"),
+    327: Code(Meaning.REFUSED, "only client 0 may bind orders entered by hand", _BUG),
     354: Code(Meaning.NO_QUOTES, "there is no subscription to live prices", _SUBSCRIBE),
     355: Code(Meaning.REFUSED, "the order's size does not conform to the market's rule", "read the broker's text"),
     366: Code(Meaning.REFUSED, "there is no such request for historical data"),
@@ -120,10 +116,8 @@ CODES: dict[int, Code] = {
     383: Code(Meaning.HELD, "the order is larger than the gateway's presets allow", _PRESETS),
     387: Code(Meaning.REFUSED, "the order type is not supported here", "set order_type to the other of MKT and LMT"),
     388: Code(Meaning.REFUSED, "the order is smaller than the minimum size", "raise total_capital"),
-    391: Code(Meaning.REFUSED, "the time of the order has the wrong format", "report this as a bug"),
+    391: Code(Meaning.REFUSED, "the time of the order has the wrong format", _BUG),
     395: Code(Meaning.REFUSED, "the broker has system problems and takes few orders now", "wait: it is tried again"),
-    396: Code(Meaning.REFUSED, "the broker has system problems and takes few orders now", "wait: it is tried again"),
-    397: Code(Meaning.REFUSED, "the broker has system problems and takes few orders now", "wait: it is tried again"),
     399: Code(Meaning.NOTICE, "a message about the order, which stays open", "read the broker's text"),
     404: Code(
         Meaning.NOTICE, "the order is held while shares to borrow are located", "the bot never sells short; investigate"
@@ -131,17 +125,14 @@ CODES: dict[int, Code] = {
     412: Code(Meaning.REFUSED, "the contract cannot be traded now", "wait, or check the contract by hand"),
     420: Code(Meaning.REFUSED, "too many requests for prices in a short time", "wait: it is tried again"),
     426: Code(Meaning.REFUSED, "the account does not have enough shares", "compare the account with status"),
-    434: Code(Meaning.REFUSED, "the order's size is zero", "report this as a bug"),
+    434: Code(Meaning.REFUSED, "the order's size is zero", _BUG),
     435: Code(Meaning.REFUSED, "the order names no account", "name the account in ib_account"),
     436: Code(Meaning.REFUSED, "the order names no allocation", "name a single account in ib_account"),
     438: Code(Meaning.HELD, "the gateway's application is locked", "unlock it: in TWS, File, Unlock; or restart it"),
-    439: Code(Meaning.REFUSED, "the order's algorithm is invalid", "report this as a bug"),
-    441: Code(Meaning.REFUSED, "the order's algorithm is invalid", "report this as a bug"),
-    443: Code(Meaning.REFUSED, "the order's algorithm is invalid", "report this as a bug"),
+    439: Code(Meaning.REFUSED, "the order's algorithm is invalid", _BUG),
     451: Code(Meaning.HELD, "the order's value is higher than the gateway's presets allow", _PRESETS),
     460: Code(Meaning.REFUSED, "the account has no permission for this trade", "Client Portal: Trading Permissions"),
     461: Code(Meaning.REFUSED, "the order's size is not accepted", "read the broker's text"),
-    462: Code(Meaning.NOTICE, "a change to the order was refused"),
     463: Code(Meaning.REFUSED, "a field of the order is not accepted", "read the broker's text"),
     481: Code(Meaning.NOTICE, "the order's size was reduced"),
     501: Code(Meaning.NOTICE, "the client was already connected"),
@@ -172,11 +163,6 @@ CODES: dict[int, Code] = {
     2107: Code(Meaning.NOTICE, "a historical data server is idle"),
     2108: Code(Meaning.NOTICE, "a market data server is idle"),
     2109: Code(Meaning.NOTICE, "'outside regular trading hours' is ignored for this order"),
-    2110: Code(
-        Meaning.LINE_LOST,
-        "the gateway has lost its connection to Interactive Brokers",
-        "wait: it comes back on its own",
-    ),
     2119: Code(Meaning.NOTICE, "a market data server is being connected"),
     2137: Code(
         Meaning.NOTICE, "the order would turn a long position into a short one", "this should never happen; investigate"
@@ -185,8 +171,6 @@ CODES: dict[int, Code] = {
     2157: Code(Meaning.NOTICE, "the contract server is not connected"),
     2158: Code(Meaning.NOTICE, "the contract server is connected"),
     2161: Code(Meaning.NOTICE, "the price was capped by the broker"),
-    2168: Code(Meaning.NOTICE, "a note about an attribute of the order"),
-    2169: Code(Meaning.NOTICE, "a note about an attribute of the order"),
     2176: Code(Meaning.NOTICE, "sizes are cut to whole shares for this old API", "install the official API"),
     2188: Code(Meaning.NOTICE, "daily closes come, but not those of the last seconds: there is no subscription"),
     10015: Code(
@@ -194,14 +178,11 @@ CODES: dict[int, Code] = {
         "this login may not trade through the API",
         "log in as a user who may trade; Client Portal: Users & Access Rights, and that the account is not IBKR Lite",
     ),
-    10089: Code(Meaning.NO_QUOTES, "there is no subscription to live prices", _SUBSCRIBE),
     10090: Code(Meaning.NO_QUOTES, "there is no subscription to some of the live prices", _SUBSCRIBE),
-    10091: Code(Meaning.NO_QUOTES, "there is no subscription to some of the live prices", _SUBSCRIBE),
     10147: Code(Meaning.NOT_CANCELLED, "the order to cancel was not found"),
     10148: Code(Meaning.NOT_CANCELLED, "the order cannot be cancelled in its present state"),
     10167: Code(Meaning.NO_QUOTES, "only delayed prices are available", _SUBSCRIBE),
     10168: Code(Meaning.NO_QUOTES, "there is no subscription, and delayed prices are not enabled", _SUBSCRIBE),
-    10186: Code(Meaning.NO_QUOTES, "there is no subscription, and delayed prices are not enabled", _SUBSCRIBE),
     10197: Code(
         Meaning.NO_QUOTES,
         "another session of the same user receives the live prices",
@@ -212,47 +193,45 @@ CODES: dict[int, Code] = {
         "the order needs a decision maker (MiFID)",
         "Client Portal: enter who decides the account's investments (MiFID), or ask Interactive Brokers",
     ),
-    10235: Code(
-        Meaning.REFUSED,
-        "the order needs a decision maker (MiFID)",
-        "Client Portal: enter who decides the account's investments (MiFID), or ask Interactive Brokers",
-    ),
-    10243: Code(Meaning.REFUSED, "fractional shares cannot be ordered", "report this as a bug"),
-    10268: Code(Meaning.REFUSED, "the order has an attribute that is no longer supported", "report this as a bug"),
-    10269: Code(Meaning.REFUSED, "the order has an attribute that is no longer supported", "report this as a bug"),
-    10270: Code(Meaning.REFUSED, "the order has an attribute that is no longer supported", "report this as a bug"),
+    10243: Code(Meaning.REFUSED, "fractional shares cannot be ordered", _BUG),
+    10268: Code(Meaning.REFUSED, "the order has an attribute that is no longer supported", _BUG),
     10285: Code(
         Meaning.NO_QUOTES,
         "this API is too old for prices of stocks that trade in fractional shares",
         "install the official API (ibapi 10.x), or ignore this while Yahoo answers",
     ),
     10311: Code(Meaning.NOTICE, "a note about the fees of direct routing"),
-    10318: Code(Meaning.REFUSED, "fractional shares cannot be ordered", "report this as a bug"),
     10328: Code(
         Meaning.HELD,
         "the gateway lost its connection with the order in hand",
         "wait: the order is cancelled and looked up; look at the gateway's windows",
     ),
-    10329: Code(Meaning.NOTICE, "a note about the fees of direct routing"),
     10335: Code(
         Meaning.HELD,
         "the gateway's order presets contradict each other",
         "in the gateway: Configure, Presets: reset those for stocks",
     ),
     10340: Code(Meaning.REFUSED, "the order has an attribute that is not supported", _BUG),
-    10345: Code(
-        Meaning.REFUSED,
-        "the account may not trade this kind of security",
-        "Client Portal, Settings, Trading Permissions: allow US stocks and leveraged exchange traded funds",
-    ),
+    10345: Code(Meaning.REFUSED, "the account may not trade this kind of security", _PERMISSIONS),
     10347: Code(Meaning.HELD, "a precaution of the gateway warns of low liquidity", _PRESETS),
     10349: Code(Meaning.NOTICE, "the time in force was set to DAY; the order stays open"),
     10358: Code(Meaning.REFUSED, "fundamental data is no longer provided"),
 }
-CODES |= {
-    code: Code(Meaning.REFUSED, "fractional shares cannot be ordered here", "report this as a bug")
-    for code in range(10246, 10253)
+_SAME_AS = {
+    105: (329, 462),
+    354: (10089,),
+    395: (396, 397),
+    439: (441, 443),
+    1100: (2110,),
+    2148: (2168, 2169),
+    10090: (10091,),
+    10168: (10186,),
+    10234: (10235,),
+    10243: (*range(10246, 10253), 10318),
+    10268: (10269, 10270),
+    10311: (10329,),
 }
+CODES |= {number: CODES[known] for known, numbers in _SAME_AS.items() for number in numbers}
 
 UNKNOWN_CODE = Code(Meaning.UNKNOWN, "this program does not know the code", "read the broker's text")
 
