@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 from qqqbot.adapters.ib.account import CURRENCY, LEDGER_TAG, SUMMARY_TAGS, PositionRow, SummaryRow
@@ -23,7 +24,6 @@ from qqqbot.adapters.ib.error_codes import NO_REQUEST_IDS, Meaning, code, explai
 from qqqbot.adapters.ib.execution_time import execution_time
 from qqqbot.adapters.ib.order_tracker import (
     CommissionReport,
-    Completed,
     Event,
     Execution,
     Notice,
@@ -34,7 +34,7 @@ from qqqbot.adapters.ib.order_tracker import (
 from qqqbot.adapters.ib.prices import PriceRequests
 from qqqbot.adapters.ib.requests import WHAT_IF, PendingRequest, PendingRequests
 from qqqbot.adapters.ib.silence import COMPLETED, EXECUTIONS, Conversation, Silences
-from qqqbot.adapters.ib.transport import DirectQueue, Transport, mute
+from qqqbot.adapters.ib.transport import Transport, mute
 from qqqbot.model.errors import BrokerUnavailable, ConfigError, OrderOutcomeUnknown, OrderRejected
 from qqqbot.model.ports import Clock
 from qqqbot.model.values import OrderIntent, Side
@@ -101,10 +101,10 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         self._state = threading.Lock()
         self._ended = ""
         self._line = READING
-        self._line_lost = self._line_back = False
         self._interruptions = 0
         EClient.__init__(self, self)
-        self.msg_queue = DirectQueue(self._take_message)
+        # Not the client's queue: a message is handled at once, in the reader's thread, without a second loop.
+        self.msg_queue = SimpleNamespace(put=self._take_message)
 
     # Connecting
     @property
@@ -153,18 +153,14 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
     def interrupted(self) -> str:
         return self._line
 
-    def line_is_back(self) -> bool:
-        with self._state:
-            return self._line_back
-
     def interruptions(self) -> int:
         with self._state:
             return self._interruptions
 
     def trust(self, interruptions: int) -> None:
         with self._state:
-            if self._interruptions == interruptions and not self._line_lost:
-                self._line, self._line_back = "", False
+            if self._interruptions == interruptions and self._line == READING:
+                self._line = ""
 
     def beat(self) -> None:
         self.answers(self.ask_time(), seconds=self._timing.beat)
@@ -342,9 +338,9 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
             with self._state:
                 self._next_order_id += IDS_SKIPPED
         if meaning is Meaning.LINE_LOST:
-            self._set_line(explain(number, text), back=False)
+            self._set_line(explain(number, text))
         elif meaning is Meaning.LINE_RESTORED:
-            self._set_line(READING, back=True)
+            self._set_line(READING)
         elif meaning is Meaning.CONNECTION_ENDED:
             self.shut(explain(number, text))
         elif about in NO_REQUEST_IDS:
@@ -356,9 +352,9 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
             log.info("order %s: %s", about, explain_order(number, text))
             self._listener(Notice(about, number, washed(text)))
 
-    def _set_line(self, text: str, back: bool) -> None:
+    def _set_line(self, text: str) -> None:
         with self._state:
-            self._line, self._line_back, self._line_lost = text, back, not back
+            self._line = text
             self._interruptions += 1
         self.attention.set()
 
@@ -419,14 +415,9 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
 
     def completedOrder(self, contract: Contract, order: IBOrder, orderState: Any) -> None:
         if order.account == self.account:
-            done = Completed(
-                order.permId,
-                order.orderRef,
-                orderState.status,
-                whole(order.filledQuantity),
-                washed(orderState.completedStatus or ""),
-            )
-            self._listener(done)
+            status = "Cancelled" if orderState.status == "Inactive" else orderState.status  # refused, and ended
+            text = washed(orderState.completedStatus or "")
+            self._listener(Status(order.permId, 0, status, order.orderRef, whole(order.filledQuantity), text))
 
     def completedOrdersEnd(self) -> None:
         self.requests.end("completed")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
-from qqqbot.adapters.ib.order_tracker import CommissionReport, Completed, Event, Execution, Notice, Sent, Status
+from qqqbot.adapters.ib.order_tracker import CommissionReport, Event, Execution, Notice, Sent, Status
 from qqqbot.model.values import OrderStatus, Side
 from tests.support.builders import NOW
 
@@ -30,6 +30,11 @@ def opened(status: str, text: str = "", ref: str = REF, perm_id: int = PERM_ID, 
 def status(name: str, filled: int = 0, perm_id: int = PERM_ID, order_id: int = ORDER_ID) -> Status:
     """An orderStatus callback."""
     return Status(perm_id, order_id, name, "", filled)
+
+
+def completed(name: str, filled: int, text: str) -> Status:
+    """A completedOrder callback."""
+    return Status(PERM_ID, 0, name, REF, filled, text)
 
 
 def execution(shares: int = QUANTITY, number: int = 1, price: str = "450.01", revision: int = 1) -> Execution:
@@ -315,7 +320,7 @@ TAPES = (
     Tape("silence", (SENT,), OrderStatus.SUBMITTED, 0, ask=True, prices=()),
     Tape(
         "filled while we were away",
-        (execution(40, 1), commission(1), execution(60, 2), commission(2), Completed(PERM_ID, REF, "Filled", 100, "")),
+        (execution(40, 1), commission(1), execution(60, 2), commission(2), completed("Filled", 100, "")),
         OrderStatus.FILLED,
         100,
         alive=frozenset(),
@@ -323,14 +328,14 @@ TAPES = (
     ),
     Tape(
         "cancelled while we were away",
-        (execution(40), commission(), Completed(PERM_ID, REF, "Cancelled", 40, "Cancelled by Trader")),
+        (execution(40), commission(), completed("Cancelled", 40, "Cancelled by Trader")),
         OrderStatus.CANCELLED,
         40,
         alive=frozenset(),
     ),
     Tape(
         "refused while we were away",
-        (Completed(PERM_ID, REF, "Inactive", 0, "no funds"),),
+        (completed("Cancelled", 0, "no funds"),),
         OrderStatus.CANCELLED,
         0,
         alive=frozenset(),
@@ -359,7 +364,7 @@ TAPES = (
     ),
     Tape(
         "made smaller at the broker while we were away",
-        (execution(30, 1), execution(10, 2), commission(1), commission(2), Completed(PERM_ID, REF, "Filled", 40, "")),
+        (execution(30, 1), execution(10, 2), commission(1), commission(2), completed("Filled", 40, "")),
         OrderStatus.CANCELLED,
         40,
         alive=frozenset(),
@@ -367,7 +372,7 @@ TAPES = (
     ),
     Tape(
         "made smaller at the broker, an execution missing even in the answer",
-        (SENT, opened("Submitted"), execution(30), status("Filled", 40), Completed(PERM_ID, REF, "Filled", 40, "")),
+        (SENT, opened("Submitted"), execution(30), status("Filled", 40), completed("Filled", 40, "")),
         OrderStatus.UNKNOWN,
         30,
         alive=frozenset(),
@@ -391,7 +396,7 @@ TAPES = (
     ),
     Tape(
         "said to be filled with no share at all",
-        (SENT, opened("Submitted"), status("Filled", 0), Completed(PERM_ID, REF, "Filled", 0, "")),
+        (SENT, opened("Submitted"), status("Filled", 0), completed("Filled", 0, "")),
         OrderStatus.UNKNOWN,
         0,
         alive=frozenset(),

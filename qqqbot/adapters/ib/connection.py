@@ -63,11 +63,7 @@ class Link(Protocol):
         ...
 
     def interrupted(self) -> str:
-        """Why it must not be used now; empty if it may be."""
-        ...
-
-    def line_is_back(self) -> bool:
-        """Whether it can be used as soon as what happened has been read."""
+        """Why it must not be used now; empty if it may be, READING if it may be once what happened has been read."""
         ...
 
     def interruptions(self) -> int:
@@ -105,8 +101,6 @@ class ConnectionManager(Generic[L]):
         self._problem = "not connected to the gateway yet"
         self._logged = ""
         self._failures = 0
-        self.generation = 0
-        """counts how often everything was read again"""
         self.since = -math.inf
         """monotonic moment since which everything was read without a break"""
         self._thread = threading.Thread(target=self._run, name="ib-connection", daemon=True)
@@ -151,7 +145,7 @@ class ConnectionManager(Generic[L]):
         """Whether there is a connection that is ready, within `seconds`. Raises AccountRefused."""
         with self._changed:
             self._changed.wait_for(lambda: self._link or self._refused or self._closing.is_set(), seconds)
-            if self._refused and not self.generation:
+            if self._refused and self.since == -math.inf:
                 raise self._refused
             return self._link is not None
 
@@ -201,9 +195,10 @@ class ConnectionManager(Generic[L]):
                 link.attention.clear()
                 if ended := link.ended():
                     return ended
-                if link.line_is_back():
+                interrupted = link.interrupted()
+                if interrupted == READING:
                     self._read_all(link)
-                elif interrupted := link.interrupted():
+                elif interrupted:
                     self._log(interrupted)
                 link.beat()
         except BrokerUnavailable as unavailable:
@@ -218,7 +213,6 @@ class ConnectionManager(Generic[L]):
         with self._changed:
             link.trust(before)
             self._link = link
-            self.generation += 1
             self.since = self._clock.monotonic()
             self._problem = ""
             self._refused = None

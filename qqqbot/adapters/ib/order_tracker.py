@@ -53,7 +53,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """From openOrder (which has the ref and the symbol) or orderStatus (which has the filled quantity)."""
+    """From openOrder (with ref and symbol), orderStatus (with the filled quantity) or completedOrder (an end)."""
 
     perm_id: int
     order_id: int
@@ -89,17 +89,6 @@ class CommissionReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Completed:
-    """An order of this day that has ended, in the answer to reqCompletedOrders."""
-
-    perm_id: int
-    order_ref: str
-    status: str
-    filled: int | None
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class Notice:
     """A code under an order's id."""
 
@@ -109,7 +98,7 @@ class Notice:
     """washed"""
 
 
-Event = Sent | Status | Execution | CommissionReport | Completed | Notice
+Event = Sent | Status | Execution | CommissionReport | Notice
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,14 +339,14 @@ class OrderTracker:
     def _said_ended(facts: _Facts) -> bool:
         return bool(facts.statuses & ENDED_STATUSES) or facts.meaning(Meaning.CANCELLED, Meaning.REFUSED)
 
-    def _ref_of(self, event: Sent | Status | Execution | Completed | Notice) -> str | None:
+    def _ref_of(self, event: Sent | Status | Execution | Notice) -> str | None:
         """The order that the event concerns, None if that is not known yet."""
         if not isinstance(event, Notice):
             if event.order_ref:
                 return event.order_ref
             if not isinstance(event, Sent) and event.perm_id in self._perm_refs:
                 return self._perm_refs[event.perm_id]
-        return self._id_refs.get(event.order_id) if not isinstance(event, Completed) else None
+        return self._id_refs.get(event.order_id)
 
     def _apply(self, ref: str, event: Event) -> None:
         facts = self._facts.setdefault(ref, _Facts())
@@ -372,19 +361,9 @@ class OrderTracker:
                     facts.texts.add(event.text)
             case Execution():
                 facts.executions[event.exec_id] = event
-            case Completed():
-                self._complete(facts, event)
             case Notice():
                 facts.notices[event.number, event.text] = None
         forget_oldest(self._facts, ORDERS_REMEMBERED)
-
-    @staticmethod
-    def _complete(facts: _Facts, event: Completed) -> None:
-        """A completed order has ended; one that was refused is listed as Inactive."""
-        facts.statuses.add("Cancelled" if event.status == "Inactive" else event.status)
-        facts.said_filled(event.status, event.filled)
-        if event.text:
-            facts.texts.add(event.text)
 
     def _learn(self, ref: str, event: Event) -> None:
         """Remember the ids that `event` ties to `ref`, and apply what was waiting for them."""

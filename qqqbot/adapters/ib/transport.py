@@ -172,10 +172,3 @@ class Transport:
             f"no gateway answers at {self.host} port {self.port} ({error.strerror or error}): start TWS or IB Gateway "
             "and log in; check ib_host and ib_port, and in the gateway Configure, API, Settings, 'Socket port'"
         )
-
-
-class DirectQueue:
-    """In place of the client's queue: a message is handled at once, in the reader's thread, without a second loop."""
-
-    def __init__(self, take: Callable[[bytes], None]) -> None:
-        self.put = take

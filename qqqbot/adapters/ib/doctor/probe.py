@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from qqqbot.adapters.ib.connection import READING
 from qqqbot.adapters.ib.doctor.result import ContractDetails, Day, Reply, WhatIf
 from qqqbot.adapters.ib.error_codes import Meaning, code_of_order, explain_order, washed
-from qqqbot.adapters.ib.order_tracker import Completed, Event, Execution, Notice, number_of
+from qqqbot.adapters.ib.order_tracker import Event, Execution, Notice, Status, number_of
 from qqqbot.adapters.ib.requests import WHAT_IF, PendingRequest, PendingRequests
 from qqqbot.adapters.ib.transport import Transport
 from qqqbot.model.errors import BrokerUnavailable
@@ -147,7 +147,7 @@ class Probe:
         """Keep only what concerns the what-if order and this day's fills."""
         if isinstance(event, Execution):
             self._executed.add(event.order_ref)
-        elif isinstance(event, Completed) and event.status == "Filled" and event.filled:
+        elif isinstance(event, Status) and event.status == "Filled" and event.filled:
             self._filled.add(event.order_ref)
         if not isinstance(event, Notice) or event.order_id != self._what_if_id:
             return

@@ -22,9 +22,6 @@ class Faulty:
     def interrupted(self) -> str:
         return ""
 
-    def line_is_back(self) -> bool:
-        return False
-
     def interruptions(self) -> int:
         return 0
 

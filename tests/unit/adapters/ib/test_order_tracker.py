@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qqqbot.adapters.ib.order_tracker import (
-    Completed,
     Event,
     Execution,
     Judgement,
@@ -30,6 +29,7 @@ from tests.support.ib_tapes import (
     TAPES,
     Tape,
     commission,
+    completed,
     execution,
     notice,
     opened,
@@ -237,7 +237,7 @@ def test_a_rejected_order_that_stays_listed_as_inactive_counts_as_refused() -> N
 
 
 def test_a_completed_order_quotes_the_broker_on_how_it_ended() -> None:
-    order = play((Completed(PERM_ID, REF, "Cancelled", 0, "Cancelled by System:price band"),), frozenset()).order
+    order = play((completed("Cancelled", 0, "Cancelled by System:price band"),), frozenset()).order
     assert order is not None
     assert order.message == "Cancelled by System:price band"
 
