@@ -10,8 +10,7 @@ loop that an exception kills and that wakes up six times a second, an isConnecte
 
 import logging
 import threading
-from collections.abc import Callable, Iterable
-from datetime import date, datetime
+from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
 from types import SimpleNamespace
@@ -92,7 +91,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         self.requests = PendingRequests(clock)
         self._conversation = Conversation(self.requests, silences or Silences(clock), timing.answer, self.shut)
         self.answers = self._conversation.answers
-        self._prices = PriceRequests(self, self.requests, contract_of)
+        self.prices = PriceRequests(self, self.requests, contract_of)
         self.attention = threading.Event()
         self.account = ""
         self.managed: tuple[str, ...] = ()
@@ -233,15 +232,6 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         except OSError as error:
             log.debug("not sent: %s", error)
 
-    def quotes(self, symbols: Iterable[str], seconds: float) -> tuple[dict[str, dict[int, float]], str]:
-        return self._prices.quotes(symbols, seconds)
-
-    def last_trades(self, symbols: Iterable[str], seconds: float) -> dict[str, tuple[float, datetime]]:
-        return self._prices.last_trades(symbols, seconds)
-
-    def daily_closes(self, symbols: Iterable[str]) -> dict[str, dict[date, float]]:
-        return self._prices.daily_closes(symbols, self._timing.answer)
-
     # Orders
 
     def take_order_id(self, above: int) -> int:
@@ -346,7 +336,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         elif about in NO_REQUEST_IDS:
             self._unnumbered_error(number, text)
         elif about >= FIRST_REQUEST_ID:
-            if meaning is not Meaning.NOTICE and not self._prices.expects(about, number, text):
+            if meaning is not Meaning.NOTICE and not self.prices.expects(about, number, text):
                 self.requests.fail(about, explain(number, text))
         else:
             log.info("order %s: %s", about, explain_order(number, text))
@@ -457,16 +447,16 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
             self._listener(CommissionReport(report.execId, amount))
 
     def marketDataType(self, reqId: int, marketDataType: int) -> None:
-        self._prices.data_type(reqId, marketDataType)
+        self.prices.data_type(reqId, marketDataType)
 
     def tickPrice(self, reqId: int, tickType: int, price: float, attrib: Any) -> None:
-        self._prices.tick(reqId, tickType, price)
+        self.prices.tick(reqId, tickType, price)
 
     def tickString(self, reqId: int, tickType: int, value: str) -> None:
-        self._prices.tick_text(reqId, tickType, value)
+        self.prices.tick_text(reqId, tickType, value)
 
     def historicalData(self, reqId: int, bar: Any) -> None:
-        self._prices.bar(reqId, bar)
+        self.prices.bar(reqId, bar)
 
     def historicalDataEnd(self, reqId: int, start: str, end: str) -> None:
         self.requests.end(reqId)

@@ -4,14 +4,14 @@ The account's id decides whether money is real, never the port: ids that start w
 longer forms), all others are real. https://interactivebrokers.github.io/tws-api/initial_setup.html
 """
 
+import contextlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
 from qqqbot.model.errors import AccountRefused, BrokerUnavailable
-from qqqbot.model.values import AccountSnapshot, Mode
+from qqqbot.model.values import Mode
 
 SUMMARY_TAGS = ("AvailableFunds", "BuyingPower", "NetLiquidation", "SettledCash", "TotalCashValue")
 NEEDED_TAGS = ("AvailableFunds", "BuyingPower", "NetLiquidation", "TotalCashValue")
@@ -84,7 +84,7 @@ def _named(managed: Sequence[str], wanted: str) -> str:
 
 
 def amounts(rows: Iterable[SummaryRow], account: str) -> dict[str, Decimal]:
-    """Tag -> amount, for `account` only; `DOLLARS` if the ledger arrived.
+    """Tag -> amount, for `account` only; `DOLLARS` if the ledger arrived, and `DIVIDENDS` if they are an amount.
 
     Raises BrokerUnavailable for an answer that lacks a needed tag, is not a number or is not in US dollars.
     """
@@ -100,6 +100,10 @@ def amounts(rows: Iterable[SummaryRow], account: str) -> dict[str, Decimal]:
             "change the base currency in Client Portal, Settings, Account Settings, and convert the cash as well: "
             "changing the base currency converts nothing"
         )
+    for row in rows:
+        if (row.tag, row.currency) == (DIVIDENDS, CURRENCY):
+            with contextlib.suppress(BrokerUnavailable):  # nothing depends on them
+                found[DIVIDENDS] = _amount(row)
     return found
 
 
@@ -113,15 +117,6 @@ def _amount(row: SummaryRow) -> Decimal:
             f"the account summary says {row.tag} {row.value!r}, which is not an amount; asked again"
         )
     return amount
-
-
-def _dividends_due(rows: Iterable[SummaryRow], account: str) -> Decimal | None:
-    """Nothing depends on them: what is not an amount is left out."""
-    found = [row for row in rows if (row.account, row.tag, row.currency) == (account, DIVIDENDS, CURRENCY)]
-    try:
-        return _amount(found[0]) if found else None
-    except BrokerUnavailable:
-        return None
 
 
 def zeros(found: Mapping[str, Decimal]) -> str:
@@ -178,28 +173,3 @@ def fractions(rows: Iterable[PositionRow], account: str, symbols: Iterable[str])
         if row.account == account and row.sec_type == "STK" and row.currency == CURRENCY and row.symbol in whole
     }
     return {symbol: part for symbol, part in parts.items() if part}
-
-
-def snapshot(
-    mode: Mode,
-    account: str,
-    summary: Sequence[SummaryRow],
-    held: Mapping[str, int],
-    open_order_refs: Iterable[str],
-    sold_today: Decimal,
-    now: datetime,
-) -> AccountSnapshot:
-    """`held` are its `shares`. Raises BrokerUnavailable for an answer that cannot be used."""
-    found = amounts(summary, account)
-    free, unsettled = spendable(found, sold_today)
-    return AccountSnapshot(
-        account=account,
-        mode=mode,
-        net_liquidation=found["NetLiquidation"],
-        spendable=free,
-        positions=held,
-        open_order_refs=tuple(sorted(set(open_order_refs))),
-        taken_at=now,
-        unsettled=unsettled,
-        dividends_due=_dividends_due(summary, account),
-    )

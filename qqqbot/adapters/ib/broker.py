@@ -16,15 +16,16 @@ import math
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from functools import partial
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from qqqbot.adapters.ib import account as ib_account
 from qqqbot.adapters.ib.account import PositionRow, SummaryRow
 from qqqbot.adapters.ib.connection import ConnectionManager, Link, Timing
 from qqqbot.adapters.ib.order_tracker import ENDED_STATUSES, REF_PREFIX, Event, Judgement, OrderTracker, Sent, Status
+from qqqbot.adapters.ib.prices import PriceRequests
 from qqqbot.adapters.ib.silence import Silences
 from qqqbot.model.errors import AccountRefused, BrokerUnavailable, OrderOutcomeUnknown, OrderRejected
 from qqqbot.model.market import Quote
@@ -63,14 +64,12 @@ class Gateway(Link, Protocol):
 
     account: str
     managed: tuple[str, ...]
+    prices: PriceRequests
 
     def open(self, host: str, port: int, client_id: int) -> None: ...
     def read_account(self) -> tuple[list[SummaryRow], list[PositionRow], list[Status]]: ...
     def read_orders(self) -> list[Status]: ...
     def read_executions(self) -> None: ...
-    def quotes(self, symbols: Iterable[str], seconds: float) -> tuple[dict[str, dict[int, float]], str]: ...
-    def last_trades(self, symbols: Iterable[str], seconds: float) -> dict[str, tuple[float, datetime]]: ...
-    def daily_closes(self, symbols: Iterable[str]) -> dict[str, dict[date, float]]: ...
     def take_order_id(self, above: int) -> int: ...
     def place(self, order_id: int, intent: OrderIntent) -> None: ...
     def withdraw(self, order_id: int) -> None: ...
@@ -110,7 +109,7 @@ class IBBroker:
         self._filled_at: dict[str, float] = {}
         self._sent_at: dict[str, float] = {}
         self._executions_at = -EXECUTIONS_SECONDS
-        self._before: _Before | None = None
+        self._before: _Seen | None = None
         """what the newest snapshot saw that had caught up with the fills"""
         self._ledger = False
         """whether the gateway has told how much of the cash is in dollars: without that, the total is all there is"""
@@ -198,7 +197,7 @@ class IBBroker:
 
     def snapshot(self) -> AccountSnapshot:
         link = self._connection.ready()
-        until = (now := self._clock.monotonic()) + LAG_SECONDS
+        until = (began := self._clock.monotonic()) + LAG_SECONDS
         with self._asking:
             while True:
                 summary, positions, orders = link.read_account()
@@ -208,20 +207,24 @@ class IBBroker:
                 if not behind or late or self._clock.wait(LAG_PAUSE_SECONDS):
                     break
             self._connection.ready()
-        self._behind_since = (self._behind_since or now) if behind else None
-        if self._behind_since is None or now - self._behind_since > BELIEVED_SECONDS:
+        self._behind_since = (self._behind_since or began) if behind else None
+        if self._behind_since is None or began - self._behind_since > BELIEVED_SECONDS:
             self._before, self._behind_since, behind = seen, None, ""
         self._log_fractions(positions)
-        taken = ib_account.snapshot(
-            self.mode,
-            self.account,
-            summary,
-            seen.shares,
-            self._open_refs(orders),
-            self._sold_today(),
-            self._clock.now(),
+        sold_today, now = self._sold_today(seen.fills.values()), self._clock.now()
+        spendable, unsettled = ib_account.spendable(seen.amounts, sold_today)
+        return AccountSnapshot(
+            account=self.account,
+            mode=self.mode,
+            net_liquidation=seen.amounts["NetLiquidation"],
+            spendable=spendable,
+            positions=seen.shares,
+            open_order_refs=tuple(sorted(self._open_refs(orders))),
+            taken_at=now,
+            unsettled=unsettled,
+            behind=behind,
+            dividends_due=seen.amounts.get(ib_account.DIVIDENDS),
         )
-        return replace(taken, behind=behind)
 
     def _log_fractions(self, positions: list[PositionRow]) -> None:
         """Once, and again when they change."""
@@ -234,7 +237,7 @@ class IBBroker:
         with self._news:
             return [ref for ref in _alive(orders) if not self._orders.refused(ref)]
 
-    def _seen(self, summary: list[SummaryRow], positions: list[PositionRow]) -> "_Before":
+    def _seen(self, summary: list[SummaryRow], positions: list[PositionRow]) -> "_Seen":
         with self._news:
             fills = {fill.exec_id: fill for order in self._orders.with_executions() for fill in order.fills}
         found = ib_account.amounts(summary, self.account)
@@ -242,13 +245,11 @@ class IBBroker:
             raise BrokerUnavailable(f"the account summary of {self.account} came without its dollars; asked again soon")
         self._ledger = ib_account.DOLLARS in found
         shares = ib_account.shares(positions, self.account, self._symbols)
-        return _Before(shares, found["TotalCashValue"], found["AvailableFunds"], fills, ib_account.zeros(found))
+        return _Seen(shares, found, fills)
 
-    def _sold_today(self) -> Decimal:
+    def _sold_today(self, fills: Iterable[Fill]) -> Decimal:
         """The proceeds of the bot's own sales of this day."""
-        today = self._today()
-        with self._news:
-            fills = [fill for order in self._orders.with_executions() for fill in order.fills]
+        today = new_york_date(self._clock.now())
         sales = (f for f in fills if f.side is Side.SELL and new_york_date(f.time) == today)
         return sum((f.price * f.quantity for f in sales), Decimal(0))
 
@@ -257,7 +258,7 @@ class IBBroker:
         if self._no_quotes and now < self._no_quotes[0]:
             return {}
         try:
-            ticks, trouble = self._connection.ready().quotes(self._symbols, self._timing.quotes)
+            ticks, trouble = self._connection.ready().prices.quotes(self._symbols, self._timing.quotes)
         except BrokerUnavailable as unavailable:
             log.debug("quotes: %s", unavailable)
             return {}
@@ -270,11 +271,11 @@ class IBBroker:
         return {symbol: Quote(symbol, price, self._clock.now()) for symbol, price in prices.items()}
 
     def last_prices(self) -> Mapping[str, Quote]:
-        trades = self._connection.ready().last_trades(self._symbols, self._timing.answer)
+        trades = self._connection.ready().prices.last_trades(self._symbols, self._timing.answer)
         return {symbol: Quote(symbol, price, moment) for symbol, (price, moment) in trades.items()}
 
     def daily_closes(self) -> Mapping[str, Mapping[date, float]]:
-        return self._connection.ready().daily_closes(self._symbols)
+        return self._connection.ready().prices.daily_closes(self._symbols, self._timing.answer)
 
     # Orders
 
@@ -397,9 +398,6 @@ class IBBroker:
         arrived = judgement.silent and self._sent_at.get(ref, -math.inf) >= since
         return replace(order, status=OrderStatus.ABSENT, since=since, taken=arrived or judgement.held)
 
-    def _today(self) -> date:
-        return new_york_date(self._clock.now())
-
     def _with_commissions(self, judgement: Judgement, order: Order) -> Order:
         """A filled order waits briefly for its commissions, and then ends without them."""
         if not judgement.lacks_commission:
@@ -410,26 +408,22 @@ class IBBroker:
         return order
 
 
-class _Before:
-    """What a snapshot saw: shares, money and the executions that were known; `zeros` are amounts that are nothing."""
+class _Seen(NamedTuple):
+    """What a snapshot saw: whole shares, the account's amounts by tag, and the executions that were known."""
 
-    def __init__(
-        self, shares: Mapping[str, int], cash: Decimal, funds: Decimal, fills: Mapping[str, Fill], zeros: str = ""
-    ) -> None:
-        self.zeros = zeros
-        self.shares = shares
-        self.cash = cash
-        self.funds = funds
-        self.fills = fills
+    shares: Mapping[str, int]
+    amounts: Mapping[str, Decimal]
+    fills: Mapping[str, Fill]
 
-    def behind(self, before: "_Before | None") -> str:
+    def behind(self, before: "_Seen | None") -> str:
         """Which values have not moved since `before` as the executions since then imply; empty if all have.
 
         Each is refreshed on its own. Cash moves by the executions' money; what is available by as much of it as the
         margin of the shares leaves, so that only its direction is known.
         """
-        if self.zeros and (before is None or not before.zeros):
-            return self.zeros
+        zeros = ib_account.zeros(self.amounts)
+        if zeros and (before is None or not ib_account.zeros(before.amounts)):
+            return zeros
         if before is None:
             return ""
         new = [fill for exec_id, fill in self.fills.items() if exec_id not in before.fills]
@@ -437,10 +431,11 @@ class _Before:
         moved = {s: sum(n for fill, n in bought if fill.symbol == s) for s in self.shares}
         paid = sum((-n * fill.price for fill, n in bought), Decimal(0))
         slack = LAG_TOLERANCE * sum((abs(n) * fill.price for fill, n in bought), Decimal(0))
+        changed = {tag: self.amounts[tag] - before.amounts[tag] for tag in ("TotalCashValue", "AvailableFunds")}
         late = {
             "positions": any(count - before.shares.get(s, 0) != moved[s] for s, count in self.shares.items()),
-            "TotalCashValue": _short_of(self.cash - before.cash, paid, slack),
-            "AvailableFunds": bool(paid) and (self.funds - before.funds) * paid <= 0,
+            "TotalCashValue": _short_of(changed["TotalCashValue"], paid, slack),
+            "AvailableFunds": bool(paid) and changed["AvailableFunds"] * paid <= 0,
         }
         names = ", ".join(name for name, is_late in late.items() if is_late and new)
         return f"{names} of the account do not show our newest fills yet" if names else ""

@@ -48,7 +48,7 @@ class PriceRequests:
     def quotes(self, symbols: Iterable[str], seconds: float) -> tuple[dict[str, dict[int, float]], str]:
         """Live ticks (tick type -> price) by symbol that came within `seconds`; and what the broker said."""
         until = time.monotonic() + seconds
-        self._in_passing(lambda: self._client.reqMarketDataType(LIVE_DATA))
+        self._client.send_in_passing(lambda: self._client.reqMarketDataType(LIVE_DATA))
         requests = {symbol: self._ask_price(symbol, snapshot=True) for symbol in symbols}
         found, trouble = {}, ""
         for symbol, request in requests.items():
@@ -56,7 +56,7 @@ class PriceRequests:
                 self._requests.answer(request, max(0.0, until - time.monotonic()))
             except BrokerUnavailable:
                 trouble = trouble or request.trouble
-                self._in_passing(partial(self._client.cancelMktData, request.key))
+                self._client.send_in_passing(partial(self._client.cancelMktData, request.key))
             if request.trouble in ("", TOO_LATE):
                 found[symbol] = dict(request.rows)
         return found, trouble
@@ -64,7 +64,7 @@ class PriceRequests:
     def last_trades(self, symbols: Iterable[str], seconds: float) -> dict[str, tuple[float, datetime]]:
         """Price and time of the last trades, live or delayed, that came within `seconds`. Raises BrokerUnavailable."""
         until, self._said = time.monotonic() + seconds, ""
-        self._in_passing(lambda: self._client.reqMarketDataType(DELAYED_DATA))
+        self._client.send_in_passing(lambda: self._client.reqMarketDataType(DELAYED_DATA))
         requests = {symbol: self._ask_price(symbol, snapshot=False) for symbol in symbols}
         try:
             for request in requests.values():
@@ -76,7 +76,7 @@ class PriceRequests:
             for request in requests.values():
                 self._trades.pop(request.key, None)
                 self._requests.fail(request.key, TOO_LATE)
-                self._in_passing(partial(self._client.cancelMktData, request.key))
+                self._client.send_in_passing(partial(self._client.cancelMktData, request.key))
 
     def daily_closes(self, symbols: Iterable[str], seconds: float) -> dict[str, dict[date, float]]:
         """Closes of the last year's regular sessions, today's unfinished one among them. Raises BrokerUnavailable."""
@@ -89,7 +89,7 @@ class PriceRequests:
         finally:
             for request in requests.values():
                 if self._requests.fail(request.key, TOO_LATE) or request.trouble == TOO_LATE:
-                    self._in_passing(partial(self._client.cancelHistoricalData, request.key))
+                    self._client.send_in_passing(partial(self._client.cancelHistoricalData, request.key))
 
     def expects(self, number: int, error: int, text: str) -> bool:
         """Whether this error is no end of the request: it warns, or a last trade may be delayed."""
@@ -149,9 +149,6 @@ class PriceRequests:
 
         request: PendingRequest = self._client.ask(f"{symbol}'s daily closes", send)
         return request
-
-    def _in_passing(self, send: Callable[[], None]) -> None:
-        self._client.send_in_passing(send)
 
 
 def _whole(ticks: Mapping[int, float]) -> list[tuple[float, float]]:

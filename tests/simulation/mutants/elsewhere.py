@@ -303,9 +303,9 @@ MUTANTS = (
     ),
     Mutant(
         "zeros after a sale are a poor account",
-        "adapters/ib/broker.py::_Before.behind",
-        "if self.zeros and",
-        "if not self.zeros and",
+        "adapters/ib/broker.py::_Seen.behind",
+        "if zeros and",
+        "if not zeros and",
         ("process/test_ib_unkind.py::test_zeros_just_after_a_sale_are_late_and_not_a_poor_account",),
     ),
     Mutant(

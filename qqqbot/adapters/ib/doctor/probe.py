@@ -6,7 +6,7 @@ Rule 2: a request that gets no answer ends neither the connection nor the other 
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
@@ -15,6 +15,7 @@ from qqqbot.adapters.ib.connection import READING
 from qqqbot.adapters.ib.doctor.result import ContractDetails, Day, Reply, WhatIf
 from qqqbot.adapters.ib.error_codes import Meaning, code_of_order, explain_order, washed
 from qqqbot.adapters.ib.order_tracker import Event, Execution, Notice, Status, number_of
+from qqqbot.adapters.ib.prices import PriceRequests
 from qqqbot.adapters.ib.requests import WHAT_IF, PendingRequest, PendingRequests
 from qqqbot.adapters.ib.transport import Transport
 from qqqbot.model.errors import BrokerUnavailable
@@ -29,6 +30,7 @@ class GatewayClient(Protocol):
     account: str
     managed: tuple[str, ...]
     requests: PendingRequests
+    prices: PriceRequests
 
     @property
     def conn(self) -> Transport | None: ...
@@ -47,7 +49,6 @@ class GatewayClient(Protocol):
     def ask_contract(self, symbol: str) -> PendingRequest: ...
     def ask_what_if(self, order_id: int, intent: OrderIntent) -> PendingRequest: ...
     def take_order_id(self, above: int) -> int: ...
-    def quotes(self, symbols: Iterable[str], seconds: float) -> tuple[Ticks, str]: ...
 
 
 class Probe:
@@ -129,7 +130,7 @@ class Probe:
         return *replies, {symbol: _details(read(request)) for symbol, request in contracts.items()}
 
     def quotes(self, symbols: tuple[str, ...], seconds: float) -> tuple[Ticks, str]:
-        return self._gateway.quotes(symbols, seconds)
+        return self._gateway.prices.quotes(symbols, seconds)
 
     def what_if(self, symbol: str, quantity: int, now: datetime, seconds: float) -> Reply:
         """The broker's answer to a purchase at the market price, if it were placed. Nothing is placed."""

@@ -13,13 +13,12 @@ from qqqbot.adapters.ib.account import (
     fractions,
     is_cash_account,
     shares,
-    snapshot,
     spendable,
     zeros,
 )
 from qqqbot.model.errors import AccountRefused, BrokerUnavailable
 from qqqbot.model.values import Mode
-from tests.support.builders import ACCOUNT, NOW
+from tests.support.builders import ACCOUNT
 from tests.support.symbols import SYMBOLS
 
 MARGIN = {"NetLiquidation": "100000", "TotalCashValue": "40000", "AvailableFunds": "70000", "BuyingPower": "280000"}
@@ -124,8 +123,8 @@ def test_several_amounts_of_nothing_at_once_are_noticed(zero: tuple[str, ...], t
 def test_dividends_due_are_those_of_the_dollar_ledger_and_optional(text: str, due: Decimal | None) -> None:
     others = [SummaryRow(ACCOUNT, "NetDividend", "9", "EUR"), SummaryRow("DU9", "NetDividend", "9", "USD")]
     summary = [*rows(MARGIN), *others, SummaryRow(ACCOUNT, "NetDividend", text, "USD")]
-    assert snapshot(Mode.PAPER, ACCOUNT, summary, {}, [], Decimal(0), NOW).dividends_due == due
-    assert snapshot(Mode.PAPER, ACCOUNT, rows(MARGIN), {}, [], Decimal(0), NOW).dividends_due is None
+    assert amounts(summary, ACCOUNT).get("NetDividend") == due
+    assert "NetDividend" not in money(MARGIN)
 
 
 def test_leverage_identifies_a_margin_account() -> None:
@@ -204,11 +203,3 @@ def test_fractional_shares_are_left_alone_and_reported() -> None:
 
 def test_a_short_position_stays_negative() -> None:
     assert shares([stock("-0.5"), stock("-3", "TQQQ")], ACCOUNT, SYMBOLS) == {"QQQ": -1, "TQQQ": -3}
-
-
-def test_a_snapshot_combines_prices_account_and_book() -> None:
-    held = shares([stock("5")], ACCOUNT, SYMBOLS)
-    seen = snapshot(Mode.PAPER, ACCOUNT, rows(CASH), held, ["qqqbot-2", "qqqbot-1"], Decimal(100), NOW)
-    assert (seen.account, seen.mode, seen.taken_at) == (ACCOUNT, Mode.PAPER, NOW)
-    assert (seen.net_liquidation, seen.spendable, seen.unsettled) == (Decimal(100000), Decimal(39900), Decimal(100))
-    assert (seen.positions, seen.open_order_refs) == ({"QQQ": 5, "TQQQ": 0}, ("qqqbot-1", "qqqbot-2"))

@@ -7,6 +7,7 @@ from typing import Any
 from qqqbot.adapters.ib.doctor.probe import Probe, Ticks
 from qqqbot.adapters.ib.doctor.result import Reply
 from qqqbot.adapters.ib.order_tracker import Event, Notice
+from qqqbot.adapters.ib.prices import PriceRequests
 from qqqbot.adapters.ib.requests import WHAT_IF, PendingRequest, PendingRequests
 from qqqbot.adapters.ib.transport import Transport
 from qqqbot.model.errors import BrokerUnavailable
@@ -20,6 +21,11 @@ DETAILS = SimpleNamespace(
 )
 
 
+class ScriptedPrices(PriceRequests):
+    def quotes(self, symbols: Iterable[str], seconds: float) -> tuple[Ticks, str]:
+        return {symbol: {4: seconds} for symbol in symbols}, ""
+
+
 class ScriptedGateway:
     """Answers what is in `rows` by key, and leaves everything else unanswered."""
 
@@ -27,6 +33,7 @@ class ScriptedGateway:
         self.account = ""
         self.managed: tuple[str, ...] = ("DU1",)
         self.requests = PendingRequests(MovedClock())
+        self.prices: PriceRequests = ScriptedPrices(self, self.requests, str)
         self.conn: Transport | None = None
         self.listener = listener
         self.rows = rows
@@ -92,9 +99,6 @@ class ScriptedGateway:
     def take_order_id(self, above: int) -> int:
         assert above == 0
         return 7
-
-    def quotes(self, symbols: Iterable[str], seconds: float) -> tuple[Ticks, str]:
-        return {symbol: {4: seconds} for symbol in symbols}, ""
 
 
 def probe_of(**rows: list[Any]) -> tuple[Probe, ScriptedGateway]:
