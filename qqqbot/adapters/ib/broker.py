@@ -317,12 +317,12 @@ class IBBroker:
         order = judgement.order or Order(ref, OrderStatus.UNKNOWN, message="not completely looked for yet")
         if asked and (judgement.absent or judgement.order is None):
             return self._absent(judgement, order)
-        return self._with_commissions(judgement, order)
+        return self._with_commissions(order)
 
     def recent_orders(self) -> tuple[Order, ...]:
         link = self._connection.ready()
         with self._news:
-            lacking = self._orders.lacks_commissions()
+            lacking = any(_lacks_commission(order) for order in self._orders.with_executions())
         if self._clock.monotonic() - self._executions_at >= (ASK_SECONDS if lacking else EXECUTIONS_SECONDS):
             with self._asking:
                 began = self._clock.monotonic()
@@ -342,10 +342,10 @@ class IBBroker:
 
             def settled() -> bool:
                 """Nothing more will come: a fill has its commissions, any other end has the broker's reason."""
-                judgement = judge()
-                if judgement.order is None or judgement.order.status is OrderStatus.FILLED:
-                    return not judgement.lacks_commission
-                return judgement.order.status.done and bool(judgement.order.message)
+                order = judge().order
+                if order is None or order.status is OrderStatus.FILLED:
+                    return order is None or not _lacks_commission(order)
+                return order.status.done and bool(order.message)
 
             if intent.order_ref in self._sent_at:
                 self._news.wait_for(settled, self._timing.news)
@@ -398,14 +398,18 @@ class IBBroker:
         arrived = judgement.silent and self._sent_at.get(ref, -math.inf) >= since
         return replace(order, status=OrderStatus.ABSENT, since=since, taken=arrived or judgement.held)
 
-    def _with_commissions(self, judgement: Judgement, order: Order) -> Order:
+    def _with_commissions(self, order: Order) -> Order:
         """A filled order waits briefly for its commissions, and then ends without them."""
-        if not judgement.lacks_commission:
+        if order.status is not OrderStatus.FILLED or not _lacks_commission(order):
             return order
         now = self._clock.monotonic()
         if now - self._filled_at.setdefault(order.order_ref, now) < COMMISSION_SECONDS:
             return replace(order, status=OrderStatus.WORKING)
         return order
+
+
+def _lacks_commission(order: Order) -> bool:
+    return any(fill.commission is None for fill in order.fills)
 
 
 class _Seen(NamedTuple):

@@ -106,13 +106,12 @@ class Judgement:
     """`order` is None if nothing was heard of it.
 
     `ask`: only a complete answer can say more. `absent`: a complete answer no longer has it and does not say how it
-    ended. `lacks_commission`: it is filled, and a commission has not been reported.
+    ended.
     """
 
     order: Order | None
     ask: bool = False
     absent: bool = False
-    lacks_commission: bool = False
     silent: bool = False
     """it was sent and never acknowledged"""
     held: bool = False
@@ -250,13 +249,6 @@ class OrderTracker:
             self._order(ref, facts, OrderStatus.UNKNOWN) for ref, facts in self._facts.items() if facts.executions
         )
 
-    def executions(self) -> tuple[Execution, ...]:
-        """The newest revision of every execution of ours."""
-        return tuple(e for facts in self._facts.values() for e in newest_revisions(facts.executions.values()))
-
-    def lacks_commissions(self) -> bool:
-        return any(self._commission(execution) is None for execution in self.executions())
-
     def judge(self, order_ref: str, quantity: int, alive: frozenset[str] | None = None) -> Judgement:
         """The state of the order for `quantity` shares.
 
@@ -268,8 +260,7 @@ class OrderTracker:
             return Judgement(None, ask=alive is None)
         done = sum(e.shares for e in newest_revisions(facts.executions.values()))
         if done >= quantity:
-            lacking = any(self._commission(e) is None for e in newest_revisions(facts.executions.values()))
-            return Judgement(self._order(order_ref, facts, OrderStatus.FILLED), lacks_commission=lacking)
+            return Judgement(self._order(order_ref, facts, OrderStatus.FILLED))
         if not facts.heard:
             missing = alive is not None and order_ref not in alive
             submitted = self._order(order_ref, facts, OrderStatus.SUBMITTED)
