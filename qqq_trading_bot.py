@@ -281,7 +281,7 @@ class Daemon:
         taking = NewBasis(records.prices, market, self.prices.sessions(now), now) if market and takes else None
         market = engine.state.market = taking.market if taking else market
         account = engine.broker.snapshot()
-        adoption.refuse_open_orders(engine.unresolved(), account)
+        adoption.refuse_open_orders(engine.records.journal.unresolved(), account)
         before = functools.partial(last_price, records.decisions.path, engine.broker.mode, engine.broker.account)
         seen = Seen(account, market, records.journal.lost(), lambda: self._refuse_unusable(engine, account), before)
         splits = engine.keeper.record_splits(market, account) if market is not None else []

@@ -39,10 +39,11 @@ from qqqbot.notifications.policy import (
     without_apart,
 )
 from qqqbot.records.channel_health import ChannelHealth
+from qqqbot.records.codec import to_plain
 from qqqbot.records.verdict import DYING, STALE_AFTER, Health, verdict
 from qqqbot.trading.alerts import Event, LogNotifier, Outage
 from qqqbot.trading.engine import Engine
-from qqqbot.trading.heartbeat import engine_values, event_values
+from qqqbot.trading.heartbeat import engine_values
 from qqqbot.trading.standing import is_known, outlook
 
 log = logging.getLogger(__name__)
@@ -163,7 +164,7 @@ class OwnerNotifier:
         status = {
             "config": {"decide": self.rules.decide.value},
             "problem_since": since.isoformat() if since else None,
-            "died_again": event_values(again) if again else None,
+            "died_again": to_plain(again),
         }
         return verdict({**status, **(engine_values(self.engine, now) if self.engine else {})}, now)
 

@@ -38,29 +38,19 @@ def pause(
     Twice as long after each of the session's newest orders that filled nothing; but two more tries are left before the
     session's last minute.
     """
-    if session is None or not _begun(now, session, journal, ledger, rules, last):
+    if session is None:
+        return None
+    action, error = last
+    open_ended = bool(journal.unresolved()) or window_undecided(now, session, journal, rules)
+    if not open_ended and (action == Action.HOLD or error in NOT_IN_MINUTES):
+        return None
+    aim = journal.aim_in(session.date)
+    missed = aim is not None and aim is not ledger.portfolio().holding
+    if not (open_ended or error in SHORTLY or missed or half_made(journal, ledger, rules) is not None):
         return None
     refusals = journal.unfilled_in_row(session.date)
     left = session.close - timedelta(seconds=LAST_SAFE_SECONDS) - now
     return max(SOON, min(SOON * (1 << min(max(refusals - 1, 0), 10)), left / 3)) if refusals else SOON
-
-
-def _begun(
-    now: datetime,
-    session: Session,
-    journal: OrderJournal,
-    ledger: Ledger,
-    rules: Rules,
-    last: tuple[str, Reason | None],
-) -> bool:
-    if journal.unresolved() or window_undecided(now, session, journal, rules):
-        return True
-    action, error = last
-    if action == Action.HOLD or error in NOT_IN_MINUTES:
-        return False
-    aim = journal.aim_in(session.date)
-    missed = aim is not None and aim is not ledger.portfolio().holding
-    return error in SHORTLY or missed or half_made(journal, ledger, rules) is not None
 
 
 def window_undecided(now: datetime, session: Session, journal: OrderJournal, rules: Rules) -> bool:

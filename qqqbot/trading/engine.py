@@ -29,7 +29,6 @@ from qqqbot.model.values import (
     AccountSnapshot,
     Action,
     Decide,
-    OrderIntent,
     Plan,
     Portfolio,
     Rules,
@@ -456,10 +455,6 @@ class Engine:
     def halted(self) -> str | None:
         """Why trading is halted; None if it is not."""
         return self.records.switch.reason()
-
-    def unresolved(self) -> tuple[OrderIntent, ...]:
-        """Orders whose outcome is not known yet."""
-        return self.records.journal.unresolved()
 
     def snapshot_of(self, market: Market, account: AccountSnapshot) -> Snapshot:
         """What a check would decide on, given these answers. Raises PricesUnavailable, CalendarEnded."""

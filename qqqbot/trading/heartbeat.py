@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import os
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,6 @@ from qqqbot.records.status_file import account_values, calendar_values, portfoli
 from qqqbot.runtime.halt_file import HaltSwitch
 from qqqbot.trading.alerts import Event, LogNotifier, Outage
 from qqqbot.trading.engine import Engine, State
-from qqqbot.trading.missed import Lost
 
 log = logging.getLogger(__name__)
 
@@ -70,8 +69,8 @@ class Heartbeat:
             "problem": self.outage.problem,
             "problem_since": self.outage.since.isoformat() if self.outage.since else None,
             "halted": self._switch.reason(),
-            "died_again": event_values(self.died_again) if self.died_again else None,
-            "notices": [event_values(event) for event in self.notices.recent],
+            "died_again": to_plain(self.died_again),
+            "notices": [to_plain(event) for event in self.notices.recent],
             **self.constants,
             **(engine_values(self.engine, now) if self.engine else {}),
         }
@@ -94,8 +93,8 @@ def engine_values(engine: Engine, now: datetime) -> dict[str, Any]:
         "halted": engine.halted(),
         "prices": _prices_values(seen),
         "failures_in_row": seen.failures_in_row,
-        "undecided": _lost_values(engine.undecided()),
-        "alerts": [event_values(alert) for alert in engine.alerts.lasting()],
+        "undecided": to_plain(engine.undecided()),
+        "alerts": [to_plain(alert) for alert in engine.alerts.lasting()],
     }
 
 
@@ -106,11 +105,3 @@ def _prices_values(seen: State) -> dict[str, Any]:
         whose(seen.market.quoted_by, seen.market.origins, seen.market.signal) if seen.market and answered else ""
     )
     return {"silent_since": silent.isoformat() if silent else None, "from": whose_prices or None}
-
-
-def _lost_values(lost: Lost | None) -> dict[str, Any] | None:
-    return None if lost is None else {"session": lost.session.isoformat(), "sentence": lost.sentence}
-
-
-def event_values(event: Event) -> dict[str, Any]:
-    return {**asdict(event), "at": event.at.isoformat()}

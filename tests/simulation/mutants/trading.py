@@ -260,9 +260,9 @@ LOOP = (
 MONEY = (
     Mutant(
         "money that is late is looked for at the next tick only",
-        "trading/come_back.py::_begun",
-        "return error in SHORTLY or missed or half_made(journal, ledger, rules) is not None",
-        "return error is Reason.ORDER_REJECTED",
+        "trading/come_back.py::pause",
+        "error in SHORTLY or missed or half_made(journal, ledger, rules) is not None",
+        "error is Reason.ORDER_REJECTED",
         ("unit/trading/test_engine_pauses.py",),
     ),
 )
@@ -270,9 +270,9 @@ MONEY = (
 SOON = (
     Mutant(
         "a refusal in the decision window ends the day",
-        "trading/come_back.py::_begun",
-        "return error in SHORTLY or missed or half_made(journal, ledger, rules) is not None",
-        "return error is Reason.MONEY_LATE",
+        "trading/come_back.py::pause",
+        "error in SHORTLY or missed or half_made(journal, ledger, rules) is not None",
+        "error is Reason.MONEY_LATE",
         engine_pauses("TestSoon"),
     ),
     Mutant(

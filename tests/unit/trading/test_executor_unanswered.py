@@ -45,7 +45,7 @@ class TestUnanswered:
             len(errors) - errors.index("OrderUnanswered") - 1
         )
         assert [told for told in world.notifier.told if told[0] == "halt"] == [("halt", ONE)]
-        assert not engine.unresolved()
+        assert not engine.records.journal.unresolved()
 
     def test_what_a_precaution_may_keep_is_not_tried_again(self, world: World) -> None:
         def kept(broker: FakeBroker, order: OrderIntent) -> None:
@@ -58,7 +58,7 @@ class TestUnanswered:
         hours(world, engine, 20)
         assert len(world.broker.submitted) == 1
         assert halted(world) == ONE.replace(":", " (383: too large):")
-        assert not engine.unresolved()
+        assert not engine.records.journal.unresolved()
 
     def test_it_halts_five_minutes_after_the_first_complete_answer_without_it(self, world: World) -> None:
         world.broker.behaviours = [swallowed]
