@@ -415,6 +415,9 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
     def execDetails(self, reqId: int, contract: Contract, execution: Any) -> None:
         if execution.acctNumber != self.account or contract.secType != "STK" or contract.currency != CURRENCY:
             return
+        shares, price = whole(execution.shares), number_of(execution.price)
+        if shares is None or shares < 0 or price is None or price < 0:
+            raise ValueError(f"an execution of {execution.shares} shares at {execution.price}")
         self._listener(
             Execution(
                 exec_id=execution.execId,
@@ -423,8 +426,8 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
                 order_ref=execution.orderRef,
                 symbol=contract.symbol,
                 side=Side.BUY if execution.side == "BOT" else Side.SELL,
-                shares=whole(execution.shares) or 0,
-                price=Decimal(str(execution.price)),
+                shares=shares,
+                price=price,
                 time=execution_time(execution.time, self._clock.now(), execution.orderRef),
             )
         )

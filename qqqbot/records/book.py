@@ -78,12 +78,14 @@ class Book:
         from the whole order, and wait for an answer that has every execution in the book. Executions that arrive after
         a fill was booked from the order's status replace it, once they add up to as many shares.
         """
-        fills, booked = newest_revisions(order.fills), self._exec_ids.get(intent.order_ref, [])
+        booked = self._exec_ids.get(intent.order_ref, [])
+        known = {stem(exec_id): revision(exec_id) for exec_id in booked if not is_from_status(exec_id)}
+        # An execution that was busted before it was seen has no shares left: it never was.
+        fills = tuple(f for f in newest_revisions(order.fills) if f.quantity > 0 or stem(f.exec_id) in known)
         stands_in = status_exec_id(intent.order_ref)
         by_status = stands_in in booked and stands_in not in [fill.exec_id for fill in fills]
         if by_status and sum(fill.quantity for fill in fills) < self.ledger.orders[intent.order_ref].shares:
             return []
-        known = {stem(exec_id): revision(exec_id) for exec_id in booked if not is_from_status(exec_id)}
         reported = {stem(fill.exec_id): revision(fill.exec_id) for fill in fills}
         new = [f for f in fills if not self.ledger.counted(f.exec_id) and stem(f.exec_id) not in known]
         rows = [self._record_trade(intent, new, now)] if new and not by_status else []

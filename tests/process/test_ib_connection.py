@@ -1,6 +1,7 @@
 """The connection to a gateway over real sockets: how it comes to be, how its end is noticed, how it comes back."""
 
 import gc
+import math
 import os
 import socket
 import threading
@@ -8,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
@@ -369,13 +371,32 @@ def test_errors_in_every_format_are_understood() -> None:
     assert told == [Notice(5, 201, "no")] * 4
 
 
+STOCK = SimpleNamespace(symbol="QQQ", secType="STK", currency="USD")
+EXECUTION = {"execId": "a.1", "permId": 5, "clientId": 1, "orderId": 7, "orderRef": "qqqbot-20261124-01"} | {
+    "side": "BOT",
+    "shares": 10,
+    "price": 450.0,
+    "time": "20261124-17:00:00",
+    "acctNumber": "DU1",
+}
+
+
+@pytest.mark.parametrize("wrong", [{"shares": 2**127 - 1}, {"shares": -1}, {"price": math.nan}, {"price": 1.8e308}])
+def test_an_execution_without_its_numbers_is_never_read_as_a_smaller_one(wrong: dict[str, Any]) -> None:
+    told: list[Any] = []
+    link = ib_broker.IBGateway(MovedClock(), QUICK, told.append)
+    link.account, link.clientId = "DU1", 1
+    with pytest.raises(ValueError, match="an execution of "):
+        link.execDetails(-1, STOCK, SimpleNamespace(**EXECUTION | wrong))
+    link.execDetails(-1, STOCK, SimpleNamespace(**EXECUTION | {"shares": 0}))  # busted
+    assert [(execution.shares, execution.price) for execution in told] == [(0, Decimal(450))]
+
+
 def test_callbacks_of_another_account_or_instrument_are_ignored() -> None:
     told: list[Any] = []
     link = ib_broker.IBGateway(MovedClock(), QUICK, told.append)
     link.account, link.clientId = "DU1", 1
-    stock = SimpleNamespace(symbol="QQQ", secType="STK", currency="USD")
-    execution = {"execId": "a.1", "permId": 5, "clientId": 1, "orderId": 7, "orderRef": "qqqbot-20261124-01"}
-    execution |= {"side": "BOT", "shares": 10, "price": 450.0, "time": "20261124-17:00:00", "acctNumber": "DU1"}
+    stock, execution = STOCK, EXECUTION
     bought = {"account": "DU1", "whatIf": False, "permId": 5, "clientId": 1, "orderRef": "qqqbot-20261124-01"}
     state = SimpleNamespace(status="Submitted", warningText="", completedStatus="")
     for account in ("DU2", "DU1"):

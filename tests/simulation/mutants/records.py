@@ -163,6 +163,13 @@ MUTANTS = (
         "if by_status and 10_000 <",
     ),
     Mutant(
+        "an execution without shares is a trade",
+        "records/book.py::Book.absorb",
+        "if f.quantity > 0 or stem(f.exec_id) in known)",
+        "if f.quantity >= 0 or stem(f.exec_id) in known)",
+        ("unit/records/test_book.py",),
+    ),
+    Mutant(
         "the window of an earlier session replaces a later one",
         "records/prices.py::PriceMemory._better",
         "known.session < snapshot.session.date",

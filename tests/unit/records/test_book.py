@@ -137,6 +137,15 @@ def test_a_corrected_sale_moves_cash_the_other_way(book: Book) -> None:
     assert book.ledger.shares[QQQ] == 0
 
 
+def test_an_execution_that_was_busted_before_it_was_seen_never_was(book: Book, tmp_path: Path) -> None:
+    busted = part("a", 0, revision=2)
+    assert book.absorb(BUY, order([busted]), NOW) == []
+    book.absorb(BUY, order([busted, part("b", 211)]), NOW)
+    assert book.absorb(BUY, order([busted, part("b", 211)]), NOW) == []
+    assert kinds(tmp_path) == ["capital", "trade"]
+    assert book.ledger.shares[QQQ] == 211
+
+
 def test_a_late_older_revision_changes_nothing(book: Book) -> None:
     book.absorb(BUY, order([part("a", 211, 2, "450.10")]), NOW)
     assert book.absorb(BUY, order([part("a", 211, 1, "450")]), NOW) == []
