@@ -23,14 +23,8 @@ for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 import numpy as np  # noqa: E402  (its threads are set first)
 
 from qqqbot.backtest.account import run  # noqa: E402
-from qqqbot.backtest.prices.table import Prices, Series, align, years_of  # noqa: E402
-from qqqbot.backtest.robustness import (  # noqa: E402
-    LONGS,
-    SHORTS,
-    sweep,
-    sweep_table,
-    walk_forward,
-)
+from qqqbot.backtest.neighbours import LONGS, SHORTS, neighbours  # noqa: E402
+from qqqbot.backtest.prices.table import Prices, Series, align  # noqa: E402
 from qqqbot.backtest.signals import Levels  # noqa: E402
 from qqqbot.backtest.vectorized import Terms, examine, ideal  # noqa: E402
 from qqqbot.model.values import Rules  # noqa: E402
@@ -109,25 +103,15 @@ def _one_backtest(prices: Prices, folder: Path) -> None:
 
 
 def _sweeps(prices: Prices, folder: Path) -> None:
-    cut = slice(len(prices) - SWEPT_SESSIONS, len(prices))
-    years = years_of(prices.dates[cut])
+    days = examine(prices, Rules(), prices.dates[len(prices) - SWEPT_SESSIONS])
     pairs = len(SHORTS) * len(LONGS)
-
-    def whole_sweep() -> object:
-        return sweep(sweep_table(prices, np.union1d(SHORTS, LONGS), cut, years), cost=COST)
-
-    warm = _milliseconds(whole_sweep, 9) / 1000
+    warm = _milliseconds(lambda: neighbours(prices, days, TERMS), 9) / 1000
     cold, memory = _process([sys.executable, "-c", SWEEP.format(file=str(folder / "market.npz"))])
-    print(
-        f"\nsweep of {pairs:,} pairs x {SWEPT_SESSIONS:,} days: final, CAGR, volatility, Sharpe, rotations, exact costs"
-    )
+    found = neighbours(prices, days, TERMS)
+    windows = len(found[1].chosen) if found and found[1] else 0
+    print(f"\nsweep of {pairs:,} pairs x {SWEPT_SESSIONS:,} days, exact costs, and walk-forward of {windows} windows")
     print(f"qqqbot warm           {warm:6.3f} s   {pairs / warm:,.0f} pairs a second")
     print(f"qqqbot whole process  {cold:6.2f} s   {memory:.0f} MB")
-    days = examine(prices, Rules(), prices.dates[cut.start])
-    window = (SWEPT_SESSIONS - 1260) // 22
-    walk = _milliseconds(lambda: walk_forward(prices, days, TERMS, train=1260 // window, segment=window), 5) / 1000
-    answer = walk_forward(prices, days, TERMS, train=1260 // window, segment=window)
-    print(f"walk-forward, {len(answer.chosen) if answer else 0} windows  {walk:6.3f} s   {walk / warm:.2f} sweeps")
 
 
 def _command(folder: Path) -> None:
@@ -153,14 +137,16 @@ print(ideal(examine(prices, Rules(), d["dates"][0]), Terms(slippage=float(d["cos
 """
 SWEEP = """
 import numpy as np
+from qqqbot.backtest.neighbours import neighbours
 from qqqbot.backtest.prices.table import Series, align
-from qqqbot.backtest.robustness import LONGS, SHORTS, sweep, sweep_table
+from qqqbot.backtest.vectorized import Terms, examine
+from qqqbot.model.values import Rules
 d = np.load({file!r})
 o = np.ones(len(d["all_qqq"]))
 make = lambda n, c: Series(n, d["all_dates"], c, c, o, o)
 prices = align(make("QQQ", d["all_qqq"]), make("TQQQ", d["all_tqqq"]))
-cut = slice(len(prices) - 4000, len(prices))
-print(np.nanmax(sweep(sweep_table(prices, np.union1d(SHORTS, LONGS), cut, 15.9), cost=float(d["cost"])).cagr))
+days = examine(prices, Rules(), prices.dates[-4000])
+print(np.nanmax(neighbours(prices, days, Terms(slippage=float(d["cost"])))[0].cagr))
 """
 
 

@@ -88,17 +88,17 @@ def heat(study: Study, figure: str) -> str:
     """`figure` ("cagr" or "sharpe") of the rules around this one, which has a red ring."""
     if study.sweep is None:
         return ""
-    swept = study.sweep
+    around = study.sweep.grid
     names = {"cagr": "CAGR", "sharpe": "Sharpe ratio"}
     of = "every pair of averages" if tables.kind(study) == "pair" else "the rules around it"
-    row, column = swept.own
+    row, column = around.own
     return svg.heat_map(
         svg.HeatMap(
             f"{names[figure]} of {of}: a picture of fragility",
-            _ticks(swept.columns),
-            _ticks(swept.rows),
-            getattr(swept, figure).tolist(),
-            swept.axes,
+            _ticks(around.columns),
+            _ticks(around.rows),
+            getattr(study.sweep, figure).tolist(),
+            around.axes,
             (column, row),
             svg.percent if figure == "cagr" else "{:.2f}".format,
         )

@@ -1,109 +1,286 @@
 """How fragile a rule is: what the members of the family around it earned, and what re-choosing among them earned.
 
-A picture of fragility, not an optimiser. The members differ from the rule in its own parameters: the length of the slow
-average (columns), and the length of the fast one or, where that is the price, the band (rows). Each is evaluated as the
-daemon would run it; the default form has a grid of its own, two orders of magnitude larger, in `robustness`.
+A picture of fragility, not an optimiser. The members around the default form are all pairs of averages. Those around
+any other rule differ from it in the length of the slow average (columns), and in the length of the fast one or, where
+that is the price, in the band (rows); each is evaluated as the daemon would run it.
+
+The pairs are thousands, so they share their work. For one short average and one day the return of an uptrend's holding
+is the same whatever the long average is: TQQQ's if the price is above the short one, QQQ's if not. A long average only
+says on which days there is an uptrend. So each pair is a few dozen uptrends, each a difference of two prefix sums; the
+work is to find where they begin and end. The sessions are cut into half-years, whose sums add up to those of any
+stretch of them. Costs are exact: one leg into and out of an uptrend, two at each change inside it. Cash earns nothing
+there, fills are at the close, and a price on the line to the last digit may fall on either side.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from qqqbot.backtest import metrics
 from qqqbot.backtest.metrics import SESSIONS_A_YEAR
-from qqqbot.backtest.prices.table import Floats, Prices
-from qqqbot.backtest.robustness import SEGMENT_SESSIONS, TRAIN_SEGMENTS, Sweep, WalkForward, followed, segment_bounds
-from qqqbot.backtest.signals import warm_up
-from qqqbot.backtest.vectorized import Days, FillAt, Terms, ideal, rotations_of, same_days
+from qqqbot.backtest.prices.table import Dates, Floats, Prices
+from qqqbot.backtest.signals import moving_average, warm_up
+from qqqbot.backtest.vectorized import Days, FillAt, Terms, ideal, same_days
 from qqqbot.model.family import PRICE, Average, Rule
 from qqqbot.model.values import Rules
 
+Ints = npt.NDArray[np.intp]
+
+SHORTS, LONGS = np.arange(5.0, 61), np.arange(80.0, 201)
 SLOW = np.linspace(0.5, 1.5, 21)
 FAST = np.linspace(0.4, 3.0, 14)
 BANDS = np.arange(0.0, 0.061, 0.005)
+# Five years to choose from, then half a year with the choice.
+TRAIN_SEGMENTS, SEGMENT_SESSIONS = 10, 126
+# For less than a year and a half a picture of them says nothing.
+FEWEST_SEGMENTS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """The members around a rule, [rows][columns], and the rule itself among them, at the row and column `own`."""
+    """The members around a rule: `member` of a row's and a column's value. `own` is the rule's row and column."""
 
     rows: Floats
     columns: Floats
     axes: tuple[str, str]
+    """what columns and rows are"""
     own: tuple[float, float]
-    members: tuple[tuple[Rules, ...], ...]
+    member: Callable[[float, float], Rules]
+
+    @property
+    def members(self) -> list[Rules]:
+        """Row by row."""
+        return [self.member(row, column) for row in self.rows.tolist() for column in self.columns.tolist()]
 
 
-def grid(rules: Rules) -> Grid:
-    """The neighbours of a rule that is spelled out (`rules.rule`)."""
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Figures of the members around a rule, arrays of [rows, columns]; NaN if there is no such member."""
+
+    grid: Grid
+    cagr: Floats
+    sharpe: Floats
+
+    def rank(self, figure: Floats) -> float:
+        """Share of the members that do worse than the rule itself, of those that have the figure."""
+        row, column = (
+            int(np.searchsorted(axis, own))
+            for axis, own in zip((self.grid.rows, self.grid.columns), self.grid.own, strict=True)
+        )
+        known = figure[np.isfinite(figure)]
+        return float((known < figure[row, column]).mean()) if len(known) else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class WalkForward:
+    """The curve of following, in each half-year, the rule that was best in the years before; `fixed` keeps the own one.
+
+    `chosen` is (first session, rule) of each.
+    """
+
+    dates: Dates
+    equity: Floats
+    fixed: Floats
+    chosen: tuple[tuple[np.datetime64, Rules], ...]
+
+
+def grid(rules: Rules, shorts: Floats = SHORTS, longs: Floats = LONGS) -> Grid:
+    """The neighbours of a rule; `shorts` and `longs` are those of the default form."""
     rule, trend = rules.form, rules.form.trend
-    slow = trend.slow.length
+    fast, slow = float(trend.fast.length), float(trend.slow.length)
+    if rules.rule is None:
+        return Grid(
+            rows=np.union1d(shorts, [fast]),
+            columns=np.union1d(longs, [slow]),
+            axes=("long average, days", "short average, days"),
+            own=(fast, slow),
+            member=lambda short, long: replace(rules, short_period=int(short), long_period=int(long)),
+        )
     columns = np.unique(np.append(np.rint(slow * SLOW), slow))
-    columns = columns[columns > trend.fast.length]
+    columns = columns[columns > fast]
     if trend.fast == PRICE:
-        rows, own, name = np.unique(np.append(BANDS, trend.enter)), trend.enter, "band"
-        change = _with_band
+        rows, own, name, change = np.unique(np.append(BANDS, trend.enter)), trend.enter, "band", _with_band
     else:
-        own, name = float(trend.fast.length), "fast average, days"
-        rows = np.unique(np.append(np.rint(own * FAST), own))
+        rows, own, name, change = (
+            np.unique(np.append(np.rint(fast * FAST), fast)),
+            fast,
+            "fast average, days",
+            _with_fast,
+        )
         rows = rows[rows < columns.min()]
-        change = _with_fast
-    members = tuple(
-        tuple(replace(rules, rule=_with_slow(change(rule, float(row)), int(column))) for column in columns)
-        for row in rows
+    return Grid(
+        rows=rows,
+        columns=columns,
+        axes=("slow average, days", name),
+        own=(own, slow),
+        member=lambda row, column: replace(rules, rule=_with_slow(change(rule, row), int(column))),
     )
-    return Grid(rows, columns, ("slow average, days", name), (own, float(slow)), members)
 
 
-def neighbours(prices: Prices, days: Days, terms: Terms) -> tuple[Sweep, WalkForward | None] | None:
+def neighbours(
+    prices: Prices,
+    days: Days,
+    terms: Terms,
+    around: Grid | None = None,
+    train: int = TRAIN_SEGMENTS,
+    segment: int = SEGMENT_SESSIONS,
+) -> tuple[Sweep, WalkForward | None] | None:
     """The figures of every neighbour over the sessions that all of them have, and the walk-forward among them.
 
-    None if that is less than a segment.
+    None if that is too few sessions for either.
     """
-    found = grid(terms.rules)
-    every = [member for row in found.members for member in row]
-    start = max(warm_up(member) for member in every) - int(np.searchsorted(prices.dates, days.dates[0]))
+    around = around or grid(terms.rules)
+    slowest = around.member(float(around.rows[-1]), float(around.columns[-1]))
+    start = warm_up(slowest) - int(np.searchsorted(prices.dates, days.dates[0]))
     days = days.since(start) if start > 0 else days
-    if len(days) < SEGMENT_SESSIONS:
+    if len(days) < FEWEST_SEGMENTS * segment:
         return None
-    perfect = replace(terms, fill=FillAt.CLOSE)
-    runs = [same_days(prices, days, member) for member in every]
-    curves = np.stack([ideal(run, perfect) for run in runs])
-    shape = (len(found.rows), len(found.columns))
-    measured = [metrics.measure(curve, days.years) for curve in curves]
-
-    def figure(values: Sequence[float]) -> Floats:
-        return np.array(values, dtype=np.float64).reshape(shape)
-
-    swept = Sweep(
-        rows=found.rows,
-        columns=found.columns,
-        axes=found.axes,
-        own=found.own,
-        final=figure([m.final for m in measured]),
-        cagr=figure([m.cagr for m in measured]),
-        volatility=figure([m.volatility for m in measured]),
-        sharpe=figure([m.sharpe for m in measured]),
-        rotations=figure([rotations_of(run.wanted) for run in runs]),
-    )
-    return swept, _walk(prices, days, perfect, every, curves)
+    bounds = np.unique(np.append(np.arange(0, len(days), segment), len(days) - 1))
+    figures_of = _figures_of_pairs if terms.rules.rule is None else _figures_of_members
+    cagr, sharpe, past = figures_of(prices, days, terms, around, bounds, train)
+    swept = Sweep(around, cagr, sharpe)
+    if len(bounds) < train + 2:
+        return swept, None
+    chosen = [_best(around, found) or terms.rules for found in past]
+    return swept, _followed(prices, days, terms, chosen, bounds[train:])
 
 
-def _walk(prices: Prices, days: Days, terms: Terms, every: Sequence[Rules], curves: Floats) -> WalkForward | None:
-    """The neighbour with the best Sharpe ratio of the five years before each half-year, followed."""
-    bounds = segment_bounds(len(days))
-    if bounds is None:
+def _best(around: Grid, sharpe: Floats) -> Rules | None:
+    """The member with the best Sharpe ratio; None if none of them has traded: then the rule itself will do."""
+    if not np.isfinite(sharpe).any():
         return None
+    row, column = np.unravel_index(int(np.nanargmax(sharpe)), sharpe.shape)
+    return around.member(float(around.rows[row]), float(around.columns[column]))
+
+
+def _figures_of_members(
+    prices: Prices, days: Days, terms: Terms, around: Grid, bounds: Ints, train: int
+) -> tuple[Floats, Floats, list[Floats]]:
+    """CAGR and Sharpe ratio of each, and its Sharpe ratio in the `train` segments before each later one."""
+    perfect, shape = replace(terms, fill=FillAt.CLOSE), (len(around.rows), len(around.columns))
+    curves = np.stack([ideal(same_days(prices, days, member), perfect) for member in around.members])
     returns = curves[:, 1:] / curves[:, :-1] - 1
-    chosen = []
-    for end in range(TRAIN_SEGMENTS, len(bounds) - 1):
-        past = returns[:, bounds[end - TRAIN_SEGMENTS] : bounds[end]]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            sharpe = past.mean(axis=1) / past.std(axis=1, ddof=1) * SESSIONS_A_YEAR**0.5
-        # Where none of them has traded, nothing speaks against the rule itself.
-        chosen.append(every[int(np.nanargmax(sharpe))] if np.isfinite(sharpe).any() else terms.rules)
-    return followed(prices, days, terms, chosen, bounds[TRAIN_SEGMENTS:])
+    past = [returns[:, bounds[end - train] : bounds[end]] for end in range(train, len(bounds) - 1)]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        past = [r.mean(axis=1) / r.std(axis=1, ddof=1) * SESSIONS_A_YEAR**0.5 for r in past]
+    cagr, sharpe = [metrics.cagr(c, days.years) for c in curves], [metrics.sharpe(r) for r in returns]
+    return np.reshape(cagr, shape), np.reshape(sharpe, shape), [found.reshape(shape) for found in past]
+
+
+def _figures_of_pairs(
+    prices: Prices, days: Days, terms: Terms, around: Grid, bounds: Ints, train: int
+) -> tuple[Floats, Floats, list[Floats]]:
+    """The same of pairs of averages."""
+    sums = _segment_sums(prices, days, around, bounds, terms.slippage)
+    until = np.concatenate((np.zeros((*sums.shape[:3], 1)), np.cumsum(sums, axis=3)), axis=3)
+    trained = int(bounds[train]) if len(bounds) > train else 0
+    past = [_sharpe(until[..., k] - until[..., k - train], trained) for k in range(train, len(bounds) - 1)]
+    return np.exp(until[0, ..., -1] / days.years) - 1, _sharpe(until[..., -1], len(days) - 1), past
+
+
+def _segment_sums(prices: Prices, days: Days, around: Grid, bounds: Ints, cost: float) -> Floats:
+    """Sums of log growth, return and squared return, [3, rows, columns, segments].
+
+    Segment k is from close bounds[k] to close bounds[k + 1]; a holding is kept across a bound at no cost.
+    """
+    first = int(np.searchsorted(prices.dates, days.dates[0]))
+    cut, shorts, longs = slice(first, first + len(days)), around.rows.astype(int), around.columns.astype(int)
+    slow = np.stack([moving_average(prices.signal.close, n)[cut] for n in longs.tolist()])
+    segments = _Segments(bounds, len(longs))
+    sums = np.empty((3, len(shorts), len(longs), segments.count))
+    for row, short in enumerate(shorts.tolist()):
+        sums[:, row] = _one_short(days, moving_average(prices.signal.close, short)[cut], slow, segments, cost)
+    sums[:, shorts[:, None] >= longs] = np.nan
+    return sums
+
+
+class _Segments:
+    """Day t, which ends at close t, belongs to segment k if bounds[k] < t <= bounds[k + 1]."""
+
+    def __init__(self, bounds: Ints, rows: int) -> None:
+        self.bounds = bounds
+        self.count = len(bounds) - 1
+        self.rows = rows
+        self.of_day = np.maximum(np.searchsorted(bounds, np.arange(bounds[-1] + 1)) - 1, 0)
+        self.up = np.zeros((rows, bounds[-1] + 2), dtype=bool)
+        """a row for each long average, and a column of False that ends the last uptrend"""
+
+    def uptrends(self, short: Floats, longs: Floats) -> tuple[Ints, Ints, Ints]:
+        """Row, first close and first close after, of each run of short > long."""
+        np.greater(short, longs, out=self.up[:, :-1])
+        flat, width = self.up.ravel(), self.up.shape[1]
+        edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+        if flat[0]:
+            edges = np.concatenate((np.zeros(1, dtype=np.intp), edges))
+        row = edges[::2] // width
+        return row, edges[::2] - row * width, edges[1::2] - row * width
+
+    def pieces(self, begin: Ints, last: Ints) -> tuple[Ints, Ints, Ints, Ints]:
+        """The uptrends cut at the bounds: index of the uptrend, segment, and the two closes between which it earns."""
+        first, final = self.of_day[np.minimum(begin + 1, last)], self.of_day[last]
+        parts = final - first + 1
+        which = np.repeat(np.arange(len(begin)), parts)
+        segment = first[which] + np.arange(len(which)) - np.repeat(np.cumsum(parts) - parts, parts)
+        low = np.maximum(begin[which], self.bounds[segment])
+        return which, segment, low, np.minimum(last[which], self.bounds[segment + 1])
+
+
+def _one_short(days: Days, short: Floats, longs: Floats, segments: _Segments, cost: float) -> Floats:
+    """The sums of one short average, [3, longs, segments]."""
+    inside, leaving = _day_sums(days, days.signal > short, cost)
+    row, begin, end = segments.uptrends(short, longs)
+    which, segment, low, high = segments.pieces(begin, end - 1)
+    ended = end < len(short)
+    exits, exit_rows = end[ended], row[ended]
+    at_exit = exit_rows * segments.count + segments.of_day[exits]
+    at_piece = row[which] * segments.count + segment
+    size = segments.rows * segments.count
+    entries = np.bincount(row * segments.count + segments.of_day[begin], minlength=size)
+    sums = np.empty((3, size))
+    for figure, entered in enumerate((np.log1p(-cost), -cost, cost * cost)):
+        sums[figure] = np.bincount(at_piece, inside[figure, high] - inside[figure, low], size)
+        sums[figure] += np.bincount(at_exit, leaving[figure, exits], size)
+        sums[figure] += entered * entries
+    return sums.reshape(3, segments.rows, segments.count)
+
+
+def _day_sums(days: Days, strong: npt.NDArray[np.bool_], cost: float) -> tuple[Floats, Floats]:
+    """Prefix sums of the days inside an uptrend, and the figures of a day that leaves one, [3, sessions].
+
+    Figures are log growth, return and squared return; index t is the day that ends at close t.
+    """
+    index_day, fund_day = (close[1:] / close[:-1] - 1 for close in (days.signal, days.fund))
+    earned = np.where(strong[:-1], fund_day, index_day)
+    stay = (1 + earned) * np.where(strong[1:] != strong[:-1], (1 - cost) ** 2, 1.0)
+    inside, leaving = np.zeros((3, len(strong))), np.zeros((3, len(strong)))
+    np.cumsum(_figures(stay), axis=1, out=inside[:, 1:])
+    leaving[:, 1:] = _figures((1 + earned) * (1 - cost))
+    return inside, leaving
+
+
+def _figures(growth: Floats) -> Floats:
+    returns = growth - 1
+    return np.stack((np.log(growth), returns, returns * returns))
+
+
+def _sharpe(sums: Floats, days: int) -> Floats:
+    """Sharpe ratio (no risk-free rate) from sums over `days` sessions, [3, ...]; NaN where nothing moved."""
+    mean = sums[1] / days
+    deviation = np.sqrt(np.maximum(sums[2] - days * mean * mean, 0.0) / (days - 1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(mean / deviation * np.sqrt(SESSIONS_A_YEAR))
+
+
+def _followed(prices: Prices, days: Days, terms: Terms, chosen: Sequence[Rules], bounds: Ints) -> WalkForward:
+    """Decisions of each chosen rule in its segment, spliced, and the curve of the whole with its own costs."""
+    wanted, start = days.wanted.copy(), int(bounds[0])
+    for rules, first, last in zip(chosen, bounds[:-1], bounds[1:], strict=True):
+        wanted[first : last + 1] = same_days(prices, days, rules).wanted[first : last + 1]
+    tail = days.since(start)
+    equity, fixed = ideal(tail, terms, wanted[start:]), ideal(tail, terms)
+    return WalkForward(tail.dates, equity, fixed, tuple(zip(days.dates[bounds[:-1]], chosen, strict=True)))
 
 
 def _with_slow(rule: Rule, length: int) -> Rule:

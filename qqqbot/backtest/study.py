@@ -9,20 +9,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from qqqbot.backtest import metrics, robustness
+from qqqbot.backtest import metrics
 from qqqbot.backtest.account import AccountHistory, run
 from qqqbot.backtest.intraday import IntradayRun, compare, replay, sessions_with_bars
 from qqqbot.backtest.metrics import HoldingFigures, Metrics
-from qqqbot.backtest.neighbours import neighbours
-from qqqbot.backtest.prices.table import BadPrices, Bars, Floats, Prices, years_of
+from qqqbot.backtest.neighbours import Sweep, WalkForward, neighbours
+from qqqbot.backtest.prices.table import BadPrices, Bars, Floats, Prices
 from qqqbot.backtest.robustness import (
     NullTest,
     Variant,
-    WalkForward,
     band_variants,
     confirmation_variants,
     null_test,
-    walk_forward,
 )
 from qqqbot.backtest.synthetic import Fit, fit, with_synthetic
 from qqqbot.backtest.taxes import RATES, AfterTax, WashSales, after_tax, wash_sales
@@ -116,7 +114,7 @@ class Study:
     fills: tuple[Variant, ...]
     wrong: LookAhead | None
     null: NullTest | None
-    sweep: robustness.Sweep | None
+    sweep: Sweep | None
     bands: tuple[Variant, ...]
     confirmations: tuple[Variant, ...]
     walk: WalkForward | None
@@ -154,7 +152,7 @@ def study(
     progress("circular shifts")
     null = null_test(days, terms.slippage) if enough else None
     progress("the rules around it, and walk-forward")
-    swept, walk = _around(prices, days, perfect, enough)
+    swept, walk = (neighbours(prices, days, perfect) if enough else None) or (None, None)
     progress("the years before the fund")
     long_view = _long_view(prices, question) if enough and prices.first > 0 else None
     progress("intraday checks")
@@ -235,30 +233,6 @@ def _popular_sharpe(equity: Floats) -> float:
     """CAGR over 252-session years / volatility: not a Sharpe ratio, and larger than one where volatility is high."""
     returns = metrics.daily_returns(equity)
     return metrics.ratio(metrics.cagr(equity, len(returns) / metrics.SESSIONS_A_YEAR), metrics.volatility(returns))
-
-
-def _around(
-    prices: Prices, days: Days, terms: Terms, enough: bool
-) -> tuple[robustness.Sweep | None, WalkForward | None]:
-    """The members of the family around the rule, and the walk-forward among them."""
-    if terms.rules.rule is None:
-        return (_pairs(prices, days, terms) if enough else None), walk_forward(prices, days, terms)
-    return (neighbours(prices, days, terms) if enough else None) or (None, None)
-
-
-def _pairs(prices: Prices, days: Days, terms: Terms) -> robustness.Sweep | None:
-    """All pairs, the configured one among them, over the examined sessions that have the longest average."""
-    rules = terms.rules
-    shorts = np.union1d(robustness.SHORTS, [rules.short_period])
-    longs = np.union1d(robustness.LONGS, [rules.long_period])
-    first = int(np.searchsorted(prices.dates, days.dates[0]))
-    start = max(first, int(longs.max()) - 1)
-    cut = slice(start, first + len(days))
-    if cut.stop - cut.start < ENOUGH_SESSIONS:
-        return None
-    table = robustness.sweep_table(prices, np.union1d(shorts, longs), cut, years_of(prices.dates[cut]))
-    own = float(rules.short_period), float(rules.long_period)
-    return robustness.sweep(table, shorts, longs, terms.slippage, own)
 
 
 def _long_view(prices: Prices, question: Question) -> LongView:
