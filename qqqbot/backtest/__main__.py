@@ -22,7 +22,7 @@ from qqqbot.backtest.prices.table import BadPrices, Bars, Prices, adjusted_to
 from qqqbot.backtest.study import Question, Study, in_common, study
 from qqqbot.backtest.tables import as_json, screen
 from qqqbot.backtest.vectorized import BASIS_POINT, CommissionPlan, FillAt, Terms
-from qqqbot.display.terminal import is_terminal, show
+from qqqbot.display.terminal import show
 from qqqbot.model.errors import BotError, ConfigError
 from qqqbot.model.family import DEFAULT, PRESETS, Rule
 from qqqbot.model.program import COMMAND
@@ -91,7 +91,7 @@ def main(arguments: Sequence[str] | None = None, out: TextIO = sys.stdout, err: 
         asked = [(question, *_prices(args, question, err)) for question in _questions(args, config)]
         if len(asked) > 1:
             asked = in_common(asked)
-        results = [study(prices, question, bars, _Steps(err)) for question, prices, bars in asked]
+        results = [study(prices, question, bars) for question, prices, bars in asked]
         if args.out is not None:
             _write_report(args.out, results)
     except BotError as error:
@@ -217,18 +217,6 @@ def _print(results: Sequence[Study], args: argparse.Namespace, out: TextIO) -> N
     show(screen(results), out)
     if args.out is not None:
         out.write(f"\nreport: {args.out}\n")
-
-
-class _Steps:
-    """Shows what is being computed, on one line of a terminal that is overwritten; elsewhere nothing."""
-
-    def __init__(self, out: TextIO) -> None:
-        self._out = out if is_terminal(out) else None
-
-    def __call__(self, step: str) -> None:
-        if self._out is not None:
-            self._out.write(f"\r\x1b[K{step} ..." if step else "\r\x1b[K")
-            self._out.flush()
 
 
 def _day(text: str) -> np.datetime64:

@@ -57,6 +57,10 @@ class AccountHistory:
     def slippage(self) -> Decimal:
         return sum((t.slippage for t in self.trades), Decimal(0))
 
+    @property
+    def traded(self) -> float:
+        return float(sum(t.price * t.quantity for t in self.trades))
+
 
 def account(days: Days, events: Iterable[Event], terms: Terms) -> AccountHistory:
     """The account through `events`, marked at each close."""

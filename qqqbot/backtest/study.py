@@ -4,7 +4,7 @@ The order is that of the story: what the rule earned and what holding earned, th
 other settings would have done, and what the years before its fund would have been like.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -33,9 +33,6 @@ BEAR_MARKETS = (
     ("2000-03-27", "2002-10-09", "dot-com"),
     ("2007-10-31", "2009-03-09", "2008"),
 )
-
-Progress = Callable[[str], None]
-"""Called with what is being computed now, and with an empty text at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,54 +130,38 @@ def in_common(
     return [(replace(question, start=first, end=last), prices, bars) for question, prices, bars in asked]
 
 
-def study(
-    prices: Prices, question: Question, bars: tuple[Bars, Bars] | None = None, progress: Progress = lambda _: None
-) -> Study:
+def study(prices: Prices, question: Question, bars: tuple[Bars, Bars] | None = None) -> Study:
     """Answer `question`. Raises BadPrices if the prices do not allow it."""
     terms = question.terms
-    progress("the account")
     days, result = _account(prices, question, bars)
     perfect = replace(terms, fill=FillAt.CLOSE) if terms.fill is FillAt.INTRADAY else terms
     followed = ideal(days, perfect)
     capital = float(terms.capital)
     enough = len(days) >= ENOUGH_SESSIONS
-    events = len(result.events)
-    progress("other ways of filling, bands, confirmation")
-    fills = tuple(_fill_variant(days, perfect, fill) for fill in (FillAt.CLOSE, FillAt.NEXT_OPEN, FillAt.NEXT_CLOSE))
-    bands = band_variants(prices, days, perfect)
-    confirmations = confirmation_variants(prices, days, perfect)
-    progress("circular shifts")
-    null = null_test(days, terms.slippage) if enough else None
-    progress("the rules around it, and walk-forward")
     swept, walk = (neighbours(prices, days, perfect) if enough else None) or (None, None)
-    progress("the years before the fund")
-    long_view = _long_view(prices, question) if enough and prices.first > 0 else None
-    progress("intraday checks")
-    answer = Study(
+    return Study(
         question=question,
         prices=prices,
         days=days,
         account=result,
-        own=_line("Rule, your account", result.equity, days, question, events),
+        own=_line("Rule, your account", result.equity, days, question, len(result.events)),
         ideal=_line("Rule, ideal", followed * capital, days, question, rotations_of(days.wanted)),
         signal=_line(f"{prices.signal.symbol} held", days.signal / days.signal[0] * capital, days, question),
         fund=_line(f"{prices.fund.symbol} held", days.fund / days.fund[0] * capital, days, question),
         holdings=tuple(metrics.holding_figures(result.equity, result.holding, k) for k in range(len(days.names))),
-        turnover=metrics.turnover(_traded(result), result.equity, days.years),
-        fills=fills,
+        turnover=metrics.turnover(result.traded, result.equity, days.years),
+        fills=tuple(_filled(days, perfect, fill) for fill in (FillAt.CLOSE, FillAt.NEXT_OPEN, FillAt.NEXT_CLOSE)),
         wrong=_look_ahead(days, perfect) if question.look_ahead else None,
-        null=null,
+        null=null_test(days, terms.slippage) if enough else None,
         sweep=swept,
-        bands=bands,
-        confirmations=confirmations,
+        bands=band_variants(prices, days, perfect),
+        confirmations=confirmation_variants(prices, days, perfect),
         walk=walk,
         taxes=tuple(after_tax(days.dates, followed, days.wanted, rate) for rate in RATES) if enough else (),
         wash=wash_sales(days.dates, followed, days.wanted, days.names.index(terms.rules.form.strong.value)),
-        long_view=long_view,
+        long_view=_long_view(prices, question) if enough and prices.first > 0 else None,
         intraday=compare(prices, replace(terms, fill=FillAt.CLOSE), *bars, INTRADAY_BANDS) if bars else (),
     )
-    progress("")
-    return answer
 
 
 def _account(prices: Prices, question: Question, bars: tuple[Bars, Bars] | None) -> tuple[Days, AccountHistory]:
@@ -202,14 +183,9 @@ def _line(name: str, equity: Floats, days: Days, question: Question, rotations: 
     return EquityLine(name, equity, metrics.measure(equity, days.years, question.risk_free), rotations)
 
 
-def _traded(result: AccountHistory) -> float:
-    return float(sum(trade.price * trade.quantity for trade in result.trades))
-
-
-def _fill_variant(days: Days, terms: Terms, fill: FillAt) -> Variant:
+def _filled(days: Days, terms: Terms, fill: FillAt) -> Variant:
     equity = ideal(days, replace(terms, fill=fill))
-    count = len(daily_events(days, fill))
-    return Variant(fill.value, count, metrics.measure(equity, days.years))
+    return Variant(fill.value, len(daily_events(days, fill)), metrics.measure(equity, days.years))
 
 
 def _look_ahead(days: Days, terms: Terms) -> LookAhead:

@@ -15,7 +15,6 @@ from qqqbot.backtest.taxes import A_YEAR
 from qqqbot.backtest.vectorized import CommissionPlan, FillAt, Terms
 from qqqbot.display.terminal import Field, Fields, Line, Screen, Table, Tone
 from qqqbot.model.family import name_of
-from qqqbot.model.values import Rules
 
 Rows = tuple[tuple[str, ...], ...]
 Headed = tuple[tuple[str, ...], Rows]
@@ -103,8 +102,9 @@ def comparison(studies: Sequence[Study]) -> Headed:
 
 
 def name(study: Study) -> str:
-    """Of its rule: a preset's, or the rule in a line."""
-    return _short_name(study.question.terms.rules)
+    """Of its rule: its two averages, a preset's, or the rule in a line."""
+    rules = study.question.terms.rules
+    return f"{rules.short_period}/{rules.long_period}" if rules.rule is None else name_of(rules.rule)
 
 
 def holdings(study: Study) -> Headed:
@@ -161,31 +161,23 @@ def null_text(study: Study) -> str:
 
 def sweep_text(study: Study) -> str:
     assert study.sweep is not None
-    swept, rules = study.sweep, study.question.terms.rules
+    swept, around = study.sweep, "pairs of averages" if kind(study) == "pair" else "rules like it"
     low, high = float(np.nanmin(swept.cagr)), float(np.nanmax(swept.cagr))
     by_cagr, by_sharpe = swept.rank(swept.cagr), swept.rank(swept.sharpe)
     return (
-        f"{np.isfinite(swept.cagr).sum():,} {_neighbours(rules)} earn from {low:.1%} to {high:.1%} a year; "
-        f"{_short_name(rules)} is better than {by_cagr:.0%} of them by CAGR, {by_sharpe:.0%} by Sharpe ratio"
+        f"{np.isfinite(swept.cagr).sum():,} {around} earn from {low:.1%} to {high:.1%} a year; "
+        f"{name(study)} is better than {by_cagr:.0%} of them by CAGR, {by_sharpe:.0%} by Sharpe ratio"
     )
-
-
-def _neighbours(rules: Rules) -> str:
-    return "pairs of averages" if rules.rule is None else "rules like it"
-
-
-def _short_name(rules: Rules) -> str:
-    return f"{rules.short_period}/{rules.long_period}" if rules.rule is None else name_of(rules.rule)
 
 
 def walk_text(study: Study) -> str:
     assert study.walk is not None
     walk = study.walk
-    rules = study.question.terms.rules
+    best = "pair" if kind(study) == "pair" else "one"
     chosen, fixed = (cagr(curve, years_of(walk.dates)) for curve in (walk.equity, walk.fixed))
     return (
-        f"re-choosing, every six months, the best {'pair' if rules.rule is None else 'one'} of the previous five years "
-        f"({len(walk.chosen)} choices) earned {chosen:.1%} a year; {_short_name(rules)} earned {fixed:.1%} over the "
+        f"re-choosing, every six months, the best {best} of the previous five years "
+        f"({len(walk.chosen)} choices) earned {chosen:.1%} a year; {name(study)} earned {fixed:.1%} over the "
         "same years"
     )
 

@@ -58,14 +58,6 @@ def test_years_before_tqqq_are_a_long_view(answer: Study) -> None:
     assert answer.long_view.eras[0].name == "whole"
 
 
-def test_every_step_is_announced_and_the_end_clears_the_announcement() -> None:
-    steps: list[str] = []
-    study(random_prices(200), Question(TERMS), progress=steps.append)
-    assert steps[0] == "the account"
-    assert steps[-1] == ""
-    assert len(set(steps)) == len(steps)
-
-
 def test_intraday_fills_need_bars() -> None:
     prices, question = random_prices(200), Question(replace(TERMS, fill=FillAt.INTRADAY))
     with pytest.raises(BadPrices, match="--fill intraday needs bars"):
