@@ -68,6 +68,10 @@ class FillDrift:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
+    """What --drift shows."""
+
+    prices_end: str | None
+    """the last session of the price history on disk, None if there is none"""
     decisions: tuple[DecisionDrift, ...]
     fills: tuple[FillDrift, ...]
     not_closed: int
@@ -76,12 +80,34 @@ class Drift:
     """sessions decided by another rule than the one asked about"""
 
     @property
+    def differing(self) -> tuple[DecisionDrift, ...]:
+        return tuple(decision for decision in self.decisions if not decision.agrees)
+
+    @property
+    def from_memory(self) -> int:
+        """How many sessions were compared with the official close of the bot's own memory."""
+        return sum(decision.remembered for decision in self.decisions)
+
+    @property
     def slippage_usd(self) -> float:
         return sum(fill.slippage_usd for fill in self.fills)
 
     @property
     def close_usd(self) -> float:
         return sum(fill.close_usd or 0.0 for fill in self.fills)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "prices_end": self.prices_end,
+            "from_memory": self.from_memory,
+            "sessions": len(self.decisions),
+            "differing": to_plain(self.differing),
+            "not_closed": self.not_closed,
+            "other_rule": self.other_rule,
+            "fills": to_plain(self.fills),
+            "slippage_usd": self.slippage_usd,
+            "close_usd": self.close_usd,
+        }
 
 
 def drift(
@@ -114,7 +140,8 @@ def drift(
         return printed_close(prices.of(symbol), session) if prices else None
 
     fills = [fill for row in trades if (fill := _fill(row, rules.form.symbols, close_of)) is not None]
-    return Drift(tuple(compared), tuple(fills), len(ours) - len(compared), len(last) - len(ours))
+    ends = str(prices.dates[-1]) if prices else None
+    return Drift(ends, tuple(compared), tuple(fills), len(ours) - len(compared), len(last) - len(ours))
 
 
 def _answers(prices: Prices | None, rules: Rules) -> dict[date, Holding]:
@@ -168,38 +195,7 @@ def _fill(row: Row, symbols: Collection[str], close_of: Callable[[str, date], fl
     )
 
 
-@dataclass(frozen=True, slots=True)
-class DriftFacts:
-    """What --drift shows."""
-
-    prices_end: str | None
-    """the last session of the price history on disk, None if there is none"""
-    drift: Drift
-
-    @property
-    def differing(self) -> tuple[DecisionDrift, ...]:
-        return tuple(decision for decision in self.drift.decisions if not decision.agrees)
-
-    @property
-    def from_memory(self) -> int:
-        """How many sessions were compared with the official close of the bot's own memory."""
-        return sum(decision.remembered for decision in self.drift.decisions)
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "prices_end": self.prices_end,
-            "from_memory": self.from_memory,
-            "sessions": len(self.drift.decisions),
-            "differing": to_plain(self.differing),
-            "not_closed": self.drift.not_closed,
-            "other_rule": self.drift.other_rule,
-            "fills": to_plain(self.drift.fills),
-            "slippage_usd": self.drift.slippage_usd,
-            "close_usd": self.drift.close_usd,
-        }
-
-
-def drift_facts(folder: Folder, cache: Path, config: Path) -> DriftFacts:
+def drift_facts(folder: Folder, cache: Path, config: Path) -> Drift:
     """The comparison of every decision and fill. Raises BotError, OSError."""
     rules = load(config).rules
     known, prices = remembered(kept_windows(folder.prices, rules.form.symbols[:2])), None
@@ -209,18 +205,17 @@ def drift_facts(folder: Folder, cache: Path, config: Path) -> DriftFacts:
         if not known:
             raise
     who = identity(folder, folder.status()[0])
-    found = drift(own_rows(folder.decisions, who), own_rows(folder.trades, who), prices, rules, known)
-    return DriftFacts(str(prices.dates[-1]) if prices else None, found)
+    return drift(own_rows(folder.decisions, who), own_rows(folder.trades, who), prices, rules, known)
 
 
-def drift_screen(facts: DriftFacts) -> Screen:
+def drift_screen(found: Drift) -> Screen:
     """Sums first, then the sessions that differ, and the newest fills."""
-    found, fills, differing = facts.drift, facts.drift.fills, facts.differing
+    fills, differing = found.fills, found.differing
     fields = (
-        Field("Decisions", _agreement(facts)),
+        Field("Decisions", _agreement(found)),
         Field("Slippage", f"{found.slippage_usd:,.2f} USD lost from decision to fill in {len(fills)} trades"),
         Field("Close", f"{found.close_usd:,.2f} USD worse than at the official closes"),
-        Field("Prices", _sources(facts)),
+        Field("Prices", _sources(found)),
     )
     blocks: list[Any] = [Fields(fields)]
     if differing:
@@ -233,20 +228,20 @@ def drift_screen(facts: DriftFacts) -> Screen:
     return tuple(blocks)
 
 
-def _agreement(facts: DriftFacts) -> str:
-    total, differing, not_closed = len(facts.drift.decisions), len(facts.differing), facts.drift.not_closed
+def _agreement(found: Drift) -> str:
+    total, differing, not_closed = len(found.decisions), len(found.differing), found.not_closed
     waiting = f"; {not_closed} not closed yet or not in the prices" if not_closed else ""
-    others = f"; {facts.drift.other_rule} decided by another rule than config.json's" if facts.drift.other_rule else ""
+    others = f"; {found.other_rule} decided by another rule than config.json's" if found.other_rule else ""
     return f"{total - differing} of {total} agree with the official close{waiting}{others}"
 
 
-def _sources(facts: DriftFacts) -> str:
-    own = facts.from_memory
+def _sources(found: Drift) -> str:
+    own = found.from_memory
     remembered_ones = f"official closes of {own} sessions from the bot's own memory"
-    if not facts.prices_end:
+    if not found.prices_end:
         return remembered_ones
-    others = len(facts.drift.decisions) - own
-    return f"{remembered_ones}, of {others} from a price history that ends on {facts.prices_end}; {REFRESH}"
+    others = len(found.decisions) - own
+    return f"{remembered_ones}, of {others} from a price history that ends on {found.prices_end}; {REFRESH}"
 
 
 def _fill_row(fill: FillDrift) -> tuple[str, ...]:

@@ -73,8 +73,8 @@ def yearly(study: Study) -> str:
 
 def held_periods(study: Study) -> str:
     """Results of the periods in which a fund was held, costs included."""
-    first, _ = metrics.held_periods(study.account.holding)
-    results = metrics.held_period_returns(study.own.equity, study.account.holding)
+    first, last = metrics.held_periods(study.account.holding)
+    results = study.own.equity[last] / study.own.equity[first] - 1
     held = study.account.holding[first]
     cash, *funds = (
         Group(_label(name), results[held == column].tolist(), _colour(name))

@@ -127,42 +127,28 @@ def longest_drawdown(equity: Floats) -> int:
     return int(waits.max(initial=0))
 
 
-def time_in(holding: Levels, level: int) -> float:
-    """Closes at which `level` was held / all closes."""
-    return float((holding == level).mean())
-
-
 def held_periods(holding: Levels) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """First close of each unbroken period in one holding, and the close that ends it (for the last one: the last)."""
     first = np.flatnonzero(np.diff(holding, prepend=np.int8(-1)))
     return first, np.append(first[1:], len(holding) - 1)
 
 
-def held_period_returns(equity: Floats, holding: Levels) -> Floats:
-    """equity at the end of each held period / equity at its first close - 1, after the costs in it."""
-    first, last = held_periods(holding)
-    return equity[last] / equity[first] - 1
-
-
 def holding_figures(equity: Floats, holding: Levels, level: int) -> HoldingFigures:
-    """Win rate = periods that gained / periods; average win, loss = mean return of those that gained, of the rest."""
+    """Time = closes at which `level` was held / all closes; win rate = periods that gained / periods, costs included;
+    average win, loss = mean return of those that gained, of the rest.
+    """
     first, last = held_periods(holding)
     own = holding[first] == level
     returns = (equity[last] / equity[first] - 1)[own]
     wins, losses = returns[returns > 0], returns[returns <= 0]
     return HoldingFigures(
-        time=time_in(holding, level),
+        time=float((holding == level).mean()),
         stays=len(returns),
         win_rate=_mean((returns > 0).astype(np.float64)),
         average_win=_mean(wins),
         average_loss=_mean(losses),
         median_sessions=float(np.median((last - first)[own])) if own.any() else math.nan,
     )
-
-
-def rotations_a_year(rotations: int, years: float) -> float:
-    """Rotations / years."""
-    return ratio(rotations, years)
 
 
 def turnover(traded: float, equity: Floats, years: float) -> float:

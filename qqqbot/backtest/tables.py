@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from qqqbot.backtest.metrics import cagr, rotations_a_year
+from qqqbot.backtest.metrics import cagr, ratio
 from qqqbot.backtest.prices.table import factor_of, years_of
 from qqqbot.backtest.robustness import Variant
 from qqqbot.backtest.study import EquityLine, Study
@@ -121,7 +121,7 @@ def holdings(study: Study) -> Headed:
 def findings(study: Study) -> tuple[tuple[str, str], ...]:
     """Label and sentence of everything that is not a table."""
     own, account = study.own, study.account
-    a_year = rotations_a_year(own.rotations or 0, study.days.years)
+    a_year = ratio(own.rotations or 0, study.days.years)
     found = [
         ("verdict", verdict(study)),
         (

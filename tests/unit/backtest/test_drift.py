@@ -11,7 +11,7 @@ import pytest
 
 import monitor
 from qqqbot.backtest.account import run
-from qqqbot.backtest.drift import DriftFacts, drift, drift_facts, drift_screen, printed_close
+from qqqbot.backtest.drift import drift, drift_facts, drift_screen, printed_close
 from qqqbot.backtest.prices.table import BadPrices
 from qqqbot.backtest.vectorized import Terms, examine
 from qqqbot.display.terminal import plain
@@ -81,7 +81,7 @@ def test_what_another_rule_decided_is_counted_and_not_compared() -> None:
     ):
         found = drift([{**decided, "rule": rule}], [], PRICES, rules)
         assert (len(found.decisions), found.other_rule, found.not_closed) == (compared, not compared, 0)
-        text = plain(drift_screen(DriftFacts("2039-01-03", found)))
+        text = plain(drift_screen(found))
         assert ("decided by another rule" in text) is not compared
 
 
@@ -123,16 +123,16 @@ def test_the_screens_show_sums_and_the_newest_fills(logs: Path, tmp_path: Path) 
     facts = drift_facts(folder, cache_of(tmp_path), config_of(tmp_path))
     text = plain(drift_screen(facts))
     assert f"{SESSIONS - 119} of {SESSIONS - 119} agree with the official close" in text
-    assert f"in {len(facts.drift.fills)} trades" in text
+    assert f"in {len(facts.fills)} trades" in text
 
 
 def test_the_bots_own_memory_knows_all_closes_but_the_last(logs: Path, tmp_path: Path) -> None:
     """As printed, and with them the rule's answers; no price history is needed."""
     facts = drift_facts(Folder(logs, lambda _: None), tmp_path, config_of(tmp_path))
-    assert (facts.prices_end, facts.from_memory, facts.drift.not_closed) == (None, SESSIONS - 120, 1)
+    assert (facts.prices_end, facts.from_memory, facts.not_closed) == (None, SESSIONS - 120, 1)
     assert facts.differing == ()
     beside = drift(rows(logs / "decisions.jsonl"), rows(logs / "trades.jsonl"), PRICES, RULES)
-    closes = [fill.close_usd for fill in facts.drift.fills]
+    closes = [fill.close_usd for fill in facts.fills]
     assert closes == pytest.approx([fill.close_usd for fill in beside.fills], abs=0.2)
     text = plain(drift_screen(facts))
     assert f"official closes of {SESSIONS - 120} sessions from the bot's own memory" in text
@@ -146,7 +146,7 @@ def test_sessions_that_the_memory_lacks_come_from_the_price_history(logs: Path, 
     (folder / "prices.jsonl").write_bytes(b"".join([*damaged, b"{not a row\n", b'{"kind":"window","packed":"?"}\n']))
     facts = drift_facts(Folder(folder, lambda _: None), cache_of(tmp_path), config_of(tmp_path))
     assert 0 < facts.from_memory < SESSIONS - 120
-    assert (facts.differing, facts.drift.not_closed) == ((), 0)
+    assert (facts.differing, facts.not_closed) == ((), 0)
     assert facts.as_json()["from_memory"] == facts.from_memory
 
 

@@ -69,11 +69,11 @@ def test_held_periods_by_hand() -> None:
     equity = np.array([100.0, 100.0, 100.0, 105.0, 110.0, 121.0, 108.9])
     first, last = metrics.held_periods(holding)
     assert (first.tolist(), last.tolist()) == ([0, 2, 5, 6], [2, 5, 6, 6])
-    assert metrics.held_period_returns(equity, holding).tolist() == pytest.approx([0.0, 0.21, -0.10, 0.0])
     tqqq = metrics.holding_figures(equity, holding, 2)
     assert (tqqq.stays, tqqq.win_rate, tqqq.average_loss) == (2, 0.5, 0.0)
     assert tqqq.time == pytest.approx(4 / 7)
     assert tqqq.average_win == pytest.approx(0.21)
+    assert metrics.holding_figures(equity, holding, 1).average_loss == pytest.approx(-0.10)
 
 
 def test_a_holding_never_held_has_no_averages() -> None:
@@ -83,9 +83,8 @@ def test_a_holding_never_held_has_no_averages() -> None:
     assert math.isnan(figures.average_win)
 
 
-def test_turnover_and_rotations_by_hand() -> None:
+def test_turnover_by_hand() -> None:
     assert metrics.turnover(400.0, np.array([100.0, 100.0]), 2.0) == pytest.approx(1.0)
-    assert metrics.rotations_a_year(42, 2.0) == 21
 
 
 def test_yearly_returns_join_end_to_end() -> None:
