@@ -26,6 +26,11 @@ def count(number: float | None) -> str:
     return f"{number:,.0f}" if _known(number) else NONE
 
 
+def order_text(side: str | None, quantity: float | None, symbol: str | None) -> str:
+    """'BUY 1,000 TQQQ'."""
+    return f"{side or NONE} {count(quantity)} {symbol or NONE}"
+
+
 def day_and_time(moment: datetime | None) -> str:
     """'Fri 2026-11-27 13:00 ET'."""
     return NONE if moment is None else new_york_text(moment)

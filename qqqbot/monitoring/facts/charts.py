@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time, timedelta
 from typing import Any, NamedTuple
 
+from qqqbot.display.formatting import order_text, usd
 from qqqbot.model.family import DEFAULT_SYMBOLS
 from qqqbot.model.instruments import Holding, Kind
 from qqqbot.model.new_york import NEW_YORK, new_york_date
@@ -167,6 +168,6 @@ def _trades(folder: Folder, who: Identity, signal: str) -> Iterator[TradeMark]:
     for row in last_rows(folder.trades, TRADES_LOOKED_AT, who.owns).rows:
         at, price, paid = moment(row.get("timestamp")), prices_of_trade(row).get(signal), number(row.get("price"))
         if at and price is not None and row.get("kind", "trade") == "trade":
-            told = f"{row.get('side')} {row.get('quantity')} {row.get('symbol')}"
-            told += "" if paid is None else f" at {paid:,.2f}"
+            told = order_text(text(row.get("side")), number(row.get("quantity")), text(row.get("symbol")))
+            told += "" if paid is None else f" at {usd(paid)}"
             yield TradeMark(at, price, told, row.get("side") == Side.BUY)

@@ -7,28 +7,30 @@ from qqqbot.monitoring.performance import TimeIn
 from qqqbot.records.folder import Identity
 
 SIMULATED = "SIMULATED PRICES"
-MODES = {
+_MODES = {
     "dry_run": ("DRY RUN", "simulated account, no order can reach a broker", Tone.TITLE),
     "paper": ("PAPER", "Interactive Brokers paper trading, no real money", Tone.TITLE),
     "live": ("LIVE", "orders are for real money", Tone.BAD),
 }
-"""mode -> its name, what it means, and how it looks"""
+"""mode -> its name, what it means, and how its line looks"""
 
 
 def framed(who: Identity, *blocks: Block) -> Screen:
     """`blocks` under the line that names the account; simulated prices are named first and last."""
-    first = mode_line(who.mode, who.account)
+    name, told, tone = mode_words(who.mode, who.account)
+    first = f"{name}: {told}"
     if not who.simulated_prices:
-        return (first, *blocks)
-    return (Line(f"{SIMULATED}. {first.text}", Tone.WARNING), *blocks, Line(SIMULATED, Tone.WARNING))
+        return (Line(first, tone), *blocks)
+    return (Line(f"{SIMULATED}. {first}", Tone.WARNING), *blocks, Line(SIMULATED, Tone.WARNING))
 
 
-def mode_line(mode: str | None, account: str | None) -> Line:
+def mode_words(mode: str | None, account: str | None) -> tuple[str, str, Tone]:
+    """The mode's name in capitals, what it means, and how that looks."""
     if mode is None:
-        return Line("Nothing recorded here yet", Tone.TITLE)
-    name, meaning, tone = MODES.get(mode, (mode, "", Tone.TITLE))
+        return "NOTHING YET", "nothing is recorded here", Tone.TITLE
+    name, meaning, tone = _MODES.get(mode, (mode, "", Tone.TITLE))
     named = "" if mode == "dry_run" else f"account {masked(account)}" if account else "account not known yet"
-    return Line(f"{name}: {'; '.join(filter(None, (meaning, named)))}", tone)
+    return name, "; ".join(filter(None, (meaning, named))), tone
 
 
 def time_in_fields(time_in: TimeIn | None) -> list[Field]:

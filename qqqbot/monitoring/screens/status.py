@@ -2,7 +2,19 @@
 
 from datetime import datetime, timedelta
 
-from qqqbot.display.formatting import clock_time, count, day_and_time, percent, span, time_near, until, usd, words
+from qqqbot.display.formatting import (
+    NONE,
+    clock_time,
+    count,
+    day_and_time,
+    order_text,
+    percent,
+    span,
+    time_near,
+    until,
+    usd,
+    words,
+)
 from qqqbot.display.masking import without_accounts, without_detail
 from qqqbot.display.terminal import Field, Fields, Screen, Tone
 from qqqbot.model.new_york import NEW_YORK, new_york_date
@@ -113,16 +125,16 @@ def _own_fields(facts: Status) -> list[Field]:
     elif own.not_counted >= 1 and facts.who.mode != "dry_run":
         fields.append(Field("", f"not counted: {usd(own.not_counted)} USD in the account that are yours", Tone.FAINT))
     for order in own.open_orders:
-        text = f"{order.side} {order.quantity} {order.symbol}, {order.order_ref}"
-        fields.append(Field("", f"order still open: {text}", Tone.WARNING))
-    return [*fields, _broker_field(facts, own), *_value_fields(facts, own)]
+        text = order_text(order.side, order.quantity, order.symbol)
+        fields.append(Field("", f"order still open: {text}, {order.order_ref or NONE}", Tone.WARNING))
+    return [*fields, broker_field(facts, own), *_value_fields(facts, own)]
 
 
 def held(own: Own) -> list[str]:
     return [f"{count(n)} {symbol}" for symbol, n in sorted(own.shares.items(), reverse=True) if n]
 
 
-def _broker_field(facts: Status, own: Own) -> Field:
+def broker_field(facts: Status, own: Own) -> Field:
     broker = own.broker
     who = "the simulated account" if facts.who.mode == "dry_run" else "the broker"
     if broker is None or own.agrees is None:
@@ -231,24 +243,23 @@ def _next_fields(facts: Status) -> list[Field]:
     if half := coming.half_day_closes_at:
         text = f"{new_york_date(half):%a %Y-%m-%d} is a half-day (closes {clock_time(half)})"
         fields.append(Field("", text, Tone.WARNING))
-    return [*fields, *_flip_fields(facts)]
+    return [*fields, *flip_fields(facts)]
 
 
-def _flip_fields(facts: Status) -> list[Field]:
+def flip_fields(facts: Status) -> list[Field]:
     flip, crossing = facts.next.flip, facts.next.forecast
     if crossing is not None:
-        return [Field("Flip", forecast_text(crossing)), *_seen_fields(facts, crossing.seen_at)]
+        return [Field("Flip", _forecast_text(crossing)), *_seen_fields(facts, crossing.seen_at)]
     if flip is None:
         if (signal := facts.last_signal) is None:
             return []
-        field = Field("Flip", "no price of one day would change the rule's answer", Tone.FAINT)
+        field = Field("Flip", "No price of one day would change the rule's answer.", Tone.FAINT)
         return [field, *_seen_fields(facts, signal.at)]
-    fields = [Field("Flip", flip_text(flip, facts.next.decides_near_close))]
+    field = Field("Flip", _flip_text(flip, facts.next.decides_near_close))
     if flip.coming and flip.seen_at and not flip.outdated:
         text = f"Assumes that {flip.symbol} closes {new_york_date(flip.seen_at):%A} at {usd(flip.seen_price)}."
-        fields.append(Field("", text, Tone.FAINT))
-        return fields
-    return [*fields, *_seen_fields(facts, flip.seen_at)]
+        return [field, Field("", text, Tone.FAINT)]
+    return [field, *_seen_fields(facts, flip.seen_at)]
 
 
 def _seen_fields(facts: Status, seen_at: datetime | None) -> list[Field]:
@@ -258,13 +269,13 @@ def _seen_fields(facts: Status, seen_at: datetime | None) -> list[Field]:
     return [Field("", f"as of {day_and_time(seen_at)}; each close moves it a little", Tone.FAINT)]
 
 
-def forecast_text(found: Forecast) -> str:
+def _forecast_text(found: Forecast) -> str:
     if found.outdated:
         return f"Not known: there have been no prices since {day_and_time(found.seen_at)}."
     return forecast(found.symbol, found.price, found.sessions, found.target)
 
 
-def flip_text(flip: NearestFlip, decides_near_close: bool) -> str:
+def _flip_text(flip: NearestFlip, decides_near_close: bool) -> str:
     """'QQQ is at 612.40. A check that finds it below 606.10 (-1.0 %) sells 1,053 TQQQ and buys 198 QQQ.'"""
     side = "below" if flip.distance_pct < 0 else "above"
     if flip.outdated:

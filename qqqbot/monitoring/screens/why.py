@@ -6,7 +6,7 @@ from datetime import date
 from itertools import groupby
 from typing import Any
 
-from qqqbot.display.formatting import NONE, clock_time, column_time, count, day_and_time, usd, words
+from qqqbot.display.formatting import NONE, clock_time, column_time, count, day_and_time, order_text, usd, words
 from qqqbot.display.masking import without_accounts, without_detail
 from qqqbot.display.terminal import Block, Field, Fields, Line, Screen, Table, Tone
 from qqqbot.model.family import DEFAULT_SYMBOLS
@@ -83,7 +83,7 @@ def _action_of_check(rounds: Sequence[Row]) -> str:
 def _failed_gate(row: Row) -> str | None:
     for gate in sequence(row.get("gates")):
         if mapping(gate).get("passed") is False:
-            name = str(mapping(gate).get("name"))
+            name = text(mapping(gate).get("name")) or NONE
             return STOPPED_BY.get(name, name.replace("_", " "))
     # 'StalePrices': stale prices
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text(row.get("error")) or "").lower() or None
@@ -111,7 +111,7 @@ def _decision_blocks(decision: ExplainedDecision) -> list[Block]:
 
 
 def _gate_sentence(gate: Mapping[str, Any]) -> str:
-    return without_accounts(text(gate.get("sentence")) or text(gate.get("found")) or str(gate.get("name")))
+    return without_accounts(text(gate.get("sentence")) or text(gate.get("found")) or text(gate.get("name")) or NONE)
 
 
 def _prices_text(row: Row) -> str:
@@ -148,10 +148,9 @@ def _account_text(row: Row) -> str:
 def _plan_fields(row: Row) -> list[Field]:
     fields: list[Field] = []
     for order in map(mapping, sequence(row.get("orders"))):
-        planned = f"{order.get('side')} {count(number(order.get('quantity')))} {order.get('symbol')}"
-        fields.append(
-            Field("" if fields else "Plan", f"{planned} at about {usd(number(order.get('price')))}", Tone.GOOD)
-        )
+        planned = order_text(text(order.get("side")), number(order.get("quantity")), text(order.get("symbol")))
+        at = f"at about {usd(number(order.get('price')))}"
+        fields.append(Field("" if fields else "Plan", f"{planned} {at}", Tone.GOOD))
     return fields or [Field("Plan", "no order")]
 
 
@@ -159,10 +158,10 @@ def _made_fields(order: MadeOrder) -> list[Field]:
     """How an order ended: its outcome, and its executions as the book has them."""
     limit = "" if order.limit_price is None else f" {usd(order.limit_price)}"
     end = order.status or "no outcome known"
-    what = f"{order.side} {count(order.quantity)} {order.symbol} {order.order_type}{limit}"
+    what = f"{order_text(order.side, order.quantity, order.symbol)} {order.order_type or NONE}{limit}"
     message = f" ({without_accounts(order.message)})" if order.message else ""
     tone = Tone.GOOD if end == "FILLED" else Tone.WARNING
-    fields = [Field("Order", f"{what}: {end}{message}, {order.order_ref}", tone)]
+    fields = [Field("Order", f"{what}: {end}{message}, {order.order_ref or NONE}", tone)]
     return fields + [Field("Fill", _fill_text(fill)) for fill in order.fills]
 
 

@@ -12,8 +12,8 @@ from itertools import groupby
 
 from qqqbot.display.formatting import NONE, column_time, count, percent, time_near, usd, words
 from qqqbot.display.markup import Markup, joined, tag
-from qqqbot.display.masking import masked, without_accounts, without_detail
-from qqqbot.display.terminal import Field, Fields, Table, Tone
+from qqqbot.display.masking import without_accounts, without_detail
+from qqqbot.display.terminal import Field, Fields, Tone
 from qqqbot.model.new_york import NEW_YORK, new_york_date
 from qqqbot.monitoring.facts.changes import Change, Changes
 from qqqbot.monitoring.facts.dashboard import Dashboard, Run
@@ -21,10 +21,10 @@ from qqqbot.monitoring.facts.status import NearestFlip, Own, Status
 from qqqbot.monitoring.facts.trades import Log, LogLine
 from qqqbot.monitoring.facts.why import Why
 from qqqbot.monitoring.screens import status as status_screen
-from qqqbot.monitoring.screens.frame import MODES, SIMULATED
-from qqqbot.monitoring.screens.trades import LEVEL_TONES
+from qqqbot.monitoring.screens.frame import SIMULATED, mode_words
+from qqqbot.monitoring.screens.trades import LEVEL_TONES, trade_table
 from qqqbot.monitoring.web.blocks import TONES, drawn, fields, table
-from qqqbot.records.coerce import moment, number, text
+from qqqbot.records.coerce import moment, text
 from qqqbot.records.risk_line import Position, RiskLine
 from qqqbot.records.tail import Row
 from qqqbot.records.verdict import Health
@@ -42,7 +42,7 @@ ICONS = {
 }
 # Shown elsewhere on the page.
 _SHOWN_ELSEWHERE = (
-    *("Running", "Holdings", "Value", "Problems", "Channels", "Last check", "Next", "Flip"),
+    *("Running", "Holdings", "Broker", "Value", "Problems", "Channels", "Last check", "Next", "Flip"),
     *("Drawdown", "Open profit", "Costs", "Halted", "To start", "To stop", "To resume"),
 )
 _LOGGED_DECISION = re.compile(r'action=(\w+) .*sentence="((?:[^"\\]|\\.)*)"')
@@ -55,7 +55,7 @@ _HEAD = (
 )
 # Where each part stands; the parts of a card have its title.
 _CARDS = {"mind": "What would change its mind", "decisions": "Decisions", "trades": "Trades"}
-_CARDS |= {"ways": "Messages and broker", "status": "Status", "log": "Log"}
+_CARDS |= {"ways": "Messages", "status": "Status", "log": "Log"}
 _WIDE = ("mind", "log")
 
 
@@ -114,9 +114,7 @@ def why(facts: Why) -> str:
 
 def _banner(status: Status) -> Markup:
     who, health, process = status.who, status.health, status.process
-    unknown = who.mode or "NOTHING YET", "nothing is recorded here", Tone.TITLE
-    mode, meaning, _ = MODES.get(who.mode or "", unknown)
-    account = f"account {masked(who.account)}" if who.account else "account not known yet"
+    mode, told, _ = mode_words(who.mode, who.account)
     colour = TONES[Tone.BAD if _is_wrong(status) else status_screen.HEALTH_TONES.get(health, Tone.BAD)]
     colour = "unknown" if health is Health.NEVER_STARTED else colour
     beat = ("last heartbeat ", _ago(process.heartbeat_at, status)) if process.heartbeat_at else None
@@ -125,7 +123,7 @@ def _banner(status: Status) -> Markup:
         tag("p", SIMULATED, class_="simulated") if who.simulated_prices else None,
         tag("h1", mode),
         tag("p", tag("span", health.upper(), id="health", class_=f"health {colour}"), class_="state"),
-        tag("p", meaning if who.mode in ("dry_run", None) else f"{meaning}; {account}", class_="told"),
+        tag("p", told, class_="told"),
         tag("p", beat, tag("span", "", id="seen"), class_="asof faint"),
         tag("p", f"Halted by you: {status.halted_by_owner}", class_="warning") if status.halted_by_owner else None,
         class_=who.mode or "none",
@@ -159,9 +157,10 @@ def _tiles(facts: Dashboard) -> Markup:
     tiles = []
     if own is not None:
         tiles.append(_value(own, status))
-        cash = tag("p", f"{usd(own.cash)} USD cash")
-        lines = [*(line for one in status.positions for line in _position(one, status)), cash, _agreement(own, status)]
-        tiles.append(_tile("Holds", " + ".join(status_screen.held(own)) or "cash", *lines))
+        bought = [line for one in status.positions for line in _position(one, status)]
+        agreed = _written(status_screen.broker_field(status, own))
+        held = " + ".join(status_screen.held(own)) or "cash"
+        tiles.append(_tile("Holds", held, *bought, f"{usd(own.cash)} USD cash", agreed))
     tiles += [*_gained(facts.changes), *_risk(status.risk)]
     if signal is not None:
         averages = f"average {usd(signal.long_ma)}"
@@ -222,16 +221,8 @@ def _tile(label: str, value: str, *rest: Markup | str) -> Markup:
     return tag("div", tag("p", label, class_="label"), tag("p", value, class_="value"), lines, class_="tile")
 
 
-def _agreement(own: Own, status: Status) -> Markup:
-    """Whether the account agrees with the book."""
-    running = status.next.check_at is not None
-    if own.agrees is None:
-        return tag("p", "the account has not been asked yet", class_="faint")
-    if not own.agrees:
-        return tag("p", "the account DISAGREES", class_="bad")
-    if running and not own.answers:
-        return tag("p", "the account does not answer now; it agreed when last asked", class_="warning")
-    return tag("p", f"the account {'agrees' if running else 'agreed when last asked'}", class_="faint")
+def _written(field: Field) -> Markup:
+    return tag("p", field.text, class_=TONES.get(field.tone))
 
 
 def _coming(status: Status) -> list[Markup]:
@@ -259,19 +250,10 @@ def _ago(at: datetime, status: Status) -> Markup:
 
 
 def _mind(status: Status) -> Markup:
-    flip, forecast = status.next.flip, status.next.forecast
-    if forecast is not None:
-        at = "" if status.is_of_now(forecast.seen_at) else f" (as of {time_near(forecast.seen_at, status.now)})"
-        return tag("p", status_screen.forecast_text(forecast), tag("span", at, class_="faint"))
-    if flip is None:
-        return tag("p", "No price of a day would." if status.last_signal else "Not known yet.")
-    seen = f"as of {time_near(flip.seen_at, status.now)}"
-    if flip.coming:
-        seen = f"assumes that day closed at the price of {time_near(flip.seen_at, status.now)}"
-    sentence = status_screen.flip_text(flip, status.next.decides_near_close)
-    if flip.outdated:
-        return tag("p", sentence)
-    return joined([tag("p", sentence, tag("span", f" ({seen})", class_="faint")), _gauge(flip)])
+    flip = status.next.flip
+    known = flip is not None and not flip.outdated and status.next.forecast is None
+    told = [_written(field) for field in status_screen.flip_fields(status)]
+    return joined([told or tag("p", "Not known yet."), _gauge(flip) if flip is not None and known else None])
 
 
 def _gauge(flip: NearestFlip) -> Markup:
@@ -304,7 +286,7 @@ def _decisions(runs: Sequence[Run]) -> Markup:
 def _decision(run: Run) -> Markup:
     """The newest check of a run, with a link to all its numbers."""
     at, action = moment(run.row.get("timestamp")), text(run.row.get("action")) or NONE
-    times = f" x {run.length}{'+' if run.open else ''} since {_weekday(run.since)}" if run.length > 1 else ""
+    times = f" x {run.length}{'+' if run.open else ''} since {column_time(run.since)}" if run.length > 1 else ""
     link = f"why?at={at.astimezone(NEW_YORK):%Y-%m-%dT%H:%M}" if at else None
     sentence = words(without_detail(text(run.row.get("sentence")) or "no sentence"))
     return tag(
@@ -316,27 +298,12 @@ def _decision(run: Run) -> Markup:
     )
 
 
-def _weekday(at: datetime | None) -> str:
-    return NONE if at is None else f"{at.astimezone(NEW_YORK):%a %Y-%m-%d %H:%M}"
-
-
 def _trades(rows: Sequence[Row]) -> Markup:
-    if not rows:
-        return tag("p", "None yet.", class_="faint")
-    shown = tuple(_trade(row) for row in reversed(rows))
-    return table(Table(("Time (ET)", "Order", "Price", "Profit", "Value after"), shown, frozenset({2, 3, 4})))
-
-
-def _trade(row: Row) -> tuple[str, ...]:
-    side = text(row.get("side")) or NONE
-    profit = number(row.get("realized_pnl")) if side == "SELL" else None
-    order = f"{side} {count(number(row.get('quantity')))} {text(row.get('symbol')) or NONE}"
-    price, equity = usd(number(row.get("price"))), usd(number(row.get("equity")))
-    return column_time(moment(row.get("timestamp"))), order, price, usd(profit, sign=True), equity
+    return table(trade_table([*reversed(rows)])) if rows else tag("p", "None yet.", class_="faint")
 
 
 def _ways(status: Status) -> Markup:
-    """What reaches the owner, and the account: each with its last sign of life."""
+    """What reaches the owner, each with its last sign of life."""
     rows = []
     for one in status.channels:
         last = ("last accepted ", _ago(one.delivered_at, status)) if one.delivered_at else "nothing accepted yet"
@@ -344,10 +311,6 @@ def _ways(status: Status) -> Markup:
         rows.append(tag("li", tag("strong", one.name), " ", last, wrong))
     if not status.channels:
         rows.append(tag("li", "No channel is set up: nothing reaches you while you do not look.", class_="warning"))
-    if status.own is not None and (broker := status.own.broker) is not None and broker.taken_at is not None:
-        told = "answered" if status.own.answers else "does not answer; it last did"
-        who = "simulated account" if status.who.mode == "dry_run" else "broker"
-        rows.append(tag("li", tag("strong", who), f" {told} ", _ago(broker.taken_at, status)))
     return tag("ul", rows)
 
 
