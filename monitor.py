@@ -229,7 +229,6 @@ def _why(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO)
 def _web(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO) -> int:
     import logging
 
-    from qqqbot.monitoring.facts.dashboard import DashboardReader
     from qqqbot.monitoring.web import auth
     from qqqbot.monitoring.web import server as web
     from qqqbot.runtime.secret_files import fresh
@@ -257,7 +256,7 @@ def _web(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO)
             out.flush()
             Supervisor(os.environ).report("running", f"Open {address}")
 
-        web.serve(web.application(DashboardReader(folder), clock, token), hosts, options.port, ready)
+        web.serve(web.application(folder, clock, token), hosts, options.port, ready)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
         where = f"--web: cannot listen on {options.bind}, port {options.port}"

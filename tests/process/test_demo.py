@@ -15,7 +15,7 @@ from qqqbot.backtest import report
 from qqqbot.backtest.holding import lived
 from qqqbot.backtest.study import Question, study
 from qqqbot.backtest.vectorized import Terms
-from qqqbot.monitoring.facts.dashboard import DashboardReader
+from qqqbot.monitoring.facts.dashboard import dashboard
 from qqqbot.monitoring.facts.status import status
 from qqqbot.monitoring.facts.trades import performance
 from qqqbot.records.folder import Folder
@@ -91,7 +91,7 @@ def test_status_performance_page_and_report_have_the_same_figures(logs: Path) ->
     assert line is not None
     now = datetime.fromisoformat(json.loads((logs / "status.json").read_text())["heartbeat_at"])
     assert performance(folder, now).risk == status(folder, now).risk == line
-    seen = DashboardReader(folder).read(now)
+    seen = dashboard(folder, now)
     assert seen.status.risk == line
     shown = report.page(study(random_prices(300), Question(Terms())), own=(mode, line))
     for words in [mode, f"{line.value:,.2f} USD", *(text for _, text in risk_words(line))]:

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 import monitor
 from qqqbot.model.values import Holding
-from qqqbot.monitoring.facts.dashboard import DashboardReader
+from qqqbot.monitoring.facts.dashboard import charts, dashboard
 from qqqbot.monitoring.web import metrics, page
 from qqqbot.records.codec import packed, to_plain, unpacked
 from qqqbot.records.decisions import decision_values
+from qqqbot.records.folder import Folder
 from qqqbot.records.inputs import InputLog
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.strategy.planning import decide
@@ -96,11 +97,10 @@ def changed(value: Any, at: Place, odd: Any) -> Any:
 
 def look(files: Files) -> None:
     """At everything that there is to see."""
-    folder, clock = files.logs.folder, VirtualClock(NOW)
-    reader = DashboardReader(folder)
-    facts = reader.read(NOW)
+    folder, clock = Folder(files.logs.path, lambda _: PID), VirtualClock(NOW)
+    facts = dashboard(folder, NOW)
     assert page.document(page.parts(facts), "")
-    assert json.dumps(reader.history(NOW).columns(), allow_nan=False)
+    assert json.dumps(charts(folder, NOW).columns(), allow_nan=False)
     assert metrics.text(facts.status)
     assert metrics.health(facts.status)
     for view in VIEWS:

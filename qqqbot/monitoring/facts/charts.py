@@ -32,12 +32,15 @@ TRADES_LOOKED_AT = 300
 # Two years of sessions. An exponential average has ten years of them.
 MOST_BEFORE = 520
 CLOSE = time(16)
+NUMBERS = ("price", "short", "long", "equity", "instead", "below")
 
 
 class Point(NamedTuple):
     """What one decision saw. Of a day before the first one only the close and short average are known.
 
-    The price is the signal's, NaN while the rule had another signal."""
+    The price is the signal's, NaN while the rule had another signal. `instead` is the value of the index held from the
+    first day (see `Track`), `below` the fall from the peak in per cent.
+    """
 
     at: datetime
     price: float
@@ -45,6 +48,8 @@ class Point(NamedTuple):
     long: float | None = None
     equity: float | None = None
     held: str | None = None
+    instead: float | None = None
+    below: float | None = None
 
 
 class TradeMark(NamedTuple):
@@ -57,15 +62,7 @@ class TradeMark(NamedTuple):
 
 
 class History(NamedTuple):
-    """`instead` is the value of the index held from the first day (see `Track`); `below` the fall from the peak in per
-    cent.
-
-    Both have a value for each point, None where the bot's own value is not known.
-    """
-
     points: tuple[Point, ...] = ()
-    instead: tuple[float | None, ...] = ()
-    below: tuple[float | None, ...] = ()
     trades: tuple[TradeMark, ...] = ()
     signal: str = DEFAULT_SYMBOLS[0]
 
@@ -77,10 +74,8 @@ class History(NamedTuple):
             "index": self.signal,
             "shades": {holding.value: _shade(holding) for holding in held},
             "at": [round(point.at.timestamp()) for point in points],
-            **{name: [_short(getattr(p, name)) for p in points] for name in ("price", "short", "long", "equity")},
+            **{name: [_short(getattr(point, name)) for point in points] for name in NUMBERS},
             "held": [point.held for point in points],
-            "instead": [_short(value) for value in self.instead],
-            "below": [_short(value) for value in self.below],
             "trades": [[round(t.at.timestamp()), _short(t.price), t.text, t.is_buy] for t in self.trades],
         }
 
@@ -92,11 +87,8 @@ def history(folder: Folder, who: Identity, seen_at: datetime | None) -> History:
     seen = [*_decisions(folder, who, seen_at)]
     signal = seen[-1][1].signal if seen else DEFAULT_SYMBOLS[0]
     before = [*_before(folder, who, seen_at, seen[0][0].at if seen else seen_at)]
-    unknown = [None] * len(before)
     return History(
         points=(*before, *(p if t.signal == signal else p._replace(price=math.nan) for p, t in seen)),
-        instead=(*unknown, *(track.held for _, track in seen)),
-        below=(*unknown, *(track.drawdown * 100 for _, track in seen)),
         trades=(*_trades(folder, who, signal),),
         signal=signal,
     )
@@ -126,7 +118,7 @@ def _decisions(folder: Folder, who: Identity, seen_at: datetime) -> Iterator[tup
             price, short = found.prices[found.signal], number(row.get("short_ma"))
             # A rule that compares the price itself has no short average.
             averages = None if short == price else short, number(row.get("long_ma"))
-            yield Point(at, price, *averages, found.equity, held), found
+            yield Point(at, price, *averages, found.equity, held, found.held, found.drawdown * 100), found
 
 
 def _sampled(folder: Folder, seen_at: datetime) -> Iterator[Row]:

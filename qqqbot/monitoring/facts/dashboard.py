@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from functools import lru_cache
 from itertools import groupby, islice
 from pathlib import Path
 from typing import NamedTuple
 
 from qqqbot.monitoring.facts.changes import Changes, changes
 from qqqbot.monitoring.facts.charts import History, history
-from qqqbot.monitoring.facts.status import Decision, Status, status
+from qqqbot.monitoring.facts.status import Status, status
 from qqqbot.monitoring.facts.trades import Log, Trades, logs, trades
-from qqqbot.monitoring.facts.why import When, Why, why
 from qqqbot.records.coerce import mapping, moment, sequence, text
 from qqqbot.records.folder import Folder, Identity
 from qqqbot.records.tail import Row, last_rows
@@ -30,6 +30,15 @@ class Run(NamedTuple):
     open: bool
 
 
+class Shown(NamedTuple):
+    """What the runs and the charts depend on: they are computed again only after a new decision or trade."""
+
+    who: Identity
+    newest_signal: datetime | None
+    decisions_bytes: int
+    trades_bytes: int
+
+
 class Dashboard(NamedTuple):
     """`runs` are the newest first. `drawn` changes with the charts.
 
@@ -39,49 +48,37 @@ class Dashboard(NamedTuple):
     status: Status
     trades: Trades
     runs: tuple[Run, ...]
+    changes: Changes | None
     log: Log
-    drawn: tuple[object, ...]
-    changes: Changes | None = None
+    drawn: Shown
 
 
-class DashboardReader:
-    """Reads one folder repeatedly; what depends on all decisions is computed again only after a new one or a trade."""
+def dashboard(folder: Folder, now: datetime) -> Dashboard:
+    """Raises OSError."""
+    seen = status(folder, now)
+    shown = _shown(folder, seen)
+    return Dashboard(seen, trades(folder, TRADES), *_counted(folder, shown), logs(folder, LOG_LINES), shown)
 
-    def __init__(self, folder: Folder) -> None:
-        self._folder = folder
-        self._runs: tuple[tuple[object, ...], tuple[Run, ...]] = ((), ())
-        self._changes: Changes | None = None
-        self._history: tuple[tuple[object, ...], History] = ((), History())
 
-    def read(self, now: datetime) -> Dashboard:
-        """Raises OSError."""
-        folder = self._folder
-        seen = status(folder, now)
-        drawn = self._key(seen.who, seen.last_signal)
-        if self._runs[0] != drawn:
-            self._runs = (drawn, (*islice(_runs(folder, seen.who), RUNS),))
-            self._changes = changes(folder.decisions, seen.who, track_of(folder.decisions, seen.who))
-        return Dashboard(seen, trades(folder, TRADES), self._runs[1], logs(folder, LOG_LINES), drawn, self._changes)
+def charts(folder: Folder, now: datetime) -> History:
+    """Raises OSError."""
+    return _history(folder, _shown(folder, status(folder, now)))
 
-    def status(self, now: datetime) -> Status:
-        """Raises OSError."""
-        return status(self._folder, now)
 
-    def history(self, now: datetime) -> History:
-        """Raises OSError."""
-        seen = status(self._folder, now)
-        key = self._key(seen.who, seen.last_signal)
-        if self._history[0] != key:
-            signal = seen.last_signal
-            self._history = (key, history(self._folder, seen.who, signal.at if signal else None))
-        return self._history[1]
+def _shown(folder: Folder, seen: Status) -> Shown:
+    signal = seen.last_signal
+    return Shown(seen.who, signal.at if signal else None, _size(folder.decisions), _size(folder.trades))
 
-    def why(self, when: When, now: datetime) -> Why:
-        """Raises OSError."""
-        return why(self._folder, when, now)
 
-    def _key(self, who: Identity, signal: Decision | None) -> tuple[object, ...]:
-        return who, signal.at if signal else None, _size(self._folder.decisions), _size(self._folder.trades)
+@lru_cache(maxsize=1)
+def _counted(folder: Folder, shown: Shown) -> tuple[tuple[Run, ...], Changes | None]:
+    who, decisions = shown.who, folder.decisions
+    return (*islice(_runs(folder, who), RUNS),), changes(decisions, who, track_of(decisions, who))
+
+
+@lru_cache(maxsize=1)
+def _history(folder: Folder, shown: Shown) -> History:
+    return history(folder, shown.who, shown.newest_signal)
 
 
 def _runs(folder: Folder, who: Identity) -> Iterator[Run]:

@@ -5,7 +5,7 @@ one mode and account are shown: those of status.json or, if there is none, of th
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -92,30 +92,60 @@ def trades(folder: Folder, limit: int) -> Trades:
 def performance(folder: Folder, now: datetime) -> Results:
     """What the whole book adds up to, read as a stream. Raises OSError."""
     found, _ = folder.status()
-    now, who, reader = present(found, now), identity(folder, found), RowReader()
-    book = book_performance.Performance()
-    if folder.trades.exists():
-        with reading(folder.trades) as file:
-            for row in reader.forwards(file):
-                if who.owns(row):
-                    try:
-                        book.apply(row)
-                    except book_performance.BAD_ROW:
-                        reader.garbage += 1
+    now, who = present(found, now), identity(folder, found)
+    book, notes = _book(folder, who)
     portfolio = mapping(found.get("portfolio"))
     missing = number(portfolio.get("missing")) or 0.0
-    track = track_of(folder.decisions, who)
-    notes = tuple(problem.text for problem in damage(folder.trades, Rows((), reader.torn, reader.garbage)))
     if missing:
         notes = (*notes, f"{missing:,.2f} USD of the book's cash are not in the account, and not in these figures")
-    held, risk = life(book.ledger, track, missing)
-    value = number(portfolio.get("equity")), moment(mapping(found.get("last_signal")).get("timestamp"))
-    if value[0] is None and risk is not None:
-        value = risk.value + missing, risk.at
-    results = _results(who, book, now, missing, value)
-    worst = risk.worst_drawdown_pct if risk else results.max_drawdown_pct
-    results = replace(results, notes=notes, positions=held, risk=risk, max_drawdown_pct=worst)
-    return replace(results, changes=changes(folder.decisions, who, track))
+    ledger, costs, track = book.ledger, book.ledger.costs, track_of(folder.decisions, who)
+    held, risk = life(ledger, track, missing)
+    # Where nothing was ever put in, nothing is lost.
+    value, worst = (None, None) if book.first is not None else (0.0, 0.0)
+    valued_at = moment(mapping(found.get("last_signal")).get("timestamp"))
+    if (equity := number(portfolio.get("equity"))) is not None:
+        value = equity - missing
+    elif risk is not None:
+        value, valued_at = risk.value, risk.at
+    capital = float(ledger.total_capital) - missing
+    change, change_pct = gain(value, capital)
+    return Results(
+        who=who,
+        now=now,
+        since=book.first,
+        start_value=capital,
+        value=value,
+        change=change,
+        change_pct=change_pct,
+        realized_pnl=float(ledger.realized_pnl),
+        commissions=float(costs.commissions),
+        slippage=float(costs.slippage),
+        slippage_bps=float(costs.slippage / costs.traded * 10_000) if costs.traded else None,
+        trades=ledger.trades,
+        rotations=costs.rotations,
+        rounds={s: Rounds(n, book.wins[s]) for s, n in book.rounds.items() if n or book.is_of_interest(Holding(s))},
+        max_drawdown_pct=risk.worst_drawdown_pct if risk else worst,
+        time_in=book_performance.time_in(book, now),
+        notes=notes,
+        income=float(ledger.income),
+        valued_at=valued_at,
+        positions=held,
+        risk=risk,
+        changes=changes(folder.decisions, who, track),
+    )
+
+
+def _book(folder: Folder, who: Identity) -> tuple[book_performance.Performance, tuple[str, ...]]:
+    """All rows of `who` added up, and what is wrong with the file."""
+    book, reader = book_performance.Performance(), RowReader()
+    if folder.trades.exists():
+        with reading(folder.trades) as file:
+            for row in filter(who.owns, reader.forwards(file)):
+                try:
+                    book.apply(row)
+                except book_performance.BAD_ROW:
+                    reader.garbage += 1
+    return book, tuple(problem.text for problem in damage(folder.trades, Rows((), reader.torn, reader.garbage)))
 
 
 def logs(folder: Folder, count: int) -> Log:
@@ -148,38 +178,3 @@ def _outside_the_log(folder: Folder) -> tuple[str, ...]:
     if outside.st_size and (newest is None or outside.st_mtime > newest.stat().st_mtime):
         return (f"{folder.nohup.name} is newer and ends with: {' '.join(last_lines(folder.nohup, 1))}",)
     return ()
-
-
-def _results(
-    who: Identity,
-    book: book_performance.Performance,
-    now: datetime,
-    missing: float,
-    valued: tuple[float | None, datetime | None],
-) -> Results:
-    """Of the book alone, `valued` with its time; where nothing was ever put in, nothing is lost."""
-    ledger, costs = book.ledger, book.ledger.costs
-    nothing = None if book.first is not None else 0.0
-    capital, value = float(ledger.total_capital) - missing, nothing if valued[0] is None else valued[0] - missing
-    change, change_pct = gain(value, capital)
-    return Results(
-        who=who,
-        now=now,
-        since=book.first,
-        start_value=capital,
-        value=value,
-        change=change,
-        change_pct=change_pct,
-        realized_pnl=float(ledger.realized_pnl),
-        commissions=float(costs.commissions),
-        slippage=float(costs.slippage),
-        slippage_bps=float(costs.slippage / costs.traded * 10_000) if costs.traded else None,
-        trades=ledger.trades,
-        rotations=costs.rotations,
-        rounds={s: Rounds(n, book.wins[s]) for s, n in book.rounds.items() if n or book.is_of_interest(Holding(s))},
-        max_drawdown_pct=nothing,
-        time_in=book_performance.time_in(book, now),
-        notes=(),
-        income=float(ledger.income),
-        valued_at=valued[1],
-    )

@@ -42,38 +42,32 @@ ACTION_TONES = {"ROTATE": Tone.GOOD, "WAIT": Tone.WARNING, "FAILED": Tone.WARNIN
 
 def status(facts: Status) -> Screen:
     """One screen that answers: is it running, what do I hold, is anything wrong, what is next, how do I stop it?"""
+    return framed(facts.who, Fields((*fields(facts),)))
+
+
+def fields(facts: Status) -> list[Field]:
     if facts.health is Health.NEVER_STARTED:
-        return framed(
-            facts.who,
-            Fields(
-                (
-                    Field("Running", f"no: it was never started with {facts.logs_dir}", Tone.WARNING),
-                    Field("To start", HOW_TO_START),
-                    Field("", "It begins with a dry run: real prices, a simulated account, nothing to lose."),
-                    Field("To try", f"{COMMAND} demo (takes seconds; no network, simulated prices)"),
-                    *_halt_fields(facts),
-                    *_problem_fields(facts),
-                )
-            ),
-        )
-    return framed(
-        facts.who,
-        Fields(
-            (
-                *_running_fields(facts),
-                *_halt_fields(facts),
-                *_own_fields(facts),
-                *_prices_fields(facts),
-                *time_in_fields(facts.time_in),
-                *_problem_fields(facts),
-                *_notice_fields(facts),
-                *_channel_fields(facts),
-                *_check_fields(facts),
-                *_next_fields(facts),
-                *_stop_fields(facts),
-            )
-        ),
-    )
+        return [
+            Field("Running", f"no: it was never started with {facts.logs_dir}", Tone.WARNING),
+            Field("To start", HOW_TO_START),
+            Field("", "It begins with a dry run: real prices, a simulated account, nothing to lose."),
+            Field("To try", f"{COMMAND} demo (takes seconds; no network, simulated prices)"),
+            *_halt_fields(facts),
+            *_problem_fields(facts),
+        ]
+    return [
+        *_running_fields(facts),
+        *_halt_fields(facts),
+        *_own_fields(facts),
+        *_prices_fields(facts),
+        *time_in_fields(facts.time_in),
+        *_problem_fields(facts),
+        *_notice_fields(facts),
+        *_channel_fields(facts),
+        *_check_fields(facts),
+        *_next_fields(facts),
+        *_stop_fields(facts),
+    ]
 
 
 def _running_fields(facts: Status) -> list[Field]:

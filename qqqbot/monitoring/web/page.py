@@ -6,14 +6,14 @@ whole, whatever file it came from.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 
 from qqqbot.display.formatting import NONE, column_time, count, percent, time_near, usd, words
 from qqqbot.display.markup import Markup, joined, tag
 from qqqbot.display.masking import without_accounts, without_detail
-from qqqbot.display.terminal import Field, Fields, Tone
+from qqqbot.display.terminal import Field, Tone
 from qqqbot.model.new_york import NEW_YORK, new_york_date
 from qqqbot.monitoring.facts.changes import Change, Changes
 from qqqbot.monitoring.facts.dashboard import Dashboard, Run
@@ -94,7 +94,7 @@ def parts(facts: Dashboard) -> dict[str, str]:
         "decisions": _decisions(facts.runs),
         "trades": _trades(facts.trades.trades),
         "ways": _ways(status),
-        "status": fields(_status_fields(status), _left_out(status)),
+        "status": fields(status_screen.fields(status), _left_out(status)),
         "log": _log(facts.log),
         "foot": _footer(status),
         "drawn": _drawn_of(facts),
@@ -312,12 +312,6 @@ def _ways(status: Status) -> Markup:
     if not status.channels:
         rows.append(tag("li", "No channel is set up: nothing reaches you while you do not look.", class_="warning"))
     return tag("ul", rows)
-
-
-def _status_fields(status: Status) -> Iterable[Field]:
-    """The words of the terminal."""
-    for block in status_screen.status(status):
-        yield from block.rows if isinstance(block, Fields) else ()
 
 
 def _left_out(status: Status) -> tuple[str, ...]:

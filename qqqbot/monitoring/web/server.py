@@ -21,10 +21,12 @@ from urllib.parse import parse_qs
 from qqqbot.model.errors import StartRefused
 from qqqbot.model.ports import Clock
 from qqqbot.model.program import COMMAND
-from qqqbot.monitoring.facts.dashboard import DashboardReader
-from qqqbot.monitoring.facts.why import When
+from qqqbot.monitoring.facts.dashboard import charts, dashboard
+from qqqbot.monitoring.facts.status import status
+from qqqbot.monitoring.facts.why import When, why
 from qqqbot.monitoring.web import metrics, page
 from qqqbot.monitoring.web.auth import Door, given, is_loopback
+from qqqbot.records.folder import Folder
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -71,9 +73,9 @@ class Response(NamedTuple):
 Route = Callable[["WSGIEnvironment"], Response]
 
 
-def application(dashboard: DashboardReader, clock: Clock, token: str) -> "WSGIApplication":
+def application(folder: Folder, clock: Clock, token: str) -> "WSGIApplication":
     """The page as WSGI."""
-    routes, door = _routes(dashboard, clock), Door(token)
+    routes, door = _routes(folder, clock), Door(token)
 
     def answer(environment: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         found = _refusal(environment, door, clock) or _found(routes, environment)
@@ -183,33 +185,33 @@ def _bound(hosts: Sequence[str], port: int, kept: ExitStack) -> list[socket.sock
     return found
 
 
-def _routes(dashboard: DashboardReader, clock: Clock) -> dict[str, Route]:
+def _routes(folder: Folder, clock: Clock) -> dict[str, Route]:
     def whole(_: "WSGIEnvironment") -> Response:
-        content = page.parts(dashboard.read(clock.now()))
+        content = page.parts(dashboard(folder, clock.now()))
         return Response("200 OK", HTML, page.document(content, _tags(content)).encode(errors="replace"))
 
     def parts(environment: "WSGIEnvironment") -> Response:
-        return _changed(page.parts(dashboard.read(clock.now())), environment.get("HTTP_IF_NONE_MATCH", ""))
+        return _changed(page.parts(dashboard(folder, clock.now())), environment.get("HTTP_IF_NONE_MATCH", ""))
 
     def history(_: "WSGIEnvironment") -> Response:
-        body = json.dumps(dashboard.history(clock.now()).columns(), separators=(",", ":")).encode()
+        body = json.dumps(charts(folder, clock.now()).columns(), separators=(",", ":")).encode()
         return Response("200 OK", JSON, body, tag=_digest(body))
 
-    def why(environment: "WSGIEnvironment") -> Response:
+    def explanation(environment: "WSGIEnvironment") -> Response:
         asked = parse_qs(environment.get("QUERY_STRING", "")).get("at", [""])[0]
         try:
             when = When.parse([asked[:40]])
         except ValueError:
             return _sentence("400 Bad Request", "Expected a New York date and time, as in why?at=2026-11-25T15:45.")
-        return Response("200 OK", HTML, page.why(dashboard.why(when, clock.now())).encode(errors="replace"))
+        return Response("200 OK", HTML, page.why(why(folder, when, clock.now())).encode(errors="replace"))
 
     def health(_: "WSGIEnvironment") -> Response:
-        return _sentence(*metrics.health(dashboard.status(clock.now())))
+        return _sentence(*metrics.health(status(folder, clock.now())))
 
     def figures(_: "WSGIEnvironment") -> Response:
-        return Response("200 OK", metrics.KIND, metrics.text(dashboard.status(clock.now())).encode(errors="replace"))
+        return Response("200 OK", metrics.KIND, metrics.text(status(folder, clock.now())).encode(errors="replace"))
 
-    read = {"/": whole, "/parts": parts, "/history": history, "/why": why, HEALTH: health, METRICS: figures}
+    read = {"/": whole, "/parts": parts, "/history": history, "/why": explanation, HEALTH: health, METRICS: figures}
     files = {f"/{name}": _static(kind, (HERE / name).read_bytes()) for name, kind in FILES.items()}
     icons = {f"/{name}.svg": _static(SVG, text.encode()) for name, text in page.ICONS.items()}
     return {**read, **files, **icons}

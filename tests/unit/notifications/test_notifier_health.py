@@ -11,7 +11,7 @@ import pytest
 import monitor
 from qqqbot.model.errors import PricesUnavailable
 from qqqbot.model.reasons import AlertKind
-from qqqbot.monitoring.facts.dashboard import DashboardReader
+from qqqbot.monitoring.facts.dashboard import dashboard
 from qqqbot.monitoring.facts.status import status
 from qqqbot.monitoring.web import metrics, page
 from qqqbot.notifications.dead_man_switch import DeadManSwitch
@@ -85,7 +85,7 @@ def agree(life: Life, state: str = "running") -> int:
     life.look()
     notifier.dead_man = known_switch
     folder = Folder(life.world.logs, lambda _: os.getpid())
-    found, seen = status(folder, now), DashboardReader(folder).read(now)
+    found, seen = status(folder, now), dashboard(folder, now)
     code, word = found.exit_code, str(found.health)
     out = io.StringIO()
     assert monitor.main(["--logs-dir", str(folder.path)], life.world.clock, out, lambda _: os.getpid()) == code

@@ -33,16 +33,16 @@ def drawn(logs: LogsFolder, day: float = 2) -> History:
     return history(logs.folder, WHO, NOW + timedelta(days=day))
 
 
-def values(found: History) -> list[float | None]:
-    return [point.equity for point in found.points]
+def values(found: History, name: str = "equity") -> list[float | None]:
+    return [getattr(point, name) for point in found.points]
 
 
 def test_the_value_beside_qqq_held_from_the_same_day(logs: LogsFolder) -> None:
     logs.rows("decisions.jsonl", [seen(0, 100.0, 50.0), seen(1, 120.0, 55.0, held="TQQQ"), seen(2, 90.0, 60.0)])
     found = drawn(logs)
     assert values(found) == [100.0, 120.0, 90.0]
-    assert found.instead == pytest.approx([100.0, 110.0, 120.0])
-    assert found.below == pytest.approx([0.0, 0.0, -25.0])
+    assert values(found, "instead") == pytest.approx([100.0, 110.0, 120.0])
+    assert values(found, "below") == pytest.approx([0.0, 0.0, -25.0])
     assert found.points[1][1:4] == (55.0, 1.0, 1.0)
     assert [point.held for point in found.points] == [None, "TQQQ", None]
 
@@ -50,8 +50,8 @@ def test_the_value_beside_qqq_held_from_the_same_day(logs: LogsFolder) -> None:
 def test_a_deposit_is_not_a_gain_and_a_withdrawal_not_a_drawdown(logs: LogsFolder) -> None:
     rows = [seen(0, 100.0, 50.0), seen(1, 200.0, 50.0, 100_100.0), seen(2, 50.0, 50.0, 99_950.0)]
     logs.rows("decisions.jsonl", rows)
-    assert drawn(logs).instead == pytest.approx([100.0, 200.0, 50.0])
-    assert drawn(logs).below == pytest.approx([0.0, 0.0, 0.0])
+    assert values(drawn(logs), "instead") == pytest.approx([100.0, 200.0, 50.0])
+    assert values(drawn(logs), "below") == pytest.approx([0.0, 0.0, 0.0])
 
 
 def test_refused_prices_and_other_accounts_give_no_value(logs: LogsFolder) -> None:
@@ -81,20 +81,20 @@ def test_before_the_first_decision_stand_the_closes_that_it_was_made_from(logs: 
     row = as_json({"timestamp": NOW.isoformat(), **IDENTITY, **decision_values(check, decide(check, RULES))})
     logs.rows("decisions.jsonl", [row])
     found = drawn(logs, 0)
-    assert len(found.points) == len(found.instead) == len(found.below) == 120
+    assert len(found.points) == 120
     before, first = found.points[:-1], found.points[-1]
     assert all((point.equity, point.long, point.held) == (None, None, None) for point in before)
     assert [point.short is None for point in before] == [True] * 29 + [False] * 90
     assert (first.at, first.price, first.equity) == (NOW, 450.0, row["equity"])
     assert before[-1].at < first.at
-    assert found.instead[-2:] == (None, row["equity"])
+    assert values(found, "instead")[-2:] == [None, row["equity"]]
 
 
 def test_trades_stand_at_the_price_of_qqq_with_what_was_paid(logs: LogsFolder) -> None:
     logs.rows("decisions.jsonl", [seen(0, 100.0, 50.0)])
     bought = book_row("BUY", "TQQQ", 1500, 62.5, NOW, qqq_price=449.0)
     logs.rows("trades.jsonl", [bought, book_row("BUY", "QQQ", 1, 1, NOW), {**bought, "kind": "adopt"}])
-    assert [tuple(mark) for mark in drawn(logs).trades] == [(NOW, 449.0, "BUY 1500 TQQQ at 62.50", True)]
+    assert [tuple(mark) for mark in drawn(logs).trades] == [(NOW, 449.0, "BUY 1,500 TQQQ at 62.50", True)]
 
 
 def test_the_columns_have_one_value_for_each_point_and_no_false_precision(logs: LogsFolder) -> None:

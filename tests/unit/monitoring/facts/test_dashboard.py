@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from qqqbot.monitoring.facts.dashboard import DECISIONS, RUNS, DashboardReader
-from qqqbot.monitoring.facts.why import When
+from qqqbot.monitoring.facts.dashboard import DECISIONS, RUNS, charts, dashboard
 from tests.support.builders import NOW
 from tests.support.monitor_samples import IDENTITY, LogsFolder, book, record_checks
 
@@ -27,7 +26,7 @@ def row(minute: int, action: str = "HOLD", **values: Any) -> dict[str, Any]:
 
 def runs(logs: LogsFolder, *rows: dict[str, Any]) -> list[tuple[Any, ...]]:
     logs.rows("decisions.jsonl", rows)
-    found = DashboardReader(logs.folder).read(NOW).runs
+    found = dashboard(logs.folder, NOW).runs
     return [(run.row["action"], run.length, run.since, run.open) for run in found]
 
 
@@ -57,26 +56,18 @@ def test_a_run_longer_than_what_is_looked_at_says_so_and_many_runs_are_cut(logs:
 
 
 def test_history_and_runs_are_computed_again_only_if_something_is_new(logs: LogsFolder) -> None:
-    dashboard = DashboardReader(logs.folder)
-    first, drawn = dashboard.read(NOW), dashboard.history(NOW)
-    again = dashboard.read(NOW + timedelta(seconds=5))
-    assert (again.runs, again.drawn) == (first.runs, first.drawn)
+    first, drawn = dashboard(logs.folder, NOW), charts(logs.folder, NOW)
+    again = dashboard(logs.folder, NOW + timedelta(seconds=5))
+    assert again.drawn == first.drawn
     assert again.runs is first.runs
-    assert dashboard.history(NOW + timedelta(seconds=5)) is drawn
+    assert charts(logs.folder, NOW + timedelta(seconds=5)) is drawn
     record_checks(logs, 4)
-    assert dashboard.read(NOW).drawn != first.drawn
-    assert len(dashboard.history(NOW).points) == len(drawn.points) + 1
+    assert dashboard(logs.folder, NOW).drawn != first.drawn
+    assert len(charts(logs.folder, NOW).points) == len(drawn.points) + 1
 
 
 def test_a_history_is_not_reused_for_another_account(logs: LogsFolder) -> None:
-    dashboard = DashboardReader(logs.folder)
-    assert dashboard.history(NOW).points
+    assert charts(logs.folder, NOW).points
     logs.status(mode="live", account="U1234567", last_signal=None)
-    assert dashboard.history(NOW).points == ()
-    assert dashboard.read(NOW).runs == ()
-
-
-def test_any_decision_can_be_explained(logs: LogsFolder) -> None:
-    at = NOW + timedelta(minutes=1)
-    facts = DashboardReader(logs.folder).why(When.parse([f"{at:%Y-%m-%d}"]), NOW)
-    assert len(facts.decisions) == 3
+    assert charts(logs.folder, NOW).points == ()
+    assert dashboard(logs.folder, NOW).runs == ()

@@ -1,7 +1,7 @@
 """What every screen begins and ends with."""
 
 from qqqbot.display.terminal import Line, plain
-from qqqbot.monitoring.screens.frame import framed, mode_line
+from qqqbot.monitoring.screens.frame import framed
 from qqqbot.records.folder import Identity
 
 
@@ -17,5 +17,6 @@ def test_real_prices_are_not_called_anything() -> None:
 
 
 def test_a_mode_of_another_version_is_shown_as_it_is() -> None:
-    assert mode_line("replay", "DU1234567").text == "replay: account DU***567"
-    assert mode_line("live", None).text == "LIVE: orders are for real money; account not known yet"
+    assert plain(framed(Identity("replay", "DU1234567"))) == "replay: account DU***567\n"
+    assert plain(framed(Identity("live", None))) == "LIVE: orders are for real money; account not known yet\n"
+    assert plain(framed(Identity(None, None))) == "NOTHING YET: nothing is recorded here\n"

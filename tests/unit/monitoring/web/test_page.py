@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from qqqbot.monitoring.facts.changes import Change, Changes
-from qqqbot.monitoring.facts.dashboard import Dashboard, DashboardReader
+from qqqbot.monitoring.facts.dashboard import Dashboard, dashboard
 from qqqbot.monitoring.facts.status import NearestFlip
-from qqqbot.monitoring.facts.why import When
+from qqqbot.monitoring.facts.why import When, why
 from qqqbot.monitoring.web import page
 from qqqbot.records.risk_line import Position
 from qqqbot.runtime.halt_file import BY_OWNER
@@ -44,42 +44,42 @@ def shown(facts: Dashboard) -> str:
     ("mode", "large"), [("dry_run", "DRY RUN"), ("paper", "PAPER"), ("live", "LIVE"), (None, "NOTHING YET")]
 )
 def test_the_mode_is_shown_in_capitals(logs: LogsFolder, mode: str | None, large: str) -> None:
-    facts = DashboardReader(logs.folder).read(NOW)
+    facts = dashboard(logs.folder, NOW)
     changed = facts._replace(status=replace(facts.status, who=facts.status.who._replace(mode=mode)))
     assert f"<h1>{large}</h1>" in shown(changed)
 
 
 def test_a_dead_daemon_is_shown_in_red_and_not_said_to_agree_now(logs: LogsFolder) -> None:
     logs.alive = False
-    text = shown(DashboardReader(logs.folder).read(NOW + timedelta(hours=1)))
+    text = shown(dashboard(logs.folder, NOW + timedelta(hours=1)))
     assert '<span id="health" class="health bad">DEAD</span>' in text
     assert '<p class="alarm"><strong>The daemon died without saying so' in text
-    assert "the account agreed when last asked" in text
+    assert "the simulated account agreed when last asked (asked 11:57 ET)" in text
     assert "./bot_control.sh start" in text
 
 
 def test_a_bot_that_cannot_decide_is_shown_in_red_and_its_account_is_not_said_to_agree(logs: LogsFolder) -> None:
     logs.status(problem="nothing listens there", problem_since=(NOW - timedelta(hours=1)).isoformat())
-    text = shown(DashboardReader(logs.folder).read(NOW))
+    text = shown(dashboard(logs.folder, NOW))
     assert '<span id="health" class="health bad">FAILING</span>' in text
     assert '<p class="alarm"><strong>Nothing listens there' in text
-    assert '<p class="warning">the account does not answer now; it agreed when last asked' in text
-    assert "the account agrees" not in text
+    assert '<p class="warning">the simulated account does not answer now; it agreed when last asked' in text
+    assert "account agrees" not in text
 
 
 def test_a_demonstration_is_labelled_as_one(logs: LogsFolder) -> None:
     logs.status(simulated_prices=True)
-    assert '<p class="simulated">SIMULATED PRICES</p>' in shown(DashboardReader(logs.folder).read(NOW))
+    assert '<p class="simulated">SIMULATED PRICES</p>' in shown(dashboard(logs.folder, NOW))
 
 
 def test_after_the_close_the_flip_is_said_to_be_of_the_coming_session(logs: LogsFolder) -> None:
-    text = shown(DashboardReader(logs.folder).read(NOW + timedelta(hours=5)))
-    assert "assumes that day closed at the price of 12:02 ET" in text
+    text = shown(dashboard(logs.folder, NOW + timedelta(hours=5)))
+    assert "Assumes that QQQ closes Tuesday at 450.00." in text
 
 
 def test_a_halt_by_the_owner_is_shown_as_theirs_and_resuming_is_offered(logs: LogsFolder) -> None:
     logs.text("HALT", f"vacation until Monday\n{BY_OWNER}\n")
-    text = shown(DashboardReader(logs.folder).read(NOW))
+    text = shown(dashboard(logs.folder, NOW))
     assert '<span id="health" class="health warning">HALTED</span>' in text
     assert text.count("by you: vacation until Monday") == 1, "at the top"
     assert 'class="alarm' not in text
@@ -91,13 +91,13 @@ def test_a_librarys_own_words_about_its_errors_are_left_to_the_log(logs: LogsFol
     own_words = "[DNSError: Failed to perform, curl: (6) Could not resolve host: guce.yahoo.com]"
     failed = {**decision_row(), "sentence": f"Yahoo does not answer {own_words}"}
     logs.rows("decisions.jsonl", [failed])
-    text = shown(DashboardReader(logs.folder).read(NOW))
+    text = shown(dashboard(logs.folder, NOW))
     assert "Yahoo does not answer" in text
     assert "curl" not in text
 
 
 def parts_of(logs: LogsFolder, now: datetime = NOW) -> dict[str, str]:
-    return page.parts(DashboardReader(logs.folder).read(now))
+    return page.parts(dashboard(logs.folder, now))
 
 
 def test_seconds_that_pass_change_no_part(logs: LogsFolder) -> None:
@@ -138,7 +138,7 @@ def test_checks_that_found_the_same_are_one_line_with_a_way_to_the_newest(logs: 
     found = parts_of(logs)["decisions"]
     assert found.count("<li>") == 1
     assert "HOLD</span>" in found
-    assert " x 31 since Tue 2026-11-24 12:00" in found
+    assert " x 31 since 2026-11-24 12:00" in found
     assert '<a href="why?at=2026-11-24T12:30">why</a>' in found
 
 
@@ -170,7 +170,7 @@ def test_when_only_the_last_minutes_decide_they_are_counted_down_to(logs: LogsFo
 
 
 def test_the_figures_of_position_gain_and_costs_are_those_of_the_risk_line(logs: LogsFolder) -> None:
-    facts = DashboardReader(logs.folder).read(NOW)
+    facts = dashboard(logs.folder, NOW)
     held = Position("TQQQ", 1500, 62.0, NOW - timedelta(days=3), 62.05, 93_075.0, 75.0, 0.08)
     gains = Changes(NOW, Change(NOW, -120.0, -0.12), Change(NOW, 1.0, 0.5), None, Change(NOW, 3.0, 0.25))
     status = replace(facts.status, risk=RISK_LINE, positions=(held,))
@@ -191,7 +191,7 @@ def test_the_figures_of_position_gain_and_costs_are_those_of_the_risk_line(logs:
 
 @pytest.mark.parametrize("distance", [-1.0, 2.0])
 def test_the_gauge_is_divided_at_the_flip_price(logs: LogsFolder, distance: float) -> None:
-    facts = DashboardReader(logs.folder).read(NOW)
+    facts = dashboard(logs.folder, NOW)
     flip = NearestFlip(450 * (1 + distance / 100), distance, "CASH", (), 450.0, NOW, coming=False)
     status = replace(facts.status, next=facts.status.next._replace(flip=flip, forecast=None))
     found = page.parts(facts._replace(status=status))["mind"]
@@ -201,7 +201,7 @@ def test_the_gauge_is_divided_at_the_flip_price(logs: LogsFolder, distance: floa
 
 
 def test_a_flip_that_is_no_number_of_this_world_is_told_without_a_gauge(logs: LogsFolder) -> None:
-    facts = DashboardReader(logs.folder).read(NOW)
+    facts = dashboard(logs.folder, NOW)
     for distance in (1e300, float("inf"), float("nan")):
         flip = NearestFlip(1.0, distance, "CASH", (), 450.0, NOW, coming=False)
         status = replace(facts.status, next=facts.status.next._replace(flip=flip, forecast=None))
@@ -211,7 +211,7 @@ def test_a_flip_that_is_no_number_of_this_world_is_told_without_a_gauge(logs: Lo
 def test_the_explanation_is_a_page_of_its_own_and_masks_accounts(logs: LogsFolder) -> None:
     row = {**decision_row(), "sentence": "the account U7654321 <script>"}
     logs.rows("decisions.jsonl", [row])
-    text = page.why(DashboardReader(logs.folder).why(When(), NOW))
+    text = page.why(why(logs.folder, When(), NOW))
     assert "The account U***321 &lt;script&gt;" in text
     assert '<a href="./">back to the page</a>' in text
     assert "the exchange is open" in text

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from qqqbot.model.errors import StartRefused
-from qqqbot.monitoring.facts.dashboard import DashboardReader
 from qqqbot.monitoring.web import server
 from qqqbot.monitoring.web.auth import WRONG_TOKENS, Door, is_loopback
 from qqqbot.records.folder import Folder
@@ -30,7 +29,7 @@ def logs(tmp_path: Path) -> LogsFolder:
 
 
 def page_of(logs: LogsFolder, clock: VirtualClock | None = None) -> "WSGIApplication":
-    return server.application(DashboardReader(logs.folder), clock or VirtualClock(NOW), TOKEN)
+    return server.application(logs.folder, clock or VirtualClock(NOW), TOKEN)
 
 
 class Answer(NamedTuple):
@@ -271,7 +270,7 @@ def test_a_lock_that_tells_nothing_is_a_sentence(logs: LogsFolder) -> None:
     def refused(_: Path) -> int | None:
         raise StartRefused("bot.pid: locked, but it contains no pid")
 
-    page = server.application(DashboardReader(Folder(logs.path, refused)), VirtualClock(NOW), TOKEN)
+    page = server.application(Folder(logs.path, refused), VirtualClock(NOW), TOKEN)
     assert ask(page)[::2] == (503, b"bot.pid: locked, but it contains no pid\n")
 
 
