@@ -86,7 +86,7 @@ class Lifecycle:
         """Make the daemon a service of the user's systemd; no root is needed unless nobody is logged in."""
         service = self._service
         if not self._processes.has("systemctl"):
-            return refused(f"systemd is not here. macOS: {COMMAND} start from a login item; Docker: deploy/.")
+            return refused(f"systemd is not available. macOS: {COMMAND} start from a login item; Docker: deploy/.")
         if code := self.check_config():
             return code
         if lost := service.lost_secrets():

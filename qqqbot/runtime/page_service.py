@@ -22,7 +22,7 @@ NAME = "qqqbot-page.service"
 def install(place: Place, environment: Mapping[str, str], processes: Processes, options: Sequence[str]) -> int:
     """Install, start and verify it; `options` are those of `web`."""
     if not processes.has("systemctl"):
-        return refused(f"systemd is not here. In a terminal: {COMMAND} web; Docker: the profile page of deploy/.")
+        return refused(f"systemd is not available. In a terminal: {COMMAND} web; Docker: the profile page of deploy/.")
     if lost := lost_secrets(place.config.parent, environment, WEB_TOKEN):
         return refused("Nothing was installed.", *lost, code=2)
     words = [quoted(word).replace("$", "$$") for word in options]

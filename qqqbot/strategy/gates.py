@@ -189,7 +189,7 @@ def quote_age(snapshot: Snapshot, rules: Rules) -> Gate:
     age = max(min(snapshot.now, snapshot.session.close) - oldest.time, timedelta(0))
     found = f"{oldest.symbol} {age.total_seconds() / 60:.1f} min old"
     limit = timedelta(seconds=rules.max_quote_age_seconds)
-    verdict = "young enough" if age <= limit else f"older than {limit.total_seconds() / 60:.0f} minutes"
+    verdict = "recent enough" if age <= limit else f"older than {limit.total_seconds() / 60:.0f} minutes"
     sentence = f"the price of {oldest.symbol} is {verdict} ({found})"
     if age > limit and (stood := _all_stand(snapshot)):
         sentence += f"; if the exchange closed early today: {_cure(stood)}"
@@ -206,7 +206,8 @@ def daily_move(snapshot: Snapshot, rules: Rules) -> Gate:
     found = f"largest move {largest:.1%} on {day}"
     verdict = "within" if real else "beyond"
     sentence = (
-        f"{snapshot.market.signal} moved {largest:.1%} on {day}, {verdict} the {rules.max_daily_move:.0%} of a real day"
+        f"{snapshot.market.signal}'s largest one-day move is {largest:.1%} ({day}), {verdict} the limit of "
+        f"{rules.max_daily_move:.0%}"
     )
     return Gate("daily_move", real, found, sentence, Reason.PRICES_UNAVAILABLE)
 
@@ -295,7 +296,7 @@ def book_agrees(snapshot: Snapshot, rules: Rules) -> Gate:
     # Positions may be late: while the exchange is open, a difference is looked at once more before it is the owner's.
     if snapshot.exchange_open and (snapshot.account.behind or not snapshot.differed):
         return Gate("book", False, found, f"{sentence}; it is checked once more", Reason.DIFFERENCE_SEEN)
-    sentence += f". '{COMMAND} adopt' if the account is right, 'leave' if those shares are yours and not the bot's"
+    sentence += f". Answer '{COMMAND} adopt' if the account is right, 'leave' if those shares are yours, not the bot's"
     return Gate("book", False, found, sentence, Reason.LEDGER_MISMATCH)
 
 

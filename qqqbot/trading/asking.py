@@ -123,7 +123,7 @@ class Asking:
     def _take(self, asked: Asked, answer: Answer) -> None:
         """The halt comes first: a process that dies in between takes the answer again."""
         if answer is Answer.HALT:
-            self._switch.halt(f"your reply to what was announced {new_york_text(asked.announced_at)}\n{BY_OWNER}")
+            self._switch.halt(f"your reply to the announcement of {new_york_text(asked.announced_at)}\n{BY_OWNER}")
         self._journal.answered(asked, answer, self._clock.now())
         log.warning(pairs(answer=answer, announced=asked.announced_at.isoformat(), too_late=asked.ended))
         if asked.ended and answer is Answer.VETO:

@@ -112,7 +112,7 @@ class IBBroker:
         self._before: _Seen | None = None
         """what the newest snapshot saw that had caught up with the fills"""
         self._ledger = False
-        """whether the gateway has told how much of the cash is in dollars: without that, the total is all there is"""
+        """whether the gateway has reported how much of the cash is in dollars; without that, only the total is known"""
         self._behind_since: float | None = None
         self._fractions: dict[str, Decimal] = {}
         self._no_quotes: tuple[float, str] | None = None

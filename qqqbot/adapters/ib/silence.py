@@ -119,4 +119,4 @@ class Conversation:
         if self._requests.arrives(request, 0.0 if silent else self._seconds):
             self._silences.answered(request.question)
         elif self._silences.missed(request.question):
-            log.info("the gateway does not answer for %s: the bot does without", request.question)
+            log.info("the gateway does not answer for %s: the bot manages without it", request.question)

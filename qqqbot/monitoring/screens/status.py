@@ -133,15 +133,15 @@ def broker_field(facts: Status, own: Own) -> Field:
     who = "the simulated account" if facts.who.mode == "dry_run" else "the broker"
     if broker is None or own.agrees is None:
         return Field("Broker", f"{who} has not been asked yet", Tone.FAINT)
-    asked = f"asked {time_near(broker.taken_at, facts.now)}" if broker.taken_at else "time not known"
+    at = time_near(broker.taken_at, facts.now) if broker.taken_at else "at an unknown time"
     if own.agrees:
         if facts.health in (Health.STOPPED, Health.DEAD):
-            return Field("Broker", f"{who} agreed when last asked ({asked})", Tone.GOOD)
+            return Field("Broker", f"{who} agreed when last asked, {at}", Tone.GOOD)
         if not own.answers:
-            return Field("Broker", f"{who} does not answer now; it agreed when last asked ({asked})", Tone.WARNING)
-        return Field("Broker", f"{who} agrees ({asked})", Tone.GOOD)
+            return Field("Broker", f"{who} does not answer now; it agreed when last asked, {at}", Tone.WARNING)
+        return Field("Broker", f"{who} agrees (asked {at})", Tone.GOOD)
     says = ", ".join(f"{count(n)} {symbol}" for symbol, n in sorted(broker.positions.items(), reverse=True))
-    return Field("Broker", f"{who} DISAGREES: it says {says or 'no shares'} ({asked})", Tone.BAD)
+    return Field("Broker", f"{who} DISAGREES: it says {says or 'no shares'} (asked {at})", Tone.BAD)
 
 
 def _value_fields(facts: Status, own: Own) -> list[Field]:

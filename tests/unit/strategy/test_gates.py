@@ -279,7 +279,7 @@ class TestDailyMove:
             gates.daily_move(self.moved(60, factor), RULES),
             "PricesUnavailable",
             str(bars([1.0] * 119)[60].date),
-            "beyond the 20%",
+            "beyond the limit of 20%",
         )
 
     def test_todays_move_counts(self) -> None:

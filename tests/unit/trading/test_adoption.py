@@ -287,7 +287,7 @@ class TestPrices:
         ("price", "age", "error", "match"),
         [
             (PRICE, timedelta(days=3), StalePrices, "older than 20 minutes"),
-            (PRICE * 10, timedelta(0), PricesUnavailable, r"QQQ moved .* beyond"),
+            (PRICE * 10, timedelta(0), PricesUnavailable, r"QQQ's largest one-day move .* beyond"),
             (PRICE * 1.05, timedelta(0), PricesUnavailable, "not near 3 to 1"),
             (0.0, timedelta(0), PricesUnavailable, "not usable"),
             (float("nan"), timedelta(0), PricesUnavailable, "not usable"),

@@ -34,8 +34,8 @@ RESUBMIT_FIX = (
     "restored'"
 )
 DRIP_FIX = (
-    "if they are of reinvested dividends: reinvestment off in Client Portal, Settings, Account Settings; the bot books "
-    "dividends as cash"
+    "if they come from reinvested dividends, switch reinvestment off (Client Portal, Settings, Account Settings): the "
+    "bot books dividends as cash"
 )
 CASH_MEANING = (
     "the proceeds of a sale settle on the next business day, and a rotation from one fund to another waits for them; "
@@ -92,7 +92,7 @@ def executions(day: Day) -> Result:
 def completed(answer: Reply) -> Result:
     """Never a failure: no answer is no news."""
     if answer.trouble:
-        meaning = "the bot does without: it learns how an order ended from its status and its executions"
+        meaning = "the bot manages without: an order's status and executions show how it ended"
         return note(Check.COMPLETED, _trouble(answer), meaning, "nothing")
     return ok(Check.COMPLETED, "answered")
 

@@ -138,7 +138,7 @@ GONE = {"problem": "nothing listens there", "problem_since": (NOW - timedelta(ho
 def test_an_account_that_does_not_answer_is_not_said_to_agree(logs: LogsFolder) -> None:
     lines = shown(logs, **GONE)
     assert lines[1].startswith("Running     yes, failing: pid 4711")
-    told = "Broker      the simulated account does not answer now; it agreed when last asked (asked 11:57 ET)"
+    told = "Broker      the simulated account does not answer now; it agreed when last asked, 11:57 ET"
     assert told in lines
     assert "Problems    Nothing listens there" in lines
     assert {"Running": Tone.BAD, "Broker": Tone.WARNING}.items() <= tones(logs).items()
@@ -146,7 +146,7 @@ def test_an_account_that_does_not_answer_is_not_said_to_agree(logs: LogsFolder) 
 
 def test_an_account_that_did_not_answer_a_dead_bot_agreed_when_last_asked(logs: LogsFolder) -> None:
     logs.alive = False
-    assert "Broker      the simulated account agreed when last asked (asked 11:57 ET)" in shown(logs, **GONE)
+    assert "Broker      the simulated account agreed when last asked, 11:57 ET" in shown(logs, **GONE)
 
 
 def tones(logs: LogsFolder) -> dict[str, Tone]:
