@@ -1,8 +1,9 @@
-"""Opening the files in logs/, for reading and for writing: it never waits.
+"""Opening the files in logs/, which never waits, and writing them: all or nothing.
 
 Under the name of one there may be a pipe, which waits for its other end, or a device, whose reading never ends.
 """
 
+import contextlib
 import errno
 import json
 import os
@@ -49,6 +50,33 @@ def json_object(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def append(file: int, path: Path, data: bytes, synced: bool = False) -> None:
+    """Write all of `data` to the open `file` or nothing: half a line would swallow the next one. Raises OSError."""
+    before = os.fstat(file).st_size
+    try:
+        if os.write(file, data) != len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if synced:
+            os.fdatasync(file) if hasattr(os, "fdatasync") else os.fsync(file)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.ftruncate(file, before)
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def replace(path: Path, text: str) -> None:
+    """Replace the file at `path`; a reader sees the old one or the new one, whole. Raises OSError."""
+    fresh = path.with_name(path.name + ".new")
+    try:
+        with os.fdopen(descriptor(fresh, REPLACING), "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(fresh, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            fresh.unlink()
+        raise
 
 
 def _not_a_file(path: Path) -> OSError:

@@ -6,7 +6,6 @@ which the rows that follow are differences. It grows by about 3 MB a year at a c
 forever. Reading the inputs of one decision costs the same however large the file is.
 """
 
-import errno
 import functools
 import itertools
 import json
@@ -35,7 +34,7 @@ from qqqbot.records.coerce import moment, text
 from qqqbot.records.folder import Identity
 from qqqbot.records.tail import Row, RowReader
 from qqqbot.records.time_search import offset_of, rows_from
-from qqqbot.regular_file import descriptor, reading
+from qqqbot.regular_file import append, descriptor, reading
 
 log = logging.getLogger(__name__)
 
@@ -172,9 +171,7 @@ def _append(path: Path, rows: list[dict[str, Any]]) -> None:
         size = os.fstat(file).st_size
         if size and os.pread(file, 1, size - 1) != b"\n":
             data = b"\n" + data  # what a power cut left unfinished stays a line of its own
-        if os.write(file, data) != len(data):
-            os.ftruncate(file, size)
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        append(file, path, data)
     finally:
         os.close(file)
 

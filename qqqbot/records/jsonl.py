@@ -6,7 +6,6 @@ aside beside its file when the file is opened for writing, and reported; a compl
 start, with its number.
 """
 
-import contextlib
 import json
 import os
 import weakref
@@ -18,7 +17,7 @@ from typing import Any
 
 from qqqbot.model.errors import BookDamaged
 from qqqbot.model.program import COMMAND
-from qqqbot.regular_file import APPENDING, descriptor, reading
+from qqqbot.regular_file import APPENDING, append, descriptor, reading
 
 SCHEMA = 1
 UNUSABLE = (LookupError, ValueError, TypeError, ArithmeticError, AttributeError)
@@ -55,16 +54,7 @@ class AppendOnlyFile:
         self.verify()
         assert self._descriptor is not None
         lines = _lines(rows)
-        text, before = b"".join(lines), os.fstat(self._descriptor).st_size
-        try:
-            if os.write(self._descriptor, text) != len(text):
-                raise OSError(f"{self.path}: the disk accepted only part of a line")
-            os.fdatasync(self._descriptor) if hasattr(os, "fdatasync") else os.fsync(self._descriptor)
-        except OSError:
-            # Half a line would swallow the next one.
-            with contextlib.suppress(OSError):
-                os.ftruncate(self._descriptor, before)
-            raise
+        append(self._descriptor, self.path, b"".join(lines), synced=True)
         return [_parsed(line) for line in lines]
 
     def verify(self) -> None:

@@ -12,7 +12,6 @@ as null. `flip` is null until a check has had a signal; earlier versions did not
 
 import json
 import math
-import os
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -26,7 +25,7 @@ from qqqbot.records.codec import UNREADABLE, from_plain
 from qqqbot.records.coerce import mapping
 from qqqbot.records.jsonl import SCHEMA
 from qqqbot.records.ledger import Costs
-from qqqbot.regular_file import REPLACING, descriptor
+from qqqbot.regular_file import replace
 
 FARTHEST_DAY = 0.2
 """a price further away is refused as wrong (the default of max_daily_move_pct); QQQ moved 12 % at most since 2010"""
@@ -135,18 +134,14 @@ def account_values(account: AccountSnapshot | None) -> dict[str, Any] | None:
 
 
 def write_status(path: Path, values: Mapping[str, Any]) -> None:
-    """Replace the file at `path`; a reader sees the old one or the new one, whole. Raises OSError."""
+    """Replace the file at `path`. Raises OSError."""
     replace_json(path, {"schema": SCHEMA, **values})
 
 
 def replace_json(path: Path, values: Any) -> None:
     """The same without a number of the schema."""
-    fresh = path.with_name(path.name + ".new")
     # Not json.dump, which encodes in Python and takes ten times as long; an idle daemon does this every minute.
-    text = json.dumps(values, default=_plain)
-    with os.fdopen(descriptor(fresh, REPLACING), "w", encoding="utf-8") as file:
-        file.write(text)
-    os.replace(fresh, path)
+    replace(path, json.dumps(values, default=_plain))
 
 
 def _session_values(session: Session) -> dict[str, Any]:

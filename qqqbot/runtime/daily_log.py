@@ -19,7 +19,7 @@ from pathlib import Path
 
 from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.ports import Clock
-from qqqbot.regular_file import APPENDING, descriptor
+from qqqbot.regular_file import APPENDING, append, descriptor
 
 LOGGER = "qqqbot"
 STDOUT, STDERR = 1, 2
@@ -126,10 +126,7 @@ class DailyLog(logging.Handler):
         data = f"{line}\n".encode(errors="backslashreplace")
         opened = descriptor(path, APPENDING)
         try:
-            before = os.fstat(opened).st_size
-            if os.write(opened, data) != len(data):
-                os.ftruncate(opened, before)
-                raise OSError("the disk accepted only part of a line")
+            append(opened, path, data)
         finally:
             os.close(opened)
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from qqqbot.model.program import COMMAND
+from qqqbot.regular_file import descriptor
 from qqqbot.runtime.console import refused, say
 from qqqbot.runtime.place import Place
 from qqqbot.runtime.processes import Processes
@@ -53,9 +54,9 @@ def install(place: Place, environment: Mapping[str, str], processes: Processes, 
 def _make_token(path: Path) -> bool:
     """Whether a random one was written, as there was none. Raises OSError."""
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        made = descriptor(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     except FileExistsError:
         return False
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+    with os.fdopen(made, "w", encoding="ascii") as file:
         file.write(fresh() + "\n")
     return True

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from qqqbot.regular_file import replace
 from qqqbot.runtime.console import warn
 from qqqbot.runtime.place import CONFIG, LOGS, Place
 from qqqbot.runtime.processes import Done, Job, Processes
@@ -125,15 +126,10 @@ class Service:
 
     def _written(self, text: str) -> str | None:
         """Replace the unit, whose proxies may have passwords. Returns what went wrong."""
-        fresh = self.unit.with_name(self._name + ".new")
         try:
             self.unit.parent.mkdir(parents=True, exist_ok=True)
-            fresh.touch(mode=0o600)
-            fresh.write_text(text, encoding="utf-8")
-            fresh.replace(self.unit)
+            replace(self.unit, text)
         except OSError as error:
-            with contextlib.suppress(OSError):
-                fresh.unlink()
             return f"{error.filename}: {error.strerror}"
         return None
 

@@ -134,7 +134,6 @@ OPENED_OTHERWISE = {
     "qqqbot/runtime/halt_file.py": "a pipe of that name halts too",
     "qqqbot/runtime/installing.py": "the environment's",
     "qqqbot/runtime/kill_switch.py": "after it was seen to be a file",
-    "qqqbot/runtime/page_service.py": "made new",
     "qqqbot/runtime/processes.py": "/proc",
     "qqqbot/runtime/service.py": "systemd's units",
 }

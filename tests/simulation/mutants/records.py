@@ -139,9 +139,17 @@ MUTANTS = (
     ),
     Mutant(
         "half a line stays in the file",
-        "records/jsonl.py::AppendOnlyFile.append_all",
-        "os.ftruncate(self._descriptor, before)",
-        "os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size)",
+        "regular_file.py::append",
+        "os.ftruncate(file, before)",
+        "os.ftruncate(file, os.fstat(file).st_size)",
+        ("unit/records/test_jsonl.py", "unit/records/test_inputs.py", "unit/runtime/test_daily_log.py"),
+    ),
+    Mutant(
+        "a status is written over the old one, byte by byte",
+        "regular_file.py::replace",
+        'fresh = path.with_name(path.name + ".new")',
+        "fresh = path",
+        ("unit/records/test_status_file.py", "unit/test_regular_file.py"),
     ),
     Mutant(
         "a record that was replaced under the bot is written to all the same",
