@@ -15,7 +15,7 @@ from qqqbot.runtime.console import warn
 from qqqbot.runtime.place import CONFIG, LOGS, Place
 from qqqbot.runtime.processes import Done, Job, Processes
 from qqqbot.runtime.secret_files import NOTIFY, PING
-from qqqbot.runtime.systemd import assignment, exec_line, lost_secrets, quoted, unit, unquoted
+from qqqbot.runtime.systemd import exec_line, lost_secrets, quoted, unit, unquoted
 
 NAME = "qqqbot.service"
 _FIRST_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
@@ -62,7 +62,7 @@ class Service:
         return state in ("active", "activating", "deactivating", "reloading")
 
     def has_our_configuration(self) -> bool:
-        return self._sets(CONFIG, self._place.config, self._place.home / "config.json")
+        return self._named(CONFIG, "config.json") == self._place.config
 
     def main_pid(self) -> int:
         """The process that systemd regards as the daemon; 0 if there is none."""
@@ -150,15 +150,14 @@ class Service:
 
     def names_us(self) -> bool:
         """Whether the unit is installed for this command and these logs."""
-        return self._names_command() and self._sets(LOGS, self._place.logs, self._place.home / "logs")
+        return self._names_command() and self._named(LOGS, "logs") == self._place.logs
 
     def _of_another(self) -> str | None:
         """The other copy of the program, or the other logs, that the unit in use is for; None if it may be replaced."""
         if (logs := self.other_logs()) is not None:
             return str(logs)
-        starts = (line for line in self._lines() if line.startswith("ExecStart="))
-        command = next((found[1] for line in starts if (found := _FIRST_QUOTED.search(line))), None)
-        program = Path(unquoted(command).replace("$$", "$")) if command and not self._names_command() else None
+        command = _FIRST_QUOTED.search(self._line("ExecStart="))
+        program = Path(unquoted(command[1]).replace("$$", "$")) if command and not self._names_command() else None
         return str(program) if program is not None and program.exists() and self._is_used() else None
 
     def _is_used(self) -> bool:
@@ -166,29 +165,26 @@ class Service:
 
     def other_logs(self) -> Path | None:
         """The logs of the unit, if it is for this command, in use, and for others than these."""
-        if not self._names_command() or self.names_us():
-            return None
-        if not self._is_used():
-            return None
-        start = f'Environment="{LOGS}='
-        value = next((line.removeprefix(start)[:-1] for line in self._lines() if line.startswith(start)), None)
-        return Path(unquoted(value)) if value else self._place.home / "logs"
+        others = self._names_command() and not self.names_us() and self._is_used()
+        return self._named(LOGS, "logs") if others else None
 
     def _names_command(self) -> bool:
         if not self._processes.has("systemctl"):
             return False
         earlier = " ".join((quoted(str(self._place.command)), *self._words))  # written by earlier versions
-        return any(f"ExecStart={line}" in self._lines() for line in (exec_line(self._place, self._words), earlier))
+        return self._line("ExecStart=") in (exec_line(self._place, self._words), earlier)
 
     def _property(self, name: str) -> str:
         return self._systemctl("show", "-p", name, self._name).out.strip().removeprefix(f"{name}=")
 
-    def _sets(self, variable: str, value: Path, default: Path) -> bool:
-        """Whether the unit gives `variable` this value, or leaves it out and the value is the default."""
-        lines = self._lines()
-        if any(line.startswith(f'Environment="{variable}=') for line in lines):
-            return assignment(variable, str(value)) in lines
-        return value == default
+    def _named(self, variable: str, default: str) -> Path:
+        """The path that the unit gives `variable`; the one called `default` in the owner's folder if it gives none."""
+        value = self._line(f'Environment="{variable}=')[:-1]
+        return Path(unquoted(value)) if value else self._place.home / default
+
+    def _line(self, start: str) -> str:
+        """What follows `start` in the unit; nothing if no line begins so."""
+        return next((line.removeprefix(start) for line in self._lines() if line.startswith(start)), "")
 
     def _lines(self) -> list[str]:
         try:
