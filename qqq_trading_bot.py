@@ -29,11 +29,11 @@ from qqqbot.adapters.simulated.broker import ACCOUNT, PaperBroker
 from qqqbot.adapters.yahoo.price_source import ChildPrices
 from qqqbot.display.masking import without_detail
 from qqqbot.display.terminal import show
-from qqqbot.model.errors import AlreadyRunning, BotError, ConfigError, StartRefused
+from qqqbot.model.errors import BotError, ConfigError, StartRefused
 from qqqbot.model.family import name_of
 from qqqbot.model.market import Market
 from qqqbot.model.new_york import new_york_text
-from qqqbot.model.ports import Broker, Brokerage, Clock, SecondPrices, WatchedPrices
+from qqqbot.model.ports import Broker, Clock, SecondPrices, WatchedPrices
 from qqqbot.model.program import COMMAND
 from qqqbot.model.reasons import AlertKind
 from qqqbot.model.sessions import Timetable
@@ -85,7 +85,7 @@ log = logging.getLogger("qqqbot.daemon")
 class Account(Protocol):
     """The account to trade, before the records that belong to it are known."""
 
-    def identity(self, wait_seconds: float) -> Identity | None:
+    def identity(self, wait_seconds: float) -> tuple[Mode, str] | None:
         """Mode and id of the account; None if they are not known yet. Raises StartRefused, ConfigError."""
         ...
 
@@ -95,7 +95,7 @@ class Account(Protocol):
         """Why the account that is logged in now may not be traded; None if it may, or if there is none."""
         ...
 
-    def broker(self, book: Book, state: State) -> Broker: ...
+    def broker(self, book: Book, state: State, /) -> Broker: ...
 
     def second_prices(self) -> SecondPrices | None:
         """The broker's own prices; None if there is no broker."""
@@ -135,39 +135,13 @@ class SimulatedAccount:
         """Nothing is open."""
 
 
-@dataclass(eq=False)
-class BrokerageAccount:
-    """An account at a broker; its id is known once the connection is established."""
-
-    brokerage: Brokerage
-
-    def identity(self, wait_seconds: float) -> Identity | None:
-        found = self.brokerage.identity(wait_seconds)
-        return Identity(*found) if found else None
-
-    def problem(self) -> str | None:
-        return self.brokerage.problem()
-
-    def refused(self) -> str | None:
-        return self.brokerage.refused()
-
-    def broker(self, book: Book, state: State) -> Broker:  # noqa: ARG002 (it asks its own)
-        return self.brokerage
-
-    def second_prices(self) -> SecondPrices | None:
-        return self.brokerage
-
-    def close(self) -> None:
-        self.brokerage.close()
-
-
 def open_account(settings: Config, clock: Clock, logs: Path) -> Account:
     """The account that the configuration names; ibapi is imported only if it is Interactive Brokers'."""
     if settings.dry_run:
         return SimulatedAccount(clock, Decimal(str(settings.paper_slippage_bps)), logs / "decisions.jsonl")
     from ib_broker import open_account as open_interactive_brokers
 
-    return BrokerageAccount(open_interactive_brokers(settings, clock))
+    return open_interactive_brokers(settings, clock)
 
 
 @dataclass(eq=False)
@@ -229,7 +203,7 @@ class Daemon:
         self.account.close()
 
     def _stay_alone(self) -> None:
-        """Raises StartRefused if another daemon runs over these records, or they were moved away."""
+        """Raises BotError if another daemon runs over these records, or they were moved away."""
         if self.lock is not None and self.lock.secure():
             log.warning("%s had been removed or replaced; the lock was taken again", PID_FILE)
 
@@ -331,8 +305,9 @@ class Daemon:
 
     def _identity(self) -> Identity | None:
         while not self.clock.stopping():
-            if identity := self.account.identity(ACCOUNT_WAIT_SECONDS):
-                return identity
+            if found := self.account.identity(ACCOUNT_WAIT_SECONDS):
+                return Identity(*found)
+            self._stay_alone()
             self._beat("waiting")
         return None
 
@@ -362,9 +337,6 @@ def main(
         if options.check_config:
             return 0
         return _run(options, settings, secrets, clock, prices)
-    except AlreadyRunning as error:  # which is no trouble of the one that runs
-        print(f"{refused}: {error}", file=sys.stderr)
-        return 1
     except ConfigError as error:
         return _ended(options, secrets, End(clock.now(), 2, str(error)))
     except BotError as error:
@@ -382,15 +354,23 @@ def main(
 def _ended(options: argparse.Namespace, secrets: SecretUrls | None, end: End, ran: bool = False) -> int:
     """Say why the daemon could not start or go on: where it was started, in logs/, and to the outside addresses."""
     print(without_detail(end.why), file=sys.stderr)
-    if options.check_config or options.settle or options.once:
+    if options.check_config or options.settle or options.once or _is_well_without(options.logs):
         return end.code
     permissions.from_now_on()
     with contextlib.suppress(OSError):  # what was told before is not known then: of one that ran it is told
-        options.logs.mkdir(parents=True, exist_ok=True)
+        if not ran:  # a new folder would be in the way of the one that was moved
+            options.logs.mkdir(parents=True, exist_ok=True)
         ran = last_run.ended(options.logs, end)
     with contextlib.suppress(ConfigError):
         last_words(options.logs, secrets or secret_files.take(os.environ, options.config.parent), end, ran)
     return end.code
+
+
+def _is_well_without(logs: Path) -> bool:
+    """Whether a daemon runs there: that a second one could not start is no trouble of the first."""
+    with contextlib.suppress(StartRefused):
+        return holder(logs / PID_FILE) is not None
+    return False
 
 
 def _run(

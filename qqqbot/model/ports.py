@@ -120,18 +120,6 @@ class Broker(Protocol):
         ...
 
 
-class Brokerage(Broker, SecondPrices, Protocol):
-    """A broker that is reached over a connection, in the background."""
-
-    def identity(self, wait_seconds: float) -> tuple[Mode, str] | None: ...
-
-    def problem(self) -> str | None: ...
-
-    def refused(self) -> str | None: ...
-
-    def close(self) -> None: ...
-
-
 class Notifier(Protocol):
     def notify(self, kind: AlertKind, text: str) -> None:
         """Notify the owner. Never raises, never blocks."""

@@ -166,8 +166,10 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(
             [f"{path}: there is no such file; {COMMAND} init writes one with every key at its default"]
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError([f"{path}: cannot be read: {error}"]) from None
+    except OSError as error:
+        raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None
+    except UnicodeDecodeError:
+        raise ConfigError([f"{path}: cannot be read: it is not UTF-8 text; save it as UTF-8"]) from None
     try:
         values = json.loads(text, object_pairs_hook=_no_duplicates)
     except _DuplicateKey as duplicate:

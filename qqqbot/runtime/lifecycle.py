@@ -44,27 +44,25 @@ class Lifecycle:
         by_systemd = self._service.is_ours()
         ran, main_pid = self._stop_service() if by_systemd else (False, 0)
         pid = self._daemon.pid()
-        if pid is None:
-            return self._stop_without_lock(ran, force)
-        if code := self._terminate(pid, asked=pid == main_pid):
+        others = set(self._elsewhere.here()) - {pid}
+        if pid is not None:
+            if code := self._terminate(pid, asked=pid == main_pid):
+                return code
+            if not self._daemon.wait_until_gone(pid):
+                return self._kill(pid, by_systemd) if force else self._not_stopped(pid, by_systemd=pid == main_pid)
+        if code := self._stop_without_lock(others, force):
             return code
-        if self._daemon.wait_until_gone(pid):
-            say("stopped")
-            return 0
-        if force:
-            return self._kill(pid, by_systemd)
-        return self._not_stopped(pid, by_systemd=pid == main_pid)
+        say("stopped" if ran or pid is not None or others else "not running")
+        return 0
 
-    def _stop_without_lock(self, ran: bool, force: bool) -> int:
+    def _stop_without_lock(self, found: set[int], force: bool) -> int:
         """A daemon that has not taken the lock yet, or whose lock file was removed, must be stopped too."""
-        found = self._elsewhere.here()
         for number in (signal.SIGTERM, signal.SIGKILL) if force else (signal.SIGTERM,):
-            for pid in self._elsewhere.here():
+            for pid in found.intersection(self._elsewhere.here()) if found else ():
                 self._processes.send(pid, number)
-            if self._daemon.wait_until(lambda: not self._elsewhere.here()):
-                say("stopped" if ran or found else "not running")
+            if not found or self._daemon.wait_until(lambda: found.isdisjoint(self._elsewhere.here())):
                 return 0
-        return self._not_stopped(found[0], by_systemd=False)
+        return self._not_stopped(min(found), by_systemd=False)
 
     def restart(self, force: bool = False) -> int:
         return self.check() or self.stop(force) or self.start()
@@ -168,9 +166,10 @@ class Lifecycle:
             return self._still_trying(f"running (pid {child.pid})")
         if self._already_running():  # of two simultaneous starts the other one got the lock
             return 0
-        text = content(self._output)[seen:].decode(errors="replace")
-        warn(f"did not start; the last lines of {self._output}:", *text.splitlines()[-LINES_SHOWN:])
-        return exit_code(child.poll() or 1)
+        text, code = content(self._output)[seen:].decode(errors="replace"), child.poll() or 1
+        killed = f": signal {-code} ended it; if that was not you, memory ran out" if code < 0 else ""
+        warn(f"did not start{killed}; the last lines of {self._output}:", *text.splitlines()[-LINES_SHOWN:])
+        return exit_code(code)
 
     def _make_room_for_output(self) -> int:
         """Set the output file aside if it is too large; returns the size of the current one."""

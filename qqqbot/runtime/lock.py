@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from qqqbot.model.errors import AlreadyRunning, StartRefused
+from qqqbot.model.errors import AlreadyRunning, BotError, StartRefused
 from qqqbot.model.program import COMMAND
 from qqqbot.regular_file import descriptor
 
@@ -66,12 +66,12 @@ class Lock:
     def secure(self) -> bool:
         """Take the lock again if its file was removed or replaced; returns whether it was.
 
-        Raises AlreadyRunning if a second daemon was faster, StartRefused if the folder is gone or was replaced.
+        Raises AlreadyRunning if a second daemon was faster, BotError if the folder is gone or was replaced.
         """
         if self.intact():
             return False
         if not self._in_its_folder():
-            raise StartRefused(
+            raise BotError(
                 f"{self._path.parent} was moved or removed while the daemon ran, and its records with it; "
                 f"put it back, or start again: {COMMAND} start"
             )

@@ -38,7 +38,8 @@ class Service:
         self._warned = False
         self._before: str | None = None
         """the unit that `install` replaced"""
-        folder = environment.get("XDG_CONFIG_HOME") or os.path.join(environment.get("HOME", ""), ".config")
+        home = environment.get("HOME") or os.path.expanduser("~")
+        folder = environment.get("XDG_CONFIG_HOME") or os.path.join(home, ".config")
         self.unit = Path(folder) / "systemd" / "user" / name
 
     def is_ours(self) -> bool:

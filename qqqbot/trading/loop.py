@@ -38,8 +38,8 @@ def poll(
     """Run until a stop is requested. The first check is made at once; `beat` is given the time of the next one.
 
     `heartbeat` is the longest time between two beats; a simulation with a virtual clock makes it longer.
-    `guard` is called after each wait, before a check that may be due; what it raises ends the loop.
-    Every `look` seconds a wait ends if a halt has begun or ended: `halt` waits for the beat that reports it.
+    `guard` is called after each wait, before a check that may be due, and every `look` seconds of a wait; what it
+    raises ends the loop. Then too a wait ends if a halt has begun or ended: `halt` waits for the beat that reports it.
     """
     due = clock.now()
     while not clock.stopping():
@@ -54,12 +54,15 @@ def poll(
         halted = engine.halted()
         beat(due)
         left = min(heartbeat, max(due - clock.now(), timedelta(0))).total_seconds()
-        _rest(engine, clock, left, look, halted)
+        _rest(engine, clock, left, look, halted, guard)
 
 
-def _rest(engine: Engine, clock: Clock, seconds: float, look: float, halted: str | None) -> None:
+def _rest(
+    engine: Engine, clock: Clock, seconds: float, look: float, halted: str | None, guard: Callable[[], None]
+) -> None:
     while engine.halted() == halted and not clock.wait(min(seconds, look)) and seconds > look:
         seconds -= look
+        guard()
 
 
 def _next_tick(engine: Engine, times: Timetable, now: datetime) -> datetime:

@@ -140,6 +140,41 @@ def test_a_start_that_a_service_refuses_is_written_down_shown_told_once_and_ring
     assert "check_interval_minutes" in status.stdout
 
 
+def test_a_second_start_that_is_refused_rings_for_nobody_while_the_first_is_well(
+    checkout: Checkout, world: World
+) -> None:
+    world(TUESDAY_NOON)
+    assert checkout.run("start").returncode == 0
+    (checkout.folder / "config.json").write_text("{")
+    with receiving() as receiver:
+        checkout.environment["QQQBOT_PING_URL"] = receiver.url("ping/token")
+        checkout.environment["QQQBOT_NOTIFY_URLS"] = receiver.json_url()
+        refused = checkout.run("run")
+        assert refused.returncode == 2
+        assert "not valid JSON" in refused.stderr
+        assert (receiver.calls, receiver.titles()) == ([], [])
+    assert not (checkout.logs / "last_end.json").exists()
+    assert checkout.run("status").returncode == 0
+
+
+def test_records_that_were_moved_away_end_the_daemon_at_once_and_can_be_put_back(
+    checkout: Checkout, world: World
+) -> None:
+    world(TUESDAY_NOON)
+    with receiving() as receiver:
+        checkout.environment["QQQBOT_NOTIFY_URLS"] = receiver.json_url()
+        running = checkout.begin("run")
+        eventually(lambda: checkout.logs.exists() and checkout.run("status").returncode == 0, "it is healthy")
+        checkout.logs.rename(checkout.folder / "moved")
+        ended = finished(running, timeout=30)
+        assert ended.returncode == 1
+        assert "was moved or removed while the daemon ran" in ended.stderr
+        assert "did not start" not in receiver.messages[-1]["message"], "it had started"
+    assert not checkout.logs.exists(), "a new folder would be in the way of the old one"
+    (checkout.folder / "moved").rename(checkout.logs)
+    assert checkout.run("start").returncode == 0
+
+
 def test_who_cannot_write_down_why_he_ends_tells_it_and_refused_starts_only_ring(
     checkout: Checkout, world: World
 ) -> None:

@@ -19,7 +19,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 
 from qqqbot.adapters.ib import account as ib_account
 from qqqbot.adapters.ib.account import PositionRow, SummaryRow
@@ -128,6 +128,12 @@ class IBBroker:
     def identity(self, wait_seconds: float) -> tuple[Mode, str] | None:
         """Mode and id of the account; None until a connection has been ready. Raises AccountRefused."""
         return self._identity if self._connection.wait(wait_seconds) else None
+
+    def broker(self, *_: object) -> Self:
+        """What the account is traded through: its connection, whatever the bot's own records are."""
+        return self
+
+    second_prices = broker
 
     def problem(self) -> str | None:
         """What prevents it from working at this moment, and what to do about it."""

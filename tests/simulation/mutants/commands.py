@@ -84,9 +84,22 @@ MUTANTS = (
     Mutant(
         "a daemon without its lock outlives a stop",
         "runtime/lifecycle.py::Lifecycle.stop",
-        "return self._stop_without_lock(ran, force)",
-        "return 0",
+        "if code := self._stop_without_lock(others, force):",
+        "if code := 0:",
         LIFECYCLE,
+    ),
+    Mutant(
+        "a stop waits only for the daemon that has the lock",
+        "runtime/lifecycle.py::Lifecycle.stop",
+        "others = set(self._elsewhere.here()) - {pid}",
+        "others = set(self._elsewhere.here()) if pid is None else set()",
+        LIFECYCLE,
+    ),
+    Mutant(
+        "a second daemon is noticed a minute later",
+        "trading/loop.py::_rest",
+        "guard()",
+        "pass",
     ),
     Mutant(
         "a mistyped answer stops the daemon",

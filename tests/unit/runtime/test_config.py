@@ -352,7 +352,7 @@ class TestFiles:
 
     @pytest.mark.parametrize("text", [b"\xff\xfe{}", b'{"ib_host": "\xe9"}', "{}".encode("utf-16")])
     def test_another_encoding_is_refused(self, tmp_path: Path, text: bytes) -> None:
-        assert "cannot be read" in problems(tmp_path, text)[0]
+        assert "cannot be read: it is not UTF-8 text; save it as UTF-8" in problems(tmp_path, text)[0]
 
     def test_a_byte_order_mark_is_accepted(self, tmp_path: Path) -> None:
         assert load(written(tmp_path, b"\xef\xbb\xbf" + b'{"band_pct": 1}')).band_pct == 1

@@ -17,6 +17,7 @@ from qqqbot.runtime.service import Service
 from tests.support.control import DAEMON_ARGUMENTS, FakeProcesses, Machine
 
 PID, OTHER = 4711, 4712
+Captured = pytest.CaptureFixture[str]
 STATUS = f"{MONITOR} --status"
 
 
@@ -59,24 +60,20 @@ def bot(tmp_path: Path) -> Iterator[Bot]:
 
 
 class TestStart:
-    def test_it_waits_for_the_first_check_and_shows_the_status(
-        self, bot: Bot, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_it_waits_for_the_first_check_and_shows_the_status(self, bot: Bot, capsys: Captured) -> None:
         bot.processes.on_launch = lambda: bot.machine.clock.after(2, lambda: bot.machine.run_daemon(PID))
         assert bot.lifecycle.start() == 0
         assert capsys.readouterr().out == f"started (pid {PID})\n"
         assert bot.processes.shown == [STATUS]
         assert bot.processes.launched == [(bot.machine.logs.parent, bot.machine.logs / "nohup.log")]
 
-    def test_a_running_daemon_is_left_alone(self, bot: Bot, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_a_running_daemon_is_left_alone(self, bot: Bot, capsys: Captured) -> None:
         bot.machine.run_daemon(PID)
         assert bot.lifecycle.start() == 0
         assert capsys.readouterr().out == f"already running (pid {PID})\n"
         assert bot.processes.asked == []
 
-    def test_a_daemon_that_waits_for_its_account_counts_as_running(
-        self, bot: Bot, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_a_daemon_that_waits_for_its_account_counts_as_running(self, bot: Bot, capsys: Captured) -> None:
         bot.machine.run_daemon(PID, "waiting")
         assert bot.lifecycle.start() == 0
         assert bot.machine.clock.monotonic() == 0
@@ -89,20 +86,20 @@ class TestStart:
         assert bot.lifecycle.start() == 0
         assert len(bot.processes.launched) == 1
 
-    def test_a_bad_configuration_starts_nothing(self, bot: Bot, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_a_bad_configuration_starts_nothing(self, bot: Bot, capsys: Captured) -> None:
         bot.processes.answers = {"--check-config": Done(2, "", "one problem\nanother\n")}
         assert bot.lifecycle.start() == 2
         assert capsys.readouterr().err == "one problem\nanother\n"
         assert not bot.machine.logs.exists()
 
-    def test_logs_that_cannot_be_written_start_nothing(self, bot: Bot, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_logs_that_cannot_be_written_start_nothing(self, bot: Bot, capsys: Captured) -> None:
         bot.machine.logs.write_text("a file where the folder should be")
         assert bot.lifecycle.start() == 1
         assert f"The bot cannot write in {bot.machine.logs}: File exists." in capsys.readouterr().err
         assert bot.processes.launched == []
 
     def test_one_that_dies_is_quoted_from_where_it_began_with_its_own_exit_code(
-        self, bot: Bot, capsys: pytest.CaptureFixture[str]
+        self, bot: Bot, capsys: Captured
     ) -> None:
         output = bot.machine.logs / "nohup.log"
         bot.machine.logs.mkdir()
@@ -119,12 +116,16 @@ class TestStart:
         assert lines == [f"line {n}" for n in range(10, 30)]
 
     @pytest.mark.parametrize(("code", "shown"), [(0, 1), (-9, 137)])
-    def test_an_end_without_its_own_exit_code_is_a_failure_too(self, bot: Bot, code: int, shown: int) -> None:
+    def test_an_end_without_its_own_exit_code_is_a_failure_too(
+        self, bot: Bot, code: int, shown: int, capsys: Captured
+    ) -> None:
         bot.processes.job.code = code
         bot.processes.on_launch = (bot.machine.logs / "nohup.log").touch
         assert bot.lifecycle.start() == shown
+        told = capsys.readouterr().err
+        assert ("signal 9 ended it; if that was not you, memory ran out" in told) is (code == -9)
 
-    def test_the_loser_of_two_starts_at_once_succeeds(self, bot: Bot, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_the_loser_of_two_starts_at_once_succeeds(self, bot: Bot, capsys: Captured) -> None:
         def lose() -> None:
             bot.machine.run_daemon(OTHER)
             bot.processes.job.code = 1
@@ -133,7 +134,7 @@ class TestStart:
         assert bot.lifecycle.start() == 0
         assert capsys.readouterr().out == f"already running (pid {OTHER})\n"
 
-    def test_one_that_is_late_is_left_running_and_shown(self, bot: Bot, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_one_that_is_late_is_left_running_and_shown(self, bot: Bot, capsys: Captured) -> None:
         bot.processes.on_launch = lambda: bot.machine.run_daemon(PID, "starting")
         assert bot.lifecycle.start() == 1
         told = capsys.readouterr()
@@ -151,13 +152,13 @@ class TestStart:
 
 
 class TestStop:
-    def test_without_a_daemon_nothing_is_done(self, bot: Bot, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_without_a_daemon_nothing_is_done(self, bot: Bot, capsys: Captured) -> None:
         assert bot.lifecycle.stop() == 0
         assert capsys.readouterr().out == "not running\n"
 
     @pytest.mark.parametrize("force", [False, True])
     def test_a_daemon_without_its_lock_is_stopped_too(
-        self, bot: Bot, capsys: pytest.CaptureFixture[str], tmp_path: Path, force: bool
+        self, bot: Bot, capsys: Captured, tmp_path: Path, force: bool
     ) -> None:
         mine = f"/venv/bin/python {DAEMON} --logs {tmp_path / 'logs'} --config {tmp_path / 'config.json'}"
         bot.processes.lines = [
@@ -175,21 +176,33 @@ class TestStop:
         assert {pid for pid, _ in bot.processes.sent} == {PID}
         assert capsys.readouterr().out == "stopped\n"
 
-    def test_a_daemon_without_its_lock_that_does_not_stop_is_named(
-        self, bot: Bot, capsys: pytest.CaptureFixture[str], tmp_path: Path
-    ) -> None:
-        bot.processes.lines = [(PID, f"/venv/bin/python {DAEMON} --logs {tmp_path / 'logs'}")]
+    def test_one_without_its_lock_that_does_not_stop_is_named(self, bot: Bot, capsys: Captured) -> None:
+        bot.processes.lines = [(PID, f"/venv/bin/python {DAEMON} --logs {bot.machine.logs}")]
         assert bot.lifecycle.stop() == 1
         assert f"not stopped yet after 10 s (pid {PID})" in capsys.readouterr().err
 
-    def test_it_asks_and_waits(self, bot: Bot, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_it_asks_and_waits(self, bot: Bot, capsys: Captured) -> None:
         bot.machine.run_daemon(PID)
         bot.processes.on_signal = lambda: bot.machine.clock.after(5, bot.machine.end_daemon)
         assert bot.lifecycle.stop() == 0
         assert bot.processes.sent == [(PID, signal.SIGTERM)]
         assert capsys.readouterr().out == "stopped\n"
 
-    def test_another_program_is_never_signalled(self, bot: Bot, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_one_whose_lock_file_was_removed_is_stopped_beside_the_one_that_has_the_lock(self, bot: Bot) -> None:
+        """It would take the lock again, and trade on after "stopped"."""
+        bot.machine.run_daemon(PID)
+        bot.processes.lines = [(pid, f"python {DAEMON} --logs {bot.machine.logs}") for pid in (PID, OTHER)]
+
+        def end() -> None:
+            bot.machine.end_daemon()
+            if bot.processes.sent[-1][0] == OTHER:
+                bot.processes.lines.pop()
+
+        bot.processes.on_signal = end
+        assert bot.lifecycle.stop() == 0
+        assert bot.processes.sent == [(PID, signal.SIGTERM), (OTHER, signal.SIGTERM)]
+
+    def test_another_program_is_never_signalled(self, bot: Bot, capsys: Captured) -> None:
         bot.machine.run_daemon(PID)
         bot.processes.arguments_of = {PID: "sleep 60"}
         assert bot.lifecycle.stop(force=True) == 1
@@ -202,13 +215,13 @@ class TestStop:
         bot.processes.on_signal = bot.machine.end_daemon
         assert bot.lifecycle.stop() == 0
 
-    def test_a_process_of_another_user_is_named(self, bot: Bot, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_a_process_of_another_user_is_named(self, bot: Bot, capsys: Captured) -> None:
         bot.machine.run_daemon(PID)
         bot.processes.foreign = {PID}
         assert bot.lifecycle.stop() == 1
         assert f"Process {PID} belongs to another user" in capsys.readouterr().err
 
-    def test_one_that_does_not_stop_is_not_killed(self, bot: Bot, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_one_that_does_not_stop_is_not_killed(self, bot: Bot, capsys: Captured) -> None:
         bot.machine.run_daemon(PID)
         assert bot.lifecycle.stop() == 1
         assert bot.processes.sent == [(PID, signal.SIGTERM)]
@@ -216,7 +229,7 @@ class TestStop:
         assert "not stopped yet after 10 s" in told
         assert "stop --force" in told
 
-    def test_force_kills_it_after_asking_it_to_stop(self, bot: Bot, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_force_kills_it_after_asking_it_to_stop(self, bot: Bot, capsys: Captured) -> None:
         bot.machine.run_daemon(PID)
 
         def end_when_killed() -> None:
@@ -228,7 +241,7 @@ class TestStop:
         assert [number for _, number in bot.processes.sent] == [signal.SIGTERM, signal.SIGKILL]
         assert capsys.readouterr().out.startswith(f"killed (pid {PID})")
 
-    def test_one_that_cannot_be_killed_is_named(self, bot: Bot, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_one_that_cannot_be_killed_is_named(self, bot: Bot, capsys: Captured) -> None:
         bot.machine.run_daemon(PID)
         assert bot.lifecycle.stop(force=True) == 1
         assert "hangs in the operating system" in capsys.readouterr().err
@@ -295,27 +308,25 @@ class TestAnswer:
 
 
 class TestService:
-    def test_systemd_handles_start(self, bot: Bot, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_systemd_handles_start(self, bot: Bot, capsys: Captured) -> None:
         bot.by_systemd().processes.on_launch = lambda: bot.machine.run_daemon(PID)
         assert bot.lifecycle.start() == 0
         assert bot.asked() == ["start qqqbot.service"]
         assert bot.processes.launched == []
         assert capsys.readouterr().out == f"started (pid {PID})\n"
 
-    def test_a_start_that_systemd_gave_up_is_reported(self, bot: Bot, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_a_start_that_systemd_gave_up_is_reported(self, bot: Bot, capsys: Captured) -> None:
         bot.by_systemd().processes.job.code = 1
         assert bot.lifecycle.start() == 1
         assert "The daemon does not run yet; systemd may try again" in capsys.readouterr().err
 
-    def test_a_slow_start_is_left_to_systemd(self, bot: Bot, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_a_slow_start_is_left_to_systemd(self, bot: Bot, capsys: Captured) -> None:
         bot.by_systemd().processes.on_launch = lambda: bot.machine.run_daemon(PID, "starting")
         assert bot.lifecycle.start() == 1
         assert bot.processes.job.terminated, "only the wait"
         assert f"running under systemd (pid {PID})" in capsys.readouterr().err
 
-    def test_another_configuration_is_refused_before_anything_is_stopped(
-        self, bot: Bot, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_another_configuration_is_refused_before_anything_is_stopped(self, bot: Bot, capsys: Captured) -> None:
         bot.by_systemd().machine.run_daemon(PID)
         text = bot.service.unit.read_text()
         bot.service.unit.write_text(text + 'Environment="QQQBOT_CONFIG=/other.json"\n')
@@ -324,7 +335,7 @@ class TestService:
         assert bot.asked() == []
 
     def test_a_daemon_with_another_configuration_is_not_restarted_with_this_one(
-        self, bot: Bot, capsys: pytest.CaptureFixture[str]
+        self, bot: Bot, capsys: Captured
     ) -> None:
         bot.machine.run_daemon(PID)
         bot.processes.lines = [(PID, f"python {DAEMON} --logs {bot.machine.logs} --config /srv/mine.json")]
@@ -352,17 +363,13 @@ class TestService:
         assert bot.lifecycle.stop() == 0
         assert bot.processes.sent == [(OTHER, signal.SIGTERM)]
 
-    def test_between_a_crash_and_the_next_attempt_systemd_is_waited_for(
-        self, bot: Bot, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_between_a_crash_and_the_next_attempt_systemd_is_waited_for(self, bot: Bot, capsys: Captured) -> None:
         bot.by_systemd().processes.answers["is-active qqqbot.service"] = Done(3, "activating\n")
         assert bot.lifecycle.stop() == 0
         assert bot.asked() == ["stop qqqbot.service"]
         assert capsys.readouterr().out == "stopped\n"
 
-    def test_a_refusal_by_systemd_is_reported_and_the_daemon_is_still_stopped(
-        self, bot: Bot, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_a_refusal_by_systemd_is_reported_and_the_daemon_is_still_stopped(self, bot: Bot, capsys: Captured) -> None:
         bot.by_systemd().machine.run_daemon(OTHER)
         bot.processes.arguments_of[OTHER] = DAEMON_ARGUMENTS
         bot.processes.answers["stop qqqbot.service --no-block"] = Done(1)
@@ -377,7 +384,7 @@ class TestService:
         assert bot.asked() == ["stop qqqbot.service --no-block", "kill -s KILL qqqbot.service"]
         assert bot.processes.sent == [(PID, signal.SIGKILL)]
 
-    def test_without_force_systemds_own_patience_is_named(self, bot: Bot, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_without_force_systemds_own_patience_is_named(self, bot: Bot, capsys: Captured) -> None:
         bot.by_systemd().machine.run_daemon(PID)
         assert bot.lifecycle.stop() == 1
         assert "systemd kills it if it has not stopped 30 s after it was asked." in capsys.readouterr().err
@@ -413,7 +420,7 @@ def installed(tmp_path: Path) -> bool:
 
 class TestInstallService:
     def test_it_is_enabled_and_started_by_systemd(
-        self, tmp_path: Path, processes: FakeProcesses, capsys: pytest.CaptureFixture[str]
+        self, tmp_path: Path, processes: FakeProcesses, capsys: Captured
     ) -> None:
         assert install(tmp_path, processes) == 0
         done = [call for call in asked(processes) if not call.startswith("is-")]
@@ -426,7 +433,7 @@ class TestInstallService:
         assert "stop it: ./bot_control.sh stop" in out
 
     def test_without_systemd_other_ways_are_named(
-        self, tmp_path: Path, processes: FakeProcesses, capsys: pytest.CaptureFixture[str]
+        self, tmp_path: Path, processes: FakeProcesses, capsys: Captured
     ) -> None:
         processes.programs.clear()
         assert install(tmp_path, processes) == 1
@@ -438,7 +445,7 @@ class TestInstallService:
         assert not installed(tmp_path)
 
     def test_secrets_that_the_service_would_not_have_install_nothing(
-        self, tmp_path: Path, processes: FakeProcesses, capsys: pytest.CaptureFixture[str]
+        self, tmp_path: Path, processes: FakeProcesses, capsys: Captured
     ) -> None:
         assert install(tmp_path, processes, QQQBOT_PING_URL="https://hunter2") == 2
         err = capsys.readouterr().err
@@ -446,15 +453,13 @@ class TestInstallService:
         assert "hunter2" not in err
         assert not installed(tmp_path)
 
-    def test_a_systemd_that_refuses_is_named(
-        self, tmp_path: Path, processes: FakeProcesses, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_a_systemd_that_refuses_is_named(self, tmp_path: Path, processes: FakeProcesses, capsys: Captured) -> None:
         processes.answers = {"enable qqqbot.service": Done(1, "", "Failed to connect to bus")}
         assert install(tmp_path, processes) == 1
         assert "log in as that user (not with su or sudo)" in capsys.readouterr().err
 
     def test_a_service_that_does_not_start_is_named(
-        self, tmp_path: Path, processes: FakeProcesses, capsys: pytest.CaptureFixture[str]
+        self, tmp_path: Path, processes: FakeProcesses, capsys: Captured
     ) -> None:
         processes.job.code = 1
         assert install(tmp_path, processes, starts=False) == 1
@@ -464,9 +469,7 @@ class TestInstallService:
         assert not installed(tmp_path)
         assert asked(processes)[-2:] == ["disable qqqbot.service", "daemon-reload"]
 
-    def test_a_unit_that_systemd_cannot_read_stops_nothing_and_is_taken_back(
-        self, bot: Bot, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_a_unit_that_systemd_cannot_read_stops_nothing_and_is_taken_back(self, bot: Bot, capsys: Captured) -> None:
         bot.processes.programs.add("systemctl")
         bot.machine.run_daemon(PID)
         bot.processes.answers["show -p LoadState qqqbot.service"] = Done(0, "LoadState=bad-setting\n")
@@ -487,7 +490,7 @@ class TestInstallService:
         assert not bot.service.unit.exists()
 
     def test_lingering_that_needs_root_is_advised(
-        self, tmp_path: Path, processes: FakeProcesses, capsys: pytest.CaptureFixture[str]
+        self, tmp_path: Path, processes: FakeProcesses, capsys: Captured
     ) -> None:
         processes.answers = {"enable-linger": Done(1)}
         assert install(tmp_path, processes) == 0

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from qqqbot.model.errors import AlreadyRunning, StartRefused
+from qqqbot.model.errors import AlreadyRunning, BotError, StartRefused
 from qqqbot.runtime.lock import Lock, holder
 
 
@@ -73,8 +73,9 @@ def test_a_lock_is_only_taken_in_the_folder_of_the_records(tmp_path: Path, succe
         logs.rename(tmp_path / "old logs")
         if successor:
             logs.mkdir()
-        with pytest.raises(StartRefused, match="was moved or removed while the daemon ran"):
+        with pytest.raises(BotError, match="was moved or removed while the daemon ran") as ended:
             lock.secure()
+        assert not isinstance(ended.value, StartRefused), "it had started"
         assert not (logs / "bot.pid").exists()
 
 

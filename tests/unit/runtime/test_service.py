@@ -110,6 +110,11 @@ def test_a_login_without_a_runtime_folder_gets_the_usual_one(tmp_path: Path, pro
     assert processes.environments[-1]["XDG_RUNTIME_DIR"].startswith("/run/user/")
 
 
+def test_a_login_without_a_home_has_the_one_of_its_user(tmp_path: Path, processes: FakeProcesses) -> None:
+    """It was written below the caller's folder, where systemd never looks."""
+    assert Service(a_place(tmp_path), {}, processes).unit.is_absolute()
+
+
 def test_a_refusal_by_systemd_is_passed_on(tmp_path: Path, processes: FakeProcesses) -> None:
     processes.answers = {"daemon-reload": DEAF}
     assert service(tmp_path, processes).install() == "Failed to connect to bus"

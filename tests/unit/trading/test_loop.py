@@ -63,6 +63,19 @@ def test_a_guard_that_objects_ends_the_loop_before_the_next_check(world: World) 
     assert world.clock.now() == NOW + timedelta(minutes=2)
 
 
+def test_a_guard_is_asked_as_often_as_a_halt_is_looked_for(world: World) -> None:
+    """In the minute between two beats a second daemon could be started over the same records."""
+    begun = NOW + timedelta(seconds=7)
+
+    def guard() -> None:
+        if world.clock.now() >= begun:
+            raise AlreadyRunning("somebody else is here")
+
+    with pytest.raises(AlreadyRunning):
+        poll(world.start(), world.clock, TIMES, lambda _: None, guard=guard, look=2.0)
+    assert world.clock.now() == NOW + timedelta(seconds=8)
+
+
 def test_a_guard_that_objects_at_once_prevents_the_first_check(world: World) -> None:
     def guard() -> None:
         raise AlreadyRunning("somebody else is here")
