@@ -82,7 +82,7 @@ def test_cash_in_other_currencies_is_a_note(tmp_path: Path) -> None:
     assert said.result("Account summary")["verdict"] == "note"
     assert "cash 100,000.00" in said.text("Account summary")
     assert "dollars 40,000.00" in said.text("Account summary")
-    assert "60,000.00 of the cash is in other currencies" in said.text("Account summary")
+    assert "60,000.00 of the cash is not reported as US dollars" in said.text("Account summary")
     assert "Convert Currency" in said.text("Account summary")
 
 

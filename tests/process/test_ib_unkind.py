@@ -1,11 +1,12 @@
 """The real Engine on a gateway stand-in that is late, silent and contradictory, as real ones are."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from qqqbot.model.reasons import Reason
 from qqqbot.model.values import Holding
 from standins.ib_gateway import Account
 from tests.support.builders import ACCOUNT
@@ -304,10 +305,34 @@ def test_the_account_shows_what_it_will_pay_of_a_dividend(tmp_path: Path) -> Non
         assert trader.at.broker.snapshot().dividends_due == Decimal("103.39")
 
 
+def test_an_account_with_euros_alone_is_no_account_with_dollars(tmp_path: Path) -> None:
+    """It may have no row of dollars at all, from the first answer on; TotalCashValue is 100,000."""
+    euros = WithoutLedger(ACCOUNT, cash=Decimal(0), foreign_cash=Decimal(100_000), leverage=Decimal(4), left_out=True)
+    with trading(tmp_path, euros, timing=BRISK) as trader:
+        minutes(trader, 4, Holding.QQQ)
+        assert "the dollars of the account are not reported" in trader.last_check().sentence
+        minutes(trader, 14)
+        assert (trader.at.gateway.orders, trader.last_check().error) == ([], Reason.MONEY_LATE)
+        assert trader.engine.state.missing == 100_000
+        euros.cash, euros.foreign_cash, euros.left_out = Decimal(100_000), Decimal(0), False
+        minutes(trader, 2)
+        assert trader.at.gateway.position("QQQ") == 211
+
+
+def test_a_sale_needs_no_dollars(tmp_path: Path) -> None:
+    account = WithoutLedger(ACCOUNT, cash=Decimal(100_000), leverage=Decimal(4))
+    with trading(tmp_path, account, timing=BRISK) as trader:
+        trader.check(Holding.QQQ)
+        account.left_out = True
+        minutes(trader, 5, Holding.CASH)
+        assert trader.at.gateway.position("QQQ") == 0
+
+
+@dataclass
 class WithoutLedger(Account):
     """One whose cash by currency is left out of some answers."""
 
-    left_out = False
+    left_out: bool = False
 
     def ledger(self) -> dict[str, str]:
         return {} if self.left_out else super().ledger()
@@ -317,12 +342,9 @@ def test_an_answer_without_its_dollars_is_not_one_without_other_currencies(tmp_p
     euros = WithoutLedger(ACCOUNT, cash=Decimal(20_000), foreign_cash=Decimal(80_000), leverage=Decimal(4))
     with trading(tmp_path, euros, timing=BRISK) as trader:
         trader.check(Holding.CASH)
-        WithoutLedger.left_out = True
-        try:
-            minutes(trader, 15, Holding.QQQ)
-        finally:
-            WithoutLedger.left_out = False
-        assert (trader.at.gateway.orders, trader.last_check().error) == ([], "BrokerUnavailable")
-        assert "came without its dollars" in trader.last_check().sentence
+        euros.left_out = True
+        minutes(trader, 15, Holding.QQQ)
+        euros.left_out = False
+        assert (trader.at.gateway.orders, trader.last_check().error) == ([], Reason.MONEY_LATE)
         minutes(trader, 15)
         assert 0 <= euros.cash < 1_000

@@ -119,8 +119,13 @@ def _amount(row: SummaryRow) -> Decimal:
     return amount
 
 
-def zeros(found: Mapping[str, Decimal]) -> str:
-    """Which amounts are nothing at all, if several are: for a moment after a sale a gateway reports them all as 0."""
+def doubt(found: Mapping[str, Decimal]) -> str:
+    """Why `found` may not be the account, or empty.
+
+    For a moment after a sale a gateway reports all as 0; and how many of the total are dollars comes on its own.
+    """
+    if DOLLARS not in found:
+        return "the dollars of the account are not reported"
     empty = [tag for tag in NEEDED_TAGS if not found[tag]]
     return f"{', '.join(empty)} of the account are reported as zero" if len(empty) > 1 else ""
 
@@ -141,7 +146,7 @@ def spendable(found: Mapping[str, Decimal], sold_today: Decimal) -> tuple[Decima
     day; the broker's pages do not agree on whether SettledCash leaves them out, so the lower number counts.
     """
     total = found["TotalCashValue"]
-    dollars = found.get(DOLLARS, total)
+    dollars = found.get(DOLLARS, Decimal(0))
     free = min(total, dollars, found["AvailableFunds"])
     if not is_cash_account(found):
         return free, Decimal(0)
@@ -150,8 +155,11 @@ def spendable(found: Mapping[str, Decimal], sold_today: Decimal) -> tuple[Decima
 
 
 def foreign_cash(found: Mapping[str, Decimal]) -> Decimal:
-    """What the cash in other currencies is worth in dollars; negative for a loan in one of them."""
-    return found["TotalCashValue"] - found.get(DOLLARS, found["TotalCashValue"])
+    """What the cash in other currencies is worth in dollars; negative for a loan in one of them.
+
+    All that is not reported as dollars counts: an account without any has no row for them.
+    """
+    return found["TotalCashValue"] - found.get(DOLLARS, Decimal(0))
 
 
 def shares(rows: Iterable[PositionRow], account: str, symbols: Iterable[str]) -> dict[str, int]:

@@ -111,8 +111,6 @@ class IBBroker:
         self._executions_at = -EXECUTIONS_SECONDS
         self._before: _Seen | None = None
         """what the newest snapshot saw that had caught up with the fills"""
-        self._ledger = False
-        """whether the gateway has reported how much of the cash is in dollars; without that, only the total is known"""
         self._behind_since: float | None = None
         self._fractions: dict[str, Decimal] = {}
         self._no_quotes: tuple[float, str] | None = None
@@ -247,9 +245,6 @@ class IBBroker:
         with self._news:
             fills = {fill.exec_id: fill for order in self._orders.with_executions() for fill in order.fills}
         found = ib_account.amounts(summary, self.account)
-        if self._ledger and ib_account.DOLLARS not in found:
-            raise BrokerUnavailable(f"the account summary of {self.account} came without its dollars; asked again soon")
-        self._ledger = ib_account.DOLLARS in found
         shares = ib_account.shares(positions, self.account, self._symbols)
         return _Seen(shares, found, fills)
 
@@ -431,9 +426,9 @@ class _Seen(NamedTuple):
         Each is refreshed on its own. Cash moves by the executions' money; what is available by as much of it as the
         margin of the shares leaves, so that only its direction is known.
         """
-        zeros = ib_account.zeros(self.amounts)
-        if zeros and (before is None or not ib_account.zeros(before.amounts)):
-            return zeros
+        doubt = ib_account.doubt(self.amounts)
+        if doubt and (before is None or not ib_account.doubt(before.amounts)):
+            return doubt
         if before is None:
             return ""
         new = [fill for exec_id, fill in self.fills.items() if exec_id not in before.fills]

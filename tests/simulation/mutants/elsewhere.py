@@ -304,8 +304,8 @@ MUTANTS = (
     Mutant(
         "zeros after a sale are a poor account",
         "adapters/ib/broker.py::_Seen.behind",
-        "if zeros and",
-        "if not zeros and",
+        "if doubt and",
+        "if not doubt and",
         ("process/test_ib_unkind.py::test_zeros_just_after_a_sale_are_late_and_not_a_poor_account",),
     ),
     Mutant(

@@ -252,9 +252,9 @@ MUTANTS = (
     ),
     Mutant(
         "an answer that lacks its dollars is one without other currencies",
-        "adapters/ib/broker.py::IBBroker._seen",
-        "if self._ledger and",
-        "if not self._symbols and",
+        "adapters/ib/account.py::spendable",
+        "found.get(DOLLARS, Decimal(0))",
+        "found.get(DOLLARS, total)",
         ("process/test_ib_unkind.py::test_an_answer_without_its_dollars_is_not_one_without_other_currencies",),
     ),
     Mutant(

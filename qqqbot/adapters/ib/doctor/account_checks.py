@@ -118,10 +118,8 @@ def summary(answer: Reply, chosen: str, settings: Config) -> Result:
     meanings = [CASH_MEANING] if cash else ["a sale is followed at once by the purchase; the bot never borrows"]
     if small := amounts["NetLiquidation"] < settings.capital:
         meanings.append(f"it holds less than total_capital ({usd(settings.total_capital)}): the smaller amount counts")
-    if ib_account.DOLLARS not in amounts:
-        meanings.append("the gateway does not report its cash by currency: make sure that all of it is in US dollars")
     if foreign:
-        meanings.append(f"{usd(float(foreign))} of the cash is in other currencies: the bot spends dollars only")
+        meanings.append(f"{usd(float(foreign))} of the cash is not reported as US dollars: the bot spends dollars only")
     fixes = ["see IB_SETUP.md, section 1"] if cash else ["lower total_capital, so that status agrees"] if small else []
     if foreign:
         fixes.append("convert the cash to US dollars: Client Portal, Trade, Convert Currency")

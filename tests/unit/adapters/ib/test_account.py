@@ -9,12 +9,12 @@ from qqqbot.adapters.ib.account import (
     SummaryRow,
     amounts,
     choose_account,
+    doubt,
     foreign_cash,
     fractions,
     is_cash_account,
     shares,
     spendable,
-    zeros,
 )
 from qqqbot.model.errors import AccountRefused, BrokerUnavailable
 from qqqbot.model.values import Mode
@@ -35,8 +35,13 @@ def rows(values: dict[str, str], account: str = ACCOUNT, currency: str = "USD") 
     return [SummaryRow(account, tag, value, currency) for tag, value in values.items()]
 
 
+def dollars(amount: str, currency: str = "USD", account: str = ACCOUNT) -> SummaryRow:
+    return SummaryRow(account, "CashBalance", amount, currency)
+
+
 def money(values: dict[str, str]) -> dict[str, Decimal]:
-    return amounts(rows(values), ACCOUNT)
+    """Of an account whose cash is all in dollars."""
+    return amounts([*rows(values), dollars(values["TotalCashValue"])], ACCOUNT)
 
 
 def stock(quantity: str, symbol: str = "QQQ", **changes: str) -> PositionRow:
@@ -89,7 +94,7 @@ def test_amounts_of_another_account_are_not_counted() -> None:
 @pytest.mark.parametrize("tag", sorted(MARGIN))
 def test_an_answer_without_a_needed_amount_is_not_an_answer(tag: str) -> None:
     with pytest.raises(BrokerUnavailable, match=f"without {tag}"):
-        money({t: v for t, v in MARGIN.items() if t != tag})
+        amounts(rows({t: v for t, v in MARGIN.items() if t != tag}), ACCOUNT)
 
 
 @pytest.mark.parametrize("text", ["", "n/a", "NaN", "Infinity", "1.7976931348623157E308"])
@@ -116,7 +121,7 @@ def test_an_account_in_another_currency_is_not_used() -> None:
     ],
 )
 def test_several_amounts_of_nothing_at_once_are_noticed(zero: tuple[str, ...], told: str) -> None:
-    assert zeros(money(MARGIN | dict.fromkeys(zero, "0.00"))) == told
+    assert doubt(money(MARGIN | dict.fromkeys(zero, "0.00"))) == told
 
 
 @pytest.mark.parametrize(("text", "due"), [("103.39", Decimal("103.39")), ("0", Decimal(0)), ("n/a", None), ("", None)])
@@ -139,10 +144,6 @@ def test_a_margin_account_never_borrows() -> None:
     assert spendable(money(MARGIN | {"TotalCashValue": "-500"}), Decimal(0)) == (Decimal(-500), Decimal(0))
 
 
-def dollars(amount: str, currency: str = "USD", account: str = ACCOUNT) -> SummaryRow:
-    return SummaryRow(account, "CashBalance", amount, currency)
-
-
 def test_cash_in_other_currencies_is_not_spent() -> None:
     found = amounts([*rows(MARGIN), dollars("15000"), dollars("25000", "EUR"), dollars("99", account="DU9")], ACCOUNT)
     assert spendable(found, Decimal(0)) == (Decimal(15000), Decimal(0))
@@ -157,9 +158,11 @@ def test_more_dollars_than_cash_are_a_loan_in_another_currency_and_not_spent() -
     assert foreign_cash(found) == Decimal(-20000)
 
 
-def test_a_gateway_that_tells_no_ledger_is_believed_in_its_total() -> None:
-    assert foreign_cash(money(MARGIN)) == 0
-    assert spendable(money(MARGIN), Decimal(0))[0] == Decimal(40000)
+def test_what_is_not_reported_as_dollars_is_not_spent() -> None:
+    found = amounts(rows(MARGIN), ACCOUNT)
+    assert doubt(found) == "the dollars of the account are not reported"
+    assert foreign_cash(found) == Decimal(40000)
+    assert spendable(found, Decimal(0))[0] == 0
 
 
 def test_a_margin_account_may_spend_what_was_sold_today() -> None:

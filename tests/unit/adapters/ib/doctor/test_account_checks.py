@@ -21,6 +21,7 @@ OK, NOTE, FAILED = Verdict.OK, Verdict.NOTE, Verdict.FAILED
 HOURS = "20261123:0930-20261123:1600;20261124:0930-20261124:1600;20261125:CLOSED;20261127:0930-20261127:1300"
 SHARE = ContractDetails("STK", Decimal("0.01"), ("LMT", "MKT"), HOURS, "US/Eastern")
 MONEY = {"AvailableFunds": "100000", "BuyingPower": "400000", "NetLiquidation": "100000", "TotalCashValue": "100000"}
+MONEY |= {"CashBalance": "100000"}
 
 
 def open_order(symbol: str) -> Status:
