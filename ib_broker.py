@@ -363,10 +363,11 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         self.requests.end(reqId)
 
     def position(self, account: str, contract: Contract, position: Any, avgCost: float) -> None:
-        quantity = number_of(position) or Decimal(0)
-        self.requests.put(
-            "positions", PositionRow(account, contract.symbol, contract.secType, contract.currency, quantity)
-        )
+        quantity = number_of(position)
+        if quantity is None and contract.secType == "STK":
+            self.requests.fail("positions", f"how many {washed(contract.symbol)} it holds is not a number")
+        row = PositionRow(account, contract.symbol, contract.secType, contract.currency, quantity or Decimal(0))
+        self.requests.put("positions", row)
 
     def positionEnd(self) -> None:
         self.requests.end("positions")

@@ -392,6 +392,20 @@ def test_an_execution_without_its_numbers_is_never_read_as_a_smaller_one(wrong: 
     assert [(execution.shares, execution.price) for execution in told] == [(0, Decimal(450))]
 
 
+def test_a_position_without_its_number_is_never_none_at_all() -> None:
+    link = client()
+    for option, share, known in ((math.nan, 100, [0, 100]), (1, math.nan, None)):
+        request = link.requests.ask("positions", "positions", lambda: None)
+        link.position("DU1", SimpleNamespace(symbol="QQQ", secType="OPT", currency="USD"), option, 0.0)
+        link.position("DU1", STOCK, share, 0.0)
+        link.positionEnd()
+        if known:
+            assert [row.quantity for row in link.requests.answer(request, 1)] == known
+        else:
+            with pytest.raises(BrokerUnavailable, match="how many QQQ it holds is not a number"):
+                link.requests.answer(request, 1)
+
+
 def test_callbacks_of_another_account_or_instrument_are_ignored() -> None:
     told: list[Any] = []
     link = ib_broker.IBGateway(MovedClock(), QUICK, told.append)
