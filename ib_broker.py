@@ -337,7 +337,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
             self._unnumbered_error(number, text)
         elif about >= FIRST_REQUEST_ID:
             if meaning is not Meaning.NOTICE and not self.prices.expects(about, number, text):
-                self.requests.fail(about, explain(number, text))
+                self.requests.end(about, explain(number, text))
         else:
             log.info("order %s: %s", about, explain_order(number, text))
             self._listener(Notice(about, number, washed(text)))
@@ -354,7 +354,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         log.log(logging.DEBUG if known else logging.INFO, "gateway: %s", explain(number, text))
         if code(number).meaning is Meaning.REFUSED:
             for question in ("open", "completed", "positions"):
-                self.requests.fail(question, explain(number, text))
+                self.requests.end(question, explain(number, text))
 
     def accountSummary(self, reqId: int, account: str, tag: str, value: str, currency: str) -> None:
         self.requests.put(reqId, SummaryRow(account, tag, value, currency))
@@ -365,7 +365,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
     def position(self, account: str, contract: Contract, position: Any, avgCost: float) -> None:
         quantity = number_of(position)
         if quantity is None and contract.secType == "STK":
-            self.requests.fail("positions", f"how many {washed(contract.symbol)} it holds is not a number")
+            self.requests.end("positions", f"how many {washed(contract.symbol)} it holds is not a number")
         row = PositionRow(account, contract.symbol, contract.secType, contract.currency, quantity or Decimal(0))
         self.requests.put("positions", row)
 

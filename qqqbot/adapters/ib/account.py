@@ -163,21 +163,19 @@ def foreign_cash(found: Mapping[str, Decimal]) -> Decimal:
 
 
 def shares(rows: Iterable[PositionRow], account: str, symbols: Iterable[str]) -> dict[str, int]:
-    """Whole shares of `symbols` in `account`; options and other listings of the same symbol are not stock."""
-    held = dict.fromkeys(symbols, Decimal(0))
-    for row in rows:
-        if row.account == account and row.sec_type == "STK" and row.currency == CURRENCY and row.symbol in held:
-            held[row.symbol] = row.quantity
-    return {symbol: math.floor(quantity) for symbol, quantity in held.items()}
+    """Whole shares of `symbols` in `account`."""
+    return {symbol: math.floor(quantity) for symbol, quantity in _held(rows, account, symbols).items()}
 
 
 def fractions(rows: Iterable[PositionRow], account: str, symbols: Iterable[str]) -> dict[str, Decimal]:
     """The fractions of shares that `shares` leaves out, if there are any."""
-    rows = tuple(rows)
-    whole = shares(rows, account, symbols)
-    parts = {
-        row.symbol: row.quantity - whole[row.symbol]
-        for row in rows
-        if row.account == account and row.sec_type == "STK" and row.currency == CURRENCY and row.symbol in whole
-    }
-    return {symbol: part for symbol, part in parts.items() if part}
+    return {s: q - math.floor(q) for s, q in _held(rows, account, symbols).items() if q != math.floor(q)}
+
+
+def _held(rows: Iterable[PositionRow], account: str, symbols: Iterable[str]) -> dict[str, Decimal]:
+    """Options and other listings of the same symbol are not stock."""
+    held = dict.fromkeys(symbols, Decimal(0))
+    for row in rows:
+        if row.account == account and row.sec_type == "STK" and row.currency == CURRENCY and row.symbol in held:
+            held[row.symbol] = row.quantity
+    return held

@@ -75,7 +75,7 @@ class PriceRequests:
         finally:
             for request in requests.values():
                 self._trades.pop(request.key, None)
-                self._requests.fail(request.key, TOO_LATE)
+                self._requests.end(request.key, TOO_LATE)
                 self._client.send_in_passing(partial(self._client.cancelMktData, request.key))
 
     def daily_closes(self, symbols: Iterable[str], seconds: float) -> dict[str, dict[date, float]]:
@@ -88,7 +88,7 @@ class PriceRequests:
             return found
         finally:
             for request in requests.values():
-                if self._requests.fail(request.key, TOO_LATE) or request.trouble == TOO_LATE:
+                if self._requests.end(request.key, TOO_LATE) or request.trouble == TOO_LATE:
                     self._client.send_in_passing(partial(self._client.cancelHistoricalData, request.key))
 
     def expects(self, number: int, error: int, text: str) -> bool:
@@ -114,7 +114,7 @@ class PriceRequests:
 
     def data_type(self, number: int, kind: int) -> None:
         if kind != LIVE_DATA and number not in self._trades:
-            self._requests.fail(number, explain(SHOWN_DELAYED, ""))
+            self._requests.end(number, explain(SHOWN_DELAYED, ""))
 
     def bar(self, number: int, bar: Any) -> None:
         """What is no day and no price is no close."""

@@ -53,13 +53,14 @@ class PendingRequests:
         try:
             send()
         except OSError as error:
-            self.fail(key, f"the connection broke ({error})")
+            self.end(key, f"the connection broke ({error})")
         return request
 
     def answer(self, request: PendingRequest, seconds: float) -> list[Any]:
         """The rows of a complete answer. Raises BrokerUnavailable."""
-        if not self.arrives(request, seconds):
-            self._give_up(request)
+        if not self.arrives(request, seconds) and self.end(request.key, TOO_LATE) and isinstance(request.key, str):
+            with self._lock:
+                self._overdue.add(request.key)
         if request.trouble:
             raise BrokerUnavailable(f"the gateway did not answer for {request.question}: {request.trouble}")
         return request.rows
@@ -80,23 +81,8 @@ class PendingRequests:
                 request.rows.append(row)
             return request is not None
 
-    def end(self, key: Hashable) -> None:
-        self._finish(key, "")
-
-    def fail(self, key: Hashable, trouble: str) -> bool:
-        """Whether somebody was waiting for it."""
-        return self._finish(key, trouble)
-
-    def close(self, trouble: str) -> None:
-        """Nothing more will come."""
-        with self._lock:
-            self._closed = self._closed or trouble
-            requests, self._open = list(self._open.values()), {}
-        for request in requests:
-            request.trouble = trouble
-            request.arrived.set()
-
-    def _finish(self, key: Hashable, trouble: str) -> bool:
+    def end(self, key: Hashable, trouble: str = "") -> bool:
+        """Nothing more will come for `key`; `trouble` is why its rows do not count. Whether somebody was waiting."""
         with self._lock:
             request = self._open.pop(key, None)
             if request is None:
@@ -106,7 +92,11 @@ class PendingRequests:
             request.arrived.set()
         return request is not None
 
-    def _give_up(self, request: PendingRequest) -> None:
-        if self._finish(request.key, TOO_LATE) and isinstance(request.key, str):
-            with self._lock:
-                self._overdue.add(request.key)
+    def close(self, trouble: str) -> None:
+        """Nothing more will come."""
+        with self._lock:
+            self._closed = self._closed or trouble
+            requests, self._open = list(self._open.values()), {}
+        for request in requests:
+            request.trouble = trouble
+            request.arrived.set()

@@ -155,7 +155,7 @@ class Probe:
         if code_of_order(event.number, event.text).meaning is Meaning.NOTICE:
             self._warnings.append(f"{event.number}: {event.text}")
         else:
-            self._gateway.requests.fail(WHAT_IF, explain_order(event.number, event.text))
+            self._gateway.requests.end(WHAT_IF, explain_order(event.number, event.text))
 
 
 def _details(reply: Reply) -> Reply:

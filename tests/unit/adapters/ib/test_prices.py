@@ -170,20 +170,20 @@ def test_a_complete_answer_without_a_close_is_none() -> None:
 def test_one_that_is_refused_leaves_no_other_waiting() -> None:
     def refuse_the_first(prices: PriceRequests, requests: PendingRequests, number: int) -> None:
         if number == 1:
-            requests.fail(number, "162: no permission")
+            requests.end(number, "162: no permission")
 
     client = Client(refuse_the_first)
     with pytest.raises(BrokerUnavailable):
         client.prices.daily_closes(["QQQ", "TQQQ"], 0.05)
     with pytest.raises(BrokerUnavailable):
         client.prices.last_trades(["QQQ", "TQQQ"], 0.05)
-    assert not any(client.requests.fail(number, "late") for number in range(1, 5))
+    assert not any(client.requests.end(number, "late") for number in range(1, 5))
     assert client.cancelled == [2, 3, 4]
 
 
 def test_a_refusal_is_told_in_its_words() -> None:
     def refuse(prices: PriceRequests, requests: PendingRequests, number: int) -> None:
-        requests.fail(number, "162: no permission")
+        requests.end(number, "162: no permission")
 
     client = Client(refuse)
     with pytest.raises(BrokerUnavailable, match="162: no permission"):

@@ -38,7 +38,7 @@ def test_an_unfinished_answer_is_not_an_answer() -> None:
 def test_a_refusal_is_the_reason_given() -> None:
     pending = requests()
     request = pending.ask(7, "executions", lambda: None)
-    assert pending.fail(7, "321: read-only")
+    assert pending.end(7, "321: read-only")
     with pytest.raises(BrokerUnavailable, match="for executions: 321: read-only"):
         pending.answer(request, 1)
 
@@ -46,7 +46,7 @@ def test_a_refusal_is_the_reason_given() -> None:
 def test_an_end_marker_nobody_waits_for_is_ignored() -> None:
     pending = requests()
     pending.end("open")
-    assert not pending.fail("open", "whatever")
+    assert not pending.end("open", "whatever")
 
 
 def test_the_end_of_the_connection_ends_every_question() -> None:
