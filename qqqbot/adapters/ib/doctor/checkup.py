@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 from qqqbot.adapters.ib.account import amounts, spendable
 from qqqbot.adapters.ib.doctor import account_checks, connection_checks
-from qqqbot.adapters.ib.doctor.result import Check, Reply, Result, Verdict
+from qqqbot.adapters.ib.doctor.result import Check, Reply, Result, Verdict, failed, ok
 from qqqbot.model.errors import BrokerUnavailable
 from qqqbot.model.ports import Clock
+from qqqbot.model.program import COMMAND
 from qqqbot.runtime.config import Config
 
 if TYPE_CHECKING:
@@ -90,7 +91,8 @@ class Checkup:
         self._symbols, self._fund = rule.symbols, str(rule.strong)
 
     def without_package(self, problem: str) -> Report:
-        self._add(connection_checks.no_package(problem))
+        fix = f"{COMMAND} update; for the official API see IB_SETUP.md, section 3"
+        self._add(failed(Check.PACKAGE, problem, "the bot cannot speak to a gateway without it", fix))
         return self._report()
 
     def run(self, probe: "Probe", release: str, newest: int) -> Report:
@@ -100,7 +102,7 @@ class Checkup:
             if self._connect(probe) and self._check_time(probe) and self._check_account(probe):
                 self._read(probe)
         finally:
-            probe.close()
+            probe.gateway.shut("the check has ended")
         return self._report()
 
     def _connect(self, probe: "Probe") -> bool:
@@ -108,14 +110,13 @@ class Checkup:
         ended = probe.connect(host, port, number)
         if probe.unreachable is not None:
             return self._add(connection_checks.unreachable(host, port, probe.unreachable, self.patience.connect))
-        self._add(connection_checks.reached(host, port))
-        if ended.startswith("326:"):
-            self._add(connection_checks.greeted(probe.server_version or 0))
+        self._add(ok(Check.PORT, f"{host} port {port} accepts the connection"))
+        version, taken = probe.gateway.serverVersion() or 0, ended.startswith("326:")
+        if not taken and (ended or not version):
+            return self._add(connection_checks.no_greeting(host, port, ended, version, self.patience.connect))
+        self._add(ok(Check.HANDSHAKE, f"server version {version}"))
+        if taken:
             return self._add(connection_checks.client_id_taken(number, ended))
-        if ended or probe.server_version is None:
-            seconds = self.patience.connect
-            return self._add(connection_checks.no_greeting(host, port, ended, probe.server_version, seconds))
-        self._add(connection_checks.greeted(probe.server_version))
         return self._add(connection_checks.client_id(number, self.daemon))
 
     def _client_id(self) -> int:
@@ -127,7 +128,7 @@ class Checkup:
         return other if other <= LARGEST_CLIENT_ID else own - OTHER_CLIENT_ID
 
     def _check_time(self, probe: "Probe") -> bool:
-        answer = probe.time(self.patience.time)
+        answer = probe.read(probe.gateway.ask_time(), self.patience.time)
         if answer.trouble:
             return self._add(connection_checks.no_time(answer.trouble))
         skew = self.clock.now() - (datetime.fromtimestamp(answer.rows[-1], UTC) + HALF_A_SECOND)
@@ -136,17 +137,18 @@ class Checkup:
         return True
 
     def _check_account(self, probe: "Probe") -> bool:
-        self._accounts = (*probe.managed, *self._accounts)
-        result, self._account = connection_checks.account(probe.managed, self.settings.ib_account)
+        self._accounts = (*probe.gateway.managed, *self._accounts)
+        result, self._account = connection_checks.account(probe.gateway.managed, self.settings.ib_account)
         if not self._add(result):
             return False
-        probe.choose(self._account)
+        probe.gateway.account = self._account  # from now on only its orders count
         self._add(connection_checks.kind(self._account, self.settings.ib_port))
         self._add(connection_checks.keys(self._account, self.settings))
         return True
 
     def _read(self, probe: "Probe") -> None:
-        orders = probe.open_orders(self.patience.orders)
+        # Requested alone: a read-only gateway's refusal does not say what it refuses.
+        orders = probe.read(probe.gateway.ask_open_orders(), self.patience.orders)
         if self._add(account_checks.read_only(orders)):
             self._add(account_checks.open_orders(orders, self.clock.now(), self._symbols))
         day = probe.day(self.patience.day)
@@ -156,7 +158,7 @@ class Checkup:
         self._add(account_checks.summary(summary, self._account, self.settings))
         self._add(account_checks.positions(positions, self._account, self._symbols))
         self._add(account_checks.contracts(contracts, self.settings.order_type, self.clock.now()))
-        ticks, trouble = probe.quotes(self._symbols, self.patience.quotes)
+        ticks, trouble = probe.gateway.prices.quotes(self._symbols, self.patience.quotes)
         self._add(account_checks.line(probe.interrupted()))
         self._add(account_checks.quotes(ticks, trouble, self._symbols))
         price = ticks.get(self._fund, {}).get(account_checks.LAST) or self.last_prices.get(self._fund)

@@ -32,15 +32,6 @@ def package(release: str, newest: int) -> Result:
     return ok(Check.PACKAGE, f"{release}, speaks versions up to {newest}", old if newest < FRACTIONAL_SIZES else "")
 
 
-def no_package(problem: str) -> Result:
-    fix = f"{COMMAND} update; for the official API see IB_SETUP.md, section 3"
-    return failed(Check.PACKAGE, problem, "the bot cannot speak to a gateway without it", fix)
-
-
-def reached(host: str, port: int) -> Result:
-    return ok(Check.PORT, f"{host} port {port} accepts the connection")
-
-
 def unreachable(host: str, port: int, error: OSError, seconds: float) -> Result:
     """A refusal, a silence and an unknown name are three different faults."""
     where = f"{host} port {port}"
@@ -62,7 +53,7 @@ def unreachable(host: str, port: int, error: OSError, seconds: float) -> Result:
     return failed(Check.PORT, f"{where}: {error.strerror or error}", fix="check ib_host and the network")
 
 
-def no_greeting(host: str, port: int, ended: str, server_version: int | None, seconds: float) -> Result:
+def no_greeting(host: str, port: int, ended: str, server_version: int, seconds: float) -> Result:
     """`ended` is why the connection ended; if that contains a fix, it follows the last colon."""
     if ended == mute(host, port, seconds):
         return _mute(ended, server_version)
@@ -79,7 +70,7 @@ def no_greeting(host: str, port: int, ended: str, server_version: int | None, se
     return failed(Check.HANDSHAKE, found, "no session was established", fix)
 
 
-def _mute(ended: str, server_version: int | None) -> Result:
+def _mute(ended: str, server_version: int) -> Result:
     if server_version:
         return failed(
             Check.HANDSHAKE,
@@ -90,10 +81,6 @@ def _mute(ended: str, server_version: int | None) -> Result:
     meaning = "a login or update dialog is open in the gateway, it does not trust this computer, or it has hung"
     fix = f"look at its window; {TRUSTED_IPS}; if in doubt, restart it"
     return failed(Check.HANDSHAKE, ended.rpartition(": ")[0], meaning, fix)
-
-
-def greeted(server_version: int) -> Result:
-    return ok(Check.HANDSHAKE, f"server version {server_version}")
 
 
 def client_id(number: int, daemon: int | None) -> Result:

@@ -21,8 +21,6 @@ from qqqbot.adapters.ib.transport import Transport
 from qqqbot.model.errors import BrokerUnavailable
 from qqqbot.model.values import Holding, OrderIntent, OrderType, Side
 
-Ticks = dict[str, dict[int, float]]
-
 
 class GatewayClient(Protocol):
     """What a probe uses of the client's connection (`IBGateway`). Callbacks answer the requests."""
@@ -55,7 +53,7 @@ class Probe:
     """`make` makes a new, unconnected gateway object that hands what it hears about orders to its listener."""
 
     def __init__(self, make: Callable[[Callable[[Event], None]], GatewayClient]) -> None:
-        self._gateway = make(self._hear)
+        self.gateway = make(self._hear)
         self._warnings: list[str] = []
         self._what_if_id = 0
         self._executed: set[str] = set()
@@ -64,83 +62,56 @@ class Probe:
     def connect(self, host: str, port: int, client_id: int) -> str:
         """Empty, or why there is no connection."""
         try:
-            self._gateway.open(host, port, client_id)
+            self.gateway.open(host, port, client_id)
         except BrokerUnavailable:
-            return _without_retry(self._gateway.ended())
+            return _without_retry(self.gateway.ended())
         return ""
-
-    def close(self) -> None:
-        self._gateway.shut("the check has ended")
 
     @property
     def unreachable(self) -> OSError | None:
         """Why the port could not be connected to, if that was the reason."""
-        transport = self._gateway.conn
+        transport = self.gateway.conn
         return transport.unreachable if transport else None
-
-    @property
-    def server_version(self) -> int | None:
-        """Known as soon as the gateway has answered the handshake."""
-        return self._gateway.serverVersion() or None
 
     @property
     def connected_at(self) -> str:
         """When the connection was made, in the gateway's own format and time zone."""
-        text = self._gateway.twsConnectionTime() or ""
+        text = self.gateway.twsConnectionTime() or ""
         return text.decode(errors="replace") if isinstance(text, bytes) else str(text)
-
-    @property
-    def managed(self) -> tuple[str, ...]:
-        """The accounts of the gateway's login."""
-        return self._gateway.managed
-
-    def choose(self, account: str) -> None:
-        """From now on only this account's orders count."""
-        self._gateway.account = account
 
     def interrupted(self) -> str:
         """What the gateway said about its own connection to the broker; empty if it said nothing."""
-        said = self._gateway.interrupted()
+        said = self.gateway.interrupted()
         return "" if said == READING else said
-
-    def time(self, seconds: float) -> Reply:
-        return self._read(self._gateway.ask_time(), seconds)
-
-    def open_orders(self, seconds: float) -> Reply:
-        """Every client's. Requested alone: a read-only gateway's refusal does not say what it refuses."""
-        return self._read(self._gateway.ask_open_orders(), seconds)
 
     def day(self, seconds: float) -> Day:
         """Executions and completed orders, requested together, within `seconds` in all."""
         until = time.monotonic() + seconds
-        asked = self._gateway.ask_executions(), self._gateway.ask_completed()
-        executions, completed = (self._read(request, until - time.monotonic()) for request in asked)
+        asked = self.gateway.ask_executions(), self.gateway.ask_completed()
+        executions, completed = (self.read(request, until - time.monotonic()) for request in asked)
         return Day(executions, completed, frozenset(self._executed), frozenset(self._filled))
 
     def account_data(self, symbols: tuple[str, ...], seconds: float) -> tuple[Reply, Reply, dict[str, Reply]]:
         """Account summary, positions and contract details, requested together, within `seconds` in all."""
         until = time.monotonic() + seconds
-        summary, positions = self._gateway.ask_summary(), self._gateway.ask_positions()
-        contracts = {symbol: self._gateway.ask_contract(symbol) for symbol in symbols}
+        summary, positions = self.gateway.ask_summary(), self.gateway.ask_positions()
+        contracts = {symbol: self.gateway.ask_contract(symbol) for symbol in symbols}
 
         def read(request: PendingRequest) -> Reply:
-            return self._read(request, until - time.monotonic())
+            return self.read(request, until - time.monotonic())
 
         replies = read(summary), read(positions)
         return *replies, {symbol: _details(read(request)) for symbol, request in contracts.items()}
 
-    def quotes(self, symbols: tuple[str, ...], seconds: float) -> tuple[Ticks, str]:
-        return self._gateway.prices.quotes(symbols, seconds)
-
     def what_if(self, symbol: str, quantity: int, now: datetime, seconds: float) -> Reply:
         """The broker's answer to a purchase at the market price, if it were placed. Nothing is placed."""
-        self._what_if_id = self._gateway.take_order_id(0)
-        reply = self._read(self._gateway.ask_what_if(self._what_if_id, _purchase(symbol, quantity, now)), seconds)
+        self._what_if_id = self.gateway.take_order_id(0)
+        reply = self.read(self.gateway.ask_what_if(self._what_if_id, _purchase(symbol, quantity, now)), seconds)
         return Reply(tuple(_estimate(state, self._warnings) for state in reply.rows), reply.trouble)
 
-    def _read(self, request: PendingRequest, seconds: float) -> Reply:
+    def read(self, request: PendingRequest, seconds: float) -> Reply:
         try:
-            return Reply(tuple(self._gateway.requests.answer(request, max(0.0, seconds))))
+            return Reply(tuple(self.gateway.requests.answer(request, max(0.0, seconds))))
         except BrokerUnavailable:
             return Reply(trouble=_without_retry(request.trouble))
 
@@ -155,7 +126,7 @@ class Probe:
         if code_of_order(event.number, event.text).meaning is Meaning.NOTICE:
             self._warnings.append(f"{event.number}: {event.text}")
         else:
-            self._gateway.requests.end(WHAT_IF, explain_order(event.number, event.text))
+            self.gateway.requests.end(WHAT_IF, explain_order(event.number, event.text))
 
 
 def _details(reply: Reply) -> Reply:

@@ -75,14 +75,13 @@ def test_an_account_behind_the_port_of_the_other_mode_is_refused(account: str, p
 def test_every_failure_says_what_to_do() -> None:
     refused = ConnectionRefusedError(111, "Connection refused")
     failures = [
-        connection_checks.no_package("x"),
         connection_checks.unreachable("h", 1, refused, 8),
         connection_checks.unreachable("h", 1, TimeoutError("timed out"), 8),
         connection_checks.unreachable("h", 1, OSError(-2, "Name or service not known"), 8),
-        connection_checks.no_greeting("h", 1, "the gateway closed the connection", None, 8),
+        connection_checks.no_greeting("h", 1, "the gateway closed the connection", 0, 8),
         connection_checks.no_greeting("h", 1, mute("h", 1, 8), 157, 8),
-        connection_checks.no_greeting("h", 1, mute("h", 1, 8), None, 8),
-        connection_checks.no_greeting("h", 1, CLOSED_EARLY, None, 8),
+        connection_checks.no_greeting("h", 1, mute("h", 1, 8), 0, 8),
+        connection_checks.no_greeting("h", 1, CLOSED_EARLY, 0, 8),
         connection_checks.client_id_taken(1, "326: taken (text); fix"),
         connection_checks.no_time("x"),
         connection_checks.clock(timedelta(minutes=2)),

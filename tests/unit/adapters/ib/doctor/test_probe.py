@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any
 
-from qqqbot.adapters.ib.doctor.probe import Probe, Ticks
+from qqqbot.adapters.ib.doctor.probe import Probe
 from qqqbot.adapters.ib.doctor.result import Reply
 from qqqbot.adapters.ib.order_tracker import Event, Notice
 from qqqbot.adapters.ib.prices import PriceRequests
@@ -22,7 +22,7 @@ DETAILS = SimpleNamespace(
 
 
 class ScriptedPrices(PriceRequests):
-    def quotes(self, symbols: Iterable[str], seconds: float) -> tuple[Ticks, str]:
+    def quotes(self, symbols: Iterable[str], seconds: float) -> tuple[dict[str, dict[int, float]], str]:
         return {symbol: {4: seconds} for symbol in symbols}, ""
 
 
@@ -116,7 +116,7 @@ def test_a_failed_connection_is_explained_without_a_promise_to_reconnect() -> No
     assert probe.connect("host", 4002, 1) == ""
     gateway.opened = False
     assert probe.connect("host", 4002, 1) == "the gateway closed the connection"
-    assert (probe.server_version, probe.connected_at) == (157, "20261124 12:00:00 US/Eastern")
+    assert probe.connected_at == "20261124 12:00:00 US/Eastern"
     assert (probe.interrupted(), probe.unreachable) == ("", None)
 
 
@@ -126,7 +126,7 @@ def test_an_unanswered_question_leaves_the_answers_of_others_intact() -> None:
     assert summary == Reply(trouble="no complete answer came in time")
     assert positions == Reply()
     assert contracts["QQQ"].rows[0].order_types == ("LMT", "MKT")
-    assert probe.time(0.05) == Reply((1,))
+    assert probe.read(probe.gateway.ask_time(), 0.05) == Reply((1,))
 
 
 def test_a_what_if_is_a_purchase_and_its_warnings_come_with_it() -> None:
