@@ -40,7 +40,7 @@ def world() -> Iterator[YahooWorld]:
 
 
 def prices_at(world: YahooWorld) -> dict[str, Any]:
-    return market_child.prices(SYMBOLS, "2y", world.session)
+    return market_child.prices(SYMBOLS, "1y", world.session)
 
 
 def charts_asked(world: YahooWorld) -> list[tuple[str, str]]:
@@ -70,7 +70,7 @@ def test_the_last_quarters_of_an_hour_are_the_closes_of_their_sessions(world: Ya
 def test_a_good_answer_has_every_row_the_quote_and_its_moment(world: YahooWorld) -> None:
     answer = prices_at(world)
     qqq, tqqq = answer["QQQ"], answer["TQQQ"]
-    known = [r for r in SERIES["QQQ"] if date(2024, 11, 24) <= r.date <= DAY]
+    known = [r for r in SERIES["QQQ"] if date(2025, 11, 24) <= r.date <= DAY]
     assert [row[0] for row in qqq["rows"]] == [r.date.isoformat() for r in known]
     assert [row[1] for row in qqq["rows"][:-1]] == pytest.approx([r.close for r in known[:-1]], rel=1e-6)
     assert qqq["time"] == tqqq["time"] == "2026-11-24T16:59:57+00:00"
@@ -81,7 +81,7 @@ def test_a_good_answer_has_every_row_the_quote_and_its_moment(world: YahooWorld)
 
 def test_a_check_makes_four_requests_at_most(world: YahooWorld) -> None:
     prices_at(world)
-    assert charts_asked(world) == [("QQQ", "2y"), ("TQQQ", "1y")]
+    assert charts_asked(world) == [("QQQ", "1y"), ("TQQQ", "1y")]
     helpers = [asked.path for asked in world.yahoo.requests if not asked.path.startswith(asking.CHART_PATH)]
     assert helpers in (["/", "/v1/test/getcrumb"], ["/"], []), "the client keeps both as long as the process lives"
 
@@ -313,7 +313,7 @@ def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedPro
 
 
 def test_the_process_prints_one_document_and_nothing_else(world: YahooWorld) -> None:
-    result = run(world.yahoo.environment, "all", "--start", "2026-11-23", "--end", "2026-11-27", "--period", "2y")
+    result = run(world.yahoo.environment, "all", "--start", "2026-11-23", "--end", "2026-11-27", "--period", "1y")
     answer = json.loads(result.stdout)
     assert result.returncode == 0
     assert answer["schema"] == market_child.SCHEMA

@@ -72,7 +72,7 @@ def test_a_market_keeps_the_finished_rows_and_the_live_quotes_apart(world: Yahoo
     tqqq_before = next(r.close for r in SERIES["TQQQ"] if r.date == BEFORE)
     assert market.newest_row == DAY
     assert market.bars[-1].date == BEFORE
-    assert len(market.bars) == len({bar.date for bar in market.bars}) > 480
+    assert len(market.bars) == len({bar.date for bar in market.bars}) > 240
     assert market.signal_quote.time == market.fund_quote.time == NOON - timedelta(seconds=3)
     assert market.fund_previous_close == pytest.approx(tqqq_before, rel=1e-6)
 

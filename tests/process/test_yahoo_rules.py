@@ -29,19 +29,17 @@ def yahoo(cache_of_our_own: None) -> Iterator[StandIn]:
         yield standin
 
 
-def periods(rules: Rules, moment: datetime) -> tuple[str, str]:
+def period(rules: Rules, moment: datetime) -> str:
     source = ChildPrices(VirtualClock(moment), random.Random(1), symbols=SYMBOLS, long_period=rules.form.history + 1)
-    _, period, _, light = source._periods
-    return period, light
+    return source._wanted()[1]
 
 
 # The last one holds a fund beside the signal's, and shares that an earlier rule has left.
 @pytest.mark.parametrize(("name", "held"), [*((name, ()) for name in PRESETS), ("qqq-200", ("QQQM", "UPRO"))])
 def test_what_a_preset_needs_is_fetched_and_traded_on(yahoo: StandIn, name: str, held: tuple[str, ...]) -> None:
     rules = Rules(rule=PRESETS[name])
-    period, light = periods(rules, NOON)
     asked, symbols = asking.new_session(timeout_seconds=5.0, **yahoo.session_options), watched(rules.form, held)
-    market = read_market(child.document("prices", symbols, None, None, period, asked, light), symbols)
+    market = read_market(child.document("prices", symbols, None, None, period(rules, NOON), asked), symbols)
     assert tuple(market.quotes) == symbols
     calendar = SessionTable.build(session(day) for day in DATES)
     today = calendar.current(NOON)

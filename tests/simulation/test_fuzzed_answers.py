@@ -56,13 +56,13 @@ def world(number: int) -> tuple[Answers, datetime]:
         series = {**series, "QQQ": with_event(series["QQQ"], paid, dividend=0.8)}
     now = new_york(day, 12, 37)
     exchange = Exchange(series)
-    answers = {s: exchange.chart(s, now, {"range": span}) for s, span in ((QQQ, "2y"), (TQQQ, "1y"))}
+    answers = {s: exchange.chart(s, now, {"range": "1y"}) for s in SYMBOLS}
     return {s: answer for s, answer in answers.items() if answer is not None}, now
 
 
 def market_of(texts: dict[str, str]) -> Market:
     """What the daemon makes of these answers. Raises PricesUnavailable."""
-    document = child.document("prices", SYMBOLS, None, None, "2y", FuzzedSession(texts))
+    document = child.document("prices", SYMBOLS, None, None, "1y", FuzzedSession(texts))
     return read_market(json.loads(json.dumps(document, allow_nan=False)), SYMBOLS)
 
 

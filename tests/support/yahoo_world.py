@@ -35,7 +35,7 @@ class YahooWorld:
         self._moment[0] = moment
 
     def market(self) -> Market:
-        return read_market(child.document("prices", SYMBOLS, None, None, "2y", self.session), SYMBOLS)
+        return read_market(child.document("prices", SYMBOLS, None, None, "1y", self.session), SYMBOLS)
 
     def plan(self, calendar: SessionTable | None = None) -> Plan:
         return decide(snapshot_of(self.market(), self.now, calendar), RULES)

@@ -1,8 +1,8 @@
 """Queries Yahoo and the calendar library. As its own process it may hang, leak or crash without harm to the daemon.
 
     python -m qqqbot.adapters.yahoo.child sessions --start 2024-11-24 --end 2027-11-24
-    python -m qqqbot.adapters.yahoo.child prices --symbols QQQ TQQQ --period 2y
-    python -m qqqbot.adapters.yahoo.child all --symbols QQQ TQQQ --start 2024-11-24 --end 2027-11-24 --period 2y
+    python -m qqqbot.adapters.yahoo.child prices --symbols QQQ TQQQ --period 1y
+    python -m qqqbot.adapters.yahoo.child all --symbols QQQ TQQQ --start 2024-11-24 --end 2027-11-24 --period 1y
     python -m qqqbot.adapters.yahoo.child intraday --symbols QQQ TQQQ
 
 prints one JSON document on standard output, and nothing else there:
@@ -34,7 +34,6 @@ from qqqbot.model.sessions import session_rows
 from qqqbot.model.values import Session
 
 SCHEMA = 1
-LIGHT_PERIOD = "1y"
 REGULAR_HOURS = (time(9, 30), time(16))
 QUARTER = timedelta(minutes=15)
 
@@ -53,16 +52,10 @@ def sessions(start: date, end: date) -> list[Session]:
     return [Session(day.date(), opens.to_pydatetime(), closes.to_pydatetime()) for day, opens, closes in columns]
 
 
-def prices(
-    symbols: Sequence[str], period: str, session: Any = None, light_period: str = LIGHT_PERIOD
-) -> dict[str, Any]:
-    """The `prices` of the document: the first symbol's rows over `period`, all others' over `light_period`.
-
-    Raises SourceFailed.
-    """
+def prices(symbols: Sequence[str], period: str, session: Any = None) -> dict[str, Any]:
+    """The `prices` of the document, with the rows of `period`. Raises SourceFailed."""
     session = session or new_session()
-    spans = zip(symbols, [period, *[light_period] * (len(symbols) - 1)], strict=True)
-    return {symbol: _symbol_prices(symbol, span, session) for symbol, span in spans}
+    return {symbol: _symbol_prices(symbol, period, session) for symbol in symbols}
 
 
 def whole_history(symbol: str, session: Any = None) -> Chart:
@@ -119,7 +112,6 @@ def document(
     end: date | None,
     period: str,
     session: Any = None,
-    light_period: str = LIGHT_PERIOD,
 ) -> dict[str, Any]:
     """The whole document, without raising SourceFailed: a failure is under `error`."""
     answer: dict[str, Any] = {"schema": SCHEMA}
@@ -130,7 +122,7 @@ def document(
         if what != "prices" and start is not None and end is not None:
             answer["sessions"] = session_rows(sessions(start, end))
         if what != "sessions":
-            answer["prices"] = prices(symbols, period, session, light_period)
+            answer["prices"] = prices(symbols, period, session)
     except SourceFailed as failure:
         answer["error"] = {"code": failure.code, "text": str(failure)}
     return answer
@@ -144,8 +136,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("what", choices=("sessions", "prices", "all", "intraday"))
     parser.add_argument("--start", type=date.fromisoformat, help="first day of the sessions")
     parser.add_argument("--end", type=date.fromisoformat, help="last day of the sessions")
-    parser.add_argument("--period", default="2y", help="length of the first symbol's history")
-    parser.add_argument("--light-period", default=LIGHT_PERIOD, help="length of the others' histories")
+    parser.add_argument("--period", default="1y", help="length of the histories")
     parser.add_argument("--symbols", nargs="+", default=(), help="the signal, its fund, all others")
     parser.add_argument("--deadline", type=int, default=0, help="end by SIGALRM after this many seconds; 0: never")
     args = parser.parse_args(arguments)
@@ -157,8 +148,7 @@ def main(arguments: list[str] | None = None) -> int:
     # What a library prints, even from C, goes to standard error.
     with os.fdopen(os.dup(sys.stdout.fileno()), "w") as output:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-        periods = {"period": args.period, "light_period": args.light_period}
-        answer = document(args.what, args.symbols, args.start, args.end, **periods)
+        answer = document(args.what, args.symbols, args.start, args.end, args.period)
         json.dump(answer, output, allow_nan=False)
     return 1 if "error" in answer else 0
 

@@ -42,10 +42,8 @@ DEADLINE_SECONDS = 60.0
 HORIZON = timedelta(days=365)
 RENEW_BEFORE_END = timedelta(days=60)
 RENEW_AFTER = timedelta(days=1)
-# Yahoo's 2y holds about 502 sessions; an average needs its own length less one, and some room.
-YEARS_FOR, MOST_YEARS = ((480, 2), (1_230, 5)), 10
-# A year holds at least 250: the leveraged fund's rows are needed for the same window.
-LONGEST_FOR_ONE_YEAR = 230
+# Yahoo's 1y holds at least 250 sessions; an average needs its own length less one, and some room.
+YEARS_FOR, MOST_YEARS = ((230, 1), (480, 2), (1_230, 5)), 10
 CURRENCY = "USD"
 # An answer that came with the first table of sessions is used by the check that requested it.
 EARLY_ANSWER_SECONDS = 30.0
@@ -86,8 +84,6 @@ class ChildPrices:
         self._clock = clock
         self._symbols = tuple(symbols)
         self._years = next((years for longest, years in YEARS_FOR if long_period <= longest), MOST_YEARS)
-        light = 1 if long_period <= LONGEST_FOR_ONE_YEAR else self._years
-        self._periods = ("--period", f"{self._years}y", "--light-period", f"{light}y")
         self._closed_on = closed_on
         self._times = times
         self._command = tuple(command)
@@ -104,7 +100,7 @@ class ChildPrices:
             self._symbols, self._early = symbols, None
 
     def sessions(self, now: datetime) -> SessionTable:
-        """The table of sessions from two years (five or ten for long averages) before `now` to one year after.
+        """The table of sessions from two years (more for long averages) before `now` to one year after.
 
         Raises PricesUnavailable, or CalendarEnded if the library does not reach `now`.
         """
@@ -148,7 +144,7 @@ class ChildPrices:
             raise PricesUnavailable(f"the 15-minute bars cannot be read: {washed(str(error))}") from error
 
     def _wanted(self) -> tuple[str, ...]:
-        return (*self._periods, "--symbols", *self._symbols)
+        return ("--period", f"{self._years}y", "--symbols", *self._symbols)
 
     def _asked(self, now: datetime) -> Document:
         """Ask for prices. Raises PricesUnavailable, and does not ask while the last failure's pause lasts."""
@@ -183,7 +179,7 @@ class ChildPrices:
         """A new table. The first comes with prices in one go: importing the libraries twice takes a second."""
         first = self._table is None and not self._backoff.failures
         today = new_york_date(now)
-        start, end = today - timedelta(days=366 * self._years), today + HORIZON
+        start, end = today - timedelta(days=366 * (self._years + 1)), today + HORIZON
         what = ("all", *self._wanted()) if first else ("sessions",)
         document = self._ask(*what, "--start", start.isoformat(), "--end", end.isoformat())
         if "sessions" not in document:

@@ -55,7 +55,7 @@ def daily(**changes: Any) -> dict[str, Any]:
 
 
 def test_the_document_has_what_the_answer_says() -> None:
-    answer = child.document("prices", SYMBOLS, None, None, "2y", CannedSession(daily()))
+    answer = child.document("prices", SYMBOLS, None, None, "1y", CannedSession(daily()))
     qqq = answer["prices"]["QQQ"]
     assert qqq["rows"] == [["2026-11-20", None, 440.0], ["2026-11-23", 441.0, 441.0], ["2026-11-24", 442.0, 442.0]]
     assert (qqq["price"], qqq["time"]) == (442.0, "2026-11-24T14:30:00+00:00")
@@ -72,11 +72,11 @@ def test_the_document_has_what_the_answer_says() -> None:
     ],
 )
 def test_an_answer_without_rows_or_price_is_a_failure(changes: Any, text: str) -> None:
-    assert child.document("prices", SYMBOLS, None, None, "2y", CannedSession(daily(**changes)))["error"]["text"] == text
+    assert child.document("prices", SYMBOLS, None, None, "1y", CannedSession(daily(**changes)))["error"]["text"] == text
 
 
 def test_a_refusal_without_the_client_is_the_failure_that_is_told() -> None:
-    answer = child.document("prices", SYMBOLS, None, None, "2y", CannedSession(daily(), status=429))
+    answer = child.document("prices", SYMBOLS, None, None, "1y", CannedSession(daily(), status=429))
     assert answer["error"]["code"] == "rate_limited"
 
 

@@ -113,9 +113,9 @@ def test_the_table_reaches_from_two_years_ago_to_a_year_ahead() -> None:
     script = Scripted({**sessions_document(), **market_document()})
     source(script).sessions(NOON)
     (arguments,) = script.asked
-    assert arguments[:5] == ["all", "--period", "2y", "--light-period", "1y"]
-    assert arguments[5:8] == ["--symbols", "QQQ", "TQQQ"]
-    assert arguments[8:12] == ["--start", "2024-11-22", "--end", "2027-11-24"]
+    assert arguments[:3] == ["all", "--period", "1y"]
+    assert arguments[3:6] == ["--symbols", "QQQ", "TQQQ"]
+    assert arguments[6:10] == ["--start", "2024-11-22", "--end", "2027-11-24"]
 
 
 def test_a_long_average_requests_a_longer_history_and_table() -> None:
@@ -124,9 +124,9 @@ def test_a_long_average_requests_a_longer_history_and_table() -> None:
     asked.sessions(NOON)
     asked.market(NOON)
     asked.market(NOON)
-    assert script.asked[0][:5] == ["all", "--period", "5y", "--light-period", "5y"]
-    assert script.asked[0][8:10] == ["--start", "2021-11-20"]
-    assert script.asked[1][:5] == ["prices", "--period", "5y", "--light-period", "5y"]
+    assert script.asked[0][:3] == ["all", "--period", "5y"]
+    assert script.asked[0][6:8] == ["--start", "2020-11-19"]
+    assert script.asked[1][:3] == ["prices", "--period", "5y"]
 
 
 def test_closed_on_days_are_not_sessions() -> None:
