@@ -84,10 +84,11 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A session's factor of change as a witness has it, and why the signal's own is doubted."""
+    """A session's factor of change as a witness has it, how far that may be off, and why the signal's is doubted."""
 
     factor: float
     found: str
+    off: float = SAME_CLOSE
 
 
 Moves = Mapping[int, Move]
@@ -119,9 +120,7 @@ def doubts(window: Window, leverage: float) -> tuple[Doubt, ...]:
         **_by_what_was_kept(window, own, fund, leverage),
     }
     days = (*window.dates, window.today)
-    return tuple(
-        Doubt(days[run[0]], moves[run[0]].found, _history(window, own, moves, run, leverage)) for run in _runs(moves)
-    )
+    return tuple(Doubt(days[run[0]], moves[run[0]].found, _history(window, own, moves, run)) for run in _runs(moves))
 
 
 def too_many(window: Window, found: Sequence[Doubt]) -> bool:
@@ -164,7 +163,8 @@ def _by_fund(own: Sequence[float], fund: Sequence[float], leverage: float) -> Mo
     for place in range(1, len(own)):
         if not together(own[place], fund[place], leverage):
             move, other = own[place] - 1, fund[place] - 1
-            found[place] = Move(1 + other / leverage, f"{move:+.1%}, the fund of {leverage:g} times it {other:+.1%}")
+            sentence = f"{move:+.1%}, the fund of {leverage:g} times it {other:+.1%}"
+            found[place] = Move(1 + other / leverage, sentence, TRACKING_TOLERANCE / leverage)
     return found
 
 
@@ -221,9 +221,7 @@ def together(own: float, fund: float, leverage: float) -> bool:
     return abs(fund - 1 - leverage * (own - 1)) <= TRACKING_TOLERANCE
 
 
-def _history(
-    window: Window, own: Sequence[float], moves: Moves, run: Sequence[int], leverage: float
-) -> Sequence[float]:
+def _history(window: Window, own: Sequence[float], moves: Moves, run: Sequence[int]) -> Sequence[float]:
     """The closes if the sessions of `run` moved as their witnesses have it.
 
     A wrong row parts twice, there and back. If the run as a whole moved as its witnesses say, only the rows inside it
@@ -231,7 +229,7 @@ def _history(
     """
     theirs = {place: moves[place].factor for place in run}
     off = math.prod(own[place] / theirs[place] for place in run)
-    if len(run) > 1 and abs(off - 1) <= TRACKING_TOLERANCE / leverage * math.sqrt(len(run)):
+    if len(run) > 1 and abs(off - 1) <= max(moves[place].off for place in run) * math.sqrt(len(run)):
         theirs = {place: factor * off ** (1 / len(run)) for place, factor in theirs.items()}
     closes = list(window.closes)
     after = [*closes, window.price][run[-1]]

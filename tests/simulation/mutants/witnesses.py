@@ -57,6 +57,12 @@ MUTANTS = (
         "corrected =",
     ),
     Mutant(
+        "what was kept may be as far off as the fund",
+        "strategy/witnesses.py::_history",
+        "<= max(moves[place].off for place in run)",
+        "<= TRACKING_TOLERANCE / 3",
+    ),
+    Mutant(
         "a body without an end is read until the time is over",
         "adapters/yahoo/asking.py::new_session",
         "curl_options={CurlOpt.MAXFILESIZE: LARGEST_ANSWER}, ",

@@ -223,6 +223,13 @@ def test_rows_of_both_funds_that_fit_each_other_but_not_what_was_kept_are_doubtf
     assert near(doubts(wrong, 3)[0].closes, SOUND.closes, 1e-9)
 
 
+def test_a_small_wrong_step_beside_a_wrong_row_of_both_funds_is_not_taken_for_the_error_of_a_witness() -> None:
+    """What was kept is exact: the rows before the step are doubtful too, not only those between the wrong moves."""
+    wrong = replace(off(-0.03), fund=changed(SOUND.fund, r50=0.91), kept=SOUND.closes, kept_fund=SOUND.fund)
+    (doubt,) = doubts(paid(0.002, 50, wrong), 3)
+    assert near(doubt.closes, SOUND.closes, 1e-9)
+
+
 def test_a_wrong_row_that_was_kept_beside_a_right_one_of_the_fund_is_no_doubt() -> None:
     assert doubts(replace(SOUND, kept=changed(SOUND.closes, r50=1.05), kept_fund=SOUND.fund), 3) == ()
 
