@@ -74,5 +74,6 @@ def until(moment: datetime, now: datetime) -> str:
 
 
 def words(text: str) -> str:
-    """`text` with a capital first letter, as at the start of a sentence."""
-    return text[:1].upper() + text[1:]
+    """`text` with a capital first letter, as at the start of a sentence, but not that of a file's or key's name."""
+    is_a_name = {".", "_"} & set(text.partition(" ")[0].rstrip(".:"))
+    return text if is_a_name else text[:1].upper() + text[1:]

@@ -72,12 +72,14 @@ def problems(evidence: Evidence, health: Health, now: datetime) -> tuple[Problem
 
 def _of_life(evidence: Evidence, health: Health, now: datetime) -> Iterable[Problem]:
     if health is Health.DEAD and (end := evidence.end) is not None:
-        found = f"the daemon ended {new_york_text(end.at)} with exit code {end.code}: {'; '.join(end.why.splitlines())}"
-        yield Problem(found, f"put that right, then {COMMAND} start")
+        _, refused, why = end.why.rpartition("did not start: ")
+        what = f"{'did not start' if refused else 'ended'} {new_york_text(end.at)}, exit code {end.code}"
+        found = f"the daemon {what}: {'; '.join(why.splitlines())}"
+        yield Problem(found, f"remove the cause, then run {COMMAND} start")
     elif health is Health.DEAD:
         beat = moment(evidence.status.get("heartbeat_at"))
         seen = f"; last seen {new_york_text(beat)}" if beat else ""
-        advice = f"{COMMAND} start; its last messages: {COMMAND} logs, and logs/nohup.log"
+        advice = f"run {COMMAND} start; its last messages are in {COMMAND} logs and logs/nohup.log"
         yield Problem(f"the daemon died without saying so{seen}", advice)
     if evidence.holder is not None and _dies_again(evidence, now):
         told = text(mapping(evidence.status.get("died_again")).get("text"))
@@ -89,7 +91,7 @@ def _of_life(evidence: Evidence, health: Health, now: datetime) -> Iterable[Prob
             yield Problem(found, Reason.DISK_ERROR.advice)
         else:
             found = f"no heartbeat for {minutes} minutes: the daemon hangs"
-            yield Problem(found, f"{COMMAND} restart (stop --force if it does not react)")
+            yield Problem(found, f"run {COMMAND} restart (or stop --force if it does not react)")
     elif evidence.disk_is_full and evidence.holder is not None and not _last_check_failed(evidence, Reason.DISK_ERROR):
         yield Problem(AlertKind.DISK.headline, AlertKind.DISK.advice)
 

@@ -42,10 +42,10 @@ class Elsewhere:
             return None
         who, logs = found
         nobody = f"No daemon runs on {self._place.logs}, but"
-        mine = "" if self._place.logs_chosen else f" If you do mean this folder: {_command(self._place.logs, command)}."
+        mine = "" if self._place.logs_chosen else f" For this folder: {_command(self._place.logs, command)}."
         if logs is None:
             return f"{nobody} {who} runs on another folder: set {LOGS} to that folder.{mine}"
-        return f"{nobody} {who} is for {logs}: {_command(logs, command)}.{mine}"
+        return f"{nobody} {who} uses {logs}. For that one: {_command(logs, command)}.{mine}"
 
     def found(self) -> tuple[str, Path | None] | None:
         """Who works on another folder, and on which one (None if it cannot be seen); None if nobody does."""

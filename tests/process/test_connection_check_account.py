@@ -130,7 +130,7 @@ def test_only_whole_shares_of_the_two_are_counted(tmp_path: Path) -> None:
     assert (said.exit_code, said.notes) == (0, ["Positions", "Precautions"])
     assert said.result("Positions")["found"] == "10 QQQ, 0 TQQQ; 1 other position ignored (QQQ OPT)"
     assert "0.75 QQQ beyond whole shares: left alone" in said.text("Positions")
-    assert "reinvestment off in Client Portal" in said.text("Positions")
+    assert "switch reinvestment off (Client Portal" in said.text("Positions")
 
 
 def test_a_short_position_halts_the_bot(tmp_path: Path) -> None:

@@ -66,3 +66,8 @@ def test_until_looks_both_ways() -> None:
 def test_a_sentence_begins_with_a_capital() -> None:
     assert words("the daemon QQQ") == "The daemon QQQ"
     assert words("") == ""
+
+
+@pytest.mark.parametrize("text", ["trades.jsonl: a line is missing", "total_capital is too high"])
+def test_a_name_at_its_beginning_stays_as_it_is(text: str) -> None:
+    assert words(text) == text

@@ -378,3 +378,6 @@ def test_a_refused_start_is_not_a_stop_and_says_why() -> None:
         assert judge(refused, NOW) is Health.DEAD
         (problem,) = problems(refused, Health.DEAD, NOW)
         assert "exit code 2: config.json:;   decide: not a choice" in problem.text
+    refused = refused._replace(end=End(NOW, 1, "did not start: line 2: not JSON"))
+    (problem,) = problems(refused, Health.DEAD, NOW)
+    assert problem.text == "the daemon did not start Tue 2026-11-24 12:00 ET, exit code 1: line 2: not JSON"

@@ -47,7 +47,10 @@ def test_the_folder_of_the_service_is_named(tmp_path: Path, processes: FakeProce
     installed(tmp_path, processes, logs)
     problem = elsewhere(tmp_path, processes).problem("stop")
     assert problem is not None
-    assert f"No daemon runs on {tmp_path}/logs, but the service qqqbot.service is for {logs}: QQQBOT_LOGS=" in problem
+    assert (
+        f"No daemon runs on {tmp_path}/logs, but the service qqqbot.service uses {logs}. For that one: QQQBOT_LOGS="
+        in problem
+    )
 
 
 def test_a_service_that_is_neither_enabled_nor_runs_is_not_meant(tmp_path: Path, processes: FakeProcesses) -> None:
@@ -67,9 +70,9 @@ def test_the_folder_of_a_daemon_that_was_started_alone_is_named(tmp_path: Path, 
     processes.lines = [(PID, f"/v/bin/python {DAEMON} --logs /srv/my bot --config /srv/config.json")]
     problem = elsewhere(tmp_path, processes).problem("halt")
     assert problem == (
-        f"No daemon runs on {tmp_path}/logs, but a daemon (pid {PID}) is for /srv/my bot: "
+        f"No daemon runs on {tmp_path}/logs, but a daemon (pid {PID}) uses /srv/my bot. For that one: "
         "QQQBOT_LOGS='/srv/my bot' ./bot_control.sh halt. "
-        f"If you do mean this folder: QQQBOT_LOGS={tmp_path}/logs ./bot_control.sh halt."
+        f"For this folder: QQQBOT_LOGS={tmp_path}/logs ./bot_control.sh halt."
     )
 
 
@@ -79,7 +82,7 @@ def test_a_daemon_of_this_folder_is_not_elsewhere(tmp_path: Path, processes: Fak
     processes.lines = [(PID, here)]
     assert elsewhere(tmp_path, processes).problem("start", starting=True) is None
     processes.lines = [(PID, here), (PID + 1, there)]
-    assert f"a daemon (pid {PID + 1}) is for /srv/other" in str(elsewhere(tmp_path, processes).problem("stop"))
+    assert f"a daemon (pid {PID + 1}) uses /srv/other" in str(elsewhere(tmp_path, processes).problem("stop"))
 
 
 def test_a_daemon_started_by_hand_may_have_any_folder(tmp_path: Path, processes: FakeProcesses) -> None:
@@ -93,7 +96,7 @@ def test_a_chosen_folder_is_believed_where_a_bot_has_run_or_is_to_run(tmp_path: 
     processes.lines = [(PID, f"python {DAEMON} --logs /srv --config /srv/config.json")]
     chosen = elsewhere(tmp_path, processes, QQQBOT_LOGS=str(tmp_path / "chosen"))
     assert chosen.problem("start", starting=True) is None
-    assert "is for /srv" in str(chosen.problem("stop"))
+    assert "uses /srv." in str(chosen.problem("stop"))
     (tmp_path / "chosen").mkdir()
     (tmp_path / "chosen/status.json").touch()
     assert chosen.problem("stop") is None

@@ -54,7 +54,7 @@ def test_a_dead_daemon_is_shown_in_red_and_not_said_to_agree_now(logs: LogsFolde
     text = shown(dashboard(logs.folder, NOW + timedelta(hours=1)))
     assert '<span id="health" class="health bad">DEAD</span>' in text
     assert '<p class="alarm"><strong>The daemon died without saying so' in text
-    assert "the simulated account agreed when last asked (asked 11:57 ET)" in text
+    assert "the simulated account agreed when last asked, 11:57 ET" in text
     assert "./bot_control.sh start" in text
 
 
