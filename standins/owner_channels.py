@@ -20,7 +20,10 @@ TOPIC, TOKEN, CHAT = "a-topic", "123456789:abcdefghijklmnopqrstuvwxyz_abcdefgh",
 
 @dataclass
 class OwnerChannels:
-    """Answers reads with `statuses` one by one, then well; `torn` cuts each answer short, `hangs` gives none."""
+    """Answers reads with `statuses` one by one, then well, or always with `body`.
+
+    `torn` cuts each answer short, `hangs` gives none, `moves` redirects to itself for ever.
+    """
 
     port: int = 0
     statuses: list[int] = field(default_factory=list)
@@ -30,6 +33,8 @@ class OwnerChannels:
     """ntfy keeps nothing"""
     torn: bool = False
     hangs: bool = False
+    moves: bool = False
+    body: bytes | None = None
     refuses: int = 0
     """the status that a published message is refused with, 0 if it is accepted"""
     messages: list[dict[str, Any]] = field(default_factory=list)
@@ -102,11 +107,15 @@ def owner_channels() -> Iterator[OwnerChannels]:
             if channels.hangs:
                 channels.released.wait(60)
                 return
-            self._answer(text, channels.statuses.pop(0) if channels.statuses else status)
+            if channels.moves:
+                status = 307
+            self._answer(channels.body or text, channels.statuses.pop(0) if channels.statuses else status)
 
-        def _answer(self, text: str, status: int) -> None:
-            body = text.encode()
+        def _answer(self, text: str | bytes, status: int) -> None:
+            body = text if isinstance(text, bytes) else text.encode()
             self.send_response(status)
+            if channels.moves:
+                self.send_header("Location", self.path)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body[: len(body) // 2] if channels.torn else body)

@@ -91,16 +91,20 @@ def _telegram(channel: Any, base: str, code: str, place: int) -> tuple[set[Answe
         asked = {"offset": place, "limit": PAGE, "timeout": 0, "allowed_updates": KINDS}
         body = _asked("POST", f"{base}/bot{channel.bot_token}/getUpdates", channel, json=asked)
         updates = _object(body).get("result")
-        if not isinstance(updates, list) or not all(isinstance(u, dict) and "update_id" in u for u in updates):
+        if not isinstance(updates, list) or not all(_is_update(update) for update in updates):
             raise Unreadable("answered with something other than updates")
         for update in updates:
             found = {understood(text, code) for text in _texts(update, chats)} - {None}
             answers |= {one for one in found if one}
             if not answers:
-                place = int(update["update_id"]) + 1
+                place = update["update_id"] + 1
         if answers or len(updates) < PAGE:
             return answers, place
     raise Unreadable("has more messages than can be read at once")
+
+
+def _is_update(value: object) -> bool:
+    return isinstance(value, dict) and type(value.get("update_id")) is int
 
 
 def _texts(update: dict[str, Any], chats: set[str]) -> list[object]:

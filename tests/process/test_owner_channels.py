@@ -72,6 +72,7 @@ UNREADABLE: list[tuple[Callable[[OwnerChannels], object], str]] = [
     (lambda c: c.statuses.append(401), "refuses the address's login (HTTP status 401)"),
     (lambda c: c.statuses.append(502), "cannot be read (HTTP status 502)"),
     (lambda c: setattr(c, "torn", True), "cannot be reached"),
+    (lambda c: setattr(c, "moves", True), "cannot be reached"),
 ]
 
 
@@ -85,6 +86,29 @@ def test_what_is_not_read_whole_says_why_and_has_no_answers(
     channels.write(f"veto {CODE}")
     fault(channels)
     assert read(channels) == {"problem": problem, "answers": [], "place": 0}
+
+
+UPDATE = '{"ok": true, "result": [{"update_id": %s, "message": {"chat": {"id": 4711}, "text": "veto 042137"}}]}'
+GARBAGE = [
+    b"<html>Sign in to the hotel's network</html>",
+    b"\xff\xfe\x00\x01",
+    f'{{"event": "message", "message": "veto {OTHER}"}}'.encode("utf-16"),
+    b"[" * 100_000,
+    b'{"ok": true}',
+    b'{"event": "message", "message": 7}',
+    *((UPDATE % number).encode() for number in ('"7"', "null", "1e999", "true", "[]")),
+]
+
+
+@pytest.mark.parametrize("body", GARBAGE, ids=range(len(GARBAGE)))
+@pytest.mark.parametrize("read", [ntfy, telegram])
+def test_what_is_no_list_of_messages_is_named_and_answers_nothing(
+    channels: OwnerChannels, body: bytes, read: Callable[..., dict[str, Any]]
+) -> None:
+    channels.body = body
+    found = read(channels)
+    assert "something" in found["problem"] or "does not show the announcement" in found["problem"]
+    assert (found["answers"], found["place"]) == ([], 0)
 
 
 def test_a_topic_that_does_not_show_the_announcement_is_not_read(channels: OwnerChannels) -> None:

@@ -47,4 +47,11 @@ MUTANTS = (
         "self._journal.answered(asked, answer, self._clock.now())\n    if answer is Answer.HALT:",
         (ASKING + "test_killed_at_any_row_it_asks_once_and_obeys",),
     ),
+    Mutant(
+        "an update without a number ends the reading with a traceback",
+        "notifications/listen.py::_is_update",
+        'type(value.get("update_id")) is int',
+        '"update_id" in value',
+        ("process/test_owner_channels.py",),
+    ),
 )
