@@ -94,7 +94,7 @@ def _decides_nothing(status: Mapping[str, Any], now: datetime) -> bool:
     """Whether a decision that is due, or soon will be, cannot be made, or the last one that was due was not.
 
     What failed in a session stays so over the night and the weekend. A failure before the session's open says nothing
-    about today: the first check of the day does.
+    about today: the first check of the day does. What began later than now has lasted: the clock was set back.
     """
     if mapping(status.get("undecided")) or _kept_from_trading(status, now):
         return True
@@ -106,14 +106,17 @@ def _decides_nothing(status: Mapping[str, Any], now: datetime) -> bool:
     if since is None:
         return False
     due = _is_open(session, now) or _opens_within(AHEAD, status, now)
-    return now - since > (PATIENCE if due else ACCOUNT_NIGHT) and (due or _opens_within(EVENING_BEFORE, status, now))
+    brief = timedelta(0) <= now - since <= (PATIENCE if due else ACCOUNT_NIGHT)
+    return not brief and (due or _opens_within(EVENING_BEFORE, status, now))
 
 
 def _kept_from_trading(status: Mapping[str, Any], now: datetime) -> bool:
     """Whether the account has been kept from the rule's holding for longer than a broker's delays."""
     began = {text(a.get("kind")) or "": moment(a.get("at")) for a in map(mapping, sequence(status.get("alerts")))}
     allowed = KEEPS_FROM_TRADING.items()
-    return any((at := began.get(kind)) is not None and now - at >= patience for kind, patience in allowed)
+    return any(
+        (at := began.get(kind)) is not None and not timedelta(0) <= now - at < patience for kind, patience in allowed
+    )
 
 
 def _without_account_since(status: Mapping[str, Any]) -> datetime | None:

@@ -85,10 +85,9 @@ class Control:
         word, *rest = arguments
         command = self.commands.get("help" if word in ("--help", "-h") else word)
         if command is None:
-            near = get_close_matches(
-                OTHER_WORDS.get(word, word), [known for known in self.commands if known != "live"], 1
-            )
-            return self._bad_usage(f"unknown command: {word}{f'; did you mean {near[0]}?' if near else ''}")
+            near = get_close_matches(word, [*OTHER_WORDS, *(known for known in self.commands if known != "live")], 1)
+            hint = f"; did you mean {OTHER_WORDS.get(near[0], near[0])}?" if near else ""
+            return self._bad_usage(f"unknown command: {word}{hint}")
         asks_for_help = rest[:1] in (["--help"], ["-h"])
         if asks_for_help and word not in (*VIEWS, *MODULES, "drill", "test", "run", "once"):
             return self._help()

@@ -201,4 +201,18 @@ MUTANTS = (
         "if stat.S_ISREG(mode) or",
         "if not stat.S_ISDIR(mode) or",
     ),
+    Mutant(
+        "a trouble that began before the clock was set back is none until then",
+        "records/verdict.py::_kept_from_trading",
+        "not timedelta(0) <= now - at < patience",
+        "now - at >= patience",
+        ("unit/monitoring/test_health.py",),
+    ),
+    Mutant(
+        "an account that was lost before the clock was set back is not lost until then",
+        "records/verdict.py::_decides_nothing",
+        "brief = timedelta(0) <= now - since <=",
+        "brief = now - since <=",
+        ("unit/monitoring/test_health.py",),
+    ),
 )

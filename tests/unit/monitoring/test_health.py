@@ -222,8 +222,10 @@ def test_what_keeps_the_account_from_trading_is_a_failure_once_it_has_lasted(kin
     alert = {"kind": kind, "text": "it waits", "at": new_york(TUESDAY, 14, 45).isoformat()}
     begins = new_york(TUESDAY, 14, 45) + KEEPS_FROM_TRADING[kind]
     found, _ = at(TUESDAY, 14, 50, alerts=[alert])
-    assert judge(found, begins - timedelta(seconds=1)) is Health.HEALTHY
+    if KEEPS_FROM_TRADING[kind]:
+        assert judge(found, begins - timedelta(seconds=1)) is Health.HEALTHY
     assert judge(found, begins) is Health.FAILING
+    assert judge(*at(TUESDAY, 14, 30, alerts=[alert])) is Health.FAILING, "the clock was set back"
     assert judge(*at(TUESDAY, 20, alerts=[alert])) is Health.FAILING, "over the night too"
 
 
@@ -315,6 +317,7 @@ def test_an_interruption_of_a_few_minutes_is_not_a_failure() -> None:
     found, _ = at(TUESDAY, 15, 50, **without_account(since))
     assert judge(found, since + PATIENCE) is Health.HEALTHY
     assert judge(found, since + PATIENCE + timedelta(seconds=1)) is Health.FAILING
+    assert judge(*at(TUESDAY, 15, 30, **without_account(since))) is Health.FAILING, "the clock was set back"
 
 
 @pytest.mark.parametrize(

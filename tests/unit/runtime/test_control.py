@@ -48,7 +48,15 @@ def test_a_wrong_argument_shows_the_usage(
 
 @pytest.mark.parametrize(
     ("word", "meant"),
-    [("strat", "start"), ("hlat", "halt"), ("leaf", "leave"), ("page", "web"), ("check", "once"), ("xyz", None)],
+    [
+        ("strat", "start"),
+        ("hlat", "halt"),
+        ("leaf", "leave"),
+        ("page", "web"),
+        ("dashbord", "web"),
+        ("check", "once"),
+        ("xyz", None),
+    ],
 )
 def test_a_mistyped_command_is_answered_in_two_lines_with_the_one_that_was_meant(
     control: Control, word: str, meant: str | None, capsys: pytest.CaptureFixture[str]
