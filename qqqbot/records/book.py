@@ -27,7 +27,7 @@ from qqqbot.records.jsonl import SCHEMA, UNUSABLE, AppendOnlyFile, Nowhere, Row
 from qqqbot.records.ledger import ZERO, Ledger
 from qqqbot.records.row_prices import prices_of_trade
 
-# The newest orders keep their rows in memory: the broker repeats an execution for a day, not for a hundred orders.
+# The newest orders keep their exec_ids in memory: the broker repeats an execution for a day, not for a hundred orders.
 ORDERS_REMEMBERED = 100
 # Amounts are read back from doubles; what differs by less than this is the same.
 SMALLEST_AMOUNT = Decimal("0.00005")
@@ -39,8 +39,6 @@ class Book:
     def __init__(self, file: AppendOnlyFile, mode: Mode, account: str) -> None:
         self._file = file
         self._identity = {"schema": SCHEMA, "mode": mode.value, "account": account}
-        self._newest: dict[str, Row] = {}
-        """order_ref -> its newest trade row"""
         self._exec_ids: dict[str, list[str]] = {}
         """order_ref -> exec_ids of all its rows"""
         self.ledger = Ledger()
@@ -66,10 +64,6 @@ class Book:
 
     def close(self) -> None:
         self._file.close()
-
-    def trade_row(self, order_ref: str) -> Row | None:
-        """The newest trade row of one of the newest orders."""
-        return self._newest.get(order_ref)
 
     def absorb(self, intent: OrderIntent, order: Order, now: datetime) -> list[Row]:
         """Record what `order` reports and the book does not have; returns the new rows. Raises OSError.
@@ -204,9 +198,6 @@ class Book:
         if "exec_ids" in row:
             self._exec_ids.setdefault(row["order_ref"], []).extend(row["exec_ids"])
             forget_oldest(self._exec_ids, ORDERS_REMEMBERED)
-        if row.get("kind", "trade") == "trade":
-            self._newest[row["order_ref"]] = row
-            forget_oldest(self._newest, ORDERS_REMEMBERED)
 
     def _take_checked(self, row: Row, number: int) -> None:
         try:

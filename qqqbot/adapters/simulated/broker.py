@@ -14,7 +14,6 @@ from qqqbot.model.new_york import new_york_date
 from qqqbot.model.ports import Clock
 from qqqbot.model.values import AccountSnapshot, Fill, Mode, Order, OrderIntent, OrderStatus, Side
 from qqqbot.records.book import Book
-from qqqbot.records.jsonl import Row
 from qqqbot.records.ledger import pending_splits
 from qqqbot.strategy.sizing import commission
 
@@ -69,6 +68,9 @@ class PaperBroker:
         return {}
 
     def submit(self, intent: OrderIntent) -> None:
+        self._filled[intent.order_ref] = self._order(intent)
+
+    def _order(self, intent: OrderIntent) -> Order:
         sign = 1 if intent.side is Side.BUY else -1
         price = (intent.decision_price * (1 + sign * self._slippage)).quantize(PRICE_STEP, ROUND_HALF_UP)
         if intent.limit_price is not None:
@@ -83,13 +85,12 @@ class PaperBroker:
             commission=commission(intent.quantity, price),
             time=self._clock.now(),
         )
-        self._filled[intent.order_ref] = Order(intent.order_ref, OrderStatus.FILLED, (fill,))
+        return Order(intent.order_ref, OrderStatus.FILLED, (fill,))
 
     def find(self, intent: OrderIntent) -> Order:
-        if order := self._filled.get(intent.order_ref):
-            return order
-        row = self._book.trade_row(intent.order_ref)
-        return _order_of(intent, row, self._clock) if row else Order(intent.order_ref, OrderStatus.ABSENT)
+        if intent.order_ref in self._book.ledger.orders:  # by a process before this one, perhaps
+            return self._order(intent)
+        return self._filled.get(intent.order_ref) or Order(intent.order_ref, OrderStatus.ABSENT)
 
     def cancel(self, intent: OrderIntent) -> None:
         """Nothing to do: an order here is filled or does not exist."""
@@ -113,17 +114,3 @@ class PaperBroker:
             return False
         move, expected = math.log(quote.price / before), -math.log(split.ratio)
         return abs(move - expected) < abs(move)
-
-
-def _order_of(intent: OrderIntent, row: Row, clock: Clock) -> Order:
-    fill = Fill(
-        exec_id=row["exec_ids"][0],
-        order_ref=intent.order_ref,
-        symbol=row["symbol"],
-        side=Side(row["side"]),
-        quantity=row["quantity"],
-        price=Decimal(str(row["price"])),
-        commission=Decimal(str(row["commission"])),
-        time=clock.now(),
-    )
-    return Order(intent.order_ref, OrderStatus.FILLED, (fill,))

@@ -16,7 +16,7 @@ from qqqbot.model.errors import BookDamaged
 from qqqbot.model.executions import status_exec_id
 from qqqbot.model.market import Split
 from qqqbot.model.values import Fill, Holding, Mode, Order, OrderIntent, OrderStatus, Side
-from qqqbot.records.book import ORDERS_REMEMBERED, Book, adopted, left_alone
+from qqqbot.records.book import Book, adopted, left_alone
 from qqqbot.records.jsonl import AppendOnlyFile
 from tests.support.builders import ACCOUNT, DAY, NOW, fill, intent
 from tests.support.fakes import FullDisk
@@ -253,14 +253,6 @@ def test_an_event_that_could_not_be_written_is_not_in_the_ledger(tmp_path: Path)
         book.absorb(BUY, order([part("a", 211)]), NOW)
     assert book.ledger.shares[QQQ] == 0
     assert not book.ledger.counted(part("a", 211).exec_id)
-
-
-def test_the_newest_trade_rows_are_known_by_their_order(book: Book) -> None:
-    for number in range(ORDERS_REMEMBERED + 1):
-        other = intent(order_ref=f"r-{number}", quantity=1)
-        book.absorb(other, order([fill(other, exec_id=f"e{number}.01")], other), NOW)
-    assert book.trade_row("r-0") is None
-    assert book.trade_row("r-1") is not None
 
 
 @st.composite
