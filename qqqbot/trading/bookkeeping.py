@@ -20,7 +20,6 @@ from qqqbot.model.ports import Clock, Notifier
 from qqqbot.model.reasons import AlertKind
 from qqqbot.model.values import AccountSnapshot, OrderIntent, Portfolio
 from qqqbot.records.book import Book
-from qqqbot.records.jsonl import Row
 from qqqbot.records.ledger import SAME_EVENT, ZERO, Ledger, pending_splits
 
 log = logging.getLogger(__name__)
@@ -88,24 +87,17 @@ class Bookkeeper:
             if not market.newest_row - LATEST_DIVIDEND <= dividend.date <= market.newest_row:
                 continue
             if Decimal(str(dividend.amount)) > LARGEST_DIVIDEND * Decimal(str(market.quote(dividend.symbol).price)):
-                self._refuse(dividend)
+                if dividend not in self._refused:
+                    self._refused.add(dividend)
+                    log.warning("a dividend was not booked, it is larger than any so far: %s", dividend)
                 continue
             amount = income_due(self.book.ledger, dividend, market, account)
             known = self.book.ledger.income_of(dividend.symbol, dividend.date)
             # A source that wavers between two figures changes the book once a day, not at each check.
             if abs(amount) >= CENT and (known is None or known.recorded < new_york_date(now)):
-                row = self.book.record_income(dividend, amount, now)
-                self._tell(row, known is not None)
-
-    def _refuse(self, dividend: Dividend) -> None:
-        if dividend not in self._refused:
-            self._refused.add(dividend)
-            log.warning("a dividend of %s was not booked, it is larger than any so far: %s", dividend.symbol, dividend)
-
-    def _tell(self, row: Row, again: bool) -> None:
-        what = "was corrected: " if again else ""
-        text = f"{row['symbol']}, {what}{row['amount']:+,.2f} USD (ex-dividend on {row['date']})"
-        self.notifier.notify(AlertKind.INCOME, text)
+                self.book.record_income(dividend, amount, now)
+                text = f"{'was corrected: ' if known else ''}{amount:+,.2f} USD (ex-dividend on {dividend.date})"
+                self.notifier.notify(AlertKind.INCOME, f"{dividend.symbol}, {text}")
 
 
 def after_split(ledger: Ledger, split: Split, found: int) -> AfterSplit | None:

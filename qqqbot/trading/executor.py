@@ -144,15 +144,13 @@ class Executor:
         assert plan.signal is not None
         for planned in plan.orders:
             intent = self._intent(planned, plan, plan.signal, snapshot)
-            if reason := refusal(intent, self._as_now(snapshot), self._rules, self._broker.account, self._clock.now()):
+            # The halt, and after the plan's first order their count, may have changed since.
+            count = self._journal.orders_in(snapshot.session.date)
+            seen = replace(snapshot, halted=self._switch.reason(), orders_this_session=count)
+            if reason := refusal(intent, seen, self._rules, self._broker.account, self._clock.now()):
                 raise OrderRejected(f"not sent: {reason}")
             self._send(intent)
             self._await_outcome(intent)
-
-    def _as_now(self, snapshot: Snapshot) -> Snapshot:
-        """`snapshot` with what may have changed since: the halt, and the count of orders, after the plan's first."""
-        count = self._journal.orders_in(snapshot.session.date)
-        return replace(snapshot, halted=self._switch.reason(), orders_this_session=count)
 
     def _intent(self, planned: PlannedOrder, plan: Plan, signal: Signal, snapshot: Snapshot) -> OrderIntent:
         return OrderIntent(

@@ -98,7 +98,8 @@ class Notice:
     """washed"""
 
 
-Event = Sent | Status | Execution | CommissionReport | Notice
+OrderEvent = Sent | Status | Execution | Notice
+Event = OrderEvent | CommissionReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +162,6 @@ class _Facts:
         return self.meaning(Meaning.REFUSED) and ("Inactive" in self.statuses or not self.acknowledged)
 
     @property
-    def unknown_to_the_gateway(self) -> bool:
-        return any(number in NOT_AT_THE_GATEWAY for number, _ in self.notices)
-
-    @property
     def message(self) -> str:
         """The broker's own words: the reason that refused the order if there is one, never an empty 202."""
         texts = [(0.5, len(text), 0, text) for text in self.texts]
@@ -199,7 +196,7 @@ class OrderTracker:
         self._highest_id = 0
         self._commissions: dict[str, Decimal] = {}
         """exec_id -> commission"""
-        self._unattributed: dict[Event, None] = {}
+        self._unattributed: dict[OrderEvent, None] = {}
         """what cannot be attributed yet"""
 
     def new_connection(self) -> None:
@@ -272,8 +269,9 @@ class OrderTracker:
         if facts.refused and not facts.statuses & ENDED_STATUSES and not done:
             return Judgement(self._order(ref, facts, OrderStatus.REJECTED))
         if alive is not None and ref in alive:
-            working = self._order(ref, facts, OrderStatus.WORKING)
-            return Judgement(working, ask=self._said_ended(facts), held=facts.meaning(Meaning.HELD))
+            working, reported = self._order(ref, facts, OrderStatus.WORKING), facts.statuses & ENDED_STATUSES
+            ended = bool(reported) or facts.meaning(Meaning.CANCELLED, Meaning.REFUSED)
+            return Judgement(working, ask=ended, held=facts.meaning(Meaning.HELD))
         if "Filled" in facts.statuses:
             return self._said_filled(ref, facts, quantity, done, alive is not None)
         if facts.statuses & CANCELLED_STATUSES or facts.meaning(Meaning.CANCELLED):
@@ -293,7 +291,7 @@ class OrderTracker:
         """A complete answer does not list it, and nothing says that it has ended."""
         # A code that nobody knows may be a new precaution's.
         held = not done and facts.meaning(Meaning.HELD, Meaning.UNKNOWN)
-        if held and facts.unknown_to_the_gateway:
+        if held and any(number in NOT_AT_THE_GATEWAY for number, _ in facts.notices):
             # Not to be found is a weaker end than cancelled: a precaution's window may hold it all the same.
             refused = self._order(ref, facts, OrderStatus.REJECTED)
             return Judgement(replace(refused, taken=facts.meaning(Meaning.HELD)))
@@ -326,11 +324,7 @@ class OrderTracker:
         refused = done == 0 and facts.meaning(Meaning.REFUSED, Meaning.HELD)
         return Judgement(self._order(ref, facts, OrderStatus.REJECTED if refused else OrderStatus.CANCELLED))
 
-    @staticmethod
-    def _said_ended(facts: _Facts) -> bool:
-        return bool(facts.statuses & ENDED_STATUSES) or facts.meaning(Meaning.CANCELLED, Meaning.REFUSED)
-
-    def _ref_of(self, event: Sent | Status | Execution | Notice) -> str | None:
+    def _ref_of(self, event: OrderEvent) -> str | None:
         """The order that the event concerns, None if that is not known yet."""
         if not isinstance(event, Notice):
             if event.order_ref:
@@ -339,7 +333,7 @@ class OrderTracker:
                 return self._perm_refs[event.perm_id]
         return self._id_refs.get(event.order_id)
 
-    def _apply(self, ref: str, event: Event) -> None:
+    def _apply(self, ref: str, event: OrderEvent) -> None:
         facts = self._facts.setdefault(ref, _Facts())
         match event:
             case Sent():
@@ -356,10 +350,10 @@ class OrderTracker:
                 facts.notices[event.number, event.text] = None
         forget_oldest(self._facts, ORDERS_REMEMBERED)
 
-    def _learn(self, ref: str, event: Event) -> None:
+    def _learn(self, ref: str, event: OrderEvent) -> None:
         """Remember the ids that `event` ties to `ref`, and apply what was waiting for them."""
         new = False
-        if not isinstance(event, Sent | Notice | CommissionReport) and event.perm_id:
+        if not isinstance(event, Sent | Notice) and event.perm_id:
             new = self._perm_refs.get(event.perm_id) != ref
             self._perm_refs[event.perm_id] = ref
             self._facts[ref].perm_ids.add(event.perm_id)
@@ -373,12 +367,9 @@ class OrderTracker:
             self._id_refs[event.order_id] = ref
         if not new:
             return
-        while waiting := next((event for event in self._unattributed if self._is_of(event, ref)), None):
+        while waiting := next((event for event in self._unattributed if self._ref_of(event) == ref), None):
             del self._unattributed[waiting]
             self.take(waiting)
-
-    def _is_of(self, event: Event, ref: str) -> bool:
-        return not isinstance(event, CommissionReport) and self._ref_of(event) == ref
 
     def _order(self, ref: str, facts: _Facts, status: OrderStatus) -> Order:
         fills = tuple(

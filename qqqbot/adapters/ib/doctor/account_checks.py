@@ -4,7 +4,7 @@ What the bot would refuse FAILS here, by the bot's own functions (see `connectio
 incomplete answer is no answer.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -133,9 +133,11 @@ def positions(answer: Reply, chosen: str, symbols: Sequence[str]) -> Result:
     rows: tuple[PositionRow, ...] = answer.rows
     held = ib_account.shares(rows, chosen, symbols)
     found = ", ".join(f"{count:,} {symbol}" for symbol, count in held.items())
-    others = [row for row in rows if row.account == chosen and row.quantity and not _is_ours(row, symbols)]
-    if others:
-        found += f"; {len(others)} other position{'s' * (len(others) > 1)} ignored ({_kinds(others)})"
+    ours = [(symbol, "STK", ib_account.CURRENCY) for symbol in symbols]
+    others = [row for row in rows if row.account == chosen and (row.symbol, row.sec_type, row.currency) not in ours]
+    if others := [row for row in others if row.quantity]:
+        kinds = ", ".join(sorted({f"{row.symbol} {row.sec_type}" for row in others}))
+        found += f"; {len(others)} other position{'s' * (len(others) > 1)} ignored ({kinds})"
     if short := [symbol for symbol, count in held.items() if count < 0]:
         meaning = f"{' and '.join(short)} is sold short, which the bot never does: it halts"
         return failed(Check.POSITIONS, found, meaning, f"close it by hand, then {COMMAND} adopt")
@@ -144,14 +146,6 @@ def positions(answer: Reply, chosen: str, symbols: Sequence[str]) -> Result:
         return note(Check.POSITIONS, found, f"{meaning}: left alone, because the API sells only whole shares", DRIP_FIX)
     differs = "if the bot's book says otherwise, it halts and asks: adopt or leave; " if any(held.values()) else ""
     return ok(Check.POSITIONS, found, f"{differs}dividend reinvestment must be off, which the API does not report")
-
-
-def _is_ours(row: PositionRow, symbols: Sequence[str]) -> bool:
-    return row.sec_type == "STK" and row.symbol in symbols and row.currency == ib_account.CURRENCY
-
-
-def _kinds(rows: Iterable[PositionRow]) -> str:
-    return ", ".join(sorted({f"{row.symbol} {row.sec_type}" for row in rows}))
 
 
 def _no_answer(name: Check, answer: Reply) -> Result:
