@@ -115,7 +115,7 @@ MUTANTS = (
     Mutant(
         "a precaution's code ends its order",
         "adapters/ib/order_tracker.py::OrderTracker._unlisted",
-        "if held and facts.unknown_to_the_gateway:",
+        "if held and any(number in NOT_AT_THE_GATEWAY for number, _ in facts.notices):",
         "if held:",
         ORDERS,
     ),
