@@ -146,7 +146,8 @@ def broker_field(facts: Status, own: Own) -> Field:
 
 def _value_fields(facts: Status, own: Own) -> list[Field]:
     if own.equity is None:
-        return [Field("Value", f"not known before the first prices; {usd(own.total_capital)} USD were put in")]
+        capital = f"; {usd(own.total_capital)} USD were put in" if own.total_capital is not None else ""
+        return [Field("Value", f"not known before the first prices{capital}")]
     since = f" since {new_york_date(own.since):%a %Y-%m-%d}" if own.since else ""
     change = f", {usd(own.change, sign=True)} USD ({percent(own.change_pct, sign=True)}){since}"
     tone = Tone.GOOD if (own.change or 0) > 0 else Tone.PLAIN
@@ -245,10 +246,7 @@ def flip_fields(facts: Status) -> list[Field]:
     if crossing is not None:
         return [Field("Flip", _forecast_text(crossing)), *_seen_fields(facts, crossing.seen_at)]
     if flip is None:
-        if (signal := facts.last_signal) is None:
-            return []
-        field = Field("Flip", "No price of one day would change the rule's answer.", Tone.FAINT)
-        return [field, *_seen_fields(facts, signal.at)]
+        return [Field("Flip", "Not known before the next check that sees prices.", Tone.FAINT)]
     field = Field("Flip", _flip_text(flip, facts.next.decides_near_close))
     if flip.coming and flip.seen_at and not flip.outdated:
         text = f"Assumes that {flip.symbol} closes {new_york_date(flip.seen_at):%A} at {usd(flip.seen_price)}."

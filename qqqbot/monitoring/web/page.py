@@ -253,7 +253,7 @@ def _mind(status: Status) -> Markup:
     flip = status.next.flip
     known = flip is not None and not flip.outdated and status.next.forecast is None
     told = [_written(field) for field in status_screen.flip_fields(status)]
-    return joined([told or tag("p", "Not known yet."), _gauge(flip) if flip is not None and known else None])
+    return joined([*told, _gauge(flip) if flip is not None and known else None])
 
 
 def _gauge(flip: NearestFlip) -> Markup:

@@ -245,3 +245,11 @@ def test_a_librarys_own_words_about_an_error_are_left_to_the_log(logs: LogsFolde
     text = "\n".join(shown(logs, last_check=failed))
     assert f"The last check could not trade: {sentence}\n" in text
     assert "curl" not in text
+
+
+def test_what_a_file_of_an_earlier_version_does_not_have_is_not_invented(logs: LogsFolder) -> None:
+    signal = {name: value for name, value in decision_row().items() if not name.startswith("flip")}
+    lines = shown(logs, flip=None, last_signal=signal, portfolio={"cash": 1.0, "shares": {"QQQ": 3}})
+    assert "Holdings    3 QQQ + 1.00 USD cash" in lines
+    assert "Value       not known before the first prices" in lines
+    assert "Flip        Not known before the next check that sees prices." in lines
