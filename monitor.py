@@ -287,12 +287,13 @@ def _tail(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO
     """Follow the log until Ctrl-C or a stop; waits for a first file if there is none."""
     from qqqbot.monitoring.facts import trades
     from qqqbot.monitoring.screens import trades as screens
+    from qqqbot.monitoring.screens.frame import framed
     from qqqbot.records.tail import follow
 
-    who = identity(folder, folder.status()[0])
+    first, *last = framed(identity(folder, folder.status()[0]))
     with suppress(KeyboardInterrupt):
         if not options.json:
-            show(screens.heading(who), out)
+            show([first], out)
         for path, line in follow(folder.newest_log, clock.wait, options.lines):
             if options.json:
                 out.write(json.dumps({"file": path.name, **trades.log_line(line)._asdict()}) + "\n")
@@ -300,7 +301,7 @@ def _tail(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO
             else:
                 show((screens.log_line(trades.log_line(line)),), out)
     if not options.json:
-        show(screens.ending(who), out)
+        show(last, out)
     return 0
 
 

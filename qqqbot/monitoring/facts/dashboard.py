@@ -1,6 +1,6 @@
 """What the page shows, from the files of the logs folder only."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from functools import lru_cache
 from itertools import groupby, islice
@@ -11,7 +11,8 @@ from qqqbot.monitoring.facts.changes import Changes, changes
 from qqqbot.monitoring.facts.charts import History, history
 from qqqbot.monitoring.facts.status import Status, status
 from qqqbot.monitoring.facts.trades import Log, Trades, logs, trades
-from qqqbot.records.coerce import mapping, moment, sequence, text
+from qqqbot.monitoring.facts.why import failed_gate
+from qqqbot.records.coerce import moment, text
 from qqqbot.records.folder import Folder, Identity
 from qqqbot.records.tail import Row, last_rows
 from qqqbot.records.track import track_of
@@ -94,12 +95,7 @@ def _answer(row: Row) -> tuple[object, ...]:
     if row.get("action") == "ROTATE":
         return ("ROTATE", row.get("timestamp"), row.get("round"))
     same = (text(row.get(key)) for key in ("action", "target", "held", "error"))
-    return (*same, _failed(sequence(row.get("gates"))))
-
-
-def _failed(gates: Iterable[object]) -> str | None:
-    """The first gate that did not pass."""
-    return next((text(gate.get("name")) for gate in map(mapping, gates) if gate.get("passed") is False), None)
+    return (*same, failed_gate(row))
 
 
 def _size(path: Path) -> int:

@@ -237,6 +237,12 @@ def _made(folder: Folder, decision: Row, who: Identity) -> tuple[MadeOrder, ...]
     )
 
 
+def failed_gate(row: Row) -> str | None:
+    """The name of the first gate that did not pass."""
+    gates = (mapping(gate) for gate in sequence(row.get("gates")))
+    return next((text(gate.get("name")) or "" for gate in gates if gate.get("passed") is False), None)
+
+
 def _shares(order: Mapping[str, Any]) -> tuple[Any, ...]:
     return order.get("side"), order.get("symbol"), order.get("quantity")
 

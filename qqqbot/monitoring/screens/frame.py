@@ -1,5 +1,7 @@
 """What screens have in common: which account this is, whether the prices are real, and the time in each holding."""
 
+from collections.abc import Iterable
+
 from qqqbot.display.masking import masked
 from qqqbot.display.terminal import Block, Field, Line, Screen, Tone
 from qqqbot.model.new_york import new_york_date
@@ -15,13 +17,14 @@ _MODES = {
 """mode -> its name, what it means, and how its line looks"""
 
 
-def framed(who: Identity, *blocks: Block) -> Screen:
-    """`blocks` under the line that names the account; simulated prices are named first and last."""
+def framed(who: Identity, *blocks: Block, notes: Iterable[str] = ()) -> Screen:
+    """`blocks` under the line that names the account, `notes` below them; simulated prices are named first and last."""
     name, told, tone = mode_words(who.mode, who.account)
     first = f"{name}: {told}"
+    noted = (*blocks, *(Line(note, Tone.WARNING) for note in notes))
     if not who.simulated_prices:
-        return (Line(first, tone), *blocks)
-    return (Line(f"{SIMULATED}. {first}", Tone.WARNING), *blocks, Line(SIMULATED, Tone.WARNING))
+        return (Line(first, tone), *noted)
+    return (Line(f"{SIMULATED}. {first}", Tone.WARNING), *noted, Line(SIMULATED, Tone.WARNING))
 
 
 def mode_words(mode: str | None, account: str | None) -> tuple[str, str, Tone]:

@@ -4,31 +4,21 @@ from collections.abc import Sequence
 
 from qqqbot.display.formatting import NONE, column_time, count, day_and_time, percent, span, usd
 from qqqbot.display.masking import without_accounts
-from qqqbot.display.terminal import Block, Field, Fields, Line, Screen, Table, Tone
+from qqqbot.display.terminal import Field, Fields, Line, Screen, Table, Tone
 from qqqbot.model.program import COMMAND
 from qqqbot.monitoring.facts.changes import Changes
 from qqqbot.monitoring.facts.trades import Log, LogLine, Results, Rounds, Trades
 from qqqbot.monitoring.screens.frame import framed, time_in_fields
 from qqqbot.records.coerce import moment, number, text
-from qqqbot.records.folder import Identity
 from qqqbot.records.risk_line import cost_words, risk_words
 from qqqbot.records.tail import Row
 
 LEVEL_TONES = {"WARNING": Tone.WARNING, "ERROR": Tone.BAD, "CRITICAL": Tone.BAD}
 
 
-def heading(who: Identity) -> Screen:
-    """What is shown above a log that is being followed."""
-    return framed(who)[:1]
-
-
-def ending(who: Identity) -> Screen:
-    return framed(who)[1:]
-
-
 def logs(facts: Log) -> Screen:
     lines = [log_line(line) for line in facts.lines]
-    return framed(facts.who, *(lines or [Line("No log yet.")]), *_notes(facts))
+    return framed(facts.who, *(lines or [Line("No log yet.")]), notes=facts.notes)
 
 
 def log_line(line: LogLine) -> Line:
@@ -41,10 +31,12 @@ def log_line(line: LogLine) -> Line:
 def trades(facts: Trades) -> Screen:
     rows = facts.trades
     if not rows:
-        return framed(facts.who, Line(f"No trades yet. {COMMAND} status shows what it is waiting for."), *_notes(facts))
+        return framed(
+            facts.who, Line(f"No trades yet. {COMMAND} status shows what it is waiting for."), notes=facts.notes
+        )
     older = "; older: --limit N" if facts.older else ""
     footer = Line(f"Newest last{older}. Bp: slippage, basis points. Reasons: --why DATE", Tone.FAINT)
-    return framed(facts.who, trade_table(rows), footer, *_notes(facts))
+    return framed(facts.who, trade_table(rows), footer, notes=facts.notes)
 
 
 def trade_table(rows: Sequence[Row]) -> Table:
@@ -72,7 +64,7 @@ def _trade_row(row: Row) -> tuple[str, ...]:
 
 def performance(facts: Results) -> Screen:
     if facts.since is None:
-        return framed(facts.who, Line("No book yet: nothing has been traded here."), *_notes(facts))
+        return framed(facts.who, Line("No book yet: nothing has been traded here."), notes=facts.notes)
     at = f", as of {day_and_time(facts.valued_at)}" if facts.valued_at else ""
     value = f"{usd(facts.value)} USD{at}"
     change = f"{usd(facts.change, sign=True)} USD ({percent(facts.change_pct, sign=True)})"
@@ -90,7 +82,7 @@ def performance(facts: Results) -> Screen:
         *(Field(f"Won in {symbol}", _won(rounds)) for symbol, rounds in sorted(facts.rounds.items(), reverse=True)),
         *time_in_fields(facts.time_in),
     )
-    return framed(facts.who, Fields(rows), *_notes(facts))
+    return framed(facts.who, Fields(rows), notes=facts.notes)
 
 
 def _risk_fields(facts: Results) -> list[Field]:
@@ -115,7 +107,3 @@ def _won(rounds: Rounds) -> str:
     if not rounds.closed:
         return "none finished yet"
     return f"{count(rounds.won)} of {count(rounds.closed)} ({rounds.won / rounds.closed * 100:.0f} %)"
-
-
-def _notes(facts: Trades | Results | Log) -> list[Block]:
-    return [Line(note, Tone.WARNING) for note in facts.notes]

@@ -10,7 +10,7 @@ from qqqbot.display.formatting import NONE, clock_time, column_time, count, day_
 from qqqbot.display.masking import without_accounts, without_detail
 from qqqbot.display.terminal import Block, Field, Fields, Line, Screen, Table, Tone
 from qqqbot.model.family import DEFAULT_SYMBOLS
-from qqqbot.monitoring.facts.why import ExplainedDecision, MadeOrder, Replay, ReplayedDecision, Why
+from qqqbot.monitoring.facts.why import ExplainedDecision, MadeOrder, Replay, ReplayedDecision, Why, failed_gate
 from qqqbot.monitoring.screens.frame import framed
 from qqqbot.monitoring.screens.status import ACTION_TONES
 from qqqbot.records.coerce import mapping, moment, number, sequence, text
@@ -46,12 +46,12 @@ def why(facts: Why) -> Screen:
     """The last decision with every gate; for a date all checks, and in full the last and those that planned orders."""
     decisions = facts.decisions
     if not decisions:
-        return framed(facts.who, Line(f"No decisions{_when(facts)}."), *_notes(facts))
+        return framed(facts.who, Line(f"No decisions{_when(facts)}."), notes=facts.notes)
     of_a_day = facts.time is None
     full = [d for d in decisions[:-1] if sequence(d.row.get("orders")) or not of_a_day] + [decisions[-1]]
     overview = (_overview([decision.row for decision in decisions]),) if of_a_day and len(decisions) > 1 else ()
     details = [block for decision in full for block in _decision_blocks(decision)]
-    return framed(facts.who, *overview, *details, *_notes(facts))
+    return framed(facts.who, *overview, *details, notes=facts.notes)
 
 
 def _overview(rows_of_day: Sequence[Row]) -> Table:
@@ -63,7 +63,7 @@ def _overview(rows_of_day: Sequence[Row]) -> Table:
             _action_of_check(rounds),
             text(rounds[0].get("target")) or NONE,
             usd(number(rounds[0].get("price"))),
-            _failed_gate(rounds[-1]) or NONE,
+            _stopped_by(rounds[-1]),
         )
         for rounds in checks
     )
@@ -80,13 +80,11 @@ def _action_of_check(rounds: Sequence[Row]) -> str:
     return f"{action}, {orders} orders" if orders > 1 else action
 
 
-def _failed_gate(row: Row) -> str | None:
-    for gate in sequence(row.get("gates")):
-        if mapping(gate).get("passed") is False:
-            name = text(mapping(gate).get("name")) or NONE
-            return STOPPED_BY.get(name, name.replace("_", " "))
+def _stopped_by(row: Row) -> str:
+    if (name := failed_gate(row)) is not None:
+        return STOPPED_BY.get(name, name.replace("_", " ")) or NONE
     # 'StalePrices': stale prices
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text(row.get("error")) or "").lower() or None
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text(row.get("error")) or "").lower() or NONE
 
 
 def _decision_blocks(decision: ExplainedDecision) -> list[Block]:
@@ -182,7 +180,7 @@ def replay(facts: Replay) -> Screen:
     """Each check with the verdict on it, and what would be decided differently."""
     decisions = facts.decisions
     if not decisions:
-        return framed(facts.who, Line(f"No decisions{_when(facts)}."), *_notes(facts))
+        return framed(facts.who, Line(f"No decisions{_when(facts)}."), notes=facts.notes)
     rows = tuple(
         (
             column_time(moment(decision.timestamp)),
@@ -194,7 +192,7 @@ def replay(facts: Replay) -> Screen:
     )
     tones = tuple(_SAME[decision.same][1] for decision in decisions)
     table = Table(("Time (ET)", "Decided", "Target", "Today's code"), rows, tones=tones)
-    return framed(facts.who, table, *_replay_details(decisions), _replay_sum(facts), *_notes(facts))
+    return framed(facts.who, table, *_replay_details(decisions), _replay_sum(facts), notes=facts.notes)
 
 
 def _replay_details(decisions: Sequence[ReplayedDecision]) -> list[Block]:
@@ -219,7 +217,3 @@ def _when(facts: Why | Replay) -> str:
         return " yet"
     at = f" at or before {facts.time}" if facts.time else ""
     return f" on {facts.date}{at} (New York), a {date.fromisoformat(facts.date):%A}"
-
-
-def _notes(facts: Why | Replay) -> list[Block]:
-    return [Line(note, Tone.WARNING) for note in facts.notes]

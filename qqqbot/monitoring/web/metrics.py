@@ -74,14 +74,9 @@ def metrics(status: Status) -> Iterator[Metric]:
         averages = [({"span": "short"}, signal.short_ma), ({"span": "long"}, signal.long_ma)]
         yield Metric("qqqbot_average_usd", f"{signal.symbol}'s moving averages at the last signal.", averages)
     if (flip := coming.flip) is not None:
-        yield _one(
-            "qqqbot_flip_price_usd", f"{flip.symbol}'s nearest price that changes the rule's answer.", flip.price
-        )
-        yield _one(
-            "qqqbot_flip_distance_ratio",
-            f"How far {flip.symbol} is from it: 0.01 is one per cent.",
-            flip.distance_pct / 100,
-        )
+        told, far = f"{flip.symbol}'s nearest price that changes the rule's answer.", flip.distance_pct / 100
+        yield _one("qqqbot_flip_price_usd", told, flip.price)
+        yield _one("qqqbot_flip_distance_ratio", f"How far {flip.symbol} is from it: 0.01 is one per cent.", far)
     yield from _of_channels(status.channels)
 
 

@@ -21,6 +21,7 @@ from qqqbot.monitoring.facts.status import NearestFlip, Own, Status
 from qqqbot.monitoring.facts.trades import Log, LogLine
 from qqqbot.monitoring.facts.why import Why
 from qqqbot.monitoring.screens import status as status_screen
+from qqqbot.monitoring.screens import why as why_screen
 from qqqbot.monitoring.screens.frame import SIMULATED, mode_words
 from qqqbot.monitoring.screens.trades import LEVEL_TONES, trade_table
 from qqqbot.monitoring.web.blocks import TONES, drawn, fields, table
@@ -104,10 +105,9 @@ def parts(facts: Dashboard) -> dict[str, str]:
 
 def why(facts: Why) -> str:
     """The decisions of a check or a day, with all their numbers, as a page of its own."""
-    from qqqbot.monitoring.screens.why import why as explained  # imports the planner, which the page does not need
-
     back = tag("p", tag("a", "back to the page", href="./"))
-    body = tag("body", tag("main", back, tag("section", drawn(explained(facts)), class_="card wide")), class_="why")
+    told = tag("section", drawn(why_screen.why(facts)), class_="card wide")
+    body = tag("body", tag("main", back, told), class_="why")
     head = tag("head", *_HEAD, tag("title", "why - qqqbot"))
     return without_accounts(f"<!doctype html>\n{tag('html', head, body, lang='en')}\n")
 
