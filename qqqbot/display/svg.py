@@ -8,9 +8,11 @@ import itertools
 import math
 import struct
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+import numpy as np
 
 from qqqbot.display.markup import Child, Markup, tag
 
@@ -22,6 +24,7 @@ INK, FAINT, GRID = "#24292f", "#57606a", "#e4e7eb"
 BLUE, GREEN, ORANGE, PURPLE, GREY = "#0072b2", "#009e73", "#d55e00", "#aa4499", "#b6bcc4"
 # Six points of the viridis colour map.
 VIRIDIS = ((68, 1, 84), (65, 68, 135), (42, 120, 142), (34, 168, 132), (122, 209, 81), (253, 231, 37))
+VIRIDIS_AT = tuple(n / 5 for n in range(6))
 NICE_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 Point = tuple[float, float]
@@ -131,7 +134,7 @@ def histogram(
     low, high = (min(limits[0], mark[0]), max(limits[1], mark[0])) if mark else limits
     edges = ticks_within(low, high, 40)
     edges = (2 * edges[0] - edges[1], *edges, 2 * edges[-1] - edges[-2])
-    counts = [_counts(group.values, edges) for group in groups]
+    counts = [np.histogram(np.clip(group.values, edges[0], edges[-1]), edges)[0].tolist() for group in groups]
     across = _Axis(edges[0], edges[-1], LEFT, WIDTH - RIGHT)
     ticks, up = _scaled(0.0, max(map(max, counts)), height - BOTTOM)
     wide = (across(edges[1]) - LEFT) / len(groups)
@@ -209,7 +212,7 @@ def log_ticks(low: float, high: float) -> tuple[float, ...]:
 
 
 def time_labels(times: Sequence[tuple[float, datetime]], most: int) -> list[tuple[float, str]]:
-    """Where a new hour, day, week, month, quarter or year begins: the smallest unit with at most `most` labels."""
+    """Where a new day, week, month, quarter or year begins: the smallest unit with at most `most` labels."""
     span = times[-1][1] - times[0][1] if times else timedelta()
     for length, key, form in _UNITS:
         if span > 2 * most * length:
@@ -223,7 +226,6 @@ def time_labels(times: Sequence[tuple[float, datetime]], most: int) -> list[tupl
 
 _DAY = timedelta(days=1)
 _UNITS: tuple[tuple[timedelta, Callable[[datetime], object], str], ...] = (
-    (timedelta(hours=1), lambda at: (at.toordinal(), at.hour), "%H:%M"),
     (_DAY, lambda at: at.toordinal(), "%d %b"),
     (7 * _DAY, lambda at: at.isocalendar()[:2], "%d %b"),
     (30 * _DAY, lambda at: (at.year, at.month), "%b %Y"),
@@ -332,14 +334,6 @@ def _bar(x: float, wide: float, zero: float, y: float, colour: str, hint: str = 
     return tag("rect", tag("title", hint) if hint else None, **place, fill=colour)
 
 
-def _counts(values: Iterable[float], edges: Sequence[float]) -> list[int]:
-    counts = [0] * (len(edges) - 1)
-    for value in values:
-        place = int((value - edges[0]) / (edges[1] - edges[0]))
-        counts[min(max(place, 0), len(counts) - 1)] += 1
-    return counts
-
-
 def _pointer(mark: tuple[float, str] | None, across: _Axis, up: _Axis) -> Child:
     if mark is None:
         return None
@@ -374,10 +368,7 @@ def _colour_bar(x: float, up: _Axis, form: Format) -> Child:
 
 
 def _colour(part: float) -> tuple[int, int, int]:
-    at = min(max(part, 0.0), 1.0) * (len(VIRIDIS) - 1)
-    below = min(int(at), len(VIRIDIS) - 2)
-    pairs = zip(VIRIDIS[below], VIRIDIS[below + 1], strict=True)
-    red, green, blue = (round(a + (b - a) * (at - below)) for a, b in pairs)
+    red, green, blue = (round(float(np.interp(part, VIRIDIS_AT, shades))) for shades in zip(*VIRIDIS, strict=True))
     return red, green, blue
 
 

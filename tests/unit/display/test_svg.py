@@ -114,7 +114,6 @@ def test_ticks_of_a_log_scale_are_round(low: float, high: float, expected: Seque
 @pytest.mark.parametrize(
     ("days", "step", "expected"),
     [
-        (1, timedelta(minutes=30), "02:00"),
         (10, timedelta(hours=6), "03 Jan"),
         (70, timedelta(days=1), "13 Jan"),
         (300, timedelta(days=1), "Mar 2020"),
