@@ -25,10 +25,6 @@ from qqqbot.records.risk_line import risk_words
 from qqqbot.records.verdict import Health
 from qqqbot.strategy.crossing import forecast
 
-HOW_TO_START = f"{COMMAND} start"
-HOW_TO_STOP = f"{COMMAND} stop (safe at any moment; the bot keeps what it holds)"
-HOW_TO_HALT = f"{COMMAND} halt (keeps running and watching, but trades nothing until resume)"
-HOW_TO_RESUME = f"{COMMAND} resume (ends the halt)"
 NOTICES_SHOWN = 3
 
 HEALTH_TONES = {
@@ -49,7 +45,7 @@ def fields(facts: Status) -> list[Field]:
     if facts.health is Health.NEVER_STARTED:
         return [
             Field("Running", f"no: it was never started with {facts.logs_dir}", Tone.WARNING),
-            Field("To start", HOW_TO_START),
+            *stop_fields(facts),
             Field("", "It begins with a dry run: real prices, a simulated account, nothing to lose."),
             Field("To try", f"{COMMAND} demo (takes seconds; no network, simulated prices)"),
             *_halt_fields(facts),
@@ -66,7 +62,7 @@ def fields(facts: Status) -> list[Field]:
         *_channel_fields(facts),
         *_check_fields(facts),
         *_next_fields(facts),
-        *_stop_fields(facts),
+        *stop_fields(facts),
     ]
 
 
@@ -286,10 +282,12 @@ def _orders_text(flip: NearestFlip) -> str:
     return f"moves to {flip.target}" if flip.orders is None else f"wants {flip.target}, which needs no order"
 
 
-def _stop_fields(facts: Status) -> list[Field]:
-    if facts.health in (Health.STOPPED, Health.DEAD):
+def stop_fields(facts: Status) -> list[Field]:
+    """What its owner can do about its running."""
+    if facts.health in (Health.STOPPED, Health.DEAD, Health.NEVER_STARTED):
         what = " (with real prices; this was a demonstration)" if facts.who.simulated_prices else ""
-        return [Field("To start", HOW_TO_START + what)]
+        return [Field("To start", f"{COMMAND} start{what}")]
+    stop = Field("To stop", f"{COMMAND} stop (safe at any moment; the bot keeps what it holds)")
     if facts.health is Health.HALTED:
-        return [Field("To resume", HOW_TO_RESUME), Field("To stop", HOW_TO_STOP)]
-    return [Field("To stop", HOW_TO_STOP), Field("", HOW_TO_HALT)]
+        return [Field("To resume", f"{COMMAND} resume (ends the halt)"), stop]
+    return [stop, Field("", f"{COMMAND} halt (keeps running and watching, but trades nothing until resume)")]

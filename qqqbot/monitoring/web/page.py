@@ -351,16 +351,9 @@ def _told(line: LogLine) -> str:
 
 
 def _footer(status: Status) -> Markup:
-    match status.health:
-        case Health.STOPPED | Health.DEAD | Health.NEVER_STARTED:
-            how = [status_screen.HOW_TO_START]
-        case Health.HALTED:
-            how = [status_screen.HOW_TO_RESUME, status_screen.HOW_TO_STOP]
-        case _:
-            how = [status_screen.HOW_TO_STOP, status_screen.HOW_TO_HALT]
     return tag(
         "footer",
-        [tag("p", tag("code", line)) for line in how],
+        [tag("p", tag("code", field.text)) for field in status_screen.stop_fields(status)],
         tag("p", "This page only reads; nothing on it can trade, stop or change anything.", class_="faint"),
     )
 
