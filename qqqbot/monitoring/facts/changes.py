@@ -1,10 +1,11 @@
 """What the bot gained or lost today, this week, this month and this year, as of its newest valuation.
 
-Each period begins with the last valuation before it, or with the bot's first one. That row is found by bisection.
+Each period begins with the last valuation before it, or with the bot's first one. That row is found by bisection. Of a
+period without a valuation, such as the day on a Sunday, nothing is known.
 """
 
 import itertools
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,7 +27,7 @@ class Change(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """As of `at`, whose New York day is `today`; None if it is not known what was put in."""
+    """As of `at`; None for what is not known."""
 
     at: datetime
     today: Change | None
@@ -35,14 +36,14 @@ class Changes(NamedTuple):
     year: Change | None
 
 
-def changes(decisions: Path, who: Identity, newest: Track | None) -> Changes | None:
+def changes(decisions: Path, who: Identity, newest: Track | None, today: date) -> Changes | None:
     """None if `newest`, the newest valuation, is. Raises OSError."""
     if newest is None:
         return None
-    midnight = newest.at.astimezone(NEW_YORK).replace(hour=0, minute=0, second=0, microsecond=0)
-    begins = [midnight, midnight - timedelta(days=midnight.weekday()), midnight.replace(day=1)]
-    begins.append(midnight.replace(month=1, day=1))
-    return Changes(newest.at, *(_since(before(decisions, who, begin), newest) for begin in begins))
+    days = (today, today - timedelta(days=today.weekday()), today.replace(day=1), today.replace(month=1, day=1))
+    begins = [datetime.combine(day, time(), NEW_YORK) for day in days]
+    known = (_since(before(decisions, who, at), newest) if newest.at >= at else None for at in begins)
+    return Changes(newest.at, *known)
 
 
 def before(decisions: Path, who: Identity, when: datetime) -> tuple[Track, bool] | None:

@@ -1,12 +1,13 @@
 """What the page shows, from the files of the logs folder only."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from itertools import groupby, islice
 from pathlib import Path
 from typing import NamedTuple
 
+from qqqbot.model.new_york import new_york_date
 from qqqbot.monitoring.facts.changes import Changes, changes
 from qqqbot.monitoring.facts.charts import History, history
 from qqqbot.monitoring.facts.status import Status, status
@@ -32,9 +33,10 @@ class Run(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """What the runs and the charts depend on: they are computed again only after a new decision or trade."""
+    """What runs, changes and charts depend on: they are computed again only after a new decision or trade, or a day."""
 
     who: Identity
+    today: date
     newest_signal: datetime | None
     decisions_bytes: int
     trades_bytes: int
@@ -68,13 +70,15 @@ def charts(folder: Folder, now: datetime) -> History:
 
 def _shown(folder: Folder, seen: Status) -> Shown:
     signal = seen.last_signal
-    return Shown(seen.who, signal.at if signal else None, _size(folder.decisions), _size(folder.trades))
+    return Shown(
+        seen.who, new_york_date(seen.now), signal.at if signal else None, _size(folder.decisions), _size(folder.trades)
+    )
 
 
 @lru_cache(maxsize=1)
 def _counted(folder: Folder, shown: Shown) -> tuple[tuple[Run, ...], Changes | None]:
     who, decisions = shown.who, folder.decisions
-    return (*islice(_runs(folder, who), RUNS),), changes(decisions, who, track_of(decisions, who))
+    return (*islice(_runs(folder, who), RUNS),), changes(decisions, who, track_of(decisions, who), shown.today)
 
 
 @lru_cache(maxsize=1)

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from qqqbot.model.instruments import Holding
+from qqqbot.model.new_york import new_york_date
 from qqqbot.monitoring import performance as book_performance
 from qqqbot.monitoring.facts.answer import Answer
 from qqqbot.monitoring.facts.changes import Changes, changes
@@ -131,7 +132,7 @@ def performance(folder: Folder, now: datetime) -> Results:
         valued_at=valued_at,
         positions=held,
         risk=risk,
-        changes=changes(folder.decisions, who, track),
+        changes=changes(folder.decisions, who, track, new_york_date(now)),
     )
 
 

@@ -26,7 +26,7 @@ from qqqbot.monitoring.screens.frame import SIMULATED, mode_words
 from qqqbot.monitoring.screens.trades import LEVEL_TONES, trade_table
 from qqqbot.monitoring.web.blocks import TONES, drawn, fields, table
 from qqqbot.records.coerce import moment, text
-from qqqbot.records.risk_line import Position, RiskLine
+from qqqbot.records.risk_line import Position
 from qqqbot.records.tail import Row
 from qqqbot.records.verdict import Health
 
@@ -161,7 +161,7 @@ def _tiles(facts: Dashboard) -> Markup:
         agreed = _written(status_screen.broker_field(status, own))
         held = " + ".join(status_screen.held(own)) or "cash"
         tiles.append(_tile("Holds", held, *bought, f"{usd(own.cash)} USD cash", agreed))
-    tiles += [*_gained(facts.changes), *_risk(status.risk)]
+    tiles += [*_gained(facts.changes), *_risk(status)]
     if signal is not None:
         averages = f"average {usd(signal.long_ma)}"
         if signal.short_ma != signal.price:  # else the rule compares the price itself
@@ -174,10 +174,13 @@ def _tiles(facts: Dashboard) -> Markup:
 
 def _value(own: Own, status: Status) -> Markup:
     change = f"{usd(own.change, sign=True)} USD ({percent(own.change_pct, sign=True)})"
-    lines = [change if own.change is not None else "not known yet"]
-    if own.equity is not None and own.rests_on_prices and not status.is_of_now(own.valued_at):
-        lines.append(f"as of {time_near(own.valued_at, status.now) if own.valued_at else 'an unknown time'}")
-    return _tile("Value, USD", usd(own.equity), *lines)
+    seen = _seen(own.valued_at, status) if own.equity is not None and own.rests_on_prices else []
+    return _tile("Value, USD", usd(own.equity), change if own.change is not None else "not known yet", *seen)
+
+
+def _seen(at: datetime | None, status: Status) -> list[str]:
+    """The time of figures from prices that are not of now."""
+    return [] if status.is_of_now(at) else [f"as of {time_near(at, status.now) if at else 'an unknown time'}"]
 
 
 def _position(one: Position, status: Status) -> Iterator[Markup | str]:
@@ -185,6 +188,7 @@ def _position(one: Position, status: Status) -> Iterator[Markup | str]:
     yield tag("p", bought, None if status.who.simulated_prices else _in(one.opened_at))
     if one.profit is not None:
         yield f"open profit {usd(one.profit, sign=True)} ({percent(one.profit_pct, sign=True)})"
+        yield from _seen(status.last_signal.at if status.last_signal else None, status)
 
 
 def _gained(found: Changes | None) -> Iterator[Markup]:
@@ -200,17 +204,17 @@ def _gain(change: Change | None) -> str:
     return NONE if change is None else f"{usd(change.usd, sign=True)} ({percent(change.pct, sign=True)})"
 
 
-def _risk(line: RiskLine | None) -> Iterator[Markup]:
+def _risk(status: Status) -> Iterator[Markup]:
     """The bot beside the index held, how far below its highest value it is, and what trading has cost."""
-    if line is None:
+    if (line := status.risk) is None:
         return
+    seen = _seen(line.at, status)
     points = f"{line.ahead_pct:+,.2f} points; " if line.ahead_pct is not None else ""
     beside = f"{points}{line.signal} would be {usd(line.qqq_held)}"
-    yield _tile(f"Bot less {line.signal} held, USD", usd(line.ahead, sign=True), beside)
+    yield _tile(f"Bot less {line.signal} held, USD", usd(line.ahead, sign=True), beside, *seen)
     worst = f" on {new_york_date(line.worst_at)}" if line.worst_at and line.worst_drawdown_pct else ""
-    yield _tile(
-        "Below its highest value", percent(line.drawdown_pct), f"{percent(line.worst_drawdown_pct)} at worst{worst}"
-    )
+    deepest = f"{percent(line.worst_drawdown_pct)} at worst{worst}"
+    yield _tile("Below its highest value", percent(line.drawdown_pct), deepest, *seen)
     if line.commissions is not None and line.slippage is not None:
         parts = f"commissions {usd(line.commissions)}, slippage {usd(line.slippage)}"
         yield _tile("Costs, USD", usd(line.commissions + line.slippage), parts, f"{count(line.rotations)} rotations")

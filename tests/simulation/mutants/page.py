@@ -78,6 +78,12 @@ MUTANTS = (
         "status.exit_code < 5",
     ),
     Mutant(
+        "Friday's change is today's on a Sunday",
+        "monitoring/facts/changes.py::changes",
+        "if newest.at >= at else None",
+        "if newest else None",
+    ),
+    Mutant(
         "a program is told NaN",
         "monitoring/facts/answer.py::_plain",
         "not math.isfinite(value)",

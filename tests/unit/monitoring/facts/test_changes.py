@@ -1,6 +1,6 @@
 """What the bot gained today, this week, this month and this year."""
 
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from tests.support.monitor_samples import IDENTITY, LogsFolder, known
 from tests.unit.records.test_track import carried
 
 WHO = Identity("dry_run", "simulated")
+TODAY = date(2026, 11, 24)
 
 
 def valued(at: str, equity: float, capital: float = 100.0) -> dict[str, Any]:
@@ -38,10 +39,10 @@ LIFE = [
 ]
 
 
-def found(path: Path, rows: list[dict[str, Any]]) -> Changes:
+def found(path: Path, rows: list[dict[str, Any]], today: date = TODAY) -> Changes:
     logs = LogsFolder(path / "logs")
     logs.rows("decisions.jsonl", rows)
-    return known(changes(logs.folder.decisions, WHO, track_of(logs.folder.decisions, WHO)))
+    return known(changes(logs.folder.decisions, WHO, track_of(logs.folder.decisions, WHO), today))
 
 
 def usd(seen: Changes) -> list[float | None]:
@@ -54,6 +55,19 @@ def test_each_period_begins_with_the_last_value_before_it(tmp_path: Path, rows: 
     assert usd(seen) == [-5, -25, -15, -5]
     assert known(seen.today).pct == pytest.approx(-5)
     assert known(seen.week).since == datetime(2026, 11, 20, 15, 45, tzinfo=NEW_YORK)
+
+
+@pytest.mark.parametrize(
+    ("today", "gained"),
+    [
+        (date(2026, 11, 28), [None, -25, -15, -5]),  # a Saturday
+        (date(2026, 11, 30), [None, None, -15, -5]),
+        (date(2026, 12, 1), [None, None, None, -5]),
+        (date(2027, 1, 4), [None, None, None, None]),
+    ],
+)
+def test_of_a_period_without_a_value_nothing_is_known(tmp_path: Path, today: date, gained: list[float | None]) -> None:
+    assert usd(found(tmp_path, carried(*LIFE), today)) == gained
 
 
 def test_a_bot_that_is_younger_began_with_what_was_put_in(tmp_path: Path) -> None:
@@ -75,4 +89,4 @@ def test_other_accounts_and_failed_checks_are_passed_over(tmp_path: Path) -> Non
 
 
 def test_nothing_is_known_before_the_first_valuation(tmp_path: Path) -> None:
-    assert changes(tmp_path / "none", WHO, None) is None
+    assert changes(tmp_path / "none", WHO, None, TODAY) is None
