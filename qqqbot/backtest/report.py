@@ -181,7 +181,7 @@ def _costs(study: Study) -> Child:
 
 
 def _own_life(mode: str, line: RiskLine) -> Child:
-    """The figures of status, performance, page and weekly digest."""
+    """The figures of status, performance, page and weekly message."""
     rows = [("Since", new_york_text(line.since)), ("Value", f"{line.value:,.2f} USD, as of {new_york_text(line.at)}")]
     if line.change is not None:
         rows.append(("Change", f"{line.change:+,.2f} USD ({line.change_pct:+,.2f} %)"))

@@ -154,8 +154,12 @@ class AlertKind(StrEnum):
     NOTIFICATIONS = (
         "notifications",
         "a notification channel does not accept messages",
-        f"{COMMAND} notify-test tries each; its address is a line of notify_urls.txt.",
+        f"{COMMAND} notify-test tries each channel; the addresses are the lines of notify_urls.txt.",
     )
+
+    def under_headline(self, text: str) -> str:
+        """`text` as it follows the headline: a condition's sentence begins with it already."""
+        return text.removeprefix(f"{self.headline}: ")
 
     @property
     def lasts(self) -> bool:

@@ -1,4 +1,4 @@
-"""The weekly digest: what the account is worth, what was traded, and which price would change the answer. Pure."""
+"""The weekly message: what the account is worth, what was traded, and which price would change the answer. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -64,7 +64,7 @@ def digest(
     value = _value(there, equity, before[0], float(missing), late)
     lines = [f"to {week.date}", value, f"Held: {held(there)}."]
     lines += [f"{name}: {text}." for name, text in (risk_words(risk) if risk and not late else [])]
-    lines.append(f"Trades since the last digest: {max(0, portfolio.trades - before[1])}.")
+    lines.append(f"Trades since the last weekly message: {max(0, portfolio.trades - before[1])}.")
     lines.append(outlook)
     lines.append(f"Problems: {'; '.join(wrong)}." if wrong else "No problems.")
     return "\n".join([*lines, *(_channel(one) for one in channels)])
@@ -86,7 +86,7 @@ def _value(
         seen = f"{new_york_text(late)}, it was {equity - missing:,.2f} USD"
         return f"Value: not known now; at the last valid prices, {seen}."
     capital = float(portfolio.total_capital)
-    week = f", {(equity / before - 1):+.2%} since the last digest" if before else ""
+    week = f", {(equity / before - 1):+.2%} since the last weekly message" if before else ""
     equity -= missing
     total = f", {equity - capital:+,.2f} USD ({equity / capital - 1:+.2%}) since the start" if capital else ""
     return f"Value: {equity:,.2f} USD{week}{total}."

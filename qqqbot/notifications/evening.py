@@ -1,6 +1,6 @@
 """The evening letter: after a session's close, in two lines, what is held and what would change that. Pure.
 
-It is sent once for a session, by whichever process is running, no later than the next morning. The weekly digest says
+It is sent once for a session, by whichever process is running, no later than the next morning. The weekly message says
 the same, and takes its place after the last session of a week.
 """
 

@@ -151,7 +151,7 @@ class OwnerNotifier:
             found = (*dying, *troubles) if health is Health.FAILING else (*troubles, *dying)
             worst = next((t for t in found if t.kind in URGENT), None)
             kind, text = (worst.kind, worst.text) if worst else self._not_told_yet()
-            sentence = clipped(self._masked(f"{kind.headline}: {text}"), MOST_CHARACTERS)
+            sentence = clipped(self._masked(f"{kind.headline}: {kind.under_headline(text)}"), MOST_CHARACTERS)
             dead_man.ring((kind, health), Call(health.exit_code, sentence))
         elif engine is not None:
             dead_man.look(engine.state.last_check, table is not None and not _is_open(table, now), now)
@@ -171,7 +171,7 @@ class OwnerNotifier:
     def _not_told_yet(self) -> tuple[AlertKind, str]:
         """What is wrong by `status` alone: a halt that no check has found yet, or a session without its decision."""
         if self.engine is not None and (halt := self.engine.halted()) is not None:
-            return AlertKind.HALT, f"trading is halted ({halt}): {COMMAND} resume ends it"
+            return AlertKind.HALT, f"{halt}; {COMMAND} resume ends it"
         lost = self.engine.undecided() if self.engine else None
         return AlertKind.NO_DECISION, lost.sentence if lost else self.outage.problem or "see status"
 

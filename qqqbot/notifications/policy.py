@@ -23,7 +23,7 @@ from qqqbot.trading.alerts import Event
 # New York's evening to morning: the gateway's nightly restart and IB's own resets fall into it.
 NIGHT_BEGINS, NIGHT_ENDS = time(20), time(8)
 AGAIN_AFTER = timedelta(hours=1)
-# A channel may be revoked for years, or work every other hour; each weekly letter says how each of them does.
+# A channel may be revoked for years, or work every other hour; each weekly message says how each of them does.
 CHANNELS_AGAIN_AFTER = timedelta(days=7)
 # The gateway recovers on its own from most interruptions, within this.
 # The broker refreshes account values every three minutes (facts: tws-api, account summary).
@@ -108,7 +108,8 @@ class Notice(NamedTuple):
 
     @property
     def paragraph(self) -> str:
-        text = self.text if self.kind in (AlertKind.DIGEST, AlertKind.EVENING) else clipped(self.text, MOST_TEXT)
+        said = self.kind.under_headline(self.text)
+        text = said if self.kind in (AlertKind.DIGEST, AlertKind.EVENING) else clipped(said, MOST_TEXT)
         if self.over:
             return f"{self.head} ({text})"
         advice = f"\n{self.kind.advice}" if self.kind.advice else ""

@@ -45,7 +45,7 @@ def ask_first(snapshot: Snapshot, target: Holding, rules: Rules) -> tuple[Gate, 
         return Gate(NAME, False, "announced now", f"the rotation is announced {minutes} before it is made"), True
     if Answer.VETO in asked.answers:
         at = new_york_text(asked.announced_at)
-        sentence = f"you vetoed the rotation that was announced {at}; that holds until the answer changes or the close"
+        sentence = f"you vetoed a rotation: announced {at}; the veto holds until the answer changes or the close"
         return Gate(NAME, False, "vetoed", sentence, Reason.VETOED), False
     if released(asked, rules):
         found = "go" if rules.ask_first_waits else "no veto"

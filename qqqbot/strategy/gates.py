@@ -80,7 +80,7 @@ def halt(snapshot: Snapshot, rules: Rules) -> Gate:
         "halt",
         reason is None,
         reason or "none",
-        f"trading is halted ({reason}): {COMMAND} resume ends it" if reason else "not halted",
+        f"trading is halted: {reason}; {COMMAND} resume ends it" if reason else "not halted",
         Reason.TRADING_HALTED if reason else None,
     )
 
@@ -292,7 +292,7 @@ def book_agrees(snapshot: Snapshot, rules: Rules) -> Gate:
     found = "; ".join(_difference(s, snapshot) for s in differences) or "equal"
     if not differences:
         return Gate("book", True, found, "the account agrees with the book", Reason.LEDGER_MISMATCH)
-    sentence = f"the account differs from the book: {found}"
+    sentence = f"account and book differ: {found}"
     # Positions may be late: while the exchange is open, a difference is looked at once more before it is the owner's.
     if snapshot.exchange_open and (snapshot.account.behind or not snapshot.differed):
         return Gate("book", False, found, f"{sentence}; it is checked once more", Reason.DIFFERENCE_SEEN)

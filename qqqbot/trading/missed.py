@@ -115,7 +115,7 @@ class Missed:
         self._session = None
         if self._decided and self._failures < FAILURES:
             return None
-        known = f"the last one was made at {new_york_text(self._decided_at)}" if self._decided_at else "none is known"
+        known = f"the last one was made {new_york_text(self._decided_at)}" if self._decided_at else "none is known"
         lost = Lost(session.date, f"the session of {session.date} ended without a decision; {known}. {self._why}")
         self.undecided = lost
         return lost

@@ -44,7 +44,7 @@ def test_it_says_which_price_would_change_the_answer() -> None:
 
 def test_it_says_what_the_account_is_worth_and_what_is_wrong() -> None:
     text = digest(WEEK, BOOK, 101_000.0, OUTLOOK, (100_000.0, 0), ["trading is halted", "the disk is full"])
-    assert "Value: 101,000.00 USD, +1.00% since the last digest" in text
+    assert "Value: 101,000.00 USD, +1.00% since the last weekly message" in text
     assert f"Held: 211 QQQ + {BOOK.cash:,.2f} USD cash." in text
     assert text.endswith("Problems: trading is halted; the disk is full.")
     assert digest(WEEK, BOOK, 101_000.0, OUTLOOK, (None, 0), []).endswith("No problems.")
@@ -57,10 +57,10 @@ TRACK = Track(NOW, WEEK.close, 90_000.0, "QQQ", {"QQQ": 600.0, "TQQQ": 60.0}, 10
 
 @pytest.mark.parametrize(("hours", "known"), [(0, True), (1, True), (1.1, False), (72, False)])
 def test_a_value_of_before_an_outage_is_not_that_of_the_week(hours: float, known: bool) -> None:
-    """After three days without an answer it said "+0.36% since the last digest"; the true value was 23 % lower."""
+    """After three days without an answer it said "+0.36%"; the true value was 23 % lower."""
     seen, risk = WEEK.close - timedelta(hours=hours), risk_line(TRACK, (), None)
     text = digest(WEEK, BOOK, 101_000.0, OUTLOOK, (100_000.0, 0), [], valued_at=seen, risk=risk)
-    assert ("since the last digest, " in text) is known
+    assert ("since the last weekly message, " in text) is known
     assert ("Drawdown: -25.00 % now, -40.00 % at worst" in text) is known
     assert ("Value: not known now; at the last valid prices, " in text) is not known
     assert "101,000.00 USD" in text
@@ -79,4 +79,4 @@ def test_it_says_of_each_channel_what_it_accepted_and_refused_before() -> None:
 
 def test_what_the_account_lacks_is_in_no_figure() -> None:
     text = digest(WEEK, BOOK, 99_999.0, OUTLOOK, (99_999.0, 1), [], missing=Decimal(4_000))
-    assert "Value: 95,999.00 USD, +0.00% since the last digest, -1.00 USD (-0.00%) since the start." in text
+    assert "Value: 95,999.00 USD, +0.00% since the last weekly message, -1.00 USD (-0.00%) since the start." in text

@@ -212,7 +212,7 @@ def test_a_weekly_summary_no_channel_accepted_is_sent_again_with_the_same_beginn
     life.start()
     assert life.at(new_york(friday, 14), check=True) == [f"{WHO}: The week"]
     assert life.bodies[0].partition("\n")[0] == first.partition("\n")[0]
-    assert "since the last digest" in life.bodies[0]
+    assert "since the last weekly message" in life.bodies[0]
     assert life.at(new_york(friday, 16)) == []
 
 

@@ -184,9 +184,9 @@ def test_the_week_is_summarized_once_after_its_last_session(life: Life) -> None:
     assert life.at(new_york(friday, 13, 10)) == [f"{WHO}: The week"]
     body = life.bodies[0]
     assert "to 2026-11-27" in body
-    assert "Value: 99,999.00 USD, +0.00% since the last digest, -1.00 USD (-0.00%) since the start." in body
+    assert "Value: 99,999.00 USD, +0.00% since the last weekly message, -1.00 USD (-0.00%) since the start." in body
     assert "Held: 211 QQQ + 5,049.00 USD cash." in body
-    assert "Trades since the last digest: 0." in body
+    assert "Trades since the last weekly message: 0." in body
     flips = flip_prices([*closes(Holding.QQQ), PRICE], RULES)
     assert f"At {flips.enter_strong:,.2f} " in body, "of the session that comes, as the status page has it"
     assert "on Mon 2026-11-30 the rule would want TQQQ." in body

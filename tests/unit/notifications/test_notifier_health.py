@@ -57,9 +57,7 @@ def test_a_halt_that_no_check_has_found_yet_rings_with_its_reason_and_ends_with_
     life.engine.records.switch.halt("vacation")
     assert agree(life) == 4
     life.look()
-    assert life.calls.rung == [
-        "exit code 4: trading is halted: trading is halted (vacation): ./bot_control.sh resume ends it"
-    ]
+    assert life.calls.rung == ["exit code 4: trading is halted: vacation; ./bot_control.sh resume ends it"]
     life.check()
     assert len(life.calls.rung) == 1
     (life.world.logs / "HALT").unlink()

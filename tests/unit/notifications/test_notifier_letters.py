@@ -105,4 +105,4 @@ def test_a_week_of_unknown_value_leaves_the_next_one_its_comparison(tmp_path: Pa
     life.world.prices.trouble = None
     life.at(new_york(FRIDAY, 15, 45), check=True)
     assert f"{WHO}: The week" in life.at(new_york(FRIDAY, 16, 10))
-    assert "Value: 99,999.00 USD, +0.00% since the last digest" in life.bodies[-1]
+    assert "Value: 99,999.00 USD, +0.00% since the last weekly message" in life.bodies[-1]

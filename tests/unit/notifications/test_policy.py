@@ -12,6 +12,7 @@ from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import Decide, Rules
 from qqqbot.notifications.policy import (
     History,
+    Notice,
     Trouble,
     decision_near,
     due_notices,
@@ -241,3 +242,9 @@ def test_the_login_is_requested_once_on_sunday_evening_and_only_if_needed() -> N
 def test_times_are_given_in_new_york() -> None:
     line = hears(Event(AlertKind.SPLIT, "3:1", datetime(2026, 7, 1, 14, 30, tzinfo=UTC)))
     assert "(Wed 2026-07-01 10:30 ET)" in line
+
+
+def test_a_sentence_that_begins_with_its_headline_is_not_told_twice() -> None:
+    notice = Notice(AlertKind.HALT, "trading is halted: by hand; ./bot_control.sh resume ends it")
+    assert notice.paragraph.splitlines()[0] == "Trading is halted: by hand; ./bot_control.sh resume ends it"
+    assert notice._replace(over=True).paragraph == "Over: trading is halted (by hand; ./bot_control.sh resume ends it)"

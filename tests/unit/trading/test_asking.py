@@ -94,7 +94,7 @@ def test_a_veto_in_time_forbids_it_and_says_so_until_the_session_ends(tmp_path: 
     assert engine.look_back(), "a check is due at once"
     assert step(engine) is Reason.VETOED
     assert [event.kind for event in engine.alerts.lasting()] == [AlertKind.VETOED]
-    assert "you vetoed the rotation" in world.rows("decisions.jsonl")[-1]["sentence"]
+    assert "you vetoed a rotation" in world.rows("decisions.jsonl")[-1]["sentence"]
     world.owner.replies = {Answer.GO}
     for _ in range(15):
         world.pass_time(minutes=15)

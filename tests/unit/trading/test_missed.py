@@ -47,7 +47,7 @@ def test_a_day_of_outage_is_told_at_its_end_with_holding_flip_and_cause(tmp_path
         world.prices.trouble = None if clock < (13, 0) else OUTAGE
         assert told(world) == []
     (text,) = told(world)
-    first = "the last one was made at Tue 2026-11-24 12:45 ET" if decide is Decide.EVERY_CHECK else "none is known"
+    first = "the last one was made Tue 2026-11-24 12:45 ET" if decide is Decide.EVERY_CHECK else "none is known"
     assert text.startswith(f"the session of {DAY} ended without a decision; {first}. {OUTAGE}\nHeld: ")
     assert "the last price that passed the checks was QQQ 450.00 (Tue 2026-11-24 12:45 ET); then " in text
 
