@@ -75,9 +75,16 @@ MUTANTS = (
     Mutant(
         "the text of a trouble pushes its advice out",
         "notifications/policy.py::Notice.paragraph",
-        "clipped(self.text, MOST_TEXT)",
-        "self.text",
+        "clipped(said, MOST_TEXT)",
+        "said",
         MEMORY,
+    ),
+    Mutant(
+        "a message says its headline twice",
+        "notifications/policy.py::Notice.paragraph",
+        "self.kind.under_headline(self.text)",
+        "self.text",
+        ("unit/notifications/test_policy.py",),
     ),
     Mutant(
         "a trouble that lasts is told once",
