@@ -31,7 +31,7 @@ Ints = npt.NDArray[np.intp]
 SHORTS, LONGS = np.arange(5.0, 61), np.arange(80.0, 201)
 SLOW = np.linspace(0.5, 1.5, 21)
 FAST = np.linspace(0.4, 3.0, 14)
-BANDS = np.arange(0.0, 0.061, 0.005)
+BANDS = np.arange(0.0, 6.1, 0.5)
 # Five years to choose from, then half a year with the choice.
 TRAIN_SEGMENTS, SEGMENT_SESSIONS = 10, 126
 # For less than a year and a half a picture of them says nothing.
@@ -101,14 +101,11 @@ def grid(rules: Rules, shorts: Floats = SHORTS, longs: Floats = LONGS) -> Grid:
     columns = np.unique(np.append(np.rint(slow * SLOW), slow))
     columns = columns[columns > fast]
     if trend.fast == PRICE:
-        rows, own, name, change = np.unique(np.append(BANDS, trend.enter)), trend.enter, "band", _with_band
+        own, name, change = round(100 * trend.enter, 10), "band, %", _with_band
+        rows = np.unique(np.append(BANDS, own))
     else:
-        rows, own, name, change = (
-            np.unique(np.append(np.rint(fast * FAST), fast)),
-            fast,
-            "fast average, days",
-            _with_fast,
-        )
+        own, name, change = fast, "fast average, days", _with_fast
+        rows = np.unique(np.append(np.rint(own * FAST), own))
         rows = rows[rows < columns.min()]
     return Grid(
         rows=rows,
@@ -297,6 +294,6 @@ def _with_fast(rule: Rule, value: float) -> Rule:
 
 
 def _with_band(rule: Rule, value: float) -> Rule:
-    """The two sides of an unequal band keep their ratio."""
+    """In per cent. The two sides of an unequal band keep their ratio."""
     ratio = rule.trend.leave / rule.trend.enter if rule.trend.enter else 1.0
-    return replace(rule, trend=replace(rule.trend, enter=value, leave=value * ratio))
+    return replace(rule, trend=replace(rule.trend, enter=value / 100, leave=value / 100 * ratio))

@@ -81,8 +81,8 @@ def verdict(study: Study) -> str:
     better = "more" if own.cagr > held.cagr else "less"
     deeper = "deeper" if own.max_drawdown < held.max_drawdown else "shallower"
     return (
-        f"The rule earned {own.cagr:.1%} a year and fell by {-own.max_drawdown:.0%} on the way; {symbol} held earned "
-        f"{held.cagr:.1%} and fell by {-held.max_drawdown:.0%}. That is {better} than holding {symbol}, with a "
+        f"The rule earned {own.cagr:.1%} a year and fell by {fall(own.max_drawdown)} on the way; {symbol} held earned "
+        f"{held.cagr:.1%} and fell by {fall(held.max_drawdown)}. That is {better} than holding {symbol}, with a "
         f"{deeper} fall, before tax."
     )
 
@@ -133,7 +133,7 @@ def findings(study: Study) -> tuple[tuple[str, str], ...]:
         (
             "worst",
             f"worst day {own.metrics.worst_day:.1%}, longest time under water {own.metrics.longest_drawdown:,} "
-            f"sessions, Calmar {figure(own.metrics.calmar)}",
+            f"sessions, Calmar {figure(own.metrics.calmar) or 'unknown without a fall'}",
         ),
     ]
     if study.null is not None:
@@ -201,7 +201,7 @@ def long_view_text(study: Study) -> str:
     return (
         f"with a model of {study.prices.fund.symbol} ({times}'s day less financing and {found.fee:.1%} a year; "
         f"tracking error {found.tracking_error:.1%} a year) from {whole.first}: the rule fell by "
-        f"{-whole.drawdowns[0]:.0%}, {symbol} by {-whole.drawdowns[1]:.0%}, {times} by {-whole.drawdowns[2]:.2%}"
+        f"{fall(whole.drawdowns[0])}, {symbol} by {fall(whole.drawdowns[1])}, {times} by {fall(whole.drawdowns[2])}"
     )
 
 
@@ -273,6 +273,11 @@ def eras(study: Study) -> Headed:
 
 def percent(value: float, digits: int = 1) -> str:
     return "" if math.isnan(value) else f"{value:.{digits}%}"
+
+
+def fall(drawdown: float) -> str:
+    """35%; of a fall that is nearly all, what makes it less than all: 99.98%."""
+    return f"{-drawdown or 0.0:.0%}" if drawdown > -0.995 else f"{-drawdown:.2%}"
 
 
 def figure(value: float) -> str:

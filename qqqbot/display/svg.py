@@ -61,8 +61,8 @@ class Stretch:
 
 
 def percent(value: float) -> str:
-    """12%, with a decimal if there is one."""
-    return f"{round(value * 100, 1) + 0.0:g}%"
+    """12%, with the decimals that there are, two at most."""
+    return f"{round(value * 100, 2) + 0.0:g}%"
 
 
 def amount(value: float) -> str:
@@ -145,7 +145,8 @@ def histogram(
         if count
     ]
     texts = [_text(across(tick), height - 8, percent(tick)) for tick in ticks_within(edges[0], edges[-1], 10)]
-    parts = [_grid(ticks, up, "{:g}".format), _labels(texts), bars, _pointer(mark, across, up)]
+    whole = [tick for tick in ticks if tick.is_integer()]
+    parts = [_grid(whole, up, "{:g}".format), _labels(texts), bars, _pointer(mark, across, up)]
     return _picture(title, parts, [(g.name, g.colour, False) for g in groups], height)
 
 
@@ -204,10 +205,15 @@ def ticks_within(low: float, high: float, about: int) -> tuple[float, ...]:
 
 
 def log_ticks(low: float, high: float) -> tuple[float, ...]:
-    """Powers of ten from `low` to `high`, with steps between them if there are few; at least two numbers."""
+    """Powers of ten from `low` to `high`, with steps between them if there are few; at least two numbers.
+
+    Between neighbouring powers and steps they are as on a linear scale.
+    """
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     steps = (1.0, 2.0, 5.0) if last - first <= 3 else (1.0, 3.0) if last - first <= 4 else (1.0,)
     inside = [t for power in range(first, last + 1) for step in steps if low <= (t := 10.0**power * step) <= high]
+    if len(inside) < 2:
+        inside = [tick for tick in ticks_within(low, high, 4) if low <= tick <= high]
     return tuple(inside) if len(inside) >= 2 else (low, high)
 
 

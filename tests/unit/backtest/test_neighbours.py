@@ -45,6 +45,8 @@ def test_the_rule_is_one_of_its_own_neighbours(rule: Rule) -> None:
 
 def test_an_unequal_band_keeps_its_ratio() -> None:
     found = grid(Rules(rule=BAND))
+    assert found.axes[1] == "band, %"
+    assert (found.own[0], found.rows[1]) == (5.0, 0.5)
     bands = {(member.form.trend.enter, member.form.trend.leave) for member in found.members}
     assert all(leave == pytest.approx(0.6 * enter) for enter, leave in bands)
 

@@ -1,6 +1,7 @@
 """The words and the numbers that the terminal, the report and the JSON share."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,8 @@ from qqqbot.backtest import tables
 from qqqbot.backtest.study import Question, Study, study
 from qqqbot.backtest.vectorized import CommissionPlan, FillAt, Terms
 from qqqbot.display.terminal import plain
-from qqqbot.model.values import Rules
+from qqqbot.model.family import Average, Comparison, Rule
+from qqqbot.model.values import Holding, Rules
 from tests.support.price_series import bars_of, random_prices
 
 PRICES = random_prices(900, tqqq_first=300)
@@ -61,6 +63,21 @@ def test_the_choice_without_hindsight_is_called_walk_forward() -> None:
 @pytest.mark.parametrize(("value", "text"), [(0.1234, "12.34%"), (58.6926, "5,869.26%"), (103257.0538, "10,325,705%")])
 def test_gains_have_separators_and_no_idle_decimals(value: float, text: str) -> None:
     assert tables.gain(value) == text
+
+
+@pytest.mark.parametrize(("drawdown", "text"), [(0.0, "0%"), (-0.0, "0%"), (-0.351, "35%"), (-0.9998, "99.98%")])
+def test_a_fall_is_never_minus_nothing_and_never_all(drawdown: float, text: str) -> None:
+    assert tables.fall(drawdown) == text
+
+
+def test_a_rule_that_never_traded_has_whole_sentences() -> None:
+    slow = Rule(Holding.QQQ, Comparison(Average(18), Average(20), 0.2), None, Holding.TQQQ, Holding.TQQQ)
+    found = dict(tables.findings(study(random_prices(900, tqqq_first=300), Question(Terms(Rules(rule=slow))))))
+    assert found["verdict"].startswith("The rule earned 0.0% a year and fell by 0% on the way")
+    assert found["worst"].endswith("Calmar unknown without a fall")
+    assert not re.search(
+        r"-0%|-0\.0%|100%|\bnan\b|None", " ".join(found[label] for label in ("verdict", "before TQQQ"))
+    )
 
 
 def test_the_json_keeps_its_keys(answer: Study) -> None:

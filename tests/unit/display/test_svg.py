@@ -104,7 +104,10 @@ def test_ticks_are_round(low: float, high: float, expected: Sequence[float]) -> 
         (15.0, 900.0, (20, 50, 100, 200, 500)),
         (1.0, 6e3, (1, 3, 10, 30, 100, 300, 1e3, 3e3)),
         (2, 9e6, (10, 100, 1e3, 1e4, 1e5, 1e6)),
-        (3, 4, (3, 4)),
+        (3, 4, (3, 3.25, 3.5, 3.75, 4)),
+        (0.711362, 1.64505, (0.75, 1, 1.25, 1.5)),
+        (70_132.0, 161_404.0, (75_000, 100_000, 125_000, 150_000)),
+        (1.0, 1.0, (1.0, 1.0)),
     ],
 )
 def test_ticks_of_a_log_scale_are_round(low: float, high: float, expected: Sequence[float]) -> None:
@@ -179,6 +182,12 @@ def test_a_histogram_counts_every_value() -> None:
     assert "here" in picture
 
 
+def test_a_histogram_of_few_values_is_labelled_in_whole_ones() -> None:
+    root = ElementTree.fromstring(svg.histogram([Group("a", [0.1, 0.1, 0.3], GREEN)], "h", (0.0, 0.4)))
+    counts = [text for text in labels(root) if text and text.replace(".", "").isdigit()]
+    assert counts == ["0", "1", "2"]
+
+
 def test_a_heat_map_is_a_picture_of_its_values() -> None:
     rows = [[0.1, 0.2, float("nan")], [0.3, 0.42, 0.5]]
     picture = svg.heat_map(HeatMap("m", [80, 90, 100], [5, 6], rows, ("long", "short"), (90, 6)))
@@ -200,7 +209,9 @@ def test_a_heat_map_names_round_averages() -> None:
     assert {"30", "120"} <= set(labels(root))
 
 
-@pytest.mark.parametrize(("value", "text"), [(0.0, "0%"), (0.5, "50%"), (0.015, "1.5%"), (-0.2, "-20%"), (2.5, "250%")])
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.0, "0%"), (0.5, "50%"), (0.015, "1.5%"), (-0.2, "-20%"), (2.5, "250%"), (-0.0075, "-0.75%")]
+)
 def test_percents_are_short(value: float, text: str) -> None:
     assert svg.percent(value) == text
 
