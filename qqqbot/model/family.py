@@ -148,16 +148,23 @@ DEFAULT_SYMBOLS = str(PRESETS[DEFAULT].signal), str(PRESETS[DEFAULT].fund)
 
 
 def name_of(rule: Rule) -> str:
-    """The preset's name, or the rule in a line: 'QQQ price over SMA 150 +0.05 -0.03: TQQQ, else CASH'."""
+    """The preset's name, or the rule in a line: 'QQQ price over SMA 150 +5% -3%: TQQQ, else CASH'.
+
+    No two rules have the same: decisions are recorded with it, and another one than before is another rule.
+    """
     if preset := next((name for name, known in PRESETS.items() if known == rule), None):
         return preset
     if rule.down.kind is Kind.BILLS:
         return f"{name_of(replace(rule, down=Holding.CASH))}, parked in {rule.down}"
     trend, strength = rule.trend, rule.strength
-    band = f" +{trend.enter:.3g} -{trend.leave:.3g}" if trend.enter or trend.leave else ""
-    band += f" on {trend.confirm} closes" if trend.confirm > 1 else ""
-    strong = f"{rule.strong} over {_short(strength.slow)}, else {rule.up}" if strength else str(rule.strong)
-    return f"{rule.signal} {_short(trend.fast)} over {_short(trend.slow)}{band}: {strong}, else {rule.down}"
+    closes = f" on {trend.confirm} closes" if trend.confirm > 1 else ""
+    strong = f"{rule.strong} over {_line(strength)}, else {rule.up}" if strength else str(rule.strong)
+    return f"{rule.signal} {_short(trend.fast)} over {_line(trend)}{closes}: {strong}, else {rule.down}"
+
+
+def _line(comparison: Comparison) -> str:
+    enter, leave = (f"{100 * part:.10g}%" for part in (comparison.enter, comparison.leave))
+    return _short(comparison.slow) + (f" +{enter} -{leave}" if comparison.enter or comparison.leave else "")
 
 
 def _short(average: Average) -> str:

@@ -90,6 +90,13 @@ MUTANTS = (
         ("unit/strategy/test_rule_family.py",),
     ),
     Mutant(
+        "a rule's name does not tell the band around its strength",
+        "model/family.py::name_of",
+        "over {_line(strength)}, else",
+        "over {_short(strength.slow)}, else",
+        ("unit/model/test_family.py",),
+    ),
+    Mutant(
         "the trend's band works the wrong way round",
         "model/family.py::Comparison.factor",
         "1 - self.leave if above else 1 + self.enter",
