@@ -17,7 +17,7 @@ from qqqbot.model.errors import ConfigError
 from qqqbot.model.family import PRESETS
 from qqqbot.model.program import COMMAND
 from qqqbot.runtime.config import load
-from qqqbot.runtime.rule_config import rule_named, rule_of
+from qqqbot.runtime.rule_config import rule_named
 
 INTRODUCTION = """\
 FIRE DRILL: this bot, exactly as it is in this folder, in a sandbox with stand-ins for Yahoo and IB's gateway that fail.
@@ -65,10 +65,7 @@ def settings_of(rule: str | None) -> dict[str, object]:
     if rule is None:
         own = load(ROOT / "config.json").model_dump()
         return {key: own[key] for key in KEYS_OF_THE_RULE}
-    value = rule_named(rule)
-    if problems := rule_of(value)[1]:
-        raise ConfigError([f"--rule: {problem}" for problem in problems])
-    return {"rule": value}
+    return {"rule": rule_named(rule)[1]}
 
 
 def remove(folder: Path) -> None:

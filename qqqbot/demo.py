@@ -4,7 +4,7 @@ What runs here is what trades: the same engine, polling loop, simulated account,
 the calendar and the clock are invented, and three things are staged: one morning the prices are stale, the process dies
 in the middle of a rotation, and a new one starts on the same files. Everything printed says SIMULATED PRICES.
 
-    python -m qqqbot.demo [--logs DIR] [--seed N] [--rule NAME]
+    python -m qqqbot.demo [--logs DIR] [--seed N] [--rule RULE]
 """
 
 import argparse
@@ -21,8 +21,8 @@ from typing import Any, TextIO
 
 from qqqbot.adapters.simulated.broker import ACCOUNT, PaperBroker
 from qqqbot.adapters.simulated.prices import ROWS, SimulatedPrices, sessions_between
-from qqqbot.model.errors import BotError, StartRefused
-from qqqbot.model.family import DEFAULT, DEFAULT_SYMBOLS, PRESETS, watched
+from qqqbot.model.errors import BotError, ConfigError, StartRefused
+from qqqbot.model.family import DEFAULT, DEFAULT_SYMBOLS, PRESETS, Rule, name_of, watched
 from qqqbot.model.market import Market
 from qqqbot.model.new_york import NEW_YORK, new_york_text
 from qqqbot.model.ports import WatchedPrices
@@ -33,6 +33,7 @@ from qqqbot.runtime import permissions, place
 from qqqbot.runtime.clock import VirtualClock
 from qqqbot.runtime.daily_log import set_up
 from qqqbot.runtime.lock import PID_FILE, Lock
+from qqqbot.runtime.rule_config import rule_named
 from qqqbot.trading.alerts import LogNotifier
 from qqqbot.trading.assembly import Identity, assemble, load_records
 from qqqbot.trading.bookkeeping import set_capital
@@ -141,14 +142,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     records = place.named(place.LOGS, "logs", os.environ) / "demo"
     parser.add_argument("--logs", type=Path, default=records, help="folder for its records (logs/demo)")
     parser.add_argument("--seed", type=int, default=SEED, help=f"another seed is another market ({SEED})")
-    parser.add_argument("--rule", choices=PRESETS, default=DEFAULT, help=f"another rule ({DEFAULT})")
+    parser.add_argument(
+        "--rule", default=DEFAULT, help=f"another rule ({DEFAULT}): {', '.join(PRESETS)}, or one spelled out"
+    )
     options = parser.parse_args(arguments)
+    try:
+        rule = rule_named(options.rule)[0]
+    except ConfigError as problems:
+        print(problems, file=sys.stderr)
+        return 2
     permissions.from_now_on()  # the folder above may be the bot's
     try:
         options.logs.mkdir(parents=True, exist_ok=True)
         with Lock(options.logs / PID_FILE):
             empty(options.logs)
-            run(options.logs, options.seed, options.rule, sys.stdout)
+            run(options.logs, options.seed, rule, sys.stdout)
         show_monitor(options.logs)
         print(f"\n{SIMULATED}. The records are in {options.logs}; these prices never existed.", flush=True)
     except BrokenPipeError:  # `demo | head -20`: the reader has seen enough
@@ -171,21 +179,21 @@ def empty(logs: Path) -> None:
         path.unlink()
 
 
-def run(logs: Path, seed: int, preset: str, out: TextIO) -> None:
+def run(logs: Path, seed: int, rule: Rule, out: TextIO) -> None:
     """Six months of checks, printed as they happen."""
-    rule = PRESETS[preset]
     first_row = min(FIRST_ROW, FIRST_DAY - timedelta(days=int(rule.history * DAYS_FOR_A_SESSION)))
     symbols = watched(rule, ())
     source = SimulatedPrices(seed, symbols, first_row, LAST_ROW, rows=max(ROWS, rule.history))
     first, last = (sessions_between(day, day)[0] for day in (FIRST_DAY, LAST_DAY))
     clock = VirtualClock(first.open, stop_at=last.close + CHECK_INTERVAL)
     narrator = Narrator(logs / "decisions.jsonl", source.table, out)
-    what = OF_THE_DEFAULT if preset == DEFAULT else f"the rule {preset}, on {' and '.join(symbols)}"
+    default = rule == PRESETS[DEFAULT]
+    what = OF_THE_DEFAULT if default else f"the rule {name_of(rule)}, on {' and '.join(symbols)}"
     print(HEAD.format(seed=seed, other=OTHER_SEED if seed != OTHER_SEED else SEED, what=what), file=out)
     set_up(logs, clock, keep_days=90)
     cuts_left = 1
     while not clock.stopping():
-        life = Life(logs, clock, source, Rules(rule=None if preset == DEFAULT else rule), cuts_left)
+        life = Life(logs, clock, source, Rules(rule=None if default else rule), cuts_left)
         try:
             life.live(narrator)
         except PowerCut:

@@ -31,7 +31,7 @@ from qqqbot.records.folder import Folder
 from qqqbot.runtime import place
 from qqqbot.runtime.clock import SystemClock
 from qqqbot.runtime.config import Config, load
-from qqqbot.runtime.rule_config import parked, rule_named, rule_of
+from qqqbot.runtime.rule_config import parked, rule_named
 
 HOME = place.home(os.environ)
 CACHE = HOME / ".cache" / "prices"
@@ -130,10 +130,7 @@ def _named(text: str, config: Config) -> Rules:
         own = load(Path(text)).rules
         short, long = own.short_period, own.long_period
         return replace(config.rules, short_period=short, long_period=long, band=own.band, rule=own.rule)
-    rule, problems = rule_of(rule_named(text))
-    if rule is None:
-        raise ConfigError([f"--rule: {problem}" for problem in problems])
-    return _with(config.rules, rule)
+    return _with(config.rules, rule_named(text)[0])
 
 
 def _with(rules: Rules, rule: Rule) -> Rules:

@@ -214,7 +214,7 @@ def drift_screen(found: Drift) -> Screen:
     fields = (
         Field("Decisions", _agreement(found)),
         Field("Slippage", f"{found.slippage_usd:,.2f} USD lost from decision to fill in {len(fills)} trades"),
-        Field("Close", f"{found.close_usd:,.2f} USD worse than at the official closes"),
+        Field("Close", _at_the_closes(found)),
         Field("Prices", _sources(found)),
     )
     blocks: list[Any] = [Fields(fields)]
@@ -226,6 +226,14 @@ def drift_screen(found: Drift) -> Screen:
         head = ("session", "side", "symbol", "shares", "decided at", "filled at", "bp", "USD", "USD to close")
         blocks += [Line(""), Table(head, rows_of_fills, frozenset(range(3, len(head))))]
     return tuple(blocks)
+
+
+def _at_the_closes(found: Drift) -> str:
+    known = sum(fill.close_usd is not None for fill in found.fills)
+    if not known and found.fills:
+        return f"no official close of these trades is known; {REFRESH}"
+    only = f" ({known} of {len(found.fills)} known)" if known < len(found.fills) else ""
+    return f"{found.close_usd:,.2f} USD worse than at the official closes{only}"
 
 
 def _agreement(found: Drift) -> str:

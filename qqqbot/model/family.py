@@ -163,8 +163,13 @@ def name_of(rule: Rule) -> str:
 
 
 def _line(comparison: Comparison) -> str:
-    enter, leave = (f"{100 * part:.10g}%" for part in (comparison.enter, comparison.leave))
-    return _short(comparison.slow) + (f" +{enter} -{leave}" if comparison.enter or comparison.leave else "")
+    band = f" +{in_per_cent(comparison.enter)} -{in_per_cent(comparison.leave)}"
+    return _short(comparison.slow) + (band if comparison.enter or comparison.leave else "")
+
+
+def in_per_cent(part: float) -> str:
+    """'5%', '0.25%': with all the digits that were given."""
+    return f"{100 * part:.10g}%"
 
 
 def _short(average: Average) -> str:

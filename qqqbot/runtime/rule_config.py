@@ -75,12 +75,16 @@ def rule_of(value: Any) -> tuple[Rule | None, list[str]]:
     return (None if problems else rule), problems
 
 
-def rule_named(text: str) -> Any:
-    """The value of the key that a command line names: a preset's name, or an object. Raises ConfigError."""
+def rule_named(text: str) -> tuple[Rule, Any]:
+    """The rule of a command line, and the value of the key: a preset's name, or an object. Raises ConfigError."""
     try:
-        return json.loads(text) if text.lstrip().startswith("{") else text
+        value = json.loads(text) if text.lstrip().startswith("{") else text
     except (ValueError, RecursionError) as error:
         raise ConfigError([f"--rule {text}: not valid JSON: {error}"]) from None
+    rule, problems = rule_of(value)
+    if rule is None:
+        raise ConfigError([f"--rule: {problem}" for problem in problems])
+    return rule, value
 
 
 def parked(rule: Rule, park: Any) -> tuple[Rule, list[str]]:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from qqqbot.model.family import MEMORY, PRICE, Average, Comparison, Rule
+from qqqbot.model.family import MEMORY, PRICE, Average, Comparison, Rule, in_per_cent
 from qqqbot.model.values import FlipPrices, Holding, Rules, Signal
 
 
@@ -232,5 +232,5 @@ def _why_not(before: Before, sides: tuple[float, float], trend: Comparison) -> s
     """Why the trend's answer is not that of the plain comparison."""
     fast, slow = sides
     if (fast > slow * trend.factor(before.up)) is before.up:
-        return f"not by {trend.leave if before.up else trend.enter:.1%}"
+        return f"not {in_per_cent(trend.leave)} below it" if before.up else f"not {in_per_cent(trend.enter)} above it"
     return f"on {before.against + 1} of the {trend.confirm} closes that a change takes"

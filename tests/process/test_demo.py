@@ -152,3 +152,13 @@ def test_a_folder_with_records_of_the_real_bot_is_left_alone(tmp_path: Path) -> 
     assert (done.returncode, done.stdout) == (1, "")
     assert "choose another --logs" in done.stderr
     assert book.read_text() == '{"kind": "capital"}\n'
+
+
+def test_a_rule_can_be_spelled_out_as_in_the_configuration(tmp_path: Path) -> None:
+    done = run_demo(tmp_path, "--rule", '{"signal": "SPY", "slow": "sma20", "strong": "UPRO", "exit_pct": 2}')
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "the rule SPY price over SMA 20 +0% -2%: UPRO, else CASH, on SPY and UPRO." in done.stdout
+    assert {row["symbol"] for row in book_trades(tmp_path)} == {"UPRO"}
+    assert {row.get("rule") for row in rows(tmp_path / "decisions.jsonl")} == {
+        "SPY price over SMA 20 +0% -2%: UPRO, else CASH"
+    }

@@ -107,3 +107,12 @@ def test_the_demo_covers_half_a_year() -> None:
     assert timedelta(days=180) < (LAST_DAY - FIRST_DAY)
     assert FIRST_DAY - timedelta(days=200) > FIRST_ROW
     assert date(2025, 11, 28) in {s.date for s in PRICES.table.sessions}
+
+
+def test_a_rule_that_is_none_is_refused_before_anything_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for rule, words in (("qqq-20", "did you mean qqq-200"), ('{"slow": "sma1"}', "strong is missing"), ("{", "JSON")):
+        assert demo.main(["--logs", str(tmp_path / "logs"), "--rule", rule]) == 2
+        assert words in capsys.readouterr().err
+    assert not (tmp_path / "logs").exists()

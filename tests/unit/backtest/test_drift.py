@@ -92,6 +92,17 @@ def test_sessions_after_the_last_known_close_wait() -> None:
     assert found.fills[0].close_usd is None
 
 
+def test_a_sum_says_which_trades_it_is_of() -> None:
+    tomorrow = trade(timestamp="2039-01-03T20:55:00+00:00")
+    for trades, words in (
+        ([], "0.00 USD worse than at the official closes\n"),
+        ([tomorrow], "no official close of these trades is known; ./bot_control.sh backtest"),
+        ([trade(), tomorrow], "worse than at the official closes (1 of 2 known)\n"),
+        ([trade()], "worse than at the official closes\n"),
+    ):
+        assert words in plain(drift_screen(drift([], trades, PRICES, RULES)))
+
+
 def test_unreadable_rows_are_ignored() -> None:
     damaged = [trade(price=None), trade(symbol="SPY"), trade(kind="capital"), trade(decision_price=None)]
     closed = {"session": str(DAY), "target": "QQQ", "exchange_open": False}

@@ -90,10 +90,10 @@ def test_inside_the_band_the_last_answer_stands() -> None:
     assert flip_prices(once, rules).trend == pytest.approx(120 * 0.97 / 1.03)
     inside = evaluate(never, 105.0, CASH, rules)
     assert inside.target is CASH
-    assert inside.reason == "QQQ 105.00 is above the 2-day average 102.50, but not by 5.0%: cash"
+    assert inside.reason == "QQQ 105.00 is above the 2-day average 102.50, but not 5% above it: cash"
     stays = evaluate(once, 118.0, CASH, rules)
     assert stays.target is TQQQ
-    assert stays.reason == "uptrend (QQQ 118.00 is not above 2-day average 119.00, but not by 3.0%): TQQQ"
+    assert stays.reason == "uptrend (QQQ 118.00 is not above 2-day average 119.00, but not 3% below it): TQQQ"
 
 
 def test_an_answer_of_more_than_a_year_ago_is_forgotten() -> None:
