@@ -10,6 +10,7 @@ from typing import Any
 from qqqbot import demo
 from qqqbot.backtest.account import run
 from qqqbot.backtest.vectorized import Terms, examine
+from qqqbot.model.family import DEFAULT, PRESETS
 from qqqbot.model.values import Rules
 from tests.support.price_series import random_prices
 
@@ -21,7 +22,7 @@ TRADED = ("timestamp", "side", "symbol", "quantity", "price", "commission", "pos
 
 
 def test_the_demo_decides_and_trades_as_ever(tmp_path: Path) -> None:
-    demo.run(tmp_path, demo.SEED, "30/120", io.StringIO())
+    demo.run(tmp_path, demo.SEED, PRESETS[DEFAULT], io.StringIO())
     decided, trades = (_rows(tmp_path / name) for name in ("decisions.jsonl", "trades.jsonl"))
     decisions = [row for row in decided if row["error"] is None]
     assert (len(decisions), _digest(_columns(decisions, DECIDED))) == (1559, "50fc2f04a5cba0ea")
