@@ -247,6 +247,18 @@ def test_what_does_not_show_our_fills_in_time_is_named_until_it_does(late: str) 
         assert at.broker.snapshot().behind == ""
 
 
+@pytest.mark.parametrize("price", ["450.03", "449.00"])
+def test_a_corrected_execution_is_no_second_fill_that_the_account_should_show(price: str) -> None:
+    with bench() as at:
+        intent = order(quantity=10)
+        at.broker.submit(intent)
+        first = at.done(intent).fills[0].exec_id
+        assert at.broker.snapshot().behind == ""
+        at.gateway.correct(first, price)
+        eventually(lambda: at.broker.recent_orders()[0].fills[0].price == Decimal(price))
+        assert at.broker.snapshot().behind == ""
+
+
 def test_values_that_something_else_has_moved_as_well_are_believed_in_the_end() -> None:
     account = LateAccount(ACCOUNT)
     with bench(account) as at:

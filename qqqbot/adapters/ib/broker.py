@@ -28,6 +28,7 @@ from qqqbot.adapters.ib.order_tracker import ENDED_STATUSES, REF_PREFIX, Event, 
 from qqqbot.adapters.ib.prices import PriceRequests
 from qqqbot.adapters.ib.silence import Silences
 from qqqbot.model.errors import AccountRefused, BrokerUnavailable, OrderOutcomeUnknown, OrderRejected
+from qqqbot.model.executions import stem
 from qqqbot.model.market import Quote
 from qqqbot.model.new_york import new_york_date
 from qqqbot.model.ports import Clock
@@ -243,7 +244,7 @@ class IBBroker:
 
     def _seen(self, summary: list[SummaryRow], positions: list[PositionRow]) -> "_Seen":
         with self._news:
-            fills = {fill.exec_id: fill for order in self._orders.with_executions() for fill in order.fills}
+            fills = {stem(fill.exec_id): fill for order in self._orders.with_executions() for fill in order.fills}
         found = ib_account.amounts(summary, self.account)
         shares = ib_account.shares(positions, self.account, self._symbols)
         return _Seen(shares, found, fills)
@@ -414,7 +415,10 @@ def _lacks_commission(order: Order) -> bool:
 
 
 class _Seen(NamedTuple):
-    """What a snapshot saw: whole shares, the account's amounts by tag, and the executions that were known."""
+    """What a snapshot saw: whole shares, the account's amounts by tag, and the executions that were known.
+
+    Of each execution it has the newest revision, under what its revisions have in common.
+    """
 
     shares: Mapping[str, int]
     amounts: Mapping[str, Decimal]
@@ -431,19 +435,25 @@ class _Seen(NamedTuple):
             return doubt
         if before is None:
             return ""
-        new = [fill for exec_id, fill in self.fills.items() if exec_id not in before.fills]
-        bought = [(fill, fill.quantity if fill.side is Side.BUY else -fill.quantity) for fill in new]
-        moved = {s: sum(n for fill, n in bought if fill.symbol == s) for s in self.shares}
-        paid = sum((-n * fill.price for fill, n in bought), Decimal(0))
-        slack = LAG_TOLERANCE * sum((abs(n) * fill.price for fill, n in bought), Decimal(0))
+        each = [(fill, before.fills.get(trade)) for trade, fill in self.fills.items()]
+        new = [(fill, known) for fill, known in each if _size(fill) != _size(known)]
+        moved = {s: sum(_size(f)[0] - _size(known)[0] for f, known in new if f.symbol == s) for s in self.shares}
+        paid = -sum((_size(fill)[1] - _size(known)[1] for fill, known in new), Decimal(0))
+        slack = LAG_TOLERANCE * sum((abs(_size(fill)[1]) for fill, _ in new), Decimal(0))
         changed = {tag: self.amounts[tag] - before.amounts[tag] for tag in ("TotalCashValue", "AvailableFunds")}
         late = {
             "positions": any(count - before.shares.get(s, 0) != moved[s] for s, count in self.shares.items()),
             "TotalCashValue": _short_of(changed["TotalCashValue"], paid, slack),
-            "AvailableFunds": bool(paid) and changed["AvailableFunds"] * paid <= 0,
+            "AvailableFunds": abs(paid) > slack and changed["AvailableFunds"] * paid <= 0,
         }
         names = ", ".join(name for name, is_late in late.items() if is_late and new)
         return f"{names} of the account do not show our newest fills yet" if names else ""
+
+
+def _size(fill: Fill | None) -> tuple[int, Decimal]:
+    """Shares and their money, both negative for a sale."""
+    count = 0 if fill is None else fill.quantity if fill.side is Side.BUY else -fill.quantity
+    return count, count * fill.price if fill else Decimal(0)
 
 
 def _short_of(moved: Decimal, paid: Decimal, slack: Decimal) -> bool:

@@ -302,6 +302,13 @@ MUTANTS = (
         "received",
     ),
     Mutant(
+        "a corrected execution is a second one that the account should show",
+        "adapters/ib/broker.py::_Seen.behind",
+        "sum(_size(f)[0] - _size(known)[0] for",
+        "sum(_size(f)[0] for",
+        ("process/test_ib_broker.py::test_a_corrected_execution_is_no_second_fill_that_the_account_should_show",),
+    ),
+    Mutant(
         "zeros after a sale are a poor account",
         "adapters/ib/broker.py::_Seen.behind",
         "if doubt and",
