@@ -139,6 +139,15 @@ def test_a_commission_that_arrives_after_the_order_ended_is_in_recent_orders() -
         eventually(lambda: at.broker.recent_orders()[0].fills[0].commission == 1)
 
 
+def test_what_the_broker_still_reports_is_recent_however_long_a_weekend_was() -> None:
+    with bench() as at:
+        intent = order()
+        at.broker.submit(intent)
+        at.done(intent)
+        at.clock.move(4 * 24 * 3600)
+        assert [found.order_ref for found in at.broker.recent_orders()] == [intent.order_ref]
+
+
 def test_a_corrected_execution_is_the_corrected_one() -> None:
     with bench() as at:
         intent = order()

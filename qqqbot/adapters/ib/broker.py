@@ -55,8 +55,6 @@ BELIEVED_SECONDS = 600.0
 LAG_TOLERANCE = Decimal("0.01")
 # After having no quotes, the broker is not asked again for this long.
 NO_QUOTES_SECONDS = 30 * 60.0
-# Orders that the broker reported this long ago have nothing new for the book.
-RECENT = timedelta(hours=36)
 BID, ASK, LAST = 1, 2, 4
 
 
@@ -243,8 +241,7 @@ class IBBroker:
             return [ref for ref in _alive(orders) if not self._orders.refused(ref)]
 
     def _seen(self, summary: list[SummaryRow], positions: list[PositionRow]) -> "_Seen":
-        with self._news:
-            fills = {stem(fill.exec_id): fill for order in self._orders.with_executions() for fill in order.fills}
+        fills = {stem(fill.exec_id): fill for order in self._executed() for fill in order.fills}
         found = ib_account.amounts(summary, self.account)
         shares = ib_account.shares(positions, self.account, self._symbols)
         return _Seen(shares, found, fills)
@@ -323,17 +320,17 @@ class IBBroker:
 
     def recent_orders(self) -> tuple[Order, ...]:
         link = self._connection.ready()
-        with self._news:
-            lacking = any(_lacks_commission(order) for order in self._orders.with_executions())
+        lacking = any(_lacks_commission(order) for order in self._executed())
         if self._clock.monotonic() - self._executions_at >= (ASK_SECONDS if lacking else EXECUTIONS_SECONDS):
             with self._asking:
                 began = self._clock.monotonic()
                 link.read_executions()
                 self._executions_at = began
-        since = self._clock.now() - RECENT
+        return self._executed()
+
+    def _executed(self) -> tuple[Order, ...]:
         with self._news:
-            orders = self._orders.with_executions()
-        return tuple(order for order in orders if max(fill.time for fill in order.fills) > since)
+            return self._orders.with_executions()
 
     def _listen(self, intent: OrderIntent) -> Judgement:
         """What is known of the order; if it is in flight, after a short wait for the callbacks that end it."""
