@@ -37,7 +37,8 @@ def mode_words(mode: str | None, account: str | None) -> tuple[str, str, Tone]:
 
 
 def time_in_fields(time_in: TimeIn | None) -> list[Field]:
-    if time_in is None:
+    """Nothing until there is a day to divide."""
+    if time_in is None or sum(spent.days for spent in time_in.holdings.values()) < 1:
         return []
     parts = [f"{name} {spent.days:,.1f} d ({spent.pct:.0f} %)" for name, spent in time_in.holdings.items()]
     start = "" if time_in.whole else f" (newest trades only, since {new_york_date(time_in.since)})"

@@ -1,6 +1,6 @@
 """The blocks of a terminal's screen as HTML, so that the page and the terminal speak with the same words. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from qqqbot.display.formatting import NONE, words
 from qqqbot.display.markup import Markup, joined, tag
@@ -14,12 +14,12 @@ def drawn(blocks: Iterable[Block]) -> Markup:
     return joined(_drawn(block) for block in blocks)
 
 
-def fields(rows: Iterable[Field], left_out: Iterable[str] = ()) -> Markup:
-    """Labels with their values; further lines under a label that is `left_out` are left out with it."""
+def fields(rows: Iterable[Field], only: Container[str] | None = None) -> Markup:
+    """Labels with their values, of all rows or those that stand under one of the labels `only`."""
     label, items = "", []
     for row in rows:
         label = row.label or label
-        if label not in left_out:
+        if only is None or label in only:
             items += [tag("dt", words(row.label)), tag("dd", row.text, class_=TONES.get(row.tone))]
     return tag("dl", items) if items else Markup()
 

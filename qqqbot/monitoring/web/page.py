@@ -7,7 +7,7 @@ whole, whatever file it came from.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import groupby
 
 from qqqbot.display.formatting import NONE, column_time, count, percent, time_near, usd, words
@@ -41,11 +41,8 @@ ICONS = {
     )
     for name, colour in _COLOURS.items()
 }
-# Shown elsewhere on the page.
-_SHOWN_ELSEWHERE = (
-    *("Running", "Holdings", "Broker", "Value", "Problems", "Channels", "Last check", "Next", "Flip"),
-    *("Drawdown", "Open profit", "Costs", "Halted", "To start", "To stop", "To resume"),
-)
+# What the page says nowhere else.
+_ONLY_HERE = ("Prices", "Time in", "Notices", "Signal")
 _LOGGED_DECISION = re.compile(r'action=(\w+) .*sentence="((?:[^"\\]|\\.)*)"')
 _HEAD = (
     tag("meta", charset="utf-8"),
@@ -56,8 +53,8 @@ _HEAD = (
 )
 # Where each part stands; the parts of a card have its title.
 _CARDS = {"mind": "What would change its mind", "decisions": "Decisions", "trades": "Trades"}
-_CARDS |= {"ways": "Messages", "status": "Status", "log": "Log"}
-_WIDE = ("mind", "log")
+_CARDS |= {"status": "Status", "log": "Log"}
+_WIDE = ("mind", "status", "log")
 
 
 def document(content: Mapping[str, str], tags: str) -> str:
@@ -94,8 +91,7 @@ def parts(facts: Dashboard) -> dict[str, str]:
         "mind": _mind(status),
         "decisions": _decisions(facts.runs),
         "trades": _trades(facts.trades.trades),
-        "ways": _ways(status),
-        "status": fields(status_screen.fields(status), _left_out(status)),
+        "status": joined([_channels(status), fields(status_screen.fields(status), _ONLY_HERE)]),
         "log": _log(facts.log),
         "foot": _footer(status),
         "drawn": _drawn_of(facts),
@@ -306,7 +302,7 @@ def _trades(rows: Sequence[Row]) -> Markup:
     return table(trade_table([*reversed(rows)])) if rows else tag("p", "None yet.", class_="faint")
 
 
-def _ways(status: Status) -> Markup:
+def _channels(status: Status) -> Markup:
     """What reaches the owner, each with its last sign of life."""
     rows = []
     for one in status.channels:
@@ -316,14 +312,6 @@ def _ways(status: Status) -> Markup:
     if not status.channels:
         rows.append(tag("li", "No channel is set up: nothing reaches you while you do not look.", class_="warning"))
     return tag("ul", rows)
-
-
-def _left_out(status: Status) -> tuple[str, ...]:
-    """What the page shows elsewhere; and the time in each holding until there is a day to divide."""
-    spent = status.time_in
-    young = spent is not None and status.now - spent.since < timedelta(days=1)
-    beside = [f"Beside {status.risk.signal}"] if status.risk else []
-    return (*_SHOWN_ELSEWHERE, *beside, *(["Time in"] if young else []))
 
 
 def _log(log: Log) -> Markup:

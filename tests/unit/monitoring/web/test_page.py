@@ -112,7 +112,7 @@ def test_live_and_a_loss_are_not_red_and_a_channel_that_fails_is_not_either(logs
     text = "".join(found.values())
     assert "-10,000.00 USD (-10.00 %)" in found["tiles"]
     assert '<p class="alarm soft"><strong>Telegram refused: 403' in found["problems"]
-    assert '<strong>telegram</strong> nothing accepted yet<span class="warning">; refused: 403' in found["ways"]
+    assert '<strong>telegram</strong> nothing accepted yet<span class="warning">; refused: 403' in found["status"]
     assert 'data-icon="icon-good.svg"' in found["banner"]
     assert 'class="alarm"' not in text
     assert '"bad"' not in text.replace('<dd class="bad">Telegram', "")
