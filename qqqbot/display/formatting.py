@@ -14,12 +14,12 @@ def _known(number: float | None) -> TypeGuard[float]:
 
 
 def usd(amount: float | None, sign: bool = False) -> str:
-    """'101,234.50'; with `sign` '+1,234.50'."""
-    return f"{amount:{'+' if sign else ''},.2f}" if _known(amount) else NONE
+    """'101,234.50'; with `sign` '+1,234.50', and never -0.00."""
+    return f"{amount:{'+' if sign else ''}z,.2f}" if _known(amount) else NONE
 
 
 def percent(value: float | None, sign: bool = False, digits: int = 2) -> str:
-    return f"{value:{'+' if sign else ''},.{digits}f} %" if _known(value) else NONE
+    return f"{value:{'+' if sign else ''}z,.{digits}f} %" if _known(value) else NONE
 
 
 def count(number: float | None) -> str:

@@ -121,17 +121,17 @@ def gain(value: float | None, put_in: float | None) -> tuple[float, float] | tup
 def risk_words(line: RiskLine) -> list[tuple[str, str]]:
     """Label and words of what the line has beyond value and change."""
     at = f" on {new_york_date(line.worst_at)}" if line.worst_at and line.worst_drawdown_pct else ""
-    drawdown = f"{line.drawdown_pct:,.2f} % now, {line.worst_drawdown_pct:,.2f} % at worst{at}, at each check"
-    points = f", {line.ahead_pct:+,.2f} points" if line.ahead_pct is not None else ""
+    drawdown = f"{line.drawdown_pct:z,.2f} % now, {line.worst_drawdown_pct:z,.2f} % at worst{at}, at each check"
+    points = f", {line.ahead_pct:+z,.2f} points" if line.ahead_pct is not None else ""
     found = [
         ("Drawdown", drawdown),
         (
             f"Beside {line.signal}",
-            f"{line.ahead:+,.2f} USD{points} against {line.signal} held, which would be {line.qqq_held:,.2f}",
+            f"{line.ahead:+z,.2f} USD{points} against {line.signal} held, which would be {line.qqq_held:,.2f}",
         ),
     ]
     if line.open_profit_pct is not None:
-        found.append(("Open profit", f"{line.open_profit:+,.2f} USD ({line.open_profit_pct:+,.2f} %)"))
+        found.append(("Open profit", f"{line.open_profit:+z,.2f} USD ({line.open_profit_pct:+z,.2f} %)"))
     if line.commissions is not None and line.slippage is not None:
         found.append(("Costs", cost_words(line.commissions, line.slippage)))
     return found

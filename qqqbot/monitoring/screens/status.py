@@ -26,6 +26,7 @@ from qqqbot.records.verdict import Health
 from qqqbot.strategy.crossing import forecast
 
 NOTICES_SHOWN = 3
+DECIDES = {"every_check": "decides at every check", "before_close": "decides before the close"}
 
 HEALTH_TONES = {
     Health.HEALTHY: Tone.GOOD,
@@ -89,7 +90,7 @@ def _version_fields(process: Process) -> list[Field]:
         parts.append(f"rule {config['rule']}")
     elif config.get("short_ma_period") and config.get("long_ma_period"):
         parts.append(f"averages of {config['short_ma_period']} and {config['long_ma_period']} days")
-    parts += [f"decides {str(config['decide']).replace('_', ' ')}"] if config.get("decide") else []
+    parts += [DECIDES.get(str(config["decide"]), f"decides {config['decide']}")] if config.get("decide") else []
     return [Field("", ", ".join(parts), Tone.FAINT)] if parts else []
 
 
@@ -224,6 +225,8 @@ def _next_fields(facts: Status) -> list[Field]:
     parts = ["nothing until it is started"] if facts.health in (Health.STOPPED, Health.DEAD) else []
     if coming.closes_at:
         parts += [f"check {time_near(check, now)} ({until(check, now)})"] if check else []
+        if (first := coming.decides_from) is not None:
+            parts.append(f"decides from {time_near(first, now)} ({until(first, now)})")
         parts.append(f"exchange open until {time_near(coming.closes_at, now)}")
     elif opens:
         parts.append(f"exchange closed; opens {day_and_time(opens)} ({until(opens, now)})")

@@ -78,7 +78,9 @@ def performance(facts: Results) -> Screen:
         Field("Realized", f"{usd(facts.realized_pnl, sign=True)} USD, after commissions"),
         Field("Dividends", f"{usd(facts.income, sign=True)} USD"),
         Field("Slippage", slippage),
-        Field("Trades", f"{count(facts.trades)} in {count(facts.rotations)} rotations"),
+        Field(
+            "Trades", f"{count(facts.trades)} in {count(facts.rotations)} rotation{'' if facts.rotations == 1 else 's'}"
+        ),
         *(Field(f"Won in {symbol}", _won(rounds)) for symbol, rounds in sorted(facts.rounds.items(), reverse=True)),
         *time_in_fields(facts.time_in),
     )

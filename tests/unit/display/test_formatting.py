@@ -57,6 +57,10 @@ def test_a_duration_is_given_in_the_unit_that_fits(seconds: int, told: str) -> N
     assert span(timedelta(seconds=seconds)) == told
 
 
+def test_a_loss_too_small_to_show_has_no_sign_of_one() -> None:
+    assert (usd(-0.001), usd(-0.001, sign=True), percent(-0.001, sign=True)) == ("0.00", "+0.00", "+0.00 %")
+
+
 def test_until_looks_both_ways() -> None:
     assert until(NOW + timedelta(hours=33), NOW) == "in 33 h"
     assert until(NOW - timedelta(minutes=5), NOW) == "5 min ago"

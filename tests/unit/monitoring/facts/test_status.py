@@ -99,8 +99,10 @@ def test_the_flip_is_shown_with_the_orders_it_would_cause(logs: LogsFolder) -> N
 
 def test_if_it_decides_near_the_close_the_flip_says_so(logs: LogsFolder) -> None:
     in_tqqq(logs, NOW, config={"decide": "before_close"})
-    told = "A decision before the close that finds it below 445.50 (-1.0 %) sells"
-    assert told in plain(status_screen(status(logs.folder, NOW)))
+    screen = plain(status_screen(status(logs.folder, NOW)))
+    assert "A decision before the close that finds it below 445.50 (-1.0 %) sells" in screen
+    assert "decides before the close" in screen
+    assert "decides from 15:45 ET (in 4 h)" in screen
 
 
 @pytest.mark.parametrize(("minutes", "from_"), [(2, (15, 53)), (7, (15, 53)), (10, (15, 50)), (None, (15, 45))])

@@ -34,7 +34,7 @@ def test_the_five_questions_are_answered(logs: LogsFolder) -> None:
     assert shown(logs) == [
         "DRY RUN: simulated account, no order can reach a broker",
         "Running     yes: pid 4711, up 3 d, heartbeat 12 s ago",
-        "            version 1.0.0, config 1a2b3c4d, averages of 30 and 120 days, decides every check",
+        "            version 1.0.0, config 1a2b3c4d, averages of 30 and 120 days, decides at every check",
         "Holdings    200 QQQ + 10,000.00 USD cash",
         "Broker      the simulated account agrees (asked 11:57 ET)",
         "Value       101,234.56 USD, +1,234.56 USD (+1.23 %) since Sun 2026-10-25",
