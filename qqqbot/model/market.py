@@ -31,6 +31,7 @@ class DayRow:
     low: float
     high: float
     close: float
+    volume: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

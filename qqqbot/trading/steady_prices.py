@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import partial
+from typing import Any
 
-from qqqbot.model.errors import BrokerUnavailable, PricesUnavailable, TemporaryError
+from qqqbot.model.errors import BrokerUnavailable, PricesUnavailable, StalePrices, TemporaryError
 from qqqbot.model.market import Market, Quote, Split
 from qqqbot.model.new_york import new_york_text
 from qqqbot.model.ports import Clock, SecondPrices
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 PAUSE_SECONDS = 600.0
 # The broker's daily bar of a session then has its close: without a subscription it is a quarter of an hour behind.
 AFTER_CLOSE = timedelta(minutes=20)
+# Both prices are the same after 15 minutes in 1 check of 200; the volume of a minute is never 0.
+STANDING = timedelta(minutes=5)
 
 
 class Asked:
@@ -81,6 +84,8 @@ class SteadyPrices:
         self._table: SessionTable | None = None
         self._second = outside.second
         self._broker = Asked(clock, outside.second.daily_closes) if outside.second else None
+        self._stood: tuple[datetime, Any] | None = None
+        """when the newest answer's prices were first seen, and those prices with all else of their day"""
         self._evening = Asked(clock, self._keep_evening)
         self._intraday = Asked(clock, lambda: intraday(clock.now())) if intraday else None
 
@@ -97,12 +102,15 @@ class SteadyPrices:
             if self._second is None or self._clock.stopping():
                 raise
             return self._without_yahoo(self._second, now, away)
-        if self._second and (old := self._of_another_day(market, now)):
+        stands = self._standing(market)
+        if self._second and (old := stands or self._of_another_day(market, now)):
             with contextlib.suppress(PricesUnavailable):
                 other = self._without_yahoo(self._second, now, PricesUnavailable(old))
                 if not self._of_another_day(other, now):
                     self._state.silent_since = self._state.silent_since or now
                     return other
+        if stands:
+            raise StalePrices(stands)
         self._state.silent_since = None
         session, expected = self._expected(now)
         market, _ = _with_untold_split(self._memory, market, session, now, partial(self._confirmed, expected))
@@ -120,6 +128,17 @@ class SteadyPrices:
         if session is None or now - session.open < FIRST_TRADES or newest >= session.open:
             return ""
         return f"Yahoo's newest prices are of {new_york_text(newest)}"
+
+    def _standing(self, market: Market) -> str:
+        """Since when the prices, and all else of their day, have stood still while their time went on; or ""."""
+        rows = [quote.row for quote in market.quotes.values()]
+        time, seen = market.signal_quote.time, (tuple(market.prices.values()), rows)
+        if self._stood is None or self._stood[1] != seen or time < self._stood[0]:
+            self._stood = time, seen
+        since = self._stood[0]
+        if time - since < STANDING or not all(row and row.volume for row in rows):
+            return ""
+        return f"Yahoo's prices and volumes have stood still since {new_york_text(since)}, though their time goes on"
 
     def after_close(self, now: datetime) -> None:
         """While Yahoo is silent, keep the broker's close of the session that has ended.

@@ -63,6 +63,18 @@ MUTANTS = (
         "<= TRACKING_TOLERANCE / 3",
     ),
     Mutant(
+        "prices that stand still with their rows are believed",
+        "trading/steady_prices.py::SteadyPrices.market",
+        "if stands:",
+        "if False:",
+    ),
+    Mutant(
+        "prices that stand still are told as such at the same moment",
+        "trading/steady_prices.py::SteadyPrices._standing",
+        "time - since < STANDING or ",
+        "",
+    ),
+    Mutant(
         "a body without an end is read until the time is over",
         "adapters/yahoo/asking.py::new_session",
         "curl_options={CurlOpt.MAXFILESIZE: LARGEST_ANSWER}, ",
