@@ -6,7 +6,6 @@ both answers are the same on every day, not on almost every day.
 """
 
 from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,25 +24,9 @@ EVERY_DAY = slice(0, None)
 CLOSE_CALL = 1e-8
 
 
-class Answers(NamedTuple):
-    """Of each session: both sides of the trend, and the rule's level."""
-
-    fast: Floats
-    slow: Floats
-    levels: Levels
-
-
 def warm_up(rules: Rules) -> int:
     """Sessions before the first that has every average; an exponential one counts as long as a simple one here."""
     return max(average.length for average in rules.form.averages) - 1
-
-
-def answers(closes: Floats, rules: Rules, cut: slice, since: int = 0) -> Answers:
-    """The answers in the sessions of `cut`; the averages are summed from the closes of session `since` on."""
-    inside = slice(cut.start - since, cut.stop - since)
-    trend = rules.form.trend
-    fast, slow = (_series(side, closes[since : cut.stop])[inside] for side in (trend.fast, trend.slow))
-    return Answers(fast, slow, levels(closes, rules, cut))
 
 
 def moving_average(closes: Floats, period: int) -> Floats:
@@ -97,7 +80,7 @@ def _uptrend(closes: Floats, trend: Comparison) -> npt.NDArray[np.bool_]:
 
 def _above(closes: Floats, comparison: Comparison, before: bool) -> npt.NDArray[np.bool_]:
     """Whether fast is above slow if it was or was not `before`, with the daemon's own averages if it is close."""
-    fast, slow = _series(comparison.fast, closes), _series(comparison.slow, closes)
+    fast, slow = average_of(comparison.fast, closes), average_of(comparison.slow, closes)
     factor = comparison.factor(before)
     with np.errstate(invalid="ignore"):
         above: npt.NDArray[np.bool_] = fast > slow * factor
@@ -108,7 +91,8 @@ def _above(closes: Floats, comparison: Comparison, before: bool) -> npt.NDArray[
     return above
 
 
-def _series(average: Average, closes: Floats) -> Floats:
+def average_of(average: Average, closes: Floats) -> Floats:
+    """`average` at each close; NaN until it is complete, if it is a simple one."""
     if not average.exponential:
         return moving_average(closes, average.length)
     return _exponential(average, closes.tobytes())

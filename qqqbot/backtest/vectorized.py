@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from qqqbot.backtest.prices.table import DAYS_A_YEAR, BadPrices, Dates, Floats, Prices, years_of
-from qqqbot.backtest.signals import CASH, NO_SIGNAL, Answers, Levels, answers, warm_up
+from qqqbot.backtest.signals import CASH, NO_SIGNAL, Levels, average_of, levels, warm_up
 from qqqbot.model.family import Rule
 from qqqbot.model.values import Rules
 
@@ -117,33 +117,37 @@ def examine(prices: Prices, rules: Rules, start: np.datetime64 | None = None, en
             f"{before + 1} days; at least 2 are needed: use longer files or a shorter average"
         )
     cut = slice(first, last)
-    since = first - before if rules.rule is None else 0
-    return days_between(prices, answers(prices.signal.close, rules, cut, since), rules, cut)
+    return days_between(prices, rules, cut, since=first - before if rules.rule is None else 0)
 
 
 def same_days(prices: Prices, days: Days, rules: Rules) -> Days:
     """The sessions of `days` under other rules."""
     first = int(np.searchsorted(prices.dates, days.dates[0]))
     cut = slice(first, first + len(days))
-    return days_between(prices, answers(prices.signal.close, rules, cut), rules, cut)
+    return days_between(prices, rules, cut)
 
 
-def days_between(prices: Prices, found: Answers, rules: Rules, cut: slice) -> Days:
-    """The sessions of `cut` with the rule's answers in them; the account is in cash before the first."""
+def days_between(prices: Prices, rules: Rules, cut: slice, since: int = 0) -> Days:
+    """The sessions of `cut` with the rule's answers in them; the account is in cash before the first.
+
+    The averages are summed from the closes of session `since` on.
+    """
+    closes, trend = prices.signal.close, rules.form.trend
+    short, long = (average_of(side, closes[since : cut.stop])[cut.start - since :] for side in (trend.fast, trend.slow))
     names, of_level = columns(rules.form)
     held = [prices.of(name) for name in names[1:]]
     ones = np.ones(len(prices.dates[cut]))
     return Days(
         names=names,
         dates=prices.dates[cut],
-        signal=prices.signal.close[cut],
+        signal=closes[cut],
         fund=prices.fund.close[cut],
         close=np.stack((ones, *(series.close[cut] for series in held))),
         open=np.stack((ones, *(series.open[cut] for series in held))),
         factor=np.stack((ones, *(series.factor[cut] for series in held))),
-        short_ma=found.fast,
-        long_ma=found.slow,
-        wanted=of_level[found.levels],
+        short_ma=short,
+        long_ma=long,
+        wanted=of_level[levels(closes, rules, cut)],
         previous=np.array([1.0, *(s.close[cut.start - 1] if cut.start else np.nan for s in held)]),
     )
 

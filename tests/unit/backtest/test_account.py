@@ -9,7 +9,7 @@ import pytest
 from qqqbot.backtest.account import account, fee, run
 from qqqbot.backtest.prices.csv_files import series_from_rows
 from qqqbot.backtest.prices.table import Prices, Series, align
-from qqqbot.backtest.signals import NO_SIGNAL, Answers
+from qqqbot.backtest.signals import NO_SIGNAL
 from qqqbot.backtest.vectorized import (
     CommissionPlan,
     Days,
@@ -29,9 +29,8 @@ RULES = Rules(short_period=3, long_period=8)
 
 
 def days_of(prices: Prices) -> Days:
-    nothing = np.full(len(prices), np.nan)
-    unknown = Answers(nothing, nothing, np.full(len(prices), NO_SIGNAL, np.int8))
-    return days_between(prices, unknown, RULES, slice(0, len(prices)))
+    days = days_between(prices, RULES, slice(0, len(prices)))
+    return replace(days, wanted=np.full(len(prices), NO_SIGNAL, np.int8))
 
 
 def rotations(days: Days, wanted: list[int]) -> tuple[Event, ...]:
@@ -157,10 +156,10 @@ def bill_fund(count: int, yearly: float = 0.036) -> Series:
 def test_cash_is_parked_where_that_is_worth_its_costs(capital: int, least: int, bought: bool) -> None:
     prices = align(series("QQQ", [450.0] * 90), series("TQQQ", [60.0] * 90), bill_fund(90))
     rules = replace(RULES, rule=replace(RULES.form, down=Holding.SGOV), park_benefit=Decimal(least))
-    nothing = np.full(len(prices), np.nan)
-    answers = Answers(nothing, nothing, np.array([1] * 70 + [0] * 20, np.int8))
-    days = days_between(prices, answers, rules, slice(0, len(prices)))
+    days = days_between(prices, rules, slice(0, len(prices)))
+    qqq, sgov = days.names.index("QQQ"), days.names.index("SGOV")
+    days = replace(days, wanted=np.array([qqq] * 70 + [sgov] * 20, np.int8))
     result = run(days, Terms(rules, Decimal(capital)))
     assert [trade.symbol for trade in result.trades] == ["QQQ", "QQQ", *(["SGOV"] if bought else [])]
-    assert result.events[-1].target == (days.names.index("SGOV") if bought else 0)
+    assert result.events[-1].target == (sgov if bought else 0)
     assert bool(result.equity[-1] > result.equity[70]) is bought

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qqqbot.backtest.signals import answers, levels, moving_average
+from qqqbot.backtest.signals import average_of, levels, moving_average
 from qqqbot.model.values import Holding, Rules
 from qqqbot.strategy.rule import averages as exact_averages
 from qqqbot.strategy.rule import evaluate
@@ -69,9 +69,9 @@ def test_the_average_includes_today_and_needs_its_whole_period() -> None:
 
 def test_averages_agree_with_the_daemons() -> None:
     closes = np.random.default_rng(5).uniform(90, 110, 400)
-    short, long, _ = answers(closes, Rules(), slice(0, 400))
+    trend = Rules().form.trend
     exact = exact_averages(closes[:399].tolist(), float(closes[399]), Rules())
-    assert (short[399], long[399]) == pytest.approx(exact, rel=1e-13)
+    assert [average_of(side, closes)[399] for side in (trend.fast, trend.slow)] == pytest.approx(exact, rel=1e-13)
 
 
 def test_fewer_closes_than_the_long_average_give_no_signal() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from qqqbot.backtest.prices.table import BadPrices, Floats, align
-from qqqbot.backtest.signals import NO_SIGNAL, Answers
+from qqqbot.backtest.signals import NO_SIGNAL
 from qqqbot.backtest.vectorized import (
     Days,
     FillAt,
@@ -34,9 +34,7 @@ WANTED = np.array([2, 2, 1, 0, 0], dtype=np.int8)
 
 def five_days() -> Days:
     prices = align(series("QQQ", QQQ, OPENS), series("TQQQ", TQQQ, TQQQ_OPENS))
-    nothing = np.full(5, np.nan)
-    unknown = Answers(nothing, nothing, np.full(5, NO_SIGNAL, np.int8))
-    return days_between(prices, unknown, RULES, slice(0, 5))
+    return replace(days_between(prices, RULES, slice(0, 5)), wanted=np.full(5, NO_SIGNAL, np.int8))
 
 
 def test_a_fill_at_the_close_earns_from_the_next_session_on() -> None:
