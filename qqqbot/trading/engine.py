@@ -175,6 +175,8 @@ class Engine:
             self._missed.observe(self._session(), last.row, self.clock.now())
         if self._signalled is not None:
             self.state.flips = flips(self._signalled, self.rules)
+            # Not between two rounds: what one has believed beside the kept rows, the next must not doubt without them.
+            self.records.prices.keep(self._signalled)
         return self.pause() is not None
 
     def step_alone(self) -> None:
@@ -331,7 +333,6 @@ class Engine:
         self.state.last_check = check
         if plan.signal is not None:
             self.state.last_signal, self._signalled = check, snapshot
-            self.records.prices.keep(snapshot)
         self.state.agrees = book.passed if book and not snapshot.open_orders else self.state.agrees
         self._count_failure(code if code in PRICE_ERRORS else None, plan.sentence, snapshot.exchange_open)
         self.alerts.end(AlertKind.BROKER)

@@ -63,6 +63,13 @@ MUTANTS = (
         "<= TRACKING_TOLERANCE / 3",
     ),
     Mutant(
+        "a round is decided on what the one before has kept",
+        "trading/engine.py::Engine._record",
+        "self.state.last_signal, self._signalled = check, snapshot",
+        "self.state.last_signal, self._signalled = check, snapshot; self.records.prices.keep(snapshot)",
+        ("unit/trading/test_steady_prices.py",),
+    ),
+    Mutant(
         "prices that stand still with their rows are believed",
         "trading/steady_prices.py::SteadyPrices.market",
         "if stands:",

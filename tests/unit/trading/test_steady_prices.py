@@ -175,6 +175,23 @@ def test_while_yahoo_answers_nobody_else_is_asked(bot: Bot) -> None:
     assert bot.status() == {"silent_since": None, "from": None}
 
 
+def test_all_rounds_of_a_check_have_the_same_memory(bot: Bot) -> None:
+    """Or rows that the first has believed, as the rule wants the same beside the kept ones, end it half-way."""
+    seen = []
+
+    class Noting(Yahoo):
+        def market(self, now: datetime) -> Market:
+            seen.append(bot.engine.records.prices.newest)
+            return super().market(now)
+
+    bot.yahoo = Noting()
+    bot.start()
+    bot.check(0)
+    assert len(seen) > 1
+    assert {*seen} == {None}
+    assert bot.engine.records.prices.newest is not None
+
+
 def test_a_row_that_yahoo_loses_comes_from_memory(bot: Bot) -> None:
     bot.check(0)
     bot.yahoo.lost = {TRUTH.table.before(SESSIONS[0].date, 3)[0]}
