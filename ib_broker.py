@@ -32,7 +32,7 @@ from qqqbot.adapters.ib.order_tracker import (
 )
 from qqqbot.adapters.ib.prices import PriceRequests
 from qqqbot.adapters.ib.requests import WHAT_IF, PendingRequest, PendingRequests
-from qqqbot.adapters.ib.silence import COMPLETED, EXECUTIONS, Conversation, Silences
+from qqqbot.adapters.ib.silence import EXECUTIONS, Conversation, Silences
 from qqqbot.adapters.ib.transport import Transport, mute
 from qqqbot.model.errors import BrokerUnavailable, ConfigError, OrderOutcomeUnknown, OrderRejected
 from qqqbot.model.ports import Clock
@@ -220,7 +220,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         return rows[0]
 
     def ask_completed(self) -> PendingRequest:
-        return self._conversation.ask_again("completed", COMPLETED, partial(self.reqCompletedOrders, False))
+        return self._conversation.ask_completed(partial(self.reqCompletedOrders, False))
 
     def read_executions(self) -> None:
         """The listener gets this day's executions, with their commissions."""

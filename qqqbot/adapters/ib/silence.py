@@ -7,8 +7,8 @@ instead of from what needs the answer.
 """
 
 import logging
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -30,29 +30,21 @@ _ADVICE = {
 _RESTART = "look at the gateway's window; if this continues, restart it"
 
 
-@dataclass
-class _Silence:
-    since: datetime
-    renewed: float
-
-
 class Silences:
     """By the name of the question."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._silent: dict[str, _Silence] = {}
+        self._silent: dict[str, tuple[datetime, float]] = {}
+        """question -> since when there is no answer, and the monotonic moment at which a new connection was tried"""
 
     def missed(self, question: str) -> bool:
         """No end came. Whether a new connection may help."""
         now = self._clock.monotonic()
-        known = self._silent.get(question)
-        if known is None:
-            self._silent[question] = _Silence(self._clock.now(), now)
-            return True
-        if now - known.renewed < RENEW_SECONDS:
+        since, renewed = self._silent.get(question, (self._clock.now(), -math.inf))
+        if now - renewed < RENEW_SECONDS:
             return False
-        known.renewed = now
+        self._silent[question] = since, now
         return True
 
     def answered(self, question: str) -> None:
@@ -63,10 +55,10 @@ class Silences:
 
     def about(self, question: str) -> str:
         """', since 10:15 New York; what to do', if it is silent."""
-        known = self._silent.get(question)
-        if known is None:
+        if question not in self._silent:
             return ""
-        return f", since {known.since.astimezone(NEW_YORK):%H:%M} New York; {_ADVICE.get(question, _RESTART)}"
+        since = self._silent[question][0].astimezone(NEW_YORK)
+        return f", since {since:%H:%M} New York; {_ADVICE.get(question, _RESTART)}"
 
     def told(self) -> str | None:
         """The first question that the bot cannot do without."""
@@ -84,7 +76,7 @@ class Conversation:
         self._silences = silences
         self._seconds = seconds
         self._shut = shut
-        self._repeated: dict[str, PendingRequest] = {}
+        self._completed: PendingRequest | None = None
 
     def answers(self, *requests: PendingRequest, seconds: float | None = None) -> list[list[Any]]:
         """All of them, or BrokerUnavailable; the connection ends with a missing one if a new connection may help."""
@@ -103,15 +95,14 @@ class Conversation:
             raise BrokerUnavailable(trouble)
         return given
 
-    def ask_again(self, key: str, question: str, send: Callable[[], None]) -> PendingRequest:
+    def ask_completed(self, send: Callable[[], None]) -> PendingRequest:
         """The request that is still unanswered, if there is one: a second one disturbs the first (ib_insync#224)."""
-        known = self._repeated.get(key)
-        if known is not None and not known.arrived.is_set():
-            return known
-        if known is not None and not known.trouble:
-            self._silences.answered(question)
-        self._repeated[key] = self._requests.ask(key, question, send)
-        return self._repeated[key]
+        known = self._completed
+        if known is None or known.arrived.is_set():
+            if known is not None and not known.trouble:
+                self._silences.answered(COMPLETED)
+            self._completed = known = self._requests.ask("completed", COMPLETED, send)
+        return known
 
     def hear_of(self, request: PendingRequest) -> None:
         """Wait for an answer that is optional: as long as for any other, but not where it did not come before."""

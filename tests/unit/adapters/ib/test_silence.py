@@ -77,7 +77,7 @@ def test_an_optional_answer_is_waited_for_once_and_never_asked_twice_at_a_time()
     sent: list[int] = []
 
     def ask() -> PendingRequest:
-        return talk.conversation.ask_again("completed", COMPLETED, lambda: sent.append(1))
+        return talk.conversation.ask_completed(lambda: sent.append(1))
 
     first = ask()
     talk.conversation.hear_of(first)
