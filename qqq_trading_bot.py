@@ -61,7 +61,8 @@ from qqqbot.runtime.systemd import HANG_SECONDS, Supervisor
 from qqqbot.strategy.filling import Closes
 from qqqbot.trading import adoption, answers
 from qqqbot.trading.alerts import LogNotifier, Outage
-from qqqbot.trading.answers import Answer, Kind, Seen, Settled
+from qqqbot.trading.adoption import Seen
+from qqqbot.trading.answers import Answer, Kind, Settled
 from qqqbot.trading.assembly import Identity, assemble, load_records
 from qqqbot.trading.bookkeeping import set_capital
 from qqqbot.trading.engine import Engine, State

@@ -6,6 +6,7 @@ lost, otherwise the market's. Leaving records that shares are not the bot's. Not
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -23,6 +24,21 @@ from qqqbot.strategy.basis import RATIOS
 from qqqbot.trading.bookkeeping import NOTICEABLE, POSITIONS_SHOWN, explains, ratio_of
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What an answer is judged by. `lost` are orders whose end the broker no longer reports, oldest first.
+
+    `usable` raises PricesUnavailable or StalePrices if no check would trade on the market's prices; `last_price` is
+    that of a symbol which the bot saw itself before a date.
+    """
+
+    account: AccountSnapshot
+    market: Market | None
+    lost: tuple[OrderIntent, ...] = ()
+    usable: Callable[[], None] = lambda: None
+    last_price: Callable[[str, date], float | None] = lambda _symbol, _before: None
+
+
 class Priced(NamedTuple):
     """The price at which an adopted difference is recorded, and where it comes from."""
 
@@ -30,7 +46,7 @@ class Priced(NamedTuple):
     whose: str = ""
 
 
-def adopt(book: Book, account: AccountSnapshot, prices: Mapping[str, Decimal | Priced], now: datetime) -> list[str]:
+def adopt(book: Book, account: AccountSnapshot, prices: Mapping[str, Priced], now: datetime) -> list[str]:
     """The account is right: make the book agree, at `prices`. Returns a sentence for each change.
 
     Raises LedgerMismatch, with nothing recorded, if the bot's cash would not have paid for it.
@@ -38,14 +54,14 @@ def adopt(book: Book, account: AccountSnapshot, prices: Mapping[str, Decimal | P
     found = differences(book, account)
     # Missing shares count as the bot's first: those left alone are touched only when the bot's are gone.
     own = {symbol: max(difference, -book.ledger.shares[symbol]) for symbol, difference in found.items()}
-    at = {symbol: p if isinstance(p, Priced) else Priced(p) for symbol, p in prices.items()}
-    _refuse_debt(book, own, {symbol: priced.price for symbol, priced in at.items()})
+    _refuse_debt(book, own, {symbol: priced.price for symbol, priced in prices.items()})
     done, changes = [], []
     for symbol in sorted(found, key=lambda s: own[s]):  # sales first: no row owes what a later one pays
         if own[symbol]:
-            changes.append(adopted(symbol, own[symbol], at[symbol].price))
-            whose = f", {at[symbol].whose}" if at[symbol].whose else ""
-            done.append(f"{symbol}: {own[symbol]:+,} shares recorded in the book at {at[symbol].price:,.2f}{whose}")
+            price, whose = prices[symbol]
+            changes.append(adopted(symbol, own[symbol], price))
+            because = f", {whose}" if whose else ""
+            done.append(f"{symbol}: {own[symbol]:+,} shares recorded in the book at {price:,.2f}{because}")
         if left := found[symbol] - own[symbol]:
             changes.append(left_alone(symbol, left))
             done.append(f"{symbol}: {left:+,} shares of those left alone")
@@ -154,23 +170,23 @@ def refuse_unusable_prices(snapshot: Snapshot, rules: Rules) -> None:
             )
 
 
-def refuse_split(
-    book: Book, account: AccountSnapshot, market: Market | None, last_price: Callable[[str, date], float | None]
-) -> None:
+def refuse_split(book: Book, seen: Seen) -> None:
     """Raises LedgerMismatch if a difference looks like a split that the price source does not report yet.
 
     It does if a ratio of splits explains the shares and, better than no split, the price since the session before; that
     price is the source's and, as one may be adjusted and the other not, the one that the bot saw itself. A split that
     is recorded as a purchase or left alone would cost the bot half of its equity, and never be recognised.
     """
-    for symbol in differences(book, account):
+    market = seen.market
+    for symbol in differences(book, seen.account):
         before = book.ledger.shares[symbol] + book.ledger.foreign[symbol]
-        found = account.positions.get(symbol, 0)
+        found = seen.account.positions.get(symbol, 0)
         ratios = [ratio for ratio in RATIOS if found and explains(before, ratio, found)]
         if not ratios:
             continue
         now = market.quote(symbol).price if market else math.nan
-        known = [price for price in _prices_before(symbol, market, last_price) if price > 0] if now > 0 else []
+        earlier = (market.previous_close(symbol), seen.last_price(symbol, market.newest_row)) if market else ()
+        known = [price for price in earlier if price and price > 0] if now > 0 else []
         if not known:
             raise LedgerMismatch(
                 f"{symbol}: the account holds {found:,} shares, which would be {_text(ratios[0], before)}, and without "
@@ -187,15 +203,14 @@ def refuse_split(
             )
 
 
-def refuse_beside_split(
-    book: Book, account: AccountSnapshot, market: Market | None, last_price: Callable[[str, date], float | None]
-) -> None:
+def refuse_beside_split(book: Book, seen: Seen) -> None:
     """Raises LedgerMismatch if the price source reports a split that the account's shares do not fit.
 
     They were traded as well: no answer can separate the trade from the split, and each would be recorded as the other.
     """
+    market, account = seen.market, seen.account
     for split in pending_splits(book.ledger, market.splits) if market else ():
-        symbol, before = split.symbol, last_price(split.symbol, split.date)
+        symbol, before = split.symbol, seen.last_price(split.symbol, split.date)
         now = market.quote(symbol).price if market else math.nan
         if symbol in differences(book, account) and before and now > 0 and _nearer(now / before, split.ratio):
             fits = math.floor((book.ledger.shares[symbol] + book.ledger.foreign[symbol]) * ratio_of(split.ratio))
@@ -205,14 +220,6 @@ def refuse_beside_split(
                 "recorded. Wait until the account shows the split; what was traded as well must be traded back by "
                 "hand. It is then recorded automatically"
             )
-
-
-def _prices_before(
-    symbol: str, market: Market | None, last_price: Callable[[str, date], float | None]
-) -> tuple[float, ...]:
-    if market is None:
-        return ()
-    return (market.previous_close(symbol) or 0.0, last_price(symbol, market.newest_row) or 0.0)
 
 
 def _nearer(move: float, ratio: float) -> bool:

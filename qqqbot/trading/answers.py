@@ -6,9 +6,9 @@ It is made on a copy of the book first. What that shows to be impossible is refu
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
@@ -18,11 +18,11 @@ from qqqbot.model.errors import LedgerMismatch
 from qqqbot.model.instruments import Holding
 from qqqbot.model.market import Market
 from qqqbot.model.program import COMMAND
-from qqqbot.model.values import AccountSnapshot, OrderIntent, Portfolio
+from qqqbot.model.values import Portfolio
 from qqqbot.records.book import Book
 from qqqbot.records.ledger import ZERO
 from qqqbot.trading import adoption
-from qqqbot.trading.adoption import Priced
+from qqqbot.trading.adoption import Priced, Seen
 
 NO_DIFFERENCE = "the account agrees with the book: nothing to record"
 
@@ -40,21 +40,6 @@ class Answer:
     kind: Kind
     prices: Mapping[str, Decimal] = field(default_factory=dict)
     dry_run: bool = False
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What an answer is judged by. `lost` are orders whose end the broker no longer reports, oldest first.
-
-    `usable` raises PricesUnavailable or StalePrices if no check would trade on the market's prices; `last_price` is
-    that of a symbol which the bot saw itself before a date.
-    """
-
-    account: AccountSnapshot
-    market: Market | None
-    lost: tuple[OrderIntent, ...] = ()
-    usable: Callable[[], None] = lambda: None
-    last_price: Callable[[str, date], float | None] = lambda _symbol, _before: None
 
 
 class Settled(NamedTuple):
@@ -85,7 +70,7 @@ def settle(book: Book, answer: Answer, seen: Seen, now: datetime) -> Settled:
     done = _make(trial, answer, seen, now)
     after = trial.ledger.portfolio()
     if answer.kind is not Kind.UNDO and not answer.prices:
-        adoption.refuse_beside_split(book, seen.account, seen.market, seen.last_price)
+        adoption.refuse_beside_split(book, seen)
     moved = after.shares != before.shares
     if moved and answer.kind is Kind.ADOPT:
         adoption.refuse_money_that_is_not_there(trial, seen.account, after.equity(_prices(seen.market, after)))
@@ -99,7 +84,7 @@ def _make(book: Book, answer: Answer, seen: Seen, now: datetime) -> list[str]:
         return adoption.undo(book, now)
     adoption.refuse_late_positions(book, seen.account)
     adoption.refuse_short_position(seen.account)
-    adoption.refuse_split(book, seen.account, seen.market, seen.last_price)
+    adoption.refuse_split(book, seen)
     if answer.kind is Kind.LEAVE:
         adoption.refuse_leaving_a_purchase(book, seen.account, seen.lost)
         return adoption.leave(book, seen.account, now)

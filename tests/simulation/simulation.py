@@ -219,7 +219,7 @@ class Life:
                 ownership.leave(book, account, world.clock.now())
             else:
                 now = world.clock.true_now()
-                prices = {s: Decimal(str(world.prices.price(s, now))) for s in world.prices.symbols}
+                prices = {s: ownership.Priced(Decimal(str(world.prices.price(s, now)))) for s in world.prices.symbols}
                 ownership.adopt(book, account, prices, world.clock.now())
         finally:
             # A process that dies after its answer is on disk has answered.

@@ -10,7 +10,7 @@ import pytest
 
 from qqqbot.model.values import Holding, OrderIntent, OrderStatus
 from qqqbot.runtime.clock import VirtualClock
-from qqqbot.trading.adoption import adopt
+from qqqbot.trading.adoption import Priced, adopt
 from qqqbot.trading.engine import Engine
 from tests.support.builders import NOW, PRICE
 from tests.support.fakes import FakeBroker, World, answer_lost, fills_part, is_rejected, lost_on_the_way, works
@@ -176,7 +176,7 @@ def test_shares_of_a_lost_order_are_adopted_and_not_bought_again(world: World) -
     world.broker.orders.clear()
     engine = next_day(world)
     looked_for_five_minutes(world, engine)
-    prices = {QQQ: Decimal(450), TQQQ: Decimal(60)}
+    prices = {QQQ: Priced(Decimal(450)), TQQQ: Priced(Decimal(60))}
     adopt(engine.records.book, world.broker.snapshot(), prices, world.clock.now())
     engine.step()
     assert world.rows("decisions.jsonl")[-1]["action"] == "HOLD"

@@ -74,9 +74,9 @@ ANSWERS = (
     ),
     Mutant(
         "a split in disguise is measured against what the price source says alone",
-        "trading/adoption.py::_prices_before",
-        "last_price(symbol, market.newest_row) or 0.0",
-        "0.0",
+        "trading/adoption.py::refuse_split",
+        ", seen.last_price(symbol, market.newest_row))",
+        ", 0.0)",
     ),
     Mutant(
         "without a price, anything may be left",

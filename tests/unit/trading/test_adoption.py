@@ -12,14 +12,14 @@ from qqqbot.model.errors import LedgerMismatch, OrderOutcomeUnknown, PricesUnava
 from qqqbot.model.market import Market, Quote, Split
 from qqqbot.model.values import Holding
 from qqqbot.runtime.config import Config
-from qqqbot.trading.adoption import adopt, leave
+from qqqbot.trading.adoption import Priced, adopt, leave
 from qqqbot.trading.engine import Engine
 from tests.support.builders import DAY, NOW, PRICE, TQQQ_PRICE, new_york
 from tests.support.fakes import FakePrices, World, works
 from tests.support.owner import answered, by_hand, daemon, invested, now_at, refused, split, told_by
 from tests.support.symbols import QQQ, TQQQ
 
-PRICES = {QQQ: Decimal(450), TQQQ: Decimal(60)}
+PRICES = {QQQ: Priced(Decimal(450)), TQQQ: Priced(Decimal(60))}
 
 
 class InterruptedPrices(FakePrices):
