@@ -41,10 +41,12 @@ class OrderJournal:
         self._lost: dict[str, None] = {}
         self._unfilled_in_row: dict[str, int] = {}
         self._taken: set[str] = set()
-        self._unanswered_in_row = 0
-        self._overruns: set[tuple[str, str]] = set()
         self._aim: dict[str, Holding] = {}
         self._undecided: set[str] = set()
+        self.unanswered_in_row = 0
+        """how many of the newest orders the broker took, one after the other, without an answer"""
+        self.overruns: set[tuple[str, str]] = set()
+        """order_ref, and what must never be and was found about it"""
         self.asked: Asked | None = None
         """the newest announcement"""
 
@@ -133,13 +135,6 @@ class OrderJournal:
     def was_taken(self, order_ref: str) -> bool:
         return order_ref in self._taken
 
-    def unanswered_in_row(self) -> int:
-        """How many of the newest orders the broker took, one after the other, without an answer."""
-        return self._unanswered_in_row
-
-    def knows_overrun(self, order_ref: str, what: str) -> bool:
-        return (order_ref, what) in self._overruns
-
     def aim_in(self, session: date) -> Holding | None:
         """What the session's newest decision or order moves to."""
         return self._aim.get(session.isoformat())
@@ -192,11 +187,11 @@ class OrderJournal:
             case "taken":
                 self._taken.add(row["order_ref"])
             case "overrun":
-                self._overruns.add((row["order_ref"], row["what"]))
+                self.overruns.add((row["order_ref"], row["what"]))
             case "outcome":
                 self._unresolved.pop(row["order_ref"], None)
                 self._taken.discard(row["order_ref"])
-                self._unanswered_in_row = self._unanswered_in_row + 1 if row.get("taken") else 0
+                self.unanswered_in_row = self.unanswered_in_row + 1 if row.get("taken") else 0
                 if LOST in (row.get("message") or ""):
                     self._lost[row["order_ref"]] = None
                     forget_oldest(self._lost, ORDERS_REMEMBERED)

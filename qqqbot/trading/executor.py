@@ -102,7 +102,7 @@ class Executor:
         Raises OrderOverrun, OSError.
         """
         found = overruns(self._book.ledger, self._journal.newest(), self._twins)
-        new = [overrun for overrun in found if not self._journal.knows_overrun(*overrun[:2])]
+        new = [overrun for overrun in found if overrun[:2] not in self._journal.overruns]
         if not new:
             return
         reason = "; ".join(sentence for _, _, sentence in new)
@@ -286,7 +286,7 @@ class Executor:
 
     def _unanswered(self, intent: OrderIntent, order: Order) -> Order:
         """The halt comes first: a process that dies in between must not send another one. Raises OrderUnanswered."""
-        count = self._journal.unanswered_in_row() + 1
+        count = self._journal.unanswered_in_row + 1
         said = f" ({order.message})" if order.message else ""
         orders = f"{count} order{'s' if count > 1 else ''}"
         reason = f"the gateway took {orders} and answered none{said}: look at its windows, then resume"

@@ -111,7 +111,6 @@ class IBBroker:
         self._before: _Seen | None = None
         """what the newest snapshot saw that had caught up with the fills"""
         self._behind_since: float | None = None
-        self._fractions: dict[str, Decimal] = {}
         self._no_quotes: tuple[float, str] | None = None
 
     # Connecting
@@ -213,7 +212,6 @@ class IBBroker:
         self._behind_since = (self._behind_since or began) if behind else None
         if self._behind_since is None or began - self._behind_since > BELIEVED_SECONDS:
             self._before, self._behind_since, behind = seen, None, ""
-        self._log_fractions(positions)
         sold_today, now = self._sold_today(seen.fills.values()), self._clock.now()
         spendable, unsettled = ib_account.spendable(seen.amounts, sold_today)
         return AccountSnapshot(
@@ -228,13 +226,6 @@ class IBBroker:
             behind=behind,
             dividends_due=seen.amounts.get(ib_account.DIVIDENDS),
         )
-
-    def _log_fractions(self, positions: list[PositionRow]) -> None:
-        """Once, and again when they change."""
-        parts = ib_account.fractions(positions, self.account, self._symbols)
-        if parts and parts != self._fractions:
-            log.info("fractional shares are left alone: %s", ", ".join(f"{p} {s}" for s, p in parts.items()))
-        self._fractions = parts
 
     def _open_refs(self, orders: list[Status]) -> list[str]:
         with self._news:

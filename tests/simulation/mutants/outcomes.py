@@ -124,8 +124,8 @@ UNANSWERED = (
     Mutant(
         "of several overruns each halts on its own",
         "trading/executor.py::Executor.audit",
-        "if not self._journal.knows_overrun(*overrun[:2])]",
-        "if not self._journal.knows_overrun(*overrun[:2])][:1]",
+        "if overrun[:2] not in self._journal.overruns]",
+        "if overrun[:2] not in self._journal.overruns][:1]",
         ("unit/trading/test_executor_unanswered.py::TestOverrun",),
     ),
     Mutant(
