@@ -11,6 +11,7 @@ Rule 4: fills go to the book before the outcome goes to the journal: after a cra
         repeated, and nothing is counted twice.
 """
 
+import contextlib
 import logging
 from collections.abc import Iterable
 from dataclasses import replace
@@ -75,7 +76,6 @@ class Executor:
         """open order_ref -> when it was first seen, for those that the journal does not know"""
         self._told_since: dict[str, float] = {}
         """order_ref -> monotonic seconds since its status is ahead of its executions"""
-        self._waiting_for = ""
         self._not_cancelled: dict[str, str] = {}
         """order_ref -> why a cancel could not even be sent"""
 
@@ -175,7 +175,6 @@ class Executor:
         )
 
     def _send(self, intent: OrderIntent) -> None:
-        self._waiting_for = ""
         self._journal.intended(intent)
         try:
             self._broker.submit(intent)
@@ -216,13 +215,9 @@ class Executor:
             raise OrderRejected(f"{intent.order_ref}: {found}; the next check plans again")
 
     def _look_patiently(self, intent: OrderIntent) -> Order | None:
-        try:
+        with contextlib.suppress(BrokerUnavailable):  # whose reason the connection has logged
             return self._look(intent)
-        except BrokerUnavailable as unavailable:
-            if str(unavailable) != self._waiting_for:  # logged once, not four times a second
-                self._waiting_for = str(unavailable)
-                log.info(pairs(order=intent.order_ref, waiting=self._waiting_for))
-            return None
+        return None
 
     def _look(self, intent: OrderIntent) -> Order | None:
         """The order if it is done and recorded; None if it is not done or not known to be."""
