@@ -1,4 +1,4 @@
-"""Texts as they are shown: account ids as 'DU***567', since others may see a screen; a library's own words left out."""
+"""Texts as they are shown: account ids as 'DU***567', as others may see a screen; foreign words tamed."""
 
 import re
 from string import ascii_uppercase
@@ -28,3 +28,8 @@ def without_accounts(text: str, *accounts: str) -> str:
 def without_detail(sentence: str) -> str:
     """Without a library's own words about an error of its own, '[DNSError: ...]' at the end; the log has them."""
     return _DETAIL.sub("", sentence)
+
+
+def printable(text: str) -> str:
+    """With spaces for characters that steer a terminal or turn a line round."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
+from qqqbot.display.masking import printable
+
 if TYPE_CHECKING:
     from rich.console import Group, RenderableType
 
@@ -57,25 +59,21 @@ Screen = Sequence[Block]
 
 def show(screen: Screen, out: TextIO) -> None:
     """Print `screen` in the way that suits `out`. Raises OSError (a pipe that nobody reads any more)."""
-    screen = [printable(block) for block in screen]
+    screen = [_quiet(block) for block in screen]
     if not is_terminal(out) or not _show_rich(screen, out):
         out.write(plain(screen))
     out.flush()
 
 
-def printable(block: Block) -> Block:
+def _quiet(block: Block) -> Block:
     """`block` without characters that would steer a terminal: its texts may quote anything."""
     match block:
         case Line(text):
-            return block._replace(text=_printable(text))
+            return block._replace(text=printable(text))
         case Fields(rows):
-            return Fields(tuple(row._replace(text=_printable(row.text)) for row in rows))
+            return Fields(tuple(row._replace(text=printable(row.text)) for row in rows))
         case Table(_, rows):
-            return block._replace(rows=tuple(tuple(map(_printable, row)) for row in rows))
-
-
-def _printable(text: str) -> str:
-    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+            return block._replace(rows=tuple(tuple(map(printable, row)) for row in rows))
 
 
 def is_terminal(out: TextIO) -> bool:

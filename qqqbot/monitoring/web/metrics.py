@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from qqqbot.display.formatting import words
-from qqqbot.display.masking import without_accounts, without_detail
+from qqqbot.display.masking import printable, without_accounts, without_detail
 from qqqbot.monitoring.facts.status import Own, Status
 from qqqbot.records.channel_health import ChannelHealth
 from qqqbot.records.verdict import Health
@@ -31,7 +31,7 @@ def health(status: Status) -> tuple[str, str]:
     """HTTP's status line, 200 only where `status` exits with 0; the word and the worst of what is wrong."""
     quiet = f"trading is halted: {status.halted_by_owner}" if status.halted_by_owner else "nothing is wrong"
     first = status.problems[0].text if status.problems else quiet
-    told = without_accounts(f"{status.health}: {words(without_detail(' '.join(first.split())))}")
+    told = printable(without_accounts(f"{status.health}: {words(without_detail(' '.join(first.split())))}"))
     return "200 OK" if status.exit_code == 0 else "503 Service Unavailable", told
 
 
@@ -112,7 +112,7 @@ def _number(value: float | datetime | None) -> float | None:
 
 def _written(labels: Labels) -> str:
     def quoted(value: str) -> str:
-        return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+        return printable(value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n"))
 
     written = ",".join(f'{name}="{quoted(value)}"' for name, value in labels.items())
     return f"{{{written}}}" if labels else ""

@@ -12,7 +12,7 @@ from itertools import groupby
 
 from qqqbot.display.formatting import NONE, column_time, count, percent, time_near, usd, words
 from qqqbot.display.markup import Markup, joined, tag
-from qqqbot.display.masking import without_accounts, without_detail
+from qqqbot.display.masking import printable, without_accounts, without_detail
 from qqqbot.display.terminal import Field, Tone
 from qqqbot.model.new_york import NEW_YORK, new_york_date
 from qqqbot.monitoring.facts.changes import Change, Changes
@@ -96,7 +96,7 @@ def parts(facts: Dashboard) -> dict[str, str]:
         "foot": _footer(status),
         "drawn": _drawn_of(facts),
     }
-    return {name: without_accounts(html) for name, html in found.items()}
+    return {name: _shown(html) for name, html in found.items()}
 
 
 def why(facts: Why) -> str:
@@ -105,7 +105,11 @@ def why(facts: Why) -> str:
     told = tag("section", drawn(why_screen.why(facts)), class_="card wide")
     body = tag("body", tag("main", back, told), class_="why")
     head = tag("head", *_HEAD, tag("title", "why - qqqbot"))
-    return without_accounts(f"<!doctype html>\n{tag('html', head, body, lang='en')}\n")
+    return f"<!doctype html>\n{_shown(tag('html', head, body, lang='en'))}\n"
+
+
+def _shown(html: Markup) -> str:
+    return printable(without_accounts(html))
 
 
 def _banner(status: Status) -> Markup:

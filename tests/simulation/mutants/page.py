@@ -84,6 +84,12 @@ MUTANTS = (
         "if newest else None",
     ),
     Mutant(
+        "foreign text turns a line of the page round",
+        "monitoring/web/page.py::_shown",
+        "printable(without_accounts(html))",
+        "without_accounts(html)",
+    ),
+    Mutant(
         "a program is told NaN",
         "monitoring/facts/answer.py::_plain",
         "not math.isfinite(value)",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from qqqbot.display.masking import masked, without_accounts
+from qqqbot.display.masking import masked, printable, without_accounts
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,7 @@ def test_anything_but_an_account_id_stays(text: str) -> None:
 def test_a_known_account_is_masked_whatever_its_form() -> None:
     assert without_accounts("my x-99-abc has it", "x-99-abc") == "my ***abc has it"
     assert without_accounts("simulated it is", "simulated", "") == "simulated it is"
+
+
+def test_what_steers_a_terminal_or_turns_a_line_round_is_a_space() -> None:
+    assert printable("a\x1b[2J\x9b\u202eb\u2066\r\nñ 日本") == "a [2J  b   ñ 日本"

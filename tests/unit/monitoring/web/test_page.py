@@ -12,7 +12,7 @@ from qqqbot.monitoring.facts.changes import Change, Changes
 from qqqbot.monitoring.facts.dashboard import Dashboard, dashboard
 from qqqbot.monitoring.facts.status import NearestFlip
 from qqqbot.monitoring.facts.why import When, why
-from qqqbot.monitoring.web import page
+from qqqbot.monitoring.web import metrics, page
 from qqqbot.records.risk_line import Position
 from qqqbot.runtime.halt_file import BY_OWNER
 from tests.support.builders import NOW
@@ -94,6 +94,18 @@ def test_a_librarys_own_words_about_its_errors_are_left_to_the_log(logs: LogsFol
     text = shown(dashboard(logs.folder, NOW))
     assert "Yahoo does not answer" in text
     assert "curl" not in text
+
+
+def test_foreign_text_steers_neither_browser_nor_terminal(logs: LogsFolder) -> None:
+    turned = "\u202eback\u202c \x1b[2J\x9b1m"
+    logs.rows("decisions.jsonl", [{**decision_row(), "sentence": turned}])
+    logs.text("HALT", f"{turned}\n")
+    logs.text("channels.json", json.dumps({"channels": [{"name": turned, "delivered_at": NOW.isoformat()}]}))
+    facts = dashboard(logs.folder, NOW)
+    assert all(part.isprintable() for part in page.parts(facts).values())
+    assert page.why(why(logs.folder, When(), NOW)).replace("\n", "").isprintable()
+    assert metrics.health(facts.status)[1].isprintable()
+    assert metrics.text(facts.status).replace("\n", "").isprintable()
 
 
 def parts_of(logs: LogsFolder, now: datetime = NOW) -> dict[str, str]:
