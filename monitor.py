@@ -51,6 +51,9 @@ def main(
         return 0
     except ConfigError as problem:  # an unusable token
         return _refused(options, out, str(problem), WRONG_ARGUMENT)
+    except ModuleNotFoundError as lacking:  # --web and --drift need more than a Python
+        needs = f"not set up yet ({lacking.name} is missing): {COMMAND} start sets everything up"
+        return _refused(options, out, needs, UNREADABLE)
     except StartRefused as refused:  # it cannot be determined who holds the lock
         return _refused(options, out, str(refused), UNREADABLE)
     except OSError as error:

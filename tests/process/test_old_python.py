@@ -41,6 +41,15 @@ def test_a_python_without_the_libraries_is_told_how_to_set_them_up(program: str)
     assert len(result.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize("view", ["--web", "--drift"])
+def test_a_view_that_needs_a_library_says_how_to_get_it(view: str) -> None:
+    start = f"sys.argv = ['monitor.py', '{view}']; runpy.run_path('monitor.py', run_name='__main__')"
+    result = run(start, QQQBOT_STARTED_AGAIN="1")
+    assert result.returncode == 1
+    assert "./bot_control.sh start sets everything up" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
 @pytest.mark.parametrize("lacks", ["the libraries", "a version"])
 def test_the_monitor_starts_again_with_the_projects_own_python(tmp_path: Path, lacks: str) -> None:
     own = tmp_path / "bin/python"
