@@ -124,7 +124,7 @@ class Study:
 def in_common(
     asked: Sequence[tuple[Question, Prices, tuple[Bars, Bars] | None]],
 ) -> list[tuple[Question, Prices, tuple[Bars, Bars] | None]]:
-    """The same questions over the sessions that all of them can be asked of. Raises BadPrices if there are none."""
+    """The same questions, over the sessions that all of them cover. Raises BadPrices if there are none."""
     spans = [examine(prices, q.terms.rules, q.start, q.end).dates for q, prices, _ in asked]
     first, last = max(dates[0] for dates in spans), min(dates[-1] for dates in spans)
     return [(replace(question, start=first, end=last), prices, bars) for question, prices, bars in asked]

@@ -279,7 +279,7 @@ class Portfolio:
 
 
 def most_of(shares: Mapping[str, int]) -> Holding:
-    """The most leveraged of `shares` that there are any of; CASH if there are none."""
+    """The most leveraged fund that `shares` has any of; CASH if it has none."""
     return max((Holding(s) for s, n in shares.items() if n), key=lambda h: h.factor, default=Holding.CASH)
 
 

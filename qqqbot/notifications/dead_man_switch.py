@@ -4,8 +4,8 @@ It is called after each good check and, while the exchange is closed, every half
 good. A check that failed, could not trade because something is wrong, or was never made is therefore noticed elsewhere,
 whatever happened to this machine. Whatever `status` calls halted or failing is an alarm or silence, never a good call.
 
-An address of healthchecks.io's kind also learns what goes on: each call has the exit code and a sentence, and a
-trouble that needs a person rings at once.
+An address of healthchecks.io's kind also learns what is going on: each call has the exit code and a sentence, and a
+trouble that needs a person triggers its alert at once.
 """
 
 import re

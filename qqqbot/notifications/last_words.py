@@ -1,4 +1,4 @@
-"""What a daemon says that could not start or go on: each channel is tried once, as nobody tries again later."""
+"""The last message of a daemon that could not start or go on. Each channel is tried once: nobody tries again later."""
 
 from pathlib import Path
 

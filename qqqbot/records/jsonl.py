@@ -72,7 +72,7 @@ class AppendOnlyFile:
             )
 
     def rows(self) -> Iterator[Row]:
-        """All complete rows, oldest first, read as a stream. Raises BookDamaged for a complete line that is no row."""
+        """All complete rows, oldest first, as a stream. Raises BookDamaged for a complete line that is not a row."""
         if not self.path.exists():
             return
         together: list[Row] = []

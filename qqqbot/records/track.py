@@ -1,7 +1,7 @@
 """The track record: what the valuations of all checks add up to. Each row of decisions.jsonl carries the sums.
 
 So the newest row has them for the whole life of the bot, whoever reads it; files of earlier versions are added up once.
-Only a check whose prices passed its gates is a valuation. Deposits and withdrawals are no growth.
+Only a check whose prices passed its gates is a valuation. Deposits and withdrawals are not growth.
 """
 
 from collections.abc import Mapping

@@ -70,7 +70,7 @@ class Lifecycle:
     def answer(self, *options: str) -> int:
         """An answer needs the book, which has one writer, and the account: the daemon is stopped meanwhile.
 
-        With --dry-run it is only shown, and nothing is stopped; nor is it for what is mistyped.
+        With --dry-run it is only shown. Neither that nor a mistyped answer stops the daemon.
         """
         if "--dry-run" in options:
             return self._processes.show((sys.executable, str(DAEMON), *options))

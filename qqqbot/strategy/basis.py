@@ -2,8 +2,8 @@
 
 A split changes rows, price and shares, and Yahoo has reported splits days after it had changed the rows, or never
 (yfinance#906); a whole answer has come in another currency under the name of the right one. Prices are then wrong by
-the same factor everywhere, so no witness within the answer parts from them. What the bot kept of the rows that it
-traded on does.
+the same factor everywhere, so every witness within the answer agrees with them. The rows that the bot traded on and
+kept do not.
 """
 
 from dataclasses import replace

@@ -108,9 +108,9 @@ def quiet_minutes(snapshot: Snapshot, rules: Rules) -> Gate:
 
 
 def clock(snapshot: Snapshot, rules: Rules) -> Gate:
-    """This machine's clock is not behind the prices; nor is it why they look old, or of another session.
+    """This machine's clock is not behind the prices, and not the reason why they look old or of another session.
 
-    The time that a server gives may be a cache's: on its own it forbids nothing.
+    A server's own time may come from a cache: on its own it forbids nothing.
     """
     market, now = snapshot.market, snapshot.now
     newest = max(market.quotes.values(), key=lambda quote: quote.time)
@@ -213,7 +213,7 @@ def daily_move(snapshot: Snapshot, rules: Rules) -> Gate:
 
 
 def day_rows(snapshot: Snapshot, rules: Rules) -> Gate:
-    """Each live price is within the day's row of the same answer, and near its close: one that stands still is not."""
+    """Each live price is within the day's row of the same answer and near its close, unlike a price that stands still."""
     beside = [(quote, quote.row) for quote in snapshot.market.quotes.values() if quote.row]
     rows = [f"{q.symbol} {q.price:.2f}, row {r.low:.2f} to {r.high:.2f}, last {r.close:.2f}" for q, r in beside]
     found = ", ".join(rows) or "no row of the day"

@@ -43,9 +43,9 @@ def arrived(snapshot: Snapshot, symbol: str, budget: Decimal, equity: Decimal) -
 def confirmed(snapshot: Snapshot, equity: Decimal) -> bool:
     """Whether the account's cash has a second witness, so that one wrong figure buys nothing with borrowed money.
 
-    That is what the account is worth besides it: nothing, or as much as at the look before. Or else it is a look of
-    minutes ago: our fills move the account's cash as they move the book's. The book itself is none, as its money may
-    have been taken out.
+    The witness is what the account is worth besides its cash and the bot's shares: nothing, or as much as at the look
+    before. Failing that, it is a look of minutes ago, since our fills move the account's cash as they move the book's.
+    The book itself is no witness: its money may have been taken out.
     """
     account, slack = snapshot.account, equity * (1 - ENOUGH)
     others = beside(account, snapshot.market.prices)

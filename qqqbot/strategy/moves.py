@@ -1,6 +1,6 @@
 """Whether each fund's live price moved since its last close as its index did. Pure.
 
-After a split that is not reported, with a bad tick, or beside a price that stands still, it did not.
+It did not after an unreported split, with a bad tick, or beside a price that stands still.
 """
 
 from qqqbot.model.instruments import Holding, Kind

@@ -58,7 +58,7 @@ def _most_orders(intent: OrderIntent, rules: Rules) -> int:
 
 
 def _unwanted(intent: OrderIntent, rules: Rules) -> bool:
-    """Nothing is bought but what the rule can want. What may be sold, whatever it is, the other checks say."""
+    """Only what the rule can want is bought. What may be sold is for the other checks to say."""
     wanted = intent.target in rules.form.shelves and intent.symbol == intent.target.symbol
     return intent.side is Side.BUY and not wanted
 

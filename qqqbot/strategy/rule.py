@@ -43,7 +43,7 @@ NO_MEMORY = Before(False, 0)
 
 
 class Known(NamedTuple):
-    """All that the finished closes say of a rule, whatever today's price is."""
+    """All that the finished closes say about a rule, at any price of today."""
 
     fast: Line
     slow: Line

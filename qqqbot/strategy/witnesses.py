@@ -2,9 +2,9 @@
 
 The signal's rows are one source's word. A second word on each session is in the same answers: the leveraged fund, which
 moves by its factor times the signal; the unadjusted closes, from which the adjusted ones differ by dividends alone; and
-what the bot kept of the rows that it last traded on. Where they part, nobody can say which is wrong, and it does not
-matter while the rule's answer is the same either way. So a doubtful session alone forbids nothing: each doubt has the
-closes that its witness makes, and `other_answer` asks the rule with each of them. This lets days pass on which real
+what the bot kept of the rows that it last traded on. Where they disagree, nobody can say which is wrong, and it does
+not matter while the rule's answer is the same either way. So a doubtful session alone forbids nothing: each doubt has
+the closes that its witness makes, and `other_answer` asks the rule with each of them. This lets days pass on which real
 prices part (2010-05-21, 2020-03-17), and a wrong row stops only those checks that it would lead astray.
 
 Each tolerance was measured on QQQ and TQQQ from 2010-02 to 2026-08 (4,157 sessions). `python -m benchmarks.witnesses`
@@ -109,9 +109,9 @@ def unwitnessed(window: Window) -> str | None:
 
 
 def doubts(window: Window, leverage: float) -> tuple[Doubt, ...]:
-    """Where a witness parts from the signal's rows, oldest first.
+    """The rows with which a witness disagrees, oldest first.
 
-    Where several do, what was kept counts most: both funds' rows may be wrong today, and by the same factor.
+    If several witnesses do, what was kept counts most: both funds' rows may be wrong today, and by the same factor.
     """
     own, fund = _factors(window.closes, window.price), _factors(_bridged(window.fund), window.fund_price)
     moves = {
@@ -125,8 +125,9 @@ def doubts(window: Window, leverage: float) -> tuple[Doubt, ...]:
 
 
 def too_many(window: Window, found: Sequence[Doubt]) -> bool:
-    """Whether the fund is no witness: it parts from the signal more often than the real one, missing rows not
-    counted.
+    """Whether the fund cannot be a witness: it disagrees with the signal more often than the real fund does.
+
+    Missing rows are not counted.
     """
     missing = sum(map(math.isnan, window.fund))
     return len(found) - missing > MOST_DOUBTS * max(1, len(window.dates) // SESSIONS_OF_DOUBTS)

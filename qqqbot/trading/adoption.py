@@ -122,7 +122,7 @@ def refuse_late_positions(book: Book, account: AccountSnapshot) -> None:
 
 
 def refuse_short_position(account: AccountSnapshot) -> None:
-    """Raises LedgerMismatch: no answer makes shares that were never there the bot's or the owner's."""
+    """Raises LedgerMismatch: shares that were never there can be neither the bot's nor the owner's."""
     if short := [f"{count:,} {symbol}" for symbol, count in account.positions.items() if count < 0]:
         raise LedgerMismatch(
             f"the account is short ({', '.join(short)}). Nothing was recorded: close the position by hand, then adopt"

@@ -16,7 +16,7 @@ OWED_BY_CHANCE = Decimal("0.001")
 
 
 def overruns(ledger: Ledger, intents: Iterable[OrderIntent], twins: Set[str]) -> Iterator[tuple[str, str, str]]:
-    """Of each: the order, which of its kind it is, and the sentence. `twins` are orders that the broker has twice."""
+    """For each: the order, which of its kind it is, and the sentence. `twins` are orders that the broker has twice."""
     bought = ""
     for intent in intents:
         ref, booked = intent.order_ref, ledger.orders.get(intent.order_ref)

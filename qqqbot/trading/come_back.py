@@ -61,9 +61,9 @@ def window_undecided(now: datetime, session: Session, journal: OrderJournal, rul
 
 
 def half_made(journal: OrderJournal, ledger: Ledger, rules: Rules) -> Holding | None:
-    """The holding of a rotation that has traded and is not finished, whatever day it was begun on; None if all are.
+    """Where the rotation leads that has traded and is not finished, whenever it was begun; None if there is none.
 
-    One that the rule no longer has, since it was changed in between, is never finished.
+    If the rule has been changed and no longer has that holding, the rotation is not finished.
     """
     newest = journal.newest_executed(ledger.orders)
     if newest is None or newest.target not in rules.form.shelves:

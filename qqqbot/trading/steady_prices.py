@@ -117,11 +117,11 @@ class SteadyPrices:
         return self._filled(market, expected)
 
     def _of_another_day(self, market: Market, now: datetime) -> str:
-        """What is of an earlier session though the exchange is open, as some server's answers are for days; or "".
+        """Why Yahoo's answer is of an earlier session though the exchange is open (some servers lag by days); or "".
 
-        If the broker's prices are no newer, the exchange is closed, and that is for Yahoo to say. One that stands
-        still since some moment of today is another matter: the exchange may have closed early, and the broker's newest
-        trades be those of after hours.
+        If the broker's prices are no newer, the exchange is closed, and Yahoo's answer says so. Prices that have stood
+        still since some moment of today are another matter: the exchange may have closed early, and the broker's
+        newest trades may be from after hours.
         """
         session = self._table.open_session(now) if self._table and now < self._table.ends() else None
         newest = max(quote.time for quote in market.quotes.values())
@@ -156,7 +156,7 @@ class SteadyPrices:
             self._evening.closes((ended.date,))
 
     def _keep_evening(self) -> Closes:
-        """Raises TemporaryError, also while no close of the session is one to be kept."""
+        """Raises TemporaryError, also while the session has no close that may be kept."""
         assert self._second is not None
         assert self._table is not None
         assert self._memory.newest is not None

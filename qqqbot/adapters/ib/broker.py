@@ -377,8 +377,8 @@ class IBBroker:
     def _absent(self, judgement: Judgement, order: Order) -> Order:
         """For an order that a complete answer lacks, or gives no end for; see rules 4 and 5.
 
-        An order that this connection has carried has arrived: an answer to a later question has come. One that is kept
-        ends with the answer to its cancel, or with the connection on which it had its id.
+        An order that this connection has carried has arrived, since an answer to a later request has come. One that the
+        gateway keeps ends with the answer to its cancel, or with the connection on which it had its id.
         """
         ref, since = order.order_ref, self._connection.since
         with self._news:

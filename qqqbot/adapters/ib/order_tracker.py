@@ -389,7 +389,7 @@ class OrderTracker:
 
 
 def number_of(value: Any) -> Decimal | None:
-    """A quantity or an amount as the client gives it; None for its several ways of saying that there is none."""
+    """A quantity or an amount as the client gives it; None for any of its ways to say that there is none."""
     try:
         amount = Decimal(str(value))
     except InvalidOperation:

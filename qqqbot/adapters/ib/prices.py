@@ -92,7 +92,7 @@ class PriceRequests:
                     self._client.send_in_passing(partial(self._client.cancelHistoricalData, request.key))
 
     def expects(self, number: int, error: int, text: str) -> bool:
-        """Whether this error is no end of the request: it warns, or a last trade may be delayed."""
+        """Whether the request goes on despite this error: it only warns, or a last trade may be delayed."""
         follows = error in PRICES_FOLLOW and number in self._trades
         self._said = explain(error, text) if follows else self._said
         return follows or error in WARNINGS
@@ -117,7 +117,7 @@ class PriceRequests:
             self._requests.end(number, explain(SHOWN_DELAYED, ""))
 
     def bar(self, number: int, bar: Any) -> None:
-        """What is no day and no price is no close."""
+        """A bar without a readable day and price is no close."""
         day = DAY.match(str(bar.date))
         with contextlib.suppress(ValueError):
             if day and 0 < float(bar.close) < math.inf:
@@ -152,7 +152,7 @@ class PriceRequests:
 
 
 def _whole(ticks: Mapping[int, float]) -> list[tuple[float, float]]:
-    """Price and time of each trade of which both are known."""
+    """Price and time of each trade that has both."""
     return [(ticks[price], ticks[moment]) for price, moment in TRADES if price in ticks and moment in ticks]
 
 

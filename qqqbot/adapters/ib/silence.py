@@ -39,7 +39,7 @@ class Silences:
         """question -> since when there is no answer, and the monotonic moment at which a new connection was tried"""
 
     def missed(self, question: str) -> bool:
-        """No end came. Whether a new connection may help."""
+        """Note that no end came; returns whether a new connection may help."""
         now = self._clock.monotonic()
         since, renewed = self._silent.get(question, (self._clock.now(), -math.inf))
         if now - renewed < RENEW_SECONDS:
@@ -105,7 +105,7 @@ class Conversation:
         return known
 
     def hear_of(self, request: PendingRequest) -> None:
-        """Wait for an answer that is optional: as long as for any other, but not where it did not come before."""
+        """Wait for an optional answer as long as for any other, but not at all if it did not come before."""
         silent = self._silences.lasts(request.question)
         if self._requests.arrives(request, 0.0 if silent else self._seconds):
             self._silences.answered(request.question)

@@ -48,7 +48,7 @@ class PaperBroker:
         self._filled: dict[str, Order] = {}
 
     def watch(self, symbols: tuple[str, ...]) -> None:
-        """It has whatever the market has a price of."""
+        """It can trade whatever the market has a price for."""
 
     def snapshot(self) -> AccountSnapshot:
         portfolio = self._book.ledger.portfolio()

@@ -132,7 +132,7 @@ def _numbers(path: Path, name: str, columns: dict[str, list[str]], dates: Dates)
 
 
 def _array(texts: list[str], kind: str, complaint: Callable[[int], str]) -> Any:
-    """The texts as values of `kind`. Raises BadPrices with the complaint about the first that is none."""
+    """The texts as values of `kind`. Raises BadPrices with the complaint about the first that is not one."""
     try:
         return np.array(texts, dtype=kind)
     except ValueError:

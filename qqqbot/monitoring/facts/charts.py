@@ -1,7 +1,7 @@
 """The history that the page draws, from the daemon's own records only, at a cost that does not grow with them.
 
-Of a long history every row is not drawn: rows at even distances in the file are, more of them the nearer they are to
-now, so that a month looks as good as ten years. Before the first decision stand the closes that it was made from.
+Of a long history only rows at even distances in the file are drawn, more of them the nearer they are to now, so that a
+month looks as good as ten years. The curve begins with the closes that the first decision rested on.
 """
 
 import itertools

@@ -254,7 +254,7 @@ def flip_fields(facts: Status) -> list[Field]:
 
 
 def _seen_fields(facts: Status, seen_at: datetime | None) -> list[Field]:
-    """The time of a flip price or a forecast that is not of now."""
+    """The time of a flip price or a forecast that is not current."""
     if facts.is_of_now(seen_at):
         return []
     return [Field("", f"as of {day_and_time(seen_at)}; each close moves it a little", Tone.FAINT)]

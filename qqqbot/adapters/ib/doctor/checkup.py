@@ -165,8 +165,7 @@ class Checkup:
         self._add(self._precautions(probe, self._real_size(summary, price)))
 
     def _real_size(self, summary: Reply, price: float | None) -> int:
-        """The shares of the fund of an uptrend that the bot would buy here: limits by size and by value show at no
-        other size.
+        """How many shares of an uptrend's fund the bot would buy here: limits by size and value show at no other size.
 
         1 if no price is known, or if there is no cash because it is invested.
         """
