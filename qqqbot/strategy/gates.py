@@ -213,7 +213,7 @@ def daily_move(snapshot: Snapshot, rules: Rules) -> Gate:
 
 
 def day_rows(snapshot: Snapshot, rules: Rules) -> Gate:
-    """Each live price is within the day's row of the same answer and near its close, unlike a price that stands still."""
+    """Each live price is within the day's row of its answer and near that row's close: one that stands still is not."""
     beside = [(quote, quote.row) for quote in snapshot.market.quotes.values() if quote.row]
     rows = [f"{q.symbol} {q.price:.2f}, row {r.low:.2f} to {r.high:.2f}, last {r.close:.2f}" for q, r in beside]
     found = ", ".join(rows) or "no row of the day"
