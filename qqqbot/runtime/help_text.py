@@ -27,14 +27,14 @@ usage: {program} COMMAND
   undo             take back the last adopt, leave or undo
                    each shows the book as it is and as it will be; with --dry-run it records nothing
 
-  notify-test      send a test to each notification channel and call the dead man's address
+  notify-test      send a test to each notification channel and ping the dead man's switch
   install-service  run it as a systemd user service: starts with the machine, restarts after a crash
   install-service --page [--port N]   the page as a second service, which needs no terminal
 
   init             write a config.json with every key at its default
   run              run in the foreground (systemd, Docker)
   once             make one check and show what it decides
-  demo             a simulated market in fast motion; needs no network and no account
+  demo [--rule NAME]   a simulated market in fast motion; needs no network and no account
   drill [SCENE]    what you would see when things go wrong, in a sandbox: dead gateway, full disk, kill -9 and more
   backtest         what the rule would have earned
   test [unit]      install what the tests need and run them; unit: only the quick ones; further arguments go to pytest
