@@ -36,10 +36,6 @@ class Checks:
     closes: Floats
     symbols: tuple[str, str]
 
-    def only(self, chosen: npt.NDArray[np.bool_]) -> "Checks":
-        each = ("day", "minutes_left", "signal", "fund", "today")
-        return replace(self, **{name: getattr(self, name)[chosen] for name in each})
-
 
 @dataclass(frozen=True, slots=True)
 class IntradayRun:
@@ -86,7 +82,8 @@ def compare(
 def replay(name: str, days: Days, checks: Checks, terms: Terms) -> IntradayRun:
     """The account that decided at `checks` as `terms.rules.decide` says."""
     if terms.rules.decide is Decide.BEFORE_CLOSE:
-        checks = checks.only(_decision_checks(checks, terms.rules))
+        chosen, each = _decision_checks(checks, terms.rules), ("day", "minutes_left", "signal", "fund", "today")
+        checks = replace(checks, **{name: getattr(checks, name)[chosen] for name in each})
     wanted = _wanted(checks, terms.rules)
     return _summary(name, account(days, _events(checks, wanted, days), terms))
 

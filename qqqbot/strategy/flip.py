@@ -4,24 +4,12 @@ The shares come from the planner itself, asked twice: for the sells, and with th
 the same index is assumed to have moved by its factor since then, all others not at all.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
 from qqqbot.model.market import Quote
-from qqqbot.model.values import (
-    AccountSnapshot,
-    Flip,
-    FlipOrder,
-    FlipPrices,
-    Holding,
-    PlannedOrder,
-    Portfolio,
-    Rules,
-    Side,
-    Snapshot,
-)
+from qqqbot.model.values import Flip, FlipOrder, Holding, PlannedOrder, Portfolio, Rules, Side, Snapshot
 from qqqbot.strategy.gates import LOWEST_PRICE, closes_of_window, window_problem
 from qqqbot.strategy.planning import next_step
 from qqqbot.strategy.rule import flip_prices, nearest_flip
@@ -35,9 +23,9 @@ def flip_of(snapshot: Snapshot, rules: Rules, now: datetime) -> Flip | None:
     """
     if window_problem(snapshot, rules):
         return None
-    price, held = snapshot.market.signal_quote.price, snapshot.portfolio.holding
-    flips = _flips(snapshot, rules, coming=now >= snapshot.session.close)
-    change = nearest_flip(price, flips, held, rules.form) if price > 0 else None
+    price, closes = snapshot.market.signal_quote.price, closes_of_window(snapshot)
+    flips = flip_prices([*closes, price] if now >= snapshot.session.close else closes, rules)
+    change = nearest_flip(price, flips, snapshot.portfolio.holding, rules.form) if price > 0 else None
     if change is None:
         return None
     flip, target = change
@@ -55,14 +43,9 @@ def orders_at(snapshot: Snapshot, rules: Rules, price: float, target: Holding) -
     return first if not sells else sells + next_step(_sold(then, sells), target, rules)[2]
 
 
-def _flips(snapshot: Snapshot, rules: Rules, coming: bool) -> FlipPrices:
-    closes = closes_of_window(snapshot)
-    return flip_prices([*closes, snapshot.market.signal_quote.price] if coming else closes, rules)
-
-
 def _moved(snapshot: Snapshot, price: float) -> Snapshot:
     """`snapshot` with other live prices, and the account's value that they give."""
-    market = snapshot.market
+    market, account = snapshot.market, snapshot.account
     move, index = price / market.signal_quote.price - 1, Holding(market.signal).underlying
 
     def moved(quote: Quote) -> Quote:
@@ -72,13 +55,9 @@ def _moved(snapshot: Snapshot, price: float) -> Snapshot:
     others = {symbol: replace(other, quote=moved(other.quote)) for symbol, other in market.others.items()}
     signal = replace(market.signal_quote, price=price)
     then = replace(market, signal_quote=signal, fund_quote=moved(market.fund_quote), others=others)
-    changes = {symbol: price - market.prices[symbol] for symbol, price in then.prices.items()}
-    return replace(snapshot, market=then, account=_revalued(snapshot.account, changes))
-
-
-def _revalued(account: AccountSnapshot, changes: Mapping[str, float]) -> AccountSnapshot:
-    gain = sum((Decimal(str(change)) * account.positions.get(s, 0) for s, change in changes.items()), Decimal(0))
-    return replace(account, net_liquidation=account.net_liquidation + gain)
+    changes = {symbol: Decimal(str(price - market.prices[symbol])) for symbol, price in then.prices.items()}
+    gain = sum((change * account.positions.get(symbol, 0) for symbol, change in changes.items()), Decimal(0))
+    return replace(snapshot, market=then, account=replace(account, net_liquidation=account.net_liquidation + gain))
 
 
 def _sold(snapshot: Snapshot, sells: tuple[PlannedOrder, ...]) -> Snapshot:

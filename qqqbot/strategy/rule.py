@@ -100,7 +100,8 @@ def flip_prices(closes: Sequence[float], rules: Rules) -> FlipPrices:
     rule = rules.form
     fast, slow, before, own = known(closes, rule)
     needed = rule.trend.confirm - before.against
-    trend = crosses_at(fast, slow, rule.trend.factor(before.up)) if needed <= 1 else _never(before.up)
+    no_price = -math.inf if before.up else math.inf
+    trend = crosses_at(fast, slow, rule.trend.factor(before.up)) if needed <= 1 else no_price
     if rule.strength is None or own is None:
         return FlipPrices(trend, trend, trend, needed)
     leave, enter = (crosses_at(Line(0.0, 1), own, rule.strength.factor(held)) for held in (True, False))
@@ -161,11 +162,6 @@ def nearest_flip(price: float, flips: FlipPrices, held: Holding, rule: Rule) -> 
     changes = [(c, target_at(other_side, flips, held, rule)) for c, other_side in beyond]
     different = [(c, target) for c, target in changes if target is not now]
     return min(different, key=lambda change: abs(change[0] - price), default=None)
-
-
-def _never(up: bool) -> float:
-    """A line that every price is above, or below."""
-    return -math.inf if up else math.inf
 
 
 def _before(closes: Sequence[float], trend: Comparison) -> Before:
