@@ -8,6 +8,7 @@ import argparse
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -26,7 +27,7 @@ from qqqbot.display.terminal import show
 from qqqbot.model.errors import BotError, ConfigError
 from qqqbot.model.family import DEFAULT, PRESETS, Rule
 from qqqbot.model.program import COMMAND
-from qqqbot.model.values import Decide, Rules
+from qqqbot.model.values import Decide, Holding, Rules
 from qqqbot.records.folder import Folder
 from qqqbot.runtime import place
 from qqqbot.runtime.clock import SystemClock
@@ -183,15 +184,22 @@ def _prices(args: argparse.Namespace, question: Question, err: TextIO) -> tuple[
 
 
 def _files(given: Sequence[Path], symbols: Sequence[str]) -> dict[str, Path]:
-    """Symbol -> file. Raises BadPrices if one is missing."""
-    named = dict(str(path).split("=", 1) for path in given if "=" in str(path))
-    bare = [path for path in given if "=" not in str(path)]
-    found = {**dict(zip(symbols, bare, strict=False)), **{symbol.upper(): Path(path) for symbol, path in named.items()}}
+    """Symbol -> file. Raises BadPrices if one is missing, or is named after a fund that the rule knows nothing of."""
+    named = {symbol.upper(): Path(path) for symbol, path in (str(p).split("=", 1) for p in given if "=" in str(p))}
+    bare = dict(zip(symbols, [path for path in given if "=" not in str(path)], strict=False))
+    found = {**bare, **named}
     if missing := [symbol for symbol in symbols if symbol not in found]:
         more = " ".join(f"{symbol}={symbol.lower()}.csv" for symbol in missing)
         raise BadPrices(
             f"--prices: this rule needs a file of {', '.join(symbols)}; {', '.join(missing)} is missing: add {more}"
         )
+    for symbol, path in bare.items():
+        told = {*re.split(r"[^A-Z]+", path.stem.upper())} & {*Holding}
+        if told and not told & {*symbols} and symbol not in named:
+            raise BadPrices(
+                f"--prices: this rule needs {', '.join(symbols)}; is {path.name} really {symbol}? Then say so: "
+                f"{symbol}={path}"
+            )
     return {symbol: found[symbol] for symbol in symbols}
 
 

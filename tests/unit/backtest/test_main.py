@@ -347,3 +347,15 @@ def test_intraday_bars_answer_for_any_rule(tmp_path: Path) -> None:
 
 def test_periods_and_a_rule_do_not_go_together(tmp_path: Path) -> None:
     assert "--short" in refused(*files_of(tmp_path), "--rule", "qqq-200", "--short", "20")
+
+
+def test_a_file_named_after_another_fund_is_not_taken_for_the_rules(tmp_path: Path) -> None:
+    files = files_of(tmp_path)
+    for rules in (["spy-200-upro"], ["30/120", "spy-200-upro"]):
+        asked = [word for rule in rules for word in ("--rule", rule)]
+        assert "this rule needs SPY, UPRO; is qqq.csv really SPY? Then say so: SPY=" in refused(*files, *asked)
+    said = [f"{symbol}={path}" for symbol, path in zip(("SPY", "upro"), files[1:], strict=True)]
+    assert run("--prices", *said, "--rule", "spy-200-upro")[0] == 0
+    for path, name in zip(files[1:], ("index", "fund"), strict=True):
+        Path(path).rename(tmp_path / f"{name}.csv")
+    assert run("--prices", *(str(tmp_path / f"{n}.csv") for n in ("index", "fund")), "--rule", "spy-200-upro")[0] == 0
