@@ -14,7 +14,6 @@ from typing import Any
 
 from qqqbot.model.errors import BookDamaged
 from qqqbot.model.executions import (
-    forget_oldest,
     is_from_status,
     newest_revisions,
     revision,
@@ -24,11 +23,9 @@ from qqqbot.model.executions import (
 from qqqbot.model.market import Dividend, Split
 from qqqbot.model.values import Fill, Mode, Order, OrderIntent, Side
 from qqqbot.records.jsonl import SCHEMA, UNUSABLE, AppendOnlyFile, Nowhere, Row
-from qqqbot.records.ledger import ZERO, Ledger
+from qqqbot.records.ledger import ZERO, Booked, Ledger
 from qqqbot.records.row_prices import prices_of_trade
 
-# The newest orders keep their exec_ids in memory: the broker repeats an execution for a day, not for a hundred orders.
-ORDERS_REMEMBERED = 100
 # Amounts are read back from doubles; what differs by less than this is the same.
 SMALLEST_AMOUNT = Decimal("0.00005")
 
@@ -39,8 +36,6 @@ class Book:
     def __init__(self, file: AppendOnlyFile, mode: Mode, account: str) -> None:
         self._file = file
         self._identity = {"schema": SCHEMA, "mode": mode.value, "account": account}
-        self._exec_ids: dict[str, list[str]] = {}
-        """order_ref -> exec_ids of all its rows"""
         self.ledger = Ledger()
 
     def load(self, now: datetime) -> str | None:
@@ -72,13 +67,13 @@ class Book:
         from the whole order, and wait for an answer that has every execution in the book. Executions that arrive after
         a fill was booked from the order's status replace it, once they add up to as many shares.
         """
-        booked = self._exec_ids.get(intent.order_ref, [])
-        known = {stem(exec_id): revision(exec_id) for exec_id in booked if not is_from_status(exec_id)}
+        booked = self.ledger.orders.get(intent.order_ref, Booked(intent.symbol, intent.side))
+        known = {stem(exec_id): revision(exec_id) for exec_id in booked.exec_ids if not is_from_status(exec_id)}
         # An execution that was busted before it was seen has no shares left: it never was.
         fills = tuple(f for f in newest_revisions(order.fills) if f.quantity > 0 or stem(f.exec_id) in known)
         stands_in = status_exec_id(intent.order_ref)
-        by_status = stands_in in booked and stands_in not in [fill.exec_id for fill in fills]
-        if by_status and sum(fill.quantity for fill in fills) < self.ledger.orders[intent.order_ref].shares:
+        by_status = stands_in in booked.exec_ids and stands_in not in [fill.exec_id for fill in fills]
+        if by_status and sum(fill.quantity for fill in fills) < booked.shares:
             return []
         reported = {stem(fill.exec_id): revision(fill.exec_id) for fill in fills}
         new = [f for f in fills if not self.ledger.counted(f.exec_id) and stem(f.exec_id) not in known]
@@ -195,9 +190,6 @@ class Book:
 
     def _take(self, row: Row) -> None:
         self.ledger.apply(row)
-        if "exec_ids" in row:
-            self._exec_ids.setdefault(row["order_ref"], []).extend(row["exec_ids"])
-            forget_oldest(self._exec_ids, ORDERS_REMEMBERED)
 
     def _take_checked(self, row: Row, number: int) -> None:
         try:

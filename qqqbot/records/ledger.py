@@ -60,6 +60,7 @@ class Booked(NamedTuple):
     shares: int = 0
     amount: Decimal = ZERO
     commission: Decimal = ZERO
+    exec_ids: tuple[str, ...] = ()
 
 
 class Income(NamedTuple):
@@ -312,10 +313,11 @@ class Ledger:
 
     def _more(self, row: Row, more: Booked) -> None:
         """`more` (or, by a correction, less) of an order has been executed than the book had of it."""
-        self._move(*more)
+        self._move(more.symbol, more.side, more.shares, more.amount, more.commission)
         known = self.orders.pop(row["order_ref"], Booked(more.symbol, more.side))
         totals = (known.shares + more.shares, known.amount + more.amount, known.commission + more.commission)
-        self.orders[row["order_ref"]] = Booked(more.symbol, more.side, *totals)
+        exec_ids = (*known.exec_ids, *row.get("exec_ids", ()))
+        self.orders[row["order_ref"]] = Booked(more.symbol, more.side, *totals, exec_ids)
         forget_oldest(self.orders, REMEMBERED)
         self.costs = self.costs._replace(commissions=self.costs.commissions + more.commission)
 

@@ -116,7 +116,8 @@ def test_a_correction_counts_its_executions() -> None:
     assert ledger.counted("a.01")
     assert ledger.counted("a.02")
     assert not ledger.counted("a.03")
-    assert ledger.orders["qqqbot-20261124-01"] == Booked(QQQ, Side.BUY, 11, Decimal(1100), Decimal(1))
+    booked = Booked(QQQ, Side.BUY, 11, Decimal(1100), Decimal(1), ("a.01", "a.02"))
+    assert ledger.orders["qqqbot-20261124-01"] == booked
 
 
 def test_adopted_shares_are_the_bots_at_their_price() -> None:
