@@ -26,8 +26,6 @@ CAPACITY = 50
 # Pushover takes 1,024, Discord 2,000, Telegram 4,096; apprise splits what is too long for a channel that it knows.
 MOST_CHARACTERS = 1000
 SHORT_CHARACTERS = 100
-# Request Timeout, Too Early, Too Many Requests: the only refusals of HTTP's 4xx that another try may overcome.
-PASSING = frozenset({408, 425, 429})
 # Bad Request, Content Too Large, Unprocessable Content: what a service says of a message rather than of its sender.
 ABOUT_THE_MESSAGE = frozenset({400, 413, 422})
 
@@ -59,18 +57,6 @@ class Message(NamedTuple):
         return Message(self.title, f"{clipped(self.body, SHORT_CHARACTERS)}\nThe whole of it: {COMMAND} status")
 
 
-class Refusal(NamedTuple):
-    """Why a message was not accepted; `status` is HTTP's, 0 if it is not known."""
-
-    why: str
-    status: int = 0
-
-    @property
-    def final(self) -> bool:
-        """Whether the same message would be refused again."""
-        return 400 <= self.status < 500 and self.status not in PASSING
-
-
 @dataclass(eq=False, repr=False)
 class Address:
     """Something outside that is given one job at a time. `name` stands for it wherever its `url` must not be shown."""
@@ -81,7 +67,7 @@ class Address:
     tried: Tried = lambda _name, _why: None
     jobs: ChildJobs = field(default_factory=ChildJobs)
 
-    def give(self, **job: Any) -> Refusal | None:
+    def give(self, **job: Any) -> Failure | None:
         """Returns why it did not accept the job, or None if it did. Raises ChildStopped."""
         try:
             answer = self.jobs.run("notifications.deliver", {"url": self.url, **job}, self.deadline_seconds)
@@ -90,11 +76,11 @@ class Address:
         except ChildFailed as failed:
             answer = {"problem": f"did not accept it: {failed}", "status": 0}
         self.tried(self.name, answer["problem"])
-        return Refusal(answer["problem"], answer["status"]) if answer["problem"] else None
+        return Failure(answer["problem"], answer["status"]) if answer["problem"] else None
 
 
 class Channel(Address):
-    def attempt(self, message: Message) -> Refusal | None:
+    def attempt(self, message: Message) -> Failure | None:
         """Try once. Returns why the message was not accepted, or None if it was. Raises ChildStopped."""
         return self.give(title=message.title, body=message.body)
 
@@ -109,7 +95,7 @@ class Channel(Address):
         if refusal is not None and refusal.status in ABOUT_THE_MESSAGE:
             refusal = self.attempt(message.short)
         if refusal is not None:
-            return Failure(f"{self.name} {refusal.why}", refusal.final)
+            return refusal._replace(why=f"{self.name} {refusal.why}")
         accepted()
         return None
 

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from qqqbot.notifications.channels import Address, Refusal
+from qqqbot.notifications.channels import Address
 from qqqbot.notifications.outbox import Failure, Outbox
 from qqqbot.records.channel_health import DEAD_MAN
 from qqqbot.trading.engine import Check
@@ -56,9 +56,9 @@ class Ping(Address):
         if call.code != 0 and not takes_words(self.url):
             return None
         refusal = self.attempt(call)
-        return Failure(f"the address {refusal.why}", refusal.final) if refusal else None
+        return refusal._replace(why=f"the address {refusal.why}") if refusal else None
 
-    def attempt(self, call: Call = TEST) -> Refusal | None:
+    def attempt(self, call: Call = TEST) -> Failure | None:
         """Call once. Returns what went wrong, or None. Raises ChildStopped."""
         timeout = self.deadline_seconds / 2
         if not takes_words(self.url):

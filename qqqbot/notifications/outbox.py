@@ -16,13 +16,20 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 KILL_SECONDS = 2.0
+# Request Timeout, Too Early, Too Many Requests: the only refusals of HTTP's 4xx that another try may overcome.
+PASSING = frozenset({408, 425, 429})
 
 
 class Failure(NamedTuple):
-    """Why a delivery did not arrive. One that is `final` would not arrive at another try either."""
+    """Why a delivery did not arrive; `status` is HTTP's, 0 if it is not known."""
 
     why: str
-    final: bool = False
+    status: int = 0
+
+    @property
+    def final(self) -> bool:
+        """Whether it would not arrive at another try either."""
+        return 400 <= self.status < 500 and self.status not in PASSING
 
 
 # The delivery of an item returns what went wrong, or None if it arrived.

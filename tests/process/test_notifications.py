@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from qqqbot.notifications.channels import MOST_CHARACTERS, Channel, Channels, Message, Refusal
+from qqqbot.notifications.channels import MOST_CHARACTERS, Channel, Channels, Message
 from qqqbot.notifications.dead_man_switch import Call, Ping
+from qqqbot.notifications.outbox import Failure
 from qqqbot.records.channel_health import DEAD_MAN, ChannelHealth, ChannelRecord, channels_in
 from qqqbot.runtime.child_process import ChildFailed, ChildJobs
 from qqqbot.runtime.clock import VirtualClock
@@ -154,7 +155,7 @@ def test_a_hanging_receiver_is_given_up_at_the_deadline() -> None:
         begun = time.monotonic()
         problem = Channel(receiver.json_url(TOKEN), "channel 1", deadline_seconds=3).attempt(MESSAGE)
         assert time.monotonic() - begun < 15
-        assert problem == Refusal("did not accept it: no answer within 3 s")
+        assert problem == Failure("did not accept it: no answer within 3 s")
 
 
 def command_lines() -> str:

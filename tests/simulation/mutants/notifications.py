@@ -201,8 +201,8 @@ MUTANTS = (
     Mutant(
         "a call that is refused for good is repeated",
         "notifications/dead_man_switch.py::Ping.deliver",
-        "refusal.final",
-        "False",
+        'refusal._replace(why=f"the address {refusal.why}")',
+        'refusal._replace(why=f"the address {refusal.why}", status=0)',
         ("process/test_dead_man_switch.py",),
     ),
     Mutant(

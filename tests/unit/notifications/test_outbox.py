@@ -216,7 +216,7 @@ def test_what_would_be_refused_again_is_tried_once() -> None:
 
     def refuse(item: int) -> Failure:
         tried.append(item)
-        return Failure("HTTP status 403", final=True)
+        return Failure("HTTP status 403", 403)
 
     outbox = Outbox("test", refuse, lambda: None, (0.01,), 3).start()
     outbox.put(1)
