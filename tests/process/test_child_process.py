@@ -47,6 +47,12 @@ def test_a_childs_input_is_on_no_command_line_and_in_no_environment() -> None:
     assert b"hunter2" not in run_child(child(show), 10, never, b"hunter2").output
 
 
+def test_a_childs_arithmetic_has_one_thread_however_many_processors_there_are() -> None:
+    """One for each of 64, where a service may have 64 in all, ended every check with a KeyboardInterrupt."""
+    show = "import os; print(os.environ['OPENBLAS_NUM_THREADS'], os.environ['OMP_NUM_THREADS'])"
+    assert run_child(child(show), 10, never).output == b"1 1\n"
+
+
 def test_a_child_finds_the_package_from_any_folder() -> None:
     found = run_child(child("import os; os.chdir('/'); import qqqbot; print(qqqbot.__file__)"), 10, never)
     assert found.output.decode().strip() == str(child_process.ROOT / "qqqbot" / "__init__.py")

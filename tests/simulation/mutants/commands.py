@@ -136,4 +136,11 @@ MUTANTS = (
         "if False:",
         PAGE,
     ),
+    Mutant(
+        "a child starts a thread for each processor",
+        "runtime/child_process.py::run_child",
+        "**ONE_THREAD, ",
+        "",
+        ("process/test_child_process.py",),
+    ),
 )
