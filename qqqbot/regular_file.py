@@ -5,6 +5,7 @@ Under the name of one there may be a pipe, which waits for its other end, or a d
 
 import contextlib
 import errno
+import io
 import json
 import os
 import stat
@@ -35,6 +36,14 @@ def descriptor(path: Path, flags: int) -> int:
 def reading(path: Path) -> BinaryIO:
     """Raises OSError."""
     return os.fdopen(descriptor(path, os.O_RDONLY), "rb")
+
+
+def reading_if_there(path: Path) -> BinaryIO:
+    """An empty file if there is none: what was never written has no rows. Raises OSError."""
+    try:
+        return reading(path)
+    except FileNotFoundError:
+        return io.BytesIO()
 
 
 def content(path: Path) -> bytes:

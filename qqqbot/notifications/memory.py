@@ -14,7 +14,7 @@ from pathlib import Path
 
 from qqqbot.notifications.policy import History, Notice, without_repeats
 from qqqbot.records.codec import UNREADABLE, from_plain, to_plain
-from qqqbot.records.status_file import replace_json
+from qqqbot.records.status_file import write_status
 from qqqbot.regular_file import content
 from qqqbot.trading.alerts import Event
 
@@ -87,7 +87,7 @@ class NoticeMemory:
 
     def _save(self) -> None:
         try:
-            replace_json(self._path, to_plain(self._history))
+            write_status(self._path, to_plain(self._history))
         except OSError as error:
             if not self._complained:
                 log.warning("%s cannot be written: %s", FILE, error.strerror)

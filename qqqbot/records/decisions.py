@@ -1,6 +1,5 @@
 """A line of decisions.jsonl: a decision's inputs and its result."""
 
-import contextlib
 import math
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
@@ -15,7 +14,7 @@ from qqqbot.records.row_prices import named, prices_of
 from qqqbot.records.tail import Row, RowReader, last_rows
 from qqqbot.records.time_search import offset_of, rows_from
 from qqqbot.records.track import event_values
-from qqqbot.regular_file import reading
+from qqqbot.regular_file import reading_if_there
 
 FAILED = "FAILED"
 """the action of a check that could not be made"""
@@ -97,7 +96,7 @@ def last_rule(path: Path, mode: str, account: str) -> str | None:
 
 def rows_since(path: Path, start: datetime) -> Iterator[Row]:
     """The rows at and after `start`, oldest first; none if there is no file. Raises OSError."""
-    with contextlib.suppress(FileNotFoundError), reading(path) as file:
+    with reading_if_there(path) as file:
         for _, row in rows_from(file, offset_of(file, start), RowReader()):
             yield row
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from qqqbot.model.values import MIN_FREE_DISK_BYTES
 from qqqbot.records.coerce import moment, text
 from qqqbot.records.tail import Row, RowReader, Rows, last_rows
-from qqqbot.regular_file import content, reading
+from qqqbot.regular_file import content, reading_if_there
 
 SCHEMA = 1
 
@@ -94,9 +94,7 @@ class Identity(NamedTuple):
 
 def own_rows(path: Path, who: Identity) -> Iterator[Row]:
     """The rows of `who` in the file at `path`, oldest first; none if there is no file. Raises OSError."""
-    if not path.exists():
-        return
-    with reading(path) as file:
+    with reading_if_there(path) as file:
         for row in RowReader().forwards(file):
             if who.owns(row):
                 yield row

@@ -34,7 +34,7 @@ from qqqbot.records.coerce import moment, text
 from qqqbot.records.folder import Identity
 from qqqbot.records.tail import Row, RowReader
 from qqqbot.records.time_search import offset_of, rows_from
-from qqqbot.regular_file import append, descriptor, reading
+from qqqbot.regular_file import append, descriptor, reading_if_there
 
 log = logging.getLogger(__name__)
 
@@ -95,18 +95,15 @@ def inputs_at(path: Path, when: datetime, who: Identity, number: float | None = 
     Rounds within one clock tick share their time. Raises NotRecorded, OSError.
     """
     found: list[tuple[int, Row]] = []
-    try:
-        with reading(path) as file:
-            for offset, row in rows_from(file, offset_of(file, when), RowReader()):
-                at = moment(row.get("timestamp"))
-                if at is not None and at > when:
-                    break
-                if at == when and who.owns(row) and "change" in row and number in (None, row.get("round")):
-                    found.append((offset, row))
-            if found:
-                return _rebuilt(file, *found[-1])
-    except FileNotFoundError:
-        pass
+    with reading_if_there(path) as file:
+        for offset, row in rows_from(file, offset_of(file, when), RowReader()):
+            at = moment(row.get("timestamp"))
+            if at is not None and at > when:
+                break
+            if at == when and who.owns(row) and "change" in row and number in (None, row.get("round")):
+                found.append((offset, row))
+        if found:
+            return _rebuilt(file, *found[-1])
     raise NotRecorded("its inputs were not recorded")
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from qqqbot.model.errors import BookDamaged
 from qqqbot.model.program import COMMAND
-from qqqbot.regular_file import APPENDING, append, descriptor, reading
+from qqqbot.regular_file import APPENDING, append, descriptor, reading_if_there
 
 SCHEMA = 1
 UNUSABLE = (LookupError, ValueError, TypeError, ArithmeticError, AttributeError)
@@ -73,10 +73,8 @@ class AppendOnlyFile:
 
     def rows(self) -> Iterator[Row]:
         """All complete rows, oldest first, as a stream. Raises BookDamaged for a complete line that is not a row."""
-        if not self.path.exists():
-            return
         together: list[Row] = []
-        with reading(self.path) as lines:
+        with reading_if_there(self.path) as lines:
             for number, line in enumerate(lines, start=1):
                 if line.endswith(b"\n"):
                     together.append(self._parse(line, number))

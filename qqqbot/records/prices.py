@@ -26,7 +26,7 @@ from qqqbot.records.codec import UNREADABLE, packed, unpacked
 from qqqbot.records.coerce import moment, positive
 from qqqbot.records.jsonl import SCHEMA, AppendOnlyFile
 from qqqbot.records.tail import Row, RowReader, last_rows
-from qqqbot.regular_file import reading
+from qqqbot.regular_file import reading_if_there
 
 log = logging.getLogger(__name__)
 
@@ -157,9 +157,7 @@ class PriceMemory:
 
 def kept_windows(path: Path, symbols: tuple[str, ...]) -> Iterator[KeptWindow]:
     """The windows of `symbols` in the file at `path`, oldest first; what cannot be read is skipped. Raises OSError."""
-    if not path.exists():
-        return
-    with reading(path) as file:
+    with reading_if_there(path) as file:
         for row in RowReader().forwards(file):
             if row.get("kind") == "window" and _about(row, symbols):
                 with contextlib.suppress(*UNREADABLE):

@@ -134,14 +134,9 @@ def account_values(account: AccountSnapshot | None) -> dict[str, Any] | None:
 
 
 def write_status(path: Path, values: Mapping[str, Any]) -> None:
-    """Replace the file at `path`. Raises OSError."""
-    replace_json(path, {"schema": SCHEMA, **values})
-
-
-def replace_json(path: Path, values: Any) -> None:
-    """The same without a number of the schema."""
+    """Replace the file at `path`; a reader sees the old one or the new one, whole. Raises OSError."""
     # Not json.dump, which encodes in Python and takes ten times as long; an idle daemon does this every minute.
-    replace(path, json.dumps(values, default=_plain))
+    replace(path, json.dumps({"schema": SCHEMA, **values}, default=_plain))
 
 
 def _session_values(session: Session) -> dict[str, Any]:

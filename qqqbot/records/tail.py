@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from qqqbot.regular_file import reading
+from qqqbot.regular_file import reading, reading_if_there
 
 BLOCK_BYTES = 64 * 1024
 # A row has a few kilobytes. A longer line is damage (a hole of zeros after a power cut) and is returned in pieces.
@@ -97,11 +97,8 @@ def any_row(row: Row) -> bool:
 
 def last_rows(path: Path, count: int, wanted: Callable[[Row], bool] = any_row) -> Rows:
     """The newest `count` rows that are `wanted`; none if there is no file. Raises OSError."""
-    try:
-        with reading(path) as file:
-            return last_rows_of(file, count, wanted)
-    except FileNotFoundError:
-        return Rows()
+    with reading_if_there(path) as file:
+        return last_rows_of(file, count, wanted)
 
 
 def last_rows_of(file: BinaryIO, count: int, wanted: Callable[[Row], bool] = any_row) -> Rows:

@@ -16,7 +16,7 @@ from qqqbot.records.folder import Identity
 from qqqbot.records.ledger import SAME_EVENT
 from qqqbot.records.row_prices import prices_of, symbols_of
 from qqqbot.records.tail import Row, RowReader
-from qqqbot.regular_file import reading
+from qqqbot.regular_file import reading_if_there
 
 # As for the dividends of the book: one that is reported later is counted on neither side.
 LATEST_EVENT = timedelta(days=60)
@@ -164,16 +164,13 @@ def track_of(path: Path, who: Identity) -> Track | None:
     """
     rows: list[Row] = []
     found = None
-    try:
-        with reading(path) as file:
-            for row in RowReader().backwards(file):
-                if not who.owns(row) or text(row.get("timestamp")) is None:
-                    continue
-                if (found := kept(row)) is not None:
-                    break
-                rows.append({key: row.get(key) for key in VALUES})
-    except FileNotFoundError:
-        return None
+    with reading_if_there(path) as file:
+        for row in RowReader().backwards(file):
+            if not who.owns(row) or text(row.get("timestamp")) is None:
+                continue
+            if (found := kept(row)) is not None:
+                break
+            rows.append({key: row.get(key) for key in VALUES})
     for row in reversed(rows):
         found = extended(found, row)
     return found

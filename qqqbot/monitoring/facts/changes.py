@@ -15,7 +15,7 @@ from qqqbot.records.risk_line import gain
 from qqqbot.records.tail import PATIENCE_ROWS, RowReader
 from qqqbot.records.time_search import offset_of
 from qqqbot.records.track import Track, deposit, extended, kept
-from qqqbot.regular_file import reading
+from qqqbot.regular_file import reading_if_there
 
 
 class Change(NamedTuple):
@@ -48,15 +48,12 @@ def changes(decisions: Path, who: Identity, newest: Track | None, today: date) -
 
 def before(decisions: Path, who: Identity, when: datetime) -> tuple[Track, bool] | None:
     """The last valuation before `when`, and whether its growth is that of the bot's whole life. Raises OSError."""
-    try:
-        with reading(decisions) as file:
-            found = itertools.islice(RowReader().backwards(file, offset_of(file, when)), PATIENCE_ROWS)
-            for row in filter(who.owns, found):
-                track = kept(row) or extended(None, row)
-                if track is not None:
-                    return track, bool(row.get("track"))
-    except FileNotFoundError:
-        pass
+    with reading_if_there(decisions) as file:
+        found = itertools.islice(RowReader().backwards(file, offset_of(file, when)), PATIENCE_ROWS)
+        for row in filter(who.owns, found):
+            track = kept(row) or extended(None, row)
+            if track is not None:
+                return track, bool(row.get("track"))
     return None
 
 

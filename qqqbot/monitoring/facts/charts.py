@@ -22,7 +22,7 @@ from qqqbot.records.row_prices import prices_of_trade
 from qqqbot.records.tail import Row, RowReader, last_rows
 from qqqbot.records.time_search import offset_of, rows_from, samples
 from qqqbot.records.track import Track, extended, kept
-from qqqbot.regular_file import reading
+from qqqbot.regular_file import reading_if_there
 
 POINTS = 200
 """of the whole history, of its last year, of three months and of one month each"""
@@ -123,19 +123,14 @@ def _decisions(folder: Folder, who: Identity, seen_at: datetime) -> Iterator[tup
 
 def _sampled(folder: Folder, seen_at: datetime) -> Iterator[Row]:
     """Rows spread over the file, the newest, and that of the deepest fall, which the figures name too."""
-    try:
-        with reading(folder.decisions) as file:
-            for start in (0, *(offset_of(file, seen_at - span) for span in SPANS)):
-                yield from samples(file, start, POINTS)
-            newest = [*itertools.islice(RowReader().backwards(file), NEWEST_ROWS)]
-            yield from newest
-            worst_at = next((track.worst_at for row in newest if (track := kept(row))), None)
-            if worst_at is not None:
-                yield from (
-                    row for _, row in itertools.islice(rows_from(file, offset_of(file, worst_at), RowReader()), 1)
-                )
-    except FileNotFoundError:
-        return
+    with reading_if_there(folder.decisions) as file:
+        for start in (0, *(offset_of(file, seen_at - span) for span in SPANS)):
+            yield from samples(file, start, POINTS)
+        newest = [*itertools.islice(RowReader().backwards(file), NEWEST_ROWS)]
+        yield from newest
+        worst_at = next((track.worst_at for row in newest if (track := kept(row))), None)
+        if worst_at is not None:
+            yield from (row for _, row in itertools.islice(rows_from(file, offset_of(file, worst_at), RowReader()), 1))
 
 
 def _before(folder: Folder, who: Identity, seen_at: datetime, first: datetime) -> Iterator[Point]:

@@ -19,7 +19,7 @@ from qqqbot.records.folder import Folder, Identity, damage, identity, present
 from qqqbot.records.inputs import NotRecorded, computed, inputs_at
 from qqqbot.records.tail import Row, RowReader, Rows, last_rows
 from qqqbot.records.time_search import offset_of, rows_from
-from qqqbot.regular_file import reading
+from qqqbot.regular_file import reading_if_there
 
 # After a clock was set back, rows are out of order; they are looked for this far around a day.
 DISORDER = timedelta(hours=26)
@@ -200,11 +200,7 @@ def _day_of(row: Row) -> date | None:
 
 def _between(path: Path, first: datetime, last: datetime, reader: RowReader) -> Iterator[tuple[datetime, Row]]:
     """The rows with a time, from the first one at or after `first` to the one before the first after `last`."""
-    try:
-        file = reading(path)
-    except FileNotFoundError:
-        return
-    with file:
+    with reading_if_there(path) as file:
         for _, row in rows_from(file, offset_of(file, first), reader):
             at = moment(row.get("timestamp"))
             if at is None:
