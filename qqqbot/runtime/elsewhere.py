@@ -8,6 +8,7 @@ import shlex
 from pathlib import Path
 from typing import NamedTuple
 
+from qqqbot.model.errors import StartRefused
 from qqqbot.model.program import COMMAND
 from qqqbot.runtime.daemon_process import DaemonProcess
 from qqqbot.runtime.place import DAEMON, LOGS, Place
@@ -38,7 +39,7 @@ class Elsewhere:
         A folder that the caller named is believed if a bot has run there, or is to be started there now.
         """
         chosen = self._place.logs_chosen and (starting or (self._place.logs / "status.json").exists())
-        if chosen or self._daemon.pid() is not None or (found := self.found()) is None:
+        if chosen or self._runs_here() or (found := self.found()) is None:
             return None
         who, logs = found
         nobody = f"No daemon runs on {self._place.logs}, but"
@@ -46,6 +47,14 @@ class Elsewhere:
         if logs is None:
             return f"{nobody} {who} runs on another folder: set {LOGS} to that folder.{mine}"
         return f"{nobody} {who} uses {logs}. For that one: {_command(logs, command)}.{mine}"
+
+    def _runs_here(self) -> bool:
+        try:
+            return self._daemon.pid() is not None
+        except StartRefused:
+            if self.here():
+                return True
+            raise
 
     def found(self) -> tuple[str, Path | None] | None:
         """Who works on another folder, and on which one (None if it cannot be seen); None if nobody does."""

@@ -43,8 +43,14 @@ class Lifecycle:
     def stop(self, force: bool = False) -> int:
         by_systemd = self._service.is_ours()
         ran, main_pid = self._stop_service() if by_systemd else (False, 0)
-        pid = self._daemon.pid()
-        others = set(self._elsewhere.here()) - {pid}
+        others = set(self._elsewhere.here())
+        try:
+            pid = self._daemon.pid()
+        except StartRefused:  # of a folder that cannot be read, or a dead disk: the list of processes shows who runs
+            if not others:
+                raise
+            pid = None
+        others.discard(pid or 0)
         if pid is not None:
             if code := self._terminate(pid, asked=pid == main_pid):
                 return code

@@ -317,6 +317,16 @@ def test_an_unreadable_lock_is_not_treated_as_free(bot: Checkout) -> None:
     assert (stopped.returncode, stopped.stdout) == (1, "")
 
 
+def test_a_daemon_whose_lock_cannot_be_read_is_stopped_all_the_same(bot: Checkout) -> None:
+    """Its folder lost its permissions, or its disk died: neither `halt` nor `stop` reached it."""
+    assert bot.run("start").returncode == 0
+    (bot.logs / "bot.pid").unlink()
+    (bot.logs / "bot.pid").symlink_to(bot.logs / "bot.pid")
+    stopped = bot.run("stop")
+    assert (stopped.returncode, stopped.stdout) == (0, "stopped\n"), stopped.stderr
+    assert bot.calls() == ["daemon", "TERM"]
+
+
 @pytest.mark.parametrize(
     ("options", "reason"), [("size=64k", "No space left on device"), ("ro", "Read-only file system")]
 )

@@ -91,8 +91,8 @@ MUTANTS = (
     Mutant(
         "a stop waits only for the daemon that has the lock",
         "runtime/lifecycle.py::Lifecycle.stop",
-        "others = set(self._elsewhere.here()) - {pid}",
-        "others = set(self._elsewhere.here()) if pid is None else set()",
+        "others.discard(pid or 0)",
+        "others = others if pid is None else set()",
         LIFECYCLE,
     ),
     Mutant(
@@ -142,5 +142,19 @@ MUTANTS = (
         "**ONE_THREAD, ",
         "",
         ("process/test_child_process.py",),
+    ),
+    Mutant(
+        "a daemon whose lock cannot be read cannot be stopped",
+        "runtime/lifecycle.py::Lifecycle.stop",
+        "if not others:",
+        "if True:",
+        ("unit/runtime/test_control.py::test_a_daemon_whose_lock_cannot_be_read_is_stopped_all_the_same",),
+    ),
+    Mutant(
+        "a daemon whose lock cannot be read is elsewhere",
+        "runtime/elsewhere.py::Elsewhere._runs_here",
+        "if self.here():",
+        "if False:",
+        ("unit/runtime/test_control.py::test_a_daemon_whose_lock_cannot_be_read_is_stopped_all_the_same",),
     ),
 )

@@ -1,6 +1,7 @@
 """The table of commands: which words there are, what they take, and what they hand over to."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -167,6 +168,19 @@ def test_an_unreadable_lock_is_a_refusal(control: Control, tmp_path: Path, capsy
     (tmp_path / "logs/bot.pid").symlink_to(tmp_path / "logs/bot.pid")
     assert (control.main(["stop"]), control.main(["start"])) == (1, 1)
     assert "bot.pid: cannot be opened" in capsys.readouterr().err
+
+
+def test_a_daemon_whose_lock_cannot_be_read_is_stopped_all_the_same(
+    control: Control, processes: FakeProcesses, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / "bot.pid").symlink_to(logs / "bot.pid")
+    processes.lines = [(4711, f"python {DAEMON} --logs {logs}")]
+    processes.on_signal = processes.lines.clear
+    assert control.main(["stop"]) == 0
+    assert processes.sent == [(4711, signal.SIGTERM)]
+    assert capsys.readouterr().out == "stopped\n"
 
 
 def test_init_writes_a_configuration_once(
