@@ -35,7 +35,7 @@ class Moved(NamedTuple):
 
 
 def moved(kept: KeptWindow | None, market: Market) -> tuple[Moved, ...]:
-    """A split of the day of the kept rows may have been in them or not."""
+    """A split of the day of the kept rows may have been in them or not. One that is still to come explains nothing."""
     if kept is None:
         return ()
     found, symbols = [], (market.signal, market.fund)
@@ -43,7 +43,7 @@ def moved(kept: KeptWindow | None, market: Market) -> tuple[Moved, ...]:
         moves = [bar.close / before[bar.date] for bar in bars if before.get(bar.date, 0) > 0 and bar.close > 0]
         factor, explained = median(moves or [1.0]), [1.0]
         for split in sorted(market.splits, key=lambda split: split.date, reverse=True):
-            if split.symbol == symbol and split.date >= kept.session:
+            if split.symbol == symbol and kept.session <= split.date <= market.newest_row:
                 explained.append(explained[-1] / split.ratio)
         unexplained = all(abs(factor / other - 1) > TOLERANCE for other in explained)
         if unexplained and sum(abs(move / factor - 1) > SAME_FACTOR for move in moves) <= MOST_OTHERS:

@@ -63,6 +63,13 @@ MUTANTS = (
         "<= TRACKING_TOLERANCE / 3",
     ),
     Mutant(
+        "a split that is still to come explains the rows of today",
+        "strategy/basis.py::moved",
+        " <= market.newest_row:",
+        ":",
+        SPLITS,
+    ),
+    Mutant(
         "a round is decided on what the one before has kept",
         "trading/engine.py::Engine._record",
         "self.state.last_signal, self._signalled = check, snapshot",

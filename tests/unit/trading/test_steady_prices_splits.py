@@ -51,6 +51,16 @@ class Yahoo(Watching):
         )
 
 
+class Dated(Yahoo):
+    """The split is reported of the session with this number, from whenever that is changed."""
+
+    told_of: int | None = None
+
+    def market(self, now: datetime) -> Market:
+        told = () if self.told_of is None else (Split(TQQQ, SESSIONS[self.told_of].date, 2.0),)
+        return replace(super().market(now), splits=told)
+
+
 class Phantom(Yahoo):
     """The rows before `SPLIT_ON` alone have changed: there was no split."""
 
@@ -152,6 +162,36 @@ def test_one_that_is_reported_with_another_ratio_than_its_rows_have_is_not_booke
     assert [bot.refused(session) for session in (2, 3)] == [True, True]
     assert bot.shares == 300
     assert not bot.refused(4)
+    assert bot.shares == 600
+
+
+@pytest.mark.parametrize("broker", [False, True])
+@pytest.mark.parametrize(
+    "told_of",
+    [
+        {0: None, 1: 2},  # a day ahead
+        {0: None, 1: 1},  # a day ahead, and of that day
+        {0: None, 2: 1, 3: 2},
+        {0: None, 2: 3},  # of tomorrow, though it was today
+        {0: None, 2: 3, 3: 2},
+        {0: None, 2: 3, 3: None, 4: 2},
+        {0: None, 3: 3, 4: 2},
+    ],
+    ids=str,
+)
+def test_of_whatever_day_it_is_reported_it_is_booked_once_and_nothing_is_decided_before(
+    tmp_path: Path, told_of: dict[int, int | None], broker: bool
+) -> None:
+    yahoo = Dated()
+    bot = Bot(tmp_path, yahoo, broker)
+    for session in range(6):
+        yahoo.told_of = told_of.get(session, yahoo.told_of)
+        if bot.second:
+            bot.second.tqqq = 0.5 if SESSIONS[session].date >= SPLIT_ON else 1.0
+        for minute in (60, 90):
+            refused = bot.refused(session, minute)
+            assert refused or bot.shares == (600 if SESSIONS[session].date >= SPLIT_ON else 300)
+    assert not refused
     assert bot.shares == 600
 
 
