@@ -194,13 +194,9 @@ class Engine:
         self.after_close(now)
         if missed := self._missed.to_tell(now):
             self.alerts.tell(AlertKind.NO_DECISION, f"{missed}\n{self.standing()}")
-        return self._listen()
-
-    def _listen(self) -> bool:
-        """A disk that refuses the answer is the next check's to report: what is not on disk is taken again."""
         try:
             return self.asking.look()
-        except OSError as error:
+        except OSError as error:  # the next check reports the disk: what is not on disk is taken again
             log.error(pairs(answer="not recorded", problem=str(error)))
             return False
 
