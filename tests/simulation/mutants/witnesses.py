@@ -335,7 +335,7 @@ MUTANTS = (
     Mutant(
         "a split that explains changed rows is not seen",
         "strategy/basis.py::moved",
-        "split.date >= kept.session",
+        "kept.session <= split.date <= market.newest_row",
         "split.date < kept.session",
     ),
 )
