@@ -132,7 +132,7 @@ def findings(study: Study) -> tuple[tuple[str, str], ...]:
         ),
         (
             "worst",
-            f"worst day {own.metrics.worst_day:.1%}, longest time under water {own.metrics.longest_drawdown:,} "
+            f"worst day {percent(own.metrics.worst_day)}, longest time under water {own.metrics.longest_drawdown:,} "
             f"sessions, Calmar {figure(own.metrics.calmar) or 'unknown without a fall'}",
         ),
     ]
@@ -272,12 +272,12 @@ def eras(study: Study) -> Headed:
 
 
 def percent(value: float, digits: int = 1) -> str:
-    return "" if math.isnan(value) else f"{value:.{digits}%}"
+    return "" if math.isnan(value) else f"{value:z.{digits}%}"
 
 
 def fall(drawdown: float) -> str:
     """35%; of a fall that is nearly all, what makes it less than all: 99.98%."""
-    return f"{-drawdown or 0.0:.0%}" if drawdown > -0.995 else f"{-drawdown:.2%}"
+    return f"{-drawdown:z.0%}" if drawdown > -0.995 else f"{-drawdown:.2%}"
 
 
 def figure(value: float) -> str:

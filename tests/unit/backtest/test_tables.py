@@ -92,3 +92,4 @@ def test_the_json_keeps_its_keys(answer: Study) -> None:
 def test_a_missing_number_is_left_empty() -> None:
     assert tables.percent(float("nan")) == ""
     assert tables.percent(0.1234) == "12.3%"
+    assert tables.percent(-0.0002) == "0.0%"
