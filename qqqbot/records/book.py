@@ -69,8 +69,10 @@ class Book:
         """
         booked = self.ledger.orders.get(intent.order_ref, Booked(intent.symbol, intent.side))
         known = {stem(exec_id): revision(exec_id) for exec_id in booked.exec_ids if not is_from_status(exec_id)}
+        # A copy of our order, made by hand in TWS to sell what it bought, has its reference too.
+        ours = [f for f in newest_revisions(order.fills) if (f.symbol, f.side) == (intent.symbol, intent.side)]
         # An execution that was busted before it was seen has no shares left: it never was.
-        fills = tuple(f for f in newest_revisions(order.fills) if f.quantity > 0 or stem(f.exec_id) in known)
+        fills = tuple(f for f in ours if f.quantity > 0 or stem(f.exec_id) in known)
         stands_in = status_exec_id(intent.order_ref)
         by_status = stands_in in booked.exec_ids and stands_in not in [fill.exec_id for fill in fills]
         if by_status and sum(fill.quantity for fill in fills) < booked.shares:

@@ -265,6 +265,19 @@ def test_a_twin_that_is_still_open_halts_and_is_cancelled(tmp_path: Path) -> Non
         assert gateway.position("QQQ") == 211
 
 
+def test_a_copy_of_the_order_that_sells_by_hand_what_it_bought_is_the_owners_trade(tmp_path: Path) -> None:
+    with trading(tmp_path, timing=BRISK) as trader:
+        trader.check(Holding.QQQ)
+        gateway, book = trader.at.gateway, trader.records.book
+        gateway.foreign_order("QQQ", -211, order_ref=gateway.orders[0].order_ref)
+        trader.at.clock.move(900)
+        minutes(trader, 3)
+        assert "has two orders under this reference" in (trader.records.switch.reason() or "")
+        assert {"halt", "mismatch"} <= {event.kind for event in trader.engine.alerts.lasting()}
+        assert (gateway.position("QQQ"), book.ledger.shares["QQQ"]) == (0, 211)
+        assert len(gateway.orders) == 2
+
+
 def test_a_commission_in_another_currency_is_no_amount_in_dollars(tmp_path: Path) -> None:
     with trading(tmp_path) as trader:
         trader.at.gateway.next_order(commission_currency="EUR")

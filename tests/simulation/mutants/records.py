@@ -171,6 +171,13 @@ MUTANTS = (
         "if by_status and 10_000 <",
     ),
     Mutant(
+        "a sale under a purchase's reference is a purchase",
+        "records/book.py::Book.absorb",
+        "if (f.symbol, f.side) == (intent.symbol, intent.side)]",
+        "if f]",
+        ("unit/records/test_book.py",),
+    ),
+    Mutant(
         "an execution without shares is a trade",
         "records/book.py::Book.absorb",
         "if f.quantity > 0 or stem(f.exec_id) in known)",

@@ -137,6 +137,14 @@ def test_a_corrected_sale_moves_cash_the_other_way(book: Book) -> None:
     assert book.ledger.shares[QQQ] == 0
 
 
+def test_what_a_copy_of_the_order_did_on_the_other_side_is_not_the_orders(book: Book) -> None:
+    bought, sold = part("a", 211), replace(part("b", 211), side=Side.SELL)
+    book.absorb(BUY, order([bought, sold, replace(part("c", 9), symbol=TQQQ)]), NOW)
+    assert book.absorb(BUY, order([bought, sold]), NOW) == []
+    assert (book.ledger.shares[QQQ], book.ledger.shares[TQQQ]) == (211, 0)
+    assert book.ledger.cash == 100_000 - 211 * 450 - 1
+
+
 def test_an_execution_that_was_busted_before_it_was_seen_never_was(book: Book, tmp_path: Path) -> None:
     busted = part("a", 0, revision=2)
     assert book.absorb(BUY, order([busted]), NOW) == []
