@@ -426,7 +426,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
                 order_id=max(0, execution.orderId) if execution.clientId == self.clientId else 0,
                 order_ref=execution.orderRef,
                 symbol=contract.symbol,
-                side=Side.BUY if execution.side == "BOT" else Side.SELL,
+                side=Side.BUY if execution.side.startswith("B") else Side.SELL,  # BOT and SLD
                 shares=shares,
                 price=price,
                 time=execution_time(execution.time, self._clock.now(), execution.orderRef),
