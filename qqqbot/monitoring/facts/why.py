@@ -7,6 +7,7 @@ more than the last.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -245,12 +246,7 @@ def _shares(order: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def _following(path: Path, at: datetime) -> list[Row]:
     """The rows from `at` on, not all of them."""
-    rows = []
-    for _, row in _between(path, at, at + DISORDER, RowReader()):
-        rows.append(row)
-        if len(rows) == ROWS_OF_AN_ORDER:
-            break
-    return rows
+    return [row for _, row in islice(_between(path, at, at + DISORDER, RowReader()), ROWS_OF_AN_ORDER)]
 
 
 def _again(folder: Folder, row: Row, who: Identity) -> ReplayedDecision:

@@ -57,7 +57,7 @@ TEXT, HTML = "text/plain; charset=utf-8", "text/html; charset=utf-8"
 JSON, SVG = "application/json", "image/svg+xml"
 FILES = {"dashboard.css": "text/css; charset=utf-8", "dashboard.js": "text/javascript; charset=utf-8"}
 FILES["charts.js"] = FILES["dashboard.js"]
-HEALTH, METRICS = "/healthz", "/metrics"
+HEALTH = "/healthz"
 
 
 class Response(NamedTuple):
@@ -205,16 +205,19 @@ def _routes(folder: Folder, clock: Clock) -> dict[str, Route]:
             return _sentence("400 Bad Request", "Expected a New York date and time, as in why?at=2026-11-25T15:45.")
         return Response("200 OK", HTML, page.why(why(folder, when, clock.now())).encode(errors="replace"))
 
-    def health(_: "WSGIEnvironment") -> Response:
-        return _sentence(*metrics.health(status(folder, clock.now())))
-
     def figures(_: "WSGIEnvironment") -> Response:
         return Response("200 OK", metrics.KIND, metrics.text(status(folder, clock.now())).encode(errors="replace"))
 
-    read = {"/": whole, "/parts": parts, "/history": history, "/why": explanation, HEALTH: health, METRICS: figures}
-    files = {f"/{name}": _static(kind, (HERE / name).read_bytes()) for name, kind in FILES.items()}
-    icons = {f"/{name}.svg": _static(SVG, text.encode()) for name, text in page.ICONS.items()}
-    return {**read, **files, **icons}
+    return {
+        "/": whole,
+        "/parts": parts,
+        "/history": history,
+        "/why": explanation,
+        HEALTH: lambda _: _sentence(*metrics.health(status(folder, clock.now()))),
+        "/metrics": figures,
+        **{f"/{name}": _static(kind, (HERE / name).read_bytes()) for name, kind in FILES.items()},
+        **{f"/{name}.svg": _static(SVG, text.encode()) for name, text in page.ICONS.items()},
+    }
 
 
 def _static(kind: str, body: bytes) -> Route:
