@@ -31,7 +31,9 @@ def table(block: Table) -> Markup:
         tag("tr", [_cell(block, n, text) for n, text in enumerate(row)], class_=TONES.get(tone))
         for row, tone in zip(block.rows, tones, strict=True)
     ]
-    head = tag("thead", tag("tr", [tag("th", heading) for heading in block.headings]))
+    sides = ("number" if n in block.right else None for n in range(len(block.headings)))
+    heads = [tag("th", heading, class_=side) for heading, side in zip(block.headings, sides, strict=True)]
+    head = tag("thead", tag("tr", heads))
     return tag("table", head, tag("tbody", body), class_="cards")
 
 

@@ -10,7 +10,7 @@ def test_each_block_has_its_element_and_its_texts_stay_texts() -> None:
     assert found == (
         '<p class="warning">a &lt;i&gt;</p>'
         '<dl><dt>Held</dt><dd class="good">QQQ</dd></dl>'
-        '<table class="cards"><thead><tr><th>Time</th><th>Price</th></tr></thead><tbody>'
+        '<table class="cards"><thead><tr><th>Time</th><th class="number">Price</th></tr></thead><tbody>'
         '<tr class="bad"><td data-name="Time">10:00</td><td data-name="Price" class="number">&lt;b&gt;</td></tr>'
         '<tr><td data-name="Time">11:00</td><td data-name="Price" class="number none">-</td></tr>'
         "</tbody></table>"
