@@ -28,8 +28,9 @@ class Metric(NamedTuple):
 
 
 def health(status: Status) -> tuple[str, str]:
-    """HTTP's status line, 200 only where `status` exits with 0; the word and the worst of what is wrong."""
-    quiet = f"trading is halted: {status.halted_by_owner}" if status.halted_by_owner else "nothing is wrong"
+    """HTTP's status line, 200 only if `status` exits with 0; the word and the worst of what is wrong."""
+    quiet = "the bot is not running" if status.exit_code == Health.STOPPED.exit_code else "nothing is wrong"
+    quiet = f"trading is halted: {status.halted_by_owner}" if status.halted_by_owner else quiet
     first = status.problems[0].text if status.problems else quiet
     told = printable(without_accounts(f"{status.health}: {words(without_detail(' '.join(first.split())))}"))
     return "200 OK" if status.exit_code == 0 else "503 Service Unavailable", told

@@ -314,7 +314,7 @@ def _channels(status: Status) -> Markup:
         wrong = tag("span", f"; {one.why}", class_="warning") if one.fails else None
         rows.append(tag("li", tag("strong", one.name), " ", last, wrong))
     if not status.channels:
-        rows.append(tag("li", "No channel is set up: nothing reaches you while you do not look.", class_="warning"))
+        rows.append(tag("li", "No channel is set up: you are notified of nothing.", class_="warning"))
     return tag("ul", rows)
 
 

@@ -39,6 +39,11 @@ def test_a_healthy_bot_is_a_200_and_all_others_a_503_with_the_word_and_the_sente
     assert told(logs) == ("200 OK", "healthy: Nothing is wrong")
     logs.text("HALT", f"vacation\n{BY_OWNER}\n")
     assert told(logs) == ("503 Service Unavailable", "halted: Trading is halted: vacation")
+    logs.path.joinpath("HALT").unlink()
+    logs.alive = False
+    logs.status(state="stopped")
+    assert told(logs) == ("503 Service Unavailable", "stopped: The bot is not running")
+    logs.alive = True
     logs.text("HALT", "account DU1234567 and book differ\n")
     assert told(logs)[1] == "halted: Trading is halted: account DU***567 and book differ"
 
