@@ -198,11 +198,8 @@ def _window(row: Row) -> KeptWindow:
     if not len(dates) == len(own) == len(fund) or list(dates) != sorted(set(dates)):
         raise ValueError("its dates and closes do not belong together")
     session = date.fromisoformat(row["session"])
-    return KeptWindow(session, _aware(row["timestamp"]), dates, own, fund, _sources(row["sources"]))
-
-
-def _sources(values: Mapping[str, str]) -> dict[date, Source]:
-    return {date.fromisoformat(day): Source(value) for day, value in values.items()}
+    sources = {date.fromisoformat(day): Source(value) for day, value in row["sources"].items()}
+    return KeptWindow(session, _aware(row["timestamp"]), dates, own, fund, sources)
 
 
 def _rounded(closes: Sequence[float]) -> list[float | None]:

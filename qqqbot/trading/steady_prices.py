@@ -43,7 +43,8 @@ class Asked:
     def __init__(self, clock: Clock, ask: Callable[[], Closes]) -> None:
         self._clock = clock
         self._ask = ask
-        self._known: tuple[tuple[date, ...], Closes] | None = None
+        self._expected: tuple[date, ...] = ()
+        self._known: Closes = {}
         self._until = 0.0
         self.trouble = ""
         self.led_nowhere = False
@@ -52,17 +53,14 @@ class Asked:
     def closes(self, expected: tuple[date, ...]) -> Closes:
         """Empty if there is no answer; `trouble` says why."""
         now = self._clock.monotonic()
-        if self._known and self._known[0] == expected and not (self.led_nowhere and now >= self._until):
-            return self._known[1]
-        if now >= self._until:
-            self._known, self._until, self.led_nowhere = None, now + PAUSE_SECONDS, False
+        if now >= self._until and (self.led_nowhere or self._expected != expected):
+            self._expected, self._until, self.led_nowhere = (), now + PAUSE_SECONDS, False
             try:
-                self._known, self.trouble = (expected, self._ask()), ""
-                return self._known[1]
+                self._known, self._expected, self.trouble = self._ask(), expected, ""
             except TemporaryError as error:
                 self.trouble = str(error)
                 log.info("a second source of closes does not answer: %s", error)
-        return {}
+        return self._known if self._expected == expected else {}
 
 
 class SteadyPrices:

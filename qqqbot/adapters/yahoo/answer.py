@@ -75,7 +75,7 @@ def read_chart(text: str) -> Chart:
         high=number(meta.get("regularMarketDayHigh")),
         volume=number(meta.get("regularMarketVolume")),
         rows=_rows(result),
-        dividends=_events(result, "dividends", _amount),
+        dividends=_events(result, "dividends", lambda event: number(event.get("amount"))),
         splits=_events(result, "splits", _ratio),
     )
 
@@ -147,10 +147,6 @@ def _events(result: Mapping[str, Any], kind: str, value: Any) -> tuple[tuple[dat
         if time is not None and size is not None:
             found.append((time.date(), size))
     return tuple(sorted(found))
-
-
-def _amount(event: Mapping[str, Any]) -> float | None:
-    return number(event.get("amount"))
 
 
 def _ratio(event: Mapping[str, Any]) -> float:
