@@ -95,20 +95,18 @@ class SteadyPrices:
         """Yahoo's rows and prices, with what it lacks from elsewhere. Raises PricesUnavailable, StalePrices."""
         try:
             market = self._yahoo.market(now)
-        except PricesUnavailable as away:
+            self._refuse_standing(market)
+        except (PricesUnavailable, StalePrices) as away:
             self._state.silent_since = self._state.silent_since or now
             if self._second is None or self._clock.stopping():
                 raise
             return self._without_yahoo(self._second, now, away)
-        stands = self._standing(market)
-        if self._second and (old := stands or self._of_another_day(market, now)):
+        if self._second and (old := self._of_another_day(market, now)):
             with contextlib.suppress(PricesUnavailable):
                 other = self._without_yahoo(self._second, now, PricesUnavailable(old))
                 if not self._of_another_day(other, now):
                     self._state.silent_since = self._state.silent_since or now
                     return other
-        if stands:
-            raise StalePrices(stands)
         self._state.silent_since = None
         session, expected = self._expected(now)
         market, _ = _with_untold_split(self._memory, market, session, now, partial(self._confirmed, expected))
@@ -127,16 +125,18 @@ class SteadyPrices:
             return ""
         return f"Yahoo's newest prices are of {new_york_text(newest)}"
 
-    def _standing(self, market: Market) -> str:
-        """Since when the prices, and all else of their day, have stood still while their time went on; or ""."""
+    def _refuse_standing(self, market: Market) -> None:
+        """Raises StalePrices if the prices, and all else of their day, have stood still while their time went on."""
         rows = [quote.row for quote in market.quotes.values()]
         time, seen = market.signal_quote.time, (tuple(market.prices.values()), rows)
         if self._stood is None or self._stood[1] != seen or time < self._stood[0]:
             self._stood = time, seen
         since = self._stood[0]
-        if time - since < STANDING or not all(row and row.volume for row in rows):
-            return ""
-        return f"Yahoo's prices and volumes have stood still since {new_york_text(since)}, though their time goes on"
+        if time - since >= STANDING and all(row and row.volume for row in rows):
+            text = (
+                f"Yahoo's prices and volumes have stood still since {new_york_text(since)}, though their time goes on"
+            )
+            raise StalePrices(text)
 
     def after_close(self, now: datetime) -> None:
         """While Yahoo is silent, keep the broker's close of the session that has ended.
@@ -206,7 +206,7 @@ class SteadyPrices:
         if look := self._memory.last_look(day):
             yield Candidate(Source.SEEN, look.close, look.fund)
 
-    def _without_yahoo(self, second: SecondPrices, now: datetime, away: PricesUnavailable) -> Market:
+    def _without_yahoo(self, second: SecondPrices, now: datetime, away: TemporaryError) -> Market:
         """Raises PricesUnavailable with both reasons."""
         session, expected = self._expected(now)
         kept = self._memory.newest

@@ -79,13 +79,13 @@ MUTANTS = (
     Mutant(
         "prices that stand still with their rows are believed",
         "trading/steady_prices.py::SteadyPrices.market",
-        "if stands:",
-        "if False:",
+        "self._refuse_standing(market)",
+        "pass",
     ),
     Mutant(
         "prices that stand still are told as such at the same moment",
-        "trading/steady_prices.py::SteadyPrices._standing",
-        "time - since < STANDING or ",
+        "trading/steady_prices.py::SteadyPrices._refuse_standing",
+        "time - since >= STANDING and ",
         "",
     ),
     Mutant(
