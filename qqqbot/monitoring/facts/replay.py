@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from qqqbot.model.values import Plan, Rules, Snapshot
+from qqqbot.model.values import Rules, Snapshot
 from qqqbot.records.coerce import mapping, number, sequence
+from qqqbot.records.decisions import decision_values
 from qqqbot.strategy.planning import decide
 
 Row = Mapping[str, Any]
@@ -15,8 +16,7 @@ SAME_NUMBER = 1e-9
 
 def differences(row: Row, snapshot: Snapshot, rules: Rules) -> list[str]:
     """How today's decision differs from the one in `row`; empty if it is the same. Sentences are not compared."""
-    now = decided(decide(snapshot, rules))
-    then = recorded(row)
+    then, now = _decision(row), _decision(decision_values(snapshot, decide(snapshot, rules)))
     return [
         f"{name}: was {_text(then[name])}, would be {_text(value)}"
         for name, value in now.items()
@@ -24,22 +24,8 @@ def differences(row: Row, snapshot: Snapshot, rules: Rules) -> list[str]:
     ]
 
 
-def decided(plan: Plan) -> dict[str, Any]:
-    """The part of `plan` that is the decision."""
-    signal = plan.signal
-    target = plan.target or (signal.target if signal else None)
-    return {
-        "action": plan.action.value,
-        "target": target.value if target else None,
-        "orders": [f"{o.side.value} {o.quantity} {o.symbol} at {float(o.decision_price):.4f}" for o in plan.orders],
-        "short average": signal.short_ma if signal else None,
-        "long average": signal.long_ma if signal else None,
-        "failed gates": [gate.name for gate in plan.gates if not gate.passed],
-    }
-
-
-def recorded(row: Row) -> dict[str, Any]:
-    """The same part of a row of decisions.jsonl."""
+def _decision(row: Row) -> dict[str, Any]:
+    """The part of a row of decisions.jsonl that is the decision."""
     orders = [mapping(order) for order in sequence(row.get("orders"))]
     gates = [mapping(gate) for gate in sequence(row.get("gates"))]
     return {

@@ -15,8 +15,9 @@ import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from qqqbot.model.errors import StartRefused
 from qqqbot.model.ports import Clock
@@ -27,9 +28,6 @@ from qqqbot.monitoring.facts.why import When, why
 from qqqbot.monitoring.web import metrics, page
 from qqqbot.monitoring.web.auth import Door, given, is_loopback
 from qqqbot.records.folder import Folder
-
-if TYPE_CHECKING:
-    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 HERE = Path(__file__).resolve().parent
 ANYWHERE = "*"
@@ -70,14 +68,14 @@ class Response(NamedTuple):
     tag: str | None = None
 
 
-Route = Callable[["WSGIEnvironment"], Response]
+Route = Callable[[WSGIEnvironment], Response]
 
 
-def application(folder: Folder, clock: Clock, token: str) -> "WSGIApplication":
+def application(folder: Folder, clock: Clock, token: str) -> WSGIApplication:
     """The page as WSGI."""
     routes, door = _routes(folder, clock), Door(token)
 
-    def answer(environment: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+    def answer(environment: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         found = _refusal(environment, door, clock) or _found(routes, environment)
         status, headers, body = _packed(found, environment)
         start_response(status, headers)
@@ -108,7 +106,7 @@ def _own_address(is_v6: bool) -> str:
     return socket.gethostname()
 
 
-def serve(app: "WSGIApplication", hosts: Sequence[str], port: int, ready: Callable[[int], None]) -> None:
+def serve(app: WSGIApplication, hosts: Sequence[str], port: int, ready: Callable[[int], None]) -> None:
     """Serve at the addresses `hosts` until Ctrl-C; `ready` gets the port. Raises OSError if none can be bound."""
     from waitress import create_server
 
@@ -186,18 +184,18 @@ def _bound(hosts: Sequence[str], port: int, kept: ExitStack) -> list[socket.sock
 
 
 def _routes(folder: Folder, clock: Clock) -> dict[str, Route]:
-    def whole(_: "WSGIEnvironment") -> Response:
+    def whole(_: WSGIEnvironment) -> Response:
         content = page.parts(dashboard(folder, clock.now()))
         return Response("200 OK", HTML, page.document(content, _tags(content)).encode(errors="replace"))
 
-    def parts(environment: "WSGIEnvironment") -> Response:
+    def parts(environment: WSGIEnvironment) -> Response:
         return _changed(page.parts(dashboard(folder, clock.now())), environment.get("HTTP_IF_NONE_MATCH", ""))
 
-    def history(_: "WSGIEnvironment") -> Response:
+    def history(_: WSGIEnvironment) -> Response:
         body = json.dumps(charts(folder, clock.now()).columns(), separators=(",", ":")).encode()
         return Response("200 OK", JSON, body, tag=_digest(body))
 
-    def explanation(environment: "WSGIEnvironment") -> Response:
+    def explanation(environment: WSGIEnvironment) -> Response:
         asked = parse_qs(environment.get("QUERY_STRING", "")).get("at", [""])[0]
         try:
             when = When.parse([asked[:40]])
@@ -205,7 +203,7 @@ def _routes(folder: Folder, clock: Clock) -> dict[str, Route]:
             return _sentence("400 Bad Request", "Expected a New York date and time, as in why?at=2026-11-25T15:45.")
         return Response("200 OK", HTML, page.why(why(folder, when, clock.now())).encode(errors="replace"))
 
-    def figures(_: "WSGIEnvironment") -> Response:
+    def figures(_: WSGIEnvironment) -> Response:
         return Response("200 OK", metrics.KIND, metrics.text(status(folder, clock.now())).encode(errors="replace"))
 
     return {
@@ -246,7 +244,7 @@ def _tags(parts: Mapping[str, str]) -> str:
     return "-".join(_digest(text.encode(errors="replace")) for text in parts.values())
 
 
-def _refusal(environment: "WSGIEnvironment", door: Door, clock: Clock) -> Response | None:
+def _refusal(environment: WSGIEnvironment, door: Door, clock: Clock) -> Response | None:
     """What is answered instead of the page, including the cookie for a browser that follows the link with the token."""
     if environment["REQUEST_METHOD"] not in ("GET", "HEAD"):
         return _sentence("405 Method Not Allowed", "This page only reads.", ("Allow", "GET, HEAD"))
@@ -273,14 +271,14 @@ def _refusal(environment: "WSGIEnvironment", door: Door, clock: Clock) -> Respon
     return _sentence("401 Unauthorized", told, ("WWW-Authenticate", asks))
 
 
-def _is_this_machine(environment: "WSGIEnvironment") -> bool:
+def _is_this_machine(environment: WSGIEnvironment) -> bool:
     """Whether it comes from here and asks for here: a foreign page asks under its own name (DNS rebinding)."""
     host = environment.get("HTTP_HOST", "")
     name = host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
     return is_loopback(environment.get("REMOTE_ADDR", "")) and is_loopback(name)
 
 
-def _found(routes: dict[str, Route], environment: "WSGIEnvironment") -> Response:
+def _found(routes: dict[str, Route], environment: WSGIEnvironment) -> Response:
     route = routes.get(environment.get("PATH_INFO", ""))
     if route is None:
         return _sentence("404 Not Found", "There is nothing here; the page is at /.")
@@ -292,7 +290,7 @@ def _found(routes: dict[str, Route], environment: "WSGIEnvironment") -> Response
         return _sentence("503 Service Unavailable", str(refused))
 
 
-def _packed(found: Response, environment: "WSGIEnvironment") -> tuple[str, list[tuple[str, str]], bytes]:
+def _packed(found: Response, environment: WSGIEnvironment) -> tuple[str, list[tuple[str, str]], bytes]:
     """Status, headers and body as sent: no body that the browser already has, and compressed where possible."""
     headers = [*HEADERS, *found.headers]
     headers.append(("Cache-Control", "no-store" if found.tag is None else "private, no-cache"))
