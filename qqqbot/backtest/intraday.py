@@ -112,8 +112,8 @@ def _checks(prices: Prices, days: Days, rules: Rules, signal: Bars, fund: Bars) 
     starts = signal[0]
     date = starts.astype("datetime64[D]")
     last_of_day = np.append(date[1:] != date[:-1], True)
-    closes_at = np.repeat(starts[last_of_day], np.diff(np.flatnonzero(last_of_day), prepend=-1))
-    opens_at = np.repeat(starts[np.roll(last_of_day, 1)], np.diff(np.flatnonzero(last_of_day), prepend=-1))
+    counts = np.diff(np.flatnonzero(last_of_day), prepend=-1)
+    opens_at, closes_at = (np.repeat(starts[at], counts) for at in (np.roll(last_of_day, 1), last_of_day))
     ends = np.append(starts[1:], starts[-1:])  # a session's last bar is not used
     early = (ends - opens_at).astype(np.float64) * 60 < rules.no_trade_seconds_after_open
     chosen = np.isin(date, days.dates) & ~last_of_day & ~early

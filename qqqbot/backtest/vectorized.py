@@ -179,21 +179,17 @@ def rotations_of(wanted: Levels) -> int:
 def ideal(days: Days, terms: Terms, wanted: Levels | None = None) -> Floats:
     """Equity at each close from 1, fully invested in fractions of shares, `slippage` of the value lost in each leg."""
     target = days.wanted if wanted is None else wanted
-    count = len(days)
-    at_close, at_open = np.zeros(count, np.int8), np.zeros(count, np.int8)
-    lag = 1 if terms.fill is FillAt.CLOSE else 2
-    at_open[lag:] = target[:-lag]  # held through the night into this session
-    day_lag = 2 if terms.fill is FillAt.NEXT_CLOSE else 1
-    at_close[day_lag:] = target[:-day_lag]  # held from this session's open to its close
-    growth: Floats = np.ones(count)
+    held, growth = np.zeros(len(days), np.int8), np.ones(len(days))
+    lag = 2 if terms.fill is FillAt.NEXT_CLOSE else 1
+    held[lag:] = target[:-lag]  # in this session, until its close
     if terms.fill is FillAt.NEXT_OPEN:
-        growth[1:] = _of_held(at_open[1:], days.open[:, 1:], days.close[:, :-1])
-        growth[1:] *= _of_held(at_close[1:], days.close[:, 1:], days.open[:, 1:])
+        growth[1:] = _of_held(held[:-1], days.open[:, 1:], days.close[:, :-1])  # through the night into it
+        growth[1:] *= _of_held(held[1:], days.close[:, 1:], days.open[:, 1:])
     else:
-        growth[1:] = _of_held(at_close[1:], days.close[:, 1:], days.close[:, :-1])
+        growth[1:] = _of_held(held[1:], days.close[:, 1:], days.close[:, :-1])
     if terms.cash_yield:
         money = cash_growth(days.dates, terms.cash_yield)
-        growth[1:] *= np.where(at_close[1:] == CASH, money[1:] / money[:-1], 1.0)
+        growth[1:] *= np.where(held[1:] == CASH, money[1:] / money[:-1], 1.0)
     paid = _legs_paid(target, terms.fill)
     kept = (1 - terms.slippage) ** np.arange(MOST_LEGS + 1)
     return np.multiply.accumulate(growth * kept[paid])
