@@ -60,8 +60,10 @@ class Lock:
             return False
         try:
             return os.path.samestat(os.fstat(self._file), os.stat(self._path))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return False
+        except OSError:  # its permissions, or a disk that does not answer for a while: nobody else gets in either
+            return True
 
     def secure(self) -> bool:
         """Take the lock again if its file was removed or replaced; returns whether it was.

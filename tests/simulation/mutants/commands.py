@@ -157,4 +157,10 @@ MUTANTS = (
         "if False:",
         ("unit/runtime/test_control.py::test_a_daemon_whose_lock_cannot_be_read_is_stopped_all_the_same",),
     ),
+    Mutant(
+        "a disk that does not answer for a moment ends the daemon",
+        "runtime/lock.py::Lock.intact",
+        "except OSError:",
+        "except InterruptedError:",
+    ),
 )

@@ -54,6 +54,18 @@ def test_a_removed_file_is_noticed_by_its_holder(tmp_path: Path) -> None:
     lock.release()
 
 
+def test_a_file_that_cannot_be_looked_at_for_a_while_is_not_one_that_was_removed(tmp_path: Path) -> None:
+    """The daemon ended if its disk did not answer in the moment of its question."""
+    path = tmp_path / "bot.pid"
+    with Lock(path) as lock:
+        path.rename(tmp_path / "kept")
+        path.symlink_to(path)  # what no user can look at, not even root
+        assert not lock.secure()
+        path.unlink()
+        (tmp_path / "kept").rename(path)
+        assert not lock.secure()
+
+
 def test_a_lock_whose_file_was_removed_is_taken_again(tmp_path: Path) -> None:
     path = tmp_path / "bot.pid"
     with Lock(path) as lock:
