@@ -16,8 +16,8 @@ Rows are the lines of the book's file, one JSON object each (`kind` says which; 
     split       symbol, ratio, date; shares, foreign: counts afterwards, cash: paid for a fraction (earlier versions
                 wrote neither: fractions were dropped)
 
-Executions are counted once by exec_id. Only the newest exec_ids are remembered: the broker repeats executions for days,
-not for years, and a book may have a million rows.
+Executions are counted once by exec_id. Only those of the newest orders are remembered: the broker repeats executions
+for days, not for years, and a book may have a million rows.
 """
 
 from collections import Counter, defaultdict, deque
@@ -140,7 +140,6 @@ class Ledger:
         """New York date, symbol and signed change of the bot's shares"""
         self._income: dict[tuple[str, date], Income] = {}
         self._splits: set[tuple[str, date]] = set()
-        self._exec_ids: dict[str, None] = {}
 
     def apply(self, row: Row) -> None:
         """Add one row. Raises KeyError, ValueError or ArithmeticError if it is not a row of the book."""
@@ -173,7 +172,8 @@ class Ledger:
         )
 
     def counted(self, exec_id: str) -> bool:
-        return exec_id in self._exec_ids
+        """Whether an execution is in the book, whatever order it is reported of."""
+        return any(exec_id in booked.exec_ids for booked in reversed(self.orders.values()))
 
     def has_split(self, symbol: str, day: date) -> bool:
         """Whether a split of about that day is in the book: a price source may correct the date of one."""
@@ -211,7 +211,6 @@ class Ledger:
     def _trade(self, row: Row) -> None:
         amount, commission = money(row["amount"]), money(row["commission"] or 0)
         self._more(row, Booked(row["symbol"], Side(row["side"]), int(row["quantity"]), amount, commission))
-        self._remember(row["exec_ids"])
         before, self.moving_to = self.moving_to, Holding(row["position"])
         known = self.costs
         slippage = known.slippage + amount * money(number(row.get("slippage_bps")) or 0) / 10_000
@@ -244,7 +243,6 @@ class Ledger:
         bought = int(row["quantity"]) * quantity > 0 or money(row["amount"]) * amount < 0
         side = known.side if known else Side.BUY if bought else Side.SELL
         self._more(row, Booked(row["symbol"], side, quantity, amount, money(row.get("commission") or 0)))
-        self._remember(row["exec_ids"])
 
     def _commission(self, row: Row) -> None:
         known, amount = self.orders.get(row["order_ref"]), money(row["amount"])
@@ -341,10 +339,6 @@ class Ledger:
             self.held_since[symbol] = day
         elif after == 0:
             self.held_since.pop(symbol, None)
-
-    def _remember(self, exec_ids: Iterable[str]) -> None:
-        self._exec_ids.update(dict.fromkeys(exec_ids))
-        forget_oldest(self._exec_ids, REMEMBERED)
 
 
 _HANDLERS = {

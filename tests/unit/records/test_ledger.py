@@ -231,9 +231,10 @@ def test_the_day_of_a_buy_is_the_new_york_date() -> None:
     assert fold([DEPOSIT, late]).held_since == {TQQQ: date(2026, 11, 24)}
 
 
-def test_only_the_newest_executions_are_remembered() -> None:
+def test_only_the_executions_of_the_newest_orders_are_remembered() -> None:
     ids = [f"e{n}.01" for n in range(REMEMBERED + 5)]
-    ledger = fold([DEPOSIT, trade_row(Side.BUY, QQQ, 1, 100, exec_ids=ids)])
+    orders = (trade_row(Side.BUY, QQQ, 1, 1, order_ref=f"qqqbot-{one}", exec_ids=[one]) for one in ids)
+    ledger = fold([DEPOSIT, *orders])
     assert not ledger.counted(ids[4])
     assert ledger.counted(ids[5])
     assert ledger.counted(ids[-1])
