@@ -131,6 +131,7 @@ OPENED_OTHERWISE = {
     "qqqbot/regular_file.py": "the one place",
     "qqqbot/runtime/child_process.py": "/dev/null",
     "qqqbot/runtime/config.py": "made new",
+    "qqqbot/runtime/console.py": "/dev/null",
     "qqqbot/runtime/halt_file.py": "a pipe of that name halts too",
     "qqqbot/runtime/installing.py": "the environment's",
     "qqqbot/runtime/kill_switch.py": "after it was seen to be a file",

@@ -7,6 +7,12 @@ PAGE = ("unit/runtime/test_page_service.py",)
 
 MUTANTS = (
     Mutant(
+        "a reader that has gone ends a restart between its halves",
+        "runtime/console.py::_print",
+        "os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())",
+        "raise",
+    ),
+    Mutant(
         "a halt that nobody has read is confirmed",
         "runtime/kill_switch.py::_confirmed",
         'return refused("Nobody has read it. " + (elsewhere() or f"No daemon runs on {logs}."))',
