@@ -40,6 +40,7 @@ class Evidence(NamedTuple):
 
 
 NEWEST_ALERTS = 3
+REFUSED = "refused: it is not known why"
 # Kinds of alerts that repeat what the last check's own failures say.
 OF_THE_LAST_CHECK: tuple[str, ...] = tuple(
     {reason.alert for reason in Reason} - {AlertKind.ORDER_REFUSED, AlertKind.ORDER_LOST}
@@ -129,7 +130,7 @@ def _of_channels(evidence: Evidence) -> Iterable[Problem]:
     for one in evidence.channels:
         if one.fails and one.refused_at:
             accepted = f"last accepted {new_york_text(one.delivered_at)}" if one.delivered_at else "never accepted"
-            found = f"{one.name} {one.why} ({new_york_text(one.refused_at)}; {accepted})"
+            found = f"{one.name} {one.why or REFUSED} ({new_york_text(one.refused_at)}; {accepted})"
             yield Problem(found, AlertKind.NOTIFICATIONS.advice)
 
 

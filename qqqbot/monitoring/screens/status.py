@@ -207,7 +207,11 @@ def _check_fields(facts: Status) -> list[Field]:
     fields = []
     if check is not None:
         shown_above = any(check.sentence and check.sentence in problem.text for problem in facts.problems)
-        text = f"{time_near(check.at, now)} {check.action}, see above" if shown_above else _decision_text(check, now)
+        text = (
+            f"{time_near(check.at, now)} {check.action or NONE}, see above"
+            if shown_above
+            else _decision_text(check, now)
+        )
         fields.append(Field("Last check", text, ACTION_TONES.get(check.action or "", Tone.PLAIN)))
     if signal is not None and (check is None or signal.at != check.at):
         fields.append(Field("Signal", _decision_text(signal, now)))

@@ -20,6 +20,7 @@ from qqqbot.monitoring.facts.dashboard import Dashboard, Run
 from qqqbot.monitoring.facts.status import NearestFlip, Own, Status
 from qqqbot.monitoring.facts.trades import Log, LogLine
 from qqqbot.monitoring.facts.why import Why
+from qqqbot.monitoring.health import REFUSED
 from qqqbot.monitoring.screens import status as status_screen
 from qqqbot.monitoring.screens import why as why_screen
 from qqqbot.monitoring.screens.frame import SIMULATED, mode_words
@@ -311,7 +312,7 @@ def _channels(status: Status) -> Markup:
     rows = []
     for one in status.channels:
         last = ("last accepted ", _ago(one.delivered_at, status)) if one.delivered_at else "nothing accepted yet"
-        wrong = tag("span", f"; {one.why}", class_="warning") if one.fails else None
+        wrong = tag("span", f"; {one.why or REFUSED}", class_="warning") if one.fails else None
         rows.append(tag("li", tag("strong", one.name), " ", last, wrong))
     if not status.channels:
         rows.append(tag("li", "No channel is set up: you are notified of nothing.", class_="warning"))

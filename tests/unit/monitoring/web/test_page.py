@@ -8,15 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from qqqbot.display.terminal import plain
 from qqqbot.monitoring.facts.changes import Change, Changes
 from qqqbot.monitoring.facts.dashboard import Dashboard, dashboard
 from qqqbot.monitoring.facts.status import NearestFlip
 from qqqbot.monitoring.facts.why import When, why
+from qqqbot.monitoring.screens.status import status as status_screen
 from qqqbot.monitoring.web import metrics, page
 from qqqbot.records.risk_line import Position
 from qqqbot.runtime.halt_file import BY_OWNER
 from tests.support.builders import NOW
 from tests.support.monitor_samples import (
+    IDENTITY,
     RISK_LINE,
     LogsFolder,
     book,
@@ -128,6 +131,15 @@ def test_live_and_a_loss_are_not_red_and_a_channel_that_fails_is_not_either(logs
     assert 'data-icon="icon-good.svg"' in found["banner"]
     assert 'class="alarm"' not in text
     assert '"bad"' not in text.replace('<dd class="bad">Telegram', "")
+
+
+def test_what_is_not_known_has_no_name_of_pythons(logs: LogsFolder) -> None:
+    refused = {"name": "telegram", "delivered_at": None, "refused_at": NOW.isoformat(), "why": None}
+    logs.text("channels.json", json.dumps({"channels": [refused]}))
+    logs.rows("orders.jsonl", [{**IDENTITY, "event": "intended", "order_ref": "x", "side": None, "quantity": None}])
+    logs.status(last_check={**decision_row(), "action": None, "sentence": "book", "error": "LedgerMismatch"})
+    facts = dashboard(logs.folder, NOW)
+    assert "None" not in plain(status_screen(facts.status)) + "".join(page.parts(facts).values())
 
 
 def test_only_the_worst_of_what_is_wrong_is_red(logs: LogsFolder) -> None:
