@@ -55,6 +55,7 @@ _HEAD = (
 # Where each part stands; the parts of a card have its title.
 _CARDS = {"mind": "What would change its mind", "decisions": "Decisions", "trades": "Trades"}
 _CARDS |= {"status": "Status", "log": "Log"}
+BOOK = "book.csv"
 _WIDE = ("mind", "status", "log")
 
 
@@ -304,7 +305,10 @@ def _decision(run: Run) -> Markup:
 
 
 def _trades(rows: Sequence[Row]) -> Markup:
-    return table(trade_table([*reversed(rows)])) if rows else tag("p", "None yet.", class_="faint")
+    if not rows:
+        return tag("p", "None yet.", class_="faint")
+    more = tag("p", tag("a", "the whole book as CSV", href=BOOK), class_="faint")
+    return joined([table(trade_table([*reversed(rows)])), more])
 
 
 def _channels(status: Status) -> Markup:

@@ -27,7 +27,8 @@ from qqqbot.monitoring.facts.status import status
 from qqqbot.monitoring.facts.why import When, why
 from qqqbot.monitoring.web import metrics, page
 from qqqbot.monitoring.web.auth import Door, given, is_loopback
-from qqqbot.records.folder import Folder
+from qqqbot.monitoring.web.book_csv import as_csv
+from qqqbot.records.folder import Folder, identity, own_rows
 
 HERE = Path(__file__).resolve().parent
 ANYWHERE = "*"
@@ -52,7 +53,7 @@ HEADERS = [
     ("Cross-Origin-Resource-Policy", "same-origin"),
 ]
 TEXT, HTML = "text/plain; charset=utf-8", "text/html; charset=utf-8"
-JSON, SVG = "application/json", "image/svg+xml"
+JSON, SVG, CSV = "application/json", "image/svg+xml", "text/csv; charset=utf-8"
 FILES = {"dashboard.css": "text/css; charset=utf-8", "dashboard.js": "text/javascript; charset=utf-8"}
 FILES["charts.js"] = FILES["dashboard.js"]
 HEALTH = "/healthz"
@@ -203,6 +204,15 @@ def _routes(folder: Folder, clock: Clock) -> dict[str, Route]:
             return _sentence("400 Bad Request", "Expected a New York date and time, as in why?at=2026-11-25T15:45.")
         return Response("200 OK", HTML, page.why(why(folder, when, clock.now())).encode(errors="replace"))
 
+    def book(_: WSGIEnvironment) -> Response:
+        rows = own_rows(folder.trades, identity(folder, folder.status()[0]))
+        return Response(
+            "200 OK",
+            CSV,
+            as_csv(rows).encode(errors="replace"),
+            (("Content-Disposition", f"attachment; filename=qqqbot-{page.BOOK}"),),
+        )
+
     def figures(_: WSGIEnvironment) -> Response:
         return Response("200 OK", metrics.KIND, metrics.text(status(folder, clock.now())).encode(errors="replace"))
 
@@ -211,6 +221,7 @@ def _routes(folder: Folder, clock: Clock) -> dict[str, Route]:
         "/parts": parts,
         "/history": history,
         "/why": explanation,
+        f"/{page.BOOK}": book,
         HEALTH: lambda _: _sentence(*metrics.health(status(folder, clock.now()))),
         "/metrics": figures,
         **{f"/{name}": _static(kind, (HERE / name).read_bytes()) for name, kind in FILES.items()},

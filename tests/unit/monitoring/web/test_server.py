@@ -81,6 +81,7 @@ READ = {
     "/parts": "application/json",
     "/history": "application/json",
     "/why": "text/html; charset=utf-8",
+    "/book.csv": "text/csv; charset=utf-8",
     "/healthz": "text/plain; charset=utf-8",
     "/metrics": "text/plain; version=0.0.4; charset=utf-8",
 }
