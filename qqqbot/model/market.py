@@ -31,7 +31,6 @@ class DayRow:
     low: float
     high: float
     close: float
-    volume: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

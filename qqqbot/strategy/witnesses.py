@@ -14,9 +14,8 @@ dividend 10 or 100 times as large, or the last 3 to 25 rows frozen, no wrong ans
 tolerances allow: a dividend reported twice (25 of 5,544 checks, averages off by 0.25 % at most) and yesterday's close
 repeating the one before it (4 of 2,926, 0.1 %). What fits in both funds has only what was kept against it: of their
 older rows 2 or 5 % off, 2,492 of 2,494 wrong answers are refused; of one row of each, 298 of 369, the others 0.18 % off
-at most, as yesterday's row was never kept. At a first start there is no such witness. Live prices that stand still with
-their rows while the time advances are known at the second look only (`trading.steady_prices`): at the first, after 15
-minutes, 51 of 5,168 checks want something else.
+at most, as yesterday's row was never kept. At a first start there is no such witness. Nor is there of live prices that
+stand still with their rows while the time advances: after 15 minutes 51 of 5,168 checks want something else.
 """
 
 import itertools

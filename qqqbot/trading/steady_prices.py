@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import partial
-from typing import Any
 
-from qqqbot.model.errors import BrokerUnavailable, PricesUnavailable, StalePrices, TemporaryError
+from qqqbot.model.errors import BrokerUnavailable, PricesUnavailable, TemporaryError
 from qqqbot.model.market import Market, Quote, Split
 from qqqbot.model.new_york import new_york_text
 from qqqbot.model.ports import Clock, SecondPrices
@@ -33,8 +32,6 @@ log = logging.getLogger(__name__)
 PAUSE_SECONDS = 600.0
 # The broker's daily bar of a session then has its close: without a subscription it is a quarter of an hour behind.
 AFTER_CLOSE = timedelta(minutes=20)
-# Both prices are the same after 15 minutes in 1 check of 200; the volume of a minute is never 0.
-STANDING = timedelta(minutes=5)
 
 
 class Asked:
@@ -82,8 +79,6 @@ class SteadyPrices:
         self._table: SessionTable | None = None
         self._second = outside.second
         self._broker = Asked(clock, outside.second.daily_closes) if outside.second else None
-        self._stood: tuple[datetime, Any] | None = None
-        """when the newest answer's prices were first seen, and those prices with all else of their day"""
         self._evening = Asked(clock, self._keep_evening)
         self._intraday = Asked(clock, lambda: intraday(clock.now())) if intraday else None
 
@@ -95,8 +90,7 @@ class SteadyPrices:
         """Yahoo's rows and prices, with what it lacks from elsewhere. Raises PricesUnavailable, StalePrices."""
         try:
             market = self._yahoo.market(now)
-            self._refuse_standing(market)
-        except (PricesUnavailable, StalePrices) as away:
+        except PricesUnavailable as away:
             self._state.silent_since = self._state.silent_since or now
             if self._second is None or self._clock.stopping():
                 raise
@@ -124,19 +118,6 @@ class SteadyPrices:
         if session is None or now - session.open < FIRST_TRADES or newest >= session.open:
             return ""
         return f"Yahoo's newest prices are of {new_york_text(newest)}"
-
-    def _refuse_standing(self, market: Market) -> None:
-        """Raises StalePrices if the prices, and all else of their day, have stood still while their time went on."""
-        rows = [quote.row for quote in market.quotes.values()]
-        time, seen = market.signal_quote.time, (tuple(market.prices.values()), rows)
-        if self._stood is None or self._stood[1] != seen or time < self._stood[0]:
-            self._stood = time, seen
-        since = self._stood[0]
-        if time - since >= STANDING and all(row and row.volume for row in rows):
-            text = (
-                f"Yahoo's prices and volumes have stood still since {new_york_text(since)}, though their time goes on"
-            )
-            raise StalePrices(text)
 
     def after_close(self, now: datetime) -> None:
         """While Yahoo is silent, keep the broker's close of the session that has ended.
@@ -206,7 +187,7 @@ class SteadyPrices:
         if look := self._memory.last_look(day):
             yield Candidate(Source.SEEN, look.close, look.fund)
 
-    def _without_yahoo(self, second: SecondPrices, now: datetime, away: TemporaryError) -> Market:
+    def _without_yahoo(self, second: SecondPrices, now: datetime, away: PricesUnavailable) -> Market:
         """Raises PricesUnavailable with both reasons."""
         session, expected = self._expected(now)
         kept = self._memory.newest

@@ -22,7 +22,7 @@ CONSENT_KINDS = ("consent", "consent_for_ever")
 """The question is redirected to the consent page; the second kind comes back to it after the consent."""
 CLOCK_KINDS = ("no_date", "wrong_date")
 WIRE_KINDS = ("reset", "hang", "truncated", "cut", "not_gzip", "bomb", "endless")
-"""The last three: a body that is not compressed as it says, one that unpacks to 16 MB, and one without an end."""
+"""The last three: a body that is not compressed as it says, one that unpacks to 64 MB, and one without an end."""
 
 STATUS_BODIES: Mapping[str, tuple[int, str, str]] = {
     "429": (429, "text/plain", "Edge: Too Many Requests"),

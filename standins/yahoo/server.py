@@ -357,7 +357,7 @@ def _send(secure: ssl.SSLSocket, reply: Reply, broken: set[str]) -> bool:
     if "truncated" in broken:
         body = body[: len(body) // 2]
     if "bomb" in broken:
-        body = gzip.compress(b" " * (16 << 20), 1)
+        body = gzip.compress(b" " * (64 << 20))
     lines = [f"HTTP/1.1 {reply.status} Stand-in", f"Content-Type: {reply.content_type}"]
     lines.append("Transfer-Encoding: chunked" if "endless" in broken else f"Content-Length: {len(body)}")
     if broken & {"not_gzip", "bomb"}:

@@ -47,7 +47,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """One answer, its rows in its order, its times New York's. `low` to `volume` are those of the live price's day."""
+    """One answer, its rows in its order, its times New York's. `low` and `high` are those of the live price's day."""
 
     symbol: str | None
     currency: str | None
@@ -55,7 +55,6 @@ class Chart:
     time: datetime | None
     low: float | None
     high: float | None
-    volume: float | None
     rows: tuple[Row, ...]
     dividends: tuple[tuple[date, float], ...]
     splits: tuple[tuple[date, float], ...]
@@ -73,7 +72,6 @@ def read_chart(text: str) -> Chart:
         time=moment(meta.get("regularMarketTime")),
         low=number(meta.get("regularMarketDayLow")),
         high=number(meta.get("regularMarketDayHigh")),
-        volume=number(meta.get("regularMarketVolume")),
         rows=_rows(result),
         dividends=_events(result, "dividends", lambda event: number(event.get("amount"))),
         splits=_events(result, "splits", _ratio),

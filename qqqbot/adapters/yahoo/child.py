@@ -9,13 +9,12 @@ prints one JSON document on standard output, and nothing else there:
 
     {"schema": 1, "sessions": [[date, open, close], ...], "prices": {"QQQ": symbol, "TQQQ": symbol}}
     symbol: {"price": .., "time": .., "rows": [[date, adjusted, close], ...], "splits": [[date, ratio], ...],
-             "dividends": [[date, amount], ...], "symbol": .., "currency": .., "low": .., "high": .., "volume": ..,
-             "answered_at": ..}
+             "dividends": [[date, amount], ...], "symbol": .., "currency": .., "low": .., "high": .., "answered_at": ..}
     {"schema": 1, "intraday": {"QQQ": [[end of a session's last quarter of an hour, close], ...], "TQQQ": ...}}
 
 with times in ISO 8601, UTC. A failure is {"schema": 1, "error": {"code": .., "text": ..}} and status 1; the codes are
 those of SENTENCES. Rows are as Yahoo answered them, in its order, null for what it had none of: nothing is repaired
-here. `symbol` and `currency` are what the answer says it is about, `low` to `volume` those of the price's day, and
+here. `symbol` and `currency` are what the answer says it is about, `low` and `high` those of the price's day, and
 `answered_at` is the server's own time. Importing this module is light.
 """
 
@@ -102,7 +101,6 @@ def _symbol_prices(symbol: str, period: str, session: Any) -> dict[str, Any]:
         "currency": chart.currency,
         "low": chart.low,
         "high": chart.high,
-        "volume": chart.volume,
         "answered_at": answered_at.isoformat() if answered_at else None,
     }
 

@@ -284,9 +284,7 @@ def _day_row(part: Document, day: date) -> DayRow | None:
     """The row of the live price's own day; its low and high alone where Yahoo has nulls or zeros in it."""
     close = next((row[2] for row in reversed(part["rows"]) if row[0] == day.isoformat()), None)
     low, high = part["low"] or close, part["high"] or close
-    if not low or not high:
-        return None
-    return DayRow(float(low), float(high), float(close or part["price"]), part.get("volume"))
+    return DayRow(float(low), float(high), float(close or part["price"])) if low and high else None
 
 
 def _splits(symbol: str, part: Document, newest: date) -> list[Split]:

@@ -77,18 +77,6 @@ MUTANTS = (
         ("unit/trading/test_steady_prices.py",),
     ),
     Mutant(
-        "prices that stand still with their rows are believed",
-        "trading/steady_prices.py::SteadyPrices.market",
-        "self._refuse_standing(market)",
-        "pass",
-    ),
-    Mutant(
-        "prices that stand still are told as such at the same moment",
-        "trading/steady_prices.py::SteadyPrices._refuse_standing",
-        "time - since >= STANDING and ",
-        "",
-    ),
-    Mutant(
         "a body without an end is read until the time is over",
         "adapters/yahoo/asking.py::new_session",
         "curl_options={CurlOpt.MAXFILESIZE: LARGEST_ANSWER}, ",

@@ -12,7 +12,7 @@ import pytest
 
 from qqqbot.adapters.simulated.prices import SimulatedPrices
 from qqqbot.model.errors import PRICE_ERRORS, BrokerUnavailable, PricesUnavailable
-from qqqbot.model.market import DayRow, Market, Quote
+from qqqbot.model.market import Market, Quote
 from qqqbot.model.provenance import Source
 from qqqbot.model.sessions import SessionTable
 from qqqbot.model.values import Rules
@@ -42,8 +42,6 @@ class Yahoo(Watching):
     away: bool = False
     answered: datetime | None = None
     """an old answer, of that moment, is given again and again"""
-    stuck: datetime | None = None
-    """likewise, but with the time of now"""
 
     def sessions(self, now: datetime) -> SessionTable:
         return TRUTH.sessions(now)
@@ -51,20 +49,9 @@ class Yahoo(Watching):
     def market(self, now: datetime) -> Market:
         if self.away:
             raise PricesUnavailable("Yahoo cannot be reached")
-        moment = self.stuck or self.answered or now
-        market = TRUTH.market(moment)
-        signal, fund = (
-            replace(
-                quote,
-                time=now if self.stuck else quote.time,
-                row=DayRow(quote.price, quote.price, quote.price, volume=moment.timestamp()),
-            )
-            for quote in (market.signal_quote, market.fund_quote)
-        )
+        market = TRUTH.market(self.answered or now)
         return replace(
             market,
-            signal_quote=signal,
-            fund_quote=fund,
             bars=tuple(bar for bar in market.bars if bar.date not in self.lost),
             fund_bars=tuple(bar for bar in market.fund_bars if bar.date not in self.lost),
         )
@@ -432,26 +419,6 @@ def test_one_that_stands_still_since_this_morning_is_refused_whatever_the_broker
     bot.check(0)
     bot.yahoo.answered = SESSIONS[1].open + 20 * MINUTE
     assert bot.check(1).error == "StalePrices"
-
-
-def test_prices_that_stand_still_with_all_else_of_their_day_while_their_time_goes_on_are_none(tmp_path: Path) -> None:
-    bot = Bot(tmp_path, second=False)
-    bot.yahoo.stuck = SESSIONS[0].open + 60 * MINUTE
-    assert decided(bot.check(0, 61)), "the first look cannot know"
-    check = bot.check(0, 76)
-    assert check.error == "StalePrices"
-    assert "prices and volumes have stood still since" in check.sentence
-    bot.yahoo.stuck = None
-    assert decided(bot.check(0, 91))
-
-
-def test_the_brokers_prices_take_the_place_of_prices_that_stand_still(bot: Bot) -> None:
-    bot.yahoo.stuck = SESSIONS[0].open + 60 * MINUTE
-    bot.check(0, 61)
-    check = bot.check(0, 76)
-    assert decided(check)
-    assert check.row["prices_from"].startswith("QQQ from IB")
-    assert bot.status()["silent_since"] is not None
 
 
 class TestWhatAnEarlierRuleHasLeft:

@@ -27,7 +27,6 @@ def answer() -> dict[str, Any]:
             "regularMarketTime": LIVE,
             "regularMarketDayLow": 449.0,
             "regularMarketDayHigh": 451.0,
-            "regularMarketVolume": 4_800_000,
         },
         "timestamp": [*STAMPS],
         "events": {
@@ -50,7 +49,7 @@ def read(change: Callable[[dict[str, Any]], object] = lambda _: None) -> Chart:
 def test_a_sound_answer_is_read_whole() -> None:
     chart = read()
     assert (chart.symbol, chart.currency) == ("QQQ", "USD")
-    assert (chart.price, chart.low, chart.high, chart.volume) == (450.5, 449.0, 451.0, 4_800_000.0)
+    assert (chart.price, chart.low, chart.high) == (450.5, 449.0, 451.0)
     assert chart.time == datetime.fromtimestamp(LIVE, UTC)
     assert [(row.date, row.adjusted, row.close) for row in chart.rows] == list(
         zip(DAYS, [446.3, 448.0, 450.0], [447.0, 448.0, 450.0], strict=True)

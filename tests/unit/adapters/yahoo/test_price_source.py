@@ -290,7 +290,6 @@ NULL = [[BEFORE.isoformat(), 450.0, 450.0], [DAY.isoformat(), None, None]]
     ("changes", "row"),
     [
         ({}, DayRow(449.0, 451.0, 450.0)),
-        ({"volume": 4_800_000.0}, DayRow(449.0, 451.0, 450.0, 4_800_000.0)),
         ({"low": None, "high": 0.0}, DayRow(450.0, 450.0, 450.0)),
         ({"rows": [[BEFORE.isoformat(), 450.0, 450.0], [DAY.isoformat(), 450.0, 0.0]]}, DayRow(449.0, 451.0, 450.0)),
         ({"rows": NULL}, DayRow(449.0, 451.0, 450.0)),

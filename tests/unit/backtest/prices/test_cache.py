@@ -40,7 +40,7 @@ class FakeYahoo:
             dates, close, opened = [*dates, day], [*close, price], [*opened, price]
         rows = zip(dates, opened, close, strict=True)
         found = tuple(Row(new_york(day, 16), first, None, None, last, last) for day, first, last in rows)
-        return Chart(symbol, "USD", None, None, None, None, None, found, (), ())
+        return Chart(symbol, "USD", None, None, None, None, found, (), ())
 
 
 def bar(day: date, hour: int, minute: int, opened: float, closed: float | None) -> Row:
