@@ -16,6 +16,9 @@ repeating the one before it (4 of 2,926, 0.1 %). What fits in both funds has onl
 older rows 2 or 5 % off, 2,492 of 2,494 wrong answers are refused; of one row of each, 298 of 369, the others 0.18 % off
 at most, as yesterday's row was never kept. At a first start there is no such witness. Nor is there of live prices that
 stand still with their rows while the time advances: after 15 minutes 51 of 5,168 checks want something else.
+
+SPY and UPRO under `spy-200-upro`, 2010-02 to 2026-08: 8 of 4,106 unaltered checks are refused. No wrong answer of those
+rows, dividends or frozen rows passes, on every sixth day.
 """
 
 import itertools
