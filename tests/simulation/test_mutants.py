@@ -26,21 +26,23 @@ settings.load_profile("mutants")
 """
 
 
+def files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*.*") if path.suffix != ".pyc" and path.is_file()]
+
+
 def copied(folder: Path, file: str = "") -> Path:
     """A project of links to the package and its tests, in which `file` alone is not a link but a copy."""
     package, tests = folder / "qqqbot", folder / "tests"
     package.mkdir(parents=True)
     tests.mkdir()
-    for source in (PROJECT / "qqqbot").rglob("*.*"):
-        if source.suffix == ".pyc":
-            continue
+    for source in files(PROJECT / "qqqbot"):
         place = package / source.relative_to(PROJECT / "qqqbot")
         place.parent.mkdir(parents=True, exist_ok=True)
         if place.relative_to(package) == Path(file):
             shutil.copy(source, place)
         else:
             place.symlink_to(source)
-    for source in (PROJECT / "tests").rglob("*.py"):
+    for source in files(PROJECT / "tests"):
         place = tests / source.relative_to(PROJECT / "tests")
         if source != PROJECT / "tests/conftest.py":  # CONFTEST takes its place
             place.parent.mkdir(parents=True, exist_ok=True)

@@ -31,7 +31,7 @@ from tests.support.symbols import QQQ, SYMBOLS
 
 SEEDS_A_TEST = 10
 # Many more before a release: QQQBOT_SEEDS=2000.
-UNKIND_SEEDS = range(int(os.environ.get("QQQBOT_SEEDS", "60")))
+UNKIND_SEEDS = range(int(os.environ.get("QQQBOT_SEEDS", "130")))
 P = (0.03, 0.1, 0.15, 0.3)
 # Runs with rotations between all holdings, each about 300 points long: every point is tried.
 SWEPT = ((0, True), (0, False), (4, True), (4, False))

@@ -230,7 +230,7 @@ MUTANTS = (
         "strategy/gates.py::book_agrees",
         "min(account.get(s, 0), own) < 0]:",
         "own is None]:",
-        seed=50,
+        seed=120,
     ),
     Mutant(
         "account and book are compared while an order is open",
