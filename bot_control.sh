@@ -56,6 +56,8 @@ find_python() {
         warn "Found $bare, but its venv module is missing. Debian and Ubuntu: apt install python3-venv"
     elif [ -n "$old" ]; then
         warn "Python 3.11 or later is needed; found only $old."
+    elif type python3 >/dev/null 2>&1 && ! answer=$(python3 -c '' 2>&1); then
+        warn "python3 is there, but does not run: ${answer%%$'\n'*}"
     else
         warn "No Python was found; Python 3.11 or later is needed."
         warn "Debian and Ubuntu: apt install python3 python3-venv; macOS: brew install python@3.13"

@@ -5,6 +5,7 @@ holds the lock.
 """
 
 import contextlib
+import math
 import os
 from collections.abc import Callable, Mapping
 from enum import Enum, auto
@@ -42,10 +43,19 @@ class Patience(NamedTuple):
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Patience":
-        return cls(
-            ready_seconds=float(environment.get("QQQBOT_READY_SECONDS") or cls().ready_seconds),
-            account_seconds=float(environment.get("QQQBOT_ACCOUNT_SECONDS") or cls().account_seconds),
+        """The usual patience, but for what `environment` changes; `stop` must not fail on a mistyped number."""
+        usual = cls()
+        return usual._replace(
+            ready_seconds=_seconds(environment.get("QQQBOT_READY_SECONDS"), usual.ready_seconds),
+            account_seconds=_seconds(environment.get("QQQBOT_ACCOUNT_SECONDS"), usual.account_seconds),
         )
+
+
+def _seconds(text: str | None, usual: float) -> float:
+    with contextlib.suppress(ValueError):
+        if text and 0 <= (seconds := float(text)) < math.inf:
+            return seconds
+    return usual
 
 
 class DaemonProcess:

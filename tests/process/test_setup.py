@@ -245,6 +245,17 @@ def test_no_python_is_named(clone: Checkout, tmp_path: Path) -> None:
     assert not (clone.folder / ".venv").exists()
 
 
+def test_what_keeps_python_from_running_is_named(clone: Checkout, tmp_path: Path) -> None:
+    """PYTHONHASHSEED=nonsense, for example, ends every Python as it starts."""
+    del clone.environment["PYTHON"]
+    problem = 'Fatal Python error: PYTHONHASHSEED must be "random"'
+    script = f"printf '%s\\n' '{problem}' 'Python runtime state: preinitialized' >&2; exit 1"
+    result = clone.run("start", PATH=path_with(tmp_path / "path", python3=script))
+    assert result.returncode == 1
+    assert f"python3 is there, but does not run: {problem}\n" in result.stderr
+    assert "No Python was found" not in result.stderr
+
+
 def test_a_python_that_is_too_old_is_named_with_its_version(clone: Checkout, tmp_path: Path) -> None:
     del clone.environment["PYTHON"]
     result = clone.run("start", PATH=path_with(tmp_path / "path", python3='echo "old 3.9.2"'))

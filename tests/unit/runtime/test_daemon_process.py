@@ -92,3 +92,8 @@ def test_it_does_not_wait_for_ever_for_the_lock(machine: Machine) -> None:
 def test_patience_comes_from_the_environment_or_is_the_default() -> None:
     assert Patience.of({}) == Patience()
     assert Patience.of({"QQQBOT_READY_SECONDS": "7", "QQQBOT_ACCOUNT_SECONDS": ""}) == Patience(ready_seconds=7)
+
+
+@pytest.mark.parametrize("nonsense", ["abc", "", "nan", "inf", "-5", "2 minutes"])
+def test_a_patience_that_is_no_number_of_seconds_is_the_default(nonsense: str) -> None:
+    assert Patience.of({"QQQBOT_READY_SECONDS": nonsense, "QQQBOT_ACCOUNT_SECONDS": nonsense}) == Patience()
