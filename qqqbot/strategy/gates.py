@@ -63,7 +63,7 @@ def window_problem(snapshot: Snapshot, rules: Rules) -> str | None:
     if strangers := set(dates) - set(expected):
         return f"a row for {_dates(sorted(strangers))}, on which the exchange was closed"
     if unusable := [d for d in expected if not _a_price(known[d])]:
-        return f"no usable close for {_dates(unusable)} ({known[unusable[0]]})"
+        return f"no usable close for {_dates(unusable)} ({_shown(known[unusable[0]])})"
     if len(expected) < rules.form.history:
         return f"only {len(expected)} sessions known, {rules.form.history} needed"
     return None
@@ -178,8 +178,8 @@ def quotes_usable(snapshot: Snapshot, rules: Rules) -> Gate:
         sentence = f"there is no live price for {', '.join(dict.fromkeys(missing))}"
         return Gate("quotes", False, "missing", sentence, Reason.PRICES_UNAVAILABLE)
     usable = all(map(_a_price, prices.values()))
-    found = ", ".join(f"{s} {p}" for s, p in prices.items())
-    sentence = f"live prices {found} are {'usable' if usable else 'not usable'}"
+    found = ", ".join(f"{s} {_shown(p)}" for s, p in prices.items())
+    sentence = f"live prices {found} are usable" if usable else f"the live prices are not usable: {found}"
     return Gate("quotes", usable, found, sentence, Reason.PRICES_UNAVAILABLE)
 
 
@@ -200,7 +200,8 @@ def daily_move(snapshot: Snapshot, rules: Rules) -> Gate:
     """No one-day move of the signal in the window, today's included, is larger than a real day's."""
     price, dates = snapshot.market.signal_quote.price, [*snapshot.expected, snapshot.session.date]
     closes = [*closes_of_window(snapshot), price] if window_problem(snapshot, rules) is None else []
-    moves = [(abs(after / before - 1), day) for before, after, day in zip(closes, closes[1:], dates[1:], strict=False)]
+    steps = zip(closes, closes[1:], dates[1:], strict=False)
+    moves = [(abs(after / before - 1), day) for before, after, day in steps if math.isfinite(after)]
     largest, day = max(moves, default=(0.0, snapshot.session.date))
     real = largest <= rules.max_daily_move
     found = f"largest move {largest:.1%} on {day}"
@@ -215,7 +216,9 @@ def daily_move(snapshot: Snapshot, rules: Rules) -> Gate:
 def day_rows(snapshot: Snapshot, rules: Rules) -> Gate:
     """Each live price is within the day's row of its answer and near that row's close: one that stands still is not."""
     beside = [(quote, quote.row) for quote in snapshot.market.quotes.values() if quote.row]
-    rows = [f"{q.symbol} {q.price:.2f}, row {r.low:.2f} to {r.high:.2f}, last {r.close:.2f}" for q, r in beside]
+    rows = [
+        f"{q.symbol} {_shown(q.price, '.2f')}, row {r.low:.2f} to {r.high:.2f}, last {r.close:.2f}" for q, r in beside
+    ]
     found = ", ".join(rows) or "no row of the day"
     strangers = [quote.symbol for quote, row in beside if not _fits_row(quote, row)]
     verdict = f"{strangers[0]}'s live price is not that of its own row" if strangers else "live prices fit their rows"
@@ -404,6 +407,10 @@ def _prices(closes: Iterable[float | None]) -> list[float]:
 
 def _a_price(value: float) -> bool:
     return LOWEST_PRICE <= value <= HIGHEST_PRICE
+
+
+def _shown(price: float, form: str = "") -> str:
+    return f"{price:{form}}" if math.isfinite(price) else "not known"
 
 
 def _fits_row(quote: Quote, row: DayRow) -> bool:

@@ -3,6 +3,8 @@
 It did not after an unreported split, with a bad tick, or beside a price that stands still.
 """
 
+import math
+
 from qqqbot.model.instruments import Holding, Kind
 from qqqbot.model.market import Market
 from qqqbot.model.reasons import Reason
@@ -41,6 +43,9 @@ def _of_one(symbol: str, market: Market) -> Gate:
     if before is None:
         sentence = f"{symbol}'s or {index}'s previous close is missing"
         return Gate("leverage", False, "no previous close", sentence, Reason.PRICES_UNAVAILABLE)
+    if not all(map(math.isfinite, (market.prices[symbol], market.prices[index]))):
+        sentence = f"{symbol}'s or {index}'s live price is missing"
+        return Gate("leverage", False, "no live price", sentence, Reason.PRICES_UNAVAILABLE)
     move, moved = (market.prices[s] / close - 1 for s, close in zip((symbol, index), before, strict=True))
     near = abs(move - factor * moved) <= (LEVERAGE_TOLERANCE if factor > 1 else UNLEVERAGED_TOLERANCE)
     verdict = "near" if near else "not near"

@@ -159,6 +159,13 @@ MUTANTS = (
         "",
     ),
     Mutant(
+        "a price that is missing is shown as a number",
+        "strategy/gates.py::_shown",
+        "if math.isfinite(price) else",
+        "if form is not None else",
+        ("unit/strategy/test_gates.py", "unit/strategy/test_gates_witnesses.py"),
+    ),
+    Mutant(
         "a split of TQQQ is not noticed",
         "strategy/moves.py::LEVERAGE_TOLERANCE",
         "0.025",

@@ -127,7 +127,8 @@ class TestWindow:
     @pytest.mark.parametrize("at", [0, 60, 118])
     def test_a_close_that_is_not_a_price_is_refused(self, close: float, at: int) -> None:
         rows = [*self.HISTORY[:at], Bar(self.HISTORY[at].date, close), *self.HISTORY[at + 1 :]]
-        assert_fails(gates.window_complete(with_bars(rows), RULES), "PricesUnavailable", "no usable close")
+        shown = f"({close})" if close <= 0 else "(not known)"
+        assert_fails(gates.window_complete(with_bars(rows), RULES), "PricesUnavailable", "no usable close", shown)
 
     def test_a_calendar_that_knows_too_few_sessions_is_refused(self) -> None:
         short = snapshot(expected=table().before(DAY, 118))

@@ -1,5 +1,6 @@
 """The gates that ask a second witness: the day's own row about a live price, the other fund about a finished row."""
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -11,7 +12,7 @@ from qqqbot.model.provenance import KeptWindow, Source
 from qqqbot.model.values import Gate, Snapshot
 from qqqbot.strategy import gates
 from tests.support.builders import DAY, NOW, PRICE, QUOTE_OF, RULES, TQQQ_PRICE, bars, fund_bars, market, snapshot
-from tests.support.snapshots import NAN
+from tests.support.snapshots import INFINITY, NAN
 from tests.support.symbols import QQQ, TQQQ
 
 
@@ -133,3 +134,17 @@ class TestHistory:
         assert f"{dates[-3]}: +0.00%, and +0.20% when it was last traded on" in found
         filled = replace(kept, sources={dates[-3]: Source.INTRADAY})
         assert gates.history(snapshot(kept=filled), RULES).found == "no doubt"
+
+
+class TestPricesThatAreMissing:
+    def test_such_a_price_is_called_not_known(self) -> None:
+        gate = gates.quotes_usable(with_market(signal_quote=Quote(QQQ, NAN, NOW)), RULES)
+        assert gate.sentence == f"the live prices are not usable: QQQ not known, TQQQ {TQQQ_PRICE}"
+
+    @pytest.mark.parametrize("symbol", [QQQ, TQQQ])
+    @pytest.mark.parametrize("price", [NAN, INFINITY])
+    def test_no_gate_shows_one_as_a_number(self, symbol: str, price: float) -> None:
+        row = DayRow(TQQQ_PRICE, PRICE, PRICE)
+        broken = with_market(**{QUOTE_OF[symbol]: Quote(symbol, price, NOW, row)})
+        shown = [f"{gate.found} {gate.sentence}" for gate in gates.check(gates.PRICE_GATES, broken, RULES)]
+        assert not [text for text in shown if re.search(r"\b(nan|inf)\b", text)]

@@ -11,7 +11,7 @@ from qqqbot.model.values import Snapshot
 from qqqbot.strategy.moves import SESSIONS_BACK, leverage
 from tests.support.builders import NOW, PRICE, RULES, TQQQ_PRICE, bars, market, snapshot
 from tests.support.snapshots import INFINITY, NAN
-from tests.support.symbols import TQQQ
+from tests.support.symbols import QQQ, TQQQ
 
 
 class TestTheWitnessOfTheSignal:
@@ -41,6 +41,11 @@ class TestTheWitnessOfTheSignal:
     @pytest.mark.parametrize("previous", [None, 0.0, NAN, INFINITY, -60.0])
     def test_without_a_previous_close_there_is_no_second_opinion(self, previous: float | None) -> None:
         assert not leverage(self.quoted(TQQQ_PRICE, previous), RULES).passed
+
+    @pytest.mark.parametrize("price", [NAN, INFINITY])
+    def test_without_a_live_price_there_is_no_move(self, price: float) -> None:
+        gate = leverage(snapshot(market=market(signal_quote=Quote(QQQ, price, NOW))), RULES)
+        assert (gate.passed, gate.sentence) == (False, "TQQQ's or QQQ's live price is missing")
 
     def test_without_rows_there_is_no_second_opinion(self) -> None:
         gate = leverage(snapshot(market=replace(market(), bars=())), RULES)
