@@ -1,8 +1,8 @@
 """Ask first: whether a rotation that was announced to the owner may be made now. Pure.
 
-An announcement is for one rotation, of one session, from what is held to what the rule wants. Silence is what was read
-after the time to answer, never what could not be read. A veto holds until the rule's answer changes or the session
-ends; what has begun is completed without asking.
+An announcement is for one rotation in one session, from what is held to what the rule wants. The owner counts as silent
+only if the channels were read after the time to answer and held no reply; a channel that cannot be read is not silence.
+A veto holds until the rule's answer changes or the session ends. A rotation that has begun is completed without asking.
 """
 
 from datetime import timedelta
@@ -13,16 +13,16 @@ from qqqbot.model.values import Answer, Asked, Gate, Holding, Rules, Snapshot
 from qqqbot.strategy.gates import BOTH_LEGS_SECONDS, LAST_SAFE_SECONDS
 
 NAME = "asked"
-# An announcement is delivered, and its replies are read for the last time, within seconds; a channel may need longer.
+# Delivering an announcement and reading its replies for the last time take seconds, or longer on a slow channel.
 LATE_SECONDS = 180
-# What must be left of a session besides the time to answer.
+# Seconds that a session must have left, besides the time to answer, for an announcement to make sense.
 NEEDED_SECONDS = LAST_SAFE_SECONDS + BOTH_LEGS_SECONDS + 120
 
 
 def standing(snapshot: Snapshot, target: Holding) -> Asked | None:
-    """The announcement of the rotation to `target` as it would be made now; None if there is none.
+    """The announcement that covers a rotation to `target` made now; None if there is none.
 
-    A halt by reply ends it too: after `resume` it is a new question.
+    A halt by reply ends an announcement too: after `resume` the owner is asked again.
     """
     asked = snapshot.asked
     if asked is None or asked.ended or Answer.HALT in asked.answers:
@@ -54,7 +54,7 @@ def ask_first(snapshot: Snapshot, target: Holding, rules: Rules) -> tuple[Gate, 
 
 
 def released(asked: Asked, rules: Rules) -> bool:
-    """Whether nothing but a veto or a halt could keep it."""
+    """Whether only a veto or a halt can still prevent the rotation."""
     if rules.ask_first_waits:
         return Answer.GO in asked.answers
     waited = asked.waited_seconds
@@ -62,7 +62,7 @@ def released(asked: Asked, rules: Rules) -> bool:
 
 
 def _waiting(asked: Asked, rules: Rules) -> Gate:
-    """It is a trouble once it lasts longer than the owner was promised."""
+    """The failed gate while the owner can still answer; an error once that lasts longer than the owner was promised."""
     overdue = asked.age_seconds > rules.ask_first_seconds + LATE_SECONDS
     if asked.problem:
         found = asked.problem

@@ -1,9 +1,9 @@
-"""Whether the rows of both funds are on the basis of those that were last traded on, but for splits and dividends.
+"""Whether both funds' rows are on the same basis as the rows last traded on, apart from splits and dividends.
 
-A split changes rows, price and shares, and Yahoo has reported splits days after it had changed the rows, or never
-(yfinance#906); a whole answer has come in another currency under the name of the right one. Prices are then wrong by
-the same factor everywhere, so every witness within the answer agrees with them. The rows that the bot traded on and
-kept do not.
+A split changes rows, price and shares. Yahoo has reported splits days after it had changed the rows, or never
+(yfinance#906), and has sent a whole answer in another currency under the name of the right one. All prices are then
+wrong by the same factor, so every witness within the answer agrees with them. Only the rows that the bot traded on and
+kept disagree.
 """
 
 from dataclasses import replace
@@ -16,14 +16,15 @@ from qqqbot.model.program import COMMAND
 from qqqbot.model.provenance import KeptWindow
 from qqqbot.model.reasons import Reason
 
-# What dividends change in half a year of adjusted closes: the funds' own are 1 % a year at most.
+# How far half a year of dividends may move adjusted closes, as a fraction; these funds pay 1 % a year at most.
 TOLERANCE = 0.02
-# One factor for all rows; more others than these few are rows that moved, each of which has witnesses of its own.
+# Rows on another basis have all moved by one factor, within this fraction. If more than MOST_OTHERS rows have not, it
+# is single rows that changed, and each of those has its own witnesses.
 SAME_FACTOR = 0.001
 MOST_OTHERS = 5
-# Index funds and leveraged ones have been split 2:1, 3:1 and 3:2 so far, and 1:20 the other way.
+# Index funds and leveraged funds have been split 2:1, 3:1 and 3:2 so far, and reverse-split up to 1:20.
 RATIOS = tuple(Fraction(n, d) for n in range(1, 21) for d in range(1, 21) if (n == 1) != (d == 1) or {n, d} == {2, 3})
-# A split that nobody else can confirm is believed once the rows were on its basis in so many sessions.
+# A split that nobody else can confirm is believed once the rows have been on its basis for this many sessions.
 SESSIONS_OF_A_SPLIT = 3
 
 
@@ -35,7 +36,11 @@ class Moved(NamedTuple):
 
 
 def moved(kept: KeptWindow | None, market: Market) -> tuple[Moved, ...]:
-    """A split of the day of the kept rows may have been in them or not. One that is still to come explains nothing."""
+    """The funds whose rows are on a different basis from the kept ones, and no reported split explains why.
+
+    The kept rows may or may not contain a split of their own session, so either basis counts as explained. A split that
+    is still to come explains nothing.
+    """
     if kept is None:
         return ()
     found, symbols = [], (market.signal, market.fund)
@@ -52,21 +57,24 @@ def moved(kept: KeptWindow | None, market: Market) -> tuple[Moved, ...]:
 
 
 def without_other_splits(found: tuple[Moved, ...], kept: KeptWindow, market: Market) -> Market:
-    """`market` without what it reports of splits that are not those of the rows: 3:1, where the rows have halved."""
+    """`market` without the reported splits that its rows contradict, such as 3:1 where the closes have halved."""
     symbols = {one.symbol for one in found}
     splits = tuple(split for split in market.splits if split.symbol not in symbols or split.date < kept.session)
     return replace(market, splits=splits)
 
 
 def split_in(found: tuple[Moved, ...]) -> Fraction | None:
-    """The ratio of the split that one fund's rows look like; None if they do not, or if both funds' have changed."""
+    """The ratio of the split that one fund's rows look like; None for no such ratio, or if both funds have changed."""
     if len(found) != 1:
         return None
     return next((ratio for ratio in RATIOS if abs(found[0].factor * float(ratio) - 1) <= TOLERANCE), None)
 
 
 def told(found: tuple[Moved, ...], simulated: bool) -> tuple[str, Reason]:
-    """What has changed, and whether it ends without the owner: the simulated account waits for a few sessions."""
+    """What has changed, for the owner, and the reason code, which says whether the bot can go on by itself.
+
+    The simulated account has no broker to confirm a split, so it waits for a few sessions instead.
+    """
     symbol, factor = found[0]
     what = f"{symbol}'s earlier closes are {factor:.3g} times those traded on before, and no split that Yahoo has "
     what += "reported since explains it"

@@ -1,8 +1,8 @@
 """When the averages cross if the price stays where it is. Pure.
 
-In cash the flip price is mostly out of reach: no price of one day lifts a 30-day average over a 120-day one. What
-changes the answer then is time, while old closes leave the averages. This is arithmetic on known closes, not a forecast
-of the price.
+In cash the flip price is usually out of reach: no price of one day lifts a 30-day average above a 120-day one. Time
+then changes the answer, as old closes leave the averages. This is arithmetic on known closes, not a forecast of the
+price.
 """
 
 import math
@@ -23,7 +23,7 @@ def crossing(closes: Sequence[float], price: float, held: Holding, rules: Rules)
     fast, slow, last, _ = known(closes, rule)
     now = first = after_close(last, *_apart(*averages(closes, price, rules)), trend)
     flat = list(closes)
-    for sessions in range(1, slowest + trend.confirm - 2):  # after that simple averages are the price
+    for sessions in range(1, slowest + trend.confirm - 2):  # then every simple average equals the price
         flat.append(price)
         fast, slow = _next(fast, trend.fast, flat), _next(slow, trend.slow, flat)
         before = now if trend.remembers else NO_MEMORY
@@ -35,7 +35,7 @@ def crossing(closes: Sequence[float], price: float, held: Holding, rules: Rules)
 
 
 def _next(line: Line, average: Average, closes: Sequence[float]) -> Line:
-    """`average` a session later, after `closes`: an exponential one goes on from what it was."""
+    """`average` one session later, after `closes`; an exponential average continues from its last value."""
     if line.last is not None:
         return line._replace(last=line.at(closes[-1]))
     return line_of(average, closes)
@@ -53,5 +53,5 @@ def forecast(symbol: str, price: float, sessions: int | None, target: str | None
 
 
 def _apart(fast: float, slow: float) -> tuple[float, float]:
-    """Averages that only rounding keeps apart have not crossed."""
+    """Both averages, made equal if only rounding keeps them apart: that is no crossing."""
     return (slow, slow) if math.isclose(fast, slow) else (fast, slow)

@@ -1,10 +1,13 @@
-"""What may stand for a session that Yahoo's rows lack, and what stands for Yahoo while it is away. Pure.
+"""What may replace a session that Yahoo's rows lack, and what replaces Yahoo while it is away. Pure.
 
-A filled close needs three things: a source whose other closes are those of the window; a witness, the leveraged fund's
-move of that session and of the next, and the bot's own look at the session if there was one; and a rule whose answer
-does not depend on the last tenths of a per cent, because no source but Yahoo's own rows has exactly the official close
-(see `depends_on`, which the gate `window` uses). Sessions at a dividend or a split are never filled: nobody says on
-which side of it a price is.
+A filled close needs three things:
+
+- a source whose other closes equal those of the window;
+- a witness: the leveraged fund's moves in that session and the next, and the bot's own look at the session, if any;
+- an answer of the rule that does not depend on the last tenths of a per cent, because only Yahoo's own rows have the
+  exact official close (see `depends_on`, which the gate `window` uses).
+
+A session at a dividend or a split is never filled: no source says whether its price is from before or after the event.
 """
 
 import itertools
@@ -22,14 +25,15 @@ from qqqbot.strategy.rule import evaluate
 from qqqbot.strategy.witnesses import together
 
 MOST_FILLED = 5
-# How far two series of adjusted closes may be apart if no dividend lies between their dates of adjustment. Since 2015
-# QQQ's smallest was 0.053 % of its price (2023-12-27), the others 0.11 % and more.
+# How far two series of adjusted closes may be apart, as a fraction, if no dividend lies between their dates of
+# adjustment. QQQ's smallest dividend since 2015 was 0.053 % of its price (2023-12-27), all others 0.11 % and more.
 SAME_BASIS = 0.0005
-# A dividend or two between an unadjusted and an adjusted series. More is another basis, such as a split's.
+# How far one or two dividends move an unadjusted series from an adjusted one. Anything more is another basis, as after
+# a split.
 NEAR_BASIS = 0.01
 # Sessions around the filled one in which the source's closes are compared with the window's.
 NEIGHBOURS, FEWEST_NEIGHBOURS = 10, 3
-# Sessions that the broker's closes share with the kept window.
+# The fewest sessions that the broker's closes must share with the kept window.
 FEWEST_SHARED = 10
 
 Closes = Mapping[str, Mapping[date, float]]
@@ -65,7 +69,7 @@ def fillable(market: Market, expected: Sequence[date], missing: Sequence[date]) 
 
 
 def from_kept(kept: KeptWindow | None, market: Market, day: date) -> Candidate | None:
-    """The close of `day` that an earlier decision rested on, if all other closes are still what they were."""
+    """The close of `day` that an earlier decision used, if all its other closes are unchanged since then."""
     if kept is None or day not in kept.dates:
         return None
     closes, fund = kept.by_date
@@ -76,7 +80,7 @@ def from_kept(kept: KeptWindow | None, market: Market, day: date) -> Candidate |
 
 
 def from_closes(source: Source, closes: Closes, market: Market, day: date) -> Candidate | None:
-    """The close of `day` by `source`, if its closes of the sessions around are those of the window."""
+    """The close of `day` from `source`, if its closes of the sessions around `day` equal those of the window."""
     found = []
     for symbol, bars in ((market.signal, market.bars), (market.fund, market.fund_bars)):
         told, known = closes.get(symbol, {}), _by_date(bars)
@@ -128,9 +132,9 @@ def without_yahoo(
 ) -> Market | str:
     """The market of `session` from the kept window, the broker's `closes` and its `quotes`; or why there is none.
 
-    The first two of `quotes` are the signal's and its fund's, whose window was kept. `closes` are adjusted for
-    dividends. What they share with the kept window must be the same there: a dividend or a split since then, and a
-    wrong row in either, moves them apart.
+    The first two of `quotes` are for the signal and its fund, whose window was kept. `closes` are adjusted for
+    dividends. Where `closes` and the kept window have the same sessions they must agree: a dividend or a split since
+    then, or a wrong row in either, moves them apart.
     """
     missing = [day for day in expected if day not in kept.dates]
     if len(missing) > MOST_FILLED:
@@ -166,11 +170,12 @@ def without_yahoo(
 def depends_on(
     closes: Sequence[float], uncertain: Mapping[int, float], price: float, held: Holding, rules: Rules
 ) -> Holding | None:
-    """Another answer of the rule, if some closes within their uncertainty give one; else None.
+    """Another answer that the rule gives for some closes within their uncertainty; None if there is no other answer.
 
-    `uncertain` has the fraction by which a close may be off, by its place in `closes`. Both comparisons of the rule are
-    linear in each close: in the trend a close has the sign of its weights' difference, in the strength all have one.
-    Four corners are enough, but for what a trend that remembers made of them on earlier days.
+    `uncertain` maps a place in `closes` to the fraction by which that close may be off. Both comparisons of the rule
+    are linear in each close. In the trend a higher close acts in the direction of the difference of its two weights; in
+    the strength all closes act in the same direction. So four corners are enough. Only a trend that remembers may
+    depend on more, through its answers on earlier days.
     """
     if not any(uncertain.values()):
         return None
@@ -189,7 +194,7 @@ def depends_on(
 
 
 def same_basis(closes: Closes, market: Market, symbol: str) -> bool:
-    """Whether the broker's newest closes of `symbol` are those of the rows."""
+    """Whether the broker's newest closes of `symbol` equal those of the rows."""
     rows = _by_date(market.bars if symbol == market.signal else market.fund_bars)
     shared = sorted(day for day in closes.get(symbol, {}) if day in rows)[-NEIGHBOURS:]
     return _basis(closes.get(symbol, {}), rows, shared, Source.BROKER.uncertainty, NEAR_BASIS) is not None
@@ -214,9 +219,9 @@ def _other_basis(rows: Closes, closes: Closes) -> str | None:
 def _basis(
     told: Mapping[date, float], known: Mapping[date, float], days: Iterable[date], apart: float, most: float
 ) -> float | None:
-    """The factor from the closes `told` to the `known` ones, if it is the same on all `days` but for `apart`.
+    """The factor from the closes `told` to the `known` closes; None if there is no single usable one.
 
-    And if it is 1, but for `most`.
+    It must be the same on all `days`, within the fraction `apart`, and differ from 1 by no more than `most`.
     """
     pairs = [(told.get(day, math.nan), known.get(day, math.nan)) for day in days]
     ratios = [ours / theirs for theirs, ours in pairs if _usable(theirs) and _usable(ours)]
@@ -228,7 +233,7 @@ def _basis(
 
 
 def _supported(market: Market, day: date, leverage: float) -> bool:
-    """The fund moved by its factor into `day` and out of it."""
+    """Whether the fund moved by its factor in the session of `day` and in the next one."""
     own, fund = _by_date(market.bars), _by_date(market.fund_bars)
     own[market.newest_row], fund[market.newest_row] = market.signal_quote.price, market.fund_quote.price
     days = sorted(d for d, close in own.items() if _usable(close))

@@ -1,7 +1,7 @@
 """What would be done at another price of the signal, from the inputs of the last check. Pure.
 
-The shares come from the planner itself, asked twice: for the sells, and with their proceeds for the buy. Each fund on
-the same index is assumed to have moved by its factor since then, all others not at all.
+The planner itself gives the shares. It is asked twice: for the sells, and then, with their proceeds, for the buy. Each
+fund on the signal's index is assumed to have moved by its factor since that check, and all other funds not at all.
 """
 
 from dataclasses import replace
@@ -17,7 +17,7 @@ from qqqbot.strategy.sizing import commission
 
 
 def flip_of(snapshot: Snapshot, rules: Rules, now: datetime) -> Flip | None:
-    """The nearest flip as seen in `snapshot`: of its session, or of the next one once that has closed at `now`.
+    """The nearest flip from the inputs in `snapshot`: for its session or, once that has closed at `now`, for the next.
 
     None if no price changes the answer, or if the recorded closes do not allow one.
     """
@@ -44,7 +44,7 @@ def orders_at(snapshot: Snapshot, rules: Rules, price: float, target: Holding) -
 
 
 def _moved(snapshot: Snapshot, price: float) -> Snapshot:
-    """`snapshot` with other live prices, and the account's value that they give."""
+    """`snapshot` with the signal at `price`, the other live prices moved with it, and the account valued at them."""
     market, account = snapshot.market, snapshot.account
     move, index = price / market.signal_quote.price - 1, Holding(market.signal).underlying
 
@@ -61,7 +61,7 @@ def _moved(snapshot: Snapshot, price: float) -> Snapshot:
 
 
 def _sold(snapshot: Snapshot, sells: tuple[PlannedOrder, ...]) -> Snapshot:
-    """`snapshot` after `sells`, each filled at its decision price, commission paid."""
+    """`snapshot` after `sells`, each filled at its decision price and its commission paid."""
     proceeds = sum(
         (o.quantity * o.decision_price - commission(o.quantity, o.decision_price) for o in sells), Decimal(0)
     )

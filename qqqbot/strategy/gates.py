@@ -1,8 +1,8 @@
 """The conditions of trading, each a pure function of the snapshot with its own name, finding and sentence.
 
-A failed gate forbids trading and repairs nothing. Its `code` says what the failure amounts to: PRICES_UNAVAILABLE and
-STALE_PRICES make the check a failed one, LEDGER_MISMATCH and UNEXPECTED_POSITION need a person, None means that nothing
-is wrong (a closed exchange, an order still open).
+A failed gate forbids trading and repairs nothing. Its `code` says how serious the failure is: with PRICES_UNAVAILABLE
+or STALE_PRICES the check itself has failed, LEDGER_MISMATCH and UNEXPECTED_POSITION need a person, and None means that
+nothing is wrong (a closed exchange, an order still open).
 """
 
 import math
@@ -19,26 +19,29 @@ from qqqbot.strategy import basis, rule, witnesses
 from qqqbot.strategy.filling import depends_on
 from qqqbot.strategy.moves import leverage
 
-# No order in the session's last minute: what is sent then may be filled in the auction or the next day.
+# No order in the session's last minute: an order sent then may be filled in the auction or the next day.
 LAST_SAFE_SECONDS = 60
-# From the decision to sell to the last fill of the purchase, an order timeout included.
+# Seconds from the decision to sell to the last fill of the purchase, including one order timeout.
 BOTH_LEGS_SECONDS = 180
 # Orders beyond max_orders_per_session that only a sale towards cash may use.
 RESERVED_ORDERS = 2
 # A host's clock and the exchange's may differ by seconds; a minute is a fault (a clock set back, a wrong zone).
 CLOCK_TOLERANCE = timedelta(seconds=60)
-# A check takes a minute at most from the answer to the decision.
+# From Yahoo's answer to the decision a check takes a minute at most.
 SERVER_TOLERANCE = timedelta(minutes=3)
 BROKER_QUOTE_TOLERANCE = 0.01
-# Closures that a calendar does not know: 2001-09 had four in a row. More missing rows are a history cut short.
+# Closed days in a row that the calendar may not know: 2001-09 had four. More missing rows than that mean that the
+# history was cut short.
 MOST_CLOSED = 4
-# A live price beside the day's row in the same answer, for the leveraged fund as many times more: in Yahoo's answers of
-# a session they are one number, to 0.0002 %. QQQ moves further in 3 % of all minutes. Of prices that have stood for 15
-# minutes, 4 in 5,168 pass and change the answer; with 0.3 %, 31 would.
+# How far a live price may be from the day's row in the same answer, as a fraction; for a leveraged fund times its
+# factor. During a session both are one number in Yahoo's answers, to 0.0002 %. In 3 % of all minutes QQQ moves further
+# than this. Of 5,168 checks with prices that stood still for 15 minutes, 4 pass and change the answer; with 0.3 % 31
+# would.
 ROW_TOLERANCE = 0.001
-# What one share may cost, in USD. Outside it a price is a mistake, and arithmetic in hundredths of a cent breaks down.
+# What one share may cost, in USD. A price outside this range is a mistake, and arithmetic in hundredths of a cent would
+# break down.
 LOWEST_PRICE, HIGHEST_PRICE = 0.01, 1_000_000.0
-# An answer without a trade of today is an old one of some server's, until the session is older than this.
+# Until a session is this old, an answer without a trade of today is taken for an old answer from a slow server.
 FIRST_TRADES = timedelta(minutes=15)
 # The last trades of both funds before the exchange closes, or a source goes silent, are seconds apart.
 SAME_MOMENT = timedelta(minutes=1)
@@ -48,8 +51,9 @@ GateCheck = Callable[[Snapshot, Rules], Gate]
 
 
 def window_problem(snapshot: Snapshot, rules: Rules) -> str | None:
-    """Why the signal's daily rows cannot be averaged; None if each expected session is there once, in order and
-    usable. What was before them is of no importance.
+    """Why the signal's daily rows cannot be averaged; None if each expected session is there once, in order and usable.
+
+    Rows before the first expected session do not matter.
     """
     bars, expected = _window(snapshot), snapshot.expected
     dates, known = [bar.date for bar in bars], {bar.date: bar.close for bar in bars}
@@ -70,7 +74,7 @@ def window_problem(snapshot: Snapshot, rules: Rules) -> str | None:
 
 
 def closes_of_window(snapshot: Snapshot) -> list[float]:
-    """The finished closes of the averaging window, oldest first; only if `window_problem` finds none."""
+    """The finished closes of the averaging window, oldest first. Call it only if `window_problem` returned None."""
     return [bar.close for bar in _window(snapshot)]
 
 
@@ -92,7 +96,7 @@ def exchange_open(snapshot: Snapshot, rules: Rules) -> Gate:
 
 
 def quiet_minutes(snapshot: Snapshot, rules: Rules) -> Gate:
-    """Not in the first minutes of a session, nor in its last."""
+    """It is neither one of the first minutes of a session nor its last."""
     if not snapshot.exchange_open:
         return Gate("minutes", True, "no session", "no session is open")
     opened = (snapshot.now - snapshot.session.open).total_seconds()
@@ -108,9 +112,9 @@ def quiet_minutes(snapshot: Snapshot, rules: Rules) -> Gate:
 
 
 def clock(snapshot: Snapshot, rules: Rules) -> Gate:
-    """This machine's clock is not behind the prices, and not the reason why they look old or of another session.
+    """This machine's clock is not behind the prices, and is not why they look old or as if from another session.
 
-    A server's own time may come from a cache: on its own it forbids nothing.
+    The server's own time may come from a cache, so that alone never forbids trading.
     """
     market, now = snapshot.market, snapshot.now
     newest = max(market.quotes.values(), key=lambda quote: quote.time)
@@ -160,7 +164,7 @@ def window_complete(snapshot: Snapshot, rules: Rules) -> Gate:
 
 
 def _hanging_on_others(snapshot: Snapshot, rules: Rules) -> str | None:
-    """Whether closes that are not Yahoo's own rows would decide by their last tenths of a per cent."""
+    """Why closes from other sources than Yahoo's rows are too uncertain here; None if they cannot change the answer."""
     origins, price = snapshot.market.origins, snapshot.market.signal_quote.price
     uncertain = {place: origins[day].uncertainty for place, day in enumerate(snapshot.expected) if day in origins}
     other = uncertain and depends_on(closes_of_window(snapshot), uncertain, price, snapshot.portfolio.holding, rules)
@@ -171,7 +175,7 @@ def _hanging_on_others(snapshot: Snapshot, rules: Rules) -> str | None:
 
 
 def quotes_usable(snapshot: Snapshot, rules: Rules) -> Gate:
-    """Every share that the rule may hold, or the book does, has a live price."""
+    """Every share that the rule may hold, or that the book holds, has a live price."""
     prices = snapshot.market.prices
     needed = (*rules.form.symbols, *(s for s, count in snapshot.portfolio.shares.items() if count))
     if missing := [symbol for symbol in needed if symbol not in prices]:
@@ -184,7 +188,7 @@ def quotes_usable(snapshot: Snapshot, rules: Rules) -> Gate:
 
 
 def quote_age(snapshot: Snapshot, rules: Rules) -> Gate:
-    """No live price is too old, counting only time in which the exchange was open."""
+    """No live price is too old, counting only the time while the exchange was open."""
     oldest = min(snapshot.market.quotes.values(), key=lambda quote: quote.time)
     age = max(min(snapshot.now, snapshot.session.close) - oldest.time, timedelta(0))
     found = f"{oldest.symbol} {age.total_seconds() / 60:.1f} min old"
@@ -197,7 +201,7 @@ def quote_age(snapshot: Snapshot, rules: Rules) -> Gate:
 
 
 def daily_move(snapshot: Snapshot, rules: Rules) -> Gate:
-    """No one-day move of the signal in the window, today's included, is larger than a real day's."""
+    """No one-day move of the signal in the window, today's included, is larger than a real day can make."""
     price, dates = snapshot.market.signal_quote.price, [*snapshot.expected, snapshot.session.date]
     closes = [*closes_of_window(snapshot), price] if window_problem(snapshot, rules) is None else []
     steps = zip(closes, closes[1:], dates[1:], strict=False)
@@ -214,7 +218,10 @@ def daily_move(snapshot: Snapshot, rules: Rules) -> Gate:
 
 
 def day_rows(snapshot: Snapshot, rules: Rules) -> Gate:
-    """Each live price is within the day's row of its answer and near that row's close: one that stands still is not."""
+    """Each live price is within the day's row of the same answer and near that row's close.
+
+    A live price that stands still while its row goes on fails.
+    """
     beside = [(quote, quote.row) for quote in snapshot.market.quotes.values() if quote.row]
     rows = [
         f"{q.symbol} {_shown(q.price, '.2f')}, row {r.low:.2f} to {r.high:.2f}, last {r.close:.2f}" for q, r in beside
@@ -228,13 +235,14 @@ def day_rows(snapshot: Snapshot, rules: Rules) -> Gate:
 def history(snapshot: Snapshot, rules: Rules) -> Gate:
     """Every session of the window has a second witness, or the rule wants the same whichever witness is right.
 
-    Records of earlier versions have no rows of the fund; a new answer without them has no previous close either.
+    Without rows of the fund the gate passes: records of earlier versions have none, and a new answer without them also
+    lacks the previous close, which another gate reports.
     """
     market, held = snapshot.market, snapshot.portfolio.holding
     usable = window_problem(snapshot, rules) is None and all(map(_a_price, market.prices.values()))
-    if not market.fund_bars or not usable:  # what is not usable, `window_complete` and `quotes_usable` report
+    if not market.fund_bars or not usable:  # `window_complete` and `quotes_usable` report these
         return Gate("history", True, "not asked", "the window's witnesses were not asked")
-    # Where the broker quotes both, its prices and shares are the witness.
+    # Where the broker quotes both funds, its prices and shares are the witness for the basis.
     quoted = {market.signal, market.fund} <= snapshot.broker_quotes.keys()
     if not quoted and (moved := basis.moved(snapshot.kept, market)):
         sentence, code = basis.told(moved, simulated=not snapshot.needs_open_exchange)
@@ -260,7 +268,7 @@ def history(snapshot: Snapshot, rules: Rules) -> Gate:
 
 
 def broker_quotes(snapshot: Snapshot, rules: Rules) -> Gate:
-    """If the broker quotes prices too, they agree."""
+    """If the broker quotes prices too, they agree with Yahoo's."""
     ours = snapshot.market.prices
     apart = {s: abs(q.price / ours[s] - 1) for s, q in snapshot.broker_quotes.items() if ours.get(s, 0) > 0}
     agree = all(a <= BROKER_QUOTE_TOLERANCE for a in apart.values())
@@ -279,9 +287,9 @@ def no_open_order(snapshot: Snapshot, rules: Rules) -> Gate:
 
 
 def book_agrees(snapshot: Snapshot, rules: Rules) -> Gate:
-    """The account's shares are the book's shares and those the owner asked us to leave.
+    """The account's shares are the book's shares plus those that the owner asked the bot to leave.
 
-    While an order of ours is open, a difference is what is to be expected: the book has its fills later.
+    While an order of the bot is open, a difference is expected: the book gets the fills later than the account.
     """
     account, portfolio = snapshot.account.positions, snapshot.portfolio
     owned = {s: portfolio.shares.get(s, 0) for s in (*account, *portfolio.shares, *portfolio.foreign)}
@@ -296,7 +304,7 @@ def book_agrees(snapshot: Snapshot, rules: Rules) -> Gate:
     if not differences:
         return Gate("book", True, found, "the account agrees with the book", Reason.LEDGER_MISMATCH)
     sentence = f"account and book differ: {found}"
-    # Positions may be late: while the exchange is open, a difference is looked at once more before it is the owner's.
+    # Positions may be late: while the exchange is open, a difference is checked once more before the owner is asked.
     if snapshot.exchange_open and (snapshot.account.behind or not snapshot.differed):
         return Gate("book", False, found, f"{sentence}; it is checked once more", Reason.DIFFERENCE_SEEN)
     sentence += f". Answer '{COMMAND} adopt' if the account is right, 'leave' if those shares are yours, not the bot's"
@@ -304,10 +312,10 @@ def book_agrees(snapshot: Snapshot, rules: Rules) -> Gate:
 
 
 def orders_left(snapshot: Snapshot, rules: Rules, needed: int, to_cash: bool) -> Gate:
-    """Enough orders left for a whole rotation: half of one would be the wrong holding until tomorrow.
+    """Enough orders are left for a whole rotation: half a rotation would leave the wrong holding until tomorrow.
 
-    The first rotation of a session is begun anyway: a limit smaller than one rotation must not forbid every one. A sale
-    towards cash has a reserve: what a day of many rotations leaves must not be a night in the leveraged fund.
+    The first rotation of a session is begun anyway, because a limit smaller than one rotation must not forbid them all.
+    A sale towards cash has a reserve: a day of many rotations must not end with a night in the leveraged fund.
     """
     made, allowed = snapshot.orders_this_session, rules.max_orders_per_session
     enough = not needed or made == 0 or made + needed <= allowed + (RESERVED_ORDERS if to_cash else 0)
@@ -317,7 +325,7 @@ def orders_left(snapshot: Snapshot, rules: Rules, needed: int, to_cash: bool) ->
 
 
 def time_for_both(snapshot: Snapshot, sells: bool, target: Holding) -> Gate:
-    """A rotation of a sale and a purchase is begun only with time for both; one that has traded already goes on."""
+    """A rotation that sells and buys begins only with time for both; a rotation that has traded already goes on."""
     left = (snapshot.session.close - snapshot.now).total_seconds()
     needs_time = sells and not target.is_defensive and snapshot.exchange_open and snapshot.half_made is not target
     enough = not needs_time or left > LAST_SAFE_SECONDS + BOTH_LEGS_SECONDS
@@ -346,7 +354,7 @@ PRICE_GATES: tuple[GateCheck, ...] = (
     broker_quotes,
     history,
 )
-"""What must hold before the rule is even asked; a cause comes before its symptoms."""
+"""What must hold before the rule is asked, each cause before its symptoms."""
 
 TRADE_GATES: tuple[GateCheck, ...] = (
     exchange_open,
@@ -385,7 +393,7 @@ def _witnessed(snapshot: Snapshot) -> witnesses.Window:
 
 
 def _kept(snapshot: Snapshot) -> tuple[list[float], list[float]]:
-    """Both funds' closes as they were when they were last traded on; not those that Yahoo did not have then."""
+    """Both funds' closes as they were when last traded on; NaN for sessions that Yahoo did not have then."""
     kept = snapshot.kept
     if kept is None:
         return [], []
@@ -395,13 +403,13 @@ def _kept(snapshot: Snapshot) -> tuple[list[float], list[float]]:
 
 
 def _window(snapshot: Snapshot) -> list[Bar]:
-    """The signal's rows since the first expected session: those of all of them, if `window_problem` finds none."""
+    """The signal's rows since the first expected session; one for each, if `window_problem` returns None."""
     first = snapshot.expected[0] if snapshot.expected else date.max
     return [bar for bar in snapshot.market.bars if bar.date >= first]
 
 
 def _prices(closes: Iterable[float | None]) -> list[float]:
-    """Anything that is not a price becomes NaN."""
+    """`closes`, with NaN for anything that is not a price."""
     return [c if c is not None and LOWEST_PRICE <= c <= HIGHEST_PRICE else math.nan for c in closes]
 
 
@@ -426,7 +434,7 @@ def _difference(symbol: str, snapshot: Snapshot) -> str:
 
 
 def _without_a_trade(snapshot: Snapshot) -> list[date]:
-    """Sessions for which no source ever had a row: if they are few, closures that the calendar does not know."""
+    """Sessions without a row in any answer so far. A few may be closures that the calendar does not know."""
     market, kept = snapshot.market, snapshot.kept
     known = {bar.date for bar in (*market.bars, *market.fund_bars)} | ({kept.session, *kept.dates} if kept else set())
     missing = [day for day in snapshot.expected if day not in known]

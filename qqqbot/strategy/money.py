@@ -1,7 +1,7 @@
 """The money of a buy: whether the account can pay for what the book's own money buys, and whether that is certain.
 
-Account values are refreshed every three minutes, each on its own (facts: tws-api, account summary): right after a sale
-they may be those of before it, and the money may also have been taken out.
+The broker refreshes account values every three minutes, each on its own (facts: tws-api, account summary). Right after
+a sale they may still be the values from before it; the owner may also have taken money out.
 """
 
 from collections.abc import Mapping
@@ -12,14 +12,15 @@ from qqqbot.model.reasons import Reason
 from qqqbot.model.values import AccountSnapshot, Gate, Snapshot
 
 NAME = "money"
-# The account's money is there if it is this part of what the book says: commissions, interest and rounding are less.
+# The money counts as arrived if the account has this part of what the book says: commissions, interest and rounding
+# take less than the rest.
 ENOUGH = Decimal("0.99")
-# Three refreshes.
+# Three refreshes: money that has not arrived after them is not late but missing.
 NOT_COMING = timedelta(minutes=10)
 
 
 def arrived(snapshot: Snapshot, symbol: str, budget: Decimal, equity: Decimal) -> Gate:
-    """The account can pay for all of a buy of `symbol` that the book's own money pays for, and shows our newest fills.
+    """The account shows the bot's newest fills, and can pay for all of `symbol` that the book's own money buys.
 
     A smaller buy would leave the rest of the money idle until the next rotation.
     """
@@ -41,11 +42,12 @@ def arrived(snapshot: Snapshot, symbol: str, budget: Decimal, equity: Decimal) -
 
 
 def confirmed(snapshot: Snapshot, equity: Decimal) -> bool:
-    """Whether the account's cash has a second witness, so that one wrong figure buys nothing with borrowed money.
+    """Whether a second figure confirms the account's cash, so that one wrong figure never buys with borrowed money.
 
-    The witness is what the account is worth besides its cash and the bot's shares: nothing, or as much as at the look
-    before. Failing that, it is a look of minutes ago, since our fills move the account's cash as they move the book's.
-    The book itself is no witness: its money may have been taken out.
+    The first choice is the account's value apart from its cash and the bot's shares: it must be nothing, or the same as
+    at the last look. Failing that, a look of minutes ago confirms the cash, because the bot's fills change the cash of
+    the account and of the book by the same amount. The book alone confirms nothing: the owner may have taken money out
+    of the account.
     """
     account, slack = snapshot.account, equity * (1 - ENOUGH)
     others = beside(account, snapshot.market.prices)
@@ -56,13 +58,13 @@ def confirmed(snapshot: Snapshot, equity: Decimal) -> bool:
 
 
 def beside(account: AccountSnapshot, prices: Mapping[str, float]) -> Decimal:
-    """What the account is worth besides the shares that are watched and the dollars that can be spent."""
+    """The account's value apart from the watched shares and the dollars that a buy may use."""
     held = sum(Decimal(str(prices.get(s, 0))) * count for s, count in account.positions.items() if count)
     return account.net_liquidation - held - account.spendable - account.unsettled
 
 
 def account_has_less(snapshot: Snapshot, equity: Decimal) -> bool:
-    """Whether the missing money is not late but not there: three refreshes have not brought it."""
+    """Whether the account lacks money of the book for good: three refreshes have passed, and it has not arrived."""
     since = snapshot.money_short_since
     waited = since is not None and snapshot.now - since >= NOT_COMING
     return waited and not snapshot.account.behind and confirmed(snapshot, equity)

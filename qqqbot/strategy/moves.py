@@ -1,6 +1,6 @@
 """Whether each fund's live price moved since its last close as its index did. Pure.
 
-It did not after an unreported split, with a bad tick, or beside a price that stands still.
+It has not after an unreported split, with a bad tick, or if one of the two prices stands still.
 """
 
 import math
@@ -10,20 +10,21 @@ from qqqbot.model.market import Market
 from qqqbot.model.reasons import Reason
 from qqqbot.model.values import Gate, Rules, Snapshot
 
-# TQQQ's day against three times QQQ's, 2010-02 to 2026-08: the difference exceeded 0.77 % on 1 day of 100, 1.7 % on 1
-# of 1000, and 2.5 % on 2010-05-21 and 2020-03-17 alone. A missed split or a bad tick is far outside.
+# TQQQ's daily move less three times QQQ's, 2010-02 to 2026-08: more than 0.77 % on 1 day in 100, more than 1.7 % on 1
+# day in 1000, more than 2.5 % only on 2010-05-21 and 2020-03-17. A missed split or a bad tick is far outside.
 LEVERAGE_TOLERANCE = 0.025
-# Two funds that hold the same shares; or Treasury bills, on the day on which a month's yield is paid out (0.45 % of the
-# price at 5.4 % a year) and the close before is not adjusted for it yet.
+# For two funds that hold the same shares. Also for a Treasury-bill fund on the day on which it pays out a month's yield
+# (0.45 % of the price at 5.4 % a year), while the close before is not adjusted for it yet.
 UNLEVERAGED_TOLERANCE = 0.01
-# A row that is missing is no reason to stop; Yahoo loses one of each share about five times a year.
+# How far back the last common close may be: Yahoo loses a row of each share about five times a year, which is no reason
+# to stop.
 SESSIONS_BACK = 3
 
 
 def leverage(snapshot: Snapshot, rules: Rules) -> Gate:
-    """Each fund's move since its last close is near its factor times its index's; a Treasury-bill fund has not moved.
+    """Each fund has moved since its last close by about its factor times its index; a bill fund has hardly moved.
 
-    An index fund is witnessed by the leveraged one that is watched with it.
+    The leveraged fund that is watched with an index fund is the index fund's witness.
     """
     market, passed = snapshot.market, []
     for symbol in market.quotes:
@@ -58,7 +59,10 @@ def _of_one(symbol: str, market: Market) -> Gate:
 
 
 def _closes_before(symbol: str, index: str, market: Market) -> tuple[float, float] | None:
-    """The closes of both in the newest session that both have; the window's witness needs that of the last one."""
+    """The closes of both in the newest session that both have; None if there is none.
+
+    For the fund that witnesses the window only the last session will do.
+    """
     if symbol == market.fund:
         closes = market.previous_close(symbol), market.previous_close(index)
         return (closes[0], closes[1]) if closes[0] and closes[1] else None

@@ -1,7 +1,7 @@
-"""Whether the money of a downtrend is worth its two orders in a Treasury-bill fund. Pure.
+"""Whether a Treasury-bill fund would earn more during a downtrend than its two orders cost. Pure.
 
-What a stay brings is the fund's own recent growth, over a stay as short as they are on average with the rule that has
-the shortest. Where that is less than the costs and the owner's minimum, the money stays what it is: cash.
+The expected gain is the fund's own recent growth over STAY_DAYS, the average stay under the rule with the shortest
+stays. If the gain after costs is less than the owner's minimum, the money stays in cash.
 """
 
 import itertools
@@ -12,21 +12,23 @@ from qqqbot.model.instruments import Holding, Kind
 from qqqbot.model.values import Rules, Snapshot
 from qqqbot.strategy.sizing import CENT, commission
 
-# Calendar days out of the market in a row, on average, 2010-02 to 2026-08: 19 of price over SMA 200 (50 stays), 75 of
-# the default (16), 127 of the unequal band (10).
+# An average stay out of the market, in calendar days, 2010-02 to 2026-08: 19 with price over SMA 200 (50 stays), 75
+# with the default rule (16 stays), 127 with the unequal band (10 stays).
 STAY_DAYS = 20
 DAYS_A_YEAR, SESSIONS_A_YEAR = 365, 252
-# Half of the spread, in each of the two orders, rounded up: SGOV and BIL are quoted a cent apart, at 100 and 91 USD.
+# Half of the spread, which each of the two orders costs, rounded up: bid and ask are a cent apart, at 100 USD for SGOV
+# and 91 USD for BIL.
 HALF_SPREAD = Decimal("0.0001")
-# The growth is that of the last quarter. A bill fund's day beyond this is a wrong row, or a dividend not adjusted for.
+# The growth is measured over the last quarter of a year. If a bill fund moves more than LARGEST_MOVE in a day, the row
+# is wrong, or its closes are not adjusted for a dividend.
 SESSIONS_LOOKED_AT, FEWEST_SESSIONS = 63, 21
 LARGEST_MOVE = 0.002
 
 
 def benefit(value: Decimal, price: Decimal, closes: Sequence[float]) -> Decimal:
-    """What a stay of `value` in the fund is expected to bring after its costs, in USD.
+    """The expected gain of a stay with `value` USD in the fund, after its costs, in USD.
 
-    `price` is the fund's, `closes` are its newest finished ones, adjusted for dividends, oldest first.
+    `price` is the fund's live price; `closes` are its newest finished closes, adjusted for dividends, oldest first.
     """
     brought = value * Decimal(repr(yearly_growth(closes))) * STAY_DAYS / DAYS_A_YEAR
     costs = 2 * (commission(int(value / price), price) + value * HALF_SPREAD)
@@ -34,7 +36,7 @@ def benefit(value: Decimal, price: Decimal, closes: Sequence[float]) -> Decimal:
 
 
 def yearly_growth(closes: Sequence[float]) -> float:
-    """0 if there are too few closes to say."""
+    """The fund's growth in a year as a fraction; 0 if there are too few closes to say."""
     recent = closes[-SESSIONS_LOOKED_AT - 1 :]
     moves = [after / before - 1 for before, after in itertools.pairwise(recent)]
     if len(moves) < FEWEST_SESSIONS:
@@ -43,7 +45,7 @@ def yearly_growth(closes: Sequence[float]) -> float:
 
 
 def not_worth_it(snapshot: Snapshot, target: Holding, rules: Rules) -> str:
-    """Why the money that `target` would park stays cash; empty if it is parked, or there already."""
+    """Why the money that `target` would park stays in cash; empty if it is to be parked, or is parked already."""
     market, portfolio = snapshot.market, snapshot.portfolio
     if target.kind is not Kind.BILLS or target in (portfolio.holding, snapshot.half_made):
         return ""

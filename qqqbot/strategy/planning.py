@@ -1,9 +1,9 @@
-"""decide(snapshot, rules) -> Plan: every order is decided in this file, and nothing is changed in it.
+"""decide(snapshot, rules) -> Plan: this file decides every order, and changes nothing.
 
-Rule 1: it does not know whether it is live, simulated, a demo or a backtest.
+Rule 1: it does not know whether it runs live, simulated, in a demo or in a backtest.
 Rule 2: sells come first, alone: a buy sized on proceeds that never arrive is a margin loan. The buy is planned from the
-        next snapshot, with the proceeds in it.
-Rule 3: a held target is never rebalanced; only a rotation that is not finished is completed.
+        next snapshot, which contains the proceeds.
+Rule 3: a holding that is the target already is never rebalanced; only an unfinished rotation is completed.
 """
 
 from dataclasses import replace
@@ -31,7 +31,7 @@ from qqqbot.strategy.sizing import limit_price, shares_to_buy, still_wanted
 
 
 def decide(snapshot: Snapshot, rules: Rules) -> Plan:
-    """What to do about `snapshot`. Total: bad prices make a plan that waits, never an exception."""
+    """What to do about `snapshot`. It never raises: with bad prices the plan is to wait."""
     price_verdicts = gates.check(gates.PRICE_GATES, snapshot, rules)
     if failed := _first_failed(price_verdicts):
         return Plan(Action.WAIT, None, failed.sentence, price_verdicts, blocked_by=failed)
@@ -53,7 +53,7 @@ def _first_failed(verdicts: tuple[Gate, ...]) -> Gate | None:
 
 
 def _signal(snapshot: Snapshot, rules: Rules) -> Signal:
-    """The rule's answer now. While the exchange is closed its flip prices are those of the coming session."""
+    """The rule's answer now. While the exchange is closed, its flip prices are for the coming session."""
     closes, price = gates.closes_of_window(snapshot), snapshot.market.signal_quote.price
     signal = evaluate(closes, price, snapshot.portfolio.holding, rules)
     if why := not_worth_it(snapshot, signal.target, rules):
@@ -64,14 +64,14 @@ def _signal(snapshot: Snapshot, rules: Rules) -> Signal:
 
 
 def _target(snapshot: Snapshot, signal: Signal, rules: Rules) -> tuple[Holding | None, Holding | None]:
-    """The holding to move to, None if this check only observes; and the one that this check fixes, if any."""
+    """The holding to move to (None if this check only observes), and the holding that this check fixes, if any."""
     if rules.decide is Decide.EVERY_CHECK:
         return signal.target, None
     if snapshot.decided_target is not None:
         return snapshot.decided_target, None
     left = (snapshot.session.close - snapshot.now).total_seconds()
     if snapshot.exchange_open and left > rules.decide_seconds_before_close:
-        return snapshot.half_made, None  # decided on before, and it has traded: it is completed
+        return snapshot.half_made, None  # an earlier check decided it and it has traded: complete it
     return signal.target, signal.target
 
 
@@ -107,11 +107,11 @@ def _rotation(
 
 
 Step = tuple[Action, str, tuple[PlannedOrder, ...], Gate | None]
-"""what to do, in words, its orders, and the money that it waits for"""
+"""what to do, its sentence, its orders, and the failed gate of the money that it waits for"""
 
 
 def next_step(snapshot: Snapshot, target: Holding, rules: Rules) -> Step:
-    """The next thing to do on the way to `target`: sell all else, or else buy, or else nothing."""
+    """The next step towards `target`: sell everything else; if that is done, buy; if that is done too, nothing."""
     if sells := _sells(snapshot, target, rules):
         return Action.ROTATE, f"{_orders_text(sells)} on the way to {target}", sells, None
     symbol = target.symbol
@@ -123,7 +123,7 @@ def next_step(snapshot: Snapshot, target: Holding, rules: Rules) -> Step:
 
 
 def _buy(snapshot: Snapshot, symbol: str, rules: Rules) -> Step:
-    """Buy what the book's own money pays for; less only if the account is known to have less, and not to be late."""
+    """Buy what the book's own money pays for; buy less only if the account is known to have less, not merely late."""
     portfolio, account = snapshot.portfolio, snapshot.account
     prices = {s: _decimal(price) for s, price in snapshot.market.prices.items()}
     held_value = prices[symbol] * portfolio.shares.get(symbol, 0)
@@ -172,5 +172,5 @@ def _orders_text(orders: tuple[PlannedOrder, ...]) -> str:
 
 
 def _decimal(price: float) -> Decimal:
-    """A live price as money. Yahoo prints single precision as double (216.16000366210938): four decimals are real."""
+    """A live price as money, with four decimals. Yahoo prints single precision as double: 216.16000366210938."""
     return Decimal(str(price)).quantize(Decimal("0.0001"))

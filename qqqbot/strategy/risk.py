@@ -1,7 +1,7 @@
 """The last check before an order leaves, in one pure function that every order passes.
 
-It repeats, in its own arithmetic and from the same snapshot, what planning must already have ensured. It deliberately
-shares no code with planning: two mistakes would have to agree before an order that must not exist is sent.
+It repeats what planning must already have ensured, from the same snapshot but with its own arithmetic. It deliberately
+shares no code with planning: a forbidden order is sent only if both make the same mistake.
 """
 
 from datetime import datetime, timedelta
@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from qqqbot.model.values import OrderIntent, OrderType, Rules, Side, Snapshot
 
-# Longer than any round of a rotation takes; an older intent was decided in a situation that no longer exists.
+# Longer than any round of a rotation takes. An older intent was decided in a situation that no longer exists.
 MAX_DECISION_AGE = timedelta(minutes=5)
 # A sale towards cash may be this many orders beyond the limit.
 ORDERS_FOR_CASH = 2
@@ -18,9 +18,9 @@ MAX_LIMIT_DISTANCE = Decimal("0.05")
 
 
 def refusal(intent: OrderIntent, snapshot: Snapshot, rules: Rules, account: str, now: datetime) -> str | None:
-    """Why `intent` must not be sent: a reason code and a sentence; None if it may.
+    """Why `intent` must not be sent: a reason code and a sentence; None if it may be sent.
 
-    `account` is the broker's account at this moment; `snapshot` is the one that the intent was decided on.
+    `account` is the broker's account at this moment; the intent was decided on `snapshot`.
     """
     checks = (
         (snapshot.halted is not None, f"HALTED: {snapshot.halted}"),
@@ -58,7 +58,7 @@ def _most_orders(intent: OrderIntent, rules: Rules) -> int:
 
 
 def _unwanted(intent: OrderIntent, rules: Rules) -> bool:
-    """Only what the rule can want is bought. What may be sold is for the other checks to say."""
+    """Whether it buys something that the rule can never want. Other checks judge the sales."""
     wanted = intent.target in rules.form.shelves and intent.symbol == intent.target.symbol
     return intent.side is Side.BUY and not wanted
 

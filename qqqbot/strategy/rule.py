@@ -4,10 +4,10 @@
     short_ma > long_ma and price <= short_ma  -> QQQ
     otherwise (equality included)             -> CASH
 
-The window of every average ends today, with the live price as today's close: a 30-day average is that of the last 29
-finished sessions and the price. So each is (total + price) / divisor, a `Line`, and the price at which two of them meet
-has a closed form. `level` uses operators only, so that floats and numpy arrays go through the same lines: the daemon's
-rule and the backtest's rule are one function.
+The window of every average ends today, with the live price as today's close: a 30-day average covers the last 29
+finished sessions and the price. So each average is (total + price) / divisor, a `Line`, and the price at which two
+lines meet has a closed form. `level` uses operators only, so that it takes floats and numpy arrays: the daemon and the
+backtest use the same function.
 """
 
 import math
@@ -20,7 +20,7 @@ from qqqbot.model.values import FlipPrices, Holding, Rules, Signal
 
 
 class Line(NamedTuple):
-    """An average as a function of today's price. `last` is an exponential one's value at the last finished close."""
+    """An average as a function of today's price. `last` is the value of an exponential average at the last close."""
 
     total: float
     divisor: float
@@ -43,7 +43,7 @@ NO_MEMORY = Before(False, 0)
 
 
 class Known(NamedTuple):
-    """All that the finished closes say about a rule, at any price of today."""
+    """All that the finished closes say about a rule, whatever today's price is."""
 
     fast: Line
     slow: Line
@@ -52,7 +52,7 @@ class Known(NamedTuple):
 
 
 def level(price: Any, fast: Any, slow: Any, line: Any) -> Any:
-    """0 for down, 1 for up, 2 for strong; numbers in, a number out; arrays in, an array out.
+    """0 for down, 1 for up, 2 for strong: a number for numbers, an array for arrays.
 
     There is an uptrend while `fast` is above `slow`, and it is strong while the price is above `line`.
     """
@@ -60,7 +60,7 @@ def level(price: Any, fast: Any, slow: Any, line: Any) -> Any:
 
 
 def strong_line(average: float, rule: Rule, held: Holding) -> float:
-    """The price above which an uptrend is strong: lower while that shelf is held, higher while it is not, by a band."""
+    """The price above which an uptrend is strong: lower by the band while `held` is the strong shelf, else higher."""
     return -math.inf if rule.strength is None else average * rule.strength.factor(held is rule.strong)
 
 
@@ -84,7 +84,7 @@ def averages(closes: Sequence[float], price: float, rules: Rules) -> tuple[float
 
 
 def known(closes: Sequence[float], rule: Rule) -> Known:
-    """Kept for the next question: gates, answer, flip prices and words of a check all ask it of the same closes."""
+    """What the `closes` say about `rule`. The last results are cached: one check asks several times."""
     return _known(tuple(closes[-rule.history :]), rule)
 
 
@@ -111,7 +111,8 @@ def flip_prices(closes: Sequence[float], rules: Rules) -> FlipPrices:
 def crosses_at(fast: Line, slow: Line, factor: float) -> float:
     """The price above which `fast` is above `factor` times `slow`; infinity if there is none.
 
-    The live price must weigh more in `fast`: p > f (s + p) / n, for one, is p > f s / (n - f).
+    The live price must weigh more in `fast`. With the price itself as `fast`, for example, p > f (s + p) / n becomes
+    p > f s / (n - f).
     """
     if fast.divisor == 1:
         return factor * slow.total / (slow.divisor - factor) if slow.divisor > factor else math.inf
@@ -120,7 +121,7 @@ def crosses_at(fast: Line, slow: Line, factor: float) -> float:
 
 
 def after_close(before: Before, fast: float, slow: float, trend: Comparison) -> Before:
-    """The trend once a close has given its averages these values; today's live price counts as one."""
+    """The trend after a close (or live price) that gives its averages the values `fast` and `slow`."""
     if (fast > slow * trend.factor(before.up)) == before.up:
         return Before(before.up, 0)
     if before.against + 1 < trend.confirm:
@@ -129,7 +130,7 @@ def after_close(before: Before, fast: float, slow: float, trend: Comparison) -> 
 
 
 def wanted(closes: Sequence[float], price: float, held: Holding, rules: Rules) -> Holding:
-    """The rule's answer alone; see `evaluate`."""
+    """Only the holding that `evaluate` would return."""
     rule = rules.form
     sides, found = averages(closes, price, rules), known(closes, rule)
     up = after_close(found.before, *sides, rule.trend).up
@@ -140,7 +141,7 @@ def wanted(closes: Sequence[float], price: float, held: Holding, rules: Rules) -
 def evaluate(closes: Sequence[float], price: float, held: Holding, rules: Rules) -> Signal:
     """The rule's answer at `price`, given the `closes` of finished sessions, oldest first.
 
-    Raises ValueError if there are fewer of them than the rule needs.
+    Raises ValueError if there are fewer closes than the rule needs.
     """
     fast, slow = averages(closes, price, rules)
     target = wanted(closes, price, held, rules)
@@ -218,14 +219,14 @@ def _reason(target: Holding, found: Known, price: float, sides: tuple[float, flo
 
 
 def name_of(average: Average, rule: Rule) -> str:
-    """'30-day average', '5-day EMA'; of the price itself the symbol."""
+    """'30-day average' or '5-day EMA'; for the price itself, the symbol."""
     if average == PRICE:
         return str(rule.signal)
     return f"{average.length}-day {'EMA' if average.exponential else 'average'}"
 
 
 def _why_not(before: Before, sides: tuple[float, float], trend: Comparison) -> str:
-    """Why the trend's answer is not that of the plain comparison."""
+    """Why the trend's answer differs from the plain comparison."""
     fast, slow = sides
     if (fast > slow * trend.factor(before.up)) is before.up:
         return f"not {in_per_cent(trend.leave)} below it" if before.up else f"not {in_per_cent(trend.enter)} above it"

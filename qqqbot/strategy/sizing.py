@@ -1,4 +1,4 @@
-"""How many shares a buy is for, what a trade costs, and which price an order may get. Pure; money in Decimal.
+"""How many shares to buy, what a trade costs, and which price an order may get. Pure; money in Decimal.
 
 The backtest and the simulated account use these functions too, so their orders are the same as the daemon's.
 """
@@ -12,11 +12,12 @@ from qqqbot.model.values import OrderType, Rules, Side
 COMMISSION_PER_SHARE = Decimal("0.005")
 COMMISSION_MINIMUM = Decimal("1.00")
 COMMISSION_MAXIMUM = Decimal("0.01")
-# What a market order may cost above the price it was decided on, as a fraction of it. TQQQ's mean five-minute range is
-# 30 to 90 basis points by time of day (5-minute bars, 2025-05 to 2026-03).
+# How far above its decision price a market order may be filled, as a fraction of that price. TQQQ's mean five-minute
+# range is 30 to 90 basis points, depending on the time of day (5-minute bars, 2025-05 to 2026-03).
 MARKET_ORDER_CUSHION = Decimal("0.01")
 CENT = Decimal("0.01")
-# A purchase is all of it from this part of what the money buys on: the cushion and MONEY_ENOUGH each take a hundredth.
+# A purchase counts as whole if it used at least this part of the money: the cushion and `money.ENOUGH` may each leave a
+# hundredth.
 ALL_OF_IT = Decimal("0.98")
 
 
@@ -42,10 +43,10 @@ def shares_to_buy(equity: Decimal, held_value: Decimal, spendable: Decimal, pric
 
 
 def falls_short(held: int, money: Decimal, price: Decimal, rules: Rules) -> bool:
-    """Whether a purchase at `price` left money idle that the rules wanted in it: it was sized on less than there was.
+    """Whether a purchase at `price` left money idle that the rules wanted invested, because it was sized on too little.
 
-    `held` shares and cash of `money` together are what there was after it. The quantity of an order says nothing of
-    this: an order for too little, filled whole, looks finished.
+    After the purchase there were `held` shares and `money` in cash. The order's quantity cannot show this: an order for
+    too few shares that is filled completely looks finished.
     """
     return held < shares_to_buy(money, Decimal(0), money, price, rules) * ALL_OF_IT
 
@@ -56,7 +57,7 @@ def still_wanted(equity: Decimal, held_value: Decimal, rules: Rules) -> Decimal:
 
 
 def worst_price(side: Side, price: Decimal, rules: Rules) -> Decimal:
-    """The worst fill that an order decided at `price` allows for: a limit's collar, a market order's cushion."""
+    """The worst fill that sizing allows for at `price`: by the collar of a limit, or the cushion of a market order."""
     if rules.order_type is OrderType.LIMIT:
         return limit_price(side, price, rules)
     return price * (1 + MARKET_ORDER_CUSHION if side is Side.BUY else 1 - MARKET_ORDER_CUSHION)
