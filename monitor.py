@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Shows what the daemon did, does and will do, from the files of its logs folder only; works while it is dead.
+"""Shows what the daemon did, does and will do, from the files of its logs folder only; also while it is dead.
 
 It never imports a price source or a broker: a look must be cheap and unable to trade. A number library is loaded only
 for --drift, and for --performance if the backtest has kept prices to compare the book with.
@@ -28,7 +28,7 @@ from qqqbot.runtime.clock import SystemClock
 from qqqbot.runtime.lock import holder
 
 KEPT_PRICES = Path(".cache") / "prices"
-"""where the backtest keeps prices, beside the logs folder"""
+"""the folder, beside the logs folder, in which the backtest keeps prices"""
 UNREADABLE = 1
 WRONG_ARGUMENT = 2
 NO_LIVE = f"there is no --live: use `watch -n5 {COMMAND} status` in a terminal, or --web for a page"
@@ -46,12 +46,12 @@ def main(
     folder = Folder(options.logs_dir, lock_holder)
     try:
         return _view(options, folder, clock, out)
-    except BrokenPipeError:  # of a view that goes on, such as --tail
+    except BrokenPipeError:  # the reader of a view that goes on, such as --tail, has gone
         _swallow_further_output(out)
         return 0
     except ConfigError as problem:  # an unusable token
         return _refused(options, out, str(problem), WRONG_ARGUMENT)
-    except ModuleNotFoundError as lacking:  # --web and --drift need more than a Python
+    except ModuleNotFoundError as lacking:  # --web and --drift need installed libraries
         needs = f"not set up yet ({lacking.name} is missing): {COMMAND} start sets everything up"
         return _refused(options, out, needs, UNREADABLE)
     except StartRefused as refused:  # it cannot be determined who holds the lock
@@ -62,7 +62,7 @@ def main(
 
 
 def _refused(options: argparse.Namespace, out: TextIO, reason: str, code: int) -> int:
-    """Say why there is no view; to a program where it looks."""
+    """Say why there is no view: on stderr, or to a program (--json) where it looks for the answer."""
     print(f"monitor: {reason}", file=sys.stderr)
     if options.json:
         with suppress(OSError):
@@ -110,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _help_formatter(prog: str) -> argparse.HelpFormatter:
-    """A formatter of fixed width: to find the terminal's, argparse would import what is not needed here."""
+    """A formatter of fixed width: to find the terminal's width, argparse would import modules that nothing needs."""
     return argparse.HelpFormatter(prog, width=80)
 
 
@@ -145,7 +145,7 @@ def _view(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO
     return _status(options, folder, clock, out)
 
 
-# Each view imports what it alone needs, so that --status, the one that scripts ask for all the time, starts quickly.
+# Each view imports only what it needs itself, so that --status, which scripts ask for all the time, starts quickly.
 
 
 def _status(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO) -> int:
@@ -205,7 +205,7 @@ def _drift(options: argparse.Namespace, folder: Folder, out: TextIO) -> int:
 
 
 def _beside(folder: Folder, name: str | Path) -> Path:
-    """What lies beside the logs folder, else in the owner's folder: logs may be anywhere."""
+    """The path of `name` beside the logs folder or, if there is none, in the owner's: logs may be anywhere."""
     beside = folder.path.parent / name
     return beside if beside.exists() else place.home(os.environ) / name
 
@@ -253,7 +253,7 @@ def _web(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO)
                 out.write(
                     f"Open {address}\nIt asks once for the token that you chose; the user name does not matter.\n"
                 )
-            # The addresses decide, not the name: /etc/hosts may give localhost one that others can reach.
+            # The addresses decide, not the name: /etc/hosts may give localhost an address that others can reach.
             if not all(map(auth.is_loopback, hosts)):
                 out.write("It is not encrypted: use it on a network you trust, or through ssh -L or a VPN.\n")
             out.flush()
@@ -271,7 +271,7 @@ View = TypeVar("View", bound=Answer)
 
 
 def _print(options: argparse.Namespace, out: TextIO, facts: View, screen: Callable[[View], Screen]) -> None:
-    """What is said may be more than its reader wants; the exit code is the view's all the same."""
+    """Print a view. A reader who stops reading early does not change its exit code."""
     try:
         if options.json:
             _write_json(json_values(facts), out)
@@ -287,7 +287,7 @@ def _write_json(values: Mapping[str, Any], out: TextIO) -> None:
 
 
 def _tail(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO) -> int:
-    """Follow the log until Ctrl-C or a stop; waits for a first file if there is none."""
+    """Follow the log until Ctrl-C or a stop request; if there is no log yet, wait for the first one."""
     from qqqbot.monitoring.facts import trades
     from qqqbot.monitoring.screens import trades as screens
     from qqqbot.monitoring.screens.frame import framed
@@ -309,13 +309,13 @@ def _tail(options: argparse.Namespace, folder: Folder, clock: Clock, out: TextIO
 
 
 def _swallow_further_output(out: TextIO) -> None:
-    """The interpreter flushes once more when it ends; that must not fail on the closed pipe again."""
+    """Direct `out` to nowhere: the interpreter flushes it again at its end, and must not fail on the closed pipe."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
 
 
 if __name__ == "__main__":
-    if importlib.util.find_spec("rich") is None:  # colours, and what --web and --drift need
+    if importlib.util.find_spec("rich") is None:  # without it there are no colours, no --web and no --drift
         use_own_python()
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 shows escapes, not a traceback
+        sys.stdout.reconfigure(errors="backslashreplace")  # without UTF-8 a terminal shows escapes, not a traceback
     sys.exit(main())

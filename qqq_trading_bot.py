@@ -107,14 +107,14 @@ class Account(Protocol):
 
 @dataclass(eq=False)
 class SimulatedAccount:
-    """The embedded default: no broker, no network, its state is the book."""
+    """The built-in default: no broker and no network; the book is its only state."""
 
     clock: Clock
     slippage_bps: Decimal
     decisions: Path | None = None
-    """the record of the prices that the bot saw itself"""
+    """the file that records the prices the bot has seen"""
 
-    def identity(self, wait_seconds: float) -> Identity | None:  # noqa: ARG002 (it is known at once)
+    def identity(self, wait_seconds: float) -> Identity | None:  # noqa: ARG002 (the account is known at once)
         return Identity(Mode.DRY_RUN, ACCOUNT)
 
     def problem(self) -> str | None:
@@ -133,11 +133,11 @@ class SimulatedAccount:
         return None
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Nothing is open, so nothing has to be closed."""
 
 
 def open_account(settings: Config, clock: Clock, logs: Path) -> Account:
-    """The account that the configuration names; ibapi is imported only if it is Interactive Brokers'."""
+    """The account that the configuration names; ibapi is imported only for an account at Interactive Brokers."""
     if settings.dry_run:
         return SimulatedAccount(clock, Decimal(str(settings.paper_slippage_bps)), logs / "decisions.jsonl")
     from ib_broker import open_account as open_interactive_brokers
@@ -158,7 +158,7 @@ class Daemon:
     intraday: Callable[[datetime], Closes] | None = None
     files: Callable[[Path], AppendOnlyFile] = AppendOnlyFile
     tag: str = ""
-    """part of the references of this start's orders, so that no other start, in any folder, uses the same ones"""
+    """is part of each order reference of this start, so that no other start, in any folder, uses the same reference"""
 
     def __post_init__(self) -> None:
         self._state: str | None = None
@@ -204,12 +204,12 @@ class Daemon:
         self.account.close()
 
     def _stay_alone(self) -> None:
-        """Raises BotError if another daemon runs over these records, or they were moved away."""
+        """Raises BotError if another daemon works on these records, or if they were moved away."""
         if self.lock is not None and self.lock.secure():
             log.warning("%s had been removed or replaced; the lock was taken again", PID_FILE)
 
     def _pulse(self) -> None:
-        """A sign of life within a check, which may wait for several orders; otherwise it would look like a hang.
+        """Give a sign of life within a check, which may wait for several orders and would otherwise look like a hang.
 
         Notifications wait for the end of the check, so that a rotation is one message.
         """
@@ -271,12 +271,12 @@ class Daemon:
         adoption.refuse_unusable_prices(engine.snapshot_of(market, account), self.settings.rules)
 
     def _market(self, engine: Engine, answer: Answer) -> Market | None:
-        """The market, which the simulated account needs too; None if there are no prices and the answer needs none.
+        """The market; None if there are no prices and `answer` needs none. The simulated account needs it too.
 
         Raises BotError.
         """
         try:
-            self.prices.sessions(self.clock.now())  # the first table comes with the prices, in one go
+            self.prices.sessions(self.clock.now())  # one request brings the first table and the prices
             engine.state.market = self.prices.market(self.clock.now())
         except BotError as error:
             if (answer.kind is Kind.ADOPT and not answer.prices) or self.clock.stopping():
@@ -353,13 +353,13 @@ def main(
 
 
 def _ended(options: argparse.Namespace, secrets: SecretUrls | None, end: End, ran: bool = False) -> int:
-    """Say why the daemon could not start or go on: where it was started, in logs/, and to the outside addresses."""
+    """Say why the daemon could not start or go on: on stderr, in logs/, and to the outside addresses."""
     print(without_detail(end.why), file=sys.stderr)
     if options.check_config or options.settle or options.once or _is_well_without(options.logs):
         return end.code
     permissions.from_now_on()
-    with contextlib.suppress(OSError):  # what was told before is not known then: of one that ran it is told
-        if not ran:  # a new folder would be in the way of the one that was moved
+    with contextlib.suppress(OSError):  # without last_end.json nobody knows what was told: a run's end is told again
+        if not ran:  # after a run: its folder may have been moved, and a new one would be in its way
             options.logs.mkdir(parents=True, exist_ok=True)
         ran = last_run.ended(options.logs, end)
     with contextlib.suppress(ConfigError):
@@ -368,7 +368,7 @@ def _ended(options: argparse.Namespace, secrets: SecretUrls | None, end: End, ra
 
 
 def _is_well_without(logs: Path) -> bool:
-    """Whether a daemon runs there: that a second one could not start is no trouble of the first."""
+    """Whether a daemon runs there. If so, nobody is notified that a second one could not start: the first trades on."""
     with contextlib.suppress(StartRefused):
         return holder(logs / PID_FILE) is not None
     return False
@@ -385,7 +385,7 @@ def _run(
     if (logs / place.DEMO_MARKER).exists():
         raise StartRefused(f"{logs} is a folder of {COMMAND} demo, which empties it; choose another")
     permissions.from_now_on()
-    with contextlib.suppress(OSError):  # the lock says so
+    with contextlib.suppress(OSError):  # the lock will report it
         logs.mkdir(parents=True, exist_ok=True)
     lock = Lock(logs / PID_FILE)
     lock.acquire()
@@ -429,7 +429,7 @@ def _run(
 
 
 def _show(options: argparse.Namespace, settings: Config, clock: Clock, prices: WatchedPrices | None) -> int:
-    """What an answer would record, beside the daemon that runs: nothing is stopped, written or asked of the account."""
+    """Show what an answer would record while the daemon runs on: nothing is stopped or written, no account is asked."""
     account = LastSeen(Folder(options.logs, holder).status()[0])
     daemon = Daemon(settings, options.logs, clock, prices or _yahoo(settings, clock), account, files=Nowhere)
     if settled := daemon.settle(_answer(options)):
@@ -448,7 +448,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="qqq_trading_bot.py", description="The trading daemon.")
     parser.add_argument("--config", type=Path, default=place.named(place.CONFIG, "config.json", os.environ))
     parser.add_argument("--logs", type=Path, default=place.named(place.LOGS, "logs", os.environ))
-    parser.add_argument("--check-config", action="store_true", help="say what is wrong with it or an option, and end")
+    parser.add_argument("--check-config", action="store_true", help="check config.json and the options, and end")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--once", action="store_true", help="make one check, print it, and end")
     what.add_argument("--adopt", dest="settle", action="store_const", const="adopt", help="the account is right")

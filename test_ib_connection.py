@@ -133,7 +133,7 @@ def _check(
 
 
 def _last_prices(logs: Path) -> dict[str, float]:
-    """Those of the newest decision of the bot."""
+    """Symbol -> price in the bot's newest decision."""
 
     try:
         rows = last_rows(Folder(logs, lambda _: None).decisions, 1).rows
@@ -153,7 +153,7 @@ def _run(checkup: Checkup, clock: Clock, patience: Patience) -> Report:
 
 
 def _lines(result: Result, accounts: tuple[str, ...]) -> tuple[Line, ...]:
-    """One result in 80 columns: verdict, name and what was found; below it the meaning and what to do."""
+    """One result in 80 columns: verdict, name and what was found; below, what it means and what to do about it."""
 
     head, *more = _wrapped(result.found, accounts)
     lines = [Line(f"{result.verdict:<8}{result.name:<{TEXT_AT - 8}}{head}", TONES[result.verdict])]
@@ -191,7 +191,7 @@ def _facts(report: Report, settings: Config) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    logging.getLogger().addHandler(logging.NullHandler())  # what matters is on the screen
+    logging.getLogger().addHandler(logging.NullHandler())  # the screen shows what matters
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 shows escapes, not a traceback
     try:

@@ -61,7 +61,7 @@ FIRST_ROW, FIRST_DAY, LAST_DAY, LAST_ROW = date(2024, 11, 12), date(2025, 7, 1),
 STALE_MORNING = date(2025, 8, 12)
 STALE_BY = timedelta(minutes=40)
 CHECK_INTERVAL = timedelta(minutes=30)
-# Nobody watches the heartbeat here; the daemon's beats once a minute.
+# Longer than the daemon's minute: nobody watches the heartbeat here.
 BEAT = timedelta(hours=6)
 DEAD_FOR = timedelta(minutes=3)
 CAPITAL = Decimal(100_000)
@@ -82,7 +82,7 @@ class PowerCut(BaseException):
 
 
 class StagedPrices:
-    """A PriceSource whose prices are stale one morning, and which cuts the power when `cut_now` says so."""
+    """A PriceSource whose prices are stale on one morning. It cuts the power when `cut_now` says so."""
 
     def __init__(self, source: WatchedPrices, cut_now: Callable[[], bool]) -> None:
         self._source = source
@@ -103,7 +103,7 @@ class StagedPrices:
 
 
 class Narrator:
-    """Prints what is new in the file of decisions: orders, refusals, the first check of a half-day."""
+    """Prints what the file of decisions has gained: orders, refusals, the first check of a half-day."""
 
     def __init__(self, decisions: Path, table: SessionTable, out: TextIO) -> None:
         decisions.touch()
@@ -151,7 +151,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ConfigError as problems:
         print(problems, file=sys.stderr)
         return 2
-    permissions.from_now_on()  # the folder above may be the bot's
+    permissions.from_now_on()  # the parent folder may be the bot's own
     try:
         options.logs.mkdir(parents=True, exist_ok=True)
         with Lock(options.logs / PID_FILE):
@@ -168,7 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def empty(logs: Path) -> None:
-    """Remove what an earlier demo left in `logs`. Raises StartRefused for a folder whose records are not a demo's."""
+    """Remove what an earlier demo left in `logs`. Raises StartRefused if its records are not those of a demo."""
     marker = logs / place.DEMO_MARKER
     earlier = [logs / name for name in MADE_HERE if (logs / name).exists()]
     earlier += [path for pattern in MADE_HERE_PATTERNS for path in logs.glob(pattern)]
@@ -180,7 +180,7 @@ def empty(logs: Path) -> None:
 
 
 def run(logs: Path, seed: int, rule: Rule, out: TextIO) -> None:
-    """Six months of checks, printed as they happen."""
+    """Run six months of checks and print them as they happen."""
     first_row = min(FIRST_ROW, FIRST_DAY - timedelta(days=int(rule.history * DAYS_FOR_A_SESSION)))
     symbols = watched(rule, ())
     source = SimulatedPrices(seed, symbols, first_row, LAST_ROW, rows=max(ROWS, rule.history))
@@ -235,7 +235,7 @@ class Life:
         poll(self._engine, self._clock, timetable(self._rules, CHECK_INTERVAL), beat, BEAT)
 
     def end(self) -> None:
-        """What the system does when a process is gone: its files are closed."""
+        """Close the files, as the system does when a process has died."""
         self._records.book.close()
         self._records.journal.close()
         self._records.decisions.close()
@@ -248,14 +248,14 @@ class Life:
 
 
 def show_monitor(logs: Path) -> None:
-    """The monitor's own views of the records, on the same terminal or pipe."""
+    """Print the monitor's own views of the records to the same terminal or pipe."""
     for view in ("--status", "--trades", "--performance"):
         print(f"\nmonitor.py {view}", flush=True)
         subprocess.run([sys.executable, str(place.MONITOR), view, "--logs-dir", str(logs)], check=False)
 
 
 def _rule(row: Mapping[str, Any]) -> str:
-    """'QQQ 636.00 above 30d 571.82; 30d above 120d 569.25', or what another rule says itself."""
+    """'QQQ 636.00 above 30d 571.82; 30d above 120d 569.25', or the words of another rule."""
     if "rule" in row:
         return str(row["sentence"].partition(";")[0])
     price, short, long = row["price"], row["short_ma"], row["long_ma"]

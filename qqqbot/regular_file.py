@@ -1,6 +1,7 @@
-"""Opening the files in logs/, which never waits, and writing them: all or nothing.
+"""Opens the files in logs/ without ever waiting, and writes them: all or nothing.
 
-Under the name of one there may be a pipe, which waits for its other end, or a device, whose reading never ends.
+A pipe may have the name of such a file, and opening it would wait for its other end; so may a device, and reading it
+would never end.
 """
 
 import contextlib
@@ -17,11 +18,11 @@ REPLACING = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 
 
 def descriptor(path: Path, flags: int) -> int:
-    """Of the file at `path`, which only its owner can read if it is made here. Raises OSError."""
+    """The descriptor of the file at `path`; a file that is made here is readable by its owner only. Raises OSError."""
     try:
         found = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        if error.errno == errno.ENXIO:  # a pipe that nobody reads, a socket
+        if error.errno == errno.ENXIO:  # a pipe that nobody reads, or a socket
             raise _not_a_file(path) from None
         raise
     mode = os.fstat(found).st_mode
@@ -39,7 +40,7 @@ def reading(path: Path) -> BinaryIO:
 
 
 def reading_if_there(path: Path) -> BinaryIO:
-    """An empty file if there is none: what was never written has no rows. Raises OSError."""
+    """The file at `path`; an empty one if there is none: a file that was never written has no rows. Raises OSError."""
     try:
         return reading(path)
     except FileNotFoundError:
@@ -62,7 +63,7 @@ def json_object(path: Path) -> dict[str, Any]:
 
 
 def append(file: int, path: Path, data: bytes, synced: bool = False) -> None:
-    """Write all of `data` to the open `file` or nothing: half a line would swallow the next one. Raises OSError."""
+    """Write all of `data` to the open `file`, or nothing: half a line would swallow the next one. Raises OSError."""
     before = os.fstat(file).st_size
     try:
         if os.write(file, data) != len(data):
@@ -76,7 +77,7 @@ def append(file: int, path: Path, data: bytes, synced: bool = False) -> None:
 
 
 def replace(path: Path, text: str) -> None:
-    """Replace the file at `path`; a reader sees the old one or the new one, whole. Raises OSError."""
+    """Replace the file at `path`; a reader sees the whole old file or the whole new one. Raises OSError."""
     fresh = path.with_name(path.name + ".new")
     try:
         with os.fdopen(descriptor(fresh, REPLACING), "w", encoding="utf-8") as file:

@@ -1,4 +1,4 @@
-"""Numbers, times and durations as a person reads them. Times are New York's, labelled ET. Pure."""
+"""Numbers, times and durations as a person reads them. Times are New York time, labelled ET. Pure."""
 
 import math
 from datetime import datetime, timedelta
@@ -55,7 +55,7 @@ def column_time(moment: datetime | None) -> str:
 
 
 def span(length: timedelta) -> str:
-    """'12 s', '14 min', '33 h', '5 d': at least two and a half of a unit, so that rounding loses little."""
+    """'12 s', '14 min', '33 h', '5 d': two and a half of a unit or more, so that rounding loses little."""
     seconds = max(0.0, length.total_seconds())
     if seconds < 150:
         return f"{seconds:.0f} s"
@@ -74,6 +74,6 @@ def until(moment: datetime, now: datetime) -> str:
 
 
 def words(text: str) -> str:
-    """`text` with a capital first letter, as at the start of a sentence, but not that of a file's or key's name."""
+    """`text` with a capital first letter, as at the start of a sentence, unless a name (file or key) comes first."""
     is_a_name = {".", "_"} & set(text.partition(" ")[0].rstrip(".:"))
     return text if is_a_name else text[:1].upper() + text[1:]

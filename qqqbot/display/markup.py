@@ -1,14 +1,14 @@
-"""HTML and SVG that no text can break: what is written into them is escaped unless it is Markup already. Pure."""
+"""HTML and SVG that no text can break: every text in them is escaped unless it is Markup already. Pure."""
 
 import html
 from collections.abc import Iterable, Sequence
 
 VOID = {"meta", "link", "br"}
-"""HTML elements without an end tag; those of SVG need one."""
+"""HTML elements without an end tag; every SVG element needs one"""
 
 
 class Markup(str):
-    """Text that is HTML already."""
+    """Text that is HTML or SVG already."""
 
     __slots__ = ()
 

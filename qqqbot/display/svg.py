@@ -1,4 +1,4 @@
-"""Charts as SVG text: small, sharp, readable offline, and without a plotting library to load. Pure.
+"""Charts as SVG text: small, sharp, readable offline, and drawn without a plotting library. Pure.
 
 Each picture stands alone: its title and legend are drawn in it, on a white background.
 """
@@ -33,7 +33,7 @@ Format = Callable[[float], str]
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Finite points from left to right. `dashed` marks what should not be believed."""
+    """Finite points from left to right. A `dashed` curve should not be believed."""
 
     name: str
     points: Sequence[Point]
@@ -52,7 +52,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A part of the strip below the curves, which shows what was held when."""
+    """A part of the strip below the curves; the strip shows what was held when."""
 
     first: float
     last: float
@@ -61,7 +61,7 @@ class Stretch:
 
 
 def percent(value: float) -> str:
-    """12%, with the decimals that there are, two at most."""
+    """12%, 12.5% or 12.25%: as many decimals as needed, two at most."""
     return f"{round(value * 100, 2) + 0.0:g}%"
 
 
@@ -87,7 +87,7 @@ class Chart:
 
 
 def line_chart(chart: Chart, height: int = 300) -> Markup | None:
-    """None if there are not two points to draw."""
+    """The chart as SVG; None if it has fewer than two points."""
     xs = [x for curve in chart.curves for x, _ in curve.points]
     if len(set(xs)) < 2:
         return None
@@ -106,7 +106,7 @@ def line_chart(chart: Chart, height: int = 300) -> Markup | None:
 
 
 def bar_chart(labels: Sequence[str], groups: Sequence[Group], title: str) -> Markup:
-    """One bar of each group for each label; values are fractions."""
+    """A bar of each group at each label; values are fractions."""
     height = 260
     known = [value for group in groups for value in group.values]
     ticks, up = _scaled(min(0.0, *known), max(0.0, *known), height - BOTTOM)
@@ -126,9 +126,9 @@ def bar_chart(labels: Sequence[str], groups: Sequence[Group], title: str) -> Mar
 def histogram(
     groups: Sequence[Group], title: str, limits: tuple[float, float], mark: tuple[float, str] | None = None
 ) -> Markup:
-    """How often values (fractions) fall into each interval; those beyond `limits` count in the outermost ones.
+    """How many values (fractions) fall into each interval; values beyond `limits` count in the outermost intervals.
 
-    `mark` is a value to point at, and its name.
+    `mark` is a value to point at, with its name.
     """
     height = 240
     low, high = (min(limits[0], mark[0]), max(limits[1], mark[0])) if mark else limits
@@ -192,7 +192,7 @@ def heat_map(chart: HeatMap) -> Markup:
 
 
 def ticks_within(low: float, high: float, about: int) -> tuple[float, ...]:
-    """About `about` round numbers from `low` to `high`, at most one step short at each end; at least two."""
+    """About `about` round numbers from `low` to `high`, at least two; at each end they may stop one step short."""
     if high - low < 1e-9 * max(1.0, abs(high)):
         pad = max(abs(high) * 0.01, 1.0)
         low, high = low - pad, high + pad
@@ -207,7 +207,7 @@ def ticks_within(low: float, high: float, about: int) -> tuple[float, ...]:
 def log_ticks(low: float, high: float) -> tuple[float, ...]:
     """Powers of ten from `low` to `high`, with steps between them if there are few; at least two numbers.
 
-    Between neighbouring powers and steps they are as on a linear scale.
+    If fewer than two of these lie between `low` and `high`, the numbers are those of a linear scale.
     """
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     steps = (1.0, 2.0, 5.0) if last - first <= 3 else (1.0, 3.0) if last - first <= 4 else (1.0,)
@@ -222,7 +222,7 @@ def time_labels(times: Sequence[tuple[float, datetime]], most: int) -> list[tupl
     span = times[-1][1] - times[0][1] if times else timedelta()
     for length, key, form in _UNITS:
         if span > 2 * most * length:
-            continue  # far too many of them
+            continue  # far too many labels
         keys = [key(at) for _, at in times]
         starts = [times[n] for n in range(1, len(times)) if keys[n] != keys[n - 1]]
         if len(starts) <= most:
@@ -245,7 +245,7 @@ _UNITS: tuple[tuple[timedelta, Callable[[datetime], object], str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class _Axis:
-    """From values to pixels."""
+    """Converts values to pixels."""
 
     low: float
     high: float
@@ -275,7 +275,7 @@ def _scaled(low: float, high: float, bottom: int) -> tuple[tuple[float, ...], _A
 
 
 def _curve(curve: Curve, across: _Axis, up: _Axis) -> Child:
-    """A path in whole tenths of a pixel from point to point: half as long as with coordinates."""
+    """A path of steps from point to point, in whole tenths of a pixel: half as much text as with coordinates."""
     places = [(round(x * 10), round(up(y) * 10)) for x, y in _extremes(curve.points, across)]
     steps = " ".join(f"{x - a} {y - b}" for (a, b), (x, y) in itertools.pairwise(places))
     path = f"M{places[0][0]} {places[0][1]}" + (f"l{steps}" if steps else "")
@@ -295,7 +295,7 @@ def _curve(curve: Curve, across: _Axis, up: _Axis) -> Child:
 
 
 def _extremes(points: Sequence[Point], across: _Axis) -> list[Point]:
-    """Pixel across and value of the lowest and the highest point of each pixel, and of the last point."""
+    """(pixel across, value) of the lowest and the highest point of each pixel, and of the last point."""
     places = [(across(x), y) for x, y in points]
     kept: list[Point] = []
     low = high = places[0]
@@ -349,7 +349,7 @@ def _pointer(mark: tuple[float, str] | None, across: _Axis, up: _Axis) -> Child:
 
 
 def _round_ones(numbers: Sequence[float], about: int) -> list[tuple[int, float]]:
-    """Index and value of the round ones among `numbers`."""
+    """(index, value) of each round number among `numbers`."""
     wanted = set(ticks_within(numbers[0], numbers[-1], about))
     return [(i, n) for i, n in enumerate(numbers) if n in wanted]
 
@@ -379,7 +379,7 @@ def _colour(part: float) -> tuple[int, int, int]:
 
 
 def _png(values: Sequence[Sequence[float]], low: float, high: float) -> str:
-    """One pixel for each value, as base64; white if it is NaN."""
+    """A PNG image in base64 with one pixel for each value; NaN is white."""
     span = (high - low) or 1.0
     index = [bytes(round((v - low) / span * 254) if math.isfinite(v) else 255 for v in row) for row in values]
     palette = b"".join(bytes(_colour(i / 254)) for i in range(255)) + b"\xff\xff\xff"

@@ -1,8 +1,8 @@
 """Showing a screen: plain text in a pipe, rich's tables and colours on a terminal.
 
-A screen is a sequence of blocks. Plain text has one line for each row whatever its length, so that it can be searched
-and cut; on a terminal long texts are wrapped. rich is imported only if there is a terminal to draw on, and blocks are
-named tuples, for the same reason: nearly all of a view's time is spent on imports and on making classes.
+A screen is a sequence of blocks. Plain text has one line for each row, however long, so that grep and cut
+work on it; on a terminal long texts are wrapped. Nearly all of a view's time is spent on imports and on making classes:
+that is why rich is imported only if there is a terminal to draw on, and why blocks are named tuples.
 """
 
 import os
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Tone(StrEnum):
-    """What a text means; how it looks is the terminal's business."""
+    """What a text means; the terminal decides how it looks."""
 
     PLAIN = ""
     TITLE = "bold"
@@ -33,7 +33,7 @@ class Line(NamedTuple):
 
 
 class Field(NamedTuple):
-    """A value with its label; further lines under the same label have an empty one."""
+    """A value with its label. Further lines under the same label have an empty label."""
 
     label: str
     text: str
@@ -45,7 +45,7 @@ class Fields(NamedTuple):
 
 
 class Table(NamedTuple):
-    """`right` are the indices of columns of numbers; `tones` colours whole rows."""
+    """`right` has the indices of the columns of numbers, which are aligned right; `tones` colours whole rows."""
 
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -58,7 +58,7 @@ Screen = Sequence[Block]
 
 
 def show(screen: Screen, out: TextIO) -> None:
-    """Print `screen` in the way that suits `out`. Raises OSError (a pipe that nobody reads any more)."""
+    """Print `screen` as it suits `out`. Raises OSError, for example if nobody reads the pipe any more."""
     screen = [_quiet(block) for block in screen]
     if not is_terminal(out) or not _show_rich(screen, out):
         out.write(plain(screen))
@@ -66,7 +66,7 @@ def show(screen: Screen, out: TextIO) -> None:
 
 
 def _quiet(block: Block) -> Block:
-    """`block` without characters that would steer a terminal: its texts may quote anything."""
+    """`block` without characters that would control a terminal: its texts may quote anything."""
     match block:
         case Line(text):
             return block._replace(text=printable(text))
@@ -105,7 +105,7 @@ def _aligned(rows: Sequence[tuple[str, ...]], right: frozenset[int]) -> list[str
 
 
 def _show_rich(screen: Screen, out: TextIO) -> bool:
-    """False if rich is not installed: a status must not depend on that."""
+    """Print with rich; returns False if rich is not installed: a status must not depend on it."""
     try:
         from rich.console import Console  # 60 ms that a pipe and --json need not pay
     except ModuleNotFoundError:

@@ -6,13 +6,14 @@
     digest           the weekly message
     evening          the letter after each close
     channels         the owner's channels, one queue each
-    outbox           a queue with a thread, tries and pauses of its own
-    deliver          hands one message to one channel, and makes one ping: as processes of their own
-    replies          the owner asked on the channels that can answer, and the replies
-    listen           reads one channel's replies: as a process of its own
+    outbox           a queue with its own thread, tries and pauses
+    deliver          hands one message to one channel, and makes one ping: each as its own process
+    replies          asks the owner on the channels that can answer, and collects the replies
+    listen           reads one channel's replies, as its own process
     dead_man_switch  an outside address that is pinged while all is well
     last_words       the message and the ping of a daemon that could not start or go on
     try_channels     the command notify-test
 
-The trading loop hands over in microseconds and never waits for a channel. No address is ever in a message or a log.
+The trading loop hands a message over in microseconds and never waits for a channel. No message and no log ever has an
+address in it.
 """

@@ -26,7 +26,7 @@ CAPACITY = 50
 # Pushover takes 1,024, Discord 2,000, Telegram 4,096; apprise splits what is too long for a channel that it knows.
 MOST_CHARACTERS = 1000
 SHORT_CHARACTERS = 100
-# Bad Request, Content Too Large, Unprocessable Content: what a service says of a message rather than of its sender.
+# Bad Request, Content Too Large, Unprocessable Content: the service objects to the message, not to its sender.
 ABOUT_THE_MESSAGE = frozenset({400, 413, 422})
 
 # After this long every channel has accepted a message or given up on it.
@@ -34,17 +34,17 @@ GIVEN_UP_AFTER = timedelta(seconds=sum(PAUSES_SECONDS) + (len(PAUSES_SECONDS) + 
 
 Accepted = Callable[[], None]
 Tried = Callable[[str, str | None], None]
-"""is given a channel's name after each try, and why it did not accept the message"""
+"""is called after each try with the channel's name and the reason why it did not accept the message, None if it did"""
 
 
 def addresses(secrets: SecretUrls) -> list[str]:
-    """The names under which their health is kept."""
+    """The names under which the health of each address is kept."""
     names = [channel(number, url) for number, url in enumerate(secrets.notify, 1)]
     return [*names, *([DEAD_MAN] if secrets.ping else [])]
 
 
 class Message(NamedTuple):
-    """One that is `urgent` goes before the others; a newer one on the same `subject` takes its place."""
+    """`urgent` messages go before others; a newer message on the same `subject` replaces one that still waits."""
 
     title: str
     body: str
@@ -53,13 +53,13 @@ class Message(NamedTuple):
 
     @property
     def short(self) -> "Message":
-        """For a channel that refuses this one: most do because of its length, or of something in it."""
+        """A short message for a channel that refuses this one: mostly because of its length or its text."""
         return Message(self.title, f"{clipped(self.body, SHORT_CHARACTERS)}\nThe whole of it: {COMMAND} status")
 
 
 @dataclass(eq=False, repr=False)
 class Address:
-    """Something outside that is given one job at a time. `name` stands for it wherever its `url` must not be shown."""
+    """An outside address that gets one job at a time. `name` stands for it wherever its `url` must not be shown."""
 
     url: str
     name: str
@@ -103,7 +103,7 @@ class Channel(Address):
 class Channels:
     """All channels, each with a thread that sleeps until there is something to send.
 
-    One that failed in an earlier run, as `known` says, fails until it accepts something.
+    A channel that failed in an earlier run, according to `known`, counts as failing until it accepts something.
     """
 
     def __init__(
@@ -134,7 +134,7 @@ class Channels:
 
     @property
     def failure(self) -> str | None:
-        """Each channel that gave up on its newest message, and why; None if there is none."""
+        """Each channel that gave up on its newest message, and why; None if no channel did."""
         failures = [outbox.failure for outbox in self._outboxes if outbox.failure is not None]
         return "; ".join(failures) or None
 
@@ -143,7 +143,7 @@ class Channels:
         return all(outbox.failure is not None for outbox in self._outboxes)
 
     def close(self, seconds: float) -> None:
-        """Let deliveries that are under way end within `seconds` in all, then abort them."""
+        """Give the deliveries under way `seconds` in all to end, then abort them."""
         for outbox in self._outboxes:
             outbox.finish()
         end = time.monotonic() + seconds

@@ -27,7 +27,7 @@ _HEALTHCHECKS = re.compile(r"/ping/[\w-]+(/[\w-]+)?/?")
 
 
 class Call(NamedTuple):
-    """What is said: the exit code of `status`, 0 if all is well, and a sentence."""
+    """What a call says: the exit code of `status`, 0 if all is well, and a sentence."""
 
     code: int
     sentence: str
@@ -52,7 +52,7 @@ class Ping(Address):
         return Outbox("dead man's ping", self.deliver, self.jobs.abort, pauses, capacity=1).start()
 
     def deliver(self, call: Call) -> Failure | None:
-        """An address that cannot take a failure learns of it by silence."""
+        """Make the call. An address that cannot be sent a failure is not called for one: it notices the silence."""
         if call.code != 0 and not takes_words(self.url):
             return None
         refusal = self.attempt(call)
@@ -67,7 +67,7 @@ class Ping(Address):
 
 
 def takes_words(url: str) -> bool:
-    """Whether it is of healthchecks.io's kind (https://healthchecks.io/docs/http_api/): a body is kept, /fail rings."""
+    """Whether it works like healthchecks.io: it keeps a body, /fail alerts (https://healthchecks.io/docs/http_api/)."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -90,7 +90,7 @@ class DeadManSwitch:
         self._rung: Hashable = None
 
     def look(self, last_check: Check | None, exchange_closed: bool, now: datetime) -> None:
-        """Only while the daemon's status is healthy (records/verdict)."""
+        """Call if it is due; to be used only while the daemon's status is healthy (records/verdict)."""
         if last_check is None or not last_check.good:
             return
         fresh = last_check.at != self._check
@@ -100,7 +100,7 @@ class DeadManSwitch:
             self._outbox.put(Call(0, last_check.sentence))
 
     def ring(self, what: Hashable, call: Call) -> None:
-        """Say at once that something is wrong, once for each `what`, instead of waiting for the silence to be heard."""
+        """Report at once, and once for each `what`, that something is wrong: silence is noticed only after a while."""
         if what != self._rung:
             self._rung = what
             self._outbox.put(call)

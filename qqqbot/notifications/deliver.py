@@ -1,4 +1,4 @@
-"""One delivery in its own short-lived process: python -m qqqbot.notifications.deliver SECONDS.
+"""Makes one delivery in its own short-lived process: python -m qqqbot.notifications.deliver SECONDS.
 
 stdin:  {"url": "...", "title": "...", "body": "..."} for a channel, through apprise
         {"url": "...", "timeout": 10} for an address that is only called, with a "body" if it takes one
@@ -22,7 +22,7 @@ _STATUS = re.compile(r"error=(\d{3})\b|\bHTTP (?:status|error)\D{0,3}(\d{3})\b")
 
 
 class Words(logging.Handler):
-    """Keeps what is logged, for this process only."""
+    """Keeps what apprise logs, in this process only."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ def deliver(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _send(job: dict[str, Any]) -> tuple[str | None, int]:
-    # Half a second of imports: only here, in a short-lived process.
+    # These imports take half a second: only here, in a short-lived process.
     from apprise import Apprise, AppriseAsset, NotifyFormat
 
     words = Words()
@@ -52,7 +52,7 @@ def _send(job: dict[str, Any]) -> tuple[str | None, int]:
 
 
 def splitting(channels: "Apprise") -> "Apprise":
-    """Apprise's default sends what is too long as it is, and the service refuses it."""
+    """Make apprise split long messages. By default it sends them whole, and the service refuses them."""
     from apprise import NotifyBase, OverflowMode
 
     for one in channels:
@@ -62,7 +62,7 @@ def splitting(channels: "Apprise") -> "Apprise":
 
 
 def reason(heard: list[str]) -> tuple[str, int]:
-    """What apprise logged, in our words, and HTTP's status, 0 if there is none."""
+    """What apprise logged, in our own words, and the HTTP status, 0 if there is none."""
     for line in heard:
         if (found := _STATUS.search(line)) and (status := next(filter(None, found.groups()))):
             return f"refused it with HTTP status {status}", int(status)
@@ -76,7 +76,7 @@ def _call(url: str, timeout: float, body: str | None = None) -> tuple[str | None
     try:
         data, headers = (None, {}) if body is None else (body.encode(), {"Content-Type": "text/plain; charset=utf-8"})
         method = "GET" if body is None else "POST"
-        # The answer's body is not read: it might be endless.
+        # The body of the answer is not read: it might be endless.
         with requests.request(method, url, data=data, headers=headers, timeout=timeout, stream=True) as found:
             status = found.status_code
     except requests.Timeout:

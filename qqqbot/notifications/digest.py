@@ -14,14 +14,14 @@ from qqqbot.records.risk_line import RiskLine, risk_words
 from qqqbot.trading.standing import held
 
 _UNKNOWN = "Value: unknown, as there is no price yet."
-# A value seen longer than this before the week's last close is not that of the week's end.
+# A value seen longer than this before the week's last close does not count as the value at the week's end.
 OLDEST_VALUE = timedelta(hours=1)
-# The last check of a session is over by then.
+# This long after a close, the session's last check is over.
 AFTER_CLOSE = timedelta(minutes=10)
 
 
 def ended_session(table: SessionTable | None, now: datetime) -> Session | None:
-    """The newest session, once its last check is over; None while one is open, or if it is not known."""
+    """The newest session once its last check is over; None while a session is open, or if the calendar is not known."""
     try:
         last = None if table is None or table.open_session(now) is not None else table.last_closed(now)
     except CalendarEnded:
@@ -30,7 +30,7 @@ def ended_session(table: SessionTable | None, now: datetime) -> Session | None:
 
 
 def ended_week(table: SessionTable | None, now: datetime) -> Session | None:
-    """The last session of the newest week, once it is over; None if that has not ended or is not known."""
+    """The last session of the newest week once it is over; None if it has not ended, or is not known."""
     last = ended_session(table, now)
     try:
         coming = None if last is None or table is None else table.next_open(now)
@@ -54,10 +54,10 @@ def digest(
 ) -> str:
     """`outlook` says which price would change the answer; `valued_at` is when the prices of `equity` were seen.
 
-    `before` is the equity and number of trades at the last digest, `missing` what the account lacks of the cash.
+    `before` has equity and number of trades at the last digest, `missing` is the cash that the account lacks.
 
-    It goes through every channel and says how each of them has done: so each is tested once a week, and one that has
-    failed silently is named in the others.
+    The digest goes through every channel and says how each of them has done. So each is tested once a week, and a
+    channel that has failed silently is named in the others.
     """
     there = replace(portfolio, cash=portfolio.cash - missing, total_capital=portfolio.total_capital - missing)
     late = valued_at if valued_at is not None and week.close - valued_at > OLDEST_VALUE else None

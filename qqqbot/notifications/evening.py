@@ -1,7 +1,7 @@
-"""The evening letter: after a session's close, in two lines, what is held and what would change that. Pure.
+"""The evening letter: two lines after a session's close about what is held and what would change that. Pure.
 
-It is sent once for a session, by whichever process is running, no later than the next morning. The weekly message says
-the same, and takes its place after the last session of a week.
+It is sent once for each session, by whichever process is running, no later than the next morning. After the last
+session of a week the weekly message, which says the same, is sent instead.
 """
 
 from collections.abc import Sequence
@@ -17,11 +17,11 @@ from qqqbot.trading.standing import held, is_known, outlook
 # From a usual close to the next morning's open, after which it would be yesterday's news.
 LATEST = timedelta(hours=17, minutes=30)
 NEAR = 0.02
-"""QQQ closed further than this from the day before on one day in ten, 2010 to 2026"""
+"""on one day in ten from 2010 to 2026, QQQ closed further than this from the close of the day before"""
 
 
 class EveningLetter(StrEnum):
-    """When one is sent: `evening_letter` of the configuration."""
+    """When a letter is sent: the key `evening_letter` of the configuration."""
 
     OFF = "off"
     ON_CHANGE = "on_change"
@@ -39,7 +39,7 @@ def evening(table: SessionTable | None, now: datetime) -> Session | None:
 def is_wanted(
     letter: EveningLetter, holding: Holding, before: str, flips: Flips | None, table: SessionTable | None, now: datetime
 ) -> bool:
-    """`before` is what was held at the last letter. A flip price that is not known may be a near one."""
+    """Whether a letter is sent. `before` is what was held at the last one; an unknown flip price counts as near."""
     match letter:
         case EveningLetter.OFF:
             return False
@@ -63,6 +63,6 @@ def letter(
     now: datetime,
     wrong: Sequence[str] = (),
 ) -> str:
-    """`wrong`: the headlines of what lasts; each has a message of its own, with all that it needs."""
+    """The letter. `wrong` has the headlines of lasting troubles; each has its own message with the details."""
     troubles = f" But {'; '.join(wrong)}." if wrong else ""
     return f"{session.date:%a %Y-%m-%d}, {held(portfolio)}.{troubles}\n{outlook(flips, table, now)}"

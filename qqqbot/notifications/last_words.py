@@ -16,7 +16,7 @@ DEADLINE_SECONDS = 10.0
 
 
 def last_words(logs: Path, secrets: SecretUrls, end: End, tell: bool) -> None:
-    """To the dead man's address, and to the channels if `tell`; takes no longer than one of them."""
+    """Send `end` to the dead man's address and, if `tell`, to the channels: all at once, in the time of the slowest."""
     tried = ChannelRecord(logs, SystemClock(), addresses(secrets)).tried
     why = clipped(without_accounts(end.why), MOST_TEXT)
     notice = Notice(AlertKind.ENDED, f"{why} (exit code {end.code})")

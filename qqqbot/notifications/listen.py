@@ -1,13 +1,15 @@
-"""One reading of one channel's replies in its own process: python -m qqqbot.notifications.listen SECONDS.
+"""Reads one channel's replies once, in its own process: python -m qqqbot.notifications.listen SECONDS.
 
 stdin:  {"url": "...", "code": "123456", "place": 0}
 stdout: {"problem": null, "answers": ["veto"], "place": 0}
 
-What the channel holds is foreign text: only the words that a reply may be leave this process, and only with the code of
-the announcement. It is read whole or not at all. ntfy gives back what it keeps of a topic (https://docs.ntfy.sh/
-subscribe/api/), our announcement with it: without that, it may have kept nothing, and silence would mean nothing.
-Telegram hands out updates until a higher place confirms them (https://core.telegram.org/bots/api#getupdates), in order:
-an update with an answer is left unconfirmed, so that a process which dies before it has written it down reads it again.
+What the channel holds is foreign text. Only the words that a reply may consist of leave this process, and only if they
+came with the code of the announcement. The channel is read whole or not at all.
+
+ntfy returns what it keeps of a topic (https://docs.ntfy.sh/subscribe/api/), our announcement included. If that is
+missing, ntfy may have kept nothing, and the absence of replies proves nothing. Telegram returns updates in order until
+a higher place confirms them (https://core.telegram.org/bots/api#getupdates). An update with an answer is left
+unconfirmed: a process that dies before it has recorded the answer then reads it again.
 """
 
 import json
@@ -21,11 +23,11 @@ from qqqbot.runtime.child_process import answer
 
 NTFY, TELEGRAM = "https://ntfy.sh", "https://api.telegram.org"
 TIMEOUT_SECONDS = 10.0
-# ntfy.sh keeps 250 messages of 4 KiB a day; a page of Telegram has 100 of as many.
+# ntfy.sh keeps 250 messages of 4 KiB a day; a page of Telegram has 100 messages of that length.
 MOST_BYTES = 4 * 1024 * 1024
 PAGE, MOST_PAGES = 100, 20
 KINDS = ("message", "edited_message", "channel_post", "edited_channel_post")
-"""An answer by correcting a mistyped one is an answer too."""
+"""kinds of updates: a mistyped answer that its author corrects counts too"""
 _REPLY = re.compile(rf"/?({'|'.join(Answer)})(?:@\w+)?[ :]*([0-9]{{3}}) ?([0-9]{{3}})[.!]?", re.IGNORECASE)
 _WORDS = {
     401: "refuses the address's login",
@@ -37,12 +39,12 @@ _WORDS = {
 
 
 class Unreadable(Exception):
-    """Why the replies could not be read, in our own words."""
+    """The replies could not be read; the text says why, in our own words."""
 
 
 def listen(job: dict[str, Any], telegram: str = TELEGRAM) -> dict[str, Any]:
-    """Read once. `telegram` is where its interface is."""
-    # Half a second of imports: only here, in a short-lived process.
+    """Read the channel of `job` once. `telegram` is the address of Telegram's interface."""
+    # These imports take half a second: only here, in a short-lived process.
     from apprise import Apprise
     from apprise.plugins.ntfy import NotifyNtfy
     from apprise.plugins.telegram import NotifyTelegram
@@ -62,7 +64,7 @@ def listen(job: dict[str, Any], telegram: str = TELEGRAM) -> dict[str, Any]:
 
 
 def understood(text: object, code: str) -> Answer | None:
-    """The answer that the whole of `text` is, if it has the code."""
+    """The answer if `text` is nothing but an answer and the code; otherwise None."""
     found = _REPLY.fullmatch(" ".join(text.split())) if isinstance(text, str) else None
     return Answer(found[1].lower()) if found and found[2] + found[3] == code else None
 
@@ -73,7 +75,7 @@ def _ntfy(channel: Any, code: str) -> set[Answer]:
     headers = {"Authorization": f"Bearer {channel.token}"} if channel.auth == "token" and channel.token else {}
     login = (channel.user, channel.password or "") if channel.user and not headers else None
     url = f"{base}/{','.join(quote(topic, safe='') for topic in channel.topics)}/json"
-    # A length of time, by the server's own clock; a message's id that it has forgotten would give everything.
+    # `since` is a length of time by the server's clock: given an id it has forgotten, the server returns everything.
     body = _asked("GET", url, channel, params={"poll": "1", "since": "12h"}, headers=headers, auth=login)
     rows = [_object(line) for line in body.splitlines() if line.strip()]
     texts = [row.get("message") for row in rows if row.get("event") == "message"]
@@ -108,7 +110,7 @@ def _is_update(value: object) -> bool:
 
 
 def _texts(update: dict[str, Any], chats: set[str]) -> list[object]:
-    """What was written in one of `chats`."""
+    """The texts of `update` that were written in one of `chats`."""
     messages = [update[kind] for kind in KINDS if isinstance(update.get(kind), dict)]
     ours = [m for m in messages if isinstance(m.get("chat"), dict) and _names(m["chat"]) & chats]
     return [message.get("text") for message in ours]
@@ -129,7 +131,7 @@ def _object(text: bytes) -> dict[str, Any]:
 
 
 def _asked(method: str, url: str, channel: Any, **rest: Any) -> bytes:
-    """The whole body of a good answer. No library's text is passed on, since it may quote the address."""
+    """The whole body of a good answer. Raises Unreadable in our own words: a library's text may quote the address."""
     import requests
 
     try:

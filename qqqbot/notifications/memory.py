@@ -1,7 +1,7 @@
-"""notices.json: what the owner has been notified of, so that a restart repeats nothing and forgets no trouble's end.
+"""notices.json: what the owner has been notified of, so that a restart repeats nothing, and forgets no trouble.
 
 Something counts as reported once any channel has accepted the message. Until then it remains due, for the next process
-too: at worst the owner gets one message twice, never none.
+too: at worst the owner gets a message twice, but never loses one.
 """
 
 import json
@@ -21,12 +21,12 @@ from qqqbot.trading.alerts import Event
 log = logging.getLogger(__name__)
 
 FILE = "notices.json"
-# Events that wait for the morning, or for a channel that works again.
+# The most events that may wait for the morning, or for a channel that works again.
 MOST_WAITING = 50
 
 
 class NoticeMemory:
-    """The history of one account and mode, and of the time before they are known. May be used from any thread."""
+    """The history of one account and mode, and of the time before they were known. May be used from any thread."""
 
     def __init__(self, logs: Path) -> None:
         self._path = logs / FILE
@@ -40,22 +40,22 @@ class NoticeMemory:
         return self._history
 
     def belongs_to(self, whose: str) -> None:
-        """Start over if the file is another account's or mode's; the events in it do not concern this one."""
+        """Start over if the file belongs to another account or mode, whose events do not concern this one."""
         self._update(lambda old: old if old.whose == whose else replace(self._own(old), whose=whose))
 
     def add(self, item: Event) -> None:
-        """Keep it until it has been reported; the oldest is dropped if there are too many."""
+        """Keep the event until it has been reported; if there are too many, drop the oldest."""
         self._update(lambda old: replace(old, waiting=(*old.waiting, item)[-MOST_WAITING:]))
 
     def died(self, at: datetime) -> None:
         self._update(lambda old: replace(old, died=at))
 
     def begin_weeks(self, digest: str, equity: float | None, trades: int) -> None:
-        """Set what the first digest compares with."""
+        """Record the values that the first digest compares with."""
         self._update(lambda old: old if old.digest else replace(old, digest=digest, equity=equity, trades=trades))
 
     def begin_evenings(self, holding: str) -> None:
-        """Set what the first letter compares with."""
+        """Record the holding that the first letter compares with."""
         self._update(lambda old: old if old.evening_held else replace(old, evening_held=holding))
 
     def accept(self, whose: str, notices: Sequence[Notice]) -> None:

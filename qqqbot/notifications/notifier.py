@@ -1,8 +1,8 @@
 """What is reported to the owner, the dead man's switch and systemd, after each check and at least once a minute.
 
-It is the Notifier of the engine: what happens is logged and collected; what lasts is read from the engine itself each
-time. Nothing here may stop a trade: deliveries are handed over, and something counts as reported once a channel has
-accepted it, whenever that is.
+OwnerNotifier is the engine's Notifier. It logs and collects events; each look reads lasting troubles from the engine.
+Nothing here may stop a trade: deliveries are handed over, and something counts as reported once a channel has accepted
+it, however late.
 """
 
 import logging
@@ -56,13 +56,13 @@ MOST_NEWS = 900
 TRADES = (AlertKind.TRADE, AlertKind.FIRST_TRADE)
 
 
-# What is said alone, in a message of its own; the rest of the news shares one.
+# Each of these is sent as its own message; the rest of the news shares one.
 ALONE = frozenset({AlertKind.LOGIN, AlertKind.DIGEST, AlertKind.EVENING})
 URGENT = frozenset({*(kind for kind in AlertKind if kind.lasts), AlertKind.LOGIN, AlertKind.CRASHED})
 
 
 class Sent(NamedTuple):
-    """A message that was handed over: what it says on each of its subjects."""
+    """A message that was handed over, with its words on each subject."""
 
     words: Mapping[Hashable, tuple[bool, Hashable]]
     at: datetime
@@ -70,7 +70,7 @@ class Sent(NamedTuple):
 
 @dataclass(eq=False)
 class OwnerNotifier:
-    """`refused` returns why the account that is logged in may not be traded, which does not pass by waiting."""
+    """`refused` returns why the account that is logged in may not be traded; waiting does not change that."""
 
     logs: Path
     clock: Clock
@@ -84,7 +84,7 @@ class OwnerNotifier:
     health: Callable[[], tuple[ChannelHealth, ...]] = tuple
     letters: EveningLetter = EveningLetter.OFF
     unwritten: Event | None = None
-    """since when and why status.json cannot be written, so that nothing else shows what is wrong"""
+    """since when and why status.json cannot be written; then no other place shows what is wrong"""
     _failure: str | None = None
     _failing_since: datetime | None = None
     _sent: dict[Hashable, Sent] = field(default_factory=dict)
@@ -93,13 +93,13 @@ class OwnerNotifier:
     _arrived: datetime | None = None
     """when a channel last accepted a message"""
     _complete: bool = False
-    """a check since the start has examined everything that could be wrong: a trouble that is not found is over"""
+    """whether a check since the start has examined everything that could be wrong: a trouble not found then is over"""
 
     def __post_init__(self) -> None:
         self._memory = NoticeMemory(self.logs)
 
     def notify(self, kind: AlertKind, text: str) -> None:
-        """Log it, and notify the owner at the next `look`. What lasts is read from the engine instead."""
+        """Log `text`, and notify the owner at the next `look`. Lasting troubles are read from the engine instead."""
         self.log_notifier.notify(kind, text)
         if kind.lasts or self.channels is None:
             return
@@ -128,7 +128,7 @@ class OwnerNotifier:
         self._send_due(self.channels, troubles, now, near)
 
     def died(self, text: str) -> Event | None:
-        """The last run died, in the words of `text`: a line in the log, and news if it is the second within the hour.
+        """Log that the last run died, as `text` says. The second death within an hour is also news.
 
         Returns that news, which `status` reports too.
         """
@@ -143,11 +143,11 @@ class OwnerNotifier:
     def _tell_the_dead_man(
         self, dead_man: DeadManSwitch, troubles: Sequence[Trouble], table: SessionTable | None, now: datetime
     ) -> None:
-        """It is fed only while `status` is healthy."""
+        """Call the dead man's address while `status` is healthy; otherwise report what is wrong."""
         again, engine, health = self._died_again, self.engine, self._verdict(now)
         if health.exit_code:
             dying = [_trouble(again)] if again is not None else []
-            # One that has just been started again has no account yet, which is no trouble.
+            # A daemon that has just been started again has no account yet; that is no trouble.
             found = (*dying, *troubles) if health is Health.FAILING else (*troubles, *dying)
             worst = next((t for t in found if t.kind in URGENT), None)
             kind, text = (worst.kind, worst.text) if worst else self._not_told_yet()
@@ -169,7 +169,7 @@ class OwnerNotifier:
         return verdict({**status, **(engine_values(self.engine, now) if self.engine else {})}, now)
 
     def _not_told_yet(self) -> tuple[AlertKind, str]:
-        """What is wrong by `status` alone: a halt that no check has found yet, or a session without its decision."""
+        """What only `status` calls wrong: a halt that no check has found yet, or a session without its decision."""
         if self.engine is not None and (halt := self.engine.halted()) is not None:
             return AlertKind.HALT, f"{halt}; {COMMAND} resume ends it"
         lost = self.engine.undecided() if self.engine else None
@@ -219,11 +219,11 @@ class OwnerNotifier:
         channels.put(self._message(notices), partial(self._accepted, sent, tuple(notices), self._memory.history.whose))
 
     def _flies(self, notice: Notice, now: datetime) -> bool:
-        """Whether the channels may still be trying to deliver it."""
+        """Whether the channels may still be trying to deliver the notice."""
         return self._sent_within(GIVEN_UP_AFTER, notice, now)
 
     def _waits(self, notice: Notice, now: datetime) -> bool:
-        """Whether it is under way, or no channel has accepted anything since it was given up, for an hour."""
+        """Whether the notice was sent within the hour, and is under way or no channel has accepted anything since."""
         return self._sent_within(AGAIN_AFTER, notice, now) and (
             self._flies(notice, now) or not self._works_again(notice)
         )
@@ -237,7 +237,7 @@ class OwnerNotifier:
         return sent is not None and same and timedelta(0) <= now - sent.at < length
 
     def _accepted(self, sent: Sent, notices: tuple[Notice, ...], whose: str) -> None:
-        """Called from a channel's thread. What was superseded changes nothing: a newer message repeats it."""
+        """Called from a channel's thread. A superseded message changes nothing: a newer one repeats it."""
         self._arrived = self.clock.now()
         self._memory.accept(whose, [notice for notice in notices if self._sent.get(notice.subject) is sent])
 
@@ -253,7 +253,7 @@ class OwnerNotifier:
             found[other.kind] = other
         if (channels := self.channels) is not None and channels.failure:
             since, can_be_said = self._failing_since or self.clock.now(), not channels.all_fail
-            # Through another channel; while all of them fail it is not over.
+            # Reported through another channel. While all channels fail, the trouble is not over.
             found[AlertKind.NOTIFICATIONS] = Trouble(AlertKind.NOTIFICATIONS, channels.failure, since, can_be_said)
         return list(found.values())
 
@@ -264,12 +264,12 @@ class OwnerNotifier:
         return [Notice(AlertKind.LOGIN, problem or "", subject=AlertKind.LOGIN, words=today, changes={"login": today})]
 
     def _week(self, now: datetime) -> Session | None:
-        """The newest week that is over and in which this bot ran, once a check has been made."""
+        """The newest week that is over and in which this bot ran; None until a check has been made."""
         engine = self.engine
         if engine is None or engine.state.last_check is None:
             return None
         week = ended_week(engine.state.table, now)
-        # At the very first start, the bot did not run in a week that is already over.
+        # A week that was over before the very first start is not reported: the bot did not run in it.
         first = week.date.isoformat() if week else NO_WEEK_YET
         self._memory.begin_weeks(first, engine.equity(), engine.portfolio().trades)
         return week
@@ -306,7 +306,7 @@ class OwnerNotifier:
         return [Notice(AlertKind.EVENING, text, subject=AlertKind.EVENING, words=day, changes=after)]
 
     def _message(self, notices: Sequence[Notice]) -> Message:
-        """One notice with all that it needs, or news, the newest of it if there is too much."""
+        """One notice with all its details, or the news: the newest part of it if there is too much."""
         heads = list(dict.fromkeys(notice.head for notice in notices))
         title = f"qqqbot{self._who()}: {'; '.join(heads[:2])}{'; ...' if len(heads) > 2 else ''}"
         first = notices[0]
@@ -318,7 +318,7 @@ class OwnerNotifier:
         return Message(self._masked(title), self._masked(clipped(body, MOST_CHARACTERS)), urgent, subject)
 
     def _who(self) -> str:
-        """The mode and account of a title; nothing until they are known."""
+        """The mode and account, for a title; empty until they are known."""
         if self.engine is None:
             return ""
         broker = self.engine.broker
@@ -328,7 +328,7 @@ class OwnerNotifier:
         return without_accounts(text, self.engine.broker.account if self.engine else "")
 
     def _report_failing_channels(self, channels: Channels) -> None:
-        """In the log and the status, once: a message that cannot be delivered cannot report that itself."""
+        """Report failing channels once, in the log and the status: an undelivered message cannot report itself."""
         if (failure := channels.failure) != self._failure:
             self._failure = failure
             self._failing_since = self.clock.now() if failure else None
@@ -336,7 +336,7 @@ class OwnerNotifier:
 
 
 def shown(paragraphs: Sequence[str], trades: bool) -> str:
-    """As many of `paragraphs`, the newest, as fit into a message with a line about the others."""
+    """The newest of `paragraphs`, as many as fit into a message, and a line about the others."""
     kept: list[str] = []
     for paragraph in reversed(paragraphs):
         if kept and sum(map(len, kept)) + 2 * len(kept) + len(paragraph) > MOST_NEWS:

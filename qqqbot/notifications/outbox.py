@@ -1,8 +1,8 @@
-"""A queue of deliveries to an outside address: handed over in microseconds, delivered by a thread.
+"""A queue of deliveries to an outside address: items are handed over in microseconds and delivered by a thread.
 
-Bounded in every way: the oldest item is dropped if there are too many, and each is tried a fixed number of times with
-growing pauses. An item that waits for its next try holds up no other. There is one thread, which sleeps while there is
-nothing to deliver: starting one for each item would make the loop wait until it runs.
+The queue is bounded in every way: if there are too many items, the oldest is dropped, and each item is tried a fixed
+number of times with growing pauses. An item that waits for its next try delays no other. One thread serves the queue,
+and sleeps while it is empty: if each item started a thread, the loop would wait until that thread runs.
 """
 
 import logging
@@ -16,19 +16,19 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 KILL_SECONDS = 2.0
-# Request Timeout, Too Early, Too Many Requests: the only refusals of HTTP's 4xx that another try may overcome.
+# Request Timeout, Too Early, Too Many Requests: the only 4xx answers for which another try makes sense.
 PASSING = frozenset({408, 425, 429})
 
 
 class Failure(NamedTuple):
-    """Why a delivery did not arrive; `status` is HTTP's, 0 if it is not known."""
+    """Why a delivery did not arrive; `status` is the HTTP status, 0 if it is not known."""
 
     why: str
     status: int = 0
 
     @property
     def final(self) -> bool:
-        """Whether it would not arrive at another try either."""
+        """Whether another try would fail too."""
         return 400 <= self.status < 500 and self.status not in PASSING
 
 
@@ -47,7 +47,7 @@ class _Waiting(Generic[T]):
 
 @dataclass(eq=False)
 class Outbox(Generic[T]):
-    """`deliver` runs in the outbox's thread, once started; `abort` makes it end at once. `pauses` are seconds."""
+    """`deliver` runs in the outbox's own thread; `abort` makes it end at once. `pauses` are seconds between tries."""
 
     name: str
     deliver: Delivery[T]
@@ -55,7 +55,7 @@ class Outbox(Generic[T]):
     pauses: Sequence[float]
     capacity: int
     failure: str | None = None
-    """why the newest delivery was given up, at first that of an earlier process; None if it succeeded"""
+    """why the newest delivery was given up, at first one of an earlier process; None if it succeeded"""
 
     def __post_init__(self) -> None:
         self._items: list[_Waiting[T]] = []
@@ -71,7 +71,7 @@ class Outbox(Generic[T]):
     def put(self, item: T, urgent: bool = False, subject: str = "") -> None:
         """Queue an item, before all others if it is `urgent`. Never raises, never waits for a delivery.
 
-        It replaces what still waits on the same `subject`: old news must not arrive after new.
+        It replaces an item on the same `subject` that still waits: old news must not arrive after new.
         """
         with self._arrived:
             if subject:
@@ -87,13 +87,13 @@ class Outbox(Generic[T]):
             log.warning("%s: too many items wait to be delivered; the oldest was dropped", self.name)
 
     def finish(self) -> None:
-        """Try each item that was not tried yet and end, without waiting for that."""
+        """Let the thread try each item that was not tried yet, and end; this call does not wait for it."""
         with self._arrived:
             self._closing = True
             self._arrived.notify()
 
     def close(self, seconds: float) -> None:
-        """Let a delivery that is under way end within `seconds`, then abort it. Nothing is tried again."""
+        """Give a delivery under way `seconds` to end, then abort it. Nothing is tried again."""
         self.finish()
         if not self._thread.is_alive():
             return
@@ -104,7 +104,7 @@ class Outbox(Generic[T]):
             log.warning("%s: given up because the daemon is stopping", self.name)
 
     def _run(self) -> None:
-        """Until closed and empty."""
+        """Deliver until the outbox is closed and empty."""
         while (waiting := self._take()) is not None:
             failure = self._try(waiting.item)
             with self._arrived:
@@ -119,7 +119,7 @@ class Outbox(Generic[T]):
                 self._ended(failure)
 
     def _take(self) -> _Waiting[T] | None:
-        """The next item whose time has come, the urgent ones first; None once closed and empty."""
+        """Wait for the next item that is due, urgent items first; None once the outbox is closed and empty."""
         with self._arrived:
             while True:
                 if self._closing:
@@ -140,7 +140,7 @@ class Outbox(Generic[T]):
             log.warning("%s: given up: %s", self.name, failure.why)
 
     def _try(self, item: T) -> Failure | None:
-        """An unforeseen error counts as a failed try: if this thread ended, nothing would be delivered any more."""
+        """Try once. An unforeseen error is a failed try: if it ended this thread, nothing more would be delivered."""
         try:
             return self.deliver(item)
         except Exception as error:  # noqa: BLE001 (its text may quote an address, so only its kind is reported)

@@ -1,9 +1,11 @@
 """Which events the owner is notified of, and when. Pure.
 
-Level-triggered like the loop: what is wrong now is compared with what was reported, so a restart, a crash loop and a
-trouble that came and went in the night are one case. Rare and actionable: one message when a trouble begins, one on
-each further day on which it keeps decisions from being made, and one when it is over; what recurs within the hour waits
-until the hour has passed, a channel that fails for a week; the night is quiet unless the exchange is open.
+Level-triggered like the loop: what is wrong now is compared with what was reported. So a restart, a crash loop and a
+trouble that came and went in the night are one case.
+
+Messages are rare and ask for an action: one when a trouble begins, one on each further day on which it prevents
+decisions, and one when it is over. A trouble that recurs within the hour is reported only after that hour, a failing
+channel only after a week. At night nothing is sent unless the exchange is open.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -20,12 +22,12 @@ from qqqbot.model.values import Decide, Rules
 from qqqbot.records.verdict import AHEAD
 from qqqbot.trading.alerts import Event
 
-# New York's evening to morning: the gateway's nightly restart and IB's own resets fall into it.
+# Evening to morning in New York; the gateway's nightly restart and IB's own resets fall into this time.
 NIGHT_BEGINS, NIGHT_ENDS = time(20), time(8)
 AGAIN_AFTER = timedelta(hours=1)
-# A channel may be revoked for years, or work every other hour; each weekly message says how each of them does.
+# A channel may be revoked for years, or work every other hour; each weekly message says how every channel does.
 CHANNELS_AGAIN_AFTER = timedelta(days=7)
-# The gateway recovers on its own from most interruptions, within this.
+# The gateway recovers on its own from most interruptions within this time.
 # The broker refreshes account values every three minutes (facts: tws-api, account summary).
 GRACE = {
     AlertKind.BROKER: timedelta(minutes=3),
@@ -47,11 +49,11 @@ WAVERING = frozenset(
 SUNDAY = 6
 SUNDAY_EVENING = time(18)
 MOST_TEXT = 500
-"""characters: what a broker or an exception says may be endless, and the advice comes after it"""
+"""characters: a broker's or an exception's text may be endless, and the advice comes after it"""
 
 
 class Trouble(NamedTuple):
-    """Something wrong that lasts. One that `threatens` no decision yet is not reported until it does."""
+    """Something wrong that lasts. It is reported only once it `threatens` a decision."""
 
     kind: AlertKind
     text: str
@@ -70,7 +72,8 @@ class Reported:
 class History:
     """What has been reported (`told`) and what is `waiting`.
 
-    `digest`, `login` and `evening` are the days of the last ones, `evening_held` is what was held at the last letter.
+    `digest`, `login` and `evening` are the days of the last such messages; `evening_held` is what was held at the last
+    evening letter.
     `whose` is the mode and account, empty until they are known. The fields are the keys of notices.json.
     """
 
@@ -88,9 +91,9 @@ class History:
 
 
 class Notice(NamedTuple):
-    """One paragraph of a message. `subject` is what it is about, and `words` what it says of that.
+    """One paragraph of a message. `subject` is what it is about, `words` what it says about that.
 
-    The rest is what becomes of the history once a channel has accepted it.
+    The other fields say how the history changes once a channel has accepted the notice.
     """
 
     kind: AlertKind
@@ -145,7 +148,7 @@ def decision_near(now: datetime, table: SessionTable | None, rules: Rules) -> bo
 
 
 def login_due(history: History, problem: str | None, now: datetime) -> bool:
-    """True once, on Sunday evening, if the gateway has not come back after the night in which IB ends every login."""
+    """True once, on Sunday evening, if the gateway is not back after the night in which IB ends every login."""
     local = now.astimezone(NEW_YORK)
     evening = local.weekday() == SUNDAY and local.time() >= SUNDAY_EVENING and not is_night(now)
     return evening and problem is not None and history.login != local.date().isoformat()
@@ -156,7 +159,8 @@ def due_notices(
 ) -> list[Notice]:
     """What to send now, troubles first.
 
-    `complete`: every possible trouble was checked, so one that is not among `troubles` is over. `near`: a decision is.
+    `complete`: every possible trouble was checked, so one that is not among `troubles` is over. `near`: a decision is
+    near.
     """
     notices = [_began(trouble, now) for trouble in without_apart(troubles) if _is_due(history.told, trouble, now, near)]
     if complete:
@@ -167,13 +171,13 @@ def due_notices(
 
 
 def without_apart(troubles: Sequence[Trouble]) -> list[Trouble]:
-    """That the account does not hold what the rule wants is news only if nothing else says why."""
+    """The troubles without APART if another one explains why the account does not hold what the rule wants."""
     explained = any(trouble.kind not in (AlertKind.APART, AlertKind.NOTIFICATIONS) for trouble in troubles)
     return [trouble for trouble in troubles if not explained or trouble.kind is not AlertKind.APART]
 
 
 def without_repeats(history: History) -> History:
-    """The history without the news that has been reported, or waits, in the same words."""
+    """The history without waiting news that repeats, word for word, what was reported or waits already."""
     known, kept = dict(history.told), []
     for item in history.waiting:
         if not _repeats(known, item):
@@ -183,7 +187,7 @@ def without_repeats(history: History) -> History:
 
 
 def lasts(trouble: Trouble, now: datetime) -> bool:
-    """Whether it threatens a decision, and has been there for longer than it may without a word."""
+    """Whether the trouble threatens a decision and has outlasted the time in which it may pass unreported."""
     return trouble.threatens and not _within(GRACE.get(trouble.kind, timedelta(0)), trouble.since, now)
 
 
@@ -231,5 +235,5 @@ def _repeats(reported: Mapping[AlertKind, Reported], item: Event) -> bool:
 
 
 def _within(length: timedelta, past: datetime, now: datetime) -> bool:
-    """Also false if `past` lies ahead: the clock was set back, and waiting for it could take years."""
+    """Whether `past` was less than `length` ago; False if it lies ahead (a clock was set back, perhaps by years)."""
     return timedelta(0) <= now - past < length

@@ -1,7 +1,7 @@
-"""The owner asked: an announcement goes to each channel that can answer, and its replies are read there.
+"""Asks the owner: sends an announcement to each channel that can answer, and reads the replies there.
 
-Each channel has a thread, which hands the work to child processes one after the other; nobody waits for it. Nothing is
-remembered here that is needed after a restart: the replies are read again.
+Each channel has a thread, which hands the work to one child process after another; nobody waits for it. A restart needs
+nothing that is remembered here: the replies are read again.
 """
 
 import logging
@@ -18,9 +18,9 @@ from qqqbot.runtime.secret_files import can_answer, channel
 log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 10.0
-# A channel that refuses is asked less and less often: ntfy.sh bans those who go on (binwiederhier/ntfy#1286).
+# A channel that refuses is asked less and less often: ntfy.sh bans clients that go on (binwiederhier/ntfy#1286).
 LONGEST_SECONDS = 160.0
-# After a quarter of an hour an answer within seconds is no longer likely.
+# After a quarter of an hour without an answer, none is to be expected within seconds.
 SLOWLY_AFTER, SLOWLY_SECONDS = 90, 60.0
 
 
@@ -60,7 +60,7 @@ class Line:
             pause = min(max(pause, usual) * 2, LONGEST_SECONDS) if problem else usual
 
     def _announced(self) -> str:
-        """Send the announcement; returns why it was not accepted, or an empty text."""
+        """Send the announcement; returns why the channel did not accept it, or an empty text."""
         assert self._message is not None
         refusal = self._channel.attempt(self._message)
         if refusal is not None:
@@ -89,7 +89,7 @@ class Line:
 
 
 class Replies:
-    """The channels that can answer. `message` makes an announcement's text a message."""
+    """The channels that can answer. `message` turns the text of an announcement into a message."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """python -m qqqbot.notifications.try_channels: sends a short and a long message to each channel, calls the dead man's
 address, and prints how each went.
 
-Exit codes: 0 all delivered, 1 something was not, 2 nothing is configured, or what is configured cannot be used.
+Exit codes: 0 all messages were delivered, 1 one was not, 2 nothing is configured, or the configuration cannot be used.
 """
 
 import os
@@ -52,7 +52,7 @@ def main() -> int:
 
 
 def _recorder(secrets: SecretUrls) -> Tried:
-    """What is tried here is seen in status too, if there are records."""
+    """Record each try, so that status shows it too, if there are records."""
     logs = place.named(place.LOGS, "logs", os.environ)
     if not logs.is_dir():
         return lambda _name, _why: None

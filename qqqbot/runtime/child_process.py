@@ -1,7 +1,8 @@
-"""One child process, run to its end: its input on stdin, its answer on stdout, killed at the deadline.
+"""Runs one child process to its end: its input on stdin, its answer on stdout; it is killed at the deadline.
 
-What talks to the outside world runs there: a hang, a leak or a crash ends with it, and heavy libraries are kept out of
-the daemon. Secrets travel through the pipe; the command line, which every user of the machine can read, has none.
+Code that talks to the outside world runs in such a child: a hang, a leak or a crash ends with the child, and the daemon
+need not load heavy libraries. Secrets travel through the pipe, never on the command line, which every user of the
+machine can read.
 """
 
 import contextlib
@@ -27,14 +28,14 @@ LARGEST_OUTPUT_BYTES = 4 * 1024 * 1024
 LAST_WORDS_BYTES = 2000
 # A write of no more than this does not block on a pipe that is ready for it.
 PIECE_BYTES = 512
-# Otherwise numpy starts a thread for each processor: more than a service or a container may have.
+# Without these, numpy starts a thread for each processor: more than a service or a container may have.
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-# The child also ends on its own this long after its deadline, should this process be killed while the child hangs.
+# A child also ends itself this long after its deadline, in case this process is killed while the child hangs.
 GRACE_SECONDS = 5
 
 
 class ChildFailed(Exception):
-    """No answer. The text contains nothing of what the child was given."""
+    """The child did not answer. The text quotes nothing of what the child was given."""
 
 
 class ChildStopped(ChildFailed):
@@ -47,7 +48,7 @@ class ChildOutput(NamedTuple):
     status: int
     output: bytes
     last_words: str
-    """The end of its standard error, washed. Libraries quote there what they were given: not for one given secrets."""
+    """The end of its standard error, washed. Libraries quote their input there: not to be used if that has secrets."""
 
     @property
     def ended(self) -> str:
@@ -65,7 +66,7 @@ class ChildOutput(NamedTuple):
 
 
 def module_command(module: str) -> tuple[str, ...]:
-    """Runs `qqqbot.<module>`. -P keeps the working directory out of the path."""
+    """The command that runs `qqqbot.<module>`. -P keeps the working directory out of the path."""
     return (sys.executable, "-P", "-m", f"qqqbot.{module}")
 
 
@@ -78,7 +79,7 @@ def run_child(
     """
     if stopping():
         raise ChildStopped("the daemon is stopping")
-    # The package is found through its own folder, whatever the working directory is.
+    # Python finds the package through its own folder, whatever the working directory is.
     known = os.environ.get("PYTHONPATH")
     environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": f"{ROOT}{os.pathsep}{known}" if known else str(ROOT)}
     deadline = time.monotonic() + deadline_seconds
@@ -97,7 +98,7 @@ def run_child(
                         raise ChildFailed(f"no answer within {deadline_seconds:g} s")
                     exchange.step()
         finally:
-            # Before the child is reaped, while its pid cannot be reused; harmless if the child has ended.
+            # Before the child is reaped its pid cannot be reused; if the child has ended, this does no harm.
             with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS says EPERM for a group of zombies
                 os.killpg(child.pid, signal.SIGKILL)
         status = child.wait()
@@ -122,7 +123,7 @@ class _Exchange:
         return not self._selector.get_map()
 
     def step(self) -> None:
-        """Wait briefly; read and write what is possible. Raises ChildFailed if the answer is too large."""
+        """Wait briefly, then read and write as much as possible. Raises ChildFailed if the answer is too large."""
         for key, _ in self._selector.select(POLL_SECONDS):
             if key.data is None:
                 self._write()
@@ -168,10 +169,10 @@ class ChildJobs:
 
 
 def answer(work: Callable[[dict[str, Any]], dict[str, Any]]) -> int:
-    """The child's side: read the job, do `work` on it, print the answer. The first argument is the deadline."""
+    """The child's side: read the job, do the work, print the answer. The first argument is the deadline in seconds."""
     signal.alarm(int(sys.argv[1]) + GRACE_SECONDS if len(sys.argv) > 1 else 0)
     job = json.load(sys.stdin)
-    # What a library prints must not get into the answer.
+    # The output of a library must not get into the answer.
     with os.fdopen(os.dup(sys.stdout.fileno()), "w") as output:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         json.dump(work(job), output)

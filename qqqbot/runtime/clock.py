@@ -1,8 +1,8 @@
 """The only place that reads the machine's date and time; the daemon's waits are here too.
 
-The daemon uses `SystemClock`, the demo and the simulation `VirtualClock`. A wait ends when its time has passed or when
-a stop is requested. The stop is a pipe, not a threading.Event: a signal handler that sets an Event can deadlock with
-the main thread that waits on it (both take its lock), while writing a byte to a pipe takes no lock.
+The daemon uses `SystemClock`; the demo and the simulation use `VirtualClock`. A wait ends when its time has passed or
+when a stop is requested. The stop is a pipe, not a threading.Event: a signal handler that sets an Event can deadlock
+with the main thread that waits on it (both take its lock), while writing a byte to a pipe takes no lock.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ class StopRequest:
         self.close = weakref.finalize(self, _close_all, self._read_end, self._write_end)
 
     def on(self, *signals: signal.Signals) -> None:
-        """Set it when one of `signals` arrives; to be called from the main thread.
+        """Request a stop when one of `signals` arrives; to be called from the main thread.
 
         Python runs a handler between two of its own instructions. A signal that comes after the last one of them and
         before poll() sleeps would be handled only when poll() ends; the wake-up descriptor is written at once. A hangup
@@ -36,7 +36,7 @@ class StopRequest:
         signal.set_wakeup_fd(self._write_end, warn_on_full_buffer=False)
 
     def set(self) -> None:
-        with contextlib.suppress(BlockingIOError):  # a full pipe was set long ago
+        with contextlib.suppress(BlockingIOError):  # the pipe is full of earlier requests
             os.write(self._write_end, b"s")
 
     def is_set(self) -> bool:

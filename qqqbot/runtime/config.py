@@ -1,7 +1,7 @@
 """config.json: every key with its type, range and default; all problems of a file are reported in one message.
 
 Keys that start with `_` are comments. Any other key that is unknown, mistyped or out of range is an error, and so is a
-missing file: there are no silent defaults. Secrets do not belong here.
+missing file: there are no silent defaults. Secrets do not belong in this file.
 """
 
 import difflib
@@ -31,7 +31,7 @@ OF_THE_DEFAULT_FORM = ("short_ma_period", "long_ma_period", "band_pct")
 CLOSURE_PATTERN = r"^\d{4}-\d{2}-\d{2}( \d{2}:\d{2})?$"
 CLOSURE_EXAMPLES = '"2025-01-09" (closed) or "2026-12-09 13:00" (closed early, at that time in New York)'
 OPENS, CLOSES = time(9, 30), time(16)
-# What a window needs besides the time to answer: the two orders, delivery, the last replies, and one failed check.
+# Besides the time to answer, a window needs time for two orders, delivery, the last replies, and one failed check.
 MINUTES_BESIDES_ASKING = 8
 # pydantic's kind of error -> what was expected, with the limits that the error names
 EXPECTED = {
@@ -55,7 +55,7 @@ PATTERNS = {
 
 
 class Config(BaseModel):
-    """One value for each key of config.json, as it is written there."""
+    """One value for each key of config.json, as written there."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -98,7 +98,7 @@ class Config(BaseModel):
 
     @property
     def closures(self) -> Closures:
-        """What the owner knows of the exchange and the calendar library does not."""
+        """The closures that the owner knows of and the calendar library does not."""
         return dict(_closure(entry) for entry in self.closed_on)
 
     @property
@@ -125,7 +125,7 @@ class Config(BaseModel):
 
     @property
     def _rule(self) -> Rule | None:
-        """None if the keys of the two averages say it all."""
+        """The rule that the keys `rule` and `park` describe; None if the keys of the two averages say it all."""
         rule = None if self.rule is None else rule_of(self.rule)[0]
         if self.park is None:
             return rule
@@ -153,7 +153,7 @@ def load(path: Path) -> Config:
 
 
 def write_defaults(path: Path) -> None:
-    """A new file with every key at its default. Raises FileExistsError, OSError."""
+    """Write a new file with every key at its default. Raises FileExistsError, OSError."""
     values = {"_comment": COMMENT, **json.loads(Config().model_dump_json())}
     with open(path, "x", encoding="utf-8") as file:
         file.write(json.dumps(values, indent=2) + "\n")
@@ -177,7 +177,7 @@ def _read(path: Path) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise ConfigError([f"{path}: not valid JSON at {place}: {error.msg}"]) from None
-    except (ValueError, RecursionError) as error:  # thousands of digits, or of brackets
+    except (ValueError, RecursionError) as error:  # thousands of digits, or of nested brackets
         raise ConfigError([f"{path}: cannot be read: {error}"]) from None
     if not isinstance(values, dict):
         raise ConfigError([f"{path}: expected an object {{...}} of keys and values, found {type(values).__name__}"])
@@ -210,7 +210,7 @@ def _sentence(path: Path, error: Any) -> str:
 
 
 def _contradictions(path: Path, values: dict[str, Any]) -> list[str]:
-    """Keys that are valid one by one but not together; wrongly typed values are reported elsewhere."""
+    """A problem for each set of keys that are valid one by one but not together; wrong types are reported elsewhere."""
     defaults = {name: field.default for name, field in Config.model_fields.items()}
     value = {**defaults, **values}
     problems = []
@@ -243,7 +243,7 @@ def _contradictions(path: Path, values: dict[str, Any]) -> list[str]:
 
 
 def _closure_problems(entries: Iterable[Any]) -> Iterator[str]:
-    """What is wrong with entries of the right form; the others are reported elsewhere."""
+    """What is wrong with entries of the right form; entries of a wrong form are reported elsewhere."""
     known: dict[date, str] = {}
     for entry in entries:
         if not isinstance(entry, str) or not re.match(CLOSURE_PATTERN, entry):
@@ -260,7 +260,7 @@ def _closure_problems(entries: Iterable[Any]) -> Iterator[str]:
 
 
 def _closure(entry: str) -> tuple[date, datetime | None]:
-    """Raises ValueError for what is not a day, or not a time of day."""
+    """The day and, for an early close, its moment. Raises ValueError if either is not one."""
     moment = datetime.fromisoformat(entry)
     return moment.date(), moment.replace(tzinfo=NEW_YORK).astimezone(UTC) if " " in entry else None
 

@@ -1,4 +1,4 @@
-"""What a command says: its result on stdout, everything else on stderr. If nobody reads it, the command goes on."""
+"""What a command prints: its result on stdout, all else on stderr. If nobody reads it, the command still goes on."""
 
 import os
 import sys
@@ -16,11 +16,11 @@ def warn(*lines: str) -> None:
 def _print(text: str, out: TextIO) -> None:
     try:
         print(text, file=out, flush=True)
-    except BrokenPipeError:  # `restart | head -1` must not end between its halves, nor at the interpreter's last flush
+    except BrokenPipeError:  # `restart | head -1` must not end before the start, nor at the last flush
         os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
 
 
 def refused(*lines: str, code: int = 1) -> int:
-    """Says why, and returns the exit code."""
+    """Say why on stderr, and return the exit code."""
     warn(*lines)
     return code

@@ -29,7 +29,7 @@ from qqqbot.runtime.service import Service
 if TYPE_CHECKING:  # a command must not wait for imports that it does not need
     from qqqbot.model.ports import Clock
 
-# live: the monitor names what replaces it.
+# `live` is gone; the monitor names the view that replaces it.
 VIEWS = ("status", "trades", "logs", "tail", "performance", "drift", "why", "replay", "web", "live")
 MODULES = {
     "notify-test": "qqqbot.notifications.try_channels",
@@ -108,7 +108,7 @@ class Control:
         )
 
     def _answer(self, word: str, *arguments: str) -> int:
-        """What is mistyped is found here, before the daemon is stopped for it."""
+        """Mistyped arguments are found here, before the daemon is stopped for the answer."""
         rest = [argument for argument in arguments if argument != "--dry-run"]
         names, values = rest[::2], rest[1::2]
         if names and (word != "adopt" or set(names) != {"--price"} or len(names) != len(values)):
@@ -148,11 +148,11 @@ class Control:
             return refused("The tests are in a checkout of the project; run ./bot_control.sh test there.")
         chosen = ["tests/unit", *arguments[1:]] if arguments[:1] == ("unit",) else arguments
         os.chdir(self.place.home)
-        # One more than there are cores: many tests wait for processes and sockets.
+        # One process more than there are cores: many tests wait for other processes and sockets.
         return self._processes.become("-m", "pytest", "-n", str((os.cpu_count() or 2) + 1), *chosen)
 
     def _updated(self) -> int:
-        """The script has installed the new releases."""
+        """The end of `update`: bot_control.sh has already installed the new releases."""
         if not self.place.in_checkout:
             return refused("Update it with the program that installed it: pip install --upgrade, or pipx upgrade.")
         say("The libraries are up to date.")

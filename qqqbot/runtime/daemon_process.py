@@ -1,7 +1,7 @@
-"""The daemon as its owner's commands see it: who holds the lock, how far its start or its stop has come.
+"""The daemon as its owner's commands see it: which process holds the lock, and how far its start or its stop has come.
 
-The truth is the lock on bot.pid, never the number in it; status.json counts only if it was written by the process that
-holds the lock.
+The lock on bot.pid decides, never the number in that file. status.json counts only if the process that holds the lock
+has written it.
 """
 
 import contextlib
@@ -32,12 +32,12 @@ class Readiness(Enum):
 
 
 class Patience(NamedTuple):
-    """How long a command waits. An account that does not answer may do so until its owner has logged in."""
+    """How long a command waits. The wait for the account is short: it may not answer until its owner has logged in."""
 
     ready_seconds: float = 120
     account_seconds: float = 20
     stop_seconds: float = 10
-    # It beats at least once a minute, and looks for a halt more often.
+    # The daemon beats at least once a minute, and looks for HALT more often.
     halt_seconds: float = 75
     full_disk_seconds: float = 5
 
@@ -80,7 +80,7 @@ class DaemonProcess:
         return self._written_by(pid).get("state")
 
     def confirms_halt(self, pid: int) -> str | None:
-        """When process `pid` reported that it is halted, after HALT was written; None if it does not in time."""
+        """When process `pid` reported that it is halted, after HALT was written; None if it does not do so in time."""
         patience = self.patience.full_disk_seconds if self.cannot_write() else self.patience.halt_seconds
         began = self._clock.monotonic()
         while not (self._speaks_of_halt() and (said := self._written_by(pid)).get("halted")):
@@ -90,7 +90,7 @@ class DaemonProcess:
         return str(said.get("heartbeat_at"))
 
     def cannot_write(self) -> str | None:
-        """Why a daemon cannot write in its folder, which is made if there is none; None if it can."""
+        """Why a daemon cannot write in its folder, which is made if it is missing; None if it can."""
         probe = self._status.with_name(".write-test")
         try:
             probe.parent.mkdir(parents=True, exist_ok=True)
@@ -104,7 +104,7 @@ class DaemonProcess:
         return None
 
     def _speaks_of_halt(self) -> bool:
-        """Whether the status is newer than HALT: an older one may report a halt that was over in between."""
+        """Whether the status is newer than HALT: an older status may report an earlier halt that has ended."""
         try:
             return self._status.stat().st_mtime_ns >= self._halt.lstat().st_mtime_ns
         except OSError:
@@ -118,7 +118,7 @@ class DaemonProcess:
     def wait_until_ready(
         self, find: Callable[[], int | None], is_alive: Callable[[], bool]
     ) -> tuple[int | None, Readiness]:
-        """The process that `find` finds: READY after its first check, GONE as soon as it is no longer alive."""
+        """Wait for the process that `find` finds: READY after its first check, GONE once it is dead, LATE otherwise."""
         began = self._clock.monotonic()
         while self.state(pid := find()) != "running":
             if not is_alive():
@@ -133,7 +133,7 @@ class DaemonProcess:
         return self.wait_until(lambda: not self.holds_lock(pid))
 
     def wait_until(self, stopped: Callable[[], bool]) -> bool:
-        """Whether `stopped` is so within the patience of a stop."""
+        """Whether `stopped` becomes true within the patience for a stop."""
         deadline = self._clock.monotonic() + self.patience.stop_seconds
         while not stopped():
             if self._clock.monotonic() >= deadline:

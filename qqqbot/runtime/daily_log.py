@@ -24,10 +24,10 @@ from qqqbot.regular_file import APPENDING, append, descriptor
 LOGGER = "qqqbot"
 STDOUT, STDERR = 1, 2
 ECHO_VARIABLE = "QQQBOT_LOG_TO_STDOUT"
-"""set in the unit and in the container, whose output others collect"""
+"""is set in the unit and in the container, whose output is collected"""
 NAME = "trading_bot_{day:%Y%m%d}.log"
 _PATTERN = re.compile(r"trading_bot_(\d{8})\.log")
-# Control characters would let a text from outside break the line, or manipulate the terminal that shows it.
+# With control characters, a text from outside could break the line or manipulate the terminal that shows it.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NEEDS_QUOTES = re.compile(r"""[\s"'=\\]|^$""")
 
@@ -53,14 +53,14 @@ def set_up(folder: Path, clock: Clock, keep_days: int, echo: int | None = None) 
 
 
 def echo_wanted(environment: Mapping[str, str]) -> int | None:
-    """Where lines are shown as well: on a terminal, or where somebody collects them; a file of output needs no copy."""
+    """The descriptor that gets each line too: a terminal, or output that is collected. A plain file gets no copy."""
     if sys.stderr.isatty():
         return STDERR
     return STDOUT if environment.get(ECHO_VARIABLE) else None
 
 
 class Echo(logging.Handler):
-    """Writes each line to a descriptor. A collector that does not read must not stop a trade: it then misses lines."""
+    """Writes each line to a descriptor. A reader that does not read misses lines: it must not stop a trade."""
 
     def __init__(self, to: int, lines: "LineFormatter") -> None:
         super().__init__()
@@ -138,7 +138,7 @@ class DailyLog(logging.Handler):
         for path in self._folder.iterdir():
             found = _PATTERN.fullmatch(path.name)
             if found and found.group(1) < oldest:
-                with contextlib.suppress(OSError):  # tried again tomorrow
+                with contextlib.suppress(OSError):  # it is tried again tomorrow
                     path.unlink()
 
 

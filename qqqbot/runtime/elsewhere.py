@@ -1,6 +1,6 @@
-"""Whether the daemon that a command is meant for works on another folder or configuration: the command must say so.
+"""Finds out whether the daemon works on another folder or configuration than a command: the command must say so.
 
-A daemon has both on its command line, which a list of processes shows; a service has them in its unit.
+A daemon has both on its command line, which the list of processes shows; a service has both in its unit.
 """
 
 import os
@@ -34,9 +34,9 @@ class Elsewhere:
         self._processes = processes
 
     def problem(self, command: str, starting: bool = False) -> str | None:
-        """Why `command` would be about the wrong folder. Raises StartRefused.
+        """Why `command` would act on the wrong folder; None if it would not. Raises StartRefused.
 
-        A folder that the caller named is believed if a bot has run there, or is to be started there now.
+        A folder that the caller named is right if a bot has run there, or is to be started there now.
         """
         chosen = self._place.logs_chosen and (starting or (self._place.logs / "status.json").exists())
         if chosen or self._runs_here() or (found := self.found()) is None:
@@ -57,12 +57,12 @@ class Elsewhere:
             raise
 
     def found(self) -> tuple[str, Path | None] | None:
-        """Who works on another folder, and on which one (None if it cannot be seen); None if nobody does."""
+        """Who works on another folder, and the folder (None if it is not visible); None if nobody does."""
         if self._service.names_us():
             return None
         if (logs := self._service.other_logs()) is not None:
             return f"the service {NAME}", logs
-        here = self._place.logs  # one there hangs without its lock file, or is about to take the lock
+        here = self._place.logs  # a daemon there hangs without its lock file, or is about to take the lock
         others = (daemon for daemon in self._running() if daemon.logs is None or not _same(daemon.logs, here))
         return next(((f"a daemon (pid {pid})", logs) for pid, logs, _ in others), None)
 
@@ -71,7 +71,7 @@ class Elsewhere:
         return [daemon.pid for daemon in self._running() if daemon.logs and _same(daemon.logs, self._place.logs)]
 
     def other_configuration(self) -> Path | None:
-        """The configuration of the daemon that runs on these logs, if it is not the one of this command."""
+        """The configuration of the daemon that runs on these logs, if it differs from the command's."""
         pid = self._daemon.pid()
         theirs = next((daemon.config for daemon in self._running() if daemon.pid == pid), None)
         return theirs if theirs is not None and not _same(theirs, self._place.config) else None
@@ -82,7 +82,7 @@ class Elsewhere:
 
 
 def _after(script: str, line: str) -> str | None:
-    """What follows `script` on the command line of a daemon; None for anything else, such as --check-config."""
+    """What follows `script` on a daemon's command line; None if it is no daemon's, as with --check-config."""
     _, found, rest = line.partition(f" {script}")
     return rest if found and (not rest or rest.startswith(LOGS_OPTION)) else None
 

@@ -1,7 +1,7 @@
-"""What another program says, made fit for a line, a decision, a message or a page: no control characters, no secrets.
+"""Makes the text of another program fit for a log, a decision, a message or a page: no control characters, no secrets.
 
-Curl quotes a proxy's address whole if it cannot use it, password and all; that of a mistyped one may stand anywhere in
-it. So the addresses of the environment are known here, and no three characters of their secret parts are passed on.
+If curl cannot use the address of a proxy, it quotes it whole, with the password; in a mistyped address the password may
+stand anywhere. So this module reads the proxies of the environment and passes on no three characters of their secrets.
 """
 
 import os
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import unquote
 
 LONGEST = 300
-# Shorter pieces of a password are in any text.
+# Pieces of a password shorter than this occur in any text.
 PIECE = 3
 MASK = "***"
 
@@ -34,7 +34,7 @@ def washed(text: object, environment: Mapping[str, str] = os.environ) -> str:
 
 
 def _secrets(environment: Mapping[str, str]) -> Iterator[str]:
-    """The login of each proxy; if its address is not well-formed, all of it: the login could be anywhere."""
+    """The login of each proxy; the whole address if it is not well-formed: the login could stand anywhere in it."""
     for name, value in environment.items():
         if name.lower().endswith("_proxy") and name.lower() != "no_proxy":
             rest = _SCHEME.sub("", _UNPRINTABLE.sub(" ", value))
@@ -44,7 +44,7 @@ def _secrets(environment: Mapping[str, str]) -> Iterator[str]:
 
 
 def _without(secret: str, line: str) -> str:
-    """`line` with MASK for whatever it has in common with `secret`, in pieces of PIECE characters and more."""
+    """`line` with MASK in place of each piece of PIECE or more characters that is also in `secret`."""
     kept, hidden = _folded(secret), _folded(line)
     pieces = {kept[i : i + PIECE] for i in range(len(kept) - PIECE + 1)}
     covered = [False] * len(line)
@@ -56,5 +56,5 @@ def _without(secret: str, line: str) -> str:
 
 
 def _folded(text: str) -> str:
-    """In lower case (curl writes the names of hosts so), letter by letter: of the same length."""
+    """`text` in lower case, as curl writes host names; letter by letter, so that the length stays."""
     return "".join(letter.lower()[:1] for letter in text)

@@ -1,6 +1,6 @@
 """The kill switch: HALT in the logs folder. While it is there nothing is traded; it survives every restart.
 
-That it is there is what counts: an empty file halts, and so does a folder, a pipe or a link to nothing of that name.
+Its existence alone counts: an empty file halts, and so does a folder, a pipe or a dangling link of that name.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ FILE = "HALT"
 NO_REASON = "no reason given"
 """the first line of a file that `halt` wrote without one; bot_control.sh has the same words"""
 BY_OWNER = "halted by the owner's command"
-"""The second line of a file that `halt` wrote, here or in bot_control.sh. Those of the bot itself lack it."""
+"""the second line of a file that `halt` wrote, here or in bot_control.sh; a halt by the bot itself lacks it"""
 
 
 class HaltSwitch:
@@ -19,7 +19,7 @@ class HaltSwitch:
         self._path = path
 
     def reason(self) -> str | None:
-        """Why trading is halted: the file's first line; None if it is not."""
+        """Why trading is halted: the first line of the file; None if trading is not halted."""
         try:
             return _text(self._path).strip().partition("\n")[0] or NO_REASON
         except FileNotFoundError:
@@ -44,7 +44,7 @@ def is_by_owner(path: Path) -> bool:
 
 
 def _text(path: Path) -> str:
-    """Its beginning, without waiting for somebody who writes into a pipe. Raises OSError."""
+    """The beginning of the file, read without waiting for a writer if it is a pipe. Raises OSError."""
     file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         return os.read(file, 64 * 1024).decode("utf-8", errors="replace")

@@ -1,4 +1,4 @@
-"""What pip did, for bot_control.sh: why it failed, and whether it put the packages where they belong."""
+"""What pip did, for bot_control.sh: why pip failed, and whether it put the packages where they belong."""
 
 import os
 from importlib.metadata import distributions
@@ -11,7 +11,7 @@ CAME_WITH_IT = ("pip", "setuptools")
 
 
 def explain_pip(environment: str) -> int:
-    """Why pip failed, from what it printed."""
+    """Say why pip failed, according to its output."""
     printed = (Path(environment) / ".unfinished").read_text(encoding="utf-8", errors="replace")
     causes = (
         (("No space left on device",), ("The disk is full: free about 500 MB, then try again.",)),
@@ -41,7 +41,7 @@ def explain_pip(environment: str) -> int:
 
 
 def found_packages(environment: str) -> int:
-    """0 if this Python's environment has packages besides those that came with it."""
+    """Exit code 0 if this Python's environment has packages besides those that came with it."""
     if any(found.metadata["Name"].lower() not in CAME_WITH_IT for found in distributions()):
         return 0
     named = os.environ.get("PIP_CONFIG_FILE")

@@ -1,6 +1,6 @@
 """halt and resume, the owner's side of logs/HALT.
 
-`halt` succeeds only if a daemon has read the file and says so: a file that nobody reads stops nothing.
+`halt` succeeds only if a daemon has read the file and says so: a file that no daemon reads stops nothing.
 """
 
 import os
@@ -35,7 +35,7 @@ def _write_halt(logs: Path, reason: str) -> int:
         return refused(f"NOT halted: cannot make {path}: {error.strerror}. Use {COMMAND} stop.")
     if path.is_file() and not path.stat().st_size:
         _write(path, reason or NO_REASON)
-    # bot_control.sh has written it in these words, unless it was there before.
+    # bot_control.sh has already written the file in these words, unless there was one before.
     elif (found := HaltSwitch(path).reason()) != (reason or NO_REASON) or not path.is_file():
         say(f"already halted: {washed(found or '')}")
         return 0

@@ -1,7 +1,7 @@
 """start, stop, restart, install-service: through systemd if it manages the daemon, else directly.
 
-Each returns an exit code; if it is not 0, stderr says why. StartRefused is raised if it cannot be determined who holds
-the lock.
+Each returns an exit code; if it is not 0, stderr says why. Each raises StartRefused if it cannot be determined who
+holds the lock.
 """
 
 import os
@@ -46,7 +46,7 @@ class Lifecycle:
         others = set(self._elsewhere.here())
         try:
             pid = self._daemon.pid()
-        except StartRefused:  # of a folder that cannot be read, or a dead disk: the list of processes shows who runs
+        except StartRefused:  # the folder cannot be read, or the disk is dead: the list of processes shows who runs
             if not others:
                 raise
             pid = None
@@ -74,9 +74,9 @@ class Lifecycle:
         return self.check() or self.stop(force) or self.start()
 
     def answer(self, *options: str) -> int:
-        """An answer needs the book, which has one writer, and the account: the daemon is stopped meanwhile.
+        """Record an answer. It needs the account and the book, which has one writer: the daemon is stopped meanwhile.
 
-        With --dry-run it is only shown. Neither that nor a mistyped answer stops the daemon.
+        With --dry-run the answer is only shown. Neither that nor a mistyped answer stops the daemon.
         """
         if "--dry-run" in options:
             return self._processes.show((sys.executable, str(DAEMON), *options))
@@ -117,7 +117,7 @@ class Lifecycle:
         return code
 
     def check(self, *options: str) -> int:
-        """Report what a start, or an answer with `options`, would refuse, while nothing has been stopped yet."""
+        """Report why a start, or an answer with `options`, would be refused, before anything is stopped for it."""
         return self.check_config(*options) or self._check_configuration()
 
     def _check_configuration(self) -> int:
@@ -140,8 +140,8 @@ class Lifecycle:
         return exit_code(done.code)
 
     def _check_logs(self) -> int:
-        """A folder that cannot be written is found here, with its reason, not in a daemon that cannot report it."""
-        os.umask(0o077)  # account data; for the daemon's output too
+        """Report a folder that cannot be written, and why, here: the daemon would have no place to report it."""
+        os.umask(0o077)  # the files hold account data; so may the daemon's output
         if (problem := self._daemon.cannot_write()) is None:
             return 0
         return refused(
@@ -170,7 +170,7 @@ class Lifecycle:
             return self._started(child.pid)
         if found is Readiness.LATE:
             return self._still_trying(f"running (pid {child.pid})")
-        if self._already_running():  # of two simultaneous starts the other one got the lock
+        if self._already_running():  # another start, at the same time, got the lock
             return 0
         text, code = content(self._output)[seen:].decode(errors="replace"), child.poll() or 1
         killed = f": signal {-code} ended it; if that was not you, memory ran out" if code < 0 else ""
@@ -191,7 +191,7 @@ class Lifecycle:
         if found is Readiness.READY and pid:
             return self._started(pid)
         if job.poll() is None:
-            job.terminate()  # it only waited; the start itself continues
+            job.terminate()  # this process only waited; the start itself goes on
         if pid := self._daemon.pid():
             return self._still_trying(f"running under systemd (pid {pid})")
         warn(f"The daemon does not run yet; systemd may try again, until {COMMAND} stop. Its newest lines:")
@@ -201,7 +201,7 @@ class Lifecycle:
     def _started(self, pid: int) -> int:
         say(f"started (pid {pid})")
         self._processes.show((sys.executable, str(MONITOR), "--status"))
-        return 0  # a halted bot has started all the same
+        return 0  # a bot that is halted has started, too
 
     def _still_trying(self, what: str) -> int:
         warn(f"{what}, but it has not finished its first check yet and is still trying. Its status:")
@@ -211,7 +211,7 @@ class Lifecycle:
     def _stop_service(self) -> tuple[bool, int]:
         """Whether the service ran (or was between a crash and the next attempt), and the process that systemd ends."""
         ran = self._service.runs()
-        # Not waited for while a daemon holds the lock: systemd's patience is longer than a stop's.
+        # While a daemon holds the lock, do not wait for systemd: its patience is longer than that of a stop.
         held = self._lock_is_held()
         main_pid = self._service.main_pid() if held else 0
         if not self._service.stop(wait=not held):
@@ -221,11 +221,11 @@ class Lifecycle:
     def _lock_is_held(self) -> bool:
         try:
             return self._daemon.pid() is not None
-        except StartRefused:  # systemd must stop it all the same
+        except StartRefused:  # systemd must stop the daemon even so
             return False
 
     def _terminate(self, pid: int, asked: bool) -> int:
-        # The lock's pid may belong to another pid namespace: a container that shares this folder.
+        # The pid in the lock may be one of another pid namespace: a container may share this folder.
         if "qqq_trading_bot" not in (self._processes.arguments(pid) or "qqq_trading_bot"):
             return refused(
                 f"The lock is held by process {pid}, which is a different program here: the daemon runs in a container "

@@ -1,8 +1,8 @@
 """One daemon for each logs folder: flock on `bot.pid`, with the holder's pid inside.
 
-The truth is the lock, which the kernel releases when its process ends; the number in the file only says which process
-to signal, and is read only while the lock is held. So a file that a crash left behind, or a pid that now belongs to
-another program, means nothing.
+Only the lock decides; the kernel releases it when its process ends. The number in the file only says which process to
+signal, and is read only while the lock is held. So a file that a crash left behind means nothing; nor does a pid that now
+belongs to another program.
 """
 
 import fcntl
@@ -18,7 +18,7 @@ from qqqbot.regular_file import descriptor
 
 PID_FILE = "bot.pid"
 
-# A probe holds its shared lock for microseconds, and a new holder writes its pid at once; 0.3 s is plenty.
+# A probe holds its shared lock for microseconds, and a new holder writes its pid at once: 0.3 s is plenty.
 TRIES = 150
 PAUSE_SECONDS = 0.002
 
@@ -62,11 +62,11 @@ class Lock:
             return os.path.samestat(os.fstat(self._file), os.stat(self._path))
         except (FileNotFoundError, NotADirectoryError):
             return False
-        except OSError:  # its permissions, or a disk that does not answer for a while: nobody else gets in either
+        except OSError:  # permissions, or a disk that does not answer for a while: nobody else gets in either
             return True
 
     def secure(self) -> bool:
-        """Take the lock again if its file was removed or replaced; returns whether it was.
+        """Take the lock again if its file was removed or replaced; returns whether it had to.
 
         Raises AlreadyRunning if a second daemon was faster, BotError if the folder is gone or was replaced.
         """
@@ -115,7 +115,7 @@ def holder(path: Path) -> int | None:
                 return None
             pid = _read_pid(file)
             time.sleep(PAUSE_SECONDS)
-            # The same number twice: once may be the last holder's, microseconds before the new one is written.
+            # Read the same number twice: one reading may see the last holder's, just before the new one is written.
             if pid is not None and pid == _read_pid(file):
                 return pid
     finally:

@@ -1,7 +1,7 @@
 """install-service --page: the page as a service of its own, beside the bot's.
 
-Its unit is of Type=notify, so systemd regards it as started when it listens: what prevents that is reported here, and
-everything is then as it was before.
+Its unit has Type=notify, so systemd regards the page as started when it listens. If something prevents that, this
+module reports it and puts everything back as it was.
 """
 
 import os
@@ -52,7 +52,7 @@ def install(place: Place, environment: Mapping[str, str], processes: Processes, 
 
 
 def _make_token(path: Path) -> bool:
-    """Whether a random one was written, as there was none. Raises OSError."""
+    """Write a random token if there is none; returns whether it was written. Raises OSError."""
     try:
         made = descriptor(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     except FileExistsError:

@@ -1,4 +1,4 @@
-"""Files about an account are readable by their owner only: those the daemon will make, and those that exist already."""
+"""Only their owner can read files about an account: files that the daemon will make, and files that exist already."""
 
 import logging
 import os
@@ -18,7 +18,7 @@ def from_now_on() -> None:
 
 
 def close_to_others(folder: Path) -> None:
-    """Remove the rights of group and others on files in `folder` that an earlier umask, a copy or a restore gave."""
+    """Take from group and others the rights on files in `folder` that an earlier umask, a copy or a restore gave."""
     for path in folder.iterdir():
         found = path.lstat()
         if not stat.S_ISREG(found.st_mode) or not found.st_mode & OTHERS:

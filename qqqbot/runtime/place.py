@@ -1,7 +1,7 @@
-"""Where a command runs: the program's own files, and the folder of the owner's configuration and records.
+"""Where a command finds the program's own files, and the owner's configuration and records.
 
-In a checkout both are one folder, that of bot_control.sh. A program installed by pip has its files in a Python
-environment; the owner's are in the caller's folder, unless QQQBOT_CONFIG and QQQBOT_LOGS say otherwise.
+In a checkout both are in one folder, that of bot_control.sh. A program installed by pip has its own files in a Python
+environment; the owner's files are in the caller's folder, unless QQQBOT_CONFIG and QQQBOT_LOGS say otherwise.
 """
 
 import os
@@ -13,11 +13,11 @@ PROGRAM_FOLDER = Path(__file__).resolve().parents[2]
 DAEMON = PROGRAM_FOLDER / "qqq_trading_bot.py"
 MONITOR = PROGRAM_FOLDER / "monitor.py"
 
-# In a folder whose records are a demonstration's; the next one empties it.
+# A file of this name marks a folder with the records of a demo; the next demo empties it.
 DEMO_MARKER = "SIMULATED_PRICES"
 
 HOME, CONFIG, LOGS = "QQQBOT_HOME", "QQQBOT_CONFIG", "QQQBOT_LOGS"
-# Relative paths in these are relative to the caller's folder; the daemon runs in another one.
+# Relative paths in these variables are relative to the caller's folder; the daemon runs in another folder.
 PATHS = (CONFIG, LOGS, "QQQBOT_VENV", "QQQBOT_NOTIFY_URLS_FILE", "QQQBOT_PING_URL_FILE", "QQQBOT_WEB_TOKEN_FILE")
 
 
@@ -25,7 +25,7 @@ class Place(NamedTuple):
     home: Path
     """the folder that holds config.json and logs/ unless the environment names others"""
     command: Path
-    """what was called: bot_control.sh, or the console script"""
+    """the path that was called: bot_control.sh or the console script"""
     in_checkout: bool
     logs: Path
     config: Path
@@ -39,7 +39,7 @@ def home(environment: Mapping[str, str]) -> Path:
 
 
 def named(variable: str, name: str, environment: Mapping[str, str]) -> Path:
-    """What the caller's `variable` names, else `name` in the owner's folder."""
+    """The path in the environment's `variable`, else `name` in the owner's folder."""
     return Path(environment.get(variable) or home(environment) / name)
 
 
@@ -52,7 +52,7 @@ def installed(command: Path, folder: Path, environment: Mapping[str, str]) -> Pl
 
 
 def daemon_command(place: Place) -> tuple[str, ...]:
-    """The daemon's script with what it works on, so that a list of processes shows that too."""
+    """The daemon's script, its logs and its configuration, so that a list of processes shows what it works on."""
     return str(DAEMON), "--logs", str(place.logs), "--config", str(place.config)
 
 

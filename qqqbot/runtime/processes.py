@@ -29,16 +29,16 @@ class Job(Protocol):
     def pid(self) -> int: ...
 
     def poll(self) -> int | None:
-        """Its exit code, None while it runs."""
+        """Its exit code; None while it runs."""
 
     def terminate(self) -> None: ...
 
 
 class Processes:
-    """The operating system's."""
+    """The processes of the operating system."""
 
     patience_seconds = 60.0
-    """more than systemd gives a service to stop"""
+    """longer than the time that systemd gives a service to stop"""
 
     def run(self, command: Sequence[str], **environment: str) -> Done:
         """Run `command` to its end and keep what it prints; code 127 if it cannot be run, 124 if it does not end."""
@@ -59,7 +59,7 @@ class Processes:
         return Done(done.returncode, done.stdout, done.stderr)
 
     def show(self, command: Sequence[str], on_stderr: bool = False) -> int:
-        """Run `command` to its end; what it prints goes to our own output."""
+        """Run `command` to its end, and let it print to our own output."""
         sys.stdout.flush()
         sys.stderr.flush()
         return exit_code(subprocess.run(command, stdout=sys.stderr if on_stderr else None).returncode)
@@ -90,7 +90,7 @@ class Processes:
     def become(self, *arguments: str) -> int:
         """Replace this process: systemd watches its pid, and `stop` recognises the daemon by its command line.
 
-        Python's own exit code for a script that is not there is that of a bad configuration, which is not tried again.
+        For a missing script Python ends with the exit code of a bad configuration, after which nothing is tried again.
         """
         if arguments[0].endswith(".py") and not os.path.isfile(arguments[0]):
             return refused(f"{arguments[0]} is not here: get the whole project again (git pull, git status).")
@@ -111,13 +111,13 @@ class Processes:
             return None
 
     def command_lines(self) -> list[tuple[int, str]]:
-        """The processes of this user, each with its command line; none if they cannot be listed."""
+        """(pid, command line) of each process of this user; none if they cannot be listed."""
         done = self.run(("ps", "-ww", "-U", str(os.getuid()), "-o", "pid=,args="))
         lines = [line.split(maxsplit=1) for line in done.out.splitlines()]
         return [(int(line[0]), line[1]) for line in lines if len(line) == 2 and line[0].isdigit()]
 
     def send(self, pid: int, number: signal.Signals) -> bool:
-        """Whether the signal was sent, or the process is gone; False if it belongs to another user."""
+        """Send a signal. Returns True also if the process is gone, False if it belongs to another user."""
         try:
             os.kill(pid, number)
         except ProcessLookupError:

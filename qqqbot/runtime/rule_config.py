@@ -1,4 +1,4 @@
-"""The key `rule` of config.json: a preset's name, or a rule spelled out, with every problem of it in words.
+"""The key `rule` of config.json: a preset's name, or a rule spelled out; every problem is put into words.
 
 "rule": "qqq-200-band"
 "rule": {"signal": "QQQ", "fast": "price", "slow": "sma200", "enter_pct": 5, "exit_pct": 3, "strong": "TQQQ"}
@@ -88,7 +88,7 @@ def rule_named(text: str) -> tuple[Rule, Any]:
 
 
 def parked(rule: Rule, park: Any) -> tuple[Rule, list[str]]:
-    """`rule` with its cash in the Treasury-bill fund of the key `park`, or what is wrong with that."""
+    """`rule` with its cash in the Treasury-bill fund of the key `park`, and what is wrong with that."""
     funds = [fund for fund in Holding if fund.kind is Kind.BILLS]
     if park not in funds:
         return rule, [f"must be null or one of {', '.join(funds)}, was {json.dumps(park, default=str)}"]
@@ -98,9 +98,9 @@ def parked(rule: Rule, park: Any) -> tuple[Rule, list[str]]:
 
 
 class _Reader:
-    """One value after the other; what is wrong with one is added to `problems`, and something valid returned.
+    """Reads one value after another. It adds what is wrong with a value to `problems` and returns a valid one instead.
 
-    `given` has the default of each key that is not `spelled` out; the required ones of those are reported as missing.
+    `given` has the default of each key that is not `spelled` out; a required key among these is reported as missing.
     """
 
     def __init__(self, given: Mapping[str, Any], spelled: Container[str], problems: list[str]) -> None:
@@ -151,7 +151,7 @@ def _hint(key: str) -> str:
 
 
 def _senseless(rule: Rule, wrong: Container[str]) -> list[str]:
-    """Values that are valid one by one but make no rule; keys that are `wrong` in themselves are not judged again."""
+    """Problems of values that are valid one by one but make no rule; keys that are `wrong` already are left out."""
     trend, strength, funds = rule.trend, rule.strength, (rule.strong, rule.up)
     bills = next((shelf for shelf in funds if shelf.kind is Kind.BILLS), None)
     alike = rule.strong in (rule.down, Holding.CASH) or (strength is not None and rule.up in (rule.strong, rule.down))

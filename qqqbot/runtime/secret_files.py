@@ -1,8 +1,8 @@
 """The secrets: where notifications go, what the dead man's switch calls, and the token of the page.
 
 They come from the environment or from a file that only its owner can read, never from config.json. A URL of this kind
-*is* the password of its channel: messages about it name the file and the line, never the value, and what was taken from
-the environment is removed from it, so that no child process inherits it.
+*is* the password of its channel: messages about it name the file and the line, never the value. A secret that was taken
+from the environment is removed there, so that no child process inherits it.
 """
 
 import os
@@ -24,7 +24,7 @@ _WEB_ADDRESS = re.compile(r"https?://[^/?#\s]+\S*", re.IGNORECASE)
 
 
 class Secret(NamedTuple):
-    """Of the environment's `variable`, or of `file` beside config.json; `names_file` names the file if it is not."""
+    """A secret in the environment's `variable`, or in a file: `file`, unless the variable `names_file` names another."""
 
     variable: str
     file: str
@@ -37,7 +37,7 @@ class Secret(NamedTuple):
         return Path(environment.get(self.names_file) or folder / self.file)
 
     def take(self, environment: MutableMapping[str, str], folder: Path) -> tuple[str, str, bool] | None:
-        """The text, its place, and whether that is a file; None if there is none. Raises ConfigError."""
+        """The secret's text, its place, and whether that is a file; None if there is no secret. Raises ConfigError."""
         path, named = self.path(environment, folder), environment.pop(self.names_file, "")
         if (text := environment.pop(self.variable, "").strip()) != "":
             return text, self.variable, False
@@ -48,7 +48,7 @@ class Secret(NamedTuple):
                 raise ConfigError([f"{path}: there is no such file; {self.names_file} names it"]) from None
             return None
         except (OSError, ValueError) as error:
-            # Not the text of a decoding error, which quotes the bytes.
+            # A decoding error's own text is not used: it quotes the bytes.
             raise ConfigError([f"{path}: {_why(error)}"]) from None
 
 
@@ -59,7 +59,7 @@ WEB_TOKEN = Secret("QQQBOT_WEB_TOKEN", "web_token.txt")
 
 @dataclass(frozen=True, slots=True)
 class SecretUrls:
-    """Hidden from repr: a traceback or a log line that holds one reveals nothing."""
+    """Its fields are hidden from repr: a traceback or a log line with such an object reveals nothing."""
 
     notify: tuple[str, ...] = field(default=(), repr=False)
     ping: str | None = field(default=None, repr=False)
@@ -68,7 +68,7 @@ class SecretUrls:
 def take(environment: MutableMapping[str, str], folder: Path, asks: bool = False) -> SecretUrls:
     """The addresses of `environment`, or of the files in `folder`. Raises ConfigError with every problem.
 
-    `asks`: one must be able to answer.
+    `asks`: at least one channel must be able to answer.
     """
     problems: list[str] = []
     notify, ping = (_addresses(secret, environment, folder, problems) for secret in (NOTIFY, PING))
@@ -99,14 +99,14 @@ def channel(number: int, url: str) -> str:
 
 
 def can_answer(url: str) -> bool:
-    """Whether a reply can be read from that channel without an open port."""
+    """Whether replies can be read from the channel at `url` without an open port."""
     return url.partition("://")[0].lower() in ("ntfy", "ntfys", "tgram")
 
 
 def _addresses(
     secret: Secret, environment: MutableMapping[str, str], folder: Path, problems: list[str]
 ) -> list[tuple[str, str]]:
-    """Each address with its place."""
+    """(address, its place) of each."""
     try:
         found = secret.take(environment, folder)
     except ConfigError as error:
@@ -129,7 +129,7 @@ def fresh() -> str:
 def private_text(path: Path) -> str:
     """The text of a file that only its owner can read. Raises ValueError with the remedy, OSError."""
     with reading(path) as file:
-        found = os.fstat(file.fileno())  # of the open file, not of the path: nothing can change in between
+        found = os.fstat(file.fileno())  # the mode of the open file, not of the path, which could change in between
         if found.st_uid not in (os.geteuid(), 0):
             raise ValueError(f"belongs to another user, who could read and change it; run: sudo chown $USER '{path}'")
         if found.st_mode & 0o077:

@@ -1,4 +1,4 @@
-"""The daemon as a service of the user's systemd, which would undo what is done behind its back; and the page as one.
+"""The daemon, and the page, as services of the user's systemd, which would undo what is done without it.
 
 The daemon's service is ours if its unit names this command and these logs; systemd then starts and stops the daemon.
 """
@@ -58,7 +58,7 @@ class Service:
         return False
 
     def runs(self) -> bool:
-        """Whether it runs, or is between a crash and the next attempt ("activating") and nobody holds the lock."""
+        """Whether the service runs, or waits for the next attempt after a crash ("activating") and nobody has the lock."""
         state = self._systemctl("is-active", self._name).out.strip()
         return state in ("active", "activating", "deactivating", "reloading")
 
@@ -73,37 +73,37 @@ class Service:
     def start(self) -> Job:
         """Ask systemd to start the daemon; the job ends when systemd regards it as started.
 
-        Between a crash and the next attempt a start would wait for that attempt, up to ten minutes; a restart does not.
+        Between a crash and the next attempt, a start would wait up to ten minutes for that attempt; a restart does not.
         """
         verb = "restart" if self._property("SubState").startswith("auto-restart") else "start"
         return self._processes.begin(("systemctl", "--user", verb, self._name), **self._bus())
 
     def restart(self) -> str | None:
-        """Restart it, and wait until systemd counts it as started. Returns what went wrong; None if nothing did."""
+        """Restart the service and wait until systemd counts it as started. Returns what went wrong, or None."""
         return self._done("restart", self._name)
 
     def said(self) -> str:
-        """The status that it reported to systemd."""
+        """The status that the daemon last reported to systemd."""
         return self._property("StatusText")
 
     def linger(self) -> None:
-        """A user's services end with the last login unless the user lingers."""
+        """Keep the user's services running after the last logout."""
         if self._processes.run(("loginctl", "enable-linger")).code != 0:
             warn(f"To run while you are not logged in: sudo loginctl enable-linger {getpass.getuser()}")
 
     def stop(self, wait: bool) -> bool:
-        """Whether systemd agreed to end the daemon and its attempts to start it."""
+        """Ask systemd to end the daemon and the attempts to start it; returns whether it agreed."""
         return self._systemctl("stop", self._name, *(() if wait else ("--no-block",))).code == 0
 
     def kill(self) -> None:
         self._systemctl("kill", "-s", "KILL", self._name)
 
     def lost_secrets(self) -> list[str]:
-        """The caller's secrets that the service would not see, each with what to do instead."""
+        """Each secret of the caller that the service would not see, with what to do instead."""
         return lost_secrets(self._place.config.parent, self._environment, NOTIFY, PING)
 
     def install(self) -> str | None:
-        """Write the unit and enable it. Returns what went wrong, and all is then as before; None if nothing did."""
+        """Write the unit and enable it. Returns what went wrong, after putting everything back; None if nothing did."""
         if (other := self._of_another()) is not None:
             return f"it is in use for {other}; to replace it, first: systemctl --user disable --now {self._name}"
         self._before = "\n".join(self._lines()) or None
@@ -126,7 +126,7 @@ class Service:
         self._systemctl("daemon-reload")
 
     def _written(self, text: str) -> str | None:
-        """Replace the unit, whose proxies may have passwords. Returns what went wrong."""
+        """Replace the unit, for its owner only: its proxies may have passwords. Returns what went wrong."""
         try:
             self.unit.parent.mkdir(parents=True, exist_ok=True)
             replace(self.unit, text)
@@ -154,7 +154,7 @@ class Service:
         return self._names_command() and self._named(LOGS, "logs") == self._place.logs
 
     def _of_another(self) -> str | None:
-        """The other copy of the program, or the other logs, that the unit in use is for; None if it may be replaced."""
+        """The other copy of the program, or the other logs, that the unit in use serves; None if it may be replaced."""
         if (logs := self.other_logs()) is not None:
             return str(logs)
         command = _FIRST_QUOTED.search(self._line("ExecStart="))
@@ -165,7 +165,7 @@ class Service:
         return self.runs() or self._systemctl("is-enabled", self._name).code == 0
 
     def other_logs(self) -> Path | None:
-        """The logs of the unit, if it is for this command, in use, and for others than these."""
+        """The logs of the unit if it is in use, and is for this command but for other logs."""
         others = self._names_command() and not self.names_us() and self._is_used()
         return self._named(LOGS, "logs") if others else None
 
@@ -179,12 +179,12 @@ class Service:
         return self._systemctl("show", "-p", name, self._name).out.strip().removeprefix(f"{name}=")
 
     def _named(self, variable: str, default: str) -> Path:
-        """The path that the unit gives `variable`; the one called `default` in the owner's folder if it gives none."""
+        """The unit's value of `variable`; if it has none, the path of `default` in the owner's folder."""
         value = self._line(f'Environment="{variable}=')[:-1]
         return Path(unquoted(value)) if value else self._place.home / default
 
     def _line(self, start: str) -> str:
-        """What follows `start` in the unit; nothing if no line begins so."""
+        """The rest of the unit's line that begins with `start`; empty if no line does."""
         return next((line.removeprefix(start) for line in self._lines() if line.startswith(start)), "")
 
     def _lines(self) -> list[str]:
@@ -197,5 +197,5 @@ class Service:
         return self._processes.run(("systemctl", "--user", *arguments), **self._bus())
 
     def _bus(self) -> dict[str, str]:
-        """The variable that names the folder of the user's systemd, which su and cron do not set."""
+        """XDG_RUNTIME_DIR, the folder of the user's systemd, which su and cron do not set."""
         return {"XDG_RUNTIME_DIR": self._environment.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"}

@@ -16,13 +16,13 @@ from qqqbot.runtime.secret_files import Secret
 
 log = logging.getLogger(__name__)
 
-# What the unit keeps of the caller's environment besides PATHS; without it the service would not reach the internet
-# where the shell does. Secrets of our own belong in files that can be changed without a new unit.
+# The unit keeps these variables of the caller's environment besides PATHS: without them the service might not reach the
+# internet although the shell does. Our own secrets belong in files, which can be changed without a new unit.
 NETWORK = re.compile(r"(https?|all|no)_proxy|ssl_cert_(file|dir)|(requests|curl)_ca_bundle", re.IGNORECASE)
 
 VARIABLE = "NOTIFY_SOCKET"
 LONGEST_STATUS = 200
-# As the unit's WatchdogSec, for a daemon that systemd does not watch.
+# The same as WatchdogSec in the unit, for a daemon that systemd does not watch.
 HANG_SECONDS = 1200
 STDERR = 2
 
@@ -39,7 +39,7 @@ def unit(template: str, words: Sequence[str], place: Place, environment: Mapping
 
 
 def exec_line(place: Place, words: Sequence[str]) -> str:
-    """The command of the unit. systemd refuses a program whose own name has an apostrophe; an argument may have one."""
+    """The command of the unit. systemd refuses an apostrophe in the program's name, but not in an argument."""
     command = quoted(str(place.command))
     program = f"/usr/bin/env bash {command.replace('$', '$$')}" if place.in_checkout else command
     return " ".join((program, *words))
@@ -51,18 +51,18 @@ def assignment(name: str, value: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """One word of a unit file: systemd.syntax(7), specifiers included."""
+    """`text` as one word of a unit file, quoted as in systemd.syntax(7), specifiers included."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("\n", "\\n")
     return f'"{escaped}"'
 
 
 def unquoted(text: str) -> str:
-    """What `quoted` made `text` of, which is without its outer quotes."""
+    """The inverse of `quoted`, for a `text` without its outer quotes."""
     return re.sub(r"\\(.)", lambda found: "\n" if found[1] == "n" else found[1], text.replace("%%", "%"))
 
 
 def lost_secrets(folder: Path, environment: Mapping[str, str], *secrets: Secret) -> list[str]:
-    """The secrets that the service would not see, each with what to do instead."""
+    """Each of `secrets` that the service would not see, with what to do instead."""
     return [
         f"{name} is set, but a service does not see it, and a unit is the wrong place for a secret. Put its value into "
         f"'{folder / file}', readable by you alone (touch it, then chmod 600), unset {name}, and install again."
@@ -72,7 +72,7 @@ def lost_secrets(folder: Path, environment: Mapping[str, str], *secrets: Secret)
 
 
 class Supervisor:
-    """Reports to whoever watches this process that it lives; after `hang_seconds` without a report it ends itself."""
+    """Tells the supervisor that this process lives. After `hang_seconds` without a report the process ends itself."""
 
     def __init__(self, environment: Mapping[str, str], hang_seconds: float = 0) -> None:
         self._hang_seconds = hang_seconds
@@ -83,7 +83,7 @@ class Supervisor:
 
     def report(self, state: str, status: str) -> None:
         """`state` as in status.json. Never raises, never waits."""
-        if self._hang_seconds:  # with the line at which each thread stands
+        if self._hang_seconds:  # prints the line at which each thread stands
             faulthandler.dump_traceback_later(self._hang_seconds, exit=True, file=STDERR)
         if not self._address:
             return
@@ -91,7 +91,7 @@ class Supervisor:
         if state == "stopped":
             lines = ["STOPPING=1"]
         elif state in ("running", "waiting") and not self._ready:
-            # An account may not answer until its owner has logged in; the daemon itself is ready.
+            # The daemon is ready even if the account does not answer until its owner has logged in.
             lines.append("READY=1")
         lines.append(f"STATUS={' '.join(status.split())[:LONGEST_STATUS]}")
         self._ready = self._send("\n".join(lines)) and (self._ready or "READY=1" in lines)
@@ -101,7 +101,7 @@ class Supervisor:
             faulthandler.cancel_dump_traceback_later()
 
     def _send(self, text: str) -> bool:
-        import socket  # not needed by the commands, which only write the unit
+        import socket  # the commands, which only write the unit, do not need it
 
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
