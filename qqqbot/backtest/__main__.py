@@ -1,6 +1,6 @@
 """python -m qqqbot.backtest: what the rule would have earned, without look-ahead.
 
-Prices come from Yahoo and are kept in .cache/prices, or come from two files (--prices). Bad prices and bad dates end
+Prices come from Yahoo and are kept in .cache/prices, or come from files (--prices). Bad prices or dates end the program
 with one sentence and status 2.
 """
 
@@ -84,9 +84,9 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None, out: TextIO = sys.stdout, err: TextIO = sys.stderr) -> int:
-    """Exit status: 0, or 2 for anything that cannot be examined."""
+    """Returns the exit status: 0, or 2 for anything that cannot be examined."""
     args = parser().parse_args(arguments)
-    logging.getLogger("yfinance").setLevel(logging.CRITICAL)  # its failures are reported in our own words
+    logging.getLogger("yfinance").setLevel(logging.CRITICAL)  # we report its failures in our own words
     try:
         config = load(args.config)
         asked = [(question, *_prices(args, question, err)) for question in _questions(args, config)]
@@ -101,13 +101,13 @@ def main(arguments: Sequence[str] | None = None, out: TextIO = sys.stdout, err: 
     try:
         _print(results, args, out)
         out.flush()
-    except BrokenPipeError:  # `backtest | head` has seen enough; the interpreter must not flush again
+    except BrokenPipeError:  # after `backtest | head`; the interpreter must not flush into the closed pipe again
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
 def _questions(args: argparse.Namespace, config: Config) -> list[Question]:
-    """One for each rule."""
+    """One question for each rule."""
     pair = [name for name in ("--short", "--long", "--band") if getattr(args, name[2:]) is not None]
     if args.rule and pair:
         raise ConfigError([f"{', '.join(pair)}: these are for the rule of two averages; leave them out with --rule"])
@@ -116,7 +116,7 @@ def _questions(args: argparse.Namespace, config: Config) -> list[Question]:
 
 
 def _parked(rules: Rules, fund: str) -> Rules:
-    """Raises ConfigError for a fund that is not one, or a rule that has no cash."""
+    """`rules` with their cash in `fund`. Raises ConfigError for an unknown fund, or a rule that holds no cash."""
     rule, problems = parked(rules.form, fund)
     if problems:
         raise ConfigError([f"--park: {problem}" for problem in problems])
@@ -124,7 +124,7 @@ def _parked(rules: Rules, fund: str) -> Rules:
 
 
 def _named(text: str, config: Config) -> Rules:
-    """The rule of a preset, of a JSON object, of config.json or of another such file. Raises ConfigError."""
+    """The rule that `text` names: a preset, a JSON object, config.json or another such file. Raises ConfigError."""
     if text == "config":
         return config.rules
     if text not in PRESETS and os.path.isfile(text):
@@ -135,7 +135,7 @@ def _named(text: str, config: Config) -> Rules:
 
 
 def _with(rules: Rules, rule: Rule) -> Rules:
-    """The default by its own keys: its neighbours are all pairs of averages."""
+    """`rules` with `rule`. The default rule goes into its own keys: then its neighbours are all pairs of averages."""
     if rule == PRESETS[DEFAULT]:
         return replace(
             rules, short_period=rule.trend.fast.length, long_period=rule.trend.slow.length, band=0.0, rule=None
@@ -172,7 +172,7 @@ def _prices(args: argparse.Namespace, question: Question, err: TextIO) -> tuple[
     if args.prices:
         prices = load_prices(_files(args.prices, symbols))
     else:
-        from qqqbot.backtest.prices.cache import cached_prices, recent_bars  # not needed with files
+        from qqqbot.backtest.prices.cache import cached_prices, recent_bars  # price files do not need it
 
         now = SystemClock().now()
         prices = cached_prices(CACHE, symbols, now, say=lambda text: print(text, file=err))
@@ -184,7 +184,7 @@ def _prices(args: argparse.Namespace, question: Question, err: TextIO) -> tuple[
 
 
 def _files(given: Sequence[Path], symbols: Sequence[str]) -> dict[str, Path]:
-    """Symbol -> file. Raises BadPrices if one is missing, or is named after a fund that the rule knows nothing of."""
+    """Symbol -> file. Raises BadPrices if one is missing, or is named after a fund that the rule does not use."""
     named = {symbol.upper(): Path(path) for symbol, path in (str(p).split("=", 1) for p in given if "=" in str(p))}
     bare = dict(zip(symbols, [path for path in given if "=" not in str(path)], strict=False))
     found = {**bare, **named}

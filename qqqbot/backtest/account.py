@@ -1,7 +1,7 @@
-"""The account as the daemon would have run it: whole shares at printed prices, its own sizing, commissions and buffer.
+"""The account as the daemon would have managed it: whole shares, printed prices, its own sizing, commissions, buffer.
 
 Shares are bought with `shares_to_buy` and charged by `commission`, the daemon's own functions, in Decimal; the equity
-between two orders is vectorized. Slippage is paid on each order, at the printed price.
+between two orders is vectorized. Each order pays slippage on the printed price.
 """
 
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ from qqqbot.strategy.sizing import commission, shares_to_buy
 TIERED_PER_SHARE, TIERED_MINIMUM, TIERED_MAXIMUM = Decimal("0.0035"), Decimal("0.35"), Decimal("0.01")
 TIERED_FEES = Decimal("0.0032")
 CENT = Decimal("0.01")
-PRICE_STEP = Decimal("0.0001")  # the simulated account's
+PRICE_STEP = Decimal("0.0001")  # the same as in the simulated account
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Trade:
 
 @dataclass(frozen=True, slots=True)
 class AccountHistory:
-    """Equity at each close in USD, the first being the capital; holding at each close; every order."""
+    """Equity at each close in USD (the first is the capital), holding at each close, and every order."""
 
     equity: Floats
     holding: Levels
@@ -63,7 +63,7 @@ class AccountHistory:
 
 
 def account(days: Days, events: Iterable[Event], terms: Terms) -> AccountHistory:
-    """The account through `events`, marked at each close."""
+    """The account after all `events`, with its equity at each close."""
     book = _Book(days, terms)
     rotations = tuple(made for event in events if (made := book.rotate(event)))
     book.mark(len(days))
@@ -77,7 +77,7 @@ def run(days: Days, terms: Terms) -> AccountHistory:
 
 
 def fee(plan: CommissionPlan, quantity: int, price: Decimal) -> Decimal:
-    """USD for one trade."""
+    """The commission of one trade in USD."""
     if plan is CommissionPlan.IB_FIXED:
         return commission(quantity, price)
     if plan is CommissionPlan.NONE or quantity == 0:
@@ -103,7 +103,7 @@ class _Book:
         self._slippage = Decimal(repr(terms.slippage))
 
     def mark(self, until: int) -> None:
-        """Equity and holding of the closes that are not marked yet, up to `until`."""
+        """Fill in equity and holding at the closes up to `until` that have none yet."""
         cut = slice(self.marked, until)
         if until > self.marked:
             money = self._money[cut] / self._money[max(0, self.marked - 1)]
@@ -116,7 +116,7 @@ class _Book:
     def rotate(self, event: Event) -> Event | None:
         """Sell what is held, buy what is wanted, with the daemon's sizing; the sale's proceeds are spent.
 
-        Returns what was done: less than `event` where parking is not worth its costs, None if there is nothing to do.
+        Returns the rotation that was made: to cash if parking is not worth its costs, None if there was none.
         """
         self.mark(event.day)
         if not self._worth_it(event):
@@ -131,7 +131,7 @@ class _Book:
         return event
 
     def _worth_it(self, event: Event) -> bool:
-        """As the daemon judges; until there are closes enough to say, parking is not."""
+        """Whether parking is worth its costs, as the daemon judges; False until there are enough closes to judge."""
         if event.target == self.held or Holding(self.days.names[event.target]).kind is not Kind.BILLS:
             return True
         rules = self.terms.rules
@@ -142,7 +142,7 @@ class _Book:
     def _sell(self, event: Event) -> None:
         price = self._printed(event, self.held)
         shares = self.units / float(self.days.factor[self.held, event.day])
-        whole = int(shares + 1e-6)  # 211.9999999 is 212 shares; what exceeds whole shares are dividends, paid in cash
+        whole = int(shares + 1e-6)  # 211.9999999 is 212 shares; the fraction stands for dividends, paid in cash
         self._trade(event, Side.SELL, self.held, whole, price)
         self.cash += Decimal(repr(max(0.0, shares - whole))) * price
         self.units = 0.0

@@ -4,8 +4,8 @@ The last decision of each session counts; the official answer is the rule on the
 price crossed a line between the check and the close. A fill is compared with the price it was decided on (slippage) and
 with the official close (what the backtest would have paid).
 
-Official closes are those of the bot's own memory of prices, and of sessions that it does not know, those that the
-backtest keeps on disk; nothing is fetched. This module needs numpy, so the monitor imports it only for this view.
+Official closes come from the prices that the bot itself has kept; for sessions missing there, from the prices that the
+backtest keeps on disk. Nothing is fetched. This module needs numpy, so the monitor imports it only for this view.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -44,7 +44,7 @@ class DecisionDrift:
     decided: str
     official: str
     remembered: bool = False
-    """whether the official close is of the bot's own memory"""
+    """whether the official close comes from the prices that the bot itself has kept"""
 
     @property
     def agrees(self) -> bool:
@@ -77,7 +77,7 @@ class Drift:
     not_closed: int
     """sessions with decisions, after the last known close"""
     other_rule: int
-    """sessions decided by another rule than the one asked about"""
+    """sessions decided by another rule than the one that is compared"""
 
     @property
     def differing(self) -> tuple[DecisionDrift, ...]:
@@ -85,7 +85,7 @@ class Drift:
 
     @property
     def from_memory(self) -> int:
-        """How many sessions were compared with the official close of the bot's own memory."""
+        """How many sessions were compared with an official close that the bot itself has kept."""
         return sum(decision.remembered for decision in self.decisions)
 
     @property
@@ -117,12 +117,12 @@ def drift(
     rules: Rules,
     known: Mapping[date, Remembered] = MappingProxyType({}),
 ) -> Drift:
-    """Compare rows of decisions.jsonl and of the book with the official closes: the `known` ones, else `prices`.
+    """Compare rows of decisions.jsonl and of the book with the official closes in `known`, else in `prices`.
 
     Unreadable rows are skipped.
     """
     last, official = _last_decisions(decisions), _answers(prices, rules)
-    unnamed = rules.rule is None or rules.form == PRESETS[DEFAULT]  # as in rows of two averages before there were names
+    unnamed = rules.rule is None or rules.form == PRESETS[DEFAULT]  # rules of two averages once had no name
     own_rule = {name_of(rules.form), *([None] if unnamed else [])}
     ours = {session: (decided, held) for session, (rule, decided, held) in last.items() if rule in own_rule}
     signal, fund = rules.form.signal.symbol, rules.form.fund.symbol
@@ -161,7 +161,7 @@ def printed_close(series: Series, day: date) -> float | None:
 
 
 def _last_decisions(rows: Iterable[Row]) -> dict[date, tuple[str | None, str, Holding]]:
-    """Session -> the rule and the target of its last decision, and what was held then; rows come oldest first."""
+    """Session -> rule, target and holding of its last decision; rows come oldest first."""
     last = {}
     for row in rows:
         session, target = text(row.get("session")), text(row.get("target"))
@@ -209,7 +209,7 @@ def drift_facts(folder: Folder, cache: Path, config: Path) -> Drift:
 
 
 def drift_screen(found: Drift) -> Screen:
-    """Sums first, then the sessions that differ, and the newest fills."""
+    """Sums first, then the sessions that differ, then the newest fills."""
     fills, differing = found.fills, found.differing
     fields = (
         Field("Decisions", _agreement(found)),

@@ -1,4 +1,4 @@
-"""The pictures of a study, each a function of it: the report and the notebook show the same ones."""
+"""The pictures of a study, one function each: the report and the notebook show the same pictures."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,12 +16,12 @@ from qqqbot.model.instruments import Holding, Kind
 
 LOOK_AHEAD = "look-ahead: WRONG"
 COLOURS = {Kind.CASH: GREY, Kind.INDEX: GREEN, Kind.LEVERAGED: ORANGE, Kind.BILLS: BLUE}
-# The rarest one in a hundred at either end would leave most of a histogram empty.
+# The rarest value in a hundred at either end would leave most of a histogram empty.
 USUAL = (1, 99)
 
 
 def equity(study: Study) -> str:
-    """What the capital became, log scale; with the wrong curve as well if that was asked for."""
+    """What the capital became, on a log scale; with the look-ahead curve if that was asked for."""
     curves = [_curve(name, line.equity, colour) for name, line, colour in _held_and_own(study)]
     if study.wrong is not None:
         capital = float(study.question.terms.capital)
@@ -30,7 +30,7 @@ def equity(study: Study) -> str:
 
 
 def comparison(studies: Sequence[Study]) -> str:
-    """The accounts of several rules and the first one's index held, log scale."""
+    """The accounts of several rules, and the index of the first rule held; on a log scale."""
     first = studies[0]
     curves = [_curve(first.signal.name, first.signal.equity, FAINT)]
     colours = (BLUE, ORANGE, GREEN, PURPLE)
@@ -48,7 +48,7 @@ def drawdown(study: Study) -> str:
 
 
 def holdings(study: Study, last_sessions: int | None = None) -> str:
-    """The signal with both averages, and below them what was held; of the last sessions only if a number is given."""
+    """The signal with both averages, and below them what was held; only the `last_sessions` if that is given."""
     cut = slice(-last_sessions if last_sessions else None, None)
     days, trend, symbol = study.days, study.question.terms.rules.form.trend, study.prices.signal.symbol
     sides = ((trend.fast, days.short_ma, BLUE), (trend.slow, days.long_ma, PURPLE))
@@ -63,7 +63,7 @@ def holdings(study: Study, last_sessions: int | None = None) -> str:
 
 
 def yearly(study: Study) -> str:
-    """Return of each calendar year; the first and last may be incomplete."""
+    """The return of each calendar year; the first and the last year may be incomplete."""
     years = study.days.dates.astype("datetime64[Y]").astype(np.int64) + 1970
     held = ((study.signal.name, study.signal, GREEN), (study.fund.name, study.fund, ORANGE))
     lines = (("the rule", study.own, BLUE), *held)
@@ -72,7 +72,7 @@ def yearly(study: Study) -> str:
 
 
 def held_periods(study: Study) -> str:
-    """Results of the periods in which a fund was held, costs included."""
+    """The results of the periods in which a fund was held, costs included."""
     first, last = metrics.held_periods(study.account.holding)
     results = study.own.equity[last] / study.own.equity[first] - 1
     held = study.account.holding[first]
@@ -106,7 +106,7 @@ def heat(study: Study, figure: str) -> str:
 
 
 def luck(study: Study) -> str:
-    """CAGR of every circular shift of the positions, and of the true ones."""
+    """The CAGR of every circular shift of the positions, and of the true positions."""
     if study.null is None:
         return ""
     groups = [Group("shifted", study.null.shifted.tolist(), GREY)]
@@ -115,7 +115,7 @@ def luck(study: Study) -> str:
 
 
 def walk_forward(study: Study) -> str:
-    """Following the best rule of the previous five years, and keeping the fixed one."""
+    """Two curves: following the best rule of the previous five years, and keeping the own rule."""
     if study.walk is None:
         return ""
     one = tables.kind(study)

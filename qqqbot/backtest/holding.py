@@ -1,11 +1,11 @@
-"""What monitor.py --performance adds: the curve of the real book compared with holding the rule's index or its fund.
+"""The addition to monitor.py --performance: the real book's curve compared with holding the rule's index or its fund.
 
 The book is valued at every official close. Deposits and withdrawals are not returns: each session's return is
 (equity - what came in) / equity before. Dividends count on both sides: they are income in the book, and the closes of
 the funds are adjusted for them.
 
-Prices are those that the backtest keeps on disk; nothing is fetched. This module needs numpy, so the monitor imports it
-only for this view.
+The prices are the ones that the backtest keeps on disk; nothing is fetched. This module needs numpy, so the monitor
+imports it only for this view.
 """
 
 from collections.abc import Iterable, Mapping
@@ -38,7 +38,7 @@ FEWEST_SESSIONS = 5
 
 @dataclass(frozen=True, slots=True)
 class LiveCurve:
-    """What 1 put in at the start was worth then and at each close since: the bot, the index held, its fund held."""
+    """What 1 USD put in at the start was worth at each close: with the bot, in the index, in its fund."""
 
     dates: Dates
     bot: Floats
@@ -47,13 +47,13 @@ class LiveCurve:
     symbols: tuple[str, str]
 
     def figures(self) -> dict[str, Metrics]:
-        """Name -> figures, the same as the report's."""
+        """Name -> figures, the same ones as in the report."""
         named = {"bot": self.bot, f"{self.symbols[0]} held": self.signal, f"{self.symbols[1]} held": self.fund}
         return {name: measure(curve, years_of(self.dates)) for name, curve in named.items()}
 
 
 def live_curve(rows: Iterable[Row], prices: Prices) -> LiveCurve | None:
-    """The curve of a book, rows oldest first; None if it has too few closes. Raises what Ledger.apply raises."""
+    """The curve of a book, rows oldest first; None if there are too few closes. Raises what Ledger.apply raises."""
     waiting = [(new_york_date(datetime.fromisoformat(row["timestamp"])), row) for row in rows]
     if not waiting:
         return None
@@ -93,7 +93,7 @@ def _held(close: Floats, first: int) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class HoldingFacts:
-    """What --performance adds: the figures of the bot and of both funds held; the note says why there are none."""
+    """The figures of the bot and of holding either fund; if there are none, `note` says why."""
 
     note: str
     figures: Mapping[str, Metrics] = field(default_factory=dict)
@@ -103,7 +103,7 @@ class HoldingFacts:
 
 
 def holding_facts(folder: Folder, cache: Path) -> HoldingFacts:
-    """Figures of the book, and of the index and its fund held since the same day; the reason if there are none."""
+    """The figures of the book, and of holding the index or its fund since the same day; or why there are none."""
     try:
         who = identity(folder, folder.status()[0])
         rows = [*own_rows(folder.trades, who)]
@@ -122,7 +122,7 @@ def holding_facts(folder: Folder, cache: Path) -> HoldingFacts:
 
 
 def lived(folder: Folder) -> tuple[str, RiskLine] | None:
-    """The mode of the bot's own book and its risk line, as --performance has it; None if it has none to read."""
+    """The mode of the bot's own book and its risk line, the same as in --performance; None if there is none."""
     try:
         status = folder.status()[0]
         who, ledger = identity(folder, status), Ledger()

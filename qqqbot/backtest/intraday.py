@@ -1,9 +1,9 @@
 """What deciding during the session costs: the daemon's checks replayed on bars of some minutes.
 
-A check sees the price at which the bar before it closed, and is filled at that price plus slippage. As in the daemon,
-the averages are those of the finished daily closes before the session and that price. The checks in the first minutes,
-which may not trade yet, and the one at the close, which no longer may, are left out. The cap on orders per session is
-not applied, so that the busiest day shows.
+A check sees the closing price of the bar before it, and its orders are filled at that price plus slippage. As in the
+daemon, the averages are made of that price and the finished daily closes before the session. Checks in the first
+minutes may not trade yet, and the check at the close no longer may: both are left out. The cap on orders per session
+is not applied, so that the busiest day shows.
 """
 
 from dataclasses import dataclass, replace
@@ -32,7 +32,7 @@ class Checks:
     signal: Floats
     fund: Floats
     today: Indexes
-    """of the session in all `closes` of the signal"""
+    """the session's index among all closes of the signal"""
     closes: Floats
     symbols: tuple[str, str]
 
@@ -50,7 +50,7 @@ class IntradayRun:
 
 
 def sessions_with_bars(prices: Prices, rules: Rules, signal: Bars, fund: Bars) -> tuple[Days, Checks]:
-    """The sessions that have bars, and the checks in them. Raises BadPrices if bars and daily prices disagree."""
+    """The sessions with bars, and the checks in them. Raises BadPrices if bars and daily prices disagree."""
     signal, fund = _common(signal, fund)
     dates = np.unique(signal[0].astype("datetime64[D]"))
     known = dates[np.isin(dates, prices.dates[prices.first :])]
@@ -66,7 +66,7 @@ def sessions_with_bars(prices: Prices, rules: Rules, signal: Bars, fund: Bars) -
 def compare(
     prices: Prices, terms: Terms, signal: Bars, fund: Bars, bands: tuple[float, ...]
 ) -> tuple[IntradayRun, ...]:
-    """Every check, each check with a band, once before the close, and on the official close."""
+    """Decide at every check with each of `bands`, once before the close, and on the official close."""
     days, checks = sessions_with_bars(prices, terms.rules, signal, fund)
     runs = []
     for band in bands:
@@ -80,7 +80,7 @@ def compare(
 
 
 def replay(name: str, days: Days, checks: Checks, terms: Terms) -> IntradayRun:
-    """The account that decided at `checks` as `terms.rules.decide` says."""
+    """The account of deciding at those `checks` that `terms.rules.decide` allows."""
     if terms.rules.decide is Decide.BEFORE_CLOSE:
         chosen, each = _decision_checks(checks, terms.rules), ("day", "minutes_left", "signal", "fund", "today")
         checks = replace(checks, **{name: getattr(checks, name)[chosen] for name in each})
@@ -89,7 +89,7 @@ def replay(name: str, days: Days, checks: Checks, terms: Terms) -> IntradayRun:
 
 
 def _wanted(checks: Checks, rules: Rules) -> Levels:
-    """The column that each check wants, by the flip prices of its session."""
+    """The column that each check wants, according to the flip prices of its session."""
     sessions, of_session = np.unique(checks.today, return_inverse=True)
     needed = rules.form.history
     found = [flip_prices(checks.closes[max(0, today - needed) : today].tolist(), rules) for today in sessions.tolist()]
@@ -101,7 +101,7 @@ def _wanted(checks: Checks, rules: Rules) -> Levels:
 
 
 def _common(signal: Bars, fund: Bars) -> tuple[Bars, Bars]:
-    """The bars that both have: a check needs both prices."""
+    """The bars that start at the same moment in both: a check needs both prices."""
     times, ours, theirs = np.intersect1d(signal[0], fund[0], return_indices=True)
     if not len(times):
         raise BadPrices("the intraday files of the signal and its fund have no bar in common")
@@ -114,7 +114,7 @@ def _checks(prices: Prices, days: Days, rules: Rules, signal: Bars, fund: Bars) 
     last_of_day = np.append(date[1:] != date[:-1], True)
     counts = np.diff(np.flatnonzero(last_of_day), prepend=-1)
     opens_at, closes_at = (np.repeat(starts[at], counts) for at in (np.roll(last_of_day, 1), last_of_day))
-    ends = np.append(starts[1:], starts[-1:])  # a session's last bar is not used
+    ends = np.append(starts[1:], starts[-1:])  # the last bar of a session is not used
     early = (ends - opens_at).astype(np.float64) * 60 < rules.no_trade_seconds_after_open
     chosen = np.isin(date, days.dates) & ~last_of_day & ~early
     day = np.searchsorted(days.dates, date[chosen])
@@ -132,7 +132,7 @@ def _checks(prices: Prices, days: Days, rules: Rules, signal: Bars, fund: Bars) 
 
 
 def _basis(series: Series, bars: Bars, today: Indexes, chosen: npt.NDArray[np.bool_]) -> Floats:
-    """What turns a bar's price into the daily table's: bars are as printed, or adjusted for splits only."""
+    """Factors from a bar's price to the daily table's basis: bars are as printed, or adjusted for splits only."""
     close, factor = series.close[today], series.factor[today]
     for unadjusted in (factor, factor / series.splits[today]):
         apart = np.abs(bars[2][chosen] / (close * unadjusted) - 1)
@@ -153,7 +153,7 @@ def _decision_checks(checks: Checks, rules: Rules) -> npt.NDArray[np.bool_]:
 
 
 def _events(checks: Checks, wanted: Levels, days: Days) -> tuple[Event, ...]:
-    """Raises BadPrices if the rule holds a fund that has no bars."""
+    """The rotations of the checks. Raises BadPrices if the rule holds a fund that has no bars."""
     moved = np.flatnonzero(np.diff(wanted, prepend=np.int8(CASH)))
     prices = {"CASH": np.ones(len(wanted)), checks.symbols[0]: checks.signal, checks.symbols[1]: checks.fund}
     if lacking := [name for name in days.names if name not in prices]:

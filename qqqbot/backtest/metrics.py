@@ -1,7 +1,7 @@
 """The figures of an equity curve. numpy only; each formula is in its docstring.
 
-`equity` is the value at each close, the first being what was put in; `returns` are equity[t] / equity[t-1] - 1. A year
-has 252 sessions when returns are scaled, and 365.25 days when time is counted.
+`equity` is the value at each close; the first value is the money put in. `returns` are equity[t] / equity[t-1] - 1. A
+year has 252 sessions where returns are scaled, and 365.25 days where time is counted.
 """
 
 import math
@@ -35,7 +35,7 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True)
 class HoldingFigures:
-    """The results of the periods in one holding; means are NaN if there is nothing to average."""
+    """The results of the periods in one holding; a mean of nothing is NaN."""
 
     time: float
     stays: int
@@ -103,7 +103,7 @@ def sortino(returns: Floats, risk_free: float = 0.0) -> float:
 
 
 def calmar(equity: Floats, years: float) -> float:
-    """CAGR / |max drawdown|; NaN if there was none."""
+    """CAGR / |max drawdown|; NaN if there was no drawdown."""
     return ratio(cagr(equity, years), abs(max_drawdown(equity)))
 
 
@@ -123,7 +123,7 @@ def longest_drawdown(equity: Floats) -> int:
     at_peak = np.flatnonzero(equity >= np.maximum.accumulate(equity))
     gaps = np.diff(np.append(at_peak, len(equity) - 1))
     waits = gaps.copy()
-    waits[:-1][gaps[:-1] == 1] = 0  # the next close is a new peak: never under water
+    waits[:-1][gaps[:-1] == 1] = 0  # the next close is a new peak: the curve was never below one
     return int(waits.max(initial=0))
 
 
@@ -157,7 +157,7 @@ def turnover(traded: float, equity: Floats, years: float) -> float:
 
 
 def period_returns(equity: Floats, periods: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], Floats]:
-    """Each period (a year, a month) and last equity in it / last equity before it - 1; `periods` is each close's."""
+    """(each period, last equity in it / last equity before it - 1); `periods` has the year or month of each close."""
     last = np.append(np.flatnonzero(np.diff(periods)), len(periods) - 1)
     ends = equity[last]
     starts = np.append(equity[:1], ends[:-1])

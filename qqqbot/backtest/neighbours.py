@@ -4,12 +4,12 @@ A picture of fragility, not an optimiser. The members around the default form ar
 any other rule differ from it in the length of the slow average (columns), and in the length of the fast one or, where
 that is the price, in the band (rows); each is evaluated as the daemon would run it.
 
-The pairs are thousands, so they share their work. For one short average and one day the return of an uptrend's holding
-is the same whatever the long average is: TQQQ's if the price is above the short one, QQQ's if not. A long average only
-says on which days there is an uptrend. So each pair is a few dozen uptrends, each a difference of two prefix sums; the
-work is to find where they begin and end. The sessions are cut into half-years, whose sums add up to those of any
-stretch of them. Costs are exact: one leg into and out of an uptrend, two at each change inside it. Cash earns nothing
-there, fills are at the close, and a price on the line to the last digit may fall on either side.
+There are thousands of pairs, so they share their work. In an uptrend, the short average alone decides what is held on a
+day: TQQQ if the price is above it, QQQ if not. The long average only says on which days there is an uptrend. So the
+result of a pair is the sum over a few dozen uptrends, each a difference of two prefix sums; the work is to find where
+they begin and end. Sums are made for each half-year, so that a longer stretch only needs additions.
+Costs are exact: one leg into and out of an uptrend, two at each change inside it. In this sweep cash earns nothing,
+fills are at the close, and a price that equals the line to the last digit may count on either side.
 """
 
 from collections.abc import Callable, Sequence
@@ -34,37 +34,37 @@ FAST = np.linspace(0.4, 3.0, 14)
 BANDS = np.arange(0.0, 6.1, 0.5)
 # Five years to choose from, then half a year with the choice.
 TRAIN_SEGMENTS, SEGMENT_SESSIONS = 10, 126
-# For less than a year and a half a picture of them says nothing.
+# For a period of less than a year and a half, a picture of the neighbours says nothing.
 FEWEST_SEGMENTS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """The members around a rule: `member` of a row's and a column's value. `own` is the rule's row and column."""
+    """The members around a rule. `member` takes the values of a row and a column; `own` is the place of the rule."""
 
     rows: Floats
     columns: Floats
     axes: tuple[str, str]
-    """what columns and rows are"""
+    """the names of what columns and rows stand for"""
     own: tuple[float, float]
     member: Callable[[float, float], Rules]
 
     @property
     def members(self) -> list[Rules]:
-        """Row by row."""
+        """All members, row by row."""
         return [self.member(row, column) for row in self.rows.tolist() for column in self.columns.tolist()]
 
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """Figures of the members around a rule, arrays of [rows, columns]; NaN if there is no such member."""
+    """Figures of the members around a rule as arrays of [rows, columns]; NaN where there is no member."""
 
     grid: Grid
     cagr: Floats
     sharpe: Floats
 
     def rank(self, figure: Floats) -> float:
-        """Share of the members that do worse than the rule itself, of those that have the figure."""
+        """The share of the members with a `figure` that do worse than the rule itself."""
         row, column = (
             int(np.searchsorted(axis, own))
             for axis, own in zip((self.grid.rows, self.grid.columns), self.grid.own, strict=True)
@@ -75,9 +75,9 @@ class Sweep:
 
 @dataclass(frozen=True, slots=True)
 class WalkForward:
-    """The curve of following, in each half-year, the rule that was best in the years before; `fixed` keeps the own one.
+    """The curve of following, in each half-year, the best rule of the years before; `fixed` follows the own rule.
 
-    `chosen` is (first session, rule) of each.
+    `chosen` has (first session, rule) of each half-year.
     """
 
     dates: Dates
@@ -87,7 +87,7 @@ class WalkForward:
 
 
 def grid(rules: Rules, shorts: Floats = SHORTS, longs: Floats = LONGS) -> Grid:
-    """The neighbours of a rule; `shorts` and `longs` are those of the default form."""
+    """The neighbours of a rule; `shorts` and `longs` are the lengths used around the default form."""
     rule, trend = rules.form, rules.form.trend
     fast, slow = float(trend.fast.length), float(trend.slow.length)
     if rules.rule is None:
@@ -126,7 +126,7 @@ def neighbours(
 ) -> tuple[Sweep, WalkForward | None] | None:
     """The figures of every neighbour over the sessions that all of them have, and the walk-forward among them.
 
-    None if that is too few sessions for either.
+    Either is None if there are too few such sessions for it.
     """
     around = around or grid(terms.rules)
     slowest = around.member(float(around.rows[-1]), float(around.columns[-1]))
@@ -145,7 +145,7 @@ def neighbours(
 
 
 def _best(around: Grid, sharpe: Floats) -> Rules | None:
-    """The member with the best Sharpe ratio; None if none of them has traded: then the rule itself will do."""
+    """The member with the best Sharpe ratio; None if no member has traded: then the caller keeps the rule itself."""
     if not np.isfinite(sharpe).any():
         return None
     row, column = np.unravel_index(int(np.nanargmax(sharpe)), sharpe.shape)
@@ -155,7 +155,7 @@ def _best(around: Grid, sharpe: Floats) -> Rules | None:
 def _figures_of_members(
     prices: Prices, days: Days, terms: Terms, around: Grid, bounds: Ints, train: int
 ) -> tuple[Floats, Floats, list[Floats]]:
-    """CAGR and Sharpe ratio of each, and its Sharpe ratio in the `train` segments before each later one."""
+    """CAGR and Sharpe ratio of each member, and its Sharpe ratio in the `train` segments before each later segment."""
     perfect, shape = replace(terms, fill=FillAt.CLOSE), (len(around.rows), len(around.columns))
     curves = np.stack([ideal(same_days(prices, days, member), perfect) for member in around.members])
     returns = curves[:, 1:] / curves[:, :-1] - 1
@@ -169,7 +169,7 @@ def _figures_of_members(
 def _figures_of_pairs(
     prices: Prices, days: Days, terms: Terms, around: Grid, bounds: Ints, train: int
 ) -> tuple[Floats, Floats, list[Floats]]:
-    """The same of pairs of averages."""
+    """The same figures for pairs of averages."""
     sums = _segment_sums(prices, days, around, bounds, terms.slippage)
     until = np.concatenate((np.zeros((*sums.shape[:3], 1)), np.cumsum(sums, axis=3)), axis=3)
     trained = int(bounds[train]) if len(bounds) > train else 0
@@ -180,7 +180,7 @@ def _figures_of_pairs(
 def _segment_sums(prices: Prices, days: Days, around: Grid, bounds: Ints, cost: float) -> Floats:
     """Sums of log growth, return and squared return, [3, rows, columns, segments].
 
-    Segment k is from close bounds[k] to close bounds[k + 1]; a holding is kept across a bound at no cost.
+    Segment k lasts from close bounds[k] to close bounds[k + 1]; keeping a holding across a bound costs nothing.
     """
     first = int(np.searchsorted(prices.dates, days.dates[0]))
     cut, shorts, longs = slice(first, first + len(days)), around.rows.astype(int), around.columns.astype(int)
@@ -205,7 +205,7 @@ class _Segments:
         """a row for each long average, and a column of False that ends the last uptrend"""
 
     def uptrends(self, short: Floats, longs: Floats) -> tuple[Ints, Ints, Ints]:
-        """Row, first close and first close after, of each run of short > long."""
+        """Row, first close and first close after the end, of each run of short > long."""
         np.greater(short, longs, out=self.up[:, :-1])
         flat, width = self.up.ravel(), self.up.shape[1]
         edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
@@ -225,7 +225,7 @@ class _Segments:
 
 
 def _one_short(days: Days, short: Floats, longs: Floats, segments: _Segments, cost: float) -> Floats:
-    """The sums of one short average, [3, longs, segments]."""
+    """The sums for one short average, [3, longs, segments]."""
     inside, leaving = _day_sums(days, days.signal > short, cost)
     row, begin, end = segments.uptrends(short, longs)
     which, segment, low, high = segments.pieces(begin, end - 1)
@@ -285,7 +285,7 @@ def _with_slow(rule: Rule, length: int) -> Rule:
 
 
 def _with_fast(rule: Rule, value: float) -> Rule:
-    """A strength on the same average moves with it, as in the default form."""
+    """`rule` with another fast average; a strength on the same average moves with it, as in the default form."""
     fast = Average(int(value), rule.trend.fast.exponential)
     strength = rule.strength
     if strength is not None and strength.slow == rule.trend.fast:
@@ -294,6 +294,6 @@ def _with_fast(rule: Rule, value: float) -> Rule:
 
 
 def _with_band(rule: Rule, value: float) -> Rule:
-    """In per cent. The two sides of an unequal band keep their ratio."""
+    """`rule` with a band of `value` per cent. The two sides of an unequal band keep their ratio."""
     ratio = rule.trend.leave / rule.trend.enter if rule.trend.enter else 1.0
     return replace(rule, trend=replace(rule.trend, enter=value / 100, leave=value / 100 * ratio))

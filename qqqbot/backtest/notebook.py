@@ -1,7 +1,7 @@
-"""What the cells of backtest.ipynb call, so that they hold a story and no logic.
+"""What the cells of backtest.ipynb call, so that the notebook tells a story and has no logic.
 
-Pictures and tables are the report's own. Prices come from the files named in QQQBOT_PRICES and QQQBOT_BARS (two paths
-each, separated by the system's path separator), otherwise from Yahoo.
+Pictures and tables are the same as in the report. Prices come from the files named in QQQBOT_PRICES and QQQBOT_BARS
+(two paths each, separated by the system's path separator), otherwise from Yahoo.
 """
 
 import os
@@ -65,7 +65,7 @@ def examined(
 
 
 def presets(prices: Prices) -> list[Study]:
-    """The studies of all presets that `prices` suffice for, over the same sessions. Raises BadPrices."""
+    """The studies of all presets for which `prices` suffice, over the same sessions. Raises BadPrices."""
     known = {series.symbol for series in prices.all}
     enough = {name: rule for name, rule in PRESETS.items() if known >= {*rule.symbols}}
     rules = [Rules(rule=None if name == DEFAULT else rule) for name, rule in enough.items()]
@@ -78,7 +78,7 @@ def findings(found: Study) -> Shown:
 
 
 def table(found: tables.Headed) -> Shown:
-    """One of `tables`; it has no rows if there are too few prices for it."""
+    """A table of `tables`, without rows if there are too few prices for it."""
     head, rows = found
     if not rows:
         return _note("There are too few prices for this table.")
@@ -86,7 +86,7 @@ def table(found: tables.Headed) -> Shown:
 
 
 def picture(svg: str) -> Shown:
-    """One of `figures`; it is empty if there are too few prices for it."""
+    """A picture of `figures`, empty if there are too few prices for it."""
     return Shown(svg, "a picture") if svg else _note("There are too few prices for this picture.")
 
 

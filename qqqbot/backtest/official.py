@@ -1,8 +1,8 @@
-"""Official closes of past sessions, from the bot's own memory of prices instead of a price source.
+"""Official closes of past sessions, from the price windows that the bot has kept instead of a price source.
 
-A session's official close is a finished close of the next session's kept window, on that window's basis. The window of
-the session itself has the closes before it, as they were that day; the closes in both say how far their bases are
-apart. So the close comes as it was printed, and the rule is asked as it would have been at the close.
+The official close of a session is one of the finished closes in the next session's window, on the basis of that window.
+The session's own window has the closes before it, on the basis of that day; the closes in both windows say how the two
+bases differ. So the close is known as printed, and the rule can be asked as it would have been asked at the close.
 """
 
 import itertools
@@ -19,14 +19,14 @@ from qqqbot.strategy.rule import wanted
 
 
 class Remembered(NamedTuple):
-    """A session's closes as printed, of the signal and of its fund (NaN if not known), and the signal's before it."""
+    """A session's printed closes of the signal and its fund (NaN if not known), and the signal's closes before it."""
 
     signal: float
     fund: float
     closes: tuple[float, ...]
 
     def answer(self, held: Holding, rules: Rules) -> Holding | None:
-        """What the rule wanted at the official close; None if it needs more closes than were kept."""
+        """What the rule wanted at the official close; None if the rule needs more closes than were kept."""
         enough = len(self.closes) >= rules.form.history
         return wanted(self.closes, self.signal, held, rules) if enough else None
 
@@ -45,6 +45,6 @@ def remembered(windows: Iterable[KeptWindow]) -> dict[date, Remembered]:
 
 
 def _as_printed(session: date, then: Mapping[date, float], now: Mapping[date, float]) -> float:
-    """The close of `session`, which is in `now`, on the basis of the closes `then`; NaN if it is not known."""
+    """The close of `session` in `now`, converted to the basis of the closes `then`; NaN if it is not known."""
     ratios = [then[day] / now[day] for day in then if day in now and then[day] > 0 and now[day] > 0]
     return now[session] * median(ratios) if ratios else math.nan

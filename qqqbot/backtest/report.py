@@ -1,4 +1,4 @@
-"""One self-contained HTML page: no external script, font or request. It opens offline."""
+"""The report as one self-contained HTML page: no external script, font or request, so that it opens offline."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,7 +37,7 @@ def write(path: Path, studies: Sequence[Study], own: tuple[str, RiskLine] | None
 
 
 def page(study: Study, *others: Study, own: tuple[str, RiskLine] | None = None) -> str:
-    """The whole page; of several studies the comparison first, then each; `own` is the life of the bot's own book."""
+    """The whole page; for several studies their comparison, then each. `own` is the risk line of the bot's own book."""
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
@@ -181,7 +181,7 @@ def _costs(study: Study) -> Child:
 
 
 def _own_life(mode: str, line: RiskLine) -> Child:
-    """The figures of status, performance, page and weekly message."""
+    """The same figures as in status, performance, the page and the weekly message."""
     rows = [("Since", new_york_text(line.since)), ("Value", f"{line.value:,.2f} USD, as of {new_york_text(line.at)}")]
     if line.change is not None:
         rows.append(("Change", f"{line.change:+,.2f} USD ({line.change_pct:+,.2f} %)"))
@@ -247,7 +247,7 @@ def _card(*content: Child) -> Markup:
 
 
 def _picture(svg: str) -> Child:
-    """Nothing if there are too few prices for it."""
+    """The picture; nothing if there are too few prices for it."""
     return _card(Markup(svg)) if svg else None
 
 

@@ -16,9 +16,9 @@ CONFIRMATIONS = (1, 2, 3, 4, 5)
 
 @dataclass(frozen=True, slots=True)
 class NullTest:
-    """CAGR of the same positions, shifted in time by every possible number of sessions.
+    """The CAGR of the same positions, shifted in time by every possible number of sessions.
 
-    `p_value` is the share of all shifts, including the true one, that did at least as well as the true one.
+    `p_value` is the share of all shifts, the true positions (no shift) included, that did at least as well as these.
     """
 
     observed: float
@@ -53,7 +53,7 @@ def null_test(days: Days, cost: float) -> NullTest:
 
 
 def band_variants(prices: Prices, days: Days, terms: Terms, bands: Sequence[float] = BANDS) -> tuple[Variant, ...]:
-    """The rule with each band around the line of its strength or, if it has none, of its trend."""
+    """The rule with each band around the line of its strength or, without a strength, of its trend."""
     return tuple(_variant(f"band {b:.2%}", same_days(prices, days, with_band(terms.rules, b)), terms) for b in bands)
 
 

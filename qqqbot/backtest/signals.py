@@ -1,8 +1,8 @@
 """The daemon's rule over whole histories: `strategy.rule.level` on arrays.
 
-Averages come from one cumulative sum, which rounds differently from the daemon's exact sums. If that rounding could
-change an answer (a price on the line, equal averages), the day is recomputed by the daemon's own `line_of`, so that
-both answers are the same on every day, not on almost every day.
+Averages come from one cumulative sum, which rounds differently from the daemon's exact sums. Where rounding could
+change an answer (a price on the line, equal averages), the daemon's own `line_of` recomputes the day. So both answers
+are the same on every day, not on almost every day.
 """
 
 from functools import lru_cache
@@ -20,17 +20,17 @@ CASH = 0
 UP, STRONG = 1, 2
 NO_SIGNAL = -1
 EVERY_DAY = slice(0, None)
-# A part of the average. Rounding, and what an EMA began with, are less.
+# As a fraction of the average. Rounding errors, and what is left of an EMA's first value, are smaller.
 CLOSE_CALL = 1e-8
 
 
 def warm_up(rules: Rules) -> int:
-    """Sessions before the first that has every average; an exponential one counts as long as a simple one here."""
+    """Sessions before the first one with every average; an exponential average counts here like a simple one."""
     return max(average.length for average in rules.form.averages) - 1
 
 
 def moving_average(closes: Floats, period: int) -> Floats:
-    """Mean of the last `period` closes, including today's; NaN if there are fewer."""
+    """The mean of the last `period` closes, including today's; NaN if there are fewer."""
     sums, average = np.cumsum(closes), np.empty(len(closes))
     average[: period - 1] = np.nan
     average[period - 1 : period] = sums[period - 1 : period]
@@ -57,7 +57,7 @@ def levels(closes: Floats, rules: Rules, cut: slice = EVERY_DAY) -> Levels:
 
 
 def remembering(entering: Levels, staying: Levels) -> Levels:
-    """Inside the band the answer depends on the day before: strong stays strong, all else becomes up."""
+    """The answers with a band. Inside it they depend on the day before: strong stays strong, all else becomes up."""
     certain = entering == staying
     certain[0] = True
     carried = _carried(entering, certain)
@@ -66,7 +66,7 @@ def remembering(entering: Levels, staying: Levels) -> Levels:
 
 
 def _uptrend(closes: Floats, trend: Comparison) -> npt.NDArray[np.bool_]:
-    """The trend at each close, as `strategy.rule.after_close` has it over the last MEMORY finished closes and today."""
+    """The trend at each close, as in `strategy.rule.after_close` from the last MEMORY finished closes and today's."""
     enter = _above(closes, trend, False)
     if not trend.remembers:
         return enter
@@ -79,7 +79,7 @@ def _uptrend(closes: Floats, trend: Comparison) -> npt.NDArray[np.bool_]:
 
 
 def _above(closes: Floats, comparison: Comparison, before: bool) -> npt.NDArray[np.bool_]:
-    """Whether fast is above slow if it was or was not `before`, with the daemon's own averages if it is close."""
+    """Whether fast is above slow, if it was or was not `before`; near the line by the daemon's own averages."""
     fast, slow = average_of(comparison.fast, closes), average_of(comparison.slow, closes)
     factor = comparison.factor(before)
     with np.errstate(invalid="ignore"):
@@ -92,7 +92,7 @@ def _above(closes: Floats, comparison: Comparison, before: bool) -> npt.NDArray[
 
 
 def average_of(average: Average, closes: Floats) -> Floats:
-    """`average` at each close; NaN until it is complete, if it is a simple one."""
+    """`average` at each close; a simple average is NaN until it is complete."""
     if not average.exponential:
         return moving_average(closes, average.length)
     return _exponential(average, closes.tobytes())
@@ -100,12 +100,12 @@ def average_of(average: Average, closes: Floats) -> Floats:
 
 @lru_cache(maxsize=128)
 def _exponential(average: Average, closes: bytes) -> Floats:
-    """Of float64 closes; kept, since the members around a rule share most of their averages."""
+    """The average of float64 `closes`. Results are kept: the members around a rule share most of their averages."""
     return np.array(exponential(average, np.frombuffer(closes).tolist()))
 
 
 def _in_a_row(condition: npt.NDArray[np.bool_], days: int) -> npt.NDArray[np.bool_]:
-    """Whether it has held on this day and the `days` - 1 before."""
+    """Whether `condition` has held on each day and on the `days` - 1 days before."""
     same = condition.copy()
     for back in range(1, days):
         same[back:] &= condition[:-back]
@@ -114,6 +114,6 @@ def _in_a_row(condition: npt.NDArray[np.bool_], days: int) -> npt.NDArray[np.boo
 
 
 def _carried(values: Levels, fresh: npt.NDArray[np.bool_]) -> Levels:
-    """Each value that is not fresh replaced by the last fresh one before it (kept if there is none)."""
+    """`values` with the last fresh value in place of each one that is not fresh; kept if there was none before it."""
     last = np.maximum.accumulate(np.where(fresh, np.arange(len(values)), -1))
     return np.where(last >= 0, values[np.maximum(last, 0)], values).astype(np.int8)

@@ -1,7 +1,7 @@
-"""Everything the backtest says, computed once: what the terminal, the JSON, the report and the notebook show.
+"""Everything the backtest says, computed once: the terminal, the JSON, the report and the notebook show it.
 
-The order is that of the story: what the rule earned and what holding earned, then whether that was more than luck, what
-other settings would have done, and what the years before its fund would have been like.
+It tells a story in this order: what the rule earned and what holding earned, whether that was more than luck, what
+other settings would have done, and what the years before the fund would have been like.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from qqqbot.backtest.taxes import RATES, AfterTax, WashSales, after_tax, wash_sa
 from qqqbot.backtest.vectorized import Days, FillAt, Terms, daily_events, examine, ideal, look_ahead, rotations_of
 
 INTRADAY_BANDS = (0.0, 0.001, 0.0025, 0.005, 0.01)
-# For less than a year and a half a sweep, a null test and taxes say nothing.
+# For a period of less than a year and a half, a sweep, a null test and taxes say nothing.
 ENOUGH_SESSIONS = 378
 BEAR_MARKETS = (
     ("2000-03-27", "2002-10-09", "dot-com"),
@@ -37,7 +37,7 @@ BEAR_MARKETS = (
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What to compute: the terms, the period, the yearly risk-free rate, whether to show the wrong result too."""
+    """What to compute: the terms, the period, the yearly risk-free rate, and whether to show the look-ahead result."""
 
     terms: Terms
     start: np.datetime64 | None = None
@@ -58,12 +58,12 @@ class EquityLine:
 
 @dataclass(frozen=True, slots=True)
 class LookAhead:
-    """The popular table and the same table without the error. `sharpe` is CAGR / volatility, as in that table."""
+    """The popular table, and the same table without its error. `sharpe` is CAGR / volatility, as in the popular one."""
 
     rows: int
     switches: int
     days_in: tuple[int, ...]
-    """sessions in each column"""
+    """how many sessions each column was held"""
     total_return: float
     max_drawdown: float
     sharpe: float
@@ -94,7 +94,7 @@ class LongView:
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """The answers; None if there are too few prices for one."""
+    """The answers to a question; an answer is None if there are too few prices for it."""
 
     question: Question
     prices: Prices
@@ -106,7 +106,7 @@ class Study:
     fund: EquityLine
     """the index and the leveraged fund, held"""
     holdings: tuple[HoldingFigures, ...]
-    """of each column of `days`"""
+    """one for each column of `days`"""
     turnover: float
     fills: tuple[Variant, ...]
     wrong: LookAhead | None
@@ -124,7 +124,7 @@ class Study:
 def in_common(
     asked: Sequence[tuple[Question, Prices, tuple[Bars, Bars] | None]],
 ) -> list[tuple[Question, Prices, tuple[Bars, Bars] | None]]:
-    """The same questions, over the sessions that all of them cover. Raises BadPrices if there are none."""
+    """The same questions over the sessions that all of them cover. Raises BadPrices if there are no such sessions."""
     spans = [examine(prices, q.terms.rules, q.start, q.end).dates for q, prices, _ in asked]
     first, last = max(dates[0] for dates in spans), min(dates[-1] for dates in spans)
     return [(replace(question, start=first, end=last), prices, bars) for question, prices, bars in asked]
@@ -206,7 +206,7 @@ def _look_ahead(days: Days, terms: Terms) -> LookAhead:
 
 
 def _popular_sharpe(equity: Floats) -> float:
-    """CAGR over 252-session years / volatility: not a Sharpe ratio, and larger than one where volatility is high."""
+    """CAGR over 252-session years / volatility; it is no Sharpe ratio, and exceeds it where volatility is high."""
     returns = metrics.daily_returns(equity)
     return metrics.ratio(metrics.cagr(equity, len(returns) / metrics.SESSIONS_A_YEAR), metrics.volatility(returns))
 

@@ -1,8 +1,8 @@
 """A fund before it existed: for a leveraged one its factor times the index's day, less the interest on what is borrowed
 and a fee; for a Treasury-bill fund the bill's rate.
 
-The fee is fitted to the years that have both fund and index, and the model's error in the same years is part of the
-answer. It is a model: it knows no creation spreads, no halted markets and no counterparty of 2008.
+The fee is fitted to the years in which both fund and index exist, and the model's error in these years is part of the
+answer. It is only a model: it knows nothing of creation spreads, halted markets or the counterparties of 2008.
 """
 
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ BILL_RATES = Path(__file__).with_name("treasury_bills.csv")
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """`fee` and `tracking_error` a year, `correlation` of days.
+    """`fee` and `tracking_error` per year, and `correlation` of daily returns.
 
-    `worst_year` is the calendar year in which they differ most, and by how much the model was ahead.
+    `worst_year` is the calendar year in which model and fund differ most, and by how much the model was ahead.
     """
 
     fee: float
@@ -32,7 +32,7 @@ class Fit:
 
 
 def fit(prices: Prices) -> Fit:
-    """The fee that makes the model end where the fund ends, over all sessions that have both."""
+    """The fee with which the model ends where the fund ends, over all sessions with both."""
     fund = prices.fund
     first = first_of(fund)
     cut = slice(first, None)
@@ -56,7 +56,7 @@ def fit(prices: Prices) -> Fit:
 
 
 def bill_rates() -> tuple[int, Floats]:
-    """First year, and the mean rate of the Treasury bill in it and in each year after it; others take the nearest."""
+    """The first year, and the mean Treasury-bill rate of that and each later year; other years take the nearest."""
     rows = [line.split(",") for line in BILL_RATES.read_text(encoding="utf-8").splitlines() if line[0].isdigit()]
     return int(rows[0][0]), np.array([float(rate) for _, rate in rows]) / 100
 
@@ -96,7 +96,7 @@ def _with_model(prices: Prices, series: Series, fee: float) -> Series:
 
 
 def _daily_fee(gross: Floats, log_growth: float) -> float:
-    """The daily fee that makes `gross` grow by `log_growth`: Newton's method; the sum is nearly linear in it."""
+    """The daily fee with which `gross` grows by `log_growth`; by Newton's method, as the sum is nearly linear in it."""
     daily = 0.0
     for _ in range(5):
         net = 1 + gross - daily
@@ -105,7 +105,7 @@ def _daily_fee(gross: Floats, log_growth: float) -> float:
 
 
 def _gross(index: Floats, dates: Dates, factor: int) -> Floats:
-    """`factor` times the index's day less a day's interest on what is borrowed; of factor 0 the interest alone."""
+    """`factor` times the index's day, less a day's interest on the borrowed part; for factor 0, the interest alone."""
     first, rates = bill_rates()
     years = dates.astype("datetime64[Y]").astype(int) + 1970
     rate = rates[np.clip(years - first, 0, len(rates) - 1)]

@@ -18,7 +18,7 @@ from qqqbot.model.family import name_of
 
 Rows = tuple[tuple[str, ...], ...]
 Headed = tuple[tuple[str, ...], Rows]
-"""headings and rows of a table"""
+"""the headings and the rows of a table"""
 FILLED = {
     FillAt.CLOSE: "at the close",
     FillAt.NEXT_OPEN: "at the next open",
@@ -32,11 +32,11 @@ CHARGED = {
 }
 HINDSIGHT = "Whoever picks a rule from this table picks with hindsight; walk-forward shows what picking has earned."
 INTRADAY_KEYS = ("decides", "moves", "most a day", "days with 2+", "costs USD", "result")
-"""of the JSON; the columns of the table have the same order"""
+"""keys of the JSON; the columns of the table have the same order"""
 
 
 def screen(studies: Sequence[Study]) -> Screen:
-    """What the terminal shows: one study whole; of several the comparison, and what was found of each."""
+    """What the terminal shows: one study in full; for several, their comparison and the findings of each."""
     if len(studies) == 1:
         return _whole(studies[0])
     blocks: list[Any] = [Line(headline(studies[0]), Tone.TITLE), Line(""), _table(*comparison(studies))]
@@ -76,7 +76,7 @@ def terms_text(terms: Terms) -> str:
 
 
 def verdict(study: Study) -> str:
-    """The sentence that matters."""
+    """The result of a study in one sentence."""
     own, held, symbol = study.own.metrics, study.signal.metrics, study.prices.signal.symbol
     better = "more" if own.cagr > held.cagr else "less"
     deeper = "deeper" if own.max_drawdown < held.max_drawdown else "shallower"
@@ -94,7 +94,7 @@ def summary(study: Study) -> Headed:
 
 
 def comparison(studies: Sequence[Study]) -> Headed:
-    """The accounts of several rules, and what they can be compared with: each index and fund held."""
+    """The accounts of several rules and, to compare them with, each index and fund held."""
     head = ("", "final USD", "CAGR", "vol", "Sharpe", "Sortino", "max DD", "rotations")
     held = {line.name: line for study in studies for line in (study.signal, study.fund)}
     rows = [(name(study), *_summary_row(study.own)[1:]) for study in studies]
@@ -102,7 +102,7 @@ def comparison(studies: Sequence[Study]) -> Headed:
 
 
 def name(study: Study) -> str:
-    """Of its rule: its two averages, a preset's, or the rule in a line."""
+    """The name of a study's rule: its two averages, a preset's name, or the rule in one line."""
     rules = study.question.terms.rules
     return f"{rules.short_period}/{rules.long_period}" if rules.rule is None else name_of(rules.rule)
 
@@ -119,7 +119,7 @@ def holdings(study: Study) -> Headed:
 
 
 def findings(study: Study) -> tuple[tuple[str, str], ...]:
-    """Label and sentence of everything that is not a table."""
+    """(label, sentence) for every result that is not in a table."""
     own, account = study.own, study.account
     a_year = ratio(own.rotations or 0, study.days.years)
     found = [
@@ -206,7 +206,7 @@ def long_view_text(study: Study) -> str:
 
 
 def kind(study: Study) -> str:
-    """What its neighbours are: the default form has pairs of averages around it, every other one has rules."""
+    """What to call the neighbours: pairs of averages around the default form, rules around every other form."""
     return "pair" if study.question.terms.rules.rule is None else "rule"
 
 
@@ -276,7 +276,7 @@ def percent(value: float, digits: int = 1) -> str:
 
 
 def fall(drawdown: float) -> str:
-    """35%; of a fall that is nearly all, what makes it less than all: 99.98%."""
+    """35%; for a fall of nearly everything, enough decimals to show that it is not all: 99.98%."""
     return f"{-drawdown:z.0%}" if drawdown > -0.995 else f"{-drawdown:.2%}"
 
 
@@ -290,7 +290,7 @@ def gain(value: float) -> str:
 
 
 def as_json(study: Study) -> dict[str, Any]:
-    """The numbers of the study; curves are left out, they are as long as the prices."""
+    """The numbers of the study, without the curves: these are as long as the prices."""
     terms = study.question.terms
     document: dict[str, Any] = {
         "first": str(study.days.dates[0]),
@@ -327,7 +327,7 @@ def as_json(study: Study) -> dict[str, Any]:
 
 
 def _finite(value: Any) -> Any:
-    """JSON cannot write NaN or infinity: None."""
+    """`value` with None for NaN and infinity, which JSON cannot write."""
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

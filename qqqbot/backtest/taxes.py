@@ -1,8 +1,8 @@
-"""An after-tax view and a count of wash sales. A view, not advice.
+"""An after-tax view and a count of wash sales; no advice.
 
 Each period in a fund is one lot. All gains are treated as short-term (with the default rule none has lasted half a year
 since 2010): they are taxed at one rate at the end of the year in which they were realized; losses are carried forward.
-What is only held is not taxed until it is sold.
+Shares are not taxed until they are sold.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class AfterTax:
 
 @dataclass(frozen=True, slots=True)
 class WashSales:
-    """Lots of one fund: how many, how many lost, and how many of those were bought again within 30 days."""
+    """Lots of one fund: how many there were, how many lost, and how many of those had a repurchase within 30 days."""
 
     lots: int
     losing: int
@@ -36,7 +36,7 @@ class WashSales:
 
 
 def after_tax(dates: Dates, equity: Floats, holding: Levels, rate: float) -> AfterTax:
-    """The curve less `rate` of each year's realized gains, paid out of the account on the year's last session."""
+    """The curve less `rate` times each year's realized gains, paid from the account on the year's last session."""
     years = dates.astype("datetime64[Y]").astype(int)
     first, last = held_periods(holding)
     own = holding[first] > 0
@@ -53,7 +53,7 @@ def after_tax(dates: Dates, equity: Floats, holding: Levels, rate: float) -> Aft
 
 
 def wash_sales(dates: Dates, equity: Floats, holding: Levels, level: int) -> WashSales:
-    """Losing lots of one fund that was bought again within 30 days of the sale."""
+    """Count the losing lots of one fund after which it was bought again within 30 days of the sale."""
     first, last = held_periods(holding)
     own = np.flatnonzero(holding[first] == level)
     if not len(own):

@@ -1,11 +1,11 @@
 """What the rule would have earned: sessions, decisions, the rotations they cause, and the curve of a perfect follower.
 
-`ideal` is fully invested in fractions of shares and loses a fixed part of the value in each leg: quick, independent of
-the capital, and what other tools compute; `account` counts whole shares. Decisions are made at closes; none sees a
-later price.
+`ideal` is fully invested in fractions of shares and loses a fixed part of the value in each leg. It is quick, does not
+depend on the capital, and is what other tools compute; `account` counts whole shares. Decisions are made at closes, and
+no decision sees a later price.
 
-Fills at the close it decided on are kinder than life: the real decision is made minutes earlier, and the real fill
-comes later and worse. Dividends count as reinvested in the same fund on the ex-day.
+Fills at the close that was decided on are kinder than reality: the real decision is made minutes earlier, and the real
+fill comes later and is worse. Dividends count as reinvested in the same fund on the ex-day.
 """
 
 from dataclasses import dataclass, field, replace
@@ -21,7 +21,7 @@ from qqqbot.model.family import Rule
 from qqqbot.model.values import Rules
 
 BASIS_POINT = 1e-4
-# Two to change funds, and one for the first purchase, which may fall on the same day of the curve.
+# Two legs to change funds, and one for the first purchase, which may fall on the same day of the curve.
 MOST_LEGS = 3
 
 
@@ -54,25 +54,25 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """The sessions that are examined: prices, averages and what the rule wanted at each close, arrays of one length.
+    """The examined sessions: prices, averages and what the rule wanted at each close, in arrays of one length.
 
-    What an account can hold has a column each: cash is column 0, the rule's shelves follow from down to strong.
+    Each thing that an account can hold has a column: cash is column 0, the rule's shelves follow from down to strong.
     """
 
     names: tuple[str, ...]
-    """of the columns"""
+    """the names of the columns"""
     dates: Dates
     signal: Floats
     fund: Floats
     close: Floats
-    """[columns, days]: of cash always 1, of funds adjusted"""
+    """[columns, days]: always 1 for cash, adjusted closes for funds"""
     open: Floats
     factor: Floats
     short_ma: Floats
     long_ma: Floats
     """both sides of the rule's trend"""
     wanted: Levels
-    """the column of what the rule wants; NO_SIGNAL if an average is not complete"""
+    """the column that the rule wants; NO_SIGNAL if an average is not complete"""
     previous: Floats
     """[columns]: the closes before the first session, NaN if there are none"""
 
@@ -92,7 +92,7 @@ class Days:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A rotation to column `target` in session `day` or at its close, at these adjusted prices of all columns."""
+    """A rotation to column `target` in session `day` or at its close; `prices` are the adjusted ones of all columns."""
 
     day: int
     target: int
@@ -100,9 +100,9 @@ class Event:
 
 
 def examine(prices: Prices, rules: Rules, start: np.datetime64 | None = None, end: np.datetime64 | None = None) -> Days:
-    """The sessions from `start` to `end` on which there are both averages and both prices.
+    """The sessions from `start` to `end` on which both averages and both prices are known.
 
-    Raises BadPrices if there are fewer than two of them, or a date lies outside the prices.
+    Raises BadPrices if there are fewer than two such sessions, or a date lies outside the prices.
     """
     _require_dates(prices, start, end)
     before = warm_up(rules)
@@ -128,7 +128,7 @@ def same_days(prices: Prices, days: Days, rules: Rules) -> Days:
 
 
 def days_between(prices: Prices, rules: Rules, cut: slice, since: int = 0) -> Days:
-    """The sessions of `cut` with the rule's answers in them; the account is in cash before the first.
+    """The sessions of `cut` with the rule's answers; the account is in cash before the first of them.
 
     The averages are summed from the closes of session `since` on.
     """
@@ -153,37 +153,37 @@ def days_between(prices: Prices, rules: Rules, cut: slice, since: int = 0) -> Da
 
 
 def columns(rule: Rule) -> tuple[tuple[str, ...], Levels]:
-    """Names of what an account can hold, cash first, and level -> column; NO_SIGNAL stays what it is."""
+    """The names of what an account can hold, cash first, and level -> column; NO_SIGNAL stays NO_SIGNAL."""
     names = tuple(dict.fromkeys(("CASH", *(shelf.value for shelf in rule.shelves))))
     of_level: Levels = np.array([*(names.index(shelf.value) for shelf in rule.shelves), NO_SIGNAL], np.int8)
     return names, of_level
 
 
 def cash_growth(dates: Dates, cash_yield: float) -> Floats:
-    """What a dollar of cash on the first day has become on each day."""
+    """The value on each day of one dollar of cash on the first day."""
     elapsed = (dates - dates[0]).astype(np.float64)
     growth: Floats = np.power(1 + cash_yield, elapsed / DAYS_A_YEAR)
     return growth
 
 
 def legs(before: Levels, after: Levels) -> npt.NDArray[np.int64]:
-    """Orders that each rotation needs: one to or from cash, two between funds, none if the holding stays."""
+    """How many orders each rotation needs: one to or from cash, two between funds, none if the holding stays."""
     return np.where(before != after, (before > CASH).astype(np.int64) + (after > CASH), 0)
 
 
 def rotations_of(wanted: Levels) -> int:
-    """Rotations, the first purchase included."""
+    """The number of rotations, the first purchase included."""
     return int(np.count_nonzero(np.diff(wanted, prepend=np.int8(CASH))))
 
 
 def ideal(days: Days, terms: Terms, wanted: Levels | None = None) -> Floats:
-    """Equity at each close from 1, fully invested in fractions of shares, `slippage` of the value lost in each leg."""
+    """Equity at each close, from 1 on: fully invested in fractions of shares, `slippage` of it lost per leg."""
     target = days.wanted if wanted is None else wanted
     held, growth = np.zeros(len(days), np.int8), np.ones(len(days))
     lag = 2 if terms.fill is FillAt.NEXT_CLOSE else 1
-    held[lag:] = target[:-lag]  # in this session, until its close
+    held[lag:] = target[:-lag]  # the holding in this session, until its close
     if terms.fill is FillAt.NEXT_OPEN:
-        growth[1:] = _of_held(held[:-1], days.open[:, 1:], days.close[:, :-1])  # through the night into it
+        growth[1:] = _of_held(held[:-1], days.open[:, 1:], days.close[:, :-1])  # through the night into this session
         growth[1:] *= _of_held(held[1:], days.close[:, 1:], days.open[:, 1:])
     else:
         growth[1:] = _of_held(held[1:], days.close[:, 1:], days.close[:, :-1])
@@ -196,9 +196,9 @@ def ideal(days: Days, terms: Terms, wanted: Levels | None = None) -> Floats:
 
 
 def look_ahead(days: Days) -> Floats:
-    """WRONG, for comparison only: each day's return earned with the position computed from that day's own close.
+    """WRONG, for comparison only: each day's return is earned with the position computed from that day's own close.
 
-    It begins at 1 before the first session; that session's return counts too if the closes before it are known.
+    The curve begins at 1 before the first session, whose return counts too if the closes before it are known.
     """
     growth: Floats = np.ones(len(days))
     growth[1:] = _of_held(days.wanted[1:], days.close[:, 1:], days.close[:, :-1])
@@ -222,7 +222,7 @@ def daily_events(days: Days, fill: FillAt) -> tuple[Event, ...]:
 
 
 def _of_held(held: Levels, after: Floats, before: Floats) -> Floats:
-    """after / before of what is held in each place, [columns, n] each; 1 for cash."""
+    """after / before for what is held in each place, from arrays [columns, n]; 1 for cash."""
     ratios = after / before
     index = held.astype(np.intp) * ratios.shape[1] + np.arange(ratios.shape[1])
     held_ratios: Floats = ratios.ravel().take(index)
@@ -230,7 +230,7 @@ def _of_held(held: Levels, after: Floats, before: Floats) -> Floats:
 
 
 def _legs_paid(target: Levels, fill: FillAt) -> npt.NDArray[np.int64]:
-    """Legs paid for in each day's growth; those of the first close are paid on the next day: equity begins at 1."""
+    """How many legs each day's growth pays for. The next day pays for those of the first close: equity begins at 1."""
     made = legs(np.concatenate((np.zeros(1, np.int8), target[:-1])), target)
     paid = np.zeros(len(target), np.int64)
     if fill is FillAt.CLOSE:

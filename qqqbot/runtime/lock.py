@@ -1,8 +1,8 @@
 """One daemon for each logs folder: flock on `bot.pid`, with the holder's pid inside.
 
 Only the lock decides; the kernel releases it when its process ends. The number in the file only says which process to
-signal, and is read only while the lock is held. So a file that a crash left behind means nothing; nor does a pid that now
-belongs to another program.
+signal, and is read only while the lock is held. So a file that a crash left behind means nothing, nor does
+a pid that now belongs to another program.
 """
 
 import fcntl

@@ -24,7 +24,7 @@ _WEB_ADDRESS = re.compile(r"https?://[^/?#\s]+\S*", re.IGNORECASE)
 
 
 class Secret(NamedTuple):
-    """A secret in the environment's `variable`, or in a file: `file`, unless the variable `names_file` names another."""
+    """A secret in the environment's `variable`, or in `file`, unless the variable `names_file` names another file."""
 
     variable: str
     file: str

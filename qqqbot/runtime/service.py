@@ -58,7 +58,7 @@ class Service:
         return False
 
     def runs(self) -> bool:
-        """Whether the service runs, or waits for the next attempt after a crash ("activating") and nobody has the lock."""
+        """Whether the service runs; also if it waits after a crash ("activating") and nobody holds the lock."""
         state = self._systemctl("is-active", self._name).out.strip()
         return state in ("active", "activating", "deactivating", "reloading")
 

@@ -1,6 +1,6 @@
-"""Daily prices of QQQ and TQQQ, checked before anything is computed from them.
+"""Daily prices of a rule's symbols, checked before anything is computed from them.
 
-table      both funds side by side, and what must hold
+table      the prices of all symbols side by side, and the checks
 csv_files  prices from CSV files
 cache      Yahoo's history, kept on disk
 """

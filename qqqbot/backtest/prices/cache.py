@@ -1,7 +1,7 @@
 """Yahoo's full daily history, kept on disk and refreshed when a newer finished session is available.
 
-The whole history is fetched each time, never extended: each dividend rewrites all adjusted prices before it. If Yahoo
-does not answer, the kept prices are used, with a note.
+Each refresh fetches the whole history: a dividend rewrites all adjusted prices before it, so a history cannot be
+extended. If Yahoo does not answer, the kept prices are used, with a note.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,7 +35,7 @@ Say = Callable[[str], None]
 def cached_prices(
     folder: Path, symbols: Sequence[str], now: datetime, fetch: Fetch = whole_history, say: Say = lambda _: None
 ) -> Prices:
-    """`symbols` up to the last finished session. Raises BadPrices if there is neither an answer nor a copy."""
+    """The prices of `symbols` up to the last finished session. Raises BadPrices without answer and copy."""
     files = _files(folder, symbols)
     if not all(_fresh(file, now) for file in files.values()):
         try:
@@ -50,7 +50,7 @@ def cached_prices(
 
 
 def kept_prices(folder: Path, symbols: Sequence[str]) -> Prices:
-    """The copies only; nothing is fetched. Raises BadPrices if there are none."""
+    """The kept prices; nothing is fetched. Raises BadPrices if there are none."""
     files = _files(folder, symbols)
     if not all(file.exists() for file in files.values()):
         raise BadPrices(NO_HISTORY)
@@ -85,12 +85,12 @@ def _bars(bars: Sequence[Row], now: datetime) -> Bars:
 
 
 def _fresh(file: Path, now: datetime) -> bool:
-    """Whether the file was written after Yahoo's last row that can be final."""
+    """Whether `file` was written after the newest row that can be final at Yahoo."""
     return file.exists() and datetime.fromtimestamp(file.stat().st_mtime, UTC) >= _last_final(now)
 
 
 def _last_final(now: datetime) -> datetime:
-    """The newest weekday's 16:30 in New York that has passed; a holiday costs one fetch too many."""
+    """The last 16:30 in New York on a weekday; a holiday costs one unnecessary fetch."""
     here = now.astimezone(NEW_YORK)
     day = here.date() if here.time() >= ROW_IS_FINAL else here.date() - timedelta(days=1)
     while day.weekday() >= 5:
@@ -99,7 +99,7 @@ def _last_final(now: datetime) -> datetime:
 
 
 def _series(symbol: str, chart: Chart, now: datetime) -> Series:
-    """The finished rows. Yahoo's rows without a price (it has some) are left out; the gap is then reported."""
+    """The finished rows. Rows without a price, of which Yahoo has some, are left out; the gap is reported later."""
     newest = _newest_finished(now)
     last_of_day = {row.date: row for row in chart.rows}  # Yahoo sometimes sends today's row twice, the live one last
     days = [day for day, row in sorted(last_of_day.items()) if day <= newest and None not in _three(row)]

@@ -1,4 +1,4 @@
-"""Daily prices from CSV files, and the copies kept of what Yahoo answered.
+"""Daily prices from CSV files, and the kept copies of Yahoo's answers.
 
 Columns by name, in any order and case: `date`, `open`, `close`; `adj_close` (or "Adj Close") to count dividends;
 `split` (or "Stock Splits"), the ratio on the day a split took effect. `open` and `close` are adjusted for
@@ -23,7 +23,7 @@ INTRADAY_TIME = ("datetime_et", "datetime", "time", "date")
 
 
 def load_prices(files: Mapping[str, Path]) -> Prices:
-    """Symbol -> file, aligned: the signal's first, then its fund's, then the others'.
+    """The aligned prices in `files`: the signal's file first, then its fund's, then the others'.
 
     Raises BadPrices with a sentence that names the files.
     """
@@ -57,7 +57,7 @@ def series_from_rows(
 
 
 def save_series(path: Path, series: Series) -> None:
-    """Keep `series` as a file that `load_series` reads back; the old file stays until the new one is complete."""
+    """Write `series` to a file for `load_series`; an old file stays until the new one is complete."""
     unadjust = series.factor / series.splits
     ratios = np.append(series.splits[:1], series.splits[:-1]) / series.splits
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -94,7 +94,7 @@ def load_intraday(path: Path) -> Bars:
 
 
 def _read(path: Path, needed: Sequence[str]) -> dict[str, list[str]]:
-    """Columns of text by their names in lower case."""
+    """The columns as text, by their names in lower case."""
     try:
         with TextIOWrapper(reading(path), encoding="utf-8-sig", newline="") as file:
             rows = [row for row in csv.reader(file) if row]
@@ -132,7 +132,7 @@ def _numbers(path: Path, name: str, columns: dict[str, list[str]], dates: Dates)
 
 
 def _array(texts: list[str], kind: str, complaint: Callable[[int], str]) -> Any:
-    """The texts as values of `kind`. Raises BadPrices with the complaint about the first that is not one."""
+    """`texts` as values of `kind`. Raises BadPrices with the `complaint` about the first text that is none."""
     try:
         return np.array(texts, dtype=kind)
     except ValueError:

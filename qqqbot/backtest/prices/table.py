@@ -1,8 +1,8 @@
-"""Daily prices of a rule's symbols side by side, and what must hold before anything is computed from them. numpy only.
+"""Daily prices of a rule's symbols side by side, and their checks before anything is computed from them. numpy only.
 
 `close` and `open` are adjusted for splits and dividends, so that their ratios are what an owner earned with dividends
-reinvested on the ex-day. `factor` turns an adjusted price into the one printed on that day, the one that
-shares are counted and commissions charged at; `splits` is the part of it that comes from later splits.
+reinvested on the ex-day. `factor` turns an adjusted price into the price printed on that day, by which shares are
+counted and commissions charged; `splits` is the part of `factor` that comes from later splits.
 """
 
 from dataclasses import dataclass
@@ -16,12 +16,12 @@ from qqqbot.model.instruments import Holding
 Floats = npt.NDArray[np.float64]
 Dates = npt.NDArray[np.datetime64]
 Bars = tuple[Dates, Floats, Floats]
-"""starts, opens and closes of intraday bars"""
+"""the starts, opens and closes of intraday bars"""
 
 DAYS_A_YEAR = 365.25
 
-# TQQQ's day against three times QQQ's, 2010-02 to 2026-08: half of the days are within 0.07 %, one of 1000 is beyond
-# 1.6 %, none beyond 6.5 %. Ten per cent on any day is a split that one row knows and the next does not.
+# How far TQQQ's day was from three times QQQ's, 2010-02 to 2026-08: within 0.07 % on half of the days, beyond 1.6 % on
+# one day in 1000, never beyond 6.5 %. Ten per cent means that one row is adjusted for a split and the next is not.
 STRANGER_MEDIAN = 0.004
 BROKEN_DAY = 0.10
 
@@ -49,7 +49,7 @@ class Series:
 class Prices:
     """The signal, its leveraged fund and all `others` that a rule can hold, on the signal's dates.
 
-    A fund is NaN before its first session; from the session `first` on, there are prices of all.
+    A fund's prices are NaN before its first session; from the session `first` on, all symbols have prices.
     """
 
     dates: Dates
@@ -71,7 +71,7 @@ class Prices:
 
 
 def years_of(dates: Dates) -> float:
-    """Time from the first date to the last."""
+    """The years from the first date to the last."""
     return float((dates[-1] - dates[0]).astype(int)) / DAYS_A_YEAR
 
 
@@ -121,7 +121,7 @@ def adjusted_to(prices: Prices, last: np.datetime64) -> Prices:
 
 
 def factor_of(symbol: str, signal: str) -> int:
-    """How many times the signal's day `symbol` moves in a day; 0 if it follows something else, or nothing."""
+    """How many times as far as the signal `symbol` moves in a day; 0 if it follows something else, or nothing."""
     known = {str(fund): fund for fund in Holding}
     if symbol not in known or signal not in known or known[symbol].underlying != known[signal].underlying:
         return 0
