@@ -1,24 +1,30 @@
-"""A second witness for each finished session of the averaging window, and the histories that it would make. Pure.
+"""A second witness for each finished session of the averaging window, and what the closes would be by it. Pure.
 
-The signal's rows are one source's word. A second word on each session is in the same answers: the leveraged fund, which
-moves by its factor times the signal; the unadjusted closes, from which the adjusted ones differ by dividends alone; and
-what the bot kept of the rows that it last traded on. Where they disagree, nobody can say which is wrong, and it does
-not matter while the rule's answer is the same either way. So a doubtful session alone forbids nothing: each doubt has
-the closes that its witness makes, and `other_answer` asks the rule with each of them. This lets days pass on which real
-prices part (2010-05-21, 2020-03-17), and a wrong row stops only those checks that it would lead astray.
+The signal's rows come from one source. Three witnesses speak about each session as well: the leveraged fund, which
+moves by its factor times the signal; the unadjusted closes, which differ from the adjusted closes by dividends alone;
+and the rows that the bot kept when it last traded on them. Where a witness disagrees, nobody can say which side is
+wrong, and it does not matter while the rule's answer is the same either way. So a doubtful session alone forbids
+nothing. Each doubt carries the closes that its witness implies, and `other_answer` asks the rule with each of them.
+Days on which real prices disagree therefore pass (2010-05-21, 2020-03-17), and a wrong row stops only those checks that
+it would lead astray.
 
 Each tolerance was measured on QQQ and TQQQ from 2010-02 to 2026-08 (4,157 sessions). `python -m benchmarks.witnesses`
-repeats that. Near the close of each of 2,926 days since 2015: of unaltered prices 3 checks are refused (2019-03-01,
-2020-05-13 and -14: real sessions that part, and a price within 0.1 % of a flip); with one row off by 5 to 18 %, or a
-dividend 10 or 100 times as large, or the last 3 to 25 rows frozen, no wrong answer passes. What passes is what the
-tolerances allow: a dividend reported twice (25 of 5,544 checks, averages off by 0.25 % at most) and yesterday's close
-repeating the one before it (4 of 2,926, 0.1 %). What fits in both funds has only what was kept against it: of their
-older rows 2 or 5 % off, 2,492 of 2,494 wrong answers are refused; of one row of each, 298 of 369, the others 0.18 % off
-at most, as yesterday's row was never kept. At a first start there is no such witness. Nor is there of live prices that
-stand still with their rows while the time advances: after 15 minutes 51 of 5,168 checks want something else.
+repeats that, with a check near the close of each of 2,926 days since 2015:
 
-SPY and UPRO under `spy-200-upro`, 2010-02 to 2026-08: 8 of 4,106 unaltered checks are refused. No wrong answer of those
-rows, dividends or frozen rows passes, on every sixth day.
+- Unaltered prices: 3 checks are refused (2019-03-01, 2020-05-13 and -14: real sessions in which the funds disagree,
+  with a price within 0.1 % of a flip).
+- One row off by 5 to 18 %, a dividend 10 or 100 times too large, or the last 3 to 25 rows frozen: no wrong answer
+  passes.
+- The tolerances let two errors pass: a dividend reported twice (25 of 5,544 checks, averages off by 0.25 % at most),
+  and yesterday's close repeating the close before it (4 of 2,926, 0.1 %).
+- Only the kept rows can reveal an error that is the same in both funds. With all older rows 2 or 5 % off, 2,492 of
+  2,494 wrong answers are refused; with one row of each fund, 298 of 369, and the others are 0.18 % off at most, because
+  yesterday's row was never kept. At a first start nothing is kept, and this witness is missing.
+- No witness reveals live prices that stand still with their rows while the time advances: after 15 minutes 51 of 5,168
+  checks want something else.
+
+SPY and UPRO under `spy-200-upro`, 2010-02 to 2026-08: 8 of 4,106 unaltered checks are refused. On every sixth day, the
+rows, dividends and frozen rows above were tried as well: no wrong answer passes.
 """
 
 import itertools
@@ -30,23 +36,24 @@ from datetime import date
 from qqqbot.model.values import Holding, Rules
 from qqqbot.strategy.rule import wanted
 
-# The fund's session against its factor times QQQ's. Real ones parted by more than 1 % on 13 days, 1.5 % on 5, 2.5 % on
-# 2 (2010-05-21, 2020-03-17). A row of the signal that is off by more than a third of this is noticed.
+# How far the fund's move in a session may be from its factor times QQQ's. Real moves differed by more than 1 % on 13
+# days, 1.5 % on 5, 2.5 % on 2 (2010-05-21, 2020-03-17). A row of the signal that is off by more than a third of this is
+# noticed.
 TRACKING_TOLERANCE = 0.010
-# What one session's dividend changes in adjusted closes beside unadjusted ones. QQQ's largest: 0.557 % (2012-12-21).
+# How far one dividend may move adjusted closes against unadjusted closes. QQQ's largest was 0.557 % (2012-12-21).
 LARGEST_DIVIDEND = 0.006
-# Of a row that was traded on, where the fund's is corrected too, and after so many sessions that had both as they are
-# now. Else two rows that fit each other may be wrong.
+# A row that was traded on may be corrected by this fraction if the fund's row is corrected too, and only once this many
+# sessions have passed since the old rows were kept. Otherwise two wrong rows that fit each other would pass.
 LARGEST_CORRECTION, SESSIONS_OF_A_CORRECTION = 0.06, 3
 # Yahoo's prices are single precision; the close of the auction may differ from the last trade by a little.
 SAME_CLOSE = 0.001
 # Both funds closed exactly where they had closed before on 2 days (2012-10-25, 2014-08-20), never on two in a row.
 MOST_STANDING = 1
-# Doubts in 119 sessions: 2 at most, in 249 or 499: 3, in 1,249: 5. With a fund of factor 2 or 1, or rows that are a
-# day off: 5 at least in 119 sessions, 14 in 199. That is not a wrong row, but a witness that is none.
+# Real rows give at most 2 doubts in 119 sessions, 3 in 249 or 499, 5 in 1,249. A fund of factor 2 or 1, or rows that
+# are a day off, give at least 5 in 119 sessions and 14 in 199: then no row is wrong, but the fund is no witness.
 MOST_DOUBTS, SESSIONS_OF_DOUBTS = 4, 250
 MOST_UNWITNESSED = 5
-# How far what a witness says of a row may be from the truth: its usual parting, three times over, by the fund's factor.
+# How far a witness may be from the truth about a row: three times its usual difference, divided by the fund's factor.
 MARGIN = 0.001
 # Errors of arithmetic are smaller.
 UNCHANGED = 1e-9
@@ -56,9 +63,9 @@ UNCHANGED = 1e-9
 class Window:
     """Finished sessions, oldest first, as columns of equal length, and the live prices.
 
-    `closes` and `fund` (the leveraged one) are adjusted for dividends, `unadjusted` and `fund_unadjusted` are not; NaN
-    where the source has nothing, but never in `closes`. `kept` and `kept_fund` are the closes as they were when the bot
-    last traded on them, on any basis, NaN for sessions of which it has none; `ex_dates` are those of the answer.
+    `closes` and `fund` (the leveraged fund) are adjusted for dividends, `unadjusted` and `fund_unadjusted` are not. All
+    but `closes` are NaN where the source has nothing. `kept` and `kept_fund` are the closes as they were when the bot
+    last traded on them, on any basis, NaN for sessions that it did not keep. `ex_dates` come from the answer.
     """
 
     dates: Sequence[date]
@@ -76,8 +83,9 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """Sessions in a row on which the signal's rows and a witness part: what was found on the first, and the other
-    history.
+    """Sessions in a row on which a witness disagrees with the signal's rows.
+
+    `day` is the first of them, `found` what the witness says there, and `closes` the window by that witness.
     """
 
     day: date
@@ -87,7 +95,7 @@ class Doubt:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A session's factor of change as a witness has it, how far that may be off, and why the signal's is doubted."""
+    """A session's factor of change by a witness, how far it may be off, and why the signal's own factor is doubted."""
 
     factor: float
     found: str
@@ -95,11 +103,11 @@ class Move:
 
 
 Moves = Mapping[int, Move]
-"""by place in the window: n is the change from row n - 1 to row n, and behind the last row to the live price"""
+"""place in the window -> move: n is the change from row n - 1 to row n; after the last row, to the live price"""
 
 
 def unwitnessed(window: Window) -> str | None:
-    """Why the signal's rows have no second witness that can be asked; None if they have."""
+    """Why no second witness can be asked about the signal's rows; None if one can."""
     missing = [day for day, close in zip(window.dates, window.fund, strict=True) if math.isnan(close)]
     if len(missing) > MOST_UNWITNESSED or (missing and missing[0] == window.dates[0]):
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
@@ -113,7 +121,7 @@ def unwitnessed(window: Window) -> str | None:
 def doubts(window: Window, leverage: float) -> tuple[Doubt, ...]:
     """The rows with which a witness disagrees, oldest first.
 
-    If several witnesses do, what was kept counts most: both funds' rows may be wrong today, and by the same factor.
+    If several witnesses disagree, the kept rows count most: today's rows of both funds may be wrong by the same factor.
     """
     own, fund = _factors(window.closes, window.price), _factors(_bridged(window.fund), window.fund_price)
     moves = {
@@ -136,9 +144,9 @@ def too_many(window: Window, found: Sequence[Doubt]) -> bool:
 
 
 def other_answer(window: Window, found: Sequence[Doubt], held: Holding, rules: Rules) -> Holding | None:
-    """What the rule wants in a history in which one of the doubts `found`, or all of them, are taken as right.
+    """What the rule wants in a history that believes the witness of one of the doubts `found`, or of all of them.
 
-    None if it wants the same as with the signal's own rows in each of them.
+    None if in each such history it wants the same as with the signal's own rows.
     """
     own = wanted(window.closes, window.price, held, rules)
     answers = (wanted(closes, window.price, held, rules) for closes in _histories(window, found))
@@ -146,9 +154,9 @@ def other_answer(window: Window, found: Sequence[Doubt], held: Holding, rules: R
 
 
 def _histories(window: Window, found: Sequence[Doubt]) -> Iterator[Sequence[float]]:
-    """The closes with each of the doubts taken as right, and with all of them.
+    """The closes that follow from each of the doubts, and from all of them together.
 
-    Each thrice: what a witness says of a row is a little off, so those rows are also taken as a margin more and less.
+    Each comes three times: a witness is a little off, so its rows are also tried a margin higher and lower.
     """
     taken = [doubt.closes for doubt in found]
     if len(found) > 1:
@@ -173,7 +181,7 @@ def _by_fund(own: Sequence[float], fund: Sequence[float], leverage: float) -> Mo
 
 
 def _by_unadjusted(window: Window, own: Sequence[float]) -> Moves:
-    """Sessions on which the adjusted close moved otherwise than the unadjusted one and a dividend."""
+    """Sessions in which a dividend cannot explain how the adjusted and the unadjusted close moved apart."""
     plain = _factors(window.unadjusted, window.price)
     found = {}
     for place in range(1, len(window.closes)):
@@ -193,11 +201,11 @@ def _by_standing(window: Window, own: Sequence[float]) -> Moves:
 
 
 def _by_what_was_kept(window: Window, own: Sequence[float], fund: Sequence[float], leverage: float) -> Moves:
-    """Sessions that moved otherwise when they were last traded on, by rows that the fund supports.
+    """Sessions in which the kept rows moved differently from today's rows, if the fund supports the kept rows.
 
-    Today's rows of it do, or those that were kept. Where each day's support that day's, the signal's have been
-    corrected, but not by more than corrections are. A dividend that Yahoo adds later changes the session of its ex-date
-    alone. One on another basis changes no move.
+    The fund supports them with its rows of today or with its kept rows. Where its kept rows support the kept ones and
+    its rows of today support today's, Yahoo has corrected both, which is believed up to LARGEST_CORRECTION. A dividend
+    that Yahoo adds later changes only the session of its ex-date. Rows on another basis have the same moves.
     """
     if not window.kept:
         return {}
@@ -207,7 +215,7 @@ def _by_what_was_kept(window: Window, own: Sequence[float], fund: Sequence[float
     found = {}
     for place in range(1, len(window.kept)):
         change = own[place] / kept[place] - 1
-        if not abs(change) > SAME_CLOSE:  # nearly all, and those that were not kept
+        if not abs(change) > SAME_CLOSE:  # nearly all sessions, and those that were not kept
             continue
         dividend = window.dates[place] in window.ex_dates and 0 <= change <= LARGEST_DIVIDEND
         corrected = stays and abs(change) <= LARGEST_CORRECTION and together(own[place], fund[place], leverage)
@@ -221,15 +229,15 @@ def _by_what_was_kept(window: Window, own: Sequence[float], fund: Sequence[float
 
 
 def together(own: float, fund: float, leverage: float) -> bool:
-    """Whether two factors of change are those of one session of the signal and its fund."""
+    """Whether the two factors of change fit each other as one session of the signal and its fund."""
     return abs(fund - 1 - leverage * (own - 1)) <= TRACKING_TOLERANCE
 
 
 def _history(window: Window, own: Sequence[float], moves: Moves, run: Sequence[int]) -> Sequence[float]:
-    """The closes if the sessions of `run` moved as their witnesses have it.
+    """The closes if the sessions of `run` moved as their witnesses say.
 
-    A wrong row parts twice, there and back. If the run as a whole moved as its witnesses say, only the rows inside it
-    are doubtful: those before it stay as they are, and no error of a witness reaches them.
+    A wrong row causes two doubtful moves, there and back. If the run as a whole moved as its witnesses say, only the
+    rows inside it are doubtful: the rows before it stay unchanged, and no error of a witness reaches them.
     """
     theirs = {place: moves[place].factor for place in run}
     off = math.prod(own[place] / theirs[place] for place in run)
@@ -245,7 +253,7 @@ def _history(window: Window, own: Sequence[float], moves: Moves, run: Sequence[i
 
 
 def _runs(moves: Iterable[int]) -> list[list[int]]:
-    """Places in a row, oldest first."""
+    """`moves` grouped into runs of consecutive places, oldest first."""
     runs: list[list[int]] = []
     for place in sorted(moves):
         if runs and runs[-1][-1] == place - 1:
@@ -256,7 +264,7 @@ def _runs(moves: Iterable[int]) -> list[list[int]]:
 
 
 def _factors(closes: Sequence[float], price: float) -> list[float]:
-    """The change from each row to the next, the live price last; by place, so that the first is of no session."""
+    """The change from each row to the next and, last, to the live price; by place, so the first entry is NaN."""
     return [math.nan, *(after / before for before, after in zip(closes, [*closes[1:], price], strict=True))]
 
 

@@ -1,7 +1,8 @@
-"""What the owner's answers record, and what money cannot explain: adopt, leave, and undo, which takes one back.
+"""The owner's answers adopt, leave and undo: what each records, and when it is refused.
 
-Adopting records a purchase or a sale at its price: the one that the owner gives, the decision's for an order that was
-lost, otherwise the market's. Leaving records that shares are not the bot's. Nothing here shows or asks anything.
+Adopting records a purchase or a sale at a price: the price that the owner gives, or the decision's price for an order
+that was lost, or else the market's. Leaving records that shares are not the bot's. Undoing takes back the last answer.
+Nothing here shows or asks anything.
 """
 
 import math
@@ -26,10 +27,10 @@ from qqqbot.trading.bookkeeping import NOTICEABLE, POSITIONS_SHOWN, explains, ra
 
 @dataclass(frozen=True)
 class Seen:
-    """What an answer is judged by. `lost` are orders whose end the broker no longer reports, oldest first.
+    """The facts that an answer is judged by. `lost` are orders whose end the broker no longer reports, oldest first.
 
-    `usable` raises PricesUnavailable or StalePrices if no check would trade on the market's prices; `last_price` is
-    that of a symbol which the bot saw itself before a date.
+    `usable` raises PricesUnavailable or StalePrices if no check would trade on the market's prices. `last_price` gives
+    the price of a symbol that the bot itself saw last before a date.
     """
 
     account: AccountSnapshot
@@ -56,7 +57,7 @@ def adopt(book: Book, account: AccountSnapshot, prices: Mapping[str, Priced], no
     own = {symbol: max(difference, -book.ledger.shares[symbol]) for symbol, difference in found.items()}
     _refuse_debt(book, own, {symbol: priced.price for symbol, priced in prices.items()})
     done, changes = [], []
-    for symbol in sorted(found, key=lambda s: own[s]):  # sales first: no row owes what a later one pays
+    for symbol in sorted(found, key=lambda s: own[s]):  # sales first: no row may owe money that a later row brings
         if own[symbol]:
             price, whose = prices[symbol]
             changes.append(adopted(symbol, own[symbol], price))
@@ -70,10 +71,10 @@ def adopt(book: Book, account: AccountSnapshot, prices: Mapping[str, Priced], no
 
 
 def leave(book: Book, account: AccountSnapshot, now: datetime) -> list[str]:
-    """Shares beyond the book's are the owner's. Returns a sentence for each change.
+    """Record that the shares beyond the book's are the owner's. Returns a sentence for each change.
 
-    Raises LedgerMismatch if the account has fewer shares than the bot's, missing shares cannot be left alone; or if the
-    book is short: what was bought to close that is the bot's.
+    Raises LedgerMismatch if the account has fewer shares than the book, because missing shares cannot be left alone; or
+    if the book is short, because shares bought to close that position are the bot's.
     """
     found = differences(book, account)
     ledger = book.ledger
@@ -89,7 +90,7 @@ def leave(book: Book, account: AccountSnapshot, now: datetime) -> list[str]:
 def undo(book: Book, now: datetime) -> list[str]:
     """Take back the last answer, even if it was an undo. Returns a sentence for each change.
 
-    Raises LedgerMismatch if there is none, or if what it recorded has been traded since.
+    Raises LedgerMismatch if there is no answer, or if the shares that it recorded have been traded since.
     """
     answers = book.ledger.last_answer
     if not answers:
@@ -109,7 +110,7 @@ def undo(book: Book, now: datetime) -> list[str]:
 
 
 def refuse_late_positions(book: Book, account: AccountSnapshot) -> None:
-    """Raises LedgerMismatch for a difference that may resolve itself: the account may not show our fills yet."""
+    """Raises LedgerMismatch for a difference that may go away: the account may not show the bot's fills yet."""
     traded = book.ledger.traded_at
     if traded is None or not differences(book, account) or account.taken_at - traded >= POSITIONS_SHOWN:
         return
@@ -139,7 +140,7 @@ def refuse_open_orders(unresolved: Sequence[OrderIntent], account: AccountSnapsh
 
 
 def differences(book: Book, account: AccountSnapshot) -> dict[str, int]:
-    """The account's shares less those of the book and those left alone, for each symbol that differs."""
+    """The account's shares less the book's and less the shares left alone, for each symbol that differs."""
     ledger = book.ledger
     known = dict.fromkeys((*account.positions, *ledger.held))
     found = {s: account.positions.get(s, 0) - ledger.shares[s] - ledger.foreign[s] for s in known}
@@ -149,7 +150,7 @@ def differences(book: Book, account: AccountSnapshot) -> dict[str, int]:
 def price_of_lost(
     lost: Sequence[OrderIntent], booked: Mapping[str, Booked], symbol: str, difference: int
 ) -> Priced | None:
-    """The price that an order was decided at which would explain the difference, if one was lost."""
+    """The decision price of a lost order that would explain the difference; None if there is no such order."""
     side = Side.BUY if difference > 0 else Side.SELL
     for intent in reversed(lost):
         known = booked.get(intent.order_ref)
@@ -160,7 +161,7 @@ def price_of_lost(
 
 
 def refuse_unusable_prices(snapshot: Snapshot, rules: Rules) -> None:
-    """Raises PricesUnavailable or StalePrices if no check would trade on these prices: the book takes no worse ones."""
+    """Raises PricesUnavailable or StalePrices if no check would trade on these prices: the book takes none either."""
     for gate in gates.check(gates.PRICE_GATES, snapshot, rules):
         if not gate.passed:
             raise PRICE_ERRORS[gate.code](
@@ -173,9 +174,10 @@ def refuse_unusable_prices(snapshot: Snapshot, rules: Rules) -> None:
 def refuse_split(book: Book, seen: Seen) -> None:
     """Raises LedgerMismatch if a difference looks like a split that the price source does not report yet.
 
-    It does if a ratio of splits explains the shares and, better than no split, the price since the session before; that
-    price is the source's and, as one may be adjusted and the other not, the one that the bot saw itself. A split that
-    is recorded as a purchase or left alone would cost the bot half of its equity, and never be recognised.
+    It does if the ratio of a split explains the shares, and explains the price's move since the session before better
+    than no split does. The price before is the source's and also the price that the bot saw itself, because only one of
+    them may be adjusted. A split recorded as a purchase, or left alone, would cost the bot half of its equity and never
+    be recognised.
     """
     market = seen.market
     for symbol in differences(book, seen.account):
@@ -204,9 +206,9 @@ def refuse_split(book: Book, seen: Seen) -> None:
 
 
 def refuse_beside_split(book: Book, seen: Seen) -> None:
-    """Raises LedgerMismatch if the price source reports a split that the account's shares do not fit.
+    """Raises LedgerMismatch if the price source reports a split that does not explain the account's shares.
 
-    They were traded as well: no answer can separate the trade from the split, and each would be recorded as the other.
+    Somebody has traded them as well. No answer can separate the trade from the split: it would record one as the other.
     """
     market, account = seen.market, seen.account
     for split in pending_splits(book.ledger, market.splits) if market else ():
@@ -223,7 +225,7 @@ def refuse_beside_split(book: Book, seen: Seen) -> None:
 
 
 def _nearer(move: float, ratio: float) -> bool:
-    """Whether the price has moved rather by a split than not: a factor of 0.53 is nearer to 1/2 than to 1."""
+    """Whether the price's move is nearer to the split's ratio than to none: 0.53 is nearer to 1/2 than to 1."""
     return max(move * ratio, 1 / (move * ratio)) < max(move, 1 / move)
 
 
@@ -234,7 +236,7 @@ def _text(ratio: Fraction, before: int) -> str:
 def refuse_money_that_is_not_there(book: Book, account: AccountSnapshot, equity: Decimal) -> None:
     """Raises LedgerMismatch if `book`, as it would be after the answer, has more cash than the account.
 
-    Cash that the account does not have would be invested at the next purchase: out of the owner's other money.
+    The next purchase would invest that cash, and the missing part would come out of the owner's other money.
     """
     there, cash = account.spendable + account.unsettled, book.ledger.cash
     if account.behind or cash > there + equity * NOTICEABLE:
@@ -248,9 +250,9 @@ def refuse_money_that_is_not_there(book: Book, account: AccountSnapshot, equity:
 
 
 def refuse_leaving_a_purchase(book: Book, account: AccountSnapshot, lost: Sequence[OrderIntent]) -> None:
-    """Raises LedgerMismatch for shares that a lost order explains, and whose money is missing in the account.
+    """Raises LedgerMismatch for shares that a lost order explains, if the money for them is missing in the account.
 
-    Left alone, they would be the owner's, and the book's cash would have come from nowhere.
+    If they were left alone, they would be the owner's, and the book would keep cash that was spent on them.
     """
     there, ledger = account.spendable + account.unsettled, book.ledger
     for symbol, difference in differences(book, account).items():
@@ -266,7 +268,7 @@ def refuse_leaving_a_purchase(book: Book, account: AccountSnapshot, lost: Sequen
 
 
 def _refuse_debt(book: Book, own: Mapping[str, int], prices: Mapping[str, Decimal]) -> None:
-    """Cash below zero is money that the bot never had; sales that are adopted at the same time pay first."""
+    """Raises LedgerMismatch if the bot would owe money for the purchases after the sales that are adopted with them."""
     cost = sum((prices[symbol] * quantity for symbol, quantity in own.items() if quantity), Decimal(0))
     after = book.ledger.cash - cost
     if cost <= 0 or after >= 0:

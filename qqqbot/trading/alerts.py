@@ -45,7 +45,7 @@ class Alerts:
         self._lasting: dict[AlertKind, Event] = {}
 
     def begin(self, kind: AlertKind, text: str, now: datetime, again: bool = False) -> None:
-        """Trouble from now on, or the same trouble in other words; `again`: other words are another trouble."""
+        """Trouble lasts from now on. Repeating it in other words reports it anew only if `again` is set."""
         known = self._lasting.get(kind)
         if known is None or (again and known.text != text):
             self._notifier.notify(kind, text)
@@ -66,7 +66,7 @@ class Alerts:
 
 @dataclass(eq=False)
 class Outage:
-    """What keeps the account from answering, and since when; both None while it answers."""
+    """Why the account does not answer, and since when; both are None while it answers."""
 
     problem: str | None = None
     since: datetime | None = None

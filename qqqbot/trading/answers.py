@@ -1,7 +1,7 @@
-"""One answer of the owner, from what was asked for to the screen that shows the book before and after it.
+"""One answer of the owner, from the command line to the screen that shows the book before and after it.
 
-It is made on a copy of the book first. What that shows to be impossible is refused, and then nothing is recorded; with
-`dry_run` nothing is recorded either way.
+The answer is made on a copy of the book first. If that raises, it is refused and nothing is recorded; with `dry_run`
+nothing is recorded in any case.
 """
 
 import math
@@ -35,7 +35,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Answer:
-    """`prices` are those of the trades that are adopted, by symbol; "" is for the only one that differs."""
+    """`prices` maps each adopted symbol to its trade's price; "" stands for the only symbol that differs."""
 
     kind: Kind
     prices: Mapping[str, Decimal] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class Answer:
 
 
 class Settled(NamedTuple):
-    """What was recorded, or would be, and the book before and after it."""
+    """What the answer recorded, or would record, and the book before and after it."""
 
     answer: Answer
     seen: Seen
@@ -53,7 +53,7 @@ class Settled(NamedTuple):
 
 
 def price_of(text: str) -> tuple[str, Decimal]:
-    """What the owner wrote: '61.25', for any symbol (""), or 'TQQQ=61.25'. Raises ValueError."""
+    """Symbol and price from '61.25' (the symbol is then "") or 'TQQQ=61.25'. Raises ValueError."""
     symbol, _, number = text.rpartition("=")
     try:
         price = Decimal(number)
@@ -96,7 +96,7 @@ def _adopted_at(book: Book, answer: Answer, seen: Seen) -> dict[str, Priced]:
     found, given = adoption.differences(book, seen.account), dict(answer.prices)
     if "" in given and len(found) == 1:
         given[next(iter(found))] = given.pop("")
-    if not found:  # an answer that is given twice
+    if not found:  # the answer was given before
         return {}
     if strange := given.keys() - found.keys():
         which = ", ".join(sorted(strange)) or "the price"
@@ -117,7 +117,7 @@ def _adopted_at(book: Book, answer: Answer, seen: Seen) -> dict[str, Priced]:
 
 
 def _prices(market: Market | None, book: Portfolio) -> dict[str, Decimal]:
-    """Those of the market; what a share has cost where it has none."""
+    """Each share's market price or, where there is none, what it cost."""
     found = {s: Decimal(str(p)) for s, p in market.prices.items() if math.isfinite(p)} if market else {}
     return {**book.cost, **found}
 

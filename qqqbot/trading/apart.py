@@ -1,25 +1,25 @@
-"""How long the account has not been where the rule wants it, whatever keeps it from there.
+"""For how long the account has not held what the rule wants, whatever the cause.
 
-Each cause has its own alert, and its own patience; causes that take turns (no prices, then no connection, then an order
-without an outcome) would wear out nobody's patience while the account stays where it should not be.
+Each cause has its own alert, which waits for a while. Causes that take turns (no prices, then no connection, then an
+order without an outcome) would never reach one of those limits while the account holds the wrong thing.
 """
 
 from datetime import datetime, timedelta
 
-# The second check in a row repairs most things, and the broker's values are up to three minutes late.
+# The next check repairs most causes, and the broker's values are up to three minutes late.
 CHECKS = 2
 PATIENCE = timedelta(minutes=5)
 
 
 class Apart:
-    """Of one process; it is asked after each check."""
+    """It counts the checks of one process, which calls `observe` after each of them."""
 
     def __init__(self) -> None:
         self._since: datetime | None = None
         self._checks = 0
 
     def observe(self, there: bool, now: datetime) -> timedelta | None:
-        """For how long it has lasted, if that is longer than two checks and than the broker's delays."""
+        """For how long it has lasted; None until it has lasted for more than two checks and the broker's delays."""
         if there:
             self._since, self._checks = None, 0
             return None

@@ -1,8 +1,8 @@
 """Ask first: a rotation is announced to the owner, and made only after there was time to veto it.
 
-An announcement is on disk before it is sent, and an answer before anything follows from it; both are found again by the
-next process. The time to answer is counted by a clock that nobody sets. No answer chooses an order: it keeps one from
-being made, halts, or lets the rule have its way.
+An announcement is on disk before it is sent, and an answer before the bot acts on it; the next process finds both. A
+clock that nobody can set counts the time to answer. No answer chooses an order: it forbids an order, halts, or lets the
+rule have its way.
 """
 
 import logging
@@ -26,16 +26,16 @@ from qqqbot.trading.parts import Adapters, Records
 
 log = logging.getLogger(__name__)
 
-# A reply that was sent in the last second of its time may need as long to be there.
+# How long a reply that was sent in the last second may take to arrive.
 GRACE_SECONDS = 5.0
 # How soon to look again: for the delivery, and for the last replies.
 DELIVERY, LAST_REPLIES = timedelta(seconds=30), timedelta(seconds=20)
-# What comes too late is answered for so long.
+# For this long a reply that came too late is still answered.
 LATE = timedelta(minutes=10)
 
 
 class Asking:
-    """The announcements of one process, over the journal."""
+    """Makes announcements and takes their answers, with the journal as its memory."""
 
     def __init__(self, records: Records, outside: Adapters, rules: Rules) -> None:
         self._journal, self._switch = records.journal, records.switch
@@ -43,10 +43,10 @@ class Asking:
         self._rules = rules
         self._heard: Heard | None = None
         self._marks: dict[tuple[str, str], tuple[float, float]] = {}
-        """what is counted -> the monotonic moment of its first look, and the seconds that had passed before"""
+        """what is timed -> the monotonic moment of the first look, and the seconds that had passed before it"""
 
     def look(self) -> bool:
-        """Take what was answered since the last look; returns whether there was something. Raises OSError."""
+        """Take the answers since the last look; returns whether there were any. Raises OSError."""
         asked, owner = self._journal.asked, self._owner
         self._heard = None
         if asked is None or owner is None:
@@ -80,7 +80,7 @@ class Asking:
         return replace(asked, waited_seconds=waited, age_seconds=age, silent=silent, problem=problem)
 
     def follow(self, snapshot: Snapshot, plan: Plan) -> None:
-        """Announce what `plan` wants announced; withdraw what the rule no longer wants. Raises OSError."""
+        """Announce the rotation if `plan` asks for it; withdraw one that the rule no longer wants. Raises OSError."""
         asked, target = self._journal.asked, plan.target
         if plan.announces and target is not None:
             self._announce(snapshot, plan, target)
@@ -121,7 +121,7 @@ class Asking:
             self._owner.ask(code, text, delivered=False)
 
     def _take(self, asked: Asked, answer: Answer) -> None:
-        """The halt comes first: a process that dies in between takes the answer again."""
+        """Act on `answer`. The halt comes before its record: a process that dies in between takes the answer again."""
         if answer is Answer.HALT:
             self._switch.halt(f"your reply to the announcement of {new_york_text(asked.announced_at)}\n{BY_OWNER}")
         self._journal.answered(asked, answer, self._clock.now())
@@ -132,13 +132,13 @@ class Asking:
             self._notifier.notify(AlertKind.ANSWER, text)
 
     def _is_over(self, asked: Asked) -> bool:
-        """Whether its replies are no longer read."""
+        """Whether the replies to the announcement are no longer read."""
         if asked.ended and self._elapsed(asked, "ended", 0.0) > LATE.total_seconds():
             return True
         return self._clock.now() >= asked.closes + LATE
 
     def _waited(self, asked: Asked) -> float | None:
-        """Seconds since the delivery, by the clock that says less: one can be set, one starts with the machine."""
+        """Seconds since the delivery, by whichever clock says less: one can be set, the other restarts at each boot."""
         if asked.delivered_at is None:
             return None
         by_clock = (self._clock.now() - asked.delivered_at).total_seconds()
@@ -151,7 +151,7 @@ class Asking:
 
 
 def reply(code: str, rules: Rules) -> str:
-    """What the owner can reply, and what silence does."""
+    """The sentence on what the owner can reply, and on what happens without a reply."""
     minutes = rules.ask_first_seconds // 60
     if rules.ask_first_waits:
         return (
@@ -162,7 +162,7 @@ def reply(code: str, rules: Rules) -> str:
 
 
 def in_time(row: Mapping[str, Any]) -> bool:
-    """Whether the check of `row` only gave the owner the time that was promised."""
+    """Whether the check of `row` waited only because the owner's time to answer had not passed."""
     gate = _failed_gate(row)
     return gate is not None and not gate["code"]
 

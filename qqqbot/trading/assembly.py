@@ -29,7 +29,7 @@ from qqqbot.trading.steady_prices import SteadyPrices
 
 
 class Identity(NamedTuple):
-    """The mode and the account that the records belong to."""
+    """The mode and account that records belong to."""
 
     mode: Mode
     account: str
@@ -45,7 +45,8 @@ def load_records(
 ) -> Records:
     """Open the records of `logs`, reporting what was set aside. Raises BookDamaged, OSError.
 
-    `file` makes each of them: the simulation's files fail at chosen moments. `tag` is in this start's order_refs.
+    `file` makes each file: the simulation passes files that fail at chosen moments. Every order_ref of this start
+    contains `tag`.
     """
     book = Book(file(logs / "trades.jsonl"), identity.mode, identity.account)
     journal = OrderJournal(file(logs / "orders.jsonl"), identity.mode, identity.account, tag)
@@ -70,10 +71,10 @@ def assemble(
     state: State | None = None,
     capital: Decimal | None = None,
 ) -> Engine:
-    """The shares that are watched are decided here, and nowhere else.
+    """An engine of these parts. Only here is decided which shares are watched.
 
-    `state` may be shared with whatever must see the newest prices: the simulated account does.
-    `capital` is a total_capital that the book does not have yet, if there is one.
+    `state` may be shared with another object that must see the newest prices, such as the simulated account. `capital`
+    is the configured total_capital if the book is to record it, else None.
     """
     executor = Executor(records, outside, rules, order_timeout)
     keeper = Bookkeeper(records.book, outside.clock, outside.notifier, capital)

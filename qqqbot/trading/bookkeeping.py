@@ -1,7 +1,7 @@
 """What changes the book without an order: splits, dividends on the bot's shares, and a changed total_capital.
 
-Each is recorded once, whatever is killed in between, because what is due is always computed from what the book does not
-have yet. A split needs the account's shares as a second witness; a dividend is bounded by what these funds have paid.
+Each is recorded once, even if the process is killed in between: the amount due is always computed from what the book
+lacks. A split needs the account's shares as a second witness; a dividend may be no larger than LARGEST_DIVIDEND.
 """
 
 import logging
@@ -25,24 +25,24 @@ from qqqbot.records.ledger import SAME_EVENT, ZERO, Ledger, pending_splits
 log = logging.getLogger(__name__)
 
 CENT = Decimal("0.01")
-# Of a share's price. Daily data to 2026-08: at most 0.56 % for QQQ since 2005, 0.61 % for TQQQ. A dividend that is
-# reported tenfold or a hundredfold, as Yahoo has done, is beyond it.
+# The largest dividend, as a part of the share's price. In daily data to 2026-08 it was 0.56 % for QQQ since 2005 and
+# 0.61 % for TQQQ. Yahoo has reported dividends 10 or 100 times too large: they are beyond this.
 LARGEST_DIVIDEND = Decimal("0.01")
-# A dividend that the price source reports later than this is not booked: earlier versions booked none, and their
-# owners have counted the money as deposits.
+# A dividend that the price source reports later than this is not booked: earlier versions booked no dividends, and
+# their owners counted the money as deposits.
 LATEST_DIVIDEND = timedelta(days=60)
-# What an account pays of a dividend, by the rates of US withholding tax: none, those of the treaties, and 30 %. What
-# fits none of them is not, or not only, this dividend: the account's amount is that of all its shares.
+# The parts of a dividend that an account may be paid, by the rates of US withholding tax: no tax, the treaties' rates,
+# and 30 %. An amount that fits none of them contains something else: the account reports one sum for all its shares.
 PARTS_PAID = tuple(map(Decimal, ("1", "0.9", "0.85", "0.75", "0.7")))
 RATE_TOLERANCE = Decimal("0.01")
-# Interest, fees and dividends that are booked before they are paid stay below this part of the bot's value.
+# Interest, fees, and dividends booked before they are paid together stay below this part of the bot's value.
 NOTICEABLE = Decimal("0.01")
-# The broker refreshes an account every three minutes; an order may take one to be filled.
+# The broker refreshes an account every three minutes, and filling an order may take one more.
 POSITIONS_SHOWN = timedelta(minutes=4)
 
 
 class AfterSplit(NamedTuple):
-    """Shares of the bot and of the owner, and the part of a share that the bot is paid for in cash."""
+    """The bot's and the owner's shares after a split, and the fraction of a share for which the bot gets cash."""
 
     shares: int
     foreign: int
@@ -51,7 +51,10 @@ class AfterSplit(NamedTuple):
 
 @dataclass
 class Bookkeeper:
-    """Looks at each check, before anything is decided. `capital` is total_capital as configured, None: as it is."""
+    """Updates the book at each check, before anything is decided.
+
+    `capital` is total_capital as configured; None leaves it unchanged.
+    """
 
     book: Book
     clock: Clock
@@ -69,7 +72,7 @@ class Bookkeeper:
             self.capital = None
 
     def record_splits(self, market: Market, account: AccountSnapshot) -> list[Split]:
-        """Record those that the price source and the account's shares agree on; otherwise change nothing."""
+        """Record the splits on which the price source and the account's shares agree; returns them."""
         recorded, ledger = [], self.book.ledger
         for split in pending_splits(ledger, market.splits):
             after = after_split(ledger, split, account.positions.get(split.symbol, 0))
@@ -101,10 +104,10 @@ class Bookkeeper:
 
 
 def after_split(ledger: Ledger, split: Split, found: int) -> AfterSplit | None:
-    """How the account's `found` shares divide if they come from `split`; None if they do not.
+    """How the account's `found` shares divide between bot and owner after `split`; None if it does not explain them.
 
-    The account may hold a fraction of a share that nobody counts (a reinvested dividend), and may have been paid for
-    one that the split left, or given a whole share for it.
+    The account may hold a fraction of a share that nobody counts (a reinvested dividend). For a fraction that the split
+    left, it may have got cash or a whole share.
     """
     own, foreign, ratio = ledger.shares[split.symbol], ledger.foreign[split.symbol], ratio_of(split.ratio)
     if not explains(own + foreign, ratio, found):
@@ -117,18 +120,18 @@ def after_split(ledger: Ledger, split: Split, found: int) -> AfterSplit | None:
 
 
 def explains(before: int, ratio: Fraction, found: int) -> bool:
-    """Whether a split of `before` shares, and less than one more that is not counted, may have left `found`."""
+    """Whether a split may have turned `before` shares, and a fraction that is not counted, into `found`."""
     least, most = math.floor(before * ratio), math.ceil((before + 1) * ratio) - 1
     return before != found and before > 0 and least <= found <= max(most, math.ceil(before * ratio))
 
 
 def ratio_of(ratio: float) -> Fraction:
-    """1:3 comes as 0.333333."""
+    """The exact ratio: Yahoo reports 1:3 as 0.333333."""
     return Fraction(ratio).limit_denominator(1000)
 
 
 def last_reported(dividends: Sequence[Dividend]) -> list[Dividend]:
-    """Each dividend once: one of nearly the same date is the same, with its date corrected; they are months apart."""
+    """Each dividend once, as last reported. Two of nearly the same date are one whose date was corrected."""
     found = sorted(dividends, key=lambda dividend: (dividend.symbol, dividend.date))
     return [
         dividend
@@ -138,9 +141,9 @@ def last_reported(dividends: Sequence[Dividend]) -> list[Dividend]:
 
 
 def income_due(ledger: Ledger, dividend: Dividend, market: Market, account: AccountSnapshot) -> Decimal:
-    """What the book does not have yet of `dividend`, on the shares that the bot held before its ex-date.
+    """The amount of `dividend` that the book still lacks, for the shares that the bot held before the ex-date.
 
-    It is booked net of withholding tax where the account shows what it will pay, which may be only after a day or two.
+    It is net of withholding tax where the account shows what it will pay, which may take a day or two.
     """
     known = ledger.income_of(dividend.symbol, dividend.date)
     per_share = Decimal(str(dividend.amount)) * _later_splits(dividend, market)
@@ -152,13 +155,13 @@ def income_due(ledger: Ledger, dividend: Dividend, market: Market, account: Acco
 
 
 def _later_splits(dividend: Dividend, market: Market) -> Decimal:
-    """Shares today for each one at the ex-date: dividends are reported on the basis of today's shares."""
+    """Shares today for each share at the ex-date, because dividends are reported on the basis of today's shares."""
     ratios = [s.ratio for s in market.splits if s.symbol == dividend.symbol and s.date > dividend.date]
     return Decimal(str(math.prod(ratios)))
 
 
 def _part_paid(ledger: Ledger, dividend: Dividend, per_share: Decimal, account: AccountSnapshot) -> Decimal | None:
-    """The part of the dividend that the account will pay; None if it does not show that."""
+    """The part of the dividend that the account will be paid; None if the account does not show it."""
     entitled = ledger.shares_before(dividend.symbol, dividend.date) + ledger.foreign[dividend.symbol]
     gross = per_share * entitled
     if account.dividends_due is None or gross <= 0:
@@ -170,7 +173,7 @@ def _part_paid(ledger: Ledger, dividend: Dividend, per_share: Decimal, account: 
 def set_capital(book: Book, capital: Decimal, clock: Clock, unresolved: Sequence[OrderIntent] = ()) -> str | None:
     """Record total_capital if it is new or has changed. Returns why a withdrawal has to wait, or None. Raises OSError.
 
-    A withdrawal needs its money in cash, and no order in flight: what the book still counts as cash may be spent.
+    A withdrawal needs its amount in cash and no order in flight, because that order may be spending the book's cash.
     """
     ledger = book.ledger
     change = capital - ledger.total_capital
@@ -188,9 +191,6 @@ def set_capital(book: Book, capital: Decimal, clock: Clock, unresolved: Sequence
 
 
 def missing_money(portfolio: Portfolio, account: AccountSnapshot, equity: Decimal) -> Decimal:
-    """How much less cash the account has than the book, if that is noticeable; else 0.
-
-    `equity` is the book's value.
-    """
+    """How much less cash the account has than the book; 0 if that is not a noticeable part of `equity`, its value."""
     missing = portfolio.cash - account.spendable - account.unsettled
     return missing if missing > equity * NOTICEABLE else ZERO

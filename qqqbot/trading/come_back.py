@@ -1,7 +1,7 @@
-"""When the next look is due, before the next tick of the timetable: one answer, from the records and the last check.
+"""When to look again before the next tick of the timetable, judged by the records and the last check.
 
-What is begun is taken up again within minutes: an order without an outcome, a holding that was decided on and not
-reached, half a rotation, a decision window that has not decided. What a minute cannot change waits for the next tick.
+Unfinished business is resumed within minutes: an order without an outcome, a holding that was decided and not reached,
+half a rotation, a decision window that has not decided. Anything that a minute cannot change waits for the next tick.
 """
 
 from dataclasses import replace
@@ -17,9 +17,9 @@ from qqqbot.strategy.money import ENOUGH
 from qqqbot.strategy.sizing import falls_short
 
 SOON = timedelta(seconds=60)
-# Nothing is under way yet, but the reason may be over within minutes.
+# With these reasons nothing is under way yet, but they may end within minutes.
 SHORTLY = (Reason.ORDER_REJECTED, Reason.MONEY_LATE, Reason.DIFFERENCE_SEEN)
-# A person has to act, or the next day to come.
+# These last until a person acts or the next day comes.
 NOT_IN_MINUTES = frozenset(
     {Reason.ORDER_LIMIT, Reason.MONEY_UNSETTLED, Reason.VETOED} | {reason for reason in Reason if reason.halts}
 )
@@ -33,10 +33,10 @@ def pause(
     rules: Rules,
     last: tuple[str, Reason | None],
 ) -> timedelta | None:
-    """How long after the last check, whose action and error are `last`, the next look comes; None: at the next tick.
+    """How long after the last check to look again; None means at the next tick.
 
-    Twice as long after each of the session's newest orders that filled nothing; but two more tries are left before the
-    session's last minute.
+    `last` is the last check's action and error. The pause doubles with each of the session's newest orders that filled
+    nothing, but leaves time for two more tries before the session's last minute.
     """
     if session is None:
         return None
@@ -61,9 +61,9 @@ def window_undecided(now: datetime, session: Session, journal: OrderJournal, rul
 
 
 def half_made(journal: OrderJournal, ledger: Ledger, rules: Rules) -> Holding | None:
-    """Where the rotation leads that has traded and is not finished, whenever it was begun; None if there is none.
+    """The target of a rotation that has traded and is not finished, whenever it began; None if there is none.
 
-    If the rule has been changed and no longer has that holding, the rotation is not finished.
+    If the rule has changed and no longer has that holding, the rotation is abandoned.
     """
     newest = journal.newest_executed(ledger.orders)
     if newest is None or newest.target not in rules.form.shelves:
@@ -75,19 +75,20 @@ def half_made(journal: OrderJournal, ledger: Ledger, rules: Rules) -> Holding | 
 
 
 def unfinished(journal: OrderJournal, ledger: Ledger, rules: Rules, spendable: Decimal | None = None) -> str | None:
-    """The symbol of the newest order that traded, if that was filled in part or bought less than the money buys.
+    """The symbol of the newest order that traded, if it was filled in part or bought less than the money buys.
 
-    What was bought of an account that had less than the book is unfinished again once its `spendable` money pays for
-    the rest: money that was moved out has come back.
+    A purchase that was smaller because the account had less money than the book is unfinished again once the account's
+    `spendable` money pays for the rest: the money that was moved out has come back.
     """
     bought, order = ledger.purchase, journal.newest_executed(ledger.orders)
     in_part = journal.unfinished(ledger.orders)
     if bought is None or ledger.shares[bought.symbol] <= 0:
         return in_part
-    # What was sold in part and then by hand is not: a few adopted shares of the target must not look like all of it.
+    # A position that was sold in part by the bot and the rest by hand is finished: a few adopted shares of the target
+    # must not look like all of it.
     if in_part and ledger.shares[in_part] > 0:
         return in_part
-    # Judged by the rules of its day: what changes them afterwards leaves nothing unfinished.
+    # The purchase is judged by the position_size of its day: a later change of the rules makes nothing unfinished.
     then = replace(rules, position_size=(order and order.position_size) or rules.position_size)
     money = bought.value + bought.cash
     if order is not None and order.account_money is not None and not (spendable and spendable >= bought.cash * ENOUGH):

@@ -1,8 +1,9 @@
 """Engine.step: observe, decide, execute, until settled.
 
-Level-triggered, like a thermostat: each round compares the account as it is with the holding the rule wants and does
-the next thing. Nothing is remembered between rounds that is not on disk, so a restart, a partial fill, a missed night
-and a manual trade are one case, and starting is recovering. Every decision is written down before its orders are sent.
+Level-triggered, like a thermostat: each round compares the account as it is with the holding the rule wants, and takes
+the next step. Nothing is remembered between rounds that is not on disk, so a restart, a partial fill, a missed night
+and a manual trade are handled in the same way, and starting needs no recovery of its own. Every decision is written
+down before its orders are sent.
 """
 
 import logging
@@ -58,10 +59,11 @@ from qqqbot.trading.standing import standing
 
 log = logging.getLogger(__name__)
 
-# Selling, buying and seeing that all is done take three; the rest is for partial fills.
+# Selling, buying and seeing that all is done take three rounds; the others are for partial fills.
 MAX_ROUNDS = 6
 FAILURES_BEFORE_NOTICE = 3
-# Longer than the pause between two looks; afterwards the owner may have taken money out.
+# How long a look at the money is remembered: longer than the pause between two looks. After that the owner may have
+# taken money out.
 MONEY_REMEMBERED = timedelta(minutes=5)
 SEEN_TWICE = (Reason.MONEY_LATE, Reason.DIFFERENCE_SEEN)
 ALERTS_OF_GATES = (
@@ -74,7 +76,7 @@ ALERTS_OF_GATES = (
     AlertKind.VETOED,
     AlertKind.NOT_ANSWERED,
 )
-"""What the trade gates begin and end."""
+"""The lasting alerts that the trade gates begin and end."""
 
 
 class Check(NamedTuple):
@@ -84,14 +86,14 @@ class Check(NamedTuple):
     action: str
     sentence: str
     error: Reason | None
-    """the code of what kept it from trading, None if nothing did"""
+    """why it could not trade; None if nothing kept it from trading"""
     row: dict[str, Any]
     apart: bool = False
-    """for too long the account has not been where the rule wants it"""
+    """the account has not held what the rule wants for too long"""
     short: bool = False
     """the account has less money than the book"""
     complete: bool = False
-    """it checked everything that can be wrong: what it did not report is in order"""
+    """it checked everything that can be wrong, so anything that it did not report is in order"""
 
     @property
     def failed(self) -> bool:
@@ -113,12 +115,12 @@ class State:
     last_check: Check | None = None
     last_signal: Check | None = None
     flips: Flips | None = None
-    """of the last check that had a signal; None until one had"""
+    """from the last check that had a signal; None until there was one"""
     track: Track | None = None
     """what the valuations of all checks add up to"""
     agrees: bool | None = None
     missing: Decimal = Decimal(0)
-    """of the book's cash, what the account does not have"""
+    """the part of the book's cash that the account lacks"""
     failures_in_row: int = 0
     silent_since: datetime | None = None
     """when the price source stopped answering; None while it answers"""
@@ -139,14 +141,14 @@ class Engine:
     disk_free: Callable[[], int]
     asking: Asking
     after_close: Callable[[datetime], None] = lambda _: None
-    """what the price source does once a session has ended; called as time passes"""
+    """the price source's work once a session has ended; called repeatedly as time passes"""
     state: State = field(default_factory=State)
     _differed: bool = field(default=False, init=False)
     """whether account and book differed at the last look"""
     _money_seen: datetime | None = field(default=None, init=False)
-    """when a look has compared the account's money with the book's"""
+    """when the last look compared the account's money with the book's"""
     _beside: Decimal | None = field(default=None, init=False)
-    """what the account was worth at that look besides its shares and dollars"""
+    """the account's value at that look apart from its shares and dollars"""
     _apart: Apart = field(default_factory=Apart, init=False)
     _missed: Missed = field(init=False)
     _rule_told: bool = field(default=False, init=False)
@@ -175,18 +177,18 @@ class Engine:
             self._missed.observe(self._session(), last.row, self.clock.now())
         if self._signalled is not None:
             self.state.flips = flips(self._signalled, self.rules)
-            # Not between two rounds: what one has believed beside the kept rows, the next must not doubt without them.
+            # Only after all rounds: the next round must judge the prices beside the same kept rows as the one before.
             self.records.prices.keep(self._signalled)
         return self.pause() is not None
 
     def step_alone(self) -> None:
-        """One check that no other follows: what is believed at the second look only gets that look at once."""
+        """One check with no other to follow: where a second look is needed, it comes at once."""
         self.step()
         if self.state.last_check and self.state.last_check.error in SEEN_TWICE:
             self.step()
 
     def look_back(self) -> bool:
-        """Report, once, a session that has ended without the decision that was due; to be called as time passes.
+        """Report once a session that ended without the decision that was due. Call it repeatedly as time passes.
 
         Returns whether the owner has answered an announcement, so that a check is due at once.
         """
@@ -196,7 +198,7 @@ class Engine:
             self.alerts.tell(AlertKind.NO_DECISION, f"{missed}\n{self.standing()}")
         try:
             return self.asking.look()
-        except OSError as error:  # the next check reports the disk: what is not on disk is taken again
+        except OSError as error:  # the next check reports the disk, and takes the answer again
             log.error(pairs(answer="not recorded", problem=str(error)))
             return False
 
@@ -205,7 +207,7 @@ class Engine:
         return self._missed.undecided
 
     def _tell_of_distance(self) -> None:
-        """Begin or end the alert that the account is not where the rule wants it."""
+        """Begin or end the alert that the account does not hold what the rule wants."""
         check, now = self.state.last_check, self.clock.now()
         if check is None:
             return
@@ -217,7 +219,7 @@ class Engine:
         self.state.last_check = check._replace(apart=lasted is not None, short=bool(self.state.missing))
 
     def _is_there(self, check: Check, session: Session) -> bool:
-        """Whether the account is where the rule wants it, or need not be yet."""
+        """Whether the account holds what the rule wants, or need not hold it yet."""
         journal, held = self.records.journal, self.portfolio().holding
         half = half_made(journal, self.records.book.ledger, self.rules)
         begun = half is not None and check.action != Action.HOLD
@@ -308,7 +310,7 @@ class Engine:
         return replace(seen, lasting_orders=self.executor.lasting(seen.open_orders))
 
     def _may_be_late(self, now: datetime) -> bool:
-        """Whether the account may not show an order of the process before yet: only that one knew what it showed."""
+        """Whether the account may not show the last process's orders yet: only that process knew what it showed."""
         decided = [intent.decided_at for intent in self.records.journal.newest()[-1:]]
         return any(at < self._began and now - at < POSITIONS_SHOWN for at in decided)
 
@@ -342,7 +344,7 @@ class Engine:
             self._differed = bool(book and not book.passed) and not snapshot.account.behind
 
     def _tell_of_another_rule(self, sentence: str) -> None:
-        """At the first decision by it, with what that decision does. Raises OSError."""
+        """Report a changed rule at its first decision, with what that decision does. Raises OSError."""
         if not self._rule_told:
             now = name_of(self.rules.form)
             before = last_rule(self.records.decisions.path, self.broker.mode.value, self.broker.account)
@@ -354,7 +356,7 @@ class Engine:
             self._rule_told = True
 
     def _look_at_money(self, snapshot: Snapshot) -> None:
-        """Whether the account has the book's cash: only where the shares agree, as a lost order moves both."""
+        """Note how much of the book's cash the account lacks, if the shares agree: a lost order changes both."""
         account, portfolio = snapshot.account, snapshot.portfolio
         if account.behind:
             return
@@ -366,7 +368,7 @@ class Engine:
         self._lasting(AlertKind.SHORTFALL, missing > 0, sentence)
 
     def _failed(self, began: datetime, error: Exception) -> None:
-        """Record a check that could not be made; if the disk refuses the line, only log and alerts have it."""
+        """Record a check that could not be made; if the disk refuses, it is only in the log and the alerts."""
         name = Reason.of(error)
         now = self.clock.now()
         row = self._row(began, 0, now) | {
@@ -401,7 +403,7 @@ class Engine:
         }
 
     def _count_failure(self, code: Reason | None, sentence: str, exchange_open: bool) -> None:
-        """`code` is why the check failed, None if it did not."""
+        """Count failed checks in a row, and report or end the outage. `code` is None if the check did not fail."""
         self.state.failures_in_row = self.state.failures_in_row + 1 if code else 0
         if code is None:
             self.alerts.end(AlertKind.CHECKS_FAILING)
@@ -432,7 +434,7 @@ class Engine:
         return self.records.book.ledger.portfolio()
 
     def equity(self) -> float | None:
-        """The portfolio's value at the newest valid prices, those of `state.flips`; None if there were none yet."""
+        """The portfolio's value at the newest valid prices, which `state.flips` has; None before there were any."""
         market = self._signalled.market if self._signalled else None
         return equity_of(self.portfolio(), market.prices if market else None)
 
@@ -441,7 +443,7 @@ class Engine:
         return standing(self.there(), self.state.flips, self.state.table, self.clock.now())
 
     def there(self) -> Portfolio:
-        """The portfolio without the cash that the account does not have."""
+        """The portfolio without the cash that the account lacks."""
         book = self.portfolio()
         return replace(book, cash=book.cash - self.state.missing)
 
@@ -459,7 +461,7 @@ class Engine:
 
 
 def flips(seen: Snapshot, rules: Rules) -> Flips:
-    """The nearest flip price as of `seen`, for the rest of its session and for the next one."""
+    """The nearest flip price by the inputs in `seen`, for the rest of its session and for the next session."""
     closes_at = seen.session.close
     today = flip_of(seen, rules, seen.now) if seen.now < closes_at else None
     coming = flip_of(seen, rules, closes_at)

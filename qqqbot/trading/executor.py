@@ -1,13 +1,13 @@
 """Orders from intent to outcome.
 
 Rule 1: an intent is on disk on the line above the one that sends it.
-Rule 2: an outcome is what the broker's executions and orders say. A failed send, an error, a timeout or no answer is
-        not one: the intent stays unresolved, nothing else is sent, and it is looked for until it is found.
-Rule 3: "not there" is believed only if complete answers say so for as long as the broker requires. About an order of a
-        past session it proves nothing: a broker reports the present day only. Such an order is lost, not refused.
-        About an order that the broker took without a word it proves nothing either: a window of the gateway may hold
-        it (QuantConnect/Lean.Brokerages.InteractiveBrokers#252). No other one follows it: trading stops.
-Rule 4: fills go to the book before the outcome goes to the journal: after a crash in between the book's step is
+Rule 2: only the broker's executions and orders are an outcome. A failed send, an error, a timeout or a missing answer
+        is none: the intent stays unresolved, nothing else is sent, and the order is looked for until it is found.
+Rule 3: "not there" is believed only if complete answers say so for as long as the broker requires. It proves nothing
+        about an order of a past session, because a broker reports the present day only: such an order is lost, not
+        refused. Nor does it prove anything about an order that the broker took without a word: a window of the gateway
+        may hold it (QuantConnect/Lean.Brokerages.InteractiveBrokers#252). No other order follows it: trading stops.
+Rule 4: fills go to the book before the outcome goes to the journal. After a crash in between, the book's step is
         repeated, and nothing is counted twice.
 """
 
@@ -47,16 +47,17 @@ from qqqbot.trading.status_fills import MESSAGE, filled_by_status
 
 log = logging.getLogger(__name__)
 
-# Looking for an outcome: soon at first, a market order is filled within milliseconds; then a few times a second.
+# Pauses between two looks for an outcome: short at first, since a market order is filled within milliseconds, then a
+# few looks a second.
 FIRST_PAUSE_SECONDS = 0.005
 LONGEST_PAUSE_SECONDS = 0.25
-# A cancel is answered within seconds or not in this check.
+# A cancel that is not answered within seconds is not answered in this check.
 CANCEL_GRACE_SECONDS = 20
-# The rest of an order that was filled in part is gone if two answers lack it, so far apart.
+# The rest of an order that was filled in part is gone if two answers this far apart lack it.
 REST_GONE_AFTER = timedelta(seconds=10)
-# An order that is open for this long after its time needs a person: its cancel is not answered, or a window holds it.
+# An order that is still open this long after its time needs a person: its cancel is not answered, or a window holds it.
 LASTING_AFTER = timedelta(minutes=5)
-# Executions follow their status within seconds; what is missing for longer from complete answers may never come.
+# Executions follow the order's status within seconds. If complete answers lack one for longer, it may never come.
 STATUS_BELIEVED_AFTER = timedelta(seconds=60)
 
 
@@ -97,7 +98,7 @@ class Executor:
                 self._absorb(known, order)
 
     def audit(self) -> None:
-        """Halt if something must never have happened. Each such thing halts once: then a person has looked at it.
+        """Halt if something happened that must never happen. Each such event halts once, for a person to look at it.
 
         Raises OrderOverrun, OSError.
         """
@@ -112,7 +113,7 @@ class Executor:
         raise OrderOverrun(reason)
 
     def withdraw(self, listed: Iterable[str]) -> None:
-        """Cancel what the account lists as open although its outcome was learnt, such as an order believed lost."""
+        """Cancel orders that the account lists as open although the journal has an outcome, such as "lost"."""
         unresolved = {intent.order_ref for intent in self._journal.unresolved()}
         for ref in listed:
             intent = self._journal.intent(ref)
@@ -120,9 +121,9 @@ class Executor:
                 self._cancel(intent)
 
     def lasting(self, open_orders: Iterable[str]) -> tuple[str, ...]:
-        """Those of `open_orders` that should have ended long ago, with what keeps one from being cancelled from here.
+        """The orders of `open_orders` that should have ended long ago, each with why its cancel was not sent, if so.
 
-        What is absent ends by its absence.
+        An order that the broker no longer lists is left out: its absence will end it.
         """
         now, refs = self._clock.now(), tuple(ref for ref in open_orders if ref not in self._absent_since)
         self._listed_since = {ref: self._listed_since.get(ref, now) for ref in refs}
@@ -144,7 +145,7 @@ class Executor:
         assert plan.signal is not None
         for planned in plan.orders:
             intent = self._intent(planned, plan, plan.signal, snapshot)
-            # The halt, and after the plan's first order their count, may have changed since.
+            # Since the snapshot a halt may have begun and, after the plan's first order, the count has changed.
             count = self._journal.orders_in(snapshot.session.date)
             seen = replace(snapshot, halted=self._switch.reason(), orders_this_session=count)
             if reason := refusal(intent, seen, self._rules, self._broker.account, self._clock.now()):
@@ -193,7 +194,7 @@ class Executor:
                 raise OrderOutcomeUnknown(
                     f"{intent.order_ref}: no outcome after {waited:.0f} s; looked for at each check"
                 )
-            filled = intent.order_ref in self._told_since  # says its status: there is nothing to cancel
+            filled = intent.order_ref in self._told_since  # its status says so: nothing to cancel
             if waited >= self._timeout.total_seconds() and not cancelled and not filled:
                 cancelled = self._cancel(intent)
             if self._clock.wait(pause):
@@ -205,7 +206,7 @@ class Executor:
         if order.status is OrderStatus.REJECTED and not order.again:
             raise OrderRejected(f"{intent.order_ref}: {order.message or 'refused by the broker'}")
         if order.status is OrderStatus.CANCELLED and not order.filled:
-            # Nobody is trading, as during a trading halt: a new order at once would do no better.
+            # Nobody is trading, as in a trading halt: a new order right now would not be filled either.
             late = f"not filled within {self._timeout.total_seconds():.0f} s and cancelled"
             found = late if cancelled else f"cancelled without a fill ({order.message or 'the broker gives no reason'})"
             if not cancelled:
@@ -215,7 +216,7 @@ class Executor:
             raise OrderRejected(f"{intent.order_ref}: {found}; the next check plans again")
 
     def _look_patiently(self, intent: OrderIntent) -> Order | None:
-        with contextlib.suppress(BrokerUnavailable):  # whose reason the connection has logged
+        with contextlib.suppress(BrokerUnavailable):  # the connection has logged why
             return self._look(intent)
         return None
 
@@ -227,7 +228,7 @@ class Executor:
         # A status that is ahead of its executions is not believed: the book would lack them.
         order = self._as_the_status_says(intent, order) or order
         if not order.status.done or (order.status is OrderStatus.FILLED and order.filled < intent.quantity):
-            # What is of a past session ended with it: what is missing of it will not be reported any more.
+            # An order of a past session ended with that session; executions still missing will never be reported.
             ended = self._is_past(intent) and order.status is not OrderStatus.WORKING
             if order.status is OrderStatus.ABSENT or ended:
                 return self._absent(intent, order)
@@ -253,11 +254,11 @@ class Executor:
         return filled_by_status(intent, order, portfolio, booked, positions, self._clock.now())
 
     def _is_past(self, intent: OrderIntent) -> bool:
-        """Whether it is of an earlier day, and the broker forgets those; the simulated account never does."""
+        """Whether it is from an earlier day, which a broker forgets; the simulated account forgets nothing."""
         return self._broker.needs_open_exchange and intent.session < new_york_date(self._clock.now())
 
     def _absent(self, intent: OrderIntent, order: Order) -> Order | None:
-        """For an order that the broker does not have, or does not say the end of."""
+        """Judge an order that the broker does not have, or whose end it does not report."""
         ref, now, past = intent.order_ref, self._clock.monotonic(), self._is_past(intent)
         if order.taken and not self._journal.was_taken(ref):
             self._journal.taken(intent, self._clock.now())
@@ -290,7 +291,7 @@ class Executor:
         raise OrderUnanswered(reason)
 
     def _lost(self, intent: OrderIntent, order: Order) -> Order:
-        """It has ended with its session; whether it was executed, only the account's shares can say."""
+        """The order, ended with its session. Only the account's shares can say whether it was executed."""
         text = (
             f"sent on {intent.session}; {LOST}: "
             "if it was executed, the account differs from the book: answer with adopt"
@@ -324,7 +325,7 @@ class Executor:
             )
 
     def _note_twins(self, order: Order) -> None:
-        """Also of an order that has not ended: the audit of the next round halts."""
+        """Note orders that the broker has twice, ended or not: the audit of the next round halts for them."""
         if order.twins:
             self._twins.add(order.order_ref)
 

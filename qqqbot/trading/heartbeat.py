@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(eq=False)
 class Heartbeat:
-    """Writes the status of one daemon. `constants` never change: the configuration, its fingerprint."""
+    """Writes the status of one daemon. `constants` never change: the configuration and its fingerprint."""
 
     path: Path
     clock: Clock
@@ -32,18 +32,18 @@ class Heartbeat:
     engine: Engine | None = None
     outage: Outage = field(default_factory=Outage)
     died_again: Event | None = None
-    """the last run died soon after the one before"""
+    """that the last run died soon after the run before it; None if it did not"""
     unwritten: Event | None = None
-    """since when and why the file cannot be replaced"""
+    """since when and why the file cannot be replaced; None if it can"""
 
     def __post_init__(self) -> None:
         self._started_at = self.clock.now()
         self._switch = HaltSwitch(self.path.with_name("HALT"))
 
     def beat(self, state: str, next_check: datetime | None = None) -> None:
-        """Replace the file. A disk that refuses is logged once: the check itself has its own gate for that.
+        """Replace the file. If the disk refuses, that is logged once; each check has its own gate for the disk.
 
-        The old file is then touched, which takes no space: a reader sees that the daemon is alive.
+        The old file is then touched, which takes no space, so that a reader sees that the daemon is alive.
         """
         try:
             write_status(self.path, self._values(state, next_check))
@@ -77,7 +77,7 @@ class Heartbeat:
 
 
 def engine_values(engine: Engine, now: datetime) -> dict[str, Any]:
-    """What the status says once the account is known."""
+    """The values of the status that need a known account."""
     seen = engine.state
     return {
         "mode": engine.broker.mode.value,
@@ -99,7 +99,7 @@ def engine_values(engine: Engine, now: datetime) -> dict[str, Any]:
 
 
 def _prices_values(seen: State) -> dict[str, Any]:
-    """`from` is empty also if the last check had no prices at all."""
+    """Since when the price source is silent, and whose prices are used: null for Yahoo's, and if there were none."""
     silent, answered = seen.silent_since, seen.last_check is not None and not seen.last_check.failed
     whose_prices = (
         whose(seen.market.quoted_by, seen.market.origins, seen.market.signal) if seen.market and answered else ""

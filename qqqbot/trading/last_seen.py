@@ -1,6 +1,6 @@
-"""The account as the running daemon saw it last: for an answer that is only shown, and must not stop the daemon.
+"""The account as the running daemon saw it last, for a dry run of an answer, which must not stop the daemon.
 
-A second connection to the gateway would need the daemon's own client id, and an account that is asked is not untouched.
+A second connection to the gateway would need the daemon's own client id, and a dry run must leave the account alone.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from qqqbot.trading.engine import State
 
 
 class LastSeen:
-    """An account, and its broker, that carries no order. Raises StartRefused if the daemon has not seen it yet."""
+    """An account and its broker that accept no order. Raises StartRefused if the daemon has not seen the account."""
 
     needs_open_exchange = True
     absence_is_final_after = timedelta.max

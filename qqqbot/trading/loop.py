@@ -11,7 +11,7 @@ from qqqbot.model.values import Decide, Rules
 from qqqbot.trading.engine import Engine
 
 HEARTBEAT = timedelta(seconds=60)
-# Without a table of sessions there is no schedule; the table is requested again after this long.
+# Without a table of sessions there is no schedule, so the table is requested again after this long.
 WITHOUT_CALENDAR = timedelta(minutes=5)
 # Further away than any tick.
 FAR = timedelta(days=30)
@@ -20,7 +20,7 @@ Beat = Callable[[datetime], None]
 
 
 def timetable(rules: Rules, interval: timedelta) -> Timetable:
-    """The checks that `rules` ask for, every `interval`."""
+    """The timetable of the checks that `rules` need, one every `interval`."""
     window = timedelta(seconds=rules.decide_seconds_before_close) if rules.decide is Decide.BEFORE_CLOSE else None
     quiet = timedelta(seconds=rules.no_trade_seconds_after_open)
     return Timetable(interval, quiet, window, always=not rules.trading_hours_only)
@@ -35,11 +35,12 @@ def poll(
     guard: Callable[[], None] = lambda: None,
     look: float = math.inf,
 ) -> None:
-    """Run until a stop is requested. The first check is made at once; `beat` is given the time of the next one.
+    """Run until a stop is requested. The first check is made at once; `beat` gets the time of the next check.
 
     `heartbeat` is the longest time between two beats; a simulation with a virtual clock makes it longer.
-    `guard` is called after each wait, before a check that may be due, and every `look` seconds of a wait; what it
-    raises ends the loop. Then too a wait ends if a halt has begun or ended: `halt` waits for the beat that reports it.
+    `guard` is called after each wait, before any check that is due, and every `look` seconds during a wait; an
+    exception from it ends the loop. A wait also ends early if a halt has begun or ended, because the command `halt`
+    waits for the beat that reports it.
     """
     due = clock.now()
     while not clock.stopping():

@@ -1,7 +1,7 @@
-"""A session that ends without a decision that was due: an event of its own, reported once, at its end.
+"""A session that ends without a decision that was due. The owner is told once, at its end.
 
-The trouble that kept the bot from deciding may be over by then, or have begun days ago: either way the holding stays
-overnight, whatever the rule wants, and the owner must know which one and at which price that would be wrong.
+The trouble that kept the bot from deciding may be over by then, or have begun days ago. Either way the holding stays
+overnight, whatever the rule wants, so the owner must know what is held and at which price that would be wrong.
 """
 
 import contextlib
@@ -20,21 +20,21 @@ from qqqbot.trading.parts import Records
 
 log = logging.getLogger(__name__)
 
-# One failed check between two that decided is not worth a message.
+# At least this many failed checks in a row: a failed check between two good ones is not worth a message.
 FAILURES = 3
-# How long ago the run before may have ended, if it left a session to be told.
+# A session that an earlier run left unreported is still reported if it is no older than this.
 RECALLED = timedelta(days=30)
 
 
 class Lost(NamedTuple):
-    """A session that ended without its decision, and what kept it from one."""
+    """A session that ended without its decision, and the sentence that says why."""
 
     session: date
     sentence: str
 
 
 class Missed:
-    """It observes each check that is made while the exchange is open, and recalls those of earlier runs."""
+    """Observes each check that is made while the exchange is open, and recalls the checks of earlier runs."""
 
     def __init__(self, records: Records, decide: Decide) -> None:
         self._records = records
@@ -51,7 +51,7 @@ class Missed:
         self._decided_at: datetime | None = None
 
     def recall(self, table: SessionTable, began: datetime, identity: tuple[str, str]) -> None:
-        """Once: observe the checks before `began`, of the last weeks, by the records of `identity`."""
+        """Observe once the last weeks' checks before `began`, from the records of `identity` (mode and account)."""
         if self._recalled or not table.sessions or not table.sessions[0].close <= began < table.ends():
             return
         self._recalled = True
@@ -64,9 +64,9 @@ class Missed:
             log.warning("the checks of earlier runs cannot be read: %s", error)
 
     def observe(self, session: Session | None, row: Mapping[str, Any], now: datetime) -> None:
-        """A check of `session`, None if none is open: its row of decisions.jsonl.
+        """Take note of a check from its `row` of decisions.jsonl. `session` is None if the exchange is closed.
 
-        A valid answer that wants what is held is the decision that was lost, whenever it comes.
+        A valid check that wants the present holding makes up for the lost decision, whenever it comes.
         """
         error = text(row.get("error"))
         valid = row.get("action") != FAILED and error not in PRICE_ERRORS
@@ -90,10 +90,10 @@ class Missed:
             self.undecided = None
 
     def to_tell(self, now: datetime) -> str | None:
-        """Once after a session: what kept it from its decision; None if it has one.
+        """The sentence for the owner, once after each session without its decision; None otherwise.
 
-        That it was reported is recorded at the next call, when the notification is on disk: a kill before then repeats
-        it.
+        The next call records that the owner was told, since the notification is on disk by then. A kill before that
+        call repeats the message.
         """
         journal = self._records.journal
         if self._told_of is not None:
@@ -107,7 +107,7 @@ class Missed:
         return lost.sentence
 
     def ended(self, now: datetime) -> Lost | None:
-        """Once after a session that has no decision; None otherwise."""
+        """The session and why it has no decision, once after its end; None otherwise."""
         lost, self._lost = self._lost, None
         session = self._session
         if lost is not None or session is None or now < session.close:

@@ -1,4 +1,4 @@
-"""What an engine is put together from: the files that outlive the process, and the outside world."""
+"""The parts that an engine is put together from: the files that outlive the process, and the outside world."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -30,10 +30,10 @@ class Records(NamedTuple):
 class Adapters(NamedTuple):
     """The adapters of one engine.
 
-    `pulse` is called repeatedly during a wait, as a sign of life. `disk_free` returns the free bytes of the disk, by
-    default of the one that holds the records. `second` is a source of prices independent of `prices`, if there are any;
+    `pulse` is called repeatedly during a wait, as a sign of life. `disk_free` returns the free bytes of a disk; the
+    default is the disk that holds the records. `second` is a source of prices independent of `prices`, or None.
     `intraday` returns the closes of the price source's shortest bars, by symbol and session. `owner` is asked before a
-    rotation, if the rules say so.
+    rotation if the rules require it.
     """
 
     clock: Clock

@@ -1,7 +1,8 @@
 """Where the account stands, in a sentence or two: what is held, and which price would change the rule's answer.
 
-Only prices that passed every gate are given, each with its time. The flip price is that of the session that is open or
-comes next; if no price was checked for too long before its close, it is not known, and the sentence says so.
+Only prices that passed every gate are given, each with its time. The flip price is for the session that is open or
+comes next. If the last checked price is from too long before the close, the flip price is not known, and the sentence
+says so.
 """
 
 from datetime import datetime, timedelta
@@ -13,7 +14,8 @@ from qqqbot.model.values import Portfolio
 from qqqbot.records.status_file import Flips
 from qqqbot.strategy.crossing import forecast
 
-# The close may be far from an older price, and the coming averages have the close in them.
+# How long before the close a price may be: the next session's averages contain the close, which may be far from an
+# older price.
 FRESH = timedelta(hours=2)
 
 
@@ -54,5 +56,5 @@ def outlook(flips: Flips | None, table: SessionTable | None, now: datetime) -> s
 
 
 def _when(flips: Flips, table: SessionTable | None, now: datetime) -> str:
-    """' on Wed 2026-11-25'; nothing for the session that is open. A table that has the one has the other."""
+    """' on Wed 2026-11-25' for the coming session; empty for the session that is open, or without a table."""
     return f" on {table.next_open(now).date:%a %Y-%m-%d}" if table and flips.is_coming(now) else ""

@@ -1,8 +1,8 @@
-"""A fill that only the order's status reports: it has ended, filled or in part, and the broker lists no execution.
+"""A fill that only the order's status reports: the order ended, filled or in part, and the broker lists no execution.
 
-TWS 10.31 ends the request for executions at once and empty unless a setting of its API says UTC
+TWS 10.31 answers the request for executions at once with nothing, unless a setting of its API says UTC
 (ib-api-reloaded/ib_async#54, #82). Two witnesses are enough to book the fill: the status, with its quantity and average
-price, and the account's shares, which have moved by exactly that. Executions that come later take its place.
+price, and the account's shares, which have changed by exactly that quantity. Executions that come later replace it.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ MESSAGE = "booked as the order's status reports it: the broker lists no executio
 def filled_by_status(
     intent: OrderIntent, order: Order, portfolio: Portfolio, booked: int, positions: Mapping[str, int], now: datetime
 ) -> Order | None:
-    """`order` with the fill that is missing; None if the witnesses disagree. `booked` is what the book has of it."""
+    """`order` with the missing fill; None if the witnesses disagree. `booked` shares of it are in the book already."""
     told = order.told
     missing = told.quantity - order.filled if told else 0
     if told is None or told.quantity > intent.quantity or missing <= 0:

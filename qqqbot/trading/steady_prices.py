@@ -1,7 +1,7 @@
 """Prices while Yahoo has lost a session, or is away: `strategy.filling` chooses, this module asks the sources.
 
-Each source is asked once per session and gap, again after a pause if it did not answer. A source that fails changes
-nothing: the session stays missing, and the gates refuse it and say so.
+Each source is asked once per session and gap, and again after a pause if it did not answer. If a source fails, the
+session stays missing, and the gates refuse to trade and say so.
 """
 
 import contextlib
@@ -28,14 +28,14 @@ from qqqbot.trading.parts import Adapters
 
 log = logging.getLogger(__name__)
 
-# A source without an answer is not asked again before: IB counts requests for history, Yahoo all of them.
+# A source that did not answer is asked again only after this pause: IB counts requests for history, Yahoo counts all.
 PAUSE_SECONDS = 600.0
-# The broker's daily bar of a session then has its close: without a subscription it is a quarter of an hour behind.
+# By then the broker's daily bar contains the session's close: without a subscription it is a quarter of an hour behind.
 AFTER_CLOSE = timedelta(minutes=20)
 
 
 class Asked:
-    """One source's closes, asked for once in a session, and again after a pause if that led nowhere."""
+    """One source's closes, requested once in a session, and again after a pause if they were missing or no help."""
 
     def __init__(self, clock: Clock, ask: Callable[[], Closes]) -> None:
         self._clock = clock
@@ -45,7 +45,7 @@ class Asked:
         self._until = 0.0
         self.trouble = ""
         self.led_nowhere = False
-        """whether what it said was of no use: sources correct themselves"""
+        """whether its closes were of no use; it is then asked again, because sources correct themselves"""
 
     def closes(self, expected: tuple[date, ...]) -> Closes:
         """Empty if there is no answer; `trouble` says why."""
@@ -61,9 +61,9 @@ class Asked:
 
 
 class SteadyPrices:
-    """The PriceSource of the engine, over that of `outside`. In `state` it says since when that one is silent.
+    """The engine's PriceSource, on top of the PriceSource in `outside`; it notes in `state` since when that is silent.
 
-    `symbols` are all that are watched, the signal and its fund first.
+    `symbols` are all watched symbols, the signal and its fund first.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class SteadyPrices:
         return table
 
     def market(self, now: datetime) -> Market:
-        """Yahoo's rows and prices, with what it lacks from elsewhere. Raises PricesUnavailable, StalePrices."""
+        """Yahoo's rows and prices, completed from other sources. Raises PricesUnavailable, StalePrices."""
         try:
             market = self._yahoo.market(now)
         except PricesUnavailable as away:
@@ -107,11 +107,11 @@ class SteadyPrices:
         return self._filled(market, expected)
 
     def _of_another_day(self, market: Market, now: datetime) -> str:
-        """Why Yahoo's answer is of an earlier session though the exchange is open (some servers lag by days); or "".
+        """A sentence if a session is open but Yahoo's prices are from an earlier one; else "".
 
-        If the broker's prices are no newer, the exchange is closed, and Yahoo's answer says so. Prices that have stood
-        still since some moment of today are another matter: the exchange may have closed early, and the broker's
-        newest trades may be from after hours.
+        Some of Yahoo's servers lag by days, so the caller then asks the broker. If the broker's prices are no newer,
+        the exchange is closed, and Yahoo is right. Prices of today that stand still are not judged here: the exchange
+        may have closed early, and the broker's newest trades may be from after hours.
         """
         session = self._table.open_session(now) if self._table and now < self._table.ends() else None
         newest = max(quote.time for quote in market.quotes.values())
@@ -122,8 +122,8 @@ class SteadyPrices:
     def after_close(self, now: datetime) -> None:
         """While Yahoo is silent, keep the broker's close of the session that has ended.
 
-        So the kept window ends yesterday even after sessions in which nothing could be decided on it. Tomorrow's window
-        is held against the broker's closes of tomorrow all the same: a dividend would show there only.
+        The kept window then reaches up to yesterday even if no decision could be made. Tomorrow it is compared with the
+        broker's closes again, because only they show a dividend.
         """
         table, kept = self._table, self._memory.newest
         if self._second is None or self._state.silent_since is None or table is None or kept is None:
@@ -135,7 +135,7 @@ class SteadyPrices:
             self._evening.closes((ended.date,))
 
     def _keep_evening(self) -> Closes:
-        """Raises TemporaryError, also while the session has no close that may be kept."""
+        """Keep the ended session's close. Raises TemporaryError if it fails or there is no close to keep yet."""
         assert self._second is not None
         assert self._table is not None
         assert self._memory.newest is not None
@@ -153,9 +153,10 @@ class SteadyPrices:
         return closes
 
     def _confirmed(self, expected: tuple[date, ...], market: Market, split: Split, sessions: int) -> bool:
-        """By the broker's own closes; where there is no broker, by three sessions in which it stayed so."""
+        """Whether the broker's closes confirm the split; without a broker, whether three sessions have shown it."""
         assert self._memory.newest is not None
-        # Its day lies between the two. Should Yahoo report it after all, the book must know it for the same split.
+        # The split's day lies between the kept session and this one. Should Yahoo report it after all, the book must
+        # recognise it as the same split.
         if split.date - self._memory.newest.session > SAME_EVENT:
             return False
         if self._broker is None:
@@ -176,7 +177,7 @@ class SteadyPrices:
         for day, source in then.origins.items():
             log.info("the close of %s is missing in Yahoo's rows and comes from %s", day, source.label)
         if self._broker is not None and filling.gaps(then, expected):
-            self._broker.led_nowhere = True  # Yahoo, which is spared, is asked once
+            self._broker.led_nowhere = True  # only the broker is asked again: Yahoo is to be spared
         return then
 
     def _candidates(self, expected: tuple[date, ...], market: Market, day: date) -> Iterator[Candidate | None]:
@@ -188,7 +189,7 @@ class SteadyPrices:
             yield Candidate(Source.SEEN, look.close, look.fund)
 
     def _without_yahoo(self, second: SecondPrices, now: datetime, away: PricesUnavailable) -> Market:
-        """Raises PricesUnavailable with both reasons."""
+        """The market from the kept window and the broker. Raises PricesUnavailable with both sources' reasons."""
         session, expected = self._expected(now)
         kept = self._memory.newest
         if kept is None:
@@ -216,7 +217,7 @@ class SteadyPrices:
         return found
 
     def _expected(self, now: datetime) -> tuple[date, tuple[date, ...]]:
-        """The session that is open, or the last one that was, and the finished sessions of its window."""
+        """The session that is open or was last, and the finished sessions of its window."""
         table = self._table or self.sessions(now)
         session = table.current(now).date
         return session, table.before(session, self._rules.form.history)
@@ -225,9 +226,9 @@ class SteadyPrices:
 def _with_untold_split(
     memory: PriceMemory, market: Market, session: date, now: datetime, confirmed: Callable[[Market, Split, int], bool]
 ) -> tuple[Market, tuple[basis.Moved, ...]]:
-    """`market` with the split that one fund's rows show and Yahoo does not report, if its sessions so far confirm it.
+    """`market`, with a split that one fund's rows show and Yahoo does not report, if `confirmed` accepts it.
 
-    And the funds whose rows are on a different basis from the kept ones; none while such a split waits.
+    Second come the funds whose rows are on a different basis from the kept rows; none while such a split waits.
     """
     kept = memory.newest
     moved = basis.moved(kept, market)
@@ -245,10 +246,9 @@ def _with_untold_split(
 
 
 class NewBasis:
-    """Rows on a different basis from the kept ones, which the owner accepts as right; the split that one fund's may
-    show.
+    """Rows on a different basis from the kept rows, which the owner accepts as right, and the split that they may show.
 
-    Such a split is the owner's to confirm once Yahoo has had until the next session to report it.
+    The owner can confirm such a split only after Yahoo has had until the next session to report it.
     """
 
     def __init__(self, memory: PriceMemory, found: Market, table: SessionTable, now: datetime) -> None:
@@ -258,7 +258,7 @@ class NewBasis:
         )
 
     def take(self, history: int) -> list[str]:
-        """Keep the rows, to be called when the split is in the book. Returns a sentence for each fund."""
+        """Keep the rows. Call it once the split is in the book. Returns a sentence for each fund."""
         expected = self._table.before(self._session, history)
         if not self._moved or filling.gaps(self.market, expected):
             return []
