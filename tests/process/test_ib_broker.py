@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from qqqbot.adapters.ib.broker import BELIEVED_SECONDS
 from qqqbot.model.errors import AccountRefused, BrokerUnavailable
 from qqqbot.model.values import Mode, OrderStatus, Side
-from standins.ib_gateway import QQQ_PUT, Account
+from standins.ib_gateway import QQQ_PUT, Account, callbacks
 from tests.support.builders import ACCOUNT
 from tests.support.ib_bench import (
     HASTY,
@@ -257,6 +258,26 @@ def test_a_corrected_execution_is_no_second_fill_that_the_account_should_show(pr
         at.gateway.correct(first, price)
         eventually(lambda: at.broker.recent_orders()[0].fills[0].price == Decimal(price))
         assert at.broker.snapshot().behind == ""
+
+
+def test_a_cancelled_execution_is_no_late_account() -> None:
+    """Half a cent of commission: rounded before and after, the cash has moved by a cent less than the trade's."""
+    with bench() as at:
+        intent = order(quantity=10, decision_price=Decimal(450))
+        account = at.gateway.account()
+        at.broker.submit(intent)
+        at.done(intent)
+        account.cash = Decimal("95499.895")
+        assert at.broker.snapshot().behind == ""
+        (execution,) = at.gateway.executions
+        with at.gateway.moment():
+            account.cash += execution.shares * execution.price
+            account.holdings.clear()
+        busted = replace(execution, exec_id=f"{execution.root}.02", shares=Decimal(0), cumulative=Decimal(0))
+        at.gateway.send(callbacks.exec_details(busted))
+        eventually(lambda: at.broker.recent_orders()[0].filled == 0)
+        seen = at.broker.snapshot()
+        assert (seen.positions["QQQ"], seen.behind) == (0, "")
 
 
 def test_values_that_something_else_has_moved_as_well_are_believed_in_the_end() -> None:

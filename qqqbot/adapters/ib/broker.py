@@ -427,7 +427,9 @@ class _Seen(NamedTuple):
         new = [(fill, known) for fill, known in each if _size(fill) != _size(known)]
         moved = {s: sum(_size(f)[0] - _size(known)[0] for f, known in new if f.symbol == s) for s in self.shares}
         paid = -sum((_size(fill)[1] - _size(known)[1] for fill, known in new), Decimal(0))
-        slack = LAG_TOLERANCE * sum((abs(_size(fill)[1]) for fill, _ in new), Decimal(0))
+        # Of an execution that was cancelled nothing is left, and amounts come rounded to a cent.
+        sizes = (max(abs(_size(fill)[1]), abs(_size(known)[1])) for fill, known in new)
+        slack = LAG_TOLERANCE * sum(sizes, Decimal(0))
         changed = {tag: self.amounts[tag] - before.amounts[tag] for tag in ("TotalCashValue", "AvailableFunds")}
         late = {
             "positions": any(count - before.shares.get(s, 0) != moved[s] for s, count in self.shares.items()),

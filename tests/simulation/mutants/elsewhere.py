@@ -309,6 +309,13 @@ MUTANTS = (
         ("process/test_ib_broker.py::test_a_corrected_execution_is_no_second_fill_that_the_account_should_show",),
     ),
     Mutant(
+        "an account that rounds to a cent is late after an execution is cancelled",
+        "adapters/ib/broker.py::_Seen.behind",
+        "max(abs(_size(fill)[1]), abs(_size(known)[1]))",
+        "abs(_size(fill)[1])",
+        ("process/test_ib_broker.py::test_a_cancelled_execution_is_no_late_account",),
+    ),
+    Mutant(
         "zeros after a sale are a poor account",
         "adapters/ib/broker.py::_Seen.behind",
         "if doubt and",
