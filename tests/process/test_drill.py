@@ -58,8 +58,8 @@ FAULTS = {
     "disk": Mutant(
         "nothing was sent that could not be written down first",
         "records/jsonl.py::AppendOnlyFile.append_all",
-        "raise\n",
-        "pass\n",
+        'append(self._descriptor, self.path, b"".join(lines), synced=True)',
+        'with __import__("contextlib").suppress(OSError): append(self._descriptor, self.path, b"".join(lines))',
     ),
 }
 """scene -> a mistake in the bot, with the claim of the drill that must then fail for its name"""
