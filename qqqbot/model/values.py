@@ -381,6 +381,7 @@ class Snapshot:
     none.
     `differed`: account and book did not agree at the look before either, and what was traded shows by now.
     `asked` is the newest rotation that was announced to the owner, None if none was.
+    `refusal` is why the session's newest order filled nothing; empty if it filled something or the reason is not known.
     """
 
     now: datetime
@@ -406,6 +407,7 @@ class Snapshot:
     lasting_orders: tuple[str, ...] = ()
     differed: bool = True
     asked: Asked | None = None
+    refusal: str = ""
 
     @property
     def open_orders(self) -> tuple[str, ...]:

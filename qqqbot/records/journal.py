@@ -40,6 +40,7 @@ class OrderJournal:
         self._recent: dict[str, OrderIntent] = {}
         self._lost: dict[str, None] = {}
         self._unfilled_in_row: dict[str, int] = {}
+        self._refusal: dict[str, str] = {}
         self._taken: set[str] = set()
         self._aim: dict[str, Holding] = {}
         self._undecided: set[str] = set()
@@ -132,6 +133,10 @@ class OrderJournal:
         """How many of the session's newest orders ended one after the other without a fill."""
         return self._unfilled_in_row.get(session.isoformat(), 0)
 
+    def refusal_in(self, session: date) -> str:
+        """Why the session's newest order filled nothing; empty if it filled something or no reason is known."""
+        return self._refusal.get(session.isoformat(), "")
+
     def was_taken(self, order_ref: str) -> bool:
         return order_ref in self._taken
 
@@ -197,6 +202,7 @@ class OrderJournal:
                     forget_oldest(self._lost, ORDERS_REMEMBERED)
                 unfilled = 0 if row.get("filled") else self._unfilled_in_row.get(session, 0) + 1
                 self._unfilled_in_row = {session: unfilled}
+                self._refusal = {session: (row.get("message") or "") if unfilled else ""}
                 if row.get("filled") and self.asked is not None:
                     self.asked = replace(self.asked, ended=True)
             case "announced":

@@ -321,6 +321,7 @@ def orders_left(snapshot: Snapshot, rules: Rules, needed: int, to_cash: bool) ->
     enough = not needed or made == 0 or made + needed <= allowed + (RESERVED_ORDERS if to_cash else 0)
     sentence = f"{made} of {allowed} orders of this session are used"
     sentence += f", and this rotation takes {needed}" if needed else ""
+    sentence += f"; the last one filled nothing: {snapshot.refusal}" if not enough and snapshot.refusal else ""
     return Gate("orders", enough, f"{made} of {allowed}", sentence, Reason.ORDER_LIMIT)
 
 

@@ -306,6 +306,7 @@ class Engine:
             kept=self.records.prices.newest,
             differed=self._differed and not self._may_be_late(now),
             asked=asked,
+            refusal=journal.refusal_in(session.date),
         )
         return replace(seen, lasting_orders=self.executor.lasting(seen.open_orders))
 

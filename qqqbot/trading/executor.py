@@ -77,8 +77,8 @@ class Executor:
         """open order_ref -> when it was first seen, for those that the journal does not know"""
         self._told_since: dict[str, float] = {}
         """order_ref -> monotonic seconds since its status is ahead of its executions"""
-        self._not_cancelled: dict[str, str] = {}
-        """order_ref -> why a cancel could not even be sent"""
+        self._said: dict[str, str] = {}
+        """open order_ref -> the broker's words about it, or why a cancel could not even be sent"""
 
     def resolve(self) -> None:
         """Look once for the outcome of every unresolved intent, and record late executions in the book.
@@ -118,10 +118,11 @@ class Executor:
         for ref in listed:
             intent = self._journal.intent(ref)
             if intent is not None and ref not in unresolved and self._age(intent) >= self._timeout:
+                self._said.pop(ref, None)
                 self._cancel(intent)
 
     def lasting(self, open_orders: Iterable[str]) -> tuple[str, ...]:
-        """The orders of `open_orders` that should have ended long ago, each with why its cancel was not sent, if so.
+        """The orders of `open_orders` that should have ended long ago, each with what is known of why it has not.
 
         An order that the broker no longer lists is left out: its absence will end it.
         """
@@ -130,8 +131,8 @@ class Executor:
         known = {ref: self._journal.intent(ref) for ref in refs}
         since = {ref: i.decided_at if i else self._listed_since[ref] for ref, i in known.items()}
         lasting = [ref for ref in refs if now - since[ref] >= self._timeout + LASTING_AFTER]
-        self._not_cancelled = {ref: why for ref, why in self._not_cancelled.items() if ref in refs}
-        return tuple(f"{ref} ({why})" if (why := self._not_cancelled.get(ref)) else ref for ref in lasting)
+        self._said = {ref: said for ref, said in self._said.items() if ref in refs}
+        return tuple(f"{ref} ({said})" if (said := self._said.get(ref)) else ref for ref in lasting)
 
     def _age(self, intent: OrderIntent) -> timedelta:
         return self._clock.now() - intent.decided_at
@@ -223,6 +224,7 @@ class Executor:
     def _look(self, intent: OrderIntent) -> Order | None:
         """The order if it is done and recorded; None if it is not done or not known to be."""
         order = self._broker.find(intent)
+        self._said[intent.order_ref] = order.message
         self._note_twins(order)
         order = replace(order, fills=newest_revisions(order.fills))
         # A status that is ahead of its executions is not believed: the book would lack them.
@@ -307,9 +309,8 @@ class Executor:
             self._broker.cancel(intent)
         except BrokerUnavailable as unavailable:
             log.info(pairs(order=intent.order_ref, cancel=str(unavailable)))
-            self._not_cancelled[intent.order_ref] = str(unavailable)
+            self._said[intent.order_ref] = str(unavailable)
             return False
-        self._not_cancelled.pop(intent.order_ref, None)
         return True
 
     def _conclude(self, intent: OrderIntent, order: Order) -> None:

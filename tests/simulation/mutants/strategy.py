@@ -48,6 +48,13 @@ LIMITS = (
         ("unit/strategy/test_planning.py::TestRotation",),
     ),
     Mutant(
+        "used up orders are told without the reason of the last one",
+        "strategy/gates.py::orders_left",
+        "if not enough and snapshot.refusal",
+        "if enough and snapshot.refusal",
+        ("unit/trading/test_executor.py::TestRejected",),
+    ),
+    Mutant(
         "a sale towards cash has no order in reserve",
         "strategy/gates.py::orders_left",
         "(RESERVED_ORDERS if to_cash else 0)",

@@ -32,6 +32,13 @@ EXECUTOR = (
         ("unit/trading/test_adoption.py::TestDifferences",),
     ),
     Mutant(
+        "what the broker says of an order that does not end is told to nobody",
+        "trading/executor.py::Executor._look",
+        "    self._said[intent.order_ref] = order.message\n",
+        "",
+        executor_timeouts("TestTimeouts"),
+    ),
+    Mutant(
         "the journal is written after the order is sent",
         "trading/executor.py::Executor._send",
         "    self._journal.intended(intent)\n    try:\n        self._broker.submit(intent)\n",

@@ -135,6 +135,18 @@ def test_orders_of_a_session_are_counted_over_restarts(tmp_path: Path) -> None:
     assert opened(tmp_path).orders_in(TOMORROW) == 0
 
 
+def test_why_the_newest_order_of_a_session_filled_nothing_survives_a_restart(tmp_path: Path) -> None:
+    journal = opened(tmp_path)
+    assert journal.refusal_in(DAY) == ""
+    for number, quantity in ((1, 0), (2, 10), (3, 0)):
+        order = numbered(number)
+        journal.intended(order)
+        journal.outcome(order, replace(ended(order, OrderStatus.REJECTED, quantity), message=f"201: no {number}"), NOW)
+        told = "" if quantity else f"201: no {number}"
+        assert (journal.refusal_in(DAY), opened(tmp_path).refusal_in(DAY)) == (told, told)
+    assert journal.refusal_in(TOMORROW) == ""
+
+
 def test_the_decision_of_a_session_survives_a_restart_and_ends_with_it(tmp_path: Path) -> None:
     opened(tmp_path).decided(DAY, Holding.TQQQ, NOW)
     journal = opened(tmp_path)

@@ -275,7 +275,9 @@ class TestRejected:
         for _ in range(30):
             engine.step()
         assert len(world.broker.submitted) == RULES.max_orders_per_session
-        assert "12 of 12 orders of this session are used" in world.rows("decisions.jsonl")[-1]["sentence"]
+        told = "12 of 12 orders of this session are used, and this rotation takes 1; the last one filled nothing: "
+        assert f"{told}not enough buying power" in world.rows("decisions.jsonl")[-1]["sentence"]
+        assert ("order_limit", f"{told}not enough buying power") in world.notifier.told
 
     def test_a_refused_sale_is_followed_by_no_buy(self, world: World) -> None:
         engine = in_qqq(world)

@@ -157,6 +157,19 @@ class TestTimeouts:
         assert engine.state.last_check is not None
         assert engine.state.last_check.sentence.startswith("qqqbot-20261124-01 should have ended long ago")
 
+    def test_the_brokers_words_about_it_are_told(self, world: World) -> None:
+        """Its cancel is sent and not answered."""
+        said = "354: a precaution of the gateway stops orders without market data"
+        world.broker.behaviours = [lambda broker, sent: broker.finish(sent, OrderStatus.WORKING, said)]
+        world.broker.deaf_to_cancel = True
+        engine = world.start()
+        engine.step()
+        world.pass_time(minutes=7)
+        engine.step()
+        assert world.broker.cancelled
+        (event,) = engine.alerts.lasting()
+        assert event.text.startswith(f"qqqbot-20261124-01 ({said}) should have ended long ago")
+
     def test_an_order_that_is_listed_again_after_its_end_is_cancelled_and_told(self, world: World) -> None:
         """It was not known for five minutes, and was only held up."""
         world.broker.behaviours = [is_rejected]
