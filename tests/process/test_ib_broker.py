@@ -261,15 +261,16 @@ def test_a_corrected_execution_is_no_second_fill_that_the_account_should_show(pr
 
 
 def test_a_cancelled_execution_is_no_late_account() -> None:
-    """Half a cent of commission: rounded before and after, the cash has moved by a cent less than the trade's."""
+    """The cash has half a cent: rounded up before and down after, it moves by a cent less than the trade's money."""
     with bench() as at:
-        intent = order(quantity=10, decision_price=Decimal(450))
+        intent = order(quantity=11)
         account = at.gateway.account()
         at.broker.submit(intent)
         at.done(intent)
-        account.cash = Decimal("95499.895")
+        account.cash = Decimal("95049.035")
         assert at.broker.snapshot().behind == ""
         (execution,) = at.gateway.executions
+        assert execution.shares * execution.price == Decimal("4950.11")
         with at.gateway.moment():
             account.cash += execution.shares * execution.price
             account.holdings.clear()
