@@ -98,7 +98,8 @@ def amounts(rows: Iterable[SummaryRow], account: str) -> dict[str, Decimal]:
         raise BrokerUnavailable(
             f"the account {account} is kept in {', '.join(sorted(foreign))}: the bot computes in US dollars; "
             "change the base currency in Client Portal, Settings, Account Settings, and convert the cash as well: "
-            "changing the base currency converts nothing"
+            "changing the base currency converts nothing. Where it cannot be changed, as at Interactive Brokers Japan, "
+            "the bot cannot be used"
         )
     for row in rows:
         if (row.tag, row.currency) == (DIVIDENDS, CURRENCY):
