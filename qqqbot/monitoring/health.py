@@ -1,7 +1,7 @@
-"""Is the daemon alive, and is anything wrong? Its own verdict (records/verdict) and the lock's, and sentences. Pure.
+"""Is the daemon alive, and is anything wrong? Combines its own verdict (records/verdict) with the lock. Pure.
 
-Whether it is alive is decided by the lock, not by the pid or the state that the daemon wrote: a process that was killed
-cannot write that it died.
+The lock decides whether the daemon is alive, not the pid or the state that the daemon wrote: a killed process cannot
+write that it died.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,10 +21,10 @@ from qqqbot.records.verdict import STALE_AFTER, Health, dies_again, failures, ve
 class Evidence(NamedTuple):
     """What the verdict is based on.
 
-    `holder` is the pid that holds the lock, None if nobody does; `locked_at` is when the lock's file was written;
-    `halt` is the reason in HALT, None if there is no such file; `status` is empty if there is none; `damage` says what
-    is wrong with the files themselves; `touched_at` is when the status was written or, by a daemon that could not write
-    it, at least touched.
+    `holder` is the pid that holds the lock, None if no process does; `locked_at` is when the lock's file was written;
+    `halt` is the reason in HALT, None if there is no such file; `status` is empty if there is no status.json; `damage`
+    says what is wrong with the files themselves; `touched_at` is when the daemon last wrote the status or, on a full
+    disk, touched its file.
     """
 
     status: Mapping[str, Any]
@@ -41,7 +41,7 @@ class Evidence(NamedTuple):
 
 NEWEST_ALERTS = 3
 REFUSED = "refused: it is not known why"
-# Kinds of alerts that repeat what the last check's own failures say.
+# Alerts of these kinds repeat what the last check itself reports.
 OF_THE_LAST_CHECK: tuple[str, ...] = tuple(
     {reason.alert for reason in Reason} - {AlertKind.ORDER_REFUSED, AlertKind.ORDER_LOST}
 )
@@ -66,7 +66,7 @@ def judge(evidence: Evidence, now: datetime) -> Health:
 
 
 def problems(evidence: Evidence, health: Health, now: datetime) -> tuple[Problem, ...]:
-    """What is wrong, the worst first; empty if nothing is."""
+    """Everything that is wrong, the worst first."""
     found = [*_of_life(evidence, health, now), *_of_trading(evidence), *_of_channels(evidence), *evidence.damage]
     return tuple({problem.text: problem for problem in found}.values())
 
@@ -113,8 +113,8 @@ def _of_trading(evidence: Evidence) -> Iterable[Problem]:
         yield Problem("the account's shares differ from the book", Reason.LEDGER_MISMATCH.advice)
     for code, sentence in failed:
         if evidence.holder is None and code in ENDS_BY_ITSELF:
-            continue  # no check comes that could show that it has ended
-        # A halt is said above as long as it lasts, whatever the last check found.
+            continue  # without a daemon no check can show that it is over
+        # A halt is already reported above, for as long as it lasts, whatever the last check found.
         if code != Reason.TRADING_HALTED and (code, sentence) != (Reason.BROKER_UNAVAILABLE, problem):
             yield Problem(f"the last check could not trade: {sentence}", ADVICE_OF_CODE.get(code, ""))
     if lost := text(mapping(status.get("undecided")).get("sentence")):
@@ -135,7 +135,7 @@ def _of_channels(evidence: Evidence) -> Iterable[Problem]:
 
 
 def _of_alerts(status: Mapping[str, Any], shown_above: tuple[str, ...]) -> Iterable[Problem]:
-    """What the owner has been notified of and has not ended, except for the kinds that are `shown_above`."""
+    """Troubles that the owner was notified of and that last, except for the kinds that are `shown_above`."""
     for alert in map(mapping, sequence(status.get("alerts"))[-NEWEST_ALERTS:]):
         found = text(alert.get("text"))
         if found and alert.get("kind") not in shown_above:
@@ -144,18 +144,18 @@ def _of_alerts(status: Mapping[str, Any], shown_above: tuple[str, ...]) -> Itera
 
 
 def _dies_again(evidence: Evidence, now: datetime) -> bool:
-    """Whether the one that runs has said so; it does with its first words."""
+    """Whether the running daemon reports that its predecessors died; it does so in its first status."""
     return number(evidence.status.get("pid")) == evidence.holder and dies_again(evidence.status, now)
 
 
 def _not_reported_yet(evidence: Evidence) -> bool:
-    """Whether the lock's holder has not written a status of its own."""
+    """Whether the lock's holder has not yet written a status of its own."""
     status = evidence.status
     return status.get("state") in ("stopped", "starting", None) or number(status.get("pid")) != evidence.holder
 
 
 def _cannot_write(evidence: Evidence, now: datetime) -> bool:
-    """Whether the status is old and its file was touched just now, which takes no room on a full disk."""
+    """Whether the status is old but its file was just touched, which needs no space on a full disk."""
     touched = evidence.touched_at
     return touched is not None and timedelta(0) <= now - touched <= STALE_AFTER
 

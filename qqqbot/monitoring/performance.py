@@ -1,6 +1,6 @@
-"""What the book's rows add up to beyond the portfolio: time in each holding, and wins. Pure; row by row.
+"""What the book's rows say beyond the portfolio: the time in each holding, and the wins. Pure; row by row.
 
-The newest rows of a book are enough: `shares_before` finds what was held before them.
+The newest rows of a book are enough: `shares_before` computes what was held before them.
 """
 
 from collections import Counter, defaultdict
@@ -16,7 +16,7 @@ from qqqbot.records.ledger import Ledger
 Row = Mapping[str, Any]
 
 BAD_ROW = (KeyError, ValueError, TypeError, ArithmeticError)
-"""What `Performance.apply` raises for an invalid row."""
+"""what `Performance.apply` raises for an invalid row"""
 
 
 class TimeSpent(NamedTuple):
@@ -61,7 +61,7 @@ class Performance:
         return most_of(self.ledger.shares)
 
     def is_of_interest(self, holding: Holding) -> bool:
-        """Whether it is cash, or a fund on an index that has been traded; before the first trade, any."""
+        """Whether `holding` is cash or a fund on an index that has been traded; before the first trade, any is."""
         traded = {Holding(symbol).underlying for symbol in self._traded}
         return holding is Holding.CASH or not traded or holding.underlying in traded
 
@@ -80,7 +80,7 @@ class Performance:
         self._last = max(moment, self._last or moment)
 
     def _count_rounds(self, held: Mapping[str, int], realized: Decimal) -> None:
-        """A round goes from no shares of a symbol to none again; it is won if it made money after commissions."""
+        """Count rounds: from no shares of a symbol to none again. A round is won if it made money after commissions."""
         for symbol, after in self.ledger.shares.items():
             before = held[symbol]
             if before == 0 and after > 0:
@@ -93,8 +93,8 @@ class Performance:
 def shares_before(rows: Iterable[Row]) -> dict[str, int]:
     """Shares of each symbol held before `rows`, assuming that at some point among them none was held.
 
-    In a window of many rotations each symbol is sold completely many times; the lowest running sum is then minus the
-    opening.
+    In a window of many rotations each symbol is sold completely many times; the lowest running sum is then the negative
+    of the shares held before.
     """
     total, least = defaultdict[str, float](float), defaultdict[str, float](float)
     ratio = defaultdict[str, float](lambda: 1.0)

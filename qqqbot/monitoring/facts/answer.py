@@ -1,4 +1,4 @@
-"""What the answer of every view begins with, and how --json prints one."""
+"""The head of the answer of every view, and how --json prints an answer."""
 
 import math
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ class Answer:
 def json_values(answer: Answer) -> dict[str, Any]:
     """`answer` as --json prints it: the fields by their names, times as ISO 8601 in UTC.
 
-    A row is printed as it was written, but for what JSON has no number for (NaN in a file edited by hand): null.
+    A row is printed as it was written, except that a value without a JSON number (NaN in an edited file) becomes null.
     """
     return {**identity_values(answer.who), **_fields(answer)}
 

@@ -1,7 +1,7 @@
 """What the bot gained or lost today, this week, this month and this year, as of its newest valuation.
 
-Each period begins with the last valuation before it, or with the bot's first one. That row is found by bisection. Of a
-period without a valuation, such as the day on a Sunday, nothing is known.
+Each period begins with the last valuation before it, or with the bot's first one. That row is found by bisection. For a
+period without a valuation, such as today on a Sunday, the change is not known.
 """
 
 import itertools
@@ -19,7 +19,7 @@ from qqqbot.regular_file import reading_if_there
 
 
 class Change(NamedTuple):
-    """Since the valuation at `since`, without deposits and withdrawals."""
+    """The change since the valuation at `since`, without deposits and withdrawals."""
 
     since: datetime
     usd: float
@@ -27,7 +27,7 @@ class Change(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """As of `at`; None for what is not known."""
+    """The changes as of `at`; None for a change that is not known."""
 
     at: datetime
     today: Change | None
@@ -37,7 +37,7 @@ class Changes(NamedTuple):
 
 
 def changes(decisions: Path, who: Identity, newest: Track | None, today: date) -> Changes | None:
-    """None if `newest`, the newest valuation, is. Raises OSError."""
+    """The changes up to `newest`, the newest valuation; None if that is None. Raises OSError."""
     if newest is None:
         return None
     days = (today, today - timedelta(days=today.weekday()), today.replace(day=1), today.replace(month=1, day=1))
@@ -47,7 +47,7 @@ def changes(decisions: Path, who: Identity, newest: Track | None, today: date) -
 
 
 def before(decisions: Path, who: Identity, when: datetime) -> tuple[Track, bool] | None:
-    """The last valuation before `when`, and whether its growth is that of the bot's whole life. Raises OSError."""
+    """The last valuation before `when`, and whether its growth covers the bot's whole life. Raises OSError."""
     with reading_if_there(decisions) as file:
         found = itertools.islice(RowReader().backwards(file, offset_of(file, when)), PATIENCE_ROWS)
         for row in filter(who.owns, found):

@@ -1,7 +1,7 @@
 """The history that the page draws, from the daemon's own records only, at a cost that does not grow with them.
 
-Of a long history only rows at even distances in the file are drawn, more of them the nearer they are to now, so that a
-month looks as good as ten years. The curve begins with the closes that the first decision rested on.
+If the history is long, only rows at even distances in the file are drawn, and the nearer to now the denser, so that a
+month looks as good as ten years. The curve begins with the closes on which the first decision was based.
 """
 
 import itertools
@@ -25,18 +25,18 @@ from qqqbot.records.track import Track, extended, kept
 from qqqbot.regular_file import reading_if_there
 
 POINTS = 200
-"""of the whole history, of its last year, of three months and of one month each"""
+"""for each of: the whole history, its last year, its last three months, its last month"""
 SPANS = (timedelta(days=366), timedelta(days=93), timedelta(days=32))
 NEWEST_ROWS = 30
 TRADES_LOOKED_AT = 300
-# Two years of sessions. An exponential average has ten years of them.
+# Two years of sessions; for an exponential average a row has ten years of them.
 MOST_BEFORE = 520
 CLOSE = time(16)
 NUMBERS = ("price", "short", "long", "equity", "instead", "below")
 
 
 class Point(NamedTuple):
-    """What one decision saw. Of a day before the first one only the close and short average are known.
+    """What one decision saw. For a day before the first decision, only the close and the short average are known.
 
     The price is the signal's, NaN while the rule had another signal. `instead` is the value of the index held from the
     first day (see `Track`), `below` the fall from the peak in per cent.
@@ -67,7 +67,7 @@ class History(NamedTuple):
     signal: str = DEFAULT_SYMBOLS[0]
 
     def columns(self) -> dict[str, Any]:
-        """As the page's script reads it: one list for each line, times in seconds, numbers without false precision."""
+        """The form that the page's script reads: a list for each line, times in seconds, rounded numbers."""
         points = self.points
         held = [holding for holding in Holding if any(point.held == holding for point in points)]
         return {
@@ -81,7 +81,7 @@ class History(NamedTuple):
 
 
 def history(folder: Folder, who: Identity, seen_at: datetime | None) -> History:
-    """All that was recorded of `who` up to the newest signal, that of `seen_at`. Raises OSError."""
+    """Everything recorded of `who` up to the newest signal, which is from `seen_at`. Raises OSError."""
     if seen_at is None:
         return History()
     seen = [*_decisions(folder, who, seen_at)]
@@ -95,7 +95,7 @@ def history(folder: Folder, who: Identity, seen_at: datetime | None) -> History:
 
 
 def _shade(held: Holding) -> str:
-    """How it is drawn, whichever fund it is."""
+    """The shade in which a holding is drawn, whichever fund it is."""
     return "idle" if held.is_defensive else "strong" if held.kind is Kind.LEVERAGED else "mild"
 
 
@@ -106,7 +106,7 @@ def _short(value: float | None) -> float | None:
 def _decisions(folder: Folder, who: Identity, seen_at: datetime) -> Iterator[tuple[Point, Track]]:
     """Decisions of this mode and account that had usable prices, oldest first.
 
-    Between rows of earlier versions, which carry no track, what was not sampled is lost.
+    Rows of earlier versions carry no track: what happened between two sampled ones is lost.
     """
     sampled = {at: row for row in _sampled(folder, seen_at) if who.owns(row) and (at := moment(row.get("timestamp")))}
     track = None
@@ -116,13 +116,13 @@ def _decisions(folder: Folder, who: Identity, seen_at: datetime) -> Iterator[tup
         if found is not None and found is not track:
             track, held = found, text(row.get("held"))
             price, short = found.prices[found.signal], number(row.get("short_ma"))
-            # A rule that compares the price itself has no short average.
+            # A rule that compares the price itself has no short average to draw.
             averages = None if short == price else short, number(row.get("long_ma"))
             yield Point(at, price, *averages, found.equity, held, found.held, found.drawdown * 100), found
 
 
 def _sampled(folder: Folder, seen_at: datetime) -> Iterator[Row]:
-    """Rows spread over the file, the newest, and that of the deepest fall, which the figures name too."""
+    """Rows spread over the file, the newest row, and the row of the deepest fall, which the figures name too."""
     with reading_if_there(folder.decisions) as file:
         for start in (0, *(offset_of(file, seen_at - span) for span in SPANS)):
             yield from samples(file, start, POINTS)
@@ -134,7 +134,7 @@ def _sampled(folder: Folder, seen_at: datetime) -> Iterator[Row]:
 
 
 def _before(folder: Folder, who: Identity, seen_at: datetime, first: datetime) -> Iterator[Point]:
-    """The closes that the newest signal was made from, of days before `first`, with their short average."""
+    """The closes before `first` among those of the newest signal, with their short average."""
     try:
         snapshot, rules = inputs_at(folder.inputs, seen_at, who)
     except NotRecorded:

@@ -1,4 +1,4 @@
-"""What the page shows, from the files of the logs folder only."""
+"""Everything that the page shows, from the files of the logs folder only."""
 
 from collections.abc import Iterator
 from datetime import date, datetime
@@ -20,11 +20,11 @@ from qqqbot.records.track import track_of
 
 TRADES, RUNS, LOG_LINES = 12, 10, 20
 DECISIONS = 300
-"""looked at for runs: ten days of checks every quarter of an hour"""
+"""that are searched for runs: ten days of checks every quarter of an hour"""
 
 
 class Run(NamedTuple):
-    """`length` checks in a row that found the same, since `since`; `row` is the newest. `open`: there may be more."""
+    """`length` checks in a row with the same result, since `since`; `row` is the newest. `open`: there may be more."""
 
     row: Row
     length: int
@@ -33,7 +33,7 @@ class Run(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """What runs, changes and charts depend on: they are computed again only after a new decision or trade, or a day."""
+    """What runs, changes and charts depend on: only a new decision, trade or day makes them be computed again."""
 
     who: Identity
     today: date
@@ -43,7 +43,7 @@ class Shown(NamedTuple):
 
 
 class Dashboard(NamedTuple):
-    """`runs` are the newest first. `drawn` changes with the charts.
+    """`runs` has the newest run first. `drawn` changes when the charts do.
 
     `changes` are None before the first valuation; the other figures of the risk line are in `status`.
     """
@@ -95,7 +95,7 @@ def _runs(folder: Folder, who: Identity) -> Iterator[Run]:
 
 
 def _answer(row: Row) -> tuple[object, ...]:
-    """What checks of one run have in common. A rotation is shown each time."""
+    """What the checks of one run have in common. Each rotation is a run of its own."""
     if row.get("action") == "ROTATE":
         return ("ROTATE", row.get("timestamp"), row.get("round"))
     same = (text(row.get(key)) for key in ("action", "target", "held", "error"))

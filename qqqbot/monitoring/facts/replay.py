@@ -10,7 +10,7 @@ from qqqbot.strategy.planning import decide
 
 Row = Mapping[str, Any]
 
-# Averages are shown as they were computed; another order of summation may change their last digit.
+# Numbers that differ by a smaller fraction are the same: another order of summation changes the last digit.
 SAME_NUMBER = 1e-9
 
 

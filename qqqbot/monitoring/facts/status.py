@@ -1,7 +1,7 @@
 """What the status screen shows, from the files of the logs folder.
 
-Nearly all of it is in status.json. The lock shows whether its writer is alive, HALT whether it may trade, the end of
-the order journal which orders are open, and the newest trades how long each holding was held.
+Nearly everything is in status.json. The lock shows whether the writer of that file is alive, HALT whether it may trade,
+the end of the order journal which orders are open, and the newest trades how long each holding was held.
 """
 
 import math
@@ -34,12 +34,12 @@ from qqqbot.strategy.rule import nearest_flip
 NEWEST_TRADES = 200
 # An order without an outcome is among the newest few; older ones were resolved before newer ones were sent.
 ORDER_ROWS = 50
-# Checks of some days, read only until a new daemon has had its first signal.
+# The checks of some days; they are read only until a new daemon has its first signal.
 NEWEST_DECISIONS = 100
 Row = Mapping[str, Any]
 RUNNING = (Health.HEALTHY, Health.STARTING, Health.HALTED, Health.FAILING)
 NOTICES_OF = timedelta(days=1)
-# A figure from prices older than this is not of now, and says its time.
+# A figure from prices older than this is shown with its time.
 FRESH = timedelta(minutes=30)
 HALF_DAY_NOTICE = timedelta(days=10)
 USUAL_WINDOW_MINUTES = 15
@@ -67,7 +67,7 @@ class BrokerAnswer(NamedTuple):
 
 
 class OpenOrder(NamedTuple):
-    """An order that was written down and has no outcome yet: it may be at the broker."""
+    """An order that was recorded and has no outcome yet: it may be at the broker."""
 
     order_ref: str | None
     side: str | None
@@ -77,7 +77,7 @@ class OpenOrder(NamedTuple):
 
 
 class Own(NamedTuple):
-    """What the book says, what the broker says, and whether they agree (None: not known yet)."""
+    """What the book says, what the broker says, and whether they agree (None if that is not known yet)."""
 
     shares: Mapping[str, int]
     foreign: Mapping[str, int]
@@ -96,11 +96,11 @@ class Own(NamedTuple):
     answers: bool
     open_orders: tuple[OpenOrder, ...]
     missing: float
-    """what the account does not have of the book's cash; not in cash, equity and total_capital"""
+    """the part of the book's cash that the account lacks; cash, equity and total_capital are without it"""
     not_counted: float
-    """cash in the account beside the bot's"""
+    """cash in the account that is not the bot's"""
     valued_at: datetime | None
-    """when the prices of `equity` were seen; None: not known"""
+    """when the prices behind `equity` were seen; None if that is not known"""
 
     @property
     def rests_on_prices(self) -> bool:
@@ -127,19 +127,19 @@ class Decision(NamedTuple):
     short_ma: float | None
     long_ma: float | None
     prices: Mapping[str, float]
-    """all that were seen, the signal's first"""
+    """all prices that were seen, the signal's first"""
 
     @property
     def symbol(self) -> str:
-        """The signal's."""
+        """The symbol of the signal."""
         return next(iter(self.prices), DEFAULT_SYMBOLS[0])
 
 
 class NearestFlip(NamedTuple):
     """The nearest price of `symbol` that changes the rule's answer, seen from `seen_price` at `seen_at`.
 
-    `orders` are what a check would then send; None if the daemon did not write them. `coming`: in the session after
-    that of `seen_at`, assuming that its day closed at `seen_price`.
+    `orders` are the orders that a check would then send; None if the daemon did not write them. `coming`: the price is
+    for the session after that of `seen_at`, assuming that the earlier one closed at `seen_price`.
     """
 
     price: float
@@ -150,15 +150,15 @@ class NearestFlip(NamedTuple):
     seen_at: datetime | None
     coming: bool
     outdated: bool = False
-    """a session has passed since: for the coming one it is not known"""
+    """a session has passed since, so the price for the coming session is not known"""
     symbol: str = DEFAULT_SYMBOLS[0]
 
 
 class Forecast(NamedTuple):
-    """No price of one day changes the answer; if `symbol` stays at `price`, the averages cross after `sessions`
-    sessions.
+    """No price of a single day changes the answer; the averages must cross.
 
-    The rule then wants `target`. Both are null if they never cross.
+    If `symbol` stays at `price`, they cross after `sessions` sessions, and the rule then wants `target`. Both are null
+    if they never cross.
     """
 
     price: float
@@ -170,14 +170,14 @@ class Forecast(NamedTuple):
 
 
 class PricesFrom(NamedTuple):
-    """Since when Yahoo is silent, and which prices are not Yahoo's own; None if that is not so."""
+    """Since when Yahoo has been silent, and which prices are not Yahoo's own; None if there is no such thing."""
 
     silent_since: datetime | None = None
     others: str | None = None
 
 
 class Next(NamedTuple):
-    """What comes next and when; None for what is not known."""
+    """What comes next and when; None for anything that is not known."""
 
     check_at: datetime | None
     exchange_open: bool | None
@@ -188,7 +188,7 @@ class Next(NamedTuple):
     forecast: Forecast | None
     decides_near_close: bool
     decides_from: datetime | None
-    """when the coming decision window begins; None if each check decides, or it is not known"""
+    """when the coming decision window begins; None if each check decides, or if that is not known"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +215,7 @@ class Status(Answer):
     """None until a check of this version has valued the account"""
 
     def is_of_now(self, seen_at: datetime | None) -> bool:
-        """Whether a figure from prices seen then needs no time beside it."""
+        """Whether a figure from prices seen at `seen_at` is recent enough to be shown without its time."""
         return seen_at is not None and self.now - seen_at <= FRESH
 
 
@@ -335,7 +335,7 @@ def _decision(row: Row) -> Decision | None:
 
 
 def _next(status: Mapping[str, Any], signal: Row, now: datetime, running: bool) -> Next:
-    """The calendar of a dead daemon may have ended: then nothing is said about the exchange."""
+    """What comes next. The calendar of a dead daemon may have ended: then it says nothing about the exchange."""
     calendar = mapping(status.get("calendar"))
     session, half = mapping(calendar.get("session")), mapping(calendar.get("half_day"))
     opened, closes = moment(session.get("open")), moment(session.get("close"))
@@ -364,7 +364,7 @@ def _decides_from(status: Mapping[str, Any], close: datetime | None, now: dateti
 
 
 def _flip(status: Mapping[str, Any], signal: Row, now: datetime, is_open: bool) -> NearestFlip | None:
-    """The nearest flip; None if no price changes the answer, or none is known."""
+    """The nearest flip price; None if no price changes the answer, or none is known."""
     flips = flips_in(status)
     if flips is None:
         return _flip_of_signal(signal, now, is_open)
@@ -385,13 +385,13 @@ def _flip(status: Mapping[str, Any], signal: Row, now: datetime, is_open: bool) 
 
 
 def _outdated(status: Mapping[str, Any], closed: datetime, now: datetime) -> bool:
-    """Whether another session has closed after that of a flip price."""
+    """Whether another session has closed since the session of a flip price."""
     last = moment(mapping(mapping(status.get("calendar")).get("session")).get("close"))
     return (last is not None and closed < last <= now) or now - closed > LONGEST_PAUSE
 
 
 def _forecast(status: Mapping[str, Any], now: datetime) -> Forecast | None:
-    """None if a price of one day changes the answer, or if the daemon did not say (an earlier version)."""
+    """The forecast; None if a single day's price changes the answer, or if an earlier version wrote the status."""
     flips = flips_in(status)
     if flips is None or not flips.out_of_reach(now):
         return None
@@ -402,7 +402,7 @@ def _forecast(status: Mapping[str, Any], now: datetime) -> Forecast | None:
 
 
 def _flip_of_signal(signal: Row, now: datetime, is_open: bool) -> NearestFlip | None:
-    """The flip without its orders, for a daemon that has had no signal yet and for files of earlier versions."""
+    """The flip price without orders, for a daemon that has no signal yet and for files of earlier versions."""
     seen_at = moment(signal.get("timestamp"))
     price = number(signal.get("price"))
     lines = [number(signal.get(f"flip_{name}")) for name in ("leave_tqqq", "enter_tqqq", "trend")]
@@ -431,7 +431,7 @@ def _flip_of_signal(signal: Row, now: datetime, is_open: bool) -> NearestFlip | 
 
 
 def _book_of_newest(found: Rows) -> performance.Performance:
-    """The newest part of the book; what comes before an invalid row is left out, as if the bot began after it."""
+    """The newest part of the book. Rows up to an invalid one are left out, as if the bot had begun after it."""
     try:
         book = performance.Performance(None if found.whole else performance.shares_before(found.rows))
         for row in found.rows:

@@ -1,7 +1,7 @@
 """What --trades, --performance and --logs show, from the files of the logs folder only.
 
-Nothing here reads more of a file than it shows, except `performance`, which reads the whole book as a stream. Rows of
-one mode and account are shown: those of status.json or, if there is none, of the book's newest row.
+Nothing here reads more of a file than it shows, except `performance`, which reads the whole book as a stream. Only rows
+of one mode and account are shown: those in status.json or, if there is none, in the newest row of the book.
 """
 
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ class Trades(Answer):
 
 
 class Rounds(NamedTuple):
-    """How often a symbol was sold completely, and how often at a profit."""
+    """How often a symbol was sold completely, and how often with a profit."""
 
     closed: int
     won: int
@@ -40,9 +40,9 @@ class Rounds(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Results(Answer):
-    """What the whole book adds up to, valued at `valued_at`. `since` is None if there is no book.
+    """The totals of the whole book, valued at `valued_at`. `since` is None if there is no book.
 
-    `value` is None until a check has seen prices, and so is `risk`, which has the drawdown.
+    `value` and `risk`, which has the drawdown, are None until a check has seen prices.
     """
 
     now: datetime
@@ -91,7 +91,7 @@ def trades(folder: Folder, limit: int) -> Trades:
 
 
 def performance(folder: Folder, now: datetime) -> Results:
-    """What the whole book adds up to, read as a stream. Raises OSError."""
+    """The totals of the whole book, read as a stream. Raises OSError."""
     found, _ = folder.status()
     now, who = present(found, now), identity(folder, found)
     book, notes = _book(folder, who)
@@ -101,7 +101,7 @@ def performance(folder: Folder, now: datetime) -> Results:
         notes = (*notes, f"{missing:,.2f} USD of the book's cash are not in the account, and not in these figures")
     ledger, costs, track = book.ledger, book.ledger.costs, track_of(folder.decisions, who)
     held, risk = life(ledger, track, missing)
-    # Where nothing was ever put in, nothing is lost.
+    # If no money was ever put in, none is lost.
     value, worst = (None, None) if book.first is not None else (0.0, 0.0)
     valued_at = moment(mapping(found.get("last_signal")).get("timestamp"))
     if (equity := number(portfolio.get("equity"))) is not None:
@@ -170,7 +170,7 @@ def log_line(line: str) -> LogLine:
 
 
 def _outside_the_log(folder: Folder) -> tuple[str, ...]:
-    """The last line of nohup.log if it is newer than the log: a start that failed says so there."""
+    """The last line of nohup.log if that is newer than the log: a start that fails reports it there."""
     newest = folder.newest_log()
     try:
         outside = folder.nohup.stat()

@@ -1,6 +1,6 @@
 """Why: any decision ever made, with its orders and how they ended; and whether today's code would make it again.
 
-It reads the files of the logs folder. A day is found in its file by bisection, so the first day of ten years costs no
+It reads the files of the logs folder. A day is found in a file by bisection, so the first day of ten years costs no
 more than the last.
 """
 
@@ -22,16 +22,16 @@ from qqqbot.records.tail import Row, RowReader, Rows, last_rows
 from qqqbot.records.time_search import offset_of, rows_from
 from qqqbot.regular_file import reading_if_there
 
-# After a clock was set back, rows are out of order; they are looked for this far around a day.
+# If the clock was set back, rows are out of order; so they are searched for this far around a day.
 DISORDER = timedelta(hours=26)
-# How many rows after a decision are searched for its orders, their outcomes and their fills: a day of rotations.
+# So many rows after a decision are searched for its orders, their outcomes and their fills: a day of rotations.
 ROWS_OF_AN_ORDER = 500
 # Rows within one minute are the rounds of one check.
 ONE_MINUTE = timedelta(minutes=1)
 
 
 class MadeOrder(NamedTuple):
-    """An order as the journal and the book have it; `fills` are rows of the book."""
+    """An order according to the journal and the book; `fills` are rows of the book."""
 
     order_ref: str | None
     side: str | None
@@ -55,7 +55,7 @@ class ExplainedDecision:
 
 @dataclass(frozen=True, slots=True)
 class Why(Answer):
-    """The decisions of `date` at or before `time`, oldest first; the last one if neither is given."""
+    """The decisions of `date` at or before `time`, oldest first; the last decision if neither is given."""
 
     date: str | None
     time: str | None
@@ -88,7 +88,7 @@ class Replay(Answer):
 
 
 class When(NamedTuple):
-    """What is asked for: a New York date, a time on it, or neither (the last check). A time alone is today's."""
+    """What is asked for: a New York date, a time on it, or neither (the last check). A time alone means today."""
 
     day: date | None = None
     at: time | None = None
@@ -110,12 +110,12 @@ class When(NamedTuple):
 
 
 def today(folder: Folder, now: datetime) -> date:
-    """The date in New York; in a folder of simulated time, of the last sign of life there."""
+    """The date in New York; in a folder of simulated time, the date of the last sign of life there."""
     return new_york_date(present(folder.status()[0], now))
 
 
 def _day(text: str, today: date | None) -> date:
-    """Raises ValueError, also for a year outside those of possible records."""
+    """The date that `text` names. Raises ValueError, also for a year that cannot have records."""
     if today is not None and text.lower() in ("today", "yesterday"):
         return today - timedelta(days=text.lower() == "yesterday")
     day = date.fromisoformat(text)
@@ -180,7 +180,7 @@ def _of_day(path: Path, day: date, who: Identity) -> tuple[Rows, list[Row]]:
 
 
 def _nearest(path: Path, day: date, who: Identity) -> date | None:
-    """The day nearest to `day`, an earlier one rather than a later one, on which the exchange was open for a check."""
+    """The day nearest to `day` with a check of an open exchange; an earlier day rather than a later one."""
     midnight = datetime.combine(day, time(), NEW_YORK)
     rows = _between(path, midnight - LONGEST_PAUSE, midnight + LONGEST_PAUSE, RowReader())
     days = {new_york_date(at) for at, row in rows if who.owns(row) and row.get("exchange_open") is True} - {day}
@@ -200,7 +200,7 @@ def _day_of(row: Row) -> date | None:
 
 
 def _between(path: Path, first: datetime, last: datetime, reader: RowReader) -> Iterator[tuple[datetime, Row]]:
-    """The rows with a time, from the first one at or after `first` to the one before the first after `last`."""
+    """The rows with a time, from the first row at or after `first` up to the first row after `last`."""
     with reading_if_there(path) as file:
         for _, row in rows_from(file, offset_of(file, first), reader):
             at = moment(row.get("timestamp"))
@@ -212,7 +212,7 @@ def _between(path: Path, first: datetime, last: datetime, reader: RowReader) -> 
 
 
 def _made(folder: Folder, decision: Row, who: Identity) -> tuple[MadeOrder, ...]:
-    """The orders of `decision` as the journal and the book have them: intended, ended, filled."""
+    """The orders of `decision` according to the journal and the book: intended, ended, filled."""
     at = moment(decision.get("timestamp"))
     if at is None or not sequence(decision.get("orders")):
         return ()
@@ -245,7 +245,7 @@ def _shares(order: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _following(path: Path, at: datetime) -> list[Row]:
-    """The rows from `at` on, not all of them."""
+    """Rows from `at` on, as many as an explanation needs."""
     return [row for _, row in islice(_between(path, at, at + DISORDER, RowReader()), ROWS_OF_AN_ORDER)]
 
 

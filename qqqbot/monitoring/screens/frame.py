@@ -1,4 +1,4 @@
-"""What screens have in common: which account this is, whether the prices are real, and the time in each holding."""
+"""What screens have in common: the account, whether its prices are real, and the time in each holding."""
 
 from collections.abc import Iterable
 
@@ -14,11 +14,11 @@ _MODES = {
     "paper": ("PAPER", "Interactive Brokers paper trading, no real money", Tone.TITLE),
     "live": ("LIVE", "orders are for real money", Tone.BAD),
 }
-"""mode -> its name, what it means, and how its line looks"""
+"""mode -> its name, its meaning, and the tone of its line"""
 
 
 def framed(who: Identity, *blocks: Block, notes: Iterable[str] = ()) -> Screen:
-    """`blocks` under the line that names the account, `notes` below them; simulated prices are named first and last."""
+    """`blocks` below the line that names the account, and above `notes`; simulated prices are named first and last."""
     name, told, tone = mode_words(who.mode, who.account)
     first = f"{name}: {told}"
     noted = (*blocks, *(Line(note, Tone.WARNING) for note in notes))
@@ -28,7 +28,7 @@ def framed(who: Identity, *blocks: Block, notes: Iterable[str] = ()) -> Screen:
 
 
 def mode_words(mode: str | None, account: str | None) -> tuple[str, str, Tone]:
-    """The mode's name in capitals, what it means, and how that looks."""
+    """The mode's name in capitals, its meaning, and its tone."""
     if mode is None:
         return "NOTHING YET", "nothing is recorded here", Tone.TITLE
     name, meaning, tone = _MODES.get(mode, (mode, "", Tone.TITLE))
@@ -37,7 +37,7 @@ def mode_words(mode: str | None, account: str | None) -> tuple[str, str, Tone]:
 
 
 def time_in_fields(time_in: TimeIn | None) -> list[Field]:
-    """Nothing until there is a day to divide."""
+    """The time in each holding; nothing until there is a whole day."""
     if time_in is None or sum(spent.days for spent in time_in.holdings.values()) < 1:
         return []
     parts = [f"{name} {spent.days:,.1f} d ({spent.pct:.0f} %)" for name, spent in time_in.holdings.items()]

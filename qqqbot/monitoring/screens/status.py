@@ -95,7 +95,7 @@ def _version_fields(process: Process) -> list[Field]:
 
 
 def _halt_fields(facts: Status) -> list[Field]:
-    """A halt that the owner asked for is no problem; one by the bot itself is listed as one."""
+    """A halt by the owner. It is no problem; a halt by the bot itself is listed among the problems."""
     if facts.halted_by_owner is None:
         return []
     return [Field("Halted", f"by you: {without_accounts(facts.halted_by_owner)}", Tone.WARNING)]
@@ -155,7 +155,7 @@ def _value_fields(facts: Status, own: Own) -> list[Field]:
 
 
 def _prices_fields(facts: Status) -> list[Field]:
-    """Only if not all prices are Yahoo's own."""
+    """Where prices come from, if not all of them are Yahoo's own."""
     since, others = facts.prices
     parts = [f"Yahoo silent since {_weekday(since, facts.now)}"] if since else []
     parts += [others or "nothing is decided without it"] if since or others else []
@@ -163,7 +163,7 @@ def _prices_fields(facts: Status) -> list[Field]:
 
 
 def _weekday(moment: datetime, now: datetime) -> str:
-    """'Tue 14:02', with its date if there has been another such day since."""
+    """'Tue 14:02', with the date once it is six days ago."""
     near = now - moment < timedelta(days=6)
     return f"{moment.astimezone(NEW_YORK):{'%a %H:%M' if near else '%a %Y-%m-%d %H:%M'}}"
 
@@ -190,7 +190,7 @@ def _notice_fields(facts: Status) -> list[Field]:
 
 
 def _channel_fields(facts: Status) -> list[Field]:
-    """What each accepted last; one that refused is among the problems."""
+    """When each channel last accepted a message; a channel that refused is among the problems."""
     fields: list[Field] = []
     for one in facts.channels:
         at = one.delivered_at
@@ -258,7 +258,7 @@ def flip_fields(facts: Status) -> list[Field]:
 
 
 def _seen_fields(facts: Status, seen_at: datetime | None) -> list[Field]:
-    """The time of a flip price or a forecast that is not current."""
+    """The time of a flip price or forecast, if it is not current."""
     if facts.is_of_now(seen_at):
         return []
     return [Field("", f"as of {day_and_time(seen_at)}; each close moves it a little", Tone.FAINT)]
@@ -290,7 +290,7 @@ def _orders_text(flip: NearestFlip) -> str:
 
 
 def stop_fields(facts: Status) -> list[Field]:
-    """What its owner can do about its running."""
+    """How the owner starts, stops or halts the daemon."""
     if facts.health in (Health.STOPPED, Health.DEAD, Health.NEVER_STARTED):
         what = " (with real prices; this was a demonstration)" if facts.who.simulated_prices else ""
         return [Field("To start", f"{COMMAND} start{what}")]

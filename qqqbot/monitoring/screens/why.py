@@ -17,7 +17,7 @@ from qqqbot.records.coerce import mapping, moment, number, sequence, text
 from qqqbot.records.row_prices import prices_of, symbols_of
 from qqqbot.records.tail import Row
 
-# The gate's name -> what it found, for the column of a day's checks.
+# Name of a gate -> what it found, for the column in the table of a day's checks.
 STOPPED_BY = {
     "clock": "wrong clock",
     "window": "missing closes",
@@ -43,7 +43,7 @@ _SAME = {True: ("the same", Tone.GOOD), False: ("DIFFERENT", Tone.BAD), None: ("
 
 
 def why(facts: Why) -> Screen:
-    """The last decision with every gate; for a date all checks, and in full the last and those that planned orders."""
+    """The last decision with every gate. For a date all checks; the last, and each that planned orders, in full."""
     decisions = facts.decisions
     if not decisions:
         return framed(facts.who, Line(f"No decisions{_when(facts)}."), notes=facts.notes)
@@ -55,7 +55,7 @@ def why(facts: Why) -> Screen:
 
 
 def _overview(rows_of_day: Sequence[Row]) -> Table:
-    """One row for each check, of however many rounds; earlier versions did not record which rounds are of one check."""
+    """One row for each check, however many rounds it has; earlier versions did not record which check a round is of."""
     checks = [list(rounds) for _, rounds in groupby(rows_of_day, lambda row: row.get("check") or id(row))]
     rows = tuple(
         (
@@ -73,7 +73,7 @@ def _overview(rows_of_day: Sequence[Row]) -> Table:
 
 
 def _action_of_check(rounds: Sequence[Row]) -> str:
-    """'ROTATE, 2 orders' for a check whose last round found the target reached; else what the last round says."""
+    """'ROTATE, 2 orders' for a check whose last round found the target reached; else the action of the last round."""
     orders = sum(len(sequence(row.get("orders"))) for row in rounds)
     last = text(rounds[-1].get("action")) or NONE
     action = "ROTATE" if orders and last == "HOLD" else last
@@ -153,7 +153,7 @@ def _plan_fields(row: Row) -> list[Field]:
 
 
 def _made_fields(order: MadeOrder) -> list[Field]:
-    """How an order ended: its outcome, and its executions as the book has them."""
+    """How an order ended: its outcome, and its executions according to the book."""
     limit = "" if order.limit_price is None else f" {usd(order.limit_price)}"
     end = order.status or "no outcome known"
     what = f"{order_text(order.side, order.quantity, order.symbol)} {order.order_type or NONE}{limit}"
@@ -177,7 +177,7 @@ def _fill_text(row: Row) -> str:
 
 
 def replay(facts: Replay) -> Screen:
-    """Each check with the verdict on it, and what would be decided differently."""
+    """Each check with its verdict, and the differences in what would be decided today."""
     decisions = facts.decisions
     if not decisions:
         return framed(facts.who, Line(f"No decisions{_when(facts)}."), notes=facts.notes)

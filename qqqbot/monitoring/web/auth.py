@@ -1,6 +1,7 @@
-"""Who may see the page: anyone who knows the token, and a browser that has shown it once; on this machine too.
+"""Who may see the page: anyone who knows the token, and a browser that has shown it once.
 
-Any user of a machine can open its ports, so the page asks for what the modes of the files ask for.
+The token is needed on this machine too. Any user of a machine can open its ports, while the modes of the files keep
+other users out; so the page must keep them out as well.
 """
 
 import hmac
@@ -17,10 +18,10 @@ from pathlib import Path
 from qqqbot.model.errors import ConfigError
 from qqqbot.runtime.secret_files import WEB_TOKEN
 
-# 20 characters from an alphabet of 32 or more cannot be guessed over a network in the lifetime of the universe, if they
-# are random: neither few different ones, nor a word repeated, nor a row such as abcdefgh or 12345678.
+# Nobody can guess 20 random characters from an alphabet of 32 or more over a network in the lifetime of the universe.
+# Characters that are few, a repeated word, or a row such as abcdefgh or 12345678 are not random.
 SHORTEST_TOKEN, FEWEST_DIFFERENT = 20, 8
-# After so many wrong tokens within this time, none is checked until it is over: some thousand guesses a day.
+# After so many wrong tokens within this time, no token is checked until it is over: some thousand guesses a day.
 WRONG_TOKENS, PAUSE = 10, timedelta(minutes=1)
 log = logging.getLogger("qqqbot.web")
 
@@ -36,7 +37,7 @@ def is_loopback(host: str) -> bool:
 def chosen(environment: MutableMapping[str, str], folder: Path) -> str | None:
     """The token from the environment, where it is removed, or from the file in `folder`; None if none was chosen.
 
-    Raises ConfigError for one that can be guessed or that others can read.
+    Raises ConfigError for a token that can be guessed or that others can read.
     """
     found = WEB_TOKEN.take(environment, folder)
     if found is None:
@@ -50,7 +51,7 @@ def chosen(environment: MutableMapping[str, str], folder: Path) -> str | None:
 
 
 def is_weak(token: str) -> bool:
-    """Whether it has few different characters, repeats a word, or is a row like abcdefgh."""
+    """Whether the token has few different characters, repeats a word, or is a row like abcdefgh."""
     steps = {ord(after) - ord(before) for before, after in itertools.pairwise(token)}
     return min(len(set(token)), len(steps)) < FEWEST_DIFFERENT or token in (token + token)[1:-1]
 
@@ -72,7 +73,7 @@ def given(authorization: str) -> str | None:
 class Door:
     """Lets in those who show the token, and slows down those who guess. For any thread.
 
-    The cookie is not the token, which may be in use elsewhere, but made from it: it lasts as long as the token does.
+    The cookie is not the token, which may be in use elsewhere, but is derived from it, and valid as long as the token.
     """
 
     def __init__(self, token: str) -> None:
@@ -92,7 +93,7 @@ class Door:
             return len(self._wrong) == WRONG_TOKENS and now - self._wrong[0] < PAUSE
 
     def opens(self, token: str, now: datetime, who: str) -> bool:
-        """Whether `token` is right; a wrong one from `who` is counted and logged. False while it is shut."""
+        """Whether `token` is right; a wrong token from `who` is counted and logged. False while the door is shut."""
         if self.is_shut(now):
             return False
         if _same(token, self._token):
@@ -106,5 +107,5 @@ class Door:
 
 
 def _same(text: str, secret: bytes) -> bool:
-    """Compared in constant time."""
+    """Whether both are equal, compared in constant time."""
     return hmac.compare_digest(text.encode(errors="surrogateescape"), secret)

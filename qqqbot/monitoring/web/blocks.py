@@ -1,4 +1,4 @@
-"""The blocks of a terminal's screen as HTML, so that the page and the terminal speak with the same words. Pure."""
+"""The blocks of a terminal's screen as HTML, so that the page and the terminal use the same words. Pure."""
 
 from collections.abc import Container, Iterable
 
@@ -15,7 +15,7 @@ def drawn(blocks: Iterable[Block]) -> Markup:
 
 
 def fields(rows: Iterable[Field], only: Container[str] | None = None) -> Markup:
-    """Labels with their values, of all rows or those that stand under one of the labels `only`."""
+    """Labels with their values: all rows, or only the rows under one of the labels `only`."""
     label, items = "", []
     for row in rows:
         label = row.label or label
@@ -25,7 +25,7 @@ def fields(rows: Iterable[Field], only: Container[str] | None = None) -> Markup:
 
 
 def table(block: Table) -> Markup:
-    """On a narrow screen each row is a card, in which its cells name their columns."""
+    """A table. On a narrow screen each row becomes a card, whose cells name their columns."""
     tones = block.tones or (Tone.PLAIN,) * len(block.rows)
     body = [
         tag("tr", [_cell(block, n, text) for n, text in enumerate(row)], class_=TONES.get(tone))

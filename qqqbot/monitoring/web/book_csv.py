@@ -9,12 +9,12 @@ from qqqbot.records.tail import Row
 
 WORDS = ("timestamp", "kind", "side", "symbol", "order_ref")
 NUMBERS = ("quantity", "price", "amount", "commission", "realized_pnl", "cash", "equity")
-# What a spreadsheet would take for a formula.
+# A text that begins with one of these is a formula to a spreadsheet.
 FORMULA = ("=", "+", "-", "@")
 
 
 def as_csv(rows: Iterable[Row]) -> str:
-    """One line for each row, in its order, under a line of column names. What a row lacks is empty."""
+    """A line of column names, then one line for each row, in order. A column that a row lacks is empty."""
     out = io.StringIO()
     lines = csv.writer(out)
     lines.writerow((*WORDS, *NUMBERS))

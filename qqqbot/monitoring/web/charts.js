@@ -1,6 +1,6 @@
 "use strict";
-// Draws the history: the index with its averages, what was held and the trades; the value, and that of the index held; the
-// drawdown. Values are read with the pointer, a finger or the arrow keys, at the same moment in all three.
+// Draws the history in three charts: the index with its averages, holdings and trades; the value, and the value of the
+// index held; the drawdown. Pointer, finger or arrow keys show the values of one moment in all three.
 const RANGES = [["1 m", 31], ["3 m", 92], ["1 y", 366], ["all", Infinity]];
 const charts = (index) => [
   { title: `${index} and its averages`, height: 280, strip: true, least: 0.01,
@@ -39,7 +39,7 @@ function redraw() {
   point(null);
 }
 
-// One chart in its figure; what `point` needs to show values in it, or null if too little is recorded.
+// Draws one chart in its figure. Returns what `point` needs to show values in it, or null if too little is recorded.
 function view(chart, figure) {
   const { data, first } = drawn;
   const known = ([name]) => data[name].slice(first).filter((value) => value !== null).length > 1;
@@ -92,7 +92,7 @@ function listen(svg, across) {
   });
 }
 
-// Shows the values at the moment with the number `at` in all charts; the newest ones if it is null.
+// Shows the values of moment number `at` in all charts; the newest values if it is null.
 function point(at) {
   const { data } = drawn;
   drawn.at = at;
@@ -132,14 +132,14 @@ function nearest(at) {
   return best;
 }
 
-// From values to pixels; `back` is the other way.
+// Converts values to pixels; `back` converts pixels to values.
 function scale(low, high, start, end) {
   const wide = high - low || 1;
   const to = (value) => start + (value - low) / wide * (end - start);
   return Object.assign(to, { low, high, back: (pixel) => low + (pixel - start) / (end - start) * wide });
 }
 
-// At least a hundredth of the value is shown, so that the first days are not magnified to cents.
+// The chart covers at least a hundredth of the value, so that the first days are not magnified to cents.
 function vertical(chart, lines, begin, bottom) {
   const found = lines.flatMap(([name]) => drawn.data[name].slice(begin)).filter((value) => value !== null);
   let low = Math.min(...found), high = Math.max(...found);

@@ -1,6 +1,6 @@
 "use strict";
-// Asks every few seconds for the parts of the page that changed, and puts only what differs in their place: a selection,
-// the focus and the scrolled places of the rest stay. The tab's title and icon show the state, also in the background.
+// Asks every few seconds for the parts of the page that changed, and replaces only what differs in them, so that the
+// selection, the focus and scroll positions elsewhere stay. The tab's title and icon show the state in the background too.
 const EVERY_MS = 5000;
 const HIDDEN_EVERY = 6;
 const PATIENCE_MS = 4000;
@@ -42,11 +42,11 @@ function show(changed) {
   if ("drawn" in changed) draw();
 }
 
-// Makes `old` like `fresh`. Children that are equal stay the nodes that they are.
+// Makes `old` like `fresh`. Equal children keep their nodes.
 function morph(old, fresh) {
   const was = [...old.childNodes];
   const is = [...fresh.childNodes];
-  let after = null; // the first of the equal ones at the end
+  let after = null; // the first of the equal children at the end
   while (was.length && is.length && was[0].isEqualNode(is[0])) was.shift(), is.shift();
   while (was.length && is.length && was.at(-1).isEqualNode(is.at(-1))) after = was.pop(), is.pop();
   if (was.length === is.length) return was.forEach((node, n) => update(node, is[n]));
@@ -92,7 +92,7 @@ function clock(at) {
   return at.toLocaleTimeString("en-GB", { timeZone: "America/New_York" });
 }
 
-// "in 12 min", "5 s ago", as the server words them; the reader's own time is shown on pointing.
+// "in 12 min", "5 s ago", in the server's words; the pointer shows the time in the reader's own zone.
 function tick() {
   for (const element of document.querySelectorAll("time")) {
     const at = new Date(element.dateTime);

@@ -1,6 +1,6 @@
-"""What other monitors read: /healthz for a check by its code, /metrics in Prometheus' text format. Pure.
+"""What other monitors read: /healthz, whose status code says whether all is well, and /metrics for Prometheus. Pure.
 
-A figure that is not known is left out: to Prometheus its absence is a gap, and a zero would be a holding sold.
+A figure that is not known is left out: Prometheus then shows a gap, while a zero would look like a holding sold.
 """
 
 import math
@@ -28,7 +28,7 @@ class Metric(NamedTuple):
 
 
 def health(status: Status) -> tuple[str, str]:
-    """HTTP's status line, 200 only if `status` exits with 0; the word and the worst of what is wrong."""
+    """The HTTP status line, 200 only if `status` exits with 0; and the body: the verdict and the worst problem."""
     quiet = "the bot is not running" if status.exit_code == Health.STOPPED.exit_code else "nothing is wrong"
     quiet = f"trading is halted: {status.halted_by_owner}" if status.halted_by_owner else quiet
     first = status.problems[0].text if status.problems else quiet

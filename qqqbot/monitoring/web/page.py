@@ -1,8 +1,8 @@
-"""The dashboard as HTML, in the words of the other screens: parts, of which the browser replaces what changed. Pure.
+"""The dashboard as HTML, in the words of the other screens and in parts: the browser replaces changed parts. Pure.
 
-No text in a part depends on the time of the request ("12 s ago"): the script fills these in from the moment itself, so
-that a part changes only if something happened. Everything that could be an account id is masked in each part as a
-whole, whatever file it came from.
+No text in a part depends on the time of the request ("12 s ago"): the script computes such texts from the moment, so
+that a part changes only if something has happened. In each part as a whole, everything that could be an account id is
+masked, whatever file it came from.
 """
 
 import re
@@ -32,7 +32,7 @@ from qqqbot.records.tail import Row
 from qqqbot.records.verdict import Health
 
 _WRONG = (Health.DEAD, Health.STALE, Health.FAILING)
-# Of the tab and the pill: well, the owner's doing, wrong, not known.
+# Colours of the tab and the pill: all is well, the owner wants it so, something is wrong, not known.
 _COLOURS = {"good": "#0a7d45", "warning": "#c77700", "bad": "#b3261e", "unknown": "#7a828c"}
 ICONS = {
     f"icon-{name}": (
@@ -42,7 +42,7 @@ ICONS = {
     )
     for name, colour in _COLOURS.items()
 }
-# What the page says nowhere else.
+# The fields of the status screen that the page shows nowhere else.
 _ONLY_HERE = ("Prices", "Time in", "Notices", "Signal")
 _LOGGED_DECISION = re.compile(r'action=(\w+) .*sentence="((?:[^"\\]|\\.)*)"')
 _HEAD = (
@@ -52,7 +52,7 @@ _HEAD = (
     tag("link", rel="stylesheet", href="dashboard.css"),
     tag("link", rel="icon", href="icon-unknown.svg", type="image/svg+xml", id="icon"),
 )
-# Where each part stands; the parts of a card have its title.
+# The place of each part; the parts of a card have a title.
 _CARDS = {"mind": "What would change its mind", "decisions": "Decisions", "trades": "Trades"}
 _CARDS |= {"status": "Status", "log": "Log"}
 BOOK = "book.csv"
@@ -60,7 +60,7 @@ _WIDE = ("mind", "status", "log")
 
 
 def document(content: Mapping[str, str], tags: str) -> str:
-    """The whole page, made of its parts; `tags` are what their browser is to ask with."""
+    """The whole page, made of its parts; the browser sends `tags` when it asks for changes."""
     banner, problems, tiles, mind, *rest = (_placed(name, html) for name, html in content.items())
     head = tag(
         "head",
@@ -84,7 +84,7 @@ def _placed(name: str, html: str) -> Markup:
 
 
 def parts(facts: Dashboard) -> dict[str, str]:
-    """The contents of the page's places by their ids, in the order of the page."""
+    """Id of each place on the page -> its content, in the order of the page."""
     status = facts.status
     found = {
         "banner": _banner(status),
@@ -148,7 +148,7 @@ def _problems(status: Status) -> Markup:
 
 
 def _is_wrong(status: Status) -> bool:
-    """Whether it is red: what status' exit code calls wrong, unless its owner wanted it. A failing channel is not."""
+    """Whether the page is red: a bad exit code of status that its owner did not cause. A failing channel is not."""
     wanted = status.health in (Health.STOPPED, Health.NEVER_STARTED) or status.halted_by_owner is not None
     return status.exit_code != 0 and not (wanted and status.health not in _WRONG)
 
@@ -166,7 +166,7 @@ def _tiles(facts: Dashboard) -> Markup:
     tiles += [*_gained(facts.changes), *_risk(status)]
     if signal is not None:
         averages = f"average {usd(signal.long_ma)}"
-        if signal.short_ma != signal.price:  # else the rule compares the price itself
+        if signal.short_ma != signal.price:  # otherwise the rule compares the price itself
             averages = f"short average {usd(signal.short_ma)}, long {usd(signal.long_ma)}"
         tiles.append(_tile(f"{signal.symbol}, {time_near(signal.at, status.now)}", usd(signal.price), averages))
     wanted = signal.target if signal else None
@@ -181,7 +181,7 @@ def _value(own: Own, status: Status) -> Markup:
 
 
 def _seen(at: datetime | None, status: Status) -> list[str]:
-    """The time of figures from prices that are not of now."""
+    """The time of figures from prices that are not recent."""
     return [] if status.is_of_now(at) else [f"as of {time_near(at, status.now) if at else 'an unknown time'}"]
 
 
@@ -194,7 +194,7 @@ def _position(one: Position, status: Status) -> Iterator[Markup | str]:
 
 
 def _gained(found: Changes | None) -> Iterator[Markup]:
-    """Today, and since the week, the month and the year began."""
+    """The gains of today, and of this week, month and year."""
     if found is None:
         return
     spans = [("this week", found.week), ("this month", found.month), ("this year", found.year)]
@@ -207,7 +207,7 @@ def _gain(change: Change | None) -> str:
 
 
 def _risk(status: Status) -> Iterator[Markup]:
-    """The bot beside the index held, how far below its highest value it is, and what trading has cost."""
+    """The bot compared with holding the index, how far it is below its highest value, and what trading has cost."""
     if (line := status.risk) is None:
         return
     seen = _seen(line.at, status)
@@ -232,7 +232,7 @@ def _written(field: Field) -> Markup:
 
 
 def _coming(status: Status) -> list[Markup]:
-    """The next check, and if only the last minutes of a day decide, when these begin."""
+    """The next check; and when the last minutes of the day begin, if only they decide."""
     coming, now = status.next, status.now
     if coming.check_at is None:
         return [tag("p", "no check is coming: the bot is not running", class_="faint")]
@@ -245,12 +245,12 @@ def _coming(status: Status) -> list[Markup]:
 
 
 def _in(at: datetime) -> Markup:
-    """How far away, in brackets, filled in by the script."""
+    """How far away a moment is, in brackets; the script fills it in."""
     return tag("time", "", datetime=at.isoformat(), class_="near")
 
 
 def _ago(at: datetime, status: Status) -> Markup:
-    """How long ago, which only the script says; a demonstration's time stands still."""
+    """How long ago a moment was; only the script fills it in, and not for a demo, whose time stands still."""
     told = time_near(at, status.now)
     return tag("span", told) if status.who.simulated_prices else tag("time", told, datetime=at.isoformat())
 
@@ -263,7 +263,7 @@ def _mind(status: Status) -> Markup:
 
 
 def _gauge(flip: NearestFlip) -> Markup:
-    """The signal's price on a line that is divided at the flip price."""
+    """A line with the signal's price on it, divided at the flip price."""
     reach = max(abs(flip.distance_pct) * 1.5, 1.0)
     if not reach < 100:
         return Markup()
@@ -312,7 +312,7 @@ def _trades(rows: Sequence[Row]) -> Markup:
 
 
 def _channels(status: Status) -> Markup:
-    """What reaches the owner, each with its last sign of life."""
+    """The channels to the owner, each with its last sign of life."""
     rows = []
     for one in status.channels:
         last = ("last accepted ", _ago(one.delivered_at, status)) if one.delivered_at else "nothing accepted yet"
@@ -324,7 +324,7 @@ def _channels(status: Status) -> Markup:
 
 
 def _log(log: Log) -> Markup:
-    """Newest first, a run of equal lines as one."""
+    """The log, newest line first; equal lines in a row are shown as one."""
     notes = [tag("p", note, class_="warning") for note in log.notes]
     if not log.lines:
         return joined([notes, tag("p", "No log yet.", class_="faint")])
@@ -346,7 +346,7 @@ def _log_run(lines: Sequence[LogLine]) -> Markup:
 
 
 def _told(line: LogLine) -> str:
-    """A decision's line by its sentence; its numbers are a click away."""
+    """A line of the log; of a decision only its sentence, as its numbers are a click away."""
     found = _LOGGED_DECISION.fullmatch(line.text)
     return f"{found[1]}: {found[2]}" if found else line.text
 
@@ -360,6 +360,6 @@ def _footer(status: Status) -> Markup:
 
 
 def _drawn_of(facts: Dashboard) -> Markup:
-    """What the charts depend on: they are fetched again after it changed."""
+    """What the charts depend on: when it changes, the browser fetches them again."""
     flip = facts.status.next.flip
     return tag("data", hidden="hidden", value=str(facts.drawn), data_flip=f"{flip.price:.2f}" if flip else None)

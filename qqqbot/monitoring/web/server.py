@@ -1,8 +1,8 @@
 """The page over HTTP: fixed addresses, read-only, served by waitress.
 
-Law of this file: it has no way to change anything: methods other than GET and HEAD are refused unread, no path is made
-from a request, and of a request only its tokens are counted. Nobody is answered without the token (`auth`), except that
-this machine may ask /healthz whether all is well.
+Law of this file: it cannot change anything. Methods other than GET and HEAD are refused unread, no path is made from a
+request, and a request leaves nothing behind but the count of wrong tokens. Nobody gets an answer without the token
+(`auth`), except that this machine may ask /healthz whether all is well.
 """
 
 import errno
@@ -32,15 +32,15 @@ from qqqbot.records.folder import Folder, identity, own_rows
 
 HERE = Path(__file__).resolve().parent
 ANYWHERE = "*"
-# A handful of browsers. A request has to be complete this soon after it was begun, however its bytes trickle in. Of
-# more connections than this, the one that has been silent for longest makes room for the newest.
+# Enough for a handful of browsers. A request must be complete this soon after its first byte, however slowly its bytes
+# come in. If there are more connections than this, the one that was silent for longest makes room for the newest.
 THREADS, CONNECTIONS, PATIENCE_SECONDS, LONGEST_HEADER_BYTES = 4, 50, 10, 16 * 1024
-# Smaller answers do not get smaller by compression.
+# Compression does not make smaller answers smaller.
 WORTH_COMPRESSING_BYTES = 600
 REMEMBERED_SECONDS = 400 * 24 * 3600
-"""the longest that browsers keep a cookie"""
+"""the longest time for which browsers keep a cookie"""
 
-# Only what this server itself sends; no frame, no form, no inline script or style.
+# A page may use only what this server itself sends; no frame, no form, no inline script or style.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -99,7 +99,7 @@ def url(host: str, port: int) -> str:
 
 
 def _own_address(is_v6: bool) -> str:
-    """The address of this machine in its network, which others can open without knowing its name; nothing is sent."""
+    """This machine's address in its network, which others can open without knowing its name; nothing is sent."""
     family, anyone = (socket.AF_INET6, "2001:db8::1") if is_v6 else (socket.AF_INET, "192.0.2.1")
     with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as one:
         one.connect((anyone, 9))
@@ -120,7 +120,7 @@ def serve(app: WSGIApplication, hosts: Sequence[str], port: int, ready: Callable
             map=channels,
             sockets=bound,
             threads=THREADS,
-            connection_limit=2 * CONNECTIONS,  # where it stops listening, which would let idle ones shut others out
+            connection_limit=2 * CONNECTIONS,  # here waitress would stop listening: idle clients would shut others out
             channel_timeout=PATIENCE_SECONDS,
             cleanup_interval=1,
             max_request_header_size=LONGEST_HEADER_BYTES,
@@ -136,8 +136,9 @@ def serve(app: WSGIApplication, hosts: Sequence[str], port: int, ready: Callable
 
 
 def impatient(kind: Any) -> Any:
-    """waitress's channel with a deadline for the whole request (waitress' own is for the silence between two bytes),
-    and without a claim to its place.
+    """waitress's channel with a deadline for the whole request, and one that gives way to newer connections.
+
+    waitress' own deadline is for the silence between two bytes.
     """
 
     class Impatient(kind):  # type: ignore[misc]
@@ -164,7 +165,7 @@ def impatient(kind: Any) -> Any:
 
 
 def _bound(hosts: Sequence[str], port: int, kept: ExitStack) -> list[socket.socket]:
-    """A socket at each of `hosts`, all with the same port; a kind of address that this machine lacks is left out.
+    """A socket for each of `hosts`, all with the same port; a kind of address that this machine lacks is left out.
 
     Raises OSError.
     """
@@ -173,7 +174,7 @@ def _bound(hosts: Sequence[str], port: int, kept: ExitStack) -> list[socket.sock
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         try:
             one = kept.enter_context(socket.create_server((host, port), family=family))
-        except OSError as error:  # its text has more than the reason
+        except OSError as error:  # str(error) says more than the reason
             if error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
                 raise OSError(error.errno, os.strerror(error.errno or 0)) from None
             continue
@@ -238,9 +239,7 @@ def _digest(body: bytes) -> str:
 
 
 def _changed(parts: Mapping[str, str], known: str) -> Response:
-    """Those of `parts` that a page with the tags `known` does not show yet; all of them if it shows a different
-    version.
-    """
+    """The `parts` that a page with the tags `known` does not show yet; all if the page is of another version."""
     tags, had = _tags(parts), known.strip('"').split("-")
     now = tags.split("-")
     if len(had) != len(now):
@@ -251,12 +250,12 @@ def _changed(parts: Mapping[str, str], known: str) -> Response:
 
 
 def _tags(parts: Mapping[str, str]) -> str:
-    """The tags of all parts in their order, as one."""
+    """The tags of all parts, in order, as one text."""
     return "-".join(_digest(text.encode(errors="replace")) for text in parts.values())
 
 
 def _refusal(environment: WSGIEnvironment, door: Door, clock: Clock) -> Response | None:
-    """What is answered instead of the page, including the cookie for a browser that follows the link with the token."""
+    """The answer instead of the page, including the cookie for a browser that follows the link with the token."""
     if environment["REQUEST_METHOD"] not in ("GET", "HEAD"):
         return _sentence("405 Method Not Allowed", "This page only reads.", ("Allow", "GET, HEAD"))
     path, name = environment.get("PATH_INFO", ""), f"qqqbot_{environment.get('SERVER_PORT', '')}"
@@ -270,20 +269,20 @@ def _refusal(environment: WSGIEnvironment, door: Door, clock: Clock) -> Response
     if shown is not None and door.opens(shown, now, environment.get("REMOTE_ADDR", "somewhere")):
         if token is None:
             return None
-        # Not left in the address line and the history, where others might read it. Not Strict, because a link is
-        # followed.
+        # The token must not stay in the address line and the history, where others might read it. The cookie is not
+        # Strict, because the browser comes from a link.
         cookie = f"{name}={door.cookie}; Path=/; Max-Age={REMEMBERED_SECONDS}; HttpOnly; SameSite=Lax"
         return _sentence("303 See Other", "The page is at /.", ("Location", "./"), ("Set-Cookie", cookie))
     if shown is not None and door.is_shut(now):
         return _sentence("429 Too Many Requests", "Too many wrong tokens: wait a minute.", ("Retry-After", "60"))
-    # Only the page itself may make a browser ask for a password; its script would do so every few seconds.
+    # Only the page itself may make a browser ask for a password; for its script, it would ask every few seconds.
     asks = 'Basic realm="qqqbot: any name, the token as password", charset="UTF-8"' if path == "/" else "Bearer"
     told = f"The token is missing or wrong. Open the link that {COMMAND} web printed, or give the token you chose."
     return _sentence("401 Unauthorized", told, ("WWW-Authenticate", asks))
 
 
 def _is_this_machine(environment: WSGIEnvironment) -> bool:
-    """Whether it comes from here and asks for here: a foreign page asks under its own name (DNS rebinding)."""
+    """Whether a request comes from this machine and names it: a foreign page uses its own name (DNS rebinding)."""
     host = environment.get("HTTP_HOST", "")
     name = host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0]
     return is_loopback(environment.get("REMOTE_ADDR", "")) and is_loopback(name)
