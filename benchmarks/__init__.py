@@ -1,1 +1,1 @@
-"""Speed is measured here, next to what users would pick instead: python -m benchmarks.<name>"""
+"""Measures speed, next to what users would pick instead: python -m benchmarks.<name>"""

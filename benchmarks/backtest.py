@@ -20,7 +20,7 @@ from typing import Any
 for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[threads] = "1"
 
-import numpy as np  # noqa: E402  (its threads are set first)
+import numpy as np  # noqa: E402  (the number of its threads is set before)
 
 from qqqbot.backtest.account import run  # noqa: E402
 from qqqbot.backtest.neighbours import LONGS, SHORTS, neighbours  # noqa: E402
@@ -61,7 +61,7 @@ def market(count: int) -> Prices:
 
 
 def save(folder: Path, prices: Prices) -> Levels:
-    """The same prices for other processes: arrays with the positions, and the two CSV files of the command."""
+    """Save the prices for other processes: arrays with the positions, and the two CSV files for the command."""
     days = examine(prices, Rules(), prices.dates[WARM_UP])
     np.savez(
         folder / "market.npz",
@@ -151,7 +151,7 @@ print(np.nanmax(neighbours(prices, days, Terms(slippage=float(d["cost"])))[0].ca
 
 
 def _milliseconds(work: Callable[[], object], times: int) -> float:
-    """The fastest of the warm runs: a busy machine only adds."""
+    """The time of the fastest warm run: a busy machine only makes runs slower."""
     work()
     taken = []
     for _ in range(times):
@@ -162,7 +162,7 @@ def _milliseconds(work: Callable[[], object], times: int) -> float:
 
 
 def _process(command: list[str], times: int = 3) -> tuple[float, float]:
-    """Least seconds and most megabytes of `times` whole processes."""
+    """The fewest seconds and the most megabytes of `times` whole processes."""
     seconds, memory = [], 0.0
     for _ in range(times):
         began = time.perf_counter()
@@ -178,7 +178,7 @@ def _process(command: list[str], times: int = 3) -> tuple[float, float]:
 
 
 def _environment() -> dict[str, str]:
-    """Byte code is cached, as for a user."""
+    """The environment of a process, with cached byte code, as a user has it."""
     return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
 

@@ -1,8 +1,8 @@
 """How light the daemon is: python -m benchmarks.daemon
 
 Every number is printed next to a yardstick measured in the same run on the same machine: a process that imports pandas,
-yfinance and exchange_calendars, a bare append with fdatasync. Yahoo is the stand-in on loopback, at a fixed afternoon,
-so no network time is in any number. Byte code is cached as it is for a user.
+yfinance and exchange_calendars, and a bare append with fdatasync. Yahoo is the stand-in on loopback at a fixed
+afternoon, so no number contains network time. Byte code is cached as it is for a user.
 """
 
 import json

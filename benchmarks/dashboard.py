@@ -1,8 +1,9 @@
 """How quickly the page is served, and how little of it: python -m benchmarks.dashboard
 
-The page of the real process over real HTTP, for a folder with nothing in it, for a hundred rows and for a million, each
-in the book and in the decisions: a look at which nothing has changed, the first after a decision, and the history for
-the charts. Then what one open tab is sent in a minute, beside what it would be if the whole page were sent each time.
+The real process serves the page over real HTTP from an empty folder, and from folders with a hundred and a million rows
+in the book and in the decisions. Measured are a look after which nothing has changed, the first look after a decision,
+and the history for the charts; then the bytes that one open tab gets in a minute, and the bytes that it would get if
+the whole page were sent each time.
 """
 
 import http.client
@@ -92,7 +93,7 @@ def page(name: str, logs: Path) -> None:
 
 
 def minute(port: int, logs: Path) -> int:
-    """Bytes of all answers that an open tab gets in a minute in which one decision is made; its charts too."""
+    """The bytes of all answers, charts included, that an open tab gets in a minute with one decision."""
     tags, sent = "", 0
     for n in range(POLLS):
         if n == 1:
@@ -135,13 +136,13 @@ class Answer(NamedTuple):
 
 
 def ask(port: int, path: str) -> tuple[float, int]:
-    """Milliseconds, connection included, and bytes of one uncompressed answer."""
+    """The milliseconds, connection included, and the bytes of one uncompressed answer."""
     answer = look(port, path, "", "identity")
     return answer.milliseconds, answer.size
 
 
 def look(port: int, path: str, tags: str, packed: str = "gzip") -> Answer:
-    """One request as a browser makes it, headers counted."""
+    """Make one request as a browser does; the size includes the headers."""
     began = time.perf_counter()
     connection = http.client.HTTPConnection("127.0.0.1", port)
     headers = {"Authorization": f"Bearer {TOKEN}", "Accept-Encoding": packed, "If-None-Match": tags}
@@ -154,7 +155,7 @@ def look(port: int, path: str, tags: str, packed: str = "gzip") -> Answer:
 
 
 def resident(pid: int) -> float:
-    """MiB; nan if the system does not report it."""
+    """The resident memory in MiB; nan if the system does not report it."""
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     except FileNotFoundError:

@@ -23,7 +23,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-import ib_async  # noqa: E402  (ib_broker and the stand-ins are found by the path above)
+import ib_async  # noqa: E402  (the path above is for ib_broker and the stand-ins)
 from ibapi.client import EClient  # noqa: E402
 from ibapi.wrapper import EWrapper  # noqa: E402
 
@@ -90,7 +90,7 @@ def numbered(number: int) -> OrderIntent:
 
 
 def orders(port: int, remote: RemoteGateway) -> None:
-    """One after the other, each followed until its row is in the book."""
+    """Send orders one after the other, and wait for the row of each in the book."""
     clock = SystemClock()
     marks: dict[str, tuple[int, int, int, int]] = {}
     with tempfile.TemporaryDirectory() as folder, broker(port) as at:
@@ -122,7 +122,7 @@ def orders(port: int, remote: RemoteGateway) -> None:
 
 
 def bare_appends() -> list[int]:
-    """What the disk takes for a line as long as the journal's, at the same pace."""
+    """How long the disk needs for a line as long as the journal's, at the same pace, in nanoseconds."""
     taken = []
     with tempfile.NamedTemporaryFile() as file:
         for _ in range(ORDERS):
@@ -135,7 +135,7 @@ def bare_appends() -> list[int]:
 
 
 def pairs(port: int, remote: RemoteGateway) -> None:
-    """The first two orders of a fresh connection, one right behind the other, as a rotation without a wait would."""
+    """Send the first two orders of a fresh connection back to back, as a rotation without a wait would."""
     first: list[int] = []
     second: list[int] = []
     number = ORDERS
@@ -156,7 +156,7 @@ def pairs(port: int, remote: RemoteGateway) -> None:
 
 
 class Bare(EWrapper, EClient):  # type: ignore[misc]
-    """The official client as its examples use it."""
+    """The official client, used as in its examples."""
 
     def __init__(self) -> None:
         EClient.__init__(self, self)
@@ -174,7 +174,7 @@ class Bare(EWrapper, EClient):  # type: ignore[misc]
         self.answered.wait(5)
 
     def error(self, *args: Any) -> None:
-        """Notices of data farms."""
+        """Ignore the notices of data farms."""
 
 
 def round_trips(port: int) -> None:

@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def _row(number: int) -> Mapping[str, Any]:
-    """A trade as the daemon writes it, a purchase and a sale in turn."""
+    """A row of the book as the daemon writes it: a purchase and a sale in turn."""
     bought = number % 2 == 0
     return {
         "timestamp": (NOW - timedelta(days=30)).isoformat(),
@@ -96,7 +96,7 @@ def _print_processes(ten: Path, million: Path) -> None:
     for number in range(RUNS + 1):
         for name, arguments in commands.items():
             took = _seconds(arguments, terminal="terminal" in name)
-            if number:  # the first run compiles
+            if number:  # the first run compiles byte code
                 seconds[name].append(took)
     yardstick = statistics.median(seconds[RICH])
     for name, taken in seconds.items():
@@ -135,7 +135,7 @@ def _print_tail(book: Path) -> None:
 
 
 def _print_whole_book(folder: Path) -> None:
-    """Before anything large is in this process: a child's highest memory includes that of the fork it began as."""
+    """Must run while this process is small: the peak memory of a child includes that of the fork it began as."""
     began = time.perf_counter()
     command = [sys.executable, str(ROOT / "monitor.py"), "--logs-dir", str(folder), "--performance"]
     subprocess.run(command, stdout=subprocess.DEVNULL, check=True)

@@ -1,7 +1,8 @@
 """What a notification costs the daemon: python -m benchmarks.notify
 
-The hand-over (all that a check waits for) next to apprise called in the loop, as most bots do, and the memory of the
-daemon's process before and after a message, next to one that has imported apprise. The receiver is on loopback.
+Measured are the hand-over, which is all that a check waits for, next to a call of apprise in the loop, as most bots do
+it; and the memory of the daemon's process before and after a message, next to a process that has imported apprise. The
+receiver is on loopback.
 """
 
 import platform
@@ -92,7 +93,7 @@ def _bare_queue() -> list[float]:
 
 
 def _news() -> tuple[str, str, str]:
-    """What a trade adds to its check: written down, so that a crash before the next look does not lose it."""
+    """What a trade adds to its check: the news is written down, so that a crash does not lose it."""
     with tempfile.TemporaryDirectory() as folder:
         memory = NoticeMemory(Path(folder))
         trades = [Event(AlertKind.TRADE, f"BUY 211 QQQ at 450.0000, number {n}", NOW) for n in range(HAND_OVERS)]

@@ -2,8 +2,8 @@
 
 Whole processes of one interpreter, in turn, so that a busy machine slows all alike; medians of processor time and of
 elapsed time. The yardsticks are Python that does nothing and Python that imports rich's console and tables, as any
-terminal program with rich must. With OTHER_CHECKOUT (an older revision, say, in a git worktree) the same processes run
-there too, and the ratios of this checkout to that one are printed.
+terminal program with rich must. With OTHER_CHECKOUT (for example an older revision in a git worktree) the same
+processes run there too, and the ratios of this checkout to the other one are printed.
 """
 
 import os
@@ -60,13 +60,13 @@ def _measure(checkouts: Sequence[Path], folder: Path) -> Mapping[tuple[Path, str
         for what, command in {**YARDSTICKS, **STARTS}.items():
             for checkout in checkouts:
                 one = _run([part.format(**folders[checkout]) for part in command], checkout)
-                if number:  # the first run compiles
+                if number:  # the first run compiles byte code
                     taken.setdefault((checkout, what), []).append(one)
     return taken
 
 
 def _records(checkout: Path, folder: Path) -> dict[str, str]:
-    """An empty folder, and one with what that checkout's own demo records."""
+    """An empty folder, and a folder with the records of that checkout's own demo."""
     found = {name: folder / name for name in ("empty", "demo")}
     for path in found.values():
         path.mkdir(parents=True)

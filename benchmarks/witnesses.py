@@ -1,9 +1,9 @@
-"""What the witnesses of QQQ's rows refuse, and what passes: python -m benchmarks.witnesses FOLDER [--every N]
+"""Counts what the witnesses of QQQ's rows refuse, and what passes: python -m benchmarks.witnesses FOLDER [--every N]
 
 FOLDER holds qqq_daily.csv and tqqq_daily.csv with date, close (adjusted for splits only), adj_close and dividend.
-On every Nth day since 2015 the rule is asked near the close: with the rows as they are, and with each of the errors of
-`ERRORS` in them. A refused check is one that the witnesses stop; an answer let through is one that differs from the
-answer of the true rows and is not stopped. Pure arithmetic: no network, no process.
+On every Nth day since 2015 the rule is asked near the close: with the true rows, and with each error of `ERRORS`. A
+check is refused if the witnesses stop it; an answer is let through if it differs from the answer of the true rows and
+is not stopped. Pure arithmetic: no network, no process.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from qqqbot.strategy.witnesses import Window, doubts, other_answer, too_many, un
 
 RULES = Rules()
 FIRST = date(2015, 1, 1)
-# Places of a wrong row, counted back from yesterday's: both edges of the short average, and of the long one.
+# The places of a wrong row, counted back from yesterday's: both edges of the short average, and of the long average.
 PLACES = (1, 2, 3, 5, 10, 20, 28, 29, 30, 60, 90, 118, 119)
 LENGTHS = (119, 199, 249, 499, 1_249)
 SIZES = (0.05, -0.05, 0.10, -0.10, 0.15, -0.15, 0.18, -0.18)
@@ -31,7 +31,7 @@ SIZES = (0.05, -0.05, 0.10, -0.10, 0.15, -0.15, 0.18, -0.18)
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One check near the close: the window as it is, and the place and size (of the close before) of each dividend."""
+    """One check near the close: the true window; each dividend's place, and its size as a part of the close before."""
 
     day: date
     window: Window
@@ -40,7 +40,7 @@ class Day:
 
 @dataclass
 class Count:
-    """Checks with one kind of error: how many; wrong answers without witnesses; refused; wrong ones let through."""
+    """For one kind of error: checks; wrong answers without witnesses; checks refused; wrong answers let through."""
 
     checks: int = 0
     wrong: int = 0
@@ -75,7 +75,7 @@ def refused(window: Window) -> bool:
 
 
 def of_factor(window: Window, factor: float) -> Window:
-    """The window with a fund of another factor, which tracks QQQ without any error."""
+    """The window with a fund of another factor that tracks QQQ without any error."""
     closes = [*window.closes, window.price]
     fund = [100.0]
     for before, after in itertools.pairwise(closes):
@@ -84,7 +84,7 @@ def of_factor(window: Window, factor: float) -> Window:
 
 
 def doubtful(folder: Path, length: int, every: int) -> str:
-    """How many doubts there are in windows of `length` sessions, and how many with a fund of another factor."""
+    """How many doubts windows of `length` sessions raise, and how many they raise with a fund of another factor."""
     windows = [day.window for day in days(folder, date.min, every, length)]
     most = max(len(doubts(window, RULES.leverage)) for window in windows)
     fewest = min(len(doubts(of_factor(window, 2.0), RULES.leverage)) for window in windows)
@@ -96,7 +96,7 @@ def answer(window: Window) -> Holding:
 
 
 def with_dividends(day: Day, times: float) -> Iterable[Window]:
-    """Each dividend of the window told `times` as large."""
+    """The window with each dividend in turn reported `times` as large."""
     for place, part in day.dividends:
         factor = (1 - times * part) / (1 - part)
         closes = [c * factor if n < place else c for n, c in enumerate(day.window.closes)]
@@ -104,7 +104,7 @@ def with_dividends(day: Day, times: float) -> Iterable[Window]:
 
 
 def with_row(day: Day, size: float) -> Iterable[Window]:
-    """One row of QQQ off by `size`, adjusted and unadjusted alike."""
+    """The window with one row of QQQ off by `size`, adjusted and unadjusted alike."""
     for back in PLACES:
         off = [1 + size if n == len(day.window.closes) - back else 1.0 for n in range(len(day.window.closes))]
         closes, plain = (
@@ -114,8 +114,9 @@ def with_row(day: Day, size: float) -> Iterable[Window]:
 
 
 def with_both_rows(day: Day, size: float) -> Iterable[Window]:
-    """One row of QQQ off by `size` and the fund's by its factor times as much, which fit each other: but they were
-    traded on before as they are, all but yesterday's."""
+    """One row of QQQ is off by `size` and the fund's row by its factor times as much, so that the two fit each other.
+
+    But earlier checks saw the true rows, except yesterday's."""
     window = day.window
     kept, kept_fund = ([*column[:-1], math.nan] for column in (window.closes, window.fund))
     times = RULES.leverage * size
@@ -128,8 +129,9 @@ def with_both_rows(day: Day, size: float) -> Iterable[Window]:
 
 
 def with_both_older(day: Day, size: float) -> Iterable[Window]:
-    """All rows of both funds before some session wrong by one factor each, so that only that session's move is; but
-    they were traded on before as they are, all but yesterday's."""
+    """All rows before some session are wrong by one factor for each fund, so that only that session's move is wrong.
+
+    But earlier checks saw the true rows, except yesterday's."""
     window = day.window
     kept, kept_fund = ([*column[:-1], math.nan] for column in (window.closes, window.fund))
     for back in (5, 15, 25, 60):
@@ -176,7 +178,7 @@ ERRORS: dict[str, Callable[[Day], Iterable[Window]]] = {
 
 
 def count(checks: Iterable[Day], names: Iterable[str] = ERRORS) -> dict[str, Count]:
-    """What became of each error on each of `checks`."""
+    """Name of each error -> what became of it on all `checks`."""
     counts = {name: Count() for name in names}
     for day in checks:
         truth = answer(day.window)
@@ -194,7 +196,7 @@ def count(checks: Iterable[Day], names: Iterable[str] = ERRORS) -> dict[str, Cou
 
 
 def _error(window: Window, true: Window) -> float:
-    """How far the sum of the last 29 closes is off."""
+    """By how much the sum of the last 29 closes is wrong."""
     return math.fsum(window.closes[-29:]) / math.fsum(true.closes[-29:]) - 1
 
 

@@ -1,1 +1,1 @@
-"""The fire drill, ./bot_control.sh drill: this bot itself, in a sandbox folder, with stand-ins that fail."""
+"""The fire drill, ./bot_control.sh drill: the real bot in a sandbox folder, with stand-ins that fail."""

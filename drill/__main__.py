@@ -44,7 +44,7 @@ def main() -> int:
     if unknown := [name for name in options.scenes if name not in SCENES]:
         parser.error(f"unknown scene: {', '.join(unknown)}; the scenes are: {', '.join(SCENES)}")
     for number in ENDINGS:
-        if signal.getsignal(number) != signal.SIG_IGN:  # nohup, a background job
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup or a background job ignores it
             signal.signal(number, end)
     folder = Path(tempfile.mkdtemp(prefix="qqqbot drill "))
     try:
@@ -61,7 +61,7 @@ def main() -> int:
 
 
 def settings_of(rule: str | None) -> dict[str, object]:
-    """The keys of config.json that say which rule it is, or those of `rule`. Raises ConfigError."""
+    """The keys for the rule: those of config.json, or of `rule` if that is given. Raises ConfigError."""
     if rule is None:
         own = load(ROOT / "config.json").model_dump()
         return {key: own[key] for key in KEYS_OF_THE_RULE}
@@ -69,7 +69,7 @@ def settings_of(rule: str | None) -> dict[str, object]:
 
 
 def remove(folder: Path) -> None:
-    """A child of a killed daemon may still write a last file meanwhile; it ends on its own."""
+    """Remove `folder`. A child of a killed daemon may still write a last file meanwhile; it ends on its own."""
     deadline = time.monotonic() + 10
     while folder.exists() and time.monotonic() < deadline:
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What must be true of the records whatever happened to the daemon, computed independently of it."""
+"""Checks what must be true of the records whatever happened to the daemon, computed without its code."""
 
 import json
 from collections import Counter
@@ -20,7 +20,7 @@ class Execution(Protocol):
 
 
 def rows(path: Path) -> list[Row]:
-    """The complete rows of a record; none if there is no file."""
+    """The complete rows of a record file; none if there is no such file."""
     if not path.exists():
         return []
     lines = path.read_text().splitlines(keepends=True)
@@ -81,7 +81,7 @@ class Account:
 def problems(logs: Path, executions: Iterable[Execution] | None = None) -> list[str]:
     """Everything that is wrong with the records in `logs`. Every order must have its outcome by now.
 
-    `executions` are those of the gateway, if there is one.
+    `executions` are the gateway's, if there is a gateway.
     """
     account = Account(rows(logs / "trades.jsonl"))
     found = [*account.problems, *_orders(logs), *_status(logs, account)]
@@ -115,7 +115,7 @@ def _status(logs: Path, account: Account) -> Iterator[str]:
 
 
 def _against(executions: Iterable[Execution], logs: Path) -> Iterator[str]:
-    """The gateway's own ledger, order by order: shares exactly, money to the cent."""
+    """Compare with the gateway's own ledger, order by order: shares exactly, money to the cent."""
     theirs: dict[str, tuple[Decimal, Decimal]] = {}
     for execution in executions:
         shares, amount = theirs.get(execution.order_ref, (Decimal(0), Decimal(0)))

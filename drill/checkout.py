@@ -1,4 +1,4 @@
-"""A copy of the project in a folder of its own, driven through bot_control.sh as its owner would."""
+"""A copy of the project in its own folder, controlled through bot_control.sh as its owner would do it."""
 
 import contextlib
 import json
@@ -16,7 +16,7 @@ from qqqbot.runtime.lock import PID_FILE, holder
 
 ROOT = Path(__file__).resolve().parents[1]
 STANDINS = ROOT / "standins"
-# Nothing answers there: a daemon that asks for prices is refused at once, and nothing needs the internet.
+# No proxy answers there: a daemon that asks for prices is refused at once, and nothing needs the internet.
 NOBODY = "http://127.0.0.1:9"
 
 
@@ -40,7 +40,7 @@ class Checkout:
         self.environment = {**kept, "HTTPS_PROXY": NOBODY, "NO_COLOR": "1"}
 
     def with_ready_environment(self) -> Self:
-        """Use the Python that runs this, as if it had been set up here: nothing is installed."""
+        """Use the running Python as if it had been set up here: nothing is installed."""
         environment = self.folder / ".venv"
         (environment / "bin").mkdir(parents=True)
         python = environment / "bin" / "python"
@@ -72,7 +72,7 @@ class Checkout:
         return holder(self.logs / PID_FILE)
 
     def daemon(self) -> int:
-        """The pid of the daemon, which must run."""
+        """The pid of the daemon, which must be running."""
         pid = self.holder()
         assert pid is not None, "no daemon runs"
         return pid
@@ -81,24 +81,24 @@ class Checkout:
         return str(json.loads((self.logs / "status.json").read_text())["state"])
 
     def clean_up(self) -> None:
-        """Leave no daemon behind, neither the one that holds the lock nor one that is about to take it."""
-        # Only a test makes a lock file that is not a file; there is no daemon then.
+        """Leave no daemon behind, whether it holds the lock or is about to take it."""
+        # Only a test replaces the lock file by something else; then there is no daemon.
         pid = self.holder() if (self.logs / PID_FILE).is_file() else None
         if pid is not None:
             kill(pid)
         eventually(lambda: not sum(map(kill, self._processes())), f"nothing of {self.folder} runs")
 
     def _processes(self) -> list[int]:
-        """The script and the daemon, whoever started them; each has its file in this folder among its arguments."""
+        """The pids of the script and the daemon, whoever started them; their arguments name a file of this folder."""
         names = (f"{self.script} ", f"{self.folder / 'qqq_trading_bot.py'} ")
         return [pid for pid, command in commands() if any(name in f"{command} " for name in names)]
 
 
 def commands() -> Iterator[tuple[int, str]]:
-    """Every process on this machine, with its arguments."""
+    """(pid, arguments) of every process on this machine."""
     if Path("/proc/self/cmdline").exists():
         for path in Path("/proc").glob("[0-9]*/cmdline"):
-            with contextlib.suppress(OSError):  # it has just ended
+            with contextlib.suppress(OSError):  # the process has just ended
                 yield int(path.parent.name), path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
     else:
         listed = subprocess.run(["ps", "-axww", "-o", "pid=,args="], capture_output=True, text=True, check=True)
@@ -116,7 +116,7 @@ def finished(process: "subprocess.Popen[str]", timeout: float = 120) -> "subproc
 
 
 def kill(pid: int) -> bool:
-    """Whether there was such a process."""
+    """Kill a process; returns whether there was one."""
     try:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:

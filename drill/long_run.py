@@ -1,12 +1,13 @@
 """The whole product over many sessions of real prices: python -m drill.long_run --help
 
-A copy of the checkout is started by its own script, fed by the stand-in for Yahoo with the daily rows of two CSV files,
-on a clock that skips the waiting (see shifted_clock). At random moments the daemon may be killed with -9 and started
-again, by hand or, with --supervised, by a stand-in for systemd. With --gateway the account is one at the stand-in for
-Interactive Brokers' gateway, which restarts every night, forgets order ids and needs a login on Sundays. At the end the
-book is compared with an independent account, or with the gateway's own ledger, and every decision with the rule
-computed from the files; all notifications of that time are listed. This is for trying out the whole by hand; it takes
-minutes and is not part of the test suite.
+A copy of the checkout is started by its own script, on a clock that skips the waiting (see shifted_clock); the stand-in
+for Yahoo feeds it the daily rows of two CSV files. At random moments the daemon may be killed with -9 and started
+again, by hand or, with --supervised, by a stand-in for systemd. With --gateway it trades an account at the stand-in for
+Interactive Brokers' gateway, which restarts every night, forgets order ids and needs a login on Sundays.
+
+At the end the book is compared with an independent account, or with the gateway's own ledger, and every decision with
+the rule computed from the files; all notifications of that time are listed. This is for trying out the whole product by
+hand; it takes minutes and is not part of the test suite.
 """
 
 import argparse
@@ -42,7 +43,7 @@ from standins.yahoo.series import read_daily_csv
 ROOT = Path(__file__).resolve().parents[1]
 NEW_YORK = ZoneInfo("America/New_York")
 SUNDAY = 6
-# The longest pause between attempts is a minute; a day takes minutes here, so each connection looks short-lived.
+# The longest pause between attempts is a minute. A day takes minutes here, so each connection looks short-lived.
 RECONNECTED_SECONDS = 120
 
 
@@ -95,7 +96,7 @@ class Run:
 
     @contextmanager
     def gateway(self) -> Iterator[None]:
-        """A margin account at the stand-in, quoting the same prices; a thread plays its nights and its troubles."""
+        """A margin account at the stand-in, which quotes the same prices; a thread plays its nights and troubles."""
         if not self.args.gateway:
             yield
             return
@@ -131,7 +132,7 @@ class Run:
                 self._await_login(broker, datetime.combine(local.date(), time_of_day(19, 30), NEW_YORK))
 
     def _await_login(self, broker: IBGateway, until: datetime) -> None:
-        """IB has ended the login, as on every Sunday at 01:00, and the owner logs in again in the evening."""
+        """Play a Sunday: IB ends the login at 01:00, and the owner logs in again in the evening."""
         print(f"the gateway's login ends at {self.now().astimezone(NEW_YORK):%a %H:%M} ET", flush=True)
         broker.go_down(roll_back_ids=3)
         while self.now() < until and not self.over.wait(0.003):
@@ -146,7 +147,7 @@ class Run:
             broker.come_up()
 
     def _trouble(self, broker: IBGateway) -> None:
-        """One of the things that can happen to a connection at any time of day, or nothing."""
+        """Cause a trouble that a connection can have at any time of day, or none."""
         match self.random.choice(("drop", "line", "garbage", "nothing")):
             case "drop":
                 with self._real_time(broker, "the connection is dropped"):
@@ -162,7 +163,7 @@ class Run:
 
     @contextmanager
     def _real_time(self, broker: IBGateway, what: str) -> Iterator[None]:
-        """Nothing is skipped until the bot is connected again."""
+        """Skip no waiting until the bot is connected again."""
         hold = self.control.with_suffix(".hold")
         hold.touch()
         print(f"{what} at {self.now().astimezone(NEW_YORK):%a %Y-%m-%d %H:%M} ET; {self._weight()}", flush=True)
@@ -172,7 +173,7 @@ class Run:
         hold.unlink()
 
     def _weight(self) -> str:
-        """What the daemon uses at this moment: a leak shows as a number that grows."""
+        """What the daemon uses at this moment: a leak shows as a growing number."""
         pid = (self.logs / "bot.pid").read_text().strip()
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
         values = {name: rest.split()[0] for name, _, rest in (line.partition(":") for line in lines) if rest.split()}
@@ -180,7 +181,7 @@ class Run:
         return f"{int(values['VmRSS']) / 1024:.1f} MB, {values['Threads']} threads, {descriptors} descriptors"
 
     def _price(self, symbol: str, now: datetime) -> float:
-        """A straight line from open to close, as the stand-in for Yahoo draws it."""
+        """The price on a straight line from open to close, the same as at the stand-in for Yahoo."""
         day = now.astimezone(NEW_YORK).date()
         rows = self.series[symbol]
         row = rows[bisect_right(rows, day, key=lambda r: r.date) - 1]
@@ -246,7 +247,7 @@ class Run:
         return 1 if problems else 0
 
     def wrong_decisions(self) -> Iterator[str]:
-        """Decisions that differ from the rule, computed from the file's closes on the decision's own basis."""
+        """The decisions that differ from the rule, computed from the file's closes on their own basis."""
         history = self._adjusted()
         seen = 0
         for row in audit.rows(self.logs / "decisions.jsonl"):
@@ -303,7 +304,7 @@ class Run:
             return [(date.fromisoformat(r["date"]), float(r["adj_close"])) for r in csv.DictReader(file)]
 
     def _adjusted_basis(self, day: date) -> float:
-        """The last close before `day` as Yahoo showed it on `day`: less a dividend that went ex on it."""
+        """The last close before `day` as Yahoo showed it on `day`: less a dividend whose ex-day is `day`."""
         with self.args.qqq.open() as file:
             rows = list(csv.DictReader(file))
         at = next(i for i, r in enumerate(rows) if r["date"] == day.isoformat())

@@ -1,4 +1,4 @@
-"""The drill's market: the rule's index has risen evenly for a year or more, and today it does what the drill wants.
+"""The drill's market: the rule's index has risen evenly for a year or more, and today it moves as the drill wants.
 
 With such a history the default's 30-day average is about 1.4 % below yesterday's close and above the 120-day average:
 the rule wants TQQQ, and QQQ once the price has fallen by 2 %. Another rule gets a slope and a fall of its own.
@@ -22,18 +22,18 @@ TUESDAY, WEDNESDAY, LAST = date(2026, 11, 24), date(2026, 11, 25), date(2026, 12
 SESSIONS = 336
 FIRST_CLOSE, RISE = 450.0, 0.001
 FUND_START, OTHER_START = 60.0, 100.0
-# A Treasury-bill fund's growth in a session.
+# How much a Treasury-bill fund grows in a session.
 BILLS = 0.04 / 252
-# The fall goes so far beyond the price at which the rule's answer changes, and is a multiple of half a per cent.
+# The fall goes this far beyond the price at which the rule's answer changes; it is a multiple of half a per cent.
 BEYOND, STEP = 0.01, 0.005
 LARGEST_FALL = -0.15
 
 
 class Market:
-    """`move` is the index's so far today, as a fraction of yesterday's close; a fund moves its factor times as far.
+    """`move` is how far the index has moved today, as a fraction of yesterday's close; a fund moves its factor as far.
 
-    The rule wants `strong` until the index has moved by `fall`, and `after` from then on. Raises ConfigError if no fall
-    of a day does that.
+    The rule wants `strong` until the index has moved by `fall`, and `after` from then on. Raises ConfigError if no
+    fall in one day changes the rule's answer.
     """
 
     def __init__(self, rule: Rule = PRESETS[DEFAULT], split: bool = False) -> None:
@@ -55,7 +55,7 @@ class Market:
 
 
 def _slope(rule: Rule) -> float:
-    """What the index rises by in a session: enough for the rule to want its strong shelf."""
+    """How much the index rises in a session: enough for the rule to want its strong shelf."""
     sides = [side for side in (rule.trend, rule.strength) if side is not None]
     return max(
         (29 * RISE / side.fast.divisor + 2.1 * side.enter) / (side.slow.length - side.fast.length) for side in sides
@@ -82,5 +82,5 @@ def _fall(rule: Rule, closes: Sequence[float]) -> tuple[float, Holding]:
 
 
 def _closes_before(rows: Sequence[Row]) -> Mapping[date, float]:
-    """Day -> the close of the session before it, in that day's shares."""
+    """Day -> the close of the session before it, adjusted to the shares of that day."""
     return {row.date: before.close / (row.split or 1) for before, row in itertools.pairwise(rows)}

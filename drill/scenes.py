@@ -1,8 +1,8 @@
-"""What can go wrong, one scene each: what happens, what the owner sees, and what is then proved.
+"""What can go wrong, in scenes: what happens, what the owner sees, and what is proved at the end.
 
-Each begins on Tuesday, 24 November 2026 (the half-day on the Friday after). Unless a scene is about something else, the
-bot holds the rule's strong fund (TQQQ) and the index falls (QQQ by 2.5 %), so that a rotation is due while something is
-wrong.
+Each scene begins on Tuesday, 24 November 2026 (the scene of the half-day on the Friday after). Unless a scene is about
+something else, the bot holds the rule's strong fund (TQQQ) and the index falls (QQQ by 2.5 %), so that a rotation is
+due while something is wrong.
 """
 
 import os
@@ -31,10 +31,10 @@ class Scene:
     gateway: bool = False
     split: bool = False
     impossible: str = ""
-    """why it cannot be played on this system"""
+    """why the scene cannot be played on this system"""
 
     def run(self, folder: Path, out: TextIO, settings: Mapping[str, object]) -> Stage:
-        """Play it in `folder`, which is created. Raises AssertionError if it cannot continue, ConfigError."""
+        """Play the scene in `folder`, which is created. Raises ConfigError, or AssertionError if it cannot go on."""
         with stage(folder, out, settings, self.split, self.gateway) as made:
             self.play(made)
             made.owner("stop")
@@ -179,7 +179,7 @@ def asked_first(on: Stage) -> None:
 
 
 def announced(on: Stage, topic: OwnerChannels, number: int) -> str:
-    """The code of the announcement with this number, once it is in the topic."""
+    """Wait for the announcement with this number in the topic; returns its code."""
     codes: list[str] = []
 
     def is_there() -> bool:
@@ -343,7 +343,7 @@ def sold_by_hand(on: Stage) -> None:
     on.gateway.manual_trade(on.market.strong, -100)
     on.later("11:00", move=on.market.fall)
     on.status("Problems")
-    on.later("11:15")  # positions may be late: a difference is looked at twice before the owner is asked
+    on.later("11:15")  # positions may be late: the bot looks twice at a difference before it asks the owner
     halted = on.status()
     on.prove("nothing was traded while the account contradicted the book", halted.returncode == 4, on.orders() == 1)
     on.prove("the owner was asked", on.message("Account and book differ", "adopt"))
@@ -416,7 +416,7 @@ def shares(on: Stage) -> Mapping[str, int]:
 
 
 def prove_one_rotation(on: Stage, sentence: str) -> None:
-    """All was sold and what the rule then wants was bought for it, each once; and the records add up."""
+    """Prove that all was sold, once, that what the rule then wants was bought, once, and that the records add up."""
     bought, after = on.trades()[0].removeprefix("BUY "), on.market.after.symbol
     then = [f"BUY {shares(on)[after]:,} {after}"] if after else []
     on.prove(sentence, on.trades()[1:] == [f"SELL {bought}", *then], not after or shares(on)[after] > 0)

@@ -1,4 +1,4 @@
-"""The stage of a scene: a copy of this project in a folder of its own, a market, and a clock that the drill moves.
+"""The stage of a scene: a copy of this project in its own folder, a market, and a clock that the drill moves.
 
 The bot is the real one, started and stopped by its own script, with the real clients of Yahoo and of Interactive
 Brokers; only their servers are simulated (`standins`), and the time (`standins/shifted_clock`). Everything is printed
@@ -33,7 +33,7 @@ from standins.yahoo.exchange import hours
 from standins.yahoo.series import NEW_YORK, session_dates
 
 PAPER_ACCOUNT, LIVE_ACCOUNT = "DU1234567", "U7654321"
-# The newest protocol that the stand-in offers; an older client negotiates its own.
+# The newest protocol version that the stand-in offers; an older client gets its own.
 NEWEST_PROTOCOL = 226
 LONGEST_SHOWN = 900
 MARGIN, WIDTH = " " * 6, 116
@@ -41,7 +41,7 @@ LABEL_WIDTH = len("Last check  ")
 
 
 class Stage:
-    """What a scene works with. `yahoo` and `gateway` are made to fail; `market` moves; `owner` types commands."""
+    """What a scene works with: `yahoo` and `gateway` can fail, `market` can move, `owner` types commands."""
 
     def __init__(self, bot: Checkout, control: Path, market: Market, yahoo: StandIn, phone: Receiver, out: TextIO):
         self.bot, self.market, self.yahoo = bot, market, yahoo
@@ -69,11 +69,11 @@ class Stage:
         path.write_text(json.dumps(json.loads(path.read_text()) | settings, indent=2))
 
     def add_channel(self, url: str) -> None:
-        """Before the owner's phone, which is the last one."""
+        """Add a channel before the owner's phone, which is the last one."""
         self.bot.environment["QQQBOT_NOTIFY_URLS"] = f"{url} {self._phone.json_url()}"
 
     def log_in(self, account: str) -> None:
-        """Let the gateway, which must be down, come up with `account`; each account keeps its contents."""
+        """Bring the gateway, which must be down, up with `account`; each account keeps its contents."""
         self._accounts.setdefault(account, _account(account))
         self.gateway.book.accounts = {account: self._accounts[account]}
 
@@ -83,12 +83,12 @@ class Stage:
         return datetime.fromtimestamp(time.time() + self._offset, UTC)
 
     def begin(self, day: date, at: str) -> None:
-        """The moment at which the scene opens."""
+        """Set the moment at which the scene opens."""
         self._offset = (_moment(day, at) - datetime.now(UTC)).total_seconds()
         self._write_clock()
 
     def later(self, at: str, day: date | None = None, move: float | None = None, checked: bool = True) -> None:
-        """Make it `at` in New York, the index having moved by `move` today. `checked`: wait until a check is made."""
+        """Move the clock to `at` in New York, and the index to `move` for today. `checked`: wait for a check."""
         moment = _moment(day, at) if day else self._today(at)
         if move is not None:
             self.market.move = move
@@ -125,7 +125,7 @@ class Stage:
         print("\n" + "\n".join(_wrapped(line) for line in lines), file=self._out, flush=True)
 
     def message(self, *words: str) -> bool:
-        """Whether a notification that contains all of `words` arrives; each new one is shown."""
+        """Whether a notification with all of `words` arrives; each new notification is shown."""
         arrived = self.happens(lambda: any(all(w in m for w in words) for m in self._messages()))
         self._show_phone()
         return arrived
@@ -162,13 +162,13 @@ class Stage:
         return max(len(decided), len(sent))
 
     def announcement(self) -> list[str]:
-        """What is on disk of the newest announcement: 'delivered', and the replies to it."""
+        """What the records say about the newest announcement: 'delivered', and the replies to it."""
         rows = audit.rows(self.bot.logs / "orders.jsonl")
         newest = max((n for n, row in enumerate(rows) if row["event"] == "announced"), default=len(rows))
         return [str(row.get("answer", row["event"])) for row in rows[newest:]]
 
     def all_is_told(self) -> bool:
-        """Whether no news waits to be accepted; the clock may then jump by a day."""
+        """Whether every message was accepted, so that the clock may jump by a day."""
         return not json.loads((self.bot.logs / "notices.json").read_text())["waiting"]
 
     def account(self) -> audit.Account:
@@ -178,7 +178,7 @@ class Stage:
         return self._last_status().get("last_check") or {}
 
     def account_answers(self) -> bool:
-        """As of the newest heartbeat: being connected is not enough, it must have read what happened meanwhile."""
+        """Whether the account answers, by the newest heartbeat: a connected bot must also have read what it missed."""
         return self._last_status().get("problem") is None
 
     def checked_since(self, at: str) -> bool:
@@ -186,7 +186,7 @@ class Stage:
         return datetime.fromisoformat(self.last_check()["timestamp"]) >= self._today(at)
 
     def wait_for_heartbeat(self, at: str) -> None:
-        """Wait for two: by then the daemon has seen what is due at that moment, and has had the chance to do it."""
+        """Wait for two heartbeats: by then the daemon has seen what is due at that moment and could do it."""
         since = self._today(at)
         for _ in range(2):
             self.wait_for(partial(self._beaten_after, since), f"a heartbeat at {at}")
@@ -243,7 +243,7 @@ class Stage:
         return datetime.fromisoformat(self._last_status()["heartbeat_at"])
 
     def _is_quiet(self) -> bool:
-        """Between two checks: whatever the last one began has been recorded."""
+        """Whether the daemon is between two checks: everything that the last check began has been recorded."""
         due = self._due()
         return due is not None and due > self.now()
 
@@ -276,12 +276,12 @@ def stage(
 ) -> Iterator[Stage]:
     """A stage in `folder`, which is created; with a paper account at a `gateway`, or with the simulated account.
 
-    `settings` are all that config.json has. Raises ConfigError.
+    `settings` are all keys of config.json. Raises ConfigError.
     """
     bot, control = Checkout(folder).with_ready_environment(), folder.with_suffix(".clock")
     (bot.folder / "config.json").write_text(json.dumps(settings))
     market = Market(load(bot.folder / "config.json").rules.form, split)
-    control.with_suffix(".hold").touch()  # no wait is skipped: the drill moves the clock
+    control.with_suffix(".hold").touch()  # no process skips a wait: the drill moves the clock
     with ExitStack() as stack:
         yahoo = stack.enter_context(StandIn(market.exchange, control=control))
         phone = stack.enter_context(receiving())
@@ -307,7 +307,7 @@ def _gateway(made: Stage) -> IBGateway:
 
 
 def _account(account_id: str) -> Account:
-    """A margin account with cash of 100,000 USD."""
+    """A margin account with 100,000 USD in cash."""
     return Account(account_id, Decimal(100_000), Decimal(4))
 
 
@@ -320,7 +320,7 @@ def _clock(moment: datetime) -> str:
 
 
 def _wrapped(line: str) -> str:
-    """For a screen of the usual width; further lines are aligned with the text of the first."""
+    """`line` wrapped to the usual width; further lines are aligned with the text of the first."""
     body = line.lstrip(" ")
     label = len(line) - len(body) + LABEL_WIDTH
     return fill(line, WIDTH, initial_indent=MARGIN, subsequent_indent=MARGIN + " " * label)

@@ -1,8 +1,8 @@
-"""An ntfy server and Telegram's bot interface in one, on loopback, with what they do to a reader of replies.
+"""An ntfy server and Telegram's bot interface in one, on loopback, with the difficulties that they make for a reader.
 
-ntfy keeps what is published and gives it back with `poll=1`: in any order, more than once, with rows that are no
-messages, or not at all. Telegram hands out updates from `offset` on and forgets those before it; it refuses a second
-reader (409) and one in a hurry (429). Both ignore that a reader has seen something before.
+ntfy keeps published messages and returns them with `poll=1`: in any order, more than once, with rows that are no
+messages, or not at all. Telegram returns updates from `offset` on and forgets earlier ones; it refuses a second reader
+(409) and a reader in a hurry (429). Both ignore that a reader has seen something before.
 """
 
 import json
@@ -20,9 +20,9 @@ TOPIC, TOKEN, CHAT = "a-topic", "123456789:abcdefghijklmnopqrstuvwxyz_abcdefgh",
 
 @dataclass
 class OwnerChannels:
-    """Answers reads with `statuses` one by one, then well, or always with `body`.
+    """Answers reads with `statuses` one after another, then well; or always with `body`.
 
-    `torn` cuts each answer short, `hangs` gives none, `moves` redirects to itself for ever.
+    `torn` cuts each answer short, `hangs` gives no answer, `moves` redirects to itself for ever.
     """
 
     port: int = 0
@@ -38,9 +38,9 @@ class OwnerChannels:
     refuses: int = 0
     """the status that a published message is refused with, 0 if it is accepted"""
     messages: list[dict[str, Any]] = field(default_factory=list)
-    """of ntfy's topic"""
+    """the messages in ntfy's topic"""
     updates: list[dict[str, Any]] = field(default_factory=list)
-    """Telegram's, those that nobody has confirmed"""
+    """Telegram's updates that nobody has confirmed"""
     reads: int = 0
     released: threading.Event = field(default_factory=threading.Event)
 
@@ -57,12 +57,12 @@ class OwnerChannels:
         return f"http://127.0.0.1:{self.port}"
 
     def publish(self, message: str, **more: Any) -> None:
-        """What somebody writes into the topic, the bot among others."""
+        """Publish a message in the topic, as the bot or somebody else."""
         row = {"id": f"m{len(self.messages)}", "time": int(time.time()), "event": "message", "topic": TOPIC}
         self.messages.append({**row, "message": message, **more})
 
     def write(self, text: str, chat: int = CHAT, kind: str = "message", **more: Any) -> None:
-        """What somebody writes to Telegram's bot."""
+        """Write to Telegram's bot."""
         message = {"message_id": 1, "date": int(time.time()), "chat": {"id": chat, "type": "private"}, "text": text}
         number = 700 + self.reads * 1000 + len(self.updates)
         self.updates.append({"update_id": number, kind: {**message, **more}})

@@ -13,7 +13,7 @@ from typing import Any
 
 @dataclass
 class Receiver:
-    """Answers with `statuses` one by one, then as `judge` says; not at all while `hangs`; without end while `drips`."""
+    """Answers with `statuses` in turn, then as `judge` says; not at all while `hangs`, without end while `drips`."""
 
     port: int = 0
     statuses: list[int] = field(default_factory=list)
@@ -25,7 +25,7 @@ class Receiver:
     calls: list[str] = field(default_factory=list)
     """paths requested with GET, or with POST of plain text"""
     bodies: list[str] = field(default_factory=list)
-    """of those with POST"""
+    """the bodies of the calls with POST"""
     messages: list[dict[str, Any]] = field(default_factory=list)
     """bodies received with POST, including those that were refused"""
     released: threading.Event = field(default_factory=threading.Event)
@@ -72,7 +72,7 @@ def receiving() -> Iterator[Receiver]:
             self.end_headers()
 
         def _drip(self) -> None:
-            """A byte now and then, so that no timeout of a single read ends it."""
+            """Send a byte now and then, so that no timeout of a single read ends the answer."""
             with contextlib.suppress(OSError):
                 self.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
                 while not receiver.released.wait(0.2):

@@ -1,4 +1,4 @@
-"""A stand-in for systemd that runs one service the way the unit qqqbot.service asks: Type=notify, Restart=on-failure.
+"""A stand-in for systemd that runs one service as the unit qqqbot.service demands: Type=notify, Restart=on-failure.
 
 It counts the notifications it receives (sd_notify(3)) and restarts the service after a failure, until asked to stop.
 """
@@ -17,7 +17,7 @@ STOP_SECONDS = 30  # TimeoutStopSec
 
 
 class Supervisor:
-    """`pause` waits as long as RestartSec says, on whatever clock the service uses."""
+    """`pause` waits for the time of RestartSec, on the clock that the service uses."""
 
     def __init__(
         self, command: Sequence[str], environment: Mapping[str, str], folder: Path, pause: Callable[[], None]

@@ -19,7 +19,7 @@ PID, ENABLED, WAITING, STOPPING = (FOLDER / name for name in ("pid", "enabled", 
 
 
 def main_pid() -> int:
-    """0 if none runs; one that was asked to stop is given a moment."""
+    """The pid of the daemon, 0 if none runs; a daemon that was asked to stop gets a moment."""
     deadline = time.monotonic() + 2
     while (pid := running()) and STOPPING.exists() and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -27,7 +27,7 @@ def main_pid() -> int:
 
 
 def running() -> int:
-    """A process that has ended but has not been waited for yet does not run."""
+    """Whether the process runs; a process that has ended but was not waited for does not."""
     pid = PID.read_text() if PID.exists() else ""
     state = subprocess.run(["ps", "-o", "stat=", "-p", pid or "0"], capture_output=True, text=True, check=False).stdout
     return int(pid) if pid and state.strip() and not state.startswith("Z") else 0

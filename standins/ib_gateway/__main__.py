@@ -39,7 +39,7 @@ def _arguments() -> argparse.Namespace:
 
 def main() -> None:
     arguments = _arguments()
-    # Blocked here and waited for below: a handler that sets an Event can meet the Event's own lock, and hang.
+    # Signals are blocked here and waited for below: a handler that sets an Event could hang on the Event's own lock.
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     book = state.load(arguments.state) if arguments.state else None
     gateway = IBGateway(

@@ -1,7 +1,7 @@
 """Accounts: cash that settles on the next business day, positions, and the values that clients receive.
 
-IB refreshes the values every three minutes, each for itself (tws-api, account summary): what a value shows may be the
-account of some time ago, and different values may show different moments.
+IB refreshes each value on its own every three minutes (tws-api, account summary): a value may show the account of some
+time ago, and different values may show different moments.
 """
 
 from dataclasses import dataclass, field, replace
@@ -15,7 +15,7 @@ from standins.ib_gateway.contracts import Contract
 CENT = Decimal("0.01")
 LONGEST_LAG_SECONDS = 180.0
 POSITIONS, LEDGER = "positions", "CashBalance"
-# What is shown of an account, each as of a moment of its own.
+# The parts of an account that are shown, each as of its own moment.
 SHOWN = (
     *("AccruedCash", "AvailableFunds", "BuyingPower", "EquityWithLoanValue", "ExcessLiquidity", "GrossPositionValue"),
     *("InitMarginReq", "MaintMarginReq", "NetLiquidation", "SettledCash", "TotalCashValue"),
@@ -52,39 +52,39 @@ class Account:
     settles: bool = True
     """sale proceeds are in SettledCash only on the next business day"""
     refuses_unsettled: bool = False
-    """a buy beyond SettledCash is refused with 201, as a cash account may"""
+    """a buy beyond SettledCash is refused with 201, as cash accounts may do"""
     currency: str = "USD"
     foreign_cash: Decimal = Decimal(0)
-    """cash in other currencies, in terms of this one: part of every total, and not of this currency's ledger"""
+    """cash in other currencies, converted to this one: part of every total, but not of this currency's ledger"""
     holdings: dict[int, Holding] = field(default_factory=dict)
     unsettled: list[tuple[date, Decimal]] = field(default_factory=list)
     """(settlement day, proceeds)"""
     lags: dict[str, float] = field(default_factory=dict)
     """value -> seconds until it shows a change"""
     lottery: Random | None = None
-    """draws a new lag for each value before each change"""
+    """if given, draws a new lag for each value before each change"""
     dividends: Decimal = Decimal(0)
     """announced and not paid yet, after tax"""
     shows_first_only: bool = False
     """of several changes that a value does not show yet, it shows the first"""
     past: list[tuple[datetime, "Account"]] = field(default_factory=list)
-    """what it was before each change"""
+    """the account before each change, with the time of the change"""
 
     def keep(self, now: datetime) -> None:
-        """Called before each change: what a value that lags goes on showing."""
+        """Keep the present state; called before each change, for values that lag."""
         holdings = {number: replace(holding) for number, holding in self.holdings.items()}
         self.past.append((now, replace(self, holdings=holdings, unsettled=list(self.unsettled), past=[])))
         if self.lottery is not None:
             self.lags = {value: self.lottery.uniform(0, LONGEST_LAG_SECONDS) for value in SHOWN}
 
     def as_shown(self, value: str, now: datetime) -> "Account":
-        """The account of the moment that `value` shows."""
+        """The account at the moment that `value` shows."""
         seconds = self.lags.get(value, 0.0)
         hidden = [account for at, account in self.past if (now - at).total_seconds() < seconds]
         return (hidden[1] if self.shows_first_only and len(hidden) > 1 else hidden[0]) if hidden else self
 
     def shown_values(self, prices: Prices, now: datetime, today: date) -> dict[str, str]:
-        """Every tag of the account summary, by name, each as of the moment that it shows."""
+        """Every tag of the account summary by name, each as of the moment that it shows."""
         return {tag: self.as_shown(tag, now).values(prices, today)[tag] for tag in self.values(prices, today)}
 
     @property
@@ -119,7 +119,7 @@ class Account:
         return cost <= self.buying_power(prices, today)
 
     def values(self, prices: Prices, today: date) -> dict[str, str]:
-        """Every tag of the account summary, by name."""
+        """Every tag of the account summary by name."""
         market, net = self.market_value(prices), self.net_liquidation(prices)
         available = self.available(prices, today)
         margin = market.copy_abs() / self.leverage
@@ -139,7 +139,7 @@ class Account:
         return {tag: format(amount.quantize(CENT), "f") for tag, amount in money.items()}
 
     def ledger(self) -> dict[str, str]:
-        """What $LEDGER reports of the account's own currency, by tag."""
+        """What $LEDGER reports about the account's own currency, by tag."""
         balance = format(self.cash.quantize(CENT), "f")
         return {
             "CashBalance": balance,

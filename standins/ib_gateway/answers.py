@@ -86,7 +86,7 @@ class Answers:
         }
 
     def answer(self, to: Connection, request: Request) -> None:
-        """Execute a request and send the answer; a request without a handler is ignored, as the gateway does."""
+        """Execute a request and send the answer; ignore a request without a handler, as the real gateway does."""
         if self._house.read_only and request.kind in READ_ONLY_REQUESTS:
             self._refuse_read_only(to, request)
             return
@@ -163,14 +163,14 @@ class Answers:
         to.say(Message("openOrderEnd"))
 
     def _completed_orders(self, to: Connection, request: Request) -> None:
-        """Those of the current day only."""
+        """Send the completed orders of the current day."""
         for order in self._house.shown.completed_on(new_york_date(self._house.clock())):
             if order.order_id or not request.flag("apiOnly"):
                 to.say(callbacks.completed_order(order))
         to.say(Message("completedOrdersEnd"))
 
     def _executions(self, to: Connection, request: Request) -> None:
-        """Those of the current day only, from every client of the account; each with its commission once known."""
+        """Send the executions of the current day, from every client; each with its commission once that is known."""
         req_id, now = request.integer("reqId"), self._house.clock()
         for execution in self._house.shown.executions_on(new_york_date(now)):
             if self._house.order_handling.lists_executions and execution.listed(now) and _passes(execution, request):
@@ -246,7 +246,7 @@ class Answers:
             to.say(Message("accountSummaryEnd", {"reqId": req_id}))
 
     def _say_summary(self, to: Connection, req_id: int, summary: Summary) -> None:
-        """What has changed since the last report; the first has everything, in alphabetical order of the tags."""
+        """Send what has changed since the last report; the first has everything, in alphabetical order of the tags."""
         now = self._house.clock()
         summary.reported_at = now.timestamp()
         for name in summary.accounts:
@@ -276,7 +276,7 @@ class Answers:
         to.subscriptions.summaries.pop(request.integer("reqId"), None)
 
     def tick(self, to: Connection) -> None:
-        """What subscriptions report as time passes."""
+        """Send what subscriptions report as time passes."""
         now = self._house.clock().timestamp()
         for req_id, summary in to.subscriptions.summaries.items():
             if now - summary.reported_at >= SUMMARY_SECONDS:
@@ -373,7 +373,7 @@ class Answers:
             to.subscriptions.quotes[req_id] = contract
 
     def _ticks(self, req_id: int, symbol: str) -> Iterator[Message]:
-        """Delayed prices are those of a quarter of an hour ago, if the prices are known over time."""
+        """The prices of `symbol`; delayed ones are a quarter of an hour old, if prices over time are known."""
         delayed = self._house.market_data not in ("live", "frozen")
         at = self._house.clock() - (self._house.quote_delay if delayed else timedelta(0))
         quote = self._house.exchange.quote(symbol, at)
@@ -390,7 +390,7 @@ class Answers:
             self._error(to, 300, f"Can't find EId with tickerId:{request.integer('reqId')}", request.integer("reqId"))
 
     def _history(self, to: Connection, request: Request) -> None:
-        """Daily bars; before server version 196 the client makes the end itself."""
+        """Send daily bars; before server version 196 the client generates the end marker itself."""
         req_id, found = request.integer("reqId"), self._find(request)
         if len(found) != 1:
             self._error(to, 200, "No security definition has been found for the request", req_id)
@@ -415,7 +415,7 @@ class Answers:
 
 
 def _passes(execution: Execution, request: Request) -> bool:
-    """The filter of reqExecutions; an empty field, or client 0, lets everything through."""
+    """Whether `execution` passes the filter of reqExecutions; an empty field, or client 0, lets everything pass."""
     wanted = {
         "acctCode": execution.account,
         "symbol": execution.contract.symbol,

@@ -30,7 +30,7 @@ class Book:
         self.next_ids[client_id] = max(self.next_id(client_id), order_id + 1)
 
     def roll_back_ids(self, count: int) -> None:
-        """As after some nightly restarts: the last ids of every client are assigned again."""
+        """Assign the last ids of every client again, as happens after some nightly restarts."""
         self.next_ids = {client: max(1, number - count) for client, number in self.next_ids.items()}
 
     def new_perm_id(self) -> int:

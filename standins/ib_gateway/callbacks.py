@@ -107,7 +107,7 @@ def completed_order(order: Order) -> Message:
 
 
 def time_text(moment: datetime, form: str) -> str:
-    """The three observed forms: with the zone's name, in UTC (a setting of the gateway), and the old one."""
+    """`moment` in one of the observed forms: with the zone's name, in UTC (a setting of the gateway), or the old."""
     if form == "utc":
         return f"{moment.astimezone(UTC):%Y%m%d-%H:%M:%S}"
     local = moment.astimezone(NEW_YORK)
@@ -140,7 +140,7 @@ def exec_details(execution: Execution, form: str = "zone", req_id: int = -1) -> 
 
 
 def commission_report(execution: Execution) -> Message:
-    """An opening trade has no realized result: 1.7976931348623157E308 in text, an absent field in protobuf."""
+    """An opening trade has no realized result: as text that is 1.7976931348623157E308, in protobuf a missing field."""
     return Message(
         "commissionReport",
         {
@@ -157,7 +157,7 @@ def acknowledgement(order: Order) -> list[Message]:
 
 
 def fill(order: Order, execution: Execution, form: str) -> list[Message]:
-    """One fill; `order` is in the state after it."""
+    """The messages of one fill; `order` is in its state after the fill."""
     details, paid = exec_details(execution, form), commission_report(execution)
     pair = [open_order(order), order_status(order)]
     again = [open_order(order, commission=order.commission), order_status(order)]
@@ -185,7 +185,7 @@ def pending_cancel(order: Order) -> Message:
 
 
 def position(account: str, holding: Holding) -> Message:
-    """A position's contract has no exchange: an order that uses it unchanged is refused."""
+    """The position message. Its contract has no exchange: an order that uses it unchanged is refused."""
     return Message(
         "position",
         {

@@ -1,4 +1,4 @@
-"""Why a gateway refuses an order before it reaches the exchange, with the codes and texts of IBKR's message table."""
+"""The reasons why a gateway refuses an order before it reaches the exchange, with IBKR's own codes and texts."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -20,7 +20,7 @@ class Refusal(Exception):
 
 @dataclass(frozen=True)
 class Ticket:
-    """A placeOrder request that could be parsed."""
+    """A placeOrder request, parsed."""
 
     contract: Contract
     account: str
@@ -36,7 +36,7 @@ class Ticket:
 
 
 def read_ticket(request: Request, instruments: Instruments, accounts: dict[str, Account]) -> Ticket:
-    """Raises Refusal. In protobuf a flag that is absent is false, `transmit` included."""
+    """Parse an order. Raises Refusal. In protobuf an absent flag is false, `transmit` included."""
     _refuse_old_defaults(request)
     contract = _contract(request, instruments)
     order_type = request.text("order.orderType")

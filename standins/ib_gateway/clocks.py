@@ -9,7 +9,7 @@ def system_clock() -> datetime:
 
 
 class MovableClock:
-    """Stands at a moment, or runs on from it at `rate` seconds per second; the system's time until it is set."""
+    """A clock that stands still, or runs at `rate` seconds per second, once set; until then, the system's time."""
 
     def __init__(self, moment: datetime | None = None, rate: float = 0.0) -> None:
         self._moment, self._rate, self._anchor = moment, rate, time.monotonic()

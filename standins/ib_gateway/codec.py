@@ -1,7 +1,7 @@
 """Frames: from a message's name and values to bytes on the wire and back, for every server version.
 
-Up to server version 200 a message is text fields, each ended by NUL, the first one its number. From 201 on the number
-is a raw 4-byte integer, and what follows is protobuf if the number is above 200, text fields if not.
+Up to server version 200 a message consists of text fields, each ended by NUL; the first is the number of the message.
+From 201 on the number is a raw 4-byte integer. Protobuf follows if the number is above 200, text fields otherwise.
 """
 
 import struct
@@ -104,7 +104,7 @@ def as_text(value: Any) -> str:
 
 
 def text_values(layout: Layout, message: Message, version: int) -> list[str]:
-    """Of a list of bars, the layout has the number alone; the bars follow."""
+    """The text fields of a message. For a list of bars, the layout has only their number; the bars follow."""
     bars = [as_text(bar[name]) for bar in message.values.get("historicalDataBars", ()) for name in BAR]
     return [_text_of(token, message.values) for token in layout.at(version)] + bars
 
@@ -138,7 +138,7 @@ def decode_request(payload: bytes, version: int) -> Request:
 
 
 def decode_message(payload: bytes, version: int) -> Message:
-    """Decode a gateway's frame; for the tests that compare real frames with this codec."""
+    """Decode a gateway's frame; for tests that compare real frames with this codec."""
     number, fields, body = _open(payload, version)
     layout = INCOMING_BY_NUMBER[number]
     values = read_text(layout, fields, version) if body is None else _read_protobuf(layout, body)
@@ -168,7 +168,7 @@ def _read_protobuf(layout: Layout, body: bytes) -> Values:
 
 
 def read_text(layout: Layout, fields: list[str], version: int) -> Values:
-    """Fields to names, strictly: one too few or too many is malformed."""
+    """Field names -> values. Strict: with one field too few or too many, the message is malformed."""
     values: Values = {}
     left = iter(fields)
     try:
@@ -186,7 +186,7 @@ def read_text(layout: Layout, fields: list[str], version: int) -> Values:
 
 
 def _read_section(name: str, values: Values, left: Any) -> None:
-    """The optional fields that follow some fields of placeOrder, if those are filled in."""
+    """Read the optional fields that follow some fields of placeOrder if these are filled in."""
     skipped = 0
     if name == "order.deltaNeutralAuxPrice" and values["order.deltaNeutralOrderType"]:
         skipped = 8

@@ -1,4 +1,4 @@
-"""One client's socket: frames in, frames out, and the ways in which a connection can misbehave."""
+"""One client's socket: frames in, frames out, and the faults of a connection."""
 
 import re
 import socket
@@ -56,7 +56,7 @@ class Connection:
         self.swallowing = False
         self.closing = False
         self.transport: str | None = None
-        """overrides the gateway's"""
+        """overrides the setting of the gateway"""
         self.mangle: Mangler | None = None
         self.subscriptions = Subscriptions()
         self.frame_at_ns = 0
@@ -133,7 +133,7 @@ class Connection:
         self._frames.clear()
 
     def commit(self) -> None:
-        """Send what is queued, in the manner set in `faults.transport`. Raises ConnectionLost."""
+        """Send what is queued, in the way that `faults.transport` says. Raises ConnectionLost."""
         frames, self._frames = self._frames, []
         if self.mangle and frames:
             frames, self.mangle = self.mangle(frames), None
@@ -159,7 +159,7 @@ class Connection:
                 yield self._faults.slow_interval, data[at : at + size]
 
     def hush(self, seconds: float = SILENCE_SECONDS) -> None:
-        """Whatever is queued from now on leaves only after this pause."""
+        """Hold everything that is queued from now on for this long."""
         self._next_due = time.monotonic() + seconds
 
     def pump(self) -> None:

@@ -1,4 +1,4 @@
-"""Instruments the gateway knows."""
+"""The instruments that the gateway knows."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -52,7 +52,7 @@ OTHERS = (
     Contract(43652089, "BIL", "SPDR BBG 1-3 MONTH T-BILL ETF", primary="ARCA"),
     Contract(424219580, "SGOV", "ISHARES 0-3 MONTH TREASURY", primary="ARCA"),
 )
-"""Their ids are invented; where they are listed is not."""
+"""Their ids are invented, their listings are real."""
 QQQ_PUT = Contract(
     728937835,
     "QQQ",
@@ -69,7 +69,7 @@ QQQ_PUT = Contract(
 
 
 class Instruments:
-    """What can be looked up by conId or by symbol and type."""
+    """Looks instruments up by conId, or by symbol and type."""
 
     def __init__(self) -> None:
         self._known: dict[int, Contract] = {}
@@ -87,7 +87,7 @@ class Instruments:
         return next((c for c in self._known.values() if c.is_stock and c.symbol == symbol), None)
 
     def find(self, con_id: int, symbol: str, sec_type: str, currency: str, primary: str) -> list[Contract]:
-        """Every instrument that a client's description fits: one listed elsewhere does not."""
+        """Every instrument that fits a client's description; an instrument listed elsewhere does not fit."""
         if con_id:
             return [self._known[con_id]] if con_id in self._known else []
         return [

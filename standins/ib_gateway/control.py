@@ -87,7 +87,7 @@ class _Handler(socketserver.StreamRequestHandler):
     def _answer(self, line: bytes) -> dict[str, Any]:
         try:
             return {"result": _run(self.server.gateway, decode(line))}
-        except Exception as error:  # noqa: BLE001  the caller gets it, whatever it was
+        except Exception as error:  # noqa: BLE001  the caller gets it, whatever it is
             return {"error": f"{type(error).__name__}: {error}"}
 
 
@@ -108,7 +108,7 @@ def _run(gateway: IBGateway, command: dict[str, Any]) -> Any:
 class RemoteGateway:
     """`remote.set_price("QQQ", 451)`, `remote.get("ledger")`, `remote.set("faults.transport", "split")`.
 
-    Objects come back as namespaces with the fields they have in the gateway.
+    Objects come back as namespaces with the fields that they have in the gateway.
     """
 
     def __init__(self, port: int, timeout: float = 10.0) -> None:

@@ -16,7 +16,7 @@ NEW_YORK = ZoneInfo("America/New_York")
 
 @dataclass(frozen=True)
 class Quote:
-    """None: no such price, which is reported to a client as -1 with size 0."""
+    """Prices of a symbol; None means no such price, which a client gets as -1 with size 0."""
 
     bid: Decimal | None = None
     ask: Decimal | None = None
@@ -38,9 +38,9 @@ class Exchange:
         self._quotes: dict[str, Quote] = {}
         self._paths: dict[str, tuple[list[datetime], list[Decimal]]] = {}
         self.source: QuoteSource | None = None
-        """asked first, if given: `source(symbol, now)`"""
+        """`source(symbol, now)`, which is asked first, if given"""
         self.traded_at: datetime | None = None
-        """the time reported for every last trade; None: the moment of its price"""
+        """the time reported for every last trade; None reports the moment of its price"""
         self.open: bool | Callable[[datetime], bool] = True
         self._sessions: list[tuple[datetime, datetime]] = []
         self.halted: set[str] = set()
@@ -56,7 +56,7 @@ class Exchange:
         self._paths[symbol] = ([moment for moment, _ in prices], [price for _, price in prices])
 
     def quote(self, symbol: str, when: datetime | None = None) -> Quote:
-        """The prices at `when`, now if it is not given; those that were set apply at all times."""
+        """The prices at `when`, by default now; prices that were set apply at all times."""
         moment = when or self._clock()
         asked = self.source(symbol, moment) if self.source else None
         return asked or self._on_path(symbol, moment) or self._quotes.get(symbol, Quote())
@@ -73,7 +73,7 @@ class Exchange:
         return quote.last or quote.bid or quote.close or Decimal(0)
 
     def set_sessions(self, sessions: list[tuple[datetime, datetime]]) -> None:
-        """Openings (included) and closes (excluded); days without one are holidays in the hours reported to clients."""
+        """Set openings (included) and closes (excluded); days without a session are reported to clients as holidays."""
         self._sessions = sorted(sessions)
         self.open = self._in_session
 
@@ -115,7 +115,7 @@ class Exchange:
         return ";".join(texts)
 
     def _session_on(self, day: date) -> tuple[datetime, datetime] | None:
-        """In New York's time; without a table of sessions, every weekday from 9:30 to 16:00."""
+        """The session on `day` in New York time; without a table of sessions, 9:30 to 16:00 on every weekday."""
         if self._sessions:
             local = ((opening.astimezone(NEW_YORK), close.astimezone(NEW_YORK)) for opening, close in self._sessions)
             return next((session for session in local if session[0].date() == day), None)

@@ -1,4 +1,4 @@
-"""What can be made to go wrong, while it runs.
+"""The faults that the gateway can be made to show while it runs.
 
 Standing faults are attributes of `Faults`. One-shot faults wait for a request: `Fault("placeOrder", "drop_after")`.
 """
@@ -33,7 +33,7 @@ Mangler = Callable[[list[bytes]], list[bytes]]
 
 @dataclass
 class Fault:
-    """What happens at the next `times` requests of this kind (empty: any request).
+    """What happens at the next `times` requests of this kind (an empty kind means any request).
 
     Not acted on: drop_before (connection closed), swallow (ignored, the connection lives), half_open (ignored, and
     nothing is read or written any more), error (answered with `code` and `text`), restart_before.
@@ -73,12 +73,12 @@ class Faults:
     doubled: bool = False
     """every callback about orders is sent twice"""
     shuffled: int | None = None
-    """a seed: the callbacks of one moment are sent in another order"""
+    """a seed, with which the callbacks of one moment are sent in another order"""
     waiting: list[Fault] = field(default_factory=list)
     _shuffler: Random | None = None
 
     def disturb(self, messages: list[Message]) -> list[Message]:
-        """The callbacks of one moment about an order, as these faults let them through."""
+        """The callbacks of one moment about an order, after these faults have changed them."""
         if self.doubled:
             messages = [message for message in messages for _ in range(2)]
         if self.shuffled is None:
@@ -110,7 +110,7 @@ def filler(size: int, version: int) -> bytes:
         raise ValueError(f"no frame of {size} bytes")
     if len(made) == size:
         return made
-    # A length prefix grew by a byte: two frames meet the size where one cannot.
+    # A length prefix has grown by a byte: two frames can have a total size that one frame cannot.
     half = size // 2
     return filler(half, version) + filler(size - half, version)
 
@@ -146,6 +146,6 @@ def _too_few(data: bytes) -> bytes:
 
 
 def _bad_number(data: bytes) -> bytes:
-    """Every number of a text message but the first, its own, becomes letters."""
+    """Turn every number of a text message into letters, except the first, which says what message it is."""
     head, *fields = data[4:].split(b"\0")
     return frame(b"\0".join([head, *(b"x1" if field.isdigit() and field else field for field in fields)]))

@@ -42,7 +42,7 @@ class IBGateway(Server):
     # The market
 
     def set_price(self, symbol: str, price: Money, spread: Money = "0.02") -> None:
-        """Bid and ask around a last price."""
+        """Set bid and ask around a last price."""
         last, half = Decimal(price), Decimal(spread) / 2
         self.set_quote(symbol, last - half, last + half, last, last)
 
@@ -54,7 +54,7 @@ class IBGateway(Server):
         last: Money | None = None,
         close: Money | None = None,
     ) -> None:
-        """Exactly these prices; None is "no such price"."""
+        """Set exactly these prices; None is "no such price"."""
         with self.moment():
             self.exchange.set_quote(symbol, *(None if p is None else Decimal(p) for p in (bid, ask, last, close)))
             self.quote_changed(symbol)
@@ -65,7 +65,7 @@ class IBGateway(Server):
             return self.exchange.quote(symbol)
 
     def use_quotes(self, source: QuoteSource | None) -> None:
-        """Ask `source(symbol, now)` for prices; if it returns None, the prices that were set apply."""
+        """Ask `source(symbol, now)` for prices. If it returns None, the prices that were set apply."""
         with self.moment():
             self.exchange.source = source
 
@@ -75,7 +75,7 @@ class IBGateway(Server):
             self.daily_closes = source
 
     def set_open(self, is_open: bool | Callable[[datetime], bool]) -> None:
-        """Whether the exchange is open: a fact, or a function of the clock's time."""
+        """Set whether the exchange is open: a bool, or a function of the clock's time."""
         with self.moment():
             self.exchange.open = is_open
             self.order_handling.tick()
@@ -106,12 +106,12 @@ class IBGateway(Server):
             self.tick()
 
     def behave(self, **changes: Any) -> None:
-        """How every order is treated from now on; fields of Behaviour."""
+        """Set how every order is treated from now on; the names are fields of Behaviour."""
         with self.moment():
             self.exchange.behaviour = Behaviour(**changes)
 
     def next_order(self, times: int = 1, **changes: Any) -> None:
-        """How only the next order, or so many of them, are treated; several calls queue up."""
+        """Set how only the next `times` orders are treated; several calls queue up."""
         with self.moment():
             self.exchange.next_behaviours.extend(Behaviour(**changes) for _ in range(times))
 
@@ -133,7 +133,7 @@ class IBGateway(Server):
             return self.account(account).quantity(self._stock(symbol))
 
     def manual_trade(self, symbol: str, quantity: int, price: Money | None = None, account: str = "") -> Execution:
-        """Signed shares traded by hand in TWS: client 0, order id 0, no reference."""
+        """Trade signed shares by hand in TWS: client 0, order id 0, no reference."""
         with self.moment():
             order = self._outside_order(MANUAL, 0, symbol, quantity, account, "")
             order.at_exchange = True
@@ -152,7 +152,7 @@ class IBGateway(Server):
         order_ref: str = "",
         **behaviour: Any,
     ) -> Order:
-        """Signed shares ordered by another client of the account."""
+        """Order signed shares as another client of the account."""
         with self.moment():
             order_id = self.book.next_id(client_id)
             self.book.use_id(client_id, order_id)
@@ -189,21 +189,21 @@ class IBGateway(Server):
         return contract
 
     def twin(self, order_ref: str, limit: Money | None = None) -> Order:
-        """An order is submitted a second time: another permId under its reference (nautilus_trader#4564)."""
+        """Submit an order a second time, with another permId under the same reference (nautilus_trader#4564)."""
         with self.lock:
             first = next(order for order in self.book.orders if order.order_ref == order_ref)
             signed = int(first.quantity) if first.action == "BUY" else -int(first.quantity)
         return self.foreign_order(first.contract.symbol, signed, first.client_id, limit, first.account, order_ref)
 
     def move_cash(self, amount: Money, account: str = "") -> None:
-        """Money that comes or goes without a trade: a deposit, a dividend, a fee, interest, a withdrawal."""
+        """Move money without a trade: a deposit, a dividend, a fee, interest, a withdrawal."""
         with self.moment():
             held = self.account(account)
             held.keep(self.clock())
             held.cash += Decimal(amount)
 
     def reinvest(self, symbol: str, shares: Money, price: Money, account: str = "") -> None:
-        """A dividend is turned into a fraction of a share; no order and no execution shows it."""
+        """Turn a dividend into a fraction of a share; no order and no execution shows it."""
         with self.moment():
             held, contract = self.account(account), self._stock(symbol)
             held.keep(self.clock())
@@ -212,21 +212,22 @@ class IBGateway(Server):
             self.position_changed(held.account_id, contract)
 
     def lag(self, account: str = "", seed: int | None = None, first_only: bool = False, **seconds: float) -> None:
-        """By how many seconds of its clock each value of the account lags, "positions" among them; with a `seed`, each
-        by a time of its own, up to three minutes, drawn before each change."""
+        """Let values of the account, or "positions", lag by so many seconds of the gateway's clock.
+
+        With a `seed`, each lags by its own time of up to three minutes, drawn before each change."""
         with self.moment():
             held = self.account(account)
             held.lags, held.shows_first_only = dict(seconds), first_only
             held.lottery = None if seed is None else Random(seed)
 
     def correct(self, exec_id: str, price: Money) -> Execution:
-        """The exchange corrects the price of an execution."""
+        """Let the exchange correct the price of an execution."""
         with self.moment():
             execution = next(e for e in self.book.executions if e.exec_id == exec_id)
             return self.order_handling.correct(execution, Decimal(price))
 
     def confirm_dialogs(self) -> None:
-        """Somebody clicks through the dialogs that hold orders."""
+        """Click through the dialogs that hold orders, as a person would."""
         with self.moment():
             self.order_handling.confirm_dialogs()
 
@@ -244,7 +245,7 @@ class IBGateway(Server):
 
     @property
     def executions(self) -> list[Execution]:
-        """Every execution, superseded ones too."""
+        """Every execution, including superseded ones."""
         with self.lock:
             return list(self.book.executions)
 
@@ -267,7 +268,7 @@ class IBGateway(Server):
     # The line between the gateway and IB
 
     def lose_line(self, code: int = 1100) -> None:
-        """1100 (or 2110): trading continues at the exchange, but the gateway sees and reports nothing of it."""
+        """Send 1100 (or 2110): trading goes on at the exchange, but the gateway sees and reports nothing of it."""
         text = {
             1100: "Connectivity between IBKR and Trader Workstation has been lost.",
             2110: "Connectivity between Trader Workstation and server is broken. It will be restored automatically.",
@@ -279,7 +280,7 @@ class IBGateway(Server):
             self._tell_everybody(callbacks.error(code, text, now=self.clock()))
 
     def restore_line(self, data_kept: bool = True) -> None:
-        """1102 or 1101; callbacks missed meanwhile are not repeated, orders kept meanwhile are submitted."""
+        """Send 1102 or 1101. Callbacks missed meanwhile are not repeated; orders kept meanwhile are submitted."""
         code, text = (1102, "maintained") if data_kept else (1101, "lost")
         with self.moment():
             if not data_kept:
@@ -295,7 +296,7 @@ class IBGateway(Server):
             self.order_handling.line_restored()
 
     def notify(self, code: int, text: str, req_id: int = -1, client_id: int | None = None) -> None:
-        """Any error or notice to the client, or to all."""
+        """Send an error or notice to one client, or to all."""
         with self.moment():
             self._tell_everybody(callbacks.error(code, text, req_id, self.clock()), client_id)
 
@@ -336,7 +337,7 @@ class IBGateway(Server):
                 self.close_connection(connection, reset)
 
     def go_down(self, roll_back_ids: int = 0) -> None:
-        """The nightly restart begins: every socket closes, the port is shut, and order ids may roll back."""
+        """Begin the nightly restart: close every socket and the port; order ids may roll back."""
         with self.moment():
             self._unlisten()
             self.restart_now(roll_back_ids)
@@ -351,18 +352,18 @@ class IBGateway(Server):
         self.come_up()
 
     def send(self, message: Message, client_id: int | None = None) -> None:
-        """Any message, at any time."""
+        """Send any message, at any time."""
         with self.moment():
             self._tell_everybody(message, client_id)
 
     def send_bytes(self, data: bytes, client_id: int | None = None) -> None:
-        """Any bytes: garbage, half a frame, a frame with a wrong length."""
+        """Send any bytes: garbage, half a frame, a frame with a wrong length."""
         with self.moment():
             for connection in self.sessions(client_id):
                 connection.say_bytes(data)
 
     def send_padding(self, size: int = 4096, frames: int = 1, client_id: int | None = None) -> None:
-        """Harmless frames that add up to exactly `size` bytes in one send, and then a silence of over a second."""
+        """Send harmless frames of exactly `size` bytes in all, in one send; then be silent for over a second."""
         with self.moment():
             for connection in self.sessions(client_id):
                 share = size // frames

@@ -7,10 +7,10 @@ from typing import Any
 from standins.ib_gateway.codec import Request
 
 DailyCloses = Callable[[str, datetime], Sequence[tuple[date | str, float]]]
-"""days as IB writes them, texts as they are"""
+"""dates are written in IB's form, texts unchanged"""
 
 SERVICE = "Historical Market Data Service error message:"
-# What accounts without market data, and programs that ask too often, are told. `history_refused` names one.
+# What IB answers to accounts without market data, and to programs that ask too often. `history_refused` names one.
 REFUSALS = {
     "no_permission": (162, f"{SERVICE}No market data permissions for NASDAQ STK"),
     "not_subscribed": (
@@ -45,7 +45,7 @@ def refusal(named: str, request: Request) -> tuple[int, str] | None:
 
 
 def bars(source: DailyCloses | None, symbol: str, now: datetime, duration: str) -> list[dict[str, Any]]:
-    """The bars of the `duration`, such as "1 Y", up to now."""
+    """The bars of the last `duration`, such as "1 Y", up to now."""
     count, _, unit = duration.partition(" ")
     first = (now - timedelta(days=int(count) * DAYS[unit])).date()
     closes = source(symbol, now) if source else ()

@@ -1,8 +1,8 @@
 """What every message looks like: its number, its text fields by server version, its protobuf message.
 
 A layout is a line of tokens `name[:default][>=version][<version]`. Names are those of the protobuf messages, with the
-sub-message in front (`contract.symbol`), so one dictionary of values serves both encodings. Names that no value is
-ever given for (`version:1`) are written as their default. `U` stands for the unset double of the gateway.
+sub-message in front (`contract.symbol`), so one dictionary of values serves both encodings. A name that never has a
+value (`version:1`) is written as its default. `U` stands for the gateway's unset double.
 
 Sources: IBKR TWS API (public client packages), checked against their decoders and against frames of a real gateway.
 """

@@ -1,4 +1,4 @@
-"""What the tests of this gateway share: a connected client, and what it received as lines that can be compared."""
+"""What the tests of this gateway share: a connected client, and what it received, as lines to compare."""
 
 from datetime import UTC, datetime
 
@@ -28,7 +28,7 @@ def connected(gateway: IBGateway, client_id: int = 1) -> Trader:
 
 
 def settle(trader: Trader) -> list[str]:
-    """What has been received about orders: an answered request proves that everything before it has arrived."""
+    """What `trader` has received about orders. An answered request proves that everything before it has arrived."""
     answers = len(trader.all("currentTime"))
     trader.reqCurrentTime()
     trader.wait("currentTime", answers + 1)

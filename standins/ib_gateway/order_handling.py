@@ -1,4 +1,4 @@
-"""The life of an order: accepted or refused, held, filled in slices, cancelled, corrected; and who is notified."""
+"""The life of an order: accepted or refused, held, filled in slices, cancelled, corrected; and the notices about it."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -48,7 +48,7 @@ class OrderHandling:
         self.keeps_orders_while_down = True
         """whether orders sent while the line is down are submitted when it is back; otherwise they vanish"""
         self.estimates_nothing = False
-        """a what-if is answered without numbers, as for what the account may not trade (pysystemtrade#1525)"""
+        """a what-if is answered without numbers, as if the account may not trade the instrument (pysystemtrade#1525)"""
         self.maintains_orders = False
         """"maintain and resubmit orders": what is open at the close is open again in the next session"""
         self.lists_executions = True
@@ -58,7 +58,7 @@ class OrderHandling:
         self.time_form = "zone"
         self._while_down: list[Order] = []
         self._late: list[tuple[Order, Execution]] = []
-        """executions of which the client has not been told"""
+        """executions that the client has not been told about"""
 
     # Placing
 
@@ -141,7 +141,7 @@ class OrderHandling:
         self._outlet.tell(client_id, [message])
 
     def _modify(self, order: Order, ticket: Ticket) -> None:
-        """The same id and reference again, while the order is live, modify that order."""
+        """Modify an order: the same id and reference come again while it is live."""
         order.quantity, order.order_type, order.limit = ticket.quantity, ticket.order_type, ticket.limit
         newly_sent, order.transmitted = not order.transmitted and ticket.transmit, ticket.transmit
         if newly_sent:
@@ -342,7 +342,7 @@ class OrderHandling:
             self._later(order.behaviour.commission_delay, report)
 
     def correct(self, execution: Execution, price: Decimal) -> Execution:
-        """The exchange corrects a trade's price: a second execution, whose id differs only after the last dot."""
+        """Correct a trade's price as the exchange does: a second execution, whose id differs only after the last dot."""
         number = int(execution.exec_id.rpartition(".")[2]) + 1
         corrected = replace(
             execution,
@@ -395,7 +395,7 @@ class OrderHandling:
             self._cancel_live(order)
 
     def cancel_all(self, client_id: int) -> None:
-        """Every live order, manual ones and those of other clients too; 161 for each that has already ended."""
+        """Cancel every live order, also manual ones and other clients'; send 161 for each that has already ended."""
         for order in self.book.completed_on(new_york_date(self.clock())):
             if order.client_id == client_id:
                 text = f"Cancel attempted when order is not in a cancellable state.  Order permId ={order.perm_id}"
@@ -442,7 +442,7 @@ class OrderHandling:
         return [order for order in self.book.orders if order.live and not order.visible]
 
     def forget_untransmitted(self) -> None:
-        """A restart loses what was never transmitted and what a dialog still holds."""
+        """Forget orders that were never transmitted or that a dialog still holds, as a restart does."""
         self.book.orders = [o for o in self.book.orders if not o.live or (o.visible and o.transmitted)]
         self._while_down.clear()
 

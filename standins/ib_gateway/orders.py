@@ -1,4 +1,4 @@
-"""What an order and an execution are, and how the exchange may treat them."""
+"""Orders and executions, and how the exchange may treat them."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,7 +16,7 @@ class Behaviour:
     reduced_to: int | None = None
     """shares to which it is reduced before it is executed, by a size limit (add the notice 481) or by hand in TWS"""
     slices: tuple[int, ...] = ()
-    """shares of each partial fill; the remainder is filled last, unless `keeps_rest_open`"""
+    """the shares of each partial fill; the rest is filled last, unless `keeps_rest_open`"""
     keeps_rest_open: bool = False
     fills: bool = True
     delay: float = 0.0
@@ -76,7 +76,7 @@ class Execution:
     time: datetime
     commission: Decimal = Decimal(0)
     realized: Decimal | None = None
-    """profit or loss of a closing trade; an opening trade has none"""
+    """profit or loss of a closing trade; None for an opening trade"""
     commission_reported: bool = False
     commission_currency: str = "USD"
     superseded_by: str | None = None
@@ -118,13 +118,13 @@ class Order:
     completed: datetime | None = None
     completed_status: str = ""
     at_exchange: bool = False
-    """False while it is held until the open, untransmitted, or behind a dialog"""
+    """False while the order waits for the open, is untransmitted, or is held by a dialog"""
     visible: bool = True
     told_closed: bool = False
     """the "will not be placed until the open" notice was given"""
     transmitted: bool = True
     active_session: bool = False
-    """was alive while the exchange was open: a DAY order then ends with the session"""
+    """the order was alive while the exchange was open; a DAY order then ends with the session"""
     behaviour: Behaviour = field(default_factory=Behaviour)
     slices_done: int = 0
     filled_at: datetime | None = None
@@ -141,7 +141,7 @@ class Order:
 
     @property
     def listed(self) -> bool:
-        """In the answer to a request for open orders."""
+        """Whether the order is in the answer to a request for open orders."""
         stays = self.status == "Inactive" and self.behaviour.refused_late is not None
         return (self.live or stays) and self.visible and self.transmitted
 

@@ -1,4 +1,4 @@
-"""The protobuf wire format, as far as the TWS API uses it, driven by the tables of `protobuf_messages`.
+"""The protobuf wire format as far as the TWS API uses it, with the tables of `protobuf_messages`.
 
 Values are flat dictionaries with dotted keys: `{"orderId": 7, "contract.symbol": "QQQ"}`. A key that is absent,
 or None, or an empty string is not written, which is how the gateway itself says "no value".

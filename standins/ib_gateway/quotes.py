@@ -1,4 +1,4 @@
-"""Prices, portfolio lines and contract details as messages, and why prices are refused."""
+"""Prices, portfolio lines and contract details as messages, and the refusals of prices."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -17,8 +17,8 @@ DELAYED = {"bid": 66, "ask": 67, "last": 68, "close": 75}
 LIVE_TIME, DELAYED_TIME = 45, 88
 EARLY, LATE = timedelta(hours=5, minutes=30), timedelta(hours=4)  # trading around the session, from 4:00 to 20:00
 MINUS_ONE = Decimal(-1)
-# `market_data` -> the type that is told, and the code and text that come before the prices. Frozen prices are those of
-# the last moment in which there were any; the codes of 10089 to 10091 are followed by what there is.
+# `market_data` -> the type that is reported, and the code and text sent before the prices. Frozen prices are from the
+# last moment that had any; after the codes 10089 to 10091 come the prices that are available.
 SHOWN = {
     "live": (1, None),
     "frozen": (2, None),
@@ -57,7 +57,7 @@ def refusal(house: Entitlements, version: int, wanted_type: int) -> tuple[int, s
 
 
 def ticks(req_id: int, quote: Quote, delayed: bool, time: datetime) -> Iterator[Message]:
-    """The prices and, if there was a trade, its `time`."""
+    """The messages of the prices and, if there was a trade, of its `time`."""
     types = DELAYED if delayed else LIVE
     for name, tick_type in types.items():
         price = getattr(quote, name)

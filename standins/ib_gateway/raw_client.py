@@ -1,4 +1,4 @@
-"""A client that sees bytes, not callbacks; for what the client packages hide."""
+"""A client that sees bytes instead of callbacks, for what the client packages hide."""
 
 import socket
 import struct

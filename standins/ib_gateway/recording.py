@@ -39,7 +39,7 @@ class Sent:
 
 @dataclass
 class Recording:
-    """The newest events; older ones than `MOST_EVENTS` are forgotten, so that a long run needs little memory."""
+    """The newest `MOST_EVENTS` events; older events are forgotten, so that a long run needs little memory."""
 
     received: deque[Received] = field(default_factory=lambda: deque(maxlen=MOST_EVENTS))
     sent: deque[Sent] = field(default_factory=lambda: deque(maxlen=MOST_EVENTS))
@@ -62,7 +62,7 @@ class Recording:
         return (event.request.text("order.orderRef") for event in self.requests("placeOrder"))
 
     def busiest_second(self, connection: int | None = None) -> int:
-        """The most requests that arrived within one second; the gateway's limit is 50."""
+        """The largest number of requests within one second; the gateway's limit is 50."""
         times = [event.at_ns for event in self.requests(connection=connection)]
         return max((bisect_left(times, at + 10**9) - n for n, at in enumerate(times)), default=0)
 

@@ -1,4 +1,4 @@
-"""The gateway as a server: one thread that owns the sockets and timers, and carries requests to the order handling."""
+"""The gateway as a server: one thread owns the sockets and timers and carries requests to the order handling."""
 
 import heapq
 import selectors
@@ -97,7 +97,7 @@ class Server:
             raise self._crash
 
     def wait_for(self, condition: Callable[[], object], timeout: float = 5.0) -> None:
-        """Wait until something has happened here. Raises TimeoutError."""
+        """Wait until `condition` is true. Raises TimeoutError."""
         with self.lock:
             if not self._changed.wait_for(condition, timeout):
                 raise TimeoutError("the gateway did not see it happen")
@@ -128,7 +128,7 @@ class Server:
 
     @contextmanager
     def moment(self) -> Iterator[None]:
-        """A change of the gateway: made under the lock; what it queued is sent at its end."""
+        """A change of the gateway: it is made under the lock, and what it queues is sent at its end."""
         with self.lock:
             yield
             outside = threading.current_thread() is not self._thread
@@ -142,7 +142,7 @@ class Server:
             self._wake()
 
     def _wake(self) -> None:
-        with suppress(BlockingIOError):  # a full pipe wakes it as well
+        with suppress(BlockingIOError):  # a full pipe wakes the thread as well
             self._waker.send(b"x")
 
     def later(self, seconds: float, action: Callable[[], None]) -> None:
@@ -306,7 +306,7 @@ class Server:
         )
 
     def _take_malformed(self, connection: Connection, payload: bytes, error: Malformed) -> None:
-        """A cancel in another version's format is silently ignored, as by the real gateway."""
+        """Silently ignore a cancel in the format of another version, as the real gateway does."""
         request = Request(f"malformed {error.kind}".strip(), error.values)
         self._record(connection, request, payload)
         if error.kind != "cancelOrder":
@@ -380,7 +380,7 @@ class Server:
             self.restart_now()
 
     def swallow(self, connection: Connection, holds_id: bool = False) -> None:
-        """Stop reading and writing, and do not close. Its client id is free unless `holds_id`."""
+        """Stop reading and writing without closing. The client id becomes free unless `holds_id`."""
         connection.swallowing = True
         connection.forget_unsaid()
         if not holds_id:
@@ -411,7 +411,7 @@ class Server:
 
     @property
     def shown(self) -> Book:
-        """The source of answers: while the line to IB is down, the book as it was when the line broke."""
+        """The book that answers show; while the line to IB is down, the book at the moment when the line broke."""
         return self.book if self.order_handling.connected or self.stale is None else self.stale
 
     def drop(self, client_id: int) -> None:

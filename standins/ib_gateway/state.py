@@ -1,4 +1,4 @@
-"""The book in a file, so that a killed gateway process can be continued where it stopped."""
+"""The book in a file, so that a new gateway process can go on where a killed one stopped."""
 
 import os
 import pickle
@@ -19,7 +19,7 @@ def load(path: Path) -> Book | None:
 
 
 def save(path: Path, book: Book) -> None:
-    """Replaced atomically, before any client learns of the change."""
+    """Replace the file atomically, before any client learns of the change."""
     fresh = path.with_name(path.name + ".new")
     fresh.write_bytes(pickle.dumps(book))
     os.replace(fresh, path)

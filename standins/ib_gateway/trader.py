@@ -86,7 +86,7 @@ class Trader(EWrapper, EClient):  # type: ignore[misc]
         self.placeOrder(order_id, stock(symbol), market_order("SELL", quantity, **changes))
 
     def cancel(self, order_id: int) -> None:
-        """cancelOrder has had three forms."""
+        """Cancel an order; cancelOrder has had three signatures."""
         extra: tuple[Any, ...] = ()
         if len(inspect.signature(EClient.cancelOrder).parameters) > 2:
             extra = (OrderCancel(),) if OrderCancel else ("",)
@@ -128,7 +128,7 @@ def market_order(action: str, quantity: int, **changes: Any) -> Any:
 
 
 def session(port: int, client_id: int) -> dict[str, Any]:
-    """Two orders and a question of every kind."""
+    """Place two orders and ask a question of every kind."""
     with Trader().start(port, client_id) as trader:
         first = int(trader.wait("nextValidId")[0][0])
         trader.wait("managedAccounts")

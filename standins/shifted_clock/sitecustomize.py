@@ -1,10 +1,12 @@
-"""For whole processes in a long run: a machine's clock that skips the waiting.
+"""A machine's clock that skips the waiting, for whole processes in a long run.
 
-Put this folder on PYTHONPATH and name a control file in QQQBOT_TEST_CLOCK. Time there is the machine's plus an offset,
-to which every wait of more than a second is added instead of waiting; the file is shared with the stand-in for Yahoo
-and with every process of the run, so a process that is started later joins the others in time. While a file of the same
-name with the suffix .hold exists, no wait is skipped: for what takes real time, like a gateway's restart, and for a
-drill, which moves the time itself and says by how much in `jumped_seconds`. The product knows nothing of this.
+Put this folder on PYTHONPATH and name a control file in QQQBOT_TEST_CLOCK. The time is then the machine's plus an
+offset. A wait of more than a second is not waited but added to the offset. All processes of a run, and the stand-in for
+Yahoo, share the file, so a process that starts later has the same time as the others.
+
+While a file of the same name with the suffix .hold exists, no wait is skipped: for events that take real time, like a
+gateway's restart, and for a drill, which moves the time itself and says by how much in `jumped_seconds`. The product
+knows nothing of this.
 """
 
 import json

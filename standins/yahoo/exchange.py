@@ -1,7 +1,8 @@
 """What Yahoo's chart endpoint knows at a given moment, in Yahoo's own shape.
 
-Known as of the moment: the rows of sessions that have opened, the live row a few seconds behind, splits and dividends
-whose day has begun (04:00 New York), `adjclose` on the basis of these. Prices are single precision printed as double.
+At a moment it knows the rows of the sessions that have opened, the live row a few seconds behind, the splits and
+dividends whose day has begun (04:00 New York), and `adjclose` on the basis of these. Prices are single precision,
+printed as double.
 """
 
 import struct
@@ -20,16 +21,16 @@ RANGES: Mapping[str, int] = {"1mo": 1, "3mo": 3, "6mo": 6, "1y": 12, "2y": 24, "
 """range -> months"""
 VALID_RANGES = ["1d", "5d", "1mo", "3mo", "6mo", "1y", "2y", "5y", "10y", "ytd", "max"]
 EVENTS_KNOWN_AT = time(4)
-# In the evening Yahoo replaces the last live row with the settled one, stamped with the open and its volume rounded.
+# In the evening Yahoo replaces the last live row by the settled one, with the time of the open and a rounded volume.
 SETTLED_AT = time(20)
 LAG = timedelta(seconds=3)
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """`series` for all of time; the clock decides how much of it is known.
+    """`series` covers all of time; the clock decides how much of it is known.
 
-    `intraday` gives live prices, as printed, by symbol, instead of a straight line from open to close.
+    `intraday` gives live prices, as printed, by symbol, in place of a straight line from open to close.
     """
 
     series: Series
@@ -86,7 +87,7 @@ class Exchange:
         return {"meta": _meta(symbol, moment), "timestamp": stamps, "indicators": {"quote": [quote]}}
 
     def _live(self, symbol: str, row: Row, seen: datetime) -> Row:
-        """The last row as far as it has been traded at `seen`."""
+        """The last row as far as its session has gone at `seen`."""
         span = hours(row.date)
         if seen >= span.close:
             return row
@@ -162,7 +163,7 @@ def _dividend_adjusted(
     dividends: Mapping[date, float],
     splits: Mapping[date, float],
 ) -> list[float]:
-    """Closes less the dividends paid after them: factor 1 - dividend / close of the day before, for each."""
+    """Closes adjusted for the dividends after them: each is a factor of 1 - dividend / close of the day before."""
     factor, adjusted = 1.0, []
     remaining = sorted(dividends.items())
     for i in range(len(days) - 1, -1, -1):
@@ -181,7 +182,7 @@ def _events(
     split_factors: Sequence[float],
     rows: Sequence[Row],
 ) -> Json:
-    """Keyed by the epoch of the 09:30 open; dividends on the basis of the known splits."""
+    """Events by the epoch of their day's open at 09:30; dividends are on the basis of the known splits."""
     basis = {row.date: f for row, f in zip(rows, split_factors, strict=True)}
     paid = {_epoch(d): {"amount": a / basis.get(d, 1.0), "date": _epoch(d)} for d, a in dividends.items() if d >= first}
     split = {_epoch(d): _split_event(d, ratio) for d, ratio in splits.items() if d >= first}
@@ -246,7 +247,7 @@ def _meta(symbol: str, moment: datetime) -> Json:
 
 
 def _trading_period(local: datetime, zone: Json) -> Json:
-    """Pre, regular and post of the present session or, if there is none, of the next one."""
+    """The pre, regular and post periods of the present session or, if there is none, of the next one."""
     day = next((d for d in exchange_hours() if d >= local.date()), local.date())
     span = hours(day)
     early = int(datetime.combine(day, EVENTS_KNOWN_AT, NEW_YORK).timestamp())

@@ -1,4 +1,4 @@
-"""Faults of the stand-in: what they are, when they apply, and what those of the data do to a chart answer."""
+"""Faults of the stand-in: what they are, when they apply, and how data faults change a chart answer."""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -17,12 +17,12 @@ COOKIES: Mapping[str, str | None] = {
     "cookie_without_expiry": "A3=d=stand-in; Domain=.yahoo.com; Path=/; Secure",
     "no_cookie": None,
 }
-"""kind -> what the host of the cookie sets; always `on` the cookie"""
+"""kind -> the cookie that its host sets; these faults are always `on` the cookie"""
 CONSENT_KINDS = ("consent", "consent_for_ever")
-"""The question is redirected to the consent page; the second kind comes back to it after the consent."""
+"""a request is redirected to the consent page; with the second kind, again after the consent"""
 CLOCK_KINDS = ("no_date", "wrong_date")
 WIRE_KINDS = ("reset", "hang", "truncated", "cut", "not_gzip", "bomb", "endless")
-"""The last three: a body that is not compressed as it says, one that unpacks to 64 MB, and one without an end."""
+"""the last three: a body that is not compressed as it says, one that unpacks to 64 MB, and one without an end"""
 
 STATUS_BODIES: Mapping[str, tuple[int, str, str]] = {
     "429": (429, "text/plain", "Edge: Too Many Requests"),
@@ -66,7 +66,7 @@ STATUS_BODIES: Mapping[str, tuple[int, str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`times` None: forever. `on` says which requests: chart, crumb, cookie, consent or any.
+    """A fault applies `times` times; None is for ever. `on` names its requests: chart, crumb, cookie, consent or any.
 
     The first `after` of these requests are answered without the fault.
     """
@@ -84,7 +84,7 @@ class Fault:
 
 
 class Faults:
-    """The active faults. Safe for the threads of the server."""
+    """The active faults; may be used from all threads of the server."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -126,7 +126,7 @@ class Faults:
 
 
 def corrupt(result: Json, fault: Fault) -> None:
-    """Apply one fault of the data to chart.result[0], in place."""
+    """Apply one data fault to chart.result[0], in place."""
     _DATA[fault.kind](result, fault.value) if fault.kind in wrong.KINDS else _DATA[fault.kind](result, fault)
 
 
@@ -140,7 +140,7 @@ def _dates(result: Json) -> list[date]:
 
 
 def _index(result: Json, fault: Fault) -> int:
-    """The row of the date in `value`; without one, of the last session before that of the quote."""
+    """The index of the row of the date in `value`; without a date, of the last session before the quote's."""
     days = _dates(result)
     if fault.value is not None:
         return days.index(date.fromisoformat(str(fault.value)))
@@ -161,7 +161,7 @@ def _stale(result: Json, fault: Fault) -> None:
 
 
 def _days_old(result: Json, fault: Fault) -> None:
-    """The whole answer, quote included, as it was `value` sessions ago (3 by default)."""
+    """The whole answer, with its quote, is that of `value` sessions ago (3 by default)."""
     for column in _columns(result):
         del column[-int(fault.value or 3) :]
     close = result["indicators"]["quote"][0]["close"][-1]
@@ -206,7 +206,7 @@ def _null_today(result: Json, fault: Fault) -> None:
 
 
 def _off(result: Json, fault: Fault) -> None:
-    """The live price, in the row and in the quote, wrong by a factor."""
+    """The live price is wrong by a factor, in the row and in the quote."""
     _set_live(result, result["meta"]["regularMarketPrice"] * float(0.75 if fault.value is None else fault.value))
 
 
@@ -221,12 +221,12 @@ def _set_live(result: Json, price: float) -> None:
 
 
 def _stuck(result: Json, fault: Fault) -> None:
-    """The live price stays at the day's open, with a time that advances; the row is right."""
+    """The live price stays at the day's open while its time advances; the row is right."""
     result["meta"]["regularMarketPrice"] = round(result["indicators"]["quote"][0]["open"][-1], 4)
 
 
 def _row_off(result: Json, fault: Fault) -> None:
-    """The row of a day, its date and the factor in `value`, is wrong by the factor."""
+    """The row of a day is wrong by a factor; `value` has the date and the factor."""
     day, factor = fault.value
     index = _dates(result).index(date.fromisoformat(day))
     for column in (*result["indicators"]["quote"], *result["indicators"]["adjclose"]):
@@ -235,7 +235,7 @@ def _row_off(result: Json, fault: Fault) -> None:
 
 
 def _dividend_off(result: Json, fault: Fault) -> None:
-    """A dividend is reported too large: its ex-date, and by how much of the price, in `value`."""
+    """A dividend is reported too large; `value` has its ex-date and the excess as a fraction of the price."""
     day, part = fault.value
     index = _dates(result).index(date.fromisoformat(day))
     adjusted = result["indicators"]["adjclose"][0]["adjclose"]
@@ -250,7 +250,7 @@ def _frozen(result: Json, fault: Fault) -> None:
 
 
 def _about_another(result: Json, fault: Fault) -> None:
-    """The answer says that it is about something else: parts of its meta are those in `value`."""
+    """The answer says that it is about something else: `value` replaces parts of its meta."""
     result["meta"].update(fault.value)
 
 

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 NEW_YORK = ZoneInfo("America/New_York")
 SESSIONS_FILE = Path(__file__).resolve().parents[1] / "xnys_sessions.csv"
-# TQQQ's yearly expenses and financing as a loss per session, about 1 % a year.
+# TQQQ's expenses and financing as a loss per session, about 1 % a year.
 FEE = 0.00004
 
 
@@ -33,7 +33,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """Open and close of one session, aware UTC."""
+    """Open and close of one session, in UTC."""
 
     open: datetime
     close: datetime
@@ -56,7 +56,7 @@ def exchange_hours() -> Mapping[date, Hours]:
 
 
 def regular_hours(day: date) -> Hours:
-    """09:30 to 16:00, for days beyond the end of that file."""
+    """09:30 to 16:00, for days after the end of that file."""
     return Hours(*(datetime.combine(day, t, NEW_YORK).astimezone(UTC) for t in (time(9, 30), time(16))))
 
 
@@ -78,7 +78,7 @@ def following(closes: Sequence[float], factor: int, start: float) -> list[float]
 
 
 def rows_of(dates: Sequence[date], closes: Sequence[float], before: float | None = None) -> list[Row]:
-    """Sessions with the given `closes`, `before` standing ahead of the first; each opens halfway."""
+    """Sessions with the given `closes`; each opens halfway from the close before, the first from `before`."""
     steps = itertools.pairwise([closes[0] if before is None else before, *closes])
     return [_row(day, *step) for day, step in zip(dates, steps, strict=True)]
 
@@ -111,7 +111,7 @@ def with_event(rows: Sequence[Row], day: date, *, split: float = 0.0, dividend: 
 
 
 def as_printed(rows: Sequence[Row]) -> list[Row]:
-    """Rows whose prices and dividends are adjusted for all later splits, turned into the rows printed on their day."""
+    """Turn rows whose prices and dividends are adjusted for all later splits into the rows printed on their days."""
     factor, printed = 1.0, []
     for row in reversed(rows):
         printed.append(replace(_scaled(row, factor), dividend=row.dividend * factor))
@@ -120,7 +120,7 @@ def as_printed(rows: Sequence[Row]) -> list[Row]:
 
 
 def read_daily_csv(path: Path, first: date | None = None) -> list[Row]:
-    """A long history: columns date, open, high, low, close, volume, dividend (split-adjusted) and split."""
+    """Read a long history with columns date, open, high, low, close, volume, dividend (split-adjusted) and split."""
     with path.open(newline="") as file:
         rows = [
             Row(

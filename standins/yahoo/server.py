@@ -1,4 +1,4 @@
-"""The stand-in itself: a CONNECT proxy on loopback that is every Yahoo host at once."""
+"""The stand-in itself: a CONNECT proxy on loopback that plays every Yahoo host at once."""
 
 import contextlib
 import gzip
@@ -144,7 +144,7 @@ class StandIn:
         self._await(lambda: self._listener is not None)
 
     def now(self) -> datetime:
-        """The present moment: the control file's, or else the clock's."""
+        """The present moment according to the control file or, without one, the clock."""
         control = self._read_control()
         if "now" in control:
             return datetime.fromisoformat(control["now"])
@@ -192,7 +192,7 @@ class StandIn:
                 threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
-        """One connection: CONNECT, then TLS, then requests until the client is done."""
+        """Serve one connection: CONNECT, then TLS, then requests until the client is done."""
         with self._lock:
             self._open.add(connection)
         # A client that goes away, or does not trust us, ends only its own connection.
@@ -242,7 +242,7 @@ class StandIn:
             secure.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def _consent(self, head: list[str], on: str, symbol: str | None, target: SplitResult) -> Reply | None:
-        """The redirection to the consent page, its form, and the way back to what was asked for."""
+        """The redirection to the consent page, its form, and the way back to the first request."""
         done = dict(parse_qsl(target.query)).get("done")
         if on == "consent" and done is not None:
             if head[0].startswith("POST"):
@@ -330,7 +330,7 @@ def _that_day_at(clock: str, moment: datetime) -> datetime:
 
 
 def _what(host: str, path: str) -> tuple[str, str | None]:
-    """Which kind of request it is, and the symbol of a chart."""
+    """The kind of a request and, for a chart, its symbol."""
     if path.startswith(CHART):
         return "chart", path[len(CHART) :]
     if path == "/v1/test/getcrumb":
@@ -372,7 +372,7 @@ def _send(secure: ssl.SSLSocket, reply: Reply, broken: set[str]) -> bool:
     if "endless" in broken:
         secure.sendall(head.encode())
         chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
-        while True:  # until the client has had enough
+        while True:  # until the client hangs up
             secure.sendall(chunk)
     if "cut" in broken:
         secure.sendall(head.encode() + body[: len(body) // 2])

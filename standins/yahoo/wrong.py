@@ -1,6 +1,6 @@
-"""Wrong answers that were seen in public reports or tried against the bot: what each does to chart.result[0], in place.
+"""Wrong answers from public reports, or tried against the bot: how each changes chart.result[0], in place.
 
-Each takes the result and the fault's `value`. Sessions are counted from the newest finished one, which is 1.
+Each takes the result and the fault's `value`. Sessions are counted back from the newest finished one, which is 1.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ LEAST_INTEGER = -(2**63)
 
 
 def finished(result: Json) -> list[int]:
-    """The places of the finished sessions' rows, newest first."""
+    """The indices of the finished sessions' rows, newest first."""
     quoted = _day(result["meta"]["regularMarketTime"])
     return [i for i, stamp in reversed(list(enumerate(result["timestamp"]))) if _day(stamp) < quoted]
 
@@ -39,14 +39,14 @@ def _columns(result: Json) -> list[list[Any]]:
 
 
 def _place(result: Json, value: Any, default: int) -> int:
-    """The row of a date, or of the n-th finished session."""
+    """The index of the row of a date, or of the n-th finished session."""
     if isinstance(value, str):
         return [_day(stamp) for stamp in result["timestamp"]].index(date.fromisoformat(value))
     return finished(result)[int(value or default) - 1]
 
 
 def _row_off(result: Json, value: Any) -> None:
-    """[session or date, factor]: one finished row, wrong in every price."""
+    """[session or date, factor]: every price of one finished row is wrong by the factor."""
     which, factor = value or (7, 1.18)
     place = _place(result, which, 7)
     for column in (*(_quote(result)[name] for name in PRICES), _adjusted(result)):
@@ -54,7 +54,7 @@ def _row_off(result: Json, value: Any) -> None:
 
 
 def _gap(result: Json, value: Any) -> None:
-    """The newest `value` finished rows are absent."""
+    """The newest `value` finished rows are missing."""
     for place in finished(result)[: int(value or 2)]:
         for column in (result["timestamp"], *_columns(result)):
             del column[place]
@@ -80,7 +80,7 @@ def _dividend_times(result: Json, value: Any) -> None:
 
 
 def _phantom_split(result: Json, value: Any) -> None:
-    """[session or date, ratio]: a split that is reported and is in the rows before it, but did not happen."""
+    """[session or date, ratio]: a split is reported, and the rows before it are adjusted, but it did not happen."""
     which, ratio = value or (1, 2.0)
     place = _place(result, which, 1)
     stamp = _at_the_open(result, place)
@@ -107,7 +107,7 @@ def _bad_dividend(result: Json, value: Any) -> None:
 
 
 def _capital_gain(result: Json, value: Any) -> None:
-    """An event of a kind that QQQ has had since its conversion of 2025, on a date or on the day of the price."""
+    """A capital gain, which QQQ can have since its conversion in 2025, on a date or on the day of the price."""
     stamp = int(datetime.fromisoformat(value).timestamp()) if value else result["meta"]["regularMarketTime"]
     result.setdefault("events", {})["capitalGains"] = {str(stamp): {"amount": 0.4, "date": stamp}}
 
@@ -148,14 +148,14 @@ def _null_stamp(result: Json, value: Any) -> None:
 
 
 def _zero_today(result: Json, value: Any) -> None:
-    """yloader#25."""
+    """Today's row is zero (yloader#25)."""
     for column in _columns(result):
         column[-1] = 0
     _quote(result)["volume"][-1] = LEAST_INTEGER
 
 
 def _infinite(result: Json, value: Any) -> None:
-    """yfinance#2856."""
+    """A price is infinite (yfinance#2856)."""
     _adjusted(result)[_place(result, value, 7)] = float("inf")
 
 
@@ -179,7 +179,7 @@ def _tomorrow(result: Json, value: Any) -> None:
 
 
 def _night(result: Json, value: Any) -> None:
-    """A row of a night's trades, on a day on which the exchange is closed: the Sunday before the price."""
+    """A row of overnight trades on a day without a session: the Sunday before the price."""
     local = datetime.fromtimestamp(result["meta"]["regularMarketTime"], UTC).astimezone(NEW_YORK)
     sunday = (local - timedelta(days=local.isoweekday())).replace(hour=21, minute=0, second=0)
     place = next(i for i, stamp in enumerate(result["timestamp"]) if stamp > sunday.timestamp())
@@ -190,7 +190,7 @@ def _night(result: Json, value: Any) -> None:
 
 def _stamped(hours: float) -> Callable[[Json, Any], None]:
     def shift(result: Json, value: Any) -> None:
-        """Every row is stamped so many hours after its day's midnight in New York."""
+        """Every row has a time `value` hours after its day's midnight in New York."""
         local = [datetime.fromtimestamp(stamp, UTC).astimezone(NEW_YORK) for stamp in result["timestamp"]]
         midnights = [moment.replace(hour=0, minute=0, second=0) for moment in local]
         result["timestamp"] = [int((moment + timedelta(hours=hours)).timestamp()) for moment in midnights]
@@ -199,7 +199,7 @@ def _stamped(hours: float) -> Callable[[Json, Any], None]:
 
 
 def _short_history(result: Json, value: Any) -> None:
-    """The newest rows only, as after a new listing."""
+    """Only the newest rows, as after a new listing."""
     for column in (result["timestamp"], *_columns(result)):
         del column[: -int(value or 60)]
 
