@@ -1,8 +1,8 @@
 """Runs one peer on the rotation in market.npz: peers.py NAME FILE. Prints JSON; status 3 if it is not installed.
 
 It runs under the Python that has the peer, so it imports nothing of the project. A leg costs the fraction c of the
-value: a sale of V brings V (1 - c), and V of cash buys shares worth V (1 - c), which is a commission of c / (1 - c) on the
-purchase. Each peer gets prices, positions and these two commissions in its own way.
+value: a sale of V brings V (1 - c), and V of cash buys shares worth V (1 - c), which is a commission of c / (1 - c) on
+the purchase. Each peer gets prices, positions and these two commissions in its own way.
 """
 
 import importlib.metadata

@@ -268,7 +268,7 @@ class Run:
         print(f"{seen} decisions checked")
 
     def show_ledgers(self) -> None:
-        """Each order as the gateway and as the book has it."""
+        """Print each order according to the gateway and according to the book."""
         if self.broker is None:
             return
         theirs: Counter[str] = Counter()

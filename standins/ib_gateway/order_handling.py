@@ -342,7 +342,7 @@ class OrderHandling:
             self._later(order.behaviour.commission_delay, report)
 
     def correct(self, execution: Execution, price: Decimal) -> Execution:
-        """Correct a trade's price as the exchange does: a second execution, whose id differs only after the last dot."""
+        """Correct a trade's price as the exchange does: by a second execution with another id after the last dot."""
         number = int(execution.exec_id.rpartition(".")[2]) + 1
         corrected = replace(
             execution,
