@@ -3,13 +3,13 @@
 Every other room uses these terms, so read `values` first.
 
     values      the vocabulary on one page: Snapshot, Signal, Plan, OrderIntent, Order, Fill, Portfolio ...
-    market      what a price source answers: Bar, Quote, Split, Dividend, Market
+    market      a price source's answer: Bar, Quote, Split, Dividend, Market
     instruments  the table of funds that a rule can watch or own: Holding
     family      the rules as values: Average, Comparison, Rule, and the presets
     provenance  whose prices a decision used: Source, KeptWindow, Seen
     sessions    when the exchange is open: Session, SessionTable, Timetable
     new_york    New York's time, for dates, file names and texts for people; everything else is aware UTC
-    executions  which executions are revisions of one another
+    executions  which executions are revisions of the same one
     errors      the tree of errors, grouped by what the loop does about each
     reasons     every reason not to trade and every kind of notification, each with its headline and advice
     program     how messages name the command that the owner types

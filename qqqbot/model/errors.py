@@ -11,7 +11,7 @@
     │   ├── StalePrices
     │   ├── BrokerUnavailable
     │   └── OrderRejected      the order is dead, and known to be
-    ├── OrderOutcomeUnknown    sent and not answered: never resent, looked for until found
+    ├── OrderOutcomeUnknown    the order was sent and not answered: never resent, looked for until found
     └── TradingHalted          stop trading, keep observing, notify, wait for a person
         ├── LedgerMismatch
         ├── DidNotSettle
@@ -79,19 +79,19 @@ PRICE_ERRORS: Mapping[Reason | None, type[TemporaryError]] = {
     Reason.NO_TRADES: PricesUnavailable,
     Reason.CLOCK_WRONG: StalePrices,
 }
-"""code of a price gate -> the error that its failure amounts to"""
+"""code of a price gate -> the error to raise if that gate fails"""
 
 
 class BrokerUnavailable(TemporaryError):
-    """No complete answer from the broker. It is never read as "nothing there"."""
+    """No complete answer from the broker. A missing answer never counts as "nothing there"."""
 
 
 class OrderRejected(TemporaryError):
-    """The broker, or our own last check, refused the order before it was open, or it ended without a fill."""
+    """The order ended without a fill, or the broker or our own last check refused it before it was open."""
 
 
 class OrderOutcomeUnknown(BotError):
-    """Sent and not answered. Never resent; looked for by order_ref until found."""
+    """The order was sent and not answered. It is never resent, but looked for by its order_ref until found."""
 
 
 class TradingHalted(BotError):
@@ -99,7 +99,7 @@ class TradingHalted(BotError):
 
 
 class LedgerMismatch(TradingHalted):
-    """The account does not hold the shares that the book says."""
+    """The account does not hold the shares that are in the book."""
 
 
 class DidNotSettle(TradingHalted):

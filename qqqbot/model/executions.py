@@ -1,7 +1,7 @@
-"""Which executions are revisions of one another, and dictionaries that remember only the newest.
+"""Which executions are revisions of the same one, and how a dictionary keeps only its newest entries.
 
-A broker corrects an execution by reporting it again: the correction has the exec_id of the corrected one up to the last
-dot, and a higher number after it. https://interactivebrokers.github.io/tws-api/executions_commissions.html
+A broker corrects an execution by reporting it again: the correction has the same exec_id up to the last dot, and a
+higher number after it. https://interactivebrokers.github.io/tws-api/executions_commissions.html
 """
 
 from collections.abc import Iterable
@@ -30,7 +30,7 @@ def newest_revisions(executions: Iterable[E]) -> tuple[E, ...]:
 
 
 def stem(exec_id: str) -> str:
-    """What all revisions of one execution have in common."""
+    """The part of `exec_id` that all revisions of one execution share."""
     return exec_id.rpartition(".")[0] or exec_id
 
 
@@ -50,6 +50,6 @@ def is_from_status(exec_id: str) -> bool:
 
 
 def forget_oldest(newest_last: dict[Any, Any], count: int) -> None:
-    """Keep the `count` entries that were added last."""
+    """Remove all but the `count` entries that were added last."""
     while len(newest_last) > count:
         del newest_last[next(iter(newest_last))]

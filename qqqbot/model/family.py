@@ -1,13 +1,13 @@
 """The family of rules, as values: a trend, perhaps a strength, and what is held in each case.
 
     trend     FAST against SLOW, two averages of the signal's closes (the price is an average of one)
-    strength  the price against an average, which divides the uptrend into strong and up; without it all of it is strong
+    strength  the price against an average: divides an uptrend into strong and up; without it every uptrend is strong
     shelves   down, up, strong: a fund of the table of instruments, or cash
 
-A trend may be entered and left at different distances (`enter`, `leave`) and only after `confirm` closes in a row. Its
-last answer is then part of the question. It comes from the finished closes alone, recomputed over MEMORY of them, so
-that neither a restart nor the account changes it; an answer that nothing in them gives is "down". The strength's band
-asks what is held, as the key band_pct always did.
+A trend may begin and end at different distances (`enter`, `leave`), and only after `confirm` closes in a row. The
+answer then depends on the answer before. That is recomputed from the last MEMORY finished closes alone, so that neither
+a restart nor the account changes it; if those closes give no answer, it is "down". The strength's band depends on what
+is held, as the key band_pct always did.
 """
 
 import math
@@ -17,39 +17,42 @@ from functools import cache
 
 from qqqbot.model.instruments import Holding, Kind, most_leveraged
 
-# Sessions over which the last answer of a trend that remembers is looked for: about a year.
+# For a trend that remembers, its last answer is looked for in this many sessions: about a year.
 MEMORY = 250
-# Whatever an EMA began with has this part of it left after `Average.closes` closes, so that two histories agree.
+# After `Average.closes` closes only this part of an EMA's first value is left, so that different histories agree.
 SEED_LEFT = 1e-10
 
 
 @dataclass(frozen=True, slots=True)
 class Average:
-    """The mean of `length` closes, today's price among them, or their exponential mean; of one it is the price."""
+    """The simple or exponential mean of `length` closes, the last of them today's price; with length 1, the price."""
 
     length: int = 1
     exponential: bool = False
 
     @property
     def divisor(self) -> float:
-        """Today's price enters with one part in so many."""
+        """Today's price has a weight of one divided by this."""
         return (self.length + 1) / 2 if self.exponential else self.length
 
     def weight(self, back: int) -> float:
-        """The part that a close of `back` sessions ago has in it; today's price is 0 back."""
+        """The weight of the close `back` sessions ago; today's price is 0 sessions back."""
         if self.exponential:
             return (1 - 1 / self.divisor) ** back / self.divisor
         return 1 / self.length if back < self.length else 0.0
 
     @property
     def closes(self) -> int:
-        """Finished closes that it needs."""
+        """The number of finished closes that the average needs."""
         return math.ceil(-math.log(SEED_LEFT) * self.divisor) if self.exponential else self.length - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Whether `fast` is above `slow`, by the fraction `enter` if it was not before, less the fraction `leave` if so."""
+    """Whether `fast` is above `slow`.
+
+    To become true, `fast` must be above by the fraction `enter`; to stay true, no further below than `leave`.
+    """
 
     fast: Average
     slow: Average
@@ -59,11 +62,11 @@ class Comparison:
 
     @property
     def remembers(self) -> bool:
-        """Whether the last answer is part of the question."""
+        """Whether the answer depends on the last answer."""
         return bool(self.enter or self.leave or self.confirm > 1)
 
     def factor(self, above: bool) -> float:
-        """What `slow` is multiplied with, given the last answer."""
+        """The factor to multiply `slow` by, given that the last answer was `above`."""
         return 1 - self.leave if above else 1 + self.enter
 
 
@@ -80,29 +83,29 @@ class Rule:
 
     @property
     def shelves(self) -> tuple[Holding, Holding, Holding]:
-        """level -> Holding"""
+        """The holdings by level: down, up, strong."""
         return self.down, self.up, self.strong
 
     @property
     def fund(self) -> Holding:
-        """The leveraged fund whose days witness the signal's: the rule's own or, if it has none, the table's."""
+        """The leveraged fund that witnesses the signal's moves: the rule's own or, if it has none, the table's."""
         own = (f for f in (self.strong, self.up) if f.kind is Kind.LEVERAGED and f.underlying == self.signal.underlying)
         return next(own, None) or most_leveraged(self.signal.underlying)
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        """What it needs prices of: the signal, its witness, then all else that it can hold."""
+        """The symbols whose prices the rule needs: the signal, its witness, then all else that it can hold."""
         held = (self.signal, self.fund, *reversed(self.shelves))
         return tuple(dict.fromkeys(symbol for symbol in (h.symbol for h in held) if symbol is not None))
 
     @property
     def averages(self) -> tuple[Average, ...]:
-        """All that it compares; the price is an average of one."""
+        """All averages that the rule compares; the price is an average of length 1."""
         return self.trend.fast, self.trend.slow, *([self.strength.slow] if self.strength else [])
 
     @property
     def history(self) -> int:
-        """Finished closes that an answer needs."""
+        """The number of finished closes that an answer needs."""
         return max(average.closes for average in self.averages) + (MEMORY if self.trend.remembers else 0)
 
 
@@ -110,7 +113,7 @@ PRICE = Average()
 
 
 def watched(rule: Rule, held: Iterable[str]) -> tuple[str, ...]:
-    """What prices are needed of: all that `rule` needs, what is `held` besides, and a witness for each of both."""
+    """The symbols whose prices are needed: those of `rule`, whatever else is `held`, and a witness for each."""
     others = [*rule.symbols, *held]
     for symbol in tuple(others):
         if index := Holding(symbol).underlying:
@@ -120,7 +123,7 @@ def watched(rule: Rule, held: Iterable[str]) -> tuple[str, ...]:
 
 @cache
 def two_averages(short: int, long: int, band: float = 0.0) -> Rule:
-    """The form of the keys short_ma_period, long_ma_period and band_pct, on QQQ with TQQQ."""
+    """The rule that the keys short_ma_period, long_ma_period and band_pct mean, on QQQ with TQQQ."""
     trend = Comparison(Average(short), Average(long))
     strength = Comparison(PRICE, Average(short), enter=band, leave=band)
     return Rule(Holding.QQQ, trend, strength, Holding.TQQQ, Holding.QQQ)
@@ -144,13 +147,13 @@ PRESETS: Mapping[str, Rule] = {
 }
 """name -> rule; docs/configuration.md says where each comes from and what it was worth"""
 DEFAULT_SYMBOLS = str(PRESETS[DEFAULT].signal), str(PRESETS[DEFAULT].fund)
-"""the signal and its fund of all records that do not name them"""
+"""the signal and its fund in all records that do not name them"""
 
 
 def name_of(rule: Rule) -> str:
     """The preset's name, or the rule in a line: 'QQQ price over SMA 150 +5% -3%: TQQQ, else CASH'.
 
-    No two rules have the same: decisions are recorded with it, and another one than before is another rule.
+    No two rules have the same name. Decisions are recorded with it, so a different name means that the rule changed.
     """
     if preset := next((name for name, known in PRESETS.items() if known == rule), None):
         return preset
@@ -168,7 +171,7 @@ def _line(comparison: Comparison) -> str:
 
 
 def in_per_cent(part: float) -> str:
-    """'5%', '0.25%': with all the digits that were given."""
+    """'5%' or '0.25%', with all the digits that were given."""
     return f"{100 * part:.10g}%"
 
 

@@ -1,7 +1,7 @@
-"""The table of instruments: every fund that a rule can watch or own, and cash. Only the defaults name one elsewhere.
+"""The table of instruments: every fund that a rule can watch or own, and cash. Elsewhere only defaults name a fund.
 
-First days are those of the exchange; before them a history can only be a model. Sources: the issuers' pages of each
-fund (Invesco, ProShares, State Street, iShares).
+`first_day` is the first day of trading on the exchange; a history from before it can only be a model. Sources: the
+issuers' pages about each fund (Invesco, ProShares, State Street, iShares).
 """
 
 from datetime import date
@@ -19,8 +19,8 @@ class Kind(StrEnum):
 class Holding(StrEnum):
     """What the rule can want to own. Written to files as these symbols.
 
-    `factor` is how many times `underlying`'s day the fund moves in a day; 0 if it follows no index. `exchange` is
-    the one on which it is listed.
+    In a day the fund moves `factor` times as far as `underlying`; 0 if it follows no index. `exchange` is where it is
+    listed.
     """
 
     kind: Kind
@@ -61,12 +61,12 @@ class Holding(StrEnum):
 
     @property
     def is_defensive(self) -> bool:
-        """Whether it has no share of the market in it: cash, and where that is parked."""
+        """Whether it is out of the market: cash, or a fund in which cash is parked."""
         return self.kind in (Kind.CASH, Kind.BILLS)
 
 
 def most_leveraged(underlying: str) -> Holding:
-    """The fund on `underlying` that is the best witness of its days. Raises LookupError if the table has none."""
+    """The most leveraged fund on `underlying`, its best witness. Raises LookupError if the table has none."""
     funds = [fund for fund in Holding if fund.kind is Kind.LEVERAGED and fund.underlying == underlying]
     if not funds:
         raise LookupError(f"the table of instruments has no leveraged fund on {underlying}")

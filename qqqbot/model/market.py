@@ -1,7 +1,7 @@
-"""What a price source answers: finished closes, live prices, splits and dividends, and all of them as one Market.
+"""A price source's answer, a Market: finished closes, live prices, splits and dividends.
 
-A finished daily close is a `Bar`, a live price is a `Quote`: two types, so that a live price cannot slip in where a
-close belongs. A field with a `key` in its metadata has that name in files: the one it had when there was one rule, on
+A finished daily close is a `Bar` and a live price is a `Quote`: with two types, a live price cannot slip in where a
+close belongs. A field with a `key` in its metadata has that name in files, the name it had when the only rule was on
 QQQ and TQQQ.
 """
 
@@ -35,7 +35,7 @@ class DayRow:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A live price and the moment the exchange printed it; `row` is the day's row in the same answer, if it has one."""
+    """A live price and the moment the exchange printed it; `row` is the day's row in the same answer, or None."""
 
     symbol: str
     price: float
@@ -45,7 +45,7 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class Other:
-    """A share that is neither the signal nor its fund: its live price, and its newest daily rows without today's."""
+    """A share other than the signal and its fund: its live price, and its newest daily rows without today's."""
 
     quote: Quote
     bars: tuple[Bar, ...] = ()
@@ -62,7 +62,7 @@ class Split:
 
 @dataclass(frozen=True, slots=True)
 class Dividend:
-    """`amount` USD for each share held before `date`, the ex-date; on the split basis of the newest prices."""
+    """`amount` USD for each share held before the ex-date `date`, on the split basis of the newest prices."""
 
     symbol: str
     date: date
@@ -73,13 +73,13 @@ class Dividend:
 class Market:
     """One answer of the price source, as it came: nothing is repaired, sorted or left out.
 
-    `bars` are the signal's daily rows without today's; `newest_row` is the date of the last row of the raw answer
-    (today's while the exchange is open). The fund is the leveraged one that witnesses the signal's prices;
-    `fund_previous_close` is its close of the session before `newest_row`, on the same split basis as its quote, None if
-    the answer had none. `fund_bars` are its daily rows, likewise. `others` is what else the rule can hold, or the book
-    still holds. `answered_at` is when Yahoo's server answered, by its own clock, None if it did not say. `origins`
-    names the sessions whose closes are not Yahoo's own daily rows, and where they came from; `quoted_by` told the live
-    prices.
+    `bars` are the signal's daily rows without today's; `newest_row` is the date of the last row in the raw answer
+    (today's while the exchange is open). The fund is the leveraged fund that witnesses the signal's prices.
+    `fund_previous_close` is its close in the session before `newest_row`, on the same split basis as its quote, None if
+    the answer had none; `fund_bars` are its daily rows without today's. `others` are the other shares that the rule can
+    hold or the book still holds. `answered_at` is when Yahoo's server answered, by the server's clock, None if it did
+    not say. `origins` names the sessions whose closes are not Yahoo's own daily rows, and their sources; `quoted_by` is
+    the source of the live prices.
     """
 
     bars: tuple[Bar, ...]
@@ -107,22 +107,22 @@ class Market:
 
     @property
     def quotes(self) -> Mapping[str, Quote]:
-        """symbol -> live price, the signal's first, then its fund's"""
+        """symbol -> live price; the signal first, then its fund"""
         others = {symbol: other.quote for symbol, other in self.others.items()}
         return {self.signal: self.signal_quote, self.fund: self.fund_quote} | others
 
     def quote(self, symbol: str) -> Quote:
-        """Raises LookupError."""
+        """The live price of `symbol`. Raises LookupError."""
         return self.quotes[symbol]
 
     def rows(self, symbol: str) -> tuple[Bar, ...]:
-        """Its daily rows without today's. Raises LookupError."""
+        """The daily rows of `symbol` without today's. Raises LookupError."""
         if symbol in (self.signal, self.fund):
             return self.bars if symbol == self.signal else self.fund_bars
         return self.others[symbol].bars
 
     def previous_close(self, symbol: str) -> float | None:
-        """Of the session before `newest_row`, on the basis of the live price; None if the answer had none."""
+        """The close in the session before `newest_row`, on the basis of the live price; None if the answer had none."""
         if symbol == self.fund:
             return self.fund_previous_close
         rows = self.rows(symbol)
@@ -134,5 +134,5 @@ class Market:
 
     @property
     def ex_dates(self) -> frozenset[date]:
-        """The days on which the signal or its fund went without its dividend."""
+        """The ex-dates of the signal's and its fund's dividends."""
         return frozenset(dividend.date for dividend in self.dividends)

@@ -20,11 +20,11 @@ class Clock(Protocol):
         ...
 
     def wait(self, seconds: float) -> bool:
-        """Sleep; True at once when a stop has been asked for, False when the time has passed."""
+        """Sleep. Returns False when the time has passed, or True as soon as a stop has been requested."""
         ...
 
     def stopping(self) -> bool:
-        """Whether a stop has been asked for."""
+        """Whether a stop has been requested."""
         ...
 
 
@@ -45,7 +45,7 @@ class WatchedPrices(PriceSource, Protocol):
     """A price source that can be told what to watch."""
 
     def watch(self, symbols: tuple[str, ...]) -> None:
-        """The signal, its leveraged fund, and all else that prices are needed of from now on."""
+        """Answer for these from now on: the signal, its leveraged fund, and all other symbols that need prices."""
         ...
 
 
@@ -57,7 +57,7 @@ class SecondPrices(Protocol):
         ...
 
     def last_prices(self) -> Mapping[str, Quote]:
-        """The last trades, each with its own time, live or delayed; without a time it is not among them.
+        """The last trades, live or delayed, each with its own time. A trade without a time is left out.
 
         Raises BrokerUnavailable.
         """
@@ -65,7 +65,7 @@ class SecondPrices(Protocol):
 
 
 class Broker(Protocol):
-    """One account. No answer is an exception, never an empty answer."""
+    """One account. A missing answer raises an exception and is never an empty answer."""
 
     @property
     def mode(self) -> Mode: ...
@@ -86,11 +86,11 @@ class Broker(Protocol):
         ...
 
     def watch(self, symbols: tuple[str, ...]) -> None:
-        """Report shares and prices of these from now on."""
+        """Report the shares and prices of `symbols` from now on."""
         ...
 
     def snapshot(self) -> AccountSnapshot:
-        """Money, positions and our open orders, complete. Raises BrokerUnavailable."""
+        """Money, positions and the bot's open orders, complete. Raises BrokerUnavailable."""
         ...
 
     def quotes(self) -> Mapping[str, Quote]:
@@ -100,7 +100,7 @@ class Broker(Protocol):
     def submit(self, intent: OrderIntent) -> None:
         """Send the order and return at once.
 
-        Raises OrderRejected if it certainly never left, OrderOutcomeUnknown if it may have.
+        Raises OrderRejected if the order certainly never left, OrderOutcomeUnknown if it may have left.
         """
         ...
 
@@ -109,7 +109,7 @@ class Broker(Protocol):
         ...
 
     def cancel(self, intent: OrderIntent) -> None:
-        """Ask for the order to be cancelled; its outcome comes from `find`. Raises BrokerUnavailable."""
+        """Request that the order be cancelled; its outcome comes from `find`. Raises BrokerUnavailable."""
         ...
 
     def recent_orders(self) -> tuple[Order, ...]:
@@ -127,10 +127,10 @@ class Notifier(Protocol):
 
 
 class Heard(NamedTuple):
-    """What the owner's channels have brought. `delivered`: each that can answer has accepted the announcement.
+    """The owner's replies so far. `delivered`: every channel that can answer has accepted the announcement.
 
-    `read_since` is the monotonic moment since which none of them has gone unread: what had been written by then is
-    among `answers`. `problem` is why one cannot be read, empty if all can.
+    All channels were last read at the monotonic moment `read_since` or later, so every reply written before it is among
+    `answers`. `problem` says why a channel cannot be read; empty if all can.
     """
 
     delivered: bool
@@ -147,7 +147,7 @@ class Owner(Protocol):
         ...
 
     def heard(self, code: str) -> Heard | None:
-        """What the replies to `code` were until now; None if it is not being asked."""
+        """The replies to `code` until now; None if `code` is not being asked."""
         ...
 
     def rest(self) -> None:

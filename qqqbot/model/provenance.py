@@ -12,7 +12,7 @@ DAYS_SHOWN = 3
 class Source(StrEnum):
     """Where a price came from. Written to files as the texts below, which therefore never change.
 
-    `uncertainty` is how far a close from there may be from the official one, as a fraction.
+    `uncertainty` is how far a close from this source may be from the official close, as a fraction.
     """
 
     label: str
@@ -24,18 +24,18 @@ class Source(StrEnum):
         return source
 
     YAHOO = "yahoo", "Yahoo", 0.0
-    # Yahoo's own row, as an earlier decision had it.
+    # Yahoo's own row, as an earlier decision used it.
     KEPT = "kept", "the bot's own memory", 0.0
-    # The last quarter of an hour's bar ends with the last trade, not with the closing auction.
+    # A session's last 15-minute bar ends with the last trade, not with the closing auction.
     INTRADAY = "intraday", "Yahoo's 15-minute bars", 0.0035
-    # The last trade of the regular hours, likewise.
+    # The last trade of the regular hours, which is not the closing auction either.
     BROKER = "ib", "IB", 0.0035
     # The price of the session's last check, up to half an hour before its close.
     SEEN = "seen", "the bot's last look at that session", 0.02
 
 
 def whose(quoted_by: Source, origins: Mapping[date, Source], symbol: str = "") -> str:
-    """Which prices are not Yahoo's own, in words: "QQQ from IB; 2026-07-28 from IB"; empty if all are."""
+    """Which prices are not Yahoo's, in words ("QQQ from IB; 2026-07-28 from IB"); empty if all are Yahoo's."""
     parts = [f"{symbol} from {quoted_by.label}"] if quoted_by is not Source.YAHOO else []
     for source in dict.fromkeys(origins.values()):
         days = [day.isoformat() for day, other in origins.items() if other is source]
@@ -46,12 +46,12 @@ def whose(quoted_by: Source, origins: Mapping[date, Source], symbol: str = "") -
 
 @dataclass(frozen=True, slots=True)
 class KeptWindow:
-    """The finished sessions that the decision of `session` rested on, oldest first, as they were at the moment `at`.
+    """The finished sessions that the decision of `session` used, oldest first, as they were at the moment `at`.
 
-    `dates` ends with `session` itself if it was made after its close, from the broker's closes.
+    `dates` ends with `session` itself if the window was made after its close, from the broker's closes.
 
-    `closes` are the signal's and `fund` those of the leveraged fund on it, adjusted for dividends and splits, one for
-    each of `dates`; NaN if there was none. `sources` names the sessions whose closes are not Yahoo's own daily rows.
+    `closes` are the signal's closes and `fund` the leveraged fund's, adjusted for dividends and splits, one for each of
+    `dates`; NaN if there was none. `sources` names the sessions whose closes are not Yahoo's own daily rows.
     """
 
     session: date

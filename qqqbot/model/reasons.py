@@ -1,8 +1,8 @@
 """Why nothing was traded, and what the owner is notified about: every code and every kind, in one table.
 
-An `AlertKind` names what a notification is about, a `Reason` what a failed gate or a failed check amounts to. Both are
-written to files and to --json as the texts below, which therefore never change. Each has a headline and says what the
-owner can do; a reason without advice of its own uses that of the alert it leads to.
+An `AlertKind` is the subject of a notification, a `Reason` is why a gate or a check failed. Both are written to files
+and to --json as the texts below, which therefore never change. Each has a headline and says what the owner can do. A
+reason without advice of its own uses the advice of its alert.
 """
 
 from enum import StrEnum
@@ -158,12 +158,12 @@ class AlertKind(StrEnum):
     )
 
     def under_headline(self, text: str) -> str:
-        """`text` as it follows the headline: a condition's sentence begins with it already."""
+        """`text` without the headline, if it begins with it: the sentences of lasting conditions do."""
         return text.removeprefix(f"{self.headline}: ")
 
     @property
     def lasts(self) -> bool:
-        """Whether it is a lasting trouble, rather than something that happened once."""
+        """Whether it is a trouble that lasts, rather than an event."""
         return self in _LASTING
 
 
@@ -193,10 +193,10 @@ _ASKED_AGAIN = (
 
 
 class Reason(StrEnum):
-    """What a failed gate or check amounts to: the name of an error (see `errors`), if it has one.
+    """Why a gate or a check failed: the name of an error (see `errors`), if there is one for it.
 
-    `alert` is the kind of notification that it leads to. Those that can end without a person say so in `ending`, and
-    only of those may any text say that there is nothing to do.
+    `alert` is the kind of notification that it leads to. `ending` says whether it can end without a person. Only for
+    those reasons may a text say that there is nothing to do.
     """
 
     alert: AlertKind
@@ -292,9 +292,9 @@ class Reason(StrEnum):
 
     @classmethod
     def of(cls, error: Exception) -> "Reason":
-        """What `error`, raised by a check, amounts to. Raises ValueError for an error that ends the program.
+        """The reason for `error`, which a check raised. Raises ValueError for an error that ends the program.
 
-        An error of a more special kind than the table has is what it is a kind of.
+        An error whose class is not in the table has the reason of its nearest base class.
         """
         names = (kind.__name__ for kind in type(error).__mro__)
         found = next((name for name in names if name in cls._value2member_map_), type(error).__name__)

@@ -17,12 +17,12 @@ from qqqbot.model.values import Session
 
 # A regular session lasts six and a half hours; anything shorter is a half-day.
 REGULAR_LENGTH = timedelta(hours=6, minutes=30)
-# Between two sessions: a weekend and a holiday on either side of it.
+# The longest pause between two sessions: a weekend with a holiday on either side.
 LONGEST_PAUSE = timedelta(days=5)
 RESOLUTION = timedelta(microseconds=1)
 
 Closures = Mapping[date, datetime | None]
-"""what the calendar library does not know: a day -> when the exchange closed on it, None if it never opened"""
+"""closures that the calendar library does not know: day -> when the exchange closed, None if it never opened"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class SessionTable:
 
     @classmethod
     def build(cls, sessions: Iterable[Session], closed_on: Closures = MappingProxyType({})) -> "SessionTable":
-        """Sort `sessions`, and shorten or leave out those that the owner knows to have closed."""
+        """Sort `sessions`, and shorten or leave out the sessions that `closed_on` names."""
         held = (_until(session, closed_on.get(session.date, session.close)) for session in sessions)
         return cls(tuple(sorted((s for s in held if s is not None), key=lambda s: s.date)))
 
@@ -43,7 +43,7 @@ class SessionTable:
         return latest if latest is not None and latest.contains(now) else None
 
     def current(self, now: datetime) -> Session:
-        """The session that is open at `now`, or else the last one that was. Raises CalendarEnded."""
+        """The session that is open at `now`, or else the last one that was open. Raises CalendarEnded."""
         return self.open_session(now) or self.last_closed(now)
 
     def last_closed(self, now: datetime) -> Session:
@@ -96,9 +96,9 @@ class SessionTable:
 class Timetable:
     """When checks are made: every `interval` from a session's open, and at the start of the decision window.
 
-    No check falls into the first `quiet` of a session, in which nothing may trade and prices are not settled. `window`
-    is the length of the decision window before the close, None if every check decides. With `always` checks continue,
-    on the same grid, while the exchange is closed.
+    No check falls into the first part of a session, of length `quiet`: nothing may trade then, and prices are not
+    settled. `window` is the length of the decision window before the close, None if every check decides. With `always`
+    checks continue on the same grid while the exchange is closed.
     """
 
     interval: timedelta
@@ -117,7 +117,7 @@ class Timetable:
         return min(candidates)
 
     def _of_session(self, session: Session, now: datetime) -> list[datetime]:
-        """The next check of `session` after `now`, if it has one, and its decision window's start if that is ahead."""
+        """The next check of `session` after `now`, if any, and the start of its decision window if that is ahead."""
         earliest = session.open + self.quiet
         tick = self._grid_after(session.open, max(now, earliest - RESOLUTION))
         ticks = [tick] if tick < session.close else [session.open + self.quiet]
@@ -130,7 +130,7 @@ class Timetable:
 
 
 def _until(session: Session, close: datetime | None) -> Session | None:
-    """`session`, closed no later than `close`; None if it was not held."""
+    """`session`, ending at `close` if that is earlier; None if the exchange never opened."""
     return replace(session, close=min(close, session.close)) if close is not None and close > session.open else None
 
 

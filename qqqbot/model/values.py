@@ -1,7 +1,7 @@
 """Values that the parts of the bot hand to each other. All frozen; standard library only.
 
 Indicators are `float`; money and prices of fills are `Decimal`; shares are `int`; times are aware UTC. A field with a
-`key` in its metadata has that name in files: the one it had when there was one rule, on QQQ and TQQQ.
+`key` in its metadata has that name in files, the name it had when the only rule was on QQQ and TQQQ.
 """
 
 import math
@@ -18,15 +18,15 @@ from qqqbot.model.market import Market, Quote
 from qqqbot.model.provenance import KeptWindow
 from qqqbot.model.reasons import Reason
 
-# A rotation of two orders is begun only with four minutes left. A first order that is refused, or is not filled in its
-# minute, gets a second try a minute later, with prices that take twenty seconds.
+# A rotation of two orders begins only with four minutes left. If its first order is refused, or is not filled within a
+# minute, a second try follows a minute later, and fetching its prices takes twenty seconds.
 SHORTEST_WINDOW_MINUTES = 7
-# With less nothing is traded: each order is written down first.
+# With less free space nothing is traded, because each order is written down first.
 MIN_FREE_DISK_BYTES = 50 * 1024 * 1024
 
 
 class Mode(StrEnum):
-    """What kind of money is moved; rows of different modes never mix."""
+    """Which kind of money is traded; rows of different modes never mix."""
 
     DRY_RUN = "dry_run"
     PAPER = "paper"
@@ -44,8 +44,9 @@ class OrderType(StrEnum):
 
 
 class OrderStatus(StrEnum):
-    """The last two are ours, and are not done. ABSENT: a complete answer contains neither the order nor how it
-    ended.
+    """How an order stands. The last two are the bot's own, and such an order is not done.
+
+    ABSENT: a complete answer contains neither the order nor how it ended.
     """
 
     SUBMITTED = "SUBMITTED"
@@ -103,9 +104,7 @@ class FlipOrder(NamedTuple):
 
 
 class Flip(NamedTuple):
-    """The nearest price of the signal that changes the rule's answer to `target`, and the orders that a check would
-    send.
-    """
+    """The nearest price of the signal that changes the rule's answer, to `target`, and the orders that would follow."""
 
     price: float
     target: Holding
@@ -123,9 +122,9 @@ class Crossing(NamedTuple):
 class FlipPrices:
     """Prices of the signal at which the rule's answer changes, from the finished closes alone.
 
-    `leave_strong` and `enter_strong` differ only if a band is configured. `trend` is the price above which there is an
-    uptrend: plus or minus infinity if no price of today changes that, because `closes_needed` closes in a row must be
-    beyond the line, today's among them.
+    `leave_strong` and `enter_strong` differ only if a band is configured. Above the price `trend` there is an uptrend.
+    It is plus or minus infinity if no price of today can change the trend, because `closes_needed` closes in a row,
+    including today's, must be beyond the line.
     """
 
     leave_strong: float
@@ -136,7 +135,7 @@ class FlipPrices:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """What the rule wants, and the prices at which it would want something else.
+    """The rule's answer, and the prices at which it would be another.
 
     `short_ma` and `long_ma` are the two sides of its trend; the first may be the price itself.
     """
@@ -154,10 +153,10 @@ class OrderIntent:
     """An order as decided. It is on disk before it is sent to the broker.
 
     `decision_price` is the live price that the decision used, `limit_price` the collar of a marketable limit order. The
-    averages and prices are the rule's inputs; the book's row carries them too. `prices` are those of all symbols that
-    were watched, for those that are not the default's. `position_size` is the part of the money that was wanted in it
-    (None: earlier versions did not record it), `account_money` what a purchase was sized on if the account had less
-    than the book.
+    averages and prices are the rule's inputs; the book's row carries them too. `prices` has the live prices of all
+    watched symbols, and is empty if those are the default's. `position_size` is the part of the money that
+    the rules wanted invested (None: earlier versions did not record it). `account_money` is what a purchase was sized
+    on if the account had less money than the book.
     """
 
     order_ref: str
@@ -182,7 +181,7 @@ class OrderIntent:
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """One execution, countable once by `exec_id`. `commission` is None until the broker has reported it."""
+    """One execution, counted once by its `exec_id`. `commission` is None until the broker has reported it."""
 
     exec_id: str
     order_ref: str
@@ -196,7 +195,7 @@ class Fill:
 
 @dataclass(frozen=True, slots=True)
 class StatusFill:
-    """How much was filled, at which average price, by the order's status alone."""
+    """How many shares were filled at which average price, according to the order's status alone."""
 
     quantity: int
     price: Decimal
@@ -206,9 +205,9 @@ class StatusFill:
 class Order:
     """An order as the broker reports it. `message` is the broker's own text, if it gave one.
 
-    `told` is set if the status says that it is filled, and a complete answer lacks some of its executions.
-    `since`: of an absent order, the monotonic moment since which the connection has not broken. `taken`: the broker
-    has got the order and never acknowledged it. `again`: the reason of the refusal is over already. `twins`: the
+    `told` is set if the status says that the order is filled, but a complete answer lacks some of its executions.
+    `since` is set for an absent order: the connection has not broken since that monotonic moment. `taken`: the broker
+    received the order and never acknowledged it. `again`: the reason for the refusal is already over. `twins`: the
     broker has more than one order under this reference.
     """
 
@@ -229,12 +228,12 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class AccountSnapshot:
-    """What the broker reports, complete or not at all.
+    """The broker's report about the account; it is always complete.
 
-    `spendable` is the cash that a buy may use without borrowing; `unsettled` is cash that comes with the settlement of
-    earlier sales; `positions` holds whole shares by symbol. `open_order_refs` are orders
-    of ours that the broker is still working on. `behind` says which amounts do not show our newest fills yet, if any.
-    `dividends_due` are all its dividends in USD that are announced and not paid yet, after tax; None: it does not say.
+    `spendable` is the cash that a buy may use without borrowing; `unsettled` is cash that arrives when earlier sales
+    settle; `positions` holds whole shares by symbol. `open_order_refs` are the bot's orders that the broker is still
+    working on. `behind` says which amounts do not show the bot's newest fills yet; empty if all do. `dividends_due` are
+    all announced and unpaid dividends of the account in USD, after tax; None if the broker does not say.
     """
 
     account: str
@@ -251,10 +250,10 @@ class AccountSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Portfolio:
-    """What our own fills add up to, starting from `total_capital` in cash.
+    """The sum of the bot's own fills, starting from `total_capital` in cash.
 
-    `shares` are the bot's; `foreign` are shares in the same account that the owner asked us to leave alone. `cost` is
-    the average price paid for the bot's shares, commissions included. `income` are the dividends on them.
+    `shares` are the bot's; `foreign` are shares in the same account that the owner asked the bot to leave alone. `cost`
+    is the average price paid for the bot's shares, commissions included. `income` are the dividends on them.
     """
 
     total_capital: Decimal
@@ -287,9 +286,9 @@ def most_of(shares: Mapping[str, int]) -> Holding:
 class Rules:
     """The part of the configuration that decisions depend on. Fractions, not percentages; durations in seconds.
 
-    `rule` is None if the periods and the band say it all, as in older files; parking must bring `park_benefit` USD. A
-    rotation is announced `ask_first_seconds` before it is made (0: it is not); with `ask_first_waits` it waits for the
-    owner's word.
+    `rule` is None if the periods and the band define the whole rule, as in older files. Parking must bring at least
+    `park_benefit` USD. A rotation is announced `ask_first_seconds` before it is made (0: never announced); with
+    `ask_first_waits` it waits for the owner's "go".
     """
 
     short_period: int = 30
@@ -317,7 +316,7 @@ class Rules:
 
     @property
     def leverage(self) -> float:
-        """Of the fund that witnesses the signal's prices."""
+        """The factor of the fund that witnesses the signal's prices."""
         return float(self.form.fund.factor)
 
 
@@ -325,7 +324,7 @@ class Rules:
 class Gate:
     """One condition of trading: passed or not, what was found, and the sentence for the owner.
 
-    `code` is what a failure amounts to, None for a failure that is not an error, such as a closed exchange.
+    `code` is the reason if the gate fails, None for a failure that is not an error, such as a closed exchange.
     """
 
     name: str
@@ -339,12 +338,11 @@ class Gate:
 class Asked:
     """The newest announcement of a rotation, from `held` to `target`, and what has become of it.
 
-    `code` is in the announcement's `text`, and a reply must have it. `closes` is the end of its session. `ended`: it
+    `code` is in the announcement's `text`, and a reply must contain it. `closes` is the end of its session. `ended`: it
     was withdrawn, or the rotation has begun. `delivered_monotonic` is when it was delivered, by a clock that nobody
-    sets; it goes on until the next boot.
-    `waited_seconds` have passed since every channel that can answer took it, None if one has not; `age_seconds` since
-    it was decided on. `silent`: after the time to answer, all of them were read once more. `problem` is why one cannot
-    be read.
+    can set and that runs until the next boot. `waited_seconds` have passed since every channel that can answer accepted
+    it (None if one has not), `age_seconds` since it was decided. `silent`: after the time to answer, all channels were
+    read once more without a reply. `problem` says why a channel cannot be read.
     """
 
     code: str
@@ -370,18 +368,17 @@ class Snapshot:
 
     `session` is the one that is open now or, while the exchange is closed, the last one that has closed; `expected` are
     the dates of the averaging window's finished sessions, oldest first, as the calendar knows them. `decided_target` is
-    the holding that this session's decision window settled on, None if it has not. `half_made` is the holding of a
-    rotation that has traded and is not finished, on whatever day it was begun. `unfinished` is the symbol
-    of our newest executed order if that was filled only in part, or bought less than the book's own money pays for.
-    `broker_quotes` are the broker's own prices, if it has any. `lasting_orders` are the open orders that should have
-    ended long ago. `money_short_since` is when a buy began to wait for the account's money, None if none does.
-    `missing` is what the account lacked of the book's cash at the look before, None if that was not minutes ago.
-    `beside` is what the account was worth at that look, however old, besides its shares and dollars; None if there was
-    none. `kept` is the newest window that a decision rested on, of this session or an earlier one; None if there is
-    none.
-    `differed`: account and book did not agree at the look before either, and what was traded shows by now.
-    `asked` is the newest rotation that was announced to the owner, None if none was.
-    `refusal` is why the session's newest order filled nothing; empty if it filled something or the reason is not known.
+    the holding that this session's decision window has fixed, None if it has not yet. `half_made` is the target of a
+    rotation that has traded and is not finished, whenever it began. `unfinished` is the symbol of the bot's newest
+    executed order if that was filled only in part, or bought less than the book's own money pays for. `broker_quotes`
+    are the broker's own prices, if it has any. `lasting_orders` are the open orders that should have ended long ago.
+    `money_short_since` is when a buy began to wait for the account's money, None if none is waiting. `missing` is how
+    much of the book's cash the account lacked at the last look, None if that look is not recent. `beside` is the
+    account's value at the last look, however old, apart from its shares and dollars; None if there was no look. `kept`
+    is the newest window that a decision used, in this session or an earlier one; None if there is none. `differed`:
+    account and book also differed at the last look, and the account must show all trades by now. `asked` is the newest
+    rotation that was announced to the owner, None if none was. `refusal` is why the session's newest order filled
+    nothing; empty if it filled something or the reason is not known.
     """
 
     now: datetime
@@ -425,18 +422,17 @@ class PlannedOrder:
     decision_price: Decimal
     limit_price: Decimal | None
     account_money: Decimal | None = None
-    """what the account had for a purchase, if that is known to be less than the book's money"""
+    """the account's money for a purchase, if that is known to be less than the book's"""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What to do now. `sentence` is for the owner; `gates` holds every gate that was checked.
 
-    `signal` is None if the prices do not allow one; `target` is the holding being moved to, which is the signal's or
-    the one that this session's decision window has fixed, or None. `blocked_by` is the gate that forbids
-    trading, if one does.
+    `signal` is None if the prices allow none. `target` is the holding to move to: the signal's, or the holding that
+    this session's decision window has fixed, or None. `blocked_by` is the gate that forbids trading, if any.
     `session_target` is the target that this check fixes for the rest of the session, None if it fixes nothing.
-    `announces`: a rotation to `target` is now to be announced to the owner.
+    `announces`: a rotation to `target` is to be announced to the owner now.
     """
 
     action: Action

@@ -1,8 +1,8 @@
-"""trades.jsonl, the book: the rows of one mode and account, and the Ledger they fold into.
+"""trades.jsonl, the book: the rows of one mode and account, and the Ledger that they add up to.
 
-The book takes fills from the broker's reports of an order, each once, however and however often they arrive: an
-execution it does not have becomes a trade row; what the order's totals still differ by (a corrected execution, a late
-commission) becomes a correction row.
+The book takes fills from the broker's reports of an order, each only once, however and however often they arrive. A new
+execution becomes a trade row. If the order's totals still differ (a corrected execution, a late commission), the
+difference becomes a correction row.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ from qqqbot.records.jsonl import SCHEMA, UNUSABLE, AppendOnlyFile, Nowhere, Row
 from qqqbot.records.ledger import ZERO, Booked, Ledger
 from qqqbot.records.row_prices import prices_of_trade
 
-# Amounts are read back from doubles; what differs by less than this is the same.
+# Amounts are read back from doubles: two that differ by less than this are the same.
 SMALLEST_AMOUNT = Decimal("0.00005")
 
 
@@ -61,17 +61,17 @@ class Book:
         self._file.close()
 
     def absorb(self, intent: OrderIntent, order: Order, now: datetime) -> list[Row]:
-        """Record what `order` reports and the book does not have; returns the new rows. Raises OSError.
+        """Record whatever `order` reports and the book lacks; returns the new rows. Raises OSError.
 
-        Called twice with the same order it does nothing the second time. Corrections and late commissions are computed
-        from the whole order, and wait for an answer that has every execution in the book. Executions that arrive after
-        a fill was booked from the order's status replace it, once they add up to as many shares.
+        A second call with the same order does nothing. Corrections and late commissions are computed from the whole
+        order, so they wait for an answer that contains every execution in the book. A fill that was booked from the
+        order's status is replaced by its executions once they add up to as many shares.
         """
         booked = self.ledger.orders.get(intent.order_ref, Booked(intent.symbol, intent.side))
         known = {stem(exec_id): revision(exec_id) for exec_id in booked.exec_ids if not is_from_status(exec_id)}
-        # A copy of our order, made by hand in TWS to sell what it bought, has its reference too.
+        # If the owner copies the bot's order in TWS, to sell what it bought, the copy has its reference too.
         ours = [f for f in newest_revisions(order.fills) if (f.symbol, f.side) == (intent.symbol, intent.side)]
-        # An execution that was busted before it was seen has no shares left: it never was.
+        # An execution that was busted before the bot saw it has no shares left, and does not count.
         fills = tuple(f for f in ours if f.quantity > 0 or stem(f.exec_id) in known)
         stands_in = status_exec_id(intent.order_ref)
         by_status = stands_in in booked.exec_ids and stands_in not in [fill.exec_id for fill in fills]
@@ -85,16 +85,16 @@ class Book:
         return rows
 
     def set_capital(self, capital: Decimal, now: datetime) -> Row | None:
-        """Record a first or changed total_capital as the deposit or withdrawal it is."""
+        """Record a first or changed total_capital as a deposit or withdrawal."""
         change = capital - self.ledger.total_capital
         return self._append(now, kind="capital", amount=change, total_capital=capital) if change else None
 
     def answer(self, changes: Sequence[Row], now: datetime) -> list[Row]:
-        """Record the owner's answer, all of its `changes` or none; they are made by `adopted` and `left_alone`."""
+        """Record the owner's answer: all `changes` or none. `adopted` and `left_alone` make them."""
         return self._append_all(now, changes)
 
     def undo(self, now: datetime) -> list[Row]:
-        """Take back the owner's newest answer, itself perhaps an undo; its rows are reversed, the last one first."""
+        """Take back the owner's newest answer, perhaps an undo itself: reverse its rows, the last row first."""
         changes = [
             {
                 "kind": "undo",
@@ -110,13 +110,13 @@ class Book:
         return self._append_all(now, changes)
 
     def record_income(self, dividend: Dividend, amount: Decimal, now: datetime) -> Row:
-        """`amount` is what the book does not have yet of a dividend on the bot's shares."""
+        """Record `amount`, the part of `dividend` on the bot's shares that the book still lacks."""
         return self._append(
             now, kind="income", symbol=dividend.symbol, date=dividend.date, per_share=dividend.amount, amount=amount
         )
 
     def record_split(self, split: Split, shares: int, foreign: int, cash: Decimal, now: datetime) -> Row:
-        """`shares` and `foreign` are the counts afterwards; `cash` is paid for a fraction of a share that is lost."""
+        """Record a split. `shares` and `foreign` are the counts after it; `cash` is paid for a lost fraction."""
         values = {"symbol": split.symbol, "ratio": split.ratio, "date": split.date}
         return self._append(now, kind="split", **values, shares=shares, foreign=foreign, cash=cash)
 
@@ -143,7 +143,7 @@ class Book:
         return self._append(max(fill.time for fill in fills), **values, **after, recorded_at=now.isoformat())
 
     def _record_correction(self, intent: OrderIntent, fills: tuple[Fill, ...], now: datetime) -> list[Row]:
-        """Bring the book's totals of the order to those of `fills`, which are all of its executions."""
+        """Bring the book's totals for the order to the totals of `fills`, which are all its executions."""
         revised = [fill for fill in fills if not self.ledger.counted(fill.exec_id)]
         booked = self.ledger.orders.get(intent.order_ref)
         if booked is None:
@@ -184,7 +184,7 @@ class Book:
         return self._append_all(now, [values])[0]
 
     def _append_all(self, now: datetime, changes: Sequence[Row]) -> list[Row]:
-        """Add rows to the file and to the ledger, or to neither: then it raises OSError."""
+        """Add rows to the file and the ledger. If it raises OSError, it has added them to neither."""
         rows: list[Row] = [{"timestamp": now.isoformat(), **values, **self._identity} for values in changes]
         for read in self._file.append_all(rows):
             self._take(read)
@@ -206,18 +206,18 @@ def adopted(symbol: str, quantity: int, price: Decimal) -> Row:
 
 
 def left_alone(symbol: str, quantity: int) -> Row:
-    """`quantity` more shares of the account are not the bot's."""
+    """The owner keeps `quantity` more shares of the account: they are not the bot's."""
     return {"kind": "leave", "symbol": symbol, "quantity": quantity}
 
 
 def _total_commission(fills: tuple[Fill, ...], unknown: Decimal) -> Decimal:
-    """Of all `fills`; `unknown` while the broker has not reported all of them."""
+    """The commission of all `fills`; `unknown` until the broker has reported each of them."""
     known = [fill.commission for fill in fills if fill.commission is not None]
     return sum(known, ZERO) if len(known) == len(fills) else unknown
 
 
 def _decision_numbers(intent: OrderIntent, price: Decimal) -> dict[str, Any]:
-    """The rule's inputs, and what the fill cost compared with the decision's price (positive: worse)."""
+    """The rule's inputs, and by how much the fill was worse than the decision's price (negative: better)."""
     sign = 1 if intent.side is Side.BUY else -1
     slippage = sign * (price / intent.decision_price - 1) * 10_000
     return {

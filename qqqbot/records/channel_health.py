@@ -1,6 +1,6 @@
-"""channels.json: when each address of the owner's last accepted something, and when and why it last did not.
+"""channels.json: when each of the owner's addresses last accepted a message, and when and why it last refused one.
 
-Kept for those that write it and those that show it; an address itself is never in it.
+Notifications write the file, and the screens show it. It never contains an address itself.
 """
 
 import logging
@@ -27,7 +27,7 @@ class ChannelHealth(NamedTuple):
     delivered_at: datetime | None = None
     refused_at: datetime | None = None
     why: str | None = None
-    """of the last refusal"""
+    """why the last message was refused"""
 
     @property
     def fails(self) -> bool:
@@ -36,7 +36,7 @@ class ChannelHealth(NamedTuple):
 
 
 class ChannelRecord:
-    """The health of the addresses called `names`, in the file that the daemon and notify-test share. For any thread."""
+    """The health of the addresses called `names`, in a file that the daemon and notify-test share. Thread-safe."""
 
     def __init__(self, logs: Path, clock: Clock, names: Iterable[str]) -> None:
         self._logs = logs
@@ -45,9 +45,9 @@ class ChannelRecord:
         self._guard = threading.Lock()
 
     def tried(self, name: str, why: str | None) -> None:
-        """`name` was just tried; `why` says why it refused, None if it accepted. A full disk costs only this record.
+        """Record that `name` was just tried; `why` says why it refused, None if it accepted.
 
-        Entries under other names are dropped: they are no longer addresses.
+        On a full disk only this record is lost. Entries under other names are dropped: they are no longer addresses.
         """
         now = self._clock.now()
         with self._guard:

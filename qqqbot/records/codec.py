@@ -1,8 +1,9 @@
 """The inputs of a decision as plain JSON values and back, exactly, so that the decision can be made again years later.
 
-Driven by the fields of the classes: a field that is added to `Snapshot` or `Rules` later is recorded at once,
-and an older record is read with the field's default. Decimals are strings, since a double may not hold all their
-digits. What does not change within a session is written once, as a base; a check is written as its difference from it.
+The code follows the fields of the classes: a field that is added to `Snapshot` or `Rules` later is recorded without
+another change, and an older record is read with the field's default. Decimals are strings, since a double may not hold
+all their digits. Whatever stays the same within a session is written once, as a base; each check is written as its
+difference from the base.
 """
 
 import base64
@@ -24,13 +25,13 @@ from qqqbot.model.values import Rules, Snapshot
 WHOLE = "="
 """The only key of a difference that replaces an object instead of changing parts of it."""
 MOVED = ">"
-"""The only key of a difference of two lists that overlap: how many are dropped in front, and what is added behind."""
+"""The only key of a difference of two lists that overlap: how many items to drop in front, and which to append."""
 
 Plain = Any
 """JSON: None, bool, int, finite float, str, list, dict"""
 
 UNREADABLE = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, zlib.error)
-"""What `snapshot_and_rules`, `unpacked` and `merged` raise for anything that is not a record."""
+"""The exceptions of `snapshot_and_rules`, `unpacked` and `merged` for anything that is not a record."""
 
 
 def plain_inputs(snapshot: Snapshot, rules: Rules) -> dict[str, Plain]:
@@ -60,7 +61,7 @@ def unpacked(text: str) -> Plain:
 
 
 def difference(base: Plain, value: Plain) -> Plain:
-    """What turns `base` into `value`: for objects with the same keys, the keys with different values."""
+    """The change that turns `base` into `value`: for objects with the same keys, the keys whose values differ."""
     if isinstance(base, list) and isinstance(value, list) and value and value[0] in base:
         dropped = base.index(value[0])
         kept = len(base) - dropped

@@ -1,4 +1,4 @@
-"""Values from files that an older version may have written: what is missing is None, never an error."""
+"""Values from files that an older version may have written: a missing value is None, never an error."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -33,7 +33,7 @@ def number(value: Any) -> float | None:
 
 
 def positive(value: Any) -> float:
-    """Raises ValueError for what is not a number above 0."""
+    """`value` as a number above 0. Raises ValueError for anything else."""
     found = number(value)
     if found is None or found <= 0:
         raise ValueError(f"expected a number above 0, found {value!r}")
@@ -66,7 +66,7 @@ def whole(value: Any) -> int | None:
 
 
 def whole_numbers(value: Any) -> Mapping[str, int]:
-    """The numbers of an object; anything else is left out."""
+    """The keys of an object whose values are whole numbers; anything else is left out."""
     found = {key: whole(n) for key, n in mapping(value).items()}
     return {key: n for key, n in found.items() if n is not None}
 
@@ -82,6 +82,6 @@ _READERS: Mapping[Any, Callable[[Any], Any]] = {
 
 
 def record(kind: type[T], row: Mapping[str, Any], **known: Any) -> T:
-    """A named tuple of `kind`: each field that is not `known` comes from the key of its name, read as its type says."""
+    """A named tuple of `kind`. Each field that is not in `known` is read from the key of its name, by its type."""
     read = {name: _READERS[hint](row.get(name)) for name, hint in kind.__annotations__.items() if name not in known}
     return kind(**known, **read)

@@ -23,7 +23,7 @@ FAILED = "FAILED"
 def decision_values(snapshot: Snapshot, plan: Plan) -> dict[str, Any]:
     """A decision's inputs and result, as one flat row of JSON values.
 
-    Prices that were refused are in it as they came, but in no figure: without a signal there is no equity.
+    It contains refused prices as they came, but no figure uses them: without a signal there is no equity.
     """
     signal, market, portfolio = plan.signal, snapshot.market, snapshot.portfolio
     others = whose(market.quoted_by, market.origins, market.signal)
@@ -64,7 +64,7 @@ def decision_values(snapshot: Snapshot, plan: Plan) -> dict[str, Any]:
 
 
 def equity_of(portfolio: Portfolio, prices: Mapping[str, float] | None) -> float | None:
-    """The bot's equity at `prices`, None if a price that it needs is missing or not a number."""
+    """The bot's equity at `prices`; None if a needed price is missing or not a number."""
     held = {s: n for s, n in portfolio.shares.items() if n}
     if not held.keys() <= (prices or {}).keys():
         return None
@@ -73,7 +73,7 @@ def equity_of(portfolio: Portfolio, prices: Mapping[str, float] | None) -> float
 
 
 def last_price(path: Path, mode: str, account: str, symbol: str, before: date) -> float | None:
-    """The price of `symbol` that the newest valid decision of a session before `before` saw. Raises OSError."""
+    """The price of `symbol` in the newest valid decision from a session before `before`. Raises OSError."""
 
     def seen(row: Row) -> bool:
         session, own = text(row.get("session")), (row.get("mode"), row.get("account")) == (mode, account)

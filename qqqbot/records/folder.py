@@ -1,4 +1,4 @@
-"""The daemon's files as a reader finds them: where they are, which account's rows they hold, and what is damaged."""
+"""The daemon's files, for a reader: where they are, which account's rows they hold, and what is damaged."""
 
 import json
 import os
@@ -17,14 +17,14 @@ SCHEMA = 1
 
 
 class Problem(NamedTuple):
-    """What was found, and what the owner can do about it (empty: nothing needs doing)."""
+    """Something wrong with a file, and what the owner can do about it (empty: nothing needs doing)."""
 
     text: str
     advice: str = ""
 
 
 class _File:
-    """The path of a file of that name in the folder whose attribute this is."""
+    """An attribute of `Folder`: the path of the file called `name` in it."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -70,7 +70,7 @@ class Folder:
         return {}, (Problem(f"{path} is empty or damaged", "the daemon writes a new one within a minute of its start"),)
 
     def disk_is_full(self) -> bool:
-        """Whether its disk has less room than the daemon needs to trade."""
+        """Whether the folder's disk has less free space than the daemon needs to trade."""
         disk = os.statvfs(self.path)
         return disk.f_bavail * disk.f_frsize < MIN_FREE_DISK_BYTES
 
@@ -82,7 +82,7 @@ class Folder:
 
 
 class Identity(NamedTuple):
-    """The mode and account shown; rows of different ones never mix. `simulated_prices` marks a demonstration."""
+    """The mode and account that are shown; rows of others never mix in. `simulated_prices` marks a demonstration."""
 
     mode: str | None
     account: str | None
@@ -108,7 +108,7 @@ def _changed_at(path: Path) -> datetime | None:
 
 
 def identity(folder: Folder, status: Mapping[str, Any]) -> Identity:
-    """From the daemon's status or, if that has none, from the newest row of the book."""
+    """The identity in the daemon's status or, if it has none, in the newest row of the book."""
     simulated = status.get("simulated_prices") is True
     if mode := text(status.get("mode")):
         return Identity(mode, text(status.get("account")), simulated)
@@ -118,7 +118,7 @@ def identity(folder: Folder, status: Mapping[str, Any]) -> Identity:
 
 
 def present(status: Mapping[str, Any], now: datetime) -> datetime:
-    """`now`; in a demonstration, whose clock is virtual, the moment at which it was written."""
+    """`now`; for a demonstration, which has a virtual clock, the moment at which its status was written."""
     return (status.get("simulated_prices") is True and moment(status.get("heartbeat_at"))) or now
 
 

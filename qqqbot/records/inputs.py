@@ -1,9 +1,9 @@
 """inputs.jsonl: the complete inputs of each decision, so that today's code can be asked what it would have decided.
 
-Law of this file: it never prevents a decision. decisions.jsonl is the record that must succeed; this one is not synced,
-and a disk that refuses it is logged once. The finished closes are written once in a session, compressed: a base, from
-which the rows that follow are differences. It grows by about 3 MB a year at a check every 15 minutes, so it is kept
-forever. Reading the inputs of one decision costs the same however large the file is.
+Law of this file: it never prevents a decision. decisions.jsonl is the record that must succeed; this file is not
+synced, and if the disk refuses it, that is logged once. The finished closes are written once in a session, compressed,
+as a base; the rows that follow are differences from the base. With a check every 15 minutes the file grows by about
+3 MB a year, so it is kept forever. Reading the inputs of one decision costs the same however large the file is.
 """
 
 import functools
@@ -38,9 +38,10 @@ from qqqbot.regular_file import append, descriptor, reading_if_there
 
 log = logging.getLogger(__name__)
 
-# A base is whole, or the difference from the one before it; a session has two: its first check changes what is kept.
+# A base is whole, or a difference from the base before it. A session has two bases, because its first check changes the
+# kept window.
 BASES_IN_A_ROW = 20
-# A row goes back at most ten sessions, of a check a minute.
+# How many rows to read back to a base: ten sessions with a check every minute.
 ROWS_TO_A_BASE = 10_000
 OF_THE_DECISION = ("schema", "timestamp", "round", "mode", "account")
 
@@ -49,7 +50,7 @@ Result = TypeVar("Result")
 
 
 class Base(NamedTuple):
-    """What later rows are differences from; they carry its `name`. It is the `number`th since a whole one."""
+    """Later rows are differences from a base, and carry its `name`. It is the `number`th since a whole base."""
 
     name: str
     window: tuple[Any, ...]
@@ -58,7 +59,7 @@ class Base(NamedTuple):
 
 
 class InputLog:
-    """Appends to one file, which is closed between two rows."""
+    """Appends to one file, and closes it after each row."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -79,20 +80,20 @@ class InputLog:
             _append(self._path, rows)
             self._base, self._failing = base, False
         except OSError as error:
-            self._base = None  # nothing may refer to a base that may be missing
+            self._base = None  # no row may refer to a base that may be missing
             if not self._failing:
                 log.error("%s cannot be written, so --replay will miss these checks: %s", self._path.name, error)
             self._failing = True
 
 
 class NotRecorded(Exception):
-    """The inputs are missing or cannot be read; the text says which."""
+    """The inputs were not recorded, or cannot be read; the text says which."""
 
 
 def inputs_at(path: Path, when: datetime, who: Identity, number: float | None = None) -> Inputs:
-    """The inputs of the decision at exactly `when`, in the round `number`; in the last one if `number` is None.
+    """The inputs of the decision at exactly `when`, in round `number`, or in the last round if `number` is None.
 
-    Rounds within one clock tick share their time. Raises NotRecorded, OSError.
+    Rounds within one clock tick have the same time. Raises NotRecorded, OSError.
     """
     found: list[tuple[int, Row]] = []
     with reading_if_there(path) as file:
@@ -108,7 +109,7 @@ def inputs_at(path: Path, when: datetime, who: Identity, number: float | None = 
 
 
 def computed(compute: Callable[[], Result]) -> Result:
-    """What `compute` makes of recorded inputs. Raises NotRecorded if they are complete but make no sense."""
+    """The result of `compute` on recorded inputs. Raises NotRecorded if they are complete but make no sense."""
     try:
         return compute()
     except (*UNREADABLE, BotError) as error:
@@ -150,7 +151,7 @@ def _packed(base: Base, known: Base | None) -> dict[str, Any]:
 
 
 def _change(base: Base, snapshot: Snapshot, rules: Rules) -> Plain:
-    """The inputs as a difference; the window is not compared again, it is known to be the base's."""
+    """The inputs as a difference from `base`. The window is known to be the base's and is not compared again."""
     light = replace(snapshot, expected=(), kept=None, market=replace(snapshot.market, bars=(), fund_bars=()))
     values = plain_inputs(light, rules)
     known, light_values = base.values["snapshot"], values["snapshot"]
@@ -167,7 +168,7 @@ def _append(path: Path, rows: list[dict[str, Any]]) -> None:
     try:
         size = os.fstat(file).st_size
         if size and os.pread(file, 1, size - 1) != b"\n":
-            data = b"\n" + data  # what a power cut left unfinished stays a line of its own
+            data = b"\n" + data  # a line that a power cut left unfinished stays a line of its own
         append(file, path, data)
     finally:
         os.close(file)

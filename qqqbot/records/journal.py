@@ -1,11 +1,11 @@
-"""orders.jsonl: what was intended, sent and answered; an order is on disk before it is sent to the broker.
+"""orders.jsonl: the orders that were intended, sent and answered. An order is on disk before it is sent to the broker.
 
-So is an announcement before the owner reads it, and the answer before anything follows from it.
+Likewise an announcement is on disk before the owner reads it, and an answer before the bot acts on it.
 
-An intent without an outcome is unresolved, whatever else is known about it: it may be on the wire. An order_ref is the
-session's date, a tag of this start of the bot, and an ordinal that is unique in the whole file, whatever the mode. The
-tag keeps the references of several files apart that one account may see: an emptied folder, a restored backup, a
-second bot.
+An intent without an outcome is unresolved, whatever else is known about it: it may be on the wire. An order_ref
+consists of the session's date, a tag of this start of the bot, and an ordinal that is unique in the whole file for all
+modes. One account may see references from several files (an emptied folder, a restored backup, a second bot); the tag
+keeps them apart.
 """
 
 from collections.abc import Mapping
@@ -21,8 +21,8 @@ from qqqbot.records.jsonl import SCHEMA, UNUSABLE, AppendOnlyFile, Row
 from qqqbot.records.ledger import Booked
 
 LOST = "the broker no longer reports how it ended"
-"""in the message of an order's outcome: only the account's shares can say whether it was executed"""
-# Orders whose late executions the broker may still report.
+"""part of the outcome's message of a lost order: only the account's shares can say whether it was executed"""
+# The broker may still report late executions of this many newest orders.
 ORDERS_REMEMBERED = 1000
 
 
@@ -47,7 +47,7 @@ class OrderJournal:
         self.unanswered_in_row = 0
         """how many of the newest orders the broker took, one after the other, without an answer"""
         self.overruns: set[tuple[str, str]] = set()
-        """order_ref, and what must never be and was found about it"""
+        """(order_ref, kind of overrun) for each overrun that has halted trading"""
         self.asked: Asked | None = None
         """the newest announcement"""
 
@@ -76,11 +76,11 @@ class OrderJournal:
         self._write(now, event="sent", order_ref=intent.order_ref, session=intent.session)
 
     def taken(self, intent: OrderIntent, now: datetime) -> None:
-        """The broker has got the order, and never acknowledged it."""
+        """Record that the broker received the order and never acknowledged it."""
         self._write(now, event="taken", order_ref=intent.order_ref, session=intent.session)
 
     def overrun(self, order_ref: str, what: str, now: datetime) -> None:
-        """Something that must never be was found about the order, and trading halted for it."""
+        """Record that trading halted because `what`, which must never happen, happened to the order."""
         self._write(now, event="overrun", order_ref=order_ref, what=what, session=now.date())
 
     def outcome(self, intent: OrderIntent, order: Order, now: datetime) -> None:
@@ -113,14 +113,14 @@ class OrderJournal:
         self._write(asked.announced_at, event="announced", **{key: getattr(asked, key) for key in keys})
 
     def delivered(self, asked: Asked, now: datetime, monotonic: float) -> None:
-        """Every channel that can answer has accepted the announcement."""
+        """Record that every channel that can answer has accepted the announcement."""
         self._write(now, event="delivered", session=asked.session, code=asked.code, monotonic=monotonic)
 
     def answered(self, asked: Asked, answer: Answer, now: datetime) -> None:
         self._write(now, event="answered", session=asked.session, code=asked.code, answer=answer)
 
     def withdrawn(self, asked: Asked, why: str, now: datetime) -> None:
-        """The announced rotation is no longer wanted; if it is again, it is announced again."""
+        """Record that the announced rotation is no longer wanted. If it is wanted again, it is announced again."""
         self._write(now, event="withdrawn", session=asked.session, code=asked.code, message=why)
 
     def unresolved(self) -> tuple[OrderIntent, ...]:
@@ -141,7 +141,7 @@ class OrderJournal:
         return order_ref in self._taken
 
     def aim_in(self, session: date) -> Holding | None:
-        """What the session's newest decision or order moves to."""
+        """The target of the session's newest decision or order."""
         return self._aim.get(session.isoformat())
 
     def newest(self) -> tuple[OrderIntent, ...]:
@@ -156,17 +156,17 @@ class OrderJournal:
         return self._recent.get(order_ref)
 
     def newest_executed(self, booked: Mapping[str, Booked]) -> OrderIntent | None:
-        """The newest order that has shares in the book: executions may come after an order's end."""
+        """The newest order with shares in the book, ended or not, since executions may come after an order's end."""
         orders = reversed(self._recent.values())
         return next((i for i in orders if i.order_ref in booked and booked[i.order_ref].shares), None)
 
     def unfinished(self, booked: Mapping[str, Booked]) -> str | None:
-        """The symbol of that order if it was filled only in part; otherwise None."""
+        """The symbol of the newest executed order if that was filled only in part; otherwise None."""
         newest = self.newest_executed(booked)
         return newest.symbol if newest and booked[newest.order_ref].shares < newest.quantity else None
 
     def lost(self) -> tuple[OrderIntent, ...]:
-        """Those of the newest orders whose end the broker no longer reported, oldest first."""
+        """The lost ones among the newest orders, oldest first: the broker no longer reported how they ended."""
         return tuple(intent for ref, intent in self._recent.items() if ref in self._lost)
 
     def close(self) -> None:

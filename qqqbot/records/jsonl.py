@@ -1,9 +1,9 @@
-"""A file of JSON lines that only grows, on disk before anything depends on it.
+"""A file of JSON lines that only grows. Each line is on disk before anything depends on it.
 
 Why append and fsync: a power cut loses at most the line being written, and that line is recognised as torn. Why nothing
-is rewritten: a file that only grows cannot lose what it held. A torn last line, with the rows that belong to it, is set
-aside beside its file when the file is opened for writing, and reported; a complete line that does not parse stops the
-start, with its number.
+is rewritten: a file that only grows cannot lose its lines. A torn last line, with the rows that belong to it, is moved
+to a file of its own and reported when the file is opened for writing. A complete line that does not parse stops the
+start, and the message names its number.
 """
 
 import json
@@ -21,10 +21,10 @@ from qqqbot.regular_file import APPENDING, append, descriptor, reading_if_there
 
 SCHEMA = 1
 UNUSABLE = (LookupError, ValueError, TypeError, ArithmeticError, AttributeError)
-"""What reading a row raises if it is valid JSON but not a row."""
+"""The exceptions of reading a line that is valid JSON but not a row."""
 Row = Mapping[str, Any]
 CONTINUED = "continued"
-"""in a row that is complete only with the next one"""
+"""the key of a row that is complete only together with the next row"""
 
 
 class AppendOnlyFile:
@@ -50,7 +50,7 @@ class AppendOnlyFile:
         return self.append_all([row])[0]
 
     def append_all(self, rows: Sequence[Row]) -> list[Row]:
-        """The same for `rows` that belong together: after a power cut the file has all of them, or none."""
+        """Append `rows` that belong together: after a power cut the file has all of them or none."""
         self.verify()
         assert self._descriptor is not None
         lines = _lines(rows)
@@ -58,7 +58,7 @@ class AppendOnlyFile:
         return [_parsed(line) for line in lines]
 
     def verify(self) -> None:
-        """Raises OSError if the file was replaced or removed meanwhile: what is written to it would be lost."""
+        """Raises OSError if the file was replaced or removed meanwhile: anything written to it would be lost."""
         if self._descriptor is None:
             raise RuntimeError(f"{self.path} was not opened")
         try:
@@ -108,14 +108,14 @@ class AppendOnlyFile:
         aside = self.path.with_name(f"{self.path.name}.torn-{now:%Y%m%dT%H%M%S}")
         with os.fdopen(
             descriptor(aside, APPENDING), "ab"
-        ) as kept:  # not "wb": another one may have been set aside in the same second
+        ) as kept:  # not "wb": another line may have been set aside in the same second
             kept.write(torn)
         os.ftruncate(self._descriptor, start)
         os.fsync(self._descriptor)
         return f"{self.path.name}: an incomplete last line of {len(torn)} bytes was set aside in {aside.name}"
 
     def _continues(self, start: int, end: int) -> bool:
-        """Whether what is between is a row that belongs to the next one."""
+        """Whether the bytes from `start` to `end` are a row that belongs to the next row."""
         assert self._descriptor is not None
         try:
             return bool(_parsed(os.pread(self._descriptor, end - start, start)).get(CONTINUED))
@@ -124,7 +124,7 @@ class AppendOnlyFile:
 
 
 class Nowhere(AppendOnlyFile):
-    """Takes rows as a file does, and keeps none; what is in the file can be read."""
+    """Takes rows as a file does but writes none; the rows in the file can be read."""
 
     def open(self, now: datetime) -> str | None:  # noqa: ARG002 (the file's own)
         return None
@@ -147,7 +147,7 @@ def _parsed(line: bytes) -> Row:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Without this a new file can be lost with its folder entry, even if the file itself was synced."""
+    """Sync `folder`. Without this a new file can lose its folder entry, even if the file itself was synced."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -168,7 +168,7 @@ def _start_of_last_line(descriptor: int, size: int) -> int:
 
 
 def _plain(value: Any) -> Any:
-    """Decimals as JSON numbers: the shortest double has every digit that money and prices use."""
+    """`value` for JSON. A Decimal becomes a number: the shortest double has every digit that money and prices use."""
     if isinstance(value, Decimal):
         return float(value)
     if isinstance(value, date):  # a datetime is one too

@@ -1,7 +1,7 @@
-"""How the last run of the daemon ended, as far as it said so.
+"""How the last run of the daemon ended, as far as it is recorded.
 
-A requested stop is in status.json; what refused a start or ended a run with an error is in last_end.json; a run that
-left neither was killed, or its machine lost power.
+A requested stop is in status.json. A refused start, or an error that ended a run, is in last_end.json. A run that left
+neither was killed, or its machine lost power.
 """
 
 from datetime import datetime, timedelta
@@ -25,7 +25,7 @@ class End(NamedTuple):
 
 
 def ended(logs: Path, end: End) -> bool:
-    """Record it. Returns whether it is news: a supervisor may start the bot again and again. Raises OSError."""
+    """Record `end`. Returns whether it is new, since a supervisor may start the bot again and again. Raises OSError."""
     known = json_object(logs / FILE)
     told = moment(known.get("told_at"))
     is_news = told is None or known.get("why") != end.why or not timedelta(0) <= end.at - told < AGAIN_AFTER
@@ -35,7 +35,7 @@ def ended(logs: Path, end: End) -> bool:
 
 
 def last_end(logs: Path) -> End | None:
-    """What ended the last run or refused the last start; None if a later run has beaten since."""
+    """The error that ended the last run or refused the last start; None if a later run has written a heartbeat."""
     found = json_object(logs / FILE)
     at, code, why = moment(found.get("at")), number(found.get("code")), text(found.get("why"))
     beat = moment(json_object(logs / "status.json").get("heartbeat_at"))
@@ -45,9 +45,9 @@ def last_end(logs: Path) -> End | None:
 
 
 def died(logs: Path) -> str | None:
-    """How the last run died: it was killed, or an error ended it once it had begun its checks. For its successor.
+    """How the last run died, for the next run: it was killed, or an error ended it after its checks had begun.
 
-    None if it was asked to stop; what refuses a start is fixed by the owner, and the next start counts as normal.
+    None if it was asked to stop. A refused start is no death: the owner removes its cause, and starts again.
     """
     found, end = json_object(logs / "status.json"), last_end(logs)
     beat = moment(found.get("heartbeat_at"))
