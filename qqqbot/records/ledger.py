@@ -1,4 +1,4 @@
-"""The fold of the book's rows into a Portfolio. Pure: a row in, the next state out.
+"""Adds the book's rows up to a Portfolio. Pure: a row in, the next state out.
 
 Rows are the lines of the book's file, one JSON object each (`kind` says which; a row without it is a trade):
 
@@ -6,8 +6,8 @@ Rows are the lines of the book's file, one JSON object each (`kind` says which; 
     trade       side, symbol, quantity, amount (exact price times shares), commission (null: not reported yet),
                 exec_ids, order_ref, position, timestamp
     correction  symbol, quantity, amount (signed changes of shares and cash), order_ref, order_quantity_change,
-                order_amount_change, commission, exec_ids: what the broker now reports of the order, less what the book
-                had of it (a corrected execution, a commission that came late)
+                order_amount_change, commission, exec_ids: the broker's present report of the order less what the book
+                had of it (a corrected execution, a late commission)
     commission  order_ref, amount: a late commission, as earlier versions recorded it
     income      symbol, date (the ex-date), per_share, amount: a dividend on the bot's shares, or its correction
     adopt       symbol, quantity (signed change of the bot's shares), price: the account was right
@@ -16,7 +16,7 @@ Rows are the lines of the book's file, one JSON object each (`kind` says which; 
     split       symbol, ratio, date; shares, foreign: counts afterwards, cash: paid for a fraction (earlier versions
                 wrote neither: fractions were dropped)
 
-Executions are counted once by exec_id. Only those of the newest orders are remembered: the broker repeats executions
+Executions are counted once by exec_id. Only the newest orders' executions are remembered: the broker repeats executions
 for days, not for years, and a book may have a million rows.
 """
 
@@ -39,7 +39,7 @@ Row = Mapping[str, Any]
 REMEMBERED = 10_000
 # Dividends: four a year for each fund.
 EVENTS_REMEMBERED = 100
-# A price source may correct the date of a split or a dividend by a day or two; two of them are months apart.
+# A price source may correct the date of a split or dividend by a day or two; two different events are months apart.
 SAME_EVENT = timedelta(days=5)
 ZERO = Decimal(0)
 
@@ -53,7 +53,7 @@ class Move(NamedTuple):
 
 
 class Booked(NamedTuple):
-    """What the book has of one order."""
+    """The book's record of one order."""
 
     symbol: str
     side: Side
@@ -64,7 +64,7 @@ class Booked(NamedTuple):
 
 
 class Income(NamedTuple):
-    """What the book has of one dividend; `recorded` is the New York date of its newest row."""
+    """The book's record of one dividend; `recorded` is the New York date of its newest row."""
 
     amount: Decimal
     per_share: Decimal
@@ -72,24 +72,24 @@ class Income(NamedTuple):
 
 
 class Answered(NamedTuple):
-    """One row of the owner's newest answer, and what it would take to reverse it."""
+    """One row of the owner's newest answer, with all that is needed to reverse it."""
 
     timestamp: str
     symbol: str
     side: Side = Side.BUY
     quantity: int = 0
-    """bought or sold; negative if a purchase or a sale was taken back"""
+    """shares bought or sold; negative if the row took a purchase or a sale back"""
     price: Decimal = ZERO
     foreign: int = 0
     cost: Decimal = ZERO
-    """of a share of the bot's before the answer"""
+    """the average cost of one of the bot's shares before the answer"""
 
 
 class Purchase(NamedTuple):
-    """The shares of the holding that the newest trade moved to (or, failing that, left) and the cash, as of that trade.
+    """The position right after the newest trade: the shares of its target (or, if none, of what it left) and the cash.
 
-    Adopting shares where there were none counts as one.
-    `value` is at the price of the trade; `price` is that, or the price of its decision if that was higher.
+    Adopting shares where there were none counts as a trade. `value` is at the trade's price; `price` is the trade's
+    price or its decision's price, whichever is higher.
     """
 
     symbol: str
@@ -100,7 +100,7 @@ class Purchase(NamedTuple):
 
 
 class Costs(NamedTuple):
-    """What trading has cost since the start; `traded` is the value of all orders."""
+    """The costs of trading since the start; `traded` is the value of all orders."""
 
     commissions: Decimal = ZERO
     slippage: Decimal = ZERO
@@ -109,7 +109,7 @@ class Costs(NamedTuple):
 
 
 class Ledger:
-    """State of one mode and account, row by row."""
+    """The state of one mode and account, updated row by row."""
 
     def __init__(self) -> None:
         self.rows = 0
@@ -125,17 +125,17 @@ class Ledger:
         self.moving_to = Holding.CASH
         self.since: datetime | None = None
         self.held_since: dict[str, date] = {}
-        """symbol -> New York date since which the account has shares of it, the bot's or left to the owner"""
+        """symbol -> the New York date on which the account began to have shares of it, the bot's or the owner's"""
         self.opened: dict[str, datetime] = {}
-        """symbol -> since when the bot holds shares of it without a break"""
+        """symbol -> since when the bot has held shares of it without a break"""
         self.orders: dict[str, Booked] = {}
-        """order_ref -> what is in the book of it, for the newest orders"""
+        """order_ref -> the book's record, for the newest orders"""
         self.traded_at: datetime | None = None
         """when the bot's newest trade was executed"""
         self.purchase: Purchase | None = None
-        """as of the newest trade; None if it left nothing"""
+        """the position after the newest trade; None if it left no shares"""
         self.last_answer: tuple[Answered, ...] = ()
-        """rows of the owner's newest answer that are not taken back; empty if there are none that could be"""
+        """the rows of the owner's newest answer that can be taken back; empty if there are none"""
         self._changes: deque[tuple[date, str, int]] = deque(maxlen=REMEMBERED)
         """New York date, symbol and signed change of the bot's shares"""
         self._income: dict[tuple[str, date], Income] = {}
@@ -172,11 +172,11 @@ class Ledger:
         )
 
     def counted(self, exec_id: str) -> bool:
-        """Whether an execution is in the book, whatever order it is reported of."""
+        """Whether an execution is in the book, under whatever order."""
         return any(exec_id in booked.exec_ids for booked in reversed(self.orders.values()))
 
     def has_split(self, symbol: str, day: date) -> bool:
-        """Whether a split of about that day is in the book: a price source may correct the date of one."""
+        """Whether the book has a split of about that day: a price source may correct a split's date."""
         return any(known == symbol and abs(on - day) <= SAME_EVENT for known, on in self._splits)
 
     def shares_before(self, symbol: str, day: date) -> int:
@@ -185,7 +185,7 @@ class Ledger:
         return self.shares[symbol] - later
 
     def income_of(self, symbol: str, ex_date: date) -> Income | None:
-        """What is in the book of a dividend of about that date."""
+        """The book's record of a dividend of about that date."""
         key = self._income_key(symbol, ex_date)
         return self._income.get(key) if key else None
 
@@ -194,13 +194,13 @@ class Ledger:
         return next(near, None)
 
     def move_of(self, symbol: str, side: Side, quantity: int, amount: Decimal, commission: Decimal) -> Move:
-        """What `quantity` more shares of an order, for `amount`, do to the book's money; both may be negative."""
+        """The effect on the book's money of `quantity` more shares for `amount`; both may be negative."""
         held, cost = self.shares[symbol], self.cost[symbol]
         if side is Side.SELL:
             realized = amount - commission - cost * quantity
             return Move(amount - commission, realized, cost if held - quantity else ZERO)
         paid, left = cost * held + amount + commission, held + quantity
-        if left == 0:  # what was bought is sold already, or was never bought
+        if left == 0:  # the shares are sold already, or were never bought
             return Move(-(amount + commission), -paid, ZERO)
         return Move(-(amount + commission), ZERO, paid / left)
 
@@ -223,7 +223,7 @@ class Ledger:
     def _purchase(self, row: Row) -> Purchase | None:
         symbol = self.moving_to.symbol
         if symbol is None or self.shares[symbol] <= 0:
-            symbol = most_of(self.shares).symbol  # a sale that left some of what may be wanted again
+            symbol = most_of(self.shares).symbol  # a sale that left shares, which may be wanted again
         if symbol is None:
             return None
         own = row["symbol"] == symbol
@@ -248,7 +248,7 @@ class Ledger:
         known, amount = self.orders.get(row["order_ref"]), money(row["amount"])
         if known is not None:
             self._more(row, Booked(known.symbol, known.side, commission=amount))
-        else:  # of an order before those that were read
+        else:  # the order is older than the remembered ones
             self.cash -= amount
             self.realized_pnl -= amount
             self.costs = self.costs._replace(commissions=self.costs.commissions + amount)
@@ -278,7 +278,7 @@ class Ledger:
         self._answer(Answered(row["timestamp"], row["symbol"], Side(row["side"]), *changes), money(row["cost"]))
 
     def _answer(self, answered: Answered, cost: Decimal = ZERO) -> None:
-        """`cost` is that of a share that comes back because its sale is taken back."""
+        """Remember one row of an answer. `cost` is the cost of a share that comes back when its sale is undone."""
         symbol, quantity = answered.symbol, answered.quantity
         same = self.last_answer and self.last_answer[0].timestamp == answered.timestamp  # rows of one answer
         self.last_answer = (*(self.last_answer if same else ()), answered._replace(cost=self.cost[symbol]))
@@ -296,7 +296,7 @@ class Ledger:
         self.shares[symbol] += quantity
 
     def _split(self, row: Row) -> None:
-        """A fraction of a share that does not survive is sold for `cash`."""
+        """A fraction of a share that the split does not leave is sold for `cash`."""
         symbol, ratio = row["symbol"], money(row["ratio"])
         exactly, cash = self.shares[symbol] * ratio, money(row.get("cash") or 0)
         self.shares[symbol] = int(row.get("shares", exactly))
@@ -310,7 +310,7 @@ class Ledger:
         self.last_answer = ()  # its shares are counted otherwise now
 
     def _more(self, row: Row, more: Booked) -> None:
-        """`more` (or, by a correction, less) of an order has been executed than the book had of it."""
+        """Add `more` to the book's record of an order: another execution or, negative, a correction."""
         self._move(more.symbol, more.side, more.shares, more.amount, more.commission)
         known = self.orders.pop(row["order_ref"], Booked(more.symbol, more.side))
         totals = (known.shares + more.shares, known.amount + more.amount, known.commission + more.commission)
@@ -355,7 +355,7 @@ _HANDLERS = {
 
 
 def pending_splits(ledger: Ledger, splits: Iterable[Split]) -> tuple[Split, ...]:
-    """Those of `splits` that came while the account had the share and are not in the book yet."""
+    """The splits that happened while the account had shares of the symbol, and that the book does not have yet."""
     return tuple(
         split
         for split in splits

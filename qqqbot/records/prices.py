@@ -1,13 +1,17 @@
 """prices.jsonl: the bot's own memory of prices, append-only.
 
-Three kinds of rows: `window`, the finished closes that a decision rested on, once per session, and while Yahoo is
-silent once more after it, with the broker's close of the session itself; `seen`, the live prices of the checks in a
-session's last half hour; and `moved`, once for each session in which a fund's rows look like a split that is not
-reported. Windows are compressed, so the file grows by about 0.7 MB a year and is kept forever. Loading it reads its end
-alone, which takes 5 ms after ten years. A row about funds other than QQQ and TQQQ names them.
+There are three kinds of rows:
 
-Law of this file: it never prevents a decision. A disk that refuses a row is logged once; the memory then lives on in
-the process. Prices are no account's, so unlike in other records the rows of every mode count.
+    window  the finished closes that a decision used, once per session; while Yahoo is silent, once more after the
+            session, with the broker's close of the session itself
+    seen    the live prices of a check in a session's last half hour
+    moved   once for each session in which a fund's rows look like a split that Yahoo does not report
+
+Windows are compressed, so the file grows by about 0.7 MB a year and is kept forever. Loading reads only its end, which
+takes 5 ms after ten years. A row about funds other than QQQ and TQQQ names them.
+
+Law of this file: it never prevents a decision. If the disk refuses a row, that is logged once, and the process goes on
+with its own memory. Prices belong to no account, so unlike in other records the rows of every mode count.
 """
 
 import contextlib
@@ -30,15 +34,15 @@ from qqqbot.regular_file import reading_if_there
 
 log = logging.getLogger(__name__)
 
-# A check this long before the close has seen a price that may stand for the session's close, if nothing better does.
+# A price seen this shortly before the close may replace the session's close if there is nothing better.
 NEAR_CLOSE = timedelta(minutes=30)
 BETWEEN_LOOKS = timedelta(minutes=5)
 LOOKS_REMEMBERED = 10
-# A window and the looks of several sessions.
+# Enough rows for a window and the looks of several sessions.
 ROWS_READ = 60
-# A hundredth of a cent: what a price has.
+# Prices have no more decimals than hundredths of a cent.
 DECIMALS = 4
-# Whosever prices they are, a row has the signal's and its fund's under these names.
+# A row has the prices of the signal and of its fund under these names, whatever the symbols are.
 SIGNAL, FUND = DEFAULT_SYMBOLS
 
 
@@ -67,7 +71,7 @@ class PriceMemory:
         return aside
 
     def watch(self, symbols: tuple[str, ...]) -> None:
-        """Whose prices are remembered, the signal's and its fund's: those of others are no witness of theirs."""
+        """Remember the prices of `symbols`, the signal and its fund, and forget all others: they are no witness."""
         if symbols != self.symbols:
             self.symbols, self.newest, self._looks, self._moved = symbols, None, {}, {}
             self._read()
@@ -85,11 +89,11 @@ class PriceMemory:
                 log.warning("%s: a row cannot be read and is skipped: %s", self._file.path.name, error)
 
     def last_look(self, session: date) -> Seen | None:
-        """The last look at one of the newest sessions, None if there was none near its close."""
+        """The last look at `session`, if it is one of the newest; None if there was none near its close."""
         return self._looks.get(session)
 
     def keep(self, snapshot: Snapshot) -> None:
-        """Remember what the decision on `snapshot` rests on, if it is new. Never raises OSError."""
+        """Remember the closes and prices that the decision on `snapshot` used, if new. Never raises OSError."""
         market, session = snapshot.market, snapshot.session.date
         if self._better(snapshot):
             self.put(kept_window(market, snapshot.expected, session, snapshot.now))
@@ -102,15 +106,16 @@ class PriceMemory:
         self._write(window.at, window.session, _window_row(window))
 
     def moved(self, symbol: str, ratio: float, session: date, now: datetime) -> tuple[date, ...]:
-        """Remember that the rows of `symbol` look split in `session`, and return all sessions since the newest window
-        in which they did. Never raises OSError.
+        """Remember that the rows of `symbol` look split in `session`.
+
+        Returns all sessions since the newest window in which they did. Never raises OSError.
         """
         if self._moved.get(session) != (symbol, ratio):
             self._write(now, session, {"kind": "moved", "symbol": symbol, "ratio": ratio})
         return tuple(sorted(day for day, other in self._moved.items() if other == (symbol, ratio)))
 
     def _better(self, snapshot: Snapshot) -> bool:
-        """Whether the window is a later session's, or has more of Yahoo's own rows than the one that is kept."""
+        """Whether the window is from a later session than the kept window, or has more of Yahoo's own rows."""
         known = self.newest
         if known is None or known.session != snapshot.session.date:
             return known is None or known.session < snapshot.session.date
@@ -156,7 +161,7 @@ class PriceMemory:
 
 
 def kept_windows(path: Path, symbols: tuple[str, ...]) -> Iterator[KeptWindow]:
-    """The windows of `symbols` in the file at `path`, oldest first; what cannot be read is skipped. Raises OSError."""
+    """The windows of `symbols` in the file at `path`, oldest first. Skips unreadable rows. Raises OSError."""
     with reading_if_there(path) as file:
         for row in RowReader().forwards(file):
             if row.get("kind") == "window" and _about(row, symbols):
@@ -203,13 +208,13 @@ def _window(row: Row) -> KeptWindow:
 
 
 def _rounded(closes: Sequence[float]) -> list[float | None]:
-    """What is not a price becomes None: no gate has looked at the fund's rows, and Yahoo may have any number there."""
+    """`closes`, with None for anything that is no price: no gate has checked the fund's rows."""
     rounded = [round(close, DECIMALS) if math.isfinite(close) else 0.0 for close in closes]
     return [close if close > 0 else None for close in rounded]
 
 
 def _aware(value: Any) -> datetime:
-    """Raises ValueError for anything that is not a time."""
+    """`value` as an aware time. Raises ValueError for anything else."""
     found = moment(value)
     if found is None:
         raise ValueError(f"expected a time, found {value!r}")

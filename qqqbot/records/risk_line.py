@@ -1,6 +1,6 @@
 """The risk line: the figures of the bot's life that are the same wherever they are shown. Pure.
 
-Drawdown and growth are of the valuations at every check; dividends count on both sides, in the book as `income` and
+Drawdown and growth come from the valuations at every check. Dividends count on both sides: in the book as `income`, and
 in the index held as more shares.
 """
 
@@ -14,7 +14,7 @@ from qqqbot.records.track import Track
 
 
 class Position(NamedTuple):
-    """What is held of a fund. `entry_price` is the average price paid, commissions included."""
+    """An open position in a fund. `entry_price` is the average price paid, commissions included."""
 
     symbol: str
     shares: int
@@ -29,8 +29,8 @@ class Position(NamedTuple):
 class RiskLine(NamedTuple):
     """All as of `at`, the newest check with valid prices; amounts in USD.
 
-    `ahead` is the value less `qqq_held`, what the same deposits in the rule's `signal` would be worth, and `ahead_pct`
-    the same in points of `change_pct`. `worst_drawdown_pct` was reached at `worst_at`.
+    `qqq_held` is what the same deposits would be worth if they had bought and held the rule's `signal`. `ahead` is the
+    value less `qqq_held`, and `ahead_pct` is the same in points of `change_pct`. The worst drawdown was at `worst_at`.
     """
 
     since: datetime
@@ -55,7 +55,7 @@ class RiskLine(NamedTuple):
 
 
 def positions(ledger: Ledger, prices: Mapping[str, float | None]) -> tuple[Position, ...]:
-    """The book's open positions, valued at `prices`; those whose beginning is not known are left out."""
+    """The book's open positions, valued at `prices`; a position whose beginning is not known is left out."""
     found = []
     for symbol, shares in ledger.shares.items():
         opened, price = ledger.opened.get(symbol), prices.get(symbol)
@@ -72,7 +72,7 @@ def positions(ledger: Ledger, prices: Mapping[str, float | None]) -> tuple[Posit
 
 
 def life(ledger: Ledger, track: Track | None, missing: float = 0.0) -> tuple[tuple[Position, ...], RiskLine | None]:
-    """The open positions and the line, at the prices of the newest valuation."""
+    """The open positions and the risk line, at the prices of the newest valuation."""
     held = positions(ledger, track.prices if track else {})
     return held, risk_line(track, held, ledger.costs, missing)
 
@@ -80,7 +80,7 @@ def life(ledger: Ledger, track: Track | None, missing: float = 0.0) -> tuple[tup
 def risk_line(
     track: Track | None, held: tuple[Position, ...], costs: Costs | None, missing: float = 0.0
 ) -> RiskLine | None:
-    """None before the first valuation. `missing` is what the account does not have of the book's cash."""
+    """The risk line; None before the first valuation. `missing` is the book's cash that the account lacks."""
     if track is None:
         return None
     value, put_in, qqq = track.equity - missing, less(track.capital, missing), track.held - missing
@@ -112,14 +112,14 @@ def risk_line(
 
 
 def gain(value: float | None, put_in: float | None) -> tuple[float, float] | tuple[None, None]:
-    """What `value` is more than what was put in, in USD and in per cent."""
+    """By how much `value` exceeds `put_in`, in USD and in per cent."""
     if value is None or not put_in:
         return None, None
     return value - put_in, (value / put_in - 1) * 100
 
 
 def risk_words(line: RiskLine) -> list[tuple[str, str]]:
-    """Label and words of what the line has beyond value and change."""
+    """Label and text of everything in the line except value and change."""
     at = f" on {new_york_date(line.worst_at)}" if line.worst_at and line.worst_drawdown_pct else ""
     drawdown = f"{line.drawdown_pct:z,.2f} % now, {line.worst_drawdown_pct:z,.2f} % at worst{at}, at each check"
     points = f", {line.ahead_pct:+z,.2f} points" if line.ahead_pct is not None else ""

@@ -15,7 +15,7 @@ Price = TypeVar("Price", float, float | None)
 
 
 def named(prices: Mapping[str, Price]) -> dict[str, Price]:
-    """What a row has under `prices`: nothing for the default's symbols."""
+    """The value of a row's key `prices`: empty for the default's symbols."""
     return {} if tuple(prices) == DEFAULT_SYMBOLS else dict(prices)
 
 

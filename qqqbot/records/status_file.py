@@ -28,11 +28,11 @@ from qqqbot.records.ledger import Costs
 from qqqbot.regular_file import replace
 
 FARTHEST_DAY = 0.2
-"""a price further away is refused as wrong (the default of max_daily_move_pct); QQQ moved 12 % at most since 2010"""
+"""the default of max_daily_move_pct: a price further away is refused; QQQ has moved 12 % at most since 2010"""
 
 
 class Flips(NamedTuple):
-    """As of `seen_at`, when the signal `symbol` was at `seen_price`; the key `flip` has these fields under these names.
+    """The flip prices as of `seen_at`, when the signal `symbol` was at `seen_price`; the key `flip` has these fields.
 
     `today` applies until `closes_at`, the close of the session of `seen_at`; `coming` applies from then on, in the next
     session, and treats `seen_price` as the close of that day. Either is null if no price would change the answer.
@@ -60,7 +60,7 @@ class Flips(NamedTuple):
 
 
 def flips_in(status: Mapping[str, Any]) -> Flips | None:
-    """The flip prices in a status; None if they are not known: no signal yet, an earlier version, or not readable."""
+    """The flip prices in a status; None if it has none (no signal yet, an earlier version) or they are unreadable."""
     try:
         found: Flips | None = from_plain(Flips | None, status.get("flip"))
     except UNREADABLE:
@@ -78,7 +78,7 @@ def _numbers(flips: Flips) -> Iterator[float]:
 
 
 def calendar_values(table: SessionTable | None, now: datetime) -> dict[str, Any] | None:
-    """What the exchange does now and next; None if the table is missing or does not reach `now`."""
+    """The exchange's present and next session; None if the table is missing or does not reach `now`."""
     if table is None or not table.sessions or now >= table.sessions[-1].open:
         return None
     open_now, coming, half = table.open_session(now), table.next_open(now), table.next_half_day(now)
@@ -93,7 +93,7 @@ def calendar_values(table: SessionTable | None, now: datetime) -> dict[str, Any]
 
 
 def portfolio_values(portfolio: Portfolio, equity: float | None, missing: Decimal = Decimal(0)) -> dict[str, Any]:
-    """What the book says; `missing` is what the account does not have of its cash."""
+    """The book's figures; `missing` is the part of its cash that the account lacks."""
     return {
         "missing": missing,
         "income": portfolio.income,
@@ -111,7 +111,7 @@ def portfolio_values(portfolio: Portfolio, equity: float | None, missing: Decima
 
 
 def costs_in(status: Mapping[str, Any]) -> Costs | None:
-    """None in a file of an earlier version."""
+    """The costs in a status; None in a file of an earlier version."""
     found = mapping(status.get("costs"))
     try:
         commissions, slippage, traded = (Decimal(str(found[name])) for name in ("commissions", "slippage", "traded"))

@@ -1,8 +1,8 @@
 """Reading the end of a file at a cost that does not grow with the file, and following one that grows.
 
-Files are read backwards in blocks. What follows the last newline is an unfinished line: it is set aside and reported. A
-line that is not a JSON object is counted and skipped: a view must not fail because of it (the daemon, which must not
-guess, refuses to start instead).
+Files are read backwards in blocks. Text after the last newline is an unfinished line: it is left out and reported. A
+line that is not a JSON object is counted and skipped, because a view must not fail on it. (The daemon must not guess,
+so it refuses to start instead.)
 """
 
 import json
@@ -16,7 +16,7 @@ from qqqbot.regular_file import reading, reading_if_there
 BLOCK_BYTES = 64 * 1024
 # A row has a few kilobytes. A longer line is damage (a hole of zeros after a power cut) and is returned in pieces.
 LONGEST_LINE_BYTES = 1024 * 1024
-# How many rows of other modes and accounts are skipped in search of the wanted ones before giving up.
+# A search gives up after skipping this many rows of other modes and accounts.
 PATIENCE_ROWS = 20_000
 POLL_SECONDS = 0.5
 
@@ -36,14 +36,14 @@ class Rows(NamedTuple):
 
 
 class RowReader:
-    """The JSON objects of a file, line by line; counts the lines that are not one."""
+    """Reads the JSON objects of a file line by line, and counts the lines that are none."""
 
     def __init__(self) -> None:
         self.torn = False
         self.garbage = 0
 
     def backwards(self, file: BinaryIO, end: int | None = None) -> Iterator[Row]:
-        """Newest first; only those before the byte `end`, where a line must begin, if it is given."""
+        """The rows, newest first. If the byte `end` is given, a line must begin there, and only earlier rows count."""
         lines = lines_backwards(file, end)
         self.torn = bool(next(lines, b"").strip())
         for line in lines:
@@ -51,7 +51,7 @@ class RowReader:
                 yield row
 
     def forwards(self, file: BinaryIO) -> Iterator[Row]:
-        """Oldest first, one line in memory at a time."""
+        """The rows, oldest first, with one line in memory at a time."""
         for line in file:
             if not line.endswith(b"\n"):
                 self.torn = True
@@ -59,7 +59,7 @@ class RowReader:
                 yield row
 
     def parsed(self, line: bytes) -> Row | None:
-        """The object of `line`; None, counted, if it is not one; None for an empty line."""
+        """The object in `line`; None for an empty line, and for a damaged line, which is counted."""
         if not line.strip():
             return None
         try:
@@ -134,8 +134,8 @@ def follow(
 ) -> Iterator[tuple[Path, str]]:
     """Lines of the newest file as they are written, after the last `backlog` existing ones; ends when `wait` says so.
 
-    A file with a later name takes over once the one before it has been read to its end; one that has become shorter, or
-    was replaced under the same name, is read from its beginning.
+    A file with a later name takes over once the file before it has been read to its end. A file that has become
+    shorter, or was replaced under the same name, is read from its beginning.
     """
     current = newest()
     mark = _Mark()
@@ -172,7 +172,7 @@ class _Mark:
                 file.seek(self._position)
                 data = file.read()
         except FileNotFoundError:
-            self._inode, self._position, self._unfinished = 0, 0, b""  # its successor may get the same inode
+            self._inode, self._position, self._unfinished = 0, 0, b""  # the next file may get the same inode
             return []
         self._position += len(data)
         *lines, self._unfinished = (self._unfinished + data).split(b"\n")

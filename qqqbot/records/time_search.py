@@ -11,7 +11,7 @@ from typing import BinaryIO
 from qqqbot.records.coerce import moment
 from qqqbot.records.tail import LONGEST_LINE_BYTES, Row, RowReader
 
-# Within this many bytes, reading on is as quick as bisecting further.
+# Over this many bytes, reading on is as quick as bisecting further.
 NEAR_BYTES = 16 * 1024
 
 
@@ -60,7 +60,7 @@ def samples(file: BinaryIO, start: int, count: int) -> Iterator[Row]:
 
 
 def _first_row_from(file: BinaryIO, position: int, end: int) -> tuple[int, datetime | None]:
-    """The first row with a time that begins after `position` and before `end`: its offset and time."""
+    """Offset and time of the first row with a time that begins after `position` and before `end`."""
     file.seek(position)
     begins = position + len(file.readline(LONGEST_LINE_BYTES))
     for start, row in rows_from(file, begins, RowReader()):

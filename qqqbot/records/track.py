@@ -1,7 +1,7 @@
-"""The track record: what the valuations of all checks add up to. Each row of decisions.jsonl carries the sums.
+"""The track record: the sums over the valuations of all checks. Each row of decisions.jsonl carries them.
 
-So the newest row has them for the whole life of the bot, whoever reads it; files of earlier versions are added up once.
-Only a check whose prices passed its gates is a valuation. Deposits and withdrawals are not growth.
+So every reader finds the sums for the whole life of the bot in the newest row; the rows of earlier versions are added
+up once. Only a check whose prices passed its gates is a valuation. Deposits and withdrawals are not growth.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from qqqbot.records.row_prices import prices_of, symbols_of
 from qqqbot.records.tail import Row, RowReader
 from qqqbot.regular_file import reading_if_there
 
-# As for the dividends of the book: one that is reported later is counted on neither side.
+# A dividend that is reported later than this counts neither in the book nor here.
 LATEST_EVENT = timedelta(days=60)
 EVENTS_REMEMBERED = 4
 DIVIDEND, SPLIT = "dividend", "split"
@@ -34,12 +34,12 @@ class Event(NamedTuple):
 
 
 class Track(NamedTuple):
-    """As of the check at `at`.
+    """The sums as of the check at `at`.
 
-    `growth` is what one dollar has become and `peak` its highest; `worst` is the deepest fall from a peak, as a
-    fraction, and `worst_at` its time. `signal` is the index fund of the rule, and `shares` how many of it the first
-    value and every deposit would have bought, their dividends reinvested; the newest of its `counted` events are
-    remembered. When the rule moves to another index, all of it is exchanged for that one.
+    `growth` is what one dollar has become and `peak` its highest value. `worst` is the deepest fall from a peak, as a
+    fraction, and `worst_at` its time. `signal` is the rule's index fund. `shares` is how many of its shares the first
+    value and every deposit would have bought, with dividends reinvested; `counted` has the newest events in that
+    number. When the rule moves to another index, these shares are exchanged for shares of the new fund.
     """
 
     since: datetime
@@ -66,7 +66,7 @@ class Track(NamedTuple):
         return self.shares * self.prices[self.signal]
 
     def values(self) -> dict[str, Any]:
-        """What a row carries besides its own values."""
+        """The sums as values for a row."""
         return {
             "since": self.since.isoformat(),
             "growth": self.growth,
@@ -79,7 +79,7 @@ class Track(NamedTuple):
 
 
 def extended(before: Track | None, row: Mapping[str, Any]) -> Track | None:
-    """The track after one more row of decisions.jsonl; the same one if that holds no valuation."""
+    """The track after one more row of decisions.jsonl; unchanged if the row is no valuation."""
     at, equity = moment(row.get("timestamp")), number(row.get("equity"))
     prices, index = prices_of(row), symbols_of(row)[0]
     price, checked = prices.get(index, 0.0), number(row.get("short_ma")) is not None
@@ -100,12 +100,12 @@ def extended(before: Track | None, row: Mapping[str, Any]) -> Track | None:
 
 
 def deposit(before: Track, capital: float | None) -> float:
-    """What was put in since `before`; negative: taken out."""
+    """The money put in since `before`; negative if it was taken out."""
     return capital - before.capital if capital is not None and before.capital is not None else 0.0
 
 
 def _with_events(before: Track, found: tuple[Event, ...]) -> tuple[tuple[Event, ...], float]:
-    """What has been counted then, and the shares; a dividend buys more at the price before it."""
+    """The events counted and the shares after `found`. A dividend buys more shares at the price before it."""
     counted, shares = before.counted, before.shares
     for event in found:
         known = any(one.kind == event.kind and abs(one.day - event.day) <= SAME_EVENT for one in counted)
@@ -158,9 +158,9 @@ def kept(row: Mapping[str, Any]) -> Track | None:
 
 
 def track_of(path: Path, who: Identity) -> Track | None:
-    """As of the newest valuation of `who` in the file at `path`; None if there is none. Raises OSError.
+    """The track at the newest valuation of `who` in the file at `path`; None if there is none. Raises OSError.
 
-    Rows that carry no track, those of earlier versions, are read back to one that does, or to the first.
+    Rows of earlier versions carry no track: the file is then read back to a row that does, or to the first row.
     """
     rows: list[Row] = []
     found = None

@@ -1,6 +1,6 @@
-"""Does the daemon do what it is for? The one judgement of what it reports about itself. Pure.
+"""Does the daemon do its job? The only judgement of the daemon's own status. Pure.
 
-Whatever reads status.json asks it, and the daemon itself before it feeds its dead man's switch: so they agree.
+Every reader of status.json uses it, and so does the daemon before it feeds its dead man's switch, so that all agree.
 """
 
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ from qqqbot.model.new_york import NEW_YORK
 from qqqbot.model.reasons import AlertKind, Reason
 from qqqbot.records.coerce import mapping, moment, number, sequence, text
 
-# A single failed check is followed by the next; this many in a row are an outage.
+# A single failed check does not matter, because another follows; this many in a row are an outage.
 FAILURES_OF_AN_OUTAGE = 3
-# The gateway recovers on its own from most interruptions, within this.
+# From most interruptions the gateway recovers on its own within this time.
 PATIENCE = timedelta(minutes=5)
-# What keeps the account from the rule's holding or from the book's money, and how long it may last before it needs a
-# person. An order that does not end is reported only once it has lasted.
+# The alerts that mean that the account lacks the rule's holding or the book's money, and how long each may last before
+# it needs a person. An order that does not end is reported only after it has lasted for a while.
 KEEPS_FROM_TRADING: Mapping[str, timedelta] = {
     AlertKind.MONEY: PATIENCE,
     AlertKind.SHORTFALL: PATIENCE,
@@ -30,15 +30,15 @@ KEEPS_FROM_TRADING: Mapping[str, timedelta] = {
     AlertKind.DISK: timedelta(0),
 }
 # Interactive Brokers resets its servers from 00:15 to 01:45 New York time, on Friday nights from 23:00 to 03:00, and
-# the gateway restarts itself at about midnight: four hours is the longest of these. What is away for longer, in the
-# evening or the night before a session, needs a person.
+# the gateway restarts itself at about midnight. The longest of these takes four hours. An account that is away for
+# longer, in the evening or night before a session, needs a person.
 ACCOUNT_NIGHT, EVENING_BEFORE = timedelta(hours=4), timedelta(hours=16)
-# Time enough to log in before the first decision of a day.
+# Enough time to log in before the first decision of a day.
 AHEAD = timedelta(hours=1)
-# A session's hours if there is no calendar: a daemon that waits for its account has none.
+# A session's hours if there is no calendar: a daemon that still waits for its account has no calendar.
 USUAL_OPEN, USUAL_CLOSE = time(9, 30), time(16)
 SATURDAY = 5
-# A daemon that died twice within this may die again: it is not healthy until it has lived that long.
+# A daemon that died twice within this time may die again: it is not healthy until it has lived for as long.
 DYING = timedelta(hours=1)
 # The daemon beats at least once a minute; two missed beats may be a slow disk, more is a hang.
 STALE_AFTER = timedelta(minutes=3)
@@ -63,11 +63,11 @@ class Health(StrEnum):
     NEVER_STARTED = "never started", 3
     HALTED = "halted", 4
     FAILING = "failing", 5
-    """it is running, but cannot decide while decisions are due, or dies again and again"""
+    """the daemon is running, but cannot decide while decisions are due, or dies again and again"""
 
 
 def verdict(status: Mapping[str, Any], now: datetime) -> Health:
-    """HALTED, FAILING or HEALTHY at `now`, of a daemon that is alive and reports `status`."""
+    """HALTED, FAILING or HEALTHY at `now`, for a daemon that is alive and reports `status`."""
     codes = {code for code, _ in failures(mapping(status.get("last_check")))} - {Reason.TRADING_HALTED}
     if text(status.get("halted")) or codes & HALTING_CODES:
         return Health.HALTED
@@ -81,7 +81,7 @@ def dies_again(status: Mapping[str, Any], now: datetime) -> bool:
 
 
 def failures(check: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Code and sentence of each failed gate of `check` that is an error; for a check that failed, its own."""
+    """Code and sentence of each failed gate of `check` that is an error; if the check itself failed, its own."""
     gates = [mapping(gate) for gate in sequence(check.get("gates"))]
     failed = [gate for gate in gates if gate.get("passed") is False and text(gate.get("code"))]
     if failed:
@@ -91,10 +91,11 @@ def failures(check: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _decides_nothing(status: Mapping[str, Any], now: datetime) -> bool:
-    """Whether a decision that is due, or soon will be, cannot be made, or the last one that was due was not.
+    """Whether a decision that is due now or soon cannot be made, or the last due decision was not made.
 
-    What failed in a session stays so over the night and the weekend. A failure before the session's open says nothing
-    about today: the first check of the day does. What began later than now has lasted: the clock was set back.
+    A failure in a session counts over the night and the weekend. A failure before today's open says nothing about
+    today, but the day's first check does. A trouble that began later than `now` counts as lasting: the clock was set
+    back.
     """
     if mapping(status.get("undecided")) or _kept_from_trading(status, now):
         return True
@@ -137,7 +138,10 @@ def _is_open(session: tuple[datetime, datetime] | None, now: datetime) -> bool:
 
 
 def _opens_within(length: timedelta, status: Mapping[str, Any], now: datetime) -> bool:
-    """Whether a decision may be due so soon; where all are made near the close, the hour before the open is early."""
+    """Whether a decision may be due within `length`.
+
+    If decisions are made only near the close, the hour before the open is too early.
+    """
     if length <= AHEAD and mapping(status.get("config")).get("decide") == "before_close":
         return False
     coming = moment(mapping(status.get("calendar")).get("next_open")) or _usual_hours(now)[0]
