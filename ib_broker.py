@@ -3,8 +3,8 @@
 `IBGateway` is one connection to one TWS or IB Gateway; `IBBroker`, in `qqqbot.adapters.ib.broker`, is the account;
 `open_account` puts them together. Only this file and `qqqbot.adapters.ib.orders` import ibapi, and they are imported
 only if Interactive Brokers is used. Both run on ibapi 9.81.1 and on the current 10.x: they check what the client has,
-not its version. The client's traps are handled here and in `qqqbot.adapters.ib.transport`: a connect that never ends, a
-loop that an exception kills and that wakes up six times a second, an isConnected that is wrong.
+not its version. This file and `qqqbot.adapters.ib.transport` work around the client's traps: a connect that never ends,
+a loop that wakes up six times a second and dies of any exception, an isConnected that is wrong.
 """
 # ruff: noqa: ARG002  (the parameters of callbacks are the client's)
 
@@ -63,12 +63,13 @@ except ImportError:
 
 logging.getLogger("ibapi").setLevel(logging.WARNING)  # at INFO it logs every message, account ids and all
 
-# Messages without which an order, a fill or the account would be misjudged: a client that cannot read one reconnects.
-# The others are done without: 9.81 reads sizes as whole numbers, and gateways send decimals (Lean.IB#214, vnpy_ib#74).
+# Messages without which an order, a fill or the account would be misjudged: if one cannot be read, the bot reconnects.
+# Any other unreadable message is skipped: 9.81 reads sizes as whole numbers, and gateways send decimals (Lean.IB#214,
+# vnpy_ib#74).
 ESSENTIAL = frozenset({3, 4, 5, 9, 11, 15, 49, 53, 55, 59, 61, 62, 63, 64, 102})
-# Request numbers; an order's number is never that high, so an error's number says what it is about.
+# The first request number. No order's number is that high, so an error's number says whether it is about an order.
 FIRST_REQUEST_ID = 2_000_000_000
-# Ids that a gateway has rolled back were used before; the next attempt is well above them.
+# After a gateway has rolled its ids back, the next id was used before; the next attempt goes well above the used ids.
 DUPLICATE_ORDER_ID, IDS_SKIPPED = 103, 100
 # The installed client's name in the connection check, and the newest server version that it supports.
 CLIENT_RELEASE = f"ibapi {get_version_string()}", MAX_CLIENT_VER
@@ -77,7 +78,7 @@ CLIENT_RELEASE = f"ibapi {get_version_string()}", MAX_CLIENT_VER
 class IBGateway(EWrapper, EClient):  # type: ignore[misc]
     """One connection, from `open` to its end. Callbacks run in the client's reader thread, one at a time.
 
-    `listener` gets everything about orders of `account`, once that is set.
+    Once `account` is set, `listener` gets everything about its orders.
     """
 
     def __init__(
@@ -112,15 +113,15 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
 
     @conn.setter
     def conn(self, made: Any) -> None:
-        """Ignore the connection that the client makes for itself, and use ours."""
+        """Use a Transport instead of the connection that the client made for itself."""
         if made is not None:
-            # Half of the time for the host to answer, so that the reason given is the right one.
+            # The host gets half of the time to answer, so that the timeout names the right reason.
             self._transport = Transport(made.host, made.port, self._timing.connect / 2, self.shut, self._timing.second)
 
     def open(self, host: str, port: int, client_id: int) -> None:
-        """Connected means: order ids and accounts received. Raises BrokerUnavailable."""
+        """Connect, and wait for order ids and accounts. Raises BrokerUnavailable."""
         silence = mute(host, port, self._timing.connect)
-        # From outside: the client's connect waits forever for an answer.
+        # A timer ends it from outside, because the client's connect waits forever for an answer.
         deadline = threading.Timer(self._timing.connect, self.shut, (silence,))
         deadline.daemon = True
         deadline.start()
@@ -213,7 +214,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         return rows[0], rows[1], rows[2]
 
     def read_orders(self) -> list[Status]:
-        """Open orders of every client; the listener gets this day's executions and completed orders."""
+        """Open orders of every client. The listener gets today's executions and completed orders."""
         completed = self.ask_completed()
         rows = self.answers(self.ask_open_orders(), self.ask_executions())
         self._conversation.hear_of(completed)
@@ -223,7 +224,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         return self._conversation.ask_completed(partial(self.reqCompletedOrders, False))
 
     def read_executions(self) -> None:
-        """The listener gets this day's executions, with their commissions."""
+        """Read today's executions with their commissions, for the listener."""
         self.answers(self.ask_executions())
 
     def send_in_passing(self, send: Callable[[], None]) -> None:
@@ -235,7 +236,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
     # Orders
 
     def take_order_id(self, above: int) -> int:
-        """An id that no order of this client has: ids roll back after some restarts."""
+        """An id that no order of this client has, also after a restart that rolled ids back."""
         with self._state:
             number = max(self._next_order_id, above + 1)
             self._next_order_id = number + 1
@@ -268,7 +269,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
     # Messages
 
     def _take_message(self, message: bytes) -> None:
-        """In the reader's thread. What cannot be read may have been a fill: then the connection is abandoned."""
+        """Handle a message, in the reader's thread. If it cannot be read and may be a fill, end the connection."""
         if self._ended:
             return
         number = None
@@ -283,14 +284,14 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
             self.shut(f"a message from the gateway could not be read ({error!r}); reconnecting")
 
     def _parts(self, message: bytes) -> tuple[int, bytes]:
-        """Its number, and what follows that; before and since raw message numbers."""
+        """The message's number and its body, for clients with and without raw message numbers."""
         if PROTOBUF_MSG_ID and self.serverVersion() >= MIN_SERVER_VER_PROTOBUF:
             return int.from_bytes(message[:4], "big"), message[4:]
         text, _, body = message.partition(b"\0")
         return int(text), body
 
     def _decode(self, number: int, body: bytes, message: bytes) -> None:
-        """Do what the client's own loop does with a message."""
+        """Decode a message as the client's own loop does."""
         if not PROTOBUF_MSG_ID:
             self.decoder.interpret(comm.read_fields(message))
         elif number > PROTOBUF_MSG_ID:

@@ -1,6 +1,6 @@
-"""What an account of Interactive Brokers may do and holds: pure functions of the broker's rows.
+"""What an account at Interactive Brokers may do, and what it holds: pure functions of the broker's rows.
 
-The account's id decides whether money is real, never the port: ids that start with D are simulated (DU, DF and their
+The account's id, never the port, decides whether money is real: ids that start with D are simulated (DU, DF and their
 longer forms), all others are real. https://interactivebrokers.github.io/tws-api/initial_setup.html
 """
 
@@ -21,11 +21,11 @@ CURRENCY = "USD"
 # TotalCashValue and AvailableFunds are sums over all currencies, expressed in the base currency. Only the ledger says
 # how many dollars there are; a purchase for more than those is a loan. https://ibkr.info/node/722
 LEDGER_TAG, DOLLARS = "$LEDGER:USD", "CashBalance"
-# Dividends that are announced and not paid yet, after tax.
+# The tag for dividends that are announced and not paid yet, after tax.
 DIVIDENDS = "NetDividend"
 
-# A cash account's buying power is its cash; that of a margin account is at least twice its funds. In between is
-# rounding and interest.
+# A cash account's buying power equals its cash; a margin account's is at least twice its funds. This bound lies between
+# them, with room for rounding and interest.
 LEVERAGED = Decimal("1.5")
 
 
@@ -49,7 +49,7 @@ class PositionRow:
 def choose_account(managed: Sequence[str], wanted: str, port: int, allow_live: bool) -> tuple[Mode, str]:
     """The one account that may be traded. Raises AccountRefused with what is wrong and what to do.
 
-    `managed` are the accounts of the login, `wanted` is ib_account (empty: the only one).
+    `managed` are the accounts of the login, `wanted` is ib_account (empty: the login's only account).
     """
     account = _named(managed, wanted)
     mode = Mode.PAPER if account.startswith("D") else Mode.LIVE
@@ -84,9 +84,9 @@ def _named(managed: Sequence[str], wanted: str) -> str:
 
 
 def amounts(rows: Iterable[SummaryRow], account: str) -> dict[str, Decimal]:
-    """Tag -> amount, for `account` only; `DOLLARS` if the ledger arrived, and `DIVIDENDS` if they are an amount.
+    """Tag -> amount, for `account` only. `DOLLARS` is there if the ledger arrived, `DIVIDENDS` if it is a number.
 
-    Raises BrokerUnavailable for an answer that lacks a needed tag, is not a number or is not in US dollars.
+    Raises BrokerUnavailable if a needed tag is missing, is not a number or is not in US dollars.
     """
     rows = [row for row in rows if row.account == account]
     own = [row for row in rows if row.tag in SUMMARY_TAGS]
@@ -121,9 +121,9 @@ def _amount(row: SummaryRow) -> Decimal:
 
 
 def doubt(found: Mapping[str, Decimal]) -> str:
-    """Why `found` may not be the account, or empty.
+    """Why `found` may not describe the account; empty if it does.
 
-    For a moment after a sale a gateway reports all as 0; and how many of the total are dollars comes on its own.
+    For a moment after a sale a gateway reports every amount as 0. The amount in dollars arrives separately.
     """
     if DOLLARS not in found:
         return "the dollars of the account are not reported"
@@ -143,8 +143,8 @@ def is_cash_account(found: Mapping[str, Decimal]) -> bool:
 def spendable(found: Mapping[str, Decimal], sold_today: Decimal) -> tuple[Decimal, Decimal]:
     """(dollars that a buy may use without borrowing, cash that arrives with settlement).
 
-    `sold_today` is the proceeds of the bot's own sales of this day. In a cash account they settle on the next business
-    day; the broker's pages do not agree on whether SettledCash leaves them out, so the lower number counts.
+    `sold_today` is the proceeds of the bot's own sales today. In a cash account they settle on the next business day.
+    The broker's pages disagree on whether SettledCash excludes them, so the lower number counts.
     """
     total = found["TotalCashValue"]
     dollars = found.get(DOLLARS, Decimal(0))
@@ -156,9 +156,9 @@ def spendable(found: Mapping[str, Decimal], sold_today: Decimal) -> tuple[Decima
 
 
 def foreign_cash(found: Mapping[str, Decimal]) -> Decimal:
-    """What the cash in other currencies is worth in dollars; negative for a loan in one of them.
+    """The value in dollars of the cash in other currencies; negative for a loan in one of them.
 
-    All that is not reported as dollars counts: an account without any has no row for them.
+    It is the total less the reported dollars: an account without dollars has no row for them.
     """
     return found["TotalCashValue"] - found.get(DOLLARS, Decimal(0))
 
@@ -174,7 +174,7 @@ def fractions(rows: Iterable[PositionRow], account: str, symbols: Iterable[str])
 
 
 def _held(rows: Iterable[PositionRow], account: str, symbols: Iterable[str]) -> dict[str, Decimal]:
-    """Options and other listings of the same symbol are not stock."""
+    """The stock of each symbol in `account`. Options and other listings of the same symbol do not count."""
     held = dict.fromkeys(symbols, Decimal(0))
     for row in rows:
         if row.account == account and row.sec_type == "STK" and row.currency == CURRENCY and row.symbol in held:

@@ -1,13 +1,12 @@
-"""An account of Interactive Brokers behind the Broker port.
+"""An account at Interactive Brokers behind the Broker port.
 
-Rule 1: it answers only over a connection on which everything was read, and only with complete answers. An answer that
-        this gateway never ends keeps the bot from what needs it, and from nothing else; completed orders are optional.
-Rule 2: it sends an order once and never changes one. Orders, positions and accounts that are not the bot's are neither
-        touched nor counted.
-Rule 3: how an order ended is what `order_tracker` concludes from all callbacks; if they do not say, the broker is
-        asked.
-Rule 4: an order that a precaution of the gateway may keep is cancelled, once per connection; the answer is its end.
-Rule 5: an order is treated as unknown to the broker only after answers on one unbroken stretch of connection: a
+Rule 1: it answers only over a connection that has caught up with everything, and only with complete answers. If this
+        gateway never completes some answer, only the work that needs that answer stops. Completed orders are optional.
+Rule 2: it sends an order once and never changes it. It neither touches nor counts orders, positions and accounts that
+        are not the bot's.
+Rule 3: `order_tracker` concludes from all callbacks how an order ended; if they do not say, the broker is asked.
+Rule 4: an order that a precaution of the gateway may keep is cancelled, once per connection; the answer ends the order.
+Rule 5: an order is treated as unknown to the broker only after answers on one unbroken stretch of connection, because a
         gateway may keep an order while it is offline and send it later.
 """
 
@@ -37,7 +36,7 @@ from qqqbot.runtime.config import Config
 
 log = logging.getLogger(__name__)
 
-# A complete answer about orders is requested at most this often, and an order's first callback is awaited this long.
+# Seconds between two requests for a complete answer about orders; also how long to wait for an order's first callback.
 ASK_SECONDS = 2.0
 # An order that stays open in silence is looked up this often: callbacks get lost around the nightly reset.
 ASK_WORKING_SECONDS = 10.0
@@ -45,21 +44,22 @@ ASK_WORKING_SECONDS = 10.0
 COMMISSION_SECONDS = 4.0
 # Executions are read again this often even if none seems to be missing.
 EXECUTIONS_SECONDS = 60.0
-# How long positions and cash may lag behind an execution that is already known.
+# For this long positions and cash may lag behind an execution that is already known.
 LAG_SECONDS = 5.0
 LAG_PAUSE_SECONDS = 0.2
-# Account values are refreshed every three minutes (facts: tws-api, account summary). What has not moved as our fills
-# say after three refreshes was moved by something else too: from then on it is believed, and held against the book.
+# The broker refreshes account values every three minutes (facts: tws-api, account summary). If a value has not followed
+# the bot's fills after three refreshes, something else changed it too. From then on the value is believed, and compared
+# with the book.
 BELIEVED_SECONDS = 600.0
-# How much less than the fills' money an account value may have moved: commissions, interest, other currencies.
+# By this part an account value may move less than the fills' money: commissions, interest, other currencies.
 LAG_TOLERANCE = Decimal("0.01")
-# After having no quotes, the broker is not asked again for this long.
+# After an answer without quotes, the broker is not asked for quotes for this long.
 NO_QUOTES_SECONDS = 30 * 60.0
 BID, ASK, LAST = 1, 2, 4
 
 
 class Gateway(Link, Protocol):
-    """What the broker needs of a connection. Reading raises BrokerUnavailable if an answer is incomplete."""
+    """The connection, as the broker needs it. Reading raises BrokerUnavailable if an answer is incomplete."""
 
     account: str
     managed: tuple[str, ...]
@@ -109,7 +109,7 @@ class IBBroker:
         self._sent_at: dict[str, float] = {}
         self._executions_at = -EXECUTIONS_SECONDS
         self._before: _Seen | None = None
-        """what the newest snapshot saw that had caught up with the fills"""
+        """the newest snapshot that showed all fills known at its time"""
         self._behind_since: float | None = None
         self._no_quotes: tuple[float, str] | None = None
 
@@ -126,13 +126,13 @@ class IBBroker:
         return self._identity if self._connection.wait(wait_seconds) else None
 
     def broker(self, *_: object) -> Self:
-        """What the account is traded through: its connection, whatever the bot's own records are."""
+        """This object itself, which trades the account: a real account does not depend on the bot's records."""
         return self
 
     second_prices = broker
 
     def problem(self) -> str | None:
-        """What prevents it from working at this moment, and what to do about it."""
+        """What prevents the account from answering at this moment, and what to do about it; None if nothing does."""
         return self._connection.problem() or self._silences.told()
 
     def refused(self) -> str | None:
@@ -174,7 +174,7 @@ class IBBroker:
         return link
 
     def _catch_up(self, link: Gateway) -> None:
-        """Read whatever may have been missed. Raises BrokerUnavailable."""
+        """Read everything that may have been missed. Raises BrokerUnavailable."""
         with self._asking:
             with self._news:
                 self._orders.mark_unconfirmed()
@@ -194,7 +194,7 @@ class IBBroker:
     # The account
 
     def watch(self, symbols: tuple[str, ...]) -> None:
-        """Report shares and prices of these from now on."""
+        """Report the shares and prices of `symbols` from now on."""
         self._symbols = symbols
 
     def snapshot(self) -> AccountSnapshot:
@@ -238,7 +238,7 @@ class IBBroker:
         return _Seen(shares, found, fills)
 
     def _sold_today(self, fills: Iterable[Fill]) -> Decimal:
-        """The proceeds of the bot's own sales of this day."""
+        """The proceeds of the bot's own sales today."""
         today = new_york_date(self._clock.now())
         sales = (f for f in fills if f.side is Side.SELL and new_york_date(f.time) == today)
         return sum((f.price * f.quantity for f in sales), Decimal(0))
@@ -324,14 +324,14 @@ class IBBroker:
             return self._orders.with_executions()
 
     def _listen(self, intent: OrderIntent) -> Judgement:
-        """What is known of the order; if it is in flight, after a short wait for the callbacks that end it."""
+        """Judge the order by what is known. If it is in flight, wait briefly for the callbacks that end it."""
         with self._news:
 
             def judge() -> Judgement:
                 return self._orders.judge(intent.order_ref, intent.quantity)
 
             def settled() -> bool:
-                """Nothing more will come: a fill has its commissions, any other end has the broker's reason."""
+                """Whether nothing more will come: a fill has its commissions, any other end the broker's reason."""
                 order = judge().order
                 if order is None or order.status is OrderStatus.FILLED:
                     return order is None or not _lacks_commission(order)
@@ -360,7 +360,7 @@ class IBBroker:
         return frozenset(alive)
 
     def _cancel_held(self, link: Gateway, ref: str) -> None:
-        """Once for each id that the order has had here; raises BrokerUnavailable if that was not possible."""
+        """Cancel the order once under each id that it has on this connection. Raises BrokerUnavailable."""
         with self._news:
             order_ids = self._orders.order_ids(ref)
         for order_id in set(order_ids) - self._cancelled.get(ref, set()):
@@ -375,10 +375,10 @@ class IBBroker:
         return orders
 
     def _absent(self, judgement: Judgement, order: Order) -> Order:
-        """For an order that a complete answer lacks, or gives no end for; see rules 4 and 5.
+        """Judge an order that a complete answer lacks, or reports without an end; see rules 4 and 5.
 
-        An order that this connection has carried has arrived, since an answer to a later request has come. One that the
-        gateway keeps ends with the answer to its cancel, or with the connection on which it had its id.
+        An order that was sent on this connection has arrived, because a later request has been answered. An order that
+        the gateway keeps ends with the answer to its cancel, or with the connection on which it had its id.
         """
         ref, since = order.order_ref, self._connection.since
         with self._news:
@@ -403,9 +403,9 @@ def _lacks_commission(order: Order) -> bool:
 
 
 class _Seen(NamedTuple):
-    """What a snapshot saw: whole shares, the account's amounts by tag, and the executions that were known.
+    """The contents of a snapshot: whole shares, the account's amounts by tag, and the executions known at that time.
 
-    Of each execution it has the newest revision, under what its revisions have in common.
+    It has the newest revision of each execution, under the part of the id that all its revisions share.
     """
 
     shares: Mapping[str, int]
@@ -413,10 +413,10 @@ class _Seen(NamedTuple):
     fills: Mapping[str, Fill]
 
     def behind(self, before: "_Seen | None") -> str:
-        """Which values have not moved since `before` as the executions since then imply; empty if all have.
+        """Which values have not changed since `before` as the executions since then imply; empty if all have.
 
-        Each is refreshed on its own. Cash moves by the executions' money; what is available by as much of it as the
-        margin of the shares leaves, so that only its direction is known.
+        The broker refreshes each value on its own. Cash changes by the executions' money. The available funds change by
+        less, depending on the margin of the shares, so that only their direction is known.
         """
         doubt = ib_account.doubt(self.amounts)
         if doubt and (before is None or not ib_account.doubt(before.amounts)):
@@ -441,7 +441,7 @@ class _Seen(NamedTuple):
 
 
 def _size(fill: Fill | None) -> tuple[int, Decimal]:
-    """Shares and their money, both negative for a sale."""
+    """The shares and money of a fill, both negative for a sale."""
     count = 0 if fill is None else fill.quantity if fill.side is Side.BUY else -fill.quantity
     return count, count * fill.price if fill else Decimal(0)
 
@@ -452,9 +452,9 @@ def _short_of(moved: Decimal, paid: Decimal, slack: Decimal) -> bool:
 
 
 def _alive(orders: Iterable[Status]) -> set[str]:
-    """Refs of the bot's orders that are listed as open, whatever client sent them.
+    """Refs of the bot's orders that are listed as open, whichever client sent them.
 
-    What the gateway sent unasked in the meantime is in the list too, so an order's newest line counts.
+    The list also contains lines that the gateway sent unasked in the meantime, so an order's newest line counts.
     """
     newest = {order.order_ref: order.status for order in orders}
     return {ref for ref, status in newest.items() if ref.startswith(REF_PREFIX) and status not in ENDED_STATUSES}

@@ -1,9 +1,9 @@
 """Maintains one connection to a gateway in the background: connects, catches up, and checks that it is alive.
 
-Rule 1: a connection is used only when everything that may have been missed has been read, after each connect and after
-        each 1101 or 1102.
-Rule 2: it tries forever, with growing pauses, and logs only when the problem changes. A gateway that accepts and does
-        not answer is given at least ten seconds: handshakes in a tight loop can wedge it for good
+Rule 1: after each connect and each 1101 or 1102, everything that may have been missed is read before the connection is
+        used.
+Rule 2: it tries forever, with growing pauses, and logs only when the problem changes. After a gateway has accepted and
+        not answered, the pause is at least ten seconds: handshakes in a tight loop can wedge a gateway for good
         (nautechsystems/nautilus_trader#4796).
 Rule 3: a connection counts as alive while it answers, whatever the client's isConnected() says.
 """
@@ -59,11 +59,11 @@ class Link(Protocol):
     """set when `ended` or `interrupted` may have changed"""
 
     def ended(self) -> str:
-        """Why it is no longer usable; empty while it is."""
+        """Why the connection is no longer usable; empty while it is usable."""
         ...
 
     def interrupted(self) -> str:
-        """Why it must not be used now; empty if it may be, READING if it may be once what happened has been read."""
+        """Why it must not be used now; empty if it may be used, READING if it must first catch up."""
         ...
 
     def interruptions(self) -> int:
@@ -71,7 +71,7 @@ class Link(Protocol):
         ...
 
     def trust(self, interruptions: int) -> None:
-        """Everything that happened before was read; this counts only if there was no interruption since."""
+        """Note that it has caught up. This has no effect if there was an interruption after number `interruptions`."""
         ...
 
     def beat(self) -> None:
@@ -102,7 +102,7 @@ class ConnectionManager(Generic[L]):
         self._logged = ""
         self._failures = 0
         self.since = -math.inf
-        """monotonic moment since which everything was read without a break"""
+        """monotonic moment at which the present unbroken stretch of connection began"""
         self._thread = threading.Thread(target=self._run, name="ib-connection", daemon=True)
 
     def start(self) -> None:
@@ -142,7 +142,7 @@ class ConnectionManager(Generic[L]):
             return str(self._refused) if self._refused else None
 
     def wait(self, seconds: float) -> bool:
-        """Whether there is a connection that is ready, within `seconds`. Raises AccountRefused."""
+        """Wait up to `seconds` for a connection that is ready; returns whether there is one. Raises AccountRefused."""
         with self._changed:
             self._changed.wait_for(lambda: self._link or self._refused or self._closing.is_set(), seconds)
             if self._refused and self.since == -math.inf:
@@ -161,7 +161,7 @@ class ConnectionManager(Generic[L]):
             self._closing.wait(pause)
 
     def _one_connection(self) -> float:
-        """From connect to the end; returns the seconds to wait before the next one."""
+        """Run one connection from connect to end; returns the seconds to wait before the next connection."""
         began = self._clock.monotonic()
         try:
             link = self._connect()
@@ -187,7 +187,7 @@ class ConnectionManager(Generic[L]):
         return pauses[min(self._failures, len(pauses)) - 1]
 
     def _supervise(self, link: L) -> str:
-        """Until the connection ends; returns why."""
+        """Watch the connection until it ends; returns why it ended."""
         try:
             self._read_all(link)
             while not self._closing.is_set():
@@ -207,7 +207,8 @@ class ConnectionManager(Generic[L]):
 
     def _read_all(self, link: L) -> None:
         before = link.interruptions()
-        # What the gateway sends unasked at a connect, including an end of open orders, comes before its answer to this.
+        # The gateway's answer to this comes after everything that it sends unasked at a connect, including an end of
+        # open orders.
         link.beat()
         self._catch_up(link)
         with self._changed:

@@ -1,11 +1,11 @@
 """Interactive Brokers' codes: what each means for this bot, in one sentence, and what the owner can do about it.
 
-A code alone never ends an order that the broker has acknowledged: only its status, its executions or a complete answer
-do. A code that is not in the table means that nothing is known; the order is then looked up.
+A code alone never ends an order that the broker has acknowledged: only the order's status, its executions or a complete
+answer can. A code that is not in the table says nothing; the order is then looked up.
 
-What a code means depends on what it is about: 354 about a quote is a missing subscription; 354 about an order is a
-precaution of the gateway that stops orders without market data. `code` and `explain` are about requests,
-`code_of_order` and `explain_order` about orders.
+A code means different things for a request and for an order: 354 for a quote is a missing subscription, 354 for an
+order is a precaution of the gateway that stops orders without market data. `code` and `explain` are for requests,
+`code_of_order` and `explain_order` for orders.
 
 Texts and classes: https://interactivebrokers.github.io/tws-api/message_codes.html; for codes that are missing there,
 reports of users (robcarver17/pysystemtrade#1580 for 10349: treating it as a cancel caused fifteen duplicate fills).
@@ -19,20 +19,20 @@ from enum import StrEnum
 
 class Meaning(StrEnum):
     NOTICE = "notice"
-    """Information. The order that it concerns stays open."""
+    """For information only: an order stays open."""
     REFUSED = "refused"
-    """Ends a request, and an order that the broker has not acknowledged yet."""
+    """It ends a request, and also an order that the broker has not acknowledged yet."""
     HELD = "held"
-    """A precaution of the gateway, or a trouble in it: the order is refused, or is kept and may be transmitted later.
-    It ends with the answer to a cancel."""
+    """A precaution of the gateway, or a trouble in it, refused the order, or keeps it and may transmit it later.
+    The answer to a cancel ends the order."""
     CANCELLED = "cancelled"
-    """The order is cancelled; what was filled before is filled."""
+    """The order is cancelled; shares filled before that stay filled."""
     NOT_CANCELLED = "not cancelled"
     """A cancel found nothing to do: the order is looked up."""
     LINE_LOST = "line lost"
     """The gateway has lost Interactive Brokers: nothing it says about orders is current."""
     LINE_RESTORED = "line restored"
-    """What happened in the meantime must be requested."""
+    """The gateway has Interactive Brokers again: the bot must ask what happened in the meantime."""
     CONNECTION_ENDED = "connection ended"
     """Our own connection to the gateway is unusable."""
     NO_QUOTES = "no quotes"
@@ -246,11 +246,11 @@ KID = Code(
     "only another account helps: see IB_SETUP.md, section 1",
 )
 
-# Whatever they say of a request, its answer still comes: 2188 precedes the daily bars of an account without a
-# subscription (wboayue/rust-ibapi#764).
+# After these codes a request's answer still comes: 2188 precedes the daily bars of an account without a subscription
+# (wboayue/rust-ibapi#764).
 WARNINGS = range(2100, 2200)
 
-# The refusal of a request without a number of its own has one of these.
+# If a request without a number is refused, the error has one of these numbers.
 # https://interactivebrokers.github.io/tws-api/message_codes.html
 NO_REQUEST_IDS = (-1, 0x7FFFFFFF)
 
@@ -263,7 +263,7 @@ def code(number: int) -> Code:
 
 
 def code_of_order(number: int, text: str) -> Code:
-    """What `number` means under an order's id: there, a code about quotes is a precaution's."""
+    """The code's meaning for an order: there, a code about quotes comes from a precaution."""
     known = code(number)
     if PRECAUTIONARY in washed(text).lower():
         return known if known.meaning is Meaning.HELD else BLIND if known.meaning is Meaning.NO_QUOTES else PRECAUTION
@@ -278,12 +278,12 @@ def explain(number: int, text: str) -> str:
 
 
 def explain_order(number: int, text: str) -> str:
-    """The same for a code under an order's id."""
+    """Like `explain`, for a code about an order."""
     return _explained(number, text, code_of_order(number, text))
 
 
 def washed(text: str) -> str:
-    """A text of the broker in one line, without markup and control characters: 202 has some <br>."""
+    """A text of the broker on one line, without markup and control characters; 202, for one, contains <br>."""
     plain = _MARKUP.sub(" ", html.unescape(text))
     return " ".join("".join(c if c.isprintable() else " " for c in plain).split())
 

@@ -1,9 +1,9 @@
-"""The moment of an execution, from the gateway's text: the zone in it is whatever the gateway was set to.
+"""The moment of an execution, from the gateway's text, which is in whatever zone the gateway was set to.
 
 Seen: "20260413 15:27:04 US/Eastern", "20260611-13:30:30" (UTC), "20260413  15:27:04" (treated as New York time), and
-the names that Java gives to zones: "EST", also in summer, and "Central European Standard Time". An abbreviation may
-mean several zones; then the order's session says which. A text that is not understood never loses a fill: its time is
-then that of its receipt, or the end of the order's session if it is received later.
+Java's names of zones: "EST", also in summer, and "Central European Standard Time". An abbreviation may mean several
+zones; then the order's session decides. A text that cannot be understood never loses a fill: the fill then gets the
+time of its receipt, or the end of the order's session if that is earlier.
 """
 
 import re
@@ -14,12 +14,12 @@ from qqqbot.model.new_york import NEW_YORK
 
 _TEXT = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)([ T-]+)(\d\d:\d\d:\d\d)(?:\.\d+)? *(.*)")
 _OFFSET = re.compile(r"(?:GMT|UTC)?([+-])(\d\d?):?(\d\d)?")
-# This machine's clock may be behind by that much; what is said to be later still is of another zone.
+# This machine's clock may be behind by this much; a time that is later still must be in another zone.
 AHEAD = timedelta(minutes=10)
 # The bot's orders are executed in the regular session alone (outsideRth is false).
 OPEN, CLOSE = time(9, 30), time(16)
-# By the names that the gateway's Java gives to a zone: it uses the standard time's all the year round, or the words
-# before "Standard Time", "Daylight Time", "Summer Time" and the like.
+# By the gateway's Java names of a zone: the abbreviation of its standard time, used all year round, or the words before
+# "Standard Time", "Daylight Time", "Summer Time" and the like.
 _NAMES = {
     "Z,UTC,UT,Coordinated Universal": ("UTC",),
     "GMT,Greenwich": ("UTC", "Europe/London"),
@@ -55,11 +55,11 @@ _ZONES = {name: zones for names, zones in _NAMES.items() for name in names.split
 
 
 def execution_time(text: str, received: datetime, order_ref: str = "") -> datetime:
-    """Aware UTC. `order_ref` gives the order's session, if it is known."""
+    """The execution's moment, aware UTC. `order_ref`, if known, contains the order's session."""
     day = _session_of(order_ref)
     found = [moment for moment in _readings(text) if moment <= received + AHEAD]
     if found:
-        return max(found, key=lambda moment: _likely(moment, received, day))  # the first of those that are as likely
+        return max(found, key=lambda moment: _likely(moment, received, day))  # of equally likely ones, the first
     end = datetime.combine(day, CLOSE, NEW_YORK) if day else received
     return min(received, end).astimezone(UTC)
 
@@ -74,7 +74,7 @@ def _readings(text: str) -> list[datetime]:
         wall = datetime.fromisoformat(f"{year}-{month}-{day} {clock}")
         zones = (UTC,) if between == "-" and not named else _zones_named(named)
         moments = [wall.replace(tzinfo=zone).astimezone(UTC) for zone in zones]
-        # Without a zone it is New York's only if the exchange was open then.
+        # A time without a zone is New York's only if the exchange was open then.
         return moments if named or between == "-" else [moment for moment in moments if _in_hours(moment)]
     except (ValueError, OverflowError):
         return []
@@ -96,7 +96,7 @@ def _zones_named(named: str) -> tuple[tzinfo, ...]:
 
 
 def _session_of(order_ref: str) -> date | None:
-    """Of qqqbot-20260413-1f2e-01."""
+    """The session in an order_ref such as qqqbot-20260413-1f2e-01; None if there is none."""
     parts = order_ref.split("-")
     try:
         return date.fromisoformat(parts[1]) if len(parts) > 1 else None
@@ -105,7 +105,7 @@ def _session_of(order_ref: str) -> date | None:
 
 
 def _likely(moment: datetime, received: datetime, day: date | None) -> tuple[bool, bool, bool]:
-    """Most are read as they happen."""
+    """How likely `moment` is, for sorting: most executions are received as they happen."""
     return moment.astimezone(NEW_YORK).date() == day, _in_hours(moment), received - moment <= AHEAD
 
 

@@ -1,17 +1,18 @@
-"""What Interactive Brokers' callbacks say about our orders, folded into an `Order`. Pure, except for what it remembers.
+"""Makes an `Order` of all that Interactive Brokers' callbacks say about it. Pure, except for what it remembers.
 
-Rule 1: facts are only ever added, and adding one twice or in another order changes nothing: callbacks come doubled,
-        late and out of turn, and again after each reconnect.
-Rule 2: an order belongs to us by its order_ref, then by its permId. The broker's integer order ids are reused
+Rule 1: facts are only ever added, and adding a fact twice or in another order changes nothing: callbacks come twice,
+        late, out of order, and again after each reconnect.
+Rule 2: the bot recognises its orders by their order_ref, then by their permId. The broker reuses integer order ids
         after some restarts (QuantConnect/Lean.Brokerages.InteractiveBrokers#242): they are forgotten at each connect.
-Rule 3: executions are the truth. An order reported as filled is filled when its executions add up; one reported as
-        cancelled has ended when its executions match the reported filled quantity. One made smaller at the broker
-        is "Filled" with fewer shares than were ordered; that is believed only from a complete answer.
-Rule 4: an error code ends only an order that was never acknowledged. "Inactive" may be a refusal or a held order; with
-        the code of a refusal it is one, also after PreSubmitted and while it is still listed (erdewit/ib_insync#554).
-Rule 5: a code of the gateway's precautions ends nothing: TWS may keep the order, until somebody clicks Transmit. It
-        has ended when a cancel has been answered, and then it was refused, in the words of the precaution.
-Rule 6: an order's message is the reason that refused it. A 202 without a reason, or a code that came later, is none.
+Rule 3: executions are the truth. An order reported as filled is filled when its executions add up. An order reported as
+        cancelled has ended when its executions match the reported filled quantity. An order that was made smaller at
+        the broker is "Filled" with fewer shares than were ordered; that is believed only from a complete answer.
+Rule 4: an error code ends only an order that was never acknowledged. "Inactive" may mean refused or held; with the code
+        of a refusal it means refused, also after PreSubmitted and while the order is still listed
+        (erdewit/ib_insync#554).
+Rule 5: a code of the gateway's precautions ends nothing, because TWS may keep the order until somebody clicks Transmit.
+        The order ends when its cancel is answered. It then counts as refused, in the words of the precaution.
+Rule 6: an order's message is the reason for its refusal. A 202 without a reason, or a code that came later, is none.
 """
 
 from dataclasses import dataclass, field, replace
@@ -26,18 +27,18 @@ from qqqbot.model.values import Fill, Order, OrderStatus, Side, StatusFill
 REF_PREFIX = "qqqbot-"
 CANCELLED_STATUSES = frozenset({"Cancelled", "ApiCancelled"})
 ENDED_STATUSES = CANCELLED_STATUSES | {"Filled"}
-# The order is in flight, or it is not known whether it is open: no acknowledgement.
+# With these statuses the order is in flight, or may be open or not: they are no acknowledgement.
 SILENT_STATUSES = CANCELLED_STATUSES | {"", "ApiPending", "PendingSubmit", "Inactive", "PreCancelled", "WarnState"}
 UNSET = Decimal(2**127 - 1)
 
-# The id was used before: the next order has a higher one.
+# The id was used before: the next order gets a higher id.
 DUPLICATE_ID = 103
-# The gateway has no order of that number: the answer to the cancel of one that it does not keep (any more).
+# The gateway has no order of that number: its answer to a cancel if it does not keep the order, or no longer does.
 NOT_AT_THE_GATEWAY = (135, 10147)
-# What explains the end of an order, in ascending order; a status's own text is between the last two of them.
+# The meanings that may explain the end of an order, the best last. A status's own text ranks between the last two.
 SPEAKING = (Meaning.UNKNOWN, Meaning.CANCELLED, Meaning.HELD, Meaning.REFUSED)
 
-# Far more than a day's orders, executions and unattributed callbacks.
+# Far more than the orders, executions and unattributed callbacks of a day.
 ORDERS_REMEMBERED = 500
 COMMISSIONS_REMEMBERED = 5000
 UNATTRIBUTED_REMEMBERED = 2000
@@ -45,7 +46,7 @@ UNATTRIBUTED_REMEMBERED = 2000
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """We have given this order to the client, under this id of this connection."""
+    """The bot gave this order to the client, under this id of this connection."""
 
     order_ref: str
     order_id: int
@@ -64,7 +65,7 @@ class Status:
     text: str = ""
     symbol: str = ""
     average: Decimal | None = None
-    """price of what is filled"""
+    """average price of the filled shares"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,19 +105,19 @@ Event = OrderEvent | CommissionReport
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """`order` is None if nothing was heard of it.
+    """What is known about an order. `order` is None if nothing was heard of it.
 
-    `ask`: only a complete answer can say more. `absent`: a complete answer no longer has it and does not say how it
-    ended.
+    `ask`: only a complete answer can say more. `absent`: a complete answer no longer contains the order and does not
+    say how it ended.
     """
 
     order: Order | None
     ask: bool = False
     absent: bool = False
     silent: bool = False
-    """it was sent and never acknowledged"""
+    """the order was sent and never acknowledged"""
     held: bool = False
-    """the gateway may keep it untransmitted: it must be cancelled, and the answer to that is its end"""
+    """the gateway may keep the order untransmitted: it must be cancelled, and the answer to the cancel ends it"""
 
 
 @dataclass
@@ -128,11 +129,11 @@ class _Facts:
     """heard of since the last connect or full read"""
     statuses: set[str] = field(default_factory=set)
     filled: int | None = None
-    """the most that a status reported"""
+    """the highest quantity that a status reported"""
     filled_whole: int | None = None
-    """the most that was reported together with "Filled\""""
+    """the highest quantity that was reported together with "Filled\""""
     filled_price: Decimal | None = None
-    """the average price that came with it"""
+    """the average price that came with `filled`"""
     executions: dict[str, Execution] = field(default_factory=dict)
     perm_ids: set[int] = field(default_factory=set)
     notices: dict[tuple[int, str], None] = field(default_factory=dict)
@@ -158,7 +159,7 @@ class _Facts:
 
     @property
     def refused(self) -> bool:
-        """Nobody has to be asked: it was refused before it was open, or the broker has made it inactive with it."""
+        """Whether it is certain that the order was refused: before it was open, or by becoming inactive."""
         return self.meaning(Meaning.REFUSED) and ("Inactive" in self.statuses or not self.acknowledged)
 
     @property
@@ -180,7 +181,7 @@ def _weight(number: int, text: str) -> float:
 
 
 def _has_reason(text: str) -> bool:
-    """Of 202: 'Order Canceled - reason:' has none."""
+    """Whether the text of a 202 gives a reason: 'Order Canceled - reason:' gives none."""
     return not text.endswith(":") and text.lower() not in ("", "order canceled", "order cancelled")
 
 
@@ -197,10 +198,10 @@ class OrderTracker:
         self._commissions: dict[str, Decimal] = {}
         """exec_id -> commission"""
         self._unattributed: dict[OrderEvent, None] = {}
-        """what cannot be attributed yet"""
+        """callbacks whose order is not known yet"""
 
     def new_connection(self) -> None:
-        """Order ids mean nothing from here on, and what was said about open orders is out of date."""
+        """Forget order ids, which mean nothing on the new connection; statements about open orders are out of date."""
         self._id_refs.clear()
         self.mark_unconfirmed()
         self._unattributed = {event: None for event in self._unattributed if isinstance(event, Execution)}
@@ -224,12 +225,12 @@ class OrderTracker:
             self._learn(ref, event)
 
     def refused(self, order_ref: str) -> bool:
-        """Whether the broker refused it before it was open; such an order may stay in its list as inactive."""
+        """Whether the broker refused the order before it was open; it may stay in the broker's list as inactive."""
         facts = self._facts.get(order_ref)
         return facts is not None and facts.refused
 
     def order_ids(self, order_ref: str) -> tuple[int, ...]:
-        """The order's ids in this connection: none if it was sent in another one, several if the broker has a twin."""
+        """The order's ids on this connection: none if it was sent on another one, several if the broker has twins."""
         return tuple(number for number, ref in self._id_refs.items() if ref == order_ref)
 
     def was_sent(self, order_ref: str) -> bool:
@@ -241,7 +242,7 @@ class OrderTracker:
         return self._highest_id
 
     def with_executions(self) -> tuple[Order, ...]:
-        """Orders that have executions, as far as they are known; nothing is requested."""
+        """The orders with known executions; nothing is requested."""
         return tuple(
             self._order(ref, facts, OrderStatus.UNKNOWN) for ref, facts in self._facts.items() if facts.executions
         )
@@ -265,7 +266,7 @@ class OrderTracker:
         return self._unfilled(order_ref, facts, quantity, done, alive)
 
     def _unfilled(self, ref: str, facts: _Facts, quantity: int, done: int, alive: frozenset[str] | None) -> Judgement:
-        """For an order that was reported, but whose executions do not add up to its quantity."""
+        """Judge an order that was reported, but whose executions do not add up to its quantity."""
         if facts.refused and not facts.statuses & ENDED_STATUSES and not done:
             return Judgement(self._order(ref, facts, OrderStatus.REJECTED))
         if alive is not None and ref in alive:
@@ -288,18 +289,21 @@ class OrderTracker:
         return Judgement(self._order(ref, facts, OrderStatus.UNKNOWN), ask=True)
 
     def _unlisted(self, ref: str, facts: _Facts, done: int) -> Judgement:
-        """A complete answer does not list it, and nothing says that it has ended."""
-        # A code that nobody knows may be a new precaution's.
+        """Judge an order that a complete answer does not list, although nothing says that it has ended."""
+        # An unknown code may come from a new precaution.
         held = not done and facts.meaning(Meaning.HELD, Meaning.UNKNOWN)
         if held and any(number in NOT_AT_THE_GATEWAY for number, _ in facts.notices):
-            # Not to be found is a weaker end than cancelled: a precaution's window may hold it all the same.
+            # "Not found" proves less than "cancelled": a precaution's window may still hold the order.
             refused = self._order(ref, facts, OrderStatus.REJECTED)
             return Judgement(replace(refused, taken=facts.meaning(Meaning.HELD)))
         silent = facts.sent and not facts.acknowledged
         return Judgement(self._order(ref, facts, OrderStatus.UNKNOWN), absent=True, silent=silent, held=held)
 
     def _said_filled(self, ref: str, facts: _Facts, quantity: int, done: int, answered: bool) -> Judgement:
-        """Executions are missing; or it was made smaller, if a complete answer has as many shares as were reported."""
+        """Judge an order reported as filled that lacks executions.
+
+        If a complete answer has as many shares as were reported, the order was made smaller at the broker.
+        """
         order = self._order(ref, facts, OrderStatus.UNKNOWN)
         if answered and 0 < done == facts.filled_whole == facts.filled:
             message = f"the order was made smaller at the broker: {done} of {quantity}"
@@ -309,13 +313,16 @@ class OrderTracker:
 
     @staticmethod
     def _told(facts: _Facts, answered: bool) -> StatusFill | None:
-        """What the status alone says of an order that has ended, if a complete answer still lacks executions."""
+        """The status's own figures for an ended order, if a complete answer still lacks executions."""
         return (
             StatusFill(facts.filled, facts.filled_price) if answered and facts.filled and facts.filled_price else None
         )
 
     def _cancelled(self, ref: str, facts: _Facts, done: int, answered: bool) -> Judgement:
-        """Ended, if its executions match the reported filled quantity; executions that were requested may be more."""
+        """Judge a cancelled order. It has ended if its executions match the reported filled quantity.
+
+        In a complete answer they may also be more than was reported.
+        """
         said = facts.filled
         matches = done == said or (answered and (said is None or done > said))
         if not matches:
@@ -325,7 +332,7 @@ class OrderTracker:
         return Judgement(self._order(ref, facts, OrderStatus.REJECTED if refused else OrderStatus.CANCELLED))
 
     def _ref_of(self, event: OrderEvent) -> str | None:
-        """The order that the event concerns, None if that is not known yet."""
+        """The order that the event concerns; None if that is not known yet."""
         if not isinstance(event, Notice):
             if event.order_ref:
                 return event.order_ref
@@ -389,7 +396,7 @@ class OrderTracker:
 
 
 def number_of(value: Any) -> Decimal | None:
-    """A quantity or an amount as the client gives it; None for any of its ways to say that there is none."""
+    """A quantity or an amount as the client gives it; None for any of the client's ways to say "none"."""
     try:
         amount = Decimal(str(value))
     except InvalidOperation:

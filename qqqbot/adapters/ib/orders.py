@@ -1,6 +1,6 @@
 """The contract and the order in the official client's classes, and the arguments of its cancelOrder.
 
-The clients differ: this checks what the installed one has, not its version.
+The versions of the client differ: this checks what the installed client has, not its version.
 """
 
 import inspect
@@ -17,7 +17,7 @@ from qqqbot.model.values import OrderIntent, OrderType
 
 
 def contract_of(symbol: str) -> Contract:
-    """The share, wherever it trades; where it is listed distinguishes it from others of the same name."""
+    """The share, wherever it trades. The exchange of its listing distinguishes it from others of the same name."""
     contract = Contract()
     contract.symbol, contract.secType, contract.currency = symbol, "STK", CURRENCY
     contract.exchange, contract.primaryExchange = "SMART", Holding(symbol).exchange
@@ -25,7 +25,7 @@ def contract_of(symbol: str) -> Contract:
 
 
 def order_of(intent: OrderIntent, account: str) -> Order:
-    """For this day's regular session only, with every field set: the gateway's presets fill in what is left out."""
+    """An order for today's regular session only, with every field set: the gateway's presets would fill in the rest."""
     order = Order()
     order.action = intent.side.value
     order.totalQuantity = Decimal(intent.quantity)
@@ -44,7 +44,7 @@ def order_of(intent: OrderIntent, account: str) -> Order:
 
 
 def cancel_arguments() -> tuple[Any, ...]:
-    """What cancelOrder takes besides the id: nothing, a time, or since 10.30 an OrderCancel."""
+    """The arguments of cancelOrder besides the id: none, a time, or since 10.30 an OrderCancel."""
     wanted = list(inspect.signature(EClient.cancelOrder).parameters.values())[2:]
     if not wanted:
         return ()

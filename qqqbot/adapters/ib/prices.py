@@ -1,8 +1,8 @@
-"""What a connection asks about prices: quotes beside Yahoo's, the last trades in their place, and daily closes.
+"""A connection's requests for prices: quotes to compare with Yahoo's, last trades to replace them, and daily closes.
 
-Quotes are compared with Yahoo's, so they are live or not there. A last trade decides alone, so it may be delayed but
-has its own time: without the broker's time of that trade it is none, however new it looks. Daily closes are adjusted
-for dividends and splits (ADJUSTED_LAST), as Yahoo's are.
+Quotes are compared with Yahoo's, so only live quotes count. A last trade is used without Yahoo, so it may be delayed
+but must have its own time: without the broker's time of the trade it does not count, however new it looks. Daily closes
+are adjusted for dividends and splits (ADJUSTED_LAST), as Yahoo's are.
 """
 
 import contextlib
@@ -21,16 +21,17 @@ from qqqbot.model.errors import BrokerUnavailable
 
 LIVE_DATA, DELAYED_DATA = 1, 3
 SHOWN_DELAYED = 10167
-# Not all prices are subscribed to: those that are, or delayed ones, follow (wboayue/rust-ibapi#768, #804).
+# After these codes about missing subscriptions, the subscribed or delayed prices still come (wboayue/rust-ibapi#768,
+# #804).
 PRICES_FOLLOW = (10089, 10090, 10091, SHOWN_DELAYED)
 LAST = 4
 TRADES = ((LAST, 45), (68, 88))
-"""the ticks that are a live trade's price and its time, and those of a delayed one: never one of each"""
+"""(price tick, time tick) of a live trade, and of a delayed trade; the two pairs are never mixed"""
 SECONDS_DIGITS = 11
-# A daily bar's day: 20261123. What is more digits is the seconds of an epoch.
+# A daily bar's day, such as 20261123. More digits are seconds since 1970.
 DAY = re.compile(r"\d{8}(?!\d)")
 HISTORY = "1 Y"
-"""more than the averages need, and enough that is shared with the kept window"""
+"""more than the averages need, and enough sessions in common with the kept window"""
 
 
 class PriceRequests:
@@ -41,12 +42,12 @@ class PriceRequests:
         self._requests = requests
         self._contract_of = contract_of
         self._trades: dict[Hashable, dict[int, float]] = {}
-        """number of a request for a last trade -> its prices and times, as they come"""
+        """number of a request for a last trade -> its prices and times as they arrive"""
         self._said = ""
-        """why the last trade that is awaited may not come"""
+        """why the awaited last trade may not come"""
 
     def quotes(self, symbols: Iterable[str], seconds: float) -> tuple[dict[str, dict[int, float]], str]:
-        """Live ticks (tick type -> price) by symbol that came within `seconds`; and what the broker said."""
+        """Live ticks (tick type -> price) by symbol that came within `seconds`, and the broker's message."""
         until = time.monotonic() + seconds
         self._client.send_in_passing(lambda: self._client.reqMarketDataType(LIVE_DATA))
         requests = {symbol: self._ask_price(symbol, snapshot=True) for symbol in symbols}
@@ -97,10 +98,10 @@ class PriceRequests:
         self._said = explain(error, text) if follows else self._said
         return follows or error in WARNINGS
 
-    # What the client's callbacks are about
+    # Callbacks of the client
 
     def tick(self, number: int, kind: int, price: float) -> None:
-        """A price of -1 is none."""
+        """Take a price; -1 means that there is none."""
         if number in self._trades:
             self._heard(number, kind, price)
         elif math.isfinite(price):
@@ -117,7 +118,7 @@ class PriceRequests:
             self._requests.end(number, explain(SHOWN_DELAYED, ""))
 
     def bar(self, number: int, bar: Any) -> None:
-        """A bar without a readable day and price is no close."""
+        """Take a daily bar; a bar without a readable day and price is ignored."""
         day = DAY.match(str(bar.date))
         with contextlib.suppress(ValueError):
             if day and 0 < float(bar.close) < math.inf:

@@ -1,8 +1,8 @@
 """Requests to a gateway and their answers: a pending request is registered before it is sent.
 
-Only a complete answer is an answer. A request that is not answered to the end in time, or that loses its connection,
-raises BrokerUnavailable; what had arrived until then is discarded. A request without a number is not made again before
-that: the late end of the first would end the second before its rows had arrived.
+Only a complete answer counts. If the end of an answer does not come in time, or the connection is lost, the request
+raises BrokerUnavailable, and rows that had arrived are discarded. A request without a number is not repeated before its
+end has come: that late end would end the second request before its rows had arrived.
 """
 
 import threading
@@ -12,14 +12,14 @@ from typing import Any
 from qqqbot.model.errors import BrokerUnavailable
 from qqqbot.model.ports import Clock
 
-# How often a wait checks whether the daemon is being stopped; only while an answer is awaited.
+# Seconds between two checks, while waiting for an answer, whether the daemon is being stopped.
 LOOK_SECONDS = 0.25
 TOO_LATE = "no complete answer came in time"
 WHAT_IF = "what-if"
 
 
 class PendingRequest:
-    """One request's answer as it comes in."""
+    """One request and the rows of its answer so far."""
 
     def __init__(self, key: Hashable, question: str) -> None:
         self.key = key
@@ -30,14 +30,14 @@ class PendingRequest:
 
 
 class PendingRequests:
-    """By key: a request's number, or its name if the answer carries no number."""
+    """The open requests by key: a request's number, or its name if the answer carries no number."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._open: dict[Hashable, PendingRequest] = {}
         self._overdue: set[Hashable] = set()
-        """questions without a number that were given up, and whose end may still come"""
+        """requests without a number that were given up, and whose end may still come"""
         self._closed = ""
 
     def ask(self, key: Hashable, question: str, send: Callable[[], None]) -> PendingRequest:
@@ -66,7 +66,7 @@ class PendingRequests:
         return request.rows
 
     def arrives(self, request: PendingRequest, seconds: float) -> bool:
-        """Whether its end, or the end of its connection, comes within `seconds`; it may come later too."""
+        """Wait up to `seconds` for the end of the answer or of the connection; returns whether it came."""
         while not request.arrived.wait(min(LOOK_SECONDS, seconds)):
             seconds -= LOOK_SECONDS
             if seconds <= 0 or self._clock.stopping():
@@ -74,7 +74,7 @@ class PendingRequests:
         return True
 
     def put(self, key: Hashable, row: Any) -> bool:
-        """Whether somebody is waiting for it."""
+        """Add a row to the answer for `key`; returns whether somebody is waiting for it."""
         with self._lock:
             request = self._open.get(key)
             if request is not None:
@@ -82,7 +82,7 @@ class PendingRequests:
             return request is not None
 
     def end(self, key: Hashable, trouble: str = "") -> bool:
-        """Nothing more will come for `key`; `trouble` is why its rows do not count. Whether somebody was waiting."""
+        """Nothing more will come for `key`; `trouble` says why its rows do not count. Returns as `put` does."""
         with self._lock:
             request = self._open.pop(key, None)
             if request is None:
@@ -93,7 +93,7 @@ class PendingRequests:
         return request is not None
 
     def close(self, trouble: str) -> None:
-        """Nothing more will come."""
+        """End all open requests with `trouble`."""
         with self._lock:
             self._closed = self._closed or trouble
             requests, self._open = list(self._open.values()), {}

@@ -1,9 +1,9 @@
-"""Questions that a gateway leaves without the end of an answer, across connections.
+"""Requests that a gateway never answers to the end, remembered across connections.
 
 Seen: executions without an end (TWS 10.30, erdewit/ib_insync#638, ib-api-reloaded/ib_async#54 and #82), account
-summaries (ib_insync#689), completed orders (ib_insync#355, #224). A new connection helps against an answer that got
-lost, and not against a gateway that never ends one: there, reconnecting for ever would keep the bot from everything
-instead of from what needs the answer.
+summaries (ib_insync#689), completed orders (ib_insync#355, #224). A new connection helps if an answer got lost, but not
+if the gateway never ends that answer. Reconnecting forever would then stop everything, instead of only the work that
+needs the answer.
 """
 
 import logging
@@ -19,7 +19,7 @@ from qqqbot.model.ports import Clock
 
 log = logging.getLogger(__name__)
 
-# After the first new connection has not helped, the next one is tried this much later.
+# If the first new connection has not helped, the next one is tried this many seconds later.
 RENEW_SECONDS = 300.0
 COMPLETED, EXECUTIONS = "completed orders", "executions"
 
@@ -31,7 +31,7 @@ _RESTART = "look at the gateway's window; if this continues, restart it"
 
 
 class Silences:
-    """By the name of the question."""
+    """The silent requests, by the name of their question."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -39,7 +39,7 @@ class Silences:
         """question -> since when there is no answer, and the monotonic moment at which a new connection was tried"""
 
     def missed(self, question: str) -> bool:
-        """Note that no end came; returns whether a new connection may help."""
+        """Note that the answer did not end; returns whether a new connection may help."""
         now = self._clock.monotonic()
         since, renewed = self._silent.get(question, (self._clock.now(), -math.inf))
         if now - renewed < RENEW_SECONDS:
@@ -61,7 +61,7 @@ class Silences:
         return f", since {since:%H:%M} New York; {_ADVICE.get(question, _RESTART)}"
 
     def told(self) -> str | None:
-        """The first question that the bot cannot do without."""
+        """The sentence about the first silent question that the bot needs; None if there is none."""
         needed = next((question for question in self._silent if question != COMPLETED), None)
         return needed and f"the gateway does not answer for {needed}{self.about(needed)}"
 
@@ -79,7 +79,10 @@ class Conversation:
         self._completed: PendingRequest | None = None
 
     def answers(self, *requests: PendingRequest, seconds: float | None = None) -> list[list[Any]]:
-        """All of them, or BrokerUnavailable; the connection ends with a missing one if a new connection may help."""
+        """All the answers. Raises BrokerUnavailable if one is missing.
+
+        If a new connection may bring the missing answer, it also ends this connection.
+        """
         given, trouble, end = [], "", False
         for request in requests:
             try:
@@ -96,7 +99,7 @@ class Conversation:
         return given
 
     def ask_completed(self, send: Callable[[], None]) -> PendingRequest:
-        """The request that is still unanswered, if there is one: a second one disturbs the first (ib_insync#224)."""
+        """Request completed orders, or return the open request: a second one disturbs the first (ib_insync#224)."""
         known = self._completed
         if known is None or known.arrived.is_set():
             if known is not None and not known.trouble:
@@ -105,7 +108,7 @@ class Conversation:
         return known
 
     def hear_of(self, request: PendingRequest) -> None:
-        """Wait for an optional answer as long as for any other, but not at all if it did not come before."""
+        """Wait for an optional answer as long as for any other, but not at all if it failed to come before."""
         silent = self._silences.lasts(request.question)
         if self._requests.arrives(request, 0.0 if silent else self._seconds):
             self._silences.answered(request.question)

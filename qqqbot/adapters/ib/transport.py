@@ -1,9 +1,9 @@
-"""The socket between the official client and a gateway, in place of the client's own Connection.
+"""The socket between the official client and a gateway, which replaces the client's own Connection.
 
-The client's own waits forever for a host that drops packets or a gateway that does not answer, loses a read of exactly
-4096 bytes that is followed by a silence, cannot reassemble a greeting that comes in two pieces, may send part of a
-message, wakes up once a second for nothing, and leaves a socket open for up to a second after its end. This one has the
-same methods and none of these faults.
+The client's Connection waits forever for a host that drops packets or a gateway that does not answer, loses a read of
+exactly 4096 bytes if silence follows, cannot reassemble a greeting that comes in two pieces, may send part of a
+message, wakes up once a second for nothing, and leaves a socket open for up to a second after its end. This class has
+the same methods and none of these faults.
 """
 
 import logging
@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 log = logging.getLogger(__name__)
 
-# Below IB's 50 messages a second, with room for what a busy network delivers together.
+# Below IB's limit of 50 messages a second, with room for messages that a busy network delivers together.
 # https://interactivebrokers.github.io/tws-api/order_limitations.html
 MOST_SENDS_A_SECOND = 40
 # Far longer than a gateway's greeting.
@@ -43,7 +43,7 @@ def mute(host: str, port: int, seconds: float) -> str:
 class Transport:
     """A socket that connects by a deadline, reads without loss, sends whole messages, and ends at once.
 
-    Reads block without a timeout: an idle connection wakes nobody. `disconnect` from any thread ends them.
+    Reads block without a timeout, so an idle connection wakes nobody. `disconnect`, from any thread, ends them.
     """
 
     def __init__(
@@ -90,17 +90,17 @@ class Transport:
                 ending.shutdown(socket.SHUT_RDWR)
             except OSError:
                 log.debug("the gateway had already disconnected")
-            # Not during a send: its descriptor could be reused by then. The shutdown has ended the send.
+            # Close only after any send, whose descriptor could otherwise be reused; the shutdown has ended the send.
             with self.lock:
                 ending.close()
 
     @property
     def attempts(self) -> int:
-        """Messages whose first byte this thread may have sent."""
+        """The number of messages of which this thread may have sent the first byte."""
         return getattr(self._attempts, "count", 0)
 
     def sendMsg(self, msg: bytes) -> int:
-        """Raises OSError, and then the connection has ended."""
+        """Send a whole message. If it raises OSError, the connection has ended."""
         self._pace()
         with self.lock:
             sending = self.socket
@@ -115,7 +115,7 @@ class Transport:
         return len(msg)
 
     def recvMsg(self) -> bytes:
-        """What has arrived; empty at the end. The greeting is returned alone and whole, however it was split."""
+        """The bytes that have arrived; empty at the end. The greeting comes alone and whole, however it was split."""
         if not self._greeted:
             return self._receive_greeting()
         if self._greeting:
@@ -160,7 +160,7 @@ class Transport:
         return ConnectionError("not a gateway")
 
     def _pace(self) -> None:
-        """The gateway counts real seconds, whatever clock the bot runs on."""
+        """Wait until another message may be sent, in real seconds, since the gateway counts those."""
         while (
             len(self._sends) == MOST_SENDS_A_SECOND and (wait := self._sends[0] + self._second - time.monotonic()) > 0
         ):

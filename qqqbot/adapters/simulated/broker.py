@@ -21,7 +21,7 @@ ACCOUNT = "simulated"
 PRICE_STEP = Decimal("0.0001")
 
 LastPrice = Callable[[str, date], float | None]
-"""the price of a symbol that the bot saw last in a session before a date; None if it saw none"""
+"""(symbol, date) -> the price that the bot saw last in a session before the date; None if it saw none"""
 
 
 class PaperBroker:
@@ -88,7 +88,7 @@ class PaperBroker:
         return Order(intent.order_ref, OrderStatus.FILLED, (fill,))
 
     def find(self, intent: OrderIntent) -> Order:
-        if intent.order_ref in self._book.ledger.orders:  # by a process before this one, perhaps
+        if intent.order_ref in self._book.ledger.orders:  # perhaps from an earlier process
             return self._order(intent)
         return self._filled.get(intent.order_ref) or Order(intent.order_ref, OrderStatus.ABSENT)
 
@@ -99,7 +99,7 @@ class PaperBroker:
         return ()
 
     def _position(self, symbol: str, market: Market | None) -> int:
-        """The book's shares, adjusted for a split that the book does not have yet, as at a real broker."""
+        """The book's shares, adjusted as a real broker would for a split that the book does not have yet."""
         ledger = self._book.ledger
         count = Decimal(ledger.shares[symbol] + ledger.foreign[symbol])
         for split in pending_splits(ledger, market.splits if market else ()):
@@ -108,7 +108,7 @@ class PaperBroker:
         return int(count)
 
     def _price_shows(self, split: Split, quote: Quote) -> bool:
-        """Whether the price has moved as by the split since the bot last saw one; its shares can say nothing here."""
+        """Whether the price has moved by the split's ratio since the bot last saw it: here shares are no witness."""
         before = self._last_price(split.symbol, split.date) or float(self._book.ledger.cost[split.symbol])
         if not before > 0 or not quote.price > 0 or new_york_date(quote.time) < split.date:
             return False

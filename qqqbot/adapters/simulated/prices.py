@@ -1,9 +1,8 @@
-"""Funds of the table of instruments as they might have been: a seeded history of days, and a price for every moment of
-each day.
+"""Invented prices for funds of the table of instruments: a seeded history of days, with a price for every moment.
 
-Everything is a function of the seed and of the moment asked for, so that two runs see the same prices however often
-and in whatever order they ask. The prices are invented; the calendar is a simplified version of the exchange's, with
-weekends, five holidays and half-days. Standard library only.
+Everything is a function of the seed and of the requested moment, so that two runs see the same prices however often and
+in whatever order they ask. The calendar is a simplified version of the exchange's, with weekends, five holidays and
+half-days. Standard library only.
 """
 
 import math
@@ -23,10 +22,10 @@ from qqqbot.strategy.parking import SESSIONS_LOOKED_AT
 
 OPEN, CLOSE, EARLY_CLOSE = time(9, 30), time(16), time(13)
 FIXED_HOLIDAYS = ((1, 1), (6, 19), (7, 4), (12, 25))
-# A leveraged fund's yearly costs, and what Treasury bills bring, over the sessions of a year.
+# A leveraged fund's yearly costs and the yearly yield of Treasury bills, each divided by the sessions of a year.
 DAILY_FEE, DAILY_YIELD = 0.0095 / 252, 0.04 / 252
 FIRST_PRICES, FIRST_PRICE = dict(zip(DEFAULT_SYMBOLS, (480.0, 70.0), strict=True)), 100.0
-# Rows of an answer: more than the longest usual average needs, as in Yahoo's.
+# Rows of an answer: more than the longest usual average needs, as in an answer from Yahoo.
 ROWS, OTHER_ROWS = 300, SESSIONS_LOOKED_AT + 1
 WAVES = 6
 
@@ -52,7 +51,7 @@ CYCLE = (
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """One session's path: log return, the part of it that is there at the open, and waves that vanish at both ends."""
+    """One session's path: its log return, the part of it made before the open, and waves that are 0 at both ends."""
 
     session: Session
     log_return: float
@@ -96,7 +95,7 @@ class SimulatedPrices:
         indices = {Holding(symbol).underlying for symbol in symbols} - {own}
         rngs = {own: random.Random(seed)} | {index: random.Random(f"{seed} {index}") for index in indices}
         self._paths = {index: _days(rng, self.table.sessions, gap, roughness) for index, rng in rngs.items()}
-        """index -> its days; those of the signal's are the same whatever else there is"""
+        """index -> its days; the days of the signal's index do not depend on which other symbols there are"""
         self._days = self._paths[own]
         self._closes = {symbol: [FIRST_PRICES.get(symbol, FIRST_PRICE)] for symbol in symbols}
         """symbol -> the close before the first session, then one for each session"""

@@ -1,8 +1,8 @@
 """The border: one answer of Yahoo's chart service as values of known types, or AnswerUnusable.
 
-Everything that is read from an answer is read here, and from the answer itself: the client's frame merges, sorts, drops
-and adds rows, and one bad event of a year ago makes it fail as a whole. Nothing is repaired and nothing is judged. What
-cannot be read is None: a row without a date belongs to no session, and an event without one to no row.
+Only this module reads answers, and it reads the answer itself: the client's frame merges, sorts, drops and adds rows,
+and one bad event from a year ago makes all of it fail. Nothing is repaired or judged here. Unreadable values are None.
+A row or an event without a readable date is left out, because it belongs to no session.
 """
 
 import json
@@ -14,15 +14,15 @@ from typing import Any
 
 from qqqbot.model.new_york import NEW_YORK
 
-# 2100-01-01. Beyond it a time is in milliseconds, as in other answers of Yahoo's.
+# 2100-01-01 in seconds. A larger time is in milliseconds, as in other answers from Yahoo.
 LATEST_SECONDS = 4_102_444_800
-# Yahoo's page for a planned pause comes with status 200.
+# Part of Yahoo's page for planned maintenance, which comes with status 200.
 DOWN = "Will be right back"
 LONGEST_NAME = 12
 
 
 class AnswerUnusable(Exception):
-    """`code` is one of child.SENTENCES; the text quotes the answer, unwashed."""
+    """The answer cannot be used. `code` is one of asking.SENTENCES; the text quotes the answer, unwashed."""
 
     def __init__(self, code: str, detail: str) -> None:
         self.code = code
@@ -31,7 +31,7 @@ class AnswerUnusable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of the answer; None for what it lacks. Prices are adjusted for splits, `adjusted` for dividends too."""
+    """One row of the answer; None for missing values. Prices are adjusted for splits, `adjusted` for dividends too."""
 
     time: datetime
     open: float | None
@@ -47,7 +47,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """One answer, its rows in its order, its times New York's. `low` and `high` are those of the live price's day."""
+    """One answer, with its rows in its own order, and times in New York. `low` and `high` are of the price's day."""
 
     symbol: str | None
     currency: str | None
@@ -79,7 +79,7 @@ def read_chart(text: str) -> Chart:
 
 
 def number(value: Any) -> float | None:
-    """A finite number; also one written as text or as an object with `raw`, as in other answers of Yahoo's."""
+    """A finite number, also from text or from an object with `raw`, as in other answers from Yahoo; else None."""
     if isinstance(value, dict):
         value = value.get("raw")
     if isinstance(value, bool) or not isinstance(value, int | float | str):
@@ -148,7 +148,7 @@ def _events(result: Mapping[str, Any], kind: str, value: Any) -> tuple[tuple[dat
 
 
 def _ratio(event: Mapping[str, Any]) -> float:
-    """New shares for each old one. That a split cannot be read is itself worth knowing: it is given as 0."""
+    """New shares for each old one; 0 if the ratio cannot be read, so that the reader learns of the split."""
     new, old = number(event.get("numerator")), number(event.get("denominator"))
     ratio = new / old if new and old else 0.0
     return ratio if 0 < ratio < math.inf else 0.0
@@ -168,6 +168,6 @@ def _column(parts: Mapping[str, Any], name: str) -> Sequence[Any]:
 
 
 def _name(value: Any) -> str | None:
-    """A short name in plain letters, as those of symbols and currencies are."""
+    """`value` if it is a short name in plain letters, like a symbol or a currency; else None."""
     plain = isinstance(value, str) and value.isascii() and value.isprintable() and 0 < len(value) <= LONGEST_NAME
     return value if plain else None

@@ -1,9 +1,9 @@
-"""Asks Yahoo's chart service one question, through the unmodified client and, should its helpers fail, without them.
+"""Makes one request to Yahoo's chart service, through the unmodified client and, if its helpers fail, without them.
 
-The client brings Yahoo's cookie, crumb and consent to cookies. The chart needs none of them: what goes wrong there must
-not end the question, and what the client keeps on disk is not used at all, since a stored cookie without an expiry, or
-a damaged or locked database, would make every later question fail. The only seam is the HTTP session that the client is
-given: it keeps the answer itself, see answer.read_chart.
+The client deals with Yahoo's cookie, crumb and consent page. The chart needs none of them, so a failure there must not
+end the request. The client's files on disk are not used at all: a stored cookie without an expiry, or a damaged or
+locked database, would make every later request fail. The only seam is the HTTP session given to the client: it keeps
+the answer itself, see answer.read_chart.
 """
 
 import os
@@ -19,14 +19,14 @@ from qqqbot.model.errors import PricesUnavailable
 from qqqbot.model.program import COMMAND
 from qqqbot.runtime.foreign_text import washed
 
-# The client asks for its cookie with 30 s, whatever it is configured to.
+# The client gives its cookie request 30 s, whatever its configuration says; this is the limit for each request.
 REQUEST_TIMEOUT_SECONDS = 10
 HOST = "https://query2.finance.yahoo.com"
 CHART_PATH = "/v8/finance/chart/"
 CONSENT_HOST = "consent.yahoo.com"
 COOKIE_HOST = "fc.yahoo.com"
 QUOTED = 80
-# Bytes. Forty years of daily rows have less than 2 MB. A body without an end brought 4 GB within the time of a request.
+# In bytes. Forty years of daily rows take less than 2 MB. A body without an end brought 4 GB in the time of a request.
 LARGEST_ANSWER = 8 << 20
 
 SENTENCES = {
@@ -53,15 +53,16 @@ CODES = {
     "RequestException": "connection",
     "OSError": "connection",
 }
-"""name of an exception class of yfinance, curl_cffi or Python -> code; others are an unreadable answer"""
+"""name of an exception class of yfinance, curl_cffi or Python -> code; any other means an unreadable answer"""
 
 CURL_CODES = {61: "unreadable", 63: "unreadable"}
 """curl's code -> code: a body that cannot be unpacked, and one larger than LARGEST_ANSWER"""
 
 STATUS_CODES = {404: "not_found", 429: "rate_limited"}
-"""HTTP status -> code; 500 and above are server_error, the other errors refused"""
+"""HTTP status -> code; 500 and above are "server_error", all other errors "refused\""""
 
-# A refused crumb or cookie, or a page instead of the answer: not sending them may help. A 429 is to be left alone.
+# After a refused crumb or cookie, or a page instead of the answer, a request without them may help. After a 429 Yahoo
+# is left alone.
 WITHOUT_HELPERS = frozenset({"refused", "consent", "unreadable"})
 
 
@@ -91,9 +92,9 @@ def asked(symbol: str, session: Any, interval: str = "1d", **span: str | None) -
 def new_session(timeout_seconds: float = REQUEST_TIMEOUT_SECONDS, **options: Any) -> Any:
     """The HTTP session given to the client: curl_cffi's, with `options` such as proxies= and verify=.
 
-    It keeps the last answer about prices, wherever that was redirected from, and lets no request wait longer than
-    `timeout_seconds`. Yahoo's cookie is asked for once, whatever comes of it: the client, which cannot store it, would
-    ask before each question.
+    It keeps the last answer about prices, even if that was redirected, and lets no request wait longer than
+    `timeout_seconds`. It asks for Yahoo's cookie only once, with or without success: the client, which cannot store it
+    here, would ask before each request.
     """
     from curl_cffi import CurlOpt
     from curl_cffi.requests import Session as CurlSession
@@ -123,7 +124,7 @@ def new_session(timeout_seconds: float = REQUEST_TIMEOUT_SECONDS, **options: Any
 
 
 def server_time(session: Any) -> datetime | None:
-    """When the server made its last answer, by the server's own clock; None if it does not say."""
+    """When the server made its last answer, by the server's own clock; None if the answer does not say."""
     headers = session.chart.headers if session.chart is not None else {}
     try:
         made = parsedate_to_datetime(headers.get("date") or "")
@@ -142,7 +143,7 @@ def classify(error: Exception | None, status: int | None) -> str:
 
 
 def _outcome(ask: Callable[..., Any], *args: Any, **kwargs: Any) -> Future[Any]:
-    """The answer, or the failure, of a question that is not repeated."""
+    """The answer or the failure of a request that is made only once."""
     outcome = Future[Any]()
     try:
         outcome.set_result(ask(*args, **kwargs))
@@ -173,7 +174,7 @@ def _asked_without_helpers(session: Any, url: str, query: Mapping[str, Any]) -> 
 
 
 def _answer(symbol: str, session: Any, problem: Exception | None) -> Chart:
-    """What the session was answered. Raises SourceFailed."""
+    """The chart in the answer that the session kept. Raises SourceFailed."""
     answer = session.chart
     if answer is None:
         raise SourceFailed(classify(problem, None), symbol, f"{type(problem).__name__}: {problem}")

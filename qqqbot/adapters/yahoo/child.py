@@ -13,9 +13,9 @@ prints one JSON document on standard output, and nothing else there:
     {"schema": 1, "intraday": {"QQQ": [[end of a session's last quarter of an hour, close], ...], "TQQQ": ...}}
 
 with times in ISO 8601, UTC. A failure is {"schema": 1, "error": {"code": .., "text": ..}} and status 1; the codes are
-those of SENTENCES. Rows are as Yahoo answered them, in its order, null for what it had none of: nothing is repaired
-here. `symbol` and `currency` are what the answer says it is about, `low` and `high` those of the price's day, and
-`answered_at` is the server's own time. Importing this module is light.
+the keys of SENTENCES. Rows are as Yahoo answered them, in its order, with null for missing values: nothing is repaired
+here. `symbol` and `currency` are as named in the answer, `low` and `high` belong to the price's day, and `answered_at`
+is the server's own time. Importing this module is cheap.
 """
 
 import argparse
@@ -60,7 +60,7 @@ def prices(symbols: Sequence[str], period: str, session: Any = None) -> dict[str
 
 def whole_history(symbol: str, session: Any = None) -> Chart:
     """All daily rows that Yahoo has. Raises SourceFailed."""
-    # For a range of "max" Yahoo answers with rows of months.
+    # For range=max Yahoo answers with monthly rows.
     return asked(symbol, session or new_session(), period1="0", period2=str(2**31))
 
 

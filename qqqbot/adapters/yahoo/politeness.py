@@ -1,4 +1,4 @@
-"""How long Yahoo is left alone after failures: the longer the more there were, but never past the last two tries."""
+"""How long Yahoo is left alone after failures: longer after each one, but always with time left for two more tries."""
 
 import math
 import random
@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from qqqbot.model.sessions import SessionTable, Timetable
 from qqqbot.strategy.gates import LAST_SAFE_SECONDS
 
-# First pause, longest pause, in seconds. A 429 gets more time: it can last for days.
+# First and longest pause, in seconds. After a 429 they are longer, because it can last for days.
 PAUSES = {"rate_limited": (120.0, 900.0)}
 DEFAULT_PAUSES = (20.0, 300.0)
 JITTER = 0.25
@@ -28,7 +28,7 @@ class Backoff:
         self._over_at: tuple[float, datetime] | None = None
 
     def failed(self, monotonic: float, now: datetime, code: str, reason: str, limit: float = math.inf) -> None:
-        """`limit` is the longest pause that may be made, in seconds."""
+        """Begin a pause of at most `limit` seconds."""
         first, longest = PAUSES.get(code, DEFAULT_PAUSES)
         pause = min(longest, first * 2 ** min(self.failures, 30)) * self._rng.uniform(1 - JITTER, 1)
         pause = min(pause, limit)
@@ -42,7 +42,8 @@ class Backoff:
     def left(self, monotonic: float, now: datetime) -> float:
         """Seconds until the next try, 0 if it may be made now.
 
-        By whichever clock is ahead: the monotonic one stands still while the machine sleeps, the other can be set back.
+        Whichever clock is ahead counts: the monotonic clock stands still while the machine sleeps, and the other clock
+        can be set back.
         """
         if self._over_at is None:
             return 0.0

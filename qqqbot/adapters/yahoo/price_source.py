@@ -1,4 +1,4 @@
-"""The daemon's price source: a child process that is queried under a deadline; its answer is checked before use.
+"""The daemon's price source: a child process with a deadline, whose answer is checked before use.
 
 `ChildPrices` runs `adapters.yahoo.child`, which answers with one JSON document. Whatever the child does (hang, crash,
 flood, print nonsense), the daemon gets a Market or a SessionTable, or a PricesUnavailable that says what was wrong. A
@@ -42,15 +42,16 @@ DEADLINE_SECONDS = 60.0
 HORIZON = timedelta(days=365)
 RENEW_BEFORE_END = timedelta(days=60)
 RENEW_AFTER = timedelta(days=1)
-# Yahoo's 1y holds at least 250 sessions; an average needs its own length less one, and some room.
+# (longest average, years of rows): Yahoo's 1y holds at least 250 sessions; an average needs its length less one, and
+# some room.
 YEARS_FOR, MOST_YEARS = ((230, 1), (480, 2), (1_230, 5)), 10
 CURRENCY = "USD"
-# An answer that came with the first table of sessions is used by the check that requested it.
+# An answer that came with the first table of sessions is used if it is no older than this.
 EARLY_ANSWER_SECONDS = 30.0
 
-# Of shares that are no witness: as many as parking is judged by, and the close before is among them.
+# Rows of a share that is no witness: as many as parking needs; the close of the session before is among them.
 OTHER_ROWS = SESSIONS_LOOKED_AT + 1
-# A split whose ratio cannot be read is of no importance once every row and every account is on its basis.
+# A split with an unreadable ratio does not matter once it is this old: by then all rows and accounts are on its basis.
 RECENT = timedelta(days=10)
 
 Document = Mapping[str, Any]
@@ -58,14 +59,14 @@ Runner = Callable[[Sequence[str], float, Callable[[], bool]], ChildOutput]
 
 
 class Stopped(PricesUnavailable):
-    """The request was dropped because of a stop request."""
+    """The price request was dropped because the bot is stopping."""
 
 
 class ChildPrices:
     """The PriceSource of the daemon.
 
-    `symbols` are the signal, its leveraged fund and all else that is watched, `long_period` is the longest average,
-    `closed_on` what only the owner knows of the exchange, `times` says when checks are made.
+    `symbols` are the signal, its leveraged fund and all other watched symbols; `long_period` is the length of the
+    longest average; `closed_on` has the closures that only the owner knows; `times` says when checks are made.
     """
 
     def __init__(
@@ -95,7 +96,7 @@ class ChildPrices:
         self._early: tuple[float, Document] | None = None
 
     def watch(self, symbols: tuple[str, ...]) -> None:
-        """Ask for these from now on."""
+        """Ask for `symbols` from now on."""
         if symbols != self._symbols:
             self._symbols, self._early = symbols, None
 
@@ -147,7 +148,7 @@ class ChildPrices:
         return ("--period", f"{self._years}y", "--symbols", *self._symbols)
 
     def _asked(self, now: datetime) -> Document:
-        """Ask for prices. Raises PricesUnavailable, and does not ask while the last failure's pause lasts."""
+        """Ask for prices, but not during the pause after a failure. Raises PricesUnavailable."""
         left = self._backoff.left(self._clock.monotonic(), self._clock.now())
         if left:
             then = new_york_text(now + timedelta(seconds=left))
@@ -166,7 +167,7 @@ class ChildPrices:
         self._backoff.failed(self._clock.monotonic(), now, code, str(failure), limit)
 
     def _session_date(self, now: datetime) -> date | None:
-        """The session that is open or closed last; on a closed day that the table takes for a session, that day."""
+        """The session that is open or closed last; today, if the table wrongly takes a closed day for a session."""
         if self._table is None or not _covers(self._table, now):
             return None
         return self._table.current(now).date
@@ -176,7 +177,7 @@ class ChildPrices:
         return old or not _covers(table, now + RENEW_BEFORE_END)
 
     def _renewed(self, now: datetime) -> SessionTable:
-        """A new table. The first comes with prices in one go: importing the libraries twice takes a second."""
+        """A new table. The first one comes together with prices: importing the libraries twice takes a second."""
         first = self._table is None and not self._backoff.failures
         today = new_york_date(now)
         start, end = today - timedelta(days=366 * (self._years + 1)), today + HORIZON
@@ -202,7 +203,7 @@ class ChildPrices:
 
     def _ask(self, *arguments: str) -> Document:
         """The document of one child process. Raises PricesUnavailable."""
-        # The child also ends on its own, should this process be killed while the child hangs.
+        # With this limit the child ends on its own if this process is killed while the child hangs.
         limit = ("--deadline", str(math.ceil(self._deadline) + GRACE_SECONDS))
         try:
             answer = self._run((*self._command, *arguments, *limit), self._deadline, self._clock.stopping)
@@ -223,7 +224,7 @@ def _document(answer: ChildOutput) -> Document:
 
 
 def _failure_of(document: Document) -> PricesUnavailable | CalendarEnded:
-    """What the document's error amounts to."""
+    """The document's error as an exception."""
     error = _error(document)
     text = str(error.get("text", "the price process answered without what was requested"))
     return CalendarEnded(text) if error.get("code") == "calendar" else PricesUnavailable(text)
@@ -235,7 +236,7 @@ def _error(document: Document) -> Mapping[str, Any]:
 
 
 def read_market(document: Document, symbols: Sequence[str], session: date | None = None) -> Market:
-    """The document's prices; the row of `session` is not finished. Without one, that is the live price's own day.
+    """The document's prices. The row of `session` (default: the live price's own day) is not a finished row.
 
     Raises PricesUnavailable.
     """
@@ -281,14 +282,17 @@ def _of_symbol(document: Document, symbol: str) -> Document:
 
 
 def _day_row(part: Document, day: date) -> DayRow | None:
-    """The row of the live price's own day; its low and high alone where Yahoo has nulls or zeros in it."""
+    """The row of the live price's own day; None if there is none.
+
+    Where Yahoo has null or zero, the close stands for low and high, and the live price for the close.
+    """
     close = next((row[2] for row in reversed(part["rows"]) if row[0] == day.isoformat()), None)
     low, high = part["low"] or close, part["high"] or close
     return DayRow(float(low), float(high), float(close or part["price"])) if low and high else None
 
 
 def _splits(symbol: str, part: Document, newest: date) -> list[Split]:
-    """The splits that change something. Raises PricesUnavailable for a recent one of an unknown ratio."""
+    """The splits that change something. Raises PricesUnavailable for a recent split with an unknown ratio."""
     found = [Split(symbol, date.fromisoformat(day), float(ratio)) for day, ratio in part["splits"]]
     for split in found:
         if split.ratio <= 0 and newest - split.date < RECENT:
@@ -306,7 +310,7 @@ def _dividends(symbol: str, part: Document) -> list[Dividend]:
 
 
 def _at_the_close(rows: Iterable[tuple[str, float]], ends: Mapping[datetime, date]) -> dict[date, float]:
-    """The closes of bars that end with a session, by its date: what ends earlier is not a session's close."""
+    """date -> close, for bars that end with a session: a bar that ends earlier is not the session's close."""
     timed = [(datetime.fromisoformat(end), float(close)) for end, close in rows]
     return {ends[end]: close for end, close in timed if end in ends}
 
