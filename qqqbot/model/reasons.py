@@ -35,12 +35,13 @@ class AlertKind(StrEnum):
     DISK = (
         "disk",
         "the disk is full or cannot be written",
-        "Nothing is traded that cannot be written down first. Make room, or let this user write in the logs folder.",
+        "The bot writes each order down before it sends it, so nothing is traded. Make room, or let this user write in "
+        "the logs folder.",
     )
     ORDER_LIMIT = (
         "order_limit",
         "no more orders in this session",
-        f"Trading continues in the next session. To see where they came from: {COMMAND} why DATE.",
+        f"Trading continues in the next session. {COMMAND} why DATE shows what the orders were for.",
     )
     ORDER_OPEN = (
         "order_open",
@@ -51,7 +52,7 @@ class AlertKind(StrEnum):
     VETOED = (
         "vetoed",
         "you vetoed a rotation",
-        "What is held stays until the rule's answer changes or the session ends. Then you are asked again.",
+        "The holding stays until the rule's answer changes or the session ends. Then you are asked again.",
     )
     NOT_ANSWERED = (
         "not_answered",
@@ -75,8 +76,8 @@ class AlertKind(StrEnum):
     SHORTFALL = (
         "shortfall",
         "the account has less money than the book",
-        "What is not there is left out of value and profit. Put it back, or set total_capital in config.json to the "
-        "money that the bot may use, and restart.",
+        "Value and profit leave out the missing money. Put it back, or set total_capital in config.json to the money "
+        "that the bot may use, and restart.",
     )
     ACCOUNT = (
         "account",
@@ -98,7 +99,7 @@ class AlertKind(StrEnum):
     NO_DECISION = (
         "no_decision",
         "a session ended without a decision",
-        f"What is held stays until a check succeeds. Check this machine's network, try {COMMAND} update, and, if the "
+        f"The holding stays until a check succeeds. Check this machine's network, try {COMMAND} update, and, if the "
         f"exchange was closed or closed early, set closed_on in config.json. While the bot is stopped, {COMMAND} once "
         "makes a check now.",
     )
@@ -245,7 +246,7 @@ class Reason(StrEnum):
     ORDER_OUTCOME_UNKNOWN = (
         "OrderOutcomeUnknown",
         AlertKind.ORDER_LOST,
-        "Each check looks for the order, and none is sent meanwhile.",
+        "Each check looks for the order, and no other order is sent meanwhile.",
     )
     ORDER_LIMIT = "OrderLimit", AlertKind.ORDER_LIMIT
     DISK_ERROR = "DiskError", AlertKind.DISK

@@ -81,7 +81,7 @@ def told(found: tuple[Moved, ...], simulated: bool) -> tuple[str, Reason]:
     ratio = split_in(found)
     if ratio is None:
         return f"{what}: another currency? If they are right: {COMMAND} adopt", Reason.PRICES_REBASED
-    split = f"{what}. If it was one of {ratio.numerator}:{ratio.denominator}, it is recorded automatically "
+    split = f"{what}. If it was a {ratio.numerator}:{ratio.denominator} split, it is recorded automatically "
     if simulated:
         return f"{split}after {SESSIONS_OF_A_SPLIT} sessions that show it", Reason.PRICES_DOUBTFUL
     return f"{split}once IB's closes show it. If IB has none, and the prices are right: {COMMAND} adopt", (

@@ -228,7 +228,7 @@ def day_rows(snapshot: Snapshot, rules: Rules) -> Gate:
     ]
     found = ", ".join(rows) or "no row of the day"
     strangers = [quote.symbol for quote, row in beside if not _fits_row(quote, row)]
-    verdict = f"{strangers[0]}'s live price is not that of its own row" if strangers else "live prices fit their rows"
+    verdict = f"{strangers[0]}'s live price does not fit its own row" if strangers else "live prices fit their rows"
     return Gate("day_rows", not strangers, found, f"{verdict} ({found})", Reason.PRICES_UNAVAILABLE)
 
 

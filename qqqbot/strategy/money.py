@@ -37,7 +37,8 @@ def arrived(snapshot: Snapshot, symbol: str, budget: Decimal, equity: Decimal) -
         sentence = f"the buy of {symbol} waits for a second look at the account's cash ({account.spendable:,.2f} USD)"
         return Gate(NAME, False, found, sentence, Reason.MONEY_LATE)
     worth = account.net_liquidation
-    sentence = f"the buy of {symbol} waits for the account's money: it is worth {worth:,.2f}, the book {equity:,.2f}"
+    sentence = f"the buy of {symbol} waits for the account's money: the account is worth {worth:,.2f}, and the book "
+    sentence += f"{equity:,.2f}"
     return Gate(NAME, worth >= equity * ENOUGH, found, sentence, Reason.MONEY_LATE)
 
 

@@ -193,7 +193,7 @@ class SteadyPrices:
         session, expected = self._expected(now)
         kept = self._memory.newest
         if kept is None:
-            raise PricesUnavailable(f"{away}; and no earlier prices are kept, to go on with the broker's")
+            raise PricesUnavailable(f"{away}; and no earlier prices are kept that the broker's prices could continue")
         if kept.session == session and self._symbols == self._memory.symbols:
             closes: Closes = {}
         else:
@@ -202,7 +202,7 @@ class SteadyPrices:
         try:
             quotes = second.last_prices()
         except BrokerUnavailable as error:
-            raise PricesUnavailable(f"{away}; and the broker's prices are not there: {error}") from error
+            raise PricesUnavailable(f"{away}; and the broker gave no prices: {error}") from error
         if lacking := [symbol for symbol in self._symbols if symbol not in quotes]:
             raise PricesUnavailable(f"{away}; and the broker has no price of {' and '.join(lacking)}")
         wanted = [quotes[symbol] for symbol in self._symbols]

@@ -46,7 +46,7 @@ class TestDayRows:
     def test_a_price_that_stands_still_while_its_row_moves_is_refused(
         self, low: float, high: float, close: float
     ) -> None:
-        assert_fails(self.beside(low, high, close), "PricesUnavailable", "QQQ's live price is not that of its own row")
+        assert_fails(self.beside(low, high, close), "PricesUnavailable", "QQQ's live price does not fit its own row")
 
     def test_low_and_high_are_witnesses_of_their_own(self) -> None:
         assert not self.beside(450.5, 455.0, 450.0).passed
