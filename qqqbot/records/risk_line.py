@@ -27,7 +27,7 @@ class Position(NamedTuple):
 
 
 class RiskLine(NamedTuple):
-    """All as of `at`, the newest check with valid prices; amounts in USD.
+    """The figures at the newest check with valid prices, made at `at`; amounts in USD.
 
     `qqq_held` is what the same deposits would be worth if they had bought and held the rule's `signal`. `ahead` is the
     value less `qqq_held`, and `ahead_pct` is the same in points of `change_pct`. The worst drawdown was at `worst_at`.

@@ -26,7 +26,7 @@ def symbols_of(row: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def prices_of(row: Mapping[str, Any]) -> dict[str, float]:
-    """symbol -> live price, of those that are numbers, in a row of decisions.jsonl"""
+    """symbol -> live price in a row of decisions.jsonl, without prices that are not numbers"""
     return _prices(row, "price", "tqqq_price")
 
 

@@ -16,7 +16,7 @@ from qqqbot.strategy.rule import NO_MEMORY, Line, after_close, averages, known, 
 def crossing(closes: Sequence[float], price: float, held: Holding, rules: Rules) -> Crossing | None:
     """The first session in which the trend has changed if every close until then is `price`; None if it never does.
 
-    `closes` are those of the finished sessions, oldest first. Raises ValueError if there are fewer than the rule needs.
+    `closes` are the finished sessions' closes, oldest first. Raises ValueError if there are fewer than the rule needs.
     """
     rule = rules.form
     trend, slowest = rule.trend, max(rule.trend.fast.length, rule.trend.slow.length)

@@ -117,7 +117,7 @@ def _adopted_at(book: Book, answer: Answer, seen: Seen) -> dict[str, Priced]:
 
 
 def _prices(market: Market | None, book: Portfolio) -> dict[str, Decimal]:
-    """Each share's market price or, where there is none, what it cost."""
+    """Each share's market price or, where there is none, its average cost."""
     found = {s: Decimal(str(p)) for s, p in market.prices.items() if math.isfinite(p)} if market else {}
     return {**book.cost, **found}
 

@@ -74,7 +74,7 @@ class Executor:
         """order_ref -> monotonic seconds: setting the clock must not turn five seconds into five minutes"""
         self._twins: set[str] = set()
         self._listed_since: dict[str, datetime] = {}
-        """open order_ref -> when it was first seen, for those that the journal does not know"""
+        """open order_ref -> when it was first seen, for orders that the journal does not know"""
         self._told_since: dict[str, float] = {}
         """order_ref -> monotonic seconds since its status is ahead of its executions"""
         self._said: dict[str, str] = {}

@@ -19,7 +19,7 @@ LIVE_PORTS = (7496, 4001)
 PAPER_PORTS = (7497, 4002)
 CURRENCY = "USD"
 # TotalCashValue and AvailableFunds are sums over all currencies, expressed in the base currency. Only the ledger says
-# how many dollars there are; a purchase for more than those is a loan. https://ibkr.info/node/722
+# how many dollars there are; a purchase for more than that is a loan. https://ibkr.info/node/722
 LEDGER_TAG, DOLLARS = "$LEDGER:USD", "CashBalance"
 # The tag for dividends that are announced and not paid yet, after tax.
 DIVIDENDS = "NetDividend"

@@ -358,7 +358,7 @@ class OrderTracker:
         forget_oldest(self._facts, ORDERS_REMEMBERED)
 
     def _learn(self, ref: str, event: OrderEvent) -> None:
-        """Remember the ids that `event` ties to `ref`, and apply what was waiting for them."""
+        """Remember the ids that `event` ties to `ref`, and apply the callbacks that were waiting for them."""
         new = False
         if not isinstance(event, Sent | Notice) and event.perm_id:
             new = self._perm_refs.get(event.perm_id) != ref
@@ -387,7 +387,7 @@ class OrderTracker:
         return Order(ref, status, fills, facts.message, again=again, twins=len(facts.perm_ids) > 1)
 
     def _commission(self, execution: Execution) -> Decimal | None:
-        """The execution's commission, or that of its newest earlier revision that has one."""
+        """The commission of the execution or, if it has none, of its newest earlier revision with one."""
         if execution.exec_id in self._commissions:
             return self._commissions[execution.exec_id]
         trade = stem(execution.exec_id)

@@ -1,4 +1,4 @@
-"""The simulated account. Its only state is the book: what is not in the book did not happen.
+"""The simulated account. Its only state is the book: anything that is not in the book did not happen.
 
 An order is filled when it is submitted, at the price it was decided on plus slippage. If the process dies before the
 fill is in the book, the order never existed, and after the restart a complete answer says so at once.
