@@ -243,7 +243,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
             return number
 
     def place(self, order_id: int, intent: OrderIntent) -> None:
-        """Raises OrderRejected if no byte has left, OrderOutcomeUnknown if one may have."""
+        """Send the order. Raises OrderRejected if no byte has left, OrderOutcomeUnknown if one may have left."""
         wire = self._transport
         before = wire.attempts if wire else 0
         try:

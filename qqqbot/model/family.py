@@ -72,7 +72,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One member of the family."""
+    """One rule of the family: its signal, its trend, perhaps a strength, and its three shelves."""
 
     signal: Holding
     trend: Comparison

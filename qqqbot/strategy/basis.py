@@ -29,7 +29,7 @@ SESSIONS_OF_A_SPLIT = 3
 
 
 class Moved(NamedTuple):
-    """A fund whose earlier closes are all `factor` times the kept ones, which no reported split explains."""
+    """A fund whose earlier closes are all `factor` times the kept closes, although no reported split explains that."""
 
     symbol: str
     factor: float

@@ -123,7 +123,7 @@ def refuse_late_positions(book: Book, account: AccountSnapshot) -> None:
 
 
 def refuse_short_position(account: AccountSnapshot) -> None:
-    """Raises LedgerMismatch: shares that were never there can be neither the bot's nor the owner's."""
+    """Raises LedgerMismatch if the account is short: missing shares can be neither the bot's nor the owner's."""
     if short := [f"{count:,} {symbol}" for symbol, count in account.positions.items() if count < 0]:
         raise LedgerMismatch(
             f"the account is short ({', '.join(short)}). Nothing was recorded: close the position by hand, then adopt"
@@ -131,7 +131,7 @@ def refuse_short_position(account: AccountSnapshot) -> None:
 
 
 def refuse_open_orders(unresolved: Sequence[OrderIntent], account: AccountSnapshot) -> None:
-    """Raises OrderOutcomeUnknown."""
+    """Raises OrderOutcomeUnknown while any of the bot's orders may still be executed."""
     if alive := {intent.order_ref for intent in unresolved} | {*account.open_order_refs}:
         raise OrderOutcomeUnknown(
             f"{', '.join(sorted(alive))} may still be executed, and its shares would then be counted twice: "

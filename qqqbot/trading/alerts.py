@@ -56,11 +56,11 @@ class Alerts:
             self._notifier.notify(kind, f"over: {known.text}")
 
     def tell(self, kind: AlertKind, text: str) -> None:
-        """Something that happened once."""
+        """Report an event, which does not last."""
         self._notifier.notify(kind, text)
 
     def lasting(self) -> tuple[Event, ...]:
-        """What is wrong now, oldest first."""
+        """The troubles that last now, oldest first."""
         return tuple(self._lasting.values())
 
 

@@ -101,7 +101,7 @@ class Check(NamedTuple):
 
     @property
     def good(self) -> bool:
-        """Nothing was wrong: a closed exchange is not an error, a halt is."""
+        """Whether nothing was wrong. A closed exchange is not an error; a halt is."""
         return not self.failed and self.error is None and not self.apart and not self.short
 
 
@@ -449,7 +449,7 @@ class Engine:
         return replace(book, cash=book.cash - self.state.missing)
 
     def risk_line(self) -> RiskLine | None:
-        """As of the newest check with valid prices; None before there was one."""
+        """The risk line at the newest check with valid prices; None before there was one."""
         return life(self.records.book.ledger, self.state.track, float(self.state.missing))[1]
 
     def halted(self) -> str | None:

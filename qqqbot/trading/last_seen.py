@@ -48,7 +48,7 @@ class LastSeen:
         return self
 
     def watch(self, symbols: tuple[str, ...]) -> None:
-        """It has what the daemon watches."""
+        """Nothing to do: the symbols are always those that the daemon watches."""
 
     def second_prices(self) -> SecondPrices | None:
         return None
@@ -59,7 +59,7 @@ class LastSeen:
     refused = problem
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Nothing to do: no connection is open."""
 
     def snapshot(self) -> AccountSnapshot:
         return self.seen

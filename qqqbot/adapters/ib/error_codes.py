@@ -38,7 +38,7 @@ class Meaning(StrEnum):
     NO_QUOTES = "no quotes"
     """Live prices are not available from this broker now."""
     UNKNOWN = "unknown"
-    """Not in the table."""
+    """The code is not in the table."""
 
 
 @dataclass(frozen=True, slots=True)

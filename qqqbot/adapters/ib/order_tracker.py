@@ -54,7 +54,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """From openOrder (with ref and symbol), orderStatus (with the filled quantity) or completedOrder (an end)."""
+    """A status from openOrder (with ref and symbol), orderStatus (with the filled quantity) or completedOrder."""
 
     perm_id: int
     order_id: int
@@ -83,7 +83,7 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class CommissionReport:
-    """In US dollars."""
+    """The commission of an execution, in US dollars."""
 
     exec_id: str
     amount: Decimal

@@ -48,7 +48,7 @@ class PaperBroker:
         self._filled: dict[str, Order] = {}
 
     def watch(self, symbols: tuple[str, ...]) -> None:
-        """It can trade whatever the market has a price for."""
+        """Nothing to do: this account can trade every symbol that the market has a price for."""
 
     def snapshot(self) -> AccountSnapshot:
         portfolio = self._book.ledger.portfolio()

@@ -108,7 +108,7 @@ class SimulatedPrices:
         }
 
     def watch(self, symbols: tuple[str, ...]) -> None:
-        """All of `symbols` are there from the start."""
+        """Nothing to do: prices of all `symbols` exist from the start."""
         assert {*symbols} <= {*self.symbols}, f"simulated are {self.symbols}, not {symbols}"
 
     def sessions(self, now: datetime) -> SessionTable:  # noqa: ARG002 (the table is whole from the start)
