@@ -5,7 +5,7 @@
 [ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@"
 set -u
 unset CDPATH PYTHONHOME PYTHONINSPECT # each of these leads cd, Python or pip astray
-type dirname >/dev/null 2>&1 || export PATH="${PATH:+$PATH:}/usr/bin:/bin" # a broken one; every path would be wrong
+type dirname >/dev/null 2>&1 || export PATH="${PATH:+$PATH:}/usr/bin:/bin" # with a broken PATH every path would be wrong
 export PIP_USER=0 PIP_TARGET='' PIP_PREFIX='' PIP_ROOT='' PIP_PYTHON=''
 
 warn() { printf '%s\n' "$*" >&2; }
@@ -40,7 +40,7 @@ except ImportError:
 print("old" if sys.version_info < (3, 11) else kind, "%d.%d.%d" % sys.version_info[:3])
 '
 
-# Prints a Python 3.11+ that can make the environment, or with `bare` any. Each is run: pyenv leaves shims that fail.
+# Prints a Python 3.11+ that can make the environment; with `bare`, any. Each is tried: pyenv leaves shims that fail.
 find_python() {
     local candidate answer old='' bare=''
     for candidate in ${PYTHON:+"$PYTHON"} python3.13 python3.12 python3.11 python3 "$PY" "$RUNTIME_PY"; do
@@ -77,7 +77,7 @@ ours() { "$PY" -P -c "$OURS" "$SELF" "$@"; }
 
 lock_of() { printf '%s\n' "$HERE/${1%.txt}.lock"; }
 
-# What has to be installed, and for which Python, as one text; a copy of it in the environment says that it is.
+# What has to be installed, and for which Python, as one text; a copy in the environment means that it is installed.
 wanted() {
     "$PY" -S -c 'import sys; print("# Python %d.%d" % sys.version_info[:2])' || return 1
     cat "$HERE/requirements.txt" || return 1
@@ -87,7 +87,7 @@ wanted() {
 is_installed() { [ -x "$PY" ] && [ "$(wanted "$1")" = "$(cat "$VENV/.installed-$1" 2>/dev/null)" ]; }
 set_up() { is_installed "$1" || install "$1"; }
 
-# If two first starts come at once, the second waits here. The kernel drops the lock with the last process that has it.
+# If two first starts come at once, the second waits here. The lock ends with the last process that has it.
 LOCKED='
 import contextlib, fcntl, os, sys
 folder = os.open(sys.argv[1], os.O_RDONLY)
@@ -107,11 +107,11 @@ install() {
 # pip's output stays in `.unfinished` if it failed or was interrupted. It fetches nothing to build with: what has no wheel
 # (ibapi) is built with the tools of requirements-build.lock.
 with_pip() {
-    printf '[%s]\ntarget =\nprefix =\nroot =\nuser = no\n' global install >"$VENV/pip.conf" # over those of its user
+    printf '[%s]\ntarget =\nprefix =\nroot =\nuser = no\n' global install >"$VENV/pip.conf" # overrides the user's own
     "$PY" -m pip install --no-input --disable-pip-version-check --only-binary :all: "$@" >"$VENV/.unfinished" 2>&1 </dev/null
 }
 
-# Runs under the lock. An update asks for newer releases than the lock's, which is complete: no dependency is looked for.
+# Runs under the lock. The lock file is complete, so pip looks for no dependencies; `update` asks for newer releases.
 # If ibapi was taken out of requirements.txt, another release of it was installed by hand, and stays.
 install_locked() {
     local python=$1 requirements=$2 build=$HERE/requirements-build.lock without=''
@@ -153,7 +153,7 @@ make_environment() {
     return 1
 }
 
-# The file is what counts: it is made before anything else can fail. What is there already is not opened: a pipe waits.
+# Only the file counts: it is made before anything else can fail. One that exists is not opened: it may be a pipe.
 make_halt() {
     umask 077
     mkdir -p "$LOGS" 2>/dev/null
@@ -167,7 +167,7 @@ halt_without_python() {
     die "No Python runs here, so it is not known whether a daemon has read it."
 }
 
-# Root's files would lock the folder's owner out of it, and root would run what that user can change.
+# Files of root would lock the folder's owner out, and root would run what that user can change.
 case ${1:-} in
     '' | stop | status | halt | resume | help | --help | -h | test) ;;
     *) if [ "$EUID" = 0 ] && { [ ! -O "$HERE" ] || { [ -e "$LOGS" ] && [ ! -O "$LOGS" ]; }; }; then
