@@ -309,7 +309,7 @@ class Executor:
             self._broker.cancel(intent)
         except BrokerUnavailable as unavailable:
             log.info(pairs(order=intent.order_ref, cancel=str(unavailable)))
-            self._said[intent.order_ref] = str(unavailable)
+            self._said[intent.order_ref] = self._said.get(intent.order_ref) or str(unavailable)
             return False
         return True
 

@@ -21,6 +21,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from qqqbot.adapters.ib.error_codes import Meaning, code_of_order, explain_order
+from qqqbot.adapters.ib.silence import LIST_EXECUTIONS
 from qqqbot.model.executions import forget_oldest, newest_revisions, revision, stem
 from qqqbot.model.values import Fill, Order, OrderStatus, Side, StatusFill
 
@@ -309,7 +310,8 @@ class OrderTracker:
             message = f"the order was made smaller at the broker: {done} of {quantity}"
             return Judgement(replace(order, status=OrderStatus.CANCELLED, message=message))
         told = self._told(facts, answered) if facts.filled_whole == facts.filled == quantity else None
-        return Judgement(replace(order, told=told), ask=True)
+        message = f"it is filled, and the broker lists no execution: {LIST_EXECUTIONS}" if answered else order.message
+        return Judgement(replace(order, told=told, message=message), ask=True)
 
     @staticmethod
     def _told(facts: _Facts, answered: bool) -> StatusFill | None:

@@ -23,10 +23,11 @@ log = logging.getLogger(__name__)
 RENEW_SECONDS = 300.0
 COMPLETED, EXECUTIONS = "completed orders", "executions"
 
-_ADVICE = {
-    EXECUTIONS: "in the gateway: Configure, API, Settings: 'Send instrument-specific attributes for dual-mode API "
-    "client in' UTC format; then restart it",
-}
+LIST_EXECUTIONS = (
+    "in the gateway: Configure, API, Settings: 'Send instrument-specific attributes for dual-mode API client in' UTC "
+    "format; then restart it"
+)
+_ADVICE = {EXECUTIONS: LIST_EXECUTIONS}
 _RESTART = "look at the gateway's window; if this continues, restart it"
 
 

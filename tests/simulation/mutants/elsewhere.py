@@ -99,6 +99,13 @@ MUTANTS = (
         "if now >= self.ends() + REGULAR_LENGTH:",
     ),
     Mutant(
+        "an order that is filled and has no execution is one to be cancelled in TWS",
+        "adapters/ib/order_tracker.py::OrderTracker._said_filled",
+        "told=told, message=message",
+        "told=told",
+        ("unit/adapters/ib/test_order_tracker.py::test_a_status_of_a_part_or_without_a_price_tells_of_no_fill",),
+    ),
+    Mutant(
         "an order is believed smaller without a complete answer",
         "adapters/ib/order_tracker.py::OrderTracker._said_filled",
         "answered and 0 < done",

@@ -169,6 +169,10 @@ class TestTimeouts:
         assert world.broker.cancelled
         (event,) = engine.alerts.lasting()
         assert event.text.startswith(f"qqqbot-20261124-01 ({said}) should have ended long ago")
+        world.broker.cannot_cancel = "the gateway does not list it"  # its own words say more
+        engine.step()
+        assert world.broker.cannot_cancel not in world.rows("decisions.jsonl")[-1]["sentence"]
+        assert said in world.rows("decisions.jsonl")[-1]["sentence"]
 
     def test_an_order_that_is_listed_again_after_its_end_is_cancelled_and_told(self, world: World) -> None:
         """It was not known for five minutes, and was only held up."""

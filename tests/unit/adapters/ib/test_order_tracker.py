@@ -289,6 +289,11 @@ def test_a_status_of_a_part_or_without_a_price_tells_of_no_fill(status_: Status)
     order = play((SENT, opened("Submitted"), status_), frozenset()).order
     assert order is not None
     assert order.told is None
+    # Nothing is booked, and the cure is told: the executions must be listed.
+    assert order.message.startswith("it is filled, and the broker lists no execution: in the gateway: ")
+    unasked = play((SENT, opened("Submitted"), status_)).order
+    assert unasked is not None
+    assert unasked.message == ""
 
 
 @pytest.mark.parametrize("known", [(), (execution(40),)])
