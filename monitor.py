@@ -92,9 +92,9 @@ def _parser() -> argparse.ArgumentParser:
     view.add_argument("--replay", nargs="*", metavar="DATE|TIME", help="would today's code decide the same?")
     view.add_argument("--web", action="store_true", help="the dashboard, as a page for a browser, until Ctrl-C")
     view.add_argument("--live", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("--port", type=_port, default=8787, metavar="N", help="of --web (8787)")
+    parser.add_argument("--port", type=_port, default=8787, metavar="N", help="the port of --web (8787)")
     parser.add_argument(
-        "--bind", default="127.0.0.1", metavar="ADDRESS", help="of --web (127.0.0.1: this machine only)"
+        "--bind", default="127.0.0.1", metavar="ADDRESS", help="the address of --web (127.0.0.1: this machine only)"
     )
     parser.add_argument("--limit", type=_positive, default=10, metavar="N", help="trades to show (10)")
     parser.add_argument("--lines", type=_positive, default=30, metavar="N", help="lines of the log to show (30)")

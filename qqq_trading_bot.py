@@ -434,7 +434,7 @@ def _show(options: argparse.Namespace, settings: Config, clock: Clock, prices: W
     daemon = Daemon(settings, options.logs, clock, prices or _yahoo(settings, clock), account, files=Nowhere)
     if settled := daemon.settle(_answer(options)):
         show(answers.screen(settled), sys.stdout)
-    print(f"The daemon goes on. The account is as it saw it {new_york_text(account.seen.taken_at)}.")
+    print(f"The daemon goes on. This is the account as it was seen {new_york_text(account.seen.taken_at)}.")
     return 0
 
 

@@ -46,7 +46,7 @@ class Elsewhere:
         mine = "" if self._place.logs_chosen else f" For this folder: {_command(self._place.logs, command)}."
         if logs is None:
             return f"{nobody} {who} runs on another folder: set {LOGS} to that folder.{mine}"
-        return f"{nobody} {who} uses {logs}. For that one: {_command(logs, command)}.{mine}"
+        return f"{nobody} {who} uses {logs}. For that folder: {_command(logs, command)}.{mine}"
 
     def _runs_here(self) -> bool:
         try:

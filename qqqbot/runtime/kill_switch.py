@@ -54,7 +54,7 @@ def _confirmed(logs: Path, daemon: DaemonProcess, elsewhere: Callable[[], str | 
     if at is None and (problem := daemon.cannot_write()):
         return refused(
             f"The daemon (pid {pid}) cannot confirm it: nothing can be written in {logs}: {problem}. It reads the file "
-            f"before each order all the same; {COMMAND} stop certainly ends it."
+            f"before each order even so; {COMMAND} stop is certain to end it."
         )
     if at is None:
         return refused(

@@ -64,7 +64,7 @@ def rule_of(value: Any) -> tuple[Rule | None, list[str]]:
     if given["strength"] is not None:
         strength = Comparison(PRICE, found.average("strength"), band, band)
     elif band:
-        problems.append("strength_band_pct needs strength, the average that it is around")
+        problems.append("strength_band_pct needs strength: the band is around that average")
     if (given["strength"] is None) != (given["up"] is None):
         problems.append("strength and up belong together: below the average of strength, an uptrend holds up")
         found.wrong.add("up")

@@ -91,7 +91,7 @@ def _of_account(own: Own) -> Iterator[Metric]:
     yield _one("qqqbot_trades_total", "Trades in the book.", own.trades, "counter")
     yield _one("qqqbot_open_orders", "Orders without an outcome.", len(own.open_orders))
     agrees = None if own.agrees is None else float(own.agrees)
-    yield _one("qqqbot_account_agrees", "1 if the account's shares are the book's.", agrees)
+    yield _one("qqqbot_account_agrees", "1 if account and book have the same shares.", agrees)
 
 
 def _of_channels(channels: Iterable[ChannelHealth]) -> Iterator[Metric]:

@@ -48,7 +48,7 @@ def test_the_folder_of_the_service_is_named(tmp_path: Path, processes: FakeProce
     problem = elsewhere(tmp_path, processes).problem("stop")
     assert problem is not None
     assert (
-        f"No daemon runs on {tmp_path}/logs, but the service qqqbot.service uses {logs}. For that one: QQQBOT_LOGS="
+        f"No daemon runs on {tmp_path}/logs, but the service qqqbot.service uses {logs}. For that folder: QQQBOT_LOGS="
         in problem
     )
 
@@ -70,7 +70,7 @@ def test_the_folder_of_a_daemon_that_was_started_alone_is_named(tmp_path: Path, 
     processes.lines = [(PID, f"/v/bin/python {DAEMON} --logs /srv/my bot --config /srv/config.json")]
     problem = elsewhere(tmp_path, processes).problem("halt")
     assert problem == (
-        f"No daemon runs on {tmp_path}/logs, but a daemon (pid {PID}) uses /srv/my bot. For that one: "
+        f"No daemon runs on {tmp_path}/logs, but a daemon (pid {PID}) uses /srv/my bot. For that folder: "
         "QQQBOT_LOGS='/srv/my bot' ./bot_control.sh halt. "
         f"For this folder: QQQBOT_LOGS={tmp_path}/logs ./bot_control.sh halt."
     )

@@ -54,7 +54,7 @@ def test_it_touches_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         assert {path: path.read_bytes() for path in world.logs.iterdir()} == before
     told = capsys.readouterr().out
     assert "QQQ: -11 shares recorded in the book at 451.00" in told
-    assert "The daemon goes on. The account is as it saw it" in told
+    assert "The daemon goes on. This is the account as it was seen" in told
 
 
 def test_an_answer_that_is_refused_is_not_called_a_start(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
