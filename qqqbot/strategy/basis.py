@@ -71,7 +71,7 @@ def split_in(found: tuple[Moved, ...]) -> Fraction | None:
 
 
 def told(found: tuple[Moved, ...], simulated: bool) -> tuple[str, Reason]:
-    """What has changed, for the owner, and the reason code, which says whether the bot can go on by itself.
+    """A sentence for the owner on what has changed, and a reason code that says whether the owner has to act.
 
     The simulated account has no broker to confirm a split, so it waits for a few sessions instead.
     """

@@ -41,7 +41,7 @@ ROW_TOLERANCE = 0.001
 # What one share may cost, in USD. A price outside this range is a mistake, and arithmetic in hundredths of a cent would
 # break down.
 LOWEST_PRICE, HIGHEST_PRICE = 0.01, 1_000_000.0
-# Until a session is this old, an answer without a trade of today is taken for an old answer from a slow server.
+# In the first minutes of a session an answer without a trade of today may come from a server that lags behind.
 FIRST_TRADES = timedelta(minutes=15)
 # The last trades of both funds before the exchange closes, or a source goes silent, are seconds apart.
 SAME_MOMENT = timedelta(minutes=1)

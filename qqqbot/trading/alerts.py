@@ -45,7 +45,7 @@ class Alerts:
         self._lasting: dict[AlertKind, Event] = {}
 
     def begin(self, kind: AlertKind, text: str, now: datetime, again: bool = False) -> None:
-        """Trouble lasts from now on. Repeating it in other words reports it anew only if `again` is set."""
+        """Report a trouble that lasts, once. If its text changes, it is reported again only if `again` is set."""
         known = self._lasting.get(kind)
         if known is None or (again and known.text != text):
             self._notifier.notify(kind, text)

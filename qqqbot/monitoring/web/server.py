@@ -1,7 +1,7 @@
 """The page over HTTP: fixed addresses, read-only, served by waitress.
 
-Law of this file: it cannot change anything. Methods other than GET and HEAD are refused unread, no path is made from a
-request, and a request leaves nothing behind but the count of wrong tokens. Nobody gets an answer without the token
+Law of this file: it cannot change anything. It refuses methods other than GET and HEAD without reading them, makes no
+path from a request, and keeps nothing of one but a count of wrong tokens. Nobody gets an answer without the token
 (`auth`), except that this machine may ask /healthz whether all is well.
 """
 
