@@ -6,12 +6,14 @@ Whatever IB's answers are, a check ends in the decision of the true prices or in
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from qqqbot.adapters.ib.requests import TOO_LATE
 from qqqbot.model.errors import PRICE_ERRORS
 from qqqbot.strategy.planning import decide
 from qqqbot.trading.alerts import LogNotifier
@@ -21,7 +23,7 @@ from qqqbot.trading.engine import Check, Engine
 from qqqbot.trading.parts import Adapters
 from standins.ib_gateway.exchange import Quote, around
 from standins.ib_gateway.history import REFUSALS
-from tests.support.ib_bench import HASTY, Bench, MovedClock, broker_at, eventually, gateway_at
+from tests.support.ib_bench import Bench, MovedClock, bench, eventually
 from tests.support.symbols import QQQ, TQQQ
 from tests.unit.trading.test_steady_prices import MINUTE, RULES, SESSIONS, TRUTH, Yahoo
 
@@ -63,6 +65,12 @@ class Bot:
             assert check.row["target"] == self.true_target(), "an order that the true prices do not want"
         return check
 
+    def check_with(self, wrong: "Wrong", told: str) -> Check:
+        """The check of the rotation. An answer that is to come too late is waited for hastily, and no other is."""
+        wrong(self)
+        with self.at.timing.hasty(answer=1) if TOO_LATE in told else nullcontext():
+            return self.check(ROTATES)
+
     def true_target(self) -> str:
         seen = self.engine.snapshot_of(TRUTH.market(self.at.clock.now()), self.at.broker.snapshot())
 
@@ -75,14 +83,11 @@ def decided(check: Check) -> bool:
 
 @pytest.fixture
 def bot(tmp_path: Path) -> Iterator[Bot]:
-    clock = MovedClock(SESSIONS[0].open + 60 * MINUTE)
-    with gateway_at(clock) as gateway, broker_at(gateway, clock, HASTY) as broker:
-        gateway.fractional_size_rules = False
-        gateway.use_sessions((session.open, session.close) for session in TRUTH.table.sessions)
-        gateway.use_quotes(true_quote)
-        gateway.use_history(bars)
-        at = Bench(gateway, broker, clock)
-        at.sound()
+    with bench(clock=MovedClock(SESSIONS[0].open + 60 * MINUTE)) as at:
+        at.gateway.fractional_size_rules = False
+        at.gateway.use_sessions((session.open, session.close) for session in TRUTH.table.sessions)
+        at.gateway.use_quotes(true_quote)
+        at.gateway.use_history(bars)
         made = Bot(at, tmp_path)
         assert decided(made.check(0))
         made.yahoo.away = True
@@ -171,10 +176,10 @@ HISTORIES: dict[str, tuple[Wrong, str]] = {
     "ten bars": (history(lambda _, days: days[-10:]), "10 are needed"),
     "no bars": (history(lambda *_: []), "162: "),
     "other funds' closes": (closes(lambda _, close: close * 0.7), DOUBTED),
-    "one symbol's history": (fault("reqHistoricalData", "swallow"), "QQQ's daily closes: no complete answer"),
-    "a late history": (fault("reqHistoricalData", "late", seconds=0.6, times=2), "no complete answer"),
+    "one symbol's history": (fault("reqHistoricalData", "swallow"), f"QQQ's daily closes: {TOO_LATE}"),
+    "a late history": (fault("reqHistoricalData", "late", seconds=4, times=2), TOO_LATE),
     "a history twice": (fault("reqHistoricalData", "twice", times=2), SOUND),
-    "a history without its end": (fault("reqHistoricalData", "no_end", times=2), "no complete answer"),
+    "a history without its end": (fault("reqHistoricalData", "no_end", times=2), TOO_LATE),
 }
 PRICES: dict[str, tuple[Wrong, str]] = {
     "delayed": (data("delayed"), SOUND),
@@ -183,17 +188,20 @@ PRICES: dict[str, tuple[Wrong, str]] = {
     "frozen": (data("frozen", 0, SESSIONS[3].close), "older than 20 minutes"),
     "partly": (data("partly"), SOUND),
     "of tomorrow": (data("live", 0, SESSIONS[5].open), "clock is behind"),
-    "of no time": (data("live", 0, datetime.fromtimestamp(0).astimezone()), "no complete answer"),
+    "of no time": (data("live", 0, datetime.fromtimestamp(0).astimezone()), TOO_LATE),
     "not subscribed": (data("none"), "10168: "),
     "elsewhere": (data("competing"), "10197: "),
-    **{f"QQQ's price is {text}": (price(QQQ, text), "QQQ's price") for text in ("NaN", "Infinity", "-1", "0")},
-    **{f"TQQQ's price is {text}": (price(TQQQ, text), "TQQQ's price") for text in ("NaN", "Infinity", "-1", "0")},
+    **{
+        f"{symbol}'s price is {text}": (price(symbol, text), f"{symbol}'s price: {TOO_LATE}")
+        for symbol in (QQQ, TQQQ)
+        for text in ("NaN", "Infinity", "-1", "0")
+    },
     "QQQ is 2 % off": (price(QQQ, "x1.02"), ALONE),
     "TQQQ is 4 % off": (price(TQQQ, "x0.96"), ALONE),
     "QQQ is a hundred times dearer": (price(QQQ, "x100"), ALONE),
     "TQQQ has an unset price": (price(TQQQ, "1.7976931348623157e308"), ALONE),
-    "one symbol's price": (fault("reqMktData", "swallow", times=3), "QQQ's price: no complete answer"),
-    "a late price": (fault("reqMktData", "late", seconds=0.6, times=4), "no complete answer"),
+    "one symbol's price": (fault("reqMktData", "swallow", times=3), f"QQQ's price: {TOO_LATE}"),
+    "a late price": (fault("reqMktData", "late", seconds=4, times=4), TOO_LATE),
 }
 
 
@@ -212,8 +220,7 @@ def test_whatever_ib_answers_while_yahoo_is_away(bot: Bot, name: str) -> None:
     wrong, told = WRONG[name]
     for session in range(1, ROTATES):
         assert decided(bot.check(session))
-    wrong(bot)
-    check = bot.check(ROTATES)
+    check = bot.check_with(wrong, told)
     assert told in check.sentence
     assert decided(check) == (told == SOUND)
     sound_again(bot)
@@ -231,8 +238,7 @@ def test_whatever_ib_answers_about_a_session_that_yahoo_has_lost(bot: Bot, name:
     for session in range(1, ROTATES):
         assert decided(bot.check(session))
     bot.yahoo.lost = {BEFORE}
-    wrong(bot)
-    check = bot.check(ROTATES)
+    check = bot.check_with(wrong, told)
     assert decided(check) == (told == SOUND or name in ENOUGH)
     assert decided(check) or check.sentence == f"QQQ's daily prices are incomplete: no row for {BEFORE}"
     sound_again(bot)

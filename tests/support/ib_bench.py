@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -38,6 +38,24 @@ QUICK = Timing(
 )
 # Deadlines that a test waits for.
 HASTY = replace(QUICK, connect=0.3, answer=0.4, heartbeat=0.1, beat=0.3, quotes=0.3, news=0.05)
+
+
+class BenchTiming(Timing):
+    """Patient, because a busy machine may take seconds for any answer; hasty in the step that withholds one."""
+
+    @contextmanager
+    def hasty(self, **seconds: float) -> Iterator[None]:
+        """Shorten these deadlines; those that a connection has from its beginning stay as they are."""
+        before = {name: getattr(self, name) for name in seconds}
+        self._set(seconds)
+        try:
+            yield
+        finally:
+            self._set(before)
+
+    def _set(self, seconds: dict[str, float]) -> None:
+        for name, value in seconds.items():
+            object.__setattr__(self, name, value)
 
 
 class MovedClock:
@@ -109,6 +127,9 @@ def broker_at(gateway: IBGateway, clock: MovedClock, timing: Timing = QUICK, **c
 class Bench:
     """A connected broker, its gateway and their clock."""
 
+    timing: BenchTiming
+    """of the benches that `bench` makes"""
+
     def __init__(self, gateway: IBGateway, broker: IBBroker, clock: MovedClock) -> None:
         self.gateway = gateway
         self.broker = broker
@@ -166,10 +187,13 @@ class Bench:
 
 
 @contextmanager
-def bench(*accounts: Account, timing: Timing = QUICK, **changes: Any) -> Iterator[Bench]:
-    clock = MovedClock()
-    with gateway_at(clock, *accounts) as gateway, broker_at(gateway, clock, timing, **changes) as broker:
+def bench(
+    *accounts: Account, timing: Timing = QUICK, clock: MovedClock | None = None, **changes: Any
+) -> Iterator[Bench]:
+    clock, used = clock or MovedClock(), BenchTiming(**asdict(timing))
+    with gateway_at(clock, *accounts) as gateway, broker_at(gateway, clock, used, **changes) as broker:
         made = Bench(gateway, broker, clock)
+        made.timing = used
         made.sound()
         yield made
 
