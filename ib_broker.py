@@ -18,9 +18,10 @@ from typing import Any
 
 from qqqbot.adapters.ib.account import CURRENCY, LEDGER_TAG, SUMMARY_TAGS, PositionRow, SummaryRow
 from qqqbot.adapters.ib.broker import IBBroker
-from qqqbot.adapters.ib.connection import READING, NotNow, Timing
+from qqqbot.adapters.ib.connection import NotNow, Timing
 from qqqbot.adapters.ib.error_codes import NO_REQUEST_IDS, Meaning, code, explain, explain_order, washed
 from qqqbot.adapters.ib.execution_time import execution_time
+from qqqbot.adapters.ib.line import Line
 from qqqbot.adapters.ib.order_tracker import (
     CommissionReport,
     Event,
@@ -82,7 +83,12 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
     """
 
     def __init__(
-        self, clock: Clock, timing: Timing, listener: Callable[[Event], None], silences: Silences | None = None
+        self,
+        clock: Clock,
+        timing: Timing,
+        listener: Callable[[Event], None],
+        silences: Silences | None = None,
+        line: Line | None = None,
     ) -> None:
         EWrapper.__init__(self)
         self._transport: Transport | None = None
@@ -93,6 +99,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         self._conversation = Conversation(self.requests, silences or Silences(clock), timing.answer, self.shut)
         self.answers = self._conversation.answers
         self.prices = PriceRequests(self, self.requests, contract_of)
+        self.line = line or Line(clock)
         self.attention = threading.Event()
         self.account = ""
         self.managed: tuple[str, ...] = ()
@@ -100,8 +107,6 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         self._next_request_id = FIRST_REQUEST_ID
         self._state = threading.Lock()
         self._ended = ""
-        self._line = READING
-        self._interruptions = 0
         EClient.__init__(self, self)
         # Not the client's queue: a message is handled at once, in the reader's thread, without a second loop.
         self.msg_queue = SimpleNamespace(put=self._take_message)
@@ -121,6 +126,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
     def open(self, host: str, port: int, client_id: int) -> None:
         """Connect, and wait for order ids and accounts. Raises BrokerUnavailable."""
         silence = mute(host, port, self._timing.connect)
+        self.line.reconnecting()
         # A timer ends it from outside, because the client's connect waits forever for an answer.
         deadline = threading.Timer(self._timing.connect, self.shut, (silence,))
         deadline.daemon = True
@@ -149,18 +155,6 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
 
     def ended(self) -> str:
         return self._ended
-
-    def interrupted(self) -> str:
-        return self._line
-
-    def interruptions(self) -> int:
-        with self._state:
-            return self._interruptions
-
-    def trust(self, interruptions: int) -> None:
-        with self._state:
-            if self._interruptions == interruptions and self._line == READING:
-                self._line = ""
 
     def beat(self) -> None:
         self.answers(self.ask_time(), seconds=self._timing.beat)
@@ -329,9 +323,11 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
             with self._state:
                 self._next_order_id += IDS_SKIPPED
         if meaning is Meaning.LINE_LOST:
-            self._set_line(explain(number, text))
+            self.line.lost(explain(number, text))
+            self.attention.set()
         elif meaning is Meaning.LINE_RESTORED:
-            self._set_line(READING)
+            self.line.restored()
+            self.attention.set()
         elif meaning is Meaning.CONNECTION_ENDED:
             self.shut(explain(number, text))
         elif about in NO_REQUEST_IDS:
@@ -342,12 +338,6 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         else:
             log.info("order %s: %s", about, explain_order(number, text))
             self._listener(Notice(about, number, washed(text)))
-
-    def _set_line(self, text: str) -> None:
-        with self._state:
-            self._line = text
-            self._interruptions += 1
-        self.attention.set()
 
     def _unnumbered_error(self, number: int, text: str) -> None:
         """A read-only gateway answers requests for orders like this; it does not say which one it refused."""
@@ -473,7 +463,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
 def open_account(config: Config, clock: Clock, timing: Timing | None = None) -> IBBroker:
     """The account of `config`, connecting in the background; returns at once."""
     used = timing or Timing()
-    silences = Silences(clock)
-    broker = IBBroker(config, clock, used, lambda listener: IBGateway(clock, used, listener, silences), silences)
+    silences, line = Silences(clock), Line(clock)
+    broker = IBBroker(config, clock, used, lambda listener: IBGateway(clock, used, listener, silences, line), silences)
     broker.start()
     return broker

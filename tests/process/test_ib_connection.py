@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 import ib_broker
 from ib_broker import FIRST_REQUEST_ID
-from qqqbot.adapters.ib.connection import READING, Timing
+from qqqbot.adapters.ib.connection import Timing
+from qqqbot.adapters.ib.line import READING
 from qqqbot.adapters.ib.order_tracker import Notice
 from qqqbot.model.errors import BrokerUnavailable, OrderOutcomeUnknown
 from qqqbot.model.values import OrderStatus
@@ -347,20 +348,20 @@ def client() -> ib_broker.IBGateway:
 
 def test_a_connection_lost_during_the_first_reading_is_not_trusted() -> None:
     link = client()
-    before = link.interruptions()
+    before = link.line.interruptions()
     link.error(-1, 1100, "lost")
     link.error(-1, 1102, "restored")
-    link.trust(before)
-    assert link.interrupted() == READING
-    link.trust(link.interruptions())
-    assert link.interrupted() == ""
+    link.line.trust(before)
+    assert link.line.interrupted() == READING
+    link.line.trust(link.line.interruptions())
+    assert link.line.interrupted() == ""
 
 
 def test_a_lost_connection_is_not_trusted_however_much_was_read() -> None:
     link = client()
     link.error(-1, 1700000000000, 2110, "broken", "")
-    link.trust(link.interruptions())
-    assert link.interrupted().startswith("2110: ")
+    link.line.trust(link.line.interruptions())
+    assert link.line.interrupted().startswith("2110: ")
 
 
 def test_errors_in_every_format_are_understood() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from qqqbot.adapters.ib.line import SILENCE_SECONDS
 from qqqbot.model.errors import BrokerUnavailable, OrderOutcomeUnknown, OrderRejected
 from qqqbot.model.values import OrderStatus
 from tests.support.builders import NOW
@@ -141,6 +142,33 @@ def test_events_during_an_outage_are_read_before_anything_is_served(lost: int, k
         found = at.broker.find(intent)
         assert (found.filled, found.fills[0].price) == (100, Decimal(449))
         assert at.gateway.recording.connections == 1
+
+
+def test_a_new_connection_to_a_gateway_that_lost_its_line_sends_nothing_into_the_outage() -> None:
+    """The gateway's answers are those of the moment when the line broke, and it does not repeat its report."""
+    with bench(timing=HASTY) as at:
+        at.gateway.lose_line()
+        eventually(lambda: at.broker.problem() is not None)
+        at.gateway.drop_clients()
+        eventually(lambda: "believed if silent until" in (at.broker.problem() or ""), 10)
+        with pytest.raises(OrderRejected, match="1100"):
+            at.broker.submit(order())
+        at.gateway.restore_line()
+        at.sound()
+        at.broker.submit(order(number=2))
+        assert at.done(order(number=2)).status is FILLED
+
+
+def test_a_gateway_that_never_reports_its_line_restored_delays_trading_and_does_not_stop_it() -> None:
+    with bench(timing=HASTY) as at:
+        at.gateway.lose_line()
+        eventually(lambda: at.broker.problem() is not None)
+        at.gateway.restart()
+        eventually(lambda: "believed if silent until" in (at.broker.problem() or ""), 10)
+        at.clock.move(SILENCE_SECONDS)
+        at.sound()
+        at.broker.submit(order())
+        assert at.done(order()).status is FILLED
 
 
 def _absent(at: Bench, intent: Any) -> bool:

@@ -6,6 +6,7 @@ execution_time  the moment of an execution, whatever zone the gateway was set to
 account        what the account may do, and what it holds: pure functions of the broker's rows
 prices         quotes, last trades and daily closes
 connection     keeps one connection alive in the background, and reads what was missed after each break
+line           the gateway's own line to Interactive Brokers, as it reports it
 requests       a question to the gateway and its complete answer, or none
 silence        requests that a gateway never answers
 transport      the socket that replaces the client's own

@@ -15,13 +15,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+from qqqbot.adapters.ib.line import READING, Line
 from qqqbot.model.errors import AccountRefused, BrokerUnavailable
 from qqqbot.model.ports import Clock
 from qqqbot.runtime.daily_log import pairs
 
 log = logging.getLogger(__name__)
-
-READING = "connected; reading what happened since the last connection"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,23 +54,12 @@ class NotNow(BrokerUnavailable):
 class Link(Protocol):
     """One connection."""
 
+    line: Line
     attention: threading.Event
-    """set when `ended` or `interrupted` may have changed"""
+    """set when `ended` or `line` may have changed"""
 
     def ended(self) -> str:
         """Why the connection is no longer usable; empty while it is usable."""
-        ...
-
-    def interrupted(self) -> str:
-        """Why it must not be used now; empty if it may be used, READING if it must first catch up."""
-        ...
-
-    def interruptions(self) -> int:
-        """How often the gateway's own line was lost or restored."""
-        ...
-
-    def trust(self, interruptions: int) -> None:
-        """Note that it has caught up. This has no effect if there was an interruption after number `interruptions`."""
         ...
 
     def beat(self) -> None:
@@ -125,7 +113,7 @@ class ConnectionManager(Generic[L]):
             link, problem = self._link, self._problem
         if link is None:
             raise BrokerUnavailable(problem)
-        if trouble := link.ended() or link.interrupted():
+        if trouble := link.ended() or link.line.interrupted():
             raise BrokerUnavailable(trouble)
         return link
 
@@ -195,7 +183,7 @@ class ConnectionManager(Generic[L]):
                 link.attention.clear()
                 if ended := link.ended():
                     return ended
-                interrupted = link.interrupted()
+                interrupted = link.line.interrupted()
                 if interrupted == READING:
                     self._read_all(link)
                 elif interrupted:
@@ -206,13 +194,13 @@ class ConnectionManager(Generic[L]):
         return "closed by the bot"
 
     def _read_all(self, link: L) -> None:
-        before = link.interruptions()
+        before = link.line.interruptions()
         # The gateway's answer to this comes after everything that it sends unasked at a connect, including an end of
         # open orders.
         link.beat()
         self._catch_up(link)
         with self._changed:
-            link.trust(before)
+            link.line.trust(before)
             self._link = link
             self.since = self._clock.monotonic()
             self._problem = ""

@@ -147,7 +147,7 @@ CODES: dict[int, Code] = {
     1100: Code(
         Meaning.LINE_LOST,
         "the gateway has lost its connection to Interactive Brokers",
-        "wait: it comes back on its own",
+        "wait: it comes back on its own; if this lasts, look at the gateway's window (a login?), or restart it",
     ),
     1101: Code(Meaning.LINE_RESTORED, "the gateway is connected to Interactive Brokers again, subscriptions lost"),
     1102: Code(Meaning.LINE_RESTORED, "the gateway is connected to Interactive Brokers again"),

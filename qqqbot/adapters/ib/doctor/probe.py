@@ -11,9 +11,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
-from qqqbot.adapters.ib.connection import READING
 from qqqbot.adapters.ib.doctor.result import ContractDetails, Day, Reply, WhatIf
 from qqqbot.adapters.ib.error_codes import Meaning, code_of_order, explain_order, washed
+from qqqbot.adapters.ib.line import READING, Line
 from qqqbot.adapters.ib.order_tracker import Event, Execution, Notice, Status, number_of
 from qqqbot.adapters.ib.prices import PriceRequests
 from qqqbot.adapters.ib.requests import WHAT_IF, PendingRequest, PendingRequests
@@ -27,6 +27,7 @@ class GatewayClient(Protocol):
 
     account: str
     managed: tuple[str, ...]
+    line: Line
     requests: PendingRequests
     prices: PriceRequests
 
@@ -37,7 +38,6 @@ class GatewayClient(Protocol):
     def open(self, host: str, port: int, client_id: int) -> None: ...
     def shut(self, why: str) -> None: ...
     def ended(self) -> str: ...
-    def interrupted(self) -> str: ...
     def ask_time(self) -> PendingRequest: ...
     def ask_open_orders(self) -> PendingRequest: ...
     def ask_executions(self) -> PendingRequest: ...
@@ -81,7 +81,7 @@ class Probe:
 
     def interrupted(self) -> str:
         """What the gateway said about its own connection to the broker; empty if it said nothing."""
-        said = self.gateway.interrupted()
+        said = self.gateway.line.interrupted()
         return "" if said == READING else said
 
     def day(self, seconds: float) -> Day:

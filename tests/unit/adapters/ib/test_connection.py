@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from qqqbot.adapters.ib.connection import ConnectionManager, NotNow, Timing
+from qqqbot.adapters.ib.line import Line
 from qqqbot.model.errors import AccountRefused, BrokerUnavailable
 from tests.support.ib_bench import MovedClock, eventually
 
@@ -13,20 +14,12 @@ class Faulty:
     """A connection that fails in a way that nobody has thought of, once."""
 
     def __init__(self) -> None:
+        self.line = Line(MovedClock())
         self.attention = threading.Event()
         self.beats = 0
 
     def ended(self) -> str:
         return ""
-
-    def interrupted(self) -> str:
-        return ""
-
-    def interruptions(self) -> int:
-        return 0
-
-    def trust(self, interruptions: int) -> None:
-        assert interruptions == 0
 
     def beat(self) -> None:
         self.beats += 1

@@ -6,6 +6,7 @@ from typing import Any
 
 from qqqbot.adapters.ib.doctor.probe import Probe
 from qqqbot.adapters.ib.doctor.result import Reply
+from qqqbot.adapters.ib.line import Line
 from qqqbot.adapters.ib.order_tracker import Event, Notice
 from qqqbot.adapters.ib.prices import PriceRequests
 from qqqbot.adapters.ib.requests import WHAT_IF, PendingRequest, PendingRequests
@@ -32,6 +33,7 @@ class ScriptedGateway:
     def __init__(self, listener: Callable[[Event], None], rows: dict[str, list[Any]]) -> None:
         self.account = ""
         self.managed: tuple[str, ...] = ("DU1",)
+        self.line = Line(MovedClock())
         self.requests = PendingRequests(MovedClock())
         self.prices: PriceRequests = ScriptedPrices(self, self.requests, str)
         self.conn: Transport | None = None
@@ -56,9 +58,6 @@ class ScriptedGateway:
 
     def ended(self) -> str:
         return "the gateway closed the connection; reconnecting"
-
-    def interrupted(self) -> str:
-        return "connected; reading what happened since the last connection"
 
     def _ask(self, key: str) -> PendingRequest:
         request = self.requests.ask(key, key, lambda: None)
