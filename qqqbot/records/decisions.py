@@ -12,7 +12,7 @@ from qqqbot.model.values import Plan, Portfolio, Snapshot
 from qqqbot.records.coerce import number, text
 from qqqbot.records.row_prices import named, prices_of
 from qqqbot.records.tail import Row, RowReader, last_rows
-from qqqbot.records.time_search import offset_of, rows_from
+from qqqbot.records.time_search import offset_of
 from qqqbot.records.track import event_values
 from qqqbot.regular_file import reading_if_there
 
@@ -97,8 +97,7 @@ def last_rule(path: Path, mode: str, account: str) -> str | None:
 def rows_since(path: Path, start: datetime) -> Iterator[Row]:
     """The rows at and after `start`, oldest first; none if there is no file. Raises OSError."""
     with reading_if_there(path) as file:
-        for _, row in rows_from(file, offset_of(file, start), RowReader()):
-            yield row
+        yield from RowReader().forwards(file, offset_of(file, start))
 
 
 def _finite(value: float) -> float | None:

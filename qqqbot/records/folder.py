@@ -95,9 +95,7 @@ class Identity(NamedTuple):
 def own_rows(path: Path, who: Identity) -> Iterator[Row]:
     """The rows of `who` in the file at `path`, oldest first; none if there is no file. Raises OSError."""
     with reading_if_there(path) as file:
-        for row in RowReader().forwards(file):
-            if who.owns(row):
-                yield row
+        yield from filter(who.owns, RowReader().forwards(file))
 
 
 def _changed_at(path: Path) -> datetime | None:

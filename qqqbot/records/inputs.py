@@ -33,7 +33,7 @@ from qqqbot.records.codec import (
 from qqqbot.records.coerce import moment, text
 from qqqbot.records.folder import Identity
 from qqqbot.records.tail import Row, RowReader
-from qqqbot.records.time_search import offset_of, rows_from
+from qqqbot.records.time_search import offset_of
 from qqqbot.regular_file import append, descriptor, reading_if_there
 
 log = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ def inputs_at(path: Path, when: datetime, who: Identity, number: float | None = 
     """
     found: list[tuple[int, Row]] = []
     with reading_if_there(path) as file:
-        for offset, row in rows_from(file, offset_of(file, when), RowReader()):
+        for offset, row in RowReader().placed(file, offset_of(file, when)):
             at = moment(row.get("timestamp"))
             if at is not None and at > when:
                 break

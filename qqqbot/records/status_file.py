@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 
 from qqqbot.model.family import DEFAULT_SYMBOLS
 from qqqbot.model.sessions import SessionTable
-from qqqbot.model.values import AccountSnapshot, Crossing, Flip, Portfolio, Session
-from qqqbot.records.codec import UNREADABLE, from_plain
+from qqqbot.model.values import AccountSnapshot, Crossing, Flip, Portfolio
+from qqqbot.records.codec import UNREADABLE, from_plain, to_plain
 from qqqbot.records.coerce import mapping
 from qqqbot.records.jsonl import SCHEMA
 from qqqbot.records.ledger import Costs
@@ -84,11 +84,11 @@ def calendar_values(table: SessionTable | None, now: datetime) -> dict[str, Any]
     open_now, coming, half = table.open_session(now), table.next_open(now), table.next_half_day(now)
     return {
         "open": open_now is not None,
-        "session": _session_values(open_now or table.last_closed(now)),
+        "session": to_plain(open_now or table.last_closed(now)),
         "next_open": coming.open.isoformat(),
         "next_close": coming.close.isoformat(),
         "next_session_date": coming.date.isoformat(),
-        "half_day": _session_values(half) if half else None,
+        "half_day": to_plain(half),
     }
 
 
@@ -137,10 +137,6 @@ def write_status(path: Path, values: Mapping[str, Any]) -> None:
     """Replace the file at `path`; a reader sees the old one or the new one, whole. Raises OSError."""
     # Not json.dump, which encodes in Python and takes ten times as long; an idle daemon does this every minute.
     replace(path, json.dumps({"schema": SCHEMA, **values}, default=_plain))
-
-
-def _session_values(session: Session) -> dict[str, Any]:
-    return {"date": session.date.isoformat(), "open": session.open.isoformat(), "close": session.close.isoformat()}
 
 
 def _plain(value: Any) -> Any:

@@ -50,13 +50,20 @@ class RowReader:
             if (row := self.parsed(line)) is not None:
                 yield row
 
-    def forwards(self, file: BinaryIO) -> Iterator[Row]:
-        """The rows, oldest first, with one line in memory at a time."""
-        for line in file:
-            if not line.endswith(b"\n"):
+    def forwards(self, file: BinaryIO, start: int = 0) -> Iterator[Row]:
+        """The rows from the byte `start` on, where a line must begin, oldest first."""
+        return (row for _, row in self.placed(file, start))
+
+    def placed(self, file: BinaryIO, start: int) -> Iterator[tuple[int, Row]]:
+        """Like `forwards`, each row with its offset. One line is in memory at a time."""
+        file.seek(start)
+        while line := file.readline(LONGEST_LINE_BYTES):
+            if not line.endswith(b"\n") and len(line) < LONGEST_LINE_BYTES:
                 self.torn = True
-            elif (row := self.parsed(line)) is not None:
-                yield row
+                return
+            if (row := self.parsed(line)) is not None:
+                yield start, row
+            start += len(line)
 
     def parsed(self, line: bytes) -> Row | None:
         """The object in `line`; None for an empty line, and for a damaged line, which is counted."""

@@ -3,6 +3,7 @@
 Rows are in the order of their timestamps unless a clock was set back, so a search for a day starts a little early.
 """
 
+import itertools
 import os
 from collections.abc import Iterator
 from datetime import datetime
@@ -25,22 +26,10 @@ def offset_of(file: BinaryIO, when: datetime) -> int:
             high = middle
         else:
             low = start
-    for start, row in rows_from(file, low, RowReader()):
+    for start, row in RowReader().placed(file, low):
         if (at := moment(row.get("timestamp"))) is not None and at >= when:
             return start
     return file.seek(0, os.SEEK_END)
-
-
-def rows_from(file: BinaryIO, offset: int, reader: RowReader) -> Iterator[tuple[int, Row]]:
-    """Offset and row of each complete line from `offset` on, where a line must begin."""
-    file.seek(offset)
-    while line := file.readline(LONGEST_LINE_BYTES):
-        if not line.endswith(b"\n") and len(line) < LONGEST_LINE_BYTES:
-            reader.torn = True
-            return
-        if (row := reader.parsed(line)) is not None:
-            yield offset, row
-        offset += len(line)
 
 
 def samples(file: BinaryIO, start: int, count: int) -> Iterator[Row]:
@@ -54,16 +43,14 @@ def samples(file: BinaryIO, start: int, count: int) -> Iterator[Row]:
         if begins == seen:
             continue
         seen = begins
-        row = next((row for _, row in rows_from(file, begins, RowReader())), None)
-        if row is not None:
-            yield row
+        yield from itertools.islice(RowReader().forwards(file, begins), 1)
 
 
 def _first_row_from(file: BinaryIO, position: int, end: int) -> tuple[int, datetime | None]:
     """Offset and time of the first row with a time that begins after `position` and before `end`."""
     file.seek(position)
     begins = position + len(file.readline(LONGEST_LINE_BYTES))
-    for start, row in rows_from(file, begins, RowReader()):
+    for start, row in RowReader().placed(file, begins):
         if start >= end:
             break
         if (at := moment(row.get("timestamp"))) is not None:

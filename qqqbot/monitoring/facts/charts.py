@@ -20,7 +20,7 @@ from qqqbot.records.folder import Folder, Identity
 from qqqbot.records.inputs import NotRecorded, inputs_at
 from qqqbot.records.row_prices import prices_of_trade
 from qqqbot.records.tail import Row, RowReader, last_rows
-from qqqbot.records.time_search import offset_of, rows_from, samples
+from qqqbot.records.time_search import offset_of, samples
 from qqqbot.records.track import Track, extended, kept
 from qqqbot.regular_file import reading_if_there
 
@@ -130,7 +130,7 @@ def _sampled(folder: Folder, seen_at: datetime) -> Iterator[Row]:
         yield from newest
         worst_at = next((track.worst_at for row in newest if (track := kept(row))), None)
         if worst_at is not None:
-            yield from (row for _, row in itertools.islice(rows_from(file, offset_of(file, worst_at), RowReader()), 1))
+            yield from itertools.islice(RowReader().forwards(file, offset_of(file, worst_at)), 1)
 
 
 def _before(folder: Folder, who: Identity, seen_at: datetime, first: datetime) -> Iterator[Point]:

@@ -19,7 +19,7 @@ from qqqbot.records.folder import Folder, Identity, damage, identity, present
 from qqqbot.records.risk_line import Position, RiskLine, gain, life
 from qqqbot.records.tail import Row, RowReader, Rows, last_lines, last_rows
 from qqqbot.records.track import track_of
-from qqqbot.regular_file import reading
+from qqqbot.regular_file import reading_if_there
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +139,12 @@ def performance(folder: Folder, now: datetime) -> Results:
 def _book(folder: Folder, who: Identity) -> tuple[book_performance.Performance, tuple[str, ...]]:
     """All rows of `who` added up, and what is wrong with the file."""
     book, reader = book_performance.Performance(), RowReader()
-    if folder.trades.exists():
-        with reading(folder.trades) as file:
-            for row in filter(who.owns, reader.forwards(file)):
-                try:
-                    book.apply(row)
-                except book_performance.BAD_ROW:
-                    reader.garbage += 1
+    with reading_if_there(folder.trades) as file:
+        for row in filter(who.owns, reader.forwards(file)):
+            try:
+                book.apply(row)
+            except book_performance.BAD_ROW:
+                reader.garbage += 1
     return book, tuple(problem.text for problem in damage(folder.trades, Rows((), reader.torn, reader.garbage)))
 
 

@@ -19,7 +19,7 @@ from qqqbot.records.coerce import FIRST_YEAR, LAST_YEAR, mapping, moment, number
 from qqqbot.records.folder import Folder, Identity, damage, identity, present
 from qqqbot.records.inputs import NotRecorded, computed, inputs_at
 from qqqbot.records.tail import Row, RowReader, Rows, last_rows
-from qqqbot.records.time_search import offset_of, rows_from
+from qqqbot.records.time_search import offset_of
 from qqqbot.regular_file import reading_if_there
 
 # If the clock was set back, rows are out of order; so they are searched for this far around a day.
@@ -174,8 +174,8 @@ def _decisions(folder: Folder, when: When, now: datetime) -> Found:
 def _of_day(path: Path, day: date, who: Identity) -> tuple[Rows, list[Row]]:
     midnight = datetime.combine(day, time(), NEW_YORK)
     reader = RowReader()
-    rows = [row for at, row in _between(path, midnight - DISORDER, midnight + 2 * DISORDER, reader)]
-    wanted = [row for row in rows if who.owns(row) and _day_of(row) == day]
+    rows = _between(path, midnight - DISORDER, midnight + 2 * DISORDER, reader)
+    wanted = [row for at, row in rows if who.owns(row) and new_york_date(at) == day]
     return Rows((), reader.torn, reader.garbage), wanted
 
 
@@ -194,15 +194,10 @@ def _at(rows: list[Row], at: datetime) -> list[Row]:
     return [row for row in earlier if row.get("check") == check] if check else earlier[-1:]
 
 
-def _day_of(row: Row) -> date | None:
-    at = moment(row.get("timestamp"))
-    return new_york_date(at) if at else None
-
-
 def _between(path: Path, first: datetime, last: datetime, reader: RowReader) -> Iterator[tuple[datetime, Row]]:
     """The rows with a time, from the first row at or after `first` up to the first row after `last`."""
     with reading_if_there(path) as file:
-        for _, row in rows_from(file, offset_of(file, first), reader):
+        for row in reader.forwards(file, offset_of(file, first)):
             at = moment(row.get("timestamp"))
             if at is None:
                 continue

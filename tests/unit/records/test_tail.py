@@ -3,7 +3,7 @@
 import io
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -37,7 +37,7 @@ def lines_of(count: int, width: int = 80) -> bytes:
     return b"".join(json.dumps({"n": n, "pad": "x" * width}).encode() + b"\n" for n in range(count))
 
 
-def numbers(rows: tuple[Row, ...]) -> list[int]:
+def numbers(rows: Iterable[Row]) -> list[int]:
     return [row["n"] for row in rows]
 
 
@@ -95,6 +95,33 @@ def test_forwards_and_backwards_agree() -> None:
     forwards = list(there.forwards(io.BytesIO(content)))
     assert forwards == list(back.backwards(io.BytesIO(content)))[::-1]
     assert (there.torn, there.garbage) == (back.torn, back.garbage) == (True, 1)
+
+
+def test_a_torn_line_is_reported_and_not_returned() -> None:
+    reader = RowReader()
+    assert numbers(reader.forwards(io.BytesIO(b'{"n": 1}\n{"timest'))) == [1]
+    assert reader.torn
+
+
+def test_a_row_is_found_at_its_offset() -> None:
+    file = io.BytesIO(b'{"n": 1}\nrubbish\n{"n": 2}\n{"n": 3}\n')
+    placed = [*RowReader().placed(file, 9)]
+    assert [(offset, row["n"]) for offset, row in placed] == [(17, 2), (26, 3)]
+    assert numbers(RowReader().forwards(file, placed[1][0])) == [3]
+
+
+def test_a_hole_in_a_file_is_never_in_memory_as_a_whole() -> None:
+    class Measured(io.BytesIO):
+        longest = 0
+
+        def readline(self, size: "int | None" = -1, /) -> bytes:
+            found = super().readline(size)
+            self.longest = max(self.longest, len(found))
+            return found
+
+    file = Measured(b'{"n": 1}\n' + b"\0" * 3 * LONGEST_LINE_BYTES + b'\n{"n": 2}\n')
+    assert numbers(RowReader().forwards(file)) == [1, 2]
+    assert file.longest == LONGEST_LINE_BYTES
 
 
 def test_no_file_has_no_rows(tmp_path: Path) -> None:

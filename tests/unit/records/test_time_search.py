@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qqqbot.records.tail import RowReader
-from qqqbot.records.time_search import offset_of, rows_from, samples
+from qqqbot.records.time_search import offset_of, samples
 from tests.support.builders import NOW
 
 SECOND = timedelta(seconds=1)
@@ -48,7 +48,7 @@ def test_the_first_row_from_a_moment_on_is_found_whatever_lies_between(
     for at, text in garbage:
         lines.insert(at, text)
     file = io.BytesIO(b"".join(lines) + torn)
-    found = [row for _, row in rows_from(file, offset_of(file, NOW + when * SECOND), RowReader())]
+    found = [*RowReader().forwards(file, offset_of(file, NOW + when * SECOND))]
     wanted = [second for second, _ in sorted(rows) if second >= when]
     timed = [row["timestamp"] for row in found if len(row.get("timestamp", "")) > 10]
     assert timed == [(NOW + second * SECOND).isoformat() for second in wanted]
@@ -58,7 +58,7 @@ def test_an_oversized_file_is_not_read() -> None:
     lines = b"".join(line(second, 400) for second in range(50_000))
     file = CountingFile(lines)
     offset = offset_of(file, NOW + 31_415 * SECOND)
-    (_, row) = next(rows_from(file, offset, RowReader()))
+    row = next(RowReader().forwards(file, offset))
     assert row["timestamp"] == (NOW + 31_415 * SECOND).isoformat()
     assert file.taken < 100_000 < len(lines) / 100
 
@@ -82,9 +82,3 @@ def test_each_of_a_few_rows_is_sampled_at_most_once(count: int) -> None:
     file = io.BytesIO(b"".join(line(second, 10) for second in range(count)))
     found = [row["timestamp"] for row in samples(file, 0, 500)]
     assert found == [(NOW + second * SECOND).isoformat() for second in range(count)]
-
-
-def test_a_torn_line_is_reported_and_not_returned() -> None:
-    reader = RowReader()
-    assert len(list(rows_from(io.BytesIO(line(1) + b'{"timest'), 0, reader))) == 1
-    assert reader.torn
