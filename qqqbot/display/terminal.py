@@ -6,7 +6,7 @@ that is why rich is imported only if there is a terminal to draw on, and why blo
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
@@ -42,6 +42,11 @@ class Field(NamedTuple):
 
 class Fields(NamedTuple):
     rows: tuple[Field, ...]
+
+
+def under(label: str, texts: Iterable[str], tone: Tone = Tone.PLAIN) -> list[Field]:
+    """A field for each of `texts`; only the first shows the label."""
+    return [Field("" if n else label, text, tone) for n, text in enumerate(texts)]
 
 
 class Table(NamedTuple):

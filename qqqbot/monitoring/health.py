@@ -93,12 +93,13 @@ def _of_life(evidence: Evidence, health: Health, now: datetime) -> Iterable[Prob
         else:
             found = f"no heartbeat for {minutes} minutes: the daemon hangs"
             yield Problem(found, f"run {COMMAND} restart (or stop --force if it does not react)")
-    elif evidence.disk_is_full and evidence.holder is not None and not _last_check_failed(evidence, Reason.DISK_ERROR):
+    elif evidence.disk_is_full and evidence.holder is not None and Reason.DISK_ERROR not in _failed(evidence):
         yield Problem(AlertKind.DISK.headline, AlertKind.DISK.advice)
 
 
-def _last_check_failed(evidence: Evidence, code: Reason) -> bool:
-    return code in dict(failures(mapping(evidence.status.get("last_check"))))
+def _failed(evidence: Evidence) -> dict[str, str]:
+    """Code -> sentence of each failure of the last check."""
+    return dict(failures(mapping(evidence.status.get("last_check"))))
 
 
 def _of_trading(evidence: Evidence) -> Iterable[Problem]:

@@ -224,12 +224,10 @@ class OwnerNotifier:
 
     def _waits(self, notice: Notice, now: datetime) -> bool:
         """Whether the notice was sent within the hour, and is under way or no channel has accepted anything since."""
-        return self._sent_within(AGAIN_AFTER, notice, now) and (
-            self._flies(notice, now) or not self._works_again(notice)
-        )
-
-    def _works_again(self, notice: Notice) -> bool:
-        return self._arrived is not None and self._arrived > self._sent[notice.subject].at
+        if not self._sent_within(AGAIN_AFTER, notice, now):
+            return False
+        works_again = self._arrived is not None and self._arrived > self._sent[notice.subject].at
+        return self._flies(notice, now) or not works_again
 
     def _sent_within(self, length: timedelta, notice: Notice, now: datetime) -> bool:
         sent = self._sent.get(notice.subject)

@@ -16,7 +16,7 @@ from qqqbot.display.formatting import (
     words,
 )
 from qqqbot.display.masking import without_accounts, without_detail
-from qqqbot.display.terminal import Field, Fields, Screen, Tone
+from qqqbot.display.terminal import Field, Fields, Screen, Tone, under
 from qqqbot.model.new_york import NEW_YORK, new_york_date
 from qqqbot.model.program import COMMAND
 from qqqbot.monitoring.facts.status import Decision, Forecast, NearestFlip, Own, Process, Status
@@ -182,11 +182,9 @@ def _problem_fields(facts: Status) -> list[Field]:
 
 
 def _notice_fields(facts: Status) -> list[Field]:
-    fields: list[Field] = []
-    for notice in facts.notices[-NOTICES_SHOWN:]:
-        text = f"{time_near(notice.at, facts.now)} {without_accounts(notice.text or '')}"
-        fields.append(Field("" if fields else "Notices", text, Tone.FAINT))
-    return fields
+    newest = facts.notices[-NOTICES_SHOWN:]
+    texts = (f"{time_near(notice.at, facts.now)} {without_accounts(notice.text or '')}" for notice in newest)
+    return under("Notices", texts, Tone.FAINT)
 
 
 def _channel_fields(facts: Status) -> list[Field]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from qqqbot.display.formatting import NONE, column_time, count, day_and_time, percent, span, usd
 from qqqbot.display.masking import without_accounts
-from qqqbot.display.terminal import Field, Fields, Line, Screen, Table, Tone
+from qqqbot.display.terminal import Field, Fields, Line, Screen, Table, Tone, under
 from qqqbot.model.program import COMMAND
 from qqqbot.monitoring.facts.changes import Changes
 from qqqbot.monitoring.facts.trades import Log, LogLine, Results, Rounds, Trades
@@ -93,7 +93,7 @@ def _risk_fields(facts: Results) -> list[Field]:
         costs = cost_words(facts.commissions, facts.slippage)
         return [Field("Drawdown", "not known"), Field("Costs", costs)]
     fields = [Field(name, text) for name, text in risk_words(risk)]
-    return fields + [Field("" if n else "Changes", text) for n, text in enumerate(change_words(facts.changes))]
+    return fields + under("Changes", change_words(facts.changes))
 
 
 def change_words(changes: Changes | None) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from qqqbot.display.formatting import NONE, clock_time, column_time, count, day_and_time, order_text, usd, words
 from qqqbot.display.masking import without_accounts, without_detail
-from qqqbot.display.terminal import Block, Field, Fields, Line, Screen, Table, Tone
+from qqqbot.display.terminal import Block, Field, Fields, Line, Screen, Table, Tone, under
 from qqqbot.model.family import DEFAULT_SYMBOLS
 from qqqbot.monitoring.facts.why import ExplainedDecision, MadeOrder, Replay, ReplayedDecision, Why, failed_gate
 from qqqbot.monitoring.screens.frame import framed
@@ -144,12 +144,13 @@ def _account_text(row: Row) -> str:
 
 
 def _plan_fields(row: Row) -> list[Field]:
-    fields: list[Field] = []
-    for order in map(mapping, sequence(row.get("orders"))):
-        planned = order_text(text(order.get("side")), number(order.get("quantity")), text(order.get("symbol")))
-        at = f"at about {usd(number(order.get('price')))}"
-        fields.append(Field("" if fields else "Plan", f"{planned} {at}", Tone.GOOD))
-    return fields or [Field("Plan", "no order")]
+    orders = map(mapping, sequence(row.get("orders")))
+    return under("Plan", map(_planned_text, orders), Tone.GOOD) or [Field("Plan", "no order")]
+
+
+def _planned_text(order: Mapping[str, Any]) -> str:
+    planned = order_text(text(order.get("side")), number(order.get("quantity")), text(order.get("symbol")))
+    return f"{planned} at about {usd(number(order.get('price')))}"
 
 
 def _made_fields(order: MadeOrder) -> list[Field]:

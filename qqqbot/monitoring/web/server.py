@@ -188,7 +188,7 @@ def _bound(hosts: Sequence[str], port: int, kept: ExitStack) -> list[socket.sock
 def _routes(folder: Folder, clock: Clock) -> dict[str, Route]:
     def whole(_: WSGIEnvironment) -> Response:
         content = page.parts(dashboard(folder, clock.now()))
-        return Response("200 OK", HTML, page.document(content, _tags(content)).encode(errors="replace"))
+        return _text(HTML, page.document(content, _tags(content)))
 
     def parts(environment: WSGIEnvironment) -> Response:
         return _changed(page.parts(dashboard(folder, clock.now())), environment.get("HTTP_IF_NONE_MATCH", ""))
@@ -203,19 +203,11 @@ def _routes(folder: Folder, clock: Clock) -> dict[str, Route]:
             when = When.parse([asked[:40]])
         except ValueError:
             return _sentence("400 Bad Request", "Expected a New York date and time, as in why?at=2026-11-25T15:45.")
-        return Response("200 OK", HTML, page.why(why(folder, when, clock.now())).encode(errors="replace"))
+        return _text(HTML, page.why(why(folder, when, clock.now())))
 
     def book(_: WSGIEnvironment) -> Response:
         rows = own_rows(folder.trades, identity(folder, folder.status()[0]))
-        return Response(
-            "200 OK",
-            CSV,
-            as_csv(rows).encode(errors="replace"),
-            (("Content-Disposition", f"attachment; filename=qqqbot-{page.BOOK}"),),
-        )
-
-    def figures(_: WSGIEnvironment) -> Response:
-        return Response("200 OK", metrics.KIND, metrics.text(status(folder, clock.now())).encode(errors="replace"))
+        return _text(CSV, as_csv(rows), ("Content-Disposition", f"attachment; filename=qqqbot-{page.BOOK}"))
 
     return {
         "/": whole,
@@ -224,7 +216,7 @@ def _routes(folder: Folder, clock: Clock) -> dict[str, Route]:
         "/why": explanation,
         f"/{page.BOOK}": book,
         HEALTH: lambda _: _sentence(*metrics.health(status(folder, clock.now()))),
-        "/metrics": figures,
+        "/metrics": lambda _: _text(metrics.KIND, metrics.text(status(folder, clock.now()))),
         **{f"/{name}": _static(kind, (HERE / name).read_bytes()) for name, kind in FILES.items()},
         **{f"/{name}.svg": _static(SVG, text.encode()) for name, text in page.ICONS.items()},
     }
@@ -316,4 +308,8 @@ def _packed(found: Response, environment: WSGIEnvironment) -> tuple[str, list[tu
 
 
 def _sentence(status: str, text: str, *headers: tuple[str, str]) -> Response:
-    return Response(status, TEXT, f"{text}\n".encode(errors="replace"), headers)
+    return _text(TEXT, f"{text}\n", *headers, status=status)
+
+
+def _text(kind: str, text: str, *headers: tuple[str, str], status: str = "200 OK") -> Response:
+    return Response(status, kind, text.encode(errors="replace"), headers)
