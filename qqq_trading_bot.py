@@ -258,7 +258,9 @@ class Daemon:
         account = engine.broker.snapshot()
         adoption.refuse_open_orders(engine.records.journal.unresolved(), account)
         before = functools.partial(last_price, records.decisions.path, engine.broker.mode, engine.broker.account)
-        seen = Seen(account, market, records.journal.lost(), lambda: self._refuse_unusable(engine, account), before)
+        withdrawn = max(records.book.ledger.total_capital - self.settings.capital, Decimal(0))
+        lost, usable = records.journal.lost(), lambda: self._refuse_unusable(engine, account)
+        seen = Seen(account, market, lost, usable, before, withdrawn)
         splits = engine.keeper.record_splits(market, account) if market is not None else []
         settled = answers.settle(records.book, answer, seen, now)
         told = [f"{s.symbol}: the split of {s.date}, {s.ratio:g}:1, recorded in the book" for s in splits]

@@ -82,7 +82,10 @@ class Answered(NamedTuple):
     price: Decimal = ZERO
     foreign: int = 0
     cost: Decimal = ZERO
-    """the average cost of one of the bot's shares before the answer"""
+    """the average cost of one of the bot's shares before the row"""
+    shares_before: int = 0
+    """the bot's shares before the row"""
+    cash_before: Decimal = ZERO
 
 
 class Purchase(NamedTuple):
@@ -281,19 +284,22 @@ class Ledger:
         """Remember one row of an answer. `cost` is the cost of a share that comes back when its sale is undone."""
         symbol, quantity = answered.symbol, answered.quantity
         same = self.last_answer and self.last_answer[0].timestamp == answered.timestamp  # rows of one answer
-        self.last_answer = (*(self.last_answer if same else ()), answered._replace(cost=self.cost[symbol]))
+        before = answered._replace(cost=self.cost[symbol], shares_before=self.shares[symbol], cash_before=self.cash)
+        self.last_answer = (*(self.last_answer if same else ()), before)
         self.foreign[symbol] += answered.foreign
-        if quantity < 0 and answered.side is Side.SELL:
-            self._take_back_sale(symbol, -quantity, answered.price, cost)
+        sale = answered.side is Side.SELL
+        if quantity < 0 and (sale or not self.shares[symbol]):  # a sale, or a purchase that closed a short position
+            self._take_back(symbol, -quantity if sale else quantity, answered.price, cost)
         elif quantity:
             self._move(symbol, answered.side, quantity, quantity * answered.price)
 
-    def _take_back_sale(self, symbol: str, quantity: int, price: Decimal, cost: Decimal) -> None:
+    def _take_back(self, symbol: str, change: int, price: Decimal, cost: Decimal) -> None:
+        """Take back an answer that realized profit: the bot's shares change by `change`."""
         held = self.shares[symbol]
-        self.cost[symbol] = (self.cost[symbol] * held + cost * quantity) / (held + quantity)
-        self.realized_pnl -= (price - cost) * quantity
-        self.cash -= price * quantity
-        self.shares[symbol] += quantity
+        self.cost[symbol] = (self.cost[symbol] * held + cost * change) / (held + change)
+        self.realized_pnl -= (price - cost) * change
+        self.cash -= price * change
+        self.shares[symbol] += change
 
     def _split(self, row: Row) -> None:
         """A fraction of a share that the split does not leave is sold for `cash`."""

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -19,10 +19,10 @@ from qqqbot.model.new_york import NEW_YORK, new_york_text
 from qqqbot.model.program import COMMAND
 from qqqbot.model.values import AccountSnapshot, OrderIntent, Rules, Side, Snapshot
 from qqqbot.records.book import Book, adopted, left_alone
-from qqqbot.records.ledger import Booked, pending_splits
+from qqqbot.records.ledger import ZERO, Answered, Booked, Ledger, pending_splits
 from qqqbot.strategy import gates
 from qqqbot.strategy.basis import RATIOS
-from qqqbot.trading.bookkeeping import NOTICEABLE, POSITIONS_SHOWN, explains, ratio_of
+from qqqbot.trading.bookkeeping import CENT, NOTICEABLE, POSITIONS_SHOWN, explains, ratio_of
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class Seen:
     """The facts that an answer is judged by. `lost` are orders whose end the broker no longer reports, oldest first.
 
     `usable` raises PricesUnavailable or StalePrices if no check would trade on the market's prices. `last_price` gives
-    the price of a symbol that the bot itself saw last before a date.
+    the price of a symbol that the bot itself saw last before a date. `withdrawn` is the part of total_capital that the
+    owner has taken out of config.json, and that the book still has because it is invested.
     """
 
     account: AccountSnapshot
@@ -38,6 +39,7 @@ class Seen:
     lost: tuple[OrderIntent, ...] = ()
     usable: Callable[[], None] = lambda: None
     last_price: Callable[[str, date], float | None] = lambda _symbol, _before: None
+    withdrawn: Decimal = ZERO
 
 
 class Priced(NamedTuple):
@@ -78,10 +80,16 @@ def leave(book: Book, account: AccountSnapshot, now: datetime) -> list[str]:
     """
     found = differences(book, account)
     ledger = book.ledger
-    if short := [s for s, d in found.items() if ledger.foreign[s] + d < 0 or ledger.shares[s] < 0]:
+    if owed := [f"{-ledger.shares[s]:,} {s}" for s in found if ledger.shares[s] < 0]:
         raise LedgerMismatch(
-            f"{', '.join(short)}: the account holds fewer shares than the book says are the bot's, or the book is "
-            f"short; use {COMMAND} adopt to take over the account's number"
+            f"the bot has sold more than it had: {', '.join(owed)} of the account's shares close that position and are "
+            f"the bot's. Nothing was recorded: answer {COMMAND} adopt. It takes over all that you bought; what you "
+            "want to keep, buy after that, and leave it"
+        )
+    if short := [s for s, d in found.items() if ledger.foreign[s] + d < 0]:
+        raise LedgerMismatch(
+            f"{', '.join(short)}: the account holds fewer shares than the book says are the bot's; "
+            f"use {COMMAND} adopt to take over the account's number"
         )
     book.answer([left_alone(symbol, difference) for symbol, difference in found.items()], now)
     return [f"{symbol}: {difference:+,} shares left alone" for symbol, difference in found.items()]
@@ -97,8 +105,7 @@ def undo(book: Book, now: datetime) -> list[str]:
         raise LedgerMismatch("there is no answer to take back: none was given, or a split has been recorded since")
     trial = book.rehearsal()
     trial.undo(now)
-    left = trial.ledger
-    if left.cash < 0 or min(*left.shares.values(), *left.foreign.values()) < 0:
+    if _has_less(trial.ledger, answers):
         raise LedgerMismatch(
             f"the answer of {answers[0].timestamp} cannot be taken back: what it recorded has been traded since. "
             "Nothing was recorded. If account and book differ, answer with adopt or leave"
@@ -107,6 +114,13 @@ def undo(book: Book, now: datetime) -> list[str]:
     foreign = {answer.symbol: -answer.foreign for answer in answers if answer.foreign}
     done = [f"{s}: {n:+,} shares of the bot's, taken back" for s, n in own.items() if n]
     return done + [f"{s}: {n:+,} of the shares left alone, taken back" for s, n in foreign.items()]
+
+
+def _has_less(left: Ledger, answers: Sequence[Answered]) -> bool:
+    """Whether the book lacks what taking back `answers` needs. What it lacked before them is no reason to refuse."""
+    before = {answer.symbol: answer.shares_before for answer in reversed(answers)}
+    fewer = [symbol for symbol, count in left.shares.items() if count < min(before.get(symbol, 0), 0)]
+    return left.cash < min(answers[0].cash_before, ZERO) or bool(fewer) or min(left.foreign.values()) < 0
 
 
 def refuse_late_positions(book: Book, account: AccountSnapshot) -> None:
@@ -124,9 +138,12 @@ def refuse_late_positions(book: Book, account: AccountSnapshot) -> None:
 
 def refuse_short_position(account: AccountSnapshot) -> None:
     """Raises LedgerMismatch if the account is short: missing shares can be neither the bot's nor the owner's."""
-    if short := [f"{count:,} {symbol}" for symbol, count in account.positions.items() if count < 0]:
+    if short := {symbol: count for symbol, count in account.positions.items() if count < 0}:
+        found = ", ".join(f"{count:,} {symbol}" for symbol, count in short.items())
+        missing = " and ".join(f"{-count:,} {symbol}" for symbol, count in short.items())
         raise LedgerMismatch(
-            f"the account is short ({', '.join(short)}). Nothing was recorded: close the position by hand, then adopt"
+            f"the account is short ({found}). Nothing was recorded: close the position by hand, then adopt; buy "
+            f"{missing} for that"
         )
 
 
@@ -140,17 +157,23 @@ def refuse_open_orders(unresolved: Sequence[OrderIntent], account: AccountSnapsh
 
 
 def differences(book: Book, account: AccountSnapshot) -> dict[str, int]:
-    """The account's shares less the book's and less the shares left alone, for each symbol that differs."""
+    """The account's shares less the book's and less the shares left alone, for each symbol to be answered.
+
+    Those are the symbols that differ, and those of which the book is short: if nothing differs there, the bot has sold
+    shares that were left alone.
+    """
     ledger = book.ledger
     known = dict.fromkeys((*account.positions, *ledger.held))
     found = {s: account.positions.get(s, 0) - ledger.shares[s] - ledger.foreign[s] for s in known}
-    return {symbol: difference for symbol, difference in found.items() if difference}
+    return {symbol: difference for symbol, difference in found.items() if difference or ledger.shares[symbol] < 0}
 
 
 def price_of_lost(
     lost: Sequence[OrderIntent], booked: Mapping[str, Booked], symbol: str, difference: int
 ) -> Priced | None:
     """The decision price of a lost order that would explain the difference; None if there is no such order."""
+    if not difference:
+        return None
     side = Side.BUY if difference > 0 else Side.SELL
     for intent in reversed(lost):
         known = booked.get(intent.order_ref)
@@ -233,19 +256,20 @@ def _text(ratio: Fraction, before: int) -> str:
     return f"those of a split {ratio.numerator}:{ratio.denominator} of the book's {before:,}"
 
 
-def refuse_money_that_is_not_there(book: Book, account: AccountSnapshot, equity: Decimal) -> None:
+def refuse_money_that_is_not_there(book: Book, seen: Seen, equity: Decimal) -> None:
     """Raises LedgerMismatch if `book`, as it would be after the answer, has more cash than the account.
 
     The next purchase would invest that cash, and the missing part would come out of the owner's other money.
     """
-    there, cash = account.spendable + account.unsettled, book.ledger.cash
+    account, total_capital = seen.account, book.ledger.total_capital - seen.withdrawn
+    there, cash = account.spendable + account.unsettled, book.ledger.cash - seen.withdrawn
     if account.behind or cash > there + equity * NOTICEABLE:
         late = f" (its values are late: {account.behind})" if account.behind else ""
         raise LedgerMismatch(
             f"the book would have {cash:,.2f} of cash, and the account has {there:,.2f}{late}: the price is not that "
             "of the trade, or money was taken out. Nothing was recorded. After a trade of the last minutes wait three "
             "minutes and answer again; give the trade's real price (adopt --price 61.25); or, if money was taken out, "
-            f"lower total_capital in config.json by {cash - there:,.2f} first"
+            f"lower total_capital in config.json by that, to {total_capital + there - cash:.2f}, and answer again"
         )
 
 
@@ -256,7 +280,7 @@ def refuse_leaving_a_purchase(book: Book, account: AccountSnapshot, lost: Sequen
     """
     there, ledger = account.spendable + account.unsettled, book.ledger
     for symbol, difference in differences(book, account).items():
-        if ledger.cash <= there + ledger.total_capital * NOTICEABLE or difference < 0:
+        if ledger.cash <= there + ledger.total_capital * NOTICEABLE or difference <= 0:
             continue
         if price_of_lost(lost, ledger.orders, symbol, difference):
             raise LedgerMismatch(
@@ -269,15 +293,25 @@ def refuse_leaving_a_purchase(book: Book, account: AccountSnapshot, lost: Sequen
 
 def _refuse_debt(book: Book, own: Mapping[str, int], prices: Mapping[str, Decimal]) -> None:
     """Raises LedgerMismatch if the bot would owe money for the purchases after the sales that are adopted with them."""
-    cost = sum((prices[symbol] * quantity for symbol, quantity in own.items() if quantity), Decimal(0))
-    after = book.ledger.cash - cost
-    if cost <= 0 or after >= 0:
+    cost = sum((prices[symbol] * quantity for symbol, quantity in own.items() if quantity), ZERO)
+    ledger = book.ledger
+    owed = (cost - ledger.cash).quantize(CENT, ROUND_CEILING)
+    if cost <= 0 or owed <= 0:
         return
     bought = ", ".join(f"{q:+,} {s} at {prices[s]:,.2f}" for s, q in own.items() if q > 0)
+    at = " ".join(f"--price {s}={prices[s].normalize():f}" for s, q in own.items() if q)
+    then = f"set total_capital in config.json to {ledger.total_capital + owed:.2f}, and answer {COMMAND} adopt {at}"
+    missing = f"the bot has {ledger.cash:,.2f} of cash and would owe {owed:,.2f}"
+    if any(ledger.shares[symbol] < 0 for symbol in own):
+        raise LedgerMismatch(
+            f"the bot has sold more than it had and spent the proceeds: for the shares that close that position "
+            f"({bought}) {missing}. Nothing was recorded. Give the price that you paid, if it was another (adopt "
+            f"--price 61.25); or {then}: the rest is then your deposit. You may lower total_capital again: the bot "
+            "returns the money once it is in cash"
+        )
     raise LedgerMismatch(
-        f"the account holds more than the book ({bought}), but the bot has {book.ledger.cash:,.2f} of cash and would "
-        f"owe {-after:,.2f}: it cannot have bought them at this price. Nothing was recorded. If the shares are "
-        f"yours: {COMMAND} leave. If there was a split: wait until the price source reports it; it is then "
-        "recorded automatically. If the shares are the bot's, bought with your money or by an order that was lost: "
-        "give their real price (adopt --price 61.25), or raise total_capital in config.json by what is owed, then adopt"
+        f"the account holds more than the book ({bought}), but {missing}: it cannot have bought them at this price. "
+        f"Nothing was recorded. If the shares are yours: {COMMAND} leave. If there was a split: wait until the price "
+        "source reports it; it is then recorded automatically. If the shares are the bot's, bought with your money or "
+        f"by an order that was lost: give their real price (adopt --price 61.25), or {then}"
     )

@@ -73,7 +73,7 @@ def settle(book: Book, answer: Answer, seen: Seen, now: datetime) -> Settled:
         adoption.refuse_beside_split(book, seen)
     moved = after.shares != before.shares
     if moved and answer.kind is Kind.ADOPT:
-        adoption.refuse_money_that_is_not_there(trial, seen.account, after.equity(_prices(seen.market, after)))
+        adoption.refuse_money_that_is_not_there(trial, seen, after.equity(_prices(seen.market, after)))
     if not answer.dry_run:
         _make(book, answer, seen, now)
     return Settled(answer, seen, done, before, after)

@@ -1,18 +1,16 @@
 """What outlives the process in the simulation: time, prices, broker, files, the faults to come, and the laws."""
 
-import functools
 import random
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from qqqbot.adapters.simulated.prices import SimulatedPrices
 from qqqbot.model.executions import status_exec_id
-from qqqbot.model.family import PRICE, Average, Comparison, Rule, two_averages, watched
+from qqqbot.model.family import PRICE, Average, Comparison, Rule, two_averages
 from qqqbot.model.reasons import Reason
 from qqqbot.model.values import Decide, Holding, OrderIntent, OrderType, Rules, Side
 from qqqbot.records.ledger import Booked
@@ -21,6 +19,7 @@ from qqqbot.strategy.rule import evaluate
 from qqqbot.strategy.sizing import ALL_OF_IT, shares_to_buy
 from qqqbot.trading.engine import Check
 from tests.simulation.sim_broker import LATEST_VALUE_SECONDS, NO_MARGIN, SimBroker, SimOrder, Unkindness
+from tests.simulation.sim_prices import prices_of, sessions_before
 from tests.simulation.sim_records import fold_of, half_way_to, is_second_leg, rows, without_outcome
 from tests.support.builders import fold
 
@@ -39,7 +38,6 @@ OTHER_RULES = {
 INTERVAL = timedelta(minutes=30)
 # If every point of a run is tried, fewer checks are enough.
 SWEEP_INTERVAL = timedelta(minutes=65)
-SESSIONS_BEFORE = 20
 UNKIND_SESSIONS = 3
 # How many shares a twin may sell beyond those that are there.
 MOST_SHORT = 20
@@ -88,8 +86,8 @@ class World:
         # In the kind world the price moves overnight only, so that a restart decides on the same price.
         if self.rule is None and self.p and self.seed % 4 == 3:
             self.rule = [*OTHER_RULES.values()][self.seed // 4 % len(OTHER_RULES)]
-        self.prices = _prices(self.seed, still=self.p == 0, rule=self.rule or RULES.form)
-        sessions = self.prices.table.sessions[_sessions_before(self.rule or RULES.form) :]
+        self.prices = prices_of(self.seed, still=self.p == 0, rule=self.rule or RULES.form)
+        sessions = self.prices.table.sessions[sessions_before(self.rule or RULES.form) :]
         # In the middle of a session: what is still open then must be ended by the bot, not by the night.
         self.kind_from = sessions[UNKIND_SESSIONS].open + timedelta(minutes=self.rng.randint(30, 180))
         self.settled_from = self.kind_from + 2 * INTERVAL
@@ -118,6 +116,9 @@ class World:
         self.hand_trade: tuple[str, int] | None = None
         self.oversold: list[str] = []
         """symbol of each twin that sold more than was there"""
+        self.capital = CAPITAL
+        self.told_price: dict[str, Decimal] = {}
+        """at which a refused answer told the owner to adopt"""
         self.taken_out = Decimal(0)
         self._brought_back = self.clock.true_now() - timedelta(days=1)
         self._became_kind = False
@@ -243,14 +244,11 @@ class World:
             book = fold_of(self.logs)
             there = min(self.broker.shares(now)[symbol] - book.foreign[symbol], book.shares[symbol]) - selling
             held = there
-            beyond = self.odd.rng.choice((0, self.odd.rng.randint(1, MOST_SHORT)))
-            # A book that owes for another twin cannot buy them back without the owner's capital.
-            there = max(there, 0) + (0 if self._paid_for_twins() else beyond)
+            there = max(there, 0) + self.odd.rng.choice((0, self.odd.rng.randint(1, MOST_SHORT)))
         else:
             buying = sum((i.quantity * i.decision_price for i in alive if i.side is Side.BUY), Decimal(0))
             price = Decimal(str(self.prices.price(order.intent.symbol, now)))
             there = int((self.broker.cash(now) - buying - LEFT_BY_TWINS) / price / Decimal("1.05"))
-            there = 0 if self.oversold else there
         if (quantity := min(order.intent.quantity, there)) > 0 and self.hand_trade is None:
             self.broker.send_twin(order, quantity, session.close)
             self.oversold += [order.intent.symbol] * (order.intent.side is Side.SELL and quantity > held)
@@ -280,24 +278,29 @@ class World:
         return next(((symbol, -count) for symbol, count in own.items() if count < 0), None)
 
     def close_short(self) -> None:
-        """Buy it back by hand, once all of it is in the book, and adopt that."""
+        """Buy it back by hand, once all of it is in the book, perhaps with a few more, and adopt that."""
         found, journal = self.short(), rows(self.logs / "orders.jsonl")
         hides = any(order.hides(self.clock.true_now()) for order in self.broker.all_orders())
         if found is None or hides or without_outcome(journal):
             return
-        if self.hand_trade is None and self._by_hand(*found):
-            self.hand_trade = found
-        if self.hand_trade == found and not self.unsettled_executions():
+        bought = found[0], found[1] + self.odd.rng.choice((0, 0, 3))
+        if self.hand_trade is None and self._by_hand(*bought):
+            self.hand_trade = bought
+        if self._closes_short() and not self.unsettled_executions():
             raise OwnerStops
         self.undo_hand_trade()
+
+    def _closes_short(self) -> bool:
+        found, bought = self.short(), self.hand_trade
+        return found is not None and bought is not None and bought[0] == found[0] and bought[1] >= found[1]
 
     def undo_hand_trade(self) -> None:
         if (
             self.hand_trade is not None
-            and self.hand_trade != self.short()
+            and not self._closes_short()
             and self._by_hand(self.hand_trade[0], -self.hand_trade[1])
         ):
-            self.hand_trade = None
+            self.hand_trade, self.told_price = None, {}
 
     def answers(self) -> int:
         """How often the owner's answer about a difference is in the book."""
@@ -486,15 +489,3 @@ class World:
         Where the owner took most of the money and the bot invested the rest, a few shares cost more than is left.
         """
         return amount <= 0 or amount + SPARE <= self.broker.cash(self.clock.true_now())
-
-
-@functools.lru_cache(maxsize=64)
-def _sessions_before(rule: Rule) -> int:
-    return max(SESSIONS_BEFORE, rule.history)
-
-
-def _prices(seed: int, still: bool, rule: Rule) -> SimulatedPrices:
-    # Another seed begins in another stretch of the market; a rough one crosses the lines within the day.
-    first = date(2025, 10, 20) - timedelta(days=37 * (seed % 5))
-    last = first + timedelta(days=50 + 2 * (_sessions_before(rule) - SESSIONS_BEFORE))
-    return SimulatedPrices(seed, watched(rule, ()), first, last, *((1.0, 0.0) if still else (0.3, 3.0)))

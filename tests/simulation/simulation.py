@@ -13,6 +13,7 @@ import json
 import math
 import os
 import random
+import re
 import shutil
 import tempfile
 from collections import Counter
@@ -43,12 +44,13 @@ from qqqbot.trading.parts import Adapters
 from tests.simulation.sim_broker import ACCOUNT
 from tests.simulation.sim_records import rows
 from tests.simulation.sim_watch import Watch
-from tests.simulation.sim_world import CAPITAL, OTHER_RULES, RULES, Death, OwnerStops, World
+from tests.simulation.sim_world import OTHER_RULES, RULES, Death, OwnerStops, World
 from tests.support.builders import fold
 
 BEAT = timedelta(hours=12)
 ORDER_TIMEOUT = timedelta(seconds=60)
 RESTART = timedelta(seconds=20)
+CAPITAL_ASKED_FOR = re.compile(r"set total_capital in config\.json to ([\d.]+), .* adopt --price (\w+)=([\d.]+)")
 # Records in memory if the system offers it: what is proved here is the order of writes, not the speed of a disk.
 FOLDERS = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
@@ -178,7 +180,7 @@ class Life:
         state, notifier = State(), LogNotifier(world.clock)
         try:
             records = load_records(world.logs, identity, world.clock, notifier, self._file)
-            set_capital(records.book, CAPITAL, world.clock)
+            set_capital(records.book, world.capital, world.clock)
         except BaseException:
             self.end()
             raise
@@ -219,12 +221,22 @@ class Life:
                 ownership.leave(book, account, world.clock.now())
             else:
                 now = world.clock.true_now()
-                prices = {s: ownership.Priced(Decimal(str(world.prices.price(s, now)))) for s in world.prices.symbols}
+                priced = {s: Decimal(str(world.prices.price(s, now))) for s in world.prices.symbols} | world.told_price
+                prices = {symbol: ownership.Priced(price) for symbol, price in priced.items()}
                 ownership.adopt(book, account, prices, world.clock.now())
+        except LedgerMismatch as refused:
+            self._do_as_told(str(refused))
+            raise
         finally:
             # A process that dies after its answer is on disk has answered.
             if world.answers() > before:
-                world.hand_trade = None
+                world.hand_trade, world.told_price = None, {}
+
+    def _do_as_told(self, refusal: str) -> None:
+        """The owner adds the capital that a refused `adopt` asks for; the next one, at the price it names, is made."""
+        if asked := CAPITAL_ASKED_FOR.search(refusal):
+            assert not self._world.told_price, f"refused, though the owner did as he was told: {refusal}"
+            self._world.capital, self._world.told_price = Decimal(asked[1]), {asked[2]: Decimal(asked[3])}
 
     def end(self) -> None:
         for file in self._files:
@@ -343,7 +355,8 @@ def _end(world: World) -> End:
     book, now = rows(world.logs / "trades.jsonl"), world.clock.true_now()
     ledger = fold(book)
     if world.broker_outside:
-        _check_equal(world, ledger.shares, ledger.foreign, ledger.cash, book, now)
+        owners = world.broker.capital - ledger.total_capital
+        _check_equal(world, ledger.shares, ledger.foreign, ledger.cash + owners, book, now)
     assert sum(n > 0 for n in ledger.shares.values()) <= 1, f"left over: {ledger.shares}"
     trades = [row for row in book if row.get("kind", "trade") == "trade"]
     return End(
@@ -373,9 +386,8 @@ def _check_equal(
         assert own == expected, f"{symbol}: {own} in the book, {expected} at the broker"
         assert own + foreign.get(symbol, 0) == world.broker.shares(now)[symbol]
     paid = sum((Decimal(str(row["price"])) * row["quantity"] for row in adopted), Decimal(0))
-    expected_cash = world.broker.cash(now, by_hand=False) - (world.broker.capital - CAPITAL) - paid
-    expected_cash += world.broker.untold_commissions(now)
-    assert math.isclose(cash, expected_cash, abs_tol=0.001), f"{cash} in the book, {expected_cash} at the broker"
+    expected_cash = world.broker.cash(now, by_hand=False) - paid + world.broker.untold_commissions(now)
+    assert math.isclose(cash, expected_cash, abs_tol=0.001), f"{cash} by the book, {expected_cash} at the broker"
 
 
 def _spoilt(market: Market, now: datetime, rng: random.Random) -> Market:

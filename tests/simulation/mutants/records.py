@@ -95,9 +95,9 @@ MUTANTS = (
     ),
     Mutant(
         "a sale that is taken back brings its shares back for nothing",
-        "records/ledger.py::Ledger._take_back_sale",
-        "+ cost * quantity",
-        "+ 0 * quantity",
+        "records/ledger.py::Ledger._take_back",
+        "+ cost * change",
+        "+ 0 * change",
     ),
     Mutant(
         "a fraction that a split leaves is lost",

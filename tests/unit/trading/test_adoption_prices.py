@@ -8,10 +8,23 @@ import pytest
 from qqqbot.model.errors import LedgerMismatch, PricesUnavailable
 from qqqbot.model.values import Holding, Side
 from qqqbot.records.ledger import Booked
+from qqqbot.runtime.config import Config
 from qqqbot.trading.adoption import price_of_lost
 from tests.support.builders import intent
 from tests.support.fakes import World
-from tests.support.owner import answered, assert_same, book_of, by_hand, invested, lose_an_order, now_at, refused, split
+from tests.support.owner import (
+    answered,
+    assert_same,
+    book_of,
+    by_hand,
+    daemon,
+    invested,
+    lose_an_order,
+    now_at,
+    refused,
+    split,
+    told_by,
+)
 from tests.support.symbols import QQQ, TQQQ
 
 
@@ -41,6 +54,19 @@ class TestMoney:
             "QQQ: -100 shares recorded in the book at 400.00, the price that you gave"
         ]
         assert world.records().book.ledger.cash == world.broker.cash
+
+    def test_what_was_sold_by_hand_and_taken_out_at_once_is_adopted_with_the_capital_that_the_refusal_names(
+        self, world: World
+    ) -> None:
+        """The book has that money only after the answer, so that the withdrawal waits for it."""
+        by_hand(world, -211)
+        world.broker.cash -= 50_000
+        refused(world, "adopt", LedgerMismatch, r"lower total_capital in config\.json by that, to 50000\.00")
+        lowered = daemon(world, Config(total_capital=50_000))
+        assert told_by(lowered, "adopt") == ["QQQ: -211 shares recorded in the book at 450.00"]
+        world.capital = Decimal(50_000)
+        ledger = world.start().records.book.ledger
+        assert (ledger.total_capital, ledger.cash) == (Decimal(50_000), world.broker.cash)
 
     def test_a_purchase_at_too_low_a_price_is_not_either(self, world: World) -> None:
         by_hand(world, 11)
