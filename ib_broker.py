@@ -96,7 +96,7 @@ class IBGateway(EWrapper, EClient):  # type: ignore[misc]
         self._timing = timing
         self._listener = listener
         self.requests = PendingRequests(clock)
-        self._conversation = Conversation(self.requests, silences or Silences(clock), timing.answer, self.shut)
+        self._conversation = Conversation(self.requests, silences or Silences(clock), timing, self.shut)
         self.answers = self._conversation.answers
         self.prices = PriceRequests(self, self.requests, contract_of)
         self.line = line or Line(clock)

@@ -96,7 +96,7 @@ class Server:
         if self._crash:
             raise self._crash
 
-    def wait_for(self, condition: Callable[[], object], timeout: float = 5.0) -> None:
+    def wait_for(self, condition: Callable[[], object], timeout: float = 30.0) -> None:
         """Wait until `condition` is true. Raises TimeoutError."""
         with self.lock:
             if not self._changed.wait_for(condition, timeout):

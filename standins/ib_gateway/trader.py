@@ -60,7 +60,7 @@ class Trader(EWrapper, EClient):  # type: ignore[misc]
     def names(self) -> list[str]:
         return [name for name, _ in list(self.heard)]
 
-    def wait(self, name: str, count: int = 1, timeout: float = 3.0) -> list[tuple[Any, ...]]:
+    def wait(self, name: str, count: int = 1, timeout: float = 30.0) -> list[tuple[Any, ...]]:
         with self._news:
             if not self._news.wait_for(lambda: len(self.all(name)) >= count, timeout):
                 raise TimeoutError(f"{name} did not arrive {count} times; received {self.names()}")
@@ -70,7 +70,7 @@ class Trader(EWrapper, EClient):  # type: ignore[misc]
         """(request or order id, code, text), whatever the version."""
         return [(v[0], v[2], v[3]) if isinstance(v[2], int) else (v[0], v[1], v[2]) for v in self.all("error")]
 
-    def wait_error(self, code: int, timeout: float = 3.0) -> tuple[int, int, str]:
+    def wait_error(self, code: int, timeout: float = 30.0) -> tuple[int, int, str]:
         with self._news:
             if not self._news.wait_for(lambda: any(e[1] == code for e in self.errors()), timeout):
                 raise TimeoutError(f"error {code} did not come; errors {self.errors()}")

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -18,11 +18,10 @@ from qqqbot.adapters.ib.doctor.result import Check
 from qqqbot.runtime.lock import PID_FILE, Lock
 from standins.ib_gateway import Account, IBGateway
 from tests.support.builders import ACCOUNT
-from tests.support.ib_bench import MovedClock, margin_account
+from tests.support.ib_bench import MovedClock, StillClock, margin_account
 from tests.support.ib_check import (
-    HASTY,
     PAPER,
-    QUICK,
+    PATIENT,
     Said,
     another_client,
     at_port,
@@ -124,7 +123,7 @@ def test_a_dropped_packet_is_not_a_refusal(tmp_path: Path) -> None:
         for filler in fillers:
             filler.setblocking(False)
             filler.connect_ex(full.getsockname())
-        said = at_port(tmp_path, full.getsockname()[1])
+        said = at_port(tmp_path, full.getsockname()[1], replace(PATIENT, connect=0.4))
         for filler in fillers:
             filler.close()
     if said.result("Host and port")["verdict"] == "ok":
@@ -136,7 +135,7 @@ def test_a_dropped_packet_is_not_a_refusal(tmp_path: Path) -> None:
 
 def test_an_unknown_host_is_named(tmp_path: Path) -> None:
     settings = {**PAPER, "ib_host": "no-such-host.invalid"}
-    code, out = run(tmp_path, settings, "--json", clock=MovedClock(), patience=HASTY)
+    code, out = run(tmp_path, settings, "--json", clock=MovedClock(), patience=PATIENT)
     assert (code, Said(code, json.loads(out)).failed) == (1, ["Host and port"])
     assert "no-such-host.invalid" in out
 
@@ -144,7 +143,7 @@ def test_an_unknown_host_is_named(tmp_path: Path) -> None:
 def test_a_mute_gateway_is_recognized_by_its_silence(tmp_path: Path) -> None:
     with bench(tmp_path) as at:
         at.gateway.mute()
-        said = at.check(patience=HASTY)
+        said = at.check(patience=replace(PATIENT, connect=0.4))
     assert (said.exit_code, said.failed) == (1, ["Handshake"])
     assert said.result("Host and port")["verdict"] == "ok"
     assert "a login or update dialog is open" in said.text("Handshake")
@@ -153,7 +152,7 @@ def test_a_mute_gateway_is_recognized_by_its_silence(tmp_path: Path) -> None:
 def test_a_gateway_that_greets_and_names_no_account_has_not_logged_in(tmp_path: Path) -> None:
     with bench(tmp_path) as at:
         at.gateway.next_fault("startApi", "swallow")
-        said = at.check(patience=HASTY)
+        said = at.check(patience=replace(PATIENT, connect=1))
     assert (said.exit_code, said.failed) == (1, ["Handshake"])
     assert "finish the login" in said.text("Handshake")
 
@@ -161,7 +160,7 @@ def test_a_gateway_that_greets_and_names_no_account_has_not_logged_in(tmp_path: 
 def test_a_gateway_that_closes_at_once_is_not_logged_in_or_does_not_trust_this_computer(tmp_path: Path) -> None:
     with listener() as server:
         threading.Thread(target=lambda: server.accept()[0].close(), daemon=True).start()
-        said = at_port(tmp_path, server.getsockname()[1], QUICK)
+        said = at_port(tmp_path, server.getsockname()[1])
     assert (said.exit_code, said.failed) == (1, ["Handshake"])
     fix = said.result("Handshake")["fix"]
     assert "not logged in or not up" in said.text("Handshake")
@@ -176,7 +175,7 @@ def test_another_program_on_the_port_is_reported_with_what_it_sent(tmp_path: Pat
 
     with listener() as server:
         threading.Thread(target=answer, args=(server,), daemon=True).start()
-        said = at_port(tmp_path, server.getsockname()[1], QUICK)
+        said = at_port(tmp_path, server.getsockname()[1])
     assert (said.exit_code, said.failed) == (1, ["Handshake"])
     assert "is not a gateway" in said.text("Handshake")
     assert "HTTP/1.1 400" in said.text("Handshake")
@@ -206,14 +205,14 @@ def test_a_running_daemon_keeps_its_client_id(tmp_path: Path) -> None:
 def test_a_gateway_that_greets_and_then_says_nothing_ends_the_check(tmp_path: Path) -> None:
     with bench(tmp_path) as at:
         at.gateway.next_fault("reqCurrentTime", "half_open")
-        said = at.check(patience=HASTY)
+        said = at.check(patience=replace(PATIENT, time=0.4))
     assert (said.exit_code, said.failed) == (1, ["Clock"])
     assert "Account summary" in said.facts["not_reached"]
 
 
 @pytest.mark.parametrize(("ahead", "verdict"), [(0, "ok"), (-4, "ok"), (20, "note"), (-20, "note"), (120, "FAILED")])
 def test_the_clock_is_measured_against_the_brokers(tmp_path: Path, ahead: int, verdict: str) -> None:
-    with bench(tmp_path, ahead=ahead) as at:
+    with bench(tmp_path, ahead=ahead, clock=StillClock()) as at:
         said = at.check()
     assert said.result("Clock")["verdict"] == verdict
     assert said.exit_code == (1 if verdict == "FAILED" else 0)
@@ -235,7 +234,7 @@ def test_a_time_zone_that_is_not_new_york_is_a_note(tmp_path: Path) -> None:
 
 
 def test_an_unusable_configuration_exits_with_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, out = run(tmp_path, {"ib_prot": 4002}, clock=MovedClock(), patience=HASTY)
+    code, out = run(tmp_path, {"ib_prot": 4002}, clock=MovedClock(), patience=PATIENT)
     assert (code, out) == (2, "")
     assert "did you mean ib_port?" in capsys.readouterr().err
 

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from qqqbot.adapters.ib.doctor.checkup import Patience
 from standins.ib_gateway import QQQ_PUT, TQQQ, Account, Contract, IBGateway
 from tests.support.builders import ACCOUNT
 from tests.support.ib_bench import margin_account
-from tests.support.ib_check import HASTY, bench, bench_at
+from tests.support.ib_check import PATIENT, bench, bench_at
 
 # The account
 
@@ -97,18 +98,20 @@ def test_an_empty_account_could_trade_nothing_and_a_small_one_little(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("request_kind", "name"),
+    ("request_kind", "name", "patience"),
     [
-        ("reqAllOpenOrders", "Read-only API"),
-        ("reqAccountSummary", "Account summary"),
-        ("reqPositions", "Positions"),
-        ("reqContractDetails", "Contracts"),
+        ("reqAllOpenOrders", "Read-only API", replace(PATIENT, orders=0.4)),
+        ("reqAccountSummary", "Account summary", replace(PATIENT, account=1)),
+        ("reqPositions", "Positions", replace(PATIENT, account=1)),
+        ("reqContractDetails", "Contracts", replace(PATIENT, account=1)),
     ],
 )
-def test_an_answer_without_its_end_is_incomplete(tmp_path: Path, request_kind: str, name: str) -> None:
+def test_an_answer_without_its_end_is_incomplete(
+    tmp_path: Path, request_kind: str, name: str, patience: Patience
+) -> None:
     with bench(tmp_path) as at:
         at.gateway.next_fault(request_kind, "swallow")
-        said = at.check(patience=HASTY)
+        said = at.check(patience=patience)
     assert (said.exit_code, said.failed) == (1, [name])
     assert "no complete answer came in time" in said.text(name)
 
@@ -116,7 +119,7 @@ def test_an_answer_without_its_end_is_incomplete(tmp_path: Path, request_kind: s
 def test_a_connection_that_breaks_midway_fails_every_later_question(tmp_path: Path) -> None:
     with bench(tmp_path) as at:
         at.gateway.next_fault("reqPositions", "drop_before")
-        said = at.check(patience=HASTY)
+        said = at.check()
     assert said.exit_code == 1
     assert "Positions" in said.failed
     assert "the gateway closed the connection" in said.text("Positions")
@@ -201,7 +204,7 @@ def test_delayed_quotes_and_a_refusal_of_them_are_notes(tmp_path: Path, code: in
 def test_missing_quotes_are_a_note(tmp_path: Path) -> None:
     with bench(tmp_path) as at:
         at.gateway.next_fault("reqMktData", "swallow", times=2)
-        said = at.check(patience=HASTY)
+        said = at.check(patience=replace(PATIENT, quotes=0.4))
     assert (said.exit_code, said.notes) == (0, ["Quotes", "Precautions"])
     assert "no live price came in time" in said.text("Quotes")
 
@@ -209,7 +212,7 @@ def test_missing_quotes_are_a_note(tmp_path: Path) -> None:
 def test_the_line_between_gateway_and_broker_is_checked(tmp_path: Path) -> None:
     with bench(tmp_path) as at, another_thread_loses_the_line(at.gateway):
         at.gateway.next_fault("reqMktData", "swallow", times=2)  # so that there is time for it
-        said = at.check(patience=Patience(quotes=1))
+        said = at.check(patience=replace(PATIENT, quotes=2))
     assert (said.exit_code, said.failed) == (1, ["Line to IB"])
     assert "1100" in said.text("Line to IB")
 
@@ -240,7 +243,7 @@ def test_a_what_if_that_is_refused_fails_with_its_reason(tmp_path: Path) -> None
 def test_an_unanswered_what_if_may_be_held_by_a_dialog(tmp_path: Path) -> None:
     with bench(tmp_path) as at:
         at.gateway.next_fault("placeOrder", "swallow")
-        said = at.check("--what-if", patience=HASTY)
+        said = at.check("--what-if", patience=replace(PATIENT, what_if=0.4))
     assert (said.exit_code, said.failed) == (1, ["Precautions"])
     assert "Bypass Order Precautions" in said.result("Precautions")["fix"]
 
@@ -263,7 +266,7 @@ def test_a_what_if_without_an_estimate_fails(tmp_path: Path) -> None:
 def test_the_check_asks_what_the_bot_asks(tmp_path: Path, request_kind: str, name: str, verdict: str) -> None:
     with bench(tmp_path) as at:
         at.gateway.next_fault(request_kind, "no_end", times=1000)
-        said = at.check(patience=HASTY)
+        said = at.check(patience=replace(PATIENT, day=1))
     assert said.result(name)["verdict"] == verdict
     assert said.failed == ([name] if verdict == "FAILED" else [])
 
@@ -279,6 +282,6 @@ def test_a_notice_about_a_what_if_is_not_a_refusal(tmp_path: Path) -> None:
 
         thread = threading.Thread(target=remark, daemon=True)
         thread.start()
-        said = at.check("--what-if", patience=Patience(what_if=1))
+        said = at.check("--what-if", patience=replace(PATIENT, what_if=1))
         thread.join(5)
     assert "no complete answer came in time" in said.result("Precautions")["found"]

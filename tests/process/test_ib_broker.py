@@ -14,11 +14,12 @@ from qqqbot.model.values import Mode, OrderStatus, Side
 from standins.ib_gateway import QQQ_PUT, Account, callbacks
 from tests.support.builders import ACCOUNT
 from tests.support.ib_bench import (
-    HASTY,
+    SILENCE,
     Bench,
     LateAccount,
     MovedClock,
     bench,
+    bench_timing,
     broker_at,
     eventually,
     gateway_at,
@@ -42,14 +43,14 @@ def test_real_money_needs_its_keys() -> None:
     clock = MovedClock()
     with gateway_at(clock, margin_account("U1234567")) as gateway:
         with broker_at(gateway, clock) as broker, pytest.raises(AccountRefused, match="allow_live is false"):
-            broker.identity(5)
+            broker.identity(30)
         with (
             broker_at(gateway, clock, allow_live=True, dry_run=True, ib_client_id=2) as broker,
             pytest.raises(AccountRefused),
         ):
-            broker.identity(5)
+            broker.identity(30)
         with broker_at(gateway, clock, allow_live=True, ib_client_id=3) as broker:
-            assert broker.identity(5) == (Mode.LIVE, "U1234567")
+            assert broker.identity(30) == (Mode.LIVE, "U1234567")
 
 
 def test_one_of_several_accounts_must_be_named_and_only_that_one_counts() -> None:
@@ -57,9 +58,9 @@ def test_one_of_several_accounts_must_be_named_and_only_that_one_counts() -> Non
     with gateway_at(clock, margin_account("DU1", 1_000), margin_account("DU2", 2_000)) as gateway:
         gateway.hold("QQQ", 5, account="DU1")
         with broker_at(gateway, clock) as broker, pytest.raises(AccountRefused, match="several accounts"):
-            broker.identity(5)
+            broker.identity(30)
         with broker_at(gateway, clock, ib_account="DU2", ib_client_id=2) as broker:
-            assert broker.identity(5) == (Mode.PAPER, "DU2")
+            assert broker.identity(30) == (Mode.PAPER, "DU2")
             seen = broker.snapshot()
             assert (seen.spendable, dict(seen.positions)) == (Decimal(2000), {"QQQ": 0, "TQQQ": 0})
 
@@ -77,7 +78,7 @@ def test_an_unknown_identity_matches_nothing() -> None:
 def test_a_changed_login_is_not_traded() -> None:
     clock = MovedClock()
     with gateway_at(clock) as gateway, broker_at(gateway, clock) as broker:
-        assert broker.identity(5)
+        assert broker.identity(30)
         gateway.go_down()
         gateway.book.accounts = {"DU999": margin_account("DU999")}
         gateway.come_up()
@@ -112,10 +113,10 @@ def test_a_client_may_have_two_subscriptions_and_ten_snapshots_at_once() -> None
 
 @pytest.mark.parametrize("request_kind", ["reqAccountSummary", "reqPositions", "reqAllOpenOrders"])
 def test_no_answer_is_not_flat(request_kind: str) -> None:
-    with bench(timing=HASTY) as at:
+    with bench() as at:
         at.gateway.hold("QQQ", 10)
         at.gateway.next_fault(request_kind, "swallow")
-        with pytest.raises(BrokerUnavailable):
+        with at.timing.hasty(**SILENCE), pytest.raises(BrokerUnavailable):
             at.broker.snapshot()
         at.sound()
         assert at.broker.snapshot().positions["QQQ"] == 10
@@ -123,10 +124,10 @@ def test_no_answer_is_not_flat(request_kind: str) -> None:
 
 def test_a_late_end_of_one_question_does_not_end_the_next() -> None:
     """The first question's connection is given up with the question."""
-    with bench(timing=HASTY) as at:
+    with bench() as at:
         at.gateway.hold("QQQ", 10)
         at.gateway.next_fault("reqPositions", "swallow")
-        with pytest.raises(BrokerUnavailable):
+        with at.timing.hasty(**SILENCE), pytest.raises(BrokerUnavailable):
             at.broker.snapshot()
         eventually(lambda: at.gateway.recording.connections == 2)
 
@@ -137,9 +138,11 @@ def test_completed_orders_are_optional(fault: str) -> None:
     clock = MovedClock()
     with gateway_at(clock) as gateway:
         gateway.next_fault("reqCompletedOrders", fault, times=1000)
-        with broker_at(gateway, clock, HASTY) as broker:
+        timing = bench_timing()
+        with broker_at(gateway, clock, timing) as broker:
             at = Bench(gateway, broker, clock)
-            at.sound()
+            with timing.hasty(answer=1):
+                at.sound()
             intent = order()
             broker.submit(intent)
             assert at.done(intent).status is OrderStatus.FILLED
@@ -161,12 +164,15 @@ def test_an_answer_that_never_ends_keeps_the_bot_only_from_what_needs_it(request
     clock = MovedClock()
     with gateway_at(clock) as gateway:
         gateway.next_fault(request_kind, "no_end", times=1000)
-        with broker_at(gateway, clock, HASTY) as broker:
-            eventually(lambda: broker.identity(0) is not None, 10, broker.problem)
+        timing = bench_timing()
+        with broker_at(gateway, clock, timing) as broker:
             needs_it = broker.recent_orders if request_kind == "reqExecutions" else broker.snapshot
-            for _ in range(3):
-                with pytest.raises(BrokerUnavailable, match=rf"did not answer for {named}: .*, since 12:0\d New York"):
-                    needs_it()
+            told = rf"did not answer for {named}: .*, since 12:0\d New York"
+            with timing.hasty(answer=1):
+                eventually(lambda: broker.identity(0) is not None, found=broker.problem)
+                for _ in range(3):
+                    with pytest.raises(BrokerUnavailable, match=told):
+                        needs_it()
             assert named in (broker.problem() or "")
             assert gateway.recording.connections == 2
             if request_kind == "reqExecutions":
@@ -175,7 +181,8 @@ def test_an_answer_that_never_ends_keeps_the_bot_only_from_what_needs_it(request
                 assert broker.recent_orders() == ()
             gateway.faults.waiting.clear()
             clock.move(300)
-            eventually(lambda: answered(needs_it), 10, broker.problem)
+            with timing.hasty(answer=1):  # the first answer after the fault may still be without its end
+                eventually(lambda: answered(needs_it), found=broker.problem)
             assert broker.problem() is None
 
 
@@ -347,7 +354,7 @@ def test_a_read_only_gateway_is_reported_with_what_to_do() -> None:
             assert broker.identity(0.3) is None
             eventually(lambda: "untick 'Read-Only API'" in (broker.problem() or ""))
             gateway.read_only = False
-            assert broker.identity(5) == (Mode.PAPER, ACCOUNT)
+            assert broker.identity(30) == (Mode.PAPER, ACCOUNT)
 
 
 # Quotes
@@ -375,25 +382,25 @@ def test_quotes_that_are_not_live_are_unusable_and_not_requested_again_soon(kind
 
 
 def test_minus_one_is_not_a_price() -> None:
-    with bench(timing=HASTY) as at:
+    with bench() as at:
         at.gateway.fractional_size_rules = False
         at.gateway.set_quote("QQQ")
         assert set(at.broker.quotes()) == {"TQQQ"}
 
 
 def test_without_a_last_trade_the_middle_of_bid_and_ask_counts() -> None:
-    with bench(timing=HASTY) as at:
+    with bench() as at:
         at.gateway.fractional_size_rules = False
         at.gateway.set_quote("QQQ", bid=449, ask=451)
         assert at.broker.quotes()["QQQ"].price == 450.0
 
 
 def test_missing_quotes_are_not_waited_for_long() -> None:
-    with bench(timing=HASTY) as at:
+    with bench() as at:
         at.gateway.next_fault("reqMktData", "swallow", times=2)
         began = time.monotonic()
         assert at.broker.quotes() == {}
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 5, "as long as for any other answer"
         assert at.broker.problem() is None
 
 

@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from decimal import Decimal
 from types import SimpleNamespace
@@ -22,10 +22,21 @@ from ib_broker import FIRST_REQUEST_ID
 from qqqbot.adapters.ib.connection import Timing
 from qqqbot.adapters.ib.line import READING
 from qqqbot.adapters.ib.order_tracker import Notice
+from qqqbot.adapters.ib.transport import MOST_SENDS_A_SECOND
 from qqqbot.model.errors import BrokerUnavailable, OrderOutcomeUnknown
 from qqqbot.model.values import OrderStatus
 from qqqbot.runtime.config import Config
-from tests.support.ib_bench import HASTY, QUICK, MovedClock, bench, broker_at, eventually, gateway_at, order
+from tests.support.ib_bench import (
+    QUICK,
+    SILENCE,
+    MovedClock,
+    bench,
+    bench_timing,
+    broker_at,
+    eventually,
+    gateway_at,
+    order,
+)
 
 
 @contextmanager
@@ -48,7 +59,7 @@ def stranger(answer: bytes = b"") -> Iterator[socket.socket]:
 
 
 @contextmanager
-def broker_on(port: int, timing: Timing = HASTY) -> Iterator[Any]:
+def broker_on(port: int, timing: Timing = QUICK) -> Iterator[Any]:
     config = Config(dry_run=False, use_interactive_brokers=True, ib_port=port)
     broker = ib_broker.open_account(config, MovedClock(), timing)
     try:
@@ -76,25 +87,28 @@ def test_a_host_that_drops_packets_is_abandoned_in_time() -> None:
             knocking.setblocking(False)
             knocking.connect_ex(("127.0.0.1", port))
         began = time.monotonic()
-        with broker_on(port) as broker:
+        with broker_on(port, replace(QUICK, connect=0.3)) as broker:
             eventually(lambda: "timed out" in (broker.problem() or ""))
-            assert time.monotonic() - began < 3
+            assert time.monotonic() - began < 20, "the machine waits for two minutes"
         for knocking in waiting:
             knocking.close()
 
 
 def test_a_gateway_that_accepts_and_never_answers_is_not_asked_again_and_again() -> None:
     clock = MovedClock()
-    timing = Timing(connect=0.15, answer=0.2, pauses=(0.01,), mute_pause=0.5)
-    with gateway_at(clock) as gateway:
+    timing = bench_timing(replace(QUICK, pauses=(0.01,), mute_pause=0.5))
+    with gateway_at(clock) as gateway, ExitStack() as haste:
         gateway.mute()
+        haste.enter_context(timing.hasty(connect=0.2))
+        began = time.monotonic()
         with broker_at(gateway, clock, timing) as broker:
-            eventually(lambda: "does not answer within 0.15 s" in (broker.problem() or ""))
+            eventually(lambda: "does not answer within 0.2 s" in (broker.problem() or ""))
             assert "login or update dialog" in (broker.problem() or "")
-            time.sleep(0.7)
-            assert gateway.recording.connections == 2
+            eventually(lambda: gateway.recording.connections >= 3)
+            assert time.monotonic() - began > 2 * timing.mute_pause
             gateway.mute(False)
-            assert broker.identity(5)
+            haste.close()
+            assert broker.identity(30)
 
 
 def test_another_server_is_distinguished_from_a_gateway() -> None:
@@ -122,7 +136,7 @@ def test_a_greeting_in_two_pieces_is_joined() -> None:
     with gateway_at(clock) as gateway:
         gateway.faults.split_handshake = True
         with broker_at(gateway, clock) as broker:
-            assert broker.identity(5)
+            assert broker.identity(30)
             assert gateway.recording.connections == 1
 
 
@@ -135,11 +149,11 @@ def test_connected_means_ids_accounts_and_everything_read() -> None:
 
 
 def test_a_client_id_in_use_is_explained_and_waited_for() -> None:
-    with bench() as at, broker_at(at.gateway, at.clock, HASTY) as second:
+    with bench() as at, broker_at(at.gateway, at.clock) as second:
         eventually(lambda: (second.problem() or "").startswith("326: "))
         assert "ib_client_id" in (second.problem() or "")
         at.broker.close()
-        assert second.identity(5)
+        assert second.identity(30)
 
 
 def test_a_closed_broker_frees_its_client_id_at_once() -> None:
@@ -147,7 +161,7 @@ def test_a_closed_broker_frees_its_client_id_at_once() -> None:
     with gateway_at(clock) as gateway:
         for _ in range(3):
             with broker_at(gateway, clock) as broker:
-                assert broker.identity(5)
+                assert broker.identity(30)
         assert gateway.recording.connections == 3
 
 
@@ -175,11 +189,14 @@ def test_frames_arrive_however_they_are_split(transport: str) -> None:
 
 def test_an_idle_connection_wakes_nobody() -> None:
     """The client's own loop and reader wake up six times a second."""
-    with bench(timing=Timing(pauses=(0.02,), heartbeat=20)):
-        before = _switches()
-        time.sleep(1.0)
-        woken = {name: count - before.get(name, 0) for name, count in _switches().items()}
-        assert sum(woken.values()) <= 2
+    with bench(timing=replace(QUICK, heartbeat=60.0)):
+        eventually(lambda: _woken_in_a_second() <= 2)  # a busy machine may still be at the connecting
+
+
+def _woken_in_a_second() -> int:
+    before = _switches()
+    time.sleep(1.0)
+    return sum(count - before.get(thread, 0) for thread, count in _switches().items())
 
 
 def _switches() -> dict[int, int]:
@@ -194,12 +211,14 @@ def _switches() -> dict[int, int]:
 
 
 def test_fifty_messages_a_second_are_never_sent() -> None:
+    """By how long all of them take: a busy machine may deliver those of two seconds together."""
+    began = time.monotonic()
     with bench(timing=replace(QUICK, second=Timing().second)) as at:
-        for _ in range(12):
+        for _ in range(20):
             at.broker.snapshot()
-        sent = [event.at_ns for event in at.gateway.recording.requests()]
-        busiest = max(sum(1 for other in sent if 0 <= other - at_ns < 1e9) for at_ns in sent)
-        assert busiest < 50
+        sent = len(at.gateway.recording.requests())
+        assert sent > 2 * MOST_SENDS_A_SECOND
+        assert time.monotonic() - began > (sent - 1) // MOST_SENDS_A_SECOND * Timing().second
 
 
 # Disconnecting and reconnecting
@@ -224,16 +243,19 @@ def test_a_restart_of_the_gateway_is_survived() -> None:
 
 
 def test_a_half_open_connection_is_detected_by_its_silence() -> None:
-    with bench(timing=HASTY) as at:
-        at.gateway.go_silent()
+    with bench() as at:
+        with at.timing.hasty(**SILENCE):
+            at.gateway.go_silent()
+            eventually(lambda: at.gateway.recording.connections > 1)
         at.reconnected()
         assert at.broker.snapshot().spendable == 100_000
 
 
 def test_a_dead_session_that_holds_the_client_id_is_waited_out() -> None:
-    with bench(timing=HASTY) as at:
-        at.gateway.go_silent(holds_id=True)
-        eventually(lambda: (at.broker.problem() or "").startswith("326"), 10)
+    with bench() as at:
+        with at.timing.hasty(**SILENCE):
+            at.gateway.go_silent(holds_id=True)
+            eventually(lambda: (at.broker.problem() or "").startswith("326"))
         at.gateway.drop_clients()
         at.reconnected()
 
@@ -241,14 +263,15 @@ def test_a_dead_session_that_holds_the_client_id_is_waited_out() -> None:
 @pytest.mark.parametrize("fault", ["garbage", "wrong_length", "too_few_fields", "bad_number"])
 @pytest.mark.parametrize("request_kind", ["reqPositions", "reqAccountSummary", "placeOrder"])
 def test_a_corrupt_answer_is_survived(fault: str, request_kind: str) -> None:
-    with bench(timing=HASTY) as at:
+    with bench() as at:
         at.gateway.next_fault(request_kind, fault)
         intent = order()
-        with suppress(OrderOutcomeUnknown):  # if the corrupt answer overtakes the end of the sending
-            at.broker.submit(intent)
-        with suppress(BrokerUnavailable):
-            at.broker.snapshot()
-        assert at.done_in_the_end(intent).status is OrderStatus.FILLED
+        with at.timing.hasty(**SILENCE):
+            with suppress(OrderOutcomeUnknown):  # if the corrupt answer overtakes the end of the sending
+                at.broker.submit(intent)
+            with suppress(BrokerUnavailable):
+                at.broker.snapshot()
+            assert at.done_in_the_end(intent).status is OrderStatus.FILLED
         at.sound()
         assert at.broker.snapshot().positions["QQQ"] == 100
         assert len(at.gateway.orders) == 1
@@ -258,7 +281,7 @@ def test_a_corrupt_answer_is_survived(fault: str, request_kind: str) -> None:
 @given(junk=st.binary(min_size=1, max_size=200), framed=st.booleans())
 def test_whatever_a_gateway_says_the_broker_survives(junk: bytes, framed: bool) -> None:
     """It reports what happened, reconnects if necessary, and serves again."""
-    with bench(timing=HASTY) as at:
+    with bench() as at:
         at.gateway.send_bytes((len(junk).to_bytes(4, "big") + junk) if framed else junk)
         at.gateway.drop_clients()
         at.reconnected()
@@ -308,7 +331,7 @@ def test_a_stop_cuts_a_wait_for_an_answer_short() -> None:
         began = time.monotonic()
         with pytest.raises(BrokerUnavailable):
             at.broker.snapshot()
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < QUICK.answer / 2
 
 
 def test_pauses_grow_and_are_reported_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -336,7 +359,7 @@ def test_an_unsolicited_open_order_end_on_connecting_ends_none_of_our_questions(
     with gateway_at(clock) as gateway:
         gateway.foreign_order("QQQ", 10, client_id=1, limit=1, order_ref="qqqbot-20261124-09")
         with broker_at(gateway, clock) as broker:
-            assert broker.identity(5)
+            assert broker.identity(30)
             kinds = [kind for kind in gateway.recording.kinds() if kind.startswith("req")]
             assert kinds.index("reqCurrentTime") < kinds.index("reqAllOpenOrders")
             assert broker.snapshot().open_order_refs == ("qqqbot-20261124-09",)

@@ -15,7 +15,7 @@ from qqqbot.model.errors import BrokerUnavailable
 from standins.ib_gateway.exchange import Quote, around
 from standins.ib_gateway.history import REFUSALS
 from tests.support.builders import DAY, NOW, table
-from tests.support.ib_bench import HASTY, Bench, bench
+from tests.support.ib_bench import Bench, bench
 from tests.support.symbols import QQQ, SYMBOLS, TQQQ
 
 CLOSES = [(day, 440.0 + n / 8) for n, day in enumerate(table().before(DAY, 300))]
@@ -29,7 +29,7 @@ def history(symbol: str, now: datetime) -> list[tuple[date, float]]:
 
 @pytest.fixture
 def at() -> Iterator[Bench]:
-    with bench(timing=HASTY) as made:
+    with bench() as made:
         made.gateway.fractional_size_rules = False
         made.gateway.use_history(history)
         yield made
@@ -66,7 +66,7 @@ def test_a_warning_before_the_bars_is_no_refusal(at: Bench, code: int) -> None:
 
 def test_a_history_that_is_not_answered_is_no_history(at: Bench) -> None:
     at.gateway.next_fault("reqHistoricalData", "swallow", times=2)
-    with pytest.raises(BrokerUnavailable, match="daily closes"):
+    with at.timing.hasty(answer=0.4), pytest.raises(BrokerUnavailable, match="daily closes"):
         at.broker.daily_closes()
     assert at.broker.daily_closes()
 
@@ -75,7 +75,7 @@ def test_a_history_that_is_not_answered_is_no_history(at: Bench) -> None:
 def test_an_answer_that_is_late_double_or_damaged_is_whole_or_none(at: Bench, fault: str) -> None:
     whole = at.broker.daily_closes()
     at.gateway.next_fault("reqHistoricalData", fault, seconds=0.6, times=2)
-    with suppress(BrokerUnavailable):
+    with at.timing.hasty(answer=0.4), suppress(BrokerUnavailable):
         assert at.broker.daily_closes() == whole
     threading.Event().wait(0.4)
     at.sound()
@@ -85,7 +85,7 @@ def test_an_answer_that_is_late_double_or_damaged_is_whole_or_none(at: Bench, fa
 
 def test_one_symbols_history_is_none(at: Bench) -> None:
     at.gateway.next_fault("reqHistoricalData", "swallow")
-    with pytest.raises(BrokerUnavailable, match="QQQ's daily closes"):
+    with at.timing.hasty(answer=0.4), pytest.raises(BrokerUnavailable, match="QQQ's daily closes"):
         at.broker.daily_closes()
 
 
@@ -152,9 +152,10 @@ def test_what_is_no_number_is_no_price(at: Bench, kind: str, price: str) -> None
     at.gateway.market_data = kind
     odd = Decimal(price)
     at.gateway.exchange.source = lambda symbol, _now: Quote(odd, odd, odd, odd) if symbol == TQQQ else None
-    with pytest.raises(BrokerUnavailable, match="TQQQ's price"):
-        at.broker.last_prices()
-    assert TQQQ not in at.broker.quotes()
+    with at.timing.hasty(answer=1, quotes=0.3):
+        with pytest.raises(BrokerUnavailable, match="TQQQ's price"):
+            at.broker.last_prices()
+        assert TQQQ not in at.broker.quotes()
     assert at.gateway.recording.connections == 1
 
 
@@ -162,7 +163,7 @@ def test_what_is_no_number_is_no_price(at: Bench, kind: str, price: str) -> None
 def test_half_an_answer_is_no_answer_and_the_next_is_not_mistaken_for_it(at: Bench, fault: str) -> None:
     at.gateway.market_data = "delayed"
     at.gateway.next_fault("reqMktData", fault, seconds=0.6)
-    with suppress(BrokerUnavailable):
+    with at.timing.hasty(answer=0.4), suppress(BrokerUnavailable):
         assert at.broker.last_prices().keys() == set(SYMBOLS)
     at.gateway.exchange.source = lambda symbol, _now: around(Decimal(460 if symbol == QQQ else 61))
     threading.Event().wait(0.4)
@@ -173,7 +174,8 @@ def test_half_an_answer_is_no_answer_and_the_next_is_not_mistaken_for_it(at: Ben
 def test_why_no_price_came_is_told(at: Bench) -> None:
     at.gateway.market_data = "partly"
     at.gateway.set_quote("QQQ", bid="449", ask="450")
-    with pytest.raises(BrokerUnavailable, match=r"QQQ's price: no complete answer came in time; 10090: "):
+    told = r"QQQ's price: no complete answer came in time; 10090: "
+    with at.timing.hasty(answer=1), pytest.raises(BrokerUnavailable, match=told):
         at.broker.last_prices()
 
 
@@ -193,7 +195,7 @@ def test_without_prices_it_says_why(at: Bench, data: str, told: str) -> None:
 
 def test_without_a_last_trade_there_is_no_price(at: Bench) -> None:
     at.gateway.set_quote("QQQ", bid="449", ask="450")
-    with pytest.raises(BrokerUnavailable, match="QQQ's price"):
+    with at.timing.hasty(answer=0.4), pytest.raises(BrokerUnavailable, match="QQQ's price"):
         at.broker.last_prices()
 
 

@@ -11,7 +11,7 @@ import pytest
 from qqqbot.model.values import Holding
 from standins.ib_gateway import Account, IBGateway
 from tests.support.builders import ACCOUNT
-from tests.support.ib_bench import Bench, LateAccount, MovedClock, broker_at, eventually, gateway_at
+from tests.support.ib_bench import SILENCE, Bench, LateAccount, MovedClock, broker_at, eventually, gateway_at
 from tests.support.ib_trader import S_AND_P, Trader, trading
 
 
@@ -161,7 +161,7 @@ def test_a_refused_order_is_not_tried_again_in_the_same_check(tmp_path: Path, st
 @pytest.mark.parametrize("nth", [1, 2, 3])
 def test_a_lost_answer_causes_no_second_order(tmp_path: Path, fault: str, nth: int) -> None:
     """At the first buy, at the sell and at the second buy of a rotation."""
-    with trading(tmp_path, hasty=True) as trader:
+    with trading(tmp_path) as trader, trader.at.timing.hasty(**SILENCE):
         for number, target in enumerate((Holding.QQQ, Holding.TQQQ), start=1):
             if number == min(nth, 2):
                 for _ in range(nth - 2):
@@ -176,7 +176,7 @@ def test_a_lost_answer_causes_no_second_order(tmp_path: Path, fault: str, nth: i
 def test_an_order_that_was_never_taken_is_sent_again_only_after_it_is_known_to_be_absent(
     tmp_path: Path, fault: str
 ) -> None:
-    with trading(tmp_path, hasty=True) as trader:
+    with trading(tmp_path) as trader:
         trader.at.gateway.next_fault("placeOrder", fault)
         trader.check(Holding.QQQ)
         assert len(trader.at.gateway.recording.requests("placeOrder")) == 1
@@ -257,15 +257,18 @@ def test_a_cash_account_buys_when_the_sale_has_settled(tmp_path: Path) -> None:
 
 
 def dies_after_its_order(gateway: IBGateway, clock: MovedClock, folder: Path) -> None:
-    """A process that sends an order and is gone before it knows the outcome."""
+    """A process that sends an order and is gone before it is filled."""
     with broker_at(gateway, clock) as broker:
         trader = Trader(Bench(gateway, broker, clock), folder)
-        gateway.next_order(delay=0.2)
+        gateway.next_order(fills=False)
         clock.stop = True
         trader.check(Holding.QQQ)
         clock.stop = False
         assert trader.records.journal.unresolved()
         trader.close()
+    gateway.wait_for(lambda: gateway.open_orders)
+    with gateway.moment():
+        gateway.order_handling.fill(gateway.open_orders[0], Decimal(211), Decimal(450))
 
 
 def test_a_new_process_continues_where_the_old_one_died(tmp_path: Path) -> None:
@@ -273,7 +276,6 @@ def test_a_new_process_continues_where_the_old_one_died(tmp_path: Path) -> None:
     clock = MovedClock()
     with gateway_at(clock) as gateway:
         dies_after_its_order(gateway, clock, tmp_path)
-        gateway.wait_for(lambda: gateway.ledger)
         with broker_at(gateway, clock) as broker:
             new = Trader(Bench(gateway, broker, clock), tmp_path)
             new.settle(Holding.QQQ)
@@ -287,7 +289,6 @@ def test_a_fill_nobody_read_on_its_day_is_reported_as_lost_and_not_as_refused(tm
     clock = MovedClock()
     with gateway_at(clock) as gateway:
         dies_after_its_order(gateway, clock, tmp_path)
-        gateway.wait_for(lambda: gateway.position("QQQ") == 211)
         clock.move(22 * 3600)
         gateway.restart()
         with broker_at(gateway, clock) as broker:

@@ -48,7 +48,7 @@ class Bot:
 
     def __init__(self, at: Bench, logs: Path) -> None:
         self.at, self.yahoo = at, Yahoo()
-        mode, account = at.broker.identity(5) or pytest.fail("not connected")
+        mode, account = at.broker.identity(30) or pytest.fail("not connected")
         self.records = load_records(logs, Identity(mode, account), at.clock, LogNotifier(at.clock))
         set_capital(self.records.book, Decimal(100_000), at.clock)
         outside = Adapters(at.clock, self.yahoo, at.broker, LogNotifier(at.clock), second=at.broker)
@@ -56,7 +56,7 @@ class Bot:
 
     def check(self, session: int, minute: int = 60) -> Check:
         self.at.clock.move((SESSIONS[session].open + minute * MINUTE - self.at.clock.now()).total_seconds())
-        eventually(lambda: self.at.broker.problem() is None, 10)
+        eventually(lambda: self.at.broker.problem() is None)
         before = len(self.at.gateway.orders)
         self.engine.step()
         check = self.engine.state.last_check
@@ -252,7 +252,7 @@ def test_an_account_without_a_subscription_decides_and_keeps_its_evenings(bot: B
     for session in (1, 2):
         assert decided(bot.check(session))
         bot.at.clock.move((SESSIONS[session].close + 25 * MINUTE - bot.at.clock.now()).total_seconds())
-        eventually(lambda: bot.at.broker.problem() is None, 10)
+        eventually(lambda: bot.at.broker.problem() is None)
         bot.engine.look_back()
         kept = bot.records.prices.newest
         assert kept is not None

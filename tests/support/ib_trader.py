@@ -21,7 +21,7 @@ from qqqbot.trading.engine import Check, Engine
 from qqqbot.trading.parts import Adapters
 from standins.ib_gateway import Account
 from tests.support.builders import RULES, market, table
-from tests.support.ib_bench import HASTY, QUICK, Bench, bench, eventually
+from tests.support.ib_bench import QUICK, Bench, bench, eventually
 
 S_AND_P = replace(two_averages(30, 120), signal=Holding.SPY, strong=Holding.UPRO, up=Holding.SPY)
 """the default's rule on another index, at the same prices"""
@@ -60,7 +60,7 @@ class Trader:
     def __init__(self, at: Bench, logs: Path, limit: bool = False, orders: int = 12, rule: Rule | None = None) -> None:
         self.at = at
         self.notifier = LogNotifier(at.clock)
-        mode, account = at.broker.identity(5) or pytest.fail("not connected")
+        mode, account = at.broker.identity(30) or pytest.fail("not connected")
         self.records = load_records(logs, Identity(mode, account), at.clock, self.notifier)
         set_capital(self.records.book, Decimal(100_000), at.clock)
         order_type = OrderType.LIMIT if limit else OrderType.MARKET
@@ -80,7 +80,7 @@ class Trader:
             if self.settled(target):
                 return
             self.at.clock.move(60)
-            eventually(lambda: self.at.broker.problem() is None, 10)
+            eventually(lambda: self.at.broker.problem() is None)
         raise AssertionError(self.engine.state.last_check)
 
     def settled(self, target: Holding) -> bool:
@@ -116,11 +116,10 @@ def trading(
     logs: Path,
     *accounts: Account,
     limit: bool = False,
-    hasty: bool = False,
     timing: Timing = QUICK,
     rule: Rule | None = None,
 ) -> Iterator[Trader]:
-    with bench(*accounts, timing=HASTY if hasty else timing) as at:
+    with bench(*accounts, timing=timing) as at:
         trader = Trader(at, logs, limit, rule=rule)
         try:
             yield trader

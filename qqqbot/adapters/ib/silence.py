@@ -12,6 +12,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from qqqbot.adapters.ib.connection import Timing
 from qqqbot.adapters.ib.requests import TOO_LATE, PendingRequest, PendingRequests
 from qqqbot.model.errors import BrokerUnavailable
 from qqqbot.model.new_york import NEW_YORK
@@ -68,14 +69,14 @@ class Silences:
 
 
 class Conversation:
-    """The answers of one connection; `shut` ends it, `seconds` is how long an answer may take."""
+    """The answers of one connection; `shut` ends it."""
 
     def __init__(
-        self, requests: PendingRequests, silences: Silences, seconds: float, shut: Callable[[str], None]
+        self, requests: PendingRequests, silences: Silences, timing: Timing, shut: Callable[[str], None]
     ) -> None:
         self._requests = requests
         self._silences = silences
-        self._seconds = seconds
+        self._timing = timing
         self._shut = shut
         self._completed: PendingRequest | None = None
 
@@ -87,7 +88,7 @@ class Conversation:
         given, trouble, end = [], "", False
         for request in requests:
             try:
-                given.append(self._requests.answer(request, self._seconds if seconds is None else seconds))
+                given.append(self._requests.answer(request, self._timing.answer if seconds is None else seconds))
                 self._silences.answered(request.question)
             except BrokerUnavailable as unavailable:
                 late = request.trouble == TOO_LATE
@@ -111,7 +112,7 @@ class Conversation:
     def hear_of(self, request: PendingRequest) -> None:
         """Wait for an optional answer as long as for any other, but not at all if it failed to come before."""
         silent = self._silences.lasts(request.question)
-        if self._requests.arrives(request, 0.0 if silent else self._seconds):
+        if self._requests.arrives(request, 0.0 if silent else self._timing.answer):
             self._silences.answered(request.question)
         elif self._silences.missed(request.question):
             log.info("the gateway does not answer for %s: the bot manages without it", request.question)

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from qqqbot.adapters.ib.connection import Timing
 from qqqbot.adapters.ib.requests import PendingRequest, PendingRequests
 from qqqbot.adapters.ib.silence import COMPLETED, EXECUTIONS, RENEW_SECONDS, Conversation, Silences
 from qqqbot.model.errors import BrokerUnavailable
@@ -25,7 +26,7 @@ class Talk:
 
     def connect(self) -> None:
         self.requests = PendingRequests(self.clock)
-        self.conversation = Conversation(self.requests, self.silences, 0.01, self.ended.append)
+        self.conversation = Conversation(self.requests, self.silences, Timing(answer=0.01), self.ended.append)
 
     def ask(self, key: str = "positions", question: str = "positions") -> PendingRequest:
         return self.requests.ask(key, question, nothing)
