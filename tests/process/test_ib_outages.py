@@ -146,11 +146,11 @@ def test_events_during_an_outage_are_read_before_anything_is_served(lost: int, k
 
 def test_a_new_connection_to_a_gateway_that_lost_its_line_sends_nothing_into_the_outage() -> None:
     """The gateway's answers are those of the moment when the line broke, and it does not repeat its report."""
-    with bench(timing=HASTY) as at:
+    with bench() as at:
         at.gateway.lose_line()
         eventually(lambda: at.broker.problem() is not None)
         at.gateway.drop_clients()
-        eventually(lambda: "believed if silent until" in (at.broker.problem() or ""), 10)
+        eventually(lambda: "believed if silent until" in (at.broker.problem() or ""))
         with pytest.raises(OrderRejected, match="1100"):
             at.broker.submit(order())
         at.gateway.restore_line()
@@ -160,11 +160,11 @@ def test_a_new_connection_to_a_gateway_that_lost_its_line_sends_nothing_into_the
 
 
 def test_a_gateway_that_never_reports_its_line_restored_delays_trading_and_does_not_stop_it() -> None:
-    with bench(timing=HASTY) as at:
+    with bench() as at:
         at.gateway.lose_line()
         eventually(lambda: at.broker.problem() is not None)
         at.gateway.restart()
-        eventually(lambda: "believed if silent until" in (at.broker.problem() or ""), 10)
+        eventually(lambda: "believed if silent until" in (at.broker.problem() or ""))
         at.clock.move(SILENCE_SECONDS)
         at.sound()
         at.broker.submit(order())
